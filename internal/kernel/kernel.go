@@ -1,0 +1,90 @@
+// Package kernel is the contract between the tensor engine and the devices that compute for it.
+//
+// A kernel is one well-defined function over buffers: contiguous, row-major runs of elements in a device's memory.
+// [Device] lists them all; internal/cpu implements it (its portable code is the specification), and an accelerator
+// joins by implementing the same list. The contract lives on the ground floor, below its users and implementers,
+// because imports only point down.
+//
+// Conventions that hold for every kernel:
+//
+//   - images are channels-last, [N, H, W, C]; rows come first and features last everywhere else;
+//   - an output never overlaps an input unless the kernel says that it may;
+//   - outputs are overwritten, never added to, unless the kernel says so;
+//   - results do not depend on the number of threads: work is split over outputs or over fixed-size chunks;
+//   - shapes were checked by the caller; a kernel may panic on a mismatch, since that is a bug in the engine.
+package kernel
+
+import "unsafe"
+
+// Buffer is a run of Len elements of Size bytes each. Host memory is named by Host, device memory by Addr.
+type Buffer struct {
+	Host unsafe.Pointer // first element, when the memory is addressable by Go; keeps it alive
+	Addr uint64         // first element, in the address space of an accelerator
+	Len  int            // number of elements
+	Size int            // bytes an element: 4 (float32, int32) or 8 (float64)
+}
+
+// IsNil reports whether b names no memory; optional arguments of kernels are nil buffers.
+func (b Buffer) IsNil() bool { return b.Host == nil && b.Addr == 0 }
+
+// Slice returns the n elements of b from element offset on.
+func (b Buffer) Slice(offset, n int) Buffer {
+	if offset < 0 || n < 0 || offset+n > b.Len {
+		panic("kernel: slice out of range")
+	}
+	s := Buffer{Len: n, Size: b.Size}
+	if b.Host != nil {
+		s.Host = unsafe.Add(b.Host, offset*b.Size)
+	} else {
+		s.Addr = b.Addr + uint64(offset*b.Size)
+	}
+	return s
+}
+
+// Host describes v as a buffer without copying it.
+func Host[T float32 | float64 | int32](v []T) Buffer {
+	var zero T
+	if len(v) == 0 {
+		return Buffer{Size: int(unsafe.Sizeof(zero))}
+	}
+	return Buffer{Host: unsafe.Pointer(unsafe.SliceData(v)), Len: len(v), Size: int(unsafe.Sizeof(zero))}
+}
+
+// Slice views host memory as a slice; a nil buffer gives a nil slice.
+func Slice[T float32 | float64 | int32](b Buffer) []T {
+	if b.Host == nil {
+		return nil
+	}
+	return unsafe.Slice((*T)(b.Host), b.Len)
+}
+
+// Device is a processor with memory and the kernels that run on it.
+//
+// Memory holds floating-point elements of ElemSize bytes, and int32 indices in buffers of their own.
+type Device interface {
+	// Name tells the device and kernel set apart in reports: "cpu/avx512", "cpu/portable", "cuda:0".
+	Name() string
+	// ElemSize is the size of the floating-point elements in bytes: 4, or 8 on the device that checks gradients.
+	ElemSize() int
+
+	Memory
+	Products
+	Elementwise
+	Reductions
+	Normalisation
+	Movement
+	Random
+	Optimisation
+}
+
+// Memory allocates and copies.
+type Memory interface {
+	Alloc(n int) Buffer     // n floating-point elements, uninitialised
+	AllocInts(n int) Buffer // n int32 elements, uninitialised
+	Free(b Buffer)          // returns what Alloc or AllocInts gave
+	Upload(dst Buffer, src []float32)
+	Download(dst []float32, src Buffer)
+	UploadInts(dst Buffer, src []int32)
+	DownloadInts(dst []int32, src Buffer)
+	Synchronize() // waits until everything queued has run
+}

@@ -1,0 +1,214 @@
+package kernel
+
+// Unary names a pointwise function of one variable; a is its parameter.
+type Unary int
+
+const (
+	Scale        Unary = iota // a·x
+	AddScalar                 // x + a
+	Exp                       // eˣ
+	Log                       // ln x
+	Sqrt                      // √x
+	Square                    // x²
+	Reciprocal                // 1/x
+	Abs                       // |x|, with derivative 0 at 0
+	TanhOf                    // tanh x
+	SigmoidOf                 // 1/(1+e⁻ˣ)
+	ReLUOf                    // max(x, 0)
+	LeakyReLUOf               // x where x > 0, else a·x
+	GELU                      // x·Φ(x), with the exact Gaussian distribution function (Hendrycks & Gimpel, 2016)
+	SiLU                      // x·sigmoid(x)
+	Softplus                  // ln(1+eˣ)
+	ClampMin                  // max(x, a); derivative 1 where x > a
+	ClampMax                  // min(x, a); derivative 1 where x < a
+	UnaryOpCount              // number of functions above
+)
+
+// Binary names a pointwise function of two variables.
+type Binary int
+
+const (
+	Add Binary = iota
+	Sub
+	Mul
+	Div
+	Maximum
+	Minimum
+	BinaryOpCount // number of functions above
+)
+
+// MaxDims is the largest number of dimensions of a tensor.
+const MaxDims = 6
+
+// Dims is a list of up to MaxDims sizes or strides that costs no allocation; unused entries follow the used ones.
+type Dims [MaxDims]int
+
+// Broadcast describes a pointwise combination of two operands over a common shape: the result is contiguous, and a
+// stride of 0 repeats an operand along that dimension. Dimensions that can be merged have been merged.
+type Broadcast struct {
+	Rank             int
+	Shape            Dims
+	StrideA, StrideB Dims
+}
+
+// PairLoss names a loss summed over pairs of numbers.
+type PairLoss int
+
+const (
+	SquaredError PairLoss = iota // (a−b)²
+	SmoothL1                     // ½d²/β for d = |a−b| < β, else d − ½β (Girshick, 2015)
+)
+
+// Elementwise kernels read and write each number once.
+type Elementwise interface {
+	Fill(y Buffer, value float64)
+	// Unary sets y = op(x); y may be x.
+	Unary(op Unary, a float64, x, y Buffer)
+	// UnaryGrad sets gx = gy · op'(x), where y = op(x); gx may be gy. x or y may be nil where UnaryNeeds says so.
+	UnaryGrad(op Unary, a float64, x, y, gy, gx Buffer)
+	// Binary sets y = op(a, b); y may be a or b when that operand is not broadcast.
+	Binary(op Binary, s Broadcast, a, b, y Buffer)
+	// AddScaled sets y += a·x.
+	AddScaled(a float64, x, y Buffer)
+	// ActivationGrad sets gx = gy · act'(·) given the output y of a fused activation; gx may be gy.
+	ActivationGrad(act Activation, slope float64, y, gy, gx Buffer)
+	// PairLoss sets out[0] = scale · Σ loss(aᵢ, bᵢ).
+	PairLoss(loss PairLoss, beta, scale float64, a, b, out Buffer)
+	// PairLossGrad sets ga = scale · g[0] · ∂loss/∂a; the gradient in b is its negative.
+	PairLossGrad(loss PairLoss, beta, scale float64, a, b, g, ga Buffer)
+	// Coupling applies an affine coupling to its active columns.
+	Coupling(c Coupling, x, st, y, logDet Buffer)
+	// CouplingGrad is its adjoint: x is the input and y the output of the direction that was run.
+	CouplingGrad(c Coupling, x, st, y, gy, gLogDet, gx, gst Buffer)
+}
+
+// UnaryNeeds reports which of op's input and output UnaryGrad reads.
+func UnaryNeeds(op Unary) (x, y bool) {
+	switch op {
+	case Scale, AddScalar:
+		return false, false
+	case Exp, Sqrt, Reciprocal, TanhOf, SigmoidOf, ReLUOf, LeakyReLUOf:
+		return false, true
+	}
+	return true, false
+}
+
+// Coupling describes y = x·exp(s) + t or its inverse on Rows rows of Cols active columns (Dinh et al., 2017, eq. 7–8).
+//
+// st holds [s', t] in each row, 2·Cols numbers; s = tanh(s') when Bounded, else s'. logDet (Rows) receives Σ s,
+// or −Σ s for the inverse x = (y − t)·exp(−s).
+type Coupling struct {
+	Rows, Cols int
+	Bounded    bool
+	Inverse    bool
+}
+
+// Reduce names a reduction.
+type Reduce int
+
+const (
+	Sum Reduce = iota
+	Max
+)
+
+// Span is a tensor seen as [Outer, N, Inner], for kernels that work along its middle dimension.
+type Span struct{ Outer, N, Inner int }
+
+// Reductions combine many numbers into few, always in the same order.
+type Reductions interface {
+	// Reduce sets y [Outer, Inner] = scale · op over N of x.
+	Reduce(op Reduce, s Span, scale float64, x, y Buffer)
+	// SumTo adds x, of the broadcast's shape, down to an operand with strides StrideA: the adjoint of broadcasting.
+	SumTo(s Broadcast, x, y Buffer)
+	// Softmax sets y = exp(x − max) / Σ, along N, or its logarithm.
+	Softmax(log bool, s Span, x, y Buffer)
+	// SoftmaxGrad is its adjoint, given its output y; gx may be gy.
+	SoftmaxGrad(log bool, s Span, y, gy, gx Buffer)
+	// CrossEntropy sets losses[r] = −log softmax(logits[r])[label[r]], in nats; a negative label gives 0.
+	CrossEntropy(rows, classes int, logits, labels, losses Buffer)
+	// CrossEntropyGrad sets g[r] = scale[r] · (softmax(logits[r]) − onehot(label[r])); a negative label gives 0.
+	CrossEntropyGrad(rows, classes int, logits, labels, scale, g Buffer)
+	// ArgMax sets index[o] to the position of the first largest of the N numbers of row o.
+	ArgMax(rows, n int, x, index Buffer)
+}
+
+// BatchNorm describes normalisation of each of Channels columns over Rows rows (Ioffe & Szegedy, 2015), followed by
+// an activation:
+//
+//	y = act((x − mean)/√(variance + Eps)·gamma + beta)
+//
+// The variance divides by Rows, or by Rows−1 when Unbiased. Fixed takes mean and variance as given instead of
+// measuring them.
+type BatchNorm struct {
+	Rows, Channels int
+	Eps            float64
+	Unbiased       bool
+	Fixed          bool
+	Act            Activation
+	Slope          float64
+}
+
+// Normalisation kernels.
+type Normalisation interface {
+	// BatchNorm writes y, and mean and variance (Channels) unless they are Fixed; gamma and beta may be nil (1 and 0).
+	BatchNorm(b BatchNorm, x, gamma, beta, mean, variance, y Buffer)
+	// BatchNormGrad is its adjoint. gVariance (Channels, may be nil) is the gradient that arrives at the variance
+	// directly, as it does from a flow's log-determinant. gx, ggamma and gbeta may be nil where they are not wanted;
+	// y may be nil without an activation.
+	BatchNormGrad(b BatchNorm, x, gamma, mean, variance, y, gy, gVariance, gx, ggamma, gbeta Buffer)
+	// LayerNorm normalises each row of n numbers (Ba et al., 2016); mean and rstd have a number a row.
+	LayerNorm(rows, n int, eps float64, x, gamma, beta, y, mean, rstd Buffer)
+	// LayerNormGrad is its adjoint.
+	LayerNormGrad(rows, n int, x, gamma, mean, rstd, gy, gx, ggamma, gbeta Buffer)
+}
+
+// Strided describes a copy between two strided views of a common shape; offsets and strides count elements.
+type Strided struct {
+	Rank                 int
+	Shape                Dims
+	OffsetDst, OffsetSrc int
+	StrideDst, StrideSrc Dims
+}
+
+// Movement kernels rearrange numbers.
+type Movement interface {
+	// Copy moves src to dst as s says: transposition, slicing, concatenation and expansion in one.
+	Copy(s Strided, dst, src Buffer)
+	// Gather sets y[o, j, i] = x[o, index[j], i] for x [Outer, N, Inner] and len(index) entries j; an index of −1
+	// gives 0.
+	Gather(s Span, x, index, y Buffer)
+	// ScatterAdd sets y [Outer, N, Inner] to 0 and adds x[o, j, i] to y[o, index[j], i]: Gather's adjoint.
+	ScatterAdd(s Span, x, index, y Buffer)
+}
+
+// Random kernels draw from the Philox 4×32-10 stream (Salmon et al., 2011) named by a key; element i of the output
+// is number offset+i of the stream, on every device.
+type Random interface {
+	Uniform(key, offset uint64, y Buffer) // [0, 1)
+	Normal(key, offset uint64, y Buffer)  // standard normal
+	// Dropout sets y = x/(1−p) where the stream keeps the element, else 0; y may be x. Its adjoint is itself.
+	Dropout(p float64, key, offset uint64, x, y Buffer)
+}
+
+// Adam describes a step of Adam (Kingma & Ba, 2015) or AdamW (Loshchilov & Hutter, 2019), with PyTorch's semantics.
+type Adam struct {
+	LearningRate, Beta1, Beta2, Eps float64
+	Step                            int     // counts from 1
+	GradScale                       float64 // every gradient is multiplied by it first
+	Decoupled                       bool    // AdamW: shrink the weights by LearningRate·decay instead of adding decay·p to the gradient
+}
+
+// AdamParam is a parameter with its gradient, moments and weight decay.
+type AdamParam struct {
+	P, G, M, V  Buffer
+	WeightDecay float64
+}
+
+// Optimisation kernels update parameters.
+type Optimisation interface {
+	AdamStep(a Adam, params []AdamParam)
+	// SumSquares returns the sum of squares of everything in xs; not finite if any element is not.
+	SumSquares(xs []Buffer) float64
+	// Lerp sets y += w·(x − y).
+	Lerp(w float64, x, y Buffer)
+}
