@@ -1,0 +1,208 @@
+// Package atomicfile replaces files so that a reader, or a process that is
+// killed at any moment, sees either the whole old content or the whole new one.
+//
+// The content goes to a temporary file in the same folder (a rename is atomic
+// within one file system only), is synced to the disk, and is renamed over the
+// target; then the folder is synced, so that the rename survives a power cut.
+package atomicfile
+
+import (
+	"bufio"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"math/rand/v2"
+	"os"
+	"path/filepath"
+	"runtime"
+	"strings"
+	"syscall"
+	"time"
+)
+
+// staleAfter is the age at which a temporary file is taken for the leftover of
+// a killed process: a living writer touches its file far more often.
+const staleAfter = time.Hour
+
+// Write replaces the file at path by what write produces. The writer is
+// buffered. On any error, also one that write returns, the old file stays as it
+// was, no temporary file is left, and the error names the file and a remedy.
+//
+// A symbolic link is followed. A device or pipe (/dev/stdout, /dev/null) is
+// written to directly, since renaming a file over it would destroy it.
+func Write(path string, write func(w io.Writer) error) error {
+	target := path
+	if resolved, err := filepath.EvalSymlinks(path); err == nil {
+		target = resolved
+	}
+	perm := fs.FileMode(0)
+	if info, err := os.Stat(target); err == nil {
+		switch {
+		case info.IsDir():
+			return fmt.Errorf("%s: is a folder; name a file to write to", path)
+		case !info.Mode().IsRegular():
+			return explain(path, writeDevice(target, write))
+		}
+		perm = info.Mode().Perm()
+	}
+	removeStale(target)
+	return explain(path, replace(target, perm, write))
+}
+
+// WriteBytes replaces the file at path by data, as [Write] does.
+func WriteBytes(path string, data []byte) error {
+	return Write(path, func(w io.Writer) error {
+		_, err := w.Write(data)
+		return err
+	})
+}
+
+// replace does the work; perm is the mode of the file being replaced, 0 if there is none.
+func replace(target string, perm fs.FileMode, write func(w io.Writer) error) (err error) {
+	f, err := createTemp(target)
+	if err != nil {
+		return err
+	}
+	done := false
+	defer func() { // also when write panics
+		if !done {
+			f.Close()
+			os.Remove(f.Name())
+		}
+	}()
+	if perm != 0 {
+		if err := f.Chmod(perm); err != nil {
+			return err
+		}
+	}
+	if err := fill(f, write); err != nil {
+		return err
+	}
+	if err := f.Sync(); err != nil {
+		return err
+	}
+	if err := f.Close(); err != nil {
+		return err
+	}
+	if err := os.Rename(f.Name(), target); err != nil {
+		return err
+	}
+	done = true
+	return syncDir(filepath.Dir(target))
+}
+
+func writeDevice(target string, write func(w io.Writer) error) error {
+	f, err := os.OpenFile(target, os.O_WRONLY, 0)
+	if err != nil {
+		return err
+	}
+	return errors.Join(fill(f, write), f.Close())
+}
+
+func fill(f *os.File, write func(w io.Writer) error) error {
+	w := bufio.NewWriterSize(f, 1<<16)
+	if err := write(w); err != nil {
+		return err
+	}
+	return w.Flush()
+}
+
+// createTemp is os.CreateTemp with the permissions of an ordinary new file
+// (0666 less the umask), because the file is going to be one.
+func createTemp(target string) (*os.File, error) {
+	dir, base := filepath.Split(target)
+	for try := 0; ; try++ {
+		name := filepath.Join(dir, fmt.Sprintf("%s%08x%s", tempPrefix(base), rand.Uint32(), tempSuffix))
+		f, err := os.OpenFile(name, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o666)
+		if errors.Is(err, fs.ErrExist) && try < 100 {
+			continue
+		}
+		return f, err
+	}
+}
+
+const tempSuffix = ".tmp"
+
+func tempPrefix(base string) string { return "." + base + "-" }
+
+// removeStale deletes the temporary files that killed processes left beside
+// target. It is a courtesy: what cannot be deleted is left alone.
+func removeStale(target string) {
+	dir, base := filepath.Split(target)
+	entries, err := os.ReadDir(filepath.Clean(dir))
+	if err != nil {
+		return
+	}
+	for _, e := range entries {
+		rest, ours := strings.CutPrefix(e.Name(), tempPrefix(base))
+		if !ours || len(rest) != 8+len(tempSuffix) || !strings.HasSuffix(rest, tempSuffix) {
+			continue
+		}
+		if info, err := e.Info(); err == nil && time.Since(info.ModTime()) > staleAfter {
+			os.Remove(filepath.Join(dir, e.Name()))
+		}
+	}
+}
+
+// syncDir makes a rename in dir durable. Windows and some network file systems
+// cannot sync a folder; there the rename is as durable as it gets.
+func syncDir(dir string) error {
+	if runtime.GOOS == "windows" {
+		return nil
+	}
+	d, err := os.Open(dir)
+	if err != nil {
+		return err
+	}
+	defer d.Close()
+	err = d.Sync()
+	if errors.Is(err, syscall.EINVAL) || errors.Is(err, errors.ErrUnsupported) {
+		return nil
+	}
+	return err
+}
+
+// explain turns err into one sentence that names the file and a remedy.
+func explain(path string, err error) error {
+	if err == nil {
+		return nil
+	}
+	cause := err
+	var pathErr *fs.PathError
+	var linkErr *os.LinkError
+	switch {
+	// The system's errors name the temporary file, which says nothing to the
+	// reader; an error that write returns about another file stays whole.
+	case errors.As(err, &pathErr) && filepath.Dir(pathErr.Path) == filepath.Dir(path):
+		cause = pathErr.Err
+	case errors.As(err, &linkErr):
+		cause = linkErr.Err
+	}
+	remedy := "the old file was left as it was, so fix the cause and run the command again"
+	switch {
+	case errors.Is(err, syscall.ENOSPC), errors.Is(err, syscall.EDQUOT):
+		remedy = "free some disk space or choose another folder (the old file was left as it was)"
+	case cause == err: // not the system's word on this file
+	case errors.Is(cause, fs.ErrPermission), errors.Is(cause, syscall.EROFS):
+		remedy = "choose a folder that you may write to"
+	case errors.Is(cause, fs.ErrNotExist):
+		remedy = fmt.Sprintf("create the folder %s first", filepath.Dir(path))
+	}
+	return &Error{Path: path, Remedy: remedy, cause: cause, err: err}
+}
+
+// Error is what [Write] returns: one sentence, and the cause for errors.Is.
+type Error struct {
+	Path   string // as the caller gave it
+	Remedy string // what the reader can do
+	cause  error  // err without the temporary file's name
+	err    error
+}
+
+func (e *Error) Error() string {
+	return fmt.Sprintf("%s: cannot be written (%v); %s", e.Path, e.cause, e.Remedy)
+}
+
+// Unwrap returns the error of the operating system, or of the write function.
+func (e *Error) Unwrap() error { return e.err }

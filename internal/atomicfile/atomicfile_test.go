@@ -1,0 +1,169 @@
+package atomicfile
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"runtime"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+)
+
+// only fails unless dir holds exactly the named files: no temporary file was left.
+func only(t *testing.T, dir string, names ...string) {
+	t.Helper()
+	entries, err := os.ReadDir(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var got []string
+	for _, e := range entries {
+		got = append(got, e.Name())
+	}
+	if fmt.Sprint(got) != fmt.Sprint(names) {
+		t.Errorf("%s holds %v, want %v", dir, got, names)
+	}
+}
+
+func content(t *testing.T, path, want string) {
+	t.Helper()
+	got, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if string(got) != want {
+		t.Errorf("%s holds %q, want %q", path, got, want)
+	}
+}
+
+func TestWriteCreatesAndReplaces(t *testing.T) {
+	dir := t.TempDir()
+	path := filepath.Join(dir, "a.json")
+	for _, text := range []string{"first", "a longer second", ""} {
+		if err := WriteBytes(path, []byte(text)); err != nil {
+			t.Fatal(err)
+		}
+		content(t, path, text)
+		only(t, dir, "a.json")
+	}
+}
+
+func TestFailureLeavesTheOldFile(t *testing.T) {
+	boom := errors.New("boom")
+	big := make([]byte, 1<<20) // more than the buffer, so some of it reaches the disk
+	cases := map[string]func(w io.Writer) error{
+		"at once": func(io.Writer) error { return boom },
+		"midway": func(w io.Writer) error {
+			if _, err := w.Write(big); err != nil {
+				return err
+			}
+			return boom
+		},
+		"no space": func(w io.Writer) error {
+			w.Write(big)
+			return fmt.Errorf("row 7: %w", syscall.ENOSPC)
+		},
+	}
+	for name, write := range cases {
+		t.Run(name, func(t *testing.T) {
+			dir := t.TempDir()
+			path := filepath.Join(dir, "a")
+			if err := os.WriteFile(path, []byte("old"), 0o644); err != nil {
+				t.Fatal(err)
+			}
+			err := Write(path, write)
+			if err == nil || !strings.HasPrefix(err.Error(), path+": ") {
+				t.Fatalf("error %v does not start with the file", err)
+			}
+			if !errors.Is(err, boom) && !errors.Is(err, syscall.ENOSPC) {
+				t.Errorf("%v hides its cause", err)
+			}
+			if errors.Is(err, syscall.ENOSPC) && !strings.Contains(err.Error(), "disk space") {
+				t.Errorf("%v names no remedy", err)
+			}
+			content(t, path, "old")
+			only(t, dir, "a")
+		})
+	}
+}
+
+func TestPanicLeavesNoTemporaryFile(t *testing.T) {
+	dir := t.TempDir()
+	func() {
+		defer func() {
+			if recover() == nil {
+				t.Error("the panic was swallowed")
+			}
+		}()
+		Write(filepath.Join(dir, "a"), func(io.Writer) error { panic("boom") })
+	}()
+	only(t, dir)
+}
+
+func TestModeAndLinksAreKept(t *testing.T) {
+	if runtime.GOOS == "windows" {
+		t.Skip("needs POSIX modes and links")
+	}
+	dir := t.TempDir()
+	path, link := filepath.Join(dir, "a"), filepath.Join(dir, "link")
+	if err := os.WriteFile(path, []byte("old"), 0o640); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Symlink("a", link); err != nil {
+		t.Fatal(err)
+	}
+	if err := WriteBytes(link, []byte("new")); err != nil {
+		t.Fatal(err)
+	}
+	content(t, path, "new")
+	only(t, dir, "a", "link")
+	if info, _ := os.Lstat(link); info.Mode()&os.ModeSymlink == 0 {
+		t.Error("the link became a file")
+	}
+	if info, _ := os.Stat(path); info.Mode().Perm() != 0o640 {
+		t.Errorf("mode %v, want 0640", info.Mode().Perm())
+	}
+}
+
+func TestRefusals(t *testing.T) {
+	dir := t.TempDir()
+	cases := []struct{ name, path, want string }{
+		{"a folder", dir, "is a folder; name a file"},
+		{"no folder", filepath.Join(dir, "none", "a"), "create the folder"},
+	}
+	for _, c := range cases {
+		t.Run(c.name, func(t *testing.T) {
+			err := WriteBytes(c.path, []byte("x"))
+			if err == nil || !strings.Contains(err.Error(), c.want) || !strings.HasPrefix(err.Error(), c.path) {
+				t.Errorf("got %v, want %q", err, c.want)
+			}
+			if err != nil && strings.Contains(err.Error(), ".tmp") {
+				t.Errorf("%v names the temporary file", err)
+			}
+		})
+	}
+}
+
+func TestStaleTemporaryFilesAreRemoved(t *testing.T) {
+	dir := t.TempDir()
+	old, young, other := ".a-0123abcd.tmp", ".a-89abcdef.tmp", ".a-much-longer.tmp"
+	for _, name := range []string{old, young, other} {
+		if err := os.WriteFile(filepath.Join(dir, name), nil, 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	long := time.Now().Add(-2 * staleAfter)
+	for _, name := range []string{old, other} {
+		if err := os.Chtimes(filepath.Join(dir, name), long, long); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := WriteBytes(filepath.Join(dir, "a"), nil); err != nil {
+		t.Fatal(err)
+	}
+	only(t, dir, young, other, "a")
+}
