@@ -1,0 +1,164 @@
+package safetensors
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"slices"
+	"strings"
+	"unicode/utf8"
+)
+
+// maxHeader is the format's own limit, in bytes.
+const maxHeader = 100_000_000
+
+const metadataKey = "__metadata__"
+
+// entry is a tensor in the header; the offsets count from the end of the header.
+type entry struct {
+	name string
+
+	DType   DType   `json:"dtype"`
+	Shape   []int   `json:"shape"`
+	Offsets []int64 `json:"data_offsets"`
+}
+
+func (e *entry) begin() int64 { return e.Offsets[0] }
+func (e *entry) end() int64   { return e.Offsets[1] }
+
+// parseHeader returns the entries in the order of their data, all checked
+// against each other and against dataSize, the number of bytes that follow.
+func parseHeader(header []byte, dataSize int64) (entries []*entry, metadata map[string]string, err error) {
+	if !utf8.Valid(header) {
+		return nil, nil, fmt.Errorf("its header is not UTF-8")
+	}
+	entries, metadata, err = decodeHeader(header)
+	if err != nil {
+		return nil, nil, err
+	}
+	for _, e := range entries {
+		if err := e.check(); err != nil {
+			return nil, nil, fmt.Errorf("tensor %q %w", e.name, err)
+		}
+	}
+	slices.SortFunc(entries, func(a, b *entry) int {
+		return strings.Compare(a.name, b.name)
+	})
+	slices.SortStableFunc(entries, func(a, b *entry) int {
+		if a.begin() != b.begin() {
+			return int(min(1, max(-1, a.begin()-b.begin())))
+		}
+		return int(min(1, max(-1, a.end()-b.end())))
+	})
+	at := int64(0)
+	for _, e := range entries {
+		if e.begin() != at {
+			return nil, nil, fmt.Errorf("tensor %q starts at byte %d of the data where %d is due (a hole or an overlap)", e.name, e.begin(), at)
+		}
+		at = e.end()
+	}
+	switch {
+	case at > dataSize:
+		return nil, nil, fmt.Errorf("it is cut off: %d bytes of data where the header promises %d", dataSize, at)
+	case at < dataSize:
+		return nil, nil, fmt.Errorf("%d bytes follow the last tensor", dataSize-at)
+	}
+	return entries, metadata, nil
+}
+
+// decodeHeader goes through the object by hand, since Unmarshal into a map
+// keeps only the last of several entries of one name.
+func decodeHeader(header []byte) (entries []*entry, metadata map[string]string, err error) {
+	dec := json.NewDecoder(bytes.NewReader(header))
+	if token, err := dec.Token(); err != nil || token != json.Delim('{') {
+		return nil, nil, fmt.Errorf("its header is not a JSON object")
+	}
+	metadata = map[string]string{}
+	seen := map[string]bool{}
+	for dec.More() {
+		token, err := dec.Token()
+		if err != nil {
+			return nil, nil, fmt.Errorf("its header is not valid JSON (%w)", err)
+		}
+		name := token.(string) // the decoder accepts nothing else as a key
+		if seen[name] {
+			return nil, nil, fmt.Errorf("its header names %q twice", name)
+		}
+		seen[name] = true
+		if name == metadataKey {
+			if err := dec.Decode(&metadata); err != nil {
+				return nil, nil, fmt.Errorf("its %s are not strings by name (%w)", metadataKey, err)
+			}
+			continue
+		}
+		e := &entry{name: name}
+		if err := dec.Decode(e); err != nil {
+			return nil, nil, fmt.Errorf("the header's entry for tensor %q is wrong (%w)", name, err)
+		}
+		entries = append(entries, e)
+	}
+	if _, err := dec.Token(); err != nil {
+		return nil, nil, fmt.Errorf("its header is not valid JSON (%w)", err)
+	}
+	if rest := header[dec.InputOffset():]; len(bytes.TrimLeft(rest, " ")) > 0 {
+		return nil, nil, fmt.Errorf("its header goes on after the JSON object")
+	}
+	if metadata == nil { // "__metadata__": null
+		metadata = map[string]string{}
+	}
+	return entries, metadata, nil
+}
+
+// check looks at one entry by itself.
+func (e *entry) check() error {
+	size := e.DType.size()
+	if size == 0 {
+		return fmt.Errorf("is of type %q, which is not supported (F64, F32, F16, BF16, I64, I32, U8 and BOOL are)", string(e.DType))
+	}
+	if e.Shape == nil || len(e.Offsets) != 2 {
+		return fmt.Errorf("lacks a shape or a pair of data_offsets")
+	}
+	if e.begin() < 0 || e.end() < e.begin() {
+		return fmt.Errorf("has offsets %d to %d", e.begin(), e.end())
+	}
+	n, ok := elements(e.Shape)
+	// Divide, as n*size may overflow.
+	if bytes := e.end() - e.begin(); !ok || bytes%size != 0 || bytes/size != n {
+		return fmt.Errorf("of shape %v and type %s has %d bytes of data", e.Shape, e.DType, bytes)
+	}
+	return nil
+}
+
+// encodeHeader returns the header, padded with spaces so that the data starts
+// at a multiple of eight bytes. The bytes depend on nothing but the arguments.
+func encodeHeader(entries []*entry, metadata map[string]string) ([]byte, error) {
+	var b bytes.Buffer
+	enc := json.NewEncoder(&b)
+	enc.SetEscapeHTML(false)
+	put := func(separator byte, key string, value any) error {
+		b.WriteByte(separator)
+		for i, v := range []any{key, value} {
+			if i == 1 {
+				b.WriteByte(':')
+			}
+			if err := enc.Encode(v); err != nil {
+				return err
+			}
+			b.Truncate(b.Len() - 1) // the encoder ends with a newline
+		}
+		return nil
+	}
+	if err := put('{', metadataKey, metadata); err != nil { // maps are encoded sorted
+		return nil, err
+	}
+	for _, e := range entries {
+		if err := put(',', e.name, e); err != nil {
+			return nil, err
+		}
+	}
+	b.WriteByte('}')
+	for b.Len()%8 != 0 {
+		b.WriteByte(' ')
+	}
+	return b.Bytes(), nil
+}
