@@ -1,0 +1,140 @@
+package data
+
+import (
+	"fmt"
+	"hash/fnv"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"sort"
+	"strings"
+)
+
+// Folder lists a folder with one sub-folder a class. The classes are the sub-folders in alphabetical order and every file in one is taken
+// for a picture; hidden files and folders are passed over. Splits are derived from names, see [HeldOut].
+func Folder(root string, o Options) (Source, error) {
+	s := Source{Layout: "folder", Path: root}
+	o, err := o.Resolve()
+	if err != nil {
+		return s, err
+	}
+	if o.Labels != "" {
+		return s, fmt.Errorf("folder: %s: its classes are its sub-folders; leave out labels %q", root, o.Labels)
+	}
+	entries, err := os.ReadDir(root)
+	if err != nil {
+		return s, fmt.Errorf("folder: %s: cannot be read (%w); check the path and its permissions", root, withoutPath(err))
+	}
+	var paths, loose []string
+	for _, e := range entries {
+		if hidden(e.Name()) {
+			continue
+		}
+		if info, err := os.Stat(filepath.Join(root, e.Name())); err != nil || !info.IsDir() { // Stat follows links
+			loose = append(loose, e.Name())
+			continue
+		}
+		s.Classes = append(s.Classes, e.Name())
+	}
+	if len(s.Classes) == 0 {
+		return s, fmt.Errorf("folder: %s: has no sub-folders; put the pictures of each class in a sub-folder of its name", root)
+	}
+	sort.Strings(s.Classes)
+	if len(loose) > 0 {
+		s.Notes = append(s.Notes, fmt.Sprintf("not in a class and left out: %d: %s", len(loose), join(loose, 5)))
+	}
+	for label, class := range s.Classes {
+		files, err := s.class(root, class)
+		if err != nil {
+			return s, err
+		}
+		for _, f := range files {
+			name := class + "/" + f.Name()
+			if !o.Split.Has(HeldOut(name)) {
+				continue
+			}
+			s.Items = append(s.Items, Item{Name: name, Label: label, Stamp: Stamp(f)})
+			paths = append(paths, filepath.Join(root, class, f.Name()))
+		}
+	}
+	s.Read = Files(paths)
+	return s, nil
+}
+
+// class lists the pictures of one class.
+func (s *Source) class(root, class string) (files []fs.FileInfo, err error) {
+	folder := filepath.Join(root, class)
+	entries, err := os.ReadDir(folder)
+	if err != nil {
+		return nil, fmt.Errorf("folder: %s: cannot be read (%w); check its permissions", folder, withoutPath(err))
+	}
+	var nested []string
+	for _, e := range entries {
+		if hidden(e.Name()) {
+			continue
+		}
+		info, err := os.Stat(filepath.Join(folder, e.Name()))
+		switch {
+		case err != nil:
+			return nil, fmt.Errorf("folder: %s: cannot be read (%w); repair or remove it", filepath.Join(folder, e.Name()), withoutPath(err))
+		case info.IsDir():
+			nested = append(nested, class+"/"+e.Name())
+		default:
+			files = append(files, named{info, e.Name()})
+		}
+	}
+	if len(files) == 0 && len(nested) > 0 {
+		return nil, fmt.Errorf("folder: %s: has sub-folders but no pictures; give the folder whose sub-folders are the classes", folder)
+	}
+	if len(files) == 0 {
+		return nil, fmt.Errorf("folder: %s: has no pictures; add some or remove it", folder)
+	}
+	if len(nested) > 0 {
+		s.Notes = append(s.Notes, fmt.Sprintf("folders inside a class, left out: %d: %s", len(nested), join(nested, 5)))
+	}
+	return files, nil
+}
+
+// named is a FileInfo under the name of the link that leads to the file.
+type named struct {
+	fs.FileInfo
+	name string
+}
+
+func (n named) Name() string { return n.name }
+
+func hidden(name string) bool {
+	return strings.HasPrefix(name, ".") || name == "__MACOSX" || name == "Thumbs.db"
+}
+
+// Files reads pictures from files, item i from paths[i].
+func Files(paths []string) Reader {
+	return func(yield func(int, Encoded) bool) error {
+		for i, path := range paths {
+			if !yield(i, func() ([]byte, error) { return readFile(path) }) {
+				return nil
+			}
+		}
+		return nil
+	}
+}
+
+// Stamp is the size and time of a file, which tell whether it has changed.
+func Stamp(info fs.FileInfo) string {
+	return fmt.Sprintf("%d %d", info.Size(), info.ModTime().UnixNano())
+}
+
+// HeldOut derives a split for datasets that have none: about one name in five is held out for testing. It depends on the name alone
+// (its FNV-1a hash, mixed, modulo 5), so a picture stays where it is when others are added.
+func HeldOut(name string) bool {
+	h := fnv.New64a()
+	h.Write([]byte(name))
+	x := h.Sum64()
+	x ^= x >> 33 // FNV's low bits depend on the low bits of the letters only
+	return x*0xff51afd7ed558ccd>>33%5 == 0
+}
+
+// Has tells whether a picture belongs to the split, given whether it is held out.
+func (s Split) Has(heldOut bool) bool {
+	return s == All || s == "" || heldOut == (s == Test)
+}

@@ -1,0 +1,90 @@
+package data
+
+import (
+	"fmt"
+	"runtime"
+	"strings"
+)
+
+// Split names a part of a dataset.
+type Split string
+
+const (
+	All      Split = "all"      // every picture; the zero value "" means the same
+	Trainval Split = "trainval" // to train on
+	Test     Split = "test"     // held out
+)
+
+// Labels names what the classes of the pets are.
+type Labels string
+
+const (
+	Species Labels = "species" // cat, dog; the zero value "" means the same for pets
+	Breed   Labels = "breed"   // Abyssinian, american_bulldog, …
+)
+
+// Resize names how a picture of any shape becomes square.
+type Resize string
+
+const (
+	Squash     Resize = "squash" // ignore the aspect ratio; the zero value "" means the same
+	CenterCrop Resize = "crop"   // cut the largest centred square
+)
+
+// NoCache as Options.Cache turns the cache on disk off.
+const NoCache = "off"
+
+// DefaultSize is the side of a picture where Options.Size is 0.
+const DefaultSize = 64
+
+const maxSize = 2048
+
+// Options say which pictures to load and how. The zero value loads every picture, squashed to 64×64.
+type Options struct {
+	Size     int                   // side of the square pictures, 1 to 2048; 0 means 64
+	Resize   Resize                // how they become square
+	Split    Split                 // which part
+	Labels   Labels                // pets only: what the classes are
+	Workers  int                   // pictures decoded at a time; 0 means GOMAXPROCS
+	Cache    string                // folder of decoded pictures; "" means bestiary in the user's cache folder, NoCache none
+	Progress func(done, total int) // if not nil, called after each picture, never by two goroutines at once
+}
+
+// Resolve fills in what zero values stand for and refuses values that mean nothing.
+func (o Options) Resolve() (Options, error) {
+	if o.Size == 0 {
+		o.Size = DefaultSize
+	}
+	if o.Size < 1 || o.Size > maxSize {
+		return o, fmt.Errorf("data: image size %d is out of range; choose 1 to %d", o.Size, maxSize)
+	}
+	if o.Workers <= 0 {
+		o.Workers = runtime.GOMAXPROCS(0)
+	}
+	var err error
+	if o.Resize, err = oneOf("resize", o.Resize, Squash, CenterCrop); err != nil {
+		return o, err
+	}
+	if o.Split, err = oneOf("split", o.Split, All, Trainval, Test); err != nil {
+		return o, err
+	}
+	if o.Labels != "" {
+		_, err = oneOf("labels", o.Labels, Species, Breed)
+	}
+	return o, err
+}
+
+// oneOf returns v if it is one of the values, the first if v is empty, and an error that lists them otherwise.
+func oneOf[T ~string](what string, v T, values ...T) (T, error) {
+	names := make([]string, len(values))
+	for i, w := range values {
+		if v == w {
+			return v, nil
+		}
+		names[i] = string(w)
+	}
+	if v == "" {
+		return values[0], nil
+	}
+	return v, fmt.Errorf("data: %s %q does not exist; choose %s", what, v, strings.Join(names, " or "))
+}

@@ -1,0 +1,76 @@
+package data
+
+import "math/rand/v2"
+
+// Purposes of the loader's random streams.
+const (
+	orderPurpose = 1 + iota
+	flipPurpose
+)
+
+// order lists the pictures of an epoch, in place. An epoch's list depends on the seed, the epoch and the labels alone.
+type order struct {
+	labels   []int
+	byClass  [][]int // pictures of each class that has any; nil unless balanced
+	scratch  []int   // as long as the dataset, likewise
+	shuffled bool
+	source   Philox
+	random   *rand.Rand
+}
+
+func newOrder(labels []int, shuffled, balanced bool) *order {
+	o := &order{labels: labels, shuffled: shuffled}
+	o.random = rand.New(&o.source)
+	if !balanced {
+		return o
+	}
+	o.scratch = make([]int, len(labels))
+	classes := map[int]int{}
+	for i, label := range labels {
+		c, ok := classes[label]
+		if !ok {
+			c = len(o.byClass)
+			classes[label] = c
+			o.byClass = append(o.byClass, nil)
+		}
+		o.byClass[c] = append(o.byClass[c], i)
+	}
+	return o
+}
+
+// fill writes the list of an epoch to list, as long as the dataset.
+func (o *order) fill(list []int, seed uint64, epoch int) {
+	o.source.reset(seed, orderPurpose, uint64(epoch))
+	if o.byClass != nil {
+		o.balance(list, epoch)
+	} else {
+		for i := range list {
+			list[i] = i
+		}
+	}
+	if o.shuffled {
+		shuffle(o.random, list)
+	}
+}
+
+// balance gives every class an equal share of the list, one more where it does not come out even. A large class shows a random part of
+// its pictures, a small one shows all of its pictures again and again, each equally often to within one.
+func (o *order) balance(list []int, epoch int) {
+	n, k := len(list), len(o.byClass)
+	for c, members := range o.byClass {
+		share := n / k
+		if (c+epoch)%k < n%k {
+			share++
+		}
+		for share > 0 {
+			drawn := o.scratch[:copy(o.scratch, members)]
+			shuffle(o.random, drawn)
+			took := copy(list[:share], drawn)
+			list, share = list[took:], share-took
+		}
+	}
+}
+
+func shuffle(r *rand.Rand, list []int) {
+	r.Shuffle(len(list), func(i, j int) { list[i], list[j] = list[j], list[i] })
+}

@@ -1,0 +1,44 @@
+package pets
+
+import (
+	"bufio"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+)
+
+// entry is a line of a list.
+type entry struct {
+	name    string // without suffix
+	species int    // index into species
+}
+
+// readList reads annotations/FILE: "NAME CLASS-ID SPECIES BREED-ID" a line, and comments that begin with #.
+func readList(root, file string) ([]entry, error) {
+	path := filepath.Join(root, "annotations", file)
+	f, err := os.Open(path)
+	if err != nil {
+		return nil, fmt.Errorf("pets: %s: cannot be read; unpack annotations.tar.gz there or choose split all", path)
+	}
+	defer f.Close()
+	var entries []entry
+	lines := bufio.NewScanner(f)
+	for number := 1; lines.Scan(); number++ {
+		fields := strings.Fields(lines.Text())
+		if len(fields) == 0 || strings.HasPrefix(fields[0], "#") {
+			continue
+		}
+		if len(fields) < 3 || fields[2] != "1" && fields[2] != "2" {
+			return nil, fmt.Errorf("pets: %s:%d: %q is not NAME CLASS-ID SPECIES(1 or 2) BREED-ID; unpack annotations.tar.gz again", path, number, lines.Text())
+		}
+		entries = append(entries, entry{fields[0], int(fields[2][0] - '1')})
+	}
+	if err := lines.Err(); err != nil {
+		return nil, fmt.Errorf("pets: %s: is not a text file of short lines (%w); unpack annotations.tar.gz again", path, err)
+	}
+	if len(entries) == 0 {
+		return nil, fmt.Errorf("pets: %s: lists no photos; unpack annotations.tar.gz again", path)
+	}
+	return entries, nil
+}

@@ -1,0 +1,84 @@
+package data
+
+// prefetchDepth batches are prepared ahead; with one being filled that is as much as one slow step can use.
+const prefetchDepth = 2
+
+// prefetch is the goroutine that prepares a loader's batches, and its buffers, which go round from free to ready and back.
+type prefetch struct {
+	free, ready chan *batch
+	stop, done  chan struct{}
+}
+
+type batch struct {
+	pixels []float32 // [n, S, S, 3]
+	labels []int     // [n]
+	after  Position  // of the batch that follows
+}
+
+func startPrefetch(d *Dataset, o LoaderOptions, from Position) *prefetch {
+	p := &prefetch{
+		free: make(chan *batch, prefetchDepth), ready: make(chan *batch, prefetchDepth),
+		stop: make(chan struct{}), done: make(chan struct{}),
+	}
+	size := min(o.Batch, d.Len())
+	for range prefetchDepth {
+		p.free <- &batch{pixels: make([]float32, size*d.Size*d.Size*3), labels: make([]int, size)}
+	}
+	go p.run(d, o, from)
+	return p
+}
+
+func (p *prefetch) run(d *Dataset, o LoaderOptions, at Position) {
+	defer close(p.done)
+	var (
+		order   = newOrder(d.Labels, o.Shuffle || o.Balance, o.Balance)
+		list    = make([]int, d.Len())
+		ordered = -1 // epoch that list is of
+	)
+	for {
+		var b *batch
+		select {
+		case b = <-p.free:
+		case <-p.stop:
+			return
+		}
+		if ordered != at.Epoch {
+			order.fill(list, o.Seed, at.Epoch)
+			ordered = at.Epoch
+		}
+		at = b.fill(d, o, list, at)
+		p.ready <- b // never blocks: it has room for every batch there is
+	}
+}
+
+func (p *prefetch) close() {
+	close(p.stop)
+	<-p.done
+}
+
+// fill makes the batch at a position and returns the position after it.
+func (b *batch) fill(d *Dataset, o LoaderOptions, list []int, at Position) Position {
+	n := min(o.Batch, len(list)-at.Index)
+	picture := d.Size * d.Size * 3
+	b.pixels, b.labels = b.pixels[:n*picture], b.labels[:n]
+	for k := range n {
+		i, to := list[at.Index+k], b.pixels[k*picture:(k+1)*picture]
+		b.labels[k] = d.Labels[i]
+		if o.Flip && flipped(o.Seed, at.Epoch, at.Index+k) {
+			scaleMirrored(to, d.Image(i), d.Size)
+		} else {
+			Scale(to, d.Image(i))
+		}
+	}
+	after := Position{at.Epoch, at.Index + n}
+	if rest := len(list) - after.Index; rest == 0 || o.DropLast && rest < o.Batch {
+		after = Position{at.Epoch + 1, 0}
+	}
+	b.after = after
+	return after
+}
+
+// flipped tosses the coin for one place of one epoch.
+func flipped(seed uint64, epoch, index int) bool {
+	return philox(seed, [4]uint32{uint32(index), flipPurpose, uint32(epoch), 0})[0]&1 == 1
+}
