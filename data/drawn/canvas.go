@@ -1,0 +1,152 @@
+package drawn
+
+import (
+	"image"
+	"image/draw"
+	"math"
+
+	"golang.org/x/image/vector"
+)
+
+// canvas is a square picture that shapes are filled on, one over the other. Shapes are polygons in the coordinates of the current transform;
+// on the untransformed canvas (0, 0) is the upper left corner and (1, 1) the lower right. Edges are antialiased by exact area coverage.
+type canvas struct {
+	size   int
+	rgb    []float32 // [size, size, 3], 0 to 1
+	to     affine    // from current coordinates to pixels
+	clip   []uint8   // [size, size] coverage that fills are multiplied with, where clipped
+	clips  bool
+	raster vector.Rasterizer
+	cover  image.Alpha
+	points []point // of the shape being filled, in pixels
+}
+
+type point struct{ x, y float64 }
+
+// affine maps (x, y) to (a·x + b·y + c, d·x + e·y + f).
+type affine struct{ a, b, c, d, e, f float64 }
+
+func (m affine) apply(p point) point {
+	return point{m.a*p.x + m.b*p.y + m.c, m.d*p.x + m.e*p.y + m.f}
+}
+
+// after returns the map that applies n first and m after.
+func (m affine) after(n affine) affine {
+	return affine{
+		m.a*n.a + m.b*n.d, m.a*n.b + m.b*n.e, m.a*n.c + m.b*n.f + m.c,
+		m.d*n.a + m.e*n.d, m.d*n.b + m.e*n.e, m.d*n.c + m.e*n.f + m.f,
+	}
+}
+
+// placed moves the origin to p, turned by an angle (clockwise, y points down) and scaled.
+func placed(p point, angle, sx, sy float64) affine {
+	sin, cos := math.Sincos(angle)
+	return affine{cos * sx, -sin * sy, p.x, sin * sx, cos * sy, p.y}
+}
+
+func newCanvas(size int) *canvas {
+	return &canvas{
+		size: size,
+		rgb:  make([]float32, size*size*3),
+		clip: make([]uint8, size*size),
+		cover: image.Alpha{
+			Pix: make([]uint8, size*size), Stride: size, Rect: image.Rect(0, 0, size, size),
+		},
+	}
+}
+
+// reset makes the canvas ready for another picture; its pixels are whatever is filled next.
+func (c *canvas) reset() {
+	s := float64(c.size)
+	c.to, c.clips = affine{s, 0, 0, 0, s, 0}, false
+}
+
+// within draws in coordinates that m maps to the current ones.
+func (c *canvas) within(m affine, draw func()) {
+	outer := c.to
+	c.to = outer.after(m)
+	draw()
+	c.to = outer
+}
+
+// clipped draws only where a shape is.
+func (c *canvas) clipped(shape []point, draw func()) {
+	clear(c.clip)
+	if box, ok := c.rasterise(shape); ok {
+		w := box.Dx()
+		for y := range box.Dy() {
+			copy(c.clip[(box.Min.Y+y)*c.size+box.Min.X:][:w], c.cover.Pix[y*c.size:][:w])
+		}
+	}
+	c.clips = true
+	draw()
+	c.clips = false
+}
+
+// fill lays paint over a shape.
+func (c *canvas) fill(shape []point, p paint) {
+	box, ok := c.rasterise(shape)
+	if !ok {
+		return
+	}
+	shade := p.shader(c.to)
+	for y := range box.Dy() {
+		row := (box.Min.Y+y)*c.size + box.Min.X
+		cover := c.cover.Pix[y*c.size:][:box.Dx()]
+		for x, a := range cover {
+			if a == 0 {
+				continue
+			}
+			alpha := float32(a) / 255
+			if c.clips {
+				if c.clip[row+x] == 0 {
+					continue
+				}
+				alpha *= float32(c.clip[row+x]) / 255
+			}
+			col := shade.at(float32(box.Min.X+x)+0.5, float32(box.Min.Y+y)+0.5)
+			alpha *= col.a
+			px := c.rgb[(row+x)*3:][:3]
+			px[0] += (col.r - px[0]) * alpha
+			px[1] += (col.g - px[1]) * alpha
+			px[2] += (col.b - px[2]) * alpha
+		}
+	}
+}
+
+// rasterise writes the coverage of a shape to the upper left of c.cover and returns the part of the canvas that this is.
+func (c *canvas) rasterise(shape []point) (image.Rectangle, bool) {
+	c.points = c.points[:0]
+	lo, hi := point{math.Inf(1), math.Inf(1)}, point{math.Inf(-1), math.Inf(-1)}
+	for _, p := range shape {
+		p = c.to.apply(p)
+		c.points = append(c.points, p)
+		lo = point{min(lo.x, p.x), min(lo.y, p.y)}
+		hi = point{max(hi.x, p.x), max(hi.y, p.y)}
+	}
+	box := image.Rect(int(math.Floor(lo.x)), int(math.Floor(lo.y)), int(math.Ceil(hi.x)), int(math.Ceil(hi.y)))
+	box = box.Intersect(c.cover.Rect)
+	if box.Empty() {
+		return box, false
+	}
+	c.raster.Reset(box.Dx(), box.Dy())
+	for i, p := range c.points {
+		x, y := float32(p.x-float64(box.Min.X)), float32(p.y-float64(box.Min.Y))
+		if i == 0 {
+			c.raster.MoveTo(x, y)
+		} else {
+			c.raster.LineTo(x, y)
+		}
+	}
+	c.raster.ClosePath()
+	c.raster.DrawOp = draw.Src // overwrite what the last shape left
+	c.raster.Draw(&c.cover, image.Rect(0, 0, box.Dx(), box.Dy()), image.Opaque, image.Point{})
+	return box, true
+}
+
+// write stores the picture as bytes, RGB.
+func (c *canvas) write(dst []uint8) {
+	for i, v := range c.rgb {
+		dst[i] = uint8(min(max(v, 0), 1)*255 + 0.5)
+	}
+}
