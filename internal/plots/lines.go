@@ -1,0 +1,96 @@
+package plots
+
+import (
+	"fmt"
+
+	"gonum.org/v1/plot"
+	"gonum.org/v1/plot/plotter"
+	"gonum.org/v1/plot/vg"
+	"gonum.org/v1/plot/vg/draw"
+)
+
+// Lines draws curves, such as losses over steps.
+func Lines(path string, a Axes, series ...Series) error {
+	f, r := newFigure(a), newBounds(a)
+	var front []plot.Plotter // above all pale points
+	for i, s := range series {
+		runs, dropped, err := s.points(&r)
+		if err != nil {
+			return fmt.Errorf("%s: %w", path, err)
+		}
+		for _, run := range runs {
+			bold := thin(run)
+			if s.Smooth && len(run) >= minSmooth {
+				f.Add(line(thin(run), draw.LineStyle{Color: pale(colour(i), 0x48), Width: 0.9}))
+				bold = thin(smooth(run))
+			}
+			if len(run) == 1 { // a line of one point would not be seen
+				front = append(front, dots(run, i, 2.5))
+				continue
+			}
+			front = append(front, line(bold, draw.LineStyle{Color: colour(i), Width: 1.7}))
+		}
+		f.legend(s.Name, dropped, line(nil, draw.LineStyle{Color: colour(i), Width: 2.2}))
+	}
+	f.Add(front...)
+	r.y.pad(0.03)
+	return f.save(path, r)
+}
+
+func line(xys plotter.XYs, style draw.LineStyle) *plotter.Line {
+	return &plotter.Line{XYs: xys, LineStyle: style}
+}
+
+func dots(xys plotter.XYs, i int, radius vg.Length) *plotter.Scatter {
+	return &plotter.Scatter{XYs: xys, GlyphStyle: draw.GlyphStyle{
+		Color: colour(i), Radius: radius, Shape: draw.CircleGlyph{}}}
+}
+
+// minSmooth is the number of points from which a moving average says more than they do.
+const minSmooth = 20
+
+// smooth replaces each point by the value there of the line that fits it and
+// its neighbours best, 2 % of the run to either side. Away from the ends this is
+// the moving average; at the ends it follows the slope, where an average would lag.
+func smooth(run plotter.XYs) plotter.XYs {
+	reach := max(4, len(run)/50)
+	// Prefix sums of y and of i·y, with indices for x.
+	sums := make([][2]float64, len(run)+1)
+	for i, p := range run {
+		sums[i+1] = [2]float64{sums[i][0] + p.Y, sums[i][1] + float64(i)*p.Y}
+	}
+	out := make(plotter.XYs, len(run))
+	for i, p := range run {
+		from, to := max(0, i-reach), min(len(run), i+reach+1)
+		n, centre := float64(to-from), float64(from+to-1)/2
+		mean := (sums[to][0] - sums[from][0]) / n
+		covariance := sums[to][1] - sums[from][1] - centre*n*mean
+		slope := covariance / (n * (n*n - 1) / 12)
+		out[i] = plotter.XY{X: p.X, Y: mean + slope*(float64(i)-centre)}
+	}
+	return out
+}
+
+// thin reduces a run to at most some points a pixel: the lowest and the highest
+// of each stretch, in their order, which look the same as all of them.
+func thin(run plotter.XYs) plotter.XYs {
+	const stretches = 2 * widthPx
+	if len(run) <= 2*stretches {
+		return run
+	}
+	out := make(plotter.XYs, 0, 2*stretches)
+	for i := range stretches {
+		from, to := i*len(run)/stretches, (i+1)*len(run)/stretches
+		lo, hi := from, from
+		for j := from; j < to; j++ {
+			if run[j].Y < run[lo].Y {
+				lo = j
+			}
+			if run[j].Y >= run[hi].Y {
+				hi = j
+			}
+		}
+		out = append(out, run[min(lo, hi)], run[max(lo, hi)])
+	}
+	return out
+}

@@ -1,0 +1,252 @@
+// Package plots draws a run's curves, histograms and point clouds as PNG files
+// of 900×540 pixels, in one style.
+//
+// Values that cannot be drawn (NaN, infinities, on a logarithmic axis also what
+// is not positive) leave gaps, and the legend counts them: a diverged loss shows.
+package plots
+
+import (
+	"fmt"
+	"image/color"
+	"io"
+	"math"
+	"strings"
+
+	"github.com/bestiary-ml/bestiary/internal/atomicfile"
+	xfont "golang.org/x/image/font"
+	"gonum.org/v1/plot"
+	"gonum.org/v1/plot/font"
+	"gonum.org/v1/plot/plotter"
+	"gonum.org/v1/plot/text"
+	"gonum.org/v1/plot/vg"
+	"gonum.org/v1/plot/vg/draw"
+	"gonum.org/v1/plot/vg/vgimg"
+)
+
+const (
+	widthPx, heightPx = 900, 540
+	dpi               = 96
+	margin            = 14 * vg.Millimeter / 4
+)
+
+// Axes says what a plot shows.
+type Axes struct {
+	Title, X, Y string // the title and the axes' labels
+	LogX, LogY  bool   // logarithmic axes
+	Equal       bool   // one unit is as long on both axes; for [Scatter]
+}
+
+// Series is a named row of points.
+type Series struct {
+	Name   string
+	X, Y   []float64 // of the same length; a nil X counts 0, 1, 2 …
+	Smooth bool      // for [Lines]: draw a moving average, and the points behind it, pale
+}
+
+// colours are apart in hue and in lightness, for readers who do not see all hues.
+var colours = []color.NRGBA{
+	{0x1f, 0x6f, 0xd6, 0xff}, {0xe8, 0x6a, 0x17, 0xff}, {0x0f, 0x9d, 0x6b, 0xff}, {0xc8, 0x2d, 0x6d, 0xff},
+	{0x7a, 0x4f, 0xd0, 0xff}, {0x8c, 0x6a, 0x1c, 0xff}, {0x12, 0xa5, 0xc0, 0xff}, {0x55, 0x5f, 0x6b, 0xff},
+}
+
+var (
+	ink  = color.NRGBA{0x22, 0x26, 0x2c, 0xff}
+	soft = color.NRGBA{0x5a, 0x62, 0x6c, 0xff} // ticks and labels
+	rule = color.NRGBA{0xe3, 0xe6, 0xea, 0xff} // grid
+)
+
+func colour(i int) color.NRGBA { return colours[i%len(colours)] }
+
+func pale(c color.NRGBA, alpha uint8) color.NRGBA { c.A = alpha; return c }
+
+func textStyle(size vg.Length, c color.Color, weight font.Font) text.Style {
+	weight.Typeface, weight.Variant, weight.Size = "Liberation", "Sans", size
+	return text.Style{Color: c, Font: weight, Handler: plot.DefaultTextHandler}
+}
+
+// figure is a plot with its title and legend, which stand above it, where they
+// cover no data.
+type figure struct {
+	*plot.Plot
+	title  string
+	names  []string
+	thumbs []plot.Thumbnailer
+}
+
+func newFigure(a Axes) *figure {
+	p := plot.New()
+	for _, axis := range []struct {
+		*plot.Axis
+		label string
+		log   bool
+	}{{&p.X, a.X, a.LogX}, {&p.Y, a.Y, a.LogY}} {
+		axis.Label.Text = axis.label
+		axis.Label.TextStyle.Font = textStyle(11, soft, font.Font{}).Font
+		axis.Label.TextStyle.Color = soft
+		axis.Label.Padding = 5
+		axis.LineStyle.Width = 0
+		axis.Padding = 4
+		axis.Tick.Label.Font = textStyle(10, soft, font.Font{}).Font
+		axis.Tick.Label.Color = soft
+		axis.Tick.LineStyle.Width = 0
+		axis.Tick.Length = 4
+		axis.Tick.Marker = linearTicks{}
+		if axis.log {
+			axis.Scale = plot.LogScale{}
+			axis.Tick.Marker = logTicks{}
+		}
+	}
+	grid := plotter.NewGrid()
+	grid.Horizontal = draw.LineStyle{Color: rule, Width: 0.75}
+	grid.Vertical = grid.Horizontal
+	p.Add(grid)
+	return &figure{Plot: p, title: a.Title}
+}
+
+// legend adds a line to the legend; dropped is the number of values that the plot leaves out.
+func (f *figure) legend(name string, dropped int, thumb plot.Thumbnailer) {
+	if dropped > 0 {
+		name = strings.TrimSpace(fmt.Sprintf("%s (%d not drawable)", name, dropped))
+	}
+	f.names = append(f.names, name)
+	f.thumbs = append(f.thumbs, thumb)
+}
+
+// save draws the figure and writes it to path. No points, no ranges: then it says so.
+func (f *figure) save(path string, r bounds) error {
+	r.set(f.Plot)
+	canvas := vgimg.NewWith(vgimg.UseDPI(dpi), vgimg.UseWH(
+		vg.Length(widthPx)*vg.Inch/dpi, vg.Length(heightPx)*vg.Inch/dpi))
+	all := draw.New(canvas)
+	all.FillPolygon(color.White, []vg.Point{
+		all.Min, {X: all.Max.X, Y: all.Min.Y}, all.Max, {X: all.Min.X, Y: all.Max.Y}})
+	all = draw.Crop(all, margin, -margin, margin, -margin)
+
+	title := textStyle(14, ink, font.Font{Weight: xfont.WeightBold})
+	top := all.Max.Y
+	if f.title != "" {
+		top -= title.FontExtents().Ascent
+		all.FillText(title, vg.Point{X: all.Min.X, Y: top}, f.title)
+		top -= 8
+	}
+	top = f.drawLegend(all, top)
+	body := draw.Crop(all, 0, 0, 0, top-all.Max.Y-4)
+	f.Draw(body)
+	if r.empty() {
+		note := textStyle(13, soft, font.Font{})
+		note.XAlign, note.YAlign = text.XCenter, text.YCenter
+		body.FillText(note, body.Center(), "nothing to draw yet")
+	}
+	return atomicfile.Write(path, func(w io.Writer) error {
+		_, err := vgimg.PngCanvas{Canvas: canvas}.WriteTo(w)
+		return err
+	})
+}
+
+// drawLegend sets the legend's entries side by side below top, on as many rows as it takes,
+// and returns where they end. A single unnamed series needs no legend.
+func (f *figure) drawLegend(c draw.Canvas, top vg.Length) vg.Length {
+	if len(f.names) == 0 || (len(f.names) == 1 && f.names[0] == "") {
+		return top
+	}
+	const box, gap, row = 18, 16, 15
+	style := textStyle(10.5, ink, font.Font{})
+	x, y := c.Min.X, top-row
+	for i, name := range f.names {
+		width := box + 5 + style.Width(name)
+		if x > c.Min.X && x+width > c.Max.X {
+			x, y = c.Min.X, y-row
+		}
+		icon := draw.Canvas{Canvas: c.Canvas, Rectangle: vg.Rectangle{
+			Min: vg.Point{X: x, Y: y}, Max: vg.Point{X: x + box, Y: y + 8}}}
+		f.thumbs[i].Thumbnail(&icon)
+		c.FillText(style, vg.Point{X: x + box + 5, Y: y + 0.5}, name)
+		x += width + gap
+	}
+	return y - 4
+}
+
+// bounds is the range of what is drawn, in data units.
+type bounds struct{ x, y span }
+
+type span struct {
+	min, max float64
+	any, log bool
+}
+
+func newBounds(a Axes) bounds { return bounds{x: span{log: a.LogX}, y: span{log: a.LogY}} }
+
+func (r bounds) empty() bool { return !r.x.any || !r.y.any }
+
+// drawable reports whether an axis has a place for v. Near the ends of float64's
+// range, widths would overflow.
+func (s *span) drawable(v float64) bool {
+	return math.Abs(v) <= 1e250 && (!s.log || v >= 1e-250)
+}
+
+func (s *span) include(v float64) {
+	if !s.any {
+		s.min, s.max, s.any = v, v, true
+	}
+	s.min, s.max = min(s.min, v), max(s.max, v)
+}
+
+// limits is the axis' range, widened where it is a point or nothing.
+func (s *span) limits() (lo, hi float64) {
+	switch {
+	case !s.any && s.log:
+		return 1, 10
+	case !s.any:
+		return 0, 1
+	case s.log && s.max < 1.1*s.min:
+		return s.min / 2, s.max * 2
+	case s.max-s.min <= 1e-9*max(math.Abs(s.min), math.Abs(s.max)) && !s.log:
+		d := max(1, math.Abs(s.min)) / 2
+		return s.min - d, s.max + d
+	}
+	return s.min, s.max
+}
+
+// pad widens the range by a share of it on both sides.
+func (s *span) pad(share float64) {
+	lo, hi := s.limits()
+	if s.log {
+		k := math.Pow(hi, share) / math.Pow(lo, share)
+		s.min, s.max = lo/k, hi*k
+		return
+	}
+	s.min, s.max = lo-share*(hi-lo), hi+share*(hi-lo)
+}
+
+func (r bounds) set(p *plot.Plot) {
+	p.X.Min, p.X.Max = r.x.limits()
+	p.Y.Min, p.Y.Max = r.y.limits()
+}
+
+// points returns the series' drawable points in runs without gaps, and counts
+// what it leaves out.
+func (s Series) points(r *bounds) (runs []plotter.XYs, dropped int, err error) {
+	if s.X != nil && len(s.X) != len(s.Y) {
+		return nil, 0, fmt.Errorf("series %q has %d x and %d y; give as many of each", s.Name, len(s.X), len(s.Y))
+	}
+	open := false
+	for i, y := range s.Y {
+		x := float64(i)
+		if s.X != nil {
+			x = s.X[i]
+		}
+		if !r.x.drawable(x) || !r.y.drawable(y) {
+			dropped++
+			open = false
+			continue
+		}
+		if !open {
+			runs = append(runs, nil)
+			open = true
+		}
+		runs[len(runs)-1] = append(runs[len(runs)-1], plotter.XY{X: x, Y: y})
+		r.x.include(x)
+		r.y.include(y)
+	}
+	return runs, dropped, nil
+}
