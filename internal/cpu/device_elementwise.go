@@ -1,0 +1,126 @@
+package cpu
+
+import "github.com/bestiary-ml/bestiary/internal/kernel"
+
+// Fill implements kernel.Elementwise.
+func (d *Device[F]) Fill(y kernel.Buffer, value float64) {
+	out := floats[F](y)
+	d.pool.For(len(out), grain, func(lo, hi int) {
+		part := out[lo:hi]
+		for i := range part {
+			part[i] = F(value)
+		}
+	})
+}
+
+// Unary implements kernel.Elementwise.
+func (d *Device[F]) Unary(op kernel.Unary, a float64, x, y kernel.Buffer) {
+	in, out := floats[F](x), floats[F](y)
+	d.pool.For(len(out), grain, func(lo, hi int) { unary(op, F(a), in[lo:hi], out[lo:hi]) })
+}
+
+// UnaryGrad implements kernel.Elementwise.
+func (d *Device[F]) UnaryGrad(op kernel.Unary, a float64, x, y, gy, gx kernel.Buffer) {
+	in, out, up, down := floats[F](x), floats[F](y), floats[F](gy), floats[F](gx)
+	d.pool.For(len(down), grain, func(lo, hi int) {
+		unaryGrad(op, F(a), part(in, lo, hi), part(out, lo, hi), up[lo:hi], down[lo:hi])
+	})
+}
+
+// part is v[lo:hi], or nil where v is absent.
+func part[F Float](v []F, lo, hi int) []F {
+	if v == nil {
+		return nil
+	}
+	return v[lo:hi]
+}
+
+// Binary implements kernel.Elementwise.
+func (d *Device[F]) Binary(op kernel.Binary, s kernel.Broadcast, a, b, y kernel.Buffer) {
+	left, right, out := floats[F](a), floats[F](b), floats[F](y)
+	if len(out) == 0 {
+		return
+	}
+	inner := 1
+	if s.Rank > 0 {
+		inner = s.Shape[s.Rank-1]
+	}
+	if s.Rank == 1 && s.StrideA[0] <= 1 && s.StrideB[0] <= 1 { // one long row: split it
+		d.pool.For(inner, grain, func(lo, hi int) {
+			binaryRow(op, left[lo*s.StrideA[0]:], s.StrideA[0], right[lo*s.StrideB[0]:], s.StrideB[0], out[lo:hi])
+		})
+		return
+	}
+	rows := len(out) / inner
+	d.pool.For(rows, max(1, grain/inner), func(lo, hi int) {
+		for row := lo; row < hi; row++ {
+			offsetA, offsetB := 0, 0
+			for rest, dim := row, s.Rank-2; dim >= 0; dim-- {
+				i := rest % s.Shape[dim]
+				rest /= s.Shape[dim]
+				offsetA += i * s.StrideA[dim]
+				offsetB += i * s.StrideB[dim]
+			}
+			last := s.Rank - 1
+			binaryRow(op, left[offsetA:], s.StrideA[last], right[offsetB:], s.StrideB[last], out[row*inner:][:inner])
+		}
+	})
+}
+
+// AddScaled implements kernel.Elementwise.
+func (d *Device[F]) AddScaled(a float64, x, y kernel.Buffer) {
+	in, out := floats[F](x), floats[F](y)
+	d.pool.For(len(out), grain, func(lo, hi int) {
+		dst, scale := out[lo:hi], F(a)
+		for i, v := range in[lo:hi] {
+			dst[i] += scale * v
+		}
+	})
+}
+
+// ActivationGrad implements kernel.Elementwise.
+func (d *Device[F]) ActivationGrad(act kernel.Activation, slope float64, y, gy, gx kernel.Buffer) {
+	out, up, down := floats[F](y), floats[F](gy), floats[F](gx)
+	d.pool.For(len(down), grain, func(lo, hi int) {
+		activationGrad(act, F(slope), out[lo:hi], up[lo:hi], down[lo:hi])
+	})
+}
+
+// PairLoss implements kernel.Elementwise.
+func (d *Device[F]) PairLoss(loss kernel.PairLoss, beta, scale float64, a, b, out kernel.Buffer) {
+	left, right := floats[F](a), floats[F](b)
+	sum := d.sumChunks(len(left), func(lo, hi int) float64 { return pairLoss(loss, beta, left[lo:hi], right[lo:hi]) })
+	floats[F](out)[0] = F(scale * sum)
+}
+
+// PairLossGrad implements kernel.Elementwise.
+func (d *Device[F]) PairLossGrad(loss kernel.PairLoss, beta, scale float64, a, b, g, ga kernel.Buffer) {
+	left, right, down := floats[F](a), floats[F](b), floats[F](ga)
+	factor := F(scale) * floats[F](g)[0]
+	d.pool.For(len(down), grain, func(lo, hi int) {
+		pairLossGrad(loss, F(beta), factor, left[lo:hi], right[lo:hi], down[lo:hi])
+	})
+}
+
+// Coupling implements kernel.Elementwise.
+func (d *Device[F]) Coupling(c kernel.Coupling, x, st, y, logDet kernel.Buffer) {
+	in, params, out, sums := floats[F](x), floats[F](st), floats[F](y), floats[F](logDet)
+	d.pool.For(c.Rows, max(1, grain/8/max(c.Cols, 1)), func(lo, hi int) {
+		for r := lo; r < hi; r++ {
+			at := r * c.Cols
+			sums[r] = couplingRow(c, in[at:at+c.Cols], params[2*at:2*at+2*c.Cols], out[at:at+c.Cols])
+		}
+	})
+}
+
+// CouplingGrad implements kernel.Elementwise.
+func (d *Device[F]) CouplingGrad(c kernel.Coupling, x, st, y, gy, gLogDet, gx, gst kernel.Buffer) {
+	in, params, out := floats[F](x), floats[F](st), floats[F](y)
+	up, upDet, down, downParams := floats[F](gy), floats[F](gLogDet), floats[F](gx), floats[F](gst)
+	d.pool.For(c.Rows, max(1, grain/8/max(c.Cols, 1)), func(lo, hi int) {
+		for r := lo; r < hi; r++ {
+			at, end := r*c.Cols, (r+1)*c.Cols
+			couplingGradRow(c, in[at:end], params[2*at:2*end], out[at:end], up[at:end], upDet[r], down[at:end], downParams[2*at:2*end])
+		}
+	})
+}

@@ -1,0 +1,48 @@
+package cpu
+
+import "github.com/bestiary-ml/bestiary/internal/kernel"
+
+// Gemm implements kernel.Products.
+func (d *Device[F]) Gemm(g kernel.Gemm, a, b, bias, c kernel.Buffer) {
+	g.Batch = max(g.Batch, 1)
+	if d.products != nil {
+		d.products.gemm(g, f32(a), f32(b), f32(bias), f32(c))
+		return
+	}
+	d.pool.Run(g.Batch*g.M, func(task, _ int) {
+		gemmRow(g, task/g.M, task%g.M, floats[F](a), floats[F](b), floats[F](bias), floats[F](c))
+	})
+}
+
+// Conv2d implements kernel.Products.
+func (d *Device[F]) Conv2d(c kernel.Conv, x, w, bias, y kernel.Buffer) {
+	if d.products != nil {
+		d.products.conv2d(c, f32(x), f32(w), f32(bias), f32(y))
+		return
+	}
+	d.pool.Run(c.N*c.OH, func(task, _ int) {
+		conv2dRow(c, task/c.OH, task%c.OH, floats[F](x), floats[F](w), floats[F](bias), floats[F](y))
+	})
+}
+
+// Conv2dBackwardInput implements kernel.Products.
+func (d *Device[F]) Conv2dBackwardInput(c kernel.Conv, gy, w, bias, gx kernel.Buffer) {
+	if d.products != nil {
+		d.products.conv2dBackwardInput(c, f32(gy), f32(w), f32(bias), f32(gx))
+		return
+	}
+	d.pool.Run(c.N, func(n, _ int) {
+		conv2dBackwardInputImage(c, n, floats[F](gy), floats[F](w), floats[F](bias), floats[F](gx))
+	})
+}
+
+// Conv2dBackwardWeight implements kernel.Products.
+func (d *Device[F]) Conv2dBackwardWeight(c kernel.Conv, x, gy, gw kernel.Buffer) {
+	if d.products != nil {
+		d.products.conv2dBackwardWeight(c, f32(x), f32(gy), f32(gw))
+		return
+	}
+	d.pool.Run(c.KH*c.KW, func(tap, _ int) {
+		conv2dBackwardWeightTap(c, tap/c.KW, tap%c.KW, floats[F](x), floats[F](gy), floats[F](gw))
+	})
+}

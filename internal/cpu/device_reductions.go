@@ -1,0 +1,94 @@
+package cpu
+
+import "github.com/bestiary-ml/bestiary/internal/kernel"
+
+// sumChunks adds f over fixed chunks of [0, n), in order, in float64.
+func (d *Device[F]) sumChunks(n int, f func(lo, hi int) float64) float64 {
+	chunks := (n + grain - 1) / grain
+	if chunks > len(d.partial) {
+		d.partial = make([]float64, chunks)
+	}
+	partial := d.partial[:chunks]
+	d.pool.For(n, grain, func(lo, hi int) { partial[lo/grain] = f(lo, hi) })
+	sum := 0.0
+	for _, v := range partial {
+		sum += v
+	}
+	return sum
+}
+
+// Reduce implements kernel.Reductions.
+func (d *Device[F]) Reduce(op kernel.Reduce, s kernel.Span, scale float64, x, y kernel.Buffer) {
+	in, out := floats[F](x), floats[F](y)
+	if op == kernel.Sum && s.Outer*s.Inner == 1 {
+		out[0] = F(scale * d.sumChunks(s.N, func(lo, hi int) float64 { return sum(in[lo:hi]) }))
+		return
+	}
+	d.pool.For(s.Outer, max(1, grain/max(1, s.N*s.Inner)), func(lo, hi int) {
+		for o := lo; o < hi; o++ {
+			reduceSpan(op, s, F(scale), in[o*s.N*s.Inner:][:s.N*s.Inner], out[o*s.Inner:][:s.Inner])
+		}
+	})
+}
+
+// SumTo implements kernel.Reductions.
+func (d *Device[F]) SumTo(s kernel.Broadcast, x, y kernel.Buffer) {
+	sumTo(s, floats[F](x), floats[F](y))
+}
+
+// Softmax implements kernel.Reductions.
+func (d *Device[F]) Softmax(log bool, s kernel.Span, x, y kernel.Buffer) {
+	in, out := floats[F](x), floats[F](y)
+	d.overSpans(s, func(at int) { softmaxLane(log, s.N, s.Inner, in[at:], out[at:]) })
+}
+
+// SoftmaxGrad implements kernel.Reductions.
+func (d *Device[F]) SoftmaxGrad(log bool, s kernel.Span, y, gy, gx kernel.Buffer) {
+	out, up, down := floats[F](y), floats[F](gy), floats[F](gx)
+	d.overSpans(s, func(at int) { softmaxGradLane(log, s.N, s.Inner, out[at:], up[at:], down[at:]) })
+}
+
+// overSpans calls f with the offset of every lane along the middle dimension.
+func (d *Device[F]) overSpans(s kernel.Span, f func(at int)) {
+	d.pool.For(s.Outer*s.Inner, max(1, grain/8/max(1, s.N)), func(lo, hi int) {
+		for lane := lo; lane < hi; lane++ {
+			f(lane/s.Inner*s.N*s.Inner + lane%s.Inner)
+		}
+	})
+}
+
+// CrossEntropy implements kernel.Reductions.
+func (d *Device[F]) CrossEntropy(rows, classes int, logits, labels, losses kernel.Buffer) {
+	in, index, out := floats[F](logits), ints(labels), floats[F](losses)
+	d.pool.For(rows, max(1, grain/8/classes), func(lo, hi int) {
+		for r := lo; r < hi; r++ {
+			out[r] = crossEntropyRow(in[r*classes:][:classes], index[r])
+		}
+	})
+}
+
+// CrossEntropyGrad implements kernel.Reductions.
+func (d *Device[F]) CrossEntropyGrad(rows, classes int, logits, labels, scale, g kernel.Buffer) {
+	in, index, factor, down := floats[F](logits), ints(labels), floats[F](scale), floats[F](g)
+	d.pool.For(rows, max(1, grain/8/classes), func(lo, hi int) {
+		for r := lo; r < hi; r++ {
+			crossEntropyGradRow(in[r*classes:][:classes], index[r], factor[r], down[r*classes:][:classes])
+		}
+	})
+}
+
+// ArgMax implements kernel.Reductions.
+func (d *Device[F]) ArgMax(rows, n int, x, index kernel.Buffer) {
+	in, out := floats[F](x), ints(index)
+	d.pool.For(rows, max(1, grain/n), func(lo, hi int) {
+		for r := lo; r < hi; r++ {
+			row, best := in[r*n:][:n], 0
+			for i, v := range row {
+				if v > row[best] {
+					best = i
+				}
+			}
+			out[r] = int32(best)
+		}
+	})
+}

@@ -1,0 +1,106 @@
+package tensor
+
+import (
+	"fmt"
+	"strings"
+
+	"github.com/bestiary-ml/bestiary/internal/cpu"
+	"github.com/bestiary-ml/bestiary/internal/cpu/simd"
+	"github.com/bestiary-ml/bestiary/internal/kernel"
+)
+
+// Device is where tensors live and are computed, together with the step that is going on there.
+//
+// A device serves one goroutine at a time. Two models that are used at once want a device each.
+type Device struct {
+	kernels kernel.Device
+	step    *Step // innermost open step, nil outside of steps
+	spare   *Step // closed steps, for reuse
+	free    map[int][]kernel.Buffer
+}
+
+// DeviceOptions say how a device computes. The zero value is right for most uses.
+type DeviceOptions struct {
+	Threads int    // workers; non-positive means one a processor
+	Kernels string // "", "auto", "portable", "avx2" or "avx512"
+}
+
+// OpenDevice opens the device with the given name: "auto" and "" choose the best one there is, "cpu" is the processor,
+// "cpu64" the processor with float64 elements and portable kernels, for checking gradients.
+func OpenDevice(name string, o DeviceOptions) (*Device, error) {
+	switch {
+	case name == "cpu64":
+		return NewDevice(cpu.NewFloat64(o.Threads)), nil
+	case name == "" || name == "auto" || name == "cpu":
+		level, err := kernelLevel(o.Kernels)
+		if err != nil {
+			return nil, err
+		}
+		return NewDevice(cpu.New(level, o.Threads)), nil
+	case name == "cuda" || strings.HasPrefix(name, "cuda:"):
+		return nil, fmt.Errorf("device %q: this version computes on the processor only; use --device cpu", name)
+	}
+	return nil, fmt.Errorf("device %q is not known; use auto or cpu", name)
+}
+
+func kernelLevel(name string) (simd.Level, error) {
+	best := simd.Detect()
+	if name == "" || name == "auto" {
+		return best, nil
+	}
+	for level := simd.Portable; level <= simd.AVX512; level++ {
+		if level.String() != name {
+			continue
+		}
+		if level > best {
+			return 0, fmt.Errorf("kernels %q: this processor offers %v at most; leave the choice to auto", name, best)
+		}
+		return level, nil
+	}
+	return 0, fmt.Errorf("kernels %q are not known; use auto, portable, avx2 or avx512", name)
+}
+
+// NewDevice wraps the kernels of a processor.
+func NewDevice(kernels kernel.Device) *Device {
+	return &Device{kernels: kernels, free: map[int][]kernel.Buffer{}}
+}
+
+// Name tells the device and its kernel set: "cpu/avx512".
+func (d *Device) Name() string { return d.kernels.Name() }
+
+// Kernels gives access to the device's kernels, for code that works on buffers, such as an optimizer.
+func (d *Device) Kernels() kernel.Device { return d.kernels }
+
+// sizeClass rounds a length up so that buffers of similar lengths can stand in for each other: to a multiple of 64,
+// and above that to an eighth of the power of two below.
+func sizeClass(n int) int {
+	unit := 64
+	for unit*16 <= n {
+		unit *= 2
+	}
+	return (n + unit - 1) / unit * unit
+}
+
+// take returns an uninitialised buffer of n elements that the caller will give back.
+func (d *Device) take(n int) kernel.Buffer {
+	class := sizeClass(n)
+	if list := d.free[class]; len(list) > 0 {
+		b := list[len(list)-1]
+		d.free[class] = list[:len(list)-1]
+		b.Len = n
+		return b
+	}
+	b := d.kernels.Alloc(class)
+	b.Len = n
+	return b
+}
+
+// give returns a buffer from take.
+func (d *Device) give(b kernel.Buffer) {
+	if b.IsNil() {
+		return
+	}
+	class := sizeClass(b.Len)
+	b.Len = class
+	d.free[class] = append(d.free[class], b)
+}

@@ -1,0 +1,92 @@
+package tensor
+
+import "github.com/bestiary-ml/bestiary/internal/kernel"
+
+// SetRequiresGrad makes t a leaf whose gradient Backward computes, or stops it from being one.
+func (t *Tensor) SetRequiresGrad(on bool) *Tensor {
+	t.requires = on
+	return t
+}
+
+// RequiresGrad reports whether gradients flow to t.
+func (t *Tensor) RequiresGrad() bool { return t.requires }
+
+// Grad is the gradient that Backward left at a leaf, or nil.
+func (t *Tensor) Grad() *Tensor {
+	if !t.hasGrad {
+		return nil
+	}
+	return &Tensor{device: t.device, data: t.grad, rank: t.rank, dims: t.dims}
+}
+
+// ZeroGrad forgets the gradient, so that the next Backward starts from zero. Its memory is kept.
+func (t *Tensor) ZeroGrad() { t.hasGrad = false }
+
+// addGrad adds a gradient to t's. compute overwrites its argument, which has t's shape.
+func (t *Tensor) addGrad(compute func(dst kernel.Buffer)) {
+	if !t.requires {
+		return
+	}
+	if t.hasGrad {
+		term := t.device.take(t.Len())
+		compute(term)
+		t.kernels().AddScaled(1, term, t.grad)
+		t.device.give(term)
+		return
+	}
+	t.ensureGrad()
+	compute(t.grad)
+	t.hasGrad = true
+}
+
+// moveGrad adds from's gradient to t's, after compute has changed it in place (nil: no change). It is for operations
+// whose gradients may overwrite the one they came from; from's gradient is gone afterwards.
+func (t *Tensor) moveGrad(from *Tensor, compute func(g kernel.Buffer)) {
+	if !t.requires {
+		return
+	}
+	if compute != nil {
+		compute(from.grad)
+	}
+	switch {
+	case t.hasGrad:
+		t.kernels().AddScaled(1, from.grad, t.grad)
+	case t.owner != nil && t.grad.IsNil() && sizeClass(t.Len()) == sizeClass(from.Len()):
+		t.grad, t.hasGrad = from.grad, true
+		from.grad, from.hasGrad = kernel.Buffer{}, false
+	default:
+		t.ensureGrad()
+		t.kernels().Copy(flatCopy(t.Len()), t.grad, from.grad)
+		t.hasGrad = true
+	}
+}
+
+// ensureGrad allocates the gradient: for the step that owns t, or for good.
+func (t *Tensor) ensureGrad() {
+	if !t.grad.IsNil() {
+		return
+	}
+	if t.owner != nil {
+		t.grad = t.device.take(t.Len())
+	} else {
+		t.grad = t.kernels().Alloc(t.Len())
+	}
+}
+
+// gradOrZero is the gradient that arrived at t, zeros if none did.
+func (t *Tensor) gradOrZero() kernel.Buffer {
+	if !t.hasGrad {
+		t.ensureGrad()
+		t.kernels().Fill(t.grad, 0)
+		t.hasGrad = true
+	}
+	return t.grad
+}
+
+// dropGrad gives the memory of an intermediate's gradient back.
+func (t *Tensor) dropGrad() {
+	if t.owner != nil && !t.grad.IsNil() {
+		t.device.give(t.grad)
+		t.grad, t.hasGrad = kernel.Buffer{}, false
+	}
+}

@@ -1,0 +1,145 @@
+package tensor
+
+import (
+	"fmt"
+
+	"github.com/bestiary-ml/bestiary/internal/kernel"
+)
+
+// Activation is a pointwise function that Linear, the convolutions and BatchNorm apply to their result in the same
+// pass. The zero value is the identity.
+type Activation struct {
+	Kind  kernel.Activation
+	Slope float64 // of LeakyReLU; not negative
+}
+
+// The activations that can be fused.
+var (
+	Identity    = Activation{}
+	ReLU        = Activation{Kind: kernel.ReLU}
+	TanhAct     = Activation{Kind: kernel.Tanh}
+	SigmoidAct  = Activation{Kind: kernel.Sigmoid}
+	LeakyReLU02 = Activation{Kind: kernel.LeakyReLU, Slope: 0.2}
+)
+
+// MatMul returns t·u for matrices [M, K]·[K, N], for a batch [..., M, K]·[..., K, N] with equal leading dimensions, or
+// for [..., M, K] with one matrix [K, N].
+func (t *Tensor) MatMul(u *Tensor) *Tensor { return t.matMul(u, false, false) }
+
+// MatMulT returns t·uᵀ: MatMul with the last two dimensions of u exchanged.
+func (t *Tensor) MatMulT(u *Tensor) *Tensor { return t.matMul(u, false, true) }
+
+// TMatMul returns tᵀ·u: MatMul with the last two dimensions of t exchanged.
+func (t *Tensor) TMatMul(u *Tensor) *Tensor { return t.matMul(u, true, false) }
+
+func (t *Tensor) matMul(u *Tensor, transT, transU bool) *Tensor {
+	if t.rank < 2 || u.rank < 2 {
+		panic(fmt.Sprintf("tensor: MatMul of %v and %v", t, u))
+	}
+	g := kernel.Gemm{TransA: transT, TransB: transU, Batch: 1, LdA: t.Dim(-1), LdB: u.Dim(-1)}
+	g.M, g.K, g.N = t.Dim(-2), t.Dim(-1), u.Dim(-1)
+	inner := u.Dim(-2)
+	if transT {
+		g.M, g.K = g.K, g.M
+	}
+	if transU {
+		g.N, inner = inner, g.N
+	}
+	batched := u.rank > 2
+	var shape [kernel.MaxDims]int
+	copy(shape[:], t.Shape())
+	if batched {
+		g.Batch = count(t.dims[:t.rank-2])
+		g.StrideA, g.StrideB, g.StrideC = g.M*g.K, g.K*g.N, g.M*g.N
+	} else if t.rank > 2 {
+		if transT {
+			panic(fmt.Sprintf("tensor: TMatMul of %v and one matrix %v", t, u))
+		}
+		g.M = t.Len() / g.K
+	}
+	if inner != g.K || batched && (u.rank != t.rank || g.Batch*g.K*g.N != u.Len()) {
+		panic(fmt.Sprintf("tensor: MatMul of shapes %v and %v (transposed: %t, %t)", t.Shape(), u.Shape(), transT, transU))
+	}
+	shape[t.rank-2], shape[t.rank-1] = t.Dim(-2), g.N
+	if transT {
+		shape[t.rank-2] = t.Dim(-1)
+	}
+	g.LdC = g.N
+	y := t.device.empty(shape[:t.rank]...)
+	t.kernels().Gemm(g, t.data, u.data, kernel.Buffer{}, y.data)
+	if t.device.recording(t, u) {
+		t.device.record(func() {
+			t.addGrad(func(dst kernel.Buffer) { gemmGradA(t.kernels(), g, y.grad, u.data, dst) })
+			u.addGrad(func(dst kernel.Buffer) { gemmGradB(t.kernels(), g, t.data, y.grad, dst) })
+		}, y)
+	}
+	return y
+}
+
+// gemmGradA computes the gradient of a product's first operand: gC·op(B)ᵀ, or its transpose if A is stored so.
+func gemmGradA(k kernel.Device, g kernel.Gemm, gc, b, dst kernel.Buffer) {
+	if g.TransA { // K×M = op(B)·gCᵀ
+		k.Gemm(kernel.Gemm{
+			M: g.K, N: g.M, K: g.N, TransA: g.TransB, TransB: true, LdA: g.LdB, LdB: g.LdC, LdC: g.LdA,
+			Batch: g.Batch, StrideA: g.StrideB, StrideB: g.StrideC, StrideC: g.StrideA,
+		}, b, gc, kernel.Buffer{}, dst)
+		return
+	}
+	k.Gemm(kernel.Gemm{
+		M: g.M, N: g.K, K: g.N, TransB: !g.TransB, LdA: g.LdC, LdB: g.LdB, LdC: g.LdA,
+		Batch: g.Batch, StrideA: g.StrideC, StrideB: g.StrideB, StrideC: g.StrideA,
+	}, gc, b, kernel.Buffer{}, dst)
+}
+
+// gemmGradB computes the gradient of a product's second operand: op(A)ᵀ·gC, or its transpose if B is stored so.
+func gemmGradB(k kernel.Device, g kernel.Gemm, a, gc, dst kernel.Buffer) {
+	if g.TransB { // N×K = gCᵀ·op(A)
+		k.Gemm(kernel.Gemm{
+			M: g.N, N: g.K, K: g.M, TransA: true, TransB: g.TransA, LdA: g.LdC, LdB: g.LdA, LdC: g.LdB,
+			Batch: g.Batch, StrideA: g.StrideC, StrideB: g.StrideA, StrideC: g.StrideB,
+		}, gc, a, kernel.Buffer{}, dst)
+		return
+	}
+	k.Gemm(kernel.Gemm{
+		M: g.K, N: g.N, K: g.M, TransA: !g.TransA, LdA: g.LdA, LdB: g.LdC, LdC: g.LdB,
+		Batch: g.Batch, StrideA: g.StrideA, StrideB: g.StrideC, StrideC: g.StrideB,
+	}, a, gc, kernel.Buffer{}, dst)
+}
+
+// Linear returns act(t·w + bias) for t [..., in], w [in, out] and bias [out] or nil.
+func (t *Tensor) Linear(w, bias *Tensor, act Activation) *Tensor {
+	if w.rank != 2 || t.Dim(-1) != w.dims[0] || bias != nil && bias.Len() != w.dims[1] {
+		panic(fmt.Sprintf("tensor: Linear of %v with weights %v", t, w))
+	}
+	in, out := w.dims[0], w.dims[1]
+	g := kernel.Gemm{M: t.Len() / in, N: out, K: in, LdA: in, LdB: out, LdC: out, Act: act.Kind, Slope: act.Slope}
+	shape := t.dims
+	shape[t.rank-1] = out
+	y := t.device.empty(shape[:t.rank]...)
+	t.kernels().Gemm(g, t.data, w.data, bias.optional(), y.data)
+	if t.device.recording(t, w, bias) {
+		t.device.record(func() {
+			k := t.kernels()
+			activationGrad(act, y)
+			biasGrad(bias, y)
+			w.addGrad(func(dst kernel.Buffer) { gemmGradB(k, g, t.data, y.grad, dst) })
+			t.addGrad(func(dst kernel.Buffer) { gemmGradA(k, g, y.grad, w.data, dst) })
+		}, y)
+	}
+	return y
+}
+
+// optional is t's storage, or the nil buffer for a nil tensor.
+func (t *Tensor) optional() kernel.Buffer {
+	if t == nil {
+		return kernel.Buffer{}
+	}
+	return t.data
+}
+
+// activationGrad turns y's gradient into that of the fused activation's argument, in place.
+func activationGrad(act Activation, y *Tensor) {
+	if act.Kind != kernel.NoActivation {
+		y.kernels().ActivationGrad(act.Kind, act.Slope, y.data, y.grad, y.grad)
+	}
+}

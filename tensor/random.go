@@ -1,0 +1,94 @@
+package tensor
+
+import (
+	"fmt"
+
+	"github.com/bestiary-ml/bestiary/internal/philox"
+)
+
+// Generator is a place in a stream of random numbers: Philox 4×32-10 under a key, the same numbers on every device.
+// There is no global one; whoever draws is handed a generator.
+type Generator struct {
+	key, offset uint64
+}
+
+// NewGenerator returns the start of the stream that belongs to seed.
+func NewGenerator(seed uint64) *Generator { return &Generator{key: seed} }
+
+// State is what SetState needs to go on from here.
+func (g *Generator) State() (key, offset uint64) { return g.key, g.offset }
+
+// SetState moves g to a place that State told.
+func (g *Generator) SetState(key, offset uint64) { g.key, g.offset = key, offset }
+
+// Fork returns a generator with a stream of its own, named by label: what one part of a program draws doesn't depend
+// on how much another one drew. Forking doesn't advance g.
+func (g *Generator) Fork(label string) *Generator {
+	key := g.key ^ 0xcbf29ce484222325 // FNV-1a over the label, started from the key
+	for i := range len(label) {
+		key = (key ^ uint64(label[i])) * 0x100000001b3
+	}
+	key = (key ^ key>>31) * 0xbf58476d1ce4e5b9 // the finaliser of SplitMix64
+	return &Generator{key: key ^ key>>29}
+}
+
+// advance reserves n numbers, in whole blocks of four.
+func (g *Generator) advance(n int) (offset uint64) {
+	offset = g.offset
+	g.offset += (uint64(n) + 3) / 4 * 4
+	return offset
+}
+
+// Normal draws a tensor of standard normal numbers.
+func (g *Generator) Normal(d *Device, shape ...int) *Tensor {
+	t := d.empty(shape...)
+	d.kernels.Normal(g.key, g.advance(t.Len()), t.data)
+	return t
+}
+
+// Uniform draws a tensor of numbers in [0, 1).
+func (g *Generator) Uniform(d *Device, shape ...int) *Tensor {
+	t := d.empty(shape...)
+	d.kernels.Uniform(g.key, g.advance(t.Len()), t.data)
+	return t
+}
+
+// Permutation draws a random order of 0 … n−1.
+func (g *Generator) Permutation(n int) []int32 {
+	order := make([]int32, n)
+	for i := range order {
+		order[i] = int32(i)
+	}
+	for i := n - 1; i > 0; i-- { // Fisher and Yates
+		j := g.Intn(i + 1)
+		order[i], order[j] = order[j], order[i]
+	}
+	return order
+}
+
+// Dropout zeroes each element with probability p and divides the others by 1−p (Srivastava et al., 2014). The mask is
+// not stored: the backward pass draws it again.
+func (t *Tensor) Dropout(p float64, g *Generator) *Tensor {
+	if p < 0 || p >= 1 {
+		panic(fmt.Sprintf("tensor: Dropout with probability %v", p))
+	}
+	if p == 0 {
+		return t
+	}
+	key, offset := g.key, g.advance(t.Len())
+	y := t.device.empty(t.Shape()...)
+	t.kernels().Dropout(p, key, offset, t.data, y.data)
+	if t.device.recording(t) {
+		t.device.record(func() {
+			t.kernels().Dropout(p, key, offset, y.grad, y.grad)
+			t.moveGrad(y, nil)
+		}, y)
+	}
+	return y
+}
+
+// Intn draws a number in [0, n).
+func (g *Generator) Intn(n int) int {
+	block := philox.Block(g.key, g.advance(4)/4)
+	return int((uint64(block[0])<<32 | uint64(block[1])) % uint64(n)) // bias below n/2⁶⁴
+}

@@ -1,0 +1,139 @@
+package tensor
+
+import (
+	"fmt"
+
+	"github.com/bestiary-ml/bestiary/internal/kernel"
+)
+
+// Step is a stretch of work whose intermediate tensors are recycled at its end: a training step, or an evaluation.
+// The same sequence of operations takes the same memory again, so a loop of steps makes next to no garbage.
+// Steps may be nested; the innermost is the one that records and owns.
+type Step struct {
+	device    *Device
+	parent    *Step
+	recording bool
+	owned     []kernel.Buffer
+	tape      []node
+	slabs     [][]Tensor
+	used      int // tensors taken from the slabs
+}
+
+// node is an operation on the tape: back adds to its inputs' gradients from those of its outputs.
+type node struct {
+	outputs [2]*Tensor
+	back    func()
+}
+
+const slabSize = 128
+
+// Record opens a step that records operations for Backward.
+func (d *Device) Record() *Step { return d.open(true) }
+
+// Scratch opens a step that records nothing.
+func (d *Device) Scratch() *Step { return d.open(false) }
+
+func (d *Device) open(recording bool) *Step {
+	s := d.spare
+	if s == nil {
+		s = &Step{device: d}
+	} else {
+		d.spare = s.parent
+	}
+	s.parent, s.recording = d.step, recording
+	d.step = s
+	return s
+}
+
+// End closes the step. Its tensors must not be used any more.
+func (s *Step) End() {
+	d := s.device
+	if d.step != s {
+		panic("tensor: steps end in the reverse order of their opening")
+	}
+	for i := range s.tape {
+		for _, t := range s.tape[i].outputs {
+			if t != nil {
+				t.dropGrad()
+			}
+		}
+	}
+	clear(s.tape)
+	s.tape = s.tape[:0]
+	for _, b := range s.owned {
+		d.give(b)
+	}
+	s.owned = s.owned[:0]
+	for i := 0; i < s.used; i += slabSize {
+		clear(s.slabs[i/slabSize]) // a tensor used after its step has no device and no data
+	}
+	s.used = 0
+	d.step = s.parent
+	s.parent, d.spare = d.spare, s
+}
+
+func (s *Step) newTensor() *Tensor {
+	if s.used == len(s.slabs)*slabSize {
+		s.slabs = append(s.slabs, make([]Tensor, slabSize))
+	}
+	t := &s.slabs[s.used/slabSize][s.used%slabSize]
+	s.used++
+	return t
+}
+
+// recording reports whether an operation on these inputs has to be recorded.
+func (d *Device) recording(inputs ...*Tensor) bool {
+	if d.step == nil || !d.step.recording {
+		return false
+	}
+	for _, t := range inputs {
+		if t != nil && t.requires {
+			return true
+		}
+	}
+	return false
+}
+
+// record puts an operation on the tape. back is called when an output has received a gradient.
+func (d *Device) record(back func(), outputs ...*Tensor) {
+	n := node{back: back}
+	copy(n.outputs[:], outputs)
+	for _, t := range outputs {
+		t.requires = true
+	}
+	d.step.tape = append(d.step.tape, n)
+}
+
+// Backward computes the gradients of t, a single number, in every tensor that requires one, and adds them to what is
+// there. It belongs to the step that t was computed in.
+func (t *Tensor) Backward() {
+	if t.Len() != 1 {
+		panic(fmt.Sprintf("tensor: Backward of %v, want a single number", t))
+	}
+	t.BackwardFrom(t.device.Full(1, t.Shape()...))
+}
+
+// BackwardFrom is Backward for a t of any shape, given the gradient that arrives at it.
+func (t *Tensor) BackwardFrom(upstream *Tensor) {
+	s := t.device.step
+	if s == nil || !s.recording || !t.requires {
+		panic("tensor: Backward of a tensor that was not recorded")
+	}
+	t.addGrad(func(dst kernel.Buffer) { t.kernels().Copy(flatCopy(t.Len()), dst, upstream.data) })
+	for i := len(s.tape) - 1; i >= 0; i-- {
+		n := &s.tape[i]
+		if n.outputs[0].hasGrad || n.outputs[1] != nil && n.outputs[1].hasGrad {
+			n.back()
+			for _, out := range n.outputs {
+				if out != nil {
+					out.dropGrad()
+				}
+			}
+		}
+	}
+}
+
+// flatCopy describes a copy of n contiguous elements.
+func flatCopy(n int) kernel.Strided {
+	return kernel.Strided{Rank: 1, Shape: kernel.Dims{n}, StrideDst: kernel.Dims{1}, StrideSrc: kernel.Dims{1}}
+}

@@ -1,0 +1,199 @@
+// Package tensor is an eager, define-by-run engine: N-dimensional arrays, operations on them, and their gradients.
+//
+// A [Tensor] is a shape and contiguous row-major storage on a [Device]. Operations are methods that return new
+// tensors. Between [Device.Record] and [Step.End] they also record themselves on a tape, which [Tensor.Backward]
+// walks; outside, nothing is recorded, so inference needs no switch. Images are channels-last, [N, H, W, C].
+//
+// Operations panic when shapes don't fit, as indexing a slice out of range does: it is a mistake in the program that
+// no user's input can cause.
+package tensor
+
+import (
+	"fmt"
+
+	"github.com/bestiary-ml/bestiary/internal/kernel"
+)
+
+// Tensor is an N-dimensional array on a device. Its storage is never changed by operations, only by Set… methods and
+// optimizers. Tensors made inside a step end with it; Keep makes one that stays.
+type Tensor struct {
+	device *Device
+	data   kernel.Buffer
+	ints   bool // int32 elements instead of floating-point ones
+	rank   int
+	dims   [kernel.MaxDims]int
+
+	owner    *Step // nil: lives as long as it is referenced
+	requires bool  // gradients flow to it
+	hasGrad  bool  // grad has been written in this backward pass
+	grad     kernel.Buffer
+}
+
+// Shape returns the sizes of the dimensions; the caller must not change them.
+func (t *Tensor) Shape() []int { return t.dims[:t.rank] }
+
+// Dim returns the size of dimension i; negative i counts from the last.
+func (t *Tensor) Dim(i int) int { return t.dims[t.axis(i)] }
+
+// Rank is the number of dimensions.
+func (t *Tensor) Rank() int { return t.rank }
+
+// Len is the number of elements.
+func (t *Tensor) Len() int { return t.data.Len }
+
+// Device is where t lives.
+func (t *Tensor) Device() *Device { return t.device }
+
+// Data is t's storage.
+func (t *Tensor) Data() kernel.Buffer { return t.data }
+
+// String describes t without its elements.
+func (t *Tensor) String() string { return fmt.Sprintf("tensor%v on %s", t.Shape(), t.device.Name()) }
+
+func (t *Tensor) axis(i int) int {
+	if i < 0 {
+		i += t.rank
+	}
+	if i < 0 || i >= t.rank {
+		panic(fmt.Sprintf("tensor: no dimension %d in shape %v", i, t.Shape()))
+	}
+	return i
+}
+
+func (t *Tensor) kernels() kernel.Device { return t.device.kernels }
+
+// count is the number of elements of a shape.
+func count(shape []int) int {
+	n := 1
+	for _, s := range shape {
+		if s < 0 {
+			panic(fmt.Sprintf("tensor: negative size in shape %v", shape))
+		}
+		n *= s
+	}
+	return n
+}
+
+// wrap makes a tensor of data within the current step, if there is one.
+func (d *Device) wrap(data kernel.Buffer, shape []int) *Tensor {
+	if len(shape) > kernel.MaxDims {
+		panic(fmt.Sprintf("tensor: more than %d dimensions in shape %v", kernel.MaxDims, shape))
+	}
+	var t *Tensor
+	if d.step != nil {
+		t = d.step.newTensor()
+	} else {
+		t = new(Tensor)
+	}
+	t.device, t.data, t.owner = d, data, d.step
+	t.rank = copy(t.dims[:], shape)
+	return t
+}
+
+// empty makes an uninitialised tensor within the current step, if there is one.
+func (d *Device) empty(shape ...int) *Tensor {
+	n := count(shape)
+	if d.step == nil {
+		return d.wrap(d.kernels.Alloc(n), shape)
+	}
+	b := d.take(n)
+	d.step.owned = append(d.step.owned, b)
+	return d.wrap(b, shape)
+}
+
+// Full makes a tensor whose elements are all value.
+func (d *Device) Full(value float64, shape ...int) *Tensor {
+	t := d.empty(shape...)
+	d.kernels.Fill(t.data, value)
+	return t
+}
+
+// Zeros makes a tensor of zeros.
+func (d *Device) Zeros(shape ...int) *Tensor { return d.Full(0, shape...) }
+
+// From makes a tensor with a copy of values, in row-major order. Without a shape it is a vector.
+func (d *Device) From(values []float32, shape ...int) *Tensor {
+	if len(shape) == 0 {
+		shape = []int{len(values)}
+	}
+	if count(shape) != len(values) {
+		panic(fmt.Sprintf("tensor: %d values for shape %v", len(values), shape))
+	}
+	t := d.empty(shape...)
+	d.kernels.Upload(t.data, values)
+	return t
+}
+
+// Ints makes a tensor of indices or labels with a copy of values. Without a shape it is a vector.
+func (d *Device) Ints(values []int32, shape ...int) *Tensor {
+	if len(shape) == 0 {
+		shape = []int{len(values)}
+	}
+	if count(shape) != len(values) {
+		panic(fmt.Sprintf("tensor: %d indices for shape %v", len(values), shape))
+	}
+	t := d.wrap(d.kernels.AllocInts(len(values)), shape)
+	t.ints = true
+	d.kernels.UploadInts(t.data, values)
+	return t
+}
+
+// Values returns a copy of the elements.
+func (t *Tensor) Values() []float32 {
+	v := make([]float32, t.Len())
+	t.CopyTo(v)
+	return v
+}
+
+// CopyTo copies the elements to v, which has as many.
+func (t *Tensor) CopyTo(v []float32) {
+	if t.ints || len(v) != t.Len() {
+		panic(fmt.Sprintf("tensor: can't copy %v to %d float32", t, len(v)))
+	}
+	t.kernels().Download(v, t.data)
+}
+
+// IntValues returns a copy of the elements of a tensor of indices.
+func (t *Tensor) IntValues() []int32 {
+	v := make([]int32, t.Len())
+	t.kernels().DownloadInts(v, t.data)
+	return v
+}
+
+// Item returns the only element.
+func (t *Tensor) Item() float64 {
+	if t.Len() != 1 {
+		panic(fmt.Sprintf("tensor: Item of %v", t))
+	}
+	var v [1]float32
+	t.kernels().Download(v[:], t.data)
+	return float64(v[0])
+}
+
+// Set replaces the elements.
+func (t *Tensor) Set(values []float32) {
+	if len(values) != t.Len() {
+		panic(fmt.Sprintf("tensor: %d values for %v", len(values), t))
+	}
+	t.kernels().Upload(t.data, values)
+}
+
+// Keep returns a copy of t that outlives the current step and needs no gradient.
+func (t *Tensor) Keep() *Tensor {
+	k := &Tensor{device: t.device, ints: t.ints, rank: t.rank, dims: t.dims}
+	if t.ints {
+		k.data = t.kernels().AllocInts(t.Len())
+	} else {
+		k.data = t.kernels().Alloc(t.Len())
+	}
+	flat := kernel.Strided{Rank: 1, Shape: kernel.Dims{t.Len()}, StrideDst: kernel.Dims{1}, StrideSrc: kernel.Dims{1}}
+	t.kernels().Copy(flat, k.data, t.data)
+	return k
+}
+
+// Detach returns t's values without its history.
+func (t *Tensor) Detach() *Tensor {
+	v := t.device.wrap(t.data, t.Shape())
+	v.ints = t.ints
+	return v
+}
