@@ -113,7 +113,7 @@ func (d *Device) Zeros(shape ...int) *Tensor { return d.Full(0, shape...) }
 
 // From makes a tensor with a copy of values, in row-major order. Without a shape it is a vector.
 func (d *Device) From(values []float32, shape ...int) *Tensor {
-	if len(shape) == 0 {
+	if shape == nil {
 		shape = []int{len(values)}
 	}
 	if count(shape) != len(values) {
@@ -126,7 +126,7 @@ func (d *Device) From(values []float32, shape ...int) *Tensor {
 
 // Ints makes a tensor of indices or labels with a copy of values. Without a shape it is a vector.
 func (d *Device) Ints(values []int32, shape ...int) *Tensor {
-	if len(shape) == 0 {
+	if shape == nil {
 		shape = []int{len(values)}
 	}
 	if count(shape) != len(values) {
@@ -197,3 +197,6 @@ func (t *Tensor) Detach() *Tensor {
 	v.ints = t.ints
 	return v
 }
+
+// IsInts reports whether t holds indices.
+func (t *Tensor) IsInts() bool { return t.ints }

@@ -1,0 +1,125 @@
+package nn
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/bestiary-ml/bestiary/internal/safetensors"
+	"github.com/bestiary-ml/bestiary/tensor"
+)
+
+// State returns copies of the parameters and buffers of m, in PyTorch's layout and under PyTorch's names, for a file.
+func State(m Module) []safetensors.Tensor {
+	var all []safetensors.Tensor
+	m.Visit("", func(p Param) { all = append(all, p.Save()) })
+	return all
+}
+
+// Save returns a copy of p in PyTorch's layout.
+func (p Param) Save() safetensors.Tensor { return p.SaveAs(p.Path, p.Tensor) }
+
+// SaveAs returns a copy of t, which has p's shape (a gradient, a moment), in PyTorch's layout under another name.
+func (p Param) SaveAs(name string, t *tensor.Tensor) safetensors.Tensor {
+	if p.Torch != nil {
+		t = t.Detach().Permute(p.Torch...)
+	}
+	s := safetensors.Tensor{Name: name, Shape: slices.Clone(t.Shape())}
+	if !t.IsInts() {
+		s.DType, s.F32 = safetensors.F32, t.Values()
+		return s
+	}
+	s.DType = safetensors.I64
+	for _, v := range t.IntValues() {
+		s.I64 = append(s.I64, int64(v))
+	}
+	return s
+}
+
+// Load sets the parameters and buffers of m from those of a file whose names begin with prefix. Everything that m has
+// must be there with the right shape; what the file has beyond is an error as well. m is unchanged after an error.
+func Load(m Module, f *safetensors.File, prefix string) error {
+	var sets []func()
+	known := map[string]bool{}
+	var err error
+	m.Visit("", func(p Param) {
+		known[prefix+p.Path] = true
+		set, e := p.load(f, prefix+p.Path, p.Tensor)
+		if err == nil {
+			err = e
+		}
+		sets = append(sets, set)
+	})
+	if err != nil {
+		return err
+	}
+	for _, name := range f.Names() {
+		if strings.HasPrefix(name, prefix) && !known[name] {
+			return fmt.Errorf("holds %q, which this model doesn't have; it belongs to another model or configuration", name)
+		}
+	}
+	for _, set := range sets {
+		set()
+	}
+	return nil
+}
+
+// LoadFrom sets t, which has p's shape, from the tensor of that name.
+func (p Param) LoadFrom(f *safetensors.File, name string, t *tensor.Tensor) error {
+	set, err := p.load(f, name, t)
+	if err == nil {
+		set()
+	}
+	return err
+}
+
+// load checks the tensor of that name and returns what would set t from it.
+func (p Param) load(f *safetensors.File, name string, t *tensor.Tensor) (set func(), err error) {
+	if !f.Has(name) {
+		return nil, fmt.Errorf("has no %q; it belongs to another model or configuration", name)
+	}
+	want := t.Shape()
+	if p.Torch != nil {
+		want = make([]int, len(p.Torch))
+		for i, from := range p.Torch {
+			want[i] = t.Dim(from)
+		}
+	}
+	if t.IsInts() {
+		values, shape, err := f.Int64(name)
+		if err != nil {
+			return nil, err
+		}
+		if !slices.Equal(shape, want) {
+			return nil, shapeError(name, shape, want)
+		}
+		narrow := make([]int32, len(values))
+		for i, v := range values {
+			narrow[i] = int32(v)
+		}
+		return func() { t.Device().Kernels().UploadInts(t.Data(), narrow) }, nil
+	}
+	values, shape, err := f.Float32(name)
+	if err != nil {
+		return nil, err
+	}
+	if !slices.Equal(shape, want) {
+		return nil, shapeError(name, shape, want)
+	}
+	if p.Torch == nil {
+		return func() { t.Set(values) }, nil
+	}
+	return func() {
+		back := make([]int, len(p.Torch))
+		for i, from := range p.Torch {
+			back[from] = i
+		}
+		s := t.Device().Scratch()
+		defer s.End()
+		t.Set(t.Device().From(values, want...).Permute(back...).Values())
+	}, nil
+}
+
+func shapeError(name string, got, want []int) error {
+	return fmt.Errorf("has %q with shape %v instead of %v; it belongs to another configuration", name, got, want)
+}
