@@ -1,8 +1,9 @@
 package data
 
 import (
+	"crypto/sha256"
+	"encoding/binary"
 	"fmt"
-	"hash/fnv"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -125,13 +126,10 @@ func Stamp(info fs.FileInfo) string {
 }
 
 // HeldOut derives a split for datasets that have none: about one name in five is held out for testing. It depends on the name alone
-// (its FNV-1a hash, mixed, modulo 5), so a picture stays where it is when others are added.
+// (the first eight bytes of its SHA-256, modulo 5), so a picture stays on its side when others are added.
 func HeldOut(name string) bool {
-	h := fnv.New64a()
-	h.Write([]byte(name))
-	x := h.Sum64()
-	x ^= x >> 33 // FNV's low bits depend on the low bits of the letters only
-	return x*0xff51afd7ed558ccd>>33%5 == 0
+	sum := sha256.Sum256([]byte(name))
+	return binary.BigEndian.Uint64(sum[:])%5 == 0
 }
 
 // Has tells whether a picture belongs to the split, given whether it is held out.

@@ -1,0 +1,239 @@
+package data
+
+import (
+	"fmt"
+	"math"
+	"slices"
+	"testing"
+)
+
+// numbered is a dataset whose picture i is all i, with the given labels.
+func numbered(labels ...int) *Dataset {
+	d := &Dataset{Size: 2, Classes: []string{"a", "b", "c"}, Labels: labels}
+	for i := range labels {
+		for k := range 12 {
+			d.Pixels = append(d.Pixels, uint8(i*12+k))
+		}
+	}
+	return d
+}
+
+func loader(t testing.TB, d *Dataset, o LoaderOptions) *Loader {
+	t.Helper()
+	l, err := NewLoader(d, o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(l.Close)
+	return l
+}
+
+// read returns the next batches as text, which is equal if and only if the batches are.
+func read(l *Loader, batches int) (text []string) {
+	pixels, labels := make([]float32, l.options.Batch*12), make([]int, l.options.Batch)
+	for range batches {
+		n := l.Next(pixels, labels)
+		text = append(text, fmt.Sprint(pixels[:n*12], labels[:n]))
+	}
+	return text
+}
+
+func TestLoaderResumes(t *testing.T) {
+	d := numbered(0, 1, 1, 2, 1, 0, 1, 1, 0, 2, 1)
+	for _, o := range []LoaderOptions{
+		{Batch: 3, Seed: 5, Shuffle: true, Flip: true},
+		{Batch: 4, Seed: 6, Shuffle: true, Flip: true, DropLast: true},
+		{Batch: 2, Seed: 7, Balance: true, Flip: true},
+		{Batch: 30, Seed: 8, Shuffle: true},
+	} {
+		whole := loader(t, d, o)
+		var positions []Position
+		var want []string
+		for range 14 {
+			positions = append(positions, whole.Position())
+			want = append(want, read(whole, 1)...)
+		}
+		if distinct := slices.Compact(slices.Clone(want)); len(distinct) < len(want) {
+			t.Fatalf("%+v: batches repeat", o)
+		}
+		resumed := loader(t, d, o)
+		for i, p := range positions {
+			if err := resumed.Seek(p); err != nil {
+				t.Fatal(err)
+			}
+			if resumed.Position() != p {
+				t.Errorf("%+v: position after Seek is %v, want %v", o, resumed.Position(), p)
+			}
+			if got := read(resumed, len(want)-i); !slices.Equal(got, want[i:]) {
+				t.Errorf("%+v: batches after %v differ", o, p)
+			}
+		}
+		o.Seed++
+		if slices.Equal(read(loader(t, d, o), 14), want) {
+			t.Errorf("%+v: another seed gives the same batches", o)
+		}
+	}
+}
+
+func TestLoaderEpochs(t *testing.T) {
+	d := numbered(make([]int, 10)...)
+	for _, test := range []struct {
+		o       LoaderOptions
+		batches []int
+	}{
+		{LoaderOptions{Batch: 4}, []int{4, 4, 2}},
+		{LoaderOptions{Batch: 4, DropLast: true}, []int{4, 4}},
+		{LoaderOptions{Batch: 5, Shuffle: true}, []int{5, 5}},
+		{LoaderOptions{Batch: 16, Shuffle: true}, []int{10}},
+	} {
+		l := loader(t, d, test.o)
+		if l.Batches() != len(test.batches) {
+			t.Errorf("%+v: %d batches, want %d", test.o, l.Batches(), len(test.batches))
+		}
+		pixels, labels := make([]float32, 16*12), make([]int, 16)
+		orders := map[string]bool{}
+		for epoch := range 3 {
+			var seen []int
+			for _, want := range test.batches {
+				if l.Position().Epoch != epoch {
+					t.Fatalf("%+v: position %v in epoch %d", test.o, l.Position(), epoch)
+				}
+				n := l.Next(pixels, labels)
+				if n != want {
+					t.Fatalf("%+v: batch of %d, want %d", test.o, n, want)
+				}
+				for k := range n {
+					seen = append(seen, int(math.Round(float64(pixels[k*12]+1)*127.5))/12)
+				}
+			}
+			orders[fmt.Sprint(seen)] = true
+			if sorted := slices.Sorted(slices.Values(seen)); len(slices.Compact(sorted)) != len(seen) {
+				t.Errorf("%+v: epoch %d shows a picture twice: %v", test.o, epoch, seen)
+			}
+			if !test.o.Shuffle && !slices.IsSorted(seen) {
+				t.Errorf("%+v: order is %v", test.o, seen)
+			}
+		}
+		if want := map[bool]int{false: 1, true: 3}[test.o.Shuffle]; len(orders) != want {
+			t.Errorf("%+v: %d orders in three epochs, want %d", test.o, len(orders), want)
+		}
+	}
+}
+
+func TestFlips(t *testing.T) {
+	d := numbered(make([]int, 20)...)
+	l := loader(t, d, LoaderOptions{Batch: 20, Seed: 1, Flip: true})
+	pixels, labels := make([]float32, 20*12), make([]int, 20)
+	flips := make([]int, 20)
+	const epochs = 200
+	for range epochs {
+		l.Next(pixels, labels)
+		for i := range 20 {
+			switch want := toFloat[i*12]; want {
+			case pixels[i*12]:
+			case pixels[i*12+3]: // first pixel of the row is now the second
+				flips[i]++
+			default:
+				t.Fatalf("picture %d is neither itself nor mirrored", i)
+			}
+		}
+	}
+	for i, n := range flips {
+		if n < epochs*3/10 || n > epochs*7/10 {
+			t.Errorf("picture %d was flipped in %d of %d epochs", i, n, epochs)
+		}
+	}
+}
+
+func TestBalance(t *testing.T) {
+	labels := append(make([]int, 15), 1, 1, 1, 2, 2) // classes of 15, 3 and 2
+	o := newOrder(labels, true, true)
+	list, shown := make([]int, len(labels)), make([]int, len(labels))
+	total := make([]int, 3)
+	const epochs = 60
+	for epoch := range epochs {
+		o.fill(list, 9, epoch)
+		counts, times := make([]int, 3), make([]int, len(labels))
+		for _, i := range list {
+			counts[labels[i]]++
+			total[labels[i]]++
+			times[i]++
+			shown[i]++
+		}
+		for c, n := range counts {
+			if n < 6 || n > 7 {
+				t.Errorf("epoch %d shows %d of class %d, want 6 or 7", epoch, n, c)
+			}
+		}
+		for i, n := range times {
+			if least := counts[labels[i]] / []int{15, 3, 2}[labels[i]]; n < least || n > least+1 {
+				t.Errorf("epoch %d shows picture %d %d times, want %d or %d", epoch, i, n, least, least+1)
+			}
+		}
+	}
+	if slices.Min(total) != slices.Max(total) {
+		t.Errorf("classes shown %v times in %d epochs, want the same", total, epochs)
+	}
+	for i, n := range shown[:15] { // 400/15 = 27 expected
+		if n < 14 || n > 42 {
+			t.Errorf("picture %d of the large class was shown %d times in %d epochs", i, n, epochs)
+		}
+	}
+}
+
+func TestLoaderRefuses(t *testing.T) {
+	d := numbered(0, 1, 2)
+	for _, o := range []LoaderOptions{{}, {Batch: -1}, {Batch: 4, DropLast: true}} {
+		if _, err := NewLoader(d, o); err == nil {
+			t.Errorf("%+v: no error", o)
+		}
+	}
+	if _, err := NewLoader(numbered(), LoaderOptions{Batch: 1}); err == nil {
+		t.Error("empty dataset: no error")
+	}
+	l := loader(t, d, LoaderOptions{Batch: 2})
+	for _, p := range []Position{{-1, 0}, {0, 1}, {0, 4}, {0, -2}} {
+		if l.Seek(p) == nil {
+			t.Errorf("Seek(%v): no error", p)
+		}
+	}
+}
+
+func TestNextMakesNoGarbage(t *testing.T) {
+	d := numbered(make([]int, 20)...)
+	l := loader(t, d, LoaderOptions{Batch: 3, Balance: true, Flip: true})
+	pixels, labels := make([]float32, 3*12), make([]int, 3)
+	l.Next(pixels, labels)
+	if n := testing.AllocsPerRun(200, func() { l.Next(pixels, labels) }); n != 0 {
+		t.Errorf("Next allocates %v times", n)
+	}
+}
+
+// Known answers of Random123's philox4x32-10.
+func TestPhilox(t *testing.T) {
+	for _, test := range []struct {
+		key           uint64
+		counter, want [4]uint32
+	}{
+		{0, [4]uint32{}, [4]uint32{0x6627e8d5, 0xe169c58d, 0xbc57ac4c, 0x9b00dbd8}},
+		{1<<64 - 1, [4]uint32{1<<32 - 1, 1<<32 - 1, 1<<32 - 1, 1<<32 - 1}, [4]uint32{0x408f276d, 0x41c83b0e, 0xa20bc7c6, 0x6d5451fd}},
+		{0x299f31d0a4093822, [4]uint32{0x243f6a88, 0x85a308d3, 0x13198a2e, 0x03707344}, [4]uint32{0xd16cfe09, 0x94fdcceb, 0x5001e420, 0x24126ea1}},
+	} {
+		if got := philox(test.key, test.counter); got != test.want {
+			t.Errorf("philox(%x, %x) = %x, want %x", test.key, test.counter, got, test.want)
+		}
+	}
+	p := NewPhilox(0, 0, 0)
+	if first, second := p.Uint64(), p.Uint64(); first != 0xe169c58d6627e8d5 || second != 0x9b00dbd8bc57ac4c {
+		t.Errorf("stream begins %x, %x", first, second)
+	}
+}
+
+func BenchmarkNext(b *testing.B) {
+	d := &Dataset{Size: 64, Labels: make([]int, 1000), Pixels: make([]uint8, 1000*64*64*3)}
+	l := loader(b, d, LoaderOptions{Batch: 32, Shuffle: true, Flip: true})
+	pixels, labels := make([]float32, 32*64*64*3), make([]int, 32)
+	for b.Loop() {
+		l.Next(pixels, labels)
+	}
+}
