@@ -1,0 +1,163 @@
+package autoencoder
+
+import (
+	"fmt"
+	"math"
+	"strings"
+	"testing"
+
+	"github.com/bestiary-ml/bestiary/internal/kernel"
+	"github.com/bestiary-ml/bestiary/internal/safetensors"
+	"github.com/bestiary-ml/bestiary/nn"
+	"github.com/bestiary-ml/bestiary/tensor"
+)
+
+// kernelSets runs a test on every kernel set that the processor has.
+func kernelSets(t *testing.T, test func(t *testing.T, d *tensor.Device)) {
+	for _, set := range []string{"portable", "avx2", "avx512"} {
+		t.Run(set, func(t *testing.T) {
+			d, err := tensor.OpenDevice("cpu", tensor.DeviceOptions{Threads: 2, Kernels: set})
+			if err != nil {
+				t.Skip(err)
+			}
+			test(t, d)
+		})
+	}
+}
+
+// near fails unless got is within tolerance of want, relative to want's largest magnitude.
+func near(t *testing.T, name string, got, want []float32, tolerance float64) {
+	t.Helper()
+	if len(got) != len(want) {
+		t.Fatalf("%s: %d values, want %d", name, len(got), len(want))
+	}
+	largest, worst := 1e-30, 0.0
+	for i := range want {
+		largest = max(largest, math.Abs(float64(want[i])))
+		worst = max(worst, math.Abs(float64(got[i]-want[i])))
+	}
+	if !(worst <= tolerance*largest) {
+		t.Errorf("%s: off by %.2g of the largest magnitude, want at most %.2g", name, worst/largest, tolerance)
+	}
+}
+
+// values reads a tensor; one in PyTorch's picture layout [N, C, H, W] comes channels-last.
+func values(t *testing.T, d *tensor.Device, f *safetensors.File, name string) *tensor.Tensor {
+	t.Helper()
+	v, shape, err := f.Float32(name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	x := d.From(v, shape...)
+	if len(shape) == 4 {
+		x = x.Permute(0, 2, 3, 1)
+	}
+	return x
+}
+
+func TestGolden(t *testing.T) {
+	f, err := safetensors.Read("testdata/autoencoder.safetensors")
+	if err != nil {
+		t.Fatal(err)
+	}
+	kernelSets(t, func(t *testing.T, d *tensor.Device) {
+		c := Config{ImageSize: 64, Channels: []int{3, 4, 6, 8, 10, 10}, Hidden: 12, Embedding: 7}
+		a, err := New(d, c, tensor.NewGenerator(1))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := nn.Load(a, f, "weight."); err != nil {
+			t.Fatal(err)
+		}
+		x := values(t, d, f, "x")
+		params := nn.Trainable(a)
+		moments := make([]kernel.AdamParam, len(params))
+		for i, p := range params {
+			n := p.Tensor.Shape()
+			moments[i] = kernel.AdamParam{P: p.Tensor.Data(), M: d.Zeros(n...).Data(), V: d.Zeros(n...).Data(), WeightDecay: 1e-5}
+		}
+		for step := range 3 {
+			s := d.Record()
+			embedding := a.Encode(x)
+			reconstruction := a.Decode(embedding)
+			loss := reconstruction.MSELoss(x)
+			// After the first step, parameters with a true gradient of zero (biases before a batch norm) have moved
+			// by amplified rounding noise.
+			tolerance := 1e-3
+			if step == 0 {
+				tolerance = 1e-4
+			}
+			near(t, fmt.Sprint("loss of step ", step), loss.Values(), values(t, d, f, fmt.Sprint("train.loss.step", step)).Values(), tolerance)
+			nn.ZeroGrad(a)
+			loss.Backward()
+			if step == 0 {
+				near(t, "embedding", embedding.Values(), values(t, d, f, "train.embedding").Values(), 1e-4)
+				near(t, "reconstruction", reconstruction.Values(), values(t, d, f, "train.reconstruction").Values(), 1e-4)
+			}
+			if step == 2 { // the file's gradients are those of the last step
+				for _, p := range params {
+					want, _, err := f.Float32("grad." + p.Path)
+					if err != nil {
+						t.Fatal(err)
+					}
+					switch p.Path {
+					case "fc_encode.0.bias", "fc_encode.4.bias", "fc_decode.0.bias", "fc_decode.4.bias":
+						continue // a batch norm takes constants out again: zero but for rounding
+					}
+					// Two steps of Adam lie before these: 1e-4 and what rounding adds in them.
+					near(t, "gradient of "+p.Path, p.SaveAs(p.Path, p.Tensor.Grad()).F32, want, 2e-4)
+				}
+			}
+			for i, p := range params {
+				moments[i].G = p.Tensor.Grad().Data()
+			}
+			d.Kernels().AdamStep(kernel.Adam{LearningRate: 1e-3, Beta1: 0.9, Beta2: 0.999, Eps: 1e-8, Step: step + 1, GradScale: 1}, moments)
+			s.End()
+		}
+		a.SetTraining(false)
+		embedding := a.Encode(x)
+		near(t, "embedding in evaluation", embedding.Values(), values(t, d, f, "eval.embedding").Values(), 1e-3)
+		near(t, "reconstruction in evaluation", a.Decode(embedding).Values(), values(t, d, f, "eval.reconstruction").Values(), 1e-3)
+	})
+}
+
+func TestDefaultSize(t *testing.T) {
+	d, err := tensor.OpenDevice("cpu", tensor.DeviceOptions{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	a, err := New(d, DefaultConfig(), tensor.NewGenerator(1))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if millions := float64(nn.Count(a)) / 1e6; math.Abs(millions-18.6) > 0.1 {
+		t.Errorf("the default autoencoder has %.2f million parameters, want 18.6", millions)
+	}
+	for _, size := range []int{32, 128} {
+		c := Config{ImageSize: size, Channels: []int{3, 2, 2, 2, 2, 2}, Hidden: 4, Embedding: 3}
+		small, err := New(d, c, tensor.NewGenerator(1))
+		if err != nil {
+			t.Fatal(err)
+		}
+		x := d.Zeros(2, size, size, 3)
+		if got := small.Decode(small.Encode(x)).Shape(); got[0] != 2 || got[1] != size || got[2] != size || got[3] != 3 {
+			t.Errorf("size %d: reconstruction has shape %v", size, got)
+		}
+	}
+}
+
+func TestImpossibleConfigs(t *testing.T) {
+	for want, change := range map[string]func(*Config){
+		"image size 48":  func(c *Config) { c.ImageSize = 48 },
+		"image size 512": func(c *Config) { c.ImageSize = 512 },
+		"channels":       func(c *Config) { c.Channels = c.Channels[1:] },
+		"width of 0":     func(c *Config) { c.Hidden = 0 },
+		"dropout 1":      func(c *Config) { c.Dropout = 1 },
+	} {
+		c := DefaultConfig()
+		change(&c)
+		if err := c.Validate(); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("got %v, want an error about %s", err, want)
+		}
+	}
+}
