@@ -1,0 +1,35 @@
+package main
+
+import "github.com/mmcloughlin/avo/operand"
+
+// adam writes the update of a run of parameters by Adam or AdamW, in one pass over the four arrays.
+func adam(g *gen) {
+	g.fn("Adam", "(c *[10]float32, p, g, m, v []float32)",
+		"updates parameters p with gradients g and moments m and v; c comes from AdamCoefficients.", func() {
+			n, p, grad, m, v := g.size("p"), g.ptr("p"), g.ptr("g"), g.ptr("m"), g.ptr("v")
+			c := g.Load(g.Param("c"), g.GP64()).(gp)
+			member := 0
+			next := func() param {
+				member++
+				return param{operand.Mem{Base: c, Disp: 4 * (member - 1)}}
+			}
+			gradScale, shrink, decay := next(), next(), next()
+			beta1, rest1, beta2, rest2 := next(), next(), next(), next()
+			rate, correction, eps := next(), next(), next()
+			g.each(n, 1, func(at at) {
+				weight := g.mul(g.load(at, p), shrink)
+				up := g.mul(g.load(at, grad), gradScale)
+				g.fma(up, weight, decay)
+				first := g.mul(g.load(at, m), beta1)
+				g.fma(first, up, rest1)
+				second := g.mul(g.load(at, v), beta2)
+				g.fma(second, g.mul(up, up), rest2)
+				below := g.mul(g.sqrt(second), correction)
+				below = g.add(below, eps)
+				g.store(at, first, m)
+				g.store(at, second, v)
+				g.fnma(weight, g.div(first, below), rate)
+				g.store(at, weight, p)
+			})
+		})
+}

@@ -1,0 +1,323 @@
+package main
+
+import (
+	"fmt"
+	"math"
+	"strings"
+
+	"github.com/mmcloughlin/avo/attr"
+	"github.com/mmcloughlin/avo/build"
+	"github.com/mmcloughlin/avo/operand"
+	"github.com/mmcloughlin/avo/reg"
+)
+
+// gen writes the functions of one group for one kernel set. One source serves both: vectors are 8 floats in AVX2 code
+// and 16 in AVX-512 code, and the few operations that differ in more than width are hidden behind methods.
+type gen struct {
+	*build.Context
+	wide    bool
+	lanes   int
+	suffix  string // of function names: AVX2 or AVX512
+	consts  []konst
+	fields  []field // where the functions go in simd.Passes
+	masked  bool    // whether AVX2 code masks the ends of arrays, and so needs the table of masks
+	labels  int
+	current string
+}
+
+// field says that function name implements the entry target of simd.Passes.
+type field struct{ target, name string }
+
+// vec is a vector register.
+type vec = reg.VecVirtual
+
+// gp is a general-purpose register.
+type gp = reg.GPVirtual
+
+// src is what an operation may take as its last operand: a vec, an operand.Mem of a whole vector, a konst or a param.
+type src any
+
+// konst is a number in every lane, read from the constants of the file.
+type konst struct{ bits uint32 }
+
+// param is a number in every lane, read from memory: an argument or a member of a struct.
+type param struct{ at operand.Mem }
+
+func k(v float64) konst             { return konst{math.Float32bits(float32(v))} }
+func bits(v uint32) konst           { return konst{v} }
+func imm(v uint64) operand.Constant { return operand.Imm(v) }
+
+func newGen(wide bool) *gen {
+	g := &gen{Context: build.NewContext(), wide: wide, lanes: 8, suffix: "AVX2"}
+	if wide {
+		g.lanes, g.suffix = 16, "AVX512"
+	}
+	return g
+}
+
+// fn starts a function, runs body and returns from it. Target is the member of simd.Passes that it implements.
+func (g *gen) fn(target, signature, doc string, body func()) {
+	name := lowerFirst(strings.NewReplacer("[kernel.", "", "]", "", ".", "").Replace(target)) + g.suffix
+	g.Function(name)
+	g.Attributes(attr.NOSPLIT)
+	g.SignatureExpr("func" + signature)
+	g.Doc(name + " " + doc)
+	g.Pragma("noescape")
+	g.fields = append(g.fields, field{target, name})
+	g.current = name
+	body()
+	g.VZEROUPPER()
+	g.RET()
+}
+
+func lowerFirst(s string) string { return strings.ToLower(s[:1]) + s[1:] }
+
+func (g *gen) label(kind string) string {
+	g.labels++
+	return fmt.Sprintf("%s%d", kind, g.labels)
+}
+
+// vec allocates a vector register.
+func (g *gen) vec() vec {
+	if g.wide {
+		return g.ZMM()
+	}
+	return g.YMM()
+}
+
+// half is the lower half of v.
+func (g *gen) half(v vec) reg.Register {
+	if g.wide {
+		return v.AsY()
+	}
+	return v.AsX()
+}
+
+// ptr loads the address of the first element of a slice argument.
+func (g *gen) ptr(name string) gp { return g.Load(g.Param(name).Base(), g.GP64()).(gp) }
+
+// size loads the length of a slice argument.
+func (g *gen) size(name string) gp { return g.Load(g.Param(name).Len(), g.GP64()).(gp) }
+
+// integer loads an int argument.
+func (g *gen) integer(name string) gp { return g.Load(g.Param(name), g.GP64()).(gp) }
+
+// arg is a float32 argument, left in memory.
+func (g *gen) arg(name string) param {
+	b, err := g.Param(name).Resolve()
+	if err != nil {
+		panic(fmt.Sprintf("%s: argument %s: %v", g.current, name, err))
+	}
+	return param{b.Addr}
+}
+
+// constant places c among the constants of the file and returns its address. AVX2 instructions read whole vectors
+// and so need it repeated; AVX-512 instructions broadcast.
+func (g *gen) constant(c konst) operand.Mem {
+	index := -1
+	for i, have := range g.consts {
+		if have == c {
+			index = i
+		}
+	}
+	if index < 0 {
+		index = len(g.consts)
+		g.consts = append(g.consts, c)
+	}
+	return operand.NewDataAddr(operand.NewStaticSymbol("constants"), index*g.constSize())
+}
+
+func (g *gen) constSize() int {
+	if g.wide {
+		return 4
+	}
+	return 32
+}
+
+// finish writes the constants.
+func (g *gen) finish() {
+	if len(g.consts) > 0 {
+		g.StaticGlobal("constants")
+		g.DataAttributes(attr.RODATA | attr.NOPTR)
+		for i, c := range g.consts {
+			for at := 0; at < g.constSize(); at += 4 {
+				g.AddDatum(i*g.constSize()+at, operand.U32(c.bits))
+			}
+		}
+	}
+	if g.masked {
+		g.StaticGlobal("tails") // the mask for r lanes starts at element 8−r
+		g.DataAttributes(attr.RODATA | attr.NOPTR)
+		for i := range 16 {
+			m := uint32(0)
+			if i < 8 {
+				m = math.MaxUint32
+			}
+			g.AddDatum(4*i, operand.U32(m))
+		}
+	}
+}
+
+// reg puts s into a register of its own.
+func (g *gen) reg(s src) vec {
+	v := g.vec()
+	switch s := s.(type) {
+	case vec:
+		g.VMOVAPS(s, v)
+	case konst:
+		if s.bits == 0 {
+			return g.zero()
+		}
+		g.VBROADCASTSS(g.constant(s), v)
+	case param:
+		g.VBROADCASTSS(s.at, v)
+	case operand.Mem:
+		g.VMOVUPS(s, v)
+	default:
+		panic(fmt.Sprintf("%T is no operand", s))
+	}
+	return v
+}
+
+// zero allocates a register of zeros.
+func (g *gen) zero() vec {
+	v := g.vec()
+	if g.wide {
+		g.VPXORD(v, v, v)
+	} else {
+		g.VXORPS(v, v, v)
+	}
+	return v
+}
+
+type instruction = func(ops ...operand.Op)
+
+// emit appends plain with s as its first operand, or its broadcasting form bcst where s is a number in memory.
+func (g *gen) emit(plain, bcst instruction, s src, rest ...operand.Op) {
+	var first operand.Op
+	switch s := s.(type) {
+	case vec:
+		first = s
+	case operand.Mem:
+		first = s
+	case konst:
+		if s.bits == 0 {
+			first = g.zero()
+			break
+		}
+		first = g.constant(s)
+		if g.wide {
+			plain = bcst
+		}
+	case param:
+		first = s.at
+		if g.wide {
+			plain = bcst
+		} else {
+			first = g.reg(s)
+		}
+	default:
+		panic(fmt.Sprintf("%T is no operand", s))
+	}
+	plain(append([]operand.Op{first}, rest...)...)
+}
+
+func (g *gen) binary(plain, bcst instruction, a vec, b src) vec {
+	y := g.vec()
+	g.emit(plain, bcst, b, a, y)
+	return y
+}
+
+func (g *gen) add(a vec, b src) vec { return g.binary(g.VADDPS, g.VADDPS_BCST, a, b) }
+func (g *gen) sub(a vec, b src) vec { return g.binary(g.VSUBPS, g.VSUBPS_BCST, a, b) }
+func (g *gen) mul(a vec, b src) vec { return g.binary(g.VMULPS, g.VMULPS_BCST, a, b) }
+func (g *gen) div(a vec, b src) vec { return g.binary(g.VDIVPS, g.VDIVPS_BCST, a, b) }
+
+// max is the larger of a and b, and b where either is NaN.
+func (g *gen) max(a vec, b src) vec { return g.binary(g.VMAXPS, g.VMAXPS_BCST, a, b) }
+
+// min is the smaller of a and b, and b where either is NaN.
+func (g *gen) min(a vec, b src) vec { return g.binary(g.VMINPS, g.VMINPS_BCST, a, b) }
+
+func (g *gen) and(a vec, b src) vec { return g.binary(g.VANDPS, g.VANDPS_BCST, a, b) }
+func (g *gen) or(a vec, b src) vec  { return g.binary(g.VORPS, g.VORPS_BCST, a, b) }
+func (g *gen) xor(a vec, b src) vec { return g.binary(g.VXORPS, g.VXORPS_BCST, a, b) }
+
+// abs is |x|.
+func (g *gen) abs(x vec) vec { return g.and(x, bits(0x7fffffff)) }
+
+// negate is −x.
+func (g *gen) negate(x vec) vec { return g.xor(x, bits(0x80000000)) }
+
+func (g *gen) sqrt(x vec) vec {
+	y := g.vec()
+	g.VSQRTPS(x, y)
+	return y
+}
+
+// horner sets p = p·x + c.
+func (g *gen) horner(p, x vec, c src) { g.emit(g.VFMADD213PS, g.VFMADD213PS_BCST, c, x, p) }
+
+// fma sets acc += x·y.
+func (g *gen) fma(acc, x vec, y src) { g.emit(g.VFMADD231PS, g.VFMADD231PS_BCST, y, x, acc) }
+
+// fnma sets acc −= x·y.
+func (g *gen) fnma(acc, x vec, y src) { g.emit(g.VFNMADD231PS, g.VFNMADD231PS_BCST, y, x, acc) }
+
+// poly is the polynomial in x with the given coefficients, the highest power's first.
+func (g *gen) poly(x vec, coefficients ...float64) vec {
+	p := g.reg(k(coefficients[0]))
+	for _, c := range coefficients[1:] {
+		g.horner(p, x, k(c))
+	}
+	return p
+}
+
+// mask selects lanes: an opmask register, or the sign bits of a vector in AVX2 code.
+type mask = operand.Op
+
+// Predicates of compare: ordered ones are false for NaN.
+const (
+	equal      = 0
+	less       = 1
+	unordered  = 3
+	notLess    = 5 // or NaN
+	unequal    = 12
+	atLeast    = 13
+	greater    = 14
+	notAtLeast = 9 // or NaN
+)
+
+// compare is a ∘ b by lane.
+func (g *gen) compare(predicate uint64, a vec, b src) mask {
+	var m mask = g.K()
+	if !g.wide {
+		m = g.YMM()
+	}
+	plain := func(ops ...operand.Op) { g.VCMPPS(append([]operand.Op{operand.U8(predicate)}, ops...)...) }
+	bcst := func(ops ...operand.Op) { g.VCMPPS_BCST(append([]operand.Op{operand.U8(predicate)}, ops...)...) }
+	g.emit(plain, bcst, b, a, m)
+	return m
+}
+
+// negative selects the lanes whose sign bit is set.
+func (g *gen) negative(x vec) mask {
+	if !g.wide {
+		return x
+	}
+	m := g.K()
+	g.VPMOVD2M(x, m)
+	return m
+}
+
+// pick is yes where m selects, else no.
+func (g *gen) pick(m mask, yes src, no vec) vec {
+	y := g.vec()
+	if g.wide {
+		g.emit(g.VBLENDMPS, g.VBLENDMPS_BCST, yes, no, m, y)
+		return y
+	}
+	plain := func(ops ...operand.Op) { g.VBLENDVPS(m, ops[0], ops[1], ops[2]) }
+	g.emit(plain, nil, yes, no, y)
+	return y
+}

@@ -1,0 +1,238 @@
+package main
+
+import (
+	"github.com/mmcloughlin/avo/operand"
+	"github.com/mmcloughlin/avo/reg"
+)
+
+// at is a vector's place in the arrays of a loop.
+type at struct {
+	index gp   // element that the loop has reached; nil in a loop that advances pointers
+	disp  int  // bytes beyond it
+	tail  mask // the lanes in range, where not all are
+	u     int  // number of the vector in its block, to choose an accumulator
+}
+
+func (g *gen) address(a at, p gp) operand.Mem {
+	m := operand.Mem{Base: p, Disp: a.disp}
+	if a.index != nil {
+		m = m.Idx(a.index, 4)
+	}
+	return m
+}
+
+// load reads a vector of the array at p; lanes out of range are 0.
+func (g *gen) load(a at, p gp) vec {
+	v, m := g.vec(), g.address(a, p)
+	switch {
+	case a.tail == nil:
+		g.VMOVUPS(m, v)
+	case g.wide:
+		g.VMOVUPS_Z(m, a.tail, v)
+	default:
+		g.VMASKMOVPS(m, a.tail, v)
+	}
+	return v
+}
+
+// in is load, left to the instruction that uses the vector where all its lanes are in range.
+func (g *gen) in(a at, p gp) src {
+	if a.tail == nil {
+		return g.address(a, p)
+	}
+	return g.load(a, p)
+}
+
+// store writes the lanes in range.
+func (g *gen) store(a at, v vec, p gp) {
+	m := g.address(a, p)
+	switch {
+	case a.tail == nil:
+		g.VMOVUPS(v, m)
+	case g.wide:
+		g.VMOVUPS(v, a.tail, m)
+	default:
+		g.VMASKMOVPS(v, a.tail, m)
+	}
+}
+
+// keep is v with other in the lanes out of range, so that a reduction may take the whole vector.
+func (g *gen) keep(a at, v vec, other src) vec {
+	if a.tail == nil {
+		return v
+	}
+	return g.pick(a.tail, v, g.reg(other))
+}
+
+// loop runs body over n elements: in blocks of unroll vectors, then by one, then on the lanes that are left.
+func (g *gen) loop(n gp, unroll int, body func(block []at)) {
+	i, end := g.GP64(), g.GP64()
+	g.XORQ(i, i)
+	for _, vectors := range []int{unroll, 1} {
+		start, done := g.label("loop"), g.label("done")
+		g.MOVQ(n, end)
+		g.SUBQ(operand.I32(int32(vectors*g.lanes)), end)
+		g.Label(start)
+		g.CMPQ(i, end)
+		g.JGT(operand.LabelRef(done))
+		block := make([]at, vectors)
+		for u := range block {
+			block[u] = at{index: i, disp: 4 * u * g.lanes, u: u}
+		}
+		body(block)
+		g.ADDQ(operand.I32(int32(vectors*g.lanes)), i)
+		g.JMP(operand.LabelRef(start))
+		g.Label(done)
+		if unroll == 1 {
+			break
+		}
+	}
+	finished := g.label("finished")
+	g.SUBQ(n, i) // −(lanes left)
+	g.JEQ(operand.LabelRef(finished))
+	tail := g.tail(i)
+	g.ADDQ(n, i)
+	body([]at{{index: i, tail: tail}})
+	g.Label(finished)
+}
+
+// each is loop for bodies that treat every vector alike.
+func (g *gen) each(n gp, unroll int, body func(a at)) {
+	g.loop(n, unroll, func(block []at) {
+		for _, a := range block {
+			body(a)
+		}
+	})
+}
+
+// tail selects the first −minus lanes.
+func (g *gen) tail(minus gp) mask {
+	if g.wide {
+		count, ones, m := g.GP64(), g.GP64(), g.K()
+		g.MOVQ(minus, count)
+		g.NEGQ(count)
+		g.MOVQ(operand.I32(-1), ones)
+		g.BZHIQ(count, ones, ones)
+		g.KMOVW(ones.As32(), m)
+		return m
+	}
+	g.masked = true
+	table, m := g.GP64(), g.YMM()
+	g.LEAQ(operand.NewDataAddr(operand.NewStaticSymbol("tails"), 32), table)
+	g.VMOVUPS(operand.Mem{Base: table}.Idx(minus, 4), m)
+	return m
+}
+
+// times runs body n times.
+func (g *gen) times(n gp, body func()) {
+	count := g.GP64()
+	start, done := g.label("row"), g.label("rows")
+	g.MOVQ(n, count)
+	g.Label(start)
+	g.SUBQ(operand.I32(1), count)
+	g.JLT(operand.LabelRef(done))
+	body()
+	g.JMP(operand.LabelRef(start))
+	g.Label(done)
+}
+
+// advance moves p by n elements.
+func (g *gen) advance(p, n gp) { g.LEAQ(operand.Mem{Base: p}.Idx(n, 4), p) }
+
+// element is a pointer to the element of the array at p that a loop has reached.
+func (g *gen) element(a at, p gp) gp {
+	q := g.GP64()
+	g.LEAQ(operand.Mem{Base: p}.Idx(a.index, 4), q)
+	return q
+}
+
+// across combines all lanes of v into the first of an XMM register; f appends dst = a ∘ b.
+func (g *gen) across(v vec, f func(a, b, dst reg.Register)) reg.VecVirtual {
+	y := v
+	if g.wide {
+		y = g.YMM()
+		g.VEXTRACTF32X8(imm(1), v, y)
+		f(y, v.AsY(), y)
+	}
+	x := g.XMM()
+	g.VEXTRACTF128(imm(1), y.AsY(), x)
+	f(x, y.AsX(), x)
+	for _, order := range []uint64{0b01001110, 0b10110001} { // swap halves, then neighbours
+		other := g.XMM()
+		g.VPERMILPS(imm(order), x, other)
+		f(x, other, x)
+	}
+	return x
+}
+
+// sums accumulates in float64: two vectors of half as many doubles for each accumulator.
+type sums struct {
+	g      *gen
+	lo, hi []vec
+}
+
+func (g *gen) sums(n int) *sums {
+	s := &sums{g: g}
+	for range n {
+		s.lo, s.hi = append(s.lo, g.zero()), append(s.hi, g.zero())
+	}
+	return s
+}
+
+// widen converts the floats of v to doubles.
+func (g *gen) widen(v vec) (lo, hi vec) {
+	lo, hi = g.vec(), g.vec()
+	if g.wide {
+		upper := g.YMM()
+		g.VEXTRACTF32X8(imm(1), v, upper)
+		g.VCVTPS2PD(v.AsY(), lo)
+		g.VCVTPS2PD(upper, hi)
+		return lo, hi
+	}
+	upper := g.XMM()
+	g.VEXTRACTF128(imm(1), v, upper)
+	g.VCVTPS2PD(v.AsX(), lo)
+	g.VCVTPS2PD(upper, hi)
+	return lo, hi
+}
+
+// add adds the lanes of v to accumulator i.
+func (s *sums) add(i int, v vec) {
+	lo, hi := s.g.widen(v)
+	s.g.VADDPD(lo, s.lo[i], s.lo[i])
+	s.g.VADDPD(hi, s.hi[i], s.hi[i])
+}
+
+// addProduct adds the products of the lanes of v and w, which may be the same, to accumulator i.
+func (s *sums) addProduct(i int, v, w vec) {
+	lo, hi := s.g.widen(v)
+	lo2, hi2 := lo, hi
+	if v != w {
+		lo2, hi2 = s.g.widen(w)
+	}
+	s.g.VFMADD231PD(lo, lo2, s.lo[i])
+	s.g.VFMADD231PD(hi, hi2, s.hi[i])
+}
+
+// result stores the total into result number index.
+func (s *sums) result(index int) {
+	g := s.g
+	for i := range s.lo {
+		g.VADDPD(s.hi[i], s.lo[i], s.lo[i])
+		if i > 0 {
+			g.VADDPD(s.lo[i], s.lo[0], s.lo[0])
+		}
+	}
+	y := s.lo[0]
+	if g.wide {
+		y = g.YMM()
+		g.VEXTRACTF64X4(imm(1), s.lo[0], y)
+		g.VADDPD(s.lo[0].AsY(), y, y)
+	}
+	x, other := g.XMM(), g.XMM()
+	g.VEXTRACTF128(imm(1), y.AsY(), x)
+	g.VADDPD(y.AsX(), x, x)
+	g.VPERMILPD(imm(1), x, other)
+	g.VADDSD(other, x, x)
+	g.Store(x, g.ReturnIndex(index))
+}

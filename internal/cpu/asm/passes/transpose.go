@@ -1,0 +1,69 @@
+package main
+
+import "github.com/mmcloughlin/avo/operand"
+
+// transposition writes the transposition of 8×8 blocks; both kernel sets use 8 floats at a time.
+func transposition(g *gen) {
+	g.fn("TransposeBlocks", "(blocks int, x []float32, strideX int, y []float32, strideY int)",
+		"transposes blocks of 8×8 numbers that follow each other down x and so along y: y[j, i] = x[i, j] for i < 8·blocks, j < 8.", func() {
+			blocks, x, y := g.integer("blocks"), g.ptr("x"), g.ptr("y")
+			strideX, strideY := g.integer("strideX"), g.integer("strideY")
+			g.SHLQ(imm(2), strideX)
+			g.SHLQ(imm(2), strideY)
+			// row is the address of row r of 8, given the first, 4 rows on, and 3 strides.
+			row := func(base, base4, stride, stride3 gp, r int) operand.Mem {
+				m := operand.Mem{Base: base}
+				if r >= 4 {
+					m.Base = base4
+				}
+				switch r % 4 {
+				case 1:
+					m = m.Idx(stride, 1)
+				case 2:
+					m = m.Idx(stride, 2)
+				case 3:
+					m = m.Idx(stride3, 1)
+				}
+				return m
+			}
+			strideX3, strideY3, x4, y4 := g.GP64(), g.GP64(), g.GP64(), g.GP64()
+			g.LEAQ(operand.Mem{Base: strideX}.Idx(strideX, 2), strideX3)
+			g.LEAQ(operand.Mem{Base: strideY}.Idx(strideY, 2), strideY3)
+			g.LEAQ(operand.Mem{Base: y}.Idx(strideY, 4), y4)
+			g.times(blocks, func() {
+				g.LEAQ(operand.Mem{Base: x}.Idx(strideX, 4), x4)
+				var a, b, c [8]vec
+				// Halves of rows r and r+4 side by side, so that all that follows stays within halves.
+				for i := range 4 {
+					for half := range 2 {
+						v := g.YMM()
+						at := row(x, x4, strideX, strideX3, i)
+						at.Disp += 16 * half
+						g.VMOVUPS(at, v.AsX())
+						at = row(x, x4, strideX, strideX3, i+4)
+						at.Disp += 16 * half
+						g.VINSERTF128(imm(1), at, v, v)
+						a[4*half+i] = v
+					}
+				}
+				for half := 0; half < 8; half += 4 {
+					for i := 0; i < 4; i += 2 {
+						b[half+i], b[half+i+1] = g.YMM(), g.YMM()
+						g.VUNPCKLPS(a[half+i+1], a[half+i], b[half+i])
+						g.VUNPCKHPS(a[half+i+1], a[half+i], b[half+i+1])
+					}
+					for i := range 2 {
+						c[half+2*i], c[half+2*i+1] = g.YMM(), g.YMM()
+						g.VUNPCKLPD(b[half+2+i], b[half+i], c[half+2*i])
+						g.VUNPCKHPD(b[half+2+i], b[half+i], c[half+2*i+1])
+					}
+				}
+				for i, v := range c {
+					g.VMOVUPS(v, row(y, y4, strideY, strideY3, i))
+				}
+				g.LEAQ(operand.Mem{Base: x}.Idx(strideX, 8), x)
+				g.ADDQ(operand.I32(32), y)
+				g.ADDQ(operand.I32(32), y4)
+			})
+		})
+}

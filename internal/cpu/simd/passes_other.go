@@ -1,0 +1,6 @@
+//go:build !amd64
+
+package simd
+
+// PassesFor returns nil: other processors run the portable code.
+func PassesFor(Level) *Passes { return nil }
