@@ -13,6 +13,7 @@ import (
 	"sort"
 	"strings"
 	"unicode"
+	"unicode/utf8"
 
 	"github.com/bestiary-ml/bestiary/data"
 )
@@ -171,11 +172,8 @@ func breedOf(name string) string {
 
 // speciesOf tells the species by the case of the first letter.
 func speciesOf(name string) int {
-	for _, r := range name {
-		if unicode.IsUpper(r) {
-			return 0
-		}
-		break
+	if first, _ := utf8.DecodeRuneInString(name); unicode.IsUpper(first) {
+		return 0
 	}
 	return 1
 }
