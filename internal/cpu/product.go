@@ -1,0 +1,105 @@
+package cpu
+
+import (
+	"sync"
+	"unsafe"
+
+	"github.com/bestiary-ml/bestiary/internal/cpu/simd"
+)
+
+// products computes float32 matrix products and convolutions with the tile kernels of internal/cpu/simd.
+//
+// Each is brought to one of two forms. A rowsJob has the depth of the product along the rows of A: Gemm, Conv2d and its
+// input gradient. A columnsJob has it down the columns of A: Gemm with A transposed and Conv2d's weight gradient. In
+// both, a grid names the rows of A, so nothing is unrolled or padded in memory; B is packed into panels as wide as a
+// tile, by the worker that uses them and in pieces that stay in its level-2 cache.
+//
+// How a job is cut into tasks depends on the number of threads, but the order in which the terms of an element are
+// added doesn't: results are the same for any number of threads.
+type products struct {
+	*simd.Products
+	mu      sync.Mutex
+	pool    *Pool
+	workers []*productWorker
+
+	// The job that runs, and the slices that it has the addresses of.
+	rows                        []rowsJob
+	columns                     columnsJob
+	operands                    [4][]float32
+	runRows, runColumns, runSum func(task, worker int) // bound once: binding allocates
+
+	taps    []tap
+	zeros   []float32 // what lies outside an image: at least as many as a pixel has channels
+	partial []float32 // sums over parts of a columnsJob's depth
+}
+
+// productWorker is what a worker needs for itself.
+type productWorker struct {
+	tile          simd.Tile
+	panel         simd.Panel
+	transposition simd.Transposition
+	transposed    [8]uintptr
+	rows          [16]uintptr // addresses of a tile's rows of C
+	table         []uintptr   // addresses of its rows of A
+	b             []float32   // panels of B
+}
+
+// newProducts returns the kernels for level, or nil if they are the portable ones.
+func newProducts(level simd.Level, pool *Pool) *products {
+	kernels := simd.ProductsFor(level)
+	if kernels == nil {
+		return nil
+	}
+	p := &products{Products: kernels, pool: pool}
+	for range pool.Threads() {
+		p.workers = append(p.workers, new(productWorker))
+	}
+	p.runRows, p.runColumns, p.runSum = p.rowsTask, p.columnsTask, p.sumTask
+	return p
+}
+
+// result is the operand that a job writes.
+const result = 3
+
+// begin prepares for a job on the operands: from here to end they stay where they are, whatever is known of them only
+// as an address.
+func (p *products) begin(operands ...[]float32) {
+	p.mu.Lock()
+	copy(p.operands[:], operands)
+	p.rows, p.taps = p.rows[:0], p.taps[:0]
+}
+
+func (p *products) end() {
+	clear(p.operands[:])
+	p.mu.Unlock()
+}
+
+// width is the number of columns of the widest tile.
+func (p *products) width() int { return 2 * p.Lanes }
+
+// addresses returns a table of n addresses.
+func (w *productWorker) addresses(n int) []uintptr {
+	if len(w.table) < max(1, n) {
+		w.table = make([]uintptr, max(1, 2*n))
+	}
+	return w.table[:n]
+}
+
+// address returns where v lies; nil gives 0.
+func address(v []float32) uintptr { return uintptr(unsafe.Pointer(unsafe.SliceData(v))) }
+
+// aligned grows *buffer to n elements on whole cache lines.
+func aligned(buffer *[]float32, n int) []float32 {
+	const line = 16
+	if len(*buffer) < n {
+		fresh := make([]float32, n+n/4+line)
+		skip := int(-address(fresh)/4) & (line - 1)
+		*buffer = fresh[skip:]
+	}
+	return *buffer
+}
+
+// split returns where part i of [0, n) in parts begins.
+func split(n, i, parts int) int { return n * i / parts }
+
+func ceil(n, d int) int { return (n + d - 1) / d }

@@ -1,0 +1,158 @@
+package cpu
+
+// columnsJob is C[t][m][n] = act(Σ over k of A[k shifted by t][m] · B[k][n] + bias[n]) for taps t, batch times.
+type columnsJob struct {
+	batch                         int
+	aStep, bStep, cStep, biasStep int // bytes from one product of the batch to the next
+
+	m, n, depth int
+	taps        []tap // weight is the offset of the tap's first row in C
+	a           grid  // rows of A, depth of them
+	b           matrix
+	c           uintptr
+	cStride     int // bytes between rows of C
+	epilogue
+
+	parts          int // of the depth, summed apart
+	mTasks, nTasks int
+}
+
+const (
+	// columnsBlock is the number of rows of A and B that are summed in registers at a time.
+	columnsBlock = 512
+	// fewTiles is the number of tiles of C below which a depth of at least longDepth is cut into parts, to occupy the
+	// threads; there are at most mostParts.
+	fewTiles, longDepth, mostParts = 64, 4096, 16
+	// rawTiles is the number of tiles on top of each other up to which B isn't worth packing.
+	rawTiles = 2
+)
+
+// startColumns runs j.
+func (p *products) startColumns(j columnsJob) {
+	if j.batch*j.m*j.n*len(j.taps) == 0 {
+		return
+	}
+	tiles, panels := len(j.taps)*ceil(j.m, p.Height), ceil(j.n, p.width())
+	most := max(1, panelBytes/4/p.width()/min(columnsBlock, max(1, j.depth))) // panels that a task may hold
+	j.parts, j.mTasks, j.nTasks = 1, 1, ceil(panels, most)
+	size := len(j.taps) * j.m * j.n
+	// The order of the sums follows from this, so it doesn't depend on the kernel set or the number of threads.
+	plain := j.batch == 1 && j.epilogue == epilogue{}
+	if plain && len(j.taps)*ceil(j.m, 12)*ceil(j.n, 32) < fewTiles && j.depth >= longDepth {
+		j.parts = min(mostParts, 4*j.depth/longDepth)
+		if len(p.partial) < j.parts*size {
+			p.partial = make([]float32, j.parts*size)
+		}
+	}
+	if want := 4 * p.pool.Threads(); p.pool.Threads() > 1 && j.batch*size*max(j.depth, 16) > smallJob {
+		j.mTasks = max(1, min(ceil(want, j.batch*j.parts*j.nTasks), tiles/6))
+		if tasks := j.tasks(); tasks < want {
+			j.nTasks = min(panels, j.nTasks*ceil(want, tasks))
+		}
+		if tasks := j.tasks(); tasks < want {
+			j.mTasks = min(tiles, j.mTasks*ceil(want, tasks))
+		}
+	}
+	p.columns = j
+	p.pool.Run(j.tasks(), p.runColumns)
+	if j.parts > 1 {
+		p.pool.Run(ceil(size, sumGrain), p.runSum)
+	}
+}
+
+func (j *columnsJob) tasks() int { return j.batch * j.parts * j.mTasks * j.nTasks }
+
+// columnsTask computes a rectangle of one product, or of a part of its sum.
+func (p *products) columnsTask(task, worker int) {
+	j := p.columns
+	batch := task / (j.mTasks * j.nTasks)
+	mTask, nTask := task%j.mTasks, task/j.mTasks%j.nTasks
+	tiles, panels := len(j.taps)*ceil(j.m, p.Height), ceil(j.n, p.width())
+	tile0, tile1 := split(tiles, mTask, j.mTasks), split(tiles, mTask+1, j.mTasks)
+	n0, n1 := split(panels, nTask, j.nTasks)*p.width(), min(j.n, split(panels, nTask+1, j.nTasks)*p.width())
+	from, to := 0, j.depth
+	if j.parts > 1 {
+		from, to = split(j.depth, batch, j.parts), split(j.depth, batch+1, j.parts)
+		j.c = address(p.partial[batch*len(j.taps)*j.m*j.n:])
+	} else {
+		j.a.base += uintptr(batch * j.aStep)
+		j.b.base += uintptr(batch * j.bStep)
+		j.c += uintptr(batch * j.cStep)
+		if j.bias != 0 {
+			j.bias += uintptr(batch * j.biasStep)
+		}
+	}
+	blocks := max(1, ceil(to-from, columnsBlock))
+	for i := range blocks {
+		k0, k1 := from+split(to-from, i, blocks), from+split(to-from, i+1, blocks)
+		p.columnsBlock(p.workers[worker], &j, k0, k1, i == 0, i == blocks-1, tile0, tile1, n0, n1)
+	}
+}
+
+// row returns the address of row r of tap t of C, or of the part of its sum that is being computed.
+func (j *columnsJob) row(t, r int) uintptr {
+	if j.parts > 1 {
+		return j.c + uintptr(4*j.n*(t*j.m+r))
+	}
+	return j.c + uintptr(j.taps[t].weight+r*j.cStride)
+}
+
+// wholeDepth is the one tap of a matrix without taps.
+var wholeDepth = []tap{{}}
+
+// columnsBlock adds rows k0 to k1 of A and B to tiles tile0 to tile1, counted down the taps, of columns n0 to n1 of C.
+func (p *products) columnsBlock(w *productWorker, j *columnsJob, k0, k1 int, first, last bool, tile0, tile1, n0, n1 int) {
+	b := p.panels(w, j.b, wholeDepth, k0, k1, n0, n1, tile1-tile0 <= rawTiles)
+	t := &w.tile
+	t.K = k1 - k0
+	j.prepare(t, first, last)
+	tilesPerTap := ceil(j.m, p.Height)
+	table := w.addresses(t.K)
+	t.A, t.C = &w.table[0], &w.rows[0]
+	filled := -1
+	for tile := tile0; tile < tile1; tile++ {
+		tap, i := tile/tilesPerTap, tile%tilesPerTap
+		if tap != filled {
+			j.a.addresses(table, j.a.point(k0), j.taps[tap])
+			filled = tap
+		}
+		r0, r1 := split(j.m, i, tilesPerTap), split(j.m, i+1, tilesPerTap)
+		for r := r0; r < r1; r++ {
+			w.rows[r-r0] = j.row(tap, r)
+		}
+		t.AOffset = 4 * r0
+		for n := n0; n < n1; n += p.width() {
+			vectors := b.place(t, n)
+			t.Bias = 0
+			if last && j.bias != 0 {
+				t.Bias = j.bias + uintptr(4*n)
+			}
+			p.Columns[vectors-1][r1-r0](t)
+		}
+		if last {
+			j.finish(p.operands[result], w.rows[:r1-r0], n0, n1)
+		}
+	}
+}
+
+const sumGrain = 4096
+
+// sumTask adds up a stretch of the parts of a sum, in their order.
+func (p *products) sumTask(task, _ int) {
+	j := &p.columns
+	size := len(j.taps) * j.m * j.n
+	end := min(size, (task+1)*sumGrain)
+	for i := task * sumGrain; i < end; {
+		row, column := i/j.n, i%j.n
+		n := min(j.n-column, end-i)
+		offset := int(j.c-address(p.operands[result])) + j.taps[row/j.m].weight + row%j.m*j.cStride + 4*column
+		dst := p.operands[result][offset/4:][:n]
+		copy(dst, p.partial[i:])
+		for part := 1; part < j.parts; part++ {
+			for k, v := range p.partial[part*size+i:][:n] {
+				dst[k] += v
+			}
+		}
+		i += n
+	}
+}

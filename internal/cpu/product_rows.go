@@ -1,0 +1,139 @@
+package cpu
+
+// rowsJob is C[m][n] = act(Σ over taps t and depth k of A[m shifted by t][k] · B[t][k][n] + bias[n]), batch times.
+type rowsJob struct {
+	batch                         int
+	aStep, bStep, cStep, biasStep int // bytes from one product of the batch to the next
+
+	m, n, depth int
+	taps        []tap  // weight is the offset of the tap's rows in B
+	a, c        grid   // rows of A and C
+	b           matrix // of the first tap
+	epilogue
+
+	blocks         int // parts of the depth
+	mTasks, nTasks int
+	firstTask      int
+}
+
+const (
+	// depthBlock bounds the depth summed in registers at a time: so many rows of two panels fit the level-2 cache.
+	depthBlock = 2304
+	// panelBytes is the part of a worker's level-2 cache that panels of B may take.
+	panelBytes = 448 << 10
+	// rawRows is the number of rows up to which packing B costs more than it saves.
+	rawRows = 48
+	// smallJob is the number of multiply-adds below which another thread isn't worth waking.
+	smallJob = 128 << 10
+)
+
+// addRows appends a job to those that startRows runs.
+func (p *products) addRows(j rowsJob) {
+	if j.batch*j.m*j.n == 0 {
+		return
+	}
+	if j.depth == 0 {
+		j.taps = nil
+	}
+	j.blocks = 1
+	total := j.depth * len(j.taps)
+	if j.depth > depthBlock {
+		j.blocks = len(j.taps) * ceil(j.depth, depthBlock)
+	} else if total > depthBlock {
+		j.blocks = ceil(len(j.taps), depthBlock/j.depth)
+	}
+	panels := ceil(j.n, p.width())
+	most := max(1, panelBytes/4/p.width()/max(1, ceil(total, j.blocks))) // panels that a task may hold
+	j.nTasks, j.mTasks = ceil(panels, most), 1
+	if want := 4 * p.pool.Threads(); p.pool.Threads() > 1 && j.batch*j.m*j.n*max(total, 16) > smallJob {
+		j.mTasks = max(1, min(ceil(want, j.batch*j.nTasks), j.m/(8*p.Height)))
+		if tasks := j.batch * j.mTasks * j.nTasks; tasks < want {
+			j.nTasks = min(panels, j.nTasks*ceil(want, tasks))
+		}
+	}
+	if n := len(p.rows); n > 0 {
+		j.firstTask = p.rows[n-1].firstTask + p.rows[n-1].tasks()
+	}
+	p.rows = append(p.rows, j)
+}
+
+func (j *rowsJob) tasks() int { return j.batch * j.mTasks * j.nTasks }
+
+// startRows runs the jobs that were added.
+func (p *products) startRows() {
+	if n := len(p.rows); n > 0 {
+		p.pool.Run(p.rows[n-1].firstTask+p.rows[n-1].tasks(), p.runRows)
+	}
+}
+
+// block returns the taps and the range of their depth that block i sums.
+func (j *rowsJob) block(i int) (taps []tap, from, to int) {
+	if j.depth <= depthBlock {
+		n := len(j.taps)
+		return j.taps[split(n, i, j.blocks):split(n, i+1, j.blocks)], 0, j.depth
+	}
+	parts := j.blocks / len(j.taps)
+	t := i / parts
+	return j.taps[t : t+1], split(j.depth, i%parts, parts), split(j.depth, i%parts+1, parts)
+}
+
+// rowsTask computes a rectangle of one product.
+func (p *products) rowsTask(task, worker int) {
+	i := len(p.rows) - 1
+	for p.rows[i].firstTask > task {
+		i--
+	}
+	j := p.rows[i]
+	task -= j.firstTask
+	batch := task / (j.mTasks * j.nTasks)
+	j.a.base += uintptr(batch * j.aStep)
+	j.b.base += uintptr(batch * j.bStep)
+	j.c.base += uintptr(batch * j.cStep)
+	if j.bias != 0 {
+		j.bias += uintptr(batch * j.biasStep)
+	}
+	mTask, nTask := task%j.mTasks, task/j.mTasks%j.nTasks
+	tiles, panels := ceil(j.m, p.Height), ceil(j.n, p.width())
+	m0, m1 := split(tiles, mTask, j.mTasks)*p.Height, min(j.m, split(tiles, mTask+1, j.mTasks)*p.Height)
+	n0, n1 := split(panels, nTask, j.nTasks)*p.width(), min(j.n, split(panels, nTask+1, j.nTasks)*p.width())
+	for block := range j.blocks {
+		p.rowsBlock(p.workers[worker], &j, block, m0, m1, n0, n1)
+	}
+}
+
+// rowsBlock adds a part of the depth to the rectangle m0 ≤ m < m1, n0 ≤ n < n1 of C.
+func (p *products) rowsBlock(w *productWorker, j *rowsJob, block, m0, m1, n0, n1 int) {
+	taps, from, to := j.block(block)
+	b := p.panels(w, j.b, taps, from, to, n0, n1, m1-m0 <= rawRows)
+	t, last := &w.tile, block == j.blocks-1
+	t.Taps, t.K = len(taps), to-from
+	j.prepare(t, block == 0, last)
+	tiles := ceil(m1-m0, p.Height)
+	for tile := range tiles {
+		r0, r1 := m0+split(m1-m0, tile, tiles), m0+split(m1-m0, tile+1, tiles)
+		height := r1 - r0
+		table := w.addresses(len(taps) * height)
+		first := j.a.point(r0)
+		for i, tap := range taps {
+			j.a.addresses(table[i*height:][:height], first, tap)
+		}
+		if from > 0 {
+			for i := range table {
+				table[i] += uintptr(4 * from)
+			}
+		}
+		j.c.addresses(w.rows[:height], j.c.point(r0), tap{})
+		t.A, t.C = &w.table[0], &w.rows[0]
+		for n := n0; n < n1; n += p.width() {
+			vectors := b.place(t, n)
+			t.Bias = 0
+			if last && j.bias != 0 {
+				t.Bias = j.bias + uintptr(4*n)
+			}
+			p.Rows[vectors-1][height](t)
+		}
+		if last {
+			j.finish(p.operands[result], w.rows[:height], n0, n1)
+		}
+	}
+}

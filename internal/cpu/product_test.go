@@ -1,0 +1,208 @@
+package cpu
+
+import (
+	"fmt"
+	"math"
+	"math/rand/v2"
+	"testing"
+
+	"pgregory.net/rapid"
+
+	"github.com/bestiary-ml/bestiary/internal/cpu/simd"
+	"github.com/bestiary-ml/bestiary/internal/kernel"
+)
+
+// eachLevel runs f for every kernel set with assembly that this processor has.
+func eachLevel(t *testing.T, f func(t *testing.T, level simd.Level)) {
+	for _, level := range []simd.Level{simd.AVX2, simd.AVX512} {
+		t.Run(level.String(), func(t *testing.T) {
+			if simd.Detect() < level {
+				t.Skipf("this processor has no %v", level)
+			}
+			f(t, level)
+		})
+	}
+}
+
+// onThreads returns products on one, two and three threads.
+func onThreads(t *testing.T, level simd.Level) []*products {
+	var all []*products
+	for threads := 1; threads <= 3; threads++ {
+		pool := NewPool(threads)
+		t.Cleanup(pool.Close)
+		all = append(all, newProducts(level, pool))
+	}
+	return all
+}
+
+func noise(rng *rand.Rand, n int) []float32 {
+	v := make([]float32, n)
+	for i := range v {
+		v[i] = float32(rng.NormFloat64())
+	}
+	return v
+}
+
+func wide(v []float32) []float64 {
+	if v == nil {
+		return nil
+	}
+	w := make([]float64, len(v))
+	for i, x := range v {
+		w[i] = float64(x)
+	}
+	return w
+}
+
+// same fails unless got is want to within the rounding of a sum of depth products, and all results are equal bit by bit.
+func same(t *rapid.T, name string, results [][]float32, want []float64, depth int) {
+	tolerance := 2e-6 * math.Sqrt(float64(depth)+1) * 4
+	for i, got := range results[0] {
+		near := math.Abs(float64(got)-want[i]) <= tolerance*(1+math.Abs(want[i]))
+		if bothNaN := got != got && want[i] != want[i]; !near && !bothNaN && float64(got) != want[i] {
+			t.Fatalf("%s: element %d is %g, want %g", name, i, got, want[i])
+		}
+	}
+	for threads, other := range results[1:] {
+		for i, got := range other {
+			if math.Float32bits(got) != math.Float32bits(results[0][i]) {
+				t.Fatalf("%s: element %d is %g on %d threads and %g on one", name, i, got, threads+2, results[0][i])
+			}
+		}
+	}
+}
+
+var activations = []kernel.Activation{kernel.NoActivation, kernel.ReLU, kernel.LeakyReLU, kernel.Tanh, kernel.Sigmoid}
+
+func TestProductsGemm(t *testing.T) {
+	eachLevel(t, func(t *testing.T, level simd.Level) {
+		all := onThreads(t, level)
+		rapid.Check(t, func(t *rapid.T) {
+			size := func(name string) int {
+				return rapid.OneOf(rapid.IntRange(1, 20), rapid.IntRange(1, 150)).Draw(t, name)
+			}
+			g := kernel.Gemm{
+				M: size("M"), N: size("N"), K: rapid.OneOf(rapid.IntRange(0, 70), rapid.IntRange(2200, 2400)).Draw(t, "K"),
+				TransA: rapid.Bool().Draw(t, "TransA"), TransB: rapid.Bool().Draw(t, "TransB"),
+				Batch: rapid.IntRange(0, 3).Draw(t, "Batch"), Accumulate: rapid.Bool().Draw(t, "Accumulate"),
+			}
+			rng := rand.New(rand.NewPCG(rapid.Uint64().Draw(t, "seed"), 0))
+			gap := func(name string) int { return rapid.SampledFrom([]int{0, 0, 1, 5}).Draw(t, name) }
+			rowsA, rowsB := g.M, g.K
+			g.LdA, g.LdB, g.LdC = g.K+gap("gapA"), g.N+gap("gapB"), g.N+gap("gapC")
+			if g.TransA {
+				rowsA, g.LdA = g.K, g.M+gap("gapA")
+			}
+			if g.TransB {
+				rowsB, g.LdB = g.N, g.K+gap("gapB")
+			}
+			g.StrideA, g.StrideB, g.StrideC = rowsA*g.LdA, rowsB*g.LdB, g.M*g.LdC
+			if rapid.Bool().Draw(t, "repeatB") {
+				g.StrideB = 0
+			}
+			batch := max(1, g.Batch)
+			a, b, c := noise(rng, batch*rowsA*g.LdA), noise(rng, batch*rowsB*g.LdB), noise(rng, batch*g.M*g.LdC)
+			var bias []float32
+			if !g.Accumulate {
+				g.Act, g.Slope = rapid.SampledFrom(activations).Draw(t, "Act"), 0.25
+				if rapid.Bool().Draw(t, "bias") {
+					bias = noise(rng, g.N)
+				}
+			}
+			if n := rapid.IntRange(0, 2).Draw(t, "specials"); len(a) > 0 && len(b) > 0 {
+				for range n {
+					a[rng.IntN(len(a))] = float32(math.Inf(1))
+					b[rng.IntN(len(b))] = []float32{0, float32(math.NaN())}[rng.IntN(2)]
+				}
+			}
+			want, a64, b64, bias64 := wide(c), wide(a), wide(b), wide(bias)
+			for item := range batch {
+				for row := range g.M {
+					gemmRow(g, item, row, a64, b64, bias64, want)
+				}
+			}
+			var results [][]float32
+			for _, p := range all {
+				got := append([]float32(nil), c...)
+				p.gemm(g, a, b, bias, got)
+				results = append(results, got)
+			}
+			same(t, fmt.Sprintf("%+v", g), results, want, g.K)
+		})
+	})
+}
+
+// drawConv draws a convolution, its operands and a bias for an output of channels(c) channels.
+func drawConv(t *rapid.T) kernel.Conv {
+	draw := func(name string, from, to int) int { return rapid.IntRange(from, to).Draw(t, name) }
+	for {
+		c := kernel.Conv{
+			N: draw("N", 1, 4), H: draw("H", 1, 12), W: draw("W", 1, 12), KH: draw("KH", 1, 5), KW: draw("KW", 1, 5),
+			StrideH: draw("StrideH", 1, 3), StrideW: draw("StrideW", 1, 3), PadH: draw("PadH", 0, 5), PadW: draw("PadW", 0, 5),
+			DilationH: draw("DilationH", 1, 3), DilationW: draw("DilationW", 1, 3),
+			Groups: rapid.SampledFrom([]int{1, 1, 1, 2, 3}).Draw(t, "Groups"),
+			Act:    rapid.SampledFrom(activations).Draw(t, "Act"), Slope: 0.125,
+		}
+		c.C = c.Groups * rapid.SampledFrom([]int{1, 3, 8, 13, 40}).Draw(t, "C")
+		c.O = c.Groups * rapid.SampledFrom([]int{1, 3, 16, 31, 70}).Draw(t, "O")
+		spanH, spanW := c.H+2*c.PadH-(c.KH-1)*c.DilationH-1, c.W+2*c.PadW-(c.KW-1)*c.DilationW-1
+		if spanH >= 0 && spanW >= 0 {
+			c.OH, c.OW = spanH/c.StrideH+1, spanW/c.StrideW+1
+			return c
+		}
+	}
+}
+
+func TestProductsConv(t *testing.T) {
+	eachLevel(t, func(t *testing.T, level simd.Level) {
+		all := onThreads(t, level)
+		rapid.Check(t, func(t *rapid.T) {
+			c := drawConv(t)
+			rng := rand.New(rand.NewPCG(rapid.Uint64().Draw(t, "seed"), 0))
+			checkConv(t, all, c, rng, rapid.Bool().Draw(t, "bias"))
+		})
+	})
+}
+
+// checkConv compares all three passes of c with the portable kernels on float64.
+func checkConv(t *rapid.T, all []*products, c kernel.Conv, rng *rand.Rand, withBias bool) {
+	x, y := noise(rng, c.N*c.H*c.W*c.C), noise(rng, c.N*c.OH*c.OW*c.O)
+	w := noise(rng, c.KH*c.KW*c.C/c.Groups*c.O)
+	var biasC, biasO []float32
+	if withBias {
+		biasC, biasO = noise(rng, c.C), noise(rng, c.O)
+	}
+	x64, y64, w64 := wide(x), wide(y), wide(w)
+	run := func(name string, depth, size int, pass func(p *products, out []float32), reference func(out []float64)) {
+		want := make([]float64, size)
+		reference(want)
+		var results [][]float32
+		for _, p := range all {
+			got := noise(rng, size)
+			pass(p, got)
+			results = append(results, got)
+		}
+		same(t, fmt.Sprintf("%s %+v", name, c), results, want, depth)
+	}
+	run("forward", c.KH*c.KW*c.C/c.Groups, len(y),
+		func(p *products, out []float32) { p.conv2d(c, x, w, biasO, out) },
+		func(out []float64) {
+			for i := range c.N * c.OH {
+				conv2dRow(c, i/c.OH, i%c.OH, x64, w64, wide(biasO), out)
+			}
+		})
+	run("backward input", c.KH*c.KW*c.O/c.Groups, len(x),
+		func(p *products, out []float32) { p.conv2dBackwardInput(c, y, w, biasC, out) },
+		func(out []float64) {
+			for n := range c.N {
+				conv2dBackwardInputImage(c, n, y64, w64, wide(biasC), out)
+			}
+		})
+	run("backward weight", c.N*c.OH*c.OW, len(w),
+		func(p *products, out []float32) { p.conv2dBackwardWeight(c, x, y, out) },
+		func(out []float64) {
+			for tap := range c.KH * c.KW {
+				conv2dBackwardWeightTap(c, tap/c.KW, tap%c.KW, x64, y64, out)
+			}
+		})
+}

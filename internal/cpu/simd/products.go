@@ -1,0 +1,79 @@
+package simd
+
+import "unsafe"
+
+//go:generate go run -C ../asm ./products
+
+// Tile is the argument of the tile kernels, which compute a few rows and columns of a product:
+//
+//	rows:     C[r][j] = Σ over t < Taps, k < K of  A[t][r][k] · B[t·K+k][j]
+//	columns:  C[r][j] = Σ over k < K of            A[k][r] · B[k][j]
+//
+// then add what C held (Accumulate), add a bias, and apply a rectifier. The rows of A and C are given by address, so
+// that a convolution can name the pixels under its kernel instead of copying them. Addresses are plain numbers: the
+// caller keeps the memory alive.
+//
+// B's rows are read up to the tile's full width; everything else is read and written only where it exists.
+type Tile struct {
+	A          *uintptr // addresses; rows: [Taps][height], columns: [K]
+	AOffset    int      // added to the addresses in A, in bytes; columns only
+	Taps       int      // rows only; 0 sums nothing
+	K          int      // elements a tap; not 0 where Taps isn't
+	B          uintptr
+	BStride    int      // distance between B's rows, in bytes
+	C          *uintptr // addresses, [height]
+	COffset    int      // added to the addresses in C, in bytes
+	Columns    int      // number of columns, from 1 to the tile's width
+	Bias       uintptr  // bias of the first column, or 0
+	Accumulate int
+	Act        int // ActNone, ActReLU or ActLeakyReLU
+	Slope      float32
+}
+
+// Values of Tile.Act.
+const (
+	ActNone = iota
+	ActReLU
+	ActLeakyReLU
+)
+
+// Panel is the argument of the copy kernels: Rows (at least 1) rows of up to a tile's width of columns, which they lay
+// out one after the other.
+type Panel struct {
+	Dst       uintptr
+	Src       uintptr
+	SrcStride int // bytes
+	Rows      int
+	Columns   int
+}
+
+// Transposition is the argument of the transpose kernel: Dst[k][r] = Rows[r][k] for r < 8, k < K.
+type Transposition struct {
+	Rows      *uintptr // [8] addresses
+	Dst       uintptr
+	DstStride int // bytes
+	K         int
+}
+
+// The assembly knows the structs by the offsets of their fields.
+var (
+	_ = [1]int{}[unsafe.Offsetof(Tile{}.Slope)-96]
+	_ = [1]int{}[unsafe.Offsetof(Tile{}.Bias)-72]
+	_ = [1]int{}[unsafe.Offsetof(Tile{}.C)-48]
+	_ = [1]int{}[unsafe.Offsetof(Panel{}.Columns)-32]
+	_ = [1]int{}[unsafe.Offsetof(Transposition{}.K)-24]
+)
+
+// Products are the kernels of a level from which matrix products and convolutions are built. Families are indexed by
+// the number of vectors across less one, tiles then by their height.
+type Products struct {
+	Lanes, Height int // float32s in a vector; rows of the tallest tile
+	tiles
+	Transpose func(*Transposition)
+	FMALoop   func(n int) // does n times 2·Height multiply-adds of vectors
+}
+
+type tiles struct {
+	Rows, Columns [2][]func(*Tile)
+	Copy          [2]func(*Panel)
+}

@@ -1,0 +1,6 @@
+//go:build !amd64
+
+package simd
+
+// ProductsFor returns the kernels of a level, or nil where there are none.
+func ProductsFor(Level) *Products { return nil }
