@@ -60,7 +60,7 @@ var transcendental = []struct {
 			return 0
 		}
 		return x * phi(x)
-	}, 10, 1e-42},
+	}, 7, 1e-42},
 }
 
 // sweep is every 2,039th float32 of all, denormal and not finite ones among them, and a dense grid where the
