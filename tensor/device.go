@@ -104,3 +104,11 @@ func (d *Device) give(b kernel.Buffer) {
 	b.Len = class
 	d.free[class] = append(d.free[class], b)
 }
+
+// Threads is the number of worker threads of a device that computes on the processor, 1 on others.
+func (d *Device) Threads() int {
+	if t, ok := d.kernels.(interface{ Threads() int }); ok {
+		return t.Threads()
+	}
+	return 1
+}
