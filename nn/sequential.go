@@ -1,6 +1,7 @@
 package nn
 
 import (
+	"slices"
 	"strconv"
 
 	"github.com/bestiary-ml/bestiary/tensor"
@@ -24,6 +25,9 @@ func NewSequential(layers ...Layer) *Sequential {
 // Add appends a layer under a name. Names need not be consecutive: a layer with a fused activation stands for two of
 // PyTorch's, and the name of the second is left out.
 func (s *Sequential) Add(name string, l Layer) {
+	if slices.Contains(s.names, name) {
+		panic("nn: two layers of a Sequential are named " + name)
+	}
 	s.names, s.layers = append(s.names, name), append(s.layers, l)
 }
 

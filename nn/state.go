@@ -36,6 +36,9 @@ func (p Param) SaveAs(name string, t *tensor.Tensor) safetensors.Tensor {
 	return s
 }
 
+// remedy is what helps against a file that doesn't fit.
+const remedy = "use a file that was saved for this model and configuration"
+
 // Load sets the parameters and buffers of m from those of a file whose names begin with prefix. Everything that m has
 // must be there with the right shape; what the file has beyond is an error as well. m is unchanged after an error.
 func Load(m Module, f *safetensors.File, prefix string) error {
@@ -55,7 +58,7 @@ func Load(m Module, f *safetensors.File, prefix string) error {
 	}
 	for _, name := range f.Names() {
 		if strings.HasPrefix(name, prefix) && !known[name] {
-			return fmt.Errorf("holds %q, which this model doesn't have; it belongs to another model or configuration", name)
+			return fmt.Errorf("%s: holds %q, which this model doesn't have; %s", f.Path, name, remedy)
 		}
 	}
 	for _, set := range sets {
@@ -76,7 +79,7 @@ func (p Param) LoadFrom(f *safetensors.File, name string, t *tensor.Tensor) erro
 // load checks the tensor of that name and returns what would set t from it.
 func (p Param) load(f *safetensors.File, name string, t *tensor.Tensor) (set func(), err error) {
 	if !f.Has(name) {
-		return nil, fmt.Errorf("has no %q; it belongs to another model or configuration", name)
+		return nil, fmt.Errorf("%s: has no %q; %s", f.Path, name, remedy)
 	}
 	want := t.Shape()
 	if p.Torch != nil {
@@ -91,7 +94,7 @@ func (p Param) load(f *safetensors.File, name string, t *tensor.Tensor) (set fun
 			return nil, err
 		}
 		if !slices.Equal(shape, want) {
-			return nil, shapeError(name, shape, want)
+			return nil, shapeError(f, name, shape, want)
 		}
 		narrow := make([]int32, len(values))
 		for i, v := range values {
@@ -104,7 +107,7 @@ func (p Param) load(f *safetensors.File, name string, t *tensor.Tensor) (set fun
 		return nil, err
 	}
 	if !slices.Equal(shape, want) {
-		return nil, shapeError(name, shape, want)
+		return nil, shapeError(f, name, shape, want)
 	}
 	if p.Torch == nil {
 		return func() { t.Set(values) }, nil
@@ -120,6 +123,6 @@ func (p Param) load(f *safetensors.File, name string, t *tensor.Tensor) (set fun
 	}, nil
 }
 
-func shapeError(name string, got, want []int) error {
-	return fmt.Errorf("has %q with shape %v instead of %v; it belongs to another configuration", name, got, want)
+func shapeError(f *safetensors.File, name string, got, want []int) error {
+	return fmt.Errorf("%s: has %q with shape %v instead of %v; %s", f.Path, name, got, want, remedy)
 }

@@ -39,11 +39,12 @@ func (t *Tensor) Conv2d(w, bias *Tensor, o ConvOptions) *Tensor {
 	}
 	c.N, c.H, c.W, c.C = t.dims[0], t.dims[1], t.dims[2], t.dims[3]
 	c.KH, c.KW, c.O = w.dims[0], w.dims[1], w.dims[3]
-	c.OH = (c.H+2*c.PadH-c.DilationH*(c.KH-1)-1)/c.StrideH + 1
-	c.OW = (c.W+2*c.PadW-c.DilationW*(c.KW-1)-1)/c.StrideW + 1
-	if c.OH < 1 || c.OW < 1 {
+	freeH, freeW := c.H+2*c.PadH-c.DilationH*(c.KH-1)-1, c.W+2*c.PadW-c.DilationW*(c.KW-1)-1
+	if freeH < 0 || freeW < 0 {
 		panic(fmt.Sprintf("tensor: Conv2d of %v is empty with weights %v", t, w))
 	}
+	c.OH, c.OW = freeH/c.StrideH+1, freeW/c.StrideW+1
+	checkBias(bias, c.O)
 	y := t.device.empty(c.N, c.OH, c.OW, c.O)
 	t.kernels().Conv2d(c, t.data, w.data, bias.optional(), y.data)
 	if t.device.recording(t, w, bias) {
@@ -74,6 +75,10 @@ func (t *Tensor) ConvTranspose2d(w, bias *Tensor, o ConvOptions) *Tensor {
 	if c.H < 1 || c.W < 1 {
 		panic(fmt.Sprintf("tensor: ConvTranspose2d of %v is empty with weights %v", t, w))
 	}
+	if o.OutputPadding[0] >= max(c.StrideH, c.DilationH) || o.OutputPadding[1] >= max(c.StrideW, c.DilationW) {
+		panic(fmt.Sprintf("tensor: ConvTranspose2d with output padding %v, want less than stride or dilation", o.OutputPadding))
+	}
+	checkBias(bias, c.C)
 	y := t.device.empty(c.N, c.H, c.W, c.C)
 	t.kernels().Conv2dBackwardInput(c, t.data, w.data, bias.optional(), y.data)
 	if t.device.recording(t, w, bias) {
@@ -87,6 +92,12 @@ func (t *Tensor) ConvTranspose2d(w, bias *Tensor, o ConvOptions) *Tensor {
 		}, y)
 	}
 	return y
+}
+
+func checkBias(bias *Tensor, outputs int) {
+	if bias != nil && bias.Len() != outputs {
+		panic(fmt.Sprintf("tensor: bias %v for %d outputs", bias, outputs))
+	}
 }
 
 // biasGrad adds the column sums of y's gradient to that of bias.

@@ -71,6 +71,9 @@ func (d *Device) Name() string { return d.kernels.Name() }
 // Kernels gives access to the device's kernels, for code that works on buffers, such as an optimizer.
 func (d *Device) Kernels() kernel.Device { return d.kernels }
 
+// Close ends the device's workers. Its tensors stay usable, at the speed of one thread.
+func (d *Device) Close() { d.kernels.Close() }
+
 // sizeClass rounds a length up so that buffers of similar lengths can stand in for each other: to a multiple of 64,
 // and above that to an eighth of the power of two below.
 func sizeClass(n int) int {

@@ -51,7 +51,7 @@ func (t *Tensor) moveGrad(from *Tensor, compute func(g kernel.Buffer)) {
 	switch {
 	case t.hasGrad:
 		t.kernels().AddScaled(1, from.grad, t.grad)
-	case t.owner != nil && t.grad.IsNil() && sizeClass(t.Len()) == sizeClass(from.Len()):
+	case t.owner != nil && t.grad.IsNil():
 		t.grad, t.hasGrad = from.grad, true
 		from.grad, from.hasGrad = kernel.Buffer{}, false
 	default:

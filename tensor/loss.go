@@ -40,7 +40,7 @@ func (t *Tensor) pairLoss(loss kernel.PairLoss, beta float64, target *Tensor) *T
 // negative label costs nothing.
 func (t *Tensor) CrossEntropy(labels *Tensor) *Tensor {
 	classes := t.Dim(-1)
-	rows := t.Len() / classes
+	rows := count(t.dims[:t.rank-1])
 	if !labels.ints || labels.Len() != rows {
 		panic(fmt.Sprintf("tensor: CrossEntropy of %v with labels %v", t, labels))
 	}

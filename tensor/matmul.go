@@ -2,6 +2,7 @@ package tensor
 
 import (
 	"fmt"
+	"slices"
 
 	"github.com/bestiary-ml/bestiary/internal/kernel"
 )
@@ -55,9 +56,9 @@ func (t *Tensor) matMul(u *Tensor, transT, transU bool) *Tensor {
 		if transT {
 			panic(fmt.Sprintf("tensor: TMatMul of %v and one matrix %v", t, u))
 		}
-		g.M = t.Len() / g.K
+		g.M = count(t.dims[:t.rank-1])
 	}
-	if inner != g.K || batched && (u.rank != t.rank || g.Batch*g.K*g.N != u.Len()) {
+	if inner != g.K || batched && !slices.Equal(t.dims[:t.rank-2], u.dims[:u.rank-2]) {
 		panic(fmt.Sprintf("tensor: MatMul of shapes %v and %v (transposed: %t, %t)", t.Shape(), u.Shape(), transT, transU))
 	}
 	shape[t.rank-2], shape[t.rank-1] = t.Dim(-2), g.N
@@ -108,11 +109,12 @@ func gemmGradB(k kernel.Device, g kernel.Gemm, a, gc, dst kernel.Buffer) {
 
 // Linear returns act(t·w + bias) for t [..., in], w [in, out] and bias [out] or nil.
 func (t *Tensor) Linear(w, bias *Tensor, act Activation) *Tensor {
-	if w.rank != 2 || t.Dim(-1) != w.dims[0] || bias != nil && bias.Len() != w.dims[1] {
+	if w.rank != 2 || t.Dim(-1) != w.dims[0] {
 		panic(fmt.Sprintf("tensor: Linear of %v with weights %v", t, w))
 	}
 	in, out := w.dims[0], w.dims[1]
-	g := kernel.Gemm{M: t.Len() / in, N: out, K: in, LdA: in, LdB: out, LdC: out, Act: act.Kind, Slope: act.Slope}
+	checkBias(bias, out)
+	g := kernel.Gemm{M: count(t.dims[:t.rank-1]), N: out, K: in, LdA: in, LdB: out, LdC: out, Act: act.Kind, Slope: act.Slope}
 	shape := t.dims
 	shape[t.rank-1] = out
 	y := t.device.empty(shape[:t.rank]...)

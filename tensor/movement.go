@@ -60,7 +60,7 @@ func (t *Tensor) Permute(order ...int) *Tensor {
 			panic(fmt.Sprintf("tensor: Permute of %v by %v", t, order))
 		}
 	}
-	y := t.device.empty(shape[:t.rank]...)
+	y := t.emptyLike(shape[:t.rank]...)
 	move := kernel.Strided{Rank: t.rank, Shape: shape, StrideDst: contiguous(y.Shape()), StrideSrc: from}
 	t.kernels().Copy(move, y.data, t.data)
 	if t.device.recording(t) {
@@ -97,7 +97,7 @@ func (t *Tensor) Slice(axis, from, to int) *Tensor {
 	}
 	shape := t.dims
 	shape[axis] = to - from
-	y := t.device.empty(shape[:t.rank]...)
+	y := t.emptyLike(shape[:t.rank]...)
 	move := block(t, axis, from, y)
 	t.kernels().Copy(move, y.data, t.data)
 	if t.device.recording(t) {
@@ -129,14 +129,14 @@ func Concat(axis int, parts ...*Tensor) *Tensor {
 	shape[axis] = 0
 	for _, p := range parts {
 		for i := range first.rank {
-			if p.rank != first.rank || i != axis && p.dims[i] != first.dims[i] {
+			if p.rank != first.rank || p.ints != first.ints || i != axis && p.dims[i] != first.dims[i] {
 				panic(fmt.Sprintf("tensor: Concat of %v and %v along dimension %d", first, p, axis))
 			}
 		}
 		shape[axis] += p.dims[axis]
 	}
 	d := first.device
-	y := d.empty(shape[:first.rank]...)
+	y := first.emptyLike(shape[:first.rank]...)
 	at := 0
 	for _, p := range parts {
 		d.kernels.Copy(reversed(block(y, axis, at, p)), y.data, p.data)
@@ -159,8 +159,8 @@ func Concat(axis int, parts ...*Tensor) *Tensor {
 // An index of −1 gives zeros.
 func (t *Tensor) Gather(axis int, index *Tensor) *Tensor {
 	axis = t.axis(axis)
-	if !index.ints {
-		panic("tensor: Gather by a tensor that doesn't hold indices")
+	if t.ints || !index.ints {
+		panic("tensor: Gather wants numbers and a tensor of indices")
 	}
 	s := t.span(axis)
 	shape := t.dims
@@ -199,7 +199,7 @@ func (t *Tensor) Expand(shape ...int) *Tensor {
 			panic(fmt.Sprintf("tensor: Expand of %v to %v", t, shape))
 		}
 	}
-	y := t.device.empty(shape...)
+	y := t.emptyLike(shape...)
 	move := kernel.Strided{Rank: t.rank, StrideDst: contiguous(shape), StrideSrc: strides}
 	copy(move.Shape[:], shape)
 	t.kernels().Copy(move, y.data, t.data)

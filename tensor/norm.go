@@ -33,7 +33,7 @@ func (t *Tensor) BatchNormWith(mean, variance, gamma, beta *Tensor, o BatchNormO
 func (t *Tensor) batchNorm(o BatchNormOptions) kernel.BatchNorm {
 	channels := t.Dim(-1)
 	return kernel.BatchNorm{
-		Rows: t.Len() / channels, Channels: channels, Eps: o.Eps, Unbiased: o.Unbiased, Act: o.Act.Kind, Slope: o.Act.Slope,
+		Rows: count(t.dims[:t.rank-1]), Channels: channels, Eps: o.Eps, Unbiased: o.Unbiased, Act: o.Act.Kind, Slope: o.Act.Slope,
 	}
 }
 
@@ -96,7 +96,12 @@ func (t *Tensor) adoptGrad(g kernel.Buffer) {
 // LayerNorm normalises each row of the last dimension (Ba et al., 2016); gamma and beta have its size, or are nil.
 func (t *Tensor) LayerNorm(gamma, beta *Tensor, eps float64) *Tensor {
 	n := t.Dim(-1)
-	rows := t.Len() / n
+	rows := count(t.dims[:t.rank-1])
+	for _, p := range []*Tensor{gamma, beta} {
+		if p != nil && p.Len() != n {
+			panic(fmt.Sprintf("tensor: LayerNorm of %v with %v", t, p))
+		}
+	}
 	y, mean, rstd := t.device.empty(t.Shape()...), t.device.empty(rows), t.device.empty(rows)
 	t.kernels().LayerNorm(rows, n, eps, t.data, gamma.optional(), beta.optional(), y.data, mean.data, rstd.data)
 	if t.device.recording(t, gamma, beta) {

@@ -72,8 +72,10 @@ func (t *Tensor) MaxOver(axis int) *Tensor {
 
 // ArgMax is the position of the first largest element of each row of the last dimension.
 func (t *Tensor) ArgMax() *Tensor {
-	y := t.device.wrap(t.kernels().AllocInts(t.Len()/t.Dim(-1)), t.dims[:t.rank-1])
-	y.ints = true
+	if t.Dim(-1) == 0 {
+		panic(fmt.Sprintf("tensor: ArgMax of rows without elements, %v", t))
+	}
+	y := t.device.emptyInts(t.dims[:t.rank-1]...)
 	t.kernels().ArgMax(y.Len(), t.Dim(-1), t.data, y.data)
 	return y
 }

@@ -51,12 +51,8 @@ func (s *Step) End() {
 	if d.step != s {
 		panic("tensor: steps end in the reverse order of their opening")
 	}
-	for i := range s.tape {
-		for _, t := range s.tape[i].outputs {
-			if t != nil {
-				t.dropGrad()
-			}
-		}
+	for i := range s.used {
+		s.slabs[i/slabSize][i%slabSize].dropGrad()
 	}
 	clear(s.tape)
 	s.tape = s.tape[:0]
@@ -116,8 +112,11 @@ func (t *Tensor) Backward() {
 // BackwardFrom is Backward for a t of any shape, given the gradient that arrives at it.
 func (t *Tensor) BackwardFrom(upstream *Tensor) {
 	s := t.device.step
-	if s == nil || !s.recording || !t.requires {
-		panic("tensor: Backward of a tensor that was not recorded")
+	if s == nil || !s.recording || !t.requires || t.owner != s {
+		panic("tensor: Backward of a tensor that was not recorded in the current step")
+	}
+	if upstream.Len() != t.Len() {
+		panic(fmt.Sprintf("tensor: BackwardFrom %v with a gradient %v", t, upstream))
 	}
 	t.addGrad(func(dst kernel.Buffer) { t.kernels().Copy(flatCopy(t.Len()), dst, upstream.data) })
 	for i := len(s.tape) - 1; i >= 0; i-- {

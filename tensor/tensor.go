@@ -101,6 +101,21 @@ func (d *Device) empty(shape ...int) *Tensor {
 	return d.wrap(b, shape)
 }
 
+// emptyInts is empty for indices. Their memory is not recycled.
+func (d *Device) emptyInts(shape ...int) *Tensor {
+	t := d.wrap(d.kernels.AllocInts(count(shape)), shape)
+	t.ints = true
+	return t
+}
+
+// emptyLike is empty with elements of t's type.
+func (t *Tensor) emptyLike(shape ...int) *Tensor {
+	if t.ints {
+		return t.device.emptyInts(shape...)
+	}
+	return t.device.empty(shape...)
+}
+
 // Full makes a tensor whose elements are all value.
 func (d *Device) Full(value float64, shape ...int) *Tensor {
 	t := d.empty(shape...)
@@ -132,8 +147,7 @@ func (d *Device) Ints(values []int32, shape ...int) *Tensor {
 	if count(shape) != len(values) {
 		panic(fmt.Sprintf("tensor: %d indices for shape %v", len(values), shape))
 	}
-	t := d.wrap(d.kernels.AllocInts(len(values)), shape)
-	t.ints = true
+	t := d.emptyInts(shape...)
 	d.kernels.UploadInts(t.data, values)
 	return t
 }
@@ -155,6 +169,9 @@ func (t *Tensor) CopyTo(v []float32) {
 
 // IntValues returns a copy of the elements of a tensor of indices.
 func (t *Tensor) IntValues() []int32 {
+	if !t.ints {
+		panic(fmt.Sprintf("tensor: IntValues of %v, which holds no indices", t))
+	}
 	v := make([]int32, t.Len())
 	t.kernels().DownloadInts(v, t.data)
 	return v
@@ -166,13 +183,13 @@ func (t *Tensor) Item() float64 {
 		panic(fmt.Sprintf("tensor: Item of %v", t))
 	}
 	var v [1]float32
-	t.kernels().Download(v[:], t.data)
+	t.CopyTo(v[:])
 	return float64(v[0])
 }
 
 // Set replaces the elements.
 func (t *Tensor) Set(values []float32) {
-	if len(values) != t.Len() {
+	if t.ints || len(values) != t.Len() {
 		panic(fmt.Sprintf("tensor: %d values for %v", len(values), t))
 	}
 	t.kernels().Upload(t.data, values)
@@ -186,8 +203,7 @@ func (t *Tensor) Keep() *Tensor {
 	} else {
 		k.data = t.kernels().Alloc(t.Len())
 	}
-	flat := kernel.Strided{Rank: 1, Shape: kernel.Dims{t.Len()}, StrideDst: kernel.Dims{1}, StrideSrc: kernel.Dims{1}}
-	t.kernels().Copy(flat, k.data, t.data)
+	t.kernels().Copy(flatCopy(t.Len()), k.data, t.data)
 	return k
 }
 

@@ -55,6 +55,9 @@ func (d *Device[F]) Name() string {
 	return fmt.Sprintf("cpu/%v", d.level)
 }
 
+// Close implements kernel.Device.
+func (d *Device[F]) Close() { d.pool.Close() }
+
 // Threads is the number of workers.
 func (d *Device[F]) Threads() int { return d.pool.Threads() }
 

@@ -16,7 +16,7 @@ func (d *Device[F]) Gather(s kernel.Span, x, index, y kernel.Buffer) {
 	in, at, out := floats[F](x), ints(index), floats[F](y)
 	d.pool.For(s.Outer, max(1, grain/max(1, len(at)*s.Inner)), func(lo, hi int) {
 		for o := lo; o < hi; o++ {
-			gather(s.Inner, in[o*s.N*s.Inner:], at, out[o*len(at)*s.Inner:])
+			gather(s.Inner, in[o*s.N*s.Inner:][:s.N*s.Inner], at, out[o*len(at)*s.Inner:])
 		}
 	})
 }

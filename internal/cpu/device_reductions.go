@@ -84,7 +84,7 @@ func (d *Device[F]) ArgMax(rows, n int, x, index kernel.Buffer) {
 		for r := lo; r < hi; r++ {
 			row, best := in[r*n:][:n], 0
 			for i, v := range row {
-				if v > row[best] {
+				if v > row[best] || v != v && row[best] == row[best] {
 					best = i
 				}
 			}

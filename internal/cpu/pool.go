@@ -18,9 +18,13 @@ type Pool struct {
 	tasks   atomic.Int64
 	done    atomic.Int64
 	work    atomic.Pointer[func(task, worker int)]
+	failure atomic.Pointer[failure] // first panic of the run
 	workers []*worker
 	closed  atomic.Bool
 }
+
+// failure is what a task panicked with.
+type failure struct{ value any }
 
 type worker struct {
 	parked atomic.Bool
@@ -51,7 +55,7 @@ func NewPool(threads int) *Pool {
 // Threads is the number of workers, the caller of Run included.
 func (p *Pool) Threads() int { return p.threads }
 
-// Close ends the workers; Run must not be called again.
+// Close ends the workers. What Run is given afterwards, its caller does alone.
 func (p *Pool) Close() {
 	p.closed.Store(true)
 	for _, w := range p.workers {
@@ -63,7 +67,8 @@ func (p *Pool) Close() {
 }
 
 // Run calls f for every task in [0, tasks), on up to Threads workers numbered from 0, and returns when all are done.
-// Tasks are taken in order by whoever is free. f must not call Run.
+// Tasks are taken in order by whoever is free. f must not call Run. If a task panics, so does Run, once no task is
+// running any more.
 func (p *Pool) Run(tasks int, f func(task, worker int)) {
 	if tasks <= 0 {
 		return
@@ -81,6 +86,7 @@ func (p *Pool) Run(tasks int, f func(task, worker int)) {
 	p.done.Store(0)
 	p.tasks.Store(int64(tasks))
 	p.work.Store(&f)
+	p.failure.Store(nil)
 	p.ticket.Store((run + 1) << 32)
 	for i := 0; i < len(p.workers) && i < tasks-1; i++ {
 		if w := p.workers[i]; w.parked.CompareAndSwap(true, false) {
@@ -92,6 +98,9 @@ func (p *Pool) Run(tasks int, f func(task, worker int)) {
 		if i > spins {
 			runtime.Gosched()
 		}
+	}
+	if failed := p.failure.Load(); failed != nil {
+		panic(failed.value)
 	}
 }
 
@@ -117,10 +126,21 @@ func (p *Pool) takeTasks(worker int) {
 		}
 		// Success proves that work and tasks belong to this run: it can't end before the task claimed here does.
 		if p.ticket.CompareAndSwap(ticket, ticket+1) {
-			(*work)(int(next), worker)
-			p.done.Add(1)
+			p.do(*work, int(next), worker)
 		}
 	}
+}
+
+// do runs a task. A panic is kept for the goroutine that called Run: elsewhere nobody could recover from it, and the
+// task must count as done, or Run would wait for ever.
+func (p *Pool) do(work func(task, worker int), task, worker int) {
+	defer func() {
+		if value := recover(); value != nil {
+			p.failure.CompareAndSwap(nil, &failure{value})
+		}
+		p.done.Add(1)
+	}()
+	work(task, worker)
 }
 
 func (p *Pool) serve(w *worker, index int) {

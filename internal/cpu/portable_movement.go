@@ -54,7 +54,7 @@ func gather[F Float](inner int, x []F, index []int32, y []F) {
 		if from < 0 {
 			clear(row)
 		} else {
-			copy(row, x[int(from)*inner:])
+			copy(row, x[int(from)*inner:][:inner])
 		}
 	}
 }

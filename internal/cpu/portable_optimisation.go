@@ -24,11 +24,12 @@ func adamStep[F Float](a kernel.Adam, decay float64, p, g, m, v []F) {
 		shrink, coupled = F(1-a.LearningRate*decay), 0
 	}
 	beta1, beta2, scale := F(a.Beta1), F(a.Beta2), F(a.GradScale)
+	rest1, rest2 := F(1-a.Beta1), F(1-a.Beta2) // subtracted in float64: 1−float32(0.999) is off by 1e-5
 	for i, weight := range p {
 		weight *= shrink
 		gradient := g[i]*scale + coupled*weight
-		m[i] = beta1*m[i] + (1-beta1)*gradient
-		v[i] = beta2*v[i] + (1-beta2)*gradient*gradient
+		m[i] = beta1*m[i] + rest1*gradient
+		v[i] = beta2*v[i] + rest2*gradient*gradient
 		p[i] = weight - rate*m[i]/(F(math.Sqrt(float64(v[i]))/correction2)+F(a.Eps))
 	}
 }

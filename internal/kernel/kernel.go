@@ -50,10 +50,14 @@ func Host[T float32 | float64 | int32](v []T) Buffer {
 	return Buffer{Host: unsafe.Pointer(unsafe.SliceData(v)), Len: len(v), Size: int(unsafe.Sizeof(zero))}
 }
 
-// Slice views host memory as a slice; a nil buffer gives a nil slice.
+// Slice views host memory as a slice; a nil buffer gives a nil slice. T must have the size of b's elements.
 func Slice[T float32 | float64 | int32](b Buffer) []T {
 	if b.Host == nil {
 		return nil
+	}
+	var zero T
+	if b.Size != int(unsafe.Sizeof(zero)) {
+		panic("kernel: a buffer holds elements of another size")
 	}
 	return unsafe.Slice((*T)(b.Host), b.Len)
 }
@@ -66,6 +70,8 @@ type Device interface {
 	Name() string
 	// ElemSize is the size of the floating-point elements in bytes: 4, or 8 on the device that checks gradients.
 	ElemSize() int
+	// Close ends the device's workers. It still computes, at the speed of one thread.
+	Close()
 
 	Memory
 	Products

@@ -128,7 +128,8 @@ type Reductions interface {
 	CrossEntropy(rows, classes int, logits, labels, losses Buffer)
 	// CrossEntropyGrad sets g[r] = scale[r] · (softmax(logits[r]) − onehot(label[r])); a negative label gives 0.
 	CrossEntropyGrad(rows, classes int, logits, labels, scale, g Buffer)
-	// ArgMax sets index[o] to the position of the first largest of the N numbers of row o.
+	// ArgMax sets index[o] to the position of the first largest of the N numbers of row o; NaN
+	// counts as larger than any.
 	ArgMax(rows, n int, x, index Buffer)
 }
 
