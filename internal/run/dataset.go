@@ -1,0 +1,13 @@
+package run
+
+// Dataset is the description of the pictures that a run was trained on: the section "data" of config.json.
+type Dataset struct {
+	Path        string   `json:"path"`             // what --data named, or "drawn:SEED:N"
+	Classes     []string `json:"classes"`          // in the order of the flow's condition
+	Labels      string   `json:"labels,omitempty"` // species or breed, for the pets
+	Size        int      `json:"size"`             // side of the square pictures
+	Resize      string   `json:"resize"`           // squash or crop
+	Pictures    int      `json:"pictures"`         // how many were trained on
+	HeldOut     int      `json:"held_out"`         // how many were kept aside to watch the training
+	Fingerprint string   `json:"fingerprint"`      // of the pictures, to notice other data on a resume
+}

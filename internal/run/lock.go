@@ -1,0 +1,49 @@
+package run
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"strconv"
+	"strings"
+)
+
+const lockName = ".lock"
+
+// errLocked is what lockFile returns when another process, or another part of this one, has the lock.
+var errLocked = errors.New("locked")
+
+// Lock makes the caller the only one who trains into the folder, until Unlock or the end of the process. The operating
+// system keeps the lock, so a killed process doesn't leave one. The file itself stays: to delete it could pull it from
+// under the next one who has just opened it.
+func (r *Run) Lock() (*Lock, error) {
+	path := r.Path(lockName)
+	f, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE, 0o666)
+	if err != nil {
+		return nil, fmt.Errorf("%s: cannot be locked for training (%w); choose a run folder that you may write to", r.dir, cause(err))
+	}
+	switch err := lockFile(f); {
+	case errors.Is(err, errLocked):
+		who := "another process"
+		if pid, err := io.ReadAll(io.LimitReader(f, 20)); err == nil && len(pid) > 0 {
+			who = "process " + strings.TrimSpace(string(pid))
+		}
+		f.Close()
+		return nil, fmt.Errorf("%s: %s is training into this folder; wait until it is done, or choose another folder", r.dir, who)
+	case err != nil:
+		f.Close()
+		return nil, fmt.Errorf("%s: cannot be locked for training (%w); choose a folder on a local disk", r.dir, err)
+	}
+	// For the message above; who can't write it is no worse off.
+	if f.Truncate(0) == nil {
+		_, _ = f.WriteAt([]byte(strconv.Itoa(os.Getpid())), 0)
+	}
+	return &Lock{f}, nil
+}
+
+// Lock is a held lock.
+type Lock struct{ file *os.File }
+
+// Unlock gives the lock back.
+func (l *Lock) Unlock() { l.file.Close() }
