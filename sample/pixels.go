@@ -14,28 +14,16 @@ import (
 // Pixels turns values [N, H, W, 3] in [-1, 1] into n opaque RGB pictures.
 // Values outside are clamped; a pixel with a NaN is drawn in magenta, so that it is seen.
 func Pixels(values []float32, n, h, w int) ([]*image.NRGBA, error) {
-	return pixels(values, n, h, w, 3, 1)
-}
-
-// PixelsCHW does the same for values [N, 3, H, W], the layout of the models.
-func PixelsCHW(values []float32, n, h, w int) ([]*image.NRGBA, error) {
-	return pixels(values, n, h, w, 1, h*w)
-}
-
-// pixels reads channel c of pixel p of a picture at p·pixelStride + c·channelStride.
-func pixels(values []float32, n, h, w, pixelStride, channelStride int) ([]*image.NRGBA, error) {
 	if n < 0 || h <= 0 || w <= 0 || len(values) != n*h*w*3 {
 		return nil, fmt.Errorf("%d values are not %d pictures of %d×%d pixels and 3 channels; pass the sizes they have", len(values), n, w, h)
 	}
 	all := make([]*image.NRGBA, n)
 	for i := range all {
-		one := values[i*h*w*3 : (i+1)*h*w*3]
-		img := image.NewNRGBA(image.Rect(0, 0, w, h))
+		all[i] = image.NewNRGBA(image.Rect(0, 0, w, h))
 		for p := range h * w {
-			out := img.Pix[4*p : 4*p+4]
+			rgb, out := values[(i*h*w+p)*3:][:3], all[i].Pix[4*p:][:4]
 			out[3] = 255
-			for c := range 3 {
-				v := one[p*pixelStride+c*channelStride]
+			for c, v := range rgb {
 				if v != v {
 					copy(out, []uint8{255, 0, 255})
 					break
@@ -43,9 +31,45 @@ func pixels(values []float32, n, h, w, pixelStride, channelStride int) ([]*image
 				out[c] = uint8((min(1, max(-1, v))+1)*127.5 + 0.5)
 			}
 		}
-		all[i] = img
 	}
 	return all, nil
+}
+
+// FromRGB makes a picture of RGB pixels [H, W, 3].
+func FromRGB(pixels []uint8, h, w int) *image.NRGBA {
+	img := image.NewNRGBA(image.Rect(0, 0, w, h))
+	for p := range h * w {
+		copy(img.Pix[4*p:], pixels[3*p:3*p+3])
+		img.Pix[4*p+3] = 255
+	}
+	return img
+}
+
+// ToRGB is the opposite of [FromRGB]; transparency is dropped.
+func ToRGB(img *image.NRGBA) []uint8 {
+	b := img.Bounds()
+	pixels := make([]uint8, 0, 3*b.Dx()*b.Dy())
+	for y := b.Min.Y; y < b.Max.Y; y++ {
+		for x := b.Min.X; x < b.Max.X; x++ {
+			at := img.PixOffset(x, y)
+			pixels = append(pixels, img.Pix[at:at+3]...)
+		}
+	}
+	return pixels
+}
+
+// ComparePSNR is the peak signal-to-noise ratio in dB of pictures b against pictures a, all of one size.
+func ComparePSNR(a, b []*image.NRGBA) float64 {
+	sum, n := 0.0, 0
+	for i := range a {
+		left, right := ToRGB(a[i]), ToRGB(b[i])
+		for j := range left {
+			d := float64(left[j]) - float64(right[j])
+			sum += d * d
+		}
+		n += len(left)
+	}
+	return PSNR(4 * sum / float64(n) / (255 * 255))
 }
 
 // upscale repeats every pixel scale×scale times: models draw pixels, and

@@ -24,28 +24,19 @@ func TestPixels(t *testing.T) {
 		{{0, 128, 255, 255}, {0, 255, 191, 255}},
 		{{255, 0, 255, 255}, {153, 153, 0, 255}},
 	}
-	chw := make([]float32, len(hwc))
-	for n := range 2 {
-		for p := range 2 {
-			for c := range 3 {
-				chw[n*6+c*2+p] = hwc[n*6+p*3+c]
-			}
-		}
+	all, err := Pixels(hwc, 2, 1, 2)
+	if err != nil {
+		t.Fatal(err)
 	}
-	for name, convert := range map[string]func() ([]*image.NRGBA, error){
-		"HWC": func() ([]*image.NRGBA, error) { return Pixels(hwc, 2, 1, 2) },
-		"CHW": func() ([]*image.NRGBA, error) { return PixelsCHW(chw, 2, 1, 2) },
-	} {
-		all, err := convert()
-		if err != nil {
-			t.Fatal(err)
-		}
-		for n, img := range all {
-			for x, c := range want[n] {
-				if got := img.NRGBAAt(x, 0); got != c {
-					t.Errorf("%s: picture %d, pixel %d: %v, want %v", name, n, x, got, c)
-				}
+	for n, img := range all {
+		for x, c := range want[n] {
+			if got := img.NRGBAAt(x, 0); got != c {
+				t.Errorf("picture %d, pixel %d: %v, want %v", n, x, got, c)
 			}
+		}
+		back := FromRGB(ToRGB(img), 1, 2)
+		if psnr := ComparePSNR([]*image.NRGBA{img}, []*image.NRGBA{back}); !math.IsInf(psnr, 1) {
+			t.Errorf("picture %d changed on the way to RGB and back: PSNR %v", n, psnr)
 		}
 	}
 	for _, size := range [][3]int{{1, 1, 2}, {2, 2, 2}, {-1, -1, 4}, {0, 0, 0}, {4, 0, 1}} {
