@@ -18,15 +18,17 @@ import (
 // added doesn't: results are the same for any number of threads.
 type products struct {
 	*simd.Products
+	passes  *simd.Passes
 	mu      sync.Mutex
 	pool    *Pool
 	workers []*productWorker
 
 	// The job that runs, and the slices that it has the addresses of.
-	rows                        []rowsJob
-	columns                     columnsJob
-	operands                    [4][]float32
-	runRows, runColumns, runSum func(task, worker int) // bound once: binding allocates
+	rows                                   []rowsJob
+	columns                                columnsJob
+	spread                                 spreadJob
+	operands                               [4][]float32
+	runRows, runColumns, runSum, runSpread func(task, worker int) // bound once: binding allocates
 
 	taps    []tap
 	zeros   []float32 // what lies outside an image: at least as many as a pixel has channels
@@ -38,10 +40,13 @@ type productWorker struct {
 	tile          simd.Tile
 	panel         simd.Panel
 	transposition simd.Transposition
+	addition      simd.Addition
 	transposed    [8]uintptr
 	rows          [16]uintptr // addresses of a tile's rows of C
 	table         []uintptr   // addresses of its rows of A
 	b             []float32   // panels of B
+	image         []float32   // padded
+	contributions []float32   // see spreadJob
 }
 
 // newProducts returns the kernels for level, or nil if they are the portable ones.
@@ -50,11 +55,11 @@ func newProducts(level simd.Level, pool *Pool) *products {
 	if kernels == nil {
 		return nil
 	}
-	p := &products{Products: kernels, pool: pool}
+	p := &products{Products: kernels, passes: simd.PassesFor(level), pool: pool}
 	for range pool.Threads() {
 		p.workers = append(p.workers, new(productWorker))
 	}
-	p.runRows, p.runColumns, p.runSum = p.rowsTask, p.columnsTask, p.sumTask
+	p.runRows, p.runColumns, p.runSum, p.runSpread = p.rowsTask, p.columnsTask, p.sumTask, p.spreadTask
 	return p
 }
 
@@ -83,6 +88,13 @@ func (w *productWorker) addresses(n int) []uintptr {
 		w.table = make([]uintptr, max(1, 2*n))
 	}
 	return w.table[:n]
+}
+
+// padded makes a padded copy of an image and returns where it is.
+func (w *productWorker) padded(d *padding, image int) uintptr {
+	padded := aligned(&w.image, d.size())
+	d.copyTo(padded, image)
+	return address(padded)
 }
 
 // address returns where v lies; nil gives 0.

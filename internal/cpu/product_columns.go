@@ -8,6 +8,8 @@ type columnsJob struct {
 	m, n, depth int
 	taps        []tap // weight is the offset of the tap's first row in C
 	a           grid  // rows of A, depth of them
+	*padding          // a's images, where they must be padded first; otherwise nil
+	images      int   // padded ones, each of which has depth rows of A and B; otherwise 0
 	b           matrix
 	c           uintptr
 	cStride     int // bytes between rows of C
@@ -38,13 +40,17 @@ func (p *products) startColumns(j columnsJob) {
 	size := len(j.taps) * j.m * j.n
 	// The order of the sums follows from this, so it doesn't depend on the kernel set or the number of threads.
 	plain := j.batch == 1 && j.epilogue == epilogue{}
-	if plain && len(j.taps)*ceil(j.m, 12)*ceil(j.n, 32) < fewTiles && j.depth >= longDepth {
+	if few := len(j.taps)*ceil(j.m, 12)*ceil(j.n, 32) < fewTiles; j.images > 0 {
+		j.parts = min(mostParts, j.images)
+	} else if plain && few && j.depth >= longDepth {
 		j.parts = min(mostParts, 4*j.depth/longDepth)
+	}
+	if j.parts > 1 {
 		if len(p.partial) < j.parts*size {
 			p.partial = make([]float32, j.parts*size)
 		}
 	}
-	if want := 4 * p.pool.Threads(); p.pool.Threads() > 1 && j.batch*size*max(j.depth, 16) > smallJob {
+	if want := 4 * p.pool.Threads(); p.pool.Threads() > 1 && j.batch*size*max(j.depth*max(1, j.images), 16) > smallJob {
 		j.mTasks = max(1, min(ceil(want, j.batch*j.parts*j.nTasks), tiles/6))
 		if tasks := j.tasks(); tasks < want {
 			j.nTasks = min(panels, j.nTasks*ceil(want, tasks))
@@ -70,9 +76,13 @@ func (p *products) columnsTask(task, worker int) {
 	tiles, panels := len(j.taps)*ceil(j.m, p.Height), ceil(j.n, p.width())
 	tile0, tile1 := split(tiles, mTask, j.mTasks), split(tiles, mTask+1, j.mTasks)
 	n0, n1 := split(panels, nTask, j.nTasks)*p.width(), min(j.n, split(panels, nTask+1, j.nTasks)*p.width())
-	from, to := 0, j.depth
+	depth := j.depth
+	if j.images > 0 {
+		depth = j.images
+	}
+	from, to := 0, depth
 	if j.parts > 1 {
-		from, to = split(j.depth, batch, j.parts), split(j.depth, batch+1, j.parts)
+		from, to = split(depth, batch, j.parts), split(depth, batch+1, j.parts)
 		j.c = address(p.partial[batch*len(j.taps)*j.m*j.n:])
 	} else {
 		j.a.base += uintptr(batch * j.aStep)
@@ -82,10 +92,25 @@ func (p *products) columnsTask(task, worker int) {
 			j.bias += uintptr(batch * j.biasStep)
 		}
 	}
+	w := p.workers[worker]
+	if j.images == 0 {
+		p.columnsDepth(w, &j, from, to, true, tile0, tile1, n0, n1)
+		return
+	}
+	first := j.b.base
+	for image := from; image < to; image++ {
+		j.a.base = w.padded(j.padding, image)
+		j.b.base = first + uintptr(image*j.depth*j.b.stride)
+		p.columnsDepth(w, &j, 0, j.depth, image == from, tile0, tile1, n0, n1)
+	}
+}
+
+// columnsDepth adds rows from to to of A and B to tiles tile0 to tile1, counted down the taps, of columns n0 to n1 of C.
+func (p *products) columnsDepth(w *productWorker, j *columnsJob, from, to int, first bool, tile0, tile1, n0, n1 int) {
 	blocks := max(1, ceil(to-from, columnsBlock))
 	for i := range blocks {
 		k0, k1 := from+split(to-from, i, blocks), from+split(to-from, i+1, blocks)
-		p.columnsBlock(p.workers[worker], &j, k0, k1, i == 0, i == blocks-1, tile0, tile1, n0, n1)
+		p.columnsBlock(w, j, k0, k1, first && i == 0, i == blocks-1, tile0, tile1, n0, n1)
 	}
 }
 
@@ -100,7 +125,7 @@ func (j *columnsJob) row(t, r int) uintptr {
 // wholeDepth is the one tap of a matrix without taps.
 var wholeDepth = []tap{{}}
 
-// columnsBlock adds rows k0 to k1 of A and B to tiles tile0 to tile1, counted down the taps, of columns n0 to n1 of C.
+// columnsBlock is columnsDepth for rows k0 to k1, first and last of which set up and finish the sums.
 func (p *products) columnsBlock(w *productWorker, j *columnsJob, k0, k1 int, first, last bool, tile0, tile1, n0, n1 int) {
 	b := p.panels(w, j.b, wholeDepth, k0, k1, n0, n1, tile1-tile0 <= rawTiles)
 	t := &w.tile
@@ -130,7 +155,7 @@ func (p *products) columnsBlock(w *productWorker, j *columnsJob, k0, k1 int, fir
 			p.Columns[vectors-1][r1-r0](t)
 		}
 		if last {
-			j.finish(p.operands[result], w.rows[:r1-r0], n0, n1)
+			p.finish(&j.epilogue, w.rows[:r1-r0], n0, n1)
 		}
 	}
 }

@@ -43,6 +43,10 @@ func (p *products) addTaps(c kernel.Conv) []tap {
 func (p *products) conv2d(c kernel.Conv, x, w, bias, y []float32) {
 	p.begin(x, w, bias, y)
 	defer p.end()
+	if p.narrow(c) {
+		p.narrowForward(c, x, w, bias, y)
+		return
+	}
 	p.needZeros(c)
 	inputs, outputs := c.C/c.Groups, c.O/c.Groups
 	p.addRows(rowsJob{
@@ -60,6 +64,10 @@ func (p *products) conv2d(c kernel.Conv, x, w, bias, y []float32) {
 func (p *products) conv2dBackwardInput(c kernel.Conv, gy, w, bias, gx []float32) {
 	p.begin(gy, w, bias, gx)
 	defer p.end()
+	if p.narrow(c) {
+		p.narrowBackwardInput(c, gy, w, bias, gx)
+		return
+	}
 	p.needZeros(c)
 	inputs, outputs := c.C/c.Groups, c.O/c.Groups
 	upstream := p.outputGrid(c, gy)
@@ -103,6 +111,10 @@ func (p *products) conv2dBackwardInput(c kernel.Conv, gy, w, bias, gx []float32)
 func (p *products) conv2dBackwardWeight(c kernel.Conv, x, gy, gw []float32) {
 	p.begin(x, gy, nil, gw)
 	defer p.end()
+	if p.narrow(c) {
+		p.narrowBackwardWeight(c, x, gy, gw)
+		return
+	}
 	p.needZeros(c)
 	inputs, outputs := c.C/c.Groups, c.O/c.Groups
 	p.startColumns(columnsJob{

@@ -109,13 +109,32 @@ func (e *epilogue) prepare(t *simd.Tile, first, last bool) {
 	}
 }
 
-// finish applies an activation that the tile kernels don't have to columns n0 to n1 of the rows that t stored.
-func (e *epilogue) finish(c []float32, rows []uintptr, n0, n1 int) {
+// finish applies an activation that the tile kernels don't have to columns n0 to n1 of the rows that a tile stored.
+func (p *products) finish(e *epilogue, rows []uintptr, n0, n1 int) {
 	if e.act != kernel.Tanh && e.act != kernel.Sigmoid {
 		return
 	}
+	c := p.operands[result]
 	for _, row := range rows {
 		at := int(row-address(c)) / 4
-		activate(e.act, float64(e.slope), c[at+n0:at+n1])
+		p.activate(e.act, e.slope, c[at+n0:at+n1])
 	}
+}
+
+// activate applies act to y in place.
+func (p *products) activate(act kernel.Activation, slope float32, y []float32) {
+	var op kernel.Unary
+	switch act {
+	case kernel.ReLU:
+		op = kernel.ReLUOf
+	case kernel.LeakyReLU:
+		op = kernel.LeakyReLUOf
+	case kernel.Tanh:
+		op = kernel.TanhOf
+	case kernel.Sigmoid:
+		op = kernel.SigmoidOf
+	default:
+		return
+	}
+	p.passes.Unary[op](slope, y, y)
 }

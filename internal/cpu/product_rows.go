@@ -8,6 +8,7 @@ type rowsJob struct {
 	m, n, depth int
 	taps        []tap  // weight is the offset of the tap's rows in B
 	a, c        grid   // rows of A and C
+	*padding           // a's images, where they must be padded first: one a product; otherwise nil
 	b           matrix // of the first tap
 	epilogue
 
@@ -18,11 +19,11 @@ type rowsJob struct {
 
 const (
 	// depthBlock bounds the depth summed in registers at a time: so many rows of two panels fit the level-2 cache.
-	depthBlock = 2304
+	depthBlock = 1152
 	// panelBytes is the part of a worker's level-2 cache that panels of B may take.
-	panelBytes = 448 << 10
+	panelBytes = 600 << 10
 	// rawRows is the number of rows up to which packing B costs more than it saves.
-	rawRows = 48
+	rawRows = 64
 	// smallJob is the number of multiply-adds below which another thread isn't worth waking.
 	smallJob = 128 << 10
 )
@@ -92,6 +93,9 @@ func (p *products) rowsTask(task, worker int) {
 	if j.bias != 0 {
 		j.bias += uintptr(batch * j.biasStep)
 	}
+	if j.padding != nil {
+		j.a.base = p.workers[worker].padded(j.padding, batch)
+	}
 	mTask, nTask := task%j.mTasks, task/j.mTasks%j.nTasks
 	tiles, panels := ceil(j.m, p.Height), ceil(j.n, p.width())
 	m0, m1 := split(tiles, mTask, j.mTasks)*p.Height, min(j.m, split(tiles, mTask+1, j.mTasks)*p.Height)
@@ -104,7 +108,12 @@ func (p *products) rowsTask(task, worker int) {
 // rowsBlock adds a part of the depth to the rectangle m0 ≤ m < m1, n0 ≤ n < n1 of C.
 func (p *products) rowsBlock(w *productWorker, j *rowsJob, block, m0, m1, n0, n1 int) {
 	taps, from, to := j.block(block)
-	b := p.panels(w, j.b, taps, from, to, n0, n1, m1-m0 <= rawRows)
+	p.rowsTiles(w, j, p.panels(w, j.b, taps, from, to, n0, n1, m1-m0 <= rawRows), block, m0, m1)
+}
+
+// rowsTiles is rowsBlock with its panels of B.
+func (p *products) rowsTiles(w *productWorker, j *rowsJob, b panels, block, m0, m1 int) {
+	taps, from, to := j.block(block)
 	t, last := &w.tile, block == j.blocks-1
 	t.Taps, t.K = len(taps), to-from
 	j.prepare(t, block == 0, last)
@@ -124,7 +133,7 @@ func (p *products) rowsBlock(w *productWorker, j *rowsJob, block, m0, m1, n0, n1
 		}
 		j.c.addresses(w.rows[:height], j.c.point(r0), tap{})
 		t.A, t.C = &w.table[0], &w.rows[0]
-		for n := n0; n < n1; n += p.width() {
+		for n := b.n0; n < b.n1; n += p.width() {
 			vectors := b.place(t, n)
 			t.Bias = 0
 			if last && j.bias != 0 {
@@ -133,7 +142,7 @@ func (p *products) rowsBlock(w *productWorker, j *rowsJob, block, m0, m1, n0, n1
 			p.Rows[vectors-1][height](t)
 		}
 		if last {
-			j.finish(p.operands[result], w.rows[:height], n0, n1)
+			p.finish(&j.epilogue, w.rows[:height], b.n0, b.n1)
 		}
 	}
 }

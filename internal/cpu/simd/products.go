@@ -47,6 +47,17 @@ type Panel struct {
 	Columns   int
 }
 
+// Addition is the argument of the add kernels, which add Columns elements of each of Rows (at least 1) rows to Dst. They
+// write up to a tile's full width there, the elements after the last column unchanged (but that −0 becomes 0).
+type Addition struct {
+	Dst       uintptr
+	DstStride int // bytes
+	Src       uintptr
+	SrcStride int // bytes
+	Rows      int
+	Columns   int
+}
+
 // Transposition is the argument of the transpose kernel: Dst[k][r] = Rows[r][k] for r < 8, k < K.
 type Transposition struct {
 	Rows      *uintptr // [8] addresses
@@ -61,6 +72,7 @@ var (
 	_ = [1]int{}[unsafe.Offsetof(Tile{}.Bias)-72]
 	_ = [1]int{}[unsafe.Offsetof(Tile{}.C)-48]
 	_ = [1]int{}[unsafe.Offsetof(Panel{}.Columns)-32]
+	_ = [1]int{}[unsafe.Offsetof(Addition{}.Columns)-40]
 	_ = [1]int{}[unsafe.Offsetof(Transposition{}.K)-24]
 )
 
@@ -76,4 +88,5 @@ type Products struct {
 type tiles struct {
 	Rows, Columns [2][]func(*Tile)
 	Copy          [2]func(*Panel)
+	Add           [2]func(*Addition)
 }

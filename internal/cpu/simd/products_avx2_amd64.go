@@ -12,6 +12,7 @@ var avx2Tiles = tiles{
 		{nil, columns1x16AVX2, columns2x16AVX2, columns3x16AVX2, columns4x16AVX2, columns5x16AVX2, columns6x16AVX2},
 	},
 	Copy: [2]func(*Panel){copy8AVX2, copy16AVX2},
+	Add:  [2]func(*Addition){add8AVX2, add16AVX2},
 }
 
 // rows1x8AVX2 computes a tile of 1 rows and up to 8 columns.
@@ -143,6 +144,16 @@ func copy8AVX2(t *Panel)
 //
 //go:noescape
 func copy16AVX2(t *Panel)
+
+// add8AVX2 adds up to 8 columns.
+//
+//go:noescape
+func add8AVX2(t *Addition)
+
+// add16AVX2 adds up to 16 columns.
+//
+//go:noescape
+func add16AVX2(t *Addition)
 
 // fmaLoopAVX2 does n times 12 multiply-adds of vectors of 8.
 func fmaLoopAVX2(n int)

@@ -3577,7 +3577,7 @@ done204:
 	RET
 
 // func copy8AVX2(t *byte)
-// Requires: AVX
+// Requires: AVX, MMX+
 TEXT ·copy8AVX2(SB), NOSPLIT, $0-8
 	MOVQ    t+0(FP), DI
 	MOVQ    (DI), AX
@@ -3590,8 +3590,13 @@ TEXT ·copy8AVX2(SB), NOSPLIT, $0-8
 	SUBQ    CX, DX
 	SHRQ    $0x02, CX
 	VMOVDQU 64(DX), Y0
+	MOVQ    R8, R10
+	SHLQ    $0x04, R10
+	ADDQ    SI, R10
 
 row205:
+	PREFETCHT0 (R10)
+	ADDQ       R8, R10
 	VMASKMOVPS (SI), Y0, Y2
 	VMOVUPS    Y2, (AX)
 	ADDQ       R8, SI
@@ -3602,7 +3607,7 @@ row205:
 	RET
 
 // func copy16AVX2(t *byte)
-// Requires: AVX
+// Requires: AVX, MMX+
 TEXT ·copy16AVX2(SB), NOSPLIT, $0-8
 	MOVQ    t+0(FP), DI
 	MOVQ    (DI), AX
@@ -3616,8 +3621,13 @@ TEXT ·copy16AVX2(SB), NOSPLIT, $0-8
 	SHRQ    $0x02, CX
 	VMOVDQU 64(DX), Y0
 	VMOVDQU 96(DX), Y1
+	MOVQ    R8, R10
+	SHLQ    $0x04, R10
+	ADDQ    SI, R10
 
 row206:
+	PREFETCHT0 (R10)
+	ADDQ       R8, R10
 	VMASKMOVPS (SI), Y0, Y2
 	VMOVUPS    Y2, (AX)
 	VMASKMOVPS 32(SI), Y1, Y3
@@ -3626,6 +3636,64 @@ row206:
 	ADDQ       $0x40, AX
 	DECQ       R9
 	JNE        row206
+	VZEROUPPER
+	RET
+
+// func add8AVX2(t *byte)
+// Requires: AVX
+TEXT ·add8AVX2(SB), NOSPLIT, $0-8
+	MOVQ    t+0(FP), DI
+	MOVQ    (DI), AX
+	MOVQ    8(DI), BX
+	MOVQ    16(DI), SI
+	MOVQ    24(DI), R8
+	MOVQ    32(DI), R9
+	MOVQ    40(DI), CX
+	LEAQ    columnMasks<>+0(SB), DX
+	SHLQ    $0x02, CX
+	SUBQ    CX, DX
+	SHRQ    $0x02, CX
+	VMOVDQU 64(DX), Y0
+
+row207:
+	VMASKMOVPS (SI), Y0, Y2
+	VADDPS     (AX), Y2, Y2
+	VMOVUPS    Y2, (AX)
+	ADDQ       R8, SI
+	ADDQ       BX, AX
+	DECQ       R9
+	JNE        row207
+	VZEROUPPER
+	RET
+
+// func add16AVX2(t *byte)
+// Requires: AVX
+TEXT ·add16AVX2(SB), NOSPLIT, $0-8
+	MOVQ    t+0(FP), DI
+	MOVQ    (DI), AX
+	MOVQ    8(DI), BX
+	MOVQ    16(DI), SI
+	MOVQ    24(DI), R8
+	MOVQ    32(DI), R9
+	MOVQ    40(DI), CX
+	LEAQ    columnMasks<>+0(SB), DX
+	SHLQ    $0x02, CX
+	SUBQ    CX, DX
+	SHRQ    $0x02, CX
+	VMOVDQU 64(DX), Y0
+	VMOVDQU 96(DX), Y1
+
+row208:
+	VMASKMOVPS (SI), Y0, Y2
+	VADDPS     (AX), Y2, Y2
+	VMOVUPS    Y2, (AX)
+	VMASKMOVPS 32(SI), Y1, Y3
+	VADDPS     32(AX), Y3, Y3
+	VMOVUPS    Y3, 32(AX)
+	ADDQ       R8, SI
+	ADDQ       BX, AX
+	DECQ       R9
+	JNE        row208
 	VZEROUPPER
 	RET
 
@@ -3650,7 +3718,7 @@ TEXT ·fmaLoopAVX2(SB), NOSPLIT, $0-8
 	VXORPS Y14, Y14, Y14
 	VXORPS Y15, Y15, Y15
 
-step207:
+step209:
 	VFMADD231PS Y12, Y13, Y0
 	VFMADD231PS Y12, Y13, Y1
 	VFMADD231PS Y12, Y13, Y2
@@ -3664,7 +3732,7 @@ step207:
 	VFMADD231PS Y12, Y13, Y10
 	VFMADD231PS Y12, Y13, Y11
 	DECQ        AX
-	JNE         step207
+	JNE         step209
 	VZEROUPPER
 	RET
 
@@ -3686,9 +3754,9 @@ TEXT ·transpose8(SB), NOSPLIT, $0-8
 	MOVQ 56(SI), R11
 	XORQ R15, R15
 
-block208:
+block210:
 	CMPQ       R14, $0x08
-	JLT        tail209
+	JLT        tail211
 	VMOVUPS    (AX)(R15*1), Y0
 	VMOVUPS    (BX)(R15*1), Y1
 	VMOVUPS    (CX)(R15*1), Y2
@@ -3739,11 +3807,11 @@ block208:
 	ADDQ       R13, R12
 	ADDQ       $0x20, R15
 	SUBQ       $0x08, R14
-	JMP        block208
+	JMP        block210
 
-tail209:
+tail211:
 	TESTQ      R14, R14
-	JE         done210
+	JE         done212
 	LEAQ       columnMasks<>+0(SB), SI
 	SHLQ       $0x02, R14
 	SUBQ       R14, SI
@@ -3784,36 +3852,36 @@ tail209:
 	VMOVUPS    Y8, (R12)
 	ADDQ       R13, R12
 	DECQ       R14
-	JE         done210
+	JE         done212
 	VMOVUPS    Y9, (R12)
 	ADDQ       R13, R12
 	DECQ       R14
-	JE         done210
+	JE         done212
 	VMOVUPS    Y10, (R12)
 	ADDQ       R13, R12
 	DECQ       R14
-	JE         done210
+	JE         done212
 	VMOVUPS    Y11, (R12)
 	ADDQ       R13, R12
 	DECQ       R14
-	JE         done210
+	JE         done212
 	VMOVUPS    Y12, (R12)
 	ADDQ       R13, R12
 	DECQ       R14
-	JE         done210
+	JE         done212
 	VMOVUPS    Y13, (R12)
 	ADDQ       R13, R12
 	DECQ       R14
-	JE         done210
+	JE         done212
 	VMOVUPS    Y14, (R12)
 	ADDQ       R13, R12
 	DECQ       R14
-	JE         done210
+	JE         done212
 	VMOVUPS    Y15, (R12)
 	ADDQ       R13, R12
 	DECQ       R14
-	JE         done210
+	JE         done212
 
-done210:
+done212:
 	VZEROUPPER
 	RET

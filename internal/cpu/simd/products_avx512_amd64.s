@@ -8235,7 +8235,7 @@ store311:
 	RET
 
 // func copy16AVX512(t *byte)
-// Requires: AVX, AVX512F, BMI2
+// Requires: AVX, AVX512F, BMI2, MMX+
 TEXT ·copy16AVX512(SB), NOSPLIT, $0-8
 	MOVQ  t+0(FP), DI
 	MOVQ  (DI), AX
@@ -8248,19 +8248,24 @@ TEXT ·copy16AVX512(SB), NOSPLIT, $0-8
 	KMOVW DX, K1
 	SHRQ  $0x10, DX
 	KMOVW DX, K2
+	MOVQ  R8, R10
+	SHLQ  $0x04, R10
+	ADDQ  SI, R10
 
 row313:
-	VMOVUPS.Z (SI), K1, Z2
-	VMOVUPS   Z2, (AX)
-	ADDQ      R8, SI
-	ADDQ      $0x40, AX
-	DECQ      R9
-	JNE       row313
+	PREFETCHT0 (R10)
+	ADDQ       R8, R10
+	VMOVUPS.Z  (SI), K1, Z2
+	VMOVUPS    Z2, (AX)
+	ADDQ       R8, SI
+	ADDQ       $0x40, AX
+	DECQ       R9
+	JNE        row313
 	VZEROUPPER
 	RET
 
 // func copy32AVX512(t *byte)
-// Requires: AVX, AVX512F, BMI2
+// Requires: AVX, AVX512F, BMI2, MMX+
 TEXT ·copy32AVX512(SB), NOSPLIT, $0-8
 	MOVQ  t+0(FP), DI
 	MOVQ  (DI), AX
@@ -8273,16 +8278,79 @@ TEXT ·copy32AVX512(SB), NOSPLIT, $0-8
 	KMOVW DX, K1
 	SHRQ  $0x10, DX
 	KMOVW DX, K2
+	MOVQ  R8, R10
+	SHLQ  $0x04, R10
+	ADDQ  SI, R10
 
 row314:
+	PREFETCHT0 (R10)
+	PREFETCHT0 64(R10)
+	ADDQ       R8, R10
+	VMOVUPS.Z  (SI), K1, Z2
+	VMOVUPS    Z2, (AX)
+	VMOVUPS.Z  64(SI), K2, Z3
+	VMOVUPS    Z3, 64(AX)
+	ADDQ       R8, SI
+	ADDQ       $0x80, AX
+	DECQ       R9
+	JNE        row314
+	VZEROUPPER
+	RET
+
+// func add16AVX512(t *byte)
+// Requires: AVX, AVX512F, BMI2
+TEXT ·add16AVX512(SB), NOSPLIT, $0-8
+	MOVQ  t+0(FP), DI
+	MOVQ  (DI), AX
+	MOVQ  8(DI), BX
+	MOVQ  16(DI), SI
+	MOVQ  24(DI), R8
+	MOVQ  32(DI), R9
+	MOVQ  40(DI), CX
+	MOVQ  $-1, DX
+	BZHIQ CX, DX, DX
+	KMOVW DX, K1
+	SHRQ  $0x10, DX
+	KMOVW DX, K2
+
+row315:
 	VMOVUPS.Z (SI), K1, Z2
+	VADDPS    (AX), Z2, Z2
+	VMOVUPS   Z2, (AX)
+	ADDQ      R8, SI
+	ADDQ      BX, AX
+	DECQ      R9
+	JNE       row315
+	VZEROUPPER
+	RET
+
+// func add32AVX512(t *byte)
+// Requires: AVX, AVX512F, BMI2
+TEXT ·add32AVX512(SB), NOSPLIT, $0-8
+	MOVQ  t+0(FP), DI
+	MOVQ  (DI), AX
+	MOVQ  8(DI), BX
+	MOVQ  16(DI), SI
+	MOVQ  24(DI), R8
+	MOVQ  32(DI), R9
+	MOVQ  40(DI), CX
+	MOVQ  $-1, DX
+	BZHIQ CX, DX, DX
+	KMOVW DX, K1
+	SHRQ  $0x10, DX
+	KMOVW DX, K2
+
+row316:
+	VMOVUPS.Z (SI), K1, Z2
+	VADDPS    (AX), Z2, Z2
 	VMOVUPS   Z2, (AX)
 	VMOVUPS.Z 64(SI), K2, Z3
+	VADDPS    64(AX), Z3, Z3
 	VMOVUPS   Z3, 64(AX)
 	ADDQ      R8, SI
-	ADDQ      $0x80, AX
+	ADDQ      BX, AX
 	DECQ      R9
-	JNE       row314
+	JNE       row316
 	VZEROUPPER
 	RET
 
@@ -8323,7 +8391,7 @@ TEXT ·fmaLoopAVX512(SB), NOSPLIT, $0-8
 	VXORPS Z30, Z30, Z30
 	VXORPS Z31, Z31, Z31
 
-step315:
+step317:
 	VFMADD231PS Z24, Z25, Z0
 	VFMADD231PS Z24, Z25, Z1
 	VFMADD231PS Z24, Z25, Z2
@@ -8349,6 +8417,6 @@ step315:
 	VFMADD231PS Z24, Z25, Z22
 	VFMADD231PS Z24, Z25, Z23
 	DECQ        AX
-	JNE         step315
+	JNE         step317
 	VZEROUPPER
 	RET

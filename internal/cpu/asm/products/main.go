@@ -68,13 +68,18 @@ func (isa *isa) write() error {
 		}
 		fmt.Fprintln(&tables, "},")
 	}
-	fmt.Fprint(&tables, "Copy: [2]func(*Panel){")
-	for vectors := 1; vectors <= 2; vectors++ {
-		name := fmt.Sprintf("copy%d%s", vectors*isa.lanes, isa.suffix)
-		g.copyPanel(name, vectors)
-		fmt.Fprint(&tables, name, ",")
+	for _, family := range []struct {
+		name, argument string
+		write          func(name string, vectors int)
+	}{{"Copy", "Panel", g.copyPanel}, {"Add", "Addition", g.addRows}} {
+		fmt.Fprintf(&tables, "%s: [2]func(*%s){", family.name, family.argument)
+		for vectors := 1; vectors <= 2; vectors++ {
+			name := fmt.Sprintf("%s%d%s", strings.ToLower(family.name), vectors*isa.lanes, isa.suffix)
+			family.write(name, vectors)
+			fmt.Fprint(&tables, name, ",")
+		}
+		fmt.Fprintln(&tables, "},")
 	}
-	fmt.Fprintln(&tables, "},")
 	g.fmaLoop()
 	if isa == avx2 {
 		g.transpose()

@@ -21,14 +21,51 @@ func (g *generator) copyPanel(name string, vectors int) {
 	g.MOVQ(at(tile, panelRows), rows)
 	g.MOVQ(at(tile, panelColumns), count)
 	mask := g.loadMasks(count, scratch, vectors, g.vectors[:2])
-	row := g.unique("row")
+	const ahead = 16 // rows: their distance defeats the processor's own prefetching
+	far, row := reg.R10, g.unique("row")
+	g.MOVQ(stride, far)
+	g.SHLQ(operand.Imm(4), far)
+	g.ADDQ(src, far)
 	g.Label(row)
+	g.PREFETCHT0(at(far, 0))
+	if vectors*g.bytes() > 64 {
+		g.PREFETCHT0(at(far, 64))
+	}
+	g.ADDQ(stride, far)
 	for v := range vectors {
 		g.maskedLoad(at(src, v*g.bytes()), mask[v], g.vectors[2+v])
 		g.VMOVUPS(g.vectors[2+v], at(dst, v*g.bytes()))
 	}
 	g.ADDQ(stride, src)
 	g.ADDQ(operand.Imm(uint64(vectors*g.bytes())), dst)
+	g.DECQ(rows)
+	g.JNE(operand.LabelRef(row))
+	g.VZEROUPPER()
+	g.RET()
+}
+
+// addRows writes the function that adds rows of up to vectors·lanes columns to stretches of a buffer.
+func (g *generator) addRows(name string, vectors int) {
+	g.begin(name, fmt.Sprintf("adds up to %d columns.", vectors*g.lanes), "Addition")
+	argument, dst, dstStride, src, srcStride := reg.RDI, reg.RAX, reg.RBX, reg.RSI, reg.R8
+	rows, count, scratch := reg.R9, reg.RCX, reg.RDX
+	g.Load(g.Param("t"), argument)
+	g.MOVQ(at(argument, additionDst), dst)
+	g.MOVQ(at(argument, additionDstStride), dstStride)
+	g.MOVQ(at(argument, additionSrc), src)
+	g.MOVQ(at(argument, additionSrcStride), srcStride)
+	g.MOVQ(at(argument, additionRows), rows)
+	g.MOVQ(at(argument, additionColumns), count)
+	mask := g.loadMasks(count, scratch, vectors, g.vectors[:2])
+	row := g.unique("row")
+	g.Label(row)
+	for v := range vectors {
+		g.maskedLoad(at(src, v*g.bytes()), mask[v], g.vectors[2+v])
+		g.VADDPS(at(dst, v*g.bytes()), g.vectors[2+v], g.vectors[2+v])
+		g.VMOVUPS(g.vectors[2+v], at(dst, v*g.bytes()))
+	}
+	g.ADDQ(srcStride, src)
+	g.ADDQ(dstStride, dst)
 	g.DECQ(rows)
 	g.JNE(operand.LabelRef(row))
 	g.VZEROUPPER()
