@@ -147,12 +147,12 @@ func TestFlips(t *testing.T) {
 
 func TestBalance(t *testing.T) {
 	labels := append(make([]int, 15), 1, 1, 1, 2, 2) // classes of 15, 3 and 2
-	o := newOrder(labels, true, true)
+	o := NewOrder(labels, true, true)
 	list, shown := make([]int, len(labels)), make([]int, len(labels))
 	total := make([]int, 3)
 	const epochs = 60
 	for epoch := range epochs {
-		o.fill(list, 9, epoch)
+		o.Fill(list, 9, epoch)
 		counts, times := make([]int, 3), make([]int, len(labels))
 		for _, i := range list {
 			counts[labels[i]]++
@@ -209,20 +209,7 @@ func TestNextMakesNoGarbage(t *testing.T) {
 	}
 }
 
-// Known answers of Random123's philox4x32-10.
 func TestPhilox(t *testing.T) {
-	for _, test := range []struct {
-		key           uint64
-		counter, want [4]uint32
-	}{
-		{0, [4]uint32{}, [4]uint32{0x6627e8d5, 0xe169c58d, 0xbc57ac4c, 0x9b00dbd8}},
-		{1<<64 - 1, [4]uint32{1<<32 - 1, 1<<32 - 1, 1<<32 - 1, 1<<32 - 1}, [4]uint32{0x408f276d, 0x41c83b0e, 0xa20bc7c6, 0x6d5451fd}},
-		{0x299f31d0a4093822, [4]uint32{0x243f6a88, 0x85a308d3, 0x13198a2e, 0x03707344}, [4]uint32{0xd16cfe09, 0x94fdcceb, 0x5001e420, 0x24126ea1}},
-	} {
-		if got := philox(test.key, test.counter); got != test.want {
-			t.Errorf("philox(%x, %x) = %x, want %x", test.key, test.counter, got, test.want)
-		}
-	}
 	p := NewPhilox(0, 0, 0)
 	if first, second := p.Uint64(), p.Uint64(); first != 0xe169c58d6627e8d5 || second != 0x9b00dbd8bc57ac4c {
 		t.Errorf("stream begins %x, %x", first, second)

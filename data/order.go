@@ -8,8 +8,8 @@ const (
 	flipPurpose
 )
 
-// order lists the pictures of an epoch, in place. An epoch's list depends on the seed, the epoch and the labels alone.
-type order struct {
+// Order lists the items of an epoch, in place. An epoch's list depends on the seed, the epoch and the labels alone.
+type Order struct {
 	labels   []int
 	byClass  [][]int // pictures of each class that has any; nil unless balanced
 	scratch  []int   // as long as the dataset, likewise
@@ -18,8 +18,10 @@ type order struct {
 	random   *rand.Rand
 }
 
-func newOrder(labels []int, shuffled, balanced bool) *order {
-	o := &order{labels: labels, shuffled: shuffled}
+// NewOrder returns the order of items with the given labels: their own, shuffled anew each epoch, or, balanced, with every
+// class equally often.
+func NewOrder(labels []int, shuffled, balanced bool) *Order {
+	o := &Order{labels: labels, shuffled: shuffled}
 	o.random = rand.New(&o.source)
 	if !balanced {
 		return o
@@ -38,8 +40,8 @@ func newOrder(labels []int, shuffled, balanced bool) *order {
 	return o
 }
 
-// fill writes the list of an epoch to list, as long as the dataset.
-func (o *order) fill(list []int, seed uint64, epoch int) {
+// Fill writes the list of an epoch to list, as long as the dataset.
+func (o *Order) Fill(list []int, seed uint64, epoch int) {
 	o.source.reset(seed, orderPurpose, uint64(epoch))
 	if o.byClass != nil {
 		o.balance(list, epoch)
@@ -55,7 +57,7 @@ func (o *order) fill(list []int, seed uint64, epoch int) {
 
 // balance gives every class an equal share of the list, one more where it does not come out even. A large class shows a random part of
 // its pictures, a small one shows all of its pictures again and again, each equally often to within one.
-func (o *order) balance(list []int, epoch int) {
+func (o *Order) balance(list []int, epoch int) {
 	n, k := len(list), len(o.byClass)
 	for c, members := range o.byClass {
 		share := n / k

@@ -1,6 +1,6 @@
 package data
 
-import "math/bits"
+import "github.com/bestiary-ml/bestiary/internal/philox"
 
 // Philox is the counter-based generator Philox 4×32-10 (Salmon et al., "Parallel random numbers: as easy as 1, 2, 3", 2011) as a
 // rand.Source. Two streams of one seed are independent, and any number of a stream can be had without those before it, which is what makes
@@ -26,23 +26,10 @@ func (p *Philox) reset(seed uint64, purpose uint32, stream uint64) {
 // Uint64 returns the next 64 bits.
 func (p *Philox) Uint64() uint64 {
 	if p.used == 4 {
-		p.buffer, p.used = philox(p.seed, p.counter), 0
+		p.buffer, p.used = philox.Words(p.seed, p.counter), 0
 		p.counter[0]++
 	}
 	v := uint64(p.buffer[p.used]) | uint64(p.buffer[p.used+1])<<32
 	p.used += 2
 	return v
-}
-
-// philox returns the four words of one counter: ten rounds of multiply, swap and add key.
-func philox(key uint64, c [4]uint32) [4]uint32 {
-	k0, k1 := uint32(key), uint32(key>>32)
-	for range 10 {
-		hi0, lo0 := bits.Mul32(0xD2511F53, c[0])
-		hi1, lo1 := bits.Mul32(0xCD9E8D57, c[2])
-		c = [4]uint32{hi1 ^ c[1] ^ k0, lo1, hi0 ^ c[3] ^ k1, lo0}
-		k0 += 0x9E3779B9
-		k1 += 0xBB67AE85
-	}
-	return c
 }

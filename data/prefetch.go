@@ -1,5 +1,7 @@
 package data
 
+import "github.com/bestiary-ml/bestiary/internal/philox"
+
 // prefetchDepth batches are prepared ahead; with one being filled that is as much as one slow step can use.
 const prefetchDepth = 2
 
@@ -31,7 +33,7 @@ func startPrefetch(d *Dataset, o LoaderOptions, from Position) *prefetch {
 func (p *prefetch) run(d *Dataset, o LoaderOptions, at Position) {
 	defer close(p.done)
 	var (
-		order   = newOrder(d.Labels, o.Shuffle || o.Balance, o.Balance)
+		order   = NewOrder(d.Labels, o.Shuffle || o.Balance, o.Balance)
 		list    = make([]int, d.Len())
 		ordered = -1 // epoch that list is of
 	)
@@ -43,7 +45,7 @@ func (p *prefetch) run(d *Dataset, o LoaderOptions, at Position) {
 			return
 		}
 		if ordered != at.Epoch {
-			order.fill(list, o.Seed, at.Epoch)
+			order.Fill(list, o.Seed, at.Epoch)
 			ordered = at.Epoch
 		}
 		at = b.fill(d, o, list, at)
@@ -80,5 +82,5 @@ func (b *batch) fill(d *Dataset, o LoaderOptions, list []int, at Position) Posit
 
 // flipped tosses the coin for one place of one epoch.
 func flipped(seed uint64, epoch, index int) bool {
-	return philox(seed, [4]uint32{uint32(index), flipPurpose, uint32(epoch), 0})[0]&1 == 1
+	return philox.Words(seed, [4]uint32{uint32(index), flipPurpose, uint32(epoch), 0})[0]&1 == 1
 }

@@ -9,7 +9,11 @@ import "math"
 
 // Block returns the four 32-bit words of block counter of the stream named by key.
 func Block(key, counter uint64) [4]uint32 {
-	c := [4]uint32{uint32(counter), uint32(counter >> 32)}
+	return Words(key, [4]uint32{uint32(counter), uint32(counter >> 32)})
+}
+
+// Words returns the words of a counter of 128 bits.
+func Words(key uint64, c [4]uint32) [4]uint32 {
 	k0, k1 := uint32(key), uint32(key>>32)
 	for range 10 {
 		p0 := uint64(0xD2511F53) * uint64(c[0])
