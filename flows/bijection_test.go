@@ -1,0 +1,72 @@
+package flows_test
+
+import (
+	"testing"
+
+	"github.com/bestiary-ml/bestiary/flows"
+	"github.com/bestiary-ml/bestiary/flows/flowtest"
+	"github.com/bestiary-ml/bestiary/tensor"
+)
+
+// TestBijections runs the suite that every bijection must pass.
+func TestBijections(t *testing.T) {
+	coupling := func(dim int, passive []int, cfg flows.CouplingConfig) flowtest.Case {
+		return flowtest.Case{Dim: dim, Condition: cfg.Condition, New: func(d *tensor.Device, g *tensor.Generator) flows.Bijection {
+			return flows.NewAffineCoupling(d, dim, passive, cfg, g)
+		}}
+	}
+	realNVP := func(cfg flows.Config) flowtest.Case {
+		return flowtest.Case{Dim: cfg.Dim, Condition: cfg.Classes, New: func(d *tensor.Device, g *tensor.Generator) flows.Bijection {
+			f, err := flows.NewRealNVP(d, cfg, g)
+			if err != nil {
+				t.Fatal(err)
+			}
+			return f
+		}}
+	}
+	plain := func(dim int, build func(d *tensor.Device, g *tensor.Generator) flows.Bijection) flowtest.Case {
+		return flowtest.Case{Dim: dim, New: build}
+	}
+	full := flows.DefaultConfig(6, 2)
+	full.Hidden, full.Layers = []int{8, 7}, 3
+	flipping := flows.Config{Dim: 5, Layers: 3, Hidden: []int{8}, Mask: flows.Odds, Permutation: flows.FlipMasks, Norm: flows.ActNormalization}
+	reversing := flows.Config{Dim: 5, Classes: 3, Layers: 2, Mask: flows.Half, Permutation: flows.ReverseOrder, Norm: flows.NoNormalization}
+
+	for name, c := range map[string]flowtest.Case{
+		"coupling of half":            coupling(5, flows.Half.Passive(5, false), flows.CouplingConfig{Hidden: []int{8}, Bounded: true}),
+		"coupling of the other half":  coupling(5, flows.Half.Passive(5, true), flows.CouplingConfig{Hidden: []int{8}, SingleNetwork: true}),
+		"conditional coupling of odd": coupling(5, flows.Odds.Passive(5, false), flows.CouplingConfig{Hidden: []int{8, 6}, Condition: 3, Bounded: true, SingleNetwork: true}),
+		"coupling of even":            coupling(6, flows.Odds.Passive(6, true), flows.CouplingConfig{}),
+		"coupling in the middle":      coupling(6, []int{2, 3}, flows.CouplingConfig{Hidden: []int{8}}),
+		"random permutation": plain(6, func(d *tensor.Device, g *tensor.Generator) flows.Bijection {
+			return flows.NewRandomPermutation(d, 6, g)
+		}),
+		"reversal":   plain(5, func(d *tensor.Device, g *tensor.Generator) flows.Bijection { return flows.NewReversal(d, 5) }),
+		"batch norm": plain(4, func(d *tensor.Device, g *tensor.Generator) flows.Bijection { return flows.NewBatchNorm(d, 4) }),
+		"act norm":   plain(4, func(d *tensor.Device, g *tensor.Generator) flows.Bijection { return flows.NewActNorm(d, 4) }),
+		"standardize": plain(3, func(d *tensor.Device, g *tensor.Generator) flows.Bijection {
+			s := flows.NewStandardize(d, 3)
+			if err := s.Fit(rowsOf([]float32{1, 20, -3}, []float32{2, 50, -3.5}, []float32{4, 10, -2})); err != nil {
+				t.Fatal(err)
+			}
+			return s
+		}),
+		"empty sequence":     plain(3, func(*tensor.Device, *tensor.Generator) flows.Bijection { return flows.NewSequential() }),
+		"RealNVP":            realNVP(full),
+		"RealNVP, flipping":  realNVP(flipping),
+		"RealNVP, reversing": realNVP(reversing),
+	} {
+		t.Run(name, func(t *testing.T) { flowtest.Run(t, c) })
+	}
+}
+
+// rowsOf goes over rows.
+func rowsOf(rows ...[]float32) func(yield func([]float32) bool) {
+	return func(yield func([]float32) bool) {
+		for _, r := range rows {
+			if !yield(r) {
+				return
+			}
+		}
+	}
+}

@@ -1,0 +1,80 @@
+// Package flowtest checks that a bijection is one: that it can be inverted, knows its log-determinant, learns, and
+// survives being saved. Every bijection of package flows passes it; run it on your own:
+//
+//	func TestMine(t *testing.T) {
+//		flowtest.Run(t, flowtest.Case{Dim: 5, New: func(d *tensor.Device, g *tensor.Generator) flows.Bijection {
+//			return NewMine(d, 5, g)
+//		}})
+//	}
+package flowtest
+
+import (
+	"testing"
+
+	"github.com/bestiary-ml/bestiary/flows"
+	"github.com/bestiary-ml/bestiary/nn"
+	"github.com/bestiary-ml/bestiary/tensor"
+)
+
+// Case is a bijection to check.
+type Case struct {
+	Dim       int // columns of its rows
+	Condition int // columns of its condition, 0 for none
+	// New builds it. What it draws from g may differ from call to call; its shapes must not.
+	New func(d *tensor.Device, g *tensor.Generator) flows.Bijection
+}
+
+const rows = 7
+
+// Run checks, in this order, that
+//
+//   - in training, every parameter receives the gradient that central differences give;
+//   - in evaluation, inverse(forward(x)) = x = forward(inverse(x)), and the log-determinants cancel;
+//   - the log-determinants are log|det J| of the full numeric Jacobian;
+//   - saved and loaded into another instance, everything is the same to the bit.
+//
+// All but the last are computed in float64.
+func Run(t *testing.T, c Case) {
+	t.Run("gradients", func(t *testing.T) { checkGradients(t, c.on(t, "cpu64", 1)) })
+	t.Run("inverse", func(t *testing.T) { checkInverse(t, c.on(t, "cpu64", 2).warm()) })
+	t.Run("jacobian", func(t *testing.T) { checkJacobian(t, c.on(t, "cpu64", 3).warm()) })
+	t.Run("state", func(t *testing.T) { checkState(t, c.on(t, "cpu", 4).warm(), c.on(t, "cpu", 5)) })
+}
+
+// subject is a bijection on a device, with rows to try it on.
+type subject struct {
+	flows.Bijection
+	device  *tensor.Device
+	x, cond *tensor.Tensor
+}
+
+// on builds the bijection on a device. Parameters are moved away from where they start, which may be special.
+func (c Case) on(t *testing.T, device string, seed uint64) subject {
+	t.Helper()
+	d, err := tensor.OpenDevice(device, tensor.DeviceOptions{Threads: 1})
+	if err != nil {
+		t.Fatal(err)
+	}
+	g := tensor.NewGenerator(seed)
+	s := subject{Bijection: c.New(d, g), device: d, x: g.Normal(d, rows, c.Dim)}
+	if c.Condition > 0 {
+		s.cond = g.Normal(d, rows, c.Condition)
+	}
+	// A first batch, for layers that initialise themselves by it.
+	s.SetTraining(true)
+	s.Forward(s.x, s.cond)
+	for _, p := range nn.Trainable(s) {
+		p.Tensor.Set(p.Tensor.Add(g.Normal(d, p.Tensor.Shape()...).Scale(0.2)).Values())
+	}
+	return s
+}
+
+// warm trains running statistics on a few batches and switches to evaluation.
+func (s subject) warm() subject {
+	g := tensor.NewGenerator(99)
+	for range 5 {
+		s.Forward(s.x.Add(g.Normal(s.device, s.x.Shape()...)).AddScalar(0.3), s.cond)
+	}
+	s.SetTraining(false)
+	return s
+}

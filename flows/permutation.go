@@ -1,0 +1,59 @@
+package flows
+
+import (
+	"slices"
+
+	"github.com/bestiary-ml/bestiary/nn"
+	"github.com/bestiary-ml/bestiary/tensor"
+)
+
+// Permutation reorders the columns: z[j] = x[P[j]]. It preserves volume. The order is saved with the model.
+type Permutation struct {
+	P        *tensor.Tensor // indices [D]
+	InverseP *tensor.Tensor // indices [D], x[j] = z[InverseP[j]]
+}
+
+// NewPermutation returns the permutation in which column j comes from column order[j].
+func NewPermutation(d *tensor.Device, order []int32) *Permutation {
+	inverse := slices.Repeat([]int32{-1}, len(order))
+	for to, from := range order {
+		inverse[from] = int32(to)
+	}
+	if slices.Contains(inverse, -1) {
+		panic("flows: a permutation must name every column once")
+	}
+	return &Permutation{P: d.Ints(order).Keep(), InverseP: d.Ints(inverse).Keep()}
+}
+
+// NewRandomPermutation draws an order of dim columns.
+func NewRandomPermutation(d *tensor.Device, dim int, g *tensor.Generator) *Permutation {
+	return NewPermutation(d, g.Permutation(dim))
+}
+
+// NewReversal returns the permutation of dim columns that puts the last one first.
+func NewReversal(d *tensor.Device, dim int) *Permutation {
+	order := make([]int32, dim)
+	for i := range order {
+		order[i] = int32(dim - 1 - i)
+	}
+	return NewPermutation(d, order)
+}
+
+// Forward implements [Bijection].
+func (p *Permutation) Forward(x, _ *tensor.Tensor) (z, logDet *tensor.Tensor) {
+	return x.Gather(1, p.P), x.Device().Zeros(x.Dim(0))
+}
+
+// Inverse implements [Bijection].
+func (p *Permutation) Inverse(z, _ *tensor.Tensor) (x, logDet *tensor.Tensor) {
+	return z.Gather(1, p.InverseP), z.Device().Zeros(z.Dim(0))
+}
+
+// Visit implements [nn.Module].
+func (p *Permutation) Visit(path string, f func(nn.Param)) {
+	f(nn.Param{Path: nn.Join(path, "p"), Tensor: p.P})
+	f(nn.Param{Path: nn.Join(path, "invp"), Tensor: p.InverseP})
+}
+
+// SetTraining implements [nn.Module].
+func (p *Permutation) SetTraining(bool) {}

@@ -1,0 +1,61 @@
+package flows
+
+import (
+	"errors"
+	"fmt"
+	"iter"
+
+	"github.com/bestiary-ml/bestiary/tensor"
+)
+
+// RealNVP is a flow of affine couplings, with permutations and normalisation between them (Dinh et al., 2017), given
+// a class as a one-hot condition [N, Classes] (see [OneHot]).
+type RealNVP struct {
+	*Flow
+	Config      Config
+	standardize *Standardize // nil if the configuration has none
+}
+
+// NewRealNVP builds the flow that cfg describes; parameters and permutations are drawn from g. It begins in training
+// mode. Its layers are known as flows.0, flows.1 … as in the reference: each coupling, then what Permutation and Norm
+// add to it.
+func NewRealNVP(d *tensor.Device, cfg Config, g *tensor.Generator) (*RealNVP, error) {
+	if err := cfg.Validate(); err != nil {
+		return nil, err
+	}
+	f := &RealNVP{Flow: NewFlow(d, cfg.Dim, cfg.Classes), Config: cfg}
+	if cfg.Standardize {
+		f.standardize = NewStandardize(d, cfg.Dim)
+		f.Add("standardize", f.standardize)
+	}
+	count := 0
+	add := func(b Bijection) {
+		f.Add(fmt.Sprintf("flows.%d", count), b)
+		count++
+	}
+	for i := range cfg.Layers {
+		flipped := cfg.Permutation == FlipMasks && i%2 == 1
+		add(NewAffineCoupling(d, cfg.Dim, cfg.Mask.Passive(cfg.Dim, flipped), cfg.coupling(), g))
+		switch cfg.Permutation {
+		case RandomOrder:
+			add(NewRandomPermutation(d, cfg.Dim, g))
+		case ReverseOrder:
+			add(NewReversal(d, cfg.Dim))
+		}
+		switch cfg.Norm {
+		case BatchNormalization:
+			add(NewBatchNorm(d, cfg.Dim))
+		case ActNormalization:
+			add(NewActNorm(d, cfg.Dim))
+		}
+	}
+	return f, nil
+}
+
+// Fit sets the statistics of the flow's first layer from the rows of the training data; see [Standardize.Fit].
+func (f *RealNVP) Fit(rows iter.Seq[[]float32]) error {
+	if f.standardize == nil {
+		return errors.New("flow configuration: standardize is false, so there is nothing to fit to the data; set it to true")
+	}
+	return f.standardize.Fit(rows)
+}

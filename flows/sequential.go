@@ -1,0 +1,106 @@
+package flows
+
+import (
+	"fmt"
+	"strconv"
+
+	"github.com/bestiary-ml/bestiary/nn"
+	"github.com/bestiary-ml/bestiary/tensor"
+)
+
+// Sequential applies bijections one after the other, and their inverses in reverse; log-determinants add up.
+type Sequential struct {
+	names  []string
+	layers []Bijection
+}
+
+// NewSequential names the layers 0, 1, 2 …
+func NewSequential(layers ...Bijection) *Sequential {
+	s := &Sequential{}
+	for i, b := range layers {
+		s.Add(strconv.Itoa(i), b)
+	}
+	return s
+}
+
+// Add appends a bijection under a name, its part of the parameters' paths.
+func (s *Sequential) Add(name string, b Bijection) {
+	s.names, s.layers = append(s.names, name), append(s.layers, b)
+}
+
+// Layers returns the bijections in the order of Forward.
+func (s *Sequential) Layers() []Bijection { return s.layers }
+
+// Forward implements [Bijection].
+func (s *Sequential) Forward(x, cond *tensor.Tensor) (z, logDet *tensor.Tensor) {
+	return s.run(x, cond, false, nil)
+}
+
+// Inverse implements [Bijection].
+func (s *Sequential) Inverse(z, cond *tensor.Tensor) (x, logDet *tensor.Tensor) {
+	return s.run(z, cond, true, nil)
+}
+
+// ForwardSteps is Forward that returns all it passes through: x, the result of each layer, the last of which is z.
+func (s *Sequential) ForwardSteps(x, cond *tensor.Tensor) (steps []*tensor.Tensor, logDet *tensor.Tensor) {
+	_, logDet = s.run(x, cond, false, &steps)
+	return steps, logDet
+}
+
+// InverseSteps is Inverse that returns all it passes through: z, the result of each layer, the last of which is x.
+func (s *Sequential) InverseSteps(z, cond *tensor.Tensor) (steps []*tensor.Tensor, logDet *tensor.Tensor) {
+	_, logDet = s.run(z, cond, true, &steps)
+	return steps, logDet
+}
+
+// run applies the layers in either direction and appends what it passes through to steps, if wanted.
+func (s *Sequential) run(x, cond *tensor.Tensor, inverse bool, steps *[]*tensor.Tensor) (y, total *tensor.Tensor) {
+	note := func() {
+		if steps != nil {
+			*steps = append(*steps, x)
+		}
+	}
+	note()
+	for i := range s.layers {
+		var logDet *tensor.Tensor
+		if inverse {
+			x, logDet = s.layers[len(s.layers)-1-i].Inverse(x, cond)
+		} else {
+			x, logDet = s.layers[i].Forward(x, cond)
+		}
+		note()
+		if total == nil {
+			total = logDet
+		} else {
+			total = total.Add(logDet)
+		}
+	}
+	if total == nil {
+		total = x.Device().Zeros(x.Dim(0))
+	}
+	return x, total
+}
+
+// Invertible reports the first layer that can't be inverted at the moment; see [Invertible].
+func (s *Sequential) Invertible() error {
+	for i, b := range s.layers {
+		if err := Invertible(b); err != nil {
+			return fmt.Errorf("layer %s: %w", s.names[i], err)
+		}
+	}
+	return nil
+}
+
+// Visit implements [nn.Module].
+func (s *Sequential) Visit(path string, f func(nn.Param)) {
+	for i, b := range s.layers {
+		b.Visit(nn.Join(path, s.names[i]), f)
+	}
+}
+
+// SetTraining implements [nn.Module].
+func (s *Sequential) SetTraining(on bool) {
+	for _, b := range s.layers {
+		b.SetTraining(on)
+	}
+}

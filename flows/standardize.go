@@ -1,0 +1,82 @@
+package flows
+
+import (
+	"fmt"
+	"iter"
+	"math"
+
+	"github.com/bestiary-ml/bestiary/nn"
+	"github.com/bestiary-ml/bestiary/tensor"
+)
+
+// Standardize brings each column of the data to mean 0 and standard deviation 1 with statistics that [Standardize.Fit]
+// measured beforehand and that are saved with the model:
+//
+//	z = (x − mean)/std    log|det| = −Σ log std
+//
+// As part of the flow it is part of the likelihood: densities are those of the data as they came. Before Fit it is the
+// identity.
+type Standardize struct {
+	Mean, Std *tensor.Tensor // [D]
+}
+
+// NewStandardize returns the identity on dim columns.
+func NewStandardize(d *tensor.Device, dim int) *Standardize {
+	return &Standardize{Mean: d.Zeros(dim).Keep(), Std: d.Full(1, dim).Keep()}
+}
+
+// Fit sets mean and standard deviation (with divisor n) from the rows, each of D numbers, in one pass by Welford's
+// method (1962) in float64. Columns that are constant are only centred. It fails, and changes nothing, on rows of
+// another length, on numbers that aren't finite and on fewer than two rows.
+func (s *Standardize) Fit(rows iter.Seq[[]float32]) error {
+	dim := s.Mean.Len()
+	mean, squares := make([]float64, dim), make([]float64, dim)
+	n := 0
+	for row := range rows {
+		if len(row) != dim {
+			return fmt.Errorf("standardize: row %d has %d numbers instead of %d; fit the flow to data of its own dimension", n, len(row), dim)
+		}
+		n++
+		for i, x := range row {
+			v := float64(x)
+			if math.IsNaN(v) || math.IsInf(v, 0) {
+				return fmt.Errorf("standardize: row %d has %v in column %d; remove it, or find out what made it", n-1, v, i)
+			}
+			delta := v - mean[i]
+			mean[i] += delta / float64(n)
+			squares[i] += delta * (v - mean[i])
+		}
+	}
+	if n < 2 {
+		return fmt.Errorf("standardize: %d rows have no standard deviation; give two or more", n)
+	}
+	means, stds := make([]float32, dim), make([]float32, dim)
+	for i := range dim {
+		means[i], stds[i] = float32(mean[i]), float32(math.Sqrt(squares[i]/float64(n)))
+		if stds[i] == 0 {
+			stds[i] = 1
+		}
+	}
+	s.Mean.Set(means)
+	s.Std.Set(stds)
+	return nil
+}
+
+// Forward implements [Bijection].
+func (s *Standardize) Forward(x, _ *tensor.Tensor) (z, logDet *tensor.Tensor) {
+	return x.Sub(s.Mean).Div(s.Std), perRow(s.Std.Log().Sum().Neg(), x)
+}
+
+// Inverse implements [Bijection].
+func (s *Standardize) Inverse(z, _ *tensor.Tensor) (x, logDet *tensor.Tensor) {
+	return z.Mul(s.Std).Add(s.Mean), perRow(s.Std.Log().Sum(), z)
+}
+
+// Visit implements [nn.Module].
+func (s *Standardize) Visit(path string, f func(nn.Param)) {
+	f(nn.Param{Path: nn.Join(path, "mean"), Tensor: s.Mean})
+	f(nn.Param{Path: nn.Join(path, "std"), Tensor: s.Std})
+}
+
+// SetTraining implements [nn.Module].
+func (s *Standardize) SetTraining(bool) {}
