@@ -23,9 +23,9 @@ const grain = 16 << 10
 type Device[F Float] struct {
 	pool     *Pool
 	level    simd.Level
-	products *products    // nil: portable
-	passes   *simd.Passes // nil: portable
-	partial  []float64    // sums by chunk
+	products *products // nil: portable
+	passes   *passes   // nil: portable
+	partial  []float64 // sums by chunk
 }
 
 var (
@@ -38,7 +38,7 @@ var (
 func New(level simd.Level, threads int) *Device[float32] {
 	d := &Device[float32]{pool: NewPool(threads), level: level}
 	d.products = newProducts(level, d.pool)
-	d.passes = simd.PassesFor(level)
+	d.passes = newPasses(level, d.pool)
 	return d
 }
 

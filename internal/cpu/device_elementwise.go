@@ -4,6 +4,10 @@ import "github.com/bestiary-ml/bestiary/internal/kernel"
 
 // Fill implements kernel.Elementwise.
 func (d *Device[F]) Fill(y kernel.Buffer, value float64) {
+	if d.passes != nil {
+		d.passes.fill(f32(y), float32(value))
+		return
+	}
 	out := floats[F](y)
 	d.pool.For(len(out), grain, func(lo, hi int) {
 		part := out[lo:hi]
@@ -15,12 +19,20 @@ func (d *Device[F]) Fill(y kernel.Buffer, value float64) {
 
 // Unary implements kernel.Elementwise.
 func (d *Device[F]) Unary(op kernel.Unary, a float64, x, y kernel.Buffer) {
+	if d.passes != nil {
+		d.passes.unary(op, float32(a), f32(x), f32(y))
+		return
+	}
 	in, out := floats[F](x), floats[F](y)
 	d.pool.For(len(out), grain, func(lo, hi int) { unary(op, F(a), in[lo:hi], out[lo:hi]) })
 }
 
 // UnaryGrad implements kernel.Elementwise.
 func (d *Device[F]) UnaryGrad(op kernel.Unary, a float64, x, y, gy, gx kernel.Buffer) {
+	if d.passes != nil {
+		d.passes.unaryGrad(op, float32(a), f32(x), f32(y), f32(gy), f32(gx))
+		return
+	}
 	in, out, up, down := floats[F](x), floats[F](y), floats[F](gy), floats[F](gx)
 	d.pool.For(len(down), grain, func(lo, hi int) {
 		unaryGrad(op, F(a), part(in, lo, hi), part(out, lo, hi), up[lo:hi], down[lo:hi])
@@ -37,14 +49,22 @@ func part[F Float](v []F, lo, hi int) []F {
 
 // Binary implements kernel.Elementwise.
 func (d *Device[F]) Binary(op kernel.Binary, s kernel.Broadcast, a, b, y kernel.Buffer) {
-	left, right, out := floats[F](a), floats[F](b), floats[F](y)
+	if d.passes != nil {
+		d.passes.binary(op, s, f32(a), f32(b), f32(y))
+		return
+	}
+	d.binary(op, s, floats[F](a), floats[F](b), floats[F](y))
+}
+
+// binary is apart from Binary because its closures make s escape, which costs an allocation on entry.
+func (d *Device[F]) binary(op kernel.Binary, s kernel.Broadcast, left, right, out []F) {
 	if len(out) == 0 {
 		return
 	}
-	inner := 1
-	if s.Rank > 0 {
-		inner = s.Shape[s.Rank-1]
+	if s.Rank == 0 { // one number: a row of one
+		s.Rank, s.Shape[0] = 1, 1
 	}
+	inner := s.Shape[s.Rank-1]
 	if s.Rank == 1 && s.StrideA[0] <= 1 && s.StrideB[0] <= 1 { // one long row: split it
 		d.pool.For(inner, grain, func(lo, hi int) {
 			binaryRow(op, left[lo*s.StrideA[0]:], s.StrideA[0], right[lo*s.StrideB[0]:], s.StrideB[0], out[lo:hi])
@@ -69,6 +89,10 @@ func (d *Device[F]) Binary(op kernel.Binary, s kernel.Broadcast, a, b, y kernel.
 
 // AddScaled implements kernel.Elementwise.
 func (d *Device[F]) AddScaled(a float64, x, y kernel.Buffer) {
+	if d.passes != nil {
+		d.passes.addScaled(float32(a), f32(x), f32(y))
+		return
+	}
 	in, out := floats[F](x), floats[F](y)
 	d.pool.For(len(out), grain, func(lo, hi int) {
 		dst, scale := out[lo:hi], F(a)
@@ -80,6 +104,10 @@ func (d *Device[F]) AddScaled(a float64, x, y kernel.Buffer) {
 
 // ActivationGrad implements kernel.Elementwise.
 func (d *Device[F]) ActivationGrad(act kernel.Activation, slope float64, y, gy, gx kernel.Buffer) {
+	if d.passes != nil {
+		d.passes.activationGrad(act, slope, f32(y), f32(gy), f32(gx))
+		return
+	}
 	out, up, down := floats[F](y), floats[F](gy), floats[F](gx)
 	d.pool.For(len(down), grain, func(lo, hi int) {
 		activationGrad(act, F(slope), out[lo:hi], up[lo:hi], down[lo:hi])
@@ -88,6 +116,10 @@ func (d *Device[F]) ActivationGrad(act kernel.Activation, slope float64, y, gy, 
 
 // PairLoss implements kernel.Elementwise.
 func (d *Device[F]) PairLoss(loss kernel.PairLoss, beta, scale float64, a, b, out kernel.Buffer) {
+	if d.passes != nil {
+		f32(out)[0] = float32(scale * d.passes.pairLoss(loss, float32(beta), f32(a), f32(b)))
+		return
+	}
 	left, right := floats[F](a), floats[F](b)
 	sum := d.sumChunks(len(left), func(lo, hi int) float64 { return pairLoss(loss, beta, left[lo:hi], right[lo:hi]) })
 	floats[F](out)[0] = F(scale * sum)
@@ -95,6 +127,11 @@ func (d *Device[F]) PairLoss(loss kernel.PairLoss, beta, scale float64, a, b, ou
 
 // PairLossGrad implements kernel.Elementwise.
 func (d *Device[F]) PairLossGrad(loss kernel.PairLoss, beta, scale float64, a, b, g, ga kernel.Buffer) {
+	if d.passes != nil {
+		factor := float32(scale) * f32(g)[0]
+		d.passes.pairLossGrad(loss, float32(beta), factor, f32(a), f32(b), f32(ga))
+		return
+	}
 	left, right, down := floats[F](a), floats[F](b), floats[F](ga)
 	factor := F(scale) * floats[F](g)[0]
 	d.pool.For(len(down), grain, func(lo, hi int) {
@@ -104,6 +141,10 @@ func (d *Device[F]) PairLossGrad(loss kernel.PairLoss, beta, scale float64, a, b
 
 // Coupling implements kernel.Elementwise.
 func (d *Device[F]) Coupling(c kernel.Coupling, x, st, y, logDet kernel.Buffer) {
+	if d.passes != nil {
+		d.passes.couple(c, f32(x), f32(st), f32(y), f32(logDet))
+		return
+	}
 	in, params, out, sums := floats[F](x), floats[F](st), floats[F](y), floats[F](logDet)
 	d.pool.For(c.Rows, max(1, grain/8/max(c.Cols, 1)), func(lo, hi int) {
 		for r := lo; r < hi; r++ {
@@ -115,6 +156,10 @@ func (d *Device[F]) Coupling(c kernel.Coupling, x, st, y, logDet kernel.Buffer) 
 
 // CouplingGrad implements kernel.Elementwise.
 func (d *Device[F]) CouplingGrad(c kernel.Coupling, x, st, y, gy, gLogDet, gx, gst kernel.Buffer) {
+	if d.passes != nil {
+		d.passes.coupleGrad(c, f32(x), f32(st), f32(y), f32(gy), f32(gLogDet), f32(gx), f32(gst))
+		return
+	}
 	in, params, out := floats[F](x), floats[F](st), floats[F](y)
 	up, upDet, down, downParams := floats[F](gy), floats[F](gLogDet), floats[F](gx), floats[F](gst)
 	d.pool.For(c.Rows, max(1, grain/8/max(c.Cols, 1)), func(lo, hi int) {

@@ -5,6 +5,9 @@ import "github.com/bestiary-ml/bestiary/internal/kernel"
 // Copy implements kernel.Movement. It moves elements of any type of the buffers' size.
 func (d *Device[F]) Copy(s kernel.Strided, dst, src kernel.Buffer) {
 	if dst.Size == 4 {
+		if d.passes != nil && d.passes.transpose(s, dst, src) {
+			return
+		}
 		copyStrided(d.pool, s, kernel.Slice[int32](dst), kernel.Slice[int32](src))
 		return
 	}

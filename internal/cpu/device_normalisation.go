@@ -7,6 +7,10 @@ const channelBlock = 16
 
 // BatchNorm implements kernel.Normalisation.
 func (d *Device[F]) BatchNorm(b kernel.BatchNorm, x, gamma, beta, mean, variance, y kernel.Buffer) {
+	if d.passes != nil {
+		d.passes.batchNorm(b, f32(x), f32(gamma), f32(beta), f32(mean), f32(variance), f32(y))
+		return
+	}
 	in, scale, shift, out := floats[F](x), floats[F](gamma), floats[F](beta), floats[F](y)
 	means, variances := floats[F](mean), floats[F](variance)
 	d.pool.For(b.Channels, channelBlock, func(lo, hi int) {
@@ -16,6 +20,15 @@ func (d *Device[F]) BatchNorm(b kernel.BatchNorm, x, gamma, beta, mean, variance
 
 // BatchNormGrad implements kernel.Normalisation.
 func (d *Device[F]) BatchNormGrad(b kernel.BatchNorm, x, gamma, mean, variance, y, gy, gVariance, gx, ggamma, gbeta kernel.Buffer) {
+	if act := b.Act == kernel.Tanh || b.Act == kernel.Sigmoid; d.passes != nil && !(act && gx.IsNil()) {
+		d.passes.batchNormGrad(batchNormGradient[float32]{
+			BatchNorm: b,
+			x:         f32(x), gamma: f32(gamma), mean: f32(mean), variance: f32(variance), y: f32(y),
+			gy: f32(gy), gVariance: f32(gVariance),
+			gx: f32(gx), ggamma: f32(ggamma), gbeta: f32(gbeta),
+		})
+		return
+	}
 	g := batchNormGradient[F]{
 		BatchNorm: b,
 		x:         floats[F](x), gamma: floats[F](gamma), mean: floats[F](mean), variance: floats[F](variance), y: floats[F](y),
@@ -27,6 +40,10 @@ func (d *Device[F]) BatchNormGrad(b kernel.BatchNorm, x, gamma, mean, variance, 
 
 // LayerNorm implements kernel.Normalisation.
 func (d *Device[F]) LayerNorm(rows, n int, eps float64, x, gamma, beta, y, mean, rstd kernel.Buffer) {
+	if d.passes != nil {
+		d.passes.layerNorm(rows, n, float32(eps), f32(x), f32(gamma), f32(beta), f32(y), f32(mean), f32(rstd))
+		return
+	}
 	in, scale, shift, out := floats[F](x), floats[F](gamma), floats[F](beta), floats[F](y)
 	means, rstds := floats[F](mean), floats[F](rstd)
 	d.pool.For(rows, max(1, grain/n), func(lo, hi int) {
@@ -38,6 +55,10 @@ func (d *Device[F]) LayerNorm(rows, n int, eps float64, x, gamma, beta, y, mean,
 
 // LayerNormGrad implements kernel.Normalisation.
 func (d *Device[F]) LayerNormGrad(rows, n int, x, gamma, mean, rstd, gy, gx, ggamma, gbeta kernel.Buffer) {
+	if d.passes != nil {
+		d.passes.layerNormGrad(rows, n, f32(x), f32(gamma), f32(mean), f32(rstd), f32(gy), f32(gx), f32(ggamma), f32(gbeta))
+		return
+	}
 	in, scale, up, down := floats[F](x), floats[F](gamma), floats[F](gy), floats[F](gx)
 	means, rstds := floats[F](mean), floats[F](rstd)
 	d.pool.For(rows, max(1, grain/n), func(lo, hi int) {

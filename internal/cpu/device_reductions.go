@@ -19,6 +19,10 @@ func (d *Device[F]) sumChunks(n int, f func(lo, hi int) float64) float64 {
 
 // Reduce implements kernel.Reductions.
 func (d *Device[F]) Reduce(op kernel.Reduce, s kernel.Span, scale float64, x, y kernel.Buffer) {
+	if d.passes != nil {
+		d.passes.reduce(op, s, float32(scale), f32(x), f32(y))
+		return
+	}
 	in, out := floats[F](x), floats[F](y)
 	if op == kernel.Sum && s.Outer*s.Inner == 1 {
 		out[0] = F(scale * d.sumChunks(s.N, func(lo, hi int) float64 { return sum(in[lo:hi]) }))
@@ -33,17 +37,28 @@ func (d *Device[F]) Reduce(op kernel.Reduce, s kernel.Span, scale float64, x, y 
 
 // SumTo implements kernel.Reductions.
 func (d *Device[F]) SumTo(s kernel.Broadcast, x, y kernel.Buffer) {
+	if d.passes != nil && d.passes.sumTo(s, f32(x), f32(y)) {
+		return
+	}
 	sumTo(s, floats[F](x), floats[F](y))
 }
 
 // Softmax implements kernel.Reductions.
 func (d *Device[F]) Softmax(log bool, s kernel.Span, x, y kernel.Buffer) {
+	if d.passes != nil && s.Inner == 1 {
+		d.passes.softmax(log, s.Outer, s.N, f32(x), f32(y))
+		return
+	}
 	in, out := floats[F](x), floats[F](y)
 	d.overSpans(s, func(at int) { softmaxLane(log, s.N, s.Inner, in[at:], out[at:]) })
 }
 
 // SoftmaxGrad implements kernel.Reductions.
 func (d *Device[F]) SoftmaxGrad(log bool, s kernel.Span, y, gy, gx kernel.Buffer) {
+	if d.passes != nil && s.Inner == 1 {
+		d.passes.softmaxGrad(log, s.Outer, s.N, f32(y), f32(gy), f32(gx))
+		return
+	}
 	out, up, down := floats[F](y), floats[F](gy), floats[F](gx)
 	d.overSpans(s, func(at int) { softmaxGradLane(log, s.N, s.Inner, out[at:], up[at:], down[at:]) })
 }
@@ -59,6 +74,10 @@ func (d *Device[F]) overSpans(s kernel.Span, f func(at int)) {
 
 // CrossEntropy implements kernel.Reductions.
 func (d *Device[F]) CrossEntropy(rows, classes int, logits, labels, losses kernel.Buffer) {
+	if d.passes != nil {
+		d.passes.crossEntropy(rows, classes, f32(logits), ints(labels), f32(losses))
+		return
+	}
 	in, index, out := floats[F](logits), ints(labels), floats[F](losses)
 	d.pool.For(rows, max(1, grain/8/classes), func(lo, hi int) {
 		for r := lo; r < hi; r++ {
@@ -69,6 +88,10 @@ func (d *Device[F]) CrossEntropy(rows, classes int, logits, labels, losses kerne
 
 // CrossEntropyGrad implements kernel.Reductions.
 func (d *Device[F]) CrossEntropyGrad(rows, classes int, logits, labels, scale, g kernel.Buffer) {
+	if d.passes != nil {
+		d.passes.crossEntropyGrad(rows, classes, f32(logits), ints(labels), f32(scale), f32(g))
+		return
+	}
 	in, index, factor, down := floats[F](logits), ints(labels), floats[F](scale), floats[F](g)
 	d.pool.For(rows, max(1, grain/8/classes), func(lo, hi int) {
 		for r := lo; r < hi; r++ {

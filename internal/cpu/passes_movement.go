@@ -1,0 +1,65 @@
+package cpu
+
+import "github.com/bestiary-ml/bestiary/internal/kernel"
+
+// block is the side of the blocks that are transposed in registers.
+const block = 8
+
+// transpose is kernel.Movement.Copy where the numbers follow each other along the last dimension of dst and along
+// another one of src; otherwise it returns false. Elements are moved and not interpreted.
+func (p *passes) transpose(s kernel.Strided, to, from kernel.Buffer) bool {
+	last := s.Rank - 1
+	if last < 1 || s.StrideDst[last] != 1 || s.StrideSrc[last] == 1 {
+		return false
+	}
+	// Bring src's contiguous dimension to the place before the last: the order of the others doesn't matter.
+	plane := -1
+	for dim := range last {
+		if s.StrideSrc[dim] == 1 && s.Shape[dim] >= block {
+			plane = dim
+		}
+	}
+	if plane < 0 || s.Shape[last] < block {
+		return false
+	}
+	swap := func(d *kernel.Dims) { d[plane], d[last-1] = d[last-1], d[plane] }
+	swap(&s.Shape)
+	swap(&s.StrideDst)
+	swap(&s.StrideSrc)
+
+	dst, src := f32(to), f32(from) // or int32, which is all the same
+	// A task takes strips of eight numbers of src, which become eight rows of dst.
+	j := job{strided: s, last: last, x: src, y: dst, size: (s.Shape[last-1] + block - 1) / block}
+	strips := j.size
+	for _, n := range s.Shape[:last-1] {
+		strips *= n
+	}
+	p.overRows(strips, block*s.Shape[last], j, func(j *job, lo, hi int) {
+		at := newOdometer(j.last-1, &j.strided.Shape, &j.strided.StrideDst, &j.strided.StrideSrc, lo/j.size)
+		for strip := lo; strip < hi; strip++ {
+			j.strip(j.strided.OffsetDst+at.a, j.strided.OffsetSrc+at.b, strip%j.size*block)
+			if strip%j.size == j.size-1 {
+				at.next()
+			}
+		}
+	})
+	return true
+}
+
+// strip transposes numbers [first, first+8) of the rows of src at offset from into rows of dst at offset to.
+func (j *job) strip(to, from, first int) {
+	s := &j.strided
+	width, n := min(block, s.Shape[j.last-1]-first), s.Shape[j.last]
+	strideDst, strideSrc := s.StrideDst[j.last-1], s.StrideSrc[j.last]
+	y, x := j.y[to+first*strideDst:], j.x[from+first:]
+	done := 0
+	if width == block && n >= block {
+		j.TransposeBlocks(n/block, x, strideSrc, y, strideDst)
+		done = n / block * block
+	}
+	for k := range width {
+		for i := done; i < n; i++ {
+			y[k*strideDst+i] = x[i*strideSrc+k]
+		}
+	}
+}
