@@ -24,12 +24,19 @@ func (g *Generator) SetState(key, offset uint64) { g.key, g.offset = key, offset
 // Fork returns a generator with a stream of its own, named by label: what one part of a program draws doesn't depend
 // on how much another one drew. Forking doesn't advance g.
 func (g *Generator) Fork(label string) *Generator {
-	key := g.key ^ 0xcbf29ce484222325 // FNV-1a over the label, started from the key
+	key := mix(g.key) // without it, seeds and labels that differ in the same bits would meet
 	for i := range len(label) {
-		key = (key ^ uint64(label[i])) * 0x100000001b3
+		key = (key ^ uint64(label[i])) * 0x100000001b3 // FNV-1a
 	}
-	key = (key ^ key>>31) * 0xbf58476d1ce4e5b9 // the finaliser of SplitMix64
-	return &Generator{key: key ^ key>>29}
+	return &Generator{key: mix(key)}
+}
+
+// mix is the step of SplitMix64 (Steele, Lea & Flood, 2014).
+func mix(x uint64) uint64 {
+	x += 0x9e3779b97f4a7c15
+	x = (x ^ x>>30) * 0xbf58476d1ce4e5b9
+	x = (x ^ x>>27) * 0x94d049bb133111eb
+	return x ^ x>>31
 }
 
 // advance reserves n numbers, in whole blocks of four.
