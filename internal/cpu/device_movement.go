@@ -16,6 +16,10 @@ func (d *Device[F]) Copy(s kernel.Strided, dst, src kernel.Buffer) {
 
 // Gather implements kernel.Movement.
 func (d *Device[F]) Gather(s kernel.Span, x, index, y kernel.Buffer) {
+	if d.passes != nil && s.Inner == 1 && gatherable(ints(index), s.N) {
+		d.passes.gather(s.Outer, s.N, f32(x), ints(index), f32(y))
+		return
+	}
 	in, at, out := floats[F](x), ints(index), floats[F](y)
 	d.pool.For(s.Outer, max(1, grain/max(1, len(at)*s.Inner)), func(lo, hi int) {
 		for o := lo; o < hi; o++ {

@@ -7,6 +7,10 @@ import (
 
 // Uniform implements kernel.Random.
 func (d *Device[F]) Uniform(key, offset uint64, y kernel.Buffer) {
+	if d.passes != nil {
+		d.passes.uniform(key, offset, f32(y))
+		return
+	}
 	d.draw(key, offset, floats[F](y), philox.Uniform)
 }
 
@@ -35,6 +39,10 @@ func eachBlock(key, offset uint64, lo, hi int, block func(key, counter uint64) [
 
 // Dropout implements kernel.Random.
 func (d *Device[F]) Dropout(p float64, key, offset uint64, x, y kernel.Buffer) {
+	if d.passes != nil {
+		d.passes.dropout(float32(p), float32(1/(1-p)), key, offset, f32(x), f32(y))
+		return
+	}
 	in, out := floats[F](x), floats[F](y)
 	scale := F(1 / (1 - p))
 	d.pool.For(len(out), grain, func(lo, hi int) {

@@ -46,6 +46,7 @@ type job struct {
 	gamma, beta  []float32
 	scale, shift []float32
 	index        []int32
+	key, offset  uint64
 	optimise     kernel.Adam
 	params       []kernel.AdamParam
 	buffers      []kernel.Buffer

@@ -372,6 +372,38 @@ func TestCopyAgainstPortable(t *testing.T) {
 	})
 }
 
+func TestGatherAgainstPortable(t *testing.T) {
+	c := newComparison(t)
+	rapid.Check(t, func(t *rapid.T) {
+		s := newSource(t)
+		rows, n := rowsAndColumns(t)
+		count, inner := rapid.IntRange(1, 100).Draw(t, "indices"), rapid.SampledFrom([]int{1, 1, 5}).Draw(t, "inner")
+		span := kernel.Span{Outer: rows, N: n, Inner: inner}
+		index := s.labels(count, n)
+		c.run(t, fmt.Sprintf("Gather %d of %+v", count, span), 0, []input{s.floats(rows * n * inner), index}, []int{rows * count * inner},
+			func(d kernel.Device, in, out []kernel.Buffer) { d.Gather(span, in[0], in[1], out[0]) })
+		c.run(t, fmt.Sprintf("ScatterAdd %d to %+v", count, span), 1e-5, []input{s.floats(rows * count * inner), index}, []int{rows * n * inner},
+			func(d kernel.Device, in, out []kernel.Buffer) { d.ScatterAdd(span, in[0], in[1], out[0]) })
+	})
+}
+
+func TestRandomAgainstPortable(t *testing.T) {
+	c := newComparison(t)
+	rapid.Check(t, func(t *rapid.T) {
+		s, n := newSource(t), size(t, "n")
+		key, offset := s.Uint64(), s.Uint64()
+		if rapid.Bool().Draw(t, "the counter's lower half overflows") {
+			offset = (s.Uint64()|(1<<32-1))*4 - s.Uint64N(uint64(4*n+4))
+		}
+		c.run(t, fmt.Sprintf("Uniform from %d", offset), 0, nil, []int{n}, func(d kernel.Device, _, out []kernel.Buffer) {
+			d.Uniform(key, offset, out[0])
+		})
+		c.run(t, fmt.Sprintf("Dropout from %d", offset), 1e-6, []input{s.floats(n)}, []int{n}, func(d kernel.Device, in, out []kernel.Buffer) {
+			d.Dropout(0.3, key, offset, in[0], out[0])
+		})
+	})
+}
+
 func TestOptimisationAgainstPortable(t *testing.T) {
 	c := newComparison(t)
 	rapid.Check(t, func(t *rapid.T) {

@@ -66,9 +66,21 @@ type Passes struct {
 
 	Adam func(c *[10]float32, p, g, m, v []float32)
 
+	// GatherRow sets y[j] = x[index[j]], or 0 where the index is negative. Indices aren't checked otherwise.
+	GatherRow func(index []int32, x, y []float32)
+
+	// Uniform sets y to the numbers of a Philox stream from block counter on, and Dropout drops those elements of x for
+	// which they are less than p. Both treat whole groups of RandomGroup numbers only and leave the rest of y; and the
+	// lower half of counter must not overflow on the way.
+	Uniform func(key, counter uint64, y []float32)
+	Dropout func(key, counter uint64, p, scale float32, x, y []float32)
+
 	// TransposeBlocks sets y[j, i] = x[i, j] for i < 8·blocks, j < 8; the strides count elements.
 	TransposeBlocks func(blocks int, x []float32, strideX int, y []float32, strideY int)
 }
+
+// RandomGroup is a multiple of the length of what the passes draw at once.
+const RandomGroup = 32
 
 // AdamCoefficients are the numbers that Passes.Adam needs for step a of parameters with the given weight decay.
 func AdamCoefficients(a kernel.Adam, decay float64) [10]float32 {

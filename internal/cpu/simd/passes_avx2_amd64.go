@@ -98,5 +98,8 @@ var passesAVX2 = func() *Passes {
 	p.CouplingInverseBoundedGrad = couplingInverseBoundedGradAVX2
 	p.Adam = adamAVX2
 	p.TransposeBlocks = transposeBlocksAVX2
+	p.GatherRow = gatherRowAVX2
+	p.Uniform = uniformAVX2
+	p.Dropout = dropoutAVX2
 	return p
 }()

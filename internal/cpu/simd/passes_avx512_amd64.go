@@ -98,5 +98,8 @@ var passesAVX512 = func() *Passes {
 	p.CouplingInverseBoundedGrad = couplingInverseBoundedGradAVX512
 	p.Adam = adamAVX512
 	p.TransposeBlocks = transposeBlocksAVX512
+	p.GatherRow = gatherRowAVX512
+	p.Uniform = uniformAVX512
+	p.Dropout = dropoutAVX512
 	return p
 }()

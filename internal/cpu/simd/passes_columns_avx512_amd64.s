@@ -336,7 +336,7 @@ TEXT ·columnGradSumsAVX512(SB), NOSPLIT, $0-128
 	MOVQ sum_len+88(FP), CX
 	XORQ DX, DX
 	MOVQ CX, BX
-	SUBQ $+32, BX
+	SUBQ $+64, BX
 
 loop34:
 	CMPQ    DX, BX
@@ -345,9 +345,15 @@ loop34:
 	VPXORD  Z1, Z1, Z1
 	VPXORD  Z2, Z2, Z2
 	VPXORD  Z3, Z3, Z3
+	VPXORD  Z4, Z4, Z4
+	VPXORD  Z5, Z5, Z5
+	VPXORD  Z6, Z6, Z6
+	VPXORD  Z7, Z7, Z7
 	MOVQ    mean_base+56(FP), SI
-	VMOVUPS (SI)(DX*4), Z4
-	VMOVUPS 64(SI)(DX*4), Z5
+	VMOVUPS (SI)(DX*4), Z8
+	VMOVUPS 64(SI)(DX*4), Z9
+	VMOVUPS 128(SI)(DX*4), Z10
+	VMOVUPS 192(SI)(DX*4), Z11
 	MOVQ    x_base+8(FP), SI
 	LEAQ    (SI)(DX*4), SI
 	MOVQ    gy_base+32(FP), DI
@@ -357,16 +363,26 @@ loop34:
 row36:
 	SUBQ        $+1, R8
 	JLT         rows37
-	VMOVUPS     (DI), Z6
-	VMOVUPS     (SI), Z7
-	VSUBPS      Z4, Z7, Z7
-	VADDPS      Z6, Z0, Z0
-	VFMADD231PS Z7, Z6, Z2
-	VMOVUPS     64(DI), Z6
-	VMOVUPS     64(SI), Z7
-	VSUBPS      Z5, Z7, Z7
-	VADDPS      Z6, Z1, Z1
-	VFMADD231PS Z7, Z6, Z3
+	VMOVUPS     (DI), Z12
+	VMOVUPS     (SI), Z13
+	VSUBPS      Z8, Z13, Z13
+	VADDPS      Z12, Z0, Z0
+	VFMADD231PS Z13, Z12, Z4
+	VMOVUPS     64(DI), Z12
+	VMOVUPS     64(SI), Z13
+	VSUBPS      Z9, Z13, Z13
+	VADDPS      Z12, Z1, Z1
+	VFMADD231PS Z13, Z12, Z5
+	VMOVUPS     128(DI), Z12
+	VMOVUPS     128(SI), Z13
+	VSUBPS      Z10, Z13, Z13
+	VADDPS      Z12, Z2, Z2
+	VFMADD231PS Z13, Z12, Z6
+	VMOVUPS     192(DI), Z12
+	VMOVUPS     192(SI), Z13
+	VSUBPS      Z11, Z13, Z13
+	VADDPS      Z12, Z3, Z3
+	VFMADD231PS Z13, Z12, Z7
 	LEAQ        (SI)(CX*4), SI
 	LEAQ        (DI)(CX*4), DI
 	JMP         row36
@@ -375,10 +391,14 @@ rows37:
 	MOVQ    sum_base+80(FP), SI
 	VMOVUPS Z0, (SI)(DX*4)
 	VMOVUPS Z1, 64(SI)(DX*4)
+	VMOVUPS Z2, 128(SI)(DX*4)
+	VMOVUPS Z3, 192(SI)(DX*4)
 	MOVQ    dot_base+104(FP), SI
-	VMOVUPS Z2, (SI)(DX*4)
-	VMOVUPS Z3, 64(SI)(DX*4)
-	ADDQ    $+32, DX
+	VMOVUPS Z4, (SI)(DX*4)
+	VMOVUPS Z5, 64(SI)(DX*4)
+	VMOVUPS Z6, 128(SI)(DX*4)
+	VMOVUPS Z7, 192(SI)(DX*4)
+	ADDQ    $+64, DX
 	JMP     loop34
 
 done35:
@@ -388,8 +408,8 @@ done35:
 loop38:
 	CMPQ    DX, BX
 	JGT     done39
-	VPXORD  Z8, Z8, Z8
-	VPXORD  Z9, Z9, Z9
+	VPXORD  Z14, Z14, Z14
+	VPXORD  Z15, Z15, Z15
 	MOVQ    mean_base+56(FP), SI
 	VMOVUPS (SI)(DX*4), Z0
 	MOVQ    x_base+8(FP), SI
@@ -404,17 +424,17 @@ row40:
 	VMOVUPS     (DI), Z1
 	VMOVUPS     (SI), Z2
 	VSUBPS      Z0, Z2, Z2
-	VADDPS      Z1, Z8, Z8
-	VFMADD231PS Z2, Z1, Z9
+	VADDPS      Z1, Z14, Z14
+	VFMADD231PS Z2, Z1, Z15
 	LEAQ        (SI)(CX*4), SI
 	LEAQ        (DI)(CX*4), DI
 	JMP         row40
 
 rows41:
 	MOVQ    sum_base+80(FP), SI
-	VMOVUPS Z8, (SI)(DX*4)
+	VMOVUPS Z14, (SI)(DX*4)
 	MOVQ    dot_base+104(FP), SI
-	VMOVUPS Z9, (SI)(DX*4)
+	VMOVUPS Z15, (SI)(DX*4)
 	ADDQ    $+16, DX
 	JMP     loop38
 
@@ -427,8 +447,8 @@ done39:
 	BZHIQ     BX, SI, SI
 	KMOVW     SI, K1
 	ADDQ      CX, DX
-	VPXORD    Z10, Z10, Z10
-	VPXORD    Z11, Z11, Z11
+	VPXORD    Z16, Z16, Z16
+	VPXORD    Z17, Z17, Z17
 	MOVQ      mean_base+56(FP), BX
 	VMOVUPS.Z (BX)(DX*4), K1, Z0
 	MOVQ      x_base+8(FP), BX
@@ -442,17 +462,17 @@ row43:
 	VMOVUPS.Z   (SI), K1, Z1
 	VMOVUPS.Z   (BX), K1, Z2
 	VSUBPS      Z0, Z2, Z2
-	VADDPS      Z1, Z10, Z10
-	VFMADD231PS Z2, Z1, Z11
+	VADDPS      Z1, Z16, Z16
+	VFMADD231PS Z2, Z1, Z17
 	LEAQ        (BX)(CX*4), BX
 	LEAQ        (SI)(CX*4), SI
 	JMP         row43
 
 rows44:
 	MOVQ    sum_base+80(FP), AX
-	VMOVUPS Z10, K1, (AX)(DX*4)
+	VMOVUPS Z16, K1, (AX)(DX*4)
 	MOVQ    dot_base+104(FP), AX
-	VMOVUPS Z11, K1, (AX)(DX*4)
+	VMOVUPS Z17, K1, (AX)(DX*4)
 
 finished42:
 	VZEROUPPER
@@ -465,7 +485,7 @@ TEXT ·columnGradSumsLeakyAVX512(SB), NOSPLIT, $0-160
 	MOVQ sum_len+120(FP), CX
 	XORQ DX, DX
 	MOVQ CX, BX
-	SUBQ $+32, BX
+	SUBQ $+64, BX
 
 loop45:
 	CMPQ    DX, BX
@@ -474,9 +494,15 @@ loop45:
 	VPXORD  Z1, Z1, Z1
 	VPXORD  Z2, Z2, Z2
 	VPXORD  Z3, Z3, Z3
+	VPXORD  Z4, Z4, Z4
+	VPXORD  Z5, Z5, Z5
+	VPXORD  Z6, Z6, Z6
+	VPXORD  Z7, Z7, Z7
 	MOVQ    mean_base+88(FP), SI
-	VMOVUPS (SI)(DX*4), Z4
-	VMOVUPS 64(SI)(DX*4), Z5
+	VMOVUPS (SI)(DX*4), Z8
+	VMOVUPS 64(SI)(DX*4), Z9
+	VMOVUPS 128(SI)(DX*4), Z10
+	VMOVUPS 192(SI)(DX*4), Z11
 	MOVQ    x_base+16(FP), SI
 	LEAQ    (SI)(DX*4), SI
 	MOVQ    gy_base+64(FP), DI
@@ -488,26 +514,46 @@ loop45:
 row47:
 	SUBQ        $+1, R9
 	JLT         rows48
-	VMOVUPS     (DI), Z6
-	VMOVUPS     (R8), Z7
-	VPXORD      Z8, Z8, Z8
-	VCMPPS      $0x0e, Z8, Z7, K1
-	VMULPS.BCST slope+8(FP), Z6, Z7
-	VBLENDMPS   Z6, Z7, K1, Z9
-	VMOVUPS     (SI), Z6
-	VSUBPS      Z4, Z6, Z6
-	VADDPS      Z9, Z0, Z0
-	VFMADD231PS Z6, Z9, Z2
-	VMOVUPS     64(DI), Z6
-	VMOVUPS     64(R8), Z7
-	VPXORD      Z10, Z10, Z10
-	VCMPPS      $0x0e, Z10, Z7, K1
-	VMULPS.BCST slope+8(FP), Z6, Z7
-	VBLENDMPS   Z6, Z7, K1, Z11
-	VMOVUPS     64(SI), Z6
-	VSUBPS      Z5, Z6, Z6
-	VADDPS      Z11, Z1, Z1
-	VFMADD231PS Z6, Z11, Z3
+	VMOVUPS     (DI), Z12
+	VMOVUPS     (R8), Z13
+	VPXORD      Z14, Z14, Z14
+	VCMPPS      $0x0e, Z14, Z13, K1
+	VMULPS.BCST slope+8(FP), Z12, Z13
+	VBLENDMPS   Z12, Z13, K1, Z15
+	VMOVUPS     (SI), Z12
+	VSUBPS      Z8, Z12, Z12
+	VADDPS      Z15, Z0, Z0
+	VFMADD231PS Z12, Z15, Z4
+	VMOVUPS     64(DI), Z12
+	VMOVUPS     64(R8), Z13
+	VPXORD      Z16, Z16, Z16
+	VCMPPS      $0x0e, Z16, Z13, K1
+	VMULPS.BCST slope+8(FP), Z12, Z13
+	VBLENDMPS   Z12, Z13, K1, Z17
+	VMOVUPS     64(SI), Z12
+	VSUBPS      Z9, Z12, Z12
+	VADDPS      Z17, Z1, Z1
+	VFMADD231PS Z12, Z17, Z5
+	VMOVUPS     128(DI), Z12
+	VMOVUPS     128(R8), Z13
+	VPXORD      Z18, Z18, Z18
+	VCMPPS      $0x0e, Z18, Z13, K1
+	VMULPS.BCST slope+8(FP), Z12, Z13
+	VBLENDMPS   Z12, Z13, K1, Z19
+	VMOVUPS     128(SI), Z12
+	VSUBPS      Z10, Z12, Z12
+	VADDPS      Z19, Z2, Z2
+	VFMADD231PS Z12, Z19, Z6
+	VMOVUPS     192(DI), Z12
+	VMOVUPS     192(R8), Z13
+	VPXORD      Z20, Z20, Z20
+	VCMPPS      $0x0e, Z20, Z13, K1
+	VMULPS.BCST slope+8(FP), Z12, Z13
+	VBLENDMPS   Z12, Z13, K1, Z21
+	VMOVUPS     192(SI), Z12
+	VSUBPS      Z11, Z12, Z12
+	VADDPS      Z21, Z3, Z3
+	VFMADD231PS Z12, Z21, Z7
 	LEAQ        (SI)(CX*4), SI
 	LEAQ        (DI)(CX*4), DI
 	LEAQ        (R8)(CX*4), R8
@@ -517,10 +563,14 @@ rows48:
 	MOVQ    sum_base+112(FP), SI
 	VMOVUPS Z0, (SI)(DX*4)
 	VMOVUPS Z1, 64(SI)(DX*4)
+	VMOVUPS Z2, 128(SI)(DX*4)
+	VMOVUPS Z3, 192(SI)(DX*4)
 	MOVQ    dot_base+136(FP), SI
-	VMOVUPS Z2, (SI)(DX*4)
-	VMOVUPS Z3, 64(SI)(DX*4)
-	ADDQ    $+32, DX
+	VMOVUPS Z4, (SI)(DX*4)
+	VMOVUPS Z5, 64(SI)(DX*4)
+	VMOVUPS Z6, 128(SI)(DX*4)
+	VMOVUPS Z7, 192(SI)(DX*4)
+	ADDQ    $+64, DX
 	JMP     loop45
 
 done46:
@@ -530,8 +580,8 @@ done46:
 loop49:
 	CMPQ    DX, BX
 	JGT     done50
-	VPXORD  Z12, Z12, Z12
-	VPXORD  Z13, Z13, Z13
+	VPXORD  Z22, Z22, Z22
+	VPXORD  Z23, Z23, Z23
 	MOVQ    mean_base+88(FP), SI
 	VMOVUPS (SI)(DX*4), Z0
 	MOVQ    x_base+16(FP), SI
@@ -547,14 +597,14 @@ row51:
 	JLT         rows52
 	VMOVUPS     (DI), Z1
 	VMOVUPS     (R8), Z2
-	VPXORD      Z14, Z14, Z14
-	VCMPPS      $0x0e, Z14, Z2, K1
+	VPXORD      Z24, Z24, Z24
+	VCMPPS      $0x0e, Z24, Z2, K1
 	VMULPS.BCST slope+8(FP), Z1, Z2
-	VBLENDMPS   Z1, Z2, K1, Z15
+	VBLENDMPS   Z1, Z2, K1, Z25
 	VMOVUPS     (SI), Z1
 	VSUBPS      Z0, Z1, Z1
-	VADDPS      Z15, Z12, Z12
-	VFMADD231PS Z1, Z15, Z13
+	VADDPS      Z25, Z22, Z22
+	VFMADD231PS Z1, Z25, Z23
 	LEAQ        (SI)(CX*4), SI
 	LEAQ        (DI)(CX*4), DI
 	LEAQ        (R8)(CX*4), R8
@@ -562,9 +612,9 @@ row51:
 
 rows52:
 	MOVQ    sum_base+112(FP), SI
-	VMOVUPS Z12, (SI)(DX*4)
+	VMOVUPS Z22, (SI)(DX*4)
 	MOVQ    dot_base+136(FP), SI
-	VMOVUPS Z13, (SI)(DX*4)
+	VMOVUPS Z23, (SI)(DX*4)
 	ADDQ    $+16, DX
 	JMP     loop49
 
@@ -577,8 +627,8 @@ done50:
 	BZHIQ     BX, SI, SI
 	KMOVW     SI, K1
 	ADDQ      CX, DX
-	VPXORD    Z16, Z16, Z16
-	VPXORD    Z17, Z17, Z17
+	VPXORD    Z26, Z26, Z26
+	VPXORD    Z27, Z27, Z27
 	MOVQ      mean_base+88(FP), BX
 	VMOVUPS.Z (BX)(DX*4), K1, Z0
 	MOVQ      x_base+16(FP), BX
@@ -593,14 +643,14 @@ row54:
 	JLT         rows55
 	VMOVUPS.Z   (SI), K1, Z1
 	VMOVUPS.Z   (DI), K1, Z2
-	VPXORD      Z18, Z18, Z18
-	VCMPPS      $0x0e, Z18, Z2, K2
+	VPXORD      Z28, Z28, Z28
+	VCMPPS      $0x0e, Z28, Z2, K2
 	VMULPS.BCST slope+8(FP), Z1, Z2
-	VBLENDMPS   Z1, Z2, K2, Z19
+	VBLENDMPS   Z1, Z2, K2, Z29
 	VMOVUPS.Z   (BX), K1, Z1
 	VSUBPS      Z0, Z1, Z1
-	VADDPS      Z19, Z16, Z16
-	VFMADD231PS Z1, Z19, Z17
+	VADDPS      Z29, Z26, Z26
+	VFMADD231PS Z1, Z29, Z27
 	LEAQ        (BX)(CX*4), BX
 	LEAQ        (SI)(CX*4), SI
 	LEAQ        (DI)(CX*4), DI
@@ -608,9 +658,9 @@ row54:
 
 rows55:
 	MOVQ    sum_base+112(FP), AX
-	VMOVUPS Z16, K1, (AX)(DX*4)
+	VMOVUPS Z26, K1, (AX)(DX*4)
 	MOVQ    dot_base+136(FP), AX
-	VMOVUPS Z17, K1, (AX)(DX*4)
+	VMOVUPS Z27, K1, (AX)(DX*4)
 
 finished53:
 	VZEROUPPER

@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"github.com/bestiary-ml/bestiary/internal/kernel"
+	"github.com/bestiary-ml/bestiary/internal/philox"
 )
 
 // columnShapes are rows and channels.
@@ -241,6 +242,59 @@ func TestTransposeBlocks(t *testing.T) {
 				}
 				g.check(t)
 			}
+		}
+	})
+}
+
+func TestGatherRow(t *testing.T) {
+	eachLevel(t, func(t *testing.T, p *Passes) {
+		rng := rand.New(rand.NewPCG(17, 18))
+		for _, n := range lengths() {
+			g := &guarded{rng: rng}
+			x, y := g.random(1+rng.IntN(300), true), g.slice(n)
+			index := make([]int32, n)
+			for i := range index {
+				index[i] = int32(rng.IntN(len(x)+1) - 1)
+			}
+			p.GatherRow(index, x, y)
+			for i, from := range index {
+				want := float32(0)
+				if from >= 0 {
+					want = x[from]
+				}
+				if math.Float32bits(y[i]) != math.Float32bits(want) {
+					t.Fatalf("element %d of %d, from %d of %d: got %g, want %g", i, n, from, len(x), y[i], want)
+				}
+			}
+			g.check(t)
+		}
+	})
+}
+
+func TestRandom(t *testing.T) {
+	eachLevel(t, func(t *testing.T, p *Passes) {
+		rng := rand.New(rand.NewPCG(19, 20))
+		for _, n := range lengths() {
+			key, counter := rng.Uint64(), rng.Uint64()&^(1<<31)
+			g := &guarded{rng: rng}
+			x, u, y := g.random(n, false), g.slice(n), g.slice(n)
+			p.Uniform(key, counter, u)
+			p.Dropout(key, counter, alpha, betaValue, x, y)
+			drawn := n / RandomGroup * RandomGroup
+			for i := range drawn {
+				want := philox.Uniform(key, counter+uint64(i/4))[i%4]
+				if u[i] != want {
+					t.Fatalf("number %d of %d: got %g, want %g", i, n, u[i], want)
+				}
+				kept := float32(betaValue) * x[i]
+				if want < alpha {
+					kept = 0
+				}
+				if y[i] != kept {
+					t.Fatalf("dropout of number %d of %d: got %g, want %g", i, n, y[i], kept)
+				}
+			}
+			g.check(t)
 		}
 	})
 }

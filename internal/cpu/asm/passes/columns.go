@@ -33,7 +33,7 @@ func columns(g *gen) {
 			signature = "(rows int, slope float32, x, y, gy, mean, sum, dot []float32)"
 		}
 		g.fn(name, signature, "sets sum[c] = Σ g and dot[c] = Σ g·(x − mean[c]), where g is gy, times slope where y isn't positive.", func() {
-			g.down(2, 2, in, "sum", func(acc [][]vec, a at, p map[string]gp, mean src) {
+			g.down(g.lanes/4, 2, in, "sum", func(acc [][]vec, a at, p map[string]gp, mean src) {
 				up := g.load(a, p["gy"])
 				if leaky {
 					up = g.leakyGrad(g.load(a, p["y"]), up, g.arg("slope"))

@@ -20,7 +20,8 @@ type gen struct {
 	suffix  string // of function names: AVX2 or AVX512
 	consts  []konst
 	fields  []field // where the functions go in simd.Passes
-	masked  bool    // whether AVX2 code masks the ends of arrays, and so needs the table of masks
+	tables  []table
+	masked  bool // whether AVX2 code masks the ends of arrays, and so needs the table of masks
 	labels  int
 	current string
 }
@@ -134,8 +135,26 @@ func (g *gen) constSize() int {
 	return 32
 }
 
+// table is a vector of 64-bit numbers in memory.
+type table struct {
+	name   string
+	values []uint64
+}
+
+func (g *gen) table(name string, values []uint64) operand.Mem {
+	g.tables = append(g.tables, table{name, values})
+	return operand.NewDataAddr(operand.NewStaticSymbol(name), 0)
+}
+
 // finish writes the constants.
 func (g *gen) finish() {
+	for _, t := range g.tables {
+		g.StaticGlobal(t.name)
+		g.DataAttributes(attr.RODATA | attr.NOPTR)
+		for i, v := range t.values {
+			g.AddDatum(8*i, operand.U64(v))
+		}
+	}
 	if len(g.consts) > 0 {
 		g.StaticGlobal("constants")
 		g.DataAttributes(attr.RODATA | attr.NOPTR)

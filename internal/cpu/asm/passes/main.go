@@ -30,6 +30,8 @@ var groups = []struct {
 	{"coupling", coupling},
 	{"adam", adam},
 	{"transposition", transposition},
+	{"gather", gather},
+	{"random", random},
 }
 
 func main() {
