@@ -73,3 +73,18 @@ func scaleMirrored(dst []float32, pixels []uint8, size int) {
 		}
 	}
 }
+
+// Where returns a copy of the pictures that keep chooses. Its report counts them, and repeats what was left out.
+func (d *Dataset) Where(keep func(i int) bool) *Dataset {
+	part := &Dataset{Size: d.Size, Classes: d.Classes, Report: d.Report}
+	part.Report.Counts = make([]int, len(d.Classes))
+	for i, label := range d.Labels {
+		if keep(i) {
+			part.Labels = append(part.Labels, label)
+			part.Names = append(part.Names, d.Names[i])
+			part.Pixels = append(part.Pixels, d.Image(i)...)
+			part.Report.Counts[label]++
+		}
+	}
+	return part
+}

@@ -37,6 +37,9 @@ type Config struct {
 	Permutation   Order `json:"permutation"`
 	Norm          Norm  `json:"norm"`
 	Standardize   bool  `json:"standardize"` // begin with Standardize, see RealNVP.Fit
+	// Noise is the standard deviation of Gaussian noise on the rows in training, in units of each column's own. It keeps
+	// a flow with more parameters than data from piling its density on the training rows. Who trains the flow adds it.
+	Noise float64 `json:"noise"`
 }
 
 // DefaultConfig is the flow of the reference, the notebook's: 12 couplings of three hidden layers of 256 (its [256, 256],
@@ -71,6 +74,9 @@ func (c Config) Validate() error {
 	}
 	if c.RepeatHidden && len(c.Hidden) == 0 {
 		return fmt.Errorf("flow configuration: repeat_hidden has no layer to repeat; give hidden layers or set it to false")
+	}
+	if !(c.Noise >= 0 && c.Noise <= 10) {
+		return fmt.Errorf("flow configuration: noise is %v; set it to 0 … 10 standard deviations", c.Noise)
 	}
 	for _, choice := range []struct {
 		field, value string

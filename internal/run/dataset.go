@@ -10,4 +10,7 @@ type Dataset struct {
 	Pictures    int      `json:"pictures"`         // how many were trained on
 	HeldOut     int      `json:"held_out"`         // how many were kept aside to watch the training
 	Fingerprint string   `json:"fingerprint"`      // of the pictures, to notice other data on a resume
+	Share       float64  `json:"hold_out"`         // of the pictures kept aside
+	Flip        bool     `json:"flip"`             // mirror images are trained on as well
+	Balance     bool     `json:"balance"`          // every class is shown equally often
 }

@@ -1,0 +1,41 @@
+package main
+
+import (
+	"github.com/bestiary-ml/bestiary/bench"
+	"github.com/spf13/cobra"
+)
+
+func newBench() *cobra.Command {
+	var o bench.Options
+	c := &cobra.Command{
+		Use:   "bench",
+		Short: "Measure the named workloads, beside PyTorch if wanted",
+		Long: `Measure the named workloads: seconds an iteration (median and spread), items and operations a
+second, the share of the peak that a loop of fused multiply-adds reaches in the same run, and
+peak memory. With --vs torch, the same is measured in PyTorch in turns, and the ratio printed.
+
+  gemm/1024               C = A·B, 1024³, float32
+  autoencoder/train/b32   forward, MSE, backward, Adam of the pets autoencoder, 32 pictures
+  realnvp/train/b32, b256 NLL, backward, Adam of the 12-coupling flow over 256 dimensions
+  pets/sample/64          64 latents through the inverse flow and the decoder, to pictures`,
+		Example: `  bestiary bench
+  bestiary bench --only gemm/1024 --threads 1
+  bestiary bench --vs torch --json`,
+		Args: noArguments,
+	}
+	device := addDeviceFlags(c)
+	c.Flags().StringArrayVar(&o.Only, "only", nil, "workload to measure: a name, the beginning of one, or a pattern (repeatable; default: all)")
+	c.Flags().BoolVar(&o.JSON, "json", false, "print a JSON object for each workload")
+	c.Flags().DurationVar(&o.Time, "time", 0, "time to measure each workload for (0: 3s)")
+	c.Flags().IntVar(&o.Rounds, "rounds", 0, "turns that this time is divided into (0: 5)")
+	c.Flags().StringVar(&o.Versus, "vs", "", "peer to measure in the same run: torch")
+	c.Flags().StringVar(&o.Python, "python", "", "Python that has PyTorch (default: the first on the path that has it)")
+	c.RunE = func(c *cobra.Command, _ []string) error {
+		if _, err := device.open(); err != nil {
+			return err
+		}
+		o.Device, o.Threads, o.Kernels = device.name, device.options.Threads, device.options.Kernels
+		return bench.Run(c.Context(), o, c.OutOrStdout(), c.ErrOrStderr())
+	}
+	return c
+}

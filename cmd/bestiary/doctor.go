@@ -1,0 +1,133 @@
+package main
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"runtime"
+	"strings"
+
+	"github.com/bestiary-ml/bestiary/internal/cpu/simd"
+	"github.com/bestiary-ml/bestiary/tensor"
+	"github.com/spf13/cobra"
+	"golang.org/x/sys/cpu"
+)
+
+func newDoctor() *cobra.Command {
+	c := &cobra.Command{
+		Use:   "doctor",
+		Short: "Tell what this machine offers and what --device auto chooses",
+		Args:  noArguments,
+	}
+	device := addDeviceFlags(c)
+	c.RunE = func(c *cobra.Command, _ []string) error {
+		chosen, err := device.open()
+		if err != nil {
+			return err
+		}
+		rows := [][2]string{
+			{"bestiary", version()},
+			{"Go", fmt.Sprintf("%s %s/%s", runtime.Version(), runtime.GOOS, runtime.GOARCH)},
+			{"processor", processorName()},
+			{"features", features()},
+			{"processors", fmt.Sprintf("%d usable of %d", runtime.GOMAXPROCS(0), runtime.NumCPU())},
+			{"memory", memory()},
+			{"kernel sets", kernelSets()},
+			{"GPU", gpu()},
+			{"picture cache", pictureCache()},
+			{"device chosen", fmt.Sprintf("%s, %d threads", chosen.Name(), chosen.Threads())},
+			{"arithmetic", arithmetic(chosen)},
+		}
+		for _, r := range rows {
+			if _, err := fmt.Fprintf(c.OutOrStdout(), "%-14s %s\n", r[0], r[1]); err != nil {
+				return err
+			}
+		}
+		return nil
+	}
+	return c
+}
+
+// processorName is what the operating system calls the processor, where it tells.
+func processorName() string {
+	info, err := os.ReadFile("/proc/cpuinfo")
+	if err != nil {
+		return "not told by this operating system"
+	}
+	return field(string(info), "model name", ":")
+}
+
+// field returns what follows the first line that begins with name.
+func field(text, name, separator string) string {
+	for line := range strings.Lines(text) {
+		if before, after, ok := strings.Cut(line, separator); ok && strings.TrimSpace(before) == name {
+			return strings.TrimSpace(after)
+		}
+	}
+	return "unknown"
+}
+
+func memory() string {
+	info, err := os.ReadFile("/proc/meminfo")
+	if err != nil {
+		return "not told by this operating system"
+	}
+	return fmt.Sprintf("%s in all, %s available", field(string(info), "MemTotal", ":"), field(string(info), "MemAvailable", ":"))
+}
+
+// features lists the vector instructions that kernels use or could use.
+func features() string {
+	var have []string
+	for _, f := range []struct {
+		name string
+		on   bool
+	}{
+		{"AVX2", cpu.X86.HasAVX2}, {"FMA", cpu.X86.HasFMA}, {"AVX-512F", cpu.X86.HasAVX512F}, {"AVX-512VL", cpu.X86.HasAVX512VL},
+		{"AVX-512BF16", cpu.X86.HasAVX512BF16}, {"AMX-BF16", cpu.X86.HasAMXBF16}, {"ASIMD", cpu.ARM64.HasASIMD}, {"SVE", cpu.ARM64.HasSVE},
+	} {
+		if f.on {
+			have = append(have, f.name)
+		}
+	}
+	if len(have) == 0 {
+		return "none that kernels are written for"
+	}
+	return strings.Join(have, ", ")
+}
+
+func kernelSets() string {
+	var sets []string
+	for level := simd.Portable; level <= simd.Detect(); level++ {
+		sets = append(sets, level.String())
+	}
+	return strings.Join(sets, ", ")
+}
+
+// gpu tells whether there is an NVIDIA driver; this version doesn't compute on it yet.
+func gpu() string {
+	var looked []string
+	for _, pattern := range []string{"/usr/lib/x86_64-linux-gnu/libcuda.so.1", "/usr/lib64/libcuda.so.1", "/usr/lib/wsl/lib/libcuda.so.1", "/usr/local/nvidia/lib64/libcuda.so.1"} {
+		if found, _ := filepath.Glob(pattern); len(found) > 0 {
+			return "NVIDIA driver at " + found[0] + "; this version computes on the processor only"
+		}
+		looked = append(looked, filepath.Dir(pattern))
+	}
+	return "no NVIDIA driver (libcuda.so.1) in " + strings.Join(looked, ", ")
+}
+
+func pictureCache() string {
+	dir, err := os.UserCacheDir()
+	if err != nil {
+		return "none: " + err.Error()
+	}
+	return filepath.Join(dir, "bestiary")
+}
+
+// arithmetic shows that the chosen device computes.
+func arithmetic(d *tensor.Device) string {
+	a := d.From([]float32{1, 2, 3, 4}, 2, 2)
+	if got := a.MatMul(a).Values(); got[0] != 7 || got[1] != 10 || got[2] != 15 || got[3] != 22 {
+		return fmt.Sprintf("wrong: [1 2; 3 4]² gave %v; please report this", got)
+	}
+	return "works"
+}

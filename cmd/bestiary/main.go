@@ -1,0 +1,87 @@
+// Command bestiary trains generative models of animals and samples from them.
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"os/signal"
+	"strings"
+	"syscall"
+
+	"github.com/spf13/cobra"
+)
+
+func main() {
+	os.Exit(run(os.Args[1:]))
+}
+
+// run executes the command line and returns the exit code: 0, 1 for what failed, 2 for wrong usage.
+func run(args []string) int {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	go func() {
+		<-ctx.Done()
+		stop() // a second signal ends the program at once
+	}()
+	root := newRoot()
+	root.SetArgs(args)
+	err := root.ExecuteContext(ctx)
+	if err == nil {
+		return 0
+	}
+	fmt.Fprintf(os.Stderr, "bestiary: %v\n", err)
+	var wrong *usageError
+	if errors.As(err, &wrong) || strings.HasPrefix(err.Error(), "unknown command") {
+		return 2
+	}
+	return 1
+}
+
+// usageError is a mistake on the command line, as opposed to something that failed.
+type usageError struct{ err error }
+
+func (e *usageError) Error() string { return e.err.Error() }
+func (e *usageError) Unwrap() error { return e.err }
+
+func usagef(format string, args ...any) error { return &usageError{fmt.Errorf(format, args...)} }
+
+func newRoot() *cobra.Command {
+	root := &cobra.Command{
+		Use:   "bestiary",
+		Short: "Train generative models of animals, and sample from them",
+		Long: `Bestiary draws animals. It trains generative models on pictures and samples from them:
+
+  an autoencoder turns pictures into short vectors, a conditional normalizing flow learns
+  how those vectors are distributed in each class, and its samples are decoded to new pictures.
+
+Everything a training leaves is in its run folder. Results go to stdout, everything else to stderr.`,
+		Example: `  bestiary demo
+  bestiary train autoencoder --data oxford-pets --out runs/pets
+  bestiary train flow --run runs/pets
+  bestiary sample --run runs/pets --class dog -n 16 --out dogs.png`,
+		SilenceUsage:  true,
+		SilenceErrors: true,
+		Args:          noArguments,
+	}
+	root.SetFlagErrorFunc(func(c *cobra.Command, err error) error {
+		return usagef("%w; see %s --help", err, c.CommandPath())
+	})
+	root.AddCommand(
+		newDemo(), newTrain(), newSample(), newReconstruct(), newInterpolate(), newEval(),
+		newBench(), newDoctor(), newVersion(),
+	)
+	return root
+}
+
+// noArguments refuses arguments beside flags.
+func noArguments(c *cobra.Command, args []string) error {
+	if len(args) > 0 {
+		return usagef("%s takes no argument %q; see %s --help", c.CommandPath(), args[0], c.CommandPath())
+	}
+	if c.Run == nil && c.RunE == nil {
+		return nil
+	}
+	return nil
+}

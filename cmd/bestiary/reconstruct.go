@@ -1,0 +1,82 @@
+package main
+
+import (
+	"fmt"
+	"image"
+	"path/filepath"
+
+	"github.com/bestiary-ml/bestiary/data"
+	"github.com/bestiary-ml/bestiary/sample"
+	"github.com/spf13/cobra"
+)
+
+func newReconstruct() *cobra.Command {
+	var run, out string
+	var n int
+	c := &cobra.Command{
+		Use:   "reconstruct [PICTURE ...]",
+		Short: "Show pictures beside what the autoencoder makes of them",
+		Long: `Encode and decode pictures and show the originals above their reconstructions: the files
+named, or the first n of --data (default: the data of the run), the held-out part of it.`,
+		Example: `  bestiary reconstruct --run runs/pets --data oxford-pets -n 16 --out reconstructions.png
+  bestiary reconstruct --run runs/pets my-cat.jpg my-dog.png`,
+	}
+	addRunFlag(c, &run)
+	pictures := addDataFlags(c, data.Test)
+	device := addDeviceFlags(c)
+	c.Flags().IntVarP(&n, "n", "n", 16, "pictures of --data")
+	c.Flags().StringVar(&out, "out", "reconstructions.png", "picture to write")
+	c.RunE = func(c *cobra.Command, files []string) error {
+		if n < 1 || n > 10000 {
+			return usagef("-n %d: show from 1 to 10000 pictures", n)
+		}
+		if err := checkPNG(out); err != nil {
+			return err
+		}
+		pets, err := openPets(run, device)
+		if err != nil {
+			return err
+		}
+		pictures.like(pets.Dataset())
+		var pixels []uint8
+		var captions []string
+		for _, file := range files {
+			p, err := readPicture(file, pets.Size(), pictures.resize)
+			if err != nil {
+				return err
+			}
+			pixels, captions = append(pixels, p...), append(captions, filepath.Base(file))
+		}
+		if len(files) == 0 {
+			d, err := pictures.load(c, pets.Size(), data.Split(pictures.split))
+			if err != nil {
+				return err
+			}
+			for i := range min(n, d.Len()) {
+				from := i * d.Len() / min(n, d.Len()) // spread over the classes
+				pixels = append(pixels, d.Image(from)...)
+			}
+		}
+		made, err := pets.Reconstruct(pixels)
+		if err != nil {
+			return err
+		}
+		originals := originals(pixels, pets.Size())
+		fmt.Fprintf(c.OutOrStdout(), "%d pictures, PSNR %.2f dB\n", len(made), sample.ComparePSNR(originals, made))
+		columns := sample.Columns(len(made))
+		return writeGrid(c, out, sample.Layout{}, sample.Interleave(columns,
+			sample.Section{Title: "original", Images: originals, Captions: captions},
+			sample.Section{Title: "reconstruction", Images: made})...)
+	}
+	return c
+}
+
+// originals makes images of RGB pixels [N, S, S, 3].
+func originals(pixels []uint8, size int) []*image.NRGBA {
+	one := size * size * 3
+	all := make([]*image.NRGBA, len(pixels)/one)
+	for i := range all {
+		all[i] = sample.FromRGB(pixels[i*one:(i+1)*one], size, size)
+	}
+	return all
+}

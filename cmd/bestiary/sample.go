@@ -1,0 +1,117 @@
+package main
+
+import (
+	"fmt"
+	"image"
+	"path/filepath"
+	"strings"
+
+	"github.com/bestiary-ml/bestiary/sample"
+	"github.com/spf13/cobra"
+)
+
+// addRunFlag adds --run, which must be given.
+func addRunFlag(c *cobra.Command, into *string) {
+	c.Flags().StringVar(into, "run", "", "run folder, as made by bestiary train (required)")
+}
+
+// openPets loads the models of --run.
+func openPets(dir string, device *deviceFlags) (*sample.Pets, error) {
+	if dir == "" {
+		return nil, usagef("--run is missing: name the run folder, for example --run runs/pets")
+	}
+	d, err := device.open()
+	if err != nil {
+		return nil, err
+	}
+	return sample.OpenPets(dir, d)
+}
+
+// checkPNG refuses other endings before any work is done.
+func checkPNG(out string) error {
+	if ext := strings.ToLower(filepath.Ext(out)); ext != ".png" {
+		return usagef("--out %s: pictures are written as PNG; let the name end in .png", out)
+	}
+	return nil
+}
+
+func newSample() *cobra.Command {
+	var run, class, out string
+	var o sample.Options
+	var layout sample.Layout
+	c := &cobra.Command{
+		Use:   "sample",
+		Short: "Draw new pictures with a trained flow",
+		Long: `Draw new pictures: the flow samples embeddings of a class, the autoencoder decodes them.
+
+Pictures are ranked by their density under the flow, the most probable first. A temperature
+below 1 gives more typical and less varied ones. With --candidates, more are drawn than shown
+and the most probable are kept. Without --class, every class gets a row.`,
+		Example: `  bestiary sample --run runs/pets --class dog -n 16 --out dogs.png
+  bestiary sample --run runs/pets -n 8 --temperature 0.7 --seed 3 --out both.png`,
+		Args: noArguments,
+	}
+	addRunFlag(c, &run)
+	device := addDeviceFlags(c)
+	c.Flags().StringVar(&class, "class", "", "class to draw (default: each)")
+	c.Flags().IntVarP(&o.N, "n", "n", 16, "pictures a class")
+	c.Flags().IntVar(&o.Candidates, "candidates", 0, "draw this many and keep the n most probable (0: n)")
+	c.Flags().Float64Var(&o.Temperature, "temperature", 1, "scale of the latent noise")
+	c.Flags().Uint64Var(&o.Seed, "seed", 0, "the same seed gives the same pictures")
+	c.Flags().IntVar(&layout.Columns, "columns", 0, "pictures a row of the grid (0: chosen)")
+	c.Flags().IntVar(&layout.Scale, "scale", 0, "enlarge each pixel to a square of this size (0: chosen)")
+	c.Flags().StringVar(&out, "out", "samples.png", "picture to write")
+	c.RunE = func(c *cobra.Command, _ []string) error {
+		if o.N < 1 || o.N > 10000 {
+			return usagef("-n %d: draw from 1 to 10000 pictures", o.N)
+		}
+		if !(o.Temperature > 0) || o.Temperature > 100 {
+			return usagef("--temperature %v: use a positive number, 1 for the model's own spread", o.Temperature)
+		}
+		if err := checkPNG(out); err != nil {
+			return err
+		}
+		pets, err := openPets(run, device)
+		if err != nil {
+			return err
+		}
+		classes := pets.Classes()
+		if class != "" {
+			classes = []string{class}
+		}
+		var sections []sample.Section
+		for _, name := range classes {
+			o.Class = name
+			pictures, err := pets.Sample(c.Context(), o)
+			if err != nil {
+				return err
+			}
+			section := sample.Section{Title: name}
+			for _, p := range pictures {
+				section.Images = append(section.Images, p.Image)
+			}
+			sections = append(sections, section)
+			fmt.Fprintf(c.OutOrStdout(), "%s: %d pictures, log-density from %.1f to %.1f nats\n",
+				name, len(pictures), pictures[0].LogDensity, pictures[len(pictures)-1].LogDensity)
+		}
+		return writeGrid(c, out, layout, sections...)
+	}
+	return c
+}
+
+// writeGrid writes a grid and says so.
+func writeGrid(c *cobra.Command, out string, layout sample.Layout, sections ...sample.Section) error {
+	grid, err := sample.Grid(layout, sections...)
+	if err != nil {
+		return err
+	}
+	return writePicture(c, out, grid)
+}
+
+func writePicture(c *cobra.Command, out string, picture image.Image) error {
+	if err := sample.SavePNG(out, picture); err != nil {
+		return err
+	}
+	_, err := fmt.Fprintln(c.OutOrStdout(), out)
+	return err
+}

@@ -1,0 +1,69 @@
+package tasks
+
+import (
+	"github.com/bestiary-ml/bestiary/autoencoder"
+	"github.com/bestiary-ml/bestiary/data"
+	"github.com/bestiary-ml/bestiary/internal/run"
+	"github.com/bestiary-ml/bestiary/sample"
+	"github.com/bestiary-ml/bestiary/tensor"
+	"github.com/bestiary-ml/bestiary/train"
+)
+
+// Options that the tasks share with the training. Whether to mirror pictures and to balance classes is the dataset's
+// description's to say, so that a resumed training does the same.
+type Options struct {
+	Batch int
+	Seed  uint64
+}
+
+// shown is how many held-out pictures the samples on the way show.
+const shown = 16
+
+// Autoencoder trains an autoencoder to reproduce pictures, and watches it on held-out ones (nil: it isn't watched).
+// description says where they come from and how to walk them; the run folder keeps it.
+func Autoencoder(d *tensor.Device, c autoencoder.Config, description run.Dataset, training, heldOut *data.Dataset, o Options) (*autoencoder.Autoencoder, *train.Task, error) {
+	g := tensor.NewGenerator(o.Seed).Fork("autoencoder")
+	model, err := autoencoder.New(d, c, g)
+	if err != nil {
+		return nil, nil, err
+	}
+	description.Classes, description.Size = training.Classes, training.Size
+	description.Pictures, description.HeldOut, description.Fingerprint = training.Len(), 0, training.Fingerprint()
+	if heldOut != nil {
+		description.HeldOut = heldOut.Len()
+	}
+	source, err := newPictures(training, data.LoaderOptions{Batch: o.Batch, Seed: o.Seed, Flip: description.Flip, Balance: description.Balance})
+	if err != nil {
+		return nil, nil, err
+	}
+	task := &train.Task{
+		Model:      "autoencoder",
+		Module:     model,
+		Settings:   c,
+		Data:       description,
+		Source:     source,
+		Generators: map[string]*tensor.Generator{"autoencoder": g},
+		Loss: func() (*tensor.Tensor, train.Metrics) {
+			loss, _ := model.Loss(source.batch(d))
+			return loss, nil
+		},
+	}
+	if heldOut == nil || heldOut.Len() == 0 {
+		return model, task, nil
+	}
+	pets := sample.NewPets(d, description, model, nil)
+	task.Evaluate = func() (train.Metrics, error) {
+		r, err := pets.MeasureReconstruction(heldOut)
+		return train.Metrics{"loss": r.MSE, "psnr_db": r.PSNR}, err
+	}
+	task.Samples = func(path string) error {
+		n := min(shown, heldOut.Len())
+		some := heldOut.Where(func(i int) bool { return i*n/heldOut.Len() != (i-1)*n/heldOut.Len() || i == 0 })
+		made, err := pets.Reconstruct(some.Pixels)
+		if err != nil {
+			return err
+		}
+		return sample.SaveReconstructions(path, some.Pixels, some.Size, made)
+	}
+	return model, task, nil
+}
