@@ -29,10 +29,19 @@ func NewActNorm(d *tensor.Device, dim int) *ActNorm {
 
 // Forward implements [Bijection]. It panics if the first batch in training is a single row, which has no variance.
 func (a *ActNorm) Forward(x, _ *tensor.Tensor) (z, logDet *tensor.Tensor) {
+	return perRow(a.forward(x))
+}
+
+// Inverse implements [Bijection].
+func (a *ActNorm) Inverse(z, _ *tensor.Tensor) (x, logDet *tensor.Tensor) {
+	return perRow(a.inverse(z))
+}
+
+func (a *ActNorm) forward(x *tensor.Tensor) (z, logDet *tensor.Tensor) {
 	if a.training && a.Initialized.IntValues()[0] == 0 {
 		a.initialize(x)
 	}
-	return x.Mul(a.LogScale.Exp()).Add(a.Bias), perRow(a.LogScale.Sum(), x)
+	return x.Mul(a.LogScale.Exp()).Add(a.Bias), a.LogScale.Sum()
 }
 
 // initialize makes the columns of this batch standard. Columns that are constant are only centred.
@@ -54,10 +63,9 @@ func (a *ActNorm) initialize(x *tensor.Tensor) {
 	x.Device().Kernels().UploadInts(a.Initialized.Data(), []int32{1})
 }
 
-// Inverse implements [Bijection].
-func (a *ActNorm) Inverse(z, _ *tensor.Tensor) (x, logDet *tensor.Tensor) {
+func (a *ActNorm) inverse(z *tensor.Tensor) (x, logDet *tensor.Tensor) {
 	logScale := a.LogScale.Neg()
-	return z.Sub(a.Bias).Mul(logScale.Exp()), perRow(logScale.Sum(), z)
+	return z.Sub(a.Bias).Mul(logScale.Exp()), logScale.Sum()
 }
 
 // Visit implements [nn.Module].

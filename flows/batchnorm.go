@@ -31,6 +31,15 @@ func NewBatchNorm(d *tensor.Device, dim int) *BatchNorm {
 
 // Forward implements [Bijection]. In training it panics on a batch of one row, whose variance is undefined.
 func (b *BatchNorm) Forward(x, _ *tensor.Tensor) (z, logDet *tensor.Tensor) {
+	return perRow(b.forward(x))
+}
+
+// Inverse implements [Bijection]. In training it panics with [ErrNotInvertible].
+func (b *BatchNorm) Inverse(z, _ *tensor.Tensor) (x, logDet *tensor.Tensor) {
+	return perRow(b.inverse(z))
+}
+
+func (b *BatchNorm) forward(x *tensor.Tensor) (z, logDet *tensor.Tensor) {
 	o := tensor.BatchNormOptions{Eps: b.Eps, Unbiased: true}
 	gamma, variance := b.LogGamma.Exp(), b.RunningVar
 	if b.training {
@@ -45,18 +54,16 @@ func (b *BatchNorm) Forward(x, _ *tensor.Tensor) (z, logDet *tensor.Tensor) {
 	} else {
 		z = x.BatchNormWith(b.RunningMean, variance, gamma, b.Beta, o)
 	}
-	// The same for all rows, so it is worked out once.
-	return z, perRow(b.LogGamma.Sub(b.logStd(variance)).Sum(), x)
+	return z, b.LogGamma.Sub(b.logStd(variance)).Sum()
 }
 
-// Inverse implements [Bijection]. In training it panics with [ErrNotInvertible].
-func (b *BatchNorm) Inverse(z, _ *tensor.Tensor) (x, logDet *tensor.Tensor) {
+func (b *BatchNorm) inverse(z *tensor.Tensor) (x, logDet *tensor.Tensor) {
 	if err := b.Invertible(); err != nil {
 		panic(err)
 	}
 	logScale := b.logStd(b.RunningVar).Sub(b.LogGamma)
 	x = z.Sub(b.Beta).Mul(logScale.Exp()).Add(b.RunningMean)
-	return x, perRow(logScale.Sum(), z)
+	return x, logScale.Sum()
 }
 
 // logStd is ½ log(v + ε).

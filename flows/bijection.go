@@ -31,7 +31,28 @@ func Invertible(b Bijection) error {
 	return nil
 }
 
-// perRow repeats a log-determinant that is the same for all rows, for each row of x.
-func perRow(logDet, x *tensor.Tensor) *tensor.Tensor {
-	return logDet.Reshape(1).Expand(x.Dim(0))
+// constant is a bijection whose log-determinant is the same for all rows. It tells it as a single number, or as nil if
+// it is 0, so that a sequence adds up numbers and spreads the sum over the rows once.
+type constant interface {
+	forward(x *tensor.Tensor) (z, logDet *tensor.Tensor)
+	inverse(z *tensor.Tensor) (x, logDet *tensor.Tensor)
+}
+
+// perRow spreads the log-determinant of a constant bijection over the rows of its result.
+func perRow(y, logDet *tensor.Tensor) (*tensor.Tensor, *tensor.Tensor) {
+	if logDet == nil {
+		return y, y.Device().Zeros(y.Dim(0))
+	}
+	return y, logDet.Reshape(1).Expand(y.Dim(0))
+}
+
+// plus adds log-determinants of which nil is 0.
+func plus(a, b *tensor.Tensor) *tensor.Tensor {
+	switch {
+	case a == nil:
+		return b
+	case b == nil:
+		return a
+	}
+	return a.Add(b)
 }

@@ -41,12 +41,20 @@ func NewReversal(d *tensor.Device, dim int) *Permutation {
 
 // Forward implements [Bijection].
 func (p *Permutation) Forward(x, _ *tensor.Tensor) (z, logDet *tensor.Tensor) {
-	return x.Gather(1, p.P), x.Device().Zeros(x.Dim(0))
+	return perRow(p.forward(x))
 }
 
 // Inverse implements [Bijection].
 func (p *Permutation) Inverse(z, _ *tensor.Tensor) (x, logDet *tensor.Tensor) {
-	return z.Gather(1, p.InverseP), z.Device().Zeros(z.Dim(0))
+	return perRow(p.inverse(z))
+}
+
+func (p *Permutation) forward(x *tensor.Tensor) (z, logDet *tensor.Tensor) {
+	return x.Gather(1, p.P), nil
+}
+
+func (p *Permutation) inverse(z *tensor.Tensor) (x, logDet *tensor.Tensor) {
+	return z.Gather(1, p.InverseP), nil
 }
 
 // Visit implements [nn.Module].

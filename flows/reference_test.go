@@ -28,6 +28,7 @@ func TestReference(t *testing.T) {
 			t.Logf("not tested: %v", err)
 			continue
 		}
+		t.Cleanup(d.Close)
 		for _, path := range files {
 			name := strings.TrimSuffix(strings.TrimPrefix(filepath.Base(path), "flow_realnvp_"), ".safetensors")
 			t.Run(kernels+"/"+name, func(t *testing.T) {

@@ -61,24 +61,35 @@ func (s *Sequential) run(x, cond *tensor.Tensor, inverse bool, steps *[]*tensor.
 		}
 	}
 	note()
+	var shared *tensor.Tensor // the part of the log-determinant that is the same for all rows
 	for i := range s.layers {
-		var logDet *tensor.Tensor
+		b := s.layers[i]
 		if inverse {
-			x, logDet = s.layers[len(s.layers)-1-i].Inverse(x, cond)
+			b = s.layers[len(s.layers)-1-i]
+		}
+		var logDet *tensor.Tensor
+		c, isConstant := b.(constant)
+		switch {
+		case isConstant && inverse:
+			x, logDet = c.inverse(x)
+		case isConstant:
+			x, logDet = c.forward(x)
+		case inverse:
+			x, logDet = b.Inverse(x, cond)
+		default:
+			x, logDet = b.Forward(x, cond)
+		}
+		if isConstant {
+			shared = plus(shared, logDet)
 		} else {
-			x, logDet = s.layers[i].Forward(x, cond)
+			total = plus(total, logDet)
 		}
 		note()
-		if total == nil {
-			total = logDet
-		} else {
-			total = total.Add(logDet)
-		}
 	}
 	if total == nil {
-		total = x.Device().Zeros(x.Dim(0))
+		return perRow(x, shared)
 	}
-	return x, total
+	return x, plus(total, shared)
 }
 
 // Invertible reports the first layer that can't be inverted at the moment; see [Invertible].

@@ -64,12 +64,20 @@ func (s *Standardize) Fit(rows iter.Seq[[]float32]) error {
 
 // Forward implements [Bijection].
 func (s *Standardize) Forward(x, _ *tensor.Tensor) (z, logDet *tensor.Tensor) {
-	return x.Sub(s.Mean).Div(s.Std), perRow(s.Std.Log().Sum().Neg(), x)
+	return perRow(s.forward(x))
 }
 
 // Inverse implements [Bijection].
 func (s *Standardize) Inverse(z, _ *tensor.Tensor) (x, logDet *tensor.Tensor) {
-	return z.Mul(s.Std).Add(s.Mean), perRow(s.Std.Log().Sum(), z)
+	return perRow(s.inverse(z))
+}
+
+func (s *Standardize) forward(x *tensor.Tensor) (z, logDet *tensor.Tensor) {
+	return x.Sub(s.Mean).Div(s.Std), s.Std.Log().Sum().Neg()
+}
+
+func (s *Standardize) inverse(z *tensor.Tensor) (x, logDet *tensor.Tensor) {
+	return z.Mul(s.Std).Add(s.Mean), s.Std.Log().Sum()
 }
 
 // Visit implements [nn.Module].

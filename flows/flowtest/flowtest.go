@@ -55,6 +55,7 @@ func (c Case) on(t *testing.T, device string, seed uint64) subject {
 	if err != nil {
 		t.Fatal(err)
 	}
+	t.Cleanup(d.Close)
 	g := tensor.NewGenerator(seed)
 	s := subject{Bijection: c.New(d, g), device: d, x: g.Normal(d, rows, c.Dim)}
 	if c.Condition > 0 {
