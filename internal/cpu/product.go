@@ -27,6 +27,7 @@ type products struct {
 	rows                                   []rowsJob
 	columns                                columnsJob
 	spread                                 spreadJob
+	padding                                padding
 	operands                               [4][]float32
 	runRows, runColumns, runSum, runSpread func(task, worker int) // bound once: binding allocates
 
@@ -41,9 +42,12 @@ type productWorker struct {
 	panel         simd.Panel
 	transposition simd.Transposition
 	addition      simd.Addition
+	gathering     simd.Gathering
 	transposed    [8]uintptr
 	rows          [16]uintptr // addresses of a tile's rows of C
 	table         []uintptr   // addresses of its rows of A
+	gathered      []float32   // rows of A, a vector apart
+	gatheredTable []uintptr   // their addresses
 	b             []float32   // panels of B
 	image         []float32   // padded
 	contributions []float32   // see spreadJob
@@ -76,6 +80,7 @@ func (p *products) begin(operands ...[]float32) {
 
 func (p *products) end() {
 	clear(p.operands[:])
+	p.padding, p.spread = padding{}, spreadJob{}
 	p.mu.Unlock()
 }
 
@@ -88,6 +93,17 @@ func (w *productWorker) addresses(n int) []uintptr {
 		w.table = make([]uintptr, max(1, 2*n))
 	}
 	return w.table[:n]
+}
+
+// gatherTable returns the addresses of n vectors in gathered, which it grows as needed.
+func (w *productWorker) gatherTable(n, lanes int) []uintptr {
+	if len(w.gatheredTable) < n {
+		w.gatheredTable = make([]uintptr, n)
+		for i, base := 0, address(aligned(&w.gathered, n*lanes)); i < n; i++ {
+			w.gatheredTable[i] = base + uintptr(4*lanes*i)
+		}
+	}
+	return w.gatheredTable
 }
 
 // padded makes a padded copy of an image and returns where it is.

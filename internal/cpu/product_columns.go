@@ -1,5 +1,7 @@
 package cpu
 
+import "github.com/bestiary-ml/bestiary/internal/cpu/simd"
+
 // columnsJob is C[t][m][n] = act(Σ over k of A[k shifted by t][m] · B[k][n] + bias[n]) for taps t, batch times.
 type columnsJob struct {
 	batch                         int
@@ -27,6 +29,9 @@ const (
 	fewTiles, longDepth, mostParts = 64, 4096, 16
 	// rawTiles is the number of tiles on top of each other up to which B isn't worth packing.
 	rawTiles = 2
+	// gatherPanels is the number of panels side by side from which on AVX2's tile's part of A is copied first: it is so
+	// narrow that a cache line would be fetched for a few of its numbers, again for each panel.
+	gatherPanels = 3
 )
 
 // startColumns runs j.
@@ -134,6 +139,10 @@ func (p *products) columnsBlock(w *productWorker, j *columnsJob, k0, k1 int, fir
 	tilesPerTap := ceil(j.m, p.Height)
 	table := w.addresses(t.K)
 	t.A, t.C = &w.table[0], &w.rows[0]
+	gather := p.Lanes == 8 && n1-n0 >= gatherPanels*p.width() && t.K > 0
+	if gather {
+		t.A = &w.gatherTable(t.K, p.Lanes)[0]
+	}
 	filled := -1
 	for tile := tile0; tile < tile1; tile++ {
 		tap, i := tile/tilesPerTap, tile%tilesPerTap
@@ -146,6 +155,13 @@ func (p *products) columnsBlock(w *productWorker, j *columnsJob, k0, k1 int, fir
 			w.rows[r-r0] = j.row(tap, r)
 		}
 		t.AOffset = 4 * r0
+		if gather {
+			w.gathering = simd.Gathering{
+				Dst: address(w.gathered), Rows: &table[0], Offset: 4 * r0, Count: t.K, Columns: r1 - r0,
+			}
+			p.Gather(&w.gathering)
+			t.AOffset = 0
+		}
 		for n := n0; n < n1; n += p.width() {
 			vectors := b.place(t, n)
 			t.Bias = 0

@@ -22,8 +22,10 @@ type padding struct {
 	padH, padW    int
 }
 
-func newPadding(c kernel.Conv, images []float32) *padding {
-	return &padding{images, c.H, c.W, c.C, c.PadH, c.PadW}
+// setPadding sets up p's padding for the input of a convolution.
+func (p *products) setPadding(c kernel.Conv, images []float32) *padding {
+	p.padding = padding{images, c.H, c.W, c.C, c.PadH, c.PadW}
+	return &p.padding
 }
 
 func (d *padding) rowSize() int { return (d.width + 2*d.padW) * d.channels }
@@ -61,7 +63,7 @@ func (p *products) rowTaps(c kernel.Conv) []tap {
 
 // narrowForward is conv2d: each image is a product of a batch.
 func (p *products) narrowForward(c kernel.Conv, x, w, bias, y []float32) {
-	d := newPadding(c, x)
+	d := p.setPadding(c, x)
 	one := c
 	one.N = 1
 	p.addRows(rowsJob{
@@ -75,7 +77,7 @@ func (p *products) narrowForward(c kernel.Conv, x, w, bias, y []float32) {
 
 // narrowBackwardWeight is conv2dBackwardWeight: each image is a stretch of the depth.
 func (p *products) narrowBackwardWeight(c kernel.Conv, x, gy, gw []float32) {
-	d := newPadding(c, x)
+	d := p.setPadding(c, x)
 	p.startColumns(columnsJob{
 		batch: 1, m: c.KW * c.C, n: c.O, images: c.N, depth: c.OH * c.OW, taps: p.rowTaps(c),
 		a: paddedGrid(c, d), padding: d, b: matrix{base: address(gy), stride: 4 * c.O}, c: address(gw), cStride: 4 * c.O,
@@ -95,9 +97,8 @@ type spreadJob struct {
 const spreadRows = 96
 
 func (p *products) narrowBackwardInput(c kernel.Conv, gy, w, bias, gx []float32) {
-	p.spread = spreadJob{c, newPadding(c, gx), address(gy), address(w), bias}
+	p.spread = spreadJob{c, p.setPadding(c, gx), address(gy), address(w), bias}
 	p.pool.Run(c.N, p.runSpread)
-	p.spread = spreadJob{}
 }
 
 // spreadTask computes one image.

@@ -159,20 +159,24 @@ func TestProductsConv(t *testing.T) {
 		rapid.Check(t, func(t *rapid.T) {
 			c := drawConv(t)
 			rng := rand.New(rand.NewPCG(rapid.Uint64().Draw(t, "seed"), 0))
-			checkConv(t, all, c, rng, rapid.Bool().Draw(t, "bias"))
+			checkConv(t, all, c, rng, rapid.Bool().Draw(t, "bias"), rapid.Bool().Draw(t, "special"))
 		})
 	})
 }
 
 // checkConv compares all three passes of c with the portable kernels on float64.
-func checkConv(t *rapid.T, all []*products, c kernel.Conv, rng *rand.Rand, withBias bool) {
+func checkConv(t *rapid.T, all []*products, c kernel.Conv, rng *rand.Rand, withBias, special bool) {
 	x, y := noise(rng, c.N*c.H*c.W*c.C), noise(rng, c.N*c.OH*c.OW*c.O)
 	w := noise(rng, c.KH*c.KW*c.C/c.Groups*c.O)
+	upstream := append([]float32(nil), y...) // of the input's gradient
+	if special {
+		x[rng.IntN(len(x))], upstream[rng.IntN(len(y))] = float32(math.NaN()), float32(math.Inf(-1))
+	}
 	var biasC, biasO []float32
 	if withBias {
 		biasC, biasO = noise(rng, c.C), noise(rng, c.O)
 	}
-	x64, y64, w64 := wide(x), wide(y), wide(w)
+	x64, y64, w64, upstream64 := wide(x), wide(y), wide(w), wide(upstream)
 	run := func(name string, depth, size int, pass func(p *products, out []float32), reference func(out []float64)) {
 		want := make([]float64, size)
 		reference(want)
@@ -192,10 +196,10 @@ func checkConv(t *rapid.T, all []*products, c kernel.Conv, rng *rand.Rand, withB
 			}
 		})
 	run("backward input", c.KH*c.KW*c.O/c.Groups, len(x),
-		func(p *products, out []float32) { p.conv2dBackwardInput(c, y, w, biasC, out) },
+		func(p *products, out []float32) { p.conv2dBackwardInput(c, upstream, w, biasC, out) },
 		func(out []float64) {
 			for n := range c.N {
-				conv2dBackwardInputImage(c, n, y64, w64, wide(biasC), out)
+				conv2dBackwardInputImage(c, n, upstream64, w64, wide(biasC), out)
 			}
 		})
 	run("backward weight", c.N*c.OH*c.OW, len(w),
@@ -205,4 +209,38 @@ func checkConv(t *rapid.T, all []*products, c kernel.Conv, rng *rand.Rand, withB
 				conv2dBackwardWeightTap(c, tap/c.KW, tap%c.KW, x64, y64, out)
 			}
 		})
+}
+
+// TestProductsAllocateNothing runs every path twice; the second time, all buffers are there.
+func TestProductsAllocateNothing(t *testing.T) {
+	eachLevel(t, func(t *testing.T, level simd.Level) {
+		p := onThreads(t, level)[0]
+		rng := rand.New(rand.NewPCG(5, 6))
+		g := kernel.Gemm{M: 100, N: 100, K: 100, LdA: 100, LdB: 100, LdC: 100}
+		nothing := func(int, int) {}
+		perRun := testing.AllocsPerRun(5, func() { p.pool.Run(1, nothing) }) // what the pool itself takes
+		a, b, product := noise(rng, 100*100), noise(rng, 100*100), make([]float32, 100*100)
+		for _, channels := range []int{3, 20} {
+			c := kernel.Conv{
+				N: 2, H: 8, W: 8, C: channels, O: 40, OH: 4, OW: 4, KH: 4, KW: 4, StrideH: 2, StrideW: 2, PadH: 1, PadW: 1,
+				DilationH: 1, DilationW: 1, Groups: 1,
+			}
+			x, y, w := noise(rng, c.N*c.H*c.W*c.C), noise(rng, c.N*c.OH*c.OW*c.O), noise(rng, c.KH*c.KW*c.C*c.O)
+			if n := testing.AllocsPerRun(5, func() {
+				for trans := range 4 {
+					g.TransA, g.TransB = trans&1 != 0, trans&2 != 0
+					p.gemm(g, a, b, nil, product)
+				}
+			}); n > 4*perRun {
+				t.Errorf("gemm allocates %g times", n)
+			}
+			if n := testing.AllocsPerRun(5, func() {
+				p.conv2d(c, x, w, nil, y)
+				p.conv2dBackwardInput(c, y, w, nil, x)
+				p.conv2dBackwardWeight(c, x, y, w)
+			}); n > 4*perRun { // a sum over parts takes a second run
+				t.Errorf("convolutions of %d channels allocate %g times", channels, n)
+			}
+		}
+	})
 }

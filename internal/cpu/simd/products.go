@@ -58,6 +58,16 @@ type Addition struct {
 	Columns   int
 }
 
+// Gathering is the argument of the gather kernel, which copies Columns elements (at most a vector) from each of Count
+// (at least 1) addresses and lays them out a vector apart.
+type Gathering struct {
+	Dst     uintptr
+	Rows    *uintptr // addresses
+	Offset  int      // added to each, in bytes
+	Count   int
+	Columns int
+}
+
 // Transposition is the argument of the transpose kernel: Dst[k][r] = Rows[r][k] for r < 8, k < K.
 type Transposition struct {
 	Rows      *uintptr // [8] addresses
@@ -73,6 +83,7 @@ var (
 	_ = [1]int{}[unsafe.Offsetof(Tile{}.C)-48]
 	_ = [1]int{}[unsafe.Offsetof(Panel{}.Columns)-32]
 	_ = [1]int{}[unsafe.Offsetof(Addition{}.Columns)-40]
+	_ = [1]int{}[unsafe.Offsetof(Gathering{}.Columns)-32]
 	_ = [1]int{}[unsafe.Offsetof(Transposition{}.K)-24]
 )
 
@@ -89,4 +100,5 @@ type tiles struct {
 	Rows, Columns [2][]func(*Tile)
 	Copy          [2]func(*Panel)
 	Add           [2]func(*Addition)
+	Gather        func(*Gathering)
 }

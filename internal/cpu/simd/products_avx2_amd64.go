@@ -11,8 +11,9 @@ var avx2Tiles = tiles{
 		{nil, columns1x8AVX2, columns2x8AVX2, columns3x8AVX2, columns4x8AVX2, columns5x8AVX2, columns6x8AVX2},
 		{nil, columns1x16AVX2, columns2x16AVX2, columns3x16AVX2, columns4x16AVX2, columns5x16AVX2, columns6x16AVX2},
 	},
-	Copy: [2]func(*Panel){copy8AVX2, copy16AVX2},
-	Add:  [2]func(*Addition){add8AVX2, add16AVX2},
+	Copy:   [2]func(*Panel){copy8AVX2, copy16AVX2},
+	Add:    [2]func(*Addition){add8AVX2, add16AVX2},
+	Gather: gatherRowsAVX2,
 }
 
 // rows1x8AVX2 computes a tile of 1 rows and up to 8 columns.
@@ -154,6 +155,11 @@ func add8AVX2(t *Addition)
 //
 //go:noescape
 func add16AVX2(t *Addition)
+
+// gatherRowsAVX2 gathers up to 8 columns.
+//
+//go:noescape
+func gatherRowsAVX2(t *Gathering)
 
 // fmaLoopAVX2 does n times 12 multiply-adds of vectors of 8.
 func fmaLoopAVX2(n int)

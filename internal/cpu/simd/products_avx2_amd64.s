@@ -3,22 +3,26 @@
 #include "textflag.h"
 
 // func rows1x8AVX2(t *byte)
-// Requires: AVX, FMA3
+// Requires: AVX, FMA3, MMX+
 TEXT ·rows1x8AVX2(SB), NOSPLIT, $32-8
-	VXORPS Y0, Y0, Y0
-	MOVQ   t+0(FP), R15
-	MOVQ   (R15), R14
-	MOVQ   R14, (SP)
-	MOVQ   16(R15), R14
-	MOVQ   R14, 8(SP)
-	MOVQ   40(R15), R14
-	MOVQ   R14, 16(SP)
-	MOVQ   24(R15), R14
-	MOVQ   R14, 24(SP)
-	SHLQ   $0x02, 24(SP)
-	MOVQ   32(R15), R14
-	CMPQ   8(SP), $0x00
-	JE     done3
+	VXORPS     Y0, Y0, Y0
+	MOVQ       t+0(FP), R15
+	MOVQ       48(R15), SI
+	MOVQ       56(R15), BX
+	MOVQ       (SI), AX
+	PREFETCHT0 (AX)(BX*1)
+	MOVQ       (R15), R14
+	MOVQ       R14, (SP)
+	MOVQ       16(R15), R14
+	MOVQ       R14, 8(SP)
+	MOVQ       40(R15), R14
+	MOVQ       R14, 16(SP)
+	MOVQ       24(R15), R14
+	MOVQ       R14, 24(SP)
+	SHLQ       $0x02, 24(SP)
+	MOVQ       32(R15), R14
+	CMPQ       8(SP), $0x00
+	JE         done3
 
 tap1:
 	MOVQ (SP), R15
@@ -131,23 +135,29 @@ DATA columnMasks<>+124(SB)/4, $0x00000000
 GLOBL columnMasks<>(SB), RODATA|NOPTR, $128
 
 // func rows2x8AVX2(t *byte)
-// Requires: AVX, FMA3
+// Requires: AVX, FMA3, MMX+
 TEXT ·rows2x8AVX2(SB), NOSPLIT, $32-8
-	VXORPS Y0, Y0, Y0
-	VXORPS Y1, Y1, Y1
-	MOVQ   t+0(FP), R15
-	MOVQ   (R15), R14
-	MOVQ   R14, (SP)
-	MOVQ   16(R15), R14
-	MOVQ   R14, 8(SP)
-	MOVQ   40(R15), R14
-	MOVQ   R14, 16(SP)
-	MOVQ   24(R15), R14
-	MOVQ   R14, 24(SP)
-	SHLQ   $0x02, 24(SP)
-	MOVQ   32(R15), R14
-	CMPQ   8(SP), $0x00
-	JE     done12
+	VXORPS     Y0, Y0, Y0
+	VXORPS     Y1, Y1, Y1
+	MOVQ       t+0(FP), R15
+	MOVQ       48(R15), SI
+	MOVQ       56(R15), BX
+	MOVQ       (SI), AX
+	PREFETCHT0 (AX)(BX*1)
+	MOVQ       8(SI), AX
+	PREFETCHT0 (AX)(BX*1)
+	MOVQ       (R15), R14
+	MOVQ       R14, (SP)
+	MOVQ       16(R15), R14
+	MOVQ       R14, 8(SP)
+	MOVQ       40(R15), R14
+	MOVQ       R14, 16(SP)
+	MOVQ       24(R15), R14
+	MOVQ       R14, 24(SP)
+	SHLQ       $0x02, 24(SP)
+	MOVQ       32(R15), R14
+	CMPQ       8(SP), $0x00
+	JE         done12
 
 tap10:
 	MOVQ (SP), R15
@@ -241,24 +251,32 @@ done18:
 	RET
 
 // func rows3x8AVX2(t *byte)
-// Requires: AVX, FMA3
+// Requires: AVX, FMA3, MMX+
 TEXT ·rows3x8AVX2(SB), NOSPLIT, $32-8
-	VXORPS Y0, Y0, Y0
-	VXORPS Y1, Y1, Y1
-	VXORPS Y2, Y2, Y2
-	MOVQ   t+0(FP), R15
-	MOVQ   (R15), R14
-	MOVQ   R14, (SP)
-	MOVQ   16(R15), R14
-	MOVQ   R14, 8(SP)
-	MOVQ   40(R15), R14
-	MOVQ   R14, 16(SP)
-	MOVQ   24(R15), R14
-	MOVQ   R14, 24(SP)
-	SHLQ   $0x02, 24(SP)
-	MOVQ   32(R15), R14
-	CMPQ   8(SP), $0x00
-	JE     done21
+	VXORPS     Y0, Y0, Y0
+	VXORPS     Y1, Y1, Y1
+	VXORPS     Y2, Y2, Y2
+	MOVQ       t+0(FP), R15
+	MOVQ       48(R15), SI
+	MOVQ       56(R15), BX
+	MOVQ       (SI), AX
+	PREFETCHT0 (AX)(BX*1)
+	MOVQ       8(SI), AX
+	PREFETCHT0 (AX)(BX*1)
+	MOVQ       16(SI), AX
+	PREFETCHT0 (AX)(BX*1)
+	MOVQ       (R15), R14
+	MOVQ       R14, (SP)
+	MOVQ       16(R15), R14
+	MOVQ       R14, 8(SP)
+	MOVQ       40(R15), R14
+	MOVQ       R14, 16(SP)
+	MOVQ       24(R15), R14
+	MOVQ       R14, 24(SP)
+	SHLQ       $0x02, 24(SP)
+	MOVQ       32(R15), R14
+	CMPQ       8(SP), $0x00
+	JE         done21
 
 tap19:
 	MOVQ (SP), R15
@@ -367,25 +385,35 @@ done27:
 	RET
 
 // func rows4x8AVX2(t *byte)
-// Requires: AVX, FMA3
+// Requires: AVX, FMA3, MMX+
 TEXT ·rows4x8AVX2(SB), NOSPLIT, $32-8
-	VXORPS Y0, Y0, Y0
-	VXORPS Y1, Y1, Y1
-	VXORPS Y2, Y2, Y2
-	VXORPS Y3, Y3, Y3
-	MOVQ   t+0(FP), R15
-	MOVQ   (R15), R14
-	MOVQ   R14, (SP)
-	MOVQ   16(R15), R14
-	MOVQ   R14, 8(SP)
-	MOVQ   40(R15), R14
-	MOVQ   R14, 16(SP)
-	MOVQ   24(R15), R14
-	MOVQ   R14, 24(SP)
-	SHLQ   $0x02, 24(SP)
-	MOVQ   32(R15), R14
-	CMPQ   8(SP), $0x00
-	JE     done30
+	VXORPS     Y0, Y0, Y0
+	VXORPS     Y1, Y1, Y1
+	VXORPS     Y2, Y2, Y2
+	VXORPS     Y3, Y3, Y3
+	MOVQ       t+0(FP), R15
+	MOVQ       48(R15), SI
+	MOVQ       56(R15), BX
+	MOVQ       (SI), AX
+	PREFETCHT0 (AX)(BX*1)
+	MOVQ       8(SI), AX
+	PREFETCHT0 (AX)(BX*1)
+	MOVQ       16(SI), AX
+	PREFETCHT0 (AX)(BX*1)
+	MOVQ       24(SI), AX
+	PREFETCHT0 (AX)(BX*1)
+	MOVQ       (R15), R14
+	MOVQ       R14, (SP)
+	MOVQ       16(R15), R14
+	MOVQ       R14, 8(SP)
+	MOVQ       40(R15), R14
+	MOVQ       R14, 16(SP)
+	MOVQ       24(R15), R14
+	MOVQ       R14, 24(SP)
+	SHLQ       $0x02, 24(SP)
+	MOVQ       32(R15), R14
+	CMPQ       8(SP), $0x00
+	JE         done30
 
 tap28:
 	MOVQ (SP), R15
@@ -509,26 +537,38 @@ done36:
 	RET
 
 // func rows5x8AVX2(t *byte)
-// Requires: AVX, FMA3
+// Requires: AVX, FMA3, MMX+
 TEXT ·rows5x8AVX2(SB), NOSPLIT, $32-8
-	VXORPS Y0, Y0, Y0
-	VXORPS Y1, Y1, Y1
-	VXORPS Y2, Y2, Y2
-	VXORPS Y3, Y3, Y3
-	VXORPS Y4, Y4, Y4
-	MOVQ   t+0(FP), R15
-	MOVQ   (R15), R14
-	MOVQ   R14, (SP)
-	MOVQ   16(R15), R14
-	MOVQ   R14, 8(SP)
-	MOVQ   40(R15), R14
-	MOVQ   R14, 16(SP)
-	MOVQ   24(R15), R14
-	MOVQ   R14, 24(SP)
-	SHLQ   $0x02, 24(SP)
-	MOVQ   32(R15), R14
-	CMPQ   8(SP), $0x00
-	JE     done39
+	VXORPS     Y0, Y0, Y0
+	VXORPS     Y1, Y1, Y1
+	VXORPS     Y2, Y2, Y2
+	VXORPS     Y3, Y3, Y3
+	VXORPS     Y4, Y4, Y4
+	MOVQ       t+0(FP), R15
+	MOVQ       48(R15), SI
+	MOVQ       56(R15), BX
+	MOVQ       (SI), AX
+	PREFETCHT0 (AX)(BX*1)
+	MOVQ       8(SI), AX
+	PREFETCHT0 (AX)(BX*1)
+	MOVQ       16(SI), AX
+	PREFETCHT0 (AX)(BX*1)
+	MOVQ       24(SI), AX
+	PREFETCHT0 (AX)(BX*1)
+	MOVQ       32(SI), AX
+	PREFETCHT0 (AX)(BX*1)
+	MOVQ       (R15), R14
+	MOVQ       R14, (SP)
+	MOVQ       16(R15), R14
+	MOVQ       R14, 8(SP)
+	MOVQ       40(R15), R14
+	MOVQ       R14, 16(SP)
+	MOVQ       24(R15), R14
+	MOVQ       R14, 24(SP)
+	SHLQ       $0x02, 24(SP)
+	MOVQ       32(R15), R14
+	CMPQ       8(SP), $0x00
+	JE         done39
 
 tap37:
 	MOVQ (SP), R15
@@ -667,27 +707,41 @@ done45:
 	RET
 
 // func rows6x8AVX2(t *byte)
-// Requires: AVX, FMA3
+// Requires: AVX, FMA3, MMX+
 TEXT ·rows6x8AVX2(SB), NOSPLIT, $32-8
-	VXORPS Y0, Y0, Y0
-	VXORPS Y1, Y1, Y1
-	VXORPS Y2, Y2, Y2
-	VXORPS Y3, Y3, Y3
-	VXORPS Y4, Y4, Y4
-	VXORPS Y5, Y5, Y5
-	MOVQ   t+0(FP), R15
-	MOVQ   (R15), R14
-	MOVQ   R14, (SP)
-	MOVQ   16(R15), R14
-	MOVQ   R14, 8(SP)
-	MOVQ   40(R15), R14
-	MOVQ   R14, 16(SP)
-	MOVQ   24(R15), R14
-	MOVQ   R14, 24(SP)
-	SHLQ   $0x02, 24(SP)
-	MOVQ   32(R15), R14
-	CMPQ   8(SP), $0x00
-	JE     done48
+	VXORPS     Y0, Y0, Y0
+	VXORPS     Y1, Y1, Y1
+	VXORPS     Y2, Y2, Y2
+	VXORPS     Y3, Y3, Y3
+	VXORPS     Y4, Y4, Y4
+	VXORPS     Y5, Y5, Y5
+	MOVQ       t+0(FP), R15
+	MOVQ       48(R15), SI
+	MOVQ       56(R15), BX
+	MOVQ       (SI), AX
+	PREFETCHT0 (AX)(BX*1)
+	MOVQ       8(SI), AX
+	PREFETCHT0 (AX)(BX*1)
+	MOVQ       16(SI), AX
+	PREFETCHT0 (AX)(BX*1)
+	MOVQ       24(SI), AX
+	PREFETCHT0 (AX)(BX*1)
+	MOVQ       32(SI), AX
+	PREFETCHT0 (AX)(BX*1)
+	MOVQ       40(SI), AX
+	PREFETCHT0 (AX)(BX*1)
+	MOVQ       (R15), R14
+	MOVQ       R14, (SP)
+	MOVQ       16(R15), R14
+	MOVQ       R14, 8(SP)
+	MOVQ       40(R15), R14
+	MOVQ       R14, 16(SP)
+	MOVQ       24(R15), R14
+	MOVQ       R14, 24(SP)
+	SHLQ       $0x02, 24(SP)
+	MOVQ       32(R15), R14
+	CMPQ       8(SP), $0x00
+	JE         done48
 
 tap46:
 	MOVQ (SP), R15
@@ -841,23 +895,27 @@ done54:
 	RET
 
 // func rows1x16AVX2(t *byte)
-// Requires: AVX, FMA3
+// Requires: AVX, FMA3, MMX+
 TEXT ·rows1x16AVX2(SB), NOSPLIT, $32-8
-	VXORPS Y0, Y0, Y0
-	VXORPS Y1, Y1, Y1
-	MOVQ   t+0(FP), R15
-	MOVQ   (R15), R14
-	MOVQ   R14, (SP)
-	MOVQ   16(R15), R14
-	MOVQ   R14, 8(SP)
-	MOVQ   40(R15), R14
-	MOVQ   R14, 16(SP)
-	MOVQ   24(R15), R14
-	MOVQ   R14, 24(SP)
-	SHLQ   $0x02, 24(SP)
-	MOVQ   32(R15), R14
-	CMPQ   8(SP), $0x00
-	JE     done57
+	VXORPS     Y0, Y0, Y0
+	VXORPS     Y1, Y1, Y1
+	MOVQ       t+0(FP), R15
+	MOVQ       48(R15), SI
+	MOVQ       56(R15), BX
+	MOVQ       (SI), AX
+	PREFETCHT0 (AX)(BX*1)
+	MOVQ       (R15), R14
+	MOVQ       R14, (SP)
+	MOVQ       16(R15), R14
+	MOVQ       R14, 8(SP)
+	MOVQ       40(R15), R14
+	MOVQ       R14, 16(SP)
+	MOVQ       24(R15), R14
+	MOVQ       R14, 24(SP)
+	SHLQ       $0x02, 24(SP)
+	MOVQ       32(R15), R14
+	CMPQ       8(SP), $0x00
+	JE         done57
 
 tap55:
 	MOVQ (SP), R15
@@ -950,25 +1008,31 @@ done63:
 	RET
 
 // func rows2x16AVX2(t *byte)
-// Requires: AVX, FMA3
+// Requires: AVX, FMA3, MMX+
 TEXT ·rows2x16AVX2(SB), NOSPLIT, $32-8
-	VXORPS Y0, Y0, Y0
-	VXORPS Y1, Y1, Y1
-	VXORPS Y2, Y2, Y2
-	VXORPS Y3, Y3, Y3
-	MOVQ   t+0(FP), R15
-	MOVQ   (R15), R14
-	MOVQ   R14, (SP)
-	MOVQ   16(R15), R14
-	MOVQ   R14, 8(SP)
-	MOVQ   40(R15), R14
-	MOVQ   R14, 16(SP)
-	MOVQ   24(R15), R14
-	MOVQ   R14, 24(SP)
-	SHLQ   $0x02, 24(SP)
-	MOVQ   32(R15), R14
-	CMPQ   8(SP), $0x00
-	JE     done66
+	VXORPS     Y0, Y0, Y0
+	VXORPS     Y1, Y1, Y1
+	VXORPS     Y2, Y2, Y2
+	VXORPS     Y3, Y3, Y3
+	MOVQ       t+0(FP), R15
+	MOVQ       48(R15), SI
+	MOVQ       56(R15), BX
+	MOVQ       (SI), AX
+	PREFETCHT0 (AX)(BX*1)
+	MOVQ       8(SI), AX
+	PREFETCHT0 (AX)(BX*1)
+	MOVQ       (R15), R14
+	MOVQ       R14, (SP)
+	MOVQ       16(R15), R14
+	MOVQ       R14, 8(SP)
+	MOVQ       40(R15), R14
+	MOVQ       R14, 16(SP)
+	MOVQ       24(R15), R14
+	MOVQ       R14, 24(SP)
+	SHLQ       $0x02, 24(SP)
+	MOVQ       32(R15), R14
+	CMPQ       8(SP), $0x00
+	JE         done66
 
 tap64:
 	MOVQ (SP), R15
@@ -1086,27 +1150,35 @@ done72:
 	RET
 
 // func rows3x16AVX2(t *byte)
-// Requires: AVX, FMA3
+// Requires: AVX, FMA3, MMX+
 TEXT ·rows3x16AVX2(SB), NOSPLIT, $32-8
-	VXORPS Y0, Y0, Y0
-	VXORPS Y1, Y1, Y1
-	VXORPS Y2, Y2, Y2
-	VXORPS Y3, Y3, Y3
-	VXORPS Y4, Y4, Y4
-	VXORPS Y5, Y5, Y5
-	MOVQ   t+0(FP), R15
-	MOVQ   (R15), R14
-	MOVQ   R14, (SP)
-	MOVQ   16(R15), R14
-	MOVQ   R14, 8(SP)
-	MOVQ   40(R15), R14
-	MOVQ   R14, 16(SP)
-	MOVQ   24(R15), R14
-	MOVQ   R14, 24(SP)
-	SHLQ   $0x02, 24(SP)
-	MOVQ   32(R15), R14
-	CMPQ   8(SP), $0x00
-	JE     done75
+	VXORPS     Y0, Y0, Y0
+	VXORPS     Y1, Y1, Y1
+	VXORPS     Y2, Y2, Y2
+	VXORPS     Y3, Y3, Y3
+	VXORPS     Y4, Y4, Y4
+	VXORPS     Y5, Y5, Y5
+	MOVQ       t+0(FP), R15
+	MOVQ       48(R15), SI
+	MOVQ       56(R15), BX
+	MOVQ       (SI), AX
+	PREFETCHT0 (AX)(BX*1)
+	MOVQ       8(SI), AX
+	PREFETCHT0 (AX)(BX*1)
+	MOVQ       16(SI), AX
+	PREFETCHT0 (AX)(BX*1)
+	MOVQ       (R15), R14
+	MOVQ       R14, (SP)
+	MOVQ       16(R15), R14
+	MOVQ       R14, 8(SP)
+	MOVQ       40(R15), R14
+	MOVQ       R14, 16(SP)
+	MOVQ       24(R15), R14
+	MOVQ       R14, 24(SP)
+	SHLQ       $0x02, 24(SP)
+	MOVQ       32(R15), R14
+	CMPQ       8(SP), $0x00
+	JE         done75
 
 tap73:
 	MOVQ (SP), R15
@@ -1249,29 +1321,39 @@ done81:
 	RET
 
 // func rows4x16AVX2(t *byte)
-// Requires: AVX, FMA3
+// Requires: AVX, FMA3, MMX+
 TEXT ·rows4x16AVX2(SB), NOSPLIT, $32-8
-	VXORPS Y0, Y0, Y0
-	VXORPS Y1, Y1, Y1
-	VXORPS Y2, Y2, Y2
-	VXORPS Y3, Y3, Y3
-	VXORPS Y4, Y4, Y4
-	VXORPS Y5, Y5, Y5
-	VXORPS Y6, Y6, Y6
-	VXORPS Y7, Y7, Y7
-	MOVQ   t+0(FP), R15
-	MOVQ   (R15), R14
-	MOVQ   R14, (SP)
-	MOVQ   16(R15), R14
-	MOVQ   R14, 8(SP)
-	MOVQ   40(R15), R14
-	MOVQ   R14, 16(SP)
-	MOVQ   24(R15), R14
-	MOVQ   R14, 24(SP)
-	SHLQ   $0x02, 24(SP)
-	MOVQ   32(R15), R14
-	CMPQ   8(SP), $0x00
-	JE     done84
+	VXORPS     Y0, Y0, Y0
+	VXORPS     Y1, Y1, Y1
+	VXORPS     Y2, Y2, Y2
+	VXORPS     Y3, Y3, Y3
+	VXORPS     Y4, Y4, Y4
+	VXORPS     Y5, Y5, Y5
+	VXORPS     Y6, Y6, Y6
+	VXORPS     Y7, Y7, Y7
+	MOVQ       t+0(FP), R15
+	MOVQ       48(R15), SI
+	MOVQ       56(R15), BX
+	MOVQ       (SI), AX
+	PREFETCHT0 (AX)(BX*1)
+	MOVQ       8(SI), AX
+	PREFETCHT0 (AX)(BX*1)
+	MOVQ       16(SI), AX
+	PREFETCHT0 (AX)(BX*1)
+	MOVQ       24(SI), AX
+	PREFETCHT0 (AX)(BX*1)
+	MOVQ       (R15), R14
+	MOVQ       R14, (SP)
+	MOVQ       16(R15), R14
+	MOVQ       R14, 8(SP)
+	MOVQ       40(R15), R14
+	MOVQ       R14, 16(SP)
+	MOVQ       24(R15), R14
+	MOVQ       R14, 24(SP)
+	SHLQ       $0x02, 24(SP)
+	MOVQ       32(R15), R14
+	CMPQ       8(SP), $0x00
+	JE         done84
 
 tap82:
 	MOVQ (SP), R15
@@ -1439,31 +1521,43 @@ done90:
 	RET
 
 // func rows5x16AVX2(t *byte)
-// Requires: AVX, FMA3
+// Requires: AVX, FMA3, MMX+
 TEXT ·rows5x16AVX2(SB), NOSPLIT, $32-8
-	VXORPS Y0, Y0, Y0
-	VXORPS Y1, Y1, Y1
-	VXORPS Y2, Y2, Y2
-	VXORPS Y3, Y3, Y3
-	VXORPS Y4, Y4, Y4
-	VXORPS Y5, Y5, Y5
-	VXORPS Y6, Y6, Y6
-	VXORPS Y7, Y7, Y7
-	VXORPS Y8, Y8, Y8
-	VXORPS Y9, Y9, Y9
-	MOVQ   t+0(FP), R15
-	MOVQ   (R15), R14
-	MOVQ   R14, (SP)
-	MOVQ   16(R15), R14
-	MOVQ   R14, 8(SP)
-	MOVQ   40(R15), R14
-	MOVQ   R14, 16(SP)
-	MOVQ   24(R15), R14
-	MOVQ   R14, 24(SP)
-	SHLQ   $0x02, 24(SP)
-	MOVQ   32(R15), R14
-	CMPQ   8(SP), $0x00
-	JE     done93
+	VXORPS     Y0, Y0, Y0
+	VXORPS     Y1, Y1, Y1
+	VXORPS     Y2, Y2, Y2
+	VXORPS     Y3, Y3, Y3
+	VXORPS     Y4, Y4, Y4
+	VXORPS     Y5, Y5, Y5
+	VXORPS     Y6, Y6, Y6
+	VXORPS     Y7, Y7, Y7
+	VXORPS     Y8, Y8, Y8
+	VXORPS     Y9, Y9, Y9
+	MOVQ       t+0(FP), R15
+	MOVQ       48(R15), SI
+	MOVQ       56(R15), BX
+	MOVQ       (SI), AX
+	PREFETCHT0 (AX)(BX*1)
+	MOVQ       8(SI), AX
+	PREFETCHT0 (AX)(BX*1)
+	MOVQ       16(SI), AX
+	PREFETCHT0 (AX)(BX*1)
+	MOVQ       24(SI), AX
+	PREFETCHT0 (AX)(BX*1)
+	MOVQ       32(SI), AX
+	PREFETCHT0 (AX)(BX*1)
+	MOVQ       (R15), R14
+	MOVQ       R14, (SP)
+	MOVQ       16(R15), R14
+	MOVQ       R14, 8(SP)
+	MOVQ       40(R15), R14
+	MOVQ       R14, 16(SP)
+	MOVQ       24(R15), R14
+	MOVQ       R14, 24(SP)
+	SHLQ       $0x02, 24(SP)
+	MOVQ       32(R15), R14
+	CMPQ       8(SP), $0x00
+	JE         done93
 
 tap91:
 	MOVQ (SP), R15
@@ -1656,33 +1750,47 @@ done99:
 	RET
 
 // func rows6x16AVX2(t *byte)
-// Requires: AVX, FMA3
+// Requires: AVX, FMA3, MMX+
 TEXT ·rows6x16AVX2(SB), NOSPLIT, $32-8
-	VXORPS Y0, Y0, Y0
-	VXORPS Y1, Y1, Y1
-	VXORPS Y2, Y2, Y2
-	VXORPS Y3, Y3, Y3
-	VXORPS Y4, Y4, Y4
-	VXORPS Y5, Y5, Y5
-	VXORPS Y6, Y6, Y6
-	VXORPS Y7, Y7, Y7
-	VXORPS Y8, Y8, Y8
-	VXORPS Y9, Y9, Y9
-	VXORPS Y10, Y10, Y10
-	VXORPS Y11, Y11, Y11
-	MOVQ   t+0(FP), R15
-	MOVQ   (R15), R14
-	MOVQ   R14, (SP)
-	MOVQ   16(R15), R14
-	MOVQ   R14, 8(SP)
-	MOVQ   40(R15), R14
-	MOVQ   R14, 16(SP)
-	MOVQ   24(R15), R14
-	MOVQ   R14, 24(SP)
-	SHLQ   $0x02, 24(SP)
-	MOVQ   32(R15), R14
-	CMPQ   8(SP), $0x00
-	JE     done102
+	VXORPS     Y0, Y0, Y0
+	VXORPS     Y1, Y1, Y1
+	VXORPS     Y2, Y2, Y2
+	VXORPS     Y3, Y3, Y3
+	VXORPS     Y4, Y4, Y4
+	VXORPS     Y5, Y5, Y5
+	VXORPS     Y6, Y6, Y6
+	VXORPS     Y7, Y7, Y7
+	VXORPS     Y8, Y8, Y8
+	VXORPS     Y9, Y9, Y9
+	VXORPS     Y10, Y10, Y10
+	VXORPS     Y11, Y11, Y11
+	MOVQ       t+0(FP), R15
+	MOVQ       48(R15), SI
+	MOVQ       56(R15), BX
+	MOVQ       (SI), AX
+	PREFETCHT0 (AX)(BX*1)
+	MOVQ       8(SI), AX
+	PREFETCHT0 (AX)(BX*1)
+	MOVQ       16(SI), AX
+	PREFETCHT0 (AX)(BX*1)
+	MOVQ       24(SI), AX
+	PREFETCHT0 (AX)(BX*1)
+	MOVQ       32(SI), AX
+	PREFETCHT0 (AX)(BX*1)
+	MOVQ       40(SI), AX
+	PREFETCHT0 (AX)(BX*1)
+	MOVQ       (R15), R14
+	MOVQ       R14, (SP)
+	MOVQ       16(R15), R14
+	MOVQ       R14, 8(SP)
+	MOVQ       40(R15), R14
+	MOVQ       R14, 16(SP)
+	MOVQ       24(R15), R14
+	MOVQ       R14, 24(SP)
+	SHLQ       $0x02, 24(SP)
+	MOVQ       32(R15), R14
+	CMPQ       8(SP), $0x00
+	JE         done102
 
 tap100:
 	MOVQ (SP), R15
@@ -1900,17 +2008,21 @@ done108:
 	RET
 
 // func columns1x8AVX2(t *byte)
-// Requires: AVX, FMA3
+// Requires: AVX, FMA3, MMX+
 TEXT ·columns1x8AVX2(SB), NOSPLIT, $0-8
-	VXORPS Y0, Y0, Y0
-	MOVQ   t+0(FP), DI
-	MOVQ   (DI), SI
-	MOVQ   8(DI), BX
-	MOVQ   24(DI), CX
-	MOVQ   32(DI), R8
-	MOVQ   40(DI), R9
-	TESTQ  CX, CX
-	JE     done110
+	VXORPS     Y0, Y0, Y0
+	MOVQ       t+0(FP), DI
+	MOVQ       48(DI), SI
+	MOVQ       56(DI), BX
+	MOVQ       (SI), AX
+	PREFETCHT0 (AX)(BX*1)
+	MOVQ       (DI), SI
+	MOVQ       8(DI), BX
+	MOVQ       24(DI), CX
+	MOVQ       32(DI), R8
+	MOVQ       40(DI), R9
+	TESTQ      CX, CX
+	JE         done110
 
 step109:
 	MOVQ         (SI), AX
@@ -1981,18 +2093,24 @@ done116:
 	RET
 
 // func columns2x8AVX2(t *byte)
-// Requires: AVX, FMA3
+// Requires: AVX, FMA3, MMX+
 TEXT ·columns2x8AVX2(SB), NOSPLIT, $0-8
-	VXORPS Y0, Y0, Y0
-	VXORPS Y1, Y1, Y1
-	MOVQ   t+0(FP), DI
-	MOVQ   (DI), SI
-	MOVQ   8(DI), BX
-	MOVQ   24(DI), CX
-	MOVQ   32(DI), R8
-	MOVQ   40(DI), R9
-	TESTQ  CX, CX
-	JE     done118
+	VXORPS     Y0, Y0, Y0
+	VXORPS     Y1, Y1, Y1
+	MOVQ       t+0(FP), DI
+	MOVQ       48(DI), SI
+	MOVQ       56(DI), BX
+	MOVQ       (SI), AX
+	PREFETCHT0 (AX)(BX*1)
+	MOVQ       8(SI), AX
+	PREFETCHT0 (AX)(BX*1)
+	MOVQ       (DI), SI
+	MOVQ       8(DI), BX
+	MOVQ       24(DI), CX
+	MOVQ       32(DI), R8
+	MOVQ       40(DI), R9
+	TESTQ      CX, CX
+	JE         done118
 
 step117:
 	MOVQ         (SI), AX
@@ -2077,19 +2195,27 @@ done124:
 	RET
 
 // func columns3x8AVX2(t *byte)
-// Requires: AVX, FMA3
+// Requires: AVX, FMA3, MMX+
 TEXT ·columns3x8AVX2(SB), NOSPLIT, $0-8
-	VXORPS Y0, Y0, Y0
-	VXORPS Y1, Y1, Y1
-	VXORPS Y2, Y2, Y2
-	MOVQ   t+0(FP), DI
-	MOVQ   (DI), SI
-	MOVQ   8(DI), BX
-	MOVQ   24(DI), CX
-	MOVQ   32(DI), R8
-	MOVQ   40(DI), R9
-	TESTQ  CX, CX
-	JE     done126
+	VXORPS     Y0, Y0, Y0
+	VXORPS     Y1, Y1, Y1
+	VXORPS     Y2, Y2, Y2
+	MOVQ       t+0(FP), DI
+	MOVQ       48(DI), SI
+	MOVQ       56(DI), BX
+	MOVQ       (SI), AX
+	PREFETCHT0 (AX)(BX*1)
+	MOVQ       8(SI), AX
+	PREFETCHT0 (AX)(BX*1)
+	MOVQ       16(SI), AX
+	PREFETCHT0 (AX)(BX*1)
+	MOVQ       (DI), SI
+	MOVQ       8(DI), BX
+	MOVQ       24(DI), CX
+	MOVQ       32(DI), R8
+	MOVQ       40(DI), R9
+	TESTQ      CX, CX
+	JE         done126
 
 step125:
 	MOVQ         (SI), AX
@@ -2188,20 +2314,30 @@ done132:
 	RET
 
 // func columns4x8AVX2(t *byte)
-// Requires: AVX, FMA3
+// Requires: AVX, FMA3, MMX+
 TEXT ·columns4x8AVX2(SB), NOSPLIT, $0-8
-	VXORPS Y0, Y0, Y0
-	VXORPS Y1, Y1, Y1
-	VXORPS Y2, Y2, Y2
-	VXORPS Y3, Y3, Y3
-	MOVQ   t+0(FP), DI
-	MOVQ   (DI), SI
-	MOVQ   8(DI), BX
-	MOVQ   24(DI), CX
-	MOVQ   32(DI), R8
-	MOVQ   40(DI), R9
-	TESTQ  CX, CX
-	JE     done134
+	VXORPS     Y0, Y0, Y0
+	VXORPS     Y1, Y1, Y1
+	VXORPS     Y2, Y2, Y2
+	VXORPS     Y3, Y3, Y3
+	MOVQ       t+0(FP), DI
+	MOVQ       48(DI), SI
+	MOVQ       56(DI), BX
+	MOVQ       (SI), AX
+	PREFETCHT0 (AX)(BX*1)
+	MOVQ       8(SI), AX
+	PREFETCHT0 (AX)(BX*1)
+	MOVQ       16(SI), AX
+	PREFETCHT0 (AX)(BX*1)
+	MOVQ       24(SI), AX
+	PREFETCHT0 (AX)(BX*1)
+	MOVQ       (DI), SI
+	MOVQ       8(DI), BX
+	MOVQ       24(DI), CX
+	MOVQ       32(DI), R8
+	MOVQ       40(DI), R9
+	TESTQ      CX, CX
+	JE         done134
 
 step133:
 	MOVQ         (SI), AX
@@ -2314,21 +2450,33 @@ done140:
 	RET
 
 // func columns5x8AVX2(t *byte)
-// Requires: AVX, FMA3
+// Requires: AVX, FMA3, MMX+
 TEXT ·columns5x8AVX2(SB), NOSPLIT, $0-8
-	VXORPS Y0, Y0, Y0
-	VXORPS Y1, Y1, Y1
-	VXORPS Y2, Y2, Y2
-	VXORPS Y3, Y3, Y3
-	VXORPS Y4, Y4, Y4
-	MOVQ   t+0(FP), DI
-	MOVQ   (DI), SI
-	MOVQ   8(DI), BX
-	MOVQ   24(DI), CX
-	MOVQ   32(DI), R8
-	MOVQ   40(DI), R9
-	TESTQ  CX, CX
-	JE     done142
+	VXORPS     Y0, Y0, Y0
+	VXORPS     Y1, Y1, Y1
+	VXORPS     Y2, Y2, Y2
+	VXORPS     Y3, Y3, Y3
+	VXORPS     Y4, Y4, Y4
+	MOVQ       t+0(FP), DI
+	MOVQ       48(DI), SI
+	MOVQ       56(DI), BX
+	MOVQ       (SI), AX
+	PREFETCHT0 (AX)(BX*1)
+	MOVQ       8(SI), AX
+	PREFETCHT0 (AX)(BX*1)
+	MOVQ       16(SI), AX
+	PREFETCHT0 (AX)(BX*1)
+	MOVQ       24(SI), AX
+	PREFETCHT0 (AX)(BX*1)
+	MOVQ       32(SI), AX
+	PREFETCHT0 (AX)(BX*1)
+	MOVQ       (DI), SI
+	MOVQ       8(DI), BX
+	MOVQ       24(DI), CX
+	MOVQ       32(DI), R8
+	MOVQ       40(DI), R9
+	TESTQ      CX, CX
+	JE         done142
 
 step141:
 	MOVQ         (SI), AX
@@ -2455,22 +2603,36 @@ done148:
 	RET
 
 // func columns6x8AVX2(t *byte)
-// Requires: AVX, FMA3
+// Requires: AVX, FMA3, MMX+
 TEXT ·columns6x8AVX2(SB), NOSPLIT, $0-8
-	VXORPS Y0, Y0, Y0
-	VXORPS Y1, Y1, Y1
-	VXORPS Y2, Y2, Y2
-	VXORPS Y3, Y3, Y3
-	VXORPS Y4, Y4, Y4
-	VXORPS Y5, Y5, Y5
-	MOVQ   t+0(FP), DI
-	MOVQ   (DI), SI
-	MOVQ   8(DI), BX
-	MOVQ   24(DI), CX
-	MOVQ   32(DI), R8
-	MOVQ   40(DI), R9
-	TESTQ  CX, CX
-	JE     done150
+	VXORPS     Y0, Y0, Y0
+	VXORPS     Y1, Y1, Y1
+	VXORPS     Y2, Y2, Y2
+	VXORPS     Y3, Y3, Y3
+	VXORPS     Y4, Y4, Y4
+	VXORPS     Y5, Y5, Y5
+	MOVQ       t+0(FP), DI
+	MOVQ       48(DI), SI
+	MOVQ       56(DI), BX
+	MOVQ       (SI), AX
+	PREFETCHT0 (AX)(BX*1)
+	MOVQ       8(SI), AX
+	PREFETCHT0 (AX)(BX*1)
+	MOVQ       16(SI), AX
+	PREFETCHT0 (AX)(BX*1)
+	MOVQ       24(SI), AX
+	PREFETCHT0 (AX)(BX*1)
+	MOVQ       32(SI), AX
+	PREFETCHT0 (AX)(BX*1)
+	MOVQ       40(SI), AX
+	PREFETCHT0 (AX)(BX*1)
+	MOVQ       (DI), SI
+	MOVQ       8(DI), BX
+	MOVQ       24(DI), CX
+	MOVQ       32(DI), R8
+	MOVQ       40(DI), R9
+	TESTQ      CX, CX
+	JE         done150
 
 step149:
 	MOVQ         (SI), AX
@@ -2611,18 +2773,22 @@ done156:
 	RET
 
 // func columns1x16AVX2(t *byte)
-// Requires: AVX, FMA3
+// Requires: AVX, FMA3, MMX+
 TEXT ·columns1x16AVX2(SB), NOSPLIT, $0-8
-	VXORPS Y0, Y0, Y0
-	VXORPS Y1, Y1, Y1
-	MOVQ   t+0(FP), DI
-	MOVQ   (DI), SI
-	MOVQ   8(DI), BX
-	MOVQ   24(DI), CX
-	MOVQ   32(DI), R8
-	MOVQ   40(DI), R9
-	TESTQ  CX, CX
-	JE     done158
+	VXORPS     Y0, Y0, Y0
+	VXORPS     Y1, Y1, Y1
+	MOVQ       t+0(FP), DI
+	MOVQ       48(DI), SI
+	MOVQ       56(DI), BX
+	MOVQ       (SI), AX
+	PREFETCHT0 (AX)(BX*1)
+	MOVQ       (DI), SI
+	MOVQ       8(DI), BX
+	MOVQ       24(DI), CX
+	MOVQ       32(DI), R8
+	MOVQ       40(DI), R9
+	TESTQ      CX, CX
+	JE         done158
 
 step157:
 	MOVQ         (SI), AX
@@ -2707,20 +2873,26 @@ done164:
 	RET
 
 // func columns2x16AVX2(t *byte)
-// Requires: AVX, FMA3
+// Requires: AVX, FMA3, MMX+
 TEXT ·columns2x16AVX2(SB), NOSPLIT, $0-8
-	VXORPS Y0, Y0, Y0
-	VXORPS Y1, Y1, Y1
-	VXORPS Y2, Y2, Y2
-	VXORPS Y3, Y3, Y3
-	MOVQ   t+0(FP), DI
-	MOVQ   (DI), SI
-	MOVQ   8(DI), BX
-	MOVQ   24(DI), CX
-	MOVQ   32(DI), R8
-	MOVQ   40(DI), R9
-	TESTQ  CX, CX
-	JE     done166
+	VXORPS     Y0, Y0, Y0
+	VXORPS     Y1, Y1, Y1
+	VXORPS     Y2, Y2, Y2
+	VXORPS     Y3, Y3, Y3
+	MOVQ       t+0(FP), DI
+	MOVQ       48(DI), SI
+	MOVQ       56(DI), BX
+	MOVQ       (SI), AX
+	PREFETCHT0 (AX)(BX*1)
+	MOVQ       8(SI), AX
+	PREFETCHT0 (AX)(BX*1)
+	MOVQ       (DI), SI
+	MOVQ       8(DI), BX
+	MOVQ       24(DI), CX
+	MOVQ       32(DI), R8
+	MOVQ       40(DI), R9
+	TESTQ      CX, CX
+	JE         done166
 
 step165:
 	MOVQ         (SI), AX
@@ -2829,22 +3001,30 @@ done172:
 	RET
 
 // func columns3x16AVX2(t *byte)
-// Requires: AVX, FMA3
+// Requires: AVX, FMA3, MMX+
 TEXT ·columns3x16AVX2(SB), NOSPLIT, $0-8
-	VXORPS Y0, Y0, Y0
-	VXORPS Y1, Y1, Y1
-	VXORPS Y2, Y2, Y2
-	VXORPS Y3, Y3, Y3
-	VXORPS Y4, Y4, Y4
-	VXORPS Y5, Y5, Y5
-	MOVQ   t+0(FP), DI
-	MOVQ   (DI), SI
-	MOVQ   8(DI), BX
-	MOVQ   24(DI), CX
-	MOVQ   32(DI), R8
-	MOVQ   40(DI), R9
-	TESTQ  CX, CX
-	JE     done174
+	VXORPS     Y0, Y0, Y0
+	VXORPS     Y1, Y1, Y1
+	VXORPS     Y2, Y2, Y2
+	VXORPS     Y3, Y3, Y3
+	VXORPS     Y4, Y4, Y4
+	VXORPS     Y5, Y5, Y5
+	MOVQ       t+0(FP), DI
+	MOVQ       48(DI), SI
+	MOVQ       56(DI), BX
+	MOVQ       (SI), AX
+	PREFETCHT0 (AX)(BX*1)
+	MOVQ       8(SI), AX
+	PREFETCHT0 (AX)(BX*1)
+	MOVQ       16(SI), AX
+	PREFETCHT0 (AX)(BX*1)
+	MOVQ       (DI), SI
+	MOVQ       8(DI), BX
+	MOVQ       24(DI), CX
+	MOVQ       32(DI), R8
+	MOVQ       40(DI), R9
+	TESTQ      CX, CX
+	JE         done174
 
 step173:
 	MOVQ         (SI), AX
@@ -2977,24 +3157,34 @@ done180:
 	RET
 
 // func columns4x16AVX2(t *byte)
-// Requires: AVX, FMA3
+// Requires: AVX, FMA3, MMX+
 TEXT ·columns4x16AVX2(SB), NOSPLIT, $0-8
-	VXORPS Y0, Y0, Y0
-	VXORPS Y1, Y1, Y1
-	VXORPS Y2, Y2, Y2
-	VXORPS Y3, Y3, Y3
-	VXORPS Y4, Y4, Y4
-	VXORPS Y5, Y5, Y5
-	VXORPS Y6, Y6, Y6
-	VXORPS Y7, Y7, Y7
-	MOVQ   t+0(FP), DI
-	MOVQ   (DI), SI
-	MOVQ   8(DI), BX
-	MOVQ   24(DI), CX
-	MOVQ   32(DI), R8
-	MOVQ   40(DI), R9
-	TESTQ  CX, CX
-	JE     done182
+	VXORPS     Y0, Y0, Y0
+	VXORPS     Y1, Y1, Y1
+	VXORPS     Y2, Y2, Y2
+	VXORPS     Y3, Y3, Y3
+	VXORPS     Y4, Y4, Y4
+	VXORPS     Y5, Y5, Y5
+	VXORPS     Y6, Y6, Y6
+	VXORPS     Y7, Y7, Y7
+	MOVQ       t+0(FP), DI
+	MOVQ       48(DI), SI
+	MOVQ       56(DI), BX
+	MOVQ       (SI), AX
+	PREFETCHT0 (AX)(BX*1)
+	MOVQ       8(SI), AX
+	PREFETCHT0 (AX)(BX*1)
+	MOVQ       16(SI), AX
+	PREFETCHT0 (AX)(BX*1)
+	MOVQ       24(SI), AX
+	PREFETCHT0 (AX)(BX*1)
+	MOVQ       (DI), SI
+	MOVQ       8(DI), BX
+	MOVQ       24(DI), CX
+	MOVQ       32(DI), R8
+	MOVQ       40(DI), R9
+	TESTQ      CX, CX
+	JE         done182
 
 step181:
 	MOVQ         (SI), AX
@@ -3151,26 +3341,38 @@ done188:
 	RET
 
 // func columns5x16AVX2(t *byte)
-// Requires: AVX, FMA3
+// Requires: AVX, FMA3, MMX+
 TEXT ·columns5x16AVX2(SB), NOSPLIT, $0-8
-	VXORPS Y0, Y0, Y0
-	VXORPS Y1, Y1, Y1
-	VXORPS Y2, Y2, Y2
-	VXORPS Y3, Y3, Y3
-	VXORPS Y4, Y4, Y4
-	VXORPS Y5, Y5, Y5
-	VXORPS Y6, Y6, Y6
-	VXORPS Y7, Y7, Y7
-	VXORPS Y8, Y8, Y8
-	VXORPS Y9, Y9, Y9
-	MOVQ   t+0(FP), DI
-	MOVQ   (DI), SI
-	MOVQ   8(DI), BX
-	MOVQ   24(DI), CX
-	MOVQ   32(DI), R8
-	MOVQ   40(DI), R9
-	TESTQ  CX, CX
-	JE     done190
+	VXORPS     Y0, Y0, Y0
+	VXORPS     Y1, Y1, Y1
+	VXORPS     Y2, Y2, Y2
+	VXORPS     Y3, Y3, Y3
+	VXORPS     Y4, Y4, Y4
+	VXORPS     Y5, Y5, Y5
+	VXORPS     Y6, Y6, Y6
+	VXORPS     Y7, Y7, Y7
+	VXORPS     Y8, Y8, Y8
+	VXORPS     Y9, Y9, Y9
+	MOVQ       t+0(FP), DI
+	MOVQ       48(DI), SI
+	MOVQ       56(DI), BX
+	MOVQ       (SI), AX
+	PREFETCHT0 (AX)(BX*1)
+	MOVQ       8(SI), AX
+	PREFETCHT0 (AX)(BX*1)
+	MOVQ       16(SI), AX
+	PREFETCHT0 (AX)(BX*1)
+	MOVQ       24(SI), AX
+	PREFETCHT0 (AX)(BX*1)
+	MOVQ       32(SI), AX
+	PREFETCHT0 (AX)(BX*1)
+	MOVQ       (DI), SI
+	MOVQ       8(DI), BX
+	MOVQ       24(DI), CX
+	MOVQ       32(DI), R8
+	MOVQ       40(DI), R9
+	TESTQ      CX, CX
+	JE         done190
 
 step189:
 	MOVQ         (SI), AX
@@ -3351,28 +3553,42 @@ done196:
 	RET
 
 // func columns6x16AVX2(t *byte)
-// Requires: AVX, FMA3
+// Requires: AVX, FMA3, MMX+
 TEXT ·columns6x16AVX2(SB), NOSPLIT, $0-8
-	VXORPS Y0, Y0, Y0
-	VXORPS Y1, Y1, Y1
-	VXORPS Y2, Y2, Y2
-	VXORPS Y3, Y3, Y3
-	VXORPS Y4, Y4, Y4
-	VXORPS Y5, Y5, Y5
-	VXORPS Y6, Y6, Y6
-	VXORPS Y7, Y7, Y7
-	VXORPS Y8, Y8, Y8
-	VXORPS Y9, Y9, Y9
-	VXORPS Y10, Y10, Y10
-	VXORPS Y11, Y11, Y11
-	MOVQ   t+0(FP), DI
-	MOVQ   (DI), SI
-	MOVQ   8(DI), BX
-	MOVQ   24(DI), CX
-	MOVQ   32(DI), R8
-	MOVQ   40(DI), R9
-	TESTQ  CX, CX
-	JE     done198
+	VXORPS     Y0, Y0, Y0
+	VXORPS     Y1, Y1, Y1
+	VXORPS     Y2, Y2, Y2
+	VXORPS     Y3, Y3, Y3
+	VXORPS     Y4, Y4, Y4
+	VXORPS     Y5, Y5, Y5
+	VXORPS     Y6, Y6, Y6
+	VXORPS     Y7, Y7, Y7
+	VXORPS     Y8, Y8, Y8
+	VXORPS     Y9, Y9, Y9
+	VXORPS     Y10, Y10, Y10
+	VXORPS     Y11, Y11, Y11
+	MOVQ       t+0(FP), DI
+	MOVQ       48(DI), SI
+	MOVQ       56(DI), BX
+	MOVQ       (SI), AX
+	PREFETCHT0 (AX)(BX*1)
+	MOVQ       8(SI), AX
+	PREFETCHT0 (AX)(BX*1)
+	MOVQ       16(SI), AX
+	PREFETCHT0 (AX)(BX*1)
+	MOVQ       24(SI), AX
+	PREFETCHT0 (AX)(BX*1)
+	MOVQ       32(SI), AX
+	PREFETCHT0 (AX)(BX*1)
+	MOVQ       40(SI), AX
+	PREFETCHT0 (AX)(BX*1)
+	MOVQ       (DI), SI
+	MOVQ       8(DI), BX
+	MOVQ       24(DI), CX
+	MOVQ       32(DI), R8
+	MOVQ       40(DI), R9
+	TESTQ      CX, CX
+	JE         done198
 
 step197:
 	MOVQ         (SI), AX
@@ -3697,6 +3913,32 @@ row208:
 	VZEROUPPER
 	RET
 
+// func gatherRowsAVX2(t *byte)
+// Requires: AVX
+TEXT ·gatherRowsAVX2(SB), NOSPLIT, $0-8
+	MOVQ    t+0(FP), DI
+	MOVQ    (DI), AX
+	MOVQ    8(DI), SI
+	MOVQ    16(DI), BX
+	MOVQ    24(DI), R9
+	MOVQ    32(DI), CX
+	LEAQ    columnMasks<>+0(SB), DX
+	SHLQ    $0x02, CX
+	SUBQ    CX, DX
+	SHRQ    $0x02, CX
+	VMOVDQU 64(DX), Y0
+
+row209:
+	MOVQ       (SI), R8
+	VMASKMOVPS (R8)(BX*1), Y0, Y2
+	VMOVUPS    Y2, (AX)
+	ADDQ       $0x08, SI
+	ADDQ       $0x20, AX
+	DECQ       R9
+	JNE        row209
+	VZEROUPPER
+	RET
+
 // func fmaLoopAVX2(n int)
 // Requires: AVX, FMA3
 TEXT ·fmaLoopAVX2(SB), NOSPLIT, $0-8
@@ -3718,7 +3960,7 @@ TEXT ·fmaLoopAVX2(SB), NOSPLIT, $0-8
 	VXORPS Y14, Y14, Y14
 	VXORPS Y15, Y15, Y15
 
-step209:
+step210:
 	VFMADD231PS Y12, Y13, Y0
 	VFMADD231PS Y12, Y13, Y1
 	VFMADD231PS Y12, Y13, Y2
@@ -3732,7 +3974,7 @@ step209:
 	VFMADD231PS Y12, Y13, Y10
 	VFMADD231PS Y12, Y13, Y11
 	DECQ        AX
-	JNE         step209
+	JNE         step210
 	VZEROUPPER
 	RET
 
@@ -3754,9 +3996,9 @@ TEXT ·transpose8(SB), NOSPLIT, $0-8
 	MOVQ 56(SI), R11
 	XORQ R15, R15
 
-block210:
+block211:
 	CMPQ       R14, $0x08
-	JLT        tail211
+	JLT        tail212
 	VMOVUPS    (AX)(R15*1), Y0
 	VMOVUPS    (BX)(R15*1), Y1
 	VMOVUPS    (CX)(R15*1), Y2
@@ -3807,11 +4049,11 @@ block210:
 	ADDQ       R13, R12
 	ADDQ       $0x20, R15
 	SUBQ       $0x08, R14
-	JMP        block210
+	JMP        block211
 
-tail211:
+tail212:
 	TESTQ      R14, R14
-	JE         done212
+	JE         done213
 	LEAQ       columnMasks<>+0(SB), SI
 	SHLQ       $0x02, R14
 	SUBQ       R14, SI
@@ -3852,36 +4094,36 @@ tail211:
 	VMOVUPS    Y8, (R12)
 	ADDQ       R13, R12
 	DECQ       R14
-	JE         done212
+	JE         done213
 	VMOVUPS    Y9, (R12)
 	ADDQ       R13, R12
 	DECQ       R14
-	JE         done212
+	JE         done213
 	VMOVUPS    Y10, (R12)
 	ADDQ       R13, R12
 	DECQ       R14
-	JE         done212
+	JE         done213
 	VMOVUPS    Y11, (R12)
 	ADDQ       R13, R12
 	DECQ       R14
-	JE         done212
+	JE         done213
 	VMOVUPS    Y12, (R12)
 	ADDQ       R13, R12
 	DECQ       R14
-	JE         done212
+	JE         done213
 	VMOVUPS    Y13, (R12)
 	ADDQ       R13, R12
 	DECQ       R14
-	JE         done212
+	JE         done213
 	VMOVUPS    Y14, (R12)
 	ADDQ       R13, R12
 	DECQ       R14
-	JE         done212
+	JE         done213
 	VMOVUPS    Y15, (R12)
 	ADDQ       R13, R12
 	DECQ       R14
-	JE         done212
+	JE         done213
 
-done212:
+done213:
 	VZEROUPPER
 	RET

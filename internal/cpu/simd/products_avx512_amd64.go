@@ -11,8 +11,9 @@ var avx512Tiles = tiles{
 		{nil, columns1x16AVX512, columns2x16AVX512, columns3x16AVX512, columns4x16AVX512, columns5x16AVX512, columns6x16AVX512, columns7x16AVX512, columns8x16AVX512, columns9x16AVX512, columns10x16AVX512, columns11x16AVX512, columns12x16AVX512},
 		{nil, columns1x32AVX512, columns2x32AVX512, columns3x32AVX512, columns4x32AVX512, columns5x32AVX512, columns6x32AVX512, columns7x32AVX512, columns8x32AVX512, columns9x32AVX512, columns10x32AVX512, columns11x32AVX512, columns12x32AVX512},
 	},
-	Copy: [2]func(*Panel){copy16AVX512, copy32AVX512},
-	Add:  [2]func(*Addition){add16AVX512, add32AVX512},
+	Copy:   [2]func(*Panel){copy16AVX512, copy32AVX512},
+	Add:    [2]func(*Addition){add16AVX512, add32AVX512},
+	Gather: gatherRowsAVX512,
 }
 
 // rows1x16AVX512 computes a tile of 1 rows and up to 16 columns.
@@ -274,6 +275,11 @@ func add16AVX512(t *Addition)
 //
 //go:noescape
 func add32AVX512(t *Addition)
+
+// gatherRowsAVX512 gathers up to 16 columns.
+//
+//go:noescape
+func gatherRowsAVX512(t *Gathering)
 
 // fmaLoopAVX512 does n times 24 multiply-adds of vectors of 16.
 func fmaLoopAVX512(n int)

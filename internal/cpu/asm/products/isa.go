@@ -32,7 +32,7 @@ var general = []reg.GPPhysical{reg.RAX, reg.RBX, reg.RCX, reg.RDX, reg.RSI, reg.
 
 func (isa *isa) bytes() int { return isa.lanes * 4 }
 
-// Offsets of the fields of simd.Tile, simd.Panel, simd.Addition and simd.Transposition; simd checks them when it is compiled.
+// Offsets of the fields of simd's arguments; simd checks them when it is compiled.
 const (
 	tileA, tileAOffset, tileTaps, tileK, tileB, tileBStride   = 0, 8, 16, 24, 32, 40
 	tileC, tileCOffset, tileColumns, tileBias, tileAccumulate = 48, 56, 64, 72, 80
@@ -41,6 +41,8 @@ const (
 	panelDst, panelSrc, panelSrcStride, panelRows, panelColumns = 0, 8, 16, 24, 32
 
 	additionDst, additionDstStride, additionSrc, additionSrcStride, additionRows, additionColumns = 0, 8, 16, 24, 32, 40
+
+	gatheringDst, gatheringRows, gatheringOffset, gatheringCount, gatheringColumns = 0, 8, 16, 24, 32
 
 	transpositionRows, transpositionDst, transpositionDstStride, transpositionK = 0, 8, 16, 24
 )

@@ -80,6 +80,9 @@ func (isa *isa) write() error {
 		}
 		fmt.Fprintln(&tables, "},")
 	}
+	name := "gatherRows" + isa.suffix
+	g.gather(name)
+	fmt.Fprintf(&tables, "Gather: %s,\n", name)
 	g.fmaLoop()
 	if isa == avx2 {
 		g.transpose()

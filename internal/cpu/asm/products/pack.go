@@ -44,6 +44,31 @@ func (g *generator) copyPanel(name string, vectors int) {
 	g.RET()
 }
 
+// gather writes the function that copies up to a vector from each of many addresses.
+func (g *generator) gather(name string) {
+	g.begin(name, fmt.Sprintf("gathers up to %d columns.", g.lanes), "Gathering")
+	argument, dst, table, offset := reg.RDI, reg.RAX, reg.RSI, reg.RBX
+	count, src, columns, scratch := reg.R9, reg.R8, reg.RCX, reg.RDX
+	g.Load(g.Param("t"), argument)
+	g.MOVQ(at(argument, gatheringDst), dst)
+	g.MOVQ(at(argument, gatheringRows), table)
+	g.MOVQ(at(argument, gatheringOffset), offset)
+	g.MOVQ(at(argument, gatheringCount), count)
+	g.MOVQ(at(argument, gatheringColumns), columns)
+	mask := g.loadMasks(columns, scratch, 1, g.vectors[:1])
+	row := g.unique("row")
+	g.Label(row)
+	g.MOVQ(at(table, 0), src)
+	g.maskedLoad(indexed(src, offset, 0), mask[0], g.vectors[2])
+	g.VMOVUPS(g.vectors[2], at(dst, 0))
+	g.ADDQ(operand.Imm(8), table)
+	g.ADDQ(operand.Imm(uint64(g.bytes())), dst)
+	g.DECQ(count)
+	g.JNE(operand.LabelRef(row))
+	g.VZEROUPPER()
+	g.RET()
+}
+
 // addRows writes the function that adds rows of up to vectors·lanes columns to stretches of a buffer.
 func (g *generator) addRows(name string, vectors int) {
 	g.begin(name, fmt.Sprintf("adds up to %d columns.", vectors*g.lanes), "Addition")

@@ -42,6 +42,18 @@ func (g *generator) clear(sums [][]reg.Register) {
 	}
 }
 
+// prefetch asks for the tile's part of C, which is needed when the sums are done.
+func (g *generator) prefetch(tile, table, offset, row reg.Register, height, vectors int) {
+	g.MOVQ(at(tile, tileC), table)
+	g.MOVQ(at(tile, tileCOffset), offset)
+	for r := range height {
+		g.MOVQ(at(table, 8*r), row)
+		for line := 0; line < vectors*g.bytes(); line += 64 {
+			g.PREFETCHT0(indexed(row, offset, line))
+		}
+	}
+}
+
 // step adds the products of one element of each row of A, addressed by a, with a row of B.
 func (g *generator) step(sums [][]reg.Register, spare []reg.Register, b, bStride operand.Op, a func(row int) operand.Mem) {
 	vectors := len(sums[0])
@@ -66,6 +78,7 @@ func (g *generator) sumRows(sums [][]reg.Register, spare []reg.Register) {
 	tap, step, done := g.unique("tap"), g.unique("step"), g.unique("done")
 
 	g.Load(g.Param("t"), k)
+	g.prefetch(k, reg.RSI, reg.RBX, reg.RAX, len(sums), len(sums[0]))
 	for _, move := range []struct {
 		from int
 		to   operand.Mem
@@ -101,6 +114,7 @@ func (g *generator) sumColumns(sums [][]reg.Register, spare []reg.Register) {
 	tile, a, table, k, offset, b, bStride := reg.RDI, reg.RAX, reg.RSI, reg.RCX, reg.RBX, reg.R8, reg.R9
 	step, done := g.unique("step"), g.unique("done")
 	g.Load(g.Param("t"), tile)
+	g.prefetch(tile, table, offset, a, len(sums), len(sums[0]))
 	g.MOVQ(at(tile, tileA), table)
 	g.MOVQ(at(tile, tileAOffset), offset)
 	g.MOVQ(at(tile, tileK), k)
