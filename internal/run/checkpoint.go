@@ -44,7 +44,7 @@ func (r *Run) LoadWeights(model string, m nn.Module) (meta map[string]string, er
 		return nil, err
 	}
 	if err := nn.Load(m, f, ""); err != nil {
-		return nil, named(path, err)
+		return nil, err
 	}
 	return f.Metadata, nil
 }
@@ -96,12 +96,4 @@ func (r *Run) missing(model string) error {
 		there = strings.Join(models, " and ")
 	}
 	return fmt.Errorf("%s: holds no trained %s (it has %s); make it with \"bestiary train %s\"", r.dir, model, there, model)
-}
-
-// named puts the file's name before an error that lacks it.
-func named(path string, err error) error {
-	if strings.HasPrefix(err.Error(), path+":") {
-		return err
-	}
-	return fmt.Errorf("%s: %w", path, err)
 }

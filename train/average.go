@@ -1,0 +1,93 @@
+package train
+
+import (
+	"github.com/bestiary-ml/bestiary/internal/kernel"
+	"github.com/bestiary-ml/bestiary/internal/safetensors"
+	"github.com/bestiary-ml/bestiary/nn"
+	"github.com/bestiary-ml/bestiary/tensor"
+)
+
+// Average is an exponential moving average of a model's parameters and floating-point buffers, which often evaluates
+// and samples better than the weights of the last step (Polyak & Juditsky, 1992):
+//
+//	average ← average + (1 − d)(weights − average)   with d = min(decay, (1 + updates)/(10 + updates))
+//
+// The second term lets a young average forget where the training started.
+type Average struct {
+	decay   float64
+	all     []nn.Param
+	copies  []*tensor.Tensor // as all; nil for what isn't averaged: indices, and what is visited a second time
+	scratch kernel.Buffer    // as long as the longest
+	updates int
+}
+
+// NewAverage starts an average at the model's present weights.
+func NewAverage(m nn.Module, decay float64) *Average {
+	a := &Average{decay: decay, all: nn.Params(m)}
+	seen := map[*tensor.Tensor]bool{}
+	longest := 0
+	a.copies = make([]*tensor.Tensor, len(a.all))
+	for i, p := range a.all {
+		if !p.Tensor.IsInts() && !seen[p.Tensor] {
+			seen[p.Tensor] = true
+			a.copies[i] = p.Tensor.Keep()
+			longest = max(longest, p.Tensor.Len())
+		}
+	}
+	if longest > 0 {
+		a.scratch = a.all[0].Tensor.Device().Kernels().Alloc(longest)
+	}
+	return a
+}
+
+// Update moves the average towards the present weights.
+func (a *Average) Update() {
+	a.updates++
+	n := float64(a.updates)
+	weight := 1 - min(a.decay, (1+n)/(10+n))
+	for i, p := range a.all {
+		if c := a.copies[i]; c != nil {
+			p.Tensor.Device().Kernels().Lerp(weight, p.Tensor.Data(), c.Data())
+		}
+	}
+}
+
+// Swap exchanges the model's weights and the average; a second call undoes it.
+func (a *Average) Swap() {
+	for i, p := range a.all {
+		c := a.copies[i]
+		if c == nil {
+			continue
+		}
+		k, n := p.Tensor.Device().Kernels(), p.Tensor.Len()
+		one := kernel.Strided{Rank: 1, Shape: kernel.Dims{n}, StrideDst: kernel.Dims{1}, StrideSrc: kernel.Dims{1}}
+		held := a.scratch.Slice(0, n)
+		k.Copy(one, held, p.Tensor.Data())
+		k.Copy(one, p.Tensor.Data(), c.Data())
+		k.Copy(one, c.Data(), held)
+	}
+}
+
+// State returns copies of what is averaged, as ema.<path>.
+func (a *Average) State() []safetensors.Tensor {
+	var all []safetensors.Tensor
+	for i, p := range a.all {
+		if c := a.copies[i]; c != nil {
+			all = append(all, p.SaveAs("ema."+p.Path, c))
+		}
+	}
+	return all
+}
+
+// SetState continues from an average that State returned, after that many updates.
+func (a *Average) SetState(f *safetensors.File, updates int) error {
+	for i, p := range a.all {
+		if c := a.copies[i]; c != nil {
+			if err := p.LoadFrom(f, "ema."+p.Path, c); err != nil {
+				return err
+			}
+		}
+	}
+	a.updates = updates
+	return nil
+}

@@ -1,0 +1,125 @@
+package train
+
+import (
+	"encoding/json"
+	"fmt"
+	"runtime/debug"
+	"strconv"
+
+	"github.com/bestiary-ml/bestiary/nn"
+)
+
+// place is where a training is, apart from its tensors.
+type place struct {
+	Step       int                  `json:"step"`
+	Config     Config               `json:"config"`
+	Generators map[string][2]uint64 `json:"generators"` // key and offset
+	Source     json.RawMessage      `json:"source"`
+	Plateau    Plateau              `json:"plateau"`
+	Best       Best                 `json:"best"`
+}
+
+// placeKey is the place's key in the metadata of a state file.
+const placeKey = "training"
+
+// save writes a checkpoint. The weights come first: if the process dies between the two files, the training goes on
+// from the older state, and comes by these weights again.
+func (t *trainer) save() error {
+	if t.config.Patience == 0 || t.place.Best.Step == 0 { // else evaluate keeps the best
+		if err := t.saveWeights(); err != nil {
+			return err
+		}
+	}
+	source, err := t.task.Source.State()
+	if err != nil {
+		return err
+	}
+	t.place.Config, t.place.Source, t.place.Generators = t.config, source, t.generators()
+	text, err := json.Marshal(t.place)
+	if err != nil {
+		return fmt.Errorf("%s: the place of the training can't be saved: %w", t.task.Model, err)
+	}
+	tensors := nn.State(t.task.Module)
+	for i := range tensors {
+		tensors[i].Name = weightPrefix + tensors[i].Name
+	}
+	tensors = append(tensors, t.adam.State()...)
+	if t.average != nil {
+		tensors = append(tensors, t.average.State()...)
+	}
+	meta := map[string]string{"step": strconv.Itoa(t.place.Step), placeKey: string(text)}
+	if err := t.run.SaveState(t.task.Model, tensors, meta); err != nil {
+		return err
+	}
+	t.saved = t.place.Step
+	debug.FreeOSMemory() // the copies are several times the model, and the collector has no other reason to run soon
+	return nil
+}
+
+const weightPrefix = "weight."
+
+// saveWeights writes the weights to use, the averaged ones if there are any.
+func (t *trainer) saveWeights() error {
+	if t.average != nil {
+		t.average.Swap()
+		defer t.average.Swap()
+	}
+	meta := map[string]string{"step": strconv.Itoa(t.place.Step)}
+	return t.run.SaveWeights(t.task.Model, nn.State(t.task.Module), meta)
+}
+
+// resume continues where the run's checkpoint is.
+func (t *trainer) resume() error {
+	f, err := t.run.LoadState(t.task.Model)
+	if err != nil {
+		return err
+	}
+	var p place
+	if err := json.Unmarshal([]byte(f.Metadata[placeKey]), &p); err != nil {
+		return fmt.Errorf("%s: does not tell where the training was (%w); start it again in another folder", f.Path, err)
+	}
+	if err := t.config.validateResume(&p.Config); err != nil {
+		return err
+	}
+	if len(p.Generators) != len(t.task.Generators) {
+		return fmt.Errorf("%s: has %d random generators where the %s has %d; resume with the program that started the run",
+			f.Path, len(p.Generators), t.task.Model, len(t.task.Generators))
+	}
+	for name := range t.task.Generators {
+		if _, ok := p.Generators[name]; !ok {
+			return fmt.Errorf("%s: has no random generator %q; resume with the program that started the run", f.Path, name)
+		}
+	}
+	if err := nn.Load(t.task.Module, f, weightPrefix); err != nil {
+		return err
+	}
+	if err := t.adam.SetState(f, p.Step); err != nil {
+		return err
+	}
+	if t.average != nil {
+		if err := t.average.SetState(f, p.Step); err != nil {
+			return err
+		}
+	}
+	if err := t.task.Source.SetState(p.Source); err != nil {
+		return err
+	}
+	t.setGenerators(p.Generators)
+	t.place, t.saved = p, p.Step
+	return nil
+}
+
+func (t *trainer) generators() map[string][2]uint64 {
+	states := make(map[string][2]uint64, len(t.task.Generators))
+	for name, g := range t.task.Generators {
+		key, offset := g.State()
+		states[name] = [2]uint64{key, offset}
+	}
+	return states
+}
+
+func (t *trainer) setGenerators(states map[string][2]uint64) {
+	for name, g := range t.task.Generators {
+		g.SetState(states[name][0], states[name][1])
+	}
+}

@@ -1,0 +1,109 @@
+package train
+
+import (
+	"context"
+	"fmt"
+	"io"
+
+	"github.com/bestiary-ml/bestiary/internal/run"
+	"github.com/bestiary-ml/bestiary/nn"
+)
+
+// Options say where a training starts and who watches it.
+type Options struct {
+	Resume   bool      // continue from the run's checkpoint instead of starting anew
+	Progress io.Writer // gets a bar if it is a terminal, lines if not; nil: nothing
+}
+
+// Result tells how a training ended.
+type Result struct {
+	Step    int     // the last one
+	Loss    float64 // in training, mean since the line of metrics before
+	HeldOut Metrics // of the last evaluation; nil if there was none since the start or resumption
+	Best    Best    // lowest held-out loss
+	Early   bool    // stopped by Config.Patience
+}
+
+// Interrupted is the error of a training that its context stopped: everything is saved.
+type Interrupted struct {
+	Model string
+	Step  int
+}
+
+func (e *Interrupted) Error() string {
+	return fmt.Sprintf("%s: interrupted; saved after step %d, go on with --resume", e.Model, e.Step)
+}
+
+// Unwrap makes errors.Is(err, context.Canceled) true.
+func (e *Interrupted) Unwrap() error { return context.Canceled }
+
+// Run trains until the steps are done, the held-out loss stops falling, or ctx ends, after whose step it saves and
+// returns an [*Interrupted]. Afterwards the module is in evaluation mode; unless there was an error, it has the weights
+// that the run folder has: with [Config.EMA] the averaged ones, with [Config.Patience] the best, else the last.
+//
+// A training that starts anew refuses a run folder that has the model already. One that resumes takes its settings
+// from c, as a fresh one does; to keep the old ones, read them with [run.Run.Training] first.
+func Run(ctx context.Context, r *run.Run, task Task, c Config, o Options) (*Result, error) {
+	if err := c.validateFor(&task); err != nil {
+		return nil, err
+	}
+	lock, err := r.Lock()
+	if err != nil {
+		return nil, err
+	}
+	defer lock.Unlock()
+	t := newTrainer(r, &task, c)
+	defer task.Module.SetTraining(false)
+	if o.Resume {
+		err = t.resume()
+	} else {
+		err = t.start()
+	}
+	if err != nil {
+		return nil, err
+	}
+	if err := r.SetTraining(task.Model, c); err != nil {
+		return nil, err
+	}
+	if t.report, err = newReport(r, &task, t.place.Step, t.total, o.Progress); err != nil {
+		return nil, err
+	}
+	t.report.say("%s: %d parameters, %d steps of %d %s on %s", task.Model, nn.Count(task.Module), t.total,
+		c.Batch*c.Accumulate, task.unit(), t.device.Name())
+	if o.Resume {
+		t.report.say("%s: goes on after step %d", task.Model, t.place.Step)
+	}
+	err = t.loop(ctx)
+	if closeErr := t.report.close(); err == nil {
+		err = closeErr
+	}
+	if err != nil {
+		return nil, err
+	}
+	if t.average != nil || c.Patience > 0 {
+		if _, err := r.LoadWeights(task.Model, task.Module); err != nil {
+			return nil, err
+		}
+	}
+	return &t.result, nil
+}
+
+// start prepares a run folder for a new training.
+func (t *trainer) start() error {
+	model := t.task.Model
+	if t.run.HasState(model) {
+		return fmt.Errorf("%s: holds a training of %s already; go on with --resume, or choose another folder", t.run.Dir(), model)
+	}
+	if t.run.HasWeights(model) {
+		return fmt.Errorf("%s: holds a trained %s already, which would be overwritten; choose another folder", t.run.Dir(), model)
+	}
+	if t.task.Settings != nil {
+		if err := t.run.SetConfig(model, t.task.Settings); err != nil {
+			return err
+		}
+	}
+	if t.task.Data != nil {
+		return t.run.SetData(t.task.Data)
+	}
+	return nil
+}

@@ -1,0 +1,68 @@
+package train
+
+import "math"
+
+// Schedule gives the factor of the learning rate at a step, counted from 1. Schedules are pure functions; what depends
+// on how the training goes is [Plateau].
+type Schedule func(step int) float64
+
+// Constant is 1 throughout.
+func Constant() Schedule { return func(int) float64 { return 1 } }
+
+// Cosine falls from 1 along half a cosine, to reach final after total steps (Loshchilov & Hutter, 2017).
+func Cosine(total int, final float64) Schedule {
+	return func(step int) float64 {
+		done := min(1, float64(step-1)/float64(total))
+		return final + (1-final)*(1+math.Cos(math.Pi*done))/2
+	}
+}
+
+// Exponential is multiplied by factor after every so many steps.
+func Exponential(factor float64, every int) Schedule {
+	return func(step int) float64 { return math.Pow(factor, float64((step-1)/every)) }
+}
+
+// Warmup rises linearly over the first steps, 1/steps, 2/steps … 1, and then follows next as if it started there.
+func Warmup(steps int, next Schedule) Schedule {
+	return func(step int) float64 {
+		if step <= steps {
+			return float64(step) / float64(steps) * next(1)
+		}
+		return next(step - steps)
+	}
+}
+
+// Plateau multiplies the learning rate by Factor whenever the held-out loss has not fallen for Patience evaluations in
+// a row.
+type Plateau struct {
+	Factor   float64 `json:"-"`
+	Patience int     `json:"-"`
+	Scale    float64 `json:"scale"` // the present factor of the learning rate
+	Best     Best    `json:"best"`
+}
+
+// Update takes the held-out loss of an evaluation.
+func (p *Plateau) Update(loss float64, step int) {
+	p.Best.Update(loss, step)
+	if p.Best.Since >= p.Patience {
+		p.Scale *= p.Factor
+		p.Best.Since = 0
+	}
+}
+
+// Best remembers the lowest held-out loss. The zero value has seen none.
+type Best struct {
+	Loss  float64 `json:"loss"`
+	Step  int     `json:"step"`  // 0: none yet
+	Since int     `json:"since"` // evaluations since then
+}
+
+// Update takes the loss of an evaluation and reports whether it is the lowest so far. NaN never is.
+func (b *Best) Update(loss float64, step int) bool {
+	if math.IsNaN(loss) || math.IsInf(loss, 0) || b.Step != 0 && loss >= b.Loss {
+		b.Since++
+		return false
+	}
+	*b = Best{Loss: loss, Step: step}
+	return true
+}
