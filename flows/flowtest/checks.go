@@ -3,6 +3,7 @@ package flowtest
 import (
 	"math"
 	"path/filepath"
+	"reflect"
 	"slices"
 	"testing"
 
@@ -139,8 +140,8 @@ func (s subject) logDets(f func(x, cond *tensor.Tensor) (*tensor.Tensor, *tensor
 	return all
 }
 
-// checkState saves s, loads it into other and compares all they have and do.
-func checkState(t *testing.T, s, other subject) {
+// checkState saves s, loads it into a fresh instance and compares all they have and do.
+func checkState(t *testing.T, s, fresh subject) {
 	path := filepath.Join(t.TempDir(), "bijection.safetensors")
 	if err := safetensors.Write(path, nn.State(s), nil); err != nil {
 		t.Fatal(err)
@@ -149,31 +150,35 @@ func checkState(t *testing.T, s, other subject) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := nn.Load(other, file, ""); err != nil {
+	if err := nn.Load(fresh, file, ""); err != nil {
 		t.Fatal(err)
 	}
-	other.SetTraining(false)
-	for i, p := range nn.Params(s) {
-		q := nn.Params(other)[i]
-		if p.Tensor.IsInts() {
-			if !slices.Equal(p.Tensor.IntValues(), q.Tensor.IntValues()) {
-				t.Errorf("%s is not the same after saving and loading", p.Path)
-			}
-		} else if !slices.Equal(p.Tensor.Values(), q.Tensor.Values()) {
-			t.Errorf("%s is not the same after saving and loading", p.Path)
+	loaded := nn.State(fresh)
+	for i, saved := range nn.State(s) {
+		if !reflect.DeepEqual(saved, loaded[i]) {
+			t.Errorf("%s is not the same after saving and loading", saved.Name)
 		}
 	}
-	for direction, run := range map[string][2]func(x, cond *tensor.Tensor) (*tensor.Tensor, *tensor.Tensor){
-		"forward": {s.Forward, other.Forward}, "inverse": {s.Inverse, other.Inverse},
+
+	fresh.x = fresh.device.From(s.x.Values(), s.x.Shape()...)
+	if s.cond != nil {
+		fresh.cond = fresh.device.From(s.cond.Values(), s.cond.Shape()...)
+	}
+	for _, mode := range []struct {
+		name     string
+		training bool
+		run      func(s subject) (y, logDet *tensor.Tensor)
+	}{
+		{"forward", false, func(s subject) (y, logDet *tensor.Tensor) { return s.Forward(s.x, s.cond) }},
+		{"inverse", false, func(s subject) (y, logDet *tensor.Tensor) { return s.Inverse(s.x, s.cond) }},
+		{"forward in training", true, func(s subject) (y, logDet *tensor.Tensor) { return s.Forward(s.x, s.cond) }},
 	} {
-		y, logDet := run[0](s.x, s.cond)
-		x2, cond2 := other.device.From(s.x.Values(), s.x.Shape()...), (*tensor.Tensor)(nil)
-		if s.cond != nil {
-			cond2 = other.device.From(s.cond.Values(), s.cond.Shape()...)
-		}
-		y2, logDet2 := run[1](x2, cond2)
+		s.SetTraining(mode.training)
+		fresh.SetTraining(mode.training)
+		y, logDet := mode.run(s)
+		y2, logDet2 := mode.run(fresh)
 		if !slices.Equal(y.Values(), y2.Values()) || !slices.Equal(logDet.Values(), logDet2.Values()) {
-			t.Errorf("%s gives something else after saving and loading", direction)
+			t.Errorf("%s gives something else after saving and loading", mode.name)
 		}
 	}
 }

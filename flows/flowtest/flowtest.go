@@ -38,7 +38,7 @@ func Run(t *testing.T, c Case) {
 	t.Run("gradients", func(t *testing.T) { checkGradients(t, c.on(t, "cpu64", 1)) })
 	t.Run("inverse", func(t *testing.T) { checkInverse(t, c.on(t, "cpu64", 2).warm()) })
 	t.Run("jacobian", func(t *testing.T) { checkJacobian(t, c.on(t, "cpu64", 3).warm()) })
-	t.Run("state", func(t *testing.T) { checkState(t, c.on(t, "cpu", 4).warm(), c.on(t, "cpu", 5)) })
+	t.Run("state", func(t *testing.T) { checkState(t, c.on(t, "cpu", 4).warm(), c.fresh(t, "cpu", 5)) })
 }
 
 // subject is a bijection on a device, with rows to try it on.
@@ -48,8 +48,8 @@ type subject struct {
 	x, cond *tensor.Tensor
 }
 
-// on builds the bijection on a device. Parameters are moved away from where they start, which may be special.
-func (c Case) on(t *testing.T, device string, seed uint64) subject {
+// fresh builds the bijection on a device.
+func (c Case) fresh(t *testing.T, device string, seed uint64) subject {
 	t.Helper()
 	d, err := tensor.OpenDevice(device, tensor.DeviceOptions{Threads: 1})
 	if err != nil {
@@ -61,11 +61,19 @@ func (c Case) on(t *testing.T, device string, seed uint64) subject {
 	if c.Condition > 0 {
 		s.cond = g.Normal(d, rows, c.Condition)
 	}
-	// A first batch, for layers that initialise themselves by it.
+	return s
+}
+
+// on builds the bijection, shows it a first batch, for layers that initialise themselves by it, and moves its
+// parameters away from where they start, which may be a special place.
+func (c Case) on(t *testing.T, device string, seed uint64) subject {
+	t.Helper()
+	s := c.fresh(t, device, seed)
 	s.SetTraining(true)
 	s.Forward(s.x, s.cond)
+	g := tensor.NewGenerator(seed).Fork("parameters")
 	for _, p := range nn.Trainable(s) {
-		p.Tensor.Set(p.Tensor.Add(g.Normal(d, p.Tensor.Shape()...).Scale(0.2)).Values())
+		p.Tensor.Set(p.Tensor.Add(g.Normal(s.device, p.Tensor.Shape()...).Scale(0.2)).Values())
 	}
 	return s
 }
