@@ -30,6 +30,9 @@ func (d *Device[F]) Gather(s kernel.Span, x, index, y kernel.Buffer) {
 
 // ScatterAdd implements kernel.Movement.
 func (d *Device[F]) ScatterAdd(s kernel.Span, x, index, y kernel.Buffer) {
+	if d.passes != nil && s.Inner == 1 && d.passes.scatterAdd(s.Outer, s.N, f32(x), ints(index), f32(y)) {
+		return
+	}
 	in, at, out := floats[F](x), ints(index), floats[F](y)
 	d.pool.For(s.Outer, max(1, grain/max(1, s.N*s.Inner)), func(lo, hi int) {
 		for o := lo; o < hi; o++ {

@@ -20,6 +20,9 @@ type passes struct {
 	columns []float32 // sums by chunk and column
 	scratch []float32 // vectors by channel
 	starts  []int     // of parameters among the chunks of all
+	inverse []int32   // of an index
+
+	coefficients [][10]float32 // of Adam, by parameter
 }
 
 // job holds the arguments of the kernel that runs; body treats elements or rows [lo, hi). A closure would do, but it
@@ -47,7 +50,6 @@ type job struct {
 	scale, shift []float32
 	index        []int32
 	key, offset  uint64
-	optimise     kernel.Adam
 	params       []kernel.AdamParam
 	buffers      []kernel.Buffer
 }

@@ -83,3 +83,23 @@ func (p *passes) gather(rows, n int, x []float32, index []int32, y []float32) {
 		}
 	})
 }
+
+// scatterAdd is kernel.Movement.ScatterAdd where Inner is 1 and no index is named twice, so that nothing is added and
+// it is a gathering by the inverse index; otherwise it returns false.
+func (p *passes) scatterAdd(rows, n int, x []float32, index []int32, y []float32) bool {
+	p.inverse = resize(p.inverse, n)
+	for i := range p.inverse {
+		p.inverse[i] = -1
+	}
+	for from, to := range index {
+		if to < 0 {
+			continue
+		}
+		if int(to) >= n || p.inverse[to] >= 0 {
+			return false
+		}
+		p.inverse[to] = int32(from)
+	}
+	p.gather(rows, len(index), x, p.inverse, y)
+	return true
+}

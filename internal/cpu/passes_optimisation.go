@@ -28,12 +28,15 @@ func (p *passes) chunkOf(chunk int) (buffer, from int) {
 // adamStep is kernel.Optimisation.AdamStep.
 func (p *passes) adamStep(a kernel.Adam, params []kernel.AdamParam) {
 	chunks := p.overBuffers(len(params), func(i int) int { return params[i].P.Len })
-	p.each(chunks, 1, job{optimise: a, params: params}, func(j *job, lo, _ int) {
+	p.coefficients = resize(p.coefficients, len(params))
+	for i := range params {
+		p.coefficients[i] = simd.AdamCoefficients(a, params[i].WeightDecay)
+	}
+	p.each(chunks, 1, job{params: params}, func(j *job, lo, _ int) {
 		i, from := j.chunkOf(lo)
 		q := &j.params[i]
 		to := min(q.P.Len, from+grain)
-		c := simd.AdamCoefficients(j.optimise, q.WeightDecay)
-		j.Adam(&c, f32(q.P)[from:to], f32(q.G)[from:to], f32(q.M)[from:to], f32(q.V)[from:to])
+		j.Adam(&j.coefficients[i], f32(q.P)[from:to], f32(q.G)[from:to], f32(q.M)[from:to], f32(q.V)[from:to])
 	})
 }
 

@@ -380,6 +380,13 @@ func TestGatherAgainstPortable(t *testing.T) {
 		count, inner := rapid.IntRange(1, 100).Draw(t, "indices"), rapid.SampledFrom([]int{1, 1, 5}).Draw(t, "inner")
 		span := kernel.Span{Outer: rows, N: n, Inner: inner}
 		index := s.labels(count, n)
+		if rapid.Bool().Draw(t, "each once") {
+			index.ints = index.ints[:0]
+			for _, column := range s.Perm(n)[:min(n, count)] {
+				index.ints = append(index.ints, int32(column))
+			}
+			count = len(index.ints)
+		}
 		c.run(t, fmt.Sprintf("Gather %d of %+v", count, span), 0, []input{s.floats(rows * n * inner), index}, []int{rows * count * inner},
 			func(d kernel.Device, in, out []kernel.Buffer) { d.Gather(span, in[0], in[1], out[0]) })
 		c.run(t, fmt.Sprintf("ScatterAdd %d to %+v", count, span), 1e-5, []input{s.floats(rows * count * inner), index}, []int{rows * n * inner},
