@@ -1,0 +1,151 @@
+package bench
+
+import (
+	"cmp"
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"time"
+)
+
+// Options say what to measure. The zero value measures everything on the best device, without a peer.
+type Options struct {
+	Only    []string // names, beginnings of names up to a slash, or patterns such as "realnvp/*/b32"; none: all
+	Device  string   // as for tensor.OpenDevice
+	Threads int      // non-positive: one a processor
+	Kernels string   // as for tensor.DeviceOptions
+	JSON    bool     // a JSON object a line instead of a table
+
+	Time   time.Duration // for each workload and side, at least; 0: 3 seconds
+	Rounds int           // turns that this time is divided into, each with at least one iteration; 0: 5
+
+	Versus string // peer to measure in the same run: "torch", or "" for none
+	Python string // interpreter that has the peer; "": the first of python3 and /usr/bin/python3 that has it
+}
+
+// Result is what was measured of a workload. Absent figures are null: those of the peak without an FMA loop for this
+// processor, those of memory where the system doesn't tell them.
+type Result struct {
+	Name      string `json:"name"`
+	Device    string `json:"device"`
+	Precision string `json:"precision"` // "highest": float32 throughout
+	Threads   int    `json:"threads"`
+	Spread
+	ItemsPerSecond float64     `json:"items_per_second"`
+	GFlops         float64     `json:"gflops"`
+	PeakGFlops     *float64    `json:"peak_gflops"`
+	PeakFraction   *float64    `json:"peak_fraction"`
+	PeakBytes      *int64      `json:"peak_bytes"`
+	AllocatedBytes int64       `json:"allocated_bytes"`
+	Versus         *PeerResult `json:"versus,omitempty"`
+}
+
+// PeerResult is what was measured of the same workload in another framework, in turns with ours.
+type PeerResult struct {
+	Peer
+	Spread
+	PeakBytes *int64  `json:"peak_bytes"` // with the framework's own code, since its process started
+	Ratio     float64 `json:"ratio"`      // its median over ours
+}
+
+// Run measures workloads and writes the results to out, what is going on to log.
+func Run(ctx context.Context, o Options, out, log io.Writer) error {
+	chosen, err := choose(workloads(), o.Only)
+	if err != nil {
+		return err
+	}
+	return run(ctx, chosen, o, out, log)
+}
+
+func run(ctx context.Context, chosen []workload, o Options, out, log io.Writer) error {
+	o.Time = cmp.Or(o.Time, 3*time.Second)
+	o.Rounds = cmp.Or(o.Rounds, 5)
+	if o.Time < 0 || o.Rounds < 0 {
+		return fmt.Errorf("a time of %v in %d rounds can't be measured; use positive numbers", o.Time, o.Rounds)
+	}
+	var peer *peerLauncher
+	if o.Versus != "" {
+		var err error
+		if peer, err = newPeerLauncher(ctx, o.Versus, o.Python); err != nil {
+			return err
+		}
+		defer peer.close()
+	}
+	var results []Result
+	for i, w := range chosen {
+		fmt.Fprintf(log, "bench: %d of %d: %s\n", i+1, len(chosen), w.name)
+		r, err := measure(ctx, w, o, peer)
+		if ctx.Err() != nil { // also the reason why a peer has stopped
+			return fmt.Errorf("bench: stopped during %s: %w", w.name, ctx.Err())
+		}
+		if err != nil {
+			return err
+		}
+		results = append(results, r)
+		if o.JSON {
+			line, err := json.Marshal(r)
+			if err != nil {
+				return err
+			}
+			if _, err := fmt.Fprintf(out, "%s\n", line); err != nil {
+				return err
+			}
+		}
+	}
+	if o.JSON {
+		return nil
+	}
+	return writeTable(out, results)
+}
+
+// measure measures one workload, in turns with the peer, if there is one.
+func measure(ctx context.Context, w workload, o Options, launcher *peerLauncher) (Result, error) {
+	t, err := prepare(ctx, w, o)
+	if err != nil {
+		return Result{}, err
+	}
+	var other *peer
+	if launcher != nil {
+		if other, err = launcher.start(ctx, t.threads, w.name); err != nil {
+			return Result{}, err
+		}
+		defer other.close()
+	}
+	turn := o.Time / time.Duration(o.Rounds)
+	var peaks []float64
+	for range o.Rounds {
+		peaks = append(peaks, fmaRate(t.threads, turn/8))
+		if err := t.run(ctx, turn); err != nil {
+			return Result{}, err
+		}
+		if other != nil {
+			if err := other.run(turn); err != nil {
+				return Result{}, err
+			}
+		}
+	}
+	r := t.result(quantile(peaks, 0.5))
+	if other != nil {
+		r.Versus = other.result(r.Seconds)
+	}
+	return r, nil
+}
+
+// result sums a measured task up; peak is the rate of the FMA loop, 0 for none.
+func (t *task) result(peak float64) Result {
+	r := Result{
+		Name: t.workload.name, Device: t.device.Name(), Precision: "highest", Threads: t.threads, Spread: spread(t.times),
+		AllocatedBytes: int64(t.allocated) / int64(len(t.times)),
+	}
+	r.ItemsPerSecond = float64(t.workload.items) / r.Seconds
+	r.GFlops = t.flops / r.Seconds / 1e9
+	if peak > 0 {
+		gflops, fraction := peak/1e9, r.GFlops*1e9/peak
+		r.PeakGFlops, r.PeakFraction = &gflops, &fraction
+	}
+	if bytes, ok := peakBytes(); ok && t.hasPeak {
+		r.PeakBytes = &bytes
+	}
+	return r
+}

@@ -1,0 +1,55 @@
+package bench
+
+import "github.com/bestiary-ml/bestiary/internal/kernel"
+
+// counter is a device that counts the floating-point operations of its products, two a multiply-add. Other kernels do
+// few of them and wait for memory; they are not counted.
+type counter struct {
+	kernel.Device
+	flops float64
+}
+
+// Gemm implements kernel.Products: 2·M·N·K operations for each matrix of the batch.
+func (c *counter) Gemm(g kernel.Gemm, a, b, bias, y kernel.Buffer) {
+	c.flops += 2 * float64(max(1, g.Batch)) * float64(g.M) * float64(g.N) * float64(g.K)
+	c.Device.Gemm(g, a, b, bias, y)
+}
+
+// Conv2d implements kernel.Products.
+func (c *counter) Conv2d(v kernel.Conv, x, w, bias, y kernel.Buffer) {
+	c.flops += convFlops(v)
+	c.Device.Conv2d(v, x, w, bias, y)
+}
+
+// Conv2dBackwardInput implements kernel.Products.
+func (c *counter) Conv2dBackwardInput(v kernel.Conv, gy, w, bias, gx kernel.Buffer) {
+	c.flops += convFlops(v)
+	c.Device.Conv2dBackwardInput(v, gy, w, bias, gx)
+}
+
+// Conv2dBackwardWeight implements kernel.Products.
+func (c *counter) Conv2dBackwardWeight(v kernel.Conv, x, gy, gw kernel.Buffer) {
+	c.flops += convFlops(v)
+	c.Device.Conv2dBackwardWeight(v, x, gy, gw)
+}
+
+// convFlops is what a convolution costs, and each of its adjoints as well: two operations for each pair of an input
+// value and a weight that meet, for each output channel.
+func convFlops(v kernel.Conv) float64 {
+	rows := taps(v.OH, v.KH, v.StrideH, v.PadH, v.DilationH, v.H)
+	columns := taps(v.OW, v.KW, v.StrideW, v.PadW, v.DilationW, v.W)
+	return 2 * float64(v.N) * float64(rows) * float64(columns) * float64(v.C/max(1, v.Groups)) * float64(v.O)
+}
+
+// taps counts the pairs of an output and a tap of the kernel that lie within the picture, along one dimension.
+func taps(outputs, kernel, stride, pad, dilation, size int) int {
+	n := 0
+	for i := range outputs {
+		for a := range kernel {
+			if at := i*stride + a*dilation - pad; at >= 0 && at < size {
+				n++
+			}
+		}
+	}
+	return n
+}

@@ -1,0 +1,17 @@
+// Package bench measures the named workloads of the models, alone or beside another framework in the same run.
+//
+// Each workload is warmed up and then timed in turns: the FMA loop that tells the processor's peak, ours, the peer's,
+// and again, so that a machine that slows down, or is shared, slows all of them. What is reported are medians over
+// single iterations, with quartiles. The figures of a [Result]:
+//
+//   - seconds: median duration of an iteration; seconds_q1, seconds_q3, seconds_min: its spread;
+//   - gflops: floating-point operations a second in products and convolutions, counted from the shapes of the kernels
+//     that really run, two a multiply-add, without a convolution's taps outside the picture;
+//   - peak_fraction: gflops over the median rate of the FMA loop on as many threads, in the widest vectors that the
+//     processor has, whatever kernel set is measured;
+//   - peak_bytes: highest resident memory of the process during the workload, its preparation included. On Linux the
+//     kernel's mark is reset before each workload; elsewhere the figure is missing;
+//   - allocated_bytes: memory that Go allocated in an iteration, which the collector has to find again.
+//
+// The peer is PyTorch, in a process of its own for each workload, with the scripts in torch/.
+package bench

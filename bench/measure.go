@@ -1,0 +1,103 @@
+package bench
+
+import (
+	"context"
+	"fmt"
+	"runtime"
+	"runtime/debug"
+	"slices"
+	"time"
+
+	"github.com/bestiary-ml/bestiary/tensor"
+)
+
+// warmUp is the number of iterations before the timed ones: what the first ones allocate, the later ones reuse.
+const warmUp = 3
+
+// task is a workload that is being measured.
+type task struct {
+	workload  workload
+	device    *tensor.Device
+	threads   int
+	counter   *counter
+	step      func() error
+	hasPeak   bool      // the mark of the highest resident memory is this workload's
+	times     []float64 // seconds, an iteration each
+	flops     float64   // of an iteration
+	allocated uint64    // bytes, in all timed iterations
+}
+
+// prepare builds a workload and warms it up.
+func prepare(ctx context.Context, w workload, o Options) (*task, error) {
+	debug.FreeOSMemory() // what the workload before has left
+	t := &task{workload: w, hasPeak: resetPeak()}
+	opened, err := tensor.OpenDevice(o.Device, tensor.DeviceOptions{Threads: o.Threads, Kernels: o.Kernels})
+	if err != nil {
+		return nil, err
+	}
+	t.threads = opened.Threads()
+	t.counter = &counter{Device: opened.Kernels()}
+	t.device = tensor.NewDevice(t.counter)
+	if t.step, err = w.prepare(t.device); err != nil {
+		return nil, fmt.Errorf("%s: %w", w.name, err)
+	}
+	for range warmUp {
+		if err := t.iterate(ctx); err != nil {
+			return nil, err
+		}
+	}
+	return t, nil
+}
+
+// iterate runs one iteration to its end on the device.
+func (t *task) iterate(ctx context.Context) error {
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	before := t.counter.flops
+	err := t.step()
+	t.counter.Synchronize()
+	t.flops = t.counter.flops - before
+	return err
+}
+
+// run times iterations for about d, at least one.
+func (t *task) run(ctx context.Context, d time.Duration) error {
+	var before, after runtime.MemStats
+	runtime.ReadMemStats(&before)
+	for start := time.Now(); ; {
+		began := time.Now()
+		if err := t.iterate(ctx); err != nil {
+			return err
+		}
+		t.times = append(t.times, time.Since(began).Seconds())
+		if time.Since(start) >= d {
+			break
+		}
+	}
+	runtime.ReadMemStats(&after)
+	t.allocated += after.TotalAlloc - before.TotalAlloc
+	return nil
+}
+
+// Spread describes how long the timed iterations took.
+type Spread struct {
+	Seconds    float64 `json:"seconds"` // median
+	SecondsMin float64 `json:"seconds_min"`
+	SecondsQ1  float64 `json:"seconds_q1"`
+	SecondsQ3  float64 `json:"seconds_q3"`
+	Runs       int     `json:"runs"`
+}
+
+func spread(times []float64) Spread {
+	return Spread{quantile(times, 0.5), slices.Min(times), quantile(times, 0.25), quantile(times, 0.75), len(times)}
+}
+
+// quantile is the value below which a fraction p of at least one value lies, interpolated.
+func quantile(values []float64, p float64) float64 {
+	sorted := slices.Sorted(slices.Values(values))
+	at := p * float64(len(sorted)-1)
+	low := int(at)
+	high := min(low+1, len(sorted)-1)
+	return sorted[low] + (at-float64(low))*(sorted[high]-sorted[low])
+}

@@ -1,0 +1,9 @@
+//go:build !linux
+
+package bench
+
+func resetPeak() bool { return false }
+
+func peakBytes() (int64, bool) { return 0, false }
+
+func residentBytes() (int64, bool) { return 0, false }

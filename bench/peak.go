@@ -1,0 +1,34 @@
+package bench
+
+import (
+	"sync"
+	"time"
+
+	"github.com/bestiary-ml/bestiary/internal/cpu/simd"
+)
+
+// fmaRounds is how often the FMA loop goes around in a call: some tens of microseconds.
+const fmaRounds = 10_000
+
+// fmaRate runs multiply-adds on registers on so many threads for about d and returns the floating-point operations a
+// second that all of them did together; 0 where there is no such loop.
+func fmaRate(threads int, d time.Duration) float64 {
+	level := simd.Detect()
+	done := make([]float64, threads)
+	start := time.Now()
+	var all sync.WaitGroup
+	for i := range threads {
+		all.Go(func() {
+			for flops := 1.0; flops > 0 && time.Since(start) < d; {
+				flops = simd.FMALoop(level, fmaRounds)
+				done[i] += flops
+			}
+		})
+	}
+	all.Wait()
+	sum := 0.0
+	for _, flops := range done {
+		sum += flops
+	}
+	return sum / time.Since(start).Seconds()
+}

@@ -1,0 +1,76 @@
+package bench
+
+import (
+	"fmt"
+	"io"
+	"strings"
+	"unicode/utf8"
+)
+
+// writeTable writes results for people: a line that says what was measured on what, and aligned columns.
+func writeTable(out io.Writer, results []Result) error {
+	if len(results) == 0 {
+		return nil
+	}
+	first := results[0]
+	var text strings.Builder
+	fmt.Fprintf(&text, "%s, threads: %d, precision: %s\n", first.Device, first.Threads, first.Precision)
+	header := []string{"workload", "seconds", "q1–q3", "items/s", "GF/s", "of peak", "memory", "garbage", "runs"}
+	if v := first.Versus; v != nil {
+		fmt.Fprintf(&text, "beside %s %s (%s), threads: %d, BLAS: %s\n", v.Name, v.Version, v.Python, v.Threads, v.BLAS)
+		header = append(header, v.Name, "q1–q3", "memory", "runs", "ratio")
+	}
+	rows := [][]string{header}
+	for _, r := range results {
+		row := []string{
+			r.Name, seconds(r.Seconds), seconds(r.SecondsQ1) + "–" + seconds(r.SecondsQ3), fmt.Sprintf("%.4g", r.ItemsPerSecond),
+			fmt.Sprintf("%.1f", r.GFlops), percent(r.PeakFraction), mebibytes(r.PeakBytes), fmt.Sprintf("%.1f kB", float64(r.AllocatedBytes)/1e3),
+			fmt.Sprint(r.Runs),
+		}
+		if v := r.Versus; v != nil {
+			row = append(row, seconds(v.Seconds), seconds(v.SecondsQ1)+"–"+seconds(v.SecondsQ3), mebibytes(v.PeakBytes),
+				fmt.Sprint(v.Runs), fmt.Sprintf("%.2f×", v.Ratio))
+		}
+		rows = append(rows, row)
+	}
+	align(&text, rows)
+	_, err := io.WriteString(out, text.String())
+	return err
+}
+
+// align writes rows of equal length in columns, the first one to the left and the others to the right.
+func align(text *strings.Builder, rows [][]string) {
+	widths := make([]int, len(rows[0]))
+	for _, row := range rows {
+		for i, cell := range row {
+			widths[i] = max(widths[i], utf8.RuneCountInString(cell))
+		}
+	}
+	for _, row := range rows {
+		for i, cell := range row {
+			space := strings.Repeat(" ", widths[i]-utf8.RuneCountInString(cell))
+			if i == 0 {
+				text.WriteString(cell + space)
+			} else {
+				text.WriteString("  " + space + cell)
+			}
+		}
+		text.WriteByte('\n')
+	}
+}
+
+func seconds(s float64) string { return fmt.Sprintf("%#.3g", s) }
+
+func percent(fraction *float64) string {
+	if fraction == nil {
+		return "–"
+	}
+	return fmt.Sprintf("%.0f %%", 100**fraction)
+}
+
+func mebibytes(bytes *int64) string {
+	if bytes == nil {
+		return "–"
+	}
+	return fmt.Sprintf("%.0f MiB", float64(*bytes)/(1<<20))
+}

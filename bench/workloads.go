@@ -1,0 +1,169 @@
+package bench
+
+import (
+	"fmt"
+	"path"
+	"slices"
+	"strings"
+
+	"github.com/bestiary-ml/bestiary/autoencoder"
+	"github.com/bestiary-ml/bestiary/flows"
+	"github.com/bestiary-ml/bestiary/nn"
+	"github.com/bestiary-ml/bestiary/sample"
+	"github.com/bestiary-ml/bestiary/tensor"
+	"github.com/bestiary-ml/bestiary/train"
+)
+
+// workload is a named piece of work on a device.
+type workload struct {
+	name  string
+	items int // pictures, rows or products that an iteration deals with
+	// prepare builds models and data and returns one iteration.
+	prepare func(d *tensor.Device) (func() error, error)
+}
+
+// workloads are the named ones, at the sizes of the reference models.
+func workloads() []workload {
+	pets, flow := autoencoder.DefaultConfig(), flows.DefaultConfig(256, 2)
+	return []workload{
+		gemm("gemm/1024", 1024),
+		trainAutoencoder("autoencoder/train/b32", pets, 32),
+		trainFlow("realnvp/train/b32", flow, 32),
+		trainFlow("realnvp/train/b256", flow, 256),
+		samplePets("pets/sample/64", pets, flow, 64),
+	}
+}
+
+// Names lists the workloads.
+func Names() []string {
+	var names []string
+	for _, w := range workloads() {
+		names = append(names, w.name)
+	}
+	return names
+}
+
+// choose returns those of all that a pattern selects: a name, the beginning of names up to a slash, or a pattern of
+// path.Match. No patterns select all.
+func choose(all []workload, patterns []string) ([]workload, error) {
+	if len(patterns) == 0 {
+		return all, nil
+	}
+	chosen := map[string]bool{}
+	for _, p := range patterns {
+		found := false
+		for _, w := range all {
+			matches, err := path.Match(p, w.name)
+			if err != nil {
+				return nil, fmt.Errorf("workload %q is not a pattern that can be read; use a name, the beginning of one, or * and ?", p)
+			}
+			if matches || strings.HasPrefix(w.name, strings.TrimSuffix(p, "/")+"/") {
+				chosen[w.name], found = true, true
+			}
+		}
+		if !found {
+			return nil, fmt.Errorf("workload %q is not known; there are %s", p, strings.Join(Names(), ", "))
+		}
+	}
+	return slices.DeleteFunc(slices.Clone(all), func(w workload) bool { return !chosen[w.name] }), nil
+}
+
+// gemm is C = A·B for matrices of size n×n.
+func gemm(name string, n int) workload {
+	return workload{name, 1, func(d *tensor.Device) (func() error, error) {
+		g := tensor.NewGenerator(1)
+		a, b := g.Normal(d, n, n), g.Normal(d, n, n)
+		return func() error {
+			s := d.Scratch()
+			defer s.End()
+			a.MatMul(b)
+			return nil
+		}, nil
+	}}
+}
+
+// trainAutoencoder is forward, mean squared error, backward and Adam on a batch of noise.
+func trainAutoencoder(name string, c autoencoder.Config, batch int) workload {
+	return workload{name, batch, func(d *tensor.Device) (func() error, error) {
+		g := tensor.NewGenerator(1)
+		model, err := autoencoder.New(d, c, g)
+		if err != nil {
+			return nil, err
+		}
+		x := g.Uniform(d, batch, c.ImageSize, c.ImageSize, c.Channels[0]).Scale(2).AddScalar(-1)
+		return training(d, model, func() *tensor.Tensor {
+			loss, _ := model.Loss(x)
+			return loss
+		}), nil
+	}}
+}
+
+// trainFlow is negative log-likelihood, backward and Adam on a batch of noise.
+func trainFlow(name string, c flows.Config, batch int) workload {
+	return workload{name, batch, func(d *tensor.Device) (func() error, error) {
+		g := tensor.NewGenerator(1)
+		model, err := flows.NewRealNVP(d, c, g)
+		if err != nil {
+			return nil, err
+		}
+		x := g.Normal(d, batch, c.Dim)
+		classes, err := flows.OneHot(d, labels(batch, c.Classes), c.Classes)
+		if err != nil {
+			return nil, err
+		}
+		return training(d, model, func() *tensor.Tensor { return model.NLL(x, classes) }), nil
+	}}
+}
+
+// labels deals the classes out in turn.
+func labels(n, classes int) []int {
+	all := make([]int, n)
+	for i := range all {
+		all[i] = i % classes
+	}
+	return all
+}
+
+// training is a step of Adam, with the constants of the reference.
+func training(d *tensor.Device, model nn.Module, loss func() *tensor.Tensor) func() error {
+	adam := train.NewAdam(model, train.AdamOptions{Beta1: 0.9, Beta2: 0.999, Eps: 1e-8, WeightDecay: 1e-5})
+	return func() error {
+		s := d.Record()
+		defer s.End()
+		adam.ZeroGrad()
+		loss().Backward()
+		adam.Step(1e-3, 1)
+		return nil
+	}
+}
+
+// samplePets is latents through the inverse flow and the decoder, to pictures of bytes, in evaluation mode.
+func samplePets(name string, c autoencoder.Config, f flows.Config, n int) workload {
+	return workload{name, n, func(d *tensor.Device) (func() error, error) {
+		g := tensor.NewGenerator(1)
+		pets, err := autoencoder.New(d, c, g)
+		if err != nil {
+			return nil, err
+		}
+		flow, err := flows.NewRealNVP(d, f, g)
+		if err != nil {
+			return nil, err
+		}
+		pets.SetTraining(false)
+		flow.SetTraining(false)
+		z := g.Normal(d, n, f.Dim)
+		classes, err := flows.OneHot(d, labels(n, f.Classes), f.Classes)
+		if err != nil {
+			return nil, err
+		}
+		values := make([]float32, n*c.ImageSize*c.ImageSize*3)
+		return func() error {
+			s := d.Scratch()
+			defer s.End()
+			embeddings, _ := flow.Inverse(z, classes)
+			pets.Decode(embeddings).CopyTo(values)
+			_, err := sample.Pixels(values, n, c.ImageSize, c.ImageSize)
+			return err
+		}, nil
+	}}
+}
