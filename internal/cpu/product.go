@@ -24,12 +24,14 @@ type products struct {
 	workers []*productWorker
 
 	// The job that runs, and the slices that it has the addresses of.
-	rows                                   []rowsJob
-	columns                                columnsJob
-	spread                                 spreadJob
-	padding                                padding
-	operands                               [4][]float32
-	runRows, runColumns, runSum, runSpread func(task, worker int) // bound once: binding allocates
+	rows     []rowsJob
+	columns  columnsJob
+	padding  padding
+	spread   spreadJob
+	operands [4][]float32
+
+	// The tasks of jobs, bound once: binding allocates.
+	runRows, runColumns, runSum, runSpread func(task, worker int)
 
 	taps    []tap
 	zeros   []float32 // what lies outside an image: at least as many as a pixel has channels

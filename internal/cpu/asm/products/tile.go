@@ -54,12 +54,20 @@ func (g *generator) prefetch(tile, table, offset, row reg.Register, height, vect
 	}
 }
 
+// fewRows is the height up to which a tile waits for B's memory, so that it asks for the columns of the next tile too.
+const fewRows = 4
+
 // step adds the products of one element of each row of A, addressed by a, with a row of B.
 func (g *generator) step(sums [][]reg.Register, spare []reg.Register, b, bStride operand.Op, a func(row int) operand.Mem) {
 	vectors := len(sums[0])
 	columns, broadcasts := spare[:vectors], spare[vectors:]
 	for v, column := range columns {
 		g.VMOVUPS(at(b.(reg.Register), v*g.bytes()), column)
+	}
+	if len(sums) <= fewRows {
+		for line := 0; line < vectors*g.bytes(); line += 64 {
+			g.PREFETCHT0(at(b.(reg.Register), vectors*g.bytes()+line))
+		}
 	}
 	g.ADDQ(bStride, b)
 	for r, row := range sums {

@@ -1,0 +1,83 @@
+package cpu
+
+import (
+	"fmt"
+	"math/rand/v2"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/bestiary-ml/bestiary/internal/cpu/simd"
+	"github.com/bestiary-ml/bestiary/internal/kernel"
+)
+
+// peak is the rate of the multiply-add loop on one thread, in operations a second: the best of some runs.
+var peak = sync.OnceValue(func() float64 {
+	best := 0.0
+	for range 20 {
+		start := time.Now()
+		flops := simd.FMALoop(simd.Detect(), 1<<20)
+		best = max(best, flops/time.Since(start).Seconds())
+	}
+	return best
+})
+
+// BenchmarkProducts reports the rate of matrix products and of the autoencoder's convolutions, in GFLOP/s and as part
+// of what the threads' multipliers can do; the fastest run counts.
+func BenchmarkProducts(b *testing.B) {
+	if simd.Detect() == simd.Portable {
+		b.Skip("this processor has no AVX2")
+	}
+	rng := rand.New(rand.NewPCG(1, 2))
+	for threads := 1; threads <= 2; threads++ {
+		pool := NewPool(threads)
+		defer pool.Close()
+		p := newProducts(simd.Detect(), pool)
+		run := func(name string, multiplyAdds int, f func()) {
+			b.Run(fmt.Sprintf("%s/threads=%d", name, threads), func(b *testing.B) {
+				best := time.Duration(1<<63 - 1)
+				for b.Loop() {
+					start := time.Now()
+					f()
+					best = min(best, time.Since(start))
+				}
+				rate := 2 * float64(multiplyAdds) / best.Seconds()
+				b.ReportMetric(rate/1e9, "GFLOP/s")
+				b.ReportMetric(100*rate/peak()/float64(threads), "%peak")
+			})
+		}
+		gemm := func(m, n, k, batch int) {
+			x, y, z := noise(rng, batch*m*k), noise(rng, batch*n*k), make([]float32, batch*m*n)
+			for i, trans := range []string{"NN", "TN", "NT", "TT"} {
+				g := kernel.Gemm{
+					M: m, N: n, K: k, LdA: k, LdB: n, LdC: n, Batch: batch, StrideA: m * k, StrideB: n * k, StrideC: m * n,
+					TransA: i&1 != 0, TransB: i&2 != 0,
+				}
+				if g.TransA {
+					g.LdA = m
+				}
+				if g.TransB {
+					g.LdB = k
+				}
+				run(fmt.Sprintf("gemm%s/%dx%dx%d/batch=%d", trans, m, n, k, batch), batch*m*n*k,
+					func() { p.gemm(g, x, y, nil, z) })
+			}
+		}
+		gemm(1024, 1024, 1024, 1)
+		gemm(32, 256, 256, 1)
+		gemm(64, 64, 64, 64)
+		gemm(1, 1024, 1024, 1)
+		for _, s := range [][3]int{{3, 64, 64}, {64, 128, 32}, {128, 256, 16}, {256, 512, 8}, {512, 512, 4}} {
+			c := kernel.Conv{
+				N: 32, C: s[0], O: s[1], H: s[2], W: s[2], OH: s[2] / 2, OW: s[2] / 2, KH: 4, KW: 4,
+				StrideH: 2, StrideW: 2, PadH: 1, PadW: 1, DilationH: 1, DilationW: 1, Groups: 1,
+			}
+			x, y, w := noise(rng, c.N*c.H*c.W*c.C), noise(rng, c.N*c.OH*c.OW*c.O), noise(rng, c.KH*c.KW*c.C*c.O)
+			work := c.N * c.OH * c.OW * c.O * c.KH * c.KW * c.C
+			name := fmt.Sprintf("%dto%d@%d", c.C, c.O, c.H)
+			run("conv/"+name, work, func() { p.conv2d(c, x, w, nil, y) })
+			run("convBackwardInput/"+name, work, func() { p.conv2dBackwardInput(c, y, w, nil, x) })
+			run("convBackwardWeight/"+name, work, func() { p.conv2dBackwardWeight(c, x, y, w) })
+		}
+	}
+}
