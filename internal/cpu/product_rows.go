@@ -18,7 +18,7 @@ type rowsJob struct {
 }
 
 const (
-	// depthBlock bounds the depth summed in registers at a time: so many rows of two panels fit the level-2 cache.
+	// depthBlock bounds the depth summed in registers at a time: so many rows of four panels fit the level-2 cache.
 	depthBlock = 1152
 	// panelBytes is the part of a worker's level-2 cache that panels of B may take.
 	panelBytes = 600 << 10

@@ -55,7 +55,7 @@ func wide(v []float32) []float64 {
 }
 
 // same fails unless got is want to within the rounding of a sum of depth products, and all results are equal bit by bit.
-func same(t *rapid.T, name string, results [][]float32, want []float64, depth int) {
+func same(t rapid.TB, name string, results [][]float32, want []float64, depth int) {
 	tolerance := 2e-6 * math.Sqrt(float64(depth)+1) * 4
 	for i, got := range results[0] {
 		near := math.Abs(float64(got)-want[i]) <= tolerance*(1+math.Abs(want[i]))
@@ -164,8 +164,24 @@ func TestProductsConv(t *testing.T) {
 	})
 }
 
+// TestProductsConvBlocks takes the ways that small shapes don't: a depth in several blocks of positions, one in several
+// blocks of the channels of a position, and a long sum over pixels in parts.
+func TestProductsConvBlocks(t *testing.T) {
+	eachLevel(t, func(t *testing.T, level simd.Level) {
+		all := onThreads(t, level)
+		for _, c := range []kernel.Conv{
+			{N: 1, H: 7, W: 6, C: 300, O: 33, OH: 5, OW: 4, KH: 3, KW: 3, Groups: 1},
+			{N: 1, H: 4, W: 4, C: depthBlock + 50, O: depthBlock + 7, OH: 3, OW: 3, KH: 2, KW: 2, Groups: 1},
+			{N: 5, H: 31, W: 31, C: 17, O: 5, OH: 30, OW: 30, KH: 2, KW: 2, Groups: 1},
+		} {
+			c.StrideH, c.StrideW, c.DilationH, c.DilationW = 1, 1, 1, 1
+			checkConv(t, all, c, rand.New(rand.NewPCG(7, 8)), true, false)
+		}
+	})
+}
+
 // checkConv compares all three passes of c with the portable kernels on float64.
-func checkConv(t *rapid.T, all []*products, c kernel.Conv, rng *rand.Rand, withBias, special bool) {
+func checkConv(t rapid.TB, all []*products, c kernel.Conv, rng *rand.Rand, withBias, special bool) {
 	x, y := noise(rng, c.N*c.H*c.W*c.C), noise(rng, c.N*c.OH*c.OW*c.O)
 	w := noise(rng, c.KH*c.KW*c.C/c.Groups*c.O)
 	upstream := append([]float32(nil), y...) // of the input's gradient
