@@ -1,0 +1,97 @@
+// Moons builds a normalizing flow out of layers, fits it to points on two interleaved half circles, and draws the
+// points beside samples of the flow:
+//
+//	go run ./examples/moons -out moons.png
+package main
+
+import (
+	"flag"
+	"fmt"
+	"io"
+	"math"
+	"os"
+
+	"github.com/bestiary-ml/bestiary/flows"
+	"github.com/bestiary-ml/bestiary/internal/plots"
+	"github.com/bestiary-ml/bestiary/tensor"
+	"github.com/bestiary-ml/bestiary/train"
+)
+
+func main() {
+	steps := flag.Int("steps", 2000, "training steps")
+	out := flag.String("out", "moons.png", "picture to write")
+	flag.Parse()
+	if _, err := run(*steps, *out, os.Stdout); err != nil {
+		fmt.Fprintln(os.Stderr, "moons:", err)
+		os.Exit(1)
+	}
+}
+
+// run fits the flow, reports to w, draws, and returns the last loss.
+func run(steps int, out string, w io.Writer) (loss float64, err error) {
+	d, err := tensor.OpenDevice("auto", tensor.DeviceOptions{})
+	if err != nil {
+		return 0, err
+	}
+	defer d.Close()
+	g := tensor.NewGenerator(1)
+
+	// Eight couplings, each of which changes one coordinate by what the other one is.
+	flow := flows.NewFlow(d, 2, 0)
+	for i := range 8 {
+		passive := []int{i % 2}
+		coupling := flows.NewAffineCoupling(d, 2, passive, flows.CouplingConfig{Hidden: []int{64, 64}, Bounded: true}, g)
+		flow.Add(fmt.Sprintf("norm%d", i), flows.NewActNorm(d, 2))
+		flow.Add(fmt.Sprintf("coupling%d", i), coupling)
+	}
+
+	adam := train.NewAdam(flow, train.AdamOptions{Beta1: 0.9, Beta2: 0.999, Eps: 1e-8})
+	for step := range steps {
+		points := d.From(moons(256, g), 256, 2)
+		s := d.Record()
+		nll := flow.NLL(points, nil)
+		nll.Backward()
+		loss = nll.Item()
+		s.End()
+		adam.Step(2e-3*(1-float64(step)/float64(steps)), 1) // the rate falls to zero
+		adam.ZeroGrad()
+		if step%200 == 0 || step == steps-1 {
+			fmt.Fprintf(w, "step %4d  negative log-likelihood %.3f nats\n", step, loss)
+		}
+	}
+
+	flow.SetTraining(false)
+	samples, _, err := flow.Sample(1000, nil, 1, g)
+	if err != nil {
+		return 0, err
+	}
+	err = plots.Scatter(out, plots.Axes{Title: "Two moons and a flow", Equal: true},
+		cloud("data", moons(1000, g)), cloud("samples, moved to the right", samples.Add(d.From([]float32{4, 0})).Values()))
+	return loss, err
+}
+
+// moons draws n points from two half circles of radius 1 that reach into each other, with some noise.
+func moons(n int, g *tensor.Generator) []float32 {
+	points := make([]float32, 0, 2*n)
+	for range n {
+		angle := math.Pi * float64(g.Intn(1<<20)) / (1 << 20)
+		x, y := math.Cos(angle), math.Sin(angle)
+		if g.Intn(2) == 1 {
+			x, y = 1-x, 0.5-y
+		}
+		const noise = 0.05
+		radius := noise * math.Sqrt(-2*math.Log((float64(g.Intn(1<<20))+1)/(1<<20))) // Box and Muller
+		phase := 2 * math.Pi * float64(g.Intn(1<<20)) / (1 << 20)
+		points = append(points, float32(x+radius*math.Cos(phase)), float32(y+radius*math.Sin(phase)))
+	}
+	return points
+}
+
+// cloud is points as a series of a plot.
+func cloud(name string, points []float32) plots.Series {
+	s := plots.Series{Name: name}
+	for i := 0; i < len(points); i += 2 {
+		s.X, s.Y = append(s.X, float64(points[i])), append(s.Y, float64(points[i+1]))
+	}
+	return s
+}
