@@ -16,6 +16,10 @@ func (d *Device[F]) Uniform(key, offset uint64, y kernel.Buffer) {
 
 // Normal implements kernel.Random.
 func (d *Device[F]) Normal(key, offset uint64, y kernel.Buffer) {
+	if d.passes != nil {
+		d.passes.normal(key, offset, f32(y))
+		return
+	}
 	d.draw(key, offset, floats[F](y), philox.Normal)
 }
 

@@ -18,6 +18,17 @@ func (p *passes) uniform(key, offset uint64, y []float32) {
 	})
 }
 
+// normal is kernel.Random.Normal.
+func (p *passes) normal(key, offset uint64, y []float32) {
+	p.elements(len(y), job{key: key, offset: offset, y: y}, func(j *job, lo, hi int) {
+		from, to, counter := j.groups(lo, hi)
+		set := func(i int, v float32) { j.y[i] = v }
+		eachBlock(j.key, j.offset, lo, from, philox.Normal, set)
+		j.Normal(j.key, counter, j.y[from:to])
+		eachBlock(j.key, j.offset, to, hi, philox.Normal, set)
+	})
+}
+
 // dropout is kernel.Random.Dropout.
 func (p *passes) dropout(rate, scale float32, key, offset uint64, x, y []float32) {
 	p.elements(len(y), job{a: rate, b: scale, key: key, offset: offset, x: x, y: y}, func(j *job, lo, hi int) {

@@ -405,6 +405,9 @@ func TestRandomAgainstPortable(t *testing.T) {
 		c.run(t, fmt.Sprintf("Uniform from %d", offset), 0, nil, []int{n}, func(d kernel.Device, _, out []kernel.Buffer) {
 			d.Uniform(key, offset, out[0])
 		})
+		c.run(t, fmt.Sprintf("Normal from %d", offset), 1e-6, nil, []int{n}, func(d kernel.Device, _, out []kernel.Buffer) {
+			d.Normal(key, offset, out[0])
+		})
 		c.run(t, fmt.Sprintf("Dropout from %d", offset), 1e-6, []input{s.floats(n)}, []int{n}, func(d kernel.Device, in, out []kernel.Buffer) {
 			d.Dropout(0.3, key, offset, in[0], out[0])
 		})

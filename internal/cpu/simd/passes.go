@@ -69,10 +69,11 @@ type Passes struct {
 	// GatherRow sets y[j] = x[index[j]], or 0 where the index is negative. Indices aren't checked otherwise.
 	GatherRow func(index []int32, x, y []float32)
 
-	// Uniform sets y to the numbers of a Philox stream from block counter on, and Dropout drops those elements of x for
-	// which they are less than p. Both treat whole groups of RandomGroup numbers only and leave the rest of y; and the
+	// Uniform and Normal set y to the numbers of a Philox stream from block counter on, and Dropout drops those elements
+	// of x for which the uniform ones are less than p. All treat whole groups of RandomGroup numbers only and leave the rest of y; and the
 	// lower half of counter must not overflow on the way.
 	Uniform func(key, counter uint64, y []float32)
+	Normal  func(key, counter uint64, y []float32)
 	Dropout func(key, counter uint64, p, scale float32, x, y []float32)
 
 	// TransposeBlocks sets y[j, i] = x[i, j] for i < 8·blocks, j < 8; the strides count elements.

@@ -101,5 +101,6 @@ var passesAVX2 = func() *Passes {
 	p.GatherRow = gatherRowAVX2
 	p.Uniform = uniformAVX2
 	p.Dropout = dropoutAVX2
+	p.Normal = normalAVX2
 	return p
 }()

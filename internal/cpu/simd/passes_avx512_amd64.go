@@ -101,5 +101,6 @@ var passesAVX512 = func() *Passes {
 	p.GatherRow = gatherRowAVX512
 	p.Uniform = uniformAVX512
 	p.Dropout = dropoutAVX512
+	p.Normal = normalAVX512
 	return p
 }()

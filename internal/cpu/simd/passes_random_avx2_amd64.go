@@ -11,3 +11,8 @@ func uniformAVX2(key uint64, counter uint64, y []float32)
 //
 //go:noescape
 func dropoutAVX2(key uint64, counter uint64, p float32, scale float32, x []float32, y []float32)
+
+// normalAVX2 sets y to standard normal numbers, as many as Uniform would.
+//
+//go:noescape
+func normalAVX2(key uint64, counter uint64, y []float32)

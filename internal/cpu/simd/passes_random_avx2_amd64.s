@@ -10,7 +10,7 @@ TEXT ·uniformAVX2(SB), NOSPLIT, $0-40
 	MOVQ         counter+8(FP), DX
 	VMOVQ        DX, X0
 	VPBROADCASTQ X0, Y0
-	VPADDQ       blocksuniformAVX2<>+0(SB), Y0, Y0
+	VPADDQ       blocks<>+0(SB), Y0, Y0
 	SHRQ         $0x20, DX
 	VMOVQ        DX, X1
 	VPBROADCASTQ X1, Y1
@@ -164,7 +164,7 @@ TEXT ·dropoutAVX2(SB), NOSPLIT, $0-72
 	MOVQ         counter+8(FP), BX
 	VMOVQ        BX, X0
 	VPBROADCASTQ X0, Y0
-	VPADDQ       blocksdropoutAVX2<>+0(SB), Y0, Y0
+	VPADDQ       blocks<>+0(SB), Y0, Y0
 	SHRQ         $0x20, BX
 	VMOVQ        BX, X1
 	VPBROADCASTQ X1, Y1
@@ -323,17 +323,292 @@ done4:
 	VZEROUPPER
 	RET
 
-DATA blocksuniformAVX2<>+0(SB)/8, $0x0000000000000000
-DATA blocksuniformAVX2<>+8(SB)/8, $0x0000000000000002
-DATA blocksuniformAVX2<>+16(SB)/8, $0x0000000000000001
-DATA blocksuniformAVX2<>+24(SB)/8, $0x0000000000000003
-GLOBL blocksuniformAVX2<>(SB), RODATA|NOPTR, $32
+// func normalAVX2(key uint64, counter uint64, y []float32)
+// Requires: AVX, AVX2, FMA3
+TEXT ·normalAVX2(SB), NOSPLIT, $0-40
+	MOVQ         y_base+16(FP), AX
+	MOVQ         y_len+24(FP), CX
+	MOVQ         counter+8(FP), DX
+	VMOVQ        DX, X0
+	VPBROADCASTQ X0, Y0
+	VPADDQ       blocks<>+0(SB), Y0, Y0
+	SHRQ         $0x20, DX
+	VMOVQ        DX, X1
+	VPBROADCASTQ X1, Y1
+	MOVQ         key+0(FP), DX
+	VMOVQ        DX, X2
+	VPBROADCASTQ X2, Y2
+	SHRQ         $0x20, DX
+	VMOVQ        DX, X3
+	VPBROADCASTQ X3, Y3
+	MOVQ         $+4, DX
+	VMOVQ        DX, X4
+	VPBROADCASTQ X4, Y4
+	VBROADCASTSS constants<>+0(SB), Y5
+	VBROADCASTSS constants<>+32(SB), Y6
+	XORQ         DX, DX
+	SUBQ         $+16, CX
 
-DATA blocksdropoutAVX2<>+0(SB)/8, $0x0000000000000000
-DATA blocksdropoutAVX2<>+8(SB)/8, $0x0000000000000002
-DATA blocksdropoutAVX2<>+16(SB)/8, $0x0000000000000001
-DATA blocksdropoutAVX2<>+24(SB)/8, $0x0000000000000003
-GLOBL blocksdropoutAVX2<>(SB), RODATA|NOPTR, $32
+loop5:
+	CMPQ         DX, CX
+	JGT          done6
+	VMOVAPS      Y0, Y7
+	VMOVAPS      Y1, Y8
+	VXORPS       Y9, Y9, Y9
+	VXORPS       Y10, Y10, Y10
+	VMOVAPS      Y2, Y11
+	VMOVAPS      Y3, Y12
+	VPMULUDQ     Y5, Y7, Y7
+	VPMULUDQ     Y6, Y9, Y9
+	VPSRLQ       $0x20, Y9, Y13
+	VXORPS       Y8, Y13, Y8
+	VXORPS       Y11, Y8, Y8
+	VPSRLQ       $0x20, Y7, Y13
+	VXORPS       Y10, Y13, Y10
+	VXORPS       Y12, Y10, Y10
+	VPADDD       constants<>+64(SB), Y11, Y11
+	VPADDD       constants<>+96(SB), Y12, Y12
+	VPMULUDQ     Y5, Y8, Y8
+	VPMULUDQ     Y6, Y10, Y10
+	VPSRLQ       $0x20, Y10, Y13
+	VXORPS       Y9, Y13, Y9
+	VXORPS       Y11, Y9, Y9
+	VPSRLQ       $0x20, Y8, Y13
+	VXORPS       Y7, Y13, Y7
+	VXORPS       Y12, Y7, Y7
+	VPADDD       constants<>+64(SB), Y11, Y11
+	VPADDD       constants<>+96(SB), Y12, Y12
+	VPMULUDQ     Y5, Y9, Y9
+	VPMULUDQ     Y6, Y7, Y7
+	VPSRLQ       $0x20, Y7, Y13
+	VXORPS       Y10, Y13, Y10
+	VXORPS       Y11, Y10, Y10
+	VPSRLQ       $0x20, Y9, Y13
+	VXORPS       Y8, Y13, Y8
+	VXORPS       Y12, Y8, Y8
+	VPADDD       constants<>+64(SB), Y11, Y11
+	VPADDD       constants<>+96(SB), Y12, Y12
+	VPMULUDQ     Y5, Y10, Y10
+	VPMULUDQ     Y6, Y8, Y8
+	VPSRLQ       $0x20, Y8, Y13
+	VXORPS       Y7, Y13, Y7
+	VXORPS       Y11, Y7, Y7
+	VPSRLQ       $0x20, Y10, Y13
+	VXORPS       Y9, Y13, Y9
+	VXORPS       Y12, Y9, Y9
+	VPADDD       constants<>+64(SB), Y11, Y11
+	VPADDD       constants<>+96(SB), Y12, Y12
+	VPMULUDQ     Y5, Y7, Y7
+	VPMULUDQ     Y6, Y9, Y9
+	VPSRLQ       $0x20, Y9, Y13
+	VXORPS       Y8, Y13, Y8
+	VXORPS       Y11, Y8, Y8
+	VPSRLQ       $0x20, Y7, Y13
+	VXORPS       Y10, Y13, Y10
+	VXORPS       Y12, Y10, Y10
+	VPADDD       constants<>+64(SB), Y11, Y11
+	VPADDD       constants<>+96(SB), Y12, Y12
+	VPMULUDQ     Y5, Y8, Y8
+	VPMULUDQ     Y6, Y10, Y10
+	VPSRLQ       $0x20, Y10, Y13
+	VXORPS       Y9, Y13, Y9
+	VXORPS       Y11, Y9, Y9
+	VPSRLQ       $0x20, Y8, Y13
+	VXORPS       Y7, Y13, Y7
+	VXORPS       Y12, Y7, Y7
+	VPADDD       constants<>+64(SB), Y11, Y11
+	VPADDD       constants<>+96(SB), Y12, Y12
+	VPMULUDQ     Y5, Y9, Y9
+	VPMULUDQ     Y6, Y7, Y7
+	VPSRLQ       $0x20, Y7, Y13
+	VXORPS       Y10, Y13, Y10
+	VXORPS       Y11, Y10, Y10
+	VPSRLQ       $0x20, Y9, Y13
+	VXORPS       Y8, Y13, Y8
+	VXORPS       Y12, Y8, Y8
+	VPADDD       constants<>+64(SB), Y11, Y11
+	VPADDD       constants<>+96(SB), Y12, Y12
+	VPMULUDQ     Y5, Y10, Y10
+	VPMULUDQ     Y6, Y8, Y8
+	VPSRLQ       $0x20, Y8, Y13
+	VXORPS       Y7, Y13, Y7
+	VXORPS       Y11, Y7, Y7
+	VPSRLQ       $0x20, Y10, Y13
+	VXORPS       Y9, Y13, Y9
+	VXORPS       Y12, Y9, Y9
+	VPADDD       constants<>+64(SB), Y11, Y11
+	VPADDD       constants<>+96(SB), Y12, Y12
+	VPMULUDQ     Y5, Y7, Y7
+	VPMULUDQ     Y6, Y9, Y9
+	VPSRLQ       $0x20, Y9, Y13
+	VXORPS       Y8, Y13, Y8
+	VXORPS       Y11, Y8, Y8
+	VPSRLQ       $0x20, Y7, Y13
+	VXORPS       Y10, Y13, Y10
+	VXORPS       Y12, Y10, Y10
+	VPADDD       constants<>+64(SB), Y11, Y11
+	VPADDD       constants<>+96(SB), Y12, Y12
+	VPMULUDQ     Y5, Y8, Y8
+	VPMULUDQ     Y6, Y10, Y10
+	VPSRLQ       $0x20, Y10, Y13
+	VXORPS       Y9, Y13, Y9
+	VXORPS       Y11, Y9, Y9
+	VPSRLQ       $0x20, Y8, Y11
+	VXORPS       Y7, Y11, Y7
+	VXORPS       Y12, Y7, Y7
+	VSHUFPS      $0x88, Y10, Y9, Y9
+	VSHUFPS      $0x88, Y8, Y7, Y7
+	VSHUFPS      $0x88, Y7, Y9, Y8
+	VMOVSLDUP    Y8, Y10
+	VMOVSHDUP    Y8, Y8
+	VPSRLD       $0x08, Y10, Y11
+	VPSLLD       $0x18, Y10, Y12
+	VPSRLD       $0x18, Y12, Y12
+	VCVTDQ2PS    Y11, Y11
+	VCVTDQ2PS    Y12, Y12
+	VADDPS       constants<>+160(SB), Y12, Y12
+	VMULPS       constants<>+192(SB), Y12, Y12
+	VFMADD231PS  constants<>+128(SB), Y11, Y12
+	VBROADCASTSS constants<>+224(SB), Y11
+	VPSUBD       Y11, Y12, Y11
+	VPSRAD       $0x17, Y11, Y11
+	VPSLLD       $0x17, Y11, Y13
+	VPSUBD       Y13, Y12, Y13
+	VCVTDQ2PS    Y11, Y11
+	VXORPS       constants<>+256(SB), Y10, Y10
+	VPSRLD       $0x08, Y10, Y14
+	VPSLLD       $0x18, Y10, Y10
+	VPSRLD       $0x18, Y10, Y10
+	VCVTDQ2PS    Y14, Y14
+	VCVTDQ2PS    Y10, Y10
+	VADDPS       constants<>+160(SB), Y10, Y10
+	VMULPS       constants<>+192(SB), Y10, Y10
+	VFMADD231PS  constants<>+128(SB), Y14, Y10
+	VCMPPS       $0x0d, constants<>+224(SB), Y12, Y12
+	VXORPS       constants<>+288(SB), Y10, Y10
+	VSUBPS       constants<>+320(SB), Y13, Y13
+	VBLENDVPS    Y12, Y10, Y13, Y10
+	VBROADCASTSS constants<>+352(SB), Y12
+	VFMADD213PS  constants<>+384(SB), Y10, Y12
+	VFMADD213PS  constants<>+416(SB), Y10, Y12
+	VFMADD213PS  constants<>+448(SB), Y10, Y12
+	VFMADD213PS  constants<>+480(SB), Y10, Y12
+	VFMADD213PS  constants<>+512(SB), Y10, Y12
+	VFMADD213PS  constants<>+544(SB), Y10, Y12
+	VFMADD213PS  constants<>+576(SB), Y10, Y12
+	VFMADD213PS  constants<>+608(SB), Y10, Y12
+	VMULPS       Y10, Y10, Y13
+	VMULPS       Y10, Y13, Y14
+	VMULPS       Y14, Y12, Y12
+	VFMADD231PS  constants<>+640(SB), Y11, Y12
+	VFNMADD231PS constants<>+160(SB), Y13, Y12
+	VADDPS       Y12, Y10, Y10
+	VFMADD231PS  constants<>+672(SB), Y11, Y10
+	VMULPS       constants<>+704(SB), Y10, Y10
+	VSQRTPS      Y10, Y10
+	VPADDD       quarters<>+0(SB), Y8, Y8
+	VBROADCASTSS constants<>+736(SB), Y11
+	VPADDD       Y11, Y8, Y11
+	VBROADCASTSS constants<>+288(SB), Y12
+	VPSUBD       Y8, Y12, Y12
+	VBLENDVPS    Y11, Y12, Y8, Y8
+	VCVTDQ2PS    Y8, Y8
+	VMULPS       constants<>+768(SB), Y8, Y8
+	VMULPS       Y8, Y8, Y11
+	VBROADCASTSS constants<>+800(SB), Y12
+	VFMADD213PS  constants<>+832(SB), Y11, Y12
+	VFMADD213PS  constants<>+864(SB), Y11, Y12
+	VFMADD213PS  constants<>+896(SB), Y11, Y12
+	VFMADD213PS  constants<>+928(SB), Y11, Y12
+	VFMADD213PS  constants<>+960(SB), Y11, Y12
+	VMULPS       Y8, Y12, Y8
+	VMULPS       Y10, Y8, Y8
+	VMOVUPS      Y8, (AX)(DX*4)
+	VSHUFPS      $0xdd, Y7, Y9, Y7
+	VMOVSLDUP    Y7, Y8
+	VMOVSHDUP    Y7, Y7
+	VPSRLD       $0x08, Y8, Y9
+	VPSLLD       $0x18, Y8, Y10
+	VPSRLD       $0x18, Y10, Y10
+	VCVTDQ2PS    Y9, Y9
+	VCVTDQ2PS    Y10, Y10
+	VADDPS       constants<>+160(SB), Y10, Y10
+	VMULPS       constants<>+192(SB), Y10, Y10
+	VFMADD231PS  constants<>+128(SB), Y9, Y10
+	VBROADCASTSS constants<>+224(SB), Y9
+	VPSUBD       Y9, Y10, Y9
+	VPSRAD       $0x17, Y9, Y9
+	VPSLLD       $0x17, Y9, Y11
+	VPSUBD       Y11, Y10, Y11
+	VCVTDQ2PS    Y9, Y9
+	VXORPS       constants<>+256(SB), Y8, Y8
+	VPSRLD       $0x08, Y8, Y12
+	VPSLLD       $0x18, Y8, Y8
+	VPSRLD       $0x18, Y8, Y8
+	VCVTDQ2PS    Y12, Y12
+	VCVTDQ2PS    Y8, Y8
+	VADDPS       constants<>+160(SB), Y8, Y8
+	VMULPS       constants<>+192(SB), Y8, Y8
+	VFMADD231PS  constants<>+128(SB), Y12, Y8
+	VCMPPS       $0x0d, constants<>+224(SB), Y10, Y10
+	VXORPS       constants<>+288(SB), Y8, Y8
+	VSUBPS       constants<>+320(SB), Y11, Y11
+	VBLENDVPS    Y10, Y8, Y11, Y8
+	VBROADCASTSS constants<>+352(SB), Y10
+	VFMADD213PS  constants<>+384(SB), Y8, Y10
+	VFMADD213PS  constants<>+416(SB), Y8, Y10
+	VFMADD213PS  constants<>+448(SB), Y8, Y10
+	VFMADD213PS  constants<>+480(SB), Y8, Y10
+	VFMADD213PS  constants<>+512(SB), Y8, Y10
+	VFMADD213PS  constants<>+544(SB), Y8, Y10
+	VFMADD213PS  constants<>+576(SB), Y8, Y10
+	VFMADD213PS  constants<>+608(SB), Y8, Y10
+	VMULPS       Y8, Y8, Y11
+	VMULPS       Y8, Y11, Y12
+	VMULPS       Y12, Y10, Y10
+	VFMADD231PS  constants<>+640(SB), Y9, Y10
+	VFNMADD231PS constants<>+160(SB), Y11, Y10
+	VADDPS       Y10, Y8, Y8
+	VFMADD231PS  constants<>+672(SB), Y9, Y8
+	VMULPS       constants<>+704(SB), Y8, Y8
+	VSQRTPS      Y8, Y8
+	VPADDD       quarters<>+0(SB), Y7, Y7
+	VBROADCASTSS constants<>+736(SB), Y9
+	VPADDD       Y9, Y7, Y9
+	VBROADCASTSS constants<>+288(SB), Y10
+	VPSUBD       Y7, Y10, Y10
+	VBLENDVPS    Y9, Y10, Y7, Y7
+	VCVTDQ2PS    Y7, Y7
+	VMULPS       constants<>+768(SB), Y7, Y7
+	VMULPS       Y7, Y7, Y9
+	VBROADCASTSS constants<>+800(SB), Y10
+	VFMADD213PS  constants<>+832(SB), Y9, Y10
+	VFMADD213PS  constants<>+864(SB), Y9, Y10
+	VFMADD213PS  constants<>+896(SB), Y9, Y10
+	VFMADD213PS  constants<>+928(SB), Y9, Y10
+	VFMADD213PS  constants<>+960(SB), Y9, Y10
+	VMULPS       Y7, Y10, Y7
+	VMULPS       Y8, Y7, Y7
+	VMOVUPS      Y7, 32(AX)(DX*4)
+	VPADDQ       Y4, Y0, Y0
+	ADDQ         $+16, DX
+	JMP          loop5
+
+done6:
+	VZEROUPPER
+	RET
+
+DATA blocks<>+0(SB)/8, $0x0000000000000000
+DATA blocks<>+8(SB)/8, $0x0000000000000002
+DATA blocks<>+16(SB)/8, $0x0000000000000001
+DATA blocks<>+24(SB)/8, $0x0000000000000003
+GLOBL blocks<>(SB), RODATA|NOPTR, $32
+
+DATA quarters<>+0(SB)/8, $0x0000000040000000
+DATA quarters<>+8(SB)/8, $0x0000000040000000
+DATA quarters<>+16(SB)/8, $0x0000000040000000
+DATA quarters<>+24(SB)/8, $0x0000000040000000
+GLOBL quarters<>(SB), RODATA|NOPTR, $32
 
 DATA constants<>+0(SB)/4, $0xd2511f53
 DATA constants<>+4(SB)/4, $0xd2511f53
@@ -375,4 +650,212 @@ DATA constants<>+144(SB)/4, $0x33800000
 DATA constants<>+148(SB)/4, $0x33800000
 DATA constants<>+152(SB)/4, $0x33800000
 DATA constants<>+156(SB)/4, $0x33800000
-GLOBL constants<>(SB), RODATA|NOPTR, $160
+DATA constants<>+160(SB)/4, $0x3f000000
+DATA constants<>+164(SB)/4, $0x3f000000
+DATA constants<>+168(SB)/4, $0x3f000000
+DATA constants<>+172(SB)/4, $0x3f000000
+DATA constants<>+176(SB)/4, $0x3f000000
+DATA constants<>+180(SB)/4, $0x3f000000
+DATA constants<>+184(SB)/4, $0x3f000000
+DATA constants<>+188(SB)/4, $0x3f000000
+DATA constants<>+192(SB)/4, $0x2f800000
+DATA constants<>+196(SB)/4, $0x2f800000
+DATA constants<>+200(SB)/4, $0x2f800000
+DATA constants<>+204(SB)/4, $0x2f800000
+DATA constants<>+208(SB)/4, $0x2f800000
+DATA constants<>+212(SB)/4, $0x2f800000
+DATA constants<>+216(SB)/4, $0x2f800000
+DATA constants<>+220(SB)/4, $0x2f800000
+DATA constants<>+224(SB)/4, $0x3f400000
+DATA constants<>+228(SB)/4, $0x3f400000
+DATA constants<>+232(SB)/4, $0x3f400000
+DATA constants<>+236(SB)/4, $0x3f400000
+DATA constants<>+240(SB)/4, $0x3f400000
+DATA constants<>+244(SB)/4, $0x3f400000
+DATA constants<>+248(SB)/4, $0x3f400000
+DATA constants<>+252(SB)/4, $0x3f400000
+DATA constants<>+256(SB)/4, $0xffffffff
+DATA constants<>+260(SB)/4, $0xffffffff
+DATA constants<>+264(SB)/4, $0xffffffff
+DATA constants<>+268(SB)/4, $0xffffffff
+DATA constants<>+272(SB)/4, $0xffffffff
+DATA constants<>+276(SB)/4, $0xffffffff
+DATA constants<>+280(SB)/4, $0xffffffff
+DATA constants<>+284(SB)/4, $0xffffffff
+DATA constants<>+288(SB)/4, $0x80000000
+DATA constants<>+292(SB)/4, $0x80000000
+DATA constants<>+296(SB)/4, $0x80000000
+DATA constants<>+300(SB)/4, $0x80000000
+DATA constants<>+304(SB)/4, $0x80000000
+DATA constants<>+308(SB)/4, $0x80000000
+DATA constants<>+312(SB)/4, $0x80000000
+DATA constants<>+316(SB)/4, $0x80000000
+DATA constants<>+320(SB)/4, $0x3f800000
+DATA constants<>+324(SB)/4, $0x3f800000
+DATA constants<>+328(SB)/4, $0x3f800000
+DATA constants<>+332(SB)/4, $0x3f800000
+DATA constants<>+336(SB)/4, $0x3f800000
+DATA constants<>+340(SB)/4, $0x3f800000
+DATA constants<>+344(SB)/4, $0x3f800000
+DATA constants<>+348(SB)/4, $0x3f800000
+DATA constants<>+352(SB)/4, $0x3d313661
+DATA constants<>+356(SB)/4, $0x3d313661
+DATA constants<>+360(SB)/4, $0x3d313661
+DATA constants<>+364(SB)/4, $0x3d313661
+DATA constants<>+368(SB)/4, $0x3d313661
+DATA constants<>+372(SB)/4, $0x3d313661
+DATA constants<>+376(SB)/4, $0x3d313661
+DATA constants<>+380(SB)/4, $0x3d313661
+DATA constants<>+384(SB)/4, $0xbdc4a841
+DATA constants<>+388(SB)/4, $0xbdc4a841
+DATA constants<>+392(SB)/4, $0xbdc4a841
+DATA constants<>+396(SB)/4, $0xbdc4a841
+DATA constants<>+400(SB)/4, $0xbdc4a841
+DATA constants<>+404(SB)/4, $0xbdc4a841
+DATA constants<>+408(SB)/4, $0xbdc4a841
+DATA constants<>+412(SB)/4, $0xbdc4a841
+DATA constants<>+416(SB)/4, $0x3def6120
+DATA constants<>+420(SB)/4, $0x3def6120
+DATA constants<>+424(SB)/4, $0x3def6120
+DATA constants<>+428(SB)/4, $0x3def6120
+DATA constants<>+432(SB)/4, $0x3def6120
+DATA constants<>+436(SB)/4, $0x3def6120
+DATA constants<>+440(SB)/4, $0x3def6120
+DATA constants<>+444(SB)/4, $0x3def6120
+DATA constants<>+448(SB)/4, $0xbe016341
+DATA constants<>+452(SB)/4, $0xbe016341
+DATA constants<>+456(SB)/4, $0xbe016341
+DATA constants<>+460(SB)/4, $0xbe016341
+DATA constants<>+464(SB)/4, $0xbe016341
+DATA constants<>+468(SB)/4, $0xbe016341
+DATA constants<>+472(SB)/4, $0xbe016341
+DATA constants<>+476(SB)/4, $0xbe016341
+DATA constants<>+480(SB)/4, $0x3e1218a2
+DATA constants<>+484(SB)/4, $0x3e1218a2
+DATA constants<>+488(SB)/4, $0x3e1218a2
+DATA constants<>+492(SB)/4, $0x3e1218a2
+DATA constants<>+496(SB)/4, $0x3e1218a2
+DATA constants<>+500(SB)/4, $0x3e1218a2
+DATA constants<>+504(SB)/4, $0x3e1218a2
+DATA constants<>+508(SB)/4, $0x3e1218a2
+DATA constants<>+512(SB)/4, $0xbe2a9b95
+DATA constants<>+516(SB)/4, $0xbe2a9b95
+DATA constants<>+520(SB)/4, $0xbe2a9b95
+DATA constants<>+524(SB)/4, $0xbe2a9b95
+DATA constants<>+528(SB)/4, $0xbe2a9b95
+DATA constants<>+532(SB)/4, $0xbe2a9b95
+DATA constants<>+536(SB)/4, $0xbe2a9b95
+DATA constants<>+540(SB)/4, $0xbe2a9b95
+DATA constants<>+544(SB)/4, $0x3e4ccd40
+DATA constants<>+548(SB)/4, $0x3e4ccd40
+DATA constants<>+552(SB)/4, $0x3e4ccd40
+DATA constants<>+556(SB)/4, $0x3e4ccd40
+DATA constants<>+560(SB)/4, $0x3e4ccd40
+DATA constants<>+564(SB)/4, $0x3e4ccd40
+DATA constants<>+568(SB)/4, $0x3e4ccd40
+DATA constants<>+572(SB)/4, $0x3e4ccd40
+DATA constants<>+576(SB)/4, $0xbe800013
+DATA constants<>+580(SB)/4, $0xbe800013
+DATA constants<>+584(SB)/4, $0xbe800013
+DATA constants<>+588(SB)/4, $0xbe800013
+DATA constants<>+592(SB)/4, $0xbe800013
+DATA constants<>+596(SB)/4, $0xbe800013
+DATA constants<>+600(SB)/4, $0xbe800013
+DATA constants<>+604(SB)/4, $0xbe800013
+DATA constants<>+608(SB)/4, $0x3eaaaaab
+DATA constants<>+612(SB)/4, $0x3eaaaaab
+DATA constants<>+616(SB)/4, $0x3eaaaaab
+DATA constants<>+620(SB)/4, $0x3eaaaaab
+DATA constants<>+624(SB)/4, $0x3eaaaaab
+DATA constants<>+628(SB)/4, $0x3eaaaaab
+DATA constants<>+632(SB)/4, $0x3eaaaaab
+DATA constants<>+636(SB)/4, $0x3eaaaaab
+DATA constants<>+640(SB)/4, $0x35bfbe8e
+DATA constants<>+644(SB)/4, $0x35bfbe8e
+DATA constants<>+648(SB)/4, $0x35bfbe8e
+DATA constants<>+652(SB)/4, $0x35bfbe8e
+DATA constants<>+656(SB)/4, $0x35bfbe8e
+DATA constants<>+660(SB)/4, $0x35bfbe8e
+DATA constants<>+664(SB)/4, $0x35bfbe8e
+DATA constants<>+668(SB)/4, $0x35bfbe8e
+DATA constants<>+672(SB)/4, $0x3f317200
+DATA constants<>+676(SB)/4, $0x3f317200
+DATA constants<>+680(SB)/4, $0x3f317200
+DATA constants<>+684(SB)/4, $0x3f317200
+DATA constants<>+688(SB)/4, $0x3f317200
+DATA constants<>+692(SB)/4, $0x3f317200
+DATA constants<>+696(SB)/4, $0x3f317200
+DATA constants<>+700(SB)/4, $0x3f317200
+DATA constants<>+704(SB)/4, $0xc0000000
+DATA constants<>+708(SB)/4, $0xc0000000
+DATA constants<>+712(SB)/4, $0xc0000000
+DATA constants<>+716(SB)/4, $0xc0000000
+DATA constants<>+720(SB)/4, $0xc0000000
+DATA constants<>+724(SB)/4, $0xc0000000
+DATA constants<>+728(SB)/4, $0xc0000000
+DATA constants<>+732(SB)/4, $0xc0000000
+DATA constants<>+736(SB)/4, $0x40000000
+DATA constants<>+740(SB)/4, $0x40000000
+DATA constants<>+744(SB)/4, $0x40000000
+DATA constants<>+748(SB)/4, $0x40000000
+DATA constants<>+752(SB)/4, $0x40000000
+DATA constants<>+756(SB)/4, $0x40000000
+DATA constants<>+760(SB)/4, $0x40000000
+DATA constants<>+764(SB)/4, $0x40000000
+DATA constants<>+768(SB)/4, $0x30800000
+DATA constants<>+772(SB)/4, $0x30800000
+DATA constants<>+776(SB)/4, $0x30800000
+DATA constants<>+780(SB)/4, $0x30800000
+DATA constants<>+784(SB)/4, $0x30800000
+DATA constants<>+788(SB)/4, $0x30800000
+DATA constants<>+792(SB)/4, $0x30800000
+DATA constants<>+796(SB)/4, $0x30800000
+DATA constants<>+800(SB)/4, $0xb6661a2a
+DATA constants<>+804(SB)/4, $0xb6661a2a
+DATA constants<>+808(SB)/4, $0xb6661a2a
+DATA constants<>+812(SB)/4, $0xb6661a2a
+DATA constants<>+816(SB)/4, $0xb6661a2a
+DATA constants<>+820(SB)/4, $0xb6661a2a
+DATA constants<>+824(SB)/4, $0xb6661a2a
+DATA constants<>+828(SB)/4, $0xb6661a2a
+DATA constants<>+832(SB)/4, $0x392807fc
+DATA constants<>+836(SB)/4, $0x392807fc
+DATA constants<>+840(SB)/4, $0x392807fc
+DATA constants<>+844(SB)/4, $0x392807fc
+DATA constants<>+848(SB)/4, $0x392807fc
+DATA constants<>+852(SB)/4, $0x392807fc
+DATA constants<>+856(SB)/4, $0x392807fc
+DATA constants<>+860(SB)/4, $0x392807fc
+DATA constants<>+864(SB)/4, $0xbb996889
+DATA constants<>+868(SB)/4, $0xbb996889
+DATA constants<>+872(SB)/4, $0xbb996889
+DATA constants<>+876(SB)/4, $0xbb996889
+DATA constants<>+880(SB)/4, $0xbb996889
+DATA constants<>+884(SB)/4, $0xbb996889
+DATA constants<>+888(SB)/4, $0xbb996889
+DATA constants<>+892(SB)/4, $0xbb996889
+DATA constants<>+896(SB)/4, $0x3da335e0
+DATA constants<>+900(SB)/4, $0x3da335e0
+DATA constants<>+904(SB)/4, $0x3da335e0
+DATA constants<>+908(SB)/4, $0x3da335e0
+DATA constants<>+912(SB)/4, $0x3da335e0
+DATA constants<>+916(SB)/4, $0x3da335e0
+DATA constants<>+920(SB)/4, $0x3da335e0
+DATA constants<>+924(SB)/4, $0x3da335e0
+DATA constants<>+928(SB)/4, $0xbf255de7
+DATA constants<>+932(SB)/4, $0xbf255de7
+DATA constants<>+936(SB)/4, $0xbf255de7
+DATA constants<>+940(SB)/4, $0xbf255de7
+DATA constants<>+944(SB)/4, $0xbf255de7
+DATA constants<>+948(SB)/4, $0xbf255de7
+DATA constants<>+952(SB)/4, $0xbf255de7
+DATA constants<>+956(SB)/4, $0xbf255de7
+DATA constants<>+960(SB)/4, $0x3fc90fdb
+DATA constants<>+964(SB)/4, $0x3fc90fdb
+DATA constants<>+968(SB)/4, $0x3fc90fdb
+DATA constants<>+972(SB)/4, $0x3fc90fdb
+DATA constants<>+976(SB)/4, $0x3fc90fdb
+DATA constants<>+980(SB)/4, $0x3fc90fdb
+DATA constants<>+984(SB)/4, $0x3fc90fdb
+DATA constants<>+988(SB)/4, $0x3fc90fdb
+GLOBL constants<>(SB), RODATA|NOPTR, $992

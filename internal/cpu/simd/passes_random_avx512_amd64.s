@@ -10,7 +10,7 @@ TEXT ·uniformAVX512(SB), NOSPLIT, $0-40
 	MOVQ         counter+8(FP), DX
 	VMOVQ        DX, X0
 	VPBROADCASTQ X0, Z0
-	VPADDQ       blocksuniformAVX512<>+0(SB), Z0, Z0
+	VPADDQ       blocks<>+0(SB), Z0, Z0
 	SHRQ         $0x20, DX
 	VMOVQ        DX, X3
 	VPBROADCASTQ X3, Z3
@@ -164,7 +164,7 @@ TEXT ·dropoutAVX512(SB), NOSPLIT, $0-72
 	MOVQ         counter+8(FP), BX
 	VMOVQ        BX, X0
 	VPBROADCASTQ X0, Z0
-	VPADDQ       blocksdropoutAVX512<>+0(SB), Z0, Z0
+	VPADDQ       blocks<>+0(SB), Z0, Z0
 	SHRQ         $0x20, BX
 	VMOVQ        BX, X7
 	VPBROADCASTQ X7, Z7
@@ -319,29 +319,328 @@ done4:
 	VZEROUPPER
 	RET
 
-DATA blocksuniformAVX512<>+0(SB)/8, $0x0000000000000000
-DATA blocksuniformAVX512<>+8(SB)/8, $0x0000000000000004
-DATA blocksuniformAVX512<>+16(SB)/8, $0x0000000000000001
-DATA blocksuniformAVX512<>+24(SB)/8, $0x0000000000000005
-DATA blocksuniformAVX512<>+32(SB)/8, $0x0000000000000002
-DATA blocksuniformAVX512<>+40(SB)/8, $0x0000000000000006
-DATA blocksuniformAVX512<>+48(SB)/8, $0x0000000000000003
-DATA blocksuniformAVX512<>+56(SB)/8, $0x0000000000000007
-GLOBL blocksuniformAVX512<>(SB), RODATA|NOPTR, $64
+// func normalAVX512(key uint64, counter uint64, y []float32)
+// Requires: AVX, AVX512DQ, AVX512F
+TEXT ·normalAVX512(SB), NOSPLIT, $0-40
+	MOVQ         y_base+16(FP), AX
+	MOVQ         y_len+24(FP), CX
+	MOVQ         counter+8(FP), DX
+	VMOVQ        DX, X0
+	VPBROADCASTQ X0, Z0
+	VPADDQ       blocks<>+0(SB), Z0, Z0
+	SHRQ         $0x20, DX
+	VMOVQ        DX, X7
+	VPBROADCASTQ X7, Z7
+	MOVQ         key+0(FP), DX
+	VMOVQ        DX, X8
+	VPBROADCASTQ X8, Z8
+	SHRQ         $0x20, DX
+	VMOVQ        DX, X9
+	VPBROADCASTQ X9, Z9
+	MOVQ         $+8, DX
+	VMOVQ        DX, X10
+	VPBROADCASTQ X10, Z10
+	VBROADCASTSS constants<>+0(SB), Z11
+	VBROADCASTSS constants<>+4(SB), Z12
+	XORQ         DX, DX
+	SUBQ         $+32, CX
 
-DATA blocksdropoutAVX512<>+0(SB)/8, $0x0000000000000000
-DATA blocksdropoutAVX512<>+8(SB)/8, $0x0000000000000004
-DATA blocksdropoutAVX512<>+16(SB)/8, $0x0000000000000001
-DATA blocksdropoutAVX512<>+24(SB)/8, $0x0000000000000005
-DATA blocksdropoutAVX512<>+32(SB)/8, $0x0000000000000002
-DATA blocksdropoutAVX512<>+40(SB)/8, $0x0000000000000006
-DATA blocksdropoutAVX512<>+48(SB)/8, $0x0000000000000003
-DATA blocksdropoutAVX512<>+56(SB)/8, $0x0000000000000007
-GLOBL blocksdropoutAVX512<>(SB), RODATA|NOPTR, $64
+loop5:
+	CMPQ              DX, CX
+	JGT               done6
+	VMOVAPS           Z0, Z13
+	VMOVAPS           Z7, Z14
+	VPXORD            Z1, Z1, Z1
+	VPXORD            Z2, Z2, Z2
+	VMOVAPS           Z8, Z15
+	VMOVAPS           Z9, Z16
+	VPMULUDQ          Z11, Z13, Z13
+	VPMULUDQ          Z12, Z1, Z17
+	VPSRLQ            $0x20, Z17, Z18
+	VXORPS            Z14, Z18, Z14
+	VXORPS            Z15, Z14, Z14
+	VPSRLQ            $0x20, Z13, Z18
+	VXORPS            Z2, Z18, Z18
+	VXORPS            Z16, Z18, Z18
+	VPADDD.BCST       constants<>+8(SB), Z15, Z15
+	VPADDD.BCST       constants<>+12(SB), Z16, Z16
+	VPMULUDQ          Z11, Z14, Z14
+	VPMULUDQ          Z12, Z18, Z18
+	VPSRLQ            $0x20, Z18, Z19
+	VXORPS            Z17, Z19, Z17
+	VXORPS            Z15, Z17, Z17
+	VPSRLQ            $0x20, Z14, Z19
+	VXORPS            Z13, Z19, Z13
+	VXORPS            Z16, Z13, Z13
+	VPADDD.BCST       constants<>+8(SB), Z15, Z15
+	VPADDD.BCST       constants<>+12(SB), Z16, Z16
+	VPMULUDQ          Z11, Z17, Z17
+	VPMULUDQ          Z12, Z13, Z13
+	VPSRLQ            $0x20, Z13, Z19
+	VXORPS            Z18, Z19, Z18
+	VXORPS            Z15, Z18, Z18
+	VPSRLQ            $0x20, Z17, Z19
+	VXORPS            Z14, Z19, Z14
+	VXORPS            Z16, Z14, Z14
+	VPADDD.BCST       constants<>+8(SB), Z15, Z15
+	VPADDD.BCST       constants<>+12(SB), Z16, Z16
+	VPMULUDQ          Z11, Z18, Z18
+	VPMULUDQ          Z12, Z14, Z14
+	VPSRLQ            $0x20, Z14, Z19
+	VXORPS            Z13, Z19, Z13
+	VXORPS            Z15, Z13, Z13
+	VPSRLQ            $0x20, Z18, Z19
+	VXORPS            Z17, Z19, Z17
+	VXORPS            Z16, Z17, Z17
+	VPADDD.BCST       constants<>+8(SB), Z15, Z15
+	VPADDD.BCST       constants<>+12(SB), Z16, Z16
+	VPMULUDQ          Z11, Z13, Z13
+	VPMULUDQ          Z12, Z17, Z17
+	VPSRLQ            $0x20, Z17, Z19
+	VXORPS            Z14, Z19, Z14
+	VXORPS            Z15, Z14, Z14
+	VPSRLQ            $0x20, Z13, Z19
+	VXORPS            Z18, Z19, Z18
+	VXORPS            Z16, Z18, Z18
+	VPADDD.BCST       constants<>+8(SB), Z15, Z15
+	VPADDD.BCST       constants<>+12(SB), Z16, Z16
+	VPMULUDQ          Z11, Z14, Z14
+	VPMULUDQ          Z12, Z18, Z18
+	VPSRLQ            $0x20, Z18, Z19
+	VXORPS            Z17, Z19, Z17
+	VXORPS            Z15, Z17, Z17
+	VPSRLQ            $0x20, Z14, Z19
+	VXORPS            Z13, Z19, Z13
+	VXORPS            Z16, Z13, Z13
+	VPADDD.BCST       constants<>+8(SB), Z15, Z15
+	VPADDD.BCST       constants<>+12(SB), Z16, Z16
+	VPMULUDQ          Z11, Z17, Z17
+	VPMULUDQ          Z12, Z13, Z13
+	VPSRLQ            $0x20, Z13, Z19
+	VXORPS            Z18, Z19, Z18
+	VXORPS            Z15, Z18, Z18
+	VPSRLQ            $0x20, Z17, Z19
+	VXORPS            Z14, Z19, Z14
+	VXORPS            Z16, Z14, Z14
+	VPADDD.BCST       constants<>+8(SB), Z15, Z15
+	VPADDD.BCST       constants<>+12(SB), Z16, Z16
+	VPMULUDQ          Z11, Z18, Z18
+	VPMULUDQ          Z12, Z14, Z14
+	VPSRLQ            $0x20, Z14, Z19
+	VXORPS            Z13, Z19, Z13
+	VXORPS            Z15, Z13, Z13
+	VPSRLQ            $0x20, Z18, Z19
+	VXORPS            Z17, Z19, Z17
+	VXORPS            Z16, Z17, Z17
+	VPADDD.BCST       constants<>+8(SB), Z15, Z15
+	VPADDD.BCST       constants<>+12(SB), Z16, Z16
+	VPMULUDQ          Z11, Z13, Z13
+	VPMULUDQ          Z12, Z17, Z17
+	VPSRLQ            $0x20, Z17, Z19
+	VXORPS            Z14, Z19, Z14
+	VXORPS            Z15, Z14, Z14
+	VPSRLQ            $0x20, Z13, Z19
+	VXORPS            Z18, Z19, Z18
+	VXORPS            Z16, Z18, Z18
+	VPADDD.BCST       constants<>+8(SB), Z15, Z15
+	VPADDD.BCST       constants<>+12(SB), Z16, Z16
+	VPMULUDQ          Z11, Z14, Z14
+	VPMULUDQ          Z12, Z18, Z18
+	VPSRLQ            $0x20, Z18, Z19
+	VXORPS            Z17, Z19, Z17
+	VXORPS            Z15, Z17, Z15
+	VPSRLQ            $0x20, Z14, Z17
+	VXORPS            Z13, Z17, Z13
+	VXORPS            Z16, Z13, Z13
+	VSHUFPS           $0x88, Z18, Z15, Z15
+	VSHUFPS           $0x88, Z14, Z13, Z13
+	VSHUFPS           $0x88, Z13, Z15, Z14
+	VMOVSLDUP         Z14, Z16
+	VMOVSHDUP         Z14, Z14
+	VPSRLD            $0x08, Z16, Z17
+	VPSLLD            $0x18, Z16, Z18
+	VPSRLD            $0x18, Z18, Z18
+	VCVTDQ2PS         Z17, Z17
+	VCVTDQ2PS         Z18, Z18
+	VADDPS.BCST       constants<>+20(SB), Z18, Z18
+	VMULPS.BCST       constants<>+24(SB), Z18, Z18
+	VFMADD231PS.BCST  constants<>+16(SB), Z17, Z18
+	VGETMANTPS        $0x0f, Z18, Z19
+	VGETEXPPS         Z18, Z20
+	VGETEXPPS         Z19, Z17
+	VSUBPS            Z17, Z20, Z17
+	VXORPS.BCST       constants<>+28(SB), Z16, Z16
+	VPSRLD            $0x08, Z16, Z20
+	VPSLLD            $0x18, Z16, Z16
+	VPSRLD            $0x18, Z16, Z16
+	VCVTDQ2PS         Z20, Z20
+	VCVTDQ2PS         Z16, Z16
+	VADDPS.BCST       constants<>+20(SB), Z16, Z16
+	VMULPS.BCST       constants<>+24(SB), Z16, Z16
+	VFMADD231PS.BCST  constants<>+16(SB), Z20, Z16
+	VCMPPS.BCST       $0x0d, constants<>+32(SB), Z18, K1
+	VXORPS.BCST       constants<>+36(SB), Z16, Z16
+	VSUBPS.BCST       constants<>+40(SB), Z19, Z18
+	VBLENDMPS         Z16, Z18, K1, Z3
+	VBROADCASTSS      constants<>+44(SB), Z16
+	VFMADD213PS.BCST  constants<>+48(SB), Z3, Z16
+	VFMADD213PS.BCST  constants<>+52(SB), Z3, Z16
+	VFMADD213PS.BCST  constants<>+56(SB), Z3, Z16
+	VFMADD213PS.BCST  constants<>+60(SB), Z3, Z16
+	VFMADD213PS.BCST  constants<>+64(SB), Z3, Z16
+	VFMADD213PS.BCST  constants<>+68(SB), Z3, Z16
+	VFMADD213PS.BCST  constants<>+72(SB), Z3, Z16
+	VFMADD213PS.BCST  constants<>+76(SB), Z3, Z16
+	VMULPS            Z3, Z3, Z18
+	VMULPS            Z3, Z18, Z19
+	VMULPS            Z19, Z16, Z16
+	VFMADD231PS.BCST  constants<>+80(SB), Z17, Z16
+	VFNMADD231PS.BCST constants<>+20(SB), Z18, Z16
+	VADDPS            Z16, Z3, Z16
+	VFMADD231PS.BCST  constants<>+84(SB), Z17, Z16
+	VMULPS.BCST       constants<>+88(SB), Z16, Z16
+	VSQRTPS           Z16, Z16
+	VPADDD            quarters<>+0(SB), Z14, Z14
+	VBROADCASTSS      constants<>+92(SB), Z17
+	VPADDD            Z17, Z14, Z17
+	VBROADCASTSS      constants<>+36(SB), Z18
+	VPSUBD            Z14, Z18, Z18
+	VPMOVD2M          Z17, K1
+	VBLENDMPS         Z18, Z14, K1, Z4
+	VCVTDQ2PS         Z4, Z14
+	VMULPS.BCST       constants<>+96(SB), Z14, Z14
+	VMULPS            Z14, Z14, Z17
+	VBROADCASTSS      constants<>+100(SB), Z18
+	VFMADD213PS.BCST  constants<>+104(SB), Z17, Z18
+	VFMADD213PS.BCST  constants<>+108(SB), Z17, Z18
+	VFMADD213PS.BCST  constants<>+112(SB), Z17, Z18
+	VFMADD213PS.BCST  constants<>+116(SB), Z17, Z18
+	VFMADD213PS.BCST  constants<>+120(SB), Z17, Z18
+	VMULPS            Z14, Z18, Z14
+	VMULPS            Z16, Z14, Z14
+	VMOVUPS           Z14, (AX)(DX*4)
+	VSHUFPS           $0xdd, Z13, Z15, Z13
+	VMOVSLDUP         Z13, Z14
+	VMOVSHDUP         Z13, Z13
+	VPSRLD            $0x08, Z14, Z15
+	VPSLLD            $0x18, Z14, Z16
+	VPSRLD            $0x18, Z16, Z16
+	VCVTDQ2PS         Z15, Z15
+	VCVTDQ2PS         Z16, Z16
+	VADDPS.BCST       constants<>+20(SB), Z16, Z16
+	VMULPS.BCST       constants<>+24(SB), Z16, Z16
+	VFMADD231PS.BCST  constants<>+16(SB), Z15, Z16
+	VGETMANTPS        $0x0f, Z16, Z17
+	VGETEXPPS         Z16, Z18
+	VGETEXPPS         Z17, Z15
+	VSUBPS            Z15, Z18, Z15
+	VXORPS.BCST       constants<>+28(SB), Z14, Z14
+	VPSRLD            $0x08, Z14, Z18
+	VPSLLD            $0x18, Z14, Z14
+	VPSRLD            $0x18, Z14, Z14
+	VCVTDQ2PS         Z18, Z18
+	VCVTDQ2PS         Z14, Z14
+	VADDPS.BCST       constants<>+20(SB), Z14, Z14
+	VMULPS.BCST       constants<>+24(SB), Z14, Z14
+	VFMADD231PS.BCST  constants<>+16(SB), Z18, Z14
+	VCMPPS.BCST       $0x0d, constants<>+32(SB), Z16, K1
+	VXORPS.BCST       constants<>+36(SB), Z14, Z14
+	VSUBPS.BCST       constants<>+40(SB), Z17, Z16
+	VBLENDMPS         Z14, Z16, K1, Z5
+	VBROADCASTSS      constants<>+44(SB), Z14
+	VFMADD213PS.BCST  constants<>+48(SB), Z5, Z14
+	VFMADD213PS.BCST  constants<>+52(SB), Z5, Z14
+	VFMADD213PS.BCST  constants<>+56(SB), Z5, Z14
+	VFMADD213PS.BCST  constants<>+60(SB), Z5, Z14
+	VFMADD213PS.BCST  constants<>+64(SB), Z5, Z14
+	VFMADD213PS.BCST  constants<>+68(SB), Z5, Z14
+	VFMADD213PS.BCST  constants<>+72(SB), Z5, Z14
+	VFMADD213PS.BCST  constants<>+76(SB), Z5, Z14
+	VMULPS            Z5, Z5, Z16
+	VMULPS            Z5, Z16, Z17
+	VMULPS            Z17, Z14, Z14
+	VFMADD231PS.BCST  constants<>+80(SB), Z15, Z14
+	VFNMADD231PS.BCST constants<>+20(SB), Z16, Z14
+	VADDPS            Z14, Z5, Z14
+	VFMADD231PS.BCST  constants<>+84(SB), Z15, Z14
+	VMULPS.BCST       constants<>+88(SB), Z14, Z14
+	VSQRTPS           Z14, Z14
+	VPADDD            quarters<>+0(SB), Z13, Z13
+	VBROADCASTSS      constants<>+92(SB), Z15
+	VPADDD            Z15, Z13, Z15
+	VBROADCASTSS      constants<>+36(SB), Z16
+	VPSUBD            Z13, Z16, Z16
+	VPMOVD2M          Z15, K1
+	VBLENDMPS         Z16, Z13, K1, Z6
+	VCVTDQ2PS         Z6, Z13
+	VMULPS.BCST       constants<>+96(SB), Z13, Z13
+	VMULPS            Z13, Z13, Z15
+	VBROADCASTSS      constants<>+100(SB), Z16
+	VFMADD213PS.BCST  constants<>+104(SB), Z15, Z16
+	VFMADD213PS.BCST  constants<>+108(SB), Z15, Z16
+	VFMADD213PS.BCST  constants<>+112(SB), Z15, Z16
+	VFMADD213PS.BCST  constants<>+116(SB), Z15, Z16
+	VFMADD213PS.BCST  constants<>+120(SB), Z15, Z16
+	VMULPS            Z13, Z16, Z13
+	VMULPS            Z14, Z13, Z13
+	VMOVUPS           Z13, 64(AX)(DX*4)
+	VPADDQ            Z10, Z0, Z0
+	ADDQ              $+32, DX
+	JMP               loop5
+
+done6:
+	VZEROUPPER
+	RET
+
+DATA blocks<>+0(SB)/8, $0x0000000000000000
+DATA blocks<>+8(SB)/8, $0x0000000000000004
+DATA blocks<>+16(SB)/8, $0x0000000000000001
+DATA blocks<>+24(SB)/8, $0x0000000000000005
+DATA blocks<>+32(SB)/8, $0x0000000000000002
+DATA blocks<>+40(SB)/8, $0x0000000000000006
+DATA blocks<>+48(SB)/8, $0x0000000000000003
+DATA blocks<>+56(SB)/8, $0x0000000000000007
+GLOBL blocks<>(SB), RODATA|NOPTR, $64
+
+DATA quarters<>+0(SB)/8, $0x0000000040000000
+DATA quarters<>+8(SB)/8, $0x0000000040000000
+DATA quarters<>+16(SB)/8, $0x0000000040000000
+DATA quarters<>+24(SB)/8, $0x0000000040000000
+DATA quarters<>+32(SB)/8, $0x0000000040000000
+DATA quarters<>+40(SB)/8, $0x0000000040000000
+DATA quarters<>+48(SB)/8, $0x0000000040000000
+DATA quarters<>+56(SB)/8, $0x0000000040000000
+GLOBL quarters<>(SB), RODATA|NOPTR, $64
 
 DATA constants<>+0(SB)/4, $0xd2511f53
 DATA constants<>+4(SB)/4, $0xcd9e8d57
 DATA constants<>+8(SB)/4, $0x9e3779b9
 DATA constants<>+12(SB)/4, $0xbb67ae85
 DATA constants<>+16(SB)/4, $0x33800000
-GLOBL constants<>(SB), RODATA|NOPTR, $20
+DATA constants<>+20(SB)/4, $0x3f000000
+DATA constants<>+24(SB)/4, $0x2f800000
+DATA constants<>+28(SB)/4, $0xffffffff
+DATA constants<>+32(SB)/4, $0x3f400000
+DATA constants<>+36(SB)/4, $0x80000000
+DATA constants<>+40(SB)/4, $0x3f800000
+DATA constants<>+44(SB)/4, $0x3d313661
+DATA constants<>+48(SB)/4, $0xbdc4a841
+DATA constants<>+52(SB)/4, $0x3def6120
+DATA constants<>+56(SB)/4, $0xbe016341
+DATA constants<>+60(SB)/4, $0x3e1218a2
+DATA constants<>+64(SB)/4, $0xbe2a9b95
+DATA constants<>+68(SB)/4, $0x3e4ccd40
+DATA constants<>+72(SB)/4, $0xbe800013
+DATA constants<>+76(SB)/4, $0x3eaaaaab
+DATA constants<>+80(SB)/4, $0x35bfbe8e
+DATA constants<>+84(SB)/4, $0x3f317200
+DATA constants<>+88(SB)/4, $0xc0000000
+DATA constants<>+92(SB)/4, $0x40000000
+DATA constants<>+96(SB)/4, $0x30800000
+DATA constants<>+100(SB)/4, $0xb6661a2a
+DATA constants<>+104(SB)/4, $0x392807fc
+DATA constants<>+108(SB)/4, $0xbb996889
+DATA constants<>+112(SB)/4, $0x3da335e0
+DATA constants<>+116(SB)/4, $0xbf255de7
+DATA constants<>+120(SB)/4, $0x3fc90fdb
+GLOBL constants<>(SB), RODATA|NOPTR, $124

@@ -277,7 +277,8 @@ func TestRandom(t *testing.T) {
 		for _, n := range lengths() {
 			key, counter := rng.Uint64(), rng.Uint64()&^(1<<31)
 			g := &guarded{rng: rng}
-			x, u, y := g.random(n, false), g.slice(n), g.slice(n)
+			x, u, y, z := g.random(n, false), g.slice(n), g.slice(n), g.slice(n)
+			p.Normal(key, counter, z)
 			p.Uniform(key, counter, u)
 			p.Dropout(key, counter, alpha, betaValue, x, y)
 			drawn := n / RandomGroup * RandomGroup
@@ -285,6 +286,10 @@ func TestRandom(t *testing.T) {
 				want := philox.Uniform(key, counter+uint64(i/4))[i%4]
 				if u[i] != want {
 					t.Fatalf("number %d of %d: got %g, want %g", i, n, u[i], want)
+				}
+				normal := float64(philox.Normal(key, counter+uint64(i/4))[i%4])
+				if math.Abs(float64(z[i])-normal) > 4e-7*(1+math.Abs(normal)) {
+					t.Fatalf("normal number %d of %d: got %g, want %g", i, n, z[i], normal)
 				}
 				kept := float32(betaValue) * x[i]
 				if want < alpha {

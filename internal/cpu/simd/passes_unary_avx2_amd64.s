@@ -231,16 +231,16 @@ loop14:
 	VMULPS       constants<>+416(SB), Y0, Y2
 	VBLENDVPS    Y1, Y2, Y0, Y2
 	VBROADCASTSS constants<>+448(SB), Y3
+	VPSUBD       Y3, Y2, Y4
+	VPSRAD       $0x17, Y4, Y4
+	VPSLLD       $0x17, Y4, Y3
 	VPSUBD       Y3, Y2, Y3
-	VPSRAD       $0x17, Y3, Y3
-	VPSLLD       $0x17, Y3, Y4
-	VPSUBD       Y4, Y2, Y4
-	VCVTDQ2PS    Y3, Y2
-	VBROADCASTSS constants<>+480(SB), Y3
+	VCVTDQ2PS    Y4, Y2
+	VBROADCASTSS constants<>+480(SB), Y4
 	VXORPS       Y5, Y5, Y5
-	VBLENDVPS    Y1, Y3, Y5, Y1
+	VBLENDVPS    Y1, Y4, Y5, Y1
 	VADDPS       Y1, Y2, Y1
-	VSUBPS       constants<>+352(SB), Y4, Y2
+	VSUBPS       constants<>+352(SB), Y3, Y2
 	VBROADCASTSS constants<>+512(SB), Y3
 	VFMADD213PS  constants<>+544(SB), Y2, Y3
 	VFMADD213PS  constants<>+576(SB), Y2, Y3
@@ -280,16 +280,16 @@ done15:
 	VMULPS       constants<>+416(SB), Y1, Y3
 	VBLENDVPS    Y2, Y3, Y1, Y3
 	VBROADCASTSS constants<>+448(SB), Y4
+	VPSUBD       Y4, Y3, Y5
+	VPSRAD       $0x17, Y5, Y5
+	VPSLLD       $0x17, Y5, Y4
 	VPSUBD       Y4, Y3, Y4
-	VPSRAD       $0x17, Y4, Y4
-	VPSLLD       $0x17, Y4, Y5
-	VPSUBD       Y5, Y3, Y5
-	VCVTDQ2PS    Y4, Y3
-	VBROADCASTSS constants<>+480(SB), Y4
+	VCVTDQ2PS    Y5, Y3
+	VBROADCASTSS constants<>+480(SB), Y5
 	VXORPS       Y6, Y6, Y6
-	VBLENDVPS    Y2, Y4, Y6, Y2
+	VBLENDVPS    Y2, Y5, Y6, Y2
 	VADDPS       Y2, Y3, Y2
-	VSUBPS       constants<>+352(SB), Y5, Y3
+	VSUBPS       constants<>+352(SB), Y4, Y3
 	VBROADCASTSS constants<>+512(SB), Y4
 	VFMADD213PS  constants<>+544(SB), Y3, Y4
 	VFMADD213PS  constants<>+576(SB), Y3, Y4

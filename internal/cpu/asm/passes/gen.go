@@ -3,6 +3,7 @@ package main
 import (
 	"fmt"
 	"math"
+	"slices"
 	"strings"
 
 	"github.com/mmcloughlin/avo/attr"
@@ -142,7 +143,9 @@ type table struct {
 }
 
 func (g *gen) table(name string, values []uint64) operand.Mem {
-	g.tables = append(g.tables, table{name, values})
+	if !slices.ContainsFunc(g.tables, func(t table) bool { return t.name == name }) {
+		g.tables = append(g.tables, table{name, values})
+	}
 	return operand.NewDataAddr(operand.NewStaticSymbol(name), 0)
 }
 

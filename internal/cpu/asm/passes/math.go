@@ -95,30 +95,44 @@ func (g *gen) softplus(x vec) vec {
 	return y
 }
 
-// log is ln x: x = m·2ᵉ with ¾ ≤ m < 3/2, and a polynomial in f = m − 1.
+// log is ln x.
 func (g *gen) log(x vec) vec {
-	var e, m vec
 	if g.wide {
-		e, m = g.vec(), g.vec()
-		// Mantissa in [¾, 3/2), +1 for zeros, NaN for negative numbers. Its exponent is 0 or −1; that of 0 is −∞.
+		e, m := g.split(x)
+		return g.logOf(e, g.sub(m, k(1)))
+	}
+	denormal := g.compare(less, x, k(0x1p-126))
+	e, m := g.split(g.pick(denormal, g.mul(x, k(0x1p24)), x))
+	e = g.add(e, g.pick(denormal, g.reg(k(-24)), g.zero()))
+	y := g.logOf(e, g.sub(m, k(1)))
+	infinity := g.compare(equal, x, k(math.Inf(1)))
+	y = g.pick(infinity, x, y)
+	y = g.pick(g.compare(equal, x, k(0)), k(math.Inf(-1)), y)
+	return g.pick(g.compare(notAtLeast, x, k(0)), k(math.NaN()), y)
+}
+
+// split is x = m·2ᵉ with ¾ ≤ m < 3/2. AVX-512 has instructions for it that also know denormal and special numbers: for
+// 0, e is −∞; for negative numbers, m is NaN.
+func (g *gen) split(x vec) (e, m vec) {
+	e, m = g.vec(), g.vec()
+	if g.wide {
 		g.VGETMANTPS(imm(0b1111), x, m)
 		top := g.vec()
 		g.VGETEXPPS(x, top)
 		g.VGETEXPPS(m, e)
-		e = g.sub(top, e)
-	} else {
-		denormal := g.compare(less, x, k(0x1p-126))
-		scaled := g.pick(denormal, g.mul(x, k(0x1p24)), x)
-		whole, below := g.vec(), g.reg(k(0.75))
-		g.VPSUBD(below, scaled, whole)
-		g.VPSRAD(imm(23), whole, whole)
-		m, e = g.vec(), g.vec()
-		g.VPSLLD(imm(23), whole, m)
-		g.VPSUBD(m, scaled, m)
-		g.VCVTDQ2PS(whole, e)
-		e = g.add(e, g.pick(denormal, g.reg(k(-24)), g.zero()))
+		return g.sub(top, e), m
 	}
-	f := g.sub(m, k(1))
+	whole, below := g.vec(), g.reg(k(0.75))
+	g.VPSUBD(below, x, whole)
+	g.VPSRAD(imm(23), whole, whole)
+	g.VPSLLD(imm(23), whole, m)
+	g.VPSUBD(m, x, m)
+	g.VCVTDQ2PS(whole, e)
+	return e, m
+}
+
+// logOf is ln (1+f)·2ᵉ.
+func (g *gen) logOf(e, f vec) vec {
 	p := g.poly(f, // (ln(1+f) − f + f²/2)/f³, within 7e-8
 		0.04326475053905137, -0.09602404061737374, 0.11688446705196485, -0.12635519059423767, 0.142672092789696,
 		-0.16660911792056546, 0.20000172080469472, -0.2500005609768213, 0.33333333021268385)
@@ -128,12 +142,6 @@ func (g *gen) log(x vec) vec {
 	g.fnma(p, square, k(0.5))
 	y := g.add(f, p)
 	g.fma(y, e, k(ln2Hi))
-	if !g.wide {
-		infinity := g.compare(equal, x, k(math.Inf(1)))
-		y = g.pick(infinity, x, y)
-		y = g.pick(g.compare(equal, x, k(0)), k(math.Inf(-1)), y)
-		y = g.pick(g.compare(notAtLeast, x, k(0)), k(math.NaN()), y)
-	}
 	return y
 }
 

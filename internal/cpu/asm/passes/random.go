@@ -8,29 +8,85 @@ func random(g *gen) {
 		"sets y to numbers in [0, 1) of the stream, from block counter on, in whole pairs of vectors: the rest of y is left. "+
 			"The low half of counter must not overflow on the way.", func() {
 			y := g.ptr("y")
-			g.philox("y", func(at at, u vec) { g.store(at, u, y) })
+			g.philox("y", func(at at, words vec) { g.store(at, g.uniform(words), y) })
 		})
 	g.fn("Dropout", "(key, counter uint64, p, scale float32, x, y []float32)",
 		"sets y = scale·x, or 0 where Uniform's number is less than p, on as many numbers as Uniform would; y may be x.", func() {
 			x, y := g.ptr("x"), g.ptr("y")
 			p, scale := g.arg("p"), g.arg("scale")
-			g.philox("y", func(at at, u vec) {
+			g.philox("y", func(at at, words vec) {
+				u := g.uniform(words)
 				kept := g.mul(g.load(at, x), scale)
 				g.store(at, g.pick(g.compare(less, u, p), k(0), kept), y)
 			})
 		})
+	g.fn("Normal", "(key, counter uint64, y []float32)", "sets y to standard normal numbers, as many as Uniform would.", func() {
+		y := g.ptr("y")
+		g.philox("y", func(at at, words vec) { g.store(at, g.normal(words), y) })
+	})
 }
 
-// philox calls body with pairs of vectors of the stream, as numbers in [0, 1).
+// uniform turns random words into numbers in [0, 1).
+func (g *gen) uniform(words vec) vec {
+	u := g.vec()
+	g.VPSRLD(imm(8), words, u)
+	g.VCVTDQ2PS(u, u)
+	return g.mul(u, k(0x1p-24))
+}
+
+// normal turns pairs of random words into pairs of normal numbers, by the transformation of Box and Muller. The first
+// of a pair is the radius for both; the second is the angle of which one takes the cosine and the other the sine.
+func (g *gen) normal(words vec) vec {
+	first, angle := g.vec(), g.vec()
+	g.VMOVSLDUP(words, first)
+	g.VMOVSHDUP(words, angle)
+
+	// The radius is √(−2·ln u) for u = (w + ½)/2³². Near 1, where u has lost the digits that matter, 1 − u has not.
+	u := g.scaled(first)
+	e, m := g.split(u)
+	rest := g.scaled(g.xor(first, bits(0xffffffff)))
+	f := g.pick(g.compare(atLeast, u, k(0.75)), g.negate(rest), g.sub(m, k(1)))
+	radius := g.sqrt(g.mul(g.logOf(e, f), k(-2)))
+
+	// Angles are 32 bits for a turn. The cosine is the sine a quarter on; sin(½ − a) = sin(a) leaves half a turn.
+	quarters := g.table("quarters", []uint64{1 << 30, 1 << 30, 1 << 30, 1 << 30, 1 << 30, 1 << 30, 1 << 30, 1 << 30}[:g.lanes/2])
+	g.VPADDD(quarters, angle, angle)
+	beyond, mirrored := g.vec(), g.vec()
+	g.VPADDD(g.reg(bits(1<<30)), angle, beyond)
+	g.VPSUBD(angle, g.reg(bits(1<<31)), mirrored)
+	angle = g.pick(g.negative(beyond), mirrored, angle)
+	y := g.vec()
+	g.VCVTDQ2PS(angle, y)
+	y = g.mul(y, k(0x1p-30))    // quarters of a turn, in [−1, 1]
+	sine := g.poly(g.mul(y, y), // sin(y·π/2)/y, within 2e-11
+		-3.428790097135303e-06, 0.00016024702720325291, -0.004681651014867609, 0.07969260125934341, -0.6459640952644053,
+		1.570796326761674)
+	return g.mul(g.mul(sine, y), radius)
+}
+
+// scaled is (w + ½)/2³² for unsigned words w, with one rounding.
+func (g *gen) scaled(w vec) vec {
+	high, low := g.vec(), g.vec()
+	g.VPSRLD(imm(8), w, high)
+	g.VPSLLD(imm(24), w, low)
+	g.VPSRLD(imm(24), low, low)
+	g.VCVTDQ2PS(high, high)
+	g.VCVTDQ2PS(low, low)
+	v := g.mul(g.add(low, k(0.5)), k(0x1p-32))
+	g.fma(v, high, k(0x1p-24))
+	return v
+}
+
+// philox calls body with pairs of vectors of the stream's words.
 //
 // Each 64-bit lane computes a block, with a word of its state in the lower half of a lane of each of four registers;
 // the upper halves hold what is left of products, which the next multiplication ignores.
-func (g *gen) philox(array string, body func(at at, u vec)) {
+func (g *gen) philox(array string, body func(at at, words vec)) {
 	even := make([]uint64, 0, 8) // number of the block in each lane: those of even lanes come out first
 	for lane := range g.lanes / 2 {
 		even = append(even, uint64(lane/2+lane%2*g.lanes/4))
 	}
-	counters := g.table("blocks"+g.current, even)
+	counters := g.table("blocks", even)
 	n, i, limit := g.size(array), g.GP64(), g.GP64()
 	counter, key := g.GP64(), g.GP64()
 	g.Load(g.Param("counter"), counter)
@@ -80,10 +136,7 @@ func (g *gen) philox(array string, body func(at at, u vec)) {
 	}
 	first, second := shuffle(0b10001000, c[0], c[1]), shuffle(0b10001000, c[2], c[3])
 	for half, order := range []uint64{0b10001000, 0b11011101} {
-		u := shuffle(order, first, second)
-		g.VPSRLD(imm(8), u, u)
-		g.VCVTDQ2PS(u, u)
-		body(at{index: i, disp: 4 * half * g.lanes}, g.mul(u, k(0x1p-24)))
+		body(at{index: i, disp: 4 * half * g.lanes}, shuffle(order, first, second))
 	}
 	g.VPADDQ(step, low, low)
 	g.ADDQ(operand.I32(int32(2*g.lanes)), i)
