@@ -332,3 +332,41 @@ func TestSignals(t *testing.T) {
 		t.Error(err)
 	}
 }
+
+// TestSecondSignal ends a process at once that doesn't come to the end of its step.
+func TestSecondSignal(t *testing.T) {
+	if runtime.GOOS == "windows" {
+		t.Skip("a process can't be sent an interrupt on Windows")
+	}
+	if os.Getenv("TRAIN_TEST_SECOND") != "" {
+		ctx, stop := UntilSignal(context.Background())
+		defer stop()
+		fmt.Fprintln(os.Stdout, "ready")
+		<-ctx.Done()
+		time.Sleep(100 * time.Millisecond) // until signals are let through again
+		fmt.Fprintln(os.Stdout, "again")
+		time.Sleep(time.Minute)
+		return
+	}
+	child := exec.Command(os.Args[0], "-test.run=^TestSecondSignal$")
+	child.Env = append(os.Environ(), "TRAIN_TEST_SECOND=1")
+	out, err := child.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := child.Start(); err != nil {
+		t.Fatal(err)
+	}
+	for range 2 {
+		if _, err := io.ReadFull(out, make([]byte, 6)); err != nil {
+			t.Fatal(err)
+		}
+		if err := child.Process.Signal(os.Interrupt); err != nil {
+			t.Fatal(err)
+		}
+	}
+	began := time.Now()
+	if err := child.Wait(); err == nil || !strings.Contains(err.Error(), "interrupt") || time.Since(began) > 10*time.Second {
+		t.Errorf("it ended after %v with %v", time.Since(began), err)
+	}
+}

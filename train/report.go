@@ -57,7 +57,11 @@ func (r *report) step(step int, loss, rate float64) {
 	r.shown = now
 	each := now.Sub(r.began) / time.Duration(step-r.first)
 	left := (each * time.Duration(r.total-step)).Round(time.Second)
-	r.display.step(step, fmt.Sprintf("loss %.4g  %.3g %s/s  %v left", loss, rate, r.task.unit(), left))
+	digits := 0
+	if rate < 10 {
+		digits = 2
+	}
+	r.display.step(step, fmt.Sprintf("loss %.4g  %.*f %s/s  %v left", loss, digits, rate, r.task.unit(), left))
 }
 
 // evaluated tells the held-out figures.

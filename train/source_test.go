@@ -1,0 +1,151 @@
+package train
+
+import (
+	"math"
+	"slices"
+	"testing"
+
+	"github.com/bestiary-ml/bestiary/data"
+)
+
+func TestRows(t *testing.T) {
+	const n, d, batch = 11, 2, 4
+	x, labels := make([]float32, n*d), make([]int32, n)
+	for i := range n {
+		x[i*d], x[i*d+1], labels[i] = float32(i), float32(-i), int32(i)
+	}
+	make1 := func(batch int, seed uint64) *Rows {
+		r, err := NewRows(x, d, labels, batch, seed)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return r
+	}
+	draw := func(r *Rows, batches int) (all []int32) {
+		for range batches {
+			if n, err := r.Next(); err != nil || n != batch {
+				t.Fatal(n, err)
+			}
+			for k, l := range r.Labels {
+				if r.X[k*d] != float32(l) || r.X[k*d+1] != -float32(l) {
+					t.Fatalf("row %v has label %d", r.X[k*d:k*d+d], l)
+				}
+			}
+			all = append(all, r.Labels...)
+		}
+		return all
+	}
+	r := make1(batch, 1)
+	if r.Batches() != 2 {
+		t.Fatal(r.Batches())
+	}
+	all := draw(r, 6)
+	for epoch := range 3 {
+		rows := slices.Clone(all[epoch*8 : epoch*8+8])
+		if slices.Sort(rows); len(slices.Compact(rows)) != 8 {
+			t.Errorf("epoch %d repeats a row: %v", epoch, all[epoch*8:epoch*8+8])
+		}
+	}
+	if slices.Equal(all[:8], all[8:16]) || slices.Equal(all, draw(make1(batch, 2), 6)) {
+		t.Error("the order doesn't change with the epoch and the seed")
+	}
+	for done := range 6 {
+		a, b := make1(batch, 1), make1(batch, 1)
+		draw(a, done)
+		state, err := a.State()
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := b.SetState(state); err != nil {
+			t.Fatal(err)
+		}
+		if got := draw(b, 6-done); !slices.Equal(got, all[done*batch:]) {
+			t.Errorf("after %d batches: got %v, want %v", done, got, all[done*batch:])
+		}
+	}
+	draw(r, 1)
+	state, err := r.State()
+	if err != nil {
+		t.Fatal(err)
+	}
+	fails(t, make1(5, 1).SetState(state), "--batch 5")
+	x[3] = 9
+	fails(t, make1(batch, 1).SetState(state), "--data", "11×2")
+	fails(t, r.SetState([]byte("{")), "--resume")
+	_, err = NewRows(x, d, labels, 12, 1)
+	fails(t, err, "--batch 12", "11 rows")
+	_, err = NewRows(x, d, labels[1:], 1, 1)
+	fails(t, err, "22 values and 10 labels")
+}
+
+func TestRowsCheck(t *testing.T) {
+	x := []float32{1, 2, 3, 4, 5, float32(math.Inf(-1))}
+	r, err := NewRows(x, 2, nil, 1, 1)
+	if err != nil {
+		t.Fatal(err)
+	}
+	found := 0
+	for range 3 {
+		if _, err := r.Next(); err != nil {
+			t.Fatal(err)
+		}
+		if err := r.Check(); err != nil {
+			fails(t, err, "row 2: the data holds -Inf (value 1)")
+			found++
+		}
+	}
+	if found != 1 {
+		t.Errorf("found %d rows, want 1", found)
+	}
+}
+
+func TestPictures(t *testing.T) {
+	dataset := func(flip uint8) *data.Dataset {
+		d := &data.Dataset{Size: 1, Classes: []string{"cat", "dog"}}
+		for i := range 7 {
+			d.Labels, d.Names = append(d.Labels, i%2), append(d.Names, "x")
+			d.Pixels = append(d.Pixels, uint8(i)^flip, 0, 0)
+		}
+		return d
+	}
+	make1 := func(d *data.Dataset, batch int) *Pictures {
+		p, err := NewPictures(d, data.LoaderOptions{Batch: batch, Seed: 3, Shuffle: true})
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(p.Close)
+		return p
+	}
+	a := make1(dataset(0), 3)
+	if a.Batches() != 2 {
+		t.Error(a.Batches())
+	}
+	for range 5 {
+		if n, err := a.Next(); n != 3 || err != nil {
+			t.Fatal(n, err)
+		}
+	}
+	state, err := a.State()
+	if err != nil {
+		t.Fatal(err)
+	}
+	b := make1(dataset(0), 3)
+	if err := b.SetState(state); err != nil {
+		t.Fatal(err)
+	}
+	for range 4 {
+		if _, err := a.Next(); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := b.Next(); err != nil {
+			t.Fatal(err)
+		}
+		if !slices.Equal(a.Pixels, b.Pixels) || !slices.Equal(a.Labels, b.Labels) {
+			t.Error("the resumed source goes on elsewhere")
+		}
+	}
+	fails(t, make1(dataset(1), 3).SetState(state), "--data", "the pictures are not those")
+	fails(t, make1(dataset(0), 3).SetState([]byte("[]")), "--resume")
+	_, err = NewPictures(dataset(0), data.LoaderOptions{Batch: 8})
+	fails(t, err, "batch size 8")
+}
