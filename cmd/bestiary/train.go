@@ -111,6 +111,17 @@ func (f *trainFlags) settings(c *cobra.Command, r *runfolder.Run, model string) 
 	return saved, nil
 }
 
+// shortenWarmup keeps the default warm-up to a tenth of a short training.
+func shortenWarmup(c *cobra.Command, settings *train.Config, items int) {
+	steps := settings.Steps
+	if steps == 0 {
+		steps = settings.Epochs * max(1, items/settings.Batch)
+	}
+	if !c.Flags().Changed("warmup") {
+		settings.Warmup = min(settings.Warmup, steps/10)
+	}
+}
+
 // pictures loads the pictures that the description speaks of and splits them.
 func (f *trainFlags) pictures(c *cobra.Command, size int, description runfolder.Dataset) (training, heldOut *data.Dataset, err error) {
 	all, err := f.data.load(c, size, data.Split(f.data.split))
@@ -200,6 +211,7 @@ func newTrainAutoencoder() *cobra.Command {
 			return err
 		}
 		description.Path, description.Labels, description.Resize = f.data.path, f.data.labels, f.data.resize
+		shortenWarmup(c, &settings, training.Len())
 		o := tasks.Options{Batch: settings.Batch, Seed: settings.Seed}
 		_, task, err := tasks.Autoencoder(d, model, description, training, heldOut, o)
 		if err != nil {
@@ -274,6 +286,7 @@ that the autoencoder was trained on, unless --data names others with the same cl
 		if err != nil {
 			return err
 		}
+		shortenWarmup(c, &settings, training.Len())
 		o := tasks.Options{Batch: settings.Batch, Seed: settings.Seed}
 		_, task, err := tasks.Flow(d, model, encoder, description, training, heldOut, o)
 		if err != nil {
