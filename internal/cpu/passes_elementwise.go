@@ -105,7 +105,7 @@ func (j *job) binaryRow(offsetA, offsetB, lo, hi int) {
 
 // odometer steps through the positions of two strided operands, over all but the last dimension.
 type odometer struct {
-	dims, i          int // number of dimensions
+	dims             int
 	shape            *kernel.Dims
 	strideA, strideB *kernel.Dims
 	digits           kernel.Dims

@@ -1,5 +1,7 @@
 package simd
 
+//go:generate go run -C ../asm ./passes
+
 import (
 	"math"
 

@@ -1,5 +1,5 @@
 // Command passes writes the assembly of internal/cpu/simd's passes: kernels that read and write each number once or twice and
-// aren't matrix products. Run it in internal/cpu/asm: go run ./passes.
+// aren't matrix products. Run it by go generate in internal/cpu/simd.
 package main
 
 import (
