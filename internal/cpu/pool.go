@@ -59,10 +59,15 @@ func (p *Pool) Threads() int { return p.threads }
 func (p *Pool) Close() {
 	p.closed.Store(true)
 	for _, w := range p.workers {
-		select {
-		case w.wake <- struct{}{}:
-		default:
-		}
+		w.rouse()
+	}
+}
+
+// rouse wakes w if it is parked, or is about to park. A call that is still in the channel does as well as another one.
+func (w *worker) rouse() {
+	select {
+	case w.wake <- struct{}{}:
+	default:
 	}
 }
 
@@ -90,7 +95,7 @@ func (p *Pool) Run(tasks int, f func(task, worker int)) {
 	p.ticket.Store((run + 1) << 32)
 	for i := 0; i < len(p.workers) && i < tasks-1; i++ {
 		if w := p.workers[i]; w.parked.CompareAndSwap(true, false) {
-			w.wake <- struct{}{}
+			w.rouse()
 		}
 	}
 	p.takeTasks(0)
