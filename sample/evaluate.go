@@ -54,9 +54,13 @@ func (p *Pets) Evaluate(ctx context.Context, heldOut, training *data.Dataset, se
 			return nil, fmt.Errorf("the pictures are %d pixels wide and the model wants %d; load them at that size", d.Size, p.Size())
 		}
 	}
-	e := &Evaluation{Pictures: heldOut.Len()}
-	if err := p.measureReconstruction(ctx, heldOut, e); err != nil || p.flow == nil {
-		return e, err
+	r, err := p.measureReconstruction(ctx, heldOut)
+	if err != nil {
+		return nil, err
+	}
+	e := &Evaluation{Pictures: heldOut.Len(), Reconstruction: r}
+	if p.flow == nil {
+		return e, nil
 	}
 	labels, err := p.labels(heldOut)
 	if err != nil {
@@ -94,12 +98,30 @@ func (p *Pets) labels(d *data.Dataset) ([]int, error) {
 	return labels, nil
 }
 
-func (p *Pets) measureReconstruction(ctx context.Context, d *data.Dataset, e *Evaluation) error {
+// MeasureReconstruction is the part of [Pets.Evaluate] that concerns the autoencoder.
+func (p *Pets) MeasureReconstruction(d *data.Dataset) (Reconstruction, error) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.measureReconstruction(context.Background(), d)
+}
+
+// MeasureFlow is the part of [Pets.Evaluate] that concerns the flow, without training pictures.
+func (p *Pets) MeasureFlow(d *data.Dataset) (*FlowEvaluation, error) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	labels, err := p.labels(d)
+	if err != nil {
+		return nil, err
+	}
+	return p.measureFlow(p.embed(d.Pixels), labels), nil
+}
+
+func (p *Pets) measureReconstruction(ctx context.Context, d *data.Dataset) (Reconstruction, error) {
 	one := d.Size * d.Size * 3
 	total := 0.0
 	for lo := 0; lo < d.Len(); lo += batch {
 		if err := ctx.Err(); err != nil {
-			return err
+			return Reconstruction{}, err
 		}
 		n := min(batch, d.Len()-lo)
 		values := make([]float32, n*one)
@@ -109,9 +131,8 @@ func (p *Pets) measureReconstruction(ctx context.Context, d *data.Dataset, e *Ev
 		total += loss.Item() * float64(n)
 		step.End()
 	}
-	e.Reconstruction.MSE = total / float64(d.Len())
-	e.Reconstruction.PSNR = PSNR(e.Reconstruction.MSE)
-	return nil
+	mse := total / float64(d.Len())
+	return Reconstruction{MSE: mse, PSNR: PSNR(mse)}, nil
 }
 
 // logProb returns ln p(x | class) for every embedding and every class, [classes][N].
@@ -180,10 +201,10 @@ func (p *Pets) measureNearest(heldOut, training []float32, labels []int, seed ui
 		return nil, err
 	}
 	samples := x.Values()
-	scale := inverseDeviations(training, dim)
+	scale := Deviations(training, dim)
 	for _, rows := range [][]float32{samples, heldOut, training} {
 		for i := range rows {
-			rows[i] *= scale[i%dim]
+			rows[i] /= scale[i%dim]
 		}
 	}
 	return &Nearest{
@@ -195,20 +216,23 @@ func (p *Pets) measureNearest(heldOut, training []float32, labels []int, seed ui
 	}, nil
 }
 
-// inverseDeviations returns 1 over the standard deviation of each column of rows [N, dim], 1 for a constant column.
-func inverseDeviations(rows []float32, dim int) []float32 {
-	scale := make([]float32, dim)
+// Deviations returns the standard deviation of each column of rows [N, dim], 1 for a constant column.
+func Deviations(rows []float32, dim int) []float32 {
+	deviations := make([]float32, dim)
 	n := float64(len(rows) / dim)
 	for c := range dim {
 		sum, squares := 0.0, 0.0
 		for at := c; at < len(rows); at += dim {
 			sum += float64(rows[at])
-			squares += float64(rows[at]) * float64(rows[at])
 		}
-		scale[c] = 1
-		if variance := squares/n - sum/n*sum/n; variance > 1e-12 {
-			scale[c] = float32(1 / math.Sqrt(variance))
+		average := sum / n
+		for at := c; at < len(rows); at += dim {
+			squares += (float64(rows[at]) - average) * (float64(rows[at]) - average)
+		}
+		deviations[c] = 1
+		if squares > 0 {
+			deviations[c] = float32(math.Sqrt(squares / n))
 		}
 	}
-	return scale
+	return deviations
 }

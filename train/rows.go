@@ -6,24 +6,25 @@ import (
 	"hash/crc32"
 	"math"
 
-	"github.com/bestiary-ml/bestiary/tensor"
+	"github.com/bestiary-ml/bestiary/data"
 )
 
 // Rows is a [Source] of batches of rows that are held in memory, in a new random order each epoch. What is left at the
 // end of an epoch and too little for a batch is left out.
 type Rows struct {
 	X      []float32 // [Batch, D], the current batch
-	Labels []int32   // [Batch], nil without labels
+	Labels []int     // [Batch], nil without labels
 
-	x         []float32 // [N, D]
-	labels    []int32   // [N] or nil
-	n, d      int
-	batch     int
-	generator *tensor.Generator
-	order     []int32 // of the epoch
-	ordered   int     // the epoch
-	at        rowsPlace
-	current   []int32 // indices of the current batch
+	x       []float32 // [N, D]
+	labels  []int     // [N] or nil
+	n, d    int
+	batch   int
+	seed    uint64
+	order   *data.Order
+	list    []int // the epoch's rows
+	ordered int   // the epoch
+	at      rowsPlace
+	current []int // indices of the current batch
 }
 
 type rowsPlace struct {
@@ -32,8 +33,9 @@ type rowsPlace struct {
 	Data  string `json:"data"`  // tells other data apart
 }
 
-// NewRows returns a source of the rows of x [N, D] with their labels [N], which may be nil.
-func NewRows(x []float32, d int, labels []int32, batch int, seed uint64) (*Rows, error) {
+// NewRows returns a source of the rows of x [N, D] with their labels [N], which may be nil. Balanced, it shows every
+// label equally often.
+func NewRows(x []float32, d int, labels []int, batch int, balance bool, seed uint64) (*Rows, error) {
 	n := len(x) / d
 	if n*d != len(x) || labels != nil && len(labels) != n {
 		return nil, fmt.Errorf("train: %d values and %d labels don't make rows of %d; give whole rows with a label each", len(x), len(labels), d)
@@ -43,16 +45,16 @@ func NewRows(x []float32, d int, labels []int32, batch int, seed uint64) (*Rows,
 	}
 	r := &Rows{
 		X: make([]float32, batch*d), x: x, labels: labels, n: n, d: d, batch: batch,
-		generator: tensor.NewGenerator(seed), ordered: -1,
+		seed: seed, order: data.NewOrder(labels, true, balance), list: make([]int, n), ordered: -1,
 	}
 	if labels != nil {
-		r.Labels = make([]int32, batch)
+		r.Labels = make([]int, batch)
 	}
 	r.at.Data = fmt.Sprintf("%d×%d-%08x", n, d, checksum(x, labels))
 	return r, nil
 }
 
-func checksum(x []float32, labels []int32) uint32 {
+func checksum(x []float32, labels []int) uint32 {
 	h := crc32.NewIEEE()
 	var word [4]byte
 	add := func(v uint32) {
@@ -71,12 +73,12 @@ func checksum(x []float32, labels []int32) uint32 {
 // Next implements Source.
 func (r *Rows) Next() (int, error) {
 	if r.ordered != r.at.Epoch { // an epoch's order depends on the seed and its number alone
-		r.order = r.generator.Fork(fmt.Sprintf("epoch %d", r.at.Epoch)).Permutation(r.n)
+		r.order.Fill(r.list, r.seed, r.at.Epoch)
 		r.ordered = r.at.Epoch
 	}
-	r.current = r.order[r.at.Index : r.at.Index+r.batch]
+	r.current = r.list[r.at.Index : r.at.Index+r.batch]
 	for k, i := range r.current {
-		copy(r.X[k*r.d:(k+1)*r.d], r.x[int(i)*r.d:])
+		copy(r.X[k*r.d:(k+1)*r.d], r.x[i*r.d:])
 		if r.labels != nil {
 			r.Labels[k] = r.labels[i]
 		}

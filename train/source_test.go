@@ -10,18 +10,18 @@ import (
 
 func TestRows(t *testing.T) {
 	const n, d, batch = 11, 2, 4
-	x, labels := make([]float32, n*d), make([]int32, n)
+	x, labels := make([]float32, n*d), make([]int, n)
 	for i := range n {
-		x[i*d], x[i*d+1], labels[i] = float32(i), float32(-i), int32(i)
+		x[i*d], x[i*d+1], labels[i] = float32(i), float32(-i), i
 	}
 	make1 := func(batch int, seed uint64) *Rows {
-		r, err := NewRows(x, d, labels, batch, seed)
+		r, err := NewRows(x, d, labels, batch, false, seed)
 		if err != nil {
 			t.Fatal(err)
 		}
 		return r
 	}
-	draw := func(r *Rows, batches int) (all []int32) {
+	draw := func(r *Rows, batches int) (all []int) {
 		for range batches {
 			if n, err := r.Next(); err != nil || n != batch {
 				t.Fatal(n, err)
@@ -72,15 +72,35 @@ func TestRows(t *testing.T) {
 	x[3] = 9
 	fails(t, make1(batch, 1).SetState(state), "--data", "11×2")
 	fails(t, r.SetState([]byte("{")), "--resume")
-	_, err = NewRows(x, d, labels, 12, 1)
+	_, err = NewRows(x, d, labels, 12, false, 1)
 	fails(t, err, "--batch 12", "11 rows")
-	_, err = NewRows(x, d, labels[1:], 1, 1)
+	_, err = NewRows(x, d, labels[1:], 1, false, 1)
 	fails(t, err, "22 values and 10 labels")
+}
+
+func TestRowsBalance(t *testing.T) {
+	labels := []int{0, 0, 0, 0, 0, 0, 1, 1}
+	r, err := NewRows(make([]float32, len(labels)), 1, labels, 2, true, 1)
+	if err != nil {
+		t.Fatal(err)
+	}
+	count := [2]int{}
+	for range 5 * r.Batches() {
+		if _, err := r.Next(); err != nil {
+			t.Fatal(err)
+		}
+		for _, l := range r.Labels {
+			count[l]++
+		}
+	}
+	if count[0] != count[1] {
+		t.Errorf("labels 0 and 1 were shown %d and %d times, want equally often", count[0], count[1])
+	}
 }
 
 func TestRowsCheck(t *testing.T) {
 	x := []float32{1, 2, 3, 4, 5, float32(math.Inf(-1))}
-	r, err := NewRows(x, 2, nil, 1, 1)
+	r, err := NewRows(x, 2, nil, 1, false, 1)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -45,7 +45,7 @@ func openPortable() *tensor.Device {
 func newToy(d *tensor.Device, seed uint64, batch, width int) *toy {
 	g := tensor.NewGenerator(seed)
 	init, dropout := g.Fork("init"), g.Fork("dropout")
-	rows, err := NewRows(toyRows(), toyInputs, nil, batch, seed)
+	rows, err := NewRows(toyRows(), toyInputs, nil, batch, false, seed)
 	if err != nil {
 		panic(err)
 	}

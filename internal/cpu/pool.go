@@ -86,11 +86,12 @@ func (p *Pool) Run(tasks int, f func(task, worker int)) {
 	}
 	p.mu.Lock()
 	defer p.mu.Unlock()
+	work := f // only runs that are handed over put f on the heap
 	run := p.ticket.Load()>>32 + 1
 	p.ticket.Store(run<<32 | taken) // no late worker may claim anything while the run changes
 	p.done.Store(0)
 	p.tasks.Store(int64(tasks))
-	p.work.Store(&f)
+	p.work.Store(&work)
 	p.failure.Store(nil)
 	p.ticket.Store((run + 1) << 32)
 	for i := 0; i < len(p.workers) && i < tasks-1; i++ {

@@ -16,25 +16,37 @@ func copyStrided[T int32 | float64](pool *Pool, s kernel.Strided, dst, src []T) 
 	if inner == 0 {
 		return
 	}
-	stepDst, stepSrc := s.StrideDst[last], s.StrideSrc[last]
-	pool.For(rows, max(1, grain/inner), func(lo, hi int) {
-		for row := lo; row < hi; row++ {
-			to, from := s.OffsetDst, s.OffsetSrc
-			for rest, dim := row, last-1; dim >= 0; dim-- {
-				i := rest % s.Shape[dim]
-				rest /= s.Shape[dim]
-				to += i * s.StrideDst[dim]
-				from += i * s.StrideSrc[dim]
-			}
-			if stepDst == 1 && stepSrc == 1 {
-				copy(dst[to:to+inner], src[from:from+inner])
-				continue
-			}
-			for i := range inner {
-				dst[to+i*stepDst] = src[from+i*stepSrc]
-			}
+	if rows*inner <= grain { // without a closure, which would put s on the heap
+		copyRows(&s, 0, rows, dst, src)
+		return
+	}
+	copyParallel(pool, s, rows, max(1, grain/inner), dst, src)
+}
+
+func copyParallel[T int32 | float64](pool *Pool, s kernel.Strided, rows, chunk int, dst, src []T) {
+	pool.For(rows, chunk, func(lo, hi int) { copyRows(&s, lo, hi, dst, src) })
+}
+
+// copyRows copies rows [lo, hi).
+func copyRows[T int32 | float64](s *kernel.Strided, lo, hi int, dst, src []T) {
+	last := s.Rank - 1
+	inner, stepDst, stepSrc := s.Shape[last], s.StrideDst[last], s.StrideSrc[last]
+	for row := lo; row < hi; row++ {
+		to, from := s.OffsetDst, s.OffsetSrc
+		for rest, dim := row, last-1; dim >= 0; dim-- {
+			i := rest % s.Shape[dim]
+			rest /= s.Shape[dim]
+			to += i * s.StrideDst[dim]
+			from += i * s.StrideSrc[dim]
 		}
-	})
+		if stepDst == 1 && stepSrc == 1 {
+			copy(dst[to:to+inner], src[from:from+inner])
+			continue
+		}
+		for i := range inner {
+			dst[to+i*stepDst] = src[from+i*stepSrc]
+		}
+	}
 }
 
 // gather copies the entries of x [N, inner] that index names to y.

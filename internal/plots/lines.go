@@ -2,6 +2,7 @@ package plots
 
 import (
 	"fmt"
+	"math"
 
 	"gonum.org/v1/plot"
 	"gonum.org/v1/plot/plotter"
@@ -22,7 +23,7 @@ func Lines(path string, a Axes, series ...Series) error {
 			bold := thin(run)
 			if s.Smooth && len(run) >= minSmooth {
 				f.Add(line(thin(run), draw.LineStyle{Color: pale(colour(i), 0x48), Width: 0.9}))
-				bold = thin(smooth(run))
+				bold = thin(smooth(run, a.LogY))
 			}
 			if len(run) == 1 { // a line of one point would not be seen
 				front = append(front, dots(run, i, 2.5))
@@ -52,12 +53,17 @@ const minSmooth = 20
 // smooth replaces each point by the value there of the line that fits it and
 // its neighbours best, 2 % of the run to either side. Away from the ends this is
 // the moving average; at the ends it follows the slope, where an average would lag.
-func smooth(run plotter.XYs) plotter.XYs {
+// On a logarithmic axis the logarithms are smoothed: there a slope can't lead below zero.
+func smooth(run plotter.XYs, log bool) plotter.XYs {
+	onto, back := func(y float64) float64 { return y }, func(y float64) float64 { return y }
+	if log {
+		onto, back = math.Log, math.Exp
+	}
 	reach := max(4, len(run)/50)
 	// Prefix sums of y and of i·y, with indices for x.
 	sums := make([][2]float64, len(run)+1)
 	for i, p := range run {
-		sums[i+1] = [2]float64{sums[i][0] + p.Y, sums[i][1] + float64(i)*p.Y}
+		sums[i+1] = [2]float64{sums[i][0] + onto(p.Y), sums[i][1] + float64(i)*onto(p.Y)}
 	}
 	out := make(plotter.XYs, len(run))
 	for i, p := range run {
@@ -66,7 +72,7 @@ func smooth(run plotter.XYs) plotter.XYs {
 		mean := (sums[to][0] - sums[from][0]) / n
 		covariance := sums[to][1] - sums[from][1] - centre*n*mean
 		slope := covariance / (n * (n*n - 1) / 12)
-		out[i] = plotter.XY{X: p.X, Y: mean + slope*(float64(i)-centre)}
+		out[i] = plotter.XY{X: p.X, Y: back(mean + slope*(float64(i)-centre))}
 	}
 	return out
 }

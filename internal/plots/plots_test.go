@@ -209,9 +209,22 @@ func TestSmoothAndThin(t *testing.T) {
 		t.Error("thinning changed the order")
 	}
 	// A straight line stays as it is, up to its ends.
-	for i, p := range smooth(line[:1000]) {
+	for i, p := range smooth(line[:1000], false) {
 		if math.Abs(p.Y-line[i].Y) > 1e-6 {
 			t.Fatalf("point %d moved from %v to %v", i, line[i], p)
+		}
+	}
+}
+
+// A steep fall just before the end must not lead the smoothed curve below zero on a logarithmic axis.
+func TestSmoothStaysPositive(t *testing.T) {
+	run := make(plotter.XYs, 40)
+	for i := range run {
+		run[i] = plotter.XY{X: float64(i), Y: math.Pow(10, float64(40-i))}
+	}
+	for i, p := range smooth(run, true) {
+		if !(p.Y > 0) {
+			t.Errorf("point %d became %v", i, p.Y)
 		}
 	}
 }

@@ -1,3 +1,4 @@
+// Package tasks says how each model is trained: on which batches, by which loss, and how it is watched.
 package tasks
 
 import (
@@ -32,7 +33,7 @@ func Autoencoder(d *tensor.Device, c autoencoder.Config, description run.Dataset
 	if heldOut != nil {
 		description.HeldOut = heldOut.Len()
 	}
-	source, err := newPictures(training, data.LoaderOptions{Batch: o.Batch, Seed: o.Seed, Flip: description.Flip, Balance: description.Balance})
+	source, err := train.NewPictures(training, data.LoaderOptions{Shuffle: true, Batch: o.Batch, Seed: o.Seed, Flip: description.Flip, Balance: description.Balance})
 	if err != nil {
 		return nil, nil, err
 	}
@@ -44,7 +45,7 @@ func Autoencoder(d *tensor.Device, c autoencoder.Config, description run.Dataset
 		Source:     source,
 		Generators: map[string]*tensor.Generator{"autoencoder": g},
 		Loss: func() (*tensor.Tensor, train.Metrics) {
-			loss, _ := model.Loss(source.batch(d))
+			loss, _ := model.Loss(d.From(source.Pixels, o.Batch, training.Size, training.Size, 3))
 			return loss, nil
 		},
 	}

@@ -36,7 +36,7 @@ func Flow(d *tensor.Device, c flows.Config, a *autoencoder.Autoencoder, descript
 			return nil, nil, err
 		}
 	}
-	source, err := newVectors(rows, labels, c.Dim, o.Batch, description.Balance, o.Seed, training.Fingerprint())
+	source, err := train.NewRows(rows, c.Dim, labels, o.Batch, description.Balance, o.Seed)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -49,12 +49,11 @@ func Flow(d *tensor.Device, c flows.Config, a *autoencoder.Autoencoder, descript
 		Unit:       "embeddings",
 		Generators: map[string]*tensor.Generator{"flow": g},
 		Loss: func() (*tensor.Tensor, train.Metrics) {
-			n := len(source.class)
-			x := d.From(source.batch, n, c.Dim)
+			x := d.From(source.X, o.Batch, c.Dim)
 			if c.Noise > 0 {
-				x = x.Add(g.Normal(d, n, c.Dim).Mul(deviations))
+				x = x.Add(g.Normal(d, o.Batch, c.Dim).Mul(deviations))
 			}
-			cond, err := flows.OneHot(d, source.class, c.Classes)
+			cond, err := flows.OneHot(d, source.Labels, c.Classes)
 			if err != nil {
 				panic(err) // labels come from the dataset
 			}
