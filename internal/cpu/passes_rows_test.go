@@ -60,7 +60,7 @@ func TestNormalisationAgainstPortable(t *testing.T) {
 		}
 		b := kernel.BatchNorm{
 			Rows: rows, Channels: n, Slope: 0.2,
-			Eps: 0.1, // or the rounding of a mean far from 0, multiplied by rstd, would be all that is compared
+			Eps:      0.1, // or the rounding of a mean far from 0, multiplied by rstd, would be all that is compared
 			Unbiased: rapid.Bool().Draw(t, "unbiased"),
 			Fixed:    rapid.Bool().Draw(t, "fixed"),
 			Act:      kernel.Activation(rapid.IntRange(0, int(kernel.Sigmoid)).Draw(t, "activation")),
@@ -97,7 +97,7 @@ func TestNormalisationAgainstPortable(t *testing.T) {
 			})
 
 		c.run(t, "LayerNorm", 2e-4, []input{x, gamma, beta}, []int{rows * n, rows, rows}, func(d kernel.Device, in, out []kernel.Buffer) {
-			d.LayerNorm(rows, n, 1e-2, in[0], in[1], in[2], out[0], out[1], out[2])
+			d.LayerNorm(rows, n, 0.1, in[0], in[1], in[2], out[0], out[1], out[2])
 		})
 		centre, rstd := s.floats(rows), s.positive(rows)
 		c.run(t, "LayerNormGrad", 1e-4, []input{y, gamma, centre, rstd, gy}, []int{rows * n, n, n}, func(d kernel.Device, in, out []kernel.Buffer) {
