@@ -19,9 +19,12 @@ func fmaRate(threads int, d time.Duration) float64 {
 	var all sync.WaitGroup
 	for i := range threads {
 		all.Go(func() {
-			for flops := 1.0; flops > 0 && time.Since(start) < d; {
-				flops = simd.FMALoop(level, fmaRounds)
+			for {
+				flops := simd.FMALoop(level, fmaRounds)
 				done[i] += flops
+				if flops == 0 || time.Since(start) >= d {
+					return
+				}
 			}
 		})
 	}

@@ -3,6 +3,7 @@ package bench
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"runtime"
@@ -29,7 +30,7 @@ type SteadyResult struct {
 const earlySteps = 50
 
 // Steady trains a narrow autoencoder and the flow of the reference for so many steps (0: 5,000) and writes what memory
-// that took to out. Of the options, those about the device and JSON matter.
+// that took to out. The options for timing and for a peer can't be combined with it.
 func Steady(ctx context.Context, o Options, steps int, out, log io.Writer) error {
 	if steps == 0 {
 		steps = 5000
@@ -37,12 +38,19 @@ func Steady(ctx context.Context, o Options, steps int, out, log io.Writer) error
 	if steps <= earlySteps {
 		return fmt.Errorf("%d steps are too few to compare with the first %d; use more", steps, earlySteps)
 	}
+	if o.Time != 0 || o.Rounds != 0 || o.Versus != "" || o.Python != "" {
+		return errors.New("steady memory is not timed and has no peer; leave the options for those out")
+	}
 	narrow := autoencoder.Config{ImageSize: 32, Channels: []int{3, 8, 16, 32, 64, 64}, Hidden: 128, Embedding: 32, Dropout: 0.2}
-	var rows []SteadyResult
-	for _, w := range []workload{
+	chosen, err := choose([]workload{
 		trainAutoencoder("autoencoder/train/narrow-b32", narrow, 32),
 		trainFlow("realnvp/train/b32", flows.DefaultConfig(256, 2), 32),
-	} {
+	}, o.Only)
+	if err != nil {
+		return err
+	}
+	var rows []SteadyResult
+	for _, w := range chosen {
 		fmt.Fprintf(log, "bench: %d steps of %s\n", steps, w.name)
 		r, err := steady(ctx, w, o, steps)
 		if ctx.Err() != nil {

@@ -44,7 +44,8 @@ func newPeerLauncher(ctx context.Context, name, python string) (*peerLauncher, e
 	}
 	found := ""
 	for _, c := range candidates {
-		if exec.CommandContext(ctx, c, "-c", "import torch").Run() == nil {
+		// The version tells PyTorch from a mere folder of that name in the working directory.
+		if exec.CommandContext(ctx, c, "-c", "import torch; torch.__version__").Run() == nil {
 			found = c
 			break
 		}

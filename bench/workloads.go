@@ -35,12 +35,14 @@ func workloads() []workload {
 }
 
 // Names lists the workloads.
-func Names() []string {
-	var names []string
-	for _, w := range workloads() {
-		names = append(names, w.name)
+func Names() []string { return names(workloads()) }
+
+func names(all []workload) []string {
+	var list []string
+	for _, w := range all {
+		list = append(list, w.name)
 	}
-	return names
+	return list
 }
 
 // choose returns those of all that a pattern selects: a name, the beginning of names up to a slash, or a pattern of
@@ -62,7 +64,7 @@ func choose(all []workload, patterns []string) ([]workload, error) {
 			}
 		}
 		if !found {
-			return nil, fmt.Errorf("workload %q is not known; there are %s", p, strings.Join(Names(), ", "))
+			return nil, fmt.Errorf("workload %q is not known; there are %s", p, strings.Join(names(all), ", "))
 		}
 	}
 	return slices.DeleteFunc(slices.Clone(all), func(w workload) bool { return !chosen[w.name] }), nil

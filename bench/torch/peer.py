@@ -31,7 +31,7 @@ def train(model, loss):
     optimizer = torch.optim.Adam(model.parameters(), lr=1e-3, weight_decay=1e-5)
 
     def step():
-        optimizer.zero_grad()
+        optimizer.zero_grad(set_to_none=True)
         loss().backward()
         optimizer.step()
 

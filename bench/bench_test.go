@@ -1,0 +1,201 @@
+package bench
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"math"
+	"runtime"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/bestiary-ml/bestiary/autoencoder"
+	"github.com/bestiary-ml/bestiary/flows"
+	"github.com/bestiary-ml/bestiary/internal/cpu/simd"
+)
+
+var (
+	tinyPets = autoencoder.Config{ImageSize: 32, Channels: []int{3, 2, 3, 4, 5, 6}, Hidden: 7, Embedding: 8, Dropout: 0.2}
+	tinyFlow = flows.Config{
+		Dim: 8, Classes: 2, Layers: 2, Hidden: []int{4, 4}, RepeatHidden: true, SingleNetwork: true, BoundedScale: true,
+		Mask: flows.Half, Permutation: flows.RandomOrder, Norm: flows.BatchNormalization,
+	}
+)
+
+// tiny are workloads of all kinds, small enough for a test.
+func tiny() []workload {
+	return []workload{
+		gemm("gemm/9", 9), trainAutoencoder("autoencoder/train/b4", tinyPets, 4),
+		trainFlow("realnvp/train/b4", tinyFlow, 4), samplePets("pets/sample/3", tinyPets, tinyFlow, 3),
+	}
+}
+
+func TestJSON(t *testing.T) {
+	var out, log bytes.Buffer
+	o := Options{Threads: 2, Kernels: "portable", JSON: true, Time: time.Nanosecond, Rounds: 2}
+	if err := run(t.Context(), tiny(), o, &out, &log); err != nil {
+		t.Fatal(err)
+	}
+	lines := strings.Split(strings.TrimSpace(out.String()), "\n")
+	if len(lines) != len(tiny()) {
+		t.Fatalf("%d lines, want one a workload:\n%s", len(lines), out.String())
+	}
+	for i, w := range tiny() {
+		var got map[string]any
+		if err := json.Unmarshal([]byte(lines[i]), &got); err != nil {
+			t.Fatal(err)
+		}
+		for key, want := range map[string]any{"name": w.name, "device": "cpu/portable", "precision": "highest", "threads": 2.0, "runs": 2.0} {
+			if got[key] != want {
+				t.Errorf("%s: %s is %v, want %v", w.name, key, got[key], want)
+			}
+		}
+		positive := []string{"seconds", "seconds_min", "seconds_q1", "seconds_q3", "items_per_second", "gflops"}
+		if simd.Detect() > simd.Portable {
+			positive = append(positive, "peak_gflops", "peak_fraction")
+		}
+		if runtime.GOOS == "linux" && resetPeak() {
+			positive = append(positive, "peak_bytes")
+		}
+		for _, key := range positive {
+			if v, ok := got[key].(float64); !ok || v <= 0 {
+				t.Errorf("%s: %s is %v, want a positive number", w.name, key, got[key])
+			}
+		}
+		if _, ok := got["allocated_bytes"].(float64); !ok {
+			t.Errorf("%s: no allocated_bytes", w.name)
+		}
+		if seconds, items := got["seconds"].(float64), got["items_per_second"].(float64); math.Abs(seconds*items-float64(w.items)) > 1e-6 {
+			t.Errorf("%s: %v items a second of %v s each, want %d an iteration", w.name, items, seconds, w.items)
+		}
+		if !strings.Contains(log.String(), w.name) {
+			t.Errorf("no progress about %s:\n%s", w.name, log.String())
+		}
+	}
+}
+
+func TestFlops(t *testing.T) {
+	// Each convolution and linear layer costs a product forward and one for each of its two gradients, but for the
+	// first one, whose input needs none. Here, of 32×32 pictures: 4 taps a dimension, less the one that each edge cuts.
+	const batch = 4
+	cells := func(side int) float64 { taps := float64(4*side - 2); return taps * taps }
+	c := tinyPets.Channels
+	macs := 0.0
+	for i, side := range []int{16, 8, 4, 2, 1} {
+		one := cells(side) * float64(c[i]*c[i+1])
+		macs += 6 * one // down and up again
+		if i == 0 {
+			macs -= one
+		}
+	}
+	linear := float64(c[5]*tinyPets.Hidden + tinyPets.Hidden*tinyPets.Embedding)
+	macs += 6 * linear
+	for _, test := range []struct {
+		w    workload
+		want float64
+	}{
+		{gemm("gemm", 9), 2 * 9 * 9 * 9},
+		{trainAutoencoder("autoencoder", tinyPets, batch), 2 * batch * macs},
+	} {
+		task, err := prepare(t.Context(), test.w, Options{Threads: 1})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if task.flops != test.want {
+			t.Errorf("%s: counted %v operations, want %v", test.w.name, task.flops, test.want)
+		}
+	}
+}
+
+func TestFMARate(t *testing.T) {
+	if got := fmaRate(2, time.Millisecond); (got > 0) != (simd.Detect() > simd.Portable) {
+		t.Errorf("a rate of %v on %v", got, simd.Detect())
+	}
+}
+
+func TestChoose(t *testing.T) {
+	for _, test := range []struct {
+		patterns, want string
+	}{
+		{"", strings.Join(Names(), " ")},
+		{"gemm/1024", "gemm/1024"},
+		{"realnvp", "realnvp/train/b32 realnvp/train/b256"},
+		{"realnvp/train/", "realnvp/train/b32 realnvp/train/b256"},
+		{"pets/sample/64 */train/b32", "autoencoder/train/b32 realnvp/train/b32 pets/sample/64"},
+	} {
+		chosen, err := choose(workloads(), strings.Fields(test.patterns))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := strings.Join(names(chosen), " "); got != test.want {
+			t.Errorf("%q chooses %q, want %q", test.patterns, got, test.want)
+		}
+	}
+}
+
+func TestWrongOptions(t *testing.T) {
+	for want, o := range map[string]Options{
+		`workload "real" is not known; there are gemm/1024`: {Only: []string{"real"}},
+		`workload "[" is not a pattern`:                     {Only: []string{"["}},
+		`peer "jax" is not known; use torch`:                {Only: []string{"gemm"}, Versus: "jax"},
+		`-1s in 5 rounds can't be measured`:                 {Only: []string{"gemm"}, Time: -time.Second},
+		`device "tpu" is not known`:                         {Only: []string{"gemm"}, Device: "tpu"},
+	} {
+		if err := Run(t.Context(), o, &bytes.Buffer{}, &bytes.Buffer{}); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("got error %v, want %q", err, want)
+		}
+	}
+}
+
+func TestStop(t *testing.T) {
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	if err := run(ctx, tiny(), Options{}, &bytes.Buffer{}, &bytes.Buffer{}); !errors.Is(err, context.Canceled) {
+		t.Errorf("got error %v from a run that was cancelled", err)
+	}
+}
+
+func TestQuantile(t *testing.T) {
+	values := []float64{40, 10, 30, 20}
+	for p, want := range map[float64]float64{0: 10, 0.25: 17.5, 0.5: 25, 0.75: 32.5, 1: 40} {
+		if got := quantile(values, p); got != want {
+			t.Errorf("quantile %v is %v, want %v", p, got, want)
+		}
+	}
+	if values[0] != 40 {
+		t.Error("the values were sorted in place")
+	}
+	if got := quantile([]float64{7}, 0.75); got != 7 {
+		t.Errorf("quantile of one value 7 is %v", got)
+	}
+}
+
+func TestSteady(t *testing.T) {
+	w := trainFlow("realnvp/train/b4", tinyFlow, 4)
+	r, err := steady(t.Context(), w, Options{Threads: 2}, 120)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if r.Steps != 120 || r.Early != 50 || r.AllocatedBytes <= 0 {
+		t.Errorf("got %+v", r)
+	}
+	if runtime.GOOS == "linux" && (r.EarlyBytes == nil || *r.EarlyBytes <= 0 || r.LastBytes == nil || r.Growth == nil) {
+		t.Errorf("no resident memory: %+v", r)
+	}
+	for want, wrong := range map[string]struct {
+		o     Options
+		steps int
+	}{
+		"50 steps are too few":        {Options{}, 50},
+		"leave the options":           {Options{Versus: "torch"}, 100},
+		`workload "gemm"`:             {Options{Only: []string{"gemm"}}, 100},
+		"device \"tpu\" is not known": {Options{Device: "tpu"}, 100},
+	} {
+		err := Steady(t.Context(), wrong.o, wrong.steps, &bytes.Buffer{}, &bytes.Buffer{})
+		if err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("got error %v, want %q", err, want)
+		}
+	}
+}

@@ -1,0 +1,135 @@
+package bench
+
+import (
+	"bufio"
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"os"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+)
+
+// fakePython is the environment variable that makes the test binary behave like a Python that has PyTorch: its value
+// says what goes wrong.
+const fakePython = "BESTIARY_FAKE_PYTHON"
+
+func TestMain(m *testing.M) {
+	if fault := os.Getenv(fakePython); fault != "" {
+		actPython(fault)
+		return
+	}
+	os.Exit(m.Run())
+}
+
+// actPython answers python -c "import torch …", and the protocol of torch/peer.py.
+func actPython(fault string) {
+	if os.Args[1] == "-c" {
+		if fault == "no torch" {
+			os.Exit(1)
+		}
+		return
+	}
+	if fault == "chatty" {
+		fmt.Println("hello")
+	}
+	threads := os.Args[len(os.Args)-1]
+	fmt.Printf(`{"version": "9.9", "threads": %s, "blas": "fake"}`+"\n", threads)
+	for lines := bufio.NewScanner(os.Stdin); lines.Scan(); {
+		command, argument, _ := strings.Cut(lines.Text(), " ")
+		switch {
+		case command == fault:
+			fmt.Println(`{"error": "RuntimeError: no"}`)
+		case command == "run" && fault == "dies":
+			fmt.Fprintln(os.Stderr, "Traceback:\nout of luck")
+			os.Exit(3)
+		case command == "run" && fault == "idle":
+			fmt.Println(`{"seconds": [], "peak_bytes": null}`)
+		case command == "run":
+			fmt.Println(`{"seconds": [3, 1], "peak_bytes": 77}`)
+		default:
+			fmt.Printf(`{"prepared": %q}`+"\n", argument)
+		}
+	}
+}
+
+func TestPeer(t *testing.T) {
+	o := Options{Threads: 2, JSON: true, Time: time.Nanosecond, Rounds: 3, Versus: "torch", Python: os.Args[0]}
+	for _, test := range []struct{ fault, want string }{
+		{"none", ""},
+		{"no torch", "can't import torch; install PyTorch"},
+		{"prepare", "torch: RuntimeError: no"},
+		{"run", "torch: RuntimeError: no"},
+		{"dies", "stopped (EOF): out of luck"},
+		{"idle", "timed nothing"},
+		{"chatty", `answered "hello" instead of JSON`},
+	} {
+		t.Run(test.fault, func(t *testing.T) {
+			t.Setenv(fakePython, test.fault)
+			var out bytes.Buffer
+			err := run(t.Context(), tiny()[:1], o, &out, &bytes.Buffer{})
+			if test.want != "" {
+				if err == nil || !strings.Contains(err.Error(), test.want) || strings.Contains(err.Error(), "\n") {
+					t.Errorf("got error %v, want %q", err, test.want)
+				}
+				return
+			}
+			if err != nil {
+				t.Fatal(err)
+			}
+			var got Result
+			if err := json.Unmarshal(out.Bytes(), &got); err != nil {
+				t.Fatal(err)
+			}
+			v := got.Versus
+			if v == nil || v.Name != "torch" || v.Version != "9.9" || v.Threads != 2 || v.BLAS != "fake" || v.PeakBytes == nil || *v.PeakBytes != 77 {
+				t.Fatalf("got %+v", v)
+			}
+			if want := (Spread{Seconds: 2, SecondsMin: 1, SecondsQ1: 1, SecondsQ3: 3, Runs: 6}); v.Spread != want {
+				t.Errorf("got spread %+v, want %+v", v.Spread, want)
+			}
+			if want := 2 / got.Seconds; v.Ratio != want {
+				t.Errorf("got ratio %v, want %v", v.Ratio, want)
+			}
+		})
+	}
+}
+
+// TestScripts runs the real scripts, on the workload that is quickest to prepare.
+func TestScripts(t *testing.T) {
+	source, err := torchScripts.ReadFile("torch/peer.py")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, name := range Names() {
+		if !bytes.Contains(source, fmt.Appendf(nil, "%q: lambda", name)) {
+			t.Errorf("torch/peer.py doesn't know %s", name)
+		}
+	}
+	if testing.Short() {
+		t.Skip("starting PyTorch takes seconds")
+	}
+	launcher, err := newPeerLauncher(t.Context(), "torch", "")
+	if err != nil {
+		t.Skip(err)
+	}
+	defer launcher.close()
+	p, err := launcher.start(t.Context(), 1, "realnvp/train/b32")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer p.close()
+	for range 2 {
+		if err := p.run(time.Nanosecond); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if p.Version == "" || p.Threads != 1 || len(p.times) != 2 || slices.Min(p.times) <= 0 {
+		t.Errorf("got %+v and times %v", p.Peer, p.times)
+	}
+	if err := p.ask("dance wildly", &struct{}{}); err == nil || !strings.Contains(err.Error(), "'dance' is not known") {
+		t.Errorf("got error %v for an unknown command", err)
+	}
+}
