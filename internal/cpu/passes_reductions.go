@@ -147,7 +147,7 @@ func (p *passes) crossEntropy(rows, classes int, logits []float32, labels []int3
 			}
 			x := row(j.x, r, j.size)
 			largest := j.Max(x)
-			j.y[r] = float32(math.Log(j.SumExp(largest, x)) + float64(largest) - float64(x[j.index[r]]))
+			j.y[r] = float32(float64(largest) - float64(x[j.index[r]]) + math.Log(j.SumExp(largest, x)))
 		}
 	})
 }

@@ -78,9 +78,9 @@ func softmaxLane[F Float](log bool, n, stride int, x, y []F) {
 	for i := range n {
 		total += math.Exp(float64(x[i*stride]) - largest)
 	}
-	shift := largest + math.Log(total)
+	rest := math.Log(total)
 	for i := range n {
-		v := float64(x[i*stride]) - shift
+		v := float64(x[i*stride]) - largest - rest // in two steps: beside ±3e38, as masks have it, rest would be lost
 		if !log {
 			v = math.Exp(v)
 		}
@@ -107,9 +107,9 @@ func softmaxGradLane[F Float](log bool, n, stride int, y, gy, gx []F) {
 	}
 }
 
-// logSumExp is ln Σ exp(x), without overflow.
-func logSumExp[F Float](x []F) float64 {
-	largest := math.Inf(-1)
+// logSumExp is ln Σ exp(x) as the sum of two numbers: the largest x and the rest.
+func logSumExp[F Float](x []F) (largest, rest float64) {
+	largest = math.Inf(-1)
 	for _, v := range x {
 		largest = max(largest, float64(v))
 	}
@@ -117,14 +117,15 @@ func logSumExp[F Float](x []F) float64 {
 	for _, v := range x {
 		total += math.Exp(float64(v) - largest)
 	}
-	return largest + math.Log(total)
+	return largest, math.Log(total)
 }
 
 func crossEntropyRow[F Float](logits []F, label int32) F {
 	if label < 0 {
 		return 0
 	}
-	return F(logSumExp(logits) - float64(logits[label]))
+	largest, rest := logSumExp(logits)
+	return F(largest - float64(logits[label]) + rest)
 }
 
 func crossEntropyGradRow[F Float](logits []F, label int32, scale F, g []F) {
@@ -132,9 +133,9 @@ func crossEntropyGradRow[F Float](logits []F, label int32, scale F, g []F) {
 		clear(g)
 		return
 	}
-	shift := logSumExp(logits)
+	largest, rest := logSumExp(logits)
 	for i, v := range logits {
-		g[i] = scale * F(math.Exp(float64(v)-shift))
+		g[i] = scale * F(math.Exp(float64(v)-largest-rest))
 	}
 	g[label] -= scale
 }

@@ -1,0 +1,337 @@
+package cpu
+
+import (
+	"math"
+	"math/rand/v2"
+	"slices"
+	"testing"
+
+	"pgregory.net/rapid"
+
+	"github.com/bestiary-ml/bestiary/internal/cpu/simd"
+	"github.com/bestiary-ml/bestiary/internal/kernel"
+)
+
+// memory hands a kernel its operands: on a float32 device at odd addresses between guards, so that what is read or
+// written beside an operand is noticed.
+type memory struct {
+	kernel.Device
+	r        *rand.Rand
+	operands []operand
+}
+
+type operand struct {
+	kernel.Buffer
+	all    []float32 // with the guards, for float32
+	from   int       // where the operand begins in all
+	input  []float32 // what must still be there afterwards, nil for results
+	result bool
+}
+
+// guard is not a number that any kernel computes.
+var guard = math.Float32frombits(0x7fa5a5a5)
+
+func (m *memory) place(values []float32, result bool) kernel.Buffer {
+	b := operand{result: result}
+	if m.ElemSize() == 8 {
+		b.Buffer = m.Alloc(len(values))
+		m.Upload(b.Buffer, values)
+	} else {
+		b.from = 16 + m.r.IntN(16)
+		b.all = make([]float32, len(values)+b.from+32)
+		for i := range b.all {
+			b.all[i] = guard
+		}
+		b.Buffer = kernel.Host(b.all[b.from:][:len(values)])
+		copy(b.all[b.from:], values)
+	}
+	if !result {
+		b.input = values
+	}
+	m.operands = append(m.operands, b)
+	return b.Buffer
+}
+
+// in places an operand that is only read.
+func (m *memory) in(values []float32) kernel.Buffer { return m.place(values, false) }
+
+// inOut places one that is changed.
+func (m *memory) inOut(values []float32) kernel.Buffer { return m.place(values, true) }
+
+// out places one that is overwritten.
+func (m *memory) out(n int) kernel.Buffer {
+	return m.place(slices.Repeat([]float32{float32(math.NaN())}, n), true)
+}
+
+func (m *memory) ints(values []int32) kernel.Buffer {
+	b := m.AllocInts(len(values))
+	m.UploadInts(b, values)
+	return b
+}
+
+// conform runs f on every float32 device that this processor has, and compares the results with those of float64. An
+// element may be off by tolerance·(|want| + slack); numbers too small for float32 count as zero.
+func conform(t rapid.TB, what string, tolerance, slack float64, f func(m *memory)) {
+	t.Helper()
+	exact := &memory{Device: NewFloat64(1)}
+	f(exact)
+	for level := simd.Portable; level <= simd.Detect(); level++ {
+		m := &memory{Device: New(level, 1), r: rand.New(rand.NewPCG(uint64(level), 3))}
+		f(m)
+		for i, b := range m.operands {
+			end := b.from + b.Len
+			for at, v := range b.all {
+				if (at < b.from || at >= end) && math.Float32bits(v) != math.Float32bits(guard) {
+					t.Fatalf("%s, %s: operand %d of %d elements is written at %d", what, m.Name(), i, b.Len, at-b.from)
+				}
+			}
+			for j, before := range b.input {
+				if math.Float32bits(b.all[b.from+j]) != math.Float32bits(before) {
+					t.Fatalf("%s, %s: element %d of operand %d is changed from %g to %g", what, m.Name(), j, i, before, b.all[b.from+j])
+				}
+			}
+			if !b.result {
+				continue
+			}
+			for j, precise := range floats[float64](exact.operands[i].Buffer) {
+				got, want := float64(b.all[b.from+j]), float64(float32(precise))
+				if got == want || got != got && want != want {
+					continue
+				}
+				if math.IsInf(want, 0) || !(math.Abs(got-want) <= tolerance*(math.Abs(want)+slack)+0x1p-126) {
+					t.Fatalf("%s, %s: element %d of operand %d (of %d) is %g, want %g", what, m.Name(), j, i, b.Len, got, want)
+				}
+			}
+		}
+	}
+}
+
+var (
+	nan = float32(math.NaN())
+	inf = float32(math.Inf(1))
+)
+
+// numbers draws n numbers, and now and then special ones among them.
+func numbers(t *rapid.T, n int) []float32 {
+	s := newSource(t)
+	v := s.floats(n).floats
+	if rapid.Bool().Draw(t, "special numbers") {
+		special := []float32{nan, inf, -inf, 0, float32(math.Copysign(0, -1)), 1e-40, -1e-40, 3e38, -3e38, 89, -89, -104, 20, -20, 1, -1}
+		for range 1 + n/4 {
+			if n > 0 {
+				v[s.IntN(n)] = special[s.IntN(len(special))]
+			}
+		}
+	}
+	return v
+}
+
+// TestConformanceElementwise has NaN, infinities, denormal and huge numbers; in place where the contract allows it.
+func TestConformanceElementwise(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		n := rapid.IntRange(0, 100).Draw(t, "n")
+		x, gy, inPlace := numbers(t, n), newSource(t).floats(n).floats, rapid.Bool().Draw(t, "in place")
+		op := kernel.Unary(rapid.IntRange(0, int(kernel.UnaryOpCount)-1).Draw(t, "function"))
+		var y []float32
+		conform(t, "unary function "+string('a'+rune(op)), 2e-6, 0, func(m *memory) {
+			b := m.inOut(x)
+			out := b
+			if !inPlace {
+				out = m.out(n)
+			}
+			m.Unary(op, 0.25, b, out)
+			if m.ElemSize() == 4 && y == nil { // the portable kernels' result, for the gradient
+				y = slices.Clone(f32(out))
+			}
+		})
+		finite := slices.Clone(x) // derivatives at infinity are limits that nobody relies on
+		for i, v := range x {
+			if math.IsInf(float64(v), 0) || math.IsInf(float64(y[i]), 0) || math.Abs(float64(v)) > 1e18 {
+				finite[i], y[i] = 0.5, 0.5
+			}
+		}
+		conform(t, "gradient of unary function "+string('a'+rune(op)), 1e-5, 10, func(m *memory) {
+			var in, out kernel.Buffer
+			if needsX, needsY := kernel.UnaryNeeds(op); needsX {
+				in = m.in(finite)
+			} else if needsY {
+				out = m.in(y)
+			}
+			up := m.inOut(gy)
+			down := up
+			if !inPlace {
+				down = m.out(n)
+			}
+			m.UnaryGrad(op, 0.25, in, out, up, down)
+		})
+		act := rapid.SampledFrom(activations).Draw(t, "activation")
+		conform(t, "ActivationGrad", 1e-5, 10, func(m *memory) {
+			up := m.inOut(gy)
+			down := up
+			if !inPlace {
+				down = m.out(n)
+			}
+			m.ActivationGrad(act, 0.25, m.in(y), up, down)
+		})
+		conform(t, "AddScaled and Lerp", 1e-6, 10, func(m *memory) {
+			m.AddScaled(0.25, m.in(finite), m.inOut(gy))
+			m.Lerp(0.25, m.in(finite), m.inOut(gy))
+			m.Fill(m.out(n), 0.25)
+			m.Fill(m.out(n), math.Inf(-1))
+		})
+		conform(t, "Dropout", 1e-6, 0, func(m *memory) {
+			b := m.inOut(x)
+			m.Dropout(0.5, 3, 5, b, b)
+			m.Uniform(3, 5, m.out(n))
+		})
+	})
+}
+
+func TestConformanceBinary(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		op := kernel.Binary(rapid.IntRange(0, int(kernel.BinaryOpCount)-1).Draw(t, "function"))
+		rows, n := rapid.IntRange(0, 4).Draw(t, "rows"), rapid.IntRange(0, 40).Draw(t, "n")
+		whole, column, row, one := kernel.Dims{n, 1}, kernel.Dims{1, 0}, kernel.Dims{0, 1}, kernel.Dims{}
+		operands := map[string]struct {
+			strides kernel.Dims
+			size    int
+		}{"whole": {whole, rows * n}, "column": {column, rows}, "row": {row, n}, "one": {one, 1}}
+		name := rapid.SampledFrom([]string{"whole", "column", "row", "one"})
+		nameA, nameB := name.Draw(t, "a"), name.Draw(t, "b")
+		a, b := operands[nameA], operands[nameB]
+		left, right := numbers(t, a.size), numbers(t, b.size)
+		s := kernel.Broadcast{Rank: 2, Shape: kernel.Dims{rows, n}, StrideA: a.strides, StrideB: b.strides}
+		inPlace := rapid.Bool().Draw(t, "in place")
+		conform(t, "Binary of "+nameA+" and "+nameB, 1e-6, 0, func(m *memory) {
+			x, y := m.inOut(left), m.inOut(right)
+			switch {
+			case inPlace && nameA == "whole":
+				m.Binary(op, s, x, y, x)
+			case inPlace && nameB == "whole":
+				m.Binary(op, s, x, y, y)
+			default:
+				m.Binary(op, s, x, y, m.out(rows*n))
+			}
+		})
+	})
+}
+
+// TestConformanceRows has rows with NaN, masked rows and infinities.
+func TestConformanceRows(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		rows, n := rapid.IntRange(0, 5).Draw(t, "rows"), rapid.IntRange(1, 70).Draw(t, "n")
+		x, s := numbers(t, rows*n), newSource(t)
+		if rapid.Bool().Draw(t, "masked") {
+			for i := range x {
+				if s.IntN(2) == 0 || i < n {
+					x[i] = -inf
+				}
+			}
+		}
+		gy, labels, factors := s.floats(rows*n).floats, s.labels(rows, n).ints, s.floats(rows).floats
+		for _, span := range []kernel.Span{{Outer: rows, N: n, Inner: 1}, {Outer: 1, N: rows, Inner: n}, {Outer: 1, N: rows * n, Inner: 1}} {
+			conform(t, "Reduce", 1e-5, 10*float64(rows*n), func(m *memory) {
+				m.Reduce(kernel.Max, span, 1, m.in(x), m.out(span.Outer*span.Inner))
+				m.Reduce(kernel.Sum, span, 0.5, m.in(gy), m.out(span.Outer*span.Inner))
+			})
+			if span.N == 0 {
+				continue
+			}
+			for _, log := range []bool{false, true} {
+				var y []float32
+				conform(t, "Softmax", 2e-6, 40, func(m *memory) {
+					b := m.inOut(x)
+					m.Softmax(log, span, b, b)
+					if y == nil && m.ElemSize() == 4 {
+						y = slices.Clone(f32(b))
+					}
+				})
+				for i, v := range y {
+					if math.IsInf(float64(v), 0) && log || math.Abs(float64(v)) > 1e30 {
+						y[i] = -50
+					}
+				}
+				conform(t, "SoftmaxGrad", 1e-5, 100, func(m *memory) {
+					g := m.inOut(gy)
+					m.SoftmaxGrad(log, span, m.in(y), g, g)
+				})
+			}
+		}
+		conform(t, "CrossEntropy", 1e-5, 40, func(m *memory) {
+			m.CrossEntropy(rows, n, m.in(x), m.ints(labels), m.out(rows))
+			m.CrossEntropyGrad(rows, n, m.in(x), m.ints(labels), m.in(factors), m.out(rows*n))
+		})
+		conform(t, "sums that are not finite", 1e-5, 0, func(m *memory) {
+			squares := m.SumSquares([]kernel.Buffer{m.in(x), m.in(gy)})
+			m.Fill(m.out(1), squares)
+			m.Reduce(kernel.Sum, kernel.Span{Outer: 1, N: min(len(x), 1), Inner: 1}, 1, m.in(x), m.out(1))
+		})
+		conform(t, "ArgMax", 0, 0, func(m *memory) {
+			index := m.AllocInts(rows)
+			m.ArgMax(rows, n, m.in(x), index)
+			out := m.out(rows)
+			for i, at := range ints(index) {
+				m.Fill(out.Slice(i, 1), float64(at))
+			}
+		})
+	})
+}
+
+// TestRowsOfHugeNumbers has masks of −3e38, as reference models add them: beside those, log Σ exp must not be lost.
+func TestRowsOfHugeNumbers(t *testing.T) {
+	const n = 20
+	x := slices.Repeat([]float32{-3e38}, n)
+	span := kernel.Span{Outer: 1, N: n, Inner: 1}
+	conform(t, "masked rows", 1e-5, 0, func(m *memory) {
+		results := []kernel.Buffer{m.out(n), m.out(n), m.out(n), m.out(1), m.out(n)}
+		m.Softmax(false, span, m.in(x), results[0])
+		m.Softmax(true, span, m.in(x), results[1])
+		m.Softmax(false, kernel.Span{Outer: 1, N: n / 2, Inner: 2}, m.in(x), results[2])
+		m.CrossEntropy(1, n, m.in(x), m.ints([]int32{3}), results[3])
+		m.CrossEntropyGrad(1, n, m.in(x), m.ints([]int32{3}), m.in([]float32{1}), results[4])
+		for i, want := range []float64{1.0 / n, -math.Log(n), 2.0 / n, math.Log(n), 1.0 / n} {
+			var first [1]float32
+			m.Download(first[:], results[i].Slice(0, 1))
+			if math.Abs(float64(first[0])-want) > 1e-6 {
+				t.Errorf("%s: result %d is %g, want %g", m.Name(), i, first[0], want)
+			}
+		}
+	})
+}
+
+// TestConformanceNaNStays checks that NaN reaches what depends on it and nothing else.
+func TestConformanceNaNStays(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		rows, n := rapid.IntRange(2, 9).Draw(t, "rows"), rapid.IntRange(1, 40).Draw(t, "n")
+		s := newSource(t)
+		x, gy, st := s.floats(rows*n).floats, s.floats(rows*n).floats, s.floats(2*rows*n).floats
+		gamma, moment, rowwise := s.floats(n).floats, s.positive(rows*n).floats, s.floats(rows).floats
+		for range rapid.IntRange(0, 2).Draw(t, "how many") {
+			x[s.IntN(len(x))] = nan
+		}
+		b := kernel.BatchNorm{Rows: rows, Channels: n, Eps: 1e-2, Act: rapid.SampledFrom(activations).Draw(t, "activation"), Slope: 0.25}
+		conform(t, "BatchNorm", 1e-3, 1, func(m *memory) {
+			m.BatchNorm(b, m.in(x), m.in(gamma), kernel.Buffer{}, m.out(n), m.out(n), m.out(rows*n))
+		})
+		conform(t, "LayerNorm", 1e-3, 1, func(m *memory) {
+			m.LayerNorm(rows, n, 1e-2, m.in(x), m.in(gamma), m.in(gamma), m.out(rows*n), m.out(rows), m.out(rows))
+		})
+		c := kernel.Coupling{Rows: rows, Cols: n, Bounded: rapid.Bool().Draw(t, "bounded"), Inverse: rapid.Bool().Draw(t, "inverse")}
+		st[s.IntN(len(st))] = rapid.SampledFrom([]float32{nan, 0, 3, -3}).Draw(t, "parameter")
+		conform(t, "Coupling", 2e-5, 10, func(m *memory) {
+			m.Coupling(c, m.in(x), m.in(st), m.out(rows*n), m.out(rows))
+			m.CouplingGrad(c, m.in(x), m.in(st), m.in(gy), m.in(gy), m.in(rowwise), m.out(rows*n), m.out(2*rows*n))
+		})
+		conform(t, "losses", 1e-5, 1, func(m *memory) {
+			m.PairLoss(kernel.SquaredError, 1, 0.5, m.in(x), m.in(gy), m.out(1))
+			m.PairLoss(kernel.SmoothL1, 0.5, 0.5, m.in(x), m.in(gy), m.out(1))
+			m.PairLossGrad(kernel.SquaredError, 1, 0.5, m.in(x), m.in(gy), m.in(rowwise), m.out(rows*n))
+			m.PairLossGrad(kernel.SmoothL1, 0.5, 0.5, m.in(x), m.in(gy), m.in(rowwise), m.out(rows*n))
+		})
+		conform(t, "AdamStep", 1e-4, 1, func(m *memory) {
+			m.AdamStep(kernel.Adam{LearningRate: 0.1, Beta1: 0.9, Beta2: 0.999, Eps: 1e-8, Step: 3, GradScale: 1, Decoupled: c.Bounded}, []kernel.AdamParam{
+				{P: m.inOut(gy), G: m.in(x), M: m.inOut(gy), V: m.inOut(moment), WeightDecay: 0.1},
+			})
+		})
+	})
+}
