@@ -4,6 +4,9 @@ import "github.com/bestiary-ml/bestiary/internal/kernel"
 
 // Gemm implements kernel.Products.
 func (d *Device[F]) Gemm(g kernel.Gemm, a, b, bias, c kernel.Buffer) {
+	if c.Len == 0 {
+		return
+	}
 	g.Batch = max(g.Batch, 1)
 	if d.products != nil {
 		d.products.gemm(g, f32(a), f32(b), f32(bias), f32(c))
@@ -16,6 +19,9 @@ func (d *Device[F]) Gemm(g kernel.Gemm, a, b, bias, c kernel.Buffer) {
 
 // Conv2d implements kernel.Products.
 func (d *Device[F]) Conv2d(c kernel.Conv, x, w, bias, y kernel.Buffer) {
+	if y.Len == 0 {
+		return
+	}
 	if d.products != nil {
 		d.products.conv2d(c, f32(x), f32(w), f32(bias), f32(y))
 		return
@@ -27,6 +33,9 @@ func (d *Device[F]) Conv2d(c kernel.Conv, x, w, bias, y kernel.Buffer) {
 
 // Conv2dBackwardInput implements kernel.Products.
 func (d *Device[F]) Conv2dBackwardInput(c kernel.Conv, gy, w, bias, gx kernel.Buffer) {
+	if gx.Len == 0 {
+		return
+	}
 	if d.products != nil {
 		d.products.conv2dBackwardInput(c, f32(gy), f32(w), f32(bias), f32(gx))
 		return
@@ -38,6 +47,10 @@ func (d *Device[F]) Conv2dBackwardInput(c kernel.Conv, gy, w, bias, gx kernel.Bu
 
 // Conv2dBackwardWeight implements kernel.Products.
 func (d *Device[F]) Conv2dBackwardWeight(c kernel.Conv, x, gy, gw kernel.Buffer) {
+	if gy.Len == 0 {
+		d.Fill(gw, 0)
+		return
+	}
 	if d.products != nil {
 		d.products.conv2dBackwardWeight(c, f32(x), f32(gy), f32(gw))
 		return

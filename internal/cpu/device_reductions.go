@@ -19,6 +19,9 @@ func (d *Device[F]) sumChunks(n int, f func(lo, hi int) float64) float64 {
 
 // Reduce implements kernel.Reductions.
 func (d *Device[F]) Reduce(op kernel.Reduce, s kernel.Span, scale float64, x, y kernel.Buffer) {
+	if y.Len == 0 {
+		return
+	}
 	if d.passes != nil {
 		d.passes.reduce(op, s, float32(scale), f32(x), f32(y))
 		return
