@@ -11,7 +11,7 @@ type LoaderOptions struct {
 	Seed     uint64 // of order and flips
 	Shuffle  bool   // a new random order each epoch; otherwise the dataset's own
 	Balance  bool   // every class equally often, in random order; an epoch is still Len pictures long
-	Flip     bool   // mirror every other picture, at random
+	Augment         // vary pictures at random
 	DropLast bool   // leave out the last batch of an epoch if it is smaller than the others
 }
 

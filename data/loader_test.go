@@ -41,9 +41,9 @@ func read(l *Loader, batches int) (text []string) {
 func TestLoaderResumes(t *testing.T) {
 	d := numbered(0, 1, 1, 2, 1, 0, 1, 1, 0, 2, 1)
 	for _, o := range []LoaderOptions{
-		{Batch: 3, Seed: 5, Shuffle: true, Flip: true},
-		{Batch: 4, Seed: 6, Shuffle: true, Flip: true, DropLast: true},
-		{Batch: 2, Seed: 7, Balance: true, Flip: true},
+		{Batch: 3, Seed: 5, Shuffle: true, Augment: Augment{Flip: true}},
+		{Batch: 4, Seed: 6, Shuffle: true, Augment: Augment{Flip: true}, DropLast: true},
+		{Batch: 2, Seed: 7, Balance: true, Augment: Augment{Flip: true}},
 		{Batch: 30, Seed: 8, Shuffle: true},
 	} {
 		whole := loader(t, d, o)
@@ -122,7 +122,7 @@ func TestLoaderEpochs(t *testing.T) {
 
 func TestFlips(t *testing.T) {
 	d := numbered(make([]int, 20)...)
-	l := loader(t, d, LoaderOptions{Batch: 20, Seed: 1, Flip: true})
+	l := loader(t, d, LoaderOptions{Batch: 20, Seed: 1, Augment: Augment{Flip: true}})
 	pixels, labels := make([]float32, 20*12), make([]int, 20)
 	flips := make([]int, 20)
 	const epochs = 200
@@ -201,7 +201,7 @@ func TestLoaderRefuses(t *testing.T) {
 
 func TestNextMakesNoGarbage(t *testing.T) {
 	d := numbered(make([]int, 20)...)
-	l := loader(t, d, LoaderOptions{Batch: 3, Balance: true, Flip: true})
+	l := loader(t, d, LoaderOptions{Batch: 3, Balance: true, Augment: Augment{Flip: true}})
 	pixels, labels := make([]float32, 3*12), make([]int, 3)
 	l.Next(pixels, labels)
 	if n := testing.AllocsPerRun(200, func() { l.Next(pixels, labels) }); n != 0 {
@@ -218,7 +218,7 @@ func TestPhilox(t *testing.T) {
 
 func BenchmarkNext(b *testing.B) {
 	d := &Dataset{Size: 64, Labels: make([]int, 1000), Pixels: make([]uint8, 1000*64*64*3)}
-	l := loader(b, d, LoaderOptions{Batch: 32, Shuffle: true, Flip: true})
+	l := loader(b, d, LoaderOptions{Batch: 32, Shuffle: true, Augment: Augment{Flip: true}})
 	pixels, labels := make([]float32, 32*64*64*3), make([]int, 32)
 	for b.Loop() {
 		l.Next(pixels, labels)

@@ -5,7 +5,7 @@ import "math/rand/v2"
 // Purposes of the loader's random streams.
 const (
 	orderPurpose = 1 + iota
-	flipPurpose
+	augmentPurpose
 )
 
 // Order lists the items of an epoch, in place. An epoch's list depends on the seed, the epoch and the labels alone.

@@ -1,7 +1,5 @@
 package data
 
-import "github.com/bestiary-ml/bestiary/internal/philox"
-
 // prefetchDepth batches are prepared ahead; with one being filled that is as much as one slow step can use.
 const prefetchDepth = 2
 
@@ -15,6 +13,8 @@ type batch struct {
 	pixels []float32 // [n, S, S, 3]
 	labels []int     // [n]
 	after  Position  // of the batch that follows
+
+	columns, rows []tap // scratch of view.show
 }
 
 func startPrefetch(d *Dataset, o LoaderOptions, from Position) *prefetch {
@@ -24,7 +24,7 @@ func startPrefetch(d *Dataset, o LoaderOptions, from Position) *prefetch {
 	}
 	size := min(o.Batch, d.Len())
 	for range prefetchDepth {
-		p.free <- &batch{pixels: make([]float32, size*d.Size*d.Size*3), labels: make([]int, size)}
+		p.free <- &batch{pixels: make([]float32, size*d.Size*d.Size*3), labels: make([]int, size), columns: make([]tap, d.Size), rows: make([]tap, d.Size)}
 	}
 	go p.run(d, o, from)
 	return p
@@ -66,9 +66,12 @@ func (b *batch) fill(d *Dataset, o LoaderOptions, list []int, at Position) Posit
 	for k := range n {
 		i, to := list[at.Index+k], b.pixels[k*picture:(k+1)*picture]
 		b.labels[k] = d.Labels[i]
-		if o.Flip && flipped(o.Seed, at.Epoch, at.Index+k) {
+		switch v := o.view(o.Seed, at.Epoch, at.Index+k, d.Size); {
+		case !v.whole(d.Size):
+			v.show(to, d.Image(i), b.columns, b.rows)
+		case v.flip:
 			scaleMirrored(to, d.Image(i), d.Size)
-		} else {
+		default:
 			Scale(to, d.Image(i))
 		}
 	}
@@ -78,9 +81,4 @@ func (b *batch) fill(d *Dataset, o LoaderOptions, list []int, at Position) Posit
 	}
 	b.after = after
 	return after
-}
-
-// flipped tosses the coin for one place of one epoch.
-func flipped(seed uint64, epoch, index int) bool {
-	return philox.Words(seed, [4]uint32{uint32(index), flipPurpose, uint32(epoch), 0})[0]&1 == 1
 }

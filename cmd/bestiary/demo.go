@@ -114,7 +114,7 @@ func (d *demo) train(ctx context.Context) error {
 	}
 	d.report.Drawing = time.Since(started)
 
-	description := runfolder.Dataset{Path: fmt.Sprintf("drawn:%d:%d", d.seed, d.pictures), Share: 0.05, Flip: true}
+	description := runfolder.Dataset{Path: fmt.Sprintf("drawn:%d:%d", d.seed, d.pictures), Share: 0.05, Augment: data.Augment{Flip: true}}
 	sizes := autoencoder.Config{ImageSize: 64, Channels: []int{3, 32, 64, 128, 256, 256}, Hidden: 512, Embedding: 64, Dropout: 0}
 	c := train.DefaultConfig()
 	c.Seed, c.Steps, c.LearningRate, c.Schedule, c.Warmup = d.seed, 1100, 2e-3, "cosine", 50

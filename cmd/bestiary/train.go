@@ -169,7 +169,9 @@ func newTrainAutoencoder() *cobra.Command {
 	f.data.addShapeFlags(c)
 	description := runfolder.Dataset{}
 	c.Flags().Float64Var(&description.Share, "hold-out", 0.1, "share of the pictures that is kept aside to watch the training by")
-	c.Flags().BoolVar(&description.Flip, "flip", true, "mirror pictures at random")
+	c.Flags().BoolVar(&description.Augment.Flip, "flip", true, "mirror pictures at random")
+	c.Flags().Float64Var(&description.Augment.Zoom, "zoom", 0.75, "cut out squares at random, of at least this share of the side (1: none)")
+	c.Flags().Float64Var(&description.Augment.Colour, "colour", 0.1, "change contrast, brightness and saturation at random by up to this much")
 	c.Flags().BoolVar(&description.Balance, "balance", false, "show every class equally often, however many pictures it has")
 	c.Flags().IntVar(&model.ImageSize, "image-size", model.ImageSize, "side of the pictures: 32, 64, 128 or 256")
 	c.Flags().IntSliceVar(&model.Channels, "channels", model.Channels, "channels of the picture and after each of the five halvings")
@@ -179,6 +181,9 @@ func newTrainAutoencoder() *cobra.Command {
 	c.RunE = func(c *cobra.Command, _ []string) error {
 		if !(description.Share >= 0 && description.Share < 1) {
 			return usagef("--hold-out %v: is out of range; choose 0 to less than 1", description.Share)
+		}
+		if err := description.Augment.Validate(); err != nil {
+			return usagef("--%w", err)
 		}
 		if err := model.Validate(); err != nil {
 			return &usageError{fmt.Errorf("--image-size, --channels, --hidden, --embedding or --dropout: %w", err)}
@@ -191,7 +196,7 @@ func newTrainAutoencoder() *cobra.Command {
 			return err
 		}
 		if f.resume {
-			if err := keepModel(c, "image-size", "channels", "hidden", "embedding", "dropout", "labels", "resize", "hold-out", "flip", "balance"); err != nil {
+			if err := keepModel(c, "image-size", "channels", "hidden", "embedding", "dropout", "labels", "resize", "hold-out", "flip", "zoom", "colour", "balance"); err != nil {
 				return err
 			}
 			if err := r.Data(&description); err != nil {

@@ -33,7 +33,7 @@ func Autoencoder(d *tensor.Device, c autoencoder.Config, description run.Dataset
 	if heldOut != nil {
 		description.HeldOut = heldOut.Len()
 	}
-	source, err := train.NewPictures(training, data.LoaderOptions{Shuffle: true, Batch: o.Batch, Seed: o.Seed, Flip: description.Flip, Balance: description.Balance})
+	source, err := train.NewPictures(training, data.LoaderOptions{Shuffle: true, Batch: o.Batch, Seed: o.Seed, Augment: description.Augment, Balance: description.Balance})
 	if err != nil {
 		return nil, nil, err
 	}

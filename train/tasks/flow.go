@@ -14,7 +14,7 @@ import (
 )
 
 // Flow trains a flow on the embeddings that a trained autoencoder gives the pictures, and watches it on held-out ones
-// (nil: it isn't watched). Where the description says Flip, the pictures' mirror images are embedded as well.
+// (nil: it isn't watched). Where the description says how to vary pictures, each is embedded in several views.
 func Flow(d *tensor.Device, c flows.Config, a *autoencoder.Autoencoder, description run.Dataset, training, heldOut *data.Dataset, o Options) (*flows.RealNVP, *train.Task, error) {
 	g := tensor.NewGenerator(o.Seed).Fork("flow")
 	model, err := flows.NewRealNVP(d, c, g)
@@ -23,12 +23,8 @@ func Flow(d *tensor.Device, c flows.Config, a *autoencoder.Autoencoder, descript
 	}
 	a.SetTraining(false)
 	pets := sample.NewPets(d, description, a, model)
-	rows, labels := pets.Embed(training.Pixels), training.Labels
-	if description.Flip {
-		rows = append(rows, pets.Embed(mirrored(training))...)
-		labels = append(slices.Clone(labels), labels...)
-	}
-	if err := train.CheckFinite(rows, c.Dim, func(i int) string { return training.Name(i % training.Len()) }); err != nil {
+	rows, labels, err := embedViews(d, a, training, description.Augment, o)
+	if err != nil {
 		return nil, nil, err
 	}
 	if c.Standardize {
@@ -78,12 +74,35 @@ func Flow(d *tensor.Device, c flows.Config, a *autoencoder.Autoencoder, descript
 	return model, task, nil
 }
 
-// mirrored returns the pixels of the pictures' mirror images.
-func mirrored(d *data.Dataset) []uint8 {
-	pixels := make([]uint8, len(d.Pixels))
-	for at := 0; at < len(pixels); at += 3 {
-		row, x := at/3/d.Size*d.Size, at/3%d.Size
-		copy(pixels[at:at+3], d.Pixels[3*(row+d.Size-1-x):])
+// views is how many views of each picture the flow is trained on, if pictures are varied.
+const views = 8
+
+// embedViews returns the embeddings of the training pictures, as they are and in random views, with their labels.
+func embedViews(d *tensor.Device, a *autoencoder.Autoencoder, training *data.Dataset, how data.Augment, o Options) (rows []float32, labels []int, err error) {
+	passes := 1
+	if how != (data.Augment{}) {
+		passes += views
 	}
-	return pixels
+	size, n := training.Size, min(o.Batch, training.Len())
+	pixels, classes := make([]float32, n*size*size*3), make([]int, n)
+	for pass := range passes {
+		options := data.LoaderOptions{Batch: n, Seed: o.Seed + uint64(pass)}
+		if pass > 0 { // the first shows the pictures as they are
+			options.Augment = how
+		}
+		loader, err := data.NewLoader(training, options)
+		if err != nil {
+			return nil, nil, err
+		}
+		for range loader.Batches() {
+			got := loader.Next(pixels, classes)
+			step := d.Scratch()
+			rows = append(rows, a.Encode(d.From(pixels[:got*size*size*3], got, size, size, 3)).Values()...)
+			step.End()
+			labels = append(labels, classes[:got]...)
+		}
+		loader.Close()
+	}
+	dim := len(rows) / len(labels)
+	return rows, labels, train.CheckFinite(rows, dim, func(i int) string { return training.Name(i % training.Len()) })
 }

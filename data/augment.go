@@ -1,0 +1,104 @@
+package data
+
+import (
+	"fmt"
+	"math"
+
+	"github.com/bestiary-ml/bestiary/internal/philox"
+)
+
+// Augment says how the pictures of a training are varied at random, so that few of them count as more. What becomes of a
+// picture depends on the seed, the epoch and its place in it alone.
+type Augment struct {
+	Flip   bool    `json:"flip"`   // mirror every other picture
+	Zoom   float64 `json:"zoom"`   // smallest share of the side that a random square cut-out keeps, which is scaled back up; 0 or 1: none
+	Colour float64 `json:"colour"` // largest change of contrast, brightness (as a share of white) and saturation; 0: none
+}
+
+// Validate says what is impossible about a.
+func (a Augment) Validate() error {
+	if !(a.Zoom >= 0 && a.Zoom <= 1) {
+		return fmt.Errorf("zoom %v is out of range; choose the smallest share of the side to keep, up to 1", a.Zoom)
+	}
+	if !(a.Colour >= 0 && a.Colour <= 1) {
+		return fmt.Errorf("colour %v is out of range; choose 0 to 1", a.Colour)
+	}
+	return nil
+}
+
+// view is what becomes of one picture.
+type view struct {
+	flip                             bool
+	side, left, top                  float64 // of the cut-out, in pixels
+	contrast, brightness, saturation float32
+}
+
+// whole reports whether v shows the picture as it is, but for mirroring.
+func (v view) whole(size int) bool {
+	return v.side == float64(size) && v.contrast == 1 && v.brightness == 0 && v.saturation == 1
+}
+
+func (a Augment) view(seed uint64, epoch, index, size int) view {
+	draw := func(block uint32) (u [4]float64) {
+		for i, w := range philox.Words(seed, [4]uint32{uint32(index), augmentPurpose, uint32(epoch), block}) {
+			u[i] = float64(w) / (1 << 32)
+		}
+		return u
+	}
+	place, colour := draw(0), draw(1)
+	v := view{side: float64(size), contrast: 1, saturation: 1}
+	v.flip = a.Flip && place[0] < 0.5
+	if a.Zoom > 0 {
+		v.side *= a.Zoom + (1-a.Zoom)*place[1]
+		v.left, v.top = (float64(size)-v.side)*place[2], (float64(size)-v.side)*place[3]
+	}
+	change := func(u float64) float32 { return float32(a.Colour * (2*u - 1)) }
+	v.contrast += change(colour[0])
+	v.brightness = 2 * change(colour[1]) // white is 1, black −1
+	v.saturation += change(colour[2])
+	return v
+}
+
+// tap is a place between two pixels of a line: at from, and by weight at the one after.
+type tap struct {
+	from, to int
+	weight   float32
+}
+
+// taps lists where the pixels of a cut-out's line come from.
+func taps(line []tap, start, length float64) {
+	n := float64(len(line))
+	for i := range line {
+		at := min(max(start+(float64(i)+0.5)*length/n-0.5, 0), n-1)
+		from := math.Floor(at)
+		line[i] = tap{int(from), min(int(from)+1, len(line)-1), float32(at - from)}
+	}
+}
+
+// show writes the view of a picture, [S, S, 3] in [-1, 1], interpolating between pixels. columns and rows are scratch.
+func (v view) show(dst []float32, pixels []uint8, columns, rows []tap) {
+	size := len(columns)
+	taps(columns, v.left, v.side)
+	taps(rows, v.top, v.side)
+	for y, row := range rows {
+		above, below := pixels[row.from*size*3:][:size*3], pixels[row.to*size*3:][:size*3]
+		for x := range columns {
+			column := columns[x]
+			if v.flip {
+				column = columns[size-1-x]
+			}
+			var rgb [3]float32
+			for c := range rgb {
+				a, b := column.from*3+c, column.to*3+c
+				upper := float32(above[a]) + column.weight*(float32(above[b])-float32(above[a]))
+				lower := float32(below[a]) + column.weight*(float32(below[b])-float32(below[a]))
+				rgb[c] = (upper+row.weight*(lower-upper))/127.5 - 1
+			}
+			grey := 0.299*rgb[0] + 0.587*rgb[1] + 0.114*rgb[2]
+			for c, value := range rgb {
+				value = grey + v.saturation*(value-grey)
+				dst[(y*size+x)*3+c] = min(max(v.contrast*value+v.brightness, -1), 1)
+			}
+		}
+	}
+}
