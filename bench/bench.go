@@ -72,6 +72,7 @@ func run(ctx context.Context, chosen []workload, o Options, out, log io.Writer) 
 		}
 		defer peer.close()
 	}
+	warnIfBusy(log)
 	var results []Result
 	for i, w := range chosen {
 		fmt.Fprintf(log, "bench: %d of %d: %s\n", i+1, len(chosen), w.name)
@@ -97,6 +98,17 @@ func run(ctx context.Context, chosen []workload, o Options, out, log io.Writer) 
 		return nil
 	}
 	return writeTable(out, results)
+}
+
+// quietLoad is the load of a machine that does little else.
+const quietLoad = 0.5
+
+// warnIfBusy tells that others use the processors. Taking turns is not fair then: threads that wait for each other by
+// spinning, OpenMP's, lose many times more than the share that others take.
+func warnIfBusy(log io.Writer) {
+	if load, ok := loadAverage(); ok && load > quietLoad {
+		fmt.Fprintf(log, "bench: the machine is busy (load %.1f in the last minute); measure again when it is quiet, above all beside a peer\n", load)
+	}
 }
 
 // measure measures one workload, in turns with the peer, if there is one.

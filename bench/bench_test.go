@@ -199,3 +199,9 @@ func TestSteady(t *testing.T) {
 		}
 	}
 }
+
+func TestLoadAverage(t *testing.T) {
+	if load, ok := loadAverage(); ok != (runtime.GOOS == "linux") || load < 0 {
+		t.Errorf("got a load of %v, %t on %s", load, ok, runtime.GOOS)
+	}
+}

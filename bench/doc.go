@@ -1,7 +1,7 @@
 // Package bench measures the named workloads of the models, alone or beside another framework in the same run.
 //
 // Each workload is warmed up and then timed in turns: the FMA loop that tells the processor's peak, ours, the peer's,
-// and again, so that a machine that slows down, or is shared, slows all of them. What is reported are medians over
+// and again, so that a machine that slows down slows all of them. What is reported are medians over
 // single iterations, with quartiles. The figures of a [Result]:
 //
 //   - seconds: median duration of an iteration; seconds_q1, seconds_q3, seconds_min: its spread;

@@ -30,3 +30,14 @@ func statusBytes(field string) (int64, bool) {
 	}
 	return 0, false
 }
+
+// loadAverage is the number of processes that wanted a processor in the last minute; false if the system doesn't tell.
+func loadAverage() (float64, bool) {
+	text, err := os.ReadFile("/proc/loadavg")
+	if err != nil {
+		return 0, false
+	}
+	first, _, _ := bytes.Cut(text, []byte(" "))
+	load, err := strconv.ParseFloat(string(first), 64)
+	return load, err == nil
+}
