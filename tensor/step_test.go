@@ -7,6 +7,8 @@ import (
 	"slices"
 	"strings"
 	"testing"
+
+	"github.com/bestiary-ml/bestiary/internal/kernel"
 )
 
 // network is a small model that uses every kind of operation, for tests of what goes on around operations.
@@ -116,13 +118,27 @@ func TestKernelSetsAgree(t *testing.T) {
 	})
 }
 
+// countingKernels counts the buffers that a device asks for.
+type countingKernels struct {
+	kernel.Device
+	n int
+}
+
+func (k *countingKernels) Alloc(n int) kernel.Buffer {
+	k.n++
+	return k.Device.Alloc(n)
+}
+
 // TestStepsMakeNoGarbage bounds what a step allocates once its buffers are there, and what the arena holds.
 func TestStepsMakeNoGarbage(t *testing.T) {
 	eachKernelSet(t, 2, func(t *testing.T, d *Device) {
+		allocations := &countingKernels{Device: d.kernels}
+		d.kernels = allocations
 		n := newNetwork(d)
 		for range 3 {
 			n.step()
 		}
+		allocations.n = 0
 		held := func() (buffers int) {
 			for _, list := range d.free {
 				buffers += len(list)
@@ -139,6 +155,9 @@ func TestStepsMakeNoGarbage(t *testing.T) {
 		runtime.ReadMemStats(&after)
 		if got := held(); got != warm {
 			t.Errorf("the arena went from %d buffers to %d", warm, got)
+		}
+		if allocations.n != 0 {
+			t.Errorf("the steps allocate %d buffers", allocations.n)
 		}
 		if perStep := (after.TotalAlloc - before.TotalAlloc) / steps; perStep > 32<<10 {
 			t.Errorf("a step allocates %d bytes", perStep)
