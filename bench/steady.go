@@ -11,6 +11,7 @@ import (
 
 	"github.com/bestiary-ml/bestiary/autoencoder"
 	"github.com/bestiary-ml/bestiary/flows"
+	"github.com/bestiary-ml/bestiary/train"
 )
 
 // SteadyResult tells whether training keeps its memory: between an early step and the last one, how much Go allocated
@@ -70,6 +71,7 @@ func steady(ctx context.Context, w workload, o Options, steps int) (SteadyResult
 		return SteadyResult{}, err
 	}
 	r := SteadyResult{Name: w.name, Device: t.device.Name(), Threads: t.threads, Early: earlySteps, Steps: steps}
+	defer train.PaceCollector()()
 	var before, after runtime.MemStats
 	for i := warmUp; i < steps; i++ {
 		if i == earlySteps {

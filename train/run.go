@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"runtime/debug"
 
 	"github.com/bestiary-ml/bestiary/internal/run"
 	"github.com/bestiary-ml/bestiary/nn"
@@ -68,6 +69,7 @@ func Run(ctx context.Context, r *run.Run, task Task, c Config, o Options) (*Resu
 	if t.report, err = newReport(r, &task, t.place.Step, t.total, o.Progress); err != nil {
 		return nil, err
 	}
+	defer PaceCollector()()
 	t.report.say("%s: %d parameters, %d steps of %d %s on %s", task.Model, nn.Count(task.Module), t.total,
 		c.Batch*c.Accumulate, task.unit(), t.device.Name())
 	if o.Resume {
@@ -106,4 +108,12 @@ func (t *trainer) start() error {
 		return t.run.SetData(t.task.Data)
 	}
 	return nil
+}
+
+// PaceCollector lets the garbage collector run often, until the function it returns is called. Nearly all memory of a
+// training is tensors, which live on and which the collector needn't look into: collecting often costs next to nothing,
+// and the little garbage of a step can't double the process in the meantime.
+func PaceCollector() (restore func()) {
+	before := debug.SetGCPercent(5)
+	return func() { debug.SetGCPercent(before) }
 }

@@ -7,6 +7,7 @@ import (
 
 func newBench() *cobra.Command {
 	var o bench.Options
+	var steady bool
 	c := &cobra.Command{
 		Use:   "bench",
 		Short: "Measure the named workloads, beside PyTorch if wanted",
@@ -20,7 +21,8 @@ peak memory. With --vs torch, the same is measured in PyTorch in turns, and the 
   pets/sample/64          64 latents through the inverse flow and the decoder, to pictures`,
 		Example: `  bestiary bench
   bestiary bench --only gemm/1024 --threads 1
-  bestiary bench --vs torch --json`,
+  bestiary bench --vs torch --json
+  bestiary bench --steady`,
 		Args: noArguments,
 	}
 	device := addDeviceFlags(c)
@@ -30,11 +32,15 @@ peak memory. With --vs torch, the same is measured in PyTorch in turns, and the 
 	c.Flags().IntVar(&o.Rounds, "rounds", 0, "turns that this time is divided into (0: 5)")
 	c.Flags().StringVar(&o.Versus, "vs", "", "peer to measure in the same run: torch")
 	c.Flags().StringVar(&o.Python, "python", "", "Python that has PyTorch (default: the first on the path that has it)")
+	c.Flags().BoolVar(&steady, "steady", false, "measure memory over 5,000 training steps instead of time")
 	c.RunE = func(c *cobra.Command, _ []string) error {
 		if _, err := device.open(); err != nil {
 			return err
 		}
 		o.Device, o.Threads, o.Kernels = device.name, device.options.Threads, device.options.Kernels
+		if steady {
+			return bench.Steady(c.Context(), o, 0, c.OutOrStdout(), c.ErrOrStderr())
+		}
 		return bench.Run(c.Context(), o, c.OutOrStdout(), c.ErrOrStderr())
 	}
 	return c
