@@ -49,7 +49,7 @@ func (n *network) loss() *Tensor {
 	coupled, logDet := mixed.Slice(1, 0, 20).AffineCoupling(Concat(1, mixed.Slice(1, 20, 40), pooled.Slice(1, 0, 20)), true, false)
 	loss := Concat(1, coupled, pooled.Slice(1, 20, 40)).CrossEntropy(n.labels).Mean()
 	loss = loss.Add(back.MSELoss(n.images)).Add(tokens.SmoothL1Loss(attention, 0.5).Reshape()).Sub(logDet.Mean())
-	return loss.Add(variance.AddScalar(1).Log().Sum().Scale(0.01)).Add(n.images.Transpose(1, 2).Sub(back).Abs().Mean())
+	return loss.Add(variance.AddScalar(1).Log().Sum().Scale(0.01)).Add(n.images.Transpose(1, 2).Sub(back).Abs().Div(back.Square().AddScalar(1)).Mean())
 }
 
 // step is a step of training, up to the gradients.
