@@ -46,15 +46,6 @@ func median(v []float64) float64 {
 	return (v[(len(v)-1)/2] + v[len(v)/2]) / 2
 }
 
-// mean of v; NaN if it is empty.
-func mean(v []float64) float64 {
-	sum := 0.0
-	for _, x := range v {
-		sum += x
-	}
-	return sum / float64(len(v))
-}
-
 // slerp is the point a fraction t of the way from a to b along a great arc, for which lengths are interpolated as well.
 // Between Gaussian latents it stays where the density has its mass, unlike a straight line (White, 2016).
 func slerp(a, b []float32, t float64) []float32 {

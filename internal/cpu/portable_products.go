@@ -15,12 +15,11 @@ func gemmRow[F Float](g kernel.Gemm, batch, i int, a, b, bias, c []F) {
 		copy(row, bias)
 	}
 	for k := range g.K {
-		left := F(0)
+		at := i*g.LdA + k
 		if g.TransA {
-			left = a[k*g.LdA+i]
-		} else {
-			left = a[i*g.LdA+k]
+			at = k*g.LdA + i
 		}
+		left := a[at]
 		if g.TransB {
 			for j := range row {
 				row[j] += left * b[j*g.LdB+k]
