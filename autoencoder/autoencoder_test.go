@@ -148,11 +148,17 @@ func TestDefaultSize(t *testing.T) {
 
 func TestImpossibleConfigs(t *testing.T) {
 	for want, change := range map[string]func(*Config){
-		"image size 48":  func(c *Config) { c.ImageSize = 48 },
-		"image size 512": func(c *Config) { c.ImageSize = 512 },
-		"channels":       func(c *Config) { c.Channels = c.Channels[1:] },
-		"width of 0":     func(c *Config) { c.Hidden = 0 },
-		"dropout 1":      func(c *Config) { c.Dropout = 1 },
+		"image-size 48":    func(c *Config) { c.ImageSize = 48 },
+		"image-size 512":   func(c *Config) { c.ImageSize = 512 },
+		"name 6 numbers":   func(c *Config) { c.Channels = c.Channels[1:] },
+		"begin with 3":     func(c *Config) { c.Channels = []int{4, 4, 4, 4, 4, 4} },
+		"channels [3 0":    func(c *Config) { c.Channels = []int{3, 0, 4, 4, 4, 4} },
+		"hidden 0":         func(c *Config) { c.Hidden = 0 },
+		"hidden 100000000": func(c *Config) { c.Hidden = 100_000_000 },
+		"embedding -1":     func(c *Config) { c.Embedding = -1 },
+		"million":          func(c *Config) { c.Hidden, c.Embedding = maxWidth, maxWidth },
+		"dropout 1":        func(c *Config) { c.Dropout = 1 },
+		"dropout NaN":      func(c *Config) { c.Dropout = math.NaN() },
 	} {
 		c := DefaultConfig()
 		change(&c)

@@ -54,7 +54,10 @@ func DefaultConfig(dim, classes int) Config {
 }
 
 // maxSize bounds sizes that come from a file, so that a damaged one can't ask for all the memory there is.
-const maxSize = 1 << 16
+const (
+	maxSize       = 1 << 16
+	maxParameters = 500_000_000 // 2 GB of weights
+)
 
 // Validate tells in one sentence what is wrong with c, naming the field by its name in JSON.
 func (c Config) Validate() error {
@@ -75,6 +78,10 @@ func (c Config) Validate() error {
 	if c.RepeatHidden && len(c.Hidden) == 0 {
 		return fmt.Errorf("flow configuration: repeat_hidden has no layer to repeat; give hidden layers or set it to false")
 	}
+	if n := c.products(); n > maxParameters {
+		return fmt.Errorf("flow configuration: layers %d of hidden %v over dim %d are %d million parameters, more than the %d million that are possible; choose smaller ones",
+			c.Layers, c.Hidden, c.Dim, int(n/1e6), maxParameters/1_000_000)
+	}
 	if !(c.Noise >= 0 && c.Noise <= 10) {
 		return fmt.Errorf("flow configuration: noise is %v; set it to 0 … 10 standard deviations", c.Noise)
 	}
@@ -91,6 +98,22 @@ func (c Config) Validate() error {
 		}
 	}
 	return nil
+}
+
+// products is the number of parameters of the linear layers, about: as if the mask split the columns evenly. It is a
+// float64 because sizes from a file can overflow an int.
+func (c Config) products() float64 {
+	n, half := 0.0, float64(c.Dim)/2
+	width := half + float64(c.Classes)
+	for _, hidden := range c.coupling().Hidden {
+		n += width * float64(hidden)
+		width = float64(hidden)
+	}
+	n += width * 2 * half
+	if !c.SingleNetwork {
+		n *= 2
+	}
+	return n * float64(c.Layers)
 }
 
 // coupling describes the networks of the couplings.

@@ -168,6 +168,7 @@ func TestConfig(t *testing.T) {
 		"mask":          func(c *flows.Config) { c.Mask = "thirds" },
 		"permutation":   func(c *flows.Config) { c.Permutation = "" },
 		"norm":          func(c *flows.Config) { c.Norm = "layer" },
+		"layers 60000":  func(c *flows.Config) { c.Layers = 60000 },
 	} {
 		c := flows.DefaultConfig(4, 2)
 		spoil(&c)

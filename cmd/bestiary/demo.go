@@ -2,10 +2,12 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"os"
 	"path/filepath"
+	"strings"
 	"time"
 
 	"github.com/bestiary-ml/bestiary/autoencoder"
@@ -57,15 +59,19 @@ that explains them and gives the measured figures. Nothing is downloaded.`,
 	c.Flags().BoolVar(&force, "force", false, "replace the folder if an earlier demo made it")
 	c.Flags().BoolVar(&d.quick, "quick", false, "train a few steps only, to see that everything works")
 	c.RunE = func(c *cobra.Command, _ []string) error {
-		if err := d.prepare(force); err != nil {
-			return err
-		}
 		var err error
 		if d.device, err = device.open(); err != nil {
 			return err
 		}
+		if err := d.prepare(force); err != nil {
+			return err
+		}
 		d.progress = c.ErrOrStderr()
-		if err := d.train(c.Context()); err != nil {
+		err = d.train(c.Context())
+		if errors.Is(err, context.Canceled) { // a demo isn't resumed
+			return fmt.Errorf("demo: interrupted; start it again with --force, which replaces %s", d.dir)
+		}
+		if err != nil {
 			return err
 		}
 		if err := d.show(c.Context()); err != nil {
@@ -77,10 +83,17 @@ that explains them and gives the measured figures. Nothing is downloaded.`,
 	return c
 }
 
+// drawnPath begins what a demo's run has as the path of its data.
+const drawnPath = "drawn:"
+
 // prepare makes the run folder.
 func (d *demo) prepare(force bool) (err error) {
 	if force {
-		if _, err := runfolder.Open(d.dir); err == nil { // never anything but a run folder
+		var made runfolder.Dataset
+		if r, err := runfolder.Open(d.dir); err == nil && r.Data(&made) == nil {
+			if !strings.HasPrefix(made.Path, drawnPath) {
+				return fmt.Errorf("%s: holds a run on %s, which no demo made; choose another folder with --out", d.dir, made.Path)
+			}
 			if err := os.RemoveAll(d.dir); err != nil {
 				return fmt.Errorf("%s: cannot be replaced (%w); choose another folder with --out", d.dir, err)
 			}
@@ -90,7 +103,7 @@ func (d *demo) prepare(force bool) (err error) {
 		return err
 	}
 	if d.run.HasWeights("autoencoder") || d.run.HasState("autoencoder") {
-		return fmt.Errorf("%s: holds an earlier demo; choose another folder with --out, or replace it with --force", d.dir)
+		return fmt.Errorf("%s: holds models already; choose another folder with --out, or replace an earlier demo with --force", d.dir)
 	}
 	return nil
 }
@@ -114,12 +127,12 @@ func (d *demo) train(ctx context.Context) error {
 	}
 	d.report.Drawing = time.Since(started)
 
-	description := runfolder.Dataset{Path: fmt.Sprintf("drawn:%d:%d", d.seed, d.pictures), Share: 0.05, Augment: data.Augment{Flip: true}}
+	description := runfolder.Dataset{Path: fmt.Sprintf(drawnPath+"%d:%d", d.seed, d.pictures), Share: 0.05, Augment: data.Augment{Flip: true}}
 	sizes := autoencoder.Config{ImageSize: 64, Channels: []int{3, 32, 64, 128, 256, 256}, Hidden: 512, Embedding: 64, Dropout: 0}
 	c := train.DefaultConfig()
-	c.Seed, c.Steps, c.LearningRate, c.Schedule, c.Warmup = d.seed, 1100, 2e-3, "cosine", 50
+	c.Seed, c.Steps, c.LearningRate, c.Schedule, c.Warmup = d.seed, 2400, 2e-3, "cosine", 50
 	c.WeightDecay, c.FinalRate = 1e-5, 0.02
-	c.EvalEvery, c.SampleEvery, c.CheckpointEvery = 100, 275, 550
+	c.EvalEvery, c.SampleEvery, c.CheckpointEvery = 200, 600, 1200
 	if d.quick {
 		c.Steps, c.Warmup = 20, 2
 	}
@@ -144,7 +157,7 @@ func (d *demo) train(ctx context.Context) error {
 	if d.quick {
 		c.Steps = 20
 	}
-	if d.flow, task, err = tasks.Flow(d.device, shape, model, description, d.training, d.watching, tasks.Options{Batch: c.Batch, Seed: c.Seed}); err != nil {
+	if d.flow, task, err = tasks.Flow(ctx, d.device, shape, model, description, d.training, d.watching, tasks.Options{Batch: c.Batch, Seed: c.Seed}); err != nil {
 		return err
 	}
 	started = time.Now()

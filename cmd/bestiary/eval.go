@@ -2,6 +2,7 @@ package main
 
 import (
 	"encoding/json"
+	"fmt"
 
 	"github.com/bestiary-ml/bestiary/data"
 	"github.com/spf13/cobra"
@@ -33,6 +34,7 @@ func newEval() *cobra.Command {
 			return err
 		}
 		pictures.like(pets.Dataset())
+		pictures.notTrainedOn(c, pets.Dataset())
 		heldOut, err := pictures.load(c, pets.Size(), data.Split(pictures.split))
 		if err != nil {
 			return err
@@ -49,7 +51,10 @@ func newEval() *cobra.Command {
 		}
 		out := json.NewEncoder(c.OutOrStdout())
 		out.SetIndent("", "  ")
-		return out.Encode(figures)
+		if err := out.Encode(figures); err != nil {
+			return fmt.Errorf("%s: the figures are no finite numbers (%w); train the run again", run, err)
+		}
+		return nil
 	}
 	return c
 }

@@ -75,7 +75,7 @@ Without --from or --to, that end is a sample of its class.`,
 			_, err = fmt.Fprintln(c.OutOrStdout(), out)
 			return err
 		}
-		return writeGrid(c, out, sample.Layout{Title: classFrom + " to " + classTo}, sample.Section{Images: walk})
+		return writeGrid(c, out, "", sample.Layout{Title: classFrom + " to " + classTo}, sample.Section{Images: walk})
 	}
 	return c
 }

@@ -10,6 +10,7 @@ import (
 	"strings"
 	"syscall"
 
+	"github.com/bestiary-ml/bestiary/train"
 	"github.com/spf13/cobra"
 )
 
@@ -31,9 +32,13 @@ func run(args []string) int {
 	if err == nil {
 		return 0
 	}
+	var stopped *train.Interrupted // says itself what is saved
+	if errors.Is(err, context.Canceled) && !errors.As(err, &stopped) {
+		err = errors.New("interrupted")
+	}
 	fmt.Fprintf(os.Stderr, "bestiary: %v\n", err)
 	var wrong *usageError
-	if errors.As(err, &wrong) || strings.HasPrefix(err.Error(), "unknown command") {
+	if errors.As(err, &wrong) {
 		return 2
 	}
 	return 1
@@ -63,8 +68,11 @@ Everything a training leaves is in its run folder. Results go to stdout, everyth
   bestiary sample --run runs/pets --class dog -n 16 --out dogs.png`,
 		SilenceUsage:  true,
 		SilenceErrors: true,
-		Args:          noArguments,
+		Args:          knownCommand,
+		RunE:          help,
+		Version:       version(),
 	}
+	root.SetVersionTemplate(versionLine())
 	root.SetFlagErrorFunc(func(c *cobra.Command, err error) error {
 		return usagef("%w; see %s --help", err, c.CommandPath())
 	})
@@ -78,10 +86,25 @@ Everything a training leaves is in its run folder. Results go to stdout, everyth
 // noArguments refuses arguments beside flags.
 func noArguments(c *cobra.Command, args []string) error {
 	if len(args) > 0 {
-		return usagef("%s takes no argument %q; see %s --help", c.CommandPath(), args[0], c.CommandPath())
-	}
-	if c.Run == nil && c.RunE == nil {
-		return nil
+		return usagef("%s takes no argument %q; see %s --help", c.Name(), args[0], c.CommandPath())
 	}
 	return nil
+}
+
+// help is what a command does that only has others below it.
+func help(c *cobra.Command, _ []string) error { return c.Help() }
+
+// knownCommand refuses what is none of the commands below.
+func knownCommand(c *cobra.Command, args []string) error {
+	if len(args) == 0 {
+		return nil
+	}
+	remedy := fmt.Sprintf("see %s --help", c.CommandPath())
+	if c.SuggestionsMinimumDistance <= 0 {
+		c.SuggestionsMinimumDistance = 2
+	}
+	if like := c.SuggestionsFor(args[0]); len(like) > 0 {
+		remedy = fmt.Sprintf("did you mean %s?", strings.Join(like, " or "))
+	}
+	return usagef("%s has no command %q; %s", c.CommandPath(), args[0], remedy)
 }

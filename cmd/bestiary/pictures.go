@@ -39,6 +39,9 @@ func (f *dataFlags) load(c *cobra.Command, size int, split data.Split) (*data.Da
 	if f.noCache {
 		o.Cache = data.NoCache
 	}
+	if _, err := o.Resolve(); err != nil {
+		return nil, &usageError{err}
+	}
 	bar := newBar(c.ErrOrStderr(), "decoding pictures")
 	o.Progress = bar.update
 	d, err := source.Open(f.path, o)
@@ -47,7 +50,7 @@ func (f *dataFlags) load(c *cobra.Command, size int, split data.Split) (*data.Da
 		return nil, err
 	}
 	fmt.Fprint(c.ErrOrStderr(), d.Report.String())
-	return d, nil
+	return d, c.Context().Err() // who has interrupted the decoding doesn't want what comes next
 }
 
 // like takes the shape of the pictures from the run that they are for.
@@ -55,6 +58,13 @@ func (f *dataFlags) like(trained runfolder.Dataset) {
 	f.labels, f.resize = trained.Labels, trained.Resize
 	if f.path == "" {
 		f.path = trained.Path
+	}
+}
+
+// notTrainedOn warns if the pictures that are to be measured were trained on.
+func (f *dataFlags) notTrainedOn(c *cobra.Command, trained runfolder.Dataset) {
+	if f.path == trained.Path && trained.Split != "" && (trained.Split == string(data.All) || trained.Split == f.split) {
+		fmt.Fprintf(c.ErrOrStderr(), "the run was trained on split %s, so these pictures aren't new to it\n", trained.Split)
 	}
 }
 

@@ -17,7 +17,7 @@ func newReconstruct() *cobra.Command {
 		Use:   "reconstruct [PICTURE ...]",
 		Short: "Show pictures beside what the autoencoder makes of them",
 		Long: `Encode and decode pictures and show the originals above their reconstructions: the files
-named, or the first n of --data (default: the data of the run), the held-out part of it.`,
+named, or n of --data, spread over its classes.`,
 		Example: `  bestiary reconstruct --run runs/pets --data oxford-pets -n 16 --out reconstructions.png
   bestiary reconstruct --run runs/pets my-cat.jpg my-dog.png`,
 	}
@@ -38,6 +38,9 @@ named, or the first n of --data (default: the data of the run), the held-out par
 			return err
 		}
 		pictures.like(pets.Dataset())
+		if len(files) == 0 {
+			pictures.notTrainedOn(c, pets.Dataset())
+		}
 		var pixels []uint8
 		var captions []string
 		for _, file := range files {
@@ -62,9 +65,9 @@ named, or the first n of --data (default: the data of the run), the held-out par
 			return err
 		}
 		originals := originals(pixels, pets.Size())
-		fmt.Fprintf(c.OutOrStdout(), "%d pictures, PSNR %.2f dB\n", len(made), sample.ComparePSNR(originals, made))
+		figures := fmt.Sprintf("%s, PSNR %.2f dB\n", count(len(made), "picture"), sample.ComparePSNR(originals, made))
 		columns := sample.Columns(len(made))
-		return writeGrid(c, out, sample.Layout{}, sample.Interleave(columns,
+		return writeGrid(c, out, figures, sample.Layout{}, sample.Interleave(columns,
 			sample.Section{Title: "original", Images: originals, Captions: captions},
 			sample.Section{Title: "reconstruction", Images: made})...)
 	}

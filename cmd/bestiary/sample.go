@@ -2,7 +2,6 @@ package main
 
 import (
 	"fmt"
-	"image"
 	"path/filepath"
 	"strings"
 
@@ -68,6 +67,15 @@ and the most probable are kept. Without --class, every class gets a row.`,
 		if !(o.Temperature > 0) || o.Temperature > 100 {
 			return usagef("--temperature %v: use a positive number, 1 for the model's own spread", o.Temperature)
 		}
+		if o.Candidates != 0 && (o.Candidates < o.N || o.Candidates > 1_000_000) {
+			return usagef("--candidates %d: draw at least the -n %d that are shown, and at most 1000000", o.Candidates, o.N)
+		}
+		if layout.Columns < 0 {
+			return usagef("--columns %d: use 1 or more, or 0 to have it chosen", layout.Columns)
+		}
+		if layout.Scale < 0 {
+			return usagef("--scale %d: use 1 or more, or 0 to have it chosen", layout.Scale)
+		}
 		if err := checkPNG(out); err != nil {
 			return err
 		}
@@ -80,6 +88,7 @@ and the most probable are kept. Without --class, every class gets a row.`,
 			classes = []string{class}
 		}
 		var sections []sample.Section
+		var densities strings.Builder // told once the picture is written
 		for _, name := range classes {
 			o.Class = name
 			pictures, err := pets.Sample(c.Context(), o)
@@ -91,27 +100,31 @@ and the most probable are kept. Without --class, every class gets a row.`,
 				section.Images = append(section.Images, p.Image)
 			}
 			sections = append(sections, section)
-			fmt.Fprintf(c.OutOrStdout(), "%s: %d pictures, log-density from %.1f to %.1f nats\n",
-				name, len(pictures), pictures[0].LogDensity, pictures[len(pictures)-1].LogDensity)
+			fmt.Fprintf(&densities, "%s: %s, log-density from %.1f to %.1f nats\n",
+				name, count(len(pictures), "picture"), pictures[0].LogDensity, pictures[len(pictures)-1].LogDensity)
 		}
-		return writeGrid(c, out, layout, sections...)
+		return writeGrid(c, out, densities.String(), layout, sections...)
 	}
 	return c
 }
 
-// writeGrid writes a grid and says so.
-func writeGrid(c *cobra.Command, out string, layout sample.Layout, sections ...sample.Section) error {
+// count is "1 picture" or "2 pictures".
+func count(n int, what string) string {
+	if n != 1 {
+		what += "s"
+	}
+	return fmt.Sprintf("%d %s", n, what)
+}
+
+// writeGrid writes a grid, and then tells figures and where it is.
+func writeGrid(c *cobra.Command, out, figures string, layout sample.Layout, sections ...sample.Section) error {
 	grid, err := sample.Grid(layout, sections...)
 	if err != nil {
 		return err
 	}
-	return writePicture(c, out, grid)
-}
-
-func writePicture(c *cobra.Command, out string, picture image.Image) error {
-	if err := sample.SavePNG(out, picture); err != nil {
+	if err := sample.SavePNG(out, grid); err != nil {
 		return err
 	}
-	_, err := fmt.Fprintln(c.OutOrStdout(), out)
+	_, err = fmt.Fprintf(c.OutOrStdout(), "%s%s\n", figures, out)
 	return err
 }

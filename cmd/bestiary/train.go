@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 
@@ -23,7 +24,8 @@ func newTrain() *cobra.Command {
 metrics as JSON lines and TensorBoard events, a plot of the loss, and samples drawn on the way.
 
 An interrupt (Ctrl-C) saves and stops; --resume goes on where the training stopped, to the bit.`,
-		Args: noArguments,
+		Args: knownCommand,
+		RunE: help,
 	}
 	c.AddCommand(newTrainAutoencoder(), newTrainFlow())
 	return c
@@ -54,7 +56,8 @@ func addTrainFlags(c *cobra.Command, runFlag, runUsage string, defaults train.Co
 	return f
 }
 
-// open checks the flags that name things and opens the run folder and the device.
+// open checks the flags that name things and opens the device and the run folder. The folder of a new run is only
+// looked at (the run is nil): it is made when everything else is ready.
 func (f *trainFlags) open(c *cobra.Command, create bool) (*runfolder.Run, *tensor.Device, error) {
 	if f.run == "" {
 		name := "run"
@@ -62,6 +65,9 @@ func (f *trainFlags) open(c *cobra.Command, create bool) (*runfolder.Run, *tenso
 			name = "out"
 		}
 		return nil, nil, usagef("--%s is missing: name the run folder, for example --%s runs/pets", name, name)
+	}
+	if c.Flags().Changed("epochs") && !c.Flags().Changed("steps") {
+		f.config.Steps = 0
 	}
 	if err := f.config.Validate(); err != nil && !f.resume {
 		return nil, nil, &usageError{err}
@@ -71,8 +77,7 @@ func (f *trainFlags) open(c *cobra.Command, create bool) (*runfolder.Run, *tenso
 		return nil, nil, err
 	}
 	if create && !f.resume {
-		r, err := runfolder.Create(f.run)
-		return r, d, err
+		return nil, d, runfolder.Check(f.run)
 	}
 	r, err := runfolder.Open(f.run)
 	return r, d, err
@@ -111,8 +116,12 @@ func (f *trainFlags) settings(c *cobra.Command, r *runfolder.Run, model string) 
 	return saved, nil
 }
 
-// shortenWarmup keeps the default warm-up to a tenth of a short training.
-func shortenWarmup(c *cobra.Command, settings *train.Config, items int) {
+// fit adapts defaults to the data: a short training has a tenth of it as warm-up, and one that nothing is held out from
+// can't stop early.
+func fit(c *cobra.Command, settings *train.Config, items, heldOut int) {
+	if !c.Flags().Changed("patience") && heldOut == 0 {
+		settings.Patience = 0
+	}
 	steps := settings.Steps
 	if steps == 0 {
 		steps = settings.Epochs * max(1, items/settings.Batch)
@@ -129,7 +138,10 @@ func (f *trainFlags) pictures(c *cobra.Command, size int, description runfolder.
 		return nil, nil, err
 	}
 	training, heldOut = tasks.HoldOut(all, description.Share)
-	fmt.Fprintf(c.ErrOrStderr(), "training on %d pictures, watching %d\n", training.Len(), heldOut.Len())
+	if training.Len() == 0 {
+		return nil, nil, usagef("--hold-out %v: leaves none of %s to train on; choose a smaller share", description.Share, count(all.Len(), "picture"))
+	}
+	fmt.Fprintf(c.ErrOrStderr(), "training on %s, watching %d\n", count(training.Len(), "picture"), heldOut.Len())
 	if ratio := training.Report.Imbalance(); ratio >= 1.5 && !description.Balance {
 		fmt.Fprintf(c.ErrOrStderr(), "the largest class has %.1f times the pictures of the smallest; --balance shows them equally often\n", ratio)
 	}
@@ -186,7 +198,10 @@ func newTrainAutoencoder() *cobra.Command {
 			return usagef("--%w", err)
 		}
 		if err := model.Validate(); err != nil {
-			return &usageError{fmt.Errorf("--image-size, --channels, --hidden, --embedding or --dropout: %w", err)}
+			return usagef("--%w", err)
+		}
+		if model.Embedding < 2 {
+			return usagef("--embedding %d: is too small for a flow, which splits it in two; use 2 or more", model.Embedding)
 		}
 		if f.data.path == "" && !f.resume {
 			return usagef("--data is missing: name the folder or parquet file of the pictures")
@@ -196,13 +211,14 @@ func newTrainAutoencoder() *cobra.Command {
 			return err
 		}
 		if f.resume {
-			if err := keepModel(c, "image-size", "channels", "hidden", "embedding", "dropout", "labels", "resize", "hold-out", "flip", "zoom", "colour", "balance"); err != nil {
+			if err := keepModel(c, "image-size", "channels", "hidden", "embedding", "dropout", "split", "labels", "resize", "hold-out", "flip", "zoom", "colour", "balance"); err != nil {
 				return err
 			}
 			if err := r.Data(&description); err != nil {
 				return err
 			}
 			f.data.like(description)
+			f.data.split = cmp.Or(description.Split, f.data.split)
 			if err := r.Config("autoencoder", &model); err != nil {
 				return err
 			}
@@ -215,12 +231,20 @@ func newTrainAutoencoder() *cobra.Command {
 		if err != nil {
 			return err
 		}
-		description.Path, description.Labels, description.Resize = f.data.path, f.data.labels, f.data.resize
-		shortenWarmup(c, &settings, training.Len())
+		if settings.Batch > training.Len() {
+			return usagef("--batch %d: there are %s to train on; choose a smaller batch, or add pictures", settings.Batch, count(training.Len(), "picture"))
+		}
+		description.Path, description.Split, description.Labels, description.Resize = f.data.path, f.data.split, f.data.labels, f.data.resize
+		fit(c, &settings, training.Len(), heldOut.Len())
 		o := tasks.Options{Batch: settings.Batch, Seed: settings.Seed}
 		_, task, err := tasks.Autoencoder(d, model, description, training, heldOut, o)
 		if err != nil {
 			return err
+		}
+		if !f.resume {
+			if r, err = runfolder.Create(f.run); err != nil {
+				return err
+			}
 		}
 		result, err := train.Run(c.Context(), r, *task, settings, train.Options{Resume: f.resume, Progress: c.ErrOrStderr()})
 		return finish(c, r, "autoencoder", result, err)
@@ -246,9 +270,9 @@ that the autoencoder was trained on, unless --data names others with the same cl
 	}
 	f := addTrainFlags(c, "run", "run folder with a trained autoencoder (required)", defaults)
 	c.Flags().IntVar(&model.Layers, "layers", model.Layers, "couplings")
-	c.Flags().IntSliceVar(&model.Hidden, "hidden", model.Hidden, "widths of the couplings' networks")
+	c.Flags().IntSliceVar(&model.Hidden, "hidden", model.Hidden, "widths of the couplings' networks, the first twice")
 	c.Flags().StringVar((*string)(&model.Norm), "norm", string(model.Norm), "normalisation between couplings: batch, act or none")
-	c.Flags().StringVar((*string)(&model.Permutation), "permutation", string(model.Permutation), "order of the columns between couplings: random, reverse or flip")
+	c.Flags().StringVar((*string)(&model.Permutation), "permutation", string(model.Permutation), "order of the columns between couplings: random, reverse, or none (couplings take turns with the halves)")
 	c.Flags().BoolVar(&model.BoundedScale, "bounded-scale", model.BoundedScale, "tanh on the log-scale of the couplings")
 	c.Flags().Float64Var(&model.Noise, "noise", model.Noise, "noise on the embeddings in training, in standard deviations")
 	c.RunE = func(c *cobra.Command, _ []string) error {
@@ -287,13 +311,18 @@ that the autoencoder was trained on, unless --data names others with the same cl
 			return err
 		}
 		f.data.like(description)
+		if !c.Flags().Changed("split") {
+			f.data.split = cmp.Or(description.Split, f.data.split)
+		}
 		training, heldOut, err := f.pictures(c, sizes.ImageSize, description)
 		if err != nil {
 			return err
 		}
-		shortenWarmup(c, &settings, training.Len())
-		o := tasks.Options{Batch: settings.Batch, Seed: settings.Seed}
-		_, task, err := tasks.Flow(d, model, encoder, description, training, heldOut, o)
+		fit(c, &settings, training.Len(), heldOut.Len())
+		bar := newBar(c.ErrOrStderr(), "embedding pictures")
+		o := tasks.Options{Batch: settings.Batch, Seed: settings.Seed, Progress: bar.update}
+		_, task, err := tasks.Flow(c.Context(), d, model, encoder, description, training, heldOut, o)
+		bar.finish()
 		if err != nil {
 			return err
 		}

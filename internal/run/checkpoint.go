@@ -3,7 +3,6 @@ package run
 import (
 	"fmt"
 	"maps"
-
 	"strings"
 
 	"github.com/bestiary-ml/bestiary/internal/safetensors"
@@ -59,6 +58,9 @@ func (r *Run) SaveState(model string, tensors []safetensors.Tensor, meta map[str
 func (r *Run) LoadState(model string) (*safetensors.File, error) {
 	path := r.StatePath(model)
 	if !exists(path) {
+		if r.HasWeights(model) {
+			return nil, fmt.Errorf("%s: belongs to no training that can be continued (one stopped before its first checkpoint, perhaps); delete it to start again, or choose another folder", r.WeightsPath(model))
+		}
 		return nil, fmt.Errorf("%s: holds no training of %s to continue; leave out --resume to start one", r.dir, model)
 	}
 	return read(path, model, stateKind)

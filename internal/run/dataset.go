@@ -6,6 +6,7 @@ import "github.com/bestiary-ml/bestiary/data"
 type Dataset struct {
 	Path        string       `json:"path"`             // what --data named, or "drawn:SEED:N"
 	Classes     []string     `json:"classes"`          // in the order of the flow's condition
+	Split       string       `json:"split,omitempty"`  // the part of them: trainval, test or all
 	Labels      string       `json:"labels,omitempty"` // species or breed, for the pets
 	Size        int          `json:"size"`             // side of the square pictures
 	Resize      string       `json:"resize"`           // squash or crop

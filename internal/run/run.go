@@ -30,22 +30,36 @@ type Run struct{ dir string }
 // models of a pipeline share one; a folder with anything else in it is refused.
 func Create(dir string) (*Run, error) {
 	r := &Run{dir}
-	if _, err := os.Stat(r.Path(configName)); err == nil {
+	if exists(r.Path(configName)) {
 		return Open(dir)
+	}
+	if err := Check(dir); err != nil {
+		return nil, err
 	}
 	if err := os.MkdirAll(dir, 0o777); err != nil {
 		return nil, fmt.Errorf("%s: cannot be made a run folder (%w); choose a folder that you may write to", dir, cause(err))
 	}
+	return r, r.writeConfig(config{})
+}
+
+// Check tells what would keep [Create] from making a run folder at dir or opening the one there. It writes nothing, so a
+// command can ask before long work.
+func Check(dir string) error {
+	r := &Run{dir}
+	if exists(r.Path(configName)) {
+		_, err := r.readConfig()
+		return err
+	}
 	entries, err := os.ReadDir(dir)
-	if err != nil {
-		return nil, fmt.Errorf("%s: cannot be read (%w); choose another folder", dir, cause(err))
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return fmt.Errorf("%s: cannot be made a run folder (%w); choose another folder", dir, cause(err))
 	}
 	for _, e := range entries {
 		if !strings.HasPrefix(e.Name(), ".") { // a killed process may have left its temporary files and the lock
-			return nil, fmt.Errorf("%s: holds %s but is no run folder; choose a new or an empty folder", dir, e.Name())
+			return fmt.Errorf("%s: holds %s but is no run folder; choose a new or an empty folder", dir, e.Name())
 		}
 	}
-	return r, r.writeConfig(config{})
+	return nil
 }
 
 // Open opens an existing run folder.

@@ -13,8 +13,9 @@ import (
 // Options that the tasks share with the training. Whether to mirror pictures and to balance classes is the dataset's
 // description's to say, so that a resumed training does the same.
 type Options struct {
-	Batch int
-	Seed  uint64
+	Batch    int
+	Seed     uint64
+	Progress func(done, total int) // of what a task computes before its training begins; may be nil
 }
 
 // shown is how many held-out pictures the samples on the way show.

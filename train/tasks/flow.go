@@ -1,8 +1,10 @@
 package tasks
 
 import (
-	"errors"
+	"context"
+	"fmt"
 	"slices"
+	"strings"
 
 	"github.com/bestiary-ml/bestiary/autoencoder"
 	"github.com/bestiary-ml/bestiary/data"
@@ -14,8 +16,13 @@ import (
 )
 
 // Flow trains a flow on the embeddings that a trained autoencoder gives the pictures, and watches it on held-out ones
-// (nil: it isn't watched). Where the description says how to vary pictures, each is embedded in several views.
-func Flow(d *tensor.Device, c flows.Config, a *autoencoder.Autoencoder, description run.Dataset, training, heldOut *data.Dataset, o Options) (*flows.RealNVP, *train.Task, error) {
+// (nil: it isn't watched). Where the description says how to vary pictures, each is embedded in several views; that takes
+// a while and stops when the context ends. The pictures must have the classes of the description, in its order.
+func Flow(ctx context.Context, d *tensor.Device, c flows.Config, a *autoencoder.Autoencoder, description run.Dataset, training, heldOut *data.Dataset, o Options) (*flows.RealNVP, *train.Task, error) {
+	if !slices.Equal(training.Classes, description.Classes) || c.Classes != len(description.Classes) {
+		return nil, nil, fmt.Errorf("--data: the classes are %s, but the run's are %s; give pictures of the same classes",
+			strings.Join(training.Classes, ", "), strings.Join(description.Classes, ", "))
+	}
 	g := tensor.NewGenerator(o.Seed).Fork("flow")
 	model, err := flows.NewRealNVP(d, c, g)
 	if err != nil {
@@ -23,7 +30,7 @@ func Flow(d *tensor.Device, c flows.Config, a *autoencoder.Autoencoder, descript
 	}
 	a.SetTraining(false)
 	pets := sample.NewPets(d, description, a, model)
-	rows, labels, err := embedViews(d, a, training, description.Augment, o)
+	rows, labels, err := embedViews(ctx, d, a, training, description.Augment, o)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -57,9 +64,6 @@ func Flow(d *tensor.Device, c flows.Config, a *autoencoder.Autoencoder, descript
 			return loss, nil
 		},
 	}
-	if c.Classes != len(training.Classes) {
-		return nil, nil, errors.New("the flow has another number of classes than the pictures; leave the choice to the data")
-	}
 	if heldOut == nil || heldOut.Len() == 0 {
 		return model, task, nil
 	}
@@ -78,7 +82,7 @@ func Flow(d *tensor.Device, c flows.Config, a *autoencoder.Autoencoder, descript
 const views = 8
 
 // embedViews returns the embeddings of the training pictures, as they are and in random views, with their labels.
-func embedViews(d *tensor.Device, a *autoencoder.Autoencoder, training *data.Dataset, how data.Augment, o Options) (rows []float32, labels []int, err error) {
+func embedViews(ctx context.Context, d *tensor.Device, a *autoencoder.Autoencoder, training *data.Dataset, how data.Augment, o Options) (rows []float32, labels []int, err error) {
 	passes := 1
 	if how != (data.Augment{}) {
 		passes += views
@@ -95,11 +99,18 @@ func embedViews(d *tensor.Device, a *autoencoder.Autoencoder, training *data.Dat
 			return nil, nil, err
 		}
 		for range loader.Batches() {
+			if err := ctx.Err(); err != nil {
+				loader.Close()
+				return nil, nil, err
+			}
 			got := loader.Next(pixels, classes)
 			step := d.Scratch()
 			rows = append(rows, a.Encode(d.From(pixels[:got*size*size*3], got, size, size, 3)).Values()...)
 			step.End()
 			labels = append(labels, classes[:got]...)
+			if o.Progress != nil {
+				o.Progress(len(labels), passes*training.Len())
+			}
 		}
 		loader.Close()
 	}
