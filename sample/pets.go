@@ -43,6 +43,10 @@ func OpenPets(dir string, d *tensor.Device) (*Pets, error) {
 	if err := r.Config("autoencoder", &sizes); err != nil {
 		return nil, err
 	}
+	if len(p.data.Classes) == 0 || p.data.Size != sizes.ImageSize {
+		return nil, fmt.Errorf("%s: the data has %d classes and pictures of size %d, the autoencoder takes size %d; restore the file from a copy",
+			r.Path("config.json"), len(p.data.Classes), p.data.Size, sizes.ImageSize)
+	}
 	if p.autoencoder, err = autoencoder.New(d, sizes, tensor.NewGenerator(0)); err != nil {
 		return nil, fmt.Errorf("%s: %w", r.Path("config.json"), err)
 	}
@@ -56,6 +60,10 @@ func OpenPets(dir string, d *tensor.Device) (*Pets, error) {
 	var shape flows.Config
 	if err := r.Config("flow", &shape); err != nil {
 		return nil, err
+	}
+	if shape.Dim != sizes.Embedding || shape.Classes != len(p.data.Classes) {
+		return nil, fmt.Errorf("%s: the flow is for %d numbers in %d classes, the autoencoder makes %d and the data has %d; restore the file from a copy",
+			r.Path("config.json"), shape.Dim, shape.Classes, sizes.Embedding, len(p.data.Classes))
 	}
 	if p.flow, err = flows.NewRealNVP(d, shape, tensor.NewGenerator(0)); err != nil {
 		return nil, fmt.Errorf("%s: %w", r.Path("config.json"), err)
@@ -108,7 +116,12 @@ func (p *Pets) Sample(ctx context.Context, o Options) ([]Picture, error) {
 	if err != nil {
 		return nil, err
 	}
-	o.N = max(o.N, 1)
+	if o.N == 0 {
+		o.N = 1
+	}
+	if o.N < 0 || o.Candidates != 0 && o.Candidates < o.N {
+		return nil, fmt.Errorf("%d pictures out of %d candidates are not possible; use positive numbers, and at least as many candidates", o.N, o.Candidates)
+	}
 	total := max(o.Candidates, o.N)
 	if o.Temperature == 0 {
 		o.Temperature = 1
@@ -261,7 +274,7 @@ func (p *Pets) class(name string) (int, error) {
 			return i, nil
 		}
 	}
-	return 0, fmt.Errorf("class %q does not exist; this run knows %s", name, strings.Join(p.data.Classes, ", "))
+	return 0, fmt.Errorf("class %q does not exist in this run; choose one of %s", name, strings.Join(p.data.Classes, ", "))
 }
 
 func (p *Pets) needFlow() error {

@@ -57,11 +57,14 @@ that explains them and gives the measured figures. Nothing is downloaded.`,
 	c.Flags().StringVar(&d.dir, "out", "demo", "folder to write")
 	c.Flags().Uint64Var(&d.seed, "seed", 1, "of the drawings, the training and the samples")
 	c.Flags().BoolVar(&force, "force", false, "replace the folder if an earlier demo made it")
-	c.Flags().BoolVar(&d.quick, "quick", false, "train a few steps only, to see that everything works")
+	c.Flags().BoolVar(&d.quick, "quick", false, "train a few steps on few pictures only, to see that everything works")
 	c.RunE = func(c *cobra.Command, _ []string) error {
 		var err error
 		if d.device, err = device.open(); err != nil {
 			return err
+		}
+		if d.quick {
+			d.pictures, d.heldOut = 240, 48
 		}
 		if err := d.prepare(force); err != nil {
 			return err
@@ -205,7 +208,7 @@ func (d *demo) show(ctx context.Context) error {
 	if d.report.Evaluation, err = d.pets.Evaluate(ctx, d.measured, d.training, d.seed); err != nil {
 		return err
 	}
-	d.report.Device = fmt.Sprintf("%s, %d threads", d.device.Name(), d.device.Threads())
+	d.report.Device = fmt.Sprintf("%s, %s", d.device.Name(), count(d.device.Threads(), "thread"))
 	d.report.Training, d.report.Watching, d.report.Seed = d.training.Len(), d.watching.Len(), d.seed
 	d.report.Constant = constantPSNR(d.training, d.measured)
 	return d.report.write(d.run.Path("report.md"))

@@ -35,7 +35,7 @@ func newDoctor() *cobra.Command {
 			{"kernel sets", kernelSets()},
 			{"GPU", gpu()},
 			{"picture cache", pictureCache()},
-			{"device chosen", fmt.Sprintf("%s, %d threads", chosen.Name(), chosen.Threads())},
+			{"device chosen", fmt.Sprintf("%s, %s", chosen.Name(), count(chosen.Threads(), "thread"))},
 			{"arithmetic", arithmetic(chosen)},
 		}
 		for _, r := range rows {

@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"os/signal"
 	"strings"
@@ -15,11 +16,11 @@ import (
 )
 
 func main() {
-	os.Exit(run(os.Args[1:]))
+	os.Exit(run(os.Args[1:], os.Stdout, os.Stderr))
 }
 
 // run executes the command line and returns the exit code: 0, 1 for what failed, 2 for wrong usage.
-func run(args []string) int {
+func run(args []string, stdout, stderr io.Writer) int {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
 	go func() {
@@ -28,6 +29,8 @@ func run(args []string) int {
 	}()
 	root := newRoot()
 	root.SetArgs(args)
+	root.SetOut(stdout)
+	root.SetErr(stderr)
 	err := root.ExecuteContext(ctx)
 	if err == nil {
 		return 0
@@ -36,7 +39,7 @@ func run(args []string) int {
 	if errors.Is(err, context.Canceled) && !errors.As(err, &stopped) {
 		err = errors.New("interrupted")
 	}
-	fmt.Fprintf(os.Stderr, "bestiary: %v\n", err)
+	fmt.Fprintf(stderr, "bestiary: %v\n", err)
 	var wrong *usageError
 	if errors.As(err, &wrong) {
 		return 2

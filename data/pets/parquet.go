@@ -60,7 +60,7 @@ func Parquet(file string, o data.Options) (s data.Source, err error) {
 		return true
 	})
 	if err != nil {
-		return s, fmt.Errorf("pets: %s: %w; download it again", file, err)
+		return s, fmt.Errorf("pets: %s: %w", file, err)
 	}
 	entries := make([]entry, len(rows))
 	for i, r := range rows {
@@ -85,10 +85,7 @@ func Parquet(file string, o data.Options) (s data.Source, err error) {
 			encoded := bytes.Clone(r.Image.Bytes) // the reader uses its buffer again
 			return yield(itemOf[row], func() ([]byte, error) { return encoded, nil })
 		})
-		if err != nil {
-			return fmt.Errorf("%w; download it again", err)
-		}
-		return nil
+		return err
 	}
 	return s, nil
 }
@@ -109,7 +106,7 @@ func (r petRow) entry(row int) entry {
 func readRows[Row any](file string, f func(i int, r Row) bool) (err error) {
 	defer func() {
 		if r := recover(); r != nil { // as the picture decoders: a damaged file must not take the program along
-			err = fmt.Errorf("damaged parquet file: %v", r)
+			err = damaged(fmt.Errorf("%v", r))
 		}
 	}()
 	h, err := os.Open(file)
@@ -123,13 +120,13 @@ func readRows[Row any](file string, f func(i int, r Row) bool) (err error) {
 	}
 	p, err := parquet.OpenFile(h, info.Size())
 	if err != nil {
-		return fmt.Errorf("damaged parquet file: %w", err)
+		return damaged(err)
 	}
 	for _, column := range columns {
 		if leaf, ok := p.Schema().Lookup(column...); !ok {
-			return fmt.Errorf("has no column %s, only %s", strings.Join(column, "."), describe(p.Schema()))
+			return fmt.Errorf("has no column %s, only %s; give the pets' parquet file", strings.Join(column, "."), describe(p.Schema()))
 		} else if kind := leaf.Node.Type().Kind(); (column[0] == "dog") != (kind == parquet.Boolean) || column[0] != "dog" && kind != parquet.ByteArray {
-			return fmt.Errorf("column %s holds %s, not the text, bytes or truth that the pets' has", strings.Join(column, "."), kind)
+			return fmt.Errorf("column %s holds %s, not the text, bytes or truth that it should; give the pets' parquet file", strings.Join(column, "."), kind)
 		}
 	}
 	reader := parquet.NewGenericReader[Row](p)
@@ -147,10 +144,14 @@ func readRows[Row any](file string, f func(i int, r Row) bool) (err error) {
 			return nil
 		}
 		if err != nil {
-			return fmt.Errorf("damaged parquet file: %w", err)
+			return damaged(err)
 		}
 		clear(rows)
 	}
+}
+
+func damaged(err error) error {
+	return fmt.Errorf("damaged parquet file: %w; download it again", err)
 }
 
 func describe(s *parquet.Schema) string {

@@ -134,8 +134,8 @@ func (r *Run) readConfig() (config, error) {
 		return nil, fmt.Errorf("%s: cannot be read (%w); check that you may read it", path, cause(err))
 	}
 	c := config{}
-	if err := json.Unmarshal(raw, &c); err != nil || c == nil {
-		return nil, fmt.Errorf("%s: is not a JSON object (%v); restore the file from a copy", path, err)
+	if err := json.Unmarshal(raw, &c); err != nil {
+		return nil, fmt.Errorf("%s: is not a JSON object (%w); restore the file from a copy", path, err)
 	}
 	version := 0
 	if err := json.Unmarshal(c["format"], &version); err != nil || version < 1 {

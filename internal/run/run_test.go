@@ -107,7 +107,7 @@ func TestOpenErrors(t *testing.T) {
 	for text, words := range map[string][]string{
 		`{"format": 2}`:  {"newer", "format 2", "update bestiary"},
 		`{"format": "x"`: {"not a JSON object", "restore"},
-		`null`:           {"not a JSON object"},
+		`null`:           {"not a version number"},
 		`{}`:             {"format", "restore"},
 	} {
 		if err := os.WriteFile(filepath.Join(empty, configName), []byte(text), 0o666); err != nil {

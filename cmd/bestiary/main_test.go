@@ -1,0 +1,394 @@
+package main
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"image"
+	_ "image/gif"
+	"image/png"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/bestiary-ml/bestiary/data/drawn"
+	"github.com/bestiary-ml/bestiary/sample"
+)
+
+// bestiary runs a command line and returns what it printed and its exit code.
+func bestiary(t *testing.T, args ...string) (stdout, stderr string, code int) {
+	t.Helper()
+	var out, errs bytes.Buffer
+	code = run(args, &out, &errs)
+	return out.String(), errs.String(), code
+}
+
+// succeeds runs a command line that must work and returns what it printed to stdout.
+func succeeds(t *testing.T, args ...string) string {
+	t.Helper()
+	stdout, stderr, code := bestiary(t, args...)
+	if code != 0 {
+		t.Fatalf("bestiary %s: exit code %d\n%s", strings.Join(args, " "), code, stderr)
+	}
+	return stdout
+}
+
+// fails runs a command line that must fail: with that code, nothing on stdout, and a last line on stderr that has all
+// the words.
+func fails(t *testing.T, code int, words []string, args ...string) {
+	t.Helper()
+	stdout, stderr, got := bestiary(t, args...)
+	lines := strings.Split(strings.TrimSpace(stderr), "\n")
+	last := lines[len(lines)-1]
+	if got != code || stdout != "" || !strings.HasPrefix(last, "bestiary: ") {
+		t.Errorf("bestiary %s: exit code %d, want %d; stdout %q, stderr %q", strings.Join(args, " "), got, code, stdout, stderr)
+	}
+	for _, word := range words {
+		if !strings.Contains(last, word) {
+			t.Errorf("bestiary %s: %q doesn't tell %q", strings.Join(args, " "), last, word)
+		}
+	}
+}
+
+// pictures writes drawn animals as a folder of classes, and keeps the program's cache out of the user's.
+func pictures(t *testing.T, n int) string {
+	t.Helper()
+	cache := t.TempDir()
+	t.Setenv("XDG_CACHE_HOME", cache)
+	t.Setenv("HOME", cache)
+	dir := t.TempDir()
+	animals, err := drawn.New(3, n, drawn.Options{Size: 32})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i := range n {
+		class := filepath.Join(dir, animals.Classes[animals.Label(i)])
+		if err := os.MkdirAll(class, 0o777); err != nil {
+			t.Fatal(err)
+		}
+		if err := sample.SavePNG(filepath.Join(class, fmt.Sprintf("%03d.png", i)), sample.FromRGB(animals.Image(i), 32, 32)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return dir
+}
+
+// tiny are the flags of an autoencoder that trains in no time.
+func tiny(more ...string) []string {
+	return append([]string{"train", "autoencoder", "--channels", "3,4,4,8,8,8", "--hidden", "16", "--embedding", "6", "--image-size", "32",
+		"--batch", "8", "--threads", "1"}, more...)
+}
+
+func tinyFlow(run string, more ...string) []string {
+	return append([]string{"train", "flow", "--run", run, "--layers", "4", "--hidden", "16", "--batch", "16", "--threads", "1"}, more...)
+}
+
+// readImage checks that a file is a picture and returns its format and size.
+func readImage(t *testing.T, path string) (format string, size image.Point) {
+	t.Helper()
+	f, err := os.Open(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	img, format, err := image.Decode(f)
+	if err != nil {
+		t.Fatalf("%s: %v", path, err)
+	}
+	return format, img.Bounds().Size()
+}
+
+func TestFromPicturesToSamples(t *testing.T) {
+	folder, dir := pictures(t, 80), t.TempDir()
+	run, out := filepath.Join(dir, "runs", "tiny"), filepath.Join(dir, "out.png")
+	told := succeeds(t, tiny("--data", folder, "--out", run, "--steps", "30")...)
+	if want := "autoencoder: 30 steps"; !strings.HasPrefix(told, want) {
+		t.Errorf("told %q, want %q", told, want)
+	}
+	fails(t, 1, []string{"no flow yet", "train flow"}, "sample", "--run", run, "--out", out)
+	fails(t, 1, []string{"holds a training of autoencoder already", "--resume"}, tiny("--data", folder, "--out", run)...)
+	succeeds(t, tinyFlow(run, "--steps", "30")...)
+
+	told = succeeds(t, "sample", "--run", run, "--class", "dog", "-n", "5", "--out", out, "--threads", "1")
+	if !strings.HasPrefix(told, "dog: 5 pictures, log-density from ") || !strings.HasSuffix(told, "\n"+out+"\n") {
+		t.Errorf("sample told %q", told)
+	}
+	first, err := os.ReadFile(out)
+	if err != nil {
+		t.Fatal(err)
+	}
+	succeeds(t, "sample", "--run", run, "--class", "dog", "-n", "5", "--out", out, "--threads", "2")
+	if again, _ := os.ReadFile(out); !bytes.Equal(first, again) {
+		t.Error("the same seed drew another picture on two threads")
+	}
+	fails(t, 1, []string{`"horse"`, "cat, dog"}, "sample", "--run", run, "--class", "horse", "--out", out)
+	if again, _ := os.ReadFile(out); !bytes.Equal(first, again) {
+		t.Error("a command that failed changed its output file")
+	}
+
+	succeeds(t, "reconstruct", "--run", run, "-n", "4", "--out", out)
+	picture := filepath.Join(folder, "cat", "000.png")
+	if told := succeeds(t, "reconstruct", "--run", run, picture, "--out", out); !strings.HasPrefix(told, "1 picture, PSNR ") {
+		t.Errorf("reconstruct told %q", told)
+	}
+	readImage(t, out)
+	gif := filepath.Join(dir, "walk.gif")
+	succeeds(t, "interpolate", "--run", run, "--from", picture, "--frames", "4", "--out", gif)
+	if format, _ := readImage(t, gif); format != "gif" {
+		t.Errorf("a walk to a .gif is a %s", format)
+	}
+	succeeds(t, "interpolate", "--run", run, "--out", out)
+
+	var figures sample.Evaluation
+	if err := json.Unmarshal([]byte(succeeds(t, "eval", "--run", run, "--data", folder)), &figures); err != nil {
+		t.Fatal(err)
+	}
+	if figures.Pictures < 5 || figures.Flow == nil || figures.Flow.Nearest == nil || figures.Reconstruction.PSNR < 3 || len(figures.Flow.NLLByClass) != 2 {
+		t.Errorf("eval: %+v", figures)
+	}
+	others := t.TempDir()
+	if err := os.Rename(pictures(t, 40), filepath.Join(others, "all")); err != nil {
+		t.Fatal(err)
+	}
+	fails(t, 1, []string{"all: has sub-folders", "whose sub-folders are the classes"}, "eval", "--run", run, "--data", others)
+	if err := os.Rename(filepath.Join(others, "all", "cat"), filepath.Join(others, "all", "ant")); err != nil {
+		t.Fatal(err)
+	}
+	others = filepath.Join(others, "all")
+	fails(t, 1, []string{`"ant"`, "cat, dog"}, "eval", "--run", run, "--data", others)
+	fails(t, 1, []string{"ant, dog", "cat, dog"}, tinyFlow(run, "--data", others, "--steps", "5")...)
+}
+
+// TestNewRunWritesNothingBeforeItTrains checks that a training that can't begin leaves no folder.
+func TestNewRunWritesNothingBeforeItTrains(t *testing.T) {
+	folder, run := pictures(t, 24), filepath.Join(t.TempDir(), "run")
+	for _, test := range []struct {
+		code  int
+		words []string
+		flags []string
+	}{
+		{1, []string{"nowhere: cannot be found"}, []string{"--data", "nowhere"}},
+		{1, []string{"leave out labels"}, []string{"--data", folder, "--labels", "breed"}},
+		{2, []string{"--batch 1000", "choose a smaller batch"}, []string{"--data", folder, "--batch", "1000"}},
+		{2, []string{"--hold-out 0.9999", "choose a smaller share"}, []string{"--data", folder, "--hold-out", "0.9999"}},
+	} {
+		fails(t, test.code, test.words, tiny(append(test.flags, "--out", run)...)...)
+		if _, err := os.Stat(run); err == nil {
+			t.Fatalf("%v: left a run folder", test.flags)
+		}
+	}
+	fails(t, 1, []string{"holds cat", "no run folder"}, tiny("--data", folder, "--out", folder)...)
+}
+
+func TestSmallTrainings(t *testing.T) {
+	folder := pictures(t, 24)
+	for name, flags := range map[string][]string{
+		"epochs":           {"--epochs", "2"},
+		"nothing held out": {"--hold-out", "0", "--steps", "2"},
+	} {
+		run := filepath.Join(t.TempDir(), "run")
+		if told := succeeds(t, tiny(append(flags, "--data", folder, "--out", run)...)...); !strings.Contains(told, " steps") {
+			t.Errorf("%s: told %q", name, told)
+		}
+	}
+	run := filepath.Join(t.TempDir(), "run")
+	succeeds(t, tiny("--data", folder, "--out", run, "--split", "all", "--steps", "2")...)
+	_, stderr, _ := bestiary(t, "eval", "--run", run)
+	if !strings.Contains(stderr, "aren't new to it") {
+		t.Errorf("evaluated on training pictures without a word: %q", stderr)
+	}
+}
+
+func TestWrongUsage(t *testing.T) {
+	t.Chdir(t.TempDir())
+	for _, test := range []struct {
+		args  string
+		words string
+	}{
+		{"nonsense", `"nonsense" --help`},
+		{"smaple", "did you mean sample?"},
+		{"train autoencodre", "did you mean autoencoder?"},
+		{"sample cats", `"cats" --help`},
+		{"sample --nonsense", "--nonsense --help"},
+		{"sample", "--run"},
+		{"sample --run x -n 0", "-n 1 10000"},
+		{"sample --run x --temperature nan", "--temperature positive"},
+		{"sample --run x --temperature -1", "--temperature positive"},
+		{"sample --run x --candidates 3", "--candidates -n 16"},
+		{"sample --run x --columns -1", "--columns"},
+		{"sample --run x --scale -1", "--scale"},
+		{"sample --run x --out x.jpg", "--out x.jpg .png"},
+		{"interpolate --run x --out x.jpg", "--out x.jpg .png .gif"},
+		{"interpolate --run x --frames 1", "--frames 2"},
+		{"reconstruct --run x --n 0", "-n 1"},
+		{"eval", "--run"},
+		{"doctor --device tpu", `"tpu" auto cpu`},
+		{"doctor --kernels sse", `"sse" avx2`},
+		{"doctor --threads -1", "--threads"},
+		{"train autoencoder --out x", "--data"},
+		{"train autoencoder --data x", "--out"},
+		{"train autoencoder --data x --out y --image-size 48", "--image-size 48 32, 64, 128"},
+		{"train autoencoder --data x --out y --channels 3,4", "--channels 6"},
+		{"train autoencoder --data x --out y --channels 4,4,4,4,4,4", "--channels begin with 3"},
+		{"train autoencoder --data x --out y --hidden 100000000", "--hidden 65536"},
+		{"train autoencoder --data x --out y --embedding 1", "--embedding 2"},
+		{"train autoencoder --data x --out y --dropout nan", "--dropout"},
+		{"train autoencoder --data x --out y --steps 0", "--steps --epochs"},
+		{"train autoencoder --data x --out y --steps 5 --epochs 5", "--steps --epochs"},
+		{"train autoencoder --data x --out y --lr nan", "--lr above"},
+		{"train autoencoder --data x --out y --hold-out 1", "--hold-out less than 1"},
+		{"train autoencoder --data x --out y --zoom 2", "--zoom up to 1"},
+		{"train autoencoder --data x --out y --split some", `split "some" trainval`},
+		{"train autoencoder --data x --out y --labels none", `labels "none" breed`},
+		{"train autoencoder --data x --out y --resize fold", `resize "fold" crop`},
+		{"train autoencoder --out y --resume --embedding 7", "there is no such run"},
+		{"demo --device tpu --force", "tpu"},
+	} {
+		code := 2
+		if strings.Contains(test.args, "--resume") { // the run is missing, which is no wrong usage
+			code = 1
+		}
+		fails(t, code, strings.Split(test.words, " "), strings.Fields(test.args)...)
+	}
+	if left, _ := os.ReadDir("."); len(left) > 0 {
+		t.Errorf("wrong usage left %v behind", left)
+	}
+}
+
+func TestHelp(t *testing.T) {
+	for _, args := range [][]string{{}, {"--help"}, {"train"}, {"sample", "--help"}, {"completion", "bash"}, {"version"}, {"--version"}, {"doctor"}} {
+		if _, stderr, _ := bestiary(t, args...); stderr != "" {
+			t.Errorf("bestiary %v: stderr %q", args, stderr)
+		}
+		if told := succeeds(t, args...); !strings.Contains(told, "bestiary") {
+			t.Errorf("bestiary %v: told %q", args, told)
+		}
+	}
+}
+
+func TestDamagedRun(t *testing.T) {
+	folder := pictures(t, 40)
+	run, out := filepath.Join(t.TempDir(), "run"), filepath.Join(t.TempDir(), "x.png")
+	succeeds(t, tiny("--data", folder, "--out", run, "--steps", "2")...)
+	succeeds(t, tinyFlow(run, "--steps", "2")...)
+	restore := func(name string) func() {
+		path := filepath.Join(run, name)
+		content, err := os.ReadFile(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return func() {
+			if err := os.WriteFile(path, content, 0o666); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	for _, test := range []struct {
+		file, what string
+		damage     func(content []byte) []byte
+		words      []string
+	}{
+		{"flow.safetensors", "empty", func([]byte) []byte { return nil }, []string{"cut off"}},
+		{"flow.safetensors", "truncated", func(c []byte) []byte { return c[:len(c)-1] }, []string{"cut off"}},
+		{"flow.safetensors", "one bit", func(c []byte) []byte { c[len(c)-100] ^= 4; return c }, []string{"checksum"}},
+		{"flow.safetensors", "another model's", func([]byte) []byte {
+			c, _ := os.ReadFile(filepath.Join(run, "autoencoder.safetensors"))
+			return c
+		}, []string{`belongs to the model "autoencoder"`}},
+		{"config.json", "no JSON", func(c []byte) []byte { return c[:len(c)/2] }, []string{"JSON", "restore"}},
+		{"config.json", "newer", func(c []byte) []byte {
+			return bytes.Replace(c, []byte(`"format": 1`), []byte(`"format": 7`), 1)
+		}, []string{"newer", "update"}},
+		{"config.json", "unknown field", func(c []byte) []byte {
+			return bytes.Replace(c, []byte(`"layers"`), []byte(`"lairs"`), 1)
+		}, []string{"lairs"}},
+		{"config.json", "enormous", func(c []byte) []byte {
+			return bytes.Replace(c, []byte(`"layers": 4`), []byte(`"layers": 9999999`), 1)
+		}, []string{"layers"}},
+		{"config.json", "one class fewer", func(c []byte) []byte {
+			return bytes.Replace(c, []byte(`"dog"`), nil, 1)
+		}, []string{"config.json"}},
+		{"config.json", "no classes", func(c []byte) []byte {
+			return bytes.Replace(bytes.Replace(c, []byte(`"cat",`), nil, 1), []byte(`"dog"`), nil, 1)
+		}, []string{"0 classes"}},
+	} {
+		undo := restore(test.file)
+		path := filepath.Join(run, test.file)
+		content, _ := os.ReadFile(path)
+		damaged := test.damage(bytes.Clone(content))
+		if bytes.Equal(content, damaged) {
+			t.Fatalf("%s, %s: not damaged", test.file, test.what)
+		}
+		if err := os.WriteFile(path, damaged, 0o666); err != nil {
+			t.Fatal(err)
+		}
+		fails(t, 1, append(test.words, test.file), "sample", "--run", run, "--out", out)
+		fails(t, 1, nil, "interpolate", "--run", run, "--out", out)
+		undo()
+	}
+	succeeds(t, "sample", "--run", run, "--out", out)
+}
+
+func TestDemo(t *testing.T) {
+	if testing.Short() {
+		t.Skip("trains the demo's models for a few steps, which takes seconds")
+	}
+	dir := filepath.Join(t.TempDir(), "demo")
+	report := filepath.Join(dir, "report.md")
+	if told := succeeds(t, "demo", "--quick", "--out", dir); told != report+"\n" {
+		t.Errorf("told %q", told)
+	}
+	text, err := os.ReadFile(report)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, name := range []string{"reconstructions.png", "samples.png", "walk.png", "walk.gif", "autoencoder.loss.png", "flow.loss.png"} {
+		readImage(t, filepath.Join(dir, name))
+		if !bytes.Contains(text, []byte("("+name+")")) {
+			t.Errorf("the report doesn't show %s", name)
+		}
+	}
+	fails(t, 1, []string{"--force", "--out"}, "demo", "--quick", "--out", dir)
+	fails(t, 2, []string{"tpu"}, "demo", "--quick", "--out", dir, "--force", "--device", "tpu")
+	if _, err := os.Stat(report); err != nil {
+		t.Error("a demo that couldn't start removed the earlier one")
+	}
+}
+
+// TestDemoReplacesDemosOnly checks that --force never removes a run on somebody's pictures.
+func TestDemoReplacesDemosOnly(t *testing.T) {
+	folder, run := pictures(t, 24), filepath.Join(t.TempDir(), "run")
+	succeeds(t, tiny("--data", folder, "--out", run, "--steps", "2")...)
+	fails(t, 1, []string{folder, "no demo"}, "demo", "--quick", "--force", "--out", run)
+	if _, err := os.Stat(filepath.Join(run, "autoencoder.safetensors")); err != nil {
+		t.Error(err)
+	}
+}
+
+func TestPicturesThatCannotBeRead(t *testing.T) {
+	folder, run := pictures(t, 24), filepath.Join(t.TempDir(), "run")
+	for name, content := range map[string]string{"text.jpg": "hello", "empty.png": ""} {
+		if err := os.WriteFile(filepath.Join(folder, "dog", name), []byte(content), 0o666); err != nil {
+			t.Fatal(err)
+		}
+	}
+	_, stderr, code := bestiary(t, tiny("--data", folder, "--out", run, "--split", "all", "--steps", "2")...)
+	for _, want := range []string{"left out", "dog/text.jpg (not a JPEG", "dog/empty.png (empty file)"} {
+		if code != 0 || !strings.Contains(stderr, want) {
+			t.Errorf("exit code %d, stderr %q, want %q", code, stderr, want)
+		}
+	}
+	fails(t, 1, []string{"text.jpg", "replace it"}, "reconstruct", "--run", run, filepath.Join(folder, "dog", "text.jpg"))
+	fails(t, 1, []string{"nowhere.png", "no such picture"}, "reconstruct", "--run", run, "nowhere.png")
+	one := image.NewNRGBA(image.Rect(0, 0, 1, 1))
+	var b bytes.Buffer
+	if err := png.Encode(&b, one); err != nil {
+		t.Fatal(err)
+	}
+	pixel := filepath.Join(t.TempDir(), "pixel")
+	if err := os.WriteFile(pixel, b.Bytes(), 0o666); err != nil {
+		t.Fatal(err)
+	}
+	succeeds(t, "reconstruct", "--run", run, pixel, "--out", filepath.Join(t.TempDir(), "x.png"))
+}
