@@ -133,7 +133,7 @@ func (d *demo) train(ctx context.Context) error {
 	description := runfolder.Dataset{Path: fmt.Sprintf(drawnPath+"%d:%d", d.seed, d.pictures), Share: 0.05, Augment: data.Augment{Flip: true}}
 	sizes := autoencoder.Config{ImageSize: 64, Channels: []int{3, 32, 64, 128, 256, 256}, Hidden: 512, Embedding: 64, Dropout: 0}
 	c := train.DefaultConfig()
-	c.Seed, c.Steps, c.LearningRate, c.Schedule, c.Warmup = d.seed, 2400, 2e-3, "cosine", 50
+	c.Seed, c.Steps, c.LearningRate, c.Schedule, c.Warmup = d.seed, 1800, 2e-3, "cosine", 50
 	c.WeightDecay, c.FinalRate = 1e-5, 0.02
 	c.EvalEvery, c.SampleEvery, c.CheckpointEvery = 200, 600, 1200
 	if d.quick {
