@@ -26,6 +26,7 @@ func newEval() *cobra.Command {
 	}
 	addRunFlag(c, &run)
 	pictures := addDataFlags(c, data.Test)
+	pictures.fromRun(c)
 	device := addDeviceFlags(c)
 	c.Flags().Uint64Var(&seed, "seed", 0, "of the samples that are compared with the training pictures")
 	c.RunE = func(c *cobra.Command, _ []string) error {

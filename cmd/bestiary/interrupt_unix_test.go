@@ -39,6 +39,9 @@ func TestInterruptAndResume(t *testing.T) {
 			t.Errorf("%s: interrupted after step %d and resumed to %s, the weights aren't those of an uninterrupted training (%v, %v)", model, step, steps, errA, errB)
 		}
 	}
+	if _, stderr, _ := bestiary(t, "train", "autoencoder", "--run", broken, "--resume"); !strings.Contains(stderr, "train the flow again") {
+		t.Errorf("the autoencoder goes on without a word about the flow: %q", stderr)
+	}
 	fails(t, 1, []string{"--batch 9", "started with"}, "train", "flow", "--run", broken, "--resume", "--batch", "9")
 	fails(t, 2, []string{"--layers", "--resume keeps"}, "train", "flow", "--run", broken, "--resume", "--layers", "9")
 	fails(t, 1, []string{"--data", "are not those"}, tinyResume(broken, pictures(t, 30))...)

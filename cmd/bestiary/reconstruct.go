@@ -23,6 +23,7 @@ named, or n of --data, spread over its classes.`,
 	}
 	addRunFlag(c, &run)
 	pictures := addDataFlags(c, data.Test)
+	pictures.fromRun(c)
 	device := addDeviceFlags(c)
 	c.Flags().IntVarP(&n, "n", "n", 16, "pictures of --data")
 	c.Flags().StringVar(&out, "out", "reconstructions.png", "picture to write")

@@ -246,6 +246,10 @@ func newTrainAutoencoder() *cobra.Command {
 				return err
 			}
 		}
+		if r.HasWeights("flow") {
+			fmt.Fprintf(c.ErrOrStderr(), "the run's flow knows the embeddings as they are now; once the autoencoder has changed, delete %s and %s and train the flow again\n",
+				r.WeightsPath("flow"), r.StatePath("flow"))
+		}
 		result, err := train.Run(c.Context(), r, *task, settings, train.Options{Resume: f.resume, Progress: c.ErrOrStderr()})
 		return finish(c, r, "autoencoder", result, err)
 	}
@@ -269,6 +273,7 @@ that the autoencoder was trained on, unless --data names others with the same cl
 		Args: noArguments,
 	}
 	f := addTrainFlags(c, "run", "run folder with a trained autoencoder (required)", defaults)
+	f.data.fromRun(c)
 	c.Flags().IntVar(&model.Layers, "layers", model.Layers, "couplings")
 	c.Flags().IntSliceVar(&model.Hidden, "hidden", model.Hidden, "widths of the couplings' networks, the first twice")
 	c.Flags().StringVar((*string)(&model.Norm), "norm", string(model.Norm), "normalisation between couplings: batch, act or none")
