@@ -7,9 +7,7 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"os/signal"
 	"strings"
-	"syscall"
 
 	"github.com/bestiary-ml/bestiary/train"
 	"github.com/spf13/cobra"
@@ -21,12 +19,8 @@ func main() {
 
 // run executes the command line and returns the exit code: 0, 1 for what failed, 2 for wrong usage.
 func run(args []string, stdout, stderr io.Writer) int {
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	ctx, stop := train.UntilSignal(context.Background())
 	defer stop()
-	go func() {
-		<-ctx.Done()
-		stop() // a second signal ends the program at once
-	}()
 	root := newRoot()
 	root.SetArgs(args)
 	root.SetOut(stdout)

@@ -25,7 +25,9 @@ func addDataFlags(c *cobra.Command, split data.Split) *dataFlags {
 }
 
 // fromRun says in the help that the run's pictures are the default.
-func (f *dataFlags) fromRun(c *cobra.Command) { c.Flags().Lookup("data").Usage += " (default: those of the run)" }
+func (f *dataFlags) fromRun(c *cobra.Command) {
+	c.Flags().Lookup("data").Usage += " (default: those of the run)"
+}
 
 // addShapeFlags adds the flags that a training decides and its run remembers.
 func (f *dataFlags) addShapeFlags(c *cobra.Command) {
