@@ -98,7 +98,9 @@ func (t *trainer) loop(ctx context.Context) error {
 				return err
 			}
 		}
-		if checkpoint || early || interrupted {
+		// The first evaluation may have saved its weights as the best; a process killed now must find a state beside them.
+		first := evaluate && t.saved == 0
+		if checkpoint || early || interrupted || first {
 			if err := t.save(); err != nil {
 				return err
 			}

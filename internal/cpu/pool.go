@@ -31,9 +31,10 @@ type worker struct {
 	wake   chan struct{}
 }
 
-// spins is how often an idle worker looks for work before it parks: some tens of microseconds, which bridges the
-// gap between two kernels of a step but leaves the core to others soon after.
-const spins = 4000
+// spins is how often an idle worker looks for work before it parks: some 150 microseconds. Waking a parked worker takes
+// longer than most kernels of a small step (the flow's at batch 32: 5.6 ms with 4,000 spins, 3.9 ms with these); a core
+// is left to others soon after a step all the same.
+const spins = 150_000
 
 // taken marks a ticket of which no task is left.
 const taken = 1<<32 - 1
