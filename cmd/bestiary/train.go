@@ -167,7 +167,7 @@ func finish(c *cobra.Command, r *runfolder.Run, model string, result *train.Resu
 func newTrainAutoencoder() *cobra.Command {
 	defaults := train.DefaultConfig()
 	defaults.Steps, defaults.WeightDecay, defaults.Schedule, defaults.Warmup = 3000, 1e-5, "cosine", 50
-	defaults.EvalEvery, defaults.SampleEvery, defaults.CheckpointEvery, defaults.Patience = 100, 500, 500, 10
+	defaults.EvalEvery, defaults.SampleEvery, defaults.CheckpointEvery, defaults.Patience = 100, 500, 500, 20
 	model := autoencoder.DefaultConfig()
 	c := &cobra.Command{
 		Use:   "autoencoder",
