@@ -116,11 +116,14 @@ func (f *trainFlags) settings(c *cobra.Command, r *runfolder.Run, model string) 
 	return saved, nil
 }
 
-// fit adapts defaults to the data: a short training has a tenth of it as warm-up, and one that nothing is held out from
-// can't stop early.
+// fit adapts defaults to the data: a batch has no more than there is, a short training has a tenth of it as warm-up, and
+// one that nothing is held out from can't stop early.
 func fit(c *cobra.Command, settings *train.Config, items, heldOut int) {
 	if !c.Flags().Changed("patience") && heldOut == 0 {
 		settings.Patience = 0
+	}
+	if !c.Flags().Changed("batch") {
+		settings.Batch = min(settings.Batch, items)
 	}
 	steps := settings.Steps
 	if steps == 0 {
@@ -166,7 +169,7 @@ func finish(c *cobra.Command, r *runfolder.Run, model string, result *train.Resu
 
 func newTrainAutoencoder() *cobra.Command {
 	defaults := train.DefaultConfig()
-	defaults.Steps, defaults.WeightDecay, defaults.Schedule, defaults.Warmup = 3000, 1e-5, "cosine", 50
+	defaults.Steps, defaults.WeightDecay, defaults.Schedule, defaults.Warmup, defaults.EMA = 3000, 1e-5, "cosine", 50, 0.998
 	defaults.EvalEvery, defaults.SampleEvery, defaults.CheckpointEvery, defaults.Patience = 100, 500, 500, 20
 	model := autoencoder.DefaultConfig()
 	c := &cobra.Command{
@@ -182,8 +185,8 @@ func newTrainAutoencoder() *cobra.Command {
 	description := runfolder.Dataset{}
 	c.Flags().Float64Var(&description.Share, "hold-out", 0.1, "share of the pictures that is kept aside to watch the training by")
 	c.Flags().BoolVar(&description.Augment.Flip, "flip", true, "mirror pictures at random")
-	c.Flags().Float64Var(&description.Augment.Zoom, "zoom", 0.75, "cut out squares at random, of at least this share of the side (1: none)")
-	c.Flags().Float64Var(&description.Augment.Colour, "colour", 0.1, "change contrast, brightness and saturation at random by up to this much")
+	c.Flags().Float64Var(&description.Augment.Zoom, "zoom", 0.6, "cut out squares at random, of at least this share of the side (1: none)")
+	c.Flags().Float64Var(&description.Augment.Colour, "colour", 0.2, "change contrast, brightness and saturation at random by up to this much")
 	c.Flags().BoolVar(&description.Balance, "balance", false, "show every class equally often, however many pictures it has")
 	c.Flags().IntVar(&model.ImageSize, "image-size", model.ImageSize, "side of the pictures: 32, 64, 128 or 256")
 	c.Flags().IntSliceVar(&model.Channels, "channels", model.Channels, "channels of the picture and after each of the five halvings")
@@ -258,10 +261,11 @@ func newTrainAutoencoder() *cobra.Command {
 
 func newTrainFlow() *cobra.Command {
 	defaults := train.DefaultConfig()
-	defaults.Steps, defaults.WeightDecay, defaults.Schedule, defaults.Warmup, defaults.Clip = 3000, 1e-5, "cosine", 50, 50
-	defaults.EvalEvery, defaults.SampleEvery, defaults.CheckpointEvery, defaults.Patience = 100, 500, 500, 10
+	defaults.Steps, defaults.WeightDecay, defaults.Schedule, defaults.Warmup, defaults.Clip = 4000, 1e-5, "cosine", 50, 50
+	defaults.EvalEvery, defaults.SampleEvery, defaults.CheckpointEvery, defaults.Patience = 100, 1000, 1000, 10
+	defaults.Batch = 128
 	model := flows.DefaultConfig(1, 1)
-	model.Noise = 0.1
+	model.Noise = 0.02
 	c := &cobra.Command{
 		Use:   "flow",
 		Short: "Train the flow that learns how embeddings are distributed in each class",
