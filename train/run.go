@@ -114,6 +114,6 @@ func (t *trainer) start() error {
 // training is tensors, which live on and which the collector needn't look into: collecting often costs next to nothing,
 // and the little garbage of a step can't double the process in the meantime.
 func PaceCollector() (restore func()) {
-	before := debug.SetGCPercent(5)
+	before := debug.SetGCPercent(2)
 	return func() { debug.SetGCPercent(before) }
 }
