@@ -93,11 +93,8 @@ func Run(ctx context.Context, r *run.Run, task Task, c Config, o Options) (*Resu
 // start prepares a run folder for a new training.
 func (t *trainer) start() error {
 	model := t.task.Model
-	if t.run.HasState(model) {
-		return fmt.Errorf("%s: holds a training of %s already; go on with --resume, or choose another folder", t.run.Dir(), model)
-	}
-	if t.run.HasWeights(model) {
-		return fmt.Errorf("%s: holds a trained %s already, which would be overwritten; choose another folder", t.run.Dir(), model)
+	if err := t.run.CheckNew(model); err != nil {
+		return err
 	}
 	if t.task.Settings != nil {
 		if err := t.run.SetConfig(model, t.task.Settings); err != nil {

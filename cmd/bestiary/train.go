@@ -58,7 +58,7 @@ func addTrainFlags(c *cobra.Command, runFlag, runUsage string, defaults train.Co
 
 // open checks the flags that name things and opens the device and the run folder. The folder of a new run is only
 // looked at (the run is nil): it is made when everything else is ready.
-func (f *trainFlags) open(c *cobra.Command, create bool) (*runfolder.Run, *tensor.Device, error) {
+func (f *trainFlags) open(c *cobra.Command, model string, create bool) (*runfolder.Run, *tensor.Device, error) {
 	if f.run == "" {
 		name := "run"
 		if create {
@@ -77,9 +77,12 @@ func (f *trainFlags) open(c *cobra.Command, create bool) (*runfolder.Run, *tenso
 		return nil, nil, err
 	}
 	if create && !f.resume {
-		return nil, d, runfolder.Check(f.run)
+		return nil, d, runfolder.Check(f.run, model)
 	}
 	r, err := runfolder.Open(f.run)
+	if err == nil && !f.resume {
+		err = r.CheckNew(model)
+	}
 	return r, d, err
 }
 
@@ -209,7 +212,7 @@ func newTrainAutoencoder() *cobra.Command {
 		if f.data.path == "" && !f.resume {
 			return usagef("--data is missing: name the folder or parquet file of the pictures")
 		}
-		r, d, err := f.open(c, true)
+		r, d, err := f.open(c, "autoencoder", true)
 		if err != nil {
 			return err
 		}
@@ -285,7 +288,7 @@ that the autoencoder was trained on, unless --data names others with the same cl
 	c.Flags().BoolVar(&model.BoundedScale, "bounded-scale", model.BoundedScale, "tanh on the log-scale of the couplings")
 	c.Flags().Float64Var(&model.Noise, "noise", model.Noise, "noise on the embeddings in training, in standard deviations")
 	c.RunE = func(c *cobra.Command, _ []string) error {
-		r, d, err := f.open(c, false)
+		r, d, err := f.open(c, "flow", false)
 		if err != nil {
 			return err
 		}

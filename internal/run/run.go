@@ -33,7 +33,7 @@ func Create(dir string) (*Run, error) {
 	if exists(r.Path(configName)) {
 		return Open(dir)
 	}
-	if err := Check(dir); err != nil {
+	if err := check(dir); err != nil {
 		return nil, err
 	}
 	if err := os.MkdirAll(dir, 0o777); err != nil {
@@ -42,9 +42,16 @@ func Create(dir string) (*Run, error) {
 	return r, r.writeConfig(config{})
 }
 
-// Check tells what would keep [Create] from making a run folder at dir or opening the one there. It writes nothing, so a
-// command can ask before long work.
-func Check(dir string) error {
+// Check tells what would keep [Create] from making a run folder at dir or opening the one there, or a model from being
+// trained there anew. It writes nothing, so a command can ask before long work.
+func Check(dir, model string) error {
+	if err := check(dir); err != nil {
+		return err
+	}
+	return (&Run{dir}).CheckNew(model)
+}
+
+func check(dir string) error {
 	r := &Run{dir}
 	if exists(r.Path(configName)) {
 		_, err := r.readConfig()
@@ -58,6 +65,18 @@ func Check(dir string) error {
 		if !strings.HasPrefix(e.Name(), ".") { // a killed process may have left its temporary files and the lock
 			return fmt.Errorf("%s: holds %s but is no run folder; choose a new or an empty folder", dir, e.Name())
 		}
+	}
+	return nil
+}
+
+// CheckNew tells whether there is a model already, which a new training would overwrite.
+func (r *Run) CheckNew(model string) error {
+	switch {
+	case r.HasState(model):
+		return fmt.Errorf("%s: holds a training of %s already; go on with --resume, choose another folder, or delete %s and %s",
+			r.dir, model, model+stateSuffix, model+weightsSuffix)
+	case r.HasWeights(model):
+		return fmt.Errorf("%s: holds a trained %s already; choose another folder, or delete %s", r.dir, model, model+weightsSuffix)
 	}
 	return nil
 }
