@@ -45,6 +45,16 @@ func FromRGB(pixels []uint8, h, w int) *image.NRGBA {
 	return img
 }
 
+// Split makes the pictures of RGB pixels [N, S, S, 3].
+func Split(pixels []uint8, size int) []*image.NRGBA {
+	one := size * size * 3
+	all := make([]*image.NRGBA, len(pixels)/one)
+	for i := range all {
+		all[i] = FromRGB(pixels[i*one:(i+1)*one], size, size)
+	}
+	return all
+}
+
 // ToRGB is the opposite of [FromRGB]; transparency is dropped.
 func ToRGB(img *image.NRGBA) []uint8 {
 	b := img.Bounds()

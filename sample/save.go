@@ -7,13 +7,8 @@ import (
 
 // SaveReconstructions writes pictures, RGB pixels [N, S, S, 3], above their reconstructions.
 func SaveReconstructions(path string, pixels []uint8, size int, made []*image.NRGBA) error {
-	one := size * size * 3
-	originals := make([]*image.NRGBA, len(made))
-	for i := range originals {
-		originals[i] = FromRGB(pixels[i*one:(i+1)*one], size, size)
-	}
 	grid, err := Grid(Layout{}, Interleave(Columns(len(made)),
-		Section{Title: "original", Images: originals}, Section{Title: "reconstruction", Images: made})...)
+		Section{Title: "original", Images: Split(pixels, size)}, Section{Title: "reconstruction", Images: made})...)
 	if err != nil {
 		return err
 	}

@@ -21,16 +21,8 @@ func (t *Tensor) AffineCoupling(st *Tensor, bounded, inverse bool) (y, logDet *T
 			d := t.device
 			gx, gst := d.take(t.Len()), d.take(st.Len())
 			d.kernels.CouplingGrad(c, t.data, st.data, y.data, y.gradOrZero(), logDet.gradOrZero(), gx, gst)
-			for _, p := range []struct {
-				t *Tensor
-				g kernel.Buffer
-			}{{t, gx}, {st, gst}} {
-				if p.t.requires {
-					p.t.adoptGrad(p.g)
-				} else {
-					d.give(p.g)
-				}
-			}
+			d.settleGrad(t, gx)
+			d.settleGrad(st, gst)
 		}, y, logDet)
 	}
 	return y, logDet

@@ -61,6 +61,22 @@ func (t *Tensor) moveGrad(from *Tensor, compute func(g kernel.Buffer)) {
 	}
 }
 
+// settleGrad adds g, a buffer from take or none, to the gradient of an operand, which may be absent or want none, and
+// gives the buffer back unless it becomes the gradient.
+func (d *Device) settleGrad(t *Tensor, g kernel.Buffer) {
+	switch {
+	case g.IsNil():
+		return
+	case t == nil || !t.requires:
+	case t.owner != nil && t.grad.IsNil():
+		t.grad, t.hasGrad = g, true
+		return
+	default:
+		t.addGrad(func(dst kernel.Buffer) { d.kernels.Copy(flatCopy(t.Len()), dst, g) })
+	}
+	d.give(g)
+}
+
 // ensureGrad allocates the gradient: for the step that owns t, or for good.
 func (t *Tensor) ensureGrad() {
 	if !t.grad.IsNil() {

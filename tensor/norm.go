@@ -66,14 +66,9 @@ func (t *Tensor) normalise(b kernel.BatchNorm, gamma, beta, mean, variance *Tens
 		}
 		gx, ggamma, gbeta = wanted(t), wanted(gamma), wanted(beta)
 		d.kernels.BatchNormGrad(b, t.data, gamma.optional(), mean.data, variance.data, output, y.grad, gvariance, gx, ggamma, gbeta)
-		for _, p := range []struct {
-			t *Tensor
-			g kernel.Buffer
-		}{{t, gx}, {gamma, ggamma}, {beta, gbeta}} {
-			if !p.g.IsNil() {
-				p.t.adoptGrad(p.g)
-			}
-		}
+		d.settleGrad(t, gx)
+		d.settleGrad(gamma, ggamma)
+		d.settleGrad(beta, gbeta)
 	}
 	if b.Fixed {
 		t.device.record(back, y)
@@ -81,16 +76,6 @@ func (t *Tensor) normalise(b kernel.BatchNorm, gamma, beta, mean, variance *Tens
 		t.device.record(back, y, variance)
 	}
 	return y
-}
-
-// adoptGrad adds g, a buffer from take, to t's gradient and gives it back or keeps it.
-func (t *Tensor) adoptGrad(g kernel.Buffer) {
-	if t.owner != nil && t.grad.IsNil() {
-		t.grad, t.hasGrad = g, true
-		return
-	}
-	t.addGrad(func(dst kernel.Buffer) { t.kernels().Copy(flatCopy(t.Len()), dst, g) })
-	t.device.give(g)
 }
 
 // LayerNorm normalises each row of the last dimension (Ba et al., 2016); gamma and beta have its size, or are nil.
@@ -109,16 +94,9 @@ func (t *Tensor) LayerNorm(gamma, beta *Tensor, eps float64) *Tensor {
 			d := t.device
 			gx, ggamma, gbeta := d.take(t.Len()), d.take(n), d.take(n)
 			d.kernels.LayerNormGrad(rows, n, t.data, gamma.optional(), mean.data, rstd.data, y.grad, gx, ggamma, gbeta)
-			for _, p := range []struct {
-				t *Tensor
-				g kernel.Buffer
-			}{{t, gx}, {gamma, ggamma}, {beta, gbeta}} {
-				if p.t != nil && p.t.requires {
-					p.t.adoptGrad(p.g)
-				} else {
-					d.give(p.g)
-				}
-			}
+			d.settleGrad(t, gx)
+			d.settleGrad(gamma, ggamma)
+			d.settleGrad(beta, gbeta)
 		}, y)
 	}
 	return y

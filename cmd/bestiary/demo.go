@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"image"
 	"io"
 	"os"
 	"path/filepath"
@@ -89,6 +90,9 @@ that explains them and gives the measured figures. Nothing is downloaded.`,
 // drawnPath begins what a demo's run has as the path of its data.
 const drawnPath = "drawn:"
 
+// demoShare is the part of the drawings that the training is watched by.
+const demoShare = 0.05
+
 // prepare makes the run folder.
 func (d *demo) prepare(force bool) (err error) {
 	if force {
@@ -119,7 +123,7 @@ func (d *demo) draw() error {
 	}
 	seen := all.Where(func(i int) bool { return i < d.pictures })
 	d.measured = all.Where(func(i int) bool { return i >= d.pictures })
-	d.training, d.watching = tasks.HoldOut(seen, 0.05)
+	d.training, d.watching = tasks.HoldOut(seen, demoShare)
 	return nil
 }
 
@@ -130,7 +134,7 @@ func (d *demo) train(ctx context.Context) error {
 	}
 	d.report.Drawing = time.Since(started)
 
-	description := runfolder.Dataset{Path: fmt.Sprintf(drawnPath+"%d:%d", d.seed, d.pictures), Share: 0.05, Augment: data.Augment{Flip: true}}
+	description := runfolder.Dataset{Path: fmt.Sprintf(drawnPath+"%d:%d", d.seed, d.pictures), Share: demoShare, Augment: data.Augment{Flip: true}}
 	sizes := autoencoder.Config{ImageSize: 64, Channels: []int{3, 32, 64, 128, 256, 256}, Hidden: 512, Embedding: 64, Dropout: 0}
 	c := train.DefaultConfig()
 	c.Seed, c.Steps, c.LearningRate, c.Schedule, c.Warmup = d.seed, 1800, 2e-3, "cosine", 50
@@ -185,24 +189,26 @@ func (d *demo) show(ctx context.Context) error {
 	if err := sample.SaveClasses(d.run.Path("samples.png"), d.pets, 10, 0.8, d.seed); err != nil {
 		return err
 	}
-	walk, err := d.pets.Walk(d.measured.Image(0), d.measured.Image(1), d.measured.Classes[d.measured.Label(0)],
-		d.measured.Classes[d.measured.Label(1)], 10)
+	walk := func(frames int) ([]*image.NRGBA, error) { // from a cat to a dog
+		class := func(i int) string { return d.measured.Classes[d.measured.Label(i)] }
+		return d.pets.Walk(d.measured.Image(0), d.measured.Image(1), class(0), class(1), frames)
+	}
+	few, err := walk(10)
 	if err != nil {
 		return err
 	}
-	strip, err := sample.Grid(sample.Layout{Columns: 10}, sample.Section{Images: walk})
+	strip, err := sample.Grid(sample.Layout{Columns: 10}, sample.Section{Images: few})
 	if err != nil {
 		return err
 	}
 	if err := sample.SavePNG(d.run.Path("walk.png"), strip); err != nil {
 		return err
 	}
-	frames, err := d.pets.Walk(d.measured.Image(0), d.measured.Image(1), d.measured.Classes[d.measured.Label(0)],
-		d.measured.Classes[d.measured.Label(1)], 40)
+	many, err := walk(40)
 	if err != nil {
 		return err
 	}
-	if err := sample.SaveGIF(d.run.Path("walk.gif"), frames, sample.Animation{Delay: 80 * time.Millisecond, PingPong: true}); err != nil {
+	if err := sample.SaveGIF(d.run.Path("walk.gif"), many, sample.Animation{Delay: 80 * time.Millisecond, PingPong: true}); err != nil {
 		return err
 	}
 	if d.report.Evaluation, err = d.pets.Evaluate(ctx, d.measured, d.training, d.seed); err != nil {

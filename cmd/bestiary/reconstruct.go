@@ -2,7 +2,6 @@ package main
 
 import (
 	"fmt"
-	"image"
 	"path/filepath"
 
 	"github.com/bestiary-ml/bestiary/data"
@@ -65,7 +64,7 @@ named, or n of --data, spread over its classes.`,
 		if err != nil {
 			return err
 		}
-		originals := originals(pixels, pets.Size())
+		originals := sample.Split(pixels, pets.Size())
 		figures := fmt.Sprintf("%s, PSNR %.2f dB\n", count(len(made), "picture"), sample.ComparePSNR(originals, made))
 		columns := sample.Columns(len(made))
 		return writeGrid(c, out, figures, sample.Layout{}, sample.Interleave(columns,
@@ -73,14 +72,4 @@ named, or n of --data, spread over its classes.`,
 			sample.Section{Title: "reconstruction", Images: made})...)
 	}
 	return c
-}
-
-// originals makes images of RGB pixels [N, S, S, 3].
-func originals(pixels []uint8, size int) []*image.NRGBA {
-	one := size * size * 3
-	all := make([]*image.NRGBA, len(pixels)/one)
-	for i := range all {
-		all[i] = sample.FromRGB(pixels[i*one:(i+1)*one], size, size)
-	}
-	return all
 }
