@@ -12,6 +12,7 @@ import (
 type Augment struct {
 	Flip   bool    `json:"flip"`   // mirror every other picture
 	Zoom   float64 `json:"zoom"`   // smallest share of the side that a random square cut-out keeps, which is scaled back up; 0 or 1: none
+	Crop   float64 `json:"crop"`   // likewise, of the area: torchvision's RandomResizedCrop with scale (Crop, 1) and ratio (1, 1); 0 or 1: none
 	Colour float64 `json:"colour"` // largest change of contrast, brightness (as a share of white) and saturation; 0: none
 }
 
@@ -19,6 +20,12 @@ type Augment struct {
 func (a Augment) Validate() error {
 	if !(a.Zoom >= 0 && a.Zoom <= 1) {
 		return fmt.Errorf("zoom %v is out of range; choose the smallest share of the side to keep, up to 1", a.Zoom)
+	}
+	if !(a.Crop >= 0 && a.Crop <= 1) {
+		return fmt.Errorf("crop %v is out of range; choose the smallest share of the area to keep, up to 1", a.Crop)
+	}
+	if a.Zoom > 0 && a.Zoom < 1 && a.Crop > 0 && a.Crop < 1 {
+		return fmt.Errorf("zoom %v and crop %v both cut out squares; choose one", a.Zoom, a.Crop)
 	}
 	if !(a.Colour >= 0 && a.Colour <= 1) {
 		return fmt.Errorf("colour %v is out of range; choose 0 to 1", a.Colour)
@@ -48,8 +55,13 @@ func (a Augment) view(seed uint64, epoch, index, size int) view {
 	place, colour := draw(0), draw(1)
 	v := view{side: float64(size), contrast: 1, saturation: 1}
 	v.flip = a.Flip && place[0] < 0.5
-	if a.Zoom > 0 {
+	switch {
+	case a.Crop > 0 && a.Crop < 1: // the area is uniform, as torchvision has it
+		v.side *= math.Sqrt(a.Crop + (1-a.Crop)*place[1])
+	case a.Zoom > 0:
 		v.side *= a.Zoom + (1-a.Zoom)*place[1]
+	}
+	if v.side < float64(size) {
 		v.left, v.top = (float64(size)-v.side)*place[2], (float64(size)-v.side)*place[3]
 	}
 	change := func(u float64) float32 { return float32(a.Colour * (2*u - 1)) }
@@ -75,30 +87,34 @@ func taps(line []tap, start, length float64) {
 	}
 }
 
-// show writes the view of a picture, [S, S, 3] in [-1, 1], interpolating between pixels. columns and rows are scratch.
+// show writes the view of a picture, [S, S, C] in [-1, 1], interpolating between pixels. Colours change, alpha does not. columns and rows are
+// scratch.
 func (v view) show(dst []float32, pixels []uint8, columns, rows []tap) {
 	size := len(columns)
+	channels := len(pixels) / (size * size)
+	line := size * channels
 	taps(columns, v.left, v.side)
 	taps(rows, v.top, v.side)
 	for y, row := range rows {
-		above, below := pixels[row.from*size*3:][:size*3], pixels[row.to*size*3:][:size*3]
+		above, below := pixels[row.from*line:][:line], pixels[row.to*line:][:line]
 		for x := range columns {
 			column := columns[x]
 			if v.flip {
 				column = columns[size-1-x]
 			}
-			var rgb [3]float32
-			for c := range rgb {
-				a, b := column.from*3+c, column.to*3+c
+			var rgba [4]float32
+			for c := range channels {
+				a, b := column.from*channels+c, column.to*channels+c
 				upper := float32(above[a]) + column.weight*(float32(above[b])-float32(above[a]))
 				lower := float32(below[a]) + column.weight*(float32(below[b])-float32(below[a]))
-				rgb[c] = (upper+row.weight*(lower-upper))/127.5 - 1
+				rgba[c] = (upper+row.weight*(lower-upper))/127.5 - 1
 			}
-			grey := 0.299*rgb[0] + 0.587*rgb[1] + 0.114*rgb[2]
-			for c, value := range rgb {
+			grey := 0.299*rgba[0] + 0.587*rgba[1] + 0.114*rgba[2]
+			for c, value := range rgba[:3] {
 				value = grey + v.saturation*(value-grey)
-				dst[(y*size+x)*3+c] = min(max(v.contrast*value+v.brightness, -1), 1)
+				rgba[c] = min(max(v.contrast*value+v.brightness, -1), 1)
 			}
+			copy(dst[y*line+x*channels:][:channels], rgba[:])
 		}
 	}
 }

@@ -9,16 +9,17 @@ import (
 	"hash"
 	"hash/crc32"
 	"io"
+	"math"
 	"os"
 	"path/filepath"
 	"slices"
 	"time"
 )
 
-// A cache file holds the decoded pictures of one source under one set of options: magic, length of a JSON header, header, pixels, CRC-32C
-// of all before. Its name is a hash of everything that the pixels depend on, so a changed photo is another file.
+// A cache file holds the decoded pictures of one source under one set of options, and their captions: magic, length of a JSON header, header,
+// pixels, CRC-32C of all before. Its name is a hash of everything that the pixels depend on, so a changed photo is another file.
 const (
-	cacheMagic  = "bestiary pictures 1\n"
+	cacheMagic  = "bestiary pictures 2\n"
 	cacheSuffix = ".pictures"
 	cacheKeep   = 30 * 24 * time.Hour // files unused for longer are removed
 )
@@ -27,12 +28,14 @@ type cache struct {
 	path    string // "" if there is none
 	picture int    // bytes of one
 	items   int
+	texts   bool // there are captions
 }
 
 type cacheHeader struct {
-	Items   int      `json:"items"`
-	Picture int      `json:"picture"`
-	Failed  []failed `json:"failed"`
+	Items    int       `json:"items"`
+	Picture  int       `json:"picture"`
+	Failed   []failed  `json:"failed"`
+	Captions *captions `json:"captions,omitempty"`
 }
 
 func newCache(s Source, o Options) cache {
@@ -50,12 +53,12 @@ func newCache(s Source, o Options) cache {
 		return cache{}
 	}
 	key := sha256.New()
-	fmt.Fprintf(key, "%s%q %q %d %q\n", cacheMagic, s.Layout, abs, o.Size, o.Resize)
+	fmt.Fprintf(key, "%s%q %q %d %d %q %t\n", cacheMagic, s.Layout, abs, o.Size, o.Channels, o.Resize, s.Texts != nil)
 	for _, item := range s.Items {
 		fmt.Fprintf(key, "%q %q\n", item.Name, item.Stamp)
 	}
 	name := hex.EncodeToString(key.Sum(nil)[:16]) + cacheSuffix
-	return cache{filepath.Join(folder, name), o.Size * o.Size * 3, len(s.Items)}
+	return cache{filepath.Join(folder, name), o.picture(), len(s.Items), s.Texts != nil}
 }
 
 // load reports false where there is no cache file, or one that is not whole: the pictures are then decoded again.
@@ -87,7 +90,10 @@ func (c cache) load() (decoded, bool) {
 	if json.Unmarshal(text, &header) != nil || header.Items != c.items || header.Picture != c.picture {
 		return decoded{}, false
 	}
-	d := decoded{make([]uint8, c.items*c.picture), header.Failed}
+	if c.texts != (header.Captions != nil) || c.texts && len(header.Captions.Of) != c.items {
+		return decoded{}, false
+	}
+	d := decoded{make([]uint8, c.items*c.picture), header.Failed, header.Captions}
 	if _, err := io.ReadFull(r, d.pixels); err != nil {
 		return decoded{}, false
 	}
@@ -121,9 +127,12 @@ func (c cache) store(d decoded) (err error) {
 			os.Remove(f.Name())
 		}
 	}()
-	header, err := json.Marshal(cacheHeader{c.items, c.picture, d.failed})
+	header, err := json.Marshal(cacheHeader{c.items, c.picture, d.failed, d.captions})
 	if err != nil {
 		return err
+	}
+	if len(header) > math.MaxUint32 {
+		return fmt.Errorf("%d GB of captions are too many", len(header)>>30)
 	}
 	var sum hash.Hash32 = crc32.New(crc32.MakeTable(crc32.Castagnoli))
 	w := io.MultiWriter(f, sum)

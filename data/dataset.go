@@ -5,22 +5,30 @@ import (
 	"hash/crc32"
 )
 
-// Dataset is N decoded pictures with their classes, in memory.
+// Dataset is N decoded pictures with their classes and, where there are any, captions, in memory.
 type Dataset struct {
-	Size    int      // side S of the pictures
-	Classes []string // names of the classes
-	Labels  []int    // [N], index into Classes
-	Names   []string // [N], where each picture came from, relative to the dataset's root
-	Pixels  []uint8  // [N, S, S, 3], RGB
-	Report  Report   // what was loaded and what was left out
+	Size     int        // side S of the pictures
+	Channels int        // C of the pictures, 3: RGB, which 0 means too; 4: RGBA with straight alpha
+	Classes  []string   // names of the classes
+	Labels   []int      // [N], index into Classes
+	Names    []string   // [N], where each picture came from, relative to the dataset's root
+	Captions [][]string // [N], those of each picture, none for some; nil where there are no captions at all
+	Pixels   []uint8    // [N, S, S, C]
+	Report   Report     // what was loaded and what was left out
 }
 
 // Len returns the number of pictures.
 func (d *Dataset) Len() int { return len(d.Labels) }
 
-// Image returns the pixels of picture i, [S, S, 3]; they are the dataset's own, not a copy.
+// channels returns C.
+func (d *Dataset) channels() int { return max(d.Channels, 3) }
+
+// picture returns how many values a picture has.
+func (d *Dataset) picture() int { return d.Size * d.Size * d.channels() }
+
+// Image returns the pixels of picture i, [S, S, C]; they are the dataset's own, not a copy.
 func (d *Dataset) Image(i int) []uint8 {
-	n := d.Size * d.Size * 3
+	n := d.picture()
 	return d.Pixels[i*n : (i+1)*n : (i+1)*n]
 }
 
@@ -40,11 +48,19 @@ func (d *Dataset) Class(name string) (int, error) {
 	return 0, fmt.Errorf("class %q does not exist; choose one of %s", name, join(d.Classes, 40))
 }
 
-// Fingerprint tells whether two datasets hold the same pictures and classes in the same order, as a resumed run must know.
+// Fingerprint tells whether two datasets hold the same pictures, classes and captions in the same order, as a resumed run must know.
 func (d *Dataset) Fingerprint() string {
 	table := crc32.MakeTable(crc32.Castagnoli)
 	labels := crc32.Checksum(fmt.Append(nil, d.Size, d.Classes, d.Labels), table)
-	return fmt.Sprintf("%d-%08x-%08x", d.Len(), labels, crc32.Checksum(d.Pixels, table))
+	print := fmt.Sprintf("%d-%08x-%08x", d.Len(), labels, crc32.Checksum(d.Pixels, table))
+	if d.Captions == nil {
+		return print
+	}
+	sum := crc32.New(table)
+	for _, captions := range d.Captions {
+		fmt.Fprintf(sum, "%q\n", captions)
+	}
+	return fmt.Sprintf("%s-%08x", print, sum.Sum32())
 }
 
 // toFloat[v] is v scaled from [0, 255] to [-1, 1].
@@ -65,21 +81,32 @@ func Scale(dst []float32, pixels []uint8) {
 
 // scaleMirrored is Scale of an S×S picture seen in a mirror: column x becomes column S-1-x.
 func scaleMirrored(dst []float32, pixels []uint8, size int) {
-	row := size * 3
+	row := len(pixels) / size
+	channels := row / size
 	for y := range size {
 		from, to := pixels[y*row:(y+1)*row], dst[y*row:(y+1)*row]
-		for i, j := 0, row-3; i < row; i, j = i+3, j-3 {
-			to[j], to[j+1], to[j+2] = toFloat[from[i]], toFloat[from[i+1]], toFloat[from[i+2]]
+		for i, j := 0, row-channels; i < row; i, j = i+channels, j-channels {
+			for c := range channels {
+				to[j+c] = toFloat[from[i+c]]
+			}
 		}
 	}
 }
 
 // Where returns a copy of the pictures that keep chooses. Its report counts them, and repeats what was left out.
 func (d *Dataset) Where(keep func(i int) bool) *Dataset {
-	part := &Dataset{Size: d.Size, Classes: d.Classes, Report: d.Report}
+	part := &Dataset{Size: d.Size, Channels: d.Channels, Classes: d.Classes, Report: d.Report}
 	part.Report.Counts = make([]int, len(d.Classes))
+	if d.Captions != nil {
+		part.Captions = [][]string{}
+		part.Report.Captions.Total = 0
+	}
 	for i, label := range d.Labels {
 		if keep(i) {
+			if d.Captions != nil {
+				part.Captions = append(part.Captions, d.Captions[i])
+				part.Report.Captions.Total += len(d.Captions[i])
+			}
 			part.Labels = append(part.Labels, label)
 			part.Names = append(part.Names, d.Names[i])
 			part.Pixels = append(part.Pixels, d.Image(i)...)

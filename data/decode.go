@@ -25,10 +25,10 @@ const (
 
 var largeDecode sync.Mutex
 
-// Decode decodes a picture and resizes it into dst, which is [size, size, 3] and RGB.
+// Decode decodes a picture and resizes it into dst, which is [size, size, 3] for RGB, with transparency laid on white, or [size, size, 4] for
+// RGBA with straight alpha.
 //
-// The format is told by content: JPEG (also grey, CMYK and YCCK), PNG, GIF (first frame), WebP and BMP. EXIF orientation is applied and
-// transparency is laid on white. Pictures of more than 50 million pixels are refused before any of them is decoded.
+// The format is told by content: JPEG (also grey, CMYK and YCCK), PNG, GIF (first frame), WebP and BMP. EXIF orientation is applied. Pictures of more than 50 million pixels are refused before any of them is decoded.
 func Decode(dst []uint8, encoded []byte, size int, mode Resize) (err error) {
 	// The decoders are meant for well-formed files; one that trips over a hostile one must not take the program along.
 	defer func() {
@@ -36,8 +36,8 @@ func Decode(dst []uint8, encoded []byte, size int, mode Resize) (err error) {
 			err = fmt.Errorf("the decoder failed: %v", r)
 		}
 	}()
-	if len(dst) != size*size*3 {
-		return fmt.Errorf("destination holds %d bytes, want %d", len(dst), size*size*3)
+	if len(dst) != size*size*3 && len(dst) != size*size*4 {
+		return fmt.Errorf("destination holds %d bytes, want %d or %d", len(dst), size*size*3, size*size*4)
 	}
 	config, format, err := image.DecodeConfig(bytes.NewReader(encoded))
 	switch {
@@ -68,7 +68,12 @@ func Decode(dst []uint8, encoded []byte, size int, mode Resize) (err error) {
 		side := min(picture.Bounds().Dx(), picture.Bounds().Dy())
 		picture = imaging.CropCenter(picture, side, side)
 	}
-	onWhite(dst, imaging.Resize(picture, size, size, imaging.Lanczos).Pix)
+	resized := imaging.Resize(picture, size, size, imaging.Lanczos).Pix
+	if len(dst) == len(resized) {
+		copy(dst, resized)
+	} else {
+		onWhite(dst, resized)
+	}
 	return nil
 }
 
@@ -84,7 +89,7 @@ func onWhite(rgb, rgba []uint8) {
 
 // DecodeFile reads and decodes one picture to size×size RGB pixels.
 func DecodeFile(path string, size int, mode Resize) ([]uint8, error) {
-	encoded, err := readFile(path)
+	encoded, err := readFile(path, maxEncoded)
 	if err != nil {
 		return nil, fmt.Errorf("%s: cannot be read (%w); check the path and its permissions", path, err)
 	}
@@ -96,7 +101,7 @@ func DecodeFile(path string, size int, mode Resize) ([]uint8, error) {
 }
 
 // readFile is os.ReadFile with a bound, and with errors that leave the path to the caller.
-func readFile(path string) ([]byte, error) {
+func readFile(path string, most int64) ([]byte, error) {
 	f, err := os.Open(path)
 	if err != nil {
 		return nil, withoutPath(err)
@@ -109,8 +114,8 @@ func readFile(path string) ([]byte, error) {
 	if !info.Mode().IsRegular() {
 		return nil, errors.New("not a regular file")
 	}
-	if info.Size() > maxEncoded {
-		return nil, fmt.Errorf("%d MB, more than the %d we read", info.Size()>>20, maxEncoded>>20)
+	if info.Size() > most {
+		return nil, fmt.Errorf("%.1f MB, more than the %d we read", float64(info.Size())/(1<<20), most>>20)
 	}
 	encoded := make([]byte, info.Size())
 	if _, err := io.ReadFull(f, encoded); err != nil {

@@ -15,12 +15,9 @@ import (
 // for a picture; hidden files and folders are passed over. Splits are derived from names, see [HeldOut].
 func Folder(root string, o Options) (Source, error) {
 	s := Source{Layout: "folder", Path: root}
-	o, err := o.Resolve()
+	o, err := o.ResolveFor(s.Layout, root, 0)
 	if err != nil {
 		return s, err
-	}
-	if o.Labels != "" {
-		return s, fmt.Errorf("folder: %s: its classes are its sub-folders; leave out labels %q", root, o.Labels)
 	}
 	entries, err := os.ReadDir(root)
 	if err != nil {
@@ -42,7 +39,7 @@ func Folder(root string, o Options) (Source, error) {
 	}
 	sort.Strings(s.Classes)
 	if len(loose) > 0 {
-		s.Notes = append(s.Notes, fmt.Sprintf("not in a class and left out: %d: %s", len(loose), join(loose, 5)))
+		s.Notes = append(s.Notes, Note("not in a class and left out", loose, 5))
 	}
 	for label, class := range s.Classes {
 		files, err := s.class(root, class)
@@ -91,7 +88,7 @@ func (s *Source) class(root, class string) (files []fs.FileInfo, err error) {
 		return nil, fmt.Errorf("folder: %s: has no pictures; add some or remove it", folder)
 	}
 	if len(nested) > 0 {
-		s.Notes = append(s.Notes, fmt.Sprintf("folders inside a class, left out: %d: %s", len(nested), join(nested, 5)))
+		s.Notes = append(s.Notes, Note("folders inside a class, left out", nested, 5))
 	}
 	return files, nil
 }
@@ -112,7 +109,7 @@ func hidden(name string) bool {
 func Files(paths []string) Reader {
 	return func(yield func(int, Encoded) bool) error {
 		for i, path := range paths {
-			if !yield(i, func() ([]byte, error) { return readFile(path) }) {
+			if !yield(i, func() ([]byte, error) { return readFile(path, maxEncoded) }) {
 				return nil
 			}
 		}

@@ -15,13 +15,15 @@ type Source struct {
 	Items   []Item   // the pictures wanted
 	Notes   []string // for the report
 	Read    Reader   // gives their bytes
+	Texts   Texts    // gives their captions; nil where there are none
+	Orphans []string // captions without a picture, for the report
 }
 
 // Item is one picture of a Source.
 type Item struct {
 	Name  string // unique in the source, relative to its path, with forward slashes
 	Label int    // index into the classes
-	Stamp string // changes when the picture does: size and time of its file
+	Stamp string // changes when the picture or its captions do: size and time of their files
 }
 
 // Encoded returns a picture's bytes as they are stored.
@@ -42,8 +44,10 @@ func Load(s Source, o Options) (*Dataset, error) {
 	if len(s.Items) == 0 {
 		return nil, fmt.Errorf("%s: no pictures in split %q; add pictures or choose another split", what, o.Split)
 	}
-	picture := o.Size * o.Size * 3
-	if need := int64(len(s.Items)) * int64(picture); need > maxMemory {
+	if o.Captions && s.Texts == nil {
+		return nil, fmt.Errorf("%s: has no captions; give pictures with a .txt file of the same name each, CUB_200_2011 with text_c10, or a WebDataset .tar", what)
+	}
+	if need := int64(len(s.Items)) * int64(o.picture()); need > maxMemory {
 		return nil, fmt.Errorf("%s: %d pictures of %d×%d need %d GB; choose a smaller image size", what, len(s.Items), o.Size, o.Size, need>>30)
 	}
 	cache := newCache(s, o)
@@ -52,6 +56,7 @@ func Load(s Source, o Options) (*Dataset, error) {
 		if d, err = decodeAll(s, o); err != nil {
 			return nil, fmt.Errorf("%s: %w", what, err)
 		}
+		d.captions = readCaptions(s)
 		if err := cache.store(d); err != nil {
 			s.Notes = append(s.Notes, fmt.Sprintf("decoded pictures were not kept for the next run: %v", err))
 		}
@@ -61,8 +66,9 @@ func Load(s Source, o Options) (*Dataset, error) {
 
 // decoded is what a source's items became: what the cache keeps.
 type decoded struct {
-	pixels []uint8  // [len(items), S, S, 3]
-	failed []failed // by index
+	pixels   []uint8   // [len(items), S, S, C]
+	failed   []failed  // by index
+	captions *captions // nil if the source has none
 }
 
 type failed struct {
@@ -77,7 +83,7 @@ func decodeAll(s Source, o Options) (decoded, error) {
 		read Encoded
 	}
 	var (
-		picture = o.Size * o.Size * 3
+		picture = o.picture()
 		pixels  = make([]uint8, len(s.Items)*picture)
 		reasons = make([]string, len(s.Items))
 		seen    = make([]bool, len(s.Items))
@@ -130,28 +136,49 @@ func decodeAll(s Source, o Options) (decoded, error) {
 // dataset closes the gaps that failed pictures leave and counts the rest.
 func (d decoded) dataset(s Source, o Options, fromCache bool) (*Dataset, error) {
 	ds := &Dataset{
-		Size: o.Size, Classes: s.Classes, Pixels: d.pixels,
+		Size: o.Size, Channels: o.Channels, Classes: s.Classes, Pixels: d.pixels,
 		Report: Report{
 			Source:  fmt.Sprintf("%s: %s (%s, %d×%d)", s.Layout, s.Path, o.Split, o.Size, o.Size),
 			Classes: s.Classes, Counts: make([]int, len(s.Classes)), Notes: s.Notes, FromCache: fromCache,
 		},
 	}
-	picture, gaps := o.Size*o.Size*3, d.failed
+	told := &ds.Report.Captions
+	if d.captions != nil {
+		ds.Captions = [][]string{}
+		*told = CaptionReport{Blank: d.captions.Blank, LeftOut: d.captions.LeftOut, Required: o.Captions, Orphans: s.Orphans}
+	}
+	picture, gaps := o.picture(), d.failed
 	for i, item := range s.Items {
 		if len(gaps) > 0 && gaps[0].Item == i {
 			ds.Report.LeftOut = append(ds.Report.LeftOut, Problem{item.Name, gaps[0].Reason})
 			gaps = gaps[1:]
 			continue
 		}
+		if d.captions != nil {
+			own := d.captions.Of[i]
+			if len(own) == 0 {
+				told.Uncaptioned = append(told.Uncaptioned, item.Name)
+				if o.Captions {
+					continue
+				}
+			}
+			ds.Captions = append(ds.Captions, own)
+			told.Total += len(own)
+		}
 		copy(ds.Pixels[len(ds.Labels)*picture:], d.pixels[i*picture:(i+1)*picture])
 		ds.Labels = append(ds.Labels, item.Label)
 		ds.Names = append(ds.Names, item.Name)
 		ds.Report.Counts[item.Label]++
 	}
-	if ds.Len() == 0 {
-		first := ds.Report.LeftOut[0]
-		return nil, fmt.Errorf("%s: %s: not an image we can decode (%s), and neither is any other of %d; replace them", s.Layout, first.Name, first.Reason, len(s.Items))
+	switch left := ds.Report.LeftOut; {
+	case ds.Len() > 0:
+		ds.Pixels = ds.Pixels[:ds.Len()*picture]
+		return ds, nil
+	case len(told.LeftOut) > 0 && len(left) < len(s.Items):
+		return nil, fmt.Errorf("%s: %s: no caption we can read (%s), and neither has any other of %d pictures one; repair the captions", s.Layout, told.LeftOut[0].Name, told.LeftOut[0].Reason, len(s.Items))
+	case len(left) < len(s.Items):
+		return nil, fmt.Errorf("%s: %s: none of %d pictures has a caption; add some", s.Layout, s.Path, len(s.Items)-len(left))
+	default:
+		return nil, fmt.Errorf("%s: %s: not an image we can decode (%s), and neither is any other of %d; replace them", s.Layout, left[0].Name, left[0].Reason, len(s.Items))
 	}
-	ds.Pixels = ds.Pixels[:ds.Len()*picture]
-	return ds, nil
 }

@@ -27,6 +27,8 @@ type Loader struct {
 	dataset *Dataset
 	options LoaderOptions
 	next    Position // of the batch that Next returns
+	indices []int    // of the batch that Next returned last
+	choices []int    // likewise
 	ahead   *prefetch
 }
 
@@ -41,7 +43,11 @@ func NewLoader(d *Dataset, o LoaderOptions) (*Loader, error) {
 	if o.DropLast && o.Batch > d.Len() {
 		return nil, fmt.Errorf("data: batch size %d leaves no whole batch of %d pictures; choose a smaller one", o.Batch, d.Len())
 	}
-	return &Loader{dataset: d, options: o}, nil
+	if d.Captions != nil && len(d.Captions) != d.Len() {
+		return nil, fmt.Errorf("data: %d pictures have %d lists of captions; give one a picture", d.Len(), len(d.Captions))
+	}
+	size := min(o.Batch, d.Len())
+	return &Loader{dataset: d, options: o, indices: make([]int, 0, size), choices: make([]int, 0, size)}, nil
 }
 
 // Batches returns how many batches an epoch has.
@@ -52,7 +58,7 @@ func (l *Loader) Batches() int {
 	return (l.dataset.Len() + l.options.Batch - 1) / l.options.Batch
 }
 
-// Next fills pixels, [Batch, S, S, 3] in [-1, 1], and labels, [Batch], with the next batch and returns its number of pictures, which is
+// Next fills pixels, [Batch, S, S, C] in [-1, 1], and labels, [Batch], with the next batch and returns its number of pictures, which is
 // smaller than Batch at most at the end of an epoch. It panics if either slice is too short. It makes no garbage.
 func (l *Loader) Next(pixels []float32, labels []int) int {
 	if l.ahead == nil {
@@ -64,9 +70,26 @@ func (l *Loader) Next(pixels []float32, labels []int) int {
 	}
 	copy(pixels, b.pixels)
 	n := copy(labels, b.labels)
+	l.indices = append(l.indices[:0], b.indices...)
+	l.choices = append(l.choices[:0], b.choices...)
 	l.next = b.after
 	l.ahead.free <- b
 	return n
+}
+
+// Indices returns which pictures of the dataset the batch holds that Next returned last. It is overwritten by Next.
+func (l *Loader) Indices() []int { return l.indices }
+
+// Choices returns which of its captions each picture of that batch shows, an index into its Captions: one at random for each picture and
+// epoch, see [Choose], −1 for a picture without captions. It is overwritten by Next.
+func (l *Loader) Choices() []int { return l.choices }
+
+// Caption returns the caption that picture k of that batch shows, "" if it has none.
+func (l *Loader) Caption(k int) string {
+	if l.choices[k] < 0 {
+		return ""
+	}
+	return l.dataset.Captions[l.indices[k]][l.choices[k]]
 }
 
 // Position returns the place of the batch that Next returns next.

@@ -6,6 +6,7 @@ import "math/rand/v2"
 const (
 	orderPurpose = 1 + iota
 	augmentPurpose
+	captionPurpose
 )
 
 // Order lists the items of an epoch, in place. An epoch's list depends on the seed, the epoch and the labels alone.

@@ -10,9 +10,11 @@ type prefetch struct {
 }
 
 type batch struct {
-	pixels []float32 // [n, S, S, 3]
-	labels []int     // [n]
-	after  Position  // of the batch that follows
+	pixels  []float32 // [n, S, S, C]
+	labels  []int     // [n]
+	indices []int     // [n], into the dataset
+	choices []int     // [n], see Choose
+	after   Position  // of the batch that follows
 
 	columns, rows []tap // scratch of view.show
 }
@@ -24,7 +26,10 @@ func startPrefetch(d *Dataset, o LoaderOptions, from Position) *prefetch {
 	}
 	size := min(o.Batch, d.Len())
 	for range prefetchDepth {
-		p.free <- &batch{pixels: make([]float32, size*d.Size*d.Size*3), labels: make([]int, size), columns: make([]tap, d.Size), rows: make([]tap, d.Size)}
+		p.free <- &batch{
+			pixels: make([]float32, size*d.picture()), labels: make([]int, size), indices: make([]int, size), choices: make([]int, size),
+			columns: make([]tap, d.Size), rows: make([]tap, d.Size),
+		}
 	}
 	go p.run(d, o, from)
 	return p
@@ -61,11 +66,14 @@ func (p *prefetch) close() {
 // fill makes the batch at a position and returns the position after it.
 func (b *batch) fill(d *Dataset, o LoaderOptions, list []int, at Position) Position {
 	n := min(o.Batch, len(list)-at.Index)
-	picture := d.Size * d.Size * 3
-	b.pixels, b.labels = b.pixels[:n*picture], b.labels[:n]
+	picture := d.picture()
+	b.pixels, b.labels, b.indices, b.choices = b.pixels[:n*picture], b.labels[:n], b.indices[:n], b.choices[:n]
 	for k := range n {
 		i, to := list[at.Index+k], b.pixels[k*picture:(k+1)*picture]
-		b.labels[k] = d.Labels[i]
+		b.labels[k], b.indices[k], b.choices[k] = d.Labels[i], i, -1
+		if d.Captions != nil {
+			b.choices[k] = Choose(o.Seed, at.Epoch, i, len(d.Captions[i]))
+		}
 		switch v := o.view(o.Seed, at.Epoch, at.Index+k, d.Size); {
 		case !v.whole(d.Size):
 			v.show(to, d.Image(i), b.columns, b.rows)

@@ -5,7 +5,7 @@ import (
 	"strings"
 )
 
-// Problem is a picture that was left out, and why.
+// Problem is a picture or caption that was left out, and why.
 type Problem struct {
 	Name   string `json:"name"`
 	Reason string `json:"reason"`
@@ -17,8 +17,19 @@ type Report struct {
 	Classes   []string  // names of the classes
 	Counts    []int     // pictures of each class
 	LeftOut   []Problem // every picture that could not be decoded
-	Notes     []string  // whatever else a reader should know: stray files, photos that no list names
-	FromCache bool      // the pictures were decoded by an earlier run
+	Captions  CaptionReport
+	Notes     []string // whatever else a reader should know: stray files, photos that no list names
+	FromCache bool     // the pictures were decoded by an earlier run
+}
+
+// CaptionReport says what became of the captions of a dataset. It is zero where there are none.
+type CaptionReport struct {
+	Total       int       // captions of the dataset's pictures
+	Blank       []string  // every blank line that was passed over, as "file:line"
+	LeftOut     []Problem // every line, "file:line", or file that is not the text it should be
+	Uncaptioned []string  // every picture without a caption
+	Required    bool      // those pictures were left out
+	Orphans     []string  // every caption, or file of captions, without a picture
 }
 
 // Total returns the number of pictures.
@@ -62,17 +73,46 @@ func (r Report) String() string {
 		fmt.Fprintf(&b, " (largest is %.2f times the smallest)", ratio)
 	}
 	b.WriteByte('\n')
-	if len(r.LeftOut) > 0 {
-		reasons := make([]string, len(r.LeftOut))
-		for i, p := range r.LeftOut {
-			reasons[i] = fmt.Sprintf("%s (%s)", p.Name, p.Reason)
-		}
-		fmt.Fprintf(&b, "left out, replace or remove: %d: %s\n", len(r.LeftOut), join(reasons, 10))
-	}
+	list(&b, "left out, replace or remove", problems(r.LeftOut), 10)
+	r.Captions.write(&b, r.Total())
 	for _, note := range r.Notes {
 		b.WriteString(note + "\n")
 	}
 	return b.String()
+}
+
+func (r CaptionReport) write(b *strings.Builder, pictures int) {
+	if r.Total > 0 {
+		fmt.Fprintf(b, "captions: %d, %.3g a picture\n", r.Total, float64(r.Total)/float64(max(pictures, 1)))
+	}
+	list(b, "captions left out, repair them", problems(r.LeftOut), 10)
+	list(b, "blank caption lines, passed over", r.Blank, 10)
+	use := "used without"
+	if r.Required {
+		use = "left out"
+	}
+	list(b, "pictures without captions, "+use, r.Uncaptioned, 5)
+	list(b, "captions without a picture, left out", r.Orphans, 5)
+}
+
+// list writes how many names there are and the first of them, or nothing if there are none.
+func list(b *strings.Builder, what string, names []string, most int) {
+	if len(names) > 0 {
+		b.WriteString(Note(what, names, most) + "\n")
+	}
+}
+
+// Note is a line of a report: what, how many, and the names of the first few.
+func Note(what string, names []string, most int) string {
+	return fmt.Sprintf("%s: %d: %s", what, len(names), join(names, most))
+}
+
+func problems(all []Problem) []string {
+	reasons := make([]string, len(all))
+	for i, p := range all {
+		reasons[i] = fmt.Sprintf("%s (%s)", p.Name, p.Reason)
+	}
+	return reasons
 }
 
 // join lists words, the first few of them where there are many.

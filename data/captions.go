@@ -1,0 +1,93 @@
+package data
+
+import (
+	"bytes"
+	"fmt"
+	"math/bits"
+	"path/filepath"
+	"unicode/utf8"
+
+	"github.com/bestiary-ml/bestiary/internal/philox"
+)
+
+// MaxText is how many bytes the captions of one picture may have.
+const MaxText = 1 << 20
+
+// Texts returns the captions of item i of a source as they are stored, one a line, and what to call the place in a report; no name where
+// the item has none.
+type Texts func(i int) (name string, text []byte, err error)
+
+// TextFiles reads captions from files below root, those of item i from names[i], which is empty where it has none.
+func TextFiles(root string, names []string) Texts {
+	return func(i int) (string, []byte, error) {
+		if names[i] == "" {
+			return "", nil, nil
+		}
+		text, err := readFile(filepath.Join(root, filepath.FromSlash(names[i])), MaxText)
+		return names[i], text, err
+	}
+}
+
+// captions are those of a source's items, and what was wrong with them: what the cache keeps.
+type captions struct {
+	Of      [][]string `json:"of"` // by item
+	Blank   []string   `json:"blank,omitempty"`
+	LeftOut []Problem  `json:"left_out,omitempty"`
+}
+
+// readCaptions reads those of every item.
+func readCaptions(s Source) *captions {
+	if s.Texts == nil {
+		return nil
+	}
+	c := &captions{Of: make([][]string, len(s.Items))}
+	read := map[string]int{} // by name, the first item: pictures may share their captions
+	for i := range s.Items {
+		name, text, err := s.Texts(i)
+		if name == "" {
+			continue
+		}
+		first, again := read[name]
+		switch {
+		case again:
+			c.Of[i] = c.Of[first]
+			continue
+		case err != nil:
+			c.LeftOut = append(c.LeftOut, Problem{name, err.Error()})
+		default:
+			c.Of[i] = c.lines(name, text)
+		}
+		read[name] = i
+	}
+	return c
+}
+
+// lines returns the captions of a text, one a line.
+func (c *captions) lines(name string, text []byte) (lines []string) {
+	text = bytes.TrimPrefix(text, []byte("\ufeff"))
+	for number := 1; len(text) > 0; number++ {
+		var line []byte
+		line, text, _ = bytes.Cut(text, []byte("\n"))
+		line = bytes.TrimSpace(line)
+		switch {
+		case len(line) == 0:
+			c.Blank = append(c.Blank, fmt.Sprintf("%s:%d", name, number))
+		case !utf8.Valid(line):
+			c.LeftOut = append(c.LeftOut, Problem{fmt.Sprintf("%s:%d", name, number), "not valid UTF-8"})
+		default:
+			lines = append(lines, string(line))
+		}
+	}
+	return lines
+}
+
+// Choose returns one of n captions of picture index for an epoch of a seed, uniformly, as a number from 0; −1 if there are none. It
+// depends on its arguments alone.
+func Choose(seed uint64, epoch, index, n int) int {
+	if n < 1 {
+		return -1
+	}
+	w := philox.Words(seed, [4]uint32{uint32(index), captionPurpose, uint32(epoch)})
+	choice, _ := bits.Mul64(uint64(w[0])<<32|uint64(w[1]), uint64(n))
+	return int(choice)
+}
