@@ -1,0 +1,128 @@
+package dvae
+
+import (
+	"github.com/bestiary-ml/bestiary/tensor"
+)
+
+// gap is how much the logits of a revived code and its donor differ at the two positions that they are split by.
+const gap = 1.0
+
+// Revive brings dead codes back into use, deterministically with g, and returns how many. images [N, S, S, C] are a
+// batch such as the model is trained on; codes of dead that these use are left alone, and so are those for which no
+// donor is left: a code with two positions that differ.
+//
+// A code dies because its logit is nowhere the largest: then it isn't chosen, and hardly learns. Each dead code is
+// therefore made by splitting one that is in use, as in the design of vector quantisers (Linde, Buzo & Gray, 1980). A
+// random position i of the batch names the donor, so frequent codes are split most; j is the donor's position whose
+// features h are farthest from i's. The dead code gets the donor's entry of the codebook, which leaves pictures nearly
+// as they are, and the donor's logit plus gap·(h − (hᵢ+hⱼ)/2)·(hᵢ−hⱼ)/|hᵢ−hⱼ|²: half a gap more at i and half a gap less
+// at j. Thus it takes over the positions around i, and the two entries part with the gradients of different positions.
+func (v *VAE) Revive(images *tensor.Tensor, dead []int, g *tensor.Generator) int {
+	s := images.Device().Scratch()
+	defer s.End()
+	split := v.newSplit(images)
+	revived := 0
+	for _, c := range dead {
+		if split.count[c] == 0 && split.into(c, g) {
+			revived++
+		}
+	}
+	if revived > 0 {
+		v.head.Weight.Set(split.weight)
+		v.head.Bias.Set(split.bias)
+		v.code.Weight.Set(split.entries)
+	}
+	return revived
+}
+
+// split is the state of splitting codes over the positions of a batch.
+type split struct {
+	codes, hidden, dim int
+	features           []float32 // [positions, hidden]
+	weight, bias       []float32 // of the logits, [hidden, codes] and [codes]
+	entries            []float32 // of the codebook, [codes, dim]
+
+	chosen []int32   // the code of each position,
+	best   []float32 // and its logit
+	count  []int     // positions of each code
+}
+
+func (v *VAE) newSplit(images *tensor.Tensor) *split {
+	features := v.features(images)
+	logits := v.head.Forward(features)
+	s := &split{
+		codes: v.config.Codes, hidden: v.config.Hidden, dim: v.config.CodebookDim,
+		features: features.Values(),
+		weight:   v.head.Weight.Values(), bias: v.head.Bias.Values(), entries: v.code.Weight.Values(),
+		chosen: logits.ArgMax().IntValues(), best: logits.MaxOver(-1).Values(),
+		count: make([]int, v.config.Codes),
+	}
+	for _, c := range s.chosen {
+		s.count[c]++
+	}
+	return s
+}
+
+// into revives code c and reports whether a donor was found.
+func (s *split) into(c int, g *tensor.Generator) bool {
+	const attempts = 16
+	for range attempts {
+		i := g.Intn(len(s.chosen))
+		j, distance := s.farthest(i)
+		if distance > 0 {
+			s.divide(c, i, j, distance)
+			return true
+		}
+	}
+	return false
+}
+
+// at are the features of a position.
+func (s *split) at(position int) []float32 {
+	return s.features[position*s.hidden : (position+1)*s.hidden]
+}
+
+// farthest is the position with i's code whose features are farthest from i's, and their squared distance.
+func (s *split) farthest(i int) (j int, distance float64) {
+	for p, c := range s.chosen {
+		if c != s.chosen[i] {
+			continue
+		}
+		d := 0.0
+		for k, x := range s.at(p) {
+			step := float64(x - s.at(i)[k])
+			d += step * step
+		}
+		if d > distance {
+			j, distance = p, d
+		}
+	}
+	return j, distance
+}
+
+// divide gives code c the positions around i, of those that i's code has, and leaves those around j.
+func (s *split) divide(c, i, j int, distance float64) {
+	donor := int(s.chosen[i])
+	copy(s.entries[c*s.dim:(c+1)*s.dim], s.entries[donor*s.dim:(donor+1)*s.dim])
+	bias := float64(s.bias[donor])
+	column := make([]float64, s.hidden)
+	for k := range column {
+		a, b := float64(s.at(i)[k]), float64(s.at(j)[k])
+		slope := gap * (a - b) / distance
+		column[k] = float64(s.weight[k*s.codes+donor]) + slope
+		bias -= slope * (a + b) / 2
+		s.weight[k*s.codes+c] = float32(column[k])
+	}
+	s.bias[c] = float32(bias)
+	for p := range s.chosen { // any position may prefer the new code
+		logit := bias
+		for k, x := range s.at(p) {
+			logit += column[k] * float64(x)
+		}
+		if logit > float64(s.best[p]) {
+			s.count[s.chosen[p]]--
+			s.count[c]++
+			s.chosen[p], s.best[p] = int32(c), float32(logit)
+		}
+	}
+}
