@@ -1,8 +1,9 @@
-// Package drawn draws cats and dogs: pictures to demonstrate and to test with, where there is nothing to download.
+// Package drawn draws cats and dogs, and birds with captions: pictures to demonstrate and to test with, where there is nothing to download.
 //
-// Every picture is a few dozen antialiased shapes with smooth shading, varied in pose (portrait or sitting, place, size, tilt of the head,
-// direction of the look), in coat, eyes and ears, and in what is behind. Picture i of a seed depends on the seed and i alone: it is the same
-// in a larger set, and at another size it is the same drawing.
+// Every picture is a few dozen antialiased shapes with smooth shading. Cats and dogs vary in pose (portrait or sitting, place, size, tilt of
+// the head, direction of the look), in coat, eyes and ears, and in what is behind. Birds vary little in pose but in the colours of wing,
+// belly and bill, which their captions name, and which MeasureColours finds in a picture, so that what a model draws for a prompt can be
+// checked. Picture i of a seed depends on the seed and i alone: it is the same in a larger set, and at another size it is the same drawing.
 package drawn
 
 import (
