@@ -5,6 +5,7 @@ import (
 	"unsafe"
 
 	"github.com/bestiary-ml/bestiary/internal/cpu/simd"
+	"github.com/bestiary-ml/bestiary/internal/kernel"
 )
 
 // products computes float32 matrix products and convolutions with the tile kernels of internal/cpu/simd.
@@ -30,8 +31,12 @@ type products struct {
 	spread   spreadJob
 	operands [4][]float32
 
+	attending attending
+	evenParts [kernel.AttentionTile + 1][]stretch
+
 	// The tasks of jobs, bound once: binding allocates.
-	runRows, runColumns, runSum, runSpread func(task, worker int)
+	runRows, runColumns, runSum, runSpread  func(task, worker int)
+	runAttend, runAttendRows, runAttendGrad func(task, worker int)
 
 	taps    []tap
 	zeros   []float32 // what lies outside an image: at least as many as a pixel has channels
@@ -53,6 +58,7 @@ type productWorker struct {
 	b             []float32   // panels of B
 	image         []float32   // padded
 	contributions []float32   // see spreadJob
+	attend        attendWorker
 }
 
 // newProducts returns the kernels for level, or nil if they are the portable ones.
@@ -66,6 +72,8 @@ func newProducts(level simd.Level, pool *Pool) *products {
 		p.workers = append(p.workers, new(productWorker))
 	}
 	p.runRows, p.runColumns, p.runSum, p.runSpread = p.rowsTask, p.columnsTask, p.sumTask, p.spreadTask
+	p.runAttend, p.runAttendRows, p.runAttendGrad = p.attendTask, p.attendRowsTask, p.attendGradTask
+	p.evenParts = evenParts(p.Height)
 	return p
 }
 

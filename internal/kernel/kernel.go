@@ -81,6 +81,7 @@ type Device interface {
 	Movement
 	Random
 	Optimisation
+	Sequences
 }
 
 // Memory allocates and copies.

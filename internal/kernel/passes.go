@@ -127,6 +127,7 @@ type Reductions interface {
 	// CrossEntropy sets losses[r] = −log softmax(logits[r])[label[r]], in nats; a negative label gives 0.
 	CrossEntropy(rows, classes int, logits, labels, losses Buffer)
 	// CrossEntropyGrad sets g[r] = scale[r] · (softmax(logits[r]) − onehot(label[r])); a negative label gives 0.
+	// g may be logits.
 	CrossEntropyGrad(rows, classes int, logits, labels, scale, g Buffer)
 	// ArgMax sets index[o] to the position of the first largest of the N numbers of row o; NaN
 	// counts as larger than any.

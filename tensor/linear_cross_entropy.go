@@ -1,0 +1,94 @@
+package tensor
+
+import (
+	"fmt"
+
+	"github.com/bestiary-ml/bestiary/internal/kernel"
+)
+
+// logitsAtOnce is the number of logits that LinearCrossEntropy has in memory: many rows share what it costs to read
+// the table, and half a vocabulary of 50,000 words still fits.
+const logitsAtOnce = 32 << 20
+
+// LinearCrossEntropy is the mean of −log softmax(x·wᵀ + bias)[label] in nats over the rows of t [..., D] that have a
+// label, which is not negative. w [V, D] is a table with a row a class, as an embedding's; bias [V] may be nil.
+//
+// Logits are computed for some rows at a time and are never whole in memory. Since the result is a single number, the
+// gradients are known up to a factor as soon as they are, so they are computed along the way.
+func (t *Tensor) LinearCrossEntropy(w, bias, labels *Tensor) *Tensor {
+	rows, depth := count(t.dims[:t.rank-1]), t.Dim(-1)
+	if w.rank != 2 || w.dims[1] != depth || bias != nil && bias.Len() != w.dims[0] || !labels.ints || labels.Len() != rows {
+		panic(fmt.Sprintf("tensor: LinearCrossEntropy of %v with %v, %v and labels %v", t, w, bias, labels))
+	}
+	d, k, classes := t.device, t.kernels(), w.dims[0]
+	labelled := 0
+	for _, l := range labels.IntValues() {
+		if l >= 0 {
+			labelled++
+		}
+	}
+	loss := d.Full(0, 1)
+	if labelled == 0 {
+		return loss
+	}
+	recording := d.recording(t, w, bias)
+	var grads [3]*Tensor // for a loss whose own gradient is 1
+	if recording {
+		for i, p := range []*Tensor{t, w, bias} {
+			if p != nil && p.requires {
+				grads[i] = d.empty(p.Shape()...)
+			}
+		}
+	}
+	gt, gw, gbias := grads[0].optional(), grads[1].optional(), grads[2].optional()
+	chunks := (rows*classes + logitsAtOnce - 1) / logitsAtOnce
+	most := (rows + chunks - 1) / chunks
+	logits, losses, term := d.take(most*classes), d.take(most), d.take(max(1, classes))
+	share := d.take(most)
+	k.Fill(share, 1/float64(labelled))
+	for first := 0; first < rows; first += most {
+		n := min(most, rows-first)
+		x, labels := t.data.Slice(first*depth, n*depth), labels.data.Slice(first, n)
+		logits, losses := logits.Slice(0, n*classes), losses.Slice(0, n)
+		k.Gemm(kernel.Gemm{M: n, N: classes, K: depth, TransB: true, LdA: depth, LdB: depth, LdC: classes}, x, w.data, bias.optional(), logits)
+		k.CrossEntropy(n, classes, logits, labels, losses)
+		k.Reduce(kernel.Sum, kernel.Span{Outer: 1, N: n, Inner: 1}, 1/float64(labelled), losses, term.Slice(0, 1))
+		k.AddScaled(1, term.Slice(0, 1), loss.data)
+		if !recording {
+			continue
+		}
+		k.CrossEntropyGrad(n, classes, logits, labels, share.Slice(0, n), logits) // in place: each number depends on its own row
+		if !gt.IsNil() {
+			k.Gemm(kernel.Gemm{M: n, N: depth, K: classes, LdA: classes, LdB: depth, LdC: depth}, logits, w.data, kernel.Buffer{}, gt.Slice(first*depth, n*depth))
+		}
+		if !gw.IsNil() {
+			k.Gemm(kernel.Gemm{M: classes, N: depth, K: n, TransA: true, LdA: classes, LdB: depth, LdC: depth, Accumulate: first > 0}, logits, x, kernel.Buffer{}, gw)
+		}
+		if !gbias.IsNil() {
+			sum := gbias
+			if first > 0 {
+				sum = term.Slice(0, classes)
+			}
+			k.Reduce(kernel.Sum, kernel.Span{Outer: 1, N: n, Inner: classes}, 1, logits, sum)
+			if first > 0 {
+				k.AddScaled(1, sum, gbias)
+			}
+		}
+	}
+	for _, b := range []kernel.Buffer{logits, losses, term, share} {
+		d.give(b)
+	}
+	if recording {
+		d.record(func() {
+			for i, p := range []*Tensor{t, w, bias} {
+				if g := grads[i]; g != nil {
+					p.addGrad(func(dst kernel.Buffer) {
+						scale := kernel.Broadcast{Rank: 1, Shape: kernel.Dims{dst.Len}, StrideA: kernel.Dims{1}}
+						k.Binary(kernel.Mul, scale, g.data, loss.grad, dst)
+					})
+				}
+			}
+		}, loss)
+	}
+	return loss
+}
