@@ -131,5 +131,5 @@ func HeldOut(name string) bool {
 
 // Has tells whether a picture belongs to the split, given whether it is held out.
 func (s Split) Has(heldOut bool) bool {
-	return s == All || s == "" || heldOut == (s == Test)
+	return s == All || s == "" || heldOut == (s == Test || s == Unseen)
 }

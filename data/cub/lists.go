@@ -1,0 +1,175 @@
+package cub
+
+import (
+	"bufio"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/bestiary-ml/bestiary/data"
+)
+
+// lists are what the four lists say.
+type lists struct {
+	classes []string       // names without number, in the order of classes.txt
+	numbers []int          // their ids
+	index   map[string]int // of names with number
+	photos  []photo        // in the order of images.txt
+}
+
+// photo is a line of images.txt, and what the other lists say about it.
+type photo struct {
+	name  string // below images/
+	class int    // index
+	test  bool   // official split, if that was asked for
+}
+
+// readLists reads the lists that a split needs.
+func readLists(cub string, split data.Split) (*lists, error) {
+	l := &lists{index: map[string]int{}}
+	byNumber := map[int]int{}
+	err := readList(cub, "classes.txt", "CLASS-ID NAME", func(id int, name string) bool {
+		byNumber[id] = len(l.classes)
+		l.index[name] = len(l.classes)
+		l.classes, l.numbers = append(l.classes, speciesOf(name)), append(l.numbers, id)
+		return true
+	})
+	if err != nil {
+		return nil, err
+	}
+	classOf := map[int]int{}
+	err = readList(cub, "image_class_labels.txt", "IMAGE-ID CLASS-ID, an id of classes.txt", func(id int, class string) bool {
+		number, err := strconv.Atoi(class)
+		at, ok := byNumber[number]
+		classOf[id] = at
+		return err == nil && ok
+	})
+	if err != nil {
+		return nil, err
+	}
+	training := map[int]bool{}
+	if split == data.Trainval || split == data.Test {
+		err = readList(cub, "train_test_split.txt", "IMAGE-ID 0 or 1", func(id int, is string) bool {
+			training[id] = is == "1"
+			return is == "0" || is == "1"
+		})
+		if err != nil {
+			return nil, err
+		}
+	}
+	seen := map[string]bool{}
+	unknown := ""
+	err = readList(cub, "images.txt", "IMAGE-ID PATH, a path below images/ that is listed once", func(id int, name string) bool {
+		if !fs.ValidPath(name) || seen[name] {
+			return false
+		}
+		seen[name] = true
+		class, labelled := classOf[id]
+		train, divided := training[id]
+		switch {
+		case !labelled:
+			unknown = "image_class_labels.txt"
+		case !divided && len(training) > 0:
+			unknown = "train_test_split.txt"
+		}
+		l.photos = append(l.photos, photo{name, class, !train})
+		return unknown == ""
+	})
+	if unknown != "" {
+		return nil, fmt.Errorf("%s: %s: has no line for %s of images.txt; unpack CUB_200_2011.tgz again", layout, filepath.Join(cub, unknown), l.photos[len(l.photos)-1].name)
+	}
+	return l, err
+}
+
+// readList calls f with the two columns of every line of a list, until it returns false for one that is not as it should be.
+func readList(cub, file, form string, f func(id int, value string) bool) error {
+	name := filepath.Join(cub, file)
+	h, err := os.Open(name)
+	if err != nil {
+		return fmt.Errorf("%s: %s: cannot be read; unpack CUB_200_2011.tgz again", layout, name)
+	}
+	defer h.Close()
+	seen := map[int]bool{}
+	lines := bufio.NewScanner(h)
+	for number := 1; lines.Scan(); number++ {
+		fields := strings.Fields(lines.Text())
+		if len(fields) == 0 {
+			continue
+		}
+		id, err := strconv.Atoi(fields[0])
+		if seen[id] {
+			return fmt.Errorf("%s: %s:%d: id %d is there twice; unpack CUB_200_2011.tgz again", layout, name, number, id)
+		}
+		seen[id] = true
+		if err != nil || len(fields) != 2 || !f(id, fields[1]) {
+			return fmt.Errorf("%s: %s:%d: %.80q is not %s; unpack CUB_200_2011.tgz again", layout, name, number, lines.Text(), form)
+		}
+	}
+	if err := lines.Err(); err != nil {
+		return fmt.Errorf("%s: %s: is not a text file of short lines (%w); unpack CUB_200_2011.tgz again", layout, name, err)
+	}
+	if len(seen) == 0 {
+		return fmt.Errorf("%s: %s: is empty; unpack CUB_200_2011.tgz again", layout, name)
+	}
+	return nil
+}
+
+// heldOut returns what a split decides by.
+func (l *lists) heldOut(split data.Split, texts string, s *data.Source) (func(photo) bool, error) {
+	if split != data.Seen && split != data.Unseen {
+		return func(p photo) bool { return p.test }, nil
+	}
+	classes, err := l.unseen(texts, s)
+	if err != nil {
+		return nil, err
+	}
+	return func(p photo) bool { return classes[p.class] }, nil
+}
+
+// unseen returns the classes that the split Unseen has and Seen has not: those of Reed's testclasses.txt (50 of 200) where that file is beside
+// text_c10, otherwise every fourth species, those whose number is a multiple of four. That is also 50 of 200, spread over the families, and
+// the same in a part of the dataset as in the whole.
+func (l *lists) unseen(texts string, s *data.Source) (map[int]bool, error) {
+	classes := map[int]bool{}
+	file := filepath.Join(filepath.Dir(texts), "testclasses.txt")
+	if texts == "" || !exists(file) {
+		for i, number := range l.numbers {
+			if number%4 == 0 {
+				classes[i] = true
+			}
+		}
+		s.Notes = append(s.Notes, fmt.Sprintf("unseen classes: %d of %d, those with a number divisible by 4; there is no testclasses.txt", len(classes), len(l.classes)))
+		return classes, nil
+	}
+	text, err := os.ReadFile(file)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %s: cannot be read; check its permissions", layout, file)
+	}
+	var unknown []string
+	for _, name := range strings.Fields(string(text)) {
+		if i, ok := l.index[name]; ok {
+			classes[i] = true
+		} else {
+			unknown = append(unknown, name)
+		}
+	}
+	if len(classes) == 0 {
+		return nil, fmt.Errorf("%s: %s: names none of the classes of classes.txt; remove it or unpack it again", layout, file)
+	}
+	note(s, "in testclasses.txt but not in classes.txt", unknown)
+	s.Notes = append(s.Notes, fmt.Sprintf("unseen classes: %d of %d, those of testclasses.txt", len(classes), len(l.classes)))
+	return classes, nil
+}
+
+func sorted(files map[string]data.File) []string {
+	names := make([]string, 0, len(files))
+	for _, f := range files {
+		names = append(names, f.Name)
+	}
+	slices.Sort(names)
+	return names
+}

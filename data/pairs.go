@@ -1,0 +1,120 @@
+package data
+
+import (
+	"fmt"
+	"path"
+	"path/filepath"
+	"sort"
+)
+
+// Pairs lists a folder of pictures and .txt files, at any depth: a picture's captions, one a line, are in the file with its name but for the
+// suffix, in the same folder, or else in the only other folder that has one. The classes are the folders at the top; splits are
+// derived from the names without suffix, see [HeldOut].
+func Pairs(root string, o Options) (Source, error) {
+	s := Source{Layout: "pairs", Path: root}
+	o, err := o.ResolveFor(s.Layout, root, 0)
+	if err != nil {
+		return s, err
+	}
+	m, err := matchFiles(root)
+	if err != nil {
+		return s, fmt.Errorf("%s: %w", s.Layout, err)
+	}
+	switch {
+	case len(m.pictures) == 0:
+		return s, fmt.Errorf("%s: %s: has no pictures at any depth; give a folder of pictures and .txt files of the same names", s.Layout, root)
+	case len(m.textOf) == 0:
+		return s, fmt.Errorf("%s: %s: none of %d .txt files has the name of one of %d pictures; name each as its picture", s.Layout, root, len(m.orphans), len(m.pictures))
+	}
+	names := make([]string, len(m.pictures))
+	for i, f := range m.pictures {
+		names[i] = f.Name
+	}
+	var paths, texts []string
+	var labels []int
+	s.Classes, labels = ByFolder(names, filepath.Base(root))
+	for i, f := range m.pictures {
+		if !o.Split.Has(HeldOut(f.Stem())) {
+			continue
+		}
+		stamp, text := Stamp(f.Info), ""
+		if t, ok := m.textOf[i]; ok {
+			stamp, text = fmt.Sprintf("%s %s %s", stamp, t.Name, Stamp(t.Info)), t.Name
+		}
+		s.Items = append(s.Items, Item{Name: f.Name, Label: labels[i], Stamp: stamp})
+		paths = append(paths, filepath.Join(root, filepath.FromSlash(f.Name)))
+		texts = append(texts, text)
+	}
+	s.Read, s.Texts, s.Orphans = Files(paths), TextFiles(root, texts), m.orphans
+	if len(m.others) > 0 {
+		s.Notes = append(s.Notes, Note("neither pictures nor captions, left out", m.others, 5))
+	}
+	return s, nil
+}
+
+// HasPairs tells whether a folder holds, at any depth, a picture and a .txt file of its name.
+func HasPairs(root string) bool {
+	m, err := matchFiles(root)
+	return err == nil && len(m.textOf) > 0
+}
+
+// matches are the files of a folder, and which text belongs to which picture.
+type matches struct {
+	pictures        []File
+	textOf          map[int]File // by picture
+	orphans, others []string     // texts without a picture; neither text nor picture
+}
+
+func matchFiles(root string) (matches, error) {
+	m := matches{textOf: map[int]File{}}
+	files, err := Walk(root)
+	if err != nil {
+		return m, err
+	}
+	texts := map[string]File{} // by stem, those that have no picture yet
+	for _, f := range files {
+		switch _, twice := texts[f.Stem()]; {
+		case f.IsPicture():
+			m.pictures = append(m.pictures, f)
+		case f.IsText() && !twice:
+			texts[f.Stem()] = f
+		default:
+			m.others = append(m.others, f.Name)
+		}
+	}
+	for i, f := range m.pictures {
+		if text, ok := texts[f.Stem()]; ok {
+			m.textOf[i] = text
+		}
+	}
+	for _, text := range m.textOf {
+		delete(texts, text.Stem())
+	}
+	m.matchElsewhere(texts)
+	for _, text := range texts {
+		m.orphans = append(m.orphans, text.Name)
+	}
+	sort.Strings(m.orphans)
+	return m, nil
+}
+
+// matchElsewhere finds pictures for texts in other folders, as images/a.jpg and captions/a.txt, where a name tells which belong together.
+func (m *matches) matchElsewhere(texts map[string]File) {
+	pictures, stems := map[string][]int{}, map[string][]string{} // by name without folder and suffix
+	for i, f := range m.pictures {
+		if _, ok := m.textOf[i]; !ok {
+			base := path.Base(f.Stem())
+			pictures[base] = append(pictures[base], i)
+		}
+	}
+	for stem := range texts {
+		stems[path.Base(stem)] = append(stems[path.Base(stem)], stem)
+	}
+	for base, found := range pictures {
+		if len(found) == 1 && len(stems[base]) == 1 {
+			stem := stems[base][0]
+			m.textOf[found[0]] = texts[stem]
+			delete(texts, stem)
+		}
+	}
+}

@@ -1,0 +1,99 @@
+package data
+
+import (
+	"fmt"
+	"io/fs"
+	"os"
+	"path"
+	"path/filepath"
+	"sort"
+	"strings"
+)
+
+// File is a file of a folder.
+type File struct {
+	Name string // relative to the folder, with forward slashes
+	Info fs.FileInfo
+}
+
+// Stem is the name without its suffix.
+func (f File) Stem() string { return strings.TrimSuffix(f.Name, path.Ext(f.Name)) }
+
+// IsPicture tells by the suffix whether a file is meant to be a picture that Decode can read.
+func (f File) IsPicture() bool { return pictureSuffixes[strings.ToLower(path.Ext(f.Name))] }
+
+// IsText tells by the suffix whether a file is meant to be a text.
+func (f File) IsText() bool { return strings.EqualFold(path.Ext(f.Name), ".txt") }
+
+var pictureSuffixes = map[string]bool{".jpg": true, ".jpeg": true, ".png": true, ".gif": true, ".webp": true, ".bmp": true}
+
+// Walk lists the files below a folder by name. It follows links, but not to a folder that it is in, and passes over what is hidden.
+func Walk(root string) ([]File, error) {
+	info, err := os.Stat(root)
+	if err != nil {
+		return nil, fmt.Errorf("%s: cannot be read (%w); check the path and its permissions", root, withoutPath(err))
+	}
+	var files []File
+	if err := walk(root, "", []fs.FileInfo{info}, &files); err != nil {
+		return nil, err
+	}
+	sort.Slice(files, func(i, j int) bool { return files[i].Name < files[j].Name })
+	return files, nil
+}
+
+// walk lists the folder that is the last of the chain from the root.
+func walk(root, name string, chain []fs.FileInfo, files *[]File) error {
+	folder := filepath.Join(root, filepath.FromSlash(name))
+	entries, err := os.ReadDir(folder)
+	if err != nil {
+		return fmt.Errorf("%s: cannot be read (%w); check its permissions", folder, withoutPath(err))
+	}
+	for _, e := range entries {
+		if hidden(e.Name()) {
+			continue
+		}
+		below := path.Join(name, e.Name())
+		info, err := os.Stat(filepath.Join(folder, e.Name())) // follows links
+		if err != nil {
+			return fmt.Errorf("%s: cannot be read (%w); repair or remove it", filepath.Join(folder, e.Name()), withoutPath(err))
+		}
+		if !info.IsDir() {
+			*files = append(*files, File{below, info})
+			continue
+		}
+		for _, above := range chain {
+			if os.SameFile(above, info) {
+				return fmt.Errorf("%s: is a link to a folder that it is in; remove it", filepath.Join(folder, e.Name()))
+			}
+		}
+		if err := walk(root, below, append(chain[:len(chain):len(chain)], info), files); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// ByFolder makes a class of each first folder of the names, in alphabetical order, and one named other of the names without a folder.
+func ByFolder(names []string, other string) (classes []string, labels []int) {
+	index := map[string]int{}
+	class := func(name string) string {
+		if first, _, ok := strings.Cut(name, "/"); ok {
+			return first
+		}
+		return other
+	}
+	for _, name := range names {
+		if c := class(name); index[c] == 0 {
+			index[c] = 1
+			classes = append(classes, c)
+		}
+	}
+	sort.Strings(classes)
+	for i, c := range classes {
+		index[c] = i
+	}
+	for _, name := range names {
+		labels = append(labels, index[class(name)])
+	}
+	return classes, labels
+}
