@@ -1,0 +1,129 @@
+package torchfile
+
+import (
+	"archive/zip"
+	"errors"
+	"fmt"
+	"io"
+	"strings"
+)
+
+// The records of an archive, below a folder of any one name.
+const (
+	pickleRecord  = "data.pkl"
+	orderRecord   = "byteorder"
+	versionRecord = "version"
+	storagePrefix = "data/"
+	scriptRecord  = "constants.pkl" // of TorchScript
+)
+
+// archive is the zip form.
+type archive struct {
+	size    int64
+	records map[string]*zip.File // by their names below the folder
+
+	// The storage that was read last: tensors that share one mostly follow each other.
+	last    *zip.File
+	content []byte
+}
+
+func openArchive(file io.ReaderAt, size int64) (any, error) {
+	z, err := zip.NewReader(file, size)
+	if err != nil {
+		return nil, fmt.Errorf("its zip directory cannot be read (%w)", err)
+	}
+	a := &archive{size: size, records: map[string]*zip.File{}}
+	folder := ""
+	for _, f := range z.File {
+		if before, ok := strings.CutSuffix(f.Name, "/"+pickleRecord); ok && !strings.Contains(before, "/") {
+			folder = before + "/"
+		}
+	}
+	if folder == "" {
+		return nil, errors.New("it is a zip archive without " + pickleRecord)
+	}
+	for _, f := range z.File {
+		name, ok := strings.CutPrefix(f.Name, folder)
+		if !ok {
+			continue
+		}
+		if a.records[name] != nil {
+			return nil, fmt.Errorf("it has two records %q", f.Name)
+		}
+		a.records[name] = f
+	}
+	if a.records[scriptRecord] != nil {
+		return nil, errors.New("it holds a TorchScript program, not a checkpoint")
+	}
+	if a.records[orderRecord] != nil {
+		if order, err := a.read(orderRecord, 16); err != nil || string(order) != "little" {
+			return nil, errors.New("it was written by a big-endian machine")
+		}
+	}
+	code, err := a.read(pickleRecord, maxPickle)
+	if err != nil {
+		return nil, err
+	}
+	storages := map[string]*storage{}
+	object, _, err := run(code, func(id Tuple) (*storage, error) {
+		s, key, err := newStorage(id)
+		if err != nil {
+			return nil, err
+		}
+		if old := storages[key]; old != nil && old.element == s.element && old.n == s.n {
+			return old, nil
+		}
+		record := storagePrefix + key
+		f := a.records[record]
+		if f == nil {
+			return nil, fmt.Errorf("it lacks the record %q", record)
+		}
+		if f.UncompressedSize64 != uint64(s.n)*uint64(s.size) {
+			return nil, fmt.Errorf("the record %q has %d bytes where %d are due", record, f.UncompressedSize64, uint64(s.n)*uint64(s.size))
+		}
+		s.limit = int(size)
+		s.read = func() ([]byte, error) { return a.storage(record) }
+		storages[key] = s
+		return s, nil
+	})
+	if err != nil {
+		return nil, err
+	}
+	return freeze(object)
+}
+
+// storage reads a storage's record, or has it still.
+func (a *archive) storage(record string) ([]byte, error) {
+	if f := a.records[record]; a.last != f {
+		content, err := a.read(record, a.size)
+		if err != nil {
+			return nil, err
+		}
+		a.last, a.content = f, content
+	}
+	return a.content, nil
+}
+
+// read reads a whole record of at most limit bytes; its checksum is checked.
+func (a *archive) read(record string, limit int64) ([]byte, error) {
+	f := a.records[record]
+	if f.Method != zip.Store {
+		return nil, fmt.Errorf("the record %q is compressed, which torch.save never does", record)
+	}
+	if f.UncompressedSize64 > uint64(min(limit, a.size)) {
+		return nil, fmt.Errorf("the record %q has %d bytes, which is too much", record, f.UncompressedSize64)
+	}
+	r, err := f.Open()
+	if err != nil {
+		return nil, fmt.Errorf("the record %q cannot be read (%w)", record, err)
+	}
+	defer r.Close()
+	content := make([]byte, f.UncompressedSize64)
+	if _, err := io.ReadFull(r, content); err != nil {
+		return nil, fmt.Errorf("the record %q cannot be read (%w)", record, err)
+	}
+	if _, err := r.Read(make([]byte, 1)); !errors.Is(err, io.EOF) { // the checksum is compared at the end
+		return nil, fmt.Errorf("the record %q is damaged (%w)", record, err)
+	}
+	return content, nil
+}

@@ -1,0 +1,51 @@
+package torchfile
+
+import (
+	"errors"
+	"fmt"
+)
+
+const (
+	maxDepth = 64
+	maxNodes = 1 << 21
+)
+
+// freeze turns the machine's values into the tree that is handed out. A pickle may hold a list in itself, or twice a
+// list that holds twice a list and so on; the bounds make a tree of any of them that can be walked.
+type freezer struct{ nodes int }
+
+func freeze(v any) (any, error) { return new(freezer).freeze(v, 0) }
+
+func (f *freezer) freeze(v any, depth int) (any, error) {
+	if f.nodes++; depth > maxDepth || f.nodes > maxNodes {
+		return nil, errors.New("its object is nested too deeply or is too large")
+	}
+	switch v := v.(type) {
+	case nil, bool, int64, float64, string, *Tensor:
+		return v, nil
+	case *list:
+		items, err := f.all(v.items, depth)
+		return List(items), err
+	case Tuple:
+		items, err := f.all(v, depth)
+		return Tuple(items), err
+	case *Dict:
+		values, err := f.all(v.values, depth)
+		if err != nil {
+			return nil, err
+		}
+		return &Dict{Ordered: v.Ordered, keys: v.keys, values: values, index: v.index}, nil
+	}
+	return nil, fmt.Errorf("its object holds %s by itself", describe(v))
+}
+
+func (f *freezer) all(items []any, depth int) ([]any, error) {
+	frozen := make([]any, len(items))
+	for i, v := range items {
+		var err error
+		if frozen[i], err = f.freeze(v, depth+1); err != nil {
+			return nil, err
+		}
+	}
+	return frozen, nil
+}

@@ -1,0 +1,178 @@
+package torchfile
+
+import (
+	"fmt"
+	"strings"
+)
+
+// global is a name that a pickle may use, with its module.
+type global string
+
+// What may be called, beside the storages' types, which are never called but stand in persistent ids.
+const (
+	orderedDict      global = "collections.OrderedDict"
+	rebuildTensorV1  global = "torch._utils._rebuild_tensor"
+	rebuildTensor    global = "torch._utils._rebuild_tensor_v2"
+	rebuildParameter global = "torch._utils._rebuild_parameter"
+	torchSize        global = "torch.Size"
+)
+
+func (g global) allowed() bool {
+	switch g {
+	case orderedDict, rebuildTensorV1, rebuildTensor, rebuildParameter, torchSize:
+		return true
+	}
+	_, ok := g.element()
+	return ok
+}
+
+// name runs GLOBAL and STACK_GLOBAL. This is the only place where a name enters the machine.
+func (m *machine) name(op byte) error {
+	var module, name string
+	if op == opGlobal {
+		var err error
+		if module, err = m.line(); err != nil {
+			return err
+		}
+		if name, err = m.line(); err != nil {
+			return err
+		}
+	} else {
+		pair, err := m.take(2)
+		if err != nil {
+			return err
+		}
+		var ok1, ok2 bool
+		module, ok1 = pair[0].(string)
+		name, ok2 = pair[1].(string)
+		if !ok1 || !ok2 {
+			return fmt.Errorf("its pickle uses %s as a name", describe(pair[0]))
+		}
+	}
+	g := global(module + "." + name)
+	// "torch" + "_utils._rebuild_tensor_v2" would look up attributes of attributes.
+	if strings.Contains(name, ".") || !g.allowed() {
+		return &namedError{printable(string(g))}
+	}
+	m.push(g)
+	return nil
+}
+
+// printable is a name as it can stand in a message.
+func printable(name string) string {
+	if len(name) > 100 {
+		name = name[:100] + "…"
+	}
+	quoted := fmt.Sprintf("%+q", name)
+	return quoted[1 : len(quoted)-1]
+}
+
+// reduce runs REDUCE, the call of a name.
+func (m *machine) reduce() error {
+	pair, err := m.take(2)
+	if err != nil {
+		return err
+	}
+	g, ok1 := pair[0].(global)
+	args, ok2 := pair[1].(Tuple)
+	if !ok1 || !ok2 {
+		return fmt.Errorf("its pickle calls %s", describe(pair[0]))
+	}
+	v, err := g.call(args)
+	if err != nil {
+		return fmt.Errorf("%s: %w", g, err)
+	}
+	m.push(v)
+	return nil
+}
+
+func (g global) call(args Tuple) (any, error) {
+	switch g {
+	case orderedDict:
+		d := &Dict{Ordered: true}
+		switch {
+		case len(args) == 0:
+			return d, nil
+		case len(args) == 1: // Python 2: a list of pairs
+			if pairs, ok := args[0].(*list); ok {
+				for _, p := range pairs.items {
+					pair, ok := p.(*list)
+					if !ok || len(pair.items) != 2 {
+						return nil, errArguments
+					}
+					if err := d.add(pair.items); err != nil {
+						return nil, err
+					}
+				}
+				return d, nil
+			}
+		}
+	case torchSize:
+		if len(args) == 1 {
+			if size, ok := args[0].(Tuple); ok {
+				return size, nil
+			}
+		}
+	case rebuildTensorV1, rebuildTensor:
+		// storage, offset, size, stride and, from the second version, requires_grad, hooks and metadata
+		if len(args) >= 4 && len(args) <= 7 {
+			return newTensor(args[0], args[1], args[2], args[3])
+		}
+	case rebuildParameter: // data, requires_grad, hooks
+		if len(args) == 3 {
+			if t, ok := args[0].(*Tensor); ok {
+				return t, nil
+			}
+		}
+	default:
+		return nil, &namedError{"call of " + string(g)}
+	}
+	return nil, errArguments
+}
+
+var errArguments = fmt.Errorf("called with other arguments than torch.save writes")
+
+// build runs BUILD, which gives an object attributes. The only objects here that have any are the OrderedDicts of
+// modules, whose versions (_metadata) are of no use to us.
+func (m *machine) build() error {
+	pair, err := m.take(2)
+	if err != nil {
+		return err
+	}
+	d, ok1 := pair[0].(*Dict)
+	attributes, ok2 := pair[1].(*Dict)
+	if !ok1 || !d.Ordered || !ok2 {
+		return &namedError{"opcode BUILD on " + describe(pair[0])}
+	}
+	for key := range attributes.All() {
+		if key != "_metadata" {
+			return &namedError{fmt.Sprintf("opcode BUILD of the attribute %v", printable(fmt.Sprint(key)))}
+		}
+	}
+	m.push(d)
+	return nil
+}
+
+// persistent runs BINPERSID: storages are kept outside of the pickle, under a key.
+func (m *machine) persistent() error {
+	v, err := m.pop()
+	if err != nil {
+		return err
+	}
+	id, ok := v.(Tuple)
+	if !ok || len(id) == 0 || id[0] != any("storage") {
+		return fmt.Errorf("its pickle has a persistent id that is no storage's (%s)", describe(v))
+	}
+	s, err := m.load(id)
+	if err != nil {
+		return err
+	}
+	m.push(s)
+	return nil
+}
+
+// split is the module and the name in it.
+func (g global) split() (module, name string) {
+	i := strings.LastIndexByte(string(g), '.')
+	return string(g[:i]), string(g[i+1:])
+}

@@ -1,0 +1,396 @@
+package torchfile
+
+import (
+	"bytes"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"math"
+	"strconv"
+	"unicode/utf8"
+)
+
+const (
+	// maxPickle bounds a pickle in bytes, and so what the machine makes: no opcode makes more than some 200 bytes for
+	// each of its own. A state_dict takes about 100 bytes a tensor.
+	maxPickle = 8 << 20
+	maxProto  = 5
+)
+
+// mark is what MARK puts on the stack.
+type mark struct{}
+
+// list is a List that can still grow.
+type list struct{ items List }
+
+// machine runs a pickle.
+type machine struct {
+	code  []byte
+	at    int
+	stack []any
+	memo  map[uint64]any
+	// load turns a persistent id into a storage.
+	load func(id Tuple) (*storage, error)
+}
+
+var errEnds = errors.New("its pickle is cut off")
+
+// run runs the pickle that code begins with, and returns its object, not yet frozen, and the length of the pickle.
+func run(code []byte, load func(Tuple) (*storage, error)) (object any, length int, err error) {
+	m := &machine{code: code, memo: map[uint64]any{}, load: load}
+	for {
+		op, err := m.byte()
+		if err != nil {
+			return nil, 0, err
+		}
+		if op == opStop {
+			object, err := m.pop()
+			return object, m.at, err
+		}
+		if err := m.step(op); err != nil {
+			return nil, 0, err
+		}
+	}
+}
+
+// step runs one opcode.
+func (m *machine) step(op byte) error {
+	switch op {
+	case opProto:
+		v, err := m.byte()
+		if err == nil && v > maxProto {
+			err = fmt.Errorf("its pickle is of protocol %d, which is unknown", v)
+		}
+		return err
+	case opFrame:
+		_, err := m.bytes(8)
+		return err
+	case opNone, opNewTrue, opNewFalse, opBinInt, opBinInt1, opBinInt2, opLong1, opBinFloat,
+		opBinUnicode, opShortUnicode, opBinString, opShortBinString:
+		v, err := m.scalar(op)
+		m.push(v)
+		return err
+	case opMark:
+		m.push(mark{})
+	case opPop:
+		_, err := m.popAny()
+		return err
+	case opPopMark:
+		_, err := m.popMark()
+		return err
+	case opDup:
+		v, err := m.pop()
+		m.push(v)
+		m.push(v)
+		return err
+	case opPut, opBinPut, opLongBinPut, opMemoize, opGet, opBinGet, opLongBinGet:
+		return m.remember(op)
+	case opGlobal, opStackGlobal:
+		return m.name(op)
+	case opBinPersID:
+		return m.persistent()
+	case opReduce:
+		return m.reduce()
+	case opBuild:
+		return m.build()
+	default:
+		return m.container(op)
+	}
+	return nil
+}
+
+// scalar reads the value of an opcode that has one.
+func (m *machine) scalar(op byte) (any, error) {
+	switch op {
+	case opNewTrue, opNewFalse:
+		return op == opNewTrue, nil
+	case opBinInt1:
+		b, err := m.byte()
+		return int64(b), err
+	case opBinInt2:
+		v, err := m.uint(2)
+		return int64(v), err
+	case opBinInt:
+		v, err := m.uint(4)
+		return int64(int32(v)), err
+	case opLong1:
+		return m.long()
+	case opBinFloat:
+		b, err := m.bytes(8)
+		if err != nil {
+			return nil, err
+		}
+		return math.Float64frombits(binary.BigEndian.Uint64(b)), nil
+	case opShortUnicode, opShortBinString:
+		return m.text(1)
+	case opBinUnicode, opBinString:
+		return m.text(4)
+	}
+	return nil, nil // opNone
+}
+
+// container runs the opcodes of lists, tuples and dictionaries.
+func (m *machine) container(op byte) error {
+	switch op {
+	case opEmptyDict:
+		m.push(&Dict{})
+	case opEmptyList:
+		m.push(&list{})
+	case opEmptyTuple:
+		m.push(Tuple{})
+	case opTuple1, opTuple2, opTuple3:
+		items, err := m.take(int(op - opTuple1 + 1))
+		m.push(Tuple(items))
+		return err
+	case opTuple, opList, opDict:
+		items, err := m.popMark()
+		if err != nil {
+			return err
+		}
+		switch op {
+		case opTuple:
+			m.push(Tuple(items))
+		case opList:
+			m.push(&list{items})
+		default:
+			d := &Dict{}
+			m.push(d)
+			return d.add(items)
+		}
+	case opAppend, opAppends, opSetItem, opSetItems:
+		items, err := m.items(op)
+		if err != nil {
+			return err
+		}
+		target, err := m.top()
+		if err != nil {
+			return err
+		}
+		switch target := target.(type) {
+		case *list:
+			if op == opAppend || op == opAppends {
+				target.items = append(target.items, items...)
+				return nil
+			}
+		case *Dict:
+			if op == opSetItem || op == opSetItems {
+				return target.add(items)
+			}
+		}
+		return fmt.Errorf("its pickle adds items to %s", describe(target))
+	default:
+		if name, ok := refused[op]; ok {
+			return &namedError{"opcode " + name}
+		}
+		return fmt.Errorf("its pickle has opcode %#02x at byte %d, which no checkpoint needs", op, m.at-1)
+	}
+	return nil
+}
+
+// items are what APPEND, SETITEM or their plurals add.
+func (m *machine) items(op byte) ([]any, error) {
+	switch op {
+	case opAppend:
+		return m.take(1)
+	case opSetItem:
+		return m.take(2)
+	}
+	return m.popMark()
+}
+
+func (d *Dict) add(items []any) error {
+	if len(items)%2 != 0 {
+		return errors.New("its pickle has a key without a value")
+	}
+	for i := 0; i < len(items); i += 2 {
+		if !isKey(items[i]) {
+			return fmt.Errorf("its pickle uses %s as a key", describe(items[i]))
+		}
+		d.Set(items[i], items[i+1])
+	}
+	return nil
+}
+
+// remember runs the opcodes of the memo.
+func (m *machine) remember(op byte) error {
+	var key uint64
+	var err error
+	switch op {
+	case opPut, opGet:
+		var line string
+		if line, err = m.line(); err == nil {
+			key, err = strconv.ParseUint(line, 10, 32)
+		}
+	case opBinPut, opBinGet:
+		key, err = m.uint(1)
+	case opLongBinPut, opLongBinGet:
+		key, err = m.uint(4)
+	case opMemoize:
+		key = uint64(len(m.memo))
+	}
+	if err != nil {
+		return err
+	}
+	switch op {
+	case opGet, opBinGet, opLongBinGet:
+		v, ok := m.memo[key]
+		if !ok {
+			return fmt.Errorf("its pickle recalls item %d, which it never put aside", key)
+		}
+		m.push(v)
+		return nil
+	}
+	v, err := m.top()
+	m.memo[key] = v
+	return err
+}
+
+func (m *machine) push(v any) { m.stack = append(m.stack, v) }
+
+// popAny pops whatever is there, also a mark.
+func (m *machine) popAny() (any, error) {
+	v, err := take(&m.stack, 1)
+	if err != nil {
+		return nil, err
+	}
+	return v[0], nil
+}
+
+// pop pops a value.
+func (m *machine) pop() (any, error) {
+	v, err := m.take(1)
+	if err != nil {
+		return nil, err
+	}
+	return v[0], nil
+}
+
+// take pops n values, none of which is a mark.
+func (m *machine) take(n int) ([]any, error) {
+	values, err := take(&m.stack, n)
+	for _, v := range values {
+		if _, ok := v.(mark); ok {
+			return nil, errStack
+		}
+	}
+	return values, err
+}
+
+func (m *machine) top() (any, error) {
+	v, err := m.pop()
+	if err == nil {
+		m.push(v)
+	}
+	return v, err
+}
+
+// popMark pops the values above the topmost mark, and the mark.
+func (m *machine) popMark() ([]any, error) {
+	for i := len(m.stack) - 1; i >= 0; i-- {
+		if _, ok := m.stack[i].(mark); ok {
+			values, err := take(&m.stack, len(m.stack)-i)
+			return values[1:], err
+		}
+	}
+	return nil, errStack
+}
+
+var errStack = errors.New("its pickle takes from an empty stack")
+
+// take cuts copies of the last n values off.
+func take(stack *[]any, n int) ([]any, error) {
+	at := len(*stack) - n
+	if at < 0 {
+		return nil, errStack
+	}
+	values := append([]any(nil), (*stack)[at:]...)
+	clear((*stack)[at:])
+	*stack = (*stack)[:at]
+	return values, nil
+}
+
+func (m *machine) bytes(n uint64) ([]byte, error) {
+	if n > uint64(len(m.code)-m.at) {
+		return nil, errEnds
+	}
+	b := m.code[m.at : m.at+int(n)]
+	m.at += int(n)
+	return b, nil
+}
+
+func (m *machine) byte() (byte, error) {
+	b, err := m.bytes(1)
+	if err != nil {
+		return 0, err
+	}
+	return b[0], nil
+}
+
+// uint reads an unsigned integer of up to 8 bytes.
+func (m *machine) uint(size uint64) (uint64, error) {
+	b, err := m.bytes(size)
+	if err != nil {
+		return 0, err
+	}
+	var wide [8]byte
+	copy(wide[:], b)
+	return binary.LittleEndian.Uint64(wide[:]), nil
+}
+
+// long reads an integer in two's complement of as many bytes as the first one says.
+func (m *machine) long() (any, error) {
+	size, err := m.byte()
+	if err != nil {
+		return nil, err
+	}
+	if size > 8 {
+		return nil, fmt.Errorf("its pickle has an integer of %d bytes", size)
+	}
+	v, err := m.uint(uint64(size))
+	shift := 64 - 8*uint(size)
+	return int64(v<<shift) >> shift, err
+}
+
+// text reads a string after its length of so many bytes. Strings of Python 2 are taken for text as well.
+func (m *machine) text(size uint64) (any, error) {
+	n, err := m.uint(size)
+	if err != nil {
+		return nil, err
+	}
+	b, err := m.bytes(n)
+	if err == nil && !utf8.Valid(b) {
+		err = errors.New("its pickle has a string that is not UTF-8")
+	}
+	return string(b), err
+}
+
+func (m *machine) line() (string, error) {
+	n := bytes.IndexByte(m.code[m.at:], '\n')
+	if n < 0 {
+		return "", errEnds
+	}
+	line := string(m.code[m.at : m.at+n])
+	m.at += n + 1
+	return line, nil
+}
+
+// describe names a value's type for messages.
+func describe(v any) string {
+	switch v := v.(type) {
+	case nil:
+		return "None"
+	case *list, List:
+		return "a list"
+	case Tuple:
+		return "a tuple"
+	case *Dict:
+		return "a dictionary"
+	case *Tensor:
+		return "a tensor"
+	case *storage:
+		return "a tensor's storage"
+	case global:
+		return string(v)
+	}
+	return fmt.Sprintf("a %T", v)
+}
