@@ -1,15 +1,14 @@
 package dvae
 
 import (
+	"slices"
+
 	"github.com/bestiary-ml/bestiary/tensor"
 )
 
-// gap is how much the logits of a revived code and its donor differ at the two positions that they are split by.
-const gap = 1.0
-
 // Revive brings dead codes back into use, deterministically with g, and returns how many. images [N, S, S, C] are a
 // batch such as the model is trained on; codes of dead that these use are left alone, and so are those for which no
-// donor is left: a code with two positions that differ.
+// donor is found: a code with two positions that differ.
 //
 // A code dies because its logit is nowhere the largest: then it isn't chosen, and hardly learns. Each dead code is
 // therefore made by splitting one that is in use, as in the design of vector quantisers (Linde, Buzo & Gray, 1980). A
@@ -17,6 +16,8 @@ const gap = 1.0
 // features h are farthest from i's. The dead code gets the donor's entry of the codebook, which leaves pictures nearly
 // as they are, and the donor's logit plus gap·(h − (hᵢ+hⱼ)/2)·(hᵢ−hⱼ)/|hᵢ−hⱼ|²: half a gap more at i and half a gap less
 // at j. Thus it takes over the positions around i, and the two entries part with the gradients of different positions.
+// The gap is 4, which the noise of the Gumbel-softmax leaves visible, or as much smaller as is needed for no code to
+// lose its last position to the new one.
 func (v *VAE) Revive(images *tensor.Tensor, dead []int, g *tensor.Generator) int {
 	s := images.Device().Scratch()
 	defer s.End()
@@ -69,8 +70,7 @@ func (s *split) into(c int, g *tensor.Generator) bool {
 	for range attempts {
 		i := g.Intn(len(s.chosen))
 		j, distance := s.farthest(i)
-		if distance > 0 {
-			s.divide(c, i, j, distance)
+		if distance > 0 && s.divide(c, i, j, distance) {
 			return true
 		}
 	}
@@ -100,29 +100,57 @@ func (s *split) farthest(i int) (j int, distance float64) {
 	return j, distance
 }
 
-// divide gives code c the positions around i, of those that i's code has, and leaves those around j.
-func (s *split) divide(c, i, j int, distance float64) {
+// divide gives code c the positions around i, of those that i's code has, and leaves those around j. It fails if that
+// takes from another code everything it has.
+func (s *split) divide(c, i, j int, distance float64) bool {
 	donor := int(s.chosen[i])
-	copy(s.entries[c*s.dim:(c+1)*s.dim], s.entries[donor*s.dim:(donor+1)*s.dim])
-	bias := float64(s.bias[donor])
-	column := make([]float64, s.hidden)
-	for k := range column {
-		a, b := float64(s.at(i)[k]), float64(s.at(j)[k])
-		slope := gap * (a - b) / distance
-		column[k] = float64(s.weight[k*s.codes+donor]) + slope
-		bias -= slope * (a + b) / 2
-		s.weight[k*s.codes+c] = float32(column[k])
+	for gap := 4.0; gap > 1e-4; gap /= 2 {
+		bias := float64(s.bias[donor])
+		column := make([]float64, s.hidden)
+		for k := range column {
+			a, b := float64(s.at(i)[k]), float64(s.at(j)[k])
+			slope := gap * (a - b) / distance
+			column[k] = float64(s.weight[k*s.codes+donor]) + slope
+			bias -= slope * (a + b) / 2
+		}
+		if !s.take(c, column, bias) {
+			continue
+		}
+		for k, w := range column {
+			s.weight[k*s.codes+c] = float32(w)
+		}
+		s.bias[c] = float32(bias)
+		copy(s.entries[c*s.dim:(c+1)*s.dim], s.entries[donor*s.dim:(donor+1)*s.dim])
+		return true
 	}
-	s.bias[c] = float32(bias)
-	for p := range s.chosen { // any position may prefer the new code
+	return false
+}
+
+// take gives code c the positions where its logit would be the largest, unless that leaves some code without any.
+func (s *split) take(c int, column []float64, bias float64) bool {
+	left := slices.Clone(s.count)
+	logits := make([]float32, len(s.chosen))
+	for p := range logits {
 		logit := bias
 		for k, x := range s.at(p) {
 			logit += column[k] * float64(x)
 		}
-		if logit > float64(s.best[p]) {
-			s.count[s.chosen[p]]--
-			s.count[c]++
-			s.chosen[p], s.best[p] = int32(c), float32(logit)
+		logits[p] = float32(logit)
+		if was := s.chosen[p]; logits[p] > s.best[p] {
+			left[c]++
+			if left[was]--; left[was] == 0 {
+				return false
+			}
 		}
 	}
+	if left[c] == 0 {
+		return false
+	}
+	s.count = left
+	for p, logit := range logits {
+		if logit > s.best[p] {
+			s.chosen[p], s.best[p] = int32(c), logit
+		}
+	}
+	return true
 }

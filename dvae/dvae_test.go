@@ -1,0 +1,270 @@
+package dvae
+
+import (
+	"math"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/bestiary-ml/bestiary/internal/kernel"
+	"github.com/bestiary-ml/bestiary/nn"
+	"github.com/bestiary-ml/bestiary/tensor"
+)
+
+func open(t *testing.T) *tensor.Device {
+	t.Helper()
+	d, err := tensor.OpenDevice("cpu", tensor.DeviceOptions{Threads: 2})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return d
+}
+
+func build(t *testing.T, d *tensor.Device, c Config) *VAE {
+	t.Helper()
+	v, err := New(d, c, tensor.NewGenerator(1))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return v
+}
+
+func small() Config {
+	return Config{ImageSize: 16, Codes: 32, CodebookDim: 6, Layers: 2, ResnetBlocks: 1, Hidden: 8, Channels: 3, Temperature: 1}
+}
+
+// stripes are pictures [n, size, size, channels] of smooth waves, all different.
+func stripes(d *tensor.Device, n, size, channels int) *tensor.Tensor {
+	x := make([]float32, 0, n*size*size*channels)
+	for i := range n {
+		for y := range size {
+			for z := range size {
+				for c := range channels {
+					x = append(x, float32(math.Sin(float64(i+1)*0.3*float64(y)+0.2*float64(z*(c+1))+float64(i))))
+				}
+			}
+		}
+	}
+	return d.From(x, n, size, size, channels)
+}
+
+func TestShapes(t *testing.T) {
+	d := open(t)
+	for name, change := range map[string]func(*Config){
+		"small":            func(*Config) {},
+		"RGBA":             func(c *Config) { c.Channels = 4 },
+		"no power of two":  func(c *Config) { c.ImageSize = 24 },
+		"one layer":        func(c *Config) { c.Layers = 1 },
+		"without blocks":   func(c *Config) { c.ResnetBlocks = 0 },
+		"three blocks":     func(c *Config) { c.ResnetBlocks = 3 },
+		"straight-through": func(c *Config) { c.StraightThrough = true },
+	} {
+		c := small()
+		change(&c)
+		v := build(t, d, c)
+		x := stripes(d, 2, c.ImageSize, c.Channels)
+		codes := v.Codes(x)
+		if want := []int{2, c.Grid() * c.Grid()}; !slices.Equal(codes.Shape(), want) {
+			t.Errorf("%s: codes have shape %v, want %v", name, codes.Shape(), want)
+		}
+		if got := v.Decode(codes).Shape(); !slices.Equal(got, x.Shape()) {
+			t.Errorf("%s: decoded pictures have shape %v, want %v", name, got, x.Shape())
+		}
+		s := d.Record()
+		r := v.Loss(x, 0, tensor.NewGenerator(2))
+		r.Loss.Backward()
+		n := 0
+		for _, p := range nn.Trainable(v) {
+			n += p.Tensor.Len()
+			if p.Tensor.Grad() == nil {
+				t.Errorf("%s: %s has no gradient", name, p.Path)
+			}
+		}
+		if !slices.Equal(r.Codes.IntValues(), codes.IntValues()) {
+			t.Errorf("%s: the loss saw other codes than Codes", name)
+		}
+		s.End()
+		if biases := n - c.products(); biases < 0 || biases > (2*c.Layers+6*c.ResnetBlocks+1)*c.Hidden+c.Codes+c.Channels {
+			t.Errorf("%s: %d parameters, but products are %d", name, n, c.products())
+		}
+	}
+}
+
+// TestNormalisation compares a model that normalises with one that is given what the first one sees.
+func TestNormalisation(t *testing.T) {
+	d := open(t)
+	plain := build(t, d, small())
+	c := small()
+	c.Normalisation = Normalisation{Mean: []float64{0.4, 0.5, 0.1}, Std: []float64{0.2, 0.5, 1}}
+	normalising := build(t, d, c)
+	x := stripes(d, 2, c.ImageSize, 3) // in [-1, 1]
+	seen := x.Values()
+	for i, v := range seen {
+		seen[i] = float32((float64(v+1)/2 - c.Normalisation.Mean[i%3]) / c.Normalisation.Std[i%3])
+	}
+	want := plain.Logits(d.From(seen, x.Shape()...))
+	near(t, "logits", normalising.Logits(x).Values(), want.Values())
+	codes := plain.Codes(d.From(seen, x.Shape()...))
+	made := plain.Decode(codes).Values()
+	for i, v := range made {
+		made[i] = float32((float64(v)*c.Normalisation.Std[i%3]+c.Normalisation.Mean[i%3])*2 - 1)
+	}
+	near(t, "pictures", normalising.Decode(codes).Values(), made)
+
+	c = small()
+	c.Channels = 4
+	if scale, shift := c.affine(); !slices.Equal(scale, []float32{1, 1, 1, 0.5}) || !slices.Equal(shift, []float32{0, 0, 0, 0.5}) {
+		t.Errorf("RGBA is scaled by %v and shifted by %v, want alpha alone moved to [0, 1]", scale, shift)
+	}
+}
+
+func TestKL(t *testing.T) {
+	d := open(t)
+	g := tensor.NewGenerator(3)
+	const n, grid, codes = 2, 3, 32
+	logits := g.Normal(d, n, grid, grid, codes).Scale(2)
+	want := 0.0
+	q := logits.Softmax(-1).Values()
+	for _, p := range q {
+		want += float64(p) * math.Log(float64(p)*codes)
+	}
+	c := small()
+	c.KLSum = true
+	sum := build(t, d, c).kl(logits).Item()
+	c.KLSum = false
+	mean := build(t, d, c).kl(logits).Item()
+	if math.Abs(sum-want) > 1e-4*want || math.Abs(mean-want/(n*grid*grid)) > 1e-5 {
+		t.Errorf("the sum is %v and the mean %v, want %v and %v", sum, mean, want, want/(n*grid*grid))
+	}
+	if uniform := build(t, d, c).kl(d.Zeros(n, grid, grid, codes)).Item(); math.Abs(uniform) > 1e-5 {
+		t.Errorf("the divergence of the uniform distribution from itself is %v", uniform)
+	}
+}
+
+// TestGumbel checks moments, and that the rarest uniform numbers give finite noise.
+func TestGumbel(t *testing.T) {
+	d := open(t)
+	sum, squares := 0.0, 0.0
+	x := gumbel(d, tensor.NewGenerator(4), 1<<18).Values()
+	for _, v := range x {
+		if math.IsInf(float64(v), 0) || math.IsNaN(float64(v)) {
+			t.Fatalf("noise %v", v)
+		}
+		sum += float64(v)
+		squares += float64(v) * float64(v)
+	}
+	n := float64(len(x))
+	mean, variance := sum/n, squares/n-sum/n*sum/n
+	if math.Abs(mean-0.5772) > 0.01 || math.Abs(variance-math.Pi*math.Pi/6) > 0.02 {
+		t.Errorf("mean %.4f and variance %.4f, want 0.5772 and 1.6449", mean, variance)
+	}
+	kernelSets(t, func(t *testing.T, d *tensor.Device) {
+		largest := d.From([]float32{1 - 1.0/(1<<24)}).Log().Neg().Log().Neg().Item()
+		if !(math.Abs(largest-math.Log(1<<24)) < 1e-3) {
+			t.Errorf("the largest noise is %v, want %v", largest, math.Log(1<<24))
+		}
+	})
+}
+
+func TestStraightThroughIsHard(t *testing.T) {
+	d := open(t)
+	c := small()
+	c.StraightThrough = true
+	v := build(t, d, c)
+	g := tensor.NewGenerator(5)
+	logits, noise := g.Normal(d, 2, 4, 4, c.Codes), gumbel(d, g, 2, 4, 4, c.Codes)
+	chosen := logits.Add(noise).ArgMax().IntValues()
+	for i, w := range v.sample(logits, noise, 0.7).Values() {
+		want := float32(0)
+		if int(chosen[i/c.Codes]) == i%c.Codes {
+			want = 1
+		}
+		if math.Abs(float64(w-want)) > 1e-6 {
+			t.Fatalf("weight %d is %v, want %v", i, w, want)
+		}
+	}
+}
+
+// fit trains v on a batch and returns the first and the last loss.
+func fit(d *tensor.Device, v *VAE, x *tensor.Tensor, steps int, temperature func(step int) float64) (first, last float64) {
+	g := tensor.NewGenerator(6)
+	params := nn.Trainable(v)
+	moments := make([]kernel.AdamParam, len(params))
+	for i, p := range params {
+		n := p.Tensor.Shape()
+		moments[i] = kernel.AdamParam{P: p.Tensor.Data(), M: d.Zeros(n...).Data(), V: d.Zeros(n...).Data()}
+	}
+	for step := 1; step <= steps; step++ {
+		s := d.Record()
+		nn.ZeroGrad(v)
+		r := v.Loss(x, temperature(step), g)
+		r.Loss.Backward()
+		for i, p := range params {
+			moments[i].G = p.Tensor.Grad().Data()
+		}
+		d.Kernels().AdamStep(kernel.Adam{LearningRate: 3e-3, Beta1: 0.9, Beta2: 0.999, Eps: 1e-8, Step: step, GradScale: 1}, moments)
+		if last = r.Loss.Item(); step == 1 {
+			first = last
+		}
+		s.End()
+	}
+	return first, last
+}
+
+// squaredError is that of the reconstruction from hard codes.
+func squaredError(d *tensor.Device, v *VAE, x *tensor.Tensor) float64 {
+	s := d.Scratch()
+	defer s.End()
+	return v.Reconstruct(x).MSELoss(x).Item()
+}
+
+func TestTrainingReconstructs(t *testing.T) {
+	d := open(t)
+	for name, change := range map[string]func(*Config){
+		"relaxed":          func(*Config) {},
+		"straight-through": func(c *Config) { c.StraightThrough = true },
+		"reinmax":          func(c *Config) { c.StraightThrough, c.ReinMax = true, true },
+	} {
+		c := small()
+		change(&c)
+		v := build(t, d, c)
+		x := stripes(d, 8, c.ImageSize, 3)
+		before := squaredError(d, v, x)
+		anneal := Annealing{Start: 1, Floor: 0.3, Steps: 150}
+		first, last := fit(d, v, x, 150, anneal.At)
+		if after := squaredError(d, v, x); !(last < 0.8*first) || !(after < 0.8*before) {
+			t.Errorf("%s: the loss went from %.3f to %.3f, the error of hard codes from %.3f to %.3f", name, first, last, before, after)
+		}
+	}
+}
+
+func TestImpossibleConfigs(t *testing.T) {
+	for want, change := range map[string]func(*Config){
+		"image-size 36":    func(c *Config) { c.ImageSize = 36 },
+		"image-size 0":     func(c *Config) { c.ImageSize = 0 },
+		"image-size 1024":  func(c *Config) { c.ImageSize = 1024 },
+		"layers 0":         func(c *Config) { c.Layers = 0 },
+		"layers 64":        func(c *Config) { c.Layers = 64 },
+		"codes 1 ":         func(c *Config) { c.Codes = 1 },
+		"codebook-dim 0":   func(c *Config) { c.CodebookDim = 0 },
+		"resnet-blocks -1": func(c *Config) { c.ResnetBlocks = -1 },
+		"hidden 0":         func(c *Config) { c.Hidden = 0 },
+		"channels 1 ":      func(c *Config) { c.Channels = 1 },
+		"million":          func(c *Config) { c.Hidden = maxWidth },
+		"temperature 0":    func(c *Config) { c.Temperature = 0 },
+		"temperature NaN":  func(c *Config) { c.Temperature = math.NaN() },
+		"reinmax":          func(c *Config) { c.ReinMax = true },
+		"kl-weight -1":     func(c *Config) { c.KLWeight = -1 },
+		"give 3 of each":   func(c *Config) { c.Normalisation.Mean = []float64{0} },
+		"deviation 0":      func(c *Config) { c.Normalisation = Normalisation{make([]float64, 3), make([]float64, 3)} },
+	} {
+		c := DefaultConfig()
+		if err := c.Validate(); err != nil {
+			t.Fatal(err)
+		}
+		change(&c)
+		if err := c.Validate(); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("got %v, want an error about %s", err, want)
+		}
+	}
+}
