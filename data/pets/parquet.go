@@ -46,7 +46,7 @@ func IsParquet(file string) bool {
 // and test are derived from the photos' names, see [data.HeldOut]; they are not the official ones.
 func Parquet(file string, o data.Options) (s data.Source, err error) {
 	s = data.Source{Layout: "pets", Path: file}
-	if o, err = o.Resolve(); err != nil {
+	if o, err = o.ResolveFor(s.Layout, file, data.UseLabels); err != nil {
 		return s, err
 	}
 	info, err := os.Stat(file)

@@ -20,8 +20,6 @@ import (
 
 var species = []string{"cat", "dog"}
 
-var pictureSuffixes = map[string]bool{".jpg": true, ".jpeg": true, ".png": true, ".gif": true, ".webp": true, ".bmp": true}
-
 // Is tells whether a folder has the official layout's list.
 func Is(root string) bool {
 	_, err := os.Stat(filepath.Join(root, "annotations", "list.txt"))
@@ -33,7 +31,7 @@ func Is(root string) bool {
 // notes.
 func Folder(root string, o data.Options) (data.Source, error) {
 	s := data.Source{Layout: "pets", Path: root}
-	o, err := o.Resolve()
+	o, err := o.ResolveFor(s.Layout, root, data.UseLabels)
 	if err != nil {
 		return s, err
 	}
@@ -86,7 +84,7 @@ func Folder(root string, o data.Options) (data.Source, error) {
 	}
 	note := func(what string, names []string) {
 		if len(names) > 0 {
-			s.Notes = append(s.Notes, fmt.Sprintf("%s: %d: %s", what, len(names), some(names)))
+			s.Notes = append(s.Notes, data.Note(what, names, 5))
 		}
 	}
 	use := "left out"
@@ -116,7 +114,7 @@ func readImages(root string) (files map[string]fs.FileInfo, stray []string, err 
 	for _, e := range entries {
 		suffix := filepath.Ext(e.Name())
 		info, err := os.Stat(filepath.Join(folder, e.Name()))
-		if err != nil || info.IsDir() || !pictureSuffixes[strings.ToLower(suffix)] {
+		if err != nil || info.IsDir() || !(data.File{Name: e.Name()}).IsPicture() {
 			stray = append(stray, e.Name())
 			continue
 		}
@@ -176,13 +174,4 @@ func speciesOf(name string) int {
 		return 0
 	}
 	return 1
-}
-
-// some lists the first few names.
-func some(names []string) string {
-	const most = 5
-	if len(names) > most {
-		return fmt.Sprintf("%s and %d more", strings.Join(names[:most], ", "), len(names)-most)
-	}
-	return strings.Join(names, ", ")
 }

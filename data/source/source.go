@@ -7,16 +7,22 @@ import (
 	"path/filepath"
 
 	"github.com/bestiary-ml/bestiary/data"
+	"github.com/bestiary-ml/bestiary/data/cub"
 	"github.com/bestiary-ml/bestiary/data/pets"
+	"github.com/bestiary-ml/bestiary/data/webdataset"
 )
 
 // known says what Open looks for, for its errors.
-const known = "annotations/list.txt and images/ (the Oxford pets), a parquet file of them, or one sub-folder of pictures a class"
+const known = "annotations/list.txt and images/ (the Oxford pets), a parquet file of them, CUB_200_2011 (birds), pictures and .txt files of the same names, " +
+	"WebDataset .tar files, or one sub-folder of pictures a class"
 
 // Open recognises the layout at a path and loads it:
 //
-//   - a folder with annotations/list.txt and images/: the official pets, see [pets.Folder];
 //   - a parquet file: the pets as Hugging Face has them, see [pets.Parquet];
+//   - a folder with annotations/list.txt and images/: the official pets, see [pets.Folder];
+//   - CUB_200_2011 or a folder that holds it: the birds, see [cub.Folder];
+//   - a .tar or .tar.gz, or a folder of them without sub-folders: pictures and captions as WebDataset has them, see [webdataset.List];
+//   - a folder with, at any depth, a picture and a .txt file of its name: pictures with captions, see [data.Pairs];
 //   - any other folder: one sub-folder a class, see [data.Folder].
 func Open(path string, o data.Options) (*data.Dataset, error) {
 	s, err := list(path, o)
@@ -34,10 +40,18 @@ func list(path string, o data.Options) (data.Source, error) {
 	switch {
 	case !info.IsDir() && pets.IsParquet(path):
 		return pets.Parquet(path, o)
+	case !info.IsDir() && webdataset.Is(path):
+		return webdataset.List(path, o)
 	case !info.IsDir():
-		return data.Source{}, fmt.Errorf("data: %s: is a file and not parquet; give a path that holds %s", path, known)
+		return data.Source{}, fmt.Errorf("data: %s: is a file, and neither parquet nor tar; give a path that holds %s", path, known)
 	case pets.Is(path):
 		return pets.Folder(path, o)
+	case cub.Is(path):
+		return cub.Folder(path, o)
+	case webdataset.Is(path): // not before the pets and birds, which may lie beside the archives that they came in
+		return webdataset.List(path, o)
+	case data.HasPairs(path):
+		return data.Pairs(path, o)
 	}
 	entries, err := os.ReadDir(path)
 	if err != nil {

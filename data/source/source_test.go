@@ -87,7 +87,7 @@ func TestOpenFailures(t *testing.T) {
 		empty:                          "is empty; give a path that holds",
 		loose:                          "has no sub-folders; give a path that holds",
 		unlisted:                       "no annotations/list.txt",
-		filepath.Join(loose, "a.png"):  "is a file and not parquet",
+		filepath.Join(loose, "a.png"):  "is a file, and neither parquet nor tar",
 	} {
 		_, err := Open(path, data.Options{Cache: data.NoCache})
 		if err == nil || !strings.Contains(err.Error(), want) || !strings.Contains(err.Error(), path) {

@@ -1,0 +1,163 @@
+package webdataset
+
+import (
+	"archive/tar"
+	"bufio"
+	"bytes"
+	"compress/gzip"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path"
+	"strings"
+
+	"github.com/bestiary-ml/bestiary/data"
+)
+
+const (
+	maxPicture = 64 << 20   // bytes of one; several wait in memory
+	maxTexts   = 2 << 30    // bytes of all captions
+	maxMembers = 50_000_000 // of all archives: what their names need is memory
+)
+
+// member is a file of an archive.
+type member struct {
+	number      int // its place in the archive
+	name        string
+	key, column string // name up to the first dot of its last part, and from there on, in lower case
+	size        int64
+	body        io.Reader
+}
+
+// read returns the content, or an error if it has more bytes than the most wanted; fatal is an error of the archive.
+func (m member) read(most int64) (content []byte, err, fatal error) {
+	if m.size > most {
+		return nil, fmt.Errorf("%.1f MB, more than the %d we read", float64(m.size)/(1<<20), most>>20), nil
+	}
+	content, fatal = io.ReadAll(io.LimitReader(m.body, m.size))
+	return content, nil, fatal
+}
+
+// members calls f with every file of an archive, and returns what a reader of its report should know. Directories and hidden files are passed
+// over. An error of f ends the walk.
+func members(archive string, f func(m member) error) (notes []string, err error) {
+	h, err := os.Open(archive)
+	if err != nil {
+		return nil, fmt.Errorf("%s: cannot be read; check the path and its permissions", archive)
+	}
+	defer h.Close()
+	var unpacked io.Reader = h // which can seek, and so pass over pictures fast
+	packed := isGzip(h)
+	if packed {
+		z, err := gzip.NewReader(bufio.NewReaderSize(h, 1<<18))
+		if err != nil {
+			return nil, broken(archive, "", err)
+		}
+		defer z.Close()
+		unpacked = z
+	}
+	last, special := "", []string(nil)
+	t := tar.NewReader(unpacked)
+	for number := 0; ; number++ {
+		header, err := t.Next()
+		if err == io.EOF {
+			break
+		}
+		if err != nil {
+			return nil, broken(archive, last, err)
+		}
+		last = strings.ToValidUTF8(path.Clean("/" + header.Name)[1:], "\ufffd")
+		folder, base := path.Split(last)
+		switch {
+		case header.Typeflag == tar.TypeDir || strings.HasPrefix(base, ".") || strings.HasPrefix(last, "__MACOSX/"):
+			continue
+		case header.Typeflag != tar.TypeReg:
+			special = append(special, last)
+			continue
+		}
+		stem, column, _ := strings.Cut(base, ".")
+		if err := f(member{number, last, folder + stem, strings.ToLower(column), header.Size, t}); err != nil {
+			return nil, broken(archive, last, err)
+		}
+	}
+	if last == "" {
+		return nil, fmt.Errorf("%s: is an empty archive; pack pictures and captions into it", archive)
+	}
+	if len(special) > 0 {
+		notes = append(notes, data.Note(archive+": links and special files, left out", special, 5))
+	}
+	// What follows must be zeros. Reading them also checks the sum of a packed archive.
+	var rest nonzero
+	if _, err := io.Copy(&rest, unpacked); err != nil {
+		return nil, broken(archive, last, err)
+	}
+	switch {
+	case bool(rest):
+		notes = append(notes, archive+": has data after its end mark, which was left out; unpack archives that were joined and pack them as one")
+	case !packed && !endsInZeros(h):
+		notes = append(notes, archive+": has no end mark, so it may be cut off; download or pack it again if pictures are missing")
+	}
+	return notes, nil
+}
+
+// errStop ends a walk and is no error of the archive.
+var errStop = errors.New("stop")
+
+// fault is an error of what an archive holds, which is whole.
+type fault struct{ error }
+
+// broken makes one sentence of an error in reading an archive.
+func broken(archive, last string, err error) error {
+	after := ""
+	if last != "" {
+		after = " after " + last
+	}
+	var f fault
+	switch {
+	case err == errStop:
+		return errStop
+	case errors.As(err, &f):
+		return fmt.Errorf("%s: %w", archive, f.error)
+	case errors.Is(err, io.ErrUnexpectedEOF) || errors.Is(err, io.EOF):
+		return fmt.Errorf("%s: is cut off%s; download or pack it again", archive, after)
+	case last == "" && errors.Is(err, tar.ErrHeader):
+		return fmt.Errorf("%s: is not a tar archive; give a .tar or .tar.gz", archive)
+	default:
+		return fmt.Errorf("%s: is damaged%s (%w); download or pack it again", archive, after, err)
+	}
+}
+
+// isGzip tells by content.
+func isGzip(f io.ReaderAt) bool {
+	magic := make([]byte, 2)
+	_, err := f.ReadAt(magic, 0)
+	return err == nil && string(magic) == "\x1f\x8b"
+}
+
+// isTar tells by content whether a file is a tar of this century.
+func isTar(f io.ReaderAt) bool {
+	magic := make([]byte, 5)
+	_, err := f.ReadAt(magic, 257)
+	return err == nil && string(magic) == "ustar"
+}
+
+// nonzero is a writer that notices a byte other than zero.
+type nonzero bool
+
+func (n *nonzero) Write(b []byte) (int, error) {
+	if len(bytes.TrimLeft(b, "\x00")) > 0 {
+		*n = true
+	}
+	return len(b), nil
+}
+
+func endsInZeros(f *os.File) bool {
+	info, err := f.Stat()
+	if err != nil || info.Size() < 512 {
+		return false
+	}
+	block := make([]byte, 512)
+	_, err = f.ReadAt(block, info.Size()-512)
+	return err == nil && bytes.Equal(block, make([]byte, 512))
+}
