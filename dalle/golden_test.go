@@ -1,0 +1,221 @@
+package dalle
+
+import (
+	"encoding/json"
+	"math"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/bestiary-ml/bestiary/internal/safetensors"
+	"github.com/bestiary-ml/bestiary/nn"
+	"github.com/bestiary-ml/bestiary/nn/transformer"
+	"github.com/bestiary-ml/bestiary/tensor"
+)
+
+// kernelSets runs a test on every kernel set that the processor has.
+func kernelSets(t *testing.T, test func(t *testing.T, d *tensor.Device)) {
+	for _, set := range []string{"portable", "avx2", "avx512"} {
+		t.Run(set, func(t *testing.T) {
+			d, err := tensor.OpenDevice("cpu", tensor.DeviceOptions{Threads: 2, Kernels: set})
+			if err != nil {
+				t.Skip(err)
+			}
+			defer d.Close()
+			test(t, d)
+		})
+	}
+}
+
+// near fails unless got is within tolerance of want, relative to want's largest magnitude.
+func near(t *testing.T, name string, got, want []float32, tolerance float64) {
+	t.Helper()
+	if len(got) != len(want) {
+		t.Fatalf("%s: %d values, want %d", name, len(got), len(want))
+	}
+	largest, worst := 1e-30, 0.0
+	for i := range want {
+		largest = max(largest, math.Abs(float64(want[i])))
+		worst = max(worst, math.Abs(float64(got[i]-want[i])))
+	}
+	if !(worst <= tolerance*largest) {
+		t.Errorf("%s: off by %.2g of the largest magnitude, want at most %.2g", name, worst/largest, tolerance)
+	}
+}
+
+// golden reads a file of reference values and returns the model that it is of.
+func golden(t *testing.T, d *tensor.Device, path string) (*safetensors.File, *DALLE) {
+	t.Helper()
+	f, err := safetensors.Read(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var h struct {
+		Dim       int      `json:"dim"`
+		Tokens    int      `json:"num_text_tokens"`
+		TextLen   int      `json:"text_seq_len"`
+		Depth     int      `json:"depth"`
+		Heads     int      `json:"heads"`
+		DimHead   int      `json:"dim_head"`
+		Revers    bool     `json:"reversible"`
+		Attention []string `json:"attn_types"`
+		Weight    float64  `json:"loss_img_weight"`
+		Stable    bool     `json:"stable"`
+		Sandwich  bool     `json:"sandwich_norm"`
+		Shift     bool     `json:"shift_tokens"`
+		Rotary    bool     `json:"rotary_emb"`
+		Share     bool     `json:"share_input_output_emb"`
+		Attn      []int    `json:"shared_attn_ids"`
+		FF        []int    `json:"shared_ff_ids"`
+	}
+	var side, codes int
+	for key, v := range map[string]any{"hparams": &h, "image_fmap": &side, "num_image_tokens": &codes} {
+		if err := json.Unmarshal([]byte(f.Metadata[key]), v); err != nil {
+			t.Fatal(err)
+		}
+	}
+	c := Config{
+		TextTokens: h.Tokens, TextLen: h.TextLen, ImageCodes: codes, Height: side, Width: side,
+		ImageLossWeight: h.Weight, ShareEmbeddings: h.Share, Stable: h.Stable,
+		Transformer: transformer.Config{
+			Dim: h.Dim, Depth: h.Depth, Heads: h.Heads, DimHead: h.DimHead, FFMult: 4, ConvKernel: 5, ConvDilation: 1,
+			Reversible: h.Revers, SandwichNorm: h.Sandwich, ShiftTokens: h.Shift, Rotary: h.Rotary,
+			SharedAttn: h.Attn, SharedFF: h.FF,
+		},
+	}
+	for _, p := range h.Attention {
+		c.Transformer.Attention = append(c.Transformer.Attention, transformer.Pattern(p))
+	}
+	m, err := New(d, c, tensor.NewGenerator(1))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := m.LoadTorch(withPrefix(f, "weight.")); err != nil {
+		t.Fatal(err)
+	}
+	return f, m
+}
+
+// withPrefix returns the arguments of LoadTorch for the tensors of a file whose names begin so.
+func withPrefix(f *safetensors.File, prefix string) (names []string, load func(string) (safetensors.Tensor, error)) {
+	for _, name := range f.Names() {
+		if name, ok := strings.CutPrefix(name, prefix); ok {
+			names = append(names, name)
+		}
+	}
+	return names, func(name string) (safetensors.Tensor, error) {
+		t, err := f.Tensor(prefix + name)
+		if err != nil {
+			return safetensors.Tensor{}, err
+		}
+		return *t, nil
+	}
+}
+
+func indices(t *testing.T, f *safetensors.File, name string) []int32 {
+	t.Helper()
+	v, _, err := f.Int64(name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	narrow := make([]int32, len(v))
+	for i := range v {
+		narrow[i] = int32(v[i])
+	}
+	return narrow
+}
+
+func goldenFiles(t *testing.T) []string {
+	t.Helper()
+	files, err := filepath.Glob("testdata/dalle_*.safetensors")
+	if err != nil || len(files) != 9 {
+		t.Fatalf("%d golden files, %v", len(files), err)
+	}
+	return files
+}
+
+func TestGolden(t *testing.T) {
+	for _, path := range goldenFiles(t) {
+		t.Run(strings.TrimSuffix(filepath.Base(path), ".safetensors"), func(t *testing.T) {
+			kernelSets(t, func(t *testing.T, d *tensor.Device) {
+				f, m := golden(t, d, path)
+				text, image := indices(t, f, "text"), indices(t, f, "image")
+				compareLogits(t, m, f, text, image)
+
+				s := d.Record()
+				defer s.End()
+				loss, ofText, ofImage := m.Loss(text, image, nil)
+				want, _, _ := f.Float32("loss")
+				near(t, "loss", loss.Values(), want, 1e-5)
+				if got := (ofText.Item() + 7*ofImage.Item()) / 8; math.Abs(got-loss.Item()) > 1e-5 {
+					t.Errorf("loss %v of text %v and image %v", loss.Item(), ofText.Item(), ofImage.Item())
+				}
+				nn.ZeroGrad(m)
+				loss.Backward()
+				compareGradients(t, m, f)
+			})
+		})
+	}
+}
+
+// compareLogits compares with the file's logits, in which text and codes have a joint vocabulary under a mask.
+func compareLogits(t *testing.T, m *DALLE, f *safetensors.File, text, image []int32) {
+	t.Helper()
+	s := m.device.Scratch()
+	defer s.End()
+	ofText, ofImage := m.Logits(text, image)
+	b := ofText.Dim(0)
+	floor := func(positions, classes int) *tensor.Tensor {
+		return m.device.Full(-math.MaxFloat32, b, positions, classes)
+	}
+	got := tensor.Concat(1,
+		tensor.Concat(2, ofText, floor(ofText.Dim(1), ofImage.Dim(2))),
+		tensor.Concat(2, floor(ofImage.Dim(1), ofText.Dim(2)), ofImage)).Values()
+	want, _, err := f.Float32("logits")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(got) != len(want) {
+		t.Fatalf("%d logits, want %d", len(got), len(want))
+	}
+	want = slices.Clone(want)
+	for i := range want { // logits at the file's floor would hide the others
+		if want[i] <= -1e30 && got[i] == -math.MaxFloat32 {
+			got[i], want[i] = 0, 0
+		}
+	}
+	near(t, "logits", got, want, 1e-4)
+}
+
+// compareGradients compares all gradients in the file with those that Backward left.
+func compareGradients(t *testing.T, m *DALLE, f *safetensors.File) {
+	t.Helper()
+	compared := 0
+	for _, e := range m.torchTensors() {
+		if e.alias {
+			continue
+		}
+		want, shape, err := f.Float32("grad." + e.name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if len(shape) != len(e.shape) {
+			t.Errorf("gradient of %s: shape %v, want %v", e.name, e.shape, shape)
+		}
+		var got []float32
+		for _, p := range e.parts {
+			got = append(got, p.SaveAs(p.Path, p.Tensor.Grad()).F32...)
+		}
+		near(t, "gradient of "+e.name, got, want, 1e-4)
+		compared++
+	}
+	for _, name := range f.Names() {
+		if strings.HasPrefix(name, "grad.") {
+			compared--
+		}
+	}
+	if compared != 0 {
+		t.Errorf("%d gradients of the model aren't in the file, or the other way round", compared)
+	}
+}

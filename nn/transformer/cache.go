@@ -1,0 +1,83 @@
+package transformer
+
+import (
+	"fmt"
+
+	"github.com/bestiary-ml/bestiary/tensor"
+)
+
+// Cache keeps what a causal transformer has computed of the positions of a batch of sequences, so that the ones after
+// them cost no more than themselves.
+type Cache struct {
+	length int
+	layers []layerCache
+}
+
+type layerCache struct{ attention, feedForward branchCache }
+
+// branchCache belongs to a branch.
+type branchCache struct {
+	keys, values *tensor.Tensor // [B, Len, heads·D], rotated
+	inputs       *tensor.Tensor // [B, Len, Dim]: normalised, before the shift
+}
+
+// NewCache makes an empty cache for a batch of sequences. It lives until it is no longer referenced.
+func (t *Transformer) NewCache(batch int) *Cache {
+	if !t.config.Causal {
+		panic("transformer: only causal transformers can use a cache")
+	}
+	d, c := t.layers[0].attention.scale.Device(), t.config
+	room := func(width int) *tensor.Tensor { return d.Zeros(batch, c.Geometry.Len(), width).Keep() }
+	cache := &Cache{layers: make([]layerCache, c.Depth)}
+	for i := range cache.layers {
+		l := &cache.layers[i]
+		l.attention.keys, l.attention.values = room(c.Heads*c.DimHead), room(c.Heads*c.DimHead)
+		if c.ShiftTokens {
+			l.attention.inputs, l.feedForward.inputs = room(c.Dim), room(c.Dim)
+		}
+	}
+	return cache
+}
+
+// Len is the number of positions that c holds.
+func (c *Cache) Len() int { return c.length }
+
+// Truncate forgets all but the first n positions.
+func (c *Cache) Truncate(n int) {
+	if n < 0 || n > c.length {
+		panic(fmt.Sprintf("transformer: Truncate to %d of a cache of %d positions", n, c.length))
+	}
+	c.length = n
+}
+
+// Extend maps x [B, m, Dim], the m positions after those in the cache, as Forward would among all positions, and adds
+// them to the cache. It computes as in evaluation, without dropout, and has no gradient.
+func (t *Transformer) Extend(x *tensor.Tensor, c *Cache) *tensor.Tensor {
+	m := x.Dim(1)
+	if c.length+m > t.config.Geometry.Len() {
+		panic(fmt.Sprintf("transformer: Extend by %d of a cache of %d positions, of %d possible", m, c.length, t.config.Geometry.Len()))
+	}
+	p := &pass{first: c.length}
+	if t.cos != nil {
+		p.cos, p.sin = t.cos.Slice(0, p.first, p.first+m), t.sin.Slice(0, p.first, p.first+m)
+	}
+	if t.shift != nil {
+		p.shift = x.Device().Ints(t.index[4*p.first : 4*(p.first+m)])
+	}
+	x1, x2 := x, x // one stream unless the layers are reversible
+	for i, l := range t.layers {
+		at := &c.layers[i]
+		x1 = x1.Add(l.attention.cached(x2, p, &at.attention))
+		if t.config.Reversible {
+			x2 = x2.Add(l.feedForward.cached(x1, p, &at.feedForward))
+		} else {
+			x1 = x1.Add(l.feedForward.cached(x1, p, &at.feedForward))
+			x2 = x1
+		}
+	}
+	c.length += m
+	if t.config.Reversible {
+		return x1.Add(x2).Scale(0.5)
+	}
+	return x1
+}

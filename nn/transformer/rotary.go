@@ -1,0 +1,56 @@
+package transformer
+
+import "math"
+
+// Positions that rotary embeddings give to tokens where they have none of their own.
+const (
+	cellsInText = 8192 // of every cell, on the text axis
+	textInCells = -10  // of every text token, on the axes of the picture
+)
+
+// Angles returns the rotary angles (Su et al., 2021) of the first n positions, [n, R] in row-major order, and R, as
+// DALLE-pytorch has them. A third of a head's features each turn with the place in the text, the row and the column;
+// with d = DimHead/3 features an axis there are ⌊d/2⌋ frequencies, each of which turns a pair of features:
+//
+//	text: 10000^(−2i/d)·position; picture: π·linspace(1, 5)[i]·place, where places are linspace(−1, 1).
+//
+// Everything is rounded to float32 where the original is, because angles on the text axis go up to 8192.
+func (c Config) Angles(n int) (values []float32, r int) {
+	g := c.Geometry
+	d := c.DimHead / 3
+	pairs := d / 2
+	text := make([]float32, pairs)
+	picture := make([]float32, pairs)
+	for i := range pairs {
+		text[i] = 1 / float32(math.Pow(10000, float64(float32(2*i)/float32(d))))
+		picture[i] = linspace(1, 5, pairs, i) * math.Pi
+	}
+	r = 3 * pairs
+	for p := range n {
+		inText, inRows, inColumns := float32(p), float32(textInCells), float32(textInCells)
+		if row, column, ok := g.cell(p); ok {
+			inText, inRows, inColumns = cellsInText, linspace(-1, 1, g.Height, row), linspace(-1, 1, g.Width, column)
+		}
+		for _, axis := range []struct {
+			frequencies []float32
+			place       float32
+		}{{text, inText}, {picture, inRows}, {picture, inColumns}} {
+			for _, f := range axis.frequencies {
+				values = append(values, f*axis.place)
+			}
+		}
+	}
+	return values, r
+}
+
+// linspace is element i of n evenly spaced numbers from first to last. As PyTorch does, it counts from the nearer end.
+func linspace(first, last float32, n, i int) float32 {
+	if n == 1 {
+		return first
+	}
+	step := (last - first) / float32(n-1)
+	if i < n/2 {
+		return first + step*float32(i)
+	}
+	return last - step*float32(n-1-i)
+}
