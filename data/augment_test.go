@@ -73,8 +73,54 @@ func TestViewsVary(t *testing.T) {
 	}
 }
 
+// TestCrop checks the distribution of torchvision's RandomResizedCrop: the share of the area is uniform, and so is the place.
+func TestCrop(t *testing.T) {
+	const size, n = 64, 4000
+	a := Augment{Crop: 0.75}
+	var area, left, top [4]int
+	for i := range n {
+		v := a.view(5, i/50, i%50, size)
+		share := v.side * v.side / (size * size)
+		if share < 0.75-1e-12 || share > 1 || v.left < 0 || v.left+v.side > size || v.top < 0 || v.top+v.side > size {
+			t.Fatalf("cut-out outside of the picture: %+v", v)
+		}
+		area[min(int((share-0.75)*16), 3)]++
+		left[int(4*v.left/(size-v.side))]++
+		top[int(4*v.top/(size-v.side))]++
+	}
+	for _, quarters := range [][4]int{area, left, top} {
+		for _, count := range quarters {
+			if count < n/4-140 || count > n/4+140 { // five standard deviations
+				t.Errorf("quarters of the range have %v of %d", quarters, n)
+			}
+		}
+	}
+}
+
+func TestViewOfRGBA(t *testing.T) {
+	pixels := make([]uint8, 4*4*4)
+	for i := range pixels {
+		pixels[i] = uint8(3 * i)
+	}
+	got, want := make([]float32, len(pixels)), make([]float32, len(pixels))
+	v := Augment{}.view(1, 2, 3, 4)
+	v.flip = true
+	v.show(got, pixels, make([]tap, 4), make([]tap, 4))
+	scaleMirrored(want, pixels, 4)
+	for i := range want {
+		if math.Abs(float64(got[i]-want[i])) > 1e-5 {
+			t.Fatalf("value %d is %v, want %v", i, got[i], want[i])
+		}
+	}
+	v.brightness = 0.5
+	v.show(got, pixels, make([]tap, 4), make([]tap, 4))
+	if math.Abs(float64(got[3]-want[3])) > 1e-5 || math.Abs(float64(got[0]-want[0])-0.5) > 1e-5 {
+		t.Errorf("brighter: red went from %v to %v, alpha from %v to %v", want[0], got[0], want[3], got[3])
+	}
+}
+
 func TestAugmentRefuses(t *testing.T) {
-	for _, a := range []Augment{{Zoom: -0.1}, {Zoom: 1.5}, {Zoom: math.NaN()}, {Colour: 2}, {Colour: -1}} {
+	for _, a := range []Augment{{Zoom: -0.1}, {Zoom: 1.5}, {Zoom: math.NaN()}, {Colour: 2}, {Colour: -1}, {Crop: 2}, {Crop: math.NaN()}, {Crop: 0.75, Zoom: 0.8}} {
 		if a.Validate() == nil {
 			t.Errorf("%+v was accepted", a)
 		}

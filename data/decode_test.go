@@ -9,6 +9,7 @@ import (
 	"image/gif"
 	"math"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 )
@@ -67,6 +68,31 @@ func TestDecodeFormats(t *testing.T) {
 	}
 	if err := Decode(make([]uint8, 8*8*3), webp1x1(t), 8, Squash); err != nil {
 		t.Errorf("webp: %v", err)
+	}
+}
+
+func TestDecodeAlpha(t *testing.T) {
+	clear := encoded(t, uniform(image.NewNRGBA(image.Rect(0, 0, 20, 12)), color.NRGBA{200, 60, 30, 128}), "png")
+	got := make([]uint8, 8*8*4)
+	if err := Decode(got, clear, 8, Squash); err != nil {
+		t.Fatal(err)
+	}
+	if !near(got, [3]uint8{200, 60, 30}, 2) || got[3] != 128 {
+		t.Errorf("first pixel is %v", got[:4])
+	}
+	root := t.TempDir()
+	write(t, filepath.Join(root, "glass", "a.png"), clear)
+	for _, from := range []string{"decoded", "cache"} {
+		d, err := open(root, Options{Size: 8, Channels: 4, Cache: filepath.Join(root, ".cache")})
+		if err != nil {
+			t.Fatal(err)
+		}
+		l := loader(t, d, LoaderOptions{Batch: 1, Augment: Augment{Flip: true}})
+		pixels := make([]float32, 8*8*4)
+		l.Next(pixels, make([]int, 1))
+		if d.Report.FromCache != (from == "cache") || d.Channels != 4 || !slices.Equal(d.Image(0), got) || pixels[3] != toFloat[128] || pixels[0] != toFloat[got[0]] {
+			t.Errorf("%s: %d channels, picture begins %v, batch %v", from, d.Channels, d.Image(0)[:4], pixels[:4])
+		}
 	}
 }
 
