@@ -15,6 +15,7 @@ type place struct {
 	Config     Config               `json:"config"`
 	Generators map[string][2]uint64 `json:"generators"` // key and offset
 	Source     json.RawMessage      `json:"source"`
+	Task       json.RawMessage      `json:"task,omitempty"` // Task.State
 	Plateau    Plateau              `json:"plateau"`
 	Best       Best                 `json:"best"`
 }
@@ -35,6 +36,11 @@ func (t *trainer) save() error {
 		return err
 	}
 	t.place.Config, t.place.Source, t.place.Generators = t.config, source, t.generators()
+	if t.task.State != nil {
+		if t.place.Task, err = json.Marshal(t.task.State); err != nil {
+			return fmt.Errorf("%s: the state of the training can't be saved: %w", t.task.Model, err)
+		}
+	}
 	text, err := json.Marshal(t.place)
 	if err != nil {
 		return fmt.Errorf("%s: the place of the training can't be saved: %w", t.task.Model, err)
@@ -103,6 +109,11 @@ func (t *trainer) resume() error {
 	}
 	if err := t.task.Source.SetState(p.Source); err != nil {
 		return err
+	}
+	if t.task.State != nil {
+		if err := json.Unmarshal(p.Task, t.task.State); err != nil {
+			return fmt.Errorf("%s: its state of the training doesn't fit (%w); resume with the program and the settings that started the run", f.Path, err)
+		}
 	}
 	t.setGenerators(p.Generators)
 	t.place, t.saved = p, p.Step

@@ -131,6 +131,9 @@ func (t *trainer) stoppedEarly() bool {
 // clipping and for reports, which precede each checkpoint.
 func (t *trainer) step(step int, rate float64, measure bool) error {
 	began := time.Now()
+	if t.task.Before != nil {
+		t.task.Before(step)
+	}
 	t.adam.ZeroGrad()
 	for range t.config.Accumulate {
 		items, err := t.task.Source.Next()
@@ -156,6 +159,9 @@ func (t *trainer) step(step int, rate float64, measure bool) error {
 		scale *= ClipScale(t.norm, t.config.Clip)
 	}
 	t.adam.Step(rate, scale)
+	if t.task.After != nil {
+		t.task.After(step)
+	}
 	if t.average != nil {
 		t.average.Update()
 	}

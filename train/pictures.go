@@ -10,7 +10,7 @@ import (
 // Pictures is a [Source] of the batches of a [data.Loader]. Batches that are too small, at the end of an epoch, are
 // left out.
 type Pictures struct {
-	Pixels []float32 // [Batch, S, S, 3] in [-1, 1], of the current batch
+	Pixels []float32 // [Batch, S, S, C] in [-1, 1], of the current batch
 	Labels []int     // [Batch]
 
 	dataset     *data.Dataset
@@ -26,7 +26,7 @@ func NewPictures(d *data.Dataset, o data.LoaderOptions) (*Pictures, error) {
 		return nil, err
 	}
 	return &Pictures{
-		Pixels: make([]float32, o.Batch*d.Size*d.Size*3), Labels: make([]int, o.Batch),
+		Pixels: make([]float32, o.Batch*d.Size*d.Size*max(d.Channels, 3)), Labels: make([]int, o.Batch),
 		dataset: d, loader: loader, fingerprint: d.Fingerprint(),
 	}, nil
 }

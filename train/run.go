@@ -101,6 +101,11 @@ func (t *trainer) start() error {
 			return err
 		}
 	}
+	if t.task.Options != nil {
+		if err := t.run.SetOptions(model, t.task.Options); err != nil {
+			return err
+		}
+	}
 	if t.task.Data != nil {
 		return t.run.SetData(t.task.Data)
 	}

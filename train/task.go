@@ -24,6 +24,13 @@ type Task struct {
 	// from them in Evaluate or Samples doesn't change what the training draws.
 	Generators map[string]*tensor.Generator
 
+	// Before is called before each step of the optimizer, After behind it, with the step's number, counted from 1. They
+	// run outside the device's steps; After finds the source's current batch still there and may change the weights.
+	Before, After func(step int)
+
+	// State points to what else changes in a training and JSON can hold: it is part of the checkpoint.
+	State any
+
 	// Evaluate measures the model, in evaluation mode, on held-out data; "loss" decides on early stopping.
 	Evaluate func() (Metrics, error)
 
@@ -31,6 +38,7 @@ type Task struct {
 	Samples func(path string) error
 
 	Settings any // of the model, for config.json of a new run; nil leaves what is there
+	Options  any // of this task, likewise: what is neither the model's nor in Config
 	Data     any // description of the data, likewise
 
 	Unit string // of what batches are made of, for reports; "" means "images"

@@ -3,6 +3,7 @@ package main
 import (
 	"fmt"
 	"os"
+	"strings"
 
 	"github.com/bestiary-ml/bestiary/data"
 	"github.com/bestiary-ml/bestiary/data/source"
@@ -13,6 +14,9 @@ import (
 // dataFlags name pictures on disk.
 type dataFlags struct {
 	path, split, labels, resize string
+	images, texts               string // columns of a WebDataset
+	channels                    int    // 0 means 3
+	captions                    bool   // only pictures that have some
 	noCache                     bool
 }
 
@@ -35,12 +39,28 @@ func (f *dataFlags) addShapeFlags(c *cobra.Command) {
 	c.Flags().StringVar(&f.resize, "resize", string(data.Squash), "how pictures become square: squash or crop")
 }
 
+// anyLayout says in the help that the pictures may come in any layout, and adds the flags that some of them need; texts
+// are wanted where captions are.
+func (f *dataFlags) anyLayout(c *cobra.Command, captions bool) {
+	pictures := c.Flags().Lookup("data")
+	pictures.Usage = "pictures: CUB_200_2011, the Oxford-IIIT Pet folder, a WebDataset .tar, a folder with pictures, or birds:SEED:N to draw N birds"
+	c.Flags().Lookup("split").Usage = "part of the pictures: trainval, test or all; of CUB_200_2011 also seen or unseen classes"
+	c.Flags().StringVar(&f.images, "image-columns", "", "columns of a WebDataset with the pictures, by preference (default jpg,jpeg,png,gif,webp,bmp)")
+	if f.captions = captions; captions {
+		pictures.Usage = "pictures with captions: CUB_200_2011 with text_c10, a WebDataset .tar, a folder of pictures and .txt files of the same names, or birds:SEED:N to draw N birds"
+		c.Flags().StringVar(&f.texts, "text-columns", "", "columns of a WebDataset with the captions, by preference; json:KEY for a value in JSON (default txt,caption)")
+	}
+}
+
 // load decodes the pictures, with progress on stderr, and reports what was left out.
 func (f *dataFlags) load(c *cobra.Command, size int, split data.Split) (*data.Dataset, error) {
 	if f.path == "" {
 		return nil, usagef("--data is missing: name the folder or parquet file of the pictures")
 	}
-	o := data.Options{Size: size, Resize: data.Resize(f.resize), Split: split, Labels: data.Labels(f.labels)}
+	o := data.Options{
+		Size: size, Channels: f.channels, Resize: data.Resize(f.resize), Split: split, Labels: data.Labels(f.labels),
+		Images: f.images, Texts: f.texts, Captions: f.captions,
+	}
 	if f.noCache {
 		o.Cache = data.NoCache
 	}
@@ -49,7 +69,11 @@ func (f *dataFlags) load(c *cobra.Command, size int, split data.Split) (*data.Da
 	}
 	bar := newBar(c.ErrOrStderr(), "decoding pictures")
 	o.Progress = bar.update
-	d, err := source.Open(f.path, o)
+	open := source.Open
+	if strings.HasPrefix(f.path, birdsPath) {
+		open = drawBirds
+	}
+	d, err := open(f.path, o)
 	bar.finish()
 	if err != nil {
 		return nil, err
@@ -60,9 +84,17 @@ func (f *dataFlags) load(c *cobra.Command, size int, split data.Split) (*data.Da
 
 // like takes the shape of the pictures from the run that they are for.
 func (f *dataFlags) like(trained runfolder.Dataset) {
-	f.labels, f.resize = trained.Labels, trained.Resize
+	f.labels, f.resize, f.images, f.texts, f.channels = trained.Labels, trained.Resize, trained.Images, trained.Texts, trained.Channels
 	if f.path == "" {
 		f.path = trained.Path
+	}
+}
+
+// describe notes where the pictures of a training come from.
+func (f *dataFlags) describe(d *runfolder.Dataset) {
+	d.Path, d.Split, d.Labels, d.Resize, d.Images, d.Texts = f.path, f.split, f.labels, f.resize, f.images, f.texts
+	if f.channels != 3 {
+		d.Channels = f.channels
 	}
 }
 

@@ -24,7 +24,7 @@ An interrupt (Ctrl-C) saves and stops; --resume goes on where the training stopp
 		Args: knownCommand,
 		RunE: help,
 	}
-	c.AddCommand(newTrainAutoencoder(), newTrainFlow())
+	c.AddCommand(newTrainAutoencoder(), newTrainFlow(), newTrainDVAE())
 	return c
 }
 
@@ -125,13 +125,18 @@ func fit(c *cobra.Command, settings *train.Config, items, heldOut int) {
 	if !c.Flags().Changed("batch") {
 		settings.Batch = min(settings.Batch, items)
 	}
-	steps := settings.Steps
-	if steps == 0 {
-		steps = settings.Epochs * max(1, items/settings.Batch)
-	}
 	if !c.Flags().Changed("warmup") {
-		settings.Warmup = min(settings.Warmup, steps/10)
+		settings.Warmup = min(settings.Warmup, steps(*settings, items)/10)
 	}
+}
+
+// steps is how long a training on so many items is.
+func steps(settings train.Config, items int) int {
+	if settings.Steps > 0 {
+		return settings.Steps
+	}
+	batches := settings.Epochs * max(1, items/settings.Batch)
+	return (batches + settings.Accumulate - 1) / settings.Accumulate
 }
 
 // pictures loads the pictures that the description speaks of and splits them.

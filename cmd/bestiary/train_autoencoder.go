@@ -81,7 +81,7 @@ func newTrainAutoencoder() *cobra.Command {
 		if settings.Batch > training.Len() {
 			return usagef("--batch %d: there are %s to train on; choose a smaller batch, or add pictures", settings.Batch, count(training.Len(), "picture"))
 		}
-		description.Path, description.Split, description.Labels, description.Resize = f.data.path, f.data.split, f.data.labels, f.data.resize
+		f.data.describe(&description)
 		fit(c, &settings, training.Len(), heldOut.Len())
 		o := tasks.Options{Batch: settings.Batch, Seed: settings.Seed}
 		_, task, err := tasks.Autoencoder(d, model, description, training, heldOut, o)

@@ -22,6 +22,7 @@ type config map[string]json.RawMessage
 const (
 	modelsSection   = "models"
 	trainingSection = "training"
+	optionsSection  = "options"
 	dataSection     = "data"
 )
 
@@ -37,6 +38,12 @@ func (r *Run) Training(model string, into any) error { return r.get(trainingSect
 // SetTraining replaces the settings that a model is trained with.
 func (r *Run) SetTraining(model string, v any) error { return r.set(trainingSection, model, v) }
 
+// Options reads what else a model's training was told: what is neither the model's nor every training's.
+func (r *Run) Options(model string, into any) error { return r.get(optionsSection, model, into) }
+
+// SetOptions replaces it.
+func (r *Run) SetOptions(model string, v any) error { return r.set(optionsSection, model, v) }
+
 // Data reads the description of the data that the run was trained on.
 func (r *Run) Data(into any) error {
 	c, err := r.readConfig()
@@ -44,6 +51,12 @@ func (r *Run) Data(into any) error {
 		return err
 	}
 	return r.decode(c[dataSection], dataSection, "train a model first", into)
+}
+
+// HasData reports whether the run has a description of data; one that was imported has none.
+func (r *Run) HasData() bool {
+	c, err := r.readConfig()
+	return err == nil && c[dataSection] != nil
 }
 
 // SetData replaces the description of the data.

@@ -4,16 +4,19 @@ import "github.com/bestiary-ml/bestiary/data"
 
 // Dataset is the description of the pictures that a run was trained on: the section "data" of config.json.
 type Dataset struct {
-	Path        string       `json:"path"`             // what --data named, or "drawn:SEED:N"
-	Classes     []string     `json:"classes"`          // in the order of the flow's condition
-	Split       string       `json:"split,omitempty"`  // the part of them: trainval, test or all
-	Labels      string       `json:"labels,omitempty"` // species or breed, for the pets
-	Size        int          `json:"size"`             // side of the square pictures
-	Resize      string       `json:"resize"`           // squash or crop
-	Pictures    int          `json:"pictures"`         // how many were trained on
-	HeldOut     int          `json:"held_out"`         // how many were kept aside to watch the training
-	Fingerprint string       `json:"fingerprint"`      // of the pictures, to notice other data on a resume
-	Share       float64      `json:"hold_out"`         // of the pictures kept aside
-	Augment     data.Augment `json:"augment"`          // how pictures are varied in training
-	Balance     bool         `json:"balance"`          // every class is shown equally often
+	Path        string       `json:"path"`                    // what --data named, or "drawn:SEED:N", "birds:SEED:N"
+	Classes     []string     `json:"classes"`                 // in the order of the flow's condition
+	Split       string       `json:"split,omitempty"`         // the part of them: trainval, test, all …
+	Labels      string       `json:"labels,omitempty"`        // species or breed, for the pets
+	Size        int          `json:"size"`                    // side of the square pictures
+	Resize      string       `json:"resize"`                  // squash or crop
+	Pictures    int          `json:"pictures"`                // how many were trained on
+	HeldOut     int          `json:"held_out"`                // how many were kept aside to watch the training
+	Channels    int          `json:"channels,omitempty"`      // 4 for RGBA
+	Images      string       `json:"image_columns,omitempty"` // of a WebDataset, by preference
+	Texts       string       `json:"text_columns,omitempty"`  // likewise
+	Fingerprint string       `json:"fingerprint"`             // of the pictures, to notice other data on a resume
+	Share       float64      `json:"hold_out"`                // of the pictures kept aside
+	Augment     data.Augment `json:"augment"`                 // how pictures are varied in training
+	Balance     bool         `json:"balance"`                 // every class is shown equally often
 }

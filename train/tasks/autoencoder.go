@@ -29,11 +29,7 @@ func Autoencoder(d *tensor.Device, c autoencoder.Config, description run.Dataset
 	if err != nil {
 		return nil, nil, err
 	}
-	description.Classes, description.Size = training.Classes, training.Size
-	description.Pictures, description.HeldOut, description.Fingerprint = training.Len(), 0, training.Fingerprint()
-	if heldOut != nil {
-		description.HeldOut = heldOut.Len()
-	}
+	describe(&description, training, heldOut)
 	source, err := train.NewPictures(training, data.LoaderOptions{Shuffle: true, Batch: o.Batch, Seed: o.Seed, Augment: description.Augment, Balance: description.Balance})
 	if err != nil {
 		return nil, nil, err
@@ -59,8 +55,7 @@ func Autoencoder(d *tensor.Device, c autoencoder.Config, description run.Dataset
 		return train.Metrics{"loss": r.MSE, "psnr_db": r.PSNR}, err
 	}
 	task.Samples = func(path string) error {
-		n := min(shown, heldOut.Len())
-		some := heldOut.Where(func(i int) bool { return i*n/heldOut.Len() != (i-1)*n/heldOut.Len() || i == 0 })
+		some := few(heldOut, shown)
 		made, err := pets.Reconstruct(some.Pixels)
 		if err != nil {
 			return err

@@ -4,6 +4,7 @@ import (
 	"hash/fnv"
 
 	"github.com/bestiary-ml/bestiary/data"
+	"github.com/bestiary-ml/bestiary/internal/run"
 )
 
 // HoldOut takes about a share of the pictures aside to watch a training by. A picture's name alone decides, so every
@@ -16,4 +17,19 @@ func HoldOut(d *data.Dataset, share float64) (training, heldOut *data.Dataset) {
 		return float64(mixed>>11)/(1<<53) < share
 	}
 	return d.Where(func(i int) bool { return !aside(i) }), d.Where(aside)
+}
+
+// describe completes the description of a run's pictures with what they are.
+func describe(description *run.Dataset, training, heldOut *data.Dataset) {
+	description.Classes, description.Size = training.Classes, training.Size
+	description.Pictures, description.HeldOut, description.Fingerprint = training.Len(), 0, training.Fingerprint()
+	if heldOut != nil {
+		description.HeldOut = heldOut.Len()
+	}
+}
+
+// few are at most n of the pictures, evenly spread over them.
+func few(d *data.Dataset, n int) *data.Dataset {
+	n = min(n, d.Len())
+	return d.Where(func(i int) bool { return i == 0 || i*n/d.Len() != (i-1)*n/d.Len() })
 }

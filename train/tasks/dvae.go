@@ -1,0 +1,156 @@
+package tasks
+
+import (
+	"image"
+
+	"github.com/bestiary-ml/bestiary/data"
+	"github.com/bestiary-ml/bestiary/dvae"
+	"github.com/bestiary-ml/bestiary/internal/run"
+	"github.com/bestiary-ml/bestiary/sample"
+	"github.com/bestiary-ml/bestiary/tensor"
+	"github.com/bestiary-ml/bestiary/train"
+)
+
+// DVAEOptions say how a discrete VAE is trained, beyond its Config.
+type DVAEOptions struct {
+	Annealing dvae.Annealing `json:"annealing"` // of the temperature
+	Revive    int            `json:"revive"`    // steps between revivals of the codes that no picture had in the meantime; 0: never
+}
+
+// reportWindow is over how many batches the use of codes is counted where none are revived.
+const reportWindow = 100
+
+// codebook is what a training knows of its codes, for checkpoints.
+type codebook struct {
+	Usage   *dvae.Usage `json:"usage"`
+	Revived int         `json:"revived"` // codes since the start
+}
+
+// DVAE trains a discrete VAE to reproduce pictures, and watches it on held-out ones (nil: it isn't watched). description
+// says where they come from and how to walk them; the run folder keeps it. The pictures have the Config's size and channels.
+func DVAE(d *tensor.Device, c dvae.Config, how DVAEOptions, description run.Dataset, training, heldOut *data.Dataset, o Options) (*dvae.VAE, *train.Task, error) {
+	if err := how.Annealing.Validate(); err != nil {
+		return nil, nil, err
+	}
+	g := tensor.NewGenerator(o.Seed).Fork("dvae")
+	revival := g.Fork("revival")
+	model, err := dvae.New(d, c, g)
+	if err != nil {
+		return nil, nil, err
+	}
+	describe(&description, training, heldOut)
+	source, err := train.NewPictures(training, data.LoaderOptions{Shuffle: true, Batch: o.Batch, Seed: o.Seed, Augment: description.Augment, Balance: description.Balance})
+	if err != nil {
+		return nil, nil, err
+	}
+	batch := func() *tensor.Tensor { return d.From(source.Pixels, o.Batch, c.ImageSize, c.ImageSize, c.Channels) }
+	window := how.Revive
+	if window == 0 {
+		window = reportWindow
+	}
+	codes := &codebook{Usage: dvae.NewUsage(c.Codes, window)}
+	temperature := how.Annealing.Start
+	task := &train.Task{
+		Model:      "dvae",
+		Module:     model,
+		Settings:   c,
+		Options:    how,
+		Data:       description,
+		Source:     source,
+		Generators: map[string]*tensor.Generator{"dvae": g, "revival": revival},
+		State:      codes,
+		Before:     func(step int) { temperature = how.Annealing.At(step) },
+		Loss: func() (*tensor.Tensor, train.Metrics) {
+			r := model.Loss(batch(), temperature, g)
+			codes.Usage.Add(r.Codes.IntValues())
+			return r.Loss, train.Metrics{
+				"reconstruction": r.Reconstruction.Item(), "kl": r.KL.Item(), "temperature": temperature,
+				"perplexity": codes.Usage.Perplexity(), "codes_used": float64(codes.Usage.Used()), "revived": float64(codes.Revived),
+			}
+		},
+	}
+	if how.Revive > 0 {
+		task.After = func(step int) {
+			if step%how.Revive != 0 {
+				return
+			}
+			if dead := codes.Usage.Dead(); len(dead) > 0 {
+				s := d.Scratch()
+				defer s.End()
+				codes.Revived += model.Revive(batch(), dead, revival)
+				codes.Usage.Reset()
+			}
+		}
+	}
+	if heldOut == nil || heldOut.Len() == 0 {
+		return model, task, nil
+	}
+	task.Evaluate = func() (train.Metrics, error) { return measureDVAE(d, model, temperature, heldOut, o.Batch), nil }
+	task.Samples = func(path string) error {
+		some := few(heldOut, shown)
+		values := pixels(some, 0, some.Len())
+		s := d.Scratch()
+		made := model.Reconstruct(d.From(values, some.Len(), c.ImageSize, c.ImageSize, c.Channels)).Values()
+		s.End()
+		originals, err := pictures(values, some.Len(), c)
+		if err != nil {
+			return err
+		}
+		reconstructions, err := pictures(made, some.Len(), c)
+		if err != nil {
+			return err
+		}
+		var rgb []uint8
+		for _, img := range originals {
+			rgb = append(rgb, sample.ToRGB(img)...)
+		}
+		return sample.SaveReconstructions(path, rgb, c.ImageSize, reconstructions)
+	}
+	return model, task, nil
+}
+
+// measureDVAE measures a discrete VAE on pictures: its loss, at a temperature with the same noise each time and in batches as in
+// training, and what becomes of them when they go through the most probable codes.
+func measureDVAE(d *tensor.Device, model *dvae.VAE, temperature float64, heldOut *data.Dataset, batch int) train.Metrics {
+	c, n := model.Config(), heldOut.Len()
+	g := tensor.NewGenerator(0).Fork("held out")
+	usage := dvae.NewUsage(c.Codes, n)
+	loss, squares := 0.0, 0.0
+	for lo := 0; lo < n; lo += batch {
+		hi := min(lo+batch, n)
+		s := d.Scratch()
+		x := d.From(pixels(heldOut, lo, hi), hi-lo, c.ImageSize, c.ImageSize, c.Channels)
+		r := model.Loss(x, temperature, g)
+		loss += r.Loss.Item() * float64(hi-lo) / float64(n)
+		usage.Add(r.Codes.IntValues())
+		made := model.Decode(r.Codes).ClampMin(-1).ClampMax(1) // as it will be seen
+		squares += made.MSELoss(x).Item() * float64(hi-lo) / float64(n)
+		s.End()
+	}
+	return train.Metrics{
+		"loss": loss, "psnr_db": sample.PSNR(squares), "perplexity": usage.Perplexity(), "codes_used": float64(usage.Used()),
+	}
+}
+
+// pixels are the values of pictures lo to hi−1 in [−1, 1].
+func pixels(d *data.Dataset, lo, hi int) []float32 {
+	one := len(d.Pixels) / d.Len()
+	values := make([]float32, (hi-lo)*one)
+	data.Scale(values, d.Pixels[lo*one:hi*one])
+	return values
+}
+
+// pictures draws values [n, S, S, C]; what is transparent shows white.
+func pictures(values []float32, n int, c dvae.Config) ([]*image.NRGBA, error) {
+	if c.Channels == 4 {
+		rgb := make([]float32, 0, len(values)/4*3)
+		for ; len(values) > 0; values = values[4:] {
+			opacity := (min(1, max(-1, values[3])) + 1) / 2
+			for _, v := range values[:3] {
+				rgb = append(rgb, v*opacity+1-opacity)
+			}
+		}
+		values = rgb
+	}
+	return sample.Pixels(values, n, c.ImageSize, c.ImageSize)
+}
