@@ -75,10 +75,10 @@ func (d *Device) Kernels() kernel.Device { return d.kernels }
 func (d *Device) Close() { d.kernels.Close() }
 
 // sizeClass rounds a length up so that buffers of similar lengths can stand in for each other: to a multiple of 64,
-// and above that to an eighth of the power of two below.
+// and above that to a 32nd of the power of two below.
 func sizeClass(n int) int {
 	unit := 64
-	for unit*16 <= n {
+	for unit*64 <= n {
 		unit *= 2
 	}
 	return (n + unit - 1) / unit * unit

@@ -68,7 +68,7 @@ func (d *Device) settleGrad(t *Tensor, g kernel.Buffer) {
 	case g.IsNil():
 		return
 	case t == nil || !t.requires:
-	case t.owner != nil && t.grad.IsNil():
+	case t.grad.IsNil():
 		t.grad, t.hasGrad = g, true
 		return
 	default:
@@ -77,15 +77,10 @@ func (d *Device) settleGrad(t *Tensor, g kernel.Buffer) {
 	d.give(g)
 }
 
-// ensureGrad allocates the gradient: for the step that owns t, or for good.
+// ensureGrad allocates the gradient: a leaf keeps it, that of an intermediate is given back by dropGrad.
 func (t *Tensor) ensureGrad() {
-	if !t.grad.IsNil() {
-		return
-	}
-	if t.owner != nil {
+	if t.grad.IsNil() {
 		t.grad = t.device.take(t.Len())
-	} else {
-		t.grad = t.kernels().Alloc(t.Len())
 	}
 }
 

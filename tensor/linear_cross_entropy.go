@@ -6,9 +6,9 @@ import (
 	"github.com/bestiary-ml/bestiary/internal/kernel"
 )
 
-// logitsAtOnce is the number of logits that LinearCrossEntropy has in memory: many rows share what it costs to read
-// the table, and half a vocabulary of 50,000 words still fits.
-const logitsAtOnce = 32 << 20
+// logitsAtOnce is the number of logits that LinearCrossEntropy has in memory: those of 512 rows, which share what it
+// costs to read the table, with a vocabulary of 50,000 words.
+const logitsAtOnce = 25 << 20
 
 // LinearCrossEntropy is the mean of −log softmax(x·wᵀ + bias)[label] in nats over the rows of t [..., D] that have a
 // label, which is not negative. w [V, D] is a table with a row a class, as an embedding's; bias [V] may be nil.
@@ -32,18 +32,17 @@ func (t *Tensor) LinearCrossEntropy(w, bias, labels *Tensor) *Tensor {
 		return loss
 	}
 	recording := d.recording(t, w, bias)
-	var grads [3]*Tensor // for a loss whose own gradient is 1
+	var gt, gw, gbias kernel.Buffer // for a loss whose own gradient is 1
 	if recording {
-		for i, p := range []*Tensor{t, w, bias} {
-			if p != nil && p.requires {
-				grads[i] = d.empty(p.Shape()...)
-			}
-		}
+		gt, gw, gbias = d.borrowGrad(t), d.borrowGrad(w), d.borrowGrad(bias)
 	}
-	gt, gw, gbias := grads[0].optional(), grads[1].optional(), grads[2].optional()
 	chunks := (rows*classes + logitsAtOnce - 1) / logitsAtOnce
 	most := (rows + chunks - 1) / chunks
-	logits, losses, term := d.take(most*classes), d.take(most), d.take(max(1, classes))
+	space := most * classes
+	if chunks > 1 {
+		space = max(space, logitsAtOnce) // the same for every vocabulary
+	}
+	logits, losses, term := d.take(space), d.take(most), d.take(max(1, classes))
 	share := d.take(most)
 	k.Fill(share, 1/float64(labelled))
 	for first := 0; first < rows; first += most {
@@ -80,15 +79,36 @@ func (t *Tensor) LinearCrossEntropy(w, bias, labels *Tensor) *Tensor {
 	}
 	if recording {
 		d.record(func() {
-			for i, p := range []*Tensor{t, w, bias} {
-				if g := grads[i]; g != nil {
-					p.addGrad(func(dst kernel.Buffer) {
-						scale := kernel.Broadcast{Rank: 1, Shape: kernel.Dims{dst.Len}, StrideA: kernel.Dims{1}}
-						k.Binary(kernel.Mul, scale, g.data, loss.grad, dst)
-					})
-				}
-			}
+			d.returnGrad(t, gt, loss)
+			d.returnGrad(w, gw, loss)
+			d.returnGrad(bias, gbias, loss)
 		}, loss)
 	}
 	return loss
+}
+
+// borrowGrad returns memory for a gradient of p, nothing if p wants none: that of p's own gradient if it isn't in use,
+// because two of a large table are worth avoiding. It belongs to the step until returnGrad makes it p's again.
+func (d *Device) borrowGrad(p *Tensor) kernel.Buffer {
+	if p == nil || !p.requires {
+		return kernel.Buffer{}
+	}
+	g := p.grad
+	if p.hasGrad || g.IsNil() {
+		g = d.take(p.Len())
+	} else {
+		p.grad = kernel.Buffer{}
+	}
+	d.step.owned = append(d.step.owned, g)
+	return g
+}
+
+// returnGrad adds g, from borrowGrad, times the gradient of loss to p's.
+func (d *Device) returnGrad(p *Tensor, g kernel.Buffer, loss *Tensor) {
+	if g.IsNil() {
+		return
+	}
+	d.kernels.Binary(kernel.Mul, kernel.Broadcast{Rank: 1, Shape: kernel.Dims{g.Len}, StrideA: kernel.Dims{1}}, g, loss.grad, g)
+	d.step.disown(g)
+	d.settleGrad(p, g)
 }

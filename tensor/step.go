@@ -2,6 +2,7 @@ package tensor
 
 import (
 	"fmt"
+	"slices"
 
 	"github.com/bestiary-ml/bestiary/internal/kernel"
 )
@@ -66,6 +67,12 @@ func (s *Step) End() {
 	s.used = 0
 	d.step = s.parent
 	s.parent, d.spare = d.spare, s
+}
+
+// disown keeps b from being given back at the end.
+func (s *Step) disown(b kernel.Buffer) {
+	i := slices.Index(s.owned, b)
+	s.owned = slices.Delete(s.owned, i, i+1)
 }
 
 func (s *Step) newTensor() *Tensor {

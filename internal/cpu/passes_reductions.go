@@ -9,6 +9,9 @@ import (
 // chunkRows is the largest number of rows that is summed down a column in float32; sums of chunks are added in float64.
 const chunkRows = 256
 
+// mostChunks is the number of chunks from which on those of wide rows are made longer, because each leaves a row of sums.
+const mostChunks = 16
+
 // reduce is kernel.Reductions.Reduce.
 func (p *passes) reduce(op kernel.Reduce, s kernel.Span, scale float32, x, y []float32) {
 	j := job{op: int(op), span: s, a: scale, x: x, y: y}
@@ -35,7 +38,7 @@ func (p *passes) reduce(op kernel.Reduce, s kernel.Span, scale float32, x, y []f
 // reduceColumns reduces x [Outer, N, Inner] in chunks of N that are combined in order.
 func (p *passes) reduceColumns(j job) {
 	s := j.span
-	j.rows = min(chunkRows, max(1, grain/s.Inner), max(s.N, 1))
+	j.rows = min(chunkRows, max(1, grain/s.Inner, s.N/mostChunks), max(s.N, 1))
 	chunks := (s.N + j.rows - 1) / j.rows // of each of Outer
 	p.columns = resize(p.columns, s.Outer*chunks*s.Inner)
 	p.each(s.Outer*chunks, max(1, grain/(j.rows*s.Inner)), j, func(j *job, lo, hi int) {
