@@ -1,0 +1,92 @@
+package dalle
+
+import (
+	"context"
+	"math"
+	"strings"
+	"testing"
+
+	"github.com/bestiary-ml/bestiary/nn"
+	"github.com/bestiary-ml/bestiary/nn/transformer"
+	"github.com/bestiary-ml/bestiary/tensor"
+)
+
+func TestDefaultSize(t *testing.T) {
+	m, err := New(device(t), DefaultConfig(), tensor.NewGenerator(1))
+	if err != nil {
+		t.Fatal(err)
+	}
+	// 3.7 million a layer, and twice 2,048 + 64 + 1,024 rows of 512.
+	if millions := float64(nn.Count(m)) / 1e6; math.Abs(millions-10.6) > 0.1 {
+		t.Errorf("the default DALL-E has %.2f million parameters, want 10.6", millions)
+	}
+	c := DefaultConfig()
+	if n := c.products(); math.Abs(float64(n-nn.Count(m))) > 0.01*float64(n) {
+		t.Errorf("the bound counts %d parameters of %d", n, nn.Count(m))
+	}
+}
+
+func TestImpossibleConfigs(t *testing.T) {
+	for want, change := range map[string]func(*Config){
+		"text-tokens 1":            func(c *Config) { c.TextTokens = 1 },
+		"image-codes 0":            func(c *Config) { c.ImageCodes = 0 },
+		"text-len 0":               func(c *Config) { c.TextLen = 0 },
+		"fmap 0×16":                func(c *Config) { c.Height = 0 },
+		"fmap 512×512":             func(c *Config) { c.Height, c.Width = 512, 512 },
+		"image-loss-weight -1":     func(c *Config) { c.ImageLossWeight = -1 },
+		"null-prob NaN":            func(c *Config) { c.NullProb = math.NaN() },
+		"dim 0":                    func(c *Config) { c.Transformer.Dim = 0 },
+		"dim 30":                   func(c *Config) { c.Transformer.Dim = 30 },
+		"depth -1":                 func(c *Config) { c.Transformer.Depth = -1 },
+		"heads 0":                  func(c *Config) { c.Transformer.Heads = 0 },
+		"dim-head 4":               func(c *Config) { c.Transformer.DimHead = 4 },
+		"ff-mult 0":                func(c *Config) { c.Transformer.FFMult = 0 },
+		"32768 wide":               func(c *Config) { c.Transformer.Heads, c.Transformer.DimHead = 256, 128 },
+		"attn-dropout 1":           func(c *Config) { c.Transformer.AttnDropout = 1 },
+		"ff-dropout NaN":           func(c *Config) { c.Transformer.FFDropout = math.NaN() },
+		"checkpoint":               func(c *Config) { c.Transformer.Checkpoint = true },
+		`attention "mlp"`:          func(c *Config) { c.Transformer.Attention = []transformer.Pattern{"mlp"} },
+		"more layers than depth 2": func(c *Config) { c.Transformer.Attention = []transformer.Pattern{"full", "full", "full"} },
+		"conv-kernel 0": func(c *Config) {
+			c.Transformer.Attention, c.Transformer.ConvKernel = []transformer.Pattern{"conv_like"}, 0
+		},
+		"shared-ff [1]": func(c *Config) { c.Transformer.SharedFF = []int{1} },
+		"shared-attn [0 0]": func(c *Config) {
+			c.Transformer.SharedAttn, c.Transformer.Attention = []int{0, 0}, []transformer.Pattern{"full", "axial_row"}
+		},
+		"million": func(c *Config) { c.Transformer.Dim, c.TextTokens = 1<<13, 1<<20 },
+	} {
+		c := DefaultConfig()
+		change(&c)
+		if err := c.Validate(); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("got %v, want an error about %s", err, want)
+		}
+		if _, err := New(nil, c, tensor.NewGenerator(1)); err == nil {
+			t.Errorf("a model was built in spite of %s", want)
+		}
+	}
+}
+
+func TestImpossiblePictures(t *testing.T) {
+	c := small(nil)
+	m := build(t, device(t), c)
+	for want, p := range map[string]Picture{
+		"6 tokens":    {Text: make([]int32, 6)},
+		"token 11":    {Text: []int32{11}},
+		"token -1":    {Text: []int32{-1}},
+		"code 9":      {Prime: []int32{9}},
+		"12 codes":    {Prime: make([]int32, 12)},
+		"0 codes and": {},
+	} {
+		pictures := []Picture{p}
+		if want == "0 codes and" {
+			pictures = []Picture{{Prime: []int32{1}}, {}}
+		}
+		if _, err := m.Generate(context.Background(), pictures, DefaultSampling(), nil); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("got %v, want an error about %s", err, want)
+		}
+	}
+	if _, err := m.CompleteText(context.Background(), []int32{99}, DefaultSampling(), nil); err == nil || !strings.Contains(err.Error(), "token 99") {
+		t.Errorf("got %v, want an error about token 99", err)
+	}
+}

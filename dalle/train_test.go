@@ -1,0 +1,81 @@
+package dalle
+
+import (
+	"context"
+	"slices"
+	"testing"
+
+	"github.com/bestiary-ml/bestiary/internal/kernel"
+	"github.com/bestiary-ml/bestiary/nn"
+	"github.com/bestiary-ml/bestiary/tensor"
+)
+
+func TestNullCaptions(t *testing.T) {
+	d := device(t)
+	c := small(func(c *Config) { c.NullProb = 0.25 })
+	m := build(t, d, c)
+	text, image := example(c, 400)
+	ids := m.ids(text, image, tensor.NewGenerator(1))
+	left := 0
+	for i := range 400 {
+		row := ids[i*(c.TextLen+1) : (i+1)*(c.TextLen+1)]
+		empty := int(row[1]) == c.TextTokens
+		if empty {
+			left++
+		}
+		for p, id := range row[1:] {
+			want := text[i*c.TextLen+p]
+			if empty || want == 0 {
+				want = int32(c.TextTokens + p)
+			}
+			if id != want {
+				t.Fatalf("caption %d became %v", i, row)
+			}
+		}
+	}
+	if left < 70 || left > 130 {
+		t.Errorf("%d of 400 captions left out, want about 100", left)
+	}
+}
+
+// A small model learns a caption and its picture by heart.
+func TestLearns(t *testing.T) {
+	d := device(t)
+	c := small(nil)
+	m, err := New(d, c, tensor.NewGenerator(1))
+	if err != nil {
+		t.Fatal(err)
+	}
+	text, image := example(c, 2)
+	var params []kernel.AdamParam
+	for _, p := range nn.Trainable(m) {
+		shape := p.Tensor.Shape()
+		params = append(params, kernel.AdamParam{P: p.Tensor.Data(), M: d.Zeros(shape...).Data(), V: d.Zeros(shape...).Data()})
+	}
+	var first, last float64
+	for step := range 60 {
+		s := d.Record()
+		loss, _, _ := m.Loss(text, image, nil)
+		nn.ZeroGrad(m)
+		loss.Backward()
+		for i, p := range nn.Trainable(m) {
+			params[i].G = p.Tensor.Grad().Data()
+		}
+		d.Kernels().AdamStep(kernel.Adam{LearningRate: 1e-2, Beta1: 0.9, Beta2: 0.99, Eps: 1e-8, Step: step + 1, GradScale: 1}, params)
+		if last = loss.Item(); step == 0 {
+			first = last
+		}
+		s.End()
+	}
+	if !(last < 0.2 && last < first/5) {
+		t.Fatalf("the loss went from %.3f to %.3f, want it near zero", first, last)
+	}
+	m.SetTraining(false)
+	codes, err := m.Generate(context.Background(), []Picture{{Text: text[:c.TextLen]}, {Text: text[c.TextLen:]}}, Sampling{Guidance: 1}, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got := slices.Concat(codes...); !slices.Equal(got, image) {
+		t.Errorf("generated %v, want %v", got, image)
+	}
+}
