@@ -164,7 +164,7 @@ func note(s *data.Source, what string, names []string) {
 
 // speciesOf cuts the number off a class: 001.Black_footed_Albatross is a Black_footed_Albatross.
 func speciesOf(class string) string {
-	if number, name, ok := strings.Cut(class, "."); ok && name != "" && strings.Trim(number, "0123456789") == "" {
+	if number, name, ok := strings.Cut(class, "."); ok && number != "" && name != "" && strings.Trim(number, "0123456789") == "" {
 		return name
 	}
 	return class

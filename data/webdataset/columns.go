@@ -44,7 +44,7 @@ func parseList(list string) (columns []column, err error) {
 	for _, name := range strings.Split(list, ",") {
 		suffix, key, keyed := strings.Cut(strings.TrimSpace(name), ":")
 		c := column{strings.ToLower(strings.TrimPrefix(suffix, ".")), key}
-		if c.name == "" || keyed != (c.name == "json" && key != "") {
+		if c.name == "" || keyed != (c.name == "json") || keyed && key == "" {
 			return nil, fmt.Errorf("column %q in %q is not a suffix such as txt, or json:KEY; name the suffixes, separated by commas", name, list)
 		}
 		if rank(columns, c.name) >= 0 {

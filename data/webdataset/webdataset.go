@@ -116,9 +116,9 @@ func (c *catalogue) source(s *data.Source, o data.Options) error {
 	captioned := false
 	for _, a := range c.archives {
 		for _, p := range a.samples {
-			captioned = captioned || p.text.rank >= 0
 			switch {
 			case p.picture.rank >= 0:
+				captioned = captioned || p.text.rank >= 0
 				keys = append(keys, p.key)
 				found = append(found, p)
 			case p.text.rank >= 0:
