@@ -1,0 +1,116 @@
+package tokenizer
+
+import "strings"
+
+// pair is two neighbouring symbols.
+type pair struct{ left, right int32 }
+
+func (p pair) key() uint64 { return uint64(uint32(p.left))<<32 | uint64(uint32(p.right)) }
+
+// merge is what becomes of a pair. Pairs of lower rank are merged first.
+type merge struct{ rank, id int32 }
+
+// bpe is a byte-pair encoding (Sennrich et al., 2016) over bytes: a word begins as one symbol a byte, and the neighbours whose merge has
+// the lowest rank become one symbol, the leftmost first, until no merge is left.
+type bpe struct {
+	first    [256]int32 // id of a byte, -1 if there is none
+	last     [256]int32 // id of a byte that ends a word: another one where the vocabulary marks the ends of words
+	merges   map[uint64]merge
+	pieces   []string // bytes of each id
+	ends     []bool   // ids that end a word, after which text has a blank; nil if words aren't marked
+	unknown  int32    // stands for a byte that has no id; -1: such bytes are left out, as Hugging Face does
+	fuse     bool     // a run of unknown bytes is one token
+	skipLead bool     // text got a blank in front that decoding takes away
+}
+
+// symbol is a link of the list of symbols that a word consists of by now.
+type symbol struct{ id, previous, next int32 }
+
+// candidate is a possible merge of the symbol at a position with the next one.
+type candidate struct{ rank, at int32 }
+
+func (c candidate) before(d candidate) bool {
+	return c.rank < d.rank || c.rank == d.rank && c.at < d.at
+}
+
+// appendIDs encodes one word.
+func (b *bpe) appendIDs(ids []int32, word []byte, s *scratch) []int32 {
+	symbols := s.symbols[:0]
+	fused := false
+	for i, c := range word {
+		id := b.first[c]
+		if i == len(word)-1 {
+			id = b.last[c]
+		}
+		if id < 0 {
+			if b.unknown < 0 || b.fuse && fused {
+				continue
+			}
+			id, fused = b.unknown, true
+		} else {
+			fused = false
+		}
+		n := int32(len(symbols))
+		symbols = append(symbols, symbol{id, n - 1, n + 1})
+	}
+	s.symbols = symbols // may have grown
+	if len(symbols) == 0 {
+		return ids
+	}
+	symbols[len(symbols)-1].next = -1
+
+	s.queue = s.queue[:0]
+	for i := range symbols[:len(symbols)-1] {
+		b.propose(s, int32(i))
+	}
+	for len(s.queue) > 0 {
+		c := s.queue.pop()
+		left := &symbols[c.at]
+		if left.id < 0 || left.next < 0 {
+			continue
+		}
+		right := &symbols[left.next]
+		m, ok := b.merges[pair{left.id, right.id}.key()]
+		if !ok || m.rank != c.rank {
+			continue // one of the two has been merged since
+		}
+		left.id, right.id = m.id, -1
+		left.next = right.next
+		if left.next >= 0 {
+			symbols[left.next].previous = c.at
+			b.propose(s, c.at)
+		}
+		if left.previous >= 0 {
+			b.propose(s, left.previous)
+		}
+	}
+	for at := int32(0); at >= 0; at = symbols[at].next {
+		ids = append(ids, symbols[at].id)
+	}
+	return ids
+}
+
+func (b *bpe) propose(s *scratch, at int32) {
+	if m, ok := b.merges[pair{s.symbols[at].id, s.symbols[s.symbols[at].next].id}.key()]; ok {
+		s.queue.push(candidate{m.rank, at})
+	}
+}
+
+func (b *bpe) appendText(text []byte, id int32) []byte {
+	text = append(text, b.pieces[id]...)
+	if b.ends != nil && b.ends[id] {
+		text = append(text, ' ')
+	}
+	return text
+}
+
+func (b *bpe) finish(text string) string {
+	text = strings.ToValidUTF8(text, "\uFFFD")
+	if b.ends != nil {
+		return strings.TrimSuffix(text, " ")
+	}
+	if b.skipLead {
+		return strings.TrimPrefix(text, " ")
+	}
+	return text
+}

@@ -1,0 +1,255 @@
+package tokenizer
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+)
+
+// maxID bounds the tables that a file's ids make us allocate.
+const maxID = 1 << 22
+
+// paddingToken is what padding is called in files of ours.
+const paddingToken = "<|padding|>"
+
+var paddingNames = []string{paddingToken, "[PAD]", "[pad]", "<pad>", "<PAD>", "<|pad|>"}
+
+// build makes the tokenizer that a document describes, and gives padding the id 0. Errors complete "the tokenizer …".
+func build(d *document, fileIDs bool) (*Tokenizer, error) {
+	if d.Model == nil {
+		return nil, fmt.Errorf("has no model")
+	}
+	if !slices.Contains(knownModels, d.Model.Type) {
+		return nil, fmt.Errorf("has the model %q", d.Model.Type)
+	}
+	if len(d.Model.Vocab) == 0 {
+		return nil, fmt.Errorf("has no vocabulary")
+	}
+	if !isNull(d.Truncation) || !isNull(d.Padding) {
+		return nil, fmt.Errorf("cuts or pads texts itself (its truncation or padding is not null)")
+	}
+	if err := checkPostProcessor(d.PostProcessor); err != nil {
+		return nil, err
+	}
+	d.Version, d.Truncation, d.Padding, d.PostProcessor = "1.0", nil, nil, nil
+	tokens, err := d.tokens()
+	if err != nil {
+		return nil, err
+	}
+	d.reserveZero(tokens, fileIDs)
+
+	t := &Tokenizer{document: d, unknown: -1, added: map[int32]string{}, special: map[int32]bool{}}
+	if t.steps, err = d.Normalizer.steps(); err != nil {
+		return nil, err
+	}
+	if x := d.Model.Bestiary; x != nil && x.Clean != "" {
+		if x.Clean != "CLIP" {
+			return nil, fmt.Errorf("cleans text in a way (%q) that this version does not know", x.Clean)
+		}
+		t.clean = cleanCLIP
+	}
+	for _, id := range d.Model.Vocab {
+		t.size = max(t.size, int(id)+1)
+	}
+	if err := t.addTokens(d); err != nil {
+		return nil, err
+	}
+	var byteLevel bool
+	if t.next, t.leadBlank, byteLevel, err = d.PreTokenizer.splitter(); err != nil {
+		return nil, err
+	}
+	kind := d.Model.Type
+	if kind == "" { // files of before 2020 leave it out
+		kind = "BPE"
+		if d.Model.MaxChars != nil {
+			kind = "WordPiece"
+		}
+	}
+	switch {
+	case kind == "BPE" && byteLevel:
+		err = t.buildBPE(d.Model)
+	case kind == "WordPiece" && !byteLevel:
+		err = t.buildWordPiece(d.Model)
+	default:
+		err = fmt.Errorf("has the model %q with the pre-tokeniser %q", kind, d.PreTokenizer.Type)
+	}
+	if err != nil {
+		return nil, err
+	}
+	return t, nil
+}
+
+// tokens checks that ids are in range and each means one token, and returns which.
+func (d *document) tokens() (map[int32]string, error) {
+	tokens := make(map[int32]string, len(d.Model.Vocab)+len(d.Added))
+	add := func(token string, id int32) error {
+		if id < 0 || id >= maxID {
+			return fmt.Errorf("has the id %d, which is not in [0, %d)", id, maxID)
+		}
+		if before, ok := tokens[id]; ok && before != token {
+			return fmt.Errorf("has two tokens with the id %d", id)
+		}
+		tokens[id] = token
+		return nil
+	}
+	for token, id := range d.Model.Vocab {
+		if err := add(token, id); err != nil {
+			return nil, err
+		}
+	}
+	for _, a := range d.Added {
+		if a.Content == "" {
+			return nil, fmt.Errorf("has an added token without text")
+		}
+		if id, ok := d.Model.Vocab[a.Content]; ok && id != a.ID {
+			return nil, fmt.Errorf("has the added token %s with two ids", shorten(a.Content))
+		}
+		if a.SingleWord {
+			return nil, fmt.Errorf("has the added token %s with single_word", shorten(a.Content))
+		}
+		if err := add(a.Content, a.ID); err != nil {
+			return nil, err
+		}
+	}
+	return tokens, nil
+}
+
+// reserveZero moves all ids up by one if 0 is a real token, unless the ids of the file are to stay.
+func (d *document) reserveZero(tokens map[int32]string, fileIDs bool) {
+	zero, used := tokens[0]
+	if !used || slices.Contains(paddingNames, zero) {
+		return
+	}
+	if x := d.Model.Bestiary; fileIDs || x != nil && x.FileIDs {
+		if x == nil {
+			d.Model.Bestiary = new(extras)
+		}
+		d.Model.Bestiary.FileIDs = true
+		return
+	}
+	for token := range d.Model.Vocab {
+		d.Model.Vocab[token]++
+	}
+	for i := range d.Added {
+		d.Added[i].ID++
+	}
+	d.Model.Vocab[paddingToken] = 0
+	d.Added = append([]addedToken{{Content: paddingToken, Special: true}}, d.Added...)
+}
+
+// addTokens prepares added tokens. Padding isn't looked for in text: nobody writes it, and what a text gives is never padding.
+func (t *Tokenizer) addTokens(d *document) error {
+	var raw, cooked []literal
+	for _, a := range d.Added {
+		t.size = max(t.size, int(a.ID)+1)
+		if a.Special {
+			t.special[a.ID] = true
+		} else {
+			t.added[a.ID] = a.Content
+		}
+		if a.ID == 0 && slices.Contains(paddingNames, a.Content) {
+			continue
+		}
+		text := []byte(a.Content)
+		if !a.Normalized {
+			raw = append(raw, literal{text, a.ID, a.LStrip, a.RStrip})
+			continue
+		}
+		for _, step := range t.steps {
+			text = step(nil, text)
+		}
+		if len(text) == 0 {
+			return fmt.Errorf("has the added token %s, of which its normaliser leaves nothing", shorten(a.Content))
+		}
+		cooked = append(cooked, literal{text, a.ID, a.LStrip, a.RStrip})
+	}
+	t.raw, t.cooked = newLiterals(raw), newLiterals(cooked)
+	return nil
+}
+
+func (t *Tokenizer) buildBPE(m *modelSpec) error {
+	switch {
+	case m.Dropout != nil && *m.Dropout != 0:
+		return fmt.Errorf("drops merges at random (dropout)")
+	case m.Prefix != nil && *m.Prefix != "":
+		return fmt.Errorf("has a continuing_subword_prefix")
+	case m.ByteFallback || m.IgnoreMerges:
+		return fmt.Errorf("has byte_fallback or ignore_merges")
+	case len(m.Merges) >= maxID:
+		return fmt.Errorf("has %d merges", len(m.Merges))
+	}
+	t.kind = "byte-level BPE"
+	suffix := ""
+	if m.Suffix != nil {
+		suffix = *m.Suffix
+	}
+	b := &bpe{unknown: -1, fuse: m.FuseUnk, skipLead: t.leadBlank, merges: make(map[uint64]merge, len(m.Merges)), pieces: make([]string, t.size)}
+	if suffix != "" {
+		t.kind = "CLIP BPE"
+		b.ends = make([]bool, t.size)
+	}
+	for token, id := range m.Vocab {
+		body := token
+		if suffix != "" && strings.HasSuffix(token, suffix) {
+			body, b.ends[id] = strings.TrimSuffix(token, suffix), true
+		}
+		piece, ok := bytesOf(body)
+		if _, added := t.added[id]; !ok && !added && !t.special[id] {
+			return fmt.Errorf("has the token %s, which is not written in byte-level characters", shorten(token))
+		}
+		b.pieces[id] = piece
+	}
+	for c := range 256 {
+		b.first[c], b.last[c] = m.Vocab.id(string(byteRune[c])), m.Vocab.id(string(byteRune[c])+suffix)
+	}
+	for rank, p := range m.Merges {
+		left, right, id := m.Vocab.id(p[0]), m.Vocab.id(p[1]), m.Vocab.id(p[0]+p[1])
+		if left < 0 || right < 0 || id < 0 || strings.Contains(p[0]+p[1], " ") {
+			return fmt.Errorf("merges %s and %s, but they or what they make is not in its vocabulary", shorten(p[0]), shorten(p[1]))
+		}
+		b.merges[pair{left, right}.key()] = merge{int32(rank), id}
+	}
+	if m.UnkToken != nil {
+		if b.unknown = m.Vocab.id(*m.UnkToken); b.unknown < 0 {
+			return fmt.Errorf("has the unknown token %s, which is not in its vocabulary", shorten(*m.UnkToken))
+		}
+	}
+	t.model, t.unknown = b, b.unknown
+	return nil
+}
+
+func (t *Tokenizer) buildWordPiece(m *modelSpec) error {
+	t.kind = "WordPiece"
+	w := &wordPiece{start: map[string]int32{}, rest: map[string]int32{}, pieces: make([]string, t.size), goesOn: make([]bool, t.size), maxRunes: 100}
+	if m.MaxChars != nil {
+		w.maxRunes = *m.MaxChars
+	}
+	prefix := "##"
+	if m.Prefix != nil {
+		prefix = *m.Prefix
+	}
+	if prefix == "" {
+		return fmt.Errorf("has no continuing_subword_prefix")
+	}
+	if m.UnkToken == nil || m.Vocab.id(*m.UnkToken) < 0 {
+		return fmt.Errorf("has no unknown token in its vocabulary")
+	}
+	w.unknown = m.Vocab.id(*m.UnkToken)
+	for token, id := range m.Vocab {
+		w.longest = max(w.longest, len(token))
+		w.start[token], w.pieces[id] = id, token
+		if piece, ok := strings.CutPrefix(token, prefix); ok {
+			w.rest[piece], w.pieces[id], w.goesOn[id] = id, piece, true
+		}
+	}
+	t.model, t.unknown = w, w.unknown
+	return nil
+}
+
+// id of a token, -1 if it isn't there.
+func (v vocabulary) id(token string) int32 {
+	if id, ok := v[token]; ok {
+		return id
+	}
+	return -1
+}

@@ -1,0 +1,122 @@
+package tokenizer
+
+import (
+	"unicode"
+	"unicode/utf8"
+
+	"golang.org/x/text/unicode/norm"
+)
+
+// A step appends a cleaned text to dst. Text is valid UTF-8.
+type step func(dst, text []byte) []byte
+
+// lowerCase maps every character by itself, as Hugging Face does: no context, so that a final Σ becomes σ.
+func lowerCase(dst, text []byte) []byte {
+	for i := 0; i < len(text); {
+		c := text[i]
+		if c < utf8.RuneSelf {
+			if 'A' <= c && c <= 'Z' {
+				c += 'a' - 'A'
+			}
+			dst = append(dst, c)
+			i++
+			continue
+		}
+		r, n := utf8.DecodeRune(text[i:])
+		if r == 'İ' { // the only character whose lower case is two
+			dst = append(dst, "i\u0307"...)
+		} else {
+			dst = utf8.AppendRune(dst, unicode.ToLower(r))
+		}
+		i += n
+	}
+	return dst
+}
+
+// form is one of Unicode's normalisation forms.
+func form(f norm.Form) step {
+	return func(dst, text []byte) []byte {
+		if isASCII(text) {
+			return append(dst, text...)
+		}
+		return f.Append(dst, text...)
+	}
+}
+
+func isASCII(text []byte) bool {
+	for _, c := range text {
+		if c >= utf8.RuneSelf {
+			return false
+		}
+	}
+	return true
+}
+
+// oneBlank makes every run of white space one space.
+func oneBlank(dst, text []byte) []byte {
+	for i := 0; i < len(text); {
+		c, n := classAt(text, i)
+		if c == blank {
+			dst = append(dst, ' ')
+			i = runEnd(text, i+n, blank)
+			continue
+		}
+		dst = append(dst, text[i:i+n]...)
+		i += n
+	}
+	return dst
+}
+
+// mapRunes is a step that replaces single characters: f appends what becomes of r.
+func mapRunes(f func(dst []byte, r rune) []byte) step {
+	return func(dst, text []byte) []byte {
+		for i := 0; i < len(text); {
+			r, n := rune(text[i]), 1
+			if r >= utf8.RuneSelf {
+				r, n = utf8.DecodeRune(text[i:])
+			}
+			dst = f(dst, r)
+			i += n
+		}
+		return dst
+	}
+}
+
+// dropMarks drops non-spacing marks: after a decomposition (NFD), the accents.
+var dropMarks = mapRunes(func(dst []byte, r rune) []byte {
+	if r >= utf8.RuneSelf && unicode.Is(unicode.Mn, r) {
+		return dst
+	}
+	return utf8.AppendRune(dst, r)
+})
+
+// cleanBERT drops control characters and makes every blank a space.
+var cleanBERT = mapRunes(func(dst []byte, r rune) []byte {
+	switch {
+	case ' ' < r && r < 0x7F:
+		return append(dst, byte(r))
+	case r == '\t' || r == '\n' || r == '\r':
+		return append(dst, ' ')
+	case r == utf8.RuneError || unicode.Is(unicode.C, r): // Cc, Cf, Co
+		return dst
+	case unicode.IsSpace(r):
+		return append(dst, ' ')
+	}
+	return utf8.AppendRune(dst, r)
+})
+
+// separateChinese puts spaces around every Chinese character, which makes each a word.
+var separateChinese = mapRunes(func(dst []byte, r rune) []byte {
+	if !isChinese(r) {
+		return utf8.AppendRune(dst, r)
+	}
+	dst = append(dst, ' ')
+	dst = utf8.AppendRune(dst, r)
+	return append(dst, ' ')
+})
+
+// isChinese tells CJK ideographs; not Hangul, Hiragana and Katakana, whose scripts have other words.
+func isChinese(r rune) bool {
+	return r >= 0x3400 && (r <= 0x4DBF || 0x4E00 <= r && r <= 0x9FFF || 0xF900 <= r && r <= 0xFAFF ||
+		0x20000 <= r && r <= 0x2A6DF || 0x2A700 <= r && r <= 0x2B81F || 0x2B820 <= r && r <= 0x2CEAF || 0x2F800 <= r && r <= 0x2FA1F)
+}
