@@ -1,0 +1,273 @@
+package clip
+
+import (
+	"math"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/bestiary-ml/bestiary/internal/kernel"
+	"github.com/bestiary-ml/bestiary/internal/safetensors"
+	"github.com/bestiary-ml/bestiary/nn"
+	"github.com/bestiary-ml/bestiary/tensor"
+)
+
+// near fails unless got is within 1e-4 of want, relative to want's largest magnitude.
+func near(t *testing.T, name string, got, want []float32) {
+	t.Helper()
+	if len(got) != len(want) {
+		t.Fatalf("%s: %d values, want %d", name, len(got), len(want))
+	}
+	largest, worst := 1e-30, 0.0
+	for i := range want {
+		largest = max(largest, math.Abs(float64(want[i])))
+		worst = max(worst, math.Abs(float64(got[i]-want[i])))
+	}
+	if !(worst <= 1e-4*largest) {
+		t.Errorf("%s: off by %.2g of the largest magnitude, want at most 1e-4", name, worst/largest)
+	}
+}
+
+func read(t *testing.T) *safetensors.File {
+	t.Helper()
+	f, err := safetensors.Read("testdata/clip.safetensors")
+	if err != nil {
+		t.Fatal(err)
+	}
+	return f
+}
+
+func floats(t *testing.T, f *safetensors.File, name string) []float32 {
+	t.Helper()
+	v, _, err := f.Float32(name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return v
+}
+
+// ints reads indices, or a mask as zeros and ones.
+func ints(t *testing.T, d *tensor.Device, f *safetensors.File, name string) *tensor.Tensor {
+	t.Helper()
+	stored, err := f.Tensor(name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	values := make([]int32, stored.Len())
+	for i, n := range stored.I64 {
+		values[i] = int32(n)
+	}
+	for i, set := range stored.Bool {
+		if set {
+			values[i] = 1
+		}
+	}
+	return d.Ints(values, stored.Shape...)
+}
+
+// reference is the configuration of the golden file.
+func reference() Config {
+	return Config{
+		TextTokens: 20, TextLen: 6, ImageSize: 16, PatchSize: 4, Channels: 3, Latent: 12,
+		Text: Tower{Dim: 16, Depth: 1, Heads: 2, DimHead: 64}, Image: Tower{Dim: 20, Depth: 1, Heads: 2, DimHead: 64},
+	}
+}
+
+func build(t *testing.T, d *tensor.Device, c Config) *CLIP {
+	t.Helper()
+	m, err := New(d, c, tensor.NewGenerator(1))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return m
+}
+
+func open(t *testing.T) *tensor.Device {
+	t.Helper()
+	d, err := tensor.OpenDevice("cpu", tensor.DeviceOptions{Threads: 2})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return d
+}
+
+func TestGolden(t *testing.T) {
+	f := read(t)
+	for _, set := range []string{"portable", "avx2", "avx512"} {
+		t.Run(set, func(t *testing.T) {
+			d, err := tensor.OpenDevice("cpu", tensor.DeviceOptions{Threads: 2, Kernels: set})
+			if err != nil {
+				t.Skip(err)
+			}
+			m := build(t, d, reference())
+			if err := m.LoadTorch(f, "weight."); err != nil {
+				t.Fatal(err)
+			}
+			images := d.From(floats(t, f, "image"), 4, 3, 16, 16).Permute(0, 2, 3, 1)
+			text, keep := ints(t, d, f, "text"), ints(t, d, f, "mask")
+			s := d.Record()
+			loss := m.Loss(text, images, keep)
+			near(t, "loss", loss.Values(), floats(t, f, "loss"))
+			loss.Backward()
+			for _, p := range nn.Trainable(m) {
+				near(t, "gradient of "+p.Path, p.SaveAs(p.Path, p.Tensor.Grad()).F32, floats(t, f, "grad."+TorchName(p.Path)))
+			}
+			s.End()
+			near(t, "similarity", m.Similarity(text, images, keep).Values(), floats(t, f, "similarity"))
+		})
+	}
+}
+
+// TestTorchState writes what the reference wrote, under the same names and shapes.
+func TestTorchState(t *testing.T) {
+	f, d := read(t), open(t)
+	m := build(t, d, reference())
+	if err := m.LoadTorch(f, "weight."); err != nil {
+		t.Fatal(err)
+	}
+	state := m.TorchState()
+	for _, saved := range state {
+		want, shape, err := f.Float32("weight." + saved.Name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if !slices.Equal(saved.Shape, shape) || !slices.Equal(saved.F32, want) {
+			t.Errorf("%s differs from what was read, or has shape %v instead of %v", saved.Name, saved.Shape, shape)
+		}
+	}
+
+	load := func(change func(name string) string) error {
+		renamed := []safetensors.Tensor{}
+		for _, s := range state {
+			s.Name = change(s.Name)
+			renamed = append(renamed, s)
+		}
+		return build(t, d, reference()).LoadTorch(safetensors.NewFile("clip.pt", renamed, nil), "")
+	}
+	if err := load(func(name string) string { return strings.ReplaceAll(name, ".fn.fn", ".fn") }); err != nil {
+		t.Errorf("names of a version with fewer wrappers: %v", err)
+	}
+	if err := load(swapped("text_emb.weight", "token.weight")); err == nil || !strings.Contains(err.Error(), `clip.pt: has no "text_emb.weight"`) {
+		t.Errorf("got %v for a missing tensor", err)
+	}
+	if err := load(swapped("text_emb.weight", "visual_pos_emb.weight")); err == nil || !strings.Contains(err.Error(), `clip.pt: has "text_emb.weight" with shape [16 20]`) {
+		t.Errorf("got %v for a tensor of another shape", err)
+	}
+	state = append(state, safetensors.Tensor{Name: "logit_scale", DType: safetensors.F32, Shape: []int{1}, F32: []float32{1}})
+	if err := load(func(name string) string { return name }); err == nil || !strings.Contains(err.Error(), `clip.pt: holds "logit_scale"`) {
+		t.Errorf("got %v for a tensor too many", err)
+	}
+}
+
+// swapped exchanges two names.
+func swapped(a, b string) func(string) string {
+	return func(name string) string {
+		switch name {
+		case a:
+			return b
+		case b:
+			return a
+		}
+		return name
+	}
+}
+
+// TestPaddingIsIgnored compares captions with those without their padding.
+func TestPaddingIsIgnored(t *testing.T) {
+	d := open(t)
+	m := build(t, d, reference())
+	short := m.EncodeText(d.Ints([]int32{3, 1, 4}, 1, 3), nil)
+	long := m.EncodeText(d.Ints([]int32{3, 1, 4, 0, 0, 0}, 1, 6), nil)
+	near(t, "embedding", long.Values(), short.Values())
+	if length := long.Square().Sum().Item(); math.Abs(length-1) > 1e-5 {
+		t.Errorf("an embedding has squared length %v", length)
+	}
+	for _, v := range m.EncodeText(d.Ints(make([]int32, 6), 1, 6), nil).Values() {
+		if v != 0 {
+			t.Fatalf("a caption of padding alone has %v in its embedding", v)
+		}
+	}
+}
+
+func TestTrainingFindsPairs(t *testing.T) {
+	d := open(t)
+	m := build(t, d, reference())
+	const n = 12
+	g := tensor.NewGenerator(2)
+	images := g.Uniform(d, n, 16, 16, 3).Scale(2).AddScalar(-1)
+	ids, match := make([]int32, n*6), make([]int, n)
+	for i := range n {
+		ids[6*i], ids[6*i+1], match[i] = int32(1+i), int32(1+i%5), i
+	}
+	text := d.Ints(ids, n, 6)
+	params := nn.Trainable(m)
+	moments := make([]kernel.AdamParam, len(params))
+	for i, p := range params {
+		shape := p.Tensor.Shape()
+		moments[i] = kernel.AdamParam{P: p.Tensor.Data(), M: d.Zeros(shape...).Data(), V: d.Zeros(shape...).Data()}
+	}
+	var first, last float64
+	for step := 1; step <= 60; step++ {
+		s := d.Record()
+		nn.ZeroGrad(m)
+		loss := m.Loss(text, images, nil)
+		loss.Backward()
+		for i, p := range params {
+			moments[i].G = p.Tensor.Grad().Data()
+		}
+		d.Kernels().AdamStep(kernel.Adam{LearningRate: 1e-3, Beta1: 0.9, Beta2: 0.999, Eps: 1e-8, Step: step, GradScale: 1}, moments)
+		if last = loss.Item(); step == 1 {
+			first = last
+		}
+		s.End()
+	}
+	ranks := Ranks(m.EncodeText(text, nil), m.EncodeImages(images), match)
+	if recall := Recall(ranks, 1); last > 0.2*first || recall < 0.99 {
+		t.Errorf("the loss went from %.3f to %.3f, and %.0f %% of the captions find their picture", first, last, 100*recall)
+	}
+}
+
+func TestRanks(t *testing.T) {
+	d := open(t)
+	candidates := d.From([]float32{1, 0, 0, 1, 0.8, 0.6}, 3, 2)
+	queries := d.From([]float32{1, 0, 1, 0, 0, 1, 0, 0}, 4, 2)
+	ranks := Ranks(queries, candidates, []int{0, 2, 0, 1})
+	if want := []int{0, 1, 2, 2}; !slices.Equal(ranks, want) { // the last query likes all candidates equally
+		t.Errorf("ranks %v, want %v", ranks, want)
+	}
+	if r := Recall(ranks, 2); r != 0.5 {
+		t.Errorf("recall among two is %v, want 0.5", r)
+	}
+}
+
+func TestImpossibleConfigs(t *testing.T) {
+	for want, change := range map[string]func(*Config){
+		"text-tokens 1 ": func(c *Config) { c.TextTokens = 1 },
+		"text-len 0":     func(c *Config) { c.TextLen = 0 },
+		"image-size -8":  func(c *Config) { c.ImageSize = -8 },
+		"patch-size 7":   func(c *Config) { c.PatchSize = 7 },
+		"patch-size 0":   func(c *Config) { c.PatchSize = 0 },
+		"channels 1 ":    func(c *Config) { c.Channels = 1 },
+		"latent 0":       func(c *Config) { c.Latent = 0 },
+		"text tower":     func(c *Config) { c.Text.Heads = 0 },
+		"image tower":    func(c *Config) { c.Image.Dim = 0 },
+		"dropout":        func(c *Config) { c.Dropout = 1 },
+		"million":        func(c *Config) { c.TextTokens, c.Text.Dim = maxTokens, 4096 },
+	} {
+		c := DefaultConfig()
+		if err := c.Validate(); err != nil {
+			t.Fatal(err)
+		}
+		change(&c)
+		if err := c.Validate(); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("got %v, want an error about %s", err, want)
+		}
+	}
+	m := build(t, open(t), DefaultConfig())
+	if millions := float64(nn.Count(m)) / 1e6; math.Abs(millions-7) > 0.5 {
+		t.Errorf("the default CLIP has %.2f million parameters, want 7", millions)
+	}
+	if off := nn.Count(m) - DefaultConfig().products(); off < 0 || off > 40000 {
+		t.Errorf("the count of parameters is off by %d", off)
+	}
+}
