@@ -3,6 +3,7 @@ package torchfile
 import (
 	"fmt"
 	"math"
+	"slices"
 	"testing"
 
 	"github.com/bestiary-ml/bestiary/internal/safetensors"
@@ -136,11 +137,11 @@ func TestShared(t *testing.T) {
 	}
 	root := load(t, path)
 	a, b := get(t, root, "a").(*Tensor), get(t, root, "b").(*Tensor)
-	if a.storage != b.storage {
-		t.Error("a tied tensor is written twice")
+	if a != b {
+		t.Error("a tied tensor is written or read twice")
 	}
-	if diff := cmp.Diff(plain(t, a), plain(t, b)); diff != "" {
-		t.Error(diff)
+	if v := plain(t, a).(safetensors.Tensor); !slices.Equal(v.F32, tied.F32) {
+		t.Errorf("it is %v, want %v", v.F32, tied.F32)
 	}
 }
 

@@ -43,6 +43,7 @@ type storage struct {
 	n     int // elements
 	limit int // bytes that a tensor of it may take: those of the file
 	read  func() ([]byte, error)
+	views map[string]*Tensor
 }
 
 // newStorage makes sense of a persistent id: ("storage", type, key, device, elements, …).
@@ -60,7 +61,8 @@ func newStorage(id Tuple) (s *storage, key string, err error) {
 	return &storage{element: e, n: int(n)}, key, nil
 }
 
-// Tensor is a tensor of a file, not yet loaded.
+// Tensor is a tensor of a file, not yet loaded. Tied weights, tensors that look at a storage in the same way, are the
+// same pointer.
 type Tensor struct {
 	DType   safetensors.DType // int8 and int16 are I32 here; F16 and BF16 load as float32
 	Shape   []int             // empty for a scalar
@@ -69,8 +71,25 @@ type Tensor struct {
 	storage *storage
 }
 
-// newTensor makes a view of a storage, and makes sure that it stays inside.
+// newTensor makes a view of a storage, or returns the one that there is already.
 func newTensor(s, offset, size, stride any) (*Tensor, error) {
+	t, err := view(s, offset, size, stride)
+	if err != nil {
+		return nil, err
+	}
+	key := fmt.Sprint(t.offset, t.Shape, t.stride)
+	if same := t.storage.views[key]; same != nil {
+		return same, nil
+	}
+	if t.storage.views == nil {
+		t.storage.views = map[string]*Tensor{}
+	}
+	t.storage.views[key] = t
+	return t, nil
+}
+
+// view makes a view of a storage, and makes sure that it stays inside.
+func view(s, offset, size, stride any) (*Tensor, error) {
 	of, ok1 := s.(*storage)
 	at, ok2 := offset.(int64)
 	if !ok1 || !ok2 {

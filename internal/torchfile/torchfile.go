@@ -36,7 +36,8 @@ type Tuple []any
 // optimizer, say) costs nothing.
 type File struct {
 	Path string
-	Root any // the object
+	Size int64 // bytes
+	Root any   // the object
 	file *os.File
 }
 
@@ -62,7 +63,7 @@ func Open(path string) (*File, error) {
 		file.Close()
 		return nil, err
 	}
-	return &File{Path: path, Root: root, file: file}, nil
+	return &File{Path: path, Size: info.Size(), Root: root, file: file}, nil
 }
 
 // Close ends the reading of tensors.

@@ -1,0 +1,257 @@
+package interchange
+
+import (
+	"fmt"
+	"math"
+	"slices"
+	"strings"
+
+	"github.com/bestiary-ml/bestiary/dalle"
+	"github.com/bestiary-ml/bestiary/internal/safetensors"
+	"github.com/bestiary-ml/bestiary/internal/torchfile"
+	"github.com/bestiary-ml/bestiary/nn/transformer"
+)
+
+// What DALLE-pytorch leaves at these values, whatever its arguments.
+const (
+	torchFFMult       = 4
+	torchConvKernel   = 5
+	torchConvDilation = 1
+)
+
+// describeDALLE reads the arguments of DALLE. Their defaults have changed over the versions, so that what isn't there
+// is told by the names of the weights.
+func (c *Checkpoint) describeDALLE(values map[string]any) error {
+	s := c.source
+	_, learnedPositions := s.shape("text_pos_emb.weight")
+	p := newParams("hparams", values)
+	depth := p.needed("depth")
+	t := transformer.Config{
+		Dim: p.needed("dim"), Depth: depth, Heads: p.int("heads", 8), DimHead: p.int("dim_head", 64),
+		FFMult: torchFFMult, ConvKernel: torchConvKernel, ConvDilation: torchConvDilation,
+		AttnDropout: p.float("attn_dropout", 0), FFDropout: p.float("ff_dropout", 0),
+		Reversible: p.bool("reversible", false), SandwichNorm: p.bool("sandwich_norm", false),
+		ShiftTokens: p.bool("shift_tokens", s.shifts()), Rotary: p.bool("rotary_emb", !learnedPositions),
+		SharedAttn: p.ids("shared_attn_ids", depth), SharedFF: p.ids("shared_ff_ids", depth),
+	}
+	t.Attention = p.patterns(depth)
+	config := dalle.Config{
+		TextTokens: p.int("num_text_tokens", 10000), TextLen: p.int("text_seq_len", 256),
+		ImageCodes: c.VAE.Codes, Height: c.VAE.Grid(), Width: c.VAE.Grid(),
+		ImageLossWeight: p.float("loss_img_weight", 7), ShareEmbeddings: p.bool("share_input_output_emb", false),
+		Stable: p.bool("stable", false), Transformer: t,
+	}
+	p.bool("optimize_for_inference", false) // changes nothing but speed
+	p.get("sparse_attn")                    // changes nothing at all: attn_types has taken its place
+	if err := p.finish(); err != nil {
+		return err
+	}
+	if err := config.Validate(); err != nil {
+		return fmt.Errorf("describes a DALL-E that cannot be (%w); name a checkpoint that DALLE-pytorch wrote", err)
+	}
+	if err := c.checkDALLE(config); err != nil {
+		return err
+	}
+	c.DALLE = &config
+	return nil
+}
+
+// patterns reads attn_types, which are repeated over the layers. Nil stands for full attention.
+func (p *params) patterns(depth int) (all []transformer.Pattern) {
+	const name = "attn_types"
+	for _, s := range p.strings(name) {
+		switch pattern := transformer.Pattern(s); pattern {
+		case transformer.Full, transformer.AxialRow, transformer.AxialCol, transformer.ConvLike:
+			all = append(all, pattern)
+		case transformer.Sparse:
+			p.unsupported(name, p.values[name], "its blocks were drawn at random and are not in the file: import a model that was trained without")
+		default:
+			p.unsupported(name, p.values[name], "import a model that was trained without")
+		}
+	}
+	if !slices.ContainsFunc(all, func(pattern transformer.Pattern) bool { return pattern != transformer.Full }) {
+		return nil
+	}
+	return all[:min(len(all), depth)]
+}
+
+// shifts tells whether tokens are shifted: there is then one module more around each feed-forward branch than the scale
+// and the norm.
+func (s *source) shifts() bool {
+	return slices.ContainsFunc(s.names(), func(name string) bool { return strings.Contains(name, ".fn.fn.fn.net.0.") })
+}
+
+// checkDALLE makes sure that the sizes that memory is allocated for are those of tensors that are really there, and
+// notes what is different in old versions.
+func (c *Checkpoint) checkDALLE(config dalle.Config) error {
+	s, t := c.source, config.Transformer
+	count := func(suffix string) (n int) {
+		for _, name := range s.names() {
+			if strings.HasSuffix(name, suffix) {
+				n++
+			}
+		}
+		return n
+	}
+	if count(".norm.g") > 0 {
+		return fmt.Errorf("has ScaleNorm layers, as DALLE-pytorch had around version 0.5, which we don't have; import a model of version 0.9 or later")
+	}
+	if n := count(".to_qkv.weight"); n != t.Depth {
+		return fmt.Errorf("has %d attention layers where its hparams have depth %d; name a checkpoint that is whole", n, t.Depth)
+	}
+	for suffix, shape := range map[string][]int{
+		".to_qkv.weight": {3 * t.Heads * t.DimHead, t.Dim},
+		".net.0.weight":  {2 * torchFFMult * t.Dim, t.Dim},
+	} {
+		for _, name := range s.names() {
+			if strings.HasSuffix(name, suffix) && strings.HasPrefix(name, "transformer.") {
+				if err := s.expect(name, shape...); err != nil {
+					return err
+				}
+			}
+		}
+	}
+	c.scaled = count(".scale") > 0
+	rows, _ := s.shape(logitsName + ".weight")
+	c.padded = !slices.Equal(rows, []int{config.TextTokens + config.ImageCodes, t.Dim})
+	if !c.padded {
+		return nil
+	}
+	return s.expect(logitsName+".weight", config.TextTokens+config.TextLen+config.ImageCodes, t.Dim)
+}
+
+const (
+	logitsName = "to_logits.1"
+	tableName  = "text_emb.weight"
+	anglesName = "transformer.pos_emb"
+)
+
+// dalleNames are the names of the weights, with those that versions before LayerScale lack.
+func (c *Checkpoint) dalleNames() []string {
+	names := slices.Clip(c.source.names())
+	if c.scaled {
+		return names
+	}
+	for _, name := range c.source.names() {
+		if branch, ok := strings.CutSuffix(name, ".norm.weight"); ok {
+			names = append(names, branch+".scale")
+		}
+	}
+	return names
+}
+
+// loadDALLE loads a weight as version 1.6.6 would have it.
+func (c *Checkpoint) loadDALLE(name string) (safetensors.Tensor, error) {
+	if !c.scaled && strings.HasSuffix(name, ".scale") {
+		scale := make([]float32, c.DALLE.Transformer.Dim)
+		for i := range scale {
+			scale[i] = 1
+		}
+		return safetensors.Tensor{Name: name, DType: safetensors.F32, Shape: []int{1, 1, len(scale)}, F32: scale}, nil
+	}
+	t, err := c.source.load(name)
+	if err != nil {
+		return t, err
+	}
+	if name == anglesName && len(t.Shape) == 4 {
+		return lastAngles(t), nil
+	}
+	if !c.padded && len(t.F32) > 0 {
+		switch name {
+		case tableName, logitsName + ".weight", logitsName + ".bias":
+			return c.addPadding(t, name == logitsName+".bias"), nil
+		}
+	}
+	return t, nil
+}
+
+// addPadding adds the rows of padding to a table of versions in which it was the token 0 at all positions. Each is a
+// copy of that token's; in the output layer, they share its probability, so that all others keep theirs.
+func (c *Checkpoint) addPadding(t safetensors.Tensor, bias bool) safetensors.Tensor {
+	width := len(t.F32) / t.Shape[0]
+	first, tokens := t.F32[:width], c.DALLE.TextTokens
+	rows := slices.Clone(t.F32[:min(len(t.F32), tokens*width)])
+	for range c.DALLE.TextLen {
+		rows = append(rows, first...)
+	}
+	if bias {
+		share := float32(math.Log(float64(c.DALLE.TextLen + 1)))
+		rows[0] -= share
+		for i := tokens; i < len(rows); i++ {
+			rows[i] -= share
+		}
+	}
+	rows = append(rows, t.F32[min(len(t.F32), tokens*width):]...)
+	t.F32, t.Shape = rows, append([]int{len(rows) / width}, t.Shape[1:]...)
+	return t
+}
+
+// lastAngles adds what versions before 1.4 leave out of the rotary angles, the row of the last cell. Its place in the
+// text and its row of cells are those of the cell before, and its column is the last one as its row is.
+func lastAngles(t safetensors.Tensor) safetensors.Tensor {
+	n, width := t.Shape[2], t.Shape[3]
+	if n == 0 || width%3 != 0 || len(t.F32) != n*width {
+		return t
+	}
+	last := slices.Clone(t.F32[(n-1)*width:])
+	copy(last[width/3*2:], last[width/3:width/3*2])
+	t.F32, t.Shape = slices.Concat(t.F32, last), []int{1, n + 1, width}
+	return t
+}
+
+// dalleParams are the arguments by which DALLE-pytorch builds the same DALL-E.
+func dalleParams(c dalle.Config, grid int) (*torchfile.Dict, error) {
+	t := c.Transformer
+	refuse := func(what string) error {
+		return fmt.Errorf("its DALL-E has %s, which DALLE-pytorch doesn't; export one without", what)
+	}
+	switch {
+	case c.Height != grid || c.Width != grid:
+		return nil, refuse(fmt.Sprintf("%d×%d codes a picture and not the %d×%d of its VAE", c.Height, c.Width, grid, grid))
+	case t.FFMult != torchFFMult:
+		return nil, refuse(fmt.Sprintf("ff-mult %d and not %d", t.FFMult, torchFFMult))
+	case slices.Contains(t.Attention, transformer.ConvLike) && (t.ConvKernel != torchConvKernel || t.ConvDilation != torchConvDilation):
+		return nil, refuse(fmt.Sprintf("conv-kernel %d with conv-dilation %d and not %d and %d", t.ConvKernel, t.ConvDilation, torchConvKernel, torchConvDilation))
+	case slices.Contains(t.Attention, transformer.Sparse):
+		return nil, refuse("sparse attention whose blocks are the same in every process")
+	}
+	patterns := torchfile.Tuple{}
+	for _, pattern := range t.Attention {
+		patterns = append(patterns, string(pattern))
+	}
+	if len(patterns) == 0 {
+		patterns = torchfile.Tuple{string(transformer.Full)}
+	}
+	d := torchfile.NewDict(
+		"num_text_tokens", c.TextTokens, "text_seq_len", c.TextLen, "dim", t.Dim, "depth", t.Depth, "heads", t.Heads,
+		"dim_head", t.DimHead, "reversible", t.Reversible, "loss_img_weight", whole(c.ImageLossWeight), "attn_types", patterns,
+		"ff_dropout", t.FFDropout, "attn_dropout", t.AttnDropout, "stable", c.Stable, "shift_tokens", t.ShiftTokens,
+		"rotary_emb", t.Rotary)
+	if t.SandwichNorm { // later arguments only where they are needed, so that older versions load the rest
+		d.Set("sandwich_norm", true)
+	}
+	if c.ShareEmbeddings {
+		d.Set("share_input_output_emb", true)
+	}
+	for _, shared := range []struct {
+		name string
+		ids  []int
+	}{{"shared_attn_ids", t.SharedAttn}, {"shared_ff_ids", t.SharedFF}} {
+		if len(shared.ids) > 0 {
+			ids := torchfile.Tuple{}
+			for _, id := range shared.ids {
+				ids = append(ids, id)
+			}
+			d.Set(shared.name, ids)
+		}
+	}
+	return d, nil
+}
+
+// whole is a number as Python would have it if it's one that counts.
+func whole(v float64) any {
+	if v == math.Trunc(v) {
+		return int64(v)
+	}
+	return v
+}

@@ -1,0 +1,152 @@
+package interchange
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/bestiary-ml/bestiary/dvae"
+	"github.com/bestiary-ml/bestiary/internal/safetensors"
+	"github.com/bestiary-ml/bestiary/internal/torchfile"
+	"github.com/bestiary-ml/bestiary/nn"
+	"github.com/bestiary-ml/bestiary/tensor"
+)
+
+// torchTemperature is the default of DiscreteVAE's constructor.
+const torchTemperature = 0.9
+
+// describeVAE reads the arguments of DiscreteVAE.
+func (c *Checkpoint) describeVAE(section string, values map[string]any, prefix string) error {
+	p := newParams(section, values)
+	config := dvae.Config{
+		ImageSize: p.int("image_size", 256), Codes: p.int("num_tokens", 512), CodebookDim: p.int("codebook_dim", 512),
+		Layers: p.int("num_layers", 3), ResnetBlocks: p.int("num_resnet_blocks", 0), Hidden: p.int("hidden_dim", 64),
+		Channels: p.int("channels", 3), SmoothL1: p.bool("smooth_l1_loss", false),
+		Temperature:     p.float("temperature", torchTemperature),
+		StraightThrough: p.bool("straight_through", false), ReinMax: p.bool("reinmax", false),
+		KLWeight: p.float("kl_div_loss_weight", 0),
+	}
+	config.KLSum = config.KLWeight != 0 // as DiscreteVAE has it
+	config.ReinMax = config.ReinMax && config.StraightThrough
+	config.Normalisation = p.normalisation(config.Channels)
+	if err := p.finish(); err != nil {
+		return err
+	}
+	if err := config.Validate(); err != nil {
+		return fmt.Errorf("describes a VAE that cannot be (%w); name a checkpoint that DALLE-pytorch wrote", err)
+	}
+	// The sizes that memory is allocated for must be those of tensors that are really there.
+	last := config.Layers + config.ResnetBlocks
+	for name, shape := range map[string][]int{
+		"codebook.weight":                      {config.Codes, config.CodebookDim},
+		"encoder.0.0.weight":                   {config.Hidden, config.Channels, 4, 4},
+		fmt.Sprintf("encoder.%d.weight", last): {config.Codes, config.Hidden, 1, 1},
+	} {
+		if err := c.source.expect(prefix+name, shape...); err != nil {
+			return err
+		}
+	}
+	c.VAE = &config
+	return nil
+}
+
+// normalisation reads a pair of means and deviations, which may be longer than there are channels; None stands for no
+// normalisation, values in [0, 1].
+func (p *params) normalisation(channels int) (n dvae.Normalisation) {
+	const name = "normalization"
+	p.asked[name] = true
+	v, ok := p.values[name]
+	if !ok {
+		return n
+	}
+	if v == nil {
+		for range min(channels, 4) {
+			n.Mean, n.Std = append(n.Mean, 0), append(n.Std, 1)
+		}
+		return n
+	}
+	pair, _ := v.([]any)
+	if len(pair) != 2 {
+		p.fail(name, v, "a pair of means and deviations")
+		return n
+	}
+	for i, into := range []*[]float64{&n.Mean, &n.Std} {
+		all, _ := pair[i].([]any)
+		for _, v := range all[:min(len(all), channels)] {
+			f, ok := number(v)
+			if !ok {
+				p.fail(name, pair, "a pair of means and deviations")
+			}
+			*into = append(*into, f)
+		}
+	}
+	odd := func(v float64) bool { return v != 0.5 }
+	if channels == 3 && !slices.ContainsFunc(n.Mean, odd) && !slices.ContainsFunc(n.Std, odd) {
+		return dvae.Normalisation{} // the default
+	}
+	return n
+}
+
+// vae builds a discrete VAE of the weights below a prefix.
+func (s *source) vae(d *tensor.Device, config dvae.Config, prefix string) (*dvae.VAE, error) {
+	m, err := dvae.New(d, config, tensor.NewGenerator(0))
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", s.path, err)
+	}
+	var all []safetensors.Tensor
+	for _, name := range s.names() {
+		own, ok := strings.CutPrefix(name, prefix)
+		if !ok {
+			continue
+		}
+		t, err := s.load(name)
+		if err != nil {
+			return nil, fmt.Errorf("%s: %w", s.path, err)
+		}
+		t.Name = own
+		all = append(all, t)
+	}
+	if err := nn.Load(m, safetensors.NewFile(s.path, all, nil), ""); err != nil {
+		return nil, err
+	}
+	return m, nil
+}
+
+// vaeParams are the arguments by which DALLE-pytorch builds the same VAE: those that train_vae.py writes, and others
+// where they differ from their defaults.
+func vaeParams(c dvae.Config) (*torchfile.Dict, error) {
+	if c.ImageSize&(c.ImageSize-1) != 0 {
+		return nil, fmt.Errorf("its VAE has pictures of %d×%d pixels, and DALLE-pytorch takes powers of two only; export one that has", c.ImageSize, c.ImageSize)
+	}
+	d := torchfile.NewDict("image_size", c.ImageSize, "num_layers", c.Layers, "num_tokens", c.Codes,
+		"codebook_dim", c.CodebookDim, "hidden_dim", c.Hidden, "num_resnet_blocks", c.ResnetBlocks)
+	for _, flag := range []struct {
+		name  string
+		value bool
+	}{{"smooth_l1_loss", c.SmoothL1}, {"straight_through", c.StraightThrough}, {"reinmax", c.ReinMax}} {
+		if flag.value {
+			d.Set(flag.name, true)
+		}
+	}
+	if c.Channels != 3 {
+		d.Set("channels", c.Channels)
+	}
+	if c.Temperature != torchTemperature {
+		d.Set("temperature", c.Temperature)
+	}
+	if c.KLWeight != 0 && c.KLSum { // a mean has no equivalent
+		d.Set("kl_div_loss_weight", c.KLWeight)
+	}
+	if len(c.Normalisation.Mean) > 0 {
+		pair := torchfile.Tuple{}
+		for _, values := range [][]float64{c.Normalisation.Mean, c.Normalisation.Std} {
+			tuple := torchfile.Tuple{}
+			for _, v := range values {
+				tuple = append(tuple, v)
+			}
+			pair = append(pair, tuple)
+		}
+		d.Set("normalization", pair)
+	}
+	return d, nil
+}
