@@ -17,12 +17,12 @@ type Config struct {
 	ImageLossWeight float64 `json:"image_loss_weight"` // of the loss of the codes, where that of the text is 1
 	NullProb        float64 `json:"null_prob"`         // share of captions left out in training, for guidance
 	ShareEmbeddings bool    `json:"share_embeddings"`  // the output layers use the tables of the input
-	Stable          bool    `json:"stable"`            // see stabilised and Loss
+	Stable          bool    `json:"stable"`            // see Loss
 
 	Transformer transformer.Config `json:"transformer"`
 }
 
-// DefaultConfig is a small DALL-E: 8 million parameters for 16×16 codes and a vocabulary of 2,048 tokens.
+// DefaultConfig is a small DALL-E: 10.6 million parameters for 16×16 codes and a vocabulary of 2,048 tokens.
 func DefaultConfig() Config {
 	return Config{
 		TextTokens: 2048, TextLen: 64, ImageCodes: 1024, Height: 16, Width: 16, ImageLossWeight: 7,
