@@ -45,6 +45,7 @@ func TestLoaderResumes(t *testing.T) {
 		{Batch: 4, Seed: 6, Shuffle: true, Augment: Augment{Flip: true}, DropLast: true},
 		{Batch: 2, Seed: 7, Balance: true, Augment: Augment{Flip: true}},
 		{Batch: 30, Seed: 8, Shuffle: true},
+		{Batch: 3, Seed: 9, Shuffle: true, Augment: Augment{Crop: 0.75}},
 	} {
 		whole := loader(t, d, o)
 		var positions []Position
