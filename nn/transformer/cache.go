@@ -42,14 +42,6 @@ func (t *Transformer) NewCache(batch int) *Cache {
 // Len is the number of positions that c holds.
 func (c *Cache) Len() int { return c.length }
 
-// Truncate forgets all but the first n positions.
-func (c *Cache) Truncate(n int) {
-	if n < 0 || n > c.length {
-		panic(fmt.Sprintf("transformer: Truncate to %d of a cache of %d positions", n, c.length))
-	}
-	c.length = n
-}
-
 // Extend maps x [B, m, Dim], the m positions after those in the cache, as Forward would among all positions, and adds
 // them to the cache. It computes as in evaluation, without dropout, and has no gradient.
 func (t *Transformer) Extend(x *tensor.Tensor, c *Cache) *tensor.Tensor {

@@ -113,9 +113,6 @@ func (t *Transformer) Forward(x, keep *tensor.Tensor) *tensor.Tensor {
 	return x
 }
 
-// Config returns the configuration that t was built with.
-func (t *Transformer) Config() Config { return t.config }
-
 // Visit implements nn.Module. Weights that layers share are visited once, in the first of the layers.
 func (t *Transformer) Visit(path string, f func(nn.Param)) {
 	for i, l := range t.layers {
