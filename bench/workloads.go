@@ -25,13 +25,14 @@ type workload struct {
 // workloads are the named ones, at the sizes of the reference models.
 func workloads() []workload {
 	pets, flow := autoencoder.DefaultConfig(), flows.DefaultConfig(256, 2)
-	return []workload{
+	all := []workload{
 		gemm("gemm/1024", 1024),
 		trainAutoencoder("autoencoder/train/b32", pets, 32),
 		trainFlow("realnvp/train/b32", flow, 32),
 		trainFlow("realnvp/train/b256", flow, 256),
 		samplePets("pets/sample/64", pets, flow, 64),
 	}
+	return append(all, birds()...)
 }
 
 // Names lists the workloads.

@@ -17,6 +17,8 @@ import time
 import torch
 
 from autoencoder import EMBEDDING, Autoencoder
+from dalle import DALLE
+from dvae import DiscreteVAE
 from realnvp import CLASSES, DIM, RealNVP
 
 WARM_UP = 2  # iterations
@@ -65,12 +67,44 @@ def pets_sample(n):
     return step
 
 
+def dvae_train(hidden, blocks, codes, batch):
+    model, x = DiscreteVAE(codes=codes, hidden=hidden, blocks=blocks), torch.rand(batch, 3, 128, 128)
+    return train(model, lambda: model.loss(x))
+
+
+def words_and_codes(batch, vocabulary, text_len, codes, side):
+    return torch.randint(1, vocabulary, (batch, text_len)), torch.randint(0, codes, (batch, side**2))
+
+
+def dalle_train(batch, *sizes):
+    model, (text, image) = DALLE(*sizes), words_and_codes(batch, *sizes)
+    return train(model, lambda: model.loss(text, image))
+
+
+def dalle_generate(vocabulary, text_len, codes, side):
+    model, vae = DALLE(vocabulary, text_len, codes, side).eval(), DiscreteVAE(codes=codes, hidden=256, blocks=2).eval()
+    text = torch.randint(1, vocabulary, (1, text_len))
+
+    @torch.no_grad()
+    def step():
+        codes = vae.codebook(model.generate(text)).view(1, side, side, -1)
+        pixels = (vae.decoder(codes.permute(0, 3, 1, 2)).clamp(-1, 1) + 1) * 127.5 + 0.5
+        return pixels.to(torch.uint8).permute(0, 2, 3, 1).contiguous().numpy()
+
+    return step
+
+
 WORKLOADS = {
     "gemm/1024": lambda: gemm(1024),
     "autoencoder/train/b32": lambda: autoencoder_train(32),
     "realnvp/train/b32": lambda: realnvp_train(32),
     "realnvp/train/b256": lambda: realnvp_train(256),
     "pets/sample/64": lambda: pets_sample(64),
+    "dvae/train/128px-h64-k512-b8": lambda: dvae_train(64, 1, 512, 8),
+    "dvae/train/128px-h256-k1024-b8": lambda: dvae_train(256, 2, 1024, 8),
+    "dalle/train/128px-v2048-k1024-b4": lambda: dalle_train(4, 2048, 64, 1024, 16),
+    "dalle/train/256px-v49408-k8192-b4": lambda: dalle_train(4, 49408, 256, 8192, 32),
+    "dalle/generate/128px-v2048": lambda: dalle_generate(2048, 64, 1024, 16),
 }
 
 

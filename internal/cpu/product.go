@@ -31,11 +31,13 @@ type products struct {
 	spread   spreadJob
 	operands [4][]float32
 
+	few       skinnyJob
 	attending attending
 	evenParts [kernel.AttentionTile + 1][]stretch
 
 	// The tasks of jobs, bound once: binding allocates.
 	runRows, runColumns, runSum, runSpread  func(task, worker int)
+	runSkinny                               func(task, worker int)
 	runAttend, runAttendRows, runAttendGrad func(task, worker int)
 
 	taps    []tap
@@ -73,6 +75,7 @@ func newProducts(level simd.Level, pool *Pool) *products {
 	}
 	p.runRows, p.runColumns, p.runSum, p.runSpread = p.rowsTask, p.columnsTask, p.sumTask, p.spreadTask
 	p.runAttend, p.runAttendRows, p.runAttendGrad = p.attendTask, p.attendRowsTask, p.attendGradTask
+	p.runSkinny = p.skinnyTask
 	p.evenParts = evenParts(p.Height)
 	return p
 }

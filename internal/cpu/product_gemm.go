@@ -4,6 +4,9 @@ import "github.com/bestiary-ml/bestiary/internal/kernel"
 
 // gemm implements kernel.Products' Gemm.
 func (p *products) gemm(g kernel.Gemm, a, b, bias, c []float32) {
+	if p.skinny(g, a, b, bias, c) {
+		return
+	}
 	p.begin(a, b, bias, c)
 	defer p.end()
 	batch := max(1, g.Batch)

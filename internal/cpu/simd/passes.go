@@ -68,6 +68,10 @@ type Passes struct {
 
 	Adam func(c *[10]float32, p, g, m, v []float32)
 
+	// Products with few rows: y += Σ over r < 4 of a[r]·x[r·stride …], and y[r] = Σ x·w[r·stride …] in float32.
+	AddRows func(a *[4]float32, x []float32, stride int, y []float32)
+	DotRows func(x, w []float32, stride int, y *[4]float32)
+
 	// GatherRow sets y[j] = x[index[j]], or 0 where the index is negative. Indices aren't checked otherwise.
 	GatherRow func(index []int32, x, y []float32)
 

@@ -102,5 +102,7 @@ var passesAVX2 = func() *Passes {
 	p.Uniform = uniformAVX2
 	p.Dropout = dropoutAVX2
 	p.Normal = normalAVX2
+	p.AddRows = addRowsAVX2
+	p.DotRows = dotRowsAVX2
 	return p
 }()

@@ -102,5 +102,7 @@ var passesAVX512 = func() *Passes {
 	p.Uniform = uniformAVX512
 	p.Dropout = dropoutAVX512
 	p.Normal = normalAVX512
+	p.AddRows = addRowsAVX512
+	p.DotRows = dotRowsAVX512
 	return p
 }()

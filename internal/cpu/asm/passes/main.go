@@ -32,6 +32,7 @@ var groups = []struct {
 	{"transposition", transposition},
 	{"gather", gather},
 	{"random", random},
+	{"skinny", skinny},
 }
 
 func main() {
