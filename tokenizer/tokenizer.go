@@ -38,8 +38,9 @@ func (t *Tokenizer) Kind() string { return t.kind }
 // VocabSize is the number of ids, padding included: ids lie in [0, VocabSize).
 func (t *Tokenizer) VocabSize() int { return t.size }
 
-// Encode appends the ids of text to ids. It makes no garbage once ids and its own buffers are large enough. Text that is empty has no
-// tokens; text that isn't UTF-8 is an error that names the byte, see [ErrNotUTF8].
+// Encode appends the ids of text to ids. Text that is empty has no tokens; text that isn't UTF-8 is an error that names the byte, see
+// [ErrNotUTF8]. It allocates nothing once ids and its own buffers are large enough and the words are known (except to clean text that is
+// not plain ASCII for CLIP: a few times a text).
 func (t *Tokenizer) Encode(text string, ids []int32) ([]int32, error) {
 	if !utf8.ValidString(text) {
 		return ids, notUTF8(text)

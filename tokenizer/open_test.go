@@ -1,0 +1,205 @@
+package tokenizer
+
+import (
+	"bytes"
+	"compress/gzip"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+)
+
+// Every file that isn't a tokenizer we know is refused in one sentence that names it.
+func TestParseRefuses(t *testing.T) {
+	const model = `"model":{"type":"BPE","vocab":{"a":0,"b":1,"ab":2},"merges":["a b"]}`
+	const split = `"pre_tokenizer":{"type":"ByteLevel"}`
+	file := func(parts ...string) string { return "{" + strings.Join(parts, ",") + "}" }
+	if _, err := Parse("f", []byte(file(model, split)), Options{}); err != nil {
+		t.Fatal(err)
+	}
+	const cannot = ", which we cannot do; use a byte-level BPE or a BERT WordPiece, or train one from the captions"
+	for _, c := range []struct {
+		name, data, want string
+		options          Options
+	}{
+		{"unigram", file(`"model":{"type":"Unigram","unk_id":0,"vocab":[["a",0.5]]}`, split), `the tokenizer has the model "Unigram"` + cannot, Options{}},
+		{"no model", file(split), "the tokenizer has no model" + cannot, Options{}},
+		{"no vocabulary", file(`"model":{"type":"BPE","vocab":{},"merges":[]}`, split), "the tokenizer has no vocabulary" + cannot, Options{}},
+		{"no pre-tokeniser", file(model), "the tokenizer has no pre-tokeniser ByteLevel or BertPreTokenizer" + cannot, Options{}},
+		{"pre-tokeniser", file(model, `"pre_tokenizer":{"type":"Metaspace","replacement":"_"}`), `the tokenizer has the pre-tokeniser "Metaspace" at this place` + cannot, Options{}},
+		{"model with another pre-tokeniser", file(model, `"pre_tokenizer":{"type":"BertPreTokenizer"}`), `the tokenizer has the model "BPE" with the pre-tokeniser "BertPreTokenizer"` + cannot, Options{}},
+		{"split", file(model, `"pre_tokenizer":{"type":"Sequence","pretokenizers":[{"type":"Split","pattern":{"Regex":"x+"},"behavior":"Isolated","invert":false},{"type":"ByteLevel"}]}`), "the tokenizer splits words by a pattern that is neither GPT-2's nor CLIP's" + cannot, Options{}},
+		{"normaliser", file(model, split, `"normalizer":{"type":"Sequence","normalizers":[{"type":"NFC"},{"type":"Precompiled","precompiled_charsmap":"x"}]}`), `the tokenizer has the normaliser "Precompiled"` + cannot, Options{}},
+		{"replacement", file(model, split, `"normalizer":{"type":"Replace","pattern":{"String":"a"},"content":"b"}`), `the tokenizer replaces another pattern than \s+ by a space` + cannot, Options{}},
+		{"post-processor", file(model, split, `"post_processor":{"type":"Sequence","processors":[{"type":"Odd"}]}`), `the tokenizer has the post-processor "Odd"` + cannot, Options{}},
+		{"truncation", file(model, split, `"truncation":{"max_length":5}`), "the tokenizer cuts or pads texts itself (its truncation or padding is not null)" + cannot, Options{}},
+		{"dropout", file(strings.Replace(model, `"vocab"`, `"dropout":0.1,"vocab"`, 1), split), "the tokenizer drops merges at random (dropout)" + cannot, Options{}},
+		{"byte fallback", file(strings.Replace(model, `"vocab"`, `"byte_fallback":true,"vocab"`, 1), split), "the tokenizer has byte_fallback or ignore_merges" + cannot, Options{}},
+		{"prefix", file(strings.Replace(model, `"vocab"`, `"continuing_subword_prefix":"##","vocab"`, 1), split), "the tokenizer has a continuing_subword_prefix" + cannot, Options{}},
+		{"unknown token", file(strings.Replace(model, `"vocab"`, `"unk_token":"?","vocab"`, 1), split), `the tokenizer has the unknown token "?", which is not in its vocabulary` + cannot, Options{}},
+		{"characters", file(strings.Replace(model, `"ab"`, `"鳥":5,"ab"`, 1), split), `the tokenizer has the token "鳥", which is not written in byte-level characters` + cannot, Options{}},
+		{"merge of what", file(strings.Replace(model, `"a b"`, `"a c"`, 1), split), `the tokenizer merges "a" and "c", but they or what they make is not in its vocabulary` + cannot, Options{}},
+		{"ids twice", file(strings.Replace(model, `"b":1`, `"b":2`, 1), split), "the tokenizer has two tokens with the id 2" + cannot, Options{}},
+		{"huge id", file(strings.Replace(model, `"b":1`, `"b":2000000000`, 1), split), "the tokenizer has the id 2000000000, which is not in [0, 4194304)" + cannot, Options{}},
+		{"negative id", file(strings.Replace(model, `"b":1`, `"b":-1`, 1), split), "the tokenizer has the id -1, which is not in [0, 4194304)" + cannot, Options{}},
+		{"single word", file(model, split, `"added_tokens":[{"id":7,"content":"x","single_word":true}]`), `the tokenizer has the added token "x" with single_word` + cannot, Options{}},
+		{"added twice", file(model, split, `"added_tokens":[{"id":7,"content":"a"}]`), `the tokenizer has the added token "a" with two ids` + cannot, Options{}},
+		{"wordpiece without unknown", file(`"model":{"type":"WordPiece","unk_token":"[UNK]","vocab":{"a":0}}`, `"pre_tokenizer":{"type":"BertPreTokenizer"}`), "the tokenizer has no unknown token in its vocabulary" + cannot, Options{}},
+		{"clean", file(strings.Replace(model, `"vocab"`, `"bestiary":{"clean":"new"},"vocab"`, 1), split), `the tokenizer cleans text in a way ("new") that this version does not know` + cannot, Options{}},
+
+		{"field", file(model, split, `"colour":1`), `is no tokenizer.json that we can read (json: unknown field "colour"); save it again with Hugging Face's tokenizers`, Options{}},
+		{"merges", file(strings.Replace(model, `"a b"`, `["a"]`, 1), split), "is no tokenizer.json that we can read (its merge 0 is of 1 tokens, not two); save it again with Hugging Face's tokenizers", Options{}},
+		{"cut json", file(model, split)[:40], "is no tokenizer.json that we can read (unexpected EOF); save it again with Hugging Face's tokenizers", Options{}},
+		{"two documents", file(model, split) + "{}", "is no tokenizer.json that we can read (it goes on after its end); save it again with Hugging Face's tokenizers", Options{}},
+		{"cased json", file(model, split), "says itself whether it lower-cases; leave the option Cased to a vocab.txt", Options{Cased: true}},
+
+		{"gpt2 merges", "#version: 0.2\na b\n", "has merges without </w>, so it is not CLIP's vocabulary; for GPT-2's kind give a tokenizer.json", Options{}},
+		{"cut merge", "#version: 0.2\na b</w>\nab", `f:3: "ab" is not two tokens of the lines before; fetch bpe_simple_vocab_16e6.txt.gz again`, Options{}},
+		{"merges out of order", "#version: 0.2\nx ab</w>\na b</w>\n", `f:2: "x ab</w>" is not two tokens of the lines before; fetch bpe_simple_vocab_16e6.txt.gz again`, Options{}},
+		{"vocab without unknown", "bird\nwings\n", "has no line [UNK] and is no other tokenizer that we know; give a tokenizer.json, bpe_simple_vocab_16e6.txt(.gz) or vocab.txt", Options{}},
+		{"vocab twice", "[UNK]\nbird\nbird\n", `f:3: "bird" is blank or there twice; a vocab.txt has one token a line`, Options{}},
+		{"vocab blank", "[UNK]\n\nbird\n", `f:2: "" is blank or there twice; a vocab.txt has one token a line`, Options{}},
+		{"empty", "", `f:1: "" is blank or there twice; a vocab.txt has one token a line`, Options{}},
+		{"binary", "\x00\xff\xfe", "is not text in UTF-8; give a tokenizer.json, bpe_simple_vocab_16e6.txt(.gz) or vocab.txt", Options{}},
+		{"cut gzip", string(zipped(t, "#version: 0.2\na b</w>\n")[:20]), "cannot be unpacked (unexpected EOF); fetch it again", Options{}},
+	} {
+		_, err := Parse("f", []byte(c.data), c.options)
+		want := "tokenizer: f: " + c.want
+		if strings.HasPrefix(c.want, "f:") {
+			want = "tokenizer: " + c.want
+		}
+		if err == nil || err.Error() != want {
+			t.Errorf("%s:\n got %v\nwant %s", c.name, err, want)
+		}
+	}
+}
+
+func zipped(t testing.TB, text string) []byte {
+	var out bytes.Buffer
+	w := gzip.NewWriter(&out)
+	if _, err := w.Write([]byte(text)); err != nil {
+		t.Fatal(err)
+	}
+	if err := w.Close(); err != nil {
+		t.Fatal(err)
+	}
+	return out.Bytes()
+}
+
+// A small file that unpacks to more than any vocabulary is refused before it fills the memory.
+func TestGzipBomb(t *testing.T) {
+	if testing.Short() {
+		t.Skip("writes 128 MB into a compressor")
+	}
+	var out bytes.Buffer
+	w := gzip.NewWriter(&out)
+	zeros := make([]byte, 1<<20)
+	for range maxFile>>20 + 1 {
+		if _, err := w.Write(zeros); err != nil {
+			t.Fatal(err)
+		}
+	}
+	w.Close()
+	_, err := Parse("f", out.Bytes(), Options{})
+	if err == nil || err.Error() != "tokenizer: f: is larger than 128 MB; name the file of a tokenizer" {
+		t.Error(err)
+	}
+}
+
+func TestOpenRefuses(t *testing.T) {
+	missing := filepath.Join(t.TempDir(), "missing.json")
+	if _, err := Open(missing, Options{}); err == nil || err.Error() != "tokenizer: "+missing+": cannot be read; check the path and its permissions" {
+		t.Error(err)
+	}
+	folder := t.TempDir()
+	if _, err := Open(folder, Options{}); err == nil || !strings.HasPrefix(err.Error(), "tokenizer: "+folder+": cannot be read") {
+		t.Error(err)
+	}
+}
+
+// Padding and ids: a file whose 0 is padding keeps its ids whatever is asked for; another one says after saving whether it was moved.
+func TestFingerprintAndIDs(t *testing.T) {
+	path := filepath.Join("testdata", "clip_vocab.txt.gz")
+	moved, kept := mustOpen(t, path, Options{}), mustOpen(t, path, Options{FileIDs: true})
+	if moved.Fingerprint() == kept.Fingerprint() || moved.VocabSize() != kept.VocabSize()+1 {
+		t.Errorf("%d and %d ids", moved.VocabSize(), kept.VocabSize())
+	}
+	saved := filepath.Join(t.TempDir(), "tokenizer.json")
+	if err := moved.Save(saved); err != nil {
+		t.Fatal(err)
+	}
+	if again := mustOpen(t, saved, Options{FileIDs: true}); again.Fingerprint() != moved.Fingerprint() {
+		t.Error("saved ids move again")
+	}
+	own := filepath.Join("testdata", "bytelevel.json")
+	if mustOpen(t, own, Options{}).Fingerprint() != mustOpen(t, own, Options{FileIDs: true}).Fingerprint() {
+		t.Error("FileIDs changes a file whose 0 is padding")
+	}
+	if mustOpen(t, filepath.Join("testdata", "vocab.txt"), Options{}).Fingerprint() == mustOpen(t, filepath.Join("testdata", "vocab.txt"), Options{Cased: true}).Fingerprint() {
+		t.Error("Cased isn't in the fingerprint")
+	}
+}
+
+// Merges as pairs, which newer files have, and as strings are the same; files of before 2020 don't name the model's type.
+func TestOldAndNewFiles(t *testing.T) {
+	data, err := os.ReadFile(filepath.Join("testdata", "bytelevel.json"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	newer := mustOpen(t, filepath.Join("testdata", "bytelevel.json"), Options{})
+	if !bytes.Contains(data, []byte(`"merges":[["`)) {
+		t.Fatal("the file has no pairs")
+	}
+	saved, err := newer.JSON()
+	if err != nil {
+		t.Fatal(err)
+	}
+	older := bytes.Replace(saved, []byte(`"type": "BPE",`), nil, 1)
+	if len(older) == len(saved) {
+		t.Fatal("no type to leave out")
+	}
+	tok, err := Parse("older", older, Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	a, _ := newer.Encode(captions(t)[0], nil)
+	b, _ := tok.Encode(captions(t)[0], nil)
+	if tok.Decode(b) != newer.Decode(a) || len(a) != len(b) {
+		t.Errorf("%v and %v", a, b)
+	}
+}
+
+// Any bytes as a file: an error of one line, or a tokenizer that works.
+func FuzzParse(f *testing.F) {
+	files, err := filepath.Glob("testdata/*")
+	if err != nil || len(files) < 5 {
+		f.Fatal(files, err)
+	}
+	for _, file := range files {
+		if data, err := os.ReadFile(file); err == nil {
+			f.Add(data, true)
+		}
+	}
+	f.Fuzz(func(t *testing.T, data []byte, fileIDs bool) {
+		tok, err := Parse("f", data, Options{FileIDs: fileIDs})
+		if err != nil {
+			if !strings.HasPrefix(err.Error(), "tokenizer: f:") || strings.Contains(err.Error(), "\n") {
+				t.Fatalf("%q", err)
+			}
+			return
+		}
+		ids, err := tok.Encode("A small bird's 黄 wings, <|endoftext|> [MASK]", nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		tok.Decode(ids)
+		saved, err := tok.JSON()
+		if err != nil {
+			t.Fatal(err)
+		}
+		again, err := Parse("again", saved, Options{FileIDs: fileIDs})
+		if err != nil || again.Fingerprint() != tok.Fingerprint() {
+			t.Fatalf("saved and read: %v", err)
+		}
+	})
+}
