@@ -97,7 +97,7 @@ var cleanBERT = mapRunes(func(dst []byte, r rune) []byte {
 		return append(dst, byte(r))
 	case r == '\t' || r == '\n' || r == '\r':
 		return append(dst, ' ')
-	case r == utf8.RuneError || unicode.Is(unicode.C, r): // Cc, Cf, Co
+	case r == utf8.RuneError || unicode.In(r, unicode.Cc, unicode.Cf, unicode.Co):
 		return dst
 	case unicode.IsSpace(r):
 		return append(dst, ' ')

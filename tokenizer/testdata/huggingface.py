@@ -29,7 +29,7 @@ texts = captions[:12] + [
     "IT'S THE BIRD'S", "x'ss 'll'll '", "123 4567 ½ Ⅷ ٣", "naïve façade Ångström ÉCOLE", "İstanbul ΣΟΦΟΣ ΣΑΣ Σ", "一只黄色的小鸟 with 黑色翅膀。", "日本語のテキスト 한국어",
     "emoji 🐦🐤 family 👩‍👩‍👧", "a\u00a0b\u2003c\u3000d\u0085e", "don’t “curl” ‘these’", "&lt;b&gt; Tom &amp;amp; Jerry &eacute; &#39;", "ﬁne ﬂow Ｆｕｌｌ１２", "zero\u200bwidth\u00adsoft\ufeff",
     "tab\x0bvertical\x0cform\x1fsep", "wow!!! $5.00 + 10% = ~#@[x]{y}^_`|<>", "e\u0301 a\u0308 (decomposed)", "ünïcödé ПРИВЕТ мир", "supercalifragilisticexpialidocious", "<|endoftext|> inside <|startoftext|>",
-    "[UNK] [MASK] [CLS] [SEP]", "a" * 130, "unaffable-ish word##piece", "\u200f\u202eright\u0000to\ufffdleft", "x" + "\u0300" * 3 + "y", "bird." * 3,
+    "[UNK] [MASK] [CLS] [SEP]", "a" * 130, "unaffable-ish word##piece", "\u200f\u202eright\u0000to\ufffdleft", "x" + "\u0300" * 3 + "y", "bird." * 3, "unassigned \u0378",
 ]
 
 def write(name, value):
