@@ -11,21 +11,25 @@ import (
 	"github.com/bestiary-ml/bestiary/internal/atomicfile"
 )
 
-// Pixels turns values [N, H, W, 3] in [-1, 1] into n opaque RGB pictures.
+// Pixels turns values [N, H, W, 3] in [-1, 1] into n opaque RGB pictures, values [N, H, W, 4] into such with transparency.
 // Values outside are clamped; a pixel with a NaN is drawn in magenta, so that it is seen.
 func Pixels(values []float32, n, h, w int) ([]*image.NRGBA, error) {
-	if n < 0 || h <= 0 || w <= 0 || len(values) != n*h*w*3 {
-		return nil, fmt.Errorf("%d values are not %d pictures of %d×%d pixels and 3 channels; pass the sizes they have", len(values), n, w, h)
+	channels := 3
+	if n > 0 && h > 0 && w > 0 && len(values) == n*h*w*4 {
+		channels = 4
+	}
+	if n < 0 || h <= 0 || w <= 0 || len(values) != n*h*w*channels {
+		return nil, fmt.Errorf("%d values are not %d pictures of %d×%d pixels and 3 or 4 channels; pass the sizes they have", len(values), n, w, h)
 	}
 	all := make([]*image.NRGBA, n)
 	for i := range all {
 		all[i] = image.NewNRGBA(image.Rect(0, 0, w, h))
 		for p := range h * w {
-			rgb, out := values[(i*h*w+p)*3:][:3], all[i].Pix[4*p:][:4]
+			pixel, out := values[(i*h*w+p)*channels:][:channels], all[i].Pix[4*p:][:4]
 			out[3] = 255
-			for c, v := range rgb {
+			for c, v := range pixel {
 				if v != v {
-					copy(out, []uint8{255, 0, 255})
+					copy(out, []uint8{255, 0, 255, 255})
 					break
 				}
 				out[c] = uint8((min(1, max(-1, v))+1)*127.5 + 0.5)
@@ -46,11 +50,20 @@ func FromRGB(pixels []uint8, h, w int) *image.NRGBA {
 }
 
 // Split makes the pictures of RGB pixels [N, S, S, 3].
-func Split(pixels []uint8, size int) []*image.NRGBA {
-	one := size * size * 3
+func Split(pixels []uint8, size int) []*image.NRGBA { return split(pixels, size, 3) }
+
+// split makes the pictures of pixels [N, S, S, C], RGB or with straight alpha.
+func split(pixels []uint8, size, channels int) []*image.NRGBA {
+	one := size * size * channels
 	all := make([]*image.NRGBA, len(pixels)/one)
 	for i := range all {
-		all[i] = FromRGB(pixels[i*one:(i+1)*one], size, size)
+		part := pixels[i*one : (i+1)*one]
+		if channels == 3 {
+			all[i] = FromRGB(part, size, size)
+			continue
+		}
+		all[i] = image.NewNRGBA(image.Rect(0, 0, size, size))
+		copy(all[i].Pix, part)
 	}
 	return all
 }
