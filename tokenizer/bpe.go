@@ -1,6 +1,9 @@
 package tokenizer
 
-import "strings"
+import (
+	"fmt"
+	"strings"
+)
 
 // pair is two neighbouring symbols.
 type pair struct{ left, right int32 }
@@ -21,6 +24,57 @@ type bpe struct {
 	unknown  int32    // stands for a byte that has no id; -1: such bytes are left out, as Hugging Face does
 	fuse     bool     // a run of unknown bytes is one token
 	skipLead bool     // text got a blank in front that decoding takes away
+}
+
+func (t *Tokenizer) buildBPE(m *modelSpec) error {
+	switch {
+	case m.Dropout != nil && *m.Dropout != 0:
+		return fmt.Errorf("drops merges at random (dropout)")
+	case m.Prefix != nil && *m.Prefix != "":
+		return fmt.Errorf("has a continuing_subword_prefix")
+	case m.ByteFallback || m.IgnoreMerges:
+		return fmt.Errorf("has byte_fallback or ignore_merges")
+	case len(m.Merges) >= maxID:
+		return fmt.Errorf("has %d merges", len(m.Merges))
+	}
+	t.kind = "byte-level BPE"
+	suffix := ""
+	if m.Suffix != nil {
+		suffix = *m.Suffix
+	}
+	b := &bpe{unknown: -1, fuse: m.FuseUnk, skipLead: t.leadBlank, merges: make(map[uint64]merge, len(m.Merges)), pieces: make([]string, t.size)}
+	if suffix != "" {
+		t.kind = "CLIP BPE"
+		b.ends = make([]bool, t.size)
+	}
+	for token, id := range m.Vocab {
+		body := token
+		if suffix != "" && strings.HasSuffix(token, suffix) {
+			body, b.ends[id] = strings.TrimSuffix(token, suffix), true
+		}
+		piece, ok := bytesOf(body)
+		if _, added := t.added[id]; !ok && !added && !t.special[id] {
+			return fmt.Errorf("has the token %s, which is not written in byte-level characters", shorten(token))
+		}
+		b.pieces[id] = piece
+	}
+	for c := range 256 {
+		b.first[c], b.last[c] = m.Vocab.id(string(byteRune[c])), m.Vocab.id(string(byteRune[c])+suffix)
+	}
+	for rank, p := range m.Merges {
+		left, right, id := m.Vocab.id(p[0]), m.Vocab.id(p[1]), m.Vocab.id(p[0]+p[1])
+		if left < 0 || right < 0 || id < 0 || strings.Contains(p[0]+p[1], " ") {
+			return fmt.Errorf("merges %s and %s, but they or what they make is not in its vocabulary", shorten(p[0]), shorten(p[1]))
+		}
+		b.merges[pair{left, right}.key()] = merge{int32(rank), id}
+	}
+	if m.UnkToken != nil {
+		if b.unknown = m.Vocab.id(*m.UnkToken); b.unknown < 0 {
+			return fmt.Errorf("has the unknown token %s, which is not in its vocabulary", shorten(*m.UnkToken))
+		}
+	}
+	t.model, t.unknown = b, b.unknown
+	return nil
 }
 
 // symbol is a link of the list of symbols that a word consists of by now.

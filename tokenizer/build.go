@@ -3,7 +3,6 @@ package tokenizer
 import (
 	"fmt"
 	"slices"
-	"strings"
 )
 
 // maxID bounds the tables that a file's ids make us allocate.
@@ -164,85 +163,6 @@ func (t *Tokenizer) addTokens(d *document) error {
 		cooked = append(cooked, literal{text, a.ID, a.LStrip, a.RStrip})
 	}
 	t.raw, t.cooked = newLiterals(raw), newLiterals(cooked)
-	return nil
-}
-
-func (t *Tokenizer) buildBPE(m *modelSpec) error {
-	switch {
-	case m.Dropout != nil && *m.Dropout != 0:
-		return fmt.Errorf("drops merges at random (dropout)")
-	case m.Prefix != nil && *m.Prefix != "":
-		return fmt.Errorf("has a continuing_subword_prefix")
-	case m.ByteFallback || m.IgnoreMerges:
-		return fmt.Errorf("has byte_fallback or ignore_merges")
-	case len(m.Merges) >= maxID:
-		return fmt.Errorf("has %d merges", len(m.Merges))
-	}
-	t.kind = "byte-level BPE"
-	suffix := ""
-	if m.Suffix != nil {
-		suffix = *m.Suffix
-	}
-	b := &bpe{unknown: -1, fuse: m.FuseUnk, skipLead: t.leadBlank, merges: make(map[uint64]merge, len(m.Merges)), pieces: make([]string, t.size)}
-	if suffix != "" {
-		t.kind = "CLIP BPE"
-		b.ends = make([]bool, t.size)
-	}
-	for token, id := range m.Vocab {
-		body := token
-		if suffix != "" && strings.HasSuffix(token, suffix) {
-			body, b.ends[id] = strings.TrimSuffix(token, suffix), true
-		}
-		piece, ok := bytesOf(body)
-		if _, added := t.added[id]; !ok && !added && !t.special[id] {
-			return fmt.Errorf("has the token %s, which is not written in byte-level characters", shorten(token))
-		}
-		b.pieces[id] = piece
-	}
-	for c := range 256 {
-		b.first[c], b.last[c] = m.Vocab.id(string(byteRune[c])), m.Vocab.id(string(byteRune[c])+suffix)
-	}
-	for rank, p := range m.Merges {
-		left, right, id := m.Vocab.id(p[0]), m.Vocab.id(p[1]), m.Vocab.id(p[0]+p[1])
-		if left < 0 || right < 0 || id < 0 || strings.Contains(p[0]+p[1], " ") {
-			return fmt.Errorf("merges %s and %s, but they or what they make is not in its vocabulary", shorten(p[0]), shorten(p[1]))
-		}
-		b.merges[pair{left, right}.key()] = merge{int32(rank), id}
-	}
-	if m.UnkToken != nil {
-		if b.unknown = m.Vocab.id(*m.UnkToken); b.unknown < 0 {
-			return fmt.Errorf("has the unknown token %s, which is not in its vocabulary", shorten(*m.UnkToken))
-		}
-	}
-	t.model, t.unknown = b, b.unknown
-	return nil
-}
-
-func (t *Tokenizer) buildWordPiece(m *modelSpec) error {
-	t.kind = "WordPiece"
-	w := &wordPiece{start: map[string]int32{}, rest: map[string]int32{}, pieces: make([]string, t.size), goesOn: make([]bool, t.size), maxRunes: 100}
-	if m.MaxChars != nil {
-		w.maxRunes = *m.MaxChars
-	}
-	prefix := "##"
-	if m.Prefix != nil {
-		prefix = *m.Prefix
-	}
-	if prefix == "" {
-		return fmt.Errorf("has no continuing_subword_prefix")
-	}
-	if m.UnkToken == nil || m.Vocab.id(*m.UnkToken) < 0 {
-		return fmt.Errorf("has no unknown token in its vocabulary")
-	}
-	w.unknown = m.Vocab.id(*m.UnkToken)
-	for token, id := range m.Vocab {
-		w.longest = max(w.longest, len(token))
-		w.start[token], w.pieces[id] = id, token
-		if piece, ok := strings.CutPrefix(token, prefix); ok {
-			w.rest[piece], w.pieces[id], w.goesOn[id] = id, piece, true
-		}
-	}
-	t.model, t.unknown = w, w.unknown
 	return nil
 }
 

@@ -1,6 +1,7 @@
 package tokenizer
 
 import (
+	"fmt"
 	"strings"
 	"unicode/utf8"
 )
@@ -15,6 +16,34 @@ type wordPiece struct {
 	longest  int              // bytes of the longest piece
 	maxRunes int              // a longer word is unknown
 	unknown  int32
+}
+
+func (t *Tokenizer) buildWordPiece(m *modelSpec) error {
+	t.kind = "WordPiece"
+	w := &wordPiece{start: map[string]int32{}, rest: map[string]int32{}, pieces: make([]string, t.size), goesOn: make([]bool, t.size), maxRunes: 100}
+	if m.MaxChars != nil {
+		w.maxRunes = *m.MaxChars
+	}
+	prefix := "##"
+	if m.Prefix != nil {
+		prefix = *m.Prefix
+	}
+	if prefix == "" {
+		return fmt.Errorf("has no continuing_subword_prefix")
+	}
+	if m.UnkToken == nil || m.Vocab.id(*m.UnkToken) < 0 {
+		return fmt.Errorf("has no unknown token in its vocabulary")
+	}
+	w.unknown = m.Vocab.id(*m.UnkToken)
+	for token, id := range m.Vocab {
+		w.longest = max(w.longest, len(token))
+		w.start[token], w.pieces[id] = id, token
+		if piece, ok := strings.CutPrefix(token, prefix); ok {
+			w.rest[piece], w.pieces[id], w.goesOn[id] = id, piece, true
+		}
+	}
+	t.model, t.unknown = w, w.unknown
+	return nil
 }
 
 // appendIDs encodes one word.
