@@ -96,6 +96,11 @@ func (t *trainer) start() error {
 	if err := t.run.CheckNew(model); err != nil {
 		return err
 	}
+	if t.task.Start != nil {
+		if err := t.task.Start(t.run); err != nil {
+			return err
+		}
+	}
 	if t.task.Settings != nil {
 		if err := t.run.SetConfig(model, t.task.Settings); err != nil {
 			return err

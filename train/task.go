@@ -6,6 +6,7 @@ import (
 	"math"
 	"strings"
 
+	"github.com/bestiary-ml/bestiary/internal/run"
 	"github.com/bestiary-ml/bestiary/nn"
 	"github.com/bestiary-ml/bestiary/tensor"
 )
@@ -40,6 +41,9 @@ type Task struct {
 	Settings any // of the model, for config.json of a new run; nil leaves what is there
 	Options  any // of this task, likewise: what is neither the model's nor in Config
 	Data     any // description of the data, likewise
+
+	// Start writes what else a new run's folder needs; nobody else trains into it at the time.
+	Start func(r *run.Run) error
 
 	Unit string // of what batches are made of, for reports; "" means "images"
 }

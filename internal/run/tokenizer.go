@@ -27,14 +27,34 @@ func (r *Run) HasTokenizer() bool {
 	return err == nil && c[tokenizerSection] != nil
 }
 
-// SetTokenizer makes t the run's tokenizer; source tells where it came from. Models that know another one are of no
-// use any more, so the caller makes sure that there are none.
-func (r *Run) SetTokenizer(t *tokenizer.Tokenizer, source string) error {
-	if err := t.Save(r.Path(tokenizerName)); err != nil {
-		return err
+// ReadsCaptions returns the run's model that a tokenizer belongs to, of which there may be several; "" if there is none.
+func (r *Run) ReadsCaptions() string {
+	for _, model := range []string{"dalle", "clip"} {
+		if r.HasState(model) || r.HasWeights(model) {
+			return model
+		}
 	}
+	return ""
+}
+
+// SetTokenizer makes t the run's tokenizer; source tells where it came from. It is refused if there are models that were
+// trained with another one.
+func (r *Run) SetTokenizer(t *tokenizer.Tokenizer, source string) error {
 	c, err := r.readConfig()
 	if err != nil {
+		return err
+	}
+	if model := r.ReadsCaptions(); model != "" && c[tokenizerSection] != nil {
+		old, err := r.Tokenizer()
+		if err != nil {
+			return err
+		}
+		if old.Fingerprint != t.Fingerprint() {
+			return fmt.Errorf("%s: the run's %s was trained with another tokenizer (%s, %d ids; now %s, %d ids); leave out --tokenizer to share it, or choose another folder",
+				r.dir, model, old.Kind, old.VocabSize, t.Kind(), t.VocabSize())
+		}
+	}
+	if err := t.Save(r.Path(tokenizerName)); err != nil {
 		return err
 	}
 	description := Tokenizer{File: tokenizerName, Kind: t.Kind(), VocabSize: t.VocabSize(), Source: source, Fingerprint: t.Fingerprint()}

@@ -36,7 +36,21 @@ func TestTokenizer(t *testing.T) {
 	if d, err := r.Tokenizer(); err != nil || d.Source != "vocab.txt" || d.VocabSize != made.VocabSize() {
 		t.Errorf("described as %+v, %v", d, err)
 	}
-	if err := newTokenizer(t, "some other words, some other birds").Save(r.Path("tokenizer.json")); err != nil {
+	other := newTokenizer(t, "some other words, some other birds")
+	if err := r.SetTokenizer(other, ""); err != nil { // no model minds
+		t.Fatal(err)
+	}
+	if err := r.SetTokenizer(made, ""); err != nil {
+		t.Fatal(err)
+	}
+	if err := r.SaveWeights("clip", nil, nil); err != nil {
+		t.Fatal(err)
+	}
+	fails(t, r.SetTokenizer(other, ""), r.Dir(), "clip", "another tokenizer", "leave out --tokenizer")
+	if err := r.SetTokenizer(made, ""); err != nil || r.ReadsCaptions() != "clip" {
+		t.Error(err)
+	}
+	if err := other.Save(r.Path("tokenizer.json")); err != nil {
 		t.Fatal(err)
 	}
 	_, err = r.LoadTokenizer()

@@ -1,0 +1,79 @@
+package tasks
+
+import (
+	"context"
+
+	"github.com/bestiary-ml/bestiary/data"
+	"github.com/bestiary-ml/bestiary/dvae"
+	"github.com/bestiary-ml/bestiary/internal/run"
+	"github.com/bestiary-ml/bestiary/tensor"
+	"github.com/bestiary-ml/bestiary/tokenizer"
+	"github.com/bestiary-ml/bestiary/train"
+)
+
+// CaptionOptions say which pictures with captions a model is trained on. The run folder keeps them with the model: they
+// need not be the pictures that the run's discrete VAE was trained on.
+type CaptionOptions struct {
+	Data     run.Dataset `json:"data"`
+	Truncate bool        `json:"truncate_captions"` // cut captions that are too long instead of refusing them
+	From     string      `json:"-"`                 // file that the tokenizer came from; nothing if it was trained
+}
+
+// captioned opens the source of a training on captions of at most length tokens.
+func captioned(t *tokenizer.Tokenizer, length int, how CaptionOptions, training, heldOut *data.Dataset, o Options) (*train.Captioned, error) {
+	if _, err := train.CheckCaptions(training, t, length, how.Truncate); err != nil {
+		return nil, err
+	}
+	if heldOut != nil && heldOut.Len() > 0 {
+		if _, err := train.CheckCaptions(heldOut, t, 0, false); err != nil { // long ones are cut when they are measured
+			return nil, err
+		}
+	}
+	return train.NewCaptioned(training, t, length, data.LoaderOptions{
+		Shuffle: true, Batch: o.Batch, Seed: o.Seed, Augment: how.Data.Augment, Balance: how.Data.Balance,
+	})
+}
+
+// start keeps the tokenizer in the run folder.
+func (how CaptionOptions) start(t *tokenizer.Tokenizer) func(*run.Run) error {
+	return func(r *run.Run) error { return r.SetTokenizer(t, how.From) }
+}
+
+// coder gives the codes of a source's current batch, [Batch·G·G].
+type coder func() []int32
+
+// newCoder codes pictures as they come where they are varied at random, and otherwise once and for all; that takes a
+// while and stops when the context ends.
+func newCoder(ctx context.Context, d *tensor.Device, vae *dvae.VAE, source *train.Captioned, training *data.Dataset, how data.Augment, o Options) (coder, error) {
+	c := vae.Config()
+	encode := func(values []float32) []int32 {
+		s := d.Scratch()
+		defer s.End()
+		n := len(values) / (c.ImageSize * c.ImageSize * c.Channels)
+		return vae.Codes(d.From(values, n, c.ImageSize, c.ImageSize, c.Channels)).IntValues()
+	}
+	if how != (data.Augment{}) {
+		return func() []int32 { return encode(source.Pixels) }, nil
+	}
+	const batch = 64
+	cells := c.Grid() * c.Grid()
+	all := make([]int32, 0, training.Len()*cells)
+	for lo := 0; lo < training.Len(); lo += batch {
+		if err := ctx.Err(); err != nil {
+			return nil, err
+		}
+		hi := min(lo+batch, training.Len())
+		all = append(all, encode(pixels(training, lo, hi))...)
+		if o.Progress != nil {
+			o.Progress(hi, training.Len())
+		}
+	}
+	codes := make([]int32, 0, o.Batch*cells)
+	return func() []int32 {
+		codes = codes[:0]
+		for _, i := range source.Indices() {
+			codes = append(codes, all[i*cells:(i+1)*cells]...)
+		}
+		return codes
+	}, nil
+}

@@ -1,0 +1,100 @@
+package tasks
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/bestiary-ml/bestiary/dalle"
+	"github.com/bestiary-ml/bestiary/data"
+	"github.com/bestiary-ml/bestiary/dvae"
+	"github.com/bestiary-ml/bestiary/sample"
+	"github.com/bestiary-ml/bestiary/tensor"
+	"github.com/bestiary-ml/bestiary/tokenizer"
+	"github.com/bestiary-ml/bestiary/train"
+)
+
+// DALLE trains a DALL-E on captions, which t turns into ids, and on the codes that a trained discrete VAE gives their
+// pictures, and watches it on held-out ones (nil: it isn't watched). Where pictures aren't varied at random, all are
+// coded beforehand, until the context ends.
+func DALLE(ctx context.Context, d *tensor.Device, c dalle.Config, vae *dvae.VAE, t *tokenizer.Tokenizer, how CaptionOptions, training, heldOut *data.Dataset, o Options) (*dalle.DALLE, *train.Task, error) {
+	codes := vae.Config()
+	if c.TextTokens != t.VocabSize() {
+		return nil, nil, fmt.Errorf("the tokenizer has %d ids and the dalle is made for %d; put back the tokenizer that it was trained with", t.VocabSize(), c.TextTokens)
+	}
+	if c.ImageCodes != codes.Codes || c.Height != codes.Grid() || c.Width != codes.Grid() {
+		return nil, nil, fmt.Errorf("the dvae makes %d×%d of %d codes and the dalle is made for %d×%d of %d; put back the dvae that it was trained with",
+			codes.Grid(), codes.Grid(), codes.Codes, c.Height, c.Width, c.ImageCodes)
+	}
+	g := tensor.NewGenerator(o.Seed).Fork("dalle")
+	model, err := dalle.New(d, c, g)
+	if err != nil {
+		return nil, nil, err
+	}
+	describe(&how.Data, training, heldOut)
+	source, err := captioned(t, c.TextLen, how, training, heldOut, o)
+	if err != nil {
+		return nil, nil, err
+	}
+	code, err := newCoder(ctx, d, vae, source, training, how.Data.Augment, o)
+	if err != nil {
+		return nil, nil, err
+	}
+	task := &train.Task{
+		Model:      "dalle",
+		Module:     model,
+		Settings:   c,
+		Options:    how,
+		Source:     source,
+		Start:      how.start(t),
+		Generators: map[string]*tensor.Generator{"dalle": g},
+		Loss: func() (*tensor.Tensor, train.Metrics) {
+			loss, text, image := model.Loss(source.Text, code(), g)
+			return loss, train.Metrics{"text_loss": text.Item(), "image_loss": image.Item()}
+		},
+	}
+	if heldOut == nil || heldOut.Len() == 0 {
+		return model, task, nil
+	}
+	birds := sample.NewBirds(d, how.Data, sample.BirdModels{VAE: vae, DALLE: model, Tokenizer: t})
+	task.Evaluate = func() (train.Metrics, error) {
+		f, err := birds.MeasureDALLE(context.Background(), heldOut)
+		if err != nil {
+			return nil, err
+		}
+		return train.Metrics{"loss": f.Loss, "text_loss": f.Text, "image_loss": f.Image}, nil
+	}
+	task.Samples = func(path string) error { return saveGenerated(path, birds, few(heldOut, prompts), o.Seed) }
+	return model, task, nil
+}
+
+// prompts is how many captions of held-out pictures the samples on the way are for, and perPrompt how many each has.
+const (
+	prompts   = 6
+	perPrompt = 4
+)
+
+// saveGenerated draws pictures for the first caption of each picture, and shows them beside it.
+func saveGenerated(path string, birds *sample.Birds, d *data.Dataset, seed uint64) error {
+	var captions []string
+	for _, own := range d.Captions {
+		captions = append(captions, own[0])
+	}
+	made, err := birds.Generate(context.Background(), sample.GenerateOptions{Prompts: captions, N: perPrompt, Seed: seed, Truncate: true})
+	if err != nil {
+		return err
+	}
+	originals := birds.Pictures(d.Pixels)
+	var sections []sample.Section
+	for i, caption := range captions {
+		s := sample.Section{Title: caption, Images: originals[i : i+1 : i+1]}
+		for _, p := range made[i*perPrompt : (i+1)*perPrompt] {
+			s.Images = append(s.Images, p.Image)
+		}
+		sections = append(sections, s)
+	}
+	grid, err := sample.Grid(sample.Layout{Title: "Held-out photos, and what was generated for their captions", Columns: 1 + perPrompt}, sections...)
+	if err != nil {
+		return err
+	}
+	return sample.SavePNG(path, grid)
+}
