@@ -52,7 +52,25 @@ func (c *Checkpoint) describeDALLE(values map[string]any) error {
 	if err := c.checkDALLE(config); err != nil {
 		return err
 	}
+	if err := c.checkPatterns(t); err != nil {
+		return err
+	}
 	c.DALLE = &config
+	return nil
+}
+
+// checkPatterns refuses attention that was something else in the version that the file is from.
+func (c *Checkpoint) checkPatterns(t transformer.Config) error {
+	var major, minor int
+	version, _ := c.source.values["version"].(string)
+	_, err := fmt.Sscanf(version, "%d.%d", &major, &minor)
+	known := err == nil
+	if slices.Contains(t.Attention, transformer.ConvLike) && !(known && (major > 1 || major == 1 && minor >= 5)) {
+		return fmt.Errorf("has attn_types with conv_like and is not known to be of DALLE-pytorch 1.5 or later, before which its windows lay elsewhere; import a model of a later version")
+	}
+	if len(t.Attention) > 0 && !c.scaled { // right from 0.3 on, but nothing tells 0.3 from 0.2
+		return fmt.Errorf("has attn_types other than full and is of DALLE-pytorch before 0.8, which got their masks wrong at first; import a model of a later version")
+	}
 	return nil
 }
 
@@ -94,7 +112,7 @@ func (c *Checkpoint) checkDALLE(config dalle.Config) error {
 		return n
 	}
 	if count(".norm.g") > 0 {
-		return fmt.Errorf("has ScaleNorm layers, as DALLE-pytorch had around version 0.5, which we don't have; import a model of version 0.9 or later")
+		return fmt.Errorf("has ScaleNorm layers, as some DALLE-pytorch before 0.8 had, which we don't have; import a model of a later version")
 	}
 	if n := count(".to_qkv.weight"); n != t.Depth {
 		return fmt.Errorf("has %d attention layers where its hparams have depth %d; name a checkpoint that is whole", n, t.Depth)
