@@ -87,13 +87,13 @@ func onWhite(rgb, rgba []uint8) {
 	}
 }
 
-// DecodeFile reads and decodes one picture to size×size RGB pixels.
-func DecodeFile(path string, size int, mode Resize) ([]uint8, error) {
+// DecodeFile reads and decodes one picture to pixels [size, size, channels]: 3 for RGB, 4 for RGBA.
+func DecodeFile(path string, size, channels int, mode Resize) ([]uint8, error) {
 	encoded, err := readFile(path, maxEncoded)
 	if err != nil {
 		return nil, fmt.Errorf("%s: cannot be read (%w); check the path and its permissions", path, err)
 	}
-	pixels := make([]uint8, size*size*3)
+	pixels := make([]uint8, size*size*channels)
 	if err := Decode(pixels, encoded, size, mode); err != nil {
 		return nil, fmt.Errorf("%s: not an image we can decode (%w); replace it", path, err)
 	}

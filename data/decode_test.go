@@ -172,7 +172,7 @@ func TestDecodeFailures(t *testing.T) {
 func TestDecodeFile(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "gif named.jpg")
 	write(t, path, encoded(t, uniform(image.NewPaletted(image.Rect(0, 0, 5, 5), color.Palette{orange}), orange), "gif"))
-	got, err := DecodeFile(path, 4, Squash)
+	got, err := DecodeFile(path, 4, 3, Squash)
 	if err != nil || !near(got, [3]uint8{200, 60, 30}, 1) {
 		t.Errorf("got %v, %v", got[:3], err)
 	}
@@ -181,7 +181,7 @@ func TestDecodeFile(t *testing.T) {
 		if content != nil {
 			write(t, path, content)
 		}
-		if _, err := DecodeFile(path, 4, Squash); err == nil || !strings.Contains(err.Error(), path) {
+		if _, err := DecodeFile(path, 4, 3, Squash); err == nil || !strings.Contains(err.Error(), path) {
 			t.Errorf("error is %v, want one that names %s", err, path)
 		}
 	}

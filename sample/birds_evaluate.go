@@ -12,6 +12,59 @@ import (
 	"github.com/bestiary-ml/bestiary/tokenizer"
 )
 
+// BirdEvaluation holds the figures of a pipeline on pictures that it wasn't trained on: of each model that is there.
+type BirdEvaluation struct {
+	Pictures  int               `json:"pictures"`
+	VAE       *VAEFigures       `json:"dvae,omitempty"`
+	DALLE     *DALLEFigures     `json:"dalle,omitempty"`
+	CLIP      *CLIPFigures      `json:"clip,omitempty"`
+	Generated *GeneratedFigures `json:"generated,omitempty"` // takes all three
+}
+
+// EvaluateOptions say what Evaluate does beyond measuring models on pictures.
+type EvaluateOptions struct {
+	Generated int               // pictures to generate for CLIP to judge, at most one for each given; 0 means none
+	Seed      uint64            // of those
+	Begin     func(what string) // told what is measured next; may be nil
+	Rows      func(Rows)        // see GenerateOptions
+}
+
+// Evaluate measures the models on held-out pictures, which need captions unless there is a discrete VAE alone.
+func (b *Birds) Evaluate(ctx context.Context, d *data.Dataset, o EvaluateOptions) (*BirdEvaluation, error) {
+	begin := func(what string) {
+		if o.Begin != nil {
+			o.Begin(what)
+		}
+	}
+	e := &BirdEvaluation{Pictures: d.Len()}
+	var err error
+	if b.vae != nil {
+		begin("dvae")
+		if e.VAE, err = b.MeasureVAE(ctx, d); err != nil {
+			return nil, err
+		}
+	}
+	if b.dalle != nil {
+		begin("dalle")
+		if e.DALLE, err = b.MeasureDALLE(ctx, d); err != nil {
+			return nil, err
+		}
+	}
+	if b.clip != nil {
+		begin("clip")
+		if e.CLIP, err = b.MeasureCLIP(ctx, d); err != nil {
+			return nil, err
+		}
+	}
+	if b.dalle != nil && b.clip != nil && o.Generated > 0 {
+		begin("generated pictures")
+		if e.Generated, err = b.MeasureGenerated(ctx, d, o.Generated, GenerateOptions{Seed: o.Seed, Rows: o.Rows}); err != nil {
+			return nil, err
+		}
+	}
+	return e, nil
+}
+
 // VAEFigures measure a discrete VAE: the most probable codes of pictures, and what they decode to.
 type VAEFigures struct {
 	MSE        float64 `json:"mse"` // of values in [−1, 1]

@@ -86,6 +86,12 @@ func (p *Pets) Classes() []string { return slices.Clone(p.data.Classes) }
 // Size is the side of the pictures.
 func (p *Pets) Size() int { return p.autoencoder.Config().ImageSize }
 
+// Channels is 3: the pictures are RGB.
+func (p *Pets) Channels() int { return 3 }
+
+// Pictures makes pictures of pixels [N, S, S, 3].
+func (p *Pets) Pictures(pixels []uint8) []*image.NRGBA { return Split(pixels, p.Size()) }
+
 // Dataset describes what the models were trained on.
 func (p *Pets) Dataset() run.Dataset { return p.data }
 

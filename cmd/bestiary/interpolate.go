@@ -45,6 +45,9 @@ Without --from or --to, that end is a sample of its class.`,
 		if frames < 2 || frames > 1000 {
 			return usagef("--frames %d: use from 2 to 1000", frames)
 		}
+		if err := checkFolder("--out", out); err != nil {
+			return err
+		}
 		pets, err := openPets(run, device)
 		if err != nil {
 			return err
@@ -83,7 +86,7 @@ Without --from or --to, that end is a sample of its class.`,
 // end is one end of the walk: a picture from a file, or a sample.
 func end(c *cobra.Command, pets *sample.Pets, file, class string, seed uint64) ([]uint8, error) {
 	if file != "" {
-		return readPicture(file, pets.Size(), pets.Dataset().Resize)
+		return readPicture(file, pets.Size(), pets.Channels(), pets.Dataset().Resize)
 	}
 	pictures, err := pets.Sample(c.Context(), sample.Options{Class: class, Seed: seed, Temperature: 0.7})
 	if err != nil {

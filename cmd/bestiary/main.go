@@ -55,14 +55,21 @@ func newRoot() *cobra.Command {
 		Short: "Train generative models of animals, and sample from them",
 		Long: `Bestiary draws animals. It trains generative models on pictures and samples from them:
 
-  an autoencoder turns pictures into short vectors, a conditional normalizing flow learns
+  Pets by flow: an autoencoder turns pictures into short vectors, a conditional normalizing flow learns
   how those vectors are distributed in each class, and its samples are decoded to new pictures.
+
+  Birds from words: a discrete VAE turns pictures into grids of codes, a DALL-E learns captions and
+  codes as one sequence, and what it continues a prompt with is decoded to new pictures.
 
 Everything a training leaves is in its run folder. Results go to stdout, everything else to stderr.`,
 		Example: `  bestiary demo
   bestiary train autoencoder --data oxford-pets --out runs/pets
   bestiary train flow --run runs/pets
-  bestiary sample --run runs/pets --class dog -n 16 --out dogs.png`,
+  bestiary sample --run runs/pets --class dog -n 16 --out dogs.png
+
+  bestiary train dvae --data cub --out runs/birds
+  bestiary train dalle --run runs/birds --data cub
+  bestiary generate --run runs/birds -n 8 --out birds.png "a small yellow bird with black wings"`,
 		SilenceUsage:  true,
 		SilenceErrors: true,
 		Args:          knownCommand,
@@ -74,7 +81,7 @@ Everything a training leaves is in its run folder. Results go to stdout, everyth
 		return usagef("%w; see %s --help", err, c.CommandPath())
 	})
 	root.AddCommand(
-		newDemo(), newTrain(), newSample(), newReconstruct(), newInterpolate(), newEval(),
+		newDemo(), newTrain(), newSample(), newGenerate(), newReconstruct(), newInterpolate(), newEval(),
 		newBench(), newDoctor(), newVersion(),
 	)
 	return root

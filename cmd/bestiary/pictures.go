@@ -105,10 +105,10 @@ func (f *dataFlags) notTrainedOn(c *cobra.Command, trained runfolder.Dataset) {
 	}
 }
 
-// readPicture decodes one file to RGB pixels.
-func readPicture(path string, size int, resize string) ([]uint8, error) {
+// readPicture decodes one file to pixels [size, size, channels].
+func readPicture(path string, size, channels int, resize string) ([]uint8, error) {
 	if _, err := os.Stat(path); err != nil {
 		return nil, fmt.Errorf("%s: there is no such picture; check the path", path)
 	}
-	return data.DecodeFile(path, size, data.Resize(resize))
+	return data.DecodeFile(path, size, channels, data.Resize(resize))
 }

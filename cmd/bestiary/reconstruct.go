@@ -2,21 +2,40 @@ package main
 
 import (
 	"fmt"
+	"image"
 	"path/filepath"
 
 	"github.com/bestiary-ml/bestiary/data"
+	runfolder "github.com/bestiary-ml/bestiary/internal/run"
 	"github.com/bestiary-ml/bestiary/sample"
 	"github.com/spf13/cobra"
 )
+
+// reconstructor is what a run has that encodes and decodes pictures.
+type reconstructor interface {
+	Dataset() runfolder.Dataset
+	Size() int
+	Channels() int
+	Reconstruct(pixels []uint8) ([]*image.NRGBA, error)
+	Pictures(pixels []uint8) []*image.NRGBA
+}
+
+func openReconstructor(dir string, device *deviceFlags) (reconstructor, error) {
+	if ofBirds(dir) {
+		return openBirds(dir, device)
+	}
+	return openPets(dir, device)
+}
 
 func newReconstruct() *cobra.Command {
 	var run, out string
 	var n int
 	c := &cobra.Command{
 		Use:   "reconstruct [PICTURE ...]",
-		Short: "Show pictures beside what the autoencoder makes of them",
+		Short: "Show pictures beside what the autoencoder or the discrete VAE makes of them",
 		Long: `Encode and decode pictures and show the originals above their reconstructions: the files
-named, or n of --data, spread over its classes.`,
+named, or n of --data, spread over its classes. A run of pets has an autoencoder, one of birds a
+discrete VAE.`,
 		Example: `  bestiary reconstruct --run runs/pets --data oxford-pets -n 16 --out reconstructions.png
   bestiary reconstruct --run runs/pets my-cat.jpg my-dog.png`,
 	}
@@ -33,25 +52,26 @@ named, or n of --data, spread over its classes.`,
 		if err := checkPNG(out); err != nil {
 			return err
 		}
-		pets, err := openPets(run, device)
+		models, err := openReconstructor(run, device)
 		if err != nil {
 			return err
 		}
-		pictures.like(pets.Dataset())
+		pictures.like(models.Dataset())
+		pictures.channels = models.Channels()
 		if len(files) == 0 {
-			pictures.notTrainedOn(c, pets.Dataset())
+			pictures.notTrainedOn(c, models.Dataset())
 		}
 		var pixels []uint8
 		var captions []string
 		for _, file := range files {
-			p, err := readPicture(file, pets.Size(), pictures.resize)
+			p, err := readPicture(file, models.Size(), models.Channels(), pictures.resize)
 			if err != nil {
 				return err
 			}
 			pixels, captions = append(pixels, p...), append(captions, filepath.Base(file))
 		}
 		if len(files) == 0 {
-			d, err := pictures.load(c, pets.Size(), data.Split(pictures.split))
+			d, err := pictures.load(c, models.Size(), data.Split(pictures.split))
 			if err != nil {
 				return err
 			}
@@ -60,11 +80,11 @@ named, or n of --data, spread over its classes.`,
 				pixels = append(pixels, d.Image(from)...)
 			}
 		}
-		made, err := pets.Reconstruct(pixels)
+		made, err := models.Reconstruct(pixels)
 		if err != nil {
 			return err
 		}
-		originals := sample.Split(pixels, pets.Size())
+		originals := models.Pictures(pixels)
 		figures := fmt.Sprintf("%s, PSNR %.2f dB\n", count(len(made), "picture"), sample.ComparePSNR(originals, made))
 		columns := sample.Columns(len(made))
 		return writeGrid(c, out, figures, sample.Layout{}, sample.Interleave(columns,

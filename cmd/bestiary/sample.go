@@ -2,6 +2,7 @@ package main
 
 import (
 	"fmt"
+	"os"
 	"path/filepath"
 	"strings"
 
@@ -30,6 +31,14 @@ func openPets(dir string, device *deviceFlags) (*sample.Pets, error) {
 func checkPNG(out string) error {
 	if ext := strings.ToLower(filepath.Ext(out)); ext != ".png" {
 		return usagef("--out %s: pictures are written as PNG; let the name end in .png", out)
+	}
+	return checkFolder("--out", out)
+}
+
+// checkFolder refuses a file whose folder doesn't exist, before any work is done.
+func checkFolder(flag, file string) error {
+	if info, err := os.Stat(filepath.Dir(file)); err != nil || !info.IsDir() {
+		return fmt.Errorf("%s %s: there is no folder %s; make it first", flag, file, filepath.Dir(file))
 	}
 	return nil
 }

@@ -1,0 +1,297 @@
+package main
+
+import (
+	"bytes"
+	"cmp"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/bestiary-ml/bestiary/clip"
+	"github.com/bestiary-ml/bestiary/dalle"
+	"github.com/bestiary-ml/bestiary/data"
+	"github.com/bestiary-ml/bestiary/data/drawn"
+	"github.com/bestiary-ml/bestiary/dvae"
+	runfolder "github.com/bestiary-ml/bestiary/internal/run"
+	"github.com/bestiary-ml/bestiary/nn"
+	"github.com/bestiary-ml/bestiary/nn/transformer"
+	"github.com/bestiary-ml/bestiary/sample"
+	"github.com/bestiary-ml/bestiary/tensor"
+	"github.com/bestiary-ml/bestiary/tokenizer"
+)
+
+// birdsRun makes a run folder of untrained models, of which 4×4 codes are a picture of 16×16 pixels, and which read 24 tokens.
+func birdsRun(t *testing.T) string {
+	t.Helper()
+	dir := filepath.Join(t.TempDir(), "birds")
+	d, err := tensor.OpenDevice("cpu", tensor.DeviceOptions{Threads: 1})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer d.Close()
+	tokens, err := tokenizer.Train(func(yield func(string) bool) {
+		for _, b := range drawn.Seen() {
+			if !yield(b.Caption(0)) {
+				return
+			}
+		}
+	}, tokenizer.TrainOptions{VocabSize: 300})
+	if err != nil {
+		t.Fatal(err)
+	}
+	g := tensor.NewGenerator(1)
+	vae, errVAE := dvae.New(d, dvae.Config{ImageSize: 16, Codes: 12, CodebookDim: 8, Layers: 2, Hidden: 8, Channels: 3, Temperature: 1}, g)
+	model, errDALLE := dalle.New(d, dalle.Config{
+		TextTokens: tokens.VocabSize(), TextLen: 24, ImageCodes: 12, Height: 4, Width: 4, ImageLossWeight: 7,
+		Transformer: transformer.Config{Dim: 16, Depth: 1, Heads: 2, DimHead: 8, FFMult: 2, ShiftTokens: true, Rotary: true},
+	}, g)
+	tower := clip.Tower{Dim: 8, Depth: 1, Heads: 2, DimHead: 8}
+	judge, errCLIP := clip.New(d, clip.Config{
+		TextTokens: tokens.VocabSize(), TextLen: 24, ImageSize: 16, PatchSize: 8, Channels: 3, Latent: 6, Text: tower, Image: tower,
+	}, g)
+	r, err := runfolder.Create(dir)
+	if err := errors.Join(err, errVAE, errDALLE, errCLIP); err != nil {
+		t.Fatal(err)
+	}
+	if err := errors.Join(
+		r.SetData(runfolder.Dataset{Path: "birds:3:20", Split: "trainval", Size: 16, Resize: "squash"}),
+		r.SetTokenizer(tokens, ""),
+		r.SetConfig("dvae", vae.Config()), r.SaveWeights("dvae", nn.State(vae), nil),
+		r.SetConfig("dalle", model.Config()), r.SaveWeights("dalle", nn.State(model), nil),
+		r.SetConfig("clip", judge.Config()), r.SaveWeights("clip", nn.State(judge), nil),
+	); err != nil {
+		t.Fatal(err)
+	}
+	return dir
+}
+
+// drawnBird writes a picture of a bird.
+func drawnBird(t *testing.T, size int) string {
+	t.Helper()
+	birds, err := drawn.NewBirds(1, 1, drawn.Options{Size: size})
+	if err != nil {
+		t.Fatal(err)
+	}
+	path := filepath.Join(t.TempDir(), fmt.Sprintf("bird%d.png", size))
+	if err := sample.SavePNG(path, sample.FromRGB(birds.Image(0), size, size)); err != nil {
+		t.Fatal(err)
+	}
+	return path
+}
+
+// savedPicture is an entry of what --codes writes.
+type savedPicture struct {
+	Prompt string
+	Index  int
+	Score  float64
+	Rows   int
+	Codes  []int32
+}
+
+func readCodes(t *testing.T, path string) (all []savedPicture) {
+	t.Helper()
+	text, err := os.ReadFile(path)
+	if err == nil {
+		err = json.Unmarshal(text, &all)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	return all
+}
+
+func TestGenerate(t *testing.T) {
+	run, dir := birdsRun(t), t.TempDir()
+	out, codes := filepath.Join(dir, "out.png"), filepath.Join(dir, "codes.json")
+	drawTo := func(out, codes string, more ...string) string {
+		return succeeds(t, append([]string{"generate", "--run", run, "--out", out, "--codes", codes, "--threads", "1"}, more...)...)
+	}
+	told := drawTo(out, codes, "-n", "3", "a red bird", "blue wings")
+	lines := strings.Split(told, "\n")
+	if len(lines) != 5 || !strings.HasPrefix(lines[0], `"a red bird": 3 pictures, CLIP score from `) || !strings.HasPrefix(lines[1], `"blue wings": `) || lines[2] != codes || lines[3] != out {
+		t.Errorf("told %q", told)
+	}
+	readImage(t, out)
+	first := readCodes(t, codes)
+	if len(first) != 6 || first[4].Prompt != "blue wings" || first[4].Index != 1 || first[4].Rows != 4 || len(first[4].Codes) != 16 || first[4].Score == 0 {
+		t.Errorf("codes %+v", first)
+	}
+
+	// From a file, with blank lines, in other company and number.
+	file := filepath.Join(dir, "prompts.txt")
+	if err := os.WriteFile(file, []byte("\ufeffblue wings\r\n\n  a belly \n\t\n"), 0o666); err != nil {
+		t.Fatal(err)
+	}
+	_, stderr, code := bestiary(t, "generate", "--run", run, "--out", out, "--codes", codes, "--prompts", file, "-n", "2", "--batch", "1", "a bird")
+	if code != 0 || !strings.Contains(stderr, file+": 2 blank lines passed over") {
+		t.Errorf("exit code %d, stderr %q", code, stderr)
+	}
+	second := readCodes(t, codes)
+	if len(second) != 6 || second[0].Prompt != "a bird" || second[5].Prompt != "a belly" || !slices.Equal(second[3].Codes, first[4].Codes) {
+		t.Errorf("codes %+v, want %v for the second picture of blue wings", second, first[4].Codes)
+	}
+
+	// The best of six.
+	drawTo(out, codes, "-n", "6", "a red bird")
+	all := readCodes(t, codes)
+	drawTo(out, codes, "-n", "2", "--rank", "6", "a red bird")
+	best := readCodes(t, codes)
+	slices.SortStableFunc(all, func(a, b savedPicture) int { return cmp.Compare(b.Score, a.Score) })
+	if len(best) != 2 || best[0].Index != all[0].Index || best[1].Index != all[1].Index {
+		t.Errorf("the best are %+v of %+v", best, all)
+	}
+
+	// Beginning with a picture.
+	drawTo(out, codes, "-n", "3", "--prime", drawnBird(t, 16), "--prime-rows", "3", "a red bird")
+	primed := readCodes(t, codes)
+	for _, p := range primed[1:] {
+		if !slices.Equal(p.Codes[:12], primed[0].Codes[:12]) {
+			t.Errorf("%v doesn't begin as %v", p.Codes, primed[0].Codes)
+		}
+	}
+	large := drawnBird(t, 32)
+	fails(t, 1, []string{large, "32×32", "16×16", "--prime-resize"}, "generate", "--run", run, "--out", out, "--prime", large, "a red bird")
+	drawTo(out, codes, "--prime", large, "--prime-resize", "crop", "-n", "1", "a red bird")
+
+	told = drawTo(out, codes, "--complete-text", "-n", "1", "--top-k", "1", "a red")
+	if whole := readCodes(t, codes)[0].Prompt; !strings.HasPrefix(whole, "a red") || len(whole) == len("a red") || !strings.HasPrefix(told, fmt.Sprintf("%q: 1 picture", whole)) {
+		t.Errorf("completed %q, told %q", whole, told)
+	}
+	_, stderr, _ = bestiary(t, "generate", "--run", run, "--out", out, "--guidance", "3", "-n", "1", "a red bird")
+	if !strings.Contains(stderr, "--null-prob 0") {
+		t.Errorf("guided a model that never saw pictures without captions, without a word: %q", stderr)
+	}
+}
+
+func TestGenerateFromStandardInput(t *testing.T) {
+	run, dir := birdsRun(t), t.TempDir()
+	root := newRoot()
+	var stdout bytes.Buffer
+	root.SetArgs([]string{"generate", "--run", run, "--out", filepath.Join(dir, "x.png"), "--prompts", "-", "-n", "2"})
+	root.SetIn(strings.NewReader("a red bird\nblue wings"))
+	root.SetOut(&stdout)
+	root.SetErr(io.Discard)
+	if err := root.Execute(); err != nil || strings.Count(stdout.String(), ": 2 pictures") != 2 {
+		t.Errorf("told %q (%v)", stdout.String(), err)
+	}
+}
+
+func TestGenerateRefuses(t *testing.T) {
+	run, dir := birdsRun(t), t.TempDir()
+	t.Chdir(dir)
+	write := func(name, text string) {
+		if err := os.WriteFile(name, []byte(text), 0o666); err != nil {
+			t.Fatal(err)
+		}
+	}
+	long := strings.Repeat("a red bird ", 20)
+	write("blank.txt", " \n\n")
+	write("latin.txt", "a bird\nein V\xf6gelchen\n")
+	write("long.txt", "a bird\n\n"+long+"\n")
+	write("notes.png", "no picture")
+	for _, test := range []struct {
+		code  int
+		words []string
+		flags []string
+	}{
+		{2, []string{"no prompt", "--prompts"}, nil},
+		{2, []string{"prompt 2 is empty"}, []string{"a bird", " "}},
+		{1, []string{"blank.txt: has no prompt"}, []string{"--prompts", "blank.txt"}},
+		{1, []string{"nowhere.txt: cannot be read"}, []string{"--prompts", "nowhere.txt"}},
+		{1, []string{"latin.txt:2: is not valid UTF-8", "save"}, []string{"--prompts", "latin.txt"}},
+		{1, []string{"long.txt:3: the caption has", "24 fit", "--truncate"}, []string{"--prompts", "long.txt"}},
+		{1, []string{"prompt 2: the caption is not UTF-8", "save"}, []string{"a bird", "V\xf6gelchen"}},
+		{1, []string{"prompt 1: the caption has", "--truncate"}, []string{long}},
+		{1, []string{"prompt 1: the caption has", "shorten"}, []string{"--complete-text", long}},
+		{1, []string{"no.png: there is no such picture"}, []string{"a bird", "--prime", "no.png"}},
+		{1, []string{"notes.png: not an image"}, []string{"a bird", "--prime", "notes.png"}},
+		{1, []string{"4 rows", "use 1 to 3"}, []string{"a bird", "--prime", drawnBird(t, 16), "--prime-rows", "4"}},
+		{1, []string{"--out nowhere", "no folder nowhere", "make it"}, []string{"a bird", "--out", filepath.Join("nowhere", "x.png")}},
+		{1, []string{"--codes nowhere", "no folder nowhere"}, []string{"a bird", "--codes", filepath.Join("nowhere", "x.json")}},
+	} {
+		fails(t, test.code, test.words, append([]string{"generate", "--run", run}, test.flags...)...)
+	}
+	succeeds(t, "generate", "--run", run, "--out", filepath.Join(t.TempDir(), "x.png"), "--truncate", "-n", "1", long)
+	for file, words := range map[string][]string{
+		"clip.safetensors":  {"no clip", "train clip"},
+		"dalle.safetensors": {"no dalle", "train dalle"},
+		"tokenizer.json":    {"tokenizer.json: is missing", "put back"},
+		"dvae.safetensors":  {"no trained dvae", "train dvae"},
+	} {
+		broken := birdsRun(t)
+		if err := os.Remove(filepath.Join(broken, file)); err != nil {
+			t.Fatal(err)
+		}
+		fails(t, 1, words, "generate", "--run", broken, "--rank", "9", "a bird")
+	}
+	if left, _ := os.ReadDir("."); len(left) != 4 {
+		t.Errorf("wrong input left %v behind", left)
+	}
+}
+
+func TestWrongGenerate(t *testing.T) {
+	t.Chdir(t.TempDir())
+	for args, words := range map[string]string{
+		"generate":                                         "prompt --prompts",
+		"generate bird":                                    "--run",
+		"generate bird --run x -n 0":                       "-n 10000",
+		"generate bird --run x --temperature 0":            "--temperature --top-k 1",
+		"generate bird --run x --top-k -1":                 "--top-k",
+		"generate bird --run x --top-p 1.5":                "--top-p share",
+		"generate bird --run x --top-p nan":                "--top-p share",
+		"generate bird --run x --guidance 0":               "--guidance positive",
+		"generate bird --run x --rank 3":                   "--rank -n 8",
+		"generate bird --run x --prime-rows 3":             "--prime-rows --prime;",
+		"generate bird --run x --prime-resize x":           "--prime-resize --prime;",
+		"generate bird --run x --prime y --prime-resize z": "--prime-resize squash crop",
+		"generate bird --run x --prime y --prime-rows -1":  "--prime-rows",
+		"generate bird --run x --batch 0":                  "--batch",
+		"generate bird --run x --columns -1":               "--columns",
+		"generate bird --run x --scale -1":                 "--scale",
+		"generate bird --run x --out x.jpg":                "--out .png",
+		"eval --run x --generated -1":                      "--generated",
+	} {
+		fails(t, 2, strings.Split(words, " "), strings.Fields(args)...)
+	}
+}
+
+func TestEvalAndReconstructBirds(t *testing.T) {
+	run, out := birdsRun(t), filepath.Join(t.TempDir(), "x.png")
+	var figures sample.BirdEvaluation
+	if err := json.Unmarshal([]byte(succeeds(t, "eval", "--run", run, "--generated", "3")), &figures); err != nil {
+		t.Fatal(err)
+	}
+	if figures.Pictures != 4 || figures.VAE == nil || figures.DALLE == nil || figures.CLIP == nil || figures.Generated == nil || figures.Generated.Pictures != 3 {
+		t.Errorf("eval: %+v", figures)
+	}
+	if text := succeeds(t, "eval", "--run", run, "--generated", "0", "--data", "birds:5:20"); strings.Contains(text, "generated") {
+		t.Errorf("eval: %s", text)
+	}
+	if told := succeeds(t, "reconstruct", "--run", run, "-n", "3", "--out", out); !strings.HasPrefix(told, "3 pictures, PSNR ") {
+		t.Errorf("reconstruct told %q", told)
+	}
+	if told := succeeds(t, "reconstruct", "--run", run, drawnBird(t, 32), "--out", out); !strings.HasPrefix(told, "1 picture, PSNR ") {
+		t.Errorf("reconstruct told %q", told)
+	}
+	// Pictures without captions are enough for a discrete VAE alone.
+	folder := pictures(t, 20)
+	fails(t, 1, []string{"caption"}, "eval", "--run", run, "--data", folder, "--split", string(data.All))
+	for _, name := range []string{"dalle.safetensors", "clip.safetensors"} {
+		if err := os.Remove(filepath.Join(run, name)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	figures = sample.BirdEvaluation{}
+	if err := json.Unmarshal([]byte(succeeds(t, "eval", "--run", run, "--data", folder, "--split", "all")), &figures); err != nil {
+		t.Fatal(err)
+	}
+	if figures.Pictures != 20 || figures.VAE == nil || figures.DALLE != nil || figures.CLIP != nil {
+		t.Errorf("eval of a discrete VAE: %+v", figures)
+	}
+}
