@@ -5,7 +5,7 @@
 //	train_vae.py    hparams, weights                                      a discrete VAE
 //	train_dalle.py  hparams, vae_params, weights, version, epoch, …       a DALL-E, and its VAE below "vae."
 //
-// hparams and vae_params are the arguments of the classes' constructors, weights is a state_dict. The same is read from
+// There is none for its CLIP, which is expected as a VAE is: hparams and weights. hparams and vae_params are the arguments of the classes' constructors, weights is a state_dict. The same is read from
 // and written to safetensors files, where hparams and the like are JSON in the metadata. Versions 0.x to 1.6.6 are read,
 // as far as they compute what 1.6.6 computes; an argument that means something that we don't have is an error that
 // names it.
@@ -14,7 +14,9 @@ package interchange
 import (
 	"fmt"
 	"slices"
+	"strings"
 
+	"github.com/bestiary-ml/bestiary/clip"
 	"github.com/bestiary-ml/bestiary/dalle"
 	"github.com/bestiary-ml/bestiary/dvae"
 	"github.com/bestiary-ml/bestiary/tensor"
@@ -26,6 +28,7 @@ type Checkpoint struct {
 	Origin string // what wrote it, as far as the file tells: "DALLE-pytorch 1.6.6, epoch 3"
 	VAE    *dvae.Config
 	DALLE  *dalle.Config
+	CLIP   *clip.Config
 
 	source *source
 	scaled bool // DALL-E's branches have scales; not in versions before LayerScale
@@ -55,6 +58,9 @@ func (c *Checkpoint) describe() error {
 	if !ok {
 		return fmt.Errorf("has no hparams, so that the model's sizes are unknown; name a checkpoint that DALLE-pytorch's train_vae.py or train_dalle.py wrote")
 	}
+	if _, ok := c.source.shape("to_text_latent.weight"); ok {
+		return c.describeCLIP(hparams)
+	}
 	vaeParams, isDALLE := c.source.values["vae_params"]
 	if !isDALLE {
 		if _, ok := hparams["depth"]; ok {
@@ -80,25 +86,33 @@ const (
 	vaePrefix = "vae."
 )
 
-// BuildVAE returns the discrete VAE.
-func (c *Checkpoint) BuildVAE(d *tensor.Device) (*dvae.VAE, error) {
-	prefix := ""
-	if c.DALLE != nil {
-		prefix = vaePrefix
-	}
-	return c.source.vae(d, *c.VAE, prefix)
+// Models are what a file is written of: a VAE, with or without the DALL-E that draws its codes, or a CLIP.
+type Models struct {
+	VAE   *dvae.VAE
+	DALLE *dalle.DALLE
+	CLIP  *clip.CLIP
 }
 
-// BuildDALLE returns the DALL-E.
-func (c *Checkpoint) BuildDALLE(d *tensor.Device) (*dalle.DALLE, error) {
-	m, err := dalle.New(d, *c.DALLE, tensor.NewGenerator(0))
-	if err == nil {
-		err = m.LoadTorch(c.dalleNames(), c.loadDALLE)
+// Build builds the models that are there.
+func (c *Checkpoint) Build(d *tensor.Device) (m Models, err error) {
+	if c.VAE != nil {
+		prefix := ""
+		if c.DALLE != nil {
+			prefix = vaePrefix
+		}
+		if m.VAE, err = c.source.vae(d, *c.VAE, prefix); err != nil {
+			return m, err
+		}
 	}
-	if err != nil {
-		return nil, fmt.Errorf("%s: %w", c.Path, err)
+	if c.DALLE != nil {
+		if m.DALLE, err = c.buildDALLE(d); err != nil {
+			return m, fmt.Errorf("%s: %w", c.Path, err)
+		}
 	}
-	return m, nil
+	if c.CLIP != nil {
+		m.CLIP, err = c.source.clip(d, *c.CLIP)
+	}
+	return m, err
 }
 
 // expect makes sure that a tensor is there with a shape.
@@ -111,4 +125,39 @@ func (s *source) expect(name string, want ...int) error {
 		return fmt.Errorf("has %q with shape %v where its hparams make it %v; name a checkpoint that is whole", name, got, want)
 	}
 	return nil
+}
+
+// expectLayers makes sure that a transformer is there of that many layers of that width.
+func (s *source) expectLayers(prefix string, depth, dim, inner int) error {
+	layers := 0
+	for _, name := range s.names() {
+		if !strings.HasPrefix(name, prefix) {
+			continue
+		}
+		var err error
+		switch {
+		case strings.HasSuffix(name, ".to_qkv.weight"):
+			layers++
+			err = s.expect(name, 3*inner, dim)
+		case strings.HasSuffix(name, ".net.0.weight"):
+			err = s.expect(name, 2*torchFFMult*dim, dim)
+		}
+		if err != nil {
+			return err
+		}
+	}
+	if layers != depth {
+		return fmt.Errorf("has %d layers of attention below %q where its hparams make it %d; name a checkpoint that is whole", layers, prefix, depth)
+	}
+	return nil
+}
+
+// count is the number of tensors whose names end so.
+func (s *source) count(suffix string) (n int) {
+	for _, name := range s.names() {
+		if strings.HasSuffix(name, suffix) {
+			n++
+		}
+	}
+	return n
 }

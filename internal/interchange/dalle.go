@@ -10,6 +10,7 @@ import (
 	"github.com/bestiary-ml/bestiary/internal/safetensors"
 	"github.com/bestiary-ml/bestiary/internal/torchfile"
 	"github.com/bestiary-ml/bestiary/nn/transformer"
+	"github.com/bestiary-ml/bestiary/tensor"
 )
 
 // What DALLE-pytorch leaves at these values, whatever its arguments.
@@ -103,33 +104,13 @@ func (s *source) shifts() bool {
 // notes what is different in old versions.
 func (c *Checkpoint) checkDALLE(config dalle.Config) error {
 	s, t := c.source, config.Transformer
-	count := func(suffix string) (n int) {
-		for _, name := range s.names() {
-			if strings.HasSuffix(name, suffix) {
-				n++
-			}
-		}
-		return n
-	}
-	if count(".norm.g") > 0 {
+	if s.count(".norm.g") > 0 {
 		return fmt.Errorf("has ScaleNorm layers, as some DALLE-pytorch before 0.8 had, which we don't have; import a model of a later version")
 	}
-	if n := count(".to_qkv.weight"); n != t.Depth {
-		return fmt.Errorf("has %d attention layers where its hparams have depth %d; name a checkpoint that is whole", n, t.Depth)
+	if err := s.expectLayers("transformer.", t.Depth, t.Dim, t.Heads*t.DimHead); err != nil {
+		return err
 	}
-	for suffix, shape := range map[string][]int{
-		".to_qkv.weight": {3 * t.Heads * t.DimHead, t.Dim},
-		".net.0.weight":  {2 * torchFFMult * t.Dim, t.Dim},
-	} {
-		for _, name := range s.names() {
-			if strings.HasSuffix(name, suffix) && strings.HasPrefix(name, "transformer.") {
-				if err := s.expect(name, shape...); err != nil {
-					return err
-				}
-			}
-		}
-	}
-	c.scaled = count(".scale") > 0
+	c.scaled = s.count(".scale") > 0
 	rows, _ := s.shape(logitsName + ".weight")
 	c.padded = !slices.Equal(rows, []int{config.TextTokens + config.ImageCodes, t.Dim})
 	if !c.padded {
@@ -181,6 +162,14 @@ func (c *Checkpoint) loadDALLE(name string) (safetensors.Tensor, error) {
 		}
 	}
 	return t, nil
+}
+
+func (c *Checkpoint) buildDALLE(d *tensor.Device) (*dalle.DALLE, error) {
+	m, err := dalle.New(d, *c.DALLE, tensor.NewGenerator(0))
+	if err != nil {
+		return nil, err
+	}
+	return m, m.LoadTorch(c.dalleNames(), c.loadDALLE)
 }
 
 // addPadding adds the rows of padding to a table of versions in which it was the token 0 at all positions. Each is a

@@ -5,7 +5,6 @@ import (
 	"fmt"
 
 	"github.com/bestiary-ml/bestiary/dalle"
-	"github.com/bestiary-ml/bestiary/dvae"
 	"github.com/bestiary-ml/bestiary/internal/safetensors"
 	"github.com/bestiary-ml/bestiary/internal/torchfile"
 	"github.com/bestiary-ml/bestiary/nn"
@@ -20,10 +19,10 @@ type export struct {
 	weights  []dalle.TorchTensor
 }
 
-// WriteTorch writes a checkpoint as train_vae.py writes it of a VAE, or as train_dalle.py writes it of a DALL-E (nil:
-// none) with its VAE, but for the optimizer's state. DALLE-pytorch 1.6.6 loads it by name and shape.
-func WriteTorch(path string, vae *dvae.VAE, d *dalle.DALLE) error {
-	e, err := newExport(vae, d)
+// WriteTorch writes a checkpoint as train_vae.py writes it of a VAE, or as train_dalle.py writes it of a DALL-E with its
+// VAE, but for the optimizer's state. DALLE-pytorch 1.6.6 loads it by name and shape.
+func WriteTorch(path string, m Models) error {
+	e, err := newExport(m)
 	if err != nil {
 		return fmt.Errorf("%s: cannot be written: %w", path, err)
 	}
@@ -37,8 +36,8 @@ func WriteTorch(path string, vae *dvae.VAE, d *dalle.DALLE) error {
 
 // WriteSafetensors writes the same as a safetensors file, hparams and the like as JSON in its metadata. What is one
 // tensor of several names is written under each.
-func WriteSafetensors(path string, vae *dvae.VAE, d *dalle.DALLE) error {
-	e, err := newExport(vae, d)
+func WriteSafetensors(path string, m Models) error {
+	e, err := newExport(m)
 	if err != nil {
 		return fmt.Errorf("%s: cannot be written: %w", path, err)
 	}
@@ -59,27 +58,37 @@ func WriteSafetensors(path string, vae *dvae.VAE, d *dalle.DALLE) error {
 	return safetensors.Write(path, all, meta)
 }
 
-func newExport(vae *dvae.VAE, d *dalle.DALLE) (*export, error) {
-	vaeArgs, err := vaeParams(vae.Config())
+func newExport(m Models) (*export, error) {
+	e := &export{}
+	prefix := ""
+	add := func(all []safetensors.Tensor) {
+		for _, t := range all {
+			e.weights = append(e.weights, dalle.TorchTensor{Name: prefix + t.Name, Tensor: &t})
+		}
+	}
+	if m.CLIP != nil {
+		args, err := clipParams(m.CLIP.Config())
+		e.sections = torchfile.NewDict("hparams", args)
+		add(m.CLIP.TorchState())
+		return e, err
+	}
+	vaeArgs, err := vaeParams(m.VAE.Config())
 	if err != nil {
 		return nil, err
 	}
-	e := &export{sections: torchfile.NewDict("hparams", vaeArgs)}
-	prefix := ""
-	if d != nil {
-		args, err := dalleParams(d.Config(), vae.Config().Grid())
-		if err != nil {
-			return nil, err
-		}
-		e.sections = torchfile.NewDict("hparams", args, "vae_params", vaeArgs, "epoch", 0, "version", torchVersion, "vae_class_name", vaeClass)
-		prefix = vaePrefix
+	if m.DALLE == nil {
+		e.sections = torchfile.NewDict("hparams", vaeArgs)
+		add(nn.State(m.VAE))
+		return e, nil
 	}
-	for _, t := range nn.State(vae) {
-		e.weights = append(e.weights, dalle.TorchTensor{Name: prefix + t.Name, Tensor: &t})
+	args, err := dalleParams(m.DALLE.Config(), m.VAE.Config().Grid())
+	if err != nil {
+		return nil, err
 	}
-	if d != nil {
-		e.weights = append(e.weights, d.TorchState()...)
-	}
+	e.sections = torchfile.NewDict("hparams", args, "vae_params", vaeArgs, "epoch", 0, "version", torchVersion, "vae_class_name", vaeClass)
+	prefix = vaePrefix
+	add(nn.State(m.VAE))
+	e.weights = append(e.weights, m.DALLE.TorchState()...)
 	return e, nil
 }
 

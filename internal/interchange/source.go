@@ -217,6 +217,24 @@ func (s *source) load(name string) (safetensors.Tensor, error) {
 	return e.load()
 }
 
+// file loads the tensors whose names begin with prefix, and takes that off.
+func (s *source) file(prefix string) (*safetensors.File, error) {
+	var all []safetensors.Tensor
+	for _, name := range s.names() {
+		own, ok := strings.CutPrefix(name, prefix)
+		if !ok {
+			continue
+		}
+		t, err := s.load(name)
+		if err != nil {
+			return nil, fmt.Errorf("%s: %w", s.path, err)
+		}
+		t.Name = own
+		all = append(all, t)
+	}
+	return safetensors.NewFile(s.path, all, nil), nil
+}
+
 // origin is what the file says of where it is from.
 func (s *source) origin() string {
 	origin := "DALLE-pytorch"

@@ -3,10 +3,8 @@ package interchange
 import (
 	"fmt"
 	"slices"
-	"strings"
 
 	"github.com/bestiary-ml/bestiary/dvae"
-	"github.com/bestiary-ml/bestiary/internal/safetensors"
 	"github.com/bestiary-ml/bestiary/internal/torchfile"
 	"github.com/bestiary-ml/bestiary/nn"
 	"github.com/bestiary-ml/bestiary/tensor"
@@ -60,28 +58,30 @@ func (p *params) normalisation(channels int) (n dvae.Normalisation) {
 		return n
 	}
 	if v == nil {
-		for range min(channels, 4) {
+		for range min(channels, 4) { // more are refused later
 			n.Mean, n.Std = append(n.Mean, 0), append(n.Std, 1)
 		}
 		return n
 	}
 	pair, _ := v.([]any)
-	if len(pair) != 2 {
-		p.fail(name, v, "a pair of means and deviations")
-		return n
-	}
 	for i, into := range []*[]float64{&n.Mean, &n.Std} {
-		all, _ := pair[i].([]any)
-		for _, v := range all[:min(len(all), channels)] {
-			f, ok := number(v)
+		var all []any
+		if len(pair) == 2 {
+			all, _ = pair[i].([]any)
+		}
+		for c := range channels {
+			if c >= len(all) { // nothing is made for channels that aren't there
+				p.fail(name, v, "a pair of means and deviations")
+				return n
+			}
+			f, ok := number(all[c])
 			if !ok {
-				p.fail(name, pair, "a pair of means and deviations")
+				p.fail(name, v, "a pair of means and deviations")
 			}
 			*into = append(*into, f)
 		}
 	}
-	odd := func(v float64) bool { return v != 0.5 }
-	if channels == 3 && !slices.ContainsFunc(n.Mean, odd) && !slices.ContainsFunc(n.Std, odd) {
+	if half := []float64{0.5, 0.5, 0.5}; slices.Equal(n.Mean, half) && slices.Equal(n.Std, half) {
 		return dvae.Normalisation{} // the default
 	}
 	return n
@@ -93,20 +93,11 @@ func (s *source) vae(d *tensor.Device, config dvae.Config, prefix string) (*dvae
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", s.path, err)
 	}
-	var all []safetensors.Tensor
-	for _, name := range s.names() {
-		own, ok := strings.CutPrefix(name, prefix)
-		if !ok {
-			continue
-		}
-		t, err := s.load(name)
-		if err != nil {
-			return nil, fmt.Errorf("%s: %w", s.path, err)
-		}
-		t.Name = own
-		all = append(all, t)
+	f, err := s.file(prefix)
+	if err != nil {
+		return nil, err
 	}
-	if err := nn.Load(m, safetensors.NewFile(s.path, all, nil), ""); err != nil {
+	if err := nn.Load(m, f, ""); err != nil {
 		return nil, err
 	}
 	return m, nil

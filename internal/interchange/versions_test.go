@@ -30,7 +30,7 @@ func TestVersions(t *testing.T) {
 				}
 				return
 			}
-			_, _, m := imported(t, device(t), path)
+			_, m := imported(t, device(t), path)
 			f, err := torchfile.Open(path)
 			if err != nil {
 				t.Fatal(err)
@@ -46,7 +46,7 @@ func TestVersions(t *testing.T) {
 				tensor.Name = name
 				all = append(all, tensor)
 			}
-			answers(t, m, safetensors.NewFile(path, all, nil))
+			answers(t, m.DALLE, safetensors.NewFile(path, all, nil))
 		})
 	}
 }
