@@ -29,7 +29,7 @@ type GenerateOptions struct {
 	Prime     *image.NRGBA // a picture of the model's size, with whose upper part every picture begins; nil: none
 	PrimeRows int          // how many rows of its codes that are, 0 means 7 of 16
 
-	Batch int        // pictures drawn at a time: more take less time and more memory, 0 means 16
+	Batch int        // pictures drawn at a time: more take less time and more memory, and sums round differently; 0 means 16
 	Rows  func(Rows) // called after each row of codes; may be nil. It must not call methods of the Birds
 }
 

@@ -1,0 +1,121 @@
+package sample
+
+import (
+	"errors"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/bestiary-ml/bestiary/clip"
+	"github.com/bestiary-ml/bestiary/dalle"
+	"github.com/bestiary-ml/bestiary/internal/run"
+	"github.com/bestiary-ml/bestiary/nn"
+	"github.com/bestiary-ml/bestiary/tensor"
+)
+
+// saveBirds makes a run folder of models.
+func saveBirds(t *testing.T, b *Birds) *run.Run {
+	t.Helper()
+	r, err := run.Create(filepath.Join(t.TempDir(), "run"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, err := range []error{
+		r.SetData(b.data),
+		r.SetTokenizer(b.tokenizer, ""),
+		r.SetConfig("dvae", b.vae.Config()),
+		r.SetConfig("dalle", b.dalle.Config()),
+		r.SetConfig("clip", b.clip.Config()),
+		r.SaveWeights("dvae", nn.State(b.vae), nil),
+		r.SaveWeights("dalle", nn.State(b.dalle), nil),
+		r.SaveWeights("clip", nn.State(b.clip), nil),
+	} {
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	return r
+}
+
+// TestOpenBirds saves the models to a run folder and expects what it loads to draw the same.
+func TestOpenBirds(t *testing.T) {
+	b := smallBirds(t, 3)
+	r := saveBirds(t, b)
+	loaded, err := OpenBirds(r.Dir(), b.device)
+	if err != nil {
+		t.Fatal(err)
+	}
+	o := GenerateOptions{Prompts: prompts, N: 2, Guidance: 2}
+	want, got := generate(t, b, o), generate(t, loaded, o)
+	if !sameCodes(got, want) || got[1].Score != want[1].Score || loaded.Dataset().Path != "drawn" {
+		t.Error("the loaded models draw other pictures")
+	}
+	if got := loaded.Models(); !slices.Equal(got, []string{"dvae", "dalle", "clip"}) {
+		t.Errorf("models %v", got)
+	}
+	if _, err := OpenBirds(t.TempDir(), b.device); err == nil || !strings.Contains(err.Error(), "no run folder") {
+		t.Errorf("an empty folder: %v", err)
+	}
+}
+
+func TestOpenSomeBirds(t *testing.T) {
+	b := smallBirds(t, 3)
+	for _, c := range []struct{ without, left string }{{"dalle clip", "dvae"}, {"dvae dalle", "clip"}, {"clip", "dvae dalle"}} {
+		r := saveBirds(t, b)
+		for _, model := range strings.Fields(c.without) {
+			if err := os.Remove(r.WeightsPath(model)); err != nil {
+				t.Fatal(err)
+			}
+		}
+		some, err := OpenBirds(r.Dir(), b.device)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := some.Models(); !slices.Equal(got, strings.Fields(c.left)) || some.Size() != birdSize || some.Channels() != 3 {
+			t.Errorf("without %s: %v, size %d", c.without, got, some.Size())
+		}
+	}
+}
+
+func TestOpenBirdsThatDontFit(t *testing.T) {
+	b := smallBirds(t, 3)
+	other := tinyTokenizer(t, 300)
+	for want, damage := range map[string]func(r *run.Run) error{
+		"is another tokenizer":       func(r *run.Run) error { return other.Save(r.Path("tokenizer.json")) },
+		"tokenizer.json: is missing": func(r *run.Run) error { return os.Remove(r.Path("tokenizer.json")) },
+		"no trained dvae":            func(r *run.Run) error { return os.Remove(r.WeightsPath("dvae")) },
+		"dalle reads 300 ids of text, the tokenizer has 320": func(r *run.Run) error {
+			c := b.dalle.Config()
+			c.TextTokens = 300
+			less, err := dalle.New(b.device, c, tensor.NewGenerator(0))
+			return errors.Join(err, r.SetConfig("dalle", c), r.SaveWeights("dalle", nn.State(less), nil))
+		},
+		"dalle draws 2×8 of 12 codes, the dvae has 4×4": func(r *run.Run) error {
+			c := b.dalle.Config()
+			c.Height, c.Width = 2, 8
+			return r.SetConfig("dalle", c)
+		},
+		"clip sees pictures of size 32 with 3 channels, the dvae makes such of size 16": func(r *run.Run) error {
+			c := b.clip.Config()
+			c.ImageSize, c.PatchSize = 32, 16
+			large, err := clip.New(b.device, c, tensor.NewGenerator(0))
+			return errors.Join(err, r.SetConfig("clip", c), r.SaveWeights("clip", nn.State(large), nil))
+		},
+		"dvae: codes 1 is not possible": func(r *run.Run) error {
+			c := b.vae.Config()
+			c.Codes = 1
+			return r.SetConfig("dvae", c)
+		},
+	} {
+		r := saveBirds(t, b)
+		if err := damage(r); err != nil {
+			t.Fatal(err)
+		}
+		_, err := OpenBirds(r.Dir(), b.device)
+		if err == nil || !strings.Contains(err.Error(), want) || !strings.Contains(err.Error(), r.Dir()) || strings.Contains(err.Error(), "\n") {
+			t.Errorf("%v, want %q", err, want)
+		}
+	}
+}
