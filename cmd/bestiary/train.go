@@ -24,7 +24,7 @@ An interrupt (Ctrl-C) saves and stops; --resume goes on where the training stopp
 		Args: knownCommand,
 		RunE: help,
 	}
-	c.AddCommand(newTrainAutoencoder(), newTrainFlow(), newTrainDVAE())
+	c.AddCommand(newTrainAutoencoder(), newTrainFlow(), newTrainDVAE(), newTrainDALLE(), newTrainCLIP())
 	return c
 }
 

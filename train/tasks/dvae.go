@@ -75,6 +75,7 @@ func DVAE(d *tensor.Device, c dvae.Config, how DVAEOptions, description run.Data
 				return
 			}
 			if dead := codes.Usage.Dead(); len(dead) > 0 {
+				dead = dead[:min(len(dead), (codes.Usage.Used()+1)/2)]
 				s := d.Scratch()
 				defer s.End()
 				codes.Revived += model.Revive(batch(), dead, revival)

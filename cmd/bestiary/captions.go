@@ -1,0 +1,172 @@
+package main
+
+import (
+	"fmt"
+	"math"
+	"slices"
+
+	"github.com/bestiary-ml/bestiary/data"
+	runfolder "github.com/bestiary-ml/bestiary/internal/run"
+	"github.com/bestiary-ml/bestiary/tokenizer"
+	"github.com/bestiary-ml/bestiary/train"
+	"github.com/bestiary-ml/bestiary/train/tasks"
+	"github.com/spf13/cobra"
+)
+
+// captionFlags are the flags of trainings on pictures with captions.
+type captionFlags struct {
+	*trainFlags
+	how       tasks.CaptionOptions
+	tokenizer string
+	vocabSize int
+	textLen   int // 0: as the captions need
+}
+
+// captionKept are those that belong to the model.
+var captionKept = []string{"tokenizer", "vocab-size", "text-len", "truncate-captions", "split", "resize", "image-columns", "text-columns", "hold-out", "flip", "crop", "balance"}
+
+func addCaptionFlags(c *cobra.Command, f *trainFlags) *captionFlags {
+	n := &captionFlags{trainFlags: f}
+	f.data.anyLayout(c, true)
+	f.data.fromRun(c)
+	d := &n.how.Data
+	c.Flags().StringVar(&f.data.resize, "resize", string(data.Squash), "how pictures become square: squash or crop (default: as for the run's dvae)")
+	c.Flags().Lookup("resize").DefValue = ""
+	c.Flags().Float64Var(&d.Share, "hold-out", 0.05, "share of the pictures that is kept aside to watch the training by (default: that of the run's dvae)")
+	c.Flags().Lookup("hold-out").DefValue = "0"
+	c.Flags().BoolVar(&d.Augment.Flip, "flip", false, "mirror pictures at random; not for captions that tell left from right")
+	c.Flags().Float64Var(&d.Augment.Crop, "crop", 0.75, "cut out squares at random, of at least this share of the area (1: none)")
+	c.Flags().BoolVar(&d.Balance, "balance", false, "show every class equally often, however many pictures it has")
+	c.Flags().StringVar(&n.tokenizer, "tokenizer", "", "tokenizer.json, bpe_simple_vocab_16e6.txt(.gz) or vocab.txt (default: the run's, or else one trained from the captions)")
+	c.Flags().IntVar(&n.vocabSize, "vocab-size", 2048, "ids of a tokenizer that is trained from the captions")
+	c.Flags().IntVar(&n.textLen, "text-len", 0, "tokens of a caption, with padding (0: as many as the longest has, up to 256)")
+	c.Flags().BoolVar(&n.how.Truncate, "truncate-captions", false, "cut captions that are too long instead of refusing them")
+	return n
+}
+
+// check refuses what needs no data to be seen wrong.
+func (f *captionFlags) check() error {
+	if d := f.how.Data; !(d.Share >= 0 && d.Share < 1) {
+		return usagef("--hold-out %v: is out of range; choose 0 to less than 1", d.Share)
+	}
+	if err := f.how.Data.Augment.Validate(); err != nil {
+		return usagef("--%w", err)
+	}
+	if f.vocabSize < leastVocabulary || f.vocabSize > 1<<20 {
+		return usagef("--vocab-size %d: is out of range; choose %d to %d", f.vocabSize, leastVocabulary, 1<<20)
+	}
+	if f.textLen < 0 || f.textLen > maxText {
+		return usagef("--text-len %d: is out of range; choose 1 to %d, or 0 for as many as the captions need", f.textLen, maxText)
+	}
+	return nil
+}
+
+const (
+	leastVocabulary = 257  // padding and every byte
+	maxText         = 4096 // tokens
+	autoText        = 256  // most tokens that aren't asked for
+)
+
+// load loads the pictures: on a resume as they were, otherwise those of the run's dvae where the flags say nothing else.
+func (f *captionFlags) load(c *cobra.Command, r *runfolder.Run, model string, size, channels int) (training, heldOut *data.Dataset, err error) {
+	if f.resume {
+		path := f.data.path
+		if err := r.Options(model, &f.how); err != nil {
+			return nil, nil, err
+		}
+		f.data.like(f.how.Data)
+		f.data.split = f.how.Data.Split
+		if path != "" {
+			f.data.path = path
+		}
+	} else if r != nil && r.HasData() {
+		var trained runfolder.Dataset
+		if err := r.Data(&trained); err != nil {
+			return nil, nil, err
+		}
+		f.inherit(c, trained)
+	}
+	if f.data.path == "" {
+		return nil, nil, usagef("--data is missing: name the folder or file of the pictures with captions, or birds:1:2000")
+	}
+	f.data.channels = channels
+	if training, heldOut, err = f.pictures(c, size, f.how.Data); err != nil {
+		return nil, nil, err
+	}
+	f.data.describe(&f.how.Data)
+	return training, heldOut, nil
+}
+
+// inherit takes from the run's data what no flag says, so that its held-out pictures are new to all of its models.
+func (f *captionFlags) inherit(c *cobra.Command, trained runfolder.Dataset) {
+	given := c.Flags().Changed
+	if !given("resize") {
+		f.data.resize = trained.Resize
+	}
+	if !given("hold-out") {
+		f.how.Data.Share = trained.Share
+	}
+	if given("data") {
+		return
+	}
+	f.data.path, f.data.labels = trained.Path, trained.Labels
+	if !given("split") {
+		f.data.split = trained.Split
+	}
+	if !given("image-columns") {
+		f.data.images = trained.Images
+	}
+	if !given("text-columns") {
+		f.data.texts = trained.Texts
+	}
+}
+
+// openTokenizer returns the tokenizer of the run, where it has models that read captions, and otherwise the one that the
+// flags ask for.
+func (f *captionFlags) openTokenizer(c *cobra.Command, r *runfolder.Run, training *data.Dataset) (*tokenizer.Tokenizer, error) {
+	shared := r != nil && r.ReadsCaptions() != "" && r.HasTokenizer()
+	switch {
+	case f.resume || shared && f.tokenizer == "":
+		t, err := r.LoadTokenizer()
+		if err == nil && !f.resume && c.Flags().Changed("vocab-size") && t.VocabSize() != f.vocabSize {
+			err = usagef("--vocab-size %d: the run's %s shares its tokenizer, which has %d ids; leave it out, or choose another folder", f.vocabSize, r.ReadsCaptions(), t.VocabSize())
+		}
+		return t, err
+	case f.tokenizer != "":
+		if c.Flags().Changed("vocab-size") {
+			return nil, usagef("--vocab-size %d: the tokenizer of --tokenizer has a size of its own; leave out one of them", f.vocabSize)
+		}
+		f.how.From = f.tokenizer
+		return tokenizer.Open(f.tokenizer, tokenizer.Options{})
+	case r != nil && r.ReadsCaptions() != "":
+		return nil, fmt.Errorf("%s: holds a %s but no tokenizer; give the one that it was trained with as --tokenizer", r.Dir(), r.ReadsCaptions())
+	}
+	t, err := tokenizer.Train(func(yield func(string) bool) {
+		for _, caption := range slices.Concat(training.Captions...) {
+			if !yield(caption) {
+				return
+			}
+		}
+	}, tokenizer.TrainOptions{VocabSize: f.vocabSize, Lowercase: true, PrefixSpace: true})
+	return t, err
+}
+
+// fitText settles the number of tokens of a caption and reports on the captions.
+func (f *captionFlags) fitText(c *cobra.Command, t *tokenizer.Tokenizer, training *data.Dataset) error {
+	length := f.textLen
+	if length == 0 {
+		length = autoText
+	}
+	count, err := train.CheckCaptions(training, t, length, f.how.Truncate)
+	if err != nil {
+		return err
+	}
+	if f.textLen == 0 { // rounded up, so that prompts may be a little longer than captions
+		f.textLen = min(autoText, int(math.Ceil(float64(count.Longest+1)/8))*8)
+	}
+	fmt.Fprintf(c.ErrOrStderr(), "captions: %s with %d ids, the longest of %d has %d tokens and %d fit\n", t.Kind(), t.VocabSize(), count.Captions, count.Longest, f.textLen)
+	if count.TooLong > 0 {
+		fmt.Fprintf(c.ErrOrStderr(), "%d of %d captions are too long and cut\n", count.TooLong, count.Captions)
+	}
+	return nil
+}
