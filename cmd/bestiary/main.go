@@ -82,6 +82,7 @@ Everything a training leaves is in its run folder. Results go to stdout, everyth
 	})
 	root.AddCommand(
 		newDemo(), newTrain(), newSample(), newGenerate(), newReconstruct(), newInterpolate(), newEval(),
+		newImport(), newExport(),
 		newBench(), newDoctor(), newVersion(),
 	)
 	return root

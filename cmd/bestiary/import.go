@@ -1,0 +1,78 @@
+package main
+
+import (
+	"fmt"
+
+	"github.com/bestiary-ml/bestiary/nn"
+	"github.com/bestiary-ml/bestiary/tensor"
+	"github.com/spf13/cobra"
+)
+
+func newImport() *cobra.Command {
+	var run, tokenizerPath string
+	c := &cobra.Command{
+		Use:   "import [FILE ...]",
+		Short: "Make a run folder of checkpoints of DALLE-pytorch",
+		Long: `Make a run folder of checkpoints that DALLE-pytorch's train_vae.py and train_dalle.py wrote (.pt), of
+versions 0.x to 1.6.6, or of safetensors files as "bestiary export" writes them. A DALL-E's file has
+its discrete VAE in it; a CLIP's file may be given as well. The other commands then use the folder.
+
+Prompts also need the tokenizer that the model was trained with, as --tokenizer, now or later:
+
+  bpe_simple_vocab_16e6.txt  DALLE-pytorch's own tokenizer, from its folder dalle_pytorch/data
+  tokenizer.json             what --bpe_path and --hug named
+  vocab.txt                  of bert-base-chinese, for --chinese
+
+A checkpoint is a Python pickle, which may run anything when Python opens it. Here, nothing in it is
+ever run: a file that asks for more than tensors and plain values is refused. A model with a setting
+that Bestiary doesn't have is refused by the name of the setting.`,
+		Example: `  bestiary import dalle.pt --tokenizer bpe_simple_vocab_16e6.txt --out runs/x
+  bestiary import vae.pt --out runs/vae
+  bestiary import --tokenizer tokenizer.json --out runs/x
+  bestiary generate --run runs/x "a small yellow bird with black wings"`,
+	}
+	c.Flags().StringVar(&run, "out", "", "run folder to make, or to add to (required)")
+	c.Flags().StringVar(&tokenizerPath, "tokenizer", "", "the file of the tokenizer that the model was trained with")
+	c.RunE = func(c *cobra.Command, files []string) error {
+		if run == "" {
+			return usagef("--out is missing: name the run folder, for example --out runs/x")
+		}
+		if len(files) == 0 && tokenizerPath == "" {
+			return usagef("there is no file to import; name a checkpoint, for example dalle.pt")
+		}
+		d, err := tensor.OpenDevice("cpu", tensor.DeviceOptions{})
+		if err != nil {
+			return err
+		}
+		defer d.Close()
+		i := &importer{dir: run, device: d}
+		for _, file := range files {
+			if err := i.read(file); err != nil {
+				return err
+			}
+		}
+		if err := i.readRun(); err != nil {
+			return err
+		}
+		if err := i.readTokenizer(tokenizerPath); err != nil {
+			return err
+		}
+		if err := i.write(); err != nil {
+			return err
+		}
+		for _, missing := range i.missing() {
+			fmt.Fprintln(c.ErrOrStderr(), missing)
+		}
+		for _, m := range i.models {
+			if m.module != nil {
+				fmt.Fprintf(c.OutOrStdout(), "%s: %s, %.3g million parameters (%s)\n", m.name, m.what, float64(nn.Count(m.module))/1e6, m.origin)
+			}
+		}
+		if i.tokenizer != nil {
+			fmt.Fprintf(c.OutOrStdout(), "tokenizer: %s of %d ids\n", i.tokenizer.Kind(), i.tokenizer.VocabSize())
+		}
+		_, err = fmt.Fprintln(c.OutOrStdout(), run)
+		return err
+	}
+	return c
+}
