@@ -175,7 +175,7 @@ func TestNewRunWritesNothingBeforeItTrains(t *testing.T) {
 		flags []string
 	}{
 		{1, []string{"nowhere: cannot be found"}, []string{"--data", "nowhere"}},
-		{1, []string{"leave out labels"}, []string{"--data", folder, "--labels", "breed"}},
+		{1, []string{"breed", "leave them out"}, []string{"--data", folder, "--labels", "breed"}},
 		{2, []string{"--batch 1000", "choose a smaller batch"}, []string{"--data", folder, "--batch", "1000"}},
 		{2, []string{"--hold-out 0.9999", "choose a smaller share"}, []string{"--data", folder, "--hold-out", "0.9999"}},
 	} {

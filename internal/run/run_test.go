@@ -6,8 +6,10 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"runtime"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/bestiary-ml/bestiary/internal/safetensors"
 	"github.com/bestiary-ml/bestiary/nn"
@@ -238,11 +240,15 @@ func TestLock(t *testing.T) {
 func TestLockDiesWithProcess(t *testing.T) {
 	if dir := os.Getenv("RUN_TEST_LOCK"); dir != "" {
 		r, _ := Open(dir)
-		if _, err := r.Lock(); err != nil {
+		lock, err := r.Lock()
+		if err != nil {
 			t.Fatal(err)
 		}
 		os.Stdout.WriteString("locked\n")
-		select {}
+		for {
+			time.Sleep(time.Hour)
+			runtime.KeepAlive(lock) // its file would be closed once it is garbage
+		}
 	}
 	r := create(t)
 	child := exec.Command(os.Args[0], "-test.run=^TestLockDiesWithProcess$")
