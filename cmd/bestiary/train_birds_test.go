@@ -143,6 +143,16 @@ func TestTrainOnCaptions(t *testing.T) {
 	}
 	succeeds(t, "train", "clip", "--run", run, "--resume", "--steps", "10", "--threads", "1")
 
+	coder, err := os.ReadFile(filepath.Join(run, "dvae.safetensors"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	succeeds(t, "train", "dvae", "--run", run, "--resume", "--steps", "12", "--threads", "1")
+	fails(t, 1, []string{"dvae has other weights", "train the dalle anew"}, "train", "dalle", "--run", run, "--resume", "--steps", "12")
+	if err := os.WriteFile(filepath.Join(run, "dvae.safetensors"), coder, 0o666); err != nil {
+		t.Fatal(err)
+	}
+
 	path := filepath.Join(run, "tokenizer.json")
 	whole, err := os.ReadFile(path)
 	if err != nil {

@@ -25,6 +25,11 @@ func DALLE(ctx context.Context, d *tensor.Device, c dalle.Config, vae *dvae.VAE,
 		return nil, nil, fmt.Errorf("the dvae makes %d×%d of %d codes and the dalle is made for %d×%d of %d; put back the dvae that it was trained with",
 			codes.Grid(), codes.Grid(), codes.Codes, c.Height, c.Width, c.ImageCodes)
 	}
+	sum := checksum(vae)
+	if how.DVAE != "" && how.DVAE != sum {
+		return nil, nil, fmt.Errorf("the dvae has other weights than when the dalle's training began (%s, now %s); put them back, or train the dalle anew", how.DVAE, sum)
+	}
+	how.DVAE = sum
 	g := tensor.NewGenerator(o.Seed).Fork("dalle")
 	model, err := dalle.New(d, c, g)
 	if err != nil {

@@ -1,7 +1,7 @@
 package tasks
 
 import (
-	"image"
+	"context"
 
 	"github.com/bestiary-ml/bestiary/data"
 	"github.com/bestiary-ml/bestiary/dvae"
@@ -86,51 +86,43 @@ func DVAE(d *tensor.Device, c dvae.Config, how DVAEOptions, description run.Data
 	if heldOut == nil || heldOut.Len() == 0 {
 		return model, task, nil
 	}
-	task.Evaluate = func() (train.Metrics, error) { return measureDVAE(d, model, temperature, heldOut, o.Batch), nil }
+	birds := sample.NewBirds(d, description, sample.BirdModels{VAE: model})
+	task.Evaluate = func() (train.Metrics, error) {
+		f, err := birds.MeasureVAE(context.Background(), heldOut)
+		if err != nil {
+			return nil, err
+		}
+		loss := lossOfDVAE(d, model, temperature, heldOut, o.Batch)
+		return train.Metrics{"loss": loss, "psnr_db": f.PSNR, "perplexity": f.Perplexity, "codes_used": float64(f.Used)}, nil
+	}
 	task.Samples = func(path string) error {
 		some := few(heldOut, shown)
-		values := pixels(some, 0, some.Len())
-		s := d.Scratch()
-		made := model.Reconstruct(d.From(values, some.Len(), c.ImageSize, c.ImageSize, c.Channels)).Values()
-		s.End()
-		originals, err := pictures(values, some.Len(), c)
+		made, err := birds.Reconstruct(some.Pixels)
 		if err != nil {
 			return err
 		}
-		reconstructions, err := pictures(made, some.Len(), c)
+		grid, err := sample.Grid(sample.Layout{}, sample.Interleave(sample.Columns(len(made)),
+			sample.Section{Title: "original", Images: birds.Pictures(some.Pixels)}, sample.Section{Title: "reconstruction", Images: made})...)
 		if err != nil {
 			return err
 		}
-		var rgb []uint8
-		for _, img := range originals {
-			rgb = append(rgb, sample.ToRGB(img)...)
-		}
-		return sample.SaveReconstructions(path, rgb, c.ImageSize, reconstructions)
+		return sample.SavePNG(path, grid)
 	}
 	return model, task, nil
 }
 
-// measureDVAE measures a discrete VAE on pictures: its loss, at a temperature with the same noise each time and in batches as in
-// training, and what becomes of them when they go through the most probable codes.
-func measureDVAE(d *tensor.Device, model *dvae.VAE, temperature float64, heldOut *data.Dataset, batch int) train.Metrics {
-	c, n := model.Config(), heldOut.Len()
+// lossOfDVAE is the loss of pictures, in batches as in training but with the same noise each time.
+func lossOfDVAE(d *tensor.Device, model *dvae.VAE, temperature float64, heldOut *data.Dataset, batch int) float64 {
+	c, n, sum := model.Config(), heldOut.Len(), 0.0
 	g := tensor.NewGenerator(0).Fork("held out")
-	usage := dvae.NewUsage(c.Codes, n)
-	loss, squares := 0.0, 0.0
 	for lo := 0; lo < n; lo += batch {
 		hi := min(lo+batch, n)
 		s := d.Scratch()
 		x := d.From(pixels(heldOut, lo, hi), hi-lo, c.ImageSize, c.ImageSize, c.Channels)
-		r := model.Loss(x, temperature, g)
-		loss += r.Loss.Item() * float64(hi-lo) / float64(n)
-		usage.Add(r.Codes.IntValues())
-		made := model.Decode(r.Codes).ClampMin(-1).ClampMax(1) // as it will be seen
-		squares += made.MSELoss(x).Item() * float64(hi-lo) / float64(n)
+		sum += model.Loss(x, temperature, g).Loss.Item() * float64(hi-lo)
 		s.End()
 	}
-	return train.Metrics{
-		"loss": loss, "psnr_db": sample.PSNR(squares), "perplexity": usage.Perplexity(), "codes_used": float64(usage.Used()),
-	}
+	return sum / float64(n)
 }
 
 // pixels are the values of pictures lo to hi−1 in [−1, 1].
@@ -139,19 +131,4 @@ func pixels(d *data.Dataset, lo, hi int) []float32 {
 	values := make([]float32, (hi-lo)*one)
 	data.Scale(values, d.Pixels[lo*one:hi*one])
 	return values
-}
-
-// pictures draws values [n, S, S, C]; what is transparent shows white.
-func pictures(values []float32, n int, c dvae.Config) ([]*image.NRGBA, error) {
-	if c.Channels == 4 {
-		rgb := make([]float32, 0, len(values)/4*3)
-		for ; len(values) > 0; values = values[4:] {
-			opacity := (min(1, max(-1, values[3])) + 1) / 2
-			for _, v := range values[:3] {
-				rgb = append(rgb, v*opacity+1-opacity)
-			}
-		}
-		values = rgb
-	}
-	return sample.Pixels(values, n, c.ImageSize, c.ImageSize)
 }
