@@ -65,7 +65,7 @@ that Bestiary doesn't have is refused by the name of the setting.`,
 		}
 		for _, m := range i.models {
 			if m.module != nil {
-				fmt.Fprintf(c.OutOrStdout(), "%s: %s, %.3g million parameters (%s)\n", m.name, m.what, float64(nn.Count(m.module))/1e6, m.origin)
+				fmt.Fprintf(c.OutOrStdout(), "%s: %s, %d parameters (%s)\n", m.name, m.what, nn.Count(m.module), m.origin)
 			}
 		}
 		if i.tokenizer != nil {

@@ -155,7 +155,7 @@ func (c *Checkpoint) loadDALLE(name string) (safetensors.Tensor, error) {
 	if name == anglesName && len(t.Shape) == 4 {
 		return lastAngles(t), nil
 	}
-	if !c.padded && len(t.F32) > 0 {
+	if !c.padded && len(t.F32) > 0 && len(t.Shape) > 0 {
 		switch name {
 		case tableName, logitsName + ".weight", logitsName + ".bias":
 			return c.addPadding(t, name == logitsName+".bias"), nil

@@ -3,7 +3,8 @@
 //
 // Such a file holds its object as a pickle, a program for a small stack machine that may call any Python function when
 // Python runs it. Here, the machine knows nothing but plain values and the few names that tensors are made of; a file
-// that names anything else is refused, and nothing of it is ever called. Whatever the file says, what is allocated is
+// that names anything else is refused, and nothing of it is ever called. (github.com/nlpodyssey/gopickle could be told to
+// refuse as well, but allocates what a file asks for before it knows whether that is there.) Whatever the file says, what is allocated is
 // bounded by a constant and a small multiple of the file's own size.
 //
 // Three forms are read: the zip archive (torch 1.6 and later; https://pytorch.org/docs/stable/notes/serialization.html),
