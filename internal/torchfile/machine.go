@@ -1,13 +1,11 @@
 package torchfile
 
 import (
-	"bytes"
 	"encoding/binary"
 	"errors"
 	"fmt"
 	"math"
 	"strconv"
-	"unicode/utf8"
 )
 
 const (
@@ -32,8 +30,6 @@ type machine struct {
 	// load turns a persistent id into a storage.
 	load func(id Tuple) (*storage, error)
 }
-
-var errEnds = errors.New("its pickle is cut off")
 
 // run runs the pickle that code begins with, and returns its object, not yet frozen, and the length of the pickle.
 func run(code []byte, load func(Tuple) (*storage, error)) (object any, length int, err error) {
@@ -243,135 +239,6 @@ func (m *machine) remember(op byte) error {
 	v, err := m.top()
 	m.memo[key] = v
 	return err
-}
-
-func (m *machine) push(v any) { m.stack = append(m.stack, v) }
-
-// popAny pops whatever is there, also a mark.
-func (m *machine) popAny() (any, error) {
-	v, err := take(&m.stack, 1)
-	if err != nil {
-		return nil, err
-	}
-	return v[0], nil
-}
-
-// pop pops a value.
-func (m *machine) pop() (any, error) {
-	v, err := m.take(1)
-	if err != nil {
-		return nil, err
-	}
-	return v[0], nil
-}
-
-// take pops n values, none of which is a mark.
-func (m *machine) take(n int) ([]any, error) {
-	values, err := take(&m.stack, n)
-	for _, v := range values {
-		if _, ok := v.(mark); ok {
-			return nil, errStack
-		}
-	}
-	return values, err
-}
-
-func (m *machine) top() (any, error) {
-	v, err := m.pop()
-	if err == nil {
-		m.push(v)
-	}
-	return v, err
-}
-
-// popMark pops the values above the topmost mark, and the mark.
-func (m *machine) popMark() ([]any, error) {
-	for i := len(m.stack) - 1; i >= 0; i-- {
-		if _, ok := m.stack[i].(mark); ok {
-			values, err := take(&m.stack, len(m.stack)-i)
-			return values[1:], err
-		}
-	}
-	return nil, errStack
-}
-
-var errStack = errors.New("its pickle takes from an empty stack")
-
-// take cuts copies of the last n values off.
-func take(stack *[]any, n int) ([]any, error) {
-	at := len(*stack) - n
-	if at < 0 {
-		return nil, errStack
-	}
-	values := append([]any(nil), (*stack)[at:]...)
-	clear((*stack)[at:])
-	*stack = (*stack)[:at]
-	return values, nil
-}
-
-func (m *machine) bytes(n uint64) ([]byte, error) {
-	if n > uint64(len(m.code)-m.at) {
-		return nil, errEnds
-	}
-	b := m.code[m.at : m.at+int(n)]
-	m.at += int(n)
-	return b, nil
-}
-
-func (m *machine) byte() (byte, error) {
-	b, err := m.bytes(1)
-	if err != nil {
-		return 0, err
-	}
-	return b[0], nil
-}
-
-// uint reads an unsigned integer of up to 8 bytes.
-func (m *machine) uint(size uint64) (uint64, error) {
-	b, err := m.bytes(size)
-	if err != nil {
-		return 0, err
-	}
-	var wide [8]byte
-	copy(wide[:], b)
-	return binary.LittleEndian.Uint64(wide[:]), nil
-}
-
-// long reads an integer in two's complement of as many bytes as the first one says.
-func (m *machine) long() (any, error) {
-	size, err := m.byte()
-	if err != nil {
-		return nil, err
-	}
-	if size > 8 {
-		return nil, fmt.Errorf("its pickle has an integer of %d bytes", size)
-	}
-	v, err := m.uint(uint64(size))
-	shift := 64 - 8*uint(size)
-	return int64(v<<shift) >> shift, err
-}
-
-// text reads a string after its length of so many bytes. Strings of Python 2 are taken for text as well.
-func (m *machine) text(size uint64) (any, error) {
-	n, err := m.uint(size)
-	if err != nil {
-		return nil, err
-	}
-	b, err := m.bytes(n)
-	if err == nil && !utf8.Valid(b) {
-		err = errors.New("its pickle has a string that is not UTF-8")
-	}
-	return string(b), err
-}
-
-func (m *machine) line() (string, error) {
-	n := bytes.IndexByte(m.code[m.at:], '\n')
-	if n < 0 {
-		return "", errEnds
-	}
-	line := string(m.code[m.at : m.at+n])
-	m.at += n + 1
-	return line, nil
 }
 
 // describe names a value's type for messages.
