@@ -97,7 +97,7 @@ func saveGenerated(path string, birds *sample.Birds, d *data.Dataset, seed uint6
 		}
 		sections = append(sections, s)
 	}
-	grid, err := sample.Grid(sample.Layout{Title: "Held-out photos, and what was generated for their captions", Columns: 1 + perPrompt}, sections...)
+	grid, err := sample.Grid(sample.Layout{Title: "Held-out pictures, and what was generated for their captions", Columns: 1 + perPrompt}, sections...)
 	if err != nil {
 		return err
 	}
