@@ -319,3 +319,18 @@ func TestMetrics(t *testing.T) {
 		t.Error(l, err)
 	}
 }
+
+func TestOptions(t *testing.T) {
+	r := create(t)
+	if r.HasData() {
+		t.Error("a new run has data")
+	}
+	var got settings
+	fails(t, r.Options("dvae", &got), "config.json", "options.dvae")
+	if err := errors.Join(r.SetOptions("dvae", settings{Width: 5}), r.SetOptions("dalle", settings{Width: 6}), r.SetData(settings{})); err != nil {
+		t.Fatal(err)
+	}
+	if err := r.Options("dvae", &got); err != nil || got.Width != 5 || !r.HasData() {
+		t.Errorf("got %+v, %v", got, err)
+	}
+}
