@@ -1,6 +1,10 @@
 package bench
 
-import "github.com/bestiary-ml/bestiary/internal/kernel"
+import (
+	"math/bits"
+
+	"github.com/bestiary-ml/bestiary/internal/kernel"
+)
 
 // counter is a device that counts the floating-point operations of its products, two a multiply-add. Other kernels do
 // few of them and wait for memory; they are not counted.
@@ -31,6 +35,31 @@ func (c *counter) Conv2dBackwardInput(v kernel.Conv, gy, w, bias, gx kernel.Buff
 func (c *counter) Conv2dBackwardWeight(v kernel.Conv, x, gy, gw kernel.Buffer) {
 	c.flops += convFlops(v)
 	c.Device.Conv2dBackwardWeight(v, x, gy, gw)
+}
+
+// Attention implements kernel.Sequences.
+func (c *counter) Attention(a kernel.Attention, q, k, v, keep, y, logSum kernel.Buffer) {
+	c.flops += 2 * attentionFlops(a)
+	c.Device.Attention(a, q, k, v, keep, y, logSum)
+}
+
+// AttentionGrad implements kernel.Sequences: the scores once more, and two products behind each of the forward pass.
+func (c *counter) AttentionGrad(a kernel.Attention, q, k, v, keep, y, logSum, gy, gq, gk, gv kernel.Buffer) {
+	c.flops += 5 * attentionFlops(a)
+	c.Device.AttentionGrad(a, q, k, v, keep, y, logSum, gy, gq, gk, gv)
+}
+
+// attentionFlops is what one product costs for the pairs that the mask lets see each other.
+func attentionFlops(a kernel.Attention) float64 {
+	pairs := a.Queries * a.Keys
+	if a.Mask != nil {
+		pairs = 0
+		words := a.Mask.Words()
+		for _, w := range kernel.Slice[int32](a.Mask.Rows)[a.First*words : (a.First+a.Queries)*words] {
+			pairs += bits.OnesCount32(uint32(w))
+		}
+	}
+	return 2 * float64(a.Batch) * float64(a.Heads) * float64(a.Dim) * float64(pairs)
 }
 
 // convFlops is what a convolution costs, and each of its adjoints as well: two operations for each pair of an input

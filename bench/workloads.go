@@ -32,7 +32,7 @@ func workloads() []workload {
 		trainFlow("realnvp/train/b256", flow, 256),
 		samplePets("pets/sample/64", pets, flow, 64),
 	}
-	return append(all, birds()...)
+	return append(append(all, birds()...), attentions()...)
 }
 
 // Names lists the workloads.

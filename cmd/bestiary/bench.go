@@ -18,7 +18,11 @@ peak memory. With --vs torch, the same is measured in PyTorch in turns, and the 
   gemm/1024               C = A·B, 1024³, float32
   autoencoder/train/b32   forward, MSE, backward, Adam of the pets autoencoder, 32 pictures
   realnvp/train/b32, b256 NLL, backward, Adam of the 12-coupling flow over 256 dimensions
-  pets/sample/64          64 latents through the inverse flow and the decoder, to pictures`,
+  pets/sample/64          64 latents through the inverse flow and the decoder, to pictures
+  dvae/train/…            loss, backward, Adam of the discrete VAE, 8 pictures of 128×128
+  dalle/train/…           the same of DALL-E, 4 captions and pictures: 64+256 tokens, 256+1,024 tokens
+  dalle/generate/…        one picture for a caption: 256 codes with the cache, decoded
+  attention/…             forward and backward of each pattern, 4 sequences of 256+1,024 tokens`,
 		Example: `  bestiary bench
   bestiary bench --only gemm/1024 --threads 1
   bestiary bench --vs torch --json

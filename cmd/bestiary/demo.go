@@ -4,22 +4,13 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"image"
 	"io"
 	"os"
 	"path/filepath"
 	"strings"
-	"time"
 
-	"github.com/bestiary-ml/bestiary/autoencoder"
-	"github.com/bestiary-ml/bestiary/data"
-	"github.com/bestiary-ml/bestiary/data/drawn"
-	"github.com/bestiary-ml/bestiary/flows"
 	runfolder "github.com/bestiary-ml/bestiary/internal/run"
-	"github.com/bestiary-ml/bestiary/sample"
 	"github.com/bestiary-ml/bestiary/tensor"
-	"github.com/bestiary-ml/bestiary/train"
-	"github.com/bestiary-ml/bestiary/train/tasks"
 	"github.com/spf13/cobra"
 )
 
@@ -27,29 +18,26 @@ import (
 type demo struct {
 	dir      string
 	seed     uint64
-	pictures int // drawn to train on
-	heldOut  int // drawn to measure with
 	quick    bool
 	progress io.Writer
 	device   *tensor.Device
-
-	run                          *runfolder.Run
-	training, watching, measured *data.Dataset
-	autoencoder                  *autoencoder.Autoencoder
-	flow                         *flows.RealNVP
-	pets                         *sample.Pets
-	report                       report
+	run      *runfolder.Run // of the pets; the birds' is below it
 }
 
 func newDemo() *cobra.Command {
-	d := demo{pictures: 2400, heldOut: 400}
+	var d demo
 	var force bool
 	c := &cobra.Command{
 		Use:   "demo",
-		Short: "Train both models on animals that the program draws itself, and show what came of it",
-		Long: `Draw cats and dogs, train the autoencoder and the conditional flow on them, and write a folder with
-reconstructions, sampled cats and dogs, a walk between two animals, the loss plots, and a report
-that explains them and gives the measured figures. Nothing is downloaded.`,
+		Short: "Train all models on animals that the program draws itself, and show what came of it",
+		Long: `Two pipelines, on pictures that the program draws itself. Nothing is downloaded.
+
+  Cats and dogs: an autoencoder and a conditional flow, which then sample new ones.
+  Birds with captions: a discrete VAE and a DALL-E, which then paint birds for captions in
+  combinations of colours that they were never shown.
+
+The folder that this leaves has reconstructions, samples, a walk between two animals, birds beside
+their captions, the loss plots, and a report that explains them and gives the measured figures.`,
 		Example: `  bestiary demo
   bestiary demo --out my-demo --seed 7`,
 		Args: noArguments,
@@ -64,27 +52,44 @@ that explains them and gives the measured figures. Nothing is downloaded.`,
 		if d.device, err = device.open(); err != nil {
 			return err
 		}
-		if d.quick {
-			d.pictures, d.heldOut = 240, 48
-		}
 		if err := d.prepare(force); err != nil {
 			return err
 		}
 		d.progress = c.ErrOrStderr()
-		err = d.train(c.Context())
+		err = d.show(c.Context())
 		if errors.Is(err, context.Canceled) { // a demo isn't resumed
 			return fmt.Errorf("demo: interrupted; start it again with --force, which replaces %s", d.dir)
 		}
 		if err != nil {
 			return err
 		}
-		if err := d.show(c.Context()); err != nil {
-			return err
-		}
 		_, err = fmt.Fprintf(c.OutOrStdout(), "%s\n", filepath.Join(d.dir, "report.md"))
 		return err
 	}
 	return c
+}
+
+// show runs both pipelines and writes the report.
+func (d *demo) show(ctx context.Context) error {
+	pets := newPetsDemo(d)
+	if err := pets.train(ctx); err != nil {
+		return err
+	}
+	if err := pets.show(ctx); err != nil {
+		return err
+	}
+	birds := newBirdsDemo(d)
+	if err := birds.train(ctx); err != nil {
+		return err
+	}
+	if err := birds.show(ctx); err != nil {
+		return err
+	}
+	r := report{
+		Seed: d.seed, Device: fmt.Sprintf("%s, %s", d.device.Name(), count(d.device.Threads(), "thread")),
+		petsReport: pets.report, Birds: birds.report,
+	}
+	return r.write(d.run.Path("report.md"))
 }
 
 // drawnPath begins what a demo's run has as the path of its data.
@@ -113,124 +118,4 @@ func (d *demo) prepare(force bool) (err error) {
 		return fmt.Errorf("%s: holds models already; choose another folder with --out, or replace an earlier demo with --force", d.dir)
 	}
 	return nil
-}
-
-// draw draws the animals: to train on, to watch the training by, and to measure with.
-func (d *demo) draw() error {
-	all, err := drawn.New(d.seed, d.pictures+d.heldOut, drawn.Options{})
-	if err != nil {
-		return err
-	}
-	seen := all.Where(func(i int) bool { return i < d.pictures })
-	d.measured = all.Where(func(i int) bool { return i >= d.pictures })
-	d.training, d.watching = tasks.HoldOut(seen, demoShare)
-	return nil
-}
-
-func (d *demo) train(ctx context.Context) error {
-	started := time.Now()
-	if err := d.draw(); err != nil {
-		return err
-	}
-	d.report.Drawing = time.Since(started)
-
-	description := runfolder.Dataset{Path: fmt.Sprintf(drawnPath+"%d:%d", d.seed, d.pictures), Share: demoShare, Augment: data.Augment{Flip: true}}
-	sizes := autoencoder.Config{ImageSize: 64, Channels: []int{3, 32, 64, 128, 256, 256}, Hidden: 512, Embedding: 64, Dropout: 0}
-	c := train.DefaultConfig()
-	c.Seed, c.Steps, c.LearningRate, c.Schedule, c.Warmup = d.seed, 1800, 2e-3, "cosine", 50
-	c.WeightDecay, c.FinalRate = 1e-5, 0.02
-	c.EvalEvery, c.SampleEvery, c.CheckpointEvery = 200, 600, 1200
-	if d.quick {
-		c.Steps, c.Warmup = 20, 2
-	}
-	model, task, err := tasks.Autoencoder(d.device, sizes, description, d.training, d.watching, tasks.Options{Batch: c.Batch, Seed: c.Seed})
-	if err != nil {
-		return err
-	}
-	d.autoencoder = model
-	started = time.Now()
-	if d.report.Autoencoder, err = train.Run(ctx, d.run, *task, c, train.Options{Progress: d.progress}); err != nil {
-		return err
-	}
-	d.report.AutoencoderTime = time.Since(started)
-
-	if err := d.run.Data(&description); err != nil {
-		return err
-	}
-	shape := flows.DefaultConfig(sizes.Embedding, len(description.Classes))
-	shape.Layers, shape.Hidden, shape.Noise = 8, []int{128, 128}, 0.05
-	c.Steps, c.Batch, c.LearningRate, c.Clip = 2500, 128, 1e-3, 50
-	c.EvalEvery, c.SampleEvery, c.CheckpointEvery, c.Patience = 100, 625, 1250, 6
-	if d.quick {
-		c.Steps = 20
-	}
-	if d.flow, task, err = tasks.Flow(ctx, d.device, shape, model, description, d.training, d.watching, tasks.Options{Batch: c.Batch, Seed: c.Seed}); err != nil {
-		return err
-	}
-	started = time.Now()
-	if d.report.Flow, err = train.Run(ctx, d.run, *task, c, train.Options{Progress: d.progress}); err != nil {
-		return err
-	}
-	d.report.FlowTime = time.Since(started)
-	d.pets = sample.NewPets(d.device, description, d.autoencoder, d.flow)
-	return nil
-}
-
-// show writes the pictures and the report.
-func (d *demo) show(ctx context.Context) error {
-	some := d.measured.Where(func(i int) bool { return i < 16 })
-	made, err := d.pets.Reconstruct(some.Pixels)
-	if err != nil {
-		return err
-	}
-	if err := sample.SaveReconstructions(d.run.Path("reconstructions.png"), some.Pixels, some.Size, made); err != nil {
-		return err
-	}
-	if err := sample.SaveClasses(d.run.Path("samples.png"), d.pets, 10, 0.8, d.seed); err != nil {
-		return err
-	}
-	walk := func(frames int) ([]*image.NRGBA, error) { // from a cat to a dog
-		class := func(i int) string { return d.measured.Classes[d.measured.Label(i)] }
-		return d.pets.Walk(d.measured.Image(0), d.measured.Image(1), class(0), class(1), frames)
-	}
-	few, err := walk(10)
-	if err != nil {
-		return err
-	}
-	strip, err := sample.Grid(sample.Layout{Columns: 10}, sample.Section{Images: few})
-	if err != nil {
-		return err
-	}
-	if err := sample.SavePNG(d.run.Path("walk.png"), strip); err != nil {
-		return err
-	}
-	many, err := walk(40)
-	if err != nil {
-		return err
-	}
-	if err := sample.SaveGIF(d.run.Path("walk.gif"), many, sample.Animation{Delay: 80 * time.Millisecond, PingPong: true}); err != nil {
-		return err
-	}
-	if d.report.Evaluation, err = d.pets.Evaluate(ctx, d.measured, d.training, d.seed); err != nil {
-		return err
-	}
-	d.report.Device = fmt.Sprintf("%s, %s", d.device.Name(), count(d.device.Threads(), "thread"))
-	d.report.Training, d.report.Watching, d.report.Seed = d.training.Len(), d.watching.Len(), d.seed
-	d.report.Constant = constantPSNR(d.training, d.measured)
-	return d.report.write(d.run.Path("report.md"))
-}
-
-// constantPSNR is the PSNR of always answering with the average training picture.
-func constantPSNR(training, measured *data.Dataset) float64 {
-	one := training.Size * training.Size * 3
-	average := make([]float64, one)
-	for i, v := range training.Pixels {
-		average[i%one] += float64(v) / float64(training.Len())
-	}
-	sum := 0.0
-	for i, v := range measured.Pixels {
-		d := (float64(v) - average[i%one]) / 127.5
-		sum += d * d
-	}
-	return sample.PSNR(sum / float64(len(measured.Pixels)))
 }

@@ -349,7 +349,8 @@ func TestDemo(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, name := range []string{"reconstructions.png", "samples.png", "walk.png", "walk.gif", "autoencoder.loss.png", "flow.loss.png"} {
+	for _, name := range []string{"reconstructions.png", "samples.png", "walk.png", "walk.gif", "autoencoder.loss.png", "flow.loss.png",
+		"birds.png", "birds-reconstructions.png", "birds/dvae.loss.png", "birds/dalle.loss.png"} {
 		readImage(t, filepath.Join(dir, name))
 		if !bytes.Contains(text, []byte("("+name+")")) {
 			t.Errorf("the report doesn't show %s", name)

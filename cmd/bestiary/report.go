@@ -9,20 +9,15 @@ import (
 	"time"
 
 	"github.com/bestiary-ml/bestiary/internal/atomicfile"
-	"github.com/bestiary-ml/bestiary/sample"
-	"github.com/bestiary-ml/bestiary/train"
 )
 
 // report holds the figures that report.md shows.
 type report struct {
-	Dir                                string
-	Seed                               uint64
-	Device                             string
-	Training, Watching                 int
-	Drawing, AutoencoderTime, FlowTime time.Duration
-	Autoencoder, Flow                  *train.Result
-	Evaluation                         *sample.Evaluation
-	Constant                           float64 // PSNR of the average picture
+	Dir    string
+	Seed   uint64
+	Device string
+	petsReport
+	Birds birdsReport
 }
 
 //go:embed report.md.tmpl

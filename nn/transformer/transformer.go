@@ -37,7 +37,7 @@ func New(d *tensor.Device, c Config, g *tensor.Generator) (*Transformer, error) 
 	for i := range c.Depth {
 		key := c.maskKey(i)
 		if _, known := masks[key]; !known {
-			masks[key] = c.mask(d, i)
+			masks[key] = c.Mask(d, i)
 		}
 		var l layer
 		if first := c.AttnOwner(i); first < i {
@@ -70,8 +70,8 @@ func New(d *tensor.Device, c Config, g *tensor.Generator) (*Transformer, error) 
 	return t, nil
 }
 
-// mask builds the attention mask of a layer, nil if every position sees every other.
-func (c Config) mask(d *tensor.Device, layer int) *tensor.AttentionMask {
+// Mask builds the attention mask of a layer, for positions of the Geometry; nil if every position sees every other.
+func (c Config) Mask(d *tensor.Device, layer int) *tensor.AttentionMask {
 	allowed := c.allowed(layer)
 	if allowed == nil {
 		return nil

@@ -1,0 +1,166 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"image"
+	"time"
+
+	"github.com/bestiary-ml/bestiary/autoencoder"
+	"github.com/bestiary-ml/bestiary/data"
+	"github.com/bestiary-ml/bestiary/data/drawn"
+	"github.com/bestiary-ml/bestiary/flows"
+	runfolder "github.com/bestiary-ml/bestiary/internal/run"
+	"github.com/bestiary-ml/bestiary/sample"
+	"github.com/bestiary-ml/bestiary/train"
+	"github.com/bestiary-ml/bestiary/train/tasks"
+)
+
+// petsDemo is the demonstration's first half: cats and dogs by flow.
+type petsDemo struct {
+	*demo
+	pictures int // drawn to train on
+	heldOut  int // drawn to measure with
+
+	training, watching, measured *data.Dataset
+	autoencoder                  *autoencoder.Autoencoder
+	flow                         *flows.RealNVP
+	pets                         *sample.Pets
+	report                       petsReport
+}
+
+// petsReport holds the figures that the report shows of it.
+type petsReport struct {
+	Training, Watching                 int
+	Drawing, AutoencoderTime, FlowTime time.Duration
+	Autoencoder, Flow                  *train.Result
+	Evaluation                         *sample.Evaluation
+	Constant                           float64 // PSNR of the average picture
+}
+
+func newPetsDemo(d *demo) *petsDemo {
+	p := &petsDemo{demo: d, pictures: 2400, heldOut: 400}
+	if d.quick {
+		p.pictures, p.heldOut = 240, 48
+	}
+	return p
+}
+
+// draw draws the animals: to train on, to watch the training by, and to measure with.
+func (d *petsDemo) draw() error {
+	all, err := drawn.New(d.seed, d.pictures+d.heldOut, drawn.Options{})
+	if err != nil {
+		return err
+	}
+	seen := all.Where(func(i int) bool { return i < d.pictures })
+	d.measured = all.Where(func(i int) bool { return i >= d.pictures })
+	d.training, d.watching = tasks.HoldOut(seen, demoShare)
+	return nil
+}
+
+func (d *petsDemo) train(ctx context.Context) error {
+	started := time.Now()
+	if err := d.draw(); err != nil {
+		return err
+	}
+	d.report.Drawing = time.Since(started)
+
+	description := runfolder.Dataset{Path: fmt.Sprintf(drawnPath+"%d:%d", d.seed, d.pictures), Share: demoShare, Augment: data.Augment{Flip: true}}
+	sizes := autoencoder.Config{ImageSize: 64, Channels: []int{3, 32, 64, 128, 256, 256}, Hidden: 512, Embedding: 64, Dropout: 0}
+	c := train.DefaultConfig()
+	c.Seed, c.Steps, c.LearningRate, c.Schedule, c.Warmup = d.seed, 1800, 2e-3, "cosine", 50
+	c.WeightDecay, c.FinalRate = 1e-5, 0.02
+	c.EvalEvery, c.SampleEvery, c.CheckpointEvery = 200, 600, 1200
+	if d.quick {
+		c.Steps, c.Warmup = 20, 2
+	}
+	model, task, err := tasks.Autoencoder(d.device, sizes, description, d.training, d.watching, tasks.Options{Batch: c.Batch, Seed: c.Seed})
+	if err != nil {
+		return err
+	}
+	d.autoencoder = model
+	started = time.Now()
+	if d.report.Autoencoder, err = train.Run(ctx, d.run, *task, c, train.Options{Progress: d.progress}); err != nil {
+		return err
+	}
+	d.report.AutoencoderTime = time.Since(started)
+
+	if err := d.run.Data(&description); err != nil {
+		return err
+	}
+	shape := flows.DefaultConfig(sizes.Embedding, len(description.Classes))
+	shape.Layers, shape.Hidden, shape.Noise = 8, []int{128, 128}, 0.05
+	c.Steps, c.Batch, c.LearningRate, c.Clip = 2500, 128, 1e-3, 50
+	c.EvalEvery, c.SampleEvery, c.CheckpointEvery, c.Patience = 100, 625, 1250, 6
+	if d.quick {
+		c.Steps = 20
+	}
+	if d.flow, task, err = tasks.Flow(ctx, d.device, shape, model, description, d.training, d.watching, tasks.Options{Batch: c.Batch, Seed: c.Seed}); err != nil {
+		return err
+	}
+	started = time.Now()
+	if d.report.Flow, err = train.Run(ctx, d.run, *task, c, train.Options{Progress: d.progress}); err != nil {
+		return err
+	}
+	d.report.FlowTime = time.Since(started)
+	d.pets = sample.NewPets(d.device, description, d.autoencoder, d.flow)
+	return nil
+}
+
+// show writes the pictures and the report.
+func (d *petsDemo) show(ctx context.Context) error {
+	some := d.measured.Where(func(i int) bool { return i < 16 })
+	made, err := d.pets.Reconstruct(some.Pixels)
+	if err != nil {
+		return err
+	}
+	if err := sample.SaveReconstructions(d.run.Path("reconstructions.png"), some.Pixels, some.Size, made); err != nil {
+		return err
+	}
+	if err := sample.SaveClasses(d.run.Path("samples.png"), d.pets, 10, 0.8, d.seed); err != nil {
+		return err
+	}
+	walk := func(frames int) ([]*image.NRGBA, error) { // from a cat to a dog
+		class := func(i int) string { return d.measured.Classes[d.measured.Label(i)] }
+		return d.pets.Walk(d.measured.Image(0), d.measured.Image(1), class(0), class(1), frames)
+	}
+	few, err := walk(10)
+	if err != nil {
+		return err
+	}
+	strip, err := sample.Grid(sample.Layout{Columns: 10}, sample.Section{Images: few})
+	if err != nil {
+		return err
+	}
+	if err := sample.SavePNG(d.run.Path("walk.png"), strip); err != nil {
+		return err
+	}
+	many, err := walk(40)
+	if err != nil {
+		return err
+	}
+	if err := sample.SaveGIF(d.run.Path("walk.gif"), many, sample.Animation{Delay: 80 * time.Millisecond, PingPong: true}); err != nil {
+		return err
+	}
+	if d.report.Evaluation, err = d.pets.Evaluate(ctx, d.measured, d.training, d.seed); err != nil {
+		return err
+	}
+	d.report.Training, d.report.Watching = d.training.Len(), d.watching.Len()
+	d.report.Constant = constantPSNR(d.training, d.measured)
+	return nil
+}
+
+// constantPSNR is the PSNR of always answering with the average training picture.
+func constantPSNR(training, measured *data.Dataset) float64 {
+	one := training.Size * training.Size * 3
+	average := make([]float64, one)
+	for i, v := range training.Pixels {
+		average[i%one] += float64(v) / float64(training.Len())
+	}
+	sum := 0.0
+	for i, v := range measured.Pixels {
+		d := (float64(v) - average[i%one]) / 127.5
+		sum += d * d
+	}
+	return sample.PSNR(sum / float64(len(measured.Pixels)))
+}
