@@ -17,7 +17,7 @@ func newTrainDVAE() *cobra.Command {
 	defaults.EvalEvery, defaults.SampleEvery, defaults.CheckpointEvery = 250, 500, 500
 	model := dvae.DefaultConfig()
 	model.ImageSize, model.Codes, model.CodebookDim, model.Layers = 64, 512, 128, 2
-	how := tasks.DVAEOptions{Annealing: dvae.Annealing{Start: 1, Floor: 1.0 / 16}, Revive: 100}
+	how := tasks.DVAEOptions{Annealing: dvae.Annealing{Start: 1, Floor: 1.0 / 16}}
 	c := &cobra.Command{
 		Use:   "dvae",
 		Short: "Train the discrete VAE that turns pictures into grids of codes and back",
@@ -54,7 +54,7 @@ picture's side. Beside the loss, the metrics tell how many codes are in use, and
 	c.Flags().Float64Var(&how.Annealing.Start, "temperature", how.Annealing.Start, "of the Gumbel-softmax, at first")
 	c.Flags().Float64Var(&how.Annealing.Floor, "temperature-floor", how.Annealing.Floor, "where the temperature falls to")
 	c.Flags().IntVar(&how.Annealing.Steps, "anneal-steps", 0, "steps that it takes to fall; 0 keeps it (default: all steps of the training)")
-	c.Flags().IntVar(&how.Revive, "revive", how.Revive, "steps after which codes that no picture had are made anew from others; 0 for never")
+	c.Flags().IntVar(&how.Revive, "revive", how.Revive, "steps after which codes that no picture had are split off from others, a few at a time; 0 for never")
 	c.RunE = func(c *cobra.Command, _ []string) error {
 		model.Temperature = how.Annealing.Start
 		if !(description.Share >= 0 && description.Share < 1) {
