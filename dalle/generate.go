@@ -90,7 +90,6 @@ func (m *DALLE) checkText(text []int32) error {
 type batch struct {
 	model   *DALLE
 	cache   *transformer.Cache
-	head    *tensor.Tensor // the image head's weight as a linear layer has it [Dim, ImageCodes], which a few rows read faster
 	sampler sampler
 	rows    int // of the transformer's batch
 	codes   [][]int32
@@ -103,7 +102,7 @@ func (m *DALLE) newBatch(pictures []Picture, s Sampling) *batch {
 	if s.Guidance != 1 {
 		b.rows *= 2
 	}
-	b.cache, b.head = m.transformer.NewCache(b.rows), m.imageHead.weight.Detach().Transpose(0, 1).Keep()
+	b.cache = m.transformer.NewCache(b.rows)
 	b.last, b.logits = make([]int32, b.rows), make([]float32, b.rows*m.config.ImageCodes)
 	for _, p := range pictures {
 		b.codes = append(b.codes, append(make([]int32, 0, m.config.Cells()), p.Prime...))
@@ -142,7 +141,7 @@ func (b *batch) next(cell int) {
 func (b *batch) extend(x *tensor.Tensor) {
 	m := b.model
 	y := m.transformer.Extend(x, b.cache)
-	m.finish(y.Slice(1, y.Dim(1)-1, y.Dim(1))).Linear(b.head, m.imageHead.bias, tensor.Identity).CopyTo(b.logits)
+	m.imageHead.logits(m.finish(y.Slice(1, y.Dim(1)-1, y.Dim(1)))).CopyTo(b.logits)
 }
 
 // drawAll draws a code of each picture from the logits.

@@ -50,7 +50,7 @@ func (s Sampling) guided(logits, null []float32) {
 type sampler struct {
 	Sampling
 	weights []float64 // e^logit of each token, the likeliest having 1
-	heap    []int32   // tokens; the likeliest is first
+	tokens  []int32   // all, in the order that drawing the likeliest leaves
 }
 
 // draw draws one of the tokens from logits, where −∞ stands for one that may not be drawn.
@@ -73,7 +73,7 @@ func (s *sampler) draw(logits []float32, random *tensor.Generator) (int32, error
 	total := s.weigh(logits, float64(highest))
 	u := uniform(random)
 	if s.TopK > 0 && s.TopK < len(logits) || s.TopP > 0 && s.TopP < 1 {
-		return s.drawLikeliest(u, total), nil
+		return s.drawLikeliest(u), nil
 	}
 	u *= total
 	last := best
@@ -91,7 +91,7 @@ func (s *sampler) draw(logits []float32, random *tensor.Generator) (int32, error
 // weigh sets the weights and returns their sum.
 func (s *sampler) weigh(logits []float32, highest float64) (total float64) {
 	if len(s.weights) != len(logits) {
-		s.weights, s.heap = make([]float64, len(logits)), make([]int32, len(logits))
+		s.weights, s.tokens = make([]float64, len(logits)), make([]int32, len(logits))
 	}
 	for i, l := range logits {
 		s.weights[i] = math.Exp((float64(l) - highest) / s.Temperature)
@@ -101,45 +101,86 @@ func (s *sampler) weigh(logits []float32, highest float64) (total float64) {
 }
 
 // drawLikeliest draws with u, uniform in [0, 1), among the TopK likeliest, and of these among the likeliest that make up
-// the share TopP. A heap brings them up one by one, so the rest of the vocabulary is never sorted.
-func (s *sampler) drawLikeliest(u, total float64) int32 {
-	heap := s.heap
-	for i := range heap {
-		heap[i] = int32(i)
-	}
-	for i := len(heap)/2 - 1; i >= 0; i-- {
-		s.sift(heap, i)
-	}
-	k, stop := len(heap), math.Inf(1)
-	if s.TopK > 0 && s.TopK < k {
-		k = s.TopK
-	} else {
-		stop = s.TopP * total
-	}
-	ranked := heap[len(heap):] // the likeliest so far, the likeliest of all last
+// the share TopP. They are walked in the order of the vocabulary, so that the draw hardly depends on rounding.
+func (s *sampler) drawLikeliest(u float64) int32 {
+	least := s.leastLikely()
 	sum := 0.0
-	for len(ranked) < k && sum < stop {
-		rest := len(heap) - len(ranked) - 1
-		heap[0], heap[rest] = heap[rest], heap[0]
-		sum += s.weights[heap[rest]]
-		ranked = heap[rest:]
-		s.sift(heap[:rest], 0)
-	}
-	if k < len(heap) && s.TopP > 0 && s.TopP < 1 {
-		stop, sum = s.TopP*sum, 0
-		kept := 0
-		for ; kept < k && sum < stop; kept++ {
-			sum += s.weights[ranked[k-1-kept]]
+	for i, w := range s.weights {
+		if !s.likelier(least, int32(i)) {
+			sum += w
 		}
-		ranked = ranked[k-kept:]
 	}
 	u *= sum
-	for i := len(ranked) - 1; i > 0; i-- {
-		if u -= s.weights[ranked[i]]; u < 0 {
-			return ranked[i]
+	for i, w := range s.weights {
+		if !s.likelier(least, int32(i)) && w > 0 {
+			if u -= w; u < 0 {
+				return int32(i)
+			}
 		}
 	}
-	return ranked[0]
+	return least
+}
+
+// leastLikely is the least likely of the tokens that TopK and TopP leave.
+func (s *sampler) leastLikely() int32 {
+	tokens := s.tokens
+	for i := range tokens {
+		tokens[i] = int32(i)
+	}
+	if s.TopK > 0 && s.TopK < len(tokens) {
+		s.partition(tokens, s.TopK)
+		tokens = tokens[:s.TopK]
+	}
+	if s.TopP == 0 || s.TopP == 1 {
+		least := tokens[0]
+		for _, t := range tokens {
+			if s.likelier(least, t) {
+				least = t
+			}
+		}
+		return least
+	}
+	total := 0.0
+	for _, t := range tokens {
+		total += s.weights[t]
+	}
+	for i := len(tokens)/2 - 1; i >= 0; i-- { // a heap brings them up one by one, so the rest is never sorted
+		s.sift(tokens, i)
+	}
+	for sum := s.weights[tokens[0]]; sum < s.TopP*total && len(tokens) > 1; sum += s.weights[tokens[0]] {
+		tokens[0] = tokens[len(tokens)-1]
+		tokens = tokens[:len(tokens)-1]
+		s.sift(tokens, 0)
+	}
+	return tokens[0]
+}
+
+// partition moves the k likeliest tokens to the front (Hoare's quickselect).
+func (s *sampler) partition(tokens []int32, k int) {
+	for len(tokens) > 1 {
+		pivot := tokens[len(tokens)/2]
+		i, j := 0, len(tokens)-1
+		for i <= j {
+			for s.likelier(tokens[i], pivot) {
+				i++
+			}
+			for s.likelier(pivot, tokens[j]) {
+				j--
+			}
+			if i <= j {
+				tokens[i], tokens[j] = tokens[j], tokens[i]
+				i, j = i+1, j-1
+			}
+		}
+		switch {
+		case k <= j:
+			tokens = tokens[:j+1]
+		case k > i:
+			tokens, k = tokens[i:], k-i
+		default:
+			return
+		}
+	}
 }
 
 // sift lets the token at place i of a heap sink below all that are likelier.
