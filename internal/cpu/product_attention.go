@@ -77,33 +77,64 @@ func (p *products) attendRowsTask(task, worker int) {
 	a, w := &p.attending, &p.workers[worker].attend
 	b, h := task/a.Heads, task%a.Heads
 	scores := aligned(&w.scores, a.Keys)[:a.Keys]
+	keys, values := a.k[b*a.BatchK+h*a.Dim:], a.v[b*a.BatchV+h*a.Dim:]
 	for i := range a.Queries {
 		q := a.query(b, h, i)
-		for j := range scores {
-			scores[j] = float32(math.Inf(-1))
-			if a.sees(b, i, j) {
-				scores[j] = float32(a.Scale * p.passes.Dot(q, a.key(b, h, j)))
+		var dots [4]float32
+		for j := 0; j < a.Keys; j += 4 {
+			if j+4 <= a.Keys {
+				p.passes.DotRows(q, keys[j*a.RowK:], a.RowK, &dots)
+				copy(scores[j:], dots[:])
+				continue
+			}
+			for ; j < a.Keys; j++ {
+				scores[j] = float32(p.passes.Dot(q, a.key(b, h, j)))
 			}
 		}
+		p.passes.Unary[kernel.Scale](float32(a.Scale), scores, scores)
+		a.hideFrom(b, i, scores)
 		y := a.y[b*a.BatchY+i*a.RowY+h*a.Dim:][:a.Dim]
 		clear(y)
-		largest := p.passes.Max(scores)
-		total := 0.0
+		largest, total := p.passes.Max(scores), 0.0
 		if !math.IsInf(float64(largest), -1) {
 			total = p.passes.ExpShift(largest, scores, scores)
-			for j, weight := range scores {
-				if weight != 0 {
-					p.passes.AddScaled(float32(float64(weight)/total), a.value(b, h, j), y)
-				}
+			p.passes.Unary[kernel.Scale](float32(1/total), scores, scores)
+			j := 0
+			for ; j+4 <= a.Keys; j += 4 {
+				p.passes.AddRows((*[4]float32)(scores[j:]), values[j*a.RowV:], a.RowV, y)
+			}
+			for ; j < a.Keys; j++ {
+				p.passes.AddScaled(scores[j], a.value(b, h, j), y)
 			}
 		}
 		if a.logSum != nil {
-			a.logSum[(b*a.Heads+h)*a.Queries+i] = largest + float32(math.Log(total))
+			a.logSum[(b*a.Heads+h)*a.Queries+i] = float32(float64(largest) + math.Log(total))
 		}
 	}
 }
 
-// place returns the position at a place.
+// hideFrom sets the scores of keys that query i of sequence b doesn't see to −∞.
+func (a *attending) hideFrom(b, i int, scores []float32) {
+	inf := float32(math.Inf(-1))
+	if a.Mask != nil {
+		words := a.rows[(a.First+i)*a.Mask.Words():]
+		for j := 0; j < len(scores); j += 32 {
+			hidden := ^uint32(words[j/32]) & (1<<min(32, len(scores)-j) - 1)
+			for ; hidden != 0; hidden &= hidden - 1 {
+				scores[j+bits.TrailingZeros32(hidden)] = inf
+			}
+		}
+	}
+	if a.keep != nil {
+		for j, keep := range a.keep[b*a.Keys:][:len(scores)] {
+			if keep == 0 {
+				scores[j] = inf
+			}
+		}
+	}
+}
+
+// position is the one at a place.
 func (a *attending) position(place int) int {
 	if a.order == nil {
 		return place
