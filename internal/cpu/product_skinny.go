@@ -3,18 +3,22 @@ package cpu
 import "github.com/bestiary-ml/bestiary/internal/kernel"
 
 // skinnyJob is a product with very few rows, as decoding a token at a time has them. It is bound by reading B, so B is
-// read once, in the order of memory, and nothing is packed: C's rows stay in the level-1 cache meanwhile.
+// read once, in the order of memory, and nothing is packed: C's rows stay in the level-1 cache meanwhile. A task takes
+// some of B's stored rows. Where these run along the depth, each task but the first leaves a part of the sums.
 type skinnyJob struct {
 	kernel.Gemm
 	a, b, bias, c []float32
 	tasks         int
+	parts         []float32 // [tasks−1, M, N]
 }
 
 const (
 	// skinnyRows is the number of rows of C up to which reading B outweighs the arithmetic.
 	skinnyRows = 4
-	// skinnyColumns is the least number of columns of a task; smaller ones end before they have begun to stream.
+	// skinnyColumns is the least number of columns that is worth it.
 	skinnyColumns = 128
+	// skinnyTasks is the number of parts that B is cut into, if it is large. It is fixed, as the order of the sums is.
+	skinnyTasks = 4
 )
 
 // skinny computes a product with few rows; false if g is none.
@@ -25,51 +29,67 @@ func (p *products) skinny(g kernel.Gemm, a, b, bias, c []float32) bool {
 	p.mu.Lock()
 	j := skinnyJob{Gemm: g, a: a, b: b, bias: bias, c: c, tasks: 1}
 	if g.N*g.K > smallJob/4 {
-		j.tasks = min(2*p.pool.Threads(), g.N/skinnyColumns)
+		j.tasks = skinnyTasks
+	}
+	if !g.TransB {
+		p.partial = resize(p.partial, max(len(p.partial), (j.tasks-1)*g.M*g.N))
+		j.parts = p.partial
 	}
 	p.few = j
 	p.pool.Run(j.tasks, p.runSkinny)
+	for m := range g.M {
+		c := c[m*g.LdC:][:g.N]
+		for part := 1; part < j.tasks && !g.TransB; part++ {
+			p.passes.Binary[kernel.Add](c, j.parts[((part-1)*g.M+m)*g.N:][:g.N], c)
+		}
+		p.activate(g.Act, float32(g.Slope), c)
+	}
 	p.few = skinnyJob{}
 	p.mu.Unlock()
 	return true
 }
 
-// skinnyTask computes some columns of C.
+// skinnyTask takes its part of B.
 func (p *products) skinnyTask(task, _ int) {
 	j := &p.few
-	n0, n1 := split(j.N/4, task, j.tasks)*4, split(j.N/4, task+1, j.tasks)*4
+	stored := j.K
+	if j.TransB {
+		stored = j.N
+	}
+	from, to := split(stored/4, task, j.tasks)*4, split(stored/4, task+1, j.tasks)*4
 	if task == j.tasks-1 {
-		n1 = j.N
+		to = stored
 	}
 	if j.TransB {
-		p.skinnyDots(j, n0, n1)
+		p.skinnyDots(j, from, to)
 	} else {
-		p.skinnySums(j, n0, n1)
-	}
-	for m := range j.M {
-		p.activate(j.Act, float32(j.Slope), j.c[m*j.LdC+n0:m*j.LdC+n1])
+		p.skinnySums(j, task, from, to)
 	}
 }
 
-// skinnySums adds up rows of B.
-func (p *products) skinnySums(j *skinnyJob, n0, n1 int) {
+// skinnySums adds up rows k0 to k1 of B.
+func (p *products) skinnySums(j *skinnyJob, task, k0, k1 int) {
+	rows, ld := j.c, j.LdC
+	if task > 0 {
+		rows, ld = j.parts[(task-1)*j.M*j.N:], j.N
+	}
 	for m := range j.M {
-		c := j.c[m*j.LdC+n0 : m*j.LdC+n1]
-		if j.bias != nil {
-			copy(c, j.bias[n0:n1])
-		} else if !j.Accumulate {
+		c := rows[m*ld:][:j.N]
+		if task > 0 || !j.Accumulate && j.bias == nil {
 			clear(c)
+		} else if j.bias != nil {
+			copy(c, j.bias)
 		}
 	}
-	k := 0
-	for ; k+4 <= j.K; k += 4 {
+	k := k0
+	for ; k+4 <= k1; k += 4 {
 		for m := range j.M {
-			p.passes.AddRows((*[4]float32)(j.a[m*j.LdA+k:]), j.b[k*j.LdB+n0:], j.LdB, j.c[m*j.LdC+n0:m*j.LdC+n1])
+			p.passes.AddRows((*[4]float32)(j.a[m*j.LdA+k:]), j.b[k*j.LdB:], j.LdB, rows[m*ld:][:j.N])
 		}
 	}
-	for ; k < j.K; k++ {
+	for ; k < k1; k++ {
 		for m := range j.M {
-			p.passes.AddScaled(j.a[m*j.LdA+k], j.b[k*j.LdB+n0:k*j.LdB+n1], j.c[m*j.LdC+n0:m*j.LdC+n1])
+			p.passes.AddScaled(j.a[m*j.LdA+k], j.b[k*j.LdB:][:j.N], rows[m*ld:][:j.N])
 		}
 	}
 }
