@@ -22,6 +22,8 @@ type Config struct {
 	KLWeight        float64 `json:"kl_weight"`
 	KLSum           bool    `json:"kl_sum"` // the KL term is summed over pictures and positions, not their mean
 
+	Checkpoint bool `json:"checkpoint,omitempty"` // encoder and decoder keep their inputs only and are recomputed: less memory, more time
+
 	Normalisation Normalisation `json:"normalisation"`
 }
 

@@ -84,7 +84,7 @@ func (v *VAE) Logits(images *tensor.Tensor) *tensor.Tensor { return v.head.Forwa
 
 // features are what the encoder knows of pictures [N, S, S, C] before it chooses codes, [N, G, G, hidden].
 func (v *VAE) features(images *tensor.Tensor) *tensor.Tensor {
-	return v.encoder.Forward(v.scale.apply(images))
+	return v.run(v.encoder, v.scale.apply(images))
 }
 
 // Codes returns the most probable codes of pictures [N, S, S, C], indices [N, G·G].
@@ -107,11 +107,19 @@ func (v *VAE) Reconstruct(images *tensor.Tensor) *tensor.Tensor { return v.Decod
 // decodeMixture decodes a mixture [N, G, G, codes] of the codebook's entries, without undoing the normalisation.
 func (v *VAE) decodeMixture(weights *tensor.Tensor) *tensor.Tensor {
 	if v.expand == nil {
-		return v.decoder.Forward(weights.MatMul(v.code.Weight))
+		return v.run(v.decoder, weights.MatMul(v.code.Weight))
 	}
 	// (weights·codebook)·expand, with far fewer products: there are fewer codes than positions in a batch.
 	table := v.code.Weight.MatMul(v.expand.Weight.Reshape(v.config.CodebookDim, v.config.Hidden))
-	return v.decoder.Forward(weights.Linear(table, v.expand.Bias, tensor.Identity))
+	return v.run(v.decoder, weights.Linear(table, v.expand.Bias, tensor.Identity))
+}
+
+// run passes x through a part of the network, of which Config.Checkpoint keeps nothing.
+func (v *VAE) run(part *nn.Sequential, x *tensor.Tensor) *tensor.Tensor {
+	if v.config.Checkpoint {
+		return x.Checkpoint(part.Forward, nil)
+	}
+	return part.Forward(x)
 }
 
 // Visit implements nn.Module.

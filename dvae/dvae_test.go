@@ -268,3 +268,31 @@ func TestImpossibleConfigs(t *testing.T) {
 		}
 	}
 }
+
+// TestCheckpoint: recomputed activations give the gradients of those that are kept.
+func TestCheckpoint(t *testing.T) {
+	d := open(t)
+	var want [][]float32
+	for _, checkpoint := range []bool{false, true} {
+		c := small()
+		c.Checkpoint = checkpoint
+		v := build(t, d, c)
+		s := d.Record()
+		r := v.Loss(stripes(d, 3, 16, 3), 0.9, tensor.NewGenerator(2))
+		r.Loss.Backward()
+		got := [][]float32{r.Loss.Values()}
+		for _, p := range nn.Trainable(v) {
+			got = append(got, p.Tensor.Grad().Values())
+		}
+		s.End()
+		if !checkpoint {
+			want = got
+			continue
+		}
+		for i := range want {
+			if !slices.Equal(got[i], want[i]) {
+				t.Errorf("result %d differs", i)
+			}
+		}
+	}
+}

@@ -29,7 +29,7 @@ func (v *VAE) Loss(images *tensor.Tensor, temperature float64, g *tensor.Generat
 // loss is Loss with the noise for logits given. It also returns the normalised reconstruction.
 func (v *VAE) loss(images *tensor.Tensor, temperature float64, noise func(logits *tensor.Tensor) *tensor.Tensor) (Result, *tensor.Tensor) {
 	x := v.scale.apply(images)
-	logits := v.head.Forward(v.encoder.Forward(x))
+	logits := v.head.Forward(v.run(v.encoder, x))
 	made := v.decodeMixture(v.sample(logits, noise(logits), temperature))
 	r := Result{Codes: logits.ArgMax().Reshape(images.Dim(0), -1)}
 	if v.config.SmoothL1 {

@@ -14,7 +14,7 @@ func (t *Tensor) Checkpoint(f func(*Tensor) *Tensor, random *Generator) *Tensor 
 			after := random.mark()
 			random.rewind(before)
 			s := d.Record()
-			x := t.Detach().SetRequiresGrad(true)
+			x := t.Detach().SetRequiresGrad(t.requires)
 			f(x).BackwardFrom(&Tensor{device: d, data: y.grad, rank: y.rank, dims: y.dims})
 			t.takeGrad(x)
 			s.End()

@@ -51,6 +51,7 @@ picture's side. Beside the loss, the metrics tell how many codes are in use, and
 	c.Flags().BoolVar(&model.ReinMax, "reinmax", model.ReinMax, "a better gradient for --straight-through")
 	c.Flags().BoolVar(&model.SmoothL1, "smooth-l1", model.SmoothL1, "smooth L1 instead of squared error")
 	c.Flags().Float64Var(&model.KLWeight, "kl-weight", model.KLWeight, "weight of KL(codes ‖ uniform), in nats a position")
+	c.Flags().BoolVar(&model.Checkpoint, "checkpoint", model.Checkpoint, "compute encoder and decoder again in the backward pass: less memory, more time")
 	c.Flags().BoolVar(&model.KLSum, "kl-sum", model.KLSum, "sum that over pictures and positions instead of averaging")
 	c.Flags().Float64Var(&how.Annealing.Start, "temperature", how.Annealing.Start, "of the Gumbel-softmax, at first")
 	c.Flags().Float64Var(&how.Annealing.Floor, "temperature-floor", how.Annealing.Floor, "where the temperature falls to")
@@ -81,7 +82,7 @@ picture's side. Beside the loss, the metrics tell how many codes are in use, and
 		}
 		if f.resume {
 			if err := keepModel(c, "image-size", "channels", "codes", "codebook-dim", "layers", "resnet-blocks", "hidden", "straight-through", "reinmax", "smooth-l1",
-				"kl-weight", "kl-sum", "temperature", "temperature-floor", "anneal-steps", "revive",
+				"kl-weight", "kl-sum", "checkpoint", "temperature", "temperature-floor", "anneal-steps", "revive",
 				"split", "labels", "resize", "image-columns", "hold-out", "flip", "crop", "colour", "balance"); err != nil {
 				return err
 			}
