@@ -28,7 +28,7 @@ func DefaultConfig() Config {
 		TextTokens: 2048, TextLen: 64, ImageCodes: 1024, Height: 16, Width: 16, ImageLossWeight: 7,
 		Transformer: transformer.Config{
 			Dim: 512, Depth: 2, Heads: 4, DimHead: 64, FFMult: 4, ConvKernel: 5, ConvDilation: 1,
-			Reversible: true, ShiftTokens: true, Rotary: true,
+			Reversible: true, KeepMB: 192, ShiftTokens: true, Rotary: true,
 		},
 	}
 }

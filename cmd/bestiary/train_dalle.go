@@ -53,6 +53,7 @@ padding included, image_loss for a code.`,
 	c.Flags().BoolVar(&t.SandwichNorm, "sandwich-norm", t.SandwichNorm, "a norm behind each branch, too")
 	c.Flags().BoolVar(&model.Stable, "stable", model.Stable, "softer gradients of the embeddings and rescaled outputs, for deep models")
 	c.Flags().BoolVar(&t.Reversible, "reversible", t.Reversible, "reversible layers: less memory, more time")
+	c.Flags().IntVar(&t.KeepMB, "keep-mb", t.KeepMB, "memory for activations that reversible layers needn't compute again")
 	c.Flags().BoolVar(&t.Checkpoint, "checkpoint", t.Checkpoint, "compute layers again in the backward pass: less memory, more time")
 	c.Flags().IntSliceVar(&t.SharedAttn, "shared-attn", nil, "a number a layer: attentions with equal ones share their weights")
 	c.Flags().IntSliceVar(&t.SharedFF, "shared-ff", nil, "likewise, of the feed-forward layers")
@@ -60,7 +61,7 @@ padding included, image_loss for a code.`,
 	c.Flags().Float64Var(&model.ImageLossWeight, "image-loss-weight", model.ImageLossWeight, "weight of the codes' loss, where that of the text is 1")
 	c.Flags().Float64Var(&model.NullProb, "null-prob", model.NullProb, "share of captions that are left out in training, which generate --guidance needs")
 	kept := append([]string{"dim", "depth", "heads", "dim-head", "ff-mult", "attention", "conv-kernel", "conv-dilation", "attn-dropout", "ff-dropout", "rotary", "shift-tokens", "sandwich-norm",
-		"stable", "reversible", "checkpoint", "shared-attn", "shared-ff", "share-embeddings", "image-loss-weight", "null-prob"}, captionKept...)
+		"stable", "reversible", "keep-mb", "checkpoint", "shared-attn", "shared-ff", "share-embeddings", "image-loss-weight", "null-prob"}, captionKept...)
 	c.RunE = func(c *cobra.Command, _ []string) error {
 		for _, pattern := range attention {
 			t.Attention = append(t.Attention, transformer.Pattern(pattern))

@@ -23,6 +23,7 @@ type Config struct {
 	FFDropout   float64 `json:"ff_dropout"`
 
 	Reversible   bool `json:"reversible"`    // layers whose inputs are recomputed from their outputs
+	KeepMB       int  `json:"keep_mb"`       // of Reversible: activations of the last layers are kept, and not recomputed, as long as they fit
 	Checkpoint   bool `json:"checkpoint"`    // layers that keep their inputs only and are recomputed; not with Reversible
 	SandwichNorm bool `json:"sandwich_norm"` // a norm after each branch, too
 	ShiftTokens  bool `json:"shift_tokens"`  // see shift
@@ -68,6 +69,9 @@ func (c Config) Validate() error {
 		if !(p.value >= 0 && p.value < 1) || math.IsNaN(p.value) {
 			return fmt.Errorf("%s %v is not possible; use a probability from 0 to below 1", p.name, p.value)
 		}
+	}
+	if c.KeepMB < 0 {
+		return fmt.Errorf("keep-mb %d is not possible; use 0 or more", c.KeepMB)
 	}
 	if c.Reversible && c.Checkpoint {
 		return fmt.Errorf("checkpoint is not possible with reversible layers, which are recomputed anyway; use one of the two")
@@ -146,4 +150,13 @@ func owner(ids []int, layer int) int {
 		return layer
 	}
 	return slices.Index(ids, ids[layer])
+}
+
+// kept is the number of layers whose activations for so many rows fit into KeepMB.
+func (c Config) kept(rows int) int {
+	streams := 7 * c.Dim                 // norm, shift, result, scaled result and sum of a branch, about
+	attention := 7 * c.Heads * c.DimHead // projections, turned ones, mixed values
+	feedForward := 3 * c.FFMult * c.Dim  // before and behind the gate
+	layer := 4 * rows * (2*streams + attention + feedForward)
+	return (c.KeepMB << 20) / max(1, layer)
 }

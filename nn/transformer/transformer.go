@@ -89,14 +89,22 @@ func (c Config) Mask(d *tensor.Device, layer int) *tensor.AttentionMask {
 func (t *Transformer) Forward(x, keep *tensor.Tensor) *tensor.Tensor {
 	p := &pass{cos: t.cos, sin: t.sin, keep: keep, shift: t.shift}
 	if t.config.Reversible {
-		blocks := make([]tensor.ReversibleBlock, len(t.layers))
-		for i, l := range t.layers {
+		recomputed := len(t.layers) - min(len(t.layers), t.config.kept(x.Dim(0)*x.Dim(1)))
+		blocks := make([]tensor.ReversibleBlock, recomputed)
+		for i, l := range t.layers[:recomputed] {
 			blocks[i] = tensor.ReversibleBlock{
 				F: func(x *tensor.Tensor) *tensor.Tensor { return l.attention.forward(x, p) },
 				G: func(x *tensor.Tensor) *tensor.Tensor { return l.feedForward.forward(x, p) },
 			}
 		}
-		y1, y2 := tensor.Reversible(x, x, blocks, t.random)
+		y1, y2 := x, x
+		if recomputed > 0 {
+			y1, y2 = tensor.Reversible(x, x, blocks, t.random)
+		}
+		for _, l := range t.layers[recomputed:] {
+			y1 = y1.Add(l.attention.forward(y2, p))
+			y2 = y2.Add(l.feedForward.forward(y1, p))
+		}
 		return y1.Add(y2).Scale(0.5)
 	}
 	for _, l := range t.layers {

@@ -81,12 +81,17 @@ func TestRecomputation(t *testing.T) {
 		"reversible":          func(c *Config) { c.Reversible = true },
 		"checkpoint":          func(c *Config) { c.Checkpoint = true },
 		"reversible, shared":  func(c *Config) { c.Reversible, c.SharedAttn, c.SharedFF = true, []int{0, 0}, []int{0, 0} },
+		"reversible, kept":    func(c *Config) { c.Reversible, c.KeepMB = true, 1 },
+		"reversible, both":    func(c *Config) { c.Reversible, c.KeepMB, c.Depth = true, 1, 40 },
 		"reversible, pattern": func(c *Config) { c.Reversible, c.Attention = true, []Pattern{AxialCol, ConvLike} },
 	} {
 		t.Run(name, func(t *testing.T) {
 			c := example()
 			c.AttnDropout, c.FFDropout = 0.3, 0.2
 			change(&c)
+			if kept := c.kept(2 * c.Geometry.Len()); c.KeepMB > 0 && (kept >= c.Depth) != (c.Depth < 40) {
+				t.Fatalf("%d of %d layers fit", kept, c.Depth)
+			}
 			random := tensor.NewGenerator(3)
 			m := build(t, d, c, random)
 			g := tensor.NewGenerator(4)
