@@ -1,0 +1,3 @@
+module github.com/bestiary-ml/bestiary/bench/peer
+
+go 1.26.0
