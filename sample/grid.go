@@ -55,6 +55,41 @@ func Grid(l Layout, sections ...Section) (*image.NRGBA, error) {
 	return g.draw(), nil
 }
 
+// Check tells whether [Grid] would refuse sections of so many pictures of a size, without captions, so that it is known before they are made.
+func (l Layout) Check(size image.Point, counts ...int) error {
+	_, _, err := l.arrange(size, false, counts)
+	return err
+}
+
+// arrange settles the columns and the scale for sections of so many pictures.
+func (l Layout) arrange(size image.Point, captioned bool, counts []int) (columns, scale int, err error) {
+	if l.Columns < 0 || l.Scale < 0 {
+		return 0, 0, fmt.Errorf("a grid of %d columns at scale %d cannot be drawn; use 1 or more, or 0 to choose", l.Columns, l.Scale)
+	}
+	widest := 0
+	for _, n := range counts {
+		widest = max(widest, n)
+	}
+	if widest == 0 {
+		return 0, 0, errors.New("there are no pictures to draw; ask for one or more")
+	}
+	if columns = min(l.Columns, widest); columns == 0 {
+		columns = Columns(counts...)
+	}
+	rows := 0
+	for _, n := range counts {
+		rows += (n + columns - 1) / columns
+	}
+	if scale = l.Scale; scale == 0 {
+		scale = autoScale(size, columns, rows, captioned)
+	}
+	if size.X > maxSide/scale/columns || size.Y > maxSide/scale/rows {
+		return 0, 0, fmt.Errorf("%d columns and %d rows of %d×%d pixels at scale %d are more than %d pixels a side; draw fewer pictures at a time, or choose other columns or a smaller scale",
+			columns, rows, size.X, size.Y, scale, maxSide)
+	}
+	return columns, scale, nil
+}
+
 // grid is a layout worked out in pixels.
 type grid struct {
 	theme
@@ -68,7 +103,7 @@ type grid struct {
 }
 
 func newGrid(l Layout, sections []Section) (*grid, error) {
-	g := &grid{theme: light, heading: l.Title, columns: l.Columns, scale: l.Scale}
+	g := &grid{theme: light, heading: l.Title}
 	if l.Dark {
 		g.theme = dark
 	}
@@ -97,30 +132,12 @@ func newGrid(l Layout, sections []Section) (*grid, error) {
 		counts = append(counts, len(s.Images))
 		g.sections = append(g.sections, s)
 	}
-	if len(counts) == 0 {
-		return nil, errors.New("there are no pictures to draw; ask for one or more")
+	if interleaved && l.Columns == 0 && len(counts) > 0 { // already cut to the width of the grid
+		l.Columns = slices.Max(counts)
 	}
-	if l.Columns < 0 || l.Scale < 0 {
-		return nil, fmt.Errorf("a grid of %d columns at scale %d cannot be drawn; use 1 or more, or 0 to choose", l.Columns, l.Scale)
-	}
-	widest := slices.Max(counts)
-	switch {
-	case g.columns != 0:
-		g.columns = min(g.columns, widest)
-	case interleaved: // already cut to the width of the grid
-		g.columns = widest
-	default:
-		g.columns = Columns(counts...)
-	}
-	rows := 0
-	for _, n := range counts {
-		rows += (n + g.columns - 1) / g.columns
-	}
-	if g.scale == 0 {
-		g.scale = autoScale(size, g.columns, rows, captioned)
-	}
-	if size.X > maxSide/g.scale/g.columns || size.Y > maxSide/g.scale/rows {
-		return nil, fmt.Errorf("%d columns and %d rows of %d×%d pixels at scale %d are more than %d pixels a side; draw fewer pictures at a time", g.columns, rows, size.X, size.Y, g.scale, maxSide)
+	var err error
+	if g.columns, g.scale, err = l.arrange(size, captioned, counts); err != nil {
+		return nil, err
 	}
 	g.cell = size.Mul(g.scale)
 	g.left = margin

@@ -197,6 +197,7 @@ func TestGridRefuses(t *testing.T) {
 		"is empty":       func() error { _, err := Grid(Layout{}, Section{Images: []*image.NRGBA{nil}}); return err },
 		"-1 columns":     func() error { _, err := Grid(Layout{Columns: -1}, Section{Images: one}); return err },
 		"fewer pictures": func() error { _, err := Grid(Layout{Scale: math.MaxInt}, Section{Images: one}); return err },
+		"2000 rows":      func() error { return Layout{}.Check(image.Pt(64, 64), slices.Repeat([]int{1}, 2000)...) },
 	} {
 		if err := f(); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("got %v, want %q", err, want)

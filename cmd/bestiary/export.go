@@ -60,7 +60,7 @@ func newExport() *cobra.Command {
 		if model != "" && !slices.Contains(exportModels, model) {
 			return usagef("--model %s: choose one of %s", model, strings.Join(exportModels, ", "))
 		}
-		if err := checkFolder("--out", out); err != nil {
+		if err := checkWritable("--out", out); err != nil {
 			return err
 		}
 		d, err := tensor.OpenDevice("cpu", tensor.DeviceOptions{})

@@ -3,8 +3,10 @@ package main
 import (
 	"encoding/json"
 	"fmt"
+	"image"
 	"io"
 	"math"
+	"slices"
 	"strings"
 
 	"github.com/bestiary-ml/bestiary/data"
@@ -108,7 +110,7 @@ func (g *generateFlags) check(arguments []string) error {
 		}
 	}
 	if g.codes != "" {
-		if err := checkFolder("--codes", g.codes); err != nil {
+		if err := checkWritable("--codes", g.codes); err != nil {
 			return err
 		}
 	}
@@ -130,6 +132,10 @@ func (g *generateFlags) execute(c *cobra.Command, arguments []string) error {
 	o := g.options
 	for _, p := range prompts {
 		o.Prompts = append(o.Prompts, p.text)
+	}
+	size, counts := birds.Size(), slices.Repeat([]int{o.N}, len(prompts))
+	if err := g.layout.Check(image.Pt(size, size), counts...); err != nil {
+		return usagef("--out %s: %w", g.out, err)
 	}
 	if g.prime != "" {
 		if o.Prime, err = readPrime(birds, g.prime, g.primeResize); err != nil {

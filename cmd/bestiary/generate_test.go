@@ -195,6 +195,10 @@ func TestGenerateRefuses(t *testing.T) {
 	write("latin.txt", "a bird\nein V\xf6gelchen\n")
 	write("long.txt", "a bird\n\n"+long+"\n")
 	write("notes.png", "no picture")
+	taken := filepath.Join(t.TempDir(), "taken.png")
+	if err := os.Mkdir(taken, 0o777); err != nil {
+		t.Fatal(err)
+	}
 	for _, test := range []struct {
 		code  int
 		words []string
@@ -213,6 +217,8 @@ func TestGenerateRefuses(t *testing.T) {
 		{1, []string{"notes.png: not an image"}, []string{"a bird", "--prime", "notes.png"}},
 		{1, []string{"4 rows", "use 1 to 3"}, []string{"a bird", "--prime", drawnBird(t, 16), "--prime-rows", "4"}},
 		{1, []string{"--out nowhere", "no folder nowhere", "make it"}, []string{"a bird", "--out", filepath.Join("nowhere", "x.png")}},
+		{1, []string{"taken.png: is a folder"}, []string{"a bird", "--out", taken}},
+		{2, []string{"--out x.png", "10000", "smaller scale"}, []string{"a bird", "--out", "x.png", "--scale", "10000"}},
 		{1, []string{"--codes nowhere", "no folder nowhere"}, []string{"a bird", "--codes", filepath.Join("nowhere", "x.json")}},
 	} {
 		fails(t, test.code, test.words, append([]string{"generate", "--run", run}, test.flags...)...)

@@ -45,7 +45,7 @@ Without --from or --to, that end is a sample of its class.`,
 		if frames < 2 || frames > 1000 {
 			return usagef("--frames %d: use from 2 to 1000", frames)
 		}
-		if err := checkFolder("--out", out); err != nil {
+		if err := checkWritable("--out", out); err != nil {
 			return err
 		}
 		pets, err := openPets(run, device)

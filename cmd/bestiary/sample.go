@@ -6,6 +6,7 @@ import (
 	"path/filepath"
 	"strings"
 
+	"github.com/bestiary-ml/bestiary/internal/atomicfile"
 	"github.com/bestiary-ml/bestiary/sample"
 	"github.com/spf13/cobra"
 )
@@ -32,15 +33,15 @@ func checkPNG(out string) error {
 	if ext := strings.ToLower(filepath.Ext(out)); ext != ".png" {
 		return usagef("--out %s: pictures are written as PNG; let the name end in .png", out)
 	}
-	return checkFolder("--out", out)
+	return checkWritable("--out", out)
 }
 
-// checkFolder refuses a file whose folder doesn't exist, before any work is done.
-func checkFolder(flag, file string) error {
+// checkWritable refuses a file that couldn't be written, before any work is done.
+func checkWritable(flag, file string) error {
 	if info, err := os.Stat(filepath.Dir(file)); err != nil || !info.IsDir() {
 		return fmt.Errorf("%s %s: there is no folder %s; make it first", flag, file, filepath.Dir(file))
 	}
-	return nil
+	return atomicfile.Check(file)
 }
 
 func newSample() *cobra.Command {

@@ -32,15 +32,11 @@ const staleAfter = time.Hour
 // A symbolic link is followed. A device or pipe (/dev/stdout, /dev/null) is
 // written to directly, since renaming a file over it would destroy it.
 func Write(path string, write func(w io.Writer) error) error {
-	target := path
-	if resolved, err := filepath.EvalSymlinks(path); err == nil {
-		target = resolved
-	}
-	perm := fs.FileMode(0)
+	target, perm := follow(path), fs.FileMode(0)
 	if info, err := os.Stat(target); err == nil {
 		switch {
 		case info.IsDir():
-			return fmt.Errorf("%s: is a folder; name a file to write to", path)
+			return isFolder(path)
 		case !info.Mode().IsRegular():
 			return explain(path, writeDevice(target, write))
 		}
@@ -48,6 +44,35 @@ func Write(path string, write func(w io.Writer) error) error {
 	}
 	removeStale(target)
 	return explain(path, replace(target, perm, write))
+}
+
+// Check tells what would keep [Write] from writing a file at path now, but for
+// the room that it takes, so that no long work is begun whose result is lost.
+func Check(path string) error {
+	target := follow(path)
+	switch info, err := os.Stat(target); {
+	case err == nil && info.IsDir():
+		return isFolder(path)
+	case err == nil && !info.Mode().IsRegular():
+		return nil
+	}
+	f, err := createTemp(target)
+	if err == nil {
+		err = errors.Join(f.Close(), os.Remove(f.Name()))
+	}
+	return explain(path, err)
+}
+
+// follow returns where a symbolic link leads, and any other path as it is.
+func follow(path string) string {
+	if target, err := filepath.EvalSymlinks(path); err == nil {
+		return target
+	}
+	return path
+}
+
+func isFolder(path string) error {
+	return fmt.Errorf("%s: is a folder; name a file to write to", path)
 }
 
 // WriteBytes replaces the file at path by data, as [Write] does.

@@ -167,3 +167,25 @@ func TestStaleTemporaryFilesAreRemoved(t *testing.T) {
 	}
 	only(t, dir, young, other, "a")
 }
+
+// TestCheck expects Check to refuse what Write refuses, and to leave no trace.
+func TestCheck(t *testing.T) {
+	dir := t.TempDir()
+	old := filepath.Join(dir, "old")
+	if err := os.WriteFile(old, []byte("old"), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	for _, path := range []string{old, filepath.Join(dir, "new")} {
+		if err := Check(path); err != nil {
+			t.Error(err)
+		}
+	}
+	for _, path := range []string{dir, filepath.Join(dir, "missing", "a"), filepath.Join(old, "a")} {
+		got, want := Check(path), WriteBytes(path, nil)
+		if got == nil || want == nil || got.Error() != want.Error() {
+			t.Errorf("%s: Check says %v, Write says %v", path, got, want)
+		}
+	}
+	content(t, old, "old")
+	only(t, dir, "old")
+}
