@@ -32,6 +32,7 @@ type products struct {
 	operands [4][]float32
 
 	few       skinnyJob
+	winograd  winogradJob
 	attending attending
 	evenParts [kernel.AttentionTile + 1][]stretch
 
@@ -39,6 +40,9 @@ type products struct {
 	runRows, runColumns, runSum, runSpread  func(task, worker int)
 	runSkinny                               func(task, worker int)
 	runAttend, runAttendRows, runAttendGrad func(task, worker int)
+	runWinogradWeights, runWinogradTiles    func(task, worker int)
+	runWinogradImages, runWinogradSums      func(task, worker int)
+	runWinogradCollect                      func(task, worker int)
 
 	taps    []tap
 	zeros   []float32 // what lies outside an image: at least as many as a pixel has channels
@@ -61,6 +65,7 @@ type productWorker struct {
 	image         []float32   // padded
 	contributions []float32   // see spreadJob
 	attend        attendWorker
+	winograd      winogradWorker
 }
 
 // newProducts returns the kernels for level, or nil if they are the portable ones.
@@ -76,6 +81,9 @@ func newProducts(level simd.Level, pool *Pool) *products {
 	p.runRows, p.runColumns, p.runSum, p.runSpread = p.rowsTask, p.columnsTask, p.sumTask, p.spreadTask
 	p.runAttend, p.runAttendRows, p.runAttendGrad = p.attendTask, p.attendRowsTask, p.attendGradTask
 	p.runSkinny = p.skinnyTask
+	p.runWinogradWeights, p.runWinogradTiles = p.winogradWeightsTask, p.winogradTilesTask
+	p.runWinogradImages, p.runWinogradSums = p.winogradImagesTask, p.winogradSumsTask
+	p.runWinogradCollect = p.winogradCollectTask
 	p.evenParts = evenParts(p.Height)
 	return p
 }

@@ -39,15 +39,22 @@ func (p *products) addTaps(c kernel.Conv) []tap {
 	return p.taps
 }
 
-// conv2d implements kernel.Products' Conv2d: rows are output pixels, the depth is the kernel's positions and channels.
+// conv2d implements kernel.Products' Conv2d.
 func (p *products) conv2d(c kernel.Conv, x, w, bias, y []float32) {
 	p.begin(x, w, bias, y)
 	defer p.end()
-	if p.narrow(c) {
-		p.narrowForward(c, x, w, bias, y)
-		return
-	}
 	p.needZeros(c)
+	if m, r, worth := winograd(c); worth {
+		p.winogradForward(c, m, r, x, w, bias, y)
+	} else if p.narrow(c) {
+		p.narrowForward(c, x, w, bias, y)
+	} else {
+		p.directForward(c, x, w, bias, y)
+	}
+}
+
+// directForward is conv2d: rows are output pixels, the depth is the kernel's positions and channels.
+func (p *products) directForward(c kernel.Conv, x, w, bias, y []float32) {
 	inputs, outputs := c.C/c.Groups, c.O/c.Groups
 	p.addRows(rowsJob{
 		batch: c.Groups, aStep: 4 * inputs, bStep: 4 * outputs, cStep: 4 * outputs, biasStep: 4 * outputs,
@@ -58,17 +65,24 @@ func (p *products) conv2d(c kernel.Conv, x, w, bias, y []float32) {
 	p.startRows()
 }
 
-// conv2dBackwardInput implements kernel.Products' Conv2dBackwardInput. Input pixels whose coordinates have the same
-// remainders by the strides see the output through the same positions of the kernel, at a constant shift: each such
-// phase is a product like the forward one, with stride 1.
+// conv2dBackwardInput implements kernel.Products' Conv2dBackwardInput.
 func (p *products) conv2dBackwardInput(c kernel.Conv, gy, w, bias, gx []float32) {
 	p.begin(gy, w, bias, gx)
 	defer p.end()
-	if p.narrow(c) {
-		p.narrowBackwardInput(c, gy, w, bias, gx)
-		return
-	}
 	p.needZeros(c)
+	if m, r, worth := winograd(c); worth {
+		p.winogradBackwardInput(c, m, r, gy, w, bias, gx)
+	} else if p.narrow(c) {
+		p.narrowBackwardInput(c, gy, w, bias, gx)
+	} else {
+		p.directBackwardInput(c, gy, w, bias, gx)
+	}
+}
+
+// directBackwardInput is conv2dBackwardInput. Input pixels whose coordinates have the same remainders by the strides see
+// the output through the same positions of the kernel, at a constant shift: each such phase is a product like the
+// forward one, with stride 1.
+func (p *products) directBackwardInput(c kernel.Conv, gy, w, bias, gx []float32) {
 	inputs, outputs := c.C/c.Groups, c.O/c.Groups
 	upstream := p.outputGrid(c, gy)
 	for phaseY := range min(c.StrideH, c.H) {
@@ -107,15 +121,22 @@ func (p *products) conv2dBackwardInput(c kernel.Conv, gy, w, bias, gx []float32)
 	p.startRows()
 }
 
-// conv2dBackwardWeight implements kernel.Products' Conv2dBackwardWeight: the depth is the output pixels.
+// conv2dBackwardWeight implements kernel.Products' Conv2dBackwardWeight.
 func (p *products) conv2dBackwardWeight(c kernel.Conv, x, gy, gw []float32) {
 	p.begin(x, gy, nil, gw)
 	defer p.end()
-	if p.narrow(c) {
-		p.narrowBackwardWeight(c, x, gy, gw)
-		return
-	}
 	p.needZeros(c)
+	if m, r, worth := winograd(c); worth {
+		p.winogradBackwardWeight(c, m, r, x, gy, gw)
+	} else if p.narrow(c) {
+		p.narrowBackwardWeight(c, x, gy, gw)
+	} else {
+		p.directBackwardWeight(c, x, gy, gw)
+	}
+}
+
+// directBackwardWeight is conv2dBackwardWeight: the depth is the output pixels.
+func (p *products) directBackwardWeight(c kernel.Conv, x, gy, gw []float32) {
 	inputs, outputs := c.C/c.Groups, c.O/c.Groups
 	p.startColumns(columnsJob{
 		batch: c.Groups, aStep: 4 * inputs, bStep: 4 * outputs, cStep: 4 * outputs,

@@ -82,6 +82,14 @@ type Passes struct {
 	Normal  func(key, counter uint64, y []float32)
 	Dropout func(key, counter uint64, p, scale float32, x, y []float32)
 
+	// Transforms of Winograd's convolutions by the number of points along an axis: of an input's square of as many; from
+	// squares of 2 or 3 rows (weights, an output's gradient) to the points; and back, the adjoint. The rows are named by
+	// address. They have panels (at least 1) stretches of two vectors, with srcStep or dstStep bytes from one to the next.
+	// WinogradCollect adds the row at bias to each of dst, and lifts what is less to floor.
+	WinogradInput   [5]func(src, dst *[16]uintptr, srcStep, dstStep, panels int)
+	WinogradExpand  [5][4]func(src, dst *[16]uintptr, srcStep, dstStep, panels int)
+	WinogradCollect [5][4]func(src, dst *[16]uintptr, srcStep, dstStep, panels int, bias uintptr, floor float32)
+
 	// TransposeBlocks sets y[j, i] = x[i, j] for i < 8·blocks, j < 8; the strides count elements.
 	TransposeBlocks func(blocks int, x []float32, strideX int, y []float32, strideY int)
 }

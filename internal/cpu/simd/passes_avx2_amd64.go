@@ -104,5 +104,13 @@ var passesAVX2 = func() *Passes {
 	p.Normal = normalAVX2
 	p.AddRows = addRowsAVX2
 	p.DotRows = dotRowsAVX2
+	p.WinogradInput[3] = winogradInput3AVX2
+	p.WinogradExpand[3][2] = winogradExpand32AVX2
+	p.WinogradCollect[3][2] = winogradCollect32AVX2
+	p.WinogradInput[4] = winogradInput4AVX2
+	p.WinogradExpand[4][2] = winogradExpand42AVX2
+	p.WinogradCollect[4][2] = winogradCollect42AVX2
+	p.WinogradExpand[4][3] = winogradExpand43AVX2
+	p.WinogradCollect[4][3] = winogradCollect43AVX2
 	return p
 }()

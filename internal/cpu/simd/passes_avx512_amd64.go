@@ -104,5 +104,13 @@ var passesAVX512 = func() *Passes {
 	p.Normal = normalAVX512
 	p.AddRows = addRowsAVX512
 	p.DotRows = dotRowsAVX512
+	p.WinogradInput[3] = winogradInput3AVX512
+	p.WinogradExpand[3][2] = winogradExpand32AVX512
+	p.WinogradCollect[3][2] = winogradCollect32AVX512
+	p.WinogradInput[4] = winogradInput4AVX512
+	p.WinogradExpand[4][2] = winogradExpand42AVX512
+	p.WinogradCollect[4][2] = winogradCollect42AVX512
+	p.WinogradExpand[4][3] = winogradExpand43AVX512
+	p.WinogradCollect[4][3] = winogradCollect43AVX512
 	return p
 }()

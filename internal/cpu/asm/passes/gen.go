@@ -59,7 +59,7 @@ func newGen(wide bool) *gen {
 
 // fn starts a function, runs body and returns from it. Target is the member of simd.Passes that it implements.
 func (g *gen) fn(target, signature, doc string, body func()) {
-	name := lowerFirst(strings.NewReplacer("[kernel.", "", "]", "", ".", "").Replace(target)) + g.suffix
+	name := lowerFirst(strings.NewReplacer("[kernel.", "", "[", "", "]", "", ".", "").Replace(target)) + g.suffix
 	g.Function(name)
 	g.Attributes(attr.NOSPLIT)
 	g.SignatureExpr("func" + signature)

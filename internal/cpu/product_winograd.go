@@ -1,0 +1,327 @@
+package cpu
+
+import (
+	"math"
+
+	"github.com/bestiary-ml/bestiary/internal/cpu/simd"
+	"github.com/bestiary-ml/bestiary/internal/kernel"
+)
+
+// Convolutions with many channels are computed by Winograd's minimal filtering (Winograd, 1980; Lavin and Gray, 2016):
+// F(m×m, r×r) gets m×m outputs of a kernel of r×r from n×n products, n = m+r−1, instead of m²·r². Squares of n×n input
+// pixels become n×n points by additions, each point is a matrix product over the channels, and squares of products
+// become output pixels by additions again.
+//
+// A kernel of stride 2 and twice the size is taken apart: of a Conv2d, the sum over the four phases of the input's pixels
+// (even and odd rows and columns) of convolutions of stride 1; of its input gradient, one for each phase of the result.
+// The gradient of the weights is the transposed algorithm: F(r×r, m×m) of the same points.
+//
+// Points are sums of up to four input pixels, so an infinity may become NaN, and both reach all outputs of a tile.
+
+// winogradJob is a convolution that runs: parts are convolutions of stride 1, and share their weights' shape.
+type winogradJob struct {
+	m, r, n      int
+	rows, across int // tiles of an image
+	tiles        int // of all images
+	depth, width int // channels of the input and of the output of the products
+	parts        []winogradPart
+	sum          bool      // the parts are added up, otherwise each has a result of its own
+	tasks        int       // ranges of tiles
+	weights      []float32 // [part, point, panel of width, depth, tile's width]
+	w            uintptr
+	wStride      int  // bytes between w's rows
+	transposed   bool // w's rows lie along the depth
+	bias         uintptr
+	act          kernel.Activation
+	slope        float32
+	images       winogradImages // of the gradient of the weights
+}
+
+// winogradPart is a convolution of stride 1 between pixels of grids.
+type winogradPart struct {
+	in, out    grid
+	inY, inX   int    // the first pixel that the first tile reads
+	outY, outX int    // and writes
+	taps       [9]int // bytes from the first weight to those that its points are made of
+}
+
+const (
+	// winogradTiles is the number of tiles a worker transforms at a time, which then stay in its level-2 cache.
+	winogradTiles = 48
+	// winogradLeast is the number of tiles from which transforming the weights pays, and winogradChannels the number of
+	// channels from which transforming pixels does.
+	winogradLeast, winogradChannels = 256, 64
+)
+
+// winograd returns the tile's and the kernel's size for a convolution, if it is to take this way.
+func winograd(c kernel.Conv) (m, r int, worth bool) {
+	if c.KH != c.KW || c.StrideH != c.StrideW || c.DilationH != 1 || c.DilationW != 1 || c.Groups != 1 {
+		return 0, 0, false
+	}
+	switch {
+	case c.StrideH == 2 && c.KH == 4:
+		m, r = 2, 2
+	case c.StrideH == 1 && c.KH == 3:
+		m, r = 2, 3
+	default:
+		return 0, 0, false
+	}
+	const panel = 32 // of the widest tile
+	channels := c.C%panel == 0 && c.O%panel == 0 && min(c.C, c.O) >= winogradChannels
+	return m, r, channels && c.H%(m*c.StrideH) == 0 && c.W%(m*c.StrideH) == 0 && c.OH%m == 0 && c.OW%m == 0 &&
+		c.N*(c.OH/m)*(c.OW/m) >= winogradLeast
+}
+
+// beginWinograd sets up p's job for a result of height×width pixels a part.
+func (p *products) beginWinograd(c kernel.Conv, m, r, height, width int) *winogradJob {
+	j := &p.winograd
+	*j = winogradJob{
+		m: m, r: r, n: m + r - 1, rows: ceil(height, m), across: ceil(width, m), parts: j.parts[:0], weights: j.weights,
+		images: j.images,
+	}
+	j.tiles = c.N * j.rows * j.across
+	j.tasks = ceil(j.tiles, winogradTiles)
+	return j
+}
+
+// tile returns a tile's image and its place in it.
+func (j *winogradJob) tile(i int) (image, y, x int) {
+	inImage := i % (j.rows * j.across)
+	return i / (j.rows * j.across), j.m * (inImage / j.across), j.m * (inImage % j.across)
+}
+
+// square fills table with the addresses of k×k points of the grid, the first of which is pixel y, x of an image.
+func (g *grid) square(table []uintptr, image, y, x, k int) {
+	i := 0
+	for range k {
+		at := g.base + uintptr(image*g.imageStride+y*g.rowStride)
+		for column := x; column < x+k*g.stepX; column += g.stepX {
+			table[i] = at + uintptr(column*g.pixelStride)
+			if uint(y) >= uint(g.height) || uint(column) >= uint(g.width) {
+				table[i] = g.outside
+			}
+			i++
+		}
+		y += g.stepY
+	}
+}
+
+// winogradForward is conv2d, the sum of as many parts as the stride has phases.
+func (p *products) winogradForward(c kernel.Conv, m, r int, x, w, bias, y []float32) {
+	j := p.beginWinograd(c, m, r, c.OH, c.OW)
+	j.depth, j.width, j.sum = c.C, c.O, true
+	j.w, j.wStride, j.bias, j.act, j.slope = address(w), 4*c.O, address(bias), c.Act, float32(c.Slope)
+	p.addInputPhases(j, c, x)
+	for i := range j.parts {
+		j.parts[i].out = p.outputGrid(c, y)
+	}
+	p.runWinograd(j)
+}
+
+// addInputPhases adds a part for each phase of a convolution's input.
+func (p *products) addInputPhases(j *winogradJob, c kernel.Conv, x []float32) {
+	for phaseY := range c.StrideH {
+		for phaseX := range c.StrideW {
+			part := winogradPart{in: p.inputGrid(c, x), inY: phaseY - c.PadH, inX: phaseX - c.PadW}
+			for a := range j.r {
+				for b := range j.r {
+					tap := (a*c.StrideH+phaseY)*c.KW + b*c.StrideW + phaseX
+					part.taps[a*j.r+b] = 4 * tap * c.C * c.O
+				}
+			}
+			j.parts = append(j.parts, part)
+		}
+	}
+}
+
+// winogradBackwardInput is conv2dBackwardInput: each phase of the result is a convolution of the output's gradient with
+// every StrideH-th weight, backwards.
+func (p *products) winogradBackwardInput(c kernel.Conv, m, r int, gy, w, bias, gx []float32) {
+	j := p.beginWinograd(c, m, r, ceil(c.H, c.StrideH), ceil(c.W, c.StrideW))
+	j.depth, j.width, j.transposed = c.O, c.C, true
+	j.w, j.wStride, j.bias, j.act, j.slope = address(w), 4*c.O, address(bias), c.Act, float32(c.Slope)
+	for phaseY := range c.StrideH {
+		for phaseX := range c.StrideW {
+			firstY, firstX := (phaseY+c.PadH)%c.StrideH, (phaseX+c.PadW)%c.StrideW // the weights' phase
+			part := winogradPart{
+				in: p.outputGrid(c, gy), inY: (phaseY+c.PadH)/c.StrideH - r + 1, inX: (phaseX+c.PadW)/c.StrideW - r + 1,
+				out: p.inputGrid(c, gx), outY: phaseY, outX: phaseX,
+			}
+			for a := range r {
+				for b := range r {
+					tap := ((r-1-a)*c.StrideH+firstY)*c.KW + (r-1-b)*c.StrideW + firstX
+					part.taps[a*r+b] = 4 * tap * c.C * c.O
+				}
+			}
+			j.parts = append(j.parts, part)
+		}
+	}
+	p.runWinograd(j)
+}
+
+// runWinograd transforms the weights and computes the tiles.
+func (p *products) runWinograd(j *winogradJob) {
+	if j.bias == 0 {
+		j.bias = address(p.zeros)
+	}
+	j.weights = aligned(&j.weights, len(j.parts)*j.n*j.n*j.depth*j.width)
+	stored := j.depth
+	if j.transposed {
+		stored = j.width
+	}
+	p.pool.Run(len(j.parts)*stored/8, p.runWinogradWeights)
+	tasks := j.tasks
+	if !j.sum {
+		tasks *= len(j.parts)
+	}
+	p.pool.Run(tasks, p.runWinogradTiles)
+}
+
+// winogradPanel is where the weights of a panel of a point of a part begin.
+func (j *winogradJob) winogradPanel(part, point, column int) uintptr {
+	return address(j.weights) + uintptr(4*((part*j.n*j.n+point)*j.width+column)*j.depth)
+}
+
+// winogradWeightsTask transforms eight rows of weights of a part into rows, or else columns, of its panels.
+func (p *products) winogradWeightsTask(task, worker int) {
+	j, w := &p.winograd, p.workers[worker]
+	stored, length := j.depth, j.width
+	if j.transposed {
+		stored, length = length, stored
+	}
+	part, first := task/(stored/8), task%(stored/8)*8
+	width, points := p.width(), j.n*j.n
+	s := &w.winograd
+	step := 4 * width * j.depth
+	var rows []float32 // of a point, eight of them
+	if j.transposed {
+		rows = aligned(&s.points, points*8*length)
+		step = 4 * width
+	}
+	for i := range 8 {
+		for t, tap := range j.parts[part].taps[:j.r*j.r] {
+			s.src[t] = j.w + uintptr(tap+(first+i)*j.wStride)
+		}
+		for point := range points {
+			if j.transposed {
+				s.dst[point] = address(rows[(point*8+i)*length:])
+			} else {
+				s.dst[point] = j.winogradPanel(part, point, 0) + uintptr(4*width*(first+i))
+			}
+		}
+		p.passes.WinogradExpand[j.n][j.r](&s.src, &s.dst, 4*width, step, length/width)
+	}
+	if !j.transposed {
+		return
+	}
+	for point := range points {
+		for i := range w.transposed {
+			w.transposed[i] = address(rows[(point*8+i)*length:])
+		}
+		w.transposition = simd.Transposition{
+			Rows: &w.transposed[0], Dst: j.winogradPanel(part, point, first/width*width) + uintptr(4*(first%width)),
+			DstStride: 4 * width, K: length,
+		}
+		p.Transpose(&w.transposition)
+	}
+}
+
+// winogradWorker is what a worker needs for its tiles.
+type winogradWorker struct {
+	src, dst         [16]uintptr // rows that a transform reads and writes
+	points, products []float32   // [point, tile, channel]
+	a, c             [winogradTiles]uintptr
+	ignored          []float32 // pixels beyond the result
+}
+
+// pointStride is the distance between the points of tiles, in numbers: not a multiple of a page, which would bring what
+// a transform writes at a time to the same few lines of the level-1 cache.
+func pointStride(tiles, channels int) int { return tiles*channels + 32 }
+
+// winogradTilesTask computes a range of tiles: of the sum of all parts, or of one.
+func (p *products) winogradTilesTask(task, worker int) {
+	j, w := &p.winograd, p.workers[worker]
+	parts := j.parts
+	offset := 0
+	if !j.sum {
+		offset = task / j.tasks
+		parts = parts[offset:][:1]
+	}
+	from, to := split(j.tiles, task%j.tasks, j.tasks), split(j.tiles, task%j.tasks+1, j.tasks)
+	for i := range parts {
+		p.winogradPoints(w, &parts[i], from, to)
+		p.winogradProducts(w, offset+i, to-from, i > 0)
+	}
+	p.winogradResults(w, &parts[0], from, to)
+}
+
+// winogradPoints transforms the input of tiles from to to.
+func (p *products) winogradPoints(w *productWorker, part *winogradPart, from, to int) {
+	j, s := &p.winograd, &w.winograd
+	points, stride := j.n*j.n, pointStride(to-from, j.depth)
+	values := address(aligned(&s.points, points*stride))
+	step := 4 * p.width()
+	for tile := from; tile < to; tile++ {
+		image, y, x := j.tile(tile)
+		part.in.square(s.src[:], image, part.inY+y*part.in.stepY, part.inX+x*part.in.stepX, j.n)
+		for point := range points {
+			s.dst[point] = values + uintptr(4*(point*stride+(tile-from)*j.depth))
+		}
+		p.passes.WinogradInput[j.n](&s.src, &s.dst, step, step, j.depth/p.width())
+	}
+}
+
+// winogradProducts multiplies the points of so many tiles with a part's weights.
+func (p *products) winogradProducts(w *productWorker, part, tiles int, accumulate bool) {
+	j, s, t := &p.winograd, &w.winograd, &w.tile
+	points, stride, productStride := j.n*j.n, pointStride(tiles, j.depth), pointStride(tiles, j.width)
+	values, products := address(s.points), address(aligned(&s.products, points*productStride))
+	*t = simd.Tile{Taps: 1, K: j.depth, BStride: 4 * p.width(), Columns: p.width()}
+	if accumulate {
+		t.Accumulate = 1
+	}
+	heights := ceil(tiles, p.Height)
+	for point := range points {
+		for i := range tiles {
+			s.a[i] = values + uintptr(4*(point*stride+i*j.depth))
+			s.c[i] = products + uintptr(4*(point*productStride+i*j.width))
+		}
+		for column := 0; column < j.width; column += p.width() {
+			t.B, t.COffset = j.winogradPanel(part, point, column), 4*column
+			for i := range heights {
+				r0, r1 := split(tiles, i, heights), split(tiles, i+1, heights)
+				t.A, t.C = &s.a[r0], &s.c[r0]
+				p.Rows[1][r1-r0](t)
+			}
+		}
+	}
+}
+
+// winogradResults transforms the products into pixels.
+func (p *products) winogradResults(w *productWorker, part *winogradPart, from, to int) {
+	j, s := &p.winograd, &w.winograd
+	points, stride := j.n*j.n, pointStride(to-from, j.width)
+	part.out.outside = address(aligned(&s.ignored, j.width))
+	step, floor := 4*p.width(), float32(math.Inf(-1))
+	if j.act == kernel.ReLU {
+		floor = 0
+	}
+	for tile := from; tile < to; tile++ {
+		image, y, x := j.tile(tile)
+		out := part.out
+		out.square(s.dst[:], image, part.outY+y*out.stepY, part.outX+x*out.stepX, j.m)
+		for point := range points {
+			s.src[point] = address(s.products) + uintptr(4*(point*stride+(tile-from)*j.width))
+		}
+		p.passes.WinogradCollect[j.n][j.m](&s.src, &s.dst, step, step, j.width/p.width(), j.bias, floor)
+		if j.act == kernel.NoActivation || j.act == kernel.ReLU {
+			continue
+		}
+		for _, row := range s.dst[:j.m*j.m] {
+			if row != out.outside {
+				y := p.operands[result][int(row-address(p.operands[result]))/4:]
+				p.activate(j.act, j.slope, y[:j.width])
+			}
+		}
+	}
+}

@@ -1,0 +1,131 @@
+package cpu
+
+import (
+	"fmt"
+	"math/rand/v2"
+	"testing"
+
+	"pgregory.net/rapid"
+
+	"github.com/bestiary-ml/bestiary/internal/cpu/simd"
+	"github.com/bestiary-ml/bestiary/internal/kernel"
+)
+
+// winogradPasses are the three passes of a convolution by Winograd's algorithm, worth it or not; m 0 is the general form.
+type winogradPasses struct {
+	*products
+	m, r int
+}
+
+func (p winogradPasses) forward(c kernel.Conv, x, w, bias, y []float32) {
+	p.begin(x, w, bias, y)
+	defer p.end()
+	p.needZeros(c)
+	if p.m == 0 {
+		p.directForward(c, x, w, bias, y)
+		return
+	}
+	p.winogradForward(c, p.m, p.r, x, w, bias, y)
+}
+
+func (p winogradPasses) backwardInput(c kernel.Conv, gy, w, bias, gx []float32) {
+	p.begin(gy, w, bias, gx)
+	defer p.end()
+	p.needZeros(c)
+	if p.m == 0 {
+		p.directBackwardInput(c, gy, w, bias, gx)
+		return
+	}
+	p.winogradBackwardInput(c, p.m, p.r, gy, w, bias, gx)
+}
+
+func (p winogradPasses) backwardWeight(c kernel.Conv, x, gy, gw []float32) {
+	p.begin(x, gy, nil, gw)
+	defer p.end()
+	p.needZeros(c)
+	if p.m == 0 {
+		p.directBackwardWeight(c, x, gy, gw)
+		return
+	}
+	p.winogradBackwardWeight(c, p.m, p.r, x, gy, gw)
+}
+
+// TestWinograd draws sizes, paddings, strides and tiles, far more than the rule by which convolutions are chosen lets
+// through, and compares with the portable kernels on float64.
+func TestWinograd(t *testing.T) {
+	eachLevel(t, func(t *testing.T, level simd.Level) {
+		all := onThreads(t, level)
+		rapid.Check(t, func(t *rapid.T) {
+			draw := func(name string, from, to int) int { return rapid.IntRange(from, to).Draw(t, name) }
+			size := rapid.SampledFrom([][2]int{{2, 2}, {3, 2}, {2, 3}}).Draw(t, "m, r")
+			m, r, stride := size[0], size[1], draw("stride", 1, 2)
+			c := kernel.Conv{
+				N: draw("N", 1, 4), OH: draw("OH", 1, 12), OW: draw("OW", 1, 12), KH: stride * r, KW: stride * r,
+				StrideH: stride, StrideW: stride, PadH: draw("PadH", 0, 3), PadW: draw("PadW", 0, 3),
+				C: 32 * draw("C", 1, 3), O: 32 * draw("O", 1, 3), DilationH: 1, DilationW: 1, Groups: 1,
+				Act: rapid.SampledFrom(activations).Draw(t, "Act"), Slope: 0.125,
+			}
+			c.H = max(1, (c.OH-1)*stride+c.KH-2*c.PadH+draw("rest", 0, stride-1))
+			c.W = max(1, (c.OW-1)*stride+c.KW-2*c.PadW+draw("rest", 0, stride-1))
+			c.OH, c.OW = (c.H+2*c.PadH-c.KH)/stride+1, (c.W+2*c.PadW-c.KW)/stride+1
+			rng := rand.New(rand.NewPCG(rapid.Uint64().Draw(t, "seed"), 0))
+			checkWinograd(t, all, c, m, r, rng)
+		})
+	})
+}
+
+// TestWinogradBlocks has more tiles than a task and than a block of the gradient of the weights.
+func TestWinogradBlocks(t *testing.T) {
+	eachLevel(t, func(t *testing.T, level simd.Level) {
+		c := kernel.Conv{
+			N: 3, H: 44, W: 40, C: 64, O: 96, OH: 22, OW: 20, KH: 4, KW: 4, StrideH: 2, StrideW: 2, PadH: 1, PadW: 1,
+			DilationH: 1, DilationW: 1, Groups: 1,
+		}
+		m, r, worth := winograd(c)
+		if tiles := c.N * c.OH / m * c.OW / m; !worth || tiles <= winogradBlock {
+			t.Fatalf("%d tiles are not enough", tiles)
+		}
+		checkWinograd(t, onThreads(t, level), c, m, r, rand.New(rand.NewPCG(9, 10)))
+	})
+}
+
+func checkWinograd(t rapid.TB, all []*products, c kernel.Conv, m, r int, rng *rand.Rand) {
+	x, y, w := noise(rng, c.N*c.H*c.W*c.C), noise(rng, c.N*c.OH*c.OW*c.O), noise(rng, c.KH*c.KW*c.C*c.O)
+	var biasC, biasO []float32
+	if rng.IntN(2) == 0 {
+		biasC, biasO = noise(rng, c.C), noise(rng, c.O)
+	}
+	x64, y64, w64 := wide(x), wide(y), wide(w)
+	run := func(name string, depth, size int, pass func(p winogradPasses, out []float32), reference func(out []float64)) {
+		want := make([]float64, size)
+		reference(want)
+		var results [][]float32
+		for _, p := range all {
+			got := noise(rng, size)
+			pass(winogradPasses{p, m, r}, got)
+			results = append(results, got)
+		}
+		same(t, fmt.Sprintf("%s, m=%d r=%d %+v", name, m, r, c), results, want, depth)
+	}
+	run("forward", c.KH*c.KW*c.C, len(y),
+		func(p winogradPasses, out []float32) { p.forward(c, x, w, biasO, out) },
+		func(out []float64) {
+			for i := range c.N * c.OH {
+				conv2dRow(c, i/c.OH, i%c.OH, x64, w64, wide(biasO), out)
+			}
+		})
+	run("backward input", c.KH*c.KW*c.O, len(x),
+		func(p winogradPasses, out []float32) { p.backwardInput(c, y, w, biasC, out) },
+		func(out []float64) {
+			for n := range c.N {
+				conv2dBackwardInputImage(c, n, y64, w64, wide(biasC), out)
+			}
+		})
+	run("backward weight", c.N*c.OH*c.OW, len(w),
+		func(p winogradPasses, out []float32) { p.backwardWeight(c, x, y, out) },
+		func(out []float64) {
+			for tap := range c.KH * c.KW {
+				conv2dBackwardWeightTap(c, tap/c.KW, tap%c.KW, x64, y64, out)
+			}
+		})
+}
