@@ -35,6 +35,7 @@ type Birds struct {
 	dalle     *dalle.DALLE
 	tokenizer *tokenizer.Tokenizer
 	clip      *clip.CLIP
+	recoded   bool // vae has changed since the DALL-E learned its codes
 }
 
 // NewBirds makes a pipeline of models that are in memory and fit each other.
@@ -197,7 +198,7 @@ func (b *Birds) pixels(img *image.NRGBA) []uint8 {
 	return ToRGB(flat)
 }
 
-var errNoTokenizer = errors.New("this run has no tokenizer, without which words can't be read; give the one that its models were trained with")
+var errNoTokenizer = errors.New("this run has no tokenizer, without which words can't be read; give the one that its models were trained with: bestiary import --tokenizer FILE --out RUN")
 
 func (b *Birds) needVAE() error {
 	if b.vae == nil {
@@ -212,6 +213,9 @@ func (b *Birds) needDALLE() error {
 	}
 	if b.tokenizer == nil {
 		return errNoTokenizer
+	}
+	if b.recoded {
+		return errors.New("the run's dvae has changed since its dalle learned the codes; put back dvae.safetensors as it was, or train the dalle again")
 	}
 	return b.needVAE()
 }

@@ -34,13 +34,15 @@ func OpenBirds(dir string, d *tensor.Device) (*Birds, error) {
 		if b.dalle, err = load(r, "dalle", d, dalle.New); err != nil {
 			return nil, err
 		}
+		sum := codedBy(r)
+		b.recoded = sum != "" && sum != nn.Checksum(b.vae)
 	}
 	if hasCLIP {
 		if b.clip, err = load(r, "clip", d, clip.New); err != nil {
 			return nil, err
 		}
 	}
-	if hasDALLE || hasCLIP {
+	if (hasDALLE || hasCLIP) && r.HasTokenizer() { // imported models may have none yet
 		if b.tokenizer, err = r.LoadTokenizer(); err != nil {
 			return nil, err
 		}
@@ -49,6 +51,16 @@ func OpenBirds(dir string, d *tensor.Device) (*Birds, error) {
 		return nil, fmt.Errorf("%s: %w; restore the file from a copy", r.Path("config.json"), err)
 	}
 	return b, nil
+}
+
+// codedBy returns the checksum of the discrete VAE whose codes the run's DALL-E was trained on; "" where the run doesn't say.
+func codedBy(r *run.Run) string {
+	var options map[string]any
+	if r.Options("dalle", &options) != nil {
+		return ""
+	}
+	sum, _ := options["dvae"].(string)
+	return sum
 }
 
 // load loads one model of a run, ready to use.
@@ -74,14 +86,14 @@ func (b *Birds) agree() error {
 		if c.ImageCodes != v.Codes || c.Height != v.Grid() || c.Width != v.Grid() {
 			return fmt.Errorf("the dalle draws %d×%d of %d codes, the dvae has %d×%d of %d", c.Height, c.Width, c.ImageCodes, v.Grid(), v.Grid(), v.Codes)
 		}
-		if n := b.tokenizer.VocabSize(); n != c.TextTokens {
-			return fmt.Errorf("the dalle reads %d ids of text, the tokenizer has %d", c.TextTokens, n)
+		if err := b.reads("dalle", c.TextTokens); err != nil {
+			return err
 		}
 	}
 	if b.clip != nil {
 		c := b.clip.Config()
-		if n := b.tokenizer.VocabSize(); n != c.TextTokens {
-			return fmt.Errorf("the clip reads %d ids of text, the tokenizer has %d", c.TextTokens, n)
+		if err := b.reads("clip", c.TextTokens); err != nil {
+			return err
 		}
 		if b.vae == nil {
 			return nil
@@ -91,4 +103,12 @@ func (b *Birds) agree() error {
 		}
 	}
 	return nil
+}
+
+// reads tells whether a model of so many ids of text fits the tokenizer, if there is one.
+func (b *Birds) reads(model string, ids int) error {
+	if b.tokenizer == nil || b.tokenizer.VocabSize() == ids {
+		return nil
+	}
+	return fmt.Errorf("the %s reads %d ids of text, the tokenizer has %d", model, ids, b.tokenizer.VocabSize())
 }

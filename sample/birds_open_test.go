@@ -79,6 +79,52 @@ func TestOpenSomeBirds(t *testing.T) {
 	}
 }
 
+// TestOpenBirdsWithoutTokenizer expects models that were imported without one to do what needs no words.
+func TestOpenBirdsWithoutTokenizer(t *testing.T) {
+	b := smallBirds(t, 3)
+	r := saveBirds(t, b)
+	text, err := os.ReadFile(r.Path("config.json"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	without := strings.Replace(string(text), `"tokenizer"`, `"none"`, 1)
+	if err := os.WriteFile(r.Path("config.json"), []byte(without), 0o666); err != nil {
+		t.Fatal(err)
+	}
+	some, err := OpenBirds(r.Dir(), b.device)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := some.Reconstruct(make([]uint8, birdSize*birdSize*3)); err != nil {
+		t.Error(err)
+	}
+	if _, err := some.Generate(t.Context(), GenerateOptions{Prompts: prompts}); err == nil || !strings.Contains(err.Error(), "import --tokenizer") {
+		t.Errorf("%v, want how to give the tokenizer", err)
+	}
+}
+
+// TestOpenBirdsWithAnotherVAE expects a DALL-E not to draw with codes that it never learned.
+func TestOpenBirdsWithAnotherVAE(t *testing.T) {
+	b := smallBirds(t, 3)
+	r := saveBirds(t, b)
+	for _, c := range []struct{ sum, want string }{{nn.Checksum(b.vae), ""}, {"00c0ffee", "dvae has changed"}} {
+		if err := r.SetOptions("dalle", map[string]any{"dvae": c.sum, "truncate_captions": false}); err != nil {
+			t.Fatal(err)
+		}
+		loaded, err := OpenBirds(r.Dir(), b.device)
+		if err != nil {
+			t.Fatal(err)
+		}
+		_, err = loaded.Generate(t.Context(), GenerateOptions{Prompts: prompts})
+		if c.want == "" && err != nil || c.want != "" && (err == nil || !strings.Contains(err.Error(), c.want)) {
+			t.Errorf("%s: %v, want %q", c.sum, err, c.want)
+		}
+		if _, err := loaded.Reconstruct(make([]uint8, birdSize*birdSize*3)); err != nil {
+			t.Error(err)
+		}
+	}
+}
+
 func TestOpenBirdsThatDontFit(t *testing.T) {
 	b := smallBirds(t, 3)
 	other := tinyTokenizer(t, 300)

@@ -2,15 +2,10 @@ package tasks
 
 import (
 	"context"
-	"encoding/binary"
-	"fmt"
-	"hash/crc32"
-	"math"
 
 	"github.com/bestiary-ml/bestiary/data"
 	"github.com/bestiary-ml/bestiary/dvae"
 	"github.com/bestiary-ml/bestiary/internal/run"
-	"github.com/bestiary-ml/bestiary/nn"
 	"github.com/bestiary-ml/bestiary/tensor"
 	"github.com/bestiary-ml/bestiary/tokenizer"
 	"github.com/bestiary-ml/bestiary/train"
@@ -21,7 +16,7 @@ import (
 type CaptionOptions struct {
 	Data     run.Dataset `json:"data"`
 	Truncate bool        `json:"truncate_captions"` // cut captions that are too long instead of refusing them
-	DVAE     string      `json:"dvae,omitempty"`    // checksum of the discrete VAE that coded the pictures, to notice another one on a resume
+	DVAE     string      `json:"dvae,omitempty"`    // checksum of the discrete VAE that coded the pictures, to notice another one
 	From     string      `json:"-"`                 // file that the tokenizer came from; nothing if it was trained
 }
 
@@ -43,19 +38,6 @@ func captioned(t *tokenizer.Tokenizer, length int, how CaptionOptions, training,
 // start keeps the tokenizer in the run folder.
 func (how CaptionOptions) start(t *tokenizer.Tokenizer) func(*run.Run) error {
 	return func(r *run.Run) error { return r.SetTokenizer(t, how.From) }
-}
-
-// checksum tells models with other weights apart.
-func checksum(m nn.Module) string {
-	h := crc32.NewIEEE()
-	var word [4]byte
-	for _, p := range nn.Params(m) {
-		for _, v := range p.Tensor.Values() {
-			binary.LittleEndian.PutUint32(word[:], math.Float32bits(v))
-			h.Write(word[:])
-		}
-	}
-	return fmt.Sprintf("%08x", h.Sum32())
 }
 
 // coder gives the codes of a source's current batch, [Batch·G·G].

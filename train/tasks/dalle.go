@@ -7,6 +7,7 @@ import (
 	"github.com/bestiary-ml/bestiary/dalle"
 	"github.com/bestiary-ml/bestiary/data"
 	"github.com/bestiary-ml/bestiary/dvae"
+	"github.com/bestiary-ml/bestiary/nn"
 	"github.com/bestiary-ml/bestiary/sample"
 	"github.com/bestiary-ml/bestiary/tensor"
 	"github.com/bestiary-ml/bestiary/tokenizer"
@@ -25,7 +26,7 @@ func DALLE(ctx context.Context, d *tensor.Device, c dalle.Config, vae *dvae.VAE,
 		return nil, nil, fmt.Errorf("the dvae makes %d×%d of %d codes and the dalle is made for %d×%d of %d; put back the dvae that it was trained with",
 			codes.Grid(), codes.Grid(), codes.Codes, c.Height, c.Width, c.ImageCodes)
 	}
-	sum := checksum(vae)
+	sum := nn.Checksum(vae)
 	if how.DVAE != "" && how.DVAE != sum {
 		return nil, nil, fmt.Errorf("the dvae has other weights than when the dalle's training began (%s, now %s); put them back, or train the dalle anew", how.DVAE, sum)
 	}
