@@ -32,6 +32,7 @@ type products struct {
 	operands [4][]float32
 
 	few       skinnyJob
+	swap      swappedJob
 	winograd  winogradJob
 	attending attending
 	evenParts [kernel.AttentionTile + 1][]stretch
@@ -39,6 +40,7 @@ type products struct {
 	// The tasks of jobs, bound once: binding allocates.
 	runRows, runColumns, runSum, runSpread  func(task, worker int)
 	runSkinny                               func(task, worker int)
+	runSwappedLeft, runSwappedRight         func(task, worker int)
 	runAttend, runAttendRows, runAttendGrad func(task, worker int)
 	runWinogradWeights, runWinogradTiles    func(task, worker int)
 	runWinogradImages, runWinogradSums      func(task, worker int)
@@ -81,6 +83,7 @@ func newProducts(level simd.Level, pool *Pool) *products {
 	p.runRows, p.runColumns, p.runSum, p.runSpread = p.rowsTask, p.columnsTask, p.sumTask, p.spreadTask
 	p.runAttend, p.runAttendRows, p.runAttendGrad = p.attendTask, p.attendRowsTask, p.attendGradTask
 	p.runSkinny = p.skinnyTask
+	p.runSwappedLeft, p.runSwappedRight = p.swappedLeft, p.swappedRight
 	p.runWinogradWeights, p.runWinogradTiles = p.winogradWeightsTask, p.winogradTilesTask
 	p.runWinogradImages, p.runWinogradSums = p.winogradImagesTask, p.winogradSumsTask
 	p.runWinogradCollect = p.winogradCollectTask

@@ -4,7 +4,7 @@ import "github.com/bestiary-ml/bestiary/internal/kernel"
 
 // gemm implements kernel.Products' Gemm.
 func (p *products) gemm(g kernel.Gemm, a, b, bias, c []float32) {
-	if p.skinny(g, a, b, bias, c) {
+	if p.skinny(g, a, b, bias, c) || p.swapped(g, a, b, bias, c) {
 		return
 	}
 	p.begin(a, b, bias, c)
