@@ -44,8 +44,11 @@ type birdsReport struct {
 	SeenAsked                   drawn.Agreement // the same for combinations that the training had
 }
 
+// birdsShare is the part of the drawings that the training is watched by.
+const birdsShare = 0.02
+
 func newBirdsDemo(d *demo) *birdsDemo {
-	b := &birdsDemo{demo: d, pictures: 3000, size: 32}
+	b := &birdsDemo{demo: d, pictures: 12000, size: 32}
 	if d.quick {
 		b.pictures = 240
 	}
@@ -58,13 +61,13 @@ func (d *birdsDemo) train(ctx context.Context) (err error) {
 	if err != nil {
 		return err
 	}
-	d.training, d.watching = tasks.HoldOut(drawing.Dataset, demoShare)
+	d.training, d.watching = tasks.HoldOut(drawing.Dataset, birdsShare)
 	d.report.Drawing = time.Since(started)
 	d.report.Training, d.report.Watching, d.report.Size = d.training.Len(), d.watching.Len(), d.size
 	if d.run, err = runfolder.Create(d.demo.run.Path("birds")); err != nil {
 		return err
 	}
-	description := runfolder.Dataset{Path: fmt.Sprintf(birdsPath+"%d:%d", d.seed, d.pictures), Split: string(data.All), Share: demoShare}
+	description := runfolder.Dataset{Path: fmt.Sprintf(birdsPath+"%d:%d", d.seed, d.pictures), Split: string(data.All), Share: birdsShare}
 	vae, err := d.trainVAE(ctx, description)
 	if err != nil {
 		return err
@@ -109,7 +112,7 @@ func (d *birdsDemo) trainDALLE(ctx context.Context, vae *dvae.VAE, description r
 	t := &sizes.Transformer
 	t.Dim, t.Depth, t.Heads, t.DimHead, t.Reversible = 128, 4, 4, 32, false
 	c := train.DefaultConfig()
-	c.Seed, c.Steps, c.Batch, c.LearningRate, c.Schedule, c.Warmup = d.seed, 1400, 32, 1e-3, "cosine", 50
+	c.Seed, c.Steps, c.Batch, c.LearningRate, c.Schedule, c.Warmup = d.seed, 1400, 32, 2e-3, "cosine", 50
 	c.FinalRate, c.Beta2 = 0.02, 0.99
 	c.EvalEvery, c.SampleEvery, c.CheckpointEvery = 350, 700, 1400
 	if d.quick {
