@@ -9,7 +9,7 @@ import (
 
 // Pairs lists a folder of pictures and .txt files, at any depth: a picture's captions, one a line, are in the file with its name but for the
 // suffix, in the same folder, or else in the only other folder that has one. The classes are the folders at the top; splits are
-// derived from the names without suffix, see [HeldOut].
+// derived from the names without suffix, see [HeldOut]. A folder without any .txt file holds pictures that have no captions.
 func Pairs(root string, o Options) (Source, error) {
 	s := Source{Layout: "pairs", Path: root}
 	o, err := o.ResolveFor(s.Layout, root, 0)
@@ -23,7 +23,7 @@ func Pairs(root string, o Options) (Source, error) {
 	switch {
 	case len(m.pictures) == 0:
 		return s, fmt.Errorf("%s: %s: has no pictures at any depth; give a folder of pictures and .txt files of the same names", s.Layout, root)
-	case len(m.textOf) == 0:
+	case len(m.textOf) == 0 && len(m.orphans) > 0:
 		return s, fmt.Errorf("%s: %s: none of %d .txt files has the name of one of %d pictures; name each as its picture", s.Layout, root, len(m.orphans), len(m.pictures))
 	}
 	names := make([]string, len(m.pictures))
@@ -45,7 +45,10 @@ func Pairs(root string, o Options) (Source, error) {
 		paths = append(paths, filepath.Join(root, filepath.FromSlash(f.Name)))
 		texts = append(texts, text)
 	}
-	s.Read, s.Texts, s.Orphans = Files(paths), TextFiles(root, texts), m.orphans
+	s.Read, s.Orphans = Files(paths), m.orphans
+	if len(m.textOf) > 0 {
+		s.Texts = TextFiles(root, texts)
+	}
 	if len(m.others) > 0 {
 		s.Notes = append(s.Notes, Note("neither pictures nor captions, left out", m.others, 5))
 	}

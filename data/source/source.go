@@ -23,6 +23,7 @@ const known = "annotations/list.txt and images/ (the Oxford pets), a parquet fil
 //   - CUB_200_2011 or a folder that holds it: the birds, see [cub.Folder];
 //   - a .tar or .tar.gz, or a folder of them without sub-folders: pictures and captions as WebDataset has them, see [webdataset.List];
 //   - a folder with, at any depth, a picture and a .txt file of its name: pictures with captions, see [data.Pairs];
+//   - a folder without sub-folders: pictures of one class, without captions, see [data.Pairs];
 //   - any other folder: one sub-folder a class, see [data.Folder].
 func Open(path string, o data.Options) (*data.Dataset, error) {
 	s, err := list(path, o)
@@ -71,7 +72,7 @@ func list(path string, o data.Options) (data.Source, error) {
 	}
 	switch {
 	case folders == 0:
-		return data.Source{}, fmt.Errorf("data: %s: has no sub-folders; give a path that holds %s", path, known)
+		return data.Pairs(path, o)
 	case folders == official:
 		return data.Source{}, fmt.Errorf("data: %s: looks like the pets but has no annotations/list.txt; unpack annotations.tar.gz there", path)
 	}

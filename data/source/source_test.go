@@ -61,7 +61,9 @@ func TestOpenRecognises(t *testing.T) {
 	if err := parquet.WriteFile(hosted, rows); err != nil {
 		t.Fatal(err)
 	}
-	for path, want := range map[string]string{official: "cat 1, dog 0", folder: "newt 1, toad 1", hosted: "cat 1, dog 0"} {
+	loose := filepath.Join(t.TempDir(), "owls")
+	picture(t, loose, "a.png")
+	for path, want := range map[string]string{official: "cat 1, dog 0", folder: "newt 1, toad 1", hosted: "cat 1, dog 0", loose: "classes: owls 1\n"} {
 		d, err := Open(path, data.Options{Cache: data.NoCache})
 		if err != nil {
 			t.Error(err)
@@ -75,8 +77,8 @@ func TestOpenRecognises(t *testing.T) {
 
 func TestOpenFailures(t *testing.T) {
 	root := t.TempDir()
-	loose, unlisted := filepath.Join(root, "loose"), filepath.Join(root, "unlisted")
-	picture(t, loose, "a.png")
+	file, unlisted := filepath.Join(root, "files", "notes.md"), filepath.Join(root, "unlisted")
+	text(t, "no picture", file)
 	picture(t, unlisted, "images", "Bengal_1.jpg")
 	empty := filepath.Join(root, "empty")
 	if err := os.Mkdir(empty, 0o755); err != nil {
@@ -85,9 +87,9 @@ func TestOpenFailures(t *testing.T) {
 	for path, want := range map[string]string{
 		filepath.Join(root, "missing"): "cannot be found; give a path that holds annotations/list.txt",
 		empty:                          "is empty; give a path that holds",
-		loose:                          "has no sub-folders; give a path that holds",
+		filepath.Dir(file):             "has no pictures at any depth",
 		unlisted:                       "no annotations/list.txt",
-		filepath.Join(loose, "a.png"):  "is a file, and neither parquet nor tar",
+		file:                           "is a file, and neither parquet nor tar",
 	} {
 		_, err := Open(path, data.Options{Cache: data.NoCache})
 		if err == nil || !strings.Contains(err.Error(), want) || !strings.Contains(err.Error(), path) {
