@@ -249,9 +249,9 @@ func TestImpossibleConfigs(t *testing.T) {
 		"patch-size 0":   func(c *Config) { c.PatchSize = 0 },
 		"channels 1 ":    func(c *Config) { c.Channels = 1 },
 		"latent 0":       func(c *Config) { c.Latent = 0 },
-		"text tower":     func(c *Config) { c.Text.Heads = 0 },
-		"image tower":    func(c *Config) { c.Image.Dim = 0 },
-		"dropout":        func(c *Config) { c.Dropout = 1 },
+		"text-heads 0":   func(c *Config) { c.Text.Heads = 0 },
+		"image-dim 0":    func(c *Config) { c.Image.Dim = 0 },
+		"dropout 1 ":     func(c *Config) { c.Dropout = 1 },
 		"million":        func(c *Config) { c.TextTokens, c.Text.Dim = maxTokens, 4096 },
 	} {
 		c := DefaultConfig()

@@ -60,11 +60,14 @@ func (c Config) Validate() error {
 	if c.PatchSize < 1 || c.ImageSize%c.PatchSize != 0 {
 		return fmt.Errorf("patch-size %d is not possible with image-size %d; use a divisor of it", c.PatchSize, c.ImageSize)
 	}
+	if !(c.Dropout >= 0 && c.Dropout < 1) {
+		return fmt.Errorf("dropout %v is not possible; use a probability from 0 to below 1", c.Dropout)
+	}
 	if err := c.text().Validate(); err != nil {
-		return fmt.Errorf("text tower: %w", err)
+		return fmt.Errorf("text-%w", err)
 	}
 	if err := c.image().Validate(); err != nil {
-		return fmt.Errorf("image tower: %w", err)
+		return fmt.Errorf("image-%w", err)
 	}
 	if n := c.products(); n > maxParameters {
 		return fmt.Errorf("text-tokens %d with towers %+v and %+v are %d million parameters, more than the %d million that are possible; choose smaller ones",

@@ -61,7 +61,11 @@ func (f *trainFlags) open(c *cobra.Command, model string, create bool) (*runfold
 		if create {
 			name = "out"
 		}
-		return nil, nil, usagef("--%s is missing: name the run folder, for example --%s runs/pets", name, name)
+		example := "runs/birds"
+		if model == "autoencoder" || model == "flow" {
+			example = "runs/pets"
+		}
+		return nil, nil, usagef("--%s is missing: name the run folder, for example --%s %s", name, name, example)
 	}
 	if c.Flags().Changed("epochs") && !c.Flags().Changed("steps") {
 		f.config.Steps = 0

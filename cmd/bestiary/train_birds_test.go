@@ -250,12 +250,16 @@ func TestWrongUsageOfBirds(t *testing.T) {
 		{"train dvae --data x --out y --anneal-steps -1", "--anneal-steps -1 0 or more"},
 		{"train dvae --data x --out y --revive -1", "--revive -1 0 or more"},
 		{"train dvae --data x --out y --kl-weight nan", "--kl-weight"},
+		{"train dvae --data x --out y --kl-sum", "--kl-sum --kl-weight"},
+		{"train dvae --data x --out y --temperature-floor 0.5 --anneal-steps 0", "--temperature-floor --anneal-steps"},
 		{"train dvae --data x --out y --crop 2", "--crop 2"},
 		{"train dvae --data x --out y --hold-out 1", "--hold-out less than 1"},
 		{"train dvae --data x --out y --split some", `split "some" trainval`},
 		{"train dalle", "--run"},
 		{"train dalle --run x --dim 0", "--dim 0 1 to"},
 		{"train dalle --run x --attention full,cross", "--attention cross axial_row"},
+		{"train dalle --run x --attention full --conv-kernel 3", "--conv-kernel conv_like"},
+		{"train dalle --run x --conv-dilation 2", "--conv-dilation conv_like"},
 		{"train dalle --run x --depth 2 --shared-attn 1", "--shared-attn one a layer"},
 		{"train dalle --run x --reversible --checkpoint", "--checkpoint reversible"},
 		{"train dalle --run x --null-prob 2", "--null-prob 2"},
@@ -268,6 +272,8 @@ func TestWrongUsageOfBirds(t *testing.T) {
 		{"train clip --run y --data x --patch-size 7", "--patch-size 7 divisor"},
 		{"train clip --run y --data x --batch 1", "--batch 1 2 or more"},
 		{"train clip --run y --data x --latent 0", "--latent 0"},
+		{"train clip --run y --data x --image-dim 0", "--image-dim 0"},
+		{"train clip --run y --data x --dropout 1", "--dropout 1"},
 	} {
 		fails(t, 2, strings.Split(test.words, " "), strings.Fields(test.args)...)
 	}

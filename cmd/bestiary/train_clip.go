@@ -1,6 +1,8 @@
 package main
 
 import (
+	"fmt"
+
 	"github.com/bestiary-ml/bestiary/clip"
 	"github.com/bestiary-ml/bestiary/dvae"
 	runfolder "github.com/bestiary-ml/bestiary/internal/run"
@@ -34,8 +36,9 @@ its picture, or has it among the first five, among all held-out ones, beside the
 		Args: noArguments,
 	}
 	f := addCaptionFlags(c, addTrainFlags(c, "run", "run folder, perhaps with other models (required)", defaults))
-	c.Flags().IntVar(&model.ImageSize, "image-size", model.ImageSize, "side of the pictures (default: as for the run's dvae)")
-	c.Flags().IntVar(&model.Channels, "channels", model.Channels, "3 for RGB, 4 for RGBA (default: as for the run's dvae)")
+	c.Flags().IntVar(&model.ImageSize, "image-size", model.ImageSize, fmt.Sprintf("side of the pictures (default: as for the run's dvae, or %d)", model.ImageSize))
+	c.Flags().IntVar(&model.Channels, "channels", model.Channels, fmt.Sprintf("3 for RGB, 4 for RGBA (default: as for the run's dvae, or %d)", model.Channels))
+	c.Flags().Lookup("image-size").DefValue, c.Flags().Lookup("channels").DefValue = "0", "0" // told with the usage
 	c.Flags().IntVar(&model.PatchSize, "patch-size", model.PatchSize, "side of the squares that pictures are cut into")
 	c.Flags().IntVar(&model.Latent, "latent", model.Latent, "numbers in an embedding")
 	c.Flags().IntVar(&text.Dim, "text-dim", text.Dim, "width of the text transformer")
@@ -80,8 +83,11 @@ its picture, or has it among the first five, among all held-out ones, beside the
 			if err := r.Config("dvae", &vae); err != nil {
 				return err
 			}
-			if c.Flags().Changed("image-size") && model.ImageSize != vae.ImageSize || c.Flags().Changed("channels") && model.Channels != vae.Channels {
-				return usagef("--image-size %d with %d channels: the run's dvae makes pictures of size %d with %d; leave it out", model.ImageSize, model.Channels, vae.ImageSize, vae.Channels)
+			if c.Flags().Changed("image-size") && model.ImageSize != vae.ImageSize {
+				return usagef("--image-size %d: the run's dvae makes pictures of size %d; leave it out", model.ImageSize, vae.ImageSize)
+			}
+			if c.Flags().Changed("channels") && model.Channels != vae.Channels {
+				return usagef("--channels %d: the run's dvae makes pictures with %d; leave it out", model.Channels, vae.Channels)
 			}
 			model.ImageSize, model.Channels = vae.ImageSize, vae.Channels
 		}

@@ -1,6 +1,8 @@
 package main
 
 import (
+	"slices"
+
 	"github.com/bestiary-ml/bestiary/dalle"
 	"github.com/bestiary-ml/bestiary/dvae"
 	runfolder "github.com/bestiary-ml/bestiary/internal/run"
@@ -68,6 +70,11 @@ padding included, image_loss for a code.`,
 		}
 		if err := f.check(); err != nil {
 			return err
+		}
+		for _, name := range []string{"conv-kernel", "conv-dilation"} {
+			if c.Flags().Changed(name) && !f.resume && !slices.Contains(t.Attention, transformer.ConvLike) {
+				return usagef("--%s: belongs to conv_like attention, which no layer has; leave it out, or name conv_like in --attention", name)
+			}
 		}
 		if err := model.Validate(); err != nil { // sizes that the data decides are the default's so far
 			return usagef("--%w", err)

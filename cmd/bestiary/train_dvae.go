@@ -65,6 +65,12 @@ picture's side. Beside the loss, the metrics tell how many codes are in use, and
 		if how.Revive < 0 {
 			return usagef("--revive %d: is out of range; choose 0 or more", how.Revive)
 		}
+		if model.KLSum && model.KLWeight == 0 && !f.resume {
+			return usagef("--kl-sum: has nothing to sum where --kl-weight is 0; leave it out, or give a weight")
+		}
+		if c.Flags().Changed("temperature-floor") && c.Flags().Changed("anneal-steps") && how.Annealing.Steps == 0 {
+			return usagef("--temperature-floor %v: isn't reached with --anneal-steps 0, which keeps the temperature; leave out one of them", how.Annealing.Floor)
+		}
 		if !c.Flags().Changed("anneal-steps") {
 			how.Annealing.Steps = 1 // until the length of the training is known
 		}
