@@ -75,13 +75,13 @@ func CheckCaptions(d *data.Dataset, t *tokenizer.Tokenizer, length int, truncate
 				return count, fmt.Errorf("%s: %w", d.Name(i), err)
 			}
 			if t.Known(ids) == 0 {
-				return count, fmt.Errorf("%s: the tokenizer knows no word of its caption %q; correct it, or choose another --tokenizer", d.Name(i), caption)
+				return count, fmt.Errorf("%s: the tokenizer knows no word of its caption %q; correct it, or choose another --tokenizer", d.Name(i), beginning(caption))
 			}
 			count.Captions++
 			count.Longest = max(count.Longest, len(ids))
 			if length > 0 && len(ids) > length {
 				if count.TooLong++; first == "" {
-					first, tokens = fmt.Sprintf("%s: its caption %q", d.Name(i), caption), len(ids)
+					first, tokens = fmt.Sprintf("%s: its caption %q", d.Name(i), beginning(caption)), len(ids)
 				}
 			}
 		}
@@ -94,4 +94,13 @@ func CheckCaptions(d *data.Dataset, t *tokenizer.Tokenizer, length int, truncate
 		return count, errors.New("there are no pictures with captions; give some")
 	}
 	return count, nil
+}
+
+// beginning is as much of a caption as an error shows.
+func beginning(caption string) string {
+	const most = 80
+	if r := []rune(caption); len(r) > most {
+		return string(r[:most]) + "…"
+	}
+	return caption
 }

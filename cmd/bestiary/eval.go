@@ -38,6 +38,7 @@ Of birds from words, where every picture shows one of its captions:
 	}
 	addRunFlag(c, &run)
 	pictures := addDataFlags(c, data.Test)
+	pictures.anyPath(c)
 	pictures.fromRun(c)
 	device := addDeviceFlags(c)
 	c.Flags().Uint64Var(&seed, "seed", 0, "of what is drawn to be measured")

@@ -42,14 +42,18 @@ func (f *dataFlags) addShapeFlags(c *cobra.Command) {
 // anyLayout says in the help that the pictures may come in any layout, and adds the flags that some of them need; texts
 // are wanted where captions are.
 func (f *dataFlags) anyLayout(c *cobra.Command, captions bool) {
-	pictures := c.Flags().Lookup("data")
-	pictures.Usage = "pictures: CUB_200_2011, the Oxford-IIIT Pet folder, a WebDataset .tar, a folder with pictures, or birds:SEED:N to draw N birds"
-	c.Flags().Lookup("split").Usage = "part of the pictures: trainval, test or all; of CUB_200_2011 also seen or unseen classes"
+	f.anyPath(c)
 	c.Flags().StringVar(&f.images, "image-columns", "", "columns of a WebDataset with the pictures, by preference (default jpg,jpeg,png,gif,webp,bmp)")
 	if f.captions = captions; captions {
-		pictures.Usage = "pictures with captions: CUB_200_2011 with text_c10, a WebDataset .tar, a folder of pictures and .txt files of the same names, or birds:SEED:N to draw N birds"
+		c.Flags().Lookup("data").Usage = "pictures with captions: CUB_200_2011 with text_c10, a WebDataset .tar, a folder of pictures and .txt files of the same names, or birds:SEED:N to draw N birds"
 		c.Flags().StringVar(&f.texts, "text-columns", "", "columns of a WebDataset with the captions, by preference; json:KEY for a value in JSON (default txt,caption)")
 	}
+}
+
+// anyPath says in the help that --data may name any layout.
+func (f *dataFlags) anyPath(c *cobra.Command) {
+	c.Flags().Lookup("data").Usage = "pictures: CUB_200_2011, the Oxford-IIIT Pet folder or its parquet file, a WebDataset .tar, a folder with pictures, or birds:SEED:N to draw N birds"
+	c.Flags().Lookup("split").Usage = "part of the pictures: trainval, test or all; of CUB_200_2011 also seen or unseen classes"
 }
 
 // load decodes the pictures, with progress on stderr, and reports what was left out.

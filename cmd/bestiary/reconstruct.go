@@ -41,6 +41,7 @@ discrete VAE.`,
 	}
 	addRunFlag(c, &run)
 	pictures := addDataFlags(c, data.Test)
+	pictures.anyPath(c)
 	pictures.fromRun(c)
 	device := addDeviceFlags(c)
 	c.Flags().IntVarP(&n, "n", "n", 16, "pictures of --data")
