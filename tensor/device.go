@@ -36,7 +36,7 @@ func OpenDevice(name string, o DeviceOptions) (*Device, error) {
 		if err != nil {
 			return nil, err
 		}
-		return NewDevice(cpu.New(level, o.Threads)), nil
+		return NewDevice(cpu.New(level, o.Threads, cpu.Highest)), nil
 	case name == "cuda" || strings.HasPrefix(name, "cuda:"):
 		return nil, fmt.Errorf("device %q: this version computes on the processor only; use --device cpu", name)
 	}

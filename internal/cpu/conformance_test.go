@@ -76,7 +76,7 @@ func conform(t rapid.TB, what string, tolerance, slack float64, f func(m *memory
 	exact := &memory{Device: NewFloat64(1)}
 	f(exact)
 	for level := simd.Portable; level <= simd.Detect(); level++ {
-		m := &memory{Device: New(level, 1), r: rand.New(rand.NewPCG(uint64(level), 3))}
+		m := &memory{Device: New(level, 1, Highest), r: rand.New(rand.NewPCG(uint64(level), 3))}
 		f(m)
 		for i, b := range m.operands {
 			end := b.from + b.Len

@@ -21,11 +21,12 @@ const grain = 16 << 10
 
 // Device runs kernels on the processor. Its kernels must not be called from several goroutines at once.
 type Device[F Float] struct {
-	pool     *Pool
-	level    simd.Level
-	products *products // nil: portable
-	passes   *passes   // nil: portable
-	partial  []float64 // sums by chunk
+	pool       *Pool
+	level      simd.Level
+	arithmetic Arithmetic
+	products   *products // nil: portable
+	passes     *passes   // nil: portable
+	partial    []float64 // sums by chunk
 }
 
 var (
@@ -33,11 +34,14 @@ var (
 	_ kernel.Device = (*Device[float64])(nil)
 )
 
-// New returns the float32 device with the given kernel set, which the processor must support, and threads workers
-// (non-positive: one a processor).
-func New(level simd.Level, threads int) *Device[float32] {
-	d := &Device[float32]{pool: NewPool(threads), level: level}
+// New returns the float32 device with the given kernel set, which the processor must support, threads workers
+// (non-positive: one a processor) and products of the given precision.
+func New(level simd.Level, threads int, precision Precision) *Device[float32] {
+	d := &Device[float32]{pool: NewPool(threads), level: level, arithmetic: ArithmeticOf(level, precision)}
 	d.products = newProducts(level, d.pool)
+	if d.arithmetic == BFloat16 {
+		d.products.bf16 = simd.BF16For(level)
+	}
 	d.passes = newPasses(level, d.pool)
 	return d
 }
@@ -60,6 +64,9 @@ func (d *Device[F]) Close() { d.pool.Close() }
 
 // Threads is the number of workers.
 func (d *Device[F]) Threads() int { return d.pool.Threads() }
+
+// Arithmetic is what products are computed in, where there is a choice.
+func (d *Device[F]) Arithmetic() Arithmetic { return d.arithmetic }
 
 // ElemSize implements kernel.Device.
 func (d *Device[F]) ElemSize() int {

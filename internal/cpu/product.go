@@ -19,6 +19,7 @@ import (
 // added doesn't: results are the same for any number of threads.
 type products struct {
 	*simd.Products
+	bf16    *simd.BF16 // nil: products are float32
 	passes  *simd.Passes
 	mu      sync.Mutex
 	pool    *Pool
@@ -48,6 +49,7 @@ type products struct {
 
 	taps    []tap
 	zeros   []float32 // what lies outside an image: at least as many as a pixel has channels
+	blank   []float32 // zeros that end an odd depth in bfloat16
 	partial []float32 // sums over parts of a columnsJob's depth
 }
 
@@ -57,6 +59,8 @@ type productWorker struct {
 	panel         simd.Panel
 	transposition simd.Transposition
 	addition      simd.Addition
+	pairing       simd.Pairing
+	rounding      simd.Rounding
 	gathering     simd.Gathering
 	transposed    [8]uintptr
 	rows          [16]uintptr // addresses of a tile's rows of C
@@ -64,6 +68,7 @@ type productWorker struct {
 	gathered      []float32   // rows of A, a vector apart
 	gatheredTable []uintptr   // their addresses
 	b             []float32   // panels of B
+	halves        []float32   // rounded rows
 	image         []float32   // padded
 	contributions []float32   // see spreadJob
 	attend        attendWorker

@@ -17,7 +17,8 @@ type columnsJob struct {
 	cStride     int // bytes between rows of C
 	epilogue
 
-	parts          int // of the depth, summed apart
+	paired         bool // in bfloat16
+	parts          int  // of the depth, summed apart
 	mTasks, nTasks int
 }
 
@@ -54,6 +55,9 @@ func (p *products) startColumns(j columnsJob) {
 		if len(p.partial) < j.parts*size {
 			p.partial = make([]float32, j.parts*size)
 		}
+	}
+	if j.paired = p.paired(len(j.taps)*j.m, j.n, j.depth); j.paired {
+		p.needBlank(max(j.m, j.n))
 	}
 	if want := 4 * p.pool.Threads(); p.pool.Threads() > 1 && j.batch*size*max(j.depth*max(1, j.images), 16) > smallJob {
 		j.mTasks = max(1, min(ceil(want, j.batch*j.parts*j.nTasks), tiles/6))
@@ -132,18 +136,23 @@ var wholeDepth = []tap{{}}
 
 // columnsBlock is columnsDepth for rows k0 to k1, first and last of which set up and finish the sums.
 func (p *products) columnsBlock(w *productWorker, j *columnsJob, k0, k1 int, first, last bool, tile0, tile1, n0, n1 int) {
-	b := p.panels(w, j.b, wholeDepth, k0, k1, n0, n1, tile1-tile0 <= rawTiles)
-	t := &w.tile
-	t.K = k1 - k0
+	b := p.panels(w, j.b, wholeDepth, k0, k1, n0, n1, tile1-tile0 <= rawTiles, j.paired)
+	t, kernels := &w.tile, &p.Columns
+	if t.K = k1 - k0; j.paired {
+		t.K, kernels = pairs(t.K), &p.bf16.Columns
+	}
 	j.prepare(t, first, last)
 	tilesPerTap := ceil(j.m, p.Height)
-	table := w.addresses(t.K)
+	table := w.addresses(k1 - k0 + 1)[:k1-k0] // one more, to end an odd number of rows
 	t.A, t.C = &w.table[0], &w.rows[0]
 	gather := p.Lanes == 8 && n1-n0 >= gatherPanels*p.width() && t.K > 0
 	if gather {
 		t.A = &w.gatherTable(t.K, p.Lanes)[0]
 	}
-	filled := -1
+	if j.paired {
+		t.A = &w.gatherTable(max(1, t.K), pairColumns)[0]
+	}
+	filled, pairedTo, pairedFrom := -1, tile0, 0 // tiles before pairedTo have their pairs, which begin with column pairedFrom
 	for tile := tile0; tile < tile1; tile++ {
 		tap, i := tile/tilesPerTap, tile%tilesPerTap
 		if tap != filled {
@@ -162,13 +171,20 @@ func (p *products) columnsBlock(w *productWorker, j *columnsJob, k0, k1 int, fir
 			p.Gather(&w.gathering)
 			t.AOffset = 0
 		}
+		if j.paired {
+			if tile == pairedTo {
+				pairedTo, pairedFrom = min(tile+pairColumns/p.Height, (tap+1)*tilesPerTap, tile1), r0
+				p.pairTiles(w, table, r0, split(j.m, pairedTo-tap*tilesPerTap, tilesPerTap))
+			}
+			t.AOffset = 4 * (r0 - pairedFrom)
+		}
 		for n := n0; n < n1; n += p.width() {
 			vectors := b.place(t, n)
 			t.Bias = 0
 			if last && j.bias != 0 {
 				t.Bias = j.bias + uintptr(4*n)
 			}
-			p.Columns[vectors-1][r1-r0](t)
+			kernels[vectors-1][r1-r0](t)
 		}
 		if last {
 			p.finish(&j.epilogue, w.rows[:r1-r0], n0, n1)

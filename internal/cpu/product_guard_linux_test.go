@@ -8,7 +8,6 @@ import (
 
 	"pgregory.net/rapid"
 
-	"github.com/bestiary-ml/bestiary/internal/cpu/simd"
 	"github.com/bestiary-ml/bestiary/internal/kernel"
 )
 
@@ -38,8 +37,7 @@ func guarded(t *testing.T, v []float32, atEnd bool) []float32 {
 
 // TestProductsStayInBounds reads and writes operands beside pages that can't be.
 func TestProductsStayInBounds(t *testing.T) {
-	eachLevel(t, func(t *testing.T, level simd.Level) {
-		p := onThreads(t, level)[0]
+	eachArithmetic(t, func(t *testing.T, p *products) {
 		rng := rand.New(rand.NewPCG(3, 4))
 		for _, atEnd := range []bool{false, true} {
 			operand := func(n int) []float32 { return guarded(t, noise(rng, n), atEnd) }

@@ -121,8 +121,9 @@ func (p *products) spreadTask(image, worker int) {
 	product := rowsJob{
 		a: matrixGrid(j.gy+uintptr(4*image*j.OH*j.OW*j.O), j.OH*j.OW, 4*j.O), depth: j.O, taps: wholeDepth,
 		b: matrix{j.w, 4 * j.O, true}, c: matrixGrid(address(contributions), rows*j.OW, 4*across), blocks: 1,
+		paired: p.paired(j.OH*j.OW, across, j.O),
 	}
-	b := p.panels(w, product.b, wholeDepth, 0, j.O, 0, across, false)
+	b := p.panels(w, product.b, wholeDepth, 0, j.O, 0, across, false, product.paired)
 	for y := 0; y < j.OH; y += rows {
 		n := min(rows, j.OH-y)
 		p.rowsTiles(w, &product, b, 0, 0, n*j.OW)

@@ -23,7 +23,10 @@ type panels struct {
 }
 
 // panels packs what it must in the worker's buffer. The depth runs over the rows from to to of every tap.
-func (p *products) panels(w *productWorker, b matrix, taps []tap, from, to, n0, n1 int, raw bool) panels {
+func (p *products) panels(w *productWorker, b matrix, taps []tap, from, to, n0, n1 int, raw, paired bool) panels {
+	if paired {
+		return p.pairedPanels(w, b, taps, from, to, n0, n1)
+	}
 	q := panels{products: p, depth: len(taps) * (to - from), n0: n0, n1: n1, stride: b.stride}
 	q.packed = aligned(&w.b, max(1, q.depth)*ceil(n1-n0, p.width())*p.width())
 	if q.depth == 0 {

@@ -12,7 +12,8 @@ type rowsJob struct {
 	b           matrix // of the first tap
 	epilogue
 
-	blocks         int // parts of the depth
+	paired         bool // in bfloat16
+	blocks         int  // parts of the depth
 	mTasks, nTasks int
 	firstTask      int
 }
@@ -42,6 +43,9 @@ func (p *products) addRows(j rowsJob) {
 		j.blocks = len(j.taps) * ceil(j.depth, depthBlock)
 	} else if total > depthBlock {
 		j.blocks = ceil(len(j.taps), depthBlock/j.depth)
+	}
+	if j.paired = p.paired(j.m, j.n, total); j.paired {
+		p.needBlank(j.n)
 	}
 	panels := ceil(j.n, p.width())
 	most := max(1, panelBytes/4/p.width()/max(1, ceil(total, j.blocks))) // panels that a task may hold
@@ -108,7 +112,7 @@ func (p *products) rowsTask(task, worker int) {
 // rowsBlock adds a part of the depth to the rectangle m0 ≤ m < m1, n0 ≤ n < n1 of C.
 func (p *products) rowsBlock(w *productWorker, j *rowsJob, block, m0, m1, n0, n1 int) {
 	taps, from, to := j.block(block)
-	p.rowsTiles(w, j, p.panels(w, j.b, taps, from, to, n0, n1, m1-m0 <= rawRows), block, m0, m1)
+	p.rowsTiles(w, j, p.panels(w, j.b, taps, from, to, n0, n1, m1-m0 <= rawRows, j.paired), block, m0, m1)
 }
 
 // rowsTiles is rowsBlock with its panels of B.
@@ -116,6 +120,10 @@ func (p *products) rowsTiles(w *productWorker, j *rowsJob, b panels, block, m0, 
 	taps, from, to := j.block(block)
 	t, last := &w.tile, block == j.blocks-1
 	t.Taps, t.K = len(taps), to-from
+	kernels := &p.Rows
+	if j.paired {
+		t.K, kernels = pairs(t.K), &p.bf16.Rows
+	}
 	j.prepare(t, block == 0, last)
 	tiles := ceil(m1-m0, p.Height)
 	for tile := range tiles {
@@ -133,13 +141,16 @@ func (p *products) rowsTiles(w *productWorker, j *rowsJob, b panels, block, m0, 
 		}
 		j.c.addresses(w.rows[:height], j.c.point(r0), tap{})
 		t.A, t.C = &w.table[0], &w.rows[0]
+		if j.paired {
+			p.roundTile(w, table, to-from)
+		}
 		for n := b.n0; n < b.n1; n += p.width() {
 			vectors := b.place(t, n)
 			t.Bias = 0
 			if last && j.bias != 0 {
 				t.Bias = j.bias + uintptr(4*n)
 			}
-			p.Rows[vectors-1][height](t)
+			kernels[vectors-1][height](t)
 		}
 		if last {
 			p.finish(&j.epilogue, w.rows[:height], b.n0, b.n1)

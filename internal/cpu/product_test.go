@@ -185,6 +185,9 @@ func checkConv(t rapid.TB, all []*products, c kernel.Conv, rng *rand.Rand, withB
 	x, y := noise(rng, c.N*c.H*c.W*c.C), noise(rng, c.N*c.OH*c.OW*c.O)
 	w := noise(rng, c.KH*c.KW*c.C/c.Groups*c.O)
 	upstream := append([]float32(nil), y...) // of the input's gradient
+	if all[0].bf16 != nil {                  // these are the same in bfloat16
+		x, y, w, upstream = toBF16(x), toBF16(y), toBF16(w), toBF16(upstream)
+	}
 	if special {
 		x[rng.IntN(len(x))], upstream[rng.IntN(len(y))] = float32(math.NaN()), float32(math.Inf(-1))
 	}
@@ -229,8 +232,7 @@ func checkConv(t rapid.TB, all []*products, c kernel.Conv, rng *rand.Rand, withB
 
 // TestProductsAllocateNothing runs every path twice; the second time, all buffers are there.
 func TestProductsAllocateNothing(t *testing.T) {
-	eachLevel(t, func(t *testing.T, level simd.Level) {
-		p := onThreads(t, level)[0]
+	eachArithmetic(t, func(t *testing.T, p *products) {
 		rng := rand.New(rand.NewPCG(5, 6))
 		g := kernel.Gemm{M: 100, N: 100, K: 100, LdA: 100, LdB: 100, LdC: 100}
 		nothing := func(int, int) {}

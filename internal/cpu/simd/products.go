@@ -68,6 +68,27 @@ type Gathering struct {
 	Columns int
 }
 
+// Pairing is the argument of the pairing kernels, which round Count (at least 1) pairs of rows to bfloat16 and lay them
+// out one after the other: a row holds a pair for each column, that of the pair's first row in the lower half, and zeros
+// fill its last vector.
+type Pairing struct {
+	Dst     uintptr
+	Rows    *uintptr // addresses, [2·Count]
+	Offset  int      // added to each, in bytes
+	Count   int
+	Columns int
+}
+
+// Rounding is the argument of the rounding kernel, which rounds Columns (at least 1) elements of each of Count (at least
+// 1) rows to bfloat16. The rows are laid out one after the other, each filled up with zeros to a multiple of 32.
+type Rounding struct {
+	Dst     uintptr
+	Rows    *uintptr // addresses
+	Offset  int      // added to each, in bytes
+	Count   int
+	Columns int
+}
+
 // Transposition is the argument of the transpose kernel: Dst[k][r] = Rows[r][k] for r < 8, k < K.
 type Transposition struct {
 	Rows      *uintptr // [8] addresses
@@ -84,6 +105,8 @@ var (
 	_ = [1]int{}[unsafe.Offsetof(Panel{}.Columns)-32]
 	_ = [1]int{}[unsafe.Offsetof(Addition{}.Columns)-40]
 	_ = [1]int{}[unsafe.Offsetof(Gathering{}.Columns)-32]
+	_ = [1]int{}[unsafe.Offsetof(Pairing{}.Columns)-32]
+	_ = [1]int{}[unsafe.Offsetof(Rounding{}.Columns)-32]
 	_ = [1]int{}[unsafe.Offsetof(Transposition{}.K)-24]
 )
 

@@ -16,7 +16,11 @@ func (g *generator) loadMasks(count reg.Register, scratch reg.GPPhysical, vector
 		g.KMOVW(scratch.As32(), reg.K1)
 		g.SHRQ(operand.Imm(16), scratch)
 		g.KMOVW(scratch.As32(), reg.K2)
-		return masks{reg.K1, reg.K2}
+		if vectors > 2 {
+			g.SHRQ(operand.Imm(16), scratch)
+			g.KMOVW(scratch.As32(), reg.K3)
+		}
+		return masks{reg.K1, reg.K2, reg.K3}
 	}
 	g.LEAQ(g.columnMasks(), scratch)
 	g.SHLQ(operand.Imm(2), count)

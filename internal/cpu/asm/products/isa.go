@@ -11,6 +11,7 @@ type isa struct {
 	lanes        int // float32s in a vector
 	height       int // rows of the tallest tile: two vectors a row, and some registers left over
 	vectors      []reg.Register
+	paired       bool // the tiles multiply pairs of bfloat16 numbers
 }
 
 var (
@@ -43,6 +44,9 @@ const (
 	additionDst, additionDstStride, additionSrc, additionSrcStride, additionRows, additionColumns = 0, 8, 16, 24, 32, 40
 
 	gatheringDst, gatheringRows, gatheringOffset, gatheringCount, gatheringColumns = 0, 8, 16, 24, 32
+
+	pairingDst, pairingRows, pairingOffset, pairingCount, pairingColumns      = 0, 8, 16, 24, 32
+	roundingDst, roundingRows, roundingOffset, roundingCount, roundingColumns = 0, 8, 16, 24, 32
 
 	transpositionRows, transpositionDst, transpositionDstStride, transpositionK = 0, 8, 16, 24
 )

@@ -74,7 +74,11 @@ func (g *generator) step(sums [][]reg.Register, spare []reg.Register, b, bStride
 		left := broadcasts[r%min(len(broadcasts), 4)]
 		g.VBROADCASTSS(a(r), left)
 		for v, sum := range row {
-			g.VFMADD231PS(columns[v], left, sum)
+			if g.paired {
+				g.dot(columns[v], left, sum)
+			} else {
+				g.VFMADD231PS(columns[v], left, sum)
+			}
 		}
 	}
 }

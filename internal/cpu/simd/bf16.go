@@ -1,0 +1,11 @@
+package simd
+
+// BF16 are the kernels of products of numbers rounded to bfloat16 (Intel, "BFLOAT16 – Hardware Numerics Definition",
+// 2018), summed in float32. Where a float32 tile has a number, these have a pair of numbers that follow each other along
+// the depth, in the same 32 bits; otherwise their arguments are the same, Tile's K being the number of pairs. Numbers
+// below float32's normal range count as zero.
+type BF16 struct {
+	Rows, Columns [2][]func(*Tile)
+	Pair          [3]func(*Pairing) // by the number of vectors across less one
+	Round         func(*Rounding)
+}
