@@ -147,6 +147,9 @@ func (b *Birds) codes(ctx context.Context, pixels []uint8) (all []int32, err err
 // returns.
 func (b *Birds) passes(ctx context.Context, pixels []uint8, f func(x *tensor.Tensor)) error {
 	size, channels := b.Size(), b.Channels()
+	if err := whole(pixels, size, channels); err != nil {
+		return err
+	}
 	one, most := size*size*channels, passOf(size)
 	for lo := 0; lo < len(pixels); lo += most * one {
 		if err := ctx.Err(); err != nil {

@@ -2,6 +2,7 @@ package sample
 
 import (
 	"context"
+	"fmt"
 	"math"
 	"slices"
 	"strings"
@@ -140,6 +141,21 @@ func TestBirdsWithTransparency(t *testing.T) {
 	}
 	if got := generate(t, b, GenerateOptions{Prompts: prompts, Prime: originals[0]}); len(got) != 2 {
 		t.Errorf("%d pictures", len(got))
+	}
+}
+
+func TestPicturesCutOff(t *testing.T) {
+	b := smallBirds(t, 4)
+	for _, n := range []int{7, birdSize * birdSize * 3, birdSize*birdSize*4 + 1} {
+		pixels := make([]uint8, n)
+		_, errCodes := b.Codes(pixels)
+		_, errMade := b.Reconstruct(pixels)
+		if want := fmt.Sprintf("%d values are no whole number of pictures; give 16×16×4", n); fmt.Sprint(errCodes) != fmt.Sprint(errMade) || errMade == nil || !strings.HasPrefix(errMade.Error(), want) {
+			t.Errorf("%v and %v, want %q", errCodes, errMade, want)
+		}
+	}
+	if _, err := b.Codes(make([]uint8, birdSize*birdSize*4)); err != nil {
+		t.Error(err)
 	}
 }
 

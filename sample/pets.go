@@ -181,6 +181,9 @@ func (p *Pets) Sample(ctx context.Context, o Options) ([]Picture, error) {
 func (p *Pets) Reconstruct(pixels []uint8) ([]*image.NRGBA, error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
+	if err := whole(pixels, p.Size(), 3); err != nil {
+		return nil, err
+	}
 	return p.decode(p.embed(pixels))
 }
 
@@ -202,6 +205,9 @@ func (p *Pets) Walk(from, to []uint8, classFrom, classTo string, frames int) ([]
 	last, err := p.class(classTo)
 	if err != nil {
 		return nil, err
+	}
+	if one := p.Size() * p.Size() * 3; len(from) != one || len(to) != one {
+		return nil, fmt.Errorf("%d and %d values are no two pictures; give %d×%d×3 each", len(from), len(to), p.Size(), p.Size())
 	}
 	dim := p.autoencoder.Config().Embedding
 	ends := append(p.embed(from), p.embed(to)...)

@@ -163,6 +163,13 @@ func TestWalk(t *testing.T) {
 	if _, err := p.Walk(animals.Image(0), animals.Image(1), "cat", "dog", 1); err == nil {
 		t.Error("a walk of one picture was made")
 	}
+	half := animals.Image(1)[:100]
+	if _, err := p.Walk(animals.Image(0), half, "cat", "dog", 2); err == nil || !strings.Contains(err.Error(), "no two pictures") {
+		t.Errorf("to a part of a picture: %v", err)
+	}
+	if _, err := p.Reconstruct(half); err == nil || !strings.Contains(err.Error(), "no whole number of pictures") {
+		t.Errorf("reconstruction of a part of a picture: %v", err)
+	}
 	if _, err := p.Walk(animals.Image(0), animals.Image(1), "cat", "cow", 2); err == nil || !strings.Contains(err.Error(), "cat, dog") {
 		t.Errorf("to a class that doesn't exist: %v", err)
 	}

@@ -52,6 +52,14 @@ func FromRGB(pixels []uint8, h, w int) *image.NRGBA {
 // Split makes the pictures of RGB pixels [N, S, S, 3].
 func Split(pixels []uint8, size int) []*image.NRGBA { return split(pixels, size, 3) }
 
+// whole makes sure that pixels [N, S, S, C] are a whole number of pictures.
+func whole(pixels []uint8, size, channels int) error {
+	if len(pixels)%(size*size*channels) != 0 {
+		return fmt.Errorf("%d values are no whole number of pictures; give %d×%d×%d a picture", len(pixels), size, size, channels)
+	}
+	return nil
+}
+
 // split makes the pictures of pixels [N, S, S, C], RGB or with straight alpha.
 func split(pixels []uint8, size, channels int) []*image.NRGBA {
 	one := size * size * channels
