@@ -22,6 +22,8 @@ type Buffer struct {
 	Addr uint64         // first element, in the address space of an accelerator
 	Len  int            // number of elements
 	Size int            // bytes an element: 4 (float32, int32) or 8 (float64)
+
+	Owner unsafe.Pointer // what keeps the memory at Addr alive; its device's affair
 }
 
 // IsNil reports whether b names no memory; optional arguments of kernels are nil buffers.
@@ -32,7 +34,7 @@ func (b Buffer) Slice(offset, n int) Buffer {
 	if offset < 0 || n < 0 || offset+n > b.Len {
 		panic("kernel: slice out of range")
 	}
-	s := Buffer{Len: n, Size: b.Size}
+	s := Buffer{Len: n, Size: b.Size, Owner: b.Owner}
 	if b.Host != nil {
 		s.Host = unsafe.Add(b.Host, offset*b.Size)
 	} else {

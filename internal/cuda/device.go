@@ -1,0 +1,214 @@
+// Package cuda computes the kernels of internal/kernel on an NVIDIA GPU.
+//
+// It needs the NVIDIA driver (libcuda.so.1, CUDA 12 or later) at run time and nothing at build time: kernels are written
+// in CUDA C, compiled to PTX by internal/cuda/compile, checked in and embedded, and the driver makes machine code of them
+// for the GPU at hand. The specification is internal/cpu's portable code.
+//
+// All work of a device goes through one stream, in the order of the calls, and calls return before it is done; only
+// downloads and Synchronize wait. A failure on the GPU surfaces as a panic with an [*Error] at the call that notices
+// it; a lack of memory as one with an [*OutOfMemory].
+package cuda
+
+import (
+	"fmt"
+	"runtime"
+	"sync"
+	"unsafe"
+
+	"github.com/bestiary-ml/bestiary/internal/kernel"
+)
+
+// Device is a GPU with the stream that its kernels run in. Its kernels must not be called from several goroutines at
+// once.
+type Device struct {
+	driver  *driver
+	index   int
+	info    Info
+	context uintptr
+	stream  uintptr
+	memory  memory
+	staging staging
+	modules map[string]*module
+	loaded  map[function]*loadedFunction
+	launch1 launchBuffer
+	scratch map[string]kernel.Buffer // buffers that kernels need beside their operands, by purpose
+}
+
+var _ kernel.Memory = (*Device)(nil)
+
+// Info is what a device says about itself.
+type Info struct {
+	Name          string
+	Driver        string // where libcuda was found
+	Version       string // of CUDA, that the driver offers
+	Major, Minor  int    // compute capability
+	Processors    int    // streaming multiprocessors
+	Memory        int64  // bytes
+	SharedMemory  int    // bytes that a block may use
+	L2Cache       int    // bytes
+	Devices       int    // how many GPUs there are
+	AsyncCopies   int    // engines that copy beside kernels
+	WarpsPerBlock int    // at most
+}
+
+// numbers of CUdevice_attribute
+const (
+	attributeMaxThreadsPerBlock = 1
+	attributeProcessors         = 16
+	attributeL2Cache            = 38
+	attributeAsyncEngines       = 40
+	attributeMajor              = 75
+	attributeMinor              = 76
+	attributeSharedMemoryOptIn  = 97
+)
+
+var opened struct {
+	sync.Once
+	*driver
+	err error
+}
+
+// openOnce opens the driver at the first call.
+func openOnce() (*driver, error) {
+	opened.Do(func() {
+		if opened.driver, opened.err = openDriver(); opened.err == nil {
+			opened.err = opened.initialise()
+		}
+	})
+	return opened.driver, opened.err
+}
+
+func (d *driver) initialise() error {
+	if err := d.check(cuInit, 0); err != nil {
+		return fmt.Errorf("the NVIDIA driver at %s finds no usable GPU: %w", d.path, err)
+	}
+	version := new(int32)
+	if err := d.check(cuDriverGetVersion, uintptr(unsafe.Pointer(version))); err != nil {
+		return err
+	}
+	if d.version = int(*version); d.version < 12000 {
+		return fmt.Errorf("the NVIDIA driver at %s offers CUDA %s; update it to one with CUDA 12 or later", d.path, versionText(d.version))
+	}
+	return nil
+}
+
+// Open returns GPU number index.
+func Open(index int) (*Device, error) {
+	d, err := openOnce()
+	if err != nil {
+		return nil, err
+	}
+	return open(d, index)
+}
+
+func open(driver *driver, index int) (*Device, error) {
+	d := &Device{
+		driver: driver, index: index,
+		modules: map[string]*module{}, loaded: map[function]*loadedFunction{}, scratch: map[string]kernel.Buffer{}, memory: memory{idle: map[int][]uint64{}},
+	}
+	count, handle := new(int32), new(int32)
+	if err := driver.check(cuDeviceGetCount, uintptr(unsafe.Pointer(count))); err != nil {
+		return nil, err
+	}
+	if index < 0 || index >= int(*count) {
+		return nil, fmt.Errorf("the NVIDIA driver shows %d GPUs, numbered from 0; there is no number %d", *count, index)
+	}
+	if err := driver.check(cuDeviceGet, uintptr(unsafe.Pointer(handle)), uintptr(index)); err != nil {
+		return nil, err
+	}
+	if err := d.inquire(*handle); err != nil {
+		return nil, err
+	}
+	d.info.Devices = int(*count)
+	if d.info.Major < 8 {
+		return nil, fmt.Errorf("%s has compute capability %d.%d; 8.0 (Ampere) or later is needed", d.info.Name, d.info.Major, d.info.Minor)
+	}
+	context := new(uintptr)
+	if err := driver.check(cuDevicePrimaryCtxRetain, uintptr(unsafe.Pointer(context)), uintptr(*handle)); err != nil {
+		return nil, err
+	}
+	d.context = *context
+	stream := new(uintptr)
+	const nonBlocking = 1
+	if err := d.check(cuStreamCreate, uintptr(unsafe.Pointer(stream)), nonBlocking); err != nil {
+		return nil, err
+	}
+	d.stream = *stream
+	d.launch1.init()
+	return d, nil
+}
+
+// inquire fills d.info.
+func (d *Device) inquire(handle int32) error {
+	name, total := new([256]byte), new(uint64)
+	if err := d.driver.check(cuDeviceGetName, uintptr(unsafe.Pointer(name)), uintptr(len(name)), uintptr(handle)); err != nil {
+		return err
+	}
+	if err := d.driver.check(cuDeviceTotalMem, uintptr(unsafe.Pointer(total)), uintptr(handle)); err != nil {
+		return err
+	}
+	d.info = Info{
+		Name: cString(unsafe.Pointer(name)), Memory: int64(*total),
+		Driver: d.driver.path, Version: versionText(d.driver.version),
+	}
+	for _, a := range []struct {
+		number int
+		to     *int
+	}{
+		{attributeProcessors, &d.info.Processors}, {attributeMajor, &d.info.Major}, {attributeMinor, &d.info.Minor},
+		{attributeSharedMemoryOptIn, &d.info.SharedMemory}, {attributeL2Cache, &d.info.L2Cache},
+		{attributeAsyncEngines, &d.info.AsyncCopies}, {attributeMaxThreadsPerBlock, &d.info.WarpsPerBlock},
+	} {
+		value := new(int32)
+		if err := d.driver.check(cuDeviceGetAttribute, uintptr(unsafe.Pointer(value)), uintptr(a.number), uintptr(handle)); err != nil {
+			return err
+		}
+		*a.to = int(*value)
+	}
+	d.info.WarpsPerBlock /= 32
+	return nil
+}
+
+// Info describes the device.
+func (d *Device) Info() Info { return d.info }
+
+// Name implements kernel.Device.
+func (d *Device) Name() string { return fmt.Sprintf("cuda:%d", d.index) }
+
+// ElemSize implements kernel.Device.
+func (d *Device) ElemSize() int { return 4 }
+
+// Close implements kernel.Device: it waits for what is queued and gives memory that lies idle back to the driver.
+func (d *Device) Close() {
+	d.Synchronize()
+	d.trim()
+}
+
+// Synchronize implements kernel.Memory.
+func (d *Device) Synchronize() { d.must(cuStreamSynchronize, d.stream) }
+
+// The driver keeps a current context for each thread of the operating system, and goroutines wander between threads. So
+// call, check and must make the device's context current on the thread that they happen to be on and hold on to that
+// thread for as long as the call takes, which costs some 100 ns and leaves callers free of the matter.
+
+//go:uintptrescapes
+func (d *Device) call(s symbol, args ...uintptr) result {
+	runtime.LockOSThread()
+	defer runtime.UnlockOSThread()
+	if r := d.driver.call(cuCtxSetCurrent, d.context); r != success {
+		return r
+	}
+	return d.driver.call(s, args...)
+}
+
+//go:uintptrescapes
+func (d *Device) check(s symbol, args ...uintptr) error {
+	return d.driver.failure(s, d.call(s, args...))
+}
+
+//go:uintptrescapes
+func (d *Device) must(s symbol, args ...uintptr) {
+	if r := d.call(s, args...); r != success {
+		panic(d.driver.failure(s, r))
+	}
+}

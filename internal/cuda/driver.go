@@ -1,0 +1,160 @@
+package cuda
+
+import (
+	"fmt"
+	"unsafe"
+)
+
+// symbol is a function of the driver's interface, by its place in symbolNames.
+type symbol int
+
+const (
+	cuInit symbol = iota
+	cuDriverGetVersion
+	cuDeviceGetCount
+	cuDeviceGet
+	cuDeviceGetName
+	cuDeviceGetAttribute
+	cuDeviceTotalMem
+	cuDevicePrimaryCtxRetain
+	cuCtxSetCurrent
+	cuStreamCreate
+	cuStreamSynchronize
+	cuMemGetInfo
+	cuMemAlloc
+	cuMemFree
+	cuMemAllocHost
+	cuMemcpyHtoDAsync
+	cuMemcpyDtoHAsync
+	cuMemcpyDtoDAsync
+	cuModuleLoadDataEx
+	cuModuleGetFunction
+	cuFuncSetAttribute
+	cuFuncGetAttribute
+	cuLaunchKernel
+	cuEventCreate
+	cuEventRecord
+	cuEventSynchronize
+	cuEventElapsedTime
+	cuStreamBeginCapture
+	cuStreamEndCapture
+	cuGraphInstantiate
+	cuGraphLaunch
+	cuGraphExecDestroy
+	cuGraphDestroy
+	cuGetErrorName
+	cuGetErrorString
+	symbolCount
+)
+
+// symbolNames are the names under which libcuda exports the functions. A version that ends in _v2 has been the current
+// one since CUDA 4, 11 or 12, and stays exported beside newer ones, so all drivers from CUDA 12 on have them.
+var symbolNames = [symbolCount]string{
+	cuInit:                   "cuInit",
+	cuDriverGetVersion:       "cuDriverGetVersion",
+	cuDeviceGetCount:         "cuDeviceGetCount",
+	cuDeviceGet:              "cuDeviceGet",
+	cuDeviceGetName:          "cuDeviceGetName",
+	cuDeviceGetAttribute:     "cuDeviceGetAttribute",
+	cuDeviceTotalMem:         "cuDeviceTotalMem_v2",
+	cuDevicePrimaryCtxRetain: "cuDevicePrimaryCtxRetain",
+	cuCtxSetCurrent:          "cuCtxSetCurrent",
+	cuStreamCreate:           "cuStreamCreate",
+	cuStreamSynchronize:      "cuStreamSynchronize",
+	cuMemGetInfo:             "cuMemGetInfo_v2",
+	cuMemAlloc:               "cuMemAlloc_v2",
+	cuMemFree:                "cuMemFree_v2",
+	cuMemAllocHost:           "cuMemAllocHost_v2",
+	cuMemcpyHtoDAsync:        "cuMemcpyHtoDAsync_v2",
+	cuMemcpyDtoHAsync:        "cuMemcpyDtoHAsync_v2",
+	cuMemcpyDtoDAsync:        "cuMemcpyDtoDAsync_v2",
+	cuModuleLoadDataEx:       "cuModuleLoadDataEx",
+	cuModuleGetFunction:      "cuModuleGetFunction",
+	cuFuncSetAttribute:       "cuFuncSetAttribute",
+	cuFuncGetAttribute:       "cuFuncGetAttribute",
+	cuLaunchKernel:           "cuLaunchKernel",
+	cuEventCreate:            "cuEventCreate",
+	cuEventRecord:            "cuEventRecord",
+	cuEventSynchronize:       "cuEventSynchronize",
+	cuEventElapsedTime:       "cuEventElapsedTime",
+	cuStreamBeginCapture:     "cuStreamBeginCapture_v2",
+	cuStreamEndCapture:       "cuStreamEndCapture",
+	cuGraphInstantiate:       "cuGraphInstantiateWithFlags",
+	cuGraphLaunch:            "cuGraphLaunch",
+	cuGraphExecDestroy:       "cuGraphExecDestroy",
+	cuGraphDestroy:           "cuGraphDestroy",
+	cuGetErrorName:           "cuGetErrorName",
+	cuGetErrorString:         "cuGetErrorString",
+}
+
+// result is a CUresult.
+type result int32
+
+const (
+	success     result = 0
+	outOfMemory result = 2
+)
+
+// driver is an opened libcuda.
+type driver struct {
+	path      string // where it was found
+	version   int    // of CUDA: 1000·major + 10·minor
+	functions [symbolCount]uintptr
+}
+
+// Error is a call of the driver that failed.
+type Error struct {
+	Call string // the driver's function
+	Code int    // its CUresult
+	Text string // what the driver says about the code
+}
+
+func (e *Error) Error() string { return fmt.Sprintf("cuda: %s: %s", e.Call, e.Text) }
+
+// call calls a function of the driver. Pointers to Go memory may be passed as uintptr(unsafe.Pointer(&v)) within the
+// call's own argument list.
+//
+//go:uintptrescapes
+func (d *driver) call(s symbol, args ...uintptr) result {
+	return result(invoke(d.functions[s], args...))
+}
+
+// check is call with the result as an error.
+//
+//go:uintptrescapes
+func (d *driver) check(s symbol, args ...uintptr) error {
+	return d.failure(s, result(invoke(d.functions[s], args...)))
+}
+
+// failure describes the result of a call; it is nil for success.
+func (d *driver) failure(s symbol, r result) error {
+	if r == success {
+		return nil
+	}
+	return &Error{Call: symbolNames[s], Code: int(r), Text: d.describe(r)}
+}
+
+// describe is the driver's name for a result, with its explanation.
+func (d *driver) describe(r result) string {
+	name, text := new(unsafe.Pointer), new(unsafe.Pointer)
+	if d.call(cuGetErrorName, uintptr(r), uintptr(unsafe.Pointer(name))) != success ||
+		d.call(cuGetErrorString, uintptr(r), uintptr(unsafe.Pointer(text))) != success {
+		return fmt.Sprintf("error %d", r)
+	}
+	return fmt.Sprintf("%s (%d), %s", cString(*name), r, cString(*text))
+}
+
+// cString copies a text that ends with a zero byte.
+func cString(p unsafe.Pointer) string {
+	if p == nil {
+		return ""
+	}
+	n := 0
+	for *(*byte)(unsafe.Add(p, n)) != 0 {
+		n++
+	}
+	return string(unsafe.Slice((*byte)(p), n))
+}
+
+// versionText is a CUDA version as people write it.
+func versionText(version int) string { return fmt.Sprintf("%d.%d", version/1000, version%1000/10) }

@@ -1,0 +1,167 @@
+package cuda
+
+import (
+	"embed"
+	"fmt"
+	"math"
+	"unsafe"
+
+	"github.com/bestiary-ml/bestiary/internal/cuda/ptx"
+	"github.com/bestiary-ml/bestiary/internal/kernel"
+)
+
+//go:embed kernels/*.ptx
+var compiled embed.FS
+
+// function names a kernel: the file under kernels that it is in, without extension, and its C name.
+type function struct{ file, name string }
+
+// dim3 is the size of a grid or a block.
+type dim3 = [3]uint32
+
+// module is a file of kernels, in the driver and as the sizes of its kernels' parameters.
+type module struct {
+	handle uintptr
+	params map[string][]int
+}
+
+type loadedFunction struct {
+	handle uintptr
+	params []int // size of each parameter in bytes
+	shared uint32
+}
+
+// launchBuffer holds the arguments of a launch: the driver wants a pointer to each. It stays in place, so that a launch
+// allocates nothing.
+type launchBuffer struct {
+	values   *[4096]byte
+	pointers *[maxArgs]uintptr
+}
+
+const maxArgs = 64
+
+func (b *launchBuffer) init() { b.values, b.pointers = new([4096]byte), new([maxArgs]uintptr) }
+
+// raw is an argument that is a C struct.
+type raw struct {
+	data unsafe.Pointer
+	size uintptr
+}
+
+// structArg passes *v, which is laid out as the kernel's struct, by value.
+func structArg[T any](v *T) raw { return raw{unsafe.Pointer(v), unsafe.Sizeof(*v)} }
+
+// launch queues a kernel. Arguments: a kernel.Buffer is passed as a pointer (nil for none), int as long long, the
+// others as themselves, structs by structArg. Their number and sizes must be those of the kernel's parameters. Grids
+// and blocks without threads are left out.
+func (d *Device) launch(f function, grid, block dim3, shared uint32, args ...any) {
+	if grid[0]*grid[1]*grid[2]*block[0]*block[1]*block[2] == 0 && (min(grid[0], grid[1], grid[2]) == 0 || min(block[0], block[1], block[2]) == 0) {
+		return
+	}
+	k, ok := d.loaded[f]
+	if !ok {
+		k = d.load(f)
+	}
+	if len(args) != len(k.params) {
+		panic(fmt.Sprintf("cuda: kernel %s.%s has %d parameters, not %d", f.file, f.name, len(k.params), len(args)))
+	}
+	at := uintptr(0)
+	base := unsafe.Pointer(d.launch1.values)
+	for i, arg := range args {
+		slot, size := unsafe.Add(base, at), 0
+		switch v := arg.(type) {
+		case kernel.Buffer:
+			*(*uint64)(slot), size = v.Addr, 8
+		case int:
+			*(*int64)(slot), size = int64(v), 8
+		case int64:
+			*(*int64)(slot), size = v, 8
+		case uint64:
+			*(*uint64)(slot), size = v, 8
+		case float64:
+			*(*float64)(slot), size = v, 8
+		case int32:
+			*(*int32)(slot), size = v, 4
+		case uint32:
+			*(*uint32)(slot), size = v, 4
+		case float32:
+			*(*float32)(slot), size = v, 4
+		case raw:
+			copy(unsafe.Slice((*byte)(slot), v.size), unsafe.Slice((*byte)(v.data), v.size))
+			size = int(v.size)
+		}
+		if size != k.params[i] {
+			panic(fmt.Sprintf("cuda: parameter %d of kernel %s.%s has %d bytes, not %d", i, f.file, f.name, k.params[i], size))
+		}
+		d.launch1.pointers[i] = uintptr(slot)
+		at += (uintptr(size) + 15) &^ 15
+	}
+	if shared > k.shared {
+		d.allowShared(k, shared)
+	}
+	d.must(cuLaunchKernel, k.handle,
+		uintptr(grid[0]), uintptr(grid[1]), uintptr(grid[2]), uintptr(block[0]), uintptr(block[1]), uintptr(block[2]),
+		uintptr(shared), d.stream, uintptr(unsafe.Pointer(d.launch1.pointers)), 0)
+}
+
+// allowShared raises the amount of dynamic shared memory that a kernel may ask for; 48 KiB need no permission.
+func (d *Device) allowShared(k *loadedFunction, shared uint32) {
+	const maxDynamicSharedSize = 8
+	if shared > 48<<10 {
+		d.must(cuFuncSetAttribute, k.handle, maxDynamicSharedSize, uintptr(shared))
+	}
+	k.shared = shared
+}
+
+// load finds a kernel, and loads its module if need be.
+func (d *Device) load(f function) *loadedFunction {
+	m, ok := d.modules[f.file]
+	if !ok {
+		m = d.loadModule(f.file)
+		d.modules[f.file] = m
+	}
+	params, ok := m.params[f.name]
+	if !ok {
+		panic(fmt.Sprintf("cuda: no kernel %s in %s.ptx", f.name, f.file))
+	}
+	k, name := &loadedFunction{params: params}, append([]byte(f.name), 0)
+	d.must(cuModuleGetFunction, uintptr(unsafe.Pointer(&k.handle)), m.handle, uintptr(unsafe.Pointer(&name[0])))
+	d.loaded[f] = k
+	return k
+}
+
+// loadModule has the driver compile a file of kernels for this GPU; it keeps the result in its own cache on disk.
+func (d *Device) loadModule(file string) *module {
+	text, err := compiled.ReadFile("kernels/" + file + ".ptx")
+	if err != nil {
+		panic(fmt.Sprintf("cuda: %v", err))
+	}
+	entries, err := ptx.Entries(string(text))
+	if err != nil {
+		panic(fmt.Sprintf("cuda: %s.ptx: %v", file, err))
+	}
+	m := &module{params: map[string][]int{}}
+	for _, e := range entries {
+		m.params[e.Name] = e.Params
+	}
+	const jitErrorLog, jitErrorLogSize = 5, 6
+	log, options := new([4096]byte), &[2]int32{jitErrorLog, jitErrorLogSize}
+	values := &[2]uintptr{uintptr(unsafe.Pointer(log)), uintptr(len(log))} // log is kept alive by its use below
+	text = append(text, 0)
+	err = d.check(cuModuleLoadDataEx, uintptr(unsafe.Pointer(&m.handle)), uintptr(unsafe.Pointer(&text[0])),
+		uintptr(len(options)), uintptr(unsafe.Pointer(options)), uintptr(unsafe.Pointer(values)))
+	if said := cString(unsafe.Pointer(log)); err != nil {
+		panic(fmt.Errorf("cuda: kernels of %s for %s: %w %s", file, d.info.Name, err, said))
+	}
+	return m
+}
+
+// threads is the number of threads of a block of kernels that treat elements alike.
+const threads = 256
+
+// gridFor returns the number of blocks in which n elements are covered with each thread taking perThread of them, as far
+// as a grid may go; kernels loop over the rest.
+func gridFor(n, perThread int) dim3 {
+	per := threads * perThread
+	return dim3{uint32(min((n+per-1)/per, math.MaxInt32)), 1, 1}
+}

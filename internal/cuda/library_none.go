@@ -1,0 +1,19 @@
+//go:build !linux || !(amd64 || arm64) || nocuda
+
+package cuda
+
+import (
+	"errors"
+	"runtime"
+)
+
+// openDriver tells why there is none.
+func openDriver() (*driver, error) {
+	if runtime.GOOS == "linux" {
+		return nil, errors.New("this binary was built without CUDA (-tags nocuda, or a processor other than amd64 and arm64)")
+	}
+	return nil, errors.New("CUDA is used on Linux only, so far; on Windows, WSL has it")
+}
+
+// invoke is never reached: nothing gives a function without a driver.
+func invoke(uintptr, ...uintptr) uintptr { panic("cuda: no driver") }
