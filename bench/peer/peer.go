@@ -80,14 +80,17 @@ func reply(f Framework, line string, step *func() error) (answer map[string]any,
 		if !ok {
 			return map[string]any{"impossible": f.why(argument)}, nil
 		}
-		if *step, err = prepare(); err != nil {
+		*step = nil
+		prepared, err := prepare()
+		if err != nil {
 			return nil, err
 		}
 		for range warmUp {
-			if err := (*step)(); err != nil {
+			if err := prepared(); err != nil {
 				return nil, err
 			}
 		}
+		*step = prepared
 		return map[string]any{"prepared": argument}, nil
 	case "run":
 		seconds, err := strconv.ParseFloat(argument, 64)

@@ -1,0 +1,36 @@
+// Command gomlx is the peer of `bestiary bench --vs gomlx`: the named workloads that GoMLX can do on its backend in Go.
+// bestiary builds it with GOEXPERIMENT=simd, for the vector instructions that GoMLX has under that experiment.
+package main
+
+import (
+	"github.com/bestiary-ml/bestiary/bench/peer"
+	"github.com/gomlx/compute"
+	"github.com/gomlx/compute/gobackend"
+)
+
+// GoMLX runs several operations at a time, or one after the other, each on all threads. The first is quicker for small
+// products; large ones that run at a time wait for each other's workers for ever.
+var several, oneByOne = newBackend(""), newBackend("ops_sequential")
+
+func newBackend(options string) compute.Backend {
+	b, err := gobackend.New(options)
+	if err != nil {
+		panic(err)
+	}
+	return b
+}
+
+func main() {
+	peer.Serve(peer.Framework{
+		Module: "github.com/gomlx/gomlx",
+		BLAS:   "its backend in Go",
+		Workloads: map[string]func() (func() error, error){
+			"gemm/1024":             func() (func() error, error) { return gemm(1024) },
+			"autoencoder/train/b32": func() (func() error, error) { return trainAutoencoder(32) },
+			"pets/sample/64":        func() (func() error, error) { return samplePets(64) },
+			"realnvp/train/b32":     func() (func() error, error) { return trainFlow(several, 32) },
+			"realnvp/train/b256":    func() (func() error, error) { return trainFlow(oneByOne, 256) },
+		},
+		Impossible: map[string]string{},
+	})
+}
