@@ -3,6 +3,7 @@ package main
 import (
 	runfolder "github.com/bestiary-ml/bestiary/internal/run"
 	"github.com/bestiary-ml/bestiary/sample"
+	"github.com/bestiary-ml/bestiary/train/tasks"
 )
 
 // openBirds loads the models of --run that turn words into pictures.
@@ -15,6 +16,18 @@ func openBirds(dir string, device *deviceFlags) (*sample.Birds, error) {
 		return nil, err
 	}
 	return sample.OpenBirds(dir, d)
+}
+
+// captionedData are the pictures with captions that models of a run were trained on, which need not be those of its discrete VAE.
+func captionedData(dir string) (all []runfolder.Dataset) {
+	r, err := runfolder.Open(dir)
+	for _, model := range []string{"dalle", "clip"} {
+		var how tasks.CaptionOptions
+		if err == nil && r.Options(model, &how) == nil { // imported models have none
+			all = append(all, how.Data)
+		}
+	}
+	return all
 }
 
 // ofBirds tells whether a run has models of birds from words, and none of pets by flow.

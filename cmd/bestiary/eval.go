@@ -85,7 +85,7 @@ func evalBirds(c *cobra.Command, run string, pictures *dataFlags, device *device
 	}
 	models := birds.Models()
 	pictures.like(birds.Dataset())
-	pictures.notTrainedOn(c, birds.Dataset())
+	pictures.notTrainedOn(c, append(captionedData(run), birds.Dataset())...)
 	pictures.channels, pictures.captions = birds.Channels(), !slices.Equal(models, []string{"dvae"})
 	heldOut, err := pictures.load(c, birds.Size(), data.Split(pictures.split))
 	if err != nil {

@@ -102,10 +102,13 @@ func (f *dataFlags) describe(d *runfolder.Dataset) {
 	}
 }
 
-// notTrainedOn warns if the pictures that are to be measured were trained on.
-func (f *dataFlags) notTrainedOn(c *cobra.Command, trained runfolder.Dataset) {
-	if f.path == trained.Path && trained.Split != "" && (trained.Split == string(data.All) || trained.Split == f.split) {
-		fmt.Fprintf(c.ErrOrStderr(), "the run was trained on split %s, so these pictures aren't new to it\n", trained.Split)
+// notTrainedOn warns if the pictures that are to be measured are in any of the data that models of the run were trained on.
+func (f *dataFlags) notTrainedOn(c *cobra.Command, trained ...runfolder.Dataset) {
+	for _, t := range trained {
+		if f.path == t.Path && t.Split != "" && (t.Split == string(data.All) || t.Split == f.split) {
+			fmt.Fprintf(c.ErrOrStderr(), "the run was trained on split %s, so these pictures aren't new to it\n", t.Split)
+			return
+		}
 	}
 }
 

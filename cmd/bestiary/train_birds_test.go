@@ -199,6 +199,12 @@ func TestPicturesWithoutCaptions(t *testing.T) {
 	folder, run := pictures(t, 24), filepath.Join(t.TempDir(), "run")
 	succeeds(t, tinyDVAE("--data", folder, "--out", run, "--steps", "2", "--split", "all")...)
 	fails(t, 1, []string{"has no captions", "give pictures with"}, tinyDALLE(run)...)
+	drawn := filepath.Join(t.TempDir(), "drawn") // its models are trained on different pictures
+	succeeds(t, tinyDVAE("--data", folder, "--out", drawn, "--steps", "2")...)
+	succeeds(t, tinyDALLE(drawn, "--steps", "2", "--data", "birds:3:60", "--split", "all")...)
+	if _, stderr, _ := bestiary(t, "eval", "--run", drawn, "--data", "birds:3:60", "--threads", "1"); !strings.Contains(stderr, "split all, so these pictures aren't new to it") {
+		t.Errorf("pictures that the dalle was trained on are measured as new: %q", stderr)
+	}
 	files, err := filepath.Glob(filepath.Join(folder, "*", "*.png"))
 	if err != nil || len(files) != 24 {
 		t.Fatal(files, err)
