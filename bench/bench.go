@@ -11,11 +11,12 @@ import (
 
 // Options say what to measure. The zero value measures everything on the best device, without a peer.
 type Options struct {
-	Only    []string // names, beginnings of names up to a slash, or patterns such as "realnvp/*/b32"; none: all
-	Device  string   // as for tensor.OpenDevice
-	Threads int      // non-positive: one a processor
-	Kernels string   // as for tensor.DeviceOptions
-	JSON    bool     // a JSON object a line instead of a table
+	Only      []string // names, beginnings of names up to a slash, or patterns such as "realnvp/*/b32"; none: all
+	Device    string   // as for tensor.OpenDevice
+	Threads   int      // non-positive: one a processor
+	Kernels   string   // as for tensor.DeviceOptions
+	Precision string   // likewise
+	JSON      bool     // a JSON object a line instead of a table
 
 	Time   time.Duration // for each workload and side, at least; 0: 3 seconds
 	Rounds int           // turns that this time is divided into, each with at least one iteration; 0: 5
@@ -29,7 +30,7 @@ type Options struct {
 type Result struct {
 	Name      string `json:"name"`
 	Device    string `json:"device"`
-	Precision string `json:"precision"` // "highest": float32 throughout
+	Precision string `json:"precision"` // of products, see tensor.Device.Precision: "highest" is float32 throughout
 	Threads   int    `json:"threads"`
 	Spread
 	ItemsPerSecond float64     `json:"items_per_second"`
@@ -147,7 +148,7 @@ func measure(ctx context.Context, w workload, o Options, launcher *peerLauncher)
 // result sums a measured task up; peak is the rate of the FMA loop, 0 for none.
 func (t *task) result(peak float64) Result {
 	r := Result{
-		Name: t.workload.name, Device: t.device.Name(), Precision: "highest", Threads: t.threads, Spread: spread(t.times),
+		Name: t.workload.name, Device: t.device.Name(), Precision: t.precision, Threads: t.threads, Spread: spread(t.times),
 		AllocatedBytes: int64(t.allocated) / int64(len(t.times)),
 	}
 	r.ItemsPerSecond = float64(t.workload.items) / r.Seconds

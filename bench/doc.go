@@ -8,7 +8,7 @@
 //   - gflops: floating-point operations a second in products and convolutions, counted from the shapes of the kernels
 //     that really run, two a multiply-add, without a convolution's taps outside the picture;
 //   - peak_fraction: gflops over the median rate of the FMA loop on as many threads, in the widest vectors that the
-//     processor has, whatever kernel set is measured;
+//     processor has, whatever kernel set is measured; bfloat16's products at precision medium may exceed it;
 //   - peak_bytes: highest resident memory of the process during the workload, its preparation included. On Linux the
 //     kernel's mark is reset before each workload; elsewhere the figure is missing;
 //   - allocated_bytes: memory that Go allocated in an iteration, which the collector has to find again.

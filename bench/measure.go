@@ -19,6 +19,7 @@ type task struct {
 	workload  workload
 	device    *tensor.Device
 	threads   int
+	precision string
 	counter   *counter
 	step      func() error
 	hasPeak   bool      // the mark of the highest resident memory is this workload's
@@ -31,11 +32,11 @@ type task struct {
 func prepare(ctx context.Context, w workload, o Options) (*task, error) {
 	debug.FreeOSMemory() // what the workload before has left
 	t := &task{workload: w, hasPeak: resetPeak()}
-	opened, err := tensor.OpenDevice(o.Device, tensor.DeviceOptions{Threads: o.Threads, Kernels: o.Kernels})
+	opened, err := tensor.OpenDevice(o.Device, tensor.DeviceOptions{Threads: o.Threads, Kernels: o.Kernels, Precision: o.Precision})
 	if err != nil {
 		return nil, err
 	}
-	t.threads = opened.Threads()
+	t.threads, t.precision = opened.Threads(), opened.Precision()
 	t.counter = &counter{Device: opened.Kernels()}
 	t.device = tensor.NewDevice(t.counter)
 	if t.step, err = w.prepare(t.device); err != nil {

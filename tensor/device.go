@@ -23,11 +23,21 @@ type Device struct {
 type DeviceOptions struct {
 	Threads int    // workers; non-positive means one a processor
 	Kernels string // "", "auto", "portable", "avx2" or "avx512"
+
+	// Precision is the least that matrix products and convolutions of float32 tensors must have, as PyTorch's
+	// set_float32_matmul_precision has it: "highest" (or "") is float32; "high" is that of three products of operands split
+	// into two bfloat16 numbers; "medium" that of operands rounded to bfloat16 and summed in float32. They are computed in
+	// what is fastest among that, see [Device.Precision].
+	Precision string
 }
 
 // OpenDevice opens the device with the given name: "auto" and "" choose the best one there is, "cpu" is the processor,
 // "cpu64" the processor with float64 elements and portable kernels, for checking gradients.
 func OpenDevice(name string, o DeviceOptions) (*Device, error) {
+	precision, err := cpu.ParsePrecision(o.Precision)
+	if err != nil {
+		return nil, err
+	}
 	switch {
 	case name == "cpu64":
 		return NewDevice(cpu.NewFloat64(o.Threads)), nil
@@ -36,7 +46,7 @@ func OpenDevice(name string, o DeviceOptions) (*Device, error) {
 		if err != nil {
 			return nil, err
 		}
-		return NewDevice(cpu.New(level, o.Threads, cpu.Highest)), nil
+		return NewDevice(cpu.New(level, o.Threads, precision)), nil
 	case name == "cuda" || strings.HasPrefix(name, "cuda:"):
 		return nil, fmt.Errorf("device %q: this version computes on the processor only; use --device cpu", name)
 	}
@@ -67,6 +77,15 @@ func NewDevice(kernels kernel.Device) *Device {
 
 // Name tells the device and its kernel set: "cpu/avx512".
 func (d *Device) Name() string { return d.kernels.Name() }
+
+// Precision is what matrix products and convolutions of float32 tensors have: "medium" where [DeviceOptions] allow it and
+// the processor multiplies bfloat16 numbers faster than float32 ones, otherwise "highest".
+func (d *Device) Precision() string {
+	if c, ok := d.kernels.(interface{ Arithmetic() cpu.Arithmetic }); ok && c.Arithmetic() == cpu.BFloat16 {
+		return cpu.Medium.String()
+	}
+	return cpu.Highest.String()
+}
 
 // Kernels gives access to the device's kernels, for code that works on buffers, such as an optimizer.
 func (d *Device) Kernels() kernel.Device { return d.kernels }

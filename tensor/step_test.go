@@ -323,6 +323,9 @@ func TestOpenDevice(t *testing.T) {
 			t.Errorf("device %q with kernels %q: %v", c.name, c.kernels, err)
 		}
 	}
+	if _, err := OpenDevice("cpu", DeviceOptions{Precision: "low"}); err == nil || !strings.Contains(err.Error(), "use highest") {
+		t.Errorf("precision low: %v", err)
+	}
 	d, err := OpenDevice("auto", DeviceOptions{})
 	if err != nil {
 		t.Fatal(err)

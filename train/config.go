@@ -29,6 +29,8 @@ type Config struct {
 	DropFactor float64 `json:"drop_factor"` // --drop-factor: what exponential and plateau multiply by
 	DropEvery  int     `json:"drop_every"`  // --drop-every: steps (exponential) or evaluations without progress (plateau)
 
+	Precision string `json:"precision"` // of matrix products, see [tensor.Device.Precision]; [Run] sets it
+
 	EMA      float64 `json:"ema"`      // --ema: decay of the averaged weights; 0: none
 	Patience int     `json:"patience"` // --patience: evaluations without progress before stopping; 0: don't stop early
 

@@ -63,6 +63,7 @@ func Run(ctx context.Context, r *run.Run, task Task, c Config, o Options) (*Resu
 	if err != nil {
 		return nil, err
 	}
+	c.Precision = t.device.Precision()
 	if err := r.SetTraining(task.Model, c); err != nil {
 		return nil, err
 	}

@@ -44,6 +44,7 @@ func TestRunLearnsAndReports(t *testing.T) {
 	if got := last.Values["epoch"]; got != 60*2/6.0 {
 		t.Errorf("epoch %v, want 20", got)
 	}
+	c.Precision = "highest"
 	var settings map[string]int
 	var trained Config
 	var description string

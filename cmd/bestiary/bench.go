@@ -26,6 +26,7 @@ peak memory. With --vs torch, the same is measured in PyTorch in turns, and the 
 		Example: `  bestiary bench
   bestiary bench --only gemm/1024 --threads 1
   bestiary bench --vs torch --json
+  bestiary bench --precision medium
   bestiary bench --steady`,
 		Args: noArguments,
 	}
@@ -42,6 +43,7 @@ peak memory. With --vs torch, the same is measured in PyTorch in turns, and the 
 			return err
 		}
 		o.Device, o.Threads, o.Kernels = device.name, device.options.Threads, device.options.Kernels
+		o.Precision = device.options.Precision
 		if steady {
 			return bench.Steady(c.Context(), o, 0, c.OutOrStdout(), c.ErrOrStderr())
 		}

@@ -1,21 +1,27 @@
 package main
 
 import (
+	"fmt"
+
+	"github.com/bestiary-ml/bestiary/internal/cpu/simd"
 	"github.com/bestiary-ml/bestiary/tensor"
 	"github.com/spf13/cobra"
 )
 
 // deviceFlags are the flags of every command that computes.
 type deviceFlags struct {
+	command *cobra.Command
 	name    string
 	options tensor.DeviceOptions
 }
 
 func addDeviceFlags(c *cobra.Command) *deviceFlags {
-	f := &deviceFlags{}
+	f := &deviceFlags{command: c}
 	c.Flags().StringVar(&f.name, "device", "auto", "where to compute: auto or cpu")
 	c.Flags().IntVar(&f.options.Threads, "threads", 0, "worker threads (0: one a processor)")
 	c.Flags().StringVar(&f.options.Kernels, "kernels", "auto", "CPU kernel set: auto, portable, avx2 or avx512")
+	c.Flags().StringVar(&f.options.Precision, "precision", "highest",
+		"least precision of matrix products and convolutions: highest (float32), high, or medium (bfloat16)")
 	return f
 }
 
@@ -27,5 +33,20 @@ func (f *deviceFlags) open() (*tensor.Device, error) {
 	if err != nil {
 		return nil, &usageError{err}
 	}
+	if asked := f.options.Precision; asked != "" && asked != d.Precision() {
+		fmt.Fprintf(f.command.ErrOrStderr(), "--precision %s: computes in float32 (highest): %s\n", asked, f.whyFloat32(asked))
+	}
 	return d, nil
+}
+
+// whyFloat32 tells why products aren't computed at a lower precision that was asked for.
+func (f *deviceFlags) whyFloat32(precision string) string {
+	switch {
+	case simd.BF16For(simd.Detect()) == nil:
+		return "this processor has no AVX512-BF16"
+	case precision == "high":
+		return "three products in bfloat16 take longer on AVX512-BF16 than one in float32"
+	default:
+		return "--kernels " + f.options.Kernels + " has no bfloat16"
+	}
 }

@@ -33,6 +33,7 @@ func newDoctor() *cobra.Command {
 			{"processors", fmt.Sprintf("%d usable of %d", runtime.GOMAXPROCS(0), runtime.NumCPU())},
 			{"memory", memory()},
 			{"kernel sets", kernelSets()},
+			{"precision", precisions()},
 			{"GPU", gpu()},
 			{"picture cache", pictureCache()},
 			{"device chosen", fmt.Sprintf("%s, %s", chosen.Name(), count(chosen.Threads(), "thread"))},
@@ -101,6 +102,14 @@ func kernelSets() string {
 		sets = append(sets, level.String())
 	}
 	return strings.Join(sets, ", ")
+}
+
+// precisions tells what products are computed in at each --precision.
+func precisions() string {
+	if simd.BF16For(simd.Detect()) == nil {
+		return "highest, high and medium all in float32: no AVX512-BF16"
+	}
+	return "highest and high in float32 (three products in bfloat16 take longer on AVX512-BF16), medium in bfloat16"
 }
 
 // gpu tells whether there is an NVIDIA driver; this version doesn't compute on it yet.

@@ -232,6 +232,7 @@ func TestWrongUsage(t *testing.T) {
 		{"doctor --device tpu", `"tpu" auto cpu`},
 		{"doctor --kernels sse", `"sse" avx2`},
 		{"doctor --threads -1", "--threads"},
+		{"doctor --precision low", `"low" highest medium`},
 		{"train autoencoder --out x", "--data"},
 		{"train autoencoder --data x", "--out"},
 		{"train autoencoder --data x --out y --image-size 48", "--image-size 48 32, 64, 128"},

@@ -73,6 +73,9 @@ func (f *trainFlags) open(c *cobra.Command, model string, create bool) (*runfold
 	if err := f.config.Validate(); err != nil && !f.resume {
 		return nil, nil, &usageError{err}
 	}
+	if f.resume && !c.Flags().Changed("precision") {
+		f.device.options.Precision = f.precision(model)
+	}
 	d, err := f.device.open()
 	if err != nil {
 		return nil, nil, err
@@ -85,6 +88,15 @@ func (f *trainFlags) open(c *cobra.Command, model string, create bool) (*runfold
 		err = r.CheckNew(model)
 	}
 	return r, d, err
+}
+
+// precision is the one that the run's model has been trained at so far; "" if there is none, which is found out later.
+func (f *trainFlags) precision(model string) string {
+	var saved train.Config
+	if r, err := runfolder.Open(f.run); err != nil || r.Training(model, &saved) != nil {
+		return ""
+	}
+	return saved.Precision
 }
 
 // settings are the training's: those of the command line, or on a resume those of the run, save for flags given now.

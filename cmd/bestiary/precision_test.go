@@ -1,0 +1,57 @@
+package main
+
+import (
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/bestiary-ml/bestiary/internal/cpu/simd"
+	runfolder "github.com/bestiary-ml/bestiary/internal/run"
+	"github.com/bestiary-ml/bestiary/train"
+)
+
+func TestPrecisionFallsBack(t *testing.T) {
+	for _, args := range [][]string{
+		{"doctor", "--precision", "medium", "--kernels", "portable"},
+		{"doctor", "--precision", "high"},
+	} {
+		if _, told, code := bestiary(t, args...); code != 0 || strings.Count(told, "in float32 (highest)") != 1 {
+			t.Errorf("%v told %q", args, told)
+		}
+	}
+	if _, told, _ := bestiary(t, "doctor"); told != "" {
+		t.Errorf("told %q of what nobody asked for", told)
+	}
+}
+
+// TestResumedPrecision trains at medium and goes on without saying so.
+func TestResumedPrecision(t *testing.T) {
+	want := "highest"
+	if simd.BF16For(simd.Detect()) != nil {
+		want = "medium"
+	}
+	folder, path := pictures(t, 24), filepath.Join(t.TempDir(), "run")
+	precision := func() string {
+		r, err := runfolder.Open(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var c train.Config
+		if err := r.Training("autoencoder", &c); err != nil {
+			t.Fatal(err)
+		}
+		return c.Precision
+	}
+	succeeds(t, tiny("--data", folder, "--out", path, "--steps", "2", "--precision", "medium")...)
+	if got := precision(); got != want {
+		t.Errorf("trained at precision %q, want %q", got, want)
+	}
+	succeeds(t, "train", "autoencoder", "--data", folder, "--out", path, "--resume", "--steps", "3")
+	if got := precision(); got != want {
+		t.Errorf("went on at precision %q, want %q", got, want)
+	}
+	succeeds(t, "train", "autoencoder", "--data", folder, "--out", path, "--resume", "--steps", "4", "--precision", "highest")
+	if got := precision(); got != "highest" {
+		t.Errorf("went on at precision %q, want highest", got)
+	}
+}
