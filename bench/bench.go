@@ -21,8 +21,8 @@ type Options struct {
 	Time   time.Duration // for each workload and side, at least; 0: 3 seconds
 	Rounds int           // turns that this time is divided into, each with at least one iteration; 0: 5
 
-	Versus string // peer to measure in the same run: "torch", or "" for none
-	Python string // interpreter that has the peer; "": the first of python3 and /usr/bin/python3 that has it
+	Versus string // peer to measure in the same run: "torch", "gorgonia", "gomlx", "spago", or "" for none
+	Python string // interpreter that has PyTorch; "": the first of python3 and /usr/bin/python3 that has it
 }
 
 // Result is what was measured of a workload. Absent figures are null: those of the peak without an FMA loop for this
@@ -42,12 +42,13 @@ type Result struct {
 	Versus         *PeerResult `json:"versus,omitempty"`
 }
 
-// PeerResult is what was measured of the same workload in another framework, in turns with ours.
+// PeerResult is what was measured of the same workload in another framework, in turns with ours, or why it can't do it.
 type PeerResult struct {
 	Peer
-	Spread
-	PeakBytes *int64  `json:"peak_bytes"` // with the framework's own code, since its process started
-	Ratio     float64 `json:"ratio"`      // its median over ours
+	Impossible string `json:"impossible,omitempty"` // the reason; then, there are no figures
+	*Spread
+	PeakBytes *int64  `json:"peak_bytes"`      // with the framework's own code, since its process started
+	Ratio     float64 `json:"ratio,omitempty"` // its median over ours
 }
 
 // Run measures workloads and writes the results to out, what is going on to log.
@@ -68,7 +69,7 @@ func run(ctx context.Context, chosen []workload, o Options, out, log io.Writer) 
 	var peer *peerLauncher
 	if o.Versus != "" {
 		var err error
-		if peer, err = newPeerLauncher(ctx, o.Versus, o.Python); err != nil {
+		if peer, err = newPeerLauncher(ctx, o.Versus, o.Python, log); err != nil {
 			return err
 		}
 		defer peer.close()
@@ -83,6 +84,9 @@ func run(ctx context.Context, chosen []workload, o Options, out, log io.Writer) 
 		}
 		if err != nil {
 			return err
+		}
+		if r.Versus != nil && r.Versus.Impossible != "" {
+			fmt.Fprintf(log, "bench: %s in %s: not possible: %s\n", w.name, o.Versus, r.Versus.Impossible)
 		}
 		results = append(results, r)
 		if o.JSON {

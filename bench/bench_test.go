@@ -137,11 +137,12 @@ func TestChoose(t *testing.T) {
 
 func TestWrongOptions(t *testing.T) {
 	for want, o := range map[string]Options{
-		`workload "real" is not known; there are gemm/1024`: {Only: []string{"real"}},
-		`workload "[" is not a pattern`:                     {Only: []string{"["}},
-		`peer "jax" is not known; use torch`:                {Only: []string{"gemm"}, Versus: "jax"},
-		`-1s in 5 rounds can't be measured`:                 {Only: []string{"gemm"}, Time: -time.Second},
-		`device "tpu" is not known`:                         {Only: []string{"gemm"}, Device: "tpu"},
+		`workload "real" is not known; there are gemm/1024`:          {Only: []string{"real"}},
+		`workload "[" is not a pattern`:                              {Only: []string{"["}},
+		`peer "jax" is not known; use torch, gorgonia, gomlx, spago`: {Only: []string{"gemm"}, Versus: "jax"},
+		`peer gomlx needs no Python`:                                 {Only: []string{"gemm"}, Versus: "gomlx", Python: "python3"},
+		`-1s in 5 rounds can't be measured`:                          {Only: []string{"gemm"}, Time: -time.Second},
+		`device "tpu" is not known`:                                  {Only: []string{"gemm"}, Device: "tpu"},
 	} {
 		if err := Run(t.Context(), o, &bytes.Buffer{}, &bytes.Buffer{}); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("got error %v, want %q", err, want)

@@ -13,5 +13,7 @@
 //     kernel's mark is reset before each workload; elsewhere the figure is missing;
 //   - allocated_bytes: memory that Go allocated in an iteration, which the collector has to find again.
 //
-// The peer is PyTorch, in a process of its own for each workload, with the scripts in torch/.
+// A peer has a process of its own for each workload: PyTorch with the scripts in torch/, or one of the modules gorgonia/,
+// gomlx/ and spago/, which are built from the checkout when they are wanted, so that the main module doesn't depend on
+// them. What a peer can't do is left out with the reason.
 package bench

@@ -1,6 +1,7 @@
 package bench
 
 import (
+	"cmp"
 	"fmt"
 	"io"
 	"strings"
@@ -17,7 +18,7 @@ func writeTable(out io.Writer, results []Result) error {
 	fmt.Fprintf(&text, "%s, threads: %d, precision: %s\n", first.Device, first.Threads, first.Precision)
 	header := []string{"workload", "seconds", "q1–q3", "items/s", "GF/s", "of peak", "memory", "garbage", "runs"}
 	if v := first.Versus; v != nil {
-		fmt.Fprintf(&text, "beside %s %s (%s), threads: %d, BLAS: %s\n", v.Name, v.Version, v.Python, v.Threads, v.BLAS)
+		fmt.Fprintf(&text, "beside %s %s (%s), threads: %d, BLAS: %s\n", v.Name, v.Version, cmp.Or(v.Python, v.Go), v.Threads, v.BLAS)
 		header = append(header, v.Name, "q1–q3", "memory", "runs", "ratio")
 	}
 	rows := [][]string{header}
@@ -27,7 +28,10 @@ func writeTable(out io.Writer, results []Result) error {
 			fmt.Sprintf("%.1f", r.GFlops), percent(r.PeakFraction), mebibytes(r.PeakBytes), fmt.Sprintf("%.1f kB", float64(r.AllocatedBytes)/1e3),
 			fmt.Sprint(r.Runs),
 		}
-		if v := r.Versus; v != nil {
+		switch v := r.Versus; {
+		case v != nil && v.Impossible != "":
+			row = append(row, "–", "–", "–", "–", "–")
+		case v != nil:
 			row = append(row, seconds(v.Seconds), seconds(v.SecondsQ1)+"–"+seconds(v.SecondsQ3), mebibytes(v.PeakBytes),
 				fmt.Sprint(v.Runs), fmt.Sprintf("%.2f×", v.Ratio))
 		}

@@ -11,8 +11,9 @@ func TestTable(t *testing.T) {
 	fraction, bytes := 0.876, int64(300<<20)
 	peer := &PeerResult{
 		Peer:   Peer{Name: "torch", Version: "1.13.0", Python: "python3", Threads: 2, BLAS: "mkl"},
-		Spread: Spread{Seconds: 2, SecondsQ1: 1.5, SecondsQ3: 2.5, Runs: 5}, PeakBytes: &bytes, Ratio: 16,
+		Spread: &Spread{Seconds: 2, SecondsQ1: 1.5, SecondsQ3: 2.5, Runs: 5}, PeakBytes: &bytes, Ratio: 16,
 	}
+	lacking := &PeerResult{Peer: peer.Peer, Impossible: "no operation for it"}
 	results := []Result{
 		{
 			Name: "gemm/1024", Device: "cpu/avx2", Precision: "highest", Threads: 2,
@@ -20,12 +21,14 @@ func TestTable(t *testing.T) {
 			ItemsPerSecond: 8, GFlops: 17.18, PeakFraction: &fraction, PeakBytes: &bytes, AllocatedBytes: 1500, Versus: peer,
 		},
 		{Name: "a", Device: "cpu/avx2", Spread: Spread{Seconds: 1, SecondsQ1: 1, SecondsQ3: 1, Runs: 5}, ItemsPerSecond: 12345, Versus: peer},
+		{Name: "b", Device: "cpu/avx2", Spread: Spread{Seconds: 1, SecondsQ1: 1, SecondsQ3: 1, Runs: 5}, ItemsPerSecond: 1, Versus: lacking},
 	}
 	want := `cpu/avx2, threads: 2, precision: highest
 beside torch 1.13.0 (python3), threads: 2, BLAS: mkl
 workload   seconds        q1–q3    items/s  GF/s  of peak   memory  garbage  runs  torch      q1–q3   memory  runs   ratio
 gemm/1024    0.125  0.120–0.131          8  17.2     88 %  300 MiB   1.5 kB    12   2.00  1.50–2.50  300 MiB     5  16.00×
 a             1.00    1.00–1.00  1.234e+04   0.0        –        –   0.0 kB     5   2.00  1.50–2.50  300 MiB     5  16.00×
+b             1.00    1.00–1.00          1   0.0        –        –   0.0 kB     5      –          –        –     –       –
 `
 	var got strings.Builder
 	if err := writeTable(&got, results); err != nil {

@@ -40,6 +40,8 @@ func actPython(fault string) {
 	for lines := bufio.NewScanner(os.Stdin); lines.Scan(); {
 		command, argument, _ := strings.Cut(lines.Text(), " ")
 		switch {
+		case command == "prepare" && fault == "lacking":
+			fmt.Println(`{"impossible": "no such layer"}`)
 		case command == fault:
 			fmt.Println(`{"error": "RuntimeError: no"}`)
 		case command == "run" && fault == "dies":
@@ -87,13 +89,37 @@ func TestPeer(t *testing.T) {
 			if v == nil || v.Name != "torch" || v.Version != "9.9" || v.Threads != 2 || v.BLAS != "fake" || v.PeakBytes == nil || *v.PeakBytes != 77 {
 				t.Fatalf("got %+v", v)
 			}
-			if want := (Spread{Seconds: 2, SecondsMin: 1, SecondsQ1: 1, SecondsQ3: 3, Runs: 6}); v.Spread != want {
+			if want := (Spread{Seconds: 2, SecondsMin: 1, SecondsQ1: 1, SecondsQ3: 3, Runs: 6}); *v.Spread != want {
 				t.Errorf("got spread %+v, want %+v", v.Spread, want)
 			}
 			if want := 2 / got.Seconds; v.Ratio != want {
 				t.Errorf("got ratio %v, want %v", v.Ratio, want)
 			}
 		})
+	}
+}
+
+func TestPeerLacksWorkload(t *testing.T) {
+	t.Setenv(fakePython, "lacking")
+	o := Options{Threads: 1, JSON: true, Time: time.Nanosecond, Rounds: 1, Versus: "torch", Python: os.Args[0]}
+	var out, log bytes.Buffer
+	if err := run(t.Context(), tiny()[:1], o, &out, &log); err != nil {
+		t.Fatal(err)
+	}
+	var got struct {
+		Seconds float64
+		Versus  map[string]any
+	}
+	if err := json.Unmarshal(out.Bytes(), &got); err != nil {
+		t.Fatal(err)
+	}
+	_, hasSeconds := got.Versus["seconds"]
+	_, hasRatio := got.Versus["ratio"]
+	if got.Seconds <= 0 || got.Versus["impossible"] != "no such layer" || got.Versus["version"] != "9.9" || hasSeconds || hasRatio {
+		t.Errorf("got %s", out.String())
+	}
+	if want := "gemm/9 in torch: not possible: no such layer\n"; !strings.Contains(log.String(), want) {
+		t.Errorf("got log %q, want %q", log.String(), want)
 	}
 }
 
@@ -111,7 +137,7 @@ func TestScripts(t *testing.T) {
 	if testing.Short() {
 		t.Skip("starting PyTorch takes seconds")
 	}
-	launcher, err := newPeerLauncher(t.Context(), "torch", "")
+	launcher, err := findTorch(t.Context(), "")
 	if err != nil {
 		t.Skip(err)
 	}

@@ -1,0 +1,81 @@
+package bench
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"runtime"
+	"strings"
+)
+
+// goPeers are the peers in Go: a module of each, with its own dependencies, lies in the folder of its name.
+var goPeers = []string{"gorgonia", "gomlx", "spago"}
+
+// buildPeer builds a peer from the checkout that start is in.
+func buildPeer(ctx context.Context, name, start string, log io.Writer) (*peerLauncher, error) {
+	source := checkoutFolder(start, name)
+	compiler, err := exec.LookPath("go")
+	if source == "" || err != nil {
+		return nil, fmt.Errorf("the peer %s is built from its source; run bestiary in a checkout of its repository, with Go installed", name)
+	}
+	dir, err := os.MkdirTemp("", "bestiary-bench-")
+	if err != nil {
+		return nil, err
+	}
+	program := filepath.Join(dir, name+exeSuffix())
+	fmt.Fprintf(log, "bench: building %s\n", source)
+	build := exec.CommandContext(ctx, compiler, "build", "-o", program, ".")
+	build.Dir = source
+	build.Env = append(build.Environ(), "GOWORK=off")
+	if name == "gomlx" && runtime.GOARCH == "amd64" {
+		build.Env = append(build.Env, "GOEXPERIMENT=simd") // its vector instructions: products six to forty times as fast
+	}
+	if said, err := build.CombinedOutput(); err != nil {
+		os.RemoveAll(dir)
+		if ctx.Err() != nil {
+			return nil, ctx.Err()
+		}
+		return nil, fmt.Errorf("%s can't be built (%w: %s); go build in %s says more", name, err, firstLine(said), source)
+	}
+	return &peerLauncher{name: name, command: []string{program}, dir: dir}, nil
+}
+
+// checkoutFolder is the source of a peer, in start or in a folder that start is in; "" if there is none.
+func checkoutFolder(start, name string) string {
+	ours := "module github.com/bestiary-ml/bestiary/bench/" + name
+	at, err := filepath.Abs(start)
+	if err != nil {
+		return ""
+	}
+	for {
+		folder := filepath.Join(at, "bench", name)
+		if module, err := os.ReadFile(filepath.Join(folder, "go.mod")); err == nil && bytes.HasPrefix(module, []byte(ours+"\n")) {
+			return folder
+		}
+		if filepath.Dir(at) == at {
+			return ""
+		}
+		at = filepath.Dir(at)
+	}
+}
+
+func exeSuffix() string {
+	if runtime.GOOS == "windows" {
+		return ".exe"
+	}
+	return ""
+}
+
+// firstLine is what a command said first, without the headings of go's.
+func firstLine(said []byte) string {
+	for line := range strings.Lines(string(said)) {
+		if line = strings.TrimSpace(line); line != "" && !strings.HasPrefix(line, "#") && !strings.HasPrefix(line, "go: downloading") {
+			return line
+		}
+	}
+	return "it said nothing"
+}

@@ -1,0 +1,165 @@
+package bench
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"slices"
+	"strings"
+	"time"
+)
+
+// peers are the frameworks that Options.Versus may name.
+var peers = append([]string{"torch"}, goPeers...)
+
+// Peer describes another framework.
+type Peer struct {
+	Name    string `json:"name"` // "torch"
+	Version string `json:"version"`
+	Python  string `json:"python,omitempty"` // its interpreter, or
+	Go      string `json:"go,omitempty"`     // the Go that has built it
+	Threads int    `json:"threads"`
+	BLAS    string `json:"blas"` // the library that multiplies its matrices
+}
+
+// peerLauncher starts processes of a peer.
+type peerLauncher struct {
+	name    string
+	python  string   // if it needs one
+	command []string // of its program; the number of threads follows
+	dir     string   // what was made for it, in a temporary folder
+}
+
+// newPeerLauncher finds a peer; python may name the interpreter that has it.
+func newPeerLauncher(ctx context.Context, name, python string, log io.Writer) (*peerLauncher, error) {
+	switch {
+	case name == "torch":
+		return findTorch(ctx, python)
+	case slices.Contains(goPeers, name) && python != "":
+		return nil, fmt.Errorf("the peer %s needs no Python; leave that option out", name)
+	case slices.Contains(goPeers, name):
+		return buildPeer(ctx, name, ".", log)
+	}
+	return nil, fmt.Errorf("peer %q is not known; use %s", name, strings.Join(peers, ", "))
+}
+
+func (l *peerLauncher) close() { os.RemoveAll(l.dir) }
+
+// peer is a running process that answers each command, a line, with a line of JSON. torch/peer.py and peer/doc.go list
+// them.
+type peer struct {
+	Peer
+	command *exec.Cmd
+	input   io.WriteCloser
+	output  *bufio.Reader
+	errors  bytes.Buffer // what it wrote to standard error
+
+	impossible string // why it can't do the workload
+	times      []float64
+	peakBytes  *int64
+}
+
+// start starts a process and prepares a workload in it.
+func (l *peerLauncher) start(ctx context.Context, threads int, workload string) (*peer, error) {
+	command := exec.CommandContext(ctx, l.command[0], append(slices.Clone(l.command[1:]), fmt.Sprint(threads))...)
+	for _, name := range []string{"OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"} {
+		command.Env = append(command.Environ(), fmt.Sprintf("%s=%d", name, threads))
+	}
+	p := &peer{Peer: Peer{Name: l.name, Python: l.python}, command: command}
+	command.Stderr = &p.errors
+	input, err := command.StdinPipe()
+	if err != nil {
+		return nil, err
+	}
+	output, err := command.StdoutPipe()
+	if err != nil {
+		return nil, err
+	}
+	if err := command.Start(); err != nil {
+		return nil, err
+	}
+	p.input, p.output = input, bufio.NewReader(output)
+	if err = p.answer(&p.Peer); err == nil {
+		var prepared struct{ Impossible string }
+		err = p.ask("prepare "+workload, &prepared)
+		p.impossible = prepared.Impossible
+	}
+	if err != nil {
+		p.close()
+		return nil, err
+	}
+	return p, nil
+}
+
+// ask sends a command and reads the answer into one.
+func (p *peer) ask(command string, answer any) error {
+	if _, err := fmt.Fprintln(p.input, command); err != nil {
+		return p.broken(err)
+	}
+	return p.answer(answer)
+}
+
+func (p *peer) answer(answer any) error {
+	line, err := p.output.ReadBytes('\n')
+	if err != nil {
+		return p.broken(err)
+	}
+	var failure struct{ Error string }
+	if err := json.Unmarshal(line, &failure); err != nil {
+		remedy := "look for what prints in it"
+		if p.Python != "" {
+			remedy = "its Python may print at start, name another"
+		}
+		return fmt.Errorf("%s: %s answered %q instead of JSON; %s", p.Name, p.command.Path, bytes.TrimSpace(line), remedy)
+	}
+	if failure.Error != "" {
+		return fmt.Errorf("%s: %s", p.Name, failure.Error)
+	}
+	return json.Unmarshal(line, answer)
+}
+
+// broken explains a process that is gone, by the last line that it wrote.
+func (p *peer) broken(err error) error {
+	p.close()
+	lines := strings.Split(strings.TrimSpace(p.errors.String()), "\n")
+	return fmt.Errorf("%s: %s stopped (%w): %s", p.Name, p.command.Path, err, lines[len(lines)-1])
+}
+
+// run times iterations for about d, at least one.
+func (p *peer) run(d time.Duration) error {
+	if p.impossible != "" {
+		return nil
+	}
+	var answer struct {
+		Seconds   []float64 `json:"seconds"`
+		PeakBytes *int64    `json:"peak_bytes"`
+	}
+	if err := p.ask(fmt.Sprintf("run %g", d.Seconds()), &answer); err != nil {
+		return err
+	}
+	if len(answer.Seconds) == 0 {
+		return fmt.Errorf("%s: %s timed nothing in %v", p.Name, p.command.Path, d)
+	}
+	p.times = append(p.times, answer.Seconds...)
+	p.peakBytes = answer.PeakBytes
+	return nil
+}
+
+func (p *peer) result(ours float64) *PeerResult {
+	if p.impossible != "" {
+		return &PeerResult{Peer: p.Peer, Impossible: p.impossible}
+	}
+	s := spread(p.times)
+	return &PeerResult{Peer: p.Peer, Spread: &s, PeakBytes: p.peakBytes, Ratio: s.Seconds / ours}
+}
+
+// close ends the process: it stops when its input does. Its exit status says nothing that an answer didn't.
+func (p *peer) close() {
+	p.input.Close()
+	p.command.Wait()
+}
