@@ -105,11 +105,26 @@ func (f *dataFlags) describe(d *runfolder.Dataset) {
 // notTrainedOn warns if the pictures that are to be measured are in any of the data that models of the run were trained on.
 func (f *dataFlags) notTrainedOn(c *cobra.Command, trained ...runfolder.Dataset) {
 	for _, t := range trained {
-		if f.path == t.Path && t.Split != "" && (t.Split == string(data.All) || t.Split == f.split) {
+		switch {
+		case f.path != t.Path || t.Split == "" || disjoint(t.Split, f.split):
+			continue
+		case t.Split == string(data.All) || t.Split == f.split:
 			fmt.Fprintf(c.ErrOrStderr(), "the run was trained on split %s, so these pictures aren't new to it\n", t.Split)
-			return
+		default:
+			fmt.Fprintf(c.ErrOrStderr(), "the run was trained on split %s, so some of these pictures aren't new to it\n", t.Split)
+		}
+		return
+	}
+}
+
+// disjoint tells whether two splits have no picture in common.
+func disjoint(a, b string) bool {
+	for _, pair := range [][2]data.Split{{data.Trainval, data.Test}, {data.Seen, data.Unseen}} {
+		if p, q := string(pair[0]), string(pair[1]); a == p && b == q || a == q && b == p {
+			return true
 		}
 	}
+	return false
 }
 
 // readPicture decodes one file to pixels [size, size, channels].

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bytes"
 	"encoding/json"
 	"os"
 	"path/filepath"
@@ -8,7 +9,9 @@ import (
 	"testing"
 
 	"github.com/bestiary-ml/bestiary/data"
+	runfolder "github.com/bestiary-ml/bestiary/internal/run"
 	"github.com/bestiary-ml/bestiary/tokenizer"
+	"github.com/spf13/cobra"
 )
 
 // tinyDVAE are the flags of a discrete VAE that trains in no time, of which 4×4 codes are a picture.
@@ -285,5 +288,26 @@ func TestWrongUsageOfBirds(t *testing.T) {
 	}
 	if left, _ := os.ReadDir("."); len(left) > 0 {
 		t.Errorf("wrong usage left %v behind", left)
+	}
+}
+
+// TestPicturesAreNew checks whom eval warns that pictures were trained on.
+func TestPicturesAreNew(t *testing.T) {
+	for _, test := range []struct {
+		trained, measured string
+		want              string
+	}{
+		{"trainval", "test", ""}, {"test", "trainval", ""}, {"seen", "unseen", ""},
+		{"trainval", "trainval", "so these"}, {"all", "test", "so these"}, {"all", "unseen", "so these"},
+		{"trainval", "all", "so some of these"}, {"seen", "test", "so some of these"}, {"trainval", "unseen", "so some of these"},
+	} {
+		c := &cobra.Command{}
+		var told bytes.Buffer
+		c.SetErr(&told)
+		f := dataFlags{path: "cub", split: test.measured}
+		f.notTrainedOn(c, runfolder.Dataset{Path: "other", Split: "all"}, runfolder.Dataset{Path: "cub", Split: test.trained})
+		if got := told.String(); test.want == "" && got != "" || !strings.Contains(got, test.want) {
+			t.Errorf("trained on %s, measured on %s: told %q, want %q", test.trained, test.measured, got, test.want)
+		}
 	}
 }
