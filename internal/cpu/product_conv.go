@@ -47,7 +47,7 @@ func (p *products) conv2d(c kernel.Conv, x, w, bias, y []float32) {
 	p.begin(x, w, bias, y)
 	defer p.end()
 	p.needZeros(c)
-	if m, r, worth := winograd(c); worth && (p.bf16 == nil || r > 2) {
+	if m, r, worth := winograd(c, winogradForwardLeast); worth && (p.bf16 == nil || r > 2) {
 		p.winogradForward(c, m, r, x, w, bias, y)
 	} else if p.narrow(c) {
 		p.narrowForward(c, x, w, bias, y)
@@ -73,7 +73,7 @@ func (p *products) conv2dBackwardInput(c kernel.Conv, gy, w, bias, gx []float32)
 	p.begin(gy, w, bias, gx)
 	defer p.end()
 	p.needZeros(c)
-	if m, r, worth := winograd(c); worth && (p.bf16 == nil || r > 2) {
+	if m, r, worth := winograd(c, winogradForwardLeast); worth && (p.bf16 == nil || r > 2) {
 		p.winogradBackwardInput(c, m, r, gy, w, bias, gx)
 	} else if p.narrow(c) {
 		p.narrowBackwardInput(c, gy, w, bias, gx)
@@ -129,7 +129,7 @@ func (p *products) conv2dBackwardWeight(c kernel.Conv, x, gy, gw []float32) {
 	p.begin(x, gy, nil, gw)
 	defer p.end()
 	p.needZeros(c)
-	if m, r, worth := winograd(c); worth && p.bf16 == nil {
+	if m, r, worth := winograd(c, winogradWeightLeast); worth && p.bf16 == nil {
 		p.winogradBackwardWeight(c, m, r, x, gy, gw)
 	} else if p.narrow(c) {
 		p.narrowBackwardWeight(c, x, gy, gw)

@@ -63,6 +63,13 @@ func TestProductsStayInBounds(t *testing.T) {
 				p.conv2dBackwardInput(c, y, w, operand(c.C), x)
 				p.conv2dBackwardWeight(c, x, y, w)
 			}
+			for _, size := range []int{3, 4} {
+				c := wideConv(size)
+				x, y, w := operand(c.N*c.H*c.W*c.C), operand(c.N*c.OH*c.OW*c.O), operand(c.KH*c.KW*c.C*c.O)
+				p.conv2d(c, x, w, operand(c.O), y)
+				p.conv2dBackwardInput(c, y, w, operand(c.C), x)
+				p.conv2dBackwardWeight(c, x, y, w)
+			}
 		}
 	})
 }

@@ -16,7 +16,7 @@ import (
 // (even and odd rows and columns) of convolutions of stride 1; of its input gradient, one for each phase of the result.
 // The gradient of the weights is the transposed algorithm: F(r×r, m×m) of the same points.
 //
-// Points are sums of up to four input pixels, so an infinity may become NaN, and both reach all outputs of a tile.
+// Points are sums of input pixels, so an infinity may become NaN, and both reach all outputs of a tile.
 
 // winogradJob is a convolution that runs: parts are convolutions of stride 1, and share their weights' shape.
 type winogradJob struct {
@@ -46,30 +46,36 @@ type winogradPart struct {
 }
 
 const (
-	// winogradTiles is the number of tiles a worker transforms at a time, which then stay in its level-2 cache.
-	winogradTiles = 48
-	// winogradLeast is the number of tiles from which transforming the weights pays, and winogradChannels the number of
-	// channels from which transforming pixels does.
-	winogradLeast, winogradChannels = 256, 64
+	// winogradTiles is the number of tiles a worker transforms at a time, which then stay in its level-2 cache. For the sum
+	// of all parts it's worth leaving that cache: the weights of all of them, which may be more than the level-3 cache
+	// holds, are read again for each range of tiles.
+	winogradTiles, winogradSumTiles = 48, 192
+	// winogradForwardLeast and winogradWeightLeast are the numbers of tiles from which transforming the weights, or their gradient,
+	// pays, and winogradChannels is the number of channels from which transforming pixels does.
+	winogradForwardLeast, winogradWeightLeast, winogradChannels = 128, 32, 64
 )
 
-// winograd returns the tile's and the kernel's size for a convolution, if it is to take this way.
-func winograd(c kernel.Conv) (m, r int, worth bool) {
-	if c.KH != c.KW || c.StrideH != c.StrideW || c.DilationH != 1 || c.DilationW != 1 || c.Groups != 1 {
+// winograd returns the tile's and the kernel's size for a convolution, if it is to take this way, for which it must have
+// at least so many tiles.
+func winograd(c kernel.Conv, least int) (m, r int, worth bool) {
+	const panel = 32 // of the widest tile
+	if c.Groups != 1 || c.DilationH != 1 || c.DilationW != 1 || c.StrideH != c.StrideW || c.KH != c.KW ||
+		c.C%panel != 0 || c.O%panel != 0 || min(c.C, c.O) < winogradChannels {
 		return 0, 0, false
 	}
+	count := func(m, n int) int { return ceil(c.OH, m) * n * ceil(c.OW, m) * n } // of products for each channel of an image
 	switch {
-	case c.StrideH == 2 && c.KH == 4:
-		m, r = 2, 2
 	case c.StrideH == 1 && c.KH == 3:
 		m, r = 2, 3
+	case c.StrideH == 2 && c.KH == 4 && count(3, 4) < count(2, 3):
+		m, r = 3, 2
+	case c.StrideH == 2 && c.KH == 4:
+		m, r = 2, 2
 	default:
 		return 0, 0, false
 	}
-	const panel = 32 // of the widest tile
-	channels := c.C%panel == 0 && c.O%panel == 0 && min(c.C, c.O) >= winogradChannels
-	return m, r, channels && c.H%(m*c.StrideH) == 0 && c.W%(m*c.StrideH) == 0 && c.OH%m == 0 && c.OW%m == 0 &&
-		c.N*(c.OH/m)*(c.OW/m) >= winogradLeast
+	whole := c.H == c.OH*c.StrideH && c.W == c.OW*c.StrideW // as the count assumes of the input's gradient
+	return m, r, whole && 4*count(m, m+r-1) <= 3*c.OH*c.OW*r*r && c.N*ceil(c.OH, m)*ceil(c.OW, m) >= least
 }
 
 // beginWinograd sets up p's job for a result of height×width pixels a part.
@@ -80,7 +86,6 @@ func (p *products) beginWinograd(c kernel.Conv, m, r, height, width int) *winogr
 		images: j.images,
 	}
 	j.tiles = c.N * j.rows * j.across
-	j.tasks = ceil(j.tiles, winogradTiles)
 	return j
 }
 
@@ -165,16 +170,14 @@ func (p *products) runWinograd(j *winogradJob) {
 		j.bias = address(p.zeros)
 	}
 	j.weights = aligned(&j.weights, len(j.parts)*j.n*j.n*j.depth*j.width)
-	stored := j.depth
-	if j.transposed {
-		stored = j.width
+	p.pool.Run(len(j.parts)*j.width/p.width(), p.runWinogradWeights)
+	j.tasks = ceil(j.tiles, winogradTiles)
+	if j.sum {
+		j.tasks = max(ceil(j.tiles, winogradSumTiles), min(j.tasks, 4*p.pool.Threads()))
+		p.pool.Run(j.tasks, p.runWinogradTiles)
+	} else {
+		p.pool.Run(j.tasks*len(j.parts), p.runWinogradTiles)
 	}
-	p.pool.Run(len(j.parts)*stored/8, p.runWinogradWeights)
-	tasks := j.tasks
-	if !j.sum {
-		tasks *= len(j.parts)
-	}
-	p.pool.Run(tasks, p.runWinogradTiles)
 }
 
 // winogradPanel is where the weights of a panel of a point of a part begin.
@@ -182,47 +185,39 @@ func (j *winogradJob) winogradPanel(part, point, column int) uintptr {
 	return address(j.weights) + uintptr(4*((part*j.n*j.n+point)*j.width+column)*j.depth)
 }
 
-// winogradWeightsTask transforms eight rows of weights of a part into rows, or else columns, of its panels.
+// winogradWeightsTask transforms the weights of a panel of a part.
 func (p *products) winogradWeightsTask(task, worker int) {
-	j, w := &p.winograd, p.workers[worker]
-	stored, length := j.depth, j.width
-	if j.transposed {
-		stored, length = length, stored
-	}
-	part, first := task/(stored/8), task%(stored/8)*8
-	width, points := p.width(), j.n*j.n
-	s := &w.winograd
-	step := 4 * width * j.depth
-	var rows []float32 // of a point, eight of them
-	if j.transposed {
-		rows = aligned(&s.points, points*8*length)
-		step = 4 * width
-	}
-	for i := range 8 {
-		for t, tap := range j.parts[part].taps[:j.r*j.r] {
-			s.src[t] = j.w + uintptr(tap+(first+i)*j.wStride)
-		}
-		for point := range points {
-			if j.transposed {
-				s.dst[point] = address(rows[(point*8+i)*length:])
-			} else {
-				s.dst[point] = j.winogradPanel(part, point, 0) + uintptr(4*width*(first+i))
-			}
-		}
-		p.passes.WinogradExpand[j.n][j.r](&s.src, &s.dst, 4*width, step, length/width)
+	const most = 128 // depth at a time: what is transposed stays in the level-1 cache
+	j, w, row := &p.winograd, p.workers[worker], 4*p.width()
+	part, column := task/(j.width/p.width()), task%(j.width/p.width())*p.width()
+	s, expand, taps := &w.winograd, p.passes.WinogradExpand[j.n][j.r], j.parts[part].taps[:j.r*j.r]
+	for point := range j.n * j.n {
+		s.dst[point] = j.winogradPanel(part, point, column)
 	}
 	if !j.transposed {
+		for t, tap := range taps {
+			s.src[t] = j.w + uintptr(tap+4*column)
+		}
+		expand(&s.src, &s.dst, j.wStride, row, j.depth)
 		return
 	}
-	for point := range points {
-		for i := range w.transposed {
-			w.transposed[i] = address(rows[(point*8+i)*length:])
+	across := address(aligned(&s.points, len(taps)*most*p.width()))
+	for k := 0; k < j.depth; k += most {
+		n := min(most, j.depth-k)
+		for t, tap := range taps {
+			s.src[t] = across + uintptr(t*most*row)
+			for i := 0; i < p.width(); i += len(w.transposed) {
+				for r := range w.transposed {
+					w.transposed[r] = j.w + uintptr(tap+(column+i+r)*j.wStride+4*k)
+				}
+				w.transposition = simd.Transposition{Rows: &w.transposed[0], Dst: s.src[t] + uintptr(4*i), DstStride: row, K: n}
+				p.Transpose(&w.transposition)
+			}
 		}
-		w.transposition = simd.Transposition{
-			Rows: &w.transposed[0], Dst: j.winogradPanel(part, point, first/width*width) + uintptr(4*(first%width)),
-			DstStride: 4 * width, K: length,
+		expand(&s.src, &s.dst, row, row, n)
+		for point := range j.n * j.n {
+			s.dst[point] += uintptr(n * row)
 		}
-		p.Transpose(&w.transposition)
 	}
 }
 
@@ -230,7 +225,7 @@ func (p *products) winogradWeightsTask(task, worker int) {
 type winogradWorker struct {
 	src, dst         [16]uintptr // rows that a transform reads and writes
 	points, products []float32   // [point, tile, channel]
-	a, c             [winogradTiles]uintptr
+	a, c             [winogradSumTiles]uintptr
 	ignored          []float32 // pixels beyond the result
 }
 

@@ -78,14 +78,133 @@ func TestWinograd(t *testing.T) {
 func TestWinogradBlocks(t *testing.T) {
 	eachLevel(t, func(t *testing.T, level simd.Level) {
 		c := kernel.Conv{
-			N: 3, H: 44, W: 40, C: 64, O: 96, OH: 22, OW: 20, KH: 4, KW: 4, StrideH: 2, StrideW: 2, PadH: 1, PadW: 1,
+			N: 3, H: 56, W: 60, C: 64, O: 64, OH: 28, OW: 30, KH: 4, KW: 4, StrideH: 2, StrideW: 2, PadH: 1, PadW: 1,
 			DilationH: 1, DilationW: 1, Groups: 1,
 		}
-		m, r, worth := winograd(c)
-		if tiles := c.N * c.OH / m * c.OW / m; !worth || tiles <= winogradBlock {
+		m, r, worth := winograd(c, winogradForwardLeast)
+		if tiles := c.N * ceil(c.OH, m) * ceil(c.OW, m); !worth || tiles <= winogradBlock {
 			t.Fatalf("%d tiles are not enough", tiles)
 		}
 		checkWinograd(t, onThreads(t, level), c, m, r, rand.New(rand.NewPCG(9, 10)))
+	})
+}
+
+// wideConv is a convolution that is worth it, of kernels of 3×3 or 4×4.
+func wideConv(size int) kernel.Conv {
+	c := kernel.Conv{
+		N: 4, H: 16, W: 16, C: 64, O: 64, OH: 16, OW: 16, KH: 3, KW: 3, StrideH: 1, StrideW: 1, PadH: 1, PadW: 1,
+		DilationH: 1, DilationW: 1, Groups: 1, Act: kernel.ReLU,
+	}
+	if size == 4 {
+		c.H, c.W, c.OH, c.OW, c.KH, c.KW, c.StrideH, c.StrideW = 36, 36, 18, 18, 4, 4, 2, 2
+	}
+	return c
+}
+
+// TestConformanceWinograd takes the way of every other caller, between guards.
+func TestConformanceWinograd(t *testing.T) {
+	rng := rand.New(rand.NewPCG(11, 12))
+	for _, size := range []int{3, 4} {
+		c := wideConv(size)
+		if _, _, worth := winograd(c, winogradForwardLeast); !worth {
+			t.Fatalf("%+v isn't worth it", c)
+		}
+		x, y, w := noise(rng, c.N*c.H*c.W*c.C), noise(rng, c.N*c.OH*c.OW*c.O), noise(rng, c.KH*c.KW*c.C*c.O)
+		biasC, biasO := noise(rng, c.C), noise(rng, c.O)
+		conform(t, fmt.Sprintf("convolution %+v", c), 1e-5, 20, func(m *memory) {
+			m.Conv2d(c, m.in(x), m.in(w), m.in(biasO), m.out(len(y)))
+			m.Conv2dBackwardInput(c, m.in(y), m.in(w), m.in(biasC), m.out(len(x)))
+			plain := c
+			plain.Act = kernel.NoActivation
+			m.Conv2dBackwardWeight(plain, m.in(x), m.in(y), m.out(len(w)))
+		})
+	}
+}
+
+// TestWinogradNaN has a NaN in an operand: it must reach what depends on it, and no more than the contract of
+// kernel.Conv allows.
+func TestWinogradNaN(t *testing.T) {
+	eachLevel(t, func(t *testing.T, level simd.Level) {
+		p := onThreads(t, level)[0]
+		rng := rand.New(rand.NewPCG(13, 14))
+		for i := range 4 {
+			c := wideConv(3 + i%2)
+			x, y, w := noise(rng, c.N*c.H*c.W*c.C), noise(rng, c.N*c.OH*c.OW*c.O), noise(rng, c.KH*c.KW*c.C*c.O)
+			place := rng.IntN(len(x))
+			x[place], y[rng.IntN(len(y))] = nan, nan
+
+			outputs, want := make([]float32, len(y)), make([]float64, len(y))
+			p.conv2d(c, x, w, nil, outputs)
+			for row := range c.N * c.OH {
+				conv2dRow(c, row/c.OH, row%c.OH, wide(x), wide(w), nil, want)
+			}
+			checkNaN(t, "output", outputs, want, c.OH, c.OW, c.O, 3)
+
+			inputs, want := make([]float32, len(x)), make([]float64, len(x))
+			p.conv2dBackwardInput(c, y, w, nil, inputs)
+			for n := range c.N {
+				conv2dBackwardInputImage(c, n, wide(y), wide(w), nil, want)
+			}
+			checkNaN(t, "gradient of the input", inputs, want, c.H, c.W, c.C, 3*c.StrideH)
+
+			weights, clean := make([]float32, len(w)), noise(rng, len(y))
+			p.conv2dBackwardWeight(c, x, clean, weights)
+			for k, v := range weights {
+				if isNaN, seen := v != v, k/c.O%c.C == place%c.C; isNaN && !seen {
+					t.Fatalf("NaN in channel %d reaches the weights of channel %d", place%c.C, k/c.O%c.C)
+				}
+			}
+			want = make([]float64, len(w))
+			for tap := range c.KH * c.KW {
+				conv2dBackwardWeightTap(c, tap/c.KW, tap%c.KW, wide(x), wide(clean), want)
+			}
+			for k, v := range want {
+				if v != v && weights[k] == weights[k] {
+					t.Fatalf("NaN doesn't reach weight %d", k)
+				}
+			}
+		}
+	})
+}
+
+// checkNaN compares which pixels of images are NaN: all that must be, and of others only those less than near pixels away
+// from such a one.
+func checkNaN(t *testing.T, name string, got []float32, want []float64, height, width, channels, near int) {
+	t.Helper()
+	for i, v := range got {
+		if want[i] != want[i] && v == v {
+			t.Fatalf("%s: NaN doesn't reach element %d", name, i)
+		}
+		if v == v || want[i] != want[i] {
+			continue
+		}
+		image, y, x, channel := i/channels/width/height, i/channels/width%height, i/channels%width, i%channels
+		allowed := false
+		for yy := max(0, y-near+1); yy < min(height, y+near); yy++ {
+			for xx := max(0, x-near+1); xx < min(width, x+near); xx++ {
+				v := want[((image*height+yy)*width+xx)*channels+channel]
+				allowed = allowed || v != v
+			}
+		}
+		if !allowed {
+			t.Fatalf("%s: element %d (pixel %d, %d) is NaN", name, i, y, x)
+		}
+	}
+}
+
+// TestWinogradAllocatesNothing runs every pass twice; the second time, all buffers are there.
+func TestWinogradAllocatesNothing(t *testing.T) {
+	eachLevel(t, func(t *testing.T, level simd.Level) {
+		p := onThreads(t, level)[0]
+		c := wideConv(4)
+		x, y, w := make([]float32, c.N*c.H*c.W*c.C), make([]float32, c.N*c.OH*c.OW*c.O), make([]float32, c.KH*c.KW*c.C*c.O)
+		if n := testing.AllocsPerRun(3, func() {
+			p.conv2d(c, x, w, nil, y)
+			p.conv2dBackwardInput(c, y, w, nil, x)
+			p.conv2dBackwardWeight(c, x, y, w)
+		}); n > 0 {
+			t.Errorf("convolutions allocate %g times", n)
+		}
 	})
 }
 

@@ -30,6 +30,10 @@ type Gemm struct {
 //
 //	x [N, H, W, C]   w [KH, KW, C/Groups, O]   y [N, OH, OW, O]
 //	y[n, i, j, o] = Σ x[n, i·StrideH + a·DilationH − PadH, j·StrideW + b·DilationW − PadW, c] · w[a, b, c, o]
+//
+// NaN reaches every result that depends on it. Kernels may compute neighbouring results from common sums (Winograd's
+// algorithm); then NaN may reach the neighbours too, which are less than 3 outputs away or, in the gradient of the
+// weights, other positions in the kernel for the same channel, and an infinity may come out as NaN.
 type Conv struct {
 	N, H, W, C           int
 	O, OH, OW            int
