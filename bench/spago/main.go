@@ -1,0 +1,29 @@
+// Command spago is the peer of `bestiary bench --vs spago`: the named workloads that spaGO can do. Its operations run on
+// one thread; what can be divided is divided here, a goroutine a thread.
+package main
+
+import (
+	"runtime"
+
+	"github.com/bestiary-ml/bestiary/bench/peer"
+)
+
+const (
+	noTransposed = "spaGO has no transposed convolution and no batch normalisation of pictures"
+	noBatches    = "spaGO's transformer layers take one sequence of vectors, without a mask, rotary embeddings or a cache"
+)
+
+func main() {
+	peer.Serve(peer.Framework{
+		Module: "github.com/nlpodyssey/spago",
+		BLAS:   "Gonum's kernels",
+		Workloads: map[string]func() (func() error, error){
+			"gemm/1024":          func() (func() error, error) { return gemm(1024, runtime.GOMAXPROCS(0)) },
+			"realnvp/train/b32":  func() (func() error, error) { return trainFlow(32) },
+			"realnvp/train/b256": func() (func() error, error) { return trainFlow(256) },
+		},
+		Impossible: map[string]string{
+			"autoencoder/": noTransposed, "pets/": noTransposed, "dvae/": noTransposed, "dalle/": noBatches,
+		},
+	})
+}
