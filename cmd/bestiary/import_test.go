@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
@@ -104,6 +105,16 @@ func TestImportInSteps(t *testing.T) {
 	succeeds(t, "generate", "--run", run, "-n", "1", "--out", out, "a red bird")
 }
 
+// clipFile exports a CLIP that sees pictures of a size.
+func clipFile(t *testing.T, size int) string {
+	t.Helper()
+	pictures(t, 1) // keeps the cache out of the user's
+	run, out := filepath.Join(t.TempDir(), "run"), filepath.Join(t.TempDir(), "clip.safetensors")
+	succeeds(t, tinyCLIP(run, "--data", "birds:3:60", "--image-size", fmt.Sprint(size), "--vocab-size", "290", "--steps", "1")...)
+	succeeds(t, "export", "--run", run, "--model", "clip", "--out", out)
+	return out
+}
+
 // TestImportRefuses leaves no folder behind.
 func TestImportRefuses(t *testing.T) {
 	dir := t.TempDir()
@@ -138,6 +149,11 @@ func TestImportRefuses(t *testing.T) {
 			t.Fatalf("%v: left a run folder", c.args)
 		}
 	}
+	fails(t, 1, []string{"dvae of pictures of size 16", "is of size 24 with 3", "two folders"}, "import", clipFile(t, 24), good, "--out", run)
+	judged := filepath.Join(t.TempDir(), "judged")
+	succeeds(t, "import", good, "--out", judged)
+	fails(t, 1, []string{"dvae of pictures of size 16", "two folders"}, "import", clipFile(t, 24), "--out", judged)
+	succeeds(t, "import", clipFile(t, 16), "--out", judged)
 	fails(t, 2, []string{"--out is missing"}, "import", good)
 	fails(t, 1, []string{"no run folder"}, "import", good, "--out", dir)
 }

@@ -5,6 +5,7 @@ import (
 
 	"github.com/bestiary-ml/bestiary/clip"
 	"github.com/bestiary-ml/bestiary/dalle"
+	"github.com/bestiary-ml/bestiary/dvae"
 	"github.com/bestiary-ml/bestiary/internal/interchange"
 	runfolder "github.com/bestiary-ml/bestiary/internal/run"
 	"github.com/bestiary-ml/bestiary/nn"
@@ -22,15 +23,19 @@ type importer struct {
 	source    string // of the tokenizer
 }
 
-// importedModel is a model of a file, or one that the run has already (then there is nothing but its name and ids).
+// importedModel is a model of a file, or one that the run has already (then there is nothing but its name, ids and pictures).
 type importedModel struct {
 	name, file string
-	ids        int // of text; 0 for models that read none
+	ids        int          // of text; 0 for models that read none
+	pictures   pictureShape // nothing for models that see none
 	module     nn.Module
 	config     any
 	what       string // for people
 	origin     string
 }
+
+// pictureShape is the side and the channels of pictures.
+type pictureShape struct{ size, channels int }
 
 // read reads the models of a file.
 func (i *importer) read(file string) error {
@@ -41,7 +46,7 @@ func (i *importer) read(file string) error {
 	defer checkpoint.Close()
 	var found []importedModel
 	if v := checkpoint.VAE; v != nil {
-		found = append(found, importedModel{name: "dvae", config: *v,
+		found = append(found, importedModel{name: "dvae", config: *v, pictures: pictureShape{v.ImageSize, v.Channels},
 			what: fmt.Sprintf("pictures of %d×%d as %d×%d of %d codes", v.ImageSize, v.ImageSize, v.Grid(), v.Grid(), v.Codes)})
 	}
 	if m := checkpoint.DALLE; m != nil {
@@ -49,7 +54,7 @@ func (i *importer) read(file string) error {
 			what: fmt.Sprintf("captions of %d tokens, depth %d, dim %d", m.TextLen, m.Transformer.Depth, m.Transformer.Dim)})
 	}
 	if m := checkpoint.CLIP; m != nil {
-		found = append(found, importedModel{name: "clip", config: *m, ids: m.TextTokens,
+		found = append(found, importedModel{name: "clip", config: *m, ids: m.TextTokens, pictures: pictureShape{m.ImageSize, m.Channels},
 			what: fmt.Sprintf("captions of %d tokens, pictures of %d×%d", m.TextLen, m.ImageSize, m.ImageSize)})
 	}
 	for _, m := range found { // before long work
@@ -74,34 +79,55 @@ func (i *importer) read(file string) error {
 	return nil
 }
 
-// readRun notes which models that read text the run has already.
+// readRun notes which models the run has already.
 func (i *importer) readRun() error {
 	r, err := runfolder.Open(i.dir)
 	if err != nil {
 		if len(i.models) > 0 { // then it was checked before, and is a new one
-			return nil
+			return i.agree()
 		}
 		return err
 	}
 	i.run = r
-	for _, name := range []string{"dalle", "clip"} {
+	for _, name := range []string{"dvae", "dalle", "clip"} {
 		if !r.HasWeights(name) {
 			continue
 		}
-		var ids int
-		if name == "dalle" {
+		m := importedModel{name: name, file: i.dir}
+		switch name {
+		case "dvae":
+			var c dvae.Config
+			err = r.Config(name, &c)
+			m.pictures = pictureShape{c.ImageSize, c.Channels}
+		case "dalle":
 			var c dalle.Config
 			err = r.Config(name, &c)
-			ids = c.TextTokens
-		} else {
+			m.ids = c.TextTokens
+		case "clip":
 			var c clip.Config
 			err = r.Config(name, &c)
-			ids = c.TextTokens
+			m.ids, m.pictures = c.TextTokens, pictureShape{c.ImageSize, c.Channels}
 		}
 		if err != nil {
 			return err
 		}
-		i.models = append(i.models, importedModel{name: name, file: i.dir, ids: ids})
+		i.models = append(i.models, m)
+	}
+	return i.agree()
+}
+
+// agree makes sure that the models see pictures of one shape.
+func (i *importer) agree() error {
+	var first importedModel
+	for _, m := range i.models {
+		switch {
+		case m.pictures == pictureShape{}:
+		case first.pictures == pictureShape{}:
+			first = m
+		case m.pictures != first.pictures:
+			return fmt.Errorf("%s: has a %s of pictures of size %d with %d channels, and the %s of %s is of size %d with %d; import them into two folders",
+				m.file, m.name, m.pictures.size, m.pictures.channels, first.name, first.file, first.pictures.size, first.pictures.channels)
+		}
 	}
 	return nil
 }
