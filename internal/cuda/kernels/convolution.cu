@@ -1,0 +1,4 @@
+// Convolutions in float32.
+#include "convolution.cuh"
+
+CONVOLUTIONS(exact, Exact)

@@ -1,0 +1,322 @@
+// Convolutions of channels-last images as matrix products of operands that exist only as rules: kernel.Products' Conv2d,
+// Conv2dBackwardInput and Conv2dBackwardWeight. The files that include this compile them for an arithmetic each.
+#pragma once
+#include "products.cuh"
+
+// Divisor divides numbers from 0 to 2³¹−1 (Granlund & Montgomery, 1994); newDivisor in convolution.go makes it.
+struct Divisor {
+    u32 factor, shift; // factor 0 divides by 1
+
+    __device__ int divide(int n) const { return factor ? (int)(__umulhi(n, factor) >> shift) : n; }
+};
+
+// Convolution is what a launch computes; the same as convolutionArguments in convolution.go.
+struct Convolution {
+    const float *x; // the image operand: x, or the output's gradient in conv2d_backward_input
+    const float *w; // weights, or the output's gradient in conv2d_backward_weight
+    float *y;
+    Split split;
+    Finish finish;
+    int images, height, width, channels;       // of Conv2d's input
+    int out_channels, out_height, out_width;   // of its output
+    int kernel_height, kernel_width;
+    int stride_height, stride_width, pad_height, pad_width, dilation_height, dilation_width;
+    int groups;
+    Divisor by_out_width, by_out_height;
+    int down, across;       // tiles
+    int x_vector, w_vector; // quadruples of channels begin at multiples of 16 bytes, and don't straddle taps or groups
+};
+
+// A position in the depth of a convolution: channel c of tap (y, x), with channels counted first and rows of taps last.
+struct Tap {
+    int y, x, channel;
+
+    __device__ Tap(int at, int channels, int columns) {
+        channel = at % channels;
+        x = at / channels % columns;
+        y = at / channels / columns;
+    }
+    __device__ void advance(int n, int channels, int columns) {
+        channel += n;
+        while (channel >= channels) {
+            channel -= channels;
+            if (++x == columns) x = 0, y++;
+        }
+    }
+};
+
+// The taps of one dimension that reach the pixels of a phase: those whose coordinate leaves the same remainder by the
+// stride. Conv2dBackwardInput sees the output's gradient through them at a constant shift.
+struct Phase {
+    int first, step, count; // taps
+    int shift, advance;     // of the output's coordinate at the first tap, and from tap to tap
+    int pixels;             // coordinates of the phase
+
+    __device__ Phase(int phase, int size, int kernel, int stride, int pad, int dilation) {
+        // phase + pad − tap·dilation must be a multiple of the stride: true for every step-th tap or none
+        step = stride;
+        for (int t = 1; t < stride; t++)
+            if (t * dilation % stride == 0) {
+                step = t;
+                break;
+            }
+        for (first = 0; first < step && (phase + pad - first * dilation) % stride != 0; first++) {}
+        count = first == step || first >= kernel ? 0 : (kernel - first + step - 1) / step;
+        shift = (phase + pad - first * dilation) / stride; // exact where it is used
+        advance = -(step * dilation / stride);
+        pixels = phase < size ? (size - phase + stride - 1) / stride : 0;
+    }
+};
+
+// A grid of pixels, each of which sees a patch of an image: rows of the left operand, with the depth along channels and
+// taps. Row r is pixel (i, j) of some image n; its tap (a, b) is the image's pixel (y + i·step_y + a·tap_y, x + …).
+template <class Math, int WIDTH> struct Patches {
+    typedef Staged<Math, WIDTH> S;
+    static constexpr bool across = false;
+    const float *base[S::units]; // of the image, at the group's first channel
+    int top[S::units], left[S::units];
+    i64 row_pitch;
+    int height, width, pitch, channels, tap_y, tap_x, columns;
+    bool vector;
+    Tap tap;
+
+    // columns is the number of taps in a row, channels those of a group, pitch those of a pixel.
+    __device__ Patches(const float *x, int height, int width, int pitch, int channels, int columns, int begin, bool vector)
+        : row_pitch((i64)width * pitch), height(height), width(width), pitch(pitch), channels(channels), columns(columns), vector(vector),
+          tap(begin + S::along_depth(), channels, columns) {}
+
+    __device__ void place(int unit, const float *image, int y, int x) { base[unit] = image, top[unit] = y, left[unit] = x; }
+
+    // Reads up to count numbers from the tap on.
+    __device__ void gather(float (&v)[4], int unit, const Tap &at, int count) const {
+        if (vector) {
+            const int y = top[unit] + at.y * tap_y, x = left[unit] + at.x * tap_x;
+            const bool inside = (u32)y < (u32)height && (u32)x < (u32)width;
+            fetch(v, base[unit] + y * row_pitch + (i64)x * pitch + at.channel, inside ? count : 0, true);
+            return;
+        }
+        Tap t = at;
+#pragma unroll
+        for (int j = 0; j < 4; j++) {
+            const int y = top[unit] + t.y * tap_y, x = left[unit] + t.x * tap_x;
+            const bool inside = (u32)y < (u32)height && (u32)x < (u32)width && j < count;
+            v[j] = inside ? __ldg(base[unit] + y * row_pitch + (i64)x * pitch + t.channel) : 0.0f;
+            t.advance(1, channels, columns);
+        }
+    }
+
+    __device__ void load(S &s, int depth, int end) {
+        Tap at = tap;
+#pragma unroll
+        for (int p = 0; p < Math::numbers; p++) {
+            const int present = end - depth - S::along_depth() - 4 * p;
+#pragma unroll
+            for (int i = 0; i < S::units; i++) gather(s.v[i][p], i, at, base[i] ? present : 0);
+            if (p + 1 < Math::numbers) at.advance(4, channels, columns);
+        }
+        tap.advance(DEPTH * Math::numbers, channels, columns);
+    }
+};
+
+template <class Math, int M, int N> __device__ inline void forward(const Convolution &p) {
+    __shared__ Panels<M, N> panels;
+    const int inputs = p.channels / p.groups, outputs = p.out_channels / p.groups, group = blockIdx.z;
+    const int rows = p.images * p.out_height * p.out_width, depth = p.kernel_height * p.kernel_width * inputs;
+    int row, column;
+    place(blockIdx.x, p.down, p.across, row, column);
+    row *= M, column *= N;
+    const int begin = blockIdx.y * p.split.depth, end = p.split.parts == 1 ? depth : min(depth, begin + p.split.depth);
+    Patches<Math, M> a(p.x, p.height, p.width, p.channels, inputs, p.kernel_width, begin, p.x_vector);
+    a.tap_y = p.dilation_height, a.tap_x = p.dilation_width;
+#pragma unroll
+    for (int i = 0; i < Staged<Math, M>::units; i++) {
+        const int r = row + Staged<Math, M>::along_row(i), line = p.by_out_width.divide(r), x = r - line * p.out_width;
+        const i64 image = p.by_out_height.divide(line);
+        const int y = line - (int)image * p.out_height;
+        const float *at = p.x + image * p.height * p.width * p.channels + group * inputs;
+        a.place(i, r < rows ? at : 0, y * p.stride_height - p.pad_height, x * p.stride_width - p.pad_width);
+    }
+    Matrix<Math, N> b(p.w + group * outputs, p.out_channels, column, outputs, true, p.w_vector);
+    Sums<Math, M, N> sums;
+    multiply(sums, a, b, begin, end, panels);
+    if (!complete(p.split, (i64)group * gridDim.x + blockIdx.x, blockIdx.y, sums)) return;
+    Finish finish = p.finish;
+    if (finish.bias) finish.bias += group * outputs;
+    const int pitch = p.out_channels;
+    write(sums, panels, finish, p.y + group * outputs, outputs, column, [=](int r, i64 &at) {
+        at = (i64)(row + r) * pitch;
+        return row + r < rows;
+    });
+}
+
+// The weights as the input's gradient needs them: rows are input channels, the depth is output channels and taps.
+template <class Math, int WIDTH> struct TurnedWeights {
+    typedef Staged<Math, WIDTH> S;
+    static constexpr bool across = false;
+    const float *base; // of this thread's first row
+    i64 row_pitch, column_pitch;
+    int row, rows, pitch, channels, columns;
+    bool vector;
+    Tap tap;
+
+    __device__ TurnedWeights(const Convolution &p, int group, int first, const Phase &y, const Phase &x, int columns, int begin)
+        : row(first + S::along_row(0)), rows(p.channels / p.groups), pitch(p.out_channels), channels(p.out_channels / p.groups),
+          columns(columns), vector(p.w_vector), tap(begin + S::along_depth(), p.out_channels / p.groups, columns) {
+        const i64 tap_size = (i64)rows * p.out_channels;
+        column_pitch = x.step * tap_size;
+        row_pitch = (i64)y.step * p.kernel_width * tap_size;
+        base = p.w + (y.first * p.kernel_width + x.first) * tap_size + (i64)row * pitch + group * channels;
+    }
+
+    __device__ void gather(float (&v)[4], int unit, const Tap &at, int count) const {
+        const float *from = base + (i64)unit * (THREADS / 4) * pitch;
+        if (vector) {
+            fetch(v, from + at.y * row_pitch + at.x * column_pitch + at.channel, count, true);
+            return;
+        }
+        Tap t = at;
+#pragma unroll
+        for (int j = 0; j < 4; j++) {
+            v[j] = j < count ? __ldg(from + t.y * row_pitch + t.x * column_pitch + t.channel) : 0.0f;
+            t.advance(1, channels, columns);
+        }
+    }
+
+    __device__ void load(S &s, int depth, int end) {
+        if (!S::busy()) return;
+        Tap at = tap;
+#pragma unroll
+        for (int p = 0; p < Math::numbers; p++) {
+            const int present = end - depth - S::along_depth() - 4 * p;
+#pragma unroll
+            for (int i = 0; i < S::units; i++) gather(s.v[i][p], i, at, row + i * (THREADS / 4) < rows ? present : 0);
+            if (p + 1 < Math::numbers) at.advance(4, channels, columns);
+        }
+        tap.advance(DEPTH * Math::numbers, channels, columns);
+    }
+};
+
+// The input's gradient; blockIdx.z is the phase and the group. Tiles that a phase of fewer pixels doesn't have are left
+// out, and so are parts of the depth behind its end, which add 0.
+template <class Math, int M, int N> __device__ inline void backward_input(const Convolution &p) {
+    __shared__ Panels<M, N> panels;
+    const int inputs = p.channels / p.groups, outputs = p.out_channels / p.groups;
+    const int group = blockIdx.z % p.groups, phase = blockIdx.z / p.groups;
+    const int phase_y = phase / p.stride_width, phase_x = phase % p.stride_width;
+    const Phase down(phase_y, p.height, p.kernel_height, p.stride_height, p.pad_height, p.dilation_height);
+    const Phase right(phase_x, p.width, p.kernel_width, p.stride_width, p.pad_width, p.dilation_width);
+    const int rows = p.images * down.pixels * right.pixels, depth = down.count * right.count * outputs;
+    int row, column;
+    place(blockIdx.x, p.down, p.across, row, column);
+    row *= M, column *= N;
+    if (row >= rows) return;
+    const int begin = min(depth, blockIdx.y * p.split.depth), end = p.split.parts == 1 ? depth : min(depth, begin + p.split.depth);
+    const int columns = max(right.count, 1); // of taps; without any, depth is 0
+    Patches<Math, M> a(p.x, p.out_height, p.out_width, p.out_channels, outputs, columns, begin, p.x_vector);
+    a.tap_y = down.advance, a.tap_x = right.advance;
+#pragma unroll
+    for (int i = 0; i < Staged<Math, M>::units; i++) {
+        const int r = row + Staged<Math, M>::along_row(i), x = r % right.pixels, y = r / right.pixels % down.pixels;
+        const i64 image = r / right.pixels / down.pixels;
+        const float *at = p.x + image * p.out_height * p.out_width * p.out_channels + group * outputs;
+        a.place(i, r < rows ? at : 0, y + down.shift, x + right.shift);
+    }
+    TurnedWeights<Math, N> b(p, group, column, down, right, columns, begin);
+    Sums<Math, M, N> sums;
+    multiply(sums, a, b, begin, end, panels);
+    if (!complete(p.split, (i64)blockIdx.z * gridDim.x + blockIdx.x, blockIdx.y, sums)) return;
+    Finish finish = p.finish;
+    if (finish.bias) finish.bias += group * inputs;
+    const int height = down.pixels, width = right.pixels, image_height = p.height, image_width = p.width;
+    const int stride_y = p.stride_height, stride_x = p.stride_width, pitch = p.channels;
+    write(sums, panels, finish, p.y + group * inputs, inputs, column, [=](int r, i64 &at) {
+        r += row;
+        if (r >= rows) return false;
+        const int x = r % width * stride_x + phase_x, y = r / width % height * stride_y + phase_y;
+        at = (((i64)(r / width / height) * image_height + y) * image_width + x) * pitch;
+        return true;
+    });
+}
+
+// The input as the weights' gradient needs it: rows are channels and taps, which lie side by side; the depth is output
+// pixels.
+template <class Math, int WIDTH> struct SeenPixels {
+    typedef Staged<Math, WIDTH> S;
+    static constexpr bool across = true;
+    const Convolution &p;
+    const float *base; // of the group's first channel
+    i64 offset[4];     // of the 4 rows of a unit, in a patch; only the first counts if vector
+    int y[4], x[4];    // of their taps, relative to a patch
+    int present;       // how many of the 4 rows there are
+
+    __device__ SeenPixels(const Convolution &p, int group, int first, int rows) : p(p) {
+        const int inputs = p.channels / p.groups, row = first + S::across_row();
+        base = p.x + group * inputs;
+        present = rows - row;
+#pragma unroll
+        for (int j = 0; j < 4; j++) {
+            const Tap tap(row + j, inputs, p.kernel_width);
+            y[j] = tap.y * p.dilation_height - p.pad_height;
+            x[j] = tap.x * p.dilation_width - p.pad_width;
+            offset[j] = ((i64)y[j] * p.width + x[j]) * p.channels + tap.channel;
+        }
+    }
+
+    __device__ void load(S &s, int depth, int end) const {
+        if (!S::busy()) return;
+#pragma unroll
+        for (int i = 0; i < S::units; i++)
+#pragma unroll
+            for (int n = 0; n < Math::numbers; n++) {
+                const int pixel = depth + S::across_depth(i) + n;
+                const int line = p.by_out_width.divide(pixel), image = p.by_out_height.divide(line);
+                const int top = (line - image * p.out_height) * p.stride_height;
+                const int left = (pixel - line * p.out_width) * p.stride_width;
+                const float *patch = base + (((i64)image * p.height + top) * p.width + left) * p.channels;
+                const int count = pixel < end ? present : 0;
+                float(&v)[4] = s.v[i][n];
+                if (p.x_vector) {
+                    const bool inside = (u32)(top + y[0]) < (u32)p.height && (u32)(left + x[0]) < (u32)p.width;
+                    fetch(v, patch + offset[0], inside ? count : 0, true);
+                } else {
+#pragma unroll
+                    for (int j = 0; j < 4; j++) {
+                        const bool inside = (u32)(top + y[j]) < (u32)p.height && (u32)(left + x[j]) < (u32)p.width && j < count;
+                        v[j] = inside ? __ldg(patch + offset[j]) : 0.0f;
+                    }
+                }
+            }
+    }
+};
+
+template <class Math, int M, int N> __device__ inline void backward_weight(const Convolution &p) {
+    __shared__ Panels<M, N> panels;
+    const int inputs = p.channels / p.groups, outputs = p.out_channels / p.groups, group = blockIdx.z;
+    const int rows = p.kernel_height * p.kernel_width * inputs, depth = p.images * p.out_height * p.out_width;
+    int row, column;
+    place(blockIdx.x, p.down, p.across, row, column);
+    row *= M, column *= N;
+    const int begin = blockIdx.y * p.split.depth, end = p.split.parts == 1 ? depth : min(depth, begin + p.split.depth);
+    SeenPixels<Math, M> a(p, group, row, rows);
+    Matrix<Math, N> b(p.w + group * outputs, p.out_channels, column, outputs, true, p.w_vector);
+    Sums<Math, M, N> sums;
+    multiply(sums, a, b, begin, end, panels);
+    if (!complete(p.split, (i64)group * gridDim.x + blockIdx.x, blockIdx.y, sums)) return;
+    const int pitch = p.out_channels;
+    write(sums, panels, p.finish, p.y + group * outputs, outputs, column, [=](int r, i64 &at) {
+        at = (i64)(row + r) * pitch;
+        return row + r < rows;
+    });
+}
+
+#define CONVOLUTION(kind, name, Math, M, N) \
+    extern "C" __global__ void __launch_bounds__(THREADS, 2) conv2d_##kind##_##name##_##M##x##N(const Convolution p) { kind<Math, M, N>(p); }
+#define CONVOLUTION_SIZES(kind, name, Math) \
+    CONVOLUTION(kind, name, Math, 128, 128) \
+    CONVOLUTION(kind, name, Math, 128, 64)  \
+    CONVOLUTION(kind, name, Math, 128, 32)  \
+    CONVOLUTION(kind, name, Math, 64, 64)
+#define CONVOLUTIONS(name, Math)              \
+    CONVOLUTION_SIZES(forward, name, Math)        \
+    CONVOLUTION_SIZES(backward_input, name, Math) \
+    CONVOLUTION_SIZES(backward_weight, name, Math)

@@ -1,0 +1,110 @@
+// Matrix products in float32: kernel.Products' Gemm.
+#include "gemm.cuh"
+
+GEMMS(exact, Exact)
+
+// ---- products with few rows or columns ----
+
+// Few is a product whose result has at most 4 rows, or as many columns: it takes as long as reading the large operand,
+// w, does. "Rows" are the few, "columns" the many, whichever they are in c; the same as fewArguments in products.go.
+struct Few {
+    const float *x, *w, *bias;
+    float *c;
+    float *partial; // see Split
+    u32 *arrived;
+    i64 x_row, x_depth; // distance between neighbours in x
+    i64 ldw;
+    i64 c_row, c_column;
+    i64 stride_x, stride_w, stride_c; // between products of the batch
+    int rows, columns, k;
+    int parts, depth;
+    int vector; // quadruples of w and x along depth begin at multiples of 16 bytes
+    int bias_of_row;
+    int accumulate, act;
+    float slope;
+};
+
+const int FEW = 4;
+
+__device__ inline void write_few(const Few &p, int row, int column, float sum) {
+    float *to = p.c + blockIdx.z * p.stride_c + row * p.c_row + column * p.c_column;
+    if (p.accumulate) sum += *to;
+    if (p.bias) sum += p.bias[p.bias_of_row ? row : column];
+    *to = activate(p.act, p.slope, sum);
+}
+
+// The depth is contiguous in w: w[column·ldw + k]. A block has a column.
+extern "C" __global__ void few_along(const Few p) {
+    const float *w = p.w + blockIdx.z * p.stride_w + blockIdx.x * p.ldw;
+    const float *x = p.x + blockIdx.z * p.stride_x;
+    float sum[FEW] = {};
+    if (p.vector) {
+        const int quadruples = p.k / 4;
+#pragma unroll 4
+        for (int q = threadIdx.x; q < quadruples; q += blockDim.x) {
+            const float4 right = __ldg(reinterpret_cast<const float4 *>(w) + q);
+#pragma unroll
+            for (int r = 0; r < FEW; r++)
+                if (r < p.rows) {
+                    const float4 left = __ldg(reinterpret_cast<const float4 *>(x + r * p.x_row) + q);
+                    sum[r] = fmaf(left.x, right.x, fmaf(left.y, right.y, fmaf(left.z, right.z, fmaf(left.w, right.w, sum[r]))));
+                }
+        }
+    }
+    for (int k = (p.vector ? p.k / 4 * 4 : 0) + threadIdx.x; k < p.k; k += blockDim.x)
+#pragma unroll
+        for (int r = 0; r < FEW; r++)
+            if (r < p.rows) sum[r] = fmaf(x[r * p.x_row + k * p.x_depth], w[k], sum[r]);
+#pragma unroll
+    for (int r = 0; r < FEW; r++)
+        if (r < p.rows) {
+            const float total = block_sum(sum[r]);
+            if (threadIdx.x == 0) write_few(p, r, blockIdx.x, total);
+        }
+}
+
+// The columns are contiguous in w: w[k·ldw + column]. A block has 32 columns and a part of the depth, each of its 8 warps
+// every 8th of that.
+extern "C" __global__ void __launch_bounds__(256) few_across(const Few p) {
+    __shared__ float sums[8][FEW][32];
+    __shared__ bool last;
+    const int lane = threadIdx.x % 32, warp = threadIdx.x / 32, column = blockIdx.x * 32 + lane;
+    const float *w = p.w + blockIdx.z * p.stride_w + column;
+    const float *x = p.x + blockIdx.z * p.stride_x;
+    const int begin = blockIdx.y * p.depth, end = p.parts == 1 ? p.k : min(p.k, begin + p.depth);
+    float sum[FEW] = {};
+    if (column < p.columns) {
+#pragma unroll 8
+        for (int k = begin + warp; k < end; k += 8) {
+            const float right = __ldg(w + k * p.ldw);
+#pragma unroll
+            for (int r = 0; r < FEW; r++)
+                if (r < p.rows) sum[r] = fmaf(__ldg(x + r * p.x_row + k * p.x_depth), right, sum[r]);
+        }
+    }
+#pragma unroll
+    for (int r = 0; r < FEW; r++) sums[warp][r][lane] = sum[r];
+    __syncthreads();
+    float total = 0.0f;
+    const int row = warp; // of the result, for the first 4 warps
+    if (row < FEW)
+        for (int part = 0; part < 8; part++) total += sums[part][row][lane];
+    if (p.parts > 1) {
+        const i64 tile = (i64)blockIdx.z * gridDim.x + blockIdx.x;
+        float *all = p.partial + tile * p.parts * (FEW * 32) + threadIdx.x;
+        if (row < FEW) __stcg(all + blockIdx.y * (FEW * 32), total);
+        __threadfence();
+        __syncthreads();
+        if (threadIdx.x == 0) {
+            last = atomicAdd(p.arrived + tile, 1u) == (u32)p.parts - 1;
+            if (last) p.arrived[tile] = 0;
+        }
+        __syncthreads();
+        if (!last) return;
+        __threadfence();
+        total = 0.0f;
+        if (row < FEW)
+            for (int part = 0; part < p.parts; part++) total += __ldcg(all + part * (FEW * 32));
+    }
+    if (row < p.rows && column < p.columns) write_few(p, row, column, total);
+}

@@ -1,0 +1,4 @@
+// Matrix products in bfloat16.
+#include "gemm.cuh"
+
+GEMMS(bfloat16, Bfloat16)

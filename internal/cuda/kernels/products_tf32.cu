@@ -1,0 +1,4 @@
+// Matrix products in TF32.
+#include "gemm.cuh"
+
+GEMMS(tf32, Tf32)
