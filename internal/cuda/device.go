@@ -32,9 +32,20 @@ type Device struct {
 	loaded  map[function]*loadedFunction
 	launch1 launchBuffer
 	scratch map[string]kernel.Buffer // buffers that kernels need beside their operands, by purpose
+	adam    table[adamParam]
+	squares table[vector]
+	faults  faults
 }
 
-var _ kernel.Memory = (*Device)(nil)
+var _ interface {
+	kernel.Memory
+	kernel.Elementwise
+	kernel.Reductions
+	kernel.Normalisation
+	kernel.Movement
+	kernel.Random
+	kernel.Optimisation
+} = (*Device)(nil)
 
 // Info is what a device says about itself.
 type Info struct {
@@ -185,7 +196,10 @@ func (d *Device) Close() {
 }
 
 // Synchronize implements kernel.Memory.
-func (d *Device) Synchronize() { d.must(cuStreamSynchronize, d.stream) }
+func (d *Device) Synchronize() {
+	d.must(cuStreamSynchronize, d.stream)
+	d.raise()
+}
 
 // The driver keeps a current context for each thread of the operating system, and goroutines wander between threads. So
 // call, check and must make the device's context current on the thread that they happen to be on and hold on to that

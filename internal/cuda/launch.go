@@ -55,7 +55,7 @@ func structArg[T any](v *T) raw { return raw{unsafe.Pointer(v), unsafe.Sizeof(*v
 // others as themselves, structs by structArg. Their number and sizes must be those of the kernel's parameters. Grids
 // and blocks without threads are left out.
 func (d *Device) launch(f function, grid, block dim3, shared uint32, args ...any) {
-	if grid[0]*grid[1]*grid[2]*block[0]*block[1]*block[2] == 0 && (min(grid[0], grid[1], grid[2]) == 0 || min(block[0], block[1], block[2]) == 0) {
+	if min(grid[0], grid[1], grid[2], block[0], block[1], block[2]) == 0 {
 		return
 	}
 	k, ok := d.loaded[f]
@@ -165,3 +165,9 @@ func gridFor(n, perThread int) dim3 {
 	per := threads * perThread
 	return dim3{uint32(min((n+per-1)/per, math.MaxInt32)), 1, 1}
 }
+
+// blocksOf is a grid of n blocks, as far as a grid may go; kernels loop over the rest.
+func blocksOf(n int) dim3 { return dim3{uint32(min(n, math.MaxInt32)), 1, 1} }
+
+// blockFor is a block of whole warps for n elements, of at least one and at most most threads.
+func blockFor(n, most int) dim3 { return dim3{uint32(max(32, min((n+31)/32*32, most))), 1, 1} }

@@ -203,3 +203,6 @@ func (d *Device) workspace(purpose string, n int) kernel.Buffer {
 	}
 	return b.Slice(0, n)
 }
+
+// doubles is workspace for n numbers in double precision.
+func (d *Device) doubles(purpose string, n int) kernel.Buffer { return d.workspace(purpose, 2*n) }

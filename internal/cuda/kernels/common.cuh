@@ -31,7 +31,35 @@ __device__ inline float min_nan(float a, float b) {
 // Values of kernel.Activation.
 enum { ACT_NONE, ACT_RELU, ACT_LEAKY_RELU, ACT_TANH, ACT_SIGMOID };
 
-__device__ inline float sigmoid(float x) { return 1.0f / (1.0f + expf(-x)); }
+// Small values keep their precision: SiLU multiplies them by large numbers.
+__device__ inline float sigmoid(float x) {
+    const float e = expf(-fabsf(x));
+    return (x >= 0.0f ? 1.0f : e) / (1.0f + e);
+}
+
+// The distribution function of the standard normal distribution, ½·erfc(−x/√2). At the far left end a rounded argument
+// would be felt, so what rounding left out is put back by the derivative.
+__device__ inline float gaussian_cumulative(float x) {
+    const float high = 0.70710677f, low = 1.21016175e-8f; // 1/√2 in two parts
+    const float z = -x * high, rest = fmaf(-x, high, -z) - x * low;
+    const float c = 0.5f * erfcf(z);
+    return fabsf(z) < 10.0f ? c - rest * 0.56418958f * expf(-z * z) : c;
+}
+
+// Its density, with the rounding of x² put back.
+__device__ inline float gaussian_density(float x) {
+    const float square = x * x;
+    const float density = 0.3989422804f * expf(-0.5f * square);
+    return fabsf(x) < 15.0f ? density * (1.0f - 0.5f * fmaf(x, x, -square)) : density;
+}
+
+// x·Φ(x); 0 at −∞, where the product would be undefined.
+__device__ inline float gelu(float x) {
+    const float c = gaussian_cumulative(x);
+    return c == 0.0f ? 0.0f : x * c;
+}
+
+__device__ inline float gelu_derivative(float x) { return gaussian_cumulative(x) + x * gaussian_density(x); }
 
 __device__ inline float activate(int act, float slope, float x) {
     switch (act) {
@@ -90,4 +118,12 @@ __device__ inline float block_max(float v) {
     v = warp_max(lane < warps ? partial[lane] : -INFINITE);
     __syncthreads();
     return v;
+}
+
+// Adds the shares of a sum that blocks left behind, in order: out[0] = scale·Σ partial.
+__device__ inline void add_shares(i64 n, double scale, const double *partial, float *out) {
+    double sum = 0;
+    BLOCK_STRIDE(i, n) sum += partial[i];
+    sum = block_sum(sum);
+    if (threadIdx.x == 0) *out = (float)(scale * sum);
 }

@@ -1,0 +1,164 @@
+#include "common.cuh"
+
+// A team is what works on a row: a warp for short rows, a block for long ones.
+template <bool BLOCK> struct Team {
+    __device__ static int rank() { return BLOCK ? threadIdx.x : threadIdx.x % 32; }
+    __device__ static int size() { return BLOCK ? blockDim.x : 32; }
+    __device__ static i64 row() { return BLOCK ? blockIdx.x : (i64)blockIdx.x * (blockDim.x / 32) + threadIdx.x / 32; }
+    __device__ static i64 rows() { return BLOCK ? gridDim.x : (i64)gridDim.x * (blockDim.x / 32); }
+    __device__ static float max(float v) { return BLOCK ? block_max(v) : warp_max(v); }
+    __device__ static double sum(double v) { return BLOCK ? block_sum(v) : warp_sum(v); }
+};
+
+#define TEAM_ROWS(r, rows) for (i64 r = Team<BLOCK>::row(); r < (rows); r += Team<BLOCK>::rows())
+#define TEAM_STRIDE(i, n) for (i64 i = Team<BLOCK>::rank(); i < (n); i += Team<BLOCK>::size())
+
+// The largest of a row and the sum of exp(x − largest).
+template <bool BLOCK> __device__ inline void row_sum(i64 n, const float *x, float &largest, double &total) {
+    largest = -INFINITE;
+    TEAM_STRIDE(i, n) largest = max_nan(largest, x[i]);
+    largest = Team<BLOCK>::max(largest);
+    total = 0;
+    TEAM_STRIDE(i, n) total += expf(x[i] - largest);
+    total = Team<BLOCK>::sum(total);
+}
+
+template <bool BLOCK> __device__ inline void softmax_loop(int log, i64 rows, i64 n, const float *x, float *y) {
+    TEAM_ROWS(r, rows) {
+        float largest;
+        double total;
+        row_sum<BLOCK>(n, x + r * n, largest, total);
+        // In two steps: beside ±3e38, as masks have it, rest would be lost.
+        const float rest = (float)::log(total), factor = (float)(1.0 / total);
+        TEAM_STRIDE(i, n) {
+            const float d = x[r * n + i] - largest;
+            y[r * n + i] = log ? d - rest : expf(d) * factor;
+        }
+    }
+}
+
+extern "C" __global__ void softmax_warp(int log, i64 rows, i64 n, const float *x, float *y) {
+    softmax_loop<false>(log, rows, n, x, y);
+}
+
+extern "C" __global__ void softmax_block(int log, i64 rows, i64 n, const float *x, float *y) {
+    softmax_loop<true>(log, rows, n, x, y);
+}
+
+// gx = y·(gy − Σ y·gy), or gy − eʸ·Σ gy for the logarithm.
+template <bool BLOCK>
+__device__ inline void softmax_grad_loop(int log, i64 rows, i64 n, const float *y, const float *gy, float *gx) {
+    TEAM_ROWS(r, rows) {
+        double dot = 0;
+        TEAM_STRIDE(i, n) dot += log ? (double)gy[r * n + i] : (double)gy[r * n + i] * (double)y[r * n + i];
+        dot = Team<BLOCK>::sum(dot);
+        TEAM_STRIDE(i, n) {
+            const double v = y[r * n + i], g = gy[r * n + i];
+            gx[r * n + i] = (float)(log ? g - expf((float)v) * dot : v * (g - dot));
+        }
+    }
+}
+
+extern "C" __global__ void softmax_grad_warp(int log, i64 rows, i64 n, const float *y, const float *gy, float *gx) {
+    softmax_grad_loop<false>(log, rows, n, y, gy, gx);
+}
+
+extern "C" __global__ void softmax_grad_block(int log, i64 rows, i64 n, const float *y, const float *gy, float *gx) {
+    softmax_grad_loop<true>(log, rows, n, y, gy, gx);
+}
+
+// Along the middle of [outer, n, inner]: a thread a lane.
+extern "C" __global__ void softmax_lanes(int log, i64 outer, i64 n, i64 inner, const float *x, float *y) {
+    GRID_STRIDE(lane, outer * inner) {
+        const i64 from = lane / inner * n * inner + lane % inner;
+        float largest = -INFINITE;
+        for (i64 i = 0; i < n; i++) largest = max_nan(largest, x[from + i * inner]);
+        double total = 0;
+        for (i64 i = 0; i < n; i++) total += expf(x[from + i * inner] - largest);
+        const float rest = (float)::log(total), factor = (float)(1.0 / total);
+        for (i64 i = 0; i < n; i++) {
+            const float d = x[from + i * inner] - largest;
+            y[from + i * inner] = log ? d - rest : expf(d) * factor;
+        }
+    }
+}
+
+extern "C" __global__ void softmax_grad_lanes(int log, i64 outer, i64 n, i64 inner, const float *y, const float *gy,
+                                              float *gx) {
+    GRID_STRIDE(lane, outer * inner) {
+        const i64 from = lane / inner * n * inner + lane % inner;
+        double dot = 0;
+        for (i64 i = 0; i < n; i++) {
+            const double g = gy[from + i * inner];
+            dot += log ? g : g * (double)y[from + i * inner];
+        }
+        for (i64 i = 0; i < n; i++) {
+            const double v = y[from + i * inner], g = gy[from + i * inner];
+            gx[from + i * inner] = (float)(log ? g - expf((float)v) * dot : v * (g - dot));
+        }
+    }
+}
+
+// A label that is too large is no number of a class: it is reported, and read as 0.
+__device__ inline int checked(int label, i64 classes, u32 *fault) {
+    if (label < classes) return label;
+    *fault = 1;
+    return 0;
+}
+
+template <bool BLOCK>
+__device__ inline void cross_entropy_loop(i64 rows, i64 classes, const float *logits, const int *labels, float *losses,
+                                          u32 *fault) {
+    TEAM_ROWS(r, rows) {
+        const int label = checked(labels[r], classes, fault);
+        if (label < 0) {
+            if (Team<BLOCK>::rank() == 0) losses[r] = 0;
+            continue;
+        }
+        float largest;
+        double total;
+        row_sum<BLOCK>(classes, logits + r * classes, largest, total);
+        if (Team<BLOCK>::rank() == 0)
+            losses[r] = (float)((double)largest - (double)logits[r * classes + label] + ::log(total));
+    }
+}
+
+extern "C" __global__ void cross_entropy_warp(i64 rows, i64 classes, const float *logits, const int *labels,
+                                              float *losses, u32 *fault) {
+    cross_entropy_loop<false>(rows, classes, logits, labels, losses, fault);
+}
+
+extern "C" __global__ void cross_entropy_block(i64 rows, i64 classes, const float *logits, const int *labels,
+                                               float *losses, u32 *fault) {
+    cross_entropy_loop<true>(rows, classes, logits, labels, losses, fault);
+}
+
+template <bool BLOCK>
+__device__ inline void cross_entropy_grad_loop(i64 rows, i64 classes, const float *logits, const int *labels,
+                                               const float *scale, float *g, u32 *fault) {
+    TEAM_ROWS(r, rows) {
+        const int label = checked(labels[r], classes, fault);
+        if (label < 0) {
+            TEAM_STRIDE(i, classes) g[r * classes + i] = 0;
+            continue;
+        }
+        float largest;
+        double total;
+        row_sum<BLOCK>(classes, logits + r * classes, largest, total);
+        const float factor = (float)(1.0 / total), s = scale[r];
+        TEAM_STRIDE(i, classes) {
+            const float p = s * (expf(logits[r * classes + i] - largest) * factor);
+            g[r * classes + i] = i == label ? p - s : p;
+        }
+    }
+}
+
+extern "C" __global__ void cross_entropy_grad_warp(i64 rows, i64 classes, const float *logits, const int *labels,
+                                                   const float *scale, float *g, u32 *fault) {
+    cross_entropy_grad_loop<false>(rows, classes, logits, labels, scale, g, fault);
+}
+
+extern "C" __global__ void cross_entropy_grad_block(i64 rows, i64 classes, const float *logits, const int *labels,
+                                                    const float *scale, float *g, u32 *fault) {
+    cross_entropy_grad_loop<true>(rows, classes, logits, labels, scale, g, fault);
+}

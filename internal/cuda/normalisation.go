@@ -1,0 +1,90 @@
+package cuda
+
+import "github.com/bestiary-ml/bestiary/internal/kernel"
+
+// fewRows is the number of rows up to which a batch normalisation is one launch: then the time of launches counts, not
+// that of memory.
+const fewRows = 512
+
+// columnSplits is the number of parts that the rows are cut into, so that sums of columns keep a GPU busy.
+func columnSplits(rows, columns int) int {
+	return max(1, min((rows+63)/64, 1024/max(1, (columns+31)/32)))
+}
+
+// columnGrid has a block for each of splits parts of each 32 columns.
+func columnGrid(columns, splits int) dim3 { return blocksOf((columns + 31) / 32 * splits) }
+
+// BatchNorm implements kernel.Normalisation.
+func (d *Device) BatchNorm(b kernel.BatchNorm, x, gamma, beta, mean, variance, y kernel.Buffer) {
+	if !b.Fixed && b.Rows <= fewRows {
+		d.launch(function{"normalisation", "batch_norm"}, columnGrid(b.Channels, 1), columnBlock, 0,
+			b.Rows, b.Channels, b.Eps, truth(b.Unbiased), int32(b.Act), float32(b.Slope), x, gamma, beta, mean, variance, y)
+		return
+	}
+	if !b.Fixed {
+		splits := columnSplits(b.Rows, b.Channels)
+		partial := d.doubles("shares", 2*splits*b.Channels)
+		d.launch(function{"normalisation", "batch_moments"}, columnGrid(b.Channels, splits), columnBlock, 0,
+			b.Rows, b.Channels, splits, x, partial)
+		d.launch(function{"normalisation", "batch_statistics"}, gridFor(b.Channels, 1), dim3{threads, 1, 1}, 0,
+			b.Rows, b.Channels, splits, truth(b.Unbiased), x, partial, mean, variance)
+	}
+	d.launch(function{"normalisation", "batch_apply"}, columnGrid(b.Channels, (b.Rows+31)/32), columnBlock, 0,
+		b.Rows, b.Channels, b.Eps, int32(b.Act), float32(b.Slope), x, gamma, beta, mean, variance, y)
+}
+
+// batchGradArgs is BatchGrad of normalisation.cu.
+type batchGradArgs struct {
+	rows, channels                             int
+	eps                                        float64
+	act                                        int32
+	slope                                      float32
+	unbiased, fixed                            int32
+	x, gamma, mean, variance, y, gy, gVariance uint64
+	gx, ggamma, gbeta                          uint64
+}
+
+// BatchNormGrad implements kernel.Normalisation.
+func (d *Device) BatchNormGrad(b kernel.BatchNorm, x, gamma, mean, variance, y, gy, gVariance, gx, ggamma, gbeta kernel.Buffer) {
+	a := batchGradArgs{
+		rows: b.Rows, channels: b.Channels, eps: b.Eps, act: int32(b.Act), slope: float32(b.Slope),
+		unbiased: truth(b.Unbiased), fixed: truth(b.Fixed),
+		x: x.Addr, gamma: gamma.Addr, mean: mean.Addr, variance: variance.Addr, y: y.Addr, gy: gy.Addr, gVariance: gVariance.Addr,
+		gx: gx.Addr, ggamma: ggamma.Addr, gbeta: gbeta.Addr,
+	}
+	if b.Rows <= fewRows {
+		d.launch(function{"normalisation", "batch_norm_grad"}, columnGrid(b.Channels, 1), columnBlock, 0, structArg(&a))
+		return
+	}
+	splits := columnSplits(b.Rows, b.Channels)
+	partial := d.doubles("shares", 2*splits*b.Channels)
+	d.launch(function{"normalisation", "batch_grad_moments"}, columnGrid(b.Channels, splits), columnBlock, 0,
+		structArg(&a), splits, partial)
+	d.launch(function{"normalisation", "batch_grad_parameters"}, gridFor(b.Channels, 1), dim3{threads, 1, 1}, 0,
+		structArg(&a), splits, partial)
+	if !gx.IsNil() {
+		d.launch(function{"normalisation", "batch_grad_apply"}, columnGrid(b.Channels, (b.Rows+31)/32), columnBlock, 0,
+			structArg(&a), partial)
+	}
+}
+
+// LayerNorm implements kernel.Normalisation.
+func (d *Device) LayerNorm(rows, n int, eps float64, x, gamma, beta, y, mean, rstd kernel.Buffer) {
+	d.launch(function{"normalisation", "layer_norm"}, blocksOf((rows+7)/8), dim3{threads, 1, 1}, 0,
+		rows, n, eps, x, gamma, beta, y, mean, rstd)
+}
+
+// LayerNormGrad implements kernel.Normalisation.
+func (d *Device) LayerNormGrad(rows, n int, x, gamma, mean, rstd, gy, gx, ggamma, gbeta kernel.Buffer) {
+	d.launch(function{"normalisation", "layer_norm_grad"}, blocksOf((rows+7)/8), dim3{threads, 1, 1}, 0,
+		rows, n, x, gamma, mean, rstd, gy, gx)
+	if ggamma.IsNil() && gbeta.IsNil() {
+		return
+	}
+	splits := columnSplits(rows, n)
+	partial := d.doubles("shares", 2*splits*n)
+	d.launch(function{"normalisation", "layer_norm_moments"}, columnGrid(n, splits), columnBlock, 0,
+		rows, n, splits, x, mean, rstd, gy, partial)
+	d.launch(function{"normalisation", "layer_norm_parameters"}, gridFor(n, 1), dim3{threads, 1, 1}, 0,
+		n, splits, partial, ggamma, gbeta)
+}

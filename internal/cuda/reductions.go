@@ -1,0 +1,105 @@
+package cuda
+
+import (
+	"github.com/bestiary-ml/bestiary/internal/kernel"
+)
+
+// The way in which a reduction is cut into shares follows from its shape alone, so that results don't depend on the GPU.
+
+// Reduce implements kernel.Reductions.
+func (d *Device) Reduce(op kernel.Reduce, s kernel.Span, scale float64, x, y kernel.Buffer) {
+	results := s.Outer * s.Inner
+	if results == 0 {
+		return
+	}
+	if s.N <= 32 || s.Inner > 1 && results >= 1<<15 {
+		d.launch(function{"reductions", "reduce_lanes"}, gridFor(results, 1), dim3{threads, 1, 1}, 0,
+			int32(op), s.Outer, s.N, s.Inner, float32(scale), x, y)
+		return
+	}
+	splits := 1
+	var partial kernel.Buffer
+	if s.Inner == 1 {
+		splits = max(1, min((s.N+4095)/4096, 1024/s.Outer))
+		partial = d.doubles("shares", s.Outer*splits)
+		d.launch(function{"reductions", "reduce_rows"}, blocksOf(s.Outer*splits), blockFor((s.N+splits-1)/splits, 256), 0,
+			int32(op), s.Outer, s.N, splits, x, partial)
+	} else {
+		tiles := s.Outer * ((s.Inner + 31) / 32)
+		splits = max(1, min((s.N+63)/64, 1024/tiles))
+		partial = d.doubles("shares", results*splits)
+		d.launch(function{"reductions", "reduce_columns"}, blocksOf(tiles*splits), columnBlock, 0,
+			int32(op), s.Outer, s.N, s.Inner, splits, x, partial)
+	}
+	d.launch(function{"reductions", "reduce_shares"}, gridFor(results, 1), dim3{threads, 1, 1}, 0,
+		int32(op), s.Outer, splits, s.Inner, scale, partial, y)
+}
+
+// columnBlock is the block of kernels that have a thread a column: 32 columns, 8 rows.
+var columnBlock = dim3{32, 8, 1}
+
+// sumToArgs is SumTo of reductions.cu.
+type sumToArgs struct {
+	kept, summed            int
+	shapeKept, fromKept     kernel.Dims
+	toKept                  kernel.Dims
+	shapeSummed, fromSummed kernel.Dims
+}
+
+// SumTo implements kernel.Reductions.
+func (d *Device) SumTo(s kernel.Broadcast, x, y kernel.Buffer) {
+	if x.Len == 0 {
+		d.Fill(y, 0)
+		return
+	}
+	if span, ok := spanOf(s); ok && span.Outer*span.Inner == y.Len {
+		d.Reduce(kernel.Sum, span, 1, x, y)
+		return
+	}
+	var a sumToArgs
+	results, terms := 1, 1
+	from := x.Len // stride in x
+	for dim := range s.Rank {
+		n := s.Shape[dim]
+		from /= n
+		if s.StrideA[dim] != 0 {
+			a.shapeKept[a.kept], a.fromKept[a.kept], a.toKept[a.kept] = n, from, s.StrideA[dim]
+			a.kept++
+			results *= n
+		} else {
+			a.shapeSummed[a.summed], a.fromSummed[a.summed] = n, from
+			a.summed++
+			terms *= n
+		}
+	}
+	d.launch(function{"reductions", "sum_to"}, blocksOf((results+7)/8), dim3{threads, 1, 1}, 0,
+		results, terms, structArg(&a), x, y)
+}
+
+// spanOf sees a sum over neighbouring dimensions as a reduction of a span; others are not of that form.
+func spanOf(s kernel.Broadcast) (span kernel.Span, ok bool) {
+	span = kernel.Span{Outer: 1, N: 1, Inner: 1}
+	part := 0 // 0: before the dimensions that are summed over, 1: among them, 2: behind
+	for dim := range s.Rank {
+		n, summed := s.Shape[dim], s.StrideA[dim] == 0
+		if summed && part == 0 || !summed && part == 1 {
+			part++
+		}
+		switch {
+		case summed && part == 2:
+			return span, false
+		case summed:
+			span.N *= n
+		case part == 0:
+			span.Outer *= n
+		default:
+			span.Inner *= n
+		}
+	}
+	return span, true
+}
+
+// ArgMax implements kernel.Reductions.
+func (d *Device) ArgMax(rows, n int, x, index kernel.Buffer) {
+	d.launch(function{"reductions", "argmax"}, blocksOf(rows), blockFor(n, 256), 0, rows, n, x, index)
+}
