@@ -71,8 +71,12 @@ func Run(ctx context.Context, r *run.Run, task Task, c Config, o Options) (*Resu
 		return nil, err
 	}
 	defer PaceCollector()()
+	on := t.device.Name()
+	if c.Precision != "highest" {
+		on += ", precision " + c.Precision
+	}
 	t.report.say("%s: %d parameters, %d steps of %d %s on %s", task.Model, nn.Count(task.Module), t.total,
-		c.Batch*c.Accumulate, task.unit(), t.device.Name())
+		c.Batch*c.Accumulate, task.unit(), on)
 	if o.Resume {
 		t.report.say("%s: goes on after step %d", task.Model, t.place.Step)
 	}

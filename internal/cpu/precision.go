@@ -13,7 +13,7 @@ type Precision int
 const (
 	Highest Precision = iota // float32
 	High                     // at least that of three products of operands split into two bfloat16 numbers: about 2⁻¹⁶
-	Medium                   // at least that of operands rounded to bfloat16, 2⁻⁹, and summed in float32
+	Medium                   // that of operands rounded to bfloat16 and summed in float32: about 2⁻⁹, of Winograd's 2⁻⁸
 )
 
 // Precisions are all there are.

@@ -25,10 +25,20 @@ func mediumOnThreads(t *testing.T) []*products {
 	return all
 }
 
-// eachArithmetic runs f for every kernel set with assembly that this processor has, and for bfloat16, on one thread.
-func eachArithmetic(t *testing.T, f func(t *testing.T, p *products)) {
-	eachLevel(t, func(t *testing.T, level simd.Level) { f(t, onThreads(t, level)[0]) })
-	t.Run("bfloat16", func(t *testing.T) { f(t, mediumOnThreads(t)[0]) })
+// eachArithmetic runs f for every kernel set with assembly that this processor has, and for bfloat16, with products on
+// one, two and three threads.
+func eachArithmetic(t *testing.T, f func(t *testing.T, all []*products)) {
+	eachLevel(t, func(t *testing.T, level simd.Level) { f(t, onThreads(t, level)) })
+	t.Run("bfloat16", func(t *testing.T) { f(t, mediumOnThreads(t)) })
+}
+
+// whole rounds to integers, so small that the points of Winograd's algorithm are exact in bfloat16.
+func whole(v []float32) []float32 {
+	rounded := make([]float32, len(v))
+	for i, x := range v {
+		rounded[i] = float32(math.Round(max(-3, min(3, float64(x)))))
+	}
+	return rounded
 }
 
 // toBF16 rounds to the nearest bfloat16 number, ties to even.

@@ -39,15 +39,12 @@ func (p *products) addTaps(c kernel.Conv) []tap {
 	return p.taps
 }
 
-// In bfloat16, the general form of kernels of 4×4 is faster than Winograd's algorithm in float32. For those of 3×3 it is
-// only where the weights' gradient is concerned, else the algorithm is as fast and more exact (0.92 to 1.06 of its time).
-
 // conv2d implements kernel.Products' Conv2d.
 func (p *products) conv2d(c kernel.Conv, x, w, bias, y []float32) {
 	p.begin(x, w, bias, y)
 	defer p.end()
 	p.needZeros(c)
-	if m, r, worth := winograd(c, winogradForwardLeast); worth && (p.bf16 == nil || r > 2) {
+	if m, r, worth := winograd(c, winogradForwardLeast); worth {
 		p.winogradForward(c, m, r, x, w, bias, y)
 	} else if p.narrow(c) {
 		p.narrowForward(c, x, w, bias, y)
@@ -73,7 +70,7 @@ func (p *products) conv2dBackwardInput(c kernel.Conv, gy, w, bias, gx []float32)
 	p.begin(gy, w, bias, gx)
 	defer p.end()
 	p.needZeros(c)
-	if m, r, worth := winograd(c, winogradForwardLeast); worth && (p.bf16 == nil || r > 2) {
+	if m, r, worth := winograd(c, winogradForwardLeast); worth {
 		p.winogradBackwardInput(c, m, r, gy, w, bias, gx)
 	} else if p.narrow(c) {
 		p.narrowBackwardInput(c, gy, w, bias, gx)
@@ -129,7 +126,7 @@ func (p *products) conv2dBackwardWeight(c kernel.Conv, x, gy, gw []float32) {
 	p.begin(x, gy, nil, gw)
 	defer p.end()
 	p.needZeros(c)
-	if m, r, worth := winograd(c, winogradWeightLeast); worth && p.bf16 == nil {
+	if m, r, worth := winograd(c, winogradWeightLeast); worth && (p.bf16 == nil || min(c.C, c.O) >= winogradWeightBF16) {
 		p.winogradBackwardWeight(c, m, r, x, gy, gw)
 	} else if p.narrow(c) {
 		p.narrowBackwardWeight(c, x, gy, gw)

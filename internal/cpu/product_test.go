@@ -232,7 +232,8 @@ func checkConv(t rapid.TB, all []*products, c kernel.Conv, rng *rand.Rand, withB
 
 // TestProductsAllocateNothing runs every path twice; the second time, all buffers are there.
 func TestProductsAllocateNothing(t *testing.T) {
-	eachArithmetic(t, func(t *testing.T, p *products) {
+	eachArithmetic(t, func(t *testing.T, all []*products) {
+		p := all[0]
 		rng := rand.New(rand.NewPCG(5, 6))
 		g := kernel.Gemm{M: 100, N: 100, K: 100, LdA: 100, LdB: 100, LdC: 100}
 		nothing := func(int, int) {}

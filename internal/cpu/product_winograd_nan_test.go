@@ -3,15 +3,13 @@ package cpu
 import (
 	"math/rand/v2"
 	"testing"
-
-	"github.com/bestiary-ml/bestiary/internal/cpu/simd"
 )
 
 // TestWinogradNaN has a NaN in an operand: it must reach what depends on it, and no more than the contract of
 // kernel.Conv allows.
 func TestWinogradNaN(t *testing.T) {
-	eachLevel(t, func(t *testing.T, level simd.Level) {
-		p := onThreads(t, level)[0]
+	eachArithmetic(t, func(t *testing.T, all []*products) {
+		p := all[0]
 		rng := rand.New(rand.NewPCG(13, 14))
 		for i := range 4 {
 			c := wideConv(3 + i%2)

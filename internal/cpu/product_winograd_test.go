@@ -7,7 +7,6 @@ import (
 
 	"pgregory.net/rapid"
 
-	"github.com/bestiary-ml/bestiary/internal/cpu/simd"
 	"github.com/bestiary-ml/bestiary/internal/kernel"
 )
 
@@ -53,8 +52,7 @@ func (p winogradPasses) backwardWeight(c kernel.Conv, x, gy, gw []float32) {
 // TestWinograd draws sizes, paddings, strides and tiles, far more than the rule by which convolutions are chosen lets
 // through, and compares with the portable kernels on float64.
 func TestWinograd(t *testing.T) {
-	eachLevel(t, func(t *testing.T, level simd.Level) {
-		all := onThreads(t, level)
+	eachArithmetic(t, func(t *testing.T, all []*products) {
 		rapid.Check(t, func(t *rapid.T) {
 			draw := func(name string, from, to int) int { return rapid.IntRange(from, to).Draw(t, name) }
 			size := rapid.SampledFrom([][2]int{{2, 2}, {3, 2}, {2, 3}}).Draw(t, "m, r")
@@ -76,7 +74,7 @@ func TestWinograd(t *testing.T) {
 
 // TestWinogradBlocks has more tiles than a task and than a block of the gradient of the weights.
 func TestWinogradBlocks(t *testing.T) {
-	eachLevel(t, func(t *testing.T, level simd.Level) {
+	eachArithmetic(t, func(t *testing.T, all []*products) {
 		c := kernel.Conv{
 			N: 3, H: 56, W: 60, C: 64, O: 64, OH: 28, OW: 30, KH: 4, KW: 4, StrideH: 2, StrideW: 2, PadH: 1, PadW: 1,
 			DilationH: 1, DilationW: 1, Groups: 1,
@@ -85,7 +83,7 @@ func TestWinogradBlocks(t *testing.T) {
 		if tiles := c.N * ceil(c.OH, m) * ceil(c.OW, m); !worth || tiles <= winogradBlock {
 			t.Fatalf("%d tiles are not enough", tiles)
 		}
-		checkWinograd(t, onThreads(t, level), c, m, r, rand.New(rand.NewPCG(9, 10)))
+		checkWinograd(t, all, c, m, r, rand.New(rand.NewPCG(9, 10)))
 	})
 }
 
@@ -123,8 +121,8 @@ func TestConformanceWinograd(t *testing.T) {
 
 // TestWinogradAllocatesNothing runs every pass twice; the second time, all buffers are there.
 func TestWinogradAllocatesNothing(t *testing.T) {
-	eachLevel(t, func(t *testing.T, level simd.Level) {
-		p := onThreads(t, level)[0]
+	eachArithmetic(t, func(t *testing.T, all []*products) {
+		p := all[0]
 		c := wideConv(4)
 		x, y, w := make([]float32, c.N*c.H*c.W*c.C), make([]float32, c.N*c.OH*c.OW*c.O), make([]float32, c.KH*c.KW*c.C*c.O)
 		if n := testing.AllocsPerRun(3, func() {
@@ -139,6 +137,9 @@ func TestWinogradAllocatesNothing(t *testing.T) {
 
 func checkWinograd(t rapid.TB, all []*products, c kernel.Conv, m, r int, rng *rand.Rand) {
 	x, y, w := noise(rng, c.N*c.H*c.W*c.C), noise(rng, c.N*c.OH*c.OW*c.O), noise(rng, c.KH*c.KW*c.C*c.O)
+	if all[0].bf16 != nil {
+		x, y, w = whole(x), whole(y), whole(w)
+	}
 	var biasC, biasO []float32
 	if rng.IntN(2) == 0 {
 		biasC, biasO = noise(rng, c.C), noise(rng, c.O)

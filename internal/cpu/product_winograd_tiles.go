@@ -43,6 +43,7 @@ func (p *products) winogradWeightsTask(task, worker int) {
 			s.src[t] = j.w + uintptr(tap+4*column)
 		}
 		expand(&s.src, &s.dst, j.wStride, row, j.depth)
+		p.pairWinogradWeights(w, part, column)
 		return
 	}
 	across := address(aligned(&s.points, len(taps)*most*p.width()))
@@ -63,6 +64,7 @@ func (p *products) winogradWeightsTask(task, worker int) {
 			s.dst[point] += uintptr(n * row)
 		}
 	}
+	p.pairWinogradWeights(w, part, column)
 }
 
 // winogradWorker is what a worker needs for its tiles.
@@ -116,6 +118,10 @@ func (p *products) winogradProducts(w *productWorker, part, tiles int, accumulat
 	points, stride, productStride := j.n*j.n, pointStride(tiles, j.depth), pointStride(tiles, j.width)
 	values, products := address(s.points), address(aligned(&s.products, points*productStride))
 	*t = simd.Tile{Taps: 1, K: j.depth, BStride: 4 * p.width(), Columns: p.width()}
+	kernels := &p.Rows
+	if p.bf16 != nil {
+		t.K, kernels = pairs(j.depth), &p.bf16.Rows
+	}
 	if accumulate {
 		t.Accumulate = 1
 	}
@@ -125,12 +131,15 @@ func (p *products) winogradProducts(w *productWorker, part, tiles int, accumulat
 			s.a[i] = values + uintptr(4*(point*stride+i*j.depth))
 			s.c[i] = products + uintptr(4*(point*productStride+i*j.width))
 		}
+		if p.bf16 != nil {
+			p.roundTile(w, s.a[:tiles], j.depth)
+		}
 		for column := 0; column < j.width; column += p.width() {
 			t.B, t.COffset = j.winogradPanel(part, point, column), 4*column
 			for i := range heights {
 				r0, r1 := split(tiles, i, heights), split(tiles, i+1, heights)
 				t.A, t.C = &s.a[r0], &s.c[r0]
-				p.Rows[1][r1-r0](t)
+				kernels[1][r1-r0](t)
 			}
 		}
 	}

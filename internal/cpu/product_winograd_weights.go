@@ -33,6 +33,7 @@ func (p *products) winogradBackwardWeight(c kernel.Conv, m, r int, x, gy, gw []f
 	j.depth, j.width, j.w, j.wStride = c.C, c.O, address(gw), 4*c.O
 	p.addInputPhases(j, c, x)
 	s, points := &j.images, j.n*j.n
+	p.needBlank(max(c.C, p.width()))
 	s.gy, s.inputStride = p.outputGrid(c, gy), c.C+16 // so that rows lie in different sets of the level-1 cache
 	s.input = aligned(&s.input, points*winogradBlock*s.inputStride)
 	s.output = aligned(&s.output, points*winogradBlock*c.O)
@@ -77,11 +78,20 @@ func (p *products) winogradSumsTask(task, worker int) {
 	s, t, width := &j.images, &w.tile, p.width()
 	point, tiles := task/s.rangesOfC, s.to-s.from
 	first, last := split(j.depth, task%s.rangesOfC, s.rangesOfC), split(j.depth, task%s.rangesOfC+1, s.rangesOfC)
-	table := w.addresses(tiles)
+	kernels, output, rows := &p.Columns, address(s.output)+uintptr(4*point*j.width*winogradBlock), winogradBlock
+	*t = simd.Tile{K: tiles, BStride: 4 * width, C: &w.rows[0], Columns: width}
+	if p.bf16 != nil {
+		output, rows = p.pairWinogradOutput(w, output, tiles), pairs(tiles)
+		t.K, kernels = rows, &p.bf16.Columns
+	}
+	table := w.addresses(tiles + 1)[:tiles] // one more, to end an odd number of rows
 	for i := range table {
 		table[i] = address(s.input) + uintptr(4*(point*winogradBlock+i)*s.inputStride)
 	}
-	*t = simd.Tile{A: &table[0], K: tiles, BStride: 4 * width, C: &w.rows[0], Columns: width}
+	t.A = &table[0]
+	if p.bf16 != nil {
+		t.A = &w.gatherTable(t.K, pairColumns)[0]
+	}
 	if s.from > 0 {
 		t.Accumulate = 1
 	}
@@ -92,9 +102,16 @@ func (p *products) winogradSumsTask(task, worker int) {
 			w.rows[r-r0] = address(s.sums) + uintptr(4*(point*j.depth+r)*j.width)
 		}
 		t.AOffset = 4 * r0
+		if p.bf16 != nil {
+			const group = 4 // tiles that share what is paired
+			if i%group == 0 {
+				p.pairTiles(w, table, r0, first+split(last-first, min(heights, i+group), heights))
+			}
+			t.AOffset = 4 * (r0 - first - split(last-first, i-i%group, heights))
+		}
 		for column := 0; column < j.width; column += width {
-			t.B, t.COffset = address(s.output)+uintptr(4*(point*j.width+column)*winogradBlock), 4*column
-			p.Columns[1][r1-r0](t)
+			t.B, t.COffset = output+uintptr(4*column*rows), 4*column
+			kernels[1][r1-r0](t)
 		}
 	}
 }
