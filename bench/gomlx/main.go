@@ -25,13 +25,15 @@ func main() {
 		Module: "github.com/gomlx/gomlx",
 		BLAS:   "its backend in Go",
 		Workloads: map[string]func() (func() error, error){
-			"gemm/1024":                      func() (func() error, error) { return gemm(1024) },
-			"autoencoder/train/b32":          func() (func() error, error) { return trainAutoencoder(32) },
-			"pets/sample/64":                 func() (func() error, error) { return samplePets(64) },
-			"realnvp/train/b32":              func() (func() error, error) { return trainFlow(several, 32) },
-			"realnvp/train/b256":             func() (func() error, error) { return trainFlow(oneByOne, 256) },
-			"dvae/train/128px-h64-k512-b8":   func() (func() error, error) { return trainDVAE(64, 1, 512, 8) },
-			"dvae/train/128px-h256-k1024-b8": func() (func() error, error) { return trainDVAE(256, 2, 1024, 8) },
+			"gemm/1024":                         func() (func() error, error) { return gemm(1024) },
+			"autoencoder/train/b32":             func() (func() error, error) { return trainAutoencoder(32) },
+			"pets/sample/64":                    func() (func() error, error) { return samplePets(64) },
+			"realnvp/train/b32":                 func() (func() error, error) { return trainFlow(several, 32) },
+			"realnvp/train/b256":                func() (func() error, error) { return trainFlow(oneByOne, 256) },
+			"dvae/train/128px-h64-k512-b8":      func() (func() error, error) { return trainDVAE(64, 1, 512, 8) },
+			"dvae/train/128px-h256-k1024-b8":    func() (func() error, error) { return trainDVAE(256, 2, 1024, 8) },
+			"dalle/train/128px-v2048-k1024-b4":  func() (func() error, error) { return trainDALLE(4, 2048, 64, 1024, 16) },
+			"dalle/train/256px-v49408-k8192-b4": func() (func() error, error) { return trainDALLE(4, 49408, 256, 8192, 32) },
 		},
 	})
 }
