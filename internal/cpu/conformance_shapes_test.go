@@ -121,6 +121,7 @@ func TestIndicesOutOfRange(t *testing.T) {
 						}
 					}()
 					f()
+					m.Synchronize() // at the latest
 				}()
 			}
 			m.operands = nil // what a refused kernel leaves is undefined

@@ -8,7 +8,6 @@ import (
 
 	"pgregory.net/rapid"
 
-	"github.com/bestiary-ml/bestiary/internal/cpu/simd"
 	"github.com/bestiary-ml/bestiary/internal/kernel"
 )
 
@@ -23,6 +22,7 @@ type memory struct {
 type operand struct {
 	kernel.Buffer
 	all    []float32 // with the guards, for float32
+	whole  kernel.Buffer
 	from   int       // where the operand begins in all
 	input  []float32 // what must still be there afterwards, nil for results
 	result bool
@@ -42,8 +42,16 @@ func (m *memory) place(values []float32, result bool) kernel.Buffer {
 		for i := range b.all {
 			b.all[i] = guard
 		}
-		b.Buffer = kernel.Host(b.all[b.from:][:len(values)])
 		copy(b.all[b.from:], values)
+		whole := kernel.Host(b.all)
+		if _, host := m.Device.(*Device[float32]); !host {
+			whole = m.Alloc(len(b.all))
+			m.Upload(whole, b.all)
+		}
+		b.whole, b.Buffer = whole, whole.Slice(b.from, len(values))
+		if len(values) == 0 {
+			b.Buffer = kernel.Buffer{Size: 4}
+		}
 	}
 	if !result {
 		b.input = values
@@ -69,16 +77,20 @@ func (m *memory) ints(values []int32) kernel.Buffer {
 	return b
 }
 
-// conform runs f on every float32 device that this processor has, and compares the results with those of float64. An
+// conform runs f on the float32 devices that are to be checked, and compares the results with those of float64. An
 // element may be off by tolerance·(|want| + slack); numbers too small for float32 count as zero.
 func conform(t rapid.TB, what string, tolerance, slack float64, f func(m *memory)) {
 	t.Helper()
 	exact := &memory{Device: NewFloat64(1)}
 	f(exact)
-	for level := simd.Portable; level <= simd.Detect(); level++ {
-		m := &memory{Device: New(level, 1, Highest), r: rand.New(rand.NewPCG(uint64(level), 3))}
+	for number, device := range devices(t) {
+		m := &memory{Device: device, r: rand.New(rand.NewPCG(uint64(number), 3))}
 		f(m)
 		for i, b := range m.operands {
+			if b.whole.Addr != 0 {
+				m.Download(b.all, b.whole)
+				m.Free(b.whole)
+			}
 			end := b.from + b.Len
 			for at, v := range b.all {
 				if (at < b.from || at >= end) && math.Float32bits(v) != math.Float32bits(guard) {
@@ -140,8 +152,9 @@ func TestConformanceElementwise(t *testing.T) {
 				out = m.out(n)
 			}
 			m.Unary(op, 0.25, b, out)
-			if m.ElemSize() == 4 && y == nil { // the portable kernels' result, for the gradient
-				y = slices.Clone(f32(out))
+			if m.ElemSize() == 4 && y == nil { // the first device's result, for the gradient
+				y = make([]float32, n)
+				m.Download(y, out)
 			}
 		})
 		finite := slices.Clone(x) // where derivatives are limits or leave float32's range, nobody relies on them
@@ -247,7 +260,8 @@ func TestConformanceRows(t *testing.T) {
 					b := m.inOut(x)
 					m.Softmax(log, span, b, b)
 					if y == nil && m.ElemSize() == 4 {
-						y = slices.Clone(f32(b))
+						y = make([]float32, rows*n)
+						m.Download(y, b)
 					}
 				})
 				for i, v := range y {
@@ -273,8 +287,9 @@ func TestConformanceRows(t *testing.T) {
 		conform(t, "ArgMax", 0, 0, func(m *memory) {
 			index := m.AllocInts(rows)
 			m.ArgMax(rows, n, m.in(x), index)
-			out := m.out(rows)
-			for i, at := range ints(index) {
+			out, places := m.out(rows), make([]int32, rows)
+			m.DownloadInts(places, index)
+			for i, at := range places {
 				m.Fill(out.Slice(i, 1), float64(at))
 			}
 		})
