@@ -156,5 +156,18 @@ func cString(p unsafe.Pointer) string {
 	return string(unsafe.Slice((*byte)(p), n))
 }
 
+// OpenWith returns the only GPU of a driver that consists of functions at the given addresses; tests have one that
+// emulates a GPU.
+func OpenWith(functions map[string]uintptr) (*Device, error) {
+	d := &driver{path: "given functions"}
+	for s, name := range symbolNames {
+		d.functions[s] = functions[name]
+	}
+	if err := d.initialise(); err != nil {
+		return nil, err
+	}
+	return open(d, 0)
+}
+
 // versionText is a CUDA version as people write it.
 func versionText(version int) string { return fmt.Sprintf("%d.%d", version/1000, version%1000/10) }

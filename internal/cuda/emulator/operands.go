@@ -1,0 +1,132 @@
+package emulator
+
+import (
+	"fmt"
+	"math"
+	"strconv"
+	"strings"
+)
+
+// value reads an operand.
+type value func(t *thread) uint64
+
+var special = map[string]value{
+	"%tid.x": func(t *thread) uint64 { return uint64(t.id[0]) }, "%tid.y": func(t *thread) uint64 { return uint64(t.id[1]) },
+	"%tid.z":  func(t *thread) uint64 { return uint64(t.id[2]) },
+	"%ntid.x": func(t *thread) uint64 { return uint64(t.dim[0]) }, "%ntid.y": func(t *thread) uint64 { return uint64(t.dim[1]) },
+	"%ntid.z":  func(t *thread) uint64 { return uint64(t.dim[2]) },
+	"%ctaid.x": func(t *thread) uint64 { return uint64(t.block.id[0]) }, "%ctaid.y": func(t *thread) uint64 { return uint64(t.block.id[1]) },
+	"%ctaid.z":  func(t *thread) uint64 { return uint64(t.block.id[2]) },
+	"%nctaid.x": func(t *thread) uint64 { return uint64(t.grid[0]) }, "%nctaid.y": func(t *thread) uint64 { return uint64(t.grid[1]) },
+	"%nctaid.z": func(t *thread) uint64 { return uint64(t.grid[2]) },
+	"%laneid":   func(t *thread) uint64 { return uint64(t.index % 32) },
+}
+
+// read returns the reader of a register, number or address.
+func (a *assembler) read(s string) (value, error) {
+	if v, ok := special[s]; ok {
+		return v, nil
+	}
+	if at, ok := a.symbols[s]; ok {
+		return func(*thread) uint64 { return at }, nil
+	}
+	if strings.HasPrefix(s, "0f") || strings.HasPrefix(s, "0d") {
+		bits, err := strconv.ParseUint(s[2:], 16, 64)
+		return func(*thread) uint64 { return bits }, err
+	}
+	if s[0] == '-' || s[0] >= '0' && s[0] <= '9' {
+		n, err := strconv.ParseInt(s, 0, 64)
+		if err != nil {
+			var u uint64
+			u, err = strconv.ParseUint(s, 0, 64)
+			n = int64(u)
+		}
+		return func(*thread) uint64 { return uint64(n) }, err
+	}
+	if s[0] == '!' {
+		r := a.register(s[1:])
+		return func(t *thread) uint64 { return 1 - t.regs[r] }, nil
+	}
+	r := a.register(s)
+	return func(t *thread) uint64 { return t.regs[r] }, nil
+}
+
+// list returns the names in {a, b}, or the only name.
+func list(s string) []string {
+	if !strings.HasPrefix(s, "{") {
+		return []string{s}
+	}
+	parts := strings.Split(strings.Trim(s, "{}"), ",")
+	for i := range parts {
+		parts[i] = strings.TrimSpace(parts[i])
+	}
+	return parts
+}
+
+// address returns the reader of an address such as [%rd1+16].
+func (a *assembler) address(s string) (value, error) {
+	s = strings.TrimSpace(strings.Trim(s, "[]"))
+	base, offset := s, int64(0)
+	if i := strings.LastIndexAny(s, "+"); i > 0 {
+		n, err := strconv.ParseInt(strings.TrimSpace(s[i+1:]), 0, 64)
+		if err != nil {
+			return nil, fmt.Errorf("address %s: %w", s, err)
+		}
+		base, offset = strings.TrimSpace(s[:i]), n
+	}
+	v, err := a.read(base)
+	if err != nil {
+		return nil, err
+	}
+	return func(t *thread) uint64 { return v(t) + uint64(offset) }, nil
+}
+
+func f32(v uint64) float64 { return float64(math.Float32frombits(uint32(v))) }
+func f64(v uint64) float64 { return math.Float64frombits(v) }
+
+func bits32(f float64) uint64 { return uint64(math.Float32bits(float32(f))) }
+
+// float reads v as a floating-point number of a type.
+func float(kind string, v uint64) float64 {
+	if kind == "f64" {
+		return f64(v)
+	}
+	return f32(v)
+}
+
+// rounded is f as the bits of a type, rounded as a mode such as rn or rm says.
+func rounded(kind, mode string, f float64) uint64 {
+	if kind == "f64" {
+		return math.Float64bits(f)
+	}
+	r := float32(f)
+	switch {
+	case mode == "rm" && float64(r) > f:
+		r = math.Nextafter32(r, float32(math.Inf(-1)))
+	case mode == "rp" && float64(r) < f:
+		r = math.Nextafter32(r, float32(math.Inf(1)))
+	case mode == "rz" && math.Abs(float64(r)) > math.Abs(f):
+		r = math.Nextafter32(r, 0)
+	}
+	return uint64(math.Float32bits(r))
+}
+
+// flushed is a single-precision number with subnormal values replaced by zero.
+func flushed(f float64) float64 {
+	if math.Abs(f) < 0x1p-126 {
+		return math.Copysign(0, f)
+	}
+	return f
+}
+
+// integer widens the bits of a type such as s32 to 64 bits.
+func integer(kind string, v uint64) uint64 {
+	bits := 8 * typeSize(kind)
+	if bits == 64 {
+		return v
+	}
+	if kind[0] == 's' {
+		return uint64(int64(v<<(64-bits)) >> (64 - bits))
+	}
+	return v & (1<<bits - 1)
+}

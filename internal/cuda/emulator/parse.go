@@ -1,0 +1,252 @@
+package emulator
+
+import (
+	"fmt"
+	"regexp"
+	"strconv"
+	"strings"
+)
+
+// Kernel is an entry of a PTX text, ready to run.
+type Kernel struct {
+	Name       string
+	code       []instruction
+	registers  int
+	sharedSize uint64 // static
+	localSize  int
+}
+
+type instruction struct {
+	text     string
+	guard    int    // register of the predicate, −1 without one
+	want     uint64 // its value for the instruction to run
+	run      func(t *thread)
+	together func(lanes []thread) // of collective instructions
+}
+
+func (i *instruction) String() string { return i.text }
+
+var (
+	commentPattern  = regexp.MustCompile(`//.*`)
+	variablePattern = regexp.MustCompile(`^(?:\.visible |\.extern |\.weak )*\.(shared|local) \.align (\d+) \.b8 \s*([\w$]+)\[(\d*)\]$`)
+	paramPattern    = regexp.MustCompile(`\.param (?:\.align (\d+) )?\.(\w+) (?:\.ptr [.\w ]*)?(\w+)(?:\[(\d+)\])?`)
+	labelPattern    = regexp.MustCompile(`^(\$?\w+):\s*`)
+)
+
+// Parse reads the kernels of a PTX text.
+func Parse(text string) (map[string]*Kernel, error) {
+	text = commentPattern.ReplaceAllString(text, "")
+	kernels := map[string]*Kernel{}
+	var common []string // variables of the whole file
+	for text = strings.TrimSpace(text); text != ""; text = strings.TrimSpace(text) {
+		if strings.HasPrefix(text, ".visible .entry ") {
+			head, rest, _ := strings.Cut(text, "{")
+			end := closing(rest)
+			k, err := parseKernel(head, rest[:end], common)
+			if err != nil {
+				return nil, err
+			}
+			kernels[k.Name] = k
+			text = rest[end+1:]
+			continue
+		}
+		line, rest, _ := strings.Cut(text, "\n")
+		line = strings.TrimSpace(strings.TrimSuffix(strings.TrimSpace(line), ";"))
+		switch {
+		case variablePattern.MatchString(line):
+			common = append(common, line)
+		case !strings.HasPrefix(line, ".version") && !strings.HasPrefix(line, ".target") && !strings.HasPrefix(line, ".address_size"):
+			return nil, fmt.Errorf("not understood: %s", line)
+		}
+		text = rest
+	}
+	return kernels, nil
+}
+
+// closing is the place of the brace that closes a body.
+func closing(body string) int {
+	depth := 1
+	for i, c := range body {
+		switch c {
+		case '{':
+			depth++
+		case '}':
+			if depth--; depth == 0 {
+				return i
+			}
+		}
+	}
+	return len(body)
+}
+
+// assembler turns the statements of a kernel into instructions.
+type assembler struct {
+	*Kernel
+	registers map[string]int
+	symbols   map[string]uint64 // addresses of variables and parameters
+	labels    map[string]int
+	pending   []string // labels of the next instruction
+}
+
+func parseKernel(head, body string, common []string) (*Kernel, error) {
+	name, params, _ := strings.Cut(strings.TrimPrefix(head, ".visible .entry "), "(")
+	a := &assembler{Kernel: &Kernel{Name: strings.TrimSpace(name)}, registers: map[string]int{}, symbols: map[string]uint64{}, labels: map[string]int{}}
+	at := uint64(0)
+	for _, p := range paramPattern.FindAllStringSubmatch(params, -1) {
+		size := uint64(typeSize(p[2]))
+		align := size
+		if p[1] != "" {
+			align, _ = strconv.ParseUint(p[1], 10, 64)
+		}
+		if p[4] != "" {
+			n, _ := strconv.ParseUint(p[4], 10, 64)
+			size *= n
+		}
+		at = (at + align - 1) / align * align
+		a.symbols[p[3]] = at
+		at += size
+	}
+	var extern []string
+	for _, line := range common {
+		if v := variablePattern.FindStringSubmatch(line); v[4] == "" {
+			extern = append(extern, line)
+		} else if strings.Contains(body, v[3]) { // as the linker, which gives a kernel what it uses
+			a.variable(v)
+		}
+	}
+	var statements []string
+	for _, s := range strings.Split(strings.NewReplacer("\n", " ", "\t", " ").Replace(body), ";") {
+		if s = unbraced(s); s != "" {
+			statements = append(statements, s)
+		}
+	}
+	for _, s := range statements {
+		if v := variablePattern.FindStringSubmatch(s); v != nil {
+			a.variable(v)
+		}
+	}
+	for _, line := range extern { // dynamic shared memory begins behind the static one
+		a.sharedSize = (a.sharedSize + 15) / 16 * 16
+		a.symbols[variablePattern.FindStringSubmatch(line)[3]] = a.sharedSize
+	}
+	var branches []func()
+	for _, s := range statements {
+		if err := a.statement(s, &branches); err != nil {
+			return nil, fmt.Errorf("%s: %s: %w", a.Name, s, err)
+		}
+	}
+	for _, resolve := range branches {
+		resolve()
+	}
+	a.Kernel.registers = len(a.registers)
+	return a.Kernel, nil
+}
+
+// unbraced is s without the braces that blocks of inline assembly leave at its beginning.
+func unbraced(s string) string { return strings.TrimLeft(s, "{} ") }
+
+func (a *assembler) variable(v []string) {
+	align, _ := strconv.ParseUint(v[2], 10, 64)
+	size, _ := strconv.ParseUint(v[4], 10, 64)
+	if v[1] == "local" {
+		at := (uint64(a.localSize) + align - 1) / align * align
+		a.symbols[v[3]] = at
+		a.localSize = int(at + size)
+		return
+	}
+	at := (a.sharedSize + align - 1) / align * align
+	a.symbols[v[3]] = at
+	a.sharedSize = at + size
+}
+
+// statement assembles a statement, which may have labels before it.
+func (a *assembler) statement(s string, branches *[]func()) error {
+	for {
+		label := labelPattern.FindStringSubmatch(s)
+		if label == nil {
+			break
+		}
+		a.labels[label[1]] = len(a.code)
+		s = unbraced(s[len(label[0]):])
+	}
+	if s == "" || s[0] == '.' {
+		return nil
+	}
+	in := instruction{text: s, guard: -1}
+	if s[0] == '@' {
+		guard, rest, _ := strings.Cut(s[1:], " ")
+		in.want = 1
+		if guard[0] == '!' {
+			in.want, guard = 0, guard[1:]
+		}
+		in.guard = a.register(guard)
+		s = strings.TrimSpace(rest)
+	}
+	opcode, rest, _ := strings.Cut(s, " ")
+	op := strings.Split(opcode, ".")
+	operands := splitOperands(rest)
+	if op[0] == "bra" {
+		var target int
+		label := operands[0]
+		*branches = append(*branches, func() {
+			at, ok := a.labels[label]
+			if !ok {
+				panic("emulator: no label " + label)
+			}
+			target = at
+		})
+		in.run = func(t *thread) { t.pc = target }
+		a.code = append(a.code, in)
+		return nil
+	}
+	if err := a.assemble(&in, op, operands); err != nil {
+		return err
+	}
+	a.code = append(a.code, in)
+	return nil
+}
+
+// splitOperands splits at commas outside of braces and brackets.
+func splitOperands(s string) []string {
+	var parts []string
+	depth, from := 0, 0
+	for i, c := range s {
+		switch c {
+		case '{', '[':
+			depth++
+		case '}', ']':
+			depth--
+		case ',':
+			if depth == 0 {
+				parts = append(parts, strings.TrimSpace(s[from:i]))
+				from = i + 1
+			}
+		}
+	}
+	if rest := strings.TrimSpace(s[from:]); rest != "" {
+		parts = append(parts, rest)
+	}
+	return parts
+}
+
+// register returns the number of a register.
+func (a *assembler) register(name string) int {
+	n, ok := a.registers[name]
+	if !ok {
+		n = len(a.registers)
+		a.registers[name] = n
+	}
+	return n
+}
+
+// typeSize is the number of bytes of a type such as f32; a predicate has one.
+func typeSize(name string) int {
+	if name == "bf16x2" || name == "f16x2" || name == "tf32" {
+		return 4
+	}
+	bits, err := strconv.Atoi(strings.TrimLeft(name, "abcdefghijklmnopqrstuvwxyz"))
+	if err != nil {
+		return 1
+	}
+	return bits / 8
+}
