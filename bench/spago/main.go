@@ -9,8 +9,8 @@ import (
 )
 
 const (
-	noTransposed = "spaGO has no transposed convolution and no batch normalisation of pictures"
-	noBatches    = "spaGO's transformer layers take one sequence of vectors, without a mask, rotary embeddings or a cache"
+	noTransposed = "spaGO has no transposed convolution"
+	noBatches    = "spaGO's attention takes one sequence at a time, and it has no rotary embeddings"
 )
 
 func main() {
