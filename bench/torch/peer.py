@@ -16,6 +16,7 @@ import time
 
 import torch
 
+from attention import attention
 from autoencoder import EMBEDDING, Autoencoder
 from dalle import DALLE
 from dvae import DiscreteVAE
@@ -105,6 +106,11 @@ WORKLOADS = {
     "dalle/train/128px-v2048-k1024-b4": lambda: dalle_train(4, 2048, 64, 1024, 16),
     "dalle/train/256px-v49408-k8192-b4": lambda: dalle_train(4, 49408, 256, 8192, 32),
     "dalle/generate/128px-v2048": lambda: dalle_generate(2048, 64, 1024, 16),
+    "attention/full": lambda: attention("full"),
+    "attention/axial_row": lambda: attention("axial_row"),
+    "attention/axial_col": lambda: attention("axial_col"),
+    "attention/conv_like": lambda: attention("conv_like"),
+    "attention/sparse": lambda: attention("sparse"),
 }
 
 

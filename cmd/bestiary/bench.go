@@ -10,10 +10,11 @@ func newBench() *cobra.Command {
 	var steady bool
 	c := &cobra.Command{
 		Use:   "bench",
-		Short: "Measure the named workloads, beside PyTorch if wanted",
+		Short: "Measure the named workloads, beside PyTorch or Go libraries if wanted",
 		Long: `Measure the named workloads: seconds an iteration (median and spread), items and operations a
 second, the share of the peak that a loop of fused multiply-adds reaches in the same run, and
 peak memory. With --vs torch, the same is measured in PyTorch in turns, and the ratio printed.
+Operations are those of the direct algorithms, so convolutions by Winograd's may exceed the peak.
 
   gemm/1024               C = A·B, 1024³, float32
   autoencoder/train/b32   forward, MSE, backward, Adam of the pets autoencoder, 32 pictures
@@ -35,7 +36,7 @@ peak memory. With --vs torch, the same is measured in PyTorch in turns, and the 
 	c.Flags().BoolVar(&o.JSON, "json", false, "print a JSON object for each workload")
 	c.Flags().DurationVar(&o.Time, "time", 0, "time to measure each workload for (0: 3s)")
 	c.Flags().IntVar(&o.Rounds, "rounds", 0, "turns that this time is divided into (0: 5)")
-	c.Flags().StringVar(&o.Versus, "vs", "", "peer to measure in the same run: torch")
+	c.Flags().StringVar(&o.Versus, "vs", "", "peer to measure in the same run: torch, or gorgonia, gomlx, spago (built from the checkout)")
 	c.Flags().StringVar(&o.Python, "python", "", "Python that has PyTorch (default: the first on the path that has it)")
 	c.Flags().BoolVar(&steady, "steady", false, "measure memory over 5,000 training steps instead of time")
 	c.RunE = func(c *cobra.Command, _ []string) error {
