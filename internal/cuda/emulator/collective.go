@@ -172,3 +172,33 @@ func (a *assembler) loadMatrix(in *instruction, op, operands []string) error {
 	}
 	return nil
 }
+
+// vote has vote.sync of whole warps.
+func (a *assembler) vote(in *instruction, op, operands []string) error {
+	to, kind := a.register(operands[0]), op[2]
+	p, err := a.read(operands[1])
+	if err != nil {
+		return err
+	}
+	in.run = func(t *thread) { t.state = atWarp }
+	in.together = func(lanes []thread) {
+		votes, all := uint64(0), uint64(0)
+		for i := range lanes {
+			if t := &lanes[i]; t.state == atWarp {
+				votes |= p(t) << i
+				all |= 1 << i
+			}
+		}
+		result := votes
+		switch kind {
+		case "any":
+			result = truth(votes != 0)
+		case "all":
+			result = truth(votes == all)
+		}
+		for i := range lanes {
+			lanes[i].regs[to] = result
+		}
+	}
+	return nil
+}

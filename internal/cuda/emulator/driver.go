@@ -31,6 +31,7 @@ const (
 	invalidImage   = 200
 	notFound       = 500
 	launchFailed   = 719
+	processors     = 16
 	computeMajor   = 75
 	computeMinor   = 76
 	sharedOptIn    = 97
@@ -78,7 +79,7 @@ func (g *gpu) calls() map[string]any {
 		"cuDeviceGet":        func(device, _ uintptr) uintptr { *at[int32](device) = 0; return 0 },
 		"cuDeviceGetName":    func(name, n, _ uintptr) uintptr { copy(host(name, n), "Emulator\x00"); return 0 },
 		"cuDeviceGetAttribute": func(value, which, _ uintptr) uintptr {
-			*at[int32](value) = map[uintptr]int32{computeMajor: 8, computeMinor: 0, sharedOptIn: 163 << 10}[which]
+			*at[int32](value) = map[uintptr]int32{processors: 4, computeMajor: 8, computeMinor: 0, sharedOptIn: 163 << 10}[which]
 			return 0
 		},
 		"cuDeviceTotalMem_v2":      func(n, _ uintptr) uintptr { return give(n, memoryOfDevice) },

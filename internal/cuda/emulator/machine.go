@@ -251,10 +251,11 @@ func (b *block) meetWarps(at **instruction) (moved bool) {
 	return moved
 }
 
-// windows of generic addresses
+// windows of generic addresses, and that of the parameters of functions
 const (
 	sharedWindow = 1 << 62
 	localWindow  = 1 << 61
+	callParams   = 1 << 32
 )
 
 // memory views n bytes of a state space.
@@ -266,6 +267,9 @@ func (t *thread) memory(space string, addr, n uint64, write bool) []byte {
 	case "global", "const":
 		return t.machine.Bytes(addr, n)
 	case "param":
+		if addr >= callParams {
+			return t.local[addr-callParams:][:n]
+		}
 		return t.params[addr:][:n]
 	case "shared":
 		return t.sharedMemory(addr, n, write)

@@ -64,10 +64,11 @@ func (a *assembler) store(in *instruction, op, operands []string) error {
 	return nil
 }
 
-// atomic has atom.add of integers, whose order doesn't matter.
+// atomic has atom.add and atom.inc of integers, whose order doesn't matter.
 func (a *assembler) atomic(in *instruction, op, operands []string) error {
 	kind := op[len(op)-1]
-	if !slices.Contains(op, "add") || kind[0] == 'f' {
+	inc := slices.Contains(op, "inc")
+	if !inc && !slices.Contains(op, "add") || kind[0] == 'f' {
 		return fmt.Errorf("an atomic operation whose result depends on the order")
 	}
 	if op[0] == "red" {
@@ -86,8 +87,15 @@ func (a *assembler) atomic(in *instruction, op, operands []string) error {
 	in.run = func(t *thread) {
 		bytes := t.memory(space, at(t), size, true)
 		old := get(bytes, size)
-		put(bytes, size, old+v(t))
 		t.regs[to] = old
+		switch {
+		case !inc:
+			put(bytes, size, old+v(t))
+		case old >= v(t):
+			put(bytes, size, 0)
+		default:
+			put(bytes, size, old+1)
+		}
 	}
 	return nil
 }

@@ -43,6 +43,9 @@ func (a *assembler) read(s string) (value, error) {
 		}
 		return func(*thread) uint64 { return uint64(n) }, err
 	}
+	if s[0] == '_' || s[0] == '$' {
+		return nil, fmt.Errorf("a variable that is not known")
+	}
 	if s[0] == '!' {
 		r := a.register(s[1:])
 		return func(t *thread) uint64 { return 1 - t.regs[r] }, nil

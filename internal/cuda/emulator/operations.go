@@ -35,6 +35,8 @@ func (a *assembler) assemble(in *instruction, op, operands []string) error {
 		return nil
 	case "shfl":
 		return a.shuffle(in, op, operands)
+	case "vote":
+		return a.vote(in, op, operands)
 	case "mma":
 		return a.multiply(in, op, operands)
 	case "ldmatrix":
@@ -45,6 +47,9 @@ func (a *assembler) assemble(in *instruction, op, operands []string) error {
 		}
 	case "setp":
 		return a.compare(in, op, operands)
+	}
+	if op[0] == "lop3" || op[0] == "bfi" {
+		op = []string{"mov", "b64"}
 	}
 	f, err := function(op)
 	if err != nil {
@@ -66,15 +71,22 @@ func (a *assembler) assemble(in *instruction, op, operands []string) error {
 	case 4:
 		in.run = func(t *thread) { t.regs[to] = f(x(t), y(t), z(t)) }
 	case 5:
-		if op[0] != "lop3" {
-			return fmt.Errorf("%d operands", len(operands))
+		four, last := lop3, from[3]
+		if strings.HasPrefix(in.text, "bfi") {
+			four = insertBits
 		}
-		table := from[3]
-		in.run = func(t *thread) { t.regs[to] = lop3(x(t), y(t), z(t), table(t)) }
+		in.run = func(t *thread) { t.regs[to] = four(x(t), y(t), z(t), last(t)) }
 	}
 	return nil
 }
 
+// insertBits puts the low length bits of x into y at position.
+func insertBits(x, y, position, length uint64) uint64 {
+	mask := (uint64(1)<<(length&255) - 1) << (position & 255) & math.MaxUint32
+	return y&^mask | x<<(position&255)&mask
+}
+
+// lop3 is the function of three words that a table of its eight values tells.
 func lop3(a, b, c, table uint64) uint64 {
 	result := uint64(0)
 	for i := range uint64(8) {

@@ -28,7 +28,7 @@ func (i *instruction) String() string { return i.text }
 
 var (
 	commentPattern  = regexp.MustCompile(`//.*`)
-	variablePattern = regexp.MustCompile(`^(?:\.visible |\.extern |\.weak )*\.(shared|local) \.align (\d+) \.b8 \s*([\w$]+)\[(\d*)\]$`)
+	variablePattern = regexp.MustCompile(`^(?:\.visible |\.extern |\.weak )*\.(shared|local) \.align (\d+) \.[bu](\d+) \s*([\w$]+)(?:\[(\d*)\])?$`)
 	paramPattern    = regexp.MustCompile(`\.param (?:\.align (\d+) )?\.(\w+) (?:\.ptr [.\w ]*)?(\w+)(?:\[(\d+)\])?`)
 	labelPattern    = regexp.MustCompile(`^(\$?\w+):\s*`)
 )
@@ -38,15 +38,24 @@ func Parse(text string) (map[string]*Kernel, error) {
 	text = commentPattern.ReplaceAllString(text, "")
 	kernels := map[string]*Kernel{}
 	var common []string // variables of the whole file
+	functions := map[string]*callee{}
 	for text = strings.TrimSpace(text); text != ""; text = strings.TrimSpace(text) {
 		if strings.HasPrefix(text, ".visible .entry ") {
 			head, rest, _ := strings.Cut(text, "{")
 			end := closing(rest)
-			k, err := parseKernel(head, rest[:end], common)
+			k, err := parseKernel(head, rest[:end], common, functions)
 			if err != nil {
 				return nil, err
 			}
 			kernels[k.Name] = k
+			text = rest[end+1:]
+			continue
+		}
+		if strings.HasPrefix(text, ".func ") {
+			head, rest, _ := strings.Cut(text, "{")
+			end := closing(rest)
+			f := parseFunction(head, rest[:end])
+			functions[f.name] = f
 			text = rest[end+1:]
 			continue
 		}
@@ -55,6 +64,7 @@ func Parse(text string) (map[string]*Kernel, error) {
 		switch {
 		case variablePattern.MatchString(line):
 			common = append(common, line)
+		case strings.HasPrefix(line, ".global ") && !strings.Contains(line, "["): // a constant, which code has as a number
 		case !strings.HasPrefix(line, ".version") && !strings.HasPrefix(line, ".target") && !strings.HasPrefix(line, ".address_size"):
 			return nil, fmt.Errorf("not understood: %s", line)
 		}
@@ -85,12 +95,13 @@ type assembler struct {
 	registers map[string]int
 	symbols   map[string]uint64 // addresses of variables and parameters
 	labels    map[string]int
-	pending   []string // labels of the next instruction
+	functions map[string]*callee
+	calls     int
 }
 
-func parseKernel(head, body string, common []string) (*Kernel, error) {
+func parseKernel(head, body string, common []string, functions map[string]*callee) (*Kernel, error) {
 	name, params, _ := strings.Cut(strings.TrimPrefix(head, ".visible .entry "), "(")
-	a := &assembler{Kernel: &Kernel{Name: strings.TrimSpace(name)}, registers: map[string]int{}, symbols: map[string]uint64{}, labels: map[string]int{}}
+	a := &assembler{Kernel: &Kernel{Name: strings.TrimSpace(name)}, registers: map[string]int{}, symbols: map[string]uint64{}, labels: map[string]int{}, functions: functions}
 	at := uint64(0)
 	for _, p := range paramPattern.FindAllStringSubmatch(params, -1) {
 		size := uint64(typeSize(p[2]))
@@ -108,18 +119,13 @@ func parseKernel(head, body string, common []string) (*Kernel, error) {
 	}
 	var extern []string
 	for _, line := range common {
-		if v := variablePattern.FindStringSubmatch(line); v[4] == "" {
+		if v := variablePattern.FindStringSubmatch(line); strings.HasSuffix(line, "[]") {
 			extern = append(extern, line)
-		} else if strings.Contains(body, v[3]) { // as the linker, which gives a kernel what it uses
+		} else if strings.Contains(body, v[4]) { // as the linker, which gives a kernel what it uses
 			a.variable(v)
 		}
 	}
-	var statements []string
-	for _, s := range strings.Split(strings.NewReplacer("\n", " ", "\t", " ").Replace(body), ";") {
-		if s = unbraced(s); s != "" {
-			statements = append(statements, s)
-		}
-	}
+	statements := statementsOf(body)
 	for _, s := range statements {
 		if v := variablePattern.FindStringSubmatch(s); v != nil {
 			a.variable(v)
@@ -127,7 +133,7 @@ func parseKernel(head, body string, common []string) (*Kernel, error) {
 	}
 	for _, line := range extern { // dynamic shared memory begins behind the static one
 		a.sharedSize = (a.sharedSize + 15) / 16 * 16
-		a.symbols[variablePattern.FindStringSubmatch(line)[3]] = a.sharedSize
+		a.symbols[variablePattern.FindStringSubmatch(line)[4]] = a.sharedSize
 	}
 	var branches []func()
 	for _, s := range statements {
@@ -142,20 +148,36 @@ func parseKernel(head, body string, common []string) (*Kernel, error) {
 	return a.Kernel, nil
 }
 
+// statementsOf cuts a body into statements.
+func statementsOf(body string) []string {
+	var statements []string
+	for _, s := range strings.Split(strings.NewReplacer("\n", " ", "\t", " ").Replace(body), ";") {
+		if s = unbraced(s); s != "" {
+			statements = append(statements, s)
+		}
+	}
+	return statements
+}
+
 // unbraced is s without the braces that blocks of inline assembly leave at its beginning.
 func unbraced(s string) string { return strings.TrimLeft(s, "{} ") }
 
 func (a *assembler) variable(v []string) {
 	align, _ := strconv.ParseUint(v[2], 10, 64)
-	size, _ := strconv.ParseUint(v[4], 10, 64)
+	size, _ := strconv.ParseUint(v[3], 10, 64)
+	size /= 8
+	if v[5] != "" {
+		n, _ := strconv.ParseUint(v[5], 10, 64)
+		size *= n
+	}
 	if v[1] == "local" {
 		at := (uint64(a.localSize) + align - 1) / align * align
-		a.symbols[v[3]] = at
+		a.symbols[v[4]] = at
 		a.localSize = int(at + size)
 		return
 	}
 	at := (a.sharedSize + align - 1) / align * align
-	a.symbols[v[3]] = at
+	a.symbols[v[4]] = at
 	a.sharedSize = at + size
 }
 
@@ -168,6 +190,10 @@ func (a *assembler) statement(s string, branches *[]func()) error {
 		}
 		a.labels[label[1]] = len(a.code)
 		s = unbraced(s[len(label[0]):])
+	}
+	if v := callParamPattern.FindStringSubmatch(s); v != nil {
+		a.callParam(v[2], uint64(typeSize(v[1])))
+		return nil
 	}
 	if s == "" || s[0] == '.' {
 		return nil
@@ -185,6 +211,9 @@ func (a *assembler) statement(s string, branches *[]func()) error {
 	opcode, rest, _ := strings.Cut(s, " ")
 	op := strings.Split(opcode, ".")
 	operands := splitOperands(rest)
+	if op[0] == "call" {
+		return a.call(operands, branches)
+	}
 	if op[0] == "bra" {
 		var target int
 		label := operands[0]
@@ -212,9 +241,9 @@ func splitOperands(s string) []string {
 	depth, from := 0, 0
 	for i, c := range s {
 		switch c {
-		case '{', '[':
+		case '{', '[', '(':
 			depth++
-		case '}', ']':
+		case '}', ']', ')':
 			depth--
 		case ',':
 			if depth == 0 {
