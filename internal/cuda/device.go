@@ -21,20 +21,21 @@ import (
 // Device is a GPU with the stream that its kernels run in. Its kernels must not be called from several goroutines at
 // once.
 type Device struct {
-	driver  *driver
-	index   int
-	info    Info
-	context uintptr
-	stream  uintptr
-	memory  memory
-	staging staging
-	modules map[string]*module
-	loaded  map[function]*loadedFunction
-	launch1 launchBuffer
-	scratch map[string]kernel.Buffer // buffers that kernels need beside their operands, by purpose
-	adam    table[adamParam]
-	squares table[vector]
-	faults  faults
+	driver   *driver
+	index    int
+	info     Info
+	context  uintptr
+	stream   uintptr
+	memory   memory
+	staging  staging
+	modules  map[string]*module
+	loaded   map[function]*loadedFunction
+	launch1  launchBuffer
+	scratch  map[string]kernel.Buffer // buffers that kernels need beside their operands, by purpose
+	products products
+	adam     table[adamParam]
+	squares  table[vector]
+	faults   faults
 }
 
 var _ interface {

@@ -310,7 +310,7 @@ template <class Math, int M, int N> __device__ inline void backward_weight(const
 }
 
 #define CONVOLUTION(kind, name, Math, M, N) \
-    extern "C" __global__ void __launch_bounds__(THREADS, 2) conv2d_##kind##_##name##_##M##x##N(const Convolution p) { kind<Math, M, N>(p); }
+    extern "C" __global__ void __launch_bounds__(THREADS, 2) conv2d_##kind##_##name##_##M##x##N(const __grid_constant__ Convolution p) { kind<Math, M, N>(p); }
 #define CONVOLUTION_SIZES(kind, name, Math) \
     CONVOLUTION(kind, name, Math, 128, 128) \
     CONVOLUTION(kind, name, Math, 128, 64)  \

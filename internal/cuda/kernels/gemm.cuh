@@ -37,7 +37,7 @@ template <class Math, int M, int N> __device__ inline void gemm(const Product &p
 }
 
 #define GEMM(name, Math, M, N) \
-    extern "C" __global__ void __launch_bounds__(THREADS, 2) gemm_##name##_##M##x##N(const Product p) { gemm<Math, M, N>(p); }
+    extern "C" __global__ void __launch_bounds__(THREADS, 2) gemm_##name##_##M##x##N(const __grid_constant__ Product p) { gemm<Math, M, N>(p); }
 #define GEMMS(name, Math)      \
     GEMM(name, Math, 128, 128) \
     GEMM(name, Math, 128, 64)  \

@@ -3,6 +3,15 @@
 
 GEMMS(exact, Exact)
 
+// Adds bias to rows of n numbers, ld apart, and applies the activation: what is left to do after a library's product.
+extern "C" __global__ void finish_product(float *c, const float *bias, i64 rows, i64 n, i64 ld, int act, float slope) {
+    GRID_STRIDE(i, rows * n) {
+        const i64 row = i / n, column = i - row * n;
+        float *to = c + row * ld + column;
+        *to = activate(act, slope, *to + (bias ? bias[column] : 0.0f));
+    }
+}
+
 // ---- products with few rows or columns ----
 
 // Few is a product whose result has at most 4 rows, or as many columns: it takes as long as reading the large operand,
@@ -34,7 +43,7 @@ __device__ inline void write_few(const Few &p, int row, int column, float sum) {
 }
 
 // The depth is contiguous in w: w[column·ldw + k]. A block has a column.
-extern "C" __global__ void few_along(const Few p) {
+extern "C" __global__ void few_along(const __grid_constant__ Few p) {
     const float *w = p.w + blockIdx.z * p.stride_w + blockIdx.x * p.ldw;
     const float *x = p.x + blockIdx.z * p.stride_x;
     float sum[FEW] = {};
@@ -65,7 +74,7 @@ extern "C" __global__ void few_along(const Few p) {
 
 // The columns are contiguous in w: w[k·ldw + column]. A block has 32 columns and a part of the depth, each of its 8 warps
 // every 8th of that.
-extern "C" __global__ void __launch_bounds__(256) few_across(const Few p) {
+extern "C" __global__ void __launch_bounds__(256) few_across(const __grid_constant__ Few p) {
     __shared__ float sums[8][FEW][32];
     __shared__ bool last;
     const int lane = threadIdx.x % 32, warp = threadIdx.x / 32, column = blockIdx.x * 32 + lane;

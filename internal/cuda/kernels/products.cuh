@@ -341,7 +341,7 @@ template <class Math, int M, int N> __device__ inline bool complete(const Split 
 // ---- results ----
 
 // The activations that are too long to be repeated for every sum.
-__device__ __noinline__ float activate_slowly(int act, float x) { return activate(act, 0.0f, x); }
+static __device__ __noinline__ float activate_slowly(int act, float x) { return activate(act, 0.0f, x); }
 
 // What becomes of sums on their way to memory.
 struct Finish {

@@ -1,0 +1,127 @@
+package cuda
+
+import (
+	"fmt"
+
+	"github.com/bestiary-ml/bestiary/internal/kernel"
+)
+
+// attentionArguments is Attention in attention_arguments.cuh.
+type attentionArguments struct {
+	q, k, v, gy, result            uint64
+	y, gq, gk, gv                  uint64
+	logSum, delta                  uint64
+	keep                           uint64
+	rows, bits, order              uint64
+	starts, tiles                  uint64
+	rowQ, rowK, rowV, rowY         int64
+	batchQ, batchK, batchV, batchY int64
+	heads, dim, queries, keys      int32
+	words, first, vector           int32
+	scale                          float32
+}
+
+const (
+	attentionThreads = 128 // ATTENTION_THREADS in attention.cuh
+	rowThreads       = 512 // ROW_THREADS in attention.cu
+	fewQueries       = 8   // up to so many are treated one by one: tiles of 32 would be mostly empty
+	widestHead       = 128 // features that the tiled kernels have room for
+	scorePitch       = 36  // SCORE_PITCH in attention.cuh
+)
+
+// Attention implements kernel.Sequences.
+func (d *Device) Attention(a kernel.Attention, q, k, v, keep, y, logSum kernel.Buffer) {
+	if a.Batch*a.Heads*a.Queries == 0 {
+		return
+	}
+	p := d.attending(a, q, k, v, keep)
+	p.y, p.logSum = y.Addr, logSum.Addr
+	p.vector = flag(d.attentionAligned(a, q, k, v))
+	if width := tileWidth(a.Dim); width > 0 && wholeMask(a) && a.Queries > fewQueries {
+		shared := 4 * (3*kernel.AttentionTile*(width+4) + kernel.AttentionTile*scorePitch)
+		d.attendTiles("attend", width, tilesOf(a.Queries), a, shared)
+		return
+	}
+	d.attendRows("attend_rows", a.Queries, a, 1)
+}
+
+// AttentionGrad implements kernel.Sequences.
+func (d *Device) AttentionGrad(a kernel.Attention, q, k, v, keep, y, logSum, gy, gq, gk, gv kernel.Buffer) {
+	if a.Batch*a.Heads == 0 || a.Queries+a.Keys == 0 {
+		return
+	}
+	p := d.attending(a, q, k, v, keep)
+	p.result, p.gy, p.gq, p.gk, p.gv, p.logSum = y.Addr, gy.Addr, gq.Addr, gk.Addr, gv.Addr, logSum.Addr
+	if n := a.Batch * a.Heads * a.Queries; n > 0 {
+		p.delta = d.workspace("delta of attention", n).Addr
+		p.vector = flag(a.Dim%4 == 0 && quadruples(y.Addr, a.RowY, a.BatchY) && gy.Addr%16 == 0)
+		d.launch(function{"attention", "attend_delta"}, dim3{uint32((n + 31) / 32), 1, 1}, dim3{256, 1, 1}, 0, structArg(p), n)
+	}
+	p.vector = flag(d.attentionAligned(a, q, k, v) && quadruples(gy.Addr, a.RowY, a.BatchY))
+	if width := tileWidth(a.Dim); width > 0 && wholeMask(a) {
+		shared := 4 * (4*kernel.AttentionTile*(width+4) + 2*kernel.AttentionTile*scorePitch)
+		d.attendTiles("attend_grad_queries", width, tilesOf(a.Queries), a, shared)
+		d.attendTiles("attend_grad_keys", width, tilesOf(a.Keys), a, shared)
+		return
+	}
+	d.attendRows("attend_grad_query_rows", a.Queries, a, 1)
+	d.attendRows("attend_grad_key_rows", a.Keys, a, 2)
+}
+
+// attending fills the arguments that all kernels of attention share.
+func (d *Device) attending(a kernel.Attention, q, k, v, keep kernel.Buffer) *attentionArguments {
+	p := &d.products.attention
+	*p = attentionArguments{
+		q: q.Addr, k: k.Addr, v: v.Addr, keep: keep.Addr,
+		rowQ: int64(a.RowQ), rowK: int64(a.RowK), rowV: int64(a.RowV), rowY: int64(a.RowY),
+		batchQ: int64(a.BatchQ), batchK: int64(a.BatchK), batchV: int64(a.BatchV), batchY: int64(a.BatchY),
+		heads: int32(a.Heads), dim: int32(a.Dim), queries: size32(a.Queries), keys: size32(a.Keys),
+		first: int32(a.First), scale: float32(a.Scale),
+	}
+	if m := a.Mask; m != nil {
+		p.rows, p.bits, p.order, p.starts, p.tiles = m.Rows.Addr, m.Bits.Addr, m.Order.Addr, m.Starts.Addr, m.Tiles.Addr
+		p.words = int32(m.Words())
+	}
+	return p
+}
+
+// attentionAligned tells whether all heads' rows of q, k and v begin at multiples of 16 bytes and have quadruples of features.
+func (d *Device) attentionAligned(a kernel.Attention, q, k, v kernel.Buffer) bool {
+	return a.Dim%4 == 0 && quadruples(q.Addr, a.RowQ, a.BatchQ) && quadruples(k.Addr, a.RowK, a.BatchK) && quadruples(v.Addr, a.RowV, a.BatchV)
+}
+
+// wholeMask tells whether the lists of tiles apply, which are for all queries and keys of a mask.
+func wholeMask(a kernel.Attention) bool {
+	return a.Mask == nil || a.First == 0 && a.Queries == a.Mask.Queries && a.Keys == a.Mask.Keys
+}
+
+// tileWidth is the number of features, at least dim, of the narrowest tiled kernels that there are; 0 if dim is too wide.
+func tileWidth(dim int) int {
+	for width := 32; width <= widestHead; width *= 2 {
+		if dim <= width {
+			return width
+		}
+	}
+	return 0
+}
+
+func tilesOf(places int) int { return (places + kernel.AttentionTile - 1) / kernel.AttentionTile }
+
+// attendTiles launches a tiled kernel with a block for each of so many tiles of each head.
+func (d *Device) attendTiles(name string, width, tiles int, a kernel.Attention, shared int) {
+	suffix, arithmetic := "", "exact"
+	if d.products.precision != Highest { // at Medium too: there is little to gain from narrower numbers here
+		suffix, arithmetic = "_tf32", "tf32"
+	}
+	f := function{"attention" + suffix, fmt.Sprintf("%s_%s_%d", name, arithmetic, width)}
+	d.launch(f, dim3{uint32(tiles), uint32(a.Heads), uint32(a.Batch)}, dim3{attentionThreads, 1, 1}, uint32(shared), structArg(&d.products.attention))
+}
+
+// attendRows launches a kernel with a block for each of n queries or keys of each head, which sums up so many vectors of
+// features.
+func (d *Device) attendRows(name string, n int, a kernel.Attention, sums int) {
+	width := min((a.Dim+31)/32*32, rowThreads)
+	shared := 4 * sums * (rowThreads / width) * a.Dim
+	d.launch(function{"attention", name}, dim3{uint32(n), uint32(a.Heads), uint32(a.Batch)}, dim3{rowThreads, 1, 1}, uint32(shared),
+		structArg(&d.products.attention))
+}

@@ -1,0 +1,189 @@
+package cuda
+
+import (
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"runtime"
+	"unsafe"
+
+	"github.com/bestiary-ml/bestiary/internal/kernel"
+)
+
+// blas is cuBLAS, where it was found, with its handle for this device.
+type blas struct {
+	path      string
+	version   int // 10000·major + 100·minor + patch
+	handle    uintptr
+	product   uintptr // cublasGemmStridedBatchedEx
+	workspace kernel.Buffer
+	constants *[2]float32 // 0 and 1, where the library reads them
+}
+
+// Numbers from cublas_api.h and library_types.h.
+const (
+	blasNotTransposed, blasTransposed = 0, 1
+	blasFloat32                       = 0 // CUDA_R_32F
+	blasDefaultAlgorithm              = 1<<64 - 1
+	blasWorkspace                     = 32 << 20 // bytes; what cuBLAS recommends for Hopper
+	blasWorth                         = 1 << 24  // multiply-adds from which the library's call and its general kernels are worth it
+)
+
+// blasCompute is the library's arithmetic for a precision: cublasComputeType_t.
+var blasCompute = [...]uintptr{
+	Highest: 68, // CUBLAS_COMPUTE_32F
+	High:    77, // CUBLAS_COMPUTE_32F_FAST_TF32
+	Medium:  75, // CUBLAS_COMPUTE_32F_FAST_16BF
+}
+
+// blasNames are the libraries that are looked for, the newest first. cuBLAS needs cuBLASLt, which lies beside it.
+var blasNames = [][2]string{{"libcublasLt.so.13", "libcublas.so.13"}, {"libcublasLt.so.12", "libcublas.so.12"}}
+
+// libraryFolders are where CUDA's libraries are looked for: what BESTIARY_CUDA_LIBS names, where the loader looks (""),
+// CUDA toolkits, and the folders in which Python packages bring them along.
+func libraryFolders() []string {
+	folders := append(filepath.SplitList(os.Getenv("BESTIARY_CUDA_LIBS")), "")
+	prefixes := []string{os.Getenv("VIRTUAL_ENV"), os.Getenv("CONDA_PREFIX")}
+	for _, name := range []string{"python3", "python"} {
+		if path, err := exec.LookPath(name); err == nil {
+			prefixes = append(prefixes, filepath.Dir(filepath.Dir(path)))
+			if path, err = filepath.EvalSymlinks(path); err == nil {
+				prefixes = append(prefixes, filepath.Dir(filepath.Dir(path)))
+			}
+		}
+	}
+	patterns := []string{"/usr/local/cuda*/lib64", "/usr/local/cuda*/targets/*/lib"}
+	for _, prefix := range append(prefixes, "/usr", "/usr/local") {
+		if prefix == "" {
+			continue
+		}
+		patterns = append(patterns, filepath.Join(prefix, "lib"))
+		for _, packages := range []string{"site-packages", "dist-packages"} {
+			patterns = append(patterns, filepath.Join(prefix, "lib", "python3*", packages, "nvidia", "*", "lib"))
+		}
+	}
+	seen := map[string]bool{}
+	for _, pattern := range patterns {
+		found, _ := filepath.Glob(pattern) // the patterns are well-formed
+		for _, folder := range found {
+			if !seen[folder] {
+				seen[folder] = true
+				folders = append(folders, folder)
+			}
+		}
+	}
+	return folders
+}
+
+// library returns cuBLAS, looked for at the first call; nil if there is none.
+func (d *Device) library() *blas {
+	if d.products.looked {
+		return d.products.blas
+	}
+	d.products.looked = true
+	for _, names := range blasNames {
+		for _, folder := range libraryFolders() {
+			if b, err := d.openBlas(filepath.Join(folder, names[0]), filepath.Join(folder, names[1])); err == nil {
+				d.products.blas = b
+				return b
+			}
+		}
+	}
+	return nil
+}
+
+// Library describes the cuBLAS that is used for large products, or says that there is none.
+func (d *Device) Library() string {
+	b := d.library()
+	if b == nil {
+		return "none (looked for libcublas.so.13 and .12 in BESTIARY_CUDA_LIBS, the loader's path, /usr/local/cuda*, and nvidia/*/lib of Python environments); our own kernels serve"
+	}
+	return fmt.Sprintf("cuBLAS %d.%d.%d, %s", b.version/10000, b.version/100%100, b.version%100, b.path)
+}
+
+// openBlas opens the library and makes it ready for this device.
+func (d *Device) openBlas(light, path string) (*blas, error) {
+	openLibrary(light) // whether it was there shows below
+	library, err := openLibrary(path)
+	if err != nil {
+		return nil, err
+	}
+	b := &blas{path: path, constants: &[2]float32{0, 1}}
+	var create, setStream, setWorkspace, version uintptr
+	for _, s := range []struct {
+		to   *uintptr
+		name string
+	}{
+		{&create, "cublasCreate_v2"}, {&setStream, "cublasSetStream_v2"}, {&setWorkspace, "cublasSetWorkspace_v2"},
+		{&version, "cublasGetVersion_v2"}, {&b.product, "cublasGemmStridedBatchedEx"},
+	} {
+		if *s.to, err = findSymbol(library, s.name); err != nil {
+			return nil, err
+		}
+	}
+	handle, number := new(uintptr), new(int32)
+	if err := d.callBlas("cublasCreate", create, uintptr(unsafe.Pointer(handle))); err != nil {
+		return nil, err
+	}
+	b.handle = *handle
+	if err := d.callBlas("cublasGetVersion", version, b.handle, uintptr(unsafe.Pointer(number))); err != nil {
+		return nil, err
+	}
+	b.version = int(*number)
+	if err := d.callBlas("cublasSetStream", setStream, b.handle, d.stream); err != nil {
+		return nil, err
+	}
+	// A workspace of its own makes the library's results repeat, and its calls fit for the capture of a graph.
+	b.workspace = d.alloc(blasWorkspace / 4)
+	return b, d.callBlas("cublasSetWorkspace", setWorkspace, b.handle, uintptr(b.workspace.Addr), blasWorkspace)
+}
+
+// callBlas calls a function of the library with the device's context current.
+//
+//go:uintptrescapes
+func (d *Device) callBlas(name string, f uintptr, args ...uintptr) error {
+	runtime.LockOSThread()
+	defer runtime.UnlockOSThread()
+	if r := d.driver.call(cuCtxSetCurrent, d.context); r != success {
+		return d.driver.failure(cuCtxSetCurrent, r)
+	}
+	if status := int32(invoke(f, args...)); status != 0 {
+		return fmt.Errorf("cuda: %s: cuBLAS status %d", name, status)
+	}
+	return nil
+}
+
+// libraryServes tells whether a product is one for the library. Small ones with a bias or an activation are left to our
+// kernels, which add these in the same launch.
+func (d *Device) libraryServes(g kernel.Gemm) bool {
+	const most = 1<<31 - 1
+	return g.Batch*g.M*g.N*g.K >= blasWorth && max(g.M, g.N, g.K, g.LdA, g.LdB, g.LdC) <= most && d.library() != nil
+}
+
+// libraryGemm computes a product with cuBLAS, which has columns where we have rows: it is asked for the transpose,
+// Cᵀ = op(B)ᵀ·op(A)ᵀ, in which a row-major matrix is its own transpose in columns.
+func (d *Device) libraryGemm(g kernel.Gemm, a, b, bias, c kernel.Buffer) {
+	l := d.products.blas
+	transposition := [...]uintptr{blasNotTransposed, blasTransposed}
+	zero, one := uintptr(unsafe.Pointer(&l.constants[0])), uintptr(unsafe.Pointer(&l.constants[1]))
+	beta := zero
+	if g.Accumulate {
+		beta = one
+	}
+	err := d.callBlas("cublasGemmStridedBatchedEx", l.product, l.handle, transposition[flag(g.TransB)], transposition[flag(g.TransA)],
+		uintptr(g.N), uintptr(g.M), uintptr(g.K), one,
+		uintptr(b.Addr), blasFloat32, uintptr(g.LdB), uintptr(g.StrideB),
+		uintptr(a.Addr), blasFloat32, uintptr(g.LdA), uintptr(g.StrideA), beta,
+		uintptr(c.Addr), blasFloat32, uintptr(g.LdC), uintptr(g.StrideC), uintptr(g.Batch), blasCompute[d.products.precision], blasDefaultAlgorithm)
+	if err != nil {
+		panic(err)
+	}
+	if bias.IsNil() && g.Act == kernel.NoActivation {
+		return
+	}
+	for i := range g.Batch {
+		part := skip(c, i*g.StrideC)
+		d.launch(function{"products", "finish_product"}, gridFor(g.M*g.N, 4), dim3{threads, 1, 1}, 0, part, bias, g.M, g.N, g.LdC, int32(g.Act), float32(g.Slope))
+	}
+}

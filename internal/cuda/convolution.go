@@ -1,0 +1,126 @@
+package cuda
+
+import (
+	"math/bits"
+
+	"github.com/bestiary-ml/bestiary/internal/kernel"
+)
+
+// divisor is Divisor in convolution.cuh: it divides n, from 0 to 2³¹−1, as (n·factor)>>32>>shift, unless factor is 0.
+type divisor struct{ factor, shift uint32 }
+
+// newDivisor returns the one that divides by n (Granlund & Montgomery, 1994, with one bit less).
+func newDivisor(n int) divisor {
+	if n == 1 {
+		return divisor{}
+	}
+	shift := bits.Len(uint(n-1)) - 1
+	return divisor{factor: uint32((uint64(1)<<(32+shift) + uint64(n) - 1) / uint64(n)), shift: uint32(shift)}
+}
+
+// convolutionArguments is Convolution in convolution.cuh.
+type convolutionArguments struct {
+	x, w, y                          uint64
+	split                            splitArguments
+	finish                           finishArguments
+	images, height, width, channels  int32
+	outChannels, outHeight, outWidth int32
+	kernelHeight, kernelWidth        int32
+	strideH, strideW, padH, padW     int32
+	dilationH, dilationW             int32
+	groups                           int32
+	byOutWidth, byOutHeight          divisor
+	down, across                     int32
+	xVector, wVector                 int32
+}
+
+// Conv2d implements kernel.Products.
+func (d *Device) Conv2d(c kernel.Conv, x, w, bias, y kernel.Buffer) {
+	if y.Len == 0 {
+		return
+	}
+	inputs, outputs := c.C/c.Groups, c.O/c.Groups
+	if pointwise(c) {
+		d.Gemm(kernel.Gemm{M: c.N * c.H * c.W, N: c.O, K: c.C, LdA: c.C, LdB: c.O, LdC: c.O, Act: c.Act, Slope: c.Slope}, x, w, bias, y)
+		return
+	}
+	d.convolve(c, "forward", c.N*c.OH*c.OW, outputs, c.KH*c.KW*inputs, c.Groups, convolutionArguments{
+		x: x.Addr, w: w.Addr, y: y.Addr,
+		finish:  finishArguments{bias: bias.Addr, slope: float32(c.Slope), act: int32(c.Act), vec: flag(quadruples(y.Addr, c.O, outputs))},
+		xVector: flag(quadruples(x.Addr, c.C, inputs)), wVector: flag(quadruples(w.Addr, c.O, outputs)),
+	})
+}
+
+// Conv2dBackwardInput implements kernel.Products. Pixels of x whose coordinates leave the same remainders by the strides
+// see gy through the same taps of the kernel: each such phase is a product of its own.
+func (d *Device) Conv2dBackwardInput(c kernel.Conv, gy, w, bias, gx kernel.Buffer) {
+	if gx.Len == 0 {
+		return
+	}
+	inputs, outputs := c.C/c.Groups, c.O/c.Groups
+	if pointwise(c) {
+		d.Gemm(kernel.Gemm{M: c.N * c.H * c.W, N: c.C, K: c.O, TransB: true, LdA: c.O, LdB: c.O, LdC: c.C, Act: c.Act, Slope: c.Slope}, gy, w, bias, gx)
+		return
+	}
+	phases := c.StrideH * c.StrideW
+	height, width := (c.H+c.StrideH-1)/c.StrideH, (c.W+c.StrideW-1)/c.StrideW // of the largest
+	taps := longest(c.KH, c.StrideH, c.DilationH) * longest(c.KW, c.StrideW, c.DilationW)
+	d.convolve(c, "backward_input", c.N*height*width, inputs, taps*outputs, c.Groups*phases, convolutionArguments{
+		x: gy.Addr, w: w.Addr, y: gx.Addr,
+		finish:  finishArguments{bias: bias.Addr, slope: float32(c.Slope), act: int32(c.Act), vec: flag(quadruples(gx.Addr, c.C, inputs))},
+		xVector: flag(quadruples(gy.Addr, c.O, outputs)), wVector: flag(quadruples(w.Addr, c.O, outputs)),
+	})
+}
+
+// longest is the largest number of taps of a kernel, in one dimension, that a phase of its stride has.
+func longest(kernel, stride, dilation int) int {
+	step := stride // every step-th tap leaves the same remainder
+	for t := stride - 1; t > 0; t-- {
+		if t*dilation%stride == 0 {
+			step = t
+		}
+	}
+	return (kernel + step - 1) / step
+}
+
+// Conv2dBackwardWeight implements kernel.Products.
+func (d *Device) Conv2dBackwardWeight(c kernel.Conv, x, gy, gw kernel.Buffer) {
+	if gy.Len == 0 {
+		d.Fill(gw, 0)
+		return
+	}
+	inputs, outputs := c.C/c.Groups, c.O/c.Groups
+	if pointwise(c) {
+		d.Gemm(kernel.Gemm{M: c.C, N: c.O, K: c.N * c.H * c.W, TransA: true, LdA: c.C, LdB: c.O, LdC: c.O}, x, gy, kernel.Buffer{}, gw)
+		return
+	}
+	d.convolve(c, "backward_weight", c.KH*c.KW*inputs, outputs, c.N*c.OH*c.OW, c.Groups, convolutionArguments{
+		x: x.Addr, w: gy.Addr, y: gw.Addr,
+		finish:  finishArguments{vec: flag(quadruples(gw.Addr, c.O, outputs))},
+		xVector: flag(quadruples(x.Addr, c.C, inputs)), wVector: flag(quadruples(gy.Addr, c.O, outputs)),
+	})
+}
+
+// pointwise tells whether a convolution is a matrix product as it stands.
+func pointwise(c kernel.Conv) bool {
+	return c.KH == 1 && c.KW == 1 && c.StrideH == 1 && c.StrideW == 1 && c.PadH == 0 && c.PadW == 0 && c.Groups == 1 && c.OH == c.H && c.OW == c.W
+}
+
+// convolve launches a convolution as so many products of m×n numbers and depth k; kind is that of the kernel.
+func (d *Device) convolve(c kernel.Conv, kind string, m, n, k, count int, arguments convolutionArguments) {
+	arithmetic := arithmetics[d.products.precision]
+	plan := d.plan(m, n, k, count, arithmetic.step)
+	p := &d.products.convolution
+	*p = arguments
+	size32(m)
+	size32(k)
+	p.split, p.down, p.across = d.splitting(plan), int32(plan.down), int32(plan.across)
+	p.images, p.height, p.width, p.channels = int32(c.N), int32(c.H), int32(c.W), int32(c.C)
+	p.outChannels, p.outHeight, p.outWidth = int32(c.O), int32(c.OH), int32(c.OW)
+	p.kernelHeight, p.kernelWidth = int32(c.KH), int32(c.KW)
+	p.strideH, p.strideW, p.padH, p.padW = int32(c.StrideH), int32(c.StrideW), int32(c.PadH), int32(c.PadW)
+	p.dilationH, p.dilationW, p.groups = int32(c.DilationH), int32(c.DilationW), int32(c.Groups)
+	p.byOutWidth, p.byOutHeight = newDivisor(c.OW), newDivisor(c.OH)
+	file, name := "convolution"+arithmetic.suffix, plan.name("conv2d_"+kind+"_"+arithmetic.name)
+	d.launch(function{file, name}, plan.grid(), dim3{tileThreads, 1, 1}, 0, structArg(p))
+}

@@ -1,0 +1,274 @@
+package cuda
+
+import (
+	"fmt"
+
+	"github.com/bestiary-ml/bestiary/internal/kernel"
+)
+
+// Precision is the least exact arithmetic that products and convolutions may use, as PyTorch's
+// set_float32_matmul_precision has it. What is stored is float32 at any of them.
+type Precision int
+
+const (
+	Highest Precision = iota // float32
+	High                     // TF32: operands rounded to 10 bits after the point, sums in float32
+	Medium                   // operands rounded to bfloat16, 7 bits after the point, sums in float32
+)
+
+// SetPrecision says how products, convolutions and attention are computed from here on; a new device has [Highest].
+func (d *Device) SetPrecision(p Precision) { d.products.precision = p }
+
+// Precision is what SetPrecision was told.
+func (d *Device) Precision() Precision { return d.products.precision }
+
+// arithmetic is a set of kernels: the suffix of its files of kernels, the name that the kernels in them bear, and how many
+// numbers of depth they take at a time.
+type arithmetic struct {
+	suffix, name string
+	step         int
+}
+
+var arithmetics = [...]arithmetic{
+	Highest: {"", "exact", 16},
+	High:    {"_tf32", "tf32", 16},
+	Medium:  {"_bfloat16", "bfloat16", 32},
+}
+
+// products is what products and convolutions need between calls.
+type products struct {
+	precision Precision
+	blas      *blas // nil where there is none, or nobody looked yet
+	looked    bool
+	arrived   kernel.Buffer // counters of splitArguments, all 0
+
+	// arguments of the launch under way, here so that they needn't be allocated
+	product     productArguments
+	few         fewArguments
+	convolution convolutionArguments
+	attention   attentionArguments
+}
+
+// The structs below are laid out as those of the same name in kernels/*.cuh.
+
+// splitArguments is Split in products.cuh.
+type splitArguments struct {
+	partial, arrived uint64
+	parts, depth     int32
+}
+
+// finishArguments is Finish in products.cuh.
+type finishArguments struct {
+	bias            uint64
+	slope           float32
+	act             int32
+	accumulate, vec int32
+}
+
+// productArguments is Product in gemm.cuh.
+type productArguments struct {
+	a, b, c                   uint64
+	ldA, ldB, ldC             int64
+	strideA, strideB, strideC int64
+	split                     splitArguments
+	finish                    finishArguments
+	m, n, k                   int32
+	down, across              int32
+	aAcross, bAcross          int32
+	aVector, bVector          int32
+}
+
+// fewArguments is Few in products.cu.
+type fewArguments struct {
+	x, w, bias, c, partial, arrived uint64
+	rowX, depthX, ldW, rowC, colC   int64
+	strideX, strideW, strideC       int64
+	rows, columns, k                int32
+	parts, depth                    int32
+	vector, biasOfRow               int32
+	accumulate, act                 int32
+	slope                           float32
+}
+
+// few is the number of rows or columns up to which a product takes as long as reading its other operand.
+const few = 4
+
+// maxGrid is the largest size of a grid in its second and third dimension.
+const maxGrid = 65535
+
+// Gemm implements kernel.Products.
+func (d *Device) Gemm(g kernel.Gemm, a, b, bias, c kernel.Buffer) {
+	if g.M == 0 || g.N == 0 {
+		return
+	}
+	g.Batch = max(g.Batch, 1)
+	for g.Batch > maxGrid {
+		part := g
+		part.Batch = maxGrid
+		d.Gemm(part, a, b, bias, c)
+		a, b, c = skip(a, maxGrid*g.StrideA), skip(b, maxGrid*g.StrideB), skip(c, maxGrid*g.StrideC)
+		g.Batch -= maxGrid
+	}
+	switch {
+	case min(g.M, g.N) <= few:
+		d.gemmFew(g, a, b, bias, c)
+	case d.libraryServes(g):
+		d.libraryGemm(g, a, b, bias, c)
+	default:
+		d.gemmTiles(g, a, b, bias, c)
+	}
+}
+
+func skip(b kernel.Buffer, n int) kernel.Buffer { return b.Slice(n, b.Len-n) }
+
+// gemmTiles computes a product with our own tiles.
+func (d *Device) gemmTiles(g kernel.Gemm, a, b, bias, c kernel.Buffer) {
+	arithmetic := arithmetics[d.products.precision]
+	plan := d.plan(g.M, g.N, g.K, g.Batch, arithmetic.step)
+	p := &d.products.product
+	*p = productArguments{
+		a: a.Addr, b: b.Addr, c: c.Addr,
+		ldA: int64(g.LdA), ldB: int64(g.LdB), ldC: int64(g.LdC),
+		strideA: int64(g.StrideA), strideB: int64(g.StrideB), strideC: int64(g.StrideC),
+		split: d.splitting(plan),
+		finish: finishArguments{
+			bias: bias.Addr, slope: float32(g.Slope), act: int32(g.Act), accumulate: flag(g.Accumulate),
+			vec: flag(quadruples(c.Addr, g.LdC, g.StrideC)),
+		},
+		m: size32(g.M), n: size32(g.N), k: size32(g.K),
+		down: int32(plan.down), across: int32(plan.across),
+		aAcross: flag(g.TransA), bAcross: flag(!g.TransB),
+		aVector: flag(quadruples(a.Addr, g.LdA, g.StrideA)), bVector: flag(quadruples(b.Addr, g.LdB, g.StrideB)),
+	}
+	d.launch(function{"products" + arithmetic.suffix, plan.name("gemm_" + arithmetic.name)}, plan.grid(), dim3{tileThreads, 1, 1}, 0, structArg(p))
+}
+
+// gemmFew computes a product with few rows, or with few columns: then as its transpose.
+func (d *Device) gemmFew(g kernel.Gemm, a, b, bias, c kernel.Buffer) {
+	p := &d.products.few
+	*p = fewArguments{
+		x: a.Addr, w: b.Addr, bias: bias.Addr, c: c.Addr, ldW: int64(g.LdB), rowC: int64(g.LdC), colC: 1,
+		strideX: int64(g.StrideA), strideW: int64(g.StrideB), strideC: int64(g.StrideC),
+		rows: size32(g.M), columns: size32(g.N), k: size32(g.K), parts: 1,
+		accumulate: flag(g.Accumulate), act: int32(g.Act), slope: float32(g.Slope),
+	}
+	ldX, strideW, along, xAlong := g.LdA, g.StrideB, g.TransB, !g.TransA
+	if g.M > few {
+		p.x, p.w, p.ldW, p.rowC, p.colC = b.Addr, a.Addr, int64(g.LdA), 1, int64(g.LdC)
+		p.strideX, p.strideW = p.strideW, p.strideX
+		p.rows, p.columns, p.biasOfRow = p.columns, p.rows, 1
+		ldX, strideW, along, xAlong = g.LdB, g.StrideA, !g.TransA, g.TransB
+	}
+	p.rowX, p.depthX = 1, int64(ldX)
+	if xAlong {
+		p.rowX, p.depthX = int64(ldX), 1
+	}
+	columns := int(p.columns)
+	if along {
+		p.vector = flag(xAlong && quadruples(p.w, int(p.ldW), strideW) && quadruples(p.x, ldX, int(p.strideX)))
+		perBlock := min(max((g.K/16+31)/32*32, 32), 256)
+		d.launch(function{"products", "few_along"}, dim3{uint32(columns), 1, uint32(g.Batch)}, dim3{uint32(perBlock), 1, 1}, 0, structArg(p))
+		return
+	}
+	const width, minimum = 32, 64 // columns of a block; no part of the depth is shorter than this
+	blocks := (columns + width - 1) / width * g.Batch
+	parts := max(1, min(4*d.info.Processors/blocks, g.K/minimum))
+	p.depth = size32(max(1, (g.K+parts-1)/parts))
+	p.parts = int32(max(1, (g.K+int(p.depth)-1)/int(p.depth)))
+	if p.parts > 1 {
+		p.partial, p.arrived = d.workspace("partial sums", blocks*int(p.parts)*few*width).Addr, d.counters(blocks)
+	}
+	d.launch(function{"products", "few_across"}, dim3{uint32(blocks / g.Batch), uint32(p.parts), uint32(g.Batch)}, dim3{256, 1, 1}, 0, structArg(p))
+}
+
+// tileThreads is the number of threads of a block that computes a tile: THREADS in products.cuh.
+const tileThreads = 256
+
+// tiling is how a product is cut into tiles for blocks, and its depth into parts.
+type tiling struct {
+	m, n         int // of a tile
+	down, across int // tiles
+	batch        int
+	parts, depth int
+}
+
+// tileSizes are those that there are kernels of, with the fraction of the processor's rate that each is reckoned to reach.
+var tileSizes = []struct {
+	m, n int
+	rate float64
+}{{128, 128, 1}, {128, 64, 0.85}, {64, 64, 0.7}, {128, 32, 0.6}}
+
+// plan chooses the tiles of a batch of m×n products of depth k that should be done first. A processor runs two blocks at a
+// time; where there are fewer tiles than that gives room for, their depths are split.
+func (d *Device) plan(m, n, k, batch, step int) tiling {
+	var best tiling
+	room, shortest := 2*d.info.Processors, 0.0
+	for _, size := range tileSizes {
+		t := tiling{m: size.m, n: size.n, down: (m + size.m - 1) / size.m, across: (n + size.n - 1) / size.n, batch: batch}
+		blocks := t.down * t.across * batch
+		const minimum = 8 // steps of a part
+		t.parts = max(1, min(room/blocks, k/(minimum*step), 64))
+		t.depth = max(1, (k+t.parts*step-1)/(t.parts*step)) * step
+		t.parts = max(1, (k+t.depth-1)/t.depth)
+		waves := (blocks*t.parts + room - 1) / room
+		// what a split costs is writing and reading its sums, reckoned as some steps of the product
+		time := float64(waves) * float64(t.m*t.n) / size.rate * float64(min(t.depth, k)+4*step)
+		if t.parts > 1 {
+			time += float64(t.m*t.n) * float64(step*(2+t.parts/4))
+		}
+		if shortest == 0 || time < shortest {
+			best, shortest = t, time
+		}
+	}
+	return best
+}
+
+func (t tiling) name(prefix string) string { return fmt.Sprintf("%s_%dx%d", prefix, t.m, t.n) }
+
+func (t tiling) grid() dim3 { return dim3{uint32(t.down * t.across), uint32(t.parts), uint32(t.batch)} }
+
+// splitting provides the memory for the parts of t.
+func (d *Device) splitting(t tiling) splitArguments {
+	s := splitArguments{parts: int32(t.parts), depth: size32(t.depth)}
+	if t.parts > 1 {
+		tiles := t.down * t.across * t.batch
+		s.partial, s.arrived = d.workspace("partial sums", tiles*t.parts*t.m*t.n).Addr, d.counters(tiles)
+	}
+	return s
+}
+
+// counters returns n counters that are 0, and are left so by their users.
+func (d *Device) counters(n int) uint64 {
+	if d.products.arrived.Len < n {
+		d.Free(d.products.arrived)
+		d.products.arrived = d.AllocInts(max(4096, n))
+		d.Fill(d.products.arrived, 0)
+	}
+	return d.products.arrived.Addr
+}
+
+// quadruples tells whether rows of numbers begin at multiples of 16 bytes, given the address of the first and the
+// distances between rows and matrices.
+func quadruples(addr uint64, distances ...int) bool {
+	for _, n := range distances {
+		if n%4 != 0 {
+			return false
+		}
+	}
+	return addr%16 == 0
+}
+
+func flag(b bool) int32 {
+	if b {
+		return 1
+	}
+	return 0
+}
+
+// size32 is n as the kernels count rows, columns and depths.
+func size32(n int) int32 {
+	if n > 1<<31-1-1<<16 {
+		panic(fmt.Sprintf("cuda: a product or convolution with a dimension of %d; at most 2³¹ are supported", n))
+	}
+	return int32(n)
+}
