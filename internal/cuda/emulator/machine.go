@@ -73,7 +73,7 @@ func (m *Machine) Launch(k *Kernel, grid, block [3]uint32, shared uint32, params
 			if !ok {
 				panic(fmt.Sprintf("emulator: %s: %v: %v", k.Name, at, r))
 			}
-			err = fmt.Errorf("%s: %s", k.Name, string(f))
+			err = fmt.Errorf("%s: %s: %s", k.Name, at.text, string(f))
 		}
 	}()
 	b := newBlock(m, k, grid, block, shared, params)
@@ -189,7 +189,7 @@ func (b *block) run(at **instruction) {
 			return
 		}
 		if !moved {
-			panic(fault("its threads wait for each other at different places, such as " + (*at).text))
+			panic(fault("threads wait for each other at different places, such as this"))
 		}
 	}
 }

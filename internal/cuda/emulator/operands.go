@@ -124,6 +124,9 @@ func flushed(f float64) float64 {
 
 // integer widens the bits of a type such as s32 to 64 bits.
 func integer(kind string, v uint64) uint64 {
+	if kind == "pred" {
+		return v & 1 // true is written as −1, too
+	}
 	bits := 8 * typeSize(kind)
 	if bits == 64 {
 		return v
