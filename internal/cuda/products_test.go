@@ -1,0 +1,288 @@
+//go:build linux && (amd64 || arm64) && !nocuda
+
+package cuda
+
+import (
+	"errors"
+	"fmt"
+	"math"
+	"math/rand/v2"
+	"testing"
+	"unsafe"
+
+	"pgregory.net/rapid"
+
+	"github.com/bestiary-ml/bestiary/internal/cpu"
+	"github.com/bestiary-ml/bestiary/internal/cpu/simd"
+	"github.com/bestiary-ml/bestiary/internal/cuda/ptx"
+	"github.com/bestiary-ml/bestiary/internal/kernel"
+)
+
+// gpu is a real GPU, or the test is skipped.
+func gpu(t *testing.T) *Device {
+	t.Helper()
+	d, err := Open(0)
+	if err != nil {
+		if errors.Is(err, errNoDriver) {
+			t.Skip(err)
+		}
+		t.Skipf("no GPU: %v", err)
+	}
+	return d
+}
+
+// tolerances are how far results may be off at each precision, relative to the numbers that are added.
+var tolerances = [...]float64{Highest: 3e-6, High: 2e-3, Medium: 2e-2}
+
+// arena places the same operands on a GPU, not always aligned, and on the CPU, and compares results.
+type arena struct {
+	t        *rapid.T
+	r        *rand.Rand
+	aligned  bool
+	gpu      *Device
+	cpu      kernel.Device
+	gpus     []kernel.Buffer
+	cpus     []kernel.Buffer
+	contents [][]float32
+}
+
+func newArena(t *rapid.T, d *Device) *arena {
+	seed := rapid.Uint64().Draw(t, "seed")
+	return &arena{
+		t: t, r: rand.New(rand.NewPCG(seed, 1)), aligned: rapid.Bool().Draw(t, "aligned"),
+		gpu: d, cpu: cpu.New(simd.Portable, 1, cpu.Highest),
+	}
+}
+
+func (a *arena) place(values []float32) int {
+	offset := 0
+	if !a.aligned {
+		offset = a.r.IntN(4)
+	}
+	g := a.gpu.Alloc(len(values)+offset+1).Slice(offset, len(values))
+	c := a.cpu.Alloc(len(values))
+	a.gpu.Upload(g, values)
+	a.cpu.Upload(c, values)
+	a.gpus, a.cpus, a.contents = append(a.gpus, g), append(a.cpus, c), append(a.contents, values)
+	return len(a.gpus) - 1
+}
+
+// numbers places n numbers between −1 and 1.
+func (a *arena) numbers(n int) int {
+	values := make([]float32, n)
+	for i := range values {
+		values[i] = 2*a.r.Float32() - 1
+	}
+	return a.place(values)
+}
+
+// maybe is numbers, or −1 for none.
+func (a *arena) maybe(n int) int {
+	if a.r.IntN(2) == 0 {
+		return -1
+	}
+	return a.numbers(n)
+}
+
+// run calls f with the operands' buffers on both.
+func (a *arena) run(f func(d kernel.Device, at func(int) kernel.Buffer)) {
+	for _, side := range []struct {
+		kernel.Device
+		buffers []kernel.Buffer
+	}{{a.gpu, a.gpus}, {a.cpu, a.cpus}} {
+		f(side.Device, func(i int) kernel.Buffer {
+			if i < 0 {
+				return kernel.Buffer{}
+			}
+			return side.buffers[i]
+		})
+	}
+}
+
+// compare checks operand i: numbers may be off by tolerance·(|want| + slack).
+func (a *arena) compare(what string, i int, tolerance, slack float64) {
+	a.t.Helper()
+	n := len(a.contents[i])
+	got, want := make([]float32, n), make([]float32, n)
+	a.gpu.Download(got, a.gpus[i])
+	a.cpu.Download(want, a.cpus[i])
+	for j := range got {
+		g, w := float64(got[j]), float64(want[j])
+		if g != w && !(math.Abs(g-w) <= tolerance*(math.Abs(w)+slack)) && !(g != g && w != w) {
+			a.t.Fatalf("%s: element %d of %d is %g, want %g", what, j, n, g, w)
+		}
+	}
+}
+
+func (a *arena) free() {
+	for _, b := range a.gpus {
+		a.gpu.Free(b)
+	}
+}
+
+// cutting draws how products are cut into tiles and depths into parts.
+func cutting(t *rapid.T, d *Device) (restore func()) {
+	sizes, processors := tileSizes, d.info.Processors
+	i := rapid.IntRange(0, len(sizes)-1).Draw(t, "size of tiles")
+	tileSizes = sizes[i : i+1]
+	d.info.Processors = rapid.SampledFrom([]int{1, 10, 100, 1000}).Draw(t, "processors")
+	return func() { tileSizes, d.info.Processors = sizes, processors }
+}
+
+var activations = []kernel.Activation{kernel.NoActivation, kernel.ReLU, kernel.LeakyReLU, kernel.Tanh, kernel.Sigmoid}
+
+// TestGemm compares products of all forms with the portable ones.
+func TestGemm(t *testing.T) {
+	d := gpu(t)
+	rapid.Check(t, func(t *rapid.T) {
+		a := newArena(t, d)
+		defer a.free()
+		defer cutting(t, d)()
+		d.SetPrecision(rapid.SampledFrom([]Precision{Highest, High, Medium}).Draw(t, "precision"))
+		size := func(name string, most int) int {
+			n := rapid.IntRange(1, most).Draw(t, name)
+			if rapid.Bool().Draw(t, "multiple of 4") {
+				n = (n + 3) / 4 * 4
+			}
+			return n
+		}
+		g := kernel.Gemm{
+			M: size("M", 200), N: size("N", 200), K: size("K", 300), Batch: rapid.IntRange(0, 3).Draw(t, "batch"),
+			TransA: rapid.Bool().Draw(t, "TransA"), TransB: rapid.Bool().Draw(t, "TransB"),
+			Accumulate: rapid.Bool().Draw(t, "accumulate"), Slope: 0.25,
+		}
+		if rapid.Bool().Draw(t, "deep") {
+			g.K *= 8
+			g.M, g.N = (g.M+7)/8, (g.N+7)/8
+		}
+		pad := func() int { return rapid.SampledFrom([]int{0, 0, 4, 3}).Draw(t, "padding") }
+		rowsA, rowsB := g.M, g.K
+		g.LdA, g.LdB, g.LdC = g.K, g.N, g.N+pad()
+		if g.TransA {
+			rowsA, g.LdA = g.K, g.M
+		}
+		if g.TransB {
+			rowsB, g.LdB = g.N, g.K
+		}
+		g.LdA, g.LdB = g.LdA+pad(), g.LdB+pad()
+		g.StrideA, g.StrideB, g.StrideC = rowsA*g.LdA, rowsB*g.LdB+pad(), g.M*g.LdC
+		if rapid.Bool().Draw(t, "one A") {
+			g.StrideA = 0
+		}
+		count := max(g.Batch, 1)
+		left, right, c := a.numbers(count*rowsA*g.LdA), a.numbers(count*(g.StrideB+4)), a.numbers(count*g.StrideC)
+		bias := -1
+		if !g.Accumulate {
+			bias, g.Act = a.maybe(g.N), rapid.SampledFrom(activations).Draw(t, "activation")
+		}
+		a.run(func(d kernel.Device, at func(int) kernel.Buffer) { d.Gemm(g, at(left), at(right), at(bias), at(c)) })
+		a.compare(fmt.Sprintf("%v %+v", d.Precision(), g), c, tolerances[d.Precision()], math.Sqrt(float64(g.K)))
+	})
+}
+
+// TestConvolutions compares convolutions in all directions with the portable ones.
+func TestConvolutions(t *testing.T) {
+	d := gpu(t)
+	rapid.Check(t, func(t *rapid.T) {
+		a := newArena(t, d)
+		defer a.free()
+		defer cutting(t, d)()
+		d.SetPrecision(rapid.SampledFrom([]Precision{Highest, High, Medium}).Draw(t, "precision"))
+		draw := func(name string, low, high int) int { return rapid.IntRange(low, high).Draw(t, name) }
+		groups, unit := draw("groups", 1, 3), rapid.SampledFrom([]int{1, 3, 4, 16}).Draw(t, "channels of")
+		c := kernel.Conv{
+			N: draw("N", 1, 3), C: groups * unit * draw("C", 1, 4), O: groups * unit * draw("O", 1, 4), KH: draw("KH", 1, 4), KW: draw("KW", 1, 4),
+			StrideH: draw("stride", 1, 3), StrideW: draw("stride", 1, 3), PadH: draw("pad", 0, 2), PadW: draw("pad", 0, 2),
+			DilationH: draw("dilation", 1, 2), DilationW: draw("dilation", 1, 2), Groups: groups,
+			OH: draw("OH", 1, 7), OW: draw("OW", 1, 7), Act: rapid.SampledFrom(activations).Draw(t, "activation"), Slope: 0.25,
+		}
+		c.H = (c.OH-1)*c.StrideH + c.DilationH*(c.KH-1) + 1 - 2*c.PadH + draw("rest", 0, c.StrideH-1)
+		c.W = (c.OW-1)*c.StrideW + c.DilationW*(c.KW-1) + 1 - 2*c.PadW + draw("rest", 0, c.StrideW-1)
+		if c.H < 1 || c.W < 1 {
+			t.Skip("padding is all there is")
+		}
+		taps := c.KH * c.KW * c.C / groups
+		x, w, up := a.numbers(c.N*c.H*c.W*c.C), a.numbers(taps*c.O), a.numbers(c.N*c.OH*c.OW*c.O)
+		y, gx, gw := a.numbers(c.N*c.OH*c.OW*c.O), a.numbers(c.N*c.H*c.W*c.C), a.numbers(taps*c.O)
+		bias, inputBias := a.maybe(c.O), a.maybe(c.C)
+		a.run(func(d kernel.Device, at func(int) kernel.Buffer) {
+			d.Conv2d(c, at(x), at(w), at(bias), at(y))
+			d.Conv2dBackwardInput(c, at(up), at(w), at(inputBias), at(gx))
+			d.Conv2dBackwardWeight(c, at(x), at(up), at(gw))
+		})
+		what, tolerance := fmt.Sprintf("%v %+v", d.Precision(), c), tolerances[d.Precision()]
+		a.compare("Conv2d "+what, y, tolerance, math.Sqrt(float64(taps)))
+		a.compare("Conv2dBackwardInput "+what, gx, tolerance, math.Sqrt(float64(c.KH*c.KW*c.O/groups)))
+		a.compare("Conv2dBackwardWeight "+what, gw, tolerance, math.Sqrt(float64(c.N*c.OH*c.OW)))
+	})
+}
+
+// TestDivisor checks division by multiplication at the ends of its range and around multiples.
+func TestDivisor(t *testing.T) {
+	divide := func(d divisor, n uint32) uint32 {
+		if d.factor == 0 {
+			return n
+		}
+		return uint32(uint64(n)*uint64(d.factor)>>32) >> d.shift
+	}
+	const most = 1<<31 - 1
+	rapid.Check(t, func(t *rapid.T) {
+		by := uint32(rapid.IntRange(1, most).Draw(t, "divisor"))
+		if rapid.Bool().Draw(t, "small") {
+			by = by%2000 + 1
+		}
+		d := newDivisor(int(by))
+		multiple := uint32(rapid.IntRange(0, int(most/by)).Draw(t, "multiple")) * by
+		for _, n := range []uint32{0, 1, by - 1, multiple, multiple + by - 1, multiple - 1, most, most - 1} {
+			if n <= most && divide(d, n) != n/by {
+				t.Fatalf("%d / %d gives %d", n, by, divide(d, n))
+			}
+		}
+	})
+}
+
+// TestArgumentLayout compares the structs that kernels take with those of the Go code, by their sizes, and checks that all
+// the kernels that there are plans for exist.
+func TestArgumentLayout(t *testing.T) {
+	sizes := map[string]map[string]int{}
+	for _, file := range []string{"products", "products_tf32", "products_bfloat16", "convolution", "convolution_tf32", "convolution_bfloat16", "attention", "attention_tf32"} {
+		text, err := compiled.ReadFile("kernels/" + file + ".ptx")
+		if err != nil {
+			t.Fatal(err)
+		}
+		entries, err := ptx.Entries(string(text))
+		if err != nil {
+			t.Fatal(err)
+		}
+		sizes[file] = map[string]int{}
+		for _, e := range entries {
+			sizes[file][e.Name] = e.Params[0]
+		}
+	}
+	check := func(file, name string, size uintptr) {
+		t.Helper()
+		if got := sizes[file][name]; got != int(size) {
+			t.Errorf("%s in %s.ptx takes %d bytes (0: it doesn't exist), the Go code passes %d", name, file, got, size)
+		}
+	}
+	for _, a := range arithmetics {
+		for _, s := range tileSizes {
+			size := tiling{m: s.m, n: s.n}
+			check("products"+a.suffix, size.name("gemm_"+a.name), unsafe.Sizeof(productArguments{}))
+			for _, kind := range []string{"forward", "backward_input", "backward_weight"} {
+				check("convolution"+a.suffix, size.name("conv2d_"+kind+"_"+a.name), unsafe.Sizeof(convolutionArguments{}))
+			}
+		}
+	}
+	check("products", "few_along", unsafe.Sizeof(fewArguments{}))
+	check("products", "few_across", unsafe.Sizeof(fewArguments{}))
+	for _, name := range []string{"attend", "attend_grad_queries", "attend_grad_keys"} {
+		for width := 32; width <= widestHead; width *= 2 {
+			check("attention", fmt.Sprintf("%s_exact_%d", name, width), unsafe.Sizeof(attentionArguments{}))
+			check("attention_tf32", fmt.Sprintf("%s_tf32_%d", name, width), unsafe.Sizeof(attentionArguments{}))
+		}
+	}
+	for _, name := range []string{"attend_rows", "attend_grad_query_rows", "attend_grad_key_rows", "attend_delta"} {
+		check("attention", name, unsafe.Sizeof(attentionArguments{}))
+	}
+}
