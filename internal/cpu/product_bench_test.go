@@ -23,7 +23,7 @@ var peak = sync.OnceValue(func() float64 {
 })
 
 // BenchmarkProducts reports the rate of matrix products and of the autoencoder's convolutions, in GFLOP/s and as part
-// of what the threads' multipliers can do; the fastest run counts.
+// of what the threads' float32 multipliers can do, in float32 and in bfloat16; the fastest run counts.
 func BenchmarkProducts(b *testing.B) {
 	if simd.Detect() == simd.Portable {
 		b.Skip("this processor has no AVX2")
@@ -33,7 +33,7 @@ func BenchmarkProducts(b *testing.B) {
 		pool := NewPool(threads)
 		defer pool.Close()
 		p := newProducts(simd.Detect(), pool)
-		run := func(name string, multiplyAdds int, f func()) {
+		measure := func(name string, multiplyAdds int, f func()) {
 			b.Run(fmt.Sprintf("%s/threads=%d", name, threads), func(b *testing.B) {
 				best := time.Duration(1<<63 - 1)
 				for b.Loop() {
@@ -45,6 +45,13 @@ func BenchmarkProducts(b *testing.B) {
 				b.ReportMetric(rate/1e9, "GFLOP/s")
 				b.ReportMetric(100*rate/peak()/float64(threads), "%peak")
 			})
+		}
+		run := func(name string, multiplyAdds int, f func()) {
+			p.bf16 = nil
+			measure(name, multiplyAdds, f)
+			if p.bf16 = simd.BF16For(simd.Detect()); p.bf16 != nil {
+				measure(name+"/bfloat16", multiplyAdds, f)
+			}
 		}
 		gemm := func(m, n, k, batch int) {
 			x, y, z := noise(rng, batch*m*k), noise(rng, batch*n*k), make([]float32, batch*m*n)
