@@ -2,10 +2,12 @@ package tensor
 
 import (
 	"fmt"
+	"strconv"
 	"strings"
 
 	"github.com/bestiary-ml/bestiary/internal/cpu"
 	"github.com/bestiary-ml/bestiary/internal/cpu/simd"
+	"github.com/bestiary-ml/bestiary/internal/cuda"
 	"github.com/bestiary-ml/bestiary/internal/kernel"
 )
 
@@ -31,8 +33,9 @@ type DeviceOptions struct {
 	Precision string
 }
 
-// OpenDevice opens the device with the given name: "auto" and "" choose the best one there is, "cpu" is the processor,
-// "cpu64" the processor with float64 elements and portable kernels, for checking gradients.
+// OpenDevice opens the device with the given name: "cpu" is the processor, "cuda" or "cuda:N" an NVIDIA GPU, "cpu64" the
+// processor with float64 elements and portable kernels, for checking gradients. "auto" and "" choose the first GPU if there
+// is one that can be used and the options say nothing about the processor, else the processor.
 func OpenDevice(name string, o DeviceOptions) (*Device, error) {
 	precision, err := cpu.ParsePrecision(o.Precision)
 	if err != nil {
@@ -41,16 +44,47 @@ func OpenDevice(name string, o DeviceOptions) (*Device, error) {
 	switch {
 	case name == "cpu64":
 		return NewDevice(cpu.NewFloat64(o.Threads)), nil
-	case name == "" || name == "auto" || name == "cpu":
+	case name == "" || name == "auto":
+		if o.Threads <= 0 && (o.Kernels == "" || o.Kernels == "auto") {
+			if gpu, err := cuda.Open(0); err == nil {
+				return newGPU(gpu, precision), nil
+			}
+		}
+		return OpenDevice("cpu", o)
+	case name == "cpu":
 		level, err := kernelLevel(o.Kernels)
 		if err != nil {
 			return nil, err
 		}
 		return NewDevice(cpu.New(level, o.Threads, precision)), nil
 	case name == "cuda" || strings.HasPrefix(name, "cuda:"):
-		return nil, fmt.Errorf("device %q: this version computes on the processor only; use --device cpu", name)
+		return openGPU(name, o, precision)
 	}
-	return nil, fmt.Errorf("device %q is not known; use auto or cpu", name)
+	return nil, fmt.Errorf("device %q is not known; use auto, cpu, cuda or cuda:N", name)
+}
+
+func openGPU(name string, o DeviceOptions, precision cpu.Precision) (*Device, error) {
+	index := 0
+	if _, number, ok := strings.Cut(name, ":"); ok {
+		n, err := strconv.Atoi(number)
+		if err != nil || n < 0 {
+			return nil, fmt.Errorf("device %q: %q is not the number of a GPU; they count from 0", name, number)
+		}
+		index = n
+	}
+	if o.Threads > 0 || o.Kernels != "" && o.Kernels != "auto" {
+		return nil, fmt.Errorf("device %q: numbers of threads and kernel sets are those of the processor; leave them out, or use device cpu", name)
+	}
+	gpu, err := cuda.Open(index)
+	if err != nil {
+		return nil, fmt.Errorf("device %q: %w; use device cpu to compute on the processor", name, err)
+	}
+	return newGPU(gpu, precision), nil
+}
+
+func newGPU(gpu *cuda.Device, precision cpu.Precision) *Device {
+	gpu.SetPrecision(map[cpu.Precision]cuda.Precision{cpu.Highest: cuda.Highest, cpu.High: cuda.High, cpu.Medium: cuda.Medium}[precision])
+	return NewDevice(gpu)
 }
 
 func kernelLevel(name string) (simd.Level, error) {
@@ -70,7 +104,7 @@ func kernelLevel(name string) (simd.Level, error) {
 	return 0, fmt.Errorf("kernels %q are not known; use auto, portable, avx2 or avx512", name)
 }
 
-// NewDevice wraps the kernels of a processor.
+// NewDevice wraps the kernels of a processor or GPU.
 func NewDevice(kernels kernel.Device) *Device {
 	return &Device{kernels: kernels, free: map[int][]kernel.Buffer{}}
 }
@@ -78,9 +112,14 @@ func NewDevice(kernels kernel.Device) *Device {
 // Name tells the device and its kernel set: "cpu/avx512".
 func (d *Device) Name() string { return d.kernels.Name() }
 
-// Precision is what matrix products and convolutions of float32 tensors have: "medium" where [DeviceOptions] allow it and
-// the processor multiplies bfloat16 numbers faster than float32 ones, otherwise "highest".
+// Precision is what matrix products and convolutions of float32 tensors have: on a GPU what [DeviceOptions] say; on the
+// processor "medium" where they allow it and it multiplies bfloat16 numbers faster than float32 ones, otherwise "highest".
 func (d *Device) Precision() string {
+	if gpu, ok := d.kernels.(*cuda.Device); ok {
+		return map[cuda.Precision]string{
+			cuda.Highest: cpu.Highest.String(), cuda.High: cpu.High.String(), cuda.Medium: cpu.Medium.String(),
+		}[gpu.Precision()]
+	}
 	if c, ok := d.kernels.(interface{ Arithmetic() cpu.Arithmetic }); ok && c.Arithmetic() == cpu.BFloat16 {
 		return cpu.Medium.String()
 	}

@@ -316,7 +316,7 @@ func TestManyTensorsInAStep(t *testing.T) {
 
 func TestOpenDevice(t *testing.T) {
 	for _, c := range []struct{ name, kernels, want string }{
-		{"tpu", "", "use auto or cpu"}, {"cuda:0", "", "--device cpu"}, {"cpu", "sse", "use auto, portable"},
+		{"tpu", "", "use auto, cpu"}, {"cuda:999", "", "use device cpu"}, {"cuda:x", "", "count from 0"}, {"cuda", "portable", "leave them out"}, {"cpu", "sse", "use auto, portable"},
 	} {
 		_, err := OpenDevice(c.name, DeviceOptions{Kernels: c.kernels})
 		if err == nil || !strings.Contains(err.Error(), c.want) {

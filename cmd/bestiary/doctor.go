@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"github.com/bestiary-ml/bestiary/internal/cpu/simd"
+	"github.com/bestiary-ml/bestiary/internal/cuda"
 	"github.com/bestiary-ml/bestiary/tensor"
 	"github.com/spf13/cobra"
 	"golang.org/x/sys/cpu"
@@ -34,11 +35,13 @@ func newDoctor() *cobra.Command {
 			{"memory", memory()},
 			{"kernel sets", kernelSets()},
 			{"precision", precisions()},
-			{"GPU", gpu()},
+		}
+		rows = append(rows, gpu()...)
+		rows = append(rows, [][2]string{
 			{"picture cache", pictureCache()},
 			{"device chosen", fmt.Sprintf("%s, %s", chosen.Name(), count(chosen.Threads(), "thread"))},
 			{"arithmetic", arithmetic(chosen)},
-		}
+		}...)
 		for _, r := range rows {
 			if _, err := fmt.Fprintf(c.OutOrStdout(), "%-14s %s\n", r[0], r[1]); err != nil {
 				return err
@@ -112,16 +115,25 @@ func precisions() string {
 	return "highest and high in float32 (three products in bfloat16 take longer on AVX512-BF16), medium in bfloat16"
 }
 
-// gpu tells whether there is an NVIDIA driver; this version doesn't compute on it yet.
-func gpu() string {
-	var looked []string
-	for _, pattern := range []string{"/usr/lib/x86_64-linux-gnu/libcuda.so.1", "/usr/lib64/libcuda.so.1", "/usr/lib/wsl/lib/libcuda.so.1", "/usr/local/nvidia/lib64/libcuda.so.1"} {
-		if found, _ := filepath.Glob(pattern); len(found) > 0 {
-			return "NVIDIA driver at " + found[0] + "; this version computes on the processor only"
-		}
-		looked = append(looked, filepath.Dir(pattern))
+// gpu describes the GPUs, or tells why none can be used.
+func gpu() [][2]string {
+	first, err := cuda.Open(0)
+	if err != nil {
+		return [][2]string{{"GPU", err.Error()}}
 	}
-	return "no NVIDIA driver (libcuda.so.1) in " + strings.Join(looked, ", ")
+	rows := [][2]string{{"NVIDIA driver", fmt.Sprintf("CUDA %s, %s", first.Info().Version, first.Info().Driver)}}
+	for i := range first.Info().Devices {
+		name := fmt.Sprintf("cuda:%d", i)
+		d, err := cuda.Open(i)
+		if err != nil {
+			rows = append(rows, [2]string{name, err.Error()})
+			continue
+		}
+		g := d.Info()
+		rows = append(rows, [2]string{name, fmt.Sprintf("%s, compute capability %d.%d, %d multiprocessors, %.1f GiB of memory",
+			g.Name, g.Major, g.Minor, g.Processors, float64(g.Memory)/(1<<30))})
+	}
+	return append(rows, [2]string{"cuBLAS", first.Library()})
 }
 
 func pictureCache() string {

@@ -9,6 +9,7 @@ import (
 	"os"
 	"strings"
 
+	"github.com/bestiary-ml/bestiary/internal/cuda"
 	"github.com/bestiary-ml/bestiary/train"
 	"github.com/spf13/cobra"
 )
@@ -18,7 +19,17 @@ func main() {
 }
 
 // run executes the command line and returns the exit code: 0, 1 for what failed, 2 for wrong usage.
-func run(args []string, stdout, stderr io.Writer) int {
+func run(args []string, stdout, stderr io.Writer) (code int) {
+	defer func() {
+		switch failure := recover().(type) {
+		case nil:
+		case *cuda.OutOfMemory, *cuda.Error: // kernels return no errors
+			fmt.Fprintf(stderr, "bestiary: %v\n", failure)
+			code = 1
+		default:
+			panic(failure)
+		}
+	}()
 	ctx, stop := train.UntilSignal(context.Background())
 	defer stop()
 	root := newRoot()

@@ -1,6 +1,7 @@
 package cuda
 
 import (
+	"errors"
 	"fmt"
 	"unsafe"
 )
@@ -101,6 +102,8 @@ type driver struct {
 	version   int    // of CUDA: 1000·major + 10·minor
 	functions [symbolCount]uintptr
 }
+
+var errNoDriver = errors.New("no NVIDIA driver (libcuda.so.1)")
 
 // Error is a call of the driver that failed.
 type Error struct {

@@ -3,9 +3,9 @@
 package cuda
 
 import (
-	"errors"
 	"fmt"
 	"path/filepath"
+	"runtime"
 	"strings"
 
 	"github.com/ebitengine/purego"
@@ -23,6 +23,8 @@ func driverPaths() []string {
 
 // openDriver finds libcuda and its functions.
 func openDriver() (*driver, error) {
+	runtime.LockOSThread() // the loader keeps its last error for each thread
+	defer runtime.UnlockOSThread()
 	var looked []string
 	for _, path := range driverPaths() {
 		library, err := purego.Dlopen(path, purego.RTLD_NOW|purego.RTLD_GLOBAL)
@@ -41,14 +43,12 @@ func openDriver() (*driver, error) {
 		}
 		return d, nil
 	}
-	where := []string{"the loader's path (libcuda.so.1)"}
+	where := []string{"the loader's path"}
 	for _, path := range looked[1:] {
 		where = append(where, filepath.Dir(path))
 	}
-	return nil, fmt.Errorf("%w: no libcuda.so.1 in %s", errNoDriver, strings.Join(where, ", "))
+	return nil, fmt.Errorf("%w in %s", errNoDriver, strings.Join(where, ", "))
 }
-
-var errNoDriver = errors.New("no NVIDIA driver")
 
 // invoke calls a C function with integers and pointers for arguments.
 //
