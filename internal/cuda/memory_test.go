@@ -1,0 +1,99 @@
+//go:build linux && (amd64 || arm64) && !nocuda
+
+package cuda
+
+import (
+	"errors"
+	"runtime"
+	"strings"
+	"testing"
+
+	"github.com/bestiary-ml/bestiary/internal/kernel"
+)
+
+func TestMemoryIsReused(t *testing.T) {
+	d := deviceToTest(t)
+	a := d.Alloc(1000)
+	at := a.Addr
+	d.Free(a)
+	d.Free(a) // harmless
+	if b := d.Alloc(1010); b.Addr != at {
+		t.Error("a block that was freed isn't given out again")
+	} else if c := d.Alloc(1010); c.Addr == b.Addr {
+		t.Error("a block is given out twice")
+	}
+}
+
+// TestMemoryIsCollected drops buffers without freeing them: tensors outside of steps are ordinary garbage.
+func TestMemoryIsCollected(t *testing.T) {
+	d := deviceToTest(t)
+	part := d.Alloc(1<<20).Slice(5, 10) // keeps the whole
+	for range 8 {
+		d.Alloc(2 << 20)
+	}
+	held := d.memory.held
+	idle := func() int {
+		d.memory.Lock()
+		defer d.memory.Unlock()
+		return len(d.memory.idle[8<<20])
+	}
+	for range 100 { // the last value may still be on a stack, and cleanups run when they like
+		if idle() >= 7 {
+			break
+		}
+		collect()
+	}
+	for range 7 {
+		d.Alloc(2 << 20)
+	}
+	if d.memory.held > held {
+		t.Errorf("%d bytes are held, %d before", d.memory.held, held)
+	}
+	if got := d.Alloc(1 << 20); got.Addr+20 == part.Addr {
+		t.Error("a block is given out that a slice refers to")
+	}
+	runtime.KeepAlive(part)
+}
+
+func TestOutOfMemory(t *testing.T) {
+	d := deviceToTest(t)
+	var keep []kernel.Buffer
+	var err error
+	func() {
+		defer func() { err, _ = recover().(error) }()
+		for range 1 << 12 {
+			keep = append(keep, d.Alloc(64<<20))
+		}
+	}()
+	var lack *OutOfMemory
+	if !errors.As(err, &lack) || !strings.Contains(err.Error(), "256 MiB more are needed") || !strings.Contains(err.Error(), "lower the batch size") {
+		t.Fatalf("after %d blocks: %v", len(keep), err)
+	}
+	for _, b := range keep {
+		d.Free(b)
+	}
+	d.Alloc(100 << 20) // made of what was freed
+	d.Close()
+	if d.memory.free != 0 {
+		t.Errorf("%d bytes lie idle after Close", d.memory.free)
+	}
+}
+
+// TestUploads are larger than the pinned memory that they go through.
+func TestUploads(t *testing.T) {
+	d := deviceToTest(t)
+	const n = 3*slotBytes/4 + 5
+	values := make([]float32, n)
+	for i := range values {
+		values[i] = float32(i % 1001)
+	}
+	b := d.Alloc(n)
+	d.Upload(b, values)
+	got := make([]float32, n)
+	d.Download(got, b)
+	for i, v := range got {
+		if v != values[i] {
+			t.Fatalf("element %d is %g, want %g", i, v, values[i])
+		}
+	}
+}

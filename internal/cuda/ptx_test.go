@@ -1,0 +1,69 @@
+package cuda
+
+import (
+	"io/fs"
+	"os"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"testing"
+
+	"github.com/bestiary-ml/bestiary/internal/cuda/ptx"
+)
+
+// TestCompiledFromSources checks that every compiled file of kernels was made of the source beside it.
+func TestCompiledFromSources(t *testing.T) {
+	folder := os.DirFS("kernels")
+	sources, err := fs.Glob(folder, "*.cu")
+	if err != nil || len(sources) == 0 {
+		t.Fatal(sources, err)
+	}
+	for _, name := range sources {
+		want, err := ptx.Sources(folder, name)
+		if err != nil {
+			t.Error(err)
+			continue
+		}
+		compiledName := strings.TrimSuffix(name, ".cu") + ".ptx"
+		text, err := compiled.ReadFile("kernels/" + compiledName)
+		if err != nil {
+			t.Error(err)
+			continue
+		}
+		if got := ptx.SourcesOf(string(text)); got != want {
+			t.Errorf("%s is of sources %q, want %q: go run ./internal/cuda/compile", compiledName, got, want)
+		}
+	}
+	if all, _ := compiled.ReadDir("kernels"); len(all) != len(sources) {
+		t.Errorf("%d compiled files of %d sources", len(all), len(sources))
+	}
+}
+
+// TestKernelsExist checks that the kernels that are named in Go with their file are in it. That they take as many
+// parameters of the same sizes as they are given is checked at every launch.
+func TestKernelsExist(t *testing.T) {
+	files, err := filepath.Glob("*.go")
+	if err != nil {
+		t.Fatal(err)
+	}
+	named := regexp.MustCompile(`function\{"(\w+)", "(\w+)"\}`)
+	count := 0
+	for _, file := range files {
+		source, err := os.ReadFile(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, name := range named.FindAllStringSubmatch(string(source), -1) {
+			text, err := compiled.ReadFile("kernels/" + name[1] + ".ptx")
+			if err != nil {
+				t.Errorf("%s: %v", file, err)
+			} else if !strings.Contains(string(text), ".visible .entry "+name[2]+"(") {
+				t.Errorf("%s: no kernel %s in %s.ptx", file, name[2], name[1])
+			}
+			count++
+		}
+	}
+	if count == 0 {
+		t.Error("no kernels are named")
+	}
+}
