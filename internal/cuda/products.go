@@ -84,7 +84,7 @@ type fewArguments struct {
 	rowX, depthX, ldW, rowC, colC   int64
 	strideX, strideW, strideC       int64
 	rows, columns, k                int32
-	parts, depth                    int32
+	parts, depth, team              int32
 	vector, biasOfRow               int32
 	accumulate, act                 int32
 	slope                           float32
@@ -166,13 +166,21 @@ func (d *Device) gemmFew(g kernel.Gemm, a, b, bias, c kernel.Buffer) {
 	columns := int(p.columns)
 	if along {
 		p.vector = flag(xAlong && quadruples(p.w, int(p.ldW), strideW) && quadruples(p.x, ldX, int(p.strideX)))
-		perBlock := min(max((g.K/16+31)/32*32, 32), 256)
-		d.launch(function{"products", "few_along"}, dim3{uint32(columns), 1, uint32(g.Batch)}, dim3{uint32(perBlock), 1, 1}, 0, structArg(p))
+		switch { // so that each thread has some quadruples to add
+		case g.K >= 4096:
+			p.team = 256
+		case g.K >= 256:
+			p.team = 32
+		default:
+			p.team = 8
+		}
+		perBlock := 256 / int(p.team)
+		d.launch(function{"products", "few_along"}, dim3{uint32((columns + perBlock - 1) / perBlock), 1, uint32(g.Batch)}, dim3{256, 1, 1}, 0, structArg(p))
 		return
 	}
 	const width, minimum = 32, 64 // columns of a block; no part of the depth is shorter than this
 	blocks := (columns + width - 1) / width * g.Batch
-	parts := max(1, min(4*d.info.Processors/blocks, g.K/minimum))
+	parts := max(1, min(4*d.info.Processors/blocks, g.K/minimum, 128))
 	p.depth = size32(max(1, (g.K+parts-1)/parts))
 	p.parts = int32(max(1, (g.K+int(p.depth)-1)/int(p.depth)))
 	if p.parts > 1 {

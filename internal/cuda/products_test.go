@@ -152,8 +152,8 @@ func TestGemm(t *testing.T) {
 			Accumulate: rapid.Bool().Draw(t, "accumulate"), Slope: 0.25,
 		}
 		if rapid.Bool().Draw(t, "deep") {
-			g.K *= 8
-			g.M, g.N = (g.M+7)/8, (g.N+7)/8
+			g.K *= 20
+			g.M, g.N = (g.M+19)/20, (g.N+19)/20
 		}
 		pad := func() int { return rapid.SampledFrom([]int{0, 0, 4, 3}).Draw(t, "padding") }
 		rowsA, rowsB := g.M, g.K

@@ -26,7 +26,8 @@ struct Few {
     i64 c_row, c_column;
     i64 stride_x, stride_w, stride_c; // between products of the batch
     int rows, columns, k;
-    int parts, depth;
+    int parts, depth; // of few_across
+    int team;         // of few_along
     int vector; // quadruples of w and x along depth begin at multiples of 16 bytes
     int bias_of_row;
     int accumulate, act;
@@ -42,15 +43,18 @@ __device__ inline void write_few(const Few &p, int row, int column, float sum) {
     *to = activate(p.act, p.slope, sum);
 }
 
-// The depth is contiguous in w: w[column·ldw + k]. A block has a column.
-extern "C" __global__ void few_along(const __grid_constant__ Few p) {
-    const float *w = p.w + blockIdx.z * p.stride_w + blockIdx.x * p.ldw;
+// The depth is contiguous in w: w[column·ldw + k]. A block has 256/team columns, each is summed up by a team of threads: 8,
+// 32, or all 256.
+extern "C" __global__ void __launch_bounds__(256) few_along(const __grid_constant__ Few p) {
+    const int lane = threadIdx.x % p.team, column = blockIdx.x * (256 / p.team) + threadIdx.x / p.team;
+    const bool there = column < p.columns; // whole warps go on together
+    const float *w = p.w + blockIdx.z * p.stride_w + (there ? column : 0) * p.ldw;
     const float *x = p.x + blockIdx.z * p.stride_x;
     float sum[FEW] = {};
     if (p.vector) {
         const int quadruples = p.k / 4;
 #pragma unroll 4
-        for (int q = threadIdx.x; q < quadruples; q += blockDim.x) {
+        for (int q = lane; q < quadruples; q += p.team) {
             const float4 right = __ldg(reinterpret_cast<const float4 *>(w) + q);
 #pragma unroll
             for (int r = 0; r < FEW; r++)
@@ -60,15 +64,18 @@ extern "C" __global__ void few_along(const __grid_constant__ Few p) {
                 }
         }
     }
-    for (int k = (p.vector ? p.k / 4 * 4 : 0) + threadIdx.x; k < p.k; k += blockDim.x)
+    for (int k = (p.vector ? p.k / 4 * 4 : 0) + lane; k < p.k; k += p.team)
 #pragma unroll
         for (int r = 0; r < FEW; r++)
             if (r < p.rows) sum[r] = fmaf(x[r * p.x_row + k * p.x_depth], w[k], sum[r]);
 #pragma unroll
     for (int r = 0; r < FEW; r++)
         if (r < p.rows) {
-            const float total = block_sum(sum[r]);
-            if (threadIdx.x == 0) write_few(p, r, blockIdx.x, total);
+            float total = sum[r];
+            if (p.team == 256) total = block_sum(total);
+            else
+                for (int distance = p.team / 2; distance > 0; distance /= 2) total += __shfl_xor_sync(0xffffffffu, total, distance);
+            if (lane == 0 && there) write_few(p, r, column, total);
         }
 }
 
@@ -112,8 +119,10 @@ extern "C" __global__ void __launch_bounds__(256) few_across(const __grid_consta
         if (!last) return;
         __threadfence();
         total = 0.0f;
-        if (row < FEW)
+        if (row < FEW) {
+#pragma unroll 16
             for (int part = 0; part < p.parts; part++) total += __ldcg(all + part * (FEW * 32));
+        }
     }
     if (row < p.rows && column < p.columns) write_few(p, row, column, total);
 }

@@ -250,13 +250,15 @@ template <class Math, int M, int N> struct Sums<Math, M, N, true> {
                 const int depth = k + 4 * half;
                 const u32 *rows = &a.words[(depth + in_group) * Panel<M>::pitch];
                 const u32 *columns = &b.words[(depth + in_group) * Panel<N>::pitch];
+                // a group's number is below 8, and a warp's first column, and mostly its first row, a multiple of 32: what
+                // is exchanged is then known beforehand
 #pragma unroll
-                for (int i = 0; i < high; i++) {
-                    left[i][2 * half] = rows[exchanged(depth, warp_row() + 16 * i + group)];
-                    left[i][2 * half + 1] = rows[exchanged(depth, warp_row() + 16 * i + 8 + group)];
+                for (int i = 0; i < 2 * high; i++) {
+                    const int at = high > 1 ? warp_row() + exchanged(depth, 8 * i) : exchanged(depth, warp_row() + 8 * i);
+                    left[i / 2][2 * half + i % 2] = rows[at + group];
                 }
 #pragma unroll
-                for (int j = 0; j < wide; j++) right[j][half] = columns[exchanged(depth, warp_column() + 8 * j + group)];
+                for (int j = 0; j < wide; j++) right[j][half] = columns[warp_column() + exchanged(depth, 8 * j) + group];
             }
 #pragma unroll
             for (int i = 0; i < high; i++)
