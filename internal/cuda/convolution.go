@@ -109,7 +109,7 @@ func pointwise(c kernel.Conv) bool {
 // convolve launches a convolution as so many products of m×n numbers and depth k; kind is that of the kernel.
 func (d *Device) convolve(c kernel.Conv, kind string, m, n, k, count int, arguments convolutionArguments) {
 	arithmetic := arithmetics[d.products.precision]
-	plan := d.plan(m, n, k, count, arithmetic.step)
+	plan := d.plan(m, n, k, count, arithmetic)
 	p := &d.products.convolution
 	*p = arguments
 	size32(m)
@@ -122,5 +122,5 @@ func (d *Device) convolve(c kernel.Conv, kind string, m, n, k, count int, argume
 	p.dilationH, p.dilationW, p.groups = int32(c.DilationH), int32(c.DilationW), int32(c.Groups)
 	p.byOutWidth, p.byOutHeight = newDivisor(c.OW), newDivisor(c.OH)
 	file, name := "convolution"+arithmetic.suffix, plan.name("conv2d_"+kind+"_"+arithmetic.name)
-	d.launch(function{file, name}, plan.grid(), dim3{tileThreads, 1, 1}, 0, structArg(p))
+	d.launch(function{file, name}, plan.grid(), dim3{tileThreads, 1, 1}, plan.sharedMemory(), structArg(p))
 }

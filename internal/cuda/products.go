@@ -2,6 +2,7 @@ package cuda
 
 import (
 	"fmt"
+	"math"
 
 	"github.com/bestiary-ml/bestiary/internal/kernel"
 )
@@ -27,12 +28,14 @@ func (d *Device) Precision() Precision { return d.products.precision }
 type arithmetic struct {
 	suffix, name string
 	step         int
+	cycles       float64 // that a processor takes for a step of two tiles of 128×128, about
+	tensor       bool    // on tensor cores
 }
 
 var arithmetics = [...]arithmetic{
-	Highest: {"", "exact", 16},
-	High:    {"_tf32", "tf32", 16},
-	Medium:  {"_bfloat16", "bfloat16", 32},
+	Highest: {"", "exact", 16, 5500, false},
+	High:    {"_tf32", "tf32", 16, 1500, true},
+	Medium:  {"_bfloat16", "bfloat16", 32, 1500, true},
 }
 
 // products is what products and convolutions need between calls.
@@ -124,7 +127,7 @@ func skip(b kernel.Buffer, n int) kernel.Buffer { return b.Slice(n, b.Len-n) }
 // gemmTiles computes a product with our own tiles.
 func (d *Device) gemmTiles(g kernel.Gemm, a, b, bias, c kernel.Buffer) {
 	arithmetic := arithmetics[d.products.precision]
-	plan := d.plan(g.M, g.N, g.K, g.Batch, arithmetic.step)
+	plan := d.plan(g.M, g.N, g.K, g.Batch, arithmetic)
 	p := &d.products.product
 	*p = productArguments{
 		a: a.Addr, b: b.Addr, c: c.Addr,
@@ -140,7 +143,7 @@ func (d *Device) gemmTiles(g kernel.Gemm, a, b, bias, c kernel.Buffer) {
 		aAcross: flag(g.TransA), bAcross: flag(!g.TransB),
 		aVector: flag(quadruples(a.Addr, g.LdA, g.StrideA)), bVector: flag(quadruples(b.Addr, g.LdB, g.StrideB)),
 	}
-	d.launch(function{"products" + arithmetic.suffix, plan.name("gemm_" + arithmetic.name)}, plan.grid(), dim3{tileThreads, 1, 1}, 0, structArg(p))
+	d.launch(function{"products" + arithmetic.suffix, plan.name("gemm_" + arithmetic.name)}, plan.grid(), dim3{tileThreads, 1, 1}, plan.sharedMemory(), structArg(p))
 }
 
 // gemmFew computes a product with few rows, or with few columns: then as its transpose.
@@ -200,36 +203,65 @@ type tiling struct {
 	parts, depth int
 }
 
-// tileSizes are those that there are kernels of, with the fraction of the processor's rate that each is reckoned to reach.
+// tileSizes are those that there are kernels of, with the part of the arithmetic's rate that each is reckoned to reach, and
+// how many blocks a processor runs at a time.
 var tileSizes = []struct {
-	m, n int
-	rate float64
-}{{128, 128, 1}, {128, 64, 0.85}, {64, 64, 0.7}, {128, 32, 0.6}}
+	m, n     int
+	rate     float64
+	together int
+	tensor   bool // for tensor cores only
+}{{256, 128, 1.4, 1, true}, {128, 128, 1, 2, false}, {128, 64, 0.85, 2, false}, {64, 64, 0.7, 2, false}, {128, 32, 0.6, 2, false}}
 
-// plan chooses the tiles of a batch of m×n products of depth k that should be done first. A processor runs two blocks at a
-// time; where there are fewer tiles than that gives room for, their depths are split.
-func (d *Device) plan(m, n, k, batch, step int) tiling {
+// splits are the numbers of parts that a depth may be cut into.
+var splits = []int{1, 2, 3, 4, 5, 6, 8, 10, 12, 16, 20, 24, 32, 48, 64, 96, 128}
+
+// plan chooses the tiles of a batch of m×n products of depth k that should be done first, and the parts of the depth. What
+// each choice takes is reckoned in cycles: of the blocks' steps, in as many waves as there must be, and of adding up parts.
+func (d *Device) plan(m, n, k, batch int, arithmetic arithmetic) tiling {
+	const (
+		latency    = 900.0  // of a step, however small: until what it loads is there
+		alone      = 0.6    // time that a block takes where it has a processor to itself, of that in company
+		gathering  = 3000.0 // until a split's last block has begun to add up
+		addition   = 1000.0 // for each 128×128 sums added
+		fewestStep = 2      // of a part
+	)
 	var best tiling
-	room, shortest := 2*d.info.Processors, 0.0
+	shortest := math.Inf(1)
 	for _, size := range tileSizes {
-		t := tiling{m: size.m, n: size.n, down: (m + size.m - 1) / size.m, across: (n + size.n - 1) / size.n, batch: batch}
-		blocks := t.down * t.across * batch
-		const minimum = 8 // steps of a part
-		t.parts = max(1, min(room/blocks, k/(minimum*step), 64))
-		t.depth = max(1, (k+t.parts*step-1)/(t.parts*step)) * step
-		t.parts = max(1, (k+t.depth-1)/t.depth)
-		waves := (blocks*t.parts + room - 1) / room
-		// what a split costs is writing and reading its sums, reckoned as some steps of the product
-		time := float64(waves) * float64(t.m*t.n) / size.rate * float64(min(t.depth, k)+4*step)
-		if t.parts > 1 {
-			time += float64(t.m*t.n) * float64(step*(2+t.parts/4))
+		if size.tensor && !arithmetic.tensor {
+			continue
 		}
-		if shortest == 0 || time < shortest {
-			best, shortest = t, time
+		t := tiling{m: size.m, n: size.n, down: (m + size.m - 1) / size.m, across: (n + size.n - 1) / size.n, batch: batch}
+		tiles, share := t.down*t.across*batch, float64(size.m*size.n)/(128*128)
+		for _, parts := range splits {
+			if parts > 1 && parts*arithmetic.step*fewestStep > k || tiles*parts > max(tiles, 1<<12) {
+				break
+			}
+			t.depth = max(1, (k+parts*arithmetic.step-1)/(parts*arithmetic.step)) * arithmetic.step
+			t.parts = max(1, (k+t.depth-1)/t.depth)
+			steps := float64((min(t.depth, k) + arithmetic.step - 1) / arithmetic.step)
+			step := arithmetic.cycles * share / size.rate * float64(size.together) / 2
+			room := size.together * d.info.Processors
+			waves, rest := float64(tiles*t.parts/room), tiles*t.parts%room
+			time := waves * steps * max(latency, step)
+			if rest > d.info.Processors || rest > 0 && size.together == 1 {
+				time += steps * max(latency, step)
+			} else if rest > 0 {
+				time += steps * max(latency, alone*step)
+			}
+			if t.parts > 1 {
+				time += gathering + addition*share*float64(t.parts)
+			}
+			if time < shortest {
+				best, shortest = t, time
+			}
 		}
 	}
 	return best
 }
+
+// sharedMemory is the size of a block's operands: Panels in products.cuh.
+func (t tiling) sharedMemory() uint32 { return uint32(4 * 2 * 16 * (t.m + 8 + t.n + 8)) }
 
 func (t tiling) name(prefix string) string { return fmt.Sprintf("%s_%dx%d", prefix, t.m, t.n) }
 

@@ -119,7 +119,7 @@ template <class Math, int WIDTH> struct Patches {
 };
 
 template <class Math, int M, int N> __device__ inline void forward(const Convolution &p) {
-    __shared__ Panels<M, N> panels;
+    Panels<M, N> &panels = panels_of_block<M, N>();
     const int inputs = p.channels / p.groups, outputs = p.out_channels / p.groups, group = blockIdx.z;
     const int rows = p.images * p.out_height * p.out_width, depth = p.kernel_height * p.kernel_width * inputs;
     int row, column;
@@ -199,7 +199,7 @@ template <class Math, int WIDTH> struct TurnedWeights {
 // The input's gradient; blockIdx.z is the phase and the group. Tiles that a phase of fewer pixels doesn't have are left
 // out, and so are parts of the depth behind its end, which add 0.
 template <class Math, int M, int N> __device__ inline void backward_input(const Convolution &p) {
-    __shared__ Panels<M, N> panels;
+    Panels<M, N> &panels = panels_of_block<M, N>();
     const int inputs = p.channels / p.groups, outputs = p.out_channels / p.groups;
     const int group = blockIdx.z % p.groups, phase = blockIdx.z / p.groups;
     const int phase_y = phase / p.stride_width, phase_x = phase % p.stride_width;
@@ -290,7 +290,7 @@ template <class Math, int WIDTH> struct SeenPixels {
 };
 
 template <class Math, int M, int N> __device__ inline void backward_weight(const Convolution &p) {
-    __shared__ Panels<M, N> panels;
+    Panels<M, N> &panels = panels_of_block<M, N>();
     const int inputs = p.channels / p.groups, outputs = p.out_channels / p.groups, group = blockIdx.z;
     const int rows = p.kernel_height * p.kernel_width * inputs, depth = p.images * p.out_height * p.out_width;
     int row, column;
@@ -310,7 +310,7 @@ template <class Math, int M, int N> __device__ inline void backward_weight(const
 }
 
 #define CONVOLUTION(kind, name, Math, M, N) \
-    extern "C" __global__ void __launch_bounds__(THREADS, 2) conv2d_##kind##_##name##_##M##x##N(const __grid_constant__ Convolution p) { kind<Math, M, N>(p); }
+    extern "C" __global__ void __launch_bounds__(THREADS, Together<M, N>::blocks) conv2d_##kind##_##name##_##M##x##N(const __grid_constant__ Convolution p) { kind<Math, M, N>(p); }
 #define CONVOLUTION_SIZES(kind, name, Math) \
     CONVOLUTION(kind, name, Math, 128, 128) \
     CONVOLUTION(kind, name, Math, 128, 64)  \
@@ -320,3 +320,7 @@ template <class Math, int M, int N> __device__ inline void backward_weight(const
     CONVOLUTION_SIZES(forward, name, Math)        \
     CONVOLUTION_SIZES(backward_input, name, Math) \
     CONVOLUTION_SIZES(backward_weight, name, Math)
+#define LARGE_CONVOLUTIONS(name, Math)             \
+    CONVOLUTION(forward, name, Math, 256, 128)        \
+    CONVOLUTION(backward_input, name, Math, 256, 128) \
+    CONVOLUTION(backward_weight, name, Math, 256, 128)

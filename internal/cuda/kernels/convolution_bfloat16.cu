@@ -2,3 +2,4 @@
 #include "convolution.cuh"
 
 CONVOLUTIONS(bfloat16, Bfloat16)
+LARGE_CONVOLUTIONS(bfloat16, Bfloat16)

@@ -2,3 +2,4 @@
 #include "convolution.cuh"
 
 CONVOLUTIONS(tf32, Tf32)
+LARGE_CONVOLUTIONS(tf32, Tf32)

@@ -18,7 +18,7 @@ struct Product {
 
 // A tile of a product: blocks are numbered by tile, part of the depth, and product of the batch.
 template <class Math, int M, int N> __device__ inline void gemm(const Product &p) {
-    __shared__ Panels<M, N> panels;
+    Panels<M, N> &panels = panels_of_block<M, N>();
     int row, column;
     place(blockIdx.x, p.down, p.across, row, column);
     row *= M, column *= N;
@@ -37,7 +37,7 @@ template <class Math, int M, int N> __device__ inline void gemm(const Product &p
 }
 
 #define GEMM(name, Math, M, N) \
-    extern "C" __global__ void __launch_bounds__(THREADS, 2) gemm_##name##_##M##x##N(const __grid_constant__ Product p) { gemm<Math, M, N>(p); }
+    extern "C" __global__ void __launch_bounds__(THREADS, Together<M, N>::blocks) gemm_##name##_##M##x##N(const __grid_constant__ Product p) { gemm<Math, M, N>(p); }
 #define GEMMS(name, Math)      \
     GEMM(name, Math, 128, 128) \
     GEMM(name, Math, 128, 64)  \

@@ -108,9 +108,20 @@ template <int WIDTH> struct Panel {
     }
 };
 
+// The shared memory of a block: sharedMemory in products.go is its size.
 template <int M, int N> struct __align__(16) Panels {
     Panel<M> a[2];
     Panel<N> b[2];
+};
+
+template <int M, int N> __device__ inline Panels<M, N> &panels_of_block() {
+    extern __shared__ __align__(16) u32 tile_memory[];
+    return *reinterpret_cast<Panels<M, N> *>(tile_memory);
+}
+
+// The blocks that a processor runs at a time, given their sums in registers.
+template <int M, int N> struct Together {
+    static const int blocks = M * N > 128 * 128 ? 1 : 2;
 };
 
 // Reads the first count (at most 4) of the four numbers at p; the others are 0. vector tells that p is a multiple of
@@ -223,8 +234,9 @@ template <class Math, int M, int N> struct Sums<Math, M, N, false> {
 // Tensor cores: warps form a grid, each has tiles of 16 rows and 8 columns, of which a lane holds pairs (PTX ISA,
 // "Matrix Fragments for mma.m16n8k8" and "mma.m16n8k16").
 template <class Math, int M, int N> struct Sums<Math, M, N, true> {
-    static const int across = N / 32, down = THREADS / 32 / across; // warps
-    static const int high = M / 16 / down, wide = 4;                // tiles a warp
+    static const int wide = M * N > 128 * 128 ? 8 : 4;                      // tiles that a warp has side by side
+    static const int across = N / (8 * wide), down = THREADS / 32 / across; // warps
+    static const int high = M / 16 / down;
     static const int groups = 2 * high * wide, count = 2;
     float tiles[high][wide][4];
 
@@ -271,7 +283,7 @@ template <class Math, int M, int N> struct Sums<Math, M, N, true> {
 // Number j of group g of a thread's sums.
 template <class Math, int M, int N> __device__ inline float &sum_at(Sums<Math, M, N, false> &s, int g, int j) { return s.c[g][j]; }
 template <class Math, int M, int N> __device__ inline float &sum_at(Sums<Math, M, N, true> &s, int g, int j) {
-    return s.tiles[g / 2 / 4][g / 2 % 4][g % 2 * 2 + j];
+    return s.tiles[g / 2 / Sums<Math, M, N>::wide][g / 2 % Sums<Math, M, N>::wide][g % 2 * 2 + j];
 }
 
 // Sets sums to the product of the operands over depths from begin (a multiple of the panels' depth) to end.
@@ -331,6 +343,7 @@ template <class Math, int M, int N> __device__ inline bool complete(const Split 
     for (int g = 0; g < Sums<Math, M, N>::groups; g++)
 #pragma unroll
         for (int j = 0; j < Sums<Math, M, N>::count; j++) sum_at(sums, g, j) = 0.0f;
+#pragma unroll(128 * 128 / (M * N) > 1 ? 128 * 128 / (M * N) : 1)
     for (int other = 0; other < split.parts; other++, all += M * N)
 #pragma unroll
         for (int g = 0; g < Sums<Math, M, N>::groups; g++)

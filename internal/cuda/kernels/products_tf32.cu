@@ -2,3 +2,4 @@
 #include "gemm.cuh"
 
 GEMMS(tf32, Tf32)
+GEMM(tf32, Tf32, 256, 128)
