@@ -65,12 +65,23 @@ func (d *Device) Conv2dBackwardInput(c kernel.Conv, gy, w, bias, gx kernel.Buffe
 	phases := c.StrideH * c.StrideW
 	height, width := (c.H+c.StrideH-1)/c.StrideH, (c.W+c.StrideW-1)/c.StrideW // of the largest
 	taps := longest(c.KH, c.StrideH, c.DilationH) * longest(c.KW, c.StrideW, c.DilationW)
-	d.convolve(c, "backward_input", c.N*height*width, inputs, taps*outputs, c.Groups*phases, convolutionArguments{
+	arguments := convolutionArguments{
 		x: gy.Addr, w: w.Addr, y: gx.Addr,
 		finish:  finishArguments{bias: bias.Addr, slope: float32(c.Slope), act: int32(c.Act), vec: flag(quadruples(gx.Addr, c.C, inputs))},
 		xVector: flag(quadruples(gy.Addr, c.O, outputs)), wVector: flag(quadruples(w.Addr, c.O, outputs)),
-	})
+	}
+	if c.C <= narrow && c.Groups == 1 {
+		p := d.convolution(c, arguments)
+		const pixels = tileThreads / 8 // of a block
+		blocks := (int(size32(c.N*height*width)) + pixels - 1) / pixels
+		d.launch(function{"convolution", "conv2d_backward_input_narrow"}, dim3{uint32(blocks), 1, uint32(phases)}, dim3{tileThreads, 1, 1}, 0, structArg(p))
+		return
+	}
+	d.convolve(c, "backward_input", c.N*height*width, inputs, taps*outputs, c.Groups*phases, arguments)
 }
+
+// narrow is the number of channels up to which an input's gradient is computed by NARROW's kernel in convolution.cu.
+const narrow = 4
 
 // longest is the largest number of taps of a kernel, in one dimension, that a phase of its stride has.
 func longest(kernel, stride, dilation int) int {
@@ -110,17 +121,23 @@ func pointwise(c kernel.Conv) bool {
 func (d *Device) convolve(c kernel.Conv, kind string, m, n, k, count int, arguments convolutionArguments) {
 	arithmetic := arithmetics[d.products.precision]
 	plan := d.plan(m, n, k, count, arithmetic)
-	p := &d.products.convolution
-	*p = arguments
+	p := d.convolution(c, arguments)
 	size32(m)
 	size32(k)
 	p.split, p.down, p.across = d.splitting(plan), int32(plan.down), int32(plan.across)
+	file, name := "convolution"+arithmetic.suffix, plan.name("conv2d_"+kind+"_"+arithmetic.name)
+	d.launch(function{file, name}, plan.grid(), dim3{tileThreads, 1, 1}, plan.sharedMemory(), structArg(p))
+}
+
+// convolution completes arguments with the sizes of c.
+func (d *Device) convolution(c kernel.Conv, arguments convolutionArguments) *convolutionArguments {
+	p := &d.products.convolution
+	*p = arguments
 	p.images, p.height, p.width, p.channels = int32(c.N), int32(c.H), int32(c.W), int32(c.C)
 	p.outChannels, p.outHeight, p.outWidth = int32(c.O), int32(c.OH), int32(c.OW)
 	p.kernelHeight, p.kernelWidth = int32(c.KH), int32(c.KW)
 	p.strideH, p.strideW, p.padH, p.padW = int32(c.StrideH), int32(c.StrideW), int32(c.PadH), int32(c.PadW)
 	p.dilationH, p.dilationW, p.groups = int32(c.DilationH), int32(c.DilationW), int32(c.Groups)
 	p.byOutWidth, p.byOutHeight = newDivisor(c.OW), newDivisor(c.OH)
-	file, name := "convolution"+arithmetic.suffix, plan.name("conv2d_"+kind+"_"+arithmetic.name)
-	d.launch(function{file, name}, plan.grid(), dim3{tileThreads, 1, 1}, plan.sharedMemory(), structArg(p))
+	return p
 }
