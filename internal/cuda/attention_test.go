@@ -65,8 +65,7 @@ func maskOf(d kernel.Device, queries, keys int, order []int32, sees func(query, 
 // TestAttention compares attention and its gradients with the portable ones: heads of all widths, masks with places in
 // any order, keys left out, and queries that see nothing.
 func TestAttention(t *testing.T) {
-	d := gpu(t)
-	rapid.Check(t, func(t *rapid.T) {
+	check(t, func(t *rapid.T, d *Device) {
 		a := newArena(t, d)
 		defer a.free()
 		d.SetPrecision(rapid.SampledFrom([]Precision{Highest, High}).Draw(t, "precision"))
@@ -148,8 +147,7 @@ func TestAttention(t *testing.T) {
 
 // TestSequences compares the other kernels of transformers.
 func TestSequences(t *testing.T) {
-	d := gpu(t)
-	rapid.Check(t, func(t *rapid.T) {
+	check(t, func(t *rapid.T, d *Device) {
 		a := newArena(t, d)
 		defer a.free()
 		r := kernel.Rotary{

@@ -82,6 +82,9 @@ func (d *Device) library() *blas {
 		return d.products.blas
 	}
 	d.products.looked = true
+	if d.driver.path == givenFunctions {
+		return nil // the library would compute on a GPU that this device isn't
+	}
 	for _, names := range blasNames {
 		for _, folder := range libraryFolders() {
 			if b, err := d.openBlas(filepath.Join(folder, names[0]), filepath.Join(folder, names[1])); err == nil {

@@ -39,7 +39,7 @@ func TestLibraryFolders(t *testing.T) {
 
 // TestLibrary compares cuBLAS's products with those of our own kernels, where there is the library.
 func TestLibrary(t *testing.T) {
-	d := gpu(t)
+	d := deviceToTest(t)
 	if d.library() == nil {
 		t.Skip("no cuBLAS: " + d.Library())
 	}

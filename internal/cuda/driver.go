@@ -159,10 +159,13 @@ func cString(p unsafe.Pointer) string {
 	return string(unsafe.Slice((*byte)(p), n))
 }
 
+// givenFunctions is the path of a driver that is no library.
+const givenFunctions = "given functions"
+
 // OpenWith returns the only GPU of a driver that consists of functions at the given addresses; tests have one that
 // emulates a GPU.
 func OpenWith(functions map[string]uintptr) (*Device, error) {
-	d := &driver{path: "given functions"}
+	d := &driver{path: givenFunctions}
 	for s, name := range symbolNames {
 		d.functions[s] = functions[name]
 	}
