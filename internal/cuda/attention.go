@@ -1,7 +1,7 @@
 package cuda
 
 import (
-	"fmt"
+	"strconv"
 
 	"github.com/bestiary-ml/bestiary/internal/kernel"
 )
@@ -113,7 +113,7 @@ func (d *Device) attendTiles(name string, width, tiles int, a kernel.Attention, 
 	if d.products.precision != Highest { // at Medium too: there is little to gain from narrower numbers here
 		suffix, arithmetic = "_tf32", "tf32"
 	}
-	f := function{"attention" + suffix, fmt.Sprintf("%s_%s_%d", name, arithmetic, width)}
+	f := function{"attention" + suffix, name + "_" + arithmetic + "_" + strconv.Itoa(width)}
 	d.launch(f, dim3{uint32(tiles), uint32(a.Heads), uint32(a.Batch)}, dim3{attentionThreads, 1, 1}, uint32(shared), structArg(&d.products.attention))
 }
 

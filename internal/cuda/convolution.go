@@ -44,7 +44,7 @@ func (d *Device) Conv2d(c kernel.Conv, x, w, bias, y kernel.Buffer) {
 		d.Gemm(kernel.Gemm{M: c.N * c.H * c.W, N: c.O, K: c.C, LdA: c.C, LdB: c.O, LdC: c.O, Act: c.Act, Slope: c.Slope}, x, w, bias, y)
 		return
 	}
-	d.convolve(c, "forward", c.N*c.OH*c.OW, outputs, c.KH*c.KW*inputs, c.Groups, convolutionArguments{
+	d.convolve(c, "conv2d_forward", c.N*c.OH*c.OW, outputs, c.KH*c.KW*inputs, c.Groups, convolutionArguments{
 		x: x.Addr, w: w.Addr, y: y.Addr,
 		finish:  finishArguments{bias: bias.Addr, slope: float32(c.Slope), act: int32(c.Act), vec: flag(quadruples(y.Addr, c.O, outputs))},
 		xVector: flag(quadruples(x.Addr, c.C, inputs)), wVector: flag(quadruples(w.Addr, c.O, outputs)),
@@ -77,7 +77,7 @@ func (d *Device) Conv2dBackwardInput(c kernel.Conv, gy, w, bias, gx kernel.Buffe
 		d.launch(function{"convolution", "conv2d_backward_input_narrow"}, dim3{uint32(blocks), 1, uint32(phases)}, dim3{tileThreads, 1, 1}, 0, structArg(p))
 		return
 	}
-	d.convolve(c, "backward_input", c.N*height*width, inputs, taps*outputs, c.Groups*phases, arguments)
+	d.convolve(c, "conv2d_backward_input", c.N*height*width, inputs, taps*outputs, c.Groups*phases, arguments)
 }
 
 // narrow is the number of channels up to which an input's gradient is computed by NARROW's kernel in convolution.cu.
@@ -105,7 +105,7 @@ func (d *Device) Conv2dBackwardWeight(c kernel.Conv, x, gy, gw kernel.Buffer) {
 		d.Gemm(kernel.Gemm{M: c.C, N: c.O, K: c.N * c.H * c.W, TransA: true, LdA: c.C, LdB: c.O, LdC: c.O}, x, gy, kernel.Buffer{}, gw)
 		return
 	}
-	d.convolve(c, "backward_weight", c.KH*c.KW*inputs, outputs, c.N*c.OH*c.OW, c.Groups, convolutionArguments{
+	d.convolve(c, "conv2d_backward_weight", c.KH*c.KW*inputs, outputs, c.N*c.OH*c.OW, c.Groups, convolutionArguments{
 		x: x.Addr, w: gy.Addr, y: gw.Addr,
 		finish:  finishArguments{vec: flag(quadruples(gw.Addr, c.O, outputs))},
 		xVector: flag(quadruples(x.Addr, c.C, inputs)), wVector: flag(quadruples(gy.Addr, c.O, outputs)),
@@ -119,14 +119,12 @@ func pointwise(c kernel.Conv) bool {
 
 // convolve launches a convolution as so many products of m×n numbers and depth k; kind is that of the kernel.
 func (d *Device) convolve(c kernel.Conv, kind string, m, n, k, count int, arguments convolutionArguments) {
-	arithmetic := arithmetics[d.products.precision]
-	plan := d.plan(m, n, k, count, arithmetic)
+	plan := d.planned("convolution", kind, m, n, k, count)
 	p := d.convolution(c, arguments)
 	size32(m)
 	size32(k)
-	p.split, p.down, p.across = d.splitting(plan), int32(plan.down), int32(plan.across)
-	file, name := "convolution"+arithmetic.suffix, plan.name("conv2d_"+kind+"_"+arithmetic.name)
-	d.launch(function{file, name}, plan.grid(), dim3{tileThreads, 1, 1}, plan.sharedMemory(), structArg(p))
+	p.split, p.down, p.across = d.splitting(plan.tiling), int32(plan.down), int32(plan.across)
+	d.launch(plan.function, plan.grid(), dim3{tileThreads, 1, 1}, plan.sharedMemory(), structArg(p))
 }
 
 // convolution completes arguments with the sizes of c.

@@ -41,6 +41,7 @@ var arithmetics = [...]arithmetic{
 // products is what products and convolutions need between calls.
 type products struct {
 	precision Precision
+	plans     map[planKey]planned
 	blas      *blas // nil where there is none, or nobody looked yet
 	looked    bool
 	arrived   kernel.Buffer // counters of splitArguments, all 0
@@ -126,14 +127,13 @@ func skip(b kernel.Buffer, n int) kernel.Buffer { return b.Slice(n, b.Len-n) }
 
 // gemmTiles computes a product with our own tiles.
 func (d *Device) gemmTiles(g kernel.Gemm, a, b, bias, c kernel.Buffer) {
-	arithmetic := arithmetics[d.products.precision]
-	plan := d.plan(g.M, g.N, g.K, g.Batch, arithmetic)
+	plan := d.planned("products", "gemm", g.M, g.N, g.K, g.Batch)
 	p := &d.products.product
 	*p = productArguments{
 		a: a.Addr, b: b.Addr, c: c.Addr,
 		ldA: int64(g.LdA), ldB: int64(g.LdB), ldC: int64(g.LdC),
 		strideA: int64(g.StrideA), strideB: int64(g.StrideB), strideC: int64(g.StrideC),
-		split: d.splitting(plan),
+		split: d.splitting(plan.tiling),
 		finish: finishArguments{
 			bias: bias.Addr, slope: float32(g.Slope), act: int32(g.Act), accumulate: flag(g.Accumulate),
 			vec: flag(quadruples(c.Addr, g.LdC, g.StrideC)),
@@ -143,7 +143,7 @@ func (d *Device) gemmTiles(g kernel.Gemm, a, b, bias, c kernel.Buffer) {
 		aAcross: flag(g.TransA), bAcross: flag(!g.TransB),
 		aVector: flag(quadruples(a.Addr, g.LdA, g.StrideA)), bVector: flag(quadruples(b.Addr, g.LdB, g.StrideB)),
 	}
-	d.launch(function{"products" + arithmetic.suffix, plan.name("gemm_" + arithmetic.name)}, plan.grid(), dim3{tileThreads, 1, 1}, plan.sharedMemory(), structArg(p))
+	d.launch(plan.function, plan.grid(), dim3{tileThreads, 1, 1}, plan.sharedMemory(), structArg(p))
 }
 
 // gemmFew computes a product with few rows, or with few columns: then as its transpose.
@@ -187,7 +187,7 @@ func (d *Device) gemmFew(g kernel.Gemm, a, b, bias, c kernel.Buffer) {
 	p.depth = size32(max(1, (g.K+parts-1)/parts))
 	p.parts = int32(max(1, (g.K+int(p.depth)-1)/int(p.depth)))
 	if p.parts > 1 {
-		p.partial, p.arrived = d.workspace("partial sums", blocks*int(p.parts)*few*width).Addr, d.counters(blocks)
+		p.partial, p.arrived = d.splitMemory()
 	}
 	d.launch(function{"products", "few_across"}, dim3{uint32(blocks / g.Batch), uint32(p.parts), uint32(g.Batch)}, dim3{256, 1, 1}, 0, structArg(p))
 }
@@ -201,6 +201,35 @@ type tiling struct {
 	down, across int // tiles
 	batch        int
 	parts, depth int
+}
+
+// planKey is what a plan depends on, and planned the plan with the kernel that carries it out. A program has few shapes, and
+// each is planned once.
+type planKey struct {
+	file, kind     string
+	m, n, k, batch int
+	precision      Precision
+}
+
+type planned struct {
+	tiling
+	function function
+}
+
+// planned returns the plan for a batch of m×n products of depth k by kernels of a kind in a file.
+func (d *Device) planned(file, kind string, m, n, k, batch int) planned {
+	key := planKey{file, kind, m, n, k, batch, d.products.precision}
+	p, ok := d.products.plans[key]
+	if !ok {
+		a := arithmetics[d.products.precision]
+		p.tiling = d.plan(m, n, k, batch, a)
+		p.function = function{file + a.suffix, p.name(kind + "_" + a.name)}
+		if d.products.plans == nil || len(d.products.plans) > 1<<12 { // shapes that never end, as in a test
+			d.products.plans = map[planKey]planned{}
+		}
+		d.products.plans[key] = p
+	}
+	return p
 }
 
 // tileSizes are those that there are kernels of, with the part of the arithmetic's rate that each is reckoned to reach, and
@@ -234,7 +263,7 @@ func (d *Device) plan(m, n, k, batch int, arithmetic arithmetic) tiling {
 		t := tiling{m: size.m, n: size.n, down: (m + size.m - 1) / size.m, across: (n + size.n - 1) / size.n, batch: batch}
 		tiles, share := t.down*t.across*batch, float64(size.m*size.n)/(128*128)
 		for _, parts := range splits {
-			if parts > 1 && parts*arithmetic.step*fewestStep > k || tiles*parts > max(tiles, 1<<12) {
+			if parts > 1 && (parts*arithmetic.step*fewestStep > k || tiles*parts*t.m*t.n > partialSums) {
 				break
 			}
 			t.depth = max(1, (k+parts*arithmetic.step-1)/(parts*arithmetic.step)) * arithmetic.step
@@ -271,20 +300,24 @@ func (t tiling) grid() dim3 { return dim3{uint32(t.down * t.across), uint32(t.pa
 func (d *Device) splitting(t tiling) splitArguments {
 	s := splitArguments{parts: int32(t.parts), depth: size32(t.depth)}
 	if t.parts > 1 {
-		tiles := t.down * t.across * t.batch
-		s.partial, s.arrived = d.workspace("partial sums", tiles*t.parts*t.m*t.n).Addr, d.counters(tiles)
+		s.partial, s.arrived = d.splitMemory()
 	}
 	return s
 }
 
-// counters returns n counters that are 0, and are left so by their users.
-func (d *Device) counters(n int) uint64 {
-	if d.products.arrived.Len < n {
-		d.Free(d.products.arrived)
-		d.products.arrived = d.AllocInts(max(4096, n))
-		d.Fill(d.products.arrived, 0)
+const (
+	partialSums = 1 << 24 // that a split may have in all
+	counters    = 1 << 12 // of its tiles: the smallest have 64×64 sums, and at least 2 parts
+)
+
+// splitMemory returns where the parts of a split leave their sums, and where they are counted. It is the same memory in
+// every call, as a captured graph needs it.
+func (d *Device) splitMemory() (partial, arrived uint64) {
+	if d.products.arrived.IsNil() {
+		d.products.arrived = d.AllocInts(counters)
+		d.Fill(d.products.arrived, 0) // users leave it so
 	}
-	return d.products.arrived.Addr
+	return d.workspace("partial sums", partialSums).Addr, d.products.arrived.Addr
 }
 
 // quadruples tells whether rows of numbers begin at multiples of 16 bytes, given the address of the first and the

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"math"
 	"math/rand/v2"
+	"slices"
 	"testing"
 	"unsafe"
 
@@ -25,11 +26,14 @@ func check(t *testing.T, f func(t *rapid.T, d *Device)) {
 			return
 		}
 		f(t, d)
-		if d.driver.path == givenFunctions {
+		if isEmulated(d) {
 			left-- // only where f came to its end, so that a failure can be shrunk
 		}
 	})
 }
+
+// isEmulated tells whether d is the emulated GPU, on which large cases take long.
+func isEmulated(d *Device) bool { return d.driver.path == givenFunctions }
 
 // tolerances are how far results may be off at each precision, relative to the numbers that are added.
 var tolerances = [...]float64{Highest: 3e-6, High: 2e-3, Medium: 2e-2}
@@ -129,7 +133,11 @@ func cutting(t *rapid.T, d *Device) (restore func()) {
 	}
 	tileSizes = sizes[i : i+1]
 	d.info.Processors = rapid.SampledFrom([]int{1, 10, 100, 1000}).Draw(t, "processors")
-	return func() { tileSizes, d.info.Processors = sizes, processors }
+	d.products.plans = nil
+	return func() {
+		tileSizes, d.info.Processors = sizes, processors
+		d.products.plans = nil
+	}
 }
 
 var activations = []kernel.Activation{kernel.NoActivation, kernel.ReLU, kernel.LeakyReLU, kernel.Tanh, kernel.Sigmoid}
@@ -216,6 +224,36 @@ func TestConvolutions(t *testing.T) {
 		a.compare("Conv2dBackwardInput "+what, gx, tolerance, math.Sqrt(float64(c.KH*c.KW*c.O/groups)))
 		a.compare("Conv2dBackwardWeight "+what, gw, tolerance, math.Sqrt(float64(c.N*c.OH*c.OW)))
 	})
+}
+
+// TestSplitsRepeat computes a product with a split depth again and again: whichever block is last, bits are the same.
+func TestSplitsRepeat(t *testing.T) {
+	d := deviceToTest(t)
+	d.SetPrecision(Highest)
+	r := rand.New(rand.NewPCG(1, 2))
+	for _, g := range []kernel.Gemm{{M: 64, N: 64, K: 1024, LdA: 1024, LdB: 64, LdC: 64}, {M: 2, N: 64, K: 1024, LdA: 1024, LdB: 64, LdC: 64}} {
+		place := func(n int) kernel.Buffer {
+			values := make([]float32, n)
+			for i := range values {
+				values[i] = r.Float32() - 0.5
+			}
+			b := d.Alloc(n)
+			d.Upload(b, values)
+			return b
+		}
+		a, b, c := place(g.M*g.K), place(g.K*g.N), d.Alloc(g.M*g.N)
+		var first []float32
+		for range 3 {
+			d.Gemm(g, a, b, kernel.Buffer{}, c)
+			got := make([]float32, g.M*g.N)
+			d.Download(got, c)
+			if first == nil {
+				first = got
+			} else if !slices.Equal(got, first) {
+				t.Errorf("%+v: results differ from run to run", g)
+			}
+		}
+	}
 }
 
 // TestDivisor checks division by multiplication at the ends of its range and around multiples.
