@@ -8,6 +8,7 @@ import (
 
 	"github.com/bestiary-ml/bestiary/internal/kernel"
 	"github.com/bestiary-ml/bestiary/internal/safetensors"
+	"github.com/bestiary-ml/bestiary/internal/testdevice"
 	"github.com/bestiary-ml/bestiary/nn"
 	"github.com/bestiary-ml/bestiary/tensor"
 )
@@ -95,7 +96,7 @@ func TestGolden(t *testing.T) {
 	f := read(t)
 	for _, set := range []string{"portable", "avx2", "avx512"} {
 		t.Run(set, func(t *testing.T) {
-			d, err := tensor.OpenDevice("cpu", tensor.DeviceOptions{Threads: 2, Kernels: set})
+			d, err := testdevice.Open(t, tensor.DeviceOptions{Threads: 2, Kernels: set})
 			if err != nil {
 				t.Skip(err)
 			}

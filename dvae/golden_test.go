@@ -8,6 +8,7 @@ import (
 	"testing"
 
 	"github.com/bestiary-ml/bestiary/internal/safetensors"
+	"github.com/bestiary-ml/bestiary/internal/testdevice"
 	"github.com/bestiary-ml/bestiary/nn"
 	"github.com/bestiary-ml/bestiary/tensor"
 )
@@ -16,7 +17,7 @@ import (
 func kernelSets(t *testing.T, test func(t *testing.T, d *tensor.Device)) {
 	for _, set := range []string{"portable", "avx2", "avx512"} {
 		t.Run(set, func(t *testing.T) {
-			d, err := tensor.OpenDevice("cpu", tensor.DeviceOptions{Threads: 2, Kernels: set})
+			d, err := testdevice.Open(t, tensor.DeviceOptions{Threads: 2, Kernels: set})
 			if err != nil {
 				t.Skip(err)
 			}

@@ -11,6 +11,7 @@ import (
 	"github.com/bestiary-ml/bestiary/flows"
 	"github.com/bestiary-ml/bestiary/internal/kernel"
 	"github.com/bestiary-ml/bestiary/internal/safetensors"
+	"github.com/bestiary-ml/bestiary/internal/testdevice"
 	"github.com/bestiary-ml/bestiary/nn"
 	"github.com/bestiary-ml/bestiary/tensor"
 )
@@ -23,7 +24,7 @@ func TestReference(t *testing.T) {
 		t.Fatalf("testdata has %d files (%v), want 3", len(files), err)
 	}
 	for _, kernels := range []string{"portable", "avx2", "avx512"} {
-		d, err := tensor.OpenDevice("cpu", tensor.DeviceOptions{Threads: 2, Kernels: kernels})
+		d, err := testdevice.Open(t, tensor.DeviceOptions{Threads: 2, Kernels: kernels})
 		if err != nil {
 			t.Logf("not tested: %v", err)
 			continue

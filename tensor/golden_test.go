@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"math"
+	"os"
 	"slices"
 	"strings"
 	"testing"
@@ -11,8 +12,17 @@ import (
 	"github.com/bestiary-ml/bestiary/internal/safetensors"
 )
 
-// eachKernelSet runs f on a float32 device of every kernel set.
+// eachKernelSet runs f on a float32 device of every kernel set, or on the GPU that BESTIARY_TEST_DEVICE names (see
+// internal/testdevice, which this package can't use).
 func eachKernelSet(t *testing.T, threads int, f func(t *testing.T, d *Device)) {
+	if name := os.Getenv("BESTIARY_TEST_DEVICE"); strings.HasPrefix(name, "cuda") {
+		d, err := OpenDevice(name, DeviceOptions{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		f(t, d)
+		return
+	}
 	for _, kernels := range []string{"portable", "avx2", "avx512"} {
 		t.Run(kernels, func(t *testing.T) {
 			d, err := OpenDevice("cpu", DeviceOptions{Threads: threads, Kernels: kernels})

@@ -10,6 +10,7 @@ import (
 	"github.com/bestiary-ml/bestiary/dalle"
 	"github.com/bestiary-ml/bestiary/dvae"
 	"github.com/bestiary-ml/bestiary/internal/safetensors"
+	"github.com/bestiary-ml/bestiary/internal/testdevice"
 	"github.com/bestiary-ml/bestiary/internal/torchfile"
 	"github.com/bestiary-ml/bestiary/nn"
 	"github.com/bestiary-ml/bestiary/tensor"
@@ -18,7 +19,7 @@ import (
 
 func device(t *testing.T) *tensor.Device {
 	t.Helper()
-	d, err := tensor.OpenDevice("cpu", tensor.DeviceOptions{Threads: 1})
+	d, err := testdevice.Open(t, tensor.DeviceOptions{Threads: 1})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -1,0 +1,13 @@
+//go:build !linux || !(amd64 || arm64) || nocuda
+
+package testdevice
+
+import (
+	"errors"
+
+	"github.com/bestiary-ml/bestiary/tensor"
+)
+
+func emulated() (*tensor.Device, error) {
+	return nil, errors.New("the emulator needs what the driver needs: linux on amd64 or arm64, without -tags nocuda")
+}
