@@ -25,6 +25,7 @@ type Device struct {
 	index    int
 	info     Info
 	context  uintptr
+	current  [1]uintptr // the context as a list of arguments, so that no call allocates one
 	stream   uintptr
 	memory   memory
 	staging  staging
@@ -139,7 +140,7 @@ func open(driver *driver, index int) (*Device, error) {
 	if err := driver.check(cuDevicePrimaryCtxRetain, uintptr(unsafe.Pointer(context)), uintptr(*handle)); err != nil {
 		return nil, err
 	}
-	d.context = *context
+	d.context, d.current = *context, [1]uintptr{*context}
 	stream := new(uintptr)
 	const nonBlocking = 1
 	if err := d.check(cuStreamCreate, uintptr(unsafe.Pointer(stream)), nonBlocking); err != nil {
@@ -210,7 +211,7 @@ func (d *Device) Synchronize() {
 func (d *Device) call(s symbol, args ...uintptr) result {
 	runtime.LockOSThread()
 	defer runtime.UnlockOSThread()
-	if r := d.driver.call(cuCtxSetCurrent, d.context); r != success {
+	if r := d.driver.call(cuCtxSetCurrent, d.current[:]...); r != success {
 		return r
 	}
 	return d.driver.call(s, args...)
