@@ -31,18 +31,10 @@ const (
 	cuModuleLoadDataEx
 	cuModuleGetFunction
 	cuFuncSetAttribute
-	cuFuncGetAttribute
 	cuLaunchKernel
 	cuEventCreate
 	cuEventRecord
 	cuEventSynchronize
-	cuEventElapsedTime
-	cuStreamBeginCapture
-	cuStreamEndCapture
-	cuGraphInstantiate
-	cuGraphLaunch
-	cuGraphExecDestroy
-	cuGraphDestroy
 	cuGetErrorName
 	cuGetErrorString
 	symbolCount
@@ -72,18 +64,10 @@ var symbolNames = [symbolCount]string{
 	cuModuleLoadDataEx:       "cuModuleLoadDataEx",
 	cuModuleGetFunction:      "cuModuleGetFunction",
 	cuFuncSetAttribute:       "cuFuncSetAttribute",
-	cuFuncGetAttribute:       "cuFuncGetAttribute",
 	cuLaunchKernel:           "cuLaunchKernel",
 	cuEventCreate:            "cuEventCreate",
 	cuEventRecord:            "cuEventRecord",
 	cuEventSynchronize:       "cuEventSynchronize",
-	cuEventElapsedTime:       "cuEventElapsedTime",
-	cuStreamBeginCapture:     "cuStreamBeginCapture_v2",
-	cuStreamEndCapture:       "cuStreamEndCapture",
-	cuGraphInstantiate:       "cuGraphInstantiateWithFlags",
-	cuGraphLaunch:            "cuGraphLaunch",
-	cuGraphExecDestroy:       "cuGraphExecDestroy",
-	cuGraphDestroy:           "cuGraphDestroy",
 	cuGetErrorName:           "cuGetErrorName",
 	cuGetErrorString:         "cuGetErrorString",
 }

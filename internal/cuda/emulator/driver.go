@@ -68,7 +68,6 @@ func (g *gpu) guarded(f func() error) (code uintptr) {
 }
 
 func (g *gpu) calls() map[string]any {
-	none := func() uintptr { return 0 }
 	give := func(to uintptr, v uintptr) uintptr { *at[uintptr](to) = v; return 0 }
 	copied := func(to, from []byte) error { copy(to, from); return nil }
 	host := func(p, n uintptr) []byte { return unsafe.Slice(at[byte](p), n) }
@@ -111,7 +110,6 @@ func (g *gpu) calls() map[string]any {
 		"cuModuleLoadDataEx":  func(module, image, _, _, _ uintptr) uintptr { return g.loadModule(module, image) },
 		"cuModuleGetFunction": func(f, module, name uintptr) uintptr { return g.function(f, module, name) },
 		"cuFuncSetAttribute":  func(_, _, _ uintptr) uintptr { return 0 },
-		"cuFuncGetAttribute":  func(v, _, _ uintptr) uintptr { *at[int32](v) = 0; return 0 },
 		"cuLaunchKernel": func(f, gx, gy, gz, bx, by, bz, shared, _, params, _ uintptr) uintptr {
 			return g.guarded(func() error {
 				k := g.functions[f-1]
@@ -119,17 +117,10 @@ func (g *gpu) calls() map[string]any {
 					uint32(shared), packed(params, k.params))
 			})
 		},
-		"cuEventCreate":               func(event, _ uintptr) uintptr { return give(event, 1) },
-		"cuEventRecord":               func(_, _ uintptr) uintptr { return 0 },
-		"cuEventSynchronize":          func(uintptr) uintptr { return 0 },
-		"cuEventElapsedTime":          func(ms, _, _ uintptr) uintptr { *at[float32](ms) = 0; return 0 },
-		"cuStreamBeginCapture_v2":     none,
-		"cuStreamEndCapture":          none,
-		"cuGraphInstantiateWithFlags": none,
-		"cuGraphLaunch":               none,
-		"cuGraphExecDestroy":          none,
-		"cuGraphDestroy":              none,
-		"cuGetErrorName":              func(_, text uintptr) uintptr { return give(text, cText("CUDA_ERROR_EMULATED")) },
+		"cuEventCreate":      func(event, _ uintptr) uintptr { return give(event, 1) },
+		"cuEventRecord":      func(_, _ uintptr) uintptr { return 0 },
+		"cuEventSynchronize": func(uintptr) uintptr { return 0 },
+		"cuGetErrorName":     func(_, text uintptr) uintptr { return give(text, cText("CUDA_ERROR_EMULATED")) },
 		"cuGetErrorString": func(_, text uintptr) uintptr {
 			if g.failed == nil {
 				return give(text, cText("no more is known"))
