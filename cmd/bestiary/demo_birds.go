@@ -112,9 +112,9 @@ func (d *birdsDemo) trainDALLE(ctx context.Context, vae *dvae.VAE, description r
 	t := &sizes.Transformer
 	t.Dim, t.Depth, t.Heads, t.DimHead, t.Reversible = 128, 4, 4, 32, false
 	c := train.DefaultConfig()
-	c.Seed, c.Steps, c.Batch, c.LearningRate, c.Schedule, c.Warmup = d.seed, 1400, 32, 2e-3, "cosine", 50
+	c.Seed, c.Steps, c.Batch, c.LearningRate, c.Schedule, c.Warmup = d.seed, 1100, 32, 2e-3, "cosine", 50
 	c.FinalRate, c.Beta2 = 0.02, 0.99
-	c.EvalEvery, c.SampleEvery, c.CheckpointEvery = 350, 700, 1400
+	c.EvalEvery, c.SampleEvery, c.CheckpointEvery = 275, 550, 1100
 	if d.quick {
 		c.Steps, c.Warmup = 20, 2
 	}
