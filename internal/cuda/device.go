@@ -191,9 +191,16 @@ func (d *Device) Name() string { return fmt.Sprintf("cuda:%d", d.index) }
 // ElemSize implements kernel.Device.
 func (d *Device) ElemSize() int { return 4 }
 
-// Close implements kernel.Device: it waits for what is queued and gives memory that lies idle back to the driver.
+// Close implements kernel.Device: it waits for what is queued, and gives the driver the memory that no buffer refers to. The
+// device still computes, and takes memory again for that.
 func (d *Device) Close() {
 	d.Synchronize()
+	for purpose, b := range d.scratch {
+		d.Free(b)
+		delete(d.scratch, purpose)
+	}
+	d.adam.drop(d)
+	d.squares.drop(d)
 	d.trim()
 }
 

@@ -54,6 +54,13 @@ func (t *table[T]) set(d *Device, entries []T, size func(T) int) {
 	t.list, t.shares = upload32(d, entries), upload32(d, shares)
 }
 
+// drop forgets the list.
+func (t *table[T]) drop(d *Device) {
+	d.Free(t.list)
+	d.Free(t.shares)
+	*t = table[T]{}
+}
+
 // upload32 copies values, whose size is a multiple of four bytes, to the device.
 func upload32[T any](d *Device, values []T) kernel.Buffer {
 	n := len(values) * int(unsafe.Sizeof(*new(T))) / 4
