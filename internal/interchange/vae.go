@@ -35,12 +35,15 @@ func (c *Checkpoint) describeVAE(section string, values map[string]any, prefix s
 	}
 	// The sizes that memory is allocated for must be those of tensors that are really there.
 	last := config.Layers + config.ResnetBlocks
-	for name, shape := range map[string][]int{
-		"codebook.weight":                      {config.Codes, config.CodebookDim},
-		"encoder.0.0.weight":                   {config.Hidden, config.Channels, 4, 4},
-		fmt.Sprintf("encoder.%d.weight", last): {config.Codes, config.Hidden, 1, 1},
+	for _, weight := range []struct {
+		name  string
+		shape []int
+	}{
+		{"codebook.weight", []int{config.Codes, config.CodebookDim}},
+		{"encoder.0.0.weight", []int{config.Hidden, config.Channels, 4, 4}},
+		{fmt.Sprintf("encoder.%d.weight", last), []int{config.Codes, config.Hidden, 1, 1}},
 	} {
-		if err := c.source.expect(prefix+name, shape...); err != nil {
+		if err := c.source.expect(prefix+weight.name, weight.shape...); err != nil {
 			return err
 		}
 	}
