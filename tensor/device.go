@@ -34,8 +34,8 @@ type DeviceOptions struct {
 }
 
 // OpenDevice opens the device with the given name: "cpu" is the processor, "cuda" or "cuda:N" an NVIDIA GPU, "cpu64" the
-// processor with float64 elements and portable kernels, for checking gradients. "auto" and "" choose the first GPU if there
-// is one that can be used and the options say nothing about the processor, else the processor.
+// processor with float64 elements and portable kernels, for checking gradients. "auto" and "" are the processor: the GPU's
+// kernels have run on an emulated one only, so that nobody should get them without asking.
 func OpenDevice(name string, o DeviceOptions) (*Device, error) {
 	precision, err := cpu.ParsePrecision(o.Precision)
 	if err != nil {
@@ -44,14 +44,7 @@ func OpenDevice(name string, o DeviceOptions) (*Device, error) {
 	switch {
 	case name == "cpu64":
 		return NewDevice(cpu.NewFloat64(o.Threads)), nil
-	case name == "" || name == "auto":
-		if o.Threads <= 0 && (o.Kernels == "" || o.Kernels == "auto") {
-			if gpu, err := cuda.Open(0); err == nil {
-				return newGPU(gpu, precision), nil
-			}
-		}
-		return OpenDevice("cpu", o)
-	case name == "cpu":
+	case name == "" || name == "auto" || name == "cpu":
 		level, err := kernelLevel(o.Kernels)
 		if err != nil {
 			return nil, err

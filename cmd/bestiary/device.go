@@ -17,7 +17,7 @@ type deviceFlags struct {
 
 func addDeviceFlags(c *cobra.Command) *deviceFlags {
 	f := &deviceFlags{command: c}
-	c.Flags().StringVar(&f.name, "device", "auto", "where to compute: auto, cpu, cuda or cuda:N (an NVIDIA GPU)")
+	c.Flags().StringVar(&f.name, "device", "auto", "where to compute: auto (the processor, so far), cpu, cuda or cuda:N (an NVIDIA GPU)")
 	c.Flags().IntVar(&f.options.Threads, "threads", 0, "worker threads (0: one a processor)")
 	c.Flags().StringVar(&f.options.Kernels, "kernels", "auto", "CPU kernel set: auto, portable, avx2 or avx512")
 	c.Flags().StringVar(&f.options.Precision, "precision", "highest",
