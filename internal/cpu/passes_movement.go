@@ -1,6 +1,9 @@
 package cpu
 
-import "github.com/bestiary-ml/bestiary/internal/kernel"
+import (
+	"github.com/bestiary-ml/bestiary/internal/cpu/simd"
+	"github.com/bestiary-ml/bestiary/internal/kernel"
+)
 
 // block is the side of the blocks that are transposed in registers.
 const block = 8
@@ -52,14 +55,22 @@ func (j *job) strip(to, from, first int) {
 	width, n := min(block, s.Shape[j.last-1]-first), s.Shape[j.last]
 	strideDst, strideSrc := s.StrideDst[j.last-1], s.StrideSrc[j.last]
 	y, x := j.y[to+first*strideDst:], j.x[from+first:]
-	done := 0
-	if width == block && n >= block {
-		j.TransposeBlocks(n/block, x, strideSrc, y, strideDst)
-		done = n / block * block
+	transpose(j.Passes, x, strideSrc, y, strideDst, n, width)
+}
+
+// transpose sets y[c, r] = x[r, c] for so many rows and columns of x.
+func transpose(k *simd.Passes, x []float32, strideX int, y []float32, strideY, rows, columns int) {
+	wholeRows, wholeColumns := rows/block*block, columns/block*block
+	for c := 0; c < wholeColumns && wholeRows > 0; c += block {
+		k.TransposeBlocks(wholeRows/block, x[c:], strideX, y[c*strideY:], strideY)
 	}
-	for k := range width {
-		for i := done; i < n; i++ {
-			y[k*strideDst+i] = x[i*strideSrc+k]
+	for c := range columns {
+		from := 0
+		if c < wholeColumns {
+			from = wholeRows
+		}
+		for r := from; r < rows; r++ {
+			y[c*strideY+r] = x[r*strideX+c]
 		}
 	}
 }

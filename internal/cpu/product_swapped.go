@@ -47,32 +47,12 @@ func (p *products) swapped(g kernel.Gemm, a, b, bias, c []float32) bool {
 func (p *products) swappedLeft(task, _ int) {
 	j := &p.swap
 	from, to := task*swappedStrip, min(j.K, (task+1)*swappedStrip)
-	p.transpose(j.a[from:], j.LdA, j.left[from*j.stride:], j.stride, j.M, to-from)
+	transpose(p.passes, j.a[from:], j.LdA, j.left[from*j.stride:], j.stride, j.M, to-from)
 }
 
 // swappedRight transposes a strip of rows back into C.
 func (p *products) swappedRight(task, _ int) {
 	j := &p.swap
 	from, to := task*swappedStrip, min(j.N, (task+1)*swappedStrip)
-	p.transpose(j.right[from*j.stride:], j.stride, j.c[from:], j.LdC, to-from, j.M)
-}
-
-// transpose sets y[c, r] = x[r, c] for so many rows and columns of x.
-func (p *products) transpose(x []float32, strideX int, y []float32, strideY, rows, columns int) {
-	whole := rows / block * block
-	c := 0
-	for ; c+block <= columns; c += block {
-		if whole > 0 {
-			p.passes.TransposeBlocks(whole/block, x[c:], strideX, y[c*strideY:], strideY)
-		}
-	}
-	for i := range columns {
-		from := 0
-		if i < c {
-			from = whole
-		}
-		for r := from; r < rows; r++ {
-			y[i*strideY+r] = x[r*strideX+i]
-		}
-	}
+	transpose(p.passes, j.right[from*j.stride:], j.stride, j.c[from:], j.LdC, to-from, j.M)
 }
