@@ -144,10 +144,7 @@ func (a *assembler) loadMatrix(in *instruction, op, operands []string) error {
 	if err != nil {
 		return err
 	}
-	var to []int
-	for _, name := range list(operands[0]) {
-		to = append(to, a.register(name))
-	}
+	to := a.registerList(operands[0])
 	transposed := slices.Contains(op, "trans")
 	in.run = func(t *thread) { t.state = atWarp }
 	in.together = func(lanes []thread) {

@@ -26,10 +26,7 @@ func (a *assembler) load(in *instruction, op, operands []string) error {
 	if err != nil {
 		return err
 	}
-	var to []int
-	for _, name := range list(operands[0]) {
-		to = append(to, a.register(name))
-	}
+	to := a.registerList(operands[0])
 	n := size * uint64(len(to))
 	in.run = func(t *thread) {
 		bytes := t.memory(space, at(t), n, false)
@@ -46,13 +43,9 @@ func (a *assembler) store(in *instruction, op, operands []string) error {
 	if err != nil {
 		return err
 	}
-	var from []value
-	for _, name := range list(operands[1]) {
-		v, err := a.read(name)
-		if err != nil {
-			return err
-		}
-		from = append(from, v)
+	from, err := a.readList(operands[1])
+	if err != nil {
+		return err
 	}
 	n := size * uint64(len(from))
 	in.run = func(t *thread) {

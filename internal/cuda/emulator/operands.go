@@ -54,6 +54,18 @@ func (a *assembler) read(s string) (value, error) {
 	return func(t *thread) uint64 { return t.regs[r] }, nil
 }
 
+// readList is read of operands in braces, or of one.
+func (a *assembler) readList(operand string) (values []value, err error) {
+	for _, name := range list(operand) {
+		v, err := a.read(name)
+		if err != nil {
+			return nil, err
+		}
+		values = append(values, v)
+	}
+	return values, nil
+}
+
 // list returns the names in {a, b}, or the only name.
 func list(s string) []string {
 	if !strings.HasPrefix(s, "{") {

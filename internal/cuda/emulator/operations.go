@@ -516,10 +516,7 @@ func (a *assembler) repack(in *instruction, op, operands []string) error {
 		if err != nil {
 			return err
 		}
-		var to []int
-		for _, name := range list(operands[0]) {
-			to = append(to, a.register(name))
-		}
+		to := a.registerList(operands[0])
 		piece := total / len(to)
 		in.run = func(t *thread) {
 			v := x(t)
@@ -530,13 +527,9 @@ func (a *assembler) repack(in *instruction, op, operands []string) error {
 		return nil
 	}
 	to := a.register(operands[0])
-	var from []value
-	for _, name := range list(operands[1]) {
-		v, err := a.read(name)
-		if err != nil {
-			return err
-		}
-		from = append(from, v)
+	from, err := a.readList(operands[1])
+	if err != nil {
+		return err
 	}
 	piece := total / len(from)
 	in.run = func(t *thread) {

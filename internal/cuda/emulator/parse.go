@@ -268,6 +268,14 @@ func (a *assembler) register(name string) int {
 	return n
 }
 
+// registerList returns the numbers of registers in braces, or of one.
+func (a *assembler) registerList(operand string) (numbers []int) {
+	for _, name := range list(operand) {
+		numbers = append(numbers, a.register(name))
+	}
+	return numbers
+}
+
 // typeSize is the number of bytes of a type such as f32; a predicate has one.
 func typeSize(name string) int {
 	if name == "bf16x2" || name == "f16x2" || name == "tf32" {
