@@ -67,6 +67,17 @@ const (
 	autoText        = 256  // most tokens that aren't asked for
 )
 
+// prepare loads the pictures and their tokenizer, and settles the number of tokens of a caption.
+func (f *captionFlags) prepare(c *cobra.Command, r *runfolder.Run, model string, size, channels int) (training, heldOut *data.Dataset, t *tokenizer.Tokenizer, err error) {
+	if training, heldOut, err = f.load(c, r, model, size, channels); err != nil {
+		return nil, nil, nil, err
+	}
+	if t, err = f.openTokenizer(c, r, training); err != nil {
+		return nil, nil, nil, err
+	}
+	return training, heldOut, t, f.fitText(c, t, training)
+}
+
 // load loads the pictures: on a resume as they were, otherwise those of the run's dvae where the flags say nothing else.
 func (f *captionFlags) load(c *cobra.Command, r *runfolder.Run, model string, size, channels int) (training, heldOut *data.Dataset, err error) {
 	if f.resume {

@@ -132,6 +132,14 @@ func (f *trainFlags) settings(c *cobra.Command, r *runfolder.Run, model string) 
 	return saved, nil
 }
 
+// checkBatch refuses a batch that was asked for and is larger than the data.
+func checkBatch(c *cobra.Command, settings train.Config, training *data.Dataset) error {
+	if settings.Batch > training.Len() && c.Flags().Changed("batch") {
+		return usagef("--batch %d: there are %s to train on; choose a smaller batch, or add pictures", settings.Batch, count(training.Len(), "picture"))
+	}
+	return nil
+}
+
 // fit adapts defaults to the data: a batch has no more than there is, a short training has a tenth of it as warm-up, and
 // one that nothing is held out from can't stop early.
 func fit(c *cobra.Command, settings *train.Config, items, heldOut int) {

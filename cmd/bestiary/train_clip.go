@@ -98,15 +98,8 @@ its picture, or has it among the first five, among all held-out ones, beside the
 		if err != nil {
 			return err
 		}
-		training, heldOut, err := f.load(c, r, "clip", model.ImageSize, model.Channels)
+		training, heldOut, tokens, err := f.prepare(c, r, "clip", model.ImageSize, model.Channels)
 		if err != nil {
-			return err
-		}
-		tokens, err := f.openTokenizer(c, r, training)
-		if err != nil {
-			return err
-		}
-		if err := f.fitText(c, tokens, training); err != nil {
 			return err
 		}
 		if !f.resume {
@@ -115,8 +108,8 @@ its picture, or has it among the first five, among all held-out ones, beside the
 				return usagef("--%w", err)
 			}
 		}
-		if settings.Batch > training.Len() && c.Flags().Changed("batch") {
-			return usagef("--batch %d: there are %s to train on; choose a smaller batch, or add pictures", settings.Batch, count(training.Len(), "picture"))
+		if err := checkBatch(c, settings, training); err != nil {
+			return err
 		}
 		fit(c, &settings, training.Len(), heldOut.Len())
 		_, task, err := tasks.CLIP(d, model, tokens, f.how, training, heldOut, tasks.Options{Batch: settings.Batch, Seed: settings.Seed})

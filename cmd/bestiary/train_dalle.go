@@ -101,15 +101,8 @@ padding included, image_loss for a code.`,
 		if err != nil {
 			return err
 		}
-		training, heldOut, err := f.load(c, r, "dalle", codes.ImageSize, codes.Channels)
+		training, heldOut, tokens, err := f.prepare(c, r, "dalle", codes.ImageSize, codes.Channels)
 		if err != nil {
-			return err
-		}
-		tokens, err := f.openTokenizer(c, r, training)
-		if err != nil {
-			return err
-		}
-		if err := f.fitText(c, tokens, training); err != nil {
 			return err
 		}
 		if !f.resume {
@@ -119,8 +112,8 @@ padding included, image_loss for a code.`,
 				return usagef("--%w", err)
 			}
 		}
-		if settings.Batch > training.Len() && c.Flags().Changed("batch") {
-			return usagef("--batch %d: there are %s to train on; choose a smaller batch, or add pictures", settings.Batch, count(training.Len(), "picture"))
+		if err := checkBatch(c, settings, training); err != nil {
+			return err
 		}
 		fit(c, &settings, training.Len(), heldOut.Len())
 		bar := newBar(c.ErrOrStderr(), "coding pictures")

@@ -113,8 +113,8 @@ picture's side. Beside the loss, the metrics tell how many codes are in use, and
 		if err != nil {
 			return err
 		}
-		if settings.Batch > training.Len() && c.Flags().Changed("batch") {
-			return usagef("--batch %d: there are %s to train on; choose a smaller batch, or add pictures", settings.Batch, count(training.Len(), "picture"))
+		if err := checkBatch(c, settings, training); err != nil {
+			return err
 		}
 		f.data.describe(&description)
 		fit(c, &settings, training.Len(), heldOut.Len())
