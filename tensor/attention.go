@@ -20,25 +20,29 @@ func (d *Device) NewAttentionMask(queries, keys int, order []int32, allowed func
 		panic(fmt.Sprintf("tensor: an order of %d positions for %d queries and %d keys", len(order), queries, keys))
 	}
 	m := &AttentionMask{kernel.AttentionMask{Queries: queries, Keys: keys}}
-	words, byPlace := make([]int32, queries*m.Words()), []int32(nil)
-	fill := func(words []int32, position func(int) int) {
+	fill := func(allowed func(query, key int) bool) []int32 {
+		words := make([]int32, queries*m.Words())
 		for q := range queries {
 			for k := range keys {
-				if allowed(position(q), position(k)) {
+				if allowed(q, k) {
 					words[q*m.Words()+k/32] |= 1 << (k % 32)
 				}
 			}
 		}
+		return words
 	}
-	fill(words, func(i int) int { return i })
-	m.Rows = d.constants(words)
-	m.Bits, byPlace = m.Rows, words
+	rows := fill(allowed)
+	bits := rows
+	m.Rows = d.constants(rows)
+	m.Bits = m.Rows
 	if order != nil {
-		byPlace = make([]int32, len(words))
-		fill(byPlace, func(i int) int { return int(order[i]) })
-		m.Order, m.Bits = d.constants(order), d.constants(byPlace)
+		bits = fill(func(q, k int) bool {
+			query, key := int(order[q]), order[k]
+			return rows[query*m.Words()+int(key/32)]>>(key%32)&1 != 0
+		})
+		m.Order, m.Bits = d.constants(order), d.constants(bits)
 	}
-	starts, tiles := tileLists(&m.AttentionMask, byPlace)
+	starts, tiles := tileLists(&m.AttentionMask, bits)
 	m.Starts, m.Tiles = d.constants(starts), d.constants(tiles)
 	return m
 }

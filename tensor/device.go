@@ -72,12 +72,8 @@ func openGPU(name string, o DeviceOptions, precision cpu.Precision) (*Device, er
 	if err != nil {
 		return nil, fmt.Errorf("device %q: %w; use device cpu to compute on the processor", name, err)
 	}
-	return newGPU(gpu, precision), nil
-}
-
-func newGPU(gpu *cuda.Device, precision cpu.Precision) *Device {
 	gpu.SetPrecision(map[cpu.Precision]cuda.Precision{cpu.Highest: cuda.Highest, cpu.High: cuda.High, cpu.Medium: cuda.Medium}[precision])
-	return NewDevice(gpu)
+	return NewDevice(gpu), nil
 }
 
 func kernelLevel(name string) (simd.Level, error) {
