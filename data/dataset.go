@@ -3,6 +3,8 @@ package data
 import (
 	"fmt"
 	"hash/crc32"
+
+	"github.com/bestiary-ml/bestiary/internal/ram"
 )
 
 // Dataset is N decoded pictures with their classes and, where there are any, captions, in memory.
@@ -93,25 +95,34 @@ func scaleMirrored(dst []float32, pixels []uint8, size int) {
 	}
 }
 
-// Where returns a copy of the pictures that keep chooses. Its report counts them, and repeats what was left out.
+// Where returns a copy of the pictures that keep chooses. Its report counts them, and repeats what was left out. Like an operation on tensors
+// it panics with a *tensor.OutOfMemory if there is no room for the copy.
 func (d *Dataset) Where(keep func(i int) bool) *Dataset {
-	part := &Dataset{Size: d.Size, Channels: d.Channels, Classes: d.Classes, Report: d.Report}
+	var kept []int
+	for i := range d.Labels {
+		if keep(i) {
+			kept = append(kept, i)
+		}
+	}
+	size := len(kept) * d.picture()
+	if err := ram.Check(fmt.Sprintf("data: a copy of %d pictures of %d×%d", len(kept), d.Size, d.Size), size); err != nil {
+		panic(err)
+	}
+	part := &Dataset{Size: d.Size, Channels: d.Channels, Classes: d.Classes, Report: d.Report, Pixels: make([]uint8, 0, size)}
 	part.Report.Counts = make([]int, len(d.Classes))
 	if d.Captions != nil {
 		part.Captions = [][]string{}
 		part.Report.Captions.Total = 0
 	}
-	for i, label := range d.Labels {
-		if keep(i) {
-			if d.Captions != nil {
-				part.Captions = append(part.Captions, d.Captions[i])
-				part.Report.Captions.Total += len(d.Captions[i])
-			}
-			part.Labels = append(part.Labels, label)
-			part.Names = append(part.Names, d.Names[i])
-			part.Pixels = append(part.Pixels, d.Image(i)...)
-			part.Report.Counts[label]++
+	for _, i := range kept {
+		if d.Captions != nil {
+			part.Captions = append(part.Captions, d.Captions[i])
+			part.Report.Captions.Total += len(d.Captions[i])
 		}
+		part.Labels = append(part.Labels, d.Labels[i])
+		part.Names = append(part.Names, d.Names[i])
+		part.Pixels = append(part.Pixels, d.Image(i)...)
+		part.Report.Counts[d.Labels[i]]++
 	}
 	return part
 }

@@ -3,6 +3,8 @@ package data
 import (
 	"fmt"
 	"sync"
+
+	"github.com/bestiary-ml/bestiary/internal/ram"
 )
 
 const maxMemory = 32 << 30 // bytes of decoded pictures; beyond, the reason is surely a size or a folder given by mistake
@@ -47,7 +49,11 @@ func Load(s Source, o Options) (*Dataset, error) {
 	if o.Captions && s.Texts == nil {
 		return nil, fmt.Errorf("%s: has no captions; give pictures with a .txt file of the same name each, CUB_200_2011 with text_c10, or a WebDataset .tar", what)
 	}
-	if need := int64(len(s.Items)) * int64(o.picture()); need > maxMemory {
+	need := len(s.Items) * o.picture()
+	if err := ram.Check(fmt.Sprintf("%s: %d pictures of %d×%d", what, len(s.Items), o.Size, o.Size), need); err != nil {
+		return nil, err
+	}
+	if need > maxMemory {
 		return nil, fmt.Errorf("%s: %d pictures of %d×%d need %d GB; choose a smaller image size", what, len(s.Items), o.Size, o.Size, need>>30)
 	}
 	cache := newCache(s, o)

@@ -3,6 +3,8 @@ package data
 import (
 	"errors"
 	"fmt"
+
+	"github.com/bestiary-ml/bestiary/internal/ram"
 )
 
 // LoaderOptions say how a Loader walks a dataset.
@@ -47,6 +49,10 @@ func NewLoader(d *Dataset, o LoaderOptions) (*Loader, error) {
 		return nil, fmt.Errorf("data: %d pictures have %d lists of captions; give one a picture", d.Len(), len(d.Captions))
 	}
 	size := min(o.Batch, d.Len())
+	const copies = prefetchDepth + 1 // with the one that Next is asked to fill
+	if err := ram.Check(fmt.Sprintf("data: batches of %d pictures of %d×%d", size, d.Size, d.Size), copies*size*d.picture()*4); err != nil {
+		return nil, err
+	}
 	return &Loader{dataset: d, options: o, indices: make([]int, 0, size), choices: make([]int, 0, size)}, nil
 }
 

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"math"
 	"slices"
+	"strings"
 	"testing"
 )
 
@@ -191,6 +192,10 @@ func TestLoaderRefuses(t *testing.T) {
 	}
 	if _, err := NewLoader(numbered(), LoaderOptions{Batch: 1}); err == nil {
 		t.Error("empty dataset: no error")
+	}
+	vast := &Dataset{Size: 1 << 20, Labels: make([]int, 1000)}
+	if _, err := NewLoader(vast, LoaderOptions{Batch: 900}); !outOfMemory(t, err) || !strings.Contains(err.Error(), "batches of 900 pictures") {
+		t.Errorf("a batch for which no machine has the memory: %v", err)
 	}
 	l := loader(t, d, LoaderOptions{Batch: 2})
 	for _, p := range []Position{{-1, 0}, {0, 1}, {0, 4}, {0, -2}} {

@@ -21,6 +21,10 @@ type Device struct {
 	free    map[int][]kernel.Buffer
 }
 
+// OutOfMemory says that a device's memory doesn't suffice, and for what. Operations return no errors and panic with it; a
+// program that can do with less, or wants to end in a sentence, recovers from it.
+type OutOfMemory = kernel.OutOfMemory
+
 // DeviceOptions say how a device computes. The zero value is right for most uses.
 type DeviceOptions struct {
 	Threads int    // workers; non-positive means one a processor
@@ -140,9 +144,29 @@ func (d *Device) take(n int) kernel.Buffer {
 		b.Len = n
 		return b
 	}
-	b := d.kernels.Alloc(class)
+	b := d.alloc(class)
 	b.Len = n
 	return b
+}
+
+// alloc is the kernels' Alloc. Where memory doesn't suffice, what is kept for other lengths goes back first.
+func (d *Device) alloc(n int) (b kernel.Buffer) {
+	defer func() {
+		switch failure := recover().(type) {
+		case nil:
+		case *OutOfMemory:
+			for _, list := range d.free {
+				for _, b := range list {
+					d.kernels.Free(b)
+				}
+			}
+			clear(d.free)
+			b = d.kernels.Alloc(n)
+		default:
+			panic(failure)
+		}
+	}()
+	return d.kernels.Alloc(n)
 }
 
 // give returns a buffer from take.

@@ -9,6 +9,7 @@ import (
 
 	"github.com/bestiary-ml/bestiary/internal/cpu/simd"
 	"github.com/bestiary-ml/bestiary/internal/cuda"
+	"github.com/bestiary-ml/bestiary/internal/ram"
 	"github.com/bestiary-ml/bestiary/tensor"
 	"github.com/spf13/cobra"
 	"golang.org/x/sys/cpu"
@@ -72,11 +73,11 @@ func field(text, name, separator string) string {
 }
 
 func memory() string {
-	info, err := os.ReadFile("/proc/meminfo")
-	if err != nil {
-		return "not told by this operating system"
+	all := ram.Look()
+	if all.Free == ram.Unlimited {
+		return "not asked on this operating system, so that too large a training isn't refused"
 	}
-	return fmt.Sprintf("%s in all, %s available", field(string(info), "MemTotal", ":"), field(string(info), "MemAvailable", ":"))
+	return fmt.Sprintf("%.1f GiB in all, %.1f GiB free", float64(all.Memory)/(1<<30), float64(all.Free)/(1<<30))
 }
 
 // features lists the vector instructions that kernels use or could use.

@@ -8,6 +8,7 @@ import (
 	"sync"
 
 	"github.com/bestiary-ml/bestiary/data"
+	"github.com/bestiary-ml/bestiary/internal/ram"
 )
 
 // Bird is what captions say of a bird: the colour of its wings (the tail has it too), of its belly (and breast and head), and of its bill.
@@ -78,6 +79,9 @@ func DrawBirds(seed uint64, birds []Bird, o Options) (*Birds, error) {
 	}
 	if o.Workers <= 0 {
 		o.Workers = runtime.GOMAXPROCS(0)
+	}
+	if err := ram.Check(fmt.Sprintf("drawn: %d birds of %d×%d", n, o.Size, o.Size), n*o.Size*o.Size*3); err != nil {
+		return nil, err
 	}
 	classes := []string{"bird"}
 	d := &Birds{

@@ -13,6 +13,7 @@ import (
 	"sync"
 
 	"github.com/bestiary-ml/bestiary/data"
+	"github.com/bestiary-ml/bestiary/internal/ram"
 )
 
 // Options say how to draw.
@@ -37,6 +38,9 @@ func New(seed uint64, n int, o Options) (*data.Dataset, error) {
 	}
 	if o.Workers <= 0 {
 		o.Workers = runtime.GOMAXPROCS(0)
+	}
+	if err := ram.Check(fmt.Sprintf("drawn: %d pictures of %d×%d", n, o.Size, o.Size), n*o.Size*o.Size*3); err != nil {
+		return nil, err
 	}
 	classes := []string{"cat", "dog"}
 	d := &data.Dataset{

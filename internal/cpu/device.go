@@ -7,9 +7,11 @@ package cpu
 
 import (
 	"fmt"
+	"math"
 
 	"github.com/bestiary-ml/bestiary/internal/cpu/simd"
 	"github.com/bestiary-ml/bestiary/internal/kernel"
+	"github.com/bestiary-ml/bestiary/internal/ram"
 )
 
 // Float is the type of a device's elements.
@@ -27,6 +29,7 @@ type Device[F Float] struct {
 	products   *products // nil: portable
 	passes     *passes   // nil: portable
 	partial    []float64 // sums by chunk
+	unasked    int       // bytes allocated since it was asked whether there are any
 }
 
 var (
@@ -77,10 +80,29 @@ func (d *Device[F]) ElemSize() int {
 }
 
 // Alloc implements kernel.Memory.
-func (d *Device[F]) Alloc(n int) kernel.Buffer { return kernel.Host(make([]F, n)) }
+func (d *Device[F]) Alloc(n int) kernel.Buffer {
+	d.ask(n, d.ElemSize())
+	return kernel.Host(make([]F, n))
+}
 
 // AllocInts implements kernel.Memory.
-func (d *Device[F]) AllocInts(n int) kernel.Buffer { return kernel.Host(make([]int32, n)) }
+func (d *Device[F]) AllocInts(n int) kernel.Buffer {
+	d.ask(n, 4)
+	return kernel.Host(make([]int32, n))
+}
+
+// ask panics with a [*kernel.OutOfMemory] if n elements of size bytes don't fit. It looks once for every so many bytes.
+func (d *Device[F]) ask(n, size int) {
+	need := min(n, math.MaxInt/size) * size
+	if need < ram.Reserve-d.unasked {
+		d.unasked += need
+		return
+	}
+	if err := ram.Check(d.Name(), need); err != nil {
+		panic(err)
+	}
+	d.unasked = 0
+}
 
 // Free implements kernel.Memory; the garbage collector does it.
 func (d *Device[F]) Free(kernel.Buffer) {}

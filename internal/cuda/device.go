@@ -6,7 +6,7 @@
 //
 // All work of a device goes through one stream, in the order of the calls, and calls return before it is done; only
 // downloads and Synchronize wait. A failure on the GPU surfaces as a panic with an [*Error] at the call that notices
-// it; a lack of memory as one with an [*OutOfMemory].
+// it; a lack of memory as one with a [*kernel.OutOfMemory].
 package cuda
 
 import (

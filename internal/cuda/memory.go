@@ -1,7 +1,6 @@
 package cuda
 
 import (
-	"fmt"
 	"runtime"
 	"sync"
 	"time"
@@ -30,21 +29,6 @@ type allocation struct {
 	addr    uint64
 	size    int
 	cleanup runtime.Cleanup
-}
-
-// OutOfMemory says that the GPU's memory didn't suffice.
-type OutOfMemory struct {
-	Device            string
-	Need              int // bytes asked for
-	Held, Idle        int // bytes that this program holds, and those of them that are idle but of no use here
-	Available, Memory int // bytes that the GPU has left, and in all
-}
-
-func (e *OutOfMemory) Error() string {
-	const mib = 1 << 20
-	return fmt.Sprintf("%s: out of memory: %.0f MiB more are needed, %.0f MiB are held (%.0f MiB of them idle) and %.0f of %.0f MiB are free; "+
-		"lower the batch size, the size of the pictures or that of the model, or have activations computed again instead of kept",
-		e.Device, float64(e.Need)/mib, float64(e.Held)/mib, float64(e.Idle)/mib, float64(e.Available)/mib, float64(e.Memory)/mib)
 }
 
 // blockSize rounds a number of bytes up to the size of a block: a multiple of 512 bytes, and above that of a 16th of the
@@ -141,7 +125,7 @@ func (d *Device) take(size int) uint64 {
 	if r == outOfMemory {
 		available, total := new(uint64), new(uint64)
 		d.must(cuMemGetInfo, uintptr(unsafe.Pointer(available)), uintptr(unsafe.Pointer(total)))
-		panic(&OutOfMemory{
+		panic(&kernel.OutOfMemory{
 			Device: d.Name(), Need: size, Held: m.held, Idle: m.free, Available: int(*available), Memory: int(*total),
 		})
 	}

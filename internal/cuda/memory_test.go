@@ -66,7 +66,7 @@ func TestOutOfMemory(t *testing.T) {
 			keep = append(keep, d.Alloc(64<<20))
 		}
 	}()
-	var lack *OutOfMemory
+	var lack *kernel.OutOfMemory
 	if !errors.As(err, &lack) || !strings.Contains(err.Error(), "256 MiB more are needed") || !strings.Contains(err.Error(), "lower the batch size") {
 		t.Fatalf("after %d blocks: %v", len(keep), err)
 	}
