@@ -19,6 +19,25 @@ func rounded(x float32) uint32 {
 	return (bits + 0x7fff + bits>>16&1) >> 16
 }
 
+// parts is the two bfloat16 numbers that x is split into; of not-a-number, the first doesn't matter.
+func parts(x float32) (high, low uint32) {
+	const largest = 0x7f7f << 16
+	high = rounded(x)
+	switch bits := math.Float32bits(x); {
+	case math.IsInf(float64(x), 0):
+		high = bits&0x80000000>>16 | 0x3f80 // ±1
+	case high&0x7fff == 0x7f80:
+		high = bits&0x80000000>>16 | largest>>16
+	}
+	return high, rounded(x - math.Float32frombits(high<<16))
+}
+
+// sameParts compares with what parts returned.
+func sameParts(high, low, wantHigh, wantLow uint32) bool {
+	isNaN := func(x uint32) bool { return x&0x7fff > 0x7f80 }
+	return high == wantHigh && low == wantLow || isNaN(low) && isNaN(wantLow)
+}
+
 // oddNumbers are uniform over all bit patterns, with ties and special numbers in between.
 func oddNumbers(rng *rand.Rand, n int) []float32 {
 	x := make([]float32, n)
@@ -55,20 +74,27 @@ func TestRoundRows(t *testing.T) {
 			table[r] = addressOf(x[r*(columns+gap):])
 		}
 		width := (columns + 31) / 32 * 32
-		got := make([]uint16, rows*width)
-		for i := range got {
-			got[i] = 0xaaaa
+		got, split := make([]uint16, rows*width), make([]uint16, 2*rows*width)
+		for i := range split {
+			got[i%len(got)], split[i] = 0xaaaa, 0xaaaa
 		}
-		k.Round(&Rounding{Dst: addressOf(got), Rows: &table[0], Offset: 4 * gap, Count: rows, Columns: columns})
-		for r := range rows {
-			for c := range width {
-				want := uint32(0)
-				if c < columns {
-					want = rounded(x[r*(columns+gap)+gap+c])
-				}
-				if uint32(got[r*width+c]) != want {
-					t.Fatalf("%d columns: element %d of row %d is %#x, want %#x", columns, c, r, got[r*width+c], want)
-				}
+		rounding := Rounding{Rows: &table[0], Offset: 4 * gap, Count: rows, Columns: columns, Low: 2 * len(got)}
+		rounding.Dst = addressOf(got)
+		k.Round(&rounding)
+		rounding.Dst = addressOf(split)
+		k.RoundSplit(&rounding)
+		for i, got := range got {
+			want, high, low := uint32(0), uint32(0), uint32(0)
+			if r, c := i/width, i%width; c < columns {
+				x := x[r*(columns+gap)+gap+c]
+				want = rounded(x)
+				high, low = parts(x)
+			}
+			if uint32(got) != want {
+				t.Fatalf("%d columns: element %d is %#x, want %#x", columns, i, got, want)
+			}
+			if h, l := uint32(split[i]), uint32(split[rows*width+i]); !sameParts(h, l, high, low) {
+				t.Fatalf("%d columns: element %d is split into %#x and %#x, want %#x and %#x", columns, i, h, l, high, low)
 			}
 		}
 	}
@@ -84,17 +110,27 @@ func TestPairRows(t *testing.T) {
 			table[r] = addressOf(x[r*(columns+gap):])
 		}
 		vectors := (columns + 15) / 16
-		got := make([]uint32, pairs*16*vectors)
-		k.Pair[vectors-1](&Pairing{Dst: addressOf(got), Rows: &table[0], Offset: 4 * gap, Count: pairs, Columns: columns})
-		for p := range pairs {
-			for c := range 16 * vectors {
-				want := uint32(0)
-				if c < columns {
-					first := 2*p*(columns+gap) + gap + c
-					want = rounded(x[first]) | rounded(x[first+columns+gap])<<16
+		got, split := make([]uint32, pairs*16*vectors), make([]uint32, 2*pairs*16*vectors)
+		pairing := Pairing{Rows: &table[0], Offset: 4 * gap, Count: pairs, Columns: columns, Low: 4 * len(got)}
+		pairing.Dst = addressOf(got)
+		k.Pair[vectors-1](&pairing)
+		pairing.Dst = addressOf(split)
+		k.PairSplit[vectors-1](&pairing)
+		for i, got := range got {
+			for half := range 2 {
+				want, high, low := uint32(0), uint32(0), uint32(0)
+				if pair, c := i/(16*vectors), i%(16*vectors); c < columns {
+					x := x[(2*pair+half)*(columns+gap)+gap+c]
+					want = rounded(x)
+					high, low = parts(x)
 				}
-				if got[p*16*vectors+c] != want {
-					t.Fatalf("%d columns: pair %d, column %d is %#x, want %#x", columns, p, c, got[p*16*vectors+c], want)
+				part := func(pair uint32) uint32 { return pair >> (16 * half) & 0xffff }
+				if part(got) != want {
+					t.Fatalf("%d columns: half %d of pair %d is %#x, want %#x", columns, half, i, part(got), want)
+				}
+				if h, l := part(split[i]), part(split[pairs*16*vectors+i]); !sameParts(h, l, high, low) {
+					t.Fatalf("%d columns: half %d of pair %d is split into %#x and %#x, want %#x and %#x",
+						columns, half, i, h, l, high, low)
 				}
 			}
 		}

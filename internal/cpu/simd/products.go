@@ -28,6 +28,12 @@ type Tile struct {
 	Accumulate int
 	Act        int // ActNone, ActReLU or ActLeakyReLU
 	Slope      float32
+
+	// Only for AMX's kernels.
+	Height     int     // rows
+	AStride    int     // distance between the rows of A of a tap, in bytes
+	ALow, BLow int     // distances from numbers to their low parts, in bytes; only where operands are split
+	Sums       uintptr // of 32×32 numbers that it may use
 }
 
 // Values of Tile.Act.
@@ -70,23 +76,26 @@ type Gathering struct {
 
 // Pairing is the argument of the pairing kernels, which round Count (at least 1) pairs of rows to bfloat16 and lay them
 // out one after the other: a row holds a pair for each column, that of the pair's first row in the lower half, and zeros
-// fill its last vector.
+// fill its last vector. The kernels that split put the low parts of the numbers Low bytes behind the high ones.
 type Pairing struct {
 	Dst     uintptr
 	Rows    *uintptr // addresses, [2·Count]
 	Offset  int      // added to each, in bytes
 	Count   int
 	Columns int
+	Low     int
 }
 
 // Rounding is the argument of the rounding kernel, which rounds Columns (at least 1) elements of each of Count (at least
-// 1) rows to bfloat16. The rows are laid out one after the other, each filled up with zeros to a multiple of 32.
+// 1) rows to bfloat16. The rows are laid out one after the other, each filled up with zeros to a multiple of 32. The
+// kernel that splits puts the low parts of the numbers Low bytes behind the high ones.
 type Rounding struct {
 	Dst     uintptr
 	Rows    *uintptr // addresses
 	Offset  int      // added to each, in bytes
 	Count   int
 	Columns int
+	Low     int
 }
 
 // Transposition is the argument of the transpose kernel: Dst[k][r] = Rows[r][k] for r < 8, k < K.
@@ -100,13 +109,15 @@ type Transposition struct {
 // The assembly knows the structs by the offsets of their fields.
 var (
 	_ = [1]int{}[unsafe.Offsetof(Tile{}.Slope)-96]
+	_ = [1]int{}[unsafe.Offsetof(Tile{}.Height)-104]
+	_ = [1]int{}[unsafe.Offsetof(Tile{}.Sums)-136]
 	_ = [1]int{}[unsafe.Offsetof(Tile{}.Bias)-72]
 	_ = [1]int{}[unsafe.Offsetof(Tile{}.C)-48]
 	_ = [1]int{}[unsafe.Offsetof(Panel{}.Columns)-32]
 	_ = [1]int{}[unsafe.Offsetof(Addition{}.Columns)-40]
 	_ = [1]int{}[unsafe.Offsetof(Gathering{}.Columns)-32]
-	_ = [1]int{}[unsafe.Offsetof(Pairing{}.Columns)-32]
-	_ = [1]int{}[unsafe.Offsetof(Rounding{}.Columns)-32]
+	_ = [1]int{}[unsafe.Offsetof(Pairing{}.Low)-40]
+	_ = [1]int{}[unsafe.Offsetof(Rounding{}.Low)-40]
 	_ = [1]int{}[unsafe.Offsetof(Transposition{}.K)-24]
 )
 

@@ -11,8 +11,10 @@ var bf16Tiles = BF16{
 		{nil, columns1x16BF16, columns2x16BF16, columns3x16BF16, columns4x16BF16, columns5x16BF16, columns6x16BF16, columns7x16BF16, columns8x16BF16, columns9x16BF16, columns10x16BF16, columns11x16BF16, columns12x16BF16},
 		{nil, columns1x32BF16, columns2x32BF16, columns3x32BF16, columns4x32BF16, columns5x32BF16, columns6x32BF16, columns7x32BF16, columns8x32BF16, columns9x32BF16, columns10x32BF16, columns11x32BF16, columns12x32BF16},
 	},
-	Pair:  [3]func(*Pairing){pairRows16BF16, pairRows32BF16, pairRows48BF16},
-	Round: roundRowsBF16,
+	Pair:       [3]func(*Pairing){pairRows16BF16, pairRows32BF16, pairRows48BF16},
+	Round:      roundRowsBF16,
+	PairSplit:  [3]func(*Pairing){pairRowsSplit16BF16, pairRowsSplit32BF16, pairRowsSplit48BF16},
+	RoundSplit: roundRowsSplitBF16,
 }
 
 // rows1x16BF16 computes a tile of 1 rows and up to 16 columns.
@@ -274,3 +276,23 @@ func pairRows48BF16(t *Pairing)
 //
 //go:noescape
 func roundRowsBF16(t *Rounding)
+
+// pairRowsSplit16BF16 pairs rows of up to 16 columns; those that are missing become zeros.
+//
+//go:noescape
+func pairRowsSplit16BF16(t *Pairing)
+
+// pairRowsSplit32BF16 pairs rows of up to 32 columns; those that are missing become zeros.
+//
+//go:noescape
+func pairRowsSplit32BF16(t *Pairing)
+
+// pairRowsSplit48BF16 pairs rows of up to 48 columns; those that are missing become zeros.
+//
+//go:noescape
+func pairRowsSplit48BF16(t *Pairing)
+
+// roundRowsSplitBF16 rounds rows; each begins on a new vector, and zeros fill the last one.
+//
+//go:noescape
+func roundRowsSplitBF16(t *Rounding)

@@ -9616,7 +9616,7 @@ TEXT ·pairRows16BF16(SB), NOSPLIT, $0-8
 	KMOVW   DX, K1
 	SHRQ    $0x10, DX
 	KMOVW   DX, K2
-	VMOVUPS interleaved1<>+0(SB), Z0
+	VMOVUPS interleaved<>+0(SB), Z0
 
 row313:
 	MOVQ      (SI), R8
@@ -9625,32 +9625,32 @@ row313:
 	VMOVUPS.Z (R8)(BX*1), K1, Z1
 	VMOVUPS.Z (R10)(BX*1), K1, Z2
 	LONG      $0x486ff262
-	WORD      $0xc972
-	VPERMW    Z1, Z0, Z1
-	VMOVUPS   Z1, (AX)
+	WORD      $0xd972
+	VPERMW    Z3, Z0, Z3
+	VMOVUPS   Z3, (AX)
 	ADDQ      $0x40, AX
 	DECQ      R9
 	JNE       row313
 	VZEROUPPER
 	RET
 
-DATA interleaved1<>+0(SB)/4, $0x00100000
-DATA interleaved1<>+4(SB)/4, $0x00110001
-DATA interleaved1<>+8(SB)/4, $0x00120002
-DATA interleaved1<>+12(SB)/4, $0x00130003
-DATA interleaved1<>+16(SB)/4, $0x00140004
-DATA interleaved1<>+20(SB)/4, $0x00150005
-DATA interleaved1<>+24(SB)/4, $0x00160006
-DATA interleaved1<>+28(SB)/4, $0x00170007
-DATA interleaved1<>+32(SB)/4, $0x00180008
-DATA interleaved1<>+36(SB)/4, $0x00190009
-DATA interleaved1<>+40(SB)/4, $0x001a000a
-DATA interleaved1<>+44(SB)/4, $0x001b000b
-DATA interleaved1<>+48(SB)/4, $0x001c000c
-DATA interleaved1<>+52(SB)/4, $0x001d000d
-DATA interleaved1<>+56(SB)/4, $0x001e000e
-DATA interleaved1<>+60(SB)/4, $0x001f000f
-GLOBL interleaved1<>(SB), RODATA|NOPTR, $64
+DATA interleaved<>+0(SB)/4, $0x00100000
+DATA interleaved<>+4(SB)/4, $0x00110001
+DATA interleaved<>+8(SB)/4, $0x00120002
+DATA interleaved<>+12(SB)/4, $0x00130003
+DATA interleaved<>+16(SB)/4, $0x00140004
+DATA interleaved<>+20(SB)/4, $0x00150005
+DATA interleaved<>+24(SB)/4, $0x00160006
+DATA interleaved<>+28(SB)/4, $0x00170007
+DATA interleaved<>+32(SB)/4, $0x00180008
+DATA interleaved<>+36(SB)/4, $0x00190009
+DATA interleaved<>+40(SB)/4, $0x001a000a
+DATA interleaved<>+44(SB)/4, $0x001b000b
+DATA interleaved<>+48(SB)/4, $0x001c000c
+DATA interleaved<>+52(SB)/4, $0x001d000d
+DATA interleaved<>+56(SB)/4, $0x001e000e
+DATA interleaved<>+60(SB)/4, $0x001f000f
+GLOBL interleaved<>(SB), RODATA|NOPTR, $64
 
 // func pairRows32BF16(t *byte)
 // Requires: AVX, AVX512BW, AVX512F, BMI2
@@ -9666,7 +9666,7 @@ TEXT ·pairRows32BF16(SB), NOSPLIT, $0-8
 	KMOVW   DX, K1
 	SHRQ    $0x10, DX
 	KMOVW   DX, K2
-	VMOVUPS interleaved2<>+0(SB), Z0
+	VMOVUPS interleaved<>+0(SB), Z0
 
 row314:
 	MOVQ      (SI), R8
@@ -9675,38 +9675,20 @@ row314:
 	VMOVUPS.Z (R8)(BX*1), K1, Z1
 	VMOVUPS.Z (R10)(BX*1), K1, Z2
 	LONG      $0x486ff262
-	WORD      $0xc972
-	VPERMW    Z1, Z0, Z1
-	VMOVUPS   Z1, (AX)
+	WORD      $0xd972
+	VPERMW    Z3, Z0, Z3
+	VMOVUPS   Z3, (AX)
 	VMOVUPS.Z 64(R8)(BX*1), K2, Z1
 	VMOVUPS.Z 64(R10)(BX*1), K2, Z2
 	LONG      $0x486ff262
-	WORD      $0xc972
-	VPERMW    Z1, Z0, Z1
-	VMOVUPS   Z1, 64(AX)
+	WORD      $0xd972
+	VPERMW    Z3, Z0, Z3
+	VMOVUPS   Z3, 64(AX)
 	ADDQ      $0x80, AX
 	DECQ      R9
 	JNE       row314
 	VZEROUPPER
 	RET
-
-DATA interleaved2<>+0(SB)/4, $0x00100000
-DATA interleaved2<>+4(SB)/4, $0x00110001
-DATA interleaved2<>+8(SB)/4, $0x00120002
-DATA interleaved2<>+12(SB)/4, $0x00130003
-DATA interleaved2<>+16(SB)/4, $0x00140004
-DATA interleaved2<>+20(SB)/4, $0x00150005
-DATA interleaved2<>+24(SB)/4, $0x00160006
-DATA interleaved2<>+28(SB)/4, $0x00170007
-DATA interleaved2<>+32(SB)/4, $0x00180008
-DATA interleaved2<>+36(SB)/4, $0x00190009
-DATA interleaved2<>+40(SB)/4, $0x001a000a
-DATA interleaved2<>+44(SB)/4, $0x001b000b
-DATA interleaved2<>+48(SB)/4, $0x001c000c
-DATA interleaved2<>+52(SB)/4, $0x001d000d
-DATA interleaved2<>+56(SB)/4, $0x001e000e
-DATA interleaved2<>+60(SB)/4, $0x001f000f
-GLOBL interleaved2<>(SB), RODATA|NOPTR, $64
 
 // func pairRows48BF16(t *byte)
 // Requires: AVX, AVX512BW, AVX512F, BMI2
@@ -9724,7 +9706,7 @@ TEXT ·pairRows48BF16(SB), NOSPLIT, $0-8
 	KMOVW   DX, K2
 	SHRQ    $0x10, DX
 	KMOVW   DX, K3
-	VMOVUPS interleaved3<>+0(SB), Z0
+	VMOVUPS interleaved<>+0(SB), Z0
 
 row315:
 	MOVQ      (SI), R8
@@ -9733,44 +9715,26 @@ row315:
 	VMOVUPS.Z (R8)(BX*1), K1, Z1
 	VMOVUPS.Z (R10)(BX*1), K1, Z2
 	LONG      $0x486ff262
-	WORD      $0xc972
-	VPERMW    Z1, Z0, Z1
-	VMOVUPS   Z1, (AX)
+	WORD      $0xd972
+	VPERMW    Z3, Z0, Z3
+	VMOVUPS   Z3, (AX)
 	VMOVUPS.Z 64(R8)(BX*1), K2, Z1
 	VMOVUPS.Z 64(R10)(BX*1), K2, Z2
 	LONG      $0x486ff262
-	WORD      $0xc972
-	VPERMW    Z1, Z0, Z1
-	VMOVUPS   Z1, 64(AX)
+	WORD      $0xd972
+	VPERMW    Z3, Z0, Z3
+	VMOVUPS   Z3, 64(AX)
 	VMOVUPS.Z 128(R8)(BX*1), K3, Z1
 	VMOVUPS.Z 128(R10)(BX*1), K3, Z2
 	LONG      $0x486ff262
-	WORD      $0xc972
-	VPERMW    Z1, Z0, Z1
-	VMOVUPS   Z1, 128(AX)
+	WORD      $0xd972
+	VPERMW    Z3, Z0, Z3
+	VMOVUPS   Z3, 128(AX)
 	ADDQ      $0xc0, AX
 	DECQ      R9
 	JNE       row315
 	VZEROUPPER
 	RET
-
-DATA interleaved3<>+0(SB)/4, $0x00100000
-DATA interleaved3<>+4(SB)/4, $0x00110001
-DATA interleaved3<>+8(SB)/4, $0x00120002
-DATA interleaved3<>+12(SB)/4, $0x00130003
-DATA interleaved3<>+16(SB)/4, $0x00140004
-DATA interleaved3<>+20(SB)/4, $0x00150005
-DATA interleaved3<>+24(SB)/4, $0x00160006
-DATA interleaved3<>+28(SB)/4, $0x00170007
-DATA interleaved3<>+32(SB)/4, $0x00180008
-DATA interleaved3<>+36(SB)/4, $0x00190009
-DATA interleaved3<>+40(SB)/4, $0x001a000a
-DATA interleaved3<>+44(SB)/4, $0x001b000b
-DATA interleaved3<>+48(SB)/4, $0x001c000c
-DATA interleaved3<>+52(SB)/4, $0x001d000d
-DATA interleaved3<>+56(SB)/4, $0x001e000e
-DATA interleaved3<>+60(SB)/4, $0x001f000f
-GLOBL interleaved3<>(SB), RODATA|NOPTR, $64
 
 // func roundRowsBF16(t *byte)
 // Requires: AVX, AVX512F, BMI2
@@ -9802,8 +9766,8 @@ chunk317:
 	VMOVUPS (R8), Z0
 	VMOVUPS 64(R8), Z1
 	LONG    $0x4877f262
-	WORD    $0xc072
-	VMOVUPS Z0, (AX)
+	WORD    $0xd072
+	VMOVUPS Z2, (AX)
 	ADDQ    $0x80, R8
 	ADDQ    $0x40, AX
 	DECQ    R11
@@ -9815,8 +9779,8 @@ tail318:
 	VMOVUPS.Z (R8), K1, Z0
 	VMOVUPS.Z 64(R8), K2, Z1
 	LONG      $0x4877f262
-	WORD      $0xc072
-	VMOVUPS   Z0, (AX)
+	WORD      $0xd072
+	VMOVUPS   Z2, (AX)
 	ADDQ      $0x40, AX
 
 next319:
@@ -9824,3 +9788,332 @@ next319:
 	JNE  row316
 	VZEROUPPER
 	RET
+
+// func pairRowsSplit16BF16(t *byte)
+// Requires: AVX, AVX512BW, AVX512DQ, AVX512F, BMI2
+TEXT ·pairRowsSplit16BF16(SB), NOSPLIT, $0-8
+	MOVQ         t+0(FP), DI
+	MOVQ         (DI), AX
+	MOVQ         8(DI), SI
+	MOVQ         16(DI), BX
+	MOVQ         24(DI), R9
+	MOVQ         32(DI), CX
+	MOVQ         $-1, DX
+	BZHIQ        CX, DX, DX
+	KMOVW        DX, K1
+	SHRQ         $0x10, DX
+	KMOVW        DX, K2
+	VMOVUPS      interleaved<>+0(SB), Z0
+	MOVL         $0x11a91111, DX
+	VPBROADCASTD DX, Z8
+	MOVL         $0x7f7f0000, DX
+	VPBROADCASTD DX, Z9
+	MOVL         $0xffff0000, DX
+	VPBROADCASTD DX, Z13
+	MOVQ         40(DI), R11
+
+row320:
+	MOVQ        (SI), R8
+	MOVQ        8(SI), R10
+	ADDQ        $0x10, SI
+	VMOVUPS.Z   (R8)(BX*1), K1, Z1
+	VMOVUPS.Z   (R10)(BX*1), K1, Z2
+	VFIXUPIMMPS $0x00, Z8, Z1, Z10
+	VRANGEPS    $0x02, Z9, Z10, Z10
+	VFIXUPIMMPS $0x00, Z8, Z2, Z11
+	VRANGEPS    $0x02, Z9, Z11, Z11
+	LONG        $0x4827d262
+	WORD        $0xda72
+	VPERMW      Z3, Z0, Z3
+	VMOVUPS     Z3, (AX)
+	VPSLLD      $0x10, Z3, Z14
+	VPANDD      Z13, Z3, Z15
+	VSUBPS      Z14, Z1, Z1
+	VSUBPS      Z15, Z2, Z2
+	LONG        $0x486ff262
+	WORD        $0xd972
+	VPERMW      Z3, Z0, Z3
+	VMOVUPS     Z3, (AX)(R11*1)
+	ADDQ        $0x40, AX
+	DECQ        R9
+	JNE         row320
+	VZEROUPPER
+	RET
+
+// func pairRowsSplit32BF16(t *byte)
+// Requires: AVX, AVX512BW, AVX512DQ, AVX512F, BMI2
+TEXT ·pairRowsSplit32BF16(SB), NOSPLIT, $0-8
+	MOVQ         t+0(FP), DI
+	MOVQ         (DI), AX
+	MOVQ         8(DI), SI
+	MOVQ         16(DI), BX
+	MOVQ         24(DI), R9
+	MOVQ         32(DI), CX
+	MOVQ         $-1, DX
+	BZHIQ        CX, DX, DX
+	KMOVW        DX, K1
+	SHRQ         $0x10, DX
+	KMOVW        DX, K2
+	VMOVUPS      interleaved<>+0(SB), Z0
+	MOVL         $0x11a91111, DX
+	VPBROADCASTD DX, Z8
+	MOVL         $0x7f7f0000, DX
+	VPBROADCASTD DX, Z9
+	MOVL         $0xffff0000, DX
+	VPBROADCASTD DX, Z13
+	MOVQ         40(DI), R11
+
+row321:
+	MOVQ        (SI), R8
+	MOVQ        8(SI), R10
+	ADDQ        $0x10, SI
+	VMOVUPS.Z   (R8)(BX*1), K1, Z1
+	VMOVUPS.Z   (R10)(BX*1), K1, Z2
+	VFIXUPIMMPS $0x00, Z8, Z1, Z10
+	VRANGEPS    $0x02, Z9, Z10, Z10
+	VFIXUPIMMPS $0x00, Z8, Z2, Z11
+	VRANGEPS    $0x02, Z9, Z11, Z11
+	LONG        $0x4827d262
+	WORD        $0xda72
+	VPERMW      Z3, Z0, Z3
+	VMOVUPS     Z3, (AX)
+	VPSLLD      $0x10, Z3, Z14
+	VPANDD      Z13, Z3, Z15
+	VSUBPS      Z14, Z1, Z1
+	VSUBPS      Z15, Z2, Z2
+	LONG        $0x486ff262
+	WORD        $0xd972
+	VPERMW      Z3, Z0, Z3
+	VMOVUPS     Z3, (AX)(R11*1)
+	VMOVUPS.Z   64(R8)(BX*1), K2, Z1
+	VMOVUPS.Z   64(R10)(BX*1), K2, Z2
+	VFIXUPIMMPS $0x00, Z8, Z1, Z10
+	VRANGEPS    $0x02, Z9, Z10, Z10
+	VFIXUPIMMPS $0x00, Z8, Z2, Z11
+	VRANGEPS    $0x02, Z9, Z11, Z11
+	LONG        $0x4827d262
+	WORD        $0xda72
+	VPERMW      Z3, Z0, Z3
+	VMOVUPS     Z3, 64(AX)
+	VPSLLD      $0x10, Z3, Z14
+	VPANDD      Z13, Z3, Z15
+	VSUBPS      Z14, Z1, Z1
+	VSUBPS      Z15, Z2, Z2
+	LONG        $0x486ff262
+	WORD        $0xd972
+	VPERMW      Z3, Z0, Z3
+	VMOVUPS     Z3, 64(AX)(R11*1)
+	ADDQ        $0x80, AX
+	DECQ        R9
+	JNE         row321
+	VZEROUPPER
+	RET
+
+// func pairRowsSplit48BF16(t *byte)
+// Requires: AVX, AVX512BW, AVX512DQ, AVX512F, BMI2
+TEXT ·pairRowsSplit48BF16(SB), NOSPLIT, $0-8
+	MOVQ         t+0(FP), DI
+	MOVQ         (DI), AX
+	MOVQ         8(DI), SI
+	MOVQ         16(DI), BX
+	MOVQ         24(DI), R9
+	MOVQ         32(DI), CX
+	MOVQ         $-1, DX
+	BZHIQ        CX, DX, DX
+	KMOVW        DX, K1
+	SHRQ         $0x10, DX
+	KMOVW        DX, K2
+	SHRQ         $0x10, DX
+	KMOVW        DX, K3
+	VMOVUPS      interleaved<>+0(SB), Z0
+	MOVL         $0x11a91111, DX
+	VPBROADCASTD DX, Z8
+	MOVL         $0x7f7f0000, DX
+	VPBROADCASTD DX, Z9
+	MOVL         $0xffff0000, DX
+	VPBROADCASTD DX, Z13
+	MOVQ         40(DI), R11
+
+row322:
+	MOVQ        (SI), R8
+	MOVQ        8(SI), R10
+	ADDQ        $0x10, SI
+	VMOVUPS.Z   (R8)(BX*1), K1, Z1
+	VMOVUPS.Z   (R10)(BX*1), K1, Z2
+	VFIXUPIMMPS $0x00, Z8, Z1, Z10
+	VRANGEPS    $0x02, Z9, Z10, Z10
+	VFIXUPIMMPS $0x00, Z8, Z2, Z11
+	VRANGEPS    $0x02, Z9, Z11, Z11
+	LONG        $0x4827d262
+	WORD        $0xda72
+	VPERMW      Z3, Z0, Z3
+	VMOVUPS     Z3, (AX)
+	VPSLLD      $0x10, Z3, Z14
+	VPANDD      Z13, Z3, Z15
+	VSUBPS      Z14, Z1, Z1
+	VSUBPS      Z15, Z2, Z2
+	LONG        $0x486ff262
+	WORD        $0xd972
+	VPERMW      Z3, Z0, Z3
+	VMOVUPS     Z3, (AX)(R11*1)
+	VMOVUPS.Z   64(R8)(BX*1), K2, Z1
+	VMOVUPS.Z   64(R10)(BX*1), K2, Z2
+	VFIXUPIMMPS $0x00, Z8, Z1, Z10
+	VRANGEPS    $0x02, Z9, Z10, Z10
+	VFIXUPIMMPS $0x00, Z8, Z2, Z11
+	VRANGEPS    $0x02, Z9, Z11, Z11
+	LONG        $0x4827d262
+	WORD        $0xda72
+	VPERMW      Z3, Z0, Z3
+	VMOVUPS     Z3, 64(AX)
+	VPSLLD      $0x10, Z3, Z14
+	VPANDD      Z13, Z3, Z15
+	VSUBPS      Z14, Z1, Z1
+	VSUBPS      Z15, Z2, Z2
+	LONG        $0x486ff262
+	WORD        $0xd972
+	VPERMW      Z3, Z0, Z3
+	VMOVUPS     Z3, 64(AX)(R11*1)
+	VMOVUPS.Z   128(R8)(BX*1), K3, Z1
+	VMOVUPS.Z   128(R10)(BX*1), K3, Z2
+	VFIXUPIMMPS $0x00, Z8, Z1, Z10
+	VRANGEPS    $0x02, Z9, Z10, Z10
+	VFIXUPIMMPS $0x00, Z8, Z2, Z11
+	VRANGEPS    $0x02, Z9, Z11, Z11
+	LONG        $0x4827d262
+	WORD        $0xda72
+	VPERMW      Z3, Z0, Z3
+	VMOVUPS     Z3, 128(AX)
+	VPSLLD      $0x10, Z3, Z14
+	VPANDD      Z13, Z3, Z15
+	VSUBPS      Z14, Z1, Z1
+	VSUBPS      Z15, Z2, Z2
+	LONG        $0x486ff262
+	WORD        $0xd972
+	VPERMW      Z3, Z0, Z3
+	VMOVUPS     Z3, 128(AX)(R11*1)
+	ADDQ        $0xc0, AX
+	DECQ        R9
+	JNE         row322
+	VZEROUPPER
+	RET
+
+// func roundRowsSplitBF16(t *byte)
+// Requires: AVX, AVX512BW, AVX512DQ, AVX512F, BMI2
+TEXT ·roundRowsSplitBF16(SB), NOSPLIT, $0-8
+	MOVQ         t+0(FP), DI
+	MOVQ         (DI), AX
+	MOVQ         8(DI), SI
+	MOVQ         16(DI), BX
+	MOVQ         24(DI), R9
+	MOVQ         32(DI), CX
+	MOVQ         CX, R10
+	SHRQ         $0x05, R10
+	ANDQ         $0x1f, CX
+	MOVQ         $-1, DX
+	BZHIQ        CX, DX, DX
+	KMOVW        DX, K1
+	SHRQ         $0x10, DX
+	KMOVW        DX, K2
+	MOVL         $0x11a91111, DX
+	VPBROADCASTD DX, Z8
+	MOVL         $0x7f7f0000, DX
+	VPBROADCASTD DX, Z9
+	VMOVUPS      words0<>+0(SB), Z12
+	VMOVUPS      words1<>+0(SB), Z13
+	MOVL         $0xaaaaaaaa, DX
+	KMOVD        DX, K4
+	MOVQ         40(DI), R12
+
+row323:
+	MOVQ  (SI), R8
+	ADDQ  $0x08, SI
+	ADDQ  BX, R8
+	MOVQ  R10, R11
+	TESTQ R11, R11
+	JE    tail325
+
+chunk324:
+	VMOVUPS     (R8), Z0
+	VMOVUPS     64(R8), Z1
+	VFIXUPIMMPS $0x00, Z8, Z0, Z10
+	VRANGEPS    $0x02, Z9, Z10, Z10
+	VFIXUPIMMPS $0x00, Z8, Z1, Z11
+	VRANGEPS    $0x02, Z9, Z11, Z11
+	LONG        $0x4827d262
+	WORD        $0xd272
+	VMOVUPS     Z2, (AX)
+	VPERMW.Z    Z2, Z12, K4, Z14
+	VPERMW.Z    Z2, Z13, K4, Z15
+	VSUBPS      Z14, Z0, Z0
+	VSUBPS      Z15, Z1, Z1
+	LONG        $0x4877f262
+	WORD        $0xd072
+	VMOVUPS     Z2, (AX)(R12*1)
+	ADDQ        $0x80, R8
+	ADDQ        $0x40, AX
+	DECQ        R11
+	JNE         chunk324
+
+tail325:
+	TESTQ       CX, CX
+	JE          next326
+	VMOVUPS.Z   (R8), K1, Z0
+	VMOVUPS.Z   64(R8), K2, Z1
+	VFIXUPIMMPS $0x00, Z8, Z0, Z10
+	VRANGEPS    $0x02, Z9, Z10, Z10
+	VFIXUPIMMPS $0x00, Z8, Z1, Z11
+	VRANGEPS    $0x02, Z9, Z11, Z11
+	LONG        $0x4827d262
+	WORD        $0xd272
+	VMOVUPS     Z2, (AX)
+	VPERMW.Z    Z2, Z12, K4, Z14
+	VPERMW.Z    Z2, Z13, K4, Z15
+	VSUBPS      Z14, Z0, Z0
+	VSUBPS      Z15, Z1, Z1
+	LONG        $0x4877f262
+	WORD        $0xd072
+	VMOVUPS     Z2, (AX)(R12*1)
+	ADDQ        $0x40, AX
+
+next326:
+	DECQ R9
+	JNE  row323
+	VZEROUPPER
+	RET
+
+DATA words0<>+0(SB)/4, $0x00000000
+DATA words0<>+4(SB)/4, $0x00010000
+DATA words0<>+8(SB)/4, $0x00020000
+DATA words0<>+12(SB)/4, $0x00030000
+DATA words0<>+16(SB)/4, $0x00040000
+DATA words0<>+20(SB)/4, $0x00050000
+DATA words0<>+24(SB)/4, $0x00060000
+DATA words0<>+28(SB)/4, $0x00070000
+DATA words0<>+32(SB)/4, $0x00080000
+DATA words0<>+36(SB)/4, $0x00090000
+DATA words0<>+40(SB)/4, $0x000a0000
+DATA words0<>+44(SB)/4, $0x000b0000
+DATA words0<>+48(SB)/4, $0x000c0000
+DATA words0<>+52(SB)/4, $0x000d0000
+DATA words0<>+56(SB)/4, $0x000e0000
+DATA words0<>+60(SB)/4, $0x000f0000
+GLOBL words0<>(SB), RODATA|NOPTR, $64
+
+DATA words1<>+0(SB)/4, $0x00100000
+DATA words1<>+4(SB)/4, $0x00110000
+DATA words1<>+8(SB)/4, $0x00120000
+DATA words1<>+12(SB)/4, $0x00130000
+DATA words1<>+16(SB)/4, $0x00140000
+DATA words1<>+20(SB)/4, $0x00150000
+DATA words1<>+24(SB)/4, $0x00160000
+DATA words1<>+28(SB)/4, $0x00170000
+DATA words1<>+32(SB)/4, $0x00180000
+DATA words1<>+36(SB)/4, $0x00190000
+DATA words1<>+40(SB)/4, $0x001a0000
+DATA words1<>+44(SB)/4, $0x001b0000
+DATA words1<>+48(SB)/4, $0x001c0000
+DATA words1<>+52(SB)/4, $0x001d0000
+DATA words1<>+56(SB)/4, $0x001e0000
+DATA words1<>+60(SB)/4, $0x001f0000
+GLOBL words1<>(SB), RODATA|NOPTR, $64

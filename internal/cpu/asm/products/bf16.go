@@ -20,11 +20,18 @@ func (isa *isa) writePaired() error {
 	g := &generator{Context: build.NewContext(), isa: isa}
 	var tables bytes.Buffer
 	g.tiles(&tables)
-	for vectors := 1; vectors <= 3; vectors++ {
-		g.pairRows(fmt.Sprintf("pairRows%dBF16", vectors*isa.lanes), vectors)
+	for _, split := range []bool{false, true} {
+		how := map[bool]string{true: "Split"}[split]
+		fmt.Fprintf(&tables, "Pair%s: [3]func(*Pairing){", how)
+		for vectors := 1; vectors <= 3; vectors++ {
+			name := fmt.Sprintf("pairRows%s%dBF16", how, vectors*isa.lanes)
+			g.pairRows(name, vectors, split)
+			fmt.Fprint(&tables, name, ",")
+		}
+		name := "roundRows" + how + "BF16"
+		g.roundRows(name, split)
+		fmt.Fprintf(&tables, "},\nRound%s: %s,\n", how, name)
 	}
-	g.roundRows("roundRowsBF16")
-	fmt.Fprintln(&tables, "Pair: [3]func(*Pairing){pairRows16BF16, pairRows32BF16, pairRows48BF16},\nRound: roundRowsBF16,")
 	return g.save("BF16", tables.String())
 }
 
@@ -64,17 +71,12 @@ func (g *generator) dot(a, b, sum reg.Register) { g.evex(prefixF3, 0x52, sum, b,
 // round is VCVTNE2PS2BF16: the numbers of low and then those of high, rounded to the nearest bfloat16, ties to even.
 func (g *generator) round(low, high, to reg.Register) { g.evex(prefixF2, 0x72, to, high, low) }
 
-// pairRows writes the function that turns pairs of rows of floats into rows of pairs.
-func (g *generator) pairRows(name string, vectors int) {
+// pairRows writes the function that turns pairs of rows of floats into rows of pairs, or into two, of parts of the numbers.
+func (g *generator) pairRows(name string, vectors int, split bool) {
 	g.begin(name, fmt.Sprintf("pairs rows of up to %d columns; those that are missing become zeros.", vectors*g.lanes), "Pairing")
 	argument, dst, table, offset := reg.RDI, reg.RAX, reg.RSI, reg.RBX
-	count, first, second, columns, scratch := reg.R9, reg.R8, reg.R10, reg.RCX, reg.RDX
-	order := g.StaticGlobal(fmt.Sprintf("interleaved%d", vectors))
-	g.DataAttributes(maskAttributes)
-	for i := range g.lanes {
-		g.AppendDatum(operand.U32(i | (g.lanes+i)<<16))
-	}
-	index, low, high := g.vectors[0], g.vectors[1], g.vectors[2]
+	count, first, second, columns, scratch, parts := reg.R9, reg.R8, reg.R10, reg.RCX, reg.RDX, reg.R11
+	index, low, high, words := g.vectors[0], g.vectors[1], g.vectors[2], g.vectors[3]
 	g.Load(g.Param("t"), argument)
 	g.MOVQ(at(argument, pairingDst), dst)
 	g.MOVQ(at(argument, pairingRows), table)
@@ -82,7 +84,12 @@ func (g *generator) pairRows(name string, vectors int) {
 	g.MOVQ(at(argument, pairingCount), count)
 	g.MOVQ(at(argument, pairingColumns), columns)
 	mask := g.loadMasks(columns, scratch, vectors, nil)
-	g.VMOVUPS(order, index)
+	g.VMOVUPS(g.interleaved(), index)
+	var s *splitting
+	if split {
+		s = g.newSplitting(scratch, false)
+		g.MOVQ(at(argument, pairingLow), parts)
+	}
 	row := g.unique("row")
 	g.Label(row)
 	g.MOVQ(at(table, 0), first)
@@ -91,9 +98,18 @@ func (g *generator) pairRows(name string, vectors int) {
 	for v := range vectors {
 		g.maskedLoad(indexed(first, offset, v*g.bytes()), mask[v], low)
 		g.maskedLoad(indexed(second, offset, v*g.bytes()), mask[v], high)
-		g.round(low, high, low)
-		g.VPERMW(low, index, low)
-		g.VMOVUPS(low, at(dst, v*g.bytes()))
+		if !split {
+			g.round(low, high, words)
+			g.VPERMW(words, index, words)
+			g.VMOVUPS(words, at(dst, v*g.bytes()))
+			continue
+		}
+		g.first(s, low, high, words)
+		g.VPERMW(words, index, words)
+		g.VMOVUPS(words, at(dst, v*g.bytes()))
+		g.second(s, words, low, high, false, words)
+		g.VPERMW(words, index, words)
+		g.VMOVUPS(words, indexed(dst, parts, v*g.bytes()))
 	}
 	g.ADDQ(operand.Imm(uint64(vectors*g.bytes())), dst)
 	g.DECQ(count)
@@ -102,13 +118,25 @@ func (g *generator) pairRows(name string, vectors int) {
 	g.RET()
 }
 
-// roundRows writes the function that rounds rows of floats.
-func (g *generator) roundRows(name string) {
+// interleaved is the order of words that makes pairs of those of two vectors.
+func (g *generator) interleaved() operand.Mem {
+	if g.pairOrder.Base == nil {
+		g.pairOrder = g.StaticGlobal("interleaved")
+		g.DataAttributes(maskAttributes)
+		for i := range g.lanes {
+			g.AppendDatum(operand.U32(i | (g.lanes+i)<<16))
+		}
+	}
+	return g.pairOrder
+}
+
+// roundRows writes the function that rounds rows of floats, or splits them.
+func (g *generator) roundRows(name string, split bool) {
 	g.begin(name, "rounds rows; each begins on a new vector, and zeros fill the last one.", "Rounding")
 	argument, dst, table, offset := reg.RDI, reg.RAX, reg.RSI, reg.RBX
-	count, src, columns, scratch, whole, left := reg.R9, reg.R8, reg.RCX, reg.RDX, reg.R10, reg.R11
+	count, src, columns, scratch, whole, left, parts := reg.R9, reg.R8, reg.RCX, reg.RDX, reg.R10, reg.R11, reg.R12
 	row, chunk, tail, next := g.unique("row"), g.unique("chunk"), g.unique("tail"), g.unique("next")
-	low, high := g.vectors[0], g.vectors[1]
+	low, high, words := g.vectors[0], g.vectors[1], g.vectors[2]
 	g.Load(g.Param("t"), argument)
 	g.MOVQ(at(argument, roundingDst), dst)
 	g.MOVQ(at(argument, roundingRows), table)
@@ -119,6 +147,20 @@ func (g *generator) roundRows(name string) {
 	g.SHRQ(operand.Imm(5), whole)
 	g.ANDQ(operand.Imm(31), columns)
 	mask := g.loadMasks(columns, scratch, 2, nil)
+	store := func() {
+		g.round(low, high, words)
+		g.VMOVUPS(words, at(dst, 0))
+	}
+	if split {
+		s := g.newSplitting(scratch, true)
+		g.MOVQ(at(argument, roundingLow), parts)
+		store = func() {
+			g.first(s, low, high, words)
+			g.VMOVUPS(words, at(dst, 0))
+			g.second(s, words, low, high, true, words)
+			g.VMOVUPS(words, indexed(dst, parts, 0))
+		}
+	}
 
 	g.Label(row)
 	g.MOVQ(at(table, 0), src)
@@ -130,8 +172,7 @@ func (g *generator) roundRows(name string) {
 	g.Label(chunk)
 	g.VMOVUPS(at(src, 0), low)
 	g.VMOVUPS(at(src, g.bytes()), high)
-	g.round(low, high, low)
-	g.VMOVUPS(low, at(dst, 0))
+	store()
 	g.ADDQ(operand.Imm(128), src)
 	g.ADDQ(operand.Imm(64), dst)
 	g.DECQ(left)
@@ -141,8 +182,7 @@ func (g *generator) roundRows(name string) {
 	g.JE(operand.LabelRef(next))
 	g.maskedLoad(at(src, 0), mask[0], low)
 	g.maskedLoad(at(src, g.bytes()), mask[1], high)
-	g.round(low, high, low)
-	g.VMOVUPS(low, at(dst, 0))
+	store()
 	g.ADDQ(operand.Imm(64), dst)
 	g.Label(next)
 	g.DECQ(count)

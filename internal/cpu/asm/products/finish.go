@@ -66,6 +66,14 @@ func (g *generator) maskedStore(from, mask reg.Register, to operand.Mem) {
 
 // finish adds to the sums what the tile asks for, applies its activation and stores the columns that exist.
 func (g *generator) finish(sums [][]reg.Register, spare []reg.Register) {
+	tile, table := reg.RDI, reg.RSI
+	g.Load(g.Param("t"), tile)
+	g.MOVQ(at(tile, tileC), table)
+	g.finishRows(sums, spare)
+}
+
+// finishRows is finish for a tile in RDI and a table of the rows in RSI.
+func (g *generator) finishRows(sums [][]reg.Register, spare []reg.Register) {
 	tile, table, c, offset, count, scratch := reg.RDI, reg.RSI, reg.RAX, reg.RBX, reg.RCX, reg.RDX
 	vectors := len(sums[0])
 	eachRow := func(do func(c operand.Mem, sum reg.Register, v int)) {
@@ -78,8 +86,6 @@ func (g *generator) finish(sums [][]reg.Register, spare []reg.Register) {
 	}
 	noSum, noBias, store := g.unique("noSum"), g.unique("noBias"), g.unique("store")
 
-	g.Load(g.Param("t"), tile)
-	g.MOVQ(at(tile, tileC), table)
 	g.MOVQ(at(tile, tileCOffset), offset)
 	g.MOVQ(at(tile, tileColumns), count)
 	maskSpare, temporary := spare[:2], spare[2]

@@ -38,6 +38,7 @@ const (
 	tileA, tileAOffset, tileTaps, tileK, tileB, tileBStride   = 0, 8, 16, 24, 32, 40
 	tileC, tileCOffset, tileColumns, tileBias, tileAccumulate = 48, 56, 64, 72, 80
 	tileAct, tileSlope                                        = 88, 96
+	tileHeight, tileAStride, tileALow, tileBLow, tileSums     = 104, 112, 120, 128, 136
 
 	panelDst, panelSrc, panelSrcStride, panelRows, panelColumns = 0, 8, 16, 24, 32
 
@@ -45,8 +46,8 @@ const (
 
 	gatheringDst, gatheringRows, gatheringOffset, gatheringCount, gatheringColumns = 0, 8, 16, 24, 32
 
-	pairingDst, pairingRows, pairingOffset, pairingCount, pairingColumns      = 0, 8, 16, 24, 32
-	roundingDst, roundingRows, roundingOffset, roundingCount, roundingColumns = 0, 8, 16, 24, 32
+	pairingDst, pairingRows, pairingOffset, pairingCount, pairingColumns, pairingLow       = 0, 8, 16, 24, 32, 40
+	roundingDst, roundingRows, roundingOffset, roundingCount, roundingColumns, roundingLow = 0, 8, 16, 24, 32, 40
 
 	transpositionRows, transpositionDst, transpositionDstStride, transpositionK = 0, 8, 16, 24
 )

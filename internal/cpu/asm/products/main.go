@@ -30,15 +30,20 @@ func main() {
 	if err := bf16.writePaired(); err != nil {
 		log.Fatalf("products: %v", err)
 	}
+	if err := amx.writeBlocks(); err != nil {
+		log.Fatalf("products: %v", err)
+	}
 }
 
 // generator adds one instruction set's functions to a file and lists them for the Go side.
 type generator struct {
 	*build.Context
 	*isa
-	label     int
-	maskTable operand.Mem
-	decls     bytes.Buffer
+	label      int
+	maskTable  operand.Mem
+	pairOrder  operand.Mem
+	tileConfig operand.Mem
+	decls      bytes.Buffer
 }
 
 // begin starts a function that takes a pointer to a struct of the given type.

@@ -1,0 +1,244 @@
+package main
+
+import (
+	"bytes"
+	"fmt"
+
+	"github.com/mmcloughlin/avo/build"
+	"github.com/mmcloughlin/avo/ir"
+	"github.com/mmcloughlin/avo/operand"
+	"github.com/mmcloughlin/avo/reg"
+)
+
+// amx is AVX-512 with AMX-BF16, whose tile registers hold 16 rows of 64 bytes: of pairs of bfloat16 numbers, or of sums.
+var amx = &isa{name: "amx", suffix: "AMX", lanes: 16, vectors: registers(reg.S512, 32), paired: true}
+
+const tileRows, tileBytes = 16, 64
+
+// Tile registers: sums of up to two by two tiles, and of the operands two tiles each.
+const sumTile, aTile, bTile = 0, 4, 6
+
+// writeBlocks is write for amx.
+func (isa *isa) writeBlocks() error {
+	g := &generator{Context: build.NewContext(), isa: isa}
+	var tables bytes.Buffer
+	for _, split := range []bool{false, true} {
+		how := map[bool]string{false: "Product", true: "Split"}[split]
+		fmt.Fprintf(&tables, "%s: [2][2]func(*Tile){", how)
+		for down := 1; down <= 2; down++ {
+			fmt.Fprint(&tables, "{")
+			for across := 1; across <= 2; across++ {
+				name := fmt.Sprintf("block%s%dx%dAMX", how, down*tileRows, across*g.lanes)
+				g.block(name, down, across, split)
+				fmt.Fprint(&tables, name, ",")
+			}
+			fmt.Fprint(&tables, "},")
+		}
+		fmt.Fprintln(&tables, "},")
+	}
+	return g.save("AMX", tables.String())
+}
+
+// block writes the kernel that computes down×across tiles of a product, see simd.AMX. Tiles are configured, used and
+// released here, without a call in between, so that no other code of the thread ever sees them.
+//
+// A step takes 16 pairs of the depth: each tile of A by each of B. The operands are loaded between the products, in an order
+// that lets each be used as soon as it is there; where they are split, in the order hi·lo, hi·hi, lo·hi, which needs each
+// part once: eight loads for the twelve products of two by two tiles.
+func (g *generator) block(name string, down, across int, split bool) {
+	doc := fmt.Sprintf("computes a block of up to %d rows and %d columns.", down*tileRows, across*g.lanes)
+	g.begin(name, doc, "Tile")
+	tile, table, taps, steps, scratch := reg.RDI, reg.RSI, reg.R13, reg.R14, reg.RDX
+	b, bLow, aStride, bStride := reg.RCX, reg.R10, reg.R11, reg.R12
+	a, aLow := []reg.GPPhysical{reg.RAX, reg.RBX}[:down], []reg.GPPhysical{reg.R8, reg.R9}[:down]
+
+	g.Load(g.Param("t"), tile)
+	g.LEAQ(g.configuration(), scratch)
+	g.ldTileCfg(scratch)
+	for i := range down {
+		for j := range across {
+			g.tileZero(sumTile + 2*i + j)
+		}
+	}
+	g.MOVQ(at(tile, tileA), table)
+	g.MOVQ(at(tile, tileTaps), taps)
+	g.MOVQ(at(tile, tileB), b)
+	g.MOVQ(at(tile, tileAStride), aStride)
+	g.MOVQ(operand.U32(across*tileBytes), bStride)
+	if split {
+		g.MOVQ(at(tile, tileBLow), bLow)
+		g.ADDQ(b, bLow)
+	}
+
+	tap, step := g.unique("tap"), g.unique("step")
+	g.Label(tap)
+	for i := range down {
+		g.MOVQ(at(table, 0), a[i])
+		if i > 0 {
+			g.MOVQ(aStride, scratch)
+			g.SHLQ(operand.Imm(4), scratch) // the rows of a tile
+			g.ADDQ(scratch, a[i])
+		}
+		if split {
+			g.MOVQ(at(tile, tileALow), aLow[i])
+			g.ADDQ(a[i], aLow[i])
+		}
+	}
+	g.MOVQ(at(tile, tileHeight), scratch)
+	g.LEAQ(operand.Mem{Base: table, Index: scratch, Scale: 8}, table)
+	g.MOVQ(at(tile, tileK), steps)
+	g.SHRQ(operand.Imm(4), steps)
+
+	g.Label(step)
+	loadA := func(i int, from []reg.GPPhysical) { g.tileLoad(aTile+i, from[i], aStride, 0) }
+	loadB := func(j int, from reg.GPPhysical) { g.tileLoad(bTile+j, from, bStride, j*tileBytes) }
+	multiply := func(i, j int) { g.tileProduct(sumTile+2*i+j, aTile+i, bTile+j) }
+	right := b
+	if split {
+		right = bLow
+	}
+	for i := range down {
+		loadA(i, a)
+		for j := range across {
+			if i == 0 {
+				loadB(j, right)
+			}
+			multiply(i, j)
+		}
+	}
+	if split {
+		for j := range across {
+			loadB(j, b)
+			for i := range down {
+				multiply(i, j)
+			}
+		}
+		for i := range down {
+			loadA(i, aLow)
+			for j := range across {
+				multiply(i, j)
+			}
+		}
+	}
+	along, depth := a, []reg.GPPhysical{b}
+	if split {
+		along, depth = append(along, aLow...), append(depth, bLow)
+	}
+	for _, pointer := range along {
+		g.ADDQ(operand.Imm(tileBytes), pointer)
+	}
+	for _, pointer := range depth {
+		g.ADDQ(operand.U32(tileRows*across*tileBytes), pointer)
+	}
+	g.DECQ(steps)
+	g.JNE(operand.LabelRef(step))
+	g.DECQ(taps)
+	g.JNE(operand.LabelRef(tap))
+
+	sums := reg.R8
+	g.MOVQ(at(tile, tileSums), sums)
+	for i := range down {
+		for j := range across {
+			g.tileStore(sumTile+2*i+j, sums, bStride, j*tileBytes)
+		}
+		g.ADDQ(operand.U32(tileRows*across*tileBytes), sums)
+	}
+	g.tileRelease()
+	g.finishBlock(across)
+	g.VZEROUPPER()
+	g.RET()
+}
+
+// finishBlock adds to the sums of a block what is to be added and stores them: some rows at a time, then one by one.
+func (g *generator) finishBlock(across int) {
+	tile, table, sums, left := reg.RDI, reg.RSI, reg.R8, reg.R9
+	g.Load(g.Param("t"), tile)
+	g.MOVQ(at(tile, tileC), table)
+	g.MOVQ(at(tile, tileSums), sums)
+	g.MOVQ(at(tile, tileHeight), left)
+	for _, rows := range []int{4, 1} {
+		loop, end := g.unique("rows"), g.unique("end")
+		g.Label(loop)
+		g.CMPQ(left, operand.Imm(uint64(rows)))
+		g.JLT(operand.LabelRef(end))
+		registers := make([][]reg.Register, rows)
+		for r := range registers {
+			registers[r] = g.vectors[r*across:][:across]
+			for j, sum := range registers[r] {
+				g.VMOVUPS(at(sums, (r*across+j)*tileBytes), sum)
+			}
+		}
+		g.finishRows(registers, g.vectors[rows*across:])
+		g.ADDQ(operand.Imm(uint64(8*rows)), table)
+		g.ADDQ(operand.U32(rows*across*tileBytes), sums)
+		g.SUBQ(operand.Imm(uint64(rows)), left)
+		g.JMP(operand.LabelRef(loop))
+		g.Label(end)
+	}
+}
+
+// configuration is the operand of LDTILECFG: palette 1, and all of each tile.
+func (g *generator) configuration() operand.Mem {
+	if g.tileConfig.Base == nil {
+		var config [64]byte
+		config[0] = 1
+		for tile := range 8 {
+			config[16+2*tile], config[48+tile] = tileBytes, tileRows
+		}
+		g.tileConfig = g.StaticGlobal("tileConfiguration")
+		g.DataAttributes(maskAttributes)
+		for i := 0; i < len(config); i += 4 {
+			g.AppendDatum(operand.U32(uint32(config[i]) | uint32(config[i+1])<<8 | uint32(config[i+2])<<16 | uint32(config[i+3])<<24))
+		}
+	}
+	return g.tileConfig
+}
+
+// Go's assembler lacks the instructions of AMX. They have a VEX prefix of three bytes, the map 0F38 and no other bits set.
+
+func (g *generator) ldTileCfg(from reg.GPPhysical) {
+	g.vex(0, 0, from, nil, 0x49, byte(number(from)&7))
+}
+
+func (g *generator) tileRelease() { g.vex(0, 0, nil, nil, 0x49, 0xc0) }
+
+func (g *generator) tileZero(tile int) { g.vex(prefixF2, 0, nil, nil, 0x49, 0xc0|byte(tile)<<3) }
+
+// tileLoad loads the rows of a tile, stride bytes apart.
+func (g *generator) tileLoad(tile int, base, stride reg.GPPhysical, offset int) {
+	g.vex(prefixF2, 0, base, stride, 0x4b, sibMemory(tile, base, stride, offset)...)
+}
+
+func (g *generator) tileStore(tile int, base, stride reg.GPPhysical, offset int) {
+	g.vex(prefixF3, 0, base, stride, 0x4b, sibMemory(tile, base, stride, offset)...)
+}
+
+// tileProduct adds to the sums in tile c the products of pairs of tiles a and b.
+func (g *generator) tileProduct(c, a, b int) {
+	g.vex(prefixF3, b, nil, nil, 0x5c, 0xc0|byte(c)<<3|byte(a))
+}
+
+// sibMemory is the bytes ModRM, SIB and displacement of an operand in memory.
+func sibMemory(tile int, base, index reg.GPPhysical, offset int) []byte {
+	const sib, displacement8 = 4, 1
+	return []byte{
+		displacement8<<6 | byte(tile)<<3 | sib,
+		byte(number(index)&7)<<3 | byte(number(base)&7),
+		byte(offset), // at most a tile's row, 64
+	}
+}
+
+// vex emits the prefix, of an instruction with the given registers of an address and third operand, and what follows it.
+func (g *generator) vex(prefix byte, third int, base, index reg.GPPhysical, opcode byte, rest ...byte) {
+	first := byte(0xe2) // no extension of registers, which is stored inverted, and the map 0F38
+	if base != nil && number(base) > 7 {
+		first &^= 1 << 5
+	}
+	if index != nil && number(index) > 7 {
+		first &^= 1 << 6
+	}
+	code := append([]byte{0xc4, first, byte(^third&15)<<3 | prefix, opcode}, rest...)
+	for _, b := range code {
+		g.Instruction(&ir.Instruction{Opcode: "BYTE", Operands: []operand.Op{operand.U8(b)}})
+	}
+}

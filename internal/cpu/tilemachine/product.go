@@ -1,0 +1,61 @@
+package tilemachine
+
+import (
+	"encoding/binary"
+	"fmt"
+	"math"
+)
+
+// product is TDPBF16PS: it adds to each number of tile c the products of a row of pairs of a with a column of pairs of b.
+// The first numbers of the pairs and the second ones are summed apart, pair by pair, and then together.
+func (s *state) product(c, a, b int) error {
+	refuse := func(why string) error { return fmt.Errorf("%v: #UD: %s", tdpBF16PS, why) }
+	switch {
+	case c == a || c == b || a == b:
+		return refuse("its operands are not three tiles")
+	case s.bytes(c)%4 != 0 || s.bytes(a)%4 != 0 || s.bytes(b)%4 != 0:
+		return refuse("a row is not a whole number of pairs")
+	case s.rows(a) != s.rows(c) || s.bytes(b) != s.bytes(c) || s.bytes(a)/4 != s.rows(b):
+		return refuse(fmt.Sprintf("%d×%d is not the product of %d×%d and %d×%d", s.rows(c), s.bytes(c)/4,
+			s.rows(a), s.bytes(a)/4, s.rows(b), s.bytes(b)/4))
+	}
+	depth, columns := s.bytes(a)/4, s.bytes(c)/4
+	for m := range s.rows(c) {
+		var sums [maxBytes / 4][2]float32
+		for k := range depth {
+			first, second := halves(s.data[a][m][4*k:])
+			for n := range columns {
+				x, y := halves(s.data[b][k][4*n:])
+				sums[n][0] = multiplyAdd(first, x, sums[n][0])
+				sums[n][1] = multiplyAdd(second, y, sums[n][1])
+			}
+		}
+		for n := range columns {
+			at := s.data[c][m][4*n:]
+			old := normal(math.Float32frombits(binary.LittleEndian.Uint32(at)))
+			sum := normal(old + normal(sums[n][0]+sums[n][1]))
+			binary.LittleEndian.PutUint32(at, math.Float32bits(sum))
+		}
+	}
+	return nil
+}
+
+// halves returns the two bfloat16 numbers of a pair.
+func halves(pair []byte) (first, second float32) {
+	bits := binary.LittleEndian.Uint32(pair)
+	return normal(math.Float32frombits(bits << 16)), normal(math.Float32frombits(bits &^ 0xffff))
+}
+
+// multiplyAdd is x·y + sum, rounded once: float64 holds the product of bfloat16 numbers exactly, and the sum too unless its
+// terms are so far apart that the smaller one can't decide how the result is rounded to float32.
+func multiplyAdd(x, y, sum float32) float32 {
+	return normal(float32(float64(x)*float64(y) + float64(sum)))
+}
+
+// normal flushes numbers below float32's normal range to zero.
+func normal(x float32) float32 {
+	if bits := math.Float32bits(x); bits&0x7f800000 == 0 {
+		return math.Float32frombits(bits & 0x80000000)
+	}
+	return x
+}
