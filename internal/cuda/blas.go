@@ -164,24 +164,16 @@ func (d *Device) libraryServes(g kernel.Gemm) bool {
 	return g.Batch*g.M*g.N*g.K >= blasWorth && max(g.M, g.N, g.K, g.LdA, g.LdB, g.LdC) <= most && d.library() != nil
 }
 
-// libraryGemm computes a product with cuBLAS, which has columns where we have rows: it is asked for the transpose,
-// Cᵀ = op(B)ᵀ·op(A)ᵀ, in which a row-major matrix is its own transpose in columns.
+// libraryProduct is a product for the library, with addresses of its operands.
+type libraryProduct struct {
+	kernel.Gemm
+	a, b, c   uint64
+	precision Precision
+}
+
+// libraryGemm queues a product for the library.
 func (d *Device) libraryGemm(g kernel.Gemm, a, b, bias, c kernel.Buffer) {
-	l := d.products.blas
-	transposition := [...]uintptr{blasNotTransposed, blasTransposed}
-	zero, one := uintptr(unsafe.Pointer(&l.constants[0])), uintptr(unsafe.Pointer(&l.constants[1]))
-	beta := zero
-	if g.Accumulate {
-		beta = one
-	}
-	err := d.callBlas("cublasGemmStridedBatchedEx", l.product, l.handle, transposition[flag(g.TransB)], transposition[flag(g.TransA)],
-		uintptr(g.N), uintptr(g.M), uintptr(g.K), one,
-		uintptr(b.Addr), blasFloat32, uintptr(g.LdB), uintptr(g.StrideB),
-		uintptr(a.Addr), blasFloat32, uintptr(g.LdA), uintptr(g.StrideA), beta,
-		uintptr(c.Addr), blasFloat32, uintptr(g.LdC), uintptr(g.StrideC), uintptr(g.Batch), blasCompute[d.products.precision], blasDefaultAlgorithm)
-	if err != nil {
-		panic(err)
-	}
+	d.enqueue(call{product: libraryProduct{g, a.Addr, b.Addr, c.Addr, d.products.precision}}, 0)
 	if bias.IsNil() && g.Act == kernel.NoActivation {
 		return
 	}
@@ -189,4 +181,20 @@ func (d *Device) libraryGemm(g kernel.Gemm, a, b, bias, c kernel.Buffer) {
 		part := skip(c, i*g.StrideC)
 		d.launch(function{"products", "finish_product"}, gridFor(g.M*g.N, 4), dim3{threads, 1, 1}, 0, part, bias, g.M, g.N, g.LdC, int32(g.Act), float32(g.Slope))
 	}
+}
+
+// multiply computes a product with cuBLAS, which has columns where we have rows: it is asked for the transpose,
+// Cᵀ = op(B)ᵀ·op(A)ᵀ, in which a row-major matrix is its own transpose in columns.
+func (l *blas) multiply(d *Device, p *libraryProduct) error {
+	transposition := [...]uintptr{blasNotTransposed, blasTransposed}
+	zero, one := uintptr(unsafe.Pointer(&l.constants[0])), uintptr(unsafe.Pointer(&l.constants[1]))
+	beta := zero
+	if p.Accumulate {
+		beta = one
+	}
+	return d.callBlas("cublasGemmStridedBatchedEx", l.product, l.handle, transposition[flag(p.TransB)], transposition[flag(p.TransA)],
+		uintptr(p.N), uintptr(p.M), uintptr(p.K), one,
+		uintptr(p.b), blasFloat32, uintptr(p.LdB), uintptr(p.StrideB),
+		uintptr(p.a), blasFloat32, uintptr(p.LdA), uintptr(p.StrideA), beta,
+		uintptr(p.c), blasFloat32, uintptr(p.LdC), uintptr(p.StrideC), uintptr(p.Batch), blasCompute[p.precision], blasDefaultAlgorithm)
 }

@@ -31,7 +31,8 @@ type Device struct {
 	staging  staging
 	modules  map[string]*module
 	loaded   map[function]*loadedFunction
-	launch1  launchBuffer
+	queue    queue
+	graphs   graphs
 	scratch  map[string]kernel.Buffer // buffers that kernels need beside their operands, by purpose
 	products products
 	adam     table[adamParam]
@@ -74,6 +75,9 @@ const (
 	attributeMinor              = 76
 	attributeSharedMemoryOptIn  = 97
 )
+
+// nonBlocking makes a stream that doesn't wait for the default one.
+const nonBlocking = 1
 
 var opened struct {
 	sync.Once
@@ -118,6 +122,7 @@ func open(driver *driver, index int) (*Device, error) {
 	d := &Device{
 		driver: driver, index: index,
 		modules: map[string]*module{}, loaded: map[function]*loadedFunction{}, scratch: map[string]kernel.Buffer{}, memory: memory{idle: map[int][]uint64{}},
+		queue: queue{pointers: new([maxArgs]uintptr)}, graphs: newGraphs(),
 	}
 	count, handle := new(int32), new(int32)
 	if err := driver.check(cuDeviceGetCount, uintptr(unsafe.Pointer(count))); err != nil {
@@ -142,12 +147,10 @@ func open(driver *driver, index int) (*Device, error) {
 	}
 	d.context, d.current = *context, [1]uintptr{*context}
 	stream := new(uintptr)
-	const nonBlocking = 1
 	if err := d.check(cuStreamCreate, uintptr(unsafe.Pointer(stream)), nonBlocking); err != nil {
 		return nil, err
 	}
 	d.stream = *stream
-	d.launch1.init()
 	return d, nil
 }
 
@@ -201,11 +204,14 @@ func (d *Device) Close() {
 	}
 	d.adam.drop(d)
 	d.squares.drop(d)
+	d.staging.drop(d)
+	d.dropGraphs()
 	d.trim()
 }
 
 // Synchronize implements kernel.Memory.
 func (d *Device) Synchronize() {
+	d.flush()
 	d.must(cuStreamSynchronize, d.stream)
 	d.raise()
 }

@@ -21,18 +21,28 @@ const (
 	cuCtxSetCurrent
 	cuStreamCreate
 	cuStreamSynchronize
+	cuStreamWaitEvent
+	cuStreamBeginCapture
+	cuStreamGetCaptureInfo
+	cuStreamEndCapture
+	cuGraphInstantiate
+	cuGraphExecKernelNodeSetParams
+	cuGraphLaunch
+	cuGraphExecDestroy
+	cuGraphDestroy
 	cuMemGetInfo
 	cuMemAlloc
 	cuMemFree
 	cuMemAllocHost
+	cuMemFreeHost
 	cuMemcpyHtoDAsync
 	cuMemcpyDtoHAsync
-	cuMemcpyDtoDAsync
 	cuModuleLoadDataEx
 	cuModuleGetFunction
 	cuFuncSetAttribute
 	cuLaunchKernel
 	cuEventCreate
+	cuEventDestroy
 	cuEventRecord
 	cuEventSynchronize
 	cuGetErrorName
@@ -43,33 +53,43 @@ const (
 // symbolNames are the names under which libcuda exports the functions. A version that ends in _v2 has been the current
 // one since CUDA 4, 11 or 12, and stays exported beside newer ones, so all drivers from CUDA 12 on have them.
 var symbolNames = [symbolCount]string{
-	cuInit:                   "cuInit",
-	cuDriverGetVersion:       "cuDriverGetVersion",
-	cuDeviceGetCount:         "cuDeviceGetCount",
-	cuDeviceGet:              "cuDeviceGet",
-	cuDeviceGetName:          "cuDeviceGetName",
-	cuDeviceGetAttribute:     "cuDeviceGetAttribute",
-	cuDeviceTotalMem:         "cuDeviceTotalMem_v2",
-	cuDevicePrimaryCtxRetain: "cuDevicePrimaryCtxRetain",
-	cuCtxSetCurrent:          "cuCtxSetCurrent",
-	cuStreamCreate:           "cuStreamCreate",
-	cuStreamSynchronize:      "cuStreamSynchronize",
-	cuMemGetInfo:             "cuMemGetInfo_v2",
-	cuMemAlloc:               "cuMemAlloc_v2",
-	cuMemFree:                "cuMemFree_v2",
-	cuMemAllocHost:           "cuMemAllocHost_v2",
-	cuMemcpyHtoDAsync:        "cuMemcpyHtoDAsync_v2",
-	cuMemcpyDtoHAsync:        "cuMemcpyDtoHAsync_v2",
-	cuMemcpyDtoDAsync:        "cuMemcpyDtoDAsync_v2",
-	cuModuleLoadDataEx:       "cuModuleLoadDataEx",
-	cuModuleGetFunction:      "cuModuleGetFunction",
-	cuFuncSetAttribute:       "cuFuncSetAttribute",
-	cuLaunchKernel:           "cuLaunchKernel",
-	cuEventCreate:            "cuEventCreate",
-	cuEventRecord:            "cuEventRecord",
-	cuEventSynchronize:       "cuEventSynchronize",
-	cuGetErrorName:           "cuGetErrorName",
-	cuGetErrorString:         "cuGetErrorString",
+	cuInit:                         "cuInit",
+	cuDriverGetVersion:             "cuDriverGetVersion",
+	cuDeviceGetCount:               "cuDeviceGetCount",
+	cuDeviceGet:                    "cuDeviceGet",
+	cuDeviceGetName:                "cuDeviceGetName",
+	cuDeviceGetAttribute:           "cuDeviceGetAttribute",
+	cuDeviceTotalMem:               "cuDeviceTotalMem_v2",
+	cuDevicePrimaryCtxRetain:       "cuDevicePrimaryCtxRetain",
+	cuCtxSetCurrent:                "cuCtxSetCurrent",
+	cuStreamCreate:                 "cuStreamCreate",
+	cuStreamSynchronize:            "cuStreamSynchronize",
+	cuStreamWaitEvent:              "cuStreamWaitEvent",
+	cuStreamBeginCapture:           "cuStreamBeginCapture_v2",
+	cuStreamGetCaptureInfo:         "cuStreamGetCaptureInfo_v2",
+	cuStreamEndCapture:             "cuStreamEndCapture",
+	cuGraphInstantiate:             "cuGraphInstantiateWithFlags",
+	cuGraphExecKernelNodeSetParams: "cuGraphExecKernelNodeSetParams_v2",
+	cuGraphLaunch:                  "cuGraphLaunch",
+	cuGraphExecDestroy:             "cuGraphExecDestroy",
+	cuGraphDestroy:                 "cuGraphDestroy",
+	cuMemGetInfo:                   "cuMemGetInfo_v2",
+	cuMemAlloc:                     "cuMemAlloc_v2",
+	cuMemFree:                      "cuMemFree_v2",
+	cuMemAllocHost:                 "cuMemAllocHost_v2",
+	cuMemFreeHost:                  "cuMemFreeHost",
+	cuMemcpyHtoDAsync:              "cuMemcpyHtoDAsync_v2",
+	cuMemcpyDtoHAsync:              "cuMemcpyDtoHAsync_v2",
+	cuModuleLoadDataEx:             "cuModuleLoadDataEx",
+	cuModuleGetFunction:            "cuModuleGetFunction",
+	cuFuncSetAttribute:             "cuFuncSetAttribute",
+	cuLaunchKernel:                 "cuLaunchKernel",
+	cuEventCreate:                  "cuEventCreate",
+	cuEventDestroy:                 "cuEventDestroy_v2",
+	cuEventRecord:                  "cuEventRecord",
+	cuEventSynchronize:             "cuEventSynchronize",
+	cuGetErrorName:                 "cuGetErrorName",
+	cuGetErrorString:               "cuGetErrorString",
 }
 
 // result is a CUresult.

@@ -20,9 +20,7 @@ const maxFaults = 16
 func (d *Device) fault(complaint string) kernel.Buffer {
 	f := &d.faults
 	if f.words == nil {
-		host := new(unsafe.Pointer)
-		d.must(cuMemAllocHost, uintptr(unsafe.Pointer(host)), unsafe.Sizeof(*f.words))
-		f.words = (*[maxFaults]uint32)(*host)
+		f.words = (*[maxFaults]uint32)(d.pinned(unsafe.Sizeof(*f.words)))
 		*f.words = [maxFaults]uint32{}
 	}
 	at := 0

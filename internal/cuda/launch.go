@@ -26,21 +26,13 @@ type module struct {
 }
 
 type loadedFunction struct {
-	handle uintptr
-	params []int // size of each parameter in bytes
-	shared uint32
+	function
+	handle  uintptr
+	params  []int     // size of each parameter in bytes
+	offsets []uintptr // of each parameter in the memory of a launch's
+	size    int       // of that memory
+	shared  uint32
 }
-
-// launchBuffer holds the arguments of a launch: the driver wants a pointer to each. It stays in place, so that a launch
-// allocates nothing.
-type launchBuffer struct {
-	values   *[4096]byte
-	pointers *[maxArgs]uintptr
-}
-
-const maxArgs = 64
-
-func (b *launchBuffer) init() { b.values, b.pointers = new([4096]byte), new([maxArgs]uintptr) }
 
 // raw is an argument that is a C struct.
 type raw struct {
@@ -65,10 +57,12 @@ func (d *Device) launch(f function, grid, block dim3, shared uint32, args ...any
 	if len(args) != len(k.params) {
 		panic(fmt.Sprintf("cuda: kernel %s.%s has %d parameters, not %d", f.file, f.name, len(k.params), len(args)))
 	}
-	at := uintptr(0)
-	base := unsafe.Pointer(d.launch1.values)
+	if shared > k.shared {
+		d.allowShared(k, shared)
+	}
+	values := d.enqueue(call{kernel: k, grid: grid, block: block, shared: shared}, k.size)
 	for i, arg := range args {
-		slot, size := unsafe.Add(base, at), 0
+		slot, size := unsafe.Pointer(&values[k.offsets[i]]), 0
 		switch v := arg.(type) {
 		case kernel.Buffer:
 			*(*uint64)(slot), size = v.Addr, 8
@@ -87,21 +81,14 @@ func (d *Device) launch(f function, grid, block dim3, shared uint32, args ...any
 		case float32:
 			*(*float32)(slot), size = v, 4
 		case raw:
-			copy(unsafe.Slice((*byte)(slot), v.size), unsafe.Slice((*byte)(v.data), v.size))
+			size = min(int(v.size), k.params[i])
+			copy(values[k.offsets[i]:], unsafe.Slice((*byte)(v.data), size))
 			size = int(v.size)
 		}
 		if size != k.params[i] {
 			panic(fmt.Sprintf("cuda: parameter %d of kernel %s.%s has %d bytes, not %d", i, f.file, f.name, k.params[i], size))
 		}
-		d.launch1.pointers[i] = uintptr(slot)
-		at += (uintptr(size) + 15) &^ 15
 	}
-	if shared > k.shared {
-		d.allowShared(k, shared)
-	}
-	d.must(cuLaunchKernel, k.handle,
-		uintptr(grid[0]), uintptr(grid[1]), uintptr(grid[2]), uintptr(block[0]), uintptr(block[1]), uintptr(block[2]),
-		uintptr(shared), d.stream, uintptr(unsafe.Pointer(d.launch1.pointers)), 0)
 }
 
 // allowShared raises the amount of dynamic shared memory that a kernel may ask for; 48 KiB need no permission.
@@ -124,7 +111,11 @@ func (d *Device) load(f function) *loadedFunction {
 	if !ok {
 		panic(fmt.Sprintf("cuda: no kernel %s in %s.ptx", f.name, f.file))
 	}
-	k, name := &loadedFunction{params: params}, append([]byte(f.name), 0)
+	k, name := &loadedFunction{function: f, params: params}, append([]byte(f.name), 0)
+	for _, size := range params {
+		k.offsets = append(k.offsets, uintptr(k.size))
+		k.size += (max(size, 8) + 15) &^ 15 // room for any number, also one of a wrong size
+	}
 	d.must(cuModuleGetFunction, uintptr(unsafe.Pointer(&k.handle)), m.handle, uintptr(unsafe.Pointer(&name[0])))
 	d.loaded[f] = k
 	return k

@@ -13,7 +13,7 @@ func (d *Device) Copy(s kernel.Strided, dst, src kernel.Buffer) {
 	}
 	s = merged(s)
 	if s.Rank == 0 || s.Rank == 1 && s.StrideDst[0] == 1 && s.StrideSrc[0] == 1 {
-		d.must(cuMemcpyDtoDAsync, uintptr(dst.Addr)+uintptr(4*s.OffsetDst), uintptr(src.Addr)+uintptr(4*s.OffsetSrc), uintptr(4*n), d.stream)
+		d.copy(dst.Addr+uint64(4*s.OffsetDst), src.Addr+uint64(4*s.OffsetSrc), n)
 		return
 	}
 	if t, ok := transpositionOf(s); ok {
@@ -24,6 +24,11 @@ func (d *Device) Copy(s kernel.Strided, dst, src kernel.Buffer) {
 		return
 	}
 	d.each(function{"movement", "copy_strided"}, n, n, structArg(&s), dst, src)
+}
+
+// copy copies n elements that lie together.
+func (d *Device) copy(to, from uint64, n int) {
+	d.launch(function{"memory", "copy"}, gridFor(n, 16), dim3{threads, 1, 1}, 0, n, from, to)
 }
 
 // merged joins neighbouring dimensions that both sides walk through without a gap, and drops those of size 1.

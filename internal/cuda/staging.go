@@ -6,57 +6,111 @@ import (
 	"github.com/bestiary-ml/bestiary/internal/kernel"
 )
 
-// staging is pinned host memory, through which numbers travel: the GPU fetches from it while the program goes on. There
-// are several slots, so that the next numbers can be laid out while the last ones still travel.
+// staging is what numbers travel through. Those for the GPU go from the program's memory to pinned memory of the host, from
+// there, in a stream of their own and so beside the kernels, to the GPU, and from there, in the stream of the kernels and
+// so in their turn, to where they belong. There are several slots, so that the numbers of a batch can travel while the
+// batch before is computed.
 type staging struct {
-	slots [2]slot
-	next  int
+	stream uintptr // of the copies from the host, 0: none yet
+	slots  [8]slot
+	next   int
+	back   unsafe.Pointer // pinned memory for what comes from the GPU
+	words  words
 }
 
+// slot is memory at both ends of a copy.
 type slot struct {
-	host  unsafe.Pointer
-	event uintptr // recorded behind the last copy from it
-	used  bool
+	host    unsafe.Pointer
+	device  kernel.Buffer
+	arrived uintptr // event behind the last copy from host to device
+	taken   uintptr // event behind the last copy from device to its destination
+	used    bool
 }
 
-const slotBytes = 8 << 20
+const slotBytes = 4 << 20
 
-// slot returns a slot that no copy reads any more.
+// words is Words in memory.cu: so few go with the launch of a kernel.
+type words [512]uint32
+
+// slot returns a slot whose host memory no copy reads any more.
 func (d *Device) slot() *slot {
-	s := &d.staging.slots[d.staging.next]
-	d.staging.next = (d.staging.next + 1) % len(d.staging.slots)
+	st := &d.staging
+	if st.stream == 0 {
+		d.must(cuStreamCreate, uintptr(unsafe.Pointer(&st.stream)), nonBlocking)
+	}
+	s := &st.slots[st.next]
+	st.next = (st.next + 1) % len(st.slots)
 	if s.host == nil {
-		host, event := new(unsafe.Pointer), new(uintptr)
-		d.must(cuMemAllocHost, uintptr(unsafe.Pointer(host)), slotBytes)
+		s.host, s.device = d.pinned(slotBytes), d.alloc(slotBytes/4)
 		const disableTiming = 2
-		d.must(cuEventCreate, uintptr(unsafe.Pointer(event)), disableTiming)
-		s.host, s.event = *host, *event
+		d.must(cuEventCreate, uintptr(unsafe.Pointer(&s.arrived)), disableTiming)
+		d.must(cuEventCreate, uintptr(unsafe.Pointer(&s.taken)), disableTiming)
 	}
 	if s.used {
-		d.must(cuEventSynchronize, s.event)
+		d.must(cuEventSynchronize, s.arrived)
 	}
 	return s
 }
 
+// pinned returns host memory that the GPU reads and writes by itself.
+func (d *Device) pinned(bytes uintptr) unsafe.Pointer {
+	host := new(unsafe.Pointer)
+	d.must(cuMemAllocHost, uintptr(unsafe.Pointer(host)), bytes)
+	return *host
+}
+
 func upload[T float32 | int32](d *Device, dst kernel.Buffer, src []T) {
+	if w := &d.staging.words; len(src) <= len(w) {
+		*w = words{}
+		copy(unsafe.Slice((*T)(unsafe.Pointer(w)), len(w)), src)
+		d.each(function{"memory", "set"}, len(src), structArg(w), len(src), dst)
+		return
+	}
 	for at := 0; at < len(src); at += slotBytes / 4 {
 		part := src[at:min(len(src), at+slotBytes/4)]
 		s := d.slot()
 		copy(unsafe.Slice((*T)(s.host), len(part)), part)
-		d.must(cuMemcpyHtoDAsync, uintptr(dst.Addr)+uintptr(4*at), uintptr(s.host), uintptr(4*len(part)), d.stream)
-		d.must(cuEventRecord, s.event, d.stream)
+		if s.used {
+			d.must(cuStreamWaitEvent, d.staging.stream, s.taken, 0)
+		}
+		d.must(cuMemcpyHtoDAsync, uintptr(s.device.Addr), uintptr(s.host), uintptr(4*len(part)), d.staging.stream)
+		d.must(cuEventRecord, s.arrived, d.staging.stream)
+		d.flush() // what came before doesn't wait for this
+		d.must(cuStreamWaitEvent, d.stream, s.arrived, 0)
+		d.copy(dst.Addr+uint64(4*at), s.device.Addr, len(part))
+		d.flush()
+		d.must(cuEventRecord, s.taken, d.stream)
 		s.used = true
 	}
 }
 
 func download[T float32 | int32](d *Device, dst []T, src kernel.Buffer) {
+	if len(dst) > 0 && d.staging.back == nil {
+		d.staging.back = d.pinned(slotBytes)
+	}
 	for at := 0; at < len(dst); at += slotBytes / 4 {
 		part := dst[at:min(len(dst), at+slotBytes/4)]
-		s := d.slot()
-		d.must(cuMemcpyDtoHAsync, uintptr(s.host), uintptr(src.Addr)+uintptr(4*at), uintptr(4*len(part)), d.stream)
+		d.flush()
+		d.must(cuMemcpyDtoHAsync, uintptr(d.staging.back), uintptr(src.Addr)+uintptr(4*at), uintptr(4*len(part)), d.stream)
 		d.Synchronize()
-		copy(part, unsafe.Slice((*T)(s.host), len(part)))
-		s.used = false
+		copy(part, unsafe.Slice((*T)(d.staging.back), len(part)))
+	}
+}
+
+// drop gives the memory back. Nothing may travel any more.
+func (st *staging) drop(d *Device) {
+	for i := range st.slots {
+		if s := &st.slots[i]; s.host != nil {
+			d.must(cuMemFreeHost, uintptr(s.host))
+			d.Free(s.device)
+			d.must(cuEventDestroy, s.arrived)
+			d.must(cuEventDestroy, s.taken)
+			*s = slot{}
+		}
+	}
+	if st.back != nil {
+		d.must(cuMemFreeHost, uintptr(st.back))
+		st.back = nil
 	}
 }
 

@@ -3,7 +3,6 @@
 package emulator
 
 import (
-	"fmt"
 	"sync"
 	"unsafe"
 
@@ -19,6 +18,12 @@ type gpu struct {
 	sizes     []map[string][]int
 	functions []loaded
 	failed    []byte // what went wrong, for cuGetErrorString
+
+	streams map[uintptr]*stream
+	events  map[uintptr]*event
+	graphs  map[uintptr]*graph // captured, and made to be launched
+	handles uintptr            // given out, to streams and so on
+	last    uintptr            // node, where cuStreamGetCaptureInfo shows it
 }
 
 type loaded struct {
@@ -27,9 +32,12 @@ type loaded struct {
 }
 
 const (
+	invalidValue   = 1
 	noMemory       = 2
 	invalidImage   = 200
+	invalidHandle  = 400
 	notFound       = 500
+	notInCapture   = 900
 	launchFailed   = 719
 	processors     = 16
 	computeMajor   = 75
@@ -39,12 +47,14 @@ const (
 )
 
 // Functions are the functions of libcuda that internal/cuda calls, by name, as addresses that C code may call. Behind
-// them is an emulated GPU with 1 GiB of memory, on which everything has been done when a call returns.
+// them is an emulated GPU with 1 GiB of memory. What is queued in a stream is done when it is waited for, and not before.
 var Functions = sync.OnceValue(func() map[string]uintptr {
-	g := &gpu{}
+	g := &gpu{streams: map[uintptr]*stream{}, events: map[uintptr]*event{}, graphs: map[uintptr]*graph{}}
 	functions := map[string]uintptr{}
-	for name, f := range g.calls() {
-		functions[name] = purego.NewCallback(f)
+	for _, calls := range []map[string]any{g.calls(), g.streamCalls()} {
+		for name, f := range calls {
+			functions[name] = purego.NewCallback(f)
+		}
 	}
 	return functions
 })
@@ -52,25 +62,34 @@ var Functions = sync.OnceValue(func() map[string]uintptr {
 // at views the memory that a C pointer names.
 func at[T any](p uintptr) *T { return *(**T)(unsafe.Pointer(&p)) }
 
-// guarded calls f and turns a fault into an error code.
-func (g *gpu) guarded(f func() error) (code uintptr) {
-	defer func() {
-		if r := recover(); r != nil {
-			g.failed = append(fmt.Appendf(nil, "%v", r), 0)
-			code = launchFailed
-		}
-	}()
-	if err := f(); err != nil {
-		g.failed = append([]byte(err.Error()), 0)
-		return launchFailed
+// code is the result of a call that ended with err.
+func (g *gpu) code(err error) uintptr {
+	if err == nil {
+		return 0
 	}
-	return 0
+	g.failed = append([]byte(err.Error()), 0)
+	return launchFailed
 }
 
 func (g *gpu) calls() map[string]any {
-	give := func(to uintptr, v uintptr) uintptr { *at[uintptr](to) = v; return 0 }
-	copied := func(to, from []byte) error { copy(to, from); return nil }
-	host := func(p, n uintptr) []byte { return unsafe.Slice(at[byte](p), n) }
+	allocated := func(p uintptr, n int) uintptr {
+		if g.capturing() {
+			return notInCapture
+		}
+		return give(p, uintptr(g.Alloc(n)))
+	}
+	freed := func(p uintptr) uintptr { // the driver waits for all that is queued
+		if g.capturing() {
+			return notInCapture
+		}
+		for _, s := range g.streams {
+			if err := s.reach(s.end()); err != nil {
+				return g.code(err)
+			}
+		}
+		g.Free(uint64(p))
+		return 0
+	}
 	return map[string]any{
 		"cuInit":             func(uintptr) uintptr { return 0 },
 		"cuDriverGetVersion": func(v uintptr) uintptr { *at[int32](v) = 12000; return 0 },
@@ -84,8 +103,6 @@ func (g *gpu) calls() map[string]any {
 		"cuDeviceTotalMem_v2":      func(n, _ uintptr) uintptr { return give(n, memoryOfDevice) },
 		"cuDevicePrimaryCtxRetain": func(context, _ uintptr) uintptr { return give(context, 1) },
 		"cuCtxSetCurrent":          func(uintptr) uintptr { return 0 },
-		"cuStreamCreate":           func(stream, _ uintptr) uintptr { return give(stream, 1) },
-		"cuStreamSynchronize":      func(uintptr) uintptr { return 0 },
 		"cuMemGetInfo_v2": func(free, total uintptr) uintptr {
 			give(free, memoryOfDevice-uintptr(g.Held()))
 			return give(total, memoryOfDevice)
@@ -94,33 +111,15 @@ func (g *gpu) calls() map[string]any {
 			if g.Held()+int(n) > memoryOfDevice {
 				return noMemory
 			}
-			return give(p, uintptr(g.Alloc(int(n))))
+			return allocated(p, int(n))
 		},
-		"cuMemFree_v2":      func(p uintptr) uintptr { g.Free(uint64(p)); return 0 },
-		"cuMemAllocHost_v2": func(p, n uintptr) uintptr { return give(p, uintptr(g.Alloc(int(n)))) },
-		"cuMemcpyHtoDAsync_v2": func(to, from, n, _ uintptr) uintptr {
-			return g.guarded(func() error { return copied(g.Bytes(uint64(to), uint64(n)), host(from, n)) })
-		},
-		"cuMemcpyDtoHAsync_v2": func(to, from, n, _ uintptr) uintptr {
-			return g.guarded(func() error { return copied(host(to, n), g.Bytes(uint64(from), uint64(n))) })
-		},
-		"cuMemcpyDtoDAsync_v2": func(to, from, n, _ uintptr) uintptr {
-			return g.guarded(func() error { return copied(g.Bytes(uint64(to), uint64(n)), g.Bytes(uint64(from), uint64(n))) })
-		},
+		"cuMemFree_v2":        freed,
+		"cuMemAllocHost_v2":   func(p, n uintptr) uintptr { return allocated(p, int(n)) },
+		"cuMemFreeHost":       freed,
 		"cuModuleLoadDataEx":  func(module, image, _, _, _ uintptr) uintptr { return g.loadModule(module, image) },
 		"cuModuleGetFunction": func(f, module, name uintptr) uintptr { return g.function(f, module, name) },
 		"cuFuncSetAttribute":  func(_, _, _ uintptr) uintptr { return 0 },
-		"cuLaunchKernel": func(f, gx, gy, gz, bx, by, bz, shared, _, params, _ uintptr) uintptr {
-			return g.guarded(func() error {
-				k := g.functions[f-1]
-				return g.Launch(k.kernel, [3]uint32{uint32(gx), uint32(gy), uint32(gz)}, [3]uint32{uint32(bx), uint32(by), uint32(bz)},
-					uint32(shared), packed(params, k.params))
-			})
-		},
-		"cuEventCreate":      func(event, _ uintptr) uintptr { return give(event, 1) },
-		"cuEventRecord":      func(_, _ uintptr) uintptr { return 0 },
-		"cuEventSynchronize": func(uintptr) uintptr { return 0 },
-		"cuGetErrorName":     func(_, text uintptr) uintptr { return give(text, cText("CUDA_ERROR_EMULATED")) },
+		"cuGetErrorName":      func(_, text uintptr) uintptr { return give(text, cText("CUDA_ERROR_EMULATED")) },
 		"cuGetErrorString": func(_, text uintptr) uintptr {
 			if g.failed == nil {
 				return give(text, cText("no more is known"))
@@ -129,6 +128,10 @@ func (g *gpu) calls() map[string]any {
 		},
 	}
 }
+
+func give(to uintptr, v uintptr) uintptr { *at[uintptr](to) = v; return 0 }
+
+func host(p, n uintptr) []byte { return unsafe.Slice(at[byte](p), n) }
 
 var texts = map[string][]byte{}
 

@@ -4,3 +4,26 @@
 extern "C" __global__ void fill(i64 n, u32 value, u32 *y) {
     GRID_STRIDE(i, n) y[i] = value;
 }
+
+// y = x, for anything of 32 bits; four at a time where both begin at multiples of 16 bytes.
+extern "C" __global__ void copy(i64 n, const u32 *__restrict__ x, u32 *__restrict__ y) {
+    if (((u64)x | (u64)y) % 16 != 0) {
+        GRID_STRIDE(i, n) y[i] = x[i];
+        return;
+    }
+    const uint4 *from = reinterpret_cast<const uint4 *>(x);
+    uint4 *to = reinterpret_cast<uint4 *>(y);
+    GRID_STRIDE(i, n / 4) to[i] = from[i];
+    GRID_STRIDE(i, n % 4) y[n / 4 * 4 + i] = x[n / 4 * 4 + i];
+}
+
+#define MOST_WORDS 512
+
+struct Words {
+    u32 values[MOST_WORDS];
+};
+
+// The first n of these words go to y: a few numbers travel with the launch itself.
+extern "C" __global__ void set(const __grid_constant__ Words words, i64 n, u32 *y) {
+    GRID_STRIDE(i, n) y[i] = words.values[i];
+}

@@ -1,0 +1,199 @@
+//go:build linux && (amd64 || arm64) && !nocuda
+
+package cuda
+
+import (
+	"errors"
+	"maps"
+	"math/rand/v2"
+	"slices"
+	"testing"
+
+	"github.com/ebitengine/purego"
+
+	"github.com/bestiary-ml/bestiary/internal/cuda/emulator"
+	"github.com/bestiary-ml/bestiary/internal/kernel"
+)
+
+// another returns a device beside the others; without graphs, if so wanted.
+func another(t *testing.T, functions map[string]uintptr, graphs bool) *Device {
+	t.Helper()
+	d, err := OpenWith(functions)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(d.Close)
+	if !graphs {
+		d.graphs.off = errors.New("not wanted")
+	}
+	return d
+}
+
+// layers is a toy to train: y = dropout(x·w₁)·w₂ …, with the weights pulled to smaller values by Adam.
+type layers struct {
+	d       *Device
+	weights []kernel.AdamParam
+	width   int
+	offset  uint64
+	step    int
+}
+
+func newLayers(d *Device, count, width int) *layers {
+	l := &layers{d: d, width: width}
+	r := rand.New(rand.NewPCG(3, 4))
+	for range count {
+		values := make([]float32, width*width)
+		for i := range values {
+			values[i] = float32(r.NormFloat64())
+		}
+		p := kernel.AdamParam{P: d.Alloc(width * width), G: d.Alloc(width * width), M: d.Alloc(width * width), V: d.Alloc(width * width), WeightDecay: 0.01}
+		d.Upload(p.P, values)
+		d.Fill(p.M, 0)
+		d.Fill(p.V, 0)
+		l.weights = append(l.weights, p)
+	}
+	return l
+}
+
+// train makes a step on so many rows of numbers that depend on the step, and returns a sum over what comes out.
+func (l *layers) train(rows int) float32 {
+	l.step++
+	d := l.d
+	values := make([]float32, rows*l.width)
+	for i := range values {
+		values[i] = float32((i*7+l.step*13)%31) / 31
+	}
+	x := d.Alloc(len(values))
+	d.Upload(x, values)
+	for _, w := range l.weights {
+		y := d.Alloc(len(values))
+		d.Gemm(kernel.Gemm{M: rows, N: l.width, K: l.width, LdA: l.width, LdB: l.width, LdC: l.width}, x, w.P, kernel.Buffer{}, y)
+		d.Dropout(0.2, 5, l.offset, y, y)
+		l.offset += uint64(len(values))
+		d.Unary(kernel.TanhOf, 0, y, y)
+		d.Gemm(kernel.Gemm{M: l.width, N: l.width, K: rows, TransA: true, LdA: l.width, LdB: l.width, LdC: l.width}, x, y, kernel.Buffer{}, w.G)
+		d.Free(x)
+		x = y
+	}
+	sum := d.Alloc(1)
+	d.Reduce(kernel.Sum, kernel.Span{Outer: 1, N: len(values), Inner: 1}, 1, x, sum)
+	rate := 0.1 / float64(l.step)
+	d.AdamStep(kernel.Adam{LearningRate: rate, Beta1: 0.9, Beta2: 0.99, Eps: 1e-8, Step: l.step, GradScale: 1 / float64(rows)}, l.weights)
+	got := make([]float32, 1)
+	d.Download(got, sum)
+	d.Free(x)
+	d.Free(sum)
+	return got[0]
+}
+
+// contents are all weights and moments.
+func (l *layers) contents() []float32 {
+	var all []float32
+	for _, p := range l.weights {
+		for _, b := range []kernel.Buffer{p.P, p.M, p.V} {
+			values := make([]float32, b.Len)
+			l.d.Download(values, b)
+			all = append(all, values...)
+		}
+	}
+	return all
+}
+
+// TestGraphsAreTheSame trains with and without graphs, on batches of one size and then of another, and compares all bits.
+// With more layers than a stretch has calls, there are stretches of one shape but of different layers.
+func TestGraphsAreTheSame(t *testing.T) {
+	for _, count := range []int{2, 12} {
+		with, without := newLayers(another(t, emulator.Functions(), true), count, 8), newLayers(another(t, emulator.Functions(), false), count, 8)
+		for step, rows := range []int{4, 4, 4, 4, 9, 4, 9, 9, 4} {
+			if got, want := with.train(rows), without.train(rows); got != want {
+				t.Fatalf("%d layers, step %d: %g, without graphs %g", count, step+1, got, want)
+			}
+		}
+		if !slices.Equal(with.contents(), without.contents()) {
+			t.Errorf("%d layers: weights or moments differ from those without graphs", count)
+		}
+		if g := &with.d.graphs; g.off != nil || g.replayed == 0 {
+			t.Errorf("%d layers: %d graphs were launched: %v", count, g.replayed, g.off)
+		}
+		if g := &without.d.graphs; g.captured+g.replayed != 0 {
+			t.Errorf("%d layers: %d graphs on the device without", count, g.captured)
+		}
+	}
+}
+
+// TestGraphsComeToRest checks that steps that are the same need no new graphs in the end, and set what changes only:
+// the numbers of a batch, which go with a launch, the offsets of random numbers, and what Adam is told.
+func TestGraphsComeToRest(t *testing.T) {
+	const count = 12
+	l := newLayers(another(t, emulator.Functions(), true), count, 8)
+	for range 4 {
+		l.train(4)
+	}
+	g := &l.d.graphs
+	captured, replayed, updated := g.captured, g.replayed, g.updated
+	l.train(4)
+	if g.captured != captured {
+		t.Errorf("%d graphs, %d the step before", g.captured, captured)
+	}
+	calls := 1 + 4*count + 1 + 1 // and the sum of a few rows
+	if got, want := g.replayed-replayed, calls/longestStretch; got < want {
+		t.Errorf("%d graphs for %d calls, want %d at least", got, calls, want)
+	}
+	if got, want := g.updated-updated, 1+count+1; got > want {
+		t.Errorf("%d nodes were set, want %d at most", got, want)
+	}
+}
+
+// TestGraphsOfLimitedNumber has more shapes than graphs are kept of.
+func TestGraphsOfLimitedNumber(t *testing.T) {
+	d := another(t, emulator.Functions(), true)
+	x := d.Alloc(8)
+	d.Fill(x, 1)
+	for _, n := range []int{mostVariants + 5, 2} { // as many places as there can be variants
+		y := make([]kernel.Buffer, n)
+		for i := range y {
+			y[i] = d.Alloc(8)
+		}
+		for range 3 {
+			for i, b := range y {
+				for range fewestCalls {
+					d.Unary(kernel.Scale, float64(i), x, b)
+				}
+				d.Synchronize()
+			}
+		}
+		for i, b := range y {
+			got := make([]float32, 8)
+			if d.Download(got, b); got[0] != float32(i) {
+				t.Errorf("place %d holds %g", i, got[0])
+			}
+		}
+		if d.graphs.captured > mostVariants {
+			t.Errorf("%d graphs of one shape", d.graphs.captured)
+		}
+	}
+	d.Close()
+	if d.graphs.captured != 0 || len(d.graphs.byShape) != 0 {
+		t.Errorf("%d graphs after Close", d.graphs.captured)
+	}
+}
+
+// TestGraphsThatFail has a driver without working graphs: everything is launched by itself.
+func TestGraphsThatFail(t *testing.T) {
+	const notSupported = 801
+	broken := func(a, b, c, d, e, f uintptr) uintptr { return notSupported }
+	for _, name := range []string{"cuStreamBeginCapture_v2", "cuStreamGetCaptureInfo_v2", "cuGraphInstantiateWithFlags", "cuGraphExecKernelNodeSetParams_v2", "cuGraphLaunch"} {
+		functions := maps.Clone(emulator.Functions())
+		functions[name] = purego.NewCallback(broken)
+		with, without := newLayers(another(t, functions, true), 2, 8), newLayers(another(t, emulator.Functions(), false), 2, 8)
+		for range 6 {
+			if got, want := with.train(4), without.train(4); got != want {
+				t.Fatalf("without %s: %g, want %g", name, got, want)
+			}
+		}
+		var failure *Error
+		if g := &with.d.graphs; !errors.As(g.off, &failure) || failure.Call != name && failure.Call != "cuGraphExecKernelNodeSetParams" || g.captured != 0 {
+			t.Errorf("without %s there are %d graphs: %v", name, g.captured, g.off)
+		}
+	}
+}
