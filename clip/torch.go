@@ -43,6 +43,7 @@ var torchWrappers = regexp.MustCompile(`(\.fn)+`)
 func torchKey(name string) string { return torchWrappers.ReplaceAllString(name, "") }
 
 // TorchState returns copies of m's parameters as they are in the state_dict of DALLE-pytorch 1.6.6's CLIP.
+// It and LoadTorch serve "bestiary import" and "bestiary export".
 func (m *CLIP) TorchState() []safetensors.Tensor {
 	all := nn.State(torchView{m})
 	for i, t := range all {

@@ -12,7 +12,7 @@ import (
 // ConfigFromTorch returns the configuration of a DALL-E that DALLE-pytorch saved, of which it is given the
 // hyperparameters ("hparams"), the names of the tensors, and the number of codes and the sizes of the grid of its
 // discrete VAE. What names tell is taken from them, because hyperparameters and their defaults vary with the version.
-// Errors don't name the file.
+// Errors don't name the file. This and the other Torch functions serve "bestiary import" and "bestiary export".
 func ConfigFromTorch(hparams *torchfile.Dict, names []string, codes, height, width int) (Config, error) {
 	h := torchParams{dict: hparams}
 	c := Config{

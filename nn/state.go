@@ -9,7 +9,8 @@ import (
 	"github.com/bestiary-ml/bestiary/tensor"
 )
 
-// State returns copies of the parameters and buffers of m, in PyTorch's layout and under PyTorch's names, for a file.
+// State returns copies of the parameters and buffers of m, in PyTorch's layout and under PyTorch's names, for a file. Its
+// tensors and the files of [Load] and [Param] belong to this module; other programs use [SaveFile] and [LoadFile].
 func State(m Module) []safetensors.Tensor {
 	var all []safetensors.Tensor
 	m.Visit("", func(p Param) { all = append(all, p.Save()) })

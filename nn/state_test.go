@@ -243,3 +243,18 @@ func TestFilesThatDoNotFit(t *testing.T) {
 		}
 	}
 }
+
+func TestFile(t *testing.T) {
+	d := device(t)
+	path := filepath.Join(t.TempDir(), "model.safetensors")
+	saved, loaded := NewLinear(d, 3, 2, true, tensor.NewGenerator(1)), NewLinear(d, 3, 2, true, tensor.NewGenerator(2))
+	if err := SaveFile(saved, path); err != nil {
+		t.Fatal(err)
+	}
+	if err := LoadFile(loaded, path); err != nil || !slices.Equal(loaded.Weight.Values(), saved.Weight.Values()) || !slices.Equal(loaded.Bias.Values(), saved.Bias.Values()) {
+		t.Errorf("%v: loaded %v %v, saved %v %v", err, loaded.Weight.Values(), loaded.Bias.Values(), saved.Weight.Values(), saved.Bias.Values())
+	}
+	if err := LoadFile(NewLinear(d, 3, 2, false, tensor.NewGenerator(2)), path); err == nil || !strings.Contains(err.Error(), path) {
+		t.Errorf("a file of another model: %v", err)
+	}
+}

@@ -12,7 +12,6 @@ import (
 	"github.com/bestiary-ml/bestiary/dalle"
 	"github.com/bestiary-ml/bestiary/data"
 	"github.com/bestiary-ml/bestiary/dvae"
-	"github.com/bestiary-ml/bestiary/internal/run"
 	"github.com/bestiary-ml/bestiary/tensor"
 	"github.com/bestiary-ml/bestiary/tokenizer"
 )
@@ -30,7 +29,7 @@ type BirdModels struct {
 type Birds struct {
 	mu        sync.Mutex
 	device    *tensor.Device
-	data      run.Dataset
+	data      data.Description
 	vae       *dvae.VAE
 	dalle     *dalle.DALLE
 	tokenizer *tokenizer.Tokenizer
@@ -39,7 +38,7 @@ type Birds struct {
 }
 
 // NewBirds makes a pipeline of models that are in memory and fit each other.
-func NewBirds(d *tensor.Device, description run.Dataset, m BirdModels) *Birds {
+func NewBirds(d *tensor.Device, description data.Description, m BirdModels) *Birds {
 	return &Birds{device: d, data: description, vae: m.VAE, dalle: m.DALLE, tokenizer: m.Tokenizer, clip: m.CLIP}
 }
 
@@ -90,7 +89,7 @@ func (b *Birds) Models() (names []string) {
 func (b *Birds) Guidable() bool { return b.dalle != nil && b.dalle.Config().NullProb > 0 }
 
 // Dataset describes what the models were trained on; it is empty for models that were imported.
-func (b *Birds) Dataset() run.Dataset { return b.data }
+func (b *Birds) Dataset() data.Description { return b.data }
 
 // Pictures makes pictures of pixels [N, S, S, C].
 func (b *Birds) Pictures(pixels []uint8) []*image.NRGBA { return split(pixels, b.Size(), b.Channels()) }

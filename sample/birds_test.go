@@ -10,9 +10,9 @@ import (
 
 	"github.com/bestiary-ml/bestiary/clip"
 	"github.com/bestiary-ml/bestiary/dalle"
+	"github.com/bestiary-ml/bestiary/data"
 	"github.com/bestiary-ml/bestiary/data/drawn"
 	"github.com/bestiary-ml/bestiary/dvae"
-	"github.com/bestiary-ml/bestiary/internal/run"
 	"github.com/bestiary-ml/bestiary/nn"
 	"github.com/bestiary-ml/bestiary/nn/transformer"
 	"github.com/bestiary-ml/bestiary/tensor"
@@ -87,7 +87,7 @@ func smallBirds(t *testing.T, channels int) *Birds {
 			}
 		}
 	}
-	return NewBirds(d, run.Dataset{Path: "drawn", Size: birdSize, Resize: "squash"}, BirdModels{VAE: vae, DALLE: model, Tokenizer: tokens, CLIP: judge})
+	return NewBirds(d, data.Description{Path: "drawn", Size: birdSize, Resize: "squash"}, BirdModels{VAE: vae, DALLE: model, Tokenizer: tokens, CLIP: judge})
 }
 
 func TestCompleteText(t *testing.T) {

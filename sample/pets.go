@@ -24,7 +24,7 @@ const batch = 64
 type Pets struct {
 	mu          sync.Mutex
 	device      *tensor.Device
-	data        run.Dataset
+	data        data.Description
 	autoencoder *autoencoder.Autoencoder
 	flow        *flows.RealNVP // nil until one has been trained
 }
@@ -76,7 +76,7 @@ func OpenPets(dir string, d *tensor.Device) (*Pets, error) {
 }
 
 // NewPets makes a pipeline of models that are in memory; flow may be nil.
-func NewPets(d *tensor.Device, description run.Dataset, a *autoencoder.Autoencoder, flow *flows.RealNVP) *Pets {
+func NewPets(d *tensor.Device, description data.Description, a *autoencoder.Autoencoder, flow *flows.RealNVP) *Pets {
 	return &Pets{device: d, data: description, autoencoder: a, flow: flow}
 }
 
@@ -93,7 +93,7 @@ func (p *Pets) Channels() int { return 3 }
 func (p *Pets) Pictures(pixels []uint8) []*image.NRGBA { return Split(pixels, p.Size()) }
 
 // Dataset describes what the models were trained on.
-func (p *Pets) Dataset() run.Dataset { return p.data }
+func (p *Pets) Dataset() data.Description { return p.data }
 
 // Options say what to sample. The zero value draws one picture of the first class with seed 0 at temperature 1.
 type Options struct {

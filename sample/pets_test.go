@@ -55,7 +55,7 @@ func smallPets(t *testing.T) *Pets {
 	if err != nil {
 		t.Fatal(err)
 	}
-	p := NewPets(d, run.Dataset{Path: "drawn", Classes: animals.Classes, Size: 32, Resize: "squash"}, a, flow)
+	p := NewPets(d, data.Description{Path: "drawn", Classes: animals.Classes, Size: 32, Resize: "squash"}, a, flow)
 	if err := flow.Fit(slices.Chunk(p.Embed(animals.Pixels), smallSizes.Embedding)); err != nil {
 		t.Fatal(err)
 	}

@@ -88,7 +88,7 @@ func TestNonFiniteGradient(t *testing.T) {
 		}
 		return l, metrics
 	}
-	_, err := Run(context.Background(), r, task, toyConfig(20), Options{})
+	_, err := Run(context.Background(), r.Dir(), task, toyConfig(20), Options{})
 	fails(t, err, "toy: step 3: the gradient is NaN", "--lr")
 }
 
@@ -117,7 +117,7 @@ func TestWrongUse(t *testing.T) {
 			r := newRun(t)
 			config, task := toyConfig(20), newToy(openPortable(), 1, 8, 16).task()
 			c.change(&config, &task)
-			_, err := Run(context.Background(), r, task, config, Options{})
+			_, err := Run(context.Background(), r.Dir(), task, config, Options{})
 			fails(t, err, c.words...)
 			if r.HasState("toy") || r.HasWeights("toy") {
 				t.Error("something was saved")
@@ -159,7 +159,7 @@ func TestWrongRun(t *testing.T) {
 		config, m := c, fresh()
 		task := m.task()
 		change(&config, m, &task)
-		_, err := Run(context.Background(), r, task, config, Options{Resume: true})
+		_, err := Run(context.Background(), r.Dir(), task, config, Options{Resume: true})
 		fails(t, err, words)
 	}
 	damage(t, r.StatePath("toy"))
@@ -269,7 +269,7 @@ func TestSteadyMemory(t *testing.T) {
 		}
 	}
 	var progress bytes.Buffer
-	if _, err := Run(context.Background(), newRun(t), m.task(), c, Options{Progress: &progress}); err != nil {
+	if _, err := Run(context.Background(), newRun(t).Dir(), m.task(), c, Options{Progress: &progress}); err != nil {
 		t.Fatal(err)
 	}
 	each := (after.TotalAlloc - before.TotalAlloc) / 500

@@ -39,27 +39,27 @@ func TestHooksResume(t *testing.T) {
 	c := toyConfig(14)
 	whole, broken := newToy(openPortable(), 1, 8, 16), newToy(openPortable(), 1, 8, 16)
 	var calls, first, rest []int
-	if _, err := Run(context.Background(), newRun(t), withHooks(whole, &calls), c, Options{}); err != nil {
+	if _, err := Run(context.Background(), newRun(t).Dir(), withHooks(whole, &calls), c, Options{}); err != nil {
 		t.Fatal(err)
 	}
 	if len(calls) != 28 || !slices.Equal(calls[:4], []int{1, -1, 2, -2}) {
 		t.Errorf("hooks were called for %v", calls)
 	}
 	plain := newToy(openPortable(), 1, 8, 16)
-	if _, err := Run(context.Background(), newRun(t), plain.task(), c, Options{}); err != nil {
+	if _, err := Run(context.Background(), newRun(t).Dir(), plain.task(), c, Options{}); err != nil {
 		t.Fatal(err)
 	}
 	if slices.Equal(nn.Trainable(plain.net)[0].Tensor.Values(), nn.Trainable(whole.net)[0].Tensor.Values()) {
 		t.Error("what After did to the weights is gone")
 	}
 	r := newRun(t)
-	_, err := Run(broken.after(2*7), r, withHooks(broken, &first), c, Options{})
+	_, err := Run(broken.after(2*7), r.Dir(), withHooks(broken, &first), c, Options{})
 	var stopped *Interrupted
 	if !errors.As(err, &stopped) {
 		t.Fatal(err)
 	}
 	resumed := newToy(openPortable(), 1, 8, 16)
-	if _, err := Run(context.Background(), r, withHooks(resumed, &rest), c, Options{Resume: true}); err != nil {
+	if _, err := Run(context.Background(), r.Dir(), withHooks(resumed, &rest), c, Options{Resume: true}); err != nil {
 		t.Fatal(err)
 	}
 	if !slices.Equal(append(first, rest...), calls) {
@@ -68,6 +68,6 @@ func TestHooksResume(t *testing.T) {
 	same(t, whole.net, resumed.net)
 	task := withHooks(newToy(openPortable(), 1, 8, 16), &rest)
 	task.State = &[]int{}
-	_, err = Run(context.Background(), r, task, c, Options{Resume: true})
+	_, err = Run(context.Background(), r.Dir(), task, c, Options{Resume: true})
 	fails(t, err, r.StatePath("toy"), "state of the training", "resume with")
 }

@@ -40,12 +40,20 @@ func (e *Interrupted) Unwrap() error { return context.Canceled }
 
 // Run trains until the steps are done, the held-out loss stops falling, or ctx ends, after whose step it saves and
 // returns an [*Interrupted]. Afterwards the module is in evaluation mode; unless there was an error, it has the weights
-// that the run folder has: with [Config.EMA] the averaged ones, with [Config.Patience] the best, else the last.
+// that the run folder dir has: with [Config.EMA] the averaged ones, with [Config.Patience] the best, else the last.
 //
-// A training that starts anew refuses a run folder that has the model already. One that resumes takes its settings
-// from c, as a fresh one does; to keep the old ones, read them with [run.Run.Training] first.
-func Run(ctx context.Context, r *run.Run, task Task, c Config, o Options) (*Result, error) {
+// A training that starts anew makes the run folder if it isn't there, and refuses one that has the model already. One
+// that resumes takes its settings from c, as a fresh one does; to keep the old ones, read them with [Saved] first.
+func Run(ctx context.Context, dir string, task Task, c Config, o Options) (*Result, error) {
 	if err := c.validateFor(&task); err != nil {
+		return nil, err
+	}
+	open := run.Create
+	if o.Resume {
+		open = run.Open
+	}
+	r, err := open(dir)
+	if err != nil {
 		return nil, err
 	}
 	lock, err := r.Lock()
@@ -95,6 +103,16 @@ func Run(ctx context.Context, r *run.Run, task Task, c Config, o Options) (*Resu
 	return &t.result, nil
 }
 
+// Saved returns the settings that a model was last trained with in a run folder.
+func Saved(dir, model string) (Config, error) {
+	var c Config
+	r, err := run.Open(dir)
+	if err == nil {
+		err = r.Training(model, &c)
+	}
+	return c, err
+}
+
 // start prepares a run folder for a new training.
 func (t *trainer) start() error {
 	model := t.task.Model
@@ -102,7 +120,7 @@ func (t *trainer) start() error {
 		return err
 	}
 	if t.task.Start != nil {
-		if err := t.task.Start(t.run); err != nil {
+		if err := t.task.Start(t.run.Dir()); err != nil {
 			return err
 		}
 	}

@@ -21,7 +21,7 @@ func TestRunLearnsAndReports(t *testing.T) {
 	m := newToy(openPortable(), 1, 8, 32)
 	var progress bytes.Buffer
 	c := toyConfig(60)
-	res, err := Run(context.Background(), r, m.task(), c, Options{Progress: &progress})
+	res, err := Run(context.Background(), r.Dir(), m.task(), c, Options{Progress: &progress})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -80,7 +80,7 @@ func TestRunLearnsAndReports(t *testing.T) {
 // train runs a toy into r until ctx ends or the steps are done.
 func trainToy(t *testing.T, ctx context.Context, r *run.Run, m *toy, c Config, resume bool) error {
 	t.Helper()
-	_, err := Run(ctx, r, m.task(), c, Options{Resume: resume})
+	_, err := Run(ctx, r.Dir(), m.task(), c, Options{Resume: resume})
 	return err
 }
 
@@ -230,7 +230,7 @@ func TestResumeTakesBackMetrics(t *testing.T) {
 		}
 		return Metrics{"loss": 1 / float64(m.evals)}, nil
 	}
-	if _, err := Run(context.Background(), r, task, c, Options{}); err == nil || err.Error() != "lost power" {
+	if _, err := Run(context.Background(), r.Dir(), task, c, Options{}); err == nil || err.Error() != "lost power" {
 		t.Fatal(err)
 	}
 	if lines, err := r.Metrics("toy"); err != nil || lines[len(lines)-1].Step != 8 {
@@ -259,7 +259,7 @@ func TestEarlyStopping(t *testing.T) {
 	c := toyConfig(100)
 	c.Schedule, c.Patience, c.EMA = "constant", 3, 0
 	var progress bytes.Buffer
-	res, err := Run(context.Background(), r, m.task(), c, Options{Progress: &progress})
+	res, err := Run(context.Background(), r.Dir(), m.task(), c, Options{Progress: &progress})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -276,7 +276,7 @@ func TestEarlyStopping(t *testing.T) {
 
 	// To resume changes nothing, unless it may go on for longer.
 	again := newToy(openPortable(), 2, 8, 16)
-	if res, err = Run(context.Background(), r, again.task(), c, Options{Resume: true}); err != nil || res.Step != 18 || again.losses != 0 {
+	if res, err = Run(context.Background(), r.Dir(), again.task(), c, Options{Resume: true}); err != nil || res.Step != 18 || again.losses != 0 {
 		t.Errorf("got %+v, %v after %d batches", res, err, again.losses)
 	}
 }
@@ -307,7 +307,7 @@ func TestEpochs(t *testing.T) {
 	m := newToy(openPortable(), 1, 8, 16) // 6 batches an epoch
 	c := toyConfig(0)
 	c.Epochs, c.Accumulate = 3, 4
-	res, err := Run(context.Background(), newRun(t), m.task(), c, Options{})
+	res, err := Run(context.Background(), newRun(t).Dir(), m.task(), c, Options{})
 	if err != nil || res.Step != 5 {
 		t.Errorf("got %+v, %v; want 5 steps of 4 batches for 18", res, err)
 	}

@@ -6,7 +6,6 @@ import (
 	"math"
 	"strings"
 
-	"github.com/bestiary-ml/bestiary/internal/run"
 	"github.com/bestiary-ml/bestiary/nn"
 	"github.com/bestiary-ml/bestiary/tensor"
 )
@@ -43,7 +42,7 @@ type Task struct {
 	Data     any // description of the data, likewise
 
 	// Start writes what else a new run's folder needs; nobody else trains into it at the time.
-	Start func(r *run.Run) error
+	Start func(dir string) error
 
 	Unit string // of what batches are made of, for reports; "" means "images"
 }

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"github.com/bestiary-ml/bestiary/data"
 	runfolder "github.com/bestiary-ml/bestiary/internal/run"
 	"github.com/bestiary-ml/bestiary/sample"
 	"github.com/bestiary-ml/bestiary/train/tasks"
@@ -19,7 +20,7 @@ func openBirds(dir string, device *deviceFlags) (*sample.Birds, error) {
 }
 
 // captionedData are the pictures with captions that models of a run were trained on, which need not be those of its discrete VAE.
-func captionedData(dir string) (all []runfolder.Dataset) {
+func captionedData(dir string) (all []data.Description) {
 	r, err := runfolder.Open(dir)
 	for _, model := range []string{"dalle", "clip"} {
 		var how tasks.CaptionOptions

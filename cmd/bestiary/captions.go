@@ -91,7 +91,7 @@ func (f *captionFlags) load(c *cobra.Command, r *runfolder.Run, model string, si
 			f.data.path = path
 		}
 	} else if r != nil && r.HasData() {
-		var trained runfolder.Dataset
+		var trained data.Description
 		if err := r.Data(&trained); err != nil {
 			return nil, nil, err
 		}
@@ -109,7 +109,7 @@ func (f *captionFlags) load(c *cobra.Command, r *runfolder.Run, model string, si
 }
 
 // inherit takes from the run's data what no flag says, so that its held-out pictures are new to all of its models.
-func (f *captionFlags) inherit(c *cobra.Command, trained runfolder.Dataset) {
+func (f *captionFlags) inherit(c *cobra.Command, trained data.Description) {
 	given := c.Flags().Changed
 	if !given("resize") {
 		f.data.resize = trained.Resize

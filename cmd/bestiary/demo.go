@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"strings"
 
+	"github.com/bestiary-ml/bestiary/data"
 	runfolder "github.com/bestiary-ml/bestiary/internal/run"
 	"github.com/bestiary-ml/bestiary/tensor"
 	"github.com/spf13/cobra"
@@ -101,7 +102,7 @@ const demoShare = 0.05
 // prepare makes the run folder.
 func (d *demo) prepare(force bool) (err error) {
 	if force {
-		var made runfolder.Dataset
+		var made data.Description
 		if r, err := runfolder.Open(d.dir); err == nil && r.Data(&made) == nil {
 			if !strings.HasPrefix(made.Path, drawnPath) {
 				return fmt.Errorf("%s: holds a run on %s, which no demo made; choose another folder with --out", d.dir, made.Path)

@@ -67,7 +67,7 @@ func (d *birdsDemo) train(ctx context.Context) (err error) {
 	if d.run, err = runfolder.Create(d.demo.run.Path("birds")); err != nil {
 		return err
 	}
-	description := runfolder.Dataset{Path: fmt.Sprintf(birdsPath+"%d:%d", d.seed, d.pictures), Split: string(data.All), Share: birdsShare}
+	description := data.Description{Path: fmt.Sprintf(birdsPath+"%d:%d", d.seed, d.pictures), Split: string(data.All), Share: birdsShare}
 	vae, err := d.trainVAE(ctx, description)
 	if err != nil {
 		return err
@@ -75,7 +75,7 @@ func (d *birdsDemo) train(ctx context.Context) (err error) {
 	return d.trainDALLE(ctx, vae, description)
 }
 
-func (d *birdsDemo) trainVAE(ctx context.Context, description runfolder.Dataset) (*dvae.VAE, error) {
+func (d *birdsDemo) trainVAE(ctx context.Context, description data.Description) (*dvae.VAE, error) {
 	sizes := dvae.DefaultConfig()
 	sizes.ImageSize, sizes.Layers, sizes.Hidden, sizes.Codes, sizes.CodebookDim = d.size, 2, 48, 128, 64
 	c := train.DefaultConfig()
@@ -91,13 +91,13 @@ func (d *birdsDemo) trainVAE(ctx context.Context, description runfolder.Dataset)
 		return nil, err
 	}
 	started := time.Now()
-	d.report.VAE, err = train.Run(ctx, d.run, *task, c, train.Options{Progress: d.progress})
+	d.report.VAE, err = train.Run(ctx, d.run.Dir(), *task, c, train.Options{Progress: d.progress})
 	d.report.VAETime = time.Since(started)
 	d.report.Grid, d.report.Codes = sizes.Grid(), sizes.Codes
 	return model, err
 }
 
-func (d *birdsDemo) trainDALLE(ctx context.Context, vae *dvae.VAE, description runfolder.Dataset) error {
+func (d *birdsDemo) trainDALLE(ctx context.Context, vae *dvae.VAE, description data.Description) error {
 	words, err := tokenizer.Train(slices.Values(slices.Concat(d.training.Captions...)), tokenizer.TrainOptions{VocabSize: 512, Lowercase: true, PrefixSpace: true})
 	if err != nil {
 		return err
@@ -124,7 +124,7 @@ func (d *birdsDemo) trainDALLE(ctx context.Context, vae *dvae.VAE, description r
 		return err
 	}
 	started := time.Now()
-	d.report.DALLE, err = train.Run(ctx, d.run, *task, c, train.Options{Progress: d.progress})
+	d.report.DALLE, err = train.Run(ctx, d.run.Dir(), *task, c, train.Options{Progress: d.progress})
 	d.report.DALLETime = time.Since(started)
 	d.report.Words = words.VocabSize()
 	description.Size, description.Classes = d.size, d.training.Classes

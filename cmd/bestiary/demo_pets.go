@@ -10,7 +10,6 @@ import (
 	"github.com/bestiary-ml/bestiary/data"
 	"github.com/bestiary-ml/bestiary/data/drawn"
 	"github.com/bestiary-ml/bestiary/flows"
-	runfolder "github.com/bestiary-ml/bestiary/internal/run"
 	"github.com/bestiary-ml/bestiary/sample"
 	"github.com/bestiary-ml/bestiary/train"
 	"github.com/bestiary-ml/bestiary/train/tasks"
@@ -65,7 +64,7 @@ func (d *petsDemo) train(ctx context.Context) error {
 	}
 	d.report.Drawing = time.Since(started)
 
-	description := runfolder.Dataset{Path: fmt.Sprintf(drawnPath+"%d:%d", d.seed, d.pictures), Share: demoShare, Augment: data.Augment{Flip: true}}
+	description := data.Description{Path: fmt.Sprintf(drawnPath+"%d:%d", d.seed, d.pictures), Share: demoShare, Augment: data.Augment{Flip: true}}
 	sizes := autoencoder.Config{ImageSize: 64, Channels: []int{3, 32, 64, 128, 256, 256}, Hidden: 512, Embedding: 64, Dropout: 0}
 	c := train.DefaultConfig()
 	c.Seed, c.Steps, c.LearningRate, c.Schedule, c.Warmup = d.seed, 1800, 2e-3, "cosine", 50
@@ -80,7 +79,7 @@ func (d *petsDemo) train(ctx context.Context) error {
 	}
 	d.autoencoder = model
 	started = time.Now()
-	if d.report.Autoencoder, err = train.Run(ctx, d.run, *task, c, train.Options{Progress: d.progress}); err != nil {
+	if d.report.Autoencoder, err = train.Run(ctx, d.run.Dir(), *task, c, train.Options{Progress: d.progress}); err != nil {
 		return err
 	}
 	d.report.AutoencoderTime = time.Since(started)
@@ -99,7 +98,7 @@ func (d *petsDemo) train(ctx context.Context) error {
 		return err
 	}
 	started = time.Now()
-	if d.report.Flow, err = train.Run(ctx, d.run, *task, c, train.Options{Progress: d.progress}); err != nil {
+	if d.report.Flow, err = train.Run(ctx, d.run.Dir(), *task, c, train.Options{Progress: d.progress}); err != nil {
 		return err
 	}
 	d.report.FlowTime = time.Since(started)

@@ -60,7 +60,7 @@ func birdsRun(t *testing.T) string {
 		t.Fatal(err)
 	}
 	if err := errors.Join(
-		r.SetData(runfolder.Dataset{Path: "birds:3:20", Split: "trainval", Size: 16, Resize: "squash"}),
+		r.SetData(data.Description{Path: "birds:3:20", Split: "trainval", Size: 16, Resize: "squash"}),
 		r.SetTokenizer(tokens, ""),
 		r.SetConfig("dvae", vae.Config()), r.SaveWeights("dvae", nn.State(vae), nil),
 		r.SetConfig("dalle", model.Config()), r.SaveWeights("dalle", nn.State(model), nil),

@@ -7,7 +7,6 @@ import (
 
 	"github.com/bestiary-ml/bestiary/data"
 	"github.com/bestiary-ml/bestiary/data/source"
-	runfolder "github.com/bestiary-ml/bestiary/internal/run"
 	"github.com/spf13/cobra"
 )
 
@@ -87,7 +86,7 @@ func (f *dataFlags) load(c *cobra.Command, size int, split data.Split) (*data.Da
 }
 
 // like takes the shape of the pictures from the run that they are for.
-func (f *dataFlags) like(trained runfolder.Dataset) {
+func (f *dataFlags) like(trained data.Description) {
 	f.labels, f.resize, f.images, f.texts, f.channels = trained.Labels, trained.Resize, trained.Images, trained.Texts, trained.Channels
 	if f.path == "" {
 		f.path = trained.Path
@@ -95,7 +94,7 @@ func (f *dataFlags) like(trained runfolder.Dataset) {
 }
 
 // describe notes where the pictures of a training come from.
-func (f *dataFlags) describe(d *runfolder.Dataset) {
+func (f *dataFlags) describe(d *data.Description) {
 	d.Path, d.Split, d.Labels, d.Resize, d.Images, d.Texts = f.path, f.split, f.labels, f.resize, f.images, f.texts
 	if f.channels != 3 {
 		d.Channels = f.channels
@@ -103,7 +102,7 @@ func (f *dataFlags) describe(d *runfolder.Dataset) {
 }
 
 // notTrainedOn warns if the pictures that are to be measured are in any of the data that models of the run were trained on.
-func (f *dataFlags) notTrainedOn(c *cobra.Command, trained ...runfolder.Dataset) {
+func (f *dataFlags) notTrainedOn(c *cobra.Command, trained ...data.Description) {
 	for _, t := range trained {
 		switch {
 		case f.path != t.Path || t.Split == "" || disjoint(t.Split, f.split):

@@ -6,14 +6,13 @@ import (
 	"path/filepath"
 
 	"github.com/bestiary-ml/bestiary/data"
-	runfolder "github.com/bestiary-ml/bestiary/internal/run"
 	"github.com/bestiary-ml/bestiary/sample"
 	"github.com/spf13/cobra"
 )
 
 // reconstructor is what a run has that encodes and decodes pictures.
 type reconstructor interface {
-	Dataset() runfolder.Dataset
+	Dataset() data.Description
 	Size() int
 	Channels() int
 	Reconstruct(pixels []uint8) ([]*image.NRGBA, error)

@@ -92,25 +92,24 @@ func (f *trainFlags) open(c *cobra.Command, model string, create bool) (*runfold
 
 // precision is the one that the run's model has been trained at so far; "" if there is none, which is found out later.
 func (f *trainFlags) precision(model string) string {
-	var saved train.Config
-	if r, err := runfolder.Open(f.run); err != nil || r.Training(model, &saved) != nil {
+	saved, err := train.Saved(f.run, model)
+	if err != nil {
 		return ""
 	}
 	return saved.Precision
 }
 
 // settings are the training's: those of the command line, or on a resume those of the run, save for flags given now.
-func (f *trainFlags) settings(c *cobra.Command, r *runfolder.Run, model string) (train.Config, error) {
+func (f *trainFlags) settings(c *cobra.Command, model string) (train.Config, error) {
 	if !f.resume {
 		return f.config, nil
 	}
-	var saved train.Config
-	if err := r.Training(model, &saved); err != nil {
+	saved, err := train.Saved(f.run, model)
+	if err != nil {
 		return saved, err
 	}
 	again := pflag.NewFlagSet(model, pflag.ContinueOnError)
 	saved.Flags(again)
-	var err error
 	c.Flags().Visit(func(given *pflag.Flag) {
 		if again.Lookup(given.Name) == nil {
 			return
@@ -164,7 +163,7 @@ func steps(settings train.Config, items int) int {
 }
 
 // pictures loads the pictures that the description speaks of and splits them.
-func (f *trainFlags) pictures(c *cobra.Command, size int, description runfolder.Dataset) (training, heldOut *data.Dataset, err error) {
+func (f *trainFlags) pictures(c *cobra.Command, size int, description data.Description) (training, heldOut *data.Dataset, err error) {
 	all, err := f.data.load(c, size, data.Split(f.data.split))
 	if err != nil {
 		return nil, nil, err

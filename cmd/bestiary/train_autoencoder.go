@@ -5,6 +5,7 @@ import (
 	"fmt"
 
 	"github.com/bestiary-ml/bestiary/autoencoder"
+	"github.com/bestiary-ml/bestiary/data"
 	runfolder "github.com/bestiary-ml/bestiary/internal/run"
 	"github.com/bestiary-ml/bestiary/train"
 	"github.com/bestiary-ml/bestiary/train/tasks"
@@ -26,7 +27,7 @@ func newTrainAutoencoder() *cobra.Command {
 	}
 	f := addTrainFlags(c, "out", "run folder to make, or to go on with (required)", defaults)
 	f.data.addShapeFlags(c)
-	description := runfolder.Dataset{}
+	description := data.Description{}
 	c.Flags().Float64Var(&description.Share, "hold-out", 0.1, "share of the pictures that is kept aside to watch the training by")
 	c.Flags().BoolVar(&description.Augment.Flip, "flip", true, "mirror pictures at random")
 	c.Flags().Float64Var(&description.Augment.Zoom, "zoom", 0.6, "cut out squares at random, of at least this share of the side (1: none)")
@@ -70,7 +71,7 @@ func newTrainAutoencoder() *cobra.Command {
 				return err
 			}
 		}
-		settings, err := f.settings(c, r, "autoencoder")
+		settings, err := f.settings(c, "autoencoder")
 		if err != nil {
 			return err
 		}
@@ -97,7 +98,7 @@ func newTrainAutoencoder() *cobra.Command {
 			fmt.Fprintf(c.ErrOrStderr(), "the run's flow knows the embeddings as they are now; once the autoencoder has changed, delete %s and %s and train the flow again\n",
 				r.WeightsPath("flow"), r.StatePath("flow"))
 		}
-		result, err := train.Run(c.Context(), r, *task, settings, train.Options{Resume: f.resume, Progress: c.ErrOrStderr()})
+		result, err := train.Run(c.Context(), r.Dir(), *task, settings, train.Options{Resume: f.resume, Progress: c.ErrOrStderr()})
 		return finish(c, r, "autoencoder", result, err)
 	}
 	return c

@@ -9,7 +9,6 @@ import (
 	"testing"
 
 	"github.com/bestiary-ml/bestiary/data"
-	runfolder "github.com/bestiary-ml/bestiary/internal/run"
 	"github.com/bestiary-ml/bestiary/tokenizer"
 	"github.com/spf13/cobra"
 )
@@ -305,7 +304,7 @@ func TestPicturesAreNew(t *testing.T) {
 		var told bytes.Buffer
 		c.SetErr(&told)
 		f := dataFlags{path: "cub", split: test.measured}
-		f.notTrainedOn(c, runfolder.Dataset{Path: "other", Split: "all"}, runfolder.Dataset{Path: "cub", Split: test.trained})
+		f.notTrainedOn(c, data.Description{Path: "other", Split: "all"}, data.Description{Path: "cub", Split: test.trained})
 		if got := told.String(); test.want == "" && got != "" || !strings.Contains(got, test.want) {
 			t.Errorf("trained on %s, measured on %s: told %q, want %q", test.trained, test.measured, got, test.want)
 		}

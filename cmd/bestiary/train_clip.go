@@ -94,7 +94,7 @@ its picture, or has it among the first five, among all held-out ones, beside the
 		if err := model.Validate(); err != nil {
 			return usagef("--%w", err)
 		}
-		settings, err := f.settings(c, r, "clip")
+		settings, err := f.settings(c, "clip")
 		if err != nil {
 			return err
 		}
@@ -124,7 +124,7 @@ its picture, or has it among the first five, among all held-out ones, beside the
 		if !r.HasData() {
 			task.Data = task.Options.(tasks.CaptionOptions).Data
 		}
-		result, err := train.Run(c.Context(), r, *task, settings, train.Options{Resume: f.resume, Progress: c.ErrOrStderr()})
+		result, err := train.Run(c.Context(), r.Dir(), *task, settings, train.Options{Resume: f.resume, Progress: c.ErrOrStderr()})
 		return finish(c, r, "clip", result, err)
 	}
 	return c

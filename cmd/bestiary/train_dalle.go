@@ -97,7 +97,7 @@ padding included, image_loss for a code.`,
 			}
 			f.textLen = model.TextLen
 		}
-		settings, err := f.settings(c, r, "dalle")
+		settings, err := f.settings(c, "dalle")
 		if err != nil {
 			return err
 		}
@@ -126,7 +126,7 @@ padding included, image_loss for a code.`,
 		if !r.HasData() {
 			task.Data = task.Options.(tasks.CaptionOptions).Data
 		}
-		result, err := train.Run(c.Context(), r, *task, settings, train.Options{Resume: f.resume, Progress: c.ErrOrStderr()})
+		result, err := train.Run(c.Context(), r.Dir(), *task, settings, train.Options{Resume: f.resume, Progress: c.ErrOrStderr()})
 		return finish(c, r, "dalle", result, err)
 	}
 	return c

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"fmt"
 
+	"github.com/bestiary-ml/bestiary/data"
 	"github.com/bestiary-ml/bestiary/dvae"
 	runfolder "github.com/bestiary-ml/bestiary/internal/run"
 	"github.com/bestiary-ml/bestiary/train"
@@ -34,7 +35,7 @@ picture's side. Beside the loss, the metrics tell how many codes are in use, and
 	f := addTrainFlags(c, "out", "run folder to make, or to go on with (required)", defaults)
 	f.data.addShapeFlags(c)
 	f.data.anyLayout(c, false)
-	description := runfolder.Dataset{}
+	description := data.Description{}
 	c.Flags().Float64Var(&description.Share, "hold-out", 0.05, "share of the pictures that is kept aside to watch the training by")
 	c.Flags().BoolVar(&description.Augment.Flip, "flip", true, "mirror pictures at random")
 	c.Flags().Float64Var(&description.Augment.Crop, "crop", 0.75, "cut out squares at random, of at least this share of the area (1: none)")
@@ -105,7 +106,7 @@ picture's side. Beside the loss, the metrics tell how many codes are in use, and
 			f.data.split = cmp.Or(description.Split, f.data.split)
 		}
 		f.data.channels = model.Channels
-		settings, err := f.settings(c, r, "dvae")
+		settings, err := f.settings(c, "dvae")
 		if err != nil {
 			return err
 		}
@@ -134,7 +135,7 @@ picture's side. Beside the loss, the metrics tell how many codes are in use, and
 			fmt.Fprintf(c.ErrOrStderr(), "the run's DALL-E knows the codes as they are now; once the discrete VAE has changed, delete %s and %s and train it again\n",
 				r.WeightsPath("dalle"), r.StatePath("dalle"))
 		}
-		result, err := train.Run(c.Context(), r, *task, settings, train.Options{Resume: f.resume, Progress: c.ErrOrStderr()})
+		result, err := train.Run(c.Context(), r.Dir(), *task, settings, train.Options{Resume: f.resume, Progress: c.ErrOrStderr()})
 		return finish(c, r, "dvae", result, err)
 	}
 	return c

@@ -4,8 +4,8 @@ import (
 	"cmp"
 
 	"github.com/bestiary-ml/bestiary/autoencoder"
+	"github.com/bestiary-ml/bestiary/data"
 	"github.com/bestiary-ml/bestiary/flows"
-	runfolder "github.com/bestiary-ml/bestiary/internal/run"
 	"github.com/bestiary-ml/bestiary/tensor"
 	"github.com/bestiary-ml/bestiary/train"
 	"github.com/bestiary-ml/bestiary/train/tasks"
@@ -42,7 +42,7 @@ that the autoencoder was trained on, unless --data names others with the same cl
 		if err != nil {
 			return err
 		}
-		var description runfolder.Dataset
+		var description data.Description
 		if err := r.Data(&description); err != nil {
 			return err
 		}
@@ -68,7 +68,7 @@ that the autoencoder was trained on, unless --data names others with the same cl
 		} else if err := model.Validate(); err != nil {
 			return &usageError{err}
 		}
-		settings, err := f.settings(c, r, "flow")
+		settings, err := f.settings(c, "flow")
 		if err != nil {
 			return err
 		}
@@ -88,7 +88,7 @@ that the autoencoder was trained on, unless --data names others with the same cl
 		if err != nil {
 			return err
 		}
-		result, err := train.Run(c.Context(), r, *task, settings, train.Options{Resume: f.resume, Progress: c.ErrOrStderr()})
+		result, err := train.Run(c.Context(), r.Dir(), *task, settings, train.Options{Resume: f.resume, Progress: c.ErrOrStderr()})
 		return finish(c, r, "flow", result, err)
 	}
 	return c

@@ -4,7 +4,6 @@ package tasks
 import (
 	"github.com/bestiary-ml/bestiary/autoencoder"
 	"github.com/bestiary-ml/bestiary/data"
-	"github.com/bestiary-ml/bestiary/internal/run"
 	"github.com/bestiary-ml/bestiary/sample"
 	"github.com/bestiary-ml/bestiary/tensor"
 	"github.com/bestiary-ml/bestiary/train"
@@ -23,7 +22,7 @@ const shown = 16
 
 // Autoencoder trains an autoencoder to reproduce pictures, and watches it on held-out ones (nil: it isn't watched).
 // description says where they come from and how to walk them; the run folder keeps it.
-func Autoencoder(d *tensor.Device, c autoencoder.Config, description run.Dataset, training, heldOut *data.Dataset, o Options) (*autoencoder.Autoencoder, *train.Task, error) {
+func Autoencoder(d *tensor.Device, c autoencoder.Config, description data.Description, training, heldOut *data.Dataset, o Options) (*autoencoder.Autoencoder, *train.Task, error) {
 	g := tensor.NewGenerator(o.Seed).Fork("autoencoder")
 	model, err := autoencoder.New(d, c, g)
 	if err != nil {

@@ -14,10 +14,10 @@ import (
 // CaptionOptions say which pictures with captions a model is trained on. The run folder keeps them with the model: they
 // need not be the pictures that the run's discrete VAE was trained on.
 type CaptionOptions struct {
-	Data     run.Dataset `json:"data"`
-	Truncate bool        `json:"truncate_captions"` // cut captions that are too long instead of refusing them
-	DVAE     string      `json:"dvae,omitempty"`    // checksum of the discrete VAE that coded the pictures, to notice another one
-	From     string      `json:"-"`                 // file that the tokenizer came from; nothing if it was trained
+	Data     data.Description `json:"data"`
+	Truncate bool             `json:"truncate_captions"` // cut captions that are too long instead of refusing them
+	DVAE     string           `json:"dvae,omitempty"`    // checksum of the discrete VAE that coded the pictures, to notice another one
+	From     string           `json:"-"`                 // file that the tokenizer came from; nothing if it was trained
 }
 
 // captioned opens the source of a training on captions of at most length tokens.
@@ -36,8 +36,14 @@ func captioned(t *tokenizer.Tokenizer, length int, how CaptionOptions, training,
 }
 
 // start keeps the tokenizer in the run folder.
-func (how CaptionOptions) start(t *tokenizer.Tokenizer) func(*run.Run) error {
-	return func(r *run.Run) error { return r.SetTokenizer(t, how.From) }
+func (how CaptionOptions) start(t *tokenizer.Tokenizer) func(dir string) error {
+	return func(dir string) error {
+		r, err := run.Open(dir)
+		if err != nil {
+			return err
+		}
+		return r.SetTokenizer(t, how.From)
+	}
 }
 
 // coder gives the codes of a source's current batch, [Batch·G·G].

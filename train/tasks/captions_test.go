@@ -64,7 +64,7 @@ func TestCaptionedResume(t *testing.T) {
 	d, training, heldOut := open(t), birds(t, 1, 44), birds(t, 2, 8)
 	words := tokens(t, training)
 	for _, augment := range []data.Augment{{}, {Flip: true, Crop: 0.75}} {
-		how := CaptionOptions{Data: run.Dataset{Path: "birds:1:44", Augment: augment}}
+		how := CaptionOptions{Data: data.Description{Path: "birds:1:44", Augment: augment}}
 		o := Options{Batch: 8, Seed: 4}
 		for name, make := range map[string]func() (nn.Module, *train.Task, error){
 			"dalle": func() (nn.Module, *train.Task, error) {
@@ -93,7 +93,7 @@ func TestCaptionedResume(t *testing.T) {
 func TestCaptionsHelp(t *testing.T) {
 	d, training, heldOut := open(t), birds(t, 1, 240), birds(t, 2, 32)
 	words := tokens(t, training)
-	how := CaptionOptions{Data: run.Dataset{Path: "birds:1:240"}}
+	how := CaptionOptions{Data: data.Description{Path: "birds:1:240"}}
 	r, err := run.Create(filepath.Join(t.TempDir(), "run"))
 	if err != nil {
 		t.Fatal(err)
@@ -109,7 +109,7 @@ func TestCaptionsHelp(t *testing.T) {
 		if before, err = task.Evaluate(); err != nil {
 			t.Fatal(err)
 		}
-		result, err := train.Run(context.Background(), r, *task, c, train.Options{})
+		result, err := train.Run(context.Background(), r.Dir(), *task, c, train.Options{})
 		if err != nil {
 			t.Fatal(err)
 		}

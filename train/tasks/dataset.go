@@ -4,7 +4,6 @@ import (
 	"hash/fnv"
 
 	"github.com/bestiary-ml/bestiary/data"
-	"github.com/bestiary-ml/bestiary/internal/run"
 )
 
 // HoldOut takes about a share of the pictures aside to watch a training by. A picture's name alone decides, so every
@@ -20,7 +19,7 @@ func HoldOut(d *data.Dataset, share float64) (training, heldOut *data.Dataset) {
 }
 
 // describe completes the description of a run's pictures with what they are.
-func describe(description *run.Dataset, training, heldOut *data.Dataset) {
+func describe(description *data.Description, training, heldOut *data.Dataset) {
 	description.Classes, description.Size = training.Classes, training.Size
 	description.Pictures, description.HeldOut, description.Fingerprint = training.Len(), 0, training.Fingerprint()
 	if heldOut != nil {

@@ -5,7 +5,6 @@ import (
 
 	"github.com/bestiary-ml/bestiary/data"
 	"github.com/bestiary-ml/bestiary/dvae"
-	"github.com/bestiary-ml/bestiary/internal/run"
 	"github.com/bestiary-ml/bestiary/sample"
 	"github.com/bestiary-ml/bestiary/tensor"
 	"github.com/bestiary-ml/bestiary/train"
@@ -28,7 +27,7 @@ type codebook struct {
 
 // DVAE trains a discrete VAE to reproduce pictures, and watches it on held-out ones (nil: it isn't watched). description
 // says where they come from and how to walk them; the run folder keeps it. The pictures have the Config's size and channels.
-func DVAE(d *tensor.Device, c dvae.Config, how DVAEOptions, description run.Dataset, training, heldOut *data.Dataset, o Options) (*dvae.VAE, *train.Task, error) {
+func DVAE(d *tensor.Device, c dvae.Config, how DVAEOptions, description data.Description, training, heldOut *data.Dataset, o Options) (*dvae.VAE, *train.Task, error) {
 	if err := how.Annealing.Validate(); err != nil {
 		return nil, nil, err
 	}

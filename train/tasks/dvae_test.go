@@ -49,7 +49,7 @@ func TestDVAEResume(t *testing.T) {
 			if c.Channels = channels; channels == 4 {
 				training, heldOut = transparent(training), transparent(heldOut)
 			}
-			description := run.Dataset{Path: "birds:1:44", Augment: data.Augment{Flip: true, Crop: 0.75}}
+			description := data.Description{Path: "birds:1:44", Augment: data.Augment{Flip: true, Crop: 0.75}}
 			var state *codebook
 			make := func() (nn.Module, *train.Task, error) {
 				m, task, err := DVAE(d, c, how, description, training, heldOut, Options{Batch: 8, Seed: 4})
@@ -78,7 +78,7 @@ func TestDVAEResume(t *testing.T) {
 func TestDVAELearns(t *testing.T) {
 	d, training, heldOut := open(t), birds(t, 1, 120), birds(t, 2, 24)
 	how := DVAEOptions{Annealing: dvae.Annealing{Start: 1, Floor: 0.2, Steps: 80}, Revive: 10}
-	description := run.Dataset{Path: "birds:1:120"}
+	description := data.Description{Path: "birds:1:120"}
 	r, err := run.Create(filepath.Join(t.TempDir(), "run"))
 	if err != nil {
 		t.Fatal(err)
@@ -93,7 +93,7 @@ func TestDVAELearns(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	result, err := train.Run(context.Background(), r, *task, c, train.Options{})
+	result, err := train.Run(context.Background(), r.Dir(), *task, c, train.Options{})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -9,7 +9,6 @@ import (
 	"github.com/bestiary-ml/bestiary/autoencoder"
 	"github.com/bestiary-ml/bestiary/data"
 	"github.com/bestiary-ml/bestiary/flows"
-	"github.com/bestiary-ml/bestiary/internal/run"
 	"github.com/bestiary-ml/bestiary/sample"
 	"github.com/bestiary-ml/bestiary/tensor"
 	"github.com/bestiary-ml/bestiary/train"
@@ -18,7 +17,7 @@ import (
 // Flow trains a flow on the embeddings that a trained autoencoder gives the pictures, and watches it on held-out ones
 // (nil: it isn't watched). Where the description says how to vary pictures, each is embedded in several views; that takes
 // a while and stops when the context ends. The pictures must have the classes of the description, in its order.
-func Flow(ctx context.Context, d *tensor.Device, c flows.Config, a *autoencoder.Autoencoder, description run.Dataset, training, heldOut *data.Dataset, o Options) (*flows.RealNVP, *train.Task, error) {
+func Flow(ctx context.Context, d *tensor.Device, c flows.Config, a *autoencoder.Autoencoder, description data.Description, training, heldOut *data.Dataset, o Options) (*flows.RealNVP, *train.Task, error) {
 	if !slices.Equal(training.Classes, description.Classes) || c.Classes != len(description.Classes) {
 		return nil, nil, fmt.Errorf("--data: the classes are %s, but the run's are %s; give pictures of the same classes",
 			strings.Join(training.Classes, ", "), strings.Join(description.Classes, ", "))

@@ -90,7 +90,7 @@ func TestHoldOut(t *testing.T) {
 func TestResume(t *testing.T) {
 	d, training := open(t), animals(t, 44)
 	for _, balance := range []bool{false, true} {
-		description := run.Dataset{Path: "drawn", Classes: training.Classes, Augment: varied, Balance: balance}
+		description := data.Description{Path: "drawn", Classes: training.Classes, Augment: varied, Balance: balance}
 		if balance {
 			training = training.Where(func(i int) bool { return training.Label(i) == 0 || i%4 == 1 })
 		}
@@ -139,7 +139,7 @@ func trained(t *testing.T, make func() (nn.Module, *train.Task, error), dir stri
 		}
 		return loss()
 	}
-	_, err = train.Run(ctx, r, *task, c, train.Options{Resume: r.HasState(task.Model)})
+	_, err = train.Run(ctx, r.Dir(), *task, c, train.Options{Resume: r.HasState(task.Model)})
 	var stopped *train.Interrupted
 	if until > 0 && (!errors.As(err, &stopped) || stopped.Step != until) || until == 0 && err != nil {
 		t.Fatalf("until step %d: %v", until, err)
@@ -150,7 +150,7 @@ func trained(t *testing.T, make func() (nn.Module, *train.Task, error), dir stri
 // TestTrainingHelps checks that both losses fall on unseen pictures, so that batches, labels and models fit together.
 func TestTrainingHelps(t *testing.T) {
 	d, training, heldOut := open(t), animals(t, 96), animals(t, 24)
-	description := run.Dataset{Classes: training.Classes}
+	description := data.Description{Classes: training.Classes}
 	o := Options{Batch: 16, Seed: 1}
 	r, err := run.Create(filepath.Join(t.TempDir(), "run"))
 	if err != nil {
@@ -169,7 +169,7 @@ func TestTrainingHelps(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		result, err := train.Run(context.Background(), r, *task, c, train.Options{})
+		result, err := train.Run(context.Background(), r.Dir(), *task, c, train.Options{})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -188,7 +188,7 @@ func TestTrainingHelps(t *testing.T) {
 func TestEmbedViews(t *testing.T) {
 	d, training := open(t), animals(t, 21)
 	a := encoder(t, d)
-	want := sample.NewPets(d, run.Dataset{Classes: training.Classes, Size: 32}, a, nil).Embed(training.Pixels)
+	want := sample.NewPets(d, data.Description{Classes: training.Classes, Size: 32}, a, nil).Embed(training.Pixels)
 	o := Options{Batch: 8, Seed: 1}
 	for _, how := range []data.Augment{{}, varied} {
 		rows, labels, err := embedViews(context.Background(), d, a, training, how, o)
@@ -234,7 +234,7 @@ func TestFlowWantsTheRunsClasses(t *testing.T) {
 	for _, classes := range [][]string{{"dog", "cat"}, {"cat"}, {"cat", "dog", "owl"}} {
 		c := shape()
 		c.Classes = len(classes)
-		_, _, err := Flow(context.Background(), d, c, encoder(t, d), run.Dataset{Classes: classes}, training, nil, Options{Batch: 4, Seed: 1})
+		_, _, err := Flow(context.Background(), d, c, encoder(t, d), data.Description{Classes: classes}, training, nil, Options{Batch: 4, Seed: 1})
 		if err == nil || !strings.Contains(err.Error(), "cat, dog") || !strings.Contains(err.Error(), "--data") {
 			t.Errorf("classes %v: %v", classes, err)
 		}
