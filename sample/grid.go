@@ -46,7 +46,8 @@ var (
 )
 
 // Grid draws sections of pictures below each other, in common columns. The
-// pictures are enlarged by whole factors only and stay sharp.
+// pictures are enlarged by whole factors only and stay sharp, and keep their
+// transparency; what is around them is opaque.
 func Grid(l Layout, sections ...Section) (*image.NRGBA, error) {
 	g, err := newGrid(l, sections)
 	if err != nil {
@@ -206,10 +207,18 @@ func (g *grid) draw() *image.NRGBA {
 		big := upscale(c.img, g.scale)
 		// Smaller pictures stand in the middle of their cells.
 		at := c.at.Add(g.cell.Sub(big.Bounds().Size()).Div(2))
-		draw.Draw(img, big.Bounds().Add(at), big, image.Point{}, draw.Over)
+		paste(img, big, at)
 		g.caption.draw(img, c.caption, c.at.X, c.at.Y+g.cell.Y+3, g.cell.X)
 	}
 	return img
+}
+
+// paste replaces what is in img at a place by part, alpha included; drawing would
+// lose the colours of transparent pixels.
+func paste(img, part *image.NRGBA, at image.Point) {
+	for y := range part.Bounds().Dy() {
+		copy(img.Pix[img.PixOffset(at.X, at.Y+y):], part.Pix[y*part.Stride:][:4*part.Bounds().Dx()])
+	}
 }
 
 // Interleave cuts sections into rows of so many columns and takes one of each in

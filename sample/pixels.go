@@ -7,6 +7,7 @@ import (
 	"image"
 	"image/png"
 	"io"
+	"slices"
 
 	"github.com/bestiary-ml/bestiary/internal/atomicfile"
 )
@@ -89,16 +90,23 @@ func ToRGB(img *image.NRGBA) []uint8 {
 	return pixels
 }
 
-// ComparePSNR is the peak signal-to-noise ratio in dB of pictures b against pictures a, all of one size.
+// ComparePSNR is the peak signal-to-noise ratio in dB of pictures b against pictures a, all of one size; transparency
+// counts where there is any.
 func ComparePSNR(a, b []*image.NRGBA) float64 {
+	transparent := func(img *image.NRGBA) bool { return !img.Opaque() }
+	channels := 3
+	if slices.ContainsFunc(a, transparent) || slices.ContainsFunc(b, transparent) {
+		channels = 4
+	}
 	sum, n := 0.0, 0
 	for i := range a {
-		left, right := ToRGB(a[i]), ToRGB(b[i])
-		for j := range left {
-			d := float64(left[j]) - float64(right[j])
-			sum += d * d
+		for j, v := range a[i].Pix {
+			if j%4 < channels {
+				d := float64(v) - float64(b[i].Pix[j])
+				sum += d * d
+				n++
+			}
 		}
-		n += len(left)
 	}
 	return PSNR(4 * sum / float64(n) / (255 * 255))
 }

@@ -147,6 +147,63 @@ func TestGridCentresSmallerPictures(t *testing.T) {
 	}
 }
 
+// TestGridKeepsTransparency checks that what a model made is in the file: colours and alpha, also where nothing is seen.
+func TestGridKeepsTransparency(t *testing.T) {
+	picture := image.NewNRGBA(image.Rect(0, 0, 16, 16))
+	for p := range 256 {
+		copy(picture.Pix[4*p:], []uint8{10, 200, 30, uint8(p)})
+	}
+	for _, isDark := range []bool{false, true} {
+		img, err := Grid(Layout{Scale: 1, Dark: isDark}, Section{Images: []*image.NRGBA{picture}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		path := filepath.Join(t.TempDir(), "grid.png")
+		if err := SavePNG(path, img); err != nil {
+			t.Fatal(err)
+		}
+		f, err := os.Open(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		read, err := png.Decode(f)
+		f.Close()
+		if err != nil {
+			t.Fatal(err)
+		}
+		for p := range 256 {
+			if got, want := read.(*image.NRGBA).NRGBAAt(margin+p%16, margin+p/16), (color.NRGBA{10, 200, 30, uint8(p)}); got != want {
+				t.Fatalf("dark %t: pixel %d is %v, want %v", isDark, p, got, want)
+			}
+		}
+		if _, _, _, alpha := read.At(0, 0).RGBA(); alpha != 0xffff {
+			t.Errorf("dark %t: the margin has alpha %d", isDark, alpha)
+		}
+	}
+}
+
+func TestComparePSNR(t *testing.T) {
+	shade := func(v, alpha uint8) []*image.NRGBA {
+		img := image.NewNRGBA(image.Rect(0, 0, 3, 2))
+		for p := range 6 {
+			copy(img.Pix[4*p:], []uint8{v, v, v, alpha})
+		}
+		return []*image.NRGBA{img}
+	}
+	for _, c := range []struct {
+		a, b []*image.NRGBA
+		mse  float64 // of values up to 255
+	}{
+		{shade(100, 255), shade(110, 255), 100},
+		{shade(100, 255), shade(100, 245), 100. / 4},
+		{shade(100, 50), shade(110, 70), (3*100. + 400) / 4},
+	} {
+		if got, want := ComparePSNR(c.a, c.b), 10*math.Log10(255*255/c.mse); math.Abs(got-want) > 1e-9 {
+			t.Errorf("%v against %v: %.4f dB, want %.4f", c.b[0].Pix[:4], c.a[0].Pix[:4], got, want)
+		}
+	}
+}
+
 func TestInterleave(t *testing.T) {
 	a, b := Section{Title: "a", Images: plain(5, 8, 8)}, Section{Title: "b", Images: plain(10, 8, 8)[5:]}
 	a.Captions = []string{"0", "1", "2", "3", "4"}
