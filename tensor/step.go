@@ -67,6 +67,9 @@ func (s *Step) End() {
 	s.used = 0
 	d.step = s.parent
 	s.parent, d.spare = d.spare, s
+	if d.step == nil {
+		d.settle()
+	}
 }
 
 // disown keeps b from being given back at the end.

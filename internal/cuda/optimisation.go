@@ -84,6 +84,7 @@ func (d *Device) AdamStep(a kernel.Adam, params []kernel.AdamParam) {
 	d.launch(function{"optimisation", "adam"}, blocksOf(t.blocks), dim3{threads, 1, 1}, 0,
 		t.list, t.shares, a.LearningRate, truth(a.Decoupled), float32(a.LearningRate/correction1), float32(a.Beta1), float32(a.Beta2),
 		float32(1-a.Beta1), float32(1-a.Beta2), float32(correction2), float32(a.Eps), float32(a.GradScale))
+	d.flush() // here a step ends: the next one begins with a new stretch, so that stretches come again
 }
 
 // SumSquares implements kernel.Optimisation. It waits for the result.
