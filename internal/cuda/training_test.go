@@ -1,0 +1,86 @@
+//go:build linux && (amd64 || arm64) && !nocuda
+
+package cuda_test
+
+import (
+	"slices"
+	"testing"
+
+	"github.com/bestiary-ml/bestiary/internal/cuda"
+	"github.com/bestiary-ml/bestiary/internal/cuda/emulator"
+	"github.com/bestiary-ml/bestiary/nn"
+	"github.com/bestiary-ml/bestiary/tensor"
+	"github.com/bestiary-ml/bestiary/train"
+)
+
+// TestTraining trains a small network, with dropout, batch norm and a learning rate that changes, with graphs and without,
+// on batches of two sizes and with an evaluation on the way, and compares all bits.
+func TestTraining(t *testing.T) {
+	with, graphs := trained(t, true)
+	without, _ := trained(t, false)
+	if !slices.Equal(with, without) {
+		t.Error("losses or weights are others than without graphs")
+	}
+	captured, launched, updated := graphs.Graphs()
+	if launched < 10 {
+		t.Errorf("%d graphs were launched, of %d", launched, captured)
+	}
+	t.Logf("%d graphs, launched %d times; %d nodes were set", captured, launched, updated)
+	graphs.Close()
+	if captured, _, _ := graphs.Graphs(); captured != 0 {
+		t.Errorf("%d graphs after Close", captured)
+	}
+}
+
+// trained returns the losses of a training, and all weights after it.
+func trained(t *testing.T, graphs bool) ([]float32, *cuda.Device) {
+	gpu, err := cuda.OpenWith(emulator.Functions())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !graphs {
+		gpu.WithoutGraphs()
+	}
+	const width = 6
+	d, g := tensor.NewDevice(gpu), tensor.NewGenerator(1)
+	model := &nn.Sequential{}
+	model.Add("0", nn.NewLinear(d, width, 2*width, true, g))
+	model.Add("1", nn.NewBatchNorm(d, 2*width, tensor.ReLU))
+	model.Add("2", nn.NewDropout(0.3, g))
+	model.Add("3", nn.NewLinear(d, 2*width, width, true, g))
+	adam := train.NewAdam(model, train.AdamOptions{Beta1: 0.9, Beta2: 0.99, Eps: 1e-8, WeightDecay: 0.01})
+	average := train.NewAverage(model, 0.9)
+	rate := train.Warmup(2, train.Cosine(10, 0.1))
+	var all []float32
+	for step, rows := range []int{5, 5, 5, 5, 5, 3, 3, 5, 3, 5} {
+		values := make([]float32, rows*width)
+		for i := range values {
+			values[i] = float32((i*(step+3))%17)/17 - 0.5
+		}
+		s := d.Record()
+		adam.ZeroGrad()
+		x := d.From(values, rows, width)
+		loss := model.Forward(x).MSELoss(x)
+		loss.Backward()
+		if step%2 == 1 { // reads are not in every step
+			all = append(all, float32(loss.Item()), float32(adam.GradNorm()))
+		}
+		adam.Step(0.1*rate(step+1), 0.5)
+		average.Update()
+		s.End()
+		if step == 6 {
+			model.SetTraining(false)
+			s := d.Scratch()
+			all = append(all, model.Forward(d.Full(0.3, 2, width)).Values()...)
+			s.End()
+			model.SetTraining(true)
+		}
+	}
+	average.Swap()
+	for _, p := range nn.Params(model) {
+		if !p.Tensor.IsInts() {
+			all = append(all, p.Tensor.Values()...)
+		}
+	}
+	return all, gpu
+}
