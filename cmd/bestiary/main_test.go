@@ -177,7 +177,7 @@ func TestNewRunWritesNothingBeforeItTrains(t *testing.T) {
 		{1, []string{"nowhere: cannot be found"}, []string{"--data", "nowhere"}},
 		{1, []string{"breed", "leave them out"}, []string{"--data", folder, "--labels", "breed"}},
 		{2, []string{"--batch 1000", "choose a smaller batch"}, []string{"--data", folder, "--batch", "1000"}},
-		{2, []string{"--hold-out 0.9999", "choose a smaller share"}, []string{"--data", folder, "--hold-out", "0.9999"}},
+		{2, []string{"--hold-out 0.9999", "1 of 22 pictures", "it takes 2", "choose a smaller share"}, []string{"--data", folder, "--hold-out", "0.9999"}},
 	} {
 		fails(t, test.code, test.words, tiny(append(test.flags, "--out", run)...)...)
 		if _, err := os.Stat(run); err == nil {

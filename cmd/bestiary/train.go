@@ -35,10 +35,11 @@ type trainFlags struct {
 	data   *dataFlags
 	device *deviceFlags
 	config train.Config
+	least  int // pictures that it takes to train: two where a batch is compared or normalised
 }
 
 func addTrainFlags(c *cobra.Command, runFlag, runUsage string, defaults train.Config) *trainFlags {
-	f := &trainFlags{config: defaults}
+	f := &trainFlags{config: defaults, least: 1}
 	c.Flags().StringVar(&f.run, runFlag, "", runUsage)
 	c.Flags().SetNormalizeFunc(func(_ *pflag.FlagSet, name string) pflag.NormalizedName {
 		if name == "run" || name == "out" { // both name the run folder
@@ -169,14 +170,31 @@ func (f *trainFlags) pictures(c *cobra.Command, size int, description data.Descr
 		return nil, nil, err
 	}
 	training, heldOut = tasks.HoldOut(all, description.Share)
-	if training.Len() == 0 {
-		return nil, nil, usagef("--hold-out %v: leaves none of %s to train on; choose a smaller share", description.Share, count(all.Len(), "picture"))
+	fmt.Fprintf(c.ErrOrStderr(), "training on %s, watching %d%s\n", count(training.Len(), "picture"), heldOut.Len(), heldOutAnyway(description.Share, training.Len(), heldOut.Len()))
+	if training.Len() < f.least {
+		return nil, nil, usagef("--hold-out %v: leaves %d of %s to train on, and it takes %d; choose a smaller share, or add pictures", description.Share, training.Len(), count(all.Len(), "picture"), f.least)
 	}
-	fmt.Fprintf(c.ErrOrStderr(), "training on %s, watching %d\n", count(training.Len(), "picture"), heldOut.Len())
 	if ratio := training.Report.Imbalance(); ratio >= 1.5 && !description.Balance {
 		fmt.Fprintf(c.ErrOrStderr(), "the largest class has %.1f times the pictures of the smallest; --balance shows them equally often\n", ratio)
 	}
 	return training, heldOut, nil
+}
+
+// heldOutAnyway tells where the pictures held out aren't the share asked for, since that would leave none to watch or to
+// train on.
+func heldOutAnyway(share float64, training, heldOut int) string {
+	all := float64(training + heldOut)
+	switch {
+	case share == 0:
+		return ""
+	case heldOut == 0:
+		return fmt.Sprintf(": --hold-out %v of one picture would leave none to train on", share)
+	case share*all < 1 && heldOut == 1:
+		return fmt.Sprintf(": --hold-out %v is less than one of %v", share, all)
+	case (1-share)*all < 1 && training == 1:
+		return fmt.Sprintf(": --hold-out %v leaves less than one of %v", share, all)
+	}
+	return ""
 }
 
 // finish reports how a training ended.

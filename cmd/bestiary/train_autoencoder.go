@@ -26,6 +26,7 @@ func newTrainAutoencoder() *cobra.Command {
 		Args: noArguments,
 	}
 	f := addTrainFlags(c, "out", "run folder to make, or to go on with (required)", defaults)
+	f.least = 2
 	f.data.addShapeFlags(c)
 	description := data.Description{}
 	c.Flags().Float64Var(&description.Share, "hold-out", 0.1, "share of the pictures that is kept aside to watch the training by")

@@ -57,6 +57,15 @@ func TestTrainDVAE(t *testing.T) {
 	fails(t, 1, []string{"birds:3:60", "--channels 3"}, tinyDVAE("--data", "birds:3:60", "--out", filepath.Join(dir, "new"), "--channels", "4")...)
 	fails(t, 1, []string{"birds:x:60", "birds:SEED:N"}, tinyDVAE("--data", "birds:x:60", "--out", filepath.Join(dir, "new"))...)
 	fails(t, 1, []string{`"seen"`, "trainval or test"}, tinyDVAE("--data", "birds:3:60", "--split", "seen", "--out", filepath.Join(dir, "new"))...)
+	for share, told := range map[string]string{
+		"0.001": "training on 7 pictures, watching 1: --hold-out 0.001 is less than one of 8\n",
+		"0.999": "training on 1 picture, watching 7: --hold-out 0.999 leaves less than one of 8\n",
+	} {
+		_, stderr, code := bestiary(t, tinyDVAE("--data", "birds:3:8", "--hold-out", share, "--batch", "1", "--steps", "2", "--out", filepath.Join(dir, share))...)
+		if code != 0 || !strings.Contains(stderr, told) || !strings.Contains(stderr, "held out:") {
+			t.Errorf("--hold-out %s: exit code %d, %q", share, code, stderr)
+		}
+	}
 	fails(t, 2, []string{"--batch 300", "60 pictures"}, tinyDVAE("--data", "birds:3:60", "--hold-out", "0", "--batch", "300", "--out", filepath.Join(dir, "new"))...)
 	if _, err := os.Stat(filepath.Join(dir, "new")); err == nil {
 		t.Error("a training that can't begin left a run folder")

@@ -36,6 +36,7 @@ its picture, or has it among the first five, among all held-out ones, beside the
 		Args: noArguments,
 	}
 	f := addCaptionFlags(c, addTrainFlags(c, "run", "run folder, perhaps with other models (required)", defaults))
+	f.least = 2
 	c.Flags().IntVar(&model.ImageSize, "image-size", model.ImageSize, fmt.Sprintf("side of the pictures (default: as for the run's dvae, or %d)", model.ImageSize))
 	c.Flags().IntVar(&model.Channels, "channels", model.Channels, fmt.Sprintf("3 for RGB, 4 for RGBA (default: as for the run's dvae, or %d)", model.Channels))
 	c.Flags().Lookup("image-size").DefValue, c.Flags().Lookup("channels").DefValue = "0", "0" // told with the usage

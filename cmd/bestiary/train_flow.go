@@ -68,6 +68,9 @@ that the autoencoder was trained on, unless --data names others with the same cl
 		} else if err := model.Validate(); err != nil {
 			return &usageError{err}
 		}
+		if model.Norm == flows.BatchNormalization {
+			f.least = 2
+		}
 		settings, err := f.settings(c, "flow")
 		if err != nil {
 			return err

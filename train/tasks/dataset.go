@@ -6,15 +6,25 @@ import (
 	"github.com/bestiary-ml/bestiary/data"
 )
 
-// HoldOut takes about a share of the pictures aside to watch a training by. A picture's name alone decides, so every
-// training on the same pictures holds the same ones out.
+// HoldOut takes about a share of the pictures, 0 to less than 1, aside to watch a training by. A picture's name alone
+// decides, so every training on the same pictures holds the same ones out. Where that would leave none to watch or none to
+// train on, it is the picture that comes next; a single one is to train on.
 func HoldOut(d *data.Dataset, share float64) (training, heldOut *data.Dataset) {
-	aside := func(i int) bool {
+	place := make([]float64, d.Len()) // in [0, 1), evenly spread
+	first, last := 0, 0
+	for i := range place {
 		h := fnv.New64a()
 		h.Write([]byte(d.Name(i)))
 		mixed := h.Sum64() * 0x9e3779b97f4a7c15 // FNV's high bits alone hardly depend on the last characters
-		return float64(mixed>>11)/(1<<53) < share
+		place[i] = float64(mixed>>11) / (1 << 53)
+		if place[i] < place[first] {
+			first = i
+		}
+		if place[i] > place[last] {
+			last = i
+		}
 	}
+	aside := func(i int) bool { return share > 0 && i != last && (i == first || place[i] < share) }
 	return d.Where(func(i int) bool { return !aside(i) }), d.Where(aside)
 }
 

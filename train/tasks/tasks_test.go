@@ -80,6 +80,18 @@ func TestHoldOut(t *testing.T) {
 			t.Errorf("%s is held out by a small share and not by a large one", name)
 		}
 	}
+	for n, want := range map[int]map[float64][2]int{
+		1: {0: {1, 0}, 0.1: {1, 0}, 0.9: {1, 0}},
+		2: {0: {2, 0}, 1e-9: {1, 1}, 0.999: {1, 1}},
+		9: {0: {9, 0}, 1e-9: {8, 1}, 0.999: {1, 8}},
+	} {
+		some := all.Where(func(i int) bool { return i < n })
+		for share, want := range want {
+			if training, heldOut := HoldOut(some, share); training.Len() != want[0] || heldOut.Len() != want[1] {
+				t.Errorf("a share of %v of %d pictures leaves %d and holds out %d, want %d", share, n, training.Len(), heldOut.Len(), want)
+			}
+		}
+	}
 	if training, heldOut := HoldOut(all, 0); training.Len() != all.Len() || heldOut.Len() != 0 {
 		t.Errorf("a share of 0 holds out %d pictures", heldOut.Len())
 	}
