@@ -9,6 +9,7 @@ import (
 	"image/png"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -192,9 +193,15 @@ func TestSmallTrainings(t *testing.T) {
 	for name, flags := range map[string][]string{
 		"epochs":           {"--epochs", "2"},
 		"nothing held out": {"--hold-out", "0", "--steps", "2"},
+		"default batch":    {"--steps", "2"}, // of 32
 	} {
 		run := filepath.Join(t.TempDir(), "run")
-		if told := succeeds(t, tiny(append(flags, "--data", folder, "--out", run)...)...); !strings.Contains(told, " steps") {
+		args := tiny(append(flags, "--data", folder, "--out", run)...)
+		if name == "default batch" {
+			at := slices.Index(args, "--batch")
+			args = slices.Delete(args, at, at+2)
+		}
+		if told := succeeds(t, args...); !strings.Contains(told, " steps") {
 			t.Errorf("%s: told %q", name, told)
 		}
 	}

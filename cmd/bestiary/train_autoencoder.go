@@ -80,8 +80,8 @@ func newTrainAutoencoder() *cobra.Command {
 		if err != nil {
 			return err
 		}
-		if settings.Batch > training.Len() {
-			return usagef("--batch %d: there are %s to train on; choose a smaller batch, or add pictures", settings.Batch, count(training.Len(), "picture"))
+		if err := checkBatch(c, settings, training); err != nil {
+			return err
 		}
 		f.data.describe(&description)
 		fit(c, &settings, training.Len(), heldOut.Len())
