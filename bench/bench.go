@@ -7,6 +7,8 @@ import (
 	"fmt"
 	"io"
 	"time"
+
+	"github.com/bestiary-ml/bestiary/internal/usage"
 )
 
 // Options say what to measure. The zero value measures everything on the best device, without a peer.
@@ -55,7 +57,7 @@ type PeerResult struct {
 func Run(ctx context.Context, o Options, out, log io.Writer) error {
 	chosen, err := choose(workloads(), o.Only)
 	if err != nil {
-		return err
+		return usage.Mistake(err)
 	}
 	return run(ctx, chosen, o, out, log)
 }
@@ -64,7 +66,7 @@ func run(ctx context.Context, chosen []workload, o Options, out, log io.Writer) 
 	o.Time = cmp.Or(o.Time, 3*time.Second)
 	o.Rounds = cmp.Or(o.Rounds, 5)
 	if o.Time < 0 || o.Rounds < 0 {
-		return fmt.Errorf("a time of %v in %d rounds can't be measured; use positive numbers", o.Time, o.Rounds)
+		return usage.Errorf("a time of %v in %d rounds can't be measured; use positive numbers", o.Time, o.Rounds)
 	}
 	var peer *peerLauncher
 	if o.Versus != "" {

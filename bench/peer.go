@@ -12,6 +12,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"github.com/bestiary-ml/bestiary/internal/usage"
 )
 
 // peers are the frameworks that Options.Versus may name.
@@ -41,11 +43,11 @@ func newPeerLauncher(ctx context.Context, name, python string, log io.Writer) (*
 	case name == "torch":
 		return findTorch(ctx, python)
 	case slices.Contains(goPeers, name) && python != "":
-		return nil, fmt.Errorf("the peer %s needs no Python; leave that option out", name)
+		return nil, usage.Errorf("the peer %s needs no Python; leave that option out", name)
 	case slices.Contains(goPeers, name):
 		return buildPeer(ctx, name, ".", log)
 	}
-	return nil, fmt.Errorf("peer %q is not known; use %s", name, strings.Join(peers, ", "))
+	return nil, usage.Errorf("peer %q is not known; use %s", name, strings.Join(peers, ", "))
 }
 
 func (l *peerLauncher) close() { os.RemoveAll(l.dir) }

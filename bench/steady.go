@@ -3,7 +3,6 @@ package bench
 import (
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"io"
 	"runtime"
@@ -11,6 +10,7 @@ import (
 
 	"github.com/bestiary-ml/bestiary/autoencoder"
 	"github.com/bestiary-ml/bestiary/flows"
+	"github.com/bestiary-ml/bestiary/internal/usage"
 	"github.com/bestiary-ml/bestiary/train"
 )
 
@@ -40,7 +40,7 @@ func Steady(ctx context.Context, o Options, steps int, out, log io.Writer) error
 		return fmt.Errorf("%d steps are too few to compare with the first %d; use more", steps, earlySteps)
 	}
 	if o.Time != 0 || o.Rounds != 0 || o.Versus != "" || o.Python != "" {
-		return errors.New("steady memory is not timed and has no peer; leave the options for those out")
+		return usage.Errorf("steady memory is not timed and has no peer; leave the options for those out")
 	}
 	narrow := autoencoder.Config{ImageSize: 32, Channels: []int{3, 8, 16, 32, 64, 64}, Hidden: 128, Embedding: 32, Dropout: 0.2}
 	chosen, err := choose([]workload{
@@ -48,7 +48,7 @@ func Steady(ctx context.Context, o Options, steps int, out, log io.Writer) error
 		trainFlow("realnvp/train/b32", flows.DefaultConfig(256, 2), 32),
 	}, o.Only)
 	if err != nil {
-		return err
+		return usage.Mistake(err)
 	}
 	var rows []SteadyResult
 	for _, w := range chosen {

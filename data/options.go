@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"runtime"
 	"strings"
+
+	"github.com/bestiary-ml/bestiary/internal/usage"
 )
 
 // Split names a part of a dataset.
@@ -115,7 +117,7 @@ func (o Options) ResolveFor(layout, path string, uses Use) (Options, error) {
 	default:
 		return o, nil
 	}
-	return o, fmt.Errorf("%s: %s: has no %s; %s", layout, path, what, remedy)
+	return o, usage.Errorf("%s: %s: has no %s; %s", layout, path, what, remedy)
 }
 
 // oneOf returns v if it is one of the values, the first if v is empty, and an error that lists them otherwise.

@@ -10,6 +10,7 @@ import (
 	"slices"
 
 	"github.com/bestiary-ml/bestiary/dalle"
+	"github.com/bestiary-ml/bestiary/internal/usage"
 	"github.com/bestiary-ml/bestiary/tensor"
 )
 
@@ -189,7 +190,7 @@ func (b *Birds) prime(ctx context.Context, img *image.NRGBA, rows int) ([]int32,
 		rows = max(1, height*7/16)
 	}
 	if rows < 1 || rows >= height {
-		return nil, fmt.Errorf("%d rows to begin with are not possible where a picture has %d rows of codes; use 1 to %d", rows, height, height-1)
+		return nil, usage.Errorf("%d rows to begin with are not possible where a picture has %d rows of codes; use 1 to %d", rows, height, height-1)
 	}
 	codes, err := b.codes(ctx, b.pixels(img))
 	if err != nil {

@@ -13,6 +13,7 @@ import (
 	"github.com/bestiary-ml/bestiary/data"
 	"github.com/bestiary-ml/bestiary/flows"
 	"github.com/bestiary-ml/bestiary/internal/run"
+	"github.com/bestiary-ml/bestiary/internal/usage"
 	"github.com/bestiary-ml/bestiary/tensor"
 )
 
@@ -120,7 +121,7 @@ func (p *Pets) Sample(ctx context.Context, o Options) ([]Picture, error) {
 	}
 	class, err := p.class(o.Class)
 	if err != nil {
-		return nil, err
+		return nil, usage.Mistake(err)
 	}
 	if o.N == 0 {
 		o.N = 1
@@ -200,11 +201,11 @@ func (p *Pets) Walk(from, to []uint8, classFrom, classTo string, frames int) ([]
 	}
 	first, err := p.class(classFrom)
 	if err != nil {
-		return nil, err
+		return nil, usage.Mistake(err)
 	}
 	last, err := p.class(classTo)
 	if err != nil {
-		return nil, err
+		return nil, usage.Mistake(err)
 	}
 	if one := p.Size() * p.Size() * 3; len(from) != one || len(to) != one {
 		return nil, fmt.Errorf("%d and %d values are no two pictures; give %d×%d×3 each", len(from), len(to), p.Size(), p.Size())

@@ -5,6 +5,7 @@ import (
 	"fmt"
 
 	"github.com/bestiary-ml/bestiary/data"
+	"github.com/bestiary-ml/bestiary/internal/usage"
 	"github.com/bestiary-ml/bestiary/tokenizer"
 )
 
@@ -87,7 +88,7 @@ func CheckCaptions(d *data.Dataset, t *tokenizer.Tokenizer, length int, truncate
 		}
 	}
 	if count.TooLong > 0 && !truncate {
-		return count, fmt.Errorf("%s has %d tokens where %d fit, and %d of %d captions are too long; raise --text-len to %d, or cut them with --truncate-captions",
+		return count, usage.Errorf("%s has %d tokens where %d fit, and %d of %d captions are too long; raise --text-len to %d, or cut them with --truncate-captions",
 			first, tokens, length, count.TooLong, count.Captions, count.Longest)
 	}
 	if count.Captions == 0 {

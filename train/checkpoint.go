@@ -6,6 +6,7 @@ import (
 	"runtime/debug"
 	"strconv"
 
+	"github.com/bestiary-ml/bestiary/internal/usage"
 	"github.com/bestiary-ml/bestiary/nn"
 )
 
@@ -85,7 +86,7 @@ func (t *trainer) resume() error {
 		return fmt.Errorf("%s: does not tell where the training was (%w); start it again in another folder", f.Path, err)
 	}
 	if err := t.config.validateResume(&p.Config); err != nil {
-		return err
+		return usage.Mistake(err)
 	}
 	if len(p.Generators) != len(t.task.Generators) {
 		return fmt.Errorf("%s: has %d random generators where the %s has %d; resume with the program that started the run",

@@ -7,6 +7,7 @@ import (
 	"math"
 
 	"github.com/bestiary-ml/bestiary/data"
+	"github.com/bestiary-ml/bestiary/internal/usage"
 )
 
 // Rows is a [Source] of batches of rows that are held in memory, in a new random order each epoch. What is left at the
@@ -41,7 +42,7 @@ func NewRows(x []float32, d int, labels []int, batch int, balance bool, seed uin
 		return nil, fmt.Errorf("train: %d values and %d labels don't make rows of %d; give whole rows with a label each", len(x), len(labels), d)
 	}
 	if batch < 1 || batch > n {
-		return nil, fmt.Errorf("--batch %d: there are %d rows to train on; choose 1 to %d", batch, n, n)
+		return nil, usage.Errorf("--batch %d: there are %d rows to train on; choose 1 to %d", batch, n, n)
 	}
 	r := &Rows{
 		X: make([]float32, batch*d), x: x, labels: labels, n: n, d: d, batch: batch,

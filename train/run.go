@@ -7,6 +7,7 @@ import (
 	"runtime/debug"
 
 	"github.com/bestiary-ml/bestiary/internal/run"
+	"github.com/bestiary-ml/bestiary/internal/usage"
 	"github.com/bestiary-ml/bestiary/nn"
 )
 
@@ -46,7 +47,7 @@ func (e *Interrupted) Unwrap() error { return context.Canceled }
 // that resumes takes its settings from c, as a fresh one does; to keep the old ones, read them with [Saved] first.
 func Run(ctx context.Context, dir string, task Task, c Config, o Options) (*Result, error) {
 	if err := c.validateFor(&task); err != nil {
-		return nil, err
+		return nil, usage.Mistake(err)
 	}
 	open := run.Create
 	if o.Resume {

@@ -4,6 +4,7 @@ import (
 	"fmt"
 
 	"github.com/bestiary-ml/bestiary/internal/cpu/simd"
+	"github.com/bestiary-ml/bestiary/internal/usage"
 	"github.com/bestiary-ml/bestiary/tensor"
 	"github.com/spf13/cobra"
 )
@@ -31,7 +32,7 @@ func (f *deviceFlags) open() (*tensor.Device, error) {
 	}
 	d, err := tensor.OpenDevice(f.name, f.options)
 	if err != nil {
-		return nil, &usageError{err}
+		return nil, usage.Mistake(err)
 	}
 	if asked := f.options.Precision; asked != "" && asked != d.Precision() {
 		fmt.Fprintf(f.command.ErrOrStderr(), "--precision %s: computes in float32 (highest): %s\n", asked, f.whyFloat32(asked))

@@ -19,13 +19,13 @@ func drawBirds(path string, o data.Options) (*data.Dataset, error) {
 	seed, err := strconv.ParseUint(seedText, 10, 64)
 	n, errN := strconv.Atoi(nText)
 	if err != nil || errN != nil || n < 1 || n > 1_000_000 {
-		return nil, fmt.Errorf("--data %s: does not name drawn birds; write birds:SEED:N, such as birds:1:2000 for 2,000 birds of seed 1", path)
+		return nil, usagef("--data %s: does not name drawn birds; write birds:SEED:N, such as birds:1:2000 for 2,000 birds of seed 1", path)
 	}
 	if o, err = o.ResolveFor("birds", path, 0); err != nil {
 		return nil, err
 	}
 	if o.Channels != 3 {
-		return nil, fmt.Errorf("--data %s: drawn birds have no transparency; use --channels 3", path)
+		return nil, usagef("--data %s: drawn birds have no transparency; use --channels 3", path)
 	}
 	tests := max(1, n/5)
 	all, err := drawn.NewBirds(seed, n+tests, drawn.Options{Size: o.Size})

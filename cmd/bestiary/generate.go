@@ -3,7 +3,6 @@ package main
 import (
 	"encoding/json"
 	"fmt"
-	"image"
 	"io"
 	"math"
 	"slices"
@@ -133,9 +132,8 @@ func (g *generateFlags) execute(c *cobra.Command, arguments []string) error {
 	for _, p := range prompts {
 		o.Prompts = append(o.Prompts, p.text)
 	}
-	size, counts := birds.Size(), slices.Repeat([]int{o.N}, len(prompts))
-	if err := g.layout.Check(image.Pt(size, size), counts...); err != nil {
-		return usagef("--out %s: %w", g.out, err)
+	if err := checkGrid(g.out, g.layout, birds.Size(), slices.Repeat([]int{o.N}, len(prompts))...); err != nil {
+		return err
 	}
 	if g.prime != "" {
 		if o.Prime, err = readPrime(birds, g.prime, g.primeResize); err != nil {

@@ -52,6 +52,11 @@ Without --from or --to, that end is a sample of its class.`,
 		if err != nil {
 			return err
 		}
+		if ending == ".png" {
+			if err := checkGrid(out, sample.Layout{}, pets.Size(), frames); err != nil {
+				return err
+			}
+		}
 		classes := pets.Classes()
 		if classFrom == "" {
 			classFrom = classes[0]

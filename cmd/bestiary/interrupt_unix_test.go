@@ -42,7 +42,7 @@ func TestInterruptAndResume(t *testing.T) {
 	if _, stderr, _ := bestiary(t, "train", "autoencoder", "--run", broken, "--resume"); !strings.Contains(stderr, "train the flow again") {
 		t.Errorf("the autoencoder goes on without a word about the flow: %q", stderr)
 	}
-	fails(t, 1, []string{"--batch 9", "started with"}, "train", "flow", "--run", broken, "--resume", "--batch", "9")
+	fails(t, 2, []string{"--batch 9", "started with"}, "train", "flow", "--run", broken, "--resume", "--batch", "9")
 	fails(t, 2, []string{"--layers", "--resume keeps"}, "train", "flow", "--run", broken, "--resume", "--layers", "9")
 	fails(t, 1, []string{"--data", "are not those"}, tinyResume(broken, pictures(t, 30))...)
 }

@@ -11,6 +11,7 @@ import (
 
 	"github.com/bestiary-ml/bestiary/internal/cuda"
 	"github.com/bestiary-ml/bestiary/internal/kernel"
+	"github.com/bestiary-ml/bestiary/internal/usage"
 	"github.com/bestiary-ml/bestiary/train"
 	"github.com/spf13/cobra"
 )
@@ -46,20 +47,15 @@ func run(args []string, stdout, stderr io.Writer) (code int) {
 		err = errors.New("interrupted")
 	}
 	fmt.Fprintf(stderr, "bestiary: %v\n", err)
-	var wrong *usageError
+	var wrong *usage.Error
 	if errors.As(err, &wrong) {
 		return 2
 	}
 	return 1
 }
 
-// usageError is a mistake on the command line, as opposed to something that failed.
-type usageError struct{ err error }
-
-func (e *usageError) Error() string { return e.err.Error() }
-func (e *usageError) Unwrap() error { return e.err }
-
-func usagef(format string, args ...any) error { return &usageError{fmt.Errorf(format, args...)} }
+// usagef is a mistake on the command line.
+func usagef(format string, args ...any) error { return usage.Errorf(format, args...) }
 
 func newRoot() *cobra.Command {
 	root := &cobra.Command{

@@ -109,6 +109,7 @@ func TestFromPicturesToSamples(t *testing.T) {
 	}
 	fails(t, 1, []string{"no flow yet", "train flow"}, "sample", "--run", run, "--out", out)
 	fails(t, 1, []string{"holds a training of autoencoder already", "--resume"}, tiny("--data", folder, "--out", run)...)
+	fails(t, 2, []string{"--batch 1000", "rows to train on"}, tinyFlow(run, "--batch", "1000")...)
 	succeeds(t, tinyFlow(run, "--steps", "30")...)
 
 	told = succeeds(t, "sample", "--run", run, "--class", "dog", "-n", "5", "--out", out, "--threads", "1")
@@ -123,7 +124,8 @@ func TestFromPicturesToSamples(t *testing.T) {
 	if again, _ := os.ReadFile(out); !bytes.Equal(first, again) {
 		t.Error("the same seed drew another picture on two threads")
 	}
-	fails(t, 1, []string{`"horse"`, "cat, dog"}, "sample", "--run", run, "--class", "horse", "--out", out)
+	fails(t, 2, []string{"--out", "16384 pixels a side", "draw fewer"}, "sample", "--run", run, "-n", "10000", "--scale", "20", "--out", out)
+	fails(t, 2, []string{`"horse"`, "cat, dog"}, "sample", "--run", run, "--class", "horse", "--out", out)
 	if again, _ := os.ReadFile(out); !bytes.Equal(first, again) {
 		t.Error("a command that failed changed its output file")
 	}
@@ -176,7 +178,7 @@ func TestNewRunWritesNothingBeforeItTrains(t *testing.T) {
 		flags []string
 	}{
 		{1, []string{"nowhere: cannot be found"}, []string{"--data", "nowhere"}},
-		{1, []string{"breed", "leave them out"}, []string{"--data", folder, "--labels", "breed"}},
+		{2, []string{"breed", "leave them out"}, []string{"--data", folder, "--labels", "breed"}},
 		{2, []string{"--batch 1000", "choose a smaller batch"}, []string{"--data", folder, "--batch", "1000"}},
 		{2, []string{"--hold-out 0.9999", "1 of 22 pictures", "it takes 2", "choose a smaller share"}, []string{"--data", folder, "--hold-out", "0.9999"}},
 	} {
@@ -258,6 +260,11 @@ func TestWrongUsage(t *testing.T) {
 		{"train autoencoder --data x --out y --resize fold", `resize "fold" crop`},
 		{"train autoencoder --out y --resume --embedding 7", "there is no such run"},
 		{"demo --device tpu --force", "tpu"},
+		{"bench --only nonsense", `"nonsense" gemm/1024`},
+		{"bench --vs jax", `"jax" torch`},
+		{"bench --time -1s", "-1s positive"},
+		{"bench --vs spago --python python3", "spago no Python"},
+		{"bench --steady --rounds 3", "steady leave the options"},
 	} {
 		code := 2
 		if strings.Contains(test.args, "--resume") { // the run is missing, which is no wrong usage

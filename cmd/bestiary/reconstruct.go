@@ -80,14 +80,17 @@ discrete VAE.`,
 				pixels = append(pixels, d.Image(from)...)
 			}
 		}
+		originals := models.Pictures(pixels)
+		layout := sample.Layout{Columns: sample.Columns(len(originals))}
+		if err := checkGrid(out, layout, models.Size(), len(originals), len(originals)); err != nil {
+			return err
+		}
 		made, err := models.Reconstruct(pixels)
 		if err != nil {
 			return err
 		}
-		originals := models.Pictures(pixels)
 		figures := fmt.Sprintf("%s, PSNR %.2f dB\n", count(len(made), "picture"), sample.ComparePSNR(originals, made))
-		columns := sample.Columns(len(made))
-		return writeGrid(c, out, figures, sample.Layout{}, sample.Interleave(columns,
+		return writeGrid(c, out, figures, layout, sample.Interleave(layout.Columns,
 			sample.Section{Title: "original", Images: originals, Captions: captions},
 			sample.Section{Title: "reconstruction", Images: made})...)
 	}

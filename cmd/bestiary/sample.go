@@ -2,8 +2,10 @@ package main
 
 import (
 	"fmt"
+	"image"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"github.com/bestiary-ml/bestiary/internal/atomicfile"
@@ -42,6 +44,14 @@ func checkWritable(flag, file string) error {
 		return fmt.Errorf("%s %s: there is no folder %s; make it first", flag, file, filepath.Dir(file))
 	}
 	return atomicfile.Check(file)
+}
+
+// checkGrid refuses a grid that couldn't be drawn of so many square pictures, before they are made.
+func checkGrid(out string, layout sample.Layout, size int, counts ...int) error {
+	if err := layout.Check(image.Pt(size, size), counts...); err != nil {
+		return usagef("--out %s: %w", out, err)
+	}
+	return nil
 }
 
 func newSample() *cobra.Command {
@@ -96,6 +106,9 @@ and the most probable are kept. Without --class, every class gets a row.`,
 		classes := pets.Classes()
 		if class != "" {
 			classes = []string{class}
+		}
+		if err := checkGrid(out, layout, pets.Size(), slices.Repeat([]int{o.N}, len(classes))...); err != nil {
+			return err
 		}
 		var sections []sample.Section
 		var densities strings.Builder // told once the picture is written

@@ -6,6 +6,7 @@ import (
 
 	"github.com/bestiary-ml/bestiary/data"
 	runfolder "github.com/bestiary-ml/bestiary/internal/run"
+	"github.com/bestiary-ml/bestiary/internal/usage"
 	"github.com/bestiary-ml/bestiary/tensor"
 	"github.com/bestiary-ml/bestiary/train"
 	"github.com/bestiary-ml/bestiary/train/tasks"
@@ -72,7 +73,7 @@ func (f *trainFlags) open(c *cobra.Command, model string, create bool) (*runfold
 		f.config.Steps = 0
 	}
 	if err := f.config.Validate(); err != nil && !f.resume {
-		return nil, nil, &usageError{err}
+		return nil, nil, usage.Mistake(err)
 	}
 	if f.resume && !c.Flags().Changed("precision") {
 		f.device.options.Precision = f.precision(model)
@@ -127,7 +128,7 @@ func (f *trainFlags) settings(c *cobra.Command, model string) (train.Config, err
 		err = saved.Validate()
 	}
 	if err != nil {
-		return saved, &usageError{err}
+		return saved, usage.Mistake(err)
 	}
 	return saved, nil
 }

@@ -6,6 +6,7 @@ import (
 	"github.com/bestiary-ml/bestiary/autoencoder"
 	"github.com/bestiary-ml/bestiary/data"
 	"github.com/bestiary-ml/bestiary/flows"
+	"github.com/bestiary-ml/bestiary/internal/usage"
 	"github.com/bestiary-ml/bestiary/tensor"
 	"github.com/bestiary-ml/bestiary/train"
 	"github.com/bestiary-ml/bestiary/train/tasks"
@@ -66,7 +67,7 @@ that the autoencoder was trained on, unless --data names others with the same cl
 				return err
 			}
 		} else if err := model.Validate(); err != nil {
-			return &usageError{err}
+			return usage.Mistake(err)
 		}
 		if model.Norm == flows.BatchNormalization {
 			f.least = 2

@@ -9,6 +9,7 @@ import (
 
 	"github.com/bestiary-ml/bestiary/data"
 	"github.com/bestiary-ml/bestiary/internal/ram"
+	"github.com/bestiary-ml/bestiary/internal/usage"
 )
 
 // Bird is what captions say of a bird: the colour of its wings (the tail has it too), of its belly (and breast and head), and of its bill.
@@ -64,7 +65,7 @@ func DrawBirds(seed uint64, birds []Bird, o Options) (*Birds, error) {
 		o.Size = data.DefaultSize
 	}
 	if o.Size < 8 || o.Size > 1024 {
-		return nil, fmt.Errorf("drawn: image size %d is out of range; choose 8 to 1024", o.Size)
+		return nil, usage.Errorf("drawn: image size %d is out of range; choose 8 to 1024", o.Size)
 	}
 	n := len(birds)
 	if n < 1 {

@@ -14,6 +14,7 @@ import (
 
 	"github.com/bestiary-ml/bestiary/data"
 	"github.com/bestiary-ml/bestiary/internal/ram"
+	"github.com/bestiary-ml/bestiary/internal/usage"
 )
 
 // Options say how to draw.
@@ -31,7 +32,7 @@ func New(seed uint64, n int, o Options) (*data.Dataset, error) {
 		o.Size = data.DefaultSize
 	}
 	if o.Size < 8 || o.Size > 1024 {
-		return nil, fmt.Errorf("drawn: image size %d is out of range; choose 8 to 1024", o.Size)
+		return nil, usage.Errorf("drawn: image size %d is out of range; choose 8 to 1024", o.Size)
 	}
 	if n < 1 {
 		return nil, fmt.Errorf("drawn: cannot draw %d pictures; choose 1 or more", n)

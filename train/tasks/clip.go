@@ -7,6 +7,7 @@ import (
 
 	"github.com/bestiary-ml/bestiary/clip"
 	"github.com/bestiary-ml/bestiary/data"
+	"github.com/bestiary-ml/bestiary/internal/usage"
 	"github.com/bestiary-ml/bestiary/sample"
 	"github.com/bestiary-ml/bestiary/tensor"
 	"github.com/bestiary-ml/bestiary/tokenizer"
@@ -20,7 +21,7 @@ func CLIP(d *tensor.Device, c clip.Config, t *tokenizer.Tokenizer, how CaptionOp
 		return nil, nil, fmt.Errorf("the tokenizer has %d ids and the clip is made for %d; put back the tokenizer that it was trained with", t.VocabSize(), c.TextTokens)
 	}
 	if o.Batch < 2 {
-		return nil, nil, fmt.Errorf("--batch %d: leaves a caption nothing to choose from; use 2 or more", o.Batch)
+		return nil, nil, usage.Errorf("--batch %d: leaves a caption nothing to choose from; use 2 or more", o.Batch)
 	}
 	g := tensor.NewGenerator(o.Seed).Fork("clip")
 	model, err := clip.New(d, c, g)
