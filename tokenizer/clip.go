@@ -12,17 +12,29 @@ import (
 // SimpleTokenizer counts; with all of them the vocabulary has 49,408.
 const clipMerges = 49152 - 256 - 2
 
-const clipEnd = "</w>"
+const (
+	clipEnd  = "</w>"
+	clipName = "bpe_simple_vocab_16e6.txt" // as the published file's first line has it; vocabularies of the same kind may have other sizes
+)
 
 // clipDocument describes CLIP's tokenizer (Radford et al., 2021) with the vocabulary as published: a first line with the version, then a
 // merge a line. Ids are, in this order: the bytes, the bytes that end a word, the merges, and two special tokens. Lines after those that
-// CLIP uses are not read.
+// CLIP uses are not read. A file that breaks off before is refused: with fewer merges all later ids would be others.
 func clipDocument(path, text string) (*document, error) {
-	lines := strings.Split(text, "\n")
 	if !strings.Contains(text, clipEnd) {
 		return nil, fmt.Errorf("tokenizer: %s: has merges without %s, so it is not CLIP's vocabulary; for GPT-2's kind give a tokenizer.json", path, clipEnd)
 	}
-	lines = lines[1:min(len(lines), 1+clipMerges)]
+	header, merged, _ := strings.Cut(text, "\n")
+	lines := strings.Split(merged, "\n")
+	lines, rest := lines[:len(lines)-1], lines[len(lines)-1]
+	switch {
+	case len(lines) >= clipMerges:
+		lines = lines[:clipMerges]
+	case rest != "":
+		return nil, fmt.Errorf("tokenizer: %s:%d: %s has no end of the line, so the file is cut off; fetch bpe_simple_vocab_16e6.txt.gz again", path, len(lines)+2, shorten(rest))
+	case strings.Contains(header, clipName):
+		return nil, fmt.Errorf("tokenizer: %s: has %d merges of the %d that CLIP uses, so the file is cut off; fetch bpe_simple_vocab_16e6.txt.gz again", path, len(lines), clipMerges)
+	}
 	vocab := make(vocabulary, 512+len(lines)+2)
 	next := int32(0)
 	add := func(token string) {
@@ -38,9 +50,6 @@ func clipDocument(path, text string) (*document, error) {
 	var merges mergeList
 	for i, line := range lines {
 		parts := strings.Fields(line)
-		if len(parts) == 0 && i == len(lines)-1 {
-			break
-		}
 		if len(parts) != 2 || vocab.id(parts[0]) < 0 || vocab.id(parts[1]) < 0 {
 			return nil, fmt.Errorf("tokenizer: %s:%d: %s is not two tokens of the lines before; fetch bpe_simple_vocab_16e6.txt.gz again", path, i+2, shorten(line))
 		}

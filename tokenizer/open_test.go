@@ -3,6 +3,7 @@ package tokenizer
 import (
 	"bytes"
 	"compress/gzip"
+	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
@@ -54,7 +55,10 @@ func TestParseRefuses(t *testing.T) {
 		{"cased json", file(model, split), "says itself whether it lower-cases; leave the option Cased to a vocab.txt", Options{Cased: true}},
 
 		{"gpt2 merges", "#version: 0.2\na b\n", "has merges without </w>, so it is not CLIP's vocabulary; for GPT-2's kind give a tokenizer.json", Options{}},
-		{"cut merge", "#version: 0.2\na b</w>\nab", `f:3: "ab" is not two tokens of the lines before; fetch bpe_simple_vocab_16e6.txt.gz again`, Options{}},
+		{"no merge", "#version: 0.2\na b</w>\nab\n", `f:3: "ab" is not two tokens of the lines before; fetch bpe_simple_vocab_16e6.txt.gz again`, Options{}},
+		{"cut merge", "#version: 0.2\na b</w>\na c", `f:3: "a c" has no end of the line, so the file is cut off; fetch bpe_simple_vocab_16e6.txt.gz again`, Options{}},
+		{"cut after a merge", "\"bpe_simple_vocab_16e6.txt#version: 0.2\na b</w>\na c\n", "has 2 merges of the 48894 that CLIP uses, so the file is cut off; fetch bpe_simple_vocab_16e6.txt.gz again", Options{}},
+		{"no line", "bpe_simple_vocab_16e6.txt#version: 0.2 </w>", "has 0 merges of the 48894 that CLIP uses, so the file is cut off; fetch bpe_simple_vocab_16e6.txt.gz again", Options{}},
 		{"merges out of order", "#version: 0.2\nx ab</w>\na b</w>\n", `f:2: "x ab</w>" is not two tokens of the lines before; fetch bpe_simple_vocab_16e6.txt.gz again`, Options{}},
 		{"vocab without unknown", "bird\nwings\n", "has no line [UNK] and is no other tokenizer that we know; give a tokenizer.json, bpe_simple_vocab_16e6.txt(.gz) or vocab.txt", Options{}},
 		{"vocab twice", "[UNK]\nbird\nbird\n", `f:3: "bird" is blank or there twice; a vocab.txt has one token a line`, Options{}},
@@ -202,4 +206,23 @@ func FuzzParse(f *testing.F) {
 			t.Fatalf("saved and read: %v", err)
 		}
 	})
+}
+
+// TestCLIPOfFullSize takes a vocabulary of the published one's name and size, whatever comes behind the merges that CLIP uses.
+func TestCLIPOfFullSize(t *testing.T) {
+	var file strings.Builder
+	file.WriteString("\"bpe_simple_vocab_16e6.txt#version: 0.2\n")
+	for i := range clipMerges {
+		a, b := byteOrder[i/256], byteOrder[i%256]
+		fmt.Fprintf(&file, "%c %c%s\n", byteRune[a], byteRune[b], clipEnd)
+	}
+	for _, rest := range []string{"", "and what CLIP doesn't use", "a b c\n"} {
+		tok, err := Parse("f", []byte(file.String()+rest), Options{FileIDs: true})
+		if err != nil {
+			t.Fatalf("%q behind the merges: %v", rest, err)
+		}
+		if tok.VocabSize() != 49408 {
+			t.Errorf("%q behind the merges: %d ids, want 49408", rest, tok.VocabSize())
+		}
+	}
 }

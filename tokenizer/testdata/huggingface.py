@@ -115,7 +115,7 @@ for _ in range(120):
     pair = max(counts, key=lambda p: (counts[p], p))
     merges.append(pair)
     corpus = [joined(s, pair) for s in corpus]
-lines = ['"bpe_simple_vocab_16e6.txt#version: 0.2'] + [" ".join(m) for m in merges]
+lines = ['"clip_vocab.txt#version: 0.2'] + [" ".join(m) for m in merges]
 with gzip.GzipFile("clip_vocab.txt.gz", "wb", mtime=0) as f:
     f.write(("\n".join(lines) + "\n").encode())
 names = alphabet + [a + "</w>" for a in alphabet] + ["".join(m) for m in merges] + ["<|startoftext|>", "<|endoftext|>"]
