@@ -21,23 +21,34 @@ type graph struct {
 	nodes        []uintptr // of each call's kernel; of a library's product 0
 }
 
+// GraphUse tells what a device's graphs are good for.
+type GraphUse struct {
+	Captured int   // graphs that there are
+	Launched int   // launches of graphs so far
+	Set      int   // nodes whose parameters were set for them
+	Off      error // why there are no graphs, and all is launched by itself; nil: there are
+}
+
+// Graphs tells how the device's graphs are used.
+func (d *Device) Graphs() GraphUse { return d.graphs.use }
+
 // graphs are the captured stretches of a device.
 type graphs struct {
-	off       error // why there are none; nil: there are
-	seed      maphash.Seed
-	met       map[uint64]bool // shapes of stretches that came once
-	byShape   map[uint64][]*graph
-	captured  int // graphs that there are
-	replayed  int // launches of graphs
-	updated   int // nodes whose parameters were set
-	node      *kernelNodeParams
-	nodesFrom *captureInfo
+	use     GraphUse
+	seed    maphash.Seed
+	met     map[uint64]bool // shapes of stretches that came once
+	byShape map[uint64][]*graph
+
+	// arguments of calls of the driver, here so that they needn't be allocated
+	node *kernelNodeParams
+	info *captureInfo
 }
 
 const (
-	fewestCalls  = 4    // for which a graph is worth it
-	mostVariants = 32   // graphs of one shape, as equal layers have
-	mostGraphs   = 2048 // in all; then what follows begins anew
+	fewestCalls  = 4   // for which a graph is worth it
+	mostVariants = 32  // graphs of one shape, as equal layers have
+	mostGraphs   = 512 // in all; then what follows begins anew
+	mostShapes   = 1 << 14
 )
 
 // kernelNodeParams is CUDA_KERNEL_NODE_PARAMS_v2.
@@ -59,30 +70,33 @@ type captureInfo struct {
 func newGraphs() graphs {
 	return graphs{
 		seed: maphash.MakeSeed(), met: map[uint64]bool{}, byShape: map[uint64][]*graph{},
-		node: new(kernelNodeParams), nodesFrom: new(captureInfo),
+		node: new(kernelNodeParams), info: new(captureInfo),
 	}
 }
 
 // replay launches a graph of s, if s has come before. If it reports false, the calls are still to be made.
 func (d *Device) replay(s stretch) bool {
 	g := &d.graphs
-	if g.off != nil || len(s.calls) < fewestCalls {
+	if g.use.Off != nil || len(s.calls) < fewestCalls {
 		return false
 	}
 	shape := s.shape(g.seed)
 	if !g.met[shape] { // the first time also loads what is loaded lazily, which a capture may not do
+		if len(g.met) == mostShapes { // they never end, as in a test
+			d.dropGraphs()
+		}
 		g.met[shape] = true
 		return false
 	}
 	chosen, err := d.graphOf(shape, s)
 	if err == nil {
 		if err = d.check(cuGraphLaunch, chosen.exec, d.stream); err == nil {
-			g.replayed++
+			g.use.Launched++
 			return true
 		}
 	}
 	d.dropGraphs()
-	g.off = err
+	g.use.Off = err
 	return false
 }
 
@@ -102,7 +116,7 @@ func (d *Device) graphOf(shape uint64, s stretch) (*graph, error) {
 	}
 	var chosen *graph
 	if at < 0 || fewest > len(s.calls)/2 && len(list) < mostVariants {
-		if g.captured == mostGraphs {
+		if g.use.Captured == mostGraphs {
 			d.dropGraphs()
 			list = nil
 		}
@@ -181,7 +195,7 @@ func (d *Device) update(g *graph, s stretch) error {
 		}
 		g.calls[i] = *c
 		copy(g.values[c.at:], s.values[c.at:c.at+c.kernel.size])
-		d.graphs.updated++
+		d.graphs.use.Set++
 	}
 	return nil
 }
@@ -198,7 +212,7 @@ func (d *Device) capture(s stretch) (*graph, error) {
 		if s.calls[i].kernel == nil {
 			return nil
 		}
-		info := d.graphs.nodesFrom
+		info := d.graphs.info
 		if err := d.driver.check(cuStreamGetCaptureInfo, d.stream, uintptr(unsafe.Pointer(&info.status)), 0, 0,
 			uintptr(unsafe.Pointer(&info.dependencies)), uintptr(unsafe.Pointer(&info.count))); err != nil {
 			return err
@@ -222,7 +236,7 @@ func (d *Device) capture(s stretch) (*graph, error) {
 		}
 		return nil, err
 	}
-	d.graphs.captured++
+	d.graphs.use.Captured++
 	return g, nil
 }
 
@@ -236,5 +250,5 @@ func (d *Device) dropGraphs() {
 	}
 	clear(d.graphs.byShape)
 	clear(d.graphs.met)
-	d.graphs.captured = 0
+	d.graphs.use.Captured = 0
 }

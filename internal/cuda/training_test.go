@@ -21,14 +21,12 @@ func TestTraining(t *testing.T) {
 	if !slices.Equal(with, without) {
 		t.Error("losses or weights are others than without graphs")
 	}
-	captured, launched, updated := graphs.Graphs()
-	if launched < 10 {
-		t.Errorf("%d graphs were launched, of %d", launched, captured)
+	if use := graphs.Graphs(); use.Launched < 10 {
+		t.Errorf("use of graphs: %+v", use)
 	}
-	t.Logf("%d graphs, launched %d times; %d nodes were set", captured, launched, updated)
 	graphs.Close()
-	if captured, _, _ := graphs.Graphs(); captured != 0 {
-		t.Errorf("%d graphs after Close", captured)
+	if use := graphs.Graphs(); use.Captured != 0 {
+		t.Errorf("%d graphs after Close", use.Captured)
 	}
 }
 
