@@ -106,15 +106,15 @@ func NewDevice(kernels kernel.Device) *Device {
 func (d *Device) Name() string { return d.kernels.Name() }
 
 // Precision is what matrix products and convolutions of float32 tensors have: on a GPU what [DeviceOptions] say; on the
-// processor "medium" where they allow it and it multiplies bfloat16 numbers faster than float32 ones, otherwise "highest".
+// processor the lowest that they allow if it is faster there than float32, otherwise "highest".
 func (d *Device) Precision() string {
 	if gpu, ok := d.kernels.(*cuda.Device); ok {
 		return map[cuda.Precision]string{
 			cuda.Highest: cpu.Highest.String(), cuda.High: cpu.High.String(), cuda.Medium: cpu.Medium.String(),
 		}[gpu.Precision()]
 	}
-	if c, ok := d.kernels.(interface{ Arithmetic() cpu.Arithmetic }); ok && c.Arithmetic() == cpu.BFloat16 {
-		return cpu.Medium.String()
+	if c, ok := d.kernels.(interface{ Arithmetic() cpu.Arithmetic }); ok {
+		return c.Arithmetic().Precision().String()
 	}
 	return cpu.Highest.String()
 }

@@ -7,6 +7,7 @@ import (
 	"github.com/bestiary-ml/bestiary/internal/usage"
 	"github.com/bestiary-ml/bestiary/tensor"
 	"github.com/spf13/cobra"
+	"golang.org/x/sys/cpu"
 )
 
 // deviceFlags are the flags of every command that computes.
@@ -45,9 +46,17 @@ func (f *deviceFlags) whyFloat32(precision string) string {
 	switch {
 	case simd.BF16For(simd.Detect()) == nil:
 		return "this processor has no AVX512-BF16"
-	case precision == "high":
-		return "three products in bfloat16 take longer on AVX512-BF16 than one in float32"
+	case precision == "high" && !simd.HasAMX():
+		return noTiles() + ", and three products in bfloat16 take longer on AVX512-BF16 than one in float32"
 	default:
 		return "--kernels " + f.options.Kernels + " has no bfloat16"
 	}
+}
+
+// noTiles tells why products aren't computed on AMX's tiles.
+func noTiles() string {
+	if cpu.X86.HasAMXBF16 {
+		return "the operating system doesn't permit AMX"
+	}
+	return "this processor has no AMX"
 }

@@ -110,10 +110,13 @@ func kernelSets() string {
 
 // precisions tells what products are computed in at each --precision.
 func precisions() string {
-	if simd.BF16For(simd.Detect()) == nil {
+	switch {
+	case simd.BF16For(simd.Detect()) == nil:
 		return "highest, high and medium all in float32: no AVX512-BF16"
+	case simd.HasAMX():
+		return "highest in float32; high in three products in bfloat16 and medium in one, on AMX's tiles"
 	}
-	return "highest and high in float32 (three products in bfloat16 take longer on AVX512-BF16), medium in bfloat16"
+	return "highest and high in float32 (" + noTiles() + ", and three products in bfloat16 take longer on AVX512-BF16), medium in bfloat16"
 }
 
 // gpu describes the GPUs, or tells why none can be used.

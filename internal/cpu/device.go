@@ -42,8 +42,8 @@ var (
 func New(level simd.Level, threads int, precision Precision) *Device[float32] {
 	d := &Device[float32]{pool: NewPool(threads), level: level, arithmetic: ArithmeticOf(level, precision)}
 	d.products = newProducts(level, d.pool)
-	if d.arithmetic == BFloat16 {
-		d.products.bf16 = simd.BF16For(level)
+	if h := halvesFor(level, d.arithmetic); h != nil {
+		d.products.bf16 = h
 	}
 	d.passes = newPasses(level, d.pool)
 	return d

@@ -38,15 +38,39 @@ func ParsePrecision(name string) (Precision, error) {
 type Arithmetic int
 
 const (
-	Float32  Arithmetic = iota
-	BFloat16            // operands rounded to bfloat16, products summed in float32
+	Float32            Arithmetic = iota
+	BFloat16                      // operands rounded to bfloat16, products summed in float32: by AVX512-BF16
+	BFloat16Tiles                 // the same on AMX's tiles
+	SplitBFloat16Tiles            // operands split into two bfloat16 numbers, three products of them: on AMX's tiles
+	splitBFloat16                 // the same by AVX512-BF16, for tests: slower than float32
 )
 
+func (a Arithmetic) String() string {
+	return [...]string{
+		"float32", "bfloat16 (AVX512-BF16)", "bfloat16 (AMX)", "three bfloat16 products (AMX)", "three bfloat16 products (AVX512-BF16)",
+	}[a]
+}
+
+// Precision is the highest that an arithmetic is exact enough for.
+func (a Arithmetic) Precision() Precision {
+	return [...]Precision{Highest, Medium, Medium, High, High}[a]
+}
+
+// hasAMX is changed by tests that run on emulated tiles.
+var hasAMX = simd.HasAMX
+
 // ArithmeticOf tells what products are computed in with a kernel set at a precision: in what is fastest on this processor
-// among all that is exact enough. High is never less exact than that: AVX512-BF16 does two bfloat16 products in the time
+// among all that is exact enough. Without AMX that is float32 for high: AVX512-BF16 does two bfloat16 products in the time
 // of a float32 one, so the three that it takes would be slower.
 func ArithmeticOf(level simd.Level, p Precision) Arithmetic {
-	if p == Medium && simd.BF16For(level) != nil {
+	switch {
+	case p == Highest || simd.BF16For(level) == nil:
+		return Float32
+	case p == High && hasAMX():
+		return SplitBFloat16Tiles
+	case p == Medium && hasAMX():
+		return BFloat16Tiles
+	case p == Medium:
 		return BFloat16
 	}
 	return Float32

@@ -19,7 +19,7 @@ import (
 // added doesn't: results are the same for any number of threads.
 type products struct {
 	*simd.Products
-	bf16    *simd.BF16 // nil: products are float32
+	bf16    *halves // nil: products are float32
 	passes  *simd.Passes
 	mu      sync.Mutex
 	pool    *Pool
@@ -63,14 +63,15 @@ type productWorker struct {
 	rounding      simd.Rounding
 	gathering     simd.Gathering
 	transposed    [8]uintptr
-	rows          [16]uintptr // addresses of a tile's rows of C
-	table         []uintptr   // addresses of its rows of A
-	gathered      []float32   // rows of A, a vector apart
-	gatheredTable []uintptr   // their addresses
-	b             []float32   // panels of B
-	halves        []float32   // rounded rows
-	image         []float32   // padded
-	contributions []float32   // see spreadJob
+	rows          [blockRows]uintptr // addresses of a tile's rows of C
+	table         []uintptr          // addresses of its rows of A
+	gathered      []float32          // rows of A, a vector apart
+	gatheredTable []uintptr          // their addresses
+	b             []float32          // panels of B
+	halves        []float32          // rounded rows
+	tiles         tileWorker
+	image         []float32 // padded
+	contributions []float32 // see spreadJob
 	attend        attendWorker
 	winograd      winogradWorker
 }

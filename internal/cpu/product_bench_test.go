@@ -49,7 +49,8 @@ func BenchmarkProducts(b *testing.B) {
 		run := func(name string, multiplyAdds int, f func()) {
 			p.bf16 = nil
 			measure(name, multiplyAdds, f)
-			if p.bf16 = simd.BF16For(simd.Detect()); p.bf16 != nil {
+			if simd.BF16For(simd.Detect()) != nil {
+				p.bf16 = halvesFor(simd.AVX512, BFloat16)
 				measure(name+"/bfloat16", multiplyAdds, f)
 			}
 		}

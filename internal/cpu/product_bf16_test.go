@@ -4,32 +4,61 @@ import (
 	"fmt"
 	"math"
 	"math/rand/v2"
+	"os"
+	"strings"
 	"testing"
 
 	"pgregory.net/rapid"
 
 	"github.com/bestiary-ml/bestiary/internal/cpu/simd"
+	"github.com/bestiary-ml/bestiary/internal/cpu/tilemachine"
 	"github.com/bestiary-ml/bestiary/internal/kernel"
 )
 
-// mediumOnThreads returns products in bfloat16 on one, two and three threads.
-func mediumOnThreads(t *testing.T) []*products {
-	kernels := simd.BF16For(simd.Detect())
-	if kernels == nil {
-		t.Skip("this processor has no AVX512-BF16")
-	}
+// halvesOnThreads returns products in an arithmetic in bfloat16, on one, two and three threads.
+func halvesOnThreads(t *testing.T, a Arithmetic) []*products {
 	all := onThreads(t, simd.AVX512)
 	for _, p := range all {
-		p.bf16 = kernels
+		p.bf16 = halvesFor(simd.AVX512, a)
 	}
 	return all
 }
 
-// eachArithmetic runs f for every kernel set with assembly that this processor has, and for bfloat16, with products on
-// one, two and three threads.
-func eachArithmetic(t *testing.T, f func(t *testing.T, all []*products)) {
+// testTiles is the environment variable that, being "all", lets tests run that take long where AMX's tiles are emulated.
+const testTiles = "BESTIARY_TEST_TILES"
+
+// eachBF16 runs f for every arithmetic in bfloat16. Without AMX its tiles are emulated, and rapid checks so many examples
+// there; 0 skips what would take long.
+func eachBF16(t *testing.T, emulated int, f func(t *testing.T, all []*products)) {
+	eachOf(t, []Arithmetic{BFloat16, splitBFloat16, BFloat16Tiles, SplitBFloat16Tiles}, emulated, f)
+}
+
+// eachOf is eachBF16 for some of them.
+func eachOf(t *testing.T, arithmetics []Arithmetic, emulated int, f func(t *testing.T, all []*products)) {
+	if simd.BF16For(simd.Detect()) == nil {
+		t.Skip("this processor has no AVX512-BF16")
+	}
+	for _, a := range arithmetics {
+		t.Run(strings.ReplaceAll(a.String(), " ", "_"), func(t *testing.T) {
+			tiles := halvesFor(simd.AVX512, a).tiles != nil
+			if tiles && !simd.HasAMX() && emulated == 0 {
+				if os.Getenv(testTiles) != "all" {
+					t.Skipf("takes long on emulated tiles; %s=all runs it", testTiles)
+				}
+				emulated = 10
+			}
+			if !tiles || tilemachine.InTest(t, simd.HasAMX(), fmt.Sprintf("-rapid.checks=%d", emulated)) {
+				f(t, halvesOnThreads(t, a))
+			}
+		})
+	}
+}
+
+// eachArithmetic runs f for every kernel set with assembly that this processor has, and for every arithmetic in bfloat16,
+// with products on one, two and three threads; emulated is that of eachBF16.
+func eachArithmetic(t *testing.T, emulated int, f func(t *testing.T, all []*products)) {
 	eachLevel(t, func(t *testing.T, level simd.Level) { f(t, onThreads(t, level)) })
-	t.Run("bfloat16", func(t *testing.T) { f(t, mediumOnThreads(t)) })
+	eachBF16(t, emulated, f)
 }
 
 // whole rounds to integers, so small that the points of Winograd's algorithm are exact in bfloat16.
@@ -61,98 +90,181 @@ func specials(rng *rand.Rand, count int, a, b []float32) {
 	}
 }
 
-// TestMediumGemm compares with the float64 product of the operands, rounded where the product is large enough for it:
-// what remains is the rounding of a float32 sum.
-func TestMediumGemm(t *testing.T) {
-	all := mediumOnThreads(t)
-	rapid.Check(t, func(t *rapid.T) {
-		size := func(name string, least int) int {
-			return rapid.OneOf(rapid.IntRange(least, 2*least), rapid.IntRange(1, 200)).Draw(t, name)
-		}
-		g := kernel.Gemm{
-			M: size("M", pairedRows), N: size("N", pairedColumns),
-			K:      rapid.OneOf(rapid.IntRange(0, 70), rapid.IntRange(1000, 1300)).Draw(t, "K"),
-			TransA: rapid.Bool().Draw(t, "TransA"), TransB: rapid.Bool().Draw(t, "TransB"),
-			Batch: rapid.IntRange(0, 2).Draw(t, "Batch"), Accumulate: rapid.Bool().Draw(t, "Accumulate"),
-		}
-		rng := rand.New(rand.NewPCG(rapid.Uint64().Draw(t, "seed"), 0))
-		gap := func(name string) int { return rapid.SampledFrom([]int{0, 0, 1, 5}).Draw(t, name) }
-		rowsA, rowsB := g.M, g.K
-		g.LdA, g.LdB, g.LdC = g.K+gap("gapA"), g.N+gap("gapB"), g.N+gap("gapC")
-		if g.TransA {
-			rowsA, g.LdA = g.K, g.M+gap("gapA")
-		}
-		if g.TransB {
-			rowsB, g.LdB = g.N, g.K+gap("gapB")
-		}
-		g.StrideA, g.StrideB, g.StrideC = rowsA*g.LdA, rowsB*g.LdB, g.M*g.LdC
-		batch := max(1, g.Batch)
-		a, b, c := noise(rng, batch*rowsA*g.LdA), noise(rng, batch*rowsB*g.LdB), noise(rng, batch*g.M*g.LdC)
-		var bias []float32
-		if !g.Accumulate {
-			g.Act, g.Slope = rapid.SampledFrom(activations).Draw(t, "Act"), 0.25
-			if rapid.Bool().Draw(t, "bias") {
-				bias = noise(rng, g.N)
+// TestBF16Gemm compares with the float64 product of the operands, rounded where the product is large enough for it unless
+// they are split: what remains is the rounding of a float32 sum, and of what two bfloat16 numbers leave.
+func TestBF16Gemm(t *testing.T) {
+	eachBF16(t, 5, func(t *testing.T, all []*products) {
+		rapid.Check(t, func(t *rapid.T) {
+			size := func(name string, least int) int {
+				return rapid.OneOf(rapid.IntRange(least, 2*least), rapid.IntRange(1, 200)).Draw(t, name)
 			}
-		}
-		if len(a) > 0 && len(b) > 0 {
-			specials(rng, rapid.IntRange(0, 2).Draw(t, "specials"), a, b)
-		}
-		want, left, right := wide(c), a, b
-		if all[0].paired(g.M, g.N, g.K) {
-			left, right = toBF16(a), toBF16(b)
-		}
-		for item := range batch {
-			for row := range g.M {
-				gemmRow(g, item, row, wide(left), wide(right), wide(bias), want)
+			g := kernel.Gemm{
+				M: size("M", pairedRows), N: size("N", pairedColumns),
+				K:      rapid.OneOf(rapid.IntRange(0, 70), rapid.IntRange(250, 270), rapid.IntRange(1000, 1300)).Draw(t, "K"),
+				TransA: rapid.Bool().Draw(t, "TransA"), TransB: rapid.Bool().Draw(t, "TransB"),
+				Batch: rapid.IntRange(0, 2).Draw(t, "Batch"), Accumulate: rapid.Bool().Draw(t, "Accumulate"),
 			}
-		}
-		var results [][]float32
-		for _, p := range all {
-			got := append([]float32(nil), c...)
-			p.gemm(g, a, b, bias, got)
-			results = append(results, got)
-		}
-		same(t, fmt.Sprintf("%+v", g), results, want, g.K)
+			rng := rand.New(rand.NewPCG(rapid.Uint64().Draw(t, "seed"), 0))
+			gap := func(name string) int { return rapid.SampledFrom([]int{0, 0, 1, 5}).Draw(t, name) }
+			rowsA, rowsB := g.M, g.K
+			g.LdA, g.LdB, g.LdC = g.K+gap("gapA"), g.N+gap("gapB"), g.N+gap("gapC")
+			if g.TransA {
+				rowsA, g.LdA = g.K, g.M+gap("gapA")
+			}
+			if g.TransB {
+				rowsB, g.LdB = g.N, g.K+gap("gapB")
+			}
+			g.StrideA, g.StrideB, g.StrideC = rowsA*g.LdA, rowsB*g.LdB, g.M*g.LdC
+			batch := max(1, g.Batch)
+			a, b, c := noise(rng, batch*rowsA*g.LdA), noise(rng, batch*rowsB*g.LdB), noise(rng, batch*g.M*g.LdC)
+			var bias []float32
+			if !g.Accumulate {
+				g.Act, g.Slope = rapid.SampledFrom(activations).Draw(t, "Act"), 0.25
+				if rapid.Bool().Draw(t, "bias") {
+					bias = noise(rng, g.N)
+				}
+			}
+			if len(a) > 0 && len(b) > 0 {
+				specials(rng, rapid.IntRange(0, 2).Draw(t, "specials"), a, b)
+			}
+			checkGemm(t, all, g, a, b, bias, c)
+		})
 	})
 }
 
-// TestMediumError tells how far products at medium are from exact ones: the rounding of two operands, 2⁻⁹ each at most.
-func TestMediumError(t *testing.T) {
-	p := mediumOnThreads(t)[0]
-	rng := rand.New(rand.NewPCG(1, 2))
-	g := kernel.Gemm{M: 65, N: 70, K: 301, LdA: 301, LdB: 70, LdC: 70}
-	a, b := noise(rng, g.M*g.K), noise(rng, g.K*g.N)
-	got, want := make([]float32, g.M*g.N), make([]float64, g.M*g.N)
-	p.gemm(g, a, b, nil, got)
-	for row := range g.M {
-		gemmRow(g, 0, row, wide(a), wide(b), nil, want)
+func checkGemm(t rapid.TB, all []*products, g kernel.Gemm, a, b, bias, c []float32) {
+	want, left, right := wide(c), a, b
+	if p := all[0]; p.paired(g.M, g.N, g.K) && !p.bf16.split {
+		left, right = toBF16(a), toBF16(b)
 	}
-	difference, size := 0.0, 0.0
-	for i, x := range got {
-		difference += (float64(x) - want[i]) * (float64(x) - want[i])
-		size += want[i] * want[i]
+	for item := range max(1, g.Batch) {
+		for row := range g.M {
+			gemmRow(g, item, row, wide(left), wide(right), wide(bias), want)
+		}
 	}
-	if relative := math.Sqrt(difference / size); relative > 1.0/256 || relative < 1.0/2048 {
-		t.Errorf("the relative error is %g", relative)
+	var results [][]float32
+	for _, p := range all {
+		got := append([]float32(nil), c...)
+		p.gemm(g, a, b, bias, got)
+		results = append(results, got)
 	}
+	same(t, all[0], fmt.Sprintf("%+v", g), results, want, g.K)
 }
 
-// TestMediumConv compares with the float64 convolution of operands that bfloat16 holds exactly.
-func TestMediumConv(t *testing.T) {
-	all := mediumOnThreads(t)
-	rapid.Check(t, func(t *rapid.T) {
-		c := drawConv(t)
-		rng := rand.New(rand.NewPCG(rapid.Uint64().Draw(t, "seed"), 0))
-		checkConv(t, all, c, rng, rapid.Bool().Draw(t, "bias"), rapid.Bool().Draw(t, "special"))
+// TestBF16Edges has blocks of every height and width, in both forms, and odd depths.
+func TestBF16Edges(t *testing.T) {
+	eachBF16(t, 5, func(t *testing.T, all []*products) {
+		rng := rand.New(rand.NewPCG(21, 22))
+		for i := range 33 {
+			for trans := range 4 {
+				g := kernel.Gemm{M: pairedRows + i, N: pairedColumns + (7*i+trans)%33, K: pairedDepth + 1 + (11*i+5*trans)%66}
+				g.TransA, g.TransB = trans&1 != 0, trans&2 != 0
+				g.LdA, g.LdB, g.LdC = g.K, g.N, g.N
+				if g.TransA {
+					g.LdA = g.M
+				}
+				if g.TransB {
+					g.LdB = g.K
+				}
+				checkGemm(t, all[:1], g, noise(rng, g.M*g.K), noise(rng, g.K*g.N), nil, make([]float32, g.M*g.N))
+			}
+		}
 	})
-	for _, c := range []kernel.Conv{
-		{N: 3, H: 7, W: 6, C: 301, O: 33, OH: 5, OW: 4, KH: 3, KW: 3, Groups: 1},
-		{N: 3, H: 4, W: 5, C: depthBlock + 51, O: depthBlock + 7, OH: 3, OW: 4, KH: 2, KW: 2, Groups: 1},
-		{N: 5, H: 31, W: 31, C: 37, O: 35, OH: 30, OW: 30, KH: 2, KW: 2, Groups: 1},
-		{N: 4, H: 20, W: 21, C: 3, O: 70, OH: 17, OW: 18, KH: 4, KW: 4, Groups: 1},
-	} {
-		c.StrideH, c.StrideW, c.DilationH, c.DilationW = 1, 1, 1, 1
-		checkConv(t, all, c, rand.New(rand.NewPCG(7, 8)), true, false)
+}
+
+// TestBF16Error tells how far products are from exact ones: by the rounding of two operands, 2⁻⁹ each at most, or by what
+// three products of split operands leave out.
+func TestBF16Error(t *testing.T) {
+	eachBF16(t, 5, func(t *testing.T, all []*products) {
+		p := all[0]
+		rng := rand.New(rand.NewPCG(1, 2))
+		g := kernel.Gemm{M: 65, N: 70, K: 301, LdA: 301, LdB: 70, LdC: 70}
+		a, b := noise(rng, g.M*g.K), noise(rng, g.K*g.N)
+		got, want := make([]float32, g.M*g.N), make([]float64, g.M*g.N)
+		p.gemm(g, a, b, nil, got)
+		for row := range g.M {
+			gemmRow(g, 0, row, wide(a), wide(b), nil, want)
+		}
+		difference, size := 0.0, 0.0
+		for i, x := range got {
+			difference += (float64(x) - want[i]) * (float64(x) - want[i])
+			size += want[i] * want[i]
+		}
+		least, most := 1.0/2048, 1.0/256
+		if p.bf16.split {
+			least, most = math.Exp2(-21), math.Exp2(-17)
+		}
+		if relative := math.Sqrt(difference / size); relative < least || relative > most {
+			t.Errorf("the relative error is %g", relative)
+		}
+	})
+}
+
+// TestSplitNonFinite has infinities in both operands, numbers beyond bfloat16's range and others whose low parts are zero or
+// of the other sign: sums are what they are in float32.
+func TestSplitNonFinite(t *testing.T) {
+	eachOf(t, []Arithmetic{splitBFloat16, SplitBFloat16Tiles}, 5, func(t *testing.T, all []*products) {
+		inf, most := float32(math.Inf(1)), float32(3.4e38)
+		g := kernel.Gemm{M: 32, N: 32, K: 32, LdA: 32, LdB: 32, LdC: 32}
+		for _, left := range []float32{inf, -inf, nan, most, -most} {
+			for _, right := range []float32{inf, -inf, nan, 0, 1, -1, 1.001, -1.001, 0.999, 1e-30, 1234.567, -3e38} {
+				if !math.IsInf(float64(left), 0) && math.Abs(float64(right)) > 1.001 && !math.IsInf(float64(right), 0) {
+					continue // beyond float32
+				}
+				a, b := make([]float32, 32*32), make([]float32, 32*32)
+				a[5*32+7], b[7*32+9] = left, right
+				got := make([]float32, 32*32)
+				all[0].gemm(g, a, b, nil, got)
+				want := left * right
+				if v := got[5*32+9]; !(v == want || v != v && want != want || math.Abs(float64(v/want-1)) < 1e-5) {
+					t.Errorf("%g · %g is %g", left, right, v)
+				}
+			}
+		}
+	})
+}
+
+// TestBF16Conv compares with the float64 convolution of operands that bfloat16 holds exactly unless they are split.
+func TestBF16Conv(t *testing.T) {
+	eachBF16(t, 5, func(t *testing.T, all []*products) {
+		rapid.Check(t, func(t *rapid.T) {
+			c := drawConv(t)
+			rng := rand.New(rand.NewPCG(rapid.Uint64().Draw(t, "seed"), 0))
+			checkConv(t, all, c, rng, rapid.Bool().Draw(t, "bias"), rapid.Bool().Draw(t, "special"))
+		})
+		for _, c := range []kernel.Conv{
+			{N: 3, H: 7, W: 6, C: 301, O: 33, OH: 5, OW: 4, KH: 3, KW: 3, Groups: 1},
+			{N: 3, H: 4, W: 5, C: depthBlock + 51, O: depthBlock + 7, OH: 3, OW: 4, KH: 2, KW: 2, Groups: 1},
+			{N: 5, H: 31, W: 31, C: 37, O: 35, OH: 30, OW: 30, KH: 2, KW: 2, Groups: 1},
+			{N: 4, H: 20, W: 21, C: 3, O: 70, OH: 17, OW: 18, KH: 4, KW: 4, Groups: 1},
+		} {
+			if work := c.N * c.OH * c.OW * c.O * c.KH * c.KW * c.C; all[0].bf16.tiles != nil && !simd.HasAMX() && work > 1e7 {
+				continue // takes long where tiles are emulated
+			}
+			c.StrideH, c.StrideW, c.DilationH, c.DilationW = 1, 1, 1, 1
+			checkConv(t, all, c, rand.New(rand.NewPCG(7, 8)), true, false)
+		}
+	})
+}
+
+// TestArithmeticOf covers what processors with and without AMX compute in.
+func TestArithmeticOf(t *testing.T) {
+	defer func(detected func() bool) { hasAMX = detected }(hasAMX)
+	for _, amx := range []bool{false, true} {
+		hasAMX = func() bool { return amx }
+		for level := simd.Portable; level <= simd.Detect(); level++ {
+			want := map[Precision]Arithmetic{Highest: Float32, High: Float32, Medium: Float32}
+			if simd.BF16For(level) != nil {
+				want[Medium] = BFloat16
+				if amx {
+					want[High], want[Medium] = SplitBFloat16Tiles, BFloat16Tiles
+				}
+			}
+			for _, p := range Precisions {
+				if got := ArithmeticOf(level, p); got != want[p] || got.Precision() > p {
+					t.Errorf("%v at %v, AMX %v: %v, of precision %v; want %v", level, p, amx, got, got.Precision(), want[p])
+				}
+			}
+		}
 	}
 }

@@ -18,6 +18,7 @@ type columnsJob struct {
 	epilogue
 
 	paired         bool // in bfloat16
+	most           int  // rows of A and B that a block sums
 	parts          int  // of the depth, summed apart
 	mTasks, nTasks int
 }
@@ -40,8 +41,12 @@ func (p *products) startColumns(j columnsJob) {
 	if j.batch*j.m*j.n*len(j.taps) == 0 {
 		return
 	}
-	tiles, panels := len(j.taps)*ceil(j.m, p.Height), ceil(j.n, p.width())
-	most := max(1, panelBytes/4/p.width()/min(columnsBlock, max(1, j.depth))) // panels that a task may hold
+	if j.paired = p.paired(len(j.taps)*j.m, j.n, j.depth); j.paired {
+		p.needBlank(max(j.m, j.n))
+	}
+	j.most = p.mostTerms(columnsBlock, j.paired)
+	tiles, panels := len(j.taps)*ceil(j.m, p.height(j.paired)), ceil(j.n, p.width())
+	most := max(1, panelBytes/4/p.width()/min(j.most, max(1, j.depth))) // panels that a task may hold
 	j.parts, j.mTasks, j.nTasks = 1, 1, ceil(panels, most)
 	size := len(j.taps) * j.m * j.n
 	// The order of the sums follows from this, so it doesn't depend on the kernel set or the number of threads.
@@ -55,9 +60,6 @@ func (p *products) startColumns(j columnsJob) {
 		if len(p.partial) < j.parts*size {
 			p.partial = make([]float32, j.parts*size)
 		}
-	}
-	if j.paired = p.paired(len(j.taps)*j.m, j.n, j.depth); j.paired {
-		p.needBlank(max(j.m, j.n))
 	}
 	if want := 4 * p.pool.Threads(); p.pool.Threads() > 1 && j.batch*size*max(j.depth*max(1, j.images), 16) > smallJob {
 		j.mTasks = max(1, min(ceil(want, j.batch*j.parts*j.nTasks), tiles/6))
@@ -82,7 +84,7 @@ func (p *products) columnsTask(task, worker int) {
 	j := p.columns
 	batch := task / (j.mTasks * j.nTasks)
 	mTask, nTask := task%j.mTasks, task/j.mTasks%j.nTasks
-	tiles, panels := len(j.taps)*ceil(j.m, p.Height), ceil(j.n, p.width())
+	tiles, panels := len(j.taps)*ceil(j.m, p.height(j.paired)), ceil(j.n, p.width())
 	tile0, tile1 := split(tiles, mTask, j.mTasks), split(tiles, mTask+1, j.mTasks)
 	n0, n1 := split(panels, nTask, j.nTasks)*p.width(), min(j.n, split(panels, nTask+1, j.nTasks)*p.width())
 	depth := j.depth
@@ -116,7 +118,7 @@ func (p *products) columnsTask(task, worker int) {
 
 // columnsDepth adds rows from to to of A and B to tiles tile0 to tile1, counted down the taps, of columns n0 to n1 of C.
 func (p *products) columnsDepth(w *productWorker, j *columnsJob, from, to int, first bool, tile0, tile1, n0, n1 int) {
-	blocks := max(1, ceil(to-from, columnsBlock))
+	blocks := max(1, ceil(to-from, j.most))
 	for i := range blocks {
 		k0, k1 := from+split(to-from, i, blocks), from+split(to-from, i+1, blocks)
 		p.columnsBlock(w, j, k0, k1, first && i == 0, i == blocks-1, tile0, tile1, n0, n1)
@@ -137,20 +139,17 @@ var wholeDepth = []tap{{}}
 // columnsBlock is columnsDepth for rows k0 to k1, first and last of which set up and finish the sums.
 func (p *products) columnsBlock(w *productWorker, j *columnsJob, k0, k1 int, first, last bool, tile0, tile1, n0, n1 int) {
 	b := p.panels(w, j.b, wholeDepth, k0, k1, n0, n1, tile1-tile0 <= rawTiles, j.paired)
-	t, kernels := &w.tile, &p.Columns
+	t, tallest := &w.tile, p.height(j.paired)
 	if t.K = k1 - k0; j.paired {
-		t.K, kernels = pairs(t.K), &p.bf16.Columns
+		t.K = p.bf16.pairsOf(t.K)
 	}
 	j.prepare(t, first, last)
-	tilesPerTap := ceil(j.m, p.Height)
-	table := w.addresses(k1 - k0 + 1)[:k1-k0] // one more, to end an odd number of rows
+	tilesPerTap := ceil(j.m, tallest)
+	table := w.addresses(max(k1-k0, 2*t.K))[:k1-k0] // room to fill up pairs
 	t.A, t.C = &w.table[0], &w.rows[0]
 	gather := p.Lanes == 8 && n1-n0 >= gatherPanels*p.width() && t.K > 0
 	if gather {
 		t.A = &w.gatherTable(t.K, p.Lanes)[0]
-	}
-	if j.paired {
-		t.A = &w.gatherTable(max(1, t.K), pairColumns)[0]
 	}
 	filled, pairedTo, pairedFrom := -1, tile0, 0 // tiles before pairedTo have their pairs, which begin with column pairedFrom
 	for tile := tile0; tile < tile1; tile++ {
@@ -159,7 +158,7 @@ func (p *products) columnsBlock(w *productWorker, j *columnsJob, k0, k1 int, fir
 			j.a.addresses(table, j.a.point(k0), j.taps[tap])
 			filled = tap
 		}
-		r0, r1 := split(j.m, i, tilesPerTap), split(j.m, i+1, tilesPerTap)
+		r0, r1 := p.edge(j.m, i, tilesPerTap, j.paired), p.edge(j.m, i+1, tilesPerTap, j.paired)
 		for r := r0; r < r1; r++ {
 			w.rows[r-r0] = j.row(tap, r)
 		}
@@ -173,8 +172,8 @@ func (p *products) columnsBlock(w *productWorker, j *columnsJob, k0, k1 int, fir
 		}
 		if j.paired {
 			if tile == pairedTo {
-				pairedTo, pairedFrom = min(tile+pairColumns/p.Height, (tap+1)*tilesPerTap, tile1), r0
-				p.pairTiles(w, table, r0, split(j.m, pairedTo-tap*tilesPerTap, tilesPerTap))
+				pairedTo, pairedFrom = min(tile+pairColumns/tallest, (tap+1)*tilesPerTap, tile1), r0
+				p.pairTiles(w, t, table, r0, p.edge(j.m, pairedTo-tap*tilesPerTap, tilesPerTap, true))
 			}
 			t.AOffset = 4 * (r0 - pairedFrom)
 		}
@@ -184,7 +183,11 @@ func (p *products) columnsBlock(w *productWorker, j *columnsJob, k0, k1 int, fir
 			if last && j.bias != 0 {
 				t.Bias = j.bias + uintptr(4*n)
 			}
-			kernels[vectors-1][r1-r0](t)
+			if j.paired {
+				p.bf16.multiplyColumns(w, t, vectors, r1-r0)
+			} else {
+				p.Columns[vectors-1][r1-r0](t)
+			}
 		}
 		if last {
 			p.finish(&j.epilogue, w.rows[:r1-r0], n0, n1)

@@ -37,7 +37,7 @@ func guarded(t *testing.T, v []float32, atEnd bool) []float32 {
 
 // TestProductsStayInBounds reads and writes operands beside pages that can't be.
 func TestProductsStayInBounds(t *testing.T) {
-	eachArithmetic(t, func(t *testing.T, all []*products) {
+	eachArithmetic(t, 0, func(t *testing.T, all []*products) {
 		p := all[0]
 		rng := rand.New(rand.NewPCG(3, 4))
 		for _, atEnd := range []bool{false, true} {

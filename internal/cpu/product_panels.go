@@ -20,6 +20,7 @@ type panels struct {
 	packed        []float32
 	raw           uintptr // where the first row begins, if whole panels are read where they lie; else 0
 	stride        int
+	low           int // distance to low parts of the numbers, in bytes, where they are split
 }
 
 // panels packs what it must in the worker's buffer. The depth runs over the rows from to to of every tap.
@@ -78,7 +79,7 @@ func (p *products) pack(w *productWorker, b matrix, from, to, n, columns int, pa
 
 // place points t at the panel that begins with column n, and returns how many vectors wide it is.
 func (q *panels) place(t *simd.Tile, n int) (vectors int) {
-	t.Columns, t.COffset = min(q.width(), q.n1-n), 4*n
+	t.Columns, t.COffset, t.BLow = min(q.width(), q.n1-n), 4*n, q.low
 	vectors = ceil(t.Columns, q.Lanes)
 	if q.raw != 0 && t.Columns%q.Lanes == 0 {
 		t.B, t.BStride = q.raw+uintptr(4*n), q.stride

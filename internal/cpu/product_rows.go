@@ -13,6 +13,7 @@ type rowsJob struct {
 	epilogue
 
 	paired         bool // in bfloat16
+	most           int  // terms that a block sums
 	blocks         int  // parts of the depth
 	mTasks, nTasks int
 	firstTask      int
@@ -39,19 +40,20 @@ func (p *products) addRows(j rowsJob) {
 	}
 	j.blocks = 1
 	total := j.depth * len(j.taps)
-	if j.depth > depthBlock {
-		j.blocks = len(j.taps) * ceil(j.depth, depthBlock)
-	} else if total > depthBlock {
-		j.blocks = ceil(len(j.taps), depthBlock/j.depth)
-	}
 	if j.paired = p.paired(j.m, j.n, total); j.paired {
 		p.needBlank(j.n)
+	}
+	j.most = p.mostTerms(depthBlock, j.paired)
+	if j.depth > j.most {
+		j.blocks = len(j.taps) * ceil(j.depth, j.most)
+	} else if total > j.most {
+		j.blocks = ceil(len(j.taps), j.most/j.depth)
 	}
 	panels := ceil(j.n, p.width())
 	most := max(1, panelBytes/4/p.width()/max(1, ceil(total, j.blocks))) // panels that a task may hold
 	j.nTasks, j.mTasks = ceil(panels, most), 1
 	if want := 4 * p.pool.Threads(); p.pool.Threads() > 1 && j.batch*j.m*j.n*max(total, 16) > smallJob {
-		j.mTasks = max(1, min(ceil(want, j.batch*j.nTasks), j.m/(8*p.Height)))
+		j.mTasks = max(1, min(ceil(want, j.batch*j.nTasks), j.m/(8*p.height(j.paired))))
 		if tasks := j.batch * j.mTasks * j.nTasks; tasks < want {
 			j.nTasks = min(panels, j.nTasks*ceil(want, tasks))
 		}
@@ -73,7 +75,7 @@ func (p *products) startRows() {
 
 // block returns the taps and the range of their depth that block i sums.
 func (j *rowsJob) block(i int) (taps []tap, from, to int) {
-	if j.depth <= depthBlock {
+	if j.blocks == 1 || j.depth <= j.most {
 		n := len(j.taps)
 		return j.taps[split(n, i, j.blocks):split(n, i+1, j.blocks)], 0, j.depth
 	}
@@ -101,8 +103,9 @@ func (p *products) rowsTask(task, worker int) {
 		j.a.base = p.workers[worker].padded(j.padding, batch)
 	}
 	mTask, nTask := task%j.mTasks, task/j.mTasks%j.nTasks
-	tiles, panels := ceil(j.m, p.Height), ceil(j.n, p.width())
-	m0, m1 := split(tiles, mTask, j.mTasks)*p.Height, min(j.m, split(tiles, mTask+1, j.mTasks)*p.Height)
+	tallest := p.height(j.paired)
+	tiles, panels := ceil(j.m, tallest), ceil(j.n, p.width())
+	m0, m1 := split(tiles, mTask, j.mTasks)*tallest, min(j.m, split(tiles, mTask+1, j.mTasks)*tallest)
 	n0, n1 := split(panels, nTask, j.nTasks)*p.width(), min(j.n, split(panels, nTask+1, j.nTasks)*p.width())
 	for block := range j.blocks {
 		p.rowsBlock(p.workers[worker], &j, block, m0, m1, n0, n1)
@@ -120,14 +123,13 @@ func (p *products) rowsTiles(w *productWorker, j *rowsJob, b panels, block, m0, 
 	taps, from, to := j.block(block)
 	t, last := &w.tile, block == j.blocks-1
 	t.Taps, t.K = len(taps), to-from
-	kernels := &p.Rows
 	if j.paired {
-		t.K, kernels = pairs(t.K), &p.bf16.Rows
+		t.K = p.bf16.pairsOf(t.K)
 	}
 	j.prepare(t, block == 0, last)
-	tiles := ceil(m1-m0, p.Height)
+	tiles := ceil(m1-m0, p.height(j.paired))
 	for tile := range tiles {
-		r0, r1 := m0+split(m1-m0, tile, tiles), m0+split(m1-m0, tile+1, tiles)
+		r0, r1 := m0+p.edge(m1-m0, tile, tiles, j.paired), m0+p.edge(m1-m0, tile+1, tiles, j.paired)
 		height := r1 - r0
 		table := w.addresses(len(taps) * height)
 		first := j.a.point(r0)
@@ -142,7 +144,7 @@ func (p *products) rowsTiles(w *productWorker, j *rowsJob, b panels, block, m0, 
 		j.c.addresses(w.rows[:height], j.c.point(r0), tap{})
 		t.A, t.C = &w.table[0], &w.rows[0]
 		if j.paired {
-			p.roundTile(w, table, to-from)
+			p.roundTile(w, t, table, to-from)
 		}
 		for n := b.n0; n < b.n1; n += p.width() {
 			vectors := b.place(t, n)
@@ -150,7 +152,11 @@ func (p *products) rowsTiles(w *productWorker, j *rowsJob, b panels, block, m0, 
 			if last && j.bias != 0 {
 				t.Bias = j.bias + uintptr(4*n)
 			}
-			kernels[vectors-1][height](t)
+			if j.paired {
+				p.bf16.multiplyRows(w, t, vectors, height)
+			} else {
+				p.Rows[vectors-1][height](t)
+			}
 		}
 		if last {
 			p.finish(&j.epilogue, w.rows[:height], b.n0, b.n1)

@@ -8,7 +8,7 @@ import (
 // TestWinogradNaN has a NaN in an operand: it must reach what depends on it, and no more than the contract of
 // kernel.Conv allows.
 func TestWinogradNaN(t *testing.T) {
-	eachArithmetic(t, func(t *testing.T, all []*products) {
+	eachArithmetic(t, 0, func(t *testing.T, all []*products) {
 		p := all[0]
 		rng := rand.New(rand.NewPCG(13, 14))
 		for i := range 4 {

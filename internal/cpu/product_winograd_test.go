@@ -52,7 +52,7 @@ func (p winogradPasses) backwardWeight(c kernel.Conv, x, gy, gw []float32) {
 // TestWinograd draws sizes, paddings, strides and tiles, far more than the rule by which convolutions are chosen lets
 // through, and compares with the portable kernels on float64.
 func TestWinograd(t *testing.T) {
-	eachArithmetic(t, func(t *testing.T, all []*products) {
+	eachArithmetic(t, 1, func(t *testing.T, all []*products) {
 		rapid.Check(t, func(t *rapid.T) {
 			draw := func(name string, from, to int) int { return rapid.IntRange(from, to).Draw(t, name) }
 			size := rapid.SampledFrom([][2]int{{2, 2}, {3, 2}, {2, 3}}).Draw(t, "m, r")
@@ -74,7 +74,7 @@ func TestWinograd(t *testing.T) {
 
 // TestWinogradBlocks has more tiles than a task and than a block of the gradient of the weights.
 func TestWinogradBlocks(t *testing.T) {
-	eachArithmetic(t, func(t *testing.T, all []*products) {
+	eachArithmetic(t, 0, func(t *testing.T, all []*products) {
 		c := kernel.Conv{
 			N: 3, H: 56, W: 60, C: 64, O: 64, OH: 28, OW: 30, KH: 4, KW: 4, StrideH: 2, StrideW: 2, PadH: 1, PadW: 1,
 			DilationH: 1, DilationW: 1, Groups: 1,
@@ -121,7 +121,7 @@ func TestConformanceWinograd(t *testing.T) {
 
 // TestWinogradAllocatesNothing runs every pass twice; the second time, all buffers are there.
 func TestWinogradAllocatesNothing(t *testing.T) {
-	eachArithmetic(t, func(t *testing.T, all []*products) {
+	eachArithmetic(t, 0, func(t *testing.T, all []*products) {
 		p := all[0]
 		c := wideConv(4)
 		x, y, w := make([]float32, c.N*c.H*c.W*c.C), make([]float32, c.N*c.OH*c.OW*c.O), make([]float32, c.KH*c.KW*c.C*c.O)
@@ -137,7 +137,7 @@ func TestWinogradAllocatesNothing(t *testing.T) {
 
 func checkWinograd(t rapid.TB, all []*products, c kernel.Conv, m, r int, rng *rand.Rand) {
 	x, y, w := noise(rng, c.N*c.H*c.W*c.C), noise(rng, c.N*c.OH*c.OW*c.O), noise(rng, c.KH*c.KW*c.C*c.O)
-	if all[0].bf16 != nil {
+	if h := all[0].bf16; h != nil && !h.split {
 		x, y, w = whole(x), whole(y), whole(w)
 	}
 	var biasC, biasO []float32
@@ -154,7 +154,7 @@ func checkWinograd(t rapid.TB, all []*products, c kernel.Conv, m, r int, rng *ra
 			pass(winogradPasses{p, m, r}, got)
 			results = append(results, got)
 		}
-		same(t, fmt.Sprintf("%s, m=%d r=%d %+v", name, m, r, c), results, want, depth)
+		same(t, all[0], fmt.Sprintf("%s, m=%d r=%d %+v", name, m, r, c), results, want, depth)
 	}
 	run("forward", c.KH*c.KW*c.C, len(y),
 		func(p winogradPasses, out []float32) { p.forward(c, x, w, biasO, out) },

@@ -118,28 +118,32 @@ func (p *products) winogradProducts(w *productWorker, part, tiles int, accumulat
 	points, stride, productStride := j.n*j.n, pointStride(tiles, j.depth), pointStride(tiles, j.width)
 	values, products := address(s.points), address(aligned(&s.products, points*productStride))
 	*t = simd.Tile{Taps: 1, K: j.depth, BStride: 4 * p.width(), Columns: p.width()}
-	kernels := &p.Rows
-	if p.bf16 != nil {
-		t.K, kernels = pairs(j.depth), &p.bf16.Rows
+	paired := p.bf16 != nil
+	if paired {
+		t.K, t.BLow = pairs(j.depth), p.winogradLow()
 	}
 	if accumulate {
 		t.Accumulate = 1
 	}
-	heights := ceil(tiles, p.Height)
+	heights := ceil(tiles, p.height(paired))
 	for point := range points {
 		for i := range tiles {
 			s.a[i] = values + uintptr(4*(point*stride+i*j.depth))
 			s.c[i] = products + uintptr(4*(point*productStride+i*j.width))
 		}
-		if p.bf16 != nil {
-			p.roundTile(w, s.a[:tiles], j.depth)
+		if paired {
+			p.roundTile(w, t, s.a[:tiles], j.depth)
 		}
 		for column := 0; column < j.width; column += p.width() {
 			t.B, t.COffset = j.winogradPanel(part, point, column), 4*column
 			for i := range heights {
-				r0, r1 := split(tiles, i, heights), split(tiles, i+1, heights)
+				r0, r1 := p.edge(tiles, i, heights, paired), p.edge(tiles, i+1, heights, paired)
 				t.A, t.C = &s.a[r0], &s.c[r0]
-				kernels[1][r1-r0](t)
+				if paired {
+					p.bf16.multiplyRows(w, t, 2, r1-r0)
+				} else {
+					p.Rows[1][r1-r0](t)
+				}
 			}
 		}
 	}

@@ -78,40 +78,42 @@ func (p *products) winogradSumsTask(task, worker int) {
 	s, t, width := &j.images, &w.tile, p.width()
 	point, tiles := task/s.rangesOfC, s.to-s.from
 	first, last := split(j.depth, task%s.rangesOfC, s.rangesOfC), split(j.depth, task%s.rangesOfC+1, s.rangesOfC)
-	kernels, output, rows := &p.Columns, address(s.output)+uintptr(4*point*j.width*winogradBlock), winogradBlock
+	output, rows, paired := address(s.output)+uintptr(4*point*j.width*winogradBlock), winogradBlock, p.bf16 != nil
 	*t = simd.Tile{K: tiles, BStride: 4 * width, C: &w.rows[0], Columns: width}
-	if p.bf16 != nil {
-		output, rows = p.pairWinogradOutput(w, output, tiles), pairs(tiles)
-		t.K, kernels = rows, &p.bf16.Columns
+	if paired {
+		output, t.BLow = p.pairWinogradOutput(w, output, tiles)
+		t.K = p.bf16.pairsOf(tiles)
+		rows = t.K
 	}
-	table := w.addresses(tiles + 1)[:tiles] // one more, to end an odd number of rows
+	table := w.addresses(max(tiles, 2*t.K))[:tiles] // room to fill up pairs
 	for i := range table {
 		table[i] = address(s.input) + uintptr(4*(point*winogradBlock+i)*s.inputStride)
 	}
 	t.A = &table[0]
-	if p.bf16 != nil {
-		t.A = &w.gatherTable(t.K, pairColumns)[0]
-	}
 	if s.from > 0 {
 		t.Accumulate = 1
 	}
-	heights := ceil(last-first, p.Height)
+	heights, group := ceil(last-first, p.height(paired)), pairColumns/p.height(paired) // group: tiles that share what is paired
+	edge := func(i int) int { return first + p.edge(last-first, i, heights, paired) }
 	for i := range heights {
-		r0, r1 := first+split(last-first, i, heights), first+split(last-first, i+1, heights)
+		r0, r1 := edge(i), edge(i+1)
 		for r := r0; r < r1; r++ {
 			w.rows[r-r0] = address(s.sums) + uintptr(4*(point*j.depth+r)*j.width)
 		}
 		t.AOffset = 4 * r0
-		if p.bf16 != nil {
-			const group = 4 // tiles that share what is paired
+		if paired {
 			if i%group == 0 {
-				p.pairTiles(w, table, r0, first+split(last-first, min(heights, i+group), heights))
+				p.pairTiles(w, t, table, r0, edge(min(heights, i+group)))
 			}
-			t.AOffset = 4 * (r0 - first - split(last-first, i-i%group, heights))
+			t.AOffset = 4 * (r0 - edge(i-i%group))
 		}
 		for column := 0; column < j.width; column += width {
 			t.B, t.COffset = output+uintptr(4*column*rows), 4*column
-			kernels[1][r1-r0](t)
+			if paired {
+				p.bf16.multiplyColumns(w, t, 2, r1-r0)
+			} else {
+				p.Columns[1][r1-r0](t)
+			}
 		}
 	}
 }

@@ -3,6 +3,7 @@ package tilemachine
 import (
 	"errors"
 	"os"
+	"regexp"
 	"strings"
 	"testing"
 )
@@ -11,8 +12,9 @@ import (
 const emulated = "BESTIARY_EMULATED_TILES"
 
 // InTest runs a test that uses tiles: here, for which it returns true, where the processor has them; otherwise in a
-// process of its own, traced, in which this function returns true as well. The test then only has to return.
-func InTest(t *testing.T, processorHasTiles bool) bool {
+// process of its own, traced, in which this function returns true as well. The test then only has to return. The arguments
+// are that process's.
+func InTest(t *testing.T, processorHasTiles bool, args ...string) bool {
 	t.Helper()
 	if processorHasTiles || os.Getenv(emulated) != "" {
 		return true
@@ -21,8 +23,9 @@ func InTest(t *testing.T, processorHasTiles bool) bool {
 	if err != nil {
 		t.Fatal(err)
 	}
-	name := "^" + strings.ReplaceAll(t.Name(), "/", "$/^") + "$"
-	output, instructions, err := Run(program, []string{"-test.run=" + name, "-test.timeout=5m"}, append(os.Environ(), emulated+"=1"))
+	name := "^" + strings.ReplaceAll(regexp.QuoteMeta(t.Name()), "/", "$/^") + "$"
+	args = append([]string{"-test.run=" + name, "-test.timeout=5m"}, args...)
+	output, instructions, err := Run(program, args, append(os.Environ(), emulated+"=1"))
 	switch {
 	case errors.Is(err, ErrUnavailable):
 		t.Skip(err)

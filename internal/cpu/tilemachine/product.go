@@ -20,20 +20,26 @@ func (s *state) product(c, a, b int) error {
 			s.rows(a), s.bytes(a)/4, s.rows(b), s.bytes(b)/4))
 	}
 	depth, columns := s.bytes(a)/4, s.bytes(c)/4
+	var right [maxRows][2 * maxBytes / 4]float32
+	for k := range depth {
+		for n := range columns {
+			right[k][2*n], right[k][2*n+1] = halves(s.data[b][k][4*n:])
+		}
+	}
 	for m := range s.rows(c) {
-		var sums [maxBytes / 4][2]float32
+		var sums [2 * maxBytes / 4]float32
 		for k := range depth {
 			first, second := halves(s.data[a][m][4*k:])
-			for n := range columns {
-				x, y := halves(s.data[b][k][4*n:])
-				sums[n][0] = multiplyAdd(first, x, sums[n][0])
-				sums[n][1] = multiplyAdd(second, y, sums[n][1])
+			row := right[k][:2*columns]
+			for n := 0; n+1 < len(row); n += 2 {
+				sums[n] = multiplyAdd(first, row[n], sums[n])
+				sums[n+1] = multiplyAdd(second, row[n+1], sums[n+1])
 			}
 		}
 		for n := range columns {
 			at := s.data[c][m][4*n:]
 			old := normal(math.Float32frombits(binary.LittleEndian.Uint32(at)))
-			sum := normal(old + normal(sums[n][0]+sums[n][1]))
+			sum := normal(old + normal(sums[2*n]+sums[2*n+1]))
 			binary.LittleEndian.PutUint32(at, math.Float32bits(sum))
 		}
 	}
