@@ -1,6 +1,7 @@
 package data
 
 import (
+	"errors"
 	"fmt"
 	"sync"
 
@@ -8,6 +9,9 @@ import (
 )
 
 const maxMemory = 32 << 30 // bytes of decoded pictures; beyond, the reason is surely a size or a folder given by mistake
+
+// ErrNoCaptions is in the errors about pictures without captions where they are wanted.
+var ErrNoCaptions = errors.New("has no captions")
 
 // Source lists the pictures of a layout, for Load.
 type Source struct {
@@ -47,7 +51,7 @@ func Load(s Source, o Options) (*Dataset, error) {
 		return nil, fmt.Errorf("%s: no pictures in split %q; add pictures or choose another split", what, o.Split)
 	}
 	if o.Captions && s.Texts == nil {
-		return nil, fmt.Errorf("%s: has no captions; give pictures with a .txt file of the same name each, CUB_200_2011 with text_c10, or a WebDataset .tar", what)
+		return nil, fmt.Errorf("%s: %w; give pictures with a .txt file of the same name each, CUB_200_2011 with text_c10, or a WebDataset .tar", what, ErrNoCaptions)
 	}
 	need := len(s.Items) * o.picture()
 	if err := ram.Check(fmt.Sprintf("%s: %d pictures of %d×%d", what, len(s.Items), o.Size, o.Size), need); err != nil {
@@ -183,7 +187,7 @@ func (d decoded) dataset(s Source, o Options, fromCache bool) (*Dataset, error) 
 	case len(told.LeftOut) > 0 && len(left) < len(s.Items):
 		return nil, fmt.Errorf("%s: %s: no caption we can read (%s), and neither has any other of %d pictures one; repair the captions", s.Layout, told.LeftOut[0].Name, told.LeftOut[0].Reason, len(s.Items))
 	case len(left) < len(s.Items):
-		return nil, fmt.Errorf("%s: %s: none of %d pictures has a caption; add some", s.Layout, s.Path, len(s.Items)-len(left))
+		return nil, fmt.Errorf("%s: %s: %w: none of %d pictures has a caption; add some", s.Layout, s.Path, ErrNoCaptions, len(s.Items)-len(left))
 	default:
 		return nil, fmt.Errorf("%s: %s: not an image we can decode (%s), and neither is any other of %d; replace them", s.Layout, left[0].Name, left[0].Reason, len(s.Items))
 	}

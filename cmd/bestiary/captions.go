@@ -120,7 +120,7 @@ func (f *captionFlags) inherit(c *cobra.Command, trained data.Description) {
 	if given("data") {
 		return
 	}
-	f.data.path, f.data.labels = trained.Path, trained.Labels
+	f.data.path, f.data.labels, f.data.ofRun = trained.Path, trained.Labels, true
 	if !given("split") {
 		f.data.split = trained.Split
 	}

@@ -84,9 +84,14 @@ func evalBirds(c *cobra.Command, run string, pictures *dataFlags, device *device
 		return err
 	}
 	models := birds.Models()
-	pictures.like(birds.Dataset())
-	pictures.notTrainedOn(c, append(captionedData(run), birds.Dataset())...)
-	pictures.channels, pictures.captions = birds.Channels(), !slices.Equal(models, []string{"dvae"})
+	captioned, shown := captionedData(run), birds.Dataset()
+	pictures.captions = !slices.Equal(models, []string{"dvae"})
+	if pictures.captions && len(captioned) > 0 {
+		shown = captioned[0]
+	}
+	pictures.like(shown)
+	pictures.channels = birds.Channels()
+	pictures.notTrainedOn(c, append(captioned, birds.Dataset())...)
 	heldOut, err := pictures.load(c, birds.Size(), data.Split(pictures.split))
 	if err != nil {
 		return err

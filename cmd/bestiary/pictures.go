@@ -1,6 +1,7 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"os"
 	"strings"
@@ -18,6 +19,7 @@ type dataFlags struct {
 	channels                    int    // 0 means 3
 	captions                    bool   // only pictures that have some
 	noCache                     bool
+	ofRun                       bool // path is that of a run's pictures, as --data is missing
 }
 
 func addDataFlags(c *cobra.Command, split data.Split) *dataFlags {
@@ -79,6 +81,9 @@ func (f *dataFlags) load(c *cobra.Command, size int, split data.Split) (*data.Da
 	}
 	d, err := open(f.path, o)
 	bar.finish()
+	if f.ofRun && errors.Is(err, data.ErrNoCaptions) {
+		return nil, usagef("--data is missing: %s, which models of the run were trained on, has no captions; name pictures that have some", f.path)
+	}
 	if err != nil {
 		return nil, err
 	}
@@ -90,7 +95,7 @@ func (f *dataFlags) load(c *cobra.Command, size int, split data.Split) (*data.Da
 func (f *dataFlags) like(trained data.Description) {
 	f.labels, f.resize, f.images, f.texts, f.channels = trained.Labels, trained.Resize, trained.Images, trained.Texts, trained.Channels
 	if f.path == "" {
-		f.path = trained.Path
+		f.path, f.ofRun = trained.Path, true
 	}
 }
 

@@ -209,13 +209,28 @@ func damagedTokenizer(t *testing.T, path, other string, args ...string) []string
 func TestPicturesWithoutCaptions(t *testing.T) {
 	folder, run := pictures(t, 24), filepath.Join(t.TempDir(), "run")
 	succeeds(t, tinyDVAE("--data", folder, "--out", run, "--steps", "2", "--split", "all")...)
-	fails(t, 1, []string{"has no captions", "give pictures with"}, tinyDALLE(run)...)
+	fails(t, 1, []string{folder, "has no captions", "give pictures with"}, tinyDALLE(run, "--data", folder)...)
+	fails(t, 2, []string{"--data is missing", folder, "has no captions", "name pictures that have some"}, tinyDALLE(run)...)
 	drawn := filepath.Join(t.TempDir(), "drawn") // its models are trained on different pictures
 	succeeds(t, tinyDVAE("--data", folder, "--out", drawn, "--steps", "2")...)
 	succeeds(t, tinyDALLE(drawn, "--steps", "2", "--data", "birds:3:60", "--split", "all")...)
 	if _, stderr, _ := bestiary(t, "eval", "--run", drawn, "--data", "birds:3:60", "--threads", "1"); !strings.Contains(stderr, "split all, so these pictures aren't new to it") {
 		t.Errorf("pictures that the dalle was trained on are measured as new: %q", stderr)
 	}
+	// Without --data, eval takes the pictures that the dalle was trained on, since the dvae's have no captions; one that was
+	// imported tells of none.
+	if told := succeeds(t, "eval", "--run", drawn, "--threads", "1"); !strings.Contains(told, `"dalle"`) {
+		t.Errorf("eval told %q", told)
+	}
+	settings := filepath.Join(drawn, "config.json")
+	text, err := os.ReadFile(settings)
+	if err == nil {
+		err = os.WriteFile(settings, bytes.Replace(text, []byte(`"options"`), []byte(`"former"`), 1), 0o666)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	fails(t, 2, []string{"--data is missing", folder, "has no captions", "name pictures that have some"}, "eval", "--run", drawn)
 	files, err := filepath.Glob(filepath.Join(folder, "*", "*.png"))
 	if err != nil || len(files) != 24 {
 		t.Fatal(files, err)

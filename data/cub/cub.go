@@ -73,7 +73,7 @@ func Folder(root string, o data.Options) (data.Source, error) {
 	}
 	texts, places := captionFolder(root, cub)
 	if texts == "" && o.Captions {
-		return s, fmt.Errorf("%s: %s: has no captions; unpack text_c10 at %s", layout, root, filepath.Clean(places[0]))
+		return s, fmt.Errorf("%s: %s: %w; unpack text_c10 at %s", layout, root, data.ErrNoCaptions, filepath.Clean(places[0]))
 	}
 	l, err := readLists(cub, o.Split)
 	if err != nil {
