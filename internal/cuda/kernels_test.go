@@ -113,7 +113,7 @@ func TestGatherAndScatter(t *testing.T) {
 	for _, c := range []struct {
 		kernel.Span
 		picks int
-	}{{kernel.Span{Outer: 2, N: 9, Inner: 5}, 700}, {kernel.Span{Outer: 1, N: 1500, Inner: 3}, 300}, {kernel.Span{Outer: 3, N: 20, Inner: 2}, 40}} {
+	}{{kernel.Span{Outer: 2, N: 9, Inner: 5}, 1100}, {kernel.Span{Outer: 1, N: 1500, Inner: 3}, 1300}, {kernel.Span{Outer: 1, N: 40, Inner: 3}, 300}, {kernel.Span{Outer: 3, N: 20, Inner: 2}, 40}} {
 		compare(t, 1e-5, func(p *pair) {
 			index := p.indices(c.picks, -1, c.N)
 			p.Gather(c.Span, p.in(c.Outer*c.N*c.Inner, 1, 0), index, p.out(c.Outer*c.picks*c.Inner))

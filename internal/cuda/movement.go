@@ -94,7 +94,7 @@ func (d *Device) ScatterAdd(s kernel.Span, x, index, y kernel.Buffer) {
 		return
 	}
 	picks := index.Len
-	if picks <= 128 {
+	if picks <= 128 || picks <= 1024 && y.Len <= 1<<16 { // one launch that takes longer than any of four, but not than all
 		d.each(function{"movement", "scatter_add_few"}, y.Len, s.Outer, s.N, s.Inner, picks, x, index, y, d.fault(wrongIndex))
 		return
 	}

@@ -17,22 +17,24 @@ func (d *Device) Reduce(op kernel.Reduce, s kernel.Span, scale float64, x, y ker
 			int32(op), s.Outer, s.N, s.Inner, float32(scale), x, y)
 		return
 	}
-	splits := 1
+	var splits int
 	var partial kernel.Buffer
 	if s.Inner == 1 {
 		splits = max(1, min((s.N+4095)/4096, 1024/s.Outer))
 		partial = d.doubles("shares", s.Outer*splits)
 		d.launch(function{"reductions", "reduce_rows"}, blocksOf(s.Outer*splits), blockFor((s.N+splits-1)/splits, 256), 0,
-			int32(op), s.Outer, s.N, splits, x, partial)
+			int32(op), s.Outer, s.N, splits, scale, x, partial, y)
 	} else {
 		tiles := s.Outer * ((s.Inner + 31) / 32)
 		splits = max(1, min((s.N+63)/64, 1024/tiles))
 		partial = d.doubles("shares", results*splits)
 		d.launch(function{"reductions", "reduce_columns"}, blocksOf(tiles*splits), columnBlock, 0,
-			int32(op), s.Outer, s.N, s.Inner, splits, x, partial)
+			int32(op), s.Outer, s.N, s.Inner, splits, scale, x, partial, y)
 	}
-	d.launch(function{"reductions", "reduce_shares"}, gridFor(results, 1), dim3{threads, 1, 1}, 0,
-		int32(op), s.Outer, splits, s.Inner, scale, partial, y)
+	if splits > 1 {
+		d.launch(function{"reductions", "reduce_shares"}, gridFor(results, 1), dim3{threads, 1, 1}, 0,
+			int32(op), s.Outer, splits, s.Inner, scale, partial, y)
+	}
 }
 
 // columnBlock is the block of kernels that have a thread a column: 32 columns, 8 rows.

@@ -24,8 +24,14 @@ __device__ inline double block_combine(int op, double v) {
     return v;
 }
 
-// Reduces x [outer, n]: split s of splits of row o goes to partial[o·splits + s].
-extern "C" __global__ void reduce_rows(int op, i64 outer, i64 n, i64 splits, const float *x, double *partial) {
+// Leaves what a share of a reduction has come to.
+__device__ inline void leave(double v, i64 splits, double scale, i64 at, double *partial, float *y) {
+    if (splits == 1) y[at] = (float)v * (float)scale;
+    else partial[at] = v;
+}
+
+// Reduces x [outer, n]: split s of splits of row o goes to partial[o·splits + s], or as the result to y, if it is all.
+extern "C" __global__ void reduce_rows(int op, i64 outer, i64 n, i64 splits, double scale, const float *x, double *partial, float *y) {
     const i64 share = (n + splits - 1) / splits;
     for (i64 task = blockIdx.x; task < outer * splits; task += gridDim.x) {
         const i64 o = task / splits, from = (task % splits) * share;
@@ -33,14 +39,14 @@ extern "C" __global__ void reduce_rows(int op, i64 outer, i64 n, i64 splits, con
         double v = start(op);
         for (i64 i = from + threadIdx.x; i < to; i += blockDim.x) v = combine(op, v, x[o * n + i]);
         v = block_combine(op, v);
-        if (threadIdx.x == 0) partial[task] = v;
+        if (threadIdx.x == 0) leave(v, splits, scale, task, partial, y);
     }
 }
 
-// Reduces x [outer, n, inner] with a thread a column: split s of column i goes to partial[(o·splits + s)·inner + i].
-// Blocks are 32 columns wide and 8 rows high.
-extern "C" __global__ void reduce_columns(int op, i64 outer, i64 n, i64 inner, i64 splits, const float *x,
-                                          double *partial) {
+// Reduces x [outer, n, inner] with a thread a column: split s of column i goes to partial[(o·splits + s)·inner + i], or as
+// the result to y, if it is all. Blocks are 32 columns wide and 8 rows high.
+extern "C" __global__ void reduce_columns(int op, i64 outer, i64 n, i64 inner, i64 splits, double scale, const float *x,
+                                          double *partial, float *y) {
     __shared__ double rows[8][33];
     const i64 share = (n + splits - 1) / splits, tiles = (inner + 31) / 32;
     for (i64 task = blockIdx.x; task < outer * splits * tiles; task += gridDim.x) {
@@ -54,7 +60,7 @@ extern "C" __global__ void reduce_columns(int op, i64 outer, i64 n, i64 inner, i
         __syncthreads();
         if (threadIdx.y == 0 && i < inner) {
             for (int row = 1; row < 8; row++) v = combine(op, v, rows[row][threadIdx.x]);
-            partial[(o * splits + s) * inner + i] = v;
+            leave(v, splits, scale, (o * splits + s) * inner + i, partial, y);
         }
         __syncthreads();
     }
