@@ -268,3 +268,37 @@ func TestArithmeticOf(t *testing.T) {
 		}
 	}
 }
+
+// TestNewOnTiles opens devices on a processor with AMX: their products are as exact as was asked for, and no more.
+func TestNewOnTiles(t *testing.T) {
+	if simd.BF16For(simd.Detect()) == nil {
+		t.Skip("this processor has no AVX512-BF16")
+	}
+	if !tilemachine.InTest(t, simd.HasAMX()) {
+		return
+	}
+	defer func(detected func() bool) { hasAMX = detected }(hasAMX)
+	hasAMX = func() bool { return true }
+	const n = 64
+	g := kernel.Gemm{M: n, N: n, K: n, LdA: n, LdB: n, LdC: n}
+	a, b, c := make([]float32, n*n), make([]float32, n*n), make([]float32, n*n)
+	for _, p := range Precisions {
+		d := New(simd.Detect(), 2, p)
+		defer d.Close()
+		for _, x := range []struct {
+			value float32 // all sums of it are exact in float32
+			kept  map[Precision]float32
+		}{
+			{1 + 0x1p-17, map[Precision]float32{Highest: 1 + 0x1p-17, High: 1 + 0x1p-17, Medium: 1}},
+			{1 + 0x1p-9 + 0x1p-18, map[Precision]float32{Highest: 1 + 0x1p-9 + 0x1p-18, High: 1 + 0x1p-9, Medium: 1}},
+		} {
+			for i := range a {
+				a[i], b[i] = x.value, 1
+			}
+			d.Gemm(g, kernel.Host(a), kernel.Host(b), kernel.Buffer{}, kernel.Host(c))
+			if want := n * x.kept[p]; c[5] != want {
+				t.Errorf("%v: %d times %g is %g, want %g", p, n, x.value, c[5], want)
+			}
+		}
+	}
+}
