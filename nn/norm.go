@@ -1,6 +1,7 @@
 package nn
 
 import (
+	"github.com/bestiary-ml/bestiary/internal/kernel"
 	"github.com/bestiary-ml/bestiary/tensor"
 )
 
@@ -14,6 +15,8 @@ type BatchNorm struct {
 	Eps, Momentum           float64        // Momentum weighs the new value
 	Act                     tensor.Activation
 	training                bool
+	batches                 int32 // what Batches holds, if counted
+	counted                 bool
 }
 
 // NewBatchNorm returns a batch normalisation with scale 1 and shift 0, followed by act.
@@ -41,12 +44,22 @@ func (b *BatchNorm) Forward(x *tensor.Tensor) *tensor.Tensor {
 	k.Lerp(b.Momentum, mean.Data(), b.RunningMean.Data())
 	unbiased := variance.Detach().Scale(float64(rows) / float64(rows-1))
 	k.Lerp(b.Momentum, unbiased.Data(), b.RunningVar.Data())
-	k.UploadInts(b.Batches.Data(), []int32{b.Batches.IntValues()[0] + 1})
+	b.count(k)
 	return y
+}
+
+// count counts a batch. Only the first one reads the number, since that waits for the device.
+func (b *BatchNorm) count(k kernel.Device) {
+	if !b.counted {
+		b.batches, b.counted = b.Batches.IntValues()[0], true
+	}
+	b.batches++
+	k.UploadInts(b.Batches.Data(), []int32{b.batches})
 }
 
 // Visit implements Module.
 func (b *BatchNorm) Visit(path string, f func(Param)) {
+	b.counted = false // f may have the number loaded
 	learned(f, path, "weight", b.Weight, nil)
 	learned(f, path, "bias", b.Bias, nil)
 	f(Param{Path: Join(path, "running_mean"), Tensor: b.RunningMean})
