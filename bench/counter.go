@@ -11,6 +11,7 @@ import (
 type counter struct {
 	kernel.Device
 	flops float64
+	masks map[*kernel.AttentionMask][]int32 // rows of masks, wherever the device has them
 }
 
 // Gemm implements kernel.Products: 2·M·N·K operations for each matrix of the batch.
@@ -39,27 +40,41 @@ func (c *counter) Conv2dBackwardWeight(v kernel.Conv, x, gy, gw kernel.Buffer) {
 
 // Attention implements kernel.Sequences.
 func (c *counter) Attention(a kernel.Attention, q, k, v, keep, y, logSum kernel.Buffer) {
-	c.flops += 2 * attentionFlops(a)
+	c.flops += 2 * c.attentionFlops(a)
 	c.Device.Attention(a, q, k, v, keep, y, logSum)
 }
 
 // AttentionGrad implements kernel.Sequences: the scores once more, and two products behind each of the forward pass.
 func (c *counter) AttentionGrad(a kernel.Attention, q, k, v, keep, y, logSum, gy, gq, gk, gv kernel.Buffer) {
-	c.flops += 5 * attentionFlops(a)
+	c.flops += 5 * c.attentionFlops(a)
 	c.Device.AttentionGrad(a, q, k, v, keep, y, logSum, gy, gq, gk, gv)
 }
 
 // attentionFlops is what one product costs for the pairs that the mask lets see each other.
-func attentionFlops(a kernel.Attention) float64 {
+func (c *counter) attentionFlops(a kernel.Attention) float64 {
 	pairs := a.Queries * a.Keys
 	if a.Mask != nil {
 		pairs = 0
 		words := a.Mask.Words()
-		for _, w := range kernel.Slice[int32](a.Mask.Rows)[a.First*words : (a.First+a.Queries)*words] {
+		for _, w := range c.rows(a.Mask)[a.First*words : (a.First+a.Queries)*words] {
 			pairs += bits.OnesCount32(uint32(w))
 		}
 	}
 	return 2 * float64(a.Batch) * float64(a.Heads) * float64(a.Dim) * float64(pairs)
+}
+
+// rows is m.Rows in the program's memory.
+func (c *counter) rows(m *kernel.AttentionMask) []int32 {
+	rows, ok := c.masks[m]
+	if !ok {
+		rows = make([]int32, m.Rows.Len)
+		c.DownloadInts(rows, m.Rows)
+		if c.masks == nil {
+			c.masks = map[*kernel.AttentionMask][]int32{}
+		}
+		c.masks[m] = rows
+	}
+	return rows
 }
 
 // convFlops is what a convolution costs, and each of its adjoints as well: two operations for each pair of an input
