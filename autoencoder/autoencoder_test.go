@@ -6,62 +6,15 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/bestiary-ml/bestiary/internal/golden"
 	"github.com/bestiary-ml/bestiary/internal/kernel"
-	"github.com/bestiary-ml/bestiary/internal/safetensors"
-	"github.com/bestiary-ml/bestiary/internal/testdevice"
 	"github.com/bestiary-ml/bestiary/nn"
 	"github.com/bestiary-ml/bestiary/tensor"
 )
 
-// kernelSets runs a test on every kernel set that the processor has.
-func kernelSets(t *testing.T, test func(t *testing.T, d *tensor.Device)) {
-	for _, set := range []string{"portable", "avx2", "avx512"} {
-		t.Run(set, func(t *testing.T) {
-			d, err := testdevice.Open(t, tensor.DeviceOptions{Threads: 2, Kernels: set})
-			if err != nil {
-				t.Skip(err)
-			}
-			test(t, d)
-		})
-	}
-}
-
-// near fails unless got is within tolerance of want, relative to want's largest magnitude.
-func near(t *testing.T, name string, got, want []float32, tolerance float64) {
-	t.Helper()
-	if len(got) != len(want) {
-		t.Fatalf("%s: %d values, want %d", name, len(got), len(want))
-	}
-	largest, worst := 1e-30, 0.0
-	for i := range want {
-		largest = max(largest, math.Abs(float64(want[i])))
-		worst = max(worst, math.Abs(float64(got[i]-want[i])))
-	}
-	if !(worst <= tolerance*largest) {
-		t.Errorf("%s: off by %.2g of the largest magnitude, want at most %.2g", name, worst/largest, tolerance)
-	}
-}
-
-// values reads a tensor; one in PyTorch's picture layout [N, C, H, W] comes channels-last.
-func values(t *testing.T, d *tensor.Device, f *safetensors.File, name string) *tensor.Tensor {
-	t.Helper()
-	v, shape, err := f.Float32(name)
-	if err != nil {
-		t.Fatal(err)
-	}
-	x := d.From(v, shape...)
-	if len(shape) == 4 {
-		x = x.Permute(0, 2, 3, 1)
-	}
-	return x
-}
-
 func TestGolden(t *testing.T) {
-	f, err := safetensors.Read("testdata/autoencoder.safetensors")
-	if err != nil {
-		t.Fatal(err)
-	}
-	kernelSets(t, func(t *testing.T, d *tensor.Device) {
+	f := golden.Read(t, "testdata/autoencoder.safetensors")
+	golden.KernelSets(t, func(t *testing.T, d *tensor.Device) {
 		c := Config{ImageSize: 64, Channels: []int{3, 4, 6, 8, 10, 10}, Hidden: 12, Embedding: 7}
 		a, err := New(d, c, tensor.NewGenerator(1))
 		if err != nil {
@@ -70,7 +23,7 @@ func TestGolden(t *testing.T) {
 		if err := nn.Load(a, f, "weight."); err != nil {
 			t.Fatal(err)
 		}
-		x := values(t, d, f, "x")
+		x := golden.Tensor(t, d, f, "x")
 		params := nn.Trainable(a)
 		moments := make([]kernel.AdamParam, len(params))
 		for i, p := range params {
@@ -88,25 +41,21 @@ func TestGolden(t *testing.T) {
 			if step == 0 {
 				tolerance = 1e-4
 			}
-			near(t, fmt.Sprint("loss of step ", step), loss.Values(), values(t, d, f, fmt.Sprint("train.loss.step", step)).Values(), tolerance)
+			golden.Near(t, fmt.Sprint("loss of step ", step), loss.Values(), golden.Tensor(t, d, f, fmt.Sprint("train.loss.step", step)).Values(), tolerance)
 			nn.ZeroGrad(a)
 			loss.Backward()
 			if step == 0 {
-				near(t, "embedding", embedding.Values(), values(t, d, f, "train.embedding").Values(), 1e-4)
-				near(t, "reconstruction", reconstruction.Values(), values(t, d, f, "train.reconstruction").Values(), 1e-4)
+				golden.Near(t, "embedding", embedding.Values(), golden.Tensor(t, d, f, "train.embedding").Values(), 1e-4)
+				golden.Near(t, "reconstruction", reconstruction.Values(), golden.Tensor(t, d, f, "train.reconstruction").Values(), 1e-4)
 			}
 			if step == 2 { // the file's gradients are those of the last step
 				for _, p := range params {
-					want, _, err := f.Float32("grad." + p.Path)
-					if err != nil {
-						t.Fatal(err)
-					}
 					switch p.Path {
 					case "fc_encode.0.bias", "fc_encode.4.bias", "fc_decode.0.bias", "fc_decode.4.bias":
 						continue // a batch norm takes constants out again: zero but for rounding
 					}
 					// Two steps of Adam lie before these. Even float64 is 1e-4 away from the reference's float32 here.
-					near(t, "gradient of "+p.Path, p.SaveAs(p.Path, p.Tensor.Grad()).F32, want, 2e-4)
+					golden.Near(t, "gradient of "+p.Path, p.SaveAs(p.Path, p.Tensor.Grad()).F32, golden.Floats(t, f, "grad."+p.Path), 2e-4)
 				}
 			}
 			for i, p := range params {
@@ -117,16 +66,13 @@ func TestGolden(t *testing.T) {
 		}
 		a.SetTraining(false)
 		embedding := a.Encode(x)
-		near(t, "embedding in evaluation", embedding.Values(), values(t, d, f, "eval.embedding").Values(), 1e-3)
-		near(t, "reconstruction in evaluation", a.Decode(embedding).Values(), values(t, d, f, "eval.reconstruction").Values(), 1e-3)
+		golden.Near(t, "embedding in evaluation", embedding.Values(), golden.Tensor(t, d, f, "eval.embedding").Values(), 1e-3)
+		golden.Near(t, "reconstruction in evaluation", a.Decode(embedding).Values(), golden.Tensor(t, d, f, "eval.reconstruction").Values(), 1e-3)
 	})
 }
 
 func TestDefaultSize(t *testing.T) {
-	d, err := tensor.OpenDevice("cpu", tensor.DeviceOptions{})
-	if err != nil {
-		t.Fatal(err)
-	}
+	d := golden.CPU(t)
 	a, err := New(d, DefaultConfig(), tensor.NewGenerator(1))
 	if err != nil {
 		t.Fatal(err)

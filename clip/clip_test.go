@@ -6,65 +6,12 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/bestiary-ml/bestiary/internal/golden"
 	"github.com/bestiary-ml/bestiary/internal/kernel"
 	"github.com/bestiary-ml/bestiary/internal/safetensors"
-	"github.com/bestiary-ml/bestiary/internal/testdevice"
 	"github.com/bestiary-ml/bestiary/nn"
 	"github.com/bestiary-ml/bestiary/tensor"
 )
-
-// near fails unless got is within 1e-4 of want, relative to want's largest magnitude.
-func near(t *testing.T, name string, got, want []float32) {
-	t.Helper()
-	if len(got) != len(want) {
-		t.Fatalf("%s: %d values, want %d", name, len(got), len(want))
-	}
-	largest, worst := 1e-30, 0.0
-	for i := range want {
-		largest = max(largest, math.Abs(float64(want[i])))
-		worst = max(worst, math.Abs(float64(got[i]-want[i])))
-	}
-	if !(worst <= 1e-4*largest) {
-		t.Errorf("%s: off by %.2g of the largest magnitude, want at most 1e-4", name, worst/largest)
-	}
-}
-
-func read(t *testing.T) *safetensors.File {
-	t.Helper()
-	f, err := safetensors.Read("testdata/clip.safetensors")
-	if err != nil {
-		t.Fatal(err)
-	}
-	return f
-}
-
-func floats(t *testing.T, f *safetensors.File, name string) []float32 {
-	t.Helper()
-	v, _, err := f.Float32(name)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return v
-}
-
-// ints reads indices, or a mask as zeros and ones.
-func ints(t *testing.T, d *tensor.Device, f *safetensors.File, name string) *tensor.Tensor {
-	t.Helper()
-	stored, err := f.Tensor(name)
-	if err != nil {
-		t.Fatal(err)
-	}
-	values := make([]int32, stored.Len())
-	for i, n := range stored.I64 {
-		values[i] = int32(n)
-	}
-	for i, set := range stored.Bool {
-		if set {
-			values[i] = 1
-		}
-	}
-	return d.Ints(values, stored.Shape...)
-}
 
 // reference is the configuration of the golden file.
 func reference() Config {
@@ -83,45 +30,30 @@ func build(t *testing.T, d *tensor.Device, c Config) *CLIP {
 	return m
 }
 
-func open(t *testing.T) *tensor.Device {
-	t.Helper()
-	d, err := tensor.OpenDevice("cpu", tensor.DeviceOptions{Threads: 2})
-	if err != nil {
-		t.Fatal(err)
-	}
-	return d
-}
-
 func TestGolden(t *testing.T) {
-	f := read(t)
-	for _, set := range []string{"portable", "avx2", "avx512"} {
-		t.Run(set, func(t *testing.T) {
-			d, err := testdevice.Open(t, tensor.DeviceOptions{Threads: 2, Kernels: set})
-			if err != nil {
-				t.Skip(err)
-			}
-			m := build(t, d, reference())
-			if err := m.LoadTorch(f, "weight."); err != nil {
-				t.Fatal(err)
-			}
-			images := d.From(floats(t, f, "image"), 4, 3, 16, 16).Permute(0, 2, 3, 1)
-			text, keep := ints(t, d, f, "text"), ints(t, d, f, "mask")
-			s := d.Record()
-			loss := m.Loss(text, images, keep)
-			near(t, "loss", loss.Values(), floats(t, f, "loss"))
-			loss.Backward()
-			for _, p := range nn.Trainable(m) {
-				near(t, "gradient of "+p.Path, p.SaveAs(p.Path, p.Tensor.Grad()).F32, floats(t, f, "grad."+TorchName(p.Path)))
-			}
-			s.End()
-			near(t, "similarity", m.Similarity(text, images, keep).Values(), floats(t, f, "similarity"))
-		})
-	}
+	f := golden.Read(t, "testdata/clip.safetensors")
+	golden.KernelSets(t, func(t *testing.T, d *tensor.Device) {
+		m := build(t, d, reference())
+		if err := m.LoadTorch(f, "weight."); err != nil {
+			t.Fatal(err)
+		}
+		images := golden.Tensor(t, d, f, "image")
+		text, keep := d.Ints(golden.Ints(t, f, "text"), 4, 6), d.Ints(golden.Ints(t, f, "mask"), 4, 6)
+		s := d.Record()
+		loss := m.Loss(text, images, keep)
+		golden.Near(t, "loss", loss.Values(), golden.Floats(t, f, "loss"), 1e-4)
+		loss.Backward()
+		for _, p := range nn.Trainable(m) {
+			golden.Near(t, "gradient of "+p.Path, p.SaveAs(p.Path, p.Tensor.Grad()).F32, golden.Floats(t, f, "grad."+TorchName(p.Path)), 1e-4)
+		}
+		s.End()
+		golden.Near(t, "similarity", m.Similarity(text, images, keep).Values(), golden.Floats(t, f, "similarity"), 1e-4)
+	})
 }
 
 // TestTorchState writes what the reference wrote, under the same names and shapes.
 func TestTorchState(t *testing.T) {
-	f, d := read(t), open(t)
+	f, d := golden.Read(t, "testdata/clip.safetensors"), golden.CPU(t)
 	m := build(t, d, reference())
 	if err := m.LoadTorch(f, "weight."); err != nil {
 		t.Fatal(err)
@@ -175,11 +107,11 @@ func swapped(a, b string) func(string) string {
 
 // TestPaddingIsIgnored compares captions with those without their padding.
 func TestPaddingIsIgnored(t *testing.T) {
-	d := open(t)
+	d := golden.CPU(t)
 	m := build(t, d, reference())
 	short := m.EncodeText(d.Ints([]int32{3, 1, 4}, 1, 3), nil)
 	long := m.EncodeText(d.Ints([]int32{3, 1, 4, 0, 0, 0}, 1, 6), nil)
-	near(t, "embedding", long.Values(), short.Values())
+	golden.Near(t, "embedding", long.Values(), short.Values(), 1e-4)
 	if length := long.Square().Sum().Item(); math.Abs(length-1) > 1e-5 {
 		t.Errorf("an embedding has squared length %v", length)
 	}
@@ -191,7 +123,7 @@ func TestPaddingIsIgnored(t *testing.T) {
 }
 
 func TestTrainingFindsPairs(t *testing.T) {
-	d := open(t)
+	d := golden.CPU(t)
 	m := build(t, d, reference())
 	const n = 12
 	g := tensor.NewGenerator(2)
@@ -229,7 +161,7 @@ func TestTrainingFindsPairs(t *testing.T) {
 }
 
 func TestRanks(t *testing.T) {
-	d := open(t)
+	d := golden.CPU(t)
 	candidates := d.From([]float32{1, 0, 0, 1, 0.8, 0.6}, 3, 2)
 	queries := d.From([]float32{1, 0, 1, 0, 0, 1, 0, 0}, 4, 2)
 	ranks := Ranks(queries, candidates, []int{0, 2, 0, 1})
@@ -264,7 +196,7 @@ func TestImpossibleConfigs(t *testing.T) {
 			t.Errorf("got %v, want an error about %s", err, want)
 		}
 	}
-	m := build(t, open(t), DefaultConfig())
+	m := build(t, golden.CPU(t), DefaultConfig())
 	if millions := float64(nn.Count(m)) / 1e6; math.Abs(millions-7) > 0.5 {
 		t.Errorf("the default CLIP has %.2f million parameters, want 7", millions)
 	}

@@ -6,13 +6,14 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/bestiary-ml/bestiary/internal/golden"
 	"github.com/bestiary-ml/bestiary/nn"
 	"github.com/bestiary-ml/bestiary/nn/transformer"
 	"github.com/bestiary-ml/bestiary/tensor"
 )
 
 func TestDefaultSize(t *testing.T) {
-	m, err := New(device(t), DefaultConfig(), tensor.NewGenerator(1))
+	m, err := New(golden.CPU(t), DefaultConfig(), tensor.NewGenerator(1))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -69,7 +70,7 @@ func TestImpossibleConfigs(t *testing.T) {
 
 func TestImpossiblePictures(t *testing.T) {
 	c := small(nil)
-	m := build(t, device(t), c)
+	m := build(t, golden.CPU(t), c)
 	for want, p := range map[string]Picture{
 		"6 tokens":    {Text: make([]int32, 6)},
 		"token 11":    {Text: []int32{11}},

@@ -6,6 +6,7 @@ import (
 	"slices"
 	"testing"
 
+	"github.com/bestiary-ml/bestiary/internal/golden"
 	"github.com/bestiary-ml/bestiary/nn"
 	"github.com/bestiary-ml/bestiary/nn/transformer"
 	"github.com/bestiary-ml/bestiary/tensor"
@@ -24,16 +25,6 @@ func small(change func(*Config)) Config {
 		change(&c)
 	}
 	return c
-}
-
-func device(t *testing.T) *tensor.Device {
-	t.Helper()
-	d, err := tensor.OpenDevice("cpu", tensor.DeviceOptions{Threads: 2})
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(d.Close)
-	return d
 }
 
 func build(t *testing.T, d *tensor.Device, c Config) *DALLE {
@@ -106,7 +97,7 @@ func TestCachedLogits(t *testing.T) {
 	for name, c := range variants() {
 		for _, primed := range []int{0, c.Width + 2} {
 			t.Run(fmt.Sprintf("%s/primed %d", name, primed), func(t *testing.T) {
-				d := device(t)
+				d := golden.CPU(t)
 				m := build(t, d, c)
 				text, image := example(c, batch)
 				_, want := m.Logits(text, image)
@@ -118,7 +109,7 @@ func TestCachedLogits(t *testing.T) {
 				b := m.newBatch(pictures, DefaultSampling())
 				b.begin(pictures)
 				for cell := primed; ; cell++ {
-					near(t, fmt.Sprint("logits of cell ", cell), b.logits, want.Slice(1, cell, cell+1).Values(), 1e-4)
+					golden.Near(t, fmt.Sprint("logits of cell ", cell), b.logits, want.Slice(1, cell, cell+1).Values(), 1e-4)
 					if cell == c.Cells()-1 {
 						break
 					}
@@ -136,7 +127,7 @@ func TestCachedLogits(t *testing.T) {
 func TestCachedText(t *testing.T) {
 	for name, c := range variants() {
 		t.Run(name, func(t *testing.T) {
-			d := device(t)
+			d := golden.CPU(t)
 			m := build(t, d, c)
 			text, image := example(c, 1)
 			want, _ := m.Logits(text, image)
@@ -145,11 +136,11 @@ func TestCachedText(t *testing.T) {
 			ids := m.appendIDs(nil, text)
 			for p := range c.TextLen {
 				m.readText(ids[p:p+1], cache, logits)
-				near(t, fmt.Sprint("logits of token ", p), logits, want.Slice(1, p, p+1).Values(), 1e-4)
+				golden.Near(t, fmt.Sprint("logits of token ", p), logits, want.Slice(1, p, p+1).Values(), 1e-4)
 			}
 			cache = m.transformer.NewCache(1)
 			m.readText(ids[:c.TextLen], cache, logits)
-			near(t, "logits of the last token, read at once", logits, want.Slice(1, c.TextLen-1, c.TextLen).Values(), 1e-4)
+			golden.Near(t, "logits of the last token, read at once", logits, want.Slice(1, c.TextLen-1, c.TextLen).Values(), 1e-4)
 		})
 	}
 }
@@ -158,7 +149,7 @@ func TestCachedText(t *testing.T) {
 func TestCausality(t *testing.T) {
 	for name, c := range variants() {
 		t.Run(name, func(t *testing.T) {
-			d := device(t)
+			d := golden.CPU(t)
 			m := build(t, d, c)
 			text, image := example(c, 1)
 			both := func() (all [][]float32) {
@@ -199,7 +190,7 @@ func TestCausality(t *testing.T) {
 
 func TestGenerate(t *testing.T) {
 	c := small(nil)
-	d := device(t)
+	d := golden.CPU(t)
 	m := build(t, d, c)
 	text, image := example(c, 3)
 	pictures := func(primed int, which ...int) (p []Picture) {
@@ -267,7 +258,7 @@ func TestGenerate(t *testing.T) {
 // Guidance answers null + (cond − null)·scale, with a cache each.
 func TestGuidance(t *testing.T) {
 	c := small(nil)
-	d := device(t)
+	d := golden.CPU(t)
 	m := build(t, d, c)
 	text, image := example(c, 1)
 	_, with := m.Logits(text, image)
@@ -292,7 +283,7 @@ func TestGuidance(t *testing.T) {
 
 func TestCompleteText(t *testing.T) {
 	c := small(nil)
-	d := device(t)
+	d := golden.CPU(t)
 	m := build(t, d, c)
 	ended := 0
 	for seed := range uint64(40) {

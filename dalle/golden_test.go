@@ -8,50 +8,17 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/bestiary-ml/bestiary/internal/golden"
 	"github.com/bestiary-ml/bestiary/internal/safetensors"
-	"github.com/bestiary-ml/bestiary/internal/testdevice"
 	"github.com/bestiary-ml/bestiary/nn"
 	"github.com/bestiary-ml/bestiary/nn/transformer"
 	"github.com/bestiary-ml/bestiary/tensor"
 )
 
-// kernelSets runs a test on every kernel set that the processor has.
-func kernelSets(t *testing.T, test func(t *testing.T, d *tensor.Device)) {
-	for _, set := range []string{"portable", "avx2", "avx512"} {
-		t.Run(set, func(t *testing.T) {
-			d, err := testdevice.Open(t, tensor.DeviceOptions{Threads: 2, Kernels: set})
-			if err != nil {
-				t.Skip(err)
-			}
-			defer d.Close()
-			test(t, d)
-		})
-	}
-}
-
-// near fails unless got is within tolerance of want, relative to want's largest magnitude.
-func near(t *testing.T, name string, got, want []float32, tolerance float64) {
+// reference reads a file of reference values and returns the model that it is of.
+func reference(t *testing.T, d *tensor.Device, path string) (*safetensors.File, *DALLE) {
 	t.Helper()
-	if len(got) != len(want) {
-		t.Fatalf("%s: %d values, want %d", name, len(got), len(want))
-	}
-	largest, worst := 1e-30, 0.0
-	for i := range want {
-		largest = max(largest, math.Abs(float64(want[i])))
-		worst = max(worst, math.Abs(float64(got[i]-want[i])))
-	}
-	if !(worst <= tolerance*largest) {
-		t.Errorf("%s: off by %.2g of the largest magnitude, want at most %.2g", name, worst/largest, tolerance)
-	}
-}
-
-// golden reads a file of reference values and returns the model that it is of.
-func golden(t *testing.T, d *tensor.Device, path string) (*safetensors.File, *DALLE) {
-	t.Helper()
-	f, err := safetensors.Read(path)
-	if err != nil {
-		t.Fatal(err)
-	}
+	f := golden.Read(t, path)
 	var h struct {
 		Dim       int      `json:"dim"`
 		Tokens    int      `json:"num_text_tokens"`
@@ -114,19 +81,6 @@ func withPrefix(f *safetensors.File, prefix string) (names []string, load func(s
 	}
 }
 
-func indices(t *testing.T, f *safetensors.File, name string) []int32 {
-	t.Helper()
-	v, _, err := f.Int64(name)
-	if err != nil {
-		t.Fatal(err)
-	}
-	narrow := make([]int32, len(v))
-	for i := range v {
-		narrow[i] = int32(v[i])
-	}
-	return narrow
-}
-
 func goldenFiles(t *testing.T) []string {
 	t.Helper()
 	files, err := filepath.Glob("testdata/dalle_*.safetensors")
@@ -139,16 +93,15 @@ func goldenFiles(t *testing.T) []string {
 func TestGolden(t *testing.T) {
 	for _, path := range goldenFiles(t) {
 		t.Run(strings.TrimSuffix(filepath.Base(path), ".safetensors"), func(t *testing.T) {
-			kernelSets(t, func(t *testing.T, d *tensor.Device) {
-				f, m := golden(t, d, path)
-				text, image := indices(t, f, "text"), indices(t, f, "image")
+			golden.KernelSets(t, func(t *testing.T, d *tensor.Device) {
+				f, m := reference(t, d, path)
+				text, image := golden.Ints(t, f, "text"), golden.Ints(t, f, "image")
 				compareLogits(t, m, f, text, image)
 
 				s := d.Record()
 				defer s.End()
 				loss, ofText, ofImage := m.Loss(text, image, nil)
-				want, _, _ := f.Float32("loss")
-				near(t, "loss", loss.Values(), want, 1e-5)
+				golden.Near(t, "loss", loss.Values(), golden.Floats(t, f, "loss"), 1e-5)
 				if got := (ofText.Item() + 7*ofImage.Item()) / 8; math.Abs(got-loss.Item()) > 1e-5 {
 					t.Errorf("loss %v of text %v and image %v", loss.Item(), ofText.Item(), ofImage.Item())
 				}
@@ -173,10 +126,7 @@ func compareLogits(t *testing.T, m *DALLE, f *safetensors.File, text, image []in
 	got := tensor.Concat(1,
 		tensor.Concat(2, ofText, floor(ofText.Dim(1), ofImage.Dim(2))),
 		tensor.Concat(2, floor(ofImage.Dim(1), ofText.Dim(2)), ofImage)).Values()
-	want, _, err := f.Float32("logits")
-	if err != nil {
-		t.Fatal(err)
-	}
+	want := golden.Floats(t, f, "logits")
 	if len(got) != len(want) {
 		t.Fatalf("%d logits, want %d", len(got), len(want))
 	}
@@ -186,7 +136,7 @@ func compareLogits(t *testing.T, m *DALLE, f *safetensors.File, text, image []in
 			got[i], want[i] = 0, 0
 		}
 	}
-	near(t, "logits", got, want, 1e-4)
+	golden.Near(t, "logits", got, want, 1e-4)
 }
 
 // compareGradients compares all gradients in the file with those that Backward left.
@@ -208,7 +158,7 @@ func compareGradients(t *testing.T, m *DALLE, f *safetensors.File) {
 		for _, p := range e.parts {
 			got = append(got, p.SaveAs(p.Path, p.Tensor.Grad()).F32...)
 		}
-		near(t, "gradient of "+e.name, got, want, 1e-4)
+		golden.Near(t, "gradient of "+e.name, got, want, 1e-4)
 		compared++
 	}
 	for _, name := range f.Names() {

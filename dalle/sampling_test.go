@@ -6,6 +6,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/bestiary-ml/bestiary/internal/golden"
 	"github.com/bestiary-ml/bestiary/tensor"
 )
 
@@ -56,7 +57,7 @@ func TestDraw(t *testing.T) {
 
 // The heap ranks as sorting does.
 func TestTopKOfMany(t *testing.T) {
-	d := device(t)
+	d := golden.CPU(t)
 	logits := tensor.NewGenerator(4).Normal(d, 1000).Values()
 	sorted := slices.Clone(logits)
 	slices.Sort(sorted)

@@ -7,6 +7,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/bestiary-ml/bestiary/internal/golden"
 	"github.com/bestiary-ml/bestiary/internal/safetensors"
 	"github.com/bestiary-ml/bestiary/internal/torchfile"
 	"github.com/bestiary-ml/bestiary/nn"
@@ -17,7 +18,7 @@ import (
 func TestTorchState(t *testing.T) {
 	for _, path := range goldenFiles(t) {
 		t.Run(path, func(t *testing.T) {
-			f, m := golden(t, device(t), path)
+			f, m := reference(t, golden.CPU(t), path)
 			want, _ := withPrefix(f, "weight.")
 			var got []string
 			for _, e := range m.TorchState() {
@@ -29,7 +30,7 @@ func TestTorchState(t *testing.T) {
 				if !slices.Equal(shape, e.Tensor.Shape) {
 					t.Errorf("%s has shape %v, want %v", e.Name, e.Tensor.Shape, shape)
 				}
-				near(t, e.Name, e.Tensor.F32, values, 1e-6)
+				golden.Near(t, e.Name, e.Tensor.F32, values, 1e-6)
 			}
 			if slices.Sort(got); !slices.Equal(got, want) {
 				t.Errorf("exported %v, want %v", got, want)
@@ -41,7 +42,7 @@ func TestTorchState(t *testing.T) {
 // The settings that a file tells by hyperparameters and names build the model that was saved, and export them again.
 func TestConfigFromTorch(t *testing.T) {
 	for _, path := range goldenFiles(t) {
-		_, m := golden(t, device(t), path)
+		_, m := reference(t, golden.CPU(t), path)
 		c := m.Config()
 		hparams, err := c.TorchHParams()
 		if err != nil {
@@ -84,7 +85,7 @@ func readAgain(d *torchfile.Dict) *torchfile.Dict {
 }
 
 func TestTorchNamesOfOtherVersions(t *testing.T) {
-	f, m := golden(t, device(t), "testdata/dalle_reversible.safetensors")
+	f, m := reference(t, golden.CPU(t), "testdata/dalle_reversible.safetensors")
 	names, load := withPrefix(f, "weight.")
 	theirs := map[string]string{"logits_mask": "", "vae.decoder.transformer.layers.0": ""} // nobody's, and never loaded
 	for _, name := range names {
@@ -100,12 +101,12 @@ func TestTorchNamesOfOtherVersions(t *testing.T) {
 		t.Fatal(err)
 	}
 	for i, p := range nn.State(m) {
-		near(t, p.Name, p.F32, before[i].F32, 0)
+		golden.Near(t, p.Name, p.F32, before[i].F32, 0)
 	}
 }
 
 func TestTorchStatesThatDontFit(t *testing.T) {
-	f, m := golden(t, device(t), "testdata/dalle_full.safetensors")
+	f, m := reference(t, golden.CPU(t), "testdata/dalle_full.safetensors")
 	names, load := withPrefix(f, "weight.")
 	before := nn.State(m)
 	for want, change := range map[string]func(name string, s *safetensors.Tensor) string{
@@ -148,7 +149,7 @@ func TestTorchStatesThatDontFit(t *testing.T) {
 			t.Errorf("got %v, want an error about %s", err, want)
 		}
 		for i, p := range nn.State(m) {
-			near(t, p.Name, p.F32, before[i].F32, 0)
+			golden.Near(t, p.Name, p.F32, before[i].F32, 0)
 		}
 	}
 }

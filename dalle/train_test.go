@@ -5,13 +5,14 @@ import (
 	"slices"
 	"testing"
 
+	"github.com/bestiary-ml/bestiary/internal/golden"
 	"github.com/bestiary-ml/bestiary/internal/kernel"
 	"github.com/bestiary-ml/bestiary/nn"
 	"github.com/bestiary-ml/bestiary/tensor"
 )
 
 func TestNullCaptions(t *testing.T) {
-	d := device(t)
+	d := golden.CPU(t)
 	c := small(func(c *Config) { c.NullProb = 0.25 })
 	m := build(t, d, c)
 	text, image := example(c, 400)
@@ -40,7 +41,7 @@ func TestNullCaptions(t *testing.T) {
 
 // A small model learns a caption and its picture by heart.
 func TestLearns(t *testing.T) {
-	d := device(t)
+	d := golden.CPU(t)
 	c := small(nil)
 	m, err := New(d, c, tensor.NewGenerator(1))
 	if err != nil {

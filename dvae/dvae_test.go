@@ -6,19 +6,11 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/bestiary-ml/bestiary/internal/golden"
 	"github.com/bestiary-ml/bestiary/internal/kernel"
 	"github.com/bestiary-ml/bestiary/nn"
 	"github.com/bestiary-ml/bestiary/tensor"
 )
-
-func open(t *testing.T) *tensor.Device {
-	t.Helper()
-	d, err := tensor.OpenDevice("cpu", tensor.DeviceOptions{Threads: 2})
-	if err != nil {
-		t.Fatal(err)
-	}
-	return d
-}
 
 func build(t *testing.T, d *tensor.Device, c Config) *VAE {
 	t.Helper()
@@ -49,7 +41,7 @@ func stripes(d *tensor.Device, n, size, channels int) *tensor.Tensor {
 }
 
 func TestShapes(t *testing.T) {
-	d := open(t)
+	d := golden.CPU(t)
 	for name, change := range map[string]func(*Config){
 		"small":            func(*Config) {},
 		"RGBA":             func(c *Config) { c.Channels = 4 },
@@ -92,7 +84,7 @@ func TestShapes(t *testing.T) {
 
 // TestNormalisation compares a model that normalises with one that is given what the first one sees.
 func TestNormalisation(t *testing.T) {
-	d := open(t)
+	d := golden.CPU(t)
 	plain := build(t, d, small())
 	c := small()
 	c.Normalisation = Normalisation{Mean: []float64{0.4, 0.5, 0.1}, Std: []float64{0.2, 0.5, 1}}
@@ -103,13 +95,13 @@ func TestNormalisation(t *testing.T) {
 		seen[i] = float32((float64(v+1)/2 - c.Normalisation.Mean[i%3]) / c.Normalisation.Std[i%3])
 	}
 	want := plain.Logits(d.From(seen, x.Shape()...))
-	near(t, "logits", normalising.Logits(x).Values(), want.Values())
+	golden.Near(t, "logits", normalising.Logits(x).Values(), want.Values(), 1e-4)
 	codes := plain.Codes(d.From(seen, x.Shape()...))
 	made := plain.Decode(codes).Values()
 	for i, v := range made {
 		made[i] = float32((float64(v)*c.Normalisation.Std[i%3]+c.Normalisation.Mean[i%3])*2 - 1)
 	}
-	near(t, "pictures", normalising.Decode(codes).Values(), made)
+	golden.Near(t, "pictures", normalising.Decode(codes).Values(), made, 1e-4)
 
 	c = small()
 	c.Channels = 4
@@ -119,7 +111,7 @@ func TestNormalisation(t *testing.T) {
 }
 
 func TestKL(t *testing.T) {
-	d := open(t)
+	d := golden.CPU(t)
 	g := tensor.NewGenerator(3)
 	const n, grid, codes = 2, 3, 32
 	logits := g.Normal(d, n, grid, grid, codes).Scale(2)
@@ -143,7 +135,7 @@ func TestKL(t *testing.T) {
 
 // TestGumbel checks moments, and that the rarest uniform numbers give finite noise.
 func TestGumbel(t *testing.T) {
-	d := open(t)
+	d := golden.CPU(t)
 	sum, squares := 0.0, 0.0
 	x := gumbel(d, tensor.NewGenerator(4), 1<<18).Values()
 	for _, v := range x {
@@ -158,7 +150,7 @@ func TestGumbel(t *testing.T) {
 	if math.Abs(mean-0.5772) > 0.01 || math.Abs(variance-math.Pi*math.Pi/6) > 0.02 {
 		t.Errorf("mean %.4f and variance %.4f, want 0.5772 and 1.6449", mean, variance)
 	}
-	kernelSets(t, func(t *testing.T, d *tensor.Device) {
+	golden.KernelSets(t, func(t *testing.T, d *tensor.Device) {
 		largest := d.From([]float32{1 - 1.0/(1<<24)}).Log().Neg().Log().Neg().Item()
 		if !(math.Abs(largest-math.Log(1<<24)) < 1e-3) {
 			t.Errorf("the largest noise is %v, want %v", largest, math.Log(1<<24))
@@ -167,7 +159,7 @@ func TestGumbel(t *testing.T) {
 }
 
 func TestStraightThroughIsHard(t *testing.T) {
-	d := open(t)
+	d := golden.CPU(t)
 	c := small()
 	c.StraightThrough = true
 	v := build(t, d, c)
@@ -219,7 +211,7 @@ func squaredError(d *tensor.Device, v *VAE, x *tensor.Tensor) float64 {
 }
 
 func TestTrainingReconstructs(t *testing.T) {
-	d := open(t)
+	d := golden.CPU(t)
 	for name, change := range map[string]func(*Config){
 		"relaxed":          func(*Config) {},
 		"straight-through": func(c *Config) { c.StraightThrough = true },
@@ -271,7 +263,7 @@ func TestImpossibleConfigs(t *testing.T) {
 
 // TestCheckpoint: recomputed activations give the gradients of those that are kept.
 func TestCheckpoint(t *testing.T) {
-	d := open(t)
+	d := golden.CPU(t)
 	var want [][]float32
 	for _, checkpoint := range []bool{false, true} {
 		c := small()

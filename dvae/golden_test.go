@@ -2,59 +2,16 @@ package dvae
 
 import (
 	"encoding/json"
-	"math"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
+	"github.com/bestiary-ml/bestiary/internal/golden"
 	"github.com/bestiary-ml/bestiary/internal/safetensors"
-	"github.com/bestiary-ml/bestiary/internal/testdevice"
 	"github.com/bestiary-ml/bestiary/nn"
 	"github.com/bestiary-ml/bestiary/tensor"
 )
-
-// kernelSets runs a test on every kernel set that the processor has.
-func kernelSets(t *testing.T, test func(t *testing.T, d *tensor.Device)) {
-	for _, set := range []string{"portable", "avx2", "avx512"} {
-		t.Run(set, func(t *testing.T) {
-			d, err := testdevice.Open(t, tensor.DeviceOptions{Threads: 2, Kernels: set})
-			if err != nil {
-				t.Skip(err)
-			}
-			test(t, d)
-		})
-	}
-}
-
-// near fails unless got is within 1e-4 of want, relative to want's largest magnitude.
-func near(t *testing.T, name string, got, want []float32) {
-	t.Helper()
-	if len(got) != len(want) {
-		t.Fatalf("%s: %d values, want %d", name, len(got), len(want))
-	}
-	largest, worst := 1e-30, 0.0
-	for i := range want {
-		largest = max(largest, math.Abs(float64(want[i])))
-		worst = max(worst, math.Abs(float64(got[i]-want[i])))
-	}
-	if !(worst <= 1e-4*largest) {
-		t.Errorf("%s: off by %.2g of the largest magnitude, want at most 1e-4", name, worst/largest)
-	}
-}
-
-// values reads a tensor; one in PyTorch's picture layout [N, C, H, W] comes channels-last.
-func values(t *testing.T, d *tensor.Device, f *safetensors.File, name string) *tensor.Tensor {
-	t.Helper()
-	v, shape, err := f.Float32(name)
-	if err != nil {
-		t.Fatal(err)
-	}
-	x := d.From(v, shape...)
-	if len(shape) == 4 {
-		x = x.Permute(0, 2, 3, 1)
-	}
-	return x
-}
 
 // reference reads the configuration of a golden file.
 func reference(t *testing.T, f *safetensors.File) Config {
@@ -89,12 +46,9 @@ func TestGolden(t *testing.T) {
 		t.Fatalf("found %d golden files, want 5 (%v)", len(files), err)
 	}
 	for _, path := range files {
-		f, err := safetensors.Read(path)
-		if err != nil {
-			t.Fatal(err)
-		}
+		f := golden.Read(t, path)
 		t.Run(strings.TrimSuffix(filepath.Base(path), ".safetensors"), func(t *testing.T) {
-			kernelSets(t, func(t *testing.T, d *tensor.Device) { testGolden(t, d, f) })
+			golden.KernelSets(t, func(t *testing.T, d *tensor.Device) { testGolden(t, d, f) })
 		})
 	}
 }
@@ -107,33 +61,23 @@ func testGolden(t *testing.T, d *tensor.Device, f *safetensors.File) {
 	if err := nn.Load(v, f, "weight."); err != nil {
 		t.Fatal(err)
 	}
-	images := values(t, d, f, "image").Scale(2).AddScalar(-1) // the file's pictures are in [0, 1]
-	noise := values(t, d, f, "gumbel")
+	images := golden.Tensor(t, d, f, "image").Scale(2).AddScalar(-1) // the file's pictures are in [0, 1]
+	noise := golden.Tensor(t, d, f, "gumbel")
 	s := d.Record()
 	r, made := v.loss(images, v.config.Temperature, func(*tensor.Tensor) *tensor.Tensor { return noise })
 	r.Loss.Backward()
-	near(t, "loss", r.Loss.Values(), values(t, d, f, "loss").Values())
-	near(t, "reconstruction", made.Values(), values(t, d, f, "reconstruction").Values())
+	golden.Near(t, "loss", r.Loss.Values(), golden.Tensor(t, d, f, "loss").Values(), 1e-4)
+	golden.Near(t, "reconstruction", made.Values(), golden.Tensor(t, d, f, "reconstruction").Values(), 1e-4)
 	for _, p := range nn.Trainable(v) {
-		want, _, err := f.Float32("grad." + p.Path)
-		if err != nil {
-			t.Fatal(err)
-		}
-		near(t, "gradient of "+p.Path, p.SaveAs(p.Path, p.Tensor.Grad()).F32, want)
+		golden.Near(t, "gradient of "+p.Path, p.SaveAs(p.Path, p.Tensor.Grad()).F32, golden.Floats(t, f, "grad."+p.Path), 1e-4)
 	}
 	s.End()
 
-	near(t, "logits", v.Logits(images).Values(), values(t, d, f, "logits").Values())
+	golden.Near(t, "logits", v.Logits(images).Values(), golden.Tensor(t, d, f, "logits").Values(), 1e-4)
 	codes := v.Codes(images)
-	want, _, err := f.Int64("codes")
-	if err != nil {
-		t.Fatal(err)
+	if got, want := codes.IntValues(), golden.Ints(t, f, "codes"); !slices.Equal(got, want) {
+		t.Fatalf("codes %d, want %d", got, want)
 	}
-	for i, c := range codes.IntValues() {
-		if int64(c) != want[i] {
-			t.Fatalf("code %d is %d, want %d", i, c, want[i])
-		}
-	}
-	near(t, "decoded", v.Decode(codes).Values(), values(t, d, f, "decoded").Values())
-	near(t, "reconstruction of codes", v.Reconstruct(images).Values(), values(t, d, f, "decoded").Values())
+	golden.Near(t, "decoded", v.Decode(codes).Values(), golden.Tensor(t, d, f, "decoded").Values(), 1e-4)
+	golden.Near(t, "reconstruction of codes", v.Reconstruct(images).Values(), golden.Tensor(t, d, f, "decoded").Values(), 1e-4)
 }

@@ -7,6 +7,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/bestiary-ml/bestiary/internal/golden"
 	"github.com/bestiary-ml/bestiary/nn"
 	"github.com/bestiary-ml/bestiary/tensor"
 )
@@ -101,7 +102,7 @@ func starved(t *testing.T, d *tensor.Device) (v *VAE, x *tensor.Tensor, used map
 }
 
 func TestRevive(t *testing.T) {
-	d := open(t)
+	d := golden.CPU(t)
 	v, x, used, dead := starved(t, d)
 	entries := v.code.Weight.Values()
 	before := squaredError(d, v, x)
@@ -160,7 +161,7 @@ func tiles(d *tensor.Device, n, size int) *tensor.Tensor {
 // TestRevivedCodesStayInUse trains a starved codebook, and then on with and without reviving. So early it doesn't show in
 // the error yet, but must not spoil it.
 func TestRevivedCodesStayInUse(t *testing.T) {
-	d := open(t)
+	d := golden.CPU(t)
 	train := func(revive bool) (err, perplexity float64) {
 		v, x, _, _ := starved(t, d)
 		u := NewUsage(v.config.Codes, 1)
@@ -184,7 +185,7 @@ func TestRevivedCodesStayInUse(t *testing.T) {
 
 // TestReviveWithoutDonor has a batch in which all positions are alike: there is nothing to split.
 func TestReviveWithoutDonor(t *testing.T) {
-	d := open(t)
+	d := golden.CPU(t)
 	v := build(t, d, small())
 	for _, p := range encoderTensors(v) {
 		p.Set(make([]float32, p.Len()))

@@ -1,7 +1,6 @@
 package interchange
 
 import (
-	"math"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -9,23 +8,13 @@ import (
 
 	"github.com/bestiary-ml/bestiary/dalle"
 	"github.com/bestiary-ml/bestiary/dvae"
+	"github.com/bestiary-ml/bestiary/internal/golden"
 	"github.com/bestiary-ml/bestiary/internal/safetensors"
-	"github.com/bestiary-ml/bestiary/internal/testdevice"
 	"github.com/bestiary-ml/bestiary/internal/torchfile"
 	"github.com/bestiary-ml/bestiary/nn"
 	"github.com/bestiary-ml/bestiary/tensor"
 	"github.com/google/go-cmp/cmp"
 )
-
-func device(t *testing.T) *tensor.Device {
-	t.Helper()
-	d, err := testdevice.Open(t, tensor.DeviceOptions{Threads: 1})
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(d.Close)
-	return d
-}
 
 // imported reads a checkpoint and builds what is in it.
 func imported(t *testing.T, d *tensor.Device, path string) (*Checkpoint, Models) {
@@ -56,52 +45,6 @@ func (m Models) states() (all []safetensors.Tensor) {
 	return all
 }
 
-func near(t *testing.T, what string, got, want []float32, tolerance float64) {
-	t.Helper()
-	if len(got) != len(want) {
-		t.Fatalf("%s: %d values, want %d", what, len(got), len(want))
-	}
-	largest, worst := 1e-30, 0.0
-	for i := range want {
-		largest = max(largest, math.Abs(float64(want[i])))
-		worst = max(worst, math.Abs(float64(got[i]-want[i])))
-	}
-	if !(worst <= tolerance*largest) {
-		t.Errorf("%s: off by %.2g of the largest magnitude", what, worst/largest)
-	}
-}
-
-func file(t *testing.T, path string) *safetensors.File {
-	t.Helper()
-	f, err := safetensors.Read(path)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return f
-}
-
-func floats(t *testing.T, f *safetensors.File, name string) ([]float32, []int) {
-	t.Helper()
-	values, shape, err := f.Float32(name)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return values, shape
-}
-
-func indices(t *testing.T, f *safetensors.File, name string) []int32 {
-	t.Helper()
-	values, _, err := f.Int64(name)
-	if err != nil {
-		t.Fatal(err)
-	}
-	narrow := make([]int32, len(values))
-	for i, v := range values {
-		narrow[i] = int32(v)
-	}
-	return narrow
-}
-
 // TestVAE imports VAEs by themselves and out of a DALL-E's checkpoint, and compares what they answer.
 func TestVAE(t *testing.T) {
 	for _, c := range []struct{ checkpoint, check string }{
@@ -111,19 +54,17 @@ func TestVAE(t *testing.T) {
 		{"dalle_reversible.pt", "vae_reversible_check.safetensors"},
 	} {
 		t.Run(c.checkpoint, func(t *testing.T) {
-			d := device(t)
+			d := golden.Device(t)
 			_, m := imported(t, d, "testdata/"+c.checkpoint)
-			f := file(t, "testdata/"+c.check)
+			f := golden.Read(t, "testdata/"+c.check)
 			s := d.Scratch()
 			defer s.End()
-			values, shape := floats(t, f, "image") // in [0, 1], channels first
-			images := d.From(values, shape...).Permute(0, 2, 3, 1).Scale(2).AddScalar(-1)
+			images := golden.Tensor(t, d, f, "image").Scale(2).AddScalar(-1) // the file's pictures are in [0, 1]
 			codes := m.VAE.Codes(images)
-			if diff := cmp.Diff(indices(t, f, "codes"), codes.IntValues()); diff != "" {
+			if diff := cmp.Diff(golden.Ints(t, f, "codes"), codes.IntValues()); diff != "" {
 				t.Error(diff)
 			}
-			want, _ := floats(t, f, "decoded")
-			near(t, "decoded", m.VAE.Decode(codes).Permute(0, 3, 1, 2).Values(), want, 1e-5)
+			golden.Near(t, "decoded", m.VAE.Decode(codes).Values(), golden.Tensor(t, d, f, "decoded").Values(), 1e-5)
 		})
 	}
 }
@@ -132,11 +73,11 @@ func TestVAE(t *testing.T) {
 func TestDALLE(t *testing.T) {
 	for _, name := range []string{"dalle_full", "dalle_reversible"} {
 		t.Run(name, func(t *testing.T) {
-			c, m := imported(t, device(t), "testdata/"+name+".pt")
+			c, m := imported(t, golden.Device(t), "testdata/"+name+".pt")
 			if c.Origin != "DALLE-pytorch 1.6.6, epoch 3" {
 				t.Errorf("it is from %s", c.Origin)
 			}
-			answers(t, m.DALLE, file(t, "../../dalle/testdata/"+name+".safetensors"))
+			answers(t, m.DALLE, golden.Read(t, "../../dalle/testdata/"+name+".safetensors"))
 		})
 	}
 }
@@ -144,9 +85,12 @@ func TestDALLE(t *testing.T) {
 // answers compares a DALL-E's logits with those of a file, which has text and codes in one vocabulary.
 func answers(t *testing.T, m *dalle.DALLE, f *safetensors.File) {
 	t.Helper()
-	text, image := indices(t, f, "text"), indices(t, f, "image")
+	text, image := golden.Ints(t, f, "text"), golden.Ints(t, f, "image")
 	ofText, ofImage := m.Logits(text, image)
-	want, shape := floats(t, f, "logits")
+	want, shape, err := f.Float32("logits")
+	if err != nil {
+		t.Fatal(err)
+	}
 	texts, codes := ofText.Dim(2), ofImage.Dim(2)
 	total := shape[2]
 	var wantText, wantImage []float32
@@ -158,7 +102,7 @@ func answers(t *testing.T, m *dalle.DALLE, f *safetensors.File) {
 			wantImage = append(wantImage, row[total-codes:]...)
 		}
 	}
-	near(t, "logits of the image", ofImage.Values(), wantImage, 1e-4)
+	golden.Near(t, "logits of the image", ofImage.Values(), wantImage, 1e-4)
 	got := ofText.Values()
 	if theirs := total - codes; texts > theirs { // a version without ids for padding; token 0 shares its probability with them
 		var less, wantLess []float32
@@ -168,18 +112,17 @@ func answers(t *testing.T, m *dalle.DALLE, f *safetensors.File) {
 		}
 		got, wantText = less, wantLess
 	}
-	near(t, "logits of the text", got, wantText, 1e-4)
+	golden.Near(t, "logits of the text", got, wantText, 1e-4)
 	if f.Has("loss") {
 		loss, _, _ := m.Loss(text, image, nil)
-		want, _ := floats(t, f, "loss")
-		near(t, "loss", loss.Values(), want, 1e-5)
+		golden.Near(t, "loss", loss.Values(), golden.Floats(t, f, "loss"), 1e-5)
 	}
 }
 
 // TestRoundTrip exports what was imported and imports it again: the models are the same to the bit, and the file holds
 // the names and shapes that the original held.
 func TestRoundTrip(t *testing.T) {
-	d := device(t)
+	d := golden.Device(t)
 	for _, name := range []string{"vae_full", "vae_reversible", "dalle_full", "dalle_reversible"} {
 		t.Run(name, func(t *testing.T) { roundTrip(t, d, "testdata/"+name+".pt", t.TempDir()) })
 	}
@@ -223,7 +166,7 @@ func shapes(t *testing.T, path string) map[string][]int {
 
 // TestSections makes sure that an exported checkpoint has what DALLE-pytorch's scripts look for.
 func TestSections(t *testing.T) {
-	_, m := imported(t, device(t), "testdata/dalle_full.pt")
+	_, m := imported(t, golden.Device(t), "testdata/dalle_full.pt")
 	path := t.TempDir() + "/dalle.pt"
 	if err := WriteTorch(path, m); err != nil {
 		t.Fatal(err)

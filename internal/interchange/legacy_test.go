@@ -5,7 +5,7 @@ import (
 	"path/filepath"
 	"testing"
 
-	"github.com/bestiary-ml/bestiary/tensor"
+	"github.com/bestiary-ml/bestiary/internal/golden"
 	"github.com/google/go-cmp/cmp"
 )
 
@@ -16,7 +16,7 @@ var legacy = map[string]string{
 }
 
 func TestLegacy(t *testing.T) {
-	d := device(t)
+	d := golden.Device(t)
 	for path, same := range legacy {
 		_, m := imported(t, d, path)
 		_, want := imported(t, d, same)
@@ -35,11 +35,7 @@ func FuzzRead(f *testing.F) {
 		}
 		f.Add(whole)
 	}
-	d, err := tensor.OpenDevice("cpu", tensor.DeviceOptions{Threads: 1})
-	if err != nil {
-		f.Fatal(err)
-	}
-	defer d.Close()
+	d := golden.CPU(f)
 	f.Fuzz(func(t *testing.T, content []byte) {
 		path := filepath.Join(t.TempDir(), "x.pt")
 		if err := os.WriteFile(path, content, 0o666); err != nil {

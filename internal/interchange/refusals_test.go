@@ -9,6 +9,7 @@ import (
 
 	"github.com/bestiary-ml/bestiary/dalle"
 	"github.com/bestiary-ml/bestiary/dvae"
+	"github.com/bestiary-ml/bestiary/internal/golden"
 	"github.com/bestiary-ml/bestiary/internal/safetensors"
 	"github.com/bestiary-ml/bestiary/internal/torchfile"
 	"github.com/bestiary-ml/bestiary/nn/transformer"
@@ -19,7 +20,7 @@ import (
 // sentence that names the file and the argument or the weight.
 func TestRefused(t *testing.T) {
 	const reference = "../../dalle/testdata/dalle_full.safetensors"
-	d := device(t)
+	d := golden.Device(t)
 	hparam := func(name string, value any) func(checkpoint) {
 		return func(c checkpoint) { c.hparams.Set(name, value) }
 	}
@@ -130,7 +131,7 @@ func TestNotACheckpoint(t *testing.T) {
 
 // TestUnexportable exports what DALLE-pytorch couldn't build.
 func TestUnexportable(t *testing.T) {
-	d := device(t)
+	d := golden.Device(t)
 	base := dalle.Config{
 		TextTokens: 8, TextLen: 3, ImageCodes: 4, Height: 2, Width: 2, ImageLossWeight: 7,
 		Transformer: transformer.Config{Dim: 8, Depth: 1, Heads: 1, DimHead: 8, FFMult: 4, ConvKernel: 5, ConvDilation: 1, Rotary: true},
@@ -170,7 +171,7 @@ func TestUnexportable(t *testing.T) {
 
 // TestVAEArguments exports and imports the arguments of a VAE that differ from their defaults.
 func TestVAEArguments(t *testing.T) {
-	d := device(t)
+	d := golden.Device(t)
 	for name, c := range map[string]dvae.Config{
 		"all": {ImageSize: 8, Codes: 4, CodebookDim: 2, Layers: 1, ResnetBlocks: 2, Hidden: 2, Channels: 4, Temperature: 0.5,
 			StraightThrough: true, ReinMax: true, SmoothL1: true, KLWeight: 0.01, KLSum: true,

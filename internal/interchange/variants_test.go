@@ -7,6 +7,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/bestiary-ml/bestiary/internal/golden"
 	"github.com/bestiary-ml/bestiary/internal/safetensors"
 	"github.com/bestiary-ml/bestiary/internal/torchfile"
 	"github.com/bestiary-ml/bestiary/nn"
@@ -21,7 +22,7 @@ type checkpoint struct {
 // checkpointOf is a DALL-E's checkpoint of the reference values with a VAE that goes with them.
 func checkpointOf(t *testing.T, path string) checkpoint {
 	t.Helper()
-	f := file(t, path)
+	f := golden.Read(t, path)
 	weights := &torchfile.Dict{Ordered: true}
 	vae, err := open("testdata/vae_full.pt")
 	if err != nil {
@@ -102,10 +103,10 @@ func TestVariants(t *testing.T) {
 	for _, path := range files {
 		name := strings.TrimSuffix(filepath.Base(path), ".safetensors")
 		t.Run(name, func(t *testing.T) {
-			d := device(t)
+			d := golden.Device(t)
 			original := checkpointOf(t, path).write(t, name)
 			_, m := imported(t, d, original)
-			answers(t, m.DALLE, file(t, path))
+			answers(t, m.DALLE, golden.Read(t, path))
 			folder := os.Getenv("BESTIARY_EXPORTS")
 			if folder == "" {
 				folder = t.TempDir()
@@ -117,7 +118,7 @@ func TestVariants(t *testing.T) {
 
 // TestCLIP imports and exports a CLIP of reference values.
 func TestCLIP(t *testing.T) {
-	f := file(t, "../../clip/testdata/clip.safetensors")
+	f := golden.Read(t, "../../clip/testdata/clip.safetensors")
 	weights := &torchfile.Dict{Ordered: true}
 	for _, name := range f.Names() {
 		if own, ok := strings.CutPrefix(name, "weight."); ok {
@@ -131,7 +132,7 @@ func TestCLIP(t *testing.T) {
 	hparams := torchfile.NewDict("dim_text", 16, "dim_image", 20, "dim_latent", 12, "num_text_tokens", 20, "text_enc_depth", 1, "text_seq_len", 6,
 		"text_heads", 2, "visual_enc_depth", 1, "visual_heads", 2, "visual_image_size", 16, "visual_patch_size", 4)
 	c := checkpoint{Dict: torchfile.NewDict("hparams", hparams, "weights", weights)}
-	d := device(t)
+	d := golden.Device(t)
 	path := c.write(t, "clip")
 	_, m := imported(t, d, path)
 	if n := len(nn.Params(m.CLIP)); n != weights.Len() {
@@ -148,7 +149,7 @@ func TestCLIP(t *testing.T) {
 // tables in which padding has no ids of its own.
 func TestOlder(t *testing.T) {
 	const reference = "../../dalle/testdata/dalle_no_rotary_no_shift.safetensors"
-	d := device(t)
+	d := golden.Device(t)
 	t.Run("fewer modules and arguments", func(t *testing.T) {
 		c := checkpointOf(t, reference)
 		old := &torchfile.Dict{Ordered: true}
@@ -159,7 +160,7 @@ func TestOlder(t *testing.T) {
 		c.Set("weights", old)
 		c.Set("hparams", without(c.hparams, "shift_tokens", "rotary_emb", "sandwich_norm", "stable", "reversible", "attn_types", "loss_img_weight"))
 		config, m := imported(t, d, c.write(t, "dalle"))
-		answers(t, m.DALLE, file(t, reference))
+		answers(t, m.DALLE, golden.Read(t, reference))
 		if config.DALLE.Transformer.Rotary || config.DALLE.Transformer.ShiftTokens {
 			t.Errorf("it is taken for %+v", config.DALLE)
 		}
@@ -169,7 +170,7 @@ func TestOlder(t *testing.T) {
 		c := checkpointOf(t, reference)
 		c.Set("hparams", without(c.hparams, "shift_tokens", "rotary_emb"))
 		_, m := imported(t, d, c.write(t, "dalle"))
-		answers(t, m.DALLE, file(t, reference))
+		answers(t, m.DALLE, golden.Read(t, reference))
 	})
 	t.Run("angles without the last row", func(t *testing.T) {
 		const reference = "../../dalle/testdata/dalle_full.safetensors"
@@ -180,6 +181,6 @@ func TestOlder(t *testing.T) {
 		angles.Shape, angles.F32 = []int{1, 1, n, width}, angles.F32[:n*width]
 		c.weights.Set(anglesName, &angles)
 		_, m := imported(t, d, c.write(t, "dalle"))
-		answers(t, m.DALLE, file(t, reference))
+		answers(t, m.DALLE, golden.Read(t, reference))
 	})
 }

@@ -5,6 +5,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/bestiary-ml/bestiary/internal/golden"
 	"github.com/bestiary-ml/bestiary/internal/safetensors"
 	"github.com/bestiary-ml/bestiary/internal/torchfile"
 )
@@ -30,7 +31,7 @@ func TestVersions(t *testing.T) {
 				}
 				return
 			}
-			_, m := imported(t, device(t), path)
+			_, m := imported(t, golden.Device(t), path)
 			f, err := torchfile.Open(path)
 			if err != nil {
 				t.Fatal(err)

@@ -6,34 +6,10 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/bestiary-ml/bestiary/internal/golden"
 	"github.com/bestiary-ml/bestiary/nn"
 	"github.com/bestiary-ml/bestiary/tensor"
 )
-
-func device(t *testing.T) *tensor.Device {
-	t.Helper()
-	d, err := tensor.OpenDevice("cpu", tensor.DeviceOptions{Threads: 2})
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(d.Close)
-	return d
-}
-
-func near(t *testing.T, name string, got, want []float32, tolerance float64) {
-	t.Helper()
-	if len(got) != len(want) {
-		t.Fatalf("%s: %d values, want %d", name, len(got), len(want))
-	}
-	largest, worst := 1e-30, 0.0
-	for i := range want {
-		largest = max(largest, math.Abs(float64(want[i])))
-		worst = max(worst, math.Abs(float64(got[i]-want[i])))
-	}
-	if !(worst <= tolerance*largest) {
-		t.Errorf("%s: off by %.2g of the largest magnitude, want at most %.2g", name, worst/largest, tolerance)
-	}
-}
 
 // example is a transformer over 6 positions of text and a picture of 9×13 cells: several blocks, rows and tiles.
 func example() Config {
@@ -76,7 +52,7 @@ func step(m *Transformer, x, upstream *tensor.Tensor, f func(*tensor.Tensor) *te
 // Layers that are computed again in the backward pass have the outputs and gradients of those that keep everything,
 // with the same dropout.
 func TestRecomputation(t *testing.T) {
-	d := device(t)
+	d := golden.CPU(t)
 	for name, change := range map[string]func(*Config){
 		"reversible":          func(c *Config) { c.Reversible = true },
 		"checkpoint":          func(c *Config) { c.Checkpoint = true },
@@ -118,9 +94,9 @@ func TestRecomputation(t *testing.T) {
 			if _, at := random.State(); at != after {
 				t.Errorf("the generator is at %d after a step, want %d", at, after)
 			}
-			near(t, "output", got, want, 1e-5)
+			golden.Near(t, "output", got, want, 1e-5)
 			for i := range wantGradients {
-				near(t, "gradient", gotGradients[i], wantGradients[i], 1e-4)
+				golden.Near(t, "gradient", gotGradients[i], wantGradients[i], 1e-4)
 			}
 		})
 	}
@@ -129,7 +105,7 @@ func TestRecomputation(t *testing.T) {
 // Changing a position changes the outputs that may see it, and none before it, under every pattern; what is computed
 // with a cache, in pieces, is the same.
 func TestPatterns(t *testing.T) {
-	d := device(t)
+	d := golden.CPU(t)
 	for _, pattern := range Patterns {
 		for _, shift := range []bool{false, true} {
 			t.Run(string(pattern), func(t *testing.T) {
@@ -158,7 +134,7 @@ func TestPatterns(t *testing.T) {
 				for _, piece := range []int{9, 1, 1, 40, 13, 1, n - 65} {
 					got = append(got, m.Extend(x.Slice(1, cache.Len(), cache.Len()+piece), cache).Values()...)
 				}
-				near(t, "cached output", got, before, 1e-5)
+				golden.Near(t, "cached output", got, before, 1e-5)
 			})
 		}
 	}
@@ -192,7 +168,7 @@ func TestAllowed(t *testing.T) {
 
 // A transformer without order: padding is seen by nobody, everything else by everyone.
 func TestKeep(t *testing.T) {
-	d := device(t)
+	d := golden.CPU(t)
 	c := Config{Dim: 12, Depth: 2, Heads: 2, DimHead: 5, FFMult: 1, Geometry: Geometry{Text: 7}}
 	m := build(t, d, c, tensor.NewGenerator(3))
 	x := tensor.NewGenerator(4).Normal(d, 1, 7, 12)
@@ -214,7 +190,7 @@ func TestKeep(t *testing.T) {
 func TestSharedLayersAreVisitedOnce(t *testing.T) {
 	c := example()
 	c.Depth, c.SharedAttn, c.SharedFF = 3, []int{5, 2, 5}, []int{0, 0, 0}
-	m := build(t, device(t), c, tensor.NewGenerator(1))
+	m := build(t, golden.CPU(t), c, tensor.NewGenerator(1))
 	var paths []string
 	for _, p := range nn.Params(m) {
 		if strings.HasSuffix(p.Path, ".weight") && !strings.Contains(p.Path, "norm") {
@@ -232,7 +208,7 @@ func TestSharedLayersAreVisitedOnce(t *testing.T) {
 
 func TestScaleByDepth(t *testing.T) {
 	c := Config{Dim: 1, Depth: 26, Heads: 1, DimHead: 1, FFMult: 1, Geometry: Geometry{Text: 1}}
-	m, err := New(device(t), c, tensor.NewGenerator(1))
+	m, err := New(golden.CPU(t), c, tensor.NewGenerator(1))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -1,0 +1,116 @@
+// Package golden is what tests need to compare models with reference values: devices, files of values, and a measure.
+package golden
+
+import (
+	"math"
+	"testing"
+
+	"github.com/bestiary-ml/bestiary/internal/safetensors"
+	"github.com/bestiary-ml/bestiary/internal/testdevice"
+	"github.com/bestiary-ml/bestiary/tensor"
+)
+
+// CPU opens the processor until the test's end.
+func CPU(t testing.TB) *tensor.Device {
+	t.Helper()
+	d, err := tensor.OpenDevice("cpu", tensor.DeviceOptions{Threads: 2})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(d.Close)
+	return d
+}
+
+// Device is CPU, or another device where [testdevice.Variable] names one.
+func Device(t testing.TB) *tensor.Device {
+	t.Helper()
+	d, err := testdevice.Open(t, tensor.DeviceOptions{Threads: 2})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(d.Close)
+	return d
+}
+
+// KernelSets runs a test on every kernel set that the processor has, or on the device that [testdevice.Variable] names.
+func KernelSets(t *testing.T, test func(t *testing.T, d *tensor.Device)) {
+	for _, set := range []string{"portable", "avx2", "avx512"} {
+		t.Run(set, func(t *testing.T) {
+			d, err := testdevice.Open(t, tensor.DeviceOptions{Threads: 2, Kernels: set})
+			if err != nil {
+				t.Skip(err)
+			}
+			defer d.Close()
+			test(t, d)
+		})
+	}
+}
+
+// Read reads a file of reference values.
+func Read(t testing.TB, path string) *safetensors.File {
+	t.Helper()
+	f, err := safetensors.Read(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return f
+}
+
+// Floats returns the values of a tensor as they are stored.
+func Floats(t testing.TB, f *safetensors.File, name string) []float32 {
+	t.Helper()
+	values, _, err := f.Float32(name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return values
+}
+
+// Tensor puts a tensor on a device; one in PyTorch's layout of pictures [N, C, H, W] comes channels-last.
+func Tensor(t testing.TB, d *tensor.Device, f *safetensors.File, name string) *tensor.Tensor {
+	t.Helper()
+	values, shape, err := f.Float32(name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	x := d.From(values, shape...)
+	if len(shape) == 4 {
+		x = x.Permute(0, 2, 3, 1)
+	}
+	return x
+}
+
+// Ints returns indices, or a mask as zeros and ones.
+func Ints(t testing.TB, f *safetensors.File, name string) []int32 {
+	t.Helper()
+	stored, err := f.Tensor(name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	values := make([]int32, stored.Len())
+	for i, n := range stored.I64 {
+		values[i] = int32(n)
+	}
+	for i, set := range stored.Bool {
+		if set {
+			values[i] = 1
+		}
+	}
+	return values
+}
+
+// Near fails unless got is within tolerance of want, relative to want's largest magnitude.
+func Near(t testing.TB, what string, got, want []float32, tolerance float64) {
+	t.Helper()
+	if len(got) != len(want) {
+		t.Fatalf("%s: %d values, want %d", what, len(got), len(want))
+	}
+	largest, worst := 1e-30, 0.0
+	for i := range want {
+		largest = max(largest, math.Abs(float64(want[i])))
+		worst = max(worst, math.Abs(float64(got[i])-float64(want[i])))
+	}
+	if !(worst <= tolerance*largest) {
+		t.Errorf("%s: off by %.2g of the largest magnitude, want at most %.2g", what, worst/largest, tolerance)
+	}
+}
