@@ -122,7 +122,7 @@ func open(driver *driver, index int) (*Device, error) {
 	d := &Device{
 		driver: driver, index: index,
 		modules: map[string]*module{}, loaded: map[function]*loadedFunction{}, scratch: map[string]kernel.Buffer{}, memory: memory{idle: map[int][]uint64{}},
-		queue: queue{pointers: new([maxArgs]uintptr)}, graphs: newGraphs(),
+		queue: queue{pointers: new([maxArgs]uintptr)}, graphs: newGraphs(driver),
 	}
 	count, handle := new(int32), new(int32)
 	if err := driver.check(cuDeviceGetCount, uintptr(unsafe.Pointer(count))); err != nil {
@@ -205,7 +205,6 @@ func (d *Device) Close() {
 	d.adam.drop(d)
 	d.squares.drop(d)
 	d.staging.drop(d)
-	d.dropGraphs()
 	d.trim()
 }
 

@@ -50,6 +50,9 @@ const (
 	symbolCount
 )
 
+// forGraphs tells whether only graphs need the function. A driver without it has its work launched call by call.
+func (s symbol) forGraphs() bool { return s >= cuStreamBeginCapture && s <= cuGraphDestroy }
+
 // symbolNames are the names under which libcuda exports the functions. A version that ends in _v2 has been the current
 // one since CUDA 4, 11 or 12, and stays exported beside newer ones, so all drivers from CUDA 12 on have them.
 var symbolNames = [symbolCount]string{

@@ -2,6 +2,7 @@ package cuda
 
 import (
 	"bytes"
+	"fmt"
 	"hash/maphash"
 	"runtime"
 	"slices"
@@ -67,11 +68,17 @@ type captureInfo struct {
 	count        uintptr
 }
 
-func newGraphs() graphs {
-	return graphs{
+func newGraphs(d *driver) graphs {
+	g := graphs{
 		seed: maphash.MakeSeed(), met: map[uint64]bool{}, byShape: map[uint64][]*graph{},
 		node: new(kernelNodeParams), info: new(captureInfo),
 	}
+	for s, f := range d.functions {
+		if f == 0 && symbol(s).forGraphs() {
+			g.use.Off = fmt.Errorf("the NVIDIA driver at %s has no %s", d.path, symbolNames[s])
+		}
+	}
+	return g
 }
 
 // replay launches a graph of s, if s has come before. If it reports false, the calls are still to be made.

@@ -7,6 +7,7 @@ import (
 	"maps"
 	"math/rand/v2"
 	"slices"
+	"strings"
 	"testing"
 
 	"github.com/ebitengine/purego"
@@ -199,5 +200,54 @@ func TestGraphsThatFail(t *testing.T) {
 		if g := with.d.Graphs(); !errors.As(g.Off, &failure) || failure.Call != name || g.Captured != 0 {
 			t.Errorf("without %s there are %d graphs: %v", name, g.Captured, g.Off)
 		}
+	}
+}
+
+// TestWithoutFunctionsForGraphs has a driver that lacks a function which only graphs need.
+func TestWithoutFunctionsForGraphs(t *testing.T) {
+	functions := maps.Clone(emulator.Functions())
+	delete(functions, "cuStreamGetCaptureInfo_v2")
+	l := newLayers(another(t, functions, true), 1, 8)
+	for range 3 {
+		l.train(4)
+	}
+	if use := l.d.Graphs(); use.Off == nil || !strings.Contains(use.Off.Error(), "cuStreamGetCaptureInfo_v2") || use.Captured != 0 {
+		t.Errorf("use of graphs: %+v", use)
+	}
+}
+
+// TestGraphsWithLibrary has products of a library that does nothing among the calls. Graphs must not be used for other
+// products than they were captured with, since those can't be set.
+func TestGraphsWithLibrary(t *testing.T) {
+	libc, err := openLibrary("libc.so.6")
+	if err != nil {
+		t.Skip(err)
+	}
+	d := another(t, emulator.Functions(), true)
+	d.products.blas, d.products.looked = &blas{constants: &[2]float32{0, 1}}, true
+	if d.products.blas.product, err = findSymbol(libc, "sched_yield"); err != nil { // takes any arguments, and returns 0
+		t.Fatal(err)
+	}
+	x := d.Alloc(64)
+	d.Fill(x, 1)
+	d.Synchronize()
+	for i, step := range []struct {
+		product            int // element that its operand begins with
+		captured, launched int
+	}{{0, 0, 0}, {0, 1, 1}, {0, 1, 2}, {8, 1, 2}, {8, 2, 3}, {0, 2, 4}} {
+		y := d.Alloc(64)
+		for j := range fewestCalls {
+			d.Unary(kernel.AddScalar, float64(j), x, y)
+		}
+		d.libraryGemm(kernel.Gemm{M: 2, N: 2, K: 2, Batch: 1, LdA: 2, LdB: 2, LdC: 2}, x.Slice(step.product, 4), x, kernel.Buffer{}, x)
+		d.Unary(kernel.Scale, float64(i), y, y)
+		got := make([]float32, 64)
+		if d.Download(got, y); got[63] != float32(i*fewestCalls) {
+			t.Errorf("step %d: %g, want %d", i, got[63], i*fewestCalls)
+		}
+		if use := d.Graphs(); use.Off != nil || use.Captured != step.captured || use.Launched != step.launched {
+			t.Errorf("step %d: use of graphs: %+v, want %d captured and %d launched", i, use, step.captured, step.launched)
+		}
+		d.Free(y)
 	}
 }

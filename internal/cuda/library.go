@@ -37,7 +37,7 @@ func openDriver() (*driver, error) {
 		}
 		d := &driver{path: path}
 		for s := range d.functions {
-			if d.functions[s], err = purego.Dlsym(library, symbolNames[s]); err != nil {
+			if d.functions[s], err = purego.Dlsym(library, symbolNames[s]); err != nil && !symbol(s).forGraphs() {
 				return nil, fmt.Errorf("the NVIDIA driver at %s has no %s: it is older than CUDA 12; update the driver", path, symbolNames[s])
 			}
 		}

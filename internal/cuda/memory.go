@@ -160,9 +160,10 @@ func collect() {
 	time.Sleep(time.Millisecond)
 }
 
-// trim gives idle blocks back to the driver.
+// trim gives idle blocks back to the driver, and graphs, which hold memory as well.
 func (d *Device) trim() {
 	d.Synchronize()
+	d.dropGraphs()
 	m := &d.memory
 	m.Lock()
 	defer m.Unlock()
