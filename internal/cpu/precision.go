@@ -7,7 +7,9 @@ import (
 )
 
 // Precision is how exact the products of float32 matrices and convolutions must be, as PyTorch's
-// torch.set_float32_matmul_precision has it. Everything else, attention included, is float32 throughout.
+// torch.set_float32_matmul_precision has it. Everything else, attention included, is float32 throughout. Below the highest,
+// numbers near the lower end of float32's range count as zero, or lose their low part (from 2⁻¹⁰⁹ on), and a product beyond its
+// upper end may come out as not-a-number instead of infinite; infinities that are there and not-a-number stay what they are.
 type Precision int
 
 const (

@@ -200,30 +200,6 @@ func TestBF16Error(t *testing.T) {
 	})
 }
 
-// TestSplitNonFinite has infinities in both operands, numbers beyond bfloat16's range and others whose low parts are zero or
-// of the other sign: sums are what they are in float32.
-func TestSplitNonFinite(t *testing.T) {
-	eachOf(t, []Arithmetic{splitBFloat16, SplitBFloat16Tiles}, 5, func(t *testing.T, all []*products) {
-		inf, most := float32(math.Inf(1)), float32(3.4e38)
-		g := kernel.Gemm{M: 32, N: 32, K: 32, LdA: 32, LdB: 32, LdC: 32}
-		for _, left := range []float32{inf, -inf, nan, most, -most} {
-			for _, right := range []float32{inf, -inf, nan, 0, 1, -1, 1.001, -1.001, 0.999, 1e-30, 1234.567, -3e38} {
-				if !math.IsInf(float64(left), 0) && math.Abs(float64(right)) > 1.001 && !math.IsInf(float64(right), 0) {
-					continue // beyond float32
-				}
-				a, b := make([]float32, 32*32), make([]float32, 32*32)
-				a[5*32+7], b[7*32+9] = left, right
-				got := make([]float32, 32*32)
-				all[0].gemm(g, a, b, nil, got)
-				want := left * right
-				if v := got[5*32+9]; !(v == want || v != v && want != want || math.Abs(float64(v/want-1)) < 1e-5) {
-					t.Errorf("%g · %g is %g", left, right, v)
-				}
-			}
-		}
-	})
-}
-
 // TestBF16Conv compares with the float64 convolution of operands that bfloat16 holds exactly unless they are split.
 func TestBF16Conv(t *testing.T) {
 	eachBF16(t, 5, func(t *testing.T, all []*products) {
@@ -245,60 +221,4 @@ func TestBF16Conv(t *testing.T) {
 			checkConv(t, all, c, rand.New(rand.NewPCG(7, 8)), true, false)
 		}
 	})
-}
-
-// TestArithmeticOf covers what processors with and without AMX compute in.
-func TestArithmeticOf(t *testing.T) {
-	defer func(detected func() bool) { hasAMX = detected }(hasAMX)
-	for _, amx := range []bool{false, true} {
-		hasAMX = func() bool { return amx }
-		for level := simd.Portable; level <= simd.Detect(); level++ {
-			want := map[Precision]Arithmetic{Highest: Float32, High: Float32, Medium: Float32}
-			if simd.BF16For(level) != nil {
-				want[Medium] = BFloat16
-				if amx {
-					want[High], want[Medium] = SplitBFloat16Tiles, BFloat16Tiles
-				}
-			}
-			for _, p := range Precisions {
-				if got := ArithmeticOf(level, p); got != want[p] || got.Precision() > p {
-					t.Errorf("%v at %v, AMX %v: %v, of precision %v; want %v", level, p, amx, got, got.Precision(), want[p])
-				}
-			}
-		}
-	}
-}
-
-// TestNewOnTiles opens devices on a processor with AMX: their products are as exact as was asked for, and no more.
-func TestNewOnTiles(t *testing.T) {
-	if simd.BF16For(simd.Detect()) == nil {
-		t.Skip("this processor has no AVX512-BF16")
-	}
-	if !tilemachine.InTest(t, simd.HasAMX()) {
-		return
-	}
-	defer func(detected func() bool) { hasAMX = detected }(hasAMX)
-	hasAMX = func() bool { return true }
-	const n = 64
-	g := kernel.Gemm{M: n, N: n, K: n, LdA: n, LdB: n, LdC: n}
-	a, b, c := make([]float32, n*n), make([]float32, n*n), make([]float32, n*n)
-	for _, p := range Precisions {
-		d := New(simd.Detect(), 2, p)
-		defer d.Close()
-		for _, x := range []struct {
-			value float32 // all sums of it are exact in float32
-			kept  map[Precision]float32
-		}{
-			{1 + 0x1p-17, map[Precision]float32{Highest: 1 + 0x1p-17, High: 1 + 0x1p-17, Medium: 1}},
-			{1 + 0x1p-9 + 0x1p-18, map[Precision]float32{Highest: 1 + 0x1p-9 + 0x1p-18, High: 1 + 0x1p-9, Medium: 1}},
-		} {
-			for i := range a {
-				a[i], b[i] = x.value, 1
-			}
-			d.Gemm(g, kernel.Host(a), kernel.Host(b), kernel.Buffer{}, kernel.Host(c))
-			if want := n * x.kept[p]; c[5] != want {
-				t.Errorf("%v: %d times %g is %g, want %g", p, n, x.value, c[5], want)
-			}
-		}
-	}
 }

@@ -46,7 +46,7 @@ func (p *products) startColumns(j columnsJob) {
 	}
 	j.most = p.mostTerms(columnsBlock, j.paired)
 	tiles, panels := len(j.taps)*ceil(j.m, p.height(j.paired)), ceil(j.n, p.width())
-	most := max(1, panelBytes/4/p.width()/min(j.most, max(1, j.depth))) // panels that a task may hold
+	most := p.mostPanels(min(j.most, j.depth), j.paired) // panels that a task may hold
 	j.parts, j.mTasks, j.nTasks = 1, 1, ceil(panels, most)
 	size := len(j.taps) * j.m * j.n
 	// The order of the sums follows from this, so it doesn't depend on the kernel set or the number of threads.

@@ -23,6 +23,24 @@ type panels struct {
 	low           int // distance to low parts of the numbers, in bytes, where they are split
 }
 
+const (
+	// panelBytes is the part of a worker's level-2 cache that panels of B may take, tilePanelBytes that of processors with
+	// AMX, which have 2 MB.
+	panelBytes, tilePanelBytes = 600 << 10, 1200 << 10
+)
+
+// mostPanels is the number of panels of so many terms of the depth that a task may hold.
+func (p *products) mostPanels(terms int, paired bool) int {
+	bytes, number := panelBytes, 4
+	if paired {
+		number = 2 * p.bf16.parts()
+		if p.bf16.tiles != nil {
+			bytes = tilePanelBytes
+		}
+	}
+	return max(1, bytes/number/p.width()/max(1, terms))
+}
+
 // panels packs what it must in the worker's buffer. The depth runs over the rows from to to of every tap.
 func (p *products) panels(w *productWorker, b matrix, taps []tap, from, to, n0, n1 int, raw, paired bool) panels {
 	if paired {

@@ -22,8 +22,6 @@ type rowsJob struct {
 const (
 	// depthBlock bounds the depth summed in registers at a time: so many rows of four panels fit the level-2 cache.
 	depthBlock = 1152
-	// panelBytes is the part of a worker's level-2 cache that panels of B may take.
-	panelBytes = 600 << 10
 	// rawRows is the number of rows up to which packing B costs more than it saves.
 	rawRows = 64
 	// smallJob is the number of multiply-adds below which another thread isn't worth waking.
@@ -50,7 +48,7 @@ func (p *products) addRows(j rowsJob) {
 		j.blocks = ceil(len(j.taps), j.most/j.depth)
 	}
 	panels := ceil(j.n, p.width())
-	most := max(1, panelBytes/4/p.width()/max(1, ceil(total, j.blocks))) // panels that a task may hold
+	most := p.mostPanels(ceil(total, j.blocks), j.paired) // panels that a task may hold
 	j.nTasks, j.mTasks = ceil(panels, most), 1
 	if want := 4 * p.pool.Threads(); p.pool.Threads() > 1 && j.batch*j.m*j.n*max(total, 16) > smallJob {
 		j.mTasks = max(1, min(ceil(want, j.batch*j.nTasks), j.m/(8*p.height(j.paired))))

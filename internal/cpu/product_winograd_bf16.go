@@ -1,13 +1,39 @@
 package cpu
 
-import "github.com/bestiary-ml/bestiary/internal/cpu/simd"
+import (
+	"github.com/bestiary-ml/bestiary/internal/cpu/simd"
+	"github.com/bestiary-ml/bestiary/internal/kernel"
+)
 
 // In bfloat16 the products of Winograd's algorithm are those of points and transformed weights that are rounded, or split:
 // sums of a few numbers, the error of which is up to twice that of rounding the numbers themselves.
 
-// winogradWeightBF16 is the number of channels from which the gradient of the weights is faster this way in bfloat16 than in
-// the general form.
-const winogradWeightBF16 = 256
+const (
+	// winogradWeightBF16 is the number of channels from which the gradient of the weights is faster this way in bfloat16 than
+	// in the general form.
+	winogradWeightBF16 = 256
+	// winogradSplitChannels and winogradSplitTiles are the numbers of channels and tiles from which three products on AMX's
+	// tiles take so much longer than transforming that fewer of them are worth it. One product never does.
+	winogradSplitChannels, winogradSplitTiles = 128, 256
+)
+
+// chooseWinograd is winograd for results of a convolution in p's arithmetic.
+func (p *products) chooseWinograd(c kernel.Conv) (m, r int, worth bool) {
+	if h := p.bf16; h != nil && h.tiles != nil {
+		m, r, worth = winograd(c, winogradSplitTiles)
+		return m, r, worth && h.split && min(c.C, c.O) >= winogradSplitChannels
+	}
+	return winograd(c, winogradForwardLeast)
+}
+
+// chooseWinogradWeight is the same for the gradient of the weights.
+func (p *products) chooseWinogradWeight(c kernel.Conv) (m, r int, worth bool) {
+	m, r, worth = winograd(c, winogradWeightLeast)
+	if h := p.bf16; h != nil {
+		worth = worth && h.tiles == nil && min(c.C, c.O) >= winogradWeightBF16
+	}
+	return m, r, worth
+}
 
 // pairWinogradWeights makes pairs of the rows of a panel of transformed weights, of each point of a part, where they lie.
 func (p *products) pairWinogradWeights(w *productWorker, part, column int) {

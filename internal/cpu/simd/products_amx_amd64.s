@@ -3,34 +3,44 @@
 #include "textflag.h"
 
 // func blockProduct16x16AMX(t *byte)
-// Requires: AVX, AVX512DQ, AVX512F, BMI2
+// Requires: AVX, AVX512DQ, AVX512F, BMI2, MMX+
 TEXT ·blockProduct16x16AMX(SB), NOSPLIT, $0-8
 	MOVQ t+0(FP), DI
-	LEAQ tileConfiguration<>+0(SB), DX
-	BYTE $0xc4
-	BYTE $0xe2
-	BYTE $0x78
-	BYTE $0x49
-	BYTE $0x02
-	BYTE $0xc4
-	BYTE $0xe2
-	BYTE $0x7b
-	BYTE $0x49
-	BYTE $0xc0
-	MOVQ (DI), SI
-	MOVQ 16(DI), R13
-	MOVQ 32(DI), CX
-	MOVQ 112(DI), R11
-	MOVQ $0x00000040, R12
+	MOVQ 48(DI), SI
+	MOVQ 56(DI), BX
+	MOVQ 104(DI), CX
 
-tap1:
+row1:
+	MOVQ       (SI), AX
+	PREFETCHT0 (AX)(BX*1)
+	ADDQ       $0x08, SI
+	DECQ       CX
+	JNE        row1
+	LEAQ       tileConfiguration<>+0(SB), DX
+	BYTE       $0xc4
+	BYTE       $0xe2
+	BYTE       $0x78
+	BYTE       $0x49
+	BYTE       $0x02
+	BYTE       $0xc4
+	BYTE       $0xe2
+	BYTE       $0x7b
+	BYTE       $0x49
+	BYTE       $0xc0
+	MOVQ       (DI), SI
+	MOVQ       16(DI), R13
+	MOVQ       32(DI), CX
+	MOVQ       112(DI), R11
+	MOVQ       $0x00000040, R12
+
+tap2:
 	MOVQ (SI), AX
 	MOVQ 104(DI), DX
 	LEAQ (SI)(DX*8), SI
 	MOVQ 24(DI), R14
 	SHRQ $0x04, R14
 
-step2:
+step3:
 	BYTE $0xc4
 	BYTE $0xa2
 	BYTE $0x7b
@@ -53,9 +63,9 @@ step2:
 	ADDQ $0x40, AX
 	ADDQ $0x00000400, CX
 	DECQ R14
-	JNE  step2
+	JNE  step3
 	DECQ R13
-	JNE  tap1
+	JNE  tap2
 	MOVQ 136(DI), R8
 	BYTE $0xc4
 	BYTE $0x82
@@ -75,9 +85,9 @@ step2:
 	MOVQ 136(DI), R8
 	MOVQ 104(DI), R9
 
-rows3:
+rows4:
 	CMPQ      R9, $0x04
-	JLT       end4
+	JLT       end5
 	VMOVUPS   (R8), Z0
 	VMOVUPS   64(R8), Z1
 	VMOVUPS   128(R8), Z2
@@ -90,7 +100,7 @@ rows3:
 	SHRQ      $0x10, DX
 	KMOVW     DX, K2
 	CMPQ      80(DI), $0x00
-	JE        noSum5
+	JE        noSum6
 	MOVQ      (SI), AX
 	VMOVUPS.Z (AX)(BX*1), K1, Z6
 	VADDPS    Z6, Z0, Z0
@@ -104,29 +114,29 @@ rows3:
 	VMOVUPS.Z (AX)(BX*1), K1, Z6
 	VADDPS    Z6, Z3, Z3
 
-noSum5:
+noSum6:
 	MOVQ      72(DI), DX
 	TESTQ     DX, DX
-	JE        noBias6
+	JE        noBias7
 	VMOVUPS.Z (DX), K1, Z6
 	VADDPS    Z6, Z0, Z0
 	VADDPS    Z6, Z1, Z1
 	VADDPS    Z6, Z2, Z2
 	VADDPS    Z6, Z3, Z3
 
-noBias6:
+noBias7:
 	CMPQ   88(DI), $0x00
-	JE     store7
+	JE     store8
 	VXORPS Z4, Z4, Z4
 	CMPQ   88(DI), $0x02
-	JE     leaky8
+	JE     leaky9
 	VMAXPS Z0, Z4, Z0
 	VMAXPS Z1, Z4, Z1
 	VMAXPS Z2, Z4, Z2
 	VMAXPS Z3, Z4, Z3
-	JMP    store7
+	JMP    store8
 
-leaky8:
+leaky9:
 	VBROADCASTSS 96(DI), Z5
 	VCMPPS       $0x0a, Z4, Z0, K3
 	VMULPS       Z5, Z0, K3, Z0
@@ -137,7 +147,7 @@ leaky8:
 	VCMPPS       $0x0a, Z4, Z3, K3
 	VMULPS       Z5, Z3, K3, Z3
 
-store7:
+store8:
 	MOVQ    (SI), AX
 	VMOVUPS Z0, K1, (AX)(BX*1)
 	MOVQ    8(SI), AX
@@ -149,12 +159,12 @@ store7:
 	ADDQ    $0x20, SI
 	ADDQ    $0x00000100, R8
 	SUBQ    $0x04, R9
-	JMP     rows3
+	JMP     rows4
 
-end4:
-rows9:
+end5:
+rows10:
 	CMPQ      R9, $0x01
-	JLT       end10
+	JLT       end11
 	VMOVUPS   (R8), Z0
 	MOVQ      56(DI), BX
 	MOVQ      64(DI), CX
@@ -164,41 +174,41 @@ rows9:
 	SHRQ      $0x10, DX
 	KMOVW     DX, K2
 	CMPQ      80(DI), $0x00
-	JE        noSum11
+	JE        noSum12
 	MOVQ      (SI), AX
 	VMOVUPS.Z (AX)(BX*1), K1, Z3
 	VADDPS    Z3, Z0, Z0
 
-noSum11:
+noSum12:
 	MOVQ      72(DI), DX
 	TESTQ     DX, DX
-	JE        noBias12
+	JE        noBias13
 	VMOVUPS.Z (DX), K1, Z3
 	VADDPS    Z3, Z0, Z0
 
-noBias12:
+noBias13:
 	CMPQ   88(DI), $0x00
-	JE     store13
+	JE     store14
 	VXORPS Z1, Z1, Z1
 	CMPQ   88(DI), $0x02
-	JE     leaky14
+	JE     leaky15
 	VMAXPS Z0, Z1, Z0
-	JMP    store13
+	JMP    store14
 
-leaky14:
+leaky15:
 	VBROADCASTSS 96(DI), Z2
 	VCMPPS       $0x0a, Z1, Z0, K3
 	VMULPS       Z2, Z0, K3, Z0
 
-store13:
+store14:
 	MOVQ    (SI), AX
 	VMOVUPS Z0, K1, (AX)(BX*1)
 	ADDQ    $0x08, SI
 	ADDQ    $0x00000040, R8
 	SUBQ    $0x01, R9
-	JMP     rows9
+	JMP     rows10
 
-end10:
+end11:
 	VZEROUPPER
 	RET
 
@@ -221,39 +231,50 @@ DATA tileConfiguration<>+60(SB)/4, $0x00000000
 GLOBL tileConfiguration<>(SB), RODATA|NOPTR, $64
 
 // func blockProduct16x32AMX(t *byte)
-// Requires: AVX, AVX512DQ, AVX512F, BMI2
+// Requires: AVX, AVX512DQ, AVX512F, BMI2, MMX+
 TEXT ·blockProduct16x32AMX(SB), NOSPLIT, $0-8
 	MOVQ t+0(FP), DI
-	LEAQ tileConfiguration<>+0(SB), DX
-	BYTE $0xc4
-	BYTE $0xe2
-	BYTE $0x78
-	BYTE $0x49
-	BYTE $0x02
-	BYTE $0xc4
-	BYTE $0xe2
-	BYTE $0x7b
-	BYTE $0x49
-	BYTE $0xc0
-	BYTE $0xc4
-	BYTE $0xe2
-	BYTE $0x7b
-	BYTE $0x49
-	BYTE $0xc8
-	MOVQ (DI), SI
-	MOVQ 16(DI), R13
-	MOVQ 32(DI), CX
-	MOVQ 112(DI), R11
-	MOVQ $0x00000080, R12
+	MOVQ 48(DI), SI
+	MOVQ 56(DI), BX
+	MOVQ 104(DI), CX
 
-tap15:
+row16:
+	MOVQ       (SI), AX
+	PREFETCHT0 (AX)(BX*1)
+	PREFETCHT0 64(AX)(BX*1)
+	ADDQ       $0x08, SI
+	DECQ       CX
+	JNE        row16
+	LEAQ       tileConfiguration<>+0(SB), DX
+	BYTE       $0xc4
+	BYTE       $0xe2
+	BYTE       $0x78
+	BYTE       $0x49
+	BYTE       $0x02
+	BYTE       $0xc4
+	BYTE       $0xe2
+	BYTE       $0x7b
+	BYTE       $0x49
+	BYTE       $0xc0
+	BYTE       $0xc4
+	BYTE       $0xe2
+	BYTE       $0x7b
+	BYTE       $0x49
+	BYTE       $0xc8
+	MOVQ       (DI), SI
+	MOVQ       16(DI), R13
+	MOVQ       32(DI), CX
+	MOVQ       112(DI), R11
+	MOVQ       $0x00000080, R12
+
+tap17:
 	MOVQ (SI), AX
 	MOVQ 104(DI), DX
 	LEAQ (SI)(DX*8), SI
 	MOVQ 24(DI), R14
 	SHRQ $0x04, R14
 
-step16:
+step18:
 	BYTE $0xc4
 	BYTE $0xa2
 	BYTE $0x7b
@@ -288,9 +309,9 @@ step16:
 	ADDQ $0x40, AX
 	ADDQ $0x00000800, CX
 	DECQ R14
-	JNE  step16
+	JNE  step18
 	DECQ R13
-	JNE  tap15
+	JNE  tap17
 	MOVQ 136(DI), R8
 	BYTE $0xc4
 	BYTE $0x82
@@ -317,9 +338,9 @@ step16:
 	MOVQ 136(DI), R8
 	MOVQ 104(DI), R9
 
-rows17:
+rows19:
 	CMPQ      R9, $0x04
-	JLT       end18
+	JLT       end20
 	VMOVUPS   (R8), Z0
 	VMOVUPS   64(R8), Z1
 	VMOVUPS   128(R8), Z2
@@ -336,7 +357,7 @@ rows17:
 	SHRQ      $0x10, DX
 	KMOVW     DX, K2
 	CMPQ      80(DI), $0x00
-	JE        noSum19
+	JE        noSum21
 	MOVQ      (SI), AX
 	VMOVUPS.Z (AX)(BX*1), K1, Z10
 	VADDPS    Z10, Z0, Z0
@@ -358,10 +379,10 @@ rows17:
 	VMOVUPS.Z 64(AX)(BX*1), K2, Z10
 	VADDPS    Z10, Z7, Z7
 
-noSum19:
+noSum21:
 	MOVQ      72(DI), DX
 	TESTQ     DX, DX
-	JE        noBias20
+	JE        noBias22
 	VMOVUPS.Z (DX), K1, Z10
 	VADDPS    Z10, Z0, Z0
 	VADDPS    Z10, Z2, Z2
@@ -373,12 +394,12 @@ noSum19:
 	VADDPS    Z10, Z5, Z5
 	VADDPS    Z10, Z7, Z7
 
-noBias20:
+noBias22:
 	CMPQ   88(DI), $0x00
-	JE     store21
+	JE     store23
 	VXORPS Z8, Z8, Z8
 	CMPQ   88(DI), $0x02
-	JE     leaky22
+	JE     leaky24
 	VMAXPS Z0, Z8, Z0
 	VMAXPS Z1, Z8, Z1
 	VMAXPS Z2, Z8, Z2
@@ -387,9 +408,9 @@ noBias20:
 	VMAXPS Z5, Z8, Z5
 	VMAXPS Z6, Z8, Z6
 	VMAXPS Z7, Z8, Z7
-	JMP    store21
+	JMP    store23
 
-leaky22:
+leaky24:
 	VBROADCASTSS 96(DI), Z9
 	VCMPPS       $0x0a, Z8, Z0, K3
 	VMULPS       Z9, Z0, K3, Z0
@@ -408,7 +429,7 @@ leaky22:
 	VCMPPS       $0x0a, Z8, Z7, K3
 	VMULPS       Z9, Z7, K3, Z7
 
-store21:
+store23:
 	MOVQ    (SI), AX
 	VMOVUPS Z0, K1, (AX)(BX*1)
 	VMOVUPS Z1, K2, 64(AX)(BX*1)
@@ -424,12 +445,12 @@ store21:
 	ADDQ    $0x20, SI
 	ADDQ    $0x00000200, R8
 	SUBQ    $0x04, R9
-	JMP     rows17
+	JMP     rows19
 
-end18:
-rows23:
+end20:
+rows25:
 	CMPQ      R9, $0x01
-	JLT       end24
+	JLT       end26
 	VMOVUPS   (R8), Z0
 	VMOVUPS   64(R8), Z1
 	MOVQ      56(DI), BX
@@ -440,79 +461,89 @@ rows23:
 	SHRQ      $0x10, DX
 	KMOVW     DX, K2
 	CMPQ      80(DI), $0x00
-	JE        noSum25
+	JE        noSum27
 	MOVQ      (SI), AX
 	VMOVUPS.Z (AX)(BX*1), K1, Z4
 	VADDPS    Z4, Z0, Z0
 	VMOVUPS.Z 64(AX)(BX*1), K2, Z4
 	VADDPS    Z4, Z1, Z1
 
-noSum25:
+noSum27:
 	MOVQ      72(DI), DX
 	TESTQ     DX, DX
-	JE        noBias26
+	JE        noBias28
 	VMOVUPS.Z (DX), K1, Z4
 	VADDPS    Z4, Z0, Z0
 	VMOVUPS.Z 64(DX), K2, Z4
 	VADDPS    Z4, Z1, Z1
 
-noBias26:
+noBias28:
 	CMPQ   88(DI), $0x00
-	JE     store27
+	JE     store29
 	VXORPS Z2, Z2, Z2
 	CMPQ   88(DI), $0x02
-	JE     leaky28
+	JE     leaky30
 	VMAXPS Z0, Z2, Z0
 	VMAXPS Z1, Z2, Z1
-	JMP    store27
+	JMP    store29
 
-leaky28:
+leaky30:
 	VBROADCASTSS 96(DI), Z3
 	VCMPPS       $0x0a, Z2, Z0, K3
 	VMULPS       Z3, Z0, K3, Z0
 	VCMPPS       $0x0a, Z2, Z1, K3
 	VMULPS       Z3, Z1, K3, Z1
 
-store27:
+store29:
 	MOVQ    (SI), AX
 	VMOVUPS Z0, K1, (AX)(BX*1)
 	VMOVUPS Z1, K2, 64(AX)(BX*1)
 	ADDQ    $0x08, SI
 	ADDQ    $0x00000080, R8
 	SUBQ    $0x01, R9
-	JMP     rows23
+	JMP     rows25
 
-end24:
+end26:
 	VZEROUPPER
 	RET
 
 // func blockProduct32x16AMX(t *byte)
-// Requires: AVX, AVX512DQ, AVX512F, BMI2
+// Requires: AVX, AVX512DQ, AVX512F, BMI2, MMX+
 TEXT ·blockProduct32x16AMX(SB), NOSPLIT, $0-8
 	MOVQ t+0(FP), DI
-	LEAQ tileConfiguration<>+0(SB), DX
-	BYTE $0xc4
-	BYTE $0xe2
-	BYTE $0x78
-	BYTE $0x49
-	BYTE $0x02
-	BYTE $0xc4
-	BYTE $0xe2
-	BYTE $0x7b
-	BYTE $0x49
-	BYTE $0xc0
-	BYTE $0xc4
-	BYTE $0xe2
-	BYTE $0x7b
-	BYTE $0x49
-	BYTE $0xd0
-	MOVQ (DI), SI
-	MOVQ 16(DI), R13
-	MOVQ 32(DI), CX
-	MOVQ 112(DI), R11
-	MOVQ $0x00000040, R12
+	MOVQ 48(DI), SI
+	MOVQ 56(DI), BX
+	MOVQ 104(DI), CX
 
-tap29:
+row31:
+	MOVQ       (SI), AX
+	PREFETCHT0 (AX)(BX*1)
+	ADDQ       $0x08, SI
+	DECQ       CX
+	JNE        row31
+	LEAQ       tileConfiguration<>+0(SB), DX
+	BYTE       $0xc4
+	BYTE       $0xe2
+	BYTE       $0x78
+	BYTE       $0x49
+	BYTE       $0x02
+	BYTE       $0xc4
+	BYTE       $0xe2
+	BYTE       $0x7b
+	BYTE       $0x49
+	BYTE       $0xc0
+	BYTE       $0xc4
+	BYTE       $0xe2
+	BYTE       $0x7b
+	BYTE       $0x49
+	BYTE       $0xd0
+	MOVQ       (DI), SI
+	MOVQ       16(DI), R13
+	MOVQ       32(DI), CX
+	MOVQ       112(DI), R11
+	MOVQ       $0x00000040, R12
+
+tap32:
 	MOVQ (SI), AX
 	MOVQ (SI), BX
 	MOVQ R11, DX
@@ -523,7 +554,7 @@ tap29:
 	MOVQ 24(DI), R14
 	SHRQ $0x04, R14
 
-step30:
+step33:
 	BYTE $0xc4
 	BYTE $0xa2
 	BYTE $0x7b
@@ -559,9 +590,9 @@ step30:
 	ADDQ $0x40, BX
 	ADDQ $0x00000400, CX
 	DECQ R14
-	JNE  step30
+	JNE  step33
 	DECQ R13
-	JNE  tap29
+	JNE  tap32
 	MOVQ 136(DI), R8
 	BYTE $0xc4
 	BYTE $0x82
@@ -589,9 +620,9 @@ step30:
 	MOVQ 136(DI), R8
 	MOVQ 104(DI), R9
 
-rows31:
+rows34:
 	CMPQ      R9, $0x04
-	JLT       end32
+	JLT       end35
 	VMOVUPS   (R8), Z0
 	VMOVUPS   64(R8), Z1
 	VMOVUPS   128(R8), Z2
@@ -604,7 +635,7 @@ rows31:
 	SHRQ      $0x10, DX
 	KMOVW     DX, K2
 	CMPQ      80(DI), $0x00
-	JE        noSum33
+	JE        noSum36
 	MOVQ      (SI), AX
 	VMOVUPS.Z (AX)(BX*1), K1, Z6
 	VADDPS    Z6, Z0, Z0
@@ -618,29 +649,29 @@ rows31:
 	VMOVUPS.Z (AX)(BX*1), K1, Z6
 	VADDPS    Z6, Z3, Z3
 
-noSum33:
+noSum36:
 	MOVQ      72(DI), DX
 	TESTQ     DX, DX
-	JE        noBias34
+	JE        noBias37
 	VMOVUPS.Z (DX), K1, Z6
 	VADDPS    Z6, Z0, Z0
 	VADDPS    Z6, Z1, Z1
 	VADDPS    Z6, Z2, Z2
 	VADDPS    Z6, Z3, Z3
 
-noBias34:
+noBias37:
 	CMPQ   88(DI), $0x00
-	JE     store35
+	JE     store38
 	VXORPS Z4, Z4, Z4
 	CMPQ   88(DI), $0x02
-	JE     leaky36
+	JE     leaky39
 	VMAXPS Z0, Z4, Z0
 	VMAXPS Z1, Z4, Z1
 	VMAXPS Z2, Z4, Z2
 	VMAXPS Z3, Z4, Z3
-	JMP    store35
+	JMP    store38
 
-leaky36:
+leaky39:
 	VBROADCASTSS 96(DI), Z5
 	VCMPPS       $0x0a, Z4, Z0, K3
 	VMULPS       Z5, Z0, K3, Z0
@@ -651,7 +682,7 @@ leaky36:
 	VCMPPS       $0x0a, Z4, Z3, K3
 	VMULPS       Z5, Z3, K3, Z3
 
-store35:
+store38:
 	MOVQ    (SI), AX
 	VMOVUPS Z0, K1, (AX)(BX*1)
 	MOVQ    8(SI), AX
@@ -663,12 +694,12 @@ store35:
 	ADDQ    $0x20, SI
 	ADDQ    $0x00000100, R8
 	SUBQ    $0x04, R9
-	JMP     rows31
+	JMP     rows34
 
-end32:
-rows37:
+end35:
+rows40:
 	CMPQ      R9, $0x01
-	JLT       end38
+	JLT       end41
 	VMOVUPS   (R8), Z0
 	MOVQ      56(DI), BX
 	MOVQ      64(DI), CX
@@ -678,81 +709,92 @@ rows37:
 	SHRQ      $0x10, DX
 	KMOVW     DX, K2
 	CMPQ      80(DI), $0x00
-	JE        noSum39
+	JE        noSum42
 	MOVQ      (SI), AX
 	VMOVUPS.Z (AX)(BX*1), K1, Z3
 	VADDPS    Z3, Z0, Z0
 
-noSum39:
+noSum42:
 	MOVQ      72(DI), DX
 	TESTQ     DX, DX
-	JE        noBias40
+	JE        noBias43
 	VMOVUPS.Z (DX), K1, Z3
 	VADDPS    Z3, Z0, Z0
 
-noBias40:
+noBias43:
 	CMPQ   88(DI), $0x00
-	JE     store41
+	JE     store44
 	VXORPS Z1, Z1, Z1
 	CMPQ   88(DI), $0x02
-	JE     leaky42
+	JE     leaky45
 	VMAXPS Z0, Z1, Z0
-	JMP    store41
+	JMP    store44
 
-leaky42:
+leaky45:
 	VBROADCASTSS 96(DI), Z2
 	VCMPPS       $0x0a, Z1, Z0, K3
 	VMULPS       Z2, Z0, K3, Z0
 
-store41:
+store44:
 	MOVQ    (SI), AX
 	VMOVUPS Z0, K1, (AX)(BX*1)
 	ADDQ    $0x08, SI
 	ADDQ    $0x00000040, R8
 	SUBQ    $0x01, R9
-	JMP     rows37
+	JMP     rows40
 
-end38:
+end41:
 	VZEROUPPER
 	RET
 
 // func blockProduct32x32AMX(t *byte)
-// Requires: AVX, AVX512DQ, AVX512F, BMI2
+// Requires: AVX, AVX512DQ, AVX512F, BMI2, MMX+
 TEXT ·blockProduct32x32AMX(SB), NOSPLIT, $0-8
 	MOVQ t+0(FP), DI
-	LEAQ tileConfiguration<>+0(SB), DX
-	BYTE $0xc4
-	BYTE $0xe2
-	BYTE $0x78
-	BYTE $0x49
-	BYTE $0x02
-	BYTE $0xc4
-	BYTE $0xe2
-	BYTE $0x7b
-	BYTE $0x49
-	BYTE $0xc0
-	BYTE $0xc4
-	BYTE $0xe2
-	BYTE $0x7b
-	BYTE $0x49
-	BYTE $0xc8
-	BYTE $0xc4
-	BYTE $0xe2
-	BYTE $0x7b
-	BYTE $0x49
-	BYTE $0xd0
-	BYTE $0xc4
-	BYTE $0xe2
-	BYTE $0x7b
-	BYTE $0x49
-	BYTE $0xd8
-	MOVQ (DI), SI
-	MOVQ 16(DI), R13
-	MOVQ 32(DI), CX
-	MOVQ 112(DI), R11
-	MOVQ $0x00000080, R12
+	MOVQ 48(DI), SI
+	MOVQ 56(DI), BX
+	MOVQ 104(DI), CX
 
-tap43:
+row46:
+	MOVQ       (SI), AX
+	PREFETCHT0 (AX)(BX*1)
+	PREFETCHT0 64(AX)(BX*1)
+	ADDQ       $0x08, SI
+	DECQ       CX
+	JNE        row46
+	LEAQ       tileConfiguration<>+0(SB), DX
+	BYTE       $0xc4
+	BYTE       $0xe2
+	BYTE       $0x78
+	BYTE       $0x49
+	BYTE       $0x02
+	BYTE       $0xc4
+	BYTE       $0xe2
+	BYTE       $0x7b
+	BYTE       $0x49
+	BYTE       $0xc0
+	BYTE       $0xc4
+	BYTE       $0xe2
+	BYTE       $0x7b
+	BYTE       $0x49
+	BYTE       $0xc8
+	BYTE       $0xc4
+	BYTE       $0xe2
+	BYTE       $0x7b
+	BYTE       $0x49
+	BYTE       $0xd0
+	BYTE       $0xc4
+	BYTE       $0xe2
+	BYTE       $0x7b
+	BYTE       $0x49
+	BYTE       $0xd8
+	MOVQ       (DI), SI
+	MOVQ       16(DI), R13
+	MOVQ       32(DI), CX
+	MOVQ       112(DI), R11
+	MOVQ       $0x00000080, R12
+
+tap47:
 	MOVQ (SI), AX
 	MOVQ (SI), BX
 	MOVQ R11, DX
@@ -763,7 +805,7 @@ tap43:
 	MOVQ 24(DI), R14
 	SHRQ $0x04, R14
 
-step44:
+step48:
 	BYTE $0xc4
 	BYTE $0xa2
 	BYTE $0x7b
@@ -816,9 +858,9 @@ step44:
 	ADDQ $0x40, BX
 	ADDQ $0x00000800, CX
 	DECQ R14
-	JNE  step44
+	JNE  step48
 	DECQ R13
-	JNE  tap43
+	JNE  tap47
 	MOVQ 136(DI), R8
 	BYTE $0xc4
 	BYTE $0x82
@@ -860,9 +902,9 @@ step44:
 	MOVQ 136(DI), R8
 	MOVQ 104(DI), R9
 
-rows45:
+rows49:
 	CMPQ      R9, $0x04
-	JLT       end46
+	JLT       end50
 	VMOVUPS   (R8), Z0
 	VMOVUPS   64(R8), Z1
 	VMOVUPS   128(R8), Z2
@@ -879,7 +921,7 @@ rows45:
 	SHRQ      $0x10, DX
 	KMOVW     DX, K2
 	CMPQ      80(DI), $0x00
-	JE        noSum47
+	JE        noSum51
 	MOVQ      (SI), AX
 	VMOVUPS.Z (AX)(BX*1), K1, Z10
 	VADDPS    Z10, Z0, Z0
@@ -901,10 +943,10 @@ rows45:
 	VMOVUPS.Z 64(AX)(BX*1), K2, Z10
 	VADDPS    Z10, Z7, Z7
 
-noSum47:
+noSum51:
 	MOVQ      72(DI), DX
 	TESTQ     DX, DX
-	JE        noBias48
+	JE        noBias52
 	VMOVUPS.Z (DX), K1, Z10
 	VADDPS    Z10, Z0, Z0
 	VADDPS    Z10, Z2, Z2
@@ -916,12 +958,12 @@ noSum47:
 	VADDPS    Z10, Z5, Z5
 	VADDPS    Z10, Z7, Z7
 
-noBias48:
+noBias52:
 	CMPQ   88(DI), $0x00
-	JE     store49
+	JE     store53
 	VXORPS Z8, Z8, Z8
 	CMPQ   88(DI), $0x02
-	JE     leaky50
+	JE     leaky54
 	VMAXPS Z0, Z8, Z0
 	VMAXPS Z1, Z8, Z1
 	VMAXPS Z2, Z8, Z2
@@ -930,9 +972,9 @@ noBias48:
 	VMAXPS Z5, Z8, Z5
 	VMAXPS Z6, Z8, Z6
 	VMAXPS Z7, Z8, Z7
-	JMP    store49
+	JMP    store53
 
-leaky50:
+leaky54:
 	VBROADCASTSS 96(DI), Z9
 	VCMPPS       $0x0a, Z8, Z0, K3
 	VMULPS       Z9, Z0, K3, Z0
@@ -951,7 +993,7 @@ leaky50:
 	VCMPPS       $0x0a, Z8, Z7, K3
 	VMULPS       Z9, Z7, K3, Z7
 
-store49:
+store53:
 	MOVQ    (SI), AX
 	VMOVUPS Z0, K1, (AX)(BX*1)
 	VMOVUPS Z1, K2, 64(AX)(BX*1)
@@ -967,12 +1009,12 @@ store49:
 	ADDQ    $0x20, SI
 	ADDQ    $0x00000200, R8
 	SUBQ    $0x04, R9
-	JMP     rows45
+	JMP     rows49
 
-end46:
-rows51:
+end50:
+rows55:
 	CMPQ      R9, $0x01
-	JLT       end52
+	JLT       end56
 	VMOVUPS   (R8), Z0
 	VMOVUPS   64(R8), Z1
 	MOVQ      56(DI), BX
@@ -983,76 +1025,86 @@ rows51:
 	SHRQ      $0x10, DX
 	KMOVW     DX, K2
 	CMPQ      80(DI), $0x00
-	JE        noSum53
+	JE        noSum57
 	MOVQ      (SI), AX
 	VMOVUPS.Z (AX)(BX*1), K1, Z4
 	VADDPS    Z4, Z0, Z0
 	VMOVUPS.Z 64(AX)(BX*1), K2, Z4
 	VADDPS    Z4, Z1, Z1
 
-noSum53:
+noSum57:
 	MOVQ      72(DI), DX
 	TESTQ     DX, DX
-	JE        noBias54
+	JE        noBias58
 	VMOVUPS.Z (DX), K1, Z4
 	VADDPS    Z4, Z0, Z0
 	VMOVUPS.Z 64(DX), K2, Z4
 	VADDPS    Z4, Z1, Z1
 
-noBias54:
+noBias58:
 	CMPQ   88(DI), $0x00
-	JE     store55
+	JE     store59
 	VXORPS Z2, Z2, Z2
 	CMPQ   88(DI), $0x02
-	JE     leaky56
+	JE     leaky60
 	VMAXPS Z0, Z2, Z0
 	VMAXPS Z1, Z2, Z1
-	JMP    store55
+	JMP    store59
 
-leaky56:
+leaky60:
 	VBROADCASTSS 96(DI), Z3
 	VCMPPS       $0x0a, Z2, Z0, K3
 	VMULPS       Z3, Z0, K3, Z0
 	VCMPPS       $0x0a, Z2, Z1, K3
 	VMULPS       Z3, Z1, K3, Z1
 
-store55:
+store59:
 	MOVQ    (SI), AX
 	VMOVUPS Z0, K1, (AX)(BX*1)
 	VMOVUPS Z1, K2, 64(AX)(BX*1)
 	ADDQ    $0x08, SI
 	ADDQ    $0x00000080, R8
 	SUBQ    $0x01, R9
-	JMP     rows51
+	JMP     rows55
 
-end52:
+end56:
 	VZEROUPPER
 	RET
 
 // func blockSplit16x16AMX(t *byte)
-// Requires: AVX, AVX512DQ, AVX512F, BMI2
+// Requires: AVX, AVX512DQ, AVX512F, BMI2, MMX+
 TEXT ·blockSplit16x16AMX(SB), NOSPLIT, $0-8
 	MOVQ t+0(FP), DI
-	LEAQ tileConfiguration<>+0(SB), DX
-	BYTE $0xc4
-	BYTE $0xe2
-	BYTE $0x78
-	BYTE $0x49
-	BYTE $0x02
-	BYTE $0xc4
-	BYTE $0xe2
-	BYTE $0x7b
-	BYTE $0x49
-	BYTE $0xc0
-	MOVQ (DI), SI
-	MOVQ 16(DI), R13
-	MOVQ 32(DI), CX
-	MOVQ 112(DI), R11
-	MOVQ $0x00000040, R12
-	MOVQ 128(DI), R10
-	ADDQ CX, R10
+	MOVQ 48(DI), SI
+	MOVQ 56(DI), BX
+	MOVQ 104(DI), CX
 
-tap57:
+row61:
+	MOVQ       (SI), AX
+	PREFETCHT0 (AX)(BX*1)
+	ADDQ       $0x08, SI
+	DECQ       CX
+	JNE        row61
+	LEAQ       tileConfiguration<>+0(SB), DX
+	BYTE       $0xc4
+	BYTE       $0xe2
+	BYTE       $0x78
+	BYTE       $0x49
+	BYTE       $0x02
+	BYTE       $0xc4
+	BYTE       $0xe2
+	BYTE       $0x7b
+	BYTE       $0x49
+	BYTE       $0xc0
+	MOVQ       (DI), SI
+	MOVQ       16(DI), R13
+	MOVQ       32(DI), CX
+	MOVQ       112(DI), R11
+	MOVQ       $0x00000040, R12
+	MOVQ       128(DI), R10
+	ADDQ       CX, R10
+
+tap62:
 	MOVQ (SI), AX
 	MOVQ 120(DI), R8
 	ADDQ AX, R8
@@ -1061,7 +1113,7 @@ tap57:
 	MOVQ 24(DI), R14
 	SHRQ $0x04, R14
 
-step58:
+step63:
 	BYTE $0xc4
 	BYTE $0xa2
 	BYTE $0x7b
@@ -1110,9 +1162,9 @@ step58:
 	ADDQ $0x00000400, CX
 	ADDQ $0x00000400, R10
 	DECQ R14
-	JNE  step58
+	JNE  step63
 	DECQ R13
-	JNE  tap57
+	JNE  tap62
 	MOVQ 136(DI), R8
 	BYTE $0xc4
 	BYTE $0x82
@@ -1132,9 +1184,9 @@ step58:
 	MOVQ 136(DI), R8
 	MOVQ 104(DI), R9
 
-rows59:
+rows64:
 	CMPQ      R9, $0x04
-	JLT       end60
+	JLT       end65
 	VMOVUPS   (R8), Z0
 	VMOVUPS   64(R8), Z1
 	VMOVUPS   128(R8), Z2
@@ -1147,7 +1199,7 @@ rows59:
 	SHRQ      $0x10, DX
 	KMOVW     DX, K2
 	CMPQ      80(DI), $0x00
-	JE        noSum61
+	JE        noSum66
 	MOVQ      (SI), AX
 	VMOVUPS.Z (AX)(BX*1), K1, Z6
 	VADDPS    Z6, Z0, Z0
@@ -1161,29 +1213,29 @@ rows59:
 	VMOVUPS.Z (AX)(BX*1), K1, Z6
 	VADDPS    Z6, Z3, Z3
 
-noSum61:
+noSum66:
 	MOVQ      72(DI), DX
 	TESTQ     DX, DX
-	JE        noBias62
+	JE        noBias67
 	VMOVUPS.Z (DX), K1, Z6
 	VADDPS    Z6, Z0, Z0
 	VADDPS    Z6, Z1, Z1
 	VADDPS    Z6, Z2, Z2
 	VADDPS    Z6, Z3, Z3
 
-noBias62:
+noBias67:
 	CMPQ   88(DI), $0x00
-	JE     store63
+	JE     store68
 	VXORPS Z4, Z4, Z4
 	CMPQ   88(DI), $0x02
-	JE     leaky64
+	JE     leaky69
 	VMAXPS Z0, Z4, Z0
 	VMAXPS Z1, Z4, Z1
 	VMAXPS Z2, Z4, Z2
 	VMAXPS Z3, Z4, Z3
-	JMP    store63
+	JMP    store68
 
-leaky64:
+leaky69:
 	VBROADCASTSS 96(DI), Z5
 	VCMPPS       $0x0a, Z4, Z0, K3
 	VMULPS       Z5, Z0, K3, Z0
@@ -1194,7 +1246,7 @@ leaky64:
 	VCMPPS       $0x0a, Z4, Z3, K3
 	VMULPS       Z5, Z3, K3, Z3
 
-store63:
+store68:
 	MOVQ    (SI), AX
 	VMOVUPS Z0, K1, (AX)(BX*1)
 	MOVQ    8(SI), AX
@@ -1206,12 +1258,12 @@ store63:
 	ADDQ    $0x20, SI
 	ADDQ    $0x00000100, R8
 	SUBQ    $0x04, R9
-	JMP     rows59
+	JMP     rows64
 
-end60:
-rows65:
+end65:
+rows70:
 	CMPQ      R9, $0x01
-	JLT       end66
+	JLT       end71
 	VMOVUPS   (R8), Z0
 	MOVQ      56(DI), BX
 	MOVQ      64(DI), CX
@@ -1221,73 +1273,84 @@ rows65:
 	SHRQ      $0x10, DX
 	KMOVW     DX, K2
 	CMPQ      80(DI), $0x00
-	JE        noSum67
+	JE        noSum72
 	MOVQ      (SI), AX
 	VMOVUPS.Z (AX)(BX*1), K1, Z3
 	VADDPS    Z3, Z0, Z0
 
-noSum67:
+noSum72:
 	MOVQ      72(DI), DX
 	TESTQ     DX, DX
-	JE        noBias68
+	JE        noBias73
 	VMOVUPS.Z (DX), K1, Z3
 	VADDPS    Z3, Z0, Z0
 
-noBias68:
+noBias73:
 	CMPQ   88(DI), $0x00
-	JE     store69
+	JE     store74
 	VXORPS Z1, Z1, Z1
 	CMPQ   88(DI), $0x02
-	JE     leaky70
+	JE     leaky75
 	VMAXPS Z0, Z1, Z0
-	JMP    store69
+	JMP    store74
 
-leaky70:
+leaky75:
 	VBROADCASTSS 96(DI), Z2
 	VCMPPS       $0x0a, Z1, Z0, K3
 	VMULPS       Z2, Z0, K3, Z0
 
-store69:
+store74:
 	MOVQ    (SI), AX
 	VMOVUPS Z0, K1, (AX)(BX*1)
 	ADDQ    $0x08, SI
 	ADDQ    $0x00000040, R8
 	SUBQ    $0x01, R9
-	JMP     rows65
+	JMP     rows70
 
-end66:
+end71:
 	VZEROUPPER
 	RET
 
 // func blockSplit16x32AMX(t *byte)
-// Requires: AVX, AVX512DQ, AVX512F, BMI2
+// Requires: AVX, AVX512DQ, AVX512F, BMI2, MMX+
 TEXT ·blockSplit16x32AMX(SB), NOSPLIT, $0-8
 	MOVQ t+0(FP), DI
-	LEAQ tileConfiguration<>+0(SB), DX
-	BYTE $0xc4
-	BYTE $0xe2
-	BYTE $0x78
-	BYTE $0x49
-	BYTE $0x02
-	BYTE $0xc4
-	BYTE $0xe2
-	BYTE $0x7b
-	BYTE $0x49
-	BYTE $0xc0
-	BYTE $0xc4
-	BYTE $0xe2
-	BYTE $0x7b
-	BYTE $0x49
-	BYTE $0xc8
-	MOVQ (DI), SI
-	MOVQ 16(DI), R13
-	MOVQ 32(DI), CX
-	MOVQ 112(DI), R11
-	MOVQ $0x00000080, R12
-	MOVQ 128(DI), R10
-	ADDQ CX, R10
+	MOVQ 48(DI), SI
+	MOVQ 56(DI), BX
+	MOVQ 104(DI), CX
 
-tap71:
+row76:
+	MOVQ       (SI), AX
+	PREFETCHT0 (AX)(BX*1)
+	PREFETCHT0 64(AX)(BX*1)
+	ADDQ       $0x08, SI
+	DECQ       CX
+	JNE        row76
+	LEAQ       tileConfiguration<>+0(SB), DX
+	BYTE       $0xc4
+	BYTE       $0xe2
+	BYTE       $0x78
+	BYTE       $0x49
+	BYTE       $0x02
+	BYTE       $0xc4
+	BYTE       $0xe2
+	BYTE       $0x7b
+	BYTE       $0x49
+	BYTE       $0xc0
+	BYTE       $0xc4
+	BYTE       $0xe2
+	BYTE       $0x7b
+	BYTE       $0x49
+	BYTE       $0xc8
+	MOVQ       (DI), SI
+	MOVQ       16(DI), R13
+	MOVQ       32(DI), CX
+	MOVQ       112(DI), R11
+	MOVQ       $0x00000080, R12
+	MOVQ       128(DI), R10
+	ADDQ       CX, R10
+
+tap77:
 	MOVQ (SI), AX
 	MOVQ 120(DI), R8
 	ADDQ AX, R8
@@ -1296,7 +1359,7 @@ tap71:
 	MOVQ 24(DI), R14
 	SHRQ $0x04, R14
 
-step72:
+step78:
 	BYTE $0xc4
 	BYTE $0xa2
 	BYTE $0x7b
@@ -1374,9 +1437,9 @@ step72:
 	ADDQ $0x00000800, CX
 	ADDQ $0x00000800, R10
 	DECQ R14
-	JNE  step72
+	JNE  step78
 	DECQ R13
-	JNE  tap71
+	JNE  tap77
 	MOVQ 136(DI), R8
 	BYTE $0xc4
 	BYTE $0x82
@@ -1403,9 +1466,9 @@ step72:
 	MOVQ 136(DI), R8
 	MOVQ 104(DI), R9
 
-rows73:
+rows79:
 	CMPQ      R9, $0x04
-	JLT       end74
+	JLT       end80
 	VMOVUPS   (R8), Z0
 	VMOVUPS   64(R8), Z1
 	VMOVUPS   128(R8), Z2
@@ -1414,110 +1477,6 @@ rows73:
 	VMOVUPS   320(R8), Z5
 	VMOVUPS   384(R8), Z6
 	VMOVUPS   448(R8), Z7
-	MOVQ      56(DI), BX
-	MOVQ      64(DI), CX
-	MOVQ      $-1, DX
-	BZHIQ     CX, DX, DX
-	KMOVW     DX, K1
-	SHRQ      $0x10, DX
-	KMOVW     DX, K2
-	CMPQ      80(DI), $0x00
-	JE        noSum75
-	MOVQ      (SI), AX
-	VMOVUPS.Z (AX)(BX*1), K1, Z10
-	VADDPS    Z10, Z0, Z0
-	VMOVUPS.Z 64(AX)(BX*1), K2, Z10
-	VADDPS    Z10, Z1, Z1
-	MOVQ      8(SI), AX
-	VMOVUPS.Z (AX)(BX*1), K1, Z10
-	VADDPS    Z10, Z2, Z2
-	VMOVUPS.Z 64(AX)(BX*1), K2, Z10
-	VADDPS    Z10, Z3, Z3
-	MOVQ      16(SI), AX
-	VMOVUPS.Z (AX)(BX*1), K1, Z10
-	VADDPS    Z10, Z4, Z4
-	VMOVUPS.Z 64(AX)(BX*1), K2, Z10
-	VADDPS    Z10, Z5, Z5
-	MOVQ      24(SI), AX
-	VMOVUPS.Z (AX)(BX*1), K1, Z10
-	VADDPS    Z10, Z6, Z6
-	VMOVUPS.Z 64(AX)(BX*1), K2, Z10
-	VADDPS    Z10, Z7, Z7
-
-noSum75:
-	MOVQ      72(DI), DX
-	TESTQ     DX, DX
-	JE        noBias76
-	VMOVUPS.Z (DX), K1, Z10
-	VADDPS    Z10, Z0, Z0
-	VADDPS    Z10, Z2, Z2
-	VADDPS    Z10, Z4, Z4
-	VADDPS    Z10, Z6, Z6
-	VMOVUPS.Z 64(DX), K2, Z10
-	VADDPS    Z10, Z1, Z1
-	VADDPS    Z10, Z3, Z3
-	VADDPS    Z10, Z5, Z5
-	VADDPS    Z10, Z7, Z7
-
-noBias76:
-	CMPQ   88(DI), $0x00
-	JE     store77
-	VXORPS Z8, Z8, Z8
-	CMPQ   88(DI), $0x02
-	JE     leaky78
-	VMAXPS Z0, Z8, Z0
-	VMAXPS Z1, Z8, Z1
-	VMAXPS Z2, Z8, Z2
-	VMAXPS Z3, Z8, Z3
-	VMAXPS Z4, Z8, Z4
-	VMAXPS Z5, Z8, Z5
-	VMAXPS Z6, Z8, Z6
-	VMAXPS Z7, Z8, Z7
-	JMP    store77
-
-leaky78:
-	VBROADCASTSS 96(DI), Z9
-	VCMPPS       $0x0a, Z8, Z0, K3
-	VMULPS       Z9, Z0, K3, Z0
-	VCMPPS       $0x0a, Z8, Z1, K3
-	VMULPS       Z9, Z1, K3, Z1
-	VCMPPS       $0x0a, Z8, Z2, K3
-	VMULPS       Z9, Z2, K3, Z2
-	VCMPPS       $0x0a, Z8, Z3, K3
-	VMULPS       Z9, Z3, K3, Z3
-	VCMPPS       $0x0a, Z8, Z4, K3
-	VMULPS       Z9, Z4, K3, Z4
-	VCMPPS       $0x0a, Z8, Z5, K3
-	VMULPS       Z9, Z5, K3, Z5
-	VCMPPS       $0x0a, Z8, Z6, K3
-	VMULPS       Z9, Z6, K3, Z6
-	VCMPPS       $0x0a, Z8, Z7, K3
-	VMULPS       Z9, Z7, K3, Z7
-
-store77:
-	MOVQ    (SI), AX
-	VMOVUPS Z0, K1, (AX)(BX*1)
-	VMOVUPS Z1, K2, 64(AX)(BX*1)
-	MOVQ    8(SI), AX
-	VMOVUPS Z2, K1, (AX)(BX*1)
-	VMOVUPS Z3, K2, 64(AX)(BX*1)
-	MOVQ    16(SI), AX
-	VMOVUPS Z4, K1, (AX)(BX*1)
-	VMOVUPS Z5, K2, 64(AX)(BX*1)
-	MOVQ    24(SI), AX
-	VMOVUPS Z6, K1, (AX)(BX*1)
-	VMOVUPS Z7, K2, 64(AX)(BX*1)
-	ADDQ    $0x20, SI
-	ADDQ    $0x00000200, R8
-	SUBQ    $0x04, R9
-	JMP     rows73
-
-end74:
-rows79:
-	CMPQ      R9, $0x01
-	JLT       end80
-	VMOVUPS   (R8), Z0
-	VMOVUPS   64(R8), Z1
 	MOVQ      56(DI), BX
 	MOVQ      64(DI), CX
 	MOVQ      $-1, DX
@@ -1528,79 +1487,193 @@ rows79:
 	CMPQ      80(DI), $0x00
 	JE        noSum81
 	MOVQ      (SI), AX
-	VMOVUPS.Z (AX)(BX*1), K1, Z4
-	VADDPS    Z4, Z0, Z0
-	VMOVUPS.Z 64(AX)(BX*1), K2, Z4
-	VADDPS    Z4, Z1, Z1
+	VMOVUPS.Z (AX)(BX*1), K1, Z10
+	VADDPS    Z10, Z0, Z0
+	VMOVUPS.Z 64(AX)(BX*1), K2, Z10
+	VADDPS    Z10, Z1, Z1
+	MOVQ      8(SI), AX
+	VMOVUPS.Z (AX)(BX*1), K1, Z10
+	VADDPS    Z10, Z2, Z2
+	VMOVUPS.Z 64(AX)(BX*1), K2, Z10
+	VADDPS    Z10, Z3, Z3
+	MOVQ      16(SI), AX
+	VMOVUPS.Z (AX)(BX*1), K1, Z10
+	VADDPS    Z10, Z4, Z4
+	VMOVUPS.Z 64(AX)(BX*1), K2, Z10
+	VADDPS    Z10, Z5, Z5
+	MOVQ      24(SI), AX
+	VMOVUPS.Z (AX)(BX*1), K1, Z10
+	VADDPS    Z10, Z6, Z6
+	VMOVUPS.Z 64(AX)(BX*1), K2, Z10
+	VADDPS    Z10, Z7, Z7
 
 noSum81:
 	MOVQ      72(DI), DX
 	TESTQ     DX, DX
 	JE        noBias82
+	VMOVUPS.Z (DX), K1, Z10
+	VADDPS    Z10, Z0, Z0
+	VADDPS    Z10, Z2, Z2
+	VADDPS    Z10, Z4, Z4
+	VADDPS    Z10, Z6, Z6
+	VMOVUPS.Z 64(DX), K2, Z10
+	VADDPS    Z10, Z1, Z1
+	VADDPS    Z10, Z3, Z3
+	VADDPS    Z10, Z5, Z5
+	VADDPS    Z10, Z7, Z7
+
+noBias82:
+	CMPQ   88(DI), $0x00
+	JE     store83
+	VXORPS Z8, Z8, Z8
+	CMPQ   88(DI), $0x02
+	JE     leaky84
+	VMAXPS Z0, Z8, Z0
+	VMAXPS Z1, Z8, Z1
+	VMAXPS Z2, Z8, Z2
+	VMAXPS Z3, Z8, Z3
+	VMAXPS Z4, Z8, Z4
+	VMAXPS Z5, Z8, Z5
+	VMAXPS Z6, Z8, Z6
+	VMAXPS Z7, Z8, Z7
+	JMP    store83
+
+leaky84:
+	VBROADCASTSS 96(DI), Z9
+	VCMPPS       $0x0a, Z8, Z0, K3
+	VMULPS       Z9, Z0, K3, Z0
+	VCMPPS       $0x0a, Z8, Z1, K3
+	VMULPS       Z9, Z1, K3, Z1
+	VCMPPS       $0x0a, Z8, Z2, K3
+	VMULPS       Z9, Z2, K3, Z2
+	VCMPPS       $0x0a, Z8, Z3, K3
+	VMULPS       Z9, Z3, K3, Z3
+	VCMPPS       $0x0a, Z8, Z4, K3
+	VMULPS       Z9, Z4, K3, Z4
+	VCMPPS       $0x0a, Z8, Z5, K3
+	VMULPS       Z9, Z5, K3, Z5
+	VCMPPS       $0x0a, Z8, Z6, K3
+	VMULPS       Z9, Z6, K3, Z6
+	VCMPPS       $0x0a, Z8, Z7, K3
+	VMULPS       Z9, Z7, K3, Z7
+
+store83:
+	MOVQ    (SI), AX
+	VMOVUPS Z0, K1, (AX)(BX*1)
+	VMOVUPS Z1, K2, 64(AX)(BX*1)
+	MOVQ    8(SI), AX
+	VMOVUPS Z2, K1, (AX)(BX*1)
+	VMOVUPS Z3, K2, 64(AX)(BX*1)
+	MOVQ    16(SI), AX
+	VMOVUPS Z4, K1, (AX)(BX*1)
+	VMOVUPS Z5, K2, 64(AX)(BX*1)
+	MOVQ    24(SI), AX
+	VMOVUPS Z6, K1, (AX)(BX*1)
+	VMOVUPS Z7, K2, 64(AX)(BX*1)
+	ADDQ    $0x20, SI
+	ADDQ    $0x00000200, R8
+	SUBQ    $0x04, R9
+	JMP     rows79
+
+end80:
+rows85:
+	CMPQ      R9, $0x01
+	JLT       end86
+	VMOVUPS   (R8), Z0
+	VMOVUPS   64(R8), Z1
+	MOVQ      56(DI), BX
+	MOVQ      64(DI), CX
+	MOVQ      $-1, DX
+	BZHIQ     CX, DX, DX
+	KMOVW     DX, K1
+	SHRQ      $0x10, DX
+	KMOVW     DX, K2
+	CMPQ      80(DI), $0x00
+	JE        noSum87
+	MOVQ      (SI), AX
+	VMOVUPS.Z (AX)(BX*1), K1, Z4
+	VADDPS    Z4, Z0, Z0
+	VMOVUPS.Z 64(AX)(BX*1), K2, Z4
+	VADDPS    Z4, Z1, Z1
+
+noSum87:
+	MOVQ      72(DI), DX
+	TESTQ     DX, DX
+	JE        noBias88
 	VMOVUPS.Z (DX), K1, Z4
 	VADDPS    Z4, Z0, Z0
 	VMOVUPS.Z 64(DX), K2, Z4
 	VADDPS    Z4, Z1, Z1
 
-noBias82:
+noBias88:
 	CMPQ   88(DI), $0x00
-	JE     store83
+	JE     store89
 	VXORPS Z2, Z2, Z2
 	CMPQ   88(DI), $0x02
-	JE     leaky84
+	JE     leaky90
 	VMAXPS Z0, Z2, Z0
 	VMAXPS Z1, Z2, Z1
-	JMP    store83
+	JMP    store89
 
-leaky84:
+leaky90:
 	VBROADCASTSS 96(DI), Z3
 	VCMPPS       $0x0a, Z2, Z0, K3
 	VMULPS       Z3, Z0, K3, Z0
 	VCMPPS       $0x0a, Z2, Z1, K3
 	VMULPS       Z3, Z1, K3, Z1
 
-store83:
+store89:
 	MOVQ    (SI), AX
 	VMOVUPS Z0, K1, (AX)(BX*1)
 	VMOVUPS Z1, K2, 64(AX)(BX*1)
 	ADDQ    $0x08, SI
 	ADDQ    $0x00000080, R8
 	SUBQ    $0x01, R9
-	JMP     rows79
+	JMP     rows85
 
-end80:
+end86:
 	VZEROUPPER
 	RET
 
 // func blockSplit32x16AMX(t *byte)
-// Requires: AVX, AVX512DQ, AVX512F, BMI2
+// Requires: AVX, AVX512DQ, AVX512F, BMI2, MMX+
 TEXT ·blockSplit32x16AMX(SB), NOSPLIT, $0-8
 	MOVQ t+0(FP), DI
-	LEAQ tileConfiguration<>+0(SB), DX
-	BYTE $0xc4
-	BYTE $0xe2
-	BYTE $0x78
-	BYTE $0x49
-	BYTE $0x02
-	BYTE $0xc4
-	BYTE $0xe2
-	BYTE $0x7b
-	BYTE $0x49
-	BYTE $0xc0
-	BYTE $0xc4
-	BYTE $0xe2
-	BYTE $0x7b
-	BYTE $0x49
-	BYTE $0xd0
-	MOVQ (DI), SI
-	MOVQ 16(DI), R13
-	MOVQ 32(DI), CX
-	MOVQ 112(DI), R11
-	MOVQ $0x00000040, R12
-	MOVQ 128(DI), R10
-	ADDQ CX, R10
+	MOVQ 48(DI), SI
+	MOVQ 56(DI), BX
+	MOVQ 104(DI), CX
 
-tap85:
+row91:
+	MOVQ       (SI), AX
+	PREFETCHT0 (AX)(BX*1)
+	ADDQ       $0x08, SI
+	DECQ       CX
+	JNE        row91
+	LEAQ       tileConfiguration<>+0(SB), DX
+	BYTE       $0xc4
+	BYTE       $0xe2
+	BYTE       $0x78
+	BYTE       $0x49
+	BYTE       $0x02
+	BYTE       $0xc4
+	BYTE       $0xe2
+	BYTE       $0x7b
+	BYTE       $0x49
+	BYTE       $0xc0
+	BYTE       $0xc4
+	BYTE       $0xe2
+	BYTE       $0x7b
+	BYTE       $0x49
+	BYTE       $0xd0
+	MOVQ       (DI), SI
+	MOVQ       16(DI), R13
+	MOVQ       32(DI), CX
+	MOVQ       112(DI), R11
+	MOVQ       $0x00000040, R12
+	MOVQ       128(DI), R10
+	ADDQ       CX, R10
+
+tap92:
 	MOVQ (SI), AX
 	MOVQ 120(DI), R8
 	ADDQ AX, R8
@@ -1615,7 +1688,7 @@ tap85:
 	MOVQ 24(DI), R14
 	SHRQ $0x04, R14
 
-step86:
+step93:
 	BYTE $0xc4
 	BYTE $0xa2
 	BYTE $0x7b
@@ -1695,9 +1768,9 @@ step86:
 	ADDQ $0x00000400, CX
 	ADDQ $0x00000400, R10
 	DECQ R14
-	JNE  step86
+	JNE  step93
 	DECQ R13
-	JNE  tap85
+	JNE  tap92
 	MOVQ 136(DI), R8
 	BYTE $0xc4
 	BYTE $0x82
@@ -1725,9 +1798,9 @@ step86:
 	MOVQ 136(DI), R8
 	MOVQ 104(DI), R9
 
-rows87:
+rows94:
 	CMPQ      R9, $0x04
-	JLT       end88
+	JLT       end95
 	VMOVUPS   (R8), Z0
 	VMOVUPS   64(R8), Z1
 	VMOVUPS   128(R8), Z2
@@ -1740,7 +1813,7 @@ rows87:
 	SHRQ      $0x10, DX
 	KMOVW     DX, K2
 	CMPQ      80(DI), $0x00
-	JE        noSum89
+	JE        noSum96
 	MOVQ      (SI), AX
 	VMOVUPS.Z (AX)(BX*1), K1, Z6
 	VADDPS    Z6, Z0, Z0
@@ -1754,29 +1827,29 @@ rows87:
 	VMOVUPS.Z (AX)(BX*1), K1, Z6
 	VADDPS    Z6, Z3, Z3
 
-noSum89:
+noSum96:
 	MOVQ      72(DI), DX
 	TESTQ     DX, DX
-	JE        noBias90
+	JE        noBias97
 	VMOVUPS.Z (DX), K1, Z6
 	VADDPS    Z6, Z0, Z0
 	VADDPS    Z6, Z1, Z1
 	VADDPS    Z6, Z2, Z2
 	VADDPS    Z6, Z3, Z3
 
-noBias90:
+noBias97:
 	CMPQ   88(DI), $0x00
-	JE     store91
+	JE     store98
 	VXORPS Z4, Z4, Z4
 	CMPQ   88(DI), $0x02
-	JE     leaky92
+	JE     leaky99
 	VMAXPS Z0, Z4, Z0
 	VMAXPS Z1, Z4, Z1
 	VMAXPS Z2, Z4, Z2
 	VMAXPS Z3, Z4, Z3
-	JMP    store91
+	JMP    store98
 
-leaky92:
+leaky99:
 	VBROADCASTSS 96(DI), Z5
 	VCMPPS       $0x0a, Z4, Z0, K3
 	VMULPS       Z5, Z0, K3, Z0
@@ -1787,7 +1860,7 @@ leaky92:
 	VCMPPS       $0x0a, Z4, Z3, K3
 	VMULPS       Z5, Z3, K3, Z3
 
-store91:
+store98:
 	MOVQ    (SI), AX
 	VMOVUPS Z0, K1, (AX)(BX*1)
 	MOVQ    8(SI), AX
@@ -1799,12 +1872,12 @@ store91:
 	ADDQ    $0x20, SI
 	ADDQ    $0x00000100, R8
 	SUBQ    $0x04, R9
-	JMP     rows87
+	JMP     rows94
 
-end88:
-rows93:
+end95:
+rows100:
 	CMPQ      R9, $0x01
-	JLT       end94
+	JLT       end101
 	VMOVUPS   (R8), Z0
 	MOVQ      56(DI), BX
 	MOVQ      64(DI), CX
@@ -1814,83 +1887,94 @@ rows93:
 	SHRQ      $0x10, DX
 	KMOVW     DX, K2
 	CMPQ      80(DI), $0x00
-	JE        noSum95
+	JE        noSum102
 	MOVQ      (SI), AX
 	VMOVUPS.Z (AX)(BX*1), K1, Z3
 	VADDPS    Z3, Z0, Z0
 
-noSum95:
+noSum102:
 	MOVQ      72(DI), DX
 	TESTQ     DX, DX
-	JE        noBias96
+	JE        noBias103
 	VMOVUPS.Z (DX), K1, Z3
 	VADDPS    Z3, Z0, Z0
 
-noBias96:
+noBias103:
 	CMPQ   88(DI), $0x00
-	JE     store97
+	JE     store104
 	VXORPS Z1, Z1, Z1
 	CMPQ   88(DI), $0x02
-	JE     leaky98
+	JE     leaky105
 	VMAXPS Z0, Z1, Z0
-	JMP    store97
+	JMP    store104
 
-leaky98:
+leaky105:
 	VBROADCASTSS 96(DI), Z2
 	VCMPPS       $0x0a, Z1, Z0, K3
 	VMULPS       Z2, Z0, K3, Z0
 
-store97:
+store104:
 	MOVQ    (SI), AX
 	VMOVUPS Z0, K1, (AX)(BX*1)
 	ADDQ    $0x08, SI
 	ADDQ    $0x00000040, R8
 	SUBQ    $0x01, R9
-	JMP     rows93
+	JMP     rows100
 
-end94:
+end101:
 	VZEROUPPER
 	RET
 
 // func blockSplit32x32AMX(t *byte)
-// Requires: AVX, AVX512DQ, AVX512F, BMI2
+// Requires: AVX, AVX512DQ, AVX512F, BMI2, MMX+
 TEXT ·blockSplit32x32AMX(SB), NOSPLIT, $0-8
 	MOVQ t+0(FP), DI
-	LEAQ tileConfiguration<>+0(SB), DX
-	BYTE $0xc4
-	BYTE $0xe2
-	BYTE $0x78
-	BYTE $0x49
-	BYTE $0x02
-	BYTE $0xc4
-	BYTE $0xe2
-	BYTE $0x7b
-	BYTE $0x49
-	BYTE $0xc0
-	BYTE $0xc4
-	BYTE $0xe2
-	BYTE $0x7b
-	BYTE $0x49
-	BYTE $0xc8
-	BYTE $0xc4
-	BYTE $0xe2
-	BYTE $0x7b
-	BYTE $0x49
-	BYTE $0xd0
-	BYTE $0xc4
-	BYTE $0xe2
-	BYTE $0x7b
-	BYTE $0x49
-	BYTE $0xd8
-	MOVQ (DI), SI
-	MOVQ 16(DI), R13
-	MOVQ 32(DI), CX
-	MOVQ 112(DI), R11
-	MOVQ $0x00000080, R12
-	MOVQ 128(DI), R10
-	ADDQ CX, R10
+	MOVQ 48(DI), SI
+	MOVQ 56(DI), BX
+	MOVQ 104(DI), CX
 
-tap99:
+row106:
+	MOVQ       (SI), AX
+	PREFETCHT0 (AX)(BX*1)
+	PREFETCHT0 64(AX)(BX*1)
+	ADDQ       $0x08, SI
+	DECQ       CX
+	JNE        row106
+	LEAQ       tileConfiguration<>+0(SB), DX
+	BYTE       $0xc4
+	BYTE       $0xe2
+	BYTE       $0x78
+	BYTE       $0x49
+	BYTE       $0x02
+	BYTE       $0xc4
+	BYTE       $0xe2
+	BYTE       $0x7b
+	BYTE       $0x49
+	BYTE       $0xc0
+	BYTE       $0xc4
+	BYTE       $0xe2
+	BYTE       $0x7b
+	BYTE       $0x49
+	BYTE       $0xc8
+	BYTE       $0xc4
+	BYTE       $0xe2
+	BYTE       $0x7b
+	BYTE       $0x49
+	BYTE       $0xd0
+	BYTE       $0xc4
+	BYTE       $0xe2
+	BYTE       $0x7b
+	BYTE       $0x49
+	BYTE       $0xd8
+	MOVQ       (DI), SI
+	MOVQ       16(DI), R13
+	MOVQ       32(DI), CX
+	MOVQ       112(DI), R11
+	MOVQ       $0x00000080, R12
+	MOVQ       128(DI), R10
+	ADDQ       CX, R10
+
+tap107:
 	MOVQ (SI), AX
 	MOVQ 120(DI), R8
 	ADDQ AX, R8
@@ -1905,7 +1989,7 @@ tap99:
 	MOVQ 24(DI), R14
 	SHRQ $0x04, R14
 
-step100:
+step108:
 	BYTE $0xc4
 	BYTE $0xa2
 	BYTE $0x7b
@@ -2029,9 +2113,9 @@ step100:
 	ADDQ $0x00000800, CX
 	ADDQ $0x00000800, R10
 	DECQ R14
-	JNE  step100
+	JNE  step108
 	DECQ R13
-	JNE  tap99
+	JNE  tap107
 	MOVQ 136(DI), R8
 	BYTE $0xc4
 	BYTE $0x82
@@ -2073,9 +2157,9 @@ step100:
 	MOVQ 136(DI), R8
 	MOVQ 104(DI), R9
 
-rows101:
+rows109:
 	CMPQ      R9, $0x04
-	JLT       end102
+	JLT       end110
 	VMOVUPS   (R8), Z0
 	VMOVUPS   64(R8), Z1
 	VMOVUPS   128(R8), Z2
@@ -2092,7 +2176,7 @@ rows101:
 	SHRQ      $0x10, DX
 	KMOVW     DX, K2
 	CMPQ      80(DI), $0x00
-	JE        noSum103
+	JE        noSum111
 	MOVQ      (SI), AX
 	VMOVUPS.Z (AX)(BX*1), K1, Z10
 	VADDPS    Z10, Z0, Z0
@@ -2114,10 +2198,10 @@ rows101:
 	VMOVUPS.Z 64(AX)(BX*1), K2, Z10
 	VADDPS    Z10, Z7, Z7
 
-noSum103:
+noSum111:
 	MOVQ      72(DI), DX
 	TESTQ     DX, DX
-	JE        noBias104
+	JE        noBias112
 	VMOVUPS.Z (DX), K1, Z10
 	VADDPS    Z10, Z0, Z0
 	VADDPS    Z10, Z2, Z2
@@ -2129,12 +2213,12 @@ noSum103:
 	VADDPS    Z10, Z5, Z5
 	VADDPS    Z10, Z7, Z7
 
-noBias104:
+noBias112:
 	CMPQ   88(DI), $0x00
-	JE     store105
+	JE     store113
 	VXORPS Z8, Z8, Z8
 	CMPQ   88(DI), $0x02
-	JE     leaky106
+	JE     leaky114
 	VMAXPS Z0, Z8, Z0
 	VMAXPS Z1, Z8, Z1
 	VMAXPS Z2, Z8, Z2
@@ -2143,9 +2227,9 @@ noBias104:
 	VMAXPS Z5, Z8, Z5
 	VMAXPS Z6, Z8, Z6
 	VMAXPS Z7, Z8, Z7
-	JMP    store105
+	JMP    store113
 
-leaky106:
+leaky114:
 	VBROADCASTSS 96(DI), Z9
 	VCMPPS       $0x0a, Z8, Z0, K3
 	VMULPS       Z9, Z0, K3, Z0
@@ -2164,7 +2248,7 @@ leaky106:
 	VCMPPS       $0x0a, Z8, Z7, K3
 	VMULPS       Z9, Z7, K3, Z7
 
-store105:
+store113:
 	MOVQ    (SI), AX
 	VMOVUPS Z0, K1, (AX)(BX*1)
 	VMOVUPS Z1, K2, 64(AX)(BX*1)
@@ -2180,12 +2264,12 @@ store105:
 	ADDQ    $0x20, SI
 	ADDQ    $0x00000200, R8
 	SUBQ    $0x04, R9
-	JMP     rows101
+	JMP     rows109
 
-end102:
-rows107:
+end110:
+rows115:
 	CMPQ      R9, $0x01
-	JLT       end108
+	JLT       end116
 	VMOVUPS   (R8), Z0
 	VMOVUPS   64(R8), Z1
 	MOVQ      56(DI), BX
@@ -2196,48 +2280,48 @@ rows107:
 	SHRQ      $0x10, DX
 	KMOVW     DX, K2
 	CMPQ      80(DI), $0x00
-	JE        noSum109
+	JE        noSum117
 	MOVQ      (SI), AX
 	VMOVUPS.Z (AX)(BX*1), K1, Z4
 	VADDPS    Z4, Z0, Z0
 	VMOVUPS.Z 64(AX)(BX*1), K2, Z4
 	VADDPS    Z4, Z1, Z1
 
-noSum109:
+noSum117:
 	MOVQ      72(DI), DX
 	TESTQ     DX, DX
-	JE        noBias110
+	JE        noBias118
 	VMOVUPS.Z (DX), K1, Z4
 	VADDPS    Z4, Z0, Z0
 	VMOVUPS.Z 64(DX), K2, Z4
 	VADDPS    Z4, Z1, Z1
 
-noBias110:
+noBias118:
 	CMPQ   88(DI), $0x00
-	JE     store111
+	JE     store119
 	VXORPS Z2, Z2, Z2
 	CMPQ   88(DI), $0x02
-	JE     leaky112
+	JE     leaky120
 	VMAXPS Z0, Z2, Z0
 	VMAXPS Z1, Z2, Z1
-	JMP    store111
+	JMP    store119
 
-leaky112:
+leaky120:
 	VBROADCASTSS 96(DI), Z3
 	VCMPPS       $0x0a, Z2, Z0, K3
 	VMULPS       Z3, Z0, K3, Z0
 	VCMPPS       $0x0a, Z2, Z1, K3
 	VMULPS       Z3, Z1, K3, Z1
 
-store111:
+store119:
 	MOVQ    (SI), AX
 	VMOVUPS Z0, K1, (AX)(BX*1)
 	VMOVUPS Z1, K2, 64(AX)(BX*1)
 	ADDQ    $0x08, SI
 	ADDQ    $0x00000080, R8
 	SUBQ    $0x01, R9
-	JMP     rows107
+	JMP     rows115
 
-end108:
+end116:
 	VZEROUPPER
 	RET

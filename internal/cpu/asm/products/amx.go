@@ -5,7 +5,6 @@ import (
 	"fmt"
 
 	"github.com/mmcloughlin/avo/build"
-	"github.com/mmcloughlin/avo/ir"
 	"github.com/mmcloughlin/avo/operand"
 	"github.com/mmcloughlin/avo/reg"
 )
@@ -53,6 +52,7 @@ func (g *generator) block(name string, down, across int, split bool) {
 	a, aLow := []reg.GPPhysical{reg.RAX, reg.RBX}[:down], []reg.GPPhysical{reg.R8, reg.R9}[:down]
 
 	g.Load(g.Param("t"), tile)
+	g.prefetchBlock(across)
 	g.LEAQ(g.configuration(), scratch)
 	g.ldTileCfg(scratch)
 	for i := range down {
@@ -149,6 +149,22 @@ func (g *generator) block(name string, down, across int, split bool) {
 	g.RET()
 }
 
+// prefetchBlock asks for the block's part of C, which is needed when the sums are done.
+func (g *generator) prefetchBlock(across int) {
+	tile, table, row, offset, left, next := reg.RDI, reg.RSI, reg.RAX, reg.RBX, reg.RCX, g.unique("row")
+	g.MOVQ(at(tile, tileC), table)
+	g.MOVQ(at(tile, tileCOffset), offset)
+	g.MOVQ(at(tile, tileHeight), left)
+	g.Label(next)
+	g.MOVQ(at(table, 0), row)
+	for j := range across {
+		g.PREFETCHT0(indexed(row, offset, j*tileBytes))
+	}
+	g.ADDQ(operand.Imm(8), table)
+	g.DECQ(left)
+	g.JNE(operand.LabelRef(next))
+}
+
 // finishBlock adds to the sums of a block what is to be added and stores them: some rows at a time, then one by one.
 func (g *generator) finishBlock(across int) {
 	tile, table, sums, left := reg.RDI, reg.RSI, reg.R8, reg.R9
@@ -192,53 +208,4 @@ func (g *generator) configuration() operand.Mem {
 		}
 	}
 	return g.tileConfig
-}
-
-// Go's assembler lacks the instructions of AMX. They have a VEX prefix of three bytes, the map 0F38 and no other bits set.
-
-func (g *generator) ldTileCfg(from reg.GPPhysical) {
-	g.vex(0, 0, from, nil, 0x49, byte(number(from)&7))
-}
-
-func (g *generator) tileRelease() { g.vex(0, 0, nil, nil, 0x49, 0xc0) }
-
-func (g *generator) tileZero(tile int) { g.vex(prefixF2, 0, nil, nil, 0x49, 0xc0|byte(tile)<<3) }
-
-// tileLoad loads the rows of a tile, stride bytes apart.
-func (g *generator) tileLoad(tile int, base, stride reg.GPPhysical, offset int) {
-	g.vex(prefixF2, 0, base, stride, 0x4b, sibMemory(tile, base, stride, offset)...)
-}
-
-func (g *generator) tileStore(tile int, base, stride reg.GPPhysical, offset int) {
-	g.vex(prefixF3, 0, base, stride, 0x4b, sibMemory(tile, base, stride, offset)...)
-}
-
-// tileProduct adds to the sums in tile c the products of pairs of tiles a and b.
-func (g *generator) tileProduct(c, a, b int) {
-	g.vex(prefixF3, b, nil, nil, 0x5c, 0xc0|byte(c)<<3|byte(a))
-}
-
-// sibMemory is the bytes ModRM, SIB and displacement of an operand in memory.
-func sibMemory(tile int, base, index reg.GPPhysical, offset int) []byte {
-	const sib, displacement8 = 4, 1
-	return []byte{
-		displacement8<<6 | byte(tile)<<3 | sib,
-		byte(number(index)&7)<<3 | byte(number(base)&7),
-		byte(offset), // at most a tile's row, 64
-	}
-}
-
-// vex emits the prefix, of an instruction with the given registers of an address and third operand, and what follows it.
-func (g *generator) vex(prefix byte, third int, base, index reg.GPPhysical, opcode byte, rest ...byte) {
-	first := byte(0xe2) // no extension of registers, which is stored inverted, and the map 0F38
-	if base != nil && number(base) > 7 {
-		first &^= 1 << 5
-	}
-	if index != nil && number(index) > 7 {
-		first &^= 1 << 6
-	}
-	code := append([]byte{0xc4, first, byte(^third&15)<<3 | prefix, opcode}, rest...)
-	for _, b := range code {
-		g.Instruction(&ir.Instruction{Opcode: "BYTE", Operands: []operand.Op{operand.U8(b)}})
-	}
 }
