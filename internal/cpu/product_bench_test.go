@@ -3,6 +3,7 @@ package cpu
 import (
 	"fmt"
 	"math/rand/v2"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -28,6 +29,13 @@ func BenchmarkProducts(b *testing.B) {
 	if simd.Detect() == simd.Portable {
 		b.Skip("this processor has no AVX2")
 	}
+	var arithmetics []Arithmetic // in bfloat16
+	if simd.BF16For(simd.Detect()) != nil {
+		arithmetics = []Arithmetic{BFloat16}
+	}
+	if simd.HasAMX() {
+		arithmetics = append(arithmetics, BFloat16Tiles, SplitBFloat16Tiles)
+	}
 	rng := rand.New(rand.NewPCG(1, 2))
 	for threads := 1; threads <= 2; threads++ {
 		pool := NewPool(threads)
@@ -49,9 +57,9 @@ func BenchmarkProducts(b *testing.B) {
 		run := func(name string, multiplyAdds int, f func()) {
 			p.bf16 = nil
 			measure(name, multiplyAdds, f)
-			if simd.BF16For(simd.Detect()) != nil {
-				p.bf16 = halvesFor(simd.AVX512, BFloat16)
-				measure(name+"/bfloat16", multiplyAdds, f)
+			for _, a := range arithmetics {
+				p.bf16 = halvesFor(simd.AVX512, a)
+				measure(name+"/"+strings.ReplaceAll(a.String(), " ", "_"), multiplyAdds, f)
 			}
 		}
 		gemm := func(m, n, k, batch int) {

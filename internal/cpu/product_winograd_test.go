@@ -7,6 +7,7 @@ import (
 
 	"pgregory.net/rapid"
 
+	"github.com/bestiary-ml/bestiary/internal/cpu/simd"
 	"github.com/bestiary-ml/bestiary/internal/kernel"
 )
 
@@ -85,6 +86,35 @@ func TestWinogradBlocks(t *testing.T) {
 		}
 		checkWinograd(t, all, c, m, r, rand.New(rand.NewPCG(9, 10)))
 	})
+}
+
+// TestChooseWinograd has an arithmetic in which transforms are worth it for all, none or some convolutions and passes.
+func TestChooseWinograd(t *testing.T) {
+	level := simd.Detect()
+	if simd.BF16For(level) == nil {
+		t.Skip("this processor has no AVX512-BF16")
+	}
+	narrow, wide, few := wideConv(3), wideConv(3), wideConv(3)
+	wide.C, wide.O = 256, 256
+	few.C, few.O, few.N = 256, 256, 2
+	for _, x := range []struct {
+		arithmetic      Arithmetic
+		results, weight [3]bool // of narrow, wide and few
+	}{
+		{Float32, [3]bool{true, true, true}, [3]bool{true, true, true}},
+		{BFloat16, [3]bool{true, true, true}, [3]bool{false, true, true}},
+		{BFloat16Tiles, [3]bool{}, [3]bool{}},
+		{SplitBFloat16Tiles, [3]bool{false, true, false}, [3]bool{}},
+	} {
+		p := &products{bf16: halvesFor(level, x.arithmetic)}
+		for i, c := range []kernel.Conv{narrow, wide, few} {
+			_, _, results := p.chooseWinograd(c)
+			_, _, weight := p.chooseWinogradWeight(c)
+			if results != x.results[i] || weight != x.weight[i] {
+				t.Errorf("%v, convolution %d: %v for results, %v for weights", x.arithmetic, i, results, weight)
+			}
+		}
+	}
 }
 
 // wideConv is a convolution that is worth it, of kernels of 3×3 or 4×4.

@@ -5,6 +5,8 @@ import (
 	"math/rand/v2"
 	"testing"
 
+	"golang.org/x/sys/cpu"
+
 	"github.com/bestiary-ml/bestiary/internal/cpu/tilemachine"
 )
 
@@ -108,5 +110,15 @@ func checkBlock(t *testing.T, rng *rand.Rand, split bool, height, columns, taps,
 			t.Fatalf("split %v, %d×%d of %d×%d pairs: element %d, %d is %g, want %g", split, height, columns, taps, pairs,
 				i/ld, i%ld-1, v, want[i])
 		}
+	}
+}
+
+// TestPermission asks for tiles: the system permits none that the processor doesn't have.
+func TestPermission(t *testing.T) {
+	if permitTiles() && !cpu.X86.HasAMXTile {
+		t.Error("tiles are permitted on a processor without AMX")
+	}
+	if HasAMX() && AMXKernels() == nil {
+		t.Error("there are tiles, but no kernels for them")
 	}
 }
