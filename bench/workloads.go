@@ -134,6 +134,7 @@ func training(d *tensor.Device, model nn.Module, loss func() *tensor.Tensor) fun
 		s := d.Record()
 		defer s.End()
 		adam.ZeroGrad()
+		adam.Follow(s, 1e-3, 1)
 		loss().Backward()
 		adam.Step(1e-3, 1)
 		return nil

@@ -55,6 +55,7 @@ func (t *Tensor) Conv2d(w, bias *Tensor, o ConvOptions) *Tensor {
 			biasGrad(bias, y)
 			w.addGrad(func(dst kernel.Buffer) { k.Conv2dBackwardWeight(plain, t.data, y.grad, dst) })
 			t.addGrad(func(dst kernel.Buffer) { k.Conv2dBackwardInput(plain, y.grad, w.data, kernel.Buffer{}, dst) })
+			w.updateNow()
 		}, y)
 	}
 	return y
@@ -89,6 +90,7 @@ func (t *Tensor) ConvTranspose2d(w, bias *Tensor, o ConvOptions) *Tensor {
 			biasGrad(bias, y)
 			w.addGrad(func(dst kernel.Buffer) { k.Conv2dBackwardWeight(plain, y.grad, t.data, dst) })
 			t.addGrad(func(dst kernel.Buffer) { k.Conv2d(plain, y.grad, w.data, kernel.Buffer{}, dst) })
+			w.updateNow()
 		}, y)
 	}
 	return y

@@ -16,8 +16,9 @@ import (
 // A device serves one goroutine at a time. Two models that are used at once want a device each.
 type Device struct {
 	kernels kernel.Device
-	step    *Step // innermost open step, nil outside of steps
-	spare   *Step // closed steps, for reuse
+	step    *Step  // innermost open step, nil outside of steps
+	spare   *Step  // closed steps, for reuse
+	roots   uint64 // steps so far that record and are in no other that does
 	free    map[int][]kernel.Buffer
 }
 

@@ -124,11 +124,35 @@ func (t *Tensor) Linear(w, bias *Tensor, act Activation) *Tensor {
 			k := t.kernels()
 			activationGrad(act, y)
 			biasGrad(bias, y)
+			if linearGrads(t, w, y) {
+				return
+			}
 			w.addGrad(func(dst kernel.Buffer) { gemmGradB(k, g, t.data, y.grad, dst) })
 			t.addGrad(func(dst kernel.Buffer) { gemmGradA(k, g, y.grad, w.data, dst) })
+			w.updateNow()
 		}, y)
 	}
 	return y
+}
+
+// linearGrads computes the gradients of both t and w from that of y = t·w, if neither has one and the device can do that
+// at once, and faster. If w's turn to be stepped is now, it is.
+func linearGrads(t, w, y *Tensor) bool {
+	k, ok := t.kernels().(kernel.LinearGradients)
+	l := kernel.LinearGrad{Rows: y.Len() / max(1, w.dims[1]), In: w.dims[0], Out: w.dims[1]}
+	if !ok || !t.requires || !w.requires || t.hasGrad || w.hasGrad || t == w || !k.FasterLinearGrad(l) {
+		return false
+	}
+	t.ensureGrad()
+	t.hasGrad = true
+	if adam, param, ok := w.update(); ok {
+		k.LinearGradStep(l, adam, param, t.data, y.grad, t.grad)
+		return true
+	}
+	w.ensureGrad()
+	w.hasGrad = true
+	k.LinearGrad(l, t.data, w.data, y.grad, t.grad, w.grad)
+	return true
 }
 
 // optional is t's storage, or the nil buffer for a nil tensor.

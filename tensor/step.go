@@ -14,6 +14,9 @@ type Step struct {
 	device    *Device
 	parent    *Step
 	recording bool
+	root      *Step   // the outermost of the steps around this one that record, this one included; nil if none does
+	number    uint64  // of a root, unique
+	updater   Updater // nil: parameters are stepped afterwards
 	owned     []kernel.Buffer
 	tape      []node
 	slabs     [][]Tensor
@@ -41,7 +44,14 @@ func (d *Device) open(recording bool) *Step {
 	} else {
 		d.spare = s.parent
 	}
-	s.parent, s.recording = d.step, recording
+	s.parent, s.recording, s.root, s.number, s.updater = d.step, recording, nil, 0, nil
+	if s.parent != nil {
+		s.root = s.parent.root
+	}
+	if s.root == nil && recording {
+		d.roots++
+		s.root, s.number = s, d.roots
+	}
 	d.step = s
 	return s
 }
@@ -89,15 +99,19 @@ func (s *Step) newTensor() *Tensor {
 
 // recording reports whether an operation on these inputs has to be recorded.
 func (d *Device) recording(inputs ...*Tensor) bool {
-	if d.step == nil || !d.step.recording {
+	if d.step == nil || d.step.root == nil {
 		return false
 	}
+	required := false
 	for _, t := range inputs {
 		if t != nil && t.requires {
-			return true
+			required = true
+			if t.owner == nil {
+				d.step.use(t)
+			}
 		}
 	}
-	return false
+	return required && d.step.recording
 }
 
 // record puts an operation on the tape. back is called when an output has received a gradient.

@@ -27,6 +27,8 @@ type Tensor struct {
 	requires bool  // gradients flow to it
 	hasGrad  bool  // grad has been written in this backward pass
 	grad     kernel.Buffer
+	usedIn   uint64 // number of the step that uses counts in; see Step.use
+	uses     int
 }
 
 // Shape returns the sizes of the dimensions; the caller must not change them.
@@ -209,6 +211,9 @@ func (t *Tensor) Keep() *Tensor {
 
 // Detach returns t's values without its history.
 func (t *Tensor) Detach() *Tensor {
+	if s := t.device.step; s != nil && t.requires {
+		s.use(t) // whoever has the copy may read it at any time
+	}
 	v := t.device.wrap(t.data, t.Shape())
 	v.ints = t.ints
 	return v

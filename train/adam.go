@@ -30,19 +30,21 @@ type Adam struct {
 	m, v    []*tensor.Tensor
 	steps   int
 
+	place map[*tensor.Tensor]int // of a parameter in the list
+	early *kernel.Adam           // the step that Follow has begun, or nil
+
 	due       []kernel.AdamParam // reused by Step
 	gradients []kernel.Buffer    // reused by GradNorm
 }
 
 // NewAdam returns an optimizer for the trainable parameters of m.
 func NewAdam(m nn.Module, o AdamOptions) *Adam {
-	a := &Adam{options: o}
-	seen := map[*tensor.Tensor]bool{}
+	a := &Adam{options: o, place: map[*tensor.Tensor]int{}}
 	for _, p := range nn.Trainable(m) {
-		if seen[p.Tensor] {
+		if _, seen := a.place[p.Tensor]; seen {
 			continue
 		}
-		seen[p.Tensor] = true
+		a.place[p.Tensor] = len(a.params)
 		a.device = p.Tensor.Device()
 		a.params = append(a.params, p)
 		a.m = append(a.m, a.device.Zeros(p.Tensor.Shape()...))
@@ -70,28 +72,61 @@ func (a *Adam) GradNorm() float64 {
 
 // Step updates the parameters that have a gradient, after multiplying it by gradScale.
 func (a *Adam) Step(rate, gradScale float64) {
-	a.steps++
+	step := a.early
+	if step == nil {
+		step = a.next(rate, gradScale)
+	}
+	a.early = nil
 	a.due = a.due[:0]
 	for i, p := range a.params {
 		g := p.Tensor.Grad()
 		if g == nil {
 			continue
 		}
-		decay := a.options.WeightDecay
-		if a.options.MatricesOnly && p.Tensor.Rank() < 2 {
-			decay = 0
-		}
-		a.due = append(a.due, kernel.AdamParam{
-			P: p.Tensor.Data(), G: g.Data(), M: a.m[i].Data(), V: a.v[i].Data(), WeightDecay: decay,
-		})
+		due := a.param(i)
+		due.G = g.Data()
+		a.due = append(a.due, due)
 	}
 	if len(a.due) == 0 {
 		return
 	}
-	a.device.Kernels().AdamStep(kernel.Adam{
+	a.device.Kernels().AdamStep(*step, a.due)
+}
+
+// Follow has large weights updated while Backward goes on in s, each as soon as its gradient is complete, where that is
+// faster; such a gradient is gone then. Step, with the same arguments, updates the rest. It is for steps of a single
+// Backward whose gradients nobody wants to see first.
+func (a *Adam) Follow(s *tensor.Step, rate, gradScale float64) {
+	a.early = a.next(rate, gradScale)
+	s.UpdateWith(a)
+}
+
+// Update implements [tensor.Updater].
+func (a *Adam) Update(leaf *tensor.Tensor) (kernel.Adam, kernel.AdamParam, bool) {
+	i, ok := a.place[leaf]
+	if !ok {
+		return kernel.Adam{}, kernel.AdamParam{}, false
+	}
+	return *a.early, a.param(i), true
+}
+
+// next counts a step and describes it.
+func (a *Adam) next(rate, gradScale float64) *kernel.Adam {
+	a.steps++
+	return &kernel.Adam{
 		LearningRate: rate, Beta1: a.options.Beta1, Beta2: a.options.Beta2, Eps: a.options.Eps,
 		Step: a.steps, GradScale: gradScale, Decoupled: a.options.Decoupled,
-	}, a.due)
+	}
+}
+
+// param describes parameter i without its gradient.
+func (a *Adam) param(i int) kernel.AdamParam {
+	p := a.params[i]
+	decay := a.options.WeightDecay
+	if a.options.MatricesOnly && p.Tensor.Rank() < 2 {
+		decay = 0
+	}
+	return kernel.AdamParam{P: p.Tensor.Data(), M: a.m[i].Data(), V: a.v[i].Data(), WeightDecay: decay}
 }
 
 // ZeroGrad forgets the gradients.

@@ -135,6 +135,9 @@ func (t *trainer) step(step int, rate float64, measure bool) error {
 		t.task.Before(step)
 	}
 	t.adam.ZeroGrad()
+	scale := 1 / float64(t.config.Accumulate)
+	measure = measure || t.config.Clip > 0
+	follow := !measure && t.config.Accumulate == 1
 	for range t.config.Accumulate {
 		items, err := t.task.Source.Next()
 		if err != nil {
@@ -144,14 +147,13 @@ func (t *trainer) step(step int, rate float64, measure bool) error {
 			return fmt.Errorf("%s: step %d: a batch of %d %s can't be trained on with batch norm; leave out the last batch of an epoch, or choose another --batch",
 				t.task.Model, step, items, t.task.unit())
 		}
-		if err := t.batch(step, rate); err != nil {
+		if err := t.batch(step, rate, follow); err != nil {
 			return err
 		}
 		t.window.batches++
 		t.window.items += items
 	}
-	scale := 1 / float64(t.config.Accumulate)
-	if measure || t.config.Clip > 0 {
+	if measure {
 		t.norm = t.adam.GradNorm() * scale
 		if math.IsNaN(t.norm) || math.IsInf(t.norm, 0) {
 			return t.diverged("the gradient", t.norm, step, rate)
@@ -169,14 +171,17 @@ func (t *trainer) step(step int, rate float64, measure bool) error {
 	return nil
 }
 
-// batch adds the gradients of the source's current batch.
-func (t *trainer) batch(step int, rate float64) error {
+// batch adds the gradients of the source's current batch; if the optimizer may follow them, it does.
+func (t *trainer) batch(step int, rate float64, follow bool) error {
 	s := t.device.Record()
 	defer s.End()
 	loss, metrics := t.task.Loss()
 	value := loss.Item()
 	if math.IsNaN(value) || math.IsInf(value, 0) {
 		return t.diverged("the loss", value, step, rate)
+	}
+	if follow {
+		t.adam.Follow(s, rate, 1)
 	}
 	loss.Backward()
 	t.window.sums["loss"] += value

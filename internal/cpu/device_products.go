@@ -17,6 +17,21 @@ func (d *Device[F]) Gemm(g kernel.Gemm, a, b, bias, c kernel.Buffer) {
 	})
 }
 
+// FasterLinearGrad implements kernel.LinearGradients.
+func (d *Device[F]) FasterLinearGrad(l kernel.LinearGrad) bool {
+	return d.products != nil && d.products.fasterLinearGrad(l)
+}
+
+// LinearGrad implements kernel.LinearGradients.
+func (d *Device[F]) LinearGrad(l kernel.LinearGrad, x, w, gy, gx, gw kernel.Buffer) {
+	d.products.linearGrad(l, f32(x), f32(w), f32(gy), f32(gx), f32(gw))
+}
+
+// LinearGradStep implements kernel.LinearGradients.
+func (d *Device[F]) LinearGradStep(l kernel.LinearGrad, a kernel.Adam, w kernel.AdamParam, x, gy, gx kernel.Buffer) {
+	d.products.linearGradStep(l, a, w, f32(x), f32(gy), f32(gx))
+}
+
 // Conv2d implements kernel.Products.
 func (d *Device[F]) Conv2d(c kernel.Conv, x, w, bias, y kernel.Buffer) {
 	if y.Len == 0 {

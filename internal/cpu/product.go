@@ -33,7 +33,8 @@ type products struct {
 	operands [4][]float32
 
 	few       skinnyJob
-	swap      swappedJob
+	linear    linearJob
+	stepping  linearStep
 	winograd  winogradJob
 	attending attending
 	evenParts [kernel.AttentionTile + 1][]stretch
@@ -41,11 +42,13 @@ type products struct {
 	// The tasks of jobs, bound once: binding allocates.
 	runRows, runColumns, runSum, runSpread  func(task, worker int)
 	runSkinny                               func(task, worker int)
-	runSwappedLeft, runSwappedRight         func(task, worker int)
+	runLinear                               func(task, worker int)
 	runAttend, runAttendRows, runAttendGrad func(task, worker int)
 	runWinogradWeights, runWinogradTiles    func(task, worker int)
 	runWinogradImages, runWinogradSums      func(task, worker int)
 	runWinogradCollect                      func(task, worker int)
+
+	linearJobs uint64 // number of the linearJob that runs
 
 	taps    []tap
 	zeros   []float32 // what lies outside an image: at least as many as a pixel has channels
@@ -74,6 +77,7 @@ type productWorker struct {
 	contributions []float32 // see spreadJob
 	attend        attendWorker
 	winograd      winogradWorker
+	linear        linearWorker
 }
 
 // newProducts returns the kernels for level, or nil if they are the portable ones.
@@ -89,7 +93,7 @@ func newProducts(level simd.Level, pool *Pool) *products {
 	p.runRows, p.runColumns, p.runSum, p.runSpread = p.rowsTask, p.columnsTask, p.sumTask, p.spreadTask
 	p.runAttend, p.runAttendRows, p.runAttendGrad = p.attendTask, p.attendRowsTask, p.attendGradTask
 	p.runSkinny = p.skinnyTask
-	p.runSwappedLeft, p.runSwappedRight = p.swappedLeft, p.swappedRight
+	p.runLinear = p.linearTask
 	p.runWinogradWeights, p.runWinogradTiles = p.winogradWeightsTask, p.winogradTilesTask
 	p.runWinogradImages, p.runWinogradSums = p.winogradImagesTask, p.winogradSumsTask
 	p.runWinogradCollect = p.winogradCollectTask

@@ -58,3 +58,17 @@ type Products interface {
 	// Conv2dBackwardWeight is the adjoint of Conv2d in w.
 	Conv2dBackwardWeight(c Conv, x, gy, gw Buffer)
 }
+
+// LinearGrad describes the gradients of a linear layer y = x·w, for x [Rows, In] and w [In, Out]: gx = gy·wᵀ and
+// gw = xᵀ·gy.
+type LinearGrad struct{ Rows, In, Out int }
+
+// LinearGradients is for devices on which what is near in time is near in the caches.
+type LinearGradients interface {
+	// FasterLinearGrad reports whether both gradients take less time at once than one after the other. Only then may the
+	// others be called.
+	FasterLinearGrad(l LinearGrad) bool
+	LinearGrad(l LinearGrad, x, w, gy, gx, gw Buffer)
+	// LinearGradStep computes gx and steps w, which is w.P, by gw as AdamStep would, without leaving gw anywhere.
+	LinearGradStep(l LinearGrad, a Adam, w AdamParam, x, gy, gx Buffer)
+}

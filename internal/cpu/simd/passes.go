@@ -90,6 +90,9 @@ type Passes struct {
 	WinogradExpand  [5][4]func(src, dst *[16]uintptr, srcStep, dstStep, panels int)
 	WinogradCollect [5][4]func(src, dst *[16]uintptr, srcStep, dstStep, panels int, bias uintptr, floor float32)
 
+	// Prefetch asks for the cache lines of x, and doesn't wait for them. The last one may be left out.
+	Prefetch func(x []float32)
+
 	// TransposeBlocks sets y[j, i] = x[i, j] for i < 8·blocks, j < 8; the strides count elements.
 	TransposeBlocks func(blocks int, x []float32, strideX int, y []float32, strideY int)
 }

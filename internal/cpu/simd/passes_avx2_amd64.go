@@ -112,5 +112,6 @@ var passesAVX2 = func() *Passes {
 	p.WinogradCollect[4][2] = winogradCollect42AVX2
 	p.WinogradExpand[4][3] = winogradExpand43AVX2
 	p.WinogradCollect[4][3] = winogradCollect43AVX2
+	p.Prefetch = prefetchAVX2
 	return p
 }()

@@ -112,5 +112,6 @@ var passesAVX512 = func() *Passes {
 	p.WinogradCollect[4][2] = winogradCollect42AVX512
 	p.WinogradExpand[4][3] = winogradExpand43AVX512
 	p.WinogradCollect[4][3] = winogradCollect43AVX512
+	p.Prefetch = prefetchAVX512
 	return p
 }()

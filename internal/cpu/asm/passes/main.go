@@ -34,6 +34,7 @@ var groups = []struct {
 	{"random", random},
 	{"skinny", skinny},
 	{"winograd", winograd},
+	{"prefetch", prefetch},
 }
 
 func main() {

@@ -1,0 +1,85 @@
+package cpu
+
+import (
+	"slices"
+	"testing"
+
+	"pgregory.net/rapid"
+
+	"github.com/bestiary-ml/bestiary/internal/cpu/simd"
+	"github.com/bestiary-ml/bestiary/internal/kernel"
+)
+
+func TestConformanceLinearInput(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		s := newSource(t)
+		g := kernel.Gemm{M: rapid.IntRange(skinnyRows+1, linearRows).Draw(t, "rows"), TransB: true}
+		g.N, g.K = rapid.IntRange(4*g.M, 600).Draw(t, "columns"), rapid.IntRange(g.M, 300).Draw(t, "depth")
+		g.LdA, g.LdB, g.LdC = g.K+s.IntN(3), g.K+s.IntN(3), g.N+s.IntN(3)
+		a, b, c := s.floats(g.M*g.LdA).floats, s.floats(g.N*g.LdB).floats, s.floats(g.M*g.LdC).floats
+		a[s.IntN(len(a))] = rapid.SampledFrom([]float32{1, nan, inf}).Draw(t, "special number")
+		conform(t, "Gemm of some rows with a transposed matrix", 1e-5, 100, func(m *memory) {
+			m.Gemm(g, m.in(a), m.in(b), kernel.Buffer{}, m.inOut(c))
+		})
+	})
+}
+
+// linearCase draws the sizes of a linear layer that gains by having both its gradients computed at once.
+func linearCase(t *rapid.T) kernel.LinearGrad {
+	l := kernel.LinearGrad{Rows: rapid.IntRange(skinnyRows+1, linearRows).Draw(t, "rows")}
+	l.In, l.Out = rapid.IntRange(2*l.Rows, 300).Draw(t, "in"), rapid.IntRange(2*l.Rows, 300).Draw(t, "out")
+	return l
+}
+
+// linearGrads is what conform compares: on devices that don't gain, it is two products.
+func linearGrads(m *memory, l kernel.LinearGrad, x, w, gy, gx, gw kernel.Buffer) {
+	if k, ok := m.Device.(kernel.LinearGradients); ok && k.FasterLinearGrad(l) {
+		k.LinearGrad(l, x, w, gy, gx, gw)
+		return
+	}
+	m.Gemm(kernel.Gemm{M: l.Rows, N: l.In, K: l.Out, TransB: true, LdA: l.Out, LdB: l.Out, LdC: l.In}, gy, w, kernel.Buffer{}, gx)
+	m.Gemm(kernel.Gemm{M: l.In, N: l.Out, K: l.Rows, TransA: true, LdA: l.In, LdB: l.Out, LdC: l.Out}, x, gy, kernel.Buffer{}, gw)
+}
+
+func TestConformanceLinearGrad(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		s, l := newSource(t), linearCase(t)
+		x, w, gy := s.floats(l.Rows*l.In).floats, s.floats(l.In*l.Out).floats, s.floats(l.Rows*l.Out).floats
+		gy[s.IntN(len(gy))] = rapid.SampledFrom([]float32{1, nan, inf}).Draw(t, "special number")
+		conform(t, "LinearGrad", 1e-5, 100, func(m *memory) {
+			linearGrads(m, l, m.in(x), m.in(w), m.in(gy), m.out(len(x)), m.out(len(w)))
+		})
+	})
+}
+
+// TestLinearGradStep compares with the gradient and Adam one after the other, to the bit, for one and several threads.
+func TestLinearGradStep(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		s, l := newSource(t), linearCase(t)
+		x, w, gy := s.floats(l.Rows*l.In).floats, s.floats(l.In*l.Out).floats, s.floats(l.Rows*l.Out).floats
+		m, v := s.floats(len(w)).floats, s.floats(len(w)).floats
+		for i := range v {
+			v[i] *= v[i]
+		}
+		a := kernel.Adam{LearningRate: 0.01, Beta1: 0.9, Beta2: 0.999, Eps: 1e-8, Step: 1 + s.IntN(5), GradScale: 0.5, Decoupled: s.IntN(2) == 0}
+		for level := simd.AVX2; level <= simd.Detect(); level++ {
+			for _, threads := range []int{1, 3} {
+				d := New(level, threads, Highest)
+				copied := func(values []float32) kernel.Buffer { return kernel.Host(slices.Clone(values)) }
+				param := func() kernel.AdamParam {
+					return kernel.AdamParam{P: copied(w), G: d.Alloc(len(w)), M: copied(m), V: copied(v), WeightDecay: 0.1}
+				}
+				apart, at, gx, gxApart := param(), param(), d.Alloc(len(x)), d.Alloc(len(x))
+				d.LinearGrad(l, copied(x), apart.P, copied(gy), gxApart, apart.G)
+				d.AdamStep(a, []kernel.AdamParam{apart})
+				d.LinearGradStep(l, a, at, copied(x), copied(gy), gx)
+				d.Close()
+				for i, pair := range [][2]kernel.Buffer{{gx, gxApart}, {at.P, apart.P}, {at.M, apart.M}, {at.V, apart.V}} {
+					if !slices.Equal(f32(pair[0]), f32(pair[1])) {
+						t.Fatalf("%s, %d threads, %+v: result %d differs", d.Name(), threads, l, i)
+					}
+				}
+			}
+		}
+	})
+}
