@@ -14,6 +14,36 @@ type counter struct {
 	masks map[*kernel.AttentionMask][]int32 // rows of masks, wherever the device has them
 }
 
+// device is the counter as the device that it counts on: one with kernel.LinearGradients, if that has them.
+func (c *counter) device() kernel.Device {
+	if k, ok := c.Device.(kernel.LinearGradients); ok {
+		return localCounter{c, k}
+	}
+	return c
+}
+
+// localCounter is a counter on a device with kernel.LinearGradients.
+type localCounter struct {
+	*counter
+	kernel.LinearGradients
+}
+
+// LinearGrad implements kernel.LinearGradients: two products.
+func (c localCounter) LinearGrad(l kernel.LinearGrad, x, w, gy, gx, gw kernel.Buffer) {
+	c.flops += linearGradFlops(l)
+	c.LinearGradients.LinearGrad(l, x, w, gy, gx, gw)
+}
+
+// LinearGradStep implements kernel.LinearGradients: two products, and Adam, whose operations aren't counted.
+func (c localCounter) LinearGradStep(l kernel.LinearGrad, a kernel.Adam, w kernel.AdamParam, x, gy, gx kernel.Buffer) {
+	c.flops += linearGradFlops(l)
+	c.LinearGradients.LinearGradStep(l, a, w, x, gy, gx)
+}
+
+func linearGradFlops(l kernel.LinearGrad) float64 {
+	return 4 * float64(l.Rows) * float64(l.In) * float64(l.Out)
+}
+
 // Gemm implements kernel.Products: 2·M·N·K operations for each matrix of the batch.
 func (c *counter) Gemm(g kernel.Gemm, a, b, bias, y kernel.Buffer) {
 	c.flops += 2 * float64(max(1, g.Batch)) * float64(g.M) * float64(g.N) * float64(g.K)

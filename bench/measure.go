@@ -38,7 +38,7 @@ func prepare(ctx context.Context, w workload, o Options) (*task, error) {
 	}
 	t.threads, t.precision = opened.Threads(), opened.Precision()
 	t.counter = &counter{Device: opened.Kernels()}
-	t.device = tensor.NewDevice(t.counter)
+	t.device = tensor.NewDevice(t.counter.device())
 	if t.step, err = w.prepare(t.device); err != nil {
 		return nil, fmt.Errorf("%s: %w", w.name, err)
 	}
