@@ -3,6 +3,7 @@
 package emulator
 
 import (
+	"math"
 	"sync"
 	"unsafe"
 
@@ -16,7 +17,7 @@ type gpu struct {
 	Machine
 	modules   []map[string]*Kernel
 	sizes     []map[string][]int
-	functions []loaded
+	functions []*loaded
 	failed    []byte // what went wrong, for cuGetErrorString
 
 	streams map[uintptr]*stream
@@ -26,9 +27,38 @@ type gpu struct {
 	last    uintptr            // node, where cuStreamGetCaptureInfo shows it
 }
 
+// loaded is a kernel of a module.
 type loaded struct {
-	kernel *Kernel
-	params []int
+	kernel  *Kernel
+	params  []int
+	dynamic uint32 // shared memory that a launch may ask for
+}
+
+// Limits of a GPU of compute capability 8.0.
+const (
+	freeShared = 48 << 10  // shared memory of a block that needs no permission
+	mostShared = 163 << 10 // that may be permitted
+	mostBlocks = 65535     // in the second and third dimension of a grid
+	mostInLine = 1024      // threads of a block, and also in its first two dimensions
+	mostDeep   = 64        // and in the third
+)
+
+// fits tells whether the GPU takes a launch.
+func (l launch) fits() bool {
+	threads := uint64(l.block[0]) * uint64(l.block[1]) * uint64(l.block[2])
+	return max(l.grid[1], l.grid[2]) <= mostBlocks && l.grid[0] <= math.MaxInt32 &&
+		max(l.block[0], l.block[1]) <= mostInLine && l.block[2] <= mostDeep && threads <= mostInLine && l.shared <= l.kernel.dynamic
+}
+
+// permit lets launches of f ask for so much shared memory.
+func (g *gpu) permit(f, attribute, bytes uintptr) uintptr {
+	const maxDynamicSharedSize = 8
+	k := g.functions[f-1]
+	if attribute != maxDynamicSharedSize || uint64(bytes)+k.kernel.sharedSize > mostShared {
+		return invalidValue
+	}
+	k.dynamic = uint32(bytes)
+	return 0
 }
 
 const (
@@ -97,7 +127,7 @@ func (g *gpu) calls() map[string]any {
 		"cuDeviceGet":        func(device, _ uintptr) uintptr { *at[int32](device) = 0; return 0 },
 		"cuDeviceGetName":    func(name, n, _ uintptr) uintptr { copy(host(name, n), "Emulator\x00"); return 0 },
 		"cuDeviceGetAttribute": func(value, which, _ uintptr) uintptr {
-			*at[int32](value) = map[uintptr]int32{processors: 4, computeMajor: 8, computeMinor: 0, sharedOptIn: 163 << 10}[which]
+			*at[int32](value) = map[uintptr]int32{processors: 4, computeMajor: 8, computeMinor: 0, sharedOptIn: mostShared}[which]
 			return 0
 		},
 		"cuDeviceTotalMem_v2":      func(n, _ uintptr) uintptr { return give(n, memoryOfDevice) },
@@ -118,7 +148,7 @@ func (g *gpu) calls() map[string]any {
 		"cuMemFreeHost":       freed,
 		"cuModuleLoadDataEx":  func(module, image, _, _, _ uintptr) uintptr { return g.loadModule(module, image) },
 		"cuModuleGetFunction": func(f, module, name uintptr) uintptr { return g.function(f, module, name) },
-		"cuFuncSetAttribute":  func(_, _, _ uintptr) uintptr { return 0 },
+		"cuFuncSetAttribute":  g.permit,
 		"cuGetErrorName":      func(_, text uintptr) uintptr { return give(text, cText("CUDA_ERROR_EMULATED")) },
 		"cuGetErrorString": func(_, text uintptr) uintptr {
 			if g.failed == nil {
@@ -177,7 +207,7 @@ func (g *gpu) function(f, module, name uintptr) uintptr {
 	if !ok {
 		return notFound
 	}
-	g.functions = append(g.functions, loaded{k, g.sizes[module-1][k.Name]})
+	g.functions = append(g.functions, &loaded{k, g.sizes[module-1][k.Name], uint32(freeShared - k.sharedSize)})
 	*at[uintptr](f) = uintptr(len(g.functions))
 	return 0
 }

@@ -21,7 +21,7 @@ func spaceOf(op []string) string {
 
 func (a *assembler) load(in *instruction, op, operands []string) error {
 	kind := op[len(op)-1]
-	size, space := uint64(typeSize(kind)), spaceOf(op)
+	size, space, widened := uint64(typeSize(kind)), spaceOf(op), integer(kind)
 	at, err := a.address(operands[1])
 	if err != nil {
 		return err
@@ -31,7 +31,7 @@ func (a *assembler) load(in *instruction, op, operands []string) error {
 	in.run = func(t *thread) {
 		bytes := t.memory(space, at(t), n, false)
 		for i, r := range to {
-			t.regs[r] = integer(kind, get(bytes[uint64(i)*size:], size))
+			t.regs[r] = widened(get(bytes[uint64(i)*size:], size))
 		}
 	}
 	return nil

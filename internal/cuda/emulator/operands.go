@@ -135,16 +135,15 @@ func flushed(f float64) float64 {
 }
 
 // integer widens the bits of a type such as s32 to 64 bits.
-func integer(kind string, v uint64) uint64 {
-	if kind == "pred" {
-		return v & 1 // true is written as −1, too
+func integer(kind string) func(v uint64) uint64 {
+	unused := 64 - 8*typeSize(kind)
+	switch {
+	case kind == "pred":
+		return func(v uint64) uint64 { return v & 1 } // true is written as −1, too
+	case unused == 0:
+		return func(v uint64) uint64 { return v }
+	case kind[0] == 's':
+		return func(v uint64) uint64 { return uint64(int64(v<<unused) >> unused) }
 	}
-	bits := 8 * typeSize(kind)
-	if bits == 64 {
-		return v
-	}
-	if kind[0] == 's' {
-		return uint64(int64(v<<(64-bits)) >> (64 - bits))
-	}
-	return v & (1<<bits - 1)
+	return func(v uint64) uint64 { return v << unused >> unused }
 }

@@ -127,7 +127,7 @@ func function(op []string) (func(x, y, z uint64) uint64, error) {
 	if kind[0] == 'f' {
 		return floating(op)
 	}
-	in := func(v uint64) uint64 { return integer(kind, v) }
+	in := integer(kind)
 	size := uint64(8 * typeSize(kind))
 	signed := kind[0] == 's'
 	switch op[0] {
@@ -378,8 +378,9 @@ func conversion(op []string) (func(x, y, z uint64) uint64, error) {
 			return rounded(to, "rn", f)
 		}, nil
 	case to[0] == 'f':
+		widened := integer(from)
 		return func(x, _, _ uint64) uint64 {
-			v := integer(from, x)
+			v := widened(x)
 			if from[0] == 's' {
 				if to == "f32" {
 					return uint64(math.Float32bits(float32(int64(v))))
@@ -392,7 +393,7 @@ func conversion(op []string) (func(x, y, z uint64) uint64, error) {
 			return rounded(to, "rn", float64(v))
 		}, nil
 	case from[0] == 'f':
-		size := 8 * typeSize(to)
+		size, cut := 8*typeSize(to), integer(to)
 		return func(x, _, _ uint64) uint64 {
 			f := integral(float(from, x))
 			low, high := 0.0, math.Ldexp(1, size)
@@ -403,16 +404,17 @@ func conversion(op []string) (func(x, y, z uint64) uint64, error) {
 			case f != f:
 				return 0
 			case f < low:
-				return integer(to, uint64(int64(low)))
+				return cut(uint64(int64(low)))
 			case f >= high:
-				return integer(to, 1<<(size-1)-1+uint64(math.Max(0, low+1))<<(size-1))
+				return cut(1<<(size-1) - 1 + uint64(math.Max(0, low+1))<<(size-1))
 			case f >= 0x1p63:
 				return uint64(f)
 			}
-			return integer(to, uint64(int64(f)))
+			return cut(uint64(int64(f)))
 		}, nil
 	}
-	return func(x, _, _ uint64) uint64 { return integer(to, integer(from, x)) }, nil
+	widened, cut := integer(from), integer(to)
+	return func(x, _, _ uint64) uint64 { return cut(widened(x)) }, nil
 }
 
 // bfloat16 rounds a single-precision number to the upper half of its bits, to even.
@@ -498,9 +500,9 @@ func comparison(kind, relation string) func(x, y uint64) bool {
 	if f == nil {
 		return nil
 	}
-	signed := kind[0] == 's'
+	signed, widened := kind[0] == 's', integer(kind)
 	return func(x, y uint64) bool {
-		x, y = integer(kind, x), integer(kind, y)
+		x, y = widened(x), widened(y)
 		if signed {
 			return f(int(truth(int64(x) > int64(y))) - int(truth(int64(x) < int64(y))))
 		}

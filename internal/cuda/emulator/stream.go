@@ -60,7 +60,7 @@ func guarded(f func() error) (err error) {
 
 // launch is a kernel with all that it is launched with.
 type launch struct {
-	kernel      loaded
+	kernel      *loaded
 	grid, block [3]uint32
 	shared      uint32
 	params      []byte

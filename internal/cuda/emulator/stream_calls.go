@@ -66,6 +66,9 @@ func (g *gpu) streamCalls() map[string]any {
 				kernel: g.functions[f-1], grid: [3]uint32{uint32(gx), uint32(gy), uint32(gz)}, block: [3]uint32{uint32(bx), uint32(by), uint32(bz)},
 				shared: uint32(shared),
 			}
+			if !l.fits() {
+				return invalidValue
+			}
 			l.params = packed(params, l.kernel.params)
 			if c := g.streams[stream].capturing; c != nil {
 				c.launches = append(c.launches, l)
@@ -177,6 +180,9 @@ func (g *gpu) setNode(in *graph, node, params uintptr) uintptr {
 	}
 	sizes := unsafe.Slice(at[uint32](params+8), 7)
 	l.grid, l.block, l.shared = [3]uint32(sizes[:3]), [3]uint32(sizes[3:6]), sizes[6]
+	if !l.fits() {
+		return invalidValue
+	}
 	l.params = packed(*at[uintptr](params + 40), l.kernel.params)
 	return 0
 }
