@@ -1,0 +1,78 @@
+//go:build linux && (amd64 || arm64) && !nocuda
+
+package cuda
+
+import (
+	"fmt"
+	"testing"
+
+	"github.com/bestiary-ml/bestiary/internal/kernel"
+)
+
+// The tests here run each compiled variant of a kernel once, those that need more shared memory than is free to all among
+// them, where random cases may miss some.
+
+// atPrecision runs f for each precision, as tests of their own.
+func atPrecision(t *testing.T, f func(t *testing.T, p Precision)) {
+	d := deviceToTest(t)
+	defer d.SetPrecision(d.Precision())
+	for p, a := range arithmetics {
+		t.Run(a.name, func(t *testing.T) {
+			d.SetPrecision(Precision(p))
+			f(t, Precision(p))
+		})
+	}
+}
+
+// TestEveryTile computes products and convolutions in tiles of each size.
+func TestEveryTile(t *testing.T) {
+	all := tileSizes
+	defer func() { tileSizes = all }()
+	d := deviceToTest(t)
+	plans := func() { d.products.plans = nil } // are kept, for other sizes of tiles
+	defer plans()
+	atPrecision(t, func(t *testing.T, p Precision) {
+		for i, size := range all {
+			if size.tensor && !arithmetics[p].tensor {
+				continue
+			}
+			tileSizes = all[i : i+1]
+			plans()
+			t.Run(fmt.Sprintf("%d×%d", size.m, size.n), func(t *testing.T) {
+				compare(t, 5*tolerances[p], func(p *pair) {
+					g := kernel.Gemm{M: 19, N: 21, K: 35, LdA: 35, LdB: 21, LdC: 21}
+					p.Gemm(g, p.in(19*35, 1, 0), p.in(35*21, 1, 0), p.in(21, 1, 0), p.out(19*21))
+					c := kernel.Conv{N: 1, H: 6, W: 5, C: 5, O: 6, OH: 3, OW: 3, KH: 3, KW: 3, StrideH: 2, StrideW: 2, PadH: 1, PadW: 1, DilationH: 1, DilationW: 1, Groups: 1}
+					x, w, y := p.in(c.H*c.W*c.C, 1, 0), p.in(9*c.C*c.O, 1, 0), p.in(9*c.O, 1, 0)
+					p.Conv2d(c, x, w, kernel.Buffer{}, p.out(9*c.O))
+					p.Conv2dBackwardInput(c, y, w, kernel.Buffer{}, p.out(c.H*c.W*c.C))
+					p.Conv2dBackwardWeight(c, x, y, p.out(9*c.C*c.O))
+				})
+			})
+		}
+	})
+}
+
+// TestEveryHead computes attention for heads of each width that there are kernels for, and a wider one.
+func TestEveryHead(t *testing.T) {
+	atPrecision(t, func(t *testing.T, p Precision) {
+		if p == Medium {
+			t.Skip("is that of tf32")
+		}
+		for _, dim := range []int{30, 64, 128, 130} {
+			t.Run(fmt.Sprint(dim), func(t *testing.T) {
+				compare(t, 5*tolerances[p], func(p *pair) {
+					const n = 34
+					a := kernel.Attention{Batch: 1, Heads: 1, Dim: dim, Queries: n, Keys: n, Scale: 0.1}
+					a.RowQ, a.RowK, a.RowV, a.RowY = dim, dim, dim, dim
+					a.BatchQ, a.BatchK, a.BatchV, a.BatchY = n*dim, n*dim, n*dim, n*dim
+					a.Mask = maskOf(p.Device, n, n, nil, func(query, key int) bool { return key <= query })
+					q, k, v, gy := p.in(n*dim, 1, 0), p.in(n*dim, 1, 0), p.in(n*dim, 1, 0), p.in(n*dim, 1, 0)
+					y, logSum := p.out(n*dim), p.out(n)
+					p.Attention(a, q, k, v, kernel.Buffer{}, y, logSum)
+					p.AttentionGrad(a, q, k, v, kernel.Buffer{}, y, logSum, gy, p.out(n*dim), p.out(n*dim), p.out(n*dim))
+				})
+			})
+		}
+	})
+}
