@@ -13,8 +13,7 @@ import (
 // block queued its work in the stream before, and whoever gets it queues theirs behind, so nobody waits. That holds for
 // memory that the garbage collector finds, too, since a kernel that is queued needs no Go value to stay.
 //
-// Once a step has run, the same step takes all its memory from here without a call of the driver, as the capture of a
-// graph requires.
+// Once a step has run, the same step takes all its memory from here without a call of the driver.
 type memory struct {
 	sync.Mutex                  // the garbage collector returns blocks from a goroutine of its own
 	idle       map[int][]uint64 // addresses of idle blocks by their size in bytes

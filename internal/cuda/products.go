@@ -311,7 +311,7 @@ const (
 )
 
 // splitMemory returns where the parts of a split leave their sums, and where they are counted. It is the same memory in
-// every call, as a captured graph needs it.
+// every call, so that a captured graph fits as it is.
 func (d *Device) splitMemory() (partial, arrived uint64) {
 	if d.products.arrived.IsNil() {
 		d.products.arrived = d.AllocInts(counters)
