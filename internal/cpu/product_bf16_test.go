@@ -220,5 +220,8 @@ func TestBF16Conv(t *testing.T) {
 			c.StrideH, c.StrideW, c.DilationH, c.DilationW = 1, 1, 1, 1
 			checkConv(t, all, c, rand.New(rand.NewPCG(7, 8)), true, false)
 		}
+		small := smallPictures[0]
+		small.C = 71
+		checkConv(t, all, small, rand.New(rand.NewPCG(7, 8)), true, false)
 	})
 }

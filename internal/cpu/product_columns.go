@@ -148,8 +148,10 @@ func (p *products) columnsBlock(w *productWorker, j *columnsJob, k0, k1 int, fir
 	table := w.addresses(max(k1-k0, 2*t.K))[:k1-k0] // room to fill up pairs
 	t.A, t.C = &w.table[0], &w.rows[0]
 	gather := p.Lanes == 8 && n1-n0 >= gatherPanels*p.width() && t.K > 0
+	read := table // what the tiles read
 	if gather {
-		t.A = &w.gatherTable(t.K, p.Lanes)[0]
+		read = w.gatherTable(t.K, p.Lanes)
+		t.A = &read[0]
 	}
 	filled, pairedTo, pairedFrom := -1, tile0, 0 // tiles before pairedTo have their pairs, which begin with column pairedFrom
 	for tile := tile0; tile < tile1; tile++ {
@@ -183,9 +185,12 @@ func (p *products) columnsBlock(w *productWorker, j *columnsJob, k0, k1 int, fir
 			if last && j.bias != 0 {
 				t.Bias = j.bias + uintptr(4*n)
 			}
-			if j.paired {
+			switch {
+			case j.paired:
 				p.bf16.multiplyColumns(w, t, vectors, r1-r0)
-			} else {
+			case j.a.images > 0:
+				p.columnsStretches(t, j, j.taps[tap], read, k0, k1, vectors, r1-r0)
+			default:
 				p.Columns[vectors-1][r1-r0](t)
 			}
 		}
@@ -193,6 +198,21 @@ func (p *products) columnsBlock(w *productWorker, j *columnsJob, k0, k1 int, fir
 			p.finish(&j.epilogue, w.rows[:r1-r0], n0, n1)
 		}
 	}
+}
+
+// columnsStretches is a tile of columnsBlock where some of the tap's rows, which read has from k0 on, are left out.
+func (p *products) columnsStretches(t *simd.Tile, j *columnsJob, at tap, read []uintptr, k0, k1, vectors, height int) {
+	panel := t.B
+	for k := k0; k < k1; {
+		from, to, begins := j.stretch(at, k, k1)
+		if k = to; from == to {
+			break
+		}
+		j.prepare(t, begins, false)
+		t.A, t.B, t.K = &read[from-k0], panel+uintptr((from-k0)*t.BStride), to-from
+		p.Columns[vectors-1][height](t)
+	}
+	t.K = k1 - k0
 }
 
 const sumGrain = 4096

@@ -44,7 +44,7 @@ func (p *products) conv2d(c kernel.Conv, x, w, bias, y []float32) {
 	p.begin(x, w, bias, y)
 	defer p.end()
 	p.needZeros(c)
-	if m, r, worth := p.chooseWinograd(c); worth {
+	if m, r, worth := p.chooseWinograd(c, winogradForwardLeast); worth {
 		p.winogradForward(c, m, r, x, w, bias, y)
 	} else if p.narrow(c) {
 		p.narrowForward(c, x, w, bias, y)
@@ -56,12 +56,14 @@ func (p *products) conv2d(c kernel.Conv, x, w, bias, y []float32) {
 // directForward is conv2d: rows are output pixels, the depth is the kernel's positions and channels.
 func (p *products) directForward(c kernel.Conv, x, w, bias, y []float32) {
 	inputs, outputs := c.C/c.Groups, c.O/c.Groups
-	p.addRows(rowsJob{
+	j := rowsJob{
 		batch: c.Groups, aStep: 4 * inputs, bStep: 4 * outputs, cStep: 4 * outputs, biasStep: 4 * outputs,
 		m: c.N * c.OH * c.OW, n: outputs, depth: inputs, taps: p.addTaps(c),
 		a: p.inputGrid(c, x), c: p.outputGrid(c, y), b: matrix{base: address(w), stride: 4 * c.O},
 		epilogue: epilogue{bias: address(bias), act: c.Act, slope: float32(c.Slope)},
-	})
+	}
+	j.orderRows(c.N)
+	p.addRows(j)
 	p.startRows()
 }
 
@@ -70,7 +72,7 @@ func (p *products) conv2dBackwardInput(c kernel.Conv, gy, w, bias, gx []float32)
 	p.begin(gy, w, bias, gx)
 	defer p.end()
 	p.needZeros(c)
-	if m, r, worth := p.chooseWinograd(c); worth {
+	if m, r, worth := p.chooseWinograd(c, winogradInputLeast); worth {
 		p.winogradBackwardInput(c, m, r, gy, w, bias, gx)
 	} else if p.narrow(c) {
 		p.narrowBackwardInput(c, gy, w, bias, gx)
@@ -104,7 +106,7 @@ func (p *products) directBackwardInput(c kernel.Conv, gy, w, bias, gx []float32)
 			rows, columns := ceil(c.H-phaseY, c.StrideH), ceil(c.W-phaseX, c.StrideW)
 			from := upstream
 			from.rows, from.columns = rows, columns
-			p.addRows(rowsJob{
+			j := rowsJob{
 				batch: c.Groups, aStep: 4 * outputs, bStep: 4 * outputs, cStep: 4 * inputs, biasStep: 4 * inputs,
 				m: c.N * rows * columns, n: inputs, depth: outputs, taps: p.taps[first:],
 				a: from,
@@ -115,7 +117,9 @@ func (p *products) directBackwardInput(c kernel.Conv, gy, w, bias, gx []float32)
 				},
 				b:        matrix{base: address(w), stride: 4 * c.O, transposed: true},
 				epilogue: epilogue{bias: address(bias), act: c.Act, slope: float32(c.Slope)},
-			})
+			}
+			j.orderRows(c.N)
+			p.addRows(j)
 		}
 	}
 	p.startRows()
@@ -138,9 +142,13 @@ func (p *products) conv2dBackwardWeight(c kernel.Conv, x, gy, gw []float32) {
 // directBackwardWeight is conv2dBackwardWeight: the depth is the output pixels.
 func (p *products) directBackwardWeight(c kernel.Conv, x, gy, gw []float32) {
 	inputs, outputs := c.C/c.Groups, c.O/c.Groups
-	p.startColumns(columnsJob{
+	j := columnsJob{
 		batch: c.Groups, aStep: 4 * inputs, bStep: 4 * outputs, cStep: 4 * outputs,
 		m: inputs, n: outputs, depth: c.N * c.OH * c.OW, taps: p.addTaps(c),
 		a: p.inputGrid(c, x), b: matrix{base: address(gy), stride: 4 * c.O}, c: address(gw), cStride: 4 * c.O,
-	})
+	}
+	if !p.paired(len(j.taps)*j.m, j.n, j.depth) {
+		j.orderRows(c.N, c.OH*c.OW*4*c.O)
+	}
+	p.startColumns(j)
 }

@@ -10,7 +10,7 @@ func (p *products) gemm(g kernel.Gemm, a, b, bias, c []float32) {
 	p.begin(a, b, bias, c)
 	defer p.end()
 	batch := max(1, g.Batch)
-	right := matrix{address(b), 4 * g.LdB, g.TransB}
+	right := matrix{base: address(b), stride: 4 * g.LdB, transposed: g.TransB}
 	end := epilogue{address(bias), g.Accumulate, g.Act, float32(g.Slope)}
 	if g.TransA {
 		p.startColumns(columnsJob{

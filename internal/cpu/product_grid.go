@@ -9,6 +9,7 @@ type grid struct {
 	rows, columns                       int     // of the grid on it
 	stepY, stepX                        int     // pixels from one grid point to the next
 	outside                             uintptr // the row of a point that is not on the image
+	images                              int     // if not 0, a point's images, so many, follow each other, and then those of the next
 }
 
 // tap shifts a grid by a whole number of pixels; a convolution has one for each position in its kernel.
@@ -26,12 +27,25 @@ func matrixGrid(base uintptr, rows, stride int) grid {
 type point struct{ image, row, column int }
 
 func (g *grid) point(i int) point {
+	if g.images > 0 {
+		position := i / g.images
+		return point{i % g.images, position / g.columns, position % g.columns}
+	}
 	inImage := i % (g.rows * g.columns)
 	return point{i / (g.rows * g.columns), inImage / g.columns, inImage % g.columns}
 }
 
+// inside reports whether p, shifted by t, is on the image.
+func (g *grid) inside(p point, t tap) bool {
+	return uint(p.row*g.stepY+t.y) < uint(g.height) && uint(p.column*g.stepX+t.x) < uint(g.width)
+}
+
 // addresses fills table with the addresses of the grid's rows from p on, shifted by t.
 func (g *grid) addresses(table []uintptr, p point, t tap) {
+	if g.images > 0 {
+		g.imageAddresses(table, p, t)
+		return
+	}
 	for len(table) > 0 {
 		n := min(len(table), g.columns-p.column)
 		run := table[:n]
@@ -65,6 +79,26 @@ func (g *grid) addresses(table []uintptr, p point, t tap) {
 		if p.row++; p.row == g.rows {
 			p.row = 0
 			p.image++
+		}
+	}
+}
+
+// imageAddresses is addresses where the images of a point follow each other.
+func (g *grid) imageAddresses(table []uintptr, p point, t tap) {
+	for len(table) > 0 {
+		n := min(len(table), g.images-p.image)
+		at, step := g.outside, 0
+		if g.inside(p, t) {
+			y, x := p.row*g.stepY+t.y, p.column*g.stepX+t.x
+			at, step = g.base+uintptr(p.image*g.imageStride+y*g.rowStride+x*g.pixelStride), g.imageStride
+		}
+		for i := range table[:n] {
+			table[i] = at
+			at += uintptr(step)
+		}
+		table, p.image = table[n:], 0
+		if p.column++; p.column == g.columns {
+			p.column, p.row = 0, p.row+1
 		}
 	}
 }

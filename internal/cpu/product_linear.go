@@ -130,7 +130,7 @@ func (p *products) linearInput(w *productWorker, j *linearJob, from, to int) {
 	if w.linear.job != p.linearJobs {
 		w.linear.job = p.linearJobs
 		for n := 0; n < j.rows; n += p.width() {
-			p.pack(w, matrix{address(j.gy), 4 * j.ldGY, true}, 0, j.out, n, min(p.width(), j.rows-n), buffer[n*j.out:])
+			p.pack(w, matrix{base: address(j.gy), stride: 4 * j.ldGY, transposed: true}, 0, j.out, n, min(p.width(), j.rows-n), buffer[n*j.out:])
 		}
 	}
 	result, stride := buffer[j.transposed:], j.results/linearStrip
@@ -160,7 +160,7 @@ func (p *products) linearInput(w *productWorker, j *linearJob, from, to int) {
 
 // linearWeight computes rows from to to of gW, into gw.
 func (p *products) linearWeight(w *productWorker, j *linearJob, from, to int, gw []float32) {
-	b := p.panels(w, matrix{address(j.gy), 4 * j.ldGY, false}, wholeDepth, 0, j.rows, 0, j.out, true, false)
+	b := p.panels(w, matrix{base: address(j.gy), stride: 4 * j.ldGY}, wholeDepth, 0, j.rows, 0, j.out, true, false)
 	t := &w.tile
 	(&epilogue{}).prepare(t, true, true)
 	table := w.addresses(j.rows)

@@ -120,7 +120,7 @@ func (p *products) spreadTask(image, worker int) {
 	contributions := aligned(&w.contributions, rows*j.OW*across)
 	product := rowsJob{
 		a: matrixGrid(j.gy+uintptr(4*image*j.OH*j.OW*j.O), j.OH*j.OW, 4*j.O), depth: j.O, taps: wholeDepth,
-		b: matrix{j.w, 4 * j.O, true}, c: matrixGrid(address(contributions), rows*j.OW, 4*across), blocks: 1,
+		b: matrix{base: j.w, stride: 4 * j.O, transposed: true}, c: matrixGrid(address(contributions), rows*j.OW, 4*across), blocks: 1,
 		paired: p.paired(j.OH*j.OW, across, j.O),
 	}
 	b := p.panels(w, product.b, wholeDepth, 0, j.O, 0, across, false, product.paired)

@@ -10,6 +10,8 @@ type matrix struct {
 	base       uintptr
 	stride     int  // bytes between stored rows
 	transposed bool // stored with the depth along its rows
+
+	images, imageStride int // if not 0, each row is followed by those at the same place in the other images, so many bytes apart
 }
 
 // panels are columns n0 to n1 of part of the depth of a matrix, as the tile kernels read them: cut into panels as wide
@@ -51,7 +53,7 @@ func (p *products) panels(w *productWorker, b matrix, taps []tap, from, to, n0, 
 	if q.depth == 0 {
 		return q
 	}
-	raw = raw && !b.transposed
+	raw = raw && !b.transposed && b.images == 0
 	for i := 1; i < len(taps); i++ { // the taps' rows must follow each other without a gap
 		raw = raw && taps[i].weight-taps[i-1].weight == (to-from)*b.stride
 	}
@@ -65,7 +67,8 @@ func (p *products) panels(w *productWorker, b matrix, taps []tap, from, to, n0, 
 		}
 		panel := q.packed[(n-n0)*q.depth:]
 		for _, tap := range taps {
-			at := matrix{b.base + uintptr(tap.weight), b.stride, b.transposed}
+			at := b
+			at.base += uintptr(tap.weight)
 			p.pack(w, at, from, to, n, columns, panel)
 			panel = panel[(to-from)*ceil(columns, p.Lanes)*p.Lanes:]
 		}
@@ -76,6 +79,16 @@ func (p *products) panels(w *productWorker, b matrix, taps []tap, from, to, n0, 
 // pack lays out rows from to to of columns of b, n being the first: row after row, as wide as a tile of whole vectors.
 func (p *products) pack(w *productWorker, b matrix, from, to, n, columns int, panel []float32) {
 	vectors, dst := ceil(columns, p.Lanes), address(panel)
+	if b.images > 0 {
+		for from < to {
+			image := from % b.images
+			rows := min(to-from, b.images-image)
+			one := matrix{base: b.base + uintptr(from/b.images*b.stride+image*b.imageStride), stride: b.imageStride}
+			p.pack(w, one, 0, rows, n, columns, panel)
+			from, panel = from+rows, panel[rows*vectors*p.Lanes:]
+		}
+		return
+	}
 	if !b.transposed {
 		src := b.base + uintptr(from*b.stride+4*n)
 		w.panel = simd.Panel{Dst: dst, Src: src, SrcStride: b.stride, Rows: to - from, Columns: columns}

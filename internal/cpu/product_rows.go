@@ -52,6 +52,9 @@ func (p *products) addRows(j rowsJob) {
 	j.nTasks, j.mTasks = ceil(panels, most), 1
 	if want := 4 * p.pool.Threads(); p.pool.Threads() > 1 && j.batch*j.m*j.n*max(total, 16) > smallJob {
 		j.mTasks = max(1, min(ceil(want, j.batch*j.nTasks), j.m/(8*p.height(j.paired))))
+		if j.a.images > 0 {
+			j.mTasks = min(j.mTasks, j.m/j.a.images)
+		}
 		if tasks := j.batch * j.mTasks * j.nTasks; tasks < want {
 			j.nTasks = min(panels, j.nTasks*ceil(want, tasks))
 		}
@@ -71,15 +74,17 @@ func (p *products) startRows() {
 	}
 }
 
-// block returns the taps and the range of their depth that block i sums.
-func (j *rowsJob) block(i int) (taps []tap, from, to int) {
-	if j.blocks == 1 || j.depth <= j.most {
-		n := len(j.taps)
-		return j.taps[split(n, i, j.blocks):split(n, i+1, j.blocks)], 0, j.depth
+// sums is a part of a rowsJob's sums: taps first to end, and of their depth from to to.
+type sums struct{ first, end, from, to int }
+
+// block returns what block i sums.
+func (j *rowsJob) block(i int) sums {
+	if n := len(j.taps); j.blocks == 1 || j.depth <= j.most {
+		return sums{split(n, i, j.blocks), split(n, i+1, j.blocks), 0, j.depth}
 	}
 	parts := j.blocks / len(j.taps)
 	t := i / parts
-	return j.taps[t : t+1], split(j.depth, i%parts, parts), split(j.depth, i%parts+1, parts)
+	return sums{t, t + 1, split(j.depth, i%parts, parts), split(j.depth, i%parts+1, parts)}
 }
 
 // rowsTask computes a rectangle of one product.
@@ -101,9 +106,12 @@ func (p *products) rowsTask(task, worker int) {
 		j.a.base = p.workers[worker].padded(j.padding, batch)
 	}
 	mTask, nTask := task%j.mTasks, task/j.mTasks%j.nTasks
-	tallest := p.height(j.paired)
-	tiles, panels := ceil(j.m, tallest), ceil(j.n, p.width())
-	m0, m1 := split(tiles, mTask, j.mTasks)*tallest, min(j.m, split(tiles, mTask+1, j.mTasks)*tallest)
+	unit := p.height(j.paired) // of rows, which tasks don't divide
+	if j.a.images > 0 {
+		unit = j.a.images
+	}
+	units, panels := ceil(j.m, unit), ceil(j.n, p.width())
+	m0, m1 := split(units, mTask, j.mTasks)*unit, min(j.m, split(units, mTask+1, j.mTasks)*unit)
 	n0, n1 := split(panels, nTask, j.nTasks)*p.width(), min(j.n, split(panels, nTask+1, j.nTasks)*p.width())
 	for block := range j.blocks {
 		p.rowsBlock(p.workers[worker], &j, block, m0, m1, n0, n1)
@@ -112,52 +120,71 @@ func (p *products) rowsTask(task, worker int) {
 
 // rowsBlock adds a part of the depth to the rectangle m0 ≤ m < m1, n0 ≤ n < n1 of C.
 func (p *products) rowsBlock(w *productWorker, j *rowsJob, block, m0, m1, n0, n1 int) {
-	taps, from, to := j.block(block)
-	p.rowsTiles(w, j, p.panels(w, j.b, taps, from, to, n0, n1, m1-m0 <= rawRows, j.paired), block, m0, m1)
+	s := j.block(block)
+	p.rowsTiles(w, j, p.panels(w, j.b, j.taps[s.first:s.end], s.from, s.to, n0, n1, m1-m0 <= rawRows, j.paired), block, m0, m1)
 }
 
 // rowsTiles is rowsBlock with its panels of B.
 func (p *products) rowsTiles(w *productWorker, j *rowsJob, b panels, block, m0, m1 int) {
-	taps, from, to := j.block(block)
-	t, last := &w.tile, block == j.blocks-1
-	t.Taps, t.K = len(taps), to-from
+	s, group := j.block(block), j.group(m0, m1)
+	tiles := ceil(group, p.height(j.paired))
+	for ; m0 < m1; m0 += group {
+		for tile := range tiles {
+			r0, r1 := m0+p.edge(group, tile, tiles, j.paired), m0+p.edge(group, tile+1, tiles, j.paired)
+			rows := w.rows[:r1-r0]
+			j.c.addresses(rows, j.c.point(r0), tap{})
+			at := j.a.point(r0)
+			if j.a.images == 0 {
+				p.rowsTile(w, j, b, at, rows, s, 0, block == 0, block == j.blocks-1)
+				continue
+			}
+			for tap := s.first; tap < s.end; {
+				from, to, begins, finishes := j.stretch(at, tap, s.end)
+				if tap = to; from < to {
+					begins, finishes = begins && s.from == 0, finishes && s.to == j.depth
+					p.rowsTile(w, j, b, at, rows, sums{from, to, s.from, s.to}, from-s.first, begins, finishes)
+				}
+			}
+		}
+	}
+}
+
+// rowsTile adds s to rows of C, for the rows of A from the point at on. skip is the number of taps that the panels have
+// before the first of s; first and last say whether these sums are the rows' first and last.
+func (p *products) rowsTile(w *productWorker, j *rowsJob, b panels, at point, rows []uintptr, s sums, skip int, first, last bool) {
+	t, taps, height := &w.tile, j.taps[s.first:s.end], len(rows)
+	t.Taps, t.K = len(taps), s.to-s.from
 	if j.paired {
 		t.K = p.bf16.pairsOf(t.K)
 	}
-	j.prepare(t, block == 0, last)
-	tiles := ceil(m1-m0, p.height(j.paired))
-	for tile := range tiles {
-		r0, r1 := m0+p.edge(m1-m0, tile, tiles, j.paired), m0+p.edge(m1-m0, tile+1, tiles, j.paired)
-		height := r1 - r0
-		table := w.addresses(len(taps) * height)
-		first := j.a.point(r0)
-		for i, tap := range taps {
-			j.a.addresses(table[i*height:][:height], first, tap)
+	j.prepare(t, first, last)
+	table := w.addresses(len(taps) * height)
+	for i, tap := range taps {
+		j.a.addresses(table[i*height:][:height], at, tap)
+	}
+	if s.from > 0 {
+		for i := range table {
+			table[i] += uintptr(4 * s.from)
 		}
-		if from > 0 {
-			for i := range table {
-				table[i] += uintptr(4 * from)
-			}
+	}
+	t.A, t.C = &w.table[0], &rows[0]
+	if j.paired {
+		p.roundTile(w, t, table, s.to-s.from)
+	}
+	for n := b.n0; n < b.n1; n += p.width() {
+		vectors := b.place(t, n)
+		t.B += uintptr(skip * t.K * t.BStride)
+		t.Bias = 0
+		if last && j.bias != 0 {
+			t.Bias = j.bias + uintptr(4*n)
 		}
-		j.c.addresses(w.rows[:height], j.c.point(r0), tap{})
-		t.A, t.C = &w.table[0], &w.rows[0]
 		if j.paired {
-			p.roundTile(w, t, table, to-from)
+			p.bf16.multiplyRows(w, t, vectors, height)
+		} else {
+			p.Rows[vectors-1][height](t)
 		}
-		for n := b.n0; n < b.n1; n += p.width() {
-			vectors := b.place(t, n)
-			t.Bias = 0
-			if last && j.bias != 0 {
-				t.Bias = j.bias + uintptr(4*n)
-			}
-			if j.paired {
-				p.bf16.multiplyRows(w, t, vectors, height)
-			} else {
-				p.Rows[vectors-1][height](t)
-			}
-		}
-		if last {
-			p.finish(&j.epilogue, w.rows[:height], b.n0, b.n1)
-		}
+	}
+	if last {
+		p.finish(&j.epilogue, rows, b.n0, b.n1)
 	}
 }

@@ -140,7 +140,7 @@ func drawConv(t *rapid.T) kernel.Conv {
 	draw := func(name string, from, to int) int { return rapid.IntRange(from, to).Draw(t, name) }
 	for {
 		c := kernel.Conv{
-			N: draw("N", 1, 4), H: draw("H", 1, 12), W: draw("W", 1, 12), KH: draw("KH", 1, 5), KW: draw("KW", 1, 5),
+			N: rapid.OneOf(rapid.IntRange(1, 4), rapid.IntRange(positionImages, 3*positionImages)).Draw(t, "N"), H: draw("H", 1, 12), W: draw("W", 1, 12), KH: draw("KH", 1, 5), KW: draw("KW", 1, 5),
 			StrideH: draw("StrideH", 1, 3), StrideW: draw("StrideW", 1, 3), PadH: draw("PadH", 0, 5), PadW: draw("PadW", 0, 5),
 			DilationH: draw("DilationH", 1, 3), DilationW: draw("DilationW", 1, 3),
 			Groups: rapid.SampledFrom([]int{1, 1, 1, 2, 3}).Draw(t, "Groups"),
@@ -168,7 +168,8 @@ func TestProductsConv(t *testing.T) {
 }
 
 // TestProductsConvBlocks takes the ways that small shapes don't: a depth in several blocks of positions, one in several
-// blocks of the channels of a position, and a long sum over pixels in parts.
+// blocks of the channels of a position, a long sum over pixels in parts, and small pictures whose blocks begin and end
+// with positions that some pixels don't see.
 func TestProductsConvBlocks(t *testing.T) {
 	eachLevel(t, func(t *testing.T, level simd.Level) {
 		all := onThreads(t, level)
@@ -180,7 +181,17 @@ func TestProductsConvBlocks(t *testing.T) {
 			c.StrideH, c.StrideW, c.DilationH, c.DilationW = 1, 1, 1, 1
 			checkConv(t, all, c, rand.New(rand.NewPCG(7, 8)), true, false)
 		}
+		for _, c := range smallPictures {
+			checkConv(t, all, c, rand.New(rand.NewPCG(7, 8)), true, false)
+		}
 	})
+}
+
+// smallPictures are convolutions with rows in the order of pixels and several blocks.
+var smallPictures = []kernel.Conv{
+	{N: 9, H: 4, W: 4, C: 700, O: 40, OH: 2, OW: 2, KH: 4, KW: 4, StrideH: 2, StrideW: 2, PadH: 1, PadW: 1, DilationH: 1, DilationW: 1, Groups: 1},
+	{N: 33, H: 2, W: 2, C: 1300, O: 33, OH: 2, OW: 2, KH: 3, KW: 3, StrideH: 1, StrideW: 1, PadH: 1, PadW: 1, DilationH: 1, DilationW: 1, Groups: 1},
+	{N: 64, H: 5, W: 3, C: 40, O: 1200, OH: 2, OW: 1, KH: 4, KW: 4, StrideH: 2, StrideW: 2, PadH: 1, PadW: 1, DilationH: 1, DilationW: 1, Groups: 1},
 }
 
 // checkConv compares all three passes of c with the portable kernels on float64.

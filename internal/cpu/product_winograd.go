@@ -45,9 +45,9 @@ const (
 	// of all parts it's worth leaving that cache: the weights of all of them, which may be more than the level-3 cache
 	// holds, are read again for each range of tiles.
 	winogradTiles, winogradSumTiles = 48, 192
-	// winogradForwardLeast and winogradWeightLeast are the numbers of tiles from which transforming the weights, or their
-	// gradient, pays, and winogradChannels is the number of channels from which transforming pixels does.
-	winogradForwardLeast, winogradWeightLeast, winogradChannels = 128, 32, 64
+	// winogradForwardLeast, winogradInputLeast and winogradWeightLeast are the numbers of tiles from which transforming the
+	// weights, or their gradient, pays, and winogradChannels is the number of channels from which transforming pixels does.
+	winogradForwardLeast, winogradInputLeast, winogradWeightLeast, winogradChannels = 144, 128, 32, 64
 )
 
 // winograd returns the tile's and the kernel's size for a convolution, if it is to take this way, for which it must have
@@ -58,7 +58,9 @@ func winograd(c kernel.Conv, least int) (m, r int, worth bool) {
 		c.C%panel != 0 || c.O%panel != 0 || min(c.C, c.O) < winogradChannels {
 		return 0, 0, false
 	}
-	count := func(m, n int) int { return ceil(c.OH, m) * n * ceil(c.OW, m) * n } // of products for each channel of an image
+	// The number of products for each pair of channels of an image, and of a phase.
+	count := func(m, n int) int { return ceil(c.OH, m) * n * ceil(c.OW, m) * n }
+	direct := directProducts(c) / (c.StrideH * c.StrideW)
 	switch {
 	case c.StrideH == 1 && c.KH == 3:
 		m, r = 2, 3
@@ -70,7 +72,7 @@ func winograd(c kernel.Conv, least int) (m, r int, worth bool) {
 		return 0, 0, false
 	}
 	whole := c.H == c.OH*c.StrideH && c.W == c.OW*c.StrideW // as the count assumes of the input's gradient
-	return m, r, whole && 4*count(m, m+r-1) <= 3*c.OH*c.OW*r*r && c.N*ceil(c.OH, m)*ceil(c.OW, m) >= least
+	return m, r, whole && 4*count(m, m+r-1) <= 3*direct && c.N*ceil(c.OH, m)*ceil(c.OW, m) >= least
 }
 
 // beginWinograd sets up p's job for a result of height×width pixels a part.

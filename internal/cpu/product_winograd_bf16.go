@@ -18,12 +18,12 @@ const (
 )
 
 // chooseWinograd is winograd for results of a convolution in p's arithmetic.
-func (p *products) chooseWinograd(c kernel.Conv) (m, r int, worth bool) {
+func (p *products) chooseWinograd(c kernel.Conv, least int) (m, r int, worth bool) {
 	if h := p.bf16; h != nil && h.tiles != nil {
 		m, r, worth = winograd(c, winogradSplitTiles)
 		return m, r, worth && h.split && min(c.C, c.O) >= winogradSplitChannels
 	}
-	return winograd(c, winogradForwardLeast)
+	return winograd(c, least)
 }
 
 // chooseWinogradWeight is the same for the gradient of the weights.

@@ -108,7 +108,7 @@ func TestChooseWinograd(t *testing.T) {
 	} {
 		p := &products{bf16: halvesFor(level, x.arithmetic)}
 		for i, c := range []kernel.Conv{narrow, wide, few} {
-			_, _, results := p.chooseWinograd(c)
+			_, _, results := p.chooseWinograd(c, winogradForwardLeast)
 			_, _, weight := p.chooseWinogradWeight(c)
 			if results != x.results[i] || weight != x.weight[i] {
 				t.Errorf("%v, convolution %d: %v for results, %v for weights", x.arithmetic, i, results, weight)
