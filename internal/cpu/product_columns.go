@@ -20,6 +20,7 @@ type columnsJob struct {
 	paired         bool // in bfloat16
 	most           int  // rows of A and B that a block sums
 	parts          int  // of the depth, summed apart
+	begin, end     int  // of the part that is summed
 	mTasks, nTasks int
 }
 
@@ -104,7 +105,7 @@ func (p *products) columnsTask(task, worker int) {
 		}
 	}
 	w := p.workers[worker]
-	if j.images == 0 {
+	if j.begin, j.end = from, to; j.images == 0 {
 		p.columnsDepth(w, &j, from, to, true, tile0, tile1, n0, n1)
 		return
 	}

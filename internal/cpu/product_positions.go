@@ -78,14 +78,14 @@ func (j *columnsJob) orderRows(images, stride int) {
 func (j *columnsJob) stretch(t tap, first, end int) (from, to int, begins bool) {
 	inside := func(row int) bool { return j.a.inside(j.a.point(row), t) }
 	next := func(row int, want bool) int { // the first row that is inside, or isn't
-		for row < j.depth && inside(row) != want {
+		for row < j.end && inside(row) != want {
 			row += j.a.images - row%j.a.images
 		}
-		return row
+		return min(row, j.end)
 	}
-	start := next(0, true)
-	if start == j.depth {
-		return first, end, first == 0
+	start := next(j.begin, true)
+	if start == j.end {
+		return first, end, first == j.begin
 	}
 	from = min(end, next(first, true))
 	return from, min(end, next(from, false)), from == start

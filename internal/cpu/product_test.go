@@ -191,6 +191,7 @@ func TestProductsConvBlocks(t *testing.T) {
 var smallPictures = []kernel.Conv{
 	{N: 9, H: 4, W: 4, C: 700, O: 40, OH: 2, OW: 2, KH: 4, KW: 4, StrideH: 2, StrideW: 2, PadH: 1, PadW: 1, DilationH: 1, DilationW: 1, Groups: 1},
 	{N: 33, H: 2, W: 2, C: 1300, O: 33, OH: 2, OW: 2, KH: 3, KW: 3, StrideH: 1, StrideW: 1, PadH: 1, PadW: 1, DilationH: 1, DilationW: 1, Groups: 1},
+	{N: 23, H: 11, W: 2, C: 8, O: 1, OH: 21, OW: 12, KH: 1, KW: 1, StrideH: 1, StrideW: 1, PadH: 5, PadW: 5, DilationH: 1, DilationW: 3, Groups: 1},
 	{N: 64, H: 5, W: 3, C: 40, O: 1200, OH: 2, OW: 1, KH: 4, KW: 4, StrideH: 2, StrideW: 2, PadH: 1, PadW: 1, DilationH: 1, DilationW: 1, Groups: 1},
 }
 

@@ -96,7 +96,7 @@ func TestChooseWinograd(t *testing.T) {
 	}
 	narrow, wide, few := wideConv(3), wideConv(3), wideConv(3)
 	wide.C, wide.O = 256, 256
-	few.C, few.O, few.N = 256, 256, 2
+	few.C, few.O, few.N = 256, 256, 3
 	for _, x := range []struct {
 		arithmetic      Arithmetic
 		results, weight [3]bool // of narrow, wide and few
