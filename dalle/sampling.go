@@ -3,6 +3,7 @@ package dalle
 import (
 	"fmt"
 	"math"
+	"slices"
 
 	"github.com/bestiary-ml/bestiary/tensor"
 )
@@ -49,8 +50,9 @@ func (s Sampling) guided(logits, null []float32) {
 // sampler draws tokens; it keeps its scratch memory.
 type sampler struct {
 	Sampling
-	weights []float64 // e^logit of each token, the likeliest having 1
-	tokens  []int32   // all, in the order that drawing the likeliest leaves
+	weights []float64 // of the tokens to draw from, 0 of others
+	ranks   []rank    // of all tokens, and in the order that drawing the likeliest leaves
+	sorted  []rank
 }
 
 // draw draws one of the tokens from logits, where −∞ stands for one that may not be drawn.
@@ -70,14 +72,30 @@ func (s *sampler) draw(logits []float32, random *tensor.Generator) (int32, error
 	if s.Temperature == 0 {
 		return int32(best), nil
 	}
-	total := s.weigh(logits, float64(highest))
 	u := uniform(random)
 	if s.TopK > 0 && s.TopK < len(logits) || s.TopP > 0 && s.TopP < 1 {
-		return s.drawLikeliest(u), nil
+		return s.drawLikeliest(logits, float64(highest), u), nil
+	}
+	s.weights = s.weights[:0]
+	for _, l := range logits {
+		s.weights = append(s.weights, s.weight(l, float64(highest)))
+	}
+	return int32(pick(s.weights, u)), nil
+}
+
+// weight is e^logit at the temperature, the highest logit having 1.
+func (s *sampler) weight(logit float32, highest float64) float64 {
+	return math.Exp((float64(logit) - highest) / s.Temperature)
+}
+
+// pick returns the place to which u, uniform in [0, 1), comes on a line of stretches of such lengths.
+func pick(weights []float64, u float64) (last int) {
+	total := 0.0
+	for _, w := range weights {
+		total += w
 	}
 	u *= total
-	last := best
-	for i, w := range s.weights {
+	for i, w := range weights {
 		if w == 0 {
 			continue
 		}
@@ -85,123 +103,111 @@ func (s *sampler) draw(logits []float32, random *tensor.Generator) (int32, error
 			break
 		}
 	}
-	return int32(last), nil
-}
-
-// weigh sets the weights and returns their sum.
-func (s *sampler) weigh(logits []float32, highest float64) (total float64) {
-	if len(s.weights) != len(logits) {
-		s.weights, s.tokens = make([]float64, len(logits)), make([]int32, len(logits))
-	}
-	for i, l := range logits {
-		s.weights[i] = math.Exp((float64(l) - highest) / s.Temperature)
-		total += s.weights[i]
-	}
-	return total
+	return last
 }
 
 // drawLikeliest draws with u, uniform in [0, 1), among the TopK likeliest, and of these among the likeliest that make up
 // the share TopP. They are walked in the order of the vocabulary, so that the draw hardly depends on rounding.
-func (s *sampler) drawLikeliest(u float64) int32 {
-	least := s.leastLikely()
-	sum := 0.0
-	for i, w := range s.weights {
-		if !s.likelier(least, int32(i)) {
-			sum += w
-		}
+func (s *sampler) drawLikeliest(logits []float32, highest, u float64) int32 {
+	s.ranks, s.weights = s.ranks[:0], s.weights[:0]
+	for i, l := range logits {
+		s.ranks = append(s.ranks, rankOf(l, i))
 	}
-	u *= sum
-	for i, w := range s.weights {
-		if !s.likelier(least, int32(i)) && w > 0 {
-			if u -= w; u < 0 {
-				return int32(i)
-			}
+	s.sorted = append(s.sorted[:0], s.ranks...)
+	least := s.leastLikely(logits, highest)
+	for i, l := range logits {
+		w := 0.0
+		if s.ranks[i] >= least {
+			w = s.weight(l, highest)
 		}
+		s.weights = append(s.weights, w)
 	}
-	return least
+	return int32(pick(s.weights, u))
 }
 
-// leastLikely is the least likely of the tokens that TopK and TopP leave.
-func (s *sampler) leastLikely() int32 {
-	tokens := s.tokens
-	for i := range tokens {
-		tokens[i] = int32(i)
+// rank orders tokens by their logits; among equals the lower token is the likelier one.
+type rank uint64
+
+func rankOf(logit float32, token int) rank {
+	bits := math.Float32bits(logit + 0) // −0 is 0
+	if bits>>31 == 0 {
+		bits |= 1 << 31
+	} else {
+		bits = ^bits
 	}
-	if s.TopK > 0 && s.TopK < len(tokens) {
-		s.partition(tokens, s.TopK)
-		tokens = tokens[:s.TopK]
+	return rank(bits)<<32 | rank(^uint32(token))
+}
+
+func (r rank) token() int { return int(^uint32(r)) }
+
+// leastLikely is the rank of the least likely of the tokens that TopK and TopP leave.
+func (s *sampler) leastLikely(logits []float32, highest float64) rank {
+	ranks := s.sorted
+	if s.TopK > 0 && s.TopK < len(ranks) {
+		partition(ranks, s.TopK)
+		ranks = ranks[:s.TopK]
 	}
 	if s.TopP == 0 || s.TopP == 1 {
-		least := tokens[0]
-		for _, t := range tokens {
-			if s.likelier(least, t) {
-				least = t
-			}
-		}
-		return least
+		return slices.Min(ranks)
 	}
+	weight := func(r rank) float64 { return s.weight(logits[r.token()], highest) }
 	total := 0.0
-	for _, t := range tokens {
-		total += s.weights[t]
+	for _, r := range ranks {
+		total += weight(r)
 	}
-	for i := len(tokens)/2 - 1; i >= 0; i-- { // a heap brings them up one by one, so the rest is never sorted
-		s.sift(tokens, i)
+	for i := len(ranks)/2 - 1; i >= 0; i-- { // a heap brings them up one by one, so the rest is never sorted
+		sift(ranks, i)
 	}
-	for sum := s.weights[tokens[0]]; sum < s.TopP*total && len(tokens) > 1; sum += s.weights[tokens[0]] {
-		tokens[0] = tokens[len(tokens)-1]
-		tokens = tokens[:len(tokens)-1]
-		s.sift(tokens, 0)
+	for sum := weight(ranks[0]); sum < s.TopP*total && len(ranks) > 1; sum += weight(ranks[0]) {
+		ranks[0] = ranks[len(ranks)-1]
+		ranks = ranks[:len(ranks)-1]
+		sift(ranks, 0)
 	}
-	return tokens[0]
+	return ranks[0]
 }
 
-// partition moves the k likeliest tokens to the front (Hoare's quickselect).
-func (s *sampler) partition(tokens []int32, k int) {
-	for len(tokens) > 1 {
-		pivot := tokens[len(tokens)/2]
-		i, j := 0, len(tokens)-1
+// partition moves the k highest ranks to the front (Hoare's quickselect).
+func partition(ranks []rank, k int) {
+	for len(ranks) > 1 {
+		pivot := ranks[len(ranks)/2]
+		i, j := 0, len(ranks)-1
 		for i <= j {
-			for s.likelier(tokens[i], pivot) {
+			for ranks[i] > pivot {
 				i++
 			}
-			for s.likelier(pivot, tokens[j]) {
+			for pivot > ranks[j] {
 				j--
 			}
 			if i <= j {
-				tokens[i], tokens[j] = tokens[j], tokens[i]
+				ranks[i], ranks[j] = ranks[j], ranks[i]
 				i, j = i+1, j-1
 			}
 		}
 		switch {
 		case k <= j:
-			tokens = tokens[:j+1]
+			ranks = ranks[:j+1]
 		case k > i:
-			tokens, k = tokens[i:], k-i
+			ranks, k = ranks[i:], k-i
 		default:
 			return
 		}
 	}
 }
 
-// sift lets the token at place i of a heap sink below all that are likelier.
-func (s *sampler) sift(heap []int32, i int) {
+// sift lets the rank at place i of a heap sink below all that are higher.
+func sift(heap []rank, i int) {
 	for {
 		child := 2*i + 1
 		if child >= len(heap) {
 			return
 		}
-		if child+1 < len(heap) && s.likelier(heap[child+1], heap[child]) {
+		if child+1 < len(heap) && heap[child+1] > heap[child] {
 			child++
 		}
-		if !s.likelier(heap[child], heap[i]) {
+		if heap[child] <= heap[i] {
 			return
 		}
 		heap[i], heap[child] = heap[child], heap[i]
 		i = child
 	}
-}
-
-// likelier ranks tokens; among equals the lower one comes first.
-func (s *sampler) likelier(a, b int32) bool {
-	return s.weights[a] > s.weights[b] || s.weights[a] == s.weights[b] && a < b
 }
