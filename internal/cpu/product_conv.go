@@ -44,8 +44,8 @@ func (p *products) conv2d(c kernel.Conv, x, w, bias, y []float32) {
 	p.begin(x, w, bias, y)
 	defer p.end()
 	p.needZeros(c)
-	if m, r, worth := p.chooseWinograd(c, winogradForwardLeast); worth {
-		p.winogradForward(c, m, r, x, w, bias, y)
+	if f, worth := p.chooseWinograd(c); worth {
+		p.winogradForward(c, f, x, w, bias, y)
 	} else if p.narrow(c) {
 		p.narrowForward(c, x, w, bias, y)
 	} else {
@@ -72,8 +72,8 @@ func (p *products) conv2dBackwardInput(c kernel.Conv, gy, w, bias, gx []float32)
 	p.begin(gy, w, bias, gx)
 	defer p.end()
 	p.needZeros(c)
-	if m, r, worth := p.chooseWinograd(c, winogradInputLeast); worth {
-		p.winogradBackwardInput(c, m, r, gy, w, bias, gx)
+	if f, worth := p.chooseWinograd(c); worth {
+		p.winogradBackwardInput(c, f, gy, w, bias, gx)
 	} else if p.narrow(c) {
 		p.narrowBackwardInput(c, gy, w, bias, gx)
 	} else {
@@ -130,8 +130,8 @@ func (p *products) conv2dBackwardWeight(c kernel.Conv, x, gy, gw []float32) {
 	p.begin(x, gy, nil, gw)
 	defer p.end()
 	p.needZeros(c)
-	if m, r, worth := p.chooseWinogradWeight(c); worth {
-		p.winogradBackwardWeight(c, m, r, x, gy, gw)
+	if f, worth := p.chooseWinogradWeight(c); worth {
+		p.winogradBackwardWeight(c, f, x, gy, gw)
 	} else if p.narrow(c) {
 		p.narrowBackwardWeight(c, x, gy, gw)
 	} else {

@@ -15,7 +15,8 @@ import "github.com/bestiary-ml/bestiary/internal/kernel"
 
 // winogradJob is a convolution that runs: parts are convolutions of stride 1, and share their weights' shape.
 type winogradJob struct {
-	m, r, n      int
+	filtering
+	n            int // points along an axis: m + r − 1
 	rows, across int // tiles of an image
 	tiles        int // of all images
 	depth, width int // channels of the input and of the output of the products
@@ -45,41 +46,77 @@ const (
 	// of all parts it's worth leaving that cache: the weights of all of them, which may be more than the level-3 cache
 	// holds, are read again for each range of tiles.
 	winogradTiles, winogradSumTiles = 48, 192
-	// winogradForwardLeast, winogradInputLeast and winogradWeightLeast are the numbers of tiles from which transforming the
-	// weights, or their gradient, pays, and winogradChannels is the number of channels from which transforming pixels does.
-	winogradForwardLeast, winogradInputLeast, winogradWeightLeast, winogradChannels = 144, 128, 32, 64
+	// winogradChannels is the number of channels from which transforming pixels pays, winogradWeightLeast the number of tiles
+	// from which transforming the gradient of the weights does.
+	winogradChannels, winogradWeightLeast = 64, 32
+	// winogradTransform is the number of products that transforming a weight takes as long as, for each point.
+	winogradTransform = 18
 )
 
-// winograd returns the tile's and the kernel's size for a convolution, if it is to take this way, for which it must have
-// at least so many tiles.
-func winograd(c kernel.Conv, least int) (m, r int, worth bool) {
-	const panel = 32 // of the widest tile
-	if c.Groups != 1 || c.DilationH != 1 || c.DilationW != 1 || c.StrideH != c.StrideW || c.KH != c.KW ||
+// filtering is F(m×m, r×r): the size of the tiles of the result and that of the kernel.
+type filtering struct{ m, r int }
+
+// products is the number of products for each pair of channels of an image, in all phases.
+func (f filtering) products(c kernel.Conv) int { return f.tiles(c) * f.points(c) }
+
+// tiles is the number of tiles of an image.
+func (f filtering) tiles(c kernel.Conv) int { return ceil(c.OH, f.m) * ceil(c.OW, f.m) }
+
+// points is the number of points of a tile, in all phases.
+func (f filtering) points(c kernel.Conv) int {
+	n := f.m + f.r - 1
+	return n * n * c.StrideH * c.StrideW
+}
+
+// The ways for kernels of 3×3 with stride 1 and of 4×4 with stride 2.
+var filterings3, filterings4 = []filtering{{2, 3}}, []filtering{{2, 2}, {3, 2}}
+
+// winogradFilterings returns the ways that there are for a convolution.
+func winogradFilterings(c kernel.Conv) []filtering {
+	const panel = 32                                        // of the widest tile
+	whole := c.H == c.OH*c.StrideH && c.W == c.OW*c.StrideW // as products counts them for the input's gradient
+	if c.Groups != 1 || c.DilationH != 1 || c.DilationW != 1 || c.StrideH != c.StrideW || c.KH != c.KW || !whole ||
 		c.C%panel != 0 || c.O%panel != 0 || min(c.C, c.O) < winogradChannels {
-		return 0, 0, false
+		return nil
 	}
-	// The number of products for each pair of channels of an image, and of a phase.
-	count := func(m, n int) int { return ceil(c.OH, m) * n * ceil(c.OW, m) * n }
-	direct := directProducts(c) / (c.StrideH * c.StrideW)
 	switch {
 	case c.StrideH == 1 && c.KH == 3:
-		m, r = 2, 3
-	case c.StrideH == 2 && c.KH == 4 && count(3, 4) < count(2, 3):
-		m, r = 3, 2
+		return filterings3
 	case c.StrideH == 2 && c.KH == 4:
-		m, r = 2, 2
+		return filterings4
 	default:
-		return 0, 0, false
+		return nil
 	}
-	whole := c.H == c.OH*c.StrideH && c.W == c.OW*c.StrideW // as the count assumes of the input's gradient
-	return m, r, whole && 4*count(m, m+r-1) <= 3*direct && c.N*ceil(c.OH, m)*ceil(c.OW, m) >= least
+}
+
+// winogradSparing returns the way that takes the fewest products, and whether it spares a quarter of them and has as many
+// tiles, at least.
+func winogradSparing(c kernel.Conv, least int) (best filtering, worth bool) {
+	for _, f := range winogradFilterings(c) {
+		if best.m == 0 || f.products(c) < best.products(c) {
+			best = f
+		}
+	}
+	return best, best.m > 0 && 4*best.products(c) <= 3*directProducts(c) && c.N*best.tiles(c) >= least
+}
+
+// winogradFastest returns the way that takes the least time for results, the weights being transformed each time, and
+// whether it is less than that of the direct way.
+func winogradFastest(c kernel.Conv) (best filtering, worth bool) {
+	least := 0.92 * float64(c.N*directProducts(c))
+	for _, f := range winogradFilterings(c) {
+		if time := 1.15*float64(c.N*f.products(c)) + float64(winogradTransform*f.points(c)); time < least {
+			best, worth, least = f, true, time
+		}
+	}
+	return best, worth
 }
 
 // beginWinograd sets up p's job for a result of height×width pixels a part.
-func (p *products) beginWinograd(c kernel.Conv, m, r, height, width int) *winogradJob {
+func (p *products) beginWinograd(c kernel.Conv, f filtering, height, width int) *winogradJob {
 	j := &p.winograd
 	*j = winogradJob{
-		m: m, r: r, n: m + r - 1, rows: ceil(height, m), across: ceil(width, m), parts: j.parts[:0], weights: j.weights,
+		filtering: f, n: f.m + f.r - 1, rows: ceil(height, f.m), across: ceil(width, f.m), parts: j.parts[:0], weights: j.weights,
 		images: j.images,
 	}
 	j.tiles = c.N * j.rows * j.across
@@ -109,8 +146,8 @@ func (g *grid) square(table []uintptr, image, y, x, k int) {
 }
 
 // winogradForward is conv2d, the sum of as many parts as the stride has phases.
-func (p *products) winogradForward(c kernel.Conv, m, r int, x, w, bias, y []float32) {
-	j := p.beginWinograd(c, m, r, c.OH, c.OW)
+func (p *products) winogradForward(c kernel.Conv, f filtering, x, w, bias, y []float32) {
+	j := p.beginWinograd(c, f, c.OH, c.OW)
 	j.depth, j.width, j.sum = c.C, c.O, true
 	j.w, j.wStride, j.bias, j.act, j.slope = address(w), 4*c.O, address(bias), c.Act, float32(c.Slope)
 	p.addInputPhases(j, c, x)
@@ -138,21 +175,21 @@ func (p *products) addInputPhases(j *winogradJob, c kernel.Conv, x []float32) {
 
 // winogradBackwardInput is conv2dBackwardInput: each phase of the result is a convolution of the output's gradient with
 // every StrideH-th weight, backwards.
-func (p *products) winogradBackwardInput(c kernel.Conv, m, r int, gy, w, bias, gx []float32) {
-	j := p.beginWinograd(c, m, r, ceil(c.H, c.StrideH), ceil(c.W, c.StrideW))
+func (p *products) winogradBackwardInput(c kernel.Conv, f filtering, gy, w, bias, gx []float32) {
+	j := p.beginWinograd(c, f, ceil(c.H, c.StrideH), ceil(c.W, c.StrideW))
 	j.depth, j.width, j.transposed = c.O, c.C, true
 	j.w, j.wStride, j.bias, j.act, j.slope = address(w), 4*c.O, address(bias), c.Act, float32(c.Slope)
 	for phaseY := range c.StrideH {
 		for phaseX := range c.StrideW {
 			firstY, firstX := (phaseY+c.PadH)%c.StrideH, (phaseX+c.PadW)%c.StrideW // the weights' phase
 			part := winogradPart{
-				in: p.outputGrid(c, gy), inY: (phaseY+c.PadH)/c.StrideH - r + 1, inX: (phaseX+c.PadW)/c.StrideW - r + 1,
+				in: p.outputGrid(c, gy), inY: (phaseY+c.PadH)/c.StrideH - f.r + 1, inX: (phaseX+c.PadW)/c.StrideW - f.r + 1,
 				out: p.inputGrid(c, gx), outY: phaseY, outX: phaseX,
 			}
-			for a := range r {
-				for b := range r {
-					tap := ((r-1-a)*c.StrideH+firstY)*c.KW + (r-1-b)*c.StrideW + firstX
-					part.taps[a*r+b] = 4 * tap * c.C * c.O
+			for a := range f.r {
+				for b := range f.r {
+					tap := ((f.r-1-a)*c.StrideH+firstY)*c.KW + (f.r-1-b)*c.StrideW + firstX
+					part.taps[a*f.r+b] = 4 * tap * c.C * c.O
 				}
 			}
 			j.parts = append(j.parts, part)

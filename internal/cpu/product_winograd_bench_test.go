@@ -34,10 +34,10 @@ func BenchmarkWinograd(b *testing.B) {
 			N: s.n, C: s.in, O: s.out, H: s.size, W: s.size, OH: s.size / stride, OW: s.size / stride, KH: s.k, KW: s.k,
 			StrideH: stride, StrideW: stride, PadH: 1, PadW: 1, DilationH: 1, DilationW: 1, Groups: 1,
 		}
-		algorithms := []winogradPasses{direct, {p, 2, s.k / stride}}
+		algorithms := []winogradPasses{direct, {p, filtering{2, s.k / stride}}}
 		names := []string{"direct-ms", "winograd-ms"}
 		if s.k == 4 {
-			algorithms, names = append(algorithms, winogradPasses{p, 3, 2}), append(names, "winograd3-ms")
+			algorithms, names = append(algorithms, winogradPasses{p, filtering{3, 2}}), append(names, "winograd3-ms")
 		}
 		x, y, w := noise(rng, c.N*c.H*c.W*c.C), noise(rng, c.N*c.OH*c.OW*c.O), noise(rng, c.KH*c.KW*c.C*c.O)
 		for _, pass := range []struct {

@@ -17,22 +17,22 @@ const (
 	winogradSplitChannels, winogradSplitTiles = 128, 256
 )
 
-// chooseWinograd is winograd for results of a convolution in p's arithmetic.
-func (p *products) chooseWinograd(c kernel.Conv, least int) (m, r int, worth bool) {
+// chooseWinograd returns the way for results of a convolution in p's arithmetic, if there is one that is worth it.
+func (p *products) chooseWinograd(c kernel.Conv) (f filtering, worth bool) {
 	if h := p.bf16; h != nil && h.tiles != nil {
-		m, r, worth = winograd(c, winogradSplitTiles)
-		return m, r, worth && h.split && min(c.C, c.O) >= winogradSplitChannels
+		f, worth = winogradSparing(c, winogradSplitTiles)
+		return f, worth && h.split && min(c.C, c.O) >= winogradSplitChannels
 	}
-	return winograd(c, least)
+	return winogradFastest(c)
 }
 
 // chooseWinogradWeight is the same for the gradient of the weights.
-func (p *products) chooseWinogradWeight(c kernel.Conv) (m, r int, worth bool) {
-	m, r, worth = winograd(c, winogradWeightLeast)
+func (p *products) chooseWinogradWeight(c kernel.Conv) (f filtering, worth bool) {
+	f, worth = winogradSparing(c, winogradWeightLeast)
 	if h := p.bf16; h != nil {
 		worth = worth && h.tiles == nil && min(c.C, c.O) >= winogradWeightBF16
 	}
-	return m, r, worth
+	return f, worth
 }
 
 // pairWinogradWeights makes pairs of the rows of a panel of transformed weights, of each point of a part, where they lie.

@@ -14,7 +14,7 @@ import (
 // winogradPasses are the three passes of a convolution by Winograd's algorithm, worth it or not; m 0 is the general form.
 type winogradPasses struct {
 	*products
-	m, r int
+	filtering
 }
 
 func (p winogradPasses) forward(c kernel.Conv, x, w, bias, y []float32) {
@@ -25,7 +25,7 @@ func (p winogradPasses) forward(c kernel.Conv, x, w, bias, y []float32) {
 		p.directForward(c, x, w, bias, y)
 		return
 	}
-	p.winogradForward(c, p.m, p.r, x, w, bias, y)
+	p.winogradForward(c, p.filtering, x, w, bias, y)
 }
 
 func (p winogradPasses) backwardInput(c kernel.Conv, gy, w, bias, gx []float32) {
@@ -36,7 +36,7 @@ func (p winogradPasses) backwardInput(c kernel.Conv, gy, w, bias, gx []float32) 
 		p.directBackwardInput(c, gy, w, bias, gx)
 		return
 	}
-	p.winogradBackwardInput(c, p.m, p.r, gy, w, bias, gx)
+	p.winogradBackwardInput(c, p.filtering, gy, w, bias, gx)
 }
 
 func (p winogradPasses) backwardWeight(c kernel.Conv, x, gy, gw []float32) {
@@ -47,7 +47,7 @@ func (p winogradPasses) backwardWeight(c kernel.Conv, x, gy, gw []float32) {
 		p.directBackwardWeight(c, x, gy, gw)
 		return
 	}
-	p.winogradBackwardWeight(c, p.m, p.r, x, gy, gw)
+	p.winogradBackwardWeight(c, p.filtering, x, gy, gw)
 }
 
 // TestWinograd draws sizes, paddings, strides and tiles, far more than the rule by which convolutions are chosen lets
@@ -56,10 +56,9 @@ func TestWinograd(t *testing.T) {
 	eachArithmetic(t, 1, func(t *testing.T, all []*products) {
 		rapid.Check(t, func(t *rapid.T) {
 			draw := func(name string, from, to int) int { return rapid.IntRange(from, to).Draw(t, name) }
-			size := rapid.SampledFrom([][2]int{{2, 2}, {3, 2}, {2, 3}}).Draw(t, "m, r")
-			m, r, stride := size[0], size[1], draw("stride", 1, 2)
+			f, stride := rapid.SampledFrom([]filtering{{2, 2}, {3, 2}, {2, 3}}).Draw(t, "m, r"), draw("stride", 1, 2)
 			c := kernel.Conv{
-				N: draw("N", 1, 4), OH: draw("OH", 1, 12), OW: draw("OW", 1, 12), KH: stride * r, KW: stride * r,
+				N: draw("N", 1, 4), OH: draw("OH", 1, 12), OW: draw("OW", 1, 12), KH: stride * f.r, KW: stride * f.r,
 				StrideH: stride, StrideW: stride, PadH: draw("PadH", 0, 3), PadW: draw("PadW", 0, 3),
 				C: 32 * draw("C", 1, 3), O: 32 * draw("O", 1, 3), DilationH: 1, DilationW: 1, Groups: 1,
 				Act: rapid.SampledFrom(activations).Draw(t, "Act"), Slope: 0.125,
@@ -68,7 +67,7 @@ func TestWinograd(t *testing.T) {
 			c.W = max(1, (c.OW-1)*stride+c.KW-2*c.PadW+draw("rest", 0, stride-1))
 			c.OH, c.OW = (c.H+2*c.PadH-c.KH)/stride+1, (c.W+2*c.PadW-c.KW)/stride+1
 			rng := rand.New(rand.NewPCG(rapid.Uint64().Draw(t, "seed"), 0))
-			checkWinograd(t, all, c, m, r, rng)
+			checkWinograd(t, all, c, f, rng)
 		})
 	})
 }
@@ -80,11 +79,11 @@ func TestWinogradBlocks(t *testing.T) {
 			N: 3, H: 56, W: 60, C: 64, O: 64, OH: 28, OW: 30, KH: 4, KW: 4, StrideH: 2, StrideW: 2, PadH: 1, PadW: 1,
 			DilationH: 1, DilationW: 1, Groups: 1,
 		}
-		m, r, worth := winograd(c, winogradForwardLeast)
-		if tiles := c.N * ceil(c.OH, m) * ceil(c.OW, m); !worth || tiles <= winogradBlock {
+		f, worth := winogradFastest(c)
+		if tiles := c.N * f.tiles(c); !worth || tiles <= winogradBlock {
 			t.Fatalf("%d tiles are not enough", tiles)
 		}
-		checkWinograd(t, all, c, m, r, rand.New(rand.NewPCG(9, 10)))
+		checkWinograd(t, all, c, f, rand.New(rand.NewPCG(9, 10)))
 	})
 }
 
@@ -108,8 +107,8 @@ func TestChooseWinograd(t *testing.T) {
 	} {
 		p := &products{bf16: halvesFor(level, x.arithmetic)}
 		for i, c := range []kernel.Conv{narrow, wide, few} {
-			_, _, results := p.chooseWinograd(c, winogradForwardLeast)
-			_, _, weight := p.chooseWinogradWeight(c)
+			_, results := p.chooseWinograd(c)
+			_, weight := p.chooseWinogradWeight(c)
 			if results != x.results[i] || weight != x.weight[i] {
 				t.Errorf("%v, convolution %d: %v for results, %v for weights", x.arithmetic, i, results, weight)
 			}
@@ -134,7 +133,7 @@ func TestConformanceWinograd(t *testing.T) {
 	rng := rand.New(rand.NewPCG(11, 12))
 	for _, size := range []int{3, 4} {
 		c := wideConv(size)
-		if _, _, worth := winograd(c, winogradForwardLeast); !worth {
+		if _, worth := winogradFastest(c); !worth {
 			t.Fatalf("%+v isn't worth it", c)
 		}
 		x, y, w := noise(rng, c.N*c.H*c.W*c.C), noise(rng, c.N*c.OH*c.OW*c.O), noise(rng, c.KH*c.KW*c.C*c.O)
@@ -165,7 +164,7 @@ func TestWinogradAllocatesNothing(t *testing.T) {
 	})
 }
 
-func checkWinograd(t rapid.TB, all []*products, c kernel.Conv, m, r int, rng *rand.Rand) {
+func checkWinograd(t rapid.TB, all []*products, c kernel.Conv, f filtering, rng *rand.Rand) {
 	x, y, w := noise(rng, c.N*c.H*c.W*c.C), noise(rng, c.N*c.OH*c.OW*c.O), noise(rng, c.KH*c.KW*c.C*c.O)
 	if h := all[0].bf16; h != nil && !h.split {
 		x, y, w = whole(x), whole(y), whole(w)
@@ -181,10 +180,10 @@ func checkWinograd(t rapid.TB, all []*products, c kernel.Conv, m, r int, rng *ra
 		var results [][]float32
 		for _, p := range all {
 			got := noise(rng, size)
-			pass(winogradPasses{p, m, r}, got)
+			pass(winogradPasses{p, f}, got)
 			results = append(results, got)
 		}
-		same(t, all[0], fmt.Sprintf("%s, m=%d r=%d %+v", name, m, r, c), results, want, depth)
+		same(t, all[0], fmt.Sprintf("%s, %+v %+v", name, f, c), results, want, depth)
 	}
 	run("forward", c.KH*c.KW*c.C, len(y),
 		func(p winogradPasses, out []float32) { p.forward(c, x, w, biasO, out) },

@@ -28,8 +28,8 @@ const (
 
 // winogradBackwardWeight is conv2dBackwardWeight: the gradient of each of n×n transformed weights is a sum over tiles of
 // products of a transformed input with a transformed gradient of the output.
-func (p *products) winogradBackwardWeight(c kernel.Conv, m, r int, x, gy, gw []float32) {
-	j := p.beginWinograd(c, m, r, c.OH, c.OW)
+func (p *products) winogradBackwardWeight(c kernel.Conv, f filtering, x, gy, gw []float32) {
+	j := p.beginWinograd(c, f, c.OH, c.OW)
 	j.depth, j.width, j.w, j.wStride = c.C, c.O, address(gw), 4*c.O
 	p.addInputPhases(j, c, x)
 	s, points := &j.images, j.n*j.n
