@@ -80,11 +80,9 @@ func (p *products) attendRowsTask(task, worker int) {
 	keys, values := a.k[b*a.BatchK+h*a.Dim:], a.v[b*a.BatchV+h*a.Dim:]
 	for i := range a.Queries {
 		q := a.query(b, h, i)
-		var dots [4]float32
 		for j := 0; j < a.Keys; j += 4 {
 			if j+4 <= a.Keys {
-				p.passes.DotRows(q, keys[j*a.RowK:], a.RowK, &dots)
-				copy(scores[j:], dots[:])
+				p.passes.DotRows(q, keys[j*a.RowK:], a.RowK, (*[4]float32)(scores[j:]))
 				continue
 			}
 			for ; j < a.Keys; j++ {
