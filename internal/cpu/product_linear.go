@@ -44,7 +44,7 @@ type linearWorker struct {
 }
 
 // aheadAtOnce is how many numbers of each array are asked for with a tile.
-const aheadAtOnce = 512
+const aheadAtOnce = 384
 
 // fasterLinearGrad implements kernel.LinearGradients.
 func (p *products) fasterLinearGrad(l kernel.LinearGrad) bool {
