@@ -5,6 +5,7 @@ import (
 
 	"github.com/bestiary-ml/bestiary/dalle"
 	"github.com/bestiary-ml/bestiary/dvae"
+	"github.com/bestiary-ml/bestiary/nn"
 	"github.com/bestiary-ml/bestiary/sample"
 	"github.com/bestiary-ml/bestiary/tensor"
 )
@@ -90,7 +91,9 @@ func generate(name string, c dalle.Config, v dvae.Config) workload {
 			return nil, err
 		}
 		model.SetTraining(false)
+		nn.Freeze(model)
 		vae.SetTraining(false)
+		nn.Freeze(vae)
 		text := randomIDs(g, c.TextLen, 1, c.TextTokens)
 		sampling := dalle.DefaultSampling()
 		sampling.TopK = c.ImageCodes / 2

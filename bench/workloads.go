@@ -154,7 +154,9 @@ func samplePets(name string, c autoencoder.Config, f flows.Config, n int) worklo
 			return nil, err
 		}
 		pets.SetTraining(false)
+		nn.Freeze(pets)
 		flow.SetTraining(false)
+		nn.Freeze(flow)
 		z := g.Normal(d, n, f.Dim)
 		classes, err := flows.OneHot(d, labels(n, f.Classes), f.Classes)
 		if err != nil {

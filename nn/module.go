@@ -58,6 +58,12 @@ func Trainable(m Module) []Param {
 	return learned
 }
 
+// Freeze promises that m's parameters and buffers stay as they are, as those of a model that only answers do, which then
+// answers faster: see [tensor.Tensor.Freeze].
+func Freeze(m Module) {
+	m.Visit("", func(p Param) { p.Tensor.Freeze() })
+}
+
 // Count is the number of learned values of m.
 func Count(m Module) int {
 	n := 0

@@ -76,6 +76,7 @@ func load[C any, M nn.Module](r *run.Run, name string, d *tensor.Device, build f
 		return m, err
 	}
 	m.SetTraining(false)
+	nn.Freeze(m)
 	return m, nil
 }
 

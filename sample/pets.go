@@ -14,6 +14,7 @@ import (
 	"github.com/bestiary-ml/bestiary/flows"
 	"github.com/bestiary-ml/bestiary/internal/run"
 	"github.com/bestiary-ml/bestiary/internal/usage"
+	"github.com/bestiary-ml/bestiary/nn"
 	"github.com/bestiary-ml/bestiary/tensor"
 )
 
@@ -55,6 +56,7 @@ func OpenPets(dir string, d *tensor.Device) (*Pets, error) {
 		return nil, err
 	}
 	p.autoencoder.SetTraining(false)
+	nn.Freeze(p.autoencoder)
 	if !r.HasWeights("flow") {
 		return p, nil
 	}
@@ -73,6 +75,7 @@ func OpenPets(dir string, d *tensor.Device) (*Pets, error) {
 		return nil, err
 	}
 	p.flow.SetTraining(false)
+	nn.Freeze(p.flow)
 	return p, nil
 }
 

@@ -46,6 +46,7 @@ func (t *Tensor) Conv2d(w, bias *Tensor, o ConvOptions) *Tensor {
 	c.OH, c.OW = freeH/c.StrideH+1, freeW/c.StrideW+1
 	checkBias(bias, c.O)
 	y := t.device.empty(c.N, c.OH, c.OW, c.O)
+	c.Constant = w.constant
 	t.kernels().Conv2d(c, t.data, w.data, bias.optional(), y.data)
 	if t.device.recording(t, w, bias) {
 		t.device.record(func() {
@@ -81,6 +82,7 @@ func (t *Tensor) ConvTranspose2d(w, bias *Tensor, o ConvOptions) *Tensor {
 	}
 	checkBias(bias, c.C)
 	y := t.device.empty(c.N, c.H, c.W, c.C)
+	c.Constant = w.constant
 	t.kernels().Conv2dBackwardInput(c, t.data, w.data, bias.optional(), y.data)
 	if t.device.recording(t, w, bias) {
 		t.device.record(func() {

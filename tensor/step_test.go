@@ -338,3 +338,27 @@ func TestOpenDevice(t *testing.T) {
 		t.Errorf("%q", got)
 	}
 }
+
+// TestFreeze keeps a weight from gradients and from being set.
+func TestFreeze(t *testing.T) {
+	d, err := OpenDevice("cpu", DeviceOptions{Threads: 1})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer d.Close()
+	g := NewGenerator(3)
+	w, x := g.Normal(d, 3, 3, 2, 2).SetRequiresGrad(true), g.Normal(d, 1, 4, 4, 2).SetRequiresGrad(true)
+	w.Freeze()
+	s := d.Record()
+	x.Conv2d(w, nil, Square(1, 1)).Sum().Backward()
+	s.End()
+	if w.Grad() != nil || x.Grad() == nil {
+		t.Error("gradients flow to the frozen weight, or to nothing at all")
+	}
+	defer func() {
+		if recover() == nil {
+			t.Error("a frozen tensor can be set")
+		}
+	}()
+	w.Set(make([]float32, w.Len()))
+}

@@ -10,6 +10,7 @@ package tensor
 
 import (
 	"fmt"
+	"sync/atomic"
 
 	"github.com/bestiary-ml/bestiary/internal/kernel"
 )
@@ -29,6 +30,7 @@ type Tensor struct {
 	grad     kernel.Buffer
 	usedIn   uint64 // number of the step that uses counts in; see Step.use
 	uses     int
+	constant uint64 // not 0: names the elements, which stay as they are; see Freeze
 }
 
 // Shape returns the sizes of the dimensions; the caller must not change them.
@@ -191,10 +193,22 @@ func (t *Tensor) Item() float64 {
 
 // Set replaces the elements.
 func (t *Tensor) Set(values []float32) {
+	if t.constant != 0 {
+		panic(fmt.Sprintf("tensor: Set of %v, which is frozen", t))
+	}
 	if t.ints || len(values) != t.Len() {
 		panic(fmt.Sprintf("tensor: %d values for %v", len(values), t))
 	}
 	t.kernels().Upload(t.data, values)
+}
+
+// constants is the number of tensors that have been frozen.
+var constants atomic.Uint64
+
+// Freeze promises that t's elements stay as they are, so that what operations make of a weight may be kept for the next
+// time, and has no gradient flow to it any more. It can't be undone, and Set panics from then on.
+func (t *Tensor) Freeze() {
+	t.requires, t.constant = false, constants.Add(1)
 }
 
 // Keep returns a copy of t that outlives the current step and needs no gradient.

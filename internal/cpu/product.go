@@ -36,6 +36,7 @@ type products struct {
 	linear    linearJob
 	stepping  linearStep
 	winograd  winogradJob
+	constants constants
 	attending attending
 	evenParts [kernel.AttentionTile + 1][]stretch
 
@@ -50,10 +51,11 @@ type products struct {
 
 	linearJobs uint64 // number of the linearJob that runs
 
-	taps    []tap
-	zeros   []float32 // what lies outside an image: at least as many as a pixel has channels
-	blank   []float32 // zeros that end an odd depth in bfloat16
-	partial []float32 // sums over parts of a columnsJob's depth
+	taps        []tap
+	transformed []float32 // weights by Winograd's algorithm, unless they are kept
+	zeros       []float32 // what lies outside an image: at least as many as a pixel has channels
+	blank       []float32 // zeros that end an odd depth in bfloat16
+	partial     []float32 // sums over parts of a columnsJob's depth
 }
 
 // productWorker is what a worker needs for itself.

@@ -24,6 +24,7 @@ type winogradJob struct {
 	sum          bool      // the parts are added up, otherwise each has a result of its own
 	tasks        int       // ranges of tiles
 	weights      []float32 // [part, point, panel of width, depth, tile's width]
+	constant     uint64    // kernel.Conv.Constant
 	w            uintptr
 	wStride      int  // bytes between w's rows
 	transposed   bool // w's rows lie along the depth
@@ -100,12 +101,15 @@ func winogradSparing(c kernel.Conv, least int) (best filtering, worth bool) {
 	return best, best.m > 0 && 4*best.products(c) <= 3*directProducts(c) && c.N*best.tiles(c) >= least
 }
 
-// winogradFastest returns the way that takes the least time for results, the weights being transformed each time, and
-// whether it is less than that of the direct way.
+// winogradFastest returns the way that takes the least time for results, the weights being transformed each time unless
+// they are constant, and whether it is less than that of the direct way.
 func winogradFastest(c kernel.Conv) (best filtering, worth bool) {
-	least := 0.92 * float64(c.N*directProducts(c))
+	least, transform := 0.92*float64(c.N*directProducts(c)), winogradTransform
+	if c.Constant != 0 {
+		transform = 0 // but the first time
+	}
 	for _, f := range winogradFilterings(c) {
-		if time := 1.15*float64(c.N*f.products(c)) + float64(winogradTransform*f.points(c)); time < least {
+		if time := 1.15*float64(c.N*f.products(c)) + float64(transform*f.points(c)); time < least {
 			best, worth, least = f, true, time
 		}
 	}
@@ -116,7 +120,7 @@ func winogradFastest(c kernel.Conv) (best filtering, worth bool) {
 func (p *products) beginWinograd(c kernel.Conv, f filtering, height, width int) *winogradJob {
 	j := &p.winograd
 	*j = winogradJob{
-		filtering: f, n: f.m + f.r - 1, rows: ceil(height, f.m), across: ceil(width, f.m), parts: j.parts[:0], weights: j.weights,
+		filtering: f, n: f.m + f.r - 1, rows: ceil(height, f.m), across: ceil(width, f.m), parts: j.parts[:0], constant: c.Constant,
 		images: j.images,
 	}
 	j.tiles = c.N * j.rows * j.across

@@ -12,8 +12,10 @@ func (p *products) runWinograd(j *winogradJob) {
 	if j.bias == 0 {
 		j.bias = address(p.zeros)
 	}
-	j.weights = aligned(&j.weights, len(j.parts)*j.n*j.n*j.depth*j.width)
-	p.pool.Run(len(j.parts)*j.width/p.width(), p.runWinogradWeights)
+	var kept bool
+	if j.weights, kept = p.winogradRoom(j, len(j.parts)*j.n*j.n*j.depth*j.width); !kept {
+		p.pool.Run(len(j.parts)*j.width/p.width(), p.runWinogradWeights)
+	}
 	j.tasks = ceil(j.tiles, winogradTiles)
 	if j.sum {
 		threads := p.pool.Threads()

@@ -44,6 +44,10 @@ type Conv struct {
 	Groups               int
 	Act                  Activation // of Conv2d's and Conv2dBackwardInput's result
 	Slope                float64    // of LeakyReLU
+
+	// Constant, if not 0, names w's elements, which stay what they are for all calls with that name: what a kernel makes of them
+	// may be kept.
+	Constant uint64
 }
 
 // Products are the kernels in which the floating-point operations are.
