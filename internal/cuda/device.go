@@ -206,6 +206,7 @@ func (d *Device) Close() {
 	d.adam.drop(d)
 	d.squares.drop(d)
 	d.staging.drop(d)
+	collect() // buffers that nothing refers to any more, but that nobody has freed
 	d.trim()
 }
 

@@ -19,6 +19,7 @@ type memory struct {
 	idle       map[int][]uint64 // addresses of idle blocks by their size in bytes
 	held       int              // bytes taken from the driver
 	free       int              // bytes of these that are idle
+	peak       int              // most of these that were not, since ResetPeak
 	collected  int              // held, when a garbage collection was last asked for
 }
 
@@ -80,7 +81,7 @@ func (m *memory) give(b block) {
 	m.Lock()
 	defer m.Unlock()
 	m.idle[b.size] = append(m.idle[b.size], b.addr)
-	m.free += b.size
+	m.account(0, b.size)
 }
 
 // reuse returns an idle block, or 0.
@@ -92,8 +93,32 @@ func (m *memory) reuse(size int) uint64 {
 		return 0
 	}
 	m.idle[size] = list[:len(list)-1]
-	m.free -= size
+	m.account(0, -size)
 	return list[len(list)-1]
+}
+
+// account adds to what is held and to what of that is idle, of a memory that is locked.
+func (m *memory) account(held, free int) {
+	m.held += held
+	m.free += free
+	m.peak = max(m.peak, m.held-m.free)
+}
+
+// PeakBytes is the most memory that was in use at once since [Device.ResetPeak]: the blocks that were handed out, with what
+// their sizes are rounded up by. So it has what the tensors of the program occupy, those that tensor.Device keeps for its next
+// step, and the workspaces of kernels and of cuBLAS; not what lies idle in the allocator, and neither the driver's context,
+// the kernels' code nor graphs. PyTorch's torch.cuda.max_memory_allocated counts alike, but for tensors that are kept.
+func (d *Device) PeakBytes() int64 {
+	d.memory.Lock()
+	defer d.memory.Unlock()
+	return int64(d.memory.peak)
+}
+
+// ResetPeak has [Device.PeakBytes] begin with what is in use now.
+func (d *Device) ResetPeak() {
+	d.memory.Lock()
+	defer d.memory.Unlock()
+	d.memory.peak = d.memory.held - d.memory.free
 }
 
 // take returns a block of size bytes: an idle one, else a new one, else what a garbage collection brings to light, else
@@ -139,7 +164,9 @@ func (d *Device) takeNew(size int) (addr uint64, r result) {
 	if r := d.call(cuMemAlloc, uintptr(unsafe.Pointer(p)), uintptr(size)); r != success {
 		return 0, r
 	}
-	d.memory.held += size
+	d.memory.Lock()
+	defer d.memory.Unlock()
+	d.memory.account(size, 0)
 	return *p, success
 }
 
@@ -169,8 +196,7 @@ func (d *Device) trim() {
 	for size, list := range m.idle {
 		for _, addr := range list {
 			d.must(cuMemFree, uintptr(addr))
-			m.held -= size
-			m.free -= size
+			m.account(-size, -size)
 		}
 		delete(m.idle, size)
 	}

@@ -8,6 +8,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/bestiary-ml/bestiary/internal/cuda/emulator"
 	"github.com/bestiary-ml/bestiary/internal/kernel"
 )
 
@@ -54,6 +55,30 @@ func TestMemoryIsCollected(t *testing.T) {
 		t.Error("a block is given out that a slice refers to")
 	}
 	runtime.KeepAlive(part)
+}
+
+func TestPeakBytes(t *testing.T) {
+	d := another(t, emulator.Functions(), true)
+	const mib = 1 << 20
+	a, b := d.Alloc(mib), d.Alloc(2*mib) // of 4 bytes each
+	d.Free(a)
+	c := d.Alloc(mib) // what a was
+	if got := d.PeakBytes(); got != 12*mib {
+		t.Errorf("a peak of %d bytes, want 12 MiB", got)
+	}
+	d.Free(b)
+	if d.ResetPeak(); d.PeakBytes() != 4*mib {
+		t.Errorf("a peak of %d bytes from now on, want the 4 MiB that are in use", d.PeakBytes())
+	}
+	d.Free(d.Alloc(100))
+	if got := d.PeakBytes(); got != 4*mib+512 {
+		t.Errorf("a peak of %d bytes, want one block more", got)
+	}
+	d.Free(c)
+	d.trim()
+	if got := d.PeakBytes(); got != 4*mib+512 {
+		t.Errorf("a peak of %d bytes after all was given back", got)
+	}
 }
 
 func TestOutOfMemory(t *testing.T) {
