@@ -88,7 +88,7 @@ func gatherable(index []int32, n int) bool {
 
 // gather selects columns of rows of n numbers: kernel.Movement.Gather where Inner is 1.
 func (p *passes) gather(rows, n int, x []float32, index []int32, y []float32) {
-	p.overRows(rows, len(index), job{size: n, x: x, y: y, index: index}, func(j *job, lo, hi int) {
+	p.overRows(rows, 4*len(index), job{size: n, x: x, y: y, index: index}, func(j *job, lo, hi int) {
 		for r := lo; r < hi; r++ {
 			j.GatherRow(j.index, row(j.x, r, j.size), row(j.y, r, len(j.index)))
 		}
