@@ -23,16 +23,19 @@ type Options struct {
 	Time   time.Duration // for each workload and side, at least; 0: 3 seconds
 	Rounds int           // turns that this time is divided into, each with at least one iteration; 0: 5
 
-	Versus string // peer to measure in the same run: "torch", "gorgonia", "gomlx", "spago", or "" for none
+	Versus string // peer to measure in the same run: "torch", "torch-compile", "torch-cached", "gorgonia", "gomlx", "spago", or "" for none
 	Python string // interpreter that has PyTorch; "": the first of python3 and /usr/bin/python3 that has it
+
+	Profile string // file for a CPU profile of the timed iterations of one workload, without a peer; "" for none
 }
 
-// Result is what was measured of a workload. Absent figures are null: those of the peak without an FMA loop for this
-// processor, those of memory where the system doesn't tell them.
+// Result is what was measured of a workload. Absent figures are null: those of the peak on a GPU, in a profile and without
+// an FMA loop for this processor, those of memory where the system doesn't tell them.
 type Result struct {
 	Name      string `json:"name"`
 	Device    string `json:"device"`
-	Precision string `json:"precision"` // of products, see tensor.Device.Precision: "highest" is float32 throughout
+	GPU       string `json:"gpu,omitempty"` // the card's name
+	Precision string `json:"precision"`     // of products, see tensor.Device.Precision: "highest" is float32 throughout
 	Threads   int    `json:"threads"`
 	Spread
 	ItemsPerSecond float64     `json:"items_per_second"`
@@ -49,7 +52,7 @@ type PeerResult struct {
 	Peer
 	Impossible string `json:"impossible,omitempty"` // the reason; then, there are no figures
 	*Spread
-	PeakBytes *int64  `json:"peak_bytes"`      // with the framework's own code, since its process started
+	PeakBytes *int64  `json:"peak_bytes"`      // with the framework's own code, since its process started; on a GPU that of tensors, as ours
 	Ratio     float64 `json:"ratio,omitempty"` // its median over ours
 }
 
@@ -68,10 +71,13 @@ func run(ctx context.Context, chosen []workload, o Options, out, log io.Writer) 
 	if o.Time < 0 || o.Rounds < 0 {
 		return usage.Errorf("a time of %v in %d rounds can't be measured; use positive numbers", o.Time, o.Rounds)
 	}
+	if err := checkProfile(o, len(chosen)); err != nil {
+		return err
+	}
 	var peer *peerLauncher
 	if o.Versus != "" {
 		var err error
-		if peer, err = newPeerLauncher(ctx, o.Versus, o.Python, log); err != nil {
+		if peer, err = newPeerLauncher(ctx, o, log); err != nil {
 			return err
 		}
 		defer peer.close()
@@ -80,7 +86,7 @@ func run(ctx context.Context, chosen []workload, o Options, out, log io.Writer) 
 	var results []Result
 	for i, w := range chosen {
 		fmt.Fprintf(log, "bench: %d of %d: %s\n", i+1, len(chosen), w.name)
-		r, err := measure(ctx, w, o, peer)
+		r, err := measure(ctx, w, o, peer, log)
 		if ctx.Err() != nil { // also the reason why a peer has stopped
 			return fmt.Errorf("bench: stopped during %s: %w", w.name, ctx.Err())
 		}
@@ -118,53 +124,80 @@ func warnIfBusy(log io.Writer) {
 	}
 }
 
-// measure measures one workload, in turns with the peer, if there is one.
-func measure(ctx context.Context, w workload, o Options, launcher *peerLauncher) (Result, error) {
+// measure prepares one workload and measures it.
+func measure(ctx context.Context, w workload, o Options, launcher *peerLauncher, log io.Writer) (Result, error) {
 	t, err := prepare(ctx, w, o)
 	if err != nil {
 		return Result{}, err
 	}
+	defer t.close()
+	return t.measure(ctx, o, launcher, log)
+}
+
+// measure times the workload, in turns with the peer, if there is one.
+func (t *task) measure(ctx context.Context, o Options, launcher *peerLauncher, log io.Writer) (Result, error) {
 	var other *peer
 	if launcher != nil {
-		if other, err = launcher.start(ctx, t.threads, w.name); err != nil {
+		var err error
+		if other, err = launcher.start(ctx, t.place(), t.workload.name); err != nil {
 			return Result{}, err
 		}
 		defer other.close()
 	}
-	turn := o.Time / time.Duration(o.Rounds)
 	var peaks []float64
-	for range o.Rounds {
-		peaks = append(peaks, fmaRate(t.threads, turn/8))
-		if err := t.run(ctx, turn); err != nil {
-			return Result{}, err
-		}
-		if other != nil {
-			if err := other.run(turn); err != nil {
-				return Result{}, err
-			}
-		}
+	err := profiled(o.Profile, func() (err error) {
+		peaks, err = t.turns(ctx, o, other)
+		return err
+	})
+	if err != nil {
+		return Result{}, err
 	}
-	r := t.result(quantile(peaks, 0.5))
+	if t.gpu != nil {
+		fmt.Fprintf(log, "bench: %s: CUDA graphs: %v\n", t.workload.name, t.gpu.Graphs())
+	}
+	r := t.result(peaks)
 	if other != nil {
 		r.Versus = other.result(r.Seconds)
 	}
 	return r, nil
 }
 
-// result sums a measured task up; peak is the rate of the FMA loop, 0 for none.
-func (t *task) result(peak float64) Result {
+// turns times the FMA loop, the workload and the peer in turns. It returns the loop's rates; there is none beside a GPU, and
+// none in a profile.
+func (t *task) turns(ctx context.Context, o Options, other *peer) (peaks []float64, err error) {
+	turn := o.Time / time.Duration(o.Rounds)
+	for range o.Rounds {
+		if t.gpu == nil && o.Profile == "" {
+			peaks = append(peaks, fmaRate(t.threads, turn/8))
+		}
+		if err := t.run(ctx, turn); err != nil {
+			return nil, err
+		}
+		if other != nil {
+			if err := other.run(turn); err != nil {
+				return nil, err
+			}
+		}
+	}
+	return peaks, nil
+}
+
+// result sums a measured task up; peaks are the rates of the FMA loop.
+func (t *task) result(peaks []float64) Result {
 	r := Result{
 		Name: t.workload.name, Device: t.device.Name(), Precision: t.precision, Threads: t.threads, Spread: spread(t.times),
-		AllocatedBytes: int64(t.allocated) / int64(len(t.times)),
+		PeakBytes: t.peakBytes(), AllocatedBytes: int64(t.allocated) / int64(len(t.times)),
+	}
+	if t.gpu != nil {
+		r.GPU = t.gpu.Info().Name
 	}
 	r.ItemsPerSecond = float64(t.workload.items) / r.Seconds
 	r.GFlops = t.flops / r.Seconds / 1e9
-	if peak > 0 {
-		gflops, fraction := peak/1e9, r.GFlops*1e9/peak
-		r.PeakGFlops, r.PeakFraction = &gflops, &fraction
-	}
-	if bytes, ok := peakBytes(); ok && t.hasPeak {
-		r.PeakBytes = &bytes
+	if len(peaks) > 0 {
+		if peak := quantile(peaks, 0.5); peak > 0 {
+			gflops, fraction := peak/1e9, r.GFlops*1e9/peak
+			r.PeakGFlops, r.PeakFraction = &gflops, &fraction
+		}
 	}
 	return r
 }

@@ -2,10 +2,14 @@ package bench
 
 import (
 	"bytes"
+	"compress/gzip"
 	"context"
 	"encoding/json"
 	"errors"
+	"io"
 	"math"
+	"os"
+	"path/filepath"
 	"runtime"
 	"strings"
 	"testing"
@@ -76,6 +80,31 @@ func TestJSON(t *testing.T) {
 	}
 }
 
+func TestProfile(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "cpu.pprof")
+	o := Options{Threads: 1, JSON: true, Time: time.Nanosecond, Rounds: 1, Profile: path}
+	var out, log bytes.Buffer
+	if err := run(t.Context(), tiny()[:1], o, &out, &log); err != nil {
+		t.Fatal(err)
+	}
+	file, err := os.Open(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer file.Close()
+	unpacked, err := gzip.NewReader(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	profile, err := io.ReadAll(unpacked)
+	if err != nil || !bytes.Contains(profile, []byte("nanoseconds")) {
+		t.Errorf("%v: no profile of times in %d bytes", err, len(profile))
+	}
+	if !strings.Contains(out.String(), `"peak_fraction":null`) {
+		t.Errorf("the FMA loop is part of what is profiled: %s", out.String())
+	}
+}
+
 func TestFlops(t *testing.T) {
 	// Each convolution and linear layer costs a product forward and one for each of its two gradients, but for the
 	// first one, whose input needs none. Here, of 32×32 pictures: 4 taps a dimension, less the one that each edge cuts.
@@ -137,12 +166,16 @@ func TestChoose(t *testing.T) {
 
 func TestWrongOptions(t *testing.T) {
 	for want, o := range map[string]Options{
-		`workload "real" is not known; there are gemm/1024`:          {Only: []string{"real"}},
-		`workload "[" is not a pattern`:                              {Only: []string{"["}},
-		`peer "jax" is not known; use torch, gorgonia, gomlx, spago`: {Only: []string{"gemm"}, Versus: "jax"},
-		`peer gomlx needs no Python`:                                 {Only: []string{"gemm"}, Versus: "gomlx", Python: "python3"},
-		`-1s in 5 rounds can't be measured`:                          {Only: []string{"gemm"}, Time: -time.Second},
-		`device "tpu" is not known`:                                  {Only: []string{"gemm"}, Device: "tpu"},
+		`workload "real" is not known; there are gemm/1024`:                                       {Only: []string{"real"}},
+		`workload "[" is not a pattern`:                                                           {Only: []string{"["}},
+		`peer "jax" is not known; use torch, torch-compile, torch-cached, gorgonia, gomlx, spago`: {Only: []string{"gemm"}, Versus: "jax"},
+		`peer gomlx needs no Python`:                                                              {Only: []string{"gemm"}, Versus: "gomlx", Python: "python3"},
+		`peer spago computes on the processor only`:                                               {Only: []string{"gemm"}, Versus: "spago", Device: "cuda:0"},
+		`one workload, and 2 are chosen`:                                                          {Only: []string{"realnvp"}, Profile: "cpu.pprof"},
+		`leave one of the two options out`:                                                        {Only: []string{"gemm"}, Profile: "cpu.pprof", Versus: "torch"},
+		`a/folder/that/is/missing`:                                                                {Only: []string{"gemm"}, Profile: "a/folder/that/is/missing"},
+		`-1s in 5 rounds can't be measured`:                                                       {Only: []string{"gemm"}, Time: -time.Second},
+		`device "tpu" is not known`:                                                               {Only: []string{"gemm"}, Device: "tpu"},
 	} {
 		if err := Run(t.Context(), o, &bytes.Buffer{}, &bytes.Buffer{}); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("got error %v, want %q", err, want)
@@ -191,6 +224,7 @@ func TestSteady(t *testing.T) {
 	}{
 		"50 steps are too few":        {Options{}, 50},
 		"leave the options":           {Options{Versus: "torch"}, 100},
+		"no peer or profile":          {Options{Profile: "cpu.pprof"}, 100},
 		`workload "gemm"`:             {Options{Only: []string{"gemm"}}, 100},
 		"device \"tpu\" is not known": {Options{Device: "tpu"}, 100},
 	} {

@@ -13,7 +13,16 @@
 //     kernel's mark is reset before each workload; elsewhere the figure is missing;
 //   - allocated_bytes: memory that Go allocated in an iteration, which the collector has to find again.
 //
+// On a GPU an iteration ends when the GPU has done its work. There is no FMA loop, and so no share of a peak; peak_bytes is
+// the GPU's memory in use at once since the workload was prepared and warmed up, as cuda.Device.PeakBytes counts it.
+//
 // A peer has a process of its own for each workload: PyTorch with the scripts in torch/, or one of the modules gorgonia/,
 // gomlx/ and spago/, which are built from the checkout when they are wanted, so that the main module doesn't depend on
 // them. What a peer can't do is left out with the reason.
+//
+// PyTorch is three peers: torch is eager; torch-compile gives each loss, or function of inference, to torch.compile, with its
+// defaults; torch-cached generates with a cache, where torch computes the whole sequence anew for each code, as the reference
+// does. Beside a GPU PyTorch computes on the same card at the same precision: "highest" without TF32 in products and
+// convolutions, "high" and "medium" with it, and set_float32_matmul_precision says the rest. Its peak_bytes there is
+// torch.cuda.max_memory_allocated, reset when the workload is warmed up. On the processor PyTorch computes in float32.
 package bench

@@ -41,7 +41,10 @@ func buildPeer(ctx context.Context, name, start string, log io.Writer) (*peerLau
 		}
 		return nil, fmt.Errorf("%s can't be built (%w: %s); go build in %s says more", name, err, firstLine(said), source)
 	}
-	return &peerLauncher{name: name, command: []string{program}, dir: dir}, nil
+	return &peerLauncher{
+		name: name, command: []string{program}, dir: dir,
+		arguments: func(p place) []string { return []string{fmt.Sprint(p.threads)} },
+	}, nil
 }
 
 // checkoutFolder is the source of a peer, in start or in a folder that start is in; "" if there is none.

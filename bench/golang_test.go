@@ -46,7 +46,7 @@ func main() {
 		t.Fatal(err)
 	}
 	defer launcher.close()
-	p, err := launcher.start(t.Context(), 1, "gemm/1024")
+	p, err := launcher.start(t.Context(), place{threads: 1}, "gemm/1024")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -54,7 +54,7 @@ func main() {
 	if err := p.run(time.Nanosecond); err != nil {
 		t.Fatal(err)
 	}
-	if want := (Peer{Name: "spago", Version: "v1", Go: "go1", Threads: 1, BLAS: "none"}); p.Peer != want || !slices.Equal(p.times, []float64{5}) {
+	if want := (Peer{Name: "spago", Version: "v1", Go: "go1", Threads: 1, BLAS: "none", Precision: "highest"}); p.Peer != want || !slices.Equal(p.times, []float64{5}) {
 		t.Errorf("got %+v and times %v, want %+v", p.Peer, p.times, want)
 	}
 }

@@ -8,6 +8,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/bestiary-ml/bestiary/internal/cuda"
 	"github.com/bestiary-ml/bestiary/tensor"
 )
 
@@ -22,23 +23,36 @@ type task struct {
 	precision string
 	counter   *counter
 	step      func() error
-	hasPeak   bool      // the mark of the highest resident memory is this workload's
-	times     []float64 // seconds, an iteration each
-	flops     float64   // of an iteration
-	allocated uint64    // bytes, in all timed iterations
+	gpu       *cuda.Device // what computes, if it is one
+	hasPeak   bool         // the mark of the highest resident memory is this workload's
+	times     []float64    // seconds, an iteration each
+	flops     float64      // of an iteration
+	allocated uint64       // bytes, in all timed iterations
 }
 
-// prepare builds a workload and warms it up.
+// prepare opens the device, builds a workload on it and warms it up.
 func prepare(ctx context.Context, w workload, o Options) (*task, error) {
 	debug.FreeOSMemory() // what the workload before has left
-	t := &task{workload: w, hasPeak: resetPeak()}
+	hasPeak := resetPeak()
 	opened, err := tensor.OpenDevice(o.Device, tensor.DeviceOptions{Threads: o.Threads, Kernels: o.Kernels, Precision: o.Precision})
 	if err != nil {
 		return nil, err
 	}
-	t.threads, t.precision = opened.Threads(), opened.Precision()
-	t.counter = &counter{Device: opened.Kernels()}
+	t, err := prepareOn(ctx, opened, w)
+	if err != nil {
+		opened.Close()
+		return nil, err
+	}
+	t.hasPeak = hasPeak
+	return t, nil
+}
+
+// prepareOn builds a workload on a device, which is the task's from then on, and warms it up.
+func prepareOn(ctx context.Context, opened *tensor.Device, w workload) (*task, error) {
+	t := &task{workload: w, threads: opened.Threads(), precision: opened.Precision(), counter: &counter{Device: opened.Kernels()}}
+	t.gpu, _ = opened.Kernels().(*cuda.Device)
 	t.device = tensor.NewDevice(t.counter.device())
+	var err error
 	if t.step, err = w.prepare(t.device); err != nil {
 		return nil, fmt.Errorf("%s: %w", w.name, err)
 	}
@@ -47,7 +61,29 @@ func prepare(ctx context.Context, w workload, o Options) (*task, error) {
 			return nil, err
 		}
 	}
+	if t.gpu != nil {
+		t.gpu.ResetPeak()
+	}
 	return t, nil
+}
+
+// close gives up the workload's models and closes the device, so that a GPU gets their memory back.
+func (t *task) close() {
+	t.step, t.device = nil, nil
+	t.counter.Close()
+}
+
+// peakBytes is the most memory that was in use at once: a GPU's since the workload was prepared, otherwise the resident
+// memory of the process, preparation included; nil where the system doesn't tell.
+func (t *task) peakBytes() *int64 {
+	if t.gpu != nil {
+		bytes := t.gpu.PeakBytes()
+		return &bytes
+	}
+	if bytes, ok := peakBytes(); ok && t.hasPeak {
+		return &bytes
+	}
+	return nil
 }
 
 // iterate runs one iteration to its end on the device.

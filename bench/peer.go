@@ -9,6 +9,7 @@ import (
 	"io"
 	"os"
 	"os/exec"
+	"runtime"
 	"slices"
 	"strings"
 	"time"
@@ -17,7 +18,7 @@ import (
 )
 
 // peers are the frameworks that Options.Versus may name.
-var peers = append([]string{"torch"}, goPeers...)
+var peers = append([]string{"torch", "torch-compile", "torch-cached"}, goPeers...)
 
 // Peer describes another framework.
 type Peer struct {
@@ -27,27 +28,49 @@ type Peer struct {
 	Go      string `json:"go,omitempty"`     // the Go that has built it
 	Threads int    `json:"threads"`
 	BLAS    string `json:"blas"` // the library that multiplies its matrices
+
+	GPU       string `json:"gpu,omitempty"` // the card's name, if it computes there
+	Precision string `json:"precision"`     // of products
+}
+
+// place is where a peer computes.
+type place struct {
+	threads   int
+	device    string // "cpu", or as ours is named: "cuda:0"
+	gpu       string // name of that card
+	precision string // of products there; on the processor, peers compute in float32
+}
+
+// place is where a peer computes that is compared with t. Beside a GPU, it has the processor's threads to itself.
+func (t *task) place() place {
+	if t.gpu == nil {
+		return place{threads: t.threads, device: "cpu", precision: "highest"}
+	}
+	return place{runtime.GOMAXPROCS(0), t.gpu.Name(), t.gpu.Info().Name, t.precision}
 }
 
 // peerLauncher starts processes of a peer.
 type peerLauncher struct {
-	name    string
-	python  string   // if it needs one
-	command []string // of its program; the number of threads follows
-	dir     string   // what was made for it, in a temporary folder
+	name      string
+	python    string                 // if it needs one
+	command   []string               // of its program,
+	arguments func(p place) []string // and what follows
+	dir       string                 // what was made for it, in a temporary folder
 }
 
-// newPeerLauncher finds a peer; python may name the interpreter that has it.
-func newPeerLauncher(ctx context.Context, name, python string, log io.Writer) (*peerLauncher, error) {
-	switch {
-	case name == "torch":
-		return findTorch(ctx, python)
-	case slices.Contains(goPeers, name) && python != "":
+// newPeerLauncher finds the peer that o names.
+func newPeerLauncher(ctx context.Context, o Options, log io.Writer) (*peerLauncher, error) {
+	switch name := o.Versus; {
+	case torchModes[name] != "":
+		return findTorch(ctx, name, o.Python)
+	case slices.Contains(goPeers, name) && o.Python != "":
 		return nil, usage.Errorf("the peer %s needs no Python; leave that option out", name)
+	case slices.Contains(goPeers, name) && strings.HasPrefix(o.Device, "cuda"):
+		return nil, usage.Errorf("the peer %s computes on the processor only; measure it beside device cpu", name)
 	case slices.Contains(goPeers, name):
 		return buildPeer(ctx, name, ".", log)
 	}
-	return nil, usage.Errorf("peer %q is not known; use %s", name, strings.Join(peers, ", "))
+	return nil, usage.Errorf("peer %q is not known; use %s", o.Versus, strings.Join(peers, ", "))
 }
 
 func (l *peerLauncher) close() { os.RemoveAll(l.dir) }
@@ -67,12 +90,12 @@ type peer struct {
 }
 
 // start starts a process and prepares a workload in it.
-func (l *peerLauncher) start(ctx context.Context, threads int, workload string) (*peer, error) {
-	command := exec.CommandContext(ctx, l.command[0], append(slices.Clone(l.command[1:]), fmt.Sprint(threads))...)
+func (l *peerLauncher) start(ctx context.Context, at place, workload string) (*peer, error) {
+	command := exec.CommandContext(ctx, l.command[0], append(slices.Clone(l.command[1:]), l.arguments(at)...)...)
 	for _, name := range []string{"OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"} {
-		command.Env = append(command.Environ(), fmt.Sprintf("%s=%d", name, threads))
+		command.Env = append(command.Environ(), fmt.Sprintf("%s=%d", name, at.threads))
 	}
-	p := &peer{Peer: Peer{Name: l.name, Python: l.python}, command: command}
+	p := &peer{Peer: Peer{Name: l.name, Python: l.python, Precision: "highest"}, command: command}
 	command.Stderr = &p.errors
 	input, err := command.StdinPipe()
 	if err != nil {
@@ -86,7 +109,10 @@ func (l *peerLauncher) start(ctx context.Context, threads int, workload string) 
 		return nil, err
 	}
 	p.input, p.output = input, bufio.NewReader(output)
-	if err = p.answer(&p.Peer); err == nil {
+	if err = p.answer(&p.Peer); err == nil && p.GPU != at.gpu {
+		err = fmt.Errorf("%s: %s is %q there and %q here; set CUDA_VISIBLE_DEVICES so that both have the same card", p.Name, at.device, p.GPU, at.gpu)
+	}
+	if err == nil {
 		var prepared struct{ Impossible string }
 		err = p.ask("prepare "+workload, &prepared)
 		p.impossible = prepared.Impossible

@@ -39,8 +39,8 @@ func Steady(ctx context.Context, o Options, steps int, out, log io.Writer) error
 	if steps <= earlySteps {
 		return fmt.Errorf("%d steps are too few to compare with the first %d; use more", steps, earlySteps)
 	}
-	if o.Time != 0 || o.Rounds != 0 || o.Versus != "" || o.Python != "" {
-		return usage.Errorf("steady memory is not timed and has no peer; leave the options for those out")
+	if o.Time != 0 || o.Rounds != 0 || o.Versus != "" || o.Python != "" || o.Profile != "" {
+		return usage.Errorf("steady memory is not timed and has no peer or profile; leave the options for those out")
 	}
 	narrow := autoencoder.Config{ImageSize: 32, Channels: []int{3, 8, 16, 32, 64, 64}, Hidden: 128, Embedding: 32, Dropout: 0.2}
 	chosen, err := choose([]workload{
@@ -70,6 +70,7 @@ func steady(ctx context.Context, w workload, o Options, steps int) (SteadyResult
 	if err != nil {
 		return SteadyResult{}, err
 	}
+	defer t.close()
 	r := SteadyResult{Name: w.name, Device: t.device.Name(), Threads: t.threads, Early: earlySteps, Steps: steps}
 	defer train.PaceCollector()()
 	var before, after runtime.MemStats

@@ -15,11 +15,16 @@ func writeTable(out io.Writer, results []Result) error {
 	}
 	first := results[0]
 	var text strings.Builder
-	fmt.Fprintf(&text, "%s, threads: %d, precision: %s\n", first.Device, first.Threads, first.Precision)
-	header := []string{"workload", "seconds", "q1–q3", "items/s", "GF/s", "of peak", "memory", "garbage", "runs"}
+	where, memory := fmt.Sprintf("threads: %d", first.Threads), "memory"
+	if first.GPU != "" {
+		where, memory = first.GPU, "GPU memory"
+	}
+	fmt.Fprintf(&text, "%s, %s, precision: %s\n", first.Device, where, first.Precision)
+	header := []string{"workload", "seconds", "q1–q3", "items/s", "GF/s", "of peak", memory, "garbage", "runs"}
 	if v := first.Versus; v != nil {
-		fmt.Fprintf(&text, "beside %s %s (%s), threads: %d, BLAS: %s\n", v.Name, v.Version, cmp.Or(v.Python, v.Go), v.Threads, v.BLAS)
-		header = append(header, v.Name, "q1–q3", "memory", "runs", "ratio")
+		fmt.Fprintf(&text, "beside %s %s (%s), threads: %d, BLAS: %s, precision: %s\n",
+			v.Name, v.Version, cmp.Or(v.Python, v.Go), v.Threads, v.BLAS, v.Precision)
+		header = append(header, v.Name, "q1–q3", memory, "runs", "ratio")
 	}
 	rows := [][]string{header}
 	for _, r := range results {

@@ -10,7 +10,7 @@ import (
 func TestTable(t *testing.T) {
 	fraction, bytes := 0.876, int64(300<<20)
 	peer := &PeerResult{
-		Peer:   Peer{Name: "torch", Version: "1.13.0", Python: "python3", Threads: 2, BLAS: "mkl"},
+		Peer:   Peer{Name: "torch", Version: "1.13.0", Python: "python3", Threads: 2, BLAS: "mkl", Precision: "highest"},
 		Spread: &Spread{Seconds: 2, SecondsQ1: 1.5, SecondsQ3: 2.5, Runs: 5}, PeakBytes: &bytes, Ratio: 16,
 	}
 	lacking := &PeerResult{Peer: peer.Peer, Impossible: "no operation for it"}
@@ -24,11 +24,35 @@ func TestTable(t *testing.T) {
 		{Name: "b", Device: "cpu/avx2", Spread: Spread{Seconds: 1, SecondsQ1: 1, SecondsQ3: 1, Runs: 5}, ItemsPerSecond: 1, Versus: lacking},
 	}
 	want := `cpu/avx2, threads: 2, precision: highest
-beside torch 1.13.0 (python3), threads: 2, BLAS: mkl
+beside torch 1.13.0 (python3), threads: 2, BLAS: mkl, precision: highest
 workload   seconds        q1–q3    items/s  GF/s  of peak   memory  garbage  runs  torch      q1–q3   memory  runs   ratio
 gemm/1024    0.125  0.120–0.131          8  17.2     88 %  300 MiB   1.5 kB    12   2.00  1.50–2.50  300 MiB     5  16.00×
 a             1.00    1.00–1.00  1.234e+04   0.0        –        –   0.0 kB     5   2.00  1.50–2.50  300 MiB     5  16.00×
 b             1.00    1.00–1.00          1   0.0        –        –   0.0 kB     5      –          –        –     –       –
+`
+	var got strings.Builder
+	if err := writeTable(&got, results); err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(want, got.String()); diff != "" {
+		t.Error(diff)
+	}
+}
+
+func TestGPUTable(t *testing.T) {
+	bytes := int64(300 << 20)
+	one := Spread{Seconds: 2, SecondsQ1: 2, SecondsQ3: 2, Runs: 5}
+	results := []Result{{
+		Name: "a", Device: "cuda:1", GPU: "NVIDIA H100", Precision: "high", Threads: 1, Spread: one, ItemsPerSecond: 1, PeakBytes: &bytes,
+		Versus: &PeerResult{
+			Peer:   Peer{Name: "torch", Version: "2.4.0", Python: "python3", Threads: 8, BLAS: "CUDA 12.4", GPU: "NVIDIA H100", Precision: "high"},
+			Spread: &one, PeakBytes: &bytes, Ratio: 1,
+		},
+	}}
+	want := `cuda:1, NVIDIA H100, precision: high
+beside torch 2.4.0 (python3), threads: 8, BLAS: CUDA 12.4, precision: high
+workload  seconds      q1–q3  items/s  GF/s  of peak  GPU memory  garbage  runs  torch      q1–q3  GPU memory  runs  ratio
+a            2.00  2.00–2.00        1   0.0        –     300 MiB   0.0 kB     5   2.00  2.00–2.00     300 MiB     5  1.00×
 `
 	var got strings.Builder
 	if err := writeTable(&got, results); err != nil {

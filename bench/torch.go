@@ -13,8 +13,11 @@ import (
 //go:embed torch/*.py
 var torchScripts embed.FS
 
-// findTorch finds a Python that has PyTorch; python may name it.
-func findTorch(ctx context.Context, python string) (*peerLauncher, error) {
+// torchModes are what torch/peer.py calls the peers that it is.
+var torchModes = map[string]string{"torch": "eager", "torch-compile": "compile", "torch-cached": "cached"}
+
+// findTorch finds a Python that has PyTorch, for the peer of that name; python may name it.
+func findTorch(ctx context.Context, name, python string) (*peerLauncher, error) {
 	candidates := []string{"python3", "/usr/bin/python3"}
 	if python != "" {
 		candidates = []string{python}
@@ -38,7 +41,12 @@ func findTorch(ctx context.Context, python string) (*peerLauncher, error) {
 	if err != nil {
 		return nil, err
 	}
-	l := &peerLauncher{name: "torch", python: found, dir: dir, command: []string{found, "-B", filepath.Join(dir, "torch", "peer.py")}}
+	l := &peerLauncher{
+		name: name, python: found, dir: dir, command: []string{found, "-B", filepath.Join(dir, "torch", "peer.py")},
+		arguments: func(p place) []string {
+			return []string{fmt.Sprint(p.threads), p.device, p.precision, torchModes[name]}
+		},
+	}
 	if err := os.CopyFS(dir, torchScripts); err != nil {
 		l.close()
 		return nil, err

@@ -6,6 +6,8 @@ import (
 	"encoding/json"
 	"fmt"
 	"os"
+	"os/exec"
+	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -15,6 +17,9 @@ import (
 // fakePython is the environment variable that makes the test binary behave like a Python that has PyTorch: its value
 // says what goes wrong.
 const fakePython = "BESTIARY_FAKE_PYTHON"
+
+// fakeCard is the environment variable with the GPU that such a Python computes on.
+const fakeCard = "BESTIARY_FAKE_CARD"
 
 func TestMain(m *testing.M) {
 	if fault := os.Getenv(fakePython); fault != "" {
@@ -35,8 +40,8 @@ func actPython(fault string) {
 	if fault == "chatty" {
 		fmt.Println("hello")
 	}
-	threads := os.Args[len(os.Args)-1]
-	fmt.Printf(`{"version": "9.9", "threads": %s, "blas": "fake"}`+"\n", threads)
+	arguments := os.Args[len(os.Args)-4:]
+	fmt.Printf(`{"version": "9.9", "threads": %s, "blas": %q, "gpu": %q}`+"\n", arguments[0], strings.Join(arguments[1:], " "), os.Getenv(fakeCard))
 	for lines := bufio.NewScanner(os.Stdin); lines.Scan(); {
 		command, argument, _ := strings.Cut(lines.Text(), " ")
 		switch {
@@ -86,7 +91,7 @@ func TestPeer(t *testing.T) {
 				t.Fatal(err)
 			}
 			v := got.Versus
-			if v == nil || v.Name != "torch" || v.Version != "9.9" || v.Threads != 2 || v.BLAS != "fake" || v.PeakBytes == nil || *v.PeakBytes != 77 {
+			if v == nil || v.Name != "torch" || v.Version != "9.9" || v.Threads != 2 || v.BLAS != "cpu highest eager" || v.PeakBytes == nil || *v.PeakBytes != 77 {
 				t.Fatalf("got %+v", v)
 			}
 			if want := (Spread{Seconds: 2, SecondsMin: 1, SecondsQ1: 1, SecondsQ3: 3, Runs: 6}); *v.Spread != want {
@@ -123,6 +128,39 @@ func TestPeerLacksWorkload(t *testing.T) {
 	}
 }
 
+// TestPeerPlace tells where the modes of PyTorch are asked to compute, and that a comparison is one of equals.
+func TestPeerPlace(t *testing.T) {
+	t.Setenv(fakePython, "none")
+	t.Setenv(fakeCard, "H100")
+	for _, test := range []struct {
+		name string
+		at   place
+		want string // arguments, or an error
+	}{
+		{"torch", place{3, "cuda:1", "H100", "high"}, "cuda:1 high eager"},
+		{"torch-compile", place{3, "cuda:0", "H100", "highest"}, "cuda:0 highest compile"},
+		{"torch-cached", place{3, "cuda:0", "H100", "medium"}, "cuda:0 medium cached"},
+		{"torch", place{3, "cuda:0", "H200", "highest"}, `cuda:0 is "H100" there and "H200" here`},
+	} {
+		launcher, err := findTorch(t.Context(), test.name, os.Args[0])
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer launcher.close()
+		p, err := launcher.start(t.Context(), test.at, "gemm/9")
+		if err != nil {
+			if !strings.Contains(err.Error(), test.want) {
+				t.Errorf("%s %v: got error %v, want %q", test.name, test.at, err, test.want)
+			}
+			continue
+		}
+		p.close()
+		if p.Name != test.name || p.Threads != 3 || p.BLAS != test.want {
+			t.Errorf("%s %v: got %+v, want %q", test.name, test.at, p.Peer, test.want)
+		}
+	}
+}
+
 // TestScripts runs the real scripts, on the workload that is quickest to prepare.
 func TestScripts(t *testing.T) {
 	source, err := torchScripts.ReadFile("torch/peer.py")
@@ -137,12 +175,12 @@ func TestScripts(t *testing.T) {
 	if testing.Short() {
 		t.Skip("starting PyTorch takes seconds")
 	}
-	launcher, err := findTorch(t.Context(), "")
+	launcher, err := findTorch(t.Context(), "torch", "")
 	if err != nil {
 		t.Skip(err)
 	}
 	defer launcher.close()
-	p, err := launcher.start(t.Context(), 1, "realnvp/train/b32")
+	p, err := launcher.start(t.Context(), place{1, "cpu", "", "highest"}, "realnvp/train/b32")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -157,5 +195,34 @@ func TestScripts(t *testing.T) {
 	}
 	if err := p.ask("dance wildly", &struct{}{}); err == nil || !strings.Contains(err.Error(), "'dance' is not known") {
 		t.Errorf("got error %v for an unknown command", err)
+	}
+}
+
+// TestCachedLogits compares PyTorch's generation with a cache and without.
+func TestCachedLogits(t *testing.T) {
+	if testing.Short() {
+		t.Skip("starting PyTorch takes seconds")
+	}
+	launcher, err := findTorch(t.Context(), "torch-cached", "")
+	if err != nil {
+		t.Skip(err)
+	}
+	defer launcher.close()
+	const compare = `
+import sys, torch
+sys.path.insert(0, sys.argv[1])
+from cached import CachedDALLE
+torch.manual_seed(1)
+torch.set_num_threads(1)
+model = CachedDALLE(50, 7, 11, 5).eval()
+text, image = torch.randint(0, 50, (2, 7)), torch.randint(0, 11, (2, 25))
+for i in range(25):
+    got = model.follow(image[:, i - 1 : i]) if i else model.start(text)
+    want = model.logits(text, image[:, :i])[0][:, -1, 50 + 7 :]
+    assert torch.allclose(got, want, rtol=1e-4, atol=1e-5), f"code {i} is off by {(got - want).abs().max()}"
+`
+	said, err := exec.CommandContext(t.Context(), launcher.python, "-B", "-c", compare, filepath.Join(launcher.dir, "torch")).CombinedOutput()
+	if err != nil {
+		t.Errorf("%v: %s", err, said)
 	}
 }

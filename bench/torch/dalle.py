@@ -128,9 +128,13 @@ class DALLE(nn.Module):
         sequence, logit = torch.arange(text_len + fmap**2)[:, None], torch.arange(words + codes)[None, :]
         self.register_buffer("hidden", ((sequence >= text_len) & (logit < words)) | ((sequence < text_len) & (logit >= words)))
 
-    def logits(self, text, image):
+    def words(self, text):
+        """Text with a token for each padded position, after the start token."""
         text = torch.where(text == 0, self.text_vocabulary + torch.arange(self.text_len, device=text.device), text)
-        text = F.pad(text, (1, 0))
+        return F.pad(text, (1, 0))
+
+    def logits(self, text, image):
+        text = self.words(text)
         x = torch.cat([self.text_emb(text), self.image_emb(image)], 1)[:, : self.text_len + self.fmap**2]
         x = Reversible.apply(torch.cat([x, x], -1), list(self.blocks))
         x = torch.stack(x.chunk(2, -1)).mean(0)
@@ -144,14 +148,17 @@ class DALLE(nn.Module):
         n = self.text_len
         return (F.cross_entropy(logits[:, :, :n], labels[:, :n]) + 7 * F.cross_entropy(logits[:, :, n:], labels[:, n:])) / 8
 
+    def draw(self, logits, keep=0.5):
+        """A code [B, 1] among the likelier ones."""
+        values, indices = logits.topk(max(1, int((1 - keep) * self.codes)))
+        noise = -torch.log(-torch.log(torch.rand_like(values).clamp_(1e-20, 1 - 1e-7)))
+        return indices.gather(1, (values + noise).argmax(-1, keepdim=True))
+
     @torch.no_grad()
-    def generate(self, text, keep=0.5):
+    def generate(self, text):
         image = text.new_zeros(len(text), 0)
         words = self.text_vocabulary + self.text_len
         for _ in range(self.fmap**2):
-            logits = self.logits(text, image)[0][:, -1, words:]
-            values, indices = logits.topk(max(1, int((1 - keep) * self.codes)))
-            noise = -torch.log(-torch.log(torch.rand_like(values).clamp_(1e-20, 1 - 1e-7)))
-            code = indices.gather(1, (values + noise).argmax(-1, keepdim=True))
+            code = self.draw(self.logits(text, image)[0][:, -1, words:])
             image = torch.cat([image, code], 1)
         return image

@@ -1,14 +1,20 @@
-"""The other side of `bestiary bench --vs torch`: the named workloads in PyTorch.
+"""The other side of `bestiary bench --vs torch`, torch-compile and torch-cached: the named workloads in PyTorch.
+
+Arguments are the number of threads, the device ("cpu", "cuda:0"), the precision of products there ("highest", "high" or "medium";
+on the processor all is float32), and the mode: "eager"; "compile", where torch.compile makes a program of each loss or
+function; "cached", where DALL-E generates with a cache.
 
 One long-lived process that reads commands from standard input and answers each with a line of JSON:
 
-    (start)             {"version": "1.13.0", "threads": 2, "blas": "generic /usr/lib/…/libblas.so.3.11.0"}
+    (start)             {"version": "2.4.0", "threads": 2, "blas": "mkl", "precision": "highest", "gpu": null}
     prepare NAME        {"prepared": NAME}                      builds the model and warms it up
     run SECONDS         {"seconds": [...], "peak_bytes": N}     times whole iterations for about that long, at least one
 
-An error is answered with {"error": "..."}. The process ends with its standard input.
+A workload that the mode can't do is answered with {"impossible": "why"}, an error with {"error": "..."}. The process ends with its
+standard input.
 """
 
+import contextlib
 import json
 import re
 import sys
@@ -18,20 +24,24 @@ import torch
 
 from attention import attention
 from autoencoder import EMBEDDING, Autoencoder
+from cached import CachedDALLE
 from dalle import DALLE
 from dvae import DiscreteVAE
 from realnvp import CLASSES, DIM, RealNVP
 
 WARM_UP = 2  # iterations
 
+compiled = lambda function: function  # or torch.compile
+Generator = DALLE  # or CachedDALLE
+
 
 def gemm(n):
     a, b, c = torch.randn(n, n), torch.randn(n, n), torch.empty(n, n)
-    return lambda: torch.mm(a, b, out=c)
+    return compiled(lambda: torch.mm(a, b, out=c))
 
 
 def train(model, loss):
-    optimizer = torch.optim.Adam(model.parameters(), lr=1e-3, weight_decay=1e-5)
+    optimizer, loss = torch.optim.Adam(model.parameters(), lr=1e-3, weight_decay=1e-5), compiled(loss)
 
     def step():
         optimizer.zero_grad(set_to_none=True)
@@ -55,15 +65,19 @@ def realnvp_train(batch):
     return train(model, lambda: model.loss(x, y))
 
 
+def pixels(pictures):
+    """Pictures [N, 3, H, W] from -1 to 1 as bytes [N, H, W, 3]."""
+    return ((pictures.clamp(-1, 1) + 1) * 127.5 + 0.5).to(torch.uint8).permute(0, 2, 3, 1).contiguous()
+
+
 def pets_sample(n):
     flow, pets = RealNVP().eval(), Autoencoder().eval()
     z, y = torch.randn(n, EMBEDDING), one_hot(n)
+    decoded = compiled(lambda: pixels(pets.decode(flow.inverse(z, y)[0])))
 
     @torch.no_grad()
     def step():
-        x, _ = flow.inverse(z, y)
-        pixels = (pets.decode(x).clamp(-1, 1) + 1) * 127.5 + 0.5
-        return pixels.to(torch.uint8).permute(0, 2, 3, 1).contiguous().numpy()
+        return decoded().cpu().numpy()
 
     return step
 
@@ -83,14 +97,14 @@ def dalle_train(batch, *sizes):
 
 
 def dalle_generate(vocabulary, text_len, codes, side):
-    model, vae = DALLE(vocabulary, text_len, codes, side).eval(), DiscreteVAE(codes=codes, hidden=256, blocks=2).eval()
+    model, vae = Generator(vocabulary, text_len, codes, side).eval(), DiscreteVAE(codes=codes, hidden=256, blocks=2).eval()
     text = torch.randint(1, vocabulary, (1, text_len))
+    model.logits = compiled(model.logits)
+    decoded = compiled(lambda codes: pixels(vae.decoder(vae.codebook(codes).view(1, side, side, -1).permute(0, 3, 1, 2))))
 
     @torch.no_grad()
     def step():
-        codes = vae.codebook(model.generate(text)).view(1, side, side, -1)
-        pixels = (vae.decoder(codes.permute(0, 3, 1, 2)).clamp(-1, 1) + 1) * 127.5 + 0.5
-        return pixels.to(torch.uint8).permute(0, 2, 3, 1).contiguous().numpy()
+        return decoded(model.generate(text)).cpu().numpy()
 
     return step
 
@@ -114,8 +128,15 @@ WORKLOADS = {
 }
 
 
+def on_gpu():
+    return torch.cuda.is_initialized()
+
+
 def peak_bytes():
-    """Highest resident memory of this process, PyTorch's own code included; None where the system doesn't tell."""
+    """The most memory in use at once: on a GPU that of tensors since the workload was prepared, otherwise the highest
+    resident memory of this process, PyTorch's own code included; None where the system doesn't tell."""
+    if on_gpu():
+        return torch.cuda.max_memory_allocated()
     try:
         with open("/proc/self/status") as status:
             return next(int(line.split()[1]) * 1024 for line in status if line.startswith("VmHWM"))
@@ -126,6 +147,8 @@ def peak_bytes():
 def blas():
     """The library that multiplies matrices: as PyTorch was built with it, and its files if they are separate. Debian's
     "generic" means whatever libblas.so.3 is: the slow reference one, unless another has been installed."""
+    if on_gpu():
+        return f"CUDA {torch.version.cuda}, cuDNN {torch.backends.cudnn.version()}"
     built = re.search(r"BLAS_INFO=(\w+)", torch.__config__.show())
     found = [built.group(1)] if built else []
     try:
@@ -136,35 +159,87 @@ def blas():
     return " ".join(found)
 
 
+def use_gpu(device, precision):
+    if not torch.cuda.is_available():
+        raise RuntimeError(f"PyTorch {torch.__version__} finds no GPU that it can use; install a build of it for CUDA that this driver serves")
+    torch.cuda.set_device(device)
+    torch.cuda.init()
+    # Convolutions are in TF32 unless that is switched off. Switching it for products also sets their precision, so that comes last.
+    torch.backends.cudnn.allow_tf32 = precision != "highest"
+    torch.backends.cuda.matmul.allow_tf32 = precision != "highest"
+    torch.set_float32_matmul_precision(precision)
+
+
+def choose(mode):
+    global compiled, Generator
+    if mode == "cached":
+        Generator = CachedDALLE
+    elif mode == "compile":
+        if not hasattr(torch, "compile"):
+            raise RuntimeError(f"PyTorch {torch.__version__} has no torch.compile; use 2.0 or later")
+        compiled = torch.compile
+
+
+def prepare(name, device):
+    with torch.device(device) if on_gpu() else contextlib.nullcontext():
+        step = WORKLOADS[name]()
+    for _ in range(WARM_UP):
+        step()
+    if on_gpu():
+        torch.cuda.synchronize()
+        torch.cuda.reset_peak_memory_stats()
+    return step
+
+
 def timed(step, seconds):
     times, start = [], time.perf_counter()
     while not times or time.perf_counter() - start < seconds:
         before = time.perf_counter()
         step()
+        if on_gpu():
+            torch.cuda.synchronize()
         times.append(time.perf_counter() - before)
     return times
 
 
+def reason(e):
+    """The first line of an error, which is a sentence where others are a page."""
+    return f"{type(e).__name__}: {str(e).strip()}".splitlines()[0]
+
+
 def main():
-    torch.manual_seed(1)
-    torch.set_num_threads(int(sys.argv[1]))
+    threads, device, precision, mode = sys.argv[1:]
     answer = lambda **fields: print(json.dumps(fields), flush=True)
-    answer(version=torch.__version__, threads=torch.get_num_threads(), blas=blas())
+    torch.manual_seed(1)
+    torch.set_num_threads(int(threads))
+    try:
+        if device != "cpu":
+            use_gpu(device, precision)
+        choose(mode)
+    except Exception as e:
+        return answer(error=reason(e))
+    answer(
+        version=torch.__version__, threads=torch.get_num_threads(), blas=blas(),
+        gpu=torch.cuda.get_device_name() if on_gpu() else None, precision=precision if on_gpu() else "highest",
+    )
     step = None
     for line in sys.stdin:
         command, argument = line.split()
         try:
-            if command == "prepare":
-                step = WORKLOADS[argument]()
-                for _ in range(WARM_UP):
-                    step()
+            if command == "prepare" and mode == "cached" and "/generate/" not in argument:
+                answer(impossible="only generation has a cache; elsewhere it is torch that does the same")
+            elif command == "prepare":
+                step = prepare(argument, device)
                 answer(prepared=argument)
             elif command == "run":
                 answer(seconds=timed(step, float(argument)), peak_bytes=peak_bytes())
             else:
                 answer(error=f"command {command!r} is not known")
         except Exception as e:  # whatever it is, the other side has to hear of it
-            answer(error=f"{type(e).__name__}: {e}")
+            if command == "prepare" and mode == "compile":
+                answer(impossible=reason(e))
+            else:
+                answer(error=reason(e))
 
 
 if __name__ == "__main__":

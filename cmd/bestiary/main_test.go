@@ -265,6 +265,8 @@ func TestWrongUsage(t *testing.T) {
 		{"bench --time -1s", "-1s positive"},
 		{"bench --vs spago --python python3", "spago no Python"},
 		{"bench --steady --rounds 3", "steady leave the options"},
+		{"bench --profile x.pprof", "one workload --only"},
+		{"bench --profile x.pprof --only gemm --vs torch", "peer leave one"},
 	} {
 		code := 2
 		if strings.Contains(test.args, "--resume") { // the run is missing, which is no wrong usage

@@ -22,17 +22,6 @@ type graph struct {
 	nodes        []uintptr // of each call's kernel; of a library's product 0
 }
 
-// GraphUse tells what a device's graphs are good for.
-type GraphUse struct {
-	Captured int   // graphs that there are
-	Launched int   // launches of graphs so far
-	Set      int   // nodes whose parameters were set for them
-	Off      error // why there are no graphs, and all is launched by itself; nil: there are
-}
-
-// Graphs tells how the device's graphs are used.
-func (d *Device) Graphs() GraphUse { return d.graphs.use }
-
 // graphs are the captured stretches of a device.
 type graphs struct {
 	use     GraphUse
