@@ -175,8 +175,6 @@ def choose(mode):
     if mode == "cached":
         Generator = CachedDALLE
     elif mode == "compile":
-        if not hasattr(torch, "compile"):
-            raise RuntimeError(f"PyTorch {torch.__version__} has no torch.compile; use 2.0 or later")
         compiled = torch.compile
 
 
@@ -204,7 +202,8 @@ def timed(step, seconds):
 
 def reason(e):
     """The first line of an error, which is a sentence where others are a page."""
-    return f"{type(e).__name__}: {str(e).strip()}".splitlines()[0]
+    kind = "" if type(e) is RuntimeError else f"{type(e).__name__}: "
+    return f"{kind}{str(e).strip()}".splitlines()[0]
 
 
 def main():
@@ -213,6 +212,8 @@ def main():
     torch.manual_seed(1)
     torch.set_num_threads(int(threads))
     try:
+        if (device != "cpu" or mode == "compile") and not hasattr(torch, "compile"):
+            raise RuntimeError(f"PyTorch {torch.__version__} is too old for that; use 2.0 or later")
         if device != "cpu":
             use_gpu(device, precision)
         choose(mode)

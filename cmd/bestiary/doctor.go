@@ -43,6 +43,9 @@ func newDoctor() *cobra.Command {
 			{"device chosen", fmt.Sprintf("%s, %s", chosen.Name(), count(chosen.Threads(), "thread"))},
 			{"arithmetic", arithmetic(chosen)},
 		}...)
+		if gpu, ok := chosen.Kernels().(*cuda.Device); ok {
+			rows = append(rows, [2]string{"CUDA graphs", graphs(chosen, gpu)})
+		}
 		for _, r := range rows {
 			if _, err := fmt.Fprintf(c.OutOrStdout(), "%-14s %s\n", r[0], r[1]); err != nil {
 				return err
@@ -155,4 +158,19 @@ func arithmetic(d *tensor.Device) string {
 		return fmt.Sprintf("wrong: [1 2; 3 4]² gave %v; please report this", got)
 	}
 	return "works"
+}
+
+// graphs tells what CUDA graphs do for work that comes again.
+func graphs(d *tensor.Device, gpu *cuda.Device) string {
+	a := d.From([]float32{0, 1, 1, 0}, 2, 2)
+	gpu.Synchronize()
+	for range 3 {
+		s := d.Scratch()
+		for range 8 {
+			a.MatMul(a)
+		}
+		gpu.Synchronize()
+		s.End()
+	}
+	return gpu.Graphs().String()
 }
