@@ -1,6 +1,10 @@
 package cpu
 
-import "github.com/bestiary-ml/bestiary/internal/kernel"
+import (
+	"slices"
+
+	"github.com/bestiary-ml/bestiary/internal/kernel"
+)
 
 // On small pictures much of a kernel lies outside: of a 4×4 kernel of stride 2 that makes 2×2 pixels, 7 of 16 positions
 // for each of them. The rows of such a convolution's product are put in the order of pixels instead of images. Then the
@@ -22,41 +26,36 @@ func byPosition(images, inside, all int) bool {
 // worthOrdering is byPosition for the points of g.
 func (g *grid) worthOrdering(images int, taps []tap) bool {
 	inside := 0
-	for row := range g.rows {
-		for column := range g.columns {
-			for _, t := range taps {
-				if g.inside(point{0, row, column}, t) {
-					inside++
-				}
-			}
-		}
+	for _, t := range taps {
+		inside += insideAxis(g.rows, g.stepY, t.y, g.height) * insideAxis(g.columns, g.stepX, t.x, g.width)
 	}
 	return byPosition(images, inside, g.rows*g.columns*len(taps))
+}
+
+// insideAxis counts the points on an axis, some pixels apart, that are on an image of that size when shifted.
+func insideAxis(points, step, shift, size int) (n int) {
+	for i := range points {
+		if uint(i*step+shift) < uint(size) {
+			n++
+		}
+	}
+	return n
 }
 
 // directProducts is the number of products that a convolution takes for each pair of channels of an image, if it is
 // computed directly.
 func directProducts(c kernel.Conv) int {
-	inside := 1
-	for _, d := range [][6]int{
-		{c.OH, c.KH, c.StrideH, c.DilationH, c.PadH, c.H},
-		{c.OW, c.KW, c.StrideW, c.DilationW, c.PadW, c.W},
-	} {
-		outputs, taps, stride, dilation, pad, size := d[0], d[1], d[2], d[3], d[4], d[5]
-		n := 0
-		for i := range outputs {
-			for k := range taps {
-				if uint(i*stride+k*dilation-pad) < uint(size) {
-					n++
-				}
-			}
-		}
-		inside *= n
+	down, across := 0, 0
+	for k := range c.KH {
+		down += insideAxis(c.OH, c.StrideH, k*c.DilationH-c.PadH, c.H)
 	}
-	if all := c.OH * c.OW * c.KH * c.KW; !byPosition(c.N, inside, all) {
+	for k := range c.KW {
+		across += insideAxis(c.OW, c.StrideW, k*c.DilationW-c.PadW, c.W)
+	}
+	if all := c.OH * c.OW * c.KH * c.KW; !byPosition(c.N, down*across, all) {
 		return all
 	}
-	return inside
+	return down * across
 }
 
 // orderRows has j's rows in the order of pixels, if that is worth it.
@@ -102,26 +101,14 @@ func (j *rowsJob) group(m0, m1 int) int {
 // stretch finds the next of j's taps, from the first on and before the end, that see rows of pixel p on the image, and
 // whether they begin and finish the sums of these rows. Where no tap does, all are taken: somebody must write zeros.
 func (j *rowsJob) stretch(p point, first, end int) (from, to int, begins, finishes bool) {
-	inside := func(i int) bool { return j.a.inside(p, j.taps[i]) }
-	any := false
-	for i := range j.taps {
-		any = any || inside(i)
-	}
-	if !any {
+	inside := func(t tap) bool { return j.a.inside(p, t) }
+	start := slices.IndexFunc(j.taps, inside)
+	if start < 0 {
 		return first, end, first == 0, end == len(j.taps)
 	}
-	for from = first; from < end && !inside(from); from++ {
+	for from = first; from < end && !inside(j.taps[from]); from++ {
 	}
-	for to = from; to < end && inside(to); to++ {
+	for to = from; to < end && inside(j.taps[to]); to++ {
 	}
-	begins, finishes = true, true
-	for i := range j.taps {
-		if i < from && inside(i) {
-			begins = false
-		}
-		if i >= to && inside(i) {
-			finishes = false
-		}
-	}
-	return from, to, begins, finishes
+	return from, to, from == start, !slices.ContainsFunc(j.taps[to:], inside)
 }
