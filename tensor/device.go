@@ -42,7 +42,7 @@ type DeviceOptions struct {
 // processor with float64 elements and portable kernels, for checking gradients. "auto" and "" are the processor: the GPU's
 // kernels have run on an emulated one only, so that nobody should get them without asking.
 func OpenDevice(name string, o DeviceOptions) (*Device, error) {
-	precision, err := cpu.ParsePrecision(o.Precision)
+	precision, err := kernel.ParsePrecision(o.Precision)
 	if err != nil {
 		return nil, err
 	}
@@ -61,7 +61,7 @@ func OpenDevice(name string, o DeviceOptions) (*Device, error) {
 	return nil, fmt.Errorf("device %q is not known; use auto, cpu, cuda or cuda:N", name)
 }
 
-func openGPU(name string, o DeviceOptions, precision cpu.Precision) (*Device, error) {
+func openGPU(name string, o DeviceOptions, precision kernel.Precision) (*Device, error) {
 	index := 0
 	if _, number, ok := strings.Cut(name, ":"); ok {
 		n, err := strconv.Atoi(number)
@@ -77,7 +77,7 @@ func openGPU(name string, o DeviceOptions, precision cpu.Precision) (*Device, er
 	if err != nil {
 		return nil, fmt.Errorf("device %q: %w; use device cpu to compute on the processor", name, err)
 	}
-	gpu.SetPrecision(map[cpu.Precision]cuda.Precision{cpu.Highest: cuda.Highest, cpu.High: cuda.High, cpu.Medium: cuda.Medium}[precision])
+	gpu.SetPrecision(precision)
 	return NewDevice(gpu), nil
 }
 
@@ -110,14 +110,12 @@ func (d *Device) Name() string { return d.kernels.Name() }
 // processor the lowest that they allow if it is faster there than float32, otherwise "highest".
 func (d *Device) Precision() string {
 	if gpu, ok := d.kernels.(*cuda.Device); ok {
-		return map[cuda.Precision]string{
-			cuda.Highest: cpu.Highest.String(), cuda.High: cpu.High.String(), cuda.Medium: cpu.Medium.String(),
-		}[gpu.Precision()]
+		return gpu.Precision().String()
 	}
 	if c, ok := d.kernels.(interface{ Arithmetic() cpu.Arithmetic }); ok {
 		return c.Arithmetic().Precision().String()
 	}
-	return cpu.Highest.String()
+	return kernel.Highest.String()
 }
 
 // Kernels gives access to the device's kernels, for code that works on buffers, such as an optimizer.

@@ -37,7 +37,7 @@ func devices(t rapid.TB) []kernel.Device {
 	}
 	var all []kernel.Device
 	for level := simd.Portable; level <= simd.Detect(); level++ {
-		all = append(all, New(level, 1, Highest))
+		all = append(all, New(level, 1, kernel.Highest))
 	}
 	return all
 }

@@ -39,7 +39,7 @@ var (
 
 // New returns the float32 device with the given kernel set, which the processor must support, threads workers
 // (non-positive: one a processor) and products of the given precision.
-func New(level simd.Level, threads int, precision Precision) *Device[float32] {
+func New(level simd.Level, threads int, precision kernel.Precision) *Device[float32] {
 	d := &Device[float32]{pool: NewPool(threads), level: level, arithmetic: ArithmeticOf(level, precision)}
 	d.products = newProducts(level, d.pool)
 	if h := halvesFor(level, d.arithmetic); h != nil {

@@ -16,7 +16,7 @@ func TestTooMuchMemory(t *testing.T) {
 	if ram.Look().Free == ram.Unlimited {
 		t.Skip(runtime.GOOS, "isn't asked how much memory there is")
 	}
-	float32s, float64s := New(simd.Portable, 1, Highest), NewFloat64(1)
+	float32s, float64s := New(simd.Portable, 1, kernel.Highest), NewFloat64(1)
 	for name, alloc := range map[string]func(){
 		"float32":      func() { float32s.Alloc(1 << 44) },
 		"float64":      func() { float64s.Alloc(1 << 43) },

@@ -20,7 +20,7 @@ type comparison struct {
 func newComparison(t *testing.T) *comparison {
 	c := &comparison{spec: NewFloat64(1)}
 	for level := simd.AVX2; level <= simd.Detect(); level++ {
-		c.fast = append(c.fast, New(level, 1, Highest), New(level, 3, Highest))
+		c.fast = append(c.fast, New(level, 1, kernel.Highest), New(level, 3, kernel.Highest))
 	}
 	if c.fast == nil {
 		t.Skip("this processor has no AVX2, so there are only the portable kernels")
@@ -148,7 +148,7 @@ func TestPassesAllocateNothing(t *testing.T) {
 	if simd.Detect() == simd.Portable {
 		t.Skip("this processor has no AVX2, so there are only the portable kernels")
 	}
-	d := New(simd.Detect(), 1, Highest)
+	d := New(simd.Detect(), 1, kernel.Highest)
 	defer d.Close()
 	const rows, n = 600, 64
 	s := source{rand.New(rand.NewPCG(1, 2))}

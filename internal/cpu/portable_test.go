@@ -223,7 +223,7 @@ func TestPortableAdamInFloat32(t *testing.T) {
 }
 
 func TestUploadAndDownload(t *testing.T) {
-	for _, d := range []kernel.Device{NewFloat64(1), New(0, 1, Highest)} {
+	for _, d := range []kernel.Device{NewFloat64(1), New(0, 1, kernel.Highest)} {
 		b, i := d.Alloc(3), d.AllocInts(2)
 		d.Upload(b, []float32{1, 2.5, -3})
 		d.UploadInts(i, []int32{7, -8})

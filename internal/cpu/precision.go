@@ -1,42 +1,14 @@
 package cpu
 
 import (
-	"fmt"
-
 	"github.com/bestiary-ml/bestiary/internal/cpu/simd"
+
+	"github.com/bestiary-ml/bestiary/internal/kernel"
 )
 
-// Precision is how exact the products of float32 matrices and convolutions must be, as PyTorch's
-// torch.set_float32_matmul_precision has it. Everything else, attention included, is float32 throughout. Below the highest,
+// Arithmetic is what products are computed in. Everything else, attention included, is float32 throughout. In bfloat16,
 // numbers near the lower end of float32's range count as zero, or lose their low part (from 2⁻¹⁰⁹ on), and a product beyond its
 // upper end may come out as not-a-number instead of infinite; infinities that are there and not-a-number stay what they are.
-type Precision int
-
-const (
-	Highest Precision = iota // float32
-	High                     // at least that of three products of operands split into two bfloat16 numbers: about 2⁻¹⁶
-	Medium                   // that of operands rounded to bfloat16 and summed in float32: about 2⁻⁹, of Winograd's 2⁻⁸
-)
-
-// Precisions are all there are.
-var Precisions = []Precision{Highest, High, Medium}
-
-func (p Precision) String() string { return [...]string{"highest", "high", "medium"}[p] }
-
-// ParsePrecision reads a precision's name; "" is the highest.
-func ParsePrecision(name string) (Precision, error) {
-	if name == "" {
-		return Highest, nil
-	}
-	for _, p := range Precisions {
-		if p.String() == name {
-			return p, nil
-		}
-	}
-	return 0, fmt.Errorf("precision %q is not known; use highest, high or medium", name)
-}
-
-// Arithmetic is what products are computed in.
 type Arithmetic int
 
 const (
@@ -54,8 +26,8 @@ func (a Arithmetic) String() string {
 }
 
 // Precision is the highest that an arithmetic is exact enough for.
-func (a Arithmetic) Precision() Precision {
-	return [...]Precision{Highest, Medium, Medium, High, High}[a]
+func (a Arithmetic) Precision() kernel.Precision {
+	return [...]kernel.Precision{kernel.Highest, kernel.Medium, kernel.Medium, kernel.High, kernel.High}[a]
 }
 
 // hasAMX is changed by tests that run on emulated tiles.
@@ -64,15 +36,15 @@ var hasAMX = simd.HasAMX
 // ArithmeticOf tells what products are computed in with a kernel set at a precision: in what is fastest on this processor
 // among all that is exact enough. Without AMX that is float32 for high: AVX512-BF16 does two bfloat16 products in the time
 // of a float32 one, so the three that it takes would be slower.
-func ArithmeticOf(level simd.Level, p Precision) Arithmetic {
+func ArithmeticOf(level simd.Level, p kernel.Precision) Arithmetic {
 	switch {
-	case p == Highest || simd.BF16For(level) == nil:
+	case p == kernel.Highest || simd.BF16For(level) == nil:
 		return Float32
-	case p == High && hasAMX():
+	case p == kernel.High && hasAMX():
 		return SplitBFloat16Tiles
-	case p == Medium && hasAMX():
+	case p == kernel.Medium && hasAMX():
 		return BFloat16Tiles
-	case p == Medium:
+	case p == kernel.Medium:
 		return BFloat16
 	}
 	return Float32

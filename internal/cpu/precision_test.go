@@ -14,14 +14,14 @@ func TestArithmeticOf(t *testing.T) {
 	for _, amx := range []bool{false, true} {
 		hasAMX = func() bool { return amx }
 		for level := simd.Portable; level <= simd.Detect(); level++ {
-			want := map[Precision]Arithmetic{Highest: Float32, High: Float32, Medium: Float32}
+			want := map[kernel.Precision]Arithmetic{kernel.Highest: Float32, kernel.High: Float32, kernel.Medium: Float32}
 			if simd.BF16For(level) != nil {
-				want[Medium] = BFloat16
+				want[kernel.Medium] = BFloat16
 				if amx {
-					want[High], want[Medium] = SplitBFloat16Tiles, BFloat16Tiles
+					want[kernel.High], want[kernel.Medium] = SplitBFloat16Tiles, BFloat16Tiles
 				}
 			}
-			for _, p := range Precisions {
+			for _, p := range kernel.Precisions {
 				if got := ArithmeticOf(level, p); got != want[p] || got.Precision() > p {
 					t.Errorf("%v at %v, AMX %v: %v, of precision %v; want %v", level, p, amx, got, got.Precision(), want[p])
 				}
@@ -43,15 +43,15 @@ func TestNewOnTiles(t *testing.T) {
 	const n = 64
 	g := kernel.Gemm{M: n, N: n, K: n, LdA: n, LdB: n, LdC: n}
 	a, b, c := make([]float32, n*n), make([]float32, n*n), make([]float32, n*n)
-	for _, p := range Precisions {
+	for _, p := range kernel.Precisions {
 		d := New(simd.Detect(), 2, p)
 		defer d.Close()
 		for _, x := range []struct {
 			value float32 // all sums of it are exact in float32
-			kept  map[Precision]float32
+			kept  map[kernel.Precision]float32
 		}{
-			{1 + 0x1p-17, map[Precision]float32{Highest: 1 + 0x1p-17, High: 1 + 0x1p-17, Medium: 1}},
-			{1 + 0x1p-9 + 0x1p-18, map[Precision]float32{Highest: 1 + 0x1p-9 + 0x1p-18, High: 1 + 0x1p-9, Medium: 1}},
+			{1 + 0x1p-17, map[kernel.Precision]float32{kernel.Highest: 1 + 0x1p-17, kernel.High: 1 + 0x1p-17, kernel.Medium: 1}},
+			{1 + 0x1p-9 + 0x1p-18, map[kernel.Precision]float32{kernel.Highest: 1 + 0x1p-9 + 0x1p-18, kernel.High: 1 + 0x1p-9, kernel.Medium: 1}},
 		} {
 			for i := range a {
 				a[i], b[i] = x.value, 1

@@ -14,7 +14,7 @@ import (
 func TestConstantWeights(t *testing.T) {
 	for level := simd.AVX2; level <= simd.Detect(); level++ {
 		t.Run(level.String(), func(t *testing.T) {
-			d := New(level, 2, Highest)
+			d := New(level, 2, kernel.Highest)
 			defer d.Close()
 			rng, conv := rand.New(rand.NewPCG(3, 4)), wideConv(4)
 			operand := noise(rng, 2*conv.N*conv.H*conv.W*conv.C)

@@ -110,7 +110,7 @@ func tilesOf(places int) int { return (places + kernel.AttentionTile - 1) / kern
 // attendTiles launches a tiled kernel with a block for each of so many tiles of each head.
 func (d *Device) attendTiles(name string, width, tiles int, a kernel.Attention, shared int) {
 	suffix, arithmetic := "", "exact"
-	if d.products.precision != Highest { // at Medium too: there is little to gain from narrower numbers here
+	if d.products.precision != kernel.Highest { // at Medium too: there is little to gain from narrower numbers here
 		suffix, arithmetic = "_tf32", "tf32"
 	}
 	f := function{"attention" + suffix, name + "_" + arithmetic + "_" + strconv.Itoa(width)}

@@ -68,7 +68,7 @@ func TestAttention(t *testing.T) {
 	check(t, func(t *rapid.T, d *Device) {
 		a := newArena(t, d)
 		defer a.free()
-		d.SetPrecision(rapid.SampledFrom([]Precision{Highest, High}).Draw(t, "precision"))
+		d.SetPrecision(rapid.SampledFrom([]kernel.Precision{kernel.Highest, kernel.High}).Draw(t, "precision"))
 		at := kernel.Attention{
 			Batch: rapid.IntRange(1, 2).Draw(t, "batch"), Heads: rapid.IntRange(1, 3).Draw(t, "heads"), Scale: 0.25,
 			Dim: rapid.OneOf(rapid.IntRange(1, 140), rapid.SampledFrom([]int{4, 32, 64, 128})).Draw(t, "features"),
@@ -138,7 +138,7 @@ func TestAttention(t *testing.T) {
 			d.Attention(partY, buffer(q), buffer(kv), values(buffer(kv)), kept, buffer(part), kernel.Buffer{})
 		})
 		what, tolerance := fmt.Sprintf("%v %+v order %v keep %v", d.Precision(), at, order != nil, keep != nil), 1e-5
-		if d.Precision() != Highest {
+		if d.Precision() != kernel.Highest {
 			tolerance = 3e-3
 		}
 		a.compare("y "+what, y, tolerance, 1)

@@ -32,9 +32,9 @@ const (
 
 // blasCompute is the library's arithmetic for a precision: cublasComputeType_t.
 var blasCompute = [...]uintptr{
-	Highest: 68, // CUBLAS_COMPUTE_32F
-	High:    77, // CUBLAS_COMPUTE_32F_FAST_TF32
-	Medium:  75, // CUBLAS_COMPUTE_32F_FAST_16BF
+	kernel.Highest: 68, // CUBLAS_COMPUTE_32F
+	kernel.High:    77, // CUBLAS_COMPUTE_32F_FAST_TF32
+	kernel.Medium:  75, // CUBLAS_COMPUTE_32F_FAST_16BF
 }
 
 // blasNames are the libraries that are looked for, the newest first. cuBLAS needs cuBLASLt, which lies beside it.
@@ -168,7 +168,7 @@ func (d *Device) libraryServes(g kernel.Gemm) bool {
 type libraryProduct struct {
 	kernel.Gemm
 	a, b, c   uint64
-	precision Precision
+	precision kernel.Precision
 }
 
 // libraryGemm queues a product for the library.

@@ -47,7 +47,7 @@ func TestLibrary(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		a := newArena(t, d)
 		defer a.free()
-		d.SetPrecision(rapid.SampledFrom([]Precision{Highest, High, Medium}).Draw(t, "precision"))
+		d.SetPrecision(rapid.SampledFrom([]kernel.Precision{kernel.Highest, kernel.High, kernel.Medium}).Draw(t, "precision"))
 		g := kernel.Gemm{
 			M: rapid.IntRange(1, 40).Draw(t, "M"), N: rapid.IntRange(1, 40).Draw(t, "N"), K: rapid.IntRange(1, 40).Draw(t, "K"),
 			Batch: rapid.IntRange(1, 3).Draw(t, "batch"), TransA: rapid.Bool().Draw(t, "TransA"), TransB: rapid.Bool().Draw(t, "TransB"),

@@ -7,21 +7,11 @@ import (
 	"github.com/bestiary-ml/bestiary/internal/kernel"
 )
 
-// Precision is the least exact arithmetic that products and convolutions may use, as PyTorch's
-// set_float32_matmul_precision has it. What is stored is float32 at any of them.
-type Precision int
-
-const (
-	Highest Precision = iota // float32
-	High                     // TF32: operands rounded to 10 bits after the point, sums in float32
-	Medium                   // operands rounded to bfloat16, 7 bits after the point, sums in float32
-)
-
 // SetPrecision says how products, convolutions and attention are computed from here on; a new device has [Highest].
-func (d *Device) SetPrecision(p Precision) { d.products.precision = p }
+func (d *Device) SetPrecision(p kernel.Precision) { d.products.precision = p }
 
 // Precision is what SetPrecision was told.
-func (d *Device) Precision() Precision { return d.products.precision }
+func (d *Device) Precision() kernel.Precision { return d.products.precision }
 
 // arithmetic is a set of kernels: the suffix of its files of kernels, the name that the kernels in them bear, and how many
 // numbers of depth they take at a time.
@@ -33,14 +23,14 @@ type arithmetic struct {
 }
 
 var arithmetics = [...]arithmetic{
-	Highest: {"", "exact", 16, 5500, false},
-	High:    {"_tf32", "tf32", 16, 1500, true},
-	Medium:  {"_bfloat16", "bfloat16", 32, 1500, true},
+	kernel.Highest: {"", "exact", 16, 5500, false},
+	kernel.High:    {"_tf32", "tf32", 16, 1500, true},
+	kernel.Medium:  {"_bfloat16", "bfloat16", 32, 1500, true},
 }
 
 // products is what products and convolutions need between calls.
 type products struct {
-	precision Precision
+	precision kernel.Precision
 	plans     map[planKey]planned
 	blas      *blas // nil where there is none, or nobody looked yet
 	looked    bool
@@ -208,7 +198,7 @@ type tiling struct {
 type planKey struct {
 	file, kind     string
 	m, n, k, batch int
-	precision      Precision
+	precision      kernel.Precision
 }
 
 type planned struct {

@@ -36,7 +36,7 @@ func check(t *testing.T, f func(t *rapid.T, d *Device)) {
 func isEmulated(d *Device) bool { return d.driver.path == givenFunctions }
 
 // tolerances are how far results may be off at each precision, relative to the numbers that are added.
-var tolerances = [...]float64{Highest: 3e-6, High: 2e-3, Medium: 2e-2}
+var tolerances = [...]float64{kernel.Highest: 3e-6, kernel.High: 2e-3, kernel.Medium: 2e-2}
 
 // arena places the same operands on a GPU, not always aligned, and on the CPU, and compares results.
 type arena struct {
@@ -54,7 +54,7 @@ func newArena(t *rapid.T, d *Device) *arena {
 	seed := rapid.Uint64().Draw(t, "seed")
 	return &arena{
 		t: t, r: rand.New(rand.NewPCG(seed, 1)), aligned: rapid.Bool().Draw(t, "aligned"),
-		gpu: d, cpu: cpu.New(simd.Portable, 1, cpu.Highest),
+		gpu: d, cpu: cpu.New(simd.Portable, 1, kernel.Highest),
 	}
 }
 
@@ -128,7 +128,7 @@ func (a *arena) free() {
 func cutting(t *rapid.T, d *Device) (restore func()) {
 	sizes, processors := tileSizes, d.info.Processors
 	i := rapid.IntRange(0, len(sizes)-1).Draw(t, "size of tiles")
-	if d.Precision() == Highest {
+	if d.Precision() == kernel.Highest {
 		i = max(i, 1) // the first is for tensor cores
 	}
 	tileSizes = sizes[i : i+1]
@@ -147,7 +147,7 @@ func TestGemm(t *testing.T) {
 	check(t, func(t *rapid.T, d *Device) {
 		a := newArena(t, d)
 		defer a.free()
-		d.SetPrecision(rapid.SampledFrom([]Precision{Highest, High, Medium}).Draw(t, "precision"))
+		d.SetPrecision(rapid.SampledFrom([]kernel.Precision{kernel.Highest, kernel.High, kernel.Medium}).Draw(t, "precision"))
 		defer cutting(t, d)()
 		size := func(name string, most int) int {
 			n := rapid.IntRange(1, most).Draw(t, name)
@@ -195,7 +195,7 @@ func TestConvolutions(t *testing.T) {
 	check(t, func(t *rapid.T, d *Device) {
 		a := newArena(t, d)
 		defer a.free()
-		d.SetPrecision(rapid.SampledFrom([]Precision{Highest, High, Medium}).Draw(t, "precision"))
+		d.SetPrecision(rapid.SampledFrom([]kernel.Precision{kernel.Highest, kernel.High, kernel.Medium}).Draw(t, "precision"))
 		defer cutting(t, d)()
 		draw := func(name string, low, high int) int { return rapid.IntRange(low, high).Draw(t, name) }
 		groups, unit := draw("groups", 1, 3), rapid.SampledFrom([]int{1, 3, 4, 16}).Draw(t, "channels of")
@@ -229,7 +229,7 @@ func TestConvolutions(t *testing.T) {
 // TestSplitsRepeat computes a product with a split depth again and again: whichever block is last, bits are the same.
 func TestSplitsRepeat(t *testing.T) {
 	d := deviceToTest(t)
-	d.SetPrecision(Highest)
+	d.SetPrecision(kernel.Highest)
 	r := rand.New(rand.NewPCG(1, 2))
 	for _, g := range []kernel.Gemm{{M: 64, N: 64, K: 1024, LdA: 1024, LdB: 64, LdC: 64}, {M: 2, N: 64, K: 1024, LdA: 1024, LdB: 64, LdC: 64}} {
 		place := func(n int) kernel.Buffer {

@@ -13,13 +13,13 @@ import (
 // them, where random cases may miss some.
 
 // atPrecision runs f for each precision, as tests of their own.
-func atPrecision(t *testing.T, f func(t *testing.T, p Precision)) {
+func atPrecision(t *testing.T, f func(t *testing.T, p kernel.Precision)) {
 	d := deviceToTest(t)
 	defer d.SetPrecision(d.Precision())
 	for p, a := range arithmetics {
 		t.Run(a.name, func(t *testing.T) {
-			d.SetPrecision(Precision(p))
-			f(t, Precision(p))
+			d.SetPrecision(kernel.Precision(p))
+			f(t, kernel.Precision(p))
 		})
 	}
 }
@@ -31,7 +31,7 @@ func TestEveryTile(t *testing.T) {
 	d := deviceToTest(t)
 	plans := func() { d.products.plans = nil } // are kept, for other sizes of tiles
 	defer plans()
-	atPrecision(t, func(t *testing.T, p Precision) {
+	atPrecision(t, func(t *testing.T, p kernel.Precision) {
 		for i, size := range all {
 			if size.tensor && !arithmetics[p].tensor {
 				continue
@@ -55,8 +55,8 @@ func TestEveryTile(t *testing.T) {
 
 // TestEveryHead computes attention for heads of each width that there are kernels for, and a wider one.
 func TestEveryHead(t *testing.T) {
-	atPrecision(t, func(t *testing.T, p Precision) {
-		if p == Medium {
+	atPrecision(t, func(t *testing.T, p kernel.Precision) {
+		if p == kernel.Medium {
 			t.Skip("is that of tf32")
 		}
 		for _, dim := range []int{30, 64, 128, 130} {
