@@ -30,6 +30,8 @@ type trainer struct {
 	saved  int     // step of the state on the disk, 0 if there is none
 	norm   float64 // of the gradient, when it was measured last
 	window window
+
+	measured bool // the norm is that of the last step
 }
 
 // window gathers what the next line of metrics tells.
@@ -136,8 +138,8 @@ func (t *trainer) step(step int, rate float64, measure bool) error {
 	}
 	t.adam.ZeroGrad()
 	scale := 1 / float64(t.config.Accumulate)
-	measure = measure || t.config.Clip > 0
-	follow := !measure && t.config.Accumulate == 1
+	t.measured = measure || t.config.Clip > 0
+	follow := !t.measured && t.config.Accumulate == 1
 	for range t.config.Accumulate {
 		items, err := t.task.Source.Next()
 		if err != nil {
@@ -153,7 +155,7 @@ func (t *trainer) step(step int, rate float64, measure bool) error {
 		t.window.batches++
 		t.window.items += items
 	}
-	if measure {
+	if t.measured {
 		t.norm = t.adam.GradNorm() * scale
 		if math.IsNaN(t.norm) || math.IsInf(t.norm, 0) {
 			return t.diverged("the gradient", t.norm, step, rate)
@@ -263,7 +265,10 @@ func (t *trainer) log(step int, rate float64, heldOut Metrics) error {
 	w := &t.window
 	values := Metrics{
 		"epoch": float64(step) * float64(t.config.Accumulate) / float64(t.task.Source.Batches()),
-		"lr":    rate, "grad_norm": t.norm, "items_per_second": w.rate(),
+		"lr":    rate, "items_per_second": w.rate(),
+	}
+	if t.measured { // not if an interrupt came during a step that wasn't to be reported
+		values["grad_norm"] = t.norm
 	}
 	for name, sum := range w.sums {
 		values[name] = sum / float64(w.batches)

@@ -214,6 +214,35 @@ func steady(t *testing.T, straight, resumed *run.Run) {
 	}
 }
 
+// TestInterruptReportsMeasuredNorms interrupts a step whose gradient nobody measures: its line has no norm, instead of that
+// of an earlier step.
+func TestInterruptReportsMeasuredNorms(t *testing.T) {
+	for name, test := range map[string]struct {
+		clip float64
+		want bool
+	}{"measured when reported": {0, false}, "measured for clipping": {1, true}} {
+		t.Run(name, func(t *testing.T) {
+			r, m, c := newRun(t), newToy(openPortable(), 1, 8, 16), toyConfig(20)
+			c.Clip, c.Accumulate, c.LogEvery, c.EvalEvery, c.Schedule = test.clip, 1, 4, 0, "constant"
+			var interrupted *Interrupted
+			if err := trainToy(t, m.after(6), r, m, c, false); !errors.As(err, &interrupted) || interrupted.Step != 6 {
+				t.Fatalf("got %v, want an interruption after step 6", err)
+			}
+			lines, err := r.Metrics("toy")
+			if err != nil {
+				t.Fatal(err)
+			}
+			if len(lines) == 0 || lines[0].Step != 4 || lines[0].Values["grad_norm"] == 0 {
+				t.Fatalf("want step 4 with its norm first, got %v", lines)
+			}
+			last := lines[len(lines)-1]
+			if norm, ok := last.Values["grad_norm"]; last.Step != 6 || ok != test.want || norm == lines[0].Values["grad_norm"] {
+				t.Errorf("after the norm %v: %v", lines[0].Values["grad_norm"], last)
+			}
+		})
+	}
+}
+
 // TestResumeTakesBackMetrics resumes from a checkpoint that is older than the last lines of metrics.
 func TestResumeTakesBackMetrics(t *testing.T) {
 	straight, r := newRun(t), newRun(t)
