@@ -114,7 +114,7 @@ func (t *Tensor) Linear(w, bias *Tensor, act Activation) *Tensor {
 	}
 	in, out := w.dims[0], w.dims[1]
 	checkBias(bias, out)
-	g := kernel.Gemm{M: count(t.dims[:t.rank-1]), N: out, K: in, LdA: in, LdB: out, LdC: out, Act: act.Kind, Slope: act.Slope}
+	g := kernel.Gemm{M: count(t.dims[:t.rank-1]), N: out, K: in, LdA: in, LdB: out, LdC: out, Act: act.Kind, Slope: act.Slope, Constant: w.constant}
 	shape := t.dims
 	shape[t.rank-1] = out
 	y := t.device.empty(shape[:t.rank]...)

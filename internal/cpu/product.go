@@ -37,13 +37,14 @@ type products struct {
 	stepping  linearStep
 	winograd  winogradJob
 	constants constants
+	keeping   *rowsJob // see keepPanels
 	attending attending
 	evenParts [kernel.AttentionTile + 1][]stretch
 
 	// The tasks of jobs, bound once: binding allocates.
 	runRows, runColumns, runSum, runSpread  func(task, worker int)
 	runSkinny                               func(task, worker int)
-	runLinear                               func(task, worker int)
+	runLinear, runKeep                      func(task, worker int)
 	runAttend, runAttendRows, runAttendGrad func(task, worker int)
 	runWinogradWeights, runWinogradTiles    func(task, worker int)
 	runWinogradImages, runWinogradSums      func(task, worker int)
@@ -95,7 +96,7 @@ func newProducts(level simd.Level, pool *Pool) *products {
 	p.runRows, p.runColumns, p.runSum, p.runSpread = p.rowsTask, p.columnsTask, p.sumTask, p.spreadTask
 	p.runAttend, p.runAttendRows, p.runAttendGrad = p.attendTask, p.attendRowsTask, p.attendGradTask
 	p.runSkinny = p.skinnyTask
-	p.runLinear = p.linearTask
+	p.runLinear, p.runKeep = p.linearTask, p.keepTask
 	p.runWinogradWeights, p.runWinogradTiles = p.winogradWeightsTask, p.winogradTilesTask
 	p.runWinogradImages, p.runWinogradSums = p.winogradImagesTask, p.winogradSumsTask
 	p.runWinogradCollect = p.winogradCollectTask

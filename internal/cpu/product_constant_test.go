@@ -9,40 +9,55 @@ import (
 	"github.com/bestiary-ml/bestiary/internal/kernel"
 )
 
-// TestConstantWeights has convolutions with weights that are named constant: the first time, again, with more pictures, with
-// other weights, and when there is no room for more. Weights that change all the same show what is kept.
+// TestConstantWeights has convolutions and products with weights that are named constant: the first time, again, with more
+// rows, with other weights, and when there is no room for more. Weights that change all the same show what is kept.
 func TestConstantWeights(t *testing.T) {
+	const depth, width, rows = 1300, 70, 600 // of a matrix, in two blocks and a panel that isn't whole
 	for level := simd.AVX2; level <= simd.Detect(); level++ {
-		t.Run(level.String(), func(t *testing.T) {
-			d := New(level, 2, kernel.Highest)
-			defer d.Close()
-			rng, conv := rand.New(rand.NewPCG(3, 4)), wideConv(4)
-			operand := noise(rng, 2*conv.N*conv.H*conv.W*conv.C)
-			run := func(images int, constant uint64, w []float32) (forward, input []float32) {
-				c := conv
-				c.N, c.Constant = images, constant
-				forward, input = make([]float32, c.N*c.OH*c.OW*c.O), make([]float32, c.N*c.H*c.W*c.C)
-				d.Conv2d(c, kernel.Host(operand[:len(input)]), kernel.Host(w), kernel.Buffer{}, kernel.Host(forward))
-				d.Conv2dBackwardInput(c, kernel.Host(operand[:len(forward)]), kernel.Host(w), kernel.Buffer{}, kernel.Host(input))
-				return forward, input
-			}
-			check := func(what string, images int, constant uint64, given, want []float32) {
-				t.Helper()
-				forward, input := run(images, constant, given)
-				forwardWant, inputWant := run(images, 0, want)
-				if !slices.Equal(forward, forwardWant) || !slices.Equal(input, inputWant) {
-					t.Errorf("%s: the results differ", what)
+		for _, c := range []struct {
+			name string
+			kernel.Conv
+		}{
+			{"Winograd's", wideConv(4)}, {"direct", smallPictures[1]}, {"matrix", kernel.Conv{}},
+		} {
+			t.Run(level.String()+"/"+c.name, func(t *testing.T) {
+				d := New(level, 2, kernel.Highest)
+				defer d.Close()
+				rng := rand.New(rand.NewPCG(3, 4))
+				matrix, size := c.N == 0, c.KH*c.KW*c.C*c.O
+				if matrix {
+					size = depth * width
 				}
-			}
-			size := conv.KH * conv.KW * conv.C * conv.O
-			w, other := noise(rng, size), noise(rng, size)
-			check("the first time", conv.N, 7, w, w)
-			check("again", conv.N, 7, other, w)
-			check("more pictures", 2*conv.N, 7, other, w)
-			check("other weights", conv.N, 8, other, other)
-			d.products.constants.size = mostConstants
-			check("no room", conv.N, 9, w, w)
-			check("no room, changed", conv.N, 9, other, other)
-		})
+				operand := noise(rng, 2*max(c.N*max(c.H*c.W*c.C, c.OH*c.OW*c.O), rows*depth))
+				run := func(times int, constant uint64, w []float32) []float32 {
+					if matrix {
+						y := make([]float32, times*rows*width)
+						g := kernel.Gemm{M: times * rows, N: width, K: depth, LdA: depth, LdB: width, LdC: width, Constant: constant}
+						d.Gemm(g, kernel.Host(operand), kernel.Host(w), kernel.Buffer{}, kernel.Host(y))
+						return y
+					}
+					v := c.Conv
+					v.N, v.Constant = times*v.N, constant
+					forward, input := make([]float32, v.N*v.OH*v.OW*v.O), make([]float32, v.N*v.H*v.W*v.C)
+					d.Conv2d(v, kernel.Host(operand[:len(input)]), kernel.Host(w), kernel.Buffer{}, kernel.Host(forward))
+					d.Conv2dBackwardInput(v, kernel.Host(operand[:len(forward)]), kernel.Host(w), kernel.Buffer{}, kernel.Host(input))
+					return append(forward, input...)
+				}
+				check := func(what string, times int, constant uint64, given, want []float32) {
+					t.Helper()
+					if !slices.Equal(run(times, constant, given), run(times, 0, want)) {
+						t.Errorf("%s: the results differ", what)
+					}
+				}
+				w, other := noise(rng, size), noise(rng, size)
+				check("the first time", 1, 7, w, w)
+				check("again", 1, 7, other, w)
+				check("more rows", 2, 7, other, w)
+				check("other weights", 1, 8, other, other)
+				d.products.constants.size = mostConstants
+				check("no room", 1, 9, w, w)
+				check("no room, changed", 1, 9, other, other)
+			})
+		}
 	}
 }

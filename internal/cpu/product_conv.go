@@ -59,7 +59,7 @@ func (p *products) directForward(c kernel.Conv, x, w, bias, y []float32) {
 	j := rowsJob{
 		batch: c.Groups, aStep: 4 * inputs, bStep: 4 * outputs, cStep: 4 * outputs, biasStep: 4 * outputs,
 		m: c.N * c.OH * c.OW, n: outputs, depth: inputs, taps: p.addTaps(c),
-		a: p.inputGrid(c, x), c: p.outputGrid(c, y), b: matrix{base: address(w), stride: 4 * c.O},
+		a: p.inputGrid(c, x), c: p.outputGrid(c, y), b: matrix{base: address(w), stride: 4 * c.O}, constant: c.Constant,
 		epilogue: epilogue{bias: address(bias), act: c.Act, slope: float32(c.Slope)},
 	}
 	j.orderRows(c.N)
@@ -116,6 +116,7 @@ func (p *products) directBackwardInput(c kernel.Conv, gy, w, bias, gx []float32)
 					height: rows, width: columns, rows: rows, columns: columns, stepY: 1, stepX: 1,
 				},
 				b:        matrix{base: address(w), stride: 4 * c.O, transposed: true},
+				constant: c.Constant,
 				epilogue: epilogue{bias: address(bias), act: c.Act, slope: float32(c.Slope)},
 			}
 			j.orderRows(c.N)

@@ -23,7 +23,7 @@ func (p *products) gemm(g kernel.Gemm, a, b, bias, c []float32) {
 	p.addRows(rowsJob{
 		batch: batch, aStep: 4 * g.StrideA, bStep: 4 * g.StrideB, cStep: 4 * g.StrideC,
 		m: g.M, n: g.N, depth: g.K, taps: wholeDepth,
-		a: matrixGrid(address(a), g.M, 4*g.LdA), c: matrixGrid(address(c), g.M, 4*g.LdC), b: right, epilogue: end,
+		a: matrixGrid(address(a), g.M, 4*g.LdA), c: matrixGrid(address(c), g.M, 4*g.LdC), b: right, constant: g.Constant, epilogue: end,
 	})
 	p.startRows()
 }

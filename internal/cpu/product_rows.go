@@ -10,7 +10,10 @@ type rowsJob struct {
 	a, c        grid   // rows of A and C
 	*padding           // a's images, where they must be padded first: one a product; otherwise nil
 	b           matrix // of the first tap
+	constant    uint64 // not 0: names B, which is the same for all jobs that do; see keepPanels
 	epilogue
+
+	kept []float32 // B in panels, or nil
 
 	paired         bool // in bfloat16
 	most           int  // terms that a block sums
@@ -69,6 +72,9 @@ func (j *rowsJob) tasks() int { return j.batch * j.mTasks * j.nTasks }
 
 // startRows runs the jobs that were added.
 func (p *products) startRows() {
+	for i := range p.rows {
+		p.keepPanels(&p.rows[i])
+	}
 	if n := len(p.rows); n > 0 {
 		p.pool.Run(p.rows[n-1].firstTask+p.rows[n-1].tasks(), p.runRows)
 	}
@@ -121,6 +127,10 @@ func (p *products) rowsTask(task, worker int) {
 // rowsBlock adds a part of the depth to the rectangle m0 ≤ m < m1, n0 ≤ n < n1 of C.
 func (p *products) rowsBlock(w *productWorker, j *rowsJob, block, m0, m1, n0, n1 int) {
 	s := j.block(block)
+	if j.kept != nil {
+		p.rowsTiles(w, j, p.keptPanels(j, s, n0, n1), block, m0, m1)
+		return
+	}
 	p.rowsTiles(w, j, p.panels(w, j.b, j.taps[s.first:s.end], s.from, s.to, n0, n1, m1-m0 <= rawRows, j.paired), block, m0, m1)
 }
 

@@ -24,6 +24,8 @@ type Gemm struct {
 	Accumulate bool // add to C; excludes bias and activation
 	Act        Activation
 	Slope      float64 // of LeakyReLU
+
+	Constant uint64 // if not 0, names B's elements, as Conv.Constant does w's
 }
 
 // Conv describes a two-dimensional convolution (cross-correlation, as in every deep-learning framework).
