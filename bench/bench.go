@@ -71,6 +71,9 @@ func run(ctx context.Context, chosen []workload, o Options, out, log io.Writer) 
 	if o.Time < 0 || o.Rounds < 0 {
 		return usage.Errorf("a time of %v in %d rounds can't be measured; use positive numbers", o.Time, o.Rounds)
 	}
+	if o.Python != "" && o.Versus == "" {
+		return usage.Errorf("a Python is for PyTorch beside us; name that peer, too, or leave that option out")
+	}
 	if err := checkProfile(o, len(chosen)); err != nil {
 		return err
 	}

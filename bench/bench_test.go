@@ -174,6 +174,7 @@ func TestWrongOptions(t *testing.T) {
 		`one workload, and 2 are chosen`:                                                          {Only: []string{"realnvp"}, Profile: "cpu.pprof"},
 		`leave one of the two options out`:                                                        {Only: []string{"gemm"}, Profile: "cpu.pprof", Versus: "torch"},
 		`a/folder/that/is/missing`:                                                                {Only: []string{"gemm"}, Profile: "a/folder/that/is/missing"},
+		`name that peer, too, or leave that option out`:                                           {Only: []string{"gemm"}, Python: "python3"},
 		`-1s in 5 rounds can't be measured`:                                                       {Only: []string{"gemm"}, Time: -time.Second},
 		`device "tpu" is not known`:                                                               {Only: []string{"gemm"}, Device: "tpu"},
 	} {

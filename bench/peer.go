@@ -155,7 +155,14 @@ func (p *peer) answer(answer any) error {
 func (p *peer) broken(err error) error {
 	p.close()
 	lines := strings.Split(strings.TrimSpace(p.errors.String()), "\n")
-	return fmt.Errorf("%s: %s stopped (%w): %s", p.Name, p.command.Path, err, lines[len(lines)-1])
+	last := lines[len(lines)-1]
+	if last == "" {
+		last = "it wrote no error; run it by hand"
+		if p.Python != "" {
+			last = "it wrote no error; name a Python that has PyTorch"
+		}
+	}
+	return fmt.Errorf("%s: %s stopped (%w): %s", p.Name, p.command.Path, err, last)
 }
 
 // run times iterations for about d, at least one.

@@ -52,6 +52,8 @@ func actPython(fault string) {
 		case command == "run" && fault == "dies":
 			fmt.Fprintln(os.Stderr, "Traceback:\nout of luck")
 			os.Exit(3)
+		case command == "run" && fault == "dies silently":
+			os.Exit(3)
 		case command == "run" && fault == "idle":
 			fmt.Println(`{"seconds": [], "peak_bytes": null}`)
 		case command == "run":
@@ -70,6 +72,7 @@ func TestPeer(t *testing.T) {
 		{"prepare", "torch: RuntimeError: no"},
 		{"run", "torch: RuntimeError: no"},
 		{"dies", "stopped (EOF): out of luck"},
+		{"dies silently", "stopped (EOF): it wrote no error; name a Python that has PyTorch"},
 		{"idle", "timed nothing"},
 		{"chatty", `answered "hello" instead of JSON`},
 	} {

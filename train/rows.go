@@ -42,7 +42,7 @@ func NewRows(x []float32, d int, labels []int, batch int, balance bool, seed uin
 		return nil, fmt.Errorf("train: %d values and %d labels don't make rows of %d; give whole rows with a label each", len(x), len(labels), d)
 	}
 	if batch < 1 || batch > n {
-		return nil, usage.Errorf("--batch %d: there are %d rows to train on; choose 1 to %d", batch, n, n)
+		return nil, usage.Errorf("--batch %d: is not possible with %d rows to train on; choose 1 to %d", batch, n, n)
 	}
 	r := &Rows{
 		X: make([]float32, batch*d), x: x, labels: labels, n: n, d: d, batch: batch,

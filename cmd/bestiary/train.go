@@ -136,7 +136,7 @@ func (f *trainFlags) settings(c *cobra.Command, model string) (train.Config, err
 // checkBatch refuses a batch that was asked for and is larger than the data.
 func checkBatch(c *cobra.Command, settings train.Config, training *data.Dataset) error {
 	if settings.Batch > training.Len() && c.Flags().Changed("batch") {
-		return usagef("--batch %d: there are %s to train on; choose a smaller batch, or add pictures", settings.Batch, count(training.Len(), "picture"))
+		return usagef("--batch %d: is more than the %s to train on; choose a smaller batch, or add pictures", settings.Batch, count(training.Len(), "picture"))
 	}
 	return nil
 }
