@@ -40,7 +40,7 @@ func newDoctor() *cobra.Command {
 		rows = append(rows, gpu()...)
 		rows = append(rows, [][2]string{
 			{"picture cache", pictureCache()},
-			{"device chosen", fmt.Sprintf("%s, %s", chosen.Name(), count(chosen.Threads(), "thread"))},
+			{"device chosen", fmt.Sprintf("%s, %s, precision %s", chosen.Name(), count(chosen.Threads(), "thread"), chosen.Precision())},
 			{"arithmetic", arithmetic(chosen)},
 		}...)
 		if gpu, ok := chosen.Kernels().(*cuda.Device); ok {

@@ -15,8 +15,9 @@ func TestPrecisionFallsBack(t *testing.T) {
 		{"doctor", "--precision", "medium", "--kernels", "portable"},
 		{"doctor", "--precision", "high"},
 	} {
-		if _, told, code := bestiary(t, args...); code != 0 || strings.Count(told, "in float32 (highest)") != 1 {
-			t.Errorf("%v told %q", args, told)
+		out, told, code := bestiary(t, args...)
+		if code != 0 || strings.Count(told, "in float32 (highest)") != 1 || !strings.Contains(out, ", precision highest\n") {
+			t.Errorf("%v printed %q and told %q", args, out, told)
 		}
 	}
 	if _, told, _ := bestiary(t, "doctor"); told != "" {
