@@ -11,10 +11,19 @@ import (
 func Checksum(m Module) string {
 	h := crc32.NewIEEE()
 	var word [4]byte
+	add := func(v uint32) {
+		binary.LittleEndian.PutUint32(word[:], v)
+		h.Write(word[:])
+	}
 	for _, p := range Params(m) {
+		if p.Tensor.IsInts() {
+			for _, v := range p.Tensor.IntValues() {
+				add(uint32(v))
+			}
+			continue
+		}
 		for _, v := range p.Tensor.Values() {
-			binary.LittleEndian.PutUint32(word[:], math.Float32bits(v))
-			h.Write(word[:])
+			add(math.Float32bits(v))
 		}
 	}
 	return fmt.Sprintf("%08x", h.Sum32())

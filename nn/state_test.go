@@ -258,3 +258,19 @@ func TestFile(t *testing.T) {
 		t.Errorf("a file of another model: %v", err)
 	}
 }
+
+// TestChecksum has numbers and counters, each of which matters.
+func TestChecksum(t *testing.T) {
+	d := device(t)
+	n := NewBatchNorm(d, 3, tensor.Activation{})
+	before := Checksum(n)
+	if again := Checksum(n); again != before {
+		t.Errorf("%s and then %s", before, again)
+	}
+	d.Kernels().UploadInts(n.Batches.Data(), []int32{5})
+	counted := Checksum(n)
+	n.Bias.Set([]float32{0, 1, 0})
+	if moved := Checksum(n); counted == before || moved == counted {
+		t.Errorf("%s, %s with another counter, %s with another bias", before, counted, moved)
+	}
+}

@@ -59,6 +59,9 @@ func (p *Pets) Evaluate(ctx context.Context, heldOut, training *data.Dataset, se
 		return nil, err
 	}
 	e := &Evaluation{Pictures: heldOut.Len(), Reconstruction: r}
+	if p.stale != nil {
+		return nil, p.stale
+	}
 	if p.flow == nil {
 		return e, nil
 	}

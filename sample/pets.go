@@ -29,6 +29,7 @@ type Pets struct {
 	data        data.Description
 	autoencoder *autoencoder.Autoencoder
 	flow        *flows.RealNVP // nil until one has been trained
+	stale       error          // why there is none, though one has been trained
 }
 
 // OpenPets loads the models of a run folder. The flow may be missing; what needs it then says so.
@@ -73,6 +74,10 @@ func OpenPets(dir string, d *tensor.Device) (*Pets, error) {
 	}
 	if _, err := r.LoadWeights("flow", p.flow); err != nil {
 		return nil, err
+	}
+	if p.stale = stale(r, p.autoencoder); p.stale != nil {
+		p.flow = nil
+		return p, nil
 	}
 	p.flow.SetTraining(false)
 	nn.Freeze(p.flow)
@@ -293,7 +298,26 @@ func (p *Pets) class(name string) (int, error) {
 	return 0, fmt.Errorf("class %q does not exist in this run; choose one of %s", name, strings.Join(p.data.Classes, ", "))
 }
 
+// stale tells that a run's flow was trained on embeddings that its autoencoder doesn't make any more; nil if it wasn't, or
+// the run doesn't say.
+func stale(r *run.Run, a *autoencoder.Autoencoder) error {
+	var trained struct {
+		Autoencoder string `json:"autoencoder"`
+	}
+	if r.Options("flow", &trained) != nil || trained.Autoencoder == "" {
+		return nil
+	}
+	if sum := nn.Checksum(a); sum != trained.Autoencoder {
+		return fmt.Errorf("%s: the flow was trained with other weights of the autoencoder (%s, now %s); put these back, or delete flow.safetensors and flow.state.safetensors and train it anew",
+			r.Path("autoencoder.safetensors"), trained.Autoencoder, sum)
+	}
+	return nil
+}
+
 func (p *Pets) needFlow() error {
+	if p.stale != nil {
+		return p.stale
+	}
 	if p.flow == nil {
 		return fmt.Errorf("this run has no flow yet; make one with \"bestiary train flow --run RUN\"")
 	}

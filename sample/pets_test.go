@@ -268,6 +268,17 @@ func TestOpenPets(t *testing.T) {
 	if !slices.Equal(a[0].Image.Pix, b[0].Image.Pix) || a[0].LogDensity != b[0].LogDensity {
 		t.Error("the loaded models draw another picture")
 	}
+	for sum, good := range map[string]bool{nn.Checksum(p.autoencoder): true, "00000000": false} {
+		save(r.SetOptions("flow", map[string]string{"autoencoder": sum}))
+		again, err := OpenPets(dir, p.device)
+		save(err)
+		if err := again.needFlow(); (err == nil) != good || !good && !strings.Contains(err.Error(), "other weights of the autoencoder (00000000, now ") {
+			t.Errorf("a flow trained with an autoencoder of checksum %s: %v", sum, err)
+		}
+		if _, err := again.Reconstruct(make([]uint8, 3*p.Size()*p.Size())); err != nil {
+			t.Errorf("reconstruction, which needs no flow: %v", err)
+		}
+	}
 
 	wrong := p.data
 	wrong.Classes = append(loaded.Classes(), "owl")

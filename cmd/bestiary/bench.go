@@ -39,7 +39,7 @@ the workload was warmed up, there is no share of a peak, and what CUDA graphs di
 		Args: noArguments,
 	}
 	device := addDeviceFlags(c)
-	c.Flags().StringArrayVar(&o.Only, "only", nil, "workload to measure: a name, the beginning of one, or a pattern (repeatable; default: all)")
+	c.Flags().StringArrayVar(&o.Only, "only", nil, "workload to measure: a name, the beginning of one up to a slash, or a pattern (repeatable; default: all)")
 	c.Flags().BoolVar(&o.JSON, "json", false, "print a JSON object for each workload")
 	c.Flags().DurationVar(&o.Time, "time", 0, "time to measure each workload for (0: 3s)")
 	c.Flags().IntVar(&o.Rounds, "rounds", 0, "turns that this time is divided into (0: 5)")

@@ -3,8 +3,15 @@ package cpu
 // constants are what is made of weights that don't change, those of models that only answer, and kept for the next time:
 // transformed for Winograd's algorithm, or packed into panels.
 type constants struct {
-	kept map[constant][]float32
-	size int // of all, in numbers
+	kept  map[constant]*keptConstant
+	size  int // of all, in numbers
+	calls int // of room
+}
+
+// keptConstant was wanted last by that call.
+type keptConstant struct {
+	room []float32
+	call int
 }
 
 // constant names what a way of computing makes of weights.
@@ -15,23 +22,38 @@ type constant struct {
 	first, last, taps int // of panels: the offsets of the first and the last tap's weights, and the number of taps
 }
 
-// mostConstants is the number of numbers that are kept: 256 MB.
-const mostConstants = 64 << 20
+const (
+	// mostConstants is the number of numbers that are kept: 256 MB.
+	mostConstants = 64 << 20
+	// staleConstant is the number of calls after which what nobody has wanted makes room: its model is gone. Models
+	// that are in use want theirs much sooner, so they don't push each other out in turns.
+	staleConstant = 10_000
+)
 
 // room returns room for so many numbers under a name, and whether they are in it already; nil if there is none left.
 func (c *constants) room(name constant, size int) (room []float32, kept bool) {
-	if room, kept = c.kept[name]; kept {
-		return room, true
+	c.calls++
+	if k := c.kept[name]; k != nil {
+		k.call = c.calls
+		return k.room, true
+	}
+	if c.size+size > mostConstants {
+		for name, k := range c.kept {
+			if c.calls-k.call > staleConstant {
+				delete(c.kept, name)
+				c.size -= len(k.room)
+			}
+		}
 	}
 	if c.size+size > mostConstants {
 		return nil, false
 	}
 	var fresh []float32
-	room = aligned(&fresh, size)
+	room = aligned(&fresh, size)[:size]
 	if c.kept == nil {
-		c.kept = map[constant][]float32{}
+		c.kept = map[constant]*keptConstant{}
 	}
-	c.kept[name] = room
+	c.kept[name] = &keptConstant{room, c.calls}
 	c.size += size
 	return room, false
 }

@@ -57,6 +57,11 @@ func TestConstantWeights(t *testing.T) {
 				d.products.constants.size = mostConstants
 				check("no room", 1, 9, w, w)
 				check("no room, changed", 1, 9, other, other)
+				d.products.constants.calls += staleConstant + 1
+				check("room of models that are gone", 1, 9, other, other)
+				d.products.constants.size = 0
+				check("room again", 1, 9, other, other)
+				check("kept again", 1, 9, w, other)
 			})
 		}
 	}
