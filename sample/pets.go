@@ -75,9 +75,13 @@ func OpenPets(dir string, d *tensor.Device) (*Pets, error) {
 	if _, err := r.LoadWeights("flow", p.flow); err != nil {
 		return nil, err
 	}
-	if p.stale = stale(r, p.autoencoder); p.stale != nil {
-		p.flow = nil
-		return p, nil
+	var trained FlowOptions
+	if r.Options("flow", &trained) == nil { // older runs have none
+		if p.stale = trained.Check(p.autoencoder); p.stale != nil {
+			p.stale = fmt.Errorf("%s: %w", r.Path("autoencoder.safetensors"), p.stale)
+			p.flow = nil
+			return p, nil
+		}
 	}
 	p.flow.SetTraining(false)
 	nn.Freeze(p.flow)
@@ -298,18 +302,19 @@ func (p *Pets) class(name string) (int, error) {
 	return 0, fmt.Errorf("class %q does not exist in this run; choose one of %s", name, strings.Join(p.data.Classes, ", "))
 }
 
-// stale tells that a run's flow was trained on embeddings that its autoencoder doesn't make any more; nil if it wasn't, or
-// the run doesn't say.
-func stale(r *run.Run, a *autoencoder.Autoencoder) error {
-	var trained struct {
-		Autoencoder string `json:"autoencoder"`
-	}
-	if r.Options("flow", &trained) != nil || trained.Autoencoder == "" {
+// FlowOptions is what a run keeps of a flow's training beyond its Config.
+type FlowOptions struct {
+	Autoencoder string `json:"autoencoder"` // checksum of the autoencoder that made the embeddings; "" is not known
+}
+
+// Check tells that the flow was trained on embeddings that a doesn't make any more.
+func (o FlowOptions) Check(a *autoencoder.Autoencoder) error {
+	if o.Autoencoder == "" {
 		return nil
 	}
-	if sum := nn.Checksum(a); sum != trained.Autoencoder {
-		return fmt.Errorf("%s: the flow was trained with other weights of the autoencoder (%s, now %s); put these back, or delete flow.safetensors and flow.state.safetensors and train it anew",
-			r.Path("autoencoder.safetensors"), trained.Autoencoder, sum)
+	if sum := nn.Checksum(a); sum != o.Autoencoder {
+		return fmt.Errorf("the flow was trained with other weights of the autoencoder (%s, now %s); put these back, or delete flow.safetensors and flow.state.safetensors and train it anew",
+			o.Autoencoder, sum)
 	}
 	return nil
 }

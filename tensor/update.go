@@ -9,8 +9,7 @@ const earlySize = 1 << 16
 // and the gradient are in the caches then, and the gradient's memory serves the next one. The numbers are those of
 // stepping all of them afterwards.
 type Updater interface {
-	// Update returns how leaf is to be stepped, its gradient aside, and remembers that it is; or false to leave that, and
-	// the gradient, for later.
+	// Update returns how leaf is to be stepped, its gradient aside; or false to leave that, and the gradient, for later.
 	Update(leaf *Tensor) (kernel.Adam, kernel.AdamParam, bool)
 }
 

@@ -8,7 +8,7 @@ import (
 	"github.com/bestiary-ml/bestiary/data"
 	"github.com/bestiary-ml/bestiary/flows"
 	"github.com/bestiary-ml/bestiary/internal/usage"
-	"github.com/bestiary-ml/bestiary/nn"
+	"github.com/bestiary-ml/bestiary/sample"
 	"github.com/bestiary-ml/bestiary/tensor"
 	"github.com/bestiary-ml/bestiary/train"
 	"github.com/bestiary-ml/bestiary/train/tasks"
@@ -68,10 +68,11 @@ that the autoencoder was trained on, unless --data names others with the same cl
 			if err := r.Config("flow", &model); err != nil {
 				return err
 			}
-			var trained tasks.FlowOptions
-			if sum := nn.Checksum(encoder); r.Options("flow", &trained) == nil && trained.Autoencoder != "" && trained.Autoencoder != sum {
-				return fmt.Errorf("%s: the autoencoder has other weights than when the flow's training began (%s, now %s); put these back, or delete flow.safetensors and flow.state.safetensors and train the flow anew",
-					r.Path("autoencoder.safetensors"), trained.Autoencoder, sum)
+			var trained sample.FlowOptions
+			if r.Options("flow", &trained) == nil { // older runs have none
+				if err := trained.Check(encoder); err != nil {
+					return fmt.Errorf("%s: %w", r.Path("autoencoder.safetensors"), err)
+				}
 			}
 		} else if err := model.Validate(); err != nil {
 			return usage.Mistake(err)

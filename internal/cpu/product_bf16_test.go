@@ -104,54 +104,12 @@ func TestBF16Gemm(t *testing.T) {
 				TransA: rapid.Bool().Draw(t, "TransA"), TransB: rapid.Bool().Draw(t, "TransB"),
 				Batch: rapid.IntRange(0, 2).Draw(t, "Batch"), Accumulate: rapid.Bool().Draw(t, "Accumulate"),
 			}
-			rng := rand.New(rand.NewPCG(rapid.Uint64().Draw(t, "seed"), 0))
-			gap := func(name string) int { return rapid.SampledFrom([]int{0, 0, 1, 5}).Draw(t, name) }
-			rowsA, rowsB := g.M, g.K
-			g.LdA, g.LdB, g.LdC = g.K+gap("gapA"), g.N+gap("gapB"), g.N+gap("gapC")
-			if g.TransA {
-				rowsA, g.LdA = g.K, g.M+gap("gapA")
-			}
-			if g.TransB {
-				rowsB, g.LdB = g.N, g.K+gap("gapB")
-			}
-			g.StrideA, g.StrideB, g.StrideC = rowsA*g.LdA, rowsB*g.LdB, g.M*g.LdC
-			batch := max(1, g.Batch)
-			a, b, c := noise(rng, batch*rowsA*g.LdA), noise(rng, batch*rowsB*g.LdB), noise(rng, batch*g.M*g.LdC)
-			var bias []float32
-			if !g.Accumulate {
-				g.Act, g.Slope = rapid.SampledFrom(activations).Draw(t, "Act"), 0.25
-				if rapid.Bool().Draw(t, "bias") {
-					bias = noise(rng, g.N)
-				}
-			}
-			if len(a) > 0 && len(b) > 0 {
-				specials(rng, rapid.IntRange(0, 2).Draw(t, "specials"), a, b)
-			}
-			checkGemm(t, all, g, a, b, bias, c)
+			checkGemm(t, all, drawGemm(t, g))
 		})
 		// Few examples may all be too small for bfloat16; this one isn't.
 		rng, g := rand.New(rand.NewPCG(7, 8)), kernel.Gemm{M: pairedRows + 1, N: pairedColumns + 3, K: 71, LdA: 71, LdB: pairedColumns + 3, LdC: pairedColumns + 3}
-		checkGemm(t, all, g, noise(rng, g.M*g.K), noise(rng, g.K*g.N), noise(rng, g.N), noise(rng, g.M*g.N))
+		checkGemm(t, all, product{g, noise(rng, g.M*g.K), noise(rng, g.K*g.N), noise(rng, g.N), noise(rng, g.M*g.N)})
 	})
-}
-
-func checkGemm(t rapid.TB, all []*products, g kernel.Gemm, a, b, bias, c []float32) {
-	want, left, right := wide(c), a, b
-	if p := all[0]; p.paired(g.M, g.N, g.K) && !p.bf16.split {
-		left, right = toBF16(a), toBF16(b)
-	}
-	for item := range max(1, g.Batch) {
-		for row := range g.M {
-			gemmRow(g, item, row, wide(left), wide(right), wide(bias), want)
-		}
-	}
-	var results [][]float32
-	for _, p := range all {
-		got := append([]float32(nil), c...)
-		p.gemm(g, a, b, bias, got)
-		results = append(results, got)
-	}
-	same(t, all[0], fmt.Sprintf("%+v", g), results, want, g.K)
 }
 
 // TestBF16Edges has blocks of every height and width, in both forms, and odd depths.
@@ -169,7 +127,7 @@ func TestBF16Edges(t *testing.T) {
 				if g.TransB {
 					g.LdB = g.K
 				}
-				checkGemm(t, all[:1], g, noise(rng, g.M*g.K), noise(rng, g.K*g.N), nil, make([]float32, g.M*g.N))
+				checkGemm(t, all[:1], product{g, noise(rng, g.M*g.K), noise(rng, g.K*g.N), nil, make([]float32, g.M*g.N)})
 			}
 		}
 	})

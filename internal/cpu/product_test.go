@@ -89,50 +89,67 @@ func TestProductsGemm(t *testing.T) {
 				TransA: rapid.Bool().Draw(t, "TransA"), TransB: rapid.Bool().Draw(t, "TransB"),
 				Batch: rapid.IntRange(0, 3).Draw(t, "Batch"), Accumulate: rapid.Bool().Draw(t, "Accumulate"),
 			}
-			rng := rand.New(rand.NewPCG(rapid.Uint64().Draw(t, "seed"), 0))
-			gap := func(name string) int { return rapid.SampledFrom([]int{0, 0, 1, 5}).Draw(t, name) }
-			rowsA, rowsB := g.M, g.K
-			g.LdA, g.LdB, g.LdC = g.K+gap("gapA"), g.N+gap("gapB"), g.N+gap("gapC")
-			if g.TransA {
-				rowsA, g.LdA = g.K, g.M+gap("gapA")
-			}
-			if g.TransB {
-				rowsB, g.LdB = g.N, g.K+gap("gapB")
-			}
-			g.StrideA, g.StrideB, g.StrideC = rowsA*g.LdA, rowsB*g.LdB, g.M*g.LdC
-			if rapid.Bool().Draw(t, "repeatB") {
-				g.StrideB = 0
-			}
-			batch := max(1, g.Batch)
-			a, b, c := noise(rng, batch*rowsA*g.LdA), noise(rng, batch*rowsB*g.LdB), noise(rng, batch*g.M*g.LdC)
-			var bias []float32
-			if !g.Accumulate {
-				g.Act, g.Slope = rapid.SampledFrom(activations).Draw(t, "Act"), 0.25
-				if rapid.Bool().Draw(t, "bias") {
-					bias = noise(rng, g.N)
-				}
-			}
-			if n := rapid.IntRange(0, 2).Draw(t, "specials"); len(a) > 0 && len(b) > 0 {
-				for range n {
-					a[rng.IntN(len(a))] = float32(math.Inf(1))
-					b[rng.IntN(len(b))] = []float32{0, float32(math.NaN())}[rng.IntN(2)]
-				}
-			}
-			want, a64, b64, bias64 := wide(c), wide(a), wide(b), wide(bias)
-			for item := range batch {
-				for row := range g.M {
-					gemmRow(g, item, row, a64, b64, bias64, want)
-				}
-			}
-			var results [][]float32
-			for _, p := range all {
-				got := append([]float32(nil), c...)
-				p.gemm(g, a, b, bias, got)
-				results = append(results, got)
-			}
-			same(t, all[0], fmt.Sprintf("%+v", g), results, want, g.K)
+			checkGemm(t, all, drawGemm(t, g))
 		})
 	})
+}
+
+// product is a product with its operands; bias may be nil.
+type product struct {
+	kernel.Gemm
+	a, b, bias, c []float32
+}
+
+// drawGemm draws what g doesn't say yet: strides, a bias, an activation, numbers and some that aren't.
+func drawGemm(t *rapid.T, g kernel.Gemm) product {
+	rng := rand.New(rand.NewPCG(rapid.Uint64().Draw(t, "seed"), 0))
+	gap := func(name string) int { return rapid.SampledFrom([]int{0, 0, 1, 5}).Draw(t, name) }
+	rowsA, rowsB := g.M, g.K
+	g.LdA, g.LdB, g.LdC = g.K+gap("gapA"), g.N+gap("gapB"), g.N+gap("gapC")
+	if g.TransA {
+		rowsA, g.LdA = g.K, g.M+gap("gapA")
+	}
+	if g.TransB {
+		rowsB, g.LdB = g.N, g.K+gap("gapB")
+	}
+	g.StrideA, g.StrideB, g.StrideC = rowsA*g.LdA, rowsB*g.LdB, g.M*g.LdC
+	if rapid.Bool().Draw(t, "repeatB") {
+		g.StrideB = 0
+	}
+	batch := max(1, g.Batch)
+	x := product{a: noise(rng, batch*rowsA*g.LdA), b: noise(rng, batch*rowsB*g.LdB), c: noise(rng, batch*g.M*g.LdC)}
+	if !g.Accumulate {
+		g.Act, g.Slope = rapid.SampledFrom(activations).Draw(t, "Act"), 0.25
+		if rapid.Bool().Draw(t, "bias") {
+			x.bias = noise(rng, g.N)
+		}
+	}
+	if n := rapid.IntRange(0, 2).Draw(t, "specials"); len(x.a) > 0 && len(x.b) > 0 {
+		specials(rng, n, x.a, x.b)
+	}
+	x.Gemm = g
+	return x
+}
+
+// checkGemm compares with the portable kernel on float64, of operands rounded as these products round them.
+func checkGemm(t rapid.TB, all []*products, x product) {
+	g, left, right := x.Gemm, x.a, x.b
+	if p := all[0]; p.paired(g.M, g.N, g.K) && !p.bf16.split {
+		left, right = toBF16(left), toBF16(right)
+	}
+	want, a, b, bias := wide(x.c), wide(left), wide(right), wide(x.bias)
+	for item := range max(1, g.Batch) {
+		for row := range g.M {
+			gemmRow(g, item, row, a, b, bias, want)
+		}
+	}
+	var results [][]float32
+	for _, p := range all {
+		got := append([]float32(nil), x.c...)
+		p.gemm(g, x.a, x.b, x.bias, got)
+		results = append(results, got)
+	}
+	same(t, all[0], fmt.Sprintf("%+v", g), results, want, g.K)
 }
 
 // drawConv draws a convolution, its operands and a bias for an output of channels(c) channels.

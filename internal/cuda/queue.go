@@ -23,7 +23,7 @@ type stretch struct {
 	values []byte // parameters of the kernels
 }
 
-// longest is the number of calls of a stretch: with more, the GPU would wait for the first ones to come.
+// longestStretch is the number of calls of a stretch: with more, the GPU would wait for the first ones to come.
 const longestStretch = 32
 
 // queue is the stretch that is being gathered, and what its launches need.

@@ -15,11 +15,6 @@ import (
 	"github.com/bestiary-ml/bestiary/train"
 )
 
-// FlowOptions is what a run keeps of a flow's training beyond its Config.
-type FlowOptions struct {
-	Autoencoder string `json:"autoencoder"` // checksum of the autoencoder that made the embeddings, to notice another one
-}
-
 // Flow trains a flow on the embeddings that a trained autoencoder gives the pictures, and watches it on held-out ones
 // (nil: it isn't watched). Where the description says how to vary pictures, each is embedded in several views; that takes
 // a while and stops when the context ends. The pictures must have the classes of the description, in its order.
@@ -53,7 +48,7 @@ func Flow(ctx context.Context, d *tensor.Device, c flows.Config, a *autoencoder.
 		Model:      "flow",
 		Module:     model,
 		Settings:   c,
-		Options:    FlowOptions{nn.Checksum(a)},
+		Options:    sample.FlowOptions{Autoencoder: nn.Checksum(a)},
 		Source:     source,
 		Unit:       "embeddings",
 		Generators: map[string]*tensor.Generator{"flow": g},
