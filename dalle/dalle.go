@@ -82,8 +82,8 @@ func (m *DALLE) Loss(text, image []int32, random *tensor.Generator) (loss, textL
 	for row := range slices.Chunk(ids, split+1) {
 		labels = append(labels, row[1:]...)
 	}
-	textLoss = out.Slice(1, 0, split).LinearCrossEntropy(m.textHead.weight, m.textHead.bias, m.device.Ints(labels))
-	imageLoss = out.Slice(1, split, out.Dim(1)).LinearCrossEntropy(m.imageHead.weight, m.imageHead.bias, m.device.Ints(image))
+	textLoss = out.Slice(1, 0, split).LinearCrossEntropy(m.textHead.weight, m.textHead.bias, labels)
+	imageLoss = out.Slice(1, split, out.Dim(1)).LinearCrossEntropy(m.imageHead.weight, m.imageHead.bias, image)
 	weight := m.config.ImageLossWeight
 	return textLoss.Add(imageLoss.Scale(weight)).Scale(1 / (1 + weight)), textLoss, imageLoss
 }

@@ -23,13 +23,26 @@ func NewUsage(codes, window int) *Usage {
 
 // Add counts the codes of a batch.
 func (u *Usage) Add(codes []int32) {
+	u.next()
+	for _, c := range codes {
+		u.present[c]++
+	}
+}
+
+// AddCounts is Add for a batch in which it has been counted how many positions have each code.
+func (u *Usage) AddCounts(counts []float32) {
+	u.next()
+	for c, n := range counts {
+		u.present[c] += int(n)
+	}
+}
+
+// next moves the window to the next batch.
+func (u *Usage) next() {
 	if u.batches == u.window {
 		u.past, u.present = u.present, u.past
 		clear(u.present)
 		u.batches, u.full = 0, true
-	}
-	for _, c := range codes {
-		u.present[c]++
 	}
 	u.batches++
 }

@@ -43,7 +43,7 @@ func TestUsage(t *testing.T) {
 	if p := u.Perplexity(); math.Abs(p-2) > 1e-9 || u.Full() || u.Dead() != nil {
 		t.Errorf("after one batch of two: perplexity %v, dead codes %v", p, u.Dead())
 	}
-	u.Add([]int32{2, 2})
+	u.AddCounts([]float32{0, 0, 2, 0, 0})
 	if p := u.Perplexity(); math.Abs(p-math.Exp(1.5*math.Ln2)) > 1e-9 || !u.Full() || !slices.Equal(u.Dead(), []int{3, 4}) || u.Used() != 3 {
 		t.Errorf("after a window: perplexity %v, %d used, dead codes %v", p, u.Used(), u.Dead())
 	}

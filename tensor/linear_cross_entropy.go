@@ -11,18 +11,19 @@ import (
 const logitsAtOnce = 25 << 20
 
 // LinearCrossEntropy is the mean of −log softmax(x·wᵀ + bias)[label] in nats over the rows of t [..., D] that have a
-// label, which is not negative. w [V, D] is a table with a row a class, as an embedding's; bias [V] may be nil.
+// label, which is not negative. w [V, D] is a table with a row a class, as an embedding's; bias [V] may be nil. Labels are
+// wanted where they come from: to count them on a GPU would mean to wait for it.
 //
 // Logits are computed for some rows at a time and are never whole in memory. Since the result is a single number, the
 // gradients are known up to a factor as soon as they are, so they are computed along the way.
-func (t *Tensor) LinearCrossEntropy(w, bias, labels *Tensor) *Tensor {
+func (t *Tensor) LinearCrossEntropy(w, bias *Tensor, labels []int32) *Tensor {
 	rows, depth := count(t.dims[:t.rank-1]), t.Dim(-1)
-	if w.rank != 2 || w.dims[1] != depth || bias != nil && bias.Len() != w.dims[0] || !labels.ints || labels.Len() != rows {
-		panic(fmt.Sprintf("tensor: LinearCrossEntropy of %v with %v, %v and labels %v", t, w, bias, labels))
+	if w.rank != 2 || w.dims[1] != depth || bias != nil && bias.Len() != w.dims[0] || len(labels) != rows {
+		panic(fmt.Sprintf("tensor: LinearCrossEntropy of %v with %v, %v and %d labels", t, w, bias, len(labels)))
 	}
 	d, k, classes := t.device, t.kernels(), w.dims[0]
 	labelled := 0
-	for _, l := range labels.IntValues() {
+	for _, l := range labels {
 		if l >= 0 {
 			labelled++
 		}
@@ -31,7 +32,7 @@ func (t *Tensor) LinearCrossEntropy(w, bias, labels *Tensor) *Tensor {
 	if labelled == 0 {
 		return loss
 	}
-	recording := d.recording(t, w, bias)
+	classOf, recording := d.Ints(labels).data, d.recording(t, w, bias)
 	var gt, gw, gbias kernel.Buffer // for a loss whose own gradient is 1
 	if recording {
 		gt, gw, gbias = d.borrowGrad(t), d.borrowGrad(w), d.borrowGrad(bias)
@@ -47,16 +48,16 @@ func (t *Tensor) LinearCrossEntropy(w, bias, labels *Tensor) *Tensor {
 	k.Fill(share, 1/float64(labelled))
 	for first := 0; first < rows; first += most {
 		n := min(most, rows-first)
-		x, labels := t.data.Slice(first*depth, n*depth), labels.data.Slice(first, n)
+		x, classOf := t.data.Slice(first*depth, n*depth), classOf.Slice(first, n)
 		logits, losses := logits.Slice(0, n*classes), losses.Slice(0, n)
 		k.Gemm(kernel.Gemm{M: n, N: classes, K: depth, TransB: true, LdA: depth, LdB: depth, LdC: classes}, x, w.data, bias.optional(), logits)
-		k.CrossEntropy(n, classes, logits, labels, losses)
+		k.CrossEntropy(n, classes, logits, classOf, losses)
 		k.Reduce(kernel.Sum, kernel.Span{Outer: 1, N: n, Inner: 1}, 1/float64(labelled), losses, term.Slice(0, 1))
 		k.AddScaled(1, term.Slice(0, 1), loss.data)
 		if !recording {
 			continue
 		}
-		k.CrossEntropyGrad(n, classes, logits, labels, share.Slice(0, n), logits) // in place: each number depends on its own row
+		k.CrossEntropyGrad(n, classes, logits, classOf, share.Slice(0, n), logits) // in place: each number depends on its own row
 		if !gt.IsNil() {
 			k.Gemm(kernel.Gemm{M: n, N: depth, K: classes, LdA: classes, LdB: depth, LdC: depth}, logits, w.data, kernel.Buffer{}, gt.Slice(first*depth, n*depth))
 		}

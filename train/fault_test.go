@@ -81,12 +81,12 @@ func TestNonFiniteGradient(t *testing.T) {
 	m := newToy(openPortable(), 1, 8, 16)
 	task := m.task()
 	loss := task.Loss
-	task.Loss = func() (*tensor.Tensor, Metrics) {
-		l, metrics := loss()
+	task.Loss = func() (*tensor.Tensor, *Figures) {
+		l, figures := loss()
 		if m.losses == 5 {
 			l = l.Mul(l.Scale(0).Sqrt()).Add(l) // √0 has an infinite slope
 		}
-		return l, metrics
+		return l, figures
 	}
 	_, err := Run(context.Background(), r.Dir(), task, toyConfig(20), Options{})
 	fails(t, err, "toy: step 3: the gradient is NaN", "--lr")

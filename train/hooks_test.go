@@ -18,7 +18,7 @@ func withHooks(m *toy, calls *[]int) Task {
 	loss := task.Loss
 	task.State = state
 	task.Before = func(step int) { *calls = append(*calls, step) }
-	task.Loss = func() (*tensor.Tensor, Metrics) {
+	task.Loss = func() (*tensor.Tensor, *Figures) {
 		state.Batches++
 		return loss()
 	}

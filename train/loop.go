@@ -177,8 +177,12 @@ func (t *trainer) step(step int, rate float64, measure bool) error {
 func (t *trainer) batch(step int, rate float64, follow bool) error {
 	s := t.device.Record()
 	defer s.End()
-	loss, metrics := t.task.Loss()
-	value := loss.Item()
+	loss, figures := t.task.Loss()
+	if figures == nil {
+		figures = &Figures{}
+	}
+	values := tensor.Read(append([]*tensor.Tensor{loss}, figures.Tensors...)...)
+	value := float64(values[0][0])
 	if math.IsNaN(value) || math.IsInf(value, 0) {
 		return t.diverged("the loss", value, step, rate)
 	}
@@ -187,8 +191,10 @@ func (t *trainer) batch(step int, rate float64, follow bool) error {
 	}
 	loss.Backward()
 	t.window.sums["loss"] += value
-	for name, v := range metrics {
-		t.window.sums[name] += v
+	if figures.Metrics != nil {
+		for name, v := range figures.Metrics(values[1:]) {
+			t.window.sums[name] += v
+		}
 	}
 	return nil
 }

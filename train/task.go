@@ -17,8 +17,9 @@ type Task struct {
 	Source Source
 
 	// Loss records the model on the Source's current batch and returns the loss, a single number, and figures to
-	// report beside it. It is called within a step of the device, in training mode.
-	Loss func() (*tensor.Tensor, Metrics)
+	// report beside it (nil: none). It is called within a step of the device, in training mode. It should not read what it
+	// computes, as a GPU would have to be waited for.
+	Loss func() (*tensor.Tensor, *Figures)
 
 	// Generators are those that Loss and the model's dropout draw from, by names of the caller's choosing. Drawing
 	// from them in Evaluate or Samples doesn't change what the training draws.
@@ -49,6 +50,12 @@ type Task struct {
 
 // Metrics are named figures. The names must not depend on the step.
 type Metrics map[string]float64
+
+// Figures are what Loss reports beside the loss.
+type Figures struct {
+	Tensors []*tensor.Tensor                 // read together with the loss
+	Metrics func(values [][]float32) Metrics // what the elements of these come to
+}
 
 // Source hands out batches without end. Where they go, and Loss finds them, is the source's own affair.
 type Source interface {

@@ -67,13 +67,16 @@ func (m *toy) task() Task {
 		Model: "toy", Module: m.net, Source: m.rows, Unit: "rows",
 		Generators: map[string]*tensor.Generator{"dropout": m.dropout},
 		Settings:   map[string]int{"inputs": toyInputs}, Data: "rows",
-		Loss: func() (*tensor.Tensor, Metrics) {
+		Loss: func() (*tensor.Tensor, *Figures) {
 			m.losses++
 			if m.spoil != nil {
 				m.spoil(m.losses, m.rows.X)
 			}
 			loss := m.loss(m.rows.X)
-			return loss, Metrics{"twice": 2 * loss.Item()}
+			return loss, &Figures{
+				Tensors: []*tensor.Tensor{loss.Scale(2)},
+				Metrics: func(values [][]float32) Metrics { return Metrics{"twice": float64(values[0][0])} },
+			}
 		},
 		Evaluate: func() (Metrics, error) {
 			m.evals++

@@ -83,7 +83,7 @@ func learn(ctx context.Context, dir string, steps int, o train.Options) (accurac
 	}
 	task := train.Task{
 		Model: "judge", Module: model, Source: source,
-		Loss: func() (*tensor.Tensor, train.Metrics) {
+		Loss: func() (*tensor.Tensor, *train.Figures) {
 			return scores(source.Pixels).CrossEntropy(labels(source.Labels)).Mean(), nil
 		},
 		Evaluate: func() (train.Metrics, error) {

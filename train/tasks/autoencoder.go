@@ -40,7 +40,7 @@ func Autoencoder(d *tensor.Device, c autoencoder.Config, description data.Descri
 		Data:       description,
 		Source:     source,
 		Generators: map[string]*tensor.Generator{"autoencoder": g},
-		Loss: func() (*tensor.Tensor, train.Metrics) {
+		Loss: func() (*tensor.Tensor, *train.Figures) {
 			loss, _ := model.Loss(d.From(source.Pixels, o.Batch, training.Size, training.Size, 3))
 			return loss, nil
 		},

@@ -45,7 +45,7 @@ func CLIP(d *tensor.Device, c clip.Config, t *tokenizer.Tokenizer, how CaptionOp
 		Source:     source,
 		Start:      how.start(t),
 		Generators: map[string]*tensor.Generator{"clip": g},
-		Loss:       func() (*tensor.Tensor, train.Metrics) { return loss(source.Text, source.Pixels), nil },
+		Loss:       func() (*tensor.Tensor, *train.Figures) { return loss(source.Text, source.Pixels), nil },
 	}
 	if heldOut == nil || heldOut.Len() < 2 {
 		return model, task, nil

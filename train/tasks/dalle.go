@@ -53,9 +53,14 @@ func DALLE(ctx context.Context, d *tensor.Device, c dalle.Config, vae *dvae.VAE,
 		Source:     source,
 		Start:      how.start(t),
 		Generators: map[string]*tensor.Generator{"dalle": g},
-		Loss: func() (*tensor.Tensor, train.Metrics) {
+		Loss: func() (*tensor.Tensor, *train.Figures) {
 			loss, text, image := model.Loss(source.Text, code(), g)
-			return loss, train.Metrics{"text_loss": text.Item(), "image_loss": image.Item()}
+			return loss, &train.Figures{
+				Tensors: []*tensor.Tensor{text, image},
+				Metrics: func(values [][]float32) train.Metrics {
+					return train.Metrics{"text_loss": float64(values[0][0]), "image_loss": float64(values[1][0])}
+				},
+			}
 		},
 	}
 	if heldOut == nil || heldOut.Len() == 0 {

@@ -59,12 +59,17 @@ func DVAE(d *tensor.Device, c dvae.Config, how DVAEOptions, description data.Des
 		Generators: map[string]*tensor.Generator{"dvae": g, "revival": revival},
 		State:      codes,
 		Before:     func(step int) { temperature = how.Annealing.At(step) },
-		Loss: func() (*tensor.Tensor, train.Metrics) {
+		Loss: func() (*tensor.Tensor, *train.Figures) {
 			r := model.Loss(batch(), temperature, g)
-			codes.Usage.Add(r.Codes.IntValues())
-			return r.Loss, train.Metrics{
-				"reconstruction": r.Reconstruction.Item(), "kl": r.KL.Item(), "temperature": temperature,
-				"perplexity": codes.Usage.Perplexity(), "codes_used": float64(codes.Usage.Used()), "revived": float64(codes.Revived),
+			return r.Loss, &train.Figures{
+				Tensors: []*tensor.Tensor{r.Reconstruction, r.KL, r.Codes.Counts(c.Codes)},
+				Metrics: func(values [][]float32) train.Metrics {
+					codes.Usage.AddCounts(values[2])
+					return train.Metrics{
+						"reconstruction": float64(values[0][0]), "kl": float64(values[1][0]), "temperature": temperature,
+						"perplexity": codes.Usage.Perplexity(), "codes_used": float64(codes.Usage.Used()), "revived": float64(codes.Revived),
+					}
+				},
 			}
 		},
 	}

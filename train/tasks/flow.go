@@ -52,7 +52,7 @@ func Flow(ctx context.Context, d *tensor.Device, c flows.Config, a *autoencoder.
 		Source:     source,
 		Unit:       "embeddings",
 		Generators: map[string]*tensor.Generator{"flow": g},
-		Loss: func() (*tensor.Tensor, train.Metrics) {
+		Loss: func() (*tensor.Tensor, *train.Figures) {
 			x := d.From(source.X, o.Batch, c.Dim)
 			if c.Noise > 0 {
 				x = x.Add(g.Normal(d, o.Batch, c.Dim).Mul(deviations))

@@ -145,7 +145,7 @@ func trained(t *testing.T, make func() (nn.Module, *train.Task, error), dir stri
 	ctx, cancel := context.WithCancel(context.Background())
 	defer cancel()
 	loss, steps := task.Loss, 0
-	task.Loss = func() (*tensor.Tensor, train.Metrics) {
+	task.Loss = func() (*tensor.Tensor, *train.Figures) {
 		if steps++; steps == until {
 			cancel()
 		}

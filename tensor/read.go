@@ -1,0 +1,50 @@
+package tensor
+
+import (
+	"fmt"
+
+	"github.com/bestiary-ml/bestiary/internal/kernel"
+)
+
+// Read returns the elements of tensors of one device, a slice each. Other than with Values, a GPU is waited for once for all
+// of them.
+func Read(ts ...*Tensor) [][]float32 {
+	if len(ts) == 0 {
+		return nil
+	}
+	d, n := ts[0].device, 0
+	for _, t := range ts {
+		if t.ints || t.device != d {
+			panic(fmt.Sprintf("tensor: Read of %v among tensors on %s", t, d.Name()))
+		}
+		n += t.Len()
+	}
+	all, values := make([]float32, n), make([][]float32, len(ts))
+	together := d.gathered(ts, n)
+	if !together.IsNil() {
+		d.kernels.Download(all, together)
+		d.give(together)
+	}
+	for i, t := range ts {
+		values[i] = all[:t.Len():t.Len()]
+		all = all[t.Len():]
+		if together.IsNil() {
+			d.kernels.Download(values[i], t.data)
+		}
+	}
+	return values
+}
+
+// gathered copies the n elements of tensors behind one another, to memory that the caller gives back. It is nil where that
+// saves nothing: the processor waits for nobody.
+func (d *Device) gathered(ts []*Tensor, n int) kernel.Buffer {
+	if len(ts) < 2 || n == 0 || ts[0].data.Host != nil {
+		return kernel.Buffer{}
+	}
+	together, at := d.take(n), 0
+	for _, t := range ts {
+		d.kernels.Copy(flatCopy(t.Len()), together.Slice(at, t.Len()), t.data)
+		at += t.Len()
+	}
+	return together
+}
