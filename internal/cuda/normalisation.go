@@ -8,7 +8,7 @@ const fewRows = 512
 
 // columnSplits is the number of parts that the rows are cut into, so that sums of columns keep a GPU busy.
 func columnSplits(rows, columns int) int {
-	return max(1, min((rows+63)/64, 1024/max(1, (columns+31)/32)))
+	return max(1, min((rows+63)/64, mostShares/max(1, (columns+31)/32)))
 }
 
 // columnGrid has a block for each of splits parts of each 32 columns.
@@ -26,7 +26,7 @@ func (d *Device) BatchNorm(b kernel.BatchNorm, x, gamma, beta, mean, variance, y
 		partial := d.doubles("shares", 2*splits*b.Channels)
 		d.launch(function{"normalisation", "batch_moments"}, columnGrid(b.Channels, splits), columnBlock, 0,
 			b.Rows, b.Channels, splits, x, partial)
-		d.launch(function{"normalisation", "batch_statistics"}, gridFor(b.Channels, 1), dim3{threads, 1, 1}, 0,
+		d.launch(function{"normalisation", "batch_statistics"}, columnGrid(b.Channels, 1), columnBlock, 0,
 			b.Rows, b.Channels, splits, truth(b.Unbiased), x, partial, mean, variance)
 	}
 	d.launch(function{"normalisation", "batch_apply"}, columnGrid(b.Channels, (b.Rows+31)/32), columnBlock, 0,
@@ -60,7 +60,7 @@ func (d *Device) BatchNormGrad(b kernel.BatchNorm, x, gamma, mean, variance, y, 
 	partial := d.doubles("shares", 2*splits*b.Channels)
 	d.launch(function{"normalisation", "batch_grad_moments"}, columnGrid(b.Channels, splits), columnBlock, 0,
 		structArg(&a), splits, partial)
-	d.launch(function{"normalisation", "batch_grad_parameters"}, gridFor(b.Channels, 1), dim3{threads, 1, 1}, 0,
+	d.launch(function{"normalisation", "batch_grad_parameters"}, columnGrid(b.Channels, 1), columnBlock, 0,
 		structArg(&a), splits, partial)
 	if !gx.IsNil() {
 		d.launch(function{"normalisation", "batch_grad_apply"}, columnGrid(b.Channels, (b.Rows+31)/32), columnBlock, 0,
@@ -85,6 +85,6 @@ func (d *Device) LayerNormGrad(rows, n int, x, gamma, mean, rstd, gy, gx, ggamma
 	partial := d.doubles("shares", 2*splits*n)
 	d.launch(function{"normalisation", "layer_norm_moments"}, columnGrid(n, splits), columnBlock, 0,
 		rows, n, splits, x, mean, rstd, gy, partial)
-	d.launch(function{"normalisation", "layer_norm_parameters"}, gridFor(n, 1), dim3{threads, 1, 1}, 0,
+	d.launch(function{"normalisation", "layer_norm_parameters"}, columnGrid(n, 1), columnBlock, 0,
 		n, splits, partial, ggamma, gbeta)
 }

@@ -6,6 +6,10 @@ import (
 
 // The way in which a reduction is cut into shares follows from its shape alone, so that results don't depend on the GPU.
 
+// mostShares is the number of shares that a sum is cut into at most: enough to keep all of a GPU's memory busy, with 64
+// bytes on their way for each of 256 threads, and few enough to be added up in a microsecond or two.
+const mostShares = 512
+
 // Reduce implements kernel.Reductions.
 func (d *Device) Reduce(op kernel.Reduce, s kernel.Span, scale float64, x, y kernel.Buffer) {
 	results := s.Outer * s.Inner
@@ -20,19 +24,19 @@ func (d *Device) Reduce(op kernel.Reduce, s kernel.Span, scale float64, x, y ker
 	var splits int
 	var partial kernel.Buffer
 	if s.Inner == 1 {
-		splits = max(1, min((s.N+4095)/4096, 1024/s.Outer))
+		splits = max(1, min((s.N+4095)/4096, mostShares/s.Outer))
 		partial = d.doubles("shares", s.Outer*splits)
 		d.launch(function{"reductions", "reduce_rows"}, blocksOf(s.Outer*splits), blockFor((s.N+splits-1)/splits, 256), 0,
 			int32(op), s.Outer, s.N, splits, scale, x, partial, y)
 	} else {
 		tiles := s.Outer * ((s.Inner + 31) / 32)
-		splits = max(1, min((s.N+63)/64, 1024/tiles))
+		splits = max(1, min((s.N+63)/64, mostShares/tiles))
 		partial = d.doubles("shares", results*splits)
 		d.launch(function{"reductions", "reduce_columns"}, blocksOf(tiles*splits), columnBlock, 0,
 			int32(op), s.Outer, s.N, s.Inner, splits, scale, x, partial, y)
 	}
 	if splits > 1 {
-		d.launch(function{"reductions", "reduce_shares"}, gridFor(results, 1), dim3{threads, 1, 1}, 0,
+		d.launch(function{"reductions", "reduce_shares"}, blocksOf(s.Outer*((s.Inner+31)/32)), columnBlock, 0,
 			int32(op), s.Outer, splits, s.Inner, scale, partial, y)
 	}
 }

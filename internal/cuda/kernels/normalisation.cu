@@ -1,4 +1,4 @@
-#include "common.cuh"
+#include "ahead.cuh"
 
 // Batch normalisation of x [rows, channels]. Blocks are 32 channels wide and 8 rows high; splits cut the rows. Sums are
 // in double precision, of deviations from a channel's first number, so that a large mean costs no precision.
@@ -25,21 +25,21 @@ __device__ inline Moments column_sum(Moments m) {
     for (i64 task = blockIdx.x, tiles = ((channels) + 31) / 32, c, s;                                                  \
          c = task % tiles * 32 + threadIdx.x, s = task / tiles, task < tiles * (splits); task += gridDim.x)
 
-// Loops over the rows of split s that are this thread's.
-#define SPLIT_ROWS(r, s, rows, splits)                                                                                 \
-    for (i64 share = ((rows) + (splits)-1) / (splits), r = (s)*share + threadIdx.y,                                    \
-             end = ((s) + 1) * share < (rows) ? ((s) + 1) * share : (rows);                                            \
-         r < end; r += 8)
+// read_ahead over the rows of split s that are this thread's.
+template <class Read, class Use> __device__ inline void split_rows(i64 s, i64 rows, i64 splits, Read read, Use use) {
+    const i64 share = (rows + splits - 1) / splits;
+    read_ahead(s * share + threadIdx.y, min((s + 1) * share, rows), 8, read, use);
+}
 
 __device__ inline Moments moments_of(i64 c, i64 s, i64 rows, i64 channels, i64 splits, const float *x) {
     Moments m = {0, 0};
     if (c < channels) {
         const double shift = x[c];
-        SPLIT_ROWS(r, s, rows, splits) {
-            const double d = x[r * channels + c] - shift;
+        split_rows(s, rows, splits, [=](i64 r) { return x[r * channels + c]; }, [&](i64, float v) {
+            const double d = v - shift;
             m.first += d;
             m.second += d * d;
-        }
+        });
     }
     return column_sum(m);
 }
@@ -60,19 +60,23 @@ extern "C" __global__ void batch_moments(i64 rows, i64 channels, i64 splits, con
     }
 }
 
-__device__ inline Moments sum_of_shares(i64 c, i64 channels, i64 splits, const Moments *partial) {
+// Adds the shares of a column, of which s is the only part; the results are in row 0.
+__device__ inline Moments sum_of_shares(i64 c, i64 s, i64 channels, i64 splits, const Moments *partial) {
     Moments m = {0, 0};
-    for (i64 s = 0; s < splits; s++) {
-        m.first += partial[s * channels + c].first;
-        m.second += partial[s * channels + c].second;
-    }
-    return m;
+    if (c < channels)
+        split_rows(s, splits, 1, [=](i64 r) { return partial[r * channels + c]; }, [&](i64, Moments share) {
+            m.first += share.first;
+            m.second += share.second;
+        });
+    return column_sum(m);
 }
 
 extern "C" __global__ void batch_statistics(i64 rows, i64 channels, i64 splits, int unbiased, const float *x,
                                             const Moments *partial, float *mean, float *variance) {
-    GRID_STRIDE(c, channels)
-        statistics(sum_of_shares(c, channels, splits, partial), rows, unbiased, x[c], &mean[c], &variance[c]);
+    EACH_TILE(c, s, channels, 1) {
+        const Moments m = sum_of_shares(c, s, channels, splits, partial);
+        if (threadIdx.y == 0 && c < channels) statistics(m, rows, unbiased, x[c], &mean[c], &variance[c]);
+    }
 }
 
 __device__ inline float scale_of(i64 c, double eps, const float *gamma, float variance) {
@@ -85,10 +89,8 @@ extern "C" __global__ void batch_apply(i64 rows, i64 channels, double eps, int a
     EACH_TILE(c, s, channels, (rows + 31) / 32) {
         if (c >= channels) continue;
         const float scale = scale_of(c, eps, gamma, variance[c]), shift = beta ? beta[c] : 0.0f, average = mean[c];
-        SPLIT_ROWS(r, s, rows, (rows + 31) / 32) {
-            const i64 at = r * channels + c;
-            y[at] = activate(act, slope, (x[at] - average) * scale + shift);
-        }
+        split_rows(s, rows, (rows + 31) / 32, [=](i64 r) { return x[r * channels + c]; },
+                   [=](i64 r, float v) { y[r * channels + c] = activate(act, slope, (v - average) * scale + shift); });
     }
 }
 
@@ -108,10 +110,8 @@ extern "C" __global__ void batch_norm(i64 rows, i64 channels, double eps, int un
         if (c >= channels) continue;
         const float average = means[threadIdx.x], shift = beta ? beta[c] : 0.0f;
         const float scale = scale_of(c, eps, gamma, variances[threadIdx.x]);
-        SPLIT_ROWS(r, s, rows, 1) {
-            const i64 at = r * channels + c;
-            y[at] = activate(act, slope, (x[at] - average) * scale + shift);
-        }
+        split_rows(s, rows, 1, [=](i64 r) { return x[r * channels + c]; },
+                   [=](i64 r, float v) { y[r * channels + c] = activate(act, slope, (v - average) * scale + shift); });
     }
 }
 
@@ -126,21 +126,26 @@ struct BatchGrad {
     float *gx, *ggamma, *gbeta;
 };
 
-__device__ inline float upstream(const BatchGrad &g, i64 at) {
-    return g.act == ACT_NONE ? g.gy[at] : activation_grad(g.act, g.slope, g.y[at], g.gy[at]);
-}
+// What it reads of an element.
+struct Element {
+    float x, y, gy;
+};
+
+__device__ inline Element element(const BatchGrad &g, i64 at) { return {g.x[at], g.act == ACT_NONE ? 0.0f : g.y[at], g.gy[at]}; }
+
+// The gradient before the activation.
+__device__ inline float upstream(const BatchGrad &g, const Element &e) { return activation_grad(g.act, g.slope, e.y, e.gy); }
 
 // Σ g and Σ g·x̂ of a column, over a split of its rows.
 __device__ inline Moments gradient_moments(const BatchGrad &g, i64 c, i64 s, i64 splits) {
     Moments m = {0, 0};
     if (c < g.channels) {
         const double mean = g.mean[c], rstd = 1.0 / sqrt((double)g.variance[c] + g.eps);
-        SPLIT_ROWS(r, s, g.rows, splits) {
-            const i64 at = r * g.channels + c;
-            const double up = upstream(g, at);
+        split_rows(s, g.rows, splits, [&](i64 r) { return element(g, r * g.channels + c); }, [&](i64, const Element &e) {
+            const double up = upstream(g, e);
             m.first += up;
-            m.second += up * ((double)g.x[at] - mean);
-        }
+            m.second += up * ((double)e.x - mean);
+        });
         m.second *= rstd;
     }
     return column_sum(m);
@@ -161,11 +166,10 @@ __device__ inline void input_gradient(const BatchGrad &g, i64 c, i64 s, i64 spli
         along = (float)(m.second / divisor * rstd);
         if (g.g_variance) spread = (float)(2.0 * (double)g.g_variance[c] / divisor);
     }
-    SPLIT_ROWS(r, s, g.rows, splits) {
-        const i64 at = r * g.channels + c;
-        const float deviation = g.x[at] - mean, up = upstream(g, at);
-        g.gx[at] = g.fixed ? scale * up : scale * (up - average - deviation * along) + spread * deviation;
-    }
+    split_rows(s, g.rows, splits, [&](i64 r) { return element(g, r * g.channels + c); }, [&](i64 r, const Element &e) {
+        const float deviation = e.x - mean, up = upstream(g, e);
+        g.gx[r * g.channels + c] = g.fixed ? scale * up : scale * (up - average - deviation * along) + spread * deviation;
+    });
 }
 
 extern "C" __global__ void batch_grad_moments(const __grid_constant__ BatchGrad g, i64 splits, Moments *partial) {
@@ -177,10 +181,12 @@ extern "C" __global__ void batch_grad_moments(const __grid_constant__ BatchGrad 
 
 // Adds the shares into the first one, and writes the gradients of the parameters.
 extern "C" __global__ void batch_grad_parameters(const __grid_constant__ BatchGrad g, i64 splits, Moments *partial) {
-    GRID_STRIDE(c, g.channels) {
-        const Moments m = sum_of_shares(c, g.channels, splits, partial);
-        parameter_gradients(g, c, m);
-        partial[c] = m;
+    EACH_TILE(c, s, g.channels, 1) {
+        const Moments m = sum_of_shares(c, s, g.channels, splits, partial);
+        if (threadIdx.y == 0 && c < g.channels) {
+            parameter_gradients(g, c, m);
+            partial[c] = m;
+        }
     }
 }
 
@@ -207,24 +213,24 @@ extern "C" __global__ void batch_norm_grad(const __grid_constant__ BatchGrad g) 
 // Normalises each row of n numbers; a warp a row.
 #define WARP_ROWS(r, rows)                                                                                             \
     for (i64 r = (i64)blockIdx.x * (blockDim.x / 32) + threadIdx.x / 32; r < (rows); r += (i64)gridDim.x * (blockDim.x / 32))
-#define WARP_STRIDE(i, n) for (i64 i = threadIdx.x % 32; i < (n); i += 32)
+
+template <class Read, class Use> __device__ inline void warp_reads(i64 n, Read read, Use use) { read_ahead(threadIdx.x % 32, n, 32, read, use); }
 
 extern "C" __global__ void layer_norm(i64 rows, i64 n, double eps, const float *x, const float *gamma, const float *beta,
                                       float *y, float *mean, float *rstd) {
     WARP_ROWS(r, rows) {
         const float *row = x + r * n;
         double sum = 0, squares = 0;
-        WARP_STRIDE(i, n) sum += row[i];
+        auto read = [=](i64 i) { return row[i]; };
+        warp_reads(n, read, [&](i64, float v) { sum += v; });
         const double average = warp_sum(sum) / (double)n;
-        WARP_STRIDE(i, n) {
-            const double d = (double)row[i] - average;
+        warp_reads(n, read, [&](i64, float v) {
+            const double d = (double)v - average;
             squares += d * d;
-        }
+        });
         const double scale = 1.0 / sqrt(warp_sum(squares) / (double)n + eps);
-        WARP_STRIDE(i, n) {
-            const float normal = (float)(((double)row[i] - average) * scale);
-            y[r * n + i] = normal * (gamma ? gamma[i] : 1.0f) + (beta ? beta[i] : 0.0f);
-        }
+        auto all = [=](i64 i) { return make_float3(row[i], gamma ? gamma[i] : 1.0f, beta ? beta[i] : 0.0f); };
+        warp_reads(n, all, [=](i64 i, float3 v) { y[r * n + i] = (float)(((double)v.x - average) * scale) * v.y + v.z; });
         if (threadIdx.x % 32 == 0) {
             mean[r] = (float)average;
             rstd[r] = (float)scale;
@@ -237,16 +243,17 @@ extern "C" __global__ void layer_norm_grad(i64 rows, i64 n, const float *x, cons
     WARP_ROWS(r, rows) {
         const float average = mean[r], scale = rstd[r];
         double total = 0, dot = 0;
-        WARP_STRIDE(i, n) {
-            const float up = gy[r * n + i] * (gamma ? gamma[i] : 1.0f);
+        auto read = [=](i64 i) { return make_float3(x[r * n + i], gy[r * n + i], gamma ? gamma[i] : 1.0f); };
+        warp_reads(n, read, [&](i64, float3 v) {
+            const float up = v.y * v.z;
             total += up;
-            dot += (double)up * (double)((x[r * n + i] - average) * scale);
-        }
+            dot += (double)up * (double)((v.x - average) * scale);
+        });
         const float mean_up = (float)(warp_sum(total) / (double)n), mean_dot = (float)(warp_sum(dot) / (double)n);
-        WARP_STRIDE(i, n) {
-            const float up = gy[r * n + i] * (gamma ? gamma[i] : 1.0f), normal = (x[r * n + i] - average) * scale;
+        warp_reads(n, read, [=](i64 i, float3 v) {
+            const float up = v.y * v.z, normal = (v.x - average) * scale;
             gx[r * n + i] = scale * (up - mean_up - normal * mean_dot);
-        }
+        });
     }
 }
 
@@ -256,20 +263,21 @@ extern "C" __global__ void layer_norm_moments(i64 rows, i64 n, i64 splits, const
     EACH_TILE(c, s, n, splits) {
         Moments m = {0, 0};
         if (c < n)
-            SPLIT_ROWS(r, s, rows, splits) {
-                const float g = gy[r * n + c];
-                m.first += g;
-                m.second += (double)g * (double)((x[r * n + c] - mean[r]) * rstd[r]);
-            }
+            split_rows(s, rows, splits, [=](i64 r) { return make_float4(gy[r * n + c], x[r * n + c], mean[r], rstd[r]); }, [&](i64, float4 v) {
+                m.first += v.x;
+                m.second += (double)v.x * (double)((v.y - v.z) * v.w);
+            });
         m = column_sum(m);
         if (threadIdx.y == 0 && c < n) partial[s * n + c] = m;
     }
 }
 
 extern "C" __global__ void layer_norm_parameters(i64 n, i64 splits, const Moments *partial, float *ggamma, float *gbeta) {
-    GRID_STRIDE(c, n) {
-        const Moments m = sum_of_shares(c, n, splits, partial);
-        if (gbeta) gbeta[c] = (float)m.first;
-        if (ggamma) ggamma[c] = (float)m.second;
+    EACH_TILE(c, s, n, 1) {
+        const Moments m = sum_of_shares(c, s, n, splits, partial);
+        if (threadIdx.y == 0 && c < n) {
+            if (gbeta) gbeta[c] = (float)m.first;
+            if (ggamma) ggamma[c] = (float)m.second;
+        }
     }
 }

@@ -1,4 +1,4 @@
-#include "common.cuh"
+#include "ahead.cuh"
 
 enum { SUM, MAX }; // kernel.Reduce
 
@@ -37,43 +37,49 @@ extern "C" __global__ void reduce_rows(int op, i64 outer, i64 n, i64 splits, dou
         const i64 o = task / splits, from = (task % splits) * share;
         const i64 to = from + share < n ? from + share : n;
         double v = start(op);
-        for (i64 i = from + threadIdx.x; i < to; i += blockDim.x) v = combine(op, v, x[o * n + i]);
+        read_ahead(from + threadIdx.x, to, blockDim.x, [=](i64 i) { return x[o * n + i]; }, [&](i64, float u) { v = combine(op, v, u); });
         v = block_combine(op, v);
         if (threadIdx.x == 0) leave(v, splits, scale, task, partial, y);
     }
+}
+
+// Combines rows from … to − 1 of a column, x at row 0, with the 8 threads that a block of 32 × 8 has for it; the first of them
+// has the result.
+template <typename T> __device__ inline double combine_column(int op, i64 from, i64 to, i64 pitch, const T *x, bool there) {
+    __shared__ double rows[8][32];
+    double v = start(op);
+    if (there) read_ahead(from + threadIdx.y, to, 8, [=](i64 r) { return x[r * pitch]; }, [&](i64, T u) { v = combine(op, v, u); });
+    __syncthreads(); // of an earlier call
+    rows[threadIdx.y][threadIdx.x] = v;
+    __syncthreads();
+    if (threadIdx.y == 0)
+        for (int row = 1; row < 8; row++) v = combine(op, v, rows[row][threadIdx.x]);
+    return v;
 }
 
 // Reduces x [outer, n, inner] with a thread a column: split s of column i goes to partial[(o·splits + s)·inner + i], or as
 // the result to y, if it is all. Blocks are 32 columns wide and 8 rows high.
 extern "C" __global__ void reduce_columns(int op, i64 outer, i64 n, i64 inner, i64 splits, double scale, const float *x,
                                           double *partial, float *y) {
-    __shared__ double rows[8][33];
     const i64 share = (n + splits - 1) / splits, tiles = (inner + 31) / 32;
     for (i64 task = blockIdx.x; task < outer * splits * tiles; task += gridDim.x) {
         const i64 tile = task % tiles, s = task / tiles % splits, o = task / tiles / splits;
         const i64 i = tile * 32 + threadIdx.x, from = s * share;
         const i64 to = from + share < n ? from + share : n;
-        double v = start(op);
-        if (i < inner)
-            for (i64 row = from + threadIdx.y; row < to; row += 8) v = combine(op, v, x[(o * n + row) * inner + i]);
-        rows[threadIdx.y][threadIdx.x] = v;
-        __syncthreads();
-        if (threadIdx.y == 0 && i < inner) {
-            for (int row = 1; row < 8; row++) v = combine(op, v, rows[row][threadIdx.x]);
-            leave(v, splits, scale, (o * splits + s) * inner + i, partial, y);
-        }
-        __syncthreads();
+        const double v = combine_column(op, from, to, inner, x + o * n * inner + i, i < inner);
+        if (threadIdx.y == 0 && i < inner) leave(v, splits, scale, (o * splits + s) * inner + i, partial, y);
     }
 }
 
-// Combines the shares of reduce_rows (inner 1) or reduce_columns: y[o, i] = scale · op over s of partial[o, s, i].
+// Combines the shares of reduce_rows (inner 1) or reduce_columns: y[o, i] = scale · op over s of partial[o, s, i]. Blocks are
+// those of reduce_columns.
 extern "C" __global__ void reduce_shares(int op, i64 outer, i64 splits, i64 inner, double scale, const double *partial,
                                          float *y) {
-    GRID_STRIDE(at, outer * inner) {
-        const i64 o = at / inner, i = at - o * inner;
-        double v = start(op);
-        for (i64 s = 0; s < splits; s++) v = combine(op, v, partial[(o * splits + s) * inner + i]);
-        y[at] = (float)v * (float)scale;
+    const i64 tiles = (inner + 31) / 32;
+    for (i64 task = blockIdx.x; task < outer * tiles; task += gridDim.x) {
+        const i64 o = task / tiles, i = task % tiles * 32 + threadIdx.x;
+        const double v = combine_column(op, 0, splits, inner, partial + o * splits * inner + i, i < inner);
+        if (threadIdx.y == 0 && i < inner) y[o * inner + i] = (float)v * (float)scale;
     }
 }
 
@@ -82,7 +88,7 @@ extern "C" __global__ void reduce_lanes(int op, i64 outer, i64 n, i64 inner, flo
     GRID_STRIDE(at, outer * inner) {
         const i64 o = at / inner, i = at - o * inner;
         double v = start(op);
-        for (i64 row = 0; row < n; row++) v = combine(op, v, x[(o * n + row) * inner + i]);
+        read_ahead(0, n, 1, [=](i64 row) { return x[(o * n + row) * inner + i]; }, [&](i64, float u) { v = combine(op, v, u); });
         y[at] = (float)v * scale;
     }
 }
@@ -141,7 +147,7 @@ extern "C" __global__ void argmax(i64 rows, i64 n, const float *x, int *index) {
             const bool equal = nan ? best_nan : v == best;
             if (larger || (equal && i < at)) best = v, at = i;
         };
-        BLOCK_STRIDE(i, n) offer(x[r * n + i], (int)i);
+        read_ahead(threadIdx.x, n, blockDim.x, [=](i64 i) { return x[r * n + i]; }, [&](i64 i, float v) { offer(v, (int)i); });
         for (int step = 16; step > 0; step /= 2) {
             const float v = __shfl_xor_sync(0xffffffffu, best, step);
             const int i = __shfl_xor_sync(0xffffffffu, at, step);

@@ -1,4 +1,4 @@
-#include "common.cuh"
+#include "ahead.cuh"
 
 // A team is what works on a row: a warp for short rows, a block for long ones.
 template <bool BLOCK> struct Team {
@@ -13,13 +13,18 @@ template <bool BLOCK> struct Team {
 #define TEAM_ROWS(r, rows) for (i64 r = Team<BLOCK>::row(); r < (rows); r += Team<BLOCK>::rows())
 #define TEAM_STRIDE(i, n) for (i64 i = Team<BLOCK>::rank(); i < (n); i += Team<BLOCK>::size())
 
+// read_ahead with a team, for i in [0, n).
+template <bool BLOCK, class Read, class Use> __device__ inline void team_reads(i64 n, Read read, Use use) {
+    read_ahead(Team<BLOCK>::rank(), n, Team<BLOCK>::size(), read, use);
+}
+
 // The largest of a row and the sum of exp(x − largest).
 template <bool BLOCK> __device__ inline void row_sum(i64 n, const float *x, float &largest, double &total) {
     largest = -INFINITE;
-    TEAM_STRIDE(i, n) largest = max_nan(largest, x[i]);
+    team_reads<BLOCK>(n, [=](i64 i) { return x[i]; }, [&](i64, float v) { largest = max_nan(largest, v); });
     largest = Team<BLOCK>::max(largest);
     total = 0;
-    TEAM_STRIDE(i, n) total += expf(x[i] - largest);
+    team_reads<BLOCK>(n, [=](i64 i) { return x[i]; }, [&](i64, float v) { total += expf(v - largest); });
     total = Team<BLOCK>::sum(total);
 }
 
@@ -30,10 +35,10 @@ template <bool BLOCK> __device__ inline void softmax_loop(int log, i64 rows, i64
         row_sum<BLOCK>(n, x + r * n, largest, total);
         // In two steps: beside ±3e38, as masks have it, rest would be lost.
         const float rest = (float)::log(total), factor = (float)(1.0 / total);
-        TEAM_STRIDE(i, n) {
-            const float d = x[r * n + i] - largest;
+        team_reads<BLOCK>(n, [=](i64 i) { return x[r * n + i]; }, [=](i64 i, float v) {
+            const float d = v - largest;
             y[r * n + i] = log ? d - rest : expf(d) * factor;
-        }
+        });
     }
 }
 
@@ -50,12 +55,13 @@ template <bool BLOCK>
 __device__ inline void softmax_grad_loop(int log, i64 rows, i64 n, const float *y, const float *gy, float *gx) {
     TEAM_ROWS(r, rows) {
         double dot = 0;
-        TEAM_STRIDE(i, n) dot += log ? (double)gy[r * n + i] : (double)gy[r * n + i] * (double)y[r * n + i];
+        auto pair = [=](i64 i) { return make_float2(y[r * n + i], gy[r * n + i]); };
+        team_reads<BLOCK>(n, pair, [&](i64, float2 p) { dot += log ? (double)p.y : (double)p.y * (double)p.x; });
         dot = Team<BLOCK>::sum(dot);
-        TEAM_STRIDE(i, n) {
-            const double v = y[r * n + i], g = gy[r * n + i];
+        team_reads<BLOCK>(n, pair, [=](i64 i, float2 p) {
+            const double v = p.x, g = p.y;
             gx[r * n + i] = (float)(log ? g - expf((float)v) * dot : v * (g - dot));
-        }
+        });
     }
 }
 
@@ -146,10 +152,10 @@ __device__ inline void cross_entropy_grad_loop(i64 rows, i64 classes, const floa
         double total;
         row_sum<BLOCK>(classes, logits + r * classes, largest, total);
         const float factor = (float)(1.0 / total), s = scale[r];
-        TEAM_STRIDE(i, classes) {
-            const float p = s * (expf(logits[r * classes + i] - largest) * factor);
+        team_reads<BLOCK>(classes, [=](i64 i) { return logits[r * classes + i]; }, [=](i64 i, float v) {
+            const float p = s * (expf(v - largest) * factor);
             g[r * classes + i] = i == label ? p - s : p;
-        }
+        });
     }
 }
 
