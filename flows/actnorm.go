@@ -17,31 +17,42 @@ type ActNorm struct {
 	LogScale, Bias *tensor.Tensor // [D]
 	Initialized    *tensor.Tensor // index [1]: 0 or 1
 	training       bool
+	known          bool // that Initialized was 1 when last read, which waits for the device; training never sets it back
 }
 
 // NewActNorm returns an activation normalisation of dim columns, in training, that waits for its first batch.
 func NewActNorm(d *tensor.Device, dim int) *ActNorm {
 	return &ActNorm{
 		LogScale: nn.Constant(d, 0, dim), Bias: nn.Constant(d, 0, dim),
-		Initialized: intTensor(d, []int{0}), training: true,
+		Initialized: d.Ints([]int32{0}).Keep(), training: true,
 	}
 }
 
 // Forward implements [Bijection]. It panics if the first batch in training is a single row, which has no variance.
 func (a *ActNorm) Forward(x, _ *tensor.Tensor) (z, logDet *tensor.Tensor) {
-	return perRow(a.forward(x))
+	return spread(a.add(x, nil, logDets{}, false))
 }
 
 // Inverse implements [Bijection].
 func (a *ActNorm) Inverse(z, _ *tensor.Tensor) (x, logDet *tensor.Tensor) {
-	return perRow(a.inverse(z))
+	return spread(a.add(z, nil, logDets{}, true))
 }
 
-func (a *ActNorm) forward(x *tensor.Tensor) (z, logDet *tensor.Tensor) {
-	if a.training && a.Initialized.IntValues()[0] == 0 {
-		a.initialize(x)
+// add implements adding.
+func (a *ActNorm) add(x, _ *tensor.Tensor, l logDets, inverse bool) (*tensor.Tensor, logDets) {
+	if inverse {
+		logScale := a.LogScale.Neg()
+		l.shared = plus(l.shared, logScale.Sum())
+		return x.Sub(a.Bias).Mul(logScale.Exp()), l
 	}
-	return x.Mul(a.LogScale.Exp()).Add(a.Bias), a.LogScale.Sum()
+	if a.training && !a.known {
+		if a.Initialized.IntValues()[0] == 0 {
+			a.initialize(x)
+		}
+		a.known = true
+	}
+	l.shared = plus(l.shared, a.LogScale.Sum())
+	return x.Mul(a.LogScale.Exp()).Add(a.Bias), l
 }
 
 // initialize makes the columns of this batch standard. Columns that are constant are only centred.
@@ -61,11 +72,6 @@ func (a *ActNorm) initialize(x *tensor.Tensor) {
 	a.LogScale.Set(logScale)
 	a.Bias.Set(bias)
 	x.Device().Kernels().UploadInts(a.Initialized.Data(), []int32{1})
-}
-
-func (a *ActNorm) inverse(z *tensor.Tensor) (x, logDet *tensor.Tensor) {
-	logScale := a.LogScale.Neg()
-	return z.Sub(a.Bias).Mul(logScale.Exp()), logScale.Sum()
 }
 
 // Visit implements [nn.Module].

@@ -11,7 +11,7 @@ import (
 //	z = (x − m)/√(v + ε)·eᵞ + β    log|det| = Σ γ − ½ log(v + ε)
 //
 // In training m and v are the mean and the unbiased variance of the batch, and gradients flow through them; the
-// log-determinant takes them as given. In evaluation they are the running averages, and only then is there an inverse.
+// log-determinant is that of the map with m and v as they are. In evaluation they are the running averages, and only then is there an inverse.
 type BatchNorm struct {
 	LogGamma, Beta          *tensor.Tensor // [D]
 	RunningMean, RunningVar *tensor.Tensor // [D]
@@ -31,44 +31,30 @@ func NewBatchNorm(d *tensor.Device, dim int) *BatchNorm {
 
 // Forward implements [Bijection]. In training it panics on a batch of one row, whose variance is undefined.
 func (b *BatchNorm) Forward(x, _ *tensor.Tensor) (z, logDet *tensor.Tensor) {
-	return perRow(b.forward(x))
+	return spread(b.add(x, nil, logDets{}, false))
 }
 
 // Inverse implements [Bijection]. In training it panics with [ErrNotInvertible].
 func (b *BatchNorm) Inverse(z, _ *tensor.Tensor) (x, logDet *tensor.Tensor) {
-	return perRow(b.inverse(z))
+	return spread(b.add(z, nil, logDets{}, true))
 }
 
-func (b *BatchNorm) forward(x *tensor.Tensor) (z, logDet *tensor.Tensor) {
-	o := tensor.BatchNormOptions{Eps: b.Eps, Unbiased: true}
-	gamma, variance := b.LogGamma.Exp(), b.RunningVar
-	if b.training {
-		if x.Dim(0) < 2 {
-			panic("flows: batch norm can't be trained on a single row; use batches of two or more")
+// add implements adding.
+func (b *BatchNorm) add(x, _ *tensor.Tensor, l logDets, inverse bool) (y *tensor.Tensor, _ logDets) {
+	if inverse {
+		if err := b.Invertible(); err != nil {
+			panic(err)
 		}
-		var mean *tensor.Tensor
-		z, mean, variance = x.BatchNorm(gamma, b.Beta, o)
-		k := x.Device().Kernels()
-		k.Lerp(1-b.Momentum, mean.Data(), b.RunningMean.Data())
-		k.Lerp(1-b.Momentum, variance.Data(), b.RunningVar.Data())
-	} else {
-		z = x.BatchNormWith(b.RunningMean, variance, gamma, b.Beta, o)
+		logScale := b.RunningVar.AddScalar(b.Eps).Log().Scale(0.5).Sub(b.LogGamma)
+		l.shared = plus(l.shared, logScale.Sum())
+		return x.Sub(b.Beta).Mul(logScale.Exp()).Add(b.RunningMean), l
 	}
-	return z, b.LogGamma.Sub(b.logStd(variance)).Sum()
-}
-
-func (b *BatchNorm) inverse(z *tensor.Tensor) (x, logDet *tensor.Tensor) {
-	if err := b.Invertible(); err != nil {
-		panic(err)
+	if b.training && x.Dim(0) < 2 {
+		panic("flows: batch norm can't be trained on a single row; use batches of two or more")
 	}
-	logScale := b.logStd(b.RunningVar).Sub(b.LogGamma)
-	x = z.Sub(b.Beta).Mul(logScale.Exp()).Add(b.RunningMean)
-	return x, logScale.Sum()
-}
-
-// logStd is ½ log(v + ε).
-func (b *BatchNorm) logStd(variance *tensor.Tensor) *tensor.Tensor {
-	return variance.AddScalar(b.Eps).Log().Scale(0.5)
+	running := tensor.Running{Mean: b.RunningMean, Variance: b.RunningVar, Weight: 1 - b.Momentum}
+	y, l.shared = x.FlowNorm(b.LogGamma, b.Beta, running, b.training, b.Eps, l.shared)
+	return y, l
 }
 
 // Invertible is nil in evaluation; see [Invertible].

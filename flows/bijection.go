@@ -31,19 +31,38 @@ func Invertible(b Bijection) error {
 	return nil
 }
 
-// constant is a bijection whose log-determinant is the same for all rows. It tells it as a single number, or as nil if
-// it is 0, so that a sequence adds up numbers and spreads the sum over the rows once.
-type constant interface {
-	forward(x *tensor.Tensor) (z, logDet *tensor.Tensor)
-	inverse(z *tensor.Tensor) (x, logDet *tensor.Tensor)
+// logDets is the sum of log-determinants along a sequence, in two parts of which nil is 0: one that differs between rows
+// [N], and a single number for all rows, which is spread over them once.
+type logDets struct{ rows, shared *tensor.Tensor }
+
+// adding is a bijection that adds its log-determinant to what comes before it.
+type adding interface {
+	add(x, cond *tensor.Tensor, l logDets, inverse bool) (*tensor.Tensor, logDets)
 }
 
-// perRow spreads the log-determinant of a constant bijection over the rows of its result.
-func perRow(y, logDet *tensor.Tensor) (*tensor.Tensor, *tensor.Tensor) {
-	if logDet == nil {
+// addTo runs b in a direction and adds its log-determinant to l.
+func addTo(l logDets, b Bijection, x, cond *tensor.Tensor, inverse bool) (*tensor.Tensor, logDets) {
+	if b, ok := b.(adding); ok {
+		return b.add(x, cond, l, inverse)
+	}
+	run := b.Forward
+	if inverse {
+		run = b.Inverse
+	}
+	y, logDet := run(x, cond)
+	l.rows = plus(l.rows, logDet)
+	return y, l
+}
+
+// spread is y with a log-determinant for each of its rows.
+func spread(y *tensor.Tensor, l logDets) (_, logDet *tensor.Tensor) {
+	switch {
+	case l.rows != nil:
+		return y, plus(l.rows, l.shared)
+	case l.shared == nil:
 		return y, y.Device().Zeros(y.Dim(0))
 	}
-	return y, logDet.Reshape(1).Expand(y.Dim(0))
+	return y, l.shared.Reshape(1).Expand(y.Dim(0))
 }
 
 // plus adds log-determinants of which nil is 0.

@@ -12,17 +12,16 @@ import (
 //
 //	zₚ = xₚ    zₐ = xₐ·exp(s(c, xₚ)) + t(c, xₚ)    log|det| = Σ s(c, xₚ)
 //
-// s and t are networks with ReLU between their layers; they may share one network, which gives [s, t]. The active
-// columns are gathered, so the networks see and produce only what is used of them.
+// s and t are networks with ReLU between their layers; they may share one network, which gives [s, t]. They see and
+// produce only what is used of the columns.
 type AffineCoupling struct {
 	S *nn.Sequential // from [N, C + passive] to s [N, active], or to [s, t] where T is nil
 	T *nn.Sequential // from [N, C + passive] to t [N, active]
 	// Bounded applies tanh to s, so that a layer scales by e⁻¹ to e at most.
 	Bounded bool
 
-	passive, active columns
-	activeFirst     bool           // whether the active part goes first where the two are joined
-	order           *tensor.Tensor // where each column is in the joined parts; nil if they are in order
+	passive, active []int // columns, ascending
+	columns         tensor.CouplingColumns
 }
 
 // CouplingConfig describes the networks of a coupling.
@@ -36,13 +35,18 @@ type CouplingConfig struct {
 // NewAffineCoupling returns a coupling of dim columns of which it passes those listed, ascending. Its networks have
 // PyTorch's default initialisation.
 func NewAffineCoupling(d *tensor.Device, dim int, passive []int, cfg CouplingConfig, g *tensor.Generator) *AffineCoupling {
-	c := &AffineCoupling{Bounded: cfg.Bounded}
-	c.passive, c.active = split(d, dim, passive)
-	c.activeFirst = c.active.list[0] == 0
-	if c.passive.index != nil || c.active.index != nil {
-		c.order = intTensor(d, c.positions(dim))
+	if len(passive) == 0 || len(passive) == dim {
+		panic("flows: a coupling's passive columns must be neither none nor all")
 	}
-	in, out := cfg.Condition+len(c.passive.list), len(c.active.list)
+	c := &AffineCoupling{Bounded: cfg.Bounded, passive: passive, columns: tensor.NewCouplingColumns(d, dim, passive)}
+	for column, passed := 0, 0; column < dim; column++ {
+		if passed < len(passive) && passive[passed] == column {
+			passed++
+		} else {
+			c.active = append(c.active, column)
+		}
+	}
+	in, out := cfg.Condition+len(c.passive), len(c.active)
 	if cfg.SingleNetwork {
 		c.S = newNetwork(d, in, cfg.Hidden, 2*out, g)
 	} else {
@@ -65,57 +69,31 @@ func newNetwork(d *tensor.Device, in int, hidden []int, out int, g *tensor.Gener
 	return n
 }
 
-// positions lists where each column stands in the joined parts.
-func (c *AffineCoupling) positions(dim int) []int {
-	first, second := c.passive.list, c.active.list
-	if c.activeFirst {
-		first, second = second, first
-	}
-	at := make([]int, dim)
-	for i, column := range first {
-		at[column] = i
-	}
-	for i, column := range second {
-		at[column] = len(first) + i
-	}
-	return at
-}
-
 // Forward implements [Bijection].
 func (c *AffineCoupling) Forward(x, cond *tensor.Tensor) (z, logDet *tensor.Tensor) {
-	return c.run(x, cond, false)
+	return spread(c.add(x, cond, logDets{}, false))
 }
 
 // Inverse implements [Bijection].
 func (c *AffineCoupling) Inverse(z, cond *tensor.Tensor) (x, logDet *tensor.Tensor) {
-	return c.run(z, cond, true)
+	return spread(c.add(z, cond, logDets{}, true))
 }
 
-// run is the same both ways but for the affine map, since the passive columns are the same on both sides.
-func (c *AffineCoupling) run(x, cond *tensor.Tensor, inverse bool) (y, logDet *tensor.Tensor) {
-	passive := c.passive.of(x)
-	changed, logDet := c.active.of(x).AffineCoupling(c.scaleAndShift(passive, cond), c.Bounded, inverse)
-	if c.activeFirst {
-		y = tensor.Concat(1, changed, passive)
-	} else {
-		y = tensor.Concat(1, passive, changed)
-	}
-	if c.order != nil {
-		y = y.Gather(1, c.order)
-	}
-	return y, logDet
+// add implements adding. It is the same both ways but for the affine map, since what passes is the same on both sides.
+func (c *AffineCoupling) add(x, cond *tensor.Tensor, l logDets, inverse bool) (*tensor.Tensor, logDets) {
+	return c.addAndPermute(x, cond, l, tensor.CouplingOptions{Inverse: inverse})
 }
 
-// scaleAndShift returns s, not yet bounded, and t in each row: [N, 2·active].
-func (c *AffineCoupling) scaleAndShift(passive, cond *tensor.Tensor) *tensor.Tensor {
-	in := passive
-	if cond != nil {
-		in = tensor.Concat(1, cond, passive)
+// addAndPermute is add that permutes the columns of the result as o says, which then costs nothing.
+func (c *AffineCoupling) addAndPermute(x, cond *tensor.Tensor, l logDets, o tensor.CouplingOptions) (y *tensor.Tensor, _ logDets) {
+	in := x.CouplingInput(c.columns, cond)
+	st := c.S.Forward(in)
+	if c.T != nil {
+		st = tensor.Concat(1, st, c.T.Forward(in))
 	}
-	if c.T == nil {
-		return c.S.Forward(in)
-	}
-	return tensor.Concat(1, c.S.Forward(in), c.T.Forward(in))
+	o.Bounded, o.LogDet = c.Bounded, l.rows
+	y, l.rows = x.AffineCoupling(c.columns, st, o)
+	return y, l
 }
 
 // Visit implements [nn.Module].

@@ -41,20 +41,20 @@ func NewReversal(d *tensor.Device, dim int) *Permutation {
 
 // Forward implements [Bijection].
 func (p *Permutation) Forward(x, _ *tensor.Tensor) (z, logDet *tensor.Tensor) {
-	return perRow(p.forward(x))
+	return spread(p.add(x, nil, logDets{}, false))
 }
 
 // Inverse implements [Bijection].
 func (p *Permutation) Inverse(z, _ *tensor.Tensor) (x, logDet *tensor.Tensor) {
-	return perRow(p.inverse(z))
+	return spread(p.add(z, nil, logDets{}, true))
 }
 
-func (p *Permutation) forward(x *tensor.Tensor) (z, logDet *tensor.Tensor) {
-	return x.Gather(1, p.P), nil
-}
-
-func (p *Permutation) inverse(z *tensor.Tensor) (x, logDet *tensor.Tensor) {
-	return z.Gather(1, p.InverseP), nil
+// add implements adding.
+func (p *Permutation) add(x, _ *tensor.Tensor, l logDets, inverse bool) (*tensor.Tensor, logDets) {
+	if inverse {
+		return x.Gather(1, p.InverseP), l
+	}
+	return x.Gather(1, p.P), l
 }
 
 // Visit implements [nn.Module].

@@ -37,8 +37,8 @@ func (c *AffineCoupling) loadMasked(file *safetensors.File, path string) error {
 	if err != nil {
 		return err
 	}
-	want := make([]float32, len(c.passive.list)+len(c.active.list))
-	for _, column := range c.passive.list {
+	want := make([]float32, len(c.passive)+len(c.active))
+	for _, column := range c.passive {
 		want[column] = 1
 	}
 	if !slices.Equal(mask, want) {
@@ -61,7 +61,7 @@ func (c *AffineCoupling) fromMasked(file *safetensors.File, path string, p nn.Pa
 	if err != nil {
 		return nil, err
 	}
-	dim := len(c.passive.list) + len(c.active.list)
+	dim := len(c.passive) + len(c.active)
 	layers := c.S.Layers()
 	if strings.HasPrefix(p.Path, "t.") {
 		layers = c.T.Layers()
@@ -70,10 +70,10 @@ func (c *AffineCoupling) fromMasked(file *safetensors.File, path string, p nn.Pa
 
 	outs, width := upTo(p.Tensor.Dim(-1)), p.Tensor.Dim(-1)
 	if p.Tensor == last.Weight || p.Tensor == last.Bias {
-		outs, width = slices.Clone(c.active.list), dim
+		outs, width = slices.Clone(c.active), dim
 		if c.T == nil { // s of all columns, then t of all columns
 			width = 2 * dim
-			for _, column := range c.active.list {
+			for _, column := range c.active {
 				outs = append(outs, dim+column)
 			}
 		}
@@ -83,8 +83,8 @@ func (c *AffineCoupling) fromMasked(file *safetensors.File, path string, p nn.Pa
 	if p.Tensor.Rank() == 2 {
 		ins, depth = upTo(p.Tensor.Dim(0)), p.Tensor.Dim(0)
 		if p.Tensor == first.Weight { // the condition, then all columns
-			condition := depth - len(c.passive.list)
-			for i, column := range c.passive.list {
+			condition := depth - len(c.passive)
+			for i, column := range c.passive {
 				ins[condition+i] = condition + column
 			}
 			depth = condition + dim

@@ -54,42 +54,35 @@ func (s *Sequential) InverseSteps(z, cond *tensor.Tensor) (steps []*tensor.Tenso
 }
 
 // run applies the layers in either direction and appends what it passes through to steps, if wanted.
-func (s *Sequential) run(x, cond *tensor.Tensor, inverse bool, steps *[]*tensor.Tensor) (y, total *tensor.Tensor) {
+func (s *Sequential) run(x, cond *tensor.Tensor, inverse bool, steps *[]*tensor.Tensor) (y, logDet *tensor.Tensor) {
 	note := func() {
 		if steps != nil {
 			*steps = append(*steps, x)
 		}
 	}
 	note()
-	var shared *tensor.Tensor // the part of the log-determinant that is the same for all rows
-	for i := range s.layers {
-		b := s.layers[i]
-		if inverse {
-			b = s.layers[len(s.layers)-1-i]
+	var l logDets
+	for i := 0; i < len(s.layers); i++ {
+		b := s.layer(i, inverse)
+		if c, ok := b.(*AffineCoupling); ok && !inverse && steps == nil && i+1 < len(s.layers) {
+			if p, ok := s.layers[i+1].(*Permutation); ok {
+				x, l = c.addAndPermute(x, cond, l, tensor.CouplingOptions{Order: p.P})
+				i++
+				continue
+			}
 		}
-		var logDet *tensor.Tensor
-		c, isConstant := b.(constant)
-		switch {
-		case isConstant && inverse:
-			x, logDet = c.inverse(x)
-		case isConstant:
-			x, logDet = c.forward(x)
-		case inverse:
-			x, logDet = b.Inverse(x, cond)
-		default:
-			x, logDet = b.Forward(x, cond)
-		}
-		if isConstant {
-			shared = plus(shared, logDet)
-		} else {
-			total = plus(total, logDet)
-		}
+		x, l = addTo(l, b, x, cond, inverse)
 		note()
 	}
-	if total == nil {
-		return perRow(x, shared)
+	return spread(x, l)
+}
+
+// layer is number i of the layers that run applies.
+func (s *Sequential) layer(i int, inverse bool) Bijection {
+	if inverse {
+		i = len(s.layers) - 1 - i
 	}
-	return x, plus(total, shared)
+	return s.layers[i]
 }
 
 // Invertible reports the first layer that can't be inverted at the moment; see [Invertible].

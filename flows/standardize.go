@@ -64,20 +64,23 @@ func (s *Standardize) Fit(rows iter.Seq[[]float32]) error {
 
 // Forward implements [Bijection].
 func (s *Standardize) Forward(x, _ *tensor.Tensor) (z, logDet *tensor.Tensor) {
-	return perRow(s.forward(x))
+	return spread(s.add(x, nil, logDets{}, false))
 }
 
 // Inverse implements [Bijection].
 func (s *Standardize) Inverse(z, _ *tensor.Tensor) (x, logDet *tensor.Tensor) {
-	return perRow(s.inverse(z))
+	return spread(s.add(z, nil, logDets{}, true))
 }
 
-func (s *Standardize) forward(x *tensor.Tensor) (z, logDet *tensor.Tensor) {
-	return x.Sub(s.Mean).Div(s.Std), s.Std.Log().Sum().Neg()
-}
-
-func (s *Standardize) inverse(z *tensor.Tensor) (x, logDet *tensor.Tensor) {
-	return z.Mul(s.Std).Add(s.Mean), s.Std.Log().Sum()
+// add implements adding.
+func (s *Standardize) add(x, _ *tensor.Tensor, l logDets, inverse bool) (*tensor.Tensor, logDets) {
+	logScale := s.Std.Log().Sum()
+	if inverse {
+		l.shared = plus(l.shared, logScale)
+		return x.Mul(s.Std).Add(s.Mean), l
+	}
+	l.shared = plus(l.shared, logScale.Neg())
+	return x.Sub(s.Mean).Div(s.Std), l
 }
 
 // Visit implements [nn.Module].

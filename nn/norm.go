@@ -39,12 +39,9 @@ func (b *BatchNorm) Forward(x *tensor.Tensor) *tensor.Tensor {
 	if rows < 2 {
 		panic("nn: batch norm can't be trained on a single row; use batches of two or more")
 	}
-	y, mean, variance := x.BatchNorm(b.Weight, b.Bias, o)
-	k := x.Device().Kernels()
-	k.Lerp(b.Momentum, mean.Data(), b.RunningMean.Data())
-	unbiased := variance.Detach().Scale(float64(rows) / float64(rows-1))
-	k.Lerp(b.Momentum, unbiased.Data(), b.RunningVar.Data())
-	b.count(k)
+	o.Running = tensor.Running{Mean: b.RunningMean, Variance: b.RunningVar, Weight: b.Momentum}
+	y, _, _ := x.BatchNorm(b.Weight, b.Bias, o)
+	b.count(x.Device().Kernels())
 	return y
 }
 

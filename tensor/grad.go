@@ -61,7 +61,20 @@ func (t *Tensor) moveGrad(from *Tensor, compute func(g kernel.Buffer)) {
 	}
 }
 
-// settleGrad adds g, a buffer from take or none, to the gradient of an operand, which may be absent or want none, and
+// gradFor is where a gradient for settleGrad is computed: in t's own memory for it, if there is some that isn't in use. It is
+// the nil buffer if t is absent or wants none.
+func (d *Device) gradFor(t *Tensor) (g kernel.Buffer) {
+	switch {
+	case t == nil || !t.requires:
+		return g
+	case t.hasGrad || t.grad.IsNil():
+		return d.take(t.Len())
+	}
+	g, t.grad = t.grad, g
+	return g
+}
+
+// settleGrad adds g, a buffer from take or gradFor, to the gradient of an operand, which may be absent or want none, and
 // gives the buffer back unless it becomes the gradient.
 func (d *Device) settleGrad(t *Tensor, g kernel.Buffer) {
 	switch {

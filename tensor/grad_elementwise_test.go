@@ -145,48 +145,6 @@ func TestExpand(t *testing.T) {
 	})
 }
 
-func TestCoupling(t *testing.T) {
-	d := float64Device(t)
-	rapid.Check(t, func(t *rapid.T) {
-		rows, cols := rapid.IntRange(0, 4).Draw(t, "rows"), rapid.IntRange(1, 5).Draw(t, "cols")
-		bounded, inverse := rapid.Bool().Draw(t, "bounded"), rapid.Bool().Draw(t, "inverse")
-		r := drawRand(t)
-		x, st := normal64(d, r, rows, cols), normal64(d, r, rows, 2*cols)
-		want, wantDet := make([]float64, rows*cols), make([]float64, rows)
-		for i := range want {
-			row, col := i/cols, i%cols
-			s, shift := exact(st)[row*2*cols+col], exact(st)[row*2*cols+cols+col]
-			if bounded {
-				s = math.Tanh(s)
-			}
-			want[i] = exact(x)[i]*math.Exp(s) + shift
-			if inverse {
-				want[i] = (exact(x)[i] - shift) * math.Exp(-s)
-				s = -s
-			}
-			wantDet[row] += s
-		}
-		y, logDet := x.AffineCoupling(st, bounded, inverse)
-		checkValues(t, y, x.Shape(), want)
-		checkValues(t, logDet, []int{rows}, wantDet)
-		back, undone := y.AffineCoupling(st, bounded, !inverse)
-		checkValues(t, back, x.Shape(), exact(x))
-		checkValues(t, undone.Neg(), []int{rows}, wantDet)
-		for name, part := range map[string]func() *Tensor{
-			"y":      func() *Tensor { y, _ := x.AffineCoupling(st, bounded, inverse); return y },
-			"logDet": func() *Tensor { _, l := x.AffineCoupling(st, bounded, inverse); return l },
-			"both":   func() *Tensor { y, l := x.AffineCoupling(st, bounded, inverse); return Concat(0, y.Reshape(-1), l) },
-		} {
-			if rows == 0 {
-				part().Sum() // must not panic
-				continue
-			}
-			_ = name
-			checkGrad(t, part, x, st)
-		}
-	})
-}
-
 // mustPanic fails unless f panics.
 func mustPanic(t rapid.TB, f func()) {
 	t.Helper()

@@ -212,8 +212,11 @@ func TestOnlyWhatIsWanted(t *testing.T) {
 		"mse":    (*Tensor).MSELoss,
 		"l1":     func(a, b *Tensor) *Tensor { return a.SmoothL1Loss(b, 1) },
 		"concat": func(a, b *Tensor) *Tensor { return Concat(0, a, b) },
-		"couple": func(a, b *Tensor) *Tensor { y, _ := a.AffineCoupling(Concat(1, b, b), true, false); return y },
-		"layer":  func(a, b *Tensor) *Tensor { return a.LayerNorm(b.Sum(0), nil, 1e-5) },
+		"couple": func(a, b *Tensor) *Tensor {
+			y, _ := a.AffineCoupling(NewCouplingColumns(d, 3, []int{1}), Concat(1, b, b.Slice(1, 0, 1)), CouplingOptions{})
+			return y
+		},
+		"layer": func(a, b *Tensor) *Tensor { return a.LayerNorm(b.Sum(0), nil, 1e-5) },
 		"batch": func(a, b *Tensor) *Tensor {
 			y, _, _ := a.BatchNorm(nil, b.Sum(0), BatchNormOptions{Eps: 1e-5})
 			return y

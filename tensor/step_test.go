@@ -17,6 +17,8 @@ type network struct {
 	conv, up, dense, bias, scale, shift *Tensor
 	images                              *Tensor
 	labels, order                       *Tensor
+	columns                             CouplingColumns
+	running                             Running
 	g                                   *Generator
 }
 
@@ -29,6 +31,8 @@ func newNetwork(d *Device) *network {
 	}
 	n.labels = d.Ints([]int32{0, 3, -1, 39, 2, 2})
 	n.order = d.Ints(g.Permutation(40))
+	n.columns = NewCouplingColumns(d, 40, []int{0, 1, 2, 3, 5, 8, 9, 10, 13, 14, 20, 21, 22, 23, 24, 30, 31, 37, 38, 39})
+	n.running = Running{Mean: d.Zeros(40), Variance: d.Zeros(40), Weight: 0.1}
 	return n
 }
 
@@ -38,18 +42,20 @@ func (n *network) parameters() []*Tensor {
 
 // loss goes forward; the intermediate tensors have more elements than a task covers.
 func (n *network) loss() *Tensor {
-	h := n.images.Conv2d(n.conv, nil, Square(2, 1))                                                // [6, 16, 16, 24]
-	h, _, variance := h.BatchNorm(n.scale, n.shift, BatchNormOptions{Eps: 1e-5, Act: LeakyReLU02}) // [24]
+	h := n.images.Conv2d(n.conv, nil, Square(2, 1))                                        // [6, 16, 16, 24]
+	h, _, _ = h.BatchNorm(n.scale, n.shift, BatchNormOptions{Eps: 1e-5, Act: LeakyReLU02}) // [24]
 	h = h.Dropout(0.1, n.g)
 	back := h.ConvTranspose2d(n.up, nil, Square(2, 1)).Tanh()                   // [6, 32, 32, 3]
 	tokens := h.Reshape(6, 256, 24).LayerNorm(nil, nil, 1e-5).GELU()            // [6, 256, 24]
 	attention := tokens.MatMulT(tokens).Scale(0.2).Softmax(-1).MatMul(tokens)   // [6, 256, 24]
 	pooled := attention.Add(tokens).Mean(1).Linear(n.dense, n.bias, SigmoidAct) // [6, 40]
 	mixed := pooled.Gather(1, n.order)
-	coupled, logDet := mixed.Slice(1, 0, 20).AffineCoupling(Concat(1, mixed.Slice(1, 20, 40), pooled.Slice(1, 0, 20)), true, false)
-	loss := Concat(1, coupled, pooled.Slice(1, 20, 40)).CrossEntropy(n.labels).Mean()
-	loss = loss.Add(back.MSELoss(n.images)).Add(tokens.SmoothL1Loss(attention, 0.5).Reshape()).Sub(logDet.Mean())
-	return loss.Add(variance.AddScalar(1).Log().Sum().Scale(0.01)).Add(n.images.Transpose(1, 2).Sub(back).Abs().Div(back.Square().AddScalar(1)).Mean())
+	seen := mixed.CouplingInput(n.columns, pooled)                                                                            // [6, 60]
+	coupled, logDet := mixed.AffineCoupling(n.columns, seen.Slice(1, 10, 50), CouplingOptions{Bounded: true, Order: n.order}) // [6, 40]
+	coupled, normDet := coupled.FlowNorm(n.bias, n.bias, n.running, true, 0.1, nil)
+	loss := coupled.CrossEntropy(n.labels).Mean()
+	loss = loss.Add(back.MSELoss(n.images)).Add(tokens.SmoothL1Loss(attention, 0.5).Reshape()).Sub(logDet.Mean()).Sub(normDet.Reshape())
+	return loss.Add(n.images.Transpose(1, 2).Sub(back).Abs().Div(back.Square().AddScalar(1)).Mean())
 }
 
 // step is a step of training, up to the gradients.

@@ -148,9 +148,13 @@ func TestEmpty(t *testing.T) {
 		}
 		m.PairLoss(kernel.SquaredError, 1, 1, no, no, m.out(1))
 		m.PairLossGrad(kernel.SquaredError, 1, 1, no, no, m.in([]float32{1}), no)
-		m.Coupling(kernel.Coupling{Cols: 3}, no, no, no, no)
-		m.CouplingGrad(kernel.Coupling{Cols: 3}, no, no, no, no, no, no, no)
-		m.Coupling(kernel.Coupling{Rows: 3}, no, no, no, m.out(3))
+		for _, c := range []kernel.Coupling{{Cols: 3, Active: 1}, {Rows: 3}} {
+			c.Rank = m.ints([]int32{-1, 0, -2}[:c.Cols])
+			m.CouplingInput(c, 0, no, no, no)
+			m.CouplingInputGrad(c, 0, no, no)
+			m.Coupling(c, no, no, kernel.Buffer{}, no, m.out(c.Rows))
+			m.CouplingGrad(c, no, no, no, no, m.in(make([]float32, c.Rows)), no, no)
+		}
 		for _, span := range []kernel.Span{{N: 3, Inner: 1}, {N: 3, Inner: 2}, {Outer: 2, N: 3}, {Outer: 1, N: 3}} {
 			m.Reduce(kernel.Sum, span, 1, no, no)
 			m.Reduce(kernel.Max, span, 1, no, no)

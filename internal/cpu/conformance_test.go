@@ -335,11 +335,14 @@ func TestConformanceNaNStays(t *testing.T) {
 		conform(t, "LayerNorm", 1e-3, 1, func(m *memory) {
 			m.LayerNorm(rows, n, 1e-2, m.in(x), m.in(gamma), m.in(gamma), m.out(rows*n), m.out(rows), m.out(rows))
 		})
-		c := kernel.Coupling{Rows: rows, Cols: n, Bounded: rapid.Bool().Draw(t, "bounded"), Inverse: rapid.Bool().Draw(t, "inverse")}
+		bounded, inverse := rapid.Bool().Draw(t, "bounded"), rapid.Bool().Draw(t, "inverse")
 		st[s.IntN(len(st))] = rapid.SampledFrom([]float32{nan, 0, 3, -3}).Draw(t, "parameter")
+		columns := drawColumnMap(t, n)
+		st = st[:2*rows*columns.active]
 		conform(t, "Coupling", 2e-5, 10, func(m *memory) {
-			m.Coupling(c, m.in(x), m.in(st), m.out(rows*n), m.out(rows))
-			m.CouplingGrad(c, m.in(x), m.in(st), m.in(gy), m.in(gy), m.in(rowwise), m.out(rows*n), m.out(2*rows*n))
+			c := columns.on(m, kernel.Coupling{Rows: rows, Bounded: bounded, Inverse: inverse})
+			m.Coupling(c, m.in(x), m.in(st), kernel.Buffer{}, m.out(rows*n), m.out(rows))
+			m.CouplingGrad(c, m.in(x), m.in(st), m.in(gy), m.in(gy), m.in(rowwise), m.out(rows*n), m.out(2*rows*columns.active))
 		})
 		conform(t, "losses", 1e-5, 1, func(m *memory) {
 			m.PairLoss(kernel.SquaredError, 1, 0.5, m.in(x), m.in(gy), m.out(1))
@@ -348,7 +351,7 @@ func TestConformanceNaNStays(t *testing.T) {
 			m.PairLossGrad(kernel.SmoothL1, 0.5, 0.5, m.in(x), m.in(gy), m.in(rowwise), m.out(rows*n))
 		})
 		conform(t, "AdamStep", 1e-4, 1, func(m *memory) {
-			m.AdamStep(kernel.Adam{LearningRate: 0.1, Beta1: 0.9, Beta2: 0.999, Eps: 1e-8, Step: 3, GradScale: 1, Decoupled: c.Bounded}, []kernel.AdamParam{
+			m.AdamStep(kernel.Adam{LearningRate: 0.1, Beta1: 0.9, Beta2: 0.999, Eps: 1e-8, Step: 3, GradScale: 1, Decoupled: bounded}, []kernel.AdamParam{
 				{P: m.inOut(gy), G: m.in(x), M: m.inOut(gy), V: m.inOut(moment), WeightDecay: 0.1},
 			})
 		})

@@ -138,34 +138,3 @@ func (d *Device[F]) PairLossGrad(loss kernel.PairLoss, beta, scale float64, a, b
 		pairLossGrad(loss, F(beta), factor, left[lo:hi], right[lo:hi], down[lo:hi])
 	})
 }
-
-// Coupling implements kernel.Elementwise.
-func (d *Device[F]) Coupling(c kernel.Coupling, x, st, y, logDet kernel.Buffer) {
-	if d.passes != nil {
-		d.passes.couple(c, f32(x), f32(st), f32(y), f32(logDet))
-		return
-	}
-	in, params, out, sums := floats[F](x), floats[F](st), floats[F](y), floats[F](logDet)
-	d.pool.For(c.Rows, max(1, grain/8/max(c.Cols, 1)), func(lo, hi int) {
-		for r := lo; r < hi; r++ {
-			at := r * c.Cols
-			sums[r] = couplingRow(c, in[at:at+c.Cols], params[2*at:2*at+2*c.Cols], out[at:at+c.Cols])
-		}
-	})
-}
-
-// CouplingGrad implements kernel.Elementwise.
-func (d *Device[F]) CouplingGrad(c kernel.Coupling, x, st, y, gy, gLogDet, gx, gst kernel.Buffer) {
-	if d.passes != nil {
-		d.passes.coupleGrad(c, f32(x), f32(st), f32(y), f32(gy), f32(gLogDet), f32(gx), f32(gst))
-		return
-	}
-	in, params, out := floats[F](x), floats[F](st), floats[F](y)
-	up, upDet, down, downParams := floats[F](gy), floats[F](gLogDet), floats[F](gx), floats[F](gst)
-	d.pool.For(c.Rows, max(1, grain/8/max(c.Cols, 1)), func(lo, hi int) {
-		for r := lo; r < hi; r++ {
-			at, end := r*c.Cols, (r+1)*c.Cols
-			couplingGradRow(c, in[at:end], params[2*at:2*end], out[at:end], up[at:end], upDet[r], down[at:end], downParams[2*at:2*end])
-		}
-	})
-}

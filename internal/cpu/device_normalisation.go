@@ -18,13 +18,27 @@ func (d *Device[F]) BatchNorm(b kernel.BatchNorm, x, gamma, beta, mean, variance
 	})
 }
 
+// BatchNormLogDet implements kernel.Normalisation.
+func (d *Device[F]) BatchNormLogDet(b kernel.BatchNorm, gamma, variance, before, logDet kernel.Buffer) {
+	var sum F
+	if d.passes != nil {
+		sum = F(d.passes.batchNormLogDet(b, f32(gamma), f32(variance)))
+	} else {
+		sum = F(batchNormLogDet(b.Eps, floats[F](gamma), floats[F](variance)))
+	}
+	if !before.IsNil() {
+		sum += floats[F](before)[0]
+	}
+	floats[F](logDet)[0] = sum
+}
+
 // BatchNormGrad implements kernel.Normalisation.
-func (d *Device[F]) BatchNormGrad(b kernel.BatchNorm, x, gamma, mean, variance, y, gy, gVariance, gx, ggamma, gbeta kernel.Buffer) {
+func (d *Device[F]) BatchNormGrad(b kernel.BatchNorm, x, gamma, mean, variance, y, gy, gLogDet, gx, ggamma, gbeta kernel.Buffer) {
 	if act := b.Act == kernel.Tanh || b.Act == kernel.Sigmoid; d.passes != nil && !(act && gx.IsNil()) {
 		d.passes.batchNormGrad(batchNormGradient[float32]{
 			BatchNorm: b,
 			x:         f32(x), gamma: f32(gamma), mean: f32(mean), variance: f32(variance), y: f32(y),
-			gy: f32(gy), gVariance: f32(gVariance),
+			gy: f32(gy), gLogDet: f32(gLogDet),
 			gx: f32(gx), ggamma: f32(ggamma), gbeta: f32(gbeta),
 		})
 		return
@@ -32,7 +46,7 @@ func (d *Device[F]) BatchNormGrad(b kernel.BatchNorm, x, gamma, mean, variance, 
 	g := batchNormGradient[F]{
 		BatchNorm: b,
 		x:         floats[F](x), gamma: floats[F](gamma), mean: floats[F](mean), variance: floats[F](variance), y: floats[F](y),
-		gy: floats[F](gy), gVariance: floats[F](gVariance),
+		gy: floats[F](gy), gLogDet: floats[F](gLogDet),
 		gx: floats[F](gx), ggamma: floats[F](ggamma), gbeta: floats[F](gbeta),
 	}
 	d.pool.For(b.Channels, 1, func(lo, _ int) { g.channel(lo) })

@@ -40,7 +40,7 @@ type job struct {
 	broadcast    kernel.Broadcast
 	strided      kernel.Strided
 	span         kernel.Span
-	coupling     kernel.Coupling
+	coupling     couplingMap
 	norm         kernel.BatchNorm
 	x, y         []float32
 	s, t, g      []float32

@@ -82,24 +82,6 @@ func TestBinaryAgainstPortable(t *testing.T) {
 	})
 }
 
-func TestCouplingAgainstPortable(t *testing.T) {
-	c := newComparison(t)
-	rapid.Check(t, func(t *rapid.T) {
-		s := newSource(t)
-		rows, n := rowsAndColumns(t)
-		k := kernel.Coupling{Rows: rows, Cols: n, Bounded: rapid.Bool().Draw(t, "bounded"), Inverse: rapid.Bool().Draw(t, "inverse")}
-		x, st, gy, det := s.floats(rows*n), s.floats(2*rows*n), s.floats(rows*n), s.floats(rows)
-		c.run(t, fmt.Sprintf("Coupling %+v", k), 1e-5, []input{x, st}, []int{rows * n, rows}, func(d kernel.Device, in, out []kernel.Buffer) {
-			d.Coupling(k, in[0], in[1], out[0], out[1])
-		})
-		c.run(t, fmt.Sprintf("CouplingGrad %+v", k), 2e-5, []input{x, st, gy, det}, []int{rows * n, 2 * rows * n}, func(d kernel.Device, in, out []kernel.Buffer) {
-			y := d.Alloc(rows * n)
-			d.Coupling(k, in[0], in[1], y, d.Alloc(rows))
-			d.CouplingGrad(k, in[0], in[1], y, in[2], in[3], out[0], out[1])
-		})
-	})
-}
-
 func TestCopyAgainstPortable(t *testing.T) {
 	c := newComparison(t)
 	rapid.Check(t, func(t *rapid.T) {

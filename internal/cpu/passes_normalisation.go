@@ -22,8 +22,10 @@ func (p *passes) batchNorm(b kernel.BatchNorm, x, gamma, beta, mean, variance, y
 	if !b.Fixed {
 		p.batchStatistics(b, x, mean, variance)
 	}
-	vectors := p.vectors(b.Channels, 2)
+	runningUpdate(b, 0, b.Channels, mean, variance)
+	vectors := p.vectors(b.Channels, 3)
 	scale, shift := row(vectors, 0, b.Channels), row(vectors, 1, b.Channels)
+	gamma = p.scales(b, gamma, row(vectors, 2, b.Channels))
 	for c := range scale {
 		rstd := 1 / math.Sqrt(float64(variance[c])+b.Eps)
 		if gamma != nil {
@@ -51,6 +53,23 @@ func (p *passes) batchNorm(b kernel.BatchNorm, x, gamma, beta, mean, variance, y
 			j.Unary[kernel.SigmoidOf](0, y, y)
 		}
 	})
+}
+
+// scales is gamma, or what it holds the logarithms of, in scratch.
+func (p *passes) scales(b kernel.BatchNorm, gamma, scratch []float32) []float32 {
+	if gamma == nil || !b.LogGamma {
+		return gamma
+	}
+	p.Unary[kernel.Exp](0, gamma, scratch)
+	return scratch
+}
+
+// batchNormLogDet is kernel.Normalisation.BatchNormLogDet, without what was before.
+func (p *passes) batchNormLogDet(b kernel.BatchNorm, gamma, variance []float32) float64 {
+	logs := p.vectors(b.Channels, 1)
+	p.Unary[kernel.AddScalar](float32(b.Eps), variance, logs)
+	p.Unary[kernel.Log](0, logs, logs)
+	return p.Sum(gamma) - 0.5*p.Sum(logs)
 }
 
 // batchStatistics measures mean and variance in one pass over memory: each chunk of rows is centred on its own mean
@@ -125,29 +144,34 @@ func (p *passes) batchNormGrad(g batchNormGradient[float32]) {
 	addColumns(p.columns, p.partial)
 	sum, dot := p.partial[:b.Channels], p.partial[b.Channels:]
 
-	vectors := p.vectors(b.Channels, 3)
+	vectors := p.vectors(b.Channels, 4)
 	j.s, j.t, j.g = row(vectors, 0, b.Channels), row(vectors, 1, b.Channels), row(vectors, 2, b.Channels)
+	gamma, logDet := p.scales(b, g.gamma, row(vectors, 3, b.Channels)), 0.0
+	if g.gLogDet != nil {
+		logDet = float64(g.gLogDet[0])
+	}
 	for c := range sum {
 		rstd := 1 / math.Sqrt(float64(g.variance[c])+b.Eps)
 		along := dot[c] * rstd
+		factor := 1.0
+		if gamma != nil {
+			factor = float64(gamma[c])
+		}
 		if g.ggamma != nil {
 			g.ggamma[c] = float32(along)
+			if b.LogGamma {
+				g.ggamma[c] = float32(factor*along + logDet)
+			}
 		}
 		if g.gbeta != nil {
 			g.gbeta[c] = float32(sum[c])
 		}
-		scale := rstd
-		if g.gamma != nil {
-			scale *= float64(g.gamma[c])
-		}
+		scale := factor * rstd
 		j.s[c], j.t[c], j.g[c] = float32(scale), 0, 0
 		if b.Fixed {
 			continue
 		}
-		slope := -scale * rstd * along / divisor(b)
-		if g.gVariance != nil {
-			slope += 2 * float64(g.gVariance[c]) / divisor(b)
-		}
+		slope := -(scale*along + logDet*rstd) * rstd / divisor(b)
 		j.t[c], j.g[c] = float32(slope), float32(-scale*sum[c]/float64(b.Rows))
 	}
 	if g.gx == nil {

@@ -158,7 +158,11 @@ func TestPassesAllocateNothing(t *testing.T) {
 	broadcast := kernel.Broadcast{Rank: 2, Shape: kernel.Dims{rows, n}, StrideA: kernel.Dims{n, 1}, StrideB: kernel.Dims{0, 1}}
 	params := []kernel.AdamParam{{P: x, G: gy, M: y, V: st}}
 	norm := kernel.BatchNorm{Rows: rows, Channels: n, Eps: 1e-5, Act: kernel.LeakyReLU, Slope: 0.2}
-	coupling := kernel.Coupling{Rows: rows, Cols: n}
+	rank := make([]int32, n)
+	for column := range rank {
+		rank[column] = int32(column)
+	}
+	coupling := kernel.Coupling{Rows: rows, Cols: n, Active: n, Rank: kernel.Host(rank)}
 	transposed := kernel.Strided{Rank: 2, Shape: kernel.Dims{n, rows}, StrideDst: kernel.Dims{rows, 1}, StrideSrc: kernel.Dims{1, n}}
 	step := func() {
 		d.Unary(kernel.Exp, 0, x, y)
@@ -166,7 +170,7 @@ func TestPassesAllocateNothing(t *testing.T) {
 		d.PairLossGrad(kernel.SquaredError, 1, 1, x, y, gamma, gy)
 		d.BatchNorm(norm, x, gamma, gamma, mean, variance, y)
 		d.BatchNormGrad(norm, x, gamma, mean, variance, y, gy, kernel.Buffer{}, gst.Slice(0, rows*n), gamma, gamma)
-		d.Coupling(coupling, x, st, y, perRow)
+		d.Coupling(coupling, x, st, kernel.Buffer{}, y, perRow)
 		d.CouplingGrad(coupling, x, st, y, gy, perRow, gst.Slice(0, rows*n), gst)
 		d.Softmax(false, kernel.Span{Outer: rows, N: n, Inner: 1}, x, y)
 		d.Reduce(kernel.Sum, kernel.Span{Outer: 1, N: rows, Inner: n}, 1, x, gamma)

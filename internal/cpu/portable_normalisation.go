@@ -14,6 +14,19 @@ func divisor(b kernel.BatchNorm) float64 {
 	return float64(b.Rows)
 }
 
+// runningUpdate moves running statistics towards those of a batch for channels [lo, hi).
+func runningUpdate[F Float](b kernel.BatchNorm, lo, hi int, mean, variance []F) {
+	if b.Fixed || b.Running.Mean.IsNil() {
+		return
+	}
+	runningMean, runningVariance, weight := floats[F](b.Running.Mean), floats[F](b.Running.Variance), F(b.Running.Weight)
+	unbias := F(divisor(b) / float64(b.Rows-1))
+	for c := lo; c < hi; c++ {
+		runningMean[c] += weight * (mean[c] - runningMean[c])
+		runningVariance[c] += weight * (unbias*variance[c] - runningVariance[c])
+	}
+}
+
 // batchNormChannels normalises channels [lo, hi).
 func batchNormChannels[F Float](b kernel.BatchNorm, lo, hi int, x, gamma, beta, mean, variance, y []F) {
 	for c := lo; c < hi; c++ {
@@ -33,6 +46,9 @@ func batchNormChannels[F Float](b kernel.BatchNorm, lo, hi int, x, gamma, beta, 
 		scale, shift := F(1), F(0)
 		if gamma != nil {
 			scale = gamma[c]
+			if b.LogGamma {
+				scale = F(math.Exp(float64(scale)))
+			}
 		}
 		if beta != nil {
 			shift = beta[c]
@@ -42,16 +58,26 @@ func batchNormChannels[F Float](b kernel.BatchNorm, lo, hi int, x, gamma, beta, 
 			y[at] = (x[at]-mean[c])*scale + shift
 		}
 	}
+	runningUpdate(b, lo, hi, mean, variance)
 	for at := 0; b.Act != kernel.NoActivation && at < len(y); at += b.Channels {
 		activate(b.Act, b.Slope, y[at+lo:at+hi])
 	}
 }
 
+// batchNormLogDet is Σ (gamma − ½·log(variance + Eps)).
+func batchNormLogDet[F Float](eps float64, gamma, variance []F) float64 {
+	sum := 0.0
+	for c, v := range variance {
+		sum += float64(gamma[c]) - 0.5*math.Log(float64(v)+eps)
+	}
+	return sum
+}
+
 // batchNormGradient holds the arguments of kernel.Normalisation.BatchNormGrad.
 type batchNormGradient[F Float] struct {
 	kernel.BatchNorm
-	x, gamma, mean, variance, y, gy, gVariance []F
-	gx, ggamma, gbeta                          []F
+	x, gamma, mean, variance, y, gy, gLogDet []F
+	gx, ggamma, gbeta                        []F
 }
 
 // upstream is the gradient at the normalisation's result, before the activation.
@@ -67,9 +93,10 @@ func (g *batchNormGradient[F]) upstream(at int) float64 {
 // channel computes the gradients of channel c. With x̂ = (x − mean)·rstd and g the upstream gradient,
 //
 //	gbeta = Σ g    ggamma = Σ g·x̂
-//	gx = gamma·rstd·(g − Σg/n − x̂·Σ(g·x̂)/d) + gVariance·2(x − mean)/d
+//	gx = gamma·rstd·(g − Σg/n − x̂·Σ(g·x̂)/d) − gLogDet·rstd²·(x − mean)/d
 //
-// where d is the variance's divisor; with fixed statistics gx = gamma·rstd·g.
+// where d is the variance's divisor; with fixed statistics gx = gamma·rstd·g. The logarithm of gamma has the gradient
+// gamma·Σ g·x̂ + gLogDet.
 func (g *batchNormGradient[F]) channel(c int) {
 	mean, rstd := float64(g.mean[c]), 1/math.Sqrt(float64(g.variance[c])+g.Eps)
 	sum, dot := 0.0, 0.0
@@ -78,8 +105,21 @@ func (g *batchNormGradient[F]) channel(c int) {
 		sum += up
 		dot += up * (float64(g.x[at]) - mean) * rstd
 	}
+	gamma, logDet := 1.0, 0.0
+	if g.gamma != nil {
+		gamma = float64(g.gamma[c])
+		if g.LogGamma {
+			gamma = math.Exp(gamma)
+		}
+	}
+	if g.gLogDet != nil {
+		logDet = float64(g.gLogDet[0])
+	}
 	if g.ggamma != nil {
 		g.ggamma[c] = F(dot)
+		if g.LogGamma {
+			g.ggamma[c] = F(gamma*dot + logDet)
+		}
 	}
 	if g.gbeta != nil {
 		g.gbeta[c] = F(sum)
@@ -87,14 +127,8 @@ func (g *batchNormGradient[F]) channel(c int) {
 	if g.gx == nil {
 		return
 	}
-	scale := rstd
-	if g.gamma != nil {
-		scale *= float64(g.gamma[c])
-	}
-	average, along, spread := sum/float64(g.Rows), dot/divisor(g.BatchNorm), 0.0
-	if g.gVariance != nil {
-		spread = 2 * float64(g.gVariance[c]) / divisor(g.BatchNorm)
-	}
+	scale := gamma * rstd
+	average, along, spread := sum/float64(g.Rows), dot/divisor(g.BatchNorm), -logDet*rstd*rstd/divisor(g.BatchNorm)
 	if g.Fixed {
 		average, along, spread = 0, 0, 0
 	}

@@ -46,6 +46,7 @@ var _ interface {
 	kernel.Elementwise
 	kernel.Reductions
 	kernel.Normalisation
+	kernel.Couplings
 	kernel.Movement
 	kernel.Random
 	kernel.Optimisation

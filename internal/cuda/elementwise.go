@@ -59,18 +59,6 @@ func (d *Device) PairLossGrad(loss kernel.PairLoss, beta, scale float64, a, b, g
 	d.each(function{"elementwise", "pair_loss_grad"}, ga.Len, int32(loss), ga.Len, float32(beta), float32(scale), a, b, g, ga)
 }
 
-// Coupling implements kernel.Elementwise.
-func (d *Device) Coupling(c kernel.Coupling, x, st, y, logDet kernel.Buffer) {
-	d.launch(function{"elementwise", "coupling"}, blocksOf(c.Rows), blockFor(c.Cols, 256), 0,
-		c.Rows, c.Cols, truth(c.Bounded), truth(c.Inverse), x, st, y, logDet)
-}
-
-// CouplingGrad implements kernel.Elementwise.
-func (d *Device) CouplingGrad(c kernel.Coupling, x, st, y, gy, gLogDet, gx, gst kernel.Buffer) {
-	d.each(function{"elementwise", "coupling_grad"}, c.Rows*c.Cols,
-		c.Rows, c.Cols, truth(c.Bounded), truth(c.Inverse), x, st, y, gy, gLogDet, gx, gst)
-}
-
 // truth is a C int.
 func truth(b bool) int32 {
 	if b {

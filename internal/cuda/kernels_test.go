@@ -81,13 +81,13 @@ func TestBatchNorm(t *testing.T) {
 	} {
 		compare(t, 2e-4, func(p *pair) {
 			n := b.Rows * b.Channels
-			x, gamma, beta, gy, gVariance := p.in(n, 0.5, 10), p.in(b.Channels, 1, 0), p.in(b.Channels, 1, 0), p.in(n, 1, 0), p.in(b.Channels, 1, 0)
+			x, gamma, beta, gy, gLogDet := p.in(n, 0.5, 10), p.in(b.Channels, 1, 0), p.in(b.Channels, 1, 0), p.in(n, 1, 0), p.in(1, 1, 0)
 			mean, variance, y := p.out(b.Channels), p.out(b.Channels), p.out(n)
 			if b.Fixed {
 				mean, variance = p.in(b.Channels, 1, 10), p.in(b.Channels, 0.01, 2)
 			}
 			p.BatchNorm(b, x, gamma, beta, mean, variance, y)
-			p.BatchNormGrad(b, x, gamma, mean, variance, y, gy, gVariance, p.out(n), p.out(b.Channels), p.out(b.Channels))
+			p.BatchNormGrad(b, x, gamma, mean, variance, y, gy, gLogDet, p.out(n), p.out(b.Channels), p.out(b.Channels))
 			p.BatchNormGrad(b, x, kernel.Buffer{}, mean, variance, y, gy, kernel.Buffer{}, p.out(n), kernel.Buffer{}, kernel.Buffer{})
 			p.BatchNormGrad(b, x, gamma, mean, variance, y, gy, kernel.Buffer{}, kernel.Buffer{}, p.out(b.Channels), p.out(b.Channels))
 		})

@@ -14,11 +14,19 @@ func columnSplits(rows, columns int) int {
 // columnGrid has a block for each of splits parts of each 32 columns.
 func columnGrid(columns, splits int) dim3 { return blocksOf((columns + 31) / 32 * splits) }
 
+// runningArgs is Running of normalisation.cu.
+type runningArgs struct {
+	mean, variance uint64
+	weight         float32
+}
+
 // BatchNorm implements kernel.Normalisation.
 func (d *Device) BatchNorm(b kernel.BatchNorm, x, gamma, beta, mean, variance, y kernel.Buffer) {
+	running := structArg(&runningArgs{mean: b.Running.Mean.Addr, variance: b.Running.Variance.Addr, weight: float32(b.Running.Weight)})
 	if !b.Fixed && b.Rows <= fewRows {
 		d.launch(function{"normalisation", "batch_norm"}, columnGrid(b.Channels, 1), columnBlock, 0,
-			b.Rows, b.Channels, b.Eps, truth(b.Unbiased), int32(b.Act), float32(b.Slope), x, gamma, beta, mean, variance, y)
+			b.Rows, b.Channels, b.Eps, truth(b.Unbiased), truth(b.LogGamma), int32(b.Act), float32(b.Slope), x, gamma, beta,
+			mean, variance, y, running)
 		return
 	}
 	if !b.Fixed {
@@ -27,29 +35,35 @@ func (d *Device) BatchNorm(b kernel.BatchNorm, x, gamma, beta, mean, variance, y
 		d.launch(function{"normalisation", "batch_moments"}, columnGrid(b.Channels, splits), columnBlock, 0,
 			b.Rows, b.Channels, splits, x, partial)
 		d.launch(function{"normalisation", "batch_statistics"}, columnGrid(b.Channels, 1), columnBlock, 0,
-			b.Rows, b.Channels, splits, truth(b.Unbiased), x, partial, mean, variance)
+			b.Rows, b.Channels, splits, truth(b.Unbiased), x, partial, mean, variance, running)
 	}
 	d.launch(function{"normalisation", "batch_apply"}, columnGrid(b.Channels, (b.Rows+31)/32), columnBlock, 0,
-		b.Rows, b.Channels, b.Eps, int32(b.Act), float32(b.Slope), x, gamma, beta, mean, variance, y)
+		b.Rows, b.Channels, b.Eps, truth(b.LogGamma), int32(b.Act), float32(b.Slope), x, gamma, beta, mean, variance, y)
+}
+
+// BatchNormLogDet implements kernel.Normalisation.
+func (d *Device) BatchNormLogDet(b kernel.BatchNorm, gamma, variance, before, logDet kernel.Buffer) {
+	d.launch(function{"normalisation", "batch_norm_log_det"}, dim3{1, 1, 1}, blockFor(b.Channels, threads), 0,
+		b.Channels, b.Eps, gamma, variance, before, logDet)
 }
 
 // batchGradArgs is BatchGrad of normalisation.cu.
 type batchGradArgs struct {
-	rows, channels                             int
-	eps                                        float64
-	act                                        int32
-	slope                                      float32
-	unbiased, fixed                            int32
-	x, gamma, mean, variance, y, gy, gVariance uint64
-	gx, ggamma, gbeta                          uint64
+	rows, channels                           int
+	eps                                      float64
+	act                                      int32
+	slope                                    float32
+	unbiased, fixed, logGamma                int32
+	x, gamma, mean, variance, y, gy, gLogDet uint64
+	gx, ggamma, gbeta                        uint64
 }
 
 // BatchNormGrad implements kernel.Normalisation.
-func (d *Device) BatchNormGrad(b kernel.BatchNorm, x, gamma, mean, variance, y, gy, gVariance, gx, ggamma, gbeta kernel.Buffer) {
+func (d *Device) BatchNormGrad(b kernel.BatchNorm, x, gamma, mean, variance, y, gy, gLogDet, gx, ggamma, gbeta kernel.Buffer) {
 	a := batchGradArgs{
 		rows: b.Rows, channels: b.Channels, eps: b.Eps, act: int32(b.Act), slope: float32(b.Slope),
-		unbiased: truth(b.Unbiased), fixed: truth(b.Fixed),
-		x: x.Addr, gamma: gamma.Addr, mean: mean.Addr, variance: variance.Addr, y: y.Addr, gy: gy.Addr, gVariance: gVariance.Addr,
+		unbiased: truth(b.Unbiased), fixed: truth(b.Fixed), logGamma: truth(b.LogGamma),
+		x: x.Addr, gamma: gamma.Addr, mean: mean.Addr, variance: variance.Addr, y: y.Addr, gy: gy.Addr, gLogDet: gLogDet.Addr,
 		gx: gx.Addr, ggamma: ggamma.Addr, gbeta: gbeta.Addr,
 	}
 	if b.Rows <= fewRows {

@@ -80,6 +80,7 @@ type Device interface {
 	Elementwise
 	Reductions
 	Normalisation
+	Couplings
 	Movement
 	Random
 	Optimisation

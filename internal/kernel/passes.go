@@ -76,10 +76,6 @@ type Elementwise interface {
 	PairLoss(loss PairLoss, beta, scale float64, a, b, out Buffer)
 	// PairLossGrad sets ga = scale · g[0] · ∂loss/∂a; the gradient in b is its negative.
 	PairLossGrad(loss PairLoss, beta, scale float64, a, b, g, ga Buffer)
-	// Coupling applies an affine coupling to its active columns.
-	Coupling(c Coupling, x, st, y, logDet Buffer)
-	// CouplingGrad is its adjoint: x is the input and y the output of the direction that was run.
-	CouplingGrad(c Coupling, x, st, y, gy, gLogDet, gx, gst Buffer)
 }
 
 // UnaryNeeds reports which of op's input and output UnaryGrad reads.
@@ -91,16 +87,6 @@ func UnaryNeeds(op Unary) (x, y bool) {
 		return false, true
 	}
 	return true, false
-}
-
-// Coupling describes y = x·exp(s) + t or its inverse on Rows rows of Cols active columns (Dinh et al., 2017, eq. 7–8).
-//
-// st holds [s', t] in each row, 2·Cols numbers; s = tanh(s') when Bounded, else s'. logDet (Rows) receives Σ s,
-// or −Σ s for the inverse x = (y − t)·exp(−s).
-type Coupling struct {
-	Rows, Cols int
-	Bounded    bool
-	Inverse    bool
 }
 
 // Reduce names a reduction.
@@ -140,24 +126,35 @@ type Reductions interface {
 //	y = act((x − mean)/√(variance + Eps)·gamma + beta)
 //
 // The variance divides by Rows, or by Rows−1 when Unbiased. Fixed takes mean and variance as given instead of
-// measuring them.
+// measuring them. With LogGamma gamma holds the logarithms of the scales. Measured statistics update those that run.
 type BatchNorm struct {
 	Rows, Channels int
 	Eps            float64
 	Unbiased       bool
 	Fixed          bool
+	LogGamma       bool
 	Act            Activation
 	Slope          float64
+	Running        Running
+}
+
+// Running holds averages of the statistics of batches, buffers of a number a channel; nil buffers are none. Each batch
+// moves them by running += Weight·(its own − running), where its own variance divides by Rows−1.
+type Running struct {
+	Mean, Variance Buffer
+	Weight         float64
 }
 
 // Normalisation kernels.
 type Normalisation interface {
 	// BatchNorm writes y, and mean and variance (Channels) unless they are Fixed; gamma and beta may be nil (1 and 0).
 	BatchNorm(b BatchNorm, x, gamma, beta, mean, variance, y Buffer)
-	// BatchNormGrad is its adjoint. gVariance (Channels, may be nil) is the gradient that arrives at the variance
-	// directly, as it does from a flow's log-determinant. gx, ggamma and gbeta may be nil where they are not wanted;
-	// y may be nil without an activation.
-	BatchNormGrad(b BatchNorm, x, gamma, mean, variance, y, gy, gVariance, gx, ggamma, gbeta Buffer)
+	// BatchNormLogDet sets logDet[0] = before[0] + Σ (gamma − ½·log(variance + Eps)), the log-determinant of a BatchNorm with
+	// LogGamma as a bijection of rows; before may be nil.
+	BatchNormLogDet(b BatchNorm, gamma, variance, before, logDet Buffer)
+	// BatchNormGrad is the adjoint of both. gLogDet (1 number) is nil where there was no BatchNormLogDet. gx, ggamma and gbeta
+	// may be nil where they are not wanted; y may be nil without an activation.
+	BatchNormGrad(b BatchNorm, x, gamma, mean, variance, y, gy, gLogDet, gx, ggamma, gbeta Buffer)
 	// LayerNorm normalises each row of n numbers (Ba et al., 2016); mean and rstd have a number a row.
 	LayerNorm(rows, n int, eps float64, x, gamma, beta, y, mean, rstd Buffer)
 	// LayerNormGrad is its adjoint.

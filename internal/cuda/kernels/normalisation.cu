@@ -44,13 +44,23 @@ __device__ inline Moments moments_of(i64 c, i64 s, i64 rows, i64 channels, i64 s
     return column_sum(m);
 }
 
-// Mean and variance from the sums of the deviations from shift and of their squares.
-__device__ inline void statistics(Moments m, i64 rows, int unbiased, float shift, float *mean, float *variance) {
+// kernel.Running.
+struct Running {
+    float *mean, *variance;
+    float weight;
+};
+
+// Mean and variance of column c, from the sums of the deviations from shift and of their squares.
+__device__ inline void statistics(i64 c, Moments m, i64 rows, int unbiased, float shift, const Running &running,
+                                  float *mean, float *variance) {
     const double average = m.first / (double)rows;
     double squares = m.second - m.first * average;
     if (squares < 0) squares = 0;
     *mean = (float)(shift + average);
     *variance = (float)(squares / (double)(rows - (unbiased ? 1 : 0)));
+    if (!running.mean) return;
+    running.mean[c] += running.weight * (*mean - running.mean[c]);
+    running.variance[c] += running.weight * ((float)(squares / (double)(rows - 1)) - running.variance[c]);
 }
 
 extern "C" __global__ void batch_moments(i64 rows, i64 channels, i64 splits, const float *x, Moments *partial) {
@@ -72,47 +82,61 @@ __device__ inline Moments sum_of_shares(i64 c, i64 s, i64 channels, i64 splits, 
 }
 
 extern "C" __global__ void batch_statistics(i64 rows, i64 channels, i64 splits, int unbiased, const float *x,
-                                            const Moments *partial, float *mean, float *variance) {
+                                            const Moments *partial, float *mean, float *variance,
+                                            const __grid_constant__ Running running) {
     EACH_TILE(c, s, channels, 1) {
         const Moments m = sum_of_shares(c, s, channels, splits, partial);
-        if (threadIdx.y == 0 && c < channels) statistics(m, rows, unbiased, x[c], &mean[c], &variance[c]);
+        if (threadIdx.y == 0 && c < channels) statistics(c, m, rows, unbiased, x[c], running, &mean[c], &variance[c]);
     }
 }
 
-__device__ inline float scale_of(i64 c, double eps, const float *gamma, float variance) {
-    return (gamma ? gamma[c] : 1.0f) * (float)(1.0 / sqrt((double)variance + eps));
+__device__ inline float gamma_of(i64 c, const float *gamma, int log_gamma) {
+    return !gamma ? 1.0f : log_gamma ? expf(gamma[c]) : gamma[c];
 }
 
-extern "C" __global__ void batch_apply(i64 rows, i64 channels, double eps, int act, float slope, const float *x,
-                                       const float *gamma, const float *beta, const float *mean, const float *variance,
-                                       float *y) {
+__device__ inline float scale_of(i64 c, double eps, const float *gamma, int log_gamma, float variance) {
+    return gamma_of(c, gamma, log_gamma) * (float)(1.0 / sqrt((double)variance + eps));
+}
+
+extern "C" __global__ void batch_apply(i64 rows, i64 channels, double eps, int log_gamma, int act, float slope,
+                                       const float *x, const float *gamma, const float *beta, const float *mean,
+                                       const float *variance, float *y) {
     EACH_TILE(c, s, channels, (rows + 31) / 32) {
         if (c >= channels) continue;
-        const float scale = scale_of(c, eps, gamma, variance[c]), shift = beta ? beta[c] : 0.0f, average = mean[c];
+        const float scale = scale_of(c, eps, gamma, log_gamma, variance[c]), shift = beta ? beta[c] : 0.0f, average = mean[c];
         split_rows(s, rows, (rows + 31) / 32, [=](i64 r) { return x[r * channels + c]; },
                    [=](i64 r, float v) { y[r * channels + c] = activate(act, slope, (v - average) * scale + shift); });
     }
 }
 
 // All of it in one launch, for few rows.
-extern "C" __global__ void batch_norm(i64 rows, i64 channels, double eps, int unbiased, int act, float slope,
-                                      const float *x, const float *gamma, const float *beta, float *mean,
-                                      float *variance, float *y) {
+extern "C" __global__ void batch_norm(i64 rows, i64 channels, double eps, int unbiased, int log_gamma, int act,
+                                      float slope, const float *x, const float *gamma, const float *beta, float *mean,
+                                      float *variance, float *y, const __grid_constant__ Running running) {
     __shared__ float means[32], variances[32];
     EACH_TILE(c, s, channels, 1) {
         const Moments m = moments_of(c, s, rows, channels, 1, x);
         if (threadIdx.y == 0 && c < channels) {
-            statistics(m, rows, unbiased, x[c], &means[threadIdx.x], &variances[threadIdx.x]);
+            statistics(c, m, rows, unbiased, x[c], running, &means[threadIdx.x], &variances[threadIdx.x]);
             mean[c] = means[threadIdx.x];
             variance[c] = variances[threadIdx.x];
         }
         __syncthreads();
         if (c >= channels) continue;
         const float average = means[threadIdx.x], shift = beta ? beta[c] : 0.0f;
-        const float scale = scale_of(c, eps, gamma, variances[threadIdx.x]);
+        const float scale = scale_of(c, eps, gamma, log_gamma, variances[threadIdx.x]);
         split_rows(s, rows, 1, [=](i64 r) { return x[r * channels + c]; },
                    [=](i64 r, float v) { y[r * channels + c] = activate(act, slope, (v - average) * scale + shift); });
     }
+}
+
+// Σ (gamma − ½·log(variance + eps)), by a single block.
+extern "C" __global__ void batch_norm_log_det(i64 channels, double eps, const float *gamma, const float *variance,
+                                              const float *before, float *log_det) {
+    double sum = 0;
+    BLOCK_STRIDE(c, channels) sum += (double)gamma[c] - 0.5 * (double)logf(variance[c] + (float)eps);
+    sum = block_sum(sum);
+    if (threadIdx.x == 0) *log_det = (float)sum + (before ? *before : 0.0f);
 }
 
 // What the gradient of a batch normalisation reads.
@@ -121,8 +145,8 @@ struct BatchGrad {
     double eps;
     int act;
     float slope;
-    int unbiased, fixed;
-    const float *x, *gamma, *mean, *variance, *y, *gy, *g_variance;
+    int unbiased, fixed, log_gamma;
+    const float *x, *gamma, *mean, *variance, *y, *gy, *g_log_det;
     float *gx, *ggamma, *gbeta;
 };
 
@@ -153,18 +177,21 @@ __device__ inline Moments gradient_moments(const BatchGrad &g, i64 c, i64 s, i64
 
 __device__ inline void parameter_gradients(const BatchGrad &g, i64 c, Moments m) {
     if (g.gbeta) g.gbeta[c] = (float)m.first;
-    if (g.ggamma) g.ggamma[c] = (float)m.second;
+    if (g.ggamma && g.log_gamma)
+        g.ggamma[c] = (float)((double)gamma_of(c, g.gamma, 1) * m.second + (g.g_log_det ? *g.g_log_det : 0.0f));
+    else if (g.ggamma)
+        g.ggamma[c] = (float)m.second;
 }
 
 // gx of a column over a split of its rows; the formula stands at internal/cpu's batchNormGradient.
 __device__ inline void input_gradient(const BatchGrad &g, i64 c, i64 s, i64 splits, Moments m) {
     const double divisor = (double)(g.rows - (g.unbiased ? 1 : 0)), rstd = 1.0 / sqrt((double)g.variance[c] + g.eps);
-    const float mean = g.mean[c], scale = (float)((g.gamma ? (double)g.gamma[c] : 1.0) * rstd);
+    const float mean = g.mean[c], scale = (float)((double)gamma_of(c, g.gamma, g.log_gamma) * rstd);
     float average = 0, along = 0, spread = 0;
     if (!g.fixed) {
         average = (float)(m.first / (double)g.rows);
         along = (float)(m.second / divisor * rstd);
-        if (g.g_variance) spread = (float)(2.0 * (double)g.g_variance[c] / divisor);
+        if (g.g_log_det) spread = (float)(-(double)*g.g_log_det * rstd * rstd / divisor);
     }
     split_rows(s, g.rows, splits, [&](i64 r) { return element(g, r * g.channels + c); }, [&](i64 r, const Element &e) {
         const float deviation = e.x - mean, up = upstream(g, e);
