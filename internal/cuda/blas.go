@@ -1,7 +1,9 @@
 package cuda
 
 import (
+	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -17,6 +19,7 @@ type blas struct {
 	version   int // 10000·major + 100·minor + patch
 	handle    uintptr
 	product   uintptr // cublasGemmStridedBatchedEx
+	status    uintptr // cublasGetStatusName
 	workspace kernel.Buffer
 	constants *[2]float32 // 0 and 1, where the library reads them
 }
@@ -87,9 +90,13 @@ func (d *Device) library() *blas {
 	}
 	for _, names := range blasNames {
 		for _, folder := range libraryFolders() {
-			if b, err := d.openBlas(filepath.Join(folder, names[0]), filepath.Join(folder, names[1])); err == nil {
+			b, err := d.openBlas(filepath.Join(folder, names[0]), filepath.Join(folder, names[1]))
+			if err == nil {
 				d.products.blas = b
 				return b
+			}
+			if d.refused == nil && !errors.Is(err, fs.ErrNotExist) {
+				d.refused = err
 			}
 		}
 	}
@@ -99,6 +106,9 @@ func (d *Device) library() *blas {
 // Library describes the cuBLAS that is used for large products, or says that there is none.
 func (d *Device) Library() string {
 	b := d.library()
+	if b == nil && d.refused != nil {
+		return fmt.Sprintf("none, our own kernels serve: %v", d.refused)
+	}
 	if b == nil {
 		return "none (looked for libcublas.so.13 and .12 in BESTIARY_CUDA_LIBS, the loader's path, /usr/local/cuda*, and nvidia/*/lib of Python environments); our own kernels serve"
 	}
@@ -110,7 +120,7 @@ func (d *Device) openBlas(light, path string) (*blas, error) {
 	openLibrary(light) // whether it was there shows below
 	library, err := openLibrary(path)
 	if err != nil {
-		return nil, err
+		return nil, fmt.Errorf("%s can't be opened: %w", path, err)
 	}
 	b := &blas{path: path, constants: &[2]float32{0, 1}}
 	var create, setStream, setWorkspace, version uintptr
@@ -119,40 +129,42 @@ func (d *Device) openBlas(light, path string) (*blas, error) {
 		name string
 	}{
 		{&create, "cublasCreate_v2"}, {&setStream, "cublasSetStream_v2"}, {&setWorkspace, "cublasSetWorkspace_v2"},
-		{&version, "cublasGetVersion_v2"}, {&b.product, "cublasGemmStridedBatchedEx"},
+		{&version, "cublasGetVersion_v2"}, {&b.product, "cublasGemmStridedBatchedEx"}, {&b.status, "cublasGetStatusName"},
 	} {
 		if *s.to, err = findSymbol(library, s.name); err != nil {
-			return nil, err
+			return nil, fmt.Errorf("%s has no %s", path, s.name)
 		}
 	}
+	b.path = fileOf(create, path)
 	handle, number := new(uintptr), new(int32)
-	if err := d.callBlas("cublasCreate", create, uintptr(unsafe.Pointer(handle))); err != nil {
-		return nil, err
+	if err := d.callBlas(b, "cublasCreate", create, uintptr(unsafe.Pointer(handle))); err != nil {
+		return nil, fmt.Errorf("%s can't be used: %w", b.path, err)
 	}
 	b.handle = *handle
-	if err := d.callBlas("cublasGetVersion", version, b.handle, uintptr(unsafe.Pointer(number))); err != nil {
+	if err := d.callBlas(b, "cublasGetVersion", version, b.handle, uintptr(unsafe.Pointer(number))); err != nil {
 		return nil, err
 	}
 	b.version = int(*number)
-	if err := d.callBlas("cublasSetStream", setStream, b.handle, d.stream); err != nil {
+	if err := d.callBlas(b, "cublasSetStream", setStream, b.handle, d.stream); err != nil {
 		return nil, err
 	}
 	// A workspace of its own makes the library's results repeat, and its calls fit for the capture of a graph.
 	b.workspace = d.alloc(blasWorkspace / 4)
-	return b, d.callBlas("cublasSetWorkspace", setWorkspace, b.handle, uintptr(b.workspace.Addr), blasWorkspace)
+	return b, d.callBlas(b, "cublasSetWorkspace", setWorkspace, b.handle, uintptr(b.workspace.Addr), blasWorkspace)
 }
 
 // callBlas calls a function of the library with the device's context current.
 //
 //go:uintptrescapes
-func (d *Device) callBlas(name string, f uintptr, args ...uintptr) error {
+func (d *Device) callBlas(b *blas, name string, f uintptr, args ...uintptr) error {
 	runtime.LockOSThread()
 	defer runtime.UnlockOSThread()
 	if r := d.driver.call(cuCtxSetCurrent, d.context); r != success {
 		return d.driver.failure(cuCtxSetCurrent, r)
 	}
 	if status := int32(invoke(f, args...)); status != 0 {
-		return fmt.Errorf("cuda: %s: cuBLAS status %d", name, status)
+		said := *(*unsafe.Pointer)(unsafe.Pointer(new(invoke(b.status, uintptr(status)))))
+		return &Error{Call: name, Code: int(status), Text: fmt.Sprintf("%s (%d)", cString(said), status)}
 	}
 	return nil
 }
@@ -192,7 +204,7 @@ func (l *blas) multiply(d *Device, p *libraryProduct) error {
 	if p.Accumulate {
 		beta = one
 	}
-	return d.callBlas("cublasGemmStridedBatchedEx", l.product, l.handle, transposition[flag(p.TransB)], transposition[flag(p.TransA)],
+	return d.callBlas(l, "cublasGemmStridedBatchedEx", l.product, l.handle, transposition[flag(p.TransB)], transposition[flag(p.TransA)],
 		uintptr(p.N), uintptr(p.M), uintptr(p.K), one,
 		uintptr(p.b), blasFloat32, uintptr(p.LdB), uintptr(p.StrideB),
 		uintptr(p.a), blasFloat32, uintptr(p.LdA), uintptr(p.StrideA), beta,

@@ -101,6 +101,8 @@ type result int32
 const (
 	success     result = 0
 	outOfMemory result = 2
+	noDevice    result = 100
+	noCompiler  result = 221
 )
 
 // driver is an opened libcuda.
@@ -112,11 +114,11 @@ type driver struct {
 
 var errNoDriver = errors.New("no NVIDIA driver (libcuda.so.1)")
 
-// Error is a call of the driver that failed.
+// Error is a call of the driver, or of cuBLAS, that failed.
 type Error struct {
-	Call string // the driver's function
-	Code int    // its CUresult
-	Text string // what the driver says about the code
+	Call string // the function
+	Code int    // its CUresult or cublasStatus_t
+	Text string // what the driver or cuBLAS says about the code
 }
 
 func (e *Error) Error() string { return fmt.Sprintf("cuda: %s: %s", e.Call, e.Text) }

@@ -4,6 +4,7 @@ import (
 	"embed"
 	"fmt"
 	"math"
+	"strings"
 	"unsafe"
 
 	"github.com/bestiary-ml/bestiary/internal/cuda/ptx"
@@ -136,13 +137,25 @@ func (d *Device) loadModule(file string) *module {
 		m.params[e.Name] = e.Params
 	}
 	const jitErrorLog, jitErrorLogSize = 5, 6
-	log, options := new([4096]byte), &[2]int32{jitErrorLog, jitErrorLogSize}
-	values := &[2]uintptr{uintptr(unsafe.Pointer(log)), uintptr(len(log))} // log is kept alive by its use below
-	text = append(text, 0)
-	err = d.check(cuModuleLoadDataEx, uintptr(unsafe.Pointer(&m.handle)), uintptr(unsafe.Pointer(&text[0])),
-		uintptr(len(options)), uintptr(unsafe.Pointer(options)), uintptr(unsafe.Pointer(values)))
-	if said := cString(unsafe.Pointer(log)); err != nil {
-		panic(fmt.Errorf("cuda: kernels of %s for %s: %w %s", file, d.info.Name, err, said))
+	text, options := append(text, 0), &[2]int32{jitErrorLog, jitErrorLogSize}
+	// The list of values points to the log behind it. They are one value, so that both are on the heap: the list's pointer
+	// is none for Go, which would leave a log of its own on the stack, and stacks move.
+	jit := new(struct {
+		values [2]uintptr
+		log    [4096]byte
+	})
+	jit.values = [2]uintptr{uintptr(unsafe.Pointer(&jit.log)), uintptr(len(jit.log))}
+	r := d.call(cuModuleLoadDataEx, uintptr(unsafe.Pointer(&m.handle)), uintptr(unsafe.Pointer(&text[0])),
+		uintptr(len(options)), uintptr(unsafe.Pointer(options)), uintptr(unsafe.Pointer(&jit.values)))
+	if r != success {
+		said := d.driver.describe(r)
+		if log := strings.Fields(cString(unsafe.Pointer(&jit.log))); len(log) > 0 {
+			said += ": " + strings.Join(log, " ")
+		}
+		if r == noCompiler {
+			said += "; install the libnvidia-ptxjitcompiler.so.1 that belongs to " + d.driver.path
+		}
+		panic(&Error{Call: fmt.Sprintf("%s of %s.ptx for %s", symbolNames[cuModuleLoadDataEx], file, d.info.Name), Code: int(r), Text: said})
 	}
 	return m
 }

@@ -3,12 +3,11 @@
 package cuda
 
 import (
+	"errors"
 	"fmt"
+	"io/fs"
 	"path/filepath"
-	"runtime"
 	"strings"
-
-	"github.com/ebitengine/purego"
 )
 
 // driverPaths are where libcuda is looked for: where the loader looks, then where drivers put it beside that.
@@ -21,39 +20,45 @@ func driverPaths() []string {
 	}
 }
 
-// openDriver finds libcuda and its functions.
+// openDriver finds libcuda and its functions: the first that can be used, else it tells what is wrong with the first.
 func openDriver() (*driver, error) {
-	runtime.LockOSThread() // the loader keeps its last error for each thread
-	defer runtime.UnlockOSThread()
-	var looked []string
-	for _, path := range driverPaths() {
-		library, err := purego.Dlopen(path, purego.RTLD_NOW|purego.RTLD_GLOBAL)
-		if err != nil {
-			if !strings.Contains(err.Error(), "No such file") && !strings.Contains(err.Error(), "cannot open shared object") {
-				return nil, fmt.Errorf("the NVIDIA driver at %s can't be opened: %w", path, err)
-			}
-			looked = append(looked, path)
-			continue
-		}
-		d := &driver{path: path}
-		for s := range d.functions {
-			if d.functions[s], err = purego.Dlsym(library, symbolNames[s]); err != nil && !symbol(s).forGraphs() {
-				return nil, fmt.Errorf("the NVIDIA driver at %s has no %s: it is older than CUDA 12; update the driver", path, symbolNames[s])
-			}
-		}
-		return d, nil
-	}
+	var unusable error
 	where := []string{"the loader's path"}
-	for _, path := range looked[1:] {
-		where = append(where, filepath.Dir(path))
+	for i, path := range driverPaths() {
+		if i > 0 {
+			where = append(where, filepath.Dir(path))
+		}
+		d, err := openDriverAt(path)
+		if err == nil {
+			return d, nil
+		}
+		if unusable == nil && !errors.Is(err, fs.ErrNotExist) {
+			unusable = err
+		}
+	}
+	if unusable != nil {
+		return nil, unusable
 	}
 	return nil, fmt.Errorf("%w in %s", errNoDriver, strings.Join(where, ", "))
 }
 
-// invoke calls a C function with integers and pointers for arguments.
-//
-//go:uintptrescapes
-func invoke(f uintptr, args ...uintptr) uintptr {
-	r, _, _ := purego.SyscallN(f, args...)
-	return r
+// openDriverAt opens libcuda at a path or, for a name, where the loader looks.
+func openDriverAt(path string) (*driver, error) {
+	library, err := openLibrary(path)
+	if err != nil {
+		return nil, fmt.Errorf("the NVIDIA driver at %s can't be opened: %w", path, err)
+	}
+	d := &driver{path: path}
+	for s := range d.functions {
+		d.functions[s], err = findSymbol(library, symbolNames[s])
+		switch {
+		case symbol(s) == cuInit && err != nil:
+			return nil, fmt.Errorf("the library at %s is not the NVIDIA driver, it has no cuInit: move it away, or name the driver's folder in LD_LIBRARY_PATH", path)
+		case symbol(s) == cuInit:
+			d.path = fileOf(d.functions[s], path)
+		case err != nil && !symbol(s).forGraphs():
+			return nil, fmt.Errorf("the NVIDIA driver at %s has no %s: it is older than CUDA 12; update the driver", d.path, symbolNames[s])
+		}
+	}
+	return d, nil
 }

@@ -14,6 +14,3 @@ func openDriver() (*driver, error) {
 	}
 	return nil, errors.New("CUDA is used on Linux only, so far; on Windows, WSL has it")
 }
-
-// invoke is never reached: nothing gives a function without a driver.
-func invoke(uintptr, ...uintptr) uintptr { panic("cuda: no driver") }

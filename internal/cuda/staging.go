@@ -23,8 +23,7 @@ type slot struct {
 	host    unsafe.Pointer
 	device  kernel.Buffer
 	arrived uintptr // event behind the last copy from host to device
-	taken   uintptr // event behind the last copy from device to its destination
-	used    bool
+	taken   uintptr // event behind the last use of device in the stream of the kernels
 }
 
 const slotBytes = 4 << 20
@@ -45,10 +44,11 @@ func (d *Device) slot() *slot {
 		const disableTiming = 2
 		d.must(cuEventCreate, uintptr(unsafe.Pointer(&s.arrived)), disableTiming)
 		d.must(cuEventCreate, uintptr(unsafe.Pointer(&s.taken)), disableTiming)
+		// The block may have been another's, whose kernels are still to run in the stream that copies run beside.
+		d.flush()
+		d.must(cuEventRecord, s.taken, d.stream)
 	}
-	if s.used {
-		d.must(cuEventSynchronize, s.arrived)
-	}
+	d.must(cuEventSynchronize, s.arrived) // returns at once before the first copy
 	return s
 }
 
@@ -70,9 +70,7 @@ func upload[T float32 | int32](d *Device, dst kernel.Buffer, src []T) {
 		part := src[at:min(len(src), at+slotBytes/4)]
 		s := d.slot()
 		copy(unsafe.Slice((*T)(s.host), len(part)), part)
-		if s.used {
-			d.must(cuStreamWaitEvent, d.staging.stream, s.taken, 0)
-		}
+		d.must(cuStreamWaitEvent, d.staging.stream, s.taken, 0)
 		d.must(cuMemcpyHtoDAsync, uintptr(s.device.Addr), uintptr(s.host), uintptr(4*len(part)), d.staging.stream)
 		d.must(cuEventRecord, s.arrived, d.staging.stream)
 		d.flush() // what came before doesn't wait for this
@@ -80,7 +78,6 @@ func upload[T float32 | int32](d *Device, dst kernel.Buffer, src []T) {
 		d.copy(dst.Addr+uint64(4*at), s.device.Addr, len(part))
 		d.flush()
 		d.must(cuEventRecord, s.taken, d.stream)
-		s.used = true
 	}
 }
 

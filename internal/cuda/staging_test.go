@@ -37,6 +37,25 @@ func TestUploadsInOrder(t *testing.T) {
 	}
 }
 
+// TestStagingWaitsForKernels has memory, which a kernel is still to write to, come back and become a slot, and then has the
+// first copy happen before that kernel.
+func TestStagingWaitsForKernels(t *testing.T) {
+	d := another(t, emulator.Functions(), true)
+	n := len(words{}) + 1
+	x, ys := d.Alloc(slotBytes/4), make([]kernel.Buffer, len(d.staging.slots)+1)
+	d.Fill(x.Slice(0, n), 7)
+	d.Free(x)
+	for i := range ys { // the last one waits for the first to leave the program's memory
+		ys[i] = d.Alloc(n)
+		d.Upload(ys[i], make([]float32, n))
+	}
+	got := make([]float32, n)
+	d.Download(got, ys[0])
+	if got[0] != 0 || d.staging.slots[0].device.Addr != x.Addr {
+		t.Errorf("what was uploaded as 0 is %g; memory at %#x became a slot, not that at %#x", got[0], d.staging.slots[0].device.Addr, x.Addr)
+	}
+}
+
 // TestStagingIsGivenBack checks that Close leaves no memory behind, and that uploads go on afterwards.
 func TestStagingIsGivenBack(t *testing.T) {
 	d := another(t, emulator.Functions(), true)

@@ -1,0 +1,73 @@
+//go:build linux && (amd64 || arm64) && !nocuda
+
+package cuda
+
+import (
+	"errors"
+	"io/fs"
+	"maps"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"unsafe"
+
+	"github.com/ebitengine/purego"
+
+	"github.com/bestiary-ml/bestiary/internal/cuda/emulator"
+)
+
+// TestOpenDriverAt looks at what is said of libraries that aren't the driver.
+func TestOpenDriverAt(t *testing.T) {
+	broken := filepath.Join(t.TempDir(), "libcuda.so.1")
+	if _, err := openDriverAt(broken); !errors.Is(err, fs.ErrNotExist) {
+		t.Errorf("no file: %v", err)
+	}
+	if err := os.WriteFile(broken, []byte("nothing"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for path, want := range map[string]string{
+		broken:      "the NVIDIA driver at " + broken + " can't be opened: ",
+		"libc.so.6": "the library at libc.so.6 is not the NVIDIA driver",
+	} {
+		if _, err := openDriverAt(path); err == nil || errors.Is(err, fs.ErrNotExist) || !strings.Contains(err.Error(), want) {
+			t.Errorf("%s: %v", path, err)
+		}
+	}
+}
+
+// TestFileOf finds the C library, by one of its functions.
+func TestFileOf(t *testing.T) {
+	library, err := openLibrary("libc.so.6")
+	if err != nil {
+		t.Fatal(err)
+	}
+	function, err := findSymbol(library, "getpid")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got := fileOf(function, "?"); !filepath.IsAbs(got) || !strings.HasPrefix(filepath.Base(got), "libc") {
+		t.Errorf("getpid is from %s", got)
+	}
+	if got := fileOf(1, "?"); got != "?" {
+		t.Errorf("nothing is from %s", got)
+	}
+}
+
+// TestKernelsThatDontCompile has the driver refuse a module, and say why in the log that it was given.
+func TestKernelsThatDontCompile(t *testing.T) {
+	functions := maps.Clone(emulator.Functions())
+	functions["cuModuleLoadDataEx"] = purego.NewCallback(func(_, _, _, _, values uintptr) uintptr {
+		log := **(***[64]byte)(unsafe.Pointer(&values))
+		copy(log[:], "fatal :\n no such thing\n\x00")
+		return uintptr(noCompiler)
+	})
+	d := another(t, functions, true)
+	defer func() {
+		failure, _ := recover().(*Error)
+		if failure == nil || failure.Code != int(noCompiler) || !strings.Contains(failure.Error(), ": fatal : no such thing; install the libnvidia-ptxjitcompiler.so.1") {
+			t.Errorf("told %v", failure)
+		}
+	}()
+	d.Fill(d.Alloc(3), 1)
+}
