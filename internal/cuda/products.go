@@ -106,6 +106,8 @@ func (d *Device) Gemm(g kernel.Gemm, a, b, bias, c kernel.Buffer) {
 	switch {
 	case min(g.M, g.N) <= few:
 		d.gemmFew(g, a, b, bias, c)
+	case d.smallServes(g):
+		d.gemmSmall(g, a, b, bias, c)
 	case d.libraryServes(g):
 		d.libraryGemm(g, a, b, bias, c)
 	default:
@@ -118,22 +120,27 @@ func skip(b kernel.Buffer, n int) kernel.Buffer { return b.Slice(n, b.Len-n) }
 // gemmTiles computes a product with our own tiles.
 func (d *Device) gemmTiles(g kernel.Gemm, a, b, bias, c kernel.Buffer) {
 	plan := d.planned("products", "gemm", g.M, g.N, g.K, g.Batch)
+	p := d.product(g, a, b, bias, c)
+	p.split, p.down, p.across = d.splitting(plan.tiling), int32(plan.down), int32(plan.across)
+	d.launch(plan.function, plan.grid(), dim3{tileThreads, 1, 1}, plan.sharedMemory(), structArg(p))
+}
+
+// product fills the arguments that do not depend on how a product is cut.
+func (d *Device) product(g kernel.Gemm, a, b, bias, c kernel.Buffer) *productArguments {
 	p := &d.products.product
 	*p = productArguments{
 		a: a.Addr, b: b.Addr, c: c.Addr,
 		ldA: int64(g.LdA), ldB: int64(g.LdB), ldC: int64(g.LdC),
 		strideA: int64(g.StrideA), strideB: int64(g.StrideB), strideC: int64(g.StrideC),
-		split: d.splitting(plan.tiling),
 		finish: finishArguments{
 			bias: bias.Addr, slope: float32(g.Slope), act: int32(g.Act), accumulate: flag(g.Accumulate),
 			vec: flag(quadruples(c.Addr, g.LdC, g.StrideC)),
 		},
 		m: size32(g.M), n: size32(g.N), k: size32(g.K),
-		down: int32(plan.down), across: int32(plan.across),
 		aAcross: flag(g.TransA), bAcross: flag(!g.TransB),
 		aVector: flag(quadruples(a.Addr, g.LdA, g.StrideA)), bVector: flag(quadruples(b.Addr, g.LdB, g.StrideB)),
 	}
-	d.launch(plan.function, plan.grid(), dim3{tileThreads, 1, 1}, plan.sharedMemory(), structArg(p))
+	return p
 }
 
 // gemmFew computes a product with few rows, or with few columns: then as its transpose.
@@ -191,6 +198,7 @@ type tiling struct {
 	down, across int // tiles
 	batch        int
 	parts, depth int
+	cycles       float64 // that all of it is reckoned to take
 }
 
 // planKey is what a plan depends on, and planned the plan with the kernel that carries it out. A program has few shapes, and
@@ -244,8 +252,7 @@ func (d *Device) plan(m, n, k, batch int, arithmetic arithmetic) tiling {
 		addition   = 1000.0 // for each 128×128 sums added
 		fewestStep = 2      // of a part
 	)
-	var best tiling
-	shortest := math.Inf(1)
+	best := tiling{cycles: math.Inf(1)}
 	for _, size := range tileSizes {
 		if size.tensor && !arithmetic.tensor {
 			continue
@@ -271,8 +278,8 @@ func (d *Device) plan(m, n, k, batch int, arithmetic arithmetic) tiling {
 			if t.parts > 1 {
 				time += gathering + addition*share*float64(t.parts)
 			}
-			if time < shortest {
-				best, shortest = t, time
+			if t.cycles = time; time < best.cycles {
+				best = t
 			}
 		}
 	}

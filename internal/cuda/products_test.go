@@ -142,6 +142,29 @@ func cutting(t *rapid.T, d *Device) (restore func()) {
 
 var activations = []kernel.Activation{kernel.NoActivation, kernel.ReLU, kernel.LeakyReLU, kernel.Tanh, kernel.Sigmoid}
 
+// The ways in which a GPU computes products of more than a few rows and columns.
+const (
+	anyWay  = "the best"
+	inTiles = "tiles"
+	inSmall = "small blocks"
+)
+
+// multiply computes a product in a way, if d is a GPU.
+func multiply(d kernel.Device, way string, g kernel.Gemm, a, b, bias, c kernel.Buffer) {
+	gpu, ok := d.(*Device)
+	if ok {
+		g.Batch = max(g.Batch, 1)
+	}
+	switch {
+	case ok && way == inTiles:
+		gpu.gemmTiles(g, a, b, bias, c)
+	case ok && way == inSmall:
+		gpu.gemmSmall(g, a, b, bias, c)
+	default:
+		d.Gemm(g, a, b, bias, c)
+	}
+}
+
 // TestGemm compares products of all forms with the portable ones.
 func TestGemm(t *testing.T) {
 	check(t, func(t *rapid.T, d *Device) {
@@ -185,7 +208,8 @@ func TestGemm(t *testing.T) {
 		if !g.Accumulate {
 			bias, g.Act = a.maybe(g.N), rapid.SampledFrom(activations).Draw(t, "activation")
 		}
-		a.run(func(d kernel.Device, at func(int) kernel.Buffer) { d.Gemm(g, at(left), at(right), at(bias), at(c)) })
+		way := rapid.SampledFrom([]string{anyWay, inTiles, inSmall}).Draw(t, "way")
+		a.run(func(d kernel.Device, at func(int) kernel.Buffer) { multiply(d, way, g, at(left), at(right), at(bias), at(c)) })
 		a.compare(fmt.Sprintf("%v %+v", d.Precision(), g), c, tolerances[d.Precision()], math.Sqrt(float64(g.K)))
 	})
 }
@@ -231,7 +255,7 @@ func TestSplitsRepeat(t *testing.T) {
 	d := deviceToTest(t)
 	d.SetPrecision(kernel.Highest)
 	r := rand.New(rand.NewPCG(1, 2))
-	for _, g := range []kernel.Gemm{{M: 64, N: 64, K: 1024, LdA: 1024, LdB: 64, LdC: 64}, {M: 2, N: 64, K: 1024, LdA: 1024, LdB: 64, LdC: 64}} {
+	for i, g := range []kernel.Gemm{{M: 64, N: 64, K: 1024, LdA: 1024, LdB: 64, LdC: 64}, {M: 2, N: 64, K: 1024, LdA: 1024, LdB: 64, LdC: 64}} {
 		place := func(n int) kernel.Buffer {
 			values := make([]float32, n)
 			for i := range values {
@@ -244,7 +268,7 @@ func TestSplitsRepeat(t *testing.T) {
 		a, b, c := place(g.M*g.K), place(g.K*g.N), d.Alloc(g.M*g.N)
 		var first []float32
 		for range 3 {
-			d.Gemm(g, a, b, kernel.Buffer{}, c)
+			multiply(d, []string{inTiles, anyWay}[i], g, a, b, kernel.Buffer{}, c)
 			got := make([]float32, g.M*g.N)
 			d.Download(got, c)
 			if first == nil {
@@ -284,7 +308,7 @@ func TestDivisor(t *testing.T) {
 // the kernels that there are plans for exist.
 func TestArgumentLayout(t *testing.T) {
 	sizes := map[string]map[string]int{}
-	for _, file := range []string{"products", "products_tf32", "products_bfloat16", "convolution", "convolution_tf32", "convolution_bfloat16", "attention", "attention_tf32"} {
+	for _, file := range []string{"small", "products", "products_tf32", "products_bfloat16", "convolution", "convolution_tf32", "convolution_bfloat16", "attention", "attention_tf32"} {
 		text, err := compiled.ReadFile("kernels/" + file + ".ptx")
 		if err != nil {
 			t.Fatal(err)
@@ -317,6 +341,7 @@ func TestArgumentLayout(t *testing.T) {
 		}
 	}
 	check("convolution", "conv2d_backward_input_narrow", unsafe.Sizeof(convolutionArguments{}))
+	check("small", "gemm_small", unsafe.Sizeof(productArguments{}))
 	check("products", "few_along", unsafe.Sizeof(fewArguments{}))
 	check("products", "few_across", unsafe.Sizeof(fewArguments{}))
 	for _, name := range []string{"attend", "attend_grad_queries", "attend_grad_keys"} {
