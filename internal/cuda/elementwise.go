@@ -8,8 +8,12 @@ import (
 
 // each launches a kernel of the file that treats n elements alike.
 func (d *Device) each(f function, n int, args ...any) {
-	d.launch(f, gridFor(n, 4), dim3{threads, 1, 1}, 0, args...)
+	d.launch(f, gridFor(n, elements(n)), dim3{threads, 1, 1}, 0, args...)
 }
+
+// elements is how many of n each thread takes: one as long as a GPU has about as many threads, since one with four waits for
+// memory four times.
+func elements(n int) int { return min(1+n>>18, 4) }
 
 // Fill implements kernel.Elementwise.
 func (d *Device) Fill(y kernel.Buffer, value float64) {

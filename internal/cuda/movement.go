@@ -28,7 +28,7 @@ func (d *Device) Copy(s kernel.Strided, dst, src kernel.Buffer) {
 
 // copy copies n elements that lie together.
 func (d *Device) copy(to, from uint64, n int) {
-	d.launch(function{"memory", "copy"}, gridFor(n, 16), dim3{threads, 1, 1}, 0, n, from, to)
+	d.launch(function{"memory", "copy"}, gridFor(n, 4*elements(n/4)), dim3{threads, 1, 1}, 0, n, from, to)
 }
 
 // merged joins neighbouring dimensions that both sides walk through without a gap, and drops those of size 1.
