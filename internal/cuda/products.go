@@ -178,15 +178,25 @@ func (d *Device) gemmFew(g kernel.Gemm, a, b, bias, c kernel.Buffer) {
 		d.launch(function{"products", "few_along"}, dim3{uint32((columns + perBlock - 1) / perBlock), 1, uint32(g.Batch)}, dim3{256, 1, 1}, 0, structArg(p))
 		return
 	}
-	const width, minimum = 32, 64 // columns of a block; no part of the depth is shorter than this
+	// All columns of a block in as many rows of its threads as leave each 16 numbers, since blocks that share a depth wait for
+	// each other longer than it takes to read several times as many.
+	const each, most = 16, 64 // numbers that a thread should, and that one may take
+	width := 32
+	for width > 8 && (columns+width-1)/width*g.Batch < d.info.Processors*3/4 {
+		width /= 2
+	}
+	block := 256
+	for block < 1024 && g.K*width > each*block {
+		block *= 2
+	}
 	blocks := (columns + width - 1) / width * g.Batch
-	parts := max(1, min(4*d.info.Processors/blocks, g.K/minimum, 128))
-	p.depth = size32(max(1, (g.K+parts-1)/parts))
+	parts := max(1, min(g.K*width/(most*block), 4*d.info.Processors/blocks, 128))
+	p.team, p.depth = int32(width), size32(max(1, (g.K+parts-1)/parts))
 	p.parts = int32(max(1, (g.K+int(p.depth)-1)/int(p.depth)))
 	if p.parts > 1 {
 		p.partial, p.arrived = d.splitMemory()
 	}
-	d.launch(function{"products", "few_across"}, dim3{uint32(blocks / g.Batch), uint32(p.parts), uint32(g.Batch)}, dim3{256, 1, 1}, 0, structArg(p))
+	d.launch(function{"products", "few_across"}, dim3{uint32(blocks / g.Batch), uint32(p.parts), uint32(g.Batch)}, dim3{uint32(block), 1, 1}, 0, structArg(p))
 }
 
 // tileThreads is the number of threads of a block that computes a tile: THREADS in products.cuh.

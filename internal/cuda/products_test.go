@@ -255,7 +255,7 @@ func TestSplitsRepeat(t *testing.T) {
 	d := deviceToTest(t)
 	d.SetPrecision(kernel.Highest)
 	r := rand.New(rand.NewPCG(1, 2))
-	for i, g := range []kernel.Gemm{{M: 64, N: 64, K: 1024, LdA: 1024, LdB: 64, LdC: 64}, {M: 2, N: 64, K: 1024, LdA: 1024, LdB: 64, LdC: 64}} {
+	for i, g := range []kernel.Gemm{{M: 64, N: 64, K: 1024, LdA: 1024, LdB: 64, LdC: 64}, {M: 2, N: 64, K: 1 << 14, LdA: 1 << 14, LdB: 64, LdC: 64}} {
 		place := func(n int) kernel.Buffer {
 			values := make([]float32, n)
 			for i := range values {

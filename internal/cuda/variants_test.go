@@ -4,6 +4,7 @@ package cuda
 
 import (
 	"fmt"
+	"math"
 	"testing"
 
 	"github.com/bestiary-ml/bestiary/internal/kernel"
@@ -75,4 +76,26 @@ func TestEveryHead(t *testing.T) {
 			})
 		}
 	})
+}
+
+// TestEveryFew computes products of each number of rows that is treated as few, with either order of the large operand and
+// with depths that are one part and several.
+func TestEveryFew(t *testing.T) {
+	for rows := 1; rows <= few; rows++ {
+		for _, transposed := range []bool{false, true} {
+			for _, k := range []int{3, 700, 1<<14 + 5} {
+				const columns = 13
+				g := kernel.Gemm{M: rows, N: columns, K: k, TransB: transposed, LdA: k, LdB: columns, LdC: columns, Act: kernel.ReLU}
+				if transposed {
+					g.LdB = k
+				}
+				t.Run(fmt.Sprintf("%d×%d×%d %v", rows, columns, k, transposed), func(t *testing.T) {
+					compare(t, 1e-4, func(p *pair) {
+						scale := 1 / math.Sqrt(float64(k))
+						p.Gemm(g, p.in(rows*k, 1, 0), p.in(k*columns, scale, 0), p.in(columns, 1, 0), p.out(rows*columns))
+					})
+				})
+			}
+		}
+	}
 }

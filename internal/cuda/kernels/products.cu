@@ -1,4 +1,5 @@
 // Matrix products in float32: kernel.Products' Gemm.
+#include "ahead.cuh"
 #include "gemm.cuh"
 
 GEMMS(exact, Exact)
@@ -27,7 +28,7 @@ struct Few {
     i64 stride_x, stride_w, stride_c; // between products of the batch
     int rows, columns, k;
     int parts, depth; // of few_across
-    int team;         // of few_along
+    int team;         // threads of a column in few_along, columns of a block in few_across
     int vector; // quadruples of w and x along depth begin at multiples of 16 bytes
     int bias_of_row;
     int accumulate, act;
@@ -79,36 +80,46 @@ extern "C" __global__ void __launch_bounds__(256) few_along(const __grid_constan
         }
 }
 
-// The columns are contiguous in w: w[k·ldw + column]. A block has 32 columns and a part of the depth, each of its 8 warps
-// every 8th of that.
-extern "C" __global__ void __launch_bounds__(256) few_across(const __grid_constant__ Few p) {
-    __shared__ float sums[8][FEW][32];
+// The columns are contiguous in w: w[k·ldw + column]. A block has a team of columns, 8, 16 or 32, and a part of the depth; its
+// threads beside each other have columns, those behind each other share the depth.
+template <int ROWS> __device__ inline void few_across(const Few &p) {
+    __shared__ float sums[32][ROWS][32]; // of warps
     __shared__ bool last;
-    const int lane = threadIdx.x % 32, warp = threadIdx.x / 32, column = blockIdx.x * 32 + lane;
+    const int lane = threadIdx.x % 32, warp = threadIdx.x / 32, column = blockIdx.x * p.team + threadIdx.x % p.team;
     const float *w = p.w + blockIdx.z * p.stride_w + column;
     const float *x = p.x + blockIdx.z * p.stride_x;
     const int begin = blockIdx.y * p.depth, end = p.parts == 1 ? p.k : min(p.k, begin + p.depth);
-    float sum[FEW] = {};
-    if (column < p.columns) {
-#pragma unroll 8
-        for (int k = begin + warp; k < end; k += 8) {
-            const float right = __ldg(w + k * p.ldw);
+    struct Term {
+        float w, x[ROWS];
+    };
+    float sum[ROWS] = {};
+    if (column < p.columns)
+        read_ahead<ROWS <= 2 ? 8 : 4>(begin + threadIdx.x / p.team, end, blockDim.x / p.team,
+            [=](i64 k) {
+                Term t = {__ldg(w + k * p.ldw)};
 #pragma unroll
-            for (int r = 0; r < FEW; r++)
-                if (r < p.rows) sum[r] = fmaf(__ldg(x + r * p.x_row + k * p.x_depth), right, sum[r]);
-        }
+                for (int r = 0; r < ROWS; r++) t.x[r] = __ldg(x + r * p.x_row + k * p.x_depth);
+                return t;
+            },
+            [&](i64, const Term &t) {
+#pragma unroll
+                for (int r = 0; r < ROWS; r++) sum[r] = fmaf(t.x[r], t.w, sum[r]);
+            });
+#pragma unroll
+    for (int r = 0; r < ROWS; r++) {
+        for (int distance = 16; distance >= p.team; distance /= 2) sum[r] += __shfl_xor_sync(0xffffffffu, sum[r], distance);
+        sums[warp][r][lane] = sum[r];
     }
-#pragma unroll
-    for (int r = 0; r < FEW; r++) sums[warp][r][lane] = sum[r];
     __syncthreads();
+    const int row = warp; // of the result, for the first warps
+    const bool own = row < ROWS && lane < p.team;
     float total = 0.0f;
-    const int row = warp; // of the result, for the first 4 warps
-    if (row < FEW)
-        for (int part = 0; part < 8; part++) total += sums[part][row][lane];
+    if (own)
+        for (int part = 0; part < blockDim.x / 32; part++) total += sums[part][row][lane];
     if (p.parts > 1) {
         const i64 tile = (i64)blockIdx.z * gridDim.x + blockIdx.x;
-        float *all = p.partial + tile * p.parts * (FEW * 32) + threadIdx.x;
-        if (row < FEW) __stcg(all + blockIdx.y * (FEW * 32), total);
+        float *all = p.partial + tile * p.parts * (ROWS * 32) + threadIdx.x;
+        if (own) __stcg(all + blockIdx.y * (ROWS * 32), total);
         __threadfence();
         __syncthreads();
         if (threadIdx.x == 0) {
@@ -119,10 +130,16 @@ extern "C" __global__ void __launch_bounds__(256) few_across(const __grid_consta
         if (!last) return;
         __threadfence();
         total = 0.0f;
-        if (row < FEW) {
-#pragma unroll 16
-            for (int part = 0; part < p.parts; part++) total += __ldcg(all + part * (FEW * 32));
-        }
+        if (own) read_ahead(0, p.parts, 1, [=](i64 part) { return __ldcg(all + part * (ROWS * 32)); }, [&](i64, float v) { total += v; });
     }
-    if (row < p.rows && column < p.columns) write_few(p, row, column, total);
+    if (own && column < p.columns) write_few(p, row, column, total);
+}
+
+extern "C" __global__ void __launch_bounds__(1024) few_across(const __grid_constant__ Few p) {
+    switch (p.rows) {
+    case 1: few_across<1>(p); break;
+    case 2: few_across<2>(p); break;
+    case 3: few_across<3>(p); break;
+    default: few_across<4>(p);
+    }
 }
