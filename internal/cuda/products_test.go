@@ -209,7 +209,9 @@ func TestGemm(t *testing.T) {
 			bias, g.Act = a.maybe(g.N), rapid.SampledFrom(activations).Draw(t, "activation")
 		}
 		way := rapid.SampledFrom([]string{anyWay, inTiles, inSmall}).Draw(t, "way")
-		a.run(func(d kernel.Device, at func(int) kernel.Buffer) { multiply(d, way, g, at(left), at(right), at(bias), at(c)) })
+		a.run(func(d kernel.Device, at func(int) kernel.Buffer) {
+			multiply(d, way, g, at(left), at(right), at(bias), at(c))
+		})
 		a.compare(fmt.Sprintf("%v %+v", d.Precision(), g), c, tolerances[d.Precision()], math.Sqrt(float64(g.K)))
 	})
 }
