@@ -8,15 +8,13 @@ import (
 	"unsafe"
 
 	"github.com/ebitengine/purego"
-
-	"github.com/bestiary-ml/bestiary/internal/cuda/ptx"
 )
 
 // gpu is the state behind the driver's functions. There is one, as there is one driver.
 type gpu struct {
 	Machine
+	texts     map[string]map[string]*Kernel // modules by what was compiled
 	modules   []map[string]*Kernel
-	sizes     []map[string][]int
 	functions []*loaded
 	failed    []byte // what went wrong, for cuGetErrorString
 
@@ -30,24 +28,14 @@ type gpu struct {
 // loaded is a kernel of a module.
 type loaded struct {
 	kernel  *Kernel
-	params  []int
 	dynamic uint32 // shared memory that a launch may ask for
 }
-
-// Limits of a GPU of compute capability 8.0.
-const (
-	freeShared = 48 << 10  // shared memory of a block that needs no permission
-	mostShared = 163 << 10 // that may be permitted
-	mostBlocks = 65535     // in the second and third dimension of a grid
-	mostInLine = 1024      // threads of a block, and also in its first two dimensions
-	mostDeep   = 64        // and in the third
-)
 
 // fits tells whether the GPU takes a launch.
 func (l launch) fits() bool {
 	threads := uint64(l.block[0]) * uint64(l.block[1]) * uint64(l.block[2])
 	return max(l.grid[1], l.grid[2]) <= mostBlocks && l.grid[0] <= math.MaxInt32 &&
-		max(l.block[0], l.block[1]) <= mostInLine && l.block[2] <= mostDeep && threads <= mostInLine && l.shared <= l.kernel.dynamic
+		max(l.block[0], l.block[1]) <= mostInLine && l.block[2] <= mostDeep && threads <= uint64(l.kernel.kernel.threads) && l.shared <= l.kernel.dynamic
 }
 
 // permit lets launches of f ask for so much shared memory.
@@ -79,7 +67,7 @@ const (
 // Functions are the functions of libcuda that internal/cuda calls, by name, as addresses that C code may call. Behind
 // them is an emulated GPU with 1 GiB of memory. What is queued in a stream is done when it is waited for, and not before.
 var Functions = sync.OnceValue(func() map[string]uintptr {
-	g := &gpu{streams: map[uintptr]*stream{}, events: map[uintptr]*event{}, graphs: map[uintptr]*graph{}}
+	g := &gpu{texts: map[string]map[string]*Kernel{}, streams: map[uintptr]*stream{}, events: map[uintptr]*event{}, graphs: map[uintptr]*graph{}}
 	functions := map[string]uintptr{}
 	for _, calls := range []map[string]any{g.calls(), g.streamCalls()} {
 		for name, f := range calls {
@@ -102,11 +90,11 @@ func (g *gpu) code(err error) uintptr {
 }
 
 func (g *gpu) calls() map[string]any {
-	allocated := func(p uintptr, n int) uintptr {
+	allocated := func(p uintptr, n int, alloc func(int) uint64) uintptr {
 		if g.capturing() {
 			return notInCapture
 		}
-		return give(p, uintptr(g.Alloc(n)))
+		return give(p, uintptr(alloc(n)))
 	}
 	freed := func(p uintptr) uintptr { // the driver waits for all that is queued
 		if g.capturing() {
@@ -141,10 +129,10 @@ func (g *gpu) calls() map[string]any {
 			if g.Held()+int(n) > memoryOfDevice {
 				return noMemory
 			}
-			return allocated(p, int(n))
+			return allocated(p, int(n), g.Alloc)
 		},
 		"cuMemFree_v2":        freed,
-		"cuMemAllocHost_v2":   func(p, n uintptr) uintptr { return allocated(p, int(n)) },
+		"cuMemAllocHost_v2":   func(p, n uintptr) uintptr { return allocated(p, int(n), g.AllocHost) },
 		"cuMemFreeHost":       freed,
 		"cuModuleLoadDataEx":  func(module, image, _, _, _ uintptr) uintptr { return g.loadModule(module, image) },
 		"cuModuleGetFunction": func(f, module, name uintptr) uintptr { return g.function(f, module, name) },
@@ -181,23 +169,26 @@ func goText(p uintptr) string {
 	return string(unsafe.Slice(at[byte](p), n))
 }
 
+// parsed is Parse, once for each text.
+func (g *gpu) parsed(text string) (map[string]*Kernel, error) {
+	if kernels := g.texts[text]; kernels != nil {
+		return kernels, nil
+	}
+	kernels, err := Parse(text)
+	if err == nil {
+		g.texts[text] = kernels
+	}
+	return kernels, err
+}
+
 func (g *gpu) loadModule(module, image uintptr) uintptr {
 	text := goText(image)
-	kernels, err := Parse(text)
+	kernels, err := g.parsed(text)
 	if err != nil {
 		g.failed = append([]byte(err.Error()), 0)
 		return invalidImage
 	}
-	entries, err := ptx.Entries(text)
-	if err != nil {
-		g.failed = append([]byte(err.Error()), 0)
-		return invalidImage
-	}
-	sizes := map[string][]int{}
-	for _, e := range entries {
-		sizes[e.Name] = e.Params
-	}
-	g.modules, g.sizes = append(g.modules, kernels), append(g.sizes, sizes)
+	g.modules = append(g.modules, kernels)
 	*at[uintptr](module) = uintptr(len(g.modules))
 	return 0
 }
@@ -207,21 +198,19 @@ func (g *gpu) function(f, module, name uintptr) uintptr {
 	if !ok {
 		return notFound
 	}
-	g.functions = append(g.functions, &loaded{k, g.sizes[module-1][k.Name], uint32(freeShared - k.sharedSize)})
+	g.functions = append(g.functions, &loaded{k, uint32(freeShared - k.sharedSize)})
 	*at[uintptr](f) = uintptr(len(g.functions))
 	return 0
 }
 
-// packed lays parameters out one after the other; C structs hold a number of 8 bytes, so they begin at a multiple of it.
-func packed(pointers uintptr, sizes []int) []byte {
+// packed lays the parameters that pointers name out as the kernel has them.
+func (k *Kernel) packed(pointers uintptr) []byte {
 	var out []byte
-	for i, size := range sizes {
-		align := min(size, 8)
-		for len(out)%align != 0 {
-			out = append(out, 0)
+	for i, p := range k.parameters {
+		for uint64(len(out)) < p.at {
+			out = append(out, 0xa5)
 		}
-		p := *at[uintptr](pointers + uintptr(8*i))
-		out = append(out, unsafe.Slice(at[byte](p), size)...)
+		out = append(out, host(*at[uintptr](pointers + uintptr(8*i)), uintptr(p.size))...)
 	}
 	return out
 }

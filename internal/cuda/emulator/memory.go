@@ -6,8 +6,97 @@ import (
 	"slices"
 )
 
+// windows of generic addresses, and that of the parameters of functions
+const (
+	sharedWindow = 1 << 62
+	localWindow  = 1 << 61
+	callParams   = 1 << 32
+)
+
+// memory views n bytes of a state space, "" being the generic one.
+func (t *thread) memory(space string, addr, n uint64, how how) []byte {
+	switch {
+	case space == "global":
+		return t.global(addr, n, how)
+	case space == "shared":
+		return t.sharedMemory(addr, n, how)
+	case space == "param" && addr >= callParams:
+		return within(t.local, "the parameters of calls", addr-callParams, n)
+	case space == "param":
+		return within(t.params, "the parameters", addr, n)
+	case space == "local":
+		return within(t.local, "local memory", addr, n)
+	case addr&sharedWindow != 0:
+		return t.sharedMemory(addr&^sharedWindow, n, how)
+	case addr&localWindow != 0:
+		return within(t.local, "local memory", addr&^localWindow, n)
+	}
+	return t.global(addr, n, how)
+}
+
+func aligned(addr, n uint64) {
+	if addr%n != 0 {
+		panic(fault(fmt.Sprintf("%d bytes at %#x are not aligned", n, addr)))
+	}
+}
+
+func within(memory []byte, name string, addr, n uint64) []byte {
+	aligned(addr, n)
+	if addr+n > uint64(len(memory)) {
+		panic(fault(fmt.Sprintf("%d bytes at %d of %s, which have %d bytes", n, addr, name, len(memory))))
+	}
+	return memory[addr:][:n]
+}
+
+func (t *thread) global(addr, n uint64, how how) []byte {
+	aligned(addr, n)
+	a := t.machine.find(addr, n)
+	reads, writes := how != writing, how == writing || how == atomically
+	if reads {
+		a.mustHold(addr, n)
+	}
+	if !a.host { // there, kernels only raise flags that all of them raise alike
+		for word := (addr - a.addr) / 4; word <= (addr-a.addr+n-1)/4; word++ {
+			access := a.access(word)
+			t.touch(access, how, t.first)
+			if writes && t.kernel.fences {
+				t.unfenced = append(t.unfenced, access)
+			}
+		}
+	}
+	if writes {
+		a.mark(addr, n)
+	}
+	return a.bytes(addr, n)
+}
+
+func (t *thread) sharedMemory(addr, n uint64, how how) []byte {
+	addr &= 0xffffffff
+	aligned(addr, n)
+	if addr+n > uint64(len(t.shared)) {
+		panic(fault(fmt.Sprintf("%d bytes at %d of %d bytes of shared memory", n, addr, len(t.shared))))
+	}
+	for word := addr / 4; word < (addr+n+3)/4; word++ {
+		a := &t.shadow[word]
+		part := uint8(1<<min(n, 4)-1) << (addr % 4)
+		if a.writeRun != t.number {
+			a.bytes = 0
+		}
+		if how == writing {
+			t.touch(a, how, t.number)
+			a.bytes |= part
+			continue
+		}
+		if a.bytes&part != part {
+			panic(fault(fmt.Sprintf("word %d of shared memory is read, but was never written", word)))
+		}
+		t.touch(a, how, t.number)
+	}
+	return t.shared[addr:][:n]
+}
+
 // spaces are the state spaces that addresses may name.
-var spaces = []string{"global", "shared", "local", "param", "const"}
+var spaces = []string{"global", "shared", "local", "param"}
 
 // spaceOf finds the state space in an opcode; "" is the generic one.
 func spaceOf(op []string) string {
@@ -27,9 +116,12 @@ func (a *assembler) load(in *instruction, op, operands []string) error {
 		return err
 	}
 	to := a.registerList(operands[0])
-	n := size * uint64(len(to))
+	n, how := size*uint64(len(to)), reading
+	if slices.Contains(op, "nc") {
+		how = readingConstant
+	}
 	in.run = func(t *thread) {
-		bytes := t.memory(space, at(t), n, false)
+		bytes := t.memory(space, at(t), n, how)
 		for i, r := range to {
 			t.regs[r] = widened(get(bytes[uint64(i)*size:], size))
 		}
@@ -49,7 +141,7 @@ func (a *assembler) store(in *instruction, op, operands []string) error {
 	}
 	n := size * uint64(len(from))
 	in.run = func(t *thread) {
-		bytes := t.memory(space, at(t), n, true)
+		bytes := t.memory(space, at(t), n, writing)
 		for i, v := range from {
 			put(bytes[uint64(i)*size:], size, v(t))
 		}
@@ -57,17 +149,12 @@ func (a *assembler) store(in *instruction, op, operands []string) error {
 	return nil
 }
 
-// atomic has atom.add and atom.inc of integers, whose order doesn't matter.
+// atomic has atom.add of integers in global memory, whose order doesn't matter to what is there in the end.
 func (a *assembler) atomic(in *instruction, op, operands []string) error {
-	kind := op[len(op)-1]
-	inc := slices.Contains(op, "inc")
-	if !inc && !slices.Contains(op, "add") || kind[0] == 'f' {
-		return fmt.Errorf("an atomic operation whose result depends on the order")
-	}
 	if op[0] == "red" {
 		operands = append([]string{"_"}, operands...)
 	}
-	size, space := uint64(typeSize(kind)), spaceOf(op)
+	size := uint64(typeSize(op[len(op)-1]))
 	at, err := a.address(operands[1])
 	if err != nil {
 		return err
@@ -78,52 +165,13 @@ func (a *assembler) atomic(in *instruction, op, operands []string) error {
 	}
 	to := a.register(operands[0])
 	in.run = func(t *thread) {
-		bytes := t.memory(space, at(t), size, true)
-		old := get(bytes, size)
-		t.regs[to] = old
-		switch {
-		case !inc:
-			put(bytes, size, old+v(t))
-		case old >= v(t):
-			put(bytes, size, 0)
-		default:
-			put(bytes, size, old+1)
+		addr := at(t)
+		bytes := t.memory("global", addr, size, atomically)
+		if t.kernel.fences {
+			t.tells(addr)
 		}
-	}
-	return nil
-}
-
-// copyAsync has cp.async, which copies at once here; waiting for it is nothing then.
-func (a *assembler) copyAsync(in *instruction, op, operands []string) error {
-	if slices.Contains(op, "commit_group") || slices.Contains(op, "wait_group") || slices.Contains(op, "wait_all") {
-		in.run = func(*thread) {}
-		return nil
-	}
-	to, err := a.address(operands[0])
-	if err != nil {
-		return err
-	}
-	from, err := a.address(operands[1])
-	if err != nil {
-		return err
-	}
-	n, err := a.read(operands[2])
-	if err != nil {
-		return err
-	}
-	read := n
-	if len(operands) > 3 {
-		if read, err = a.read(operands[3]); err != nil {
-			return err
-		}
-	}
-	in.run = func(t *thread) {
-		size, some := n(t), read(t)
-		dst := t.memory("shared", to(t), size, true)
-		clear(dst)
-		if some > 0 {
-			copy(dst, t.memory("global", from(t), some, false))
-		}
+		t.regs[to] = get(bytes, size)
+		put(bytes, size, t.regs[to]+v(t))
 	}
 	return nil
 }

@@ -109,31 +109,6 @@ func float(kind string, v uint64) float64 {
 	return f32(v)
 }
 
-// rounded is f as the bits of a type, rounded as a mode such as rn or rm says.
-func rounded(kind, mode string, f float64) uint64 {
-	if kind == "f64" {
-		return math.Float64bits(f)
-	}
-	r := float32(f)
-	switch {
-	case mode == "rm" && float64(r) > f:
-		r = math.Nextafter32(r, float32(math.Inf(-1)))
-	case mode == "rp" && float64(r) < f:
-		r = math.Nextafter32(r, float32(math.Inf(1)))
-	case mode == "rz" && math.Abs(float64(r)) > math.Abs(f):
-		r = math.Nextafter32(r, 0)
-	}
-	return uint64(math.Float32bits(r))
-}
-
-// flushed is a single-precision number with subnormal values replaced by zero.
-func flushed(f float64) float64 {
-	if math.Abs(f) < 0x1p-126 {
-		return math.Copysign(0, f)
-	}
-	return f
-}
-
 // integer widens the bits of a type such as s32 to 64 bits.
 func integer(kind string) func(v uint64) uint64 {
 	unused := 64 - 8*typeSize(kind)

@@ -14,7 +14,13 @@ type Kernel struct {
 	registers  int
 	sharedSize uint64 // static
 	localSize  int
+	fences     bool // has any
+	parameters []parameter
+	threads    int // of a block, at most
 }
+
+// parameter is the place of a parameter in the memory of them all.
+type parameter struct{ at, size uint64 }
 
 type instruction struct {
 	text     string
@@ -30,6 +36,7 @@ var (
 	commentPattern  = regexp.MustCompile(`//.*`)
 	variablePattern = regexp.MustCompile(`^(?:\.visible |\.extern |\.weak )*\.(shared|local) \.align (\d+) \.[bu](\d+) \s*([\w$]+)(?:\[(\d*)\])?$`)
 	paramPattern    = regexp.MustCompile(`\.param (?:\.align (\d+) )?\.(\w+) (?:\.ptr [.\w ]*)?(\w+)(?:\[(\d+)\])?`)
+	boundsPattern   = regexp.MustCompile(`\.maxntid (\d+), (\d+), (\d+)`)
 	labelPattern    = regexp.MustCompile(`^(\$?\w+):\s*`)
 )
 
@@ -97,11 +104,19 @@ type assembler struct {
 	labels    map[string]int
 	functions map[string]*callee
 	calls     int
+	opcodes   map[string]bool // whether they are known
+	declared  map[string]bool // registers, without their numbers
+	unknown   string          // register that isn't declared
 }
+
+var (
+	registerName       = regexp.MustCompile(`^(%[a-z]+)\d*(?:_\w+)?$`) // in functions with the function's name behind
+	declarationPattern = regexp.MustCompile(`^\.reg \.\w+\s+(%[a-z]+)(?:<\d+>)?$`)
+)
 
 func parseKernel(head, body string, common []string, functions map[string]*callee) (*Kernel, error) {
 	name, params, _ := strings.Cut(strings.TrimPrefix(head, ".visible .entry "), "(")
-	a := &assembler{Kernel: &Kernel{Name: strings.TrimSpace(name)}, registers: map[string]int{}, symbols: map[string]uint64{}, labels: map[string]int{}, functions: functions}
+	a := &assembler{Kernel: &Kernel{Name: strings.TrimSpace(name)}, registers: map[string]int{}, symbols: map[string]uint64{}, labels: map[string]int{}, declared: map[string]bool{}, opcodes: map[string]bool{}, functions: functions}
 	at := uint64(0)
 	for _, p := range paramPattern.FindAllStringSubmatch(params, -1) {
 		size := uint64(typeSize(p[2]))
@@ -115,7 +130,19 @@ func parseKernel(head, body string, common []string, functions map[string]*calle
 		}
 		at = (at + align - 1) / align * align
 		a.symbols[p[3]] = at
+		a.parameters = append(a.parameters, parameter{at, size})
 		at += size
+	}
+	if at > mostParameters {
+		return nil, fmt.Errorf("%s has %d bytes of parameters; drivers before CUDA 12.1 take %d", a.Name, at, mostParameters)
+	}
+	a.threads = mostInLine
+	if bounds := boundsPattern.FindStringSubmatch(params); bounds != nil {
+		a.threads = 1
+		for _, n := range bounds[1:] {
+			size, _ := strconv.Atoi(n)
+			a.threads *= size
+		}
 	}
 	var extern []string
 	for _, line := range common {
@@ -183,7 +210,7 @@ func (a *assembler) variable(v []string) {
 
 // statement assembles a statement, which may have labels before it.
 func (a *assembler) statement(s string, branches *[]func()) error {
-	for {
+	for strings.Contains(s, ":") {
 		label := labelPattern.FindStringSubmatch(s)
 		if label == nil {
 			break
@@ -191,11 +218,8 @@ func (a *assembler) statement(s string, branches *[]func()) error {
 		a.labels[label[1]] = len(a.code)
 		s = unbraced(s[len(label[0]):])
 	}
-	if v := callParamPattern.FindStringSubmatch(s); v != nil {
-		a.callParam(v[2], uint64(typeSize(v[1])))
-		return nil
-	}
 	if s == "" || s[0] == '.' {
+		a.declare(s)
 		return nil
 	}
 	in := instruction{text: s, guard: -1}
@@ -209,6 +233,9 @@ func (a *assembler) statement(s string, branches *[]func()) error {
 		s = strings.TrimSpace(rest)
 	}
 	opcode, rest, _ := strings.Cut(s, " ")
+	if !a.known(opcode) {
+		return fmt.Errorf("an instruction that the emulator does not know")
+	}
 	op := strings.Split(opcode, ".")
 	operands := splitOperands(rest)
 	if op[0] == "call" {
@@ -231,8 +258,20 @@ func (a *assembler) statement(s string, branches *[]func()) error {
 	if err := a.assemble(&in, op, operands); err != nil {
 		return err
 	}
+	if a.unknown != "" {
+		return fmt.Errorf("a register %s that the emulator does not know", a.unknown)
+	}
 	a.code = append(a.code, in)
 	return nil
+}
+
+// declare notes what a directive tells of registers and parameters.
+func (a *assembler) declare(directive string) {
+	if v := callParamPattern.FindStringSubmatch(directive); v != nil {
+		a.callParam(v[2], uint64(typeSize(v[1])))
+	} else if v := declarationPattern.FindStringSubmatch(directive); v != nil {
+		a.declared[v[1]] = true
+	}
 }
 
 // splitOperands splits at commas outside of braces and brackets.
@@ -262,6 +301,9 @@ func splitOperands(s string) []string {
 func (a *assembler) register(name string) int {
 	n, ok := a.registers[name]
 	if !ok {
+		if d := registerName.FindStringSubmatch(name); name != "_" && (d == nil || !a.declared[d[1]]) {
+			a.unknown = name
+		}
 		n = len(a.registers)
 		a.registers[name] = n
 	}

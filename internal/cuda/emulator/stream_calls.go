@@ -56,10 +56,10 @@ func (g *gpu) streamCalls() map[string]any {
 			return g.wait(s, s.end())
 		},
 		"cuMemcpyHtoDAsync_v2": func(to, from, n, stream uintptr) uintptr {
-			return g.queue(stream, func() error { copy(g.Bytes(uint64(to), uint64(n)), host(from, n)); return nil })
+			return g.queue(stream, func() error { copy(g.Written(uint64(to), uint64(n)), host(from, n)); return nil })
 		},
 		"cuMemcpyDtoHAsync_v2": func(to, from, n, stream uintptr) uintptr {
-			return g.queue(stream, func() error { copy(host(to, n), g.Bytes(uint64(from), uint64(n))); return nil })
+			return g.queue(stream, func() error { copy(host(to, n), g.Read(uint64(from), uint64(n))); return nil })
 		},
 		"cuLaunchKernel": func(f, gx, gy, gz, bx, by, bz, shared, stream, params, _ uintptr) uintptr {
 			l := launch{
@@ -69,7 +69,7 @@ func (g *gpu) streamCalls() map[string]any {
 			if !l.fits() {
 				return invalidValue
 			}
-			l.params = packed(params, l.kernel.params)
+			l.params = l.kernel.kernel.packed(params)
 			if c := g.streams[stream].capturing; c != nil {
 				c.launches = append(c.launches, l)
 				g.handle() // names the node
@@ -183,6 +183,6 @@ func (g *gpu) setNode(in *graph, node, params uintptr) uintptr {
 	if !l.fits() {
 		return invalidValue
 	}
-	l.params = packed(*at[uintptr](params + 40), l.kernel.params)
+	l.params = l.kernel.kernel.packed(*at[uintptr](params + 40))
 	return 0
 }

@@ -1,0 +1,162 @@
+package emulator
+
+import "fmt"
+
+// state of a thread.
+type state int
+
+const (
+	running   state = iota
+	atWarp          // waits for its warp at a collective instruction
+	atBarrier       // waits for its block
+	done
+)
+
+type thread struct {
+	*block
+	regs     []uint64
+	pc       int
+	id       [3]uint32
+	index    int // in the block
+	state    state
+	local    []byte
+	unfenced []*access // words written since the last fence, in kernels that have any
+	copies   []asyncCopy
+	groups   int // of copies, that have been committed
+}
+
+// block is a block of threads that run one after the other between the points where they meet.
+type block struct {
+	machine   *Machine
+	kernel    *Kernel
+	grid, dim [3]uint32
+	id        [3]uint32
+	params    []byte
+	shared    []byte
+	shadow    []access // of each word of shared memory
+	threads   []thread
+	at        *instruction // that runs
+	first     uint32       // number of the launch's first block
+	number    uint32       // of this one
+	epoch     uint32       // number of barriers passed
+	warps     []uint16     // number of barriers of the warp passed
+}
+
+func newBlock(m *Machine, k *Kernel, grid, dim [3]uint32, shared uint32, params []byte) *block {
+	size := int(k.sharedSize) + int(shared)
+	b := &block{machine: m, kernel: k, grid: grid, dim: dim, params: params, shared: make([]byte, size), shadow: make([]access, (size+3)/4)}
+	n := int(dim[0] * dim[1] * dim[2])
+	b.threads, b.warps = make([]thread, n), make([]uint16, (n+31)/32)
+	if len(m.registers) < n*k.registers {
+		m.registers = make([]uint64, n*k.registers)
+	}
+	for i := range b.threads {
+		t := &b.threads[i]
+		t.block, t.index = b, i
+		t.id = [3]uint32{uint32(i) % dim[0], uint32(i) / dim[0] % dim[1], uint32(i) / dim[0] / dim[1]}
+		t.regs = m.registers[i*k.registers:][:k.registers]
+		t.local = make([]byte, k.localSize)
+	}
+	return b
+}
+
+// run runs one block, its threads in the given order.
+func (b *block) run(order []int) {
+	fill(b.shared)
+	b.epoch = 0
+	clear(b.warps)
+	for i := range b.threads {
+		t := &b.threads[i]
+		t.pc, t.state, t.groups = 0, running, 0
+		t.unfenced, t.copies = t.unfenced[:0], t.copies[:0]
+		fill(t.local)
+	}
+	for {
+		moved := false
+		for _, i := range order {
+			t := &b.threads[i]
+			for t.state == running {
+				moved = true
+				in := &t.kernel.code[t.pc]
+				b.at = in
+				t.pc++
+				if in.guard < 0 || t.regs[in.guard] == in.want {
+					in.run(t)
+				}
+			}
+		}
+		if b.meetWarps() || b.meetBlock() {
+			continue
+		}
+		if b.all(done) {
+			return
+		}
+		if !moved {
+			panic(fault("threads wait for each other at different places, such as this"))
+		}
+	}
+}
+
+// fill gives memory the contents that tell that nothing was written.
+func fill(memory []byte) {
+	for i := range memory {
+		memory[i] = 0xa5
+	}
+}
+
+// all reports whether every thread is in a state.
+func (b *block) all(s state) bool {
+	for i := range b.threads {
+		if b.threads[i].state != s {
+			return false
+		}
+	}
+	return true
+}
+
+// meetBlock lets the threads go on if all have come to a barrier, which must be the same one. A GPU lets threads that have
+// ended be missing; the kernels don't rely on it.
+func (b *block) meetBlock() bool {
+	if !b.all(atBarrier) {
+		return false
+	}
+	for i := range b.threads {
+		if t := &b.threads[i]; t.pc != b.threads[0].pc {
+			panic(fault(fmt.Sprintf("threads 0 and %d have come to different barriers", i)))
+		}
+		b.threads[i].state = running
+	}
+	b.epoch++
+	return true
+}
+
+// meetWarps lets warps whose threads have all come to the same collective instruction go on.
+func (b *block) meetWarps() (moved bool) {
+	for w := range b.warps {
+		lanes := b.threads[32*w : min(len(b.threads), 32*w+32)]
+		if !together(lanes) {
+			continue
+		}
+		in := &b.kernel.code[lanes[0].pc-1]
+		b.at = in
+		if len(lanes) < 32 {
+			panic(fault("a collective instruction of a warp without all of its 32 lanes"))
+		}
+		in.together(lanes)
+		for i := range lanes {
+			lanes[i].state = running
+		}
+		moved = true
+	}
+	return moved
+}
+
+// together tells whether all lanes of a warp wait at the same instruction.
+func together(lanes []thread) bool {
+	for i := range lanes {
+		if lanes[i].state != atWarp || lanes[i].pc != lanes[0].pc {
+			return false
+		}
+	}
+	return true
+}
