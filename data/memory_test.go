@@ -7,6 +7,7 @@ import (
 
 	"github.com/bestiary-ml/bestiary/internal/kernel"
 	"github.com/bestiary-ml/bestiary/internal/ram"
+	_ "github.com/bestiary-ml/bestiary/internal/testdevice/wanted"
 )
 
 // outOfMemory tells whether an error is a lack of memory.

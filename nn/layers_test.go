@@ -5,6 +5,7 @@ import (
 	"slices"
 	"testing"
 
+	_ "github.com/bestiary-ml/bestiary/internal/testdevice/wanted"
 	"github.com/bestiary-ml/bestiary/tensor"
 )
 

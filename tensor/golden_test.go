@@ -4,23 +4,20 @@ import (
 	"encoding/json"
 	"fmt"
 	"math"
-	"os"
 	"slices"
 	"strings"
 	"testing"
 
+	"github.com/bestiary-ml/bestiary/internal/kernel"
 	"github.com/bestiary-ml/bestiary/internal/safetensors"
+	"github.com/bestiary-ml/bestiary/internal/testdevice/testgpu"
 )
 
-// eachKernelSet runs f on a float32 device of every kernel set, or on the GPU that BESTIARY_TEST_DEVICE names (see
-// internal/testdevice, which this package can't use).
+// eachKernelSet runs f on a float32 device of every kernel set, or on the GPU that tests are to compute on.
 func eachKernelSet(t *testing.T, threads int, f func(t *testing.T, d *Device)) {
-	if name := os.Getenv("BESTIARY_TEST_DEVICE"); strings.HasPrefix(name, "cuda") {
-		d, err := OpenDevice(name, DeviceOptions{})
-		if err != nil {
-			t.Fatal(err)
-		}
-		f(t, d)
+	if d := testgpu.Wanted(t); d != nil {
+		d.SetPrecision(kernel.Highest)
+		f(t, NewDevice(d))
 		return
 	}
 	for _, kernels := range []string{"portable", "avx2", "avx512"} {

@@ -11,6 +11,8 @@ import (
 	"unicode/utf8"
 
 	"pgregory.net/rapid"
+
+	_ "github.com/bestiary-ml/bestiary/internal/testdevice/wanted"
 )
 
 // Whatever text gives is decoded to that text, and is never padding.

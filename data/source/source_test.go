@@ -11,6 +11,7 @@ import (
 	"github.com/parquet-go/parquet-go"
 
 	"github.com/bestiary-ml/bestiary/data"
+	_ "github.com/bestiary-ml/bestiary/internal/testdevice/wanted"
 )
 
 // picture writes a small picture.

@@ -49,7 +49,7 @@ func (m columnMap) on(d *memory, c kernel.Coupling) kernel.Coupling {
 }
 
 func TestConformanceCouplings(t *testing.T) {
-	rapid.Check(t, func(t *rapid.T) {
+	check(t, func(t *rapid.T) {
 		s := newSource(t)
 		rows, n, condition := rapid.IntRange(0, 70).Draw(t, "rows"), rapid.IntRange(1, 70).Draw(t, "columns"), rapid.IntRange(0, 3).Draw(t, "condition")
 		if rapid.IntRange(0, 9).Draw(t, "large") == 0 {
@@ -84,7 +84,7 @@ func TestConformanceCouplings(t *testing.T) {
 
 // TestConformanceFlowNorm has what only a flow asks of a batch normalisation.
 func TestConformanceFlowNorm(t *testing.T) {
-	rapid.Check(t, func(t *rapid.T) {
+	check(t, func(t *rapid.T) {
 		s := newSource(t)
 		rows := rapid.SampledFrom([]int{2, 3, 40, 600}).Draw(t, "rows")
 		n := rapid.IntRange(1, 70).Draw(t, "columns")

@@ -1,38 +1,18 @@
 package cpu
 
 import (
-	"os"
-	"strconv"
-	"strings"
-	"sync"
+	"testing"
 
 	"pgregory.net/rapid"
 
 	"github.com/bestiary-ml/bestiary/internal/cpu/simd"
-	"github.com/bestiary-ml/bestiary/internal/cuda"
 	"github.com/bestiary-ml/bestiary/internal/kernel"
+	"github.com/bestiary-ml/bestiary/internal/testdevice/testgpu"
 )
 
-// testDevice is the environment variable that names the device whose kernels the conformance tests are to check: empty
-// for every kernel set of this processor, cuda or cuda:N for a GPU, emulated for internal/cuda's kernels on an emulated one.
-const testDevice = "BESTIARY_TEST_DEVICE"
-
-var gpu = sync.OnceValues(func() (kernel.Device, error) {
-	name := os.Getenv(testDevice)
-	if name == "emulated" {
-		return openEmulated()
-	}
-	index, _ := strconv.Atoi(strings.TrimPrefix(strings.TrimPrefix(name, "cuda"), ":"))
-	return cuda.Open(index)
-})
-
-// devices returns the float32 devices to check.
+// devices returns the float32 devices to check: every kernel set of this processor, or the GPU that tests are to compute on.
 func devices(t rapid.TB) []kernel.Device {
-	if os.Getenv(testDevice) != "" {
-		d, err := gpu()
-		if err != nil {
-			t.Fatalf("%s=%s: %v", testDevice, os.Getenv(testDevice), err)
-		}
+	if d := testgpu.Wanted(t); d != nil {
 		return []kernel.Device{d}
 	}
 	var all []kernel.Device
@@ -40,4 +20,11 @@ func devices(t rapid.TB) []kernel.Device {
 		all = append(all, New(level, 1, kernel.Highest))
 	}
 	return all
+}
+
+// check is rapid.Check of a property of devices: where there are none, the test is skipped and not each of its cases.
+func check(t *testing.T, property func(t *rapid.T)) {
+	t.Helper()
+	devices(t)
+	rapid.Check(t, property)
 }

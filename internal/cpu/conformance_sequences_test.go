@@ -50,7 +50,7 @@ func randomMask(t *rapid.T, s source, n int) func(m *memory) *kernel.AttentionMa
 }
 
 func TestConformanceAttention(t *testing.T) {
-	rapid.Check(t, func(t *rapid.T) {
+	check(t, func(t *rapid.T) {
 		s := newSource(t)
 		a := kernel.Attention{
 			Batch: rapid.IntRange(1, 2).Draw(t, "batch"), Heads: rapid.IntRange(1, 3).Draw(t, "heads"),
@@ -106,7 +106,7 @@ func TestConformanceAttention(t *testing.T) {
 // TestAttentionNaN: a query or key that is no number reaches those that see it and nobody else.
 func TestAttentionNaN(t *testing.T) {
 	const n, dim = 40, 8
-	rapid.Check(t, func(t *rapid.T) {
+	check(t, func(t *rapid.T) {
 		s := newSource(t)
 		qkv := s.floats(n * 3 * dim).floats
 		qkv[s.IntN(n)*3*dim+s.IntN(2*dim)] = nan
@@ -123,7 +123,7 @@ func TestAttentionNaN(t *testing.T) {
 }
 
 func TestConformanceSequences(t *testing.T) {
-	rapid.Check(t, func(t *rapid.T) {
+	check(t, func(t *rapid.T) {
 		r := kernel.Rotary{
 			Batch: rapid.IntRange(1, 2).Draw(t, "batch"), Tokens: rapid.IntRange(1, 5).Draw(t, "tokens"),
 			Groups: rapid.IntRange(1, 3).Draw(t, "groups"), Dim: rapid.IntRange(1, 40).Draw(t, "features"),

@@ -11,7 +11,7 @@ import (
 
 // TestConformanceConv compares convolutions in all directions, between guards.
 func TestConformanceConv(t *testing.T) {
-	rapid.Check(t, func(t *rapid.T) {
+	check(t, func(t *rapid.T) {
 		draw := func(name string, low, high int) int { return rapid.IntRange(low, high).Draw(t, name) }
 		groups := draw("groups", 1, 3)
 		c := kernel.Conv{
@@ -49,7 +49,7 @@ func TestConformanceConv(t *testing.T) {
 // TestConformanceGemm compares products between guards; their sizes and strides are drawn more widely in
 // TestProductsGemm.
 func TestConformanceGemm(t *testing.T) {
-	rapid.Check(t, func(t *rapid.T) {
+	check(t, func(t *rapid.T) {
 		size := func(name string, low int) int { return rapid.IntRange(low, 70).Draw(t, name) }
 		g := kernel.Gemm{
 			M: size("M", 0), N: size("N", 1), K: size("K", 0), TransA: rapid.Bool().Draw(t, "TransA"), TransB: rapid.Bool().Draw(t, "TransB"),
@@ -75,7 +75,7 @@ func TestConformanceGemm(t *testing.T) {
 
 // TestConformanceMovement compares gathers and copies between guards; special numbers are moved as they are.
 func TestConformanceMovement(t *testing.T) {
-	rapid.Check(t, func(t *rapid.T) {
+	check(t, func(t *rapid.T) {
 		outer, n, inner := rapid.IntRange(0, 20).Draw(t, "outer"), rapid.IntRange(1, 20).Draw(t, "n"), rapid.IntRange(1, 20).Draw(t, "inner")
 		if rapid.Bool().Draw(t, "single columns") {
 			inner = 1

@@ -140,7 +140,7 @@ func numbers(t *rapid.T, n int) []float32 {
 
 // TestConformanceElementwise has NaN, infinities, denormal and huge numbers; in place where the contract allows it.
 func TestConformanceElementwise(t *testing.T) {
-	rapid.Check(t, func(t *rapid.T) {
+	check(t, func(t *rapid.T) {
 		n := rapid.IntRange(0, 100).Draw(t, "n")
 		x, gy, inPlace := numbers(t, n), newSource(t).floats(n).floats, rapid.Bool().Draw(t, "in place")
 		op := kernel.Unary(rapid.IntRange(0, int(kernel.UnaryOpCount)-1).Draw(t, "function"))
@@ -201,7 +201,7 @@ func TestConformanceElementwise(t *testing.T) {
 }
 
 func TestConformanceBinary(t *testing.T) {
-	rapid.Check(t, func(t *rapid.T) {
+	check(t, func(t *rapid.T) {
 		op := kernel.Binary(rapid.IntRange(0, int(kernel.BinaryOpCount)-1).Draw(t, "function"))
 		rows, n := rapid.IntRange(0, 4).Draw(t, "rows"), rapid.IntRange(0, 40).Draw(t, "n")
 		whole, column, row, one := kernel.Dims{n, 1}, kernel.Dims{1, 0}, kernel.Dims{0, 1}, kernel.Dims{}
@@ -231,7 +231,7 @@ func TestConformanceBinary(t *testing.T) {
 
 // TestConformanceRows has rows with NaN, masked rows and infinities.
 func TestConformanceRows(t *testing.T) {
-	rapid.Check(t, func(t *rapid.T) {
+	check(t, func(t *rapid.T) {
 		rows, n := rapid.IntRange(0, 5).Draw(t, "rows"), rapid.IntRange(1, 70).Draw(t, "n")
 		x, s := numbers(t, rows*n), newSource(t)
 		if rapid.Bool().Draw(t, "masked") {
@@ -320,7 +320,7 @@ func TestRowsOfHugeNumbers(t *testing.T) {
 
 // TestConformanceNaNStays checks that NaN reaches what depends on it and nothing else.
 func TestConformanceNaNStays(t *testing.T) {
-	rapid.Check(t, func(t *rapid.T) {
+	check(t, func(t *rapid.T) {
 		rows, n := rapid.IntRange(2, 9).Draw(t, "rows"), rapid.IntRange(1, 40).Draw(t, "n")
 		s := newSource(t)
 		x, gy, st := s.floats(rows*n).floats, s.floats(rows*n).floats, s.floats(2*rows*n).floats

@@ -11,7 +11,7 @@ import (
 )
 
 func TestConformanceLinearInput(t *testing.T) {
-	rapid.Check(t, func(t *rapid.T) {
+	check(t, func(t *rapid.T) {
 		s := newSource(t)
 		g := kernel.Gemm{M: rapid.IntRange(skinnyRows+1, linearRows).Draw(t, "rows"), TransB: true}
 		g.N, g.K = rapid.IntRange(4*g.M, 600).Draw(t, "columns"), rapid.IntRange(g.M, 300).Draw(t, "depth")
@@ -42,7 +42,7 @@ func linearGrads(m *memory, l kernel.LinearGrad, x, w, gy, gx, gw kernel.Buffer)
 }
 
 func TestConformanceLinearGrad(t *testing.T) {
-	rapid.Check(t, func(t *rapid.T) {
+	check(t, func(t *rapid.T) {
 		s, l := newSource(t), linearCase(t)
 		x, w, gy := s.floats(l.Rows*l.In).floats, s.floats(l.In*l.Out).floats, s.floats(l.Rows*l.Out).floats
 		gy[s.IntN(len(gy))] = rapid.SampledFrom([]float32{1, nan, inf}).Draw(t, "special number")

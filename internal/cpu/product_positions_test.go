@@ -12,7 +12,7 @@ import (
 // may see nothing at all.
 func TestConformanceSmallPictures(t *testing.T) {
 	ordered := 0
-	rapid.Check(t, func(t *rapid.T) {
+	check(t, func(t *rapid.T) {
 		s := newSource(t)
 		draw := func(name string, from, to int) int { return rapid.IntRange(from, to).Draw(t, name) }
 		c := kernel.Conv{

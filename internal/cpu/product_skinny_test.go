@@ -9,7 +9,7 @@ import (
 )
 
 func TestConformanceSkinnyProducts(t *testing.T) {
-	rapid.Check(t, func(t *rapid.T) {
+	check(t, func(t *rapid.T) {
 		s := newSource(t)
 		g := kernel.Gemm{
 			M: rapid.IntRange(1, skinnyRows).Draw(t, "rows"), N: rapid.IntRange(skinnyColumns, 300).Draw(t, "columns"),

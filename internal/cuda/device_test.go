@@ -5,27 +5,29 @@ package cuda
 import (
 	"math"
 	"math/rand/v2"
-	"os"
-	"strings"
 	"sync"
 	"testing"
 
 	"github.com/bestiary-ml/bestiary/internal/cpu"
 	"github.com/bestiary-ml/bestiary/internal/cuda/emulator"
 	"github.com/bestiary-ml/bestiary/internal/kernel"
+	"github.com/bestiary-ml/bestiary/internal/testdevice/wanted"
 )
 
 var tested = sync.OnceValues(func() (*Device, error) {
-	if strings.HasPrefix(os.Getenv("BESTIARY_TEST_DEVICE"), "cuda") {
-		return Open(0)
+	if index, ok := wanted.GPU(); ok {
+		return Open(index)
 	}
 	return OpenWith(emulator.Functions())
 })
 
-// deviceToTest is an emulated GPU, or a real one where BESTIARY_TEST_DEVICE is cuda.
+// deviceToTest is an emulated GPU, or a real one where the flag of package wanted names that.
 func deviceToTest(t testing.TB) *Device {
 	t.Helper()
 	d, err := tested()
+	if Absent(err) {
+		t.Skipf("-device %s: %v", wanted.Device(), err)
+	}
 	if err != nil {
 		t.Fatal(err)
 	}

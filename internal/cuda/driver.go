@@ -112,7 +112,17 @@ type driver struct {
 	functions [symbolCount]uintptr
 }
 
-var errNoDriver = errors.New("no NVIDIA driver (libcuda.so.1)")
+// absent is why there is no GPU.
+type absent string
+
+func (a absent) Error() string { return string(a) }
+
+// Absent tells whether [Open] failed because there is no GPU here, or none that this binary could use, rather than because
+// of something that is wrong.
+func Absent(err error) bool {
+	var failed *Error
+	return errors.As(err, new(absent)) || errors.As(err, &failed) && failed.Call == symbolNames[cuInit] && failed.Code == int(noDevice)
+}
 
 // Error is a call of the driver, or of cuBLAS, that failed.
 type Error struct {

@@ -39,7 +39,7 @@ func openDriver() (*driver, error) {
 	if unusable != nil {
 		return nil, unusable
 	}
-	return nil, fmt.Errorf("%w in %s", errNoDriver, strings.Join(where, ", "))
+	return nil, absent("no NVIDIA driver (libcuda.so.1) in " + strings.Join(where, ", "))
 }
 
 // openDriverAt opens libcuda at a path or, for a name, where the loader looks.

@@ -2,15 +2,12 @@
 
 package cuda
 
-import (
-	"errors"
-	"runtime"
-)
+import "runtime"
 
 // openDriver tells why there is none.
 func openDriver() (*driver, error) {
 	if runtime.GOOS == "linux" {
-		return nil, errors.New("this binary was built without CUDA (-tags nocuda, or a processor other than amd64 and arm64)")
+		return nil, absent("this binary was built without CUDA (-tags nocuda, or a processor other than amd64 and arm64)")
 	}
-	return nil, errors.New("CUDA is used on Linux only, so far; on Windows, WSL has it")
+	return nil, absent("CUDA is used on Linux only, so far; on Windows, WSL has it")
 }

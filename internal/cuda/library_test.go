@@ -4,6 +4,7 @@ package cuda
 
 import (
 	"errors"
+	"fmt"
 	"io/fs"
 	"maps"
 	"os"
@@ -32,6 +33,21 @@ func TestOpenDriverAt(t *testing.T) {
 	} {
 		if _, err := openDriverAt(path); err == nil || errors.Is(err, fs.ErrNotExist) || !strings.Contains(err.Error(), want) {
 			t.Errorf("%s: %v", path, err)
+		}
+	}
+}
+
+// TestAbsent tells machines without a GPU from those where something is wrong.
+func TestAbsent(t *testing.T) {
+	for err, want := range map[error]bool{
+		absent("no driver"):                                                  true,
+		fmt.Errorf("wrapped: %w", absent("no driver")):                       true,
+		fmt.Errorf("wrapped: %w", &Error{Call: "cuInit", Code: 100}):         true,
+		fmt.Errorf("wrapped: %w", &Error{Call: "cuInit", Code: 999}):         false,
+		fmt.Errorf("wrapped: %w", &Error{Call: "cuStreamCreate", Code: 100}): false,
+	} {
+		if Absent(err) != want {
+			t.Errorf("%v: %v", err, !want)
 		}
 	}
 }

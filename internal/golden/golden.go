@@ -7,6 +7,7 @@ import (
 
 	"github.com/bestiary-ml/bestiary/internal/safetensors"
 	"github.com/bestiary-ml/bestiary/internal/testdevice"
+	"github.com/bestiary-ml/bestiary/internal/testdevice/wanted"
 	"github.com/bestiary-ml/bestiary/tensor"
 )
 
@@ -21,7 +22,7 @@ func CPU(t testing.TB) *tensor.Device {
 	return d
 }
 
-// Device is CPU, or another device where [testdevice.Variable] names one.
+// Device is CPU, or another device where the flag of package wanted names one.
 func Device(t testing.TB) *tensor.Device {
 	t.Helper()
 	d, err := testdevice.Open(t, tensor.DeviceOptions{Threads: 2})
@@ -32,11 +33,15 @@ func Device(t testing.TB) *tensor.Device {
 	return d
 }
 
-// KernelSets runs a test on every kernel set that the processor has, or on the device that [testdevice.Variable] names.
+// KernelSets runs a test on every kernel set that the processor has, or on the device that the flag of package wanted names.
 func KernelSets(t *testing.T, test func(t *testing.T, d *tensor.Device)) {
+	if wanted.Device() != wanted.CPU {
+		test(t, Device(t))
+		return
+	}
 	for _, set := range []string{"portable", "avx2", "avx512"} {
 		t.Run(set, func(t *testing.T) {
-			d, err := testdevice.Open(t, tensor.DeviceOptions{Threads: 2, Kernels: set})
+			d, err := tensor.OpenDevice("cpu", tensor.DeviceOptions{Threads: 2, Kernels: set})
 			if err != nil {
 				t.Skip(err)
 			}

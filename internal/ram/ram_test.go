@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"github.com/bestiary-ml/bestiary/internal/kernel"
+	_ "github.com/bestiary-ml/bestiary/internal/testdevice/wanted"
 )
 
 func TestCheck(t *testing.T) {

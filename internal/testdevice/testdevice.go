@@ -1,33 +1,26 @@
-// Package testdevice lets tests that run on the processor run on another device.
+// Package testdevice lets tests that run on the processor run on another device: go test -device cuda.
 package testdevice
 
 import (
-	"os"
 	"testing"
 
+	"github.com/bestiary-ml/bestiary/internal/kernel"
+	"github.com/bestiary-ml/bestiary/internal/testdevice/testgpu"
 	"github.com/bestiary-ml/bestiary/tensor"
 )
 
-// Variable is the environment variable that names the device for tests: cuda or cuda:N, or emulated for the GPU's kernels
-// on an emulated GPU, which takes a thousand times as long as a real one.
-const Variable = "BESTIARY_TEST_DEVICE"
-
-// Open opens the processor with the given options, or else the device that Variable names, without which the test fails.
+// Open opens the processor with the given options, or else the device that the flag of package wanted names; without a GPU
+// where it names one, the test is skipped.
 func Open(t testing.TB, o tensor.DeviceOptions) (*tensor.Device, error) {
 	t.Helper()
-	name := os.Getenv(Variable)
-	if name == "" {
+	d := testgpu.Wanted(t)
+	if d == nil {
 		return tensor.OpenDevice("cpu", o)
 	}
-	var d *tensor.Device
-	var err error
-	if name == "emulated" {
-		d, err = emulated()
-	} else {
-		d, err = tensor.OpenDevice(name, tensor.DeviceOptions{Precision: o.Precision})
-	}
+	precision, err := kernel.ParsePrecision(o.Precision)
 	if err != nil {
-		t.Fatalf("%s=%s: %v", Variable, name, err)
+		return nil, err
 	}
-	return d, nil
+	d.SetPrecision(precision)
+	return tensor.NewDevice(d), nil
 }

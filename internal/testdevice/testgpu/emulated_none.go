@@ -1,13 +1,13 @@
 //go:build !linux || !(amd64 || arm64) || nocuda
 
-package cpu
+package testgpu
 
 import (
 	"errors"
 
-	"github.com/bestiary-ml/bestiary/internal/kernel"
+	"github.com/bestiary-ml/bestiary/internal/cuda"
 )
 
-func openEmulated() (kernel.Device, error) {
+func openEmulated() (*cuda.Device, error) {
 	return nil, errors.New("the emulator needs what the driver needs: linux on amd64 or arm64, without -tags nocuda")
 }

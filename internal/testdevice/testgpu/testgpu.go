@@ -1,0 +1,56 @@
+// Package testgpu opens the GPU that the flag of package wanted names, for tests of what lies below package tensor.
+package testgpu
+
+import (
+	"sync"
+
+	"github.com/bestiary-ml/bestiary/internal/cuda"
+	"github.com/bestiary-ml/bestiary/internal/testdevice/wanted"
+)
+
+// tester is what [testing.TB] and the one of package rapid have in common.
+type tester interface {
+	Helper()
+	Skipf(format string, args ...any)
+	Fatalf(format string, args ...any)
+}
+
+// Wanted returns the GPU that tests are to compute on, the same one at each call, and nil if that is the processor. Where
+// there is no GPU, the test is skipped.
+func Wanted(t tester) *cuda.Device {
+	t.Helper()
+	switch wanted.Device() {
+	case wanted.CPU:
+		return nil
+	case wanted.Emulated:
+		return Emulated(t)
+	}
+	return opened(t, named)
+}
+
+// Emulated returns the emulated GPU, the same one at each call.
+func Emulated(t tester) *cuda.Device {
+	t.Helper()
+	return opened(t, emulated)
+}
+
+func opened(t tester, open func() (*cuda.Device, error)) *cuda.Device {
+	t.Helper()
+	d, err := open()
+	switch {
+	case cuda.Absent(err):
+		t.Skipf("-device %s: %v", wanted.Device(), err)
+	case err != nil:
+		t.Fatalf("-device %s: %v", wanted.Device(), err)
+	}
+	return d
+}
+
+// Each GPU holds memory of its own, so there is one for all tests of a package.
+var (
+	named = sync.OnceValues(func() (*cuda.Device, error) {
+		index, _ := wanted.GPU()
+		return cuda.Open(index)
+	})
+	emulated = sync.OnceValues(openEmulated)
+)
