@@ -94,15 +94,14 @@ func (d *Device) ScatterAdd(s kernel.Span, x, index, y kernel.Buffer) {
 		return
 	}
 	picks := index.Len
-	if picks <= 128 || picks <= 1024 && y.Len <= 1<<16 { // one launch that takes longer than any of four, but not than all
+	if picks <= 128 { // one launch that takes longer than any of three, but not than all
 		d.each(function{"movement", "scatter_add_few"}, y.Len, s.Outer, s.N, s.Inner, picks, x, index, y, d.fault(wrongIndex))
 		return
 	}
-	counts, begins := d.workspace("scatter counts", s.N), d.workspace("scatter begins", s.N+1)
-	lists := d.workspace("scatter lists", picks)
+	counts, begins := d.workspace("scatter counts", s.N), d.workspace("scatter begins", s.N)
+	order := d.workspace("scatter order", picks)
 	d.Fill(counts, 0)
-	d.each(function{"movement", "scatter_count"}, picks, s.N, picks, index, counts, d.fault(wrongIndex))
-	d.launch(function{"movement", "scatter_begins"}, dim3{1, 1, 1}, dim3{1024, 1, 1}, 0, s.N, counts, begins)
-	d.launch(function{"movement", "scatter_lists"}, gridFor(picks, 1), dim3{256, 1, 1}, 0, s.N, picks, index, begins, lists)
-	d.each(function{"movement", "scatter_add"}, y.Len, s.Outer, s.N, s.Inner, picks, x, begins, lists, y)
+	d.launch(function{"movement", "scatter_order"}, blocksOf((picks+7)/8), dim3{threads, 1, 1}, 0,
+		s.N, picks, index, order, begins, counts, d.fault(wrongIndex))
+	d.each(function{"movement", "scatter_add"}, y.Len, s.Outer, s.N, s.Inner, picks, x, order, begins, counts, y)
 }

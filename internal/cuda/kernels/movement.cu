@@ -1,4 +1,4 @@
-#include "common.cuh"
+#include "ahead.cuh"
 
 // kernel.Strided.
 struct Strided {
@@ -61,75 +61,41 @@ extern "C" __global__ void gather(i64 outer, i64 n, i64 inner, i64 picks, const 
 }
 
 // The adjoint of gather adds several rows to one. To do that in the same order every time, without atomic additions of
-// floats, each destination gets a list of its sources: counts, then begins, then the lists, in order of the sources.
-extern "C" __global__ void scatter_count(i64 n, i64 picks, const int *index, int *counts, u32 *fault) {
-    GRID_STRIDE(j, picks) {
+// floats, sources are sorted by their destinations first. There are few of them beside what they move, so each is compared
+// with all others, by a warp: order lists the sources, those of destination i from begins[i] on, counts[i] of them, which
+// is 0 beforehand.
+extern "C" __global__ void scatter_order(i64 n, i64 picks, const int *index, int *order, int *begins, int *counts, u32 *fault) {
+    const i64 warps = (i64)gridDim.x * (blockDim.x / 32);
+    for (i64 j = (i64)blockIdx.x * (blockDim.x / 32) + threadIdx.x / 32; j < picks; j += warps) {
         const int to = index[j];
-        if (to >= n) *fault = 1;
-        if (to >= 0 && to < n) atomicAdd(&counts[to], 1); // of ints: the order doesn't matter
-    }
-}
-
-// begins[i] = Σ counts before i, for i in [0, n]; a single block of 1024 threads.
-extern "C" __global__ void scatter_begins(i64 n, const int *counts, int *begins) {
-    __shared__ int warps[32];
-    const int warp = threadIdx.x / 32, lane = threadIdx.x % 32;
-    int before = 0;
-    for (i64 from = 0; from < n; from += 1024) {
-        const i64 i = from + threadIdx.x;
-        const int own = i < n ? counts[i] : 0;
-        int sum = own;
-        for (int step = 1; step < 32; step *= 2) {
-            const int left = __shfl_up_sync(0xffffffffu, sum, step);
-            if (lane >= step) sum += left;
+        int smaller = 0, equal = 0, before = 0;
+        read_ahead(threadIdx.x % 32, picks, 32, [=](i64 k) { return index[k]; }, [&](i64 k, int other) {
+            smaller += other >= 0 && other < to;
+            equal += other == to;
+            before += other == to && k < j;
+        });
+        smaller = warp_sum(smaller), equal = warp_sum(equal), before = warp_sum(before);
+        if (threadIdx.x % 32 != 0 || to < 0) continue;
+        if (to >= n) {
+            *fault = 1;
+            continue;
         }
-        if (lane == 31) warps[warp] = sum;
-        __syncthreads();
-        int total = 0;
-        for (int w = 0; w < 32; w++) {
-            if (w < warp) sum += warps[w];
-            total += warps[w];
-        }
-        if (i < n) begins[i] = before + sum - own;
-        before += total;
-        __syncthreads();
-    }
-    if (threadIdx.x == 0) begins[n] = before;
-}
-
-// Puts each source into the list of its destination, behind those that come before it; blocks of 256 threads.
-extern "C" __global__ void scatter_lists(i64 n, i64 picks, const int *index, const int *begins, int *lists) {
-    __shared__ int tile[256];
-    for (i64 base = (i64)blockIdx.x * 256; base < picks; base += (i64)gridDim.x * 256) {
-        const i64 j = base + threadIdx.x;
-        const int to = j < picks ? index[j] : -1;
-        int rank = 0;
-        for (i64 from = 0; from < base + 256; from += 256) { // sources up to this block's
-            tile[threadIdx.x] = from + threadIdx.x < picks ? index[from + threadIdx.x] : -1;
-            __syncthreads();
-            const i64 before = j - from < 256 ? j - from : 256;
-            for (int k = 0; k < 256; k++) rank += k < before && tile[k] == to;
-            __syncthreads();
-        }
-        if (to >= 0 && to < n) lists[begins[to] + rank] = (int)j;
+        order[smaller + before] = (int)j;
+        if (before == 0) begins[to] = smaller, counts[to] = equal;
     }
 }
 
 // y[o, to, i] = Σ x[o, j, i] over the sources j of to.
-extern "C" __global__ void scatter_add(i64 outer, i64 n, i64 inner, i64 picks, const float *x, const int *begins,
-                                       const int *lists, float *y) {
+extern "C" __global__ void scatter_add(i64 outer, i64 n, i64 inner, i64 picks, const float *x, const int *order,
+                                       const int *begins, const int *counts, float *y) {
     GRID_STRIDE(at, outer * n * inner) {
         const i64 row = at / inner, i = at - row * inner, o = row / n, to = row - o * n;
-        const float *from = x + o * picks * inner + i;
-        int k = begins[to];
-        const int end = begins[to + 1];
+        const int count = counts[to];
         float sum = 0;
-        for (; k + 4 <= end; k += 4) { // four loads at a time
-            const float a = from[(i64)lists[k] * inner], b = from[(i64)lists[k + 1] * inner];
-            const float c = from[(i64)lists[k + 2] * inner], d = from[(i64)lists[k + 3] * inner];
-            sum = (((sum + a) + b) + c) + d;
+        if (count > 0) {
+            const int *sources = order + begins[to];
+            read_ahead(0, count, 1, [=](i64 k) { return x[(o * picks + sources[k]) * inner + i]; }, [&](i64, float v) { sum += v; });
         }
-        for (; k < end; k++) sum += from[(i64)lists[k] * inner];
         y[at] = sum;
     }
 }
@@ -141,10 +107,10 @@ extern "C" __global__ void scatter_add_few(i64 outer, i64 n, i64 inner, i64 pick
         const i64 row = at / inner, i = at - row * inner, o = row / n, to = row - o * n;
         const float *from = x + o * picks * inner + i;
         float sum = 0;
-        for (i64 j = 0; j < picks; j++) {
-            if (index[j] == to) sum += from[j * inner];
-            if (index[j] >= n) *fault = 1;
-        }
+        read_ahead(0, picks, 1, [=](i64 j) { return index[j]; }, [&](i64 j, int destination) {
+            if (destination == to) sum += from[j * inner];
+            if (destination >= n) *fault = 1;
+        });
         y[at] = sum;
     }
 }
