@@ -141,7 +141,10 @@ func (b *batch) next(cell int) {
 func (b *batch) extend(x *tensor.Tensor) {
 	m := b.model
 	y := m.transformer.Extend(x, b.cache)
-	m.imageHead.logits(m.finish(y.Slice(1, y.Dim(1)-1, y.Dim(1)))).CopyTo(b.logits)
+	if n := y.Dim(1); n > 1 {
+		y = y.Slice(1, n-1, n)
+	}
+	m.imageHead.logits(m.finish(y)).CopyTo(b.logits)
 }
 
 // drawAll draws a code of each picture from the logits.

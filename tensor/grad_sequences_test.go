@@ -27,8 +27,13 @@ func TestSequenceGradients(t *testing.T) {
 
 		pairs := r.IntN(dim/2 + 1)
 		x := normal64(d, r, batch, n, heads, dim)
-		cos, sin := normal64(d, r, n, pairs).SetRequiresGrad(false), normal64(d, r, n, pairs).SetRequiresGrad(false)
-		checkGrad(t, func() *Tensor { return x.Rotary(cos, sin) }, x)
+		first := r.IntN(3)
+		cos, sin := normal64(d, r, first+n, pairs).SetRequiresGrad(false), normal64(d, r, first+n, pairs).SetRequiresGrad(false)
+		checkGrad(t, func() *Tensor { return x.Rotary(cos, sin, first) }, x)
+		from := func(table *Tensor) *Tensor { return table.Slice(0, first, first+n) }
+		if !slices.Equal(exact(x.Rotary(cos, sin, first)), exact(x.Rotary(from(cos), from(sin), 0))) {
+			t.Fatal("positions from the first one on turn by other angles")
+		}
 		halves := normal64(d, r, n, 2*dim)
 		checkGrad(t, func() *Tensor { return halves.GEGLU() }, halves)
 
@@ -152,12 +157,10 @@ func TestAttendCache(t *testing.T) {
 	mask := d.NewAttentionMask(n, n, order, func(q, k int) bool { return k <= q && (q+k)%3 != 1 })
 	qkv := normal64(d, r, batch, n, 3*heads*dim).SetRequiresGrad(false)
 	want := exact(qkv.SelfAttention(heads, 0.7, mask, nil))
-	keys, values := d.Zeros(batch, capacity, heads*dim).Keep(), d.Zeros(batch, capacity, heads*dim).Keep()
+	cache := d.Zeros(2, batch, capacity, heads*dim).Keep()
 	for first, count := 0, 3; first < n; first, count = first+count, 1 {
 		fresh := qkv.Slice(1, first, first+count)
-		keys.SetSlice(1, first, fresh.Slice(2, heads*dim, 2*heads*dim))
-		values.SetSlice(1, first, fresh.Slice(2, 2*heads*dim, 3*heads*dim))
-		got := fresh.Slice(2, 0, heads*dim).AttendCache(heads, 0.7, keys, values, first, mask)
+		got := fresh.AttendCache(heads, 0.7, cache, first, mask)
 		for b := range batch {
 			for i := range count * heads * dim {
 				g, w := exact(got)[b*count*heads*dim+i], want[(b*n+first)*heads*dim+i]

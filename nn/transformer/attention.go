@@ -33,7 +33,7 @@ func (a *attention) project(x *tensor.Tensor, p *pass) *tensor.Tensor {
 		return qkv
 	}
 	batch, n, width := qkv.Dim(0), qkv.Dim(1), qkv.Dim(2)
-	return qkv.Reshape(batch, n, 3*a.heads, width/3/a.heads).Rotary(p.cos, p.sin).Reshape(batch, n, width)
+	return qkv.Reshape(batch, n, 3*a.heads, width/3/a.heads).Rotary(p.cos, p.sin, p.first).Reshape(batch, n, width)
 }
 
 func (a *attention) forward(x *tensor.Tensor, p *pass) *tensor.Tensor {
@@ -42,12 +42,7 @@ func (a *attention) forward(x *tensor.Tensor, p *pass) *tensor.Tensor {
 }
 
 func (a *attention) cached(x *tensor.Tensor, p *pass, c *branchCache) *tensor.Tensor {
-	qkv := a.project(x, p)
-	inner := qkv.Dim(2) / 3
-	c.keys.SetSlice(1, p.first, qkv.Slice(2, inner, 2*inner))
-	c.values.SetSlice(1, p.first, qkv.Slice(2, 2*inner, 3*inner))
-	y := qkv.Slice(2, 0, inner).AttendCache(a.heads, a.scale, c.keys, c.values, p.first, a.mask)
-	return a.out.Forward(y)
+	return a.out.Forward(a.project(x, p).AttendCache(a.heads, a.scale, c.memory, p.first, a.mask))
 }
 
 // Visit implements nn.Module.

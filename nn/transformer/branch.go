@@ -23,7 +23,7 @@ type net interface {
 
 // pass is what the layers of one forward pass have in common.
 type pass struct {
-	cos, sin *tensor.Tensor // [n, R] of the positions of x, or nil
+	cos, sin *tensor.Tensor // [Len, R] of all positions, or nil
 	keep     *tensor.Tensor // ints [B, n], 0 where a key is padding, or nil
 	shift    *tensor.Tensor // ints [4·n], see shiftIndex, or nil
 	first    int            // position of x's first row, with a cache

@@ -17,8 +17,8 @@ type layerCache struct{ attention, feedForward branchCache }
 
 // branchCache belongs to a branch.
 type branchCache struct {
-	keys, values *tensor.Tensor // [B, Len, heads·D], rotated
-	inputs       *tensor.Tensor // [B, Len, Dim]: normalised, before the shift
+	memory *tensor.Tensor // [2, B, Len, heads·D]: keys and values, rotated
+	inputs *tensor.Tensor // [B, Len, Dim]: normalised, before the shift
 }
 
 // NewCache makes an empty cache for a batch of sequences. It lives until it is no longer referenced.
@@ -27,13 +27,13 @@ func (t *Transformer) NewCache(batch int) *Cache {
 		panic("transformer: only causal transformers can use a cache")
 	}
 	d, c := t.layers[0].attention.scale.Device(), t.config
-	room := func(width int) *tensor.Tensor { return d.Zeros(batch, c.Geometry.Len(), width).Keep() }
+	room := func(shape ...int) *tensor.Tensor { return d.Zeros(shape...).Keep() }
 	cache := &Cache{layers: make([]layerCache, c.Depth)}
 	for i := range cache.layers {
 		l := &cache.layers[i]
-		l.attention.keys, l.attention.values = room(c.Heads*c.DimHead), room(c.Heads*c.DimHead)
+		l.attention.memory = room(2, batch, c.Geometry.Len(), c.Heads*c.DimHead)
 		if c.ShiftTokens {
-			l.attention.inputs, l.feedForward.inputs = room(c.Dim), room(c.Dim)
+			l.attention.inputs, l.feedForward.inputs = room(batch, c.Geometry.Len(), c.Dim), room(batch, c.Geometry.Len(), c.Dim)
 		}
 	}
 	return cache
@@ -49,10 +49,7 @@ func (t *Transformer) Extend(x *tensor.Tensor, c *Cache) *tensor.Tensor {
 	if c.length+m > t.config.Geometry.Len() {
 		panic(fmt.Sprintf("transformer: Extend by %d of a cache of %d positions, of %d possible", m, c.length, t.config.Geometry.Len()))
 	}
-	p := &pass{first: c.length}
-	if t.cos != nil {
-		p.cos, p.sin = t.cos.Slice(0, p.first, p.first+m), t.sin.Slice(0, p.first, p.first+m)
-	}
+	p := &pass{cos: t.cos, sin: t.sin, first: c.length}
 	if t.shift != nil {
 		p.shift = x.Device().Ints(t.index[4*p.first : 4*(p.first+m)])
 	}
