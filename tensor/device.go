@@ -20,6 +20,7 @@ type Device struct {
 	spare   *Step  // closed steps, for reuse
 	roots   uint64 // steps so far that record and are in no other that does
 	free    map[int][]kernel.Buffer
+	remark  string
 }
 
 // OutOfMemory says that a device's memory doesn't suffice, and for what. Operations return no errors and panic with it; a
@@ -39,8 +40,9 @@ type DeviceOptions struct {
 }
 
 // OpenDevice opens the device with the given name: "cpu" is the processor, "cuda" or "cuda:N" an NVIDIA GPU, "cpu64" the
-// processor with float64 elements and portable kernels, for checking gradients. "auto" and "" are the processor: the GPU's
-// kernels have run on an emulated one only, so that nobody should get them without asking.
+// processor with float64 elements and portable kernels, for checking gradients. "auto" and "" are the first GPU, if there is
+// one and a trial shows that it does what the processor does; otherwise, or if the options are those of the processor, they
+// are the processor. See [Device.Remark].
 func OpenDevice(name string, o DeviceOptions) (*Device, error) {
 	precision, err := kernel.ParsePrecision(o.Precision)
 	if err != nil {
@@ -49,16 +51,22 @@ func OpenDevice(name string, o DeviceOptions) (*Device, error) {
 	switch {
 	case name == "cpu64":
 		return NewDevice(cpu.NewFloat64(o.Threads)), nil
-	case name == "" || name == "auto" || name == "cpu":
-		level, err := kernelLevel(o.Kernels)
-		if err != nil {
-			return nil, err
-		}
-		return NewDevice(cpu.New(level, o.Threads, precision)), nil
+	case name == "" || name == "auto":
+		return openAuto(o, precision)
+	case name == "cpu":
+		return openProcessor(o, precision)
 	case name == "cuda" || strings.HasPrefix(name, "cuda:"):
 		return openGPU(name, o, precision)
 	}
 	return nil, fmt.Errorf("device %q is not known; use auto, cpu, cuda or cuda:N", name)
+}
+
+func openProcessor(o DeviceOptions, precision kernel.Precision) (*Device, error) {
+	level, err := kernelLevel(o.Kernels)
+	if err != nil {
+		return nil, err
+	}
+	return NewDevice(cpu.New(level, o.Threads, precision)), nil
 }
 
 func openGPU(name string, o DeviceOptions, precision kernel.Precision) (*Device, error) {
@@ -102,6 +110,10 @@ func kernelLevel(name string) (simd.Level, error) {
 func NewDevice(kernels kernel.Device) *Device {
 	return &Device{kernels: kernels, free: map[int][]kernel.Buffer{}}
 }
+
+// Remark tells what somebody who left the choice of the device open should know of it: why a GPU that is there isn't used.
+// It is empty if there is nothing to tell.
+func (d *Device) Remark() string { return d.remark }
 
 // Name tells the device and its kernel set: "cpu/avx512".
 func (d *Device) Name() string { return d.kernels.Name() }

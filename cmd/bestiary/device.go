@@ -19,7 +19,7 @@ type deviceFlags struct {
 
 func addDeviceFlags(c *cobra.Command) *deviceFlags {
 	f := &deviceFlags{command: c}
-	c.Flags().StringVar(&f.name, "device", "auto", "where to compute: auto (the processor, so far), cpu, cuda or cuda:N (an NVIDIA GPU)")
+	c.Flags().StringVar(&f.name, "device", "auto", "where to compute: auto (an NVIDIA GPU if there is one that passes a trial, else the processor), cpu, cuda or cuda:N (a GPU, untried)")
 	c.Flags().IntVar(&f.options.Threads, "threads", 0, "worker threads (0: one a processor)")
 	c.Flags().StringVar(&f.options.Kernels, "kernels", "auto", "CPU kernel set: auto, portable, avx2 or avx512")
 	c.Flags().StringVar(&f.options.Precision, "precision", "highest",
@@ -34,6 +34,9 @@ func (f *deviceFlags) open() (*tensor.Device, error) {
 	d, err := tensor.OpenDevice(f.name, f.options)
 	if err != nil {
 		return nil, usage.Mistake(err)
+	}
+	if r := d.Remark(); r != "" {
+		fmt.Fprintln(f.command.ErrOrStderr(), r)
 	}
 	if asked := f.options.Precision; asked != "" && asked != d.Precision() {
 		fmt.Fprintf(f.command.ErrOrStderr(), "--precision %s: computes in float32 (highest): %s\n", asked, f.whyFloat32(asked))

@@ -1,0 +1,71 @@
+package tensor
+
+import (
+	"math"
+	"strings"
+	"testing"
+
+	"github.com/bestiary-ml/bestiary/internal/cuda"
+	"github.com/bestiary-ml/bestiary/internal/cuda/emulator"
+	"github.com/bestiary-ml/bestiary/internal/kernel"
+)
+
+func openProcessorToTest(t *testing.T) *Device {
+	t.Helper()
+	d, err := OpenDevice("cpu", DeviceOptions{Threads: 2})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(d.Close)
+	return d
+}
+
+func TestTrialAcceptsAnEmulatedGPU(t *testing.T) {
+	gpu, err := cuda.OpenWith(emulator.Functions())
+	if err != nil {
+		t.Skip(err)
+	}
+	if err := agrees(NewDevice(gpu), openProcessorToTest(t), 2, 8, trial[kernel.Highest]); err != nil {
+		t.Error(err)
+	}
+}
+
+// faulty is a processor with faults of its own.
+type faulty struct {
+	kernel.Device
+	gradient func(gk kernel.Buffer) // is done to an attention's gradient
+	rate     float64                // multiplies Adam's learning rate
+}
+
+func (f *faulty) AttentionGrad(a kernel.Attention, q, k, v, keep, y, logSum, gy, gq, gk, gv kernel.Buffer) {
+	f.Device.AttentionGrad(a, q, k, v, keep, y, logSum, gy, gq, gk, gv)
+	if f.gradient != nil {
+		f.gradient(gk)
+	}
+}
+
+func (f *faulty) AdamStep(a kernel.Adam, params []kernel.AdamParam) {
+	a.LearningRate *= f.rate
+	f.Device.AdamStep(a, params)
+}
+
+func TestTrialRefusesAFaultyDevice(t *testing.T) {
+	reference := openProcessorToTest(t)
+	for _, c := range []struct {
+		fault faulty
+		says  string
+	}{
+		{faulty{rate: 1}, ""},
+		{faulty{rate: 1, gradient: func(gk kernel.Buffer) { kernel.Slice[float32](gk)[0] += 1 }}, "its gradient of an attention"},
+		{faulty{rate: 1, gradient: func(gk kernel.Buffer) { kernel.Slice[float32](gk)[0] = float32(math.NaN()) }}, "its gradient of an attention is off by +Inf"},
+		{faulty{rate: 1.5}, "its loss in step 2"},
+		{faulty{rate: 1, gradient: func(kernel.Buffer) { panic(&OutOfMemory{Device: "cuda:0"}) }}, "cuda:0: out of memory"},
+		{faulty{rate: 1, gradient: func(kernel.Buffer) { panic("a thing that can't be") }}, "a thing that can't be"},
+	} {
+		c.fault.Device = openProcessorToTest(t).kernels
+		err := agrees(NewDevice(&c.fault), reference, 2, 8, trial[kernel.Highest])
+		if c.says == "" && err != nil || c.says != "" && (err == nil || !strings.Contains(err.Error(), c.says)) {
+			t.Errorf("error %v, want one that says %q", err, c.says)
+		}
+	}
+}
