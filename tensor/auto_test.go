@@ -5,9 +5,8 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/bestiary-ml/bestiary/internal/cuda"
-	"github.com/bestiary-ml/bestiary/internal/cuda/emulator"
 	"github.com/bestiary-ml/bestiary/internal/kernel"
+	"github.com/bestiary-ml/bestiary/internal/testdevice/testgpu"
 )
 
 func openProcessorToTest(t *testing.T) *Device {
@@ -21,11 +20,7 @@ func openProcessorToTest(t *testing.T) *Device {
 }
 
 func TestTrialAcceptsAnEmulatedGPU(t *testing.T) {
-	gpu, err := cuda.OpenWith(emulator.Functions())
-	if err != nil {
-		t.Skip(err)
-	}
-	if err := agrees(NewDevice(gpu), openProcessorToTest(t), 2, 8, trial[kernel.Highest]); err != nil {
+	if err := agrees(NewDevice(testgpu.Emulated(t)), openProcessorToTest(t), 2, 8, trial[kernel.Highest]); err != nil {
 		t.Error(err)
 	}
 }
