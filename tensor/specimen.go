@@ -111,7 +111,7 @@ func (s *specimen) pictureLoss() *Tensor {
 func (s *specimen) sentenceLoss() *Tensor {
 	h := s.words.Embedding(s.sentences).LayerNorm(nil, nil, 1e-5) // [N, length, width]
 	n := h.Dim(0)
-	qkv := h.MatMul(s.project).Reshape(n, sentenceLength, 6, specimenWidth/2).Rotary(s.cos, s.sin)
+	qkv := h.MatMul(s.project).Reshape(n, sentenceLength, 6, specimenWidth/2).Rotary(s.cos, s.sin, 0)
 	h = h.Add(qkv.Reshape(n, sentenceLength, 3*specimenWidth).SelfAttention(2, 0.25, s.causal, nil))
 	return h.MatMul(s.gate).GEGLU().LinearCrossEntropy(s.classes, nil, s.next).Reshape()
 }
