@@ -121,6 +121,9 @@ func (t *Tensor) Linear(w, bias *Tensor, act Activation) *Tensor {
 	t.kernels().Gemm(g, t.data, w.data, bias.optional(), y.data)
 	if t.device.recording(t, w, bias) {
 		t.device.record(func() {
+			if linearBackward(t, w, bias, act, y) {
+				return
+			}
 			k := t.kernels()
 			activationGrad(act, y)
 			biasGrad(bias, y)
@@ -135,6 +138,29 @@ func (t *Tensor) Linear(w, bias *Tensor, act Activation) *Tensor {
 	return y
 }
 
+// linearBackward computes the gradients of t, w and bias from that of y = act(t·w + bias) in one call, if none of them has one
+// and the device gains by it.
+func linearBackward(t, w, bias *Tensor, act Activation, y *Tensor) bool {
+	k, ok := t.kernels().(kernel.LinearLayers)
+	l := kernel.LinearGrad{Rows: y.Len() / max(1, w.dims[1]), In: w.dims[0], Out: w.dims[1]}
+	if !ok || !w.requires || w.hasGrad || t.hasGrad || t == w || bias != nil && (bias.hasGrad || bias == t || bias == w) || !k.FasterLinearBackward(l) {
+		return false
+	}
+	k.LinearBackward(l, act.Kind, act.Slope, t.data, w.data, y.data, y.grad, t.firstGrad(), w.firstGrad(), bias.firstGrad())
+	return true
+}
+
+// firstGrad returns the memory for t's gradient, which has none yet and is about to be given one; nothing for a nil tensor,
+// and where no gradient is wanted.
+func (t *Tensor) firstGrad() kernel.Buffer {
+	if t == nil || !t.requires {
+		return kernel.Buffer{}
+	}
+	t.ensureGrad()
+	t.hasGrad = true
+	return t.grad
+}
+
 // linearGrads computes the gradients of both t and w from that of y = t·w, if neither has one and the device can do that
 // at once, and faster. If w's turn to be stepped is now, it is.
 func linearGrads(t, w, y *Tensor) bool {
@@ -143,15 +169,12 @@ func linearGrads(t, w, y *Tensor) bool {
 	if !ok || !t.requires || !w.requires || t.hasGrad || w.hasGrad || t == w || !k.FasterLinearGrad(l) {
 		return false
 	}
-	t.ensureGrad()
-	t.hasGrad = true
+	t.firstGrad()
 	if adam, param, ok := w.update(); ok {
 		k.LinearGradStep(l, adam, param, t.data, y.grad, t.grad)
 		return true
 	}
-	w.ensureGrad()
-	w.hasGrad = true
-	k.LinearGrad(l, t.data, w.data, y.grad, t.grad, w.grad)
+	k.LinearGrad(l, t.data, w.data, y.grad, t.grad, w.firstGrad())
 	return true
 }
 

@@ -38,6 +38,7 @@ type products struct {
 
 	// arguments of the launch under way, here so that they needn't be allocated
 	product     productArguments
+	layer       layerArguments
 	few         fewArguments
 	convolution convolutionArguments
 	attention   attentionArguments

@@ -2,27 +2,75 @@ package cuda
 
 import "github.com/bestiary-ml/bestiary/internal/kernel"
 
-// smallSide is the number of rows and columns of sums that a block of gemm_small has: SIDE in small.cu.
+// smallSide is the number of rows and columns of sums that a block has: SIDE in small.cu.
 const smallSide = 16
 
-// smallServes tells whether a product takes less time in many small blocks than in tiles, by what both are reckoned to
-// take in cycles: where tiles keep a GPU busy only with their depth split, for whose parts blocks wait.
-func (d *Device) smallServes(g kernel.Gemm) bool {
+// smallCycles is what a number of small blocks are reckoned to take, with sums over the given depth.
+func (d *Device) smallCycles(blocks, depth int) float64 {
 	const (
-		depth   = 256    // that a block deals with at a time
-		waiting = 1200.0 // until its numbers are there, and for its sums to be added up
+		atOnce  = 256    // of the depth
+		waiting = 1200.0 // until a block's numbers are there, and for its sums to be added up
 		busy    = 1400.0 // that a processor is with them
 	)
-	blocks, rounds := tilesDown(g.M)*tilesDown(g.N)*g.Batch, (g.K+depth-1)/depth
 	waves := (blocks + d.info.Processors - 1) / d.info.Processors
-	return waiting+busy*float64(rounds*waves) < d.planned("products", "gemm", g.M, g.N, g.K, g.Batch).cycles
+	return waiting + busy*float64((depth+atOnce-1)/atOnce*waves)
 }
 
-func tilesDown(n int) int { return (n + smallSide - 1) / smallSide }
+// smallBlocks is the number of small blocks that m×n sums have.
+func smallBlocks(m, n int) int { return smallDown(m) * smallDown(n) }
+
+func smallDown(n int) int { return (n + smallSide - 1) / smallSide }
+
+// smallServes tells whether a product takes less time in many small blocks than in tiles, by what both are reckoned to
+// take: where tiles keep a GPU busy only with their depth split, for whose parts blocks wait.
+func (d *Device) smallServes(g kernel.Gemm) bool {
+	return d.smallCycles(smallBlocks(g.M, g.N)*g.Batch, g.K) < d.planned("products", "gemm", g.M, g.N, g.K, g.Batch).cycles
+}
 
 // gemmSmall computes a product in small blocks.
 func (d *Device) gemmSmall(g kernel.Gemm, a, b, bias, c kernel.Buffer) {
 	p := d.product(g, a, b, bias, c)
-	p.across = size32(tilesDown(g.N))
-	d.launch(function{"small", "gemm_small"}, dim3{uint32(tilesDown(g.M) * tilesDown(g.N)), 1, uint32(g.Batch)}, dim3{tileThreads, 1, 1}, 0, structArg(p))
+	p.across = size32(smallDown(g.N))
+	d.launch(function{"small", "gemm_small"}, dim3{uint32(smallBlocks(g.M, g.N)), 1, uint32(g.Batch)}, dim3{tileThreads, 1, 1}, 0, structArg(p))
+}
+
+// layerArguments is Layer in small.cu.
+type layerArguments struct {
+	x, w, y, gy               uint64
+	gx, gw, gbias             uint64
+	rows, in, out, act        int32
+	slope                     float32
+	xBlocks, wBlocks          int32
+	xVector, wVector, yVector int32
+}
+
+// FasterLinearBackward implements kernel.LinearLayers: all at once is worth it where both products are small.
+func (d *Device) FasterLinearBackward(l kernel.LinearGrad) bool {
+	if min(l.Rows, l.In, l.Out) == 0 {
+		return false
+	}
+	gx := kernel.Gemm{M: l.Rows, N: l.In, K: l.Out, Batch: 1}
+	gw := kernel.Gemm{M: l.In, N: l.Out, K: l.Rows, Batch: 1}
+	return d.smallServes(gx) && d.smallServes(gw)
+}
+
+// LinearBackward implements kernel.LinearLayers.
+func (d *Device) LinearBackward(l kernel.LinearGrad, act kernel.Activation, slope float64, x, w, y, gy, gx, gw, gbias kernel.Buffer) {
+	p := &d.products.layer
+	*p = layerArguments{
+		x: x.Addr, w: w.Addr, y: y.Addr, gy: gy.Addr, gx: gx.Addr, gw: gw.Addr, gbias: gbias.Addr,
+		rows: size32(l.Rows), in: size32(l.In), out: size32(l.Out), act: int32(act), slope: float32(slope),
+		wBlocks: size32(smallBlocks(l.In, l.Out)),
+		xVector: flag(quadruples(x.Addr, l.In)), wVector: flag(quadruples(w.Addr, l.Out)),
+		yVector: flag(quadruples(gy.Addr, l.Out) && (act == kernel.NoActivation || quadruples(y.Addr, l.Out))),
+	}
+	blocks := p.wBlocks
+	if !gx.IsNil() {
+		p.xBlocks = size32(smallBlocks(l.Rows, l.In))
+		blocks += p.xBlocks
+	}
+	if !gbias.IsNil() {
+		blocks += size32((l.Out + 31) / 32)
+	}
+	d.launch(function{"small", "linear_backward"}, dim3{uint32(blocks), 1, 1}, dim3{tileThreads, 1, 1}, 0, structArg(p))
 }

@@ -69,6 +69,15 @@ type Products interface {
 // gw = xᵀ·gy.
 type LinearGrad struct{ Rows, In, Out int }
 
+// LinearLayers is for devices on which every call takes time, however little there is to do.
+type LinearLayers interface {
+	// FasterLinearBackward reports whether LinearBackward takes less time than the calls that it stands for.
+	FasterLinearBackward(l LinearGrad) bool
+	// LinearBackward sets gx = g·wᵀ, gw = xᵀ·g and gbias = Σ g over rows, with g = gy·act'(·), for a layer
+	// y = act(x·w + bias). gx and gbias may be nil.
+	LinearBackward(l LinearGrad, act Activation, slope float64, x, w, y, gy, gx, gw, gbias Buffer)
+}
+
 // LinearGradients is for devices on which what is near in time is near in the caches.
 type LinearGradients interface {
 	// FasterLinearGrad reports whether both gradients take less time at once than one after the other. Only then may the

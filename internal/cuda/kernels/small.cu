@@ -1,9 +1,10 @@
-// Small matrix products in float32, whatever the precision asked for: kernel.Products' Gemm where there is too little to do
-// for tiles.
+// Small products in float32, whatever the precision asked for: kernel.Products' Gemm where there is too little to do for
+// tiles, and kernel.LinearLayers.
 //
 // What takes time there is to wait for numbers, not to multiply them. So a block has 16 × 16 sums, of which there are many,
 // and its warps share the depth: each asks for 32 numbers of each row and column at once, and all for 256. No block waits
 // for another.
+#include "ahead.cuh"
 #include "gemm.cuh"
 
 const int SIDE = 16, WARPS = THREADS / 32;
@@ -44,41 +45,74 @@ struct Slice {
     }
 };
 
-extern "C" __global__ void __launch_bounds__(THREADS) gemm_small(const __grid_constant__ Product p) {
-    __shared__ __align__(16) float operands[WARPS][2][SIDE * SLICE_PITCH];
-    const int warp = threadIdx.x / 32, y = threadIdx.x % 32 / 4, x = threadIdx.x % 4; // of the sums that a thread has of a slice
-    const int row = blockIdx.x / p.across * SIDE, column = blockIdx.x % p.across * SIDE;
-    const float *a = p.a + blockIdx.z * p.stride_a, *b = p.b + blockIdx.z * p.stride_b;
-    float *left = operands[warp][0], *right = operands[warp][1];
-    float sums[2][4] = {};
-    Slice rows, columns;
-    int depth = warp * SLICE;
-    if (depth < p.k) {
-        rows.load(a, p.lda, row, p.m, depth, p.k, p.a_across, p.a_vector);
-        columns.load(b, p.ldb, column, p.n, depth, p.k, p.b_across, p.b_vector);
+// An operand of 16 rows from first on.
+struct Operand {
+    const float *base;
+    i64 ld;
+    int first, rows;
+    bool across, vector;
+
+    __device__ void load(Slice &s, int depth, int end) const { s.load(base, ld, first, rows, depth, end, across, vector); }
+};
+
+// The gradient before an activation, from that behind it and what came out, as an operand.
+struct Upstream {
+    Operand gy;
+    const float *y; // null without an activation
+    int act;
+    float slope;
+    bool across;
+
+    __device__ Upstream(const Operand &gy, const float *y, int act, float slope) : gy(gy), y(y), act(act), slope(slope), across(gy.across) {}
+    __device__ void load(Slice &s, int depth, int end) const {
+        gy.load(s, depth, end);
+        if (act == ACT_NONE) return;
+        Slice out;
+        out.load(y, gy.ld, gy.first, gy.rows, depth, end, across, gy.vector);
+#pragma unroll
+        for (int i = 0; i < 4; i++)
+#pragma unroll
+            for (int j = 0; j < 4; j++) s.v[i][j] = activation_grad(act, slope, out.v[i][j], s.v[i][j]);
     }
-    while (depth < p.k) { // the same for a warp
+};
+
+// A slice of both operands for each warp.
+typedef float Slices[WARPS][2][SIDE * SLICE_PITCH];
+
+// The sum over the depth that belongs to this thread: row threadIdx.x / 16 of the left operand with row threadIdx.x % 16 of
+// the right one.
+template <class Left, class Right> __device__ inline float small_sum(Slices &operands, const Left &left, const Right &right, int end) {
+    const int warp = threadIdx.x / 32, y = threadIdx.x % 32 / 4, x = threadIdx.x % 4; // of the sums that a thread has of a slice
+    float *rows = operands[warp][0], *columns = operands[warp][1];
+    float sums[2][4] = {};
+    Slice l, r;
+    int depth = warp * SLICE;
+    if (depth < end) {
+        left.load(l, depth, end);
+        right.load(r, depth, end);
+    }
+    while (depth < end) { // the same for a warp
         __syncwarp();     // the slice before has been read
-        rows.put(left, p.a_across);
-        columns.put(right, p.b_across);
+        l.put(rows, left.across);
+        r.put(columns, right.across);
         depth += WARPS * SLICE;
-        if (depth < p.k) {
-            rows.load(a, p.lda, row, p.m, depth, p.k, p.a_across, p.a_vector);
-            columns.load(b, p.ldb, column, p.n, depth, p.k, p.b_across, p.b_vector);
+        if (depth < end) {
+            left.load(l, depth, end);
+            right.load(r, depth, end);
         }
         __syncwarp();
 #pragma unroll
         for (int d = 0; d < SLICE; d += 4) {
-            float4 l[2], r[4];
+            float4 a[2], b[4];
 #pragma unroll
-            for (int i = 0; i < 2; i++) l[i] = *reinterpret_cast<const float4 *>(&left[(y + 8 * i) * SLICE_PITCH + d]);
+            for (int i = 0; i < 2; i++) a[i] = *reinterpret_cast<const float4 *>(&rows[(y + 8 * i) * SLICE_PITCH + d]);
 #pragma unroll
-            for (int j = 0; j < 4; j++) r[j] = *reinterpret_cast<const float4 *>(&right[(x + 4 * j) * SLICE_PITCH + d]);
+            for (int j = 0; j < 4; j++) b[j] = *reinterpret_cast<const float4 *>(&columns[(x + 4 * j) * SLICE_PITCH + d]);
 #pragma unroll
             for (int i = 0; i < 2; i++)
 #pragma unroll
                 for (int j = 0; j < 4; j++)
-                    sums[i][j] = fmaf(l[i].w, r[j].w, fmaf(l[i].z, r[j].z, fmaf(l[i].y, r[j].y, fmaf(l[i].x, r[j].x, sums[i][j]))));
+                    sums[i][j] = fmaf(a[i].w, b[j].w, fmaf(a[i].z, b[j].z, fmaf(a[i].y, b[j].y, fmaf(a[i].x, b[j].x, sums[i][j]))));
         }
     }
     __syncthreads();
@@ -88,12 +122,74 @@ extern "C" __global__ void __launch_bounds__(THREADS) gemm_small(const __grid_co
 #pragma unroll
         for (int j = 0; j < 4; j++) parts[(warp * SIDE + y + 8 * i) * SIDE + x + 4 * j] = sums[i][j];
     __syncthreads();
+    float sum = 0.0f;
+#pragma unroll
+    for (int part = 0; part < WARPS; part++) sum += parts[part * SIDE * SIDE + threadIdx.x];
+    return sum;
+}
+
+extern "C" __global__ void __launch_bounds__(THREADS) gemm_small(const __grid_constant__ Product p) {
+    __shared__ __align__(16) Slices operands;
+    const int row = blockIdx.x / p.across * SIDE, column = blockIdx.x % p.across * SIDE;
+    const Operand a = {p.a + blockIdx.z * p.stride_a, p.lda, row, p.m, p.a_across != 0, p.a_vector != 0};
+    const Operand b = {p.b + blockIdx.z * p.stride_b, p.ldb, column, p.n, p.b_across != 0, p.b_vector != 0};
+    float sum = small_sum(operands, a, b, p.k);
     const int r = row + threadIdx.x / SIDE, c = column + threadIdx.x % SIDE;
     if (r >= p.m || c >= p.n) return;
     float *to = p.c + blockIdx.z * p.stride_c + r * p.ldc + c;
-    float sum = p.finish.accumulate ? *to : 0.0f;
-#pragma unroll
-    for (int part = 0; part < WARPS; part++) sum += parts[part * SIDE * SIDE + threadIdx.x];
+    if (p.finish.accumulate) sum += *to;
     if (p.finish.bias) sum += p.finish.bias[c];
     *to = activate(p.finish.act, p.finish.slope, sum);
+}
+
+// Layer is the gradient of y = act(x·w + bias) for x [rows, in] and w [in, out]; the same as layerArguments in small.go.
+struct Layer {
+    const float *x, *w, *y, *gy;
+    float *gx, *gw, *gbias; // gx and gbias may be null
+    int rows, in, out, act;
+    float slope;
+    int x_blocks, w_blocks; // of gx and gw; the others are gbias'
+    int x_vector, w_vector, y_vector;
+};
+
+__device__ inline void write_sum(float *to, int row, int rows, int column, int columns, float sum) {
+    row += threadIdx.x / SIDE, column += threadIdx.x % SIDE;
+    if (row < rows && column < columns) to[(i64)row * columns + column] = sum;
+}
+
+// gx = g·wᵀ, gw = xᵀ·g and gbias, the sum of g's rows, for g = gy·act'(y), by blocks each.
+extern "C" __global__ void __launch_bounds__(THREADS) linear_backward(const __grid_constant__ Layer p) {
+    __shared__ __align__(16) Slices operands;
+    int block = blockIdx.x;
+    const int across_in = (p.in + SIDE - 1) / SIDE, across_out = (p.out + SIDE - 1) / SIDE;
+    if (block < p.x_blocks) {
+        const int row = block / across_in * SIDE, column = block % across_in * SIDE;
+        const Upstream g({p.gy, p.out, row, p.rows, false, p.y_vector != 0}, p.y, p.act, p.slope);
+        const Operand w = {p.w, p.out, column, p.in, false, p.w_vector != 0};
+        write_sum(p.gx, row, p.rows, column, p.in, small_sum(operands, g, w, p.out));
+        return;
+    }
+    block -= p.x_blocks;
+    if (block < p.w_blocks) {
+        const int row = block / across_out * SIDE, column = block % across_out * SIDE;
+        const Operand x = {p.x, p.in, row, p.in, true, p.x_vector != 0};
+        const Upstream g({p.gy, p.out, column, p.out, true, p.y_vector != 0}, p.y, p.act, p.slope);
+        write_sum(p.gw, row, p.in, column, p.out, small_sum(operands, x, g, p.rows));
+        return;
+    }
+    __shared__ double parts[WARPS][32];
+    const int lane = threadIdx.x % 32, warp = threadIdx.x / 32, column = (block - p.w_blocks) * 32 + lane;
+    double sum = 0;
+    if (column < p.out)
+        read_ahead(warp, p.rows, WARPS,
+            [&](i64 r) {
+                const i64 at = r * p.out + column;
+                return make_float2(p.gy[at], p.act == ACT_NONE ? 0.0f : p.y[at]);
+            },
+            [&](i64, float2 v) { sum += activation_grad(p.act, p.slope, v.y, v.x); });
+    parts[warp][lane] = sum;
+    __syncthreads();
+    if (warp != 0 || column >= p.out) return;
+    for (int part = 1; part < WARPS; part++) sum += parts[part][lane];
+    p.gbias[column] = (float)sum;
 }
