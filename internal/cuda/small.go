@@ -10,10 +10,11 @@ func (d *Device) smallCycles(blocks, depth int) float64 {
 	const (
 		atOnce  = 256    // of the depth
 		waiting = 1200.0 // until a block's numbers are there, and for its sums to be added up
-		busy    = 1400.0 // that a processor is with them
+		busy    = 300.0  // that a processor is with a block, however small the depth
+		each    = 4.4    // and for each number of that
 	)
-	waves := (blocks + d.info.Processors - 1) / d.info.Processors
-	return waiting + busy*float64((depth+atOnce-1)/atOnce*waves)
+	waves, rounds := (blocks+d.info.Processors-1)/d.info.Processors, (depth+atOnce-1)/atOnce
+	return waiting + float64(waves)*(busy*float64(rounds)+each*float64(depth))
 }
 
 // smallBlocks is the number of small blocks that m×n sums have.
@@ -44,14 +45,20 @@ type layerArguments struct {
 	xVector, wVector, yVector int32
 }
 
-// FasterLinearBackward implements kernel.LinearLayers: all at once is worth it where both products are small.
+// FasterLinearBackward implements kernel.LinearLayers. Two products, the gradient of the bias and that of the activation are
+// compared with all at once.
 func (d *Device) FasterLinearBackward(l kernel.LinearGrad) bool {
 	if min(l.Rows, l.In, l.Out) == 0 {
 		return false
 	}
-	gx := kernel.Gemm{M: l.Rows, N: l.In, K: l.Out, Batch: 1}
-	gw := kernel.Gemm{M: l.In, N: l.Out, K: l.Rows, Batch: 1}
-	return d.smallServes(gx) && d.smallServes(gw)
+	const call = 3000.0 // that a call takes in which there is next to nothing to do, until the next begins
+	reckon := func(m, n, k int) (small, best float64) {
+		small = d.smallCycles(smallBlocks(m, n), k)
+		return small, min(small, d.planned("products", "gemm", m, n, k, 1).cycles)
+	}
+	smallX, bestX := reckon(l.Rows, l.In, l.Out)
+	smallW, bestW := reckon(l.In, l.Out, l.Rows)
+	return smallX+smallW < bestX+bestW+2*call
 }
 
 // LinearBackward implements kernel.LinearLayers.
