@@ -123,33 +123,48 @@ func rounded(kind, mode string, f, rest float64) uint64 {
 
 // Approximations are off by up to what the PTX ISA allows, in one direction or the other.
 
-// power is ex2.approx.ftz.f32, with a relative error of up to 2⁻²².
+// power is ex2.approx.ftz.f32, with an error of up to 2⁻²²·⁵ where the result is between 1 and 2.
 func power(x, _, _, _ uint64) uint64 {
 	f := flushed(f32(x))
 	if f == 0 {
 		return bits32(1)
 	}
-	return bits32(flushed(math.Exp2(f) * (1 + 0x1p-22*wavering(x))))
+	return rounded("f32", "rn", flushed(off(math.Exp2(f), 0x1p-23/math.Sqrt2, x)), 0)
 }
 
-// reciprocal is rcp.approx.ftz: of float32 with an error of up to a last digit, and of float64 the upper half of the bits.
+// reciprocal is rcp.approx.ftz: of float32 with an error of up to 2⁻²³ where the result is between ½ and 1, and of float64
+// the upper half of the bits.
 func reciprocal(kind string) function {
 	if kind == "f64" {
-		const upper = ^uint64(math.MaxUint32)
-		return func(x, _, _, _ uint64) uint64 {
-			f := f64(x & upper)
-			if math.Abs(f) < 0x1p-1022 {
-				f = math.Copysign(0, f)
-			}
-			if f = 1 / f; math.Abs(f) < 0x1p-1022 {
-				f = math.Copysign(0, f)
-			}
-			return math.Float64bits(f) & upper
-		}
+		return roughReciprocal
 	}
 	return func(x, _, _, _ uint64) uint64 {
-		return rounded(kind, "rn", flushed(1/flushed(f32(x))*(1+0x1p-24*wavering(x))), 0)
+		return rounded("f32", "rn", flushed(off(1/flushed(f32(x)), 0x1p-23, x)), 0)
 	}
+}
+
+func roughReciprocal(x, _, _, _ uint64) uint64 {
+	const upper = ^uint64(math.MaxUint32)
+	normal := func(f float64) float64 {
+		if math.Abs(f) < 0x1p-1022 {
+			return math.Copysign(0, f)
+		}
+		return f
+	}
+	f := normal(f64(x & upper))
+	if f != f {
+		return 0x7fffffff << 32
+	}
+	return math.Float64bits(normal(1/f)) & upper
+}
+
+// off is f with an error of up to most in its fraction, which is between ½ and 1.
+func off(f, most float64, x uint64) float64 {
+	if f == 0 {
+		return f
+	}
+	fraction, exponent := math.Frexp(f)
+	return math.Ldexp(fraction+most*wavering(x), exponent)
 }
 
 // wavering is a number from −1 to 1 that depends on x, without rhyme or reason.

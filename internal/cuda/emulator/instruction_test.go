@@ -49,6 +49,7 @@ func TestInstructions(t *testing.T) {
 		// approximations, where they are exact
 		{"ex2.approx.ftz.f32 %f20, %f10", tiny, 0, 0, one}, {"ex2.approx.ftz.f32 %f20, %f10", bitsOf(-127), 0, 0, 0},
 		{"rcp.approx.ftz.f32 %f20, %f10", tiny | 1<<31, 0, 0, infinite | 1<<31}, {"rcp.approx.ftz.f32 %f20, %f10", bitsOf(0x1p127), 0, 0, 0},
+		{"ex2.approx.ftz.f32 %f20, %f10", infinite | 1<<31, 0, 0, 0}, {"rcp.approx.ftz.f32 %f20, %f10", infinite | 1<<31, 0, 0, 1 << 31},
 		// conversions
 		{"cvt.rni.s32.f32 %r20, %f10", bitsOf(2.5), 0, 0, 2}, {"cvt.rzi.s32.f32 %r20, %f10", bitsOf(-2.5), 0, 0, ^uint32(1)},
 		{"cvt.rmi.s32.f32 %r20, %f10", bitsOf(-2.5), 0, 0, ^uint32(2)}, {"cvt.rpi.u32.f32 %r20, %f10", bitsOf(2.5), 0, 0, 3},
