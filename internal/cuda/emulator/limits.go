@@ -7,5 +7,6 @@ const (
 	mostBlocks     = 65535     // in the second and third dimension of a grid
 	mostInLine     = 1024      // threads of a block, and also in its first two dimensions
 	mostDeep       = 64        // and in the third
+	mostUnbounded  = 256       // threads of a block of kernels that don't declare more: with 255 registers each they fit
 	mostParameters = 4096      // bytes, of drivers that know no PTX 8.1
 )

@@ -136,7 +136,7 @@ func parseKernel(head, body string, common []string, functions map[string]*calle
 	if at > mostParameters {
 		return nil, fmt.Errorf("%s has %d bytes of parameters; drivers before CUDA 12.1 take %d", a.Name, at, mostParameters)
 	}
-	a.threads = mostInLine
+	a.threads = mostUnbounded
 	if bounds := boundsPattern.FindStringSubmatch(params); bounds != nil {
 		a.threads = 1
 		for _, n := range bounds[1:] {

@@ -46,7 +46,7 @@ extern "C" __global__ void softmax_warp(int log, i64 rows, i64 n, const float *x
     softmax_loop<false>(log, rows, n, x, y);
 }
 
-extern "C" __global__ void softmax_block(int log, i64 rows, i64 n, const float *x, float *y) {
+extern "C" __global__ void __launch_bounds__(1024) softmax_block(int log, i64 rows, i64 n, const float *x, float *y) {
     softmax_loop<true>(log, rows, n, x, y);
 }
 
@@ -69,7 +69,7 @@ extern "C" __global__ void softmax_grad_warp(int log, i64 rows, i64 n, const flo
     softmax_grad_loop<false>(log, rows, n, y, gy, gx);
 }
 
-extern "C" __global__ void softmax_grad_block(int log, i64 rows, i64 n, const float *y, const float *gy, float *gx) {
+extern "C" __global__ void __launch_bounds__(1024) softmax_grad_block(int log, i64 rows, i64 n, const float *y, const float *gy, float *gx) {
     softmax_grad_loop<true>(log, rows, n, y, gy, gx);
 }
 
@@ -134,7 +134,7 @@ extern "C" __global__ void cross_entropy_warp(i64 rows, i64 classes, const float
     cross_entropy_loop<false>(rows, classes, logits, labels, losses, fault);
 }
 
-extern "C" __global__ void cross_entropy_block(i64 rows, i64 classes, const float *logits, const int *labels,
+extern "C" __global__ void __launch_bounds__(1024) cross_entropy_block(i64 rows, i64 classes, const float *logits, const int *labels,
                                                float *losses, u32 *fault) {
     cross_entropy_loop<true>(rows, classes, logits, labels, losses, fault);
 }
@@ -164,7 +164,7 @@ extern "C" __global__ void cross_entropy_grad_warp(i64 rows, i64 classes, const 
     cross_entropy_grad_loop<false>(rows, classes, logits, labels, scale, g, fault);
 }
 
-extern "C" __global__ void cross_entropy_grad_block(i64 rows, i64 classes, const float *logits, const int *labels,
+extern "C" __global__ void __launch_bounds__(1024) cross_entropy_grad_block(i64 rows, i64 classes, const float *logits, const int *labels,
                                                     const float *scale, float *g, u32 *fault) {
     cross_entropy_grad_loop<true>(rows, classes, logits, labels, scale, g, fault);
 }
