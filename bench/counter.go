@@ -14,32 +14,32 @@ type counter struct {
 	masks map[*kernel.AttentionMask][]int32 // rows of masks, wherever the device has them
 }
 
-// device is the counter as the device that it counts on: one with kernel.LinearGradients or kernel.LinearLayers, if that has
+// device is the counter as the device that it counts on: one with kernel.LinearGradients or kernel.FusedGradients, if that has
 // them.
 func (c *counter) device() kernel.Device {
 	if k, ok := c.Device.(kernel.LinearGradients); ok {
 		return localCounter{c, k}
 	}
-	if k, ok := c.Device.(kernel.LinearLayers); ok {
-		return layerCounter{c, k}
+	if k, ok := c.Device.(kernel.FusedGradients); ok {
+		return fusedCounter{c, k}
 	}
 	return c
 }
 
-// layerCounter is a counter on a device with kernel.LinearLayers.
-type layerCounter struct {
+// fusedCounter is a counter on a device with kernel.FusedGradients.
+type fusedCounter struct {
 	*counter
-	kernel.LinearLayers
+	kernel.FusedGradients
 }
 
-// LinearBackward implements kernel.LinearLayers: two products, or one where no gradient of x is wanted.
-func (c layerCounter) LinearBackward(l kernel.LinearGrad, act kernel.Activation, slope float64, x, w, y, gy, gx, gw, gbias kernel.Buffer) {
+// LinearBackward implements kernel.FusedGradients: two products, or one where no gradient of x is wanted.
+func (c fusedCounter) LinearBackward(l kernel.LinearGrad, act kernel.Activation, slope float64, x, w, y, gy, gx, gw, gbias kernel.Buffer) {
 	flops := linearGradFlops(l)
 	if gx.IsNil() {
 		flops /= 2
 	}
 	c.flops += flops
-	c.LinearLayers.LinearBackward(l, act, slope, x, w, y, gy, gx, gw, gbias)
+	c.FusedGradients.LinearBackward(l, act, slope, x, w, y, gy, gx, gw, gbias)
 }
 
 // localCounter is a counter on a device with kernel.LinearGradients.

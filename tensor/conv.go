@@ -52,8 +52,7 @@ func (t *Tensor) Conv2d(w, bias *Tensor, o ConvOptions) *Tensor {
 		t.device.record(func() {
 			k, plain := t.kernels(), c
 			plain.Act = kernel.NoActivation
-			activationGrad(o.Act, y)
-			biasGrad(bias, y)
+			outputGrad(o.Act, bias, y)
 			w.addGrad(func(dst kernel.Buffer) { k.Conv2dBackwardWeight(plain, t.data, y.grad, dst) })
 			t.addGrad(func(dst kernel.Buffer) { k.Conv2dBackwardInput(plain, y.grad, w.data, kernel.Buffer{}, dst) })
 			w.updateNow()
@@ -88,8 +87,7 @@ func (t *Tensor) ConvTranspose2d(w, bias *Tensor, o ConvOptions) *Tensor {
 		t.device.record(func() {
 			k, plain := t.kernels(), c
 			plain.Act = kernel.NoActivation
-			activationGrad(o.Act, y)
-			biasGrad(bias, y)
+			outputGrad(o.Act, bias, y)
 			w.addGrad(func(dst kernel.Buffer) { k.Conv2dBackwardWeight(plain, y.grad, t.data, dst) })
 			t.addGrad(func(dst kernel.Buffer) { k.Conv2d(plain, y.grad, w.data, kernel.Buffer{}, dst) })
 			w.updateNow()
@@ -102,6 +100,18 @@ func checkBias(bias *Tensor, outputs int) {
 	if bias != nil && bias.Len() != outputs {
 		panic(fmt.Sprintf("tensor: bias %v for %d outputs", bias, outputs))
 	}
+}
+
+// outputGrad turns y's gradient into that of the fused activation's argument, in place, and adds its column sums to the
+// gradient of bias.
+func outputGrad(act Activation, bias, y *Tensor) {
+	k, ok := y.kernels().(kernel.FusedGradients)
+	if ok && act.Kind != kernel.NoActivation && bias != nil && bias.requires && !bias.hasGrad {
+		k.ActivationBiasGrad(act.Kind, act.Slope, y.Len()/bias.Len(), bias.Len(), y.data, y.grad, y.grad, bias.firstGrad())
+		return
+	}
+	activationGrad(act, y)
+	biasGrad(bias, y)
 }
 
 // biasGrad adds the column sums of y's gradient to that of bias.

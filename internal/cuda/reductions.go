@@ -41,6 +41,18 @@ func (d *Device) Reduce(op kernel.Reduce, s kernel.Span, scale float64, x, y ker
 	}
 }
 
+// ActivationBiasGrad implements kernel.FusedGradients.
+func (d *Device) ActivationBiasGrad(act kernel.Activation, slope float64, rows, n int, y, gy, gx, gbias kernel.Buffer) {
+	splits := columnSplits(rows, n)
+	partial := d.doubles("shares", n*splits)
+	d.launch(function{"reductions", "activation_bias_gradient"}, columnGrid(n, splits), columnBlock, 0,
+		int32(act), float32(slope), rows, n, splits, y, gy, gx, partial, gbias)
+	if splits > 1 {
+		d.launch(function{"reductions", "reduce_shares"}, columnGrid(n, 1), columnBlock, 0,
+			int32(kernel.Sum), 1, splits, n, 1.0, partial, gbias)
+	}
+}
+
 // columnBlock is the block of kernels that have a thread a column: 32 columns, 8 rows.
 var columnBlock = dim3{32, 8, 1}
 

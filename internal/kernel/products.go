@@ -69,8 +69,10 @@ type Products interface {
 // gw = xᵀ·gy.
 type LinearGrad struct{ Rows, In, Out int }
 
-// LinearLayers is for devices on which every call takes time, however little there is to do.
-type LinearLayers interface {
+// FusedGradients is for devices on which calls and passes over memory take the time, however little there is to compute.
+type FusedGradients interface {
+	// ActivationBiasGrad is ActivationGrad for gx [rows, n], with gbias = Σ gx over rows; gx may be gy.
+	ActivationBiasGrad(act Activation, slope float64, rows, n int, y, gy, gx, gbias Buffer)
 	// FasterLinearBackward reports whether LinearBackward takes less time than the calls that it stands for.
 	FasterLinearBackward(l LinearGrad) bool
 	// LinearBackward sets gx = g·wᵀ, gw = xᵀ·g and gbias = Σ g over rows, with g = gy·act'(·), for a layer

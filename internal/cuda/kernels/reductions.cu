@@ -43,18 +43,22 @@ extern "C" __global__ void reduce_rows(int op, i64 outer, i64 n, i64 splits, dou
     }
 }
 
-// Combines rows from … to − 1 of a column, x at row 0, with the 8 threads that a block of 32 × 8 has for it; the first of them
-// has the result.
-template <typename T> __device__ inline double combine_column(int op, i64 from, i64 to, i64 pitch, const T *x, bool there) {
+// Combines what the 8 threads have that a block of 32 × 8 has for each column; the first of them has the result.
+__device__ inline double combine_rows(int op, double v) {
     __shared__ double rows[8][32];
-    double v = start(op);
-    if (there) read_ahead(from + threadIdx.y, to, 8, [=](i64 r) { return x[r * pitch]; }, [&](i64, T u) { v = combine(op, v, u); });
     __syncthreads(); // of an earlier call
     rows[threadIdx.y][threadIdx.x] = v;
     __syncthreads();
     if (threadIdx.y == 0)
         for (int row = 1; row < 8; row++) v = combine(op, v, rows[row][threadIdx.x]);
     return v;
+}
+
+// Combines rows from … to − 1 of a column, x at row 0.
+template <typename T> __device__ inline double combine_column(int op, i64 from, i64 to, i64 pitch, const T *x, bool there) {
+    double v = start(op);
+    if (there) read_ahead(from + threadIdx.y, to, 8, [=](i64 r) { return x[r * pitch]; }, [&](i64, T u) { v = combine(op, v, u); });
+    return combine_rows(op, v);
 }
 
 // Reduces x [outer, n, inner] with a thread a column: split s of column i goes to partial[(o·splits + s)·inner + i], or as
@@ -68,6 +72,26 @@ extern "C" __global__ void reduce_columns(int op, i64 outer, i64 n, i64 inner, i
         const i64 to = from + share < n ? from + share : n;
         const double v = combine_column(op, from, to, inner, x + o * n * inner + i, i < inner);
         if (threadIdx.y == 0 && i < inner) leave(v, splits, scale, (o * splits + s) * inner + i, partial, y);
+    }
+}
+
+// The gradient before an activation, gx [n, inner], and the sums of its columns, which go where reduce_columns has them.
+extern "C" __global__ void activation_bias_gradient(int act, float slope, i64 n, i64 inner, i64 splits, const float *y,
+                                                    const float *gy, float *gx, double *partial, float *sums) {
+    const i64 share = (n + splits - 1) / splits, tiles = (inner + 31) / 32;
+    for (i64 task = blockIdx.x; task < splits * tiles; task += gridDim.x) {
+        const i64 s = task / tiles, i = task % tiles * 32 + threadIdx.x, from = s * share;
+        const i64 to = from + share < n ? from + share : n;
+        double sum = 0;
+        if (i < inner)
+            read_ahead(from + threadIdx.y, to, 8, [=](i64 r) { return make_float2(y[r * inner + i], gy[r * inner + i]); },
+                       [&](i64 r, float2 v) {
+                           const float g = activation_grad(act, slope, v.x, v.y);
+                           gx[r * inner + i] = g;
+                           sum += g;
+                       });
+        sum = combine_rows(SUM, sum);
+        if (threadIdx.y == 0 && i < inner) leave(sum, splits, 1, s * inner + i, partial, sums);
     }
 }
 

@@ -33,9 +33,9 @@ func TestLinearBackward(t *testing.T) {
 	}
 }
 
-// linearBackward is kernel.LinearLayers' for any device.
+// linearBackward is kernel.FusedGradients' for any device.
 func linearBackward(d kernel.Device, l kernel.LinearGrad, act kernel.Activation, slope float64, x, w, y, gy, gx, gw, gbias kernel.Buffer) {
-	if k, ok := d.(kernel.LinearLayers); ok {
+	if k, ok := d.(kernel.FusedGradients); ok {
 		k.LinearBackward(l, act, slope, x, w, y, gy, gx, gw, gbias)
 		return
 	}
@@ -47,5 +47,25 @@ func linearBackward(d kernel.Device, l kernel.LinearGrad, act kernel.Activation,
 	d.Gemm(kernel.Gemm{M: l.In, N: l.Out, K: l.Rows, TransA: true, LdA: l.In, LdB: l.Out, LdC: l.Out}, x, g, kernel.Buffer{}, gw)
 	if !gbias.IsNil() {
 		d.Reduce(kernel.Sum, kernel.Span{Outer: 1, N: l.Rows, Inner: l.Out}, 1, g, gbias)
+	}
+}
+
+// TestActivationBiasGrad compares the two gradients at once with one after the other, for rows that are one share and several.
+func TestActivationBiasGrad(t *testing.T) {
+	for _, size := range [][2]int{{1, 1}, {70, 33}, {900, 3}} {
+		rows, n := size[0], size[1]
+		for _, act := range activations[1:] {
+			t.Run(fmt.Sprintf("%d×%d %v", rows, n, act), func(t *testing.T) {
+				compare(t, 1e-5, func(p *pair) {
+					y, g, gbias := p.in(rows*n, 0.5, 0), p.in(rows*n, 0.1, 0), p.out(n)
+					if k, ok := p.Device.(kernel.FusedGradients); ok {
+						k.ActivationBiasGrad(act, 0.25, rows, n, y, g, g, gbias)
+						return
+					}
+					p.ActivationGrad(act, 0.25, y, g, g)
+					p.Reduce(kernel.Sum, kernel.Span{Outer: 1, N: rows, Inner: n}, 1, g, gbias)
+				})
+			})
+		}
 	}
 }
