@@ -19,7 +19,7 @@ type allocation struct {
 // accessPage has the accesses to some words that follow each other; most memory is touched by copies only.
 type accessPage [256]access
 
-// Alloc returns the address of size bytes, which hold 0xa5 everywhere and count as not written.
+// Alloc returns the address of size bytes, which count as not written.
 func (m *Machine) Alloc(size int) uint64 { return m.allocate(size, false) }
 
 // AllocHost is Alloc for memory of the host, of which it is not known what has been written.
@@ -27,9 +27,6 @@ func (m *Machine) AllocHost(size int) uint64 { return m.allocate(size, true) }
 
 func (m *Machine) allocate(size int, host bool) uint64 {
 	data := make([]uint64, (size+7)/8+64)
-	for i := range data {
-		data[i] = 0xa5a5a5a5a5a5a5a5
-	}
 	words := (size + 3) / 4
 	a := &allocation{
 		addr: (uint64(uintptr(unsafe.Pointer(&data[0]))) + 255) &^ 255, size: uint64(size), data: data, host: host,

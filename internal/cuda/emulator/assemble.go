@@ -75,7 +75,7 @@ func (a *assembler) compute(in *instruction, f function, operands []string) erro
 	to := a.register(operands[0])
 	var from [4]value
 	var regs [4]int
-	registers := true
+	registers := 0 // that begin the operands
 	for i := range from {
 		from[i] = func(*thread) uint64 { return 0 }
 		if i+1 >= len(operands) {
@@ -86,21 +86,25 @@ func (a *assembler) compute(in *instruction, f function, operands []string) erro
 			return err
 		}
 		from[i] = v
-		if n, ok := a.registers[operands[i+1]]; ok {
+		if n, ok := a.registers[operands[i+1]]; ok && registers == i {
 			regs[i] = n
-		} else {
-			registers = false
+			registers++
 		}
 	}
 	x, y, z, last := from[0], from[1], from[2], from[3]
-	switch {
-	case registers: // what is missing is read, but not used
-		in.run = func(t *thread) { t.regs[to] = f(t.regs[regs[0]], t.regs[regs[1]], t.regs[regs[2]], t.regs[regs[3]]) }
-	case len(operands) == 2:
-		in.run = func(t *thread) { t.regs[to] = f(x(t), 0, 0, 0) }
-	case len(operands) == 3:
-		in.run = func(t *thread) { t.regs[to] = f(x(t), y(t), 0, 0) }
+	rx, ry, rz := regs[0], regs[1], regs[2]
+	switch inputs := len(operands) - 1; { // what is most frequent first
+	case inputs == 2 && registers == 2:
+		in.run = func(t *thread) { t.regs[to] = f(t.regs[rx], t.regs[ry], 0, 0) }
+	case inputs == 3 && registers == 3:
+		in.run = func(t *thread) { t.regs[to] = f(t.regs[rx], t.regs[ry], t.regs[rz], 0) }
+	case inputs == 1 && registers == 1:
+		in.run = func(t *thread) { t.regs[to] = f(t.regs[rx], 0, 0, 0) }
 	default:
+		if n, ok, _ := number(operands[inputs]); ok && inputs == 2 && registers == 1 {
+			in.run = func(t *thread) { t.regs[to] = f(t.regs[rx], n, 0, 0) }
+			return nil
+		}
 		in.run = func(t *thread) { t.regs[to] = f(x(t), y(t), z(t), last(t)) }
 	}
 	return nil

@@ -35,11 +35,11 @@ type block struct {
 	shared    []byte
 	shadow    []access // of each word of shared memory
 	threads   []thread
-	at        *instruction // that runs
-	first     uint32       // number of the launch's first block
-	number    uint32       // of this one
-	epoch     uint32       // number of barriers passed
-	warps     []uint16     // number of barriers of the warp passed
+	running   *thread
+	first     uint32   // number of the launch's first block
+	number    uint32   // of this one
+	epoch     uint32   // number of barriers passed
+	warps     []uint16 // number of barriers of the warp passed
 }
 
 func newBlock(m *Machine, k *Kernel, grid, dim [3]uint32, shared uint32, params []byte) *block {
@@ -60,25 +60,30 @@ func newBlock(m *Machine, k *Kernel, grid, dim [3]uint32, shared uint32, params 
 	return b
 }
 
+// at is the instruction that is being run.
+func (b *block) at() *instruction { return &b.kernel.code[b.running.pc-1] }
+
 // run runs one block, its threads in the given order.
 func (b *block) run(order []int) {
-	fill(b.shared)
 	b.epoch = 0
 	clear(b.warps)
 	for i := range b.threads {
 		t := &b.threads[i]
 		t.pc, t.state, t.groups = 0, running, 0
 		t.unfenced, t.copies = t.unfenced[:0], t.copies[:0]
-		fill(t.local)
+		for j := range t.local { // tells that nothing was written
+			t.local[j] = 0xa5
+		}
 	}
+	code := b.kernel.code
 	for {
 		moved := false
 		for _, i := range order {
 			t := &b.threads[i]
+			b.running = t
 			for t.state == running {
 				moved = true
-				in := &t.kernel.code[t.pc]
-				b.at = in
+				in := &code[t.pc]
 				t.pc++
 				if in.guard < 0 || t.regs[in.guard] == in.want {
 					in.run(t)
@@ -94,13 +99,6 @@ func (b *block) run(order []int) {
 		if !moved {
 			panic(fault("threads wait for each other at different places, such as this"))
 		}
-	}
-}
-
-// fill gives memory the contents that tell that nothing was written.
-func fill(memory []byte) {
-	for i := range memory {
-		memory[i] = 0xa5
 	}
 }
 
@@ -137,12 +135,11 @@ func (b *block) meetWarps() (moved bool) {
 		if !together(lanes) {
 			continue
 		}
-		in := &b.kernel.code[lanes[0].pc-1]
-		b.at = in
+		b.running = &lanes[0]
 		if len(lanes) < 32 {
 			panic(fault("a collective instruction of a warp without all of its 32 lanes"))
 		}
-		in.together(lanes)
+		b.at().together(lanes)
 		for i := range lanes {
 			lanes[i].state = running
 		}

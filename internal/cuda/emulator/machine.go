@@ -38,9 +38,9 @@ func (m *Machine) Launch(k *Kernel, grid, dim [3]uint32, shared uint32, params [
 		if r := recover(); r != nil {
 			f, ok := r.(fault)
 			if !ok {
-				panic(fmt.Sprintf("emulator: %s: %v: %v", k.Name, b.at, r))
+				panic(fmt.Sprintf("emulator: %s: %v: %v", k.Name, b.at(), r))
 			}
-			err = fmt.Errorf("%s: %s: %s (block %d of %d)", k.Name, b.at, string(f), b.id, grid)
+			err = fmt.Errorf("%s: %s: %s (block %d of %d)", k.Name, b.at(), string(f), b.id, grid)
 		}
 	}()
 	m.launches++

@@ -30,18 +30,8 @@ func (a *assembler) read(s string) (value, error) {
 	if at, ok := a.symbols[s]; ok {
 		return func(*thread) uint64 { return at }, nil
 	}
-	if strings.HasPrefix(s, "0f") || strings.HasPrefix(s, "0d") {
-		bits, err := strconv.ParseUint(s[2:], 16, 64)
-		return func(*thread) uint64 { return bits }, err
-	}
-	if s[0] == '-' || s[0] >= '0' && s[0] <= '9' {
-		n, err := strconv.ParseInt(s, 0, 64)
-		if err != nil {
-			var u uint64
-			u, err = strconv.ParseUint(s, 0, 64)
-			n = int64(u)
-		}
-		return func(*thread) uint64 { return uint64(n) }, err
+	if n, ok, err := number(s); ok {
+		return func(*thread) uint64 { return n }, err
 	}
 	if s[0] == '_' || s[0] == '$' {
 		return nil, fmt.Errorf("a variable that is not known")
@@ -52,6 +42,23 @@ func (a *assembler) read(s string) (value, error) {
 	}
 	r := a.register(s)
 	return func(t *thread) uint64 { return t.regs[r] }, nil
+}
+
+// number reads an operand that is one.
+func number(s string) (n uint64, is bool, err error) {
+	switch {
+	case strings.HasPrefix(s, "0f") || strings.HasPrefix(s, "0d"):
+		n, err = strconv.ParseUint(s[2:], 16, 64)
+	case s[0] == '-':
+		var signed int64
+		signed, err = strconv.ParseInt(s, 0, 64)
+		n = uint64(signed)
+	case s[0] >= '0' && s[0] <= '9':
+		n, err = strconv.ParseUint(s, 0, 64)
+	default:
+		return 0, false, nil
+	}
+	return n, true, err
 }
 
 // readList is read of operands in braces, or of one.
