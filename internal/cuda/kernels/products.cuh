@@ -124,12 +124,17 @@ template <int M, int N> struct Together {
     static const int blocks = M * N > 128 * 128 ? 1 : 2;
 };
 
+// Reads the four numbers at p, a multiple of 16 bytes.
+__device__ inline void fetch(float (&v)[4], const float *p) {
+    const float4 all = __ldg(reinterpret_cast<const float4 *>(p));
+    v[0] = all.x, v[1] = all.y, v[2] = all.z, v[3] = all.w;
+}
+
 // Reads the first count (at most 4) of the four numbers at p; the others are 0. vector tells that p is a multiple of
 // 16 bytes.
 __device__ inline void fetch(float (&v)[4], const float *p, int count, bool vector) {
     if (vector && count >= 4) {
-        const float4 all = __ldg(reinterpret_cast<const float4 *>(p));
-        v[0] = all.x, v[1] = all.y, v[2] = all.z, v[3] = all.w;
+        fetch(v, p);
         return;
     }
 #pragma unroll
@@ -143,9 +148,10 @@ template <class Math, int WIDTH> struct Matrix {
     i64 ld;
     int row, rows;
     bool across, vector;
+    bool whole; // all rows of the tile are there, in quadruples: there is nothing to ask for within the depth
 
     __device__ Matrix(const float *base, i64 ld, int first, int rows, bool across, bool vector)
-        : ld(ld), rows(rows), across(across), vector(vector) {
+        : ld(ld), rows(rows), across(across), vector(vector), whole(vector && first + WIDTH <= rows) {
         if (across) {
             row = first + S::across_row();
             this->base = base + S::across_depth(0) * ld + row;
@@ -157,6 +163,15 @@ template <class Math, int WIDTH> struct Matrix {
 
     __device__ void load(S &s, int depth, int end) const {
         if (!S::busy()) return;
+        if (whole && depth + DEPTH * Math::numbers <= end) {
+            const float *from = base + (across ? depth * ld : depth);
+#pragma unroll
+            for (int i = 0; i < S::units; i++)
+#pragma unroll
+                for (int p = 0; p < Math::numbers; p++)
+                    fetch(s.v[i][p], from + (across ? (S::across_depth(i) - S::across_depth(0) + p) * ld : i * (THREADS / 4) * ld + 4 * p));
+            return;
+        }
         if (across) {
             const int present = rows - row;
 #pragma unroll
