@@ -47,26 +47,29 @@ func TestSumTo(t *testing.T) {
 	}
 }
 
-func TestSoftmaxOfLongRows(t *testing.T) {
-	const rows, n = 3, 2500
-	compare(t, 1e-5, func(p *pair) {
-		x, gy, labels := p.in(rows*n, 3, 0), p.in(rows*n, 1, 0), p.indices(rows, -1, n)
-		for _, log := range []bool{false, true} {
-			y := p.out(rows * n)
-			p.Softmax(log, kernel.Span{Outer: rows, N: n, Inner: 1}, x, y)
-			p.SoftmaxGrad(log, kernel.Span{Outer: rows, N: n, Inner: 1}, y, gy, p.out(rows*n))
-		}
-		p.CrossEntropy(rows, n, x, labels, p.out(rows))
-		p.CrossEntropyGrad(rows, n, x, labels, p.in(rows, 1, 0), p.out(rows*n))
-		index := p.AllocInts(rows)
-		p.ArgMax(rows, n, x, index)
-		places, numbers := make([]int32, rows), make([]float32, rows)
-		p.DownloadInts(places, index)
-		for i, at := range places {
-			numbers[i] = float32(at)
-		}
-		p.put(numbers)
-	})
+// TestSoftmaxOfRows has rows that a block treats, as they are long or few, and many short ones, of which each has a warp.
+func TestSoftmaxOfRows(t *testing.T) {
+	for _, size := range [][2]int{{3, 2500}, {5, 70}, {200, 33}} {
+		rows, n := size[0], size[1]
+		compare(t, 1e-5, func(p *pair) {
+			x, gy, labels := p.in(rows*n, 3, 0), p.in(rows*n, 1, 0), p.indices(rows, -1, n)
+			for _, log := range []bool{false, true} {
+				y := p.out(rows * n)
+				p.Softmax(log, kernel.Span{Outer: rows, N: n, Inner: 1}, x, y)
+				p.SoftmaxGrad(log, kernel.Span{Outer: rows, N: n, Inner: 1}, y, gy, p.out(rows*n))
+			}
+			p.CrossEntropy(rows, n, x, labels, p.out(rows))
+			p.CrossEntropyGrad(rows, n, x, labels, p.in(rows, 1, 0), p.out(rows*n))
+			index := p.AllocInts(rows)
+			p.ArgMax(rows, n, x, index)
+			places, numbers := make([]int32, rows), make([]float32, rows)
+			p.DownloadInts(places, index)
+			for i, at := range places {
+				numbers[i] = float32(at)
+			}
+			p.put(numbers)
+		})
+	}
 }
 
 // TestBatchNorm has means that are large beside the deviations, and rows few enough for one launch as well as more.

@@ -84,13 +84,13 @@ func (d *Device) BatchNormGrad(b kernel.BatchNorm, x, gamma, mean, variance, y, 
 
 // LayerNorm implements kernel.Normalisation.
 func (d *Device) LayerNorm(rows, n int, eps float64, x, gamma, beta, y, mean, rstd kernel.Buffer) {
-	d.launch(function{"normalisation", "layer_norm"}, blocksOf((rows+7)/8), dim3{threads, 1, 1}, 0,
+	d.rowwise(function{"normalisation", "layer_norm_warp"}, function{"normalisation", "layer_norm_block"}, rows, n,
 		rows, n, eps, x, gamma, beta, y, mean, rstd)
 }
 
 // LayerNormGrad implements kernel.Normalisation.
 func (d *Device) LayerNormGrad(rows, n int, x, gamma, mean, rstd, gy, gx, ggamma, gbeta kernel.Buffer) {
-	d.launch(function{"normalisation", "layer_norm_grad"}, blocksOf((rows+7)/8), dim3{threads, 1, 1}, 0,
+	d.rowwise(function{"normalisation", "layer_norm_grad_warp"}, function{"normalisation", "layer_norm_grad_block"}, rows, n,
 		rows, n, x, gamma, mean, rstd, gy, gx)
 	if ggamma.IsNil() && gbeta.IsNil() {
 		return

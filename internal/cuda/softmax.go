@@ -4,7 +4,8 @@ import "github.com/bestiary-ml/bestiary/internal/kernel"
 
 // rowwise launches the version of a kernel that suits rows of n numbers: name_warp has a warp a row, name_block a block.
 func (d *Device) rowwise(warp, block function, rows, n int, args ...any) {
-	if n <= 1024 {
+	const few = 128 // rows that leave most of a GPU idle, however long they are
+	if n <= 1024 && rows > few {
 		d.launch(warp, blocksOf((rows+7)/8), dim3{threads, 1, 1}, 0, args...)
 		return
 	}
