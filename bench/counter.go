@@ -14,32 +14,32 @@ type counter struct {
 	masks map[*kernel.AttentionMask][]int32 // rows of masks, wherever the device has them
 }
 
-// device is the counter as the device that it counts on: one with kernel.LinearGradients or kernel.FusedGradients, if that has
+// device is the counter as the device that it counts on: one with kernel.LinearGradients or kernel.Fused, if that has
 // them.
 func (c *counter) device() kernel.Device {
 	if k, ok := c.Device.(kernel.LinearGradients); ok {
 		return localCounter{c, k}
 	}
-	if k, ok := c.Device.(kernel.FusedGradients); ok {
+	if k, ok := c.Device.(kernel.Fused); ok {
 		return fusedCounter{c, k}
 	}
 	return c
 }
 
-// fusedCounter is a counter on a device with kernel.FusedGradients.
+// fusedCounter is a counter on a device with kernel.Fused.
 type fusedCounter struct {
 	*counter
-	kernel.FusedGradients
+	kernel.Fused
 }
 
-// LinearBackward implements kernel.FusedGradients: two products, or one where no gradient of x is wanted.
+// LinearBackward implements kernel.Fused: two products, or one where no gradient of x is wanted.
 func (c fusedCounter) LinearBackward(l kernel.LinearGrad, act kernel.Activation, slope float64, x, w, y, gy, gx, gw, gbias kernel.Buffer) {
 	flops := linearGradFlops(l)
 	if gx.IsNil() {
 		flops /= 2
 	}
 	c.flops += flops
-	c.FusedGradients.LinearBackward(l, act, slope, x, w, y, gy, gx, gw, gbias)
+	c.Fused.LinearBackward(l, act, slope, x, w, y, gy, gx, gw, gbias)
 }
 
 // localCounter is a counter on a device with kernel.LinearGradients.

@@ -140,7 +140,7 @@ func (t *Tensor) Linear(w, bias *Tensor, act Activation) *Tensor {
 // linearBackward computes the gradients of t, w and bias from that of y = act(t·w + bias) in one call, if none of them has one
 // and the device gains by it.
 func linearBackward(t, w, bias *Tensor, act Activation, y *Tensor) bool {
-	k, ok := t.kernels().(kernel.FusedGradients)
+	k, ok := t.kernels().(kernel.Fused)
 	l := kernel.LinearGrad{Rows: y.Len() / max(1, w.dims[1]), In: w.dims[0], Out: w.dims[1]}
 	if !ok || !w.requires || w.hasGrad || t.hasGrad || t == w || bias != nil && (bias.hasGrad || bias == t || bias == w) || !k.FasterLinearBackward(l) {
 		return false

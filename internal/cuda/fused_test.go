@@ -33,9 +33,9 @@ func TestLinearBackward(t *testing.T) {
 	}
 }
 
-// linearBackward is kernel.FusedGradients' for any device.
+// linearBackward is kernel.Fused' for any device.
 func linearBackward(d kernel.Device, l kernel.LinearGrad, act kernel.Activation, slope float64, x, w, y, gy, gx, gw, gbias kernel.Buffer) {
-	if k, ok := d.(kernel.FusedGradients); ok {
+	if k, ok := d.(kernel.Fused); ok {
 		k.LinearBackward(l, act, slope, x, w, y, gy, gx, gw, gbias)
 		return
 	}
@@ -58,7 +58,7 @@ func TestActivationBiasGrad(t *testing.T) {
 			t.Run(fmt.Sprintf("%d×%d %v", rows, n, act), func(t *testing.T) {
 				compare(t, 1e-5, func(p *pair) {
 					y, g, gbias := p.in(rows*n, 0.5, 0), p.in(rows*n, 0.1, 0), p.out(n)
-					if k, ok := p.Device.(kernel.FusedGradients); ok {
+					if k, ok := p.Device.(kernel.Fused); ok {
 						k.ActivationBiasGrad(act, 0.25, rows, n, y, g, g, gbias)
 						return
 					}
@@ -67,5 +67,21 @@ func TestActivationBiasGrad(t *testing.T) {
 				})
 			})
 		}
+	}
+}
+
+// TestAddProduct compares the sum with that of a product.
+func TestAddProduct(t *testing.T) {
+	for _, size := range [][2]int{{1, 1}, {3, 37}, {70, 8}} {
+		rows, n := size[0], size[1]
+		compare(t, 1e-6, func(p *pair) {
+			x, y, s, out := p.in(rows*n, 1, 0), p.in(rows*n, 1, 0), p.in(n, 1, 0), p.out(rows*n)
+			if k, ok := p.Device.(kernel.Fused); ok {
+				k.AddProduct(rows, n, x, y, s, out)
+				return
+			}
+			p.Binary(kernel.Mul, kernel.Broadcast{Rank: 2, Shape: kernel.Dims{rows, n}, StrideA: kernel.Dims{n, 1}, StrideB: kernel.Dims{0, 1}}, y, s, out)
+			p.AddScaled(1, x, out)
+		})
 	}
 }

@@ -45,7 +45,7 @@ type layerArguments struct {
 	xVector, wVector, yVector int32
 }
 
-// FasterLinearBackward implements kernel.FusedGradients. Two products, the gradient of the bias and that of the activation are
+// FasterLinearBackward implements kernel.Fused. Two products, the gradient of the bias and that of the activation are
 // compared with all at once.
 func (d *Device) FasterLinearBackward(l kernel.LinearGrad) bool {
 	if min(l.Rows, l.In, l.Out) == 0 {
@@ -61,7 +61,7 @@ func (d *Device) FasterLinearBackward(l kernel.LinearGrad) bool {
 	return smallX+smallW < bestX+bestW+2*call
 }
 
-// LinearBackward implements kernel.FusedGradients.
+// LinearBackward implements kernel.Fused.
 func (d *Device) LinearBackward(l kernel.LinearGrad, act kernel.Activation, slope float64, x, w, y, gy, gx, gw, gbias kernel.Buffer) {
 	p := &d.products.layer
 	*p = layerArguments{

@@ -69,8 +69,10 @@ type Products interface {
 // gw = xᵀ·gy.
 type LinearGrad struct{ Rows, In, Out int }
 
-// FusedGradients is for devices on which calls and passes over memory take the time, however little there is to compute.
-type FusedGradients interface {
+// Fused is for devices on which calls and passes over memory take the time, however little there is to compute.
+type Fused interface {
+	// AddProduct sets out [rows, n] = x + y·s, with s [n] in every row.
+	AddProduct(rows, n int, x, y, s, out Buffer)
 	// ActivationBiasGrad is ActivationGrad for gx [rows, n], with gbias = Σ gx over rows; gx may be gy.
 	ActivationBiasGrad(act Activation, slope float64, rows, n int, y, gy, gx, gbias Buffer)
 	// FasterLinearBackward reports whether LinearBackward takes less time than the calls that it stands for.

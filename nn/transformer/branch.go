@@ -50,24 +50,25 @@ func (b *branch) forward(x *tensor.Tensor, p *pass) *tensor.Tensor {
 	if p.shift != nil {
 		x = shifted(x, p.shift)
 	}
-	return b.finish(b.net.forward(x, p))
+	return b.normed(b.net.forward(x, p)).Mul(b.scale)
 }
 
-// cached is forward for x [B, m, Dim], the rows from position p.first on, with what the cache has of those before.
-func (b *branch) cached(x *tensor.Tensor, p *pass, c *branchCache) *tensor.Tensor {
+// cached returns to plus what the branch adds to x [B, m, Dim], the rows from position p.first on, with what the cache has of
+// those before.
+func (b *branch) cached(to, x *tensor.Tensor, p *pass, c *branchCache) *tensor.Tensor {
 	x = b.norm.Forward(x)
 	if p.shift != nil {
 		c.inputs.SetSlice(1, p.first, x)
 		x = shifted(c.inputs, p.shift)
 	}
-	return b.finish(b.net.cached(x, p, c))
+	return to.AddProduct(b.normed(b.net.cached(x, p, c)), b.scale)
 }
 
-func (b *branch) finish(y *tensor.Tensor) *tensor.Tensor {
+func (b *branch) normed(y *tensor.Tensor) *tensor.Tensor {
 	if b.normOut != nil {
-		y = b.normOut.Forward(y)
+		return b.normOut.Forward(y)
 	}
-	return y.Mul(b.scale)
+	return y
 }
 
 // shifted picks the quarters of channels of x [B, n, Dim] that index names.

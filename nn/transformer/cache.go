@@ -56,11 +56,11 @@ func (t *Transformer) Extend(x *tensor.Tensor, c *Cache) *tensor.Tensor {
 	x1, x2 := x, x // one stream unless the layers are reversible
 	for i, l := range t.layers {
 		at := &c.layers[i]
-		x1 = x1.Add(l.attention.cached(x2, p, &at.attention))
+		x1 = l.attention.cached(x1, x2, p, &at.attention)
 		if t.config.Reversible {
-			x2 = x2.Add(l.feedForward.cached(x1, p, &at.feedForward))
+			x2 = l.feedForward.cached(x2, x1, p, &at.feedForward)
 		} else {
-			x1 = x1.Add(l.feedForward.cached(x1, p, &at.feedForward))
+			x1 = l.feedForward.cached(x1, x1, p, &at.feedForward)
 			x2 = x1
 		}
 	}

@@ -1,5 +1,5 @@
 // Small products in float32, whatever the precision asked for: kernel.Products' Gemm where there is too little to do for
-// tiles, and kernel.FusedGradients.
+// tiles, and kernel.Fused.
 //
 // What takes time there is to wait for numbers, not to multiply them. So a block has 16 × 16 sums, of which there are many,
 // and its warps share the depth: each asks for 32 numbers of each row and column at once, and all for 256. No block waits
