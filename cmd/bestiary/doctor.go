@@ -41,10 +41,10 @@ func newDoctor() *cobra.Command {
 		rows = append(rows, [][2]string{
 			{"picture cache", pictureCache()},
 			{"device chosen", fmt.Sprintf("%s, %s, precision %s", chosen.Name(), count(chosen.Threads(), "thread"), chosen.Precision())},
-			{"arithmetic", arithmetic(chosen)},
+			{"arithmetic", trying(func() string { return arithmetic(chosen) })},
 		}...)
 		if gpu, ok := chosen.Kernels().(*cuda.Device); ok {
-			rows = append(rows, [2]string{"CUDA graphs", graphs(chosen, gpu)})
+			rows = append(rows, [2]string{"CUDA graphs", trying(func() string { return graphs(chosen, gpu) })})
 		}
 		for _, r := range rows {
 			if _, err := fmt.Fprintf(c.OutOrStdout(), "%-14s %s\n", r[0], r[1]); err != nil {
@@ -149,6 +149,16 @@ func pictureCache() string {
 		return "none: " + err.Error()
 	}
 	return filepath.Join(dir, "bestiary")
+}
+
+// trying is what f says, or how it fails: what else there is to tell is wanted all the more then.
+func trying(f func() string) (said string) {
+	defer func() {
+		if failure := recover(); failure != nil {
+			said = fmt.Sprintf("fails: %v", failure)
+		}
+	}()
+	return f()
 }
 
 // arithmetic shows that the chosen device computes.

@@ -3,6 +3,7 @@
 package main
 
 import (
+	"errors"
 	"strings"
 	"testing"
 
@@ -15,5 +16,16 @@ func TestDoctorGraphs(t *testing.T) {
 	emulated := testgpu.Emulated(t)
 	if got := graphs(tensor.NewDevice(emulated), emulated); !strings.HasPrefix(got, "1 captured, 2 launches") {
 		t.Errorf("told %q of graphs that are launched the second and third time", got)
+	}
+}
+
+func TestTryingTellsFailures(t *testing.T) {
+	for want, f := range map[string]func() string{
+		"works":                 func() string { return "works" },
+		"fails: no such kernel": func() string { panic(errors.New("no such kernel")) },
+	} {
+		if got := trying(f); got != want {
+			t.Errorf("%q, want %q", got, want)
+		}
 	}
 }

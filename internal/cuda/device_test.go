@@ -18,7 +18,11 @@ var tested = sync.OnceValues(func() (*Device, error) {
 	if index, ok := wanted.GPU(); ok {
 		return Open(index)
 	}
-	return OpenWith(emulator.Functions())
+	d, err := OpenWith(emulator.Functions())
+	if err == nil {
+		d.WithoutReuse()
+	}
+	return d, err
 })
 
 // deviceToTest is an emulated GPU, or a real one where the flag of package wanted names that.

@@ -21,6 +21,7 @@ type memory struct {
 	free       int              // bytes of these that are idle
 	peak       int              // most of these that were not, since ResetPeak
 	collected  int              // held, when a garbage collection was last asked for
+	exact      bool             // blocks are as large as asked for, and go back to the driver when the next one is taken
 }
 
 // allocation keeps a block of device memory alive as long as a buffer refers to it.
@@ -53,7 +54,11 @@ func (d *Device) alloc(n int) kernel.Buffer {
 	if n == 0 {
 		return b
 	}
-	a := &allocation{memory: &d.memory, size: blockSize(4 * n)}
+	size := blockSize(4 * n)
+	if d.memory.exact {
+		size = 4 * n
+	}
+	a := &allocation{memory: &d.memory, size: size}
 	a.addr = d.take(a.size)
 	a.cleanup = runtime.AddCleanup(a, d.memory.give, block{a.addr, a.size})
 	b.Addr, b.Owner = a.addr, unsafe.Pointer(a)
@@ -125,6 +130,9 @@ func (d *Device) ResetPeak() {
 // a new one after all idle ones have gone back to the driver.
 func (d *Device) take(size int) uint64 {
 	m := &d.memory
+	if m.exact {
+		d.trim()
+	}
 	if addr := m.reuse(size); addr != 0 {
 		return addr
 	}

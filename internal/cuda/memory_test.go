@@ -4,6 +4,7 @@ package cuda
 
 import (
 	"errors"
+	"fmt"
 	"runtime"
 	"strings"
 	"testing"
@@ -13,7 +14,7 @@ import (
 )
 
 func TestMemoryIsReused(t *testing.T) {
-	d := deviceToTest(t)
+	d := another(t, emulator.Functions(), true)
 	a := d.Alloc(1000)
 	at := a.Addr
 	d.Free(a)
@@ -121,5 +122,26 @@ func TestUploads(t *testing.T) {
 		if v != values[i] {
 			t.Fatalf("element %d is %g, want %g", i, v, values[i])
 		}
+	}
+}
+
+// TestWithoutReuse checks that tests notice what reads behind the end of a buffer, or what an earlier one has left.
+func TestWithoutReuse(t *testing.T) {
+	d := another(t, emulator.Functions(), false)
+	d.WithoutReuse()
+	y := d.Alloc(4)
+	for want, x := range map[string]func() uint64{
+		"not allocated": func() uint64 { x := d.Alloc(3); d.Fill(x, 1); return x.Addr },
+		"never written": func() uint64 { x := d.Alloc(4); d.Fill(x, 1); d.Free(x); return d.Alloc(4).Addr },
+	} {
+		func() {
+			defer func() {
+				if err := recover(); !strings.Contains(fmt.Sprint(err), want) {
+					t.Errorf("%v, want %q", err, want)
+				}
+			}()
+			d.copy(y.Addr, x(), 4)
+			d.Synchronize()
+		}()
 	}
 }
