@@ -14,54 +14,51 @@ type counter struct {
 	masks map[*kernel.AttentionMask][]int32 // rows of masks, wherever the device has them
 }
 
-// device is the counter as the device that it counts on: one with kernel.LinearGradients or kernel.Fused, if that has
-// them.
+// device is the counter as the device that it counts on, with what else that offers for linear layers.
 func (c *counter) device() kernel.Device {
-	if k, ok := c.Device.(kernel.LinearGradients); ok {
-		return localCounter{c, k}
-	}
-	if k, ok := c.Device.(kernel.Fused); ok {
-		return fusedCounter{c, k}
+	switch k := c.Device.(type) {
+	case kernel.LinearGradStepper:
+		return stepperCounter{linearCounter{c, k}, k}
+	case kernel.LinearGradients:
+		return linearCounter{c, k}
 	}
 	return c
 }
 
-// fusedCounter is a counter on a device with kernel.Fused.
-type fusedCounter struct {
+// linearCounter is a counter on a device with kernel.LinearGradients.
+type linearCounter struct {
 	*counter
-	kernel.Fused
+	k kernel.LinearGradients
 }
 
-// LinearBackward implements kernel.Fused: two products, or one where no gradient of x is wanted.
-func (c fusedCounter) LinearBackward(l kernel.LinearGrad, act kernel.Activation, slope float64, x, w, y, gy, gx, gw, gbias kernel.Buffer) {
-	flops := linearGradFlops(l)
+// FasterLinearGrad implements kernel.LinearGradients.
+func (c linearCounter) FasterLinearGrad(l kernel.LinearGrad) bool { return c.k.FasterLinearGrad(l) }
+
+// LinearGrad implements kernel.LinearGradients.
+func (c linearCounter) LinearGrad(l kernel.LinearGrad, x, w, y, gy, gx, gw, gbias kernel.Buffer) {
+	c.flops += linearGradFlops(l, gx)
+	c.k.LinearGrad(l, x, w, y, gy, gx, gw, gbias)
+}
+
+// stepperCounter is a counter on a device with kernel.LinearGradStepper.
+type stepperCounter struct {
+	linearCounter
+	stepper kernel.LinearGradStepper
+}
+
+// LinearGradStep implements kernel.LinearGradStepper. Adam's operations aren't counted.
+func (c stepperCounter) LinearGradStep(l kernel.LinearGrad, a kernel.Adam, w kernel.AdamParam, x, y, gy, gx, gbias kernel.Buffer) {
+	c.flops += linearGradFlops(l, gx)
+	c.stepper.LinearGradStep(l, a, w, x, y, gy, gx, gbias)
+}
+
+// linearGradFlops is what two products cost, or one where no gradient of x is wanted.
+func linearGradFlops(l kernel.LinearGrad, gx kernel.Buffer) float64 {
+	products := 2.0
 	if gx.IsNil() {
-		flops /= 2
+		products = 1
 	}
-	c.flops += flops
-	c.Fused.LinearBackward(l, act, slope, x, w, y, gy, gx, gw, gbias)
-}
-
-// localCounter is a counter on a device with kernel.LinearGradients.
-type localCounter struct {
-	*counter
-	kernel.LinearGradients
-}
-
-// LinearGrad implements kernel.LinearGradients: two products.
-func (c localCounter) LinearGrad(l kernel.LinearGrad, x, w, gy, gx, gw kernel.Buffer) {
-	c.flops += linearGradFlops(l)
-	c.LinearGradients.LinearGrad(l, x, w, gy, gx, gw)
-}
-
-// LinearGradStep implements kernel.LinearGradients: two products, and Adam, whose operations aren't counted.
-func (c localCounter) LinearGradStep(l kernel.LinearGrad, a kernel.Adam, w kernel.AdamParam, x, gy, gx kernel.Buffer) {
-	c.flops += linearGradFlops(l)
-	c.LinearGradients.LinearGradStep(l, a, w, x, gy, gx)
-}
-
-func linearGradFlops(l kernel.LinearGrad) float64 {
-	return 4 * float64(l.Rows) * float64(l.In) * float64(l.Out)
+	return products * 2 * float64(l.Rows) * float64(l.In) * float64(l.Out)
 }
 
 // Gemm implements kernel.Products: 2·M·N·K operations for each matrix of the batch.

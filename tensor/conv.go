@@ -105,13 +105,15 @@ func checkBias(bias *Tensor, outputs int) {
 // outputGrad turns y's gradient into that of the fused activation's argument, in place, and adds its column sums to the
 // gradient of bias.
 func outputGrad(act Activation, bias, y *Tensor) {
-	k, ok := y.kernels().(kernel.Fused)
-	if ok && act.Kind != kernel.NoActivation && bias != nil && bias.requires && !bias.hasGrad {
-		k.ActivationBiasGrad(act.Kind, act.Slope, y.Len()/bias.Len(), bias.Len(), y.data, y.grad, y.grad, bias.firstGrad())
+	d := y.device
+	if act.Kind == kernel.NoActivation || bias == nil || !bias.requires {
+		activationGrad(act, y)
+		biasGrad(bias, y)
 		return
 	}
-	activationGrad(act, y)
-	biasGrad(bias, y)
+	gbias := d.gradFor(bias)
+	d.kernels.ActivationBiasGrad(act.Kind, act.Slope, y.Len()/bias.Len(), bias.Len(), y.data, y.grad, y.grad, gbias)
+	d.settleGrad(bias, gbias)
 }
 
 // biasGrad adds the column sums of y's gradient to that of bias.

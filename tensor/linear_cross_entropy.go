@@ -88,19 +88,13 @@ func (t *Tensor) LinearCrossEntropy(w, bias *Tensor, labels []int32) *Tensor {
 	return loss
 }
 
-// borrowGrad returns memory for a gradient of p, nothing if p wants none: that of p's own gradient if it isn't in use,
-// because two of a large table are worth avoiding. It belongs to the step until returnGrad makes it p's again.
+// borrowGrad is gradFor for a gradient that belongs to the step until returnGrad makes it p's: two of a large table are
+// worth avoiding.
 func (d *Device) borrowGrad(p *Tensor) kernel.Buffer {
-	if p == nil || !p.requires {
-		return kernel.Buffer{}
+	g := d.gradFor(p)
+	if !g.IsNil() {
+		d.step.owned = append(d.step.owned, g)
 	}
-	g := p.grad
-	if p.hasGrad || g.IsNil() {
-		g = d.take(p.Len())
-	} else {
-		p.grad = kernel.Buffer{}
-	}
-	d.step.owned = append(d.step.owned, g)
 	return g
 }
 

@@ -121,14 +121,11 @@ func (t *Tensor) Linear(w, bias *Tensor, act Activation) *Tensor {
 	t.kernels().Gemm(g, t.data, w.data, bias.optional(), y.data)
 	if t.device.recording(t, w, bias) {
 		t.device.record(func() {
-			if linearBackward(t, w, bias, act, y) {
+			if linearGrads(t, w, bias, y, act) {
 				return
 			}
 			k := t.kernels()
 			outputGrad(act, bias, y)
-			if linearGrads(t, w, y) {
-				return
-			}
 			w.addGrad(func(dst kernel.Buffer) { gemmGradB(k, g, t.data, y.grad, dst) })
 			t.addGrad(func(dst kernel.Buffer) { gemmGradA(k, g, y.grad, w.data, dst) })
 			w.updateNow()
@@ -137,43 +134,29 @@ func (t *Tensor) Linear(w, bias *Tensor, act Activation) *Tensor {
 	return y
 }
 
-// linearBackward computes the gradients of t, w and bias from that of y = act(t·w + bias) in one call, if none of them has one
-// and the device gains by it.
-func linearBackward(t, w, bias *Tensor, act Activation, y *Tensor) bool {
-	k, ok := t.kernels().(kernel.Fused)
-	l := kernel.LinearGrad{Rows: y.Len() / max(1, w.dims[1]), In: w.dims[0], Out: w.dims[1]}
-	if !ok || !w.requires || w.hasGrad || t.hasGrad || t == w || bias != nil && (bias.hasGrad || bias == t || bias == w) || !k.FasterLinearBackward(l) {
+// linearGrads computes all gradients of y = act(t·w + bias), if t and w have none yet and the device can do that at once,
+// and faster. If w's turn to be stepped is now, it is.
+func linearGrads(t, w, bias, y *Tensor, act Activation) bool {
+	d := t.device
+	k, ok := d.kernels.(kernel.LinearGradients)
+	l := kernel.LinearGrad{Rows: y.Len() / max(1, w.dims[1]), In: w.dims[0], Out: w.dims[1], Act: act.Kind, Slope: act.Slope}
+	if !ok || !w.requires || t.hasGrad || w.hasGrad || t == w || !k.FasterLinearGrad(l) {
 		return false
 	}
-	k.LinearBackward(l, act.Kind, act.Slope, t.data, w.data, y.data, y.grad, t.firstGrad(), w.firstGrad(), bias.firstGrad())
-	return true
-}
-
-// firstGrad returns the memory for t's gradient, which has none yet and is about to be given one; nothing for a nil tensor,
-// and where no gradient is wanted.
-func (t *Tensor) firstGrad() kernel.Buffer {
-	if t == nil || !t.requires {
-		return kernel.Buffer{}
+	var output kernel.Buffer
+	if act.Kind != kernel.NoActivation {
+		output = y.data
 	}
-	t.ensureGrad()
-	t.hasGrad = true
-	return t.grad
-}
-
-// linearGrads computes the gradients of both t and w from that of y = t·w, if neither has one and the device can do that
-// at once, and faster. If w's turn to be stepped is now, it is.
-func linearGrads(t, w, y *Tensor) bool {
-	k, ok := t.kernels().(kernel.LinearGradients)
-	l := kernel.LinearGrad{Rows: y.Len() / max(1, w.dims[1]), In: w.dims[0], Out: w.dims[1]}
-	if !ok || !t.requires || !w.requires || t.hasGrad || w.hasGrad || t == w || !k.FasterLinearGrad(l) {
-		return false
+	gx, gbias := d.gradFor(t), d.gradFor(bias)
+	if adam, param, ok := w.update(); ok { // which only such a device allows
+		k.(kernel.LinearGradStepper).LinearGradStep(l, adam, param, t.data, output, y.grad, gx, gbias)
+	} else {
+		gw := d.gradFor(w)
+		k.LinearGrad(l, t.data, w.data, output, y.grad, gx, gw, gbias)
+		d.settleGrad(w, gw)
 	}
-	t.firstGrad()
-	if adam, param, ok := w.update(); ok {
-		k.LinearGradStep(l, adam, param, t.data, y.grad, t.grad)
-		return true
-	}
-	k.LinearGrad(l, t.data, w.data, y.grad, t.grad, w.firstGrad())
+	d.settleGrad(t, gx)
+	d.settleGrad(bias, gbias)
 	return true
 }
 

@@ -35,7 +35,7 @@ func (s *Step) use(t *Tensor) {
 // update asks the step's updater how to step w, whose only gradient is about to be computed or has just been.
 func (t *Tensor) update() (kernel.Adam, kernel.AdamParam, bool) {
 	s := t.device.step
-	_, gains := t.kernels().(kernel.LinearGradients)
+	_, gains := t.kernels().(kernel.LinearGradStepper)
 	if !gains || s.updater == nil || t.owner != nil || t.usedIn != s.number || t.uses != 1 {
 		return kernel.Adam{}, kernel.AdamParam{}, false
 	}

@@ -142,6 +142,7 @@ func TestEmpty(t *testing.T) {
 			m.Binary(kernel.Add, kernel.Broadcast{Rank: 2, Shape: shape, StrideB: kernel.Dims{0, 1}}, no, m.in(make([]float32, 3)), no)
 		}
 		m.AddScaled(1, no, no)
+		m.AddProduct(0, 3, no, no, m.in(make([]float32, 3)), no)
 		m.Lerp(1, no, no)
 		for _, act := range activations {
 			m.ActivationGrad(act, 0.2, no, no, no)

@@ -186,6 +186,13 @@ func TestConformanceElementwise(t *testing.T) {
 			}
 			m.ActivationGrad(act, 0.25, m.in(y), up, down)
 		})
+		conform(t, "AddProduct", 1e-6, 10, func(m *memory) {
+			rows := 1
+			if n%2 == 0 {
+				rows = 2
+			}
+			m.AddProduct(rows, n/rows, m.in(gy), m.in(finite), m.in(gy[:n/rows]), m.out(n))
+		})
 		conform(t, "AddScaled and Lerp", 1e-6, 10, func(m *memory) {
 			m.AddScaled(0.25, m.in(finite), m.inOut(gy))
 			m.Lerp(0.25, m.in(finite), m.inOut(gy))

@@ -102,6 +102,24 @@ func (d *Device[F]) AddScaled(a float64, x, y kernel.Buffer) {
 	})
 }
 
+// AddProduct implements kernel.Elementwise.
+func (d *Device[F]) AddProduct(rows, n int, x, y, s, out kernel.Buffer) {
+	if d.passes != nil {
+		d.passes.addProduct(rows, n, f32(x), f32(y), f32(s), f32(out))
+		return
+	}
+	xs, ys, factors, sums := floats[F](x), floats[F](y), floats[F](s), floats[F](out)
+	d.pool.For(rows, max(1, grain/max(1, n)), func(lo, hi int) {
+		for r := lo; r < hi; r++ {
+			x, y, sum := row(xs, r, n), row(ys, r, n), row(sums, r, n)
+			for i, factor := range factors {
+				product := y[i] * factor // rounded by itself
+				sum[i] = x[i] + product
+			}
+		}
+	})
+}
+
 // ActivationGrad implements kernel.Elementwise.
 func (d *Device[F]) ActivationGrad(act kernel.Activation, slope float64, y, gy, gx kernel.Buffer) {
 	if d.passes != nil {

@@ -23,13 +23,25 @@ func (d *Device[F]) FasterLinearGrad(l kernel.LinearGrad) bool {
 }
 
 // LinearGrad implements kernel.LinearGradients.
-func (d *Device[F]) LinearGrad(l kernel.LinearGrad, x, w, gy, gx, gw kernel.Buffer) {
+func (d *Device[F]) LinearGrad(l kernel.LinearGrad, x, w, y, gy, gx, gw, gbias kernel.Buffer) {
+	d.beforeActivation(l, y, gy, gbias)
 	d.products.linearGrad(l, f32(x), f32(w), f32(gy), f32(gx), f32(gw))
 }
 
-// LinearGradStep implements kernel.LinearGradients.
-func (d *Device[F]) LinearGradStep(l kernel.LinearGrad, a kernel.Adam, w kernel.AdamParam, x, gy, gx kernel.Buffer) {
+// LinearGradStep implements kernel.LinearGradStepper.
+func (d *Device[F]) LinearGradStep(l kernel.LinearGrad, a kernel.Adam, w kernel.AdamParam, x, y, gy, gx, gbias kernel.Buffer) {
+	d.beforeActivation(l, y, gy, gbias)
 	d.products.linearGradStep(l, a, w, f32(x), f32(gy), f32(gx))
+}
+
+// beforeActivation turns gy into the gradient before the activation, and sums its rows.
+func (d *Device[F]) beforeActivation(l kernel.LinearGrad, y, gy, gbias kernel.Buffer) {
+	switch {
+	case !gbias.IsNil():
+		d.ActivationBiasGrad(l.Act, l.Slope, l.Rows, l.Out, y, gy, gy, gbias)
+	case l.Act != kernel.NoActivation:
+		d.ActivationGrad(l.Act, l.Slope, y, gy, gy)
+	}
 }
 
 // Conv2d implements kernel.Products.

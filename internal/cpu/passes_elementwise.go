@@ -103,6 +103,16 @@ func (j *job) binaryRow(offsetA, offsetB, lo, hi int) {
 	}
 }
 
+func (p *passes) addProduct(rows, n int, x, y, s, out []float32) {
+	p.overRows(rows, n, job{size: n, x: x, gx: y, s: s, y: out}, func(j *job, lo, hi int) {
+		for r := lo; r < hi; r++ {
+			out := row(j.y, r, j.size)
+			j.Binary[kernel.Mul](row(j.gx, r, j.size), j.s, out)
+			j.Binary[kernel.Add](row(j.x, r, j.size), out, out)
+		}
+	})
+}
+
 // odometer steps through the positions of two strided operands, over all but the last dimension.
 type odometer struct {
 	dims             int

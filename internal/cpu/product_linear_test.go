@@ -1,6 +1,7 @@
 package cpu
 
 import (
+	"fmt"
 	"slices"
 	"testing"
 
@@ -28,26 +29,53 @@ func TestConformanceLinearInput(t *testing.T) {
 func linearCase(t *rapid.T) kernel.LinearGrad {
 	l := kernel.LinearGrad{Rows: rapid.IntRange(skinnyRows+1, linearRows).Draw(t, "rows")}
 	l.In, l.Out = rapid.IntRange(2*l.Rows, 300).Draw(t, "in"), rapid.IntRange(2*l.Rows, 300).Draw(t, "out")
+	l.Act, l.Slope = rapid.SampledFrom(activations).Draw(t, "activation"), 0.25
 	return l
 }
 
-// linearGrads is what conform compares: on devices that don't gain, it is two products.
-func linearGrads(m *memory, l kernel.LinearGrad, x, w, gy, gx, gw kernel.Buffer) {
+// linearGrads is what conform compares: on devices that don't gain, it is kernels one after the other.
+func linearGrads(m *memory, l kernel.LinearGrad, x, w, y, gy, gx, gw, gbias kernel.Buffer) {
 	if k, ok := m.Device.(kernel.LinearGradients); ok && k.FasterLinearGrad(l) {
-		k.LinearGrad(l, x, w, gy, gx, gw)
+		k.LinearGrad(l, x, w, y, gy, gx, gw, gbias)
 		return
 	}
-	m.Gemm(kernel.Gemm{M: l.Rows, N: l.In, K: l.Out, TransB: true, LdA: l.Out, LdB: l.Out, LdC: l.In}, gy, w, kernel.Buffer{}, gx)
+	if l.Act != kernel.NoActivation {
+		m.ActivationGrad(l.Act, l.Slope, y, gy, gy)
+	}
+	if !gbias.IsNil() {
+		m.Reduce(kernel.Sum, kernel.Span{Outer: 1, N: l.Rows, Inner: l.Out}, 1, gy, gbias)
+	}
+	if !gx.IsNil() {
+		m.Gemm(kernel.Gemm{M: l.Rows, N: l.In, K: l.Out, TransB: true, LdA: l.Out, LdB: l.Out, LdC: l.In}, gy, w, kernel.Buffer{}, gx)
+	}
 	m.Gemm(kernel.Gemm{M: l.In, N: l.Out, K: l.Rows, TransA: true, LdA: l.In, LdB: l.Out, LdC: l.Out}, x, gy, kernel.Buffer{}, gw)
 }
 
 func TestConformanceLinearGrad(t *testing.T) {
 	check(t, func(t *rapid.T) {
 		s, l := newSource(t), linearCase(t)
+		if rapid.Bool().Draw(t, "small") {
+			l.Rows, l.In, l.Out = rapid.IntRange(1, 70).Draw(t, "few rows"), rapid.IntRange(1, 90).Draw(t, "small in"), rapid.IntRange(1, 90).Draw(t, "small out")
+		}
 		x, w, gy := s.floats(l.Rows*l.In).floats, s.floats(l.In*l.Out).floats, s.floats(l.Rows*l.Out).floats
+		y := s.floats(len(gy)).floats
 		gy[s.IntN(len(gy))] = rapid.SampledFrom([]float32{1, nan, inf}).Draw(t, "special number")
-		conform(t, "LinearGrad", 1e-5, 100, func(m *memory) {
-			linearGrads(m, l, m.in(x), m.in(w), m.in(gy), m.out(len(x)), m.out(len(w)))
+		biased, moved := rapid.Bool().Draw(t, "biased"), rapid.Bool().Draw(t, "with a gradient of x")
+		conform(t, fmt.Sprintf("LinearGrad %+v", l), 1e-5, 100, func(m *memory) {
+			var output, gx, gbias kernel.Buffer
+			if moved {
+				gx = m.out(len(x))
+			}
+			if biased {
+				gbias = m.out(l.Out)
+			}
+			if l.Act != kernel.NoActivation {
+				output = m.in(y)
+			}
+			up := m.Alloc(len(gy)) // which is left in any state
+			m.Upload(up, gy)
+			linearGrads(m, l, m.in(x), m.in(w), output, up, gx, m.out(len(w)), gbias)
+			m.Free(up)
 		})
 	})
 }
@@ -57,6 +85,7 @@ func TestLinearGradStep(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		s, l := newSource(t), linearCase(t)
 		x, w, gy := s.floats(l.Rows*l.In).floats, s.floats(l.In*l.Out).floats, s.floats(l.Rows*l.Out).floats
+		y := s.floats(len(gy)).floats
 		m, v := s.floats(len(w)).floats, s.floats(len(w)).floats
 		for i := range v {
 			v[i] *= v[i]
@@ -69,12 +98,12 @@ func TestLinearGradStep(t *testing.T) {
 				param := func() kernel.AdamParam {
 					return kernel.AdamParam{P: copied(w), G: d.Alloc(len(w)), M: copied(m), V: copied(v), WeightDecay: 0.1}
 				}
-				apart, at, gx, gxApart := param(), param(), d.Alloc(len(x)), d.Alloc(len(x))
-				d.LinearGrad(l, copied(x), apart.P, copied(gy), gxApart, apart.G)
+				apart, at, gx, gxApart, gbias, gbiasApart := param(), param(), d.Alloc(len(x)), d.Alloc(len(x)), d.Alloc(l.Out), d.Alloc(l.Out)
+				d.LinearGrad(l, copied(x), apart.P, copied(y), copied(gy), gxApart, apart.G, gbiasApart)
 				d.AdamStep(a, []kernel.AdamParam{apart})
-				d.LinearGradStep(l, a, at, copied(x), copied(gy), gx)
+				d.LinearGradStep(l, a, at, copied(x), copied(y), copied(gy), gx, gbias)
 				d.Close()
-				for i, pair := range [][2]kernel.Buffer{{gx, gxApart}, {at.P, apart.P}, {at.M, apart.M}, {at.V, apart.V}} {
+				for i, pair := range [][2]kernel.Buffer{{gx, gxApart}, {gbias, gbiasApart}, {at.P, apart.P}, {at.M, apart.M}, {at.V, apart.V}} {
 					if !slices.Equal(f32(pair[0]), f32(pair[1])) {
 						t.Fatalf("%s, %d threads, %+v: result %d differs", d.Name(), threads, l, i)
 					}

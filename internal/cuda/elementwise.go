@@ -39,7 +39,7 @@ func (d *Device) Binary(op kernel.Binary, s kernel.Broadcast, a, b, y kernel.Buf
 	d.each(function{"elementwise", "binary_broadcast"}, y.Len, int32(op), y.Len, structArg(&s), a, b, y)
 }
 
-// AddProduct implements kernel.Fused.
+// AddProduct implements kernel.Elementwise.
 func (d *Device) AddProduct(rows, n int, x, y, s, out kernel.Buffer) {
 	d.each(function{"elementwise", "add_product"}, rows*n, rows, n, x, y, s, out)
 }

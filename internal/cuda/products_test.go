@@ -344,7 +344,7 @@ func TestArgumentLayout(t *testing.T) {
 	}
 	check("convolution", "conv2d_backward_input_narrow", unsafe.Sizeof(convolutionArguments{}))
 	check("small", "gemm_small", unsafe.Sizeof(productArguments{}))
-	check("small", "linear_backward", unsafe.Sizeof(layerArguments{}))
+	check("small", "linear_grad", unsafe.Sizeof(layerArguments{}))
 	check("products", "few_along", unsafe.Sizeof(fewArguments{}))
 	check("products", "few_across", unsafe.Sizeof(fewArguments{}))
 	for _, name := range []string{"attend", "attend_grad_queries", "attend_grad_keys"} {

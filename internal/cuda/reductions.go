@@ -41,7 +41,7 @@ func (d *Device) Reduce(op kernel.Reduce, s kernel.Span, scale float64, x, y ker
 	}
 }
 
-// ActivationBiasGrad implements kernel.Fused.
+// ActivationBiasGrad implements kernel.Reductions.
 func (d *Device) ActivationBiasGrad(act kernel.Activation, slope float64, rows, n int, y, gy, gx, gbias kernel.Buffer) {
 	splits := columnSplits(rows, n)
 	partial := d.doubles("shares", n*splits)

@@ -45,9 +45,9 @@ type layerArguments struct {
 	xVector, wVector, yVector int32
 }
 
-// FasterLinearBackward implements kernel.Fused. Two products, the gradient of the bias and that of the activation are
+// FasterLinearGrad implements kernel.LinearGradients. Two products, the gradient of the bias and that of the activation are
 // compared with all at once.
-func (d *Device) FasterLinearBackward(l kernel.LinearGrad) bool {
+func (d *Device) FasterLinearGrad(l kernel.LinearGrad) bool {
 	if min(l.Rows, l.In, l.Out) == 0 {
 		return false
 	}
@@ -61,15 +61,15 @@ func (d *Device) FasterLinearBackward(l kernel.LinearGrad) bool {
 	return smallX+smallW < bestX+bestW+2*call
 }
 
-// LinearBackward implements kernel.Fused.
-func (d *Device) LinearBackward(l kernel.LinearGrad, act kernel.Activation, slope float64, x, w, y, gy, gx, gw, gbias kernel.Buffer) {
+// LinearGrad implements kernel.LinearGradients.
+func (d *Device) LinearGrad(l kernel.LinearGrad, x, w, y, gy, gx, gw, gbias kernel.Buffer) {
 	p := &d.products.layer
 	*p = layerArguments{
 		x: x.Addr, w: w.Addr, y: y.Addr, gy: gy.Addr, gx: gx.Addr, gw: gw.Addr, gbias: gbias.Addr,
-		rows: size32(l.Rows), in: size32(l.In), out: size32(l.Out), act: int32(act), slope: float32(slope),
+		rows: size32(l.Rows), in: size32(l.In), out: size32(l.Out), act: int32(l.Act), slope: float32(l.Slope),
 		wBlocks: size32(smallBlocks(l.In, l.Out)),
 		xVector: flag(quadruples(x.Addr, l.In)), wVector: flag(quadruples(w.Addr, l.Out)),
-		yVector: flag(quadruples(gy.Addr, l.Out) && (act == kernel.NoActivation || quadruples(y.Addr, l.Out))),
+		yVector: flag(quadruples(gy.Addr, l.Out) && (l.Act == kernel.NoActivation || quadruples(y.Addr, l.Out))),
 	}
 	blocks := p.wBlocks
 	if !gx.IsNil() {
@@ -79,5 +79,5 @@ func (d *Device) LinearBackward(l kernel.LinearGrad, act kernel.Activation, slop
 	if !gbias.IsNil() {
 		blocks += size32((l.Out + 31) / 32)
 	}
-	d.launch(function{"small", "linear_backward"}, dim3{uint32(blocks), 1, 1}, dim3{tileThreads, 1, 1}, 0, structArg(p))
+	d.launch(function{"small", "linear_grad"}, dim3{uint32(blocks), 1, 1}, dim3{tileThreads, 1, 1}, 0, structArg(p))
 }

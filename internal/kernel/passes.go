@@ -70,6 +70,8 @@ type Elementwise interface {
 	Binary(op Binary, s Broadcast, a, b, y Buffer)
 	// AddScaled sets y += a·x.
 	AddScaled(a float64, x, y Buffer)
+	// AddProduct sets out [rows, n] = x + y·s, for s [n].
+	AddProduct(rows, n int, x, y, s, out Buffer)
 	// ActivationGrad sets gx = gy · act'(·) given the output y of a fused activation; gx may be gy.
 	ActivationGrad(act Activation, slope float64, y, gy, gx Buffer)
 	// PairLoss sets out[0] = scale · Σ loss(aᵢ, bᵢ).
@@ -104,6 +106,8 @@ type Span struct{ Outer, N, Inner int }
 type Reductions interface {
 	// Reduce sets y [Outer, Inner] = scale · op over N of x.
 	Reduce(op Reduce, s Span, scale float64, x, y Buffer)
+	// ActivationBiasGrad is ActivationGrad for gx [rows, n], and sets gbias to the sum of its rows; gx may be gy.
+	ActivationBiasGrad(act Activation, slope float64, rows, n int, y, gy, gx, gbias Buffer)
 	// SumTo adds x, of the broadcast's shape, down to an operand with strides StrideA: the adjoint of broadcasting.
 	SumTo(s Broadcast, x, y Buffer)
 	// Softmax sets y = exp(x − max) / Σ, along N, or its logarithm.

@@ -65,29 +65,27 @@ type Products interface {
 	Conv2dBackwardWeight(c Conv, x, gy, gw Buffer)
 }
 
-// LinearGrad describes the gradients of a linear layer y = x·w, for x [Rows, In] and w [In, Out]: gx = gy·wᵀ and
-// gw = xᵀ·gy.
-type LinearGrad struct{ Rows, In, Out int }
-
-// Fused is for devices on which calls and passes over memory take the time, however little there is to compute.
-type Fused interface {
-	// AddProduct sets out [rows, n] = x + y·s, with s [n] in every row.
-	AddProduct(rows, n int, x, y, s, out Buffer)
-	// ActivationBiasGrad is ActivationGrad for gx [rows, n], with gbias = Σ gx over rows; gx may be gy.
-	ActivationBiasGrad(act Activation, slope float64, rows, n int, y, gy, gx, gbias Buffer)
-	// FasterLinearBackward reports whether LinearBackward takes less time than the calls that it stands for.
-	FasterLinearBackward(l LinearGrad) bool
-	// LinearBackward sets gx = g·wᵀ, gw = xᵀ·g and gbias = Σ g over rows, with g = gy·act'(·), for a layer
-	// y = act(x·w + bias). gx and gbias may be nil.
-	LinearBackward(l LinearGrad, act Activation, slope float64, x, w, y, gy, gx, gw, gbias Buffer)
+// LinearGrad describes the gradients of a linear layer y = act(x·w + bias), for x [Rows, In] and w [In, Out]. With
+// g = gy·act'(y) they are gx = g·wᵀ, gw = xᵀ·g, and gbias, the sum of g's rows.
+type LinearGrad struct {
+	Rows, In, Out int
+	Act           Activation
+	Slope         float64
 }
 
-// LinearGradients is for devices on which what is near in time is near in the caches.
+// LinearGradients is for devices that compute all gradients of some linear layers at once in less time than one after
+// the other: because what is near in time is near in the caches, or because every call takes time.
 type LinearGradients interface {
-	// FasterLinearGrad reports whether both gradients take less time at once than one after the other. Only then may the
-	// others be called.
+	// FasterLinearGrad reports whether the layer is one of those. Only then may the others be called.
 	FasterLinearGrad(l LinearGrad) bool
-	LinearGrad(l LinearGrad, x, w, gy, gx, gw Buffer)
-	// LinearGradStep computes gx and steps w, which is w.P, by gw as AdamStep would, without leaving gw anywhere.
-	LinearGradStep(l LinearGrad, a Adam, w AdamParam, x, gy, gx Buffer)
+	// LinearGrad computes them. y may be nil without an activation, gx and gbias where they aren't wanted. What gy holds
+	// afterwards is undefined.
+	LinearGrad(l LinearGrad, x, w, y, gy, gx, gw, gbias Buffer)
+}
+
+// LinearGradStepper is for devices that gain by stepping weights while their gradient is in the caches.
+type LinearGradStepper interface {
+	LinearGradients
+	// LinearGradStep computes gx and gbias, and steps w, which is w.P, by gw as AdamStep would, without leaving gw anywhere.
+	LinearGradStep(l LinearGrad, a Adam, w AdamParam, x, y, gy, gx, gbias Buffer)
 }

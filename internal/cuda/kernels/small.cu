@@ -1,5 +1,5 @@
 // Small products in float32, whatever the precision asked for: kernel.Products' Gemm where there is too little to do for
-// tiles, and kernel.Fused.
+// tiles, and kernel.LinearGradients.
 //
 // What takes time there is to wait for numbers, not to multiply them. So a block has 16 × 16 sums, of which there are many,
 // and its warps share the depth: each asks for 32 numbers of each row and column at once, and all for 256. No block waits
@@ -158,7 +158,7 @@ __device__ inline void write_sum(float *to, int row, int rows, int column, int c
 }
 
 // gx = g·wᵀ, gw = xᵀ·g and gbias, the sum of g's rows, for g = gy·act'(y), by blocks each.
-extern "C" __global__ void __launch_bounds__(THREADS) linear_backward(const __grid_constant__ Layer p) {
+extern "C" __global__ void __launch_bounds__(THREADS) linear_grad(const __grid_constant__ Layer p) {
     __shared__ __align__(16) Slices operands;
     int block = blockIdx.x;
     const int across_in = (p.in + SIDE - 1) / SIDE, across_out = (p.out + SIDE - 1) / SIDE;
