@@ -70,6 +70,15 @@ func (a *Adam) GradNorm() float64 {
 	return math.Sqrt(a.device.Kernels().SumSquares(a.gradients))
 }
 
+// WeightNorm is the Euclidean norm of all parameters together; not finite if any of them is not.
+func (a *Adam) WeightNorm() float64 {
+	weights := make([]kernel.Buffer, len(a.params))
+	for i, p := range a.params {
+		weights[i] = p.Tensor.Data()
+	}
+	return math.Sqrt(a.device.Kernels().SumSquares(weights))
+}
+
 // Step updates the parameters that have a gradient, after multiplying it by gradScale.
 func (a *Adam) Step(rate, gradScale float64) {
 	step := a.early

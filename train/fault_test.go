@@ -92,6 +92,30 @@ func TestNonFiniteGradient(t *testing.T) {
 	fails(t, err, "toy: step 3: the gradient is NaN", "--lr")
 }
 
+// TestNonFiniteWeightsAreNotSaved interrupts a training in a step whose gradient is NaN and isn't measured.
+func TestNonFiniteWeightsAreNotSaved(t *testing.T) {
+	r := newRun(t)
+	m := newToy(openPortable(), 1, 8, 16)
+	config := toyConfig(20)
+	config.Clip, config.EvalEvery, config.Schedule = 0, 0, "cosine"
+	const calls = 2*8 + 1 // of Loss, two a step: the ninth is neither logged nor saved
+	ctx := m.after(calls)
+	task := m.task()
+	loss := task.Loss
+	task.Loss = func() (*tensor.Tensor, *Figures) {
+		l, figures := loss()
+		if m.losses == calls {
+			l = l.Mul(l.Scale(0).Sqrt()).Add(l)
+		}
+		return l, figures
+	}
+	_, err := Run(ctx, r.Dir(), task, config, Options{})
+	fails(t, err, "step 9: the norm of the weights is NaN", "the checkpoint of step 5")
+	if got := stepOf(t, r); got != 5 {
+		t.Errorf("the checkpoint is of step %d, want 5", got)
+	}
+}
+
 func TestWrongUse(t *testing.T) {
 	for name, c := range map[string]struct {
 		change func(*Config, *Task)

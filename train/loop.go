@@ -95,6 +95,11 @@ func (t *trainer) loop(ctx context.Context) error {
 			}
 		}
 		interrupted := ctx.Err() != nil
+		if interrupted && !t.measured { // nobody has seen the gradient of what is about to be saved
+			if norm := t.adam.WeightNorm(); math.IsNaN(norm) || math.IsInf(norm, 0) {
+				return t.diverged("the norm of the weights", norm, step, rate)
+			}
+		}
 		if log || interrupted {
 			if err := t.log(step, rate, heldOut); err != nil {
 				return err

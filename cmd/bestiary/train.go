@@ -142,9 +142,9 @@ func checkBatch(c *cobra.Command, settings train.Config, training *data.Dataset)
 }
 
 // fit adapts defaults to the data: a batch has no more than there is, a short training has a tenth of it as warm-up, and
-// one that nothing is held out from can't stop early.
+// one that nothing is held out from, or that isn't evaluated on the way, can't stop early.
 func fit(c *cobra.Command, settings *train.Config, items, heldOut int) {
-	if !c.Flags().Changed("patience") && heldOut == 0 {
+	if !c.Flags().Changed("patience") && (heldOut == 0 || settings.EvalEvery == 0) {
 		settings.Patience = 0
 	}
 	if !c.Flags().Changed("batch") {
