@@ -44,7 +44,12 @@ func (d *Device) Conv2d(c kernel.Conv, x, w, bias, y kernel.Buffer) {
 		d.Gemm(kernel.Gemm{M: c.N * c.H * c.W, N: c.O, K: c.C, LdA: c.C, LdB: c.O, LdC: c.O, Act: c.Act, Slope: c.Slope}, x, w, bias, y)
 		return
 	}
-	d.convolve(c, "conv2d_forward", c.N*c.OH*c.OW, outputs, c.KH*c.KW*inputs, c.Groups, convolutionArguments{
+	size := unfolded{"conv2d_forward", c.N * c.OH * c.OW, outputs, c.KH * c.KW * inputs, c.Groups}
+	if way, worth := d.chooseWinograd(c, forward, size, x, w, y); worth {
+		d.winogradResults(&way, x, w, bias, y)
+		return
+	}
+	d.convolve(c, size, convolutionArguments{
 		x: x.Addr, w: w.Addr, y: y.Addr,
 		finish:  finishArguments{bias: bias.Addr, slope: float32(c.Slope), act: int32(c.Act), vec: flag(quadruples(y.Addr, c.O, outputs))},
 		xVector: flag(quadruples(x.Addr, c.C, inputs)), wVector: flag(quadruples(w.Addr, c.O, outputs)),
@@ -77,7 +82,12 @@ func (d *Device) Conv2dBackwardInput(c kernel.Conv, gy, w, bias, gx kernel.Buffe
 		d.launch(function{"convolution", "conv2d_backward_input_narrow"}, dim3{uint32(blocks), 1, uint32(phases)}, dim3{tileThreads, 1, 1}, 0, structArg(p))
 		return
 	}
-	d.convolve(c, "conv2d_backward_input", c.N*height*width, inputs, taps*outputs, c.Groups*phases, arguments)
+	size := unfolded{"conv2d_backward_input", c.N * height * width, inputs, taps * outputs, c.Groups * phases}
+	if way, worth := d.chooseWinograd(c, backwardInput, size, gy, w, gx); worth {
+		d.winogradResults(&way, gy, w, bias, gx)
+		return
+	}
+	d.convolve(c, size, arguments)
 }
 
 // narrow is the number of channels up to which an input's gradient is computed by NARROW's kernel in convolution.cu.
@@ -105,7 +115,12 @@ func (d *Device) Conv2dBackwardWeight(c kernel.Conv, x, gy, gw kernel.Buffer) {
 		d.Gemm(kernel.Gemm{M: c.C, N: c.O, K: c.N * c.H * c.W, TransA: true, LdA: c.C, LdB: c.O, LdC: c.O}, x, gy, kernel.Buffer{}, gw)
 		return
 	}
-	d.convolve(c, "conv2d_backward_weight", c.KH*c.KW*inputs, outputs, c.N*c.OH*c.OW, c.Groups, convolutionArguments{
+	size := unfolded{"conv2d_backward_weight", c.KH * c.KW * inputs, outputs, c.N * c.OH * c.OW, c.Groups}
+	if way, worth := d.chooseWinograd(c, backwardWeight, size, x, gy, gw); worth {
+		d.winogradWeights(&way, x, gy, gw)
+		return
+	}
+	d.convolve(c, size, convolutionArguments{
 		x: x.Addr, w: gy.Addr, y: gw.Addr,
 		finish:  finishArguments{vec: flag(quadruples(gw.Addr, c.O, outputs))},
 		xVector: flag(quadruples(x.Addr, c.C, inputs)), wVector: flag(quadruples(gy.Addr, c.O, outputs)),
@@ -117,12 +132,22 @@ func pointwise(c kernel.Conv) bool {
 	return c.KH == 1 && c.KW == 1 && c.StrideH == 1 && c.StrideW == 1 && c.PadH == 0 && c.PadW == 0 && c.Groups == 1 && c.OH == c.H && c.OW == c.W
 }
 
-// convolve launches a convolution as so many products of m×n numbers and depth k; kind is that of the kernel.
-func (d *Device) convolve(c kernel.Conv, kind string, m, n, k, count int, arguments convolutionArguments) {
-	plan := d.planned("convolution", kind, m, n, k, count)
+// unfolded is a convolution as so many products of m×n numbers and depth k, by kernels of a kind.
+type unfolded struct {
+	kind           string
+	m, n, k, count int
+}
+
+func (d *Device) plannedUnfolded(u unfolded) planned {
+	return d.planned("convolution", u.kind, u.m, u.n, u.k, u.count)
+}
+
+// convolve launches a convolution as products.
+func (d *Device) convolve(c kernel.Conv, u unfolded, arguments convolutionArguments) {
+	plan := d.plannedUnfolded(u)
 	p := d.convolution(c, arguments)
-	size32(m)
-	size32(k)
+	size32(u.m)
+	size32(u.k)
 	p.split, p.down, p.across = d.splitting(plan.tiling), int32(plan.down), int32(plan.across)
 	d.launch(plan.function, plan.grid(), dim3{tileThreads, 1, 1}, plan.sharedMemory(), structArg(p))
 }

@@ -34,6 +34,7 @@ type products struct {
 	plans     map[planKey]planned
 	blas      *blas // nil where there is none, or nobody looked yet
 	looked    bool
+	winograd  map[winogradKey]winogradChoice
 	arrived   kernel.Buffer // counters of splitArguments, all 0
 
 	// arguments of the launch under way, here so that they needn't be allocated
@@ -41,6 +42,7 @@ type products struct {
 	layer       layerArguments
 	few         fewArguments
 	convolution convolutionArguments
+	transform   winogradArguments
 	attention   attentionArguments
 }
 

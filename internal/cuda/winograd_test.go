@@ -1,0 +1,203 @@
+//go:build linux && (amd64 || arm64) && !nocuda
+
+package cuda
+
+import (
+	"fmt"
+	"math"
+	"slices"
+	"testing"
+
+	"github.com/bestiary-ml/bestiary/internal/cpu"
+	"github.com/bestiary-ml/bestiary/internal/kernel"
+)
+
+// winogradConv is a convolution for Winograd's algorithm, of kernels of 3×3 or 4×4.
+func winogradConv(images, height, width, in, out, size int) kernel.Conv {
+	stride := size - 2
+	return kernel.Conv{
+		N: images, H: height * stride, W: width * stride, C: in, O: out, OH: height, OW: width, KH: size, KW: size,
+		StrideH: stride, StrideW: stride, PadH: 1, PadW: 1, DilationH: 1, DilationW: 1, Groups: 1, Slope: 0.25,
+	}
+}
+
+// byWinograd has a GPU compute c, once, by a way and so many images at a time, worth it or not.
+func byWinograd(t *testing.T, d kernel.Device, c kernel.Conv, f filtering, images int) (restore func()) {
+	gpu, ok := d.(*Device)
+	if !ok {
+		return func() {}
+	}
+	choices := map[winogradKey]winogradChoice{}
+	for pass := forward; pass <= backwardWeight; pass++ {
+		way, ok := winogradOf(c, pass, f)
+		if !ok {
+			t.Fatalf("%+v doesn't fit", c)
+		}
+		way.images = images
+		choices[winogradKeyOf(c, pass)] = winogradChoice{way, true}
+	}
+	before := gpu.products.winograd
+	gpu.products.winograd = choices
+	return func() { gpu.products.winograd = before }
+}
+
+// TestWinograd compares every way, with whole tiles and cut ones, with the portable convolutions on float64.
+func TestWinograd(t *testing.T) {
+	d := deviceToTest(t)
+	d.SetPrecision(kernel.Highest)
+	for i, s := range []struct {
+		filtering
+		kernel.Conv
+		images int // at a time
+	}{
+		{filtering{2, 3}, winogradConv(3, 5, 6, 8, 12, 3), 2},
+		{filtering{2, 3}, winogradConv(1, 1, 4, 4, 4, 3), 1},
+		{filtering{2, 2}, winogradConv(2, 4, 5, 8, 4, 4), 2},
+		{filtering{3, 2}, winogradConv(3, 5, 3, 8, 8, 4), 2},
+		{filtering{3, 2}, winogradConv(1, 1, 7, 12, 4, 4), 1},
+	} {
+		s.Act = activations[i%len(activations)]
+		t.Run(fmt.Sprintf("%v %d×%d", s.filtering, s.OH, s.OW), func(t *testing.T) {
+			compare(t, 2e-5, func(p *pair) {
+				defer byWinograd(t, p.Device, s.Conv, s.filtering, s.images)()
+				c, pixels, results, weights := s.Conv, s.N*s.H*s.W*s.C, s.N*s.OH*s.OW*s.O, s.KH*s.KW*s.C*s.O
+				x, w, up := p.in(pixels, 1, 0), p.in(weights, 1, 0), p.in(results, 1, 0)
+				var biasO, biasC kernel.Buffer
+				if i%2 == 0 {
+					biasO, biasC = p.in(c.O, 1, 0), p.in(c.C, 1, 0)
+				}
+				p.Conv2d(c, x, w, biasO, p.out(results))
+				p.Conv2dBackwardInput(c, up, w, biasC, p.out(pixels))
+				p.Conv2dBackwardWeight(c, x, up, p.out(weights))
+			})
+		})
+		for _, f := range []function{s.transforms().input, s.transforms().expandM, s.transforms().expandR, s.transforms().collectM, s.transforms().collectR} {
+			if d.loaded[f] == nil {
+				t.Errorf("%+v isn't computed by %s", s.Conv, f.name)
+			}
+		}
+	}
+}
+
+// TestWinogradUnaligned has operands that don't lie as the transforms need them.
+func TestWinogradUnaligned(t *testing.T) {
+	d := deviceToTest(t)
+	d.SetPrecision(kernel.Highest)
+	c := winogradConv(1, 4, 4, 4, 4, 3)
+	compare(t, 2e-5, func(p *pair) {
+		defer byWinograd(t, p.Device, c, filtering{2, 3}, 1)()
+		x, w := p.in(16*4+1, 1, 0), p.in(9*16, 1, 0)
+		p.Conv2d(c, x.Slice(1, 16*4), w, kernel.Buffer{}, p.out(16*4))
+	})
+}
+
+// TestChooseWinograd checks what an H100 is reckoned to gain from: many channels and pixels, in float32.
+func TestChooseWinograd(t *testing.T) {
+	d := &Device{}
+	d.info.Processors = 132
+	none, all := [3]int{}, [3]int{3, 3, 3}
+	for _, s := range []struct {
+		kernel.Conv
+		m [3]int // of the way for each pass; 0: unfolded
+	}{
+		{winogradConv(8, 64, 64, 256, 256, 4), all}, {winogradConv(8, 32, 32, 256, 256, 4), all},
+		{winogradConv(8, 16, 16, 256, 256, 3), [3]int{2, 2, 2}},
+		{winogradConv(32, 2, 2, 512, 512, 4), none}, // weights are most of it
+		{winogradConv(8, 16, 16, 64, 64, 3), none},  // too small
+		{winogradConv(8, 64, 64, 258, 256, 4), none},
+	} {
+		for p, a := range arithmetics {
+			d.SetPrecision(kernel.Precision(p))
+			u := unfolded{"conv2d_forward", s.N * s.OH * s.OW, s.O, s.KH * s.KW * s.C, 1}
+			for pass, m := range s.m {
+				way, worth := d.chooseWinograd(s.Conv, direction(pass), u, kernel.Buffer{}, kernel.Buffer{}, kernel.Buffer{})
+				if a.tensor {
+					m = 0
+				}
+				if worth != (m > 0) || worth && way.m != m {
+					t.Errorf("%s, direction %d of %+v: F(%d, %d), worth it: %v; want F(%d, …)", a.name, pass, s.Conv, way.m, way.r, worth, m)
+				}
+			}
+		}
+	}
+}
+
+// TestWinogradParts checks that images are computed in parts of equal size, and that points stay within their bound.
+func TestWinogradParts(t *testing.T) {
+	for _, s := range []struct{ images, size, want int }{{8, 64, 4}, {9, 64, 5}, {3, 16, 3}, {1, 256, 0}} {
+		w, ok := winogradOf(winogradConv(s.images, s.size, s.size, 256, 256, 4), forward, filtering{3, 2})
+		if ok != (s.want > 0) || ok && w.images != s.want {
+			t.Errorf("%d images of %d pixels: %d at a time, %v", s.images, s.size, w.images, ok)
+		}
+		if held := w.tiles(w.images)*w.points*(w.inputs()+w.O) + w.weights(); ok && held > winogradNumbers {
+			t.Errorf("%d images of %d pixels hold %d points", s.images, s.size, held)
+		}
+	}
+}
+
+// TestWinogradNaN has a NaN in an operand: it must reach what depends on it, and no more than the contract of
+// kernel.Conv allows.
+func TestWinogradNaN(t *testing.T) {
+	d := deviceToTest(t)
+	d.SetPrecision(kernel.Highest)
+	const channels = 8
+	for _, s := range []struct {
+		filtering
+		size int
+	}{{filtering{2, 3}, 3}, {filtering{2, 2}, 4}, {filtering{3, 2}, 4}} {
+		c := winogradConv(1, 7, 7, channels, channels, s.size)
+		pixels, results, weights := c.H*c.W*channels, c.OH*c.OW*channels, c.KH*c.KW*channels*channels
+		for _, at := range []int{0, (3*c.W+4)*channels + 2, pixels - 1} {
+			passes := func(d kernel.Device) (y, gx, gw []float32) {
+				place := func(n, at int) kernel.Buffer {
+					values := slices.Repeat([]float32{1}, n)
+					if at >= 0 {
+						values[at] = float32(math.NaN())
+					}
+					b := d.Alloc(n)
+					d.Upload(b, values)
+					return b
+				}
+				x, clean, w, up, none := place(pixels, at), place(results, -1), place(weights, -1), place(results, at%results), kernel.Buffer{}
+				toY, toGX, toGW := place(results, -1), place(pixels, -1), place(weights, -1)
+				defer byWinograd(t, d, c, s.filtering, 1)()
+				d.Conv2d(c, x, w, none, toY)
+				d.Conv2dBackwardInput(c, up, w, none, toGX)
+				d.Conv2dBackwardWeight(c, x, clean, toGW)
+				y, gx, gw = make([]float32, results), make([]float32, pixels), make([]float32, weights)
+				d.Download(y, toY)
+				d.Download(gx, toGX)
+				d.Download(gw, toGW)
+				return y, gx, gw
+			}
+			y, gx, gw := passes(d)
+			wantY, wantGX, wantGW := passes(cpu.NewFloat64(1))
+			checkNaN(t, "output", y, wantY, c.OH, c.OW, channels, 3)
+			checkNaN(t, "gradient of the input", gx, wantGX, c.H, c.W, channels, 3*c.StrideH)
+			for i, v := range gw {
+				if seen := i/c.O%c.C == at%c.C; v == v && wantGW[i] != wantGW[i] || v != v && !seen {
+					t.Fatalf("F(%d, %d), NaN in channel %d: weight %d is %g", s.m, s.r, at%c.C, i, v)
+				}
+			}
+		}
+	}
+}
+
+// checkNaN compares which pixels of an image are NaN: all that must be, and of others only those less than near pixels away
+// from such a one.
+func checkNaN(t *testing.T, name string, got, want []float32, height, width, channels, near int) {
+	t.Helper()
+	for i, v := range got {
+		y, x, channel := i/channels/width, i/channels%width, i%channels
+		needed, allowed := want[i] != want[i], false
+		for yy := max(0, y-near+1); yy < min(height, y+near); yy++ {
+			for xx := max(0, x-near+1); xx < min(width, x+near); xx++ {
+				v := want[(yy*width+xx)*channels+channel]
+				allowed = allowed || v != v
+			}
+		}
+		if isNaN := v != v; isNaN && !allowed || !isNaN && needed {
+			t.Fatalf("%s: channel %d of pixel %d, %d is %g, want %g", name, channel, y, x, v, want[i])
+		}
+	}
+}
