@@ -68,7 +68,7 @@ func (d *Device) transform(f function, images int, l lattice, p winogradArgument
 	p.height, p.width = int32(l.height), int32(l.width)
 	p.first, p.pitch, p.step, p.advance = int32(l.first), int32(l.pitch), int32(l.step), int32(l.advance)
 	count := images * l.down * l.across * l.sides * l.sides * l.channels / 4
-	p.count = int64(size32(count))
+	p.count = int64(count) // far from 2³², as points are bounded
 	d.products.transform = p
 	d.launch(f, gridFor(count, 1), dim3{threads, 1, 1}, 0, structArg(&d.products.transform))
 }
