@@ -146,9 +146,14 @@ func (m *DALLE) forward(ids, image []int32) *tensor.Tensor {
 // finish is what happens between the transformer and the output layers.
 func (m *DALLE) finish(x *tensor.Tensor) *tensor.Tensor {
 	if m.config.Stable {
-		x = x.Div(x.MaxOver(-1).Reshape(x.Dim(0), x.Dim(1), 1))
+		x = byLargest(x)
 	}
 	return m.norm.Forward(x)
+}
+
+// byLargest divides each vector of x [B, n, Dim] by its largest element.
+func byLargest(x *tensor.Tensor) *tensor.Tensor {
+	return x.Div(x.MaxOver(-1).Reshape(x.Dim(0), x.Dim(1), 1))
 }
 
 // embedText returns the vectors [B, n, Dim] of ids of text from a position on.
@@ -163,16 +168,26 @@ func (m *DALLE) embedText(ids []int32, batch, first int) *tensor.Tensor {
 
 // embedCodes returns the vectors [B, n, Dim] of codes from a cell on.
 func (m *DALLE) embedCodes(codes []int32, batch, first int) *tensor.Tensor {
-	n := len(codes) / batch
-	x := m.image.Forward(m.device.Ints(codes, batch, n))
-	if m.rowPosition != nil {
+	return m.embed(m.device.Ints(codes, batch, len(codes)/batch), first)
+}
+
+// embed is embedCodes of codes [B, n].
+func (m *DALLE) embed(codes *tensor.Tensor, first int) *tensor.Tensor {
+	n := codes.Dim(1)
+	x := m.image.Forward(codes)
+	switch {
+	case m.rowPosition == nil:
+		return x
+	case n == 1: // whose places needn't travel to the device
+		row, column := first/m.config.Width, first%m.config.Width
+		return x.Add(m.rowPosition.Weight.Slice(0, row, row+1).Add(m.columnPosition.Weight.Slice(0, column, column+1)))
+	default:
 		rows, columns := make([]int32, n), make([]int32, n)
 		for i := range n {
 			rows[i], columns[i] = int32((first+i)/m.config.Width), int32((first+i)%m.config.Width)
 		}
-		x = x.Add(m.rowPosition.Forward(m.device.Ints(rows)).Add(m.columnPosition.Forward(m.device.Ints(columns))))
+		return x.Add(m.rowPosition.Forward(m.device.Ints(rows)).Add(m.columnPosition.Forward(m.device.Ints(columns))))
 	}
-	return x
 }
 
 // uniform draws a number in [0, 1).

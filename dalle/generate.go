@@ -40,10 +40,11 @@ func (m *DALLE) Generate(ctx context.Context, pictures []Picture, s Sampling, ro
 		} else {
 			b.next(done - 1)
 		}
-		if err := b.drawAll(pictures); err != nil {
+		done++
+		if err := b.draw(pictures, done); err != nil {
 			return nil, err
 		}
-		if done++; row != nil && done%m.config.Width == 0 {
+		if row != nil && done%m.config.Width == 0 {
 			row(done/m.config.Width, b.codes)
 		}
 	}
@@ -93,8 +94,9 @@ type batch struct {
 	sampler sampler
 	rows    int // of the transformer's batch
 	codes   [][]int32
-	last    []int32   // the latest code of each row
-	logits  []float32 // [rows, ImageCodes]
+	last    []int32     // the latest code of each row
+	logits  []float32   // [rows, ImageCodes]
+	there   *deviceDraw // draws in the place of sampler; last and logits are not used then
 }
 
 func (m *DALLE) newBatch(pictures []Picture, s Sampling) *batch {
@@ -103,7 +105,9 @@ func (m *DALLE) newBatch(pictures []Picture, s Sampling) *batch {
 		b.rows *= 2
 	}
 	b.cache = m.transformer.NewCache(b.rows)
-	b.last, b.logits = make([]int32, b.rows), make([]float32, b.rows*m.config.ImageCodes)
+	if b.there = m.newDeviceDraw(pictures, s); b.there == nil {
+		b.last, b.logits = make([]int32, b.rows), make([]float32, b.rows*m.config.ImageCodes)
+	}
 	for _, p := range pictures {
 		b.codes = append(b.codes, append(make([]int32, 0, m.config.Cells()), p.Prime...))
 	}
@@ -135,16 +139,52 @@ func (b *batch) begin(pictures []Picture) {
 func (b *batch) next(cell int) {
 	step := b.model.device.Scratch()
 	defer step.End()
-	b.extend(b.model.embedCodes(b.last, b.rows, cell))
+	if b.there != nil {
+		b.extend(b.model.embed(b.there.of(cell), cell))
+	} else {
+		b.extend(b.model.embedCodes(b.last, b.rows, cell))
+	}
 }
 
 func (b *batch) extend(x *tensor.Tensor) {
-	m := b.model
-	y := m.transformer.Extend(x, b.cache)
+	logits := b.model.extend(x, b.cache, b.model.imageHead)
+	if b.there != nil {
+		b.there.draw(logits)
+	} else {
+		logits.CopyTo(b.logits)
+	}
+}
+
+// extend reads x [B, n, Dim] after what the cache has, and returns the logits [B, 1, V] of what comes next.
+func (m *DALLE) extend(x *tensor.Tensor, cache *transformer.Cache, h head) *tensor.Tensor {
+	y, twin := m.transformer.ExtendStreams(x, cache)
 	if n := y.Dim(1); n > 1 {
 		y = y.Slice(1, n-1, n)
+		if twin != nil {
+			twin = twin.Slice(1, n-1, n)
+		}
 	}
-	m.imageHead.logits(m.finish(y)).CopyTo(b.logits)
+	if m.config.Stable {
+		if twin != nil {
+			y, twin = y.Add(twin).Scale(0.5), nil
+		}
+		y = byLargest(y)
+	}
+	return y.Project(tensor.Projection{
+		Weight: h.weight, Transposed: true, Bias: h.bias, Twin: twin, Gamma: m.norm.Weight, Beta: m.norm.Bias, Eps: m.norm.Eps,
+	})
+}
+
+// draw draws a code of each picture, so that they have done codes. Where that happens on the device, it is waited for at the end
+// of a row.
+func (b *batch) draw(pictures []Picture, done int) error {
+	if b.there == nil {
+		return b.drawAll(pictures)
+	}
+	if done%b.model.config.Width != 0 {
+		return nil
+	}
+	return b.there.read(b.codes)
 }
 
 // drawAll draws a code of each picture from the logits.
@@ -205,8 +245,7 @@ func (m *DALLE) CompleteText(ctx context.Context, prefix []int32, s Sampling, ra
 func (m *DALLE) readText(ids []int32, cache *transformer.Cache, logits []float32) {
 	step := m.device.Scratch()
 	defer step.End()
-	y := m.transformer.Extend(m.embedText(ids, 1, cache.Len()), cache)
-	m.textHead.logits(m.finish(y.Slice(1, y.Dim(1)-1, y.Dim(1)))).CopyTo(logits)
+	m.extend(m.embedText(ids, 1, cache.Len()), cache, m.textHead).CopyTo(logits)
 }
 
 // trailing is the number of zeros at the end of ids.

@@ -1,6 +1,7 @@
 package dalle
 
 import (
+	"errors"
 	"fmt"
 	"math"
 	"slices"
@@ -47,6 +48,13 @@ func (s Sampling) guided(logits, null []float32) {
 	}
 }
 
+// What there may be to say instead of drawing.
+func answersError(logit float64) error {
+	return fmt.Errorf("the model answers %v; it has not been trained well, use an earlier checkpoint", logit)
+}
+
+var errNothingLeft = errors.New("the model leaves no token to draw; it has not been trained well, use an earlier checkpoint")
+
 // sampler draws tokens; it keeps its scratch memory.
 type sampler struct {
 	Sampling
@@ -60,14 +68,14 @@ func (s *sampler) draw(logits []float32, random *tensor.Generator) (int32, error
 	best, highest := -1, float32(math.Inf(-1))
 	for i, l := range logits {
 		if l != l || l > math.MaxFloat32 {
-			return 0, fmt.Errorf("the model answers %v; it has not been trained well, use an earlier checkpoint", l)
+			return 0, answersError(float64(l))
 		}
 		if l > highest {
 			best, highest = i, l
 		}
 	}
 	if best < 0 {
-		return 0, fmt.Errorf("the model leaves no token to draw; it has not been trained well, use an earlier checkpoint")
+		return 0, errNothingLeft
 	}
 	if s.Temperature == 0 {
 		return int32(best), nil

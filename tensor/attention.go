@@ -124,34 +124,6 @@ func (t *Tensor) SelfAttention(heads int, scale float64, mask *AttentionMask, ke
 	return y
 }
 
-// AttendCache is the attention of new tokens at positions first to first+m−1, which are rows of mask (nil: all may be seen),
-// to the tokens up to and including themselves. t [B, m, 3·heads·D] holds q, k and v of each of them one after the other;
-// cache [2, B, capacity, heads·D] has the keys and the values of those before, and gets theirs. No gradient flows.
-func (t *Tensor) AttendCache(heads int, scale float64, cache *Tensor, first int, mask *AttentionMask) *Tensor {
-	if t.rank != 3 || cache.rank != 4 || cache.dims[0] != 2 || t.dims[2] != 3*cache.dims[3] || t.dims[0] != cache.dims[1] ||
-		first < 0 || first+t.dims[1] > cache.dims[2] || mask != nil && first+t.dims[1] > mask.Queries {
-		panic(fmt.Sprintf("tensor: AttendCache of %v from %d with %v", t, first, cache))
-	}
-	batch, m, capacity, width := t.dims[0], t.dims[1], cache.dims[2], cache.dims[3]
-	t.kernels().Copy(kernel.Strided{
-		Rank: 4, Shape: kernel.Dims{2, batch, m, width}, OffsetDst: first * width, OffsetSrc: width,
-		StrideDst: kernel.Dims{batch * capacity * width, capacity * width, width, 1},
-		StrideSrc: kernel.Dims{width, m * 3 * width, 3 * width, 1},
-	}, cache.data, t.data)
-	a := kernel.Attention{
-		Batch: batch, Heads: heads, Dim: width / heads, Queries: m, Keys: first + m, First: first, Scale: scale,
-		RowQ: 3 * width, RowK: width, RowV: width, RowY: width,
-		BatchQ: m * 3 * width, BatchK: capacity * width, BatchV: capacity * width, BatchY: m * width,
-	}
-	if mask != nil {
-		a.Mask = &mask.AttentionMask
-	}
-	half := cache.Len() / 2
-	y := t.device.empty(batch, m, width)
-	t.kernels().Attention(a, t.data, cache.data.Slice(0, half), cache.data.Slice(half, half), kernel.Buffer{}, y.data, kernel.Buffer{})
-	return y
-}
-
 // Rotary turns pairs of neighbouring features (Su et al., 2021): of t [B, n, groups, D], whose tokens are at positions from
 // first on, pair j < R of every group of the token at position i by the angle whose cosine and sine are cos[i, j] and
 // sin[i, j] [at least first+n, R], which are constants. Features from 2·R on stay.

@@ -160,7 +160,7 @@ func TestAttendCache(t *testing.T) {
 	cache := d.Zeros(2, batch, capacity, heads*dim).Keep()
 	for first, count := 0, 3; first < n; first, count = first+count, 1 {
 		fresh := qkv.Slice(1, first, first+count)
-		got := fresh.AttendCache(heads, 0.7, cache, first, mask)
+		got := fresh.AttendCache(CachedAttention{Heads: heads, Scale: 0.7, Memory: cache, First: first, Mask: mask})
 		for b := range batch {
 			for i := range count * heads * dim {
 				g, w := exact(got)[b*count*heads*dim+i], want[(b*n+first)*heads*dim+i]

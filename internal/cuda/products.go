@@ -41,6 +41,7 @@ type products struct {
 	product     productArguments
 	layer       layerArguments
 	few         fewArguments
+	row         rowArguments
 	convolution convolutionArguments
 	transform   winogradArguments
 	attention   attentionArguments

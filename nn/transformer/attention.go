@@ -33,7 +33,7 @@ func (a *attention) project(x *tensor.Tensor, p *pass) *tensor.Tensor {
 		return qkv
 	}
 	batch, n, width := qkv.Dim(0), qkv.Dim(1), qkv.Dim(2)
-	return qkv.Reshape(batch, n, 3*a.heads, width/3/a.heads).Rotary(p.cos, p.sin, p.first).Reshape(batch, n, width)
+	return qkv.Reshape(batch, n, 3*a.heads, width/3/a.heads).Rotary(p.cos, p.sin, 0).Reshape(batch, n, width)
 }
 
 func (a *attention) forward(x *tensor.Tensor, p *pass) *tensor.Tensor {
@@ -41,8 +41,11 @@ func (a *attention) forward(x *tensor.Tensor, p *pass) *tensor.Tensor {
 	return a.dropout.Forward(a.out.Forward(y))
 }
 
-func (a *attention) cached(x *tensor.Tensor, p *pass, c *branchCache) *tensor.Tensor {
-	return a.out.Forward(a.project(x, p).AttendCache(a.heads, a.scale, c.memory, p.first, a.mask))
+func (a *attention) cached(x *tensor.Tensor, in, out tensor.Projection, p *pass, c *branchCache) *tensor.Tensor {
+	in.Weight, out.Weight, out.Bias = a.qkv.Weight, a.out.Weight, a.out.Bias
+	return x.Project(in).AttendCache(tensor.CachedAttention{
+		Heads: a.heads, Scale: a.scale, Cos: p.cos, Sin: p.sin, Memory: c.memory, First: p.first, Mask: a.mask,
+	}).Project(out)
 }
 
 // Visit implements nn.Module.
@@ -72,8 +75,10 @@ func (l *feedForward) forward(x *tensor.Tensor, _ *pass) *tensor.Tensor {
 	return l.out.Forward(l.dropout.Forward(l.in.Forward(x).GEGLU()))
 }
 
-func (l *feedForward) cached(x *tensor.Tensor, _ *pass, _ *branchCache) *tensor.Tensor {
-	return l.out.Forward(l.in.Forward(x).GEGLU())
+func (l *feedForward) cached(x *tensor.Tensor, in, out tensor.Projection, _ *pass, _ *branchCache) *tensor.Tensor {
+	in.Weight, in.Bias, in.Gated = l.in.Weight, l.in.Bias, true
+	out.Weight, out.Bias = l.out.Weight, l.out.Bias
+	return x.Project(in).Project(out)
 }
 
 // Visit implements nn.Module.

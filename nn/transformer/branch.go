@@ -18,7 +18,9 @@ type branch struct {
 type net interface {
 	nn.Module
 	forward(x *tensor.Tensor, p *pass) *tensor.Tensor
-	cached(x *tensor.Tensor, p *pass, c *branchCache) *tensor.Tensor
+	// cached is forward with what the cache has of the positions before x's, and with what stands before the first linear layer
+	// and behind the last one.
+	cached(x *tensor.Tensor, in, out tensor.Projection, p *pass, c *branchCache) *tensor.Tensor
 }
 
 // pass is what the layers of one forward pass have in common.
@@ -26,7 +28,10 @@ type pass struct {
 	cos, sin *tensor.Tensor // [Len, R] of all positions, or nil
 	keep     *tensor.Tensor // ints [B, n], 0 where a key is padding, or nil
 	shift    *tensor.Tensor // ints [4·n], see shiftIndex, or nil
-	first    int            // position of x's first row, with a cache
+
+	// with a cache:
+	first int                // position of x's first row
+	moved *tensor.TokenShift // in the place of shift
 }
 
 func newBranch(d *tensor.Device, c Config, layer int, n net, shared bool) *branch {
@@ -48,7 +53,7 @@ func newBranch(d *tensor.Device, c Config, layer int, n net, shared bool) *branc
 func (b *branch) forward(x *tensor.Tensor, p *pass) *tensor.Tensor {
 	x = b.norm.Forward(x)
 	if p.shift != nil {
-		x = shifted(x, p.shift)
+		x = x.ShiftTokens(p.shift)
 	}
 	return b.normed(b.net.forward(x, p)).Mul(b.scale)
 }
@@ -56,12 +61,11 @@ func (b *branch) forward(x *tensor.Tensor, p *pass) *tensor.Tensor {
 // cached returns to plus what the branch adds to x [B, m, Dim], the rows from position p.first on, with what the cache has of
 // those before.
 func (b *branch) cached(to, x *tensor.Tensor, p *pass, c *branchCache) *tensor.Tensor {
-	x = b.norm.Forward(x)
-	if p.shift != nil {
-		c.inputs.SetSlice(1, p.first, x)
-		x = shifted(c.inputs, p.shift)
+	in := tensor.Projection{Gamma: b.norm.Weight, Beta: b.norm.Bias, Eps: b.norm.Eps, Shift: p.moved, Inputs: c.inputs}
+	if b.normOut != nil {
+		return to.AddProduct(b.normOut.Forward(b.net.cached(x, in, tensor.Projection{}, p, c)), b.scale)
 	}
-	return to.AddProduct(b.normed(b.net.cached(x, p, c)), b.scale)
+	return b.net.cached(x, in, tensor.Projection{Scale: b.scale, Residual: to}, p, c)
 }
 
 func (b *branch) normed(y *tensor.Tensor) *tensor.Tensor {
@@ -69,12 +73,6 @@ func (b *branch) normed(y *tensor.Tensor) *tensor.Tensor {
 		return b.normOut.Forward(y)
 	}
 	return y
-}
-
-// shifted picks the quarters of channels of x [B, n, Dim] that index names.
-func shifted(x, index *tensor.Tensor) *tensor.Tensor {
-	batch, dim := x.Dim(0), x.Dim(2)
-	return x.Reshape(batch, -1, dim/4).Gather(1, index).Reshape(batch, -1, dim)
 }
 
 // Visit implements nn.Module.

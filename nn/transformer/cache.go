@@ -45,13 +45,22 @@ func (c *Cache) Len() int { return c.length }
 // Extend maps x [B, m, Dim], the m positions after those in the cache, as Forward would among all positions, and adds
 // them to the cache. It computes as in evaluation, without dropout, and has no gradient.
 func (t *Transformer) Extend(x *tensor.Tensor, c *Cache) *tensor.Tensor {
+	y, twin := t.ExtendStreams(x, c)
+	if twin != nil {
+		return y.Add(twin).Scale(0.5)
+	}
+	return y
+}
+
+// ExtendStreams is Extend without its last step: the result is the mean of y and its twin, or y where that is nil.
+func (t *Transformer) ExtendStreams(x *tensor.Tensor, c *Cache) (y, twin *tensor.Tensor) {
 	m := x.Dim(1)
 	if c.length+m > t.config.Geometry.Len() {
 		panic(fmt.Sprintf("transformer: Extend by %d of a cache of %d positions, of %d possible", m, c.length, t.config.Geometry.Len()))
 	}
 	p := &pass{cos: t.cos, sin: t.sin, first: c.length}
 	if t.shift != nil {
-		p.shift = x.Device().Ints(t.index[4*p.first : 4*(p.first+m)])
+		p.moved = &tensor.TokenShift{First: p.first, Index: t.index[4*p.first : 4*(p.first+m)]}
 	}
 	x1, x2 := x, x // one stream unless the layers are reversible
 	for i, l := range t.layers {
@@ -66,7 +75,7 @@ func (t *Transformer) Extend(x *tensor.Tensor, c *Cache) *tensor.Tensor {
 	}
 	c.length += m
 	if t.config.Reversible {
-		return x1.Add(x2).Scale(0.5)
+		return x1, x2
 	}
-	return x1
+	return x1, nil
 }

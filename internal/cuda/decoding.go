@@ -1,0 +1,117 @@
+package cuda
+
+import "github.com/bestiary-ml/bestiary/internal/kernel"
+
+// rowArguments is Rows in decoding.cu.
+type rowArguments struct {
+	x, twin, gamma, beta     uint64
+	inputs                   uint64
+	w, bias, scale, residual uint64
+	y                        uint64
+	eps                      float64
+	capacity, position       int64
+	depthW, columnW          int64
+	sources                  [4]int32
+	rows, in, out            int32
+	norm                     int32
+	tile, team               int32
+}
+
+// mostDecoded is the number of rows up to which a layer is computed by kernels that stand for several: each four rows read all
+// weights once.
+const mostDecoded = 16
+
+// rowPlan is how a product of few rows is cut into blocks.
+type rowPlan struct {
+	function      function
+	grid, block   dim3
+	shared        int // bytes
+	tile, columns int // rows and columns of a block
+}
+
+func (d *Device) rowPlan(p kernel.RowProduct) rowPlan {
+	r := rowPlan{function: function{"decoding", "row_across"}, tile: 1, columns: 8}
+	for r.tile < 4 && r.tile < p.Rows {
+		r.tile *= 2
+	}
+	tiles, parts, threads, shares := (p.Rows+r.tile-1)/r.tile, p.Width()/p.Out, 256, 1
+	switch {
+	case p.TransW:
+		r.function.name = "row_along"
+	default:
+		if p.Gated {
+			r.function.name = "row_gated"
+		}
+		for r.columns = 32; r.columns > 8 && (p.Out+r.columns-1)/r.columns*tiles < d.info.Processors*3/4; {
+			r.columns /= 2
+		}
+		for threads < 1024 && p.In*r.columns*parts > 16*threads { // so that a thread has 16 numbers of w
+			threads *= 2
+		}
+		shares = threads / 32
+	}
+	r.grid, r.block = dim3{uint32((p.Out + r.columns - 1) / r.columns), uint32(tiles), 1}, dim3{uint32(threads), 1, 1}
+	staged := r.tile * p.In
+	if !p.Inputs.IsNil() {
+		staged *= 2
+	}
+	if p.Norm {
+		staged += 2 * p.In
+	}
+	r.shared = 4 * max(staged, shares*r.tile*parts*r.columns)
+	return r
+}
+
+// FasterRowProduct implements kernel.Decoding.
+func (d *Device) FasterRowProduct(p kernel.RowProduct) bool {
+	return p.Rows > 0 && p.Rows <= mostDecoded && p.In > 0 && p.Out > 0 && !(p.Gated && p.TransW) && d.rowPlan(p).shared <= d.info.SharedMemory-1<<10
+}
+
+// RowProduct implements kernel.Decoding.
+func (d *Device) RowProduct(p kernel.RowProduct, x, w, bias, y kernel.Buffer) {
+	plan := d.rowPlan(p)
+	a := &d.products.row
+	*a = rowArguments{
+		x: x.Addr, twin: p.Twin.Addr, gamma: p.Gamma.Addr, beta: p.Beta.Addr, inputs: p.Inputs.Addr, w: w.Addr, bias: bias.Addr,
+		scale: p.Scale.Addr, residual: p.Residual.Addr, y: y.Addr, eps: p.Eps, capacity: int64(p.Capacity), position: int64(p.Position),
+		depthW: int64(p.Width()), columnW: 1, sources: p.Sources, rows: int32(p.Rows), in: size32(p.In), out: size32(p.Out),
+		norm: flag(p.Norm), tile: int32(plan.tile), team: int32(plan.columns),
+	}
+	if p.TransW {
+		a.depthW, a.columnW = 1, int64(p.In)
+	}
+	d.launch(plan.function, plan.grid, plan.block, uint32(plan.shared), structArg(a))
+}
+
+// AttendCached implements kernel.Decoding.
+func (d *Device) AttendCached(c kernel.CachedAttention, qkv, cos, sin, keys, values, y kernel.Buffer) {
+	width := c.Heads * c.Dim
+	a := kernel.Attention{
+		Batch: c.Batch, Heads: c.Heads, Dim: c.Dim, Queries: 1, Keys: c.Position + 1, First: c.Position, Scale: c.Scale, Mask: c.Mask,
+		RowQ: 3 * width, RowK: width, RowV: width, RowY: width,
+		BatchQ: 3 * width, BatchK: c.Capacity * width, BatchV: c.Capacity * width, BatchY: width,
+	}
+	p := d.attending(a, qkv, keys, values, kernel.Buffer{})
+	p.y = y.Addr
+	p.vector = flag(d.attentionAligned(a, kernel.Buffer{}, keys, values)) // the query is turned in shared memory
+	shared := 4*((c.Dim+3)/4*4) + rowSums(c.Dim)
+	d.launch(function{"decoding", "attend_cached"}, dim3{uint32(c.Heads), uint32(c.Batch), 1}, dim3{rowThreads, 1, 1}, uint32(shared),
+		structArg(p), cos, sin, keys, values, int32(c.Pairs))
+}
+
+// drawArguments is Drawing in drawing.cu.
+type drawArguments struct {
+	logits, uniform, codes  uint64
+	temperature             float64
+	pictures, n, twins, top int32
+	guidance                float32
+}
+
+// Draw implements kernel.Decoding.
+func (d *Device) Draw(s kernel.Draw, logits, uniform, codes kernel.Buffer) {
+	a := drawArguments{
+		logits: logits.Addr, uniform: uniform.Addr, codes: codes.Addr, temperature: s.Temperature,
+		pictures: size32(s.Pictures), n: size32(s.Codes), twins: flag(s.Twins), top: int32(min(s.TopK, s.Codes)), guidance: float32(s.Guidance),
+	}
+	d.launch(function{"drawing", "draw"}, blocksOf(s.Pictures), blockFor(s.Codes, 1024), 0, structArg(&a))
+}
