@@ -2,12 +2,7 @@
 
 package testgpu
 
-import (
-	"errors"
+import "github.com/bestiary-ml/bestiary/internal/cuda"
 
-	"github.com/bestiary-ml/bestiary/internal/cuda"
-)
-
-func openEmulated() (*cuda.Device, error) {
-	return nil, errors.New("the emulator needs what the driver needs: linux on amd64 or arm64, without -tags nocuda")
-}
+// openEmulated tells why there is none: the emulator needs what the driver needs.
+func openEmulated() (*cuda.Device, error) { return cuda.Open(0) }

@@ -25,23 +25,23 @@ func Wanted(t tester) *cuda.Device {
 	case wanted.Emulated:
 		return Emulated(t)
 	}
-	return opened(t, named)
+	return opened(t, wanted.Device(), named)
 }
 
-// Emulated returns the emulated GPU, the same one at each call.
+// Emulated returns the emulated GPU, the same one at each call. Where there can't be one, the test is skipped.
 func Emulated(t tester) *cuda.Device {
 	t.Helper()
-	return opened(t, emulated)
+	return opened(t, wanted.Emulated, emulated)
 }
 
-func opened(t tester, open func() (*cuda.Device, error)) *cuda.Device {
+func opened(t tester, device string, open func() (*cuda.Device, error)) *cuda.Device {
 	t.Helper()
 	d, err := open()
 	switch {
 	case cuda.Absent(err):
-		t.Skipf("-device %s: %v", wanted.Device(), err)
+		t.Skipf("-device %s: %v", device, err)
 	case err != nil:
-		t.Fatalf("-device %s: %v", wanted.Device(), err)
+		t.Fatalf("-device %s: %v", device, err)
 	}
 	return d
 }
