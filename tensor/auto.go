@@ -7,8 +7,8 @@ import (
 	"github.com/bestiary-ml/bestiary/internal/kernel"
 )
 
-// A GPU is put to the trial with so many pictures, and so many pixels on a side.
-const trialImages, trialSide = 6, 32
+// trialSize is what a GPU is put to the trial with: enough for tiles to be many and for Winograd's algorithm to be chosen.
+var trialSize = specimenSize{n: 8, side: 32, wide: 64}
 
 // trial is how closely a GPU must agree with the processor at each precision: ten times what rounding to 24, 10 and 7 bits
 // was seen to do to a specimen.
@@ -30,7 +30,7 @@ func openAuto(o DeviceOptions, precision kernel.Precision) (*Device, error) {
 	}
 	if err == nil {
 		gpu.SetPrecision(precision)
-		if err = agrees(NewDevice(gpu), processor, trialImages, trialSide, trial[precision]); err == nil {
+		if err = agrees(NewDevice(gpu), processor, trialSize, trial[precision]); err == nil {
 			processor.Close()
 			return NewDevice(gpu), nil
 		}

@@ -20,7 +20,7 @@ func openProcessorToTest(t *testing.T) *Device {
 }
 
 func TestTrialAcceptsAnEmulatedGPU(t *testing.T) {
-	if err := agrees(NewDevice(testgpu.Emulated(t)), openProcessorToTest(t), 2, 8, trial[kernel.Highest]); err != nil {
+	if err := agrees(NewDevice(testgpu.Emulated(t)), openProcessorToTest(t), specimenSize{2, 8, 4}, trial[kernel.Highest]); err != nil {
 		t.Error(err)
 	}
 }
@@ -58,7 +58,7 @@ func TestTrialRefusesAFaultyDevice(t *testing.T) {
 		{faulty{rate: 1, gradient: func(kernel.Buffer) { panic("a thing that can't be") }}, "a thing that can't be"},
 	} {
 		c.fault.Device = openProcessorToTest(t).kernels
-		err := agrees(NewDevice(&c.fault), reference, 2, 8, trial[kernel.Highest])
+		err := agrees(NewDevice(&c.fault), reference, specimenSize{2, 8, 4}, trial[kernel.Highest])
 		if c.says == "" && err != nil || c.says != "" && (err == nil || !strings.Contains(err.Error(), c.says)) {
 			t.Errorf("error %v, want one that says %q", err, c.says)
 		}

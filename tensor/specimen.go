@@ -15,8 +15,10 @@ type specimen struct {
 
 	conv, up, dense, bias, scale, shift *Tensor // of the picture's part
 	words, project, gate, classes       *Tensor // of the sentence's
+	halve, blend, offset                *Tensor // of the features'
 
 	images        *Tensor // [N, side, side, 3]
+	features      *Tensor // [N, wide, wide, specimenChannels]
 	labels, order *Tensor
 	columns       CouplingColumns
 	running       Running
@@ -31,20 +33,27 @@ const (
 	specimenFeatures = 24 // of a pixel
 	specimenColumns  = 40 // of a row that is coupled
 	specimenWidth    = 32 // of a word
+	specimenChannels = 64 // of a feature map
 	sentenceLength   = 40
 )
 
-// newSpecimen makes one that is trained on n pictures of side × side pixels, which are multiples of 4.
-func newSpecimen(d *Device, n, side int) *specimen {
+// specimenSize is that of what a specimen is trained on: so many pictures, of side × side pixels, feature maps of
+// wide × wide, and sentences.
+type specimenSize struct{ n, side, wide int }
+
+// newSpecimen makes one. The sizes of pictures and feature maps are multiples of 4.
+func newSpecimen(d *Device, size specimenSize) *specimen {
+	n, side := size.n, size.side
 	g := NewGenerator(11)
 	leaf := func(shape ...int) *Tensor { return g.Normal(d, shape...).Scale(0.2).SetRequiresGrad(true) }
-	const features, columns, width = specimenFeatures, specimenColumns, specimenWidth
+	const features, columns, width, channels = specimenFeatures, specimenColumns, specimenWidth, specimenChannels
 	s := &specimen{
 		d: d, g: g,
 		conv: leaf(4, 4, 3, features), up: leaf(4, 4, 3, features), dense: leaf(features, columns), bias: leaf(columns),
 		scale: leaf(features), shift: leaf(features),
 		words: leaf(columns, width), project: leaf(width, 3*width), gate: leaf(width, 4*width), classes: leaf(columns, 2*width),
-		images: g.Normal(d, n, side, side, 3), order: d.Ints(g.Permutation(columns)),
+		halve: leaf(4, 4, channels, channels), blend: leaf(3, 3, channels, channels), offset: leaf(channels),
+		features: g.Normal(d, n, size.wide, size.wide, channels), images: g.Normal(d, n, side, side, 3), order: d.Ints(g.Permutation(columns)),
 		running: Running{Mean: d.Zeros(columns), Variance: d.Zeros(columns), Weight: 0.1},
 		causal:  d.NewAttentionMask(sentenceLength, sentenceLength, nil, func(query, key int) bool { return key <= query }),
 	}
@@ -77,17 +86,26 @@ func newSpecimen(d *Device, n, side int) *specimen {
 }
 
 func (s *specimen) parameters() []*Tensor {
-	return []*Tensor{s.conv, s.up, s.dense, s.bias, s.scale, s.shift, s.words, s.project, s.gate, s.classes}
+	return []*Tensor{s.conv, s.up, s.dense, s.bias, s.scale, s.shift, s.words, s.project, s.gate, s.classes, s.halve, s.blend, s.offset}
 }
 
 // specimenLayers says what the parameters belong to.
 var specimenLayers = [...]string{
 	"a convolution", "a transposed convolution", "a linear layer", "a bias", "a batch norm's scale", "a batch norm's shift",
 	"an embedding", "an attention", "a gated layer", "a cross-entropy",
+	"a convolution of stride 2", "a convolution of 3×3", "a convolution's bias",
 }
 
 // loss goes forward.
-func (s *specimen) loss() *Tensor { return s.pictureLoss().Add(s.sentenceLoss()) }
+func (s *specimen) loss() *Tensor { return s.pictureLoss().Add(s.sentenceLoss()).Add(s.featureLoss()) }
+
+// featureLoss has convolutions that are worth other algorithms than those of few channels, if there are enough pixels.
+func (s *specimen) featureLoss() *Tensor {
+	halving := Square(2, 1)
+	halving.Act = LeakyReLU02
+	h := s.features.Conv2d(s.halve, s.offset, halving)
+	return h.Conv2d(s.blend, s.offset, Square(1, 1)).Square().Mean().Scale(0.01)
+}
 
 func (s *specimen) pictureLoss() *Tensor {
 	h := s.images.Conv2d(s.conv, nil, Square(2, 1)) // [N, side/2, side/2, features]
@@ -150,7 +168,7 @@ type agreement struct {
 }
 
 // agrees trains a specimen on both devices, and tells in which way d doesn't do what reference does.
-func agrees(d, reference *Device, n, side int, a agreement) (err error) {
+func agrees(d, reference *Device, size specimenSize, a agreement) (err error) {
 	defer func() {
 		switch failure := recover().(type) {
 		case nil:
@@ -161,8 +179,8 @@ func agrees(d, reference *Device, n, side int, a agreement) (err error) {
 		}
 	}()
 	const steps = 4 // the first as it is, the second captured in graphs where there are such, the others replayed
-	losses, gradients := newSpecimen(d, n, side).train(steps)
-	wantLosses, wantGradients := newSpecimen(reference, n, side).train(steps)
+	losses, gradients := newSpecimen(d, size).train(steps)
+	wantLosses, wantGradients := newSpecimen(reference, size).train(steps)
 	for i := len(gradients) - 1; i >= 0; i-- { // what is wrong with a layer reaches those before it
 		if worst, largest := difference(gradients[i], wantGradients[i]); !(worst <= a.gradient*largest) {
 			return fmt.Errorf("its gradient of %s is off by %.2g in a trial, where the largest number is %.2g", specimenLayers[i], worst, largest)

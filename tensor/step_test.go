@@ -13,7 +13,7 @@ import (
 )
 
 // newNetwork has intermediate tensors of more elements than a task covers.
-func newNetwork(d *Device) *specimen { return newSpecimen(d, 6, 32) }
+func newNetwork(d *Device) *specimen { return newSpecimen(d, specimenSize{6, 32, 16}) }
 
 // TestSameOnAnyNumberOfThreads compares losses and gradients bit by bit.
 func TestSameOnAnyNumberOfThreads(t *testing.T) {
