@@ -178,7 +178,7 @@ func TestPassesAllocateNothing(t *testing.T) {
 		d.AdamStep(kernel.Adam{Step: 1, Beta1: 0.9, Beta2: 0.9, GradScale: 1}, params)
 	}
 	step()
-	if allocated := allocations(step); allocated > 22 {
+	if allocated := allocations(22, step); allocated > 22 {
 		t.Errorf("eleven kernels allocate %g times, want at most the pool's one or two each", allocated)
 	}
 }

@@ -154,7 +154,7 @@ func TestWinogradAllocatesNothing(t *testing.T) {
 		p := all[0]
 		c := wideConv(4)
 		x, y, w := make([]float32, c.N*c.H*c.W*c.C), make([]float32, c.N*c.OH*c.OW*c.O), make([]float32, c.KH*c.KW*c.C*c.O)
-		if n := allocations(func() {
+		if n := allocations(0, func() {
 			p.conv2d(c, x, w, nil, y)
 			p.conv2dBackwardInput(c, y, w, nil, x)
 			p.conv2dBackwardWeight(c, x, y, w)
