@@ -3,10 +3,14 @@ package flows_test
 import (
 	"errors"
 	"math"
+	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
 	"github.com/bestiary-ml/bestiary/flows"
+	"github.com/bestiary-ml/bestiary/internal/safetensors"
+	"github.com/bestiary-ml/bestiary/nn"
 	"github.com/bestiary-ml/bestiary/tensor"
 )
 
@@ -73,6 +77,42 @@ func TestCouplingPassesPassiveColumns(t *testing.T) {
 		column := i % 6
 		if isPassive := column == 0 || column == 2 || column == 5; isPassive != (before[i] == after[i]) {
 			t.Errorf("column %d: %v became %v", column, before[i], after[i])
+		}
+	}
+}
+
+// TestPermutationsAreChecked loads orders that would move columns out of the row, or two to one place.
+func TestPermutationsAreChecked(t *testing.T) {
+	d := openDevice(t, "cpu")
+	p := flows.NewReversal(d, 3)
+	for _, c := range []struct {
+		order, inverse []int64
+		says           string
+	}{
+		{[]int64{1, 2, 0}, []int64{2, 0, 1}, ""},
+		{[]int64{1, 1, 0}, []int64{2, 0, 1}, `"p" that doesn't name every column once`},
+		{[]int64{1, 3, 0}, []int64{2, 0, 1}, `"p" that doesn't name every column once`},
+		{[]int64{1, -1, 0}, []int64{2, 0, 1}, `"p" that doesn't name every column once`},
+		{[]int64{1, 2 + 1<<32, 0}, []int64{2, 0, 1}, `4294967298 in "p", more than 32 bits hold`},
+		{[]int64{1, 2, 0}, []int64{1, 2, 0}, `"invp" that isn't the inverse`},
+	} {
+		path := filepath.Join(t.TempDir(), "p.safetensors")
+		err := safetensors.Write(path, []safetensors.Tensor{
+			{Name: "p", DType: safetensors.I64, Shape: []int{3}, I64: c.order},
+			{Name: "invp", DType: safetensors.I64, Shape: []int{3}, I64: c.inverse},
+		}, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		before := p.P.IntValues()
+		switch err := nn.LoadFile(p, path); {
+		case c.says != "":
+			wantError(t, err, c.says)
+			if !slices.Equal(p.P.IntValues(), before) {
+				t.Errorf("%v: loaded in spite of %v", c.order, err)
+			}
+		case err != nil:
+			t.Error(err)
 		}
 	}
 }

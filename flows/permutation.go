@@ -1,6 +1,7 @@
 package flows
 
 import (
+	"errors"
 	"slices"
 
 	"github.com/bestiary-ml/bestiary/nn"
@@ -15,14 +16,23 @@ type Permutation struct {
 
 // NewPermutation returns the permutation in which column j comes from column order[j].
 func NewPermutation(d *tensor.Device, order []int32) *Permutation {
-	inverse := slices.Repeat([]int32{-1}, len(order))
-	for to, from := range order {
-		inverse[from] = int32(to)
-	}
-	if slices.Contains(inverse, -1) {
+	inverse := invert(order)
+	if inverse == nil {
 		panic("flows: a permutation must name every column once")
 	}
 	return &Permutation{P: d.Ints(order).Keep(), InverseP: d.Ints(inverse).Keep()}
+}
+
+// invert returns the inverse of a permutation; nil if order is none.
+func invert(order []int32) []int32 {
+	inverse := slices.Repeat([]int32{-1}, len(order))
+	for to, from := range order {
+		if from < 0 || int(from) >= len(order) || inverse[from] >= 0 {
+			return nil
+		}
+		inverse[from] = int32(to)
+	}
+	return inverse
 }
 
 // NewRandomPermutation draws an order of dim columns.
@@ -59,8 +69,19 @@ func (p *Permutation) add(x, _ *tensor.Tensor, l logDets, inverse bool) (*tensor
 
 // Visit implements [nn.Module].
 func (p *Permutation) Visit(path string, f func(nn.Param)) {
-	f(nn.Param{Path: nn.Join(path, "p"), Tensor: p.P})
-	f(nn.Param{Path: nn.Join(path, "invp"), Tensor: p.InverseP})
+	var inverse []int32
+	f(nn.Param{Path: nn.Join(path, "p"), Tensor: p.P, Check: func(order []int32) error {
+		if inverse = invert(order); inverse == nil {
+			return errors.New("that doesn't name every column once")
+		}
+		return nil
+	}})
+	f(nn.Param{Path: nn.Join(path, "invp"), Tensor: p.InverseP, Check: func(order []int32) error {
+		if inverse != nil && !slices.Equal(order, inverse) {
+			return errors.New("that isn't the inverse of the permutation before it")
+		}
+		return nil
+	}})
 }
 
 // SetTraining implements [nn.Module].

@@ -16,6 +16,9 @@ type Param struct {
 	Trainable bool
 	// Torch tells how PyTorch orders the dimensions: its dimension i is dimension Torch[i] here. Nil: the same order.
 	Torch []int
+	// Check tells what is wrong with indices that are about to be loaded, in words that follow their name; nil: any will do.
+	// It is asked about all of a module's in the order of Visit.
+	Check func(values []int32) error
 }
 
 // Module is anything with parameters.

@@ -99,7 +99,14 @@ func (p Param) load(f *safetensors.File, name string, t *tensor.Tensor) (set fun
 		}
 		narrow := make([]int32, len(values))
 		for i, v := range values {
-			narrow[i] = int32(v)
+			if narrow[i] = int32(v); int64(narrow[i]) != v {
+				return nil, fmt.Errorf("%s: has %d in %q, more than 32 bits hold; %s", f.Path, v, name, remedy)
+			}
+		}
+		if p.Check != nil {
+			if err := p.Check(narrow); err != nil {
+				return nil, fmt.Errorf("%s: has %q %w; %s", f.Path, name, err, remedy)
+			}
 		}
 		return func() { t.Device().Kernels().UploadInts(t.Data(), narrow) }, nil
 	}

@@ -116,9 +116,8 @@ func (p *passes) couple(m couplingMap, x, st, before, y, logDet []float32) {
 func (p *passes) coupleGrad(m couplingMap, x, st, y, gy, gLogDet, gx, gst []float32) {
 	j := job{x: x, s: st, y: y, gy: gy, g: gLogDet, gx: gx, t: gst}
 	if m.order != nil {
-		p.inverse = resize(p.inverse, m.Cols)
-		for to, from := range m.order {
-			p.inverse[from] = int32(to)
+		if !p.invert(m.order, m.Cols) {
+			panic("cpu: the order of a coupling's columns names one twice")
 		}
 		j.index = p.inverse
 	}

@@ -98,19 +98,28 @@ func (p *passes) gather(rows, n int, x []float32, index []int32, y []float32) {
 // scatterAdd is kernel.Movement.ScatterAdd where Inner is 1 and no index is named twice, so that nothing is added and
 // it is a gathering by the inverse index; otherwise it returns false.
 func (p *passes) scatterAdd(rows, n int, x []float32, index []int32, y []float32) bool {
+	if !p.invert(index, n) {
+		return false
+	}
+	p.gather(rows, len(index), x, p.inverse, y)
+	return true
+}
+
+// invert sets inverse to where each of n numbers stands in index, or −1; it returns false if one stands there twice or
+// isn't one of them. Negative indices are passed over.
+func (p *passes) invert(index []int32, n int) bool {
 	p.inverse = resize(p.inverse, n)
 	for i := range p.inverse {
 		p.inverse[i] = -1
 	}
-	for from, to := range index {
-		if to < 0 {
+	for at, i := range index {
+		if i < 0 {
 			continue
 		}
-		if int(to) >= n || p.inverse[to] >= 0 {
+		if int(i) >= n || p.inverse[i] >= 0 {
 			return false
 		}
-		p.inverse[to] = int32(from)
+		p.inverse[i] = int32(at)
 	}
-	p.gather(rows, len(index), x, p.inverse, y)
 	return true
 }

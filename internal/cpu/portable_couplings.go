@@ -14,8 +14,10 @@ type couplingMap struct {
 
 func newCouplingMap(c kernel.Coupling) couplingMap {
 	m := couplingMap{c, ints(c.Rank), ints(c.Order)}
-	if !gatherable(m.order, c.Cols) {
-		panic("cpu: the order of a coupling's columns names one that isn't there")
+	for _, column := range m.order {
+		if column < 0 || int(column) >= c.Cols {
+			panic("cpu: the order of a coupling's columns names one that isn't there")
+		}
 	}
 	return m
 }
