@@ -8,7 +8,7 @@ import (
 )
 
 // trialSize is what a GPU is put to the trial with: enough for tiles to be many and for Winograd's algorithm to be chosen.
-var trialSize = specimenSize{n: 8, side: 32, wide: 64}
+var trialSize = specimenSize{n: 8, side: 32, wide: 64, channels: 64}
 
 // trial is how closely a GPU must agree with the processor at each precision: ten times what rounding to 24, 10 and 7 bits
 // was seen to do to a specimen.

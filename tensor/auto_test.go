@@ -19,8 +19,11 @@ func openProcessorToTest(t *testing.T) *Device {
 	return d
 }
 
+// small is what a device is tried with in tests, where the emulated GPU takes its time.
+var small = specimenSize{n: 2, side: 8, wide: 4, channels: 4}
+
 func TestTrialAcceptsAnEmulatedGPU(t *testing.T) {
-	if err := agrees(NewDevice(testgpu.Emulated(t)), openProcessorToTest(t), specimenSize{2, 8, 4}, trial[kernel.Highest]); err != nil {
+	if err := agrees(NewDevice(testgpu.Emulated(t)), openProcessorToTest(t), small, trial[kernel.Highest]); err != nil {
 		t.Error(err)
 	}
 }
@@ -58,7 +61,7 @@ func TestTrialRefusesAFaultyDevice(t *testing.T) {
 		{faulty{rate: 1, gradient: func(kernel.Buffer) { panic("a thing that can't be") }}, "a thing that can't be"},
 	} {
 		c.fault.Device = openProcessorToTest(t).kernels
-		err := agrees(NewDevice(&c.fault), reference, specimenSize{2, 8, 4}, trial[kernel.Highest])
+		err := agrees(NewDevice(&c.fault), reference, small, trial[kernel.Highest])
 		if c.says == "" && err != nil || c.says != "" && (err == nil || !strings.Contains(err.Error(), c.says)) {
 			t.Errorf("error %v, want one that says %q", err, c.says)
 		}

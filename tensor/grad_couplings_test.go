@@ -142,4 +142,7 @@ func TestFlowNorm(t *testing.T) {
 	mustPanic(t, func() {
 		d.Zeros(4, 3).FlowNorm(d.Zeros(3), d.Zeros(3), Running{Mean: d.Zeros(2), Variance: d.Zeros(2)}, true, 1e-5, nil)
 	})
+	mustPanic(t, func() {
+		d.Zeros(4, 3).FlowNorm(d.Zeros(3), d.Zeros(3), Running{Mean: d.Zeros(3), Variance: d.Zeros(3)}, true, 1e-5, d.Zeros(4))
+	})
 }

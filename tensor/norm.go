@@ -45,6 +45,9 @@ func (t *Tensor) BatchNormWith(mean, variance, gamma, beta *Tensor, o BatchNormO
 // 2017, section 3.7). In training the statistics are those of t, the variance divided by N−1, gradients flow through both,
 // and r is moved; otherwise they are r's.
 func (t *Tensor) FlowNorm(logGamma, beta *Tensor, r Running, training bool, eps float64, before *Tensor) (y, logDet *Tensor) {
+	if before != nil && before.Len() != 1 {
+		panic(fmt.Sprintf("tensor: FlowNorm of %v with log-determinant %v before it", t, before))
+	}
 	b := t.batchNorm(BatchNormOptions{Eps: eps, Unbiased: true})
 	b.LogGamma = true
 	mean, variance := r.Mean, r.Variance

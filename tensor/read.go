@@ -6,8 +6,8 @@ import (
 	"github.com/bestiary-ml/bestiary/internal/kernel"
 )
 
-// Read returns the elements of tensors of one device, a slice each. Other than with Values, a GPU is waited for once for all
-// of them.
+// Read returns the elements of tensors of one device, a slice each. A GPU is waited for once, where Values of each would
+// wait as many times.
 func Read(ts ...*Tensor) [][]float32 {
 	if len(ts) == 0 {
 		return nil

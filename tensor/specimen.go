@@ -18,7 +18,7 @@ type specimen struct {
 	halve, blend, offset                *Tensor // of the features'
 
 	images        *Tensor // [N, side, side, 3]
-	features      *Tensor // [N, wide, wide, specimenChannels]
+	features      *Tensor // [N, wide, wide, channels]
 	labels, order *Tensor
 	columns       CouplingColumns
 	running       Running
@@ -33,20 +33,19 @@ const (
 	specimenFeatures = 24 // of a pixel
 	specimenColumns  = 40 // of a row that is coupled
 	specimenWidth    = 32 // of a word
-	specimenChannels = 64 // of a feature map
 	sentenceLength   = 40
 )
 
 // specimenSize is that of what a specimen is trained on: so many pictures, of side × side pixels, feature maps of
-// wide × wide, and sentences.
-type specimenSize struct{ n, side, wide int }
+// wide × wide positions with channels each, and sentences.
+type specimenSize struct{ n, side, wide, channels int }
 
 // newSpecimen makes one. The sizes of pictures and feature maps are multiples of 4.
 func newSpecimen(d *Device, size specimenSize) *specimen {
-	n, side := size.n, size.side
+	n, side, channels := size.n, size.side, size.channels
 	g := NewGenerator(11)
 	leaf := func(shape ...int) *Tensor { return g.Normal(d, shape...).Scale(0.2).SetRequiresGrad(true) }
-	const features, columns, width, channels = specimenFeatures, specimenColumns, specimenWidth, specimenChannels
+	const features, columns, width = specimenFeatures, specimenColumns, specimenWidth
 	s := &specimen{
 		d: d, g: g,
 		conv: leaf(4, 4, 3, features), up: leaf(4, 4, 3, features), dense: leaf(features, columns), bias: leaf(columns),
