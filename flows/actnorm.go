@@ -17,7 +17,7 @@ type ActNorm struct {
 	LogScale, Bias *tensor.Tensor // [D]
 	Initialized    *tensor.Tensor // index [1]: 0 or 1
 	training       bool
-	known          bool // that Initialized was 1 when last read, which waits for the device; training never sets it back
+	known          bool // that Initialized is 1, so that it needn't be read, which waits for the device
 }
 
 // NewActNorm returns an activation normalisation of dim columns, in training, that waits for its first batch.
@@ -82,4 +82,4 @@ func (a *ActNorm) Visit(path string, f func(nn.Param)) {
 }
 
 // SetTraining implements [nn.Module].
-func (a *ActNorm) SetTraining(on bool) { a.training = on }
+func (a *ActNorm) SetTraining(on bool) { a.training, a.known = on, false } // other weights may have been loaded

@@ -1,6 +1,7 @@
 package flows
 
 import (
+	"slices"
 	"strconv"
 
 	"github.com/bestiary-ml/bestiary/nn"
@@ -38,7 +39,7 @@ func NewAffineCoupling(d *tensor.Device, dim int, passive []int, cfg CouplingCon
 	if len(passive) == 0 || len(passive) == dim {
 		panic("flows: a coupling's passive columns must be neither none nor all")
 	}
-	c := &AffineCoupling{Bounded: cfg.Bounded, passive: passive, columns: tensor.NewCouplingColumns(d, dim, passive)}
+	c := &AffineCoupling{Bounded: cfg.Bounded, passive: slices.Clone(passive), columns: tensor.NewCouplingColumns(d, dim, passive)}
 	for column, passed := 0, 0; column < dim; column++ {
 		if passed < len(passive) && passive[passed] == column {
 			passed++

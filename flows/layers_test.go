@@ -175,6 +175,16 @@ func TestActNormInitialisesOnce(t *testing.T) {
 	if a.LogScale.Values()[0] != scale {
 		t.Error("initialised a second time")
 	}
+
+	path := filepath.Join(t.TempDir(), "fresh.safetensors")
+	if err := errors.Join(nn.SaveFile(flows.NewActNorm(d, 2), path), nn.LoadFile(a, path)); err != nil {
+		t.Fatal(err)
+	}
+	a.SetTraining(true)
+	z, _ = a.Forward(x.Scale(7), nil)
+	if mean, variance := moments(z, 0); math.Abs(mean) > 1e-5 || math.Abs(variance-1) > 1e-5 {
+		t.Errorf("after weights without a first batch were loaded, mean %v and variance %v, want 0 and 1", mean, variance)
+	}
 }
 
 func TestStandardizeFit(t *testing.T) {

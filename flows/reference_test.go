@@ -9,9 +9,9 @@ import (
 	"testing"
 
 	"github.com/bestiary-ml/bestiary/flows"
+	"github.com/bestiary-ml/bestiary/internal/golden"
 	"github.com/bestiary-ml/bestiary/internal/kernel"
 	"github.com/bestiary-ml/bestiary/internal/safetensors"
-	"github.com/bestiary-ml/bestiary/internal/testdevice"
 	"github.com/bestiary-ml/bestiary/nn"
 	"github.com/bestiary-ml/bestiary/tensor"
 )
@@ -23,24 +23,12 @@ func TestReference(t *testing.T) {
 	if err != nil || len(files) != 3 {
 		t.Fatalf("testdata has %d files (%v), want 3", len(files), err)
 	}
-	for _, kernels := range []string{"portable", "avx2", "avx512"} {
-		d, err := testdevice.Open(t, tensor.DeviceOptions{Threads: 2, Kernels: kernels})
-		if err != nil {
-			t.Logf("not tested: %v", err)
-			continue
-		}
-		t.Cleanup(d.Close)
+	golden.KernelSets(t, func(t *testing.T, d *tensor.Device) {
 		for _, path := range files {
 			name := strings.TrimSuffix(strings.TrimPrefix(filepath.Base(path), "flow_realnvp_"), ".safetensors")
-			t.Run(kernels+"/"+name, func(t *testing.T) {
-				file, err := safetensors.Read(path)
-				if err != nil {
-					t.Fatal(err)
-				}
-				newReference(t, d, file).check(t)
-			})
+			t.Run(name, func(t *testing.T) { newReference(t, d, golden.Read(t, path)).check(t) })
 		}
-	}
+	})
 }
 
 // reference is a flow with the weights of a file, and the file.

@@ -9,6 +9,7 @@ import (
 	"github.com/bestiary-ml/bestiary/autoencoder"
 	"github.com/bestiary-ml/bestiary/data"
 	"github.com/bestiary-ml/bestiary/flows"
+	"github.com/bestiary-ml/bestiary/internal/usage"
 	"github.com/bestiary-ml/bestiary/nn"
 	"github.com/bestiary-ml/bestiary/sample"
 	"github.com/bestiary-ml/bestiary/tensor"
@@ -22,6 +23,9 @@ func Flow(ctx context.Context, d *tensor.Device, c flows.Config, a *autoencoder.
 	if !slices.Equal(training.Classes, description.Classes) || c.Classes != len(description.Classes) {
 		return nil, nil, fmt.Errorf("--data: the classes are %s, but the run's are %s; give pictures of the same classes",
 			strings.Join(training.Classes, ", "), strings.Join(description.Classes, ", "))
+	}
+	if c.Norm == flows.ActNormalization && o.Batch < 2 {
+		return nil, nil, usage.Errorf("--batch %d: the flow has activation norm, which a single row can't initialise; choose 2 or more", o.Batch)
 	}
 	g := tensor.NewGenerator(o.Seed).Fork("flow")
 	model, err := flows.NewRealNVP(d, c, g)

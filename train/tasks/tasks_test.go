@@ -242,6 +242,16 @@ func TestEmbedViews(t *testing.T) {
 	}
 }
 
+func TestFlowWantsRowsForActNorm(t *testing.T) {
+	d, training := open(t), animals(t, 20)
+	c := shape()
+	c.Norm = flows.ActNormalization
+	_, _, err := Flow(context.Background(), d, c, encoder(t, d), data.Description{Classes: training.Classes}, training, nil, Options{Batch: 1, Seed: 1})
+	if err == nil || !strings.Contains(err.Error(), "--batch 1") {
+		t.Errorf("a batch of one: %v", err)
+	}
+}
+
 func TestFlowWantsTheRunsClasses(t *testing.T) {
 	d, training := open(t), animals(t, 20)
 	for _, classes := range [][]string{{"dog", "cat"}, {"cat"}, {"cat", "dog", "owl"}} {
