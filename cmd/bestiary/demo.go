@@ -12,6 +12,7 @@ import (
 	"github.com/bestiary-ml/bestiary/data"
 	runfolder "github.com/bestiary-ml/bestiary/internal/run"
 	"github.com/bestiary-ml/bestiary/tensor"
+	"github.com/bestiary-ml/bestiary/train"
 	"github.com/spf13/cobra"
 )
 
@@ -91,6 +92,13 @@ func (d *demo) show(ctx context.Context) error {
 		petsReport: pets.report, Birds: birds.report,
 	}
 	return r.write(d.run.Path("report.md"))
+}
+
+// shorten leaves a training a few steps if the demo is quick.
+func (d *demo) shorten(c *train.Config) {
+	if d.quick {
+		c.Steps, c.Warmup = 8, 2
+	}
 }
 
 // drawnPath begins what a demo's run has as the path of its data.

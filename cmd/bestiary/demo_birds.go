@@ -82,9 +82,7 @@ func (d *birdsDemo) trainVAE(ctx context.Context, description data.Description) 
 	c.Seed, c.Steps, c.Batch, c.LearningRate, c.Schedule, c.Warmup = d.seed, 600, 16, 2e-3, "cosine", 20
 	c.FinalRate, c.Beta2 = 0.02, 0.99
 	c.EvalEvery, c.SampleEvery, c.CheckpointEvery = 150, 300, 600
-	if d.quick {
-		c.Steps, c.Warmup = 20, 2
-	}
+	d.shorten(&c)
 	how := tasks.DVAEOptions{Annealing: dvae.Annealing{Start: 1, Floor: 0.3, Steps: c.Steps * 3 / 4}}
 	model, task, err := tasks.DVAE(d.device, sizes, how, description, d.training, d.watching, tasks.Options{Batch: c.Batch, Seed: c.Seed})
 	if err != nil {
@@ -115,9 +113,7 @@ func (d *birdsDemo) trainDALLE(ctx context.Context, vae *dvae.VAE, description d
 	c.Seed, c.Steps, c.Batch, c.LearningRate, c.Schedule, c.Warmup = d.seed, 1100, 32, 2e-3, "cosine", 50
 	c.FinalRate, c.Beta2 = 0.02, 0.99
 	c.EvalEvery, c.SampleEvery, c.CheckpointEvery = 275, 550, 1100
-	if d.quick {
-		c.Steps, c.Warmup = 20, 2
-	}
+	d.shorten(&c)
 	how := tasks.CaptionOptions{Data: description}
 	model, task, err := tasks.DALLE(ctx, d.device, sizes, vae, words, how, d.training, d.watching, tasks.Options{Batch: c.Batch, Seed: c.Seed})
 	if err != nil {

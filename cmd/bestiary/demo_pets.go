@@ -70,9 +70,7 @@ func (d *petsDemo) train(ctx context.Context) error {
 	c.Seed, c.Steps, c.LearningRate, c.Schedule, c.Warmup = d.seed, 1800, 2e-3, "cosine", 50
 	c.WeightDecay, c.FinalRate = 1e-5, 0.02
 	c.EvalEvery, c.SampleEvery, c.CheckpointEvery = 200, 600, 1200
-	if d.quick {
-		c.Steps, c.Warmup = 20, 2
-	}
+	d.shorten(&c)
 	model, task, err := tasks.Autoencoder(d.device, sizes, description, d.training, d.watching, tasks.Options{Batch: c.Batch, Seed: c.Seed})
 	if err != nil {
 		return err
@@ -91,9 +89,7 @@ func (d *petsDemo) train(ctx context.Context) error {
 	shape.Layers, shape.Hidden, shape.Noise = 8, []int{128, 128}, 0.05
 	c.Steps, c.Batch, c.LearningRate, c.Clip = 2500, 128, 1e-3, 50
 	c.EvalEvery, c.SampleEvery, c.CheckpointEvery, c.Patience = 100, 625, 1250, 6
-	if d.quick {
-		c.Steps = 20
-	}
+	d.shorten(&c)
 	if d.flow, task, err = tasks.Flow(ctx, d.device, shape, model, description, d.training, d.watching, tasks.Options{Batch: c.Batch, Seed: c.Seed}); err != nil {
 		return err
 	}

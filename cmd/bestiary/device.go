@@ -19,7 +19,7 @@ type deviceFlags struct {
 
 func addDeviceFlags(c *cobra.Command) *deviceFlags {
 	f := &deviceFlags{command: c}
-	c.Flags().StringVar(&f.name, "device", "auto", "where to compute: auto (an NVIDIA GPU if there is one that passes a trial, else the processor), cpu, cuda or cuda:N (a GPU, untried)")
+	c.Flags().StringVar(&f.name, "device", "auto", "where to compute: auto (an NVIDIA GPU if there is one that passes a trial, else the processor, as with --threads or --kernels), cpu, cuda or cuda:N (a GPU, untried)")
 	c.Flags().IntVar(&f.options.Threads, "threads", 0, "worker threads (0: one a processor)")
 	c.Flags().StringVar(&f.options.Kernels, "kernels", "auto", "CPU kernel set: auto, portable, avx2 or avx512")
 	c.Flags().StringVar(&f.options.Precision, "precision", "highest",
