@@ -14,13 +14,17 @@ type counter struct {
 	masks map[*kernel.AttentionMask][]int32 // rows of masks, wherever the device has them
 }
 
-// device is the counter as the device that it counts on, with what else that offers for linear layers.
+// device is the counter as the device that it counts on, with what else that offers.
 func (c *counter) device() kernel.Device {
 	switch k := c.Device.(type) {
 	case kernel.LinearGradStepper:
 		return stepperCounter{linearCounter{c, k}, k}
 	case kernel.LinearGradients:
-		return linearCounter{c, k}
+		linear := linearCounter{c, k}
+		if decoding, ok := k.(kernel.Decoding); ok {
+			return decodingCounter{linear, decoding}
+		}
+		return linear
 	}
 	return c
 }

@@ -168,26 +168,21 @@ func (m *DALLE) embedText(ids []int32, batch, first int) *tensor.Tensor {
 
 // embedCodes returns the vectors [B, n, Dim] of codes from a cell on.
 func (m *DALLE) embedCodes(codes []int32, batch, first int) *tensor.Tensor {
-	return m.embed(m.device.Ints(codes, batch, len(codes)/batch), first)
+	n := len(codes) / batch
+	x := m.image.Forward(m.device.Ints(codes, batch, n))
+	if m.rowPosition != nil {
+		x = x.Add(m.places(first, n))
+	}
+	return x
 }
 
-// embed is embedCodes of codes [B, n].
-func (m *DALLE) embed(codes *tensor.Tensor, first int) *tensor.Tensor {
-	n := codes.Dim(1)
-	x := m.image.Forward(codes)
-	switch {
-	case m.rowPosition == nil:
-		return x
-	case n == 1: // whose places needn't travel to the device
-		row, column := first/m.config.Width, first%m.config.Width
-		return x.Add(m.rowPosition.Weight.Slice(0, row, row+1).Add(m.columnPosition.Weight.Slice(0, column, column+1)))
-	default:
-		rows, columns := make([]int32, n), make([]int32, n)
-		for i := range n {
-			rows[i], columns[i] = int32((first+i)/m.config.Width), int32((first+i)%m.config.Width)
-		}
-		return x.Add(m.rowPosition.Forward(m.device.Ints(rows)).Add(m.columnPosition.Forward(m.device.Ints(columns))))
+// places returns the learned positions [n, Dim] of cells from the first one on.
+func (m *DALLE) places(first, n int) *tensor.Tensor {
+	rows, columns := make([]int32, n), make([]int32, n)
+	for i := range n {
+		rows[i], columns[i] = int32((first+i)/m.config.Width), int32((first+i)%m.config.Width)
 	}
+	return m.rowPosition.Forward(m.device.Ints(rows)).Add(m.columnPosition.Forward(m.device.Ints(columns)))
 }
 
 // uniform draws a number in [0, 1).

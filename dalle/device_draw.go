@@ -12,6 +12,7 @@ type deviceDraw struct {
 	how     tensor.Draw
 	uniform *tensor.Tensor // ints [cells, pictures, 2]: a number of 53 bits for each code, of those to be drawn
 	codes   *tensor.Tensor // ints [cells, rows]
+	places  *tensor.Tensor // [cells, Dim]: learned positions, or nil
 	drawn   int            // cells that have codes
 	known   int            // and those that Generate has been told of
 }
@@ -40,6 +41,9 @@ func (m *DALLE) newDeviceDraw(pictures []Picture, s Sampling) *deviceDraw {
 		rows *= 2
 	}
 	d.codes = m.device.Ints(make([]int32, cells*rows), cells, rows).Keep()
+	if m.rowPosition != nil {
+		d.places = m.places(0, cells).Keep()
+	}
 	return d
 }
 
@@ -49,8 +53,14 @@ func (d *deviceDraw) draw(logits *tensor.Tensor) {
 	d.drawn++
 }
 
-// of returns the codes [rows, 1] of a cell.
-func (d *deviceDraw) of(cell int) *tensor.Tensor { return d.codes.Entries(cell, cell+1).Reshape(-1, 1) }
+// embed returns the vectors [rows, 1, Dim] of the codes of a cell.
+func (d *deviceDraw) embed(m *DALLE, cell int) *tensor.Tensor {
+	x := m.image.Forward(d.codes.Entries(cell, cell+1).Reshape(-1, 1))
+	if d.places != nil {
+		x = x.Add(d.places.Entries(cell, cell+1))
+	}
+	return x
+}
 
 // read waits for the codes that have been drawn since it was last called and appends them to those of each picture.
 func (d *deviceDraw) read(codes [][]int32) error {

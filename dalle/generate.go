@@ -140,7 +140,7 @@ func (b *batch) next(cell int) {
 	step := b.model.device.Scratch()
 	defer step.End()
 	if b.there != nil {
-		b.extend(b.model.embed(b.there.of(cell), cell))
+		b.extend(b.there.embed(b.model, cell))
 	} else {
 		b.extend(b.model.embedCodes(b.last, b.rows, cell))
 	}

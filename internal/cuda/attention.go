@@ -23,7 +23,7 @@ type attentionArguments struct {
 
 const (
 	attentionThreads = 128 // ATTENTION_THREADS in attention.cuh
-	rowThreads       = 512 // ROW_THREADS in attention_rows.cuh
+	rowThreads       = 512 // ROW_THREADS in attention.cu
 	fewQueries       = 8   // up to so many are treated one by one: tiles of 32 would be mostly empty
 	widestHead       = 128 // features that the tiled kernels have room for
 	scorePitch       = 36  // SCORE_PITCH in attention.cuh
@@ -120,12 +120,13 @@ func (d *Device) attendTiles(name string, width, tiles int, a kernel.Attention, 
 // attendRows launches a kernel with a block for each of n queries or keys of each head, which sums up so many vectors of
 // features.
 func (d *Device) attendRows(name string, n int, a kernel.Attention, sums int) {
-	d.launch(function{"attention", name}, dim3{uint32(n), uint32(a.Heads), uint32(a.Batch)}, dim3{rowThreads, 1, 1}, uint32(sums*rowSums(a.Dim)),
+	d.launch(function{"attention", name}, dim3{uint32(n), uint32(a.Heads), uint32(a.Batch)}, dim3{rowThreads, 1, 1}, uint32(sums*rowSums(rowThreads, a.Dim)),
 		structArg(&d.products.attention))
 }
 
-// rowSums is the size in bytes of the vectors of features that the slices of a block sum up: Slices in attention_rows.cuh.
-func rowSums(dim int) int {
-	width := min((dim+31)/32*32, rowThreads)
-	return 4 * (rowThreads / width) * dim
+// rowSums is the size in bytes of the vectors of features that the slices of a block of threads sum up: Slices in
+// attention_rows.cuh.
+func rowSums(threads, dim int) int {
+	width := min((dim+31)/32*32, threads)
+	return 4 * (threads / width) * dim
 }

@@ -1,6 +1,10 @@
 package cuda
 
-import "github.com/bestiary-ml/bestiary/internal/kernel"
+import (
+	"strconv"
+
+	"github.com/bestiary-ml/bestiary/internal/kernel"
+)
 
 // rowArguments is Rows in decoding.cu.
 type rowArguments struct {
@@ -14,7 +18,7 @@ type rowArguments struct {
 	sources                  [4]int32
 	rows, in, out            int32
 	norm                     int32
-	tile, team               int32
+	team                     int32
 }
 
 // mostDecoded is the number of rows up to which a layer is computed by kernels that stand for several: each four rows read all
@@ -30,17 +34,17 @@ type rowPlan struct {
 }
 
 func (d *Device) rowPlan(p kernel.RowProduct) rowPlan {
-	r := rowPlan{function: function{"decoding", "row_across"}, tile: 1, columns: 8}
+	r, kind := rowPlan{tile: 1, columns: 8}, "row_across"
 	for r.tile < 4 && r.tile < p.Rows {
 		r.tile *= 2
 	}
 	tiles, parts, threads, shares := (p.Rows+r.tile-1)/r.tile, p.Width()/p.Out, 256, 1
 	switch {
 	case p.TransW:
-		r.function.name = "row_along"
+		kind = "row_along"
 	default:
 		if p.Gated {
-			r.function.name = "row_gated"
+			kind = "row_gated"
 		}
 		for r.columns = 32; r.columns > 8 && (p.Out+r.columns-1)/r.columns*tiles < d.info.Processors*3/4; {
 			r.columns /= 2
@@ -50,6 +54,7 @@ func (d *Device) rowPlan(p kernel.RowProduct) rowPlan {
 		}
 		shares = threads / 32
 	}
+	r.function = function{"decoding", kind + "_" + strconv.Itoa(r.tile)}
 	r.grid, r.block = dim3{uint32((p.Out + r.columns - 1) / r.columns), uint32(tiles), 1}, dim3{uint32(threads), 1, 1}
 	staged := r.tile * p.In
 	if !p.Inputs.IsNil() {
@@ -75,7 +80,7 @@ func (d *Device) RowProduct(p kernel.RowProduct, x, w, bias, y kernel.Buffer) {
 		x: x.Addr, twin: p.Twin.Addr, gamma: p.Gamma.Addr, beta: p.Beta.Addr, inputs: p.Inputs.Addr, w: w.Addr, bias: bias.Addr,
 		scale: p.Scale.Addr, residual: p.Residual.Addr, y: y.Addr, eps: p.Eps, capacity: int64(p.Capacity), position: int64(p.Position),
 		depthW: int64(p.Width()), columnW: 1, sources: p.Sources, rows: int32(p.Rows), in: size32(p.In), out: size32(p.Out),
-		norm: flag(p.Norm), tile: int32(plan.tile), team: int32(plan.columns),
+		norm: flag(p.Norm), team: int32(plan.columns),
 	}
 	if p.TransW {
 		a.depthW, a.columnW = 1, int64(p.In)
@@ -94,8 +99,9 @@ func (d *Device) AttendCached(c kernel.CachedAttention, qkv, cos, sin, keys, val
 	p := d.attending(a, qkv, keys, values, kernel.Buffer{})
 	p.y = y.Addr
 	p.vector = flag(d.attentionAligned(a, kernel.Buffer{}, keys, values)) // the query is turned in shared memory
-	shared := 4*((c.Dim+3)/4*4) + rowSums(c.Dim)
-	d.launch(function{"decoding", "attend_cached"}, dim3{uint32(c.Heads), uint32(c.Batch), 1}, dim3{rowThreads, 1, 1}, uint32(shared),
+	const threads = 1024
+	shared := 4*((c.Dim+3)/4*4) + rowSums(threads, c.Dim)
+	d.launch(function{"decoding", "attend_cached"}, dim3{uint32(c.Heads), uint32(c.Batch), 1}, dim3{threads, 1, 1}, uint32(shared),
 		structArg(p), cos, sin, keys, values, int32(c.Pairs))
 }
 

@@ -111,7 +111,7 @@ func (d *Device) graphOf(shape uint64, s stretch) (*graph, error) {
 		}
 	}
 	var chosen *graph
-	if at < 0 || fewest > len(s.calls)/2 && len(list) < mostVariants {
+	if at < 0 || fewest > len(s.calls)*3/4 && len(list) < mostVariants { // decoding sets two thirds of its nodes for each code
 		if g.use.Captured == mostGraphs {
 			d.dropGraphs()
 			list = nil

@@ -6,6 +6,8 @@ ATTENTIONS(exact, ExactScores)
 
 // ---- one by one, see attention_rows.cuh ----
 
+const int ROW_THREADS = 512;
+
 extern "C" __global__ void __launch_bounds__(ROW_THREADS) attend_rows(const __grid_constant__ Attention p) {
     extern __shared__ __align__(16) float features[]; // [slices][dim]
     const int query = blockIdx.x, head = blockIdx.y, batch = blockIdx.z;

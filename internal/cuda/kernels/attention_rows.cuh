@@ -8,7 +8,7 @@
 // through what it sees, CHUNK at a time: first all inner products, 8 threads each, then sums of rows, in which each
 // thread has a feature of every slices-th row.
 
-const int ROW_THREADS = 512, CHUNK = 1024;
+const int CHUNK = 1024;
 
 __device__ inline bool sees(const Attention &p, int batch, int query, int key) {
     if (p.keep && p.keep[(i64)batch * p.keys + key] == 0) return false;
@@ -43,8 +43,8 @@ struct Slices {
     int width, count, feature, slice;
 
     __device__ Slices(int dim) {
-        width = min((dim + 31) / 32 * 32, ROW_THREADS);
-        count = ROW_THREADS / width;
+        width = min((dim + 31) / 32 * 32, (int)blockDim.x);
+        count = blockDim.x / width;
         feature = threadIdx.x % width;
         slice = threadIdx.x / width;
     }
@@ -53,9 +53,9 @@ struct Slices {
         if (slice >= count) return; // width may not divide the number of threads
         for (int d = feature; d < dim; d += width) {
             float sum = sums[slice * dim + d] * factor;
-#pragma unroll 8
-            for (int i = slice; i < n; i += count)
-                if (weights[i] != 0.0f) sum = fmaf(weights[i], base[i * row + d], sum); // 0 isn't seen
+            read_ahead<16>(slice, n, count, [&](i64 i) { return base[i * row + d]; }, [&](i64 i, float v) {
+                if (weights[i] != 0.0f) sum = fmaf(weights[i], v, sum); // 0 isn't seen
+            });
             sums[slice * dim + d] = sum;
         }
     }
@@ -73,11 +73,11 @@ __device__ inline void attend_row(const Attention &p, int batch, int query, cons
                                   float *y, float *log_sum) {
     __shared__ float scores[CHUNK];
     const Slices slices(p.dim);
-    for (int i = threadIdx.x; i < slices.count * p.dim; i += ROW_THREADS) sums[i] = 0.0f;
+    for (int i = threadIdx.x; i < slices.count * p.dim; i += blockDim.x) sums[i] = 0.0f;
     float largest = -INFINITE, total = 0.0f;
     for (int begin = 0; begin < p.keys; begin += CHUNK) {
         const int n = min(CHUNK, p.keys - begin);
-        read_ahead<4>(threadIdx.x / 8, (n + 3) / 4 * 4, ROW_THREADS / 8, // whole warps go on together
+        read_ahead<4>(threadIdx.x / 8, (n + 3) / 4 * 4, blockDim.x / 8, // whole warps go on together
             [&](i64 i) { return product_share(p, q, k + min(begin + (int)i, p.keys - 1) * p.row_k); },
             [&](i64 i, float share) {
                 const float s = p.scale * sum_of_8(share);
@@ -85,13 +85,13 @@ __device__ inline void attend_row(const Attention &p, int batch, int query, cons
             });
         __syncthreads();
         float high = -INFINITE;
-        for (int i = threadIdx.x; i < n; i += ROW_THREADS) high = fmaxf(high, scores[i]); // passes over NaN, which reaches total below
+        for (int i = threadIdx.x; i < n; i += blockDim.x) high = fmaxf(high, scores[i]); // passes over NaN, which reaches total below
         high = block_max(high);
         const float before = largest;
         largest = fmaxf(largest, high);
         const float shift = largest == -INFINITE ? 0.0f : largest, shrink = before == -INFINITE ? 1.0f : expf(before - shift);
         float sum = 0.0f;
-        for (int i = threadIdx.x; i < n; i += ROW_THREADS) {
+        for (int i = threadIdx.x; i < n; i += blockDim.x) {
             scores[i] = expf(scores[i] - shift);
             sum += scores[i];
         }
@@ -101,6 +101,6 @@ __device__ inline void attend_row(const Attention &p, int batch, int query, cons
     }
     __syncthreads();
     const float factor = total == 0.0f ? 0.0f : 1.0f / total;
-    for (int d = threadIdx.x; d < p.dim; d += ROW_THREADS) y[d] = slices.total(sums, p.dim, d) * factor;
+    for (int d = threadIdx.x; d < p.dim; d += blockDim.x) y[d] = slices.total(sums, p.dim, d) * factor;
     if (log_sum && threadIdx.x == 0) *log_sum = total == 0.0f ? -INFINITE : (largest == -INFINITE ? 0.0f : largest) + logf(total);
 }

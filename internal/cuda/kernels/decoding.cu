@@ -17,7 +17,6 @@ struct Rows {
     int sources[4];
     int rows, in, out;
     int norm;
-    int tile; // rows of a block
     int team; // columns of a block
 };
 
@@ -144,33 +143,34 @@ template <int ROWS, bool GATED, bool ALONG> __device__ inline void row_product(c
         const float b = total[PARTS - 1] + bias[PARTS - 1];
         v *= b * normcdff(b);
     }
-    if (p.scale) v = residual + v * scale;
+    if (p.scale) v = __fadd_rn(residual, __fmul_rn(v, scale));
     p.y[to] = v;
 }
 
-#define ROW_PRODUCT(name, GATED, ALONG)                                                                                \
-    extern "C" __global__ void __launch_bounds__(1024) name(const __grid_constant__ Rows p) {                          \
-        switch (p.tile) {                                                                                              \
-        case 1: row_product<1, GATED, ALONG>(p); break;                                                                \
-        case 2: row_product<2, GATED, ALONG>(p); break;                                                                \
-        default: row_product<4, GATED, ALONG>(p);                                                                      \
-        }                                                                                                              \
+#define ROW_PRODUCT(kind, GATED, ALONG, ROWS)                                                                          \
+    extern "C" __global__ void __launch_bounds__(1024) kind##_##ROWS(const __grid_constant__ Rows p) {                 \
+        row_product<ROWS, GATED, ALONG>(p);                                                                            \
     }
+#define ROW_PRODUCTS(ROWS)                                                                                             \
+    ROW_PRODUCT(row_across, false, false, ROWS)                                                                        \
+    ROW_PRODUCT(row_gated, true, false, ROWS)                                                                          \
+    ROW_PRODUCT(row_along, false, true, ROWS)
 
-ROW_PRODUCT(row_across, false, false)
-ROW_PRODUCT(row_gated, true, false)
-ROW_PRODUCT(row_along, false, true)
+ROW_PRODUCTS(1)
+ROW_PRODUCTS(2)
+ROW_PRODUCTS(4)
 
 // The attention of a token to those in the cache, and to itself; p's q, k and v are those of all heads of the token, and
-// its keys and values where the cache of a sequence begins. A block has a head of a sequence.
-extern "C" __global__ void __launch_bounds__(ROW_THREADS) attend_cached(const __grid_constant__ Attention p, const float *cosines,
+// its keys and values where the cache of a sequence begins. A block has a head of a sequence; there are few, and so it has as many
+// threads as there can be.
+extern "C" __global__ void __launch_bounds__(1024) attend_cached(const __grid_constant__ Attention p, const float *cosines,
                                                                         const float *sines, float *keys, float *values, int pairs) {
     extern __shared__ __align__(16) float attend_memory[]; // query, and what attend_row needs
     const int head = blockIdx.x, batch = blockIdx.y;
     const float *qkv = p.q + batch * p.batch_q + head * p.dim;
     const i64 own = batch * p.batch_k + (p.keys - 1) * p.row_k + head * p.dim;
     const int halves = (p.dim + 1) / 2, width = p.heads * p.dim;
-    for (int i = threadIdx.x; i < 3 * halves; i += ROW_THREADS) {
+    for (int i = threadIdx.x; i < 3 * halves; i += blockDim.x) {
         const int which = i / halves, j = i - which * halves;
         const float *from = qkv + which * width + 2 * j;
         float *to = (which == 0 ? attend_memory : which == 1 ? keys + own : values + own) + 2 * j;
