@@ -109,10 +109,15 @@ func TestIndicesOutOfRange(t *testing.T) {
 		for _, inner := range []int{1, 3} {
 			span := kernel.Span{Outer: 2, N: 4, Inner: inner}
 			x, wide := make([]float32, 8*inner), make([]float32, 2*inner)
+			coupling := kernel.Coupling{Rows: 2, Cols: 4, Active: 2, Rank: m.ints([]int32{0, -1, 1, -2}), Order: m.ints([]int32{2, 1, 0, 4})}
 			for name, f := range map[string]func(){
 				"Gather":       func() { m.Gather(span, m.in(x), m.ints([]int32{4}), m.inOut(wide)) },
 				"ScatterAdd":   func() { m.ScatterAdd(span, m.in(wide), m.ints([]int32{4}), m.inOut(x)) },
 				"CrossEntropy": func() { m.CrossEntropy(2, 4, m.in(x), m.ints([]int32{0, 4}), m.inOut(wide)) },
+				"Coupling":     func() { m.Coupling(coupling, m.in(x), m.in(x), kernel.Buffer{}, m.inOut(x), m.inOut(wide)) },
+				"CouplingGrad": func() {
+					m.CouplingGrad(coupling, m.in(x), m.in(x), m.in(x), m.in(x), m.in(wide), m.inOut(x), m.inOut(x))
+				},
 			} {
 				func() {
 					defer func() {
