@@ -1,7 +1,7 @@
 // Drawing codes: kernel.Decoding's Draw. A block has a picture, and each of its threads a run of codes beside each other.
 #include "common.cuh"
 
-// The same as drawArguments in drawing.go.
+// The same as drawArguments in decoding.go.
 struct Drawing {
     float *logits;
     const u32 *uniform;
