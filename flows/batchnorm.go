@@ -11,7 +11,8 @@ import (
 //	z = (x − m)/√(v + ε)·eᵞ + β    log|det| = Σ γ − ½ log(v + ε)
 //
 // In training m and v are the mean and the unbiased variance of the batch, and gradients flow through them; the
-// log-determinant is that of the map with m and v as they are. In evaluation they are the running averages, and only then is there an inverse.
+// log-determinant is that of the map with m and v as they are. In evaluation they are the running averages, and only then
+// is there an inverse.
 type BatchNorm struct {
 	LogGamma, Beta          *tensor.Tensor // [D]
 	RunningMean, RunningVar *tensor.Tensor // [D]

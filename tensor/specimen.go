@@ -7,8 +7,8 @@ import (
 	"github.com/bestiary-ml/bestiary/internal/kernel"
 )
 
-// specimen is a small model that uses every kind of operation. A device that trains it as another one does can be
-// trusted with others; see agrees.
+// specimen is a small model that uses every kind of operation of training; decoding with a cache and drawing codes are not
+// among them. A device that trains it as another one does can be trusted with others; see agrees.
 type specimen struct {
 	d *Device
 	g *Generator
