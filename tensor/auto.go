@@ -29,13 +29,25 @@ func openAuto(o DeviceOptions, precision kernel.Precision) (*Device, error) {
 		return processor, nil
 	}
 	if err == nil {
-		gpu.SetPrecision(precision)
-		if err = agrees(NewDevice(gpu), processor, trialSize, trial[precision]); err == nil {
+		if err = try(gpu, precision); err == nil {
 			processor.Close()
 			return NewDevice(gpu), nil
 		}
-		err = fmt.Errorf("%s: %w", gpu.Info().Name, err)
 	}
 	processor.remark = fmt.Sprintf("the GPU isn't used: %v", err)
 	return processor, nil
+}
+
+// try puts a GPU to the trial, beside a processor of its own: its memory, some 20 MB, isn't kept.
+func try(gpu *cuda.Device, precision kernel.Precision) error {
+	gpu.SetPrecision(precision)
+	processor, err := openProcessor(DeviceOptions{}, precision)
+	if err != nil {
+		return err
+	}
+	defer processor.Close()
+	if err := agrees(NewDevice(gpu), processor, trialSize, trial[precision]); err != nil {
+		return fmt.Errorf("%s: %w", gpu.Info().Name, err)
+	}
+	return nil
 }
