@@ -33,6 +33,18 @@ type faulty struct {
 	kernel.Device
 	gradient func(gk kernel.Buffer) // is done to an attention's gradient
 	rate     float64                // multiplies Adam's learning rate
+	attend   float64                // is added to the scale of attention
+	choose   int32                  // is added to the first choice
+}
+
+func (f *faulty) Attention(a kernel.Attention, q, k, v, keep, y, logSum kernel.Buffer) {
+	a.Scale += f.attend
+	f.Device.Attention(a, q, k, v, keep, y, logSum)
+}
+
+func (f *faulty) ArgMax(rows, n int, x, index kernel.Buffer) {
+	f.Device.ArgMax(rows, n, x, index)
+	kernel.Slice[int32](index)[0] += f.choose
 }
 
 func (f *faulty) AttentionGrad(a kernel.Attention, q, k, v, keep, y, logSum, gy, gq, gk, gv kernel.Buffer) {
@@ -57,6 +69,8 @@ func TestTrialRefusesAFaultyDevice(t *testing.T) {
 		{faulty{rate: 1, gradient: func(gk kernel.Buffer) { kernel.Slice[float32](gk)[0] += 1 }}, "its gradient of an attention"},
 		{faulty{rate: 1, gradient: func(gk kernel.Buffer) { kernel.Slice[float32](gk)[0] = float32(math.NaN()) }}, "its gradient of an attention is off by +Inf"},
 		{faulty{rate: 1.5}, "its loss in step 2"},
+		{faulty{rate: 1, attend: 0.01}, "its decoding"},
+		{faulty{rate: 1, choose: 1}, "the choice of the largest"},
 		{faulty{rate: 1, gradient: func(kernel.Buffer) { panic(&OutOfMemory{Device: "cuda:0"}) }}, "cuda:0: out of memory"},
 		{faulty{rate: 1, gradient: func(kernel.Buffer) { panic("a thing that can't be") }}, "a thing that can't be"},
 	} {

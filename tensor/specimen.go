@@ -7,8 +7,8 @@ import (
 	"github.com/bestiary-ml/bestiary/internal/kernel"
 )
 
-// specimen is a small model that uses every kind of operation of training; decoding with a cache and drawing codes are not
-// among them. A device that trains it as another one does can be trusted with others; see agrees.
+// specimen is a small model that uses every kind of operation. A device that trains it and answers with it as another one
+// does can be trusted with others; see agrees.
 type specimen struct {
 	d *Device
 	g *Generator
@@ -166,7 +166,7 @@ type agreement struct {
 	gradient float64 // relative to the largest number of the parameter's gradient
 }
 
-// agrees trains a specimen on both devices, and tells in which way d doesn't do what reference does.
+// agrees has a specimen decode and train on both devices, and tells in which way d doesn't do what reference does.
 func agrees(d, reference *Device, size specimenSize, a agreement) (err error) {
 	defer func() {
 		switch failure := recover().(type) {
@@ -178,8 +178,17 @@ func agrees(d, reference *Device, size specimenSize, a agreement) (err error) {
 		}
 	}()
 	const steps = 4 // the first as it is, the second captured in graphs where there are such, the others replayed
-	losses, gradients := newSpecimen(d, size).train(steps)
-	wantLosses, wantGradients := newSpecimen(reference, size).train(steps)
+	own, other := newSpecimen(d, size), newSpecimen(reference, size)
+	for _, answer := range []struct {
+		of   string
+		give func(*specimen) []float32
+	}{{"random numbers and the choice of the largest", (*specimen).choices}, {"decoding", (*specimen).decode}} {
+		if worst, largest := difference(answer.give(own), answer.give(other)); !(worst <= a.gradient*largest) {
+			return fmt.Errorf("its %s is off by %.2g in a trial, where the largest number is %.2g", answer.of, worst, largest)
+		}
+	}
+	losses, gradients := own.train(steps)
+	wantLosses, wantGradients := other.train(steps)
 	for i := len(gradients) - 1; i >= 0; i-- { // what is wrong with a layer reaches those before it
 		if worst, largest := difference(gradients[i], wantGradients[i]); !(worst <= a.gradient*largest) {
 			return fmt.Errorf("its gradient of %s is off by %.2g in a trial, where the largest number is %.2g", specimenLayers[i], worst, largest)
