@@ -1,7 +1,6 @@
 package dalle
 
 import (
-	"fmt"
 	"maps"
 	"slices"
 	"strings"
@@ -9,9 +8,7 @@ import (
 
 	"github.com/bestiary-ml/bestiary/internal/golden"
 	"github.com/bestiary-ml/bestiary/internal/safetensors"
-	"github.com/bestiary-ml/bestiary/internal/torchfile"
 	"github.com/bestiary-ml/bestiary/nn"
-	"github.com/bestiary-ml/bestiary/tensor"
 )
 
 // What is exported has the names, shapes and values that DALLE-pytorch saved.
@@ -37,51 +34,6 @@ func TestTorchState(t *testing.T) {
 			}
 		})
 	}
-}
-
-// The settings that a file tells by hyperparameters and names build the model that was saved, and export them again.
-func TestConfigFromTorch(t *testing.T) {
-	for _, path := range goldenFiles(t) {
-		_, m := reference(t, golden.CPU(t), path)
-		c := m.Config()
-		hparams, err := c.TorchHParams()
-		if err != nil {
-			t.Fatal(err)
-		}
-		var names []string
-		for _, e := range m.TorchState() {
-			names = append(names, e.Name)
-		}
-		got, err := ConfigFromTorch(readAgain(hparams), names, c.ImageCodes, c.Height, c.Width)
-		if err != nil {
-			t.Fatal(err)
-		}
-		again, err := New(m.device, got, tensor.NewGenerator(2))
-		if err != nil {
-			t.Fatal(err)
-		}
-		paths := func(m *DALLE) (all []string) {
-			for _, p := range nn.Params(m) {
-				all = append(all, fmt.Sprint(p.Path, p.Tensor.Shape()))
-			}
-			return all
-		}
-		if !slices.Equal(paths(again), paths(m)) {
-			t.Errorf("%s: settings %+v, want %+v", path, got, c)
-		}
-	}
-}
-
-// readAgain turns numbers into those that a file yields.
-func readAgain(d *torchfile.Dict) *torchfile.Dict {
-	read := torchfile.NewDict()
-	for key, value := range d.All() {
-		if n, ok := value.(int); ok {
-			value = int64(n)
-		}
-		read.Set(key, value)
-	}
-	return read
 }
 
 func TestTorchNamesOfOtherVersions(t *testing.T) {

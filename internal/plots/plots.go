@@ -1,4 +1,4 @@
-// Package plots draws a run's curves, histograms and point clouds as PNG files
+// Package plots draws a run's curves and point clouds as PNG files
 // of 900×540 pixels, in one style.
 //
 // Values that cannot be drawn (NaN, infinities, on a logarithmic axis also what

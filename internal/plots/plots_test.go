@@ -123,49 +123,6 @@ func TestLines(t *testing.T) {
 	}
 }
 
-func TestHistogram(t *testing.T) {
-	r := rand.New(rand.NewPCG(1, 2))
-	var a, b []float64
-	for range 4000 {
-		a = append(a, 8+r.NormFloat64())
-	}
-	for range 300 {
-		b = append(b, 10+1.5*r.NormFloat64())
-	}
-	b = append(b, math.NaN())
-	dir := folder(t)
-	for _, c := range []struct {
-		name   string
-		axes   Axes
-		groups []Group
-	}{
-		{"two", Axes{Title: "Distance to the nearest training picture", X: "distance", Y: "share"}, []Group{{"samples", a}, {"held-out photos", b}}},
-		{"log", Axes{Title: "On a logarithmic axis", LogX: true}, []Group{{"a", a}}},
-		{"constant", Axes{}, []Group{{"a", []float64{2, 2, 2}}}},
-		{"empty", Axes{Title: "Empty"}, []Group{{"a", nil}}},
-	} {
-		t.Run(c.name, func(t *testing.T) {
-			path := filepath.Join(dir, "histogram-"+c.name+".png")
-			if err := Histogram(path, c.axes, 0, c.groups...); err != nil {
-				t.Fatal(err)
-			}
-			if n := count(t, path, color.NRGBA{0x4b, 0x8b, 0xde, 0xff}); n < 12 { // the first group's outline over white
-				t.Errorf("only %d pixels of the first group", n)
-			}
-		})
-	}
-}
-
-func TestBinEdges(t *testing.T) {
-	if got := binEdges(0, 4, 4, false, nil); !slices.Equal(got, []float64{0, 1, 2, 3, 4}) {
-		t.Errorf("edges %v", got)
-	}
-	got := binEdges(1, 10000, 2, true, nil)
-	if len(got) != 3 || math.Abs(got[1]-100) > 1e-9 {
-		t.Errorf("logarithmic edges %v", got)
-	}
-}
-
 func TestScatter(t *testing.T) {
 	r := rand.New(rand.NewPCG(1, 2))
 	moons := [2]Series{{Name: "upper moon"}, {Name: "lower moon"}}
