@@ -1,6 +1,7 @@
 //go:build linux
 
-// Compile compiles internal/cuda/kernels/*.cu to PTX. It needs NVIDIA's NVRTC library and nothing else:
+// Compile compiles internal/cuda/kernels/*.cu to PTX. It needs NVIDIA's NVRTC library and nothing else; scripts/kernels fetches that and
+// calls it. By hand:
 //
 //	python3 -m venv nvrtc && nvrtc/bin/pip install nvidia-cuda-nvrtc-cu11==11.8.89
 //	go run ./internal/cuda/compile -nvrtc nvrtc/lib/python3*/site-packages/nvidia/cuda_nvrtc/lib/libnvrtc.so.11.2
@@ -23,8 +24,13 @@ func main() {
 	library := flag.String("nvrtc", "libnvrtc.so", "the NVRTC library: a path, or a name that the loader finds")
 	folder := flag.String("kernels", "internal/cuda/kernels", "folder of the kernels")
 	arch := flag.String("arch", "compute_80", "lowest architecture that runs them")
+	check := flag.Bool("check", false, "write nothing, but compare what all would compile to with what is there")
 	flag.Parse()
-	if err := run(*library, *folder, *arch, flag.Args()); err != nil {
+	do := run
+	if *check {
+		do = compare
+	}
+	if err := do(*library, *folder, *arch, flag.Args()); err != nil {
 		fmt.Fprintln(os.Stderr, "compile:", err)
 		os.Exit(1)
 	}
@@ -38,29 +44,20 @@ func run(library, folder, arch string, names []string) error {
 	}
 	all := len(names) == 0
 	if all {
-		paths, err := filepath.Glob(filepath.Join(folder, "*.cu"))
-		if err != nil {
+		if names, err = sources(folder); err != nil {
 			return err
-		}
-		for _, path := range paths {
-			names = append(names, filepath.Base(path))
 		}
 	}
 	for _, name := range names {
-		sources, err := ptx.Sources(os.DirFS(folder), name)
+		header, err := headerOf(compiler, folder, arch, name)
 		if err != nil {
 			return err
 		}
-		header := ptx.Header(compiler.version+" for "+arch, sources)
-		to := filepath.Join(folder, strings.TrimSuffix(name, ".cu")+".ptx")
+		to := compiledName(folder, name)
 		if old, err := os.ReadFile(to); all && err == nil && strings.HasPrefix(string(old), header) {
 			continue
 		}
-		source, err := os.ReadFile(filepath.Join(folder, name))
-		if err != nil {
-			return err
-		}
-		text, err := compiler.compile(name, string(source), "--gpu-architecture="+arch, "--std=c++17", "--include-path="+folder)
+		text, err := compiled(compiler, folder, arch, name)
 		if err != nil {
 			return err
 		}
@@ -70,4 +67,68 @@ func run(library, folder, arch string, names []string) error {
 		fmt.Println("compiled", to)
 	}
 	return nil
+}
+
+// compare compiles the files of folder that are named, or all, and fails if the PTX that is there is something else.
+func compare(library, folder, arch string, names []string) error {
+	compiler, err := openCompiler(library)
+	if err != nil {
+		return err
+	}
+	if len(names) == 0 {
+		if names, err = sources(folder); err != nil {
+			return err
+		}
+	}
+	for _, name := range names {
+		header, err := headerOf(compiler, folder, arch, name)
+		if err != nil {
+			return err
+		}
+		text, err := compiled(compiler, folder, arch, name)
+		if err != nil {
+			return err
+		}
+		there, err := os.ReadFile(compiledName(folder, name))
+		if err != nil {
+			return err
+		}
+		if !strings.HasPrefix(string(there), header) {
+			return fmt.Errorf("%s was compiled from another %s, or by another compiler; compile it again", compiledName(folder, name), name)
+		}
+		if err := ptx.Alike(text, string(there)); err != nil {
+			return fmt.Errorf("%s isn't what %s gives: %w; compile it again", compiledName(folder, name), name, err)
+		}
+	}
+	return nil
+}
+
+// sources lists the files of kernels.
+func sources(folder string) (names []string, err error) {
+	paths, err := filepath.Glob(filepath.Join(folder, "*.cu"))
+	for _, path := range paths {
+		names = append(names, filepath.Base(path))
+	}
+	return names, err
+}
+
+func compiledName(folder, name string) string {
+	return filepath.Join(folder, strings.TrimSuffix(name, ".cu")+".ptx")
+}
+
+// headerOf says what a file is compiled from, and by what.
+func headerOf(c *compiler, folder, arch, name string) (string, error) {
+	of, err := ptx.Sources(os.DirFS(folder), name)
+	if err != nil {
+		return "", err
+	}
+	return ptx.Header(c.version+" for "+arch, of), nil
+}
+
+func compiled(c *compiler, folder, arch, name string) (string, error) {
+	source, err := os.ReadFile(filepath.Join(folder, name))
+	if err != nil {
+		return "", err
+	}
+	return c.compile(name, string(source), "--gpu-architecture="+arch, "--std=c++17", "--include-path="+folder)
 }
