@@ -4,6 +4,7 @@ package cuda
 
 import (
 	"fmt"
+	"math"
 	"testing"
 
 	"pgregory.net/rapid"
@@ -147,6 +148,39 @@ func TestAttention(t *testing.T) {
 		a.compare("gk, gv "+what, gkv, tolerance, 4)
 		a.compare("y of some queries "+what, part, tolerance, 1)
 	})
+}
+
+// TestAttentionInChunks has more keys, and for their gradients more queries, than the kernels that take them one by one
+// treat at a time, and none at all.
+func TestAttentionInChunks(t *testing.T) {
+	deviceToTest(t).SetPrecision(kernel.Highest)
+	const dim, many = 5, 1100
+	for _, s := range [][2]int{{2, many}, {many, 2}, {2, 0}} {
+		queries, keys := s[0], s[1]
+		a := kernel.Attention{
+			Batch: 1, Heads: 1, Dim: dim, Queries: queries, Keys: keys, Scale: 0.5, RowQ: dim, RowK: dim, RowV: dim, RowY: dim,
+			BatchQ: queries * dim, BatchK: keys * dim, BatchV: keys * dim, BatchY: queries * dim,
+		}
+		t.Run(fmt.Sprintf("%d of %d", queries, keys), func(t *testing.T) {
+			compare(t, 1e-5, func(p *pair) {
+				q, k, v, gy, none := p.in(queries*dim, 1, 0), p.in(keys*dim, 1, 0), p.in(keys*dim, 1, 0), p.in(queries*dim, 1, 0), kernel.Buffer{}
+				y, logSum := p.out(queries*dim), p.out(queries)
+				p.Attention(a, q, k, v, none, y, logSum)
+				gq, gk, gv := p.out(queries*dim), p.out(keys*dim), p.out(keys*dim)
+				p.AttentionGrad(a, q, k, v, none, y, logSum, gy, gq, gk, gv)
+				d, ok := p.Device.(*Device)
+				switch { // once more, not in tiles
+				case ok && queries > keys:
+					d.Fill(gk, math.NaN())
+					d.Fill(gv, math.NaN())
+					d.attendRows("attend_grad_key_rows", keys, a, 2)
+				case ok:
+					d.Fill(gq, math.NaN())
+					d.attendRows("attend_grad_query_rows", queries, a, 1)
+				}
+			})
+		})
+	}
 }
 
 // TestSequences compares the other kernels of transformers.

@@ -119,5 +119,5 @@ func (d *Device) Draw(s kernel.Draw, logits, uniform, codes kernel.Buffer) {
 		logits: logits.Addr, uniform: uniform.Addr, codes: codes.Addr, temperature: s.Temperature,
 		pictures: size32(s.Pictures), n: size32(s.Codes), twins: flag(s.Twins), top: int32(min(s.TopK, s.Codes)), guidance: float32(s.Guidance),
 	}
-	d.launch(function{"drawing", "draw"}, blocksOf(s.Pictures), blockFor(s.Codes, 1024), 0, structArg(&a))
+	d.launch(function{"drawing", "draw"}, dim3{uint32(s.Pictures), 1, 1}, blockFor(s.Codes, 1024), 0, structArg(&a))
 }

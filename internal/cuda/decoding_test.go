@@ -123,6 +123,20 @@ func TestRowProduct(t *testing.T) {
 	}
 }
 
+// TestRowProductAlone has nothing around a product, in each kernel.
+func TestRowProductAlone(t *testing.T) {
+	for _, rows := range []int{1, 2, 3} {
+		for _, r := range []kernel.RowProduct{{}, {Gated: true}, {TransW: true}} {
+			r.Rows, r.In, r.Out = rows, 40, 5
+			t.Run(fmt.Sprintf("%d rows gated %t along %t", rows, r.Gated, r.TransW), func(t *testing.T) {
+				compare(t, 5e-5, func(p *pair) {
+					rowProduct(p, r, p.in(rows*r.In, 1, 0), p.in(r.In*r.Width(), 0.1, 0), kernel.Buffer{}, p.out(rows*r.Out))
+				})
+			})
+		}
+	}
+}
+
 // TestRowProductsServed has what is left to other kernels.
 func TestRowProductsServed(t *testing.T) {
 	d := deviceToTest(t)

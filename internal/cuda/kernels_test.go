@@ -97,8 +97,9 @@ func TestBatchNorm(t *testing.T) {
 	}
 }
 
+// TestLayerNorm has rows that a warp treats and such that a block of one or of several warps does.
 func TestLayerNorm(t *testing.T) {
-	for _, size := range [][2]int{{5, 70}, {300, 33}, {9, 1}} {
+	for _, size := range [][2]int{{5, 70}, {300, 33}, {9, 1}, {3, 600}} {
 		rows, n := size[0], size[1]
 		compare(t, 1e-4, func(p *pair) {
 			x, gamma, beta, gy := p.in(rows*n, 2, 1), p.in(n, 1, 0), p.in(n, 1, 0), p.in(rows*n, 1, 0)
@@ -123,6 +124,23 @@ func TestGatherAndScatter(t *testing.T) {
 			p.ScatterAdd(c.Span, p.in(c.Outer*c.picks*c.Inner, 1, 0), index, p.out(c.Outer*c.N*c.Inner))
 		})
 	}
+}
+
+// TestCoupling has rows of several warps; the rest is internal/cpu's.
+func TestCoupling(t *testing.T) {
+	const rows, cols, active = 3, 70, 40
+	compare(t, 1e-5, func(p *pair) {
+		rank := p.AllocInts(cols)
+		of := make([]int32, cols)
+		for i := range of {
+			if of[i] = int32(i); i >= active {
+				of[i] = ^int32(i - active)
+			}
+		}
+		p.UploadInts(rank, of)
+		c := kernel.Coupling{Rows: rows, Cols: cols, Active: active, Bounded: true, Rank: rank}
+		p.Coupling(c, p.in(rows*cols, 1, 0), p.in(2*rows*active, 1, 0), kernel.Buffer{}, p.out(rows*cols), p.out(rows))
+	})
 }
 
 func TestCopy(t *testing.T) {
@@ -181,5 +199,19 @@ func TestSumSquaresNotFinite(t *testing.T) {
 	d.Fill(x.Slice(4500, 1), math.NaN())
 	if got := d.SumSquares([]kernel.Buffer{x}); !math.IsNaN(got) {
 		t.Errorf("with NaN: %g", got)
+	}
+}
+
+// TestFewBlocks has grids of one block, which kernels that loop over their work then do all of: what a block has left in
+// shared memory must have been read before it is written again.
+func TestFewBlocks(t *testing.T) {
+	most := mostBlocks
+	defer func() { mostBlocks = most }()
+	mostBlocks = 1
+	for name, f := range map[string]func(*testing.T){
+		"Reduce": TestReduce, "SumTo": TestSumTo, "ActivationBiasGrad": TestActivationBiasGrad, "SoftmaxOfRows": TestSoftmaxOfRows,
+		"BatchNorm": TestBatchNorm, "LayerNorm": TestLayerNorm, "Coupling": TestCoupling, "Copy": TestCopy, "Random": TestRandom,
+	} {
+		t.Run(name, f)
 	}
 }

@@ -163,15 +163,18 @@ func (d *Device) loadModule(file string) *module {
 // threads is the number of threads of a block of kernels that treat elements alike.
 const threads = 256
 
+// mostBlocks is the number of blocks that a grid may have; tests have fewer, so that kernels loop.
+var mostBlocks = math.MaxInt32
+
 // gridFor returns the number of blocks in which n elements are covered with each thread taking perThread of them, as far
 // as a grid may go; kernels loop over the rest.
 func gridFor(n, perThread int) dim3 {
 	per := threads * perThread
-	return dim3{uint32(min((n+per-1)/per, math.MaxInt32)), 1, 1}
+	return dim3{uint32(min((n+per-1)/per, mostBlocks)), 1, 1}
 }
 
 // blocksOf is a grid of n blocks, as far as a grid may go; kernels loop over the rest.
-func blocksOf(n int) dim3 { return dim3{uint32(min(n, math.MaxInt32)), 1, 1} }
+func blocksOf(n int) dim3 { return dim3{uint32(min(n, mostBlocks)), 1, 1} }
 
 // blockFor is a block of whole warps for n elements, of at least one and at most most threads.
 func blockFor(n, most int) dim3 { return dim3{uint32(max(32, min((n+31)/32*32, most))), 1, 1} }

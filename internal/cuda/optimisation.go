@@ -81,7 +81,7 @@ func (d *Device) AdamStep(a kernel.Adam, params []kernel.AdamParam) {
 	t.set(d, t.next, func(p adamParam) int { return p.n })
 	correction1 := 1 - math.Pow(a.Beta1, float64(a.Step))
 	correction2 := math.Sqrt(1 - math.Pow(a.Beta2, float64(a.Step)))
-	d.launch(function{"optimisation", "adam"}, blocksOf(t.blocks), dim3{threads, 1, 1}, 0,
+	d.launch(function{"optimisation", "adam"}, dim3{uint32(t.blocks), 1, 1}, dim3{threads, 1, 1}, 0,
 		t.list, t.shares, a.LearningRate, truth(a.Decoupled), float32(a.LearningRate/correction1), float32(a.Beta1), float32(a.Beta2),
 		float32(1-a.Beta1), float32(1-a.Beta2), float32(correction2), float32(a.Eps), float32(a.GradScale))
 	d.flush() // here a step ends: the next one begins with a new stretch, so that stretches come again
@@ -101,7 +101,7 @@ func (d *Device) SumSquares(xs []kernel.Buffer) float64 {
 	}
 	t.set(d, t.next, func(v vector) int { return v.n })
 	partial, out := d.doubles("shares", t.blocks), d.doubles("sum of squares", 1)
-	d.launch(function{"optimisation", "sum_squares"}, blocksOf(t.blocks), dim3{threads, 1, 1}, 0, t.list, t.shares, partial)
+	d.launch(function{"optimisation", "sum_squares"}, dim3{uint32(t.blocks), 1, 1}, dim3{threads, 1, 1}, 0, t.list, t.shares, partial)
 	d.launch(function{"optimisation", "sum_shares"}, dim3{1, 1, 1}, dim3{threads, 1, 1}, 0, t.blocks, partial, out)
 	var bits [2]int32
 	d.DownloadInts(bits[:], out)

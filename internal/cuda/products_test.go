@@ -252,6 +252,25 @@ func TestConvolutions(t *testing.T) {
 	})
 }
 
+// TestDeepLinearGrad has depths of several rounds of a block, for either gradient; the rest is internal/cpu's.
+func TestDeepLinearGrad(t *testing.T) {
+	deviceToTest(t).SetPrecision(kernel.Highest)
+	for _, l := range []kernel.LinearGrad{{Rows: 600, In: 5, Out: 9}, {Rows: 9, In: 5, Out: 600}} {
+		compare(t, 1e-5, func(p *pair) {
+			n := l.Rows * l.Out
+			x, w, gy := p.in(l.Rows*l.In, 0.1, 0), p.in(l.In*l.Out, 0.1, 0), p.in(n, 0.1, 0)
+			gx, gw, gbias, none := p.out(l.Rows*l.In), p.out(l.In*l.Out), p.out(l.Out), kernel.Buffer{}
+			if k, ok := p.Device.(*Device); ok {
+				k.LinearGrad(l, x, w, none, gy, gx, gw, gbias)
+				return
+			}
+			p.Reduce(kernel.Sum, kernel.Span{Outer: 1, N: l.Rows, Inner: l.Out}, 1, gy, gbias)
+			p.Gemm(kernel.Gemm{M: l.Rows, N: l.In, K: l.Out, TransB: true, LdA: l.Out, LdB: l.Out, LdC: l.In}, gy, w, none, gx)
+			p.Gemm(kernel.Gemm{M: l.In, N: l.Out, K: l.Rows, TransA: true, LdA: l.In, LdB: l.Out, LdC: l.Out}, x, gy, none, gw)
+		})
+	}
+}
+
 // TestSplitsRepeat computes a product with a split depth again and again: whichever block is last, bits are the same.
 func TestSplitsRepeat(t *testing.T) {
 	d := deviceToTest(t)

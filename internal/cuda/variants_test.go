@@ -25,31 +25,49 @@ func atPrecision(t *testing.T, f func(t *testing.T, p kernel.Precision)) {
 	}
 }
 
-// TestEveryTile computes products and convolutions in tiles of each size.
+// TestEveryTile computes products and convolutions in tiles of each size: parts of a tile, and whole tiles with the depth split.
 func TestEveryTile(t *testing.T) {
-	all := tileSizes
-	defer func() { tileSizes = all }()
+	sizes, parts := tileSizes, splits
 	d := deviceToTest(t)
 	plans := func() { d.products.plans = nil } // are kept, for other sizes of tiles
-	defer plans()
+	defer func() {
+		tileSizes, splits = sizes, parts
+		plans()
+	}()
 	atPrecision(t, func(t *testing.T, p kernel.Precision) {
-		for i, size := range all {
+		deep := 4 * arithmetics[p].step // enough for two parts
+		whole := kernel.Conv{N: 1, H: 6, W: 5, C: 5, O: 6, OH: 3, OW: 3, KH: 3, KW: 3, StrideH: 2, StrideW: 2, PadH: 1, PadW: 1, DilationH: 1, DilationW: 1, Groups: 1}
+		split := kernel.Conv{N: deep / 64, H: 11, W: 11, C: deep / 8, O: deep / 8, OH: 9, OW: 9, KH: 3, KW: 3, StrideH: 1, StrideW: 1, DilationH: 1, DilationW: 1, Groups: 1}
+		for i, size := range sizes {
 			if size.tensor && !arithmetics[p].tensor {
 				continue
 			}
-			tileSizes = all[i : i+1]
-			plans()
-			t.Run(fmt.Sprintf("%d×%d", size.m, size.n), func(t *testing.T) {
-				compare(t, 5*tolerances[p], func(p *pair) {
-					g := kernel.Gemm{M: 19, N: 21, K: 35, LdA: 35, LdB: 21, LdC: 21}
-					multiply(p.Device, inTiles, g, p.in(19*35, 1, 0), p.in(35*21, 1, 0), p.in(21, 1, 0), p.out(19*21))
-					c := kernel.Conv{N: 1, H: 6, W: 5, C: 5, O: 6, OH: 3, OW: 3, KH: 3, KW: 3, StrideH: 2, StrideW: 2, PadH: 1, PadW: 1, DilationH: 1, DilationW: 1, Groups: 1}
-					x, w, y := p.in(c.H*c.W*c.C, 1, 0), p.in(9*c.C*c.O, 1, 0), p.in(9*c.O, 1, 0)
-					p.Conv2d(c, x, w, kernel.Buffer{}, p.out(9*c.O))
-					p.Conv2dBackwardInput(c, y, w, kernel.Buffer{}, p.out(c.H*c.W*c.C))
-					p.Conv2dBackwardWeight(c, x, y, p.out(9*c.C*c.O))
+			tileSizes = sizes[i : i+1]
+			for _, s := range []struct {
+				parts, m, n, depth int
+				kernel.Conv
+			}{{1, 19, 21, 35, whole}, {2, size.m, size.n, deep, split}} {
+				splits = []int{s.parts}
+				plans()
+				t.Run(fmt.Sprintf("%d×%d in %d", size.m, size.n, s.parts), func(t *testing.T) {
+					compare(t, 5*tolerances[p], func(p *pair) {
+						scale := 1 / math.Sqrt(float64(s.depth))
+						g := kernel.Gemm{M: s.m, N: s.n, K: s.depth, LdA: s.depth, LdB: s.n, LdC: s.n}
+						multiply(p.Device, inTiles, g, p.in(g.M*g.K, 1, 0), p.in(g.K*g.N, scale, 0), p.in(g.N, 1, 0), p.out(g.M*g.N))
+						c := s.Conv
+						pixels, results, weights := c.N*c.H*c.W*c.C, c.N*c.OH*c.OW*c.O, 9*c.C*c.O
+						x, w, y := p.in(pixels, 1, 0), p.in(weights, scale, 0), p.in(results, scale, 0)
+						p.Conv2d(c, x, w, kernel.Buffer{}, p.out(results))
+						p.Conv2dBackwardInput(c, y, w, kernel.Buffer{}, p.out(pixels))
+						p.Conv2dBackwardWeight(c, x, y, p.out(weights))
+					})
+					for k, plan := range d.products.plans {
+						if plan.parts != s.parts {
+							t.Errorf("%+v in %d parts", k, plan.parts)
+						}
+					}
 				})
-			})
+			}
 		}
 	})
 }
