@@ -45,7 +45,7 @@ func (d *Device) Conv2d(c kernel.Conv, x, w, bias, y kernel.Buffer) {
 		return
 	}
 	size := unfolded{"conv2d_forward", c.N * c.OH * c.OW, outputs, c.KH * c.KW * inputs, c.Groups}
-	if way, worth := d.chooseWinograd(c, forward, size, x, w, y); worth {
+	if way, worth := d.chooseWinograd(c, forward, size, x, w, y); worth && d.winogradFits(&way) {
 		d.winogradResults(&way, x, w, bias, y)
 		return
 	}
@@ -83,7 +83,7 @@ func (d *Device) Conv2dBackwardInput(c kernel.Conv, gy, w, bias, gx kernel.Buffe
 		return
 	}
 	size := unfolded{"conv2d_backward_input", c.N * height * width, inputs, taps * outputs, c.Groups * phases}
-	if way, worth := d.chooseWinograd(c, backwardInput, size, gy, w, gx); worth {
+	if way, worth := d.chooseWinograd(c, backwardInput, size, gy, w, gx); worth && d.winogradFits(&way) {
 		d.winogradResults(&way, gy, w, bias, gx)
 		return
 	}
@@ -116,7 +116,7 @@ func (d *Device) Conv2dBackwardWeight(c kernel.Conv, x, gy, gw kernel.Buffer) {
 		return
 	}
 	size := unfolded{"conv2d_backward_weight", c.KH * c.KW * inputs, outputs, c.N * c.OH * c.OW, c.Groups}
-	if way, worth := d.chooseWinograd(c, backwardWeight, size, x, gy, gw); worth {
+	if way, worth := d.chooseWinograd(c, backwardWeight, size, x, gy, gw); worth && d.winogradFits(&way) {
 		d.winogradWeights(&way, x, gy, gw)
 		return
 	}

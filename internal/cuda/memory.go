@@ -216,6 +216,7 @@ func (d *Device) workspace(purpose string, n int) kernel.Buffer {
 	b := d.scratch[purpose]
 	if b.Len < n {
 		d.Free(b)
+		delete(d.scratch, purpose) // there may be no memory for another
 		b = d.alloc(n)
 		d.scratch[purpose] = b
 	}

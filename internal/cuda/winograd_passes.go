@@ -85,6 +85,21 @@ func (d *Device) winogradRoom(w *winograd) (input, output, weights kernel.Buffer
 	return all.Slice(0, in), all.Slice(in, out), all.Slice(in+out, w.weights())
 }
 
+// winogradFits takes that memory. Where there is none, the convolution is computed without from then on.
+func (d *Device) winogradFits(w *winograd) (fits bool) {
+	defer func() {
+		switch failure := recover().(type) {
+		case nil:
+		case *kernel.OutOfMemory:
+			d.products.winograd[winogradKeyOf(w.Conv, w.direction)] = winogradChoice{}
+		default:
+			panic(failure)
+		}
+	}()
+	d.winogradRoom(w)
+	return true
+}
+
 // winogradResults computes a Conv2d, or its input's gradient.
 func (d *Device) winogradResults(w *winograd, x, weights, bias, y kernel.Buffer) {
 	points, products, transformed := d.winogradRoom(w)

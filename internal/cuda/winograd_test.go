@@ -91,6 +91,56 @@ func TestWinogradUnaligned(t *testing.T) {
 	})
 }
 
+// TestWinogradWithoutRoom has no memory left for points: the convolution is computed unfolded.
+func TestWinogradWithoutRoom(t *testing.T) {
+	d := deviceToTest(t)
+	d.SetPrecision(kernel.Highest)
+	c := winogradConv(3, 5, 6, 8, 12, 3)
+	operand := func(n int) kernel.Buffer {
+		b := d.Alloc(n)
+		d.Normal(uint64(n), 0, b)
+		return b
+	}
+	x, w, up := operand(c.N*c.H*c.W*c.C), operand(c.KH*c.KW*c.C*c.O), operand(c.N*c.OH*c.OW*c.O)
+	results := [...]kernel.Buffer{d.Alloc(up.Len), d.Alloc(x.Len), d.Alloc(w.Len)}
+	passes := func() (all []float32) {
+		d.Conv2d(c, x, w, kernel.Buffer{}, results[0])
+		d.Conv2dBackwardInput(c, up, w, kernel.Buffer{}, results[1])
+		d.Conv2dBackwardWeight(c, x, up, results[2])
+		for _, b := range results {
+			values := make([]float32, b.Len)
+			d.Download(values, b)
+			all = append(all, values...)
+		}
+		return all
+	}
+	want := passes()
+	defer byWinograd(t, d, c, filtering{2, 3}, 2)()
+	d.Free(d.scratch["winograd"])
+	delete(d.scratch, "winograd")
+	var taken []kernel.Buffer
+	for n := 64 << 20; n >= 64; n /= 2 {
+		func() {
+			defer func() { recover() }()
+			for {
+				taken = append(taken, d.Alloc(n))
+			}
+		}()
+	}
+	got := passes()
+	for _, b := range taken {
+		d.Free(b)
+	}
+	if !slices.Equal(got, want) {
+		t.Error("without room for points, other results than unfolded")
+	}
+	for key, choice := range d.products.winograd {
+		if choice.worth {
+			t.Errorf("pass %d would be tried again", key.pass)
+		}
+	}
+}
+
 // TestChooseWinograd checks what an H100 is reckoned to gain from: many channels and pixels, in float32.
 func TestChooseWinograd(t *testing.T) {
 	d := &Device{}
