@@ -20,16 +20,23 @@ import (
 	"github.com/bestiary-ml/bestiary/train/tasks"
 )
 
-// TestWaits trains a discrete VAE, which reports the most figures of all models, and counts how often the program waits for
-// the GPU: once a step, and a few times more in a step whose gradient is measured.
-func TestWaits(t *testing.T) {
-	functions, waits := maps.Clone(emulator.Functions()), 0
+// countWaits has a driver's functions count how often the program waits for the GPU.
+func countWaits(functions map[string]uintptr) (waits *int) {
+	waits = new(int)
 	synchronize := functions["cuStreamSynchronize"]
 	functions["cuStreamSynchronize"] = purego.NewCallback(func(stream uintptr) uintptr {
-		waits++
+		*waits++
 		r, _, _ := purego.SyscallN(synchronize, stream)
 		return r
 	})
+	return waits
+}
+
+// TestWaits trains a discrete VAE, which reports the most figures of all models, and counts how often the program waits for
+// the GPU: once a step, and a few times more in a step whose gradient is measured.
+func TestWaits(t *testing.T) {
+	functions := maps.Clone(emulator.Functions())
+	waits := countWaits(functions)
 	gpu, err := cuda.OpenWith(functions)
 	if err != nil {
 		t.Fatal(err)
@@ -45,7 +52,7 @@ func TestWaits(t *testing.T) {
 		t.Fatal(err)
 	}
 	var before []int // waits
-	task.Before = func(int) { before = append(before, waits) }
+	task.Before = func(int) { before = append(before, *waits) }
 	s := train.DefaultConfig()
 	s.Steps, s.Batch, s.LogEvery, s.EvalEvery, s.SampleEvery, s.CheckpointEvery, s.Clip = 6, 2, 4, 0, 0, 0, 0
 	if _, err := train.Run(context.Background(), filepath.Join(t.TempDir(), "run"), *task, s, train.Options{}); err != nil {
