@@ -75,20 +75,25 @@ func TestNonFiniteLoss(t *testing.T) {
 	}
 }
 
-// TestNonFiniteGradient stops before it reaches the weights, though the loss is finite.
-func TestNonFiniteGradient(t *testing.T) {
-	r := newRun(t)
-	m := newToy(openPortable(), 1, 8, 16)
+// steepTask is a task with a loss that has a gradient of NaN, though it is finite, the given time it is called.
+func (m *toy) steepTask(call int) Task {
 	task := m.task()
 	loss := task.Loss
 	task.Loss = func() (*tensor.Tensor, *Figures) {
 		l, figures := loss()
-		if m.losses == 5 {
+		if m.losses == call {
 			l = l.Mul(l.Scale(0).Sqrt()).Add(l) // √0 has an infinite slope
 		}
 		return l, figures
 	}
-	_, err := Run(context.Background(), r.Dir(), task, toyConfig(20), Options{})
+	return task
+}
+
+// TestNonFiniteGradient stops before it reaches the weights, though the loss is finite.
+func TestNonFiniteGradient(t *testing.T) {
+	r := newRun(t)
+	m := newToy(openPortable(), 1, 8, 16)
+	_, err := Run(context.Background(), r.Dir(), m.steepTask(5), toyConfig(20), Options{})
 	fails(t, err, "toy: step 3: the gradient is NaN", "--lr")
 }
 
@@ -100,16 +105,7 @@ func TestNonFiniteWeightsAreNotSaved(t *testing.T) {
 	config.Clip, config.EvalEvery, config.Schedule = 0, 0, "cosine"
 	const calls = 2*8 + 1 // of Loss, two a step: the ninth is neither logged nor saved
 	ctx := m.after(calls)
-	task := m.task()
-	loss := task.Loss
-	task.Loss = func() (*tensor.Tensor, *Figures) {
-		l, figures := loss()
-		if m.losses == calls {
-			l = l.Mul(l.Scale(0).Sqrt()).Add(l)
-		}
-		return l, figures
-	}
-	_, err := Run(ctx, r.Dir(), task, config, Options{})
+	_, err := Run(ctx, r.Dir(), m.steepTask(calls), config, Options{})
 	fails(t, err, "step 9: the norm of the weights is NaN", "the checkpoint of step 5")
 	if got := stepOf(t, r); got != 5 {
 		t.Errorf("the checkpoint is of step %d, want 5", got)
