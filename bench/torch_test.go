@@ -164,6 +164,20 @@ func TestPeerPlace(t *testing.T) {
 	}
 }
 
+// realTorch finds PyTorch, not a test that acts it. Where there is none, or little time, the test is skipped.
+func realTorch(t *testing.T, name string) *peerLauncher {
+	t.Helper()
+	if testing.Short() {
+		t.Skip("starting PyTorch takes seconds")
+	}
+	launcher, err := findTorch(t.Context(), name, "")
+	if err != nil {
+		t.Skip(err)
+	}
+	t.Cleanup(launcher.close)
+	return launcher
+}
+
 // TestScripts runs the real scripts, on the workload that is quickest to prepare.
 func TestScripts(t *testing.T) {
 	source, err := torchScripts.ReadFile("torch/peer.py")
@@ -175,15 +189,7 @@ func TestScripts(t *testing.T) {
 			t.Errorf("torch/peer.py doesn't know %s", name)
 		}
 	}
-	if testing.Short() {
-		t.Skip("starting PyTorch takes seconds")
-	}
-	launcher, err := findTorch(t.Context(), "torch", "")
-	if err != nil {
-		t.Skip(err)
-	}
-	defer launcher.close()
-	p, err := launcher.start(t.Context(), place{1, "cpu", "", "highest"}, "realnvp/train/b32")
+	p, err := realTorch(t, "torch").start(t.Context(), place{1, "cpu", "", "highest"}, "realnvp/train/b32")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -203,14 +209,7 @@ func TestScripts(t *testing.T) {
 
 // TestCachedLogits compares PyTorch's generation with a cache and without.
 func TestCachedLogits(t *testing.T) {
-	if testing.Short() {
-		t.Skip("starting PyTorch takes seconds")
-	}
-	launcher, err := findTorch(t.Context(), "torch-cached", "")
-	if err != nil {
-		t.Skip(err)
-	}
-	defer launcher.close()
+	launcher := realTorch(t, "torch-cached")
 	const compare = `
 import sys, torch
 sys.path.insert(0, sys.argv[1])
