@@ -51,6 +51,13 @@ func kernelOf(t *testing.T, body string) *Kernel {
 	return kernels["k"]
 }
 
+// launchOf launches the kernel of statements with x and y.
+func launchOf(t *testing.T, m *Machine, body string, blocks, threads uint32, x, y uint64) error {
+	t.Helper()
+	params := binary.LittleEndian.AppendUint64(binary.LittleEndian.AppendUint64(nil, x), y)
+	return m.Launch(kernelOf(t, body), [3]uint32{blocks, 1, 1}, [3]uint32{threads, 1, 1}, 0, params)
+}
+
 // TestFaults runs small kernels that are right, and others that make a mistake which a GPU may forgive, or not. x has 64 words
 // that are written, y as many that aren't.
 func TestFaults(t *testing.T) {
@@ -109,8 +116,7 @@ func TestFaults(t *testing.T) {
 			m := &Machine{}
 			x, y := m.Alloc(256), m.Alloc(256)
 			clear(m.Written(x, 256))
-			params := binary.LittleEndian.AppendUint64(binary.LittleEndian.AppendUint64(nil, x), y)
-			err := m.Launch(kernelOf(t, c.body), [3]uint32{c.blocks, 1, 1}, [3]uint32{c.threads, 1, 1}, 0, params)
+			err := launchOf(t, m, c.body, c.blocks, c.threads, x, y)
 			if c.want == "" && err != nil || c.want != "" && (err == nil || !strings.Contains(err.Error(), c.want)) {
 				t.Errorf("%v, want %q", err, c.want)
 			}

@@ -95,8 +95,7 @@ func perLane(t *testing.T, x [][10]uint32, results int, body string) [][4]uint32
 	m, n := &Machine{}, len(x)
 	from, to := m.Alloc(40*n), m.Alloc(16*n)
 	binary.Encode(m.Written(from, uint64(40*n)), binary.LittleEndian, x)
-	params := binary.LittleEndian.AppendUint64(binary.LittleEndian.AppendUint64(nil, from), to)
-	if err := m.Launch(kernelOf(t, text.String()), [3]uint32{1, 1, 1}, [3]uint32{uint32(n), 1, 1}, 0, params); err != nil {
+	if err := launchOf(t, m, text.String(), 1, uint32(n), from, to); err != nil {
 		t.Fatal(err)
 	}
 	y := make([][4]uint32, n)
