@@ -5,6 +5,9 @@ import "github.com/bestiary-ml/bestiary/internal/kernel"
 // smallSide is the number of rows and columns of sums that a block has: SIDE in small.cu.
 const smallSide = 16
 
+// launchCycles is what a launch takes in which there is next to nothing to do, until the next begins.
+const launchCycles = 3000.0
+
 // smallCycles is what a number of small blocks are reckoned to take, with sums over the given depth.
 func (d *Device) smallCycles(blocks, depth int) float64 {
 	const (
@@ -25,7 +28,13 @@ func smallDown(n int) int { return (n + smallSide - 1) / smallSide }
 // smallServes tells whether a product takes less time in many small blocks than in tiles, by what both are reckoned to
 // take: where tiles keep a GPU busy only with their depth split, for whose parts blocks wait.
 func (d *Device) smallServes(g kernel.Gemm) bool {
-	return d.smallCycles(smallBlocks(g.M, g.N)*g.Batch, g.K) < d.planned("products", "gemm", g.M, g.N, g.K, g.Batch).cycles
+	small, tiles := d.reckoned(g)
+	return small < tiles
+}
+
+// reckoned is what a product is reckoned to take in small blocks, and in tiles.
+func (d *Device) reckoned(g kernel.Gemm) (small, tiles float64) {
+	return d.smallCycles(smallBlocks(g.M, g.N)*g.Batch, g.K), d.planned("products", "gemm", g.M, g.N, g.K, g.Batch).cycles
 }
 
 // gemmSmall computes a product in small blocks.
@@ -51,14 +60,9 @@ func (d *Device) FasterLinearGrad(l kernel.LinearGrad) bool {
 	if min(l.Rows, l.In, l.Out) == 0 {
 		return false
 	}
-	const call = 3000.0 // that a call takes in which there is next to nothing to do, until the next begins
-	reckon := func(m, n, k int) (small, best float64) {
-		small = d.smallCycles(smallBlocks(m, n), k)
-		return small, min(small, d.planned("products", "gemm", m, n, k, 1).cycles)
-	}
-	smallX, bestX := reckon(l.Rows, l.In, l.Out)
-	smallW, bestW := reckon(l.In, l.Out, l.Rows)
-	return smallX+smallW < bestX+bestW+2*call
+	smallX, tilesX := d.reckoned(kernel.Gemm{M: l.Rows, N: l.In, K: l.Out, Batch: 1})
+	smallW, tilesW := d.reckoned(kernel.Gemm{M: l.In, N: l.Out, K: l.Rows, Batch: 1})
+	return smallX+smallW < min(smallX, tilesX)+min(smallW, tilesW)+2*launchCycles
 }
 
 // LinearGrad implements kernel.LinearGradients.

@@ -52,6 +52,12 @@ func (w *winograd) weights() int { return w.points * w.inputs() * w.O }
 // tiles is the number of tiles of so many images.
 func (w *winograd) tiles(images int) int { return images * w.down * w.across }
 
+// held is the number of points of the input's images and of the output's that are held at a time.
+func (w *winograd) held() (in, out int) {
+	tiles := w.tiles(w.images) * w.points
+	return tiles * w.inputs(), tiles * w.O
+}
+
 // product is the product of points of so many images; one of a batch, of which there is one for each point.
 func (w *winograd) product(images int) kernel.Gemm {
 	tiles, in, out := w.tiles(images), w.inputs(), w.O
@@ -152,15 +158,14 @@ func (d *Device) chooseWinograd(c kernel.Conv, pass direction, u unfolded, a, b,
 
 // winogradCycles is what a pass is reckoned to take.
 func (d *Device) winogradCycles(w *winograd) float64 {
-	const launch = 3000.0 // that a call takes in which there is next to nothing to do, until the next begins
-	in, out := w.tiles(w.images)*w.points*w.inputs(), w.tiles(w.images)*w.points*w.O
+	in, out := w.held()
 	pixelsIn, pixelsOut := w.images*w.H*w.W*w.C, w.images*w.OH*w.OW*w.O
 	held := in + out + w.weights()
-	g := w.product(w.images)
-	each := max(min(d.smallCycles(smallBlocks(g.M, g.N)*g.Batch, g.K), d.planned("products", "gemm", g.M, g.N, g.K, g.Batch).cycles), d.passing(held, held))
-	each += d.passing(in+pixelsIn, held) + d.passing(out+pixelsOut, held) + 2*launch
+	small, tiles := d.reckoned(w.product(w.images))
+	each := max(min(small, tiles), d.passing(held, held))
+	each += d.passing(in+pixelsIn, held) + d.passing(out+pixelsOut, held) + 2*launchCycles
 	parts := (w.N + w.images - 1) / w.images
-	return float64(parts)*each + d.passing(w.weights()+w.KH*w.KW*w.C*w.O, held) + launch
+	return float64(parts)*each + d.passing(w.weights()+w.KH*w.KW*w.C*w.O, held) + launchCycles
 }
 
 // passing is the number of cycles in which so many numbers are read or written, in kernels that share held ones.

@@ -80,7 +80,7 @@ func (d *Device) spread(f function, images int, l lattice, pixels, points kernel
 
 // winogradRoom is memory for the points of the three images of a convolution.
 func (d *Device) winogradRoom(w *winograd) (input, output, weights kernel.Buffer) {
-	in, out := w.tiles(w.images)*w.points*w.inputs(), w.tiles(w.images)*w.points*w.O
+	in, out := w.held()
 	all := d.workspace("winograd", in+out+w.weights())
 	return all.Slice(0, in), all.Slice(in, out), all.Slice(in+out, w.weights())
 }
