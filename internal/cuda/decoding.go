@@ -46,12 +46,7 @@ func (d *Device) rowPlan(p kernel.RowProduct) rowPlan {
 		if p.Gated {
 			kind = "row_gated"
 		}
-		for r.columns = 32; r.columns > 8 && (p.Out+r.columns-1)/r.columns*tiles < d.info.Processors*3/4; {
-			r.columns /= 2
-		}
-		for threads < 1024 && p.In*r.columns*parts > 16*threads { // so that a thread has 16 numbers of w
-			threads *= 2
-		}
+		r.columns, threads = d.acrossBlock(p.Out, tiles, p.In*parts)
 		shares = threads / 32
 	}
 	r.function = function{"decoding", kind + "_" + strconv.Itoa(r.tile)}

@@ -182,17 +182,8 @@ func (d *Device) gemmFew(g kernel.Gemm, a, b, bias, c kernel.Buffer) {
 		d.launch(function{"products", "few_along"}, dim3{uint32((columns + perBlock - 1) / perBlock), 1, uint32(g.Batch)}, dim3{256, 1, 1}, 0, structArg(p))
 		return
 	}
-	// All columns of a block in as many rows of its threads as leave each 16 numbers, since blocks that share a depth wait for
-	// each other longer than it takes to read several times as many.
-	const each, most = 16, 64 // numbers that a thread should, and that one may take
-	width := 32
-	for width > 8 && (columns+width-1)/width*g.Batch < d.info.Processors*3/4 {
-		width /= 2
-	}
-	block := 256
-	for block < 1024 && g.K*width > each*block {
-		block *= 2
-	}
+	const most = 64 // numbers that a thread may take
+	width, block := d.acrossBlock(columns, g.Batch, g.K)
 	blocks := (columns + width - 1) / width * g.Batch
 	parts := max(1, min(g.K*width/(most*block), 4*d.info.Processors/blocks, 128))
 	p.team, p.depth = int32(width), size32(max(1, (g.K+parts-1)/parts))
@@ -201,6 +192,21 @@ func (d *Device) gemmFew(g kernel.Gemm, a, b, bias, c kernel.Buffer) {
 		p.partial, p.arrived = d.splitMemory()
 	}
 	d.launch(function{"products", "few_across"}, dim3{uint32(blocks / g.Batch), uint32(p.parts), uint32(g.Batch)}, dim3{uint32(block), 1, 1}, 0, structArg(p))
+}
+
+// acrossBlock is the block for sums over a depth, of a batch of few rows with so many columns: its columns, fewer where a GPU
+// would be left idle, and its threads, as many as leave each 16 numbers, since blocks that share a depth wait for each other
+// longer than it takes to read several times as many.
+func (d *Device) acrossBlock(columns, batch, depth int) (width, threads int) {
+	const each = 16
+	width, threads = 32, 256
+	for width > 8 && (columns+width-1)/width*batch < d.info.Processors*3/4 {
+		width /= 2
+	}
+	for threads < 1024 && depth*width > each*threads {
+		threads *= 2
+	}
+	return width, threads
 }
 
 // tileThreads is the number of threads of a block that computes a tile: THREADS in products.cuh.
