@@ -26,51 +26,21 @@ func main() {
 	arch := flag.String("arch", "compute_80", "lowest architecture that runs them")
 	check := flag.Bool("check", false, "write nothing, but compare what all would compile to with what is there")
 	flag.Parse()
-	do := run
-	if *check {
+	do := compile
+	switch {
+	case *check:
 		do = compare
+	case flag.NArg() == 0:
+		do = update
 	}
-	if err := do(*library, *folder, *arch, flag.Args()); err != nil {
+	if err := each(*library, *folder, *arch, flag.Args(), do); err != nil {
 		fmt.Fprintln(os.Stderr, "compile:", err)
 		os.Exit(1)
 	}
 }
 
-// run compiles the files of folder that are named, or all whose PTX is missing or of other sources.
-func run(library, folder, arch string, names []string) error {
-	compiler, err := openCompiler(library)
-	if err != nil {
-		return err
-	}
-	all := len(names) == 0
-	if all {
-		if names, err = sources(folder); err != nil {
-			return err
-		}
-	}
-	for _, name := range names {
-		header, err := headerOf(compiler, folder, arch, name)
-		if err != nil {
-			return err
-		}
-		to := compiledName(folder, name)
-		if old, err := os.ReadFile(to); all && err == nil && strings.HasPrefix(string(old), header) {
-			continue
-		}
-		text, err := compiled(compiler, folder, arch, name)
-		if err != nil {
-			return err
-		}
-		if err := os.WriteFile(to, []byte(header+text), 0o644); err != nil {
-			return err
-		}
-		fmt.Println("compiled", to)
-	}
-	return nil
-}
-
-// compare compiles the files of folder that are named, or all, and fails if the PTX that is there is something else.
-func compare(library, folder, arch string, names []string) error {
+// each does something with the files of folder that are named, or with all; header is that of a file compiled now.
+func each(library, folder, arch string, names []string, do func(c *compiler, folder, arch, name, header string) error) error {
 	compiler, err := openCompiler(library)
 	if err != nil {
 		return err
@@ -85,20 +55,50 @@ func compare(library, folder, arch string, names []string) error {
 		if err != nil {
 			return err
 		}
-		text, err := compiled(compiler, folder, arch, name)
-		if err != nil {
+		if err := do(compiler, folder, arch, name, header); err != nil {
 			return err
 		}
-		there, err := os.ReadFile(compiledName(folder, name))
-		if err != nil {
-			return err
-		}
-		if !strings.HasPrefix(string(there), header) {
-			return fmt.Errorf("%s was compiled from another %s, or by another compiler; compile it again", compiledName(folder, name), name)
-		}
-		if err := ptx.Alike(text, string(there)); err != nil {
-			return fmt.Errorf("%s isn't what %s gives: %w; compile it again", compiledName(folder, name), name, err)
-		}
+	}
+	return nil
+}
+
+// update compiles a file whose PTX is missing or of other sources.
+func update(c *compiler, folder, arch, name, header string) error {
+	if old, err := os.ReadFile(compiledName(folder, name)); err == nil && strings.HasPrefix(string(old), header) {
+		return nil
+	}
+	return compile(c, folder, arch, name, header)
+}
+
+// compile compiles a file.
+func compile(c *compiler, folder, arch, name, header string) error {
+	text, err := compiled(c, folder, arch, name)
+	if err != nil {
+		return err
+	}
+	to := compiledName(folder, name)
+	if err := os.WriteFile(to, []byte(header+text), 0o644); err != nil {
+		return err
+	}
+	fmt.Println("compiled", to)
+	return nil
+}
+
+// compare compiles a file, and fails if the PTX that is there is something else.
+func compare(c *compiler, folder, arch, name, header string) error {
+	text, err := compiled(c, folder, arch, name)
+	if err != nil {
+		return err
+	}
+	there, err := os.ReadFile(compiledName(folder, name))
+	if err != nil {
+		return err
+	}
+	if !strings.HasPrefix(string(there), header) {
+		return fmt.Errorf("%s was compiled from another %s, or by another compiler; compile it again", compiledName(folder, name), name)
+	}
+	if err := ptx.Alike(text, string(there)); err != nil {
+		return fmt.Errorf("%s isn't what %s gives: %w; compile it again", compiledName(folder, name), name, err)
 	}
 	return nil
 }
