@@ -21,7 +21,6 @@ func (a *assembler) members(operand string) (func(lanes []thread), error) {
 // warpBarrier has bar.warp.sync.
 func (a *assembler) warpBarrier(in *instruction, operands []string) error {
 	check, err := a.members(operands[0])
-	in.run = func(t *thread) { t.state = atWarp }
 	in.together = func(lanes []thread) {
 		check(lanes)
 		lanes[0].warps[lanes[0].index/32]++
@@ -46,7 +45,6 @@ func (a *assembler) shuffle(in *instruction, op, operands []string) error {
 	}
 	check, err := a.members(operands[4])
 	kind := op[2]
-	in.run = func(t *thread) { t.state = atWarp }
 	in.together = func(lanes []thread) {
 		check(lanes)
 		var before [32]uint64
@@ -97,7 +95,6 @@ func (a *assembler) vote(in *instruction, op, operands []string) error {
 		return err
 	}
 	check, err := a.members(operands[2])
-	in.run = func(t *thread) { t.state = atWarp }
 	in.together = func(lanes []thread) {
 		check(lanes)
 		votes := uint64(0)

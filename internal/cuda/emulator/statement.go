@@ -76,6 +76,9 @@ func (a *assembler) statement(s string, branches *[]func()) error {
 	if err := a.assemble(&in, op, operands); err != nil {
 		return err
 	}
+	if in.together != nil {
+		in.run = func(t *thread) { t.state = atWarp }
+	}
 	if a.unknown != "" {
 		return fmt.Errorf("a register %s that the emulator does not know", a.unknown)
 	}

@@ -32,7 +32,6 @@ func (a *assembler) multiply(in *instruction, op, operands []string) error {
 	default:
 		return fmt.Errorf("a product that the emulator does not know")
 	}
-	in.run = func(t *thread) { t.state = atWarp }
 	in.together = func(lanes []thread) {
 		var x [16][16]float64
 		var y [16][8]float64
@@ -85,7 +84,6 @@ func (a *assembler) loadMatrix(in *instruction, op, operands []string) error {
 	}
 	to := a.registerList(operands[0])
 	transposed, space := slices.Contains(op, "trans"), spaceOf(op)
-	in.run = func(t *thread) { t.state = atWarp }
 	in.together = func(lanes []thread) {
 		for m, r := range to {
 			var matrix [8][8]uint64
