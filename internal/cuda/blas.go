@@ -88,15 +88,16 @@ func (d *Device) library() *blas {
 	if d.driver.path == givenFunctions {
 		return nil // the library would compute on a GPU that this device isn't
 	}
+	folders := libraryFolders()
 	for _, names := range blasNames {
-		for _, folder := range libraryFolders() {
+		for _, folder := range folders {
 			b, err := d.openBlas(filepath.Join(folder, names[0]), filepath.Join(folder, names[1]))
 			if err == nil {
 				d.products.blas = b
 				return b
 			}
-			if d.refused == nil && !errors.Is(err, fs.ErrNotExist) {
-				d.refused = err
+			if d.products.refused == nil && !errors.Is(err, fs.ErrNotExist) {
+				d.products.refused = err
 			}
 		}
 	}
@@ -106,8 +107,8 @@ func (d *Device) library() *blas {
 // Library describes the cuBLAS that is used for large products, or says that there is none.
 func (d *Device) Library() string {
 	b := d.library()
-	if b == nil && d.refused != nil {
-		return fmt.Sprintf("none, our own kernels serve: %v", d.refused)
+	if b == nil && d.products.refused != nil {
+		return fmt.Sprintf("none, our own kernels serve: %v", d.products.refused)
 	}
 	if b == nil {
 		return "none (looked for libcublas.so.13 and .12 in BESTIARY_CUDA_LIBS, the loader's path, /usr/local/cuda*, and nvidia/*/lib of Python environments); our own kernels serve"

@@ -36,7 +36,6 @@ type Device struct {
 	graphs   graphs
 	scratch  map[string]kernel.Buffer // buffers that kernels need beside their operands, by purpose
 	products products
-	refused  error // why a cuBLAS that was found doesn't serve
 	adam     table[adamParam]
 	squares  table[vector]
 	faults   faults

@@ -34,6 +34,7 @@ type products struct {
 	plans     map[planKey]planned
 	blas      *blas // nil where there is none, or nobody looked yet
 	looked    bool
+	refused   error // why a cuBLAS that was found doesn't serve
 	winograd  map[winogradKey]winogradChoice
 	arrived   kernel.Buffer // counters of splitArguments, all 0
 
