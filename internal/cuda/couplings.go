@@ -16,11 +16,11 @@ func (d *Device) CouplingInputGrad(c kernel.Coupling, condition int, gy, gx kern
 // Coupling implements kernel.Couplings.
 func (d *Device) Coupling(c kernel.Coupling, x, st, before, y, logDet kernel.Buffer) {
 	d.launch(function{"couplings", "coupling"}, blocksOf(c.Rows), blockFor(c.Cols, 256), 0,
-		c.Rows, c.Cols, c.Active, truth(c.Bounded), truth(c.Inverse), c.Rank, c.Order, x, st, before, y, logDet, d.fault(wrongIndex))
+		c.Rows, c.Cols, c.Active, flag(c.Bounded), flag(c.Inverse), c.Rank, c.Order, x, st, before, y, logDet, d.fault(wrongIndex))
 }
 
 // CouplingGrad implements kernel.Couplings.
 func (d *Device) CouplingGrad(c kernel.Coupling, x, st, y, gy, gLogDet, gx, gst kernel.Buffer) {
 	d.each(function{"couplings", "coupling_grad"}, c.Rows*c.Cols,
-		c.Rows, c.Cols, c.Active, truth(c.Bounded), truth(c.Inverse), c.Rank, c.Order, x, st, y, gy, gLogDet, gx, gst, d.fault(wrongIndex))
+		c.Rows, c.Cols, c.Active, flag(c.Bounded), flag(c.Inverse), c.Rank, c.Order, x, st, y, gy, gLogDet, gx, gst, d.fault(wrongIndex))
 }

@@ -67,11 +67,3 @@ func (d *Device) PairLoss(loss kernel.PairLoss, beta, scale float64, a, b, out k
 func (d *Device) PairLossGrad(loss kernel.PairLoss, beta, scale float64, a, b, g, ga kernel.Buffer) {
 	d.each(function{"elementwise", "pair_loss_grad"}, ga.Len, int32(loss), ga.Len, float32(beta), float32(scale), a, b, g, ga)
 }
-
-// truth is a C int.
-func truth(b bool) int32 {
-	if b {
-		return 1
-	}
-	return 0
-}

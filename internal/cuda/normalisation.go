@@ -25,7 +25,7 @@ func (d *Device) BatchNorm(b kernel.BatchNorm, x, gamma, beta, mean, variance, y
 	running := structArg(&runningArgs{mean: b.Running.Mean.Addr, variance: b.Running.Variance.Addr, weight: float32(b.Running.Weight)})
 	if !b.Fixed && b.Rows <= fewRows {
 		d.launch(function{"normalisation", "batch_norm"}, columnGrid(b.Channels, 1), columnBlock, 0,
-			b.Rows, b.Channels, b.Eps, truth(b.Unbiased), truth(b.LogGamma), int32(b.Act), float32(b.Slope), x, gamma, beta,
+			b.Rows, b.Channels, b.Eps, flag(b.Unbiased), flag(b.LogGamma), int32(b.Act), float32(b.Slope), x, gamma, beta,
 			mean, variance, y, running)
 		return
 	}
@@ -35,10 +35,10 @@ func (d *Device) BatchNorm(b kernel.BatchNorm, x, gamma, beta, mean, variance, y
 		d.launch(function{"normalisation", "batch_moments"}, columnGrid(b.Channels, splits), columnBlock, 0,
 			b.Rows, b.Channels, splits, x, partial)
 		d.launch(function{"normalisation", "batch_statistics"}, columnGrid(b.Channels, 1), columnBlock, 0,
-			b.Rows, b.Channels, splits, truth(b.Unbiased), x, partial, mean, variance, running)
+			b.Rows, b.Channels, splits, flag(b.Unbiased), x, partial, mean, variance, running)
 	}
 	d.launch(function{"normalisation", "batch_apply"}, columnGrid(b.Channels, (b.Rows+31)/32), columnBlock, 0,
-		b.Rows, b.Channels, b.Eps, truth(b.LogGamma), int32(b.Act), float32(b.Slope), x, gamma, beta, mean, variance, y)
+		b.Rows, b.Channels, b.Eps, flag(b.LogGamma), int32(b.Act), float32(b.Slope), x, gamma, beta, mean, variance, y)
 }
 
 // BatchNormLogDet implements kernel.Normalisation.
@@ -62,7 +62,7 @@ type batchGradArgs struct {
 func (d *Device) BatchNormGrad(b kernel.BatchNorm, x, gamma, mean, variance, y, gy, gLogDet, gx, ggamma, gbeta kernel.Buffer) {
 	a := batchGradArgs{
 		rows: b.Rows, channels: b.Channels, eps: b.Eps, act: int32(b.Act), slope: float32(b.Slope),
-		unbiased: truth(b.Unbiased), fixed: truth(b.Fixed), logGamma: truth(b.LogGamma),
+		unbiased: flag(b.Unbiased), fixed: flag(b.Fixed), logGamma: flag(b.LogGamma),
 		x: x.Addr, gamma: gamma.Addr, mean: mean.Addr, variance: variance.Addr, y: y.Addr, gy: gy.Addr, gLogDet: gLogDet.Addr,
 		gx: gx.Addr, ggamma: ggamma.Addr, gbeta: gbeta.Addr,
 	}

@@ -82,7 +82,7 @@ func (d *Device) AdamStep(a kernel.Adam, params []kernel.AdamParam) {
 	correction1 := 1 - math.Pow(a.Beta1, float64(a.Step))
 	correction2 := math.Sqrt(1 - math.Pow(a.Beta2, float64(a.Step)))
 	d.launch(function{"optimisation", "adam"}, dim3{uint32(t.blocks), 1, 1}, dim3{threads, 1, 1}, 0,
-		t.list, t.shares, a.LearningRate, truth(a.Decoupled), float32(a.LearningRate/correction1), float32(a.Beta1), float32(a.Beta2),
+		t.list, t.shares, a.LearningRate, flag(a.Decoupled), float32(a.LearningRate/correction1), float32(a.Beta1), float32(a.Beta2),
 		float32(1-a.Beta1), float32(1-a.Beta2), float32(correction2), float32(a.Eps), float32(a.GradScale))
 	d.flush() // here a step ends: the next one begins with a new stretch, so that stretches come again
 }

@@ -349,6 +349,7 @@ func quadruples(addr uint64, distances ...int) bool {
 	return addr%16 == 0
 }
 
+// flag is b as a C int.
 func flag(b bool) int32 {
 	if b {
 		return 1

@@ -16,22 +16,22 @@ func (d *Device) rowwise(warp, block function, rows, n int, args ...any) {
 func (d *Device) Softmax(log bool, s kernel.Span, x, y kernel.Buffer) {
 	if s.Inner == 1 {
 		d.rowwise(function{"softmax", "softmax_warp"}, function{"softmax", "softmax_block"}, s.Outer, s.N,
-			truth(log), s.Outer, s.N, x, y)
+			flag(log), s.Outer, s.N, x, y)
 		return
 	}
 	d.launch(function{"softmax", "softmax_lanes"}, gridFor(s.Outer*s.Inner, 1), dim3{threads, 1, 1}, 0,
-		truth(log), s.Outer, s.N, s.Inner, x, y)
+		flag(log), s.Outer, s.N, s.Inner, x, y)
 }
 
 // SoftmaxGrad implements kernel.Reductions.
 func (d *Device) SoftmaxGrad(log bool, s kernel.Span, y, gy, gx kernel.Buffer) {
 	if s.Inner == 1 {
 		d.rowwise(function{"softmax", "softmax_grad_warp"}, function{"softmax", "softmax_grad_block"}, s.Outer, s.N,
-			truth(log), s.Outer, s.N, y, gy, gx)
+			flag(log), s.Outer, s.N, y, gy, gx)
 		return
 	}
 	d.launch(function{"softmax", "softmax_grad_lanes"}, gridFor(s.Outer*s.Inner, 1), dim3{threads, 1, 1}, 0,
-		truth(log), s.Outer, s.N, s.Inner, y, gy, gx)
+		flag(log), s.Outer, s.N, s.Inner, y, gy, gx)
 }
 
 // CrossEntropy implements kernel.Reductions.
