@@ -243,12 +243,17 @@ func (d *Device) planned(file, kind string, m, n, k, batch int) planned {
 		a := arithmetics[d.products.precision]
 		p.tiling = d.plan(m, n, k, batch, a)
 		p.function = function{file + a.suffix, p.name(kind + "_" + a.name)}
-		if d.products.plans == nil || len(d.products.plans) > 1<<12 { // shapes that never end, as in a test
-			d.products.plans = map[planKey]planned{}
-		}
-		d.products.plans[key] = p
+		remember(&d.products.plans, key, p)
 	}
 	return p
+}
+
+// remember adds a plan to others, which are forgotten where shapes never end, as in a test.
+func remember[K comparable, V any](plans *map[K]V, key K, plan V) {
+	if *plans == nil || len(*plans) > 1<<12 {
+		*plans = map[K]V{}
+	}
+	(*plans)[key] = plan
 }
 
 // tileSizes are those that there are kernels of, with the part of the arithmetic's rate that each is reckoned to reach, and

@@ -147,10 +147,7 @@ func (d *Device) chooseWinograd(c kernel.Conv, pass direction, u unfolded, a, b,
 				best, least = winogradChoice{w, true}, cycles
 			}
 		}
-		if d.products.winograd == nil || len(d.products.winograd) > 1<<12 {
-			d.products.winograd = map[winogradKey]winogradChoice{}
-		}
-		d.products.winograd[key] = best
+		remember(&d.products.winograd, key, best)
 	}
 	best.Conv = c
 	return best.winograd, best.worth
