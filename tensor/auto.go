@@ -20,22 +20,20 @@ var trial = map[kernel.Precision]agreement{
 
 // openAuto opens the first GPU, if there is one and it does what the processor does, or else the processor.
 func openAuto(o DeviceOptions, precision kernel.Precision) (*Device, error) {
-	processor, err := openProcessor(o, precision)
-	if err != nil || o.Threads > 0 || o.Kernels != "" && o.Kernels != "auto" {
-		return processor, err
+	if o.processors() {
+		return openProcessor(o, precision)
 	}
-	gpu, err := cuda.Open(0)
-	if cuda.Absent(err) {
-		return processor, nil
-	}
-	if err == nil {
-		if err = try(gpu, precision); err == nil {
-			processor.Close()
+	gpu, unused := cuda.Open(0)
+	if unused == nil {
+		if unused = try(gpu, precision); unused == nil {
 			return NewDevice(gpu), nil
 		}
 	}
-	processor.remark = fmt.Sprintf("the GPU isn't used: %v", err)
-	return processor, nil
+	processor, err := openProcessor(o, precision)
+	if err == nil && !cuda.Absent(unused) {
+		processor.remark = fmt.Sprintf("the GPU isn't used: %v", unused)
+	}
+	return processor, err
 }
 
 // try puts a GPU to the trial, beside a processor of its own: its memory, some 20 MB, isn't kept.

@@ -39,6 +39,11 @@ type DeviceOptions struct {
 	Precision string
 }
 
+// processors tells whether o has what only a processor has.
+func (o DeviceOptions) processors() bool {
+	return o.Threads > 0 || o.Kernels != "" && o.Kernels != "auto"
+}
+
 // OpenDevice opens the device with the given name: "cpu" is the processor, "cuda" or "cuda:N" an NVIDIA GPU, "cpu64" the
 // processor with float64 elements and portable kernels, for checking gradients. "auto" and "" are the first GPU, if there is
 // one and a trial shows that it does what the processor does; otherwise, or if the options are those of the processor, they
@@ -78,7 +83,7 @@ func openGPU(name string, o DeviceOptions, precision kernel.Precision) (*Device,
 		}
 		index = n
 	}
-	if o.Threads > 0 || o.Kernels != "" && o.Kernels != "auto" {
+	if o.processors() {
 		return nil, fmt.Errorf("device %q: numbers of threads and kernel sets are those of the processor; leave them out, or use device cpu", name)
 	}
 	gpu, err := cuda.Open(index)
