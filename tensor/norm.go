@@ -27,7 +27,7 @@ type Running struct {
 func (t *Tensor) BatchNorm(gamma, beta *Tensor, o BatchNormOptions) (y, mean, variance *Tensor) {
 	b := t.batchNorm(o)
 	mean, variance = t.device.empty(b.Channels), t.device.empty(b.Channels)
-	y, _ = t.normalise(b, gamma, beta, mean, variance, false, nil)
+	y, _ = t.normalise(b, gamma, beta, mean, variance, nil)
 	return y, mean, variance
 }
 
@@ -36,7 +36,7 @@ func (t *Tensor) BatchNormWith(mean, variance, gamma, beta *Tensor, o BatchNormO
 	o.Running = Running{}
 	b := t.batchNorm(o)
 	b.Fixed = true
-	y, _ := t.normalise(b, gamma, beta, mean, variance, false, nil)
+	y, _ := t.normalise(b, gamma, beta, mean, variance, nil)
 	return y
 }
 
@@ -48,16 +48,17 @@ func (t *Tensor) FlowNorm(logGamma, beta *Tensor, r Running, training bool, eps 
 	if before != nil && before.Len() != 1 {
 		panic(fmt.Sprintf("tensor: FlowNorm of %v with log-determinant %v before it", t, before))
 	}
-	b := t.batchNorm(BatchNormOptions{Eps: eps, Unbiased: true})
-	b.LogGamma = true
+	o := BatchNormOptions{Eps: eps, Unbiased: true}
+	if training {
+		o.Running = r
+	}
+	b := t.batchNorm(o)
+	b.LogGamma, b.Fixed = true, !training
 	mean, variance := r.Mean, r.Variance
 	if training {
-		b.Running = r.kernel()
 		mean, variance = t.device.empty(b.Channels), t.device.empty(b.Channels)
-	} else {
-		b.Fixed = true
 	}
-	return t.normalise(b, logGamma, beta, mean, variance, true, before)
+	return t.normalise(b, logGamma, beta, mean, variance, before)
 }
 
 func (r Running) kernel() kernel.Running {
@@ -75,8 +76,8 @@ func (t *Tensor) batchNorm(o BatchNormOptions) kernel.BatchNorm {
 	}
 }
 
-// normalise runs b, and adds its log-determinant to before if that is wanted.
-func (t *Tensor) normalise(b kernel.BatchNorm, gamma, beta, mean, variance *Tensor, wantLogDet bool, before *Tensor) (y, logDet *Tensor) {
+// normalise runs b. If that is a flow's, which has LogGamma, it adds the log-determinant to before.
+func (t *Tensor) normalise(b kernel.BatchNorm, gamma, beta, mean, variance, before *Tensor) (y, logDet *Tensor) {
 	for _, p := range []*Tensor{gamma, beta, mean, variance} {
 		if p != nil && p.Len() != b.Channels {
 			panic(fmt.Sprintf("tensor: BatchNorm of %v with %v", t, p))
@@ -85,7 +86,7 @@ func (t *Tensor) normalise(b kernel.BatchNorm, gamma, beta, mean, variance *Tens
 	d := t.device
 	y = d.empty(t.Shape()...)
 	d.kernels.BatchNorm(b, t.data, gamma.optional(), beta.optional(), mean.data, variance.data, y.data)
-	if wantLogDet {
+	if b.LogGamma {
 		logDet = d.empty(1)
 		d.kernels.BatchNormLogDet(b, gamma.data, variance.data, before.optional(), logDet.data)
 	}
@@ -99,7 +100,7 @@ func (t *Tensor) normalise(b kernel.BatchNorm, gamma, beta, mean, variance *Tens
 		if b.Act != kernel.NoActivation {
 			output = y.data
 		}
-		if wantLogDet {
+		if b.LogGamma {
 			gLogDet = logDet.gradOrZero()
 		}
 		gx, ggamma, gbeta := d.gradFor(t), d.gradFor(gamma), d.gradFor(beta)
@@ -111,7 +112,7 @@ func (t *Tensor) normalise(b kernel.BatchNorm, gamma, beta, mean, variance *Tens
 			before.moveGrad(logDet, nil)
 		}
 	}
-	if wantLogDet {
+	if b.LogGamma {
 		d.record(back, y, logDet)
 	} else {
 		d.record(back, y)
