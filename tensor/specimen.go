@@ -163,7 +163,15 @@ func (s *specimen) train(n int) (losses []float64, gradients [][]float32) {
 // agreement says how closely two devices must agree.
 type agreement struct {
 	loss     float64 // relative to the loss
-	gradient float64 // relative to the largest number of the parameter's gradient
+	gradient float64 // and of answers, relative to the largest of the numbers
+}
+
+// check compares numbers as closely as gradients.
+func (a agreement) check(of string, got, want []float32) error {
+	if worst, largest := difference(got, want); !(worst <= a.gradient*largest) {
+		return fmt.Errorf("its %s is off by %.2g in a trial, where the largest number is %.2g", of, worst, largest)
+	}
+	return nil
 }
 
 // agrees has a specimen decode and train on both devices, and tells in which way d doesn't do what reference does.
@@ -183,15 +191,15 @@ func agrees(d, reference *Device, size specimenSize, a agreement) (err error) {
 		of   string
 		give func(*specimen) []float32
 	}{{"random numbers and the choice of the largest", (*specimen).choices}, {"decoding", (*specimen).decode}} {
-		if worst, largest := difference(answer.give(own), answer.give(other)); !(worst <= a.gradient*largest) {
-			return fmt.Errorf("its %s is off by %.2g in a trial, where the largest number is %.2g", answer.of, worst, largest)
+		if err := a.check(answer.of, answer.give(own), answer.give(other)); err != nil {
+			return err
 		}
 	}
 	losses, gradients := own.train(steps)
 	wantLosses, wantGradients := other.train(steps)
 	for i := len(gradients) - 1; i >= 0; i-- { // what is wrong with a layer reaches those before it
-		if worst, largest := difference(gradients[i], wantGradients[i]); !(worst <= a.gradient*largest) {
-			return fmt.Errorf("its gradient of %s is off by %.2g in a trial, where the largest number is %.2g", specimenLayers[i], worst, largest)
+		if err := a.check("gradient of "+specimenLayers[i], gradients[i], wantGradients[i]); err != nil {
+			return err
 		}
 	}
 	for i, want := range wantLosses {

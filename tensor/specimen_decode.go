@@ -37,9 +37,6 @@ func lastQuarters(position int) *TokenShift {
 		from := 4*position + quarter
 		if quarter < 2 {
 			from = max(-1, from-4)
-			if position == 0 {
-				from = -1
-			}
 		}
 		s.Index = append(s.Index, int32(from))
 	}
