@@ -21,8 +21,8 @@ type AffineCoupling struct {
 	// Bounded applies tanh to s, so that a layer scales by e⁻¹ to e at most.
 	Bounded bool
 
-	passive, active []int // columns, ascending
-	columns         tensor.CouplingColumns
+	passive []int // columns, ascending
+	columns tensor.CouplingColumns
 }
 
 // CouplingConfig describes the networks of a coupling.
@@ -40,14 +40,7 @@ func NewAffineCoupling(d *tensor.Device, dim int, passive []int, cfg CouplingCon
 		panic("flows: a coupling's passive columns must be neither none nor all")
 	}
 	c := &AffineCoupling{Bounded: cfg.Bounded, passive: slices.Clone(passive), columns: tensor.NewCouplingColumns(d, dim, passive)}
-	for column, passed := 0, 0; column < dim; column++ {
-		if passed < len(passive) && passive[passed] == column {
-			passed++
-		} else {
-			c.active = append(c.active, column)
-		}
-	}
-	in, out := cfg.Condition+len(c.passive), len(c.active)
+	in, out := cfg.Condition+len(passive), c.columns.Active
 	if cfg.SingleNetwork {
 		c.S = newNetwork(d, in, cfg.Hidden, 2*out, g)
 	} else {

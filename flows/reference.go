@@ -37,7 +37,7 @@ func (c *AffineCoupling) loadMasked(file *safetensors.File, path string) error {
 	if err != nil {
 		return err
 	}
-	want := make([]float32, len(c.passive)+len(c.active))
+	want := make([]float32, c.columns.Rank.Len())
 	for _, column := range c.passive {
 		want[column] = 1
 	}
@@ -61,7 +61,7 @@ func (c *AffineCoupling) fromMasked(file *safetensors.File, path string, p nn.Pa
 	if err != nil {
 		return nil, err
 	}
-	dim := len(c.passive) + len(c.active)
+	dim, active := c.columns.Rank.Len(), c.active()
 	layers := c.S.Layers()
 	if strings.HasPrefix(p.Path, "t.") {
 		layers = c.T.Layers()
@@ -70,10 +70,10 @@ func (c *AffineCoupling) fromMasked(file *safetensors.File, path string, p nn.Pa
 
 	outs, width := upTo(p.Tensor.Dim(-1)), p.Tensor.Dim(-1)
 	if p.Tensor == last.Weight || p.Tensor == last.Bias {
-		outs, width = slices.Clone(c.active), dim
+		outs, width = slices.Clone(active), dim
 		if c.T == nil { // s of all columns, then t of all columns
 			width = 2 * dim
-			for _, column := range c.active {
+			for _, column := range active {
 				outs = append(outs, dim+column)
 			}
 		}
@@ -101,6 +101,14 @@ func (c *AffineCoupling) fromMasked(file *safetensors.File, path string, p nn.Pa
 		}
 	}
 	return taken, nil
+}
+
+// active lists the columns that don't pass, ascending.
+func (c *AffineCoupling) active() []int {
+	return slices.DeleteFunc(upTo(c.columns.Rank.Len()), func(column int) bool {
+		_, passes := slices.BinarySearch(c.passive, column)
+		return passes
+	})
 }
 
 func upTo(n int) []int {
