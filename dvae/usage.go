@@ -21,28 +21,15 @@ func NewUsage(codes, window int) *Usage {
 	return &Usage{codes: codes, window: max(1, window), present: make([]int, codes), past: make([]int, codes)}
 }
 
-// Add counts the codes of a batch.
-func (u *Usage) Add(codes []int32) {
-	u.next()
-	for _, c := range codes {
-		u.present[c]++
-	}
-}
-
-// AddCounts is Add for a batch in which it has been counted how many positions have each code.
-func (u *Usage) AddCounts(counts []float32) {
-	u.next()
-	for c, n := range counts {
-		u.present[c] += int(n)
-	}
-}
-
-// next moves the window to the next batch.
-func (u *Usage) next() {
+// Add counts a batch in which so many positions have each code: see [tensor.Tensor.Counts].
+func (u *Usage) Add(counts []float32) {
 	if u.batches == u.window {
 		u.past, u.present = u.present, u.past
 		clear(u.present)
 		u.batches, u.full = 0, true
+	}
+	for c, n := range counts {
+		u.present[c] += int(n)
 	}
 	u.batches++
 }

@@ -39,11 +39,11 @@ func TestUsage(t *testing.T) {
 	if u.Perplexity() != 0 || u.Used() != 0 || u.Dead() != nil {
 		t.Error("figures before the first batch")
 	}
-	u.Add([]int32{0, 1})
+	u.Add([]float32{1, 1, 0, 0, 0})
 	if p := u.Perplexity(); math.Abs(p-2) > 1e-9 || u.Full() || u.Dead() != nil {
 		t.Errorf("after one batch of two: perplexity %v, dead codes %v", p, u.Dead())
 	}
-	u.AddCounts([]float32{0, 0, 2, 0, 0})
+	u.Add([]float32{0, 0, 2, 0, 0})
 	if p := u.Perplexity(); math.Abs(p-math.Exp(1.5*math.Ln2)) > 1e-9 || !u.Full() || !slices.Equal(u.Dead(), []int{3, 4}) || u.Used() != 3 {
 		t.Errorf("after a window: perplexity %v, %d used, dead codes %v", p, u.Used(), u.Dead())
 	}
@@ -57,12 +57,12 @@ func TestUsage(t *testing.T) {
 	}
 	for _, u := range []*Usage{u, again} {
 		for range 2 {
-			u.Add([]int32{3, 3}) // the first window still counts
+			u.Add([]float32{0, 0, 0, 2, 0}) // the first window still counts
 		}
 		if !slices.Equal(u.Dead(), []int{4}) {
 			t.Errorf("dead codes %v, want those of both windows", u.Dead())
 		}
-		u.Add([]int32{4, 4})
+		u.Add([]float32{0, 0, 0, 0, 2})
 		if !slices.Equal(u.Dead(), []int{0, 1, 2}) {
 			t.Errorf("dead codes %v, want the first window forgotten", u.Dead())
 		}
@@ -171,7 +171,7 @@ func TestRevivedCodesStayInUse(t *testing.T) {
 			}
 			fit(d, v, x, 120, Annealing{Start: 1}.At)
 			u.Reset()
-			u.Add(v.Codes(x).IntValues())
+			u.Add(v.Codes(x).Counts(v.config.Codes).Values())
 		}
 		return squaredError(d, v, x), u.Perplexity()
 	}

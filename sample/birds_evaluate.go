@@ -103,7 +103,7 @@ func (b *Birds) MeasureVAE(ctx context.Context, d *data.Dataset) (*VAEFigures, e
 	squares, n := 0.0, 0
 	err := b.passes(ctx, d.Pixels, func(x *tensor.Tensor) {
 		codes := b.vae.Codes(x)
-		usage.Add(codes.IntValues())
+		usage.Add(codes.Counts(c.Codes).Values())
 		made := b.vae.Decode(codes).ClampMin(-1).ClampMax(1) // as it is seen
 		squares += made.MSELoss(x).Item() * float64(x.Dim(0))
 		n += x.Dim(0)

@@ -64,7 +64,7 @@ func DVAE(d *tensor.Device, c dvae.Config, how DVAEOptions, description data.Des
 			return r.Loss, &train.Figures{
 				Tensors: []*tensor.Tensor{r.Reconstruction, r.KL, r.Codes.Counts(c.Codes)},
 				Metrics: func(values [][]float32) train.Metrics {
-					codes.Usage.AddCounts(values[2])
+					codes.Usage.Add(values[2])
 					return train.Metrics{
 						"reconstruction": float64(values[0][0]), "kl": float64(values[1][0]), "temperature": temperature,
 						"perplexity": codes.Usage.Perplexity(), "codes_used": float64(codes.Usage.Used()), "revived": float64(codes.Revived),
