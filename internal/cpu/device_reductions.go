@@ -40,7 +40,7 @@ func (d *Device[F]) Reduce(op kernel.Reduce, s kernel.Span, scale float64, x, y 
 
 // ActivationBiasGrad implements kernel.Reductions.
 func (d *Device[F]) ActivationBiasGrad(act kernel.Activation, slope float64, rows, n int, y, gy, gx, gbias kernel.Buffer) {
-	if act != kernel.NoActivation {
+	if act != kernel.NoActivation || gx != gy {
 		d.ActivationGrad(act, slope, y, gy, gx)
 	}
 	d.Reduce(kernel.Sum, kernel.Span{Outer: 1, N: rows, Inner: n}, 1, gx, gbias)
