@@ -3,7 +3,6 @@
 package cuda
 
 import (
-	"errors"
 	"fmt"
 	"runtime"
 	"strings"
@@ -82,18 +81,29 @@ func TestPeakBytes(t *testing.T) {
 	}
 }
 
-func TestOutOfMemory(t *testing.T) {
-	d := deviceToTest(t)
-	var keep []kernel.Buffer
-	var err error
-	func() {
-		defer func() { err, _ = recover().(error) }()
-		for range 1 << 12 {
-			keep = append(keep, d.Alloc(64<<20))
+// fill takes buffers of n numbers until there is no room for another one.
+func fill(t *testing.T, d *Device, n int) (taken []kernel.Buffer, lack *kernel.OutOfMemory) {
+	t.Helper()
+	defer func() {
+		switch failure := recover().(type) {
+		case *kernel.OutOfMemory:
+			lack = failure
+		case nil:
+			t.Fatalf("%d buffers of %d numbers fit", len(taken), n)
+		default:
+			panic(failure)
 		}
 	}()
-	var lack *kernel.OutOfMemory
-	if !errors.As(err, &lack) || !strings.Contains(err.Error(), "256 MiB more are needed") || !strings.Contains(err.Error(), "lower the batch size") {
+	for range 1 << 12 {
+		taken = append(taken, d.Alloc(n))
+	}
+	return taken, nil
+}
+
+func TestOutOfMemory(t *testing.T) {
+	d := deviceToTest(t)
+	keep, err := fill(t, d, 64<<20)
+	if !strings.Contains(err.Error(), "256 MiB more are needed") || !strings.Contains(err.Error(), "lower the batch size") {
 		t.Fatalf("after %d blocks: %v", len(keep), err)
 	}
 	for _, b := range keep {
