@@ -82,15 +82,13 @@ func (t *thread) sharedMemory(addr, n uint64, how how) []byte {
 		if a.writeRun != t.number {
 			a.bytes = 0
 		}
-		if how == writing {
-			t.touch(a, how, t.number)
-			a.bytes |= part
-			continue
-		}
-		if a.bytes&part != part {
+		if how != writing && a.bytes&part != part {
 			panic(fault(fmt.Sprintf("word %d of shared memory is read, but was never written", word)))
 		}
 		t.touch(a, how, t.number)
+		if how == writing {
+			a.bytes |= part
+		}
 	}
 	return t.shared[addr:][:n]
 }
