@@ -23,15 +23,8 @@ func floating(op []string) function {
 		}
 	}
 	switch op[0] {
-	case "mov":
-		return func(x, _, _, _ uint64) uint64 { return x }
-	case "selp":
-		return func(x, y, p, _ uint64) uint64 {
-			if p != 0 {
-				return x
-			}
-			return y
-		}
+	case "mov", "selp": // to which all are bits
+		return whole(op)
 	case "add":
 		return two(sum)
 	case "sub":
