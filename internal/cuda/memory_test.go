@@ -27,7 +27,7 @@ func TestMemoryIsReused(t *testing.T) {
 
 // TestMemoryIsCollected drops buffers without freeing them: tensors outside of steps are ordinary garbage.
 func TestMemoryIsCollected(t *testing.T) {
-	d := deviceToTest(t)
+	d := another(t, emulator.Functions(), true)
 	part := d.Alloc(1<<20).Slice(5, 10) // keeps the whole
 	blocks := map[uint64]bool{}
 	for range 8 {
