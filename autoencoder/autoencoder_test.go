@@ -6,6 +6,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/bestiary-ml/bestiary/internal/engine"
 	"github.com/bestiary-ml/bestiary/internal/golden"
 	"github.com/bestiary-ml/bestiary/internal/kernel"
 	"github.com/bestiary-ml/bestiary/nn"
@@ -28,7 +29,7 @@ func TestGolden(t *testing.T) {
 		moments := make([]kernel.AdamParam, len(params))
 		for i, p := range params {
 			n := p.Tensor.Shape()
-			moments[i] = kernel.AdamParam{P: p.Tensor.Data(), M: d.Zeros(n...).Data(), V: d.Zeros(n...).Data(), WeightDecay: 1e-5}
+			moments[i] = kernel.AdamParam{P: engine.Data(p.Tensor), M: engine.Data(d.Zeros(n...)), V: engine.Data(d.Zeros(n...)), WeightDecay: 1e-5}
 		}
 		for step := range 3 {
 			s := d.Record()
@@ -59,9 +60,9 @@ func TestGolden(t *testing.T) {
 				}
 			}
 			for i, p := range params {
-				moments[i].G = p.Tensor.Grad().Data()
+				moments[i].G = engine.Data(p.Tensor.Grad())
 			}
-			d.Kernels().AdamStep(kernel.Adam{LearningRate: 1e-3, Beta1: 0.9, Beta2: 0.999, Eps: 1e-8, Step: step + 1, GradScale: 1}, moments)
+			engine.Kernels(d).AdamStep(kernel.Adam{LearningRate: 1e-3, Beta1: 0.9, Beta2: 0.999, Eps: 1e-8, Step: step + 1, GradScale: 1}, moments)
 			s.End()
 		}
 		a.SetTraining(false)

@@ -18,7 +18,6 @@ import (
 	"github.com/bestiary-ml/bestiary/autoencoder"
 	"github.com/bestiary-ml/bestiary/flows"
 	"github.com/bestiary-ml/bestiary/internal/cpu/simd"
-	_ "github.com/bestiary-ml/bestiary/internal/testdevice/wanted"
 )
 
 var (

@@ -11,7 +11,7 @@ import (
 
 	"github.com/bestiary-ml/bestiary/internal/cuda"
 	"github.com/bestiary-ml/bestiary/internal/cuda/emulator"
-	"github.com/bestiary-ml/bestiary/tensor"
+	"github.com/bestiary-ml/bestiary/internal/engine"
 )
 
 // emulated prepares a workload on an emulated GPU.
@@ -21,7 +21,7 @@ func emulated(t *testing.T, w workload) *task {
 	if err != nil {
 		t.Fatal(err)
 	}
-	task, err := prepareOn(t.Context(), tensor.NewDevice(gpu), w)
+	task, err := prepareOn(t.Context(), engine.NewDevice(gpu), w)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/bestiary-ml/bestiary/internal/cuda"
+	"github.com/bestiary-ml/bestiary/internal/engine"
 	"github.com/bestiary-ml/bestiary/tensor"
 )
 
@@ -49,9 +50,9 @@ func prepare(ctx context.Context, w workload, o Options) (*task, error) {
 
 // prepareOn builds a workload on a device, which is the task's from then on, and warms it up.
 func prepareOn(ctx context.Context, opened *tensor.Device, w workload) (*task, error) {
-	t := &task{workload: w, threads: opened.Threads(), precision: opened.Precision(), counter: &counter{Device: opened.Kernels()}}
-	t.gpu, _ = opened.Kernels().(*cuda.Device)
-	t.device = tensor.NewDevice(t.counter.device())
+	t := &task{workload: w, threads: opened.Threads(), precision: opened.Precision(), counter: &counter{Device: engine.Kernels(opened)}}
+	t.gpu, _ = engine.Kernels(opened).(*cuda.Device)
+	t.device = engine.NewDevice(t.counter.device())
 	var err error
 	if t.step, err = w.prepare(t.device); err != nil {
 		return nil, fmt.Errorf("%s: %w", w.name, err)

@@ -6,6 +6,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/bestiary-ml/bestiary/internal/engine"
 	"github.com/bestiary-ml/bestiary/internal/golden"
 	"github.com/bestiary-ml/bestiary/internal/kernel"
 	"github.com/bestiary-ml/bestiary/internal/safetensors"
@@ -137,7 +138,7 @@ func TestTrainingFindsPairs(t *testing.T) {
 	moments := make([]kernel.AdamParam, len(params))
 	for i, p := range params {
 		shape := p.Tensor.Shape()
-		moments[i] = kernel.AdamParam{P: p.Tensor.Data(), M: d.Zeros(shape...).Data(), V: d.Zeros(shape...).Data()}
+		moments[i] = kernel.AdamParam{P: engine.Data(p.Tensor), M: engine.Data(d.Zeros(shape...)), V: engine.Data(d.Zeros(shape...))}
 	}
 	var first, last float64
 	for step := 1; step <= 60; step++ {
@@ -146,9 +147,9 @@ func TestTrainingFindsPairs(t *testing.T) {
 		loss := m.Loss(text, images, nil)
 		loss.Backward()
 		for i, p := range params {
-			moments[i].G = p.Tensor.Grad().Data()
+			moments[i].G = engine.Data(p.Tensor.Grad())
 		}
-		d.Kernels().AdamStep(kernel.Adam{LearningRate: 1e-3, Beta1: 0.9, Beta2: 0.999, Eps: 1e-8, Step: step, GradScale: 1}, moments)
+		engine.Kernels(d).AdamStep(kernel.Adam{LearningRate: 1e-3, Beta1: 0.9, Beta2: 0.999, Eps: 1e-8, Step: step, GradScale: 1}, moments)
 		if last = loss.Item(); step == 1 {
 			first = last
 		}

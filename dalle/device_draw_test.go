@@ -8,6 +8,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/bestiary-ml/bestiary/internal/engine"
 	"github.com/bestiary-ml/bestiary/internal/golden"
 	"github.com/bestiary-ml/bestiary/internal/testdevice/testgpu"
 	"github.com/bestiary-ml/bestiary/tensor"
@@ -17,9 +18,9 @@ import (
 func gpu(t *testing.T) *tensor.Device {
 	t.Helper()
 	if d := testgpu.Wanted(t); d != nil {
-		return tensor.NewDevice(d)
+		return engine.NewDevice(d)
 	}
-	return tensor.NewDevice(testgpu.Emulated(t))
+	return engine.NewDevice(testgpu.Emulated(t))
 }
 
 // A GPU draws what the processor draws from the same logits with the same numbers, also where there are equal ones.

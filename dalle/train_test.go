@@ -5,6 +5,7 @@ import (
 	"slices"
 	"testing"
 
+	"github.com/bestiary-ml/bestiary/internal/engine"
 	"github.com/bestiary-ml/bestiary/internal/golden"
 	"github.com/bestiary-ml/bestiary/internal/kernel"
 	"github.com/bestiary-ml/bestiary/nn"
@@ -51,7 +52,7 @@ func TestLearns(t *testing.T) {
 	var params []kernel.AdamParam
 	for _, p := range nn.Trainable(m) {
 		shape := p.Tensor.Shape()
-		params = append(params, kernel.AdamParam{P: p.Tensor.Data(), M: d.Zeros(shape...).Data(), V: d.Zeros(shape...).Data()})
+		params = append(params, kernel.AdamParam{P: engine.Data(p.Tensor), M: engine.Data(d.Zeros(shape...)), V: engine.Data(d.Zeros(shape...))})
 	}
 	var first, last float64
 	for step := range 60 {
@@ -60,9 +61,9 @@ func TestLearns(t *testing.T) {
 		nn.ZeroGrad(m)
 		loss.Backward()
 		for i, p := range nn.Trainable(m) {
-			params[i].G = p.Tensor.Grad().Data()
+			params[i].G = engine.Data(p.Tensor.Grad())
 		}
-		d.Kernels().AdamStep(kernel.Adam{LearningRate: 1e-2, Beta1: 0.9, Beta2: 0.99, Eps: 1e-8, Step: step + 1, GradScale: 1}, params)
+		engine.Kernels(d).AdamStep(kernel.Adam{LearningRate: 1e-2, Beta1: 0.9, Beta2: 0.99, Eps: 1e-8, Step: step + 1, GradScale: 1}, params)
 		if last = loss.Item(); step == 0 {
 			first = last
 		}

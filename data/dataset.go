@@ -96,7 +96,7 @@ func scaleMirrored(dst []float32, pixels []uint8, size int) {
 }
 
 // Where returns a copy of the pictures that keep chooses. Its report counts them, and repeats what was left out. Like an operation on tensors
-// it panics with a *tensor.OutOfMemory if there is no room for the copy.
+// it panics with a *fault.OutOfMemory if there is no room for the copy.
 func (d *Dataset) Where(keep func(i int) bool) *Dataset {
 	var kept []int
 	for i := range d.Labels {

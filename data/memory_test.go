@@ -5,9 +5,8 @@ import (
 	"runtime"
 	"testing"
 
-	"github.com/bestiary-ml/bestiary/internal/kernel"
+	"github.com/bestiary-ml/bestiary/fault"
 	"github.com/bestiary-ml/bestiary/internal/ram"
-	_ "github.com/bestiary-ml/bestiary/internal/testdevice/wanted"
 )
 
 // outOfMemory tells whether an error is a lack of memory.
@@ -16,7 +15,7 @@ func outOfMemory(t *testing.T, err error) bool {
 	if ram.Look().Free == ram.Unlimited {
 		t.Skip(runtime.GOOS, "isn't asked how much memory there is")
 	}
-	var lack *kernel.OutOfMemory
+	var lack *fault.OutOfMemory
 	return errors.As(err, &lack)
 }
 

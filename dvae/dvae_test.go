@@ -6,6 +6,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/bestiary-ml/bestiary/internal/engine"
 	"github.com/bestiary-ml/bestiary/internal/golden"
 	"github.com/bestiary-ml/bestiary/internal/kernel"
 	"github.com/bestiary-ml/bestiary/nn"
@@ -184,7 +185,7 @@ func fit(d *tensor.Device, v *VAE, x *tensor.Tensor, steps int, temperature func
 	moments := make([]kernel.AdamParam, len(params))
 	for i, p := range params {
 		n := p.Tensor.Shape()
-		moments[i] = kernel.AdamParam{P: p.Tensor.Data(), M: d.Zeros(n...).Data(), V: d.Zeros(n...).Data()}
+		moments[i] = kernel.AdamParam{P: engine.Data(p.Tensor), M: engine.Data(d.Zeros(n...)), V: engine.Data(d.Zeros(n...))}
 	}
 	for step := 1; step <= steps; step++ {
 		s := d.Record()
@@ -192,9 +193,9 @@ func fit(d *tensor.Device, v *VAE, x *tensor.Tensor, steps int, temperature func
 		r := v.Loss(x, temperature(step), g)
 		r.Loss.Backward()
 		for i, p := range params {
-			moments[i].G = p.Tensor.Grad().Data()
+			moments[i].G = engine.Data(p.Tensor.Grad())
 		}
-		d.Kernels().AdamStep(kernel.Adam{LearningRate: 3e-3, Beta1: 0.9, Beta2: 0.999, Eps: 1e-8, Step: step, GradScale: 1}, moments)
+		engine.Kernels(d).AdamStep(kernel.Adam{LearningRate: 3e-3, Beta1: 0.9, Beta2: 0.999, Eps: 1e-8, Step: step, GradScale: 1}, moments)
 		if last = r.Loss.Item(); step == 1 {
 			first = last
 		}

@@ -3,6 +3,7 @@ package flows
 import (
 	"math"
 
+	"github.com/bestiary-ml/bestiary/internal/engine"
 	"github.com/bestiary-ml/bestiary/nn"
 	"github.com/bestiary-ml/bestiary/tensor"
 )
@@ -71,7 +72,7 @@ func (a *ActNorm) initialize(x *tensor.Tensor) {
 	}
 	a.LogScale.Set(logScale)
 	a.Bias.Set(bias)
-	x.Device().Kernels().UploadInts(a.Initialized.Data(), []int32{1})
+	engine.Kernels(x.Device()).UploadInts(engine.Data(a.Initialized), []int32{1})
 }
 
 // Visit implements [nn.Module].

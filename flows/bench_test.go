@@ -5,6 +5,7 @@ import (
 	"testing"
 
 	"github.com/bestiary-ml/bestiary/flows"
+	"github.com/bestiary-ml/bestiary/internal/engine"
 	"github.com/bestiary-ml/bestiary/internal/kernel"
 	"github.com/bestiary-ml/bestiary/nn"
 	"github.com/bestiary-ml/bestiary/tensor"
@@ -19,12 +20,12 @@ type adam struct {
 }
 
 func newAdam(d *tensor.Device, m nn.Module) *adam {
-	a := &adam{k: d.Kernels(), params: nn.Trainable(m), Adam: kernel.Adam{
+	a := &adam{k: engine.Kernels(d), params: nn.Trainable(m), Adam: kernel.Adam{
 		LearningRate: 1e-3, Beta1: 0.9, Beta2: 0.999, Eps: 1e-8, GradScale: 1,
 	}}
 	for _, p := range a.params {
 		a.lists = append(a.lists, kernel.AdamParam{
-			P: p.Tensor.Data(), M: d.Zeros(p.Tensor.Len()).Data(), V: d.Zeros(p.Tensor.Len()).Data(), WeightDecay: 1e-5,
+			P: engine.Data(p.Tensor), M: engine.Data(d.Zeros(p.Tensor.Len())), V: engine.Data(d.Zeros(p.Tensor.Len())), WeightDecay: 1e-5,
 		})
 	}
 	return a
@@ -34,7 +35,7 @@ func newAdam(d *tensor.Device, m nn.Module) *adam {
 func (a *adam) step() {
 	a.Step++
 	for i, p := range a.params {
-		a.lists[i].G = p.Tensor.Grad().Data()
+		a.lists[i].G = engine.Data(p.Tensor.Grad())
 		p.Tensor.ZeroGrad()
 	}
 	a.k.AdamStep(a.Adam, a.lists)

@@ -9,6 +9,7 @@ import (
 	"testing"
 
 	"github.com/bestiary-ml/bestiary/flows"
+	"github.com/bestiary-ml/bestiary/internal/engine"
 	"github.com/bestiary-ml/bestiary/internal/golden"
 	"github.com/bestiary-ml/bestiary/internal/kernel"
 	"github.com/bestiary-ml/bestiary/internal/safetensors"
@@ -128,7 +129,7 @@ func (r *reference) train(t *testing.T) {
 	adam := make([]kernel.AdamParam, len(params))
 	for i, p := range params {
 		moments := [2]*tensor.Tensor{r.d.Zeros(p.Tensor.Len()), r.d.Zeros(p.Tensor.Len())}
-		adam[i] = kernel.AdamParam{P: p.Tensor.Data(), M: moments[0].Data(), V: moments[1].Data(), WeightDecay: 1e-5}
+		adam[i] = kernel.AdamParam{P: engine.Data(p.Tensor), M: engine.Data(moments[0]), V: engine.Data(moments[1]), WeightDecay: 1e-5}
 	}
 	for step := range 4 {
 		s := r.d.Record()
@@ -156,12 +157,12 @@ func (r *reference) train(t *testing.T) {
 			if p.Tensor.Grad() == nil {
 				t.Fatalf("%s has no gradient", p.Path)
 			}
-			adam[i].G = p.Tensor.Grad().Data()
+			adam[i].G = engine.Data(p.Tensor.Grad())
 		}
 		if step == 3 { // the file's gradients are those of the last step
 			r.gradients(t)
 		}
-		r.d.Kernels().AdamStep(kernel.Adam{
+		engine.Kernels(r.d).AdamStep(kernel.Adam{
 			LearningRate: 1e-3, Beta1: 0.9, Beta2: 0.999, Eps: 1e-8, Step: step + 1, GradScale: 1,
 		}, adam)
 	}

@@ -5,7 +5,6 @@ import (
 	"slices"
 	"testing"
 
-	_ "github.com/bestiary-ml/bestiary/internal/testdevice/wanted"
 	"github.com/bestiary-ml/bestiary/tensor"
 )
 

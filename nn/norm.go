@@ -1,6 +1,7 @@
 package nn
 
 import (
+	"github.com/bestiary-ml/bestiary/internal/engine"
 	"github.com/bestiary-ml/bestiary/internal/kernel"
 	"github.com/bestiary-ml/bestiary/tensor"
 )
@@ -41,7 +42,7 @@ func (b *BatchNorm) Forward(x *tensor.Tensor) *tensor.Tensor {
 	}
 	o.Running = tensor.Running{Mean: b.RunningMean, Variance: b.RunningVar, Weight: b.Momentum}
 	y, _, _ := x.BatchNorm(b.Weight, b.Bias, o)
-	b.count(x.Device().Kernels())
+	b.count(engine.Kernels(x.Device()))
 	return y
 }
 
@@ -51,7 +52,7 @@ func (b *BatchNorm) count(k kernel.Device) {
 		b.batches, b.counted = b.Batches.IntValues()[0], true
 	}
 	b.batches++
-	k.UploadInts(b.Batches.Data(), []int32{b.batches})
+	k.UploadInts(engine.Data(b.Batches), []int32{b.batches})
 }
 
 // Visit implements Module.

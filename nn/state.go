@@ -5,6 +5,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/bestiary-ml/bestiary/internal/engine"
 	"github.com/bestiary-ml/bestiary/internal/safetensors"
 	"github.com/bestiary-ml/bestiary/tensor"
 )
@@ -108,7 +109,7 @@ func (p Param) load(f *safetensors.File, name string, t *tensor.Tensor) (set fun
 				return nil, fmt.Errorf("%s: has %q %w; %s", f.Path, name, err, remedy)
 			}
 		}
-		return func() { t.Device().Kernels().UploadInts(t.Data(), narrow) }, nil
+		return func() { engine.Kernels(t.Device()).UploadInts(engine.Data(t), narrow) }, nil
 	}
 	values, shape, err := f.Float32(name)
 	if err != nil {

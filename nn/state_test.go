@@ -6,6 +6,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/bestiary-ml/bestiary/internal/engine"
 	"github.com/bestiary-ml/bestiary/internal/safetensors"
 	"github.com/bestiary-ml/bestiary/tensor"
 )
@@ -267,7 +268,7 @@ func TestChecksum(t *testing.T) {
 	if again := Checksum(n); again != before {
 		t.Errorf("%s and then %s", before, again)
 	}
-	d.Kernels().UploadInts(n.Batches.Data(), []int32{5})
+	engine.Kernels(d).UploadInts(engine.Data(n.Batches), []int32{5})
 	counted := Checksum(n)
 	n.Bias.Set([]float32{0, 1, 0})
 	if moved := Checksum(n); counted == before || moved == counted {

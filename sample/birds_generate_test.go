@@ -11,7 +11,6 @@ import (
 	"strings"
 	"testing"
 
-	_ "github.com/bestiary-ml/bestiary/internal/testdevice/wanted"
 	"github.com/bestiary-ml/bestiary/tensor"
 	"github.com/bestiary-ml/bestiary/tokenizer"
 )

@@ -26,7 +26,7 @@ func openAuto(o DeviceOptions, precision kernel.Precision) (*Device, error) {
 	gpu, unused := cuda.Open(0)
 	if unused == nil {
 		if unused = try(gpu, precision); unused == nil {
-			return NewDevice(gpu), nil
+			return newDevice(gpu), nil
 		}
 	}
 	processor, err := openProcessor(o, precision)
@@ -44,7 +44,7 @@ func try(gpu *cuda.Device, precision kernel.Precision) error {
 		return err
 	}
 	defer processor.Close()
-	if err := agrees(NewDevice(gpu), processor, trialSize, trial[precision]); err != nil {
+	if err := agrees(newDevice(gpu), processor, trialSize, trial[precision]); err != nil {
 		return fmt.Errorf("%s: %w", gpu.Info().Name, err)
 	}
 	return nil

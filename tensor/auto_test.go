@@ -5,6 +5,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/bestiary-ml/bestiary/fault"
 	"github.com/bestiary-ml/bestiary/internal/kernel"
 	"github.com/bestiary-ml/bestiary/internal/testdevice/testgpu"
 )
@@ -23,7 +24,7 @@ func openProcessorToTest(t *testing.T) *Device {
 var small = specimenSize{n: 2, side: 8, wide: 4, channels: 4}
 
 func TestTrialAcceptsAnEmulatedGPU(t *testing.T) {
-	if err := agrees(NewDevice(testgpu.Emulated(t)), openProcessorToTest(t), small, trial[kernel.Highest]); err != nil {
+	if err := agrees(newDevice(testgpu.Emulated(t)), openProcessorToTest(t), small, trial[kernel.Highest]); err != nil {
 		t.Error(err)
 	}
 }
@@ -71,11 +72,11 @@ func TestTrialRefusesAFaultyDevice(t *testing.T) {
 		{faulty{rate: 1.5}, "its loss in step 2"},
 		{faulty{rate: 1, attend: 0.01}, "its decoding"},
 		{faulty{rate: 1, choose: 1}, "the choice of the largest"},
-		{faulty{rate: 1, gradient: func(kernel.Buffer) { panic(&OutOfMemory{Device: "cuda:0"}) }}, "cuda:0: out of memory"},
+		{faulty{rate: 1, gradient: func(kernel.Buffer) { panic(&fault.OutOfMemory{Device: "cuda:0"}) }}, "cuda:0: out of memory"},
 		{faulty{rate: 1, gradient: func(kernel.Buffer) { panic("a thing that can't be") }}, "a thing that can't be"},
 	} {
 		c.fault.Device = openProcessorToTest(t).kernels
-		err := agrees(NewDevice(&c.fault), reference, small, trial[kernel.Highest])
+		err := agrees(newDevice(&c.fault), reference, small, trial[kernel.Highest])
 		if c.says == "" && err != nil || c.says != "" && (err == nil || !strings.Contains(err.Error(), c.says)) {
 			t.Errorf("error %v, want one that says %q", err, c.says)
 		}

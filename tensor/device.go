@@ -5,6 +5,7 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/bestiary-ml/bestiary/fault"
 	"github.com/bestiary-ml/bestiary/internal/cpu"
 	"github.com/bestiary-ml/bestiary/internal/cpu/simd"
 	"github.com/bestiary-ml/bestiary/internal/cuda"
@@ -22,10 +23,6 @@ type Device struct {
 	free    map[int][]kernel.Buffer
 	remark  string
 }
-
-// OutOfMemory says that a device's memory doesn't suffice, and for what. Operations return no errors and panic with it; a
-// program that can do with less, or wants to end in a sentence, recovers from it.
-type OutOfMemory = kernel.OutOfMemory
 
 // DeviceOptions say how a device computes. The zero value is right for most uses.
 type DeviceOptions struct {
@@ -55,7 +52,7 @@ func OpenDevice(name string, o DeviceOptions) (*Device, error) {
 	}
 	switch {
 	case name == "cpu64":
-		return NewDevice(cpu.NewFloat64(o.Threads)), nil
+		return newDevice(cpu.NewFloat64(o.Threads)), nil
 	case name == "" || name == "auto":
 		return openAuto(o, precision)
 	case name == "cpu":
@@ -71,7 +68,7 @@ func openProcessor(o DeviceOptions, precision kernel.Precision) (*Device, error)
 	if err != nil {
 		return nil, err
 	}
-	return NewDevice(cpu.New(level, o.Threads, precision)), nil
+	return newDevice(cpu.New(level, o.Threads, precision)), nil
 }
 
 func openGPU(name string, o DeviceOptions, precision kernel.Precision) (*Device, error) {
@@ -91,7 +88,7 @@ func openGPU(name string, o DeviceOptions, precision kernel.Precision) (*Device,
 		return nil, fmt.Errorf("device %q: %w; use device cpu to compute on the processor", name, err)
 	}
 	gpu.SetPrecision(precision)
-	return NewDevice(gpu), nil
+	return newDevice(gpu), nil
 }
 
 func kernelLevel(name string) (simd.Level, error) {
@@ -111,8 +108,8 @@ func kernelLevel(name string) (simd.Level, error) {
 	return 0, fmt.Errorf("kernels %q are not known; use auto, portable, avx2 or avx512", name)
 }
 
-// NewDevice wraps the kernels of a processor or GPU.
-func NewDevice(kernels kernel.Device) *Device {
+// newDevice wraps the kernels of a processor or GPU.
+func newDevice(kernels kernel.Device) *Device {
 	return &Device{kernels: kernels, free: map[int][]kernel.Buffer{}}
 }
 
@@ -134,9 +131,6 @@ func (d *Device) Precision() string {
 	}
 	return kernel.Highest.String()
 }
-
-// Kernels gives access to the device's kernels, for code that works on buffers, such as an optimizer.
-func (d *Device) Kernels() kernel.Device { return d.kernels }
 
 // Close ends the device's workers. Its tensors stay usable, at the speed of one thread.
 func (d *Device) Close() { d.kernels.Close() }
@@ -170,7 +164,7 @@ func (d *Device) alloc(n int) (b kernel.Buffer) {
 	defer func() {
 		switch failure := recover().(type) {
 		case nil:
-		case *OutOfMemory:
+		case *fault.OutOfMemory:
 			for _, list := range d.free {
 				for _, b := range list {
 					d.kernels.Free(b)

@@ -3,6 +3,7 @@ package tensor
 import (
 	"testing"
 
+	"github.com/bestiary-ml/bestiary/fault"
 	"github.com/bestiary-ml/bestiary/internal/cpu"
 	"github.com/bestiary-ml/bestiary/internal/kernel"
 )
@@ -15,7 +16,7 @@ type narrow struct {
 
 func (d *narrow) Alloc(n int) kernel.Buffer {
 	if n > d.room {
-		panic(&kernel.OutOfMemory{Device: "narrow", Need: 8 * n, Available: 8 * d.room})
+		panic(&fault.OutOfMemory{Device: "narrow", Need: 8 * n, Available: 8 * d.room})
 	}
 	d.room -= n
 	return d.Device.Alloc(n)
@@ -25,13 +26,13 @@ func (d *narrow) Free(b kernel.Buffer) { d.room += b.Len }
 
 // TestIdleMemoryIsGivenBack checks that what steps keep for reuse makes room for other lengths.
 func TestIdleMemoryIsGivenBack(t *testing.T) {
-	d := NewDevice(&narrow{cpu.NewFloat64(1), 1000})
-	lengths := func(lengths ...int) (lack *OutOfMemory) {
+	d := newDevice(&narrow{cpu.NewFloat64(1), 1000})
+	lengths := func(lengths ...int) (lack *fault.OutOfMemory) {
 		s := d.Scratch()
 		defer s.End()
 		defer func() {
 			if failure := recover(); failure != nil {
-				lack = failure.(*OutOfMemory)
+				lack = failure.(*fault.OutOfMemory)
 			}
 		}()
 		for _, n := range lengths {

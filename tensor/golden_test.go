@@ -17,7 +17,7 @@ import (
 func eachKernelSet(t *testing.T, threads int, f func(t *testing.T, d *Device)) {
 	if d := testgpu.Wanted(t); d != nil {
 		d.SetPrecision(kernel.Highest)
-		f(t, NewDevice(d))
+		f(t, newDevice(d))
 		return
 	}
 	for _, kernels := range []string{"portable", "avx2", "avx512"} {

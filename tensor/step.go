@@ -14,9 +14,9 @@ type Step struct {
 	device    *Device
 	parent    *Step
 	recording bool
-	root      *Step   // the outermost of the steps around this one that record, this one included; nil if none does
-	number    uint64  // of a root, unique
-	updater   Updater // nil: parameters are stepped afterwards
+	root      *Step                                                    // the outermost of the steps around this one that record, this one included; nil if none does
+	number    uint64                                                   // of a root, unique
+	updater   func(leaf *Tensor) (kernel.Adam, kernel.AdamParam, bool) // nil: parameters are stepped afterwards
 	owned     []kernel.Buffer
 	tape      []node
 	slabs     [][]Tensor

@@ -48,9 +48,6 @@ func (t *Tensor) Len() int { return t.data.Len }
 // Device is where t lives.
 func (t *Tensor) Device() *Device { return t.device }
 
-// Data is t's storage.
-func (t *Tensor) Data() kernel.Buffer { return t.data }
-
 // String describes t without its elements.
 func (t *Tensor) String() string { return fmt.Sprintf("tensor%v on %s", t.Shape(), t.device.Name()) }
 

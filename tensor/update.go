@@ -5,18 +5,6 @@ import "github.com/bestiary-ml/bestiary/internal/kernel"
 // earlySize is the number of elements from which on a weight is worth a call of its own.
 const earlySize = 1 << 16
 
-// Updater is an optimizer that steps large weights within Backward, each as soon as its gradient is complete: the weight
-// and the gradient are in the caches then, and the gradient's memory serves the next one. The numbers are those of
-// stepping all of them afterwards.
-type Updater interface {
-	// Update returns how leaf is to be stepped, its gradient aside; or false to leave that, and the gradient, for later.
-	Update(leaf *Tensor) (kernel.Adam, kernel.AdamParam, bool)
-}
-
-// UpdateWith has u step weights during Backward in s. A weight is stepped early if it has been used once in the step, so
-// that nothing more can come to its gradient nor read it, and the device gains by it; its Grad is then nil.
-func (s *Step) UpdateWith(u Updater) { s.updater = u }
-
 // use notes that an operation whose gradient may be wanted has t, a leaf, for its input. What is used within steps of
 // steps is computed anew in Backward, at a time unknown here; it counts as used often.
 func (s *Step) use(t *Tensor) {
@@ -39,7 +27,7 @@ func (t *Tensor) update() (kernel.Adam, kernel.AdamParam, bool) {
 	if !gains || s.updater == nil || t.owner != nil || t.usedIn != s.number || t.uses != 1 {
 		return kernel.Adam{}, kernel.AdamParam{}, false
 	}
-	return s.updater.Update(t)
+	return s.updater(t)
 }
 
 // updateNow steps t by the gradient that it has, if its turn is now.

@@ -11,8 +11,6 @@ import (
 	"unicode/utf8"
 
 	"pgregory.net/rapid"
-
-	_ "github.com/bestiary-ml/bestiary/internal/testdevice/wanted"
 )
 
 // Whatever text gives is decoded to that text, and is never padding.

@@ -3,6 +3,7 @@ package train
 import (
 	"math"
 
+	"github.com/bestiary-ml/bestiary/internal/engine"
 	"github.com/bestiary-ml/bestiary/internal/kernel"
 	"github.com/bestiary-ml/bestiary/internal/safetensors"
 	"github.com/bestiary-ml/bestiary/nn"
@@ -61,22 +62,22 @@ func (a *Adam) GradNorm() float64 {
 	a.gradients = a.gradients[:0]
 	for _, p := range a.params {
 		if g := p.Tensor.Grad(); g != nil {
-			a.gradients = append(a.gradients, g.Data())
+			a.gradients = append(a.gradients, engine.Data(g))
 		}
 	}
 	if len(a.gradients) == 0 {
 		return 0
 	}
-	return math.Sqrt(a.device.Kernels().SumSquares(a.gradients))
+	return math.Sqrt(engine.Kernels(a.device).SumSquares(a.gradients))
 }
 
 // WeightNorm is the Euclidean norm of all parameters together; not finite if any of them is not.
 func (a *Adam) WeightNorm() float64 {
 	weights := make([]kernel.Buffer, len(a.params))
 	for i, p := range a.params {
-		weights[i] = p.Tensor.Data()
+		weights[i] = engine.Data(p.Tensor)
 	}
-	return math.Sqrt(a.device.Kernels().SumSquares(weights))
+	return math.Sqrt(engine.Kernels(a.device).SumSquares(weights))
 }
 
 // Step updates the parameters that have a gradient, after multiplying it by gradScale.
@@ -93,13 +94,13 @@ func (a *Adam) Step(rate, gradScale float64) {
 			continue
 		}
 		due := a.param(i)
-		due.G = g.Data()
+		due.G = engine.Data(g)
 		a.due = append(a.due, due)
 	}
 	if len(a.due) == 0 {
 		return
 	}
-	a.device.Kernels().AdamStep(*step, a.due)
+	engine.Kernels(a.device).AdamStep(*step, a.due)
 }
 
 // Follow has large weights updated while Backward goes on in s, each as soon as its gradient is complete, where that is
@@ -107,11 +108,11 @@ func (a *Adam) Step(rate, gradScale float64) {
 // Backward whose gradients nobody wants to see first.
 func (a *Adam) Follow(s *tensor.Step, rate, gradScale float64) {
 	a.early = a.next(rate, gradScale)
-	s.UpdateWith(a)
+	engine.UpdateWith(s, a.update)
 }
 
-// Update implements [tensor.Updater].
-func (a *Adam) Update(leaf *tensor.Tensor) (kernel.Adam, kernel.AdamParam, bool) {
+// update says how leaf is stepped while Backward goes on.
+func (a *Adam) update(leaf *tensor.Tensor) (kernel.Adam, kernel.AdamParam, bool) {
 	i, ok := a.place[leaf]
 	if !ok {
 		return kernel.Adam{}, kernel.AdamParam{}, false
@@ -135,7 +136,7 @@ func (a *Adam) param(i int) kernel.AdamParam {
 	if a.options.MatricesOnly && p.Tensor.Rank() < 2 {
 		decay = 0
 	}
-	return kernel.AdamParam{P: p.Tensor.Data(), M: a.m[i].Data(), V: a.v[i].Data(), WeightDecay: decay}
+	return kernel.AdamParam{P: engine.Data(p.Tensor), M: engine.Data(a.m[i]), V: engine.Data(a.v[i]), WeightDecay: decay}
 }
 
 // ZeroGrad forgets the gradients.

@@ -1,6 +1,7 @@
 package train
 
 import (
+	"github.com/bestiary-ml/bestiary/internal/engine"
 	"github.com/bestiary-ml/bestiary/internal/kernel"
 	"github.com/bestiary-ml/bestiary/internal/safetensors"
 	"github.com/bestiary-ml/bestiary/nn"
@@ -35,7 +36,7 @@ func NewAverage(m nn.Module, decay float64) *Average {
 		}
 	}
 	if longest > 0 {
-		a.scratch = a.all[0].Tensor.Device().Kernels().Alloc(longest)
+		a.scratch = engine.Kernels(a.all[0].Tensor.Device()).Alloc(longest)
 	}
 	return a
 }
@@ -47,7 +48,7 @@ func (a *Average) Update() {
 	weight := 1 - min(a.decay, (1+n)/(10+n))
 	for i, p := range a.all {
 		if c := a.copies[i]; c != nil {
-			p.Tensor.Device().Kernels().Lerp(weight, p.Tensor.Data(), c.Data())
+			engine.Kernels(p.Tensor.Device()).Lerp(weight, engine.Data(p.Tensor), engine.Data(c))
 		}
 	}
 }
@@ -59,12 +60,12 @@ func (a *Average) Swap() {
 		if c == nil {
 			continue
 		}
-		k, n := p.Tensor.Device().Kernels(), p.Tensor.Len()
+		k, n := engine.Kernels(p.Tensor.Device()), p.Tensor.Len()
 		one := kernel.Strided{Rank: 1, Shape: kernel.Dims{n}, StrideDst: kernel.Dims{1}, StrideSrc: kernel.Dims{1}}
 		held := a.scratch.Slice(0, n)
-		k.Copy(one, held, p.Tensor.Data())
-		k.Copy(one, p.Tensor.Data(), c.Data())
-		k.Copy(one, c.Data(), held)
+		k.Copy(one, held, engine.Data(p.Tensor))
+		k.Copy(one, engine.Data(p.Tensor), engine.Data(c))
+		k.Copy(one, engine.Data(c), held)
 	}
 }
 

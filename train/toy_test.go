@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"testing"
 
+	"github.com/bestiary-ml/bestiary/internal/engine"
 	"github.com/bestiary-ml/bestiary/internal/run"
 	"github.com/bestiary-ml/bestiary/nn"
 	"github.com/bestiary-ml/bestiary/tensor"
@@ -30,7 +31,7 @@ type toy struct {
 const toyInputs = 6
 
 func toyRows() []float32 {
-	d := tensor.NewDevice(openPortable().Kernels())
+	d := engine.NewDevice(engine.Kernels(openPortable()))
 	return tensor.NewGenerator(11).Normal(d, 50, toyInputs).Values()
 }
 

@@ -9,6 +9,7 @@ import (
 
 	"github.com/bestiary-ml/bestiary/internal/cpu/simd"
 	"github.com/bestiary-ml/bestiary/internal/cuda"
+	"github.com/bestiary-ml/bestiary/internal/engine"
 	"github.com/bestiary-ml/bestiary/internal/ram"
 	"github.com/bestiary-ml/bestiary/tensor"
 	"github.com/spf13/cobra"
@@ -43,7 +44,7 @@ func newDoctor() *cobra.Command {
 			{"device chosen", fmt.Sprintf("%s, %s, precision %s", chosen.Name(), count(chosen.Threads(), "thread"), chosen.Precision())},
 			{"arithmetic", trying(func() string { return arithmetic(chosen) })},
 		}...)
-		if gpu, ok := chosen.Kernels().(*cuda.Device); ok {
+		if gpu, ok := engine.Kernels(chosen).(*cuda.Device); ok {
 			rows = append(rows, [2]string{"CUDA graphs", trying(func() string { return graphs(chosen, gpu) })})
 		}
 		for _, r := range rows {

@@ -19,7 +19,6 @@ import (
 	"github.com/bestiary-ml/bestiary/data/drawn"
 	"github.com/bestiary-ml/bestiary/dvae"
 	runfolder "github.com/bestiary-ml/bestiary/internal/run"
-	_ "github.com/bestiary-ml/bestiary/internal/testdevice/wanted"
 	"github.com/bestiary-ml/bestiary/nn"
 	"github.com/bestiary-ml/bestiary/nn/transformer"
 	"github.com/bestiary-ml/bestiary/sample"

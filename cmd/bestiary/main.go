@@ -9,8 +9,7 @@ import (
 	"os"
 	"strings"
 
-	"github.com/bestiary-ml/bestiary/internal/cuda"
-	"github.com/bestiary-ml/bestiary/internal/kernel"
+	"github.com/bestiary-ml/bestiary/fault"
 	"github.com/bestiary-ml/bestiary/internal/usage"
 	"github.com/bestiary-ml/bestiary/train"
 	"github.com/spf13/cobra"
@@ -25,7 +24,7 @@ func run(args []string, stdout, stderr io.Writer) (code int) {
 	defer func() {
 		switch failure := recover().(type) {
 		case nil:
-		case *kernel.OutOfMemory, *cuda.Error: // kernels return no errors
+		case *fault.OutOfMemory, *fault.DeviceError: // kernels return no errors
 			fmt.Fprintf(stderr, "bestiary: %v\n", failure)
 			code = 1
 		default:

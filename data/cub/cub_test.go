@@ -11,7 +11,6 @@ import (
 	"testing"
 
 	"github.com/bestiary-ml/bestiary/data"
-	_ "github.com/bestiary-ml/bestiary/internal/testdevice/wanted"
 )
 
 func write(t testing.TB, content string, path ...string) {

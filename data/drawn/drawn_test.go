@@ -7,7 +7,6 @@ import (
 	"testing"
 
 	"github.com/bestiary-ml/bestiary/data"
-	_ "github.com/bestiary-ml/bestiary/internal/testdevice/wanted"
 )
 
 func pictures(t testing.TB, seed uint64, n int, o Options) *data.Dataset {

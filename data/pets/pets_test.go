@@ -12,7 +12,6 @@ import (
 	"testing"
 
 	"github.com/bestiary-ml/bestiary/data"
-	_ "github.com/bestiary-ml/bestiary/internal/testdevice/wanted"
 )
 
 // photo is a PNG of one grey; the pets' .jpg files are not all JPEG.

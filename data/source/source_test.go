@@ -11,7 +11,6 @@ import (
 	"github.com/parquet-go/parquet-go"
 
 	"github.com/bestiary-ml/bestiary/data"
-	_ "github.com/bestiary-ml/bestiary/internal/testdevice/wanted"
 )
 
 // picture writes a small picture.

@@ -14,7 +14,6 @@ import (
 	"testing"
 
 	"github.com/bestiary-ml/bestiary/data"
-	_ "github.com/bestiary-ml/bestiary/internal/testdevice/wanted"
 )
 
 // photo is a PNG of one grey.

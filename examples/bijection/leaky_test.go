@@ -7,7 +7,6 @@ import (
 
 	"github.com/bestiary-ml/bestiary/flows"
 	"github.com/bestiary-ml/bestiary/flows/flowtest"
-	_ "github.com/bestiary-ml/bestiary/internal/testdevice/wanted"
 	"github.com/bestiary-ml/bestiary/tensor"
 )
 

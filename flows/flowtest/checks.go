@@ -8,6 +8,7 @@ import (
 	"testing"
 
 	"github.com/bestiary-ml/bestiary/flows"
+	"github.com/bestiary-ml/bestiary/internal/engine"
 	"github.com/bestiary-ml/bestiary/internal/kernel"
 	"github.com/bestiary-ml/bestiary/internal/safetensors"
 	"github.com/bestiary-ml/bestiary/nn"
@@ -16,7 +17,7 @@ import (
 )
 
 // float64s are the elements of a tensor of the float64 device, in place.
-func float64s(t *tensor.Tensor) []float64 { return kernel.Slice[float64](t.Data()) }
+func float64s(t *tensor.Tensor) []float64 { return kernel.Slice[float64](engine.Data(t)) }
 
 // checkClose fails if got and want differ by more than tolerance, relative to the larger of 1 and the magnitude.
 func checkClose(t *testing.T, what string, got, want []float64, tolerance float64) {

@@ -91,7 +91,7 @@ func (d *Device[F]) AllocInts(n int) kernel.Buffer {
 	return kernel.Host(make([]int32, n))
 }
 
-// ask panics with a [*kernel.OutOfMemory] if n elements of size bytes don't fit. It looks once for every so many bytes.
+// ask panics with a [*fault.OutOfMemory] if n elements of size bytes don't fit. It looks once for every so many bytes.
 func (d *Device[F]) ask(n, size int) {
 	need := min(n, math.MaxInt/size) * size
 	if need < ram.Reserve-d.unasked {

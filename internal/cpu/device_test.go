@@ -6,6 +6,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/bestiary-ml/bestiary/fault"
 	"github.com/bestiary-ml/bestiary/internal/cpu/simd"
 	"github.com/bestiary-ml/bestiary/internal/kernel"
 	"github.com/bestiary-ml/bestiary/internal/ram"
@@ -25,7 +26,7 @@ func TestTooMuchMemory(t *testing.T) {
 	} {
 		func() {
 			defer func() {
-				lack, ok := recover().(*kernel.OutOfMemory)
+				lack, ok := recover().(*fault.OutOfMemory)
 				if !ok || lack.Need < 1<<46 || !strings.HasPrefix(lack.Error(), "cpu/") {
 					t.Errorf("%s: %v", name, lack)
 				}

@@ -10,6 +10,7 @@ import (
 	"runtime"
 	"unsafe"
 
+	"github.com/bestiary-ml/bestiary/fault"
 	"github.com/bestiary-ml/bestiary/internal/kernel"
 )
 
@@ -165,7 +166,7 @@ func (d *Device) callBlas(b *blas, name string, f uintptr, args ...uintptr) erro
 	}
 	if status := int32(invoke(f, args...)); status != 0 {
 		said := *(*unsafe.Pointer)(unsafe.Pointer(new(invoke(b.status, uintptr(status)))))
-		return &Error{Call: name, Code: int(status), Text: fmt.Sprintf("%s (%d)", cString(said), status)}
+		return &fault.DeviceError{Call: name, Code: int(status), Text: fmt.Sprintf("%s (%d)", cString(said), status)}
 	}
 	return nil
 }

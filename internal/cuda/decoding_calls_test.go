@@ -13,6 +13,7 @@ import (
 	"github.com/bestiary-ml/bestiary/dalle"
 	"github.com/bestiary-ml/bestiary/internal/cuda"
 	"github.com/bestiary-ml/bestiary/internal/cuda/emulator"
+	"github.com/bestiary-ml/bestiary/internal/engine"
 	"github.com/bestiary-ml/bestiary/tensor"
 )
 
@@ -34,7 +35,7 @@ func TestDecodingCalls(t *testing.T) {
 	c := dalle.DefaultConfig()
 	c.TextTokens, c.TextLen, c.ImageCodes, c.Height, c.Width = 8, 4, 8, 4, 3
 	c.Transformer.Dim, c.Transformer.Depth, c.Transformer.Heads, c.Transformer.DimHead = 16, 3, 2, 8
-	m, err := dalle.New(tensor.NewDevice(gpu), c, tensor.NewGenerator(1))
+	m, err := dalle.New(engine.NewDevice(gpu), c, tensor.NewGenerator(1))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -6,8 +6,8 @@
 //
 // All work of a device goes through one stream, in the order of the calls, and calls return before it is done; only
 // downloads and Synchronize wait. Stretches of calls that come again, as in the steps of a training, are launched as CUDA
-// graphs. A failure on the GPU surfaces as a panic with an [*Error] at the call that notices it; a lack of memory as one
-// with a [*kernel.OutOfMemory].
+// graphs. A failure on the GPU surfaces as a panic with an [*fault.DeviceError] at the call that notices it; a lack of memory as one
+// with a [*fault.OutOfMemory].
 package cuda
 
 import (

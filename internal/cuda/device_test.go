@@ -30,7 +30,7 @@ func deviceToTest(t testing.TB) *Device {
 	t.Helper()
 	d, err := tested()
 	if Absent(err) {
-		t.Skipf("-device %s: %v", wanted.Device(), err)
+		t.Skipf("%s=%s: %v", wanted.Variable, wanted.Device(), err)
 	}
 	if err != nil {
 		t.Fatal(err)

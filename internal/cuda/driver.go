@@ -4,6 +4,8 @@ import (
 	"errors"
 	"fmt"
 	"unsafe"
+
+	"github.com/bestiary-ml/bestiary/fault"
 )
 
 // symbol is a function of the driver's interface, by its place in symbolNames.
@@ -120,18 +122,9 @@ func (a absent) Error() string { return string(a) }
 // Absent tells whether [Open] failed because there is no GPU here, or none that this binary could use, rather than because
 // of something that is wrong.
 func Absent(err error) bool {
-	var failed *Error
+	var failed *fault.DeviceError
 	return errors.As(err, new(absent)) || errors.As(err, &failed) && failed.Call == symbolNames[cuInit] && failed.Code == int(noDevice)
 }
-
-// Error is a call of the driver, or of cuBLAS, that failed.
-type Error struct {
-	Call string // the function
-	Code int    // its CUresult or cublasStatus_t
-	Text string // what the driver or cuBLAS says about the code
-}
-
-func (e *Error) Error() string { return fmt.Sprintf("cuda: %s: %s", e.Call, e.Text) }
 
 // call calls a function of the driver. Pointers to Go memory may be passed as uintptr(unsafe.Pointer(&v)) within the
 // call's own argument list.
@@ -153,7 +146,7 @@ func (d *driver) failure(s symbol, r result) error {
 	if r == success {
 		return nil
 	}
-	return &Error{Call: symbolNames[s], Code: int(r), Text: d.describe(r)}
+	return &fault.DeviceError{Call: symbolNames[s], Code: int(r), Text: d.describe(r)}
 }
 
 // describe is the driver's name for a result, with its explanation.

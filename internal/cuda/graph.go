@@ -7,6 +7,8 @@ import (
 	"runtime"
 	"slices"
 	"unsafe"
+
+	"github.com/bestiary-ml/bestiary/fault"
 )
 
 // A step of training makes the same calls as the one before, but for a few parameters: the step of Adam and its rate, the
@@ -214,7 +216,7 @@ func (d *Device) capture(s stretch) (*graph, error) {
 			return err
 		}
 		if info.count != 1 { // one follows the other, so it is the last
-			return &Error{Call: symbolNames[cuStreamGetCaptureInfo], Text: "the capture has ended"}
+			return &fault.DeviceError{Call: symbolNames[cuStreamGetCaptureInfo], Text: "the capture has ended"}
 		}
 		g.nodes[i] = *info.dependencies
 		return nil

@@ -12,6 +12,7 @@ import (
 
 	"github.com/ebitengine/purego"
 
+	"github.com/bestiary-ml/bestiary/fault"
 	"github.com/bestiary-ml/bestiary/internal/cuda/emulator"
 	"github.com/bestiary-ml/bestiary/internal/kernel"
 )
@@ -196,7 +197,7 @@ func TestGraphsThatFail(t *testing.T) {
 				t.Fatalf("without %s: %g, want %g", name, got, want)
 			}
 		}
-		var failure *Error
+		var failure *fault.DeviceError
 		if g := with.d.Graphs(); !errors.As(g.Off, &failure) || failure.Call != name || g.Captured != 0 {
 			t.Errorf("without %s there are %d graphs: %v", name, g.Captured, g.Off)
 		}

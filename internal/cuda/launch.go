@@ -7,6 +7,7 @@ import (
 	"strings"
 	"unsafe"
 
+	"github.com/bestiary-ml/bestiary/fault"
 	"github.com/bestiary-ml/bestiary/internal/cuda/ptx"
 	"github.com/bestiary-ml/bestiary/internal/kernel"
 )
@@ -155,7 +156,7 @@ func (d *Device) loadModule(file string) *module {
 		if r == noCompiler {
 			said += "; install the libnvidia-ptxjitcompiler.so.1 that belongs to " + d.driver.path
 		}
-		panic(&Error{Call: fmt.Sprintf("%s of %s.ptx for %s", symbolNames[cuModuleLoadDataEx], file, d.info.Name), Code: int(r), Text: said})
+		panic(&fault.DeviceError{Call: fmt.Sprintf("%s of %s.ptx for %s", symbolNames[cuModuleLoadDataEx], file, d.info.Name), Code: int(r), Text: said})
 	}
 	return m
 }

@@ -15,6 +15,7 @@ import (
 
 	"github.com/ebitengine/purego"
 
+	"github.com/bestiary-ml/bestiary/fault"
 	"github.com/bestiary-ml/bestiary/internal/cuda/emulator"
 )
 
@@ -40,11 +41,11 @@ func TestOpenDriverAt(t *testing.T) {
 // TestAbsent tells machines without a GPU from those where something is wrong.
 func TestAbsent(t *testing.T) {
 	for err, want := range map[error]bool{
-		absent("no driver"):                                                  true,
-		fmt.Errorf("wrapped: %w", absent("no driver")):                       true,
-		fmt.Errorf("wrapped: %w", &Error{Call: "cuInit", Code: 100}):         true,
-		fmt.Errorf("wrapped: %w", &Error{Call: "cuInit", Code: 999}):         false,
-		fmt.Errorf("wrapped: %w", &Error{Call: "cuStreamCreate", Code: 100}): false,
+		absent("no driver"):                                                              true,
+		fmt.Errorf("wrapped: %w", absent("no driver")):                                   true,
+		fmt.Errorf("wrapped: %w", &fault.DeviceError{Call: "cuInit", Code: 100}):         true,
+		fmt.Errorf("wrapped: %w", &fault.DeviceError{Call: "cuInit", Code: 999}):         false,
+		fmt.Errorf("wrapped: %w", &fault.DeviceError{Call: "cuStreamCreate", Code: 100}): false,
 	} {
 		if Absent(err) != want {
 			t.Errorf("%v: %v", err, !want)
@@ -80,7 +81,7 @@ func TestKernelsThatDontCompile(t *testing.T) {
 	})
 	d := another(t, functions, true)
 	defer func() {
-		failure, _ := recover().(*Error)
+		failure, _ := recover().(*fault.DeviceError)
 		if failure == nil || failure.Code != int(noCompiler) || !strings.Contains(failure.Error(), ": fatal : no such thing; install the libnvidia-ptxjitcompiler.so.1") {
 			t.Errorf("told %v", failure)
 		}

@@ -6,6 +6,7 @@ import (
 	"time"
 	"unsafe"
 
+	"github.com/bestiary-ml/bestiary/fault"
 	"github.com/bestiary-ml/bestiary/internal/kernel"
 )
 
@@ -157,7 +158,7 @@ func (d *Device) take(size int) uint64 {
 	if r == outOfMemory {
 		available, total := new(uint64), new(uint64)
 		d.must(cuMemGetInfo, uintptr(unsafe.Pointer(available)), uintptr(unsafe.Pointer(total)))
-		panic(&kernel.OutOfMemory{
+		panic(&fault.OutOfMemory{
 			Device: d.Name(), Need: size, Held: m.held, Idle: m.free, Available: int(*available), Memory: int(*total),
 		})
 	}

@@ -8,6 +8,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/bestiary-ml/bestiary/fault"
 	"github.com/bestiary-ml/bestiary/internal/cuda/emulator"
 	"github.com/bestiary-ml/bestiary/internal/kernel"
 )
@@ -82,11 +83,11 @@ func TestPeakBytes(t *testing.T) {
 }
 
 // fill takes buffers of n numbers until there is no room for another one.
-func fill(t *testing.T, d *Device, n int) (taken []kernel.Buffer, lack *kernel.OutOfMemory) {
+func fill(t *testing.T, d *Device, n int) (taken []kernel.Buffer, lack *fault.OutOfMemory) {
 	t.Helper()
 	defer func() {
 		switch failure := recover().(type) {
-		case *kernel.OutOfMemory:
+		case *fault.OutOfMemory:
 			lack = failure
 		case nil:
 			t.Fatalf("%d buffers of %d numbers fit", len(taken), n)

@@ -9,7 +9,6 @@ import (
 	"testing"
 
 	"github.com/bestiary-ml/bestiary/internal/cuda/ptx"
-	_ "github.com/bestiary-ml/bestiary/internal/testdevice/wanted"
 )
 
 // TestCompiledFromSources checks that every compiled file of kernels was made of the source beside it.

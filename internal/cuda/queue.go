@@ -3,6 +3,8 @@ package cuda
 import (
 	"runtime"
 	"unsafe"
+
+	"github.com/bestiary-ml/bestiary/fault"
 )
 
 // Calls wait in a queue until there are enough for a graph, or somebody waits for the GPU: one launch of a graph costs the
@@ -80,7 +82,7 @@ func (d *Device) issue(s stretch, done func(i int) error) error {
 		} else if r := d.driver.call(cuLaunchKernel, c.kernel.handle,
 			uintptr(c.grid[0]), uintptr(c.grid[1]), uintptr(c.grid[2]), uintptr(c.block[0]), uintptr(c.block[1]), uintptr(c.block[2]),
 			uintptr(c.shared), d.stream, d.parameters(c, s.values), 0); r != success {
-			return &Error{Call: "cuLaunchKernel of " + c.kernel.name, Code: int(r), Text: d.driver.describe(r)}
+			return &fault.DeviceError{Call: "cuLaunchKernel of " + c.kernel.name, Code: int(r), Text: d.driver.describe(r)}
 		}
 		if done != nil {
 			if err := done(i); err != nil {

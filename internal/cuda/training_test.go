@@ -8,6 +8,7 @@ import (
 
 	"github.com/bestiary-ml/bestiary/internal/cuda"
 	"github.com/bestiary-ml/bestiary/internal/cuda/emulator"
+	"github.com/bestiary-ml/bestiary/internal/engine"
 	"github.com/bestiary-ml/bestiary/nn"
 	"github.com/bestiary-ml/bestiary/tensor"
 	"github.com/bestiary-ml/bestiary/train"
@@ -40,7 +41,7 @@ func trained(t *testing.T, graphs bool) ([]float32, *cuda.Device) {
 		gpu.WithoutGraphs()
 	}
 	const width = 6
-	d, g := tensor.NewDevice(gpu), tensor.NewGenerator(1)
+	d, g := engine.NewDevice(gpu), tensor.NewGenerator(1)
 	model := &nn.Sequential{}
 	model.Add("0", nn.NewLinear(d, width, 2*width, true, g))
 	model.Add("1", nn.NewBatchNorm(d, 2*width, tensor.ReLU))

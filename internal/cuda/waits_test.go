@@ -15,7 +15,7 @@ import (
 	"github.com/bestiary-ml/bestiary/dvae"
 	"github.com/bestiary-ml/bestiary/internal/cuda"
 	"github.com/bestiary-ml/bestiary/internal/cuda/emulator"
-	"github.com/bestiary-ml/bestiary/tensor"
+	"github.com/bestiary-ml/bestiary/internal/engine"
 	"github.com/bestiary-ml/bestiary/train"
 	"github.com/bestiary-ml/bestiary/train/tasks"
 )
@@ -47,7 +47,7 @@ func TestWaits(t *testing.T) {
 		t.Fatal(err)
 	}
 	how := tasks.DVAEOptions{Annealing: dvae.Annealing{Start: 1}}
-	_, task, err := tasks.DVAE(tensor.NewDevice(gpu), c, how, data.Description{Path: "birds:1:8"}, birds.Dataset, nil, tasks.Options{Batch: 2, Seed: 1})
+	_, task, err := tasks.DVAE(engine.NewDevice(gpu), c, how, data.Description{Path: "birds:1:8"}, birds.Dataset, nil, tasks.Options{Batch: 2, Seed: 1})
 	if err != nil {
 		t.Fatal(err)
 	}

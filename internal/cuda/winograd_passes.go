@@ -3,6 +3,7 @@ package cuda
 import (
 	"fmt"
 
+	"github.com/bestiary-ml/bestiary/fault"
 	"github.com/bestiary-ml/bestiary/internal/kernel"
 )
 
@@ -90,7 +91,7 @@ func (d *Device) winogradFits(w *winograd) (fits bool) {
 	defer func() {
 		switch failure := recover().(type) {
 		case nil:
-		case *kernel.OutOfMemory:
+		case *fault.OutOfMemory:
 			d.products.winograd[winogradKeyOf(w.Conv, w.direction)] = winogradChoice{}
 		default:
 			panic(failure)

@@ -22,7 +22,7 @@ func CPU(t testing.TB) *tensor.Device {
 	return d
 }
 
-// Device is CPU, or another device where the flag of package wanted names one.
+// Device is CPU, or another device where the environment variable of package wanted names one.
 func Device(t testing.TB) *tensor.Device {
 	t.Helper()
 	d, err := testdevice.Open(t, tensor.DeviceOptions{Threads: 2})
@@ -33,7 +33,7 @@ func Device(t testing.TB) *tensor.Device {
 	return d
 }
 
-// KernelSets runs a test on every kernel set that the processor has, or on the device that the flag of package wanted names.
+// KernelSets runs a test on every kernel set that the processor has, or on the device that the environment variable of package wanted names.
 func KernelSets(t *testing.T, test func(t *testing.T, d *tensor.Device)) {
 	if wanted.Device() != wanted.CPU {
 		test(t, Device(t))

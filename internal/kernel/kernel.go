@@ -87,7 +87,7 @@ type Device interface {
 	Sequences
 }
 
-// Memory allocates and copies. Alloc and AllocInts panic with an [*OutOfMemory] where it doesn't suffice.
+// Memory allocates and copies. Alloc and AllocInts panic with an [*fault.OutOfMemory] where it doesn't suffice.
 type Memory interface {
 	Alloc(n int) Buffer     // n floating-point elements, uninitialised
 	AllocInts(n int) Buffer // n int32 elements, uninitialised

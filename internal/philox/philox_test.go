@@ -3,8 +3,6 @@ package philox
 import (
 	"math"
 	"testing"
-
-	_ "github.com/bestiary-ml/bestiary/internal/testdevice/wanted"
 )
 
 // The known answers of Random123's kat_vectors for philox4x32-10.

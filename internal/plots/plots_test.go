@@ -14,8 +14,6 @@ import (
 	"testing"
 
 	"gonum.org/v1/plot/plotter"
-
-	_ "github.com/bestiary-ml/bestiary/internal/testdevice/wanted"
 )
 
 // folder is where the pictures go: BESTIARY_PLOTS, to look at them, or a temporary one.

@@ -7,7 +7,7 @@ import (
 	"runtime/debug"
 	"runtime/metrics"
 
-	"github.com/bestiary-ml/bestiary/internal/kernel"
+	"github.com/bestiary-ml/bestiary/fault"
 )
 
 // Unlimited is Total's Free where the operating system isn't asked.
@@ -29,7 +29,7 @@ type system struct {
 	resident int // of this process, in memory or swapped out; negative: not known
 }
 
-// Check returns a [*kernel.OutOfMemory] in the name of who if need bytes don't fit. It takes some ten microseconds.
+// Check returns a [*fault.OutOfMemory] in the name of who if need bytes don't fit. It takes some ten microseconds.
 func Check(who string, need int) error {
 	all, held := look()
 	if need > all.Free-Reserve {
@@ -39,7 +39,7 @@ func Check(who string, need int) error {
 	if need <= all.Free-Reserve {
 		return nil
 	}
-	return &kernel.OutOfMemory{Device: who, Need: need, Held: held, Available: all.Free, Memory: all.Memory}
+	return &fault.OutOfMemory{Device: who, Need: need, Held: held, Available: all.Free, Memory: all.Memory}
 }
 
 // Look tells what there is.

@@ -6,8 +6,7 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/bestiary-ml/bestiary/internal/kernel"
-	_ "github.com/bestiary-ml/bestiary/internal/testdevice/wanted"
+	"github.com/bestiary-ml/bestiary/fault"
 )
 
 func TestCheck(t *testing.T) {
@@ -18,7 +17,7 @@ func TestCheck(t *testing.T) {
 		t.Skip(runtime.GOOS, "isn't asked how much memory there is")
 	}
 	err := Check("test", 1<<55)
-	var lack *kernel.OutOfMemory
+	var lack *fault.OutOfMemory
 	if !errors.As(err, &lack) || lack.Need != 1<<55 || lack.Held <= 0 || lack.Available <= 0 || lack.Memory < lack.Held {
 		t.Fatalf("2⁵⁵ bytes: %+v", lack)
 	}

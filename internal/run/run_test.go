@@ -12,7 +12,6 @@ import (
 	"time"
 
 	"github.com/bestiary-ml/bestiary/internal/safetensors"
-	_ "github.com/bestiary-ml/bestiary/internal/testdevice/wanted"
 	"github.com/bestiary-ml/bestiary/nn"
 	"github.com/bestiary-ml/bestiary/tensor"
 	"github.com/google/go-cmp/cmp"

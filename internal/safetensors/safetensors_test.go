@@ -12,8 +12,6 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
-
-	_ "github.com/bestiary-ml/bestiary/internal/testdevice/wanted"
 )
 
 // examples has every type that can be written, a scalar and empty tensors.

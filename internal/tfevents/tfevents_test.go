@@ -15,8 +15,6 @@ import (
 	"time"
 
 	"google.golang.org/protobuf/encoding/protowire"
-
-	_ "github.com/bestiary-ml/bestiary/internal/testdevice/wanted"
 )
 
 // fields decodes a message: the last value of each field, numbers as their bits.

@@ -7,7 +7,6 @@ import (
 	"testing"
 
 	"github.com/bestiary-ml/bestiary/internal/safetensors"
-	_ "github.com/bestiary-ml/bestiary/internal/testdevice/wanted"
 	"github.com/google/go-cmp/cmp"
 )
 

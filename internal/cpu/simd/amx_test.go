@@ -8,7 +8,6 @@ import (
 	"golang.org/x/sys/cpu"
 
 	"github.com/bestiary-ml/bestiary/internal/cpu/tilemachine"
-	_ "github.com/bestiary-ml/bestiary/internal/testdevice/wanted"
 )
 
 // bf16Matrix is random bfloat16 numbers, and their values.

@@ -6,8 +6,6 @@ import (
 	"math"
 	"strings"
 	"testing"
-
-	_ "github.com/bestiary-ml/bestiary/internal/testdevice/wanted"
 )
 
 // TestDecode has encodings as GNU's disassembler reads them, followed by bytes that don't belong to them.

@@ -3,8 +3,6 @@ package ptx
 import (
 	"strings"
 	"testing"
-
-	_ "github.com/bestiary-ml/bestiary/internal/testdevice/wanted"
 )
 
 func TestAlike(t *testing.T) {

@@ -1,4 +1,4 @@
-// Package testgpu opens the GPU that the flag of package wanted names, for tests of what lies below package tensor.
+// Package testgpu opens the GPU that the environment variable of package wanted names, for tests of what lies below package tensor.
 package testgpu
 
 import (
@@ -39,9 +39,9 @@ func opened(t tester, device string, open func() (*cuda.Device, error)) *cuda.De
 	d, err := open()
 	switch {
 	case cuda.Absent(err):
-		t.Skipf("-device %s: %v", device, err)
+		t.Skipf("%s=%s: %v", wanted.Variable, device, err)
 	case err != nil:
-		t.Fatalf("-device %s: %v", device, err)
+		t.Fatalf("%s=%s: %v", wanted.Variable, device, err)
 	}
 	return d
 }

@@ -1,51 +1,53 @@
-// Package wanted defines the flag of tests that names the device to compute on. All packages with tests import it, those
-// that compute nothing too: go test ./... -device cuda hands the flag to every one of them.
+// Package wanted reads from the environment which device tests compute on:
+//
+//	BESTIARY_TEST_DEVICE=cuda go test ./...
 package wanted
 
 import (
-	"flag"
 	"fmt"
+	"os"
 	"strconv"
 	"strings"
+	"sync"
 )
 
-// Values of the flag beside cuda and cuda:N.
+// Variable is the environment variable: cpu (or unset), cuda or cuda:N, or emulated.
+const Variable = "BESTIARY_TEST_DEVICE"
+
+// Values of the variable beside cuda and cuda:N.
 const (
-	CPU      = "cpu"      // the processor, as without the flag
-	Emulated = "emulated" // the GPU's kernels on an emulated GPU, which takes a thousand times as long as a real one
+	CPU      = "cpu"      // the processor
+	Emulated = "emulated" // the GPU's kernels on an emulated GPU, a thousand times slower than a real one
 )
 
-var device = name(CPU)
-
-func init() {
-	flag.Var(&device, "device", "what tests compute on: cpu, cuda or cuda:N, or emulated for the GPU's kernels without a GPU")
-}
-
-// Device is what the flag says. Flags are parsed before tests run, but after packages have been initialised.
-func Device() string { return string(device) }
-
-// GPU is the number of the GPU that the flag names; ok is false if it names another device.
-func GPU() (index int, ok bool) { return device.gpu() }
-
-// name is a device's.
-type name string
-
-func (n *name) String() string { return string(*n) }
-
-// Set implements [flag.Value].
-func (n *name) Set(value string) error {
-	if _, ok := name(value).gpu(); !ok && value != CPU && value != Emulated {
-		return fmt.Errorf("use %s, cuda, cuda:N or %s", CPU, Emulated)
+// Device is the device that the environment names. It panics if there is none of that name: a test run on another device
+// than the one that was asked for would prove nothing.
+var Device = sync.OnceValue(func() string {
+	name, err := parse(os.Getenv(Variable))
+	if err != nil {
+		panic(err)
 	}
-	*n = name(value)
-	return nil
+	return name
+})
+
+// GPU is the number of the GPU that the environment names; ok is false if it names another device.
+func GPU() (index int, ok bool) { return gpu(Device()) }
+
+func parse(value string) (name string, err error) {
+	if value == "" {
+		return CPU, nil
+	}
+	if _, ok := gpu(value); !ok && value != CPU && value != Emulated {
+		return "", fmt.Errorf("%s=%s: use %s, cuda, cuda:N or %s", Variable, value, CPU, Emulated)
+	}
+	return value, nil
 }
 
-func (n name) gpu() (index int, ok bool) {
-	if n == "cuda" {
+func gpu(name string) (index int, ok bool) {
+	if name == "cuda" {
 		return 0, true
 	}
-	number, ok := strings.CutPrefix(string(n), "cuda:")
+	number, ok := strings.CutPrefix(name, "cuda:")
 	index, err := strconv.Atoi(number)
 	return index, ok && err == nil && index >= 0
 }
