@@ -9,6 +9,7 @@ import (
 	"github.com/bestiary-ml/bestiary/internal/engine"
 	"github.com/bestiary-ml/bestiary/internal/golden"
 	"github.com/bestiary-ml/bestiary/internal/kernel"
+	"github.com/bestiary-ml/bestiary/internal/weights"
 	"github.com/bestiary-ml/bestiary/nn"
 	"github.com/bestiary-ml/bestiary/tensor"
 )
@@ -21,7 +22,7 @@ func TestGolden(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if err := nn.Load(a, f, "weight."); err != nil {
+		if err := weights.Load(a, f, "weight."); err != nil {
 			t.Fatal(err)
 		}
 		x := golden.Tensor(t, d, f, "x")
@@ -56,7 +57,7 @@ func TestGolden(t *testing.T) {
 						continue // a batch norm takes constants out again: zero but for rounding
 					}
 					// Two steps of Adam lie before these. Even float64 is 1e-4 away from the reference's float32 here.
-					golden.Near(t, "gradient of "+p.Path, p.SaveAs(p.Path, p.Tensor.Grad()).F32, golden.Floats(t, f, "grad."+p.Path), 2e-4)
+					golden.Near(t, "gradient of "+p.Path, weights.SaveAs(p, p.Path, p.Tensor.Grad()).F32, golden.Floats(t, f, "grad."+p.Path), 2e-4)
 				}
 			}
 			for i, p := range params {

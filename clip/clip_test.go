@@ -10,6 +10,7 @@ import (
 	"github.com/bestiary-ml/bestiary/internal/golden"
 	"github.com/bestiary-ml/bestiary/internal/kernel"
 	"github.com/bestiary-ml/bestiary/internal/safetensors"
+	"github.com/bestiary-ml/bestiary/internal/weights"
 	"github.com/bestiary-ml/bestiary/nn"
 	"github.com/bestiary-ml/bestiary/tensor"
 )
@@ -45,7 +46,7 @@ func TestGolden(t *testing.T) {
 		golden.Near(t, "loss", loss.Values(), golden.Floats(t, f, "loss"), 1e-4)
 		loss.Backward()
 		for _, p := range nn.Trainable(m) {
-			golden.Near(t, "gradient of "+p.Path, p.SaveAs(p.Path, p.Tensor.Grad()).F32, golden.Floats(t, f, "grad."+TorchName(p.Path)), 1e-4)
+			golden.Near(t, "gradient of "+p.Path, weights.SaveAs(p, p.Path, p.Tensor.Grad()).F32, golden.Floats(t, f, "grad."+TorchName(p.Path)), 1e-4)
 		}
 		s.End()
 		golden.Near(t, "similarity", m.Similarity(text, images, keep).Values(), golden.Floats(t, f, "similarity"), 1e-4)

@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"github.com/bestiary-ml/bestiary/internal/safetensors"
+	"github.com/bestiary-ml/bestiary/internal/weights"
 	"github.com/bestiary-ml/bestiary/nn"
 )
 
@@ -45,7 +46,7 @@ func torchKey(name string) string { return torchWrappers.ReplaceAllString(name, 
 // TorchState returns copies of m's parameters as they are in the state_dict of DALLE-pytorch 1.6.6's CLIP.
 // It and LoadTorch serve "bestiary import" and "bestiary export".
 func (m *CLIP) TorchState() []safetensors.Tensor {
-	all := nn.State(torchView{m})
+	all := weights.Of(torchView{m})
 	for i, t := range all {
 		if strings.HasSuffix(t.Name, torchScale) {
 			all[i].Shape = []int{1, 1, t.Len()}
@@ -82,5 +83,5 @@ func (m *CLIP) LoadTorch(f *safetensors.File, prefix string) error {
 		}
 		state = append(state, renamed)
 	}
-	return nn.Load(torchView{m}, safetensors.NewFile(f.Path, state, nil), "")
+	return weights.Load(torchView{m}, safetensors.NewFile(f.Path, state, nil), "")
 }

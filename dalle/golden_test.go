@@ -10,6 +10,7 @@ import (
 
 	"github.com/bestiary-ml/bestiary/internal/golden"
 	"github.com/bestiary-ml/bestiary/internal/safetensors"
+	"github.com/bestiary-ml/bestiary/internal/weights"
 	"github.com/bestiary-ml/bestiary/nn"
 	"github.com/bestiary-ml/bestiary/nn/transformer"
 	"github.com/bestiary-ml/bestiary/tensor"
@@ -156,7 +157,7 @@ func compareGradients(t *testing.T, m *DALLE, f *safetensors.File) {
 		}
 		var got []float32
 		for _, p := range e.parts {
-			got = append(got, p.SaveAs(p.Path, p.Tensor.Grad()).F32...)
+			got = append(got, weights.SaveAs(p, p.Path, p.Tensor.Grad()).F32...)
 		}
 		golden.Near(t, "gradient of "+e.name, got, want, 1e-4)
 		compared++

@@ -8,6 +8,7 @@ import (
 	"slices"
 
 	"github.com/bestiary-ml/bestiary/internal/safetensors"
+	"github.com/bestiary-ml/bestiary/internal/weights"
 	"github.com/bestiary-ml/bestiary/nn"
 )
 
@@ -30,7 +31,7 @@ func (m *DALLE) TorchState() []TorchTensor {
 		if t == nil {
 			t = &safetensors.Tensor{Name: e.name, DType: safetensors.F32, Shape: e.shape}
 			for _, p := range e.parts {
-				t.F32 = append(t.F32, p.Save().F32...)
+				t.F32 = append(t.F32, weights.Save(p).F32...)
 			}
 			saved[e.parts[0].Path] = t
 		}

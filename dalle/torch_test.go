@@ -8,6 +8,7 @@ import (
 
 	"github.com/bestiary-ml/bestiary/internal/golden"
 	"github.com/bestiary-ml/bestiary/internal/safetensors"
+	"github.com/bestiary-ml/bestiary/internal/weights"
 	"github.com/bestiary-ml/bestiary/nn"
 )
 
@@ -44,7 +45,7 @@ func TestTorchNamesOfOtherVersions(t *testing.T) {
 		other := strings.ReplaceAll(name, ".fn.fn.fn.fn", ".fn.fn")
 		theirs["module.dalle."+other] = name
 	}
-	before := nn.State(m)
+	before := weights.Of(m)
 	for _, p := range nn.Trainable(m) {
 		p.Tensor.Set(make([]float32, p.Tensor.Len()))
 	}
@@ -52,7 +53,7 @@ func TestTorchNamesOfOtherVersions(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for i, p := range nn.State(m) {
+	for i, p := range weights.Of(m) {
 		golden.Near(t, p.Name, p.F32, before[i].F32, 0)
 	}
 }
@@ -60,7 +61,7 @@ func TestTorchNamesOfOtherVersions(t *testing.T) {
 func TestTorchStatesThatDontFit(t *testing.T) {
 	f, m := reference(t, golden.CPU(t), "testdata/dalle_full.safetensors")
 	names, load := withPrefix(f, "weight.")
-	before := nn.State(m)
+	before := weights.Of(m)
 	for want, change := range map[string]func(name string, s *safetensors.Tensor) string{
 		`has no "text_emb.weight"`: func(name string, _ *safetensors.Tensor) string {
 			return strings.ReplaceAll(name, "text_emb.weight", "other")
@@ -100,7 +101,7 @@ func TestTorchStatesThatDontFit(t *testing.T) {
 		if err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("got %v, want an error about %s", err, want)
 		}
-		for i, p := range nn.State(m) {
+		for i, p := range weights.Of(m) {
 			golden.Near(t, p.Name, p.F32, before[i].F32, 0)
 		}
 	}

@@ -9,6 +9,7 @@ import (
 
 	"github.com/bestiary-ml/bestiary/internal/golden"
 	"github.com/bestiary-ml/bestiary/internal/safetensors"
+	"github.com/bestiary-ml/bestiary/internal/weights"
 	"github.com/bestiary-ml/bestiary/nn"
 	"github.com/bestiary-ml/bestiary/tensor"
 )
@@ -58,7 +59,7 @@ func testGolden(t *testing.T, d *tensor.Device, f *safetensors.File) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := nn.Load(v, f, "weight."); err != nil {
+	if err := weights.Load(v, f, "weight."); err != nil {
 		t.Fatal(err)
 	}
 	images := golden.Tensor(t, d, f, "image").Scale(2).AddScalar(-1) // the file's pictures are in [0, 1]
@@ -69,7 +70,7 @@ func testGolden(t *testing.T, d *tensor.Device, f *safetensors.File) {
 	golden.Near(t, "loss", r.Loss.Values(), golden.Tensor(t, d, f, "loss").Values(), 1e-4)
 	golden.Near(t, "reconstruction", made.Values(), golden.Tensor(t, d, f, "reconstruction").Values(), 1e-4)
 	for _, p := range nn.Trainable(v) {
-		golden.Near(t, "gradient of "+p.Path, p.SaveAs(p.Path, p.Tensor.Grad()).F32, golden.Floats(t, f, "grad."+p.Path), 1e-4)
+		golden.Near(t, "gradient of "+p.Path, weights.SaveAs(p, p.Path, p.Tensor.Grad()).F32, golden.Floats(t, f, "grad."+p.Path), 1e-4)
 	}
 	s.End()
 

@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"github.com/bestiary-ml/bestiary/internal/safetensors"
+	"github.com/bestiary-ml/bestiary/internal/weights"
 	"github.com/bestiary-ml/bestiary/nn"
 )
 
@@ -23,7 +24,7 @@ func (f *RealNVP) LoadReference(file *safetensors.File, prefix string) error {
 		case *AffineCoupling:
 			err = b.loadMasked(file, path)
 		default:
-			err = nn.Load(b, file, path)
+			err = weights.Load(b, file, path)
 		}
 		if err != nil {
 			return fmt.Errorf("%s: %w", file.Path, err)

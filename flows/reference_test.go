@@ -13,6 +13,7 @@ import (
 	"github.com/bestiary-ml/bestiary/internal/golden"
 	"github.com/bestiary-ml/bestiary/internal/kernel"
 	"github.com/bestiary-ml/bestiary/internal/safetensors"
+	"github.com/bestiary-ml/bestiary/internal/weights"
 	"github.com/bestiary-ml/bestiary/nn"
 	"github.com/bestiary-ml/bestiary/tensor"
 )
@@ -134,7 +135,7 @@ func (r *reference) train(t *testing.T) {
 	for step := range 4 {
 		s := r.d.Record()
 		if step == 0 { // the running statistics see this batch twice, so they are put back
-			before := nn.State(r)
+			before := weights.Of(r)
 			z, logDet := r.Forward(r.x, r.cond)
 			r.compare(t, "train.u", z, 1e-5)
 			r.compare(t, "train.log_det", logDet, 1e-5)

@@ -10,19 +10,15 @@ import (
 	"github.com/bestiary-ml/bestiary/tensor"
 )
 
-// State returns copies of the parameters and buffers of m, in PyTorch's layout and under PyTorch's names, for a file. Its
-// tensors and the files of [Load] and [Param] belong to this module; other programs use [SaveFile] and [LoadFile].
-func State(m Module) []safetensors.Tensor {
+// state returns copies of the parameters and buffers of m, in PyTorch's layout and under PyTorch's names, for a file.
+func state(m Module) []safetensors.Tensor {
 	var all []safetensors.Tensor
-	m.Visit("", func(p Param) { all = append(all, p.Save()) })
+	m.Visit("", func(p Param) { all = append(all, p.saveAs(p.Path, p.Tensor)) })
 	return all
 }
 
-// Save returns a copy of p in PyTorch's layout.
-func (p Param) Save() safetensors.Tensor { return p.SaveAs(p.Path, p.Tensor) }
-
-// SaveAs returns a copy of t, which has p's shape (a gradient, a moment), in PyTorch's layout under another name.
-func (p Param) SaveAs(name string, t *tensor.Tensor) safetensors.Tensor {
+// saveAs returns a copy of t, which has p's shape (p itself, a gradient, a moment), in PyTorch's layout under that name.
+func (p Param) saveAs(name string, t *tensor.Tensor) safetensors.Tensor {
 	if p.Torch != nil {
 		t = t.Detach().Permute(p.Torch...)
 	}
@@ -41,15 +37,15 @@ func (p Param) SaveAs(name string, t *tensor.Tensor) safetensors.Tensor {
 // remedy is what helps against a file that doesn't fit.
 const remedy = "use a file that was saved for this model and configuration"
 
-// Load sets the parameters and buffers of m from those of a file whose names begin with prefix. Everything that m has
+// load sets the parameters and buffers of m from those of a file whose names begin with prefix. Everything that m has
 // must be there with the right shape; what the file has beyond is an error as well. m is unchanged after an error.
-func Load(m Module, f *safetensors.File, prefix string) error {
+func load(m Module, f *safetensors.File, prefix string) error {
 	var sets []func()
 	known := map[string]bool{}
 	var err error
 	m.Visit("", func(p Param) {
 		known[prefix+p.Path] = true
-		set, e := p.load(f, prefix+p.Path, p.Tensor)
+		set, e := p.setter(f, prefix+p.Path, p.Tensor)
 		if err == nil {
 			err = e
 		}
@@ -69,17 +65,17 @@ func Load(m Module, f *safetensors.File, prefix string) error {
 	return nil
 }
 
-// LoadFrom sets t, which has p's shape, from the tensor of that name.
-func (p Param) LoadFrom(f *safetensors.File, name string, t *tensor.Tensor) error {
-	set, err := p.load(f, name, t)
+// loadFrom sets t, which has p's shape, from the tensor of that name.
+func (p Param) loadFrom(f *safetensors.File, name string, t *tensor.Tensor) error {
+	set, err := p.setter(f, name, t)
 	if err == nil {
 		set()
 	}
 	return err
 }
 
-// load checks the tensor of that name and returns what would set t from it.
-func (p Param) load(f *safetensors.File, name string, t *tensor.Tensor) (set func(), err error) {
+// setter checks the tensor of that name and returns a function that sets t from it.
+func (p Param) setter(f *safetensors.File, name string, t *tensor.Tensor) (set func(), err error) {
 	if !f.Has(name) {
 		return nil, fmt.Errorf("%s: has no %q; %s", f.Path, name, remedy)
 	}

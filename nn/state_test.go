@@ -126,21 +126,21 @@ func TestSaveAndLoad(t *testing.T) {
 	d := device(t)
 	m, other := model(d, 1), model(d, 2)
 	m.Forward(d.Full(1, 2, 3, 3, 2)) // moves the statistics
-	f := write(t, State(m))
-	if err := Load(other, f, ""); err != nil {
+	f := write(t, state(m))
+	if err := load(other, f, ""); err != nil {
 		t.Fatal(err)
 	}
 	if !same(values(m), values(other)) {
 		t.Error("what is loaded differs from what was saved")
 	}
 	var prefixed []safetensors.Tensor
-	for _, s := range State(m) {
+	for _, s := range state(m) {
 		s.Name = "net." + s.Name
 		prefixed = append(prefixed, s)
 	}
 	prefixed = append(prefixed, safetensors.Tensor{Name: "other", DType: safetensors.F32, Shape: []int{1}, F32: []float32{1}})
 	third := model(d, 3)
-	if err := Load(third, write(t, prefixed), "net."); err != nil {
+	if err := load(third, write(t, prefixed), "net."); err != nil {
 		t.Fatal(err)
 	}
 	if !same(values(m), values(third)) {
@@ -152,7 +152,7 @@ func TestSaveAndLoad(t *testing.T) {
 func TestLayouts(t *testing.T) {
 	d := device(t)
 	m := model(d, 1)
-	f := write(t, State(m))
+	f := write(t, state(m))
 	at := func(shape, index []int, v []float32) float32 {
 		i := 0
 		for dim, n := range shape {
@@ -192,7 +192,7 @@ func TestLayouts(t *testing.T) {
 	p := params["0.weight"] // a moment, under a name of its own
 	moment := tensor.NewGenerator(5).Normal(d, p.Tensor.Shape()...)
 	back := d.Zeros(p.Tensor.Shape()...)
-	if err := p.LoadFrom(write(t, []safetensors.Tensor{p.SaveAs("m", moment)}), "m", back); err != nil || !slices.Equal(back.Values(), moment.Values()) {
+	if err := p.loadFrom(write(t, []safetensors.Tensor{p.saveAs("m", moment)}), "m", back); err != nil || !slices.Equal(back.Values(), moment.Values()) {
 		t.Errorf("a moment doesn't survive: %v", err)
 	}
 }
@@ -228,8 +228,8 @@ func TestFilesThatDoNotFit(t *testing.T) {
 			return all
 		}, []string{`"1.num_batches_tracked"`, "[1] instead of []"}},
 	} {
-		f := write(t, c.change(State(model(d, 2))))
-		err := Load(m, f, "")
+		f := write(t, c.change(state(model(d, 2))))
+		err := load(m, f, "")
 		if err == nil {
 			t.Errorf("%s: no error", name)
 			continue

@@ -11,6 +11,7 @@ import (
 	"github.com/bestiary-ml/bestiary/clip"
 	"github.com/bestiary-ml/bestiary/dalle"
 	"github.com/bestiary-ml/bestiary/internal/run"
+	"github.com/bestiary-ml/bestiary/internal/weights"
 	"github.com/bestiary-ml/bestiary/nn"
 	"github.com/bestiary-ml/bestiary/tensor"
 )
@@ -28,9 +29,9 @@ func saveBirds(t *testing.T, b *Birds) *run.Run {
 		r.SetConfig("dvae", b.vae.Config()),
 		r.SetConfig("dalle", b.dalle.Config()),
 		r.SetConfig("clip", b.clip.Config()),
-		r.SaveWeights("dvae", nn.State(b.vae), nil),
-		r.SaveWeights("dalle", nn.State(b.dalle), nil),
-		r.SaveWeights("clip", nn.State(b.clip), nil),
+		r.SaveWeights("dvae", weights.Of(b.vae), nil),
+		r.SaveWeights("dalle", weights.Of(b.dalle), nil),
+		r.SaveWeights("clip", weights.Of(b.clip), nil),
 	} {
 		if err != nil {
 			t.Fatal(err)
@@ -136,7 +137,7 @@ func TestOpenBirdsThatDontFit(t *testing.T) {
 			c := b.dalle.Config()
 			c.TextTokens = 300
 			less, err := dalle.New(b.device, c, tensor.NewGenerator(0))
-			return errors.Join(err, r.SetConfig("dalle", c), r.SaveWeights("dalle", nn.State(less), nil))
+			return errors.Join(err, r.SetConfig("dalle", c), r.SaveWeights("dalle", weights.Of(less), nil))
 		},
 		"dalle draws 2×8 of 12 codes, the dvae has 4×4": func(r *run.Run) error {
 			c := b.dalle.Config()
@@ -147,7 +148,7 @@ func TestOpenBirdsThatDontFit(t *testing.T) {
 			c := b.clip.Config()
 			c.ImageSize, c.PatchSize = 32, 16
 			large, err := clip.New(b.device, c, tensor.NewGenerator(0))
-			return errors.Join(err, r.SetConfig("clip", c), r.SaveWeights("clip", nn.State(large), nil))
+			return errors.Join(err, r.SetConfig("clip", c), r.SaveWeights("clip", weights.Of(large), nil))
 		},
 		"dvae: codes 1 is not possible": func(r *run.Run) error {
 			c := b.vae.Config()

@@ -15,6 +15,7 @@ import (
 	"github.com/bestiary-ml/bestiary/data/drawn"
 	"github.com/bestiary-ml/bestiary/flows"
 	"github.com/bestiary-ml/bestiary/internal/run"
+	"github.com/bestiary-ml/bestiary/internal/weights"
 	"github.com/bestiary-ml/bestiary/nn"
 	"github.com/bestiary-ml/bestiary/tensor"
 )
@@ -254,12 +255,12 @@ func TestOpenPets(t *testing.T) {
 	}
 	save(r.SetData(p.data))
 	save(r.SetConfig("autoencoder", p.autoencoder.Config()))
-	save(r.SaveWeights("autoencoder", nn.State(p.autoencoder), nil))
+	save(r.SaveWeights("autoencoder", weights.Of(p.autoencoder), nil))
 	if half, err := OpenPets(dir, p.device); err != nil || half.needFlow() == nil {
 		t.Errorf("a run without a flow: %v", err)
 	}
 	save(r.SetConfig("flow", p.flow.Config))
-	save(r.SaveWeights("flow", nn.State(p.flow), nil))
+	save(r.SaveWeights("flow", weights.Of(p.flow), nil))
 	loaded, err := OpenPets(dir, p.device)
 	if err != nil {
 		t.Fatal(err)

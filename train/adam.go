@@ -6,6 +6,7 @@ import (
 	"github.com/bestiary-ml/bestiary/internal/engine"
 	"github.com/bestiary-ml/bestiary/internal/kernel"
 	"github.com/bestiary-ml/bestiary/internal/safetensors"
+	"github.com/bestiary-ml/bestiary/internal/weights"
 	"github.com/bestiary-ml/bestiary/nn"
 	"github.com/bestiary-ml/bestiary/tensor"
 )
@@ -155,22 +156,22 @@ func ClipScale(norm, limit float64) float64 {
 	return min(1, limit/(norm+1e-6))
 }
 
-// State returns copies of the moments, as m.<path> and v.<path>; the number of steps is the caller's to keep.
-func (a *Adam) State() []safetensors.Tensor {
+// state returns copies of the moments, as m.<path> and v.<path>; the number of steps is the caller's to keep.
+func (a *Adam) state() []safetensors.Tensor {
 	var all []safetensors.Tensor
 	for i, p := range a.params {
-		all = append(all, p.SaveAs("m."+p.Path, a.m[i]), p.SaveAs("v."+p.Path, a.v[i]))
+		all = append(all, weights.SaveAs(p, "m."+p.Path, a.m[i]), weights.SaveAs(p, "v."+p.Path, a.v[i]))
 	}
 	return all
 }
 
-// SetState continues from moments that State returned, after that many steps.
-func (a *Adam) SetState(f *safetensors.File, steps int) error {
+// setState continues from moments that state returned, after that many steps.
+func (a *Adam) setState(f *safetensors.File, steps int) error {
 	for i, p := range a.params {
-		if err := p.LoadFrom(f, "m."+p.Path, a.m[i]); err != nil {
+		if err := weights.LoadFrom(p, f, "m."+p.Path, a.m[i]); err != nil {
 			return err
 		}
-		if err := p.LoadFrom(f, "v."+p.Path, a.v[i]); err != nil {
+		if err := weights.LoadFrom(p, f, "v."+p.Path, a.v[i]); err != nil {
 			return err
 		}
 	}

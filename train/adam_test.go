@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"github.com/bestiary-ml/bestiary/internal/safetensors"
+	"github.com/bestiary-ml/bestiary/internal/weights"
 	"github.com/bestiary-ml/bestiary/nn"
 	"github.com/bestiary-ml/bestiary/tensor"
 )
@@ -157,7 +158,7 @@ func TestAdamState(t *testing.T) {
 		step(m, a)
 	}
 	path := filepath.Join(t.TempDir(), "a.safetensors")
-	if err := safetensors.Write(path, append(a.State(), nn.State(m)...), nil); err != nil {
+	if err := safetensors.Write(path, append(a.state(), weights.Of(m)...), nil); err != nil {
 		t.Fatal(err)
 	}
 	f, err := safetensors.Read(path)
@@ -167,11 +168,11 @@ func TestAdamState(t *testing.T) {
 	m2 := newModel()
 	b := NewAdam(m2, o)
 	for _, p := range nn.Params(m2) {
-		if err := p.LoadFrom(f, p.Path, p.Tensor); err != nil {
+		if err := weights.LoadFrom(p, f, p.Path, p.Tensor); err != nil {
 			t.Fatal(err)
 		}
 	}
-	if err := b.SetState(f, 3); err != nil || b.Steps() != 3 {
+	if err := b.setState(f, 3); err != nil || b.Steps() != 3 {
 		t.Fatal(err)
 	}
 	step(m, a)

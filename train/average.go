@@ -4,6 +4,7 @@ import (
 	"github.com/bestiary-ml/bestiary/internal/engine"
 	"github.com/bestiary-ml/bestiary/internal/kernel"
 	"github.com/bestiary-ml/bestiary/internal/safetensors"
+	"github.com/bestiary-ml/bestiary/internal/weights"
 	"github.com/bestiary-ml/bestiary/nn"
 	"github.com/bestiary-ml/bestiary/tensor"
 )
@@ -69,22 +70,22 @@ func (a *Average) Swap() {
 	}
 }
 
-// State returns copies of what is averaged, as ema.<path>.
-func (a *Average) State() []safetensors.Tensor {
+// state returns copies of what is averaged, as ema.<path>.
+func (a *Average) state() []safetensors.Tensor {
 	var all []safetensors.Tensor
 	for i, p := range a.all {
 		if c := a.copies[i]; c != nil {
-			all = append(all, p.SaveAs("ema."+p.Path, c))
+			all = append(all, weights.SaveAs(p, "ema."+p.Path, c))
 		}
 	}
 	return all
 }
 
-// SetState continues from an average that State returned, after that many updates.
-func (a *Average) SetState(f *safetensors.File, updates int) error {
+// setState continues from an average that state returned, after that many updates.
+func (a *Average) setState(f *safetensors.File, updates int) error {
 	for i, p := range a.all {
 		if c := a.copies[i]; c != nil {
-			if err := p.LoadFrom(f, "ema."+p.Path, c); err != nil {
+			if err := weights.LoadFrom(p, f, "ema."+p.Path, c); err != nil {
 				return err
 			}
 		}

@@ -7,7 +7,7 @@ import (
 	"strconv"
 
 	"github.com/bestiary-ml/bestiary/internal/usage"
-	"github.com/bestiary-ml/bestiary/nn"
+	"github.com/bestiary-ml/bestiary/internal/weights"
 )
 
 // place is where a training is, apart from its tensors.
@@ -46,13 +46,13 @@ func (t *trainer) save() error {
 	if err != nil {
 		return fmt.Errorf("%s: the place of the training can't be saved: %w", t.task.Model, err)
 	}
-	tensors := nn.State(t.task.Module)
+	tensors := weights.Of(t.task.Module)
 	for i := range tensors {
 		tensors[i].Name = weightPrefix + tensors[i].Name
 	}
-	tensors = append(tensors, t.adam.State()...)
+	tensors = append(tensors, t.adam.state()...)
 	if t.average != nil {
-		tensors = append(tensors, t.average.State()...)
+		tensors = append(tensors, t.average.state()...)
 	}
 	meta := map[string]string{"step": strconv.Itoa(t.place.Step), placeKey: string(text)}
 	if err := t.run.SaveState(t.task.Model, tensors, meta); err != nil {
@@ -72,7 +72,7 @@ func (t *trainer) saveWeights() error {
 		defer t.average.Swap()
 	}
 	meta := map[string]string{"step": strconv.Itoa(t.place.Step)}
-	return t.run.SaveWeights(t.task.Model, nn.State(t.task.Module), meta)
+	return t.run.SaveWeights(t.task.Model, weights.Of(t.task.Module), meta)
 }
 
 // resume continues where the run's checkpoint is.
@@ -97,14 +97,14 @@ func (t *trainer) resume() error {
 			return fmt.Errorf("%s: has no random generator %q; resume with the program that started the run", f.Path, name)
 		}
 	}
-	if err := nn.Load(t.task.Module, f, weightPrefix); err != nil {
+	if err := weights.Load(t.task.Module, f, weightPrefix); err != nil {
 		return err
 	}
-	if err := t.adam.SetState(f, p.Step); err != nil {
+	if err := t.adam.setState(f, p.Step); err != nil {
 		return err
 	}
 	if t.average != nil {
-		if err := t.average.SetState(f, p.Step); err != nil {
+		if err := t.average.setState(f, p.Step); err != nil {
 			return err
 		}
 	}

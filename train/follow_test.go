@@ -8,74 +8,74 @@ import (
 	"github.com/bestiary-ml/bestiary/tensor"
 )
 
-// weights is a module of tensors that a loss uses as it likes.
-type weights []*tensor.Tensor
+// tensors is a module of tensors that a loss uses as it likes.
+type tensors []*tensor.Tensor
 
-func (w weights) Visit(path string, f func(nn.Param)) {
+func (w tensors) Visit(path string, f func(nn.Param)) {
 	for i, t := range w {
 		f(nn.Param{Path: nn.Join(path, string(rune('a'+i))), Tensor: t, Trainable: true})
 	}
 }
 
-func (weights) SetTraining(bool) {}
+func (tensors) SetTraining(bool) {}
 
-// TestFollow compares steps within Backward with steps behind it, to the bit, and whether weights were stepped early:
+// TestFollow compares steps within Backward with steps behind it, to the bit, and whether tensors were stepped early:
 // those that are used once, and no others.
 func TestFollow(t *testing.T) {
 	const rows, wide = 48, 260 // matrices of wide×wide are large enough
-	square := func(d *tensor.Device, g *tensor.Generator) weights {
+	square := func(d *tensor.Device, g *tensor.Generator) tensors {
 		w := g.Normal(d, wide, wide).Scale(0.05)
-		return weights{w.SetRequiresGrad(true), g.Normal(d, wide).SetRequiresGrad(true)}
+		return tensors{w.SetRequiresGrad(true), g.Normal(d, wide).SetRequiresGrad(true)}
 	}
-	kernels := func(d *tensor.Device, g *tensor.Generator) weights {
-		return weights{g.Normal(d, 4, 4, 64, 65).Scale(0.05).SetRequiresGrad(true)}
+	kernels := func(d *tensor.Device, g *tensor.Generator) tensors {
+		return tensors{g.Normal(d, 4, 4, 64, 65).Scale(0.05).SetRequiresGrad(true)}
 	}
 	matrix := func(d *tensor.Device, g *tensor.Generator) *tensor.Tensor { return g.Normal(d, rows, wide) }
 	pictures := func(d *tensor.Device, g *tensor.Generator) *tensor.Tensor { return g.Normal(d, 2, 8, 8, 64) }
 	for _, c := range []struct {
 		name  string
-		model func(*tensor.Device, *tensor.Generator) weights
+		model func(*tensor.Device, *tensor.Generator) tensors
 		input func(*tensor.Device, *tensor.Generator) *tensor.Tensor
 		early bool // whether the first weight is stepped early
-		loss  func(w weights, x *tensor.Tensor) *tensor.Tensor
+		loss  func(w tensors, x *tensor.Tensor) *tensor.Tensor
 	}{
-		{"linear", square, matrix, true, func(w weights, x *tensor.Tensor) *tensor.Tensor {
+		{"linear", square, matrix, true, func(w tensors, x *tensor.Tensor) *tensor.Tensor {
 			return x.Linear(w[0], w[1], tensor.TanhAct).Square().Mean()
 		}},
-		{"linear behind another", square, matrix, true, func(w weights, x *tensor.Tensor) *tensor.Tensor {
+		{"linear behind another", square, matrix, true, func(w tensors, x *tensor.Tensor) *tensor.Tensor {
 			return x.Mul(w[1]).Linear(w[0], nil, tensor.ReLU).Square().Mean()
 		}},
-		{"linear of many rows", square, matrix, true, func(w weights, x *tensor.Tensor) *tensor.Tensor {
+		{"linear of many rows", square, matrix, true, func(w tensors, x *tensor.Tensor) *tensor.Tensor {
 			return tensor.Concat(0, x, x.Scale(2), x.Square()).Mul(w[1]).Linear(w[0], nil, tensor.ReLU).Square().Mean()
 		}},
-		{"convolution", kernels, pictures, true, func(w weights, x *tensor.Tensor) *tensor.Tensor {
+		{"convolution", kernels, pictures, true, func(w tensors, x *tensor.Tensor) *tensor.Tensor {
 			return x.Conv2d(w[0], nil, tensor.Square(2, 1)).Square().Mean()
 		}},
-		{"transposed convolution", kernels, pictures, true, func(w weights, x *tensor.Tensor) *tensor.Tensor {
+		{"transposed convolution", kernels, pictures, true, func(w tensors, x *tensor.Tensor) *tensor.Tensor {
 			return tensor.Concat(3, x, x.Slice(3, 0, 1)).ConvTranspose2d(w[0], nil, tensor.Square(2, 1)).Square().Mean()
 		}},
-		{"used twice", square, matrix, false, func(w weights, x *tensor.Tensor) *tensor.Tensor {
+		{"used twice", square, matrix, false, func(w tensors, x *tensor.Tensor) *tensor.Tensor {
 			return x.Linear(w[0], w[1], tensor.TanhAct).Linear(w[0], w[1], tensor.Identity).Square().Mean()
 		}},
-		{"used by another operation too", square, matrix, false, func(w weights, x *tensor.Tensor) *tensor.Tensor {
+		{"used by another operation too", square, matrix, false, func(w tensors, x *tensor.Tensor) *tensor.Tensor {
 			return x.Linear(w[0], w[1], tensor.TanhAct).Square().Mean().Add(w[0].Square().Mean())
 		}},
-		{"a copy used", square, matrix, false, func(w weights, x *tensor.Tensor) *tensor.Tensor {
+		{"a copy used", square, matrix, false, func(w tensors, x *tensor.Tensor) *tensor.Tensor {
 			h := x.Mul(w[1]).Linear(w[0].Detach(), nil, tensor.TanhAct)
 			return h.Linear(w[0], w[1], tensor.Identity).Square().Mean()
 		}},
-		{"recomputed", square, matrix, false, func(w weights, x *tensor.Tensor) *tensor.Tensor {
+		{"recomputed", square, matrix, false, func(w tensors, x *tensor.Tensor) *tensor.Tensor {
 			layer := func(x *tensor.Tensor) *tensor.Tensor { return x.Linear(w[0], w[1], tensor.TanhAct) }
 			return x.Mul(w[1]).Checkpoint(layer, nil).Square().Mean()
 		}},
-		{"recomputed and used", square, matrix, false, func(w weights, x *tensor.Tensor) *tensor.Tensor {
+		{"recomputed and used", square, matrix, false, func(w tensors, x *tensor.Tensor) *tensor.Tensor {
 			layer := func(x *tensor.Tensor) *tensor.Tensor { return x.Linear(w[0], w[1], tensor.TanhAct) }
 			return layer(x.Mul(w[1]).Checkpoint(layer, nil)).Square().Mean()
 		}},
 	} {
 		for _, kernels := range []string{"portable", "avx2", "avx512"} {
 			t.Run(c.name+"/"+kernels, func(t *testing.T) {
-				after := func(follow bool) weights {
+				after := func(follow bool) tensors {
 					d := open(t, kernels)
 					defer d.Close()
 					g := tensor.NewGenerator(3)

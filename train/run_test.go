@@ -11,7 +11,7 @@ import (
 	"testing"
 
 	"github.com/bestiary-ml/bestiary/internal/run"
-	"github.com/bestiary-ml/bestiary/nn"
+	"github.com/bestiary-ml/bestiary/internal/weights"
 	"github.com/bestiary-ml/bestiary/tensor"
 	"github.com/google/go-cmp/cmp"
 )
@@ -72,7 +72,7 @@ func TestRunLearnsAndReports(t *testing.T) {
 		t.Fatal(err)
 	}
 	raw, _, err := state.Float32("weight.0.weight")
-	if err != nil || cmp.Equal(raw, nn.State(m.net)[0].F32) {
+	if err != nil || cmp.Equal(raw, weights.Of(m.net)[0].F32) {
 		t.Error("the state holds the averaged weights, not those that the training goes on with", err)
 	}
 }
@@ -124,7 +124,7 @@ func TestSameSeedSameRun(t *testing.T) {
 		t.Fatal(err)
 	}
 	x, _ := a.LoadState("toy")
-	if v, _, err := x.Float32("weight.0.weight"); err != nil || cmp.Equal(v, nn.State(m.net)[0].F32) {
+	if v, _, err := x.Float32("weight.0.weight"); err != nil || cmp.Equal(v, weights.Of(m.net)[0].F32) {
 		t.Error("another seed gives the same weights", err)
 	}
 }

@@ -52,11 +52,11 @@ func TestRows(t *testing.T) {
 	for done := range 6 {
 		a, b := make1(batch, 1), make1(batch, 1)
 		draw(a, done)
-		state, err := a.State()
+		state, err := a.state()
 		if err != nil {
 			t.Fatal(err)
 		}
-		if err := b.SetState(state); err != nil {
+		if err := b.setState(state); err != nil {
 			t.Fatal(err)
 		}
 		if got := draw(b, 6-done); !slices.Equal(got, all[done*batch:]) {
@@ -145,12 +145,12 @@ func TestPictures(t *testing.T) {
 			t.Fatal(n, err)
 		}
 	}
-	state, err := a.State()
+	state, err := a.state()
 	if err != nil {
 		t.Fatal(err)
 	}
 	b := make1(dataset(0), 3)
-	if err := b.SetState(state); err != nil {
+	if err := b.setState(state); err != nil {
 		t.Fatal(err)
 	}
 	for range 4 {

@@ -11,6 +11,7 @@ import (
 
 	"github.com/bestiary-ml/bestiary/internal/engine"
 	"github.com/bestiary-ml/bestiary/internal/run"
+	"github.com/bestiary-ml/bestiary/internal/weights"
 	"github.com/bestiary-ml/bestiary/nn"
 	"github.com/bestiary-ml/bestiary/tensor"
 	"github.com/google/go-cmp/cmp"
@@ -120,7 +121,7 @@ func newRun(t testing.TB) *run.Run {
 // same compares all parameters and buffers to the bit.
 func same(t *testing.T, a, b nn.Module) {
 	t.Helper()
-	if diff := cmp.Diff(nn.State(a), nn.State(b)); diff != "" {
+	if diff := cmp.Diff(weights.Of(a), weights.Of(b)); diff != "" {
 		t.Errorf("the weights differ: %s", diff)
 	}
 }

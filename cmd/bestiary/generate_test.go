@@ -19,7 +19,7 @@ import (
 	"github.com/bestiary-ml/bestiary/data/drawn"
 	"github.com/bestiary-ml/bestiary/dvae"
 	runfolder "github.com/bestiary-ml/bestiary/internal/run"
-	"github.com/bestiary-ml/bestiary/nn"
+	"github.com/bestiary-ml/bestiary/internal/weights"
 	"github.com/bestiary-ml/bestiary/nn/transformer"
 	"github.com/bestiary-ml/bestiary/sample"
 	"github.com/bestiary-ml/bestiary/tensor"
@@ -62,9 +62,9 @@ func birdsRun(t *testing.T) string {
 	if err := errors.Join(
 		r.SetData(data.Description{Path: "birds:3:20", Split: "trainval", Size: 16, Resize: "squash"}),
 		r.SetTokenizer(tokens, ""),
-		r.SetConfig("dvae", vae.Config()), r.SaveWeights("dvae", nn.State(vae), nil),
-		r.SetConfig("dalle", model.Config()), r.SaveWeights("dalle", nn.State(model), nil),
-		r.SetConfig("clip", judge.Config()), r.SaveWeights("clip", nn.State(judge), nil),
+		r.SetConfig("dvae", vae.Config()), r.SaveWeights("dvae", weights.Of(vae), nil),
+		r.SetConfig("dalle", model.Config()), r.SaveWeights("dalle", weights.Of(model), nil),
+		r.SetConfig("clip", judge.Config()), r.SaveWeights("clip", weights.Of(judge), nil),
 	); err != nil {
 		t.Fatal(err)
 	}

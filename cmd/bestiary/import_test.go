@@ -50,7 +50,7 @@ func TestImport(t *testing.T) {
 		}
 		succeeds(t, "import", file, "--out", other, "--tokenizer", filepath.Join(run, "tokenizer.json"))
 		for _, model := range []string{"dvae.safetensors", "dalle.safetensors"} {
-			first, second := weights(t, filepath.Join(run, model)), weights(t, filepath.Join(other, model))
+			first, second := weightsOf(t, filepath.Join(run, model)), weightsOf(t, filepath.Join(other, model))
 			if !bytes.Equal(first, second) {
 				t.Errorf("%s of %s: other weights", model, name)
 			}
@@ -68,8 +68,8 @@ func TestImport(t *testing.T) {
 	fails(t, 1, []string{"clip", "bestiary train clip"}, "export", "--run", run, "--model", "clip", "--out", filepath.Join(dir, "clip.pt"))
 }
 
-// weights are the data of a safetensors file, behind its header.
-func weights(t *testing.T, path string) []byte {
+// weightsOf are the data of a safetensors file, behind its header.
+func weightsOf(t *testing.T, path string) []byte {
 	t.Helper()
 	all, err := os.ReadFile(path)
 	if err != nil {

@@ -8,6 +8,7 @@ import (
 	"github.com/bestiary-ml/bestiary/dvae"
 	"github.com/bestiary-ml/bestiary/internal/interchange"
 	runfolder "github.com/bestiary-ml/bestiary/internal/run"
+	"github.com/bestiary-ml/bestiary/internal/weights"
 	"github.com/bestiary-ml/bestiary/nn"
 	"github.com/bestiary-ml/bestiary/tensor"
 	"github.com/bestiary-ml/bestiary/tokenizer"
@@ -200,7 +201,7 @@ func (i *importer) write() error {
 		if err := i.run.SetConfig(m.name, m.config); err != nil {
 			return err
 		}
-		if err := i.run.SaveWeights(m.name, nn.State(m.module), map[string]string{"imported": m.origin}); err != nil {
+		if err := i.run.SaveWeights(m.name, weights.Of(m.module), map[string]string{"imported": m.origin}); err != nil {
 			return err
 		}
 	}

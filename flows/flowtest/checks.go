@@ -11,6 +11,7 @@ import (
 	"github.com/bestiary-ml/bestiary/internal/engine"
 	"github.com/bestiary-ml/bestiary/internal/kernel"
 	"github.com/bestiary-ml/bestiary/internal/safetensors"
+	"github.com/bestiary-ml/bestiary/internal/weights"
 	"github.com/bestiary-ml/bestiary/nn"
 	"github.com/bestiary-ml/bestiary/tensor"
 	"gonum.org/v1/gonum/mat"
@@ -144,18 +145,18 @@ func (s subject) logDets(f func(x, cond *tensor.Tensor) (*tensor.Tensor, *tensor
 // checkState saves s, loads it into a fresh instance and compares all they have and do.
 func checkState(t *testing.T, s, fresh subject) {
 	path := filepath.Join(t.TempDir(), "bijection.safetensors")
-	if err := safetensors.Write(path, nn.State(s), nil); err != nil {
+	if err := safetensors.Write(path, weights.Of(s), nil); err != nil {
 		t.Fatal(err)
 	}
 	file, err := safetensors.Read(path)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := nn.Load(fresh, file, ""); err != nil {
+	if err := weights.Load(fresh, file, ""); err != nil {
 		t.Fatal(err)
 	}
-	loaded := nn.State(fresh)
-	for i, saved := range nn.State(s) {
+	loaded := weights.Of(fresh)
+	for i, saved := range weights.Of(s) {
 		if !reflect.DeepEqual(saved, loaded[i]) {
 			t.Errorf("%s is not the same after saving and loading", saved.Name)
 		}

@@ -7,7 +7,7 @@ import (
 	"github.com/bestiary-ml/bestiary/dalle"
 	"github.com/bestiary-ml/bestiary/internal/safetensors"
 	"github.com/bestiary-ml/bestiary/internal/torchfile"
-	"github.com/bestiary-ml/bestiary/nn"
+	"github.com/bestiary-ml/bestiary/internal/weights"
 )
 
 // torchVersion is the version of DALLE-pytorch that exported files are for.
@@ -78,7 +78,7 @@ func newExport(m Models) (*export, error) {
 	}
 	if m.DALLE == nil {
 		e.sections = torchfile.NewDict("hparams", vaeArgs)
-		add(nn.State(m.VAE))
+		add(weights.Of(m.VAE))
 		return e, nil
 	}
 	args, err := dalleParams(m.DALLE.Config(), m.VAE.Config().Grid())
@@ -87,7 +87,7 @@ func newExport(m Models) (*export, error) {
 	}
 	e.sections = torchfile.NewDict("hparams", args, "vae_params", vaeArgs, "epoch", 0, "version", torchVersion, "vae_class_name", vaeClass)
 	prefix = vaePrefix
-	add(nn.State(m.VAE))
+	add(weights.Of(m.VAE))
 	e.weights = append(e.weights, m.DALLE.TorchState()...)
 	return e, nil
 }

@@ -11,7 +11,7 @@ import (
 	"github.com/bestiary-ml/bestiary/internal/golden"
 	"github.com/bestiary-ml/bestiary/internal/safetensors"
 	"github.com/bestiary-ml/bestiary/internal/torchfile"
-	"github.com/bestiary-ml/bestiary/nn"
+	"github.com/bestiary-ml/bestiary/internal/weights"
 	"github.com/bestiary-ml/bestiary/tensor"
 	"github.com/google/go-cmp/cmp"
 )
@@ -34,13 +34,13 @@ func imported(t *testing.T, d *tensor.Device, path string) (*Checkpoint, Models)
 // states are the weights of all models.
 func (m Models) states() (all []safetensors.Tensor) {
 	if m.VAE != nil {
-		all = append(all, nn.State(m.VAE)...)
+		all = append(all, weights.Of(m.VAE)...)
 	}
 	if m.DALLE != nil {
-		all = append(all, nn.State(m.DALLE)...)
+		all = append(all, weights.Of(m.DALLE)...)
 	}
 	if m.CLIP != nil {
-		all = append(all, nn.State(m.CLIP)...)
+		all = append(all, weights.Of(m.CLIP)...)
 	}
 	return all
 }

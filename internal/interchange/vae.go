@@ -6,7 +6,7 @@ import (
 
 	"github.com/bestiary-ml/bestiary/dvae"
 	"github.com/bestiary-ml/bestiary/internal/torchfile"
-	"github.com/bestiary-ml/bestiary/nn"
+	"github.com/bestiary-ml/bestiary/internal/weights"
 	"github.com/bestiary-ml/bestiary/tensor"
 )
 
@@ -100,7 +100,7 @@ func (s *source) vae(d *tensor.Device, config dvae.Config, prefix string) (*dvae
 	if err != nil {
 		return nil, err
 	}
-	if err := nn.Load(m, f, ""); err != nil {
+	if err := weights.Load(m, f, ""); err != nil {
 		return nil, err
 	}
 	return m, nil

@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"github.com/bestiary-ml/bestiary/internal/safetensors"
+	"github.com/bestiary-ml/bestiary/internal/weights"
 	"github.com/bestiary-ml/bestiary/nn"
 )
 
@@ -26,7 +27,7 @@ const (
 	stateKind   = "state"
 )
 
-// SaveWeights replaces a model's weights, as [nn.State] lists them, with further entries for the file's metadata.
+// SaveWeights replaces a model's weights, as [weights.Of] lists them, with further entries for the file's metadata.
 func (r *Run) SaveWeights(model string, tensors []safetensors.Tensor, meta map[string]string) error {
 	return save(r.WeightsPath(model), model, weightsKind, tensors, meta)
 }
@@ -42,7 +43,7 @@ func (r *Run) LoadWeights(model string, m nn.Module) (meta map[string]string, er
 	if err != nil {
 		return nil, err
 	}
-	if err := nn.Load(m, f, ""); err != nil {
+	if err := weights.Load(m, f, ""); err != nil {
 		return nil, err
 	}
 	return f.Metadata, nil

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/bestiary-ml/bestiary/internal/safetensors"
+	"github.com/bestiary-ml/bestiary/internal/weights"
 	"github.com/bestiary-ml/bestiary/nn"
 	"github.com/bestiary-ml/bestiary/tensor"
 	"github.com/google/go-cmp/cmp"
@@ -133,14 +134,14 @@ func TestOpenErrors(t *testing.T) {
 func TestWeights(t *testing.T) {
 	r := create(t)
 	a, b := newModel(t, 1), newModel(t, 2)
-	if err := r.SaveWeights("flow", nn.State(a), map[string]string{"step": "7"}); err != nil {
+	if err := r.SaveWeights("flow", weights.Of(a), map[string]string{"step": "7"}); err != nil {
 		t.Fatal(err)
 	}
 	meta, err := r.LoadWeights("flow", b)
 	if err != nil || meta["step"] != "7" || meta[modelKey] != "flow" {
 		t.Fatal(meta, err)
 	}
-	if diff := cmp.Diff(nn.State(a), nn.State(b)); diff != "" {
+	if diff := cmp.Diff(weights.Of(a), weights.Of(b)); diff != "" {
 		t.Error(diff)
 	}
 	if got := r.Models(); !cmp.Equal(got, []string{"flow"}) || !r.HasWeights("flow") || r.HasState("flow") {
@@ -155,7 +156,7 @@ func TestCheckpointErrors(t *testing.T) {
 	fails(t, err, r.Dir(), "no trained flow", "no models yet", "bestiary train flow")
 	_, err = r.LoadState("flow")
 	fails(t, err, r.Dir(), "no training of flow", "--resume")
-	if err := errors.Join(r.SaveWeights("flow", nn.State(m), nil), r.SaveState("flow", nn.State(m), nil)); err != nil {
+	if err := errors.Join(r.SaveWeights("flow", weights.Of(m), nil), r.SaveState("flow", weights.Of(m), nil)); err != nil {
 		t.Fatal(err)
 	}
 	_, err = r.LoadWeights("dalle", m)
@@ -190,10 +191,10 @@ func TestCheckpointErrors(t *testing.T) {
 			if err := os.WriteFile(path, c.text, 0o666); err != nil {
 				t.Fatal(err)
 			}
-			before := nn.State(c.into)
+			before := weights.Of(c.into)
 			_, err := r.LoadWeights("flow", c.into)
 			fails(t, err, append(c.words, path)...)
-			if diff := cmp.Diff(before, nn.State(c.into)); diff != "" {
+			if diff := cmp.Diff(before, weights.Of(c.into)); diff != "" {
 				t.Error("the model has changed:", diff)
 			}
 		})
@@ -208,7 +209,7 @@ func TestCheckpointErrors(t *testing.T) {
 // TestForeignWeights reads weights without our metadata, as another program writes them.
 func TestForeignWeights(t *testing.T) {
 	r := create(t)
-	if err := safetensors.Write(r.WeightsPath("flow"), nn.State(newModel(t, 1)), nil); err != nil {
+	if err := safetensors.Write(r.WeightsPath("flow"), weights.Of(newModel(t, 1)), nil); err != nil {
 		t.Fatal(err)
 	}
 	if _, err := r.LoadWeights("flow", newModel(t, 2)); err != nil {

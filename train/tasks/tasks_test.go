@@ -15,6 +15,7 @@ import (
 	"github.com/bestiary-ml/bestiary/data/drawn"
 	"github.com/bestiary-ml/bestiary/flows"
 	"github.com/bestiary-ml/bestiary/internal/run"
+	"github.com/bestiary-ml/bestiary/internal/weights"
 	"github.com/bestiary-ml/bestiary/nn"
 	"github.com/bestiary-ml/bestiary/sample"
 	"github.com/bestiary-ml/bestiary/tensor"
@@ -156,7 +157,7 @@ func trained(t *testing.T, make func() (nn.Module, *train.Task, error), dir stri
 	if until > 0 && (!errors.As(err, &stopped) || stopped.Step != until) || until == 0 && err != nil {
 		t.Fatalf("until step %d: %v", until, err)
 	}
-	return nn.State(module)
+	return weights.Of(module)
 }
 
 // TestTrainingHelps checks that both losses fall on unseen pictures, so that batches, labels and models fit together.
