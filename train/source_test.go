@@ -52,11 +52,11 @@ func TestRows(t *testing.T) {
 	for done := range 6 {
 		a, b := make1(batch, 1), make1(batch, 1)
 		draw(a, done)
-		state, err := a.state()
+		state, err := a.State()
 		if err != nil {
 			t.Fatal(err)
 		}
-		if err := b.setState(state); err != nil {
+		if err := b.SetState(state); err != nil {
 			t.Fatal(err)
 		}
 		if got := draw(b, 6-done); !slices.Equal(got, all[done*batch:]) {
@@ -145,12 +145,12 @@ func TestPictures(t *testing.T) {
 			t.Fatal(n, err)
 		}
 	}
-	state, err := a.state()
+	state, err := a.State()
 	if err != nil {
 		t.Fatal(err)
 	}
 	b := make1(dataset(0), 3)
-	if err := b.setState(state); err != nil {
+	if err := b.SetState(state); err != nil {
 		t.Fatal(err)
 	}
 	for range 4 {
