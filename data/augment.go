@@ -1,50 +1,50 @@
 package data
 
 import (
-	"fmt"
 	"math"
 
+	"github.com/bestiary-ml/bestiary/fault"
 	"github.com/bestiary-ml/bestiary/internal/philox"
 )
 
-// Augment says how the pictures of a training are varied at random, so that few of them count as more. What becomes of a
-// picture depends on the seed, the epoch and its place in it alone.
+// Augment says how training pictures are varied at random. The variation of a picture depends on the seed, the epoch and
+// the picture's position in the epoch.
 type Augment struct {
-	Flip   bool    `json:"flip"`   // mirror every other picture
-	Zoom   float64 `json:"zoom"`   // smallest share of the side that a random square cut-out keeps, which is scaled back up; 0 or 1: none
-	Crop   float64 `json:"crop"`   // likewise, of the area: torchvision's RandomResizedCrop with scale (Crop, 1) and ratio (1, 1); 0 or 1: none
-	Colour float64 `json:"colour"` // largest change of contrast, brightness (as a share of white) and saturation; 0: none
+	Flip   bool    `json:"flip"`   // mirror every second picture, on average
+	Zoom   float64 `json:"zoom"`   // cut out a square of at least this share of the side and scale it up; 0 or 1: off
+	Crop   float64 `json:"crop"`   // the same by area: torchvision's RandomResizedCrop with scale (Crop, 1) and ratio (1, 1); 0 or 1: off
+	Colour float64 `json:"colour"` // largest change of contrast, brightness (as a share of white) and saturation; 0: off
 }
 
-// Validate says what is impossible about a.
+// Validate returns a [*fault.FieldError] for a value that is not allowed.
 func (a Augment) Validate() error {
-	if !(a.Zoom >= 0 && a.Zoom <= 1) {
-		return fmt.Errorf("zoom %v is out of range; choose the smallest share of the side to keep, up to 1", a.Zoom)
-	}
-	if !(a.Crop >= 0 && a.Crop <= 1) {
-		return fmt.Errorf("crop %v is out of range; choose the smallest share of the area to keep, up to 1", a.Crop)
+	for _, share := range []struct {
+		field string
+		value float64
+	}{{"Zoom", a.Zoom}, {"Crop", a.Crop}, {"Colour", a.Colour}} {
+		if !(share.value >= 0 && share.value <= 1) { // also NaN
+			return fault.Field(share.field, share.value, "must be 0 to 1")
+		}
 	}
 	if a.Zoom > 0 && a.Zoom < 1 && a.Crop > 0 && a.Crop < 1 {
-		return fmt.Errorf("zoom %v and crop %v both cut out squares; choose one", a.Zoom, a.Crop)
-	}
-	if !(a.Colour >= 0 && a.Colour <= 1) {
-		return fmt.Errorf("colour %v is out of range; choose 0 to 1", a.Colour)
+		return fault.Field("Zoom", a.Zoom, "can't be combined with Crop %v, as both cut out squares; set one of them", a.Crop)
 	}
 	return nil
 }
 
-// view is what becomes of one picture.
+// view is one variation of a picture.
 type view struct {
 	flip                             bool
-	side, left, top                  float64 // of the cut-out, in pixels
+	side, left, top                  float64 // of the square that is cut out, in pixels
 	contrast, brightness, saturation float32
 }
 
-// whole reports whether v shows the picture as it is, but for mirroring.
+// whole reports whether v shows the whole picture in its own colours, mirrored or not.
 func (v view) whole(size int) bool {
 	return v.side == float64(size) && v.contrast == 1 && v.brightness == 0 && v.saturation == 1
 }
 
+// view draws the variation of picture index of an epoch.
 func (a Augment) view(seed uint64, epoch, index, size int) view {
 	draw := func(block uint32) (u [4]float64) {
 		for i, w := range philox.Words(seed, [4]uint32{uint32(index), augmentPurpose, uint32(epoch), block}) {
@@ -56,7 +56,7 @@ func (a Augment) view(seed uint64, epoch, index, size int) view {
 	v := view{side: float64(size), contrast: 1, saturation: 1}
 	v.flip = a.Flip && place[0] < 0.5
 	switch {
-	case a.Crop > 0 && a.Crop < 1: // the area is uniform, as torchvision has it
+	case a.Crop > 0 && a.Crop < 1: // the area is uniform, as in torchvision
 		v.side *= math.Sqrt(a.Crop + (1-a.Crop)*place[1])
 	case a.Zoom > 0:
 		v.side *= a.Zoom + (1-a.Zoom)*place[1]
@@ -71,13 +71,13 @@ func (a Augment) view(seed uint64, epoch, index, size int) view {
 	return v
 }
 
-// tap is a place between two pixels of a line: at from, and by weight at the one after.
+// tap interpolates between two pixels of a line: (1−weight)·from + weight·to.
 type tap struct {
 	from, to int
 	weight   float32
 }
 
-// taps lists where the pixels of a cut-out's line come from.
+// taps fills line with the taps of a segment of the given start and length, in pixels, scaled to the whole line.
 func taps(line []tap, start, length float64) {
 	n := float64(len(line))
 	for i := range line {
@@ -87,8 +87,8 @@ func taps(line []tap, start, length float64) {
 	}
 }
 
-// show writes the view of a picture, [S, S, C] in [-1, 1], interpolating between pixels. Colours change, alpha does not. columns and rows are
-// scratch.
+// show writes the view of a picture to dst, [S, S, C] in [-1, 1], with bilinear interpolation. Alpha keeps its value.
+// columns and rows are scratch of length S.
 func (v view) show(dst []float32, pixels []uint8, columns, rows []tap) {
 	size := len(columns)
 	channels := len(pixels) / (size * size)

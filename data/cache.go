@@ -16,19 +16,20 @@ import (
 	"time"
 )
 
-// A cache file holds the decoded pictures of one source under one set of options, and their captions: magic, length of a JSON header, header,
-// pixels, CRC-32C of all before. Its name is a hash of everything that the pixels depend on, so a changed photo is another file.
+// A cache file holds the decoded pictures of one source under one set of options, and their captions: magic, length of the
+// JSON header (4 bytes, little-endian), header, pixels, CRC-32C of all before. Its name is a hash of everything that the
+// pixels depend on, so a changed photo gives another file.
 const (
 	cacheMagic  = "bestiary pictures 2\n"
 	cacheSuffix = ".pictures"
-	cacheKeep   = 30 * 24 * time.Hour // files unused for longer are removed
+	cacheKeep   = 30 * 24 * time.Hour // files that are not used for longer are removed
 )
 
 type cache struct {
 	path    string // "" if there is none
-	picture int    // bytes of one
+	picture int    // bytes of a picture
 	items   int
-	texts   bool // there are captions
+	texts   bool // the source has captions
 }
 
 type cacheHeader struct {
@@ -38,6 +39,7 @@ type cacheHeader struct {
 	Captions *captions `json:"captions,omitempty"`
 }
 
+// newCache returns the cache of a source; its path is "" if the cache is off.
 func newCache(s Source, o Options) cache {
 	folder := o.Cache
 	if folder == "" {
@@ -61,7 +63,7 @@ func newCache(s Source, o Options) cache {
 	return cache{filepath.Join(folder, name), o.picture(), len(s.Items), s.Texts != nil}
 }
 
-// load reports false where there is no cache file, or one that is not whole: the pictures are then decoded again.
+// load reads the cache file. It returns false if there is none or it is damaged; the pictures are then decoded again.
 func (c cache) load() (decoded, bool) {
 	f, err := os.Open(c.path)
 	if err != nil {
@@ -103,11 +105,11 @@ func (c cache) load() (decoded, bool) {
 		return decoded{}, false
 	}
 	now := time.Now()
-	os.Chtimes(c.path, now, now) // used today; if this fails, the file is decoded anew in a month
+	os.Chtimes(c.path, now, now) // used today; if this fails, the pictures are decoded again in a month
 	return d, true
 }
 
-// store writes to a temporary file and renames it, so that a reader never sees half a cache.
+// store writes a temporary file and renames it, so that a reader never sees half a cache file.
 func (c cache) store(d decoded) (err error) {
 	if c.path == "" {
 		return nil
@@ -151,7 +153,7 @@ func (c cache) store(d decoded) (err error) {
 	return os.Rename(f.Name(), c.path)
 }
 
-// prune removes the cache files that no run has used for a month.
+// prune removes cache files that were not used for cacheKeep.
 func prune(folder string) {
 	files, _ := filepath.Glob(filepath.Join(folder, "*"+cacheSuffix))
 	for _, file := range files {

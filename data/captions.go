@@ -10,17 +10,17 @@ import (
 	"github.com/bestiary-ml/bestiary/internal/philox"
 )
 
-// MaxText is how many bytes the captions of one picture may have.
+// MaxText is the largest size of the captions of one picture, in bytes.
 const MaxText = 1 << 20
 
-// Texts returns the captions of item i of a source as they are stored, one a line, and what to call the place in a report; no name where
-// the item has none.
+// Texts returns the captions of item i of a source as they are stored, one a line. The name is that of the file, for
+// reports; it is empty if the item has no captions.
 type Texts func(i int) (name string, text []byte, err error)
 
-// TextFiles reads captions from files below root, those of item i from names[i], which is empty where it has none.
+// TextFiles returns Texts that reads files below root. Item i has its captions in names[i], which is empty if it has none.
 func TextFiles(root string, names []string) Texts {
 	return func(i int) (string, []byte, error) {
-		if names[i] == "" {
+		if i < 0 || i >= len(names) || names[i] == "" {
 			return "", nil, nil
 		}
 		text, err := readFile(filepath.Join(root, filepath.FromSlash(names[i])), MaxText)
@@ -28,20 +28,20 @@ func TextFiles(root string, names []string) Texts {
 	}
 }
 
-// captions are those of a source's items, and what was wrong with them: what the cache keeps.
+// captions are the captions of a source's items and their problems. The cache stores them.
 type captions struct {
 	Of      [][]string `json:"of"` // by item
 	Blank   []string   `json:"blank,omitempty"`
 	LeftOut []Problem  `json:"left_out,omitempty"`
 }
 
-// readCaptions reads those of every item.
+// readCaptions reads the captions of all items; nil if the source has none.
 func readCaptions(s Source) *captions {
 	if s.Texts == nil {
 		return nil
 	}
 	c := &captions{Of: make([][]string, len(s.Items))}
-	read := map[string]int{} // by name, the first item: pictures may share their captions
+	read := map[string]int{} // by name, the first item: pictures may share a file of captions
 	for i := range s.Items {
 		name, text, err := s.Texts(i)
 		if name == "" {
@@ -62,7 +62,7 @@ func readCaptions(s Source) *captions {
 	return c
 }
 
-// lines returns the captions of a text, one a line.
+// lines returns the captions in a text, one a line.
 func (c *captions) lines(name string, text []byte) (lines []string) {
 	text = bytes.TrimPrefix(text, []byte("\ufeff"))
 	for number := 1; len(text) > 0; number++ {
@@ -81,8 +81,8 @@ func (c *captions) lines(name string, text []byte) (lines []string) {
 	return lines
 }
 
-// Choose returns one of n captions of picture index for an epoch of a seed, uniformly, as a number from 0; −1 if there are none. It
-// depends on its arguments alone.
+// Choose returns the index of one of n captions of picture index, drawn uniformly for an epoch of a seed; −1 if n is 0.
+// It depends on its arguments alone.
 func Choose(seed uint64, epoch, index, n int) int {
 	if n < 1 {
 		return -1
@@ -90,4 +90,12 @@ func Choose(seed uint64, epoch, index, n int) int {
 	w := philox.Words(seed, [4]uint32{uint32(index), captionPurpose, uint32(epoch)})
 	choice, _ := bits.Mul64(uint64(w[0])<<32|uint64(w[1]), uint64(n))
 	return int(choice)
+}
+
+// caption returns the caption of picture i in an epoch of a seed; "" if it has none.
+func (d *Dataset) caption(seed uint64, epoch, i int) string {
+	if d.Captions == nil || len(d.Captions[i]) == 0 {
+		return ""
+	}
+	return d.Captions[i][Choose(seed, epoch, i, len(d.Captions[i]))]
 }

@@ -81,7 +81,7 @@ func TestPairs(t *testing.T) {
 		}
 		report := d.Report.String()
 		for _, want := range []string{
-			"captions: 8, ", "blank caption lines, passed over: 3: owl/blank.txt:1, owl/blank.txt:2, wren/1.txt:2",
+			"captions: 8, ", "blank caption lines, skipped: 3: owl/blank.txt:1, owl/blank.txt:2, wren/1.txt:2",
 			"captions left out, repair them: 1: owl/1.txt:2 (not valid UTF-8)", "pictures without captions, " + use + ": 2: owl/blank.png, owl/lone.png",
 			"captions without a picture, left out: 1: owl/orphan.txt", "nor captions, left out: 1: owl/data.json", "owl/broken.png (not a JPEG",
 		} {
@@ -172,9 +172,9 @@ func TestCaptionFailures(t *testing.T) {
 		{"invalid", "a.txt:1: no caption we can read (not valid UTF-8)", map[string][]byte{"a.txt": []byte("\xff"), "a.png": picture}, Options{Captions: true}},
 		{"long", "1.0 MB, more than the 1 we read", map[string][]byte{"a.txt": bytes.Repeat([]byte("a"), MaxText+1), "a.png": picture}, Options{Captions: true}},
 		{"undecodable", "a.png: not an image", map[string][]byte{"a.txt": []byte("a"), "a.png": []byte("a")}, Options{Captions: true}},
-		{"classes", `has no split "unseen"; choose all`, map[string][]byte{"a.txt": []byte("a"), "a.png": picture}, Options{Split: Unseen}},
-		{"columns", `has no columns "txt"`, map[string][]byte{"a.txt": []byte("a"), "a.png": picture}, Options{Texts: "txt"}},
-		{"channels", "2 channels do not exist", map[string][]byte{"a.txt": []byte("a"), "a.png": picture}, Options{Channels: 2}},
+		{"classes", `has none; use all`, map[string][]byte{"a.txt": []byte("a"), "a.png": picture}, Options{Split: Unseen}},
+		{"columns", "Texts txt: the layout pairs of", map[string][]byte{"a.txt": []byte("a"), "a.png": picture}, Options{Texts: "txt"}},
+		{"channels", "Channels 2: must be 3 (RGB)", map[string][]byte{"a.txt": []byte("a"), "a.png": picture}, Options{Channels: 2}},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			root := t.TempDir()
@@ -213,7 +213,6 @@ func TestLoaderCaptions(t *testing.T) {
 	const epochs = 400
 	o := LoaderOptions{Batch: 3, Seed: 3, Shuffle: true}
 	l := loader(t, d, o)
-	pixels, labels := make([]float32, 36), make([]int, 3)
 	shown := make([][]int, 8) // how often each caption was
 	for i := range shown {
 		shown[i] = make([]int, i)
@@ -225,22 +224,24 @@ func TestLoaderCaptions(t *testing.T) {
 			positions = append(positions, l.Position())
 		}
 		epoch := l.Position().Epoch
-		n := l.Next(pixels, labels)
-		if len(l.Indices()) != n || len(l.Choices()) != n {
-			t.Fatalf("batch of %d has %d indices and %d choices", n, len(l.Indices()), len(l.Choices()))
+		b := l.Next()
+		if len(b.Indices) != b.Len() || len(b.Captions) != b.Len() {
+			t.Fatalf("batch of %d has %d indices and %d captions", b.Len(), len(b.Indices), len(b.Captions))
 		}
-		for k, i := range l.Indices() {
-			if pixels[k*12] != toFloat[i*12] {
+		for k, i := range b.Indices {
+			if b.Pixels[k*12] != toFloat[i*12] {
 				t.Fatalf("picture %d of the batch is not %d", k, i)
 			}
-			if l.Choices()[k] != Choose(3, epoch, i, i) {
-				t.Fatalf("choice for picture %d is %d", i, l.Choices()[k])
+			caption := ""
+			if choice := Choose(3, epoch, i, i); choice >= 0 {
+				caption = d.Captions[i][choice]
+				shown[i][choice]++
 			}
-			if i > 0 {
-				shown[i][l.Choices()[k]]++
+			if b.Captions[k] != caption {
+				t.Fatalf("caption of picture %d is %q, want %q", i, b.Captions[k], caption)
 			}
 			if len(want) < 20 {
-				want = append(want, l.Caption(k))
+				want = append(want, b.Captions[k])
 			}
 		}
 	}
@@ -257,15 +258,12 @@ func TestLoaderCaptions(t *testing.T) {
 	}
 	var got []string
 	for range 2 {
-		n := resumed.Next(pixels, labels)
-		for k := range n {
-			got = append(got, resumed.Caption(k))
-		}
+		got = append(got, resumed.Next().Captions...)
 	}
 	if !slices.Equal(got, want[8+3:8+8]) {
 		t.Errorf("resumed captions are %q, want %q", got, want[11:16])
 	}
-	if n := testing.AllocsPerRun(100, func() { l.Next(pixels, labels) }); n != 0 {
+	if n := testing.AllocsPerRun(100, func() { l.Next() }); n != 0 {
 		t.Errorf("Next allocates %v times", n)
 	}
 	few := &Dataset{Size: 2, Labels: d.Labels, Pixels: d.Pixels, Captions: d.Captions[:7]}

@@ -3,18 +3,20 @@ package data
 import (
 	"fmt"
 	"hash/crc32"
+	"math"
 
+	"github.com/bestiary-ml/bestiary/fault"
 	"github.com/bestiary-ml/bestiary/internal/ram"
 )
 
-// Dataset is N decoded pictures with their classes and, where there are any, captions, in memory.
+// Dataset is N decoded pictures in memory, with their classes and, where there are any, captions.
 type Dataset struct {
 	Size     int        // side S of the pictures
 	Channels int        // C of the pictures, 3: RGB, which 0 means too; 4: RGBA with straight alpha
 	Classes  []string   // names of the classes
-	Labels   []int      // [N], index into Classes
+	Labels   []int      // [N], indices into Classes
 	Names    []string   // [N], where each picture came from, relative to the dataset's root
-	Captions [][]string // [N], those of each picture, none for some; nil where there are no captions at all
+	Captions [][]string // [N], the captions of each picture, some perhaps without; nil for a dataset without captions
 	Pixels   []uint8    // [N, S, S, C]
 	Report   Report     // what was loaded and what was left out
 }
@@ -25,22 +27,53 @@ func (d *Dataset) Len() int { return len(d.Labels) }
 // channels returns C.
 func (d *Dataset) channels() int { return max(d.Channels, 3) }
 
-// picture returns how many values a picture has.
-func (d *Dataset) picture() int { return d.Size * d.Size * d.channels() }
+// picture returns the number of values in a picture.
+func (d *Dataset) picture() int { return product(d.Size, d.Size, d.channels()) }
 
-// Image returns the pixels of picture i, [S, S, C]; they are the dataset's own, not a copy.
+// check returns an error if the fields contradict each other.
+func (d *Dataset) check() error {
+	if d.Size < 1 {
+		return fault.Field("Size", d.Size, "must be 1 or more")
+	}
+	if d.Channels != 0 {
+		if err := checkChannels(d.Channels); err != nil {
+			return err
+		}
+	}
+	if want := product(d.Len(), d.picture()); len(d.Pixels) != want {
+		return fmt.Errorf("data: %d bytes are not %d pictures of %d×%d×%d; give %d", len(d.Pixels), d.Len(), d.Size, d.Size, d.channels(), want)
+	}
+	if d.Captions != nil && len(d.Captions) != d.Len() {
+		return fmt.Errorf("data: %d pictures have %d lists of captions; give one a picture", d.Len(), len(d.Captions))
+	}
+	return nil
+}
+
+// product multiplies sizes. An overflow gives the largest int, which is more than fits in memory.
+func product(sizes ...int) int {
+	p := 1
+	for _, n := range sizes {
+		if n > 0 && p > math.MaxInt/n {
+			return math.MaxInt
+		}
+		p *= n
+	}
+	return p
+}
+
+// Image returns the pixels of picture i of [0, Len), [S, S, C]. They are the dataset's own, not a copy.
 func (d *Dataset) Image(i int) []uint8 {
 	n := d.picture()
 	return d.Pixels[i*n : (i+1)*n : (i+1)*n]
 }
 
-// Label returns the class of picture i, an index into Classes.
+// Label returns the class of picture i of [0, Len), an index into Classes.
 func (d *Dataset) Label(i int) int { return d.Labels[i] }
 
-// Name returns where picture i came from.
+// Name returns where picture i of [0, Len) came from.
 func (d *Dataset) Name(i int) string { return d.Names[i] }
 
-// Class returns the index of the class of that name, or an error that lists the classes.
+// Class returns the index of the class with a name, or an error that lists the classes.
 func (d *Dataset) Class(name string) (int, error) {
 	for i, c := range d.Classes {
 		if c == name {
@@ -50,7 +83,8 @@ func (d *Dataset) Class(name string) (int, error) {
 	return 0, fmt.Errorf("class %q does not exist; choose one of %s", name, join(d.Classes, 40))
 }
 
-// Fingerprint tells whether two datasets hold the same pictures, classes and captions in the same order, as a resumed run must know.
+// Fingerprint returns a checksum of the pictures, classes and captions, in their order: a resumed training checks that its
+// data are the same.
 func (d *Dataset) Fingerprint() string {
 	table := crc32.MakeTable(crc32.Castagnoli)
 	labels := crc32.Checksum(fmt.Append(nil, d.Size, d.Classes, d.Labels), table)
@@ -73,7 +107,7 @@ var toFloat = func() (table [256]float32) {
 	return table
 }()
 
-// Scale writes pixels to dst, scaled from [0, 255] to [-1, 1]. dst is as long as pixels.
+// Scale writes pixels to dst, scaled from [0, 255] to [-1, 1]. dst is at least as long as pixels.
 func Scale(dst []float32, pixels []uint8) {
 	dst = dst[:len(pixels)]
 	for i, v := range pixels {
@@ -81,7 +115,7 @@ func Scale(dst []float32, pixels []uint8) {
 	}
 }
 
-// scaleMirrored is Scale of an S×S picture seen in a mirror: column x becomes column S-1-x.
+// scaleMirrored is Scale of an S×S picture with column x moved to column S−1−x.
 func scaleMirrored(dst []float32, pixels []uint8, size int) {
 	row := len(pixels) / size
 	channels := row / size
@@ -95,8 +129,9 @@ func scaleMirrored(dst []float32, pixels []uint8, size int) {
 	}
 }
 
-// Where returns a copy of the pictures that keep chooses. Its report counts them, and repeats what was left out. Like an operation on tensors
-// it panics with a *fault.OutOfMemory if there is no room for the copy.
+// Where returns a copy of the pictures for which keep is true. Its report counts them, and repeats what was left out when
+// the dataset was loaded. Like an operation on tensors, it panics with a [*fault.OutOfMemory] if the copy does not fit in
+// memory; see [fault.Catch].
 func (d *Dataset) Where(keep func(i int) bool) *Dataset {
 	var kept []int
 	for i := range d.Labels {
@@ -104,7 +139,7 @@ func (d *Dataset) Where(keep func(i int) bool) *Dataset {
 			kept = append(kept, i)
 		}
 	}
-	size := len(kept) * d.picture()
+	size := product(len(kept), d.picture())
 	if err := ram.Check(fmt.Sprintf("data: a copy of %d pictures of %d×%d", len(kept), d.Size, d.Size), size); err != nil {
 		panic(err)
 	}
@@ -122,7 +157,9 @@ func (d *Dataset) Where(keep func(i int) bool) *Dataset {
 		part.Labels = append(part.Labels, d.Labels[i])
 		part.Names = append(part.Names, d.Names[i])
 		part.Pixels = append(part.Pixels, d.Image(i)...)
-		part.Report.Counts[d.Labels[i]]++
+		if label := d.Labels[i]; label >= 0 && label < len(d.Classes) {
+			part.Report.Counts[label]++
+		}
 	}
 	return part
 }

@@ -12,30 +12,39 @@ import (
 	"os"
 	"sync"
 
+	"github.com/bestiary-ml/bestiary/fault"
 	"github.com/disintegration/imaging"
 	_ "golang.org/x/image/bmp"
 	_ "golang.org/x/image/webp"
 )
 
 const (
-	maxPixels   = 50_000_000 // of a picture we decode: 200 MB of RGBA
-	largePixels = 8_000_000  // from here on one picture is decoded at a time, which bounds memory whatever the number of workers
+	maxPixels   = 50_000_000 // of an encoded picture: 200 MB of RGBA
+	largePixels = 8_000_000  // larger pictures are decoded one at a time, which bounds memory for any number of workers
 	maxEncoded  = 256 << 20  // bytes of an encoded picture
 )
 
+// largeDecode is held while a large picture is decoded.
 var largeDecode sync.Mutex
 
-// Decode decodes a picture and resizes it into dst, which is [size, size, 3] for RGB, with transparency laid on white, or [size, size, 4] for
-// RGBA with straight alpha.
+// Decode decodes a picture and resizes it to size×size pixels with a Lanczos filter. dst is [size, size, 3] for RGB, where
+// transparency is blended with white, or [size, size, 4] for RGBA with straight alpha.
 //
-// The format is told by content: JPEG (also grey, CMYK and YCCK), PNG, GIF (first frame), WebP and BMP. EXIF orientation is applied. Pictures of more than 50 million pixels are refused before any of them is decoded.
+// The format is recognised by content: JPEG (grey, RGB, CMYK and YCCK), PNG, GIF (first frame), WebP and BMP. The EXIF
+// orientation is applied. A picture of more than 50 million pixels is an error, before any of them is decoded.
 func Decode(dst []uint8, encoded []byte, size int, mode Resize) (err error) {
-	// The decoders are meant for well-formed files; one that trips over a hostile one must not take the program along.
+	// The decoders are written for well-formed files. A panic on a hostile file becomes an error.
 	defer func() {
 		if r := recover(); r != nil {
 			err = fmt.Errorf("the decoder failed: %v", r)
 		}
 	}()
+	if err := checkSize(size); err != nil {
+		return err
+	}
+	if mode, err = oneOf("Resize", mode, Squash, CenterCrop); err != nil {
+		return err
+	}
 	if len(dst) != size*size*3 && len(dst) != size*size*4 {
 		return fmt.Errorf("destination holds %d bytes, want %d or %d", len(dst), size*size*3, size*size*4)
 	}
@@ -43,7 +52,7 @@ func Decode(dst []uint8, encoded []byte, size int, mode Resize) (err error) {
 	switch {
 	case len(encoded) == 0:
 		return errors.New("empty file")
-	case errors.Is(err, image.ErrFormat) || format == "tiff": // imaging registers TIFF, whose decoder we don't trust with bad input
+	case errors.Is(err, image.ErrFormat) || format == "tiff": // imaging registers a TIFF decoder that is not safe on bad input
 		return errors.New("not a JPEG, PNG, GIF, WebP or BMP picture")
 	case err != nil:
 		return err
@@ -64,7 +73,7 @@ func Decode(dst []uint8, encoded []byte, size int, mode Resize) (err error) {
 		return errors.New("picture without pixels")
 	}
 	if mode == CenterCrop {
-		// Crop before resizing: the other way round a 1×20000 picture would become 64×1280000 on its way.
+		// Crop before resizing: otherwise a 1×20000 picture becomes 64×1280000 in between.
 		side := min(picture.Bounds().Dx(), picture.Bounds().Dy())
 		picture = imaging.CropCenter(picture, side, side)
 	}
@@ -77,7 +86,7 @@ func Decode(dst []uint8, encoded []byte, size int, mode Resize) (err error) {
 	return nil
 }
 
-// onWhite lays RGBA pixels with straight alpha on white.
+// onWhite blends RGBA pixels with straight alpha with white.
 func onWhite(rgb, rgba []uint8) {
 	for i, j := 0, 0; j < len(rgba); i, j = i+3, j+4 {
 		alpha := uint32(rgba[j+3])
@@ -87,20 +96,31 @@ func onWhite(rgb, rgba []uint8) {
 	}
 }
 
-// DecodeFile reads and decodes one picture to pixels [size, size, channels]: 3 for RGB, 4 for RGBA.
+// DecodeFile reads and decodes one picture to pixels [size, size, channels], with 3 channels for RGB or 4 for RGBA; see
+// [Decode]. The error for a file that is not a picture is a [*fault.DamagedFile].
 func DecodeFile(path string, size, channels int, mode Resize) ([]uint8, error) {
+	if err := checkSize(size); err != nil {
+		return nil, err
+	}
+	if err := checkChannels(channels); err != nil {
+		return nil, err
+	}
+	mode, err := oneOf("Resize", mode, Squash, CenterCrop)
+	if err != nil {
+		return nil, err
+	}
 	encoded, err := readFile(path, maxEncoded)
 	if err != nil {
 		return nil, fmt.Errorf("%s: cannot be read (%w); check the path and its permissions", path, err)
 	}
 	pixels := make([]uint8, size*size*channels)
 	if err := Decode(pixels, encoded, size, mode); err != nil {
-		return nil, fmt.Errorf("%s: not an image we can decode (%w); replace it", path, err)
+		return nil, fault.Damaged(path, "not an image we can decode (%v); replace it", err)
 	}
 	return pixels, nil
 }
 
-// readFile is os.ReadFile with a bound, and with errors that leave the path to the caller.
+// readFile is os.ReadFile for regular files of at most so many bytes. Its errors do not name the path.
 func readFile(path string, most int64) ([]byte, error) {
 	f, err := os.Open(path)
 	if err != nil {
@@ -124,7 +144,7 @@ func readFile(path string, most int64) ([]byte, error) {
 	return encoded, nil
 }
 
-// withoutPath strips "open /the/path: " from an error whose reader names the path itself.
+// withoutPath strips "open /the/path: " from an error.
 func withoutPath(err error) error {
 	if pathErr, ok := errors.AsType[*os.PathError](err); ok {
 		return pathErr.Err

@@ -88,8 +88,7 @@ func TestDecodeAlpha(t *testing.T) {
 			t.Fatal(err)
 		}
 		l := loader(t, d, LoaderOptions{Batch: 1, Augment: Augment{Flip: true}})
-		pixels := make([]float32, 8*8*4)
-		l.Next(pixels, make([]int, 1))
+		pixels := l.Next().Pixels
 		if d.Report.FromCache != (from == "cache") || d.Channels != 4 || !slices.Equal(d.Image(0), got) || pixels[3] != toFloat[128] || pixels[0] != toFloat[got[0]] {
 			t.Errorf("%s: %d channels, picture begins %v, batch %v", from, d.Channels, d.Image(0)[:4], pixels[:4])
 		}

@@ -1,9 +1,20 @@
-// Package data turns folders of pictures into batches.
+// Package data loads pictures with their classes and captions, and makes batches of them.
 //
-// A layout (packages pets, cub and webdataset, [Folder], [Pairs]) lists its pictures as a [Source]; [Load] decodes them in parallel to one
-// size and keeps them in memory as a [Dataset]; a [Loader] walks a Dataset in an order that depends on a seed alone and hands out batches of
-// float32 pixels. Package source picks the layout that a path holds.
+// A layout lists the pictures of a folder or file as a [Source]: [Folder] (one sub-folder a class), [Pairs] (pictures and
+// .txt files of the same names), and the packages pets, cub and webdataset. [Load] decodes the pictures of a source in
+// parallel, resizes them to one size and keeps them in memory as a [Dataset]. A [Loader] makes batches of a Dataset, in
+// an order that depends on the seed alone. Package source recognises the layout at a path.
 //
-// Pictures are RGB, uint8, channels last: pixel (y, x) of an S×S picture begins at (y·S+x)·3. Batches are [N, S, S, 3] in [-1, 1]. With
-// [Options].Channels 4 they are RGBA. Where pictures have captions, [Loader.Caption] chooses one of them for each picture and epoch.
+// # Formats
+//
+// Pictures are JPEG (grey, RGB, CMYK, YCCK), PNG, GIF (first frame), WebP and BMP, recognised by content; see [Decode].
+// Captions are text in UTF-8, one a line.
+//
+// A decoded picture is uint8, channels last: pixel (y, x) of an S×S picture starts at (y·S+x)·C. C is 3 (RGB), or 4 (RGBA
+// with straight alpha) with [Options].Channels 4. Batches are float32 [N, S, S, C] in [-1, 1].
+//
+// # Randomness
+//
+// The order of an epoch, the augmentation of a picture and the choice of its caption come from Philox 4×32-10 ([Philox]).
+// They depend on the seed, the epoch and the index, not on what was drawn before. So a training resumes exactly.
 package data

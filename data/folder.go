@@ -11,8 +11,8 @@ import (
 	"strings"
 )
 
-// Folder lists a folder with one sub-folder a class. The classes are the sub-folders in alphabetical order and every file in one is taken
-// for a picture; hidden files and folders are passed over. Splits are derived from names, see [HeldOut].
+// Folder lists a folder with one sub-folder a class. The classes are the names of the sub-folders, sorted. Every file in a
+// sub-folder is taken for a picture; hidden files and folders are skipped. Splits are derived from names, see [HeldOut].
 func Folder(root string, o Options) (Source, error) {
 	s := Source{Layout: "folder", Path: root}
 	o, err := o.ResolveFor(s.Layout, root, 0)
@@ -93,7 +93,7 @@ func (s *Source) class(root, class string) (files []fs.FileInfo, err error) {
 	return files, nil
 }
 
-// named is a FileInfo under the name of the link that leads to the file.
+// named is the FileInfo of a file with the name of the link that leads to it.
 type named struct {
 	fs.FileInfo
 	name string
@@ -105,7 +105,7 @@ func hidden(name string) bool {
 	return strings.HasPrefix(name, ".") || name == "__MACOSX" || name == "Thumbs.db"
 }
 
-// Files reads pictures from files, item i from paths[i].
+// Files returns a Reader of files: item i is in paths[i].
 func Files(paths []string) Reader {
 	return func(yield func(int, Encoded) bool) error {
 		for i, path := range paths {
@@ -117,19 +117,14 @@ func Files(paths []string) Reader {
 	}
 }
 
-// Stamp is the size and time of a file, which tell whether it has changed.
+// Stamp returns the size and time of a file, which show whether it has changed.
 func Stamp(info fs.FileInfo) string {
 	return fmt.Sprintf("%d %d", info.Size(), info.ModTime().UnixNano())
 }
 
-// HeldOut derives a split for datasets that have none: about one name in five is held out for testing. It depends on the name alone
-// (the first eight bytes of its SHA-256, modulo 5), so a picture stays on its side when others are added.
+// HeldOut derives a split for datasets without one: it is true for about one name in five. It depends on the name alone
+// (the first eight bytes of its SHA-256, modulo 5), so a picture keeps its split when others are added.
 func HeldOut(name string) bool {
 	sum := sha256.Sum256([]byte(name))
 	return binary.BigEndian.Uint64(sum[:])%5 == 0
-}
-
-// Has tells whether a picture belongs to the split, given whether it is held out.
-func (s Split) Has(heldOut bool) bool {
-	return s == All || s == "" || heldOut == (s == Test || s == Unseen)
 }

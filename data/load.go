@@ -5,42 +5,45 @@ import (
 	"fmt"
 	"sync"
 
+	"github.com/bestiary-ml/bestiary/fault"
 	"github.com/bestiary-ml/bestiary/internal/ram"
 )
 
-const maxMemory = 32 << 30 // bytes of decoded pictures; beyond, the reason is surely a size or a folder given by mistake
+const maxMemory = 32 << 30 // bytes of decoded pictures; more is a size or a folder given by mistake
 
-// ErrNoCaptions is in the errors about pictures without captions where they are wanted.
+// ErrNoCaptions is wrapped by the error of [Load] if Options.Captions is set and no picture has a caption.
 var ErrNoCaptions = errors.New("has no captions")
 
-// Source lists the pictures of a layout, for Load.
+// Source is a list of pictures, for [Load].
 type Source struct {
-	Layout  string   // "pets", "folder", …: begins every message
+	Layout  string   // "pets", "folder", …: messages start with it
 	Path    string   // the folder or file
 	Classes []string // names of the classes
-	Items   []Item   // the pictures wanted
-	Notes   []string // for the report
-	Read    Reader   // gives their bytes
-	Texts   Texts    // gives their captions; nil where there are none
+	Items   []Item   // the pictures
+	Notes   []string // remarks for the report
+	Read    Reader   // reads the encoded pictures
+	Texts   Texts    // reads the captions; nil if there are none
 	Orphans []string // captions without a picture, for the report
 }
 
-// Item is one picture of a Source.
+// Item is a picture of a [Source].
 type Item struct {
 	Name  string // unique in the source, relative to its path, with forward slashes
 	Label int    // index into the classes
 	Stamp string // changes when the picture or its captions do: size and time of their files
 }
 
-// Encoded returns a picture's bytes as they are stored.
+// Encoded returns an encoded picture.
 type Encoded func() ([]byte, error)
 
-// Reader yields the index of every item of a source once, in any order, with its bytes. The Encoded is called by another goroutine, so what
-// it does runs in parallel; an error that it returns leaves out that picture, an error of the Reader ends the load.
+// Reader yields every item of a source once, in any order: its index and a function that returns its bytes. The function is
+// called by another goroutine, so it runs in parallel; if it returns an error, that picture is left out. An error of the
+// Reader ends the load.
 type Reader func(yield func(i int, e Encoded) bool) error
 
-// Load decodes the pictures of a source, or finds them in the cache. Pictures that cannot be decoded are left out and named in the report;
-// it is an error if none is left.
+// Load decodes the pictures of a source, or reads them from the cache. Pictures that cannot be decoded are left out and
+// named in the report; it is an error if none is left. Other errors: a [*fault.FieldError] for an option that is not
+// allowed, [ErrNoCaptions], and a [*fault.OutOfMemory] if the decoded pictures do not fit in memory.
 func Load(s Source, o Options) (*Dataset, error) {
 	o, err := o.Resolve()
 	if err != nil {
@@ -53,12 +56,15 @@ func Load(s Source, o Options) (*Dataset, error) {
 	if o.Captions && s.Texts == nil {
 		return nil, fmt.Errorf("%s: %w; give pictures with a .txt file of the same name each, CUB_200_2011 with text_c10, or a WebDataset .tar", what, ErrNoCaptions)
 	}
-	need := len(s.Items) * o.picture()
+	need := product(len(s.Items), o.picture())
 	if err := ram.Check(fmt.Sprintf("%s: %d pictures of %d×%d", what, len(s.Items), o.Size, o.Size), need); err != nil {
 		return nil, err
 	}
 	if need > maxMemory {
-		return nil, fmt.Errorf("%s: %d pictures of %d×%d need %d GB; choose a smaller image size", what, len(s.Items), o.Size, o.Size, need>>30)
+		return nil, fmt.Errorf("%s: %d pictures of %d×%d need %d GB; choose a smaller picture size", what, len(s.Items), o.Size, o.Size, need>>30)
+	}
+	if err := s.check(); err != nil {
+		return nil, fmt.Errorf("%s: %w", what, err)
 	}
 	cache := newCache(s, o)
 	d, fromCache := cache.load()
@@ -68,13 +74,13 @@ func Load(s Source, o Options) (*Dataset, error) {
 		}
 		d.captions = readCaptions(s)
 		if err := cache.store(d); err != nil {
-			s.Notes = append(s.Notes, fmt.Sprintf("decoded pictures were not kept for the next run: %v", err))
+			s.Notes = append(s.Notes, fmt.Sprintf("decoded pictures were not kept in the cache: %v", err))
 		}
 	}
 	return d.dataset(s, o, fromCache)
 }
 
-// decoded is what a source's items became: what the cache keeps.
+// decoded are the decoded items of a source. The cache stores them.
 type decoded struct {
 	pixels   []uint8   // [len(items), S, S, C]
 	failed   []failed  // by index
@@ -86,7 +92,20 @@ type failed struct {
 	Reason string `json:"reason"`
 }
 
-// decodeAll decodes every item into its own place, so that the result does not depend on the number of workers.
+// check returns an error if the fields of a source contradict each other.
+func (s *Source) check() error {
+	if s.Read == nil {
+		return errors.New("the source has no Read; give one")
+	}
+	for _, item := range s.Items {
+		if item.Label < 0 || item.Label >= len(s.Classes) {
+			return fmt.Errorf("%s: label %d is not one of %d classes; correct it", item.Name, item.Label, len(s.Classes))
+		}
+	}
+	return nil
+}
+
+// decodeAll decodes every item to its own place, so that the result does not depend on the number of workers.
 func decodeAll(s Source, o Options) (decoded, error) {
 	type job struct {
 		item int
@@ -102,7 +121,7 @@ func decodeAll(s Source, o Options) (decoded, error) {
 		mu      sync.Mutex
 		done    int
 	)
-	for range o.Workers {
+	for range min(o.Workers, len(s.Items)) {
 		wg.Go(func() {
 			for j := range jobs {
 				encoded, err := j.read()
@@ -122,8 +141,10 @@ func decodeAll(s Source, o Options) (decoded, error) {
 		})
 	}
 	err := s.Read(func(i int, e Encoded) bool {
-		seen[i] = true
-		jobs <- job{i, e}
+		if i >= 0 && i < len(s.Items) && !seen[i] && e != nil {
+			seen[i] = true
+			jobs <- job{i, e}
+		}
 		return true
 	})
 	close(jobs)
@@ -143,7 +164,7 @@ func decodeAll(s Source, o Options) (decoded, error) {
 	return d, nil
 }
 
-// dataset closes the gaps that failed pictures leave and counts the rest.
+// dataset removes the failed pictures and counts the rest.
 func (d decoded) dataset(s Source, o Options, fromCache bool) (*Dataset, error) {
 	ds := &Dataset{
 		Size: o.Size, Channels: o.Channels, Classes: s.Classes, Pixels: d.pixels,
@@ -189,6 +210,6 @@ func (d decoded) dataset(s Source, o Options, fromCache bool) (*Dataset, error) 
 	case len(left) < len(s.Items):
 		return nil, fmt.Errorf("%s: %s: %w: none of %d pictures has a caption; add some", s.Layout, s.Path, ErrNoCaptions, len(s.Items)-len(left))
 	default:
-		return nil, fmt.Errorf("%s: %s: not an image we can decode (%s), and neither is any other of %d; replace them", s.Layout, left[0].Name, left[0].Reason, len(s.Items))
+		return nil, fmt.Errorf("%s: %w", s.Layout, fault.Damaged(left[0].Name, "not an image we can decode (%s), and neither is any other of %d; replace them", left[0].Reason, len(s.Items)))
 	}
 }

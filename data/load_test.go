@@ -214,11 +214,13 @@ func TestFolderFailures(t *testing.T) {
 		{"nested", nested, "train: has sub-folders but no pictures", Options{}},
 		{"loose", loose, "no sub-folders", Options{}},
 		{"empty class", empty, "cat: has no pictures", Options{}},
-		{"labels", pets, "breed", Options{Labels: Breed}},
-		{"split", pets, `"dev" does not exist`, Options{Split: "dev"}},
-		{"resize", pets, `"fit" does not exist`, Options{Resize: "fit"}},
-		{"label name", pets, `"sex" does not exist`, Options{Labels: "sex"}},
-		{"size", pets, "-3 is out of range", Options{Size: -3}},
+		{"labels", pets, "Labels breed: the layout folder of", Options{Labels: Breed}},
+		{"split", pets, "Split dev: must be all, trainval", Options{Split: "dev"}},
+		{"resize", pets, "Resize fit: must be squash or crop", Options{Resize: "fit"}},
+		{"label name", pets, "Labels sex: must be species or breed", Options{Labels: "sex"}},
+		{"size", pets, "Size -3: must be 1 to 2048", Options{Size: -3}},
+		{"channels", pets, "Channels 5: must be 3 (RGB) or 4 (RGBA)", Options{Channels: 5}},
+		{"workers", pets, "Workers 1099511627776: must be 1 to 1024", Options{Workers: 1 << 40}},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			test.o.Cache = NoCache

@@ -1,107 +1,104 @@
 package data
 
 import (
-	"errors"
 	"fmt"
 
+	"github.com/bestiary-ml/bestiary/fault"
 	"github.com/bestiary-ml/bestiary/internal/ram"
 )
 
-// LoaderOptions say how a Loader walks a dataset.
+// LoaderOptions say how a Loader makes batches of a dataset.
 type LoaderOptions struct {
 	Batch    int    // pictures in a batch, at least 1
-	Seed     uint64 // of order and flips
+	Seed     uint64 // of the order, the augmentation and the choice of captions
 	Shuffle  bool   // a new random order each epoch; otherwise the dataset's own
-	Balance  bool   // every class equally often, in random order; an epoch is still Len pictures long
-	Augment         // vary pictures at random
-	DropLast bool   // leave out the last batch of an epoch if it is smaller than the others
+	Balance  bool   // every class equally often, in random order; an epoch still has Len pictures
+	Augment         // random variation of the pictures
+	DropLast bool   // skip the last batch of an epoch if it is smaller than the others
 }
 
-// Position is a place in the sequence of batches: enough, with the dataset and the options, to continue exactly there.
+// Position is a position in the sequence of batches. With the dataset and the options it is enough to continue there.
 type Position struct {
 	Epoch int `json:"epoch"`
-	Index int `json:"index"` // pictures of the epoch that went before
+	Index int `json:"index"` // pictures of the epoch before this position
 }
 
-// Loader hands out batches, epoch after epoch without end. A goroutine prepares the next batches while the caller uses the last one.
-// A Loader is for one goroutine; Close it.
+// Batch is a batch of N pictures.
+type Batch struct {
+	Pixels   []float32 // [N, S, S, C] in [-1, 1]
+	Labels   []int     // [N], indices into the dataset's Classes
+	Indices  []int     // [N], indices of the pictures in the dataset
+	Captions []string  // [N], one caption of each picture, "" if it has none
+}
+
+// Len returns N.
+func (b *Batch) Len() int { return len(b.Labels) }
+
+// Loader returns batches, epoch after epoch without end. A goroutine prepares the next batches while the caller uses the
+// current one. A Loader is for one goroutine; Close it.
 type Loader struct {
 	dataset *Dataset
 	options LoaderOptions
-	next    Position // of the batch that Next returns
-	indices []int    // of the batch that Next returned last
-	choices []int    // likewise
+	next    Position     // of the batch that Next returns
+	current *filledBatch // returned by the last Next
 	ahead   *prefetch
 }
 
-// NewLoader returns a loader at the start of epoch 0.
+// NewLoader returns a loader at the start of epoch 0. It returns a [*fault.FieldError] for an option that is not allowed,
+// a [*fault.OutOfMemory] if the batches do not fit in memory, and an error if the dataset is empty or its fields
+// contradict each other.
 func NewLoader(d *Dataset, o LoaderOptions) (*Loader, error) {
-	if d.Len() == 0 {
-		return nil, errors.New("data: no pictures to make batches of; load some")
+	if d == nil || d.Len() == 0 {
+		return nil, fmt.Errorf("data: the dataset has no pictures; load some")
 	}
 	if o.Batch < 1 {
-		return nil, fmt.Errorf("data: batch size %d is out of range; choose 1 or more", o.Batch)
+		return nil, fault.Field("Batch", o.Batch, "must be 1 or more")
 	}
 	if o.DropLast && o.Batch > d.Len() {
-		return nil, fmt.Errorf("data: batch size %d leaves no whole batch of %d pictures; choose a smaller one", o.Batch, d.Len())
+		return nil, fault.Field("Batch", o.Batch, "must be at most %d, the number of pictures", d.Len())
 	}
-	if d.Captions != nil && len(d.Captions) != d.Len() {
-		return nil, fmt.Errorf("data: %d pictures have %d lists of captions; give one a picture", d.Len(), len(d.Captions))
-	}
-	size := min(o.Batch, d.Len())
-	const copies = prefetchDepth + 1 // with the one that Next is asked to fill
-	if err := ram.Check(fmt.Sprintf("data: batches of %d pictures of %d×%d", size, d.Size, d.Size), copies*size*d.picture()*4); err != nil {
+	if err := o.Augment.Validate(); err != nil {
 		return nil, err
 	}
-	return &Loader{dataset: d, options: o, indices: make([]int, 0, size), choices: make([]int, 0, size)}, nil
+	size := min(o.Batch, d.Len())
+	const copies = prefetchDepth + 1 // with the batch that the caller uses
+	if err := ram.Check(fmt.Sprintf("data: batches of %d pictures of %d×%d", size, d.Size, d.Size), product(copies, size, d.picture(), 4)); err != nil {
+		return nil, err
+	}
+	if err := d.check(); err != nil {
+		return nil, err
+	}
+	return &Loader{dataset: d, options: o}, nil
 }
 
-// Batches returns how many batches an epoch has.
+// Batches returns the number of batches in an epoch.
 func (l *Loader) Batches() int {
 	if l.options.DropLast {
 		return l.dataset.Len() / l.options.Batch
 	}
-	return (l.dataset.Len() + l.options.Batch - 1) / l.options.Batch
+	return 1 + (l.dataset.Len()-1)/l.options.Batch
 }
 
-// Next fills pixels, [Batch, S, S, C] in [-1, 1], and labels, [Batch], with the next batch and returns its number of pictures, which is
-// smaller than Batch at most at the end of an epoch. It panics if either slice is too short. It makes no garbage.
-func (l *Loader) Next(pixels []float32, labels []int) int {
+// Next returns the next batch. It has Batch pictures, or fewer at the end of an epoch. The caption of a picture is a
+// random one of its captions, another one each epoch; see [Choose]. The batch is valid until the next call of Next, which
+// uses its memory again. Next makes no garbage.
+func (l *Loader) Next() *Batch {
 	if l.ahead == nil {
 		l.ahead = startPrefetch(l.dataset, l.options, l.next)
 	}
-	b := <-l.ahead.ready
-	if len(pixels) < len(b.pixels) || len(labels) < len(b.labels) {
-		panic(fmt.Sprintf("data: Loader.Next: room for %d values and %d labels, the batch has %d and %d", len(pixels), len(labels), len(b.pixels), len(b.labels)))
+	if l.current != nil {
+		l.ahead.free <- l.current
 	}
-	copy(pixels, b.pixels)
-	n := copy(labels, b.labels)
-	l.indices = append(l.indices[:0], b.indices...)
-	l.choices = append(l.choices[:0], b.choices...)
-	l.next = b.after
-	l.ahead.free <- b
-	return n
+	l.current = <-l.ahead.ready
+	l.next = l.current.after
+	return &l.current.Batch
 }
 
-// Indices returns which pictures of the dataset the batch holds that Next returned last. It is overwritten by Next.
-func (l *Loader) Indices() []int { return l.indices }
-
-// Choices returns which of its captions each picture of that batch shows, an index into its Captions: one at random for each picture and
-// epoch, see [Choose], −1 for a picture without captions. It is overwritten by Next.
-func (l *Loader) Choices() []int { return l.choices }
-
-// Caption returns the caption that picture k of that batch shows, "" if it has none.
-func (l *Loader) Caption(k int) string {
-	if l.choices[k] < 0 {
-		return ""
-	}
-	return l.dataset.Captions[l.indices[k]][l.choices[k]]
-}
-
-// Position returns the place of the batch that Next returns next.
+// Position returns the position of the batch that Next returns next.
 func (l *Loader) Position() Position { return l.next }
 
-// Seek continues at a position that Position returned, of a loader of the same dataset and options.
+// Seek continues at a position that Position returned, of a loader of the same dataset and options. It returns an error
+// if no batch starts there.
 func (l *Loader) Seek(p Position) error {
 	if p.Epoch < 0 || p.Index < 0 || p.Index >= l.dataset.Len() || p.Index%l.options.Batch != 0 {
 		return fmt.Errorf("data: position %d of epoch %d is not the start of a batch of %d out of %d pictures; resume with the data and batch size of the run",
@@ -116,6 +113,6 @@ func (l *Loader) Seek(p Position) error {
 func (l *Loader) Close() {
 	if l.ahead != nil {
 		l.ahead.close()
-		l.ahead = nil
+		l.ahead, l.current = nil, nil
 	}
 }

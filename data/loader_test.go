@@ -1,11 +1,14 @@
 package data
 
 import (
+	"errors"
 	"fmt"
 	"math"
 	"slices"
 	"strings"
 	"testing"
+
+	"github.com/bestiary-ml/bestiary/fault"
 )
 
 // numbered is a dataset whose picture i is all i, with the given labels.
@@ -31,10 +34,9 @@ func loader(t testing.TB, d *Dataset, o LoaderOptions) *Loader {
 
 // read returns the next batches as text, which is equal if and only if the batches are.
 func read(l *Loader, batches int) (text []string) {
-	pixels, labels := make([]float32, l.options.Batch*12), make([]int, l.options.Batch)
 	for range batches {
-		n := l.Next(pixels, labels)
-		text = append(text, fmt.Sprint(pixels[:n*12], labels[:n]))
+		b := l.Next()
+		text = append(text, fmt.Sprint(b.Pixels, b.Labels))
 	}
 	return text
 }
@@ -92,7 +94,6 @@ func TestLoaderEpochs(t *testing.T) {
 		if l.Batches() != len(test.batches) {
 			t.Errorf("%+v: %d batches, want %d", test.o, l.Batches(), len(test.batches))
 		}
-		pixels, labels := make([]float32, 16*12), make([]int, 16)
 		orders := map[string]bool{}
 		for epoch := range 3 {
 			var seen []int
@@ -100,12 +101,16 @@ func TestLoaderEpochs(t *testing.T) {
 				if l.Position().Epoch != epoch {
 					t.Fatalf("%+v: position %v in epoch %d", test.o, l.Position(), epoch)
 				}
-				n := l.Next(pixels, labels)
-				if n != want {
-					t.Fatalf("%+v: batch of %d, want %d", test.o, n, want)
+				b := l.Next()
+				if b.Len() != want || len(b.Pixels) != 12*want || len(b.Indices) != want || len(b.Captions) != want {
+					t.Fatalf("%+v: batch of %d, want %d", test.o, b.Len(), want)
 				}
-				for k := range n {
-					seen = append(seen, int(math.Round(float64(pixels[k*12]+1)*127.5))/12)
+				for k := range want {
+					i := int(math.Round(float64(b.Pixels[k*12]+1)*127.5)) / 12
+					if b.Indices[k] != i {
+						t.Errorf("%+v: picture %d has index %d", test.o, i, b.Indices[k])
+					}
+					seen = append(seen, i)
 				}
 			}
 			orders[fmt.Sprint(seen)] = true
@@ -125,11 +130,10 @@ func TestLoaderEpochs(t *testing.T) {
 func TestFlips(t *testing.T) {
 	d := numbered(make([]int, 20)...)
 	l := loader(t, d, LoaderOptions{Batch: 20, Seed: 1, Augment: Augment{Flip: true}})
-	pixels, labels := make([]float32, 20*12), make([]int, 20)
 	flips := make([]int, 20)
 	const epochs = 200
 	for range epochs {
-		l.Next(pixels, labels)
+		pixels := l.Next().Pixels
 		for i := range 20 {
 			switch want := toFloat[i*12]; want {
 			case pixels[i*12]:
@@ -185,10 +189,30 @@ func TestBalance(t *testing.T) {
 
 func TestLoaderRefuses(t *testing.T) {
 	d := numbered(0, 1, 2)
-	for _, o := range []LoaderOptions{{}, {Batch: -1}, {Batch: 4, DropLast: true}} {
-		if _, err := NewLoader(d, o); err == nil {
-			t.Errorf("%+v: no error", o)
+	for _, test := range []struct {
+		field string
+		o     LoaderOptions
+	}{
+		{"Batch", LoaderOptions{}}, {"Batch", LoaderOptions{Batch: -1}}, {"Batch", LoaderOptions{Batch: 4, DropLast: true}},
+		{"Zoom", LoaderOptions{Batch: 1, Augment: Augment{Zoom: math.NaN()}}}, {"Crop", LoaderOptions{Batch: 1, Augment: Augment{Crop: -3}}},
+	} {
+		var field *fault.FieldError
+		if _, err := NewLoader(d, test.o); !errors.As(err, &field) || field.Field != test.field {
+			t.Errorf("%+v: %v", test.o, err)
 		}
+	}
+	for name, d := range map[string]*Dataset{
+		"nil": nil, "no size": {Labels: make([]int, 2)}, "a negative size": {Size: -2, Labels: make([]int, 1), Pixels: make([]uint8, 12)},
+		"too few pixels": {Size: 2, Labels: make([]int, 2), Pixels: make([]uint8, 12)}, "too many channels": {Size: 1, Channels: 5, Labels: make([]int, 1), Pixels: make([]uint8, 5)},
+		"captions of others": {Size: 1, Labels: make([]int, 1), Pixels: make([]uint8, 3), Captions: make([][]string, 2)},
+		"an absurd size":     {Size: math.MaxInt, Labels: make([]int, 1)},
+	} {
+		if _, err := NewLoader(d, LoaderOptions{Batch: 1}); err == nil {
+			t.Errorf("a dataset with %s: no error", name)
+		}
+	}
+	if l := loader(t, d, LoaderOptions{Batch: math.MaxInt}); l.Batches() != 1 || l.Next().Len() != 3 {
+		t.Errorf("a batch of everything: %d batches", l.Batches())
 	}
 	if _, err := NewLoader(numbered(), LoaderOptions{Batch: 1}); err == nil {
 		t.Error("empty dataset: no error")
@@ -208,9 +232,8 @@ func TestLoaderRefuses(t *testing.T) {
 func TestNextMakesNoGarbage(t *testing.T) {
 	d := numbered(make([]int, 20)...)
 	l := loader(t, d, LoaderOptions{Batch: 3, Balance: true, Augment: Augment{Flip: true}})
-	pixels, labels := make([]float32, 3*12), make([]int, 3)
-	l.Next(pixels, labels)
-	if n := testing.AllocsPerRun(200, func() { l.Next(pixels, labels) }); n != 0 {
+	l.Next()
+	if n := testing.AllocsPerRun(200, func() { l.Next() }); n != 0 {
 		t.Errorf("Next allocates %v times", n)
 	}
 }
@@ -225,8 +248,7 @@ func TestPhilox(t *testing.T) {
 func BenchmarkNext(b *testing.B) {
 	d := &Dataset{Size: 64, Labels: make([]int, 1000), Pixels: make([]uint8, 1000*64*64*3)}
 	l := loader(b, d, LoaderOptions{Batch: 32, Shuffle: true, Augment: Augment{Flip: true}})
-	pixels, labels := make([]float32, 32*64*64*3), make([]int, 32)
 	for b.Loop() {
-		l.Next(pixels, labels)
+		l.Next()
 	}
 }

@@ -5,23 +5,30 @@ import (
 	"runtime"
 	"strings"
 
-	"github.com/bestiary-ml/bestiary/internal/usage"
+	"github.com/bestiary-ml/bestiary/fault"
 )
 
 // Split names a part of a dataset.
 type Split string
 
+// The splits.
 const (
 	All      Split = "all"      // every picture; the zero value "" means the same
-	Trainval Split = "trainval" // to train on
-	Test     Split = "test"     // held out
-	Seen     Split = "seen"     // birds only: every picture of the classes to train on
-	Unseen   Split = "unseen"   // birds only: every picture of the classes held out, of which Seen has none
+	Trainval Split = "trainval" // training pictures
+	Test     Split = "test"     // test pictures
+	Seen     Split = "seen"     // birds only: every picture of the training classes
+	Unseen   Split = "unseen"   // birds only: every picture of the held-out classes
 )
+
+// Has reports whether a picture belongs to the split. heldOut says whether the picture, or its class, is held out.
+func (s Split) Has(heldOut bool) bool {
+	return s == All || s == "" || heldOut == (s == Test || s == Unseen)
+}
 
 // Labels names what the classes of the pets are.
 type Labels string
 
+// The labels of the pets.
 const (
 	Species Labels = "species" // cat, dog; the zero value "" means the same for pets
 	Breed   Labels = "breed"   // Abyssinian, american_bulldog, …
@@ -30,9 +37,10 @@ const (
 // Resize names how a picture of any shape becomes square.
 type Resize string
 
+// The ways to resize.
 const (
 	Squash     Resize = "squash" // ignore the aspect ratio; the zero value "" means the same
-	CenterCrop Resize = "crop"   // cut the largest centred square
+	CenterCrop Resize = "crop"   // cut out the largest centred square
 )
 
 // NoCache as Options.Cache turns the cache on disk off.
@@ -41,87 +49,109 @@ const NoCache = "off"
 // DefaultSize is the side of a picture where Options.Size is 0.
 const DefaultSize = 64
 
-const maxSize = 2048
+const (
+	maxSize    = 2048
+	maxWorkers = 1024
+)
 
 // Options say which pictures to load and how. The zero value loads every picture, squashed to 64×64.
 type Options struct {
-	Size     int                   // side of the square pictures, 1 to 2048; 0 means 64
-	Channels int                   // 3: RGB, transparency laid on white; 4: RGBA, with straight alpha; 0 means 3
-	Resize   Resize                // how they become square
-	Split    Split                 // which part
+	Size     int                   // side of the square pictures in pixels, 1 to 2048; 0 means 64
+	Channels int                   // 3: RGB, transparency blended with white; 4: RGBA with straight alpha; 0 means 3
+	Resize   Resize                // how pictures become square
+	Split    Split                 // part of the dataset
 	Labels   Labels                // pets only: what the classes are
-	Images   string                // WebDataset only: columns that hold pictures, by preference; "" means "jpg,jpeg,png,gif,webp,bmp"
-	Texts    string                // WebDataset only: columns that hold captions, likewise, "json:KEY" a value in JSON; "" means "txt,caption"
-	Captions bool                  // only pictures that have a caption; an error where none has
-	Workers  int                   // pictures decoded at a time; 0 means GOMAXPROCS
-	Cache    string                // folder of decoded pictures; "" means bestiary in the user's cache folder, NoCache none
-	Progress func(done, total int) // if not nil, called after each picture, never by two goroutines at once
+	Images   string                // WebDataset only: columns with pictures, by preference; "" means "jpg,jpeg,png,gif,webp,bmp"
+	Texts    string                // WebDataset only: columns with captions, by preference; json:KEY is a value in JSON; "" means "txt,caption"
+	Captions bool                  // load only pictures with a caption; an error where none has one
+	Workers  int                   // pictures decoded at a time, up to 1024; 0 means GOMAXPROCS
+	Cache    string                // folder for decoded pictures; "" means bestiary in the user's cache folder, NoCache none
+	Progress func(done, total int) // called after each picture, never by two goroutines at once; may be nil
 }
 
-// Resolve fills in what zero values stand for and refuses values that mean nothing.
+// Resolve replaces zero values by their defaults. It returns a [*fault.FieldError] for a value that is not allowed.
 func (o Options) Resolve() (Options, error) {
 	if o.Size == 0 {
 		o.Size = DefaultSize
 	}
-	if o.Size < 1 || o.Size > maxSize {
-		return o, fmt.Errorf("data: image size %d is out of range; choose 1 to %d", o.Size, maxSize)
+	if err := checkSize(o.Size); err != nil {
+		return o, err
 	}
 	if o.Channels == 0 {
 		o.Channels = 3
 	}
-	if o.Channels != 3 && o.Channels != 4 {
-		return o, fmt.Errorf("data: pictures of %d channels do not exist; choose 3 (RGB) or 4 (RGBA)", o.Channels)
+	if err := checkChannels(o.Channels); err != nil {
+		return o, err
 	}
-	if o.Workers <= 0 {
+	if o.Workers < 0 || o.Workers > maxWorkers {
+		return o, fault.Field("Workers", o.Workers, "must be 1 to %d, or 0 for one a processor", maxWorkers)
+	}
+	if o.Workers == 0 {
 		o.Workers = runtime.GOMAXPROCS(0)
 	}
 	var err error
-	if o.Resize, err = oneOf("resize", o.Resize, Squash, CenterCrop); err != nil {
+	if o.Resize, err = oneOf("Resize", o.Resize, Squash, CenterCrop); err != nil {
 		return o, err
 	}
-	if o.Split, err = oneOf("split", o.Split, All, Trainval, Test, Seen, Unseen); err != nil {
+	if o.Split, err = oneOf("Split", o.Split, All, Trainval, Test, Seen, Unseen); err != nil {
 		return o, err
 	}
 	if o.Labels != "" {
-		_, err = oneOf("labels", o.Labels, Species, Breed)
+		_, err = oneOf("Labels", o.Labels, Species, Breed)
 	}
 	return o, err
 }
 
-// picture returns how many values a picture has.
+func checkSize(size int) error {
+	if size < 1 || size > maxSize {
+		return fault.Field("Size", size, "must be 1 to %d pixels", maxSize)
+	}
+	return nil
+}
+
+func checkChannels(channels int) error {
+	if channels != 3 && channels != 4 {
+		return fault.Field("Channels", channels, "must be 3 (RGB) or 4 (RGBA)")
+	}
+	return nil
+}
+
+// picture returns the number of values in a picture.
 func (o Options) picture() int { return o.Size * o.Size * o.Channels }
 
-// Use is a set of the options that not every layout has a use for.
+// Use is a set of options that only some layouts use.
 type Use int
 
+// The options that only some layouts use.
 const (
 	UseLabels  Use = 1 << iota // Labels
 	UseClasses                 // the splits Seen and Unseen
 	UseColumns                 // Images and Texts
 )
 
-// ResolveFor is Resolve for a layout and the path it lists. It also refuses the options that the layout would have to ignore.
+// ResolveFor is Resolve for a layout and the path it lists. It also returns a [*fault.FieldError] for an option that the
+// layout would have to ignore.
 func (o Options) ResolveFor(layout, path string, uses Use) (Options, error) {
 	o, err := o.Resolve()
 	if err != nil {
 		return o, err
 	}
-	what, remedy := "", ""
+	none := fmt.Sprintf("the layout %s of %s has none", layout, path)
 	switch {
 	case o.Labels != "" && uses&UseLabels == 0:
-		what, remedy = fmt.Sprintf("labels %q", o.Labels), "leave them out"
+		return o, fault.Field("Labels", o.Labels, "%s; leave it empty", none)
 	case (o.Split == Seen || o.Split == Unseen) && uses&UseClasses == 0:
-		what, remedy = fmt.Sprintf("split %q", o.Split), "choose all, trainval or test"
-	case (o.Images != "" || o.Texts != "") && uses&UseColumns == 0:
-		what, remedy = fmt.Sprintf("columns %q", strings.Trim(o.Images+","+o.Texts, ",")), "leave them out"
-	default:
-		return o, nil
+		return o, fault.Field("Split", o.Split, "%s; use all, trainval or test", none)
+	case o.Images != "" && uses&UseColumns == 0:
+		return o, fault.Field("Images", o.Images, "%s; leave it empty", none)
+	case o.Texts != "" && uses&UseColumns == 0:
+		return o, fault.Field("Texts", o.Texts, "%s; leave it empty", none)
 	}
-	return o, usage.Errorf("%s: %s: has no %s; %s", layout, path, what, remedy)
+	return o, nil
 }
 
-// oneOf returns v if it is one of the values, the first if v is empty, and an error that lists them otherwise.
-func oneOf[T ~string](what string, v T, values ...T) (T, error) {
+// oneOf returns v if it is one of the values, the first value if v is empty, and otherwise an error that lists them.
+func oneOf[T ~string](field string, v T, values ...T) (T, error) {
 	names := make([]string, len(values))
 	for i, w := range values {
 		if v == w {
@@ -132,14 +162,6 @@ func oneOf[T ~string](what string, v T, values ...T) (T, error) {
 	if v == "" {
 		return values[0], nil
 	}
-	return v, fmt.Errorf("data: %s %q does not exist; choose %s", what, v, listOr(names))
-}
-
-// listOr is "a, b or c".
-func listOr(names []string) string {
 	last := len(names) - 1
-	if last == 0 {
-		return names[0]
-	}
-	return strings.Join(names[:last], ", ") + " or " + names[last]
+	return v, fault.Field(field, v, "must be %s or %s", strings.Join(names[:last], ", "), names[last])
 }

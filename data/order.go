@@ -2,27 +2,26 @@ package data
 
 import "math/rand/v2"
 
-// Purposes of the loader's random streams.
+// The purposes of the random streams of a loader; see [NewPhilox].
 const (
 	orderPurpose = 1 + iota
 	augmentPurpose
 	captionPurpose
 )
 
-// Order lists the items of an epoch, in place. An epoch's list depends on the seed, the epoch and the labels alone.
+// Order orders the items of an epoch. The order depends on the seed, the epoch and the labels alone.
 type Order struct {
-	labels   []int
-	byClass  [][]int // pictures of each class that has any; nil unless balanced
-	scratch  []int   // as long as the dataset, likewise
+	byClass  [][]int // items of each class that has any; nil unless balanced
+	scratch  []int   // as long as the labels; nil unless balanced
 	shuffled bool
 	source   Philox
 	random   *rand.Rand
 }
 
-// NewOrder returns the order of items with the given labels: their own, shuffled anew each epoch, or, balanced, with every
-// class equally often.
+// NewOrder returns the order of items with the given labels: 0, 1, 2, …; or, shuffled, a new random order each epoch; or,
+// balanced, every class equally often.
 func NewOrder(labels []int, shuffled, balanced bool) *Order {
-	o := &Order{labels: labels, shuffled: shuffled}
+	o := &Order{shuffled: shuffled}
 	o.random = rand.New(&o.source)
 	if !balanced {
 		return o
@@ -41,7 +40,7 @@ func NewOrder(labels []int, shuffled, balanced bool) *Order {
 	return o
 }
 
-// Fill writes the list of an epoch to list, as long as the dataset.
+// Fill writes the indices of the items of an epoch to list, which is as long as the labels.
 func (o *Order) Fill(list []int, seed uint64, epoch int) {
 	o.source.reset(seed, orderPurpose, uint64(epoch))
 	if o.byClass != nil {
@@ -56,8 +55,8 @@ func (o *Order) Fill(list []int, seed uint64, epoch int) {
 	}
 }
 
-// balance gives every class an equal share of the list, one more where it does not come out even. A large class shows a random part of
-// its pictures, a small one shows all of its pictures again and again, each equally often to within one.
+// balance gives every class an equal share of the list, to within one item. A large class contributes a random part of its
+// items. A small class contributes its items several times, each equally often to within one.
 func (o *Order) balance(list []int, epoch int) {
 	n, k := len(list), len(o.byClass)
 	for c, members := range o.byClass {

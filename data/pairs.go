@@ -7,9 +7,9 @@ import (
 	"sort"
 )
 
-// Pairs lists a folder of pictures and .txt files, at any depth: a picture's captions, one a line, are in the file with its name but for the
-// suffix, in the same folder, or else in the only other folder that has one. The classes are the folders at the top; splits are
-// derived from the names without suffix, see [HeldOut]. A folder without any .txt file holds pictures that have no captions.
+// Pairs lists a folder of pictures and .txt files, at any depth. The captions of a.jpg are in a.txt, one a line: in the same
+// folder, or in another one if the name occurs only once. The classes are the top-level folders. Splits are derived from
+// the names without suffix, see [HeldOut]. Without any .txt file, the pictures have no captions.
 func Pairs(root string, o Options) (Source, error) {
 	s := Source{Layout: "pairs", Path: root}
 	o, err := o.ResolveFor(s.Layout, root, 0)
@@ -55,26 +55,27 @@ func Pairs(root string, o Options) (Source, error) {
 	return s, nil
 }
 
-// HasPairs tells whether a folder holds, at any depth, a picture and a .txt file of its name.
+// HasPairs reports whether a folder holds, at any depth, a picture and a .txt file of the same name.
 func HasPairs(root string) bool {
 	m, err := matchFiles(root)
 	return err == nil && len(m.textOf) > 0
 }
 
-// matches are the files of a folder, and which text belongs to which picture.
+// matches are the files of a folder, with the text of each picture.
 type matches struct {
 	pictures        []File
 	textOf          map[int]File // by picture
-	orphans, others []string     // texts without a picture; neither text nor picture
+	orphans, others []string     // texts without a picture; files that are neither
 }
 
+// matchFiles finds the text of each picture of a folder.
 func matchFiles(root string) (matches, error) {
 	m := matches{textOf: map[int]File{}}
 	files, err := Walk(root)
 	if err != nil {
 		return m, err
 	}
-	texts := map[string]File{} // by stem, those that have no picture yet
+	texts := map[string]File{} // without a picture so far, by stem
 	for _, f := range files {
 		switch _, twice := texts[f.Stem()]; {
 		case f.IsPicture():
@@ -101,7 +102,8 @@ func matchFiles(root string) (matches, error) {
 	return m, nil
 }
 
-// matchElsewhere finds pictures for texts in other folders, as images/a.jpg and captions/a.txt, where a name tells which belong together.
+// matchElsewhere matches pictures and texts in different folders, such as images/a.jpg and captions/a.txt, if the name is
+// unique.
 func (m *matches) matchElsewhere(texts map[string]File) {
 	pictures, stems := map[string][]int{}, map[string][]string{} // by name without folder and suffix
 	for i, f := range m.pictures {

@@ -2,17 +2,17 @@ package data
 
 import "github.com/bestiary-ml/bestiary/internal/philox"
 
-// Philox is the counter-based generator Philox 4×32-10 (Salmon et al., "Parallel random numbers: as easy as 1, 2, 3", 2011) as a
-// rand.Source. Two streams of one seed are independent, and any number of a stream can be had without those before it, which is what makes
-// an epoch's order and a picture's drawing depend on their own number only.
+// Philox is the counter-based generator Philox 4×32-10 (Salmon, Moraes, Dror and Shaw, "Parallel random numbers: as easy
+// as 1, 2, 3", 2011) as a source for package math/rand/v2. Streams of one seed are independent, and each can be drawn without the
+// others: so the order of an epoch depends on the epoch's number, not on the epochs before.
 type Philox struct {
 	seed    uint64
 	counter [4]uint32 // block in the stream, purpose, stream
 	buffer  [4]uint32
-	used    int // words of buffer handed out
+	used    int // words of buffer already returned
 }
 
-// NewPhilox returns stream number stream of a seed; purposes keep apart the streams that different code draws with one seed.
+// NewPhilox returns a stream of a seed. Code that shares a seed with other code uses a purpose of its own.
 func NewPhilox(seed uint64, purpose uint32, stream uint64) *Philox {
 	p := new(Philox)
 	p.reset(seed, purpose, stream)

@@ -1,33 +1,33 @@
 package data
 
-// prefetchDepth batches are prepared ahead; with one being filled that is as much as one slow step can use.
+// prefetchDepth batches are prepared ahead: one is ready while the other is filled, which hides one slow step.
 const prefetchDepth = 2
 
-// prefetch is the goroutine that prepares a loader's batches, and its buffers, which go round from free to ready and back.
+// prefetch is the goroutine that prepares a loader's batches. Batches go from free to ready, to the caller, and back.
 type prefetch struct {
-	free, ready chan *batch
+	free, ready chan *filledBatch
 	stop, done  chan struct{}
 }
 
-type batch struct {
-	pixels  []float32 // [n, S, S, C]
-	labels  []int     // [n]
-	indices []int     // [n], into the dataset
-	choices []int     // [n], see Choose
-	after   Position  // of the batch that follows
-
-	columns, rows []tap // scratch of view.show
+// filledBatch is a batch with the position of the batch that follows.
+type filledBatch struct {
+	Batch
+	after         Position
+	columns, rows []tap // scratch of view.show, [S]
 }
 
 func startPrefetch(d *Dataset, o LoaderOptions, from Position) *prefetch {
+	const batches = prefetchDepth + 1 // with the one that the caller uses
 	p := &prefetch{
-		free: make(chan *batch, prefetchDepth), ready: make(chan *batch, prefetchDepth),
+		free: make(chan *filledBatch, batches), ready: make(chan *filledBatch, batches),
 		stop: make(chan struct{}), done: make(chan struct{}),
 	}
 	size := min(o.Batch, d.Len())
-	for range prefetchDepth {
-		p.free <- &batch{
-			pixels: make([]float32, size*d.picture()), labels: make([]int, size), indices: make([]int, size), choices: make([]int, size),
+	for range batches {
+		p.free <- &filledBatch{
+			Batch: Batch{
+				Pixels: make([]float32, size*d.picture()), Labels: make([]int, size), Indices: make([]int, size), Captions: make([]string, size),
+			},
 			columns: make([]tap, d.Size), rows: make([]tap, d.Size),
 		}
 	}
@@ -40,10 +40,10 @@ func (p *prefetch) run(d *Dataset, o LoaderOptions, at Position) {
 	var (
 		order   = NewOrder(d.Labels, o.Shuffle || o.Balance, o.Balance)
 		list    = make([]int, d.Len())
-		ordered = -1 // epoch that list is of
+		ordered = -1 // epoch of list
 	)
 	for {
-		var b *batch
+		var b *filledBatch
 		select {
 		case b = <-p.free:
 		case <-p.stop:
@@ -54,7 +54,7 @@ func (p *prefetch) run(d *Dataset, o LoaderOptions, at Position) {
 			ordered = at.Epoch
 		}
 		at = b.fill(d, o, list, at)
-		p.ready <- b // never blocks: it has room for every batch there is
+		p.ready <- b // never blocks: the channel has room for all batches
 	}
 }
 
@@ -63,17 +63,15 @@ func (p *prefetch) close() {
 	<-p.done
 }
 
-// fill makes the batch at a position and returns the position after it.
-func (b *batch) fill(d *Dataset, o LoaderOptions, list []int, at Position) Position {
+// fill makes the batch at a position and returns the position after it. list is the order of the epoch.
+func (b *filledBatch) fill(d *Dataset, o LoaderOptions, list []int, at Position) Position {
 	n := min(o.Batch, len(list)-at.Index)
 	picture := d.picture()
-	b.pixels, b.labels, b.indices, b.choices = b.pixels[:n*picture], b.labels[:n], b.indices[:n], b.choices[:n]
+	b.Pixels, b.Labels, b.Indices, b.Captions = b.Pixels[:n*picture], b.Labels[:n], b.Indices[:n], b.Captions[:n]
 	for k := range n {
-		i, to := list[at.Index+k], b.pixels[k*picture:(k+1)*picture]
-		b.labels[k], b.indices[k], b.choices[k] = d.Labels[i], i, -1
-		if d.Captions != nil {
-			b.choices[k] = Choose(o.Seed, at.Epoch, i, len(d.Captions[i]))
-		}
+		i, to := list[at.Index+k], b.Pixels[k*picture:(k+1)*picture]
+		b.Labels[k], b.Indices[k] = d.Labels[i], i
+		b.Captions[k] = d.caption(o.Seed, at.Epoch, i)
 		switch v := o.view(o.Seed, at.Epoch, at.Index+k, d.Size); {
 		case !v.whole(d.Size):
 			v.show(to, d.Image(i), b.columns, b.rows)
@@ -83,10 +81,9 @@ func (b *batch) fill(d *Dataset, o LoaderOptions, list []int, at Position) Posit
 			Scale(to, d.Image(i))
 		}
 	}
-	after := Position{at.Epoch, at.Index + n}
-	if rest := len(list) - after.Index; rest == 0 || o.DropLast && rest < o.Batch {
-		after = Position{at.Epoch + 1, 0}
+	b.after = Position{at.Epoch, at.Index + n}
+	if rest := len(list) - b.after.Index; rest == 0 || o.DropLast && rest < o.Batch {
+		b.after = Position{at.Epoch + 1, 0}
 	}
-	b.after = after
-	return after
+	return b.after
 }

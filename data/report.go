@@ -5,31 +5,31 @@ import (
 	"strings"
 )
 
-// Problem is a picture or caption that was left out, and why.
+// Problem is a picture or caption that was left out, with the reason.
 type Problem struct {
 	Name   string `json:"name"`
 	Reason string `json:"reason"`
 }
 
-// Report says what a dataset holds and what was left out of it.
+// Report says what was loaded and what was left out.
 type Report struct {
-	Source    string    // what was loaded, for a reader
+	Source    string    // description of what was loaded
 	Classes   []string  // names of the classes
 	Counts    []int     // pictures of each class
-	LeftOut   []Problem // every picture that could not be decoded
+	LeftOut   []Problem // pictures that could not be decoded
 	Captions  CaptionReport
-	Notes     []string // whatever else a reader should know: stray files, photos that no list names
-	FromCache bool     // the pictures were decoded by an earlier run
+	Notes     []string // other remarks: stray files, photos that no list names
+	FromCache bool     // the pictures came from the cache
 }
 
-// CaptionReport says what became of the captions of a dataset. It is zero where there are none.
+// CaptionReport says which captions were loaded and which were left out. It is zero for a dataset without captions.
 type CaptionReport struct {
 	Total       int       // captions of the dataset's pictures
-	Blank       []string  // every blank line that was passed over, as "file:line"
-	LeftOut     []Problem // every line, "file:line", or file that is not the text it should be
-	Uncaptioned []string  // every picture without a caption
-	Required    bool      // those pictures were left out
-	Orphans     []string  // every caption, or file of captions, without a picture
+	Blank       []string  // blank lines that were skipped, as "file:line"
+	LeftOut     []Problem // lines ("file:line") and files that are not valid text
+	Uncaptioned []string  // pictures without a caption
+	Required    bool      // the pictures without a caption were left out
+	Orphans     []string  // captions, or files of captions, without a picture
 }
 
 // Total returns the number of pictures.
@@ -41,7 +41,7 @@ func (r Report) Total() int {
 	return total
 }
 
-// Imbalance returns how many times larger the largest class is than the smallest that has pictures: 1 if they are equal.
+// Imbalance returns the size of the largest class divided by that of the smallest class that has pictures.
 func (r Report) Imbalance() float64 {
 	smallest, largest := 0, 0
 	for _, n := range r.Counts {
@@ -56,7 +56,7 @@ func (r Report) Imbalance() float64 {
 	return float64(largest) / float64(smallest)
 }
 
-// String returns a few readable lines.
+// String returns the report as lines of text.
 func (r Report) String() string {
 	var b strings.Builder
 	cached := ""
@@ -64,9 +64,9 @@ func (r Report) String() string {
 		cached = ", decoded earlier"
 	}
 	fmt.Fprintf(&b, "%s: %d pictures%s\n", r.Source, r.Total(), cached)
-	counts := make([]string, len(r.Classes))
-	for i, c := range r.Classes {
-		counts[i] = fmt.Sprintf("%s %d", c, r.Counts[i])
+	counts := make([]string, min(len(r.Classes), len(r.Counts)))
+	for i := range counts {
+		counts[i] = fmt.Sprintf("%s %d", r.Classes[i], r.Counts[i])
 	}
 	fmt.Fprintf(&b, "classes: %s", join(counts, 40))
 	if ratio := r.Imbalance(); ratio >= 1.05 {
@@ -86,7 +86,7 @@ func (r CaptionReport) write(b *strings.Builder, pictures int) {
 		fmt.Fprintf(b, "captions: %d, %.3g a picture\n", r.Total, float64(r.Total)/float64(max(pictures, 1)))
 	}
 	list(b, "captions left out, repair them", problems(r.LeftOut), 10)
-	list(b, "blank caption lines, passed over", r.Blank, 10)
+	list(b, "blank caption lines, skipped", r.Blank, 10)
 	use := "used without"
 	if r.Required {
 		use = "left out"
@@ -95,14 +95,14 @@ func (r CaptionReport) write(b *strings.Builder, pictures int) {
 	list(b, "captions without a picture, left out", r.Orphans, 5)
 }
 
-// list writes how many names there are and the first of them, or nothing if there are none.
+// list writes a [Note], or nothing if there are no names.
 func list(b *strings.Builder, what string, names []string, most int) {
 	if len(names) > 0 {
 		b.WriteString(Note(what, names, most) + "\n")
 	}
 }
 
-// Note is a line of a report: what, how many, and the names of the first few.
+// Note returns a line of a report: what, the number of names, and the first names.
 func Note(what string, names []string, most int) string {
 	return fmt.Sprintf("%s: %d: %s", what, len(names), join(names, most))
 }
@@ -115,7 +115,7 @@ func problems(all []Problem) []string {
 	return reasons
 }
 
-// join lists words, the first few of them where there are many.
+// join lists at most so many words.
 func join(words []string, most int) string {
 	if len(words) <= most {
 		return strings.Join(words, ", ")

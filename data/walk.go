@@ -16,18 +16,19 @@ type File struct {
 	Info fs.FileInfo
 }
 
-// Stem is the name without its suffix.
+// Stem returns the name without its suffix.
 func (f File) Stem() string { return strings.TrimSuffix(f.Name, path.Ext(f.Name)) }
 
-// IsPicture tells by the suffix whether a file is meant to be a picture that Decode can read.
+// IsPicture reports whether the suffix is that of a format that [Decode] reads.
 func (f File) IsPicture() bool { return pictureSuffixes[strings.ToLower(path.Ext(f.Name))] }
 
-// IsText tells by the suffix whether a file is meant to be a text.
+// IsText reports whether the suffix is .txt.
 func (f File) IsText() bool { return strings.EqualFold(path.Ext(f.Name), ".txt") }
 
 var pictureSuffixes = map[string]bool{".jpg": true, ".jpeg": true, ".png": true, ".gif": true, ".webp": true, ".bmp": true}
 
-// Walk lists the files below a folder by name. It follows links, but not to a folder that it is in, and passes over what is hidden.
+// Walk lists the files below a folder, sorted by name. It follows links, skips hidden files and folders, and returns an
+// error for a link to a folder above it.
 func Walk(root string) ([]File, error) {
 	info, err := os.Stat(root)
 	if err != nil {
@@ -41,7 +42,7 @@ func Walk(root string) ([]File, error) {
 	return files, nil
 }
 
-// walk lists the folder that is the last of the chain from the root.
+// walk lists the folder below root with a name. chain are the folders from root to it.
 func walk(root, name string, chain []fs.FileInfo, files *[]File) error {
 	folder := filepath.Join(root, filepath.FromSlash(name))
 	entries, err := os.ReadDir(folder)
@@ -63,7 +64,7 @@ func walk(root, name string, chain []fs.FileInfo, files *[]File) error {
 		}
 		for _, above := range chain {
 			if os.SameFile(above, info) {
-				return fmt.Errorf("%s: is a link to a folder that it is in; remove it", filepath.Join(folder, e.Name()))
+				return fmt.Errorf("%s: is a link to a folder above it; remove it", filepath.Join(folder, e.Name()))
 			}
 		}
 		if err := walk(root, below, append(chain[:len(chain):len(chain)], info), files); err != nil {
@@ -73,7 +74,8 @@ func walk(root, name string, chain []fs.FileInfo, files *[]File) error {
 	return nil
 }
 
-// ByFolder makes a class of each first folder of the names, in alphabetical order, and one named other of the names without a folder.
+// ByFolder makes a class of each first folder in the names, sorted, and a class named other of the names without a folder.
+// labels are the classes of the names.
 func ByFolder(names []string, other string) (classes []string, labels []int) {
 	index := map[string]int{}
 	class := func(name string) string {

@@ -38,8 +38,8 @@ func (c *Captioned) Next() (int, error) {
 	c.Text = c.Text[:0]
 	for k := range n {
 		before := len(c.Text)
-		if c.Text, err = c.tokenizer.Encode(c.loader.Caption(k), c.Text); err != nil {
-			return 0, fmt.Errorf("%s: %w", c.dataset.Name(c.loader.Indices()[k]), err)
+		if c.Text, err = c.tokenizer.Encode(c.batch.Captions[k], c.Text); err != nil {
+			return 0, fmt.Errorf("%s: %w", c.dataset.Name(c.batch.Indices[k]), err)
 		}
 		c.Text = c.Text[:min(len(c.Text), before+c.length)]
 		for len(c.Text) < before+c.length {
@@ -50,7 +50,7 @@ func (c *Captioned) Next() (int, error) {
 }
 
 // Indices tells which pictures of the dataset the current batch holds. It is overwritten by Next.
-func (c *Captioned) Indices() []int { return c.loader.Indices() }
+func (c *Captioned) Indices() []int { return c.batch.Indices }
 
 // CaptionCount is what there is to say about the captions of a dataset.
 type CaptionCount struct {

@@ -13,6 +13,7 @@ type Pictures struct {
 	Pixels []float32 // [Batch, S, S, C] in [-1, 1], of the current batch
 	Labels []int     // [Batch]
 
+	batch       *data.Batch // the current one
 	dataset     *data.Dataset
 	loader      *data.Loader
 	fingerprint string
@@ -25,14 +26,15 @@ func NewPictures(d *data.Dataset, o data.LoaderOptions) (*Pictures, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Pictures{
-		Pixels: make([]float32, o.Batch*d.Size*d.Size*max(d.Channels, 3)), Labels: make([]int, o.Batch),
-		dataset: d, loader: loader, fingerprint: d.Fingerprint(),
-	}, nil
+	return &Pictures{dataset: d, loader: loader, fingerprint: d.Fingerprint()}, nil
 }
 
 // Next implements Source.
-func (p *Pictures) Next() (int, error) { return p.loader.Next(p.Pixels, p.Labels), nil }
+func (p *Pictures) Next() (int, error) {
+	p.batch = p.loader.Next()
+	p.Pixels, p.Labels = p.batch.Pixels, p.batch.Labels
+	return p.batch.Len(), nil
+}
 
 // Batches implements Source.
 func (p *Pictures) Batches() int { return p.loader.Batches() }

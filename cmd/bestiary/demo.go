@@ -7,9 +7,9 @@ import (
 	"io"
 	"os"
 	"path/filepath"
-	"strings"
 
 	"github.com/bestiary-ml/bestiary/data"
+	"github.com/bestiary-ml/bestiary/data/source"
 	runfolder "github.com/bestiary-ml/bestiary/internal/run"
 	"github.com/bestiary-ml/bestiary/tensor"
 	"github.com/bestiary-ml/bestiary/train"
@@ -101,9 +101,6 @@ func (d *demo) shorten(c *train.Config) {
 	}
 }
 
-// drawnPath begins what a demo's run has as the path of its data.
-const drawnPath = "drawn:"
-
 // demoShare is the part of the drawings that the training is watched by.
 const demoShare = 0.05
 
@@ -112,7 +109,7 @@ func (d *demo) prepare(force bool) (err error) {
 	if force {
 		var made data.Description
 		if r, err := runfolder.Open(d.dir); err == nil && r.Data(&made) == nil {
-			if !strings.HasPrefix(made.Path, drawnPath) {
+			if !source.IsDrawn(made.Path) {
 				return fmt.Errorf("%s: holds a run on %s, which no demo made; choose another folder with --out", d.dir, made.Path)
 			}
 			if err := os.RemoveAll(d.dir); err != nil {

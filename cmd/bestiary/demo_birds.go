@@ -2,15 +2,15 @@ package main
 
 import (
 	"context"
-	"fmt"
 	"image"
 	"slices"
 	"time"
 
 	"github.com/bestiary-ml/bestiary/dalle"
 	"github.com/bestiary-ml/bestiary/data"
-	"github.com/bestiary-ml/bestiary/data/drawn"
+	"github.com/bestiary-ml/bestiary/data/source"
 	"github.com/bestiary-ml/bestiary/dvae"
+	"github.com/bestiary-ml/bestiary/internal/drawn"
 	runfolder "github.com/bestiary-ml/bestiary/internal/run"
 	"github.com/bestiary-ml/bestiary/sample"
 	"github.com/bestiary-ml/bestiary/tokenizer"
@@ -67,7 +67,7 @@ func (d *birdsDemo) train(ctx context.Context) (err error) {
 	if d.run, err = runfolder.Create(d.demo.run.Path("birds")); err != nil {
 		return err
 	}
-	description := data.Description{Path: fmt.Sprintf(birdsPath+"%d:%d", d.seed, d.pictures), Split: string(data.All), Share: birdsShare}
+	description := data.Description{Path: source.DrawnBirds(d.seed, d.pictures), Split: string(data.Trainval), Share: birdsShare}
 	vae, err := d.trainVAE(ctx, description)
 	if err != nil {
 		return err

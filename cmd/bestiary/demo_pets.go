@@ -2,14 +2,14 @@ package main
 
 import (
 	"context"
-	"fmt"
 	"image"
 	"time"
 
 	"github.com/bestiary-ml/bestiary/autoencoder"
 	"github.com/bestiary-ml/bestiary/data"
-	"github.com/bestiary-ml/bestiary/data/drawn"
+	"github.com/bestiary-ml/bestiary/data/source"
 	"github.com/bestiary-ml/bestiary/flows"
+	"github.com/bestiary-ml/bestiary/internal/drawn"
 	"github.com/bestiary-ml/bestiary/sample"
 	"github.com/bestiary-ml/bestiary/train"
 	"github.com/bestiary-ml/bestiary/train/tasks"
@@ -64,7 +64,7 @@ func (d *petsDemo) train(ctx context.Context) error {
 	}
 	d.report.Drawing = time.Since(started)
 
-	description := data.Description{Path: fmt.Sprintf(drawnPath+"%d:%d", d.seed, d.pictures), Share: demoShare, Augment: data.Augment{Flip: true}}
+	description := data.Description{Path: source.DrawnPets(d.seed, d.pictures), Split: string(data.Trainval), Share: demoShare, Augment: data.Augment{Flip: true}}
 	sizes := autoencoder.Config{ImageSize: 64, Channels: []int{3, 32, 64, 128, 256, 256}, Hidden: 512, Embedding: 64, Dropout: 0}
 	c := train.DefaultConfig()
 	c.Seed, c.Steps, c.LearningRate, c.Schedule, c.Warmup = d.seed, 1800, 2e-3, "cosine", 50

@@ -13,7 +13,7 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/bestiary-ml/bestiary/data/drawn"
+	"github.com/bestiary-ml/bestiary/internal/drawn"
 	"github.com/bestiary-ml/bestiary/sample"
 )
 

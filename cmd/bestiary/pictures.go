@@ -4,7 +4,6 @@ import (
 	"errors"
 	"fmt"
 	"os"
-	"strings"
 
 	"github.com/bestiary-ml/bestiary/data"
 	"github.com/bestiary-ml/bestiary/data/source"
@@ -75,11 +74,7 @@ func (f *dataFlags) load(c *cobra.Command, size int, split data.Split) (*data.Da
 	}
 	bar := newBar(c.ErrOrStderr(), "decoding pictures")
 	o.Progress = bar.update
-	open := source.Open
-	if strings.HasPrefix(f.path, birdsPath) {
-		open = drawBirds
-	}
-	d, err := open(f.path, o)
+	d, err := source.Open(f.path, o)
 	bar.finish()
 	if f.ofRun && errors.Is(err, data.ErrNoCaptions) {
 		return nil, usagef("--data is missing: %s, which models of the run were trained on, has no captions; name pictures that have some", f.path)

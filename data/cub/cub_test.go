@@ -99,7 +99,7 @@ func TestFolder(t *testing.T) {
 	}
 	report := load(t, birds(t, "birds/text_c10"), data.Options{}).Report.String()
 	for _, want := range []string{
-		"Black_footed_Albatross 2, Groove_billed_Ani 1, House_Wren 1", "captions: 6, ", "G_2.jpg (not a JPEG", "passed over: 4: 001.Black_footed_Albatross/A_1.txt:2",
+		"Black_footed_Albatross 2, Groove_billed_Ani 1, House_Wren 1", "captions: 6, ", "G_2.jpg (not a JPEG", "skipped: 4: 001.Black_footed_Albatross/A_1.txt:2",
 		"pictures without captions, used without: 1: 196.House_Wren/W_1.jpg", "captions without a picture, left out: 1: 004.Groove_billed_Ani/G_3.txt",
 		"not listed, left out: 1: 196.House_Wren/W_1_rgb.jpg", "no .txt file, left out: 1: text_c10/001.Black_footed_Albatross.h5",
 	} {

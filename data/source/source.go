@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
+	"strings"
 
 	"github.com/bestiary-ml/bestiary/data"
 	"github.com/bestiary-ml/bestiary/data/cub"
@@ -25,7 +27,16 @@ const known = "annotations/list.txt and images/ (the Oxford pets), a parquet fil
 //   - a folder with, at any depth, a picture and a .txt file of its name: pictures with captions, see [data.Pairs];
 //   - a folder without sub-folders: pictures of one class, without captions, see [data.Pairs];
 //   - any other folder: one sub-folder a class, see [data.Folder].
+//
+// It also opens pictures that this module draws: "drawn:SEED:N" is N cats and dogs, "birds:SEED:N" is N birds with
+// captions; see [DrawnPets] and [DrawnBirds]. Pictures 0 to N−1 of the seed are split Trainval, the next N/5 are Test.
+//
+// Errors: a [*fault.FieldError] for an option that is not allowed, or that the layout has no use for;
+// [data.ErrNoCaptions]; a [*fault.OutOfMemory]; otherwise what is wrong with the files.
 func Open(path string, o data.Options) (*data.Dataset, error) {
+	if IsDrawn(path) {
+		return openDrawn(path, o)
+	}
 	s, err := list(path, o)
 	if err != nil {
 		return nil, err
@@ -33,6 +44,27 @@ func Open(path string, o data.Options) (*data.Dataset, error) {
 	return data.Load(s, o)
 }
 
+// OpenDescription opens the pictures that a run was trained on, its held-out pictures included: those of d's path, in
+// d's size, channels and shape. It opens d's split unless o.Split chooses another. Of o it also uses Captions, Workers,
+// Cache and Progress. It is an error if the classes are not d's.
+func OpenDescription(d data.Description, o data.Options) (*data.Dataset, error) {
+	o.Size, o.Channels, o.Resize = d.Size, d.Channels, data.Resize(d.Resize)
+	o.Labels, o.Images, o.Texts = data.Labels(d.Labels), d.Images, d.Texts
+	if o.Split == "" {
+		o.Split = data.Split(d.Split)
+	}
+	opened, err := Open(d.Path, o)
+	if err != nil {
+		return nil, err
+	}
+	if len(d.Classes) > 0 && !slices.Equal(opened.Classes, d.Classes) {
+		return nil, fmt.Errorf("data: %s: its classes are %s and the run's are %s; put back the pictures that the run was trained on",
+			d.Path, strings.Join(opened.Classes, ", "), strings.Join(d.Classes, ", "))
+	}
+	return opened, nil
+}
+
+// list recognises the layout at a path and lists its pictures.
 func list(path string, o data.Options) (data.Source, error) {
 	info, err := os.Stat(path)
 	if err != nil {

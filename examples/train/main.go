@@ -12,7 +12,7 @@ import (
 	"os"
 
 	"github.com/bestiary-ml/bestiary/data"
-	"github.com/bestiary-ml/bestiary/data/drawn"
+	"github.com/bestiary-ml/bestiary/data/source"
 	"github.com/bestiary-ml/bestiary/nn"
 	"github.com/bestiary-ml/bestiary/tensor"
 	"github.com/bestiary-ml/bestiary/train"
@@ -55,12 +55,15 @@ func learn(ctx context.Context, dir string, steps int, o train.Options) (accurac
 		return 0, err
 	}
 	defer d.Close()
-	all, err := drawn.New(1, 1200, drawn.Options{Size: size})
+	animals := source.DrawnPets(1, 1000) // or a folder with a sub-folder of pictures a class
+	training, err := source.Open(animals, data.Options{Size: size, Split: data.Trainval})
 	if err != nil {
 		return 0, err
 	}
-	training := all.Where(func(i int) bool { return i < 1000 })
-	heldOut := all.Where(func(i int) bool { return i >= 1000 })
+	heldOut, err := source.Open(animals, data.Options{Size: size, Split: data.Test})
+	if err != nil {
+		return 0, err
+	}
 
 	c := train.DefaultConfig()
 	c.Steps, c.LearningRate, c.Schedule, c.EvalEvery, c.SampleEvery, c.CheckpointEvery = steps, 2e-3, "cosine", 50, 0, 100

@@ -93,7 +93,6 @@ func embedViews(ctx context.Context, d *tensor.Device, a *autoencoder.Autoencode
 		passes += views
 	}
 	size, n := training.Size, min(o.Batch, training.Len())
-	pixels, classes := make([]float32, n*size*size*3), make([]int, n)
 	for pass := range passes {
 		options := data.LoaderOptions{Batch: n, Seed: o.Seed + uint64(pass)}
 		if pass > 0 { // the first shows the pictures as they are
@@ -108,11 +107,11 @@ func embedViews(ctx context.Context, d *tensor.Device, a *autoencoder.Autoencode
 				loader.Close()
 				return nil, nil, err
 			}
-			got := loader.Next(pixels, classes)
+			batch := loader.Next()
 			step := d.Scratch()
-			rows = append(rows, a.Encode(d.From(pixels[:got*size*size*3], got, size, size, 3)).Values()...)
+			rows = append(rows, a.Encode(d.From(batch.Pixels, batch.Len(), size, size, 3)).Values()...)
 			step.End()
-			labels = append(labels, classes[:got]...)
+			labels = append(labels, batch.Labels...)
 			if o.Progress != nil {
 				o.Progress(len(labels), passes*training.Len())
 			}

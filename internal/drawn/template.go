@@ -2,10 +2,10 @@ package drawn
 
 import "sync"
 
-// grain is the side of the picture in which MeasureColours looks for the bird.
+// grain is the side of templates, to which MeasureColours reduces a picture.
 const grain = 32
 
-// The segments of a picture that have a colour of their own.
+// The segments of a picture: parts of the bird, its eye and the rest.
 const (
 	partWing = iota
 	partBelly
@@ -16,13 +16,13 @@ const (
 	segments
 )
 
-// template is a bird in one stance: the pixels of a grain×grain picture that are mostly of each part.
+// template lists the pixels of a grain×grain picture that belong mostly to each part of a bird in one stance.
 type template struct {
 	stance stance
 	pixels [parts][]uint16
 }
 
-// templates are a grid of stances, a little wider than newStance's, as what a model draws need not keep its limits.
+// templates are a grid of stances, a little wider than newStance's, as a model's birds may exceed its limits.
 var templates = sync.OnceValue(func() []template {
 	c := newCanvas(grain)
 	var all []template
@@ -54,13 +54,13 @@ func newTemplate(c *canvas, s stance) template {
 	return t
 }
 
-// plane has a value for each pixel.
+// plane is one channel of a picture.
 type plane [grain * grain]float32
 
-// coverage is the share of each pixel that each segment of a picture has.
+// coverage returns the share of each pixel that each segment covers.
 func coverage(c *canvas, s stance) *[segments]plane {
 	var cover [segments]plane
-	// A canvas has three channels, so that the segments are drawn as hidden by each other twice.
+	// A canvas has three channels, so the five segments are drawn twice, at most three of them visible.
 	for first := 0; first < segments; first += 3 {
 		ink := func(part int) paint {
 			rgb := [3]float32{}
@@ -87,7 +87,7 @@ func coverage(c *canvas, s stance) *[segments]plane {
 	return &cover
 }
 
-// blur is a plane after passes of the filter (1, 2, 1)/4 along both axes; at the border the outermost pixels repeat.
+// blur applies the filter (1, 2, 1)/4 along both axes, several times; the border pixels repeat.
 func (p *plane) blur(passes int) {
 	var q plane
 	smooth := func(dst, src *plane, i, at, step int) {

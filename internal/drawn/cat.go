@@ -1,6 +1,6 @@
 package drawn
 
-// cat is what one cat looks like.
+// cat is the appearance of a cat.
 type cat struct {
 	fur, marks  color   // coat, and stripes, points or patches on it
 	white       float64 // 0 none, 1 muzzle, chest and paws
@@ -60,7 +60,7 @@ func newCat(r dice) cat {
 
 func (k cat) draw(c *canvas, p pose) {
 	p.body(c, func() {
-		if p.sitting { // in a portrait only a severed tip would show
+		if p.sitting { // in a portrait only the tip would be visible, detached
 			k.drawTail(c)
 		}
 		k.body(c)
@@ -68,7 +68,7 @@ func (k cat) draw(c *canvas, p pose) {
 	p.face(c, func() { k.head(c, p) })
 }
 
-// paws is the color of paws and the tip of the tail.
+// paws returns the color of the paws.
 func (k cat) paws() color {
 	switch {
 	case k.white > 0:
@@ -143,7 +143,7 @@ func (k cat) head(c *canvas, p pose) {
 		shift := -0.08 * p.look
 		base, tip, outer := point{side*0.12 + shift, -0.62}, point{side*0.78 + shift, -0.35 - k.ears}, point{side*0.98 + shift, -0.1}
 		c.fill(spike(base, tip, outer, 0.25), across(tip, point{side * 0.5, -0.4}, earColor.darker(0.15), earColor.lighter(0.05)))
-		in := func(q point) point { // towards the middle of the ear
+		in := func(q point) point { // move a point towards the middle of the ear
 			return point{q.x + 0.36*(side*0.64+shift-q.x), q.y + 0.36*(-0.45-q.y)}
 		}
 		c.fill(spike(in(base), in(tip), in(outer), 0.2), across(tip, point{side * 0.5, -0.3}, k.inner, k.inner.darker(0.35)))

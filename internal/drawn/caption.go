@@ -2,7 +2,7 @@ package drawn
 
 import "strings"
 
-// captions are the ways to put a bird into words. Each names all three colours; the body of a bird is its belly's colour.
+// captions are the templates of captions. Each names all three colours; a bird without further words has its belly's colour.
 var captions = [...]string{
 	"a small {belly} bird with {wing} wings and {a bill} bill",
 	"this bird has {wing} wings, {a belly} belly and {a bill} beak",
@@ -14,10 +14,10 @@ var captions = [...]string{
 	"{wing} wings, {a belly} belly, {a bill} bill",
 }
 
-// Variants is how many captions a bird has.
+// Variants is the number of captions of a bird.
 const Variants = len(captions)
 
-// Caption is the bird in words: wing, belly and bill by the names of their colours. Variants are counted modulo Variants.
+// Caption returns a caption of the bird, which names the colours of wing, belly and bill. variant is taken modulo Variants.
 func (b Bird) Caption(variant int) string {
 	variant = (variant%Variants + Variants) % Variants
 	return strings.NewReplacer(
@@ -26,7 +26,7 @@ func (b Bird) Caption(variant int) string {
 	).Replace(captions[variant])
 }
 
-// Captions are all Variants.
+// Captions returns all Variants captions.
 func (b Bird) Captions() []string {
 	all := make([]string, Variants)
 	for v := range all {
@@ -35,7 +35,7 @@ func (b Bird) Captions() []string {
 	return all
 }
 
-// article puts a or an before the colour.
+// article returns the colour with its indefinite article.
 func article(c Colour) string {
 	name := c.String()
 	if strings.ContainsRune("aeiou", rune(name[0])) {

@@ -1,6 +1,7 @@
 package drawn
 
-// stance is where a bird is and how it holds itself. Birds are drawn in canvases, looking right, from a point in the middle of the body.
+// stance is the position and attitude of a bird. Birds are drawn looking right, with the origin in the middle of the body and
+// the canvas's side as the unit.
 type stance struct {
 	middle point
 	scale  float64
@@ -15,7 +16,7 @@ func newStance(r dice) stance {
 	}
 }
 
-// within draws in the bird's coordinates, tilted or upright.
+// within draws in the bird's coordinates, tilted by an angle.
 func (s stance) within(c *canvas, tilt float64, draw func()) {
 	m := placed(s.middle, 0, s.scale, s.scale)
 	if s.left {
@@ -27,7 +28,7 @@ func (s stance) within(c *canvas, tilt float64, draw func()) {
 // eyeRadius is that of the pale ring about the eye.
 const eyeRadius = 0.056
 
-// The outlines. They are the same in every bird, which is what MeasureColours goes by.
+// The outlines. They are the same in every bird; MeasureColours relies on it.
 var (
 	birdTail = blob(point{-0.2, -0.02}, point{-0.33, 0.04}, point{-0.46, 0.1}, point{-0.48, 0.19}, point{-0.38, 0.2}, point{-0.2, 0.16})
 	birdBody = blob(
@@ -42,8 +43,8 @@ var (
 	birdEye  = point{0.195, -0.245}
 )
 
+// drawBird draws a bird and its background.
 func drawBird(c *canvas, b Bird, r dice) {
-	c.reset()
 	s := newStance(r)
 	wing, belly, bill := b.Wing.shade(r), b.Belly.shade(r), b.Bill.shade(r)
 	scenery(c, r, s)
@@ -60,7 +61,7 @@ func drawBird(c *canvas, b Bird, r dice) {
 	})
 }
 
-// feathers are lines on the wing.
+// feathers draws lines on the wing.
 func feathers(c *canvas, wing color) {
 	line := wing.darker(0.3)
 	if wing.r+wing.g+wing.b < 0.7 {

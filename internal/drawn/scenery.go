@@ -1,6 +1,6 @@
 package drawn
 
-// scenery covers the canvas: air, and a branch or the ground under the bird's feet. Its tones are pale and dull, as no part of a bird is.
+// scenery covers the canvas with air, and a branch or ground under the bird's feet. Its colours are pale, unlike those of birds.
 func scenery(c *canvas, r dice, s stance) {
 	var air color
 	switch r.IntN(3) {

@@ -5,7 +5,7 @@ import "math"
 // ellipse is an upright ellipse.
 func ellipse(centre point, rx, ry float64) []point { return turned(centre, rx, ry, 0) }
 
-// turned is an ellipse turned clockwise by an angle.
+// turned is an ellipse rotated clockwise by an angle.
 func turned(centre point, rx, ry, angle float64) []point {
 	const n = 40
 	m := placed(centre, angle, rx, ry)
@@ -41,7 +41,7 @@ func catmullRom(p0, p1, p2, p3 point, t float64) point {
 	return point{f(p0.x, p1.x, p2.x, p3.x), f(p0.y, p1.y, p2.y, p3.y)}
 }
 
-// symmetric completes the right half of an outline, from top to bottom, with its mirror image.
+// symmetric adds the mirror image to the right half of an outline, which goes from top to bottom.
 func symmetric(right ...point) []point {
 	whole := append([]point(nil), right...)
 	for i := len(right) - 1; i >= 0; i-- {
@@ -52,7 +52,7 @@ func symmetric(right ...point) []point {
 	return blob(whole...)
 }
 
-// spike is a triangle with sides that bulge outwards: an ear.
+// spike is a triangle whose sides bulge outwards, such as an ear.
 func spike(left, tip, right point, bulge float64) []point {
 	const steps = 8
 	centre := point{(left.x + tip.x + right.x) / 3, (left.y + tip.y + right.y) / 3}
@@ -73,7 +73,7 @@ func spike(left, tip, right point, bulge float64) []point {
 	return append(shape, right)
 }
 
-// stroke is a line of a width that changes from one end to the other, through points, smooth and with round ends.
+// stroke is a smooth line through points with round ends. Its width changes from one end to the other.
 func stroke(from, to float64, through ...point) []point {
 	const steps = 6
 	n := len(through)
@@ -113,7 +113,7 @@ func stroke(from, to float64, through ...point) []point {
 	return shape
 }
 
-// mirrored is a shape seen in a mirror along the y axis.
+// mirrored is the mirror image of a shape about the y axis.
 func mirrored(shape []point) []point {
 	other := make([]point, len(shape))
 	for i, p := range shape {

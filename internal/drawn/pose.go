@@ -1,8 +1,9 @@
 package drawn
 
-// pose is where an animal is and how it holds itself. Animals are drawn in units of half a head's width, from the middle of the head.
+// pose is the position and attitude of a cat or dog. The origin is in the middle of the head and the unit is half the head's
+// width.
 type pose struct {
-	sitting bool    // whole and upright, or a portrait
+	sitting bool    // the whole animal, or a portrait
 	head    point   // middle of the head on the canvas
 	unit    float64 // half a head's width, in canvases
 	tilt    float64 // of the head, radians
@@ -25,22 +26,23 @@ func newPose(r dice) pose {
 	return p
 }
 
-// body draws in the animal's units.
+// body draws in the animal's coordinates.
 func (p pose) body(c *canvas, draw func()) {
 	c.within(placed(p.head, 0, p.unit*p.side, p.unit), draw)
 }
 
-// face draws in the animal's units, turned with the head about the neck.
+// face draws in the animal's coordinates, rotated with the head about the neck.
 func (p pose) face(c *canvas, draw func()) {
 	neck := point{p.head.x, p.head.y + 0.6*p.unit}
 	m := placed(neck, p.tilt, p.unit, p.unit).after(placed(point{0, -0.6}, 0, 1, 1))
 	c.within(m, draw)
 }
 
-// turn moves what lies towards the viewer, such as eyes (near 0.1) or the tip of the nose (0.3), to where the head looks.
+// turn shifts a part of the face in the direction of the look. near is how far the part protrudes: 0.1 for eyes, 0.3 for the
+// tip of the nose.
 func (p pose) turn(c *canvas, near float64, draw func()) {
 	c.within(placed(point{p.look * near, 0}, 0, 1, 1), draw)
 }
 
-// floor is how far below the middle of the head a sitting animal's paws are.
+// floor is the distance from the middle of the head to the paws of a sitting animal.
 const floor = 3.2

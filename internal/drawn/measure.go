@@ -7,17 +7,20 @@ import (
 	"gonum.org/v1/gonum/mat"
 )
 
-// Measured is what MeasureColours sees in a picture.
+// Measured is the result of [MeasureColours].
 type Measured struct {
 	Bird
-	Confidence [3]float64 // of wing, belly and bill, 0 (another colour is as near) to 1
+	Confidence [3]float64 // of wing, belly and bill, from 0 (another colour is as near) to 1
 }
 
-// MeasureColours names the colours of the wing, the belly and the bill of the bird in a picture, [size, size, 3], which may be blurred or
-// noisy, as a model's pictures are. It knows how birds are drawn and sees the pixels, nothing else: it places the outline so that the parts
-// and what is around them are as uniform in colour as can be, finds the colours that, mixed by the outline as blurred as the picture is,
-// come nearest to the pixels (least squares), and names those of the palette nearest to them. It names colours in any picture; where there
-// is no bird they mean nothing.
+// MeasureColours finds the colours of wing, belly and bill of the bird in a picture, [size, size, 3]. The picture may be
+// blurred or noisy, as a model's pictures are. It works from the pixels and the outlines alone:
+//
+//  1. It chooses the stance whose parts and background are most uniform in colour.
+//  2. It finds the colours that explain the pixels best (least squares), for several degrees of blur of the outline.
+//  3. It returns the nearest colours of the palette.
+//
+// In a picture without a bird the result is meaningless.
 func MeasureColours(picture []uint8, size int) (Measured, error) {
 	if size < 8 || len(picture) != size*size*3 {
 		return Measured{}, fmt.Errorf("drawn: %d bytes are not a picture of %d×%d pixels in RGB; give one of 8×8 or larger", len(picture), size, size)
@@ -31,8 +34,8 @@ func MeasureColours(picture []uint8, size int) (Measured, error) {
 	return m, nil
 }
 
-// place finds the template that explains most of the picture's variance by four means: of the parts, and of all else. As the total is the
-// same for all, that is the one of the largest Σ |sum of a segment|² / its pixels.
+// place finds the template that explains most of the picture's variance by four means: of the three parts and of the rest. The
+// total is the same for all templates, so it maximises Σ |sum of a segment|² / its number of pixels.
 func place(p *[3]plane) *template {
 	var total [3]float32
 	for k := range p {
@@ -63,7 +66,7 @@ func place(p *[3]plane) *template {
 	return &all[best]
 }
 
-// unmix finds the colours of the segments and how blurred the picture is.
+// unmix finds the colours of the segments, for the degree of blur that fits the picture best.
 func unmix(p *[3]plane, s stance) (found [segments][3]float32) {
 	cover := coverage(newCanvas(grain), s)
 	least := math.Inf(1)
@@ -73,7 +76,7 @@ func unmix(p *[3]plane, s stance) (found [segments][3]float32) {
 		for part := range cover {
 			cover[part].blur(more)
 		}
-		// The normal equations: gram · colours = mixed, with a little weight on grey for what is hardly seen.
+		// The normal equations gram · colours = mixed, regularised towards grey for segments that are hardly visible.
 		gram := mat.NewSymDense(segments, nil)
 		mixed := mat.NewDense(segments, 3, nil)
 		for a := range segments {
@@ -88,9 +91,9 @@ func unmix(p *[3]plane, s stance) (found [segments][3]float32) {
 		var factor mat.Cholesky
 		var solved mat.Dense
 		if !factor.Factorize(gram) || factor.SolveTo(&solved, mixed) != nil {
-			continue // cannot be: the weight on grey makes gram positive definite
+			continue // never happens: the regularisation makes gram positive definite
 		}
-		// |picture − mixture|² is |picture|² − colours · mixed, up to that weight.
+		// |picture − mixture|² is |picture|² − colours · mixed, up to the regularisation.
 		var fit float64
 		for a := range segments {
 			for k := range 3 {
@@ -117,7 +120,7 @@ func dot(a, b *plane) float64 {
 	return float64(sum)
 }
 
-// reduced is a picture at the size of templates, by area, in 0 to 1.
+// reduced resizes a picture to the size of templates by area averaging, and scales it to 0 to 1.
 func reduced(picture []uint8, size int) *[3]plane {
 	var p [3]plane
 	step := float64(size) / grain

@@ -5,10 +5,10 @@ import (
 	"math"
 )
 
-// Colour is the name of a colour that a part of a bird can have.
+// Colour is a colour of the palette.
 type Colour int
 
-// The palette. The colours lie far from each other and from every background, so that a blurred picture still tells them apart.
+// The palette. The colours differ enough from each other and from every background to be recognised in a blurred picture.
 const (
 	Red Colour = iota
 	Yellow
@@ -42,7 +42,7 @@ var (
 	bills = []Colour{Orange, Black, White, Blue}
 )
 
-// String is the colour's name, as captions have it.
+// String returns the colour's name, as in captions.
 func (c Colour) String() string {
 	if c < 0 || int(c) >= colours {
 		return fmt.Sprintf("Colour(%d)", int(c))
@@ -50,7 +50,7 @@ func (c Colour) String() string {
 	return palette[c].name
 }
 
-// shade is the colour as one bird has it.
+// shade varies the colour at random.
 func (c Colour) shade(r dice) color {
 	p := palette[c].paint
 	light := r.in(-0.05, 0.05)
@@ -58,7 +58,7 @@ func (c Colour) shade(r dice) color {
 	return color{vary(p.r), vary(p.g), vary(p.b), 1}
 }
 
-// nearest is the colour among some that is nearest to rgb (0 to 1), and how much nearer than the next: 0 as near, 1 that colour exactly.
+// nearest returns the colour that is nearest to rgb (0 to 1), and a confidence: 1 − its distance / that of the second nearest.
 func nearest(rgb [3]float32, among []Colour) (Colour, float64) {
 	best, least, next := among[0], math.Inf(1), math.Inf(1)
 	for _, c := range among {

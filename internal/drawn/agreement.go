@@ -11,8 +11,8 @@ import (
 // Agreement is the share of pictures whose wing, belly and bill have the colour asked for, 0 to 1.
 type Agreement struct{ Wing, Belly, Bill float64 }
 
-// Agree measures pictures, [n, size, size, 3], against the birds that were asked for: as asked, and against the same requests dealt to
-// other pictures by Shuffled, which tells what share chance alone gives.
+// Agree compares pictures, [n, size, size, 3], with the birds that were asked for. shuffled is the agreement with the same
+// birds in the order of [Shuffled]: what chance alone gives.
 func Agree(wanted []Bird, pictures []uint8, size int) (asked, shuffled Agreement, err error) {
 	others, err := Shuffled(wanted)
 	if err != nil {
@@ -50,8 +50,8 @@ func compare(wanted, drawn []Bird) (a Agreement) {
 	return a
 }
 
-// Shuffled deals birds anew so that none comes to the place of an equal one; single colours may coincide, as they do by chance.
-// It is always the same for the same birds. No combination may be more than half of them.
+// Shuffled returns the birds in another order, in which none has the place of an equal bird; single colours may coincide. The
+// order depends on the birds alone. It is an error if one combination is more than half of the birds.
 func Shuffled(birds []Bird) ([]Bird, error) {
 	count := map[Bird]int{}
 	most := 0
@@ -62,13 +62,13 @@ func Shuffled(birds []Bird) ([]Bird, error) {
 	if len(birds) < 2 || 2*most > len(birds) {
 		return nil, fmt.Errorf("drawn: %d of %d birds asked for are equal, so that they cannot be shuffled; ask for more combinations", most, len(birds))
 	}
-	// With equal birds side by side, a turn by the largest group takes each out of its own. The groups come in random order, as a turn of
-	// sorted ones would keep the wing of most.
+	// With equal birds side by side, a rotation by the size of the largest group moves each bird out of its group. The groups
+	// are in random order: a rotation of sorted groups would keep the wing of most birds.
 	groups := make([]Bird, 0, len(count))
 	for b := range count {
 		groups = append(groups, b)
 	}
-	slices.SortFunc(groups, func(a, b Bird) int { return a.rank() - b.rank() })
+	slices.SortFunc(groups, func(a, b Bird) int { return a.number() - b.number() })
 	rand.New(data.NewPhilox(0, purposeShuffle, 0)).Shuffle(len(groups), func(i, j int) { groups[i], groups[j] = groups[j], groups[i] })
 	place := map[Bird]int{}
 	for i, b := range groups {
@@ -86,7 +86,7 @@ func Shuffled(birds []Bird) ([]Bird, error) {
 	return shuffled, nil
 }
 
-// rank numbers the combinations.
-func (b Bird) rank() int { return (int(b.Wing)*colours+int(b.Belly))*colours + int(b.Bill) }
+// number numbers the combinations.
+func (b Bird) number() int { return (int(b.Wing)*colours+int(b.Belly))*colours + int(b.Bill) }
 
 const purposeShuffle = 0x6273

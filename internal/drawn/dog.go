@@ -1,6 +1,6 @@
 package drawn
 
-// dog is what one dog looks like.
+// dog is the appearance of a dog.
 type dog struct {
 	fur, ear, marks color
 	pattern         int
@@ -11,7 +11,7 @@ type dog struct {
 	collar          *color
 }
 
-const ( // patterns; plain and patched are those of cats
+const ( // patterns, beside plain and patched of cats
 	blaze  = 10 + iota // white down the face, chest and paws
 	saddle             // dark back and top of the head, tan below
 )

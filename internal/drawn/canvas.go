@@ -8,13 +8,14 @@ import (
 	"golang.org/x/image/vector"
 )
 
-// canvas is a square picture that shapes are filled on, one over the other. Shapes are polygons in the coordinates of the current transform;
-// on the untransformed canvas (0, 0) is the upper left corner and (1, 1) the lower right. Edges are antialiased by exact area coverage.
+// canvas is a square picture on which shapes are filled, one over the other. Shapes are polygons in the coordinates of the
+// current transform. On the untransformed canvas (0, 0) is the upper left corner and (1, 1) the lower right one. Edges are
+// antialiased by exact area coverage.
 type canvas struct {
 	size   int
 	rgb    []float32 // [size, size, 3], 0 to 1
 	to     affine    // from current coordinates to pixels
-	clip   []uint8   // [size, size] coverage that fills are multiplied with, where clipped
+	clip   []uint8   // [size, size], coverage that multiplies fills if clips is set
 	clips  bool
 	raster vector.Rasterizer
 	cover  image.Alpha
@@ -38,7 +39,7 @@ func (m affine) after(n affine) affine {
 	}
 }
 
-// placed moves the origin to p, turned by an angle (clockwise, y points down) and scaled.
+// placed moves the origin to p, rotated by an angle (clockwise, as y points down) and scaled.
 func placed(p point, angle, sx, sy float64) affine {
 	sin, cos := math.Sincos(angle)
 	return affine{cos * sx, -sin * sy, p.x, sin * sx, cos * sy, p.y}
@@ -55,7 +56,7 @@ func newCanvas(size int) *canvas {
 	}
 }
 
-// reset makes the canvas ready for another picture; its pixels are whatever is filled next.
+// reset prepares the canvas for another picture, whose first fill covers it.
 func (c *canvas) reset() {
 	s := float64(c.size)
 	c.to, c.clips = affine{s, 0, 0, 0, s, 0}, false
@@ -69,7 +70,7 @@ func (c *canvas) within(m affine, draw func()) {
 	c.to = outer
 }
 
-// clipped draws only where a shape is.
+// clipped draws inside a shape only.
 func (c *canvas) clipped(shape []point, draw func()) {
 	clear(c.clip)
 	if box, ok := c.rasterise(shape); ok {
@@ -83,7 +84,7 @@ func (c *canvas) clipped(shape []point, draw func()) {
 	c.clips = false
 }
 
-// fill lays paint over a shape.
+// fill paints a shape.
 func (c *canvas) fill(shape []point, p paint) {
 	box, ok := c.rasterise(shape)
 	if !ok {
@@ -114,7 +115,7 @@ func (c *canvas) fill(shape []point, p paint) {
 	}
 }
 
-// rasterise writes the coverage of a shape to the upper left of c.cover and returns the part of the canvas that this is.
+// rasterise writes the coverage of a shape to the upper left of c.cover and returns the part of the canvas that it covers.
 func (c *canvas) rasterise(shape []point) (image.Rectangle, bool) {
 	c.points = c.points[:0]
 	lo, hi := point{math.Inf(1), math.Inf(1)}, point{math.Inf(-1), math.Inf(-1)}
@@ -139,7 +140,7 @@ func (c *canvas) rasterise(shape []point) (image.Rectangle, bool) {
 		}
 	}
 	c.raster.ClosePath()
-	c.raster.DrawOp = draw.Src // overwrite what the last shape left
+	c.raster.DrawOp = draw.Src // overwrite the last shape
 	c.raster.Draw(&c.cover, image.Rect(0, 0, box.Dx(), box.Dy()), image.Opaque, image.Point{})
 	return box, true
 }

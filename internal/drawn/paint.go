@@ -5,7 +5,7 @@ import "math"
 // color is red, green, blue and opacity, 0 to 1, not premultiplied.
 type color struct{ r, g, b, a float32 }
 
-// hsl makes a color of hue (in turns), saturation and lightness.
+// hsl returns a color of a hue (1 is a full turn), saturation and lightness.
 func hsl(h, s, l float64) color {
 	_, h = math.Modf(h + 2)
 	channel := func(n float64) float32 {
@@ -15,7 +15,7 @@ func hsl(h, s, l float64) color {
 	return color{channel(0), channel(8), channel(4), 1}
 }
 
-// mix goes from c (t = 0) to d (t = 1).
+// mix interpolates from c (t = 0) to d (t = 1).
 func (c color) mix(d color, t float32) color {
 	return color{c.r + (d.r-c.r)*t, c.g + (d.g-c.g)*t, c.b + (d.b-c.b)*t, c.a + (d.a-c.a)*t}
 }
@@ -25,7 +25,7 @@ func (c color) fade(a float32) color { c.a *= a; return c }
 func (c color) lighter(t float32) color { return c.mix(color{1, 1, 1, c.a}, t) }
 func (c color) darker(t float32) color  { return c.mix(color{0.12, 0.06, 0.05, c.a}, t) } // towards a warm black
 
-// paint is a color, or two with a smooth change between them.
+// paint is a color or a gradient of two colors.
 type paint struct {
 	from, to color
 	kind     int
@@ -49,13 +49,14 @@ func around(centre point, radius float64, from, to color) paint {
 	return paint{from: from, to: to, kind: radial, a: centre, radius: radius}
 }
 
-// round paints a body of one color: light from the upper left, darker towards the edge.
+// round shades a body of one color: lighter at the upper left, darker at the edge.
 func round(centre point, radius float64, c color) paint {
 	at := point{centre.x - 0.3*radius, centre.y - 0.4*radius}
 	return around(at, 1.55*radius, c.lighter(0.14), c.darker(0.22))
 }
 
-// shader is a paint seen from the pixels: t = u·x + v·y + w, and for a radial paint the length of two such.
+// shader is a paint in pixel coordinates. The gradient is at t = u·x + v·y + w; for a radial paint t is the length of two such
+// coordinates.
 type shader struct {
 	paint
 	u, v, w, u2, v2, w2 float32
@@ -95,5 +96,5 @@ func (s *shader) at(x, y float32) color {
 		t = float32(math.Sqrt(float64(t*t + t2*t2)))
 	}
 	t = min(max(t, 0), 1)
-	return s.from.mix(s.to, t*t*(3-2*t)) // smoothstep leaves no visible edge
+	return s.from.mix(s.to, t*t*(3-2*t)) // smoothstep has no visible edge
 }

@@ -200,7 +200,7 @@ func TestShuffled(t *testing.T) {
 				t.Errorf("%v of %d keeps its place", birds[i], len(birds))
 			}
 		}
-		rank := func(a, b Bird) int { return a.rank() - b.rank() }
+		rank := func(a, b Bird) int { return a.number() - b.number() }
 		if !slices.Equal(slices.SortedFunc(slices.Values(shuffled), rank), slices.SortedFunc(slices.Values(birds), rank)) {
 			t.Error("not the same birds")
 		}

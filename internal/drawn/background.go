@@ -1,6 +1,6 @@
 package drawn
 
-// background covers the canvas: a wall and a floor, or sky and grass.
+// background covers the canvas with a wall and a floor, or with sky and grass.
 func background(c *canvas, r dice, p pose) {
 	horizon := r.in(0.6, 0.78)
 	if r.chance(0.5) {
@@ -8,7 +8,7 @@ func background(c *canvas, r dice, p pose) {
 	} else {
 		indoors(c, r, horizon)
 	}
-	if p.sitting { // the shadow it sits in
+	if p.sitting { // a shadow under the animal
 		middle := point{p.head.x + 0.2*p.unit*p.side, p.head.y + (floor-0.08)*p.unit}
 		dark := color{0.05, 0.04, 0.08, 0.45}
 		c.within(placed(middle, 0, 2.1*p.unit, 0.42*p.unit), func() {
