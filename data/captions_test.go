@@ -172,8 +172,8 @@ func TestCaptionFailures(t *testing.T) {
 		{"invalid", "a.txt:1: no caption we can read (not valid UTF-8)", map[string][]byte{"a.txt": []byte("\xff"), "a.png": picture}, Options{Captions: true}},
 		{"long", "1.0 MB, more than the 1 we read", map[string][]byte{"a.txt": bytes.Repeat([]byte("a"), MaxText+1), "a.png": picture}, Options{Captions: true}},
 		{"undecodable", "a.png: not an image", map[string][]byte{"a.txt": []byte("a"), "a.png": []byte("a")}, Options{Captions: true}},
-		{"classes", `has none; use all`, map[string][]byte{"a.txt": []byte("a"), "a.png": picture}, Options{Split: Unseen}},
-		{"columns", "Texts txt: the layout pairs of", map[string][]byte{"a.txt": []byte("a"), "a.png": picture}, Options{Texts: "txt"}},
+		{"classes", `(layout pairs); use all`, map[string][]byte{"a.txt": []byte("a"), "a.png": picture}, Options{Split: Unseen}},
+		{"columns", "Texts txt: not available in ", map[string][]byte{"a.txt": []byte("a"), "a.png": picture}, Options{Texts: "txt"}},
 		{"channels", "Channels 2: must be 3 (RGB)", map[string][]byte{"a.txt": []byte("a"), "a.png": picture}, Options{Channels: 2}},
 	} {
 		t.Run(test.name, func(t *testing.T) {
@@ -196,7 +196,7 @@ func TestCaptionFailures(t *testing.T) {
 	if err := os.Symlink(loop, filepath.Join(loop, "a", "b")); err != nil {
 		t.Skip(err)
 	}
-	if _, err := Pairs(loop, Options{}); err == nil || !strings.Contains(err.Error(), "link to a folder that it is in") {
+	if _, err := Pairs(loop, Options{}); err == nil || !strings.Contains(err.Error(), "link to a folder above it") {
 		t.Errorf("error is %v, want one that names the link", err)
 	}
 }

@@ -214,7 +214,7 @@ func TestFolderFailures(t *testing.T) {
 		{"nested", nested, "train: has sub-folders but no pictures", Options{}},
 		{"loose", loose, "no sub-folders", Options{}},
 		{"empty class", empty, "cat: has no pictures", Options{}},
-		{"labels", pets, "Labels breed: the layout folder of", Options{Labels: Breed}},
+		{"labels", pets, "Labels breed: not available in ", Options{Labels: Breed}},
 		{"split", pets, "Split dev: must be all, trainval", Options{Split: "dev"}},
 		{"resize", pets, "Resize fit: must be squash or crop", Options{Resize: "fit"}},
 		{"label name", pets, "Labels sex: must be species or breed", Options{Labels: "sex"}},

@@ -136,7 +136,7 @@ func (o Options) ResolveFor(layout, path string, uses Use) (Options, error) {
 	if err != nil {
 		return o, err
 	}
-	none := fmt.Sprintf("the layout %s of %s has none", layout, path)
+	none := fmt.Sprintf("not available in %s (layout %s)", path, layout)
 	switch {
 	case o.Labels != "" && uses&UseLabels == 0:
 		return o, fault.Field("Labels", o.Labels, "%s; leave it empty", none)

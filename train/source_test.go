@@ -167,5 +167,5 @@ func TestPictures(t *testing.T) {
 	fails(t, make1(dataset(1), 3).SetState(state), "--data", "the pictures are not those")
 	fails(t, make1(dataset(0), 3).SetState([]byte("[]")), "--resume")
 	_, err = NewPictures(dataset(0), data.LoaderOptions{Batch: 8})
-	fails(t, err, "batch size 8")
+	fails(t, err, "Batch 8")
 }

@@ -50,7 +50,7 @@ func (f *captionFlags) check() error {
 		return usagef("--hold-out %v: is out of range; choose 0 to less than 1", d.Share)
 	}
 	if err := f.how.Data.Augment.Validate(); err != nil {
-		return usagef("--%w", err)
+		return err
 	}
 	if f.vocabSize < leastVocabulary || f.vocabSize > 1<<20 {
 		return usagef("--vocab-size %d: is out of range; choose %d to %d", f.vocabSize, leastVocabulary, 1<<20)

@@ -37,7 +37,7 @@ func run(args []string, stdout, stderr io.Writer) (code int) {
 	root.SetArgs(args)
 	root.SetOut(stdout)
 	root.SetErr(stderr)
-	err := root.ExecuteContext(ctx)
+	c, err := root.ExecuteContextC(ctx)
 	if err == nil {
 		return 0
 	}
@@ -45,9 +45,10 @@ func run(args []string, stdout, stderr io.Writer) (code int) {
 	if errors.Is(err, context.Canceled) && !errors.As(err, &stopped) {
 		err = errors.New("interrupted")
 	}
-	fmt.Fprintf(stderr, "bestiary: %v\n", err)
+	fmt.Fprintf(stderr, "bestiary: %s\n", explain(c, err))
 	var wrong *usage.Error
-	if errors.As(err, &wrong) {
+	var field *fault.FieldError
+	if errors.As(err, &wrong) || errors.As(err, &field) {
 		return 2
 	}
 	return 1

@@ -178,7 +178,7 @@ func TestNewRunWritesNothingBeforeItTrains(t *testing.T) {
 		flags []string
 	}{
 		{1, []string{"nowhere: cannot be found"}, []string{"--data", "nowhere"}},
-		{2, []string{"breed", "leave them out"}, []string{"--data", folder, "--labels", "breed"}},
+		{2, []string{"breed", "leave it empty"}, []string{"--data", folder, "--labels", "breed"}},
 		{2, []string{"--batch 1000", "choose a smaller batch"}, []string{"--data", folder, "--batch", "1000"}},
 		{2, []string{"--hold-out 0.9999", "1 of 22 pictures", "it takes 2", "choose a smaller share"}, []string{"--data", folder, "--hold-out", "0.9999"}},
 	} {
@@ -254,10 +254,10 @@ func TestWrongUsage(t *testing.T) {
 		{"train autoencoder --data x --out y --steps 5 --epochs 5", "--steps --epochs"},
 		{"train autoencoder --data x --out y --lr nan", "--lr above"},
 		{"train autoencoder --data x --out y --hold-out 1", "--hold-out less than 1"},
-		{"train autoencoder --data x --out y --zoom 2", "--zoom up to 1"},
-		{"train autoencoder --data x --out y --split some", `split "some" trainval`},
-		{"train autoencoder --data x --out y --labels none", `labels "none" breed`},
-		{"train autoencoder --data x --out y --resize fold", `resize "fold" crop`},
+		{"train autoencoder --data x --out y --zoom 2", "--zoom 2 0 to 1"},
+		{"train autoencoder --data x --out y --split some", "--split some trainval"},
+		{"train autoencoder --data x --out y --labels none", "--labels none breed"},
+		{"train autoencoder --data x --out y --resize fold", "--resize fold crop"},
 		{"train autoencoder --out y --resume --embedding 7", "there is no such run"},
 		{"demo --device tpu --force", "tpu"},
 		{"bench --only nonsense", `"nonsense" gemm/1024`},

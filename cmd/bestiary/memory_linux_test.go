@@ -16,7 +16,7 @@ func TestOutOfMemory(t *testing.T) {
 	pictures(t, 1) // keeps the cache out of the user's
 	out := filepath.Join(t.TempDir(), "run")
 	if ram.Look().Memory < 900<<30 {
-		fails(t, 1, []string{"1200000 birds of 512×512", "out of memory", "MiB more are needed", "lower the batch size"},
+		fails(t, 1, []string{"1000000 birds of 512×512", "out of memory", "MiB more are needed", "lower the batch size"},
 			tinyDVAE("--data", "birds:1:1000000", "--out", out, "--image-size", "512")...)
 	}
 	limit(t, 512<<20)

@@ -44,10 +44,10 @@ func newTrainAutoencoder() *cobra.Command {
 			return usagef("--hold-out %v: is out of range; choose 0 to less than 1", description.Share)
 		}
 		if err := description.Augment.Validate(); err != nil {
-			return usagef("--%w", err)
+			return err
 		}
 		if err := model.Validate(); err != nil {
-			return usagef("--%w", err)
+			return invalid(err)
 		}
 		if model.Embedding < 2 {
 			return usagef("--embedding %d: is too small for a flow, which splits it in two; use 2 or more", model.Embedding)

@@ -93,7 +93,7 @@ its picture, or has it among the first five, among all held-out ones, beside the
 			model.ImageSize, model.Channels = vae.ImageSize, vae.Channels
 		}
 		if err := model.Validate(); err != nil {
-			return usagef("--%w", err)
+			return invalid(err)
 		}
 		settings, err := f.settings(c, "clip")
 		if err != nil {
@@ -106,7 +106,7 @@ its picture, or has it among the first five, among all held-out ones, beside the
 		if !f.resume {
 			model.TextTokens, model.TextLen = tokens.VocabSize(), f.textLen
 			if err := model.Validate(); err != nil {
-				return usagef("--%w", err)
+				return invalid(err)
 			}
 		}
 		if err := checkBatch(c, settings, training); err != nil {

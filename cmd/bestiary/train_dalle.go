@@ -77,7 +77,7 @@ padding included, image_loss for a code.`,
 			}
 		}
 		if err := model.Validate(); err != nil { // sizes that the data decides are the default's so far
-			return usagef("--%w", err)
+			return invalid(err)
 		}
 		r, d, err := f.open(c, "dalle", false)
 		if err != nil {
@@ -109,7 +109,7 @@ padding included, image_loss for a code.`,
 			model.TextTokens, model.TextLen = tokens.VocabSize(), f.textLen
 			model.ImageCodes, model.Height, model.Width = codes.Codes, codes.Grid(), codes.Grid()
 			if err := model.Validate(); err != nil {
-				return usagef("--%w", err)
+				return invalid(err)
 			}
 		}
 		if err := checkBatch(c, settings, training); err != nil {

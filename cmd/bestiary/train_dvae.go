@@ -77,7 +77,7 @@ picture's side. Beside the loss, the metrics tell how many codes are in use, and
 		}
 		for _, err := range []error{description.Augment.Validate(), model.Validate(), how.Annealing.Validate()} {
 			if err != nil {
-				return usagef("--%w", err)
+				return invalid(err)
 			}
 		}
 		if f.data.path == "" && !f.resume {

@@ -1,9 +1,15 @@
-// Package cub reads Caltech-UCSD Birds-200-2011 (Wah, Branson, Welinder, Perona and Belongie, 2011) with the captions of Reed, Akata, Lee and
-// Schiele ("Learning deep representations of fine-grained visual descriptions", 2016).
+// Package cub reads Caltech-UCSD Birds-200-2011 (Wah, Branson, Welinder, Perona and Belongie, 2011,
+// https://www.vision.caltech.edu/datasets/cub_200_2011) with the captions of Reed, Akata, Lee and Schiele ("Learning deep
+// representations of fine-grained visual descriptions", 2016, https://github.com/reedscot/cvpr2016).
 //
-// The official layout is CUB_200_2011/ with images/CLASS/NAME.jpg and four lists of two columns: images.txt (image id, path below images/),
-// classes.txt (class id, name), image_class_labels.txt (image id, class id) and train_test_split.txt (image id, 1 for training). The captions
-// of a photo are text_c10/CLASS/NAME.txt, one a line, ten of them; see [Folder] for where text_c10 may be.
+// The official layout is CUB_200_2011/ with images/CLASS/NAME.jpg and four lists of two columns:
+//
+//	images.txt               image id, path below images/
+//	classes.txt              class id, name
+//	image_class_labels.txt   image id, class id
+//	train_test_split.txt     image id, 1 for training or 0 for test
+//
+// The captions of a photo are in text_c10/CLASS/NAME.txt, ten of them, one a line. [Folder] says where text_c10 may be.
 package cub
 
 import (
@@ -18,10 +24,10 @@ import (
 
 const layout = "birds"
 
-// Is tells whether a folder is CUB_200_2011 or holds it.
+// Is reports whether a folder is CUB_200_2011 or holds it.
 func Is(root string) bool { return official(root) != "" }
 
-// official returns the folder CUB_200_2011, "" if it is not there.
+// official returns the path of CUB_200_2011, or "" if it is not there.
 func official(root string) string {
 	for _, folder := range []string{root, filepath.Join(root, "CUB_200_2011")} {
 		if exists(folder, "images.txt") && exists(folder, "images") {
@@ -36,14 +42,14 @@ func exists(elem ...string) bool {
 	return err == nil
 }
 
-// textFolders are where text_c10 is, as the archives that hold it unpack.
+// textFolders are the places of text_c10 in the archives that hold it.
 var textFolders = []string{"birds/text_c10", "cvpr2016_cub/text_c10", "text_c10"}
 
-// captionFolder returns the folder text_c10, or the places where it could be.
+// captionFolder returns the path of text_c10, or the places where it could be.
 func captionFolder(root, cub string) (found string, places []string) {
 	above := []string{root, cub}
 	if abs, err := filepath.Abs(cub); err == nil {
-		above = append(above, filepath.Dir(abs)) // beside CUB_200_2011, also if that is what the path names
+		above = append(above, filepath.Dir(abs)) // beside CUB_200_2011, also if root is CUB_200_2011 itself
 	}
 	for _, folder := range above {
 		for _, name := range textFolders {
@@ -57,10 +63,14 @@ func captionFolder(root, cub string) (found string, places []string) {
 	return "", places
 }
 
-// Folder lists the official layout. The root is CUB_200_2011 or the folder that holds it; the captions are in text_c10, birds/text_c10 or
-// cvpr2016_cub/text_c10 in the root, in CUB_200_2011 or beside it. The splits Trainval and Test are the official ones; for Seen and Unseen,
-// which have no class in common, see [unseen]. The classes are those of classes.txt without their numbers, in their order, the same for
-// every split.
+// Folder lists the official layout. The root is CUB_200_2011 or the folder that holds it. The captions are in text_c10,
+// birds/text_c10 or cvpr2016_cub/text_c10, in the root, in CUB_200_2011 or beside it.
+//
+// The classes are those of classes.txt without their numbers, in the same order for every split. The splits Trainval and
+// Test are the official ones. Seen and Unseen have no class in common: the unseen classes are those of Reed's
+// testclasses.txt (50 of 200) if that file is beside text_c10, otherwise those whose number is a multiple of four.
+//
+// Errors: a [*fault.FieldError] for options, [data.ErrNoCaptions], and a [*fault.DamagedFile] for a damaged list.
 func Folder(root string, o data.Options) (data.Source, error) {
 	s := data.Source{Layout: layout, Path: root}
 	o, err := o.ResolveFor(layout, root, data.UseClasses)
@@ -126,7 +136,7 @@ func Folder(root string, o data.Options) (data.Source, error) {
 	return s, nil
 }
 
-// stamp changes when a photo or its captions do.
+// stamp returns a string that changes when a photo or its captions change.
 func stamp(photo, caption data.File) string {
 	if caption.Name == "" {
 		return data.Stamp(photo.Info)
@@ -134,7 +144,8 @@ func stamp(photo, caption data.File) string {
 	return data.Stamp(photo.Info) + " " + data.Stamp(caption.Info)
 }
 
-// readCaptionNames lists the files of captions by their name without suffix. Reed's archives hold other encodings of them as well.
+// readCaptionNames lists the files of captions by their name without suffix. Reed's archives also hold the captions in other
+// encodings, which are left out.
 func readCaptionNames(texts string, s *data.Source) (map[string]data.File, error) {
 	captions := map[string]data.File{}
 	if texts == "" {
@@ -156,13 +167,14 @@ func readCaptionNames(texts string, s *data.Source) (map[string]data.File, error
 	return captions, nil
 }
 
+// note adds a line to the report if there are names.
 func note(s *data.Source, what string, names []string) {
 	if len(names) > 0 {
 		s.Notes = append(s.Notes, data.Note(what, names, 5))
 	}
 }
 
-// speciesOf cuts the number off a class: 001.Black_footed_Albatross is a Black_footed_Albatross.
+// speciesOf removes the number of a class: 001.Black_footed_Albatross becomes Black_footed_Albatross.
 func speciesOf(class string) string {
 	if number, name, ok := strings.Cut(class, "."); ok && number != "" && name != "" && strings.Trim(number, "0123456789") == "" {
 		return name

@@ -156,7 +156,7 @@ func TestFailures(t *testing.T) {
 		{"not in split", "train_test_split.txt: has no line for 001.Black_footed_Albatross/A_2.jpg", "CUB_200_2011/train_test_split.txt", "1 1\n", data.Options{Split: data.Test}},
 		{"other photos", "none of the photos listed", "CUB_200_2011/images.txt", "1 x/y.jpg\n", data.Options{}},
 		{"other classes", "names none of the classes", "birds/testclasses.txt", "x\n", data.Options{Split: data.Seen}},
-		{"labels", `has no labels "breed"`, "birds", "", data.Options{Labels: data.Breed}},
+		{"labels", "Labels breed: not available in ", "birds", "", data.Options{Labels: data.Breed}},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			root := birds(t, "birds/text_c10")

@@ -11,21 +11,22 @@ import (
 	"strings"
 
 	"github.com/bestiary-ml/bestiary/data"
+	"github.com/bestiary-ml/bestiary/fault"
 )
 
-// lists are what the four lists say.
+// lists are the contents of the four lists.
 type lists struct {
 	classes []string       // names without number, in the order of classes.txt
 	numbers []int          // their ids
-	index   map[string]int // of names with number
+	index   map[string]int // by name with number
 	photos  []photo        // in the order of images.txt
 }
 
-// photo is a line of images.txt, and what the other lists say about it.
+// photo is a line of images.txt with what the other lists say about it.
 type photo struct {
 	name  string // below images/
 	class int    // index
-	test  bool   // official split, if that was asked for
+	test  bool   // in the official test split; false if the split is not read
 }
 
 // readLists reads the lists that a split needs.
@@ -80,12 +81,12 @@ func readLists(cub string, split data.Split) (*lists, error) {
 		return unknown == ""
 	})
 	if unknown != "" {
-		return nil, fmt.Errorf("%s: %s: has no line for %s of images.txt; unpack CUB_200_2011.tgz again", layout, filepath.Join(cub, unknown), l.photos[len(l.photos)-1].name)
+		return nil, damaged(filepath.Join(cub, unknown), "has no line for %s of images.txt", l.photos[len(l.photos)-1].name)
 	}
 	return l, err
 }
 
-// readList calls f with the two columns of every line of a list, until it returns false for one that is not as it should be.
+// readList calls f with the two columns of every line of a list. f returns false for a line that is wrong.
 func readList(cub, file, form string, f func(id int, value string) bool) error {
 	name := filepath.Join(cub, file)
 	h, err := os.Open(name)
@@ -102,23 +103,28 @@ func readList(cub, file, form string, f func(id int, value string) bool) error {
 		}
 		id, err := strconv.Atoi(fields[0])
 		if seen[id] {
-			return fmt.Errorf("%s: %s:%d: id %d is there twice; unpack CUB_200_2011.tgz again", layout, name, number, id)
+			return damaged(fmt.Sprintf("%s:%d", name, number), "id %d is there twice", id)
 		}
 		seen[id] = true
 		if err != nil || len(fields) != 2 || !f(id, fields[1]) {
-			return fmt.Errorf("%s: %s:%d: %.80q is not %s; unpack CUB_200_2011.tgz again", layout, name, number, lines.Text(), form)
+			return damaged(fmt.Sprintf("%s:%d", name, number), "%.80q is not %s", lines.Text(), form)
 		}
 	}
 	if err := lines.Err(); err != nil {
-		return fmt.Errorf("%s: %s: is not a text file of short lines (%w); unpack CUB_200_2011.tgz again", layout, name, err)
+		return damaged(name, "is not a text file of short lines (%v)", err)
 	}
 	if len(seen) == 0 {
-		return fmt.Errorf("%s: %s: is empty; unpack CUB_200_2011.tgz again", layout, name)
+		return damaged(name, "is empty")
 	}
 	return nil
 }
 
-// heldOut returns what a split decides by.
+// damaged returns the error for a list that is damaged.
+func damaged(path, problem string, args ...any) error {
+	return fmt.Errorf("%s: %w", layout, fault.Damaged(path, problem+"; unpack CUB_200_2011.tgz again", args...))
+}
+
+// heldOut returns the function that says whether a photo is held out in a split.
 func (l *lists) heldOut(split data.Split, texts string, s *data.Source) (func(photo) bool, error) {
 	if split != data.Seen && split != data.Unseen {
 		return func(p photo) bool { return p.test }, nil
@@ -130,9 +136,9 @@ func (l *lists) heldOut(split data.Split, texts string, s *data.Source) (func(ph
 	return func(p photo) bool { return classes[p.class] }, nil
 }
 
-// unseen returns the classes that the split Unseen has and Seen has not: those of Reed's testclasses.txt (50 of 200) where that file is beside
-// text_c10, otherwise every fourth species, those whose number is a multiple of four. That is also 50 of 200, spread over the families, and
-// the same in a part of the dataset as in the whole.
+// unseen returns the held-out classes of the splits Seen and Unseen: those of Reed's testclasses.txt (50 of 200) if that file
+// is beside text_c10, otherwise those whose number is a multiple of four. These are also 50 of 200, spread over the
+// families, and the same in a part of the dataset as in the whole.
 func (l *lists) unseen(texts string, s *data.Source) (map[int]bool, error) {
 	classes := map[int]bool{}
 	file := filepath.Join(filepath.Dir(texts), "testclasses.txt")
@@ -158,13 +164,14 @@ func (l *lists) unseen(texts string, s *data.Source) (map[int]bool, error) {
 		}
 	}
 	if len(classes) == 0 {
-		return nil, fmt.Errorf("%s: %s: names none of the classes of classes.txt; remove it or unpack it again", layout, file)
+		return nil, fmt.Errorf("%s: %w", layout, fault.Damaged(file, "names none of the classes of classes.txt; remove it or unpack it again"))
 	}
 	note(s, "in testclasses.txt but not in classes.txt", unknown)
 	s.Notes = append(s.Notes, fmt.Sprintf("unseen classes: %d of %d, those of testclasses.txt", len(classes), len(l.classes)))
 	return classes, nil
 }
 
+// sorted returns the names of files, sorted.
 func sorted(files map[string]data.File) []string {
 	names := make([]string, 0, len(files))
 	for _, f := range files {

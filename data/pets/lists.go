@@ -6,7 +6,14 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+
+	"github.com/bestiary-ml/bestiary/fault"
 )
+
+// damaged returns the error for a list that is damaged.
+func damaged(path, problem string, args ...any) error {
+	return fmt.Errorf("pets: %w", fault.Damaged(path, problem+"; unpack annotations.tar.gz again", args...))
+}
 
 // entry is a line of a list.
 type entry struct {
@@ -14,7 +21,7 @@ type entry struct {
 	species int    // index into species
 }
 
-// readList reads annotations/FILE: "NAME CLASS-ID SPECIES BREED-ID" a line, and comments that begin with #.
+// readList reads annotations/FILE: lines "NAME CLASS-ID SPECIES BREED-ID", and comments that start with #.
 func readList(root, file string) ([]entry, error) {
 	path := filepath.Join(root, "annotations", file)
 	f, err := os.Open(path)
@@ -30,15 +37,15 @@ func readList(root, file string) ([]entry, error) {
 			continue
 		}
 		if len(fields) < 3 || fields[2] != "1" && fields[2] != "2" {
-			return nil, fmt.Errorf("pets: %s:%d: %q is not NAME CLASS-ID SPECIES(1 or 2) BREED-ID; unpack annotations.tar.gz again", path, number, lines.Text())
+			return nil, damaged(fmt.Sprintf("%s:%d", path, number), "%.80q is not NAME CLASS-ID SPECIES(1 or 2) BREED-ID", lines.Text())
 		}
 		entries = append(entries, entry{fields[0], int(fields[2][0] - '1')})
 	}
 	if err := lines.Err(); err != nil {
-		return nil, fmt.Errorf("pets: %s: is not a text file of short lines (%w); unpack annotations.tar.gz again", path, err)
+		return nil, damaged(path, "is not a text file of short lines (%v)", err)
 	}
 	if len(entries) == 0 {
-		return nil, fmt.Errorf("pets: %s: lists no photos; unpack annotations.tar.gz again", path)
+		return nil, damaged(path, "lists no photos")
 	}
 	return entries, nil
 }

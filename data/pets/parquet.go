@@ -12,16 +12,17 @@ import (
 	"github.com/parquet-go/parquet-go"
 
 	"github.com/bestiary-ml/bestiary/data"
+	"github.com/bestiary-ml/bestiary/fault"
 )
 
-// petRow is what the first pass reads of a row: everything but the picture.
+// petRow holds the columns that the first pass reads: everything but the picture.
 type petRow struct {
 	Path  string `parquet:"path,optional"`
 	Label string `parquet:"label,optional"` // breed
 	Dog   bool   `parquet:"dog,optional"`
 }
 
-// imageRow is what the second pass reads.
+// imageRow holds the column that the second pass reads.
 type imageRow struct {
 	Image struct {
 		Bytes []byte `parquet:"bytes,optional"`
@@ -30,7 +31,7 @@ type imageRow struct {
 
 var columns = [][]string{{"path"}, {"label"}, {"dog"}, {"image", "bytes"}}
 
-// IsParquet tells by content whether a file is parquet.
+// IsParquet reports whether a file is parquet, by its content.
 func IsParquet(file string) bool {
 	f, err := os.Open(file)
 	if err != nil {
@@ -42,8 +43,11 @@ func IsParquet(file string) bool {
 	return err == nil && string(magic) == "PAR1"
 }
 
-// Parquet lists the parquet form: one file with the columns path, label (the breed), dog and image{bytes, path}, and no splits. Trainval
-// and test are derived from the photos' names, see [data.HeldOut]; they are not the official ones.
+// Parquet lists the parquet form: one file with the columns path, label (the breed), dog (a truth value) and
+// image{bytes, path}. It has no splits: Trainval and Test are derived from the names of the photos, see [data.HeldOut], and
+// are not the official ones.
+//
+// Errors: a [*fault.FieldError] for options, and a [*fault.DamagedFile] for a damaged file.
 func Parquet(file string, o data.Options) (s data.Source, err error) {
 	s = data.Source{Layout: "pets", Path: file}
 	if o, err = o.ResolveFor(s.Layout, file, data.UseLabels); err != nil {
@@ -60,7 +64,7 @@ func Parquet(file string, o data.Options) (s data.Source, err error) {
 		return true
 	})
 	if err != nil {
-		return s, fmt.Errorf("pets: %s: %w", file, err)
+		return s, fmt.Errorf("pets: %w", err)
 	}
 	entries := make([]entry, len(rows))
 	for i, r := range rows {
@@ -68,7 +72,7 @@ func Parquet(file string, o data.Options) (s data.Source, err error) {
 	}
 	label := newLabeller(o.Labels, entries)
 	s.Classes = label.classes
-	itemOf := make([]int, len(rows)) // -1: not in the split
+	itemOf := make([]int, len(rows)) // −1: not in the split
 	for i, e := range entries {
 		itemOf[i] = -1
 		if o.Split.Has(data.HeldOut(e.name)) {
@@ -82,7 +86,7 @@ func Parquet(file string, o data.Options) (s data.Source, err error) {
 			if row >= len(itemOf) || itemOf[row] < 0 {
 				return true
 			}
-			encoded := bytes.Clone(r.Image.Bytes) // the reader uses its buffer again
+			encoded := bytes.Clone(r.Image.Bytes) // the reader reuses its buffer
 			return yield(itemOf[row], func() ([]byte, error) { return encoded, nil })
 		})
 		return err
@@ -90,7 +94,7 @@ func Parquet(file string, o data.Options) (s data.Source, err error) {
 	return s, nil
 }
 
-// entry names a row as the official layout would: by breed and number.
+// entry names a row as in the official layout: by breed and number.
 func (r petRow) entry(row int) entry {
 	name := strings.TrimSuffix(path.Base(strings.ReplaceAll(r.Path, `\`, "/")), path.Ext(r.Path))
 	if breed := strings.ReplaceAll(r.Label, " ", "_"); breedOf(name) != breed {
@@ -102,11 +106,11 @@ func (r petRow) entry(row int) entry {
 	return entry{name, 0}
 }
 
-// readRows calls f with every row, as far as Row has columns for it, until f returns false.
+// readRows calls f with the columns of Row of every row, until f returns false.
 func readRows[Row any](file string, f func(i int, r Row) bool) (err error) {
 	defer func() {
-		if r := recover(); r != nil { // as the picture decoders: a damaged file must not take the program along
-			err = damaged(fmt.Errorf("%v", r))
+		if r := recover(); r != nil { // the library may panic on a damaged file
+			err = broken(file, r)
 		}
 	}()
 	h, err := os.Open(file)
@@ -120,13 +124,13 @@ func readRows[Row any](file string, f func(i int, r Row) bool) (err error) {
 	}
 	p, err := parquet.OpenFile(h, info.Size())
 	if err != nil {
-		return damaged(err)
+		return broken(file, err)
 	}
 	for _, column := range columns {
 		if leaf, ok := p.Schema().Lookup(column...); !ok {
-			return fmt.Errorf("has no column %s, only %s; give the pets' parquet file", strings.Join(column, "."), describe(p.Schema()))
+			return fmt.Errorf("%s: has no column %s, only %s; give the pets' parquet file", file, strings.Join(column, "."), describe(p.Schema()))
 		} else if kind := leaf.Node.Type().Kind(); (column[0] == "dog") != (kind == parquet.Boolean) || column[0] != "dog" && kind != parquet.ByteArray {
-			return fmt.Errorf("column %s holds %s, not the text, bytes or truth that it should; give the pets' parquet file", strings.Join(column, "."), kind)
+			return fmt.Errorf("%s: column %s holds %s, not text, bytes or truth values as it should; give the pets' parquet file", file, strings.Join(column, "."), kind)
 		}
 	}
 	reader := parquet.NewGenericReader[Row](p)
@@ -144,16 +148,18 @@ func readRows[Row any](file string, f func(i int, r Row) bool) (err error) {
 			return nil
 		}
 		if err != nil {
-			return damaged(err)
+			return broken(file, err)
 		}
 		clear(rows)
 	}
 }
 
-func damaged(err error) error {
-	return fmt.Errorf("damaged parquet file: %w; download it again", err)
+// broken returns the error for a parquet file that is damaged.
+func broken(file string, cause any) error {
+	return fault.Damaged(file, "damaged parquet file: %v; download it again", cause)
 }
 
+// describe lists the columns of a file.
 func describe(s *parquet.Schema) string {
 	var names []string
 	for _, c := range s.Columns() {

@@ -1,8 +1,12 @@
-// Package pets reads the Oxford-IIIT Pet Dataset (Parkhi, Vedaldi, Zisserman and Jawahar, "Cats and Dogs", 2012) in its official layout and
-// in the parquet form that Hugging Face hosts.
+// Package pets reads the Oxford-IIIT Pet Dataset (Parkhi, Vedaldi, Zisserman and Jawahar, "Cats and Dogs", 2012,
+// https://www.robots.ox.ac.uk/~vgg/data/pets) in its official layout and in the parquet form that Hugging Face hosts.
 //
-// The official layout is images/NAME.jpg and annotations/{list,trainval,test}.txt, whose lines are "NAME CLASS-ID SPECIES BREED-ID" with
-// species 1 for cats and 2 for dogs. NAME is the breed and a number; the breeds of cats begin with an upper-case letter.
+// The official layout is images/NAME.jpg and annotations/{list,trainval,test}.txt. Their lines are
+//
+//	NAME CLASS-ID SPECIES BREED-ID
+//
+// with species 1 for cats and 2 for dogs. NAME is the breed and a number, such as Bengal_12. The breeds of cats start with an
+// upper-case letter. The parquet form (https://parquet.apache.org) is described at [Parquet].
 package pets
 
 import (
@@ -20,15 +24,17 @@ import (
 
 var species = []string{"cat", "dog"}
 
-// Is tells whether a folder has the official layout's list.
+// Is reports whether a folder has the list of the official layout.
 func Is(root string) bool {
 	_, err := os.Stat(filepath.Join(root, "annotations", "list.txt"))
 	return err == nil
 }
 
-// Folder lists the official layout. Split All is every photo in images/, also those that no list names, as long as their name tells the
-// class; the other splits are the photos of their own list. Listed photos that are missing, unlisted ones and stray files are counted in the
-// notes.
+// Folder lists the official layout. The splits Trainval and Test are the photos in trainval.txt and test.txt. Split All is
+// every photo in images/, also those that no list names, if the class follows from the name. The notes of the source count
+// listed photos that are missing, unlisted photos and stray files.
+//
+// Errors: a [*fault.FieldError] for options, and a [*fault.DamagedFile] for a damaged list.
 func Folder(root string, o data.Options) (data.Source, error) {
 	s := data.Source{Layout: "pets", Path: root}
 	o, err := o.ResolveFor(s.Layout, root, data.UseLabels)
@@ -102,8 +108,8 @@ func Folder(root string, o data.Options) (data.Source, error) {
 	return s, nil
 }
 
-// readImages lists images/ by name without suffix, and apart from those the files that are no pictures, such as the .mat files that the
-// published archive holds by mistake.
+// readImages lists the pictures in images/ by name without suffix, and the other files: the published archive holds some .mat
+// files by mistake.
 func readImages(root string) (files map[string]fs.FileInfo, stray []string, err error) {
 	folder := filepath.Join(root, "images")
 	entries, err := os.ReadDir(folder)
@@ -127,7 +133,7 @@ func readImages(root string) (files map[string]fs.FileInfo, stray []string, err 
 	return files, stray, nil
 }
 
-// labeller gives an entry its class, among classes that are the same for every split.
+// labeller finds the class of an entry. The classes are the same for every split.
 type labeller struct {
 	classes []string
 	breeds  map[string]int // nil if the classes are species
@@ -144,7 +150,7 @@ func newLabeller(labels data.Labels, all []entry) labeller {
 			l.classes = append(l.classes, breed)
 		}
 	}
-	// Alphabetical whatever the case: the order of the official class numbers.
+	// Sorted without regard to case: the order of the official class numbers.
 	sort.Slice(l.classes, func(i, j int) bool { return strings.ToLower(l.classes[i]) < strings.ToLower(l.classes[j]) })
 	for i, breed := range l.classes {
 		l.breeds[breed] = i
@@ -160,7 +166,7 @@ func (l labeller) of(e entry) (class int, ok bool) {
 	return class, ok
 }
 
-// breedOf cuts the number off a name: american_bulldog_12 is an american_bulldog.
+// breedOf removes the number of a name: american_bulldog_12 becomes american_bulldog.
 func breedOf(name string) string {
 	if i := strings.LastIndexByte(name, '_'); i > 0 {
 		return name[:i]
@@ -168,7 +174,7 @@ func breedOf(name string) string {
 	return name
 }
 
-// speciesOf tells the species by the case of the first letter.
+// speciesOf returns the species by the case of the first letter.
 func speciesOf(name string) int {
 	if first, _ := utf8.DecodeRuneInString(name); unicode.IsUpper(first) {
 		return 0

@@ -37,7 +37,7 @@ func openDrawn(path string, o data.Options) (*data.Dataset, error) {
 	kind, rest, _ := strings.Cut(path, ":")
 	seed, n, err := seedAndNumber(rest)
 	if err != nil {
-		return nil, fault.Field("Path", path, "must be %s:SEED:N, such as %s:1:2000 for 2,000 drawn pictures of seed 1; N is 1 to %d", kind, kind, maxDrawn)
+		return nil, fault.Field("Path", path, "must be %s:SEED:N, such as %s:1:2000 for 2,000 drawn pictures of seed 1, and at most %d pictures", kind, kind, maxDrawn)
 	}
 	if o, err = o.ResolveFor(kind, path, 0); err != nil {
 		return nil, err

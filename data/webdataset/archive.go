@@ -13,24 +13,25 @@ import (
 	"strings"
 
 	"github.com/bestiary-ml/bestiary/data"
+	"github.com/bestiary-ml/bestiary/fault"
 )
 
 const (
-	maxPicture = 64 << 20   // bytes of one; several wait in memory
+	maxPicture = 64 << 20   // bytes of a picture; several wait in memory
 	maxTexts   = 2 << 30    // bytes of all captions
-	maxMembers = 50_000_000 // of all archives: what their names need is memory
+	maxMembers = 50_000_000 // files of all archives: their names take memory
 )
 
 // member is a file of an archive.
 type member struct {
-	number      int // its place in the archive
+	number      int // index in the archive
 	name        string
 	key, column string // name up to the first dot of its last part, and from there on, in lower case
 	size        int64
 	body        io.Reader
 }
 
-// read returns the content, or an error if it has more bytes than the most wanted; fatal is an error of the archive.
+// read returns the content, or an error if it is larger than most bytes; fatal is an error of the archive.
 func (m member) read(most int64) (content []byte, err, fatal error) {
 	if m.size > most {
 		return nil, fmt.Errorf("%.1f MB, more than the %d we read", float64(m.size)/(1<<20), most>>20), nil
@@ -39,15 +40,15 @@ func (m member) read(most int64) (content []byte, err, fatal error) {
 	return content, nil, fatal
 }
 
-// members calls f with every file of an archive, and returns what a reader of its report should know. Directories and hidden files are passed
-// over. An error of f ends the walk.
+// members calls f with every file of an archive, and returns remarks for the report. Folders and hidden files are skipped. An
+// error of f ends the walk.
 func members(archive string, f func(m member) error) (notes []string, err error) {
 	h, err := os.Open(archive)
 	if err != nil {
 		return nil, fmt.Errorf("%s: cannot be read; check the path and its permissions", archive)
 	}
 	defer h.Close()
-	var unpacked io.Reader = h // which can seek, and so pass over pictures fast
+	var unpacked io.Reader = h // it can seek, so the tar reader skips pictures fast
 	packed := isGzip(h)
 	if packed {
 		z, err := gzip.NewReader(bufio.NewReaderSize(h, 1<<18))
@@ -87,62 +88,62 @@ func members(archive string, f func(m member) error) (notes []string, err error)
 	if len(special) > 0 {
 		notes = append(notes, data.Note(archive+": links and special files, left out", special, 5))
 	}
-	// What follows must be zeros. Reading them also checks the sum of a packed archive.
+	// Only zeros may follow. Reading them also checks the checksum of a gzip archive.
 	var rest nonzero
 	if _, err := io.Copy(&rest, unpacked); err != nil {
 		return nil, broken(archive, last, err)
 	}
 	switch {
 	case bool(rest):
-		notes = append(notes, archive+": has data after its end mark, which was left out; unpack archives that were joined and pack them as one")
+		notes = append(notes, archive+": has data after its end mark, which was left out; unpack joined archives and pack them as one")
 	case !packed && !endsInZeros(h):
 		notes = append(notes, archive+": has no end mark, so it may be cut off; download or pack it again if pictures are missing")
 	}
 	return notes, nil
 }
 
-// errStop ends a walk and is no error of the archive.
+// errStop ends a walk without an error.
 var errStop = errors.New("stop")
 
-// fault is an error of what an archive holds, which is whole.
-type fault struct{ error }
+// contentError is an error about the content of an archive that is not damaged.
+type contentError struct{ error }
 
-// broken makes one sentence of an error in reading an archive.
+// broken returns the error for an archive that cannot be read. last is the file read before.
 func broken(archive, last string, err error) error {
 	after := ""
 	if last != "" {
 		after = " after " + last
 	}
-	var f fault
+	var content contentError
 	switch {
 	case err == errStop:
 		return errStop
-	case errors.As(err, &f):
-		return fmt.Errorf("%s: %w", archive, f.error)
+	case errors.As(err, &content):
+		return fmt.Errorf("%s: %w", archive, content.error)
 	case errors.Is(err, io.ErrUnexpectedEOF) || errors.Is(err, io.EOF):
-		return fmt.Errorf("%s: is cut off%s; download or pack it again", archive, after)
+		return fault.Damaged(archive, "is cut off%s; download or pack it again", after)
 	case last == "" && errors.Is(err, tar.ErrHeader):
-		return fmt.Errorf("%s: is not a tar archive; give a .tar or .tar.gz", archive)
+		return fault.Damaged(archive, "is not a tar archive; give a .tar or .tar.gz")
 	default:
-		return fmt.Errorf("%s: is damaged%s (%w); download or pack it again", archive, after, err)
+		return fault.Damaged(archive, "is damaged%s (%v); download or pack it again", after, err)
 	}
 }
 
-// isGzip tells by content.
+// isGzip reports whether the content is gzip.
 func isGzip(f io.ReaderAt) bool {
 	magic := make([]byte, 2)
 	_, err := f.ReadAt(magic, 0)
 	return err == nil && string(magic) == "\x1f\x8b"
 }
 
-// isTar tells by content whether a file is a tar of this century.
+// isTar reports whether the content is tar in the POSIX or GNU format.
 func isTar(f io.ReaderAt) bool {
 	magic := make([]byte, 5)
 	_, err := f.ReadAt(magic, 257)
 	return err == nil && string(magic) == "ustar"
 }
 
-// nonzero is a writer that notices a byte other than zero.
+// nonzero is a writer that becomes true at a byte other than zero.
 type nonzero bool
 
 func (n *nonzero) Write(b []byte) (int, error) {
@@ -152,6 +153,7 @@ func (n *nonzero) Write(b []byte) (int, error) {
 	return len(b), nil
 }
 
+// endsInZeros reports whether the last block is an end mark.
 func endsInZeros(f *os.File) bool {
 	info, err := f.Stat()
 	if err != nil || info.Size() < 512 {

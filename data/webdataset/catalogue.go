@@ -7,18 +7,19 @@ import (
 	"github.com/bestiary-ml/bestiary/data"
 )
 
-// catalogue is what archives hold.
+// catalogue lists the content of archives.
 type catalogue struct {
 	columns         columns
 	archives        []*archive
-	members, bytes  int            // of all archives; of the captions
-	present, unused map[string]int // files of each column; those that are neither picture nor caption of their sample
-	bare, twice     []string       // samples without either; files there before
+	members         int            // files of all archives
+	bytes           int            // of all captions
+	present, unused map[string]int // by column: files, and files that are neither picture nor caption of their sample
+	bare, twice     []string       // samples without picture and caption; files that are there twice
 	notes           []string
 }
 
 type archive struct {
-	path, prefix string // prefix tells the archive apart in names
+	path, prefix string // names start with prefix
 	stamp        string
 	samples      []*sample
 	wanted       map[int]wanted // by number of the member
@@ -36,9 +37,9 @@ type sample struct {
 	picture, text part
 }
 
-// part is the member that a sample's picture or captions are in.
+// part is the member with a sample's picture or captions.
 type part struct {
-	rank    int // in the list of columns, −1: there is none
+	column  int // index in the list of columns, −1: there is none
 	number  int
 	name    string
 	content []byte // of captions
@@ -60,12 +61,12 @@ func (c *catalogue) add(path, prefix string) error {
 	notes, err := members(path, func(m member) error {
 		p := samples[m.key]
 		if p == nil {
-			p = &sample{key: m.key, archive: a, picture: part{rank: -1}, text: part{rank: -1}}
+			p = &sample{key: m.key, archive: a, picture: part{column: -1}, text: part{column: -1}}
 			samples[m.key] = p
 			a.samples = append(a.samples, p)
 		}
 		if c.members++; c.members > maxMembers {
-			return fault{fmt.Errorf("is more than %d files; use fewer archives", maxMembers)}
+			return contentError{fmt.Errorf("is more than %d files; use fewer archives", maxMembers)}
 		}
 		c.present[m.column]++
 		return c.take(p, m, prefix)
@@ -78,25 +79,25 @@ func (c *catalogue) add(path, prefix string) error {
 	return nil
 }
 
-// take gives a sample a member, if the column is wanted and the sample has none that is preferred.
+// take adds a member to a sample, if its column is wanted and the sample has none of a preferred column.
 func (c *catalogue) take(p *sample, m member, prefix string) error {
 	to, list := &p.picture, c.columns.images
-	at := rank(list, m.column)
+	at := position(list, m.column)
 	if at < 0 {
 		to, list = &p.text, c.columns.texts
-		at = rank(list, m.column)
+		at = position(list, m.column)
 	}
 	switch {
-	case at >= 0 && at == to.rank:
+	case at >= 0 && at == to.column:
 		c.twice = append(c.twice, prefix+m.name)
 		return nil
-	case at < 0 || to.rank >= 0 && to.rank < at:
+	case at < 0 || to.column >= 0 && to.column < at:
 		c.unused[m.column]++
 		return nil
-	case to.rank >= 0:
-		c.unused[list[to.rank].name]++
+	case to.column >= 0:
+		c.unused[list[to.column].name]++
 	}
-	*to = part{rank: at, number: m.number, name: m.name}
+	*to = part{column: at, number: m.number, name: m.name}
 	if to == &p.picture {
 		return nil
 	}
@@ -105,7 +106,7 @@ func (c *catalogue) take(p *sample, m member, prefix string) error {
 		return fatal
 	}
 	if c.bytes += len(to.content); c.bytes > maxTexts {
-		return fault{fmt.Errorf("is more than %d GB of captions; use fewer archives", maxTexts>>30)}
+		return contentError{fmt.Errorf("is more than %d GB of captions; use fewer archives", maxTexts>>30)}
 	}
 	if to.err == nil {
 		to.content, to.err = list[at].text(to.content)
@@ -113,7 +114,7 @@ func (c *catalogue) take(p *sample, m member, prefix string) error {
 	return nil
 }
 
-// read is the source's reader: it walks the archives again, now for the pictures.
+// read is the Reader of the source: it walks the archives again, for the pictures.
 func (c *catalogue) read(yield func(int, data.Encoded) bool) error {
 	for _, a := range c.archives {
 		_, err := members(a.path, func(m member) error {

@@ -9,6 +9,7 @@ import (
 	"unicode/utf8"
 
 	"github.com/bestiary-ml/bestiary/data"
+	"github.com/bestiary-ml/bestiary/fault"
 )
 
 const (
@@ -16,47 +17,48 @@ const (
 	defaultTexts  = "txt,caption"
 )
 
-// column is one that may hold what is looked for; in JSON, under a key.
+// column is a column, or a key of a JSON column.
 type column struct{ name, key string }
 
-// columns are those of the pictures and of the captions, by preference.
+// columns are the columns of the pictures and of the captions, by preference.
 type columns struct{ images, texts []column }
 
 func parseColumns(o data.Options) (c columns, err error) {
-	if c.images, err = parseList(cmp.Or(o.Images, defaultImages)); err != nil {
+	if c.images, err = parseList("Images", cmp.Or(o.Images, defaultImages)); err != nil {
 		return c, err
 	}
-	if c.texts, err = parseList(cmp.Or(o.Texts, defaultTexts)); err != nil {
+	if c.texts, err = parseList("Texts", cmp.Or(o.Texts, defaultTexts)); err != nil {
 		return c, err
 	}
 	for _, i := range c.images {
 		if i.key != "" {
-			return c, fmt.Errorf("column %s:%s cannot hold pictures; name the suffix of the pictures", i.name, i.key)
+			return c, fault.Field("Images", o.Images, "column %s:%s cannot hold pictures; name the suffix of the pictures", i.name, i.key)
 		}
-		if rank(c.texts, i.name) >= 0 {
-			return c, fmt.Errorf("column %s cannot hold both pictures and captions; choose one", i.name)
+		if position(c.texts, i.name) >= 0 {
+			return c, fault.Field("Images", o.Images, "column %s cannot hold both pictures and captions; leave it out of Images or Texts", i.name)
 		}
 	}
 	return c, nil
 }
 
-func parseList(list string) (columns []column, err error) {
+// parseList parses a field: a list of columns, separated by commas.
+func parseList(field, list string) (columns []column, err error) {
 	for _, name := range strings.Split(list, ",") {
 		suffix, key, keyed := strings.Cut(strings.TrimSpace(name), ":")
 		c := column{strings.ToLower(strings.TrimPrefix(suffix, ".")), key}
 		if c.name == "" || keyed != (c.name == "json") || keyed && key == "" {
-			return nil, fmt.Errorf("column %q in %q is not a suffix such as txt, or json:KEY; name the suffixes, separated by commas", name, list)
+			return nil, fault.Field(field, list, "column %q is not a suffix such as txt, or json:KEY; name the suffixes, separated by commas", name)
 		}
-		if rank(columns, c.name) >= 0 {
-			return nil, fmt.Errorf("column %s is twice in %q; name it once", c.name, list)
+		if position(columns, c.name) >= 0 {
+			return nil, fault.Field(field, list, "column %s is there twice; name it once", c.name)
 		}
 		columns = append(columns, c)
 	}
 	return columns, nil
 }
 
-// rank returns the place of a column in a list, −1 if it is not there.
-func rank(list []column, name string) int {
+// position returns the index of a column in a list, −1 if it is not there.
+func position(list []column, name string) int {
 	for i, c := range list {
 		if c.name == name {
 			return i
@@ -65,12 +67,12 @@ func rank(list []column, name string) int {
 	return -1
 }
 
-// text returns the captions, one a line, that the content of a column has.
+// text returns the captions in the content of a column, one a line.
 func (c column) text(content []byte) ([]byte, error) {
 	if c.key == "" {
 		return content, nil
 	}
-	if !utf8.Valid(content) { // which the decoder would hide
+	if !utf8.Valid(content) { // the JSON decoder would replace it silently
 		return nil, errors.New("not valid UTF-8")
 	}
 	var object map[string]json.RawMessage
@@ -94,6 +96,7 @@ func (c column) text(content []byte) ([]byte, error) {
 	return []byte(strings.Join(several, "\n")), nil
 }
 
+// join lists columns.
 func join(list []column) string {
 	names := make([]string, len(list))
 	for i, c := range list {

@@ -1,8 +1,9 @@
-// Package webdataset reads pictures and captions from tar archives, as the WebDataset library has them (Aizman, Maltby and Breuel, "High
-// performance I/O for large scale deep learning", 2019).
+// Package webdataset reads pictures and captions from tar archives in the format of the WebDataset library (Aizman, Maltby
+// and Breuel, "High performance I/O for large scale deep learning", 2019, https://github.com/webdataset/webdataset).
 //
-// The files of an archive that have the same name up to the first dot, folders included, are a sample, and what follows the dot is a column:
-// 0001.jpg and 0001.txt are the columns jpg and txt of the sample 0001. Archives may be packed with gzip, and one dataset may be several.
+// The files of an archive with the same name up to the first dot, folders included, are a sample. What follows the dot is
+// the column: 0001.jpg and 0001.txt are the columns jpg and txt of the sample 0001. Archives may be compressed with gzip. A
+// dataset is one archive or a folder of them.
 package webdataset
 
 import (
@@ -21,7 +22,7 @@ const layout = "webdataset"
 
 var suffixes = []string{".tar", ".tar.gz", ".tgz"}
 
-// Is tells whether a file is an archive, or a folder holds some and no sub-folders.
+// Is reports whether path is an archive, or a folder of archives without sub-folders.
 func Is(path string) bool {
 	info, err := os.Stat(path)
 	if err != nil {
@@ -46,6 +47,7 @@ func Is(path string) bool {
 	return isGzip(f) || isTar(f)
 }
 
+// named reports whether the suffix is that of an archive.
 func named(path string) bool {
 	return slices.ContainsFunc(suffixes, func(s string) bool { return strings.HasSuffix(strings.ToLower(path), s) })
 }
@@ -65,9 +67,11 @@ func archivesIn(folder string) (archives, others []string) {
 	return archives, others
 }
 
-// List lists the samples of an archive, or of the archives in a folder, that have a picture. Options.Images and Options.Texts choose the
-// columns, of which the first that a sample has is used. The classes are the folders at the top of the archives; splits are derived from the
-// names of the samples, see [data.HeldOut].
+// List lists the samples of an archive, or of the archives in a folder, that have a picture. Options.Images and Options.Texts
+// name the columns by preference: the first that a sample has is used. The classes are the top-level folders of the
+// archives. Splits are derived from the names of the samples, see [data.HeldOut].
+//
+// Errors: a [*fault.FieldError] for options, and a [*fault.DamagedFile] for a damaged archive.
 func List(path string, o data.Options) (data.Source, error) {
 	s := data.Source{Layout: layout, Path: path}
 	o, err := o.ResolveFor(layout, path, data.UseColumns)
@@ -76,7 +80,7 @@ func List(path string, o data.Options) (data.Source, error) {
 	}
 	wanted, err := parseColumns(o)
 	if err != nil {
-		return s, fmt.Errorf("%s: %s: %w", layout, path, err)
+		return s, err
 	}
 	info, err := os.Stat(path)
 	if err != nil {
@@ -109,7 +113,7 @@ func List(path string, o data.Options) (data.Source, error) {
 	return s, nil
 }
 
-// source makes a source of what was found.
+// source fills the source with the samples that were found.
 func (c *catalogue) source(s *data.Source, o data.Options) error {
 	var keys []string
 	var found []*sample
@@ -117,11 +121,11 @@ func (c *catalogue) source(s *data.Source, o data.Options) error {
 	for _, a := range c.archives {
 		for _, p := range a.samples {
 			switch {
-			case p.picture.rank >= 0:
-				captioned = captioned || p.text.rank >= 0
+			case p.picture.column >= 0:
+				captioned = captioned || p.text.column >= 0
 				keys = append(keys, p.key)
 				found = append(found, p)
-			case p.text.rank >= 0:
+			case p.text.column >= 0:
 				s.Orphans = append(s.Orphans, a.prefix+p.text.name)
 			default:
 				c.bare = append(c.bare, a.prefix+p.key)
@@ -145,8 +149,8 @@ func (c *catalogue) source(s *data.Source, o data.Options) error {
 		a := p.archive
 		a.wanted[p.picture.number] = wanted{len(s.Items), p.picture.name}
 		item := data.Item{Name: a.prefix + p.picture.name, Label: labels[i], Stamp: a.stamp}
-		if p.text.rank >= 0 {
-			column := c.columns.texts[p.text.rank]
+		if p.text.column >= 0 {
+			column := c.columns.texts[p.text.column]
 			item.Stamp += " " + p.text.name + " " + column.key
 			p.text.name = a.prefix + p.text.name
 		}
@@ -166,14 +170,15 @@ func (c *catalogue) source(s *data.Source, o data.Options) error {
 	note("samples with neither picture nor caption, left out", c.bare)
 	note("files that are in an archive twice, the first used", c.twice)
 	if len(c.unused) > 0 {
-		s.Notes = append(s.Notes, "columns that were not used: "+count(c.unused))
+		s.Notes = append(s.Notes, "columns that are not used: "+count(c.unused))
 	}
 	return nil
 }
 
-// described lists the columns there are.
+// described lists the columns of the archives.
 func (c *catalogue) described() string { return count(c.present) }
 
+// count lists columns with their numbers of files.
 func count(columns map[string]int) string {
 	const most = 20
 	var list []string

@@ -120,7 +120,7 @@ func TestList(t *testing.T) {
 			for _, want := range []string{
 				"captions: 3, ", "4.jpg (not a JPEG", "skipped: 1: 1.txt:2", "repair them: 1: 5.caption:1 (not valid UTF-8)", "pictures without captions, used without: 1: 2.PNG",
 				"captions without a picture, left out: 1: 3.txt", "neither picture nor caption, left out: 1: 6", "twice, the first used: 1: 1.jpg",
-				"columns that were not used: cls (2), json (1), png (1)",
+				"columns that are not used: cls (2), json (1), png (1)",
 			} {
 				if !strings.Contains(report, want) {
 					t.Errorf("report lacks %q:\n%s", want, report)
