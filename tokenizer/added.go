@@ -7,17 +7,17 @@ import (
 	"unicode/utf8"
 )
 
-// literal is an added token: it is looked for in the text as it is written, before words are split.
+// literal is an added token: the text is searched for it before it is split into words.
 type literal struct {
 	text        []byte
 	id          int32
-	left, right bool // it takes the blanks on that side with it
+	left, right bool // it includes the blanks on that side
 }
 
-// literals finds added tokens, the longest first where several begin at one place.
+// literals finds added tokens. If several start at one place, the longest is found.
 type literals struct {
 	tokens []literal
-	begins [256]bool // first bytes
+	begins [256]bool // by first byte
 }
 
 func newLiterals(tokens []literal) literals {
@@ -29,7 +29,7 @@ func newLiterals(tokens []literal) literals {
 	return l
 }
 
-// find returns the first added token in text, with the blanks that it takes; id -1 at the end of text if there is none.
+// find returns the first added token in text with its blanks. If there is none, it returns id −1 at the end of text.
 func (l *literals) find(text []byte) (start, end int, id int32) {
 	if len(l.tokens) == 0 {
 		return len(text), len(text), -1

@@ -1,11 +1,12 @@
 package tokenizer
 
-// Byte-level BPE writes every byte as one printable character, so that a vocabulary is readable text (GPT-2's bytes_to_unicode): a byte
-// that is a printable, non-blank Latin-1 character stands for itself, and the others become U+0100, U+0101, … in order.
+// Byte-level BPE writes every byte as one printable character, so that a vocabulary is readable text (GPT-2's
+// bytes_to_unicode). A byte that is a printable, non-blank Latin-1 character stands for itself. The others are U+0100,
+// U+0101, … in order.
 var (
-	byteOrder []byte         // bytes in the order of CLIP's vocabulary: first those that stand for themselves
+	byteOrder []byte         // the bytes in the order of CLIP's vocabulary: first those that stand for themselves
 	byteRune  [256]rune      // the character of a byte
-	runeByte  map[rune]uint8 // and back
+	runeByte  map[rune]uint8 // the byte of a character
 )
 
 func init() {
@@ -24,7 +25,7 @@ func init() {
 	byteOrder = append(byteOrder, others...)
 }
 
-// bytesOf is what a vocabulary's token stands for; false if it has characters that stand for no byte.
+// bytesOf returns the bytes of a token; false if a character of the token stands for no byte.
 func bytesOf(token string) (string, bool) {
 	text := make([]byte, 0, len(token))
 	for _, r := range token {

@@ -10,22 +10,23 @@ type pair struct{ left, right int32 }
 
 func (p pair) key() uint64 { return uint64(uint32(p.left))<<32 | uint64(uint32(p.right)) }
 
-// merge is what becomes of a pair. Pairs of lower rank are merged first.
+// merge is the result of merging a pair. Pairs of lower rank are merged first.
 type merge struct{ rank, id int32 }
 
-// bpe is a byte-pair encoding (Sennrich et al., 2016) over bytes: a word begins as one symbol a byte, and the neighbours whose merge has
-// the lowest rank become one symbol, the leftmost first, until no merge is left.
+// bpe is a byte-pair encoding (Sennrich et al., 2016) over bytes. A word starts as one symbol a byte. The neighbours whose
+// merge has the lowest rank become one symbol, the leftmost first, until no merge applies.
 type bpe struct {
-	first    [256]int32 // id of a byte, -1 if there is none
-	last     [256]int32 // id of a byte that ends a word: another one where the vocabulary marks the ends of words
+	first    [256]int32 // id of a byte, −1 if it has none
+	last     [256]int32 // id of a byte that ends a word; differs from first if the vocabulary marks the ends of words
 	merges   map[uint64]merge
 	pieces   []string // bytes of each id
-	ends     []bool   // ids that end a word, after which text has a blank; nil if words aren't marked
-	unknown  int32    // stands for a byte that has no id; -1: such bytes are left out, as Hugging Face does
+	ends     []bool   // by id: it ends a word, so a blank follows; nil if the vocabulary does not mark the ends of words
+	unknown  int32    // id of bytes without an id; −1: such bytes are dropped, as in Hugging Face's library
 	fuse     bool     // a run of unknown bytes is one token
-	skipLead bool     // text got a blank in front that decoding takes away
+	skipLead bool     // encoding adds a leading blank, which decoding removes
 }
 
+// buildBPE makes t a byte-level BPE.
 func (t *Tokenizer) buildBPE(m *modelSpec) error {
 	switch {
 	case m.Dropout != nil && *m.Dropout != 0:
@@ -77,17 +78,18 @@ func (t *Tokenizer) buildBPE(m *modelSpec) error {
 	return nil
 }
 
-// symbol is a link of the list of symbols that a word consists of by now.
+// symbol is an element of the linked list of a word's symbols.
 type symbol struct{ id, previous, next int32 }
 
 // candidate is a possible merge of the symbol at a position with the next one.
 type candidate struct{ rank, at int32 }
 
+// before orders candidates by rank, then from left to right.
 func (c candidate) before(d candidate) bool {
 	return c.rank < d.rank || c.rank == d.rank && c.at < d.at
 }
 
-// appendIDs encodes one word.
+// appendIDs appends the ids of one word.
 func (b *bpe) appendIDs(ids []int32, word []byte, s *scratch) []int32 {
 	symbols := s.symbols[:0]
 	fused := false
@@ -126,7 +128,7 @@ func (b *bpe) appendIDs(ids []int32, word []byte, s *scratch) []int32 {
 		right := &symbols[left.next]
 		m, ok := b.merges[pair{left.id, right.id}.key()]
 		if !ok || m.rank != c.rank {
-			continue // one of the two has been merged since
+			continue // one of the two was merged with another symbol
 		}
 		left.id, right.id = m.id, -1
 		left.next = right.next
@@ -144,6 +146,7 @@ func (b *bpe) appendIDs(ids []int32, word []byte, s *scratch) []int32 {
 	return ids
 }
 
+// propose adds the merge of the symbol at a position with the next one to the queue, if there is one.
 func (b *bpe) propose(s *scratch, at int32) {
 	if m, ok := b.merges[pair{s.symbols[at].id, s.symbols[s.symbols[at].next].id}.key()]; ok {
 		s.queue.push(candidate{m.rank, at})

@@ -5,15 +5,15 @@ import (
 	"slices"
 )
 
-// maxID bounds the tables that a file's ids make us allocate.
+// maxID bounds the ids of a file, and so the size of the tables that are indexed by id.
 const maxID = 1 << 22
 
-// paddingToken is what padding is called in files of ours.
+// paddingToken is the name of the padding token in files that this package writes.
 const paddingToken = "<|padding|>"
 
 var paddingNames = []string{paddingToken, "[PAD]", "[pad]", "<pad>", "<PAD>", "<|pad|>"}
 
-// build makes the tokenizer that a document describes, and gives padding the id 0. Errors complete "the tokenizer …".
+// build makes the tokenizer that a document describes; padding gets id 0. Errors complete "the tokenizer …".
 func build(d *document, fileIDs bool) (*Tokenizer, error) {
 	if d.Model == nil {
 		return nil, fmt.Errorf("has no model")
@@ -58,7 +58,7 @@ func build(d *document, fileIDs bool) (*Tokenizer, error) {
 		return nil, err
 	}
 	kind := d.Model.Type
-	if kind == "" { // files of before 2020 leave it out
+	if kind == "" { // files from before 2020 have no type
 		kind = "BPE"
 		if d.Model.MaxChars != nil {
 			kind = "WordPiece"
@@ -78,7 +78,7 @@ func build(d *document, fileIDs bool) (*Tokenizer, error) {
 	return t, nil
 }
 
-// tokens checks that ids are in range and each means one token, and returns which.
+// tokens returns the token of each id. It is an error if an id is out of range or has two tokens.
 func (d *document) tokens() (map[int32]string, error) {
 	tokens := make(map[int32]string, len(d.Model.Vocab)+len(d.Added))
 	add := func(token string, id int32) error {
@@ -113,7 +113,7 @@ func (d *document) tokens() (map[int32]string, error) {
 	return tokens, nil
 }
 
-// reserveZero moves all ids up by one if 0 is a real token, unless the ids of the file are to stay.
+// reserveZero moves all ids up by one if 0 is a real token, unless the tokenizer keeps the ids of the file.
 func (d *document) reserveZero(tokens map[int32]string, fileIDs bool) {
 	zero, used := tokens[0]
 	if !used || slices.Contains(paddingNames, zero) {
@@ -136,7 +136,7 @@ func (d *document) reserveZero(tokens map[int32]string, fileIDs bool) {
 	d.Added = append([]addedToken{{Content: paddingToken, Special: true}}, d.Added...)
 }
 
-// addTokens prepares added tokens. Padding isn't looked for in text: nobody writes it, and what a text gives is never padding.
+// addTokens prepares the added tokens. Text is not searched for the padding token, so no text encodes to padding.
 func (t *Tokenizer) addTokens(d *document) error {
 	var raw, cooked []literal
 	for _, a := range d.Added {
@@ -158,7 +158,7 @@ func (t *Tokenizer) addTokens(d *document) error {
 			text = step(nil, text)
 		}
 		if len(text) == 0 {
-			return fmt.Errorf("has the added token %s, of which its normaliser leaves nothing", shorten(a.Content))
+			return fmt.Errorf("has the added token %s, which its normaliser makes empty", shorten(a.Content))
 		}
 		cooked = append(cooked, literal{text, a.ID, a.LStrip, a.RStrip})
 	}
@@ -166,7 +166,7 @@ func (t *Tokenizer) addTokens(d *document) error {
 	return nil
 }
 
-// id of a token, -1 if it isn't there.
+// id returns the id of a token, −1 if it isn't there.
 func (v vocabulary) id(token string) int32 {
 	if id, ok := v[token]; ok {
 		return id

@@ -8,18 +8,18 @@ import (
 	"golang.org/x/text/unicode/norm"
 )
 
-// clipMerges is how many lines of the published file CLIP uses: 49,152 tokens less two alphabets of 256 and two special tokens, as its
-// SimpleTokenizer counts; with all of them the vocabulary has 49,408.
+// clipMerges is the number of merges that CLIP's SimpleTokenizer uses of the published file: 49,152 − 256 − 2. With two
+// alphabets of 256 and two special tokens the vocabulary has 49,408 ids.
 const clipMerges = 49152 - 256 - 2
 
 const (
 	clipEnd  = "</w>"
-	clipName = "bpe_simple_vocab_16e6.txt" // as the published file's first line has it; vocabularies of the same kind may have other sizes
+	clipName = "bpe_simple_vocab_16e6.txt" // in the first line of the published file; other vocabularies of this kind may have other sizes
 )
 
-// clipDocument describes CLIP's tokenizer (Radford et al., 2021) with the vocabulary as published: a first line with the version, then a
-// merge a line. Ids are, in this order: the bytes, the bytes that end a word, the merges, and two special tokens. Lines after those that
-// CLIP uses are not read. A file that breaks off before is refused: with fewer merges all later ids would be others.
+// clipDocument describes CLIP's tokenizer (Radford et al., 2021) with the published vocabulary: a first line with the
+// version, then one merge a line. The ids are, in this order: bytes, bytes that end a word, merges, and two special tokens.
+// Lines after the clipMerges that CLIP uses are ignored. A file with fewer merges is damaged: all later ids would differ.
 func clipDocument(path, text string) (*document, error) {
 	if !strings.Contains(text, clipEnd) {
 		return nil, fmt.Errorf("tokenizer: %s: has merges without %s, so it is not CLIP's vocabulary; for GPT-2's kind give a tokenizer.json", path, clipEnd)
@@ -31,9 +31,9 @@ func clipDocument(path, text string) (*document, error) {
 	case len(lines) >= clipMerges:
 		lines = lines[:clipMerges]
 	case rest != "":
-		return nil, fmt.Errorf("tokenizer: %s:%d: %s has no end of the line, so the file is cut off; fetch bpe_simple_vocab_16e6.txt.gz again", path, len(lines)+2, shorten(rest))
+		return nil, damaged(path, len(lines)+2, "%s has no end of the line, so the file is cut off; fetch bpe_simple_vocab_16e6.txt.gz again", shorten(rest))
 	case strings.Contains(header, clipName):
-		return nil, fmt.Errorf("tokenizer: %s: has %d merges of the %d that CLIP uses, so the file is cut off; fetch bpe_simple_vocab_16e6.txt.gz again", path, len(lines), clipMerges)
+		return nil, damaged(path, 0, "has %d merges of the %d that CLIP uses, so the file is cut off; fetch bpe_simple_vocab_16e6.txt.gz again", len(lines), clipMerges)
 	}
 	vocab := make(vocabulary, 512+len(lines)+2)
 	next := int32(0)
@@ -51,7 +51,7 @@ func clipDocument(path, text string) (*document, error) {
 	for i, line := range lines {
 		parts := strings.Fields(line)
 		if len(parts) != 2 || vocab.id(parts[0]) < 0 || vocab.id(parts[1]) < 0 {
-			return nil, fmt.Errorf("tokenizer: %s:%d: %s is not two tokens of the lines before; fetch bpe_simple_vocab_16e6.txt.gz again", path, i+2, shorten(line))
+			return nil, damaged(path, i+2, "%s is not two tokens of the lines before; fetch bpe_simple_vocab_16e6.txt.gz again", shorten(line))
 		}
 		add(parts[0] + parts[1])
 		merges = append(merges, [2]string{parts[0], parts[1]})
@@ -76,9 +76,9 @@ func clipDocument(path, text string) (*document, error) {
 	return d, nil
 }
 
-// cleanCLIP is what CLIP does with a text before it is lower-cased. HTML is unescaped twice. Of ftfy, which the original calls, this has
-// the replacements of single characters (curled quotes, ligatures, full-width forms, control characters), but not the repair of text
-// that was decoded in a wrong encoding. White space needs no clean-up here, as it only separates words.
+// cleanCLIP cleans text as CLIP does before lower-casing. HTML is unescaped twice. The original calls ftfy; this function has
+// ftfy's replacements of single characters (curly quotes, ligatures, full-width forms, control characters), but not the
+// repair of text that was decoded with a wrong encoding. White space needs no cleaning, as it only separates words.
 func cleanCLIP(text string) string {
 	plain := true
 	for i := range len(text) {
@@ -91,6 +91,7 @@ func cleanCLIP(text string) string {
 	return finalSigma(plainCharacters.Replace(html.UnescapeString(html.UnescapeString(text))))
 }
 
+// plainCharacters replaces characters as ftfy does.
 var plainCharacters = func() *strings.Replacer {
 	pairs := []string{"ﬅ", "ſt", "ŉ", "'n"}
 	each := func(from, to rune, f func(string) string) {
@@ -111,7 +112,8 @@ var plainCharacters = func() *strings.Replacer {
 	return strings.NewReplacer(pairs...)
 }()
 
-// finalSigma lower-cases every Σ that ends a word to ς, as Python's lower does; every other character has one lower case.
+// finalSigma lower-cases every Σ that ends a word to ς, as Python's lower does. It is the only character whose lower case
+// depends on the context.
 func finalSigma(text string) string {
 	if !strings.ContainsRune(text, 'Σ') {
 		return text

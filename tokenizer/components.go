@@ -10,7 +10,7 @@ import (
 
 var forms = map[string]norm.Form{"NFC": norm.NFC, "NFD": norm.NFD, "NFKC": norm.NFKC, "NFKD": norm.NFKD}
 
-// steps are what a normaliser does. Errors here and below complete "the tokenizer …".
+// steps returns the steps of a normaliser. Errors here and below complete "the tokenizer …".
 func (c *component) steps() ([]step, error) {
 	if c == nil {
 		return nil, nil
@@ -57,6 +57,7 @@ func (c *component) steps() ([]step, error) {
 	return nil, fmt.Errorf("has the normaliser %q", c.Type)
 }
 
+// is returns an option, or its default.
 func is(option *bool, otherwise bool) bool {
 	if option == nil {
 		return otherwise
@@ -64,8 +65,8 @@ func is(option *bool, otherwise bool) bool {
 	return *option
 }
 
-// splitter is what a pre-tokeniser does; leadBlank where text gets a space in front, byteLevel where words are then written in
-// byte-level characters.
+// splitter returns the splitter of a pre-tokeniser. leadBlank: text gets a leading space. byteLevel: words are then written
+// in byte-level characters.
 func (c *component) splitter() (next splitter, leadBlank, byteLevel bool, err error) {
 	var parts []component
 	switch {
@@ -85,7 +86,7 @@ func (c *component) splitter() (next splitter, leadBlank, byteLevel bool, err er
 			if leadBlank && next != nil {
 				return nil, false, false, fmt.Errorf("puts a space before every word")
 			}
-			// After either split, GPT-2's pattern finds nothing more to split.
+			// After either split, GPT-2's pattern splits nothing more.
 			if next == nil {
 				next = splitNothing
 				if is(part.UseRegex, true) {
@@ -104,6 +105,7 @@ func (c *component) splitter() (next splitter, leadBlank, byteLevel bool, err er
 	return nil, false, false, fmt.Errorf("has no pre-tokeniser ByteLevel or BertPreTokenizer")
 }
 
+// split returns the splitter of a Split component; nil for a pattern that is not supported.
 func (c *component) split() splitter {
 	switch {
 	case c.Pattern == nil:
@@ -116,9 +118,10 @@ func (c *component) split() splitter {
 	return nil
 }
 
-// Post-processors add special tokens ([CLS] …) or trim offsets. Neither is done here, as in DALLE-pytorch.
+// postProcessors add special tokens ([CLS] …) or trim offsets. They are ignored, as in DALLE-pytorch.
 var postProcessors = []string{"ByteLevel", "TemplateProcessing", "BertProcessing", "RobertaProcessing"}
 
+// checkPostProcessor returns an error for a post-processor that may do something else.
 func checkPostProcessor(raw json.RawMessage) error {
 	if isNull(raw) {
 		return nil

@@ -12,7 +12,7 @@ import (
 	"strings"
 )
 
-// document is a Hugging Face tokenizer.json. Every tokenizer has one, whatever it was read from: it is what is built, saved and hashed.
+// document is a Hugging Face tokenizer.json. Every tokenizer has one, whichever file it comes from. It is built, saved and hashed.
 type document struct {
 	Version       string          `json:"version"`
 	Truncation    json.RawMessage `json:"truncation"`
@@ -35,7 +35,7 @@ type addedToken struct {
 	Special    bool   `json:"special"`
 }
 
-// component is a normaliser or a pre-tokeniser, with the options that those we know have.
+// component is a normaliser or a pre-tokeniser, with the options of the known types.
 type component struct {
 	Type               string      `json:"type"`
 	Normalizers        []component `json:"normalizers,omitempty"`
@@ -58,7 +58,7 @@ type pattern struct {
 	String string `json:"String,omitempty"`
 }
 
-// modelSpec is the model of either type, with Hugging Face's names.
+// modelSpec is a BPE or WordPiece model, with Hugging Face's names.
 type modelSpec struct {
 	Type         string     `json:"type"`
 	Dropout      *float64   `json:"dropout,omitempty"`
@@ -74,13 +74,13 @@ type modelSpec struct {
 	Merges       mergeList  `json:"merges,omitzero"`
 }
 
-// extras are what Hugging Face's format has no words for. Its library skips this field of the model.
+// extras are options that Hugging Face's format does not have. Its library ignores this field of the model.
 type extras struct {
 	Clean   string `json:"clean,omitempty"`    // "CLIP": see [cleanCLIP]
 	FileIDs bool   `json:"file_ids,omitempty"` // 0 is a real token, see Options
 }
 
-// Fields that we don't know are refused, but of a type that we don't know only the type is read: it says more in an error.
+// An unknown field is an error. Of an unknown type only the type is read, for a better message.
 var (
 	knownComponents = []string{"Sequence", "Lowercase", "StripAccents", "NFC", "NFD", "NFKC", "NFKD", "Replace", "BertNormalizer", "BertPreTokenizer", "ByteLevel", "Split"}
 	knownModels     = []string{"BPE", "WordPiece", ""}
@@ -102,6 +102,7 @@ func (m *modelSpec) UnmarshalJSON(data []byte) error {
 	return unmarshalStrictly(data, (*plain)(m))
 }
 
+// unmarshalType reads only the type of a component.
 func unmarshalType(data []byte, name *string) error {
 	var typed struct{ Type string }
 	err := json.Unmarshal(data, &typed)
@@ -109,6 +110,7 @@ func unmarshalType(data []byte, name *string) error {
 	return err
 }
 
+// unmarshalStrictly is json.Unmarshal that refuses unknown fields.
 func unmarshalStrictly(data []byte, value any) error {
 	decoder := json.NewDecoder(bytes.NewReader(data))
 	decoder.DisallowUnknownFields()
@@ -121,7 +123,7 @@ func unmarshalStrictly(data []byte, value any) error {
 	return nil
 }
 
-// vocabulary is written in the order of ids.
+// vocabulary maps tokens to ids. It is written in the order of ids.
 type vocabulary map[string]int32
 
 func (v vocabulary) MarshalJSON() ([]byte, error) {
@@ -140,7 +142,7 @@ func (v vocabulary) MarshalJSON() ([]byte, error) {
 	return append(out, '}'), nil
 }
 
-// mergeList is a list of "left right", or of ["left", "right"] as newer files have it.
+// mergeList is a list of "left right", or of ["left", "right"] in newer files.
 type mergeList [][2]string
 
 func (m *mergeList) UnmarshalJSON(data []byte) error {
@@ -165,7 +167,7 @@ func (m *mergeList) UnmarshalJSON(data []byte) error {
 	return nil
 }
 
-// MarshalJSON writes "left right" (no token of ours has a blank), which Hugging Face's library of any age reads.
+// MarshalJSON writes "left right", which every version of Hugging Face's library reads. No token here has a blank.
 func (m mergeList) MarshalJSON() ([]byte, error) {
 	lines := make([]string, len(m))
 	for i, p := range m {
@@ -174,7 +176,7 @@ func (m mergeList) MarshalJSON() ([]byte, error) {
 	return marshal(lines)
 }
 
-// marshal leaves <, > and & as they are: vocabularies are for reading.
+// marshal is json.Marshal without escaping <, > and &, so that vocabularies are readable.
 func marshal(value any) ([]byte, error) {
 	var out bytes.Buffer
 	encoder := json.NewEncoder(&out)
@@ -183,5 +185,5 @@ func marshal(value any) ([]byte, error) {
 	return bytes.TrimSuffix(out.Bytes(), []byte{'\n'}), err
 }
 
-// isNull tells a field that is absent or null.
+// isNull reports whether a field is absent or null.
 func isNull(raw json.RawMessage) bool { return len(raw) == 0 || string(raw) == "null" }

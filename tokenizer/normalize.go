@@ -7,10 +7,10 @@ import (
 	"golang.org/x/text/unicode/norm"
 )
 
-// A step appends a cleaned text to dst. Text is valid UTF-8.
+// A step appends the normalised text to dst. Text is valid UTF-8.
 type step func(dst, text []byte) []byte
 
-// lowerCase maps every character by itself, as Hugging Face does: no context, so that a final Σ becomes σ.
+// lowerCase lower-cases every character without its context, as Hugging Face's library does: a final Σ becomes σ.
 func lowerCase(dst, text []byte) []byte {
 	for i := 0; i < len(text); {
 		c := text[i]
@@ -23,7 +23,7 @@ func lowerCase(dst, text []byte) []byte {
 			continue
 		}
 		r, n := utf8.DecodeRune(text[i:])
-		if r == 'İ' { // the only character whose lower case is two
+		if r == 'İ' { // the only character whose lower case has two characters
 			dst = append(dst, "i\u0307"...)
 		} else {
 			dst = utf8.AppendRune(dst, unicode.ToLower(r))
@@ -33,7 +33,7 @@ func lowerCase(dst, text []byte) []byte {
 	return dst
 }
 
-// form is one of Unicode's normalisation forms.
+// form is a Unicode normalisation form.
 func form(f norm.Form) step {
 	return func(dst, text []byte) []byte {
 		if isASCII(text) {
@@ -52,7 +52,7 @@ func isASCII(text []byte) bool {
 	return true
 }
 
-// oneBlank makes every run of white space one space.
+// oneBlank replaces every run of white space by one space.
 func oneBlank(dst, text []byte) []byte {
 	for i := 0; i < len(text); {
 		c, n := classAt(text, i)
@@ -67,7 +67,7 @@ func oneBlank(dst, text []byte) []byte {
 	return dst
 }
 
-// mapRunes is a step that replaces single characters: f appends what becomes of r.
+// mapRunes is a step that replaces single characters: f appends the replacement of r.
 func mapRunes(f func(dst []byte, r rune) []byte) step {
 	return func(dst, text []byte) []byte {
 		for i := 0; i < len(text); {
@@ -82,7 +82,7 @@ func mapRunes(f func(dst []byte, r rune) []byte) step {
 	}
 }
 
-// dropMarks drops non-spacing marks: after a decomposition (NFD), the accents.
+// dropMarks drops non-spacing marks. After a decomposition (NFD) these are the accents.
 var dropMarks = mapRunes(func(dst []byte, r rune) []byte {
 	if r >= utf8.RuneSelf && unicode.Is(unicode.Mn, r) {
 		return dst
@@ -90,7 +90,7 @@ var dropMarks = mapRunes(func(dst []byte, r rune) []byte {
 	return utf8.AppendRune(dst, r)
 })
 
-// cleanBERT drops control characters and makes every blank a space.
+// cleanBERT drops control characters and replaces every blank by a space.
 var cleanBERT = mapRunes(func(dst []byte, r rune) []byte {
 	switch {
 	case ' ' < r && r < 0x7F:
@@ -105,7 +105,7 @@ var cleanBERT = mapRunes(func(dst []byte, r rune) []byte {
 	return utf8.AppendRune(dst, r)
 })
 
-// separateChinese puts spaces around every Chinese character, which makes each a word.
+// separateChinese puts spaces around every Chinese character, so that each is a word.
 var separateChinese = mapRunes(func(dst []byte, r rune) []byte {
 	if !isChinese(r) {
 		return utf8.AppendRune(dst, r)
@@ -115,7 +115,7 @@ var separateChinese = mapRunes(func(dst []byte, r rune) []byte {
 	return append(dst, ' ')
 })
 
-// isChinese tells CJK ideographs; not Hangul, Hiragana and Katakana, whose scripts have other words.
+// isChinese reports whether r is a CJK ideograph; Hangul, Hiragana and Katakana are not.
 func isChinese(r rune) bool {
 	return r >= 0x3400 && (r <= 0x4DBF || 0x4E00 <= r && r <= 0x9FFF || 0xF900 <= r && r <= 0xFAFF ||
 		0x20000 <= r && r <= 0x2A6DF || 0x2A700 <= r && r <= 0x2B81F || 0x2B820 <= r && r <= 0x2CEAF || 0x2F800 <= r && r <= 0x2FA1F)

@@ -1,8 +1,9 @@
 package tokenizer
 
-// queue is a binary heap whose elements say which comes first. (container/heap would allocate for every element.)
+// queue is a binary heap, ordered by before. (container/heap would allocate for every element.)
 type queue[T ordered[T]] []T
 
+// ordered elements say whether they come before another one.
 type ordered[T any] interface{ before(T) bool }
 
 func (q *queue[T]) push(x T) {
@@ -20,7 +21,7 @@ func (q *queue[T]) push(x T) {
 	h[at] = x
 }
 
-// pop takes the first element from a queue that isn't empty.
+// pop removes the first element of a queue that isn't empty.
 func (q *queue[T]) pop() T {
 	h := *q
 	first, x := h[0], h[len(h)-1]

@@ -1,12 +1,12 @@
 package tokenizer
 
-// Words recur, so that their ids are remembered; the bounds keep a scratch below some 10 MB whatever the text is.
+// Words recur, so a scratch caches their ids. The bounds keep it below some 10 MB.
 const (
 	cachedWords = 1 << 15
-	cachedBytes = 48 // of the longest word remembered
+	cachedBytes = 48 // longest cached word
 )
 
-// scratch is the memory that encoding needs, and that the next text uses again.
+// scratch is the reusable memory of encoding.
 type scratch struct {
 	text, lead []byte
 	steps      [2][]byte
@@ -17,9 +17,10 @@ type scratch struct {
 	ids   []int32
 }
 
-// span of scratch.ids.
+// span is a range of scratch.ids.
 type span struct{ from, to int32 }
 
+// borrow returns a scratch that no other goroutine uses.
 func (t *Tokenizer) borrow() *scratch {
 	t.mutex.Lock()
 	defer t.mutex.Unlock()
@@ -31,12 +32,14 @@ func (t *Tokenizer) borrow() *scratch {
 	return &scratch{words: make(map[string]span)}
 }
 
-func (t *Tokenizer) giveBack(s *scratch) {
+// release makes a scratch available again.
+func (t *Tokenizer) release(s *scratch) {
 	t.mutex.Lock()
 	t.idle = append(t.idle, s)
 	t.mutex.Unlock()
 }
 
+// encodeWord appends the ids of a word, from the cache if they are there.
 func (t *Tokenizer) encodeWord(word []byte, ids []int32, s *scratch) []int32 {
 	if at, ok := s.words[string(word)]; ok {
 		return append(ids, s.ids[at.from:at.to]...)

@@ -5,10 +5,10 @@ import (
 	"unicode/utf8"
 )
 
-// A splitter finds the next word of text at or after byte at; start == len(text) if there is none. What lies between words is dropped.
+// A splitter finds the next word of text at or after byte at; start == len(text) if there is none. Text between words is dropped.
 type splitter func(text []byte, at int) (start, end int)
 
-// class of a character in the regular expressions below.
+// class is the class of a character in the regular expressions below.
 type class uint8
 
 const (
@@ -38,7 +38,7 @@ func classOf(r rune) class {
 	return other
 }
 
-// classAt is the class of the character at byte at, and its length in bytes.
+// classAt returns the class of the character at byte at, and its length in bytes.
 func classAt(text []byte, at int) (class, int) {
 	if c := text[at]; c < utf8.RuneSelf {
 		return asciiClass[c], 1
@@ -47,7 +47,7 @@ func classAt(text []byte, at int) (class, int) {
 	return classOf(r), n
 }
 
-// runEnd is the end of the characters of one class from at on.
+// runEnd returns the end of the run of characters of one class from at on.
 func runEnd(text []byte, at int, c class) int {
 	for at < len(text) {
 		d, n := classAt(text, at)
@@ -59,7 +59,7 @@ func runEnd(text []byte, at int, c class) int {
 	return at
 }
 
-// contraction is the length of 's 't 're 've 'm 'll 'd at byte at, 0 if there is none.
+// contraction returns the length of 's 't 're 've 'm 'll 'd at byte at, 0 if there is none.
 func contraction(text []byte, at int) int {
 	if text[at] != '\'' || at+1 >= len(text) {
 		return 0
@@ -79,7 +79,7 @@ func contraction(text []byte, at int) int {
 	return 0
 }
 
-// gpt2Pattern is the regular expression of byte-level BPE, which [splitGPT2] follows. No byte lies between its words.
+// gpt2Pattern is the regular expression of byte-level BPE, which [splitGPT2] implements. There is no text between its words.
 const gpt2Pattern = `'s|'t|'re|'ve|'m|'ll|'d| ?\p{L}+| ?\p{N}+| ?[^\s\p{L}\p{N}]+|\s+(?!\S)|\s+`
 
 func splitGPT2(text []byte, at int) (start, end int) {
@@ -89,7 +89,7 @@ func splitGPT2(text []byte, at int) (start, end int) {
 	if n := contraction(text, at); n > 0 {
 		return at, at + n
 	}
-	word := at // where the characters begin, after one optional space
+	word := at // start of the characters, after one optional space
 	if text[at] == ' ' && at+1 < len(text) {
 		word++
 	}
@@ -101,15 +101,15 @@ func splitGPT2(text []byte, at int) (start, end int) {
 	if end == len(text) {
 		return at, end
 	}
-	// The last blank goes to the next word, unless it is the only one.
+	// The last blank belongs to the next word, unless it is the only one.
 	if _, n := utf8.DecodeLastRune(text[at:end]); at+n < end {
 		return at, end - n
 	}
 	return at, end
 }
 
-// clipPattern is the regular expression of CLIP's BPE for lower-cased text, which [splitCLIP] follows. Blanks are dropped. (The original
-// also has the two special tokens in it; here they are added tokens, found beforehand.)
+// clipPattern is the regular expression of CLIP's BPE for lower-cased text, which [splitCLIP] implements. Blanks are dropped.
+// (The original also contains the two special tokens; here they are added tokens, which are found before.)
 const clipPattern = `'s|'t|'re|'ve|'m|'ll|'d|[\p{L}]+|[\p{N}]|[^\s\p{L}\p{N}]+`
 
 func splitCLIP(text []byte, at int) (start, end int) {
@@ -127,7 +127,7 @@ func splitCLIP(text []byte, at int) (start, end int) {
 	return at, runEnd(text, at+n, c)
 }
 
-// splitBERT separates at blanks, which are dropped, and makes every punctuation character a word.
+// splitBERT splits at blanks, which are dropped. Every punctuation character is a word.
 func splitBERT(text []byte, at int) (start, end int) {
 	at = runEnd(text, at, blank)
 	for end = at; end < len(text); {
@@ -146,7 +146,8 @@ func splitBERT(text []byte, at int) (start, end int) {
 	return at, end
 }
 
-// isPunctuation counts every ASCII character that is no letter, digit or blank, also "$" and "~", as BERT does.
+// isPunctuation reports whether r is punctuation. As in BERT, that is every ASCII character that is no letter, digit or
+// blank, also "$" and "~".
 func isPunctuation(r rune) bool {
 	if r < utf8.RuneSelf {
 		return r > ' ' && r < 0x7F && asciiClass[r] == other
@@ -154,7 +155,7 @@ func isPunctuation(r rune) bool {
 	return unicode.IsPunct(r)
 }
 
-// splitNothing keeps the text as one word.
+// splitNothing makes the whole text one word.
 func splitNothing(text []byte, at int) (start, end int) {
 	if at >= len(text) {
 		return len(text), len(text)

@@ -5,42 +5,42 @@ import (
 	"unicode/utf8"
 )
 
-// model splits one word into ids, and puts pieces together again.
+// model encodes words and decodes ids.
 type model interface {
 	appendIDs(ids []int32, word []byte, s *scratch) []int32
-	appendText(text []byte, id int32) []byte // after the text before
-	finish(text string) string
+	appendText(text []byte, id int32) []byte // text is the decoded text before id
+	finish(text string) string               // corrects the whole decoded text
 }
 
-// Tokenizer turns text into ids. It may be used by several goroutines at a time.
+// Tokenizer turns text into ids and back. It is safe for concurrent use. [Open], [Parse] and [Train] make one.
 type Tokenizer struct {
 	kind      string
-	clean     func(string) string // of the whole text, before all else; nil: none
-	raw       literals            // added tokens that are looked for in the text itself
+	clean     func(string) string // cleans the whole text first; nil: none
+	raw       literals            // added tokens that are found in the text as it is
 	steps     []step
-	cooked    literals // and in the normalised text
-	leadBlank bool     // text that doesn't begin with a space gets one
+	cooked    literals // added tokens that are found in the normalised text
+	leadBlank bool     // text that doesn't start with a space gets one
 	next      splitter
 	model     model
 	size      int
-	unknown   int32            // -1: none
-	added     map[int32]string // text of added tokens that decoding shows
-	special   map[int32]bool   // added tokens that it doesn't show
-	document  *document        // what Save writes
+	unknown   int32            // id of the unknown token, −1: none
+	added     map[int32]string // text of added tokens that decoding writes
+	special   map[int32]bool   // added tokens that decoding leaves out
+	document  *document        // that Save writes
 
 	mutex sync.Mutex
 	idle  []*scratch
 }
 
-// Kind is "byte-level BPE", "CLIP BPE" or "WordPiece".
+// Kind returns "byte-level BPE", "CLIP BPE" or "WordPiece".
 func (t *Tokenizer) Kind() string { return t.kind }
 
-// VocabSize is the number of ids, padding included: ids lie in [0, VocabSize).
+// VocabSize returns the number of ids, padding included: ids are in [0, VocabSize).
 func (t *Tokenizer) VocabSize() int { return t.size }
 
-// Encode appends the ids of text to ids. Text that is empty has no tokens; text that isn't UTF-8 is an error that names the byte, see
-// [ErrNotUTF8]. It allocates nothing once ids and its own buffers are large enough and the words are known (except to clean text that is
-// not plain ASCII for CLIP: a few times a text).
+// Encode appends the ids of text to ids. Empty text has no tokens. Text that isn't UTF-8 gives [ErrNotUTF8] and names the byte.
+// Once ids and the internal buffers are large enough and the words are cached, it allocates nothing, except to clean text
+// that is not plain ASCII for CLIP.
 func (t *Tokenizer) Encode(text string, ids []int32) ([]int32, error) {
 	if !utf8.ValidString(text) {
 		return ids, notUTF8(text)
@@ -58,11 +58,11 @@ func (t *Tokenizer) Encode(text string, ids []int32) ([]int32, error) {
 		}
 		rest = rest[end:]
 	}
-	t.giveBack(s)
+	t.release(s)
 	return ids, nil
 }
 
-// encodePart encodes the text between two added tokens.
+// encodePart appends the ids of the text between two added tokens.
 func (t *Tokenizer) encodePart(text []byte, ids []int32, s *scratch) []int32 {
 	text = t.normalize(text, s)
 	for len(text) > 0 {
@@ -76,6 +76,7 @@ func (t *Tokenizer) encodePart(text []byte, ids []int32, s *scratch) []int32 {
 	return ids
 }
 
+// normalize applies all steps. The result is in s.
 func (t *Tokenizer) normalize(text []byte, s *scratch) []byte {
 	for i, step := range t.steps {
 		s.steps[i%2] = step(s.steps[i%2][:0], text)
@@ -84,7 +85,7 @@ func (t *Tokenizer) normalize(text []byte, s *scratch) []byte {
 	return text
 }
 
-// words visits the words of normalised text.
+// words calls visit with the words of normalised text.
 func (t *Tokenizer) words(text []byte, s *scratch, visit func(word []byte)) {
 	if t.leadBlank && len(text) > 0 && text[0] != ' ' {
 		s.lead = append(append(s.lead[:0], ' '), text...)
@@ -100,8 +101,9 @@ func (t *Tokenizer) words(text []byte, s *scratch, visit func(word []byte)) {
 	}
 }
 
-// Decode is the text of ids. Padding, be it 0 or one of the model's own ids from VocabSize up, and special tokens are left out. Bytes that
-// aren't UTF-8 become U+FFFD. With byte-level BPE, the text of the ids of a text is that text again (if nothing lower-cases it).
+// Decode returns the text of ids. It leaves out padding (0, and a model's own padding ids from VocabSize up) and special
+// tokens. Bytes that aren't UTF-8 become U+FFFD. With byte-level BPE, Decode inverts Encode unless the tokenizer
+// lower-cases.
 func (t *Tokenizer) Decode(ids []int32) string {
 	var text []byte
 	for _, id := range ids {
@@ -117,7 +119,7 @@ func (t *Tokenizer) Decode(ids []int32) string {
 	return t.model.finish(string(text))
 }
 
-// Unknown counts the ids that stand for a word, or a byte, that the vocabulary doesn't have.
+// Unknown returns how many ids are the unknown token: a word, or a byte, that the vocabulary doesn't have.
 func (t *Tokenizer) Unknown(ids []int32) int {
 	n := 0
 	for _, id := range ids {
@@ -128,7 +130,7 @@ func (t *Tokenizer) Unknown(ids []int32) int {
 	return n
 }
 
-// Known counts the ids that stand for text: neither padding nor unknown.
+// Known returns how many ids are neither padding nor the unknown token.
 func (t *Tokenizer) Known(ids []int32) int {
 	n := 0
 	for _, id := range ids {

@@ -138,11 +138,11 @@ func TestEncodeFixed(t *testing.T) {
 	}{
 		{tok, " bird bird bird bird", false, 4, nil, ""},
 		{tok, " bird bird", false, 2, nil, ""},
-		{tok, " bird bird bird bird bird", false, 0, ErrTooLong, "the caption has 5 tokens, 4 fit; shorten it or pass --truncate"},
+		{tok, " bird bird bird bird bird", false, 0, ErrTooLong, "the caption has 5 tokens, 4 fit; shorten it or set Truncate"},
 		{tok, " bird bird bird bird bird", true, 4, nil, ""},
 		{tok, " \u3000\n", false, 0, ErrEmpty, "the caption is empty; describe the picture in at least one word"},
 		{tok, "é\xe9", false, 0, ErrNotUTF8, "the caption is not UTF-8 at byte 2 (0xe9); save it as UTF-8"},
-		{chinese, "鴉鴉", false, 0, ErrUnknown, `the caption "鴉鴉" has no word that the tokenizer knows; use words of the captions that it was made for`},
+		{chinese, "鴉鴉", false, 0, ErrUnknown, `the caption "鴉鴉" has no word that the tokenizer knows; use words of the captions that it was trained on`},
 	} {
 		ids, err := c.tok.EncodeFixed(c.caption, 4, c.truncate)
 		if c.problem != nil {

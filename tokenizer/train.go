@@ -2,19 +2,22 @@ package tokenizer
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"iter"
 	"maps"
 	"slices"
 	"unicode/utf8"
+
+	"github.com/bestiary-ml/bestiary/fault"
 )
 
-// TrainOptions of a byte-level BPE. The zero value asks for the defaults.
+// TrainOptions are the options of [Train]. The zero value means the defaults.
 type TrainOptions struct {
-	VocabSize    int  // ids, with padding and the 256 bytes; 0: 2,048
-	MinFrequency int  // a pair that occurs less often isn't merged; 0: 2
-	Lowercase    bool // text is lower-cased, here and whenever it is encoded
-	PrefixSpace  bool // text gets a space in front, so that its first word has the same tokens as anywhere else
+	VocabSize    int  // number of ids, with padding and the 256 bytes: 257 to 4,194,304; 0 means 2,048
+	MinFrequency int  // a pair that occurs less often isn't merged, 1 or more; 0 means 2
+	Lowercase    bool // lower-case text, in training and encoding
+	PrefixSpace  bool // add a leading space, so that the first word has the same tokens as later ones
 }
 
 const (
@@ -23,9 +26,12 @@ const (
 	baseSize            = 1 + 256 // padding and bytes
 )
 
-// Train learns a byte-level BPE from captions: starting from bytes, it makes the most frequent pair of neighbours within words one token,
-// again and again. Ties go to the pair with the smaller left id, then right id, so that the outcome depends on the captions alone, not on
-// their order. If pairs run out before VocabSize is reached, the vocabulary is smaller: see [Tokenizer.VocabSize].
+// Train learns a byte-level BPE from captions (Sennrich et al., 2016): starting from bytes, it repeatedly merges the most
+// frequent pair of neighbours within words into one token. Ties go to the pair with the smaller left id, then the smaller
+// right id, so the result does not depend on the order of the captions. If there are too few pairs, the vocabulary is
+// smaller than asked for: see [Tokenizer.VocabSize].
+//
+// Errors: a [*fault.FieldError] for an option that is not allowed, [ErrNotUTF8], and an error if there are no words.
 func Train(captions iter.Seq[string], o TrainOptions) (*Tokenizer, error) {
 	if o.VocabSize == 0 {
 		o.VocabSize = defaultVocabSize
@@ -34,13 +40,16 @@ func Train(captions iter.Seq[string], o TrainOptions) (*Tokenizer, error) {
 		o.MinFrequency = defaultMinFrequency
 	}
 	if o.VocabSize < baseSize || o.VocabSize > maxID {
-		return nil, fmt.Errorf("tokenizer: a vocabulary of %d is not in [%d, %d]; ask for 256 bytes and padding at least", o.VocabSize, baseSize, maxID)
+		return nil, fault.Field("VocabSize", o.VocabSize, "must be %d (256 bytes and padding) to %d", baseSize, maxID)
 	}
 	if o.MinFrequency < 1 {
-		return nil, fmt.Errorf("tokenizer: a minimum frequency of %d is not positive; ask for 1 or more", o.MinFrequency)
+		return nil, fault.Field("MinFrequency", o.MinFrequency, "must be 1 or more")
+	}
+	if captions == nil {
+		return nil, errors.New("tokenizer: there are no captions to learn from; give captions")
 	}
 	d := byteLevelDocument(o)
-	words, err := build(d, false) // of bytes only: it splits captions into words as the final one will
+	words, err := build(d, false) // without merges: it splits captions into words as the final one will
 	if err != nil {
 		return nil, fmt.Errorf("tokenizer: %w", err)
 	}
@@ -52,7 +61,7 @@ func Train(captions iter.Seq[string], o TrainOptions) (*Tokenizer, error) {
 	return build(d, false)
 }
 
-// countWords counts the words of captions.
+// countWords returns how often each word occurs.
 func (t *Tokenizer) countWords(captions iter.Seq[string]) (map[string]int, error) {
 	counts := make(map[string]int)
 	count := func(word []byte) { counts[string(word)]++ }
@@ -72,7 +81,7 @@ func (t *Tokenizer) countWords(captions iter.Seq[string]) (map[string]int, error
 	return counts, nil
 }
 
-// byteLevelDocument has the bytes for a vocabulary and no merges, as Hugging Face's trainer begins.
+// byteLevelDocument describes a tokenizer of bytes without merges, from which Hugging Face's trainer starts, too.
 func byteLevelDocument(o TrainOptions) *document {
 	vocab := vocabulary{paddingToken: 0}
 	for i, r := range slices.Sorted(maps.Keys(runeByte)) {

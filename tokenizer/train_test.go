@@ -179,13 +179,16 @@ func TestTrainRefuses(t *testing.T) {
 		options  TrainOptions
 		want     string
 	}{
-		{[]string{"a"}, TrainOptions{VocabSize: 256}, "tokenizer: a vocabulary of 256 is not in [257, 4194304]; ask for 256 bytes and padding at least"},
-		{[]string{"a"}, TrainOptions{MinFrequency: -1}, "tokenizer: a minimum frequency of -1 is not positive; ask for 1 or more"},
+		{[]string{"a"}, TrainOptions{VocabSize: 256}, "VocabSize 256: must be 257 (256 bytes and padding) to 4194304"},
+		{[]string{"a"}, TrainOptions{MinFrequency: -1}, "MinFrequency -1: must be 1 or more"},
 		{[]string{"", ""}, TrainOptions{}, "tokenizer: there are no words in 2 captions to learn from; give captions"},
 		{[]string{"a", "b\xffc"}, TrainOptions{}, "tokenizer: caption 2: the caption is not UTF-8 at byte 1 (0xff); save it as UTF-8"},
 	} {
 		if _, err := Train(slices.Values(c.captions), c.options); err == nil || err.Error() != c.want {
 			t.Errorf("%q: %v", c.captions, err)
 		}
+	}
+	if _, err := Train(nil, TrainOptions{}); err == nil {
+		t.Error("nil captions: no error")
 	}
 }

@@ -5,24 +5,24 @@ import (
 	"slices"
 )
 
-// trainer counts pairs of neighbours and merges the most frequent one (Sennrich et al., 2016), with a queue: a merge looks only at the
-// words that its pair occurs in.
+// trainer counts pairs of neighbours and merges the most frequent one (Sennrich et al., 2016). A merge only looks at the
+// words in which its pair occurs.
 type trainer struct {
 	tokens []string // of each id
 	ids    map[string]int32
-	words  [][]int32 // each distinct word, in symbols
-	counts []int     // how often it occurs
+	words  [][]int32 // symbols of each distinct word
+	counts []int     // how often each word occurs
 	pairs  map[pair]*occurrences
 	queue  queue[frequent]
 }
 
-// occurrences of a pair. Its words may contain it no longer, or be listed twice.
+// occurrences are the words of a pair. Some may no longer contain it, or be listed twice.
 type occurrences struct {
 	count int
 	words []int32
 }
 
-// frequent is a pair with the count that it had when it was queued.
+// frequent is a pair with its count when it was queued.
 type frequent struct {
 	pair
 	count int
@@ -57,7 +57,7 @@ func newTrainer(vocab vocabulary, counts map[string]int) *trainer {
 	return b
 }
 
-// count adds the pairs of a word to the counts (sign 1), or takes them away (-1).
+// count adds the pairs of a word to the counts (sign 1), or subtracts them (sign −1).
 func (b *trainer) count(word, sign int) {
 	symbols := b.words[word]
 	for i := 1; i < len(symbols); i++ {
@@ -74,7 +74,7 @@ func (b *trainer) count(word, sign int) {
 	}
 }
 
-// run adds tokens and merges to m until it has size tokens or no pair occurs minFrequency times.
+// run adds tokens and merges to m until there are size tokens, or no pair occurs minFrequency times.
 func (b *trainer) run(size, minFrequency int, m *modelSpec) {
 	merged := make(map[pair]bool)
 	for len(b.tokens) < size && len(b.queue) > 0 {
@@ -83,7 +83,7 @@ func (b *trainer) run(size, minFrequency int, m *modelSpec) {
 		if o.count < minFrequency {
 			continue
 		}
-		if o.count != top.count { // other merges have used up some of them
+		if o.count != top.count { // other merges have consumed some of them
 			b.queue.push(frequent{top.pair, o.count})
 			continue
 		}
@@ -104,7 +104,7 @@ func (b *trainer) run(size, minFrequency int, m *modelSpec) {
 	}
 }
 
-// merge replaces a pair in words, and returns the pairs that became more frequent.
+// merge replaces a pair by a token in words, and returns the pairs that became more frequent.
 func (b *trainer) merge(p pair, id int32, words []int32) map[pair]bool {
 	grown := make(map[pair]bool)
 	for _, word := range words {
@@ -134,7 +134,7 @@ func (b *trainer) merge(p pair, id int32, words []int32) map[pair]bool {
 	return grown
 }
 
-// pairAt is where a pair first occurs, -1 if nowhere.
+// pairAt returns the index of the first occurrence of a pair, −1 if there is none.
 func pairAt(symbols []int32, p pair) int {
 	for i := 1; i < len(symbols); i++ {
 		if symbols[i-1] == p.left && symbols[i] == p.right {

@@ -6,18 +6,19 @@ import (
 	"unicode/utf8"
 )
 
-// wordPiece splits a word into the longest pieces that the vocabulary has, from left to right (Devlin et al., 2018). A word that cannot be
-// split so is one unknown token.
+// wordPiece splits a word into the longest pieces of the vocabulary, from left to right (Devlin et al., 2018). A word that
+// cannot be split this way is one unknown token.
 type wordPiece struct {
-	start    map[string]int32 // pieces that begin a word
+	start    map[string]int32 // pieces that start a word
 	rest     map[string]int32 // pieces that continue one, without their prefix "##"
 	pieces   []string         // text of each id, without the prefix
-	goesOn   []bool           // ids that continue a word
+	goesOn   []bool           // by id: it continues a word
 	longest  int              // bytes of the longest piece
 	maxRunes int              // a longer word is unknown
 	unknown  int32
 }
 
+// buildWordPiece makes t a WordPiece tokenizer.
 func (t *Tokenizer) buildWordPiece(m *modelSpec) error {
 	t.kind = "WordPiece"
 	w := &wordPiece{start: map[string]int32{}, rest: map[string]int32{}, pieces: make([]string, t.size), goesOn: make([]bool, t.size), maxRunes: 100}
@@ -46,7 +47,7 @@ func (t *Tokenizer) buildWordPiece(m *modelSpec) error {
 	return nil
 }
 
-// appendIDs encodes one word.
+// appendIDs appends the ids of one word.
 func (w *wordPiece) appendIDs(ids []int32, word []byte, _ *scratch) []int32 {
 	begin := len(ids)
 	if utf8.RuneCount(word) > w.maxRunes {
@@ -72,7 +73,7 @@ func (w *wordPiece) appendIDs(ids []int32, word []byte, _ *scratch) []int32 {
 	return ids
 }
 
-// appendText puts a blank between words, but not around Chinese characters nor before a mark that ends a clause.
+// appendText puts a blank between words, but not around Chinese characters or before punctuation that ends a clause.
 func (w *wordPiece) appendText(text []byte, id int32) []byte {
 	piece := w.pieces[id]
 	if len(text) > 0 && !w.goesOn[id] && !(len(piece) == 1 && strings.Contains(".,!?;:", piece)) {
@@ -85,7 +86,7 @@ func (w *wordPiece) appendText(text []byte, id int32) []byte {
 	return append(text, piece...)
 }
 
-// closeSet tells the characters of a script without blanks between words, and its punctuation.
+// closeSet reports whether r belongs to a script without blanks between words, or is its punctuation.
 func closeSet(r rune) bool {
 	return isChinese(r) || 0x3000 <= r && r <= 0x303F || 0xFF00 <= r && r <= 0xFF0F || 0xFF1A <= r && r <= 0xFF1F
 }

@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"github.com/bestiary-ml/bestiary/fault"
+	"github.com/bestiary-ml/bestiary/tokenizer"
 	"github.com/spf13/cobra"
 )
 
@@ -24,6 +25,9 @@ var otherFlags = map[string][]string{
 // explain returns the text of an error. If it wraps a [fault.FieldError], the fields are replaced by flags of the command.
 func explain(c *cobra.Command, err error) string {
 	text := err.Error()
+	if c != nil && errors.Is(err, tokenizer.ErrTooLong) { // its remedy is a field, too
+		text = strings.Replace(text, "Truncate", fieldFlag(c, "Truncate"), 1)
+	}
 	var wrong *fault.FieldError
 	if c == nil || !errors.As(err, &wrong) {
 		return text
