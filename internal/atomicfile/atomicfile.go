@@ -1,9 +1,8 @@
-// Package atomicfile replaces files so that a reader, or a process that is
-// killed at any moment, sees either the whole old content or the whole new one.
+// Package atomicfile replaces files atomically: after a crash at any moment, a file has either its whole old content or its
+// whole new content.
 //
-// The content goes to a temporary file in the same folder (a rename is atomic
-// within one file system only), is synced to the disk, and is renamed over the
-// target; then the folder is synced, so that the rename survives a power cut.
+// The content is written to a temporary file in the same folder (a rename is atomic within one file system only), synced to
+// the disk, and renamed to the target. Then the folder is synced, so that the rename survives a power cut.
 package atomicfile
 
 import (
@@ -21,16 +20,15 @@ import (
 	"time"
 )
 
-// staleAfter is the age at which a temporary file is taken for the leftover of
-// a killed process: a living writer touches its file far more often.
+// staleAfter is the age at which a temporary file is taken for that of a killed process: a running one writes to its file
+// far more often.
 const staleAfter = time.Hour
 
-// Write replaces the file at path by what write produces. The writer is
-// buffered. On any error, also one that write returns, the old file stays as it
-// was, no temporary file is left, and the error names the file and a remedy.
+// Write replaces the file at path by what write writes. The writer is buffered. On any error, also one of write, the old
+// file stays as it was, no temporary file is left, and the error names the file and a remedy.
 //
-// A symbolic link is followed. A device or pipe (/dev/stdout, /dev/null) is
-// written to directly, since renaming a file over it would destroy it.
+// A symbolic link is followed. A device or pipe (/dev/stdout, /dev/null) is written to directly, as a rename would replace
+// it.
 func Write(path string, write func(w io.Writer) error) error {
 	target, perm := follow(path), fs.FileMode(0)
 	if info, err := os.Stat(target); err == nil {
@@ -46,8 +44,8 @@ func Write(path string, write func(w io.Writer) error) error {
 	return explain(path, replace(target, perm, write))
 }
 
-// Check tells what would keep [Write] from writing a file at path now, but for
-// the room that it takes, so that no long work is begun whose result is lost.
+// Check returns the error that [Write] would return for a file at path now, except for a full disk. It serves to detect a bad
+// path before a long computation.
 func Check(path string) error {
 	target := follow(path)
 	switch info, err := os.Stat(target); {
@@ -63,7 +61,7 @@ func Check(path string) error {
 	return explain(path, err)
 }
 
-// follow returns where a symbolic link leads, and any other path as it is.
+// follow returns the target of a symbolic link, and any other path as it is.
 func follow(path string) string {
 	if target, err := filepath.EvalSymlinks(path); err == nil {
 		return target
@@ -83,7 +81,7 @@ func WriteBytes(path string, data []byte) error {
 	})
 }
 
-// replace does the work; perm is the mode of the file being replaced, 0 if there is none.
+// replace writes the temporary file and renames it; perm is the mode of the old file, 0 if there is none.
 func replace(target string, perm fs.FileMode, write func(w io.Writer) error) (err error) {
 	f, err := createTemp(target)
 	if err != nil {
@@ -117,6 +115,7 @@ func replace(target string, perm fs.FileMode, write func(w io.Writer) error) (er
 	return syncDir(filepath.Dir(target))
 }
 
+// writeDevice writes to a device or pipe.
 func writeDevice(target string, write func(w io.Writer) error) error {
 	f, err := os.OpenFile(target, os.O_WRONLY, 0)
 	if err != nil {
@@ -125,6 +124,7 @@ func writeDevice(target string, write func(w io.Writer) error) error {
 	return errors.Join(fill(f, write), f.Close())
 }
 
+// fill writes to f through a buffer.
 func fill(f *os.File, write func(w io.Writer) error) error {
 	w := bufio.NewWriterSize(f, 1<<16)
 	if err := write(w); err != nil {
@@ -133,8 +133,7 @@ func fill(f *os.File, write func(w io.Writer) error) error {
 	return w.Flush()
 }
 
-// createTemp is os.CreateTemp with the permissions of an ordinary new file
-// (0666 less the umask), because the file is going to be one.
+// createTemp is os.CreateTemp with the permissions of an ordinary new file (0666 less the umask).
 func createTemp(target string) (*os.File, error) {
 	dir, base := filepath.Split(target)
 	for try := 0; ; try++ {
@@ -151,8 +150,7 @@ const tempSuffix = ".tmp"
 
 func tempPrefix(base string) string { return "." + base + "-" }
 
-// removeStale deletes the temporary files that killed processes left beside
-// target. It is a courtesy: what cannot be deleted is left alone.
+// removeStale deletes the temporary files that killed processes left beside target. Errors are ignored.
 func removeStale(target string) {
 	dir, base := filepath.Split(target)
 	entries, err := os.ReadDir(filepath.Clean(dir))
@@ -170,8 +168,7 @@ func removeStale(target string) {
 	}
 }
 
-// syncDir makes a rename in dir durable. Windows and some network file systems
-// cannot sync a folder; there the rename is as durable as it gets.
+// syncDir makes a rename in dir durable. Windows and some network file systems cannot sync a folder; there it does nothing.
 func syncDir(dir string) error {
 	if runtime.GOOS == "windows" {
 		return nil
@@ -197,8 +194,8 @@ func explain(path string, err error) error {
 	var pathErr *fs.PathError
 	var linkErr *os.LinkError
 	switch {
-	// The system's errors name the temporary file, which says nothing to the
-	// reader; an error that write returns about another file stays whole.
+	// The system's errors name the temporary file, which does not help the reader. An error of write about another file stays
+	// whole.
 	case errors.As(err, &pathErr) && filepath.Dir(pathErr.Path) == filepath.Dir(path):
 		cause = pathErr.Err
 	case errors.As(err, &linkErr):
@@ -208,7 +205,7 @@ func explain(path string, err error) error {
 	switch {
 	case errors.Is(err, syscall.ENOSPC), errors.Is(err, syscall.EDQUOT):
 		remedy = "free some disk space or choose another folder (the old file was left as it was)"
-	case cause == err: // not the system's word on this file
+	case cause == err: // not a system error about this file
 	case errors.Is(cause, fs.ErrPermission), errors.Is(cause, syscall.EROFS):
 		remedy = "choose a folder that you may write to"
 	case errors.Is(cause, fs.ErrNotExist):
@@ -217,10 +214,10 @@ func explain(path string, err error) error {
 	return &Error{Path: path, Remedy: remedy, cause: cause, err: err}
 }
 
-// Error is what [Write] returns: one sentence, and the cause for errors.Is.
+// Error is the error of [Write]: one sentence, and the cause for errors.Is.
 type Error struct {
 	Path   string // as the caller gave it
-	Remedy string // what the reader can do
+	Remedy string // what the user can do
 	cause  error  // err without the temporary file's name
 	err    error
 }

@@ -1,8 +1,8 @@
 // Package philox is the counter-based generator Philox 4×32-10 (Salmon, Moraes, Dror, Shaw: "Parallel random numbers:
 // as easy as 1, 2, 3", SC 2011).
 //
-// A key names a stream, a counter a block of four numbers in it. Nothing is carried from one number to the next, so
-// any part of a stream can be drawn anywhere, in parallel, and on any device, with the same result.
+// A key selects a stream and a counter selects a block of four numbers in it. There is no other state, so any part of a
+// stream can be computed in parallel, on any device, with the same result.
 package philox
 
 import "math"
@@ -12,7 +12,7 @@ func Block(key, counter uint64) [4]uint32 {
 	return Words(key, [4]uint32{uint32(counter), uint32(counter >> 32)})
 }
 
-// Words returns the words of a counter of 128 bits.
+// Words returns the four 32-bit words of a 128-bit counter.
 func Words(key uint64, c [4]uint32) [4]uint32 {
 	k0, k1 := uint32(key), uint32(key>>32)
 	for range 10 {
@@ -25,7 +25,7 @@ func Words(key uint64, c [4]uint32) [4]uint32 {
 	return c
 }
 
-// Uniform returns block counter as numbers in [0, 1), multiples of 2⁻²⁴.
+// Uniform returns block counter as uniform numbers in [0, 1), multiples of 2⁻²⁴.
 func Uniform(key, counter uint64) [4]float32 {
 	var u [4]float32
 	for i, word := range Block(key, counter) {
@@ -34,7 +34,7 @@ func Uniform(key, counter uint64) [4]float32 {
 	return u
 }
 
-// Normal returns block counter as standard normal numbers, by the transformation of Box and Muller (1958).
+// Normal returns block counter as standard normal numbers, by the Box–Muller transform (1958).
 func Normal(key, counter uint64) [4]float32 {
 	words := Block(key, counter)
 	var z [4]float32

@@ -6,9 +6,10 @@ import (
 	"gonum.org/v1/plot"
 )
 
-// bounds is the range of what is drawn, in data units.
+// bounds is the range of the points, in data units.
 type bounds struct{ x, y span }
 
+// span is the range of an axis.
 type span struct {
 	min, max float64
 	any, log bool
@@ -18,8 +19,7 @@ func newBounds(a Axes) bounds { return bounds{x: span{log: a.LogX}, y: span{log:
 
 func (r bounds) empty() bool { return !r.x.any || !r.y.any }
 
-// drawable reports whether an axis has a place for v. Near the ends of float64's
-// range, widths would overflow.
+// drawable reports whether v can be drawn on an axis. Near the ends of float64's range, widths would overflow.
 func (s *span) drawable(v float64) bool {
 	return math.Abs(v) <= 1e250 && (!s.log || v >= 1e-250)
 }
@@ -31,7 +31,7 @@ func (s *span) include(v float64) {
 	s.min, s.max = min(s.min, v), max(s.max, v)
 }
 
-// limits is the axis' range, widened where it is a point or nothing.
+// limits returns the range of the axis, widened if it is a point or empty.
 func (s *span) limits() (lo, hi float64) {
 	switch {
 	case !s.any && s.log:
@@ -47,7 +47,7 @@ func (s *span) limits() (lo, hi float64) {
 	return s.min, s.max
 }
 
-// pad widens the range by a share of it on both sides.
+// pad widens the range on both sides by a share of its width.
 func (s *span) pad(share float64) {
 	lo, hi := s.limits()
 	if s.log {

@@ -13,7 +13,7 @@ import (
 // Lines draws curves, such as losses over steps.
 func Lines(path string, a Axes, series ...Series) error {
 	f, r := newFigure(a), newBounds(a)
-	var front []plot.Plotter // above all pale points
+	var front []plot.Plotter // drawn over all pale points
 	for i, s := range series {
 		runs, dropped, err := s.points(&r)
 		if err != nil {
@@ -25,7 +25,7 @@ func Lines(path string, a Axes, series ...Series) error {
 				f.Add(line(thin(run), draw.LineStyle{Color: pale(colour(i), 0x48), Width: 0.9}))
 				bold = thin(smooth(run, a.LogY))
 			}
-			if len(run) == 1 { // a line of one point would not be seen
+			if len(run) == 1 { // a line of one point is invisible
 				front = append(front, dots(run, i, 2.5))
 				continue
 			}
@@ -47,13 +47,12 @@ func dots(xys plotter.XYs, i int, radius vg.Length) *plotter.Scatter {
 		Color: colour(i), Radius: radius, Shape: draw.CircleGlyph{}}}
 }
 
-// minSmooth is the number of points from which a moving average says more than they do.
+// minSmooth is the smallest number of points of which a moving average is drawn.
 const minSmooth = 20
 
-// smooth replaces each point by the value there of the line that fits it and
-// its neighbours best, 2 % of the run to either side. Away from the ends this is
-// the moving average; at the ends it follows the slope, where an average would lag.
-// On a logarithmic axis the logarithms are smoothed: there a slope can't lead below zero.
+// smooth fits a line to each point and its neighbours, 2 % of the run on either side, and takes its value at the point. Away
+// from the ends this is the moving average; at the ends it follows the slope, where an average would lag. On a logarithmic
+// axis the logarithms are smoothed, so that the values stay positive.
 func smooth(run plotter.XYs, log bool) plotter.XYs {
 	onto, back := func(y float64) float64 { return y }, func(y float64) float64 { return y }
 	if log {
@@ -77,16 +76,15 @@ func smooth(run plotter.XYs, log bool) plotter.XYs {
 	return out
 }
 
-// thin reduces a run to at most some points a pixel: the lowest and the highest
-// of each stretch, in their order, which look the same as all of them.
+// thin reduces a run to a few points a pixel: the lowest and the highest of each segment, which look the same as all points.
 func thin(run plotter.XYs) plotter.XYs {
-	const stretches = 2 * widthPx
-	if len(run) <= 2*stretches {
+	const segments = 2 * widthPx
+	if len(run) <= 2*segments {
 		return run
 	}
-	out := make(plotter.XYs, 0, 2*stretches)
-	for i := range stretches {
-		from, to := i*len(run)/stretches, (i+1)*len(run)/stretches
+	out := make(plotter.XYs, 0, 2*segments)
+	for i := range segments {
+		from, to := i*len(run)/segments, (i+1)*len(run)/segments
 		lo, hi := from, from
 		for j := from; j < to; j++ {
 			if run[j].Y < run[lo].Y {

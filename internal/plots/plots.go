@@ -1,8 +1,7 @@
-// Package plots draws a run's curves and point clouds as PNG files
-// of 900×540 pixels, in one style.
+// Package plots draws the curves and point clouds of a run as PNG files of 900×540 pixels.
 //
-// Values that cannot be drawn (NaN, infinities, on a logarithmic axis also what
-// is not positive) leave gaps, and the legend counts them: a diverged loss shows.
+// Values that cannot be drawn (NaN, infinities, and values up to 0 on a logarithmic axis) leave gaps, and the legend counts
+// them, so that a diverged loss is visible.
 package plots
 
 import (
@@ -28,21 +27,21 @@ const (
 	margin            = 14 * vg.Millimeter / 4
 )
 
-// Axes says what a plot shows.
+// Axes are the title and the axes of a plot.
 type Axes struct {
-	Title, X, Y string // the title and the axes' labels
+	Title, X, Y string // title and labels of the axes
 	LogX, LogY  bool   // logarithmic axes
-	Equal       bool   // one unit is as long on both axes; for [Scatter]
+	Equal       bool   // the same scale on both axes; for [Scatter]
 }
 
-// Series is a named row of points.
+// Series is a named series of points.
 type Series struct {
 	Name   string
-	X, Y   []float64 // of the same length; a nil X counts 0, 1, 2 …
-	Smooth bool      // for [Lines]: draw a moving average, and the points behind it, pale
+	X, Y   []float64 // of the same length; a nil X means 0, 1, 2, …
+	Smooth bool      // for [Lines]: draw a moving average in front of the pale points
 }
 
-// colours are apart in hue and in lightness, for readers who do not see all hues.
+// colours differ in hue and in lightness, for colour-blind readers.
 var colours = []color.NRGBA{
 	{0x1f, 0x6f, 0xd6, 0xff}, {0xe8, 0x6a, 0x17, 0xff}, {0x0f, 0x9d, 0x6b, 0xff}, {0xc8, 0x2d, 0x6d, 0xff},
 	{0x7a, 0x4f, 0xd0, 0xff}, {0x8c, 0x6a, 0x1c, 0xff}, {0x12, 0xa5, 0xc0, 0xff}, {0x55, 0x5f, 0x6b, 0xff},
@@ -63,8 +62,7 @@ func textStyle(size vg.Length, c color.Color, weight font.Font) text.Style {
 	return text.Style{Color: c, Font: weight, Handler: plot.DefaultTextHandler}
 }
 
-// figure is a plot with its title and legend, which stand above it, where they
-// cover no data.
+// figure is a plot with its title and legend above it.
 type figure struct {
 	*plot.Plot
 	title  string
@@ -102,7 +100,7 @@ func newFigure(a Axes) *figure {
 	return &figure{Plot: p, title: a.Title}
 }
 
-// legend adds a line to the legend; dropped is the number of values that the plot leaves out.
+// legend adds an entry to the legend; dropped is the number of values that cannot be drawn.
 func (f *figure) legend(name string, dropped int, thumb plot.Thumbnailer) {
 	if dropped > 0 {
 		name = strings.TrimSpace(fmt.Sprintf("%s (%d not drawable)", name, dropped))
@@ -111,7 +109,7 @@ func (f *figure) legend(name string, dropped int, thumb plot.Thumbnailer) {
 	f.thumbs = append(f.thumbs, thumb)
 }
 
-// save draws the figure and writes it to path. No points, no ranges: then it says so.
+// save draws the figure and writes it to path. Without any point it writes "nothing to draw yet".
 func (f *figure) save(path string, r bounds) error {
 	r.set(f.Plot)
 	canvas := vgimg.NewWith(vgimg.UseDPI(dpi), vgimg.UseWH(
@@ -142,8 +140,8 @@ func (f *figure) save(path string, r bounds) error {
 	})
 }
 
-// drawLegend sets the legend's entries side by side below top, on as many rows as it takes,
-// and returns where they end. A single unnamed series needs no legend.
+// drawLegend draws the entries of the legend side by side below top, in as many rows as needed, and returns their lower end. A
+// single series without a name has no legend.
 func (f *figure) drawLegend(c draw.Canvas, top vg.Length) vg.Length {
 	if len(f.names) == 0 || (len(f.names) == 1 && f.names[0] == "") {
 		return top
@@ -165,8 +163,8 @@ func (f *figure) drawLegend(c draw.Canvas, top vg.Length) vg.Length {
 	return y - 4
 }
 
-// points returns the series' drawable points in runs without gaps, and counts
-// what it leaves out.
+// points returns the drawable points of a series in runs without gaps, and the number of the others. It extends r to the
+// points.
 func (s Series) points(r *bounds) (runs []plotter.XYs, dropped int, err error) {
 	if s.X != nil && len(s.X) != len(s.Y) {
 		return nil, 0, fmt.Errorf("series %q has %d x and %d y; give as many of each", s.Name, len(s.X), len(s.Y))

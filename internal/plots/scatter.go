@@ -9,7 +9,7 @@ import (
 	"gonum.org/v1/plot/vg/draw"
 )
 
-// Scatter draws clouds of points, a class or source each.
+// Scatter draws clouds of points, one a class or source.
 func Scatter(path string, a Axes, clouds ...Series) error {
 	f, r := newFigure(a), newBounds(a)
 	total := 0
@@ -39,8 +39,8 @@ func Scatter(path string, a Axes, clouds ...Series) error {
 	return f.save(path, r)
 }
 
-// equalise widens the axis on which a unit is longer. What the labels take of the
-// picture is about the same for every plot.
+// equalise widens one axis so that both have the same scale. The labels take about the same part of the picture in every
+// plot.
 func (r *bounds) equalise() {
 	const aspect = 1.9 // of the area inside the labels
 	x0, x1 := r.x.limits()

@@ -7,7 +7,7 @@ import (
 	"gonum.org/v1/plot"
 )
 
-// label writes a tick's value: 0.05, 250, 2.5k, 1.5M, 3e-07.
+// label formats the value of a tick: 0.05, 250, 2.5k, 1.5M, 3e-07.
 func label(v float64) string {
 	switch a := math.Abs(v); {
 	case a == 0:
@@ -22,7 +22,7 @@ func label(v float64) string {
 	return trim(v)
 }
 
-// trim drops the rounding noise of computed ticks, such as 0.30000000000000004.
+// trim rounds a computed value such as 0.30000000000000004.
 func trim(v float64) string {
 	rounded, _ := strconv.ParseFloat(strconv.FormatFloat(v, 'g', 6, 64), 64)
 	return strconv.FormatFloat(rounded, 'f', -1, 64)
@@ -30,7 +30,7 @@ func trim(v float64) string {
 
 type linearTicks struct{}
 
-// Ticks are multiples of 1, 2, 2.5 or 5 times a power of ten, about six of them.
+// Ticks returns about six multiples of 1, 2, 2.5 or 5 times a power of ten.
 func (linearTicks) Ticks(lo, hi float64) []plot.Tick {
 	const wanted = 6
 	rough := hi/wanted - lo/wanted // the difference itself may overflow
@@ -51,13 +51,12 @@ func (linearTicks) Ticks(lo, hi float64) []plot.Tick {
 
 type logTicks struct{}
 
-// Ticks are powers of ten; with few of them in the range also their double and
-// fivefold, with many of them every other or third.
+// Ticks returns the powers of ten; in a small range also 2 and 5 times a power, in a large range every second or third power.
 func (logTicks) Ticks(lo, hi float64) []plot.Tick {
 	decades := math.Log10(hi) - math.Log10(lo)
 	factors, step := []float64{1}, 1
 	switch {
-	case decades < 0.7: // not even one decade: the linear places are denser
+	case decades < 0.7: // less than a decade: linear ticks are denser
 		return linearTicks{}.Ticks(lo, hi)
 	case decades < 2.5:
 		factors = []float64{1, 2, 5}

@@ -8,13 +8,13 @@ import (
 	"syscall"
 )
 
-// ask reads what the kernel tells about the machine and the confines of this process.
+// ask reads the memory of the machine and the limits of this process from the kernel.
 func ask() (system, bool) { return under("/") }
 
-// under is ask with the files of another root.
+// under is ask with another root of the file system, for tests.
 func under(root string) (system, bool) {
 	read := func(path string) string {
-		text, _ := os.ReadFile(filepath.Join(root, path)) // what can't be read doesn't confine
+		text, _ := os.ReadFile(filepath.Join(root, path)) // a file that can't be read sets no limit
 		return string(text)
 	}
 	machine := fields(read("proc/meminfo"))
@@ -39,22 +39,22 @@ func under(root string) (system, bool) {
 	}
 	var space syscall.Rlimit
 	if syscall.Getrlimit(syscall.RLIMIT_AS, &space) == nil && space.Cur < 1<<62 { // ulimit -v
-		const step = 64 << 20 // by which Go takes it
+		const step = 64 << 20 // in which Go takes memory
 		s.free = min(s.free, int(space.Cur)-process["VmSize"]<<10-step)
 	}
 	return s, true
 }
 
-// confine lowers s to the limits of a control group and those above it. Within a container its own group may be seen as
-// the root, whatever its path.
+// confine lowers s to the limits of a control group and its ancestors. In a container the own group may appear as the root,
+// whatever its path.
 func (s *system) confine(read func(string) string, root, group, limitFile, usageFile, prefix string) {
 	for dir := filepath.Clean("/" + group); ; dir = filepath.Dir(dir) {
 		at := func(file string) string { return filepath.Join(root, dir, file) }
 		limit, err := strconv.Atoi(strings.TrimSpace(read(at(limitFile))))
-		if err == nil && limit < 1<<62 { // else there is none, or "max"
+		if err == nil && limit < 1<<62 { // otherwise there is no limit, or "max"
 			usage, _ := strconv.Atoi(strings.TrimSpace(read(at(usageFile))))
 			stat := fields(read(at("memory.stat")))
-			cached := stat[prefix+"active_file"] + stat[prefix+"inactive_file"] // given back at need
+			cached := stat[prefix+"active_file"] + stat[prefix+"inactive_file"] // the kernel frees it when needed
 			s.memory = min(s.memory, limit)
 			s.free = min(s.free, limit-usage+cached)
 		}
@@ -64,7 +64,7 @@ func (s *system) confine(read func(string) string, root, group, limitFile, usage
 	}
 }
 
-// fields are the numbers of lines like "MemFree:  12 kB" or "active_file 12", in the unit of the file.
+// fields returns the numbers of lines like "MemFree:  12 kB" or "active_file 12", in the unit of the file.
 func fields(text string) map[string]int {
 	numbers := map[string]int{}
 	for line := range strings.Lines(text) {

@@ -2,5 +2,5 @@
 
 package ram
 
-// ask isn't answered here.
+// ask knows nothing about other systems.
 func ask() (system, bool) { return system{}, false }

@@ -1,5 +1,5 @@
-// Package ram tells how much of the host's memory is left, so that what doesn't fit is refused in a sentence: Go ends
-// a program that the system gives no memory, and the system one that has taken more than there is.
+// Package ram reports how much memory of the host is left, so that an allocation that doesn't fit becomes an error. Without
+// it, Go ends a program that gets no memory from the system, and the system kills a program that has taken too much.
 package ram
 
 import (
@@ -10,30 +10,30 @@ import (
 	"github.com/bestiary-ml/bestiary/fault"
 )
 
-// Unlimited is Total's Free where the operating system isn't asked.
+// Unlimited is Total's Free on systems where the free memory is not known.
 const Unlimited = math.MaxInt
 
-// Reserve is what Check leaves to all that is allocated without asking, in bytes.
+// Reserve is the memory that Check leaves for unchecked allocations, in bytes.
 const Reserve = 64 << 20
 
-// Total is what there is for this process, in bytes.
+// Total is the memory of this process, in bytes.
 type Total struct {
-	Memory int // in all: the machine's memory, or less where the process is confined
-	Free   int // what the process can still allocate
+	Memory int // in total: the machine's memory, or the limit of the process
+	Free   int // that the process can still allocate
 }
 
-// system is what the operating system tells, in bytes.
+// system is what the operating system reports, in bytes.
 type system struct {
-	memory   int // in all
-	free     int // available without harm to anybody
-	resident int // of this process, in memory or swapped out; negative: not known
+	memory   int // in total
+	free     int // available without swapping
+	resident int // of this process, in memory or swapped out; negative: unknown
 }
 
-// Check returns a [*fault.OutOfMemory] in the name of who if need bytes don't fit. It takes some ten microseconds.
+// Check returns a [*fault.OutOfMemory] if need bytes don't fit; who starts its text. It takes some ten microseconds.
 func Check(who string, need int) error {
 	all, held := look()
 	if need > all.Free-Reserve {
-		debug.FreeOSMemory() // what nobody refers to any more, and what Go keeps for small things
+		debug.FreeOSMemory() // collect garbage and return idle memory to the system
 		all, held = look()
 	}
 	if need <= all.Free-Reserve {
@@ -42,13 +42,13 @@ func Check(who string, need int) error {
 	return &fault.OutOfMemory{Device: who, Need: need, Held: held, Available: all.Free, Memory: all.Memory}
 }
 
-// Look tells what there is.
+// Look returns the memory of this process.
 func Look() Total {
 	all, _ := look()
 	return all
 }
 
-// look also tells how many bytes Go holds.
+// look also returns how many bytes Go holds.
 func look() (all Total, held int) {
 	samples := []metrics.Sample{{Name: "/memory/classes/total:bytes"}, {Name: "/memory/classes/heap/released:bytes"}}
 	metrics.Read(samples)
@@ -60,8 +60,7 @@ func look() (all Total, held int) {
 	return s.total(held), held
 }
 
-// total subtracts from the free memory what Go holds and nobody has written to yet: the system counts only what has been
-// touched.
+// total subtracts from the free memory what Go holds but has not touched yet: the system counts only touched memory.
 func (s system) total(held int) Total {
 	untouched := 0
 	if s.resident >= 0 {

@@ -10,25 +10,21 @@ import (
 	"strings"
 )
 
-// FormatVersion is the newest version of Bestiary's use of the format that this
-// package reads, and the one it writes.
+// FormatVersion is the version of Bestiary's additions to the format that this package writes, and the newest that it reads.
 const FormatVersion = 1
 
-// Keys that [Write] adds to the metadata. A value that the caller gives for
-// them is replaced, so metadata that was read can be written back.
+// Keys that [Write] adds to the metadata. It replaces their values, so metadata that was read can be written back.
 const (
 	// VersionKey is the FormatVersion of the writer.
 	VersionKey = "bestiary.format_version"
-	// ChecksumKey is the SHA-256, in hexadecimal, of the whole file with the 64
-	// digits of this value written as zeros. A program that rewrites such a
-	// file must drop the two keys.
+	// ChecksumKey is the SHA-256, in hexadecimal, of the whole file with zeros for the 64 digits of this value. A program
+	// that rewrites the file must drop both keys.
 	ChecksumKey = "bestiary.sha256"
 )
 
 var noDigits = strings.Repeat("0", hex.EncodedLen(sha256.Size))
 
-// newHash starts a file's checksum with what precedes the data. header holds
-// zeros for the checksum's digits.
+// newHash starts the checksum of a file with the part before the data. header has zeros for the digits of the checksum.
 func newHash(length [8]byte, header []byte) hash.Hash {
 	h := sha256.New()
 	h.Write(length[:])
@@ -36,8 +32,8 @@ func newHash(length [8]byte, header []byte) hash.Hash {
 	return h
 }
 
-// checksumAt is the index in the header of the checksum's digits, -1 if there
-// are none. Quotes inside a JSON string are escaped, so nothing else looks like it.
+// checksumAt returns the index of the checksum's digits in the header, −1 if there are none. Quotes in a JSON string are
+// escaped, so no other text matches.
 func checksumAt(header []byte, digits string) int {
 	key := `"` + ChecksumKey + `":"`
 	at := bytes.Index(header, []byte(key+digits+`"`))
@@ -47,7 +43,7 @@ func checksumAt(header []byte, digits string) int {
 	return at + len(key)
 }
 
-// checkVersion refuses what a newer Bestiary has written.
+// checkVersion returns an error for a file that a newer Bestiary wrote.
 func checkVersion(metadata map[string]string) error {
 	text, ours := metadata[VersionKey]
 	if !ours {

@@ -9,12 +9,12 @@ import (
 	"unicode/utf8"
 )
 
-// maxHeader is the format's own limit, in bytes.
+// maxHeader is the limit of the format, in bytes.
 const maxHeader = 100_000_000
 
 const metadataKey = "__metadata__"
 
-// entry is a tensor in the header; the offsets count from the end of the header.
+// entry is a tensor in the header. Offsets count from the end of the header.
 type entry struct {
 	name string
 
@@ -26,8 +26,8 @@ type entry struct {
 func (e *entry) begin() int64 { return e.Offsets[0] }
 func (e *entry) end() int64   { return e.Offsets[1] }
 
-// parseHeader returns the entries in the order of their data, all checked
-// against each other and against dataSize, the number of bytes that follow.
+// parseHeader returns the entries in the order of their data. It checks them against each other and against dataSize, the
+// number of bytes that follow.
 func parseHeader(header []byte, dataSize int64) (entries []*entry, metadata map[string]string, err error) {
 	if !utf8.Valid(header) {
 		return nil, nil, fmt.Errorf("its header is not UTF-8")
@@ -53,7 +53,7 @@ func parseHeader(header []byte, dataSize int64) (entries []*entry, metadata map[
 	at := int64(0)
 	for _, e := range entries {
 		if e.begin() != at {
-			return nil, nil, fmt.Errorf("tensor %q starts at byte %d of the data where %d is due (a hole or an overlap)", e.name, e.begin(), at)
+			return nil, nil, fmt.Errorf("tensor %q starts at byte %d of the data instead of %d (a gap or an overlap)", e.name, e.begin(), at)
 		}
 		at = e.end()
 	}
@@ -66,8 +66,7 @@ func parseHeader(header []byte, dataSize int64) (entries []*entry, metadata map[
 	return entries, metadata, nil
 }
 
-// decodeHeader goes through the object by hand, since Unmarshal into a map
-// keeps only the last of several entries of one name.
+// decodeHeader decodes the object token by token: Unmarshal into a map would not notice a name that is there twice.
 func decodeHeader(header []byte) (entries []*entry, metadata map[string]string, err error) {
 	dec := json.NewDecoder(bytes.NewReader(header))
 	if token, err := dec.Token(); err != nil || token != json.Delim('{') {
@@ -109,7 +108,7 @@ func decodeHeader(header []byte) (entries []*entry, metadata map[string]string, 
 	return entries, metadata, nil
 }
 
-// check looks at one entry by itself.
+// check returns an error for an entry that is wrong by itself.
 func (e *entry) check() error {
 	size := e.DType.size()
 	if size == 0 {
@@ -129,8 +128,8 @@ func (e *entry) check() error {
 	return nil
 }
 
-// encodeHeader returns the header, padded with spaces so that the data starts
-// at a multiple of eight bytes. The bytes depend on nothing but the arguments.
+// encodeHeader returns the header, padded with spaces so that the data starts at a multiple of eight bytes. The bytes depend
+// on the arguments alone.
 func encodeHeader(entries []*entry, metadata map[string]string) ([]byte, error) {
 	var b bytes.Buffer
 	enc := json.NewEncoder(&b)

@@ -7,8 +7,7 @@ import (
 	"slices"
 )
 
-// NewFile is a file that was never on a disk: tensors from elsewhere, under distinct names. Path stands in messages.
-// The tensors are not copied.
+// NewFile makes a file in memory from tensors with distinct names. path is for messages. The tensors are not copied.
 func NewFile(path string, tensors []Tensor, metadata map[string]string) *File {
 	f := &File{Path: path, Metadata: metadata, tensors: make(map[string]*Tensor, len(tensors))}
 	if f.Metadata == nil {
@@ -22,7 +21,7 @@ func NewFile(path string, tensors []Tensor, metadata map[string]string) *File {
 	return f
 }
 
-// FromRaw decodes little-endian elements, which must fill the shape.
+// FromRaw decodes little-endian elements. It is an error if they don't fill the shape.
 func FromRaw(name string, dtype DType, shape []int, raw []byte) (Tensor, error) {
 	t := Tensor{Name: name, DType: dtype, Shape: shape}
 	n, ok := elements(shape)
@@ -34,8 +33,8 @@ func FromRaw(name string, dtype DType, shape []int, raw []byte) (Tensor, error) 
 	return t, err
 }
 
-// Size is the number of bytes of an element, 0 if the type is unknown.
+// Size returns the number of bytes of an element, 0 if the type is unknown.
 func (d DType) Size() int { return int(d.size()) }
 
-// WriteRaw writes the elements, little-endian. F16 and BF16 are not written.
+// WriteRaw writes the elements, little-endian. F16 and BF16 give an error.
 func (t *Tensor) WriteRaw(w io.Writer) error { return t.encode(w, make([]byte, 0, chunk)) }

@@ -12,9 +12,12 @@ import (
 	"math"
 	"os"
 	"slices"
+
+	"github.com/bestiary-ml/bestiary/fault"
 )
 
-// Read reads and checks a whole file. Every error names the file and a remedy.
+// Read reads and checks a whole file. Every error names the file and a remedy. The error for a file that is cut off or
+// altered is a [*fault.DamagedFile].
 func Read(path string) (*File, error) {
 	f, err := os.Open(path)
 	if err != nil {
@@ -31,19 +34,17 @@ func Read(path string) (*File, error) {
 	return Decode(path, f, info.Size())
 }
 
-// Decode reads size bytes from r and checks them; name stands for the file in
-// messages. It allocates no more than a small multiple of size, whatever the
-// bytes say.
+// Decode reads size bytes from r and checks them. name is for messages. It allocates at most a small multiple of size. Errors
+// are those of [Read].
 func Decode(name string, r io.Reader, size int64) (*File, error) {
 	file, err := decode(name, bufio.NewReaderSize(r, 1<<16), size)
 	if err == nil {
 		return file, nil
 	}
-	remedy := "restore it from a backup, or resume from another checkpoint"
-	if newer := (*newerError)(nil); errors.As(err, &newer) {
-		remedy = "update bestiary to use it"
+	if newer := (*newerError)(nil); errors.As(err, &newer) { // the file is whole
+		return nil, fmt.Errorf("%s: not a safetensors file we can use: %w; update bestiary to use it", name, err)
 	}
-	return nil, fmt.Errorf("%s: not a safetensors file we can use: %w; %s", name, err, remedy)
+	return nil, fault.Damaged(name, "not a safetensors file we can use: %v; restore it from a backup, or resume from another checkpoint", err)
 }
 
 func decode(name string, r io.Reader, size int64) (*File, error) {
@@ -149,6 +150,7 @@ func readSlice[T any](r io.Reader, n int64, size int, buf []byte) ([]T, error) {
 	return all, nil
 }
 
+// readHalf reads n elements of 16 bits and widens them.
 func readHalf(r io.Reader, n int64, buf []byte, widen func(uint16) float32) ([]float32, error) {
 	half, err := readSlice[uint16](r, n, 2, buf)
 	if err != nil {

@@ -1,12 +1,10 @@
-// Package safetensors reads and writes the safetensors format
-// (https://github.com/huggingface/safetensors#format): eight bytes of header
-// length, little-endian; a JSON header of names, types, shapes and offsets; the
-// raw little-endian data without holes.
+// Package safetensors reads and writes the safetensors format (https://github.com/huggingface/safetensors#format): the length
+// of the header (eight bytes, little-endian); a JSON header of names, types, shapes and offsets; the little-endian data
+// without gaps.
 //
-// Files from anywhere are read. The files written here carry two more entries
-// in the header's __metadata__, which other readers ignore: the format version
-// ([VersionKey]) and a SHA-256 checksum of the whole file ([ChecksumKey]), so
-// that a flipped bit or a file of a newer Bestiary is refused, not computed with.
+// It reads files of any program. The files that it writes have two more entries in the header's __metadata__, which other
+// programs ignore: the format version ([VersionKey]) and a SHA-256 checksum of the whole file ([ChecksumKey]). With them, a
+// flipped bit or a file of a newer Bestiary is an error.
 package safetensors
 
 import (
@@ -30,7 +28,7 @@ const (
 	BOOL DType = "BOOL"
 )
 
-// size is the number of bytes of an element, 0 if the type is unknown.
+// size returns the number of bytes of an element, 0 if the type is unknown.
 func (d DType) size() int64 {
 	switch d {
 	case F64, I64:
@@ -45,8 +43,7 @@ func (d DType) size() int64 {
 	return 0
 }
 
-// Tensor is a named row-major array. DType says which of the slices holds the
-// elements; the others are nil.
+// Tensor is a named row-major array. DType says which slice holds the elements; the others are nil.
 type Tensor struct {
 	Name  string
 	DType DType
@@ -60,7 +57,7 @@ type Tensor struct {
 	Bool []bool
 }
 
-// Len is the number of elements that the tensor's slice holds.
+// Len returns the number of elements in the tensor's slice.
 func (t *Tensor) Len() int {
 	switch t.DType {
 	case F64:
@@ -79,8 +76,7 @@ func (t *Tensor) Len() int {
 	return 0
 }
 
-// elements is the product of a shape's sizes; ok is false if one is negative or
-// the product is more than an int64 holds.
+// elements returns the product of a shape's sizes; ok is false if one is negative or the product overflows an int64.
 func elements(shape []int) (n int64, ok bool) {
 	n = 1
 	if slices.Contains(shape, 0) {
@@ -95,7 +91,7 @@ func elements(shape []int) (n int64, ok bool) {
 	return n, true
 }
 
-// File is what a safetensors file holds.
+// File is the content of a safetensors file.
 type File struct {
 	Path     string            // for error messages
 	Metadata map[string]string // the header's __metadata__, never nil
@@ -109,7 +105,7 @@ func (f *File) Names() []string { return slices.Clone(f.names) }
 // Has reports whether there is a tensor of that name.
 func (f *File) Has(name string) bool { return f.tensors[name] != nil }
 
-// Tensor returns the tensor of that name. Its slices are the file's own.
+// Tensor returns the tensor with a name. Its slices are the file's own, not copies.
 func (f *File) Tensor(name string) (*Tensor, error) {
 	t := f.tensors[name]
 	if t == nil {
@@ -119,8 +115,8 @@ func (f *File) Tensor(name string) (*Tensor, error) {
 	return t, nil
 }
 
-// Float32 returns a floating-point tensor's elements and shape. F32, F16 and
-// BF16 are exact, F64 is rounded; the slice is the file's own unless rounded.
+// Float32 returns the elements and the shape of a floating-point tensor. F32, F16 and BF16 are exact; F64 is rounded. The slice
+// is the file's own unless it is rounded.
 func (f *File) Float32(name string) ([]float32, []int, error) {
 	t, err := f.Tensor(name)
 	if err != nil {
@@ -135,7 +131,7 @@ func (f *File) Float32(name string) ([]float32, []int, error) {
 	return nil, nil, f.wrongType(t, "floating-point numbers")
 }
 
-// Float64 returns a floating-point tensor's elements, exactly, and shape.
+// Float64 returns the exact elements and the shape of a floating-point tensor.
 func (f *File) Float64(name string) ([]float64, []int, error) {
 	t, err := f.Tensor(name)
 	if err != nil {
@@ -150,7 +146,7 @@ func (f *File) Float64(name string) ([]float64, []int, error) {
 	return nil, nil, f.wrongType(t, "floating-point numbers")
 }
 
-// Int64 returns the elements, exactly, and shape of a tensor of I64, I32 or U8.
+// Int64 returns the exact elements and the shape of a tensor of I64, I32 or U8.
 func (f *File) Int64(name string) ([]int64, []int, error) {
 	t, err := f.Tensor(name)
 	if err != nil {

@@ -14,11 +14,9 @@ import (
 	"github.com/bestiary-ml/bestiary/internal/atomicfile"
 )
 
-// Write replaces the file at path, atomically, by the tensors and metadata. Its
-// bytes depend on nothing but these, whatever the tensors' order: as the format's
-// own library does, larger element types come first (which keeps all data
-// aligned), and names ascend within a type's size. The tensors must not change
-// while Write runs, and are not copied.
+// Write replaces the file at path, atomically, by the tensors and metadata. The bytes depend on these alone, not on the order
+// of the tensors: as in the format's own library, larger element types come first (which keeps all data aligned), then names
+// ascend. The tensors are not copied and must not change while Write runs.
 func Write(path string, tensors []Tensor, metadata map[string]string) error {
 	if err := checkTensors(tensors, metadata); err != nil {
 		return fmt.Errorf("%s: cannot be written: %w", path, err)
@@ -26,8 +24,7 @@ func Write(path string, tensors []Tensor, metadata map[string]string) error {
 	return atomicfile.Write(path, func(w io.Writer) error { return encode(w, tensors, metadata) })
 }
 
-// encode goes over the data twice: the checksum stands before the data, and a
-// second pass costs less than a second copy in memory.
+// encode passes over the data twice, as the checksum precedes the data. A second pass costs less than a copy in memory.
 func encode(w io.Writer, tensors []Tensor, metadata map[string]string) error {
 	order := make([]*Tensor, len(tensors))
 	for i := range tensors {
@@ -80,8 +77,7 @@ func encode(w io.Writer, tensors []Tensor, metadata map[string]string) error {
 	return nil
 }
 
-// checkTensors refuses, before any file is touched, what would give a file that
-// cannot be read back.
+// checkTensors returns an error for tensors and metadata that would give a file that cannot be read back.
 func checkTensors(tensors []Tensor, metadata map[string]string) error {
 	seen := map[string]bool{}
 	for i := range tensors {

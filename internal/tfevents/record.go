@@ -7,15 +7,14 @@ import (
 
 var castagnoli = crc32.MakeTable(crc32.Castagnoli)
 
-// maskedCRC is the CRC-32C, rotated and shifted by a constant, so that the
-// checksum of data that itself holds checksums stays a good one.
+// maskedCRC is the CRC-32C, rotated and increased by a constant, as TFRecord defines it: data may contain checksums itself.
 func maskedCRC(data []byte) uint32 {
 	crc := crc32.Checksum(data, castagnoli)
 	return (crc>>15 | crc<<17) + 0xa282ead8
 }
 
-// appendRecord appends data in TFRecord framing: its length (8 bytes), the
-// length's checksum (4), data, and the data's checksum (4), all little-endian.
+// appendRecord appends data in TFRecord framing: its length (8 bytes), the length's checksum (4 bytes), data, and the data's
+// checksum (4 bytes), all little-endian.
 func appendRecord(b, data []byte) []byte {
 	start := len(b)
 	b = binary.LittleEndian.AppendUint64(b, uint64(len(data)))

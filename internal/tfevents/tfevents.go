@@ -1,8 +1,8 @@
-// Package tfevents writes the event files that TensorBoard shows: TFRecord
-// framing around Event messages with scalar and image summaries.
+// Package tfevents writes event files for TensorBoard: TFRecord framing around Event messages with scalar and image
+// summaries (https://www.tensorflow.org/tutorials/load_data/tfrecord).
 //
-// The few messages needed are put together field by field; the numbers are
-// those of tensorflow/core/util/event.proto and framework/summary.proto.
+// The few messages that are needed are encoded field by field, with the field numbers of
+// tensorflow/core/util/event.proto and framework/summary.proto.
 package tfevents
 
 import (
@@ -45,20 +45,18 @@ const (
 	sessionStart  = 1
 )
 
-// Writer appends events to a file of its own. Every event reaches the operating
-// system in one write when its method returns, so a killed process loses
-// nothing but an event it was about to write. It is safe for concurrent use.
+// Writer appends events to a file of its own. A method passes its event to the operating system in one write, so a killed
+// process loses at most the event that it was writing. A Writer is safe for concurrent use.
 type Writer struct {
 	mu   sync.Mutex
 	file *os.File
-	err  error // the first one; what follows a broken record could not be read
+	err  error // the first one: events after a broken record could not be read
 	now  func() time.Time
 }
 
-// Create starts a new event file in dir, which is created if need be. A run
-// that goes on gets a further file, as TensorBoard expects: step is the number of
-// the first step to come, and if it is not 0, TensorBoard forgets what earlier
-// files say of this step and later ones, which a killed process may have written.
+// Create starts a new event file in dir, which is created if it does not exist. step is the number of the first step to
+// come. A resumed run gets a further file: if step is not 0, TensorBoard discards the events of earlier files from this step
+// on, which a killed process may have written.
 func Create(dir string, step int64) (*Writer, error) {
 	return create(dir, step, time.Now)
 }
@@ -87,8 +85,8 @@ func create(dir string, step int64, now func() time.Time) (*Writer, error) {
 	return w, nil
 }
 
-// newFile opens events.out.tfevents.<seconds>.<host>.<process>.<n>. TensorBoard
-// reads the files of a folder in the order of their names, so n counts within a second.
+// newFile creates events.out.tfevents.<seconds>.<host>.<process>.<n>. TensorBoard reads the files of a folder in the order of
+// their names; n numbers the files of one second.
 func newFile(dir string, now time.Time) (*os.File, error) {
 	host, err := os.Hostname()
 	if err != nil || strings.ContainsAny(host, `/\`) {
@@ -103,8 +101,7 @@ func newFile(dir string, now time.Time) (*os.File, error) {
 	}
 }
 
-// Scalar records a number, which TensorBoard keeps as a float32, under a tag
-// such as "train/loss".
+// Scalar records a number under a tag such as "train/loss". TensorBoard stores it as float32.
 func (w *Writer) Scalar(step int64, tag string, value float64) error {
 	v := appendTag(nil, tag)
 	v = protowire.AppendTag(v, valueScalar, protowire.Fixed32Type)
@@ -114,6 +111,9 @@ func (w *Writer) Scalar(step int64, tag string, value float64) error {
 
 // Image records a picture, as PNG.
 func (w *Writer) Image(step int64, tag string, img image.Image) error {
+	if img == nil {
+		return fmt.Errorf("%s: the picture %q is nil; give one", w.file.Name(), tag)
+	}
 	var encoded bytes.Buffer
 	if err := png.Encode(&encoded, img); err != nil {
 		return fmt.Errorf("%s: the picture %q cannot be encoded (%w); check its size", w.file.Name(), tag, err)
@@ -138,7 +138,7 @@ func (w *Writer) Image(step int64, tag string, img image.Image) error {
 	return w.summary(step, appendMessage(appendTag(nil, tag), valueImage, m))
 }
 
-// Close closes the file. The error is the first that the writer met.
+// Close closes the file. It returns the first error of the writer.
 func (w *Writer) Close() error {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -152,7 +152,7 @@ func (w *Writer) summary(step int64, value []byte) error {
 	return w.append(step, appendMessage(nil, eventSummary, appendMessage(nil, summaryValue, value)))
 }
 
-// append writes an event; what holds the fields after the step.
+// append writes an event; what are the fields after the step.
 func (w *Writer) append(step int64, what []byte) error {
 	w.mu.Lock()
 	defer w.mu.Unlock()

@@ -8,21 +8,21 @@ import (
 	"strings"
 )
 
-// The records of an archive, below a folder of any one name.
+// The records of an archive, in a folder of any name.
 const (
 	pickleRecord  = "data.pkl"
 	orderRecord   = "byteorder"
 	versionRecord = "version"
 	storagePrefix = "data/"
-	scriptRecord  = "constants.pkl" // of TorchScript
+	scriptRecord  = "constants.pkl" // only in TorchScript archives
 )
 
-// archive is the zip form.
+// archive is a file in the zip form.
 type archive struct {
 	size    int64
 	records map[string]*zip.File // by their names below the folder
 
-	// The storage that was read last: tensors that share one mostly follow each other.
+	// The storage that was read last. Tensors of one storage are often loaded one after the other.
 	last    *zip.File
 	content []byte
 }
@@ -92,7 +92,7 @@ func openArchive(file io.ReaderAt, size int64) (any, error) {
 	return freeze(object)
 }
 
-// storage reads a storage's record, or has it still.
+// storage returns the content of a storage's record.
 func (a *archive) storage(record string) ([]byte, error) {
 	if f := a.records[record]; a.last != f {
 		content, err := a.read(record, a.size)
@@ -104,7 +104,7 @@ func (a *archive) storage(record string) ([]byte, error) {
 	return a.content, nil
 }
 
-// read reads a whole record of at most limit bytes; its checksum is checked.
+// read returns a whole record of at most limit bytes, and checks its checksum.
 func (a *archive) read(record string, limit int64) ([]byte, error) {
 	f := a.records[record]
 	if f.Method != zip.Store {

@@ -10,6 +10,7 @@ import (
 
 var errEnds = errors.New("its pickle is cut off")
 
+// bytes reads n bytes.
 func (m *machine) bytes(n uint64) ([]byte, error) {
 	if n > uint64(len(m.code)-m.at) {
 		return nil, errEnds
@@ -38,7 +39,7 @@ func (m *machine) uint(size uint64) (uint64, error) {
 	return binary.LittleEndian.Uint64(wide[:]), nil
 }
 
-// long reads an integer in two's complement of as many bytes as the first one says.
+// long reads an integer in two's complement; the first byte is its length in bytes.
 func (m *machine) long() (any, error) {
 	size, err := m.byte()
 	if err != nil {
@@ -52,7 +53,7 @@ func (m *machine) long() (any, error) {
 	return int64(v<<shift) >> shift, err
 }
 
-// text reads a string after its length of so many bytes. Strings of Python 2 are taken for text as well.
+// text reads a string with its length, which has size bytes. Strings of Python 2 are read as text, too.
 func (m *machine) text(size uint64) (any, error) {
 	n, err := m.uint(size)
 	if err != nil {
@@ -65,6 +66,7 @@ func (m *machine) text(size uint64) (any, error) {
 	return string(b), err
 }
 
+// line reads up to the end of the line.
 func (m *machine) line() (string, error) {
 	n := bytes.IndexByte(m.code[m.at:], '\n')
 	if n < 0 {

@@ -2,8 +2,8 @@ package torchfile
 
 import "iter"
 
-// Dict is a Python dictionary, in the order of its keys' first insertion. Keys are plain values.
-// Those of a file that was read are not to be changed.
+// Dict is a Python dictionary, in the order of insertion. Keys are plain values. The dictionaries of a file that was read must
+// not be changed.
 type Dict struct {
 	Ordered bool // a collections.OrderedDict
 	keys    []any
@@ -11,7 +11,7 @@ type Dict struct {
 	index   map[any]int
 }
 
-// NewDict makes a dictionary of keys and values that alternate.
+// NewDict makes a dictionary of alternating keys and values.
 func NewDict(keysAndValues ...any) *Dict {
 	d := &Dict{}
 	for i := 0; i+1 < len(keysAndValues); i += 2 {
@@ -20,7 +20,7 @@ func NewDict(keysAndValues ...any) *Dict {
 	return d
 }
 
-// Len is the number of entries.
+// Len returns the number of entries.
 func (d *Dict) Len() int { return len(d.keys) }
 
 // Get returns the value of a key.
@@ -46,7 +46,7 @@ func (d *Dict) Set(key, value any) {
 	d.values = append(d.values, value)
 }
 
-// All goes over the entries in order.
+// All iterates over the entries in order.
 func (d *Dict) All() iter.Seq2[any, any] {
 	return func(yield func(any, any) bool) {
 		for i, key := range d.keys {
@@ -57,7 +57,7 @@ func (d *Dict) All() iter.Seq2[any, any] {
 	}
 }
 
-// isKey tells what may be a key.
+// isKey reports whether v may be a key.
 func isKey(v any) bool {
 	switch v.(type) {
 	case nil, bool, int64, float64, string:

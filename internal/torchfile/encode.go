@@ -9,7 +9,7 @@ import (
 	"github.com/bestiary-ml/bestiary/internal/safetensors"
 )
 
-// storageTypes are the element types that are written.
+// storageTypes are the storage types of the element types that can be written.
 var storageTypes = map[safetensors.DType]global{
 	safetensors.F64:  "torch.DoubleStorage",
 	safetensors.F32:  "torch.FloatStorage",
@@ -19,15 +19,15 @@ var storageTypes = map[safetensors.DType]global{
 	safetensors.BOOL: "torch.BoolStorage",
 }
 
-// encoder writes a pickle of protocol 2. It memorises nothing: what stands twice is written twice, but for the storage
-// of a tensor, which the key in its persistent id identifies.
+// encoder writes a pickle of protocol 2. It uses no memo: an object that occurs twice is written twice. Only the storage of a
+// tensor is shared, by the key in its persistent id.
 type encoder struct {
 	out      []byte
 	storages []*safetensors.Tensor // by key
 	key      map[*safetensors.Tensor]int
 }
 
-// encode returns an object's pickle, and the tensors whose storages it refers to as "0", "1" and so on.
+// encode returns the pickle of an object, and the tensors with the storages "0", "1" and so on.
 func encode(root any) (code []byte, storages []*safetensors.Tensor, err error) {
 	e := &encoder{out: []byte{opProto, 2}, key: map[*safetensors.Tensor]int{}}
 	if err := e.value(root, 0); err != nil {
@@ -89,7 +89,7 @@ func (e *encoder) value(v any, depth int) error {
 	return nil
 }
 
-// items writes values between a mark and the opcode that takes them all.
+// items writes a mark, the values, and the opcode that consumes them.
 func (e *encoder) items(items []any, op byte, depth int) error {
 	e.op(opMark)
 	for _, v := range items {

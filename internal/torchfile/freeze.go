@@ -10,8 +10,8 @@ const (
 	maxNodes = 1 << 21
 )
 
-// freeze turns the machine's values into the tree that is handed out. A pickle may hold a list in itself, or twice a
-// list that holds twice a list and so on; the bounds make a tree of any of them that can be walked.
+// freezer converts the machine's values into the tree that Open returns. A pickle may contain a list that contains itself,
+// or twice a list that contains twice a list, and so on; the bounds make the tree finite.
 type freezer struct{ nodes int }
 
 func freeze(v any) (any, error) { return new(freezer).freeze(v, 0) }

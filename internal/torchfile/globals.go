@@ -5,10 +5,10 @@ import (
 	"strings"
 )
 
-// global is a name that a pickle may use, with its module.
+// global is the name of a Python object with its module.
 type global string
 
-// What may be called, beside the storages' types, which are never called but stand in persistent ids.
+// The functions that may be called. The types of storages are only used in persistent ids and never called.
 const (
 	orderedDict      global = "collections.OrderedDict"
 	rebuildTensorV1  global = "torch._utils._rebuild_tensor"
@@ -17,6 +17,7 @@ const (
 	torchSize        global = "torch.Size"
 )
 
+// allowed reports whether a pickle may use the name.
 func (g global) allowed() bool {
 	switch g {
 	case orderedDict, rebuildTensorV1, rebuildTensor, rebuildParameter, torchSize:
@@ -26,7 +27,7 @@ func (g global) allowed() bool {
 	return ok
 }
 
-// name runs GLOBAL and STACK_GLOBAL. This is the only place where a name enters the machine.
+// name runs GLOBAL and STACK_GLOBAL. No other code puts a name on the stack.
 func (m *machine) name(op byte) error {
 	var module, name string
 	if op == opGlobal {
@@ -58,7 +59,7 @@ func (m *machine) name(op byte) error {
 	return nil
 }
 
-// printable is a name as it can stand in a message.
+// printable returns a name shortened and escaped for a message.
 func printable(name string) string {
 	if len(name) > 100 {
 		name = name[:100] + "…"
@@ -86,6 +87,7 @@ func (m *machine) reduce() error {
 	return nil
 }
 
+// call is the result of calling a function.
 func (g global) call(args Tuple) (any, error) {
 	switch g {
 	case orderedDict:
@@ -132,8 +134,8 @@ func (g global) call(args Tuple) (any, error) {
 
 var errArguments = fmt.Errorf("called with other arguments than torch.save writes")
 
-// build runs BUILD, which gives an object attributes. The only objects here that have any are the OrderedDicts of
-// modules, whose versions (_metadata) are of no use to us.
+// build runs BUILD, which sets attributes of an object. Only the OrderedDicts of modules have any here: their versions
+// (_metadata), which are not used.
 func (m *machine) build() error {
 	pair, err := m.take(2)
 	if err != nil {
@@ -153,7 +155,7 @@ func (m *machine) build() error {
 	return nil
 }
 
-// persistent runs BINPERSID: storages are kept outside of the pickle, under a key.
+// persistent runs BINPERSID: storages are outside of the pickle, under a key.
 func (m *machine) persistent() error {
 	v, err := m.pop()
 	if err != nil {
@@ -171,7 +173,7 @@ func (m *machine) persistent() error {
 	return nil
 }
 
-// split is the module and the name in it.
+// split returns the module and the name in it.
 func (g global) split() (module, name string) {
 	i := strings.LastIndexByte(string(g), '.')
 	return string(g[:i]), string(g[i+1:])

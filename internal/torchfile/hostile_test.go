@@ -237,9 +237,9 @@ func TestArchives(t *testing.T) {
 		"TorchScript":  {pack(zip.Store, "a/data.pkl", "a/constants.pkl"), "TorchScript"},
 		"big-endian":   {pack(zip.Store, "a/data.pkl", "a/byteorder"), "big-endian"},
 		"not a zip":    {[]byte("PK\x03\x04 and no more"), "zip directory"},
-		"an image":     {[]byte("\x89PNG\r\n\x1a\n"), "begins like no file"},
-		"empty":        {nil, "begins like no file"},
-		"plain pickle": {[]byte("\x80\x02}."), "begins like no file"},
+		"an image":     {[]byte("\x89PNG\r\n\x1a\n"), "does not start like a file"},
+		"empty":        {nil, "does not start like a file"},
+		"plain pickle": {[]byte("\x80\x02}."), "does not start like a file"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			if _, err := openBytes(t, c.content); err == nil || !strings.Contains(err.Error(), c.want) {

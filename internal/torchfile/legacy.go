@@ -7,11 +7,12 @@ import (
 	"io"
 )
 
-// legacyMagic begins a file of torch before 1.6: two pickles, of a magic number and of the version 1001.
+// legacyMagic starts a file of torch before 1.6: two pickles, a magic number and the version 1001.
 const legacyMagic = "\x80\x02\x8a\x0al\xfc\x9cF\xf9 j\xa8P\x19.\x80\x02M\xe9\x03."
 
-// openLegacy reads the older form: behind the magic number a pickle about the machine, one of the object, one that
-// lists the storages' keys; then the storages in that order, each behind its number of elements in 8 bytes.
+// openLegacy reads the older form. After the magic number there are a pickle about the machine, the pickle of the object and
+// a pickle of the list of the storages' keys. Then there are the storages in that order, each after its number of elements
+// (8 bytes).
 func openLegacy(file io.ReaderAt, size int64) (any, error) {
 	code := make([]byte, min(size, 3*maxPickle))
 	if _, err := io.ReadFull(io.NewSectionReader(file, 0, size), code); err != nil {

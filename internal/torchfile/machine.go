@@ -9,13 +9,13 @@ import (
 )
 
 const (
-	// maxPickle bounds a pickle in bytes, and so what the machine makes: no opcode makes more than some 200 bytes for
-	// each of its own. A state_dict takes about 100 bytes a tensor.
+	// maxPickle bounds the size of a pickle in bytes, and so the memory of the machine: an opcode allocates at most some 200
+	// bytes for each of its bytes. A state_dict takes about 100 bytes a tensor.
 	maxPickle = 8 << 20
 	maxProto  = 5
 )
 
-// mark is what MARK puts on the stack.
+// mark is the value that MARK pushes.
 type mark struct{}
 
 // list is a List that can still grow.
@@ -31,7 +31,7 @@ type machine struct {
 	load func(id Tuple) (*storage, error)
 }
 
-// run runs the pickle that code begins with, and returns its object, not yet frozen, and the length of the pickle.
+// run runs the pickle at the start of code. It returns the object, not yet frozen, and the length of the pickle.
 func run(code []byte, load func(Tuple) (*storage, error)) (object any, length int, err error) {
 	m := &machine{code: code, memo: map[uint64]any{}, load: load}
 	for {
@@ -95,7 +95,7 @@ func (m *machine) step(op byte) error {
 	return nil
 }
 
-// scalar reads the value of an opcode that has one.
+// scalar reads the value of an opcode for a scalar.
 func (m *machine) scalar(op byte) (any, error) {
 	switch op {
 	case opNewTrue, opNewFalse:

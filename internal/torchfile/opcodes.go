@@ -48,7 +48,7 @@ const (
 	opBuild          = 'b'
 )
 
-// The opcodes that do nothing but call or name Python's own, for messages.
+// The opcodes that only call or name Python objects, for messages.
 var refused = map[byte]string{
 	'i':  "INST",
 	'o':  "OBJ",

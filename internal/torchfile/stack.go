@@ -4,7 +4,7 @@ import "errors"
 
 func (m *machine) push(v any) { m.stack = append(m.stack, v) }
 
-// popAny pops whatever is there, also a mark.
+// popAny pops a value or a mark.
 func (m *machine) popAny() (any, error) {
 	v, err := take(&m.stack, 1)
 	if err != nil {
@@ -33,6 +33,7 @@ func (m *machine) take(n int) ([]any, error) {
 	return values, err
 }
 
+// top returns the topmost value without removing it.
 func (m *machine) top() (any, error) {
 	v, err := m.pop()
 	if err == nil {
@@ -54,7 +55,7 @@ func (m *machine) popMark() ([]any, error) {
 
 var errStack = errors.New("its pickle takes from an empty stack")
 
-// take cuts copies of the last n values off.
+// take removes the last n values and returns a copy of them.
 func take(stack *[]any, n int) ([]any, error) {
 	at := len(*stack) - n
 	if at < 0 {

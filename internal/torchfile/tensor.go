@@ -10,10 +10,10 @@ import (
 	"github.com/bestiary-ml/bestiary/internal/safetensors"
 )
 
-// element is what a storage's type says of its elements.
+// element is the element type of a storage.
 type element struct {
 	size  int               // bytes
-	dtype safetensors.DType // once loaded
+	dtype safetensors.DType // after loading
 }
 
 var elements = map[string]element{
@@ -29,7 +29,7 @@ var elements = map[string]element{
 	"Bool":     {1, safetensors.BOOL},
 }
 
-// element is the kind of elements of a storage's type, "torch.FloatStorage" and so on.
+// element returns the element type of a storage type, such as "torch.FloatStorage".
 func (g global) element() (element, bool) {
 	name, ok1 := strings.CutPrefix(string(g), "torch.")
 	name, ok2 := strings.CutSuffix(name, "Storage")
@@ -37,16 +37,16 @@ func (g global) element() (element, bool) {
 	return e, ok1 && ok2 && ok3
 }
 
-// storage is a row of elements that tensors look at, several of them perhaps.
+// storage is an array of elements, of which tensors are views.
 type storage struct {
 	element
 	n     int // elements
-	limit int // bytes that a tensor of it may take: those of the file
+	limit int // bytes that a tensor of it may take: the size of the file
 	read  func() ([]byte, error)
 	views map[string]*Tensor
 }
 
-// newStorage makes sense of a persistent id: ("storage", type, key, device, elements, …).
+// newStorage parses a persistent id: ("storage", type, key, device, elements, …).
 func newStorage(id Tuple) (s *storage, key string, err error) {
 	if len(id) < 5 {
 		return nil, "", errors.New("its pickle has a storage without a size")
@@ -61,8 +61,7 @@ func newStorage(id Tuple) (s *storage, key string, err error) {
 	return &storage{element: e, n: int(n)}, key, nil
 }
 
-// Tensor is a tensor of a file, not yet loaded. Tied weights, tensors that look at a storage in the same way, are the
-// same pointer.
+// Tensor is a tensor of a file, not yet loaded. Tied weights (equal views of one storage) are the same pointer.
 type Tensor struct {
 	DType   safetensors.DType // int8 and int16 are I32 here; F16 and BF16 load as float32
 	Shape   []int             // empty for a scalar
@@ -71,7 +70,7 @@ type Tensor struct {
 	storage *storage
 }
 
-// newTensor makes a view of a storage, or returns the one that there is already.
+// newTensor returns a view of a storage, the same one for equal arguments.
 func newTensor(s, offset, size, stride any) (*Tensor, error) {
 	t, err := view(s, offset, size, stride)
 	if err != nil {
@@ -88,7 +87,7 @@ func newTensor(s, offset, size, stride any) (*Tensor, error) {
 	return t, nil
 }
 
-// view makes a view of a storage, and makes sure that it stays inside.
+// view makes a view of a storage. It is an error if the view reaches beyond the storage.
 func view(s, offset, size, stride any) (*Tensor, error) {
 	of, ok1 := s.(*storage)
 	at, ok2 := offset.(int64)
@@ -120,7 +119,7 @@ func view(s, offset, size, stride any) (*Tensor, error) {
 			return nil, errOutside
 		}
 		last += (d - 1) * t.stride[i]
-		// A stride of 0 repeats elements, but nothing of any use is repeated until it's larger than the whole file.
+		// A stride of 0 repeats elements. The bound limits the memory of such a tensor.
 		if count > of.limit/of.size/d {
 			return nil, fmt.Errorf("a tensor of shape %v is larger than the file", t.Shape)
 		}
@@ -134,7 +133,7 @@ func view(s, offset, size, stride any) (*Tensor, error) {
 
 var errOutside = errors.New("a tensor reaches beyond its storage")
 
-// ints are the sizes or strides of a tensor.
+// ints converts the sizes or strides of a tensor.
 func ints(v any) ([]int, error) {
 	tuple, ok := v.(Tuple)
 	if !ok {
@@ -151,7 +150,7 @@ func ints(v any) ([]int, error) {
 	return all, nil
 }
 
-// Len is the number of elements.
+// Len returns the number of elements.
 func (t *Tensor) Len() int {
 	n := 1
 	for _, d := range t.Shape {
@@ -173,7 +172,7 @@ func (t *Tensor) Load() (safetensors.Tensor, error) {
 	return safetensors.FromRaw("", t.DType, t.Shape, raw)
 }
 
-// gather copies the elements of the view out of the storage's, unless they lie one after the other.
+// gather returns the elements of the view in row-major order, without a copy if the view is contiguous.
 func (t *Tensor) gather(raw []byte) []byte {
 	size, n := t.storage.size, t.Len()
 	contiguous, next := true, 1
@@ -201,7 +200,7 @@ func (t *Tensor) gather(raw []byte) []byte {
 	return out
 }
 
-// widen turns int8 or int16 into int32.
+// widen converts int8 or int16 to int32.
 func widen(raw []byte, size int) []byte {
 	var out bytes.Buffer
 	for i := 0; i < len(raw); i += size {

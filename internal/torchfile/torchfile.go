@@ -1,21 +1,20 @@
-// Package torchfile reads and writes what PyTorch's torch.save writes: a Python object, most often nested dictionaries,
-// whose tensors are kept beside it.
+// Package torchfile reads and writes files of PyTorch's torch.save: a Python object, usually nested dictionaries, with its
+// tensors.
 //
-// Such a file holds its object as a pickle, a program for a small stack machine that may call any Python function when
-// Python runs it. Here, the machine knows nothing but plain values and the few names that tensors are made of; a file
-// that names anything else is refused, and nothing of it is ever called. (github.com/nlpodyssey/gopickle could be told to
-// refuse as well, but allocates what a file asks for before it knows whether that is there.) Whatever the file says, what is allocated is
-// bounded by a constant and a small multiple of the file's own size.
+// Such a file holds its object as a pickle: a program for a small stack machine, which may call any Python function when
+// Python runs it. The machine here knows only plain values and the few names that tensors need. A file with any other name
+// is an error, and nothing of it is called. (github.com/nlpodyssey/gopickle allocates what a file asks for before it checks
+// the file's size.) The memory used is bounded by a constant and a small multiple of the file's size.
 //
-// Three forms are read: the zip archive (torch 1.6 and later; https://pytorch.org/docs/stable/notes/serialization.html),
-// and the older stream of pickles. The zip archive is written, with protocol 2 as torch does it, so that every torch
-// since 1.6 loads it, also with weights_only=True.
+// Two forms are read: the zip archive (torch 1.6 and later; https://pytorch.org/docs/stable/notes/serialization.html) and
+// the older stream of pickles. Write writes the zip archive with protocol 2, as torch does, so every torch since 1.6 loads
+// it, also with weights_only=True.
 //
 // An object is a tree of
 //
 //	nil, bool, int64, float64, string   None, bool, int, float, str
 //	List, Tuple, *Dict                  list; tuple and torch.Size; dict and collections.OrderedDict
-//	*Tensor, *safetensors.Tensor        a tensor in a file that is read, and one to write
+//	*Tensor, *safetensors.Tensor        a tensor that is read, a tensor to write
 package torchfile
 
 import (
@@ -25,6 +24,8 @@ import (
 	"io"
 	"io/fs"
 	"os"
+
+	"github.com/bestiary-ml/bestiary/fault"
 )
 
 // List is a Python list.
@@ -33,8 +34,8 @@ type List []any
 // Tuple is a Python tuple.
 type Tuple []any
 
-// File is an opened file. Its tensors are read when they are asked for, so that what isn't needed (the moments of an
-// optimizer, say) costs nothing.
+// File is an open file. A tensor is read when it is loaded, so tensors that are not needed (such as the moments of an
+// optimizer) cost nothing.
 type File struct {
 	Path string
 	Size int64 // bytes
@@ -42,7 +43,8 @@ type File struct {
 	file *os.File
 }
 
-// Open reads the object in a file; its tensors can be loaded until Close.
+// Open reads the object of a file. Its tensors can be loaded until Close. The error for a file that is cut off or
+// altered is a [*fault.DamagedFile].
 func Open(path string) (*File, error) {
 	file, err := os.Open(path)
 	if err != nil {
@@ -67,32 +69,31 @@ func Open(path string) (*File, error) {
 	return &File{Path: path, Size: info.Size(), Root: root, file: file}, nil
 }
 
-// Close ends the reading of tensors.
+// Close closes the file.
 func (f *File) Close() error { return f.file.Close() }
 
-// decode reads the object of a file of that size; the path is for messages.
+// decode reads the object of a file of a size in bytes; path is for messages.
 func decode(path string, file io.ReaderAt, size int64) (root any, err error) {
 	magic := make([]byte, len(legacyMagic))
-	n, _ := file.ReadAt(magic, 0) // a shorter file is neither
+	n, _ := file.ReadAt(magic, 0) // a shorter file has neither form
 	switch magic = magic[:n]; {
 	case bytes.HasPrefix(magic, []byte("PK\x03\x04")):
 		root, err = openArchive(file, size)
 	case string(magic) == legacyMagic:
 		root, err = openLegacy(file, size)
 	default:
-		err = errors.New("it begins like no file that torch.save writes")
+		err = errors.New("it does not start like a file of torch.save")
 	}
 	if err == nil {
 		return root, nil
 	}
-	remedy := "check that it was copied in full, or name the file that torch.save wrote"
-	if named := (*namedError)(nil); errors.As(err, &named) {
-		remedy = "have its weights saved as a plain state_dict or as safetensors"
+	if named := (*namedError)(nil); errors.As(err, &named) { // the file is whole
+		return nil, fmt.Errorf("%s: not a PyTorch file we can use: %w; have its weights saved as a plain state_dict or as safetensors", path, err)
 	}
-	return nil, fmt.Errorf("%s: not a PyTorch file we can use: %w; %s", path, err, remedy)
+	return nil, fault.Damaged(path, "not a PyTorch file we can use: %v; check that it was copied in full, or name the file that torch.save wrote", err)
 }
 
-// namedError is a pickle that wants something from Python that is not a plain value or a tensor.
+// namedError is the error for a pickle that uses a Python name that is not allowed.
 type namedError struct{ name string }
 
 func (e *namedError) Error() string {

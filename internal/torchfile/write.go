@@ -12,9 +12,9 @@ import (
 	"github.com/bestiary-ml/bestiary/internal/atomicfile"
 )
 
-// Write replaces the file at path, atomically, by what torch.save would write of the object. Tensors are
-// *safetensors.Tensor of F64, F32, I64, I32, U8 or BOOL; the same pointer twice is one storage, as of tied weights. The
-// bytes depend on nothing but the object.
+// Write replaces the file at path, atomically, by the object in the format of torch.save. Tensors are *safetensors.Tensor of
+// F64, F32, I64, I32, U8 or BOOL. A pointer that occurs twice is one storage (tied weights). The bytes depend on the object
+// alone.
 func Write(path string, root any) error {
 	code, storages, err := encode(root)
 	if err != nil {
@@ -41,7 +41,7 @@ func bytesRecord[T ~string | ~[]byte](content T) func(io.Writer) error {
 
 const (
 	archiveFolder = "archive/"
-	// alignment is where a record's content begins, a multiple of so many bytes, so that it can be mapped.
+	// alignment of the content of a record, in bytes, so that it can be memory-mapped.
 	alignment   = 64
 	localHeader = 30 // bytes of a record's header, without its name and extra field
 )
@@ -50,7 +50,7 @@ const (
 type archiveWriter struct {
 	out *bufio.Writer
 	zip *zip.Writer
-	at  int64 // where the next record's header begins
+	at  int64 // offset of the next record's header
 	err error
 }
 
@@ -59,7 +59,7 @@ func newArchiveWriter(w io.Writer) *archiveWriter {
 	return &archiveWriter{out: out, zip: zip.NewWriter(out)}
 }
 
-// record adds what write writes; it is called twice, for the checksum stands before the content.
+// record adds a record with the content that write writes. write is called twice, as the checksum precedes the content.
 func (a *archiveWriter) record(name string, write func(io.Writer) error) {
 	if a.err != nil {
 		return
@@ -75,7 +75,7 @@ func (a *archiveWriter) record(name string, write func(io.Writer) error) {
 	name = archiveFolder + name
 	begin := a.at + localHeader + int64(len(name)) + 4
 	padding := int((alignment - begin%alignment) % alignment)
-	// An extra field "FB", as torch has it: its name, its length, and filling.
+	// An extra field "FB" as in torch: name, length and padding.
 	extra := append([]byte{'F', 'B', byte(padding), 0}, bytes.Repeat([]byte("Z"), padding)...)
 	w, err := a.zip.CreateRaw(&zip.FileHeader{
 		Name: name, Method: zip.Store, Extra: extra,
@@ -99,7 +99,7 @@ func (a *archiveWriter) close() error {
 	return a.out.Flush()
 }
 
-// summer counts and sums what is written to it.
+// summer computes the length and the checksum of what is written to it.
 type summer struct {
 	n   int64
 	crc uint32
