@@ -38,9 +38,7 @@ func Folder(root string, o Options) (Source, error) {
 		return s, fmt.Errorf("folder: %s: has no sub-folders; put the pictures of each class in a sub-folder of its name", root)
 	}
 	sort.Strings(s.Classes)
-	if len(loose) > 0 {
-		s.Notes = append(s.Notes, Note("not in a class and left out", loose, 5))
-	}
+	s.AddNote("not in a class and left out", loose)
 	for label, class := range s.Classes {
 		files, err := s.class(root, class)
 		if err != nil {
@@ -87,9 +85,7 @@ func (s *Source) class(root, class string) (files []fs.FileInfo, err error) {
 	if len(files) == 0 {
 		return nil, fmt.Errorf("folder: %s: has no pictures; add some or remove it", folder)
 	}
-	if len(nested) > 0 {
-		s.Notes = append(s.Notes, Note("folders inside a class, left out", nested, 5))
-	}
+	s.AddNote("folders inside a class, left out", nested)
 	return files, nil
 }
 

@@ -49,9 +49,7 @@ func Pairs(root string, o Options) (Source, error) {
 	if len(m.textOf) > 0 {
 		s.Texts = TextFiles(root, texts)
 	}
-	if len(m.others) > 0 {
-		s.Notes = append(s.Notes, Note("neither pictures nor captions, left out", m.others, 5))
-	}
+	s.AddNote("neither pictures nor captions, left out", m.others)
 	return s, nil
 }
 

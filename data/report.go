@@ -107,6 +107,14 @@ func Note(what string, names []string, most int) string {
 	return fmt.Sprintf("%s: %d: %s", what, len(names), join(names, most))
 }
 
+// AddNote adds a [Note] to the source's notes if there are names.
+func (s *Source) AddNote(what string, names []string) {
+	if len(names) > 0 {
+		s.Notes = append(s.Notes, Note(what, names, 5))
+	}
+}
+
+// problems returns problems as text.
 func problems(all []Problem) []string {
 	reasons := make([]string, len(all))
 	for i, p := range all {

@@ -2,6 +2,7 @@ package tokenizer
 
 import (
 	"errors"
+	"math"
 	"math/rand/v2"
 	"path/filepath"
 	"slices"
@@ -10,6 +11,7 @@ import (
 	"testing"
 	"unicode/utf8"
 
+	"github.com/bestiary-ml/bestiary/fault"
 	"pgregory.net/rapid"
 )
 
@@ -296,4 +298,21 @@ func FuzzEncode(f *testing.F) {
 			}
 		}
 	})
+}
+
+// TestBadLengths asks for lengths that make no sense: they are errors, and no memory is taken for them.
+func TestBadLengths(t *testing.T) {
+	tok := train(t, captions(t), TrainOptions{VocabSize: 300})
+	for _, length := range []int{math.MinInt, -1, 0, maxLength + 1, math.MaxInt} {
+		var field *fault.FieldError
+		if _, err := tok.EncodeFixed("a bird", length, true); !errors.As(err, &field) || field.Field != "TextLen" {
+			t.Errorf("%d tokens: %v", length, err)
+		}
+		if _, err := Pad(nil, length, true); !errors.As(err, &field) {
+			t.Errorf("padding to %d: %v", length, err)
+		}
+	}
+	if text := tok.Decode([]int32{math.MinInt32, -1, 0, 1 << 30, math.MaxInt32}); text != "" {
+		t.Errorf("ids that are not there are %q", text)
+	}
 }

@@ -121,8 +121,8 @@ func Folder(root string, o data.Options) (data.Source, error) {
 			names = append(names, caption.Name)
 		}
 	}
-	note(&s, "listed but not in images/", missing)
-	note(&s, "in images/ but not listed, left out", sorted(there))
+	s.AddNote("listed but not in images/", missing)
+	s.AddNote("in images/ but not listed, left out", sorted(there))
 	s.Orphans = sorted(captions)
 	s.Read = data.Files(paths)
 	if texts != "" {
@@ -163,15 +163,8 @@ func readCaptionNames(texts string, s *data.Source) (map[string]data.File, error
 			others = append(others, path.Join(filepath.Base(texts), f.Name))
 		}
 	}
-	note(s, "in text_c10/ but no .txt file, left out", others)
+	s.AddNote("in text_c10/ but no .txt file, left out", others)
 	return captions, nil
-}
-
-// note adds a line to the report if there are names.
-func note(s *data.Source, what string, names []string) {
-	if len(names) > 0 {
-		s.Notes = append(s.Notes, data.Note(what, names, 5))
-	}
 }
 
 // speciesOf removes the number of a class: 001.Black_footed_Albatross becomes Black_footed_Albatross.

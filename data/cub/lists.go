@@ -166,7 +166,7 @@ func (l *lists) unseen(texts string, s *data.Source) (map[int]bool, error) {
 	if len(classes) == 0 {
 		return nil, fmt.Errorf("%s: %w", layout, fault.Damaged(file, "names none of the classes of classes.txt; remove it or unpack it again"))
 	}
-	note(s, "in testclasses.txt but not in classes.txt", unknown)
+	s.AddNote("in testclasses.txt but not in classes.txt", unknown)
 	s.Notes = append(s.Notes, fmt.Sprintf("unseen classes: %d of %d, those of testclasses.txt", len(classes), len(l.classes)))
 	return classes, nil
 }

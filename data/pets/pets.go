@@ -88,19 +88,14 @@ func Folder(root string, o data.Options) (data.Source, error) {
 			paths = append(paths, filepath.Join(root, "images", file.Name()))
 		}
 	}
-	note := func(what string, names []string) {
-		if len(names) > 0 {
-			s.Notes = append(s.Notes, data.Note(what, names, 5))
-		}
-	}
 	use := "left out"
 	if o.Split == data.All {
 		use = "used"
 	}
-	note("in images/ but not in list.txt, "+use, unlisted)
-	note("in the list but not in images/", missing)
-	note("of a breed that list.txt does not have, left out", unknown)
-	note("in images/ but no picture, left out", stray)
+	s.AddNote("in images/ but not in list.txt, "+use, unlisted)
+	s.AddNote("in the list but not in images/", missing)
+	s.AddNote("of a breed that list.txt does not have, left out", unknown)
+	s.AddNote("in images/ but no picture, left out", stray)
 	if len(s.Items) == 0 {
 		return s, fmt.Errorf("pets: %s: none of the %d photos listed for split %s is there; unpack images.tar.gz there", filepath.Join(root, "images"), len(wanted), o.Split)
 	}

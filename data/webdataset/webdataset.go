@@ -93,9 +93,7 @@ func List(path string, o data.Options) (data.Source, error) {
 		if archives, others = archivesIn(path); len(archives) == 0 {
 			return s, fmt.Errorf("%s: %s: holds no .tar or .tar.gz; give a folder that does", layout, path)
 		}
-		if len(others) > 0 {
-			s.Notes = append(s.Notes, data.Note("beside the archives, left out", others, 5))
-		}
+		s.AddNote("beside the archives, left out", others)
 	}
 	c := newCatalogue(wanted)
 	for _, a := range archives {
@@ -162,13 +160,8 @@ func (c *catalogue) source(s *data.Source, o data.Options) error {
 	}
 	s.Read = c.read
 	s.Notes = append(s.Notes, c.notes...)
-	note := func(what string, names []string) {
-		if len(names) > 0 {
-			s.Notes = append(s.Notes, data.Note(what, names, 5))
-		}
-	}
-	note("samples with neither picture nor caption, left out", c.bare)
-	note("files that are in an archive twice, the first used", c.twice)
+	s.AddNote("samples with neither picture nor caption, left out", c.bare)
+	s.AddNote("files that are in an archive twice, the first used", c.twice)
 	if len(c.unused) > 0 {
 		s.Notes = append(s.Notes, "columns that are not used: "+count(c.unused))
 	}
