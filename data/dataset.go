@@ -15,7 +15,7 @@ type Dataset struct {
 	Channels int        // C of the pictures, 3: RGB, which 0 means too; 4: RGBA with straight alpha
 	Classes  []string   // names of the classes
 	Labels   []int      // [N], indices into Classes
-	Names    []string   // [N], where each picture came from, relative to the dataset's root
+	Names    []string   // [N], where each picture came from, relative to the dataset's root; may be nil
 	Captions [][]string // [N], the captions of each picture, some perhaps without; nil for a dataset without captions
 	Pixels   []uint8    // [N, S, S, C]
 	Report   Report     // what was loaded and what was left out
@@ -70,8 +70,13 @@ func (d *Dataset) Image(i int) []uint8 {
 // Label returns the class of picture i of [0, Len), an index into Classes.
 func (d *Dataset) Label(i int) int { return d.Labels[i] }
 
-// Name returns where picture i of [0, Len) came from.
-func (d *Dataset) Name(i int) string { return d.Names[i] }
+// Name returns where picture i of [0, Len) came from; "" if the dataset has no Names.
+func (d *Dataset) Name(i int) string {
+	if d.Names == nil {
+		return ""
+	}
+	return d.Names[i]
+}
 
 // Class returns the index of the class with a name, or an error that lists the classes.
 func (d *Dataset) Class(name string) (int, error) {
@@ -155,7 +160,7 @@ func (d *Dataset) Where(keep func(i int) bool) *Dataset {
 			part.Report.Captions.Total += len(d.Captions[i])
 		}
 		part.Labels = append(part.Labels, d.Labels[i])
-		part.Names = append(part.Names, d.Names[i])
+		part.Names = append(part.Names, d.Name(i))
 		part.Pixels = append(part.Pixels, d.Image(i)...)
 		if label := d.Labels[i]; label >= 0 && label < len(d.Classes) {
 			part.Report.Counts[label]++

@@ -21,7 +21,7 @@ func ExampleTrain() {
 		log.Fatal(err)
 	}
 	fmt.Println(t.Kind(), t.VocabSize(), len(ids), t.Decode(ids))
-	// Output: byte-level BPE 270 3 a small bird
+	// Output: byte-level BPE 270 5 a small bird
 }
 
 // Open recognises the kind of a tokenizer. This one is CLIP's, with a small vocabulary.
