@@ -9,7 +9,7 @@ import (
 	"github.com/bestiary-ml/bestiary/internal/ram"
 )
 
-// outOfMemory tells whether an error is a lack of memory.
+// outOfMemory reports whether an error is a [fault.OutOfMemory].
 func outOfMemory(t *testing.T, err error) bool {
 	t.Helper()
 	if ram.Look().Free == ram.Unlimited {

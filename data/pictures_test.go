@@ -57,7 +57,7 @@ func encoded(t testing.TB, p image.Image, format string) []byte {
 	return b.Bytes()
 }
 
-// fourColors is red, green over blue, white: it shows which way up it is.
+// fourColors is red and green over blue and white, so that its orientation is visible.
 func fourColors(size int) *image.NRGBA {
 	p := image.NewNRGBA(image.Rect(0, 0, size, size))
 	corners := []color.NRGBA{{255, 0, 0, 255}, {0, 255, 0, 255}, {0, 0, 255, 255}, {255, 255, 255, 255}}

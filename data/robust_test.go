@@ -7,7 +7,7 @@ import (
 	"testing"
 )
 
-// TestBadArguments passes what makes no sense to the public functions: they return errors and neither panic nor take memory
+// TestBadArguments passes arguments that make no sense to the public functions. They return errors; none panics or allocates
 // without bound.
 func TestBadArguments(t *testing.T) {
 	picture := encoded(t, uniform(image.NewNRGBA(image.Rect(0, 0, 4, 4)), orange), "png")

@@ -39,8 +39,8 @@ func mustOpen(t testing.TB, path string, o Options) *Tokenizer {
 	return tok
 }
 
-// What Hugging Face's library gives (testdata/huggingface.py), for every file, with the file's ids and with ours, which leave 0 to
-// padding; and the same after saving and reading.
+// Compares with Hugging Face's library (testdata/huggingface.py) for every file: with the ids of the file, with ids moved up for
+// padding, and after saving and reading again.
 func TestHuggingFace(t *testing.T) {
 	for _, c := range []struct {
 		file, expected, kind string

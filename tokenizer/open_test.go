@@ -10,7 +10,7 @@ import (
 	"testing"
 )
 
-// Every file that isn't a tokenizer we know is refused in one sentence that names it.
+// Every file that is not a known tokenizer gives an error of one sentence that names the file.
 func TestParseRefuses(t *testing.T) {
 	const model = `"model":{"type":"BPE","vocab":{"a":0,"b":1,"ab":2},"merges":["a b"]}`
 	const split = `"pre_tokenizer":{"type":"ByteLevel"}`
@@ -93,7 +93,7 @@ func zipped(t testing.TB, text string) []byte {
 	return out.Bytes()
 }
 
-// A small file that unpacks to more than any vocabulary is refused before it fills the memory.
+// A small file that unpacks to more than any vocabulary gives an error before it fills the memory.
 func TestGzipBomb(t *testing.T) {
 	if testing.Short() {
 		t.Skip("writes 128 MB into a compressor")
@@ -124,7 +124,7 @@ func TestOpenRefuses(t *testing.T) {
 	}
 }
 
-// Padding and ids: a file whose 0 is padding keeps its ids whatever is asked for; another one says after saving whether it was moved.
+// A file whose id 0 is padding keeps its ids for all options. Another file, once saved, says whether its ids were moved.
 func TestFingerprintAndIDs(t *testing.T) {
 	path := filepath.Join("testdata", "clip_vocab.txt.gz")
 	moved, kept := mustOpen(t, path, Options{}), mustOpen(t, path, Options{FileIDs: true})
@@ -211,7 +211,7 @@ func FuzzParse(f *testing.F) {
 	})
 }
 
-// TestCLIPOfFullSize takes a vocabulary of the published one's name and size, whatever comes behind the merges that CLIP uses.
+// TestCLIPOfFullSize reads a vocabulary with the name and size of the published one. Lines after the merges that CLIP uses are ignored.
 func TestCLIPOfFullSize(t *testing.T) {
 	var file strings.Builder
 	file.WriteString("\"bpe_simple_vocab_16e6.txt#version: 0.2\n")

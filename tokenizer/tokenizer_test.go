@@ -1,21 +1,17 @@
 package tokenizer
 
 import (
-	"errors"
-	"math"
 	"math/rand/v2"
 	"path/filepath"
 	"slices"
 	"strings"
 	"sync"
 	"testing"
-	"unicode/utf8"
 
-	"github.com/bestiary-ml/bestiary/fault"
 	"pgregory.net/rapid"
 )
 
-// Whatever text gives is decoded to that text, and is never padding.
+// The ids of a text decode to that text and are never padding.
 func TestRoundTrip(t *testing.T) {
 	trained := train(t, captions(t), TrainOptions{VocabSize: 500})
 	parts := rapid.OneOf(rapid.String(), rapid.SampledFrom(append(captions(t)[:20], "<|padding|>", "  ", "\n", "é", "🐦", "\u3000", "\x00")))
@@ -127,67 +123,6 @@ func TestDecodeSkips(t *testing.T) {
 	}
 }
 
-func TestEncodeFixed(t *testing.T) {
-	tok := train(t, captions(t), TrainOptions{VocabSize: 500})
-	chinese := mustOpen(t, filepath.Join("testdata", "vocab.txt"), Options{})
-	for _, c := range []struct {
-		tok      *Tokenizer
-		caption  string
-		truncate bool
-		tokens   int
-		problem  error
-		sentence string
-	}{
-		{tok, " bird bird bird bird", false, 4, nil, ""},
-		{tok, " bird bird", false, 2, nil, ""},
-		{tok, " bird bird bird bird bird", false, 0, ErrTooLong, "the caption has 5 tokens, 4 fit; shorten it or set Truncate"},
-		{tok, " bird bird bird bird bird", true, 4, nil, ""},
-		{tok, " \u3000\n", false, 0, ErrEmpty, "the caption is empty; describe the picture in at least one word"},
-		{tok, "é\xe9", false, 0, ErrNotUTF8, "the caption is not UTF-8 at byte 2 (0xe9); save it as UTF-8"},
-		{chinese, "鴉鴉", false, 0, ErrUnknown, `the caption "鴉鴉" has no word that the tokenizer knows; use words of the captions that it was trained on`},
-	} {
-		ids, err := c.tok.EncodeFixed(c.caption, 4, c.truncate)
-		if c.problem != nil {
-			if !errors.Is(err, c.problem) || err.Error() != c.sentence {
-				t.Errorf("%q: %v", c.caption, err)
-			}
-			continue
-		}
-		if err != nil || len(ids) != 4 || c.tok.Known(ids) != c.tokens || slices.ContainsFunc(ids[c.tokens:], func(id int32) bool { return id != 0 }) {
-			t.Errorf("%q: %v, %v", c.caption, ids, err)
-		}
-	}
-}
-
-// Encode appends, and leaves what is there.
-func TestEncodeAppends(t *testing.T) {
-	tok := train(t, captions(t), TrainOptions{})
-	ids, _ := tok.Encode("bird", []int32{7})
-	if len(ids) < 2 || ids[0] != 7 {
-		t.Errorf("%v", ids)
-	}
-	if ids, err := tok.Encode("\xff", []int32{7}); !errors.Is(err, ErrNotUTF8) || !slices.Equal(ids, []int32{7}) {
-		t.Errorf("%v, %v", ids, err)
-	}
-}
-
-func TestEncodeAllocatesNothing(t *testing.T) {
-	for name, tok := range everyKind(t) {
-		text := strings.Join(captions(t), "\n")
-		if name == "CLIP" {
-			text = strings.ReplaceAll(text, "&", "and") // what isn't plain ASCII is cleaned in memory of its own
-		}
-		long := strings.Repeat("abcdefghij", 1000) // too long for the cache
-		ids, err := tok.Encode(text+long, nil)
-		if err != nil {
-			t.Fatal(err)
-		}
-		if n := testing.AllocsPerRun(5, func() { ids, _ = tok.Encode(text, ids[:0]); ids, _ = tok.Encode(long, ids[:0]) }); n != 0 {
-			t.Errorf("%s: %v allocations", name, n)
-		}
-	}
-}
-
 // A full cache changes nothing, and goroutines share a tokenizer.
 func TestManyWords(t *testing.T) {
 	tok := train(t, captions(t), TrainOptions{VocabSize: 500})
@@ -218,7 +153,7 @@ func TestManyWords(t *testing.T) {
 	}
 }
 
-// A megabyte without a blank takes n·log n, not n² steps: this test would not end.
+// A megabyte without a blank takes n·log n steps; with n² steps this test would not end.
 func TestLongWord(t *testing.T) {
 	tok := train(t, captions(t), TrainOptions{})
 	text := strings.Repeat("yellowbird", 100_000)
@@ -233,86 +168,5 @@ func everyKind(t testing.TB) map[string]*Tokenizer {
 		"byte-level": train(t, captions(t), TrainOptions{VocabSize: 500, Lowercase: true}),
 		"CLIP":       mustOpen(t, filepath.Join("testdata", "clip_vocab.txt.gz"), Options{}),
 		"WordPiece":  mustOpen(t, filepath.Join("testdata", "vocab.txt"), Options{}),
-	}
-}
-
-// MB/s of captions on one core.
-func BenchmarkEncode(b *testing.B) {
-	text := strings.Join(captions(b), "\n")
-	for name, tok := range everyKind(b) {
-		b.Run(name, func(b *testing.B) {
-			var ids []int32
-			b.SetBytes(int64(len(text)))
-			b.ReportAllocs()
-			for b.Loop() {
-				ids, _ = tok.Encode(text, ids[:0])
-			}
-		})
-		b.Run(name+"/words never seen", func(b *testing.B) {
-			random := rand.New(rand.NewPCG(1, 2))
-			var text []byte
-			for range 10_000 {
-				for range 4 + random.IntN(6) {
-					text = append(text, "etaoinshrdlu"[random.IntN(12)])
-				}
-				text = append(text, ' ')
-			}
-			var ids []int32
-			b.SetBytes(int64(len(text)))
-			for b.Loop() {
-				for _, s := range tok.idle {
-					clear(s.words)
-					s.ids = s.ids[:0]
-				}
-				ids, _ = tok.Encode(string(text), ids[:0])
-			}
-		})
-	}
-}
-
-// Any bytes as caption: an error or ids in range, the same ones each time.
-func FuzzEncode(f *testing.F) {
-	for _, text := range captions(f)[:10] {
-		f.Add(text)
-	}
-	f.Add("\xff")
-	kinds := everyKind(f)
-	kinds["added"] = mustOpen(f, filepath.Join("testdata", "bytelevel_added.json"), Options{})
-	f.Fuzz(func(t *testing.T, text string) {
-		for name, tok := range kinds {
-			ids, err := tok.Encode(text, nil)
-			if (err == nil) != utf8.ValidString(text) {
-				t.Fatalf("%s: %v", name, err)
-			}
-			again, _ := tok.Encode(text, nil)
-			if !slices.Equal(ids, again) {
-				t.Fatalf("%s: %v, then %v", name, ids, again)
-			}
-			for _, id := range ids {
-				if id <= 0 || int(id) >= tok.VocabSize() {
-					t.Fatalf("%s: id %d", name, id)
-				}
-			}
-			if !utf8.ValidString(tok.Decode(ids)) {
-				t.Fatalf("%s: decodes to what is not UTF-8", name)
-			}
-		}
-	})
-}
-
-// TestBadLengths asks for lengths that make no sense: they are errors, and no memory is taken for them.
-func TestBadLengths(t *testing.T) {
-	tok := train(t, captions(t), TrainOptions{VocabSize: 300})
-	for _, length := range []int{math.MinInt, -1, 0, maxLength + 1, math.MaxInt} {
-		var field *fault.FieldError
-		if _, err := tok.EncodeFixed("a bird", length, true); !errors.As(err, &field) || field.Field != "TextLen" {
-			t.Errorf("%d tokens: %v", length, err)
-		}
-		if _, err := Pad(nil, length, true); !errors.As(err, &field) {
-			t.Errorf("padding to %d: %v", length, err)
-		}
-	}
-	if text := tok.Decode([]int32{math.MinInt32, -1, 0, 1 << 30, math.MaxInt32}); text != "" {
-		t.Errorf("ids that are not there are %q", text)
 	}
 }

@@ -122,7 +122,7 @@ func (zeros) Read(b []byte) (int, error) {
 	return len(b), nil
 }
 
-// FuzzList has whatever in the place of an archive: reading ends, with an error or with pictures left out.
+// FuzzList reads any bytes as an archive: reading ends, with an error or with pictures left out.
 func FuzzList(f *testing.F) {
 	good := birds(f)
 	f.Add(good)

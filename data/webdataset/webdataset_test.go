@@ -92,7 +92,7 @@ func contents(d *data.Dataset) (lines []string) {
 	return lines
 }
 
-// birds is an archive with everything that a good one may have.
+// birds is an archive with everything that an archive may contain.
 func birds(t testing.TB) []byte {
 	return pack(t, "./", "", "./1.txt", "a wren\n\na brown wren\n", "1.jpg", photo(t, 10), "1.json", `{"caption": "json wren", "list": ["one", "two\nlines"], "n": 3}`,
 		"2.PNG", photo(t, 20), "2.cls", "7", "3.txt", "nobody", "4.jpg", "corrupt", "4.caption", "broken", "5.png", photo(t, 50), "5.caption", "bad \xff\nby other name",

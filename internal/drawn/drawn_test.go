@@ -65,7 +65,7 @@ func TestSizes(t *testing.T) {
 	}
 }
 
-// The classes can be told apart by pixels: the nearest of 1,500 other pictures is mostly of the same class.
+// The pixels distinguish the classes: the nearest of 1,500 other pictures is mostly of the same class.
 func TestClassesDiffer(t *testing.T) {
 	d := pictures(t, 1, 1600, Options{Size: 16})
 	right := 0

@@ -3,7 +3,6 @@ package safetensors
 import (
 	"bytes"
 	"encoding/binary"
-	"fmt"
 	"math"
 	"os"
 	"path/filepath"
@@ -121,109 +120,6 @@ func TestEveryTruncationAndExtensionIsRefused(t *testing.T) {
 	}
 }
 
-// TestEveryFlippedBitIsRefused covers the length, the header and the data.
-func TestEveryFlippedBitIsRefused(t *testing.T) {
-	whole := encoded(t, examples(), map[string]string{"k": "v"})
-	for i := range whole {
-		for bit := range 8 {
-			whole[i] ^= 1 << bit
-			if _, err := decodeBytes(whole); err == nil {
-				t.Errorf("bit %d of byte %d (%q) was not missed", bit, i, whole[i])
-			}
-			whole[i] ^= 1 << bit
-		}
-	}
-	whole[len(whole)-1] ^= 1 // a.mask: still a truth value
-	_, err := Decode("runs/x/autoencoder.safetensors", bytes.NewReader(whole), int64(len(whole)))
-	if err == nil || !strings.HasPrefix(err.Error(), "runs/x/autoencoder.safetensors: ") ||
-		!strings.Contains(err.Error(), "the checksum does not match") || !strings.Contains(err.Error(), "; restore it from a backup") {
-		t.Errorf("got %v", err)
-	}
-}
-
-func TestHalfPrecision(t *testing.T) {
-	inf, nan := float32(math.Inf(1)), float32(math.NaN())
-	cases := []struct {
-		dtype DType
-		bits  uint16
-		want  float32
-	}{
-		{F16, 0x0000, 0}, {F16, 0x3c00, 1}, {F16, 0xc000, -2}, {F16, 0x7bff, 65504}, {F16, 0x3555, 0.33325195},
-		{F16, 0x0001, 5.9604645e-8}, {F16, 0x83ff, -6.097555e-5}, {F16, 0x0400, 6.1035156e-5},
-		{F16, 0x7c00, inf}, {F16, 0xfc00, -inf}, {F16, 0x7e01, nan},
-		{BF16, 0x3f80, 1}, {BF16, 0xc049, -3.140625}, {BF16, 0x7f80, inf}, {BF16, 0x0001, 9.1835e-41}, {BF16, 0x7fc0, nan},
-	}
-	for _, c := range cases {
-		header := fmt.Sprintf(`{"x":{"dtype":%q,"shape":[],"data_offsets":[0,2]}}`, c.dtype)
-		f, err := decodeBytes(raw(header, byte(c.bits), byte(c.bits>>8)))
-		if err != nil {
-			t.Fatal(err)
-		}
-		got, _, err := f.Float32("x")
-		if err != nil || (got[0] != c.want && (got[0] == got[0] || c.want == c.want)) {
-			t.Errorf("%s %#04x: %g, want %g (error %v)", c.dtype, c.bits, got, c.want, err)
-		}
-	}
-	if f, _ := decodeBytes(raw(`{"x":{"dtype":"F16","shape":[1],"data_offsets":[0,2]}}`, 0, 0x80)); !math.Signbit(float64(f.tensors["x"].F32[0])) {
-		t.Error("-0 lost its sign")
-	}
-}
-
-func TestHostileHeaders(t *testing.T) {
-	huge := binary.LittleEndian.AppendUint64(nil, math.MaxUint64)
-	cases := []struct {
-		name, want string
-		file       []byte
-	}{
-		{"empty", "cut off", nil},
-		{"huge header", "claims a header", append(huge, "{}"...)},
-		{"not JSON", "not a JSON object", raw("hello")},
-		{"an array", "not a JSON object", raw("[]")},
-		{"cut JSON", "not valid JSON", raw(`{"__metadata__":{}`)},
-		{"not UTF-8", "not UTF-8", raw("{\"\xff\":1}")},
-		{"second object", "goes on", raw(`{}{}`)},
-		{"tensor is no object", "entry for tensor", raw(`{"x":1}`)},
-		{"no dtype", "not supported", raw(`{"x":{"shape":[],"data_offsets":[0,0]}}`)},
-		{"unknown dtype", `"F8_E4M3"`, raw(`{"x":{"dtype":"F8_E4M3","shape":[],"data_offsets":[0,1]}}`, 0)},
-		{"no shape", "lacks a shape", raw(`{"x":{"dtype":"U8","data_offsets":[0,1]}}`, 0)},
-		{"one offset", "data_offsets", raw(`{"x":{"dtype":"U8","shape":[],"data_offsets":[0]}}`)},
-		{"three offsets", "data_offsets", raw(`{"x":{"dtype":"U8","shape":[],"data_offsets":[0,1,2]}}`, 0)},
-		{"negative offset", "offsets -1", raw(`{"x":{"dtype":"U8","shape":[],"data_offsets":[-1,0]}}`)},
-		{"reversed offsets", "offsets 1 to 0", raw(`{"x":{"dtype":"U8","shape":[],"data_offsets":[1,0]}}`, 0)},
-		{"negative size", "of shape", raw(`{"x":{"dtype":"U8","shape":[-1,-1],"data_offsets":[0,1]}}`, 0)},
-		{"overflowing shape", "of shape", raw(`{"x":{"dtype":"F32","shape":[4611686018427387904,4],"data_offsets":[0,0]}}`)},
-		{"overflowing size", "of shape", raw(`{"x":{"dtype":"F32","shape":[4611686018427387904],"data_offsets":[0,0]}}`)},
-		{"size past int64", "entry for tensor", raw(`{"x":{"dtype":"F32","shape":[9223372036854775808],"data_offsets":[0,0]}}`)},
-		{"wrong size", "of shape", raw(`{"x":{"dtype":"F32","shape":[2],"data_offsets":[0,4]}}`, 0, 0, 0, 0)},
-		{"data cut", "cut off", raw(`{"x":{"dtype":"F32","shape":[1000000000],"data_offsets":[0,4000000000]}}`, 0)},
-		{"hole", "gap or an overlap", raw(`{"x":{"dtype":"U8","shape":[],"data_offsets":[1,2]}}`, 0, 0)},
-		{"overlap", "gap or an overlap", raw(`{"x":{"dtype":"U8","shape":[2],"data_offsets":[0,2]},"y":{"dtype":"U8","shape":[2],"data_offsets":[1,3]}}`, 0, 0, 0)},
-		{"named twice", "twice", raw(`{"x":{"dtype":"U8","shape":[0],"data_offsets":[0,0]},"x":{"dtype":"U8","shape":[0],"data_offsets":[0,0]}}`)},
-		{"bad bool", "not a truth value", raw(`{"x":{"dtype":"BOOL","shape":[],"data_offsets":[0,1]}}`, 2)},
-		{"metadata is no text", "not strings", raw(`{"__metadata__":{"a":1}}`)},
-		{"newer", "update bestiary", raw(`{"__metadata__":{"bestiary.format_version":"2"}}`)},
-		{"odd version", "format version", raw(`{"__metadata__":{"bestiary.format_version":"new"}}`)},
-		{"no checksum", "checksum is missing", raw(`{"__metadata__":{"bestiary.format_version":"1"}}`)},
-		{"short checksum", "checksum is damaged", raw(`{"__metadata__":{"bestiary.sha256":"12"}}`)},
-	}
-	for _, c := range cases {
-		t.Run(c.name, func(t *testing.T) {
-			_, err := decodeBytes(c.file)
-			if err == nil || !strings.Contains(err.Error(), c.want) || !strings.HasPrefix(err.Error(), "x: ") {
-				t.Errorf("got %v, want %q", err, c.want)
-			}
-		})
-	}
-}
-
-func TestForeignFiles(t *testing.T) {
-	for _, header := range []string{`{}`, `{"__metadata__":null}  `, `{"__metadata__":{"format":"pt"}}`} {
-		if f, err := decodeBytes(raw(header)); err != nil || f.Metadata == nil || len(f.Names()) != 0 {
-			t.Errorf("%s: %v", header, err)
-		}
-	}
-}
-
 func TestAccessors(t *testing.T) {
 	f, err := decodeBytes(encoded(t, examples(), nil))
 	if err != nil {
@@ -275,34 +171,6 @@ func TestReadPaths(t *testing.T) {
 	for path, want := range map[string]string{dir: "is not a file", filepath.Join(dir, "no"): "no such file"} {
 		if _, err := Read(path); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("got %v, want %q", err, want)
-		}
-	}
-}
-
-// TestGolden reads the reference values, which PyTorch and the format's own library wrote.
-func TestGolden(t *testing.T) {
-	dir := os.Getenv("BESTIARY_GOLDEN")
-	if dir == "" {
-		t.Skip("BESTIARY_GOLDEN does not name the folder of the reference values")
-	}
-	paths, _ := filepath.Glob(filepath.Join(dir, "*.safetensors"))
-	if len(paths) == 0 {
-		t.Fatalf("%s holds no .safetensors", dir)
-	}
-	for _, path := range paths {
-		f, err := Read(path)
-		if err != nil {
-			t.Error(err)
-			continue
-		}
-		var tensors []Tensor
-		for _, name := range f.Names() {
-			tensor, _ := f.Tensor(name)
-			tensors = append(tensors, *tensor)
-		}
-		again, err := decodeBytes(encoded(t, tensors, f.Metadata))
-		if err != nil || !cmp.Equal(f.tensors, again.tensors) {
-			t.Errorf("%s does not survive a round trip (%v)", path, err)
 		}
 	}
 }
