@@ -13,7 +13,7 @@ import (
 
 // TestCompiledFromSources checks that every compiled file of kernels was made of the source beside it.
 func TestCompiledFromSources(t *testing.T) {
-	folder := os.DirFS("kernels")
+	folder := os.DirFS(".")
 	sources, err := fs.Glob(folder, "*.cu")
 	if err != nil || len(sources) == 0 {
 		t.Fatal(sources, err)
@@ -31,7 +31,7 @@ func TestCompiledFromSources(t *testing.T) {
 			continue
 		}
 		if got := ptx.SourcesOf(string(text)); got != want {
-			t.Errorf("%s is of sources %q, want %q: go run ./internal/cuda/compile", compiledName, got, want)
+			t.Errorf("%s is of sources %q, want %q: run scripts/kernels", compiledName, got, want)
 		}
 	}
 	if all, _ := compiled.ReadDir("kernels"); len(all) != len(sources) {

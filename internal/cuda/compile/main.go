@@ -1,13 +1,13 @@
 //go:build linux
 
-// Compile compiles internal/cuda/kernels/*.cu to PTX. It needs NVIDIA's NVRTC library and nothing else; scripts/kernels fetches that and
-// calls it. By hand:
+// Compile compiles the kernels, internal/cuda/*.cu, to PTX in internal/cuda/kernels. It needs NVIDIA's NVRTC library and
+// nothing else; scripts/kernels fetches NVRTC and runs this program. By hand:
 //
 //	python3 -m venv nvrtc && nvrtc/bin/pip install nvidia-cuda-nvrtc-cu11==11.8.89
 //	go run ./internal/cuda/compile -nvrtc nvrtc/lib/python3*/site-packages/nvidia/cuda_nvrtc/lib/libnvrtc.so.11.2
 //
-// PTX carries the version of its language, and a driver refuses a newer one than it knows. NVRTC 11.8 writes a version
-// that every driver since CUDA 11.8 takes, so kernels that are checked in are compiled with it.
+// PTX states the version of its language, and a driver refuses PTX of a newer version than its own. NVRTC 11.8 writes a
+// version that every driver since CUDA 11.8 accepts, so the checked-in kernels are compiled with it.
 package main
 
 import (
@@ -22,113 +22,132 @@ import (
 
 func main() {
 	library := flag.String("nvrtc", "libnvrtc.so", "the NVRTC library: a path, or a name that the loader finds")
-	folder := flag.String("kernels", "internal/cuda/kernels", "folder of the kernels")
-	arch := flag.String("arch", "compute_80", "lowest architecture that runs them")
-	check := flag.Bool("check", false, "write nothing, but compare what all would compile to with what is there")
+	t := task{}
+	flag.StringVar(&t.folder, "sources", "internal/cuda", "folder of the .cu files")
+	flag.StringVar(&t.to, "to", "internal/cuda/kernels", "folder of the compiled files")
+	flag.StringVar(&t.arch, "arch", "compute_80", "lowest architecture that runs the kernels")
+	check := flag.Bool("check", false, "write nothing; compile all files and compare the results with the compiled files")
+	stamp := flag.Bool("stamp", false, "keep the PTX of files whose sources changed but compile to the same; write the new header only")
 	flag.Parse()
-	do := compile
+	do := t.compile
 	switch {
 	case *check:
-		do = compare
+		do = t.compare
+	case *stamp:
+		do = t.stamp
 	case flag.NArg() == 0:
-		do = update
+		do = t.update
 	}
-	if err := each(*library, *folder, *arch, flag.Args(), do); err != nil {
+	if err := t.each(*library, flag.Args(), do); err != nil {
 		fmt.Fprintln(os.Stderr, "compile:", err)
 		os.Exit(1)
 	}
 }
 
-// each does something with the files of folder that are named, or with all; header is that of a file compiled now.
-func each(library, folder, arch string, names []string, do func(c *compiler, folder, arch, name, header string) error) error {
-	compiler, err := openCompiler(library)
-	if err != nil {
+// task is a run of this program.
+type task struct {
+	*compiler
+	folder, to, arch string
+}
+
+// each calls do for the named .cu files, or for all of them. header is the header that the file gets if it is compiled now.
+func (t *task) each(library string, names []string, do func(name, header string) error) (err error) {
+	if t.compiler, err = openCompiler(library); err != nil {
 		return err
 	}
 	if len(names) == 0 {
-		if names, err = sources(folder); err != nil {
-			return err
-		}
-	}
-	for _, name := range names {
-		header, err := headerOf(compiler, folder, arch, name)
+		paths, err := filepath.Glob(filepath.Join(t.folder, "*.cu"))
 		if err != nil {
 			return err
 		}
-		if err := do(compiler, folder, arch, name, header); err != nil {
+		for _, path := range paths {
+			names = append(names, filepath.Base(path))
+		}
+	}
+	for _, name := range names {
+		sources, err := ptx.Sources(os.DirFS(t.folder), name)
+		if err != nil {
+			return err
+		}
+		if err := do(name, ptx.Header(t.version+" for "+t.arch, sources)); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-// update compiles a file whose PTX is missing or of other sources.
-func update(c *compiler, folder, arch, name, header string) error {
-	if old, err := os.ReadFile(compiledName(folder, name)); err == nil && strings.HasPrefix(string(old), header) {
+// update compiles a file if its PTX is missing or was compiled from other sources.
+func (t *task) update(name, header string) error {
+	if old, err := os.ReadFile(t.compiled(name)); err == nil && strings.HasPrefix(string(old), header) {
 		return nil
 	}
-	return compile(c, folder, arch, name, header)
+	return t.compile(name, header)
 }
 
 // compile compiles a file.
-func compile(c *compiler, folder, arch, name, header string) error {
-	text, err := compiled(c, folder, arch, name)
+func (t *task) compile(name, header string) error {
+	text, err := t.ptx(name)
 	if err != nil {
 		return err
 	}
-	to := compiledName(folder, name)
-	if err := os.WriteFile(to, []byte(header+text), 0o644); err != nil {
+	return t.write(name, header+text)
+}
+
+// compare compiles a file, and fails if the result differs from the compiled file.
+func (t *task) compare(name, header string) error {
+	old, err := t.unchanged(name)
+	if err != nil {
 		return err
 	}
-	fmt.Println("compiled", to)
+	if !strings.HasPrefix(old, header) {
+		return fmt.Errorf("%s was compiled from another %s or with another compiler; run scripts/kernels", t.compiled(name), name)
+	}
 	return nil
 }
 
-// compare compiles a file, and fails if the PTX that is there is something else.
-func compare(c *compiler, folder, arch, name, header string) error {
-	text, err := compiled(c, folder, arch, name)
-	if err != nil {
+// stamp writes the header of a compiled file anew and keeps its PTX. It fails if the sources compile to something else.
+func (t *task) stamp(name, header string) error {
+	old, err := t.unchanged(name)
+	if err != nil || strings.HasPrefix(old, header) {
 		return err
 	}
-	there, err := os.ReadFile(compiledName(folder, name))
+	return t.write(name, header+ptx.Body(old))
+}
+
+// unchanged compiles a file, and returns the compiled file. It is an error if the two differ.
+func (t *task) unchanged(name string) (old string, err error) {
+	text, err := t.ptx(name)
 	if err != nil {
-		return err
+		return "", err
 	}
-	if !strings.HasPrefix(string(there), header) {
-		return fmt.Errorf("%s was compiled from another %s, or by another compiler; compile it again", compiledName(folder, name), name)
+	there, err := os.ReadFile(t.compiled(name))
+	if err != nil {
+		return "", err
 	}
 	if err := ptx.Alike(text, string(there)); err != nil {
-		return fmt.Errorf("%s isn't what %s gives: %w; compile it again", compiledName(folder, name), name, err)
+		return "", fmt.Errorf("%s isn't the result of compiling %s: %w; run scripts/kernels", t.compiled(name), name, err)
 	}
+	return string(there), nil
+}
+
+// compiled is the path of the PTX of a .cu file.
+func (t *task) compiled(name string) string {
+	return filepath.Join(t.to, strings.TrimSuffix(name, ".cu")+".ptx")
+}
+
+func (t *task) write(name, text string) error {
+	if err := os.WriteFile(t.compiled(name), []byte(text), 0o644); err != nil {
+		return err
+	}
+	fmt.Println("wrote", t.compiled(name))
 	return nil
 }
 
-// sources lists the files of kernels.
-func sources(folder string) (names []string, err error) {
-	paths, err := filepath.Glob(filepath.Join(folder, "*.cu"))
-	for _, path := range paths {
-		names = append(names, filepath.Base(path))
-	}
-	return names, err
-}
-
-func compiledName(folder, name string) string {
-	return filepath.Join(folder, strings.TrimSuffix(name, ".cu")+".ptx")
-}
-
-// headerOf says what a file is compiled from, and by what.
-func headerOf(c *compiler, folder, arch, name string) (string, error) {
-	of, err := ptx.Sources(os.DirFS(folder), name)
+// ptx returns the PTX of a .cu file.
+func (t *task) ptx(name string) (string, error) {
+	source, err := os.ReadFile(filepath.Join(t.folder, name))
 	if err != nil {
 		return "", err
 	}
-	return ptx.Header(c.version+" for "+arch, of), nil
-}
-
-func compiled(c *compiler, folder, arch, name string) (string, error) {
-	source, err := os.ReadFile(filepath.Join(folder, name))
-	if err != nil {
-		return "", err
-	}
-	return c.compile(name, string(source), "--gpu-architecture="+arch, "--std=c++17", "--include-path="+folder)
+	return t.translate(name, string(source), "--gpu-architecture="+t.arch, "--std=c++17", "--include-path="+t.folder)
 }

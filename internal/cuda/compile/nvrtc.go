@@ -9,7 +9,7 @@ import (
 	"github.com/ebitengine/purego"
 )
 
-// compiler is the NVRTC library.
+// compiler is an opened NVRTC library.
 type compiler struct {
 	version string
 
@@ -19,21 +19,21 @@ type compiler struct {
 	logSize        func(program uintptr, size *uintptr) int32
 	log            func(program uintptr, text *byte) int32
 	ptxSize        func(program uintptr, size *uintptr) int32
-	ptx            func(program uintptr, text *byte) int32
+	text           func(program uintptr, text *byte) int32
 	errorString    func(code int32) string
 }
 
 func openCompiler(path string) (*compiler, error) {
 	library, err := purego.Dlopen(path, purego.RTLD_NOW|purego.RTLD_GLOBAL)
 	if err != nil {
-		return nil, fmt.Errorf("the NVRTC library can't be opened (%w); name it with -nvrtc", err)
+		return nil, fmt.Errorf("can't open the NVRTC library (%w); name it with -nvrtc", err)
 	}
 	c := &compiler{}
 	var version func(major, minor *int32) int32
 	for name, f := range map[string]any{
 		"nvrtcVersion": &version, "nvrtcGetErrorString": &c.errorString,
 		"nvrtcCreateProgram": &c.createProgram, "nvrtcDestroyProgram": &c.destroyProgram, "nvrtcCompileProgram": &c.compileProgram,
-		"nvrtcGetProgramLogSize": &c.logSize, "nvrtcGetProgramLog": &c.log, "nvrtcGetPTXSize": &c.ptxSize, "nvrtcGetPTX": &c.ptx,
+		"nvrtcGetProgramLogSize": &c.logSize, "nvrtcGetProgramLog": &c.log, "nvrtcGetPTXSize": &c.ptxSize, "nvrtcGetPTX": &c.text,
 	} {
 		purego.RegisterLibFunc(f, library, name)
 	}
@@ -49,8 +49,8 @@ func (c *compiler) failed(call string, code int32) error {
 	return fmt.Errorf("%s: %s", call, c.errorString(code))
 }
 
-// compile returns the PTX of a CUDA C source.
-func (c *compiler) compile(name, source string, options ...string) (string, error) {
+// translate returns the PTX of a CUDA C source.
+func (c *compiler) translate(name, source string, options ...string) (string, error) {
 	var program uintptr
 	if code := c.createProgram(&program, source, name, 0, nil, nil); code != 0 {
 		return "", c.failed("nvrtcCreateProgram", code)
@@ -71,10 +71,10 @@ func (c *compiler) compile(name, source string, options ...string) (string, erro
 	if log != "" {
 		fmt.Println(log)
 	}
-	return c.read(program, "nvrtcGetPTX", c.ptxSize, c.ptx)
+	return c.read(program, "nvrtcGetPTX", c.ptxSize, c.text)
 }
 
-// read returns a text that NVRTC gives in two calls.
+// read returns a text that NVRTC provides through two functions, one for its size and one for its content.
 func (c *compiler) read(program uintptr, call string, size func(uintptr, *uintptr) int32, get func(uintptr, *byte) int32) (string, error) {
 	var n uintptr
 	if code := size(program, &n); code != 0 {

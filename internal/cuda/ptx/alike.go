@@ -10,7 +10,7 @@ import (
 
 var instructionPattern = regexp.MustCompile(`(?m)^\s+(?:@!?%p\d+ )?([a-z][a-z0-9_.:]*)[\s;]`)
 
-// Instructions counts the instructions of a PTX text by what they do.
+// Instructions counts the instructions of a PTX text by opcode.
 func Instructions(text string) map[string]int {
 	counts := map[string]int{}
 	for _, found := range instructionPattern.FindAllStringSubmatch(text, -1) {
@@ -19,8 +19,9 @@ func Instructions(text string) map[string]int {
 	return counts
 }
 
-// Alike tells in which way two texts can't be of one source: other kernels or parameters, or other instructions for more
-// than one in a hundred. NVRTC doesn't always bring instructions into the same order, and then joins other loads.
+// Alike returns an error if two texts can't be of one source: if they have different kernels or parameters, or if more
+// than 1 % of their instructions differ. NVRTC's output varies from run to run in the order of instructions, and with it
+// in the loads that it merges.
 func Alike(a, b string) error {
 	entriesA, err := Entries(a)
 	if err != nil {
@@ -34,7 +35,7 @@ func Alike(a, b string) error {
 	slices.SortFunc(entriesA, byName)
 	slices.SortFunc(entriesB, byName)
 	if !slices.EqualFunc(entriesA, entriesB, func(a, b Entry) bool { return a.Name == b.Name && slices.Equal(a.Params, b.Params) }) {
-		return errors.New("other kernels, or with other parameters")
+		return errors.New("the kernels or their parameters differ")
 	}
 	countsA, countsB := Instructions(a), Instructions(b)
 	all, different := 0, 0
@@ -48,7 +49,7 @@ func Alike(a, b string) error {
 		}
 	}
 	if different*100 > all {
-		return fmt.Errorf("%d of %d instructions are others", different, all)
+		return fmt.Errorf("%d of %d instructions differ", different, all)
 	}
 	return nil
 }

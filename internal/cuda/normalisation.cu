@@ -1,0 +1,3 @@
+// NORM
+#include "batch_norm.cuh"
+#include "layer_norm.cuh"
