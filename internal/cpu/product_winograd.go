@@ -1,6 +1,9 @@
 package cpu
 
-import "github.com/bestiary-ml/bestiary/internal/kernel"
+import (
+	"github.com/bestiary-ml/bestiary/internal/kernel"
+	"github.com/bestiary-ml/bestiary/internal/winograd"
+)
 
 // Convolutions with many channels are computed by Winograd's minimal filtering (Winograd, 1980; Lavin and Gray, 2016):
 // F(m×m, r×r) gets m×m outputs of a kernel of r×r from n×n products, n = m+r−1, instead of m²·r². Squares of n×n input
@@ -57,63 +60,28 @@ const (
 // filtering is F(m×m, r×r): the size of the tiles of the result and that of the kernel.
 type filtering struct{ m, r int }
 
-// products is the number of products for each pair of channels of an image, in all phases.
-func (f filtering) products(c kernel.Conv) int { return f.tiles(c) * f.points(c) }
+// winogradDevice has the constants of the kernels for package winograd; 32 is the width of the widest tile.
+var winogradDevice = winograd.Device{Multiple: 32, Least: winogradChannels, Margin: 1}
 
-// tiles is the number of tiles of an image.
-func (f filtering) tiles(c kernel.Conv) int { return ceil(c.OH, f.m) * ceil(c.OW, f.m) }
-
-// points is the number of points of a tile, in all phases.
-func (f filtering) points(c kernel.Conv) int {
-	n := f.m + f.r - 1
-	return n * n * c.StrideH * c.StrideW
+// winogradSparing returns the filter with the fewest multiplications, and whether it saves a quarter of the direct ones and
+// has at least so many tiles.
+func winogradSparing(c kernel.Conv, least int) (filtering, bool) {
+	direct := float64(3*directProducts(c) + 1) // so that a quarter is enough
+	f, worth := winogradDevice.Choose(c, direct, func(f winograd.Filter) float64 { return float64(4 * f.Products(c)) })
+	return filtering{f.M, f.R}, worth && c.N*f.Tiles(c.OH)*f.Tiles(c.OW) >= least
 }
 
-// The ways for kernels of 3×3 with stride 1 and of 4×4 with stride 2.
-var filterings3, filterings4 = []filtering{{2, 3}}, []filtering{{2, 2}, {3, 2}}
-
-// winogradFilterings returns the ways that there are for a convolution.
-func winogradFilterings(c kernel.Conv) []filtering {
-	const panel = 32                                        // of the widest tile
-	whole := c.H == c.OH*c.StrideH && c.W == c.OW*c.StrideW // as products counts them for the input's gradient
-	if c.Groups != 1 || c.DilationH != 1 || c.DilationW != 1 || c.StrideH != c.StrideW || c.KH != c.KW || !whole ||
-		c.C%panel != 0 || c.O%panel != 0 || min(c.C, c.O) < winogradChannels {
-		return nil
-	}
-	switch {
-	case c.StrideH == 1 && c.KH == 3:
-		return filterings3
-	case c.StrideH == 2 && c.KH == 4:
-		return filterings4
-	default:
-		return nil
-	}
-}
-
-// winogradSparing returns the way that takes the fewest products, and whether it spares a quarter of them and has as many
-// tiles, at least.
-func winogradSparing(c kernel.Conv, least int) (best filtering, worth bool) {
-	for _, f := range winogradFilterings(c) {
-		if best.m == 0 || f.products(c) < best.products(c) {
-			best = f
-		}
-	}
-	return best, best.m > 0 && 4*best.products(c) <= 3*directProducts(c) && c.N*best.tiles(c) >= least
-}
-
-// winogradFastest returns the way that takes the least time for results, the weights being transformed each time unless
-// they are constant, and whether it is less than that of the direct way.
-func winogradFastest(c kernel.Conv) (best filtering, worth bool) {
-	least, transform := 0.92*float64(c.N*directProducts(c)), winogradTransform
+// winogradFastest returns the filter that takes the least time, and whether that is less than the direct time. The weights
+// are transformed each time, unless they are constant.
+func winogradFastest(c kernel.Conv) (filtering, bool) {
+	transform := winogradTransform
 	if c.Constant != 0 {
 		transform = 0 // but the first time
 	}
-	for _, f := range winogradFilterings(c) {
-		if time := 1.15*float64(c.N*f.products(c)) + float64(transform*f.points(c)); time < least {
-			best, worth, least = f, true, time
-		}
-	}
-	return best, worth
+	f, worth := winogradDevice.Choose(c, 0.92*float64(c.N*directProducts(c)), func(f winograd.Filter) float64 {
+		return 1.15*float64(c.N*f.Products(c)) + float64(transform*f.Points()*c.StrideH*c.StrideW)
+	})
+	return filtering{f.M, f.R}, worth
 }
 
 // beginWinograd sets up p's job for a result of height×width pixels a part.

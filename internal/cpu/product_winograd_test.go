@@ -80,7 +80,7 @@ func TestWinogradBlocks(t *testing.T) {
 			DilationH: 1, DilationW: 1, Groups: 1,
 		}
 		f, worth := winogradFastest(c)
-		if tiles := c.N * f.tiles(c); !worth || tiles <= winogradBlock {
+		if tiles := c.N * ceil(c.OH, f.m) * ceil(c.OW, f.m); !worth || tiles <= winogradBlock {
 			t.Fatalf("%d tiles are not enough", tiles)
 		}
 		checkWinograd(t, all, c, f, rand.New(rand.NewPCG(9, 10)))
