@@ -14,7 +14,7 @@ import (
 	"github.com/bestiary-ml/bestiary/internal/kernel"
 )
 
-// blas is cuBLAS, where it was found, with its handle for this device.
+// blas is an opened cuBLAS with its handle for this device.
 type blas struct {
 	path      string
 	version   int // 10000·major + 100·minor + patch
@@ -22,30 +22,30 @@ type blas struct {
 	product   uintptr // cublasGemmStridedBatchedEx
 	status    uintptr // cublasGetStatusName
 	workspace kernel.Buffer
-	constants *[2]float32 // 0 and 1, where the library reads them
+	constants *[2]float32 // 0 and 1, which the library reads through pointers
 }
 
-// Numbers from cublas_api.h and library_types.h.
+// Values from cublas_api.h and library_types.h.
 const (
 	blasNotTransposed, blasTransposed = 0, 1
 	blasFloat32                       = 0 // CUDA_R_32F
 	blasDefaultAlgorithm              = 1<<64 - 1
-	blasWorkspace                     = 32 << 20 // bytes; what cuBLAS recommends for Hopper
-	blasWorth                         = 1 << 24  // multiply-adds from which the library's call and its general kernels are worth it
+	blasWorkspace                     = 32 << 20 // bytes; cuBLAS recommends this for Hopper
+	blasWorth                         = 1 << 24  // multiply-adds from which cuBLAS is used
 )
 
-// blasCompute is the library's arithmetic for a precision: cublasComputeType_t.
+// blasCompute is the cublasComputeType_t for a precision.
 var blasCompute = [...]uintptr{
 	kernel.Highest: 68, // CUBLAS_COMPUTE_32F
 	kernel.High:    77, // CUBLAS_COMPUTE_32F_FAST_TF32
 	kernel.Medium:  75, // CUBLAS_COMPUTE_32F_FAST_16BF
 }
 
-// blasNames are the libraries that are looked for, the newest first. cuBLAS needs cuBLASLt, which lies beside it.
+// blasNames are the libraries to search for, the newest first. cuBLAS needs cuBLASLt, which is in the same folder.
 var blasNames = [][2]string{{"libcublasLt.so.13", "libcublas.so.13"}, {"libcublasLt.so.12", "libcublas.so.12"}}
 
-// libraryFolders are where CUDA's libraries are looked for: what BESTIARY_CUDA_LIBS names, where the loader looks (""),
-// CUDA toolkits, and the folders in which Python packages bring them along.
+// libraryFolders are the folders to search for CUDA's libraries: those in BESTIARY_CUDA_LIBS, the loader's path (""), those of
+// CUDA toolkits, and those of NVIDIA's Python packages.
 func libraryFolders() []string {
 	folders := append(filepath.SplitList(os.Getenv("BESTIARY_CUDA_LIBS")), "")
 	prefixes := []string{os.Getenv("VIRTUAL_ENV"), os.Getenv("CONDA_PREFIX")}
@@ -80,14 +80,14 @@ func libraryFolders() []string {
 	return folders
 }
 
-// library returns cuBLAS, looked for at the first call; nil if there is none.
+// library returns cuBLAS, which it searches for at the first call; nil if there is none.
 func (d *Device) library() *blas {
 	if d.products.looked {
 		return d.products.blas
 	}
 	d.products.looked = true
 	if d.driver.path == givenFunctions {
-		return nil // the library would compute on a GPU that this device isn't
+		return nil // cuBLAS would compute on a real GPU
 	}
 	folders := libraryFolders()
 	for _, names := range blasNames {
@@ -105,24 +105,24 @@ func (d *Device) library() *blas {
 	return nil
 }
 
-// Library describes the cuBLAS that is used for large products, or says that there is none.
+// Library describes the cuBLAS that computes large products, or says why there is none.
 func (d *Device) Library() string {
 	b := d.library()
 	if b == nil && d.products.refused != nil {
-		return fmt.Sprintf("none, our own kernels serve: %v", d.products.refused)
+		return fmt.Sprintf("none, our own kernels are used: %v", d.products.refused)
 	}
 	if b == nil {
-		return "none (looked for libcublas.so.13 and .12 in BESTIARY_CUDA_LIBS, the loader's path, /usr/local/cuda*, and nvidia/*/lib of Python environments); our own kernels serve"
+		return "none (searched for libcublas.so.13 and .12 in BESTIARY_CUDA_LIBS, the loader's path, /usr/local/cuda*, and nvidia/*/lib of Python environments); our own kernels are used"
 	}
 	return fmt.Sprintf("cuBLAS %d.%d.%d, %s", b.version/10000, b.version/100%100, b.version%100, b.path)
 }
 
-// openBlas opens the library and makes it ready for this device.
+// openBlas opens cuBLAS and creates a handle for this device.
 func (d *Device) openBlas(light, path string) (*blas, error) {
-	openLibrary(light) // whether it was there shows below
+	openLibrary(light) // if this fails, opening cuBLAS fails, too
 	library, err := openLibrary(path)
 	if err != nil {
-		return nil, fmt.Errorf("%s can't be opened: %w", path, err)
+		return nil, fmt.Errorf("can't open %s: %w", path, err)
 	}
 	b := &blas{path: path, constants: &[2]float32{0, 1}}
 	var create, setStream, setWorkspace, version uintptr
@@ -140,7 +140,7 @@ func (d *Device) openBlas(light, path string) (*blas, error) {
 	b.path = fileOf(create, path)
 	handle, number := new(uintptr), new(int32)
 	if err := d.callBlas(b, "cublasCreate", create, uintptr(unsafe.Pointer(handle))); err != nil {
-		return nil, fmt.Errorf("%s can't be used: %w", b.path, err)
+		return nil, fmt.Errorf("can't use %s: %w", b.path, err)
 	}
 	b.handle = *handle
 	if err := d.callBlas(b, "cublasGetVersion", version, b.handle, uintptr(unsafe.Pointer(number))); err != nil {
@@ -150,12 +150,12 @@ func (d *Device) openBlas(light, path string) (*blas, error) {
 	if err := d.callBlas(b, "cublasSetStream", setStream, b.handle, d.stream); err != nil {
 		return nil, err
 	}
-	// A workspace of its own makes the library's results repeat, and its calls fit for the capture of a graph.
+	// With a fixed workspace, results are reproducible, and calls can be captured in a graph.
 	b.workspace = d.alloc(blasWorkspace / 4)
 	return b, d.callBlas(b, "cublasSetWorkspace", setWorkspace, b.handle, uintptr(b.workspace.Addr), blasWorkspace)
 }
 
-// callBlas calls a function of the library with the device's context current.
+// callBlas calls a function of cuBLAS with the device's context current.
 //
 //go:uintptrescapes
 func (d *Device) callBlas(b *blas, name string, f uintptr, args ...uintptr) error {
@@ -171,21 +171,21 @@ func (d *Device) callBlas(b *blas, name string, f uintptr, args ...uintptr) erro
 	return nil
 }
 
-// libraryServes tells whether a product is one for the library. Small ones with a bias or an activation are left to our
-// kernels, which add these in the same launch.
-func (d *Device) libraryServes(g kernel.Gemm) bool {
+// useLibrary reports whether cuBLAS computes a product. Small ones are left to our kernels, which also apply a bias or an
+// activation in the same launch (epilogue).
+func (d *Device) useLibrary(g kernel.Gemm) bool {
 	const most = 1<<31 - 1
 	return g.Batch*g.M*g.N*g.K >= blasWorth && max(g.M, g.N, g.K, g.LdA, g.LdB, g.LdC) <= most && d.library() != nil
 }
 
-// libraryProduct is a product for the library, with addresses of its operands.
+// libraryProduct is a product for cuBLAS, with the addresses of its operands.
 type libraryProduct struct {
 	kernel.Gemm
 	a, b, c   uint64
 	precision kernel.Precision
 }
 
-// libraryGemm queues a product for the library.
+// libraryGemm queues a product for cuBLAS.
 func (d *Device) libraryGemm(g kernel.Gemm, a, b, bias, c kernel.Buffer) {
 	d.enqueue(call{product: libraryProduct{g, a.Addr, b.Addr, c.Addr, d.products.precision}}, 0)
 	if bias.IsNil() && g.Act == kernel.NoActivation {
@@ -197,8 +197,8 @@ func (d *Device) libraryGemm(g kernel.Gemm, a, b, bias, c kernel.Buffer) {
 	}
 }
 
-// multiply computes a product with cuBLAS, which has columns where we have rows: it is asked for the transpose,
-// Cᵀ = op(B)ᵀ·op(A)ᵀ, in which a row-major matrix is its own transpose in columns.
+// multiply computes a product with cuBLAS, which is column-major: a row-major matrix is its transpose there. So the call
+// computes Cᵀ = op(B)ᵀ·op(A)ᵀ.
 func (l *blas) multiply(d *Device, p *libraryProduct) error {
 	transposition := [...]uintptr{blasNotTransposed, blasTransposed}
 	zero, one := uintptr(unsafe.Pointer(&l.constants[0])), uintptr(unsafe.Pointer(&l.constants[1]))

@@ -47,7 +47,7 @@ func TestLibrary(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		a := newArena(t, d)
 		defer a.free()
-		d.SetPrecision(rapid.SampledFrom([]kernel.Precision{kernel.Highest, kernel.High, kernel.Medium}).Draw(t, "precision"))
+		setPrecision(t, d, rapid.SampledFrom([]kernel.Precision{kernel.Highest, kernel.High, kernel.Medium}).Draw(t, "precision"))
 		g := kernel.Gemm{
 			M: rapid.IntRange(1, 40).Draw(t, "M"), N: rapid.IntRange(1, 40).Draw(t, "N"), K: rapid.IntRange(1, 40).Draw(t, "K"),
 			Batch: rapid.IntRange(1, 3).Draw(t, "batch"), TransA: rapid.Bool().Draw(t, "TransA"), TransB: rapid.Bool().Draw(t, "TransB"),
@@ -68,7 +68,7 @@ func TestLibrary(t *testing.T) {
 		}
 		again := a.place(a.contents[c])
 		d.libraryGemm(g, a.gpus[left], a.gpus[right], bias, a.gpus[c])
-		d.gemmTiles(g, a.gpus[left], a.gpus[right], bias, a.gpus[again])
+		d.gemmTiles(g, d.planGemm(g), a.gpus[left], a.gpus[right], bias, a.gpus[again])
 		got, want := make([]float32, len(a.contents[c])), make([]float32, len(a.contents[c]))
 		d.Download(got, a.gpus[c])
 		d.Download(want, a.gpus[again])

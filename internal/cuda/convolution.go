@@ -6,10 +6,11 @@ import (
 	"github.com/bestiary-ml/bestiary/internal/kernel"
 )
 
-// divisor is Divisor in convolution.cuh: it divides n, from 0 to 2³¹−1, as (n·factor)>>32>>shift, unless factor is 0.
+// divisor is Divisor in convolution_patches.cuh: it divides n, from 0 to 2³¹−1, as (n·factor)>>32>>shift. Factor 0 divides
+// by 1.
 type divisor struct{ factor, shift uint32 }
 
-// newDivisor returns the one that divides by n (Granlund & Montgomery, 1994, with one bit less).
+// newDivisor returns the divisor for n (Granlund & Montgomery, 1994, with one bit less).
 func newDivisor(n int) divisor {
 	if n == 1 {
 		return divisor{}
@@ -18,7 +19,7 @@ func newDivisor(n int) divisor {
 	return divisor{factor: uint32((uint64(1)<<(32+shift) + uint64(n) - 1) / uint64(n)), shift: uint32(shift)}
 }
 
-// convolutionArguments is Convolution in convolution.cuh.
+// convolutionArguments is Convolution in convolution_patches.cuh.
 type convolutionArguments struct {
 	x, w, y                          uint64
 	split                            splitArguments
@@ -26,8 +27,9 @@ type convolutionArguments struct {
 	images, height, width, channels  int32
 	outChannels, outHeight, outWidth int32
 	kernelHeight, kernelWidth        int32
-	strideH, strideW, padH, padW     int32
-	dilationH, dilationW             int32
+	strideHeight, strideWidth        int32
+	padHeight, padWidth              int32
+	dilationHeight, dilationWidth    int32
 	groups                           int32
 	byOutWidth, byOutHeight          divisor
 	down, across                     int32
@@ -44,20 +46,20 @@ func (d *Device) Conv2d(c kernel.Conv, x, w, bias, y kernel.Buffer) {
 		d.Gemm(kernel.Gemm{M: c.N * c.H * c.W, N: c.O, K: c.C, LdA: c.C, LdB: c.O, LdC: c.O, Act: c.Act, Slope: c.Slope}, x, w, bias, y)
 		return
 	}
-	size := unfolded{"conv2d_forward", c.N * c.OH * c.OW, outputs, c.KH * c.KW * inputs, c.Groups}
-	if way, worth := d.chooseWinograd(c, forward, size, x, w, y); worth && d.winogradFits(&way) {
+	size := implicitGemm{"conv2d_forward", c.N * c.OH * c.OW, outputs, c.KH * c.KW * inputs, c.Groups}
+	if way, ok := d.winogradPass(c, forward, size, x, w, y); ok {
 		d.winogradResults(&way, x, w, bias, y)
 		return
 	}
 	d.convolve(c, size, convolutionArguments{
 		x: x.Addr, w: w.Addr, y: y.Addr,
-		finish:  finishArguments{bias: bias.Addr, slope: float32(c.Slope), act: int32(c.Act), vec: flag(quadruples(y.Addr, c.O, outputs))},
-		xVector: flag(quadruples(x.Addr, c.C, inputs)), wVector: flag(quadruples(w.Addr, c.O, outputs)),
+		finish:  finishArguments{bias: bias.Addr, slope: float32(c.Slope), act: int32(c.Act), vector: flag(aligned16(y.Addr, c.O, outputs))},
+		xVector: flag(aligned16(x.Addr, c.C, inputs)), wVector: flag(aligned16(w.Addr, c.O, outputs)),
 	})
 }
 
-// Conv2dBackwardInput implements kernel.Products. Pixels of x whose coordinates leave the same remainders by the strides
-// see gy through the same taps of the kernel: each such phase is a product of its own.
+// Conv2dBackwardInput implements kernel.Products. Pixels of x whose coordinates have the same remainders by the strides
+// see gy through the same taps of the kernel: each such phase is a product.
 func (d *Device) Conv2dBackwardInput(c kernel.Conv, gy, w, bias, gx kernel.Buffer) {
 	if gx.Len == 0 {
 		return
@@ -68,12 +70,12 @@ func (d *Device) Conv2dBackwardInput(c kernel.Conv, gy, w, bias, gx kernel.Buffe
 		return
 	}
 	phases := c.StrideH * c.StrideW
-	height, width := (c.H+c.StrideH-1)/c.StrideH, (c.W+c.StrideW-1)/c.StrideW // of the largest
-	taps := longest(c.KH, c.StrideH, c.DilationH) * longest(c.KW, c.StrideW, c.DilationW)
+	height, width := (c.H+c.StrideH-1)/c.StrideH, (c.W+c.StrideW-1)/c.StrideW // of the largest phase
+	taps := mostTaps(c.KH, c.StrideH, c.DilationH) * mostTaps(c.KW, c.StrideW, c.DilationW)
 	arguments := convolutionArguments{
 		x: gy.Addr, w: w.Addr, y: gx.Addr,
-		finish:  finishArguments{bias: bias.Addr, slope: float32(c.Slope), act: int32(c.Act), vec: flag(quadruples(gx.Addr, c.C, inputs))},
-		xVector: flag(quadruples(gy.Addr, c.O, outputs)), wVector: flag(quadruples(w.Addr, c.O, outputs)),
+		finish:  finishArguments{bias: bias.Addr, slope: float32(c.Slope), act: int32(c.Act), vector: flag(aligned16(gx.Addr, c.C, inputs))},
+		xVector: flag(aligned16(gy.Addr, c.O, outputs)), wVector: flag(aligned16(w.Addr, c.O, outputs)),
 	}
 	if c.C <= narrow && c.Groups == 1 {
 		p := d.convolution(c, arguments)
@@ -82,20 +84,21 @@ func (d *Device) Conv2dBackwardInput(c kernel.Conv, gy, w, bias, gx kernel.Buffe
 		d.launch(function{"convolution", "conv2d_backward_input_narrow"}, dim3{uint32(blocks), 1, uint32(phases)}, dim3{tileThreads, 1, 1}, 0, structArg(p))
 		return
 	}
-	size := unfolded{"conv2d_backward_input", c.N * height * width, inputs, taps * outputs, c.Groups * phases}
-	if way, worth := d.chooseWinograd(c, backwardInput, size, gy, w, gx); worth && d.winogradFits(&way) {
+	size := implicitGemm{"conv2d_backward_input", c.N * height * width, inputs, taps * outputs, c.Groups * phases}
+	if way, ok := d.winogradPass(c, backwardInput, size, gy, w, gx); ok {
 		d.winogradResults(&way, gy, w, bias, gx)
 		return
 	}
 	d.convolve(c, size, arguments)
 }
 
-// narrow is the number of channels up to which an input's gradient is computed by NARROW's kernel in convolution.cu.
+// narrow is the number of input channels up to which conv2d_backward_input_narrow computes the gradient of the input:
+// NARROW in convolution.cu.
 const narrow = 4
 
-// longest is the largest number of taps of a kernel, in one dimension, that a phase of its stride has.
-func longest(kernel, stride, dilation int) int {
-	step := stride // every step-th tap leaves the same remainder
+// mostTaps is the largest number of taps of a phase of the stride, along one axis.
+func mostTaps(kernel, stride, dilation int) int {
+	step := stride // every step-th tap has the same remainder
 	for t := stride - 1; t > 0; t-- {
 		if t*dilation%stride == 0 {
 			step = t
@@ -115,36 +118,37 @@ func (d *Device) Conv2dBackwardWeight(c kernel.Conv, x, gy, gw kernel.Buffer) {
 		d.Gemm(kernel.Gemm{M: c.C, N: c.O, K: c.N * c.H * c.W, TransA: true, LdA: c.C, LdB: c.O, LdC: c.O}, x, gy, kernel.Buffer{}, gw)
 		return
 	}
-	size := unfolded{"conv2d_backward_weight", c.KH * c.KW * inputs, outputs, c.N * c.OH * c.OW, c.Groups}
-	if way, worth := d.chooseWinograd(c, backwardWeight, size, x, gy, gw); worth && d.winogradFits(&way) {
+	size := implicitGemm{"conv2d_backward_weight", c.KH * c.KW * inputs, outputs, c.N * c.OH * c.OW, c.Groups}
+	if way, ok := d.winogradPass(c, backwardWeight, size, x, gy, gw); ok {
 		d.winogradWeights(&way, x, gy, gw)
 		return
 	}
 	d.convolve(c, size, convolutionArguments{
 		x: x.Addr, w: gy.Addr, y: gw.Addr,
-		finish:  finishArguments{vec: flag(quadruples(gw.Addr, c.O, outputs))},
-		xVector: flag(quadruples(x.Addr, c.C, inputs)), wVector: flag(quadruples(gy.Addr, c.O, outputs)),
+		finish:  finishArguments{vector: flag(aligned16(gw.Addr, c.O, outputs))},
+		xVector: flag(aligned16(x.Addr, c.C, inputs)), wVector: flag(aligned16(gy.Addr, c.O, outputs)),
 	})
 }
 
-// pointwise tells whether a convolution is a matrix product as it stands.
+// pointwise reports whether a convolution is a plain matrix product.
 func pointwise(c kernel.Conv) bool {
 	return c.KH == 1 && c.KW == 1 && c.StrideH == 1 && c.StrideW == 1 && c.PadH == 0 && c.PadW == 0 && c.Groups == 1 && c.OH == c.H && c.OW == c.W
 }
 
-// unfolded is a convolution as so many products of m×n numbers and depth k, by kernels of a kind.
-type unfolded struct {
+// implicitGemm is a convolution as count products of m×n numbers and depth k: kernels of a kind gather the patches (im2col)
+// while they load the operand.
+type implicitGemm struct {
 	kind           string
 	m, n, k, count int
 }
 
-func (d *Device) plannedUnfolded(u unfolded) planned {
+func (d *Device) planConvolution(u implicitGemm) planned {
 	return d.planned("convolution", u.kind, u.m, u.n, u.k, u.count)
 }
 
-// convolve launches a convolution as products.
-func (d *Device) convolve(c kernel.Conv, u unfolded, arguments convolutionArguments) {
-	plan := d.plannedUnfolded(u)
+// convolve launches a convolution as an implicit GEMM.
+func (d *Device) convolve(c kernel.Conv, u implicitGemm, arguments convolutionArguments) {
+	plan := d.planConvolution(u)
 	p := d.convolution(c, arguments)
 	size32(u.m)
 	size32(u.k)
@@ -154,13 +158,13 @@ func (d *Device) convolve(c kernel.Conv, u unfolded, arguments convolutionArgume
 
 // convolution completes arguments with the sizes of c.
 func (d *Device) convolution(c kernel.Conv, arguments convolutionArguments) *convolutionArguments {
-	p := &d.products.convolution
+	p := &d.arguments.convolution
 	*p = arguments
 	p.images, p.height, p.width, p.channels = int32(c.N), int32(c.H), int32(c.W), int32(c.C)
 	p.outChannels, p.outHeight, p.outWidth = int32(c.O), int32(c.OH), int32(c.OW)
 	p.kernelHeight, p.kernelWidth = int32(c.KH), int32(c.KW)
-	p.strideH, p.strideW, p.padH, p.padW = int32(c.StrideH), int32(c.StrideW), int32(c.PadH), int32(c.PadW)
-	p.dilationH, p.dilationW, p.groups = int32(c.DilationH), int32(c.DilationW), int32(c.Groups)
+	p.strideHeight, p.strideWidth, p.padHeight, p.padWidth = int32(c.StrideH), int32(c.StrideW), int32(c.PadH), int32(c.PadW)
+	p.dilationHeight, p.dilationWidth, p.groups = int32(c.DilationH), int32(c.DilationW), int32(c.Groups)
 	p.byOutWidth, p.byOutHeight = newDivisor(c.OW), newDivisor(c.OH)
 	return p
 }

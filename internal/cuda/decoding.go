@@ -14,18 +14,18 @@ type rowArguments struct {
 	y                        uint64
 	eps                      float64
 	capacity, position       int64
-	depthW, columnW          int64
+	wDepth, wColumn          int64
 	sources                  [4]int32
 	rows, in, out            int32
 	norm                     int32
 	team                     int32
 }
 
-// mostDecoded is the number of rows up to which a layer is computed by kernels that stand for several: each four rows read all
-// weights once.
+// mostDecoded is the number of rows up to which fused kernels compute a layer. They read all weights once for each four
+// rows.
 const mostDecoded = 16
 
-// rowPlan is how a product of few rows is cut into blocks.
+// rowPlan is how the product of a few rows is cut into blocks.
 type rowPlan struct {
 	function      function
 	grid, block   dim3
@@ -70,15 +70,15 @@ func (d *Device) FasterRowProduct(p kernel.RowProduct) bool {
 // RowProduct implements kernel.Decoding.
 func (d *Device) RowProduct(p kernel.RowProduct, x, w, bias, y kernel.Buffer) {
 	plan := d.rowPlan(p)
-	a := &d.products.row
+	a := &d.arguments.row
 	*a = rowArguments{
 		x: x.Addr, twin: p.Twin.Addr, gamma: p.Gamma.Addr, beta: p.Beta.Addr, inputs: p.Inputs.Addr, w: w.Addr, bias: bias.Addr,
 		scale: p.Scale.Addr, residual: p.Residual.Addr, y: y.Addr, eps: p.Eps, capacity: int64(p.Capacity), position: int64(p.Position),
-		depthW: int64(p.Width()), columnW: 1, sources: p.Sources, rows: int32(p.Rows), in: size32(p.In), out: size32(p.Out),
+		wDepth: int64(p.Width()), wColumn: 1, sources: p.Sources, rows: int32(p.Rows), in: size32(p.In), out: size32(p.Out),
 		norm: flag(p.Norm), team: int32(plan.columns),
 	}
 	if p.TransW {
-		a.depthW, a.columnW = 1, int64(p.In)
+		a.wDepth, a.wColumn = 1, int64(p.In)
 	}
 	d.launch(plan.function, plan.grid, plan.block, uint32(plan.shared), structArg(a))
 }
@@ -93,26 +93,16 @@ func (d *Device) AttendCached(c kernel.CachedAttention, qkv, cos, sin, keys, val
 	}
 	p := d.attending(a, qkv, keys, values, kernel.Buffer{})
 	p.y = y.Addr
-	p.vector = flag(d.attentionAligned(a, kernel.Buffer{}, keys, values)) // the query is turned in shared memory
+	p.vector = flag(attentionAligned(a, kernel.Buffer{}, keys, values)) // the query is rotated in shared memory
 	const threads = 1024
 	shared := 4*((c.Dim+3)/4*4) + rowSums(threads, c.Dim)
-	d.launch(function{"decoding", "attend_cached"}, dim3{uint32(c.Heads), uint32(c.Batch), 1}, dim3{threads, 1, 1}, uint32(shared),
-		structArg(p), cos, sin, keys, values, int32(c.Pairs))
-}
-
-// drawArguments is Drawing in drawing.cu.
-type drawArguments struct {
-	logits, uniform, codes  uint64
-	temperature             float64
-	pictures, n, twins, top int32
-	guidance                float32
-}
-
-// Draw implements kernel.Decoding.
-func (d *Device) Draw(s kernel.Draw, logits, uniform, codes kernel.Buffer) {
-	a := drawArguments{
-		logits: logits.Addr, uniform: uniform.Addr, codes: codes.Addr, temperature: s.Temperature,
-		pictures: size32(s.Pictures), n: size32(s.Codes), twins: flag(s.Twins), top: int32(min(s.TopK, s.Codes)), guidance: float32(s.Guidance),
+	all := *p
+	for batch := 0; batch < c.Batch; batch += maxGrid {
+		if batch > 0 {
+			*p = all.from(batch, 0)
+			keys, values = skip(keys, maxGrid*a.BatchK), skip(values, maxGrid*a.BatchV)
+		}
+		d.launch(function{"decoding", "attend_cached"}, dim3{uint32(c.Heads), uint32(min(c.Batch-batch, maxGrid)), 1}, dim3{threads, 1, 1},
+			uint32(shared), structArg(p), cos, sin, keys, values, int32(c.Pairs))
 	}
-	d.launch(function{"drawing", "draw"}, dim3{uint32(s.Pictures), 1, 1}, blockFor(s.Codes, 1024), 0, structArg(&a))
 }

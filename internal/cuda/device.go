@@ -1,13 +1,14 @@
 // Package cuda computes the kernels of internal/kernel on an NVIDIA GPU.
 //
-// It needs the NVIDIA driver (libcuda.so.1, CUDA 12 or later) at run time and nothing at build time: kernels are written
-// in CUDA C, compiled to PTX by internal/cuda/compile, checked in and embedded, and the driver makes machine code of them
-// for the GPU at hand. The specification is internal/cpu's portable code.
+// It needs the NVIDIA driver (libcuda.so.1, CUDA 12 or later) at run time and nothing at build time. Each kernel is beside
+// its launcher: attention.go launches the kernels of attention.cu. internal/cuda/compile compiles them to PTX, which is
+// checked in under kernels and embedded; the driver compiles it for the GPU. The specification is internal/cpu's portable
+// code.
 //
-// All work of a device goes through one stream, in the order of the calls, and calls return before it is done; only
-// downloads and Synchronize wait. Stretches of calls that come again, as in the steps of a training, are launched as CUDA
-// graphs. A failure on the GPU surfaces as a panic with an [*fault.DeviceError] at the call that notices it; a lack of memory as one
-// with a [*fault.OutOfMemory].
+// All work of a device goes through one stream, in the order of the calls. Calls return before their work is done; only
+// downloads and Synchronize wait. Stretches of calls that repeat, as in training steps, are launched as CUDA graphs. A
+// failure of the GPU panics with a [*fault.DeviceError] at the call that notices it, and a lack of memory with a
+// [*fault.OutOfMemory].
 package cuda
 
 import (
@@ -19,26 +20,26 @@ import (
 	"github.com/bestiary-ml/bestiary/internal/kernel"
 )
 
-// Device is a GPU with the stream that its kernels run in. Its kernels must not be called from several goroutines at
-// once.
+// Device is a GPU with the stream of its kernels. A device serves one goroutine at a time.
 type Device struct {
-	driver   *driver
-	index    int
-	info     Info
-	context  uintptr
-	current  [1]uintptr // the context as a list of arguments, so that no call allocates one
-	stream   uintptr
-	memory   memory
-	staging  staging
-	modules  map[string]*module
-	loaded   map[function]*loadedFunction
-	queue    queue
-	graphs   graphs
-	scratch  map[string]kernel.Buffer // buffers that kernels need beside their operands, by purpose
-	products products
-	adam     table[adamParam]
-	squares  table[vector]
-	faults   faults
+	driver    *driver
+	index     int
+	info      Info
+	context   uintptr
+	current   [1]uintptr // the context as a list of arguments, so that calls don't allocate one
+	stream    uintptr
+	memory    memory
+	staging   staging
+	modules   map[string]*module
+	loaded    map[function]*loadedFunction
+	queue     queue
+	graphs    graphs
+	scratch   map[string]kernel.Buffer // workspaces of kernels, by purpose
+	products  products
+	arguments arguments
+	adam      table[adamParam]
+	squares   table[vector]
+	faults    faults
 }
 
 var _ interface {
@@ -52,22 +53,22 @@ var _ interface {
 	kernel.Optimisation
 } = (*Device)(nil)
 
-// Info is what a device says about itself.
+// Info describes a GPU and its driver.
 type Info struct {
 	Name          string
-	Driver        string // where libcuda was found
-	Version       string // of CUDA, that the driver offers
+	Driver        string // path of libcuda
+	Version       string // of CUDA that the driver supports
 	Major, Minor  int    // compute capability
 	Processors    int    // streaming multiprocessors
 	Memory        int64  // bytes
-	SharedMemory  int    // bytes that a block may use
+	SharedMemory  int    // bytes, of a block at most
 	L2Cache       int    // bytes
-	Devices       int    // how many GPUs there are
-	AsyncCopies   int    // engines that copy beside kernels
+	Devices       int    // number of GPUs
+	AsyncCopies   int    // engines that copy while kernels run
 	WarpsPerBlock int    // at most
 }
 
-// numbers of CUdevice_attribute
+// Values of CUdevice_attribute.
 const (
 	attributeMaxThreadsPerBlock = 1
 	attributeProcessors         = 16
@@ -78,7 +79,7 @@ const (
 	attributeSharedMemoryOptIn  = 97
 )
 
-// nonBlocking makes a stream that doesn't wait for the default one.
+// nonBlocking is the flag of a stream that doesn't wait for the default stream.
 const nonBlocking = 1
 
 var opened struct {
@@ -106,12 +107,12 @@ func (d *driver) initialise() error {
 		return err
 	}
 	if d.version = int(*version); d.version < 12000 {
-		return fmt.Errorf("the NVIDIA driver at %s offers CUDA %s; update it to one with CUDA 12 or later", d.path, versionText(d.version))
+		return fmt.Errorf("the NVIDIA driver at %s supports CUDA %s; update it to a version for CUDA 12 or later", d.path, versionText(d.version))
 	}
 	return nil
 }
 
-// Open returns GPU number index.
+// Open opens the GPU with the given number, from 0.
 func Open(index int) (*Device, error) {
 	d, err := openOnce()
 	if err != nil {
@@ -131,7 +132,7 @@ func open(driver *driver, index int) (*Device, error) {
 		return nil, err
 	}
 	if index < 0 || index >= int(*count) {
-		return nil, fmt.Errorf("the NVIDIA driver shows %d GPUs, numbered from 0; there is no number %d", *count, index)
+		return nil, fmt.Errorf("the NVIDIA driver shows %d GPUs, numbered from 0; there is no GPU %d", *count, index)
 	}
 	if err := driver.check(cuDeviceGet, uintptr(unsafe.Pointer(handle)), uintptr(index)); err != nil {
 		return nil, err
@@ -156,7 +157,7 @@ func open(driver *driver, index int) (*Device, error) {
 	return d, nil
 }
 
-// inquire fills d.info.
+// inquire fills in d.info.
 func (d *Device) inquire(handle int32) error {
 	name, total := new([256]byte), new(uint64)
 	if err := d.driver.check(cuDeviceGetName, uintptr(unsafe.Pointer(name)), uintptr(len(name)), uintptr(handle)); err != nil {
@@ -196,8 +197,8 @@ func (d *Device) Name() string { return fmt.Sprintf("cuda:%d", d.index) }
 // ElemSize implements kernel.Device.
 func (d *Device) ElemSize() int { return 4 }
 
-// Close implements kernel.Device: it waits for what is queued, and gives the driver the memory that no buffer refers to. The
-// device still computes, and takes memory again for that.
+// Close implements kernel.Device. It waits for the queued work and returns the memory that no buffer uses to the driver. The
+// device stays usable and takes memory again when it needs some.
 func (d *Device) Close() {
 	d.Synchronize()
 	for purpose, b := range d.scratch {
@@ -207,7 +208,7 @@ func (d *Device) Close() {
 	d.adam.drop(d)
 	d.squares.drop(d)
 	d.staging.drop(d)
-	collect() // buffers that nothing refers to any more, but that nobody has freed
+	collect() // unreachable buffers that were not freed
 	d.trim()
 }
 
@@ -218,9 +219,8 @@ func (d *Device) Synchronize() {
 	d.raise()
 }
 
-// The driver keeps a current context for each thread of the operating system, and goroutines wander between threads. So
-// call, check and must make the device's context current on the thread that they happen to be on and hold on to that
-// thread for as long as the call takes, which costs some 100 ns and leaves callers free of the matter.
+// The driver has a current context for each thread of the operating system, and goroutines move between threads. So call,
+// check and must lock the thread during a call and make the device's context current on it, which takes about 100 ns.
 
 //go:uintptrescapes
 func (d *Device) call(s symbol, args ...uintptr) result {

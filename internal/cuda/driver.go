@@ -8,7 +8,7 @@ import (
 	"github.com/bestiary-ml/bestiary/fault"
 )
 
-// symbol is a function of the driver's interface, by its place in symbolNames.
+// symbol is a function of the driver, as an index of symbolNames.
 type symbol int
 
 const (
@@ -52,11 +52,11 @@ const (
 	symbolCount
 )
 
-// forGraphs tells whether only graphs need the function. A driver without it has its work launched call by call.
+// forGraphs reports whether only graphs need the function. On a driver without it, work is launched call by call.
 func (s symbol) forGraphs() bool { return s >= cuStreamBeginCapture && s <= cuGraphDestroy }
 
-// symbolNames are the names under which libcuda exports the functions. A version that ends in _v2 has been the current
-// one since CUDA 4, 11 or 12, and stays exported beside newer ones, so all drivers from CUDA 12 on have them.
+// symbolNames are the names under which libcuda exports the functions. A version _v2 has been the current one since CUDA 4,
+// 11 or 12 and stays exported beside newer ones, so all drivers since CUDA 12 have these names.
 var symbolNames = [symbolCount]string{
 	cuInit:                         "cuInit",
 	cuDriverGetVersion:             "cuDriverGetVersion",
@@ -109,39 +109,39 @@ const (
 
 // driver is an opened libcuda.
 type driver struct {
-	path      string // where it was found
+	path      string // of the library
 	version   int    // of CUDA: 1000·major + 10·minor
 	functions [symbolCount]uintptr
 }
 
-// absent is why there is no GPU.
+// absent is the error where there is no GPU.
 type absent string
 
 func (a absent) Error() string { return string(a) }
 
-// Absent tells whether [Open] failed because there is no GPU here, or none that this binary could use, rather than because
-// of something that is wrong.
+// Absent reports whether [Open] failed because there is no GPU, or because this binary was built without CUDA. Other errors
+// say that a GPU or its driver doesn't work.
 func Absent(err error) bool {
 	var failed *fault.DeviceError
 	return errors.As(err, new(absent)) || errors.As(err, &failed) && failed.Call == symbolNames[cuInit] && failed.Code == int(noDevice)
 }
 
-// call calls a function of the driver. Pointers to Go memory may be passed as uintptr(unsafe.Pointer(&v)) within the
-// call's own argument list.
+// call calls a function of the driver. A pointer to Go memory must be converted with uintptr(unsafe.Pointer(&v)) in the
+// argument list itself.
 //
 //go:uintptrescapes
 func (d *driver) call(s symbol, args ...uintptr) result {
 	return result(invoke(d.functions[s], args...))
 }
 
-// check is call with the result as an error.
+// check is like call, but returns an error.
 //
 //go:uintptrescapes
 func (d *driver) check(s symbol, args ...uintptr) error {
 	return d.failure(s, result(invoke(d.functions[s], args...)))
 }
 
-// failure describes the result of a call; it is nil for success.
+// failure returns the result of a call as an error; nil for success.
 func (d *driver) failure(s symbol, r result) error {
 	if r == success {
 		return nil
@@ -149,7 +149,7 @@ func (d *driver) failure(s symbol, r result) error {
 	return &fault.DeviceError{Call: symbolNames[s], Code: int(r), Text: d.describe(r)}
 }
 
-// describe is the driver's name for a result, with its explanation.
+// describe returns the driver's name and explanation of a result.
 func (d *driver) describe(r result) string {
 	name, text := new(unsafe.Pointer), new(unsafe.Pointer)
 	if d.call(cuGetErrorName, uintptr(r), uintptr(unsafe.Pointer(name))) != success ||
@@ -159,7 +159,7 @@ func (d *driver) describe(r result) string {
 	return fmt.Sprintf("%s (%d), %s", cString(*name), r, cString(*text))
 }
 
-// cString copies a text that ends with a zero byte.
+// cString copies a zero-terminated string.
 func cString(p unsafe.Pointer) string {
 	if p == nil {
 		return ""
@@ -171,11 +171,11 @@ func cString(p unsafe.Pointer) string {
 	return string(unsafe.Slice((*byte)(p), n))
 }
 
-// givenFunctions is the path of a driver that is no library.
+// givenFunctions is the path of a driver that [OpenWith] got as functions.
 const givenFunctions = "given functions"
 
-// OpenWith returns the only GPU of a driver that consists of functions at the given addresses; tests have one that
-// emulates a GPU.
+// OpenWith opens GPU 0 of a driver that consists of C functions at the given addresses. Tests pass the functions of package
+// emulator.
 func OpenWith(functions map[string]uintptr) (*Device, error) {
 	d := &driver{path: givenFunctions}
 	for s, name := range symbolNames {
@@ -187,5 +187,5 @@ func OpenWith(functions map[string]uintptr) (*Device, error) {
 	return open(d, 0)
 }
 
-// versionText is a CUDA version as people write it.
+// versionText formats a CUDA version: 12.4 for 12040.
 func versionText(version int) string { return fmt.Sprintf("%d.%d", version/1000, version%1000/10) }

@@ -1,24 +1,15 @@
 package cuda
 
-import (
-	"math"
+import "github.com/bestiary-ml/bestiary/internal/kernel"
 
-	"github.com/bestiary-ml/bestiary/internal/kernel"
-)
-
-// each launches a kernel of the file that treats n elements alike.
+// each launches a kernel that treats n elements alike.
 func (d *Device) each(f function, n int, args ...any) {
 	d.launch(f, gridFor(n, elements(n)), dim3{threads, 1, 1}, 0, args...)
 }
 
-// elements is how many of n each thread takes: one as long as a GPU has about as many threads, since one with four waits for
-// memory four times.
+// elements is the number of elements of a thread. It is 1 as long as a GPU runs about n threads at a time, because a thread
+// with four elements waits for memory four times.
 func elements(n int) int { return min(1+n>>18, 4) }
-
-// Fill implements kernel.Elementwise.
-func (d *Device) Fill(y kernel.Buffer, value float64) {
-	d.each(function{"memory", "fill"}, y.Len, y.Len, math.Float32bits(float32(value)), y)
-}
 
 // Unary implements kernel.Elementwise.
 func (d *Device) Unary(op kernel.Unary, a float64, x, y kernel.Buffer) {

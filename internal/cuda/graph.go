@@ -7,40 +7,37 @@ import (
 	"runtime"
 	"slices"
 	"unsafe"
-
-	"github.com/bestiary-ml/bestiary/fault"
 )
 
-// A step of training makes the same calls as the one before, but for a few parameters: the step of Adam and its rate, the
-// offset of random numbers, the place of a batch. A stretch of calls that comes again is captured in a CUDA graph, and from
-// then on the graph is launched instead, after what differs has been set in its nodes. So the program decides anew in
-// every step what is computed and where, and nothing has to be declared fit for it; what a graph saves is the time that
-// launches take.
+// A training step makes the same calls as the step before, except for a few parameters: Adam's step and learning rate, the
+// offset of random numbers, the position of a batch. A stretch of calls that repeats is captured in a CUDA graph. From then
+// on the graph is launched instead, after the parameters that differ have been changed in its nodes. The program makes its
+// calls as always, so nothing has to be declared fit for graphs; a graph saves the time of the launches.
 
-// graph is a captured stretch, with the parameters that its nodes have now.
+// graph is a captured stretch, with the current parameters of its nodes.
 type graph struct {
 	stretch
 	handle, exec uintptr
-	nodes        []uintptr // of each call's kernel; of a library's product 0
+	nodes        []uintptr // node of each call's kernel; 0 for a product by cuBLAS
 }
 
-// graphs are the captured stretches of a device.
+// graphs are the graphs of a device.
 type graphs struct {
 	use     GraphUse
 	seed    maphash.Seed
-	met     map[uint64]bool // shapes of stretches that came once
+	met     map[uint64]bool // shapes of stretches that were seen
 	byShape map[uint64][]*graph
 
-	// arguments of calls of the driver, here so that they needn't be allocated
+	// arguments of the driver's functions, fields so that calls don't allocate
 	node *kernelNodeParams
 	info *captureInfo
 }
 
 const (
-	fewestCalls  = 4   // for which a graph is worth it
-	mostVariants = 32  // graphs of one shape, as equal layers have
-	mostGraphs   = 512 // in all; then what follows begins anew
-	mostShapes   = 1 << 14
+	fewestCalls  = 4       // of a graph
+	mostVariants = 32      // graphs of one shape, as equal layers have
+	mostGraphs   = 512     // of a device; the next capture drops all of them first
+	mostShapes   = 1 << 14 // in met
 )
 
 // kernelNodeParams is CUDA_KERNEL_NODE_PARAMS_v2.
@@ -49,13 +46,13 @@ type kernelNodeParams struct {
 	grid, block   dim3
 	shared        uint32
 	params, extra uintptr
-	kern, context uintptr // not used beside function
+	kern, context uintptr // unused with function
 }
 
-// captureInfo is where cuStreamGetCaptureInfo writes.
+// captureInfo receives the results of cuStreamGetCaptureInfo.
 type captureInfo struct {
 	status       int32
-	dependencies *uintptr // nodes that the next one will depend on
+	dependencies *uintptr // nodes that the next node will depend on
 	count        uintptr
 }
 
@@ -72,15 +69,15 @@ func newGraphs(d *driver) graphs {
 	return g
 }
 
-// replay launches a graph of s, if s has come before. If it reports false, the calls are still to be made.
+// replay launches a graph of s if a stretch of its shape was seen before. If it returns false, the caller makes the calls.
 func (d *Device) replay(s stretch) bool {
 	g := &d.graphs
 	if g.use.Off != nil || len(s.calls) < fewestCalls {
 		return false
 	}
 	shape := s.shape(g.seed)
-	if !g.met[shape] { // the first time also loads what is loaded lazily, which a capture may not do
-		if len(g.met) == mostShapes { // they never end, as in a test
+	if !g.met[shape] { // the first time loads kernels lazily, which a capture must not do
+		if len(g.met) == mostShapes { // ever new shapes, as in a test
 			d.dropGraphs()
 		}
 		g.met[shape] = true
@@ -98,11 +95,11 @@ func (d *Device) replay(s stretch) bool {
 	return false
 }
 
-// graphOf returns a graph with the parameters of s: one that has them, one that gets them, or a new one.
+// graphOf returns a graph with the parameters of s: one that has them already, one whose nodes are changed, or a new one.
 func (d *Device) graphOf(shape uint64, s stretch) (*graph, error) {
 	g := &d.graphs
 	list := g.byShape[shape]
-	// Equal layers have graphs of one shape, which come by turns: the first in the list, used longest ago, is often the one.
+	// Equal layers have graphs of one shape that are used in turn, so the first in the list, used longest ago, often fits.
 	at, fewest := -1, len(s.calls)+1
 	for i, candidate := range list {
 		if n := candidate.differences(s, fewest); n < fewest {
@@ -113,7 +110,7 @@ func (d *Device) graphOf(shape uint64, s stretch) (*graph, error) {
 		}
 	}
 	var chosen *graph
-	if at < 0 || fewest > len(s.calls)*3/4 && len(list) < mostVariants { // decoding sets two thirds of its nodes for each code
+	if at < 0 || fewest > len(s.calls)*3/4 && len(list) < mostVariants { // decoding changes two thirds of its nodes for each code
 		if g.use.Captured == mostGraphs {
 			d.dropGraphs()
 			list = nil
@@ -133,7 +130,7 @@ func (d *Device) graphOf(shape uint64, s stretch) (*graph, error) {
 	return chosen, nil
 }
 
-// shape tells stretches apart that no graph could have in common.
+// shape is a hash of the kernels of a stretch. Stretches with different shapes can't share a graph.
 func (s stretch) shape(seed maphash.Seed) uint64 {
 	var h maphash.Hash
 	h.SetSeed(seed)
@@ -147,7 +144,7 @@ func (s stretch) shape(seed maphash.Seed) uint64 {
 	return h.Sum64()
 }
 
-// differences is the number of nodes to set before g computes s; at least limit if they are that many, or if g can't.
+// differences returns the number of nodes to change before g computes s; limit if there are more, or if g can't compute s.
 func (g *graph) differences(s stretch, limit int) int {
 	if len(g.calls) != len(s.calls) {
 		return limit
@@ -166,7 +163,7 @@ func (g *graph) differences(s stretch, limit int) int {
 	return n
 }
 
-// differs tells whether call i has other parameters in s than in g, whose kernels are the same.
+// differs reports whether the parameters of call i differ between g and s, which have the same kernels.
 func (g *graph) differs(i int, s stretch) bool {
 	a, b := &g.calls[i], &s.calls[i]
 	if a.kernel == nil {
@@ -176,7 +173,7 @@ func (g *graph) differs(i int, s stretch) bool {
 		!bytes.Equal(g.values[a.at:a.at+a.kernel.size], s.values[b.at:b.at+b.kernel.size])
 }
 
-// update sets the nodes of g that differ in s.
+// update changes the nodes of g that differ from s.
 func (d *Device) update(g *graph, s stretch) error {
 	for i := range s.calls {
 		if !g.differs(i, s) {
@@ -196,57 +193,4 @@ func (d *Device) update(g *graph, s stretch) error {
 		d.graphs.use.Set++
 	}
 	return nil
-}
-
-// capture makes a graph of s.
-func (d *Device) capture(s stretch) (*graph, error) {
-	g := &graph{nodes: make([]uintptr, len(s.calls))}
-	g.calls, g.values = append(g.calls, s.calls...), append(g.values, s.values...)
-	const relaxed = 2 // other goroutines' calls of the driver are none of the capture's business
-	if err := d.check(cuStreamBeginCapture, d.stream, relaxed); err != nil {
-		return nil, err
-	}
-	err := d.issue(s, func(i int) error {
-		if s.calls[i].kernel == nil {
-			return nil
-		}
-		info := d.graphs.info
-		if err := d.driver.check(cuStreamGetCaptureInfo, d.stream, uintptr(unsafe.Pointer(&info.status)), 0, 0,
-			uintptr(unsafe.Pointer(&info.dependencies)), uintptr(unsafe.Pointer(&info.count))); err != nil {
-			return err
-		}
-		if info.count != 1 { // one follows the other, so it is the last
-			return &fault.DeviceError{Call: symbolNames[cuStreamGetCaptureInfo], Text: "the capture has ended"}
-		}
-		g.nodes[i] = *info.dependencies
-		return nil
-	})
-	// Also what has failed must end; then the handle is none.
-	if ended := d.check(cuStreamEndCapture, d.stream, uintptr(unsafe.Pointer(&g.handle))); err == nil {
-		err = ended
-	}
-	if err == nil {
-		err = d.check(cuGraphInstantiate, uintptr(unsafe.Pointer(&g.exec)), g.handle, 0)
-	}
-	if err != nil {
-		if g.handle != 0 {
-			d.call(cuGraphDestroy, g.handle)
-		}
-		return nil, err
-	}
-	d.graphs.use.Captured++
-	return g, nil
-}
-
-// dropGraphs gives all graphs back to the driver, which ends them when they have run.
-func (d *Device) dropGraphs() {
-	for _, list := range d.graphs.byShape {
-		for _, g := range list {
-			d.must(cuGraphExecDestroy, g.exec)
-			d.must(cuGraphDestroy, g.handle)
-		}
-	}
-	clear(d.graphs.byShape)
-	clear(d.graphs.met)
-	d.graphs.use.Captured = 0
 }

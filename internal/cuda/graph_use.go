@@ -2,20 +2,20 @@ package cuda
 
 import "fmt"
 
-// GraphUse tells what a device's graphs are good for.
+// GraphUse counts the uses of a device's graphs.
 type GraphUse struct {
-	Captured int   // graphs that there are
+	Captured int   // graphs in existence
 	Launched int   // launches of graphs so far
-	Set      int   // nodes whose parameters were set for them
-	Off      error // why there are no graphs, and all is launched by itself; nil: there are
+	Set      int   // nodes whose parameters were changed for these launches
+	Off      error // why graphs are off and work is launched call by call; nil if they are on
 }
 
-// Graphs tells how the device's graphs are used.
+// Graphs returns the uses of the device's graphs.
 func (d *Device) Graphs() GraphUse { return d.graphs.use }
 
 func (u GraphUse) String() string {
 	if u.Off != nil {
-		return fmt.Sprintf("none, all is launched by itself: %v", u.Off)
+		return fmt.Sprintf("off, work is launched call by call: %v", u.Off)
 	}
-	return fmt.Sprintf("%d captured, %d launches, %d nodes set between them", u.Captured, u.Launched, u.Set)
+	return fmt.Sprintf("%d captured, %d launches, %d nodes changed", u.Captured, u.Launched, u.Set)
 }

@@ -15,25 +15,26 @@ import (
 //go:embed kernels/*.ptx
 var compiled embed.FS
 
-// function names a kernel: the file under kernels that it is in, without extension, and its C name.
+// function names a kernel: its file, without extension, and its C name. Kernel attend_rows of file attention is in
+// attention.cu.
 type function struct{ file, name string }
 
 // dim3 is the size of a grid or a block.
 type dim3 = [3]uint32
 
-// module is a file of kernels, in the driver and as the sizes of its kernels' parameters.
+// module is a loaded file of kernels.
 type module struct {
 	handle uintptr
-	params map[string][]int
+	params map[string][]int // sizes of the parameters of each kernel
 }
 
 type loadedFunction struct {
 	function
 	handle  uintptr
 	params  []int     // size of each parameter in bytes
-	offsets []uintptr // of each parameter in the memory of a launch's
+	offsets []uintptr // of each parameter in the memory for a launch's parameters
 	size    int       // of that memory
-	shared  uint32
+	shared  uint32    // dynamic shared memory that the driver allows, in bytes
 }
 
 // raw is an argument that is a C struct.
@@ -42,15 +43,21 @@ type raw struct {
 	size uintptr
 }
 
-// structArg passes *v, which is laid out as the kernel's struct, by value.
+// structArg passes *v by value. It must have the layout of the kernel's struct; see TestSharedStructs.
 func structArg[T any](v *T) raw { return raw{unsafe.Pointer(v), unsafe.Sizeof(*v)} }
 
-// launch queues a kernel. Arguments: a kernel.Buffer is passed as a pointer (nil for none), int as long long, the
-// others as themselves, structs by structArg. Their number and sizes must be those of the kernel's parameters. Grids
-// and blocks without threads are left out.
+// maxGrid is the largest size of a grid in its second and third dimension; tests lower it, so that launches are split.
+var maxGrid = 65535
+
+// launch queues a kernel. A kernel.Buffer is passed as a pointer (null if it is nil), an int as long long, a struct by
+// structArg, and other numbers as they are. launch panics if the number or the sizes of the arguments are not those of the
+// kernel's parameters. It does nothing if the grid or the block is empty.
 func (d *Device) launch(f function, grid, block dim3, shared uint32, args ...any) {
 	if min(grid[0], grid[1], grid[2], block[0], block[1], block[2]) == 0 {
 		return
+	}
+	if most := max(grid[1], grid[2]); most > 65535 {
+		panic(&fault.DeviceError{Call: "cuLaunchKernel of " + f.name, Text: fmt.Sprintf("the batch, the heads or the groups need a grid of %d blocks; a GPU allows 65535", most)})
 	}
 	k, ok := d.loaded[f]
 	if !ok {
@@ -93,7 +100,7 @@ func (d *Device) launch(f function, grid, block dim3, shared uint32, args ...any
 	}
 }
 
-// allowShared raises the amount of dynamic shared memory that a kernel may ask for; 48 KiB need no permission.
+// allowShared raises the dynamic shared memory that the driver allows for a kernel; 48 KiB are always allowed.
 func (d *Device) allowShared(k *loadedFunction, shared uint32) {
 	const maxDynamicSharedSize = 8
 	if shared > 48<<10 {
@@ -102,7 +109,7 @@ func (d *Device) allowShared(k *loadedFunction, shared uint32) {
 	k.shared = shared
 }
 
-// load finds a kernel, and loads its module if need be.
+// load finds a kernel. It loads the kernel's module at first use.
 func (d *Device) load(f function) *loadedFunction {
 	m, ok := d.modules[f.file]
 	if !ok {
@@ -116,14 +123,14 @@ func (d *Device) load(f function) *loadedFunction {
 	k, name := &loadedFunction{function: f, params: params}, append([]byte(f.name), 0)
 	for _, size := range params {
 		k.offsets = append(k.offsets, uintptr(k.size))
-		k.size += (max(size, 8) + 15) &^ 15 // room for any number, also one of a wrong size
+		k.size += (max(size, 8) + 15) &^ 15 // room for any number, even one of the wrong size
 	}
 	d.must(cuModuleGetFunction, uintptr(unsafe.Pointer(&k.handle)), m.handle, uintptr(unsafe.Pointer(&name[0])))
 	d.loaded[f] = k
 	return k
 }
 
-// loadModule has the driver compile a file of kernels for this GPU; it keeps the result in its own cache on disk.
+// loadModule loads a file of kernels. The driver compiles it for this GPU, and keeps the result in a cache on disk.
 func (d *Device) loadModule(file string) *module {
 	text, err := compiled.ReadFile("kernels/" + file + ".ptx")
 	if err != nil {
@@ -139,8 +146,8 @@ func (d *Device) loadModule(file string) *module {
 	}
 	const jitErrorLog, jitErrorLogSize = 5, 6
 	text, options := append(text, 0), &[2]int32{jitErrorLog, jitErrorLogSize}
-	// The list of values points to the log behind it. They are one value, so that both are on the heap: the list's pointer
-	// is none for Go, which would leave a log of its own on the stack, and stacks move.
+	// The list of values points to the log. Both are in one heap object: Go doesn't see the uintptr as a pointer, so a separate
+	// log could be on the stack, which moves.
 	jit := new(struct {
 		values [2]uintptr
 		log    [4096]byte
@@ -154,28 +161,28 @@ func (d *Device) loadModule(file string) *module {
 			said += ": " + strings.Join(log, " ")
 		}
 		if r == noCompiler {
-			said += "; install the libnvidia-ptxjitcompiler.so.1 that belongs to " + d.driver.path
+			said += "; install the libnvidia-ptxjitcompiler.so.1 of the driver at " + d.driver.path
 		}
 		panic(&fault.DeviceError{Call: fmt.Sprintf("%s of %s.ptx for %s", symbolNames[cuModuleLoadDataEx], file, d.info.Name), Code: int(r), Text: said})
 	}
 	return m
 }
 
-// threads is the number of threads of a block of kernels that treat elements alike.
+// threads is the number of threads of a block, for kernels that treat elements alike.
 const threads = 256
 
-// mostBlocks is the number of blocks that a grid may have; tests have fewer, so that kernels loop.
+// mostBlocks is the largest number of blocks of a grid; tests lower it, so that kernels loop.
 var mostBlocks = math.MaxInt32
 
-// gridFor returns the number of blocks in which n elements are covered with each thread taking perThread of them, as far
-// as a grid may go; kernels loop over the rest.
+// gridFor returns a grid that covers n elements, perThread for each thread, with at most mostBlocks blocks; kernels loop
+// over the rest.
 func gridFor(n, perThread int) dim3 {
 	per := threads * perThread
 	return dim3{uint32(min((n+per-1)/per, mostBlocks)), 1, 1}
 }
 
-// blocksOf is a grid of n blocks, as far as a grid may go; kernels loop over the rest.
+// blocksOf is a grid of n blocks, at most mostBlocks; kernels loop over the rest.
 func blocksOf(n int) dim3 { return dim3{uint32(min(n, mostBlocks)), 1, 1} }
 
-// blockFor is a block of whole warps for n elements, of at least one and at most most threads.
+// blockFor is a block of whole warps for n elements, with at least one warp and at most most threads.
 func blockFor(n, most int) dim3 { return dim3{uint32(max(32, min((n+31)/32*32, most))), 1, 1} }

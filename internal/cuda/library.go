@@ -10,7 +10,7 @@ import (
 	"strings"
 )
 
-// driverPaths are where libcuda is looked for: where the loader looks, then where drivers put it beside that.
+// driverPaths are the paths that are tried for libcuda: the loader's path, then other places where drivers are installed.
 func driverPaths() []string {
 	return []string{
 		"libcuda.so.1",
@@ -20,7 +20,7 @@ func driverPaths() []string {
 	}
 }
 
-// openDriver finds libcuda and its functions: the first that can be used, else it tells what is wrong with the first.
+// openDriver opens the first libcuda that can be used. If there is none, the error is that of the first one found.
 func openDriver() (*driver, error) {
 	var unusable error
 	where := []string{"the loader's path"}
@@ -42,18 +42,18 @@ func openDriver() (*driver, error) {
 	return nil, absent("no NVIDIA driver (libcuda.so.1) in " + strings.Join(where, ", "))
 }
 
-// openDriverAt opens libcuda at a path or, for a name, where the loader looks.
+// openDriverAt opens libcuda at a path or, for a bare name, at the loader's path.
 func openDriverAt(path string) (*driver, error) {
 	library, err := openLibrary(path)
 	if err != nil {
-		return nil, fmt.Errorf("the NVIDIA driver at %s can't be opened: %w", path, err)
+		return nil, fmt.Errorf("can't open the NVIDIA driver at %s: %w", path, err)
 	}
 	d := &driver{path: path}
 	for s := range d.functions {
 		d.functions[s], err = findSymbol(library, symbolNames[s])
 		switch {
 		case symbol(s) == cuInit && err != nil:
-			return nil, fmt.Errorf("the library at %s is not the NVIDIA driver, it has no cuInit: move it away, or name the driver's folder in LD_LIBRARY_PATH", path)
+			return nil, fmt.Errorf("%s is not the NVIDIA driver, it has no cuInit; remove it, or name the driver's folder in LD_LIBRARY_PATH", path)
 		case symbol(s) == cuInit:
 			d.path = fileOf(d.functions[s], path)
 		case err != nil && !symbol(s).forGraphs():

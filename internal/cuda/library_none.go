@@ -4,10 +4,10 @@ package cuda
 
 import "runtime"
 
-// openDriver tells why there is none.
+// openDriver returns the error that says why there is no driver.
 func openDriver() (*driver, error) {
 	if runtime.GOOS == "linux" {
 		return nil, absent("this binary was built without CUDA (-tags nocuda, or a processor other than amd64 and arm64)")
 	}
-	return nil, absent("CUDA is used on Linux only, so far; on Windows, WSL has it")
+	return nil, absent("CUDA is supported on Linux only; on Windows, use WSL")
 }

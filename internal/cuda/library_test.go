@@ -29,8 +29,8 @@ func TestOpenDriverAt(t *testing.T) {
 		t.Fatal(err)
 	}
 	for path, want := range map[string]string{
-		broken:      "the NVIDIA driver at " + broken + " can't be opened: ",
-		"libc.so.6": "the library at libc.so.6 is not the NVIDIA driver",
+		broken:      "can't open the NVIDIA driver at " + broken + ": ",
+		"libc.so.6": "libc.so.6 is not the NVIDIA driver",
 	} {
 		if _, err := openDriverAt(path); err == nil || errors.Is(err, fs.ErrNotExist) || !strings.Contains(err.Error(), want) {
 			t.Errorf("%s: %v", path, err)

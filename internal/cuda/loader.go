@@ -12,13 +12,13 @@ import (
 	"github.com/ebitengine/purego"
 )
 
-// openLibrary opens a shared library, with its symbols for those opened later. Where there is none of that name, which is
-// a path or one to look for where the loader looks, the error is fs.ErrNotExist.
+// openLibrary opens a shared library at a path or, for a bare name, at the loader's path. Libraries that are opened later see
+// its symbols. The error is fs.ErrNotExist if there is no such file.
 func openLibrary(path string) (uintptr, error) {
-	runtime.LockOSThread() // the loader keeps its last error for each thread
+	runtime.LockOSThread() // the loader's last error belongs to a thread
 	defer runtime.UnlockOSThread()
 	library, err := purego.Dlopen(path, purego.RTLD_NOW|purego.RTLD_GLOBAL)
-	// The name tells this from a library that is there and needs another that isn't.
+	// The name distinguishes this from a library that exists but depends on a missing one.
 	if err != nil && strings.HasPrefix(err.Error(), path+": cannot open shared object file: No such file") {
 		return 0, fs.ErrNotExist
 	}
@@ -31,8 +31,8 @@ func findSymbol(library uintptr, name string) (uintptr, error) {
 	return purego.Dlsym(library, name)
 }
 
-// fileOf is the file that a function of a library is from, whose name ends with the library's version where that is
-// installed as usual; otherwise what was asked for.
+// fileOf returns the file of a library with the given function, whose name usually ends with the version; asked if that
+// can't be found.
 func fileOf(function uintptr, asked string) string {
 	maps, err := os.ReadFile("/proc/self/maps")
 	if err != nil {
@@ -50,7 +50,7 @@ func fileOf(function uintptr, asked string) string {
 	return asked
 }
 
-// invoke calls a C function with integers and pointers for arguments.
+// invoke calls a C function with integer and pointer arguments.
 //
 //go:uintptrescapes
 func invoke(f uintptr, args ...uintptr) uintptr {

@@ -4,14 +4,14 @@ package cuda
 
 import "errors"
 
-var errNoLibraries = errors.New("no shared libraries here")
+var errNoLibraries = errors.New("shared libraries are not supported here")
 
-// openLibrary and findSymbol are never reached: no device asks for a library without a driver.
+// openLibrary and findSymbol are never called: without a driver there is no device.
 func openLibrary(string) (uintptr, error)         { return 0, errNoLibraries }
 func findSymbol(uintptr, string) (uintptr, error) { return 0, errNoLibraries }
 
-// fileOf is never reached either.
+// fileOf is never called.
 func fileOf(_ uintptr, asked string) string { return asked }
 
-// invoke neither.
+// invoke is never called.
 func invoke(uintptr, ...uintptr) uintptr { panic("cuda: no driver") }

@@ -2,7 +2,7 @@ package cuda
 
 import "github.com/bestiary-ml/bestiary/internal/kernel"
 
-// Copy implements kernel.Movement. It moves floats and indices alike.
+// Copy implements kernel.Movement, for floats and indices.
 func (d *Device) Copy(s kernel.Strided, dst, src kernel.Buffer) {
 	n := 1
 	for _, size := range s.Shape[:s.Rank] {
@@ -26,12 +26,7 @@ func (d *Device) Copy(s kernel.Strided, dst, src kernel.Buffer) {
 	d.each(function{"movement", "copy_strided"}, n, n, structArg(&s), dst, src)
 }
 
-// copy copies n elements that lie together.
-func (d *Device) copy(to, from uint64, n int) {
-	d.launch(function{"memory", "copy"}, gridFor(n, 4*elements(n/4)), dim3{threads, 1, 1}, 0, n, from, to)
-}
-
-// merged joins neighbouring dimensions that both sides walk through without a gap, and drops those of size 1.
+// merged joins neighbouring dimensions that are contiguous on both sides, and drops those of size 1.
 func merged(s kernel.Strided) kernel.Strided {
 	m := kernel.Strided{OffsetDst: s.OffsetDst, OffsetSrc: s.OffsetSrc}
 	for dim := range s.Rank {
@@ -50,13 +45,13 @@ func merged(s kernel.Strided) kernel.Strided {
 	return m
 }
 
-// transposition is dst[b, c, r] = src[b, r, c] with runs of r in dst and of c in src.
+// transposition is dst[b, c, r] = src[b, r, c], with stride 1 of r in dst and of c in src.
 type transposition struct {
 	batch, rows, cols                int
 	batchDst, ldDst, batchSrc, ldSrc int
 }
 
-// transpositionOf sees a merged copy of two or three dimensions as one, where it is.
+// transpositionOf returns a merged copy of two or three dimensions as a transposition; ok is false if it is none.
 func transpositionOf(s kernel.Strided) (t transposition, ok bool) {
 	if s.Rank != 2 && s.Rank != 3 {
 		return t, false
@@ -86,7 +81,7 @@ func (d *Device) Gather(s kernel.Span, x, index, y kernel.Buffer) {
 	d.each(function{"movement", "gather"}, y.Len, s.Outer, s.N, s.Inner, index.Len, x, index, y, d.fault(wrongIndex))
 }
 
-const wrongIndex = "an index is larger than the number of entries"
+const wrongIndex = "an index is not smaller than the number of entries"
 
 // ScatterAdd implements kernel.Movement.
 func (d *Device) ScatterAdd(s kernel.Span, x, index, y kernel.Buffer) {
@@ -94,7 +89,7 @@ func (d *Device) ScatterAdd(s kernel.Span, x, index, y kernel.Buffer) {
 		return
 	}
 	picks := index.Len
-	if picks <= 128 { // one launch that takes longer than any of three, but not than all
+	if picks <= 128 { // one slower launch takes less time than three
 		d.each(function{"movement", "scatter_add_few"}, y.Len, s.Outer, s.N, s.Inner, picks, x, index, y, d.fault(wrongIndex))
 		return
 	}

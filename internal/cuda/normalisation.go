@@ -2,27 +2,28 @@ package cuda
 
 import "github.com/bestiary-ml/bestiary/internal/kernel"
 
-// fewRows is the number of rows up to which a batch normalisation is one launch: then the time of launches counts, not
-// that of memory.
+// fewRows is the number of rows up to which a batch normalisation is one launch: there, launches take longer than memory.
 const fewRows = 512
 
-// columnSplits is the number of parts that the rows are cut into, so that sums of columns keep a GPU busy.
+// columnSplits is the number of parts into which rows are cut, so that sums of columns keep a GPU busy.
 func columnSplits(rows, columns int) int {
 	return max(1, min((rows+63)/64, mostShares/max(1, (columns+31)/32)))
 }
 
-// columnGrid has a block for each of splits parts of each 32 columns.
+// columnGrid is a grid with a block for each part of the rows of each 32 columns.
 func columnGrid(columns, splits int) dim3 { return blocksOf((columns + 31) / 32 * splits) }
 
-// runningArgs is Running of normalisation.cu.
-type runningArgs struct {
+// runningArguments is Running in batch_norm.cuh: running statistics with PyTorch's momentum as their weight.
+type runningArguments struct {
 	mean, variance uint64
 	weight         float32
 }
 
 // BatchNorm implements kernel.Normalisation.
 func (d *Device) BatchNorm(b kernel.BatchNorm, x, gamma, beta, mean, variance, y kernel.Buffer) {
-	running := structArg(&runningArgs{mean: b.Running.Mean.Addr, variance: b.Running.Variance.Addr, weight: float32(b.Running.Weight)})
+	r := &d.arguments.running
+	*r = runningArguments{mean: b.Running.Mean.Addr, variance: b.Running.Variance.Addr, weight: float32(b.Running.Weight)}
+	running := structArg(r)
 	if !b.Fixed && b.Rows <= fewRows {
 		d.launch(function{"normalisation", "batch_norm"}, columnGrid(b.Channels, 1), columnBlock, 0,
 			b.Rows, b.Channels, b.Eps, flag(b.Unbiased), flag(b.LogGamma), int32(b.Act), float32(b.Slope), x, gamma, beta,
@@ -47,8 +48,8 @@ func (d *Device) BatchNormLogDet(b kernel.BatchNorm, gamma, variance, before, lo
 		b.Channels, b.Eps, gamma, variance, before, logDet)
 }
 
-// batchGradArgs is BatchGrad of normalisation.cu.
-type batchGradArgs struct {
+// batchGradArguments is BatchGrad in batch_norm.cuh.
+type batchGradArguments struct {
 	rows, channels                           int
 	eps                                      float64
 	act                                      int32
@@ -60,25 +61,26 @@ type batchGradArgs struct {
 
 // BatchNormGrad implements kernel.Normalisation.
 func (d *Device) BatchNormGrad(b kernel.BatchNorm, x, gamma, mean, variance, y, gy, gLogDet, gx, ggamma, gbeta kernel.Buffer) {
-	a := batchGradArgs{
+	a := &d.arguments.batchGrad
+	*a = batchGradArguments{
 		rows: b.Rows, channels: b.Channels, eps: b.Eps, act: int32(b.Act), slope: float32(b.Slope),
 		unbiased: flag(b.Unbiased), fixed: flag(b.Fixed), logGamma: flag(b.LogGamma),
 		x: x.Addr, gamma: gamma.Addr, mean: mean.Addr, variance: variance.Addr, y: y.Addr, gy: gy.Addr, gLogDet: gLogDet.Addr,
 		gx: gx.Addr, ggamma: ggamma.Addr, gbeta: gbeta.Addr,
 	}
 	if b.Rows <= fewRows {
-		d.launch(function{"normalisation", "batch_norm_grad"}, columnGrid(b.Channels, 1), columnBlock, 0, structArg(&a))
+		d.launch(function{"normalisation", "batch_norm_grad"}, columnGrid(b.Channels, 1), columnBlock, 0, structArg(a))
 		return
 	}
 	splits := columnSplits(b.Rows, b.Channels)
 	partial := d.doubles("shares", 2*splits*b.Channels)
 	d.launch(function{"normalisation", "batch_grad_moments"}, columnGrid(b.Channels, splits), columnBlock, 0,
-		structArg(&a), splits, partial)
+		structArg(a), splits, partial)
 	d.launch(function{"normalisation", "batch_grad_parameters"}, columnGrid(b.Channels, 1), columnBlock, 0,
-		structArg(&a), splits, partial)
+		structArg(a), splits, partial)
 	if !gx.IsNil() {
 		d.launch(function{"normalisation", "batch_grad_apply"}, columnGrid(b.Channels, (b.Rows+31)/32), columnBlock, 0,
-			structArg(&a), partial)
+			structArg(a), partial)
 	}
 }
 

@@ -8,35 +8,34 @@ import (
 	"github.com/bestiary-ml/bestiary/internal/kernel"
 )
 
-// chunk is the number of elements that a block of a kernel over many vectors takes; CHUNK of optimisation.cu.
+// chunk is the number of elements of a block, for kernels over many vectors: CHUNK in optimisation.cu.
 const chunk = 4096
 
-// adamParam is AdamParam of optimisation.cu.
+// adamParam is AdamParam in optimisation.cu.
 type adamParam struct {
 	p, g, m, v uint64
 	n          int
 	decay      float64
 }
 
-// vector is Vector of optimisation.cu.
+// vector is Vector in optimisation.cu.
 type vector struct {
 	x uint64
 	n int
 }
 
-// share is Share of optimisation.cu.
+// share is Share in optimisation.cu: chunk number chunk of entry number param.
 type share struct{ param, chunk int32 }
 
-// table is a list of vectors on the device, and of the shares that blocks take of them. It is uploaded again only when
-// the list has changed.
+// table is a list of vectors on the device, with the shares of the blocks. It is uploaded again only if it has changed.
 type table[T comparable] struct {
 	entries      []T
-	next         []T // being made
+	next         []T // the list being made
 	list, shares kernel.Buffer
 	blocks       int
 }
 
-// set makes entries the table's list; size tells the number of elements of one.
+// set makes entries the table's list; size returns the number of elements of an entry.
 func (t *table[T]) set(d *Device, entries []T, size func(T) int) {
 	if slices.Equal(entries, t.entries) {
 		return
@@ -54,14 +53,14 @@ func (t *table[T]) set(d *Device, entries []T, size func(T) int) {
 	t.list, t.shares = upload32(d, entries), upload32(d, shares)
 }
 
-// drop forgets the list.
+// drop frees the list.
 func (t *table[T]) drop(d *Device) {
 	d.Free(t.list)
 	d.Free(t.shares)
 	*t = table[T]{}
 }
 
-// upload32 copies values, whose size is a multiple of four bytes, to the device.
+// upload32 copies values to the device. The size of a value must be a multiple of four bytes.
 func upload32[T any](d *Device, values []T) kernel.Buffer {
 	n := len(values) * int(unsafe.Sizeof(*new(T))) / 4
 	b := d.AllocInts(n)
@@ -84,10 +83,10 @@ func (d *Device) AdamStep(a kernel.Adam, params []kernel.AdamParam) {
 	d.launch(function{"optimisation", "adam"}, dim3{uint32(t.blocks), 1, 1}, dim3{threads, 1, 1}, 0,
 		t.list, t.shares, a.LearningRate, flag(a.Decoupled), float32(a.LearningRate/correction1), float32(a.Beta1), float32(a.Beta2),
 		float32(1-a.Beta1), float32(1-a.Beta2), float32(correction2), float32(a.Eps), float32(a.GradScale))
-	d.flush() // here a step ends: the next one begins with a new stretch, so that stretches come again
+	d.flush() // a step ends here: the next step begins with a new stretch, so that stretches repeat
 }
 
-// SumSquares implements kernel.Optimisation. It waits for the result.
+// SumSquares implements kernel.Optimisation. It waits for the GPU.
 func (d *Device) SumSquares(xs []kernel.Buffer) float64 {
 	t := &d.squares
 	t.next = t.next[:0]

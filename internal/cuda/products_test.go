@@ -8,121 +8,11 @@ import (
 	"math/rand/v2"
 	"slices"
 	"testing"
-	"unsafe"
 
 	"pgregory.net/rapid"
 
-	"github.com/bestiary-ml/bestiary/internal/cpu"
-	"github.com/bestiary-ml/bestiary/internal/cpu/simd"
-	"github.com/bestiary-ml/bestiary/internal/cuda/ptx"
 	"github.com/bestiary-ml/bestiary/internal/kernel"
 )
-
-// check runs f for random cases on the device to test; for a few, where it is emulated, which takes its time.
-func check(t *testing.T, f func(t *rapid.T, d *Device)) {
-	d, left := deviceToTest(t), 5
-	rapid.Check(t, func(t *rapid.T) {
-		if left == 0 {
-			return
-		}
-		f(t, d)
-		if isEmulated(d) {
-			left-- // only where f came to its end, so that a failure can be shrunk
-		}
-	})
-}
-
-// isEmulated tells whether d is the emulated GPU, on which large cases take long.
-func isEmulated(d *Device) bool { return d.driver.path == givenFunctions }
-
-// tolerances are how far results may be off at each precision, relative to the numbers that are added.
-var tolerances = [...]float64{kernel.Highest: 3e-6, kernel.High: 2e-3, kernel.Medium: 2e-2}
-
-// arena places the same operands on a GPU, not always aligned, and on the CPU, and compares results.
-type arena struct {
-	t        *rapid.T
-	r        *rand.Rand
-	aligned  bool
-	gpu      *Device
-	cpu      kernel.Device
-	gpus     []kernel.Buffer
-	cpus     []kernel.Buffer
-	contents [][]float32
-}
-
-func newArena(t *rapid.T, d *Device) *arena {
-	seed := rapid.Uint64().Draw(t, "seed")
-	return &arena{
-		t: t, r: rand.New(rand.NewPCG(seed, 1)), aligned: rapid.Bool().Draw(t, "aligned"),
-		gpu: d, cpu: cpu.New(simd.Portable, 1, kernel.Highest),
-	}
-}
-
-func (a *arena) place(values []float32) int {
-	offset := 0
-	if !a.aligned {
-		offset = a.r.IntN(4)
-	}
-	g := a.gpu.Alloc(len(values)+offset+1).Slice(offset, len(values))
-	c := a.cpu.Alloc(len(values))
-	a.gpu.Upload(g, values)
-	a.cpu.Upload(c, values)
-	a.gpus, a.cpus, a.contents = append(a.gpus, g), append(a.cpus, c), append(a.contents, values)
-	return len(a.gpus) - 1
-}
-
-// numbers places n numbers between −1 and 1.
-func (a *arena) numbers(n int) int {
-	values := make([]float32, n)
-	for i := range values {
-		values[i] = 2*a.r.Float32() - 1
-	}
-	return a.place(values)
-}
-
-// maybe is numbers, or −1 for none.
-func (a *arena) maybe(n int) int {
-	if a.r.IntN(2) == 0 {
-		return -1
-	}
-	return a.numbers(n)
-}
-
-// run calls f with the operands' buffers on both.
-func (a *arena) run(f func(d kernel.Device, at func(int) kernel.Buffer)) {
-	for _, side := range []struct {
-		kernel.Device
-		buffers []kernel.Buffer
-	}{{a.gpu, a.gpus}, {a.cpu, a.cpus}} {
-		f(side.Device, func(i int) kernel.Buffer {
-			if i < 0 {
-				return kernel.Buffer{}
-			}
-			return side.buffers[i]
-		})
-	}
-}
-
-// compare checks operand i: numbers may be off by tolerance·(|want| + slack).
-func (a *arena) compare(what string, i int, tolerance, slack float64) {
-	a.t.Helper()
-	n := len(a.contents[i])
-	got, want := make([]float32, n), make([]float32, n)
-	a.gpu.Download(got, a.gpus[i])
-	a.cpu.Download(want, a.cpus[i])
-	for j := range got {
-		g, w := float64(got[j]), float64(want[j])
-		if g != w && !(math.Abs(g-w) <= tolerance*(math.Abs(w)+slack)) && !(g != g && w != w) {
-			a.t.Fatalf("%s: element %d of %d is %g, want %g", what, j, n, g, w)
-		}
-	}
-}
-
-func (a *arena) free() {
-	for _, b := range a.gpus {
-		a.gpu.Free(b)
-	}
-}
 
 // cutting draws how products are cut into tiles and depths into parts.
 func cutting(t *rapid.T, d *Device) (restore func()) {
@@ -157,7 +47,7 @@ func multiply(d kernel.Device, way string, g kernel.Gemm, a, b, bias, c kernel.B
 	}
 	switch {
 	case ok && way == inTiles:
-		gpu.gemmTiles(g, a, b, bias, c)
+		gpu.gemmTiles(g, gpu.planGemm(g), a, b, bias, c)
 	case ok && way == inSmall:
 		gpu.gemmSmall(g, a, b, bias, c)
 	default:
@@ -170,7 +60,7 @@ func TestGemm(t *testing.T) {
 	check(t, func(t *rapid.T, d *Device) {
 		a := newArena(t, d)
 		defer a.free()
-		d.SetPrecision(rapid.SampledFrom([]kernel.Precision{kernel.Highest, kernel.High, kernel.Medium}).Draw(t, "precision"))
+		setPrecision(t, d, rapid.SampledFrom([]kernel.Precision{kernel.Highest, kernel.High, kernel.Medium}).Draw(t, "precision"))
 		defer cutting(t, d)()
 		size := func(name string, most int) int {
 			n := rapid.IntRange(1, most).Draw(t, name)
@@ -221,7 +111,7 @@ func TestConvolutions(t *testing.T) {
 	check(t, func(t *rapid.T, d *Device) {
 		a := newArena(t, d)
 		defer a.free()
-		d.SetPrecision(rapid.SampledFrom([]kernel.Precision{kernel.Highest, kernel.High, kernel.Medium}).Draw(t, "precision"))
+		setPrecision(t, d, rapid.SampledFrom([]kernel.Precision{kernel.Highest, kernel.High, kernel.Medium}).Draw(t, "precision"))
 		defer cutting(t, d)()
 		draw := func(name string, low, high int) int { return rapid.IntRange(low, high).Draw(t, name) }
 		groups, unit := draw("groups", 1, 3), rapid.SampledFrom([]int{1, 3, 4, 16}).Draw(t, "channels of")
@@ -254,7 +144,7 @@ func TestConvolutions(t *testing.T) {
 
 // TestDeepLinearGrad has depths of several rounds of a block, for either gradient; the rest is internal/cpu's.
 func TestDeepLinearGrad(t *testing.T) {
-	deviceToTest(t).SetPrecision(kernel.Highest)
+	setPrecision(t, deviceToTest(t), kernel.Highest)
 	for _, l := range []kernel.LinearGrad{{Rows: 600, In: 5, Out: 9}, {Rows: 9, In: 5, Out: 600}} {
 		compare(t, 1e-5, func(p *pair) {
 			n := l.Rows * l.Out
@@ -274,7 +164,7 @@ func TestDeepLinearGrad(t *testing.T) {
 // TestSplitsRepeat computes a product with a split depth again and again: whichever block is last, bits are the same.
 func TestSplitsRepeat(t *testing.T) {
 	d := deviceToTest(t)
-	d.SetPrecision(kernel.Highest)
+	setPrecision(t, d, kernel.Highest)
 	r := rand.New(rand.NewPCG(1, 2))
 	for i, g := range []kernel.Gemm{{M: 64, N: 64, K: 1024, LdA: 1024, LdB: 64, LdC: 64}, {M: 2, N: 64, K: 1 << 14, LdA: 1 << 14, LdB: 64, LdC: 64}} {
 		place := func(n int) kernel.Buffer {
@@ -323,56 +213,4 @@ func TestDivisor(t *testing.T) {
 			}
 		}
 	})
-}
-
-// TestArgumentLayout compares the structs that kernels take with those of the Go code, by their sizes, and checks that all
-// the kernels that there are plans for exist.
-func TestArgumentLayout(t *testing.T) {
-	sizes := map[string]map[string]int{}
-	for _, file := range []string{"small", "products", "products_tf32", "products_bfloat16", "convolution", "convolution_tf32", "convolution_bfloat16", "attention", "attention_tf32"} {
-		text, err := compiled.ReadFile("kernels/" + file + ".ptx")
-		if err != nil {
-			t.Fatal(err)
-		}
-		entries, err := ptx.Entries(string(text))
-		if err != nil {
-			t.Fatal(err)
-		}
-		sizes[file] = map[string]int{}
-		for _, e := range entries {
-			sizes[file][e.Name] = e.Params[0]
-		}
-	}
-	check := func(file, name string, size uintptr) {
-		t.Helper()
-		if got := sizes[file][name]; got != int(size) {
-			t.Errorf("%s in %s.ptx takes %d bytes (0: it doesn't exist), the Go code passes %d", name, file, got, size)
-		}
-	}
-	for _, a := range arithmetics {
-		for _, s := range tileSizes {
-			if s.tensor && !a.tensor {
-				continue
-			}
-			size := tiling{m: s.m, n: s.n}
-			check("products"+a.suffix, size.name("gemm_"+a.name), unsafe.Sizeof(productArguments{}))
-			for _, kind := range []string{"forward", "backward_input", "backward_weight"} {
-				check("convolution"+a.suffix, size.name("conv2d_"+kind+"_"+a.name), unsafe.Sizeof(convolutionArguments{}))
-			}
-		}
-	}
-	check("convolution", "conv2d_backward_input_narrow", unsafe.Sizeof(convolutionArguments{}))
-	check("small", "gemm_small", unsafe.Sizeof(productArguments{}))
-	check("small", "linear_grad", unsafe.Sizeof(layerArguments{}))
-	check("products", "few_along", unsafe.Sizeof(fewArguments{}))
-	check("products", "few_across", unsafe.Sizeof(fewArguments{}))
-	for _, name := range []string{"attend", "attend_grad_queries", "attend_grad_keys"} {
-		for width := 32; width <= widestHead; width *= 2 {
-			check("attention", fmt.Sprintf("%s_exact_%d", name, width), unsafe.Sizeof(attentionArguments{}))
-			check("attention_tf32", fmt.Sprintf("%s_tf32_%d", name, width), unsafe.Sizeof(attentionArguments{}))
-		}
-	}
-	for _, name := range []string{"attend_rows", "attend_grad_query_rows", "attend_grad_key_rows", "attend_delta"} {
-		check("attention", name, unsafe.Sizeof(attentionArguments{}))
-	}
 }

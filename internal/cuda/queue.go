@@ -7,36 +7,36 @@ import (
 	"github.com/bestiary-ml/bestiary/fault"
 )
 
-// Calls wait in a queue until there are enough for a graph, or somebody waits for the GPU: one launch of a graph costs the
-// processor as much as one or two of kernels. The stream gets them in their order.
+// Calls wait in a queue until there are enough for a graph, or until the program waits for the GPU. Launching a graph costs
+// the CPU as much as launching one or two kernels. The stream gets the calls in their order.
 
-// call is work for the stream: the launch of a kernel or, without one, a product of the library.
+// call is work for the stream: the launch of a kernel, or a product by cuBLAS if kernel is nil.
 type call struct {
 	kernel      *loadedFunction
 	grid, block dim3
 	shared      uint32
-	at          int // of its parameters among the stretch's
+	at          int // offset of its parameters in the stretch's values
 	product     libraryProduct
 }
 
-// stretch is a run of calls.
+// stretch is a sequence of calls.
 type stretch struct {
 	calls  []call
 	values []byte // parameters of the kernels
 }
 
-// longestStretch is the number of calls of a stretch: with more, the GPU would wait for the first ones to come.
+// longestStretch is the largest number of calls of a stretch: with more, the GPU would be idle until the first ones arrive.
 const longestStretch = 32
 
-// queue is the stretch that is being gathered, and what its launches need.
+// queue is the stretch being gathered.
 type queue struct {
 	stretch
-	pointers *[maxArgs]uintptr // to the parameters of the launch under way
+	pointers *[maxArgs]uintptr // to the parameters of the current launch
 }
 
 const maxArgs = 64
 
-// enqueue puts a call behind the others and returns the memory for its parameters, all zeros.
+// enqueue appends a call and returns the memory for its parameters, filled with zeros.
 func (d *Device) enqueue(c call, size int) []byte {
 	q := &d.queue
 	if len(q.calls) == longestStretch {
@@ -50,14 +50,14 @@ func (d *Device) enqueue(c call, size int) []byte {
 	return q.values[c.at:]
 }
 
-// flush hands what is queued over to the GPU.
+// flush passes the queued calls to the GPU.
 func (d *Device) flush() {
 	q := &d.queue
 	if len(q.calls) == 0 {
 		return
 	}
 	s := q.stretch
-	q.calls, q.values = q.calls[:0], q.values[:0] // whatever happens, these don't come again
+	q.calls, q.values = q.calls[:0], q.values[:0] // also if a call below panics
 	if d.replay(s) {
 		return
 	}
@@ -66,7 +66,7 @@ func (d *Device) flush() {
 	}
 }
 
-// issue makes the calls of s one by one. After each, it calls done, if there is one.
+// issue makes the calls of s one by one. After each call, it calls done, unless that is nil.
 func (d *Device) issue(s stretch, done func(i int) error) error {
 	runtime.LockOSThread() // see Device.call
 	defer runtime.UnlockOSThread()
@@ -94,7 +94,7 @@ func (d *Device) issue(s stretch, done func(i int) error) error {
 	return nil
 }
 
-// parameters returns the list of pointers to the parameters of c that the driver wants, which is valid until the next call.
+// parameters returns the list of pointers to the parameters of c for the driver. It is valid until the next call.
 func (d *Device) parameters(c *call, values []byte) uintptr {
 	base := uintptr(unsafe.Pointer(unsafe.SliceData(values))) + uintptr(c.at)
 	for i, offset := range c.kernel.offsets {

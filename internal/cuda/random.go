@@ -2,7 +2,8 @@ package cuda
 
 import "github.com/bestiary-ml/bestiary/internal/kernel"
 
-// drawGrid is the grid for n numbers in blocks of four, of which the first may begin before them.
+// drawGrid is the grid for n numbers, four a thread: Philox makes four at a time, and the first four may begin before the
+// first number.
 func drawGrid(n int) dim3 {
 	if n == 0 {
 		return dim3{}

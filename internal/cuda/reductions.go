@@ -1,13 +1,11 @@
 package cuda
 
-import (
-	"github.com/bestiary-ml/bestiary/internal/kernel"
-)
+import "github.com/bestiary-ml/bestiary/internal/kernel"
 
-// The way in which a reduction is cut into shares follows from its shape alone, so that results don't depend on the GPU.
+// The shares of a reduction depend on its shape only, so that results don't depend on the GPU.
 
-// mostShares is the number of shares that a sum is cut into at most: enough to keep all of a GPU's memory busy, with 64
-// bytes on their way for each of 256 threads, and few enough to be added up in a microsecond or two.
+// mostShares is the largest number of shares of a sum. It is large enough to keep the memory of a GPU busy, with 256 threads
+// that wait for 64 bytes each, and small enough to add the shares in a microsecond or two.
 const mostShares = 512
 
 // Reduce implements kernel.Reductions.
@@ -53,11 +51,11 @@ func (d *Device) ActivationBiasGrad(act kernel.Activation, slope float64, rows, 
 	}
 }
 
-// columnBlock is the block of kernels that have a thread a column: 32 columns, 8 rows.
+// columnBlock is the thread block of kernels with a thread for each column: 32 columns, 8 rows.
 var columnBlock = dim3{32, 8, 1}
 
-// sumToArgs is SumTo of reductions.cu.
-type sumToArgs struct {
+// sumToArguments is SumTo in reductions.cu.
+type sumToArguments struct {
 	kept, summed            int
 	shapeKept, fromKept     kernel.Dims
 	toKept                  kernel.Dims
@@ -74,7 +72,7 @@ func (d *Device) SumTo(s kernel.Broadcast, x, y kernel.Buffer) {
 		d.Reduce(kernel.Sum, span, 1, x, y)
 		return
 	}
-	var a sumToArgs
+	var a sumToArguments
 	results, terms := 1, 1
 	from := x.Len // stride in x
 	for dim := range s.Rank {
@@ -94,10 +92,10 @@ func (d *Device) SumTo(s kernel.Broadcast, x, y kernel.Buffer) {
 		results, terms, structArg(&a), x, y)
 }
 
-// spanOf sees a sum over neighbouring dimensions as a reduction of a span; others are not of that form.
+// spanOf returns a sum over neighbouring dimensions as the reduction of a span; ok is false for other sums.
 func spanOf(s kernel.Broadcast) (span kernel.Span, ok bool) {
 	span = kernel.Span{Outer: 1, N: 1, Inner: 1}
-	part := 0 // 0: before the dimensions that are summed over, 1: among them, 2: behind
+	part := 0 // 0: before the summed dimensions, 1: among them, 2: behind them
 	for dim := range s.Rank {
 		n, summed := s.Shape[dim], s.StrideA[dim] == 0
 		if summed && part == 0 || !summed && part == 1 {

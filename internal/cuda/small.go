@@ -2,39 +2,33 @@ package cuda
 
 import "github.com/bestiary-ml/bestiary/internal/kernel"
 
-// smallSide is the number of rows and columns of sums that a block has: SIDE in small.cu.
+// smallSide is the number of rows and of columns of a small block's sums: SIDE in small.cu.
 const smallSide = 16
 
-// launchCycles is what a launch takes in which there is next to nothing to do, until the next begins.
+// launchCycles is the time from an almost empty launch to the next one.
 const launchCycles = 3000.0
 
-// smallCycles is what a number of small blocks are reckoned to take, with sums over the given depth.
+// smallCycles estimates the time of a number of small blocks with sums over the given depth.
 func (d *Device) smallCycles(blocks, depth int) float64 {
 	const (
-		atOnce  = 256    // of the depth
-		waiting = 1200.0 // until a block's numbers are there, and for its sums to be added up
-		busy    = 300.0  // that a processor is with a block, however small the depth
-		each    = 4.4    // and for each number of that
+		atOnce  = 256    // depth that a block loads at a time
+		waiting = 1200.0 // cycles until a block's loads arrive, and to add up its sums
+		busy    = 300.0  // cycles of a multiprocessor for a block, at any depth
+		each    = 4.4    // cycles for each number of the depth
 	)
 	waves, rounds := (blocks+d.info.Processors-1)/d.info.Processors, (depth+atOnce-1)/atOnce
 	return waiting + float64(waves)*(busy*float64(rounds)+each*float64(depth))
 }
 
-// smallBlocks is the number of small blocks that m×n sums have.
+// smallBlocks is the number of small blocks of m×n sums.
 func smallBlocks(m, n int) int { return smallDown(m) * smallDown(n) }
 
 func smallDown(n int) int { return (n + smallSide - 1) / smallSide }
 
-// smallServes tells whether a product takes less time in many small blocks than in tiles, by what both are reckoned to
-// take: where tiles keep a GPU busy only with their depth split, for whose parts blocks wait.
-func (d *Device) smallServes(g kernel.Gemm) bool {
-	small, tiles := d.reckoned(g)
-	return small < tiles
-}
-
-// reckoned is what a product is reckoned to take in small blocks, and in tiles.
-func (d *Device) reckoned(g kernel.Gemm) (small, tiles float64) {
-	return d.smallCycles(smallBlocks(g.M, g.N)*g.Batch, g.K), d.planned("products", "gemm", g.M, g.N, g.K, g.Batch).cycles
+// productCycles estimates the time of a product in small blocks and in tiles. Small blocks take less where tiles would keep
+// a GPU busy only with a split depth, for whose parts blocks wait.
+func (d *Device) productCycles(g kernel.Gemm) (small, tiles float64) {
+	return d.smallCycles(smallBlocks(g.M, g.N)*g.Batch, g.K), d.planGemm(g).cycles
 }
 
 // gemmSmall computes a product in small blocks.
@@ -54,26 +48,26 @@ type layerArguments struct {
 	xVector, wVector, yVector int32
 }
 
-// FasterLinearGrad implements kernel.LinearGradients. Two products, the gradient of the bias and that of the activation are
-// compared with all at once.
+// FasterLinearGrad implements kernel.LinearGradients. It compares one launch with two products, the gradient of the bias and
+// that of the activation.
 func (d *Device) FasterLinearGrad(l kernel.LinearGrad) bool {
 	if min(l.Rows, l.In, l.Out) == 0 {
 		return false
 	}
-	smallX, tilesX := d.reckoned(kernel.Gemm{M: l.Rows, N: l.In, K: l.Out, Batch: 1})
-	smallW, tilesW := d.reckoned(kernel.Gemm{M: l.In, N: l.Out, K: l.Rows, Batch: 1})
+	smallX, tilesX := d.productCycles(kernel.Gemm{M: l.Rows, N: l.In, K: l.Out, Batch: 1})
+	smallW, tilesW := d.productCycles(kernel.Gemm{M: l.In, N: l.Out, K: l.Rows, Batch: 1})
 	return smallX+smallW < min(smallX, tilesX)+min(smallW, tilesW)+2*launchCycles
 }
 
 // LinearGrad implements kernel.LinearGradients.
 func (d *Device) LinearGrad(l kernel.LinearGrad, x, w, y, gy, gx, gw, gbias kernel.Buffer) {
-	p := &d.products.layer
+	p := &d.arguments.layer
 	*p = layerArguments{
 		x: x.Addr, w: w.Addr, y: y.Addr, gy: gy.Addr, gx: gx.Addr, gw: gw.Addr, gbias: gbias.Addr,
 		rows: size32(l.Rows), in: size32(l.In), out: size32(l.Out), act: int32(l.Act), slope: float32(l.Slope),
 		wBlocks: size32(smallBlocks(l.In, l.Out)),
-		xVector: flag(quadruples(x.Addr, l.In)), wVector: flag(quadruples(w.Addr, l.Out)),
-		yVector: flag(quadruples(gy.Addr, l.Out) && (l.Act == kernel.NoActivation || quadruples(y.Addr, l.Out))),
+		xVector: flag(aligned16(x.Addr, l.In)), wVector: flag(aligned16(w.Addr, l.Out)),
+		yVector: flag(aligned16(gy.Addr, l.Out) && (l.Act == kernel.NoActivation || aligned16(y.Addr, l.Out))),
 	}
 	blocks := p.wBlocks
 	if !gx.IsNil() {

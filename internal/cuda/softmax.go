@@ -2,9 +2,9 @@ package cuda
 
 import "github.com/bestiary-ml/bestiary/internal/kernel"
 
-// rowwise launches the version of a kernel that suits rows of n numbers: name_warp has a warp a row, name_block a block.
+// rowwise launches the kernel for rows of n numbers with a warp for each row, or the one with a block for each row.
 func (d *Device) rowwise(warp, block function, rows, n int, args ...any) {
-	const few = 128 // rows that leave most of a GPU idle, however long they are
+	const few = 128 // rows that leave most of a GPU idle, whatever their length
 	if n <= 1024 && rows > few {
 		d.launch(warp, blocksOf((rows+7)/8), dim3{threads, 1, 1}, 0, args...)
 		return
@@ -37,11 +37,11 @@ func (d *Device) SoftmaxGrad(log bool, s kernel.Span, y, gy, gx kernel.Buffer) {
 // CrossEntropy implements kernel.Reductions.
 func (d *Device) CrossEntropy(rows, classes int, logits, labels, losses kernel.Buffer) {
 	d.rowwise(function{"softmax", "cross_entropy_warp"}, function{"softmax", "cross_entropy_block"}, rows, classes,
-		rows, classes, logits, labels, losses, d.fault("a label is larger than the number of classes"))
+		rows, classes, logits, labels, losses, d.fault("a label is not smaller than the number of classes"))
 }
 
 // CrossEntropyGrad implements kernel.Reductions.
 func (d *Device) CrossEntropyGrad(rows, classes int, logits, labels, scale, g kernel.Buffer) {
 	d.rowwise(function{"softmax", "cross_entropy_grad_warp"}, function{"softmax", "cross_entropy_grad_block"}, rows, classes,
-		rows, classes, logits, labels, scale, g, d.fault("a label is larger than the number of classes"))
+		rows, classes, logits, labels, scale, g, d.fault("a label is not smaller than the number of classes"))
 }

@@ -6,32 +6,28 @@ import (
 	"github.com/bestiary-ml/bestiary/internal/kernel"
 )
 
-// staging is what numbers travel through. Those for the GPU go from the program's memory to pinned memory of the host, from
-// there, in a stream of their own and so beside the kernels, to the GPU, and from there, in the stream of the kernels and
-// so in their turn, to where they belong. There are several slots, so that the numbers of a batch can travel while the
-// batch before is computed.
+// staging has the buffers for transfers. An upload is copied in three steps: from the program's memory to pinned host memory;
+// from there to a device buffer, in a stream of its own that runs beside the kernels; and from there to its destination, in
+// the stream of the kernels. With several slots, a batch is uploaded while the batch before is computed.
 type staging struct {
-	stream uintptr // of the copies from the host, 0: none yet
+	stream uintptr // of the copies from the host; 0 before the first copy
 	slots  [8]slot
 	next   int
-	back   unsafe.Pointer // pinned memory for what comes from the GPU
+	back   unsafe.Pointer // pinned memory for downloads
 	words  words
 }
 
-// slot is memory at both ends of a copy.
+// slot has the host and the device memory of a copy.
 type slot struct {
 	host    unsafe.Pointer
 	device  kernel.Buffer
-	arrived uintptr // event behind the last copy from host to device
-	taken   uintptr // event behind the last use of device in the stream of the kernels
+	arrived uintptr // event after the last copy from host to device
+	taken   uintptr // event after the last copy from device, in the stream of the kernels
 }
 
 const slotBytes = 4 << 20
 
-// words is Words in memory.cu: so few go with the launch of a kernel.
-type words [512]uint32
-
-// slot returns a slot whose host memory no copy reads any more.
+// slot returns a slot whose host memory is free. It waits for the last copy from there.
 func (d *Device) slot() *slot {
 	st := &d.staging
 	if st.stream == 0 {
@@ -44,15 +40,15 @@ func (d *Device) slot() *slot {
 		const disableTiming = 2
 		d.must(cuEventCreate, uintptr(unsafe.Pointer(&s.arrived)), disableTiming)
 		d.must(cuEventCreate, uintptr(unsafe.Pointer(&s.taken)), disableTiming)
-		// The block may have been another's, whose kernels are still to run in the stream that copies run beside.
+		// Queued kernels may still use the block for its former buffer, and copies run in another stream.
 		d.flush()
 		d.must(cuEventRecord, s.taken, d.stream)
 	}
-	d.must(cuEventSynchronize, s.arrived) // returns at once before the first copy
+	d.must(cuEventSynchronize, s.arrived) // returns at once if there was no copy
 	return s
 }
 
-// pinned returns host memory that the GPU reads and writes by itself.
+// pinned returns pinned host memory, which the GPU reads and writes directly.
 func (d *Device) pinned(bytes uintptr) unsafe.Pointer {
 	host := new(unsafe.Pointer)
 	d.must(cuMemAllocHost, uintptr(unsafe.Pointer(host)), bytes)
@@ -60,10 +56,10 @@ func (d *Device) pinned(bytes uintptr) unsafe.Pointer {
 }
 
 func upload[T float32 | int32](d *Device, dst kernel.Buffer, src []T) {
-	if w := &d.staging.words; len(src) <= len(w) {
+	if w := &d.staging.words; len(src) <= len(w.values) {
 		*w = words{}
-		copy(unsafe.Slice((*T)(unsafe.Pointer(w)), len(w)), src)
-		d.each(function{"memory", "set"}, len(src), structArg(w), len(src), dst)
+		copy(unsafe.Slice((*T)(unsafe.Pointer(&w.values)), len(w.values)), src)
+		d.set(w, len(src), dst)
 		return
 	}
 	for at := 0; at < len(src); at += slotBytes / 4 {
@@ -73,7 +69,7 @@ func upload[T float32 | int32](d *Device, dst kernel.Buffer, src []T) {
 		d.must(cuStreamWaitEvent, d.staging.stream, s.taken, 0)
 		d.must(cuMemcpyHtoDAsync, uintptr(s.device.Addr), uintptr(s.host), uintptr(4*len(part)), d.staging.stream)
 		d.must(cuEventRecord, s.arrived, d.staging.stream)
-		d.flush() // what came before doesn't wait for this
+		d.flush() // earlier calls don't wait for this copy
 		d.must(cuStreamWaitEvent, d.stream, s.arrived, 0)
 		d.copy(dst.Addr+uint64(4*at), s.device.Addr, len(part))
 		d.flush()
@@ -94,7 +90,7 @@ func download[T float32 | int32](d *Device, dst []T, src kernel.Buffer) {
 	}
 }
 
-// drop gives the memory back. Nothing may travel any more.
+// drop frees the memory. No transfer may be under way.
 func (st *staging) drop(d *Device) {
 	for i := range st.slots {
 		if s := &st.slots[i]; s.host != nil {

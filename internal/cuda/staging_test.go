@@ -12,7 +12,7 @@ import (
 // TestUploadsInOrder writes to the same place again and again while kernels read it, which on the emulated GPU run at the
 // last moment only, and has the numbers in the program's memory change at once.
 func TestUploadsInOrder(t *testing.T) {
-	for _, n := range []int{3, len(words{}), len(words{}) + 1, 5000, slotBytes/4 + 9} {
+	for _, n := range []int{3, len(words{}.values), len(words{}.values) + 1, 5000, slotBytes/4 + 9} {
 		d := another(t, emulator.Functions(), true)
 		x, sums := d.Alloc(n), d.Alloc(len(d.staging.slots)*2+3)
 		values := make([]float32, n)
@@ -41,7 +41,7 @@ func TestUploadsInOrder(t *testing.T) {
 // first copy happen before that kernel.
 func TestStagingWaitsForKernels(t *testing.T) {
 	d := another(t, emulator.Functions(), true)
-	n := len(words{}) + 1
+	n := len(words{}.values) + 1
 	x, ys := d.Alloc(slotBytes/4), make([]kernel.Buffer, len(d.staging.slots)+1)
 	d.Fill(x.Slice(0, n), 7)
 	d.Free(x)

@@ -96,10 +96,10 @@ func TestEveryHead(t *testing.T) {
 	})
 }
 
-// TestEveryFew computes products of each number of rows that is treated as few, with either order of the large operand and
+// TestEverySkinny computes products of each number of rows of skinny products, with either order of the large operand and
 // with depths that are one part and several.
-func TestEveryFew(t *testing.T) {
-	for rows := 1; rows <= few; rows++ {
+func TestEverySkinny(t *testing.T) {
+	for rows := 1; rows <= skinny; rows++ {
 		for _, transposed := range []bool{false, true} {
 			for _, k := range []int{3, 700, 1<<14 + 5} {
 				const columns = 13

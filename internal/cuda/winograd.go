@@ -1,176 +1,145 @@
 package cuda
 
-import "github.com/bestiary-ml/bestiary/internal/kernel"
+import (
+	"fmt"
 
-// Convolutions of 3×3 with stride 1 and of 4×4 with stride 2 are computed by Winograd's algorithm where it is reckoned to
-// take less time: F(m×m, r×r) gets m×m outputs of a kernel of r×r from n×n products, n = m+r−1, instead of m²·r². The
-// transforms and their matrices are in kernels/winograd.cu; each of the n×n points is a matrix product over the channels of
-// all tiles, one of a batch.
-//
-// With stride 2, rows and columns fall into two phases each, even and odd ones, and every phase of the pixels meets a phase
-// of the kernel, of 2×2 taps. A Conv2d adds up its phases: they lie side by side in the depth of the products. Its input's
-// gradient has phases of results, beside each other in the columns: with tiles of the odd ones a pixel further back, all see
-// the same points. The gradient of the weights is F(r×r, m×m) of the points of Conv2d.
-//
-// Points are sums of pixels, so an infinity may become NaN, and both reach all outputs of a tile; see kernel.Conv.
-
-// direction is a pass of a convolution.
-type direction int
-
-const (
-	forward direction = iota
-	backwardInput
-	backwardWeight
+	"github.com/bestiary-ml/bestiary/fault"
+	"github.com/bestiary-ml/bestiary/internal/kernel"
+	"github.com/bestiary-ml/bestiary/internal/winograd"
 )
 
-// filtering is F(m×m, r×r).
-type filtering struct{ m, r int }
-
-// The ways for kernels of 3×3 and of 4×4.
-var filterings3, filterings4 = []filtering{{2, 3}}, []filtering{{2, 2}, {3, 2}}
-
-// winograd is a pass of a convolution, and how it is computed.
-type winograd struct {
-	kernel.Conv
-	filtering
-	direction
-	points       int // of a tile
-	down, across int // tiles of an image
-	images       int // at a time
-	transforms
+// winogradArguments is Winograd in winograd.cu.
+type winogradArguments struct {
+	pixels, points, bias             uint64
+	count                            int64
+	quadruples, sides, down, across  int32
+	height, width                    int32
+	first, pitch, step, advance, act int32
+	slope                            float32
 }
 
-// winogradNumbers bounds the points that are held at a time: 256 MB. A convolution of more is computed some images at a time.
-const winogradNumbers = 1 << 26
+// transforms are the kernels of a filter: from n×n, m×m and r×r pixels to points, and from points to m×m and r×r pixels.
+type transforms struct{ input, expandM, expandR, collectM, collectR function }
 
-// inputs is the number of channels of the convolution's input, or of its gradient, in all phases.
-func (w *winograd) inputs() int { return w.StrideH * w.StrideW * w.C }
-
-// weights is the number of points of the weights.
-func (w *winograd) weights() int { return w.points * w.inputs() * w.O }
-
-// tiles is the number of tiles of so many images.
-func (w *winograd) tiles(images int) int { return images * w.down * w.across }
-
-// held is the number of points of the input's images and of the output's that are held at a time.
-func (w *winograd) held() (in, out int) {
-	tiles := w.tiles(w.images) * w.points
-	return tiles * w.inputs(), tiles * w.O
-}
-
-// product is the product of points of so many images; one of a batch, of which there is one for each point.
-func (w *winograd) product(images int) kernel.Gemm {
-	tiles, in, out := w.tiles(images), w.inputs(), w.O
-	g := kernel.Gemm{Batch: w.points, LdA: in, LdB: out, LdC: out, StrideA: tiles * in, StrideB: in * out, StrideC: tiles * out}
-	switch w.direction {
-	case forward:
-		g.M, g.N, g.K = tiles, out, in
-	case backwardInput:
-		g.M, g.N, g.K, g.TransB = tiles, in, out, true
-		g.LdA, g.LdC, g.StrideA, g.StrideC = out, in, tiles*out, tiles*in
-	case backwardWeight:
-		g.M, g.N, g.K, g.TransA = in, out, tiles, true
-		g.StrideB, g.StrideC = tiles*out, in*out
+func transformsOf(f winograd.Filter) transforms {
+	named := func(name string, k int) function {
+		return function{"winograd", fmt.Sprintf("winograd_%s_%d_%d", name, f.Axis(), k)}
 	}
-	return g
-}
-
-// winogradOf returns the pass by a filtering; false where there is no such way, or the points of one image are too many.
-func winogradOf(c kernel.Conv, pass direction, f filtering) (w winograd, ok bool) {
-	rows, columns := c.OH, c.OW
-	if pass == backwardInput { // odd pixels belong to the tile behind
-		rows, columns = rows+c.StrideH-1, columns+c.StrideW-1
-	}
-	w = winograd{
-		Conv: c, filtering: f, direction: pass, points: (f.m + f.r - 1) * (f.m + f.r - 1),
-		down: (rows + f.m - 1) / f.m, across: (columns + f.m - 1) / f.m, transforms: f.transforms(),
-	}
-	room := (winogradNumbers - w.weights()) / (w.tiles(1) * w.points * (w.inputs() + w.O))
-	if room < 1 {
-		return w, false
-	}
-	parts := (c.N + room - 1) / room
-	w.images = (c.N + parts - 1) / parts
-	return w, true
-}
-
-// winogradFilterings returns the ways that there are for a convolution.
-func winogradFilterings(c kernel.Conv) []filtering {
-	const quadruple = 4
-	if c.Groups != 1 || c.DilationH != 1 || c.DilationW != 1 || c.StrideH != c.StrideW || c.PadH != 1 || c.PadW != 1 || c.KH != c.KW ||
-		c.H != c.OH*c.StrideH || c.W != c.OW*c.StrideW || c.C%quadruple != 0 || c.O%quadruple != 0 {
-		return nil
-	}
-	switch {
-	case c.KH == 3 && c.StrideH == 1:
-		return filterings3
-	case c.KH == 4 && c.StrideH == 2:
-		return filterings4
-	default:
-		return nil
+	return transforms{
+		function{"winograd", fmt.Sprintf("winograd_input_%d", f.Axis())},
+		named("expand", f.M), named("expand", f.R), named("collect", f.M), named("collect", f.R),
 	}
 }
 
-// winogradKey is what the choice of a way depends on, and winogradChoice that choice.
-type winogradKey struct {
-	images, height, width, in, out, size int
-	pass                                 direction
+// lattice is where the pixels of tiles lie in an image; the fields are those of Winograd in winograd.cu.
+type lattice struct {
+	height, width, channels     int
+	sides, down, across         int
+	first, pitch, step, advance int
 }
 
-type winogradChoice struct {
-	winograd
-	worth bool
+// inputPixels is the lattice of the input of a Conv2d, in phases.
+func (w *winogradPlan) inputPixels() lattice {
+	return lattice{w.H, w.W, w.C, w.StrideH, w.down, w.across, -w.PadH, w.M * w.StrideH, w.StrideH, 1}
 }
 
-func winogradKeyOf(c kernel.Conv, pass direction) winogradKey {
-	return winogradKey{c.N, c.H, c.W, c.C, c.O, c.KH, pass}
+// outputPixels is the lattice of the output of a Conv2d, shifted by first pixels.
+func (w *winogradPlan) outputPixels(first int) lattice {
+	return lattice{w.OH, w.OW, w.O, 1, w.down, w.across, first, w.M, 1, 0}
 }
 
-// chooseWinograd returns the way that is reckoned to take the least time for a pass of a convolution between operands, and
-// whether that is less than unfolded. Tensor cores multiply faster than points are made, and would round those.
-func (d *Device) chooseWinograd(c kernel.Conv, pass direction, u unfolded, a, b, result kernel.Buffer) (winograd, bool) {
-	filterings := winogradFilterings(c)
-	if len(filterings) == 0 || arithmetics[d.products.precision].tensor || !quadruples(a.Addr|b.Addr|result.Addr) {
-		return winograd{}, false
+// gradientPixels is the lattice of the gradient of the input: a tile of odd pixels lies before that of the even ones.
+func (w *winogradPlan) gradientPixels() lattice {
+	return lattice{w.H, w.W, w.C, w.StrideH, w.down, w.across, 0, w.M * w.StrideH, w.StrideH, -1}
+}
+
+// taps is the lattice of the weights: an image of one tile, with a channel for each pair of channels. The gradient of the
+// input takes the taps in reverse.
+func (w *winogradPlan) taps() lattice {
+	l := lattice{w.KH, w.KW, w.C * w.O, w.StrideH, 1, 1, 0, 0, w.StrideH, 1}
+	if w.direction == backwardInput {
+		l.first, l.step, l.advance = w.KH-1, -w.StrideH, -1
 	}
-	key := winogradKeyOf(c, pass)
-	best, ok := d.products.winograd[key]
-	if !ok {
-		const margin = 0.95 // since neither is known that well
-		least := margin * d.plannedUnfolded(u).cycles
-		for _, f := range filterings {
-			w, fits := winogradOf(c, pass, f)
-			if !fits {
-				continue
-			}
-			if cycles := d.winogradCycles(&w); cycles < least {
-				best, least = winogradChoice{w, true}, cycles
-			}
-		}
-		remember(&d.products.winograd, key, best)
-	}
-	best.Conv = c
-	return best.winograd, best.worth
+	return l
 }
 
-// winogradCycles is what a pass is reckoned to take.
-func (d *Device) winogradCycles(w *winograd) float64 {
+// transform launches a transform of the tiles of a number of images.
+func (d *Device) transform(f function, images int, l lattice, a winogradArguments) {
+	a.quadruples, a.sides, a.down, a.across = int32(l.channels/4), int32(l.sides), int32(l.down), int32(l.across)
+	a.height, a.width = int32(l.height), int32(l.width)
+	a.first, a.pitch, a.step, a.advance = int32(l.first), int32(l.pitch), int32(l.step), int32(l.advance)
+	count := images * l.down * l.across * l.sides * l.sides * l.channels / 4
+	a.count = int64(count) // far below 2³², since winogradNumbers bounds the points
+	p := &d.arguments.transform
+	*p = a
+	d.launch(f, gridFor(count, 1), dim3{threads, 1, 1}, 0, structArg(p))
+}
+
+// toPoints transforms pixels to points.
+func (d *Device) toPoints(f function, images int, l lattice, pixels, points kernel.Buffer) {
+	d.transform(f, images, l, winogradArguments{pixels: pixels.Addr, points: points.Addr})
+}
+
+// winogradMemory returns the memory for the points of the input, the output and the weights.
+func (d *Device) winogradMemory(w *winogradPlan) (input, output, weights kernel.Buffer) {
 	in, out := w.held()
-	pixelsIn, pixelsOut := w.images*w.H*w.W*w.C, w.images*w.OH*w.OW*w.O
-	held := in + out + w.weights()
-	small, tiles := d.reckoned(w.product(w.images))
-	each := max(min(small, tiles), d.passing(held, held))
-	each += d.passing(in+pixelsIn, held) + d.passing(out+pixelsOut, held) + 2*launchCycles
-	parts := (w.N + w.images - 1) / w.images
-	return float64(parts)*each + d.passing(w.weights()+w.KH*w.KW*w.C*w.O, held) + launchCycles
+	all := d.workspace("winograd", in+out+w.weights())
+	return all.Slice(0, in), all.Slice(in, out), all.Slice(in+out, w.weights())
 }
 
-// passing is the number of cycles in which so many numbers are read or written, in kernels that share held ones.
-func (d *Device) passing(numbers, held int) float64 {
-	const memory, cache, fits = 12.3, 19.0, 30 << 20 // bytes a cycle of a processor; bytes that stay in the cache
-	rate := memory
-	if 4*held < fits {
-		rate = cache
+// winogradPass returns the plan for a pass of a convolution. ok is false if the implicit GEMM u is to be used instead: where
+// it takes less time, or where there is no memory for the points.
+func (d *Device) winogradPass(c kernel.Conv, pass direction, u implicitGemm, a, b, result kernel.Buffer) (w winogradPlan, ok bool) {
+	w, worth := d.chooseWinograd(c, pass, u, a, b, result)
+	return w, worth && d.reserveWinograd(&w)
+}
+
+// reserveWinograd takes the memory for a plan. If there is too little, the convolution is computed as an implicit GEMM from
+// then on.
+func (d *Device) reserveWinograd(w *winogradPlan) (ok bool) {
+	defer func() {
+		switch failure := recover().(type) {
+		case nil:
+		case *fault.OutOfMemory:
+			d.products.winograd[winogradKeyOf(w.Conv, w.direction)] = winogradChoice{}
+		default:
+			panic(failure)
+		}
+	}()
+	d.winogradMemory(w)
+	return true
+}
+
+// winogradResults computes a Conv2d, or the gradient of its input.
+func (d *Device) winogradResults(w *winogradPlan, x, weights, bias, y kernel.Buffer) {
+	points, products, transformed := d.winogradMemory(w)
+	from, to := w.inputPixels(), w.outputPixels(0)
+	if w.direction == backwardInput {
+		points, products = products, points
+		from, to = w.outputPixels(-w.PadH), w.gradientPixels()
 	}
-	return 4 * float64(numbers) / (rate * float64(d.info.Processors))
+	d.toPoints(w.expandR, 1, w.taps(), weights, transformed)
+	for image := 0; image < w.N; image += w.images {
+		images := min(w.images, w.N-image)
+		d.toPoints(w.input, images, from, skip(x, image*from.height*from.width*from.channels), points)
+		d.Gemm(w.product(images), points, transformed, kernel.Buffer{}, products)
+		d.transform(w.collectM, images, to, winogradArguments{
+			pixels: skip(y, image*to.height*to.width*to.channels).Addr, points: products.Addr,
+			bias: bias.Addr, act: int32(w.Act), slope: float32(w.Slope),
+		})
+	}
+}
+
+// winogradWeights computes the gradient of the weights.
+func (d *Device) winogradWeights(w *winogradPlan, x, gy, gw kernel.Buffer) {
+	input, output, sums := d.winogradMemory(w)
+	for image := 0; image < w.N; image += w.images {
+		images := min(w.images, w.N-image)
+		d.toPoints(w.input, images, w.inputPixels(), skip(x, image*w.H*w.W*w.C), input)
+		d.toPoints(w.expandM, images, w.outputPixels(0), skip(gy, image*w.OH*w.OW*w.O), output)
+		g := w.product(images)
+		g.Accumulate = image > 0
+		d.Gemm(g, input, output, kernel.Buffer{}, sums)
+	}
+	d.transform(w.collectR, 1, w.taps(), winogradArguments{pixels: gw.Addr, points: sums.Addr})
 }

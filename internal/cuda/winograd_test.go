@@ -10,6 +10,7 @@ import (
 
 	"github.com/bestiary-ml/bestiary/internal/cpu"
 	"github.com/bestiary-ml/bestiary/internal/kernel"
+	"github.com/bestiary-ml/bestiary/internal/winograd"
 )
 
 // winogradConv is a convolution for Winograd's algorithm, of kernels of 3×3 or 4×4.
@@ -22,14 +23,14 @@ func winogradConv(images, height, width, in, out, size int) kernel.Conv {
 }
 
 // byWinograd has a GPU compute c, once, by a way and so many images at a time, worth it or not.
-func byWinograd(t *testing.T, d kernel.Device, c kernel.Conv, f filtering, images int) (restore func()) {
+func byWinograd(t *testing.T, d kernel.Device, c kernel.Conv, f winograd.Filter, images int) (restore func()) {
 	gpu, ok := d.(*Device)
 	if !ok {
 		return func() {}
 	}
 	choices := map[winogradKey]winogradChoice{}
 	for pass := forward; pass <= backwardWeight; pass++ {
-		way, ok := winogradOf(c, pass, f)
+		way, ok := planWinograd(c, pass, f)
 		if !ok {
 			t.Fatalf("%+v doesn't fit", c)
 		}
@@ -44,22 +45,22 @@ func byWinograd(t *testing.T, d kernel.Device, c kernel.Conv, f filtering, image
 // TestWinograd compares every way, with whole tiles and cut ones, with the portable convolutions on float64.
 func TestWinograd(t *testing.T) {
 	d := deviceToTest(t)
-	d.SetPrecision(kernel.Highest)
+	setPrecision(t, d, kernel.Highest)
 	for i, s := range []struct {
-		filtering
+		winograd.Filter
 		kernel.Conv
 		images int // at a time
 	}{
-		{filtering{2, 3}, winogradConv(3, 5, 6, 8, 12, 3), 2},
-		{filtering{2, 3}, winogradConv(1, 1, 4, 4, 4, 3), 1},
-		{filtering{2, 2}, winogradConv(2, 4, 5, 8, 4, 4), 2},
-		{filtering{3, 2}, winogradConv(3, 5, 3, 8, 8, 4), 2},
-		{filtering{3, 2}, winogradConv(1, 1, 7, 12, 4, 4), 1},
+		{winograd.Filter{M: 2, R: 3}, winogradConv(3, 5, 6, 8, 12, 3), 2},
+		{winograd.Filter{M: 2, R: 3}, winogradConv(1, 1, 4, 4, 4, 3), 1},
+		{winograd.Filter{M: 2, R: 2}, winogradConv(2, 4, 5, 8, 4, 4), 2},
+		{winograd.Filter{M: 3, R: 2}, winogradConv(3, 5, 3, 8, 8, 4), 2},
+		{winograd.Filter{M: 3, R: 2}, winogradConv(1, 1, 7, 12, 4, 4), 1},
 	} {
 		s.Act = activations[i%len(activations)]
-		t.Run(fmt.Sprintf("%v %d×%d", s.filtering, s.OH, s.OW), func(t *testing.T) {
+		t.Run(fmt.Sprintf("%v %d×%d", s.Filter, s.OH, s.OW), func(t *testing.T) {
 			compare(t, 2e-5, func(p *pair) {
-				defer byWinograd(t, p.Device, s.Conv, s.filtering, s.images)()
+				defer byWinograd(t, p.Device, s.Conv, s.Filter, s.images)()
 				c, pixels, results, weights := s.Conv, s.N*s.H*s.W*s.C, s.N*s.OH*s.OW*s.O, s.KH*s.KW*s.C*s.O
 				x, w, up := p.in(pixels, 1, 0), p.in(weights, 1, 0), p.in(results, 1, 0)
 				var biasO, biasC kernel.Buffer
@@ -71,7 +72,7 @@ func TestWinograd(t *testing.T) {
 				p.Conv2dBackwardWeight(c, x, up, p.out(weights))
 			})
 		})
-		for _, f := range []function{s.transforms().input, s.transforms().expandM, s.transforms().expandR, s.transforms().collectM, s.transforms().collectR} {
+		for _, f := range []function{transformsOf(s.Filter).input, transformsOf(s.Filter).expandM, transformsOf(s.Filter).expandR, transformsOf(s.Filter).collectM, transformsOf(s.Filter).collectR} {
 			if d.loaded[f] == nil {
 				t.Errorf("%+v isn't computed by %s", s.Conv, f.name)
 			}
@@ -82,10 +83,10 @@ func TestWinograd(t *testing.T) {
 // TestWinogradUnaligned has operands that don't lie as the transforms need them.
 func TestWinogradUnaligned(t *testing.T) {
 	d := deviceToTest(t)
-	d.SetPrecision(kernel.Highest)
+	setPrecision(t, d, kernel.Highest)
 	c := winogradConv(1, 4, 4, 4, 4, 3)
 	compare(t, 2e-5, func(p *pair) {
-		defer byWinograd(t, p.Device, c, filtering{2, 3}, 1)()
+		defer byWinograd(t, p.Device, c, winograd.Filter{M: 2, R: 3}, 1)()
 		x, w := p.in(16*4+1, 1, 0), p.in(9*16, 1, 0)
 		p.Conv2d(c, x.Slice(1, 16*4), w, kernel.Buffer{}, p.out(16*4))
 	})
@@ -94,7 +95,7 @@ func TestWinogradUnaligned(t *testing.T) {
 // TestWinogradWithoutRoom has no memory left for points: the convolution is computed unfolded.
 func TestWinogradWithoutRoom(t *testing.T) {
 	d := deviceToTest(t)
-	d.SetPrecision(kernel.Highest)
+	setPrecision(t, d, kernel.Highest)
 	c := winogradConv(3, 5, 6, 8, 12, 3)
 	operand := func(n int) kernel.Buffer {
 		b := d.Alloc(n)
@@ -115,7 +116,7 @@ func TestWinogradWithoutRoom(t *testing.T) {
 		return all
 	}
 	want := passes()
-	defer byWinograd(t, d, c, filtering{2, 3}, 2)()
+	defer byWinograd(t, d, c, winograd.Filter{M: 2, R: 3}, 2)()
 	d.Free(d.scratch["winograd"])
 	delete(d.scratch, "winograd")
 	var taken []kernel.Buffer
@@ -154,14 +155,14 @@ func TestChooseWinograd(t *testing.T) {
 	} {
 		for p, a := range arithmetics {
 			d.SetPrecision(kernel.Precision(p))
-			u := unfolded{"conv2d_forward", s.N * s.OH * s.OW, s.O, s.KH * s.KW * s.C, 1}
+			u := implicitGemm{"conv2d_forward", s.N * s.OH * s.OW, s.O, s.KH * s.KW * s.C, 1}
 			for pass, m := range s.m {
 				way, worth := d.chooseWinograd(s.Conv, direction(pass), u, kernel.Buffer{}, kernel.Buffer{}, kernel.Buffer{})
 				if a.tensor {
 					m = 0
 				}
-				if worth != (m > 0) || worth && way.m != m {
-					t.Errorf("%s, direction %d of %+v: F(%d, %d), worth it: %v; want F(%d, …)", a.name, pass, s.Conv, way.m, way.r, worth, m)
+				if worth != (m > 0) || worth && way.M != m {
+					t.Errorf("%s, direction %d of %+v: F(%d, %d), worth it: %v; want F(%d, …)", a.name, pass, s.Conv, way.M, way.R, worth, m)
 				}
 			}
 		}
@@ -171,11 +172,11 @@ func TestChooseWinograd(t *testing.T) {
 // TestWinogradParts checks that images are computed in parts of equal size, and that points stay within their bound.
 func TestWinogradParts(t *testing.T) {
 	for _, s := range []struct{ images, size, want int }{{8, 64, 4}, {9, 64, 5}, {3, 16, 3}, {1, 256, 0}} {
-		w, ok := winogradOf(winogradConv(s.images, s.size, s.size, 256, 256, 4), forward, filtering{3, 2})
+		w, ok := planWinograd(winogradConv(s.images, s.size, s.size, 256, 256, 4), forward, winograd.Filter{M: 3, R: 2})
 		if ok != (s.want > 0) || ok && w.images != s.want {
 			t.Errorf("%d images of %d pixels: %d at a time, %v", s.images, s.size, w.images, ok)
 		}
-		if held := w.tiles(w.images)*w.points*(w.inputs()+w.O) + w.weights(); ok && held > winogradNumbers {
+		if held := w.tiles(w.images)*w.Points()*(w.inputs()+w.O) + w.weights(); ok && held > winogradNumbers {
 			t.Errorf("%d images of %d pixels hold %d points", s.images, s.size, held)
 		}
 	}
@@ -185,12 +186,12 @@ func TestWinogradParts(t *testing.T) {
 // kernel.Conv allows.
 func TestWinogradNaN(t *testing.T) {
 	d := deviceToTest(t)
-	d.SetPrecision(kernel.Highest)
+	setPrecision(t, d, kernel.Highest)
 	const channels = 8
 	for _, s := range []struct {
-		filtering
+		winograd.Filter
 		size int
-	}{{filtering{2, 3}, 3}, {filtering{2, 2}, 4}, {filtering{3, 2}, 4}} {
+	}{{winograd.Filter{M: 2, R: 3}, 3}, {winograd.Filter{M: 2, R: 2}, 4}, {winograd.Filter{M: 3, R: 2}, 4}} {
 		c := winogradConv(1, 7, 7, channels, channels, s.size)
 		pixels, results, weights := c.H*c.W*channels, c.OH*c.OW*channels, c.KH*c.KW*channels*channels
 		for _, at := range []int{0, (3*c.W+4)*channels + 2, pixels - 1} {
@@ -206,7 +207,7 @@ func TestWinogradNaN(t *testing.T) {
 				}
 				x, clean, w, up, none := place(pixels, at), place(results, -1), place(weights, -1), place(results, at%results), kernel.Buffer{}
 				toY, toGX, toGW := place(results, -1), place(pixels, -1), place(weights, -1)
-				defer byWinograd(t, d, c, s.filtering, 1)()
+				defer byWinograd(t, d, c, s.Filter, 1)()
 				d.Conv2d(c, x, w, none, toY)
 				d.Conv2dBackwardInput(c, up, w, none, toGX)
 				d.Conv2dBackwardWeight(c, x, clean, toGW)
@@ -222,7 +223,7 @@ func TestWinogradNaN(t *testing.T) {
 			checkNaN(t, "gradient of the input", gx, wantGX, c.H, c.W, channels, 3*c.StrideH)
 			for i, v := range gw {
 				if seen := i/c.O%c.C == at%c.C; v == v && wantGW[i] != wantGW[i] || v != v && !seen {
-					t.Fatalf("F(%d, %d), NaN in channel %d: weight %d is %g", s.m, s.r, at%c.C, i, v)
+					t.Fatalf("F(%d, %d), NaN in channel %d: weight %d is %g", s.M, s.R, at%c.C, i, v)
 				}
 			}
 		}

@@ -1,4 +1,5 @@
-// Package testdevice lets tests that run on the processor run on another device: BESTIARY_TEST_DEVICE=cuda go test ./..., see package wanted.
+// Package testdevice opens the device for tests that the environment names: BESTIARY_TEST_DEVICE=cuda go test ./... See
+// package wanted.
 package testdevice
 
 import (
@@ -10,8 +11,8 @@ import (
 	"github.com/bestiary-ml/bestiary/tensor"
 )
 
-// Open opens the processor with the given options, or else the device that the environment variable of package wanted names; without a GPU
-// where it names one, the test is skipped.
+// Open opens the device that BESTIARY_TEST_DEVICE names, by default the CPU with the given options. If there is no GPU where
+// one is named, the test is skipped. All tests of a package share the GPU; its precision is restored when the test ends.
 func Open(t testing.TB, o tensor.DeviceOptions) (*tensor.Device, error) {
 	t.Helper()
 	d := testgpu.Wanted(t)
@@ -22,6 +23,8 @@ func Open(t testing.TB, o tensor.DeviceOptions) (*tensor.Device, error) {
 	if err != nil {
 		return nil, err
 	}
+	before := d.Precision()
+	t.Cleanup(func() { d.SetPrecision(before) })
 	d.SetPrecision(precision)
 	return engine.NewDevice(d), nil
 }

@@ -4,5 +4,5 @@ package testgpu
 
 import "github.com/bestiary-ml/bestiary/internal/cuda"
 
-// openEmulated tells why there is none: the emulator needs what the driver needs.
+// openEmulated returns the error of [cuda.Open]: the emulator runs where the driver does.
 func openEmulated() (*cuda.Device, error) { return cuda.Open(0) }

@@ -1,4 +1,4 @@
-// Package testgpu opens the GPU that the environment variable of package wanted names, for tests of what lies below package tensor.
+// Package testgpu opens the GPU for tests that BESTIARY_TEST_DEVICE names, below package tensor.
 package testgpu
 
 import (
@@ -8,15 +8,15 @@ import (
 	"github.com/bestiary-ml/bestiary/internal/testdevice/wanted"
 )
 
-// tester is what [testing.TB] and the one of package rapid have in common.
+// tester is the part of [testing.TB] that rapid.T has, too.
 type tester interface {
 	Helper()
 	Skipf(format string, args ...any)
 	Fatalf(format string, args ...any)
 }
 
-// Wanted returns the GPU that tests are to compute on, the same one at each call, and nil if that is the processor. Where
-// there is no GPU, the test is skipped.
+// Wanted returns the GPU that the environment names, the same one at each call; nil if it names the CPU. If there is no GPU,
+// the test is skipped.
 func Wanted(t tester) *cuda.Device {
 	t.Helper()
 	switch wanted.Device() {
@@ -28,7 +28,7 @@ func Wanted(t tester) *cuda.Device {
 	return opened(t, wanted.Device(), named)
 }
 
-// Emulated returns the emulated GPU, the same one at each call. Where there can't be one, the test is skipped.
+// Emulated returns the emulated GPU, the same one at each call. On platforms without the emulator, the test is skipped.
 func Emulated(t tester) *cuda.Device {
 	t.Helper()
 	return opened(t, wanted.Emulated, emulated)
@@ -46,7 +46,7 @@ func opened(t tester, device string, open func() (*cuda.Device, error)) *cuda.De
 	return d
 }
 
-// Each GPU holds memory of its own, so there is one for all tests of a package.
+// All tests of a package share a GPU, since each one that is opened takes its own memory.
 var (
 	named = sync.OnceValues(func() (*cuda.Device, error) {
 		index, _ := wanted.GPU()

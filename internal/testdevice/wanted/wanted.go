@@ -1,4 +1,4 @@
-// Package wanted reads from the environment which device tests compute on:
+// Package wanted reads the device for tests from the environment:
 //
 //	BESTIARY_TEST_DEVICE=cuda go test ./...
 package wanted
@@ -11,17 +11,17 @@ import (
 	"sync"
 )
 
-// Variable is the environment variable: cpu (or unset), cuda or cuda:N, or emulated.
+// Variable is the name of the environment variable. Its values are cpu (the default), cuda, cuda:N and emulated.
 const Variable = "BESTIARY_TEST_DEVICE"
 
 // Values of the variable beside cuda and cuda:N.
 const (
-	CPU      = "cpu"      // the processor
+	CPU      = "cpu"
 	Emulated = "emulated" // the GPU's kernels on an emulated GPU, a thousand times slower than a real one
 )
 
-// Device is the device that the environment names. It panics if there is none of that name: a test run on another device
-// than the one that was asked for would prove nothing.
+// Device returns the device that the environment names. It panics if the name is unknown: a test on another device would
+// prove nothing.
 var Device = sync.OnceValue(func() string {
 	name, err := parse(os.Getenv(Variable))
 	if err != nil {
@@ -30,7 +30,7 @@ var Device = sync.OnceValue(func() string {
 	return name
 })
 
-// GPU is the number of the GPU that the environment names; ok is false if it names another device.
+// GPU returns the number of the GPU that the environment names; ok is false if it names another device.
 func GPU() (index int, ok bool) { return gpu(Device()) }
 
 func parse(value string) (name string, err error) {
