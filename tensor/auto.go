@@ -7,26 +7,35 @@ import (
 	"github.com/bestiary-ml/bestiary/internal/kernel"
 )
 
-// trialSize is what a GPU is put to the trial with: enough for tiles to be many and for Winograd's algorithm to be chosen.
+// trialSize is the size of the trial of a GPU: large enough for several tiles and for Winograd's algorithm.
 var trialSize = specimenSize{n: 8, side: 32, wide: 64, channels: 64}
 
-// trial is how closely a GPU must agree with the processor at each precision: ten times what rounding to 24, 10 and 7 bits
-// was seen to do to a specimen.
+// trial is how closely a GPU must agree with the CPU at each precision: ten times the differences that rounding to 24, 10 and
+// 7 bits caused.
 var trial = map[kernel.Precision]agreement{
 	kernel.Highest: {loss: 1e-5, gradient: 5e-5},
 	kernel.High:    {loss: 1e-4, gradient: 0.03},
 	kernel.Medium:  {loss: 1e-3, gradient: 0.15},
 }
 
-// openAuto opens the first GPU, if there is one and it does what the processor does, or else the processor.
+// openAuto opens the first GPU, if there is one and it passes the trial; otherwise the CPU.
 func openAuto(o DeviceOptions, precision kernel.Precision) (*Device, error) {
 	if o.processors() {
 		return openProcessor(o, precision)
 	}
 	gpu, unused := cuda.Open(0)
+	return chooseGPU(gpu, unused, o, precision)
+}
+
+// chooseGPU returns gpu if it was opened without an error, unused, and passes the trial. Otherwise it closes gpu and returns
+// the CPU.
+func chooseGPU(gpu *cuda.Device, unused error, o DeviceOptions, precision kernel.Precision) (*Device, error) {
 	if unused == nil {
 		if unused = try(gpu, precision); unused == nil {
 			return newDevice(gpu), nil
+		}
+		if err := gpu.Release(); err != nil {
+			unused = fmt.Errorf("%w (and closing it failed: %v)", unused, err)
 		}
 	}
 	processor, err := openProcessor(o, precision)
@@ -36,7 +45,7 @@ func openAuto(o DeviceOptions, precision kernel.Precision) (*Device, error) {
 	return processor, err
 }
 
-// try puts a GPU to the trial, beside a processor of its own: its memory, some 20 MB, isn't kept.
+// try runs the trial of a GPU. The CPU device that it is compared with, about 20 MB, is closed afterwards.
 func try(gpu *cuda.Device, precision kernel.Precision) error {
 	gpu.SetPrecision(precision)
 	processor, err := openProcessor(DeviceOptions{}, precision)

@@ -12,6 +12,7 @@
 package cuda
 
 import (
+	"errors"
 	"fmt"
 	"runtime"
 	"sync"
@@ -24,6 +25,7 @@ import (
 type Device struct {
 	driver    *driver
 	index     int
+	handle    int32 // CUdevice
 	info      Info
 	context   uintptr
 	current   [1]uintptr // the context as a list of arguments, so that calls don't allocate one
@@ -148,7 +150,7 @@ func open(driver *driver, index int) (*Device, error) {
 	if err := driver.check(cuDevicePrimaryCtxRetain, uintptr(unsafe.Pointer(context)), uintptr(*handle)); err != nil {
 		return nil, err
 	}
-	d.context, d.current = *context, [1]uintptr{*context}
+	d.handle, d.context, d.current = *handle, *context, [1]uintptr{*context}
 	stream := new(uintptr)
 	if err := d.check(cuStreamCreate, uintptr(unsafe.Pointer(stream)), nonBlocking); err != nil {
 		return nil, err
@@ -210,6 +212,23 @@ func (d *Device) Close() {
 	d.staging.drop(d)
 	collect() // unreachable buffers that were not freed
 	d.trim()
+}
+
+// Release closes the device for good: it returns the driver's context, with all memory of the device, to the driver. The
+// device and its buffers must not be used afterwards. Release doesn't panic, so that it serves for a GPU that failed.
+func (d *Device) Release() (err error) {
+	defer func() {
+		if d.driver.functions[cuDevicePrimaryCtxRelease] != 0 {
+			err = errors.Join(err, d.driver.check(cuDevicePrimaryCtxRelease, uintptr(d.handle)))
+		}
+	}()
+	defer func() {
+		if failure := recover(); failure != nil {
+			err = fmt.Errorf("%v", failure)
+		}
+	}()
+	d.Close()
+	return nil
 }
 
 // Synchronize implements kernel.Memory.

@@ -20,6 +20,7 @@ const (
 	cuDeviceGetAttribute
 	cuDeviceTotalMem
 	cuDevicePrimaryCtxRetain
+	cuDevicePrimaryCtxRelease
 	cuCtxSetCurrent
 	cuStreamCreate
 	cuStreamSynchronize
@@ -55,6 +56,9 @@ const (
 // forGraphs reports whether only graphs need the function. On a driver without it, work is launched call by call.
 func (s symbol) forGraphs() bool { return s >= cuStreamBeginCapture && s <= cuGraphDestroy }
 
+// optional reports whether a driver may lack the function.
+func (s symbol) optional() bool { return s.forGraphs() || s == cuDevicePrimaryCtxRelease }
+
 // symbolNames are the names under which libcuda exports the functions. A version _v2 has been the current one since CUDA 4,
 // 11 or 12 and stays exported beside newer ones, so all drivers since CUDA 12 have these names.
 var symbolNames = [symbolCount]string{
@@ -66,6 +70,7 @@ var symbolNames = [symbolCount]string{
 	cuDeviceGetAttribute:           "cuDeviceGetAttribute",
 	cuDeviceTotalMem:               "cuDeviceTotalMem_v2",
 	cuDevicePrimaryCtxRetain:       "cuDevicePrimaryCtxRetain",
+	cuDevicePrimaryCtxRelease:      "cuDevicePrimaryCtxRelease_v2",
 	cuCtxSetCurrent:                "cuCtxSetCurrent",
 	cuStreamCreate:                 "cuStreamCreate",
 	cuStreamSynchronize:            "cuStreamSynchronize",

@@ -56,7 +56,7 @@ func openDriverAt(path string) (*driver, error) {
 			return nil, fmt.Errorf("%s is not the NVIDIA driver, it has no cuInit; remove it, or name the driver's folder in LD_LIBRARY_PATH", path)
 		case symbol(s) == cuInit:
 			d.path = fileOf(d.functions[s], path)
-		case err != nil && !symbol(s).forGraphs():
+		case err != nil && !symbol(s).optional():
 			return nil, fmt.Errorf("the NVIDIA driver at %s has no %s: it is older than CUDA 12; update the driver", d.path, symbolNames[s])
 		}
 	}

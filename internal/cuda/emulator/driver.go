@@ -118,9 +118,10 @@ func (g *gpu) calls() map[string]any {
 			*at[int32](value) = map[uintptr]int32{processors: 4, computeMajor: 8, computeMinor: 0, sharedOptIn: mostShared}[which]
 			return 0
 		},
-		"cuDeviceTotalMem_v2":      func(n, _ uintptr) uintptr { return give(n, memoryOfDevice) },
-		"cuDevicePrimaryCtxRetain": func(context, _ uintptr) uintptr { return give(context, 1) },
-		"cuCtxSetCurrent":          func(uintptr) uintptr { return 0 },
+		"cuDeviceTotalMem_v2":          func(n, _ uintptr) uintptr { return give(n, memoryOfDevice) },
+		"cuDevicePrimaryCtxRetain":     func(context, _ uintptr) uintptr { return give(context, 1) },
+		"cuDevicePrimaryCtxRelease_v2": func(uintptr) uintptr { return 0 },
+		"cuCtxSetCurrent":              func(uintptr) uintptr { return 0 },
 		"cuMemGetInfo_v2": func(free, total uintptr) uintptr {
 			give(free, memoryOfDevice-uintptr(g.Held()))
 			return give(total, memoryOfDevice)
