@@ -3,19 +3,17 @@
 #include "common.cuh"
 
 const int THREADS = 256;
-const int DEPTH = 16; // words of depth in shared memory at a time
-
-// ---- arithmetic ----
+const int DEPTH = 16; // words of the depth in shared memory at a time
 
 // Float32 multiply-adds.
 struct Exact {
-    static const int numbers = 1; // a word
+    static const int numbers = 1; // in a word
     static const bool fragments = false;
     static __device__ u32 word(float lower, float) { return __float_as_uint(lower); }
     static __device__ void multiply(float (&)[4], const u32 (&)[4], const u32 (&)[2]) {}
 };
 
-// Tensor cores on TF32: 10 bits after the point, sums in float32.
+// Tensor cores with TF32 operands, which have 10 bits after the point, and sums in float32.
 struct Tf32 {
     static const int numbers = 1;
     static const bool fragments = true;
@@ -31,7 +29,7 @@ struct Tf32 {
     }
 };
 
-// Tensor cores on bfloat16: 7 bits after the point, sums in float32.
+// Tensor cores with bfloat16 operands, which have 7 bits after the point, and sums in float32.
 struct Bfloat16 {
     static const int numbers = 2;
     static const bool fragments = true;

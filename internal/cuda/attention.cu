@@ -1,10 +1,10 @@
-// Attention in float32, and the kernels that take queries one by one.
+// Attention in float32 in tiles, and the kernels for single queries.
 #include "attention.cuh"
 #include "attention_rows.cuh"
 
 ATTENTIONS(exact, ExactScores)
 
-// ---- one by one, see attention_rows.cuh ----
+// ---- single queries, see attention_rows.cuh ----
 
 const int ROW_THREADS = 512;
 
@@ -16,9 +16,9 @@ extern "C" __global__ void __launch_bounds__(ROW_THREADS) attend_rows(const __gr
                p.log_sum ? p.log_sum + ((i64)batch * p.heads + head) * p.queries + query : nullptr);
 }
 
-// The gradient of a query, or those of a key and its value.
+// The gradient of a query, or the gradients of a key and its value.
 template <bool OF_QUERY> __device__ inline void attend_grad_rows(const Attention &p) {
-    extern __shared__ __align__(16) float pair_features[]; // [slices][dim], twice for a key
+    extern __shared__ __align__(16) float pair_features[]; // [slices][dim], for a key twice
     __shared__ float weights[CHUNK], gradients[CHUNK];
     const int own = blockIdx.x, head = blockIdx.y, batch = blockIdx.z, others = OF_QUERY ? p.keys : p.queries;
     const Slices slices(p.dim);
@@ -65,9 +65,9 @@ template <bool OF_QUERY> __device__ inline void attend_grad_rows(const Attention
 extern "C" __global__ void __launch_bounds__(ROW_THREADS) attend_grad_query_rows(const __grid_constant__ Attention p) { attend_grad_rows<true>(p); }
 extern "C" __global__ void __launch_bounds__(ROW_THREADS) attend_grad_key_rows(const __grid_constant__ Attention p) { attend_grad_rows<false>(p); }
 
-// delta = gy·y of each query of each head, by 8 threads each.
+// delta = gy·y for each query of each head, with 8 threads each.
 extern "C" __global__ void __launch_bounds__(256) attend_delta(const __grid_constant__ Attention p, i64 n) {
-    const i64 at = (i64)blockIdx.x * 32 + threadIdx.x / 8, i = min(at, n - 1); // whole warps go on together
+    const i64 at = (i64)blockIdx.x * 32 + threadIdx.x / 8, i = min(at, n - 1); // warps must stay whole for shuffles
     const i64 query = i % p.queries, head = i / p.queries % p.heads, batch = i / p.queries / p.heads;
     const i64 from = batch * p.batch_y + query * p.row_y + head * p.dim;
     const float sum = inner_product(p, p.gy + from, p.result + from);

@@ -1,10 +1,10 @@
-// Attention in tiles of 32 queries by 32 keys: kernel.Sequences' Attention and AttentionGrad. The files that include this
-// compile it for an arithmetic each.
+// Attention in tiles of 32 queries by 32 keys: kernel.Sequences' Attention and AttentionGrad. Each file that includes this
+// compiles the kernels for one arithmetic.
 //
-// A block of four warps has a tile of queries (or of keys, for their gradients) and goes through the tiles of keys (of
-// queries) of which something is seen. Scores go through shared memory, where each row belongs to four threads; the
-// matrix products around them are computed by warps, each 16 rows by half of the columns, in the order of registers
-// that tensor cores have, whatever the arithmetic.
+// A block of four warps has a tile of queries (or of keys, for their gradients) and loops over the tiles of keys (of queries)
+// that aren't fully masked. Scores go through shared memory, where four threads treat a row. The matrix products before and
+// after are computed by warps, 16 rows by half of the columns each, in the register layout of tensor cores for all
+// arithmetics.
 #pragma once
 #include "attention_forward.cuh"
 #include "attention_grad.cuh"

@@ -1,4 +1,4 @@
-// FORWARD
+// The forward pass of attention: a block computes a tile of queries by online softmax.
 #pragma once
 #include "attention_tiles.cuh"
 
@@ -7,9 +7,9 @@ template <class Math, int D> __device__ inline void attend(const Attention &p) {
     float *queries = shared, *keys = queries + TILE * (D + 4), *values = keys + TILE * (D + 4), *scores = values + TILE * (D + 4);
     __shared__ float correction[TILE];
     __shared__ u32 present;
-    const int tile = gridDim.x - 1 - blockIdx.x; // causal masks have most to do at the end
+    const int tile = gridDim.x - 1 - blockIdx.x; // with a causal mask, the last tiles have most to do, so they start first
     const int head = blockIdx.y, batch = blockIdx.z, warp = threadIdx.x / 32;
-    const int row = threadIdx.x / 4, part = threadIdx.x % 4, place = tile * TILE + row; // of the scores that this thread treats
+    const int row = threadIdx.x / 4, part = threadIdx.x % 4, place = tile * TILE + row; // of this thread's scores
     const Head q = {p.q + batch * p.batch_q + head * p.dim, p.row_q};
     const Head k = {p.k + batch * p.batch_k + head * p.dim, p.row_k};
     const Head v = {p.v + batch * p.batch_v + head * p.dim, p.row_v};
@@ -35,7 +35,7 @@ template <class Math, int D> __device__ inline void attend(const Attention &p) {
         for (int j = 0; j < TILE / 4; j++) {
             const int column = part + 4 * j;
             s[j] = visible >> column & 1 ? scores[row * SCORE_PITCH + column] * p.scale : -INFINITE;
-            high = fmaxf(high, s[j]); // passes over NaN, which reaches total below
+            high = fmaxf(high, s[j]); // ignores NaN, which reaches total below
         }
         high = fmaxf(high, __shfl_xor_sync(0xffffffffu, high, 1));
         high = fmaxf(high, __shfl_xor_sync(0xffffffffu, high, 2));
@@ -53,7 +53,7 @@ template <class Math, int D> __device__ inline void attend(const Attention &p) {
         sum += __shfl_xor_sync(0xffffffffu, sum, 1);
         sum += __shfl_xor_sync(0xffffffffu, sum, 2);
         const float shrink = before == -INFINITE ? 0.0f : expf(before - shift);
-        // without a finite score so far, total is 0, or NaN, which must stay
+        // without a finite score so far, total is 0 or NaN, and NaN must stay
         total = (before == -INFINITE ? total : total * shrink) + sum;
         if (part == 0) correction[row] = before == -INFINITE ? 1.0f : shrink;
         __syncthreads();

@@ -1,9 +1,9 @@
-// GRAD
+// The gradients of attention, for tiles of queries and for tiles of keys.
 #pragma once
 #include "attention_tiles.cuh"
 
-// The weights of 32×32 scores and the gradients that arrive at the scores, from products: scores and g hold q·k and gy·v,
-// and receive the weights and Scale·weight·(gy·v − δ).
+// Computes the weights of 32×32 scores, and the gradients of the scores. On entry, scores and g are q·k and gy·v; on return,
+// they are the weights and scale·weight·(gy·v − δ).
 template <class Math> __device__ inline void weights_and_gradients(const Attention &p, float *scores, float *g, u32 visible, float log_sum, float delta) {
     const int row = threadIdx.x / 4, part = threadIdx.x % 4;
 #pragma unroll
@@ -60,8 +60,8 @@ template <class Math, int D> __device__ inline void attend_grad_queries(const At
     store_tile<D>(p, p.gq + batch * p.batch_q + head * p.dim, p.row_q, tile, p.queries, sums, [](int) { return 1.0f; });
 }
 
-// The gradients of a tile of keys and values. The tiles of queries that see something of it are found in their lists,
-// 128 at a time, and gone through in their order.
+// The gradients of a tile of keys and values. The block searches the lists of 128 tiles of queries at a time for those that see
+// a key of its tile, and treats these in their order. Fully masked tiles are skipped.
 template <class Math, int D> __device__ inline void attend_grad_keys(const Attention &p) {
     extern __shared__ __align__(16) float shared[];
     const int size = TILE * (D + 4);
@@ -76,12 +76,12 @@ template <class Math, int D> __device__ inline void attend_grad_keys(const Atten
     const Head gy = {p.gy + batch * p.batch_y + head * p.dim, p.row_y};
     fetch_tile<Math, D>(p, keys, k, tile, p.keys);
     fetch_tile<Math, D>(p, values, v, tile, p.keys);
-    const u32 present = kept(p, batch, tile); // every warp finds the same
+    const u32 present = kept(p, batch, tile); // every warp gets the same bits
     float key_sums[D / 16][4] = {}, value_sums[D / 16][4] = {};
     const int query_tiles = tiles_of(p.queries);
     for (int first = 0; first < query_tiles; first += ATTENTION_THREADS) {
         const int candidate = first + threadIdx.x;
-        int entry = -1; // twice the tile of queries, plus 1 if all of it is seen
+        int entry = -1; // twice the tile of queries, plus 1 if its queries see all keys
         if (candidate < query_tiles) {
             if (!p.starts) entry = 2 * candidate + 1;
             else
@@ -89,7 +89,7 @@ template <class Math, int D> __device__ inline void attend_grad_keys(const Atten
                     if (p.tiles[at] >> 1 == tile) entry = 2 * candidate + (p.tiles[at] & 1);
         }
         const u32 hits = __ballot_sync(0xffffffffu, entry >= 0);
-        __syncthreads(); // found has been read
+        __syncthreads(); // all threads have read found
         if (lane == 0) counts[warp] = __popc(hits);
         __syncthreads();
         int before = 0, all = 0;

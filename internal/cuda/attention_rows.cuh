@@ -1,12 +1,12 @@
-// Attention of queries one by one.
+// Attention of single queries.
 #pragma once
 #include "ahead.cuh"
 #include "attention_arguments.cuh"
 
-// These serve where there are few queries, as in decoding, where queries and keys are a part of the mask's, or where
-// heads are wider than the tiled kernels have room for. A block has a query (or a key, for its gradients) and goes
-// through what it sees, CHUNK at a time: first all inner products, 8 threads each, then sums of rows, in which each
-// thread has a feature of every slices-th row.
+// These kernels are used if there are few queries, as in decoding; if the queries and keys are a part of those of the mask; or
+// if heads are wider than the tiled kernels allow. A block has a query (or a key, for its gradients) and treats CHUNK keys at a
+// time. First it computes all inner products, with 8 threads each. Then it sums up rows: each thread has one feature, of every
+// slices-th row.
 
 const int CHUNK = 1024;
 
@@ -15,7 +15,7 @@ __device__ inline bool sees(const Attention &p, int batch, int query, int key) {
     return !p.rows || (u32)p.rows[(i64)(p.first + query) * p.words + key / 32] >> key % 32 & 1;
 }
 
-// The share that one of 8 neighbouring threads has of the inner product of two rows.
+// The share of one of 8 neighbouring threads in the inner product of two rows.
 __device__ inline float product_share(const Attention &p, const float *a, const float *b) {
     float sum = 0.0f;
     if (p.vector) {
@@ -29,7 +29,7 @@ __device__ inline float product_share(const Attention &p, const float *a, const 
     return sum;
 }
 
-// The sum of their shares; each receives it.
+// The sum of the shares of 8 neighbouring threads; each receives it.
 __device__ inline float sum_of_8(float share) {
 #pragma unroll
     for (int lane = 4; lane > 0; lane /= 2) share += __shfl_xor_sync(0xffffffffu, share, lane);
@@ -38,7 +38,7 @@ __device__ inline float sum_of_8(float share) {
 
 __device__ inline float inner_product(const Attention &p, const float *a, const float *b) { return sum_of_8(product_share(p, a, b)); }
 
-// How the threads of a block share the features of rows: width of them side by side.
+// How the threads of a block share rows of features: width threads have the features of a row, in count slices of the rows.
 struct Slices {
     int width, count, feature, slice;
 
@@ -48,13 +48,13 @@ struct Slices {
         feature = threadIdx.x % width;
         slice = threadIdx.x / width;
     }
-    // Adds factor·sums and the rows (n of them, base + i·row) times weights to sums [count][dim].
+    // Sets sums [count][dim] to factor·sums + Σ weights[i]·(row i at base + i·row), for n rows.
     __device__ void add(float *sums, int dim, const float *base, i64 row, const float *weights, int n, float factor) const {
         if (slice >= count) return; // width may not divide the number of threads
         for (int d = feature; d < dim; d += width) {
             float sum = sums[slice * dim + d] * factor;
             read_ahead<16>(slice, n, count, [&](i64 i) { return base[i * row + d]; }, [&](i64 i, float v) {
-                if (weights[i] != 0.0f) sum = fmaf(weights[i], v, sum); // 0 isn't seen
+                if (weights[i] != 0.0f) sum = fmaf(weights[i], v, sum); // weight 0 is masked: v may be NaN
             });
             sums[slice * dim + d] = sum;
         }
@@ -67,8 +67,8 @@ struct Slices {
     }
 };
 
-// Writes y, and the logarithm of the softmax's denominator unless log_sum is null, of a query q of a batch, given the first of
-// its keys and values. sums is shared memory for [slices][dim].
+// Writes the attention y of a query q of a batch by online softmax, given its first key and value; and the logarithm of the
+// softmax's denominator, unless log_sum is null. sums is shared memory for [slices][dim].
 __device__ inline void attend_row(const Attention &p, int batch, int query, const float *q, const float *k, const float *v, float *sums,
                                   float *y, float *log_sum) {
     __shared__ float scores[CHUNK];
@@ -77,7 +77,7 @@ __device__ inline void attend_row(const Attention &p, int batch, int query, cons
     float largest = -INFINITE, total = 0.0f;
     for (int begin = 0; begin < p.keys; begin += CHUNK) {
         const int n = min(CHUNK, p.keys - begin);
-        read_ahead<4>(threadIdx.x / 8, (n + 3) / 4 * 4, blockDim.x / 8, // whole warps go on together
+        read_ahead<4>(threadIdx.x / 8, (n + 3) / 4 * 4, blockDim.x / 8, // warps must stay whole for shuffles
             [&](i64 i) { return product_share(p, q, k + min(begin + (int)i, p.keys - 1) * p.row_k); },
             [&](i64 i, float share) {
                 const float s = p.scale * sum_of_8(share);
@@ -85,7 +85,7 @@ __device__ inline void attend_row(const Attention &p, int batch, int query, cons
             });
         __syncthreads();
         float high = -INFINITE;
-        for (int i = threadIdx.x; i < n; i += blockDim.x) high = fmaxf(high, scores[i]); // passes over NaN, which reaches total below
+        for (int i = threadIdx.x; i < n; i += blockDim.x) high = fmaxf(high, scores[i]); // ignores NaN, which reaches total below
         high = block_max(high);
         const float before = largest;
         largest = fmaxf(largest, high);
@@ -95,7 +95,7 @@ __device__ inline void attend_row(const Attention &p, int batch, int query, cons
             scores[i] = expf(scores[i] - shift);
             sum += scores[i];
         }
-        total = total * shrink + block_sum(sum); // its barriers separate writers of scores from readers
+        total = total * shrink + block_sum(sum); // has barriers between the writes and the reads of scores
         slices.add(sums, p.dim, v + begin * p.row_v, p.row_v, scores, n, shrink);
         __syncthreads();
     }

@@ -1,4 +1,4 @@
-// SCORES
+// The matrix products of attention, for each arithmetic.
 #pragma once
 #include "attention_arguments.cuh"
 
@@ -9,7 +9,7 @@ const int SCORE_PITCH = TILE + 4;
 struct ExactScores {
     static __device__ float round(float x) { return x; }
 
-    // sums[j] += a·b for 16 rows and 8 columns j: a(m, k) is a[m·AM + k·AK] and b(k, n) is b[k·BK + n·BN].
+    // sums[j] += a·b for 16 rows and the j-th 8 columns: a(m, k) is a[m·AM + k·AK], and b(k, n) is b[k·BK + n·BN].
     template <int TILES, int K, int AM, int AK, int BK, int BN>
     static __device__ void multiply(float (&sums)[TILES][4], const float *a, const float *b) {
         const int group = threadIdx.x % 32 / 4, pair = threadIdx.x % 4 * 2;

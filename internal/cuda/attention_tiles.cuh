@@ -1,8 +1,8 @@
-// TILES
+// Tiles of attention: loading and storing rows, scores, and the mask.
 #pragma once
 #include "attention_scores.cuh"
 
-// Where a head's rows are: token i begins at base + i·row.
+// The rows of a head: token i begins at base + i·row.
 struct Head {
     const float *base;
     i64 row;
@@ -10,7 +10,7 @@ struct Head {
 
 __device__ inline int position(const Attention &p, int place) { return p.order ? p.order[place] : place; }
 
-// Copies the 32 rows of a tile of places to shared memory, D numbers each, rounded; what doesn't exist is 0.
+// Copies the 32 rows of a tile of places to shared memory, D rounded numbers each. Missing rows and features are 0.
 template <class Math, int D> __device__ inline void fetch_tile(const Attention &p, float *to, Head from, int tile, int places) {
     for (int i = threadIdx.x; i < TILE * D / 4; i += ATTENTION_THREADS) {
         const int r = i / (D / 4), d = i % (D / 4) * 4, place = tile * TILE + r;
@@ -30,7 +30,7 @@ template <class Math, int D> __device__ inline void fetch_tile(const Attention &
     }
 }
 
-// Writes the 16×D/2 numbers of this warp to the rows of a tile of places, each times scale(row of the tile).
+// Writes the 16×D/2 numbers of this warp to the rows of a tile of places, multiplied by scale(row of the tile).
 template <int D, class Scale>
 __device__ inline void store_tile(const Attention &p, float *base, i64 row, int tile, int places, const float (&sums)[D / 16][4], Scale scale) {
     const int lane = threadIdx.x % 32, warp = threadIdx.x / 32;
@@ -50,7 +50,7 @@ __device__ inline void store_tile(const Attention &p, float *base, i64 row, int 
     }
 }
 
-// Writes 32×32 scores: this warp has 16 rows and 16 columns of them.
+// Writes 32×32 scores, of which this warp has 16 rows and 16 columns.
 __device__ inline void store_scores(float *scores, const float (&sums)[2][4]) {
     const int lane = threadIdx.x % 32, warp = threadIdx.x / 32;
     float *to = scores + (warp % 2 * 16 + lane / 4) * SCORE_PITCH + warp / 2 * 16 + lane % 4 * 2;
@@ -61,7 +61,7 @@ __device__ inline void store_scores(float *scores, const float (&sums)[2][4]) {
             *reinterpret_cast<float2 *>(&to[8 * half * SCORE_PITCH + 8 * j]) = make_float2(sums[j][2 * half], sums[j][2 * half + 1]);
 }
 
-// 32×32 products of rows of left and right, both [32][D + 4].
+// Computes 32×32 scores: inner products of the rows of left and right, both [32][D + 4].
 template <class Math, int D> __device__ inline void score(float *scores, const float *left, const float *right) {
     const int warp = threadIdx.x / 32;
     float sums[2][4] = {};
@@ -69,14 +69,14 @@ template <class Math, int D> __device__ inline void score(float *scores, const f
     store_scores(scores, sums);
 }
 
-// Which keys of a tile exist and are kept, as bits; for one whole warp.
+// The keys of a tile that exist and are kept, as bits; to be called by a whole warp.
 __device__ inline u32 kept(const Attention &p, int batch, int tile) {
     const int place = tile * TILE + threadIdx.x % 32;
     const bool there = place < p.keys && (!p.keep || p.keep[(i64)batch * p.keys + position(p, place)] != 0);
     return __ballot_sync(0xffffffffu, there);
 }
 
-// Which keys of a tile the query at a place sees, keep aside; whole tells that it is all.
+// The keys of a tile that the mask lets the query at a place see, as bits; all of them if whole is true.
 __device__ inline u32 seen(const Attention &p, int place, int tile, bool whole) {
     return whole ? 0xffffffffu : (u32)p.bits[(i64)place * p.words + tile];
 }

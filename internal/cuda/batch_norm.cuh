@@ -1,14 +1,14 @@
-// BATCH
+// Batch normalisation, with its gradients and running statistics.
 #pragma once
 #include "team.cuh"
 
-// Batch normalisation of x [rows, channels]. Blocks are 32 channels wide and 8 rows high; splits cut the rows. Sums are
-// in double precision, of deviations from a channel's first number, so that a large mean costs no precision.
+// Batch normalisation of x [rows, channels]. Blocks are 32 channels wide and 8 rows high; the rows are cut into splits. Sums are
+// those of deviations from a channel's first number, in double precision, so that a large mean loses no precision.
 struct Moments {
     double first, second;
 };
 
-// Adds the moments of a column of the block; the results are in row 0.
+// Adds the moments of a column over the block; row 0 receives the sums.
 __device__ inline Moments column_sum(Moments m) {
     __shared__ Moments rows[8][32];
     __syncthreads(); // of an earlier call
@@ -22,12 +22,12 @@ __device__ inline Moments column_sum(Moments m) {
     return m;
 }
 
-// Loops over the tasks (split s of splits of a tile of 32 channels) of a block. It needs all threads of the block.
+// Loops over the tasks of a block: split s of a tile of 32 channels. All threads of the block must take part.
 #define EACH_TILE(c, s, channels, splits)                                                                              \
     for (i64 task = blockIdx.x, tiles = ((channels) + 31) / 32, c, s;                                                  \
          c = task % tiles * 32 + threadIdx.x, s = task / tiles, task < tiles * (splits); task += gridDim.x)
 
-// read_ahead over the rows of split s that are this thread's.
+// read_ahead over this thread's rows of split s.
 template <class Read, class Use> __device__ inline void split_rows(i64 s, i64 rows, i64 splits, Read read, Use use) {
     const i64 share = (rows + splits - 1) / splits;
     read_ahead(s * share + threadIdx.y, min((s + 1) * share, rows), 8, read, use);
@@ -46,13 +46,13 @@ __device__ inline Moments moments_of(i64 c, i64 s, i64 rows, i64 channels, i64 s
     return column_sum(m);
 }
 
-// kernel.Running.
+// The running statistics, running = (1 − weight)·running + weight·batch; runningArguments in normalisation.go.
 struct Running {
     float *mean, *variance;
     float weight;
 };
 
-// Mean and variance of column c, from the sums of the deviations from shift and of their squares.
+// Sets the mean and the variance of column c, from the sums of the deviations from shift and of their squares.
 __device__ inline void statistics(i64 c, Moments m, i64 rows, int unbiased, float shift, const Running &running,
                                   float *mean, float *variance) {
     const double average = m.first / (double)rows;
@@ -72,7 +72,7 @@ extern "C" __global__ void batch_moments(i64 rows, i64 channels, i64 splits, con
     }
 }
 
-// Adds the shares of a column, of which s is the only part; the results are in row 0.
+// Adds the shares of a column; row 0 receives the sums. s is 0.
 __device__ inline Moments sum_of_shares(i64 c, i64 s, i64 channels, i64 splits, const Moments *partial) {
     Moments m = {0, 0};
     if (c < channels)
@@ -111,7 +111,7 @@ extern "C" __global__ void batch_apply(i64 rows, i64 channels, double eps, int l
     }
 }
 
-// All of it in one launch, for few rows.
+// All steps in one launch, for few rows.
 extern "C" __global__ void batch_norm(i64 rows, i64 channels, double eps, int unbiased, int log_gamma, int act,
                                       float slope, const float *x, const float *gamma, const float *beta, float *mean,
                                       float *variance, float *y, const __grid_constant__ Running running) {
@@ -141,7 +141,7 @@ extern "C" __global__ void batch_norm_log_det(i64 channels, double eps, const fl
     if (threadIdx.x == 0) *log_det = (float)sum + (before ? *before : 0.0f);
 }
 
-// What the gradient of a batch normalisation reads.
+// The argument of the gradients; batchGradArguments in normalisation.go.
 struct BatchGrad {
     i64 rows, channels;
     double eps;
@@ -152,17 +152,17 @@ struct BatchGrad {
     float *gx, *ggamma, *gbeta;
 };
 
-// What it reads of an element.
+// The numbers of an element.
 struct Element {
     float x, y, gy;
 };
 
 __device__ inline Element element(const BatchGrad &g, i64 at) { return {g.x[at], g.act == ACT_NONE ? 0.0f : g.y[at], g.gy[at]}; }
 
-// The gradient before the activation.
+// The gradient of the activation's input.
 __device__ inline float upstream(const BatchGrad &g, const Element &e) { return activation_grad(g.act, g.slope, e.y, e.gy); }
 
-// Σ g and Σ g·x̂ of a column, over a split of its rows.
+// Σ g and Σ g·x̂ of a column over a split of its rows.
 __device__ inline Moments gradient_moments(const BatchGrad &g, i64 c, i64 s, i64 splits) {
     Moments m = {0, 0};
     if (c < g.channels) {
@@ -185,7 +185,7 @@ __device__ inline void parameter_gradients(const BatchGrad &g, i64 c, Moments m)
         g.ggamma[c] = (float)m.second;
 }
 
-// gx of a column over a split of its rows; the formula stands at internal/cpu's batchNormGradient.
+// gx of a column over a split of its rows; the formula is at batchNormGradient in internal/cpu.
 __device__ inline void input_gradient(const BatchGrad &g, i64 c, i64 s, i64 splits, Moments m) {
     const double divisor = (double)(g.rows - (g.unbiased ? 1 : 0)), rstd = 1.0 / sqrt((double)g.variance[c] + g.eps);
     const float mean = g.mean[c], scale = (float)((double)gamma_of(c, g.gamma, g.log_gamma) * rstd);
@@ -208,7 +208,7 @@ extern "C" __global__ void batch_grad_moments(const __grid_constant__ BatchGrad 
     }
 }
 
-// Adds the shares into the first one, and writes the gradients of the parameters.
+// Adds the shares into the first one, and writes the gradients of gamma and beta.
 extern "C" __global__ void batch_grad_parameters(const __grid_constant__ BatchGrad g, i64 splits, Moments *partial) {
     EACH_TILE(c, s, g.channels, 1) {
         const Moments m = sum_of_shares(c, s, g.channels, splits, partial);
@@ -225,7 +225,7 @@ extern "C" __global__ void batch_grad_apply(const __grid_constant__ BatchGrad g,
     }
 }
 
-// All of it in one launch, for few rows.
+// All steps in one launch, for few rows.
 extern "C" __global__ void batch_norm_grad(const __grid_constant__ BatchGrad g) {
     __shared__ Moments sums[32];
     EACH_TILE(c, s, g.channels, 1) {

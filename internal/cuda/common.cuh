@@ -1,4 +1,5 @@
-// What the kernels share. Sizes and positions are 64 bits wide, since a tensor may have more than 2³¹ elements.
+// Types, loops, activations and reductions that all kernels share. Sizes and positions have 64 bits, since a tensor may have
+// more than 2³¹ elements.
 #pragma once
 
 typedef long long i64;
@@ -15,7 +16,7 @@ typedef unsigned int u32;
 
 #define INFINITE __int_as_float(0x7f800000)
 
-// The contract lets NaN through max and min, which fmaxf and fminf don't.
+// max and min that return NaN if an operand is NaN, as kernel.Binary specifies; fmaxf and fminf don't.
 __device__ inline float max_nan(float a, float b) {
     float y;
     asm("max.NaN.f32 %0, %1, %2;" : "=f"(y) : "f"(a), "f"(b));
@@ -31,14 +32,14 @@ __device__ inline float min_nan(float a, float b) {
 // Values of kernel.Activation.
 enum { ACT_NONE, ACT_RELU, ACT_LEAKY_RELU, ACT_TANH, ACT_SIGMOID };
 
-// Small values keep their precision: SiLU multiplies them by large numbers.
+// Small values keep their relative precision, since SiLU multiplies them by large numbers.
 __device__ inline float sigmoid(float x) {
     const float e = expf(-fabsf(x));
     return (x >= 0.0f ? 1.0f : e) / (1.0f + e);
 }
 
-// The distribution function of the standard normal distribution, ½·erfc(−x/√2). At the far left end a rounded argument
-// would be felt, so what rounding left out is put back by the derivative.
+// The distribution function of the standard normal distribution, ½·erfc(−x/√2). In the left tail, the rounding error of the
+// argument matters; it is corrected to first order.
 __device__ inline float gaussian_cumulative(float x) {
     const float high = 0.70710677f, low = 1.21016175e-8f; // 1/√2 in two parts
     const float z = -x * high, rest = fmaf(-x, high, -z) - x * low;
@@ -46,14 +47,14 @@ __device__ inline float gaussian_cumulative(float x) {
     return fabsf(z) < 10.0f ? c - rest * 0.56418958f * expf(-z * z) : c;
 }
 
-// Its density, with the rounding of x² put back.
+// The density of the standard normal distribution, with the rounding error of x² corrected.
 __device__ inline float gaussian_density(float x) {
     const float square = x * x;
     const float density = 0.3989422804f * expf(-0.5f * square);
     return fabsf(x) < 15.0f ? density * (1.0f - 0.5f * fmaf(x, x, -square)) : density;
 }
 
-// x·Φ(x); 0 at −∞, where the product would be undefined.
+// x·Φ(x); 0 at −∞, where the product would be NaN.
 __device__ inline float gelu(float x) {
     const float c = gaussian_cumulative(x);
     return c == 0.0f ? 0.0f : x * c;
@@ -71,7 +72,7 @@ __device__ inline float activate(int act, float slope, float x) {
     return x;
 }
 
-// The gradient before an activation, from the one behind it and its output y.
+// The gradient of an activation's input, from the gradient g of its output y.
 __device__ inline float activation_grad(int act, float slope, float y, float g) {
     switch (act) {
     case ACT_RELU: return y > 0.0f ? g : 0.0f * g;
@@ -82,7 +83,7 @@ __device__ inline float activation_grad(int act, float slope, float y, float g) 
     return g;
 }
 
-// Sums v over the warp; every lane receives the sum, always added in the same order.
+// Sums v over the warp, always in the same order; every lane receives the sum.
 template <typename T> __device__ inline T warp_sum(T v) {
 #pragma unroll
     for (int lane = 16; lane > 0; lane /= 2) v += __shfl_xor_sync(0xffffffffu, v, lane);
@@ -104,7 +105,7 @@ template <typename T> __device__ inline T block_sum(T v) {
     if (lane == 0) partial[warp] = v;
     __syncthreads();
     v = warp_sum(lane < warps ? partial[lane] : T(0));
-    __syncthreads(); // partial may be used again
+    __syncthreads(); // before partial is written again
     return v;
 }
 
@@ -120,7 +121,7 @@ __device__ inline float block_max(float v) {
     return v;
 }
 
-// Adds the shares of a sum that blocks left behind, in order: out[0] = scale·Σ partial.
+// Adds the partial sums of blocks in order: out[0] = scale·Σ partial.
 __device__ inline void add_shares(i64 n, double scale, const double *partial, float *out) {
     double sum = 0;
     BLOCK_STRIDE(i, n) sum += partial[i];

@@ -5,14 +5,14 @@ CONVOLUTIONS(exact, Exact)
 
 const int NARROW = 4;
 
-// The gradient of an input with at most 4 channels, as that of a picture, or the last layer of a decoder: tiles would be
-// mostly empty. A pixel has 8 threads, which share the output channels; blockIdx.z is the phase.
+// The gradient of an input with at most 4 channels, such as a picture; it is also the last layer of a decoder. Tiles would be
+// mostly empty. 8 threads of a pixel share the output channels; blockIdx.z is the phase.
 extern "C" __global__ void __launch_bounds__(THREADS) conv2d_backward_input_narrow(const __grid_constant__ Convolution p) {
     const int phase_y = blockIdx.z / p.stride_width, phase_x = blockIdx.z % p.stride_width, lane = threadIdx.x % 8;
     const Phase down(phase_y, p.height, p.kernel_height, p.stride_height, p.pad_height, p.dilation_height);
     const Phase right(phase_x, p.width, p.kernel_width, p.stride_width, p.pad_width, p.dilation_width);
     const int rows = p.images * down.pixels * right.pixels, r = blockIdx.x * (THREADS / 8) + threadIdx.x / 8;
-    const bool there = r < rows; // whole warps go on together
+    const bool there = r < rows; // warps must stay whole for shuffles
     const int j = there ? r % right.pixels : 0, i = there ? r / right.pixels % down.pixels : 0;
     const i64 image = there ? r / right.pixels / down.pixels : 0;
     float sums[NARROW] = {};

@@ -1,5 +1,6 @@
-// Convolutions of channels-last images as matrix products of operands that exist only as rules: kernel.Products' Conv2d,
-// Conv2dBackwardInput and Conv2dBackwardWeight. The files that include this compile them for an arithmetic each.
+// Convolutions of channels-last images as implicit GEMM: matrix products whose patches are gathered while they are loaded.
+// kernel.Products' Conv2d, Conv2dBackwardInput and Conv2dBackwardWeight. Each file that includes this compiles the kernels for
+// one arithmetic.
 #pragma once
 #include "convolution_patches.cuh"
 
@@ -34,7 +35,7 @@ template <class Math, int M, int N> __device__ inline void forward(const Convolu
     });
 }
 
-// The weights as the input's gradient needs them: rows are input channels, the depth is output channels and taps.
+// Loads the weights for the gradient of the input: rows are input channels, the depth is output channels and taps.
 template <class Math, int WIDTH> struct TurnedWeights {
     typedef Staged<Math, WIDTH> S;
     static constexpr bool across = false;
@@ -81,8 +82,8 @@ template <class Math, int WIDTH> struct TurnedWeights {
     }
 };
 
-// The input's gradient; blockIdx.z is the phase and the group. Tiles that a phase of fewer pixels doesn't have are left
-// out, and so are parts of the depth behind its end, which add 0.
+// The gradient of the input. blockIdx.z is the phase and the group. A phase with fewer pixels has fewer tiles, and its other
+// blocks return; parts beyond the end of its depth add 0.
 template <class Math, int M, int N> __device__ inline void backward_input(const Convolution &p) {
     Panels<M, N> &panels = panels_of_block<M, N>();
     const int inputs = p.channels / p.groups, outputs = p.out_channels / p.groups;
@@ -96,7 +97,7 @@ template <class Math, int M, int N> __device__ inline void backward_input(const 
     row *= M, column *= N;
     if (row >= rows) return;
     const int begin = min(depth, blockIdx.y * p.split.depth), end = p.split.parts == 1 ? depth : min(depth, begin + p.split.depth);
-    const int columns = max(right.count, 1); // of taps; without any, depth is 0
+    const int columns = max(right.count, 1); // of taps; if there are none, depth is 0
     Patches<Math, M> a(p.x, p.out_height, p.out_width, p.out_channels, outputs, columns, begin, p.x_vector);
     a.tap_y = down.advance, a.tap_x = right.advance;
 #pragma unroll
@@ -123,16 +124,16 @@ template <class Math, int M, int N> __device__ inline void backward_input(const 
     });
 }
 
-// The input as the weights' gradient needs it: rows are channels and taps, which lie side by side; the depth is output
+// Loads the input for the gradient of the weights: rows are channels and taps, which are contiguous; the depth is output
 // pixels.
 template <class Math, int WIDTH> struct SeenPixels {
     typedef Staged<Math, WIDTH> S;
     static constexpr bool across = true;
     const Convolution &p;
     const float *base; // of the group's first channel
-    i64 offset[4];     // of the 4 rows of a unit, in a patch; only the first counts if vector
+    i64 offset[4];     // of the 4 rows of a unit, in a patch; if vector, only the first is used
     int y[4], x[4];    // of their taps, relative to a patch
-    int present;       // how many of the 4 rows there are
+    int present;       // number of rows from the first of the 4 on
 
     __device__ SeenPixels(const Convolution &p, int group, int first, int rows) : p(p) {
         const int inputs = p.channels / p.groups, row = first + S::across_row();

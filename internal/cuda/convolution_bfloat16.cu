@@ -1,4 +1,4 @@
-// Convolutions in bfloat16.
+// Convolutions in bfloat16; convolution.go launches them.
 #include "convolution.cuh"
 
 CONVOLUTIONS(bfloat16, Bfloat16)

@@ -1,8 +1,8 @@
-// PATCHES
+// The argument of the convolution kernels, and the loader for patches of images (im2col).
 #pragma once
 #include "products.cuh"
 
-// Divisor divides numbers from 0 to 2³¹−1 (Granlund & Montgomery, 1994); newDivisor in convolution.go makes it.
+// Divisor divides numbers from 0 to 2³¹−1 (Granlund & Montgomery, 1994); newDivisor in convolution.go computes it.
 struct Divisor {
     u32 factor, shift; // factor 0 divides by 1
 
@@ -23,10 +23,10 @@ struct Convolution {
     int groups;
     Divisor by_out_width, by_out_height;
     int down, across;       // tiles
-    int x_vector, w_vector; // quadruples of channels begin at multiples of 16 bytes, and don't straddle taps or groups
+    int x_vector, w_vector; // channels can be read as float4, which lie within a tap and a group
 };
 
-// A position in the depth of a convolution: channel c of tap (y, x), with channels counted first and rows of taps last.
+// A position in the depth of a convolution: a channel of tap (y, x). The channel varies fastest and the row of taps slowest.
 struct Tap {
     int y, x, channel;
 
@@ -44,15 +44,15 @@ struct Tap {
     }
 };
 
-// The taps of one dimension that reach the pixels of a phase: those whose coordinate leaves the same remainder by the
-// stride. Conv2dBackwardInput sees the output's gradient through them at a constant shift.
+// The taps of a phase, along one axis. A phase is the pixels whose coordinates have the same remainder by the stride; its taps
+// are those that reach these pixels. Conv2dBackwardInput reads the output's gradient through them at a constant shift.
 struct Phase {
     int first, step, count; // taps
-    int shift, advance;     // of the output's coordinate at the first tap, and from tap to tap
-    int pixels;             // coordinates of the phase
+    int shift, advance;     // of the output's coordinate: at the first tap, and from tap to tap
+    int pixels;             // number of coordinates of the phase
 
     __device__ Phase(int phase, int size, int kernel, int stride, int pad, int dilation) {
-        // phase + pad − tap·dilation must be a multiple of the stride: true for every step-th tap or none
+        // phase + pad − tap·dilation must be a multiple of the stride, which holds for every step-th tap or for none
         step = stride;
         for (int t = 1; t < stride; t++)
             if (t * dilation % stride == 0) {
@@ -67,8 +67,8 @@ struct Phase {
     }
 };
 
-// A grid of pixels, each of which sees a patch of an image: rows of the left operand, with the depth along channels and
-// taps. Row r is pixel (i, j) of some image n; its tap (a, b) is the image's pixel (y + i·step_y + a·tap_y, x + …).
+// Loads patches of an image, which are rows of the left operand; the depth is channels and taps. Row r belongs to an output
+// pixel (i, j) of an image; its tap (a, b) is the image's pixel (top + a·tap_y, left + b·tap_x).
 template <class Math, int WIDTH> struct Patches {
     typedef Staged<Math, WIDTH> S;
     static constexpr bool across = false;
@@ -79,14 +79,14 @@ template <class Math, int WIDTH> struct Patches {
     bool vector;
     Tap tap;
 
-    // columns is the number of taps in a row, channels those of a group, pitch those of a pixel.
+    // columns is the number of taps in a row, channels the number of channels of a group, pitch that of a pixel.
     __device__ Patches(const float *x, int height, int width, int pitch, int channels, int columns, int begin, bool vector)
         : row_pitch((i64)width * pitch), height(height), width(width), pitch(pitch), channels(channels), columns(columns), vector(vector),
           tap(begin + S::along_depth(), channels, columns) {}
 
     __device__ void place(int unit, const float *image, int y, int x) { base[unit] = image, top[unit] = y, left[unit] = x; }
 
-    // Reads up to count numbers from the tap on.
+    // Reads up to count numbers, beginning at a tap.
     __device__ void gather(float (&v)[4], int unit, const Tap &at, int count) const {
         if (vector) {
             const int y = top[unit] + at.y * tap_y, x = left[unit] + at.x * tap_x;

@@ -1,4 +1,4 @@
-// Convolutions in TF32.
+// Convolutions in TF32; convolution.go launches them.
 #include "convolution.cuh"
 
 CONVOLUTIONS(tf32, Tf32)

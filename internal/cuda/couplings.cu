@@ -1,6 +1,5 @@
+// Coupling layers: kernel.Couplings. rank numbers the columns: k ≥ 0 is the k-th active column, ~k the k-th passive one.
 #include "common.cuh"
-
-// kernel.Couplings. rank numbers the columns: k ≥ 0 is the k-th active one, ~k the k-th that passes.
 
 extern "C" __global__ void coupling_input(i64 rows, i64 cols, i64 condition, i64 passive, const int *rank,
                                           const float *cond, const float *x, float *y) {
@@ -26,7 +25,7 @@ extern "C" __global__ void coupling_input_grad(i64 rows, i64 cols, i64 condition
     }
 }
 
-// The column from which column j of the result comes; −1, and a fault, if there is none.
+// The column of x for column j of the result; −1 if order has a bad index, which is reported in fault.
 __device__ inline i64 source_column(i64 j, i64 cols, const int *order, u32 *fault) {
     if (!order) return j;
     const int column = order[j];
@@ -35,7 +34,7 @@ __device__ inline i64 source_column(i64 j, i64 cols, const int *order, u32 *faul
     return -1;
 }
 
-// A block a row, as the log-determinant sums over rows.
+// A block has a row, since the log-determinant is a sum over a row.
 extern "C" __global__ void coupling(i64 rows, i64 cols, i64 active, int bounded, int inverse, const int *rank,
                                     const int *order, const float *x, const float *st, const float *before, float *y,
                                     float *log_det, u32 *fault) {
@@ -59,7 +58,7 @@ extern "C" __global__ void coupling(i64 rows, i64 cols, i64 active, int bounded,
     }
 }
 
-// The adjoint; its formulas stand at internal/cpu's couplingGradRow.
+// The gradients of a coupling; the formulas are at couplingGradRow in internal/cpu.
 extern "C" __global__ void coupling_grad(i64 rows, i64 cols, i64 active, int bounded, int inverse, const int *rank,
                                          const int *order, const float *x, const float *st, const float *y,
                                          const float *gy, const float *g_log_det, float *gx, float *gst, u32 *fault) {

@@ -1,11 +1,11 @@
-// Products of few rows with what stands around them in a layer that computes a position after the other: kernel.Decoding.
+// Fused layers for decoding one position after the other, with a KV cache: kernel.Decoding.
 //
-// What takes time there is to wait for numbers, one kind after the other. So a block asks for its first weights, for the rows and
-// for all that it will need at its end at once, before it works on any of them.
+// Such layers spend their time on memory latency. So a block first issues all its loads: of its first weights, of the rows,
+// and of the operands of the epilogue (prefetch). Only then does it begin to compute.
 #include "attention_rows.cuh"
 
-// The same as rowArguments in decoding.go; what there isn't is null. w's element of depth k and column c is at k·w_depth +
-// c·w_column.
+// Rows is a product of a few rows; the same as rowArguments in decoding.go. Absent operands are null. The weight of depth k and
+// column c is w[k·w_depth + c·w_column].
 struct Rows {
     const float *x, *twin, *gamma, *beta;
     float *inputs;
@@ -22,7 +22,8 @@ struct Rows {
 
 extern __shared__ __align__(16) float row_memory[];
 
-// Puts rows [ROWS][in] from first on, as the weights meet them, into shared memory. Those that aren't there are left as they are.
+// Stores rows [ROWS][in] from first on in shared memory: the input of the product, after mean, norm and token shift. Rows that
+// don't exist are left uninitialised.
 template <int ROWS> __device__ inline void stage(const Rows &p, int first) {
     float *const rows = row_memory, *const moved = rows + ROWS * p.in, *const gamma = moved + (p.inputs ? ROWS * p.in : 0), *const beta = gamma + p.in;
     const int there = min(ROWS, p.rows - first), quarter = p.in / 4;
@@ -45,11 +46,11 @@ template <int ROWS> __device__ inline void stage(const Rows &p, int first) {
             moved[i] = elsewhere ? p.inputs[((first + row) * p.capacity + source) * p.in + column] : 0.0f;
         }
     __syncthreads();
-    const int row = threadIdx.x / 32, lane = threadIdx.x % 32; // a warp has a row
+    const int row = threadIdx.x / 32, lane = threadIdx.x % 32; // a warp for each row
     if (row < there) {
         float *own = rows + row * p.in;
         const double origin = own[0];
-        double sum = 0, squares = 0; // of deviations from the first number, so that a large mean costs no precision
+        double sum = 0, squares = 0; // of deviations from the first number, so that a large mean loses no precision
 #pragma unroll 4
         for (int i = lane; i < p.in; i += 32) {
             const double d = (double)own[i] - origin;
@@ -59,7 +60,7 @@ template <int ROWS> __device__ inline void stage(const Rows &p, int first) {
         sum = warp_sum(sum) / (double)p.in;
         squares = warp_sum(squares) / (double)p.in - sum * sum;
         const double scale = 1.0 / sqrt((squares < 0 ? 0 : squares) + p.eps), mean = origin + sum;
-        __syncwarp(); // all have read the first number
+        __syncwarp(); // all lanes have read the first number
         float *kept = p.inputs && blockIdx.x == 0 ? p.inputs + ((first + row) * p.capacity + p.position) * p.in : nullptr;
 #pragma unroll 4
         for (int i = lane; i < p.in; i += 32) {
@@ -71,8 +72,8 @@ template <int ROWS> __device__ inline void stage(const Rows &p, int first) {
     __syncthreads();
 }
 
-// A block has a team of columns and all of their depth. Where columns are contiguous in w, its threads beside each other have
-// columns, 8, 16 or 32, and those behind each other share the depth; ALONG, where the depth is contiguous, a warp has a column.
+// A block has team columns and their whole depth. If columns are contiguous in w, neighbouring threads have neighbouring columns
+// (8, 16 or 32), and the threads of a column share the depth. If the depth is contiguous (ALONG), a warp has a column.
 template <int ROWS, bool GATED, bool ALONG> __device__ inline void row_product(const Rows &p) {
     const int PARTS = GATED ? 2 : 1, AHEAD = 16 / PARTS;
     const int first = blockIdx.y * ROWS, warp = threadIdx.x / 32, lane = threadIdx.x % 32;
@@ -91,7 +92,7 @@ template <int ROWS, bool GATED, bool ALONG> __device__ inline void row_product(c
                 for (int part = 0; part < PARTS; part++) weights[j][part] = __ldg(next + part * gate);
     };
     load(begin);
-    // The first threads finish a result each.
+    // The first threads each compute the epilogue of one result.
     const int row = threadIdx.x / p.team, result = blockIdx.x * p.team + threadIdx.x % p.team;
     const bool finishes = row < min(ROWS, p.rows - first) && result < p.out;
     const i64 to = (i64)(first + row) * p.out + result;
@@ -123,7 +124,7 @@ template <int ROWS, bool GATED, bool ALONG> __device__ inline void row_product(c
         }
 
     float *const shares = row_memory; // [warps, or 1][ROWS][PARTS][team]
-    __syncthreads(); // the rows have been read
+    __syncthreads(); // all threads have read the rows
 #pragma unroll
     for (int r = 0; r < ROWS; r++)
 #pragma unroll
@@ -160,12 +161,12 @@ ROW_PRODUCTS(1)
 ROW_PRODUCTS(2)
 ROW_PRODUCTS(4)
 
-// The attention of a token to those in the cache, and to itself; p's q, k and v are those of all heads of the token, and
-// its keys and values where the cache of a sequence begins. A block has a head of a sequence; there are few, and so it has as many
-// threads as there can be.
+// The attention of a token to the tokens in the KV cache and to itself. p.q is the query, key and value of the token, of all heads;
+// keys and values are the cache. The kernel applies the rotary embedding and appends the key and the value to the cache. A block
+// has a head of a sequence; there are few, so each has the largest number of threads.
 extern "C" __global__ void __launch_bounds__(1024) attend_cached(const __grid_constant__ Attention p, const float *cosines,
                                                                         const float *sines, float *keys, float *values, int pairs) {
-    extern __shared__ __align__(16) float attend_memory[]; // query, and what attend_row needs
+    extern __shared__ __align__(16) float attend_memory[]; // the query, and the memory for attend_row
     const int head = blockIdx.x, batch = blockIdx.y;
     const float *qkv = p.q + batch * p.batch_q + head * p.dim;
     const i64 own = batch * p.batch_k + (p.keys - 1) * p.row_k + head * p.dim;

@@ -1,3 +1,4 @@
+// Elementwise operations: kernel.Elementwise.
 #include "common.cuh"
 
 // Values of kernel.Unary, kernel.Binary and kernel.PairLoss.
@@ -31,7 +32,7 @@ template <int OP> __device__ inline float unary_of(float a, float x) {
     return x;
 }
 
-// The derivative at x, where y is the function's value; which of the two is read is told by kernel.UnaryNeeds.
+// The derivative at x, where y is the function's value; kernel.UnaryNeeds says which of the two is read.
 template <int OP> __device__ inline float derivative_of(float a, float x, float y) {
     switch (OP) {
     case SCALE: return a;
@@ -74,7 +75,7 @@ __device__ inline void unary_grad_loop(i64 n, float a, const float *x, const flo
     CASE(SCALE) CASE(ADD_SCALAR) CASE(EXP) CASE(LOG) CASE(SQRT) CASE(SQUARE) CASE(RECIPROCAL) CASE(ABS) CASE(TANH)     \
     CASE(SIGMOID) CASE(RELU) CASE(LEAKY_RELU) CASE(GELU) CASE(SILU) CASE(SOFTPLUS) CASE(CLAMP_MIN) CASE(CLAMP_MAX)
 
-// The function is the same for the whole grid, so the choice costs next to nothing.
+// The operation is the same for the whole grid, so the switch costs almost nothing.
 extern "C" __global__ void unary(int op, i64 n, float a, const float *x, float *y) {
     switch (op) {
 #define CASE(OP) case OP: unary_loop<OP>(n, a, x, y); break;
@@ -103,13 +104,13 @@ __device__ inline float binary_of(int op, float a, float b) {
     return min_nan(a, b);
 }
 
-// One row, or everything: a stride of 0 repeats the operand's first number.
+// Contiguous operands; one with stride 0 is a scalar.
 extern "C" __global__ void binary_flat(int op, i64 n, i64 stride_a, i64 stride_b, const float *a, const float *b,
                                        float *y) {
     GRID_STRIDE(i, n) y[i] = binary_of(op, a[i * stride_a], b[i * stride_b]);
 }
 
-// kernel.Broadcast.
+// The same as kernel.Broadcast.
 struct Broadcast {
     i64 rank;
     i64 shape[6], stride_a[6], stride_b[6];
@@ -138,7 +139,7 @@ extern "C" __global__ void binary_broadcast(int op, i64 n, const __grid_constant
         binary_loop<u64>(op, n, s, a, b, y);
 }
 
-// y = x + u·s for rows of n numbers, with s the same in each.
+// y = x + u·s for rows of n numbers; s is the same for all rows.
 extern "C" __global__ void add_product(i64 rows, i64 n, const float *x, const float *u, const float *s, float *y) {
     GRID_STRIDE(i, rows * n) y[i] = fmaf(u[i], s[i % n], x[i]);
 }
@@ -151,7 +152,7 @@ extern "C" __global__ void activation_gradient(int act, i64 n, float slope, cons
     GRID_STRIDE(i, n) gx[i] = activation_grad(act, slope, act == ACT_NONE ? 0.0f : y[i], gy[i]);
 }
 
-// Each block sums a share of the pairs; finish_sum adds the shares.
+// Each block sums a share of the pairs; finish_sum in reductions.cu adds the shares.
 extern "C" __global__ void pair_loss(int loss, i64 n, double beta, const float *a, const float *b, double *partial) {
     double sum = 0;
     GRID_STRIDE(i, n) {

@@ -1,8 +1,8 @@
-// Matrix products, tile by tile. The files that include this compile them for an arithmetic each.
+// Matrix products in tiles. Each file that includes this compiles the kernels for one arithmetic.
 #pragma once
 #include "products.cuh"
 
-// Product is what a launch of gemm computes; the same as productArguments in products.go.
+// Product is the argument of gemm; productArguments in products.go.
 struct Product {
     const float *a, *b;
     float *c;
@@ -16,7 +16,7 @@ struct Product {
     int a_vector, b_vector;
 };
 
-// A tile of a product: blocks are numbered by tile, part of the depth, and product of the batch.
+// Computes a tile of a product. blockIdx is the tile, the part of the depth, and the product of the batch.
 template <class Math, int M, int N> __device__ inline void gemm(const Product &p) {
     Panels<M, N> &panels = panels_of_block<M, N>();
     int row, column;

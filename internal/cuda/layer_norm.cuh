@@ -1,8 +1,8 @@
-// LAYER
+// Layer normalisation and its gradients.
 #pragma once
-#include "team.cuh"
+#include "batch_norm.cuh"
 
-// Normalises each row of n numbers.
+// Normalises each row of n numbers; a team has a row.
 template <bool BLOCK> __device__ inline void layer_norm(i64 rows, i64 n, double eps, const float *x, const float *gamma,
                                                               const float *beta, float *y, float *mean, float *rstd) {
     TEAM_ROWS(r, rows) {
@@ -17,7 +17,7 @@ template <bool BLOCK> __device__ inline void layer_norm(i64 rows, i64 n, double 
         });
         const double scale = 1.0 / sqrt(Team<BLOCK>::sum(squares) / (double)n + eps);
         auto affine = [=](i64 i) { return make_float2(gamma ? gamma[i] : 1.0f, beta ? beta[i] : 0.0f); };
-        team_reads<BLOCK>(n, affine, [=](i64 i, float2 a) { // row[i] is near since it was read before
+        team_reads<BLOCK>(n, affine, [=](i64 i, float2 a) { // row[i] is in the cache
             y[r * n + i] = (float)(((double)row[i] - average) * scale) * a.x + a.y;
         });
         if (Team<BLOCK>::rank() == 0) {

@@ -1,6 +1,7 @@
+// Copies, gathers and scatters: kernel.Movement.
 #include "ahead.cuh"
 
-// kernel.Strided.
+// The same as kernel.Strided.
 struct Strided {
     i64 rank;
     i64 shape[6];
@@ -22,7 +23,7 @@ template <typename INDEX> __device__ inline void copy_loop(i64 n, const Strided 
     }
 }
 
-// Copies anything of 32 bits between strided views.
+// Copies elements of 32 bits between strided views.
 extern "C" __global__ void copy_strided(i64 n, const __grid_constant__ Strided s, u32 *dst, const u32 *src) {
     if (n < (1LL << 31))
         copy_loop<u32>(n, s, dst, src);
@@ -30,8 +31,8 @@ extern "C" __global__ void copy_strided(i64 n, const __grid_constant__ Strided s
         copy_loop<u64>(n, s, dst, src);
 }
 
-// Copies batch matrices whose rows lie together in src and whose columns lie together in dst, by tiles of 32 × 32 through
-// shared memory, so that both are touched in long runs: dst[b, c·ld_dst + r] = src[b, r·ld_src + c]. Blocks are 32 × 8.
+// Transposes a batch of matrices: dst[b, c·ld_dst + r] = src[b, r·ld_src + c]. Tiles of 32 × 32 go through shared memory, so that
+// both reads and writes are contiguous. Blocks are 32 × 8.
 extern "C" __global__ void transpose(i64 batch, i64 rows, i64 cols, i64 batch_dst, i64 ld_dst, i64 batch_src, i64 ld_src,
                                      u32 *dst, const u32 *src) {
     __shared__ u32 tile[32][33];
@@ -49,7 +50,7 @@ extern "C" __global__ void transpose(i64 batch, i64 rows, i64 cols, i64 batch_ds
     }
 }
 
-// y[o, j, i] = x[o, index[j], i], or 0 where the index is negative. One that is too large is reported.
+// y[o, j, i] = x[o, index[j], i], or 0 if the index is negative. An index that is too large is reported in fault.
 extern "C" __global__ void gather(i64 outer, i64 n, i64 inner, i64 picks, const float *x, const int *index, float *y,
                                   u32 *fault) {
     GRID_STRIDE(at, outer * picks * inner) {
@@ -60,10 +61,10 @@ extern "C" __global__ void gather(i64 outer, i64 n, i64 inner, i64 picks, const 
     }
 }
 
-// The adjoint of gather adds several rows to one. To do that in the same order every time, without atomic additions of
-// floats, sources are sorted by their destinations first. There are few of them beside what they move, so each is compared
-// with all others, by a warp: order lists the sources, those of destination i from begins[i] on, counts[i] of them, which
-// is 0 beforehand.
+// The gradient of gather adds several rows to one. To add them in the same order every time, without atomic additions, the
+// sources are sorted by destination first: a warp for each source compares it with all others. There are few sources, compared
+// with the numbers that they move. order lists the sources; the counts[i] sources of destination i begin at begins[i]. counts
+// must be 0 before.
 extern "C" __global__ void scatter_order(i64 n, i64 picks, const int *index, int *order, int *begins, int *counts, u32 *fault) {
     const i64 warps = (i64)gridDim.x * (blockDim.x / 32);
     for (i64 j = (i64)blockIdx.x * (blockDim.x / 32) + threadIdx.x / 32; j < picks; j += warps) {
@@ -100,7 +101,7 @@ extern "C" __global__ void scatter_add(i64 outer, i64 n, i64 inner, i64 picks, c
     }
 }
 
-// The same for few sources, each destination looking through them all.
+// The same for few sources: each destination searches all of them.
 extern "C" __global__ void scatter_add_few(i64 outer, i64 n, i64 inner, i64 picks, const float *x, const int *index,
                                            float *y, u32 *fault) {
     GRID_STRIDE(at, outer * n * inner) {

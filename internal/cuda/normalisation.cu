@@ -1,3 +1,3 @@
-// NORM
+// Batch and layer normalisation: kernel.Normalisation.
 #include "batch_norm.cuh"
 #include "layer_norm.cuh"

@@ -1,3 +1,4 @@
+// Adam and sums over parameters: kernel.Optimisation. The structs are those of the same names in optimisation.go.
 #include "common.cuh"
 
 // A parameter with its gradient and moments.
@@ -9,7 +10,7 @@ struct AdamParam {
     double decay;
 };
 
-// A stretch of a parameter that a block updates.
+// The part of a parameter that a block treats: elements from chunk·CHUNK on.
 struct Share {
     int param, chunk;
 };
@@ -40,7 +41,7 @@ struct Vector {
     i64 n;
 };
 
-// The sum of squares of share b of several vectors goes to partial[b].
+// Writes the sum of squares of share b to partial[b].
 extern "C" __global__ void sum_squares(const Vector *vectors, const Share *shares, double *partial) {
     const Share share = shares[blockIdx.x];
     const Vector a = vectors[share.param];
@@ -51,7 +52,7 @@ extern "C" __global__ void sum_squares(const Vector *vectors, const Share *share
     if (threadIdx.x == 0) partial[blockIdx.x] = sum;
 }
 
-// out[0] = Σ partial, for a single block.
+// out[0] = Σ partial; a single block.
 extern "C" __global__ void sum_shares(i64 n, const double *partial, double *out) {
     double sum = 0;
     BLOCK_STRIDE(i, n) sum += partial[i];

@@ -1,14 +1,23 @@
-// PANELS
+// The operands of a product: loading them into registers, and panels of them in shared memory.
+//
+// Operands come through loaders (Matrix below, and those in convolution.cuh), which read the numbers of a matrix into
+// registers. The matrix of a convolution (im2col) isn't in memory; its loader computes the addresses. From registers, numbers
+// are rounded for the arithmetic and packed into panels in shared memory. There are two panels for each operand (ping-pong
+// buffering): one is multiplied while the other is filled.
+//
+// A panel is an array of words [depth][row]. A word is one number, or two bfloat16 numbers that are neighbours in depth. Rows
+// are padded by 8 words, and groups of 8 words are permuted by the depth, so that there are no bank conflicts, neither for
+// storing four numbers along the depth nor for reading fragments.
 #pragma once
 #include "arithmetic.cuh"
 
-// What a thread holds of the next WIDTH×DEPTH words of an operand: units of 4 words, from quadruples of numbers.
+// A thread's share of the next WIDTH×DEPTH words of an operand: units of 4 words.
 //
-// A unit of an operand that is contiguous along depth ("along") has words 4q … 4q+3 of one row, where q = thread%4;
-// one of an operand that is contiguous across rows ("across") has one word of four neighbouring rows.
+// If the operand is contiguous along the depth ("along"), a unit is words 4q … 4q+3 of one row, where q = thread%4. If it is
+// contiguous across rows ("across"), a unit is one word of each of four neighbouring rows.
 template <class Math, int WIDTH> struct Staged {
     static const int units = (WIDTH * DEPTH / 4 + THREADS - 1) / THREADS;
-    static const bool idle = WIDTH * DEPTH / 4 < THREADS; // some threads have none
+    static const bool idle = WIDTH * DEPTH / 4 < THREADS; // some threads have no unit
     float v[units][Math::numbers][4];
 
     static __device__ bool busy() { return !idle || threadIdx.x < WIDTH * DEPTH / 4; }
@@ -21,7 +30,7 @@ template <class Math, int WIDTH> struct Staged {
     static __device__ int across_depth(int i) { return across_word(i) * Math::numbers; }
 };
 
-// Where a row's word of a depth lies, given WIDTH + 8 words a depth.
+// The position of a row's word among the words of a depth.
 __device__ inline int exchanged(int depth, int row) { return row ^ (depth / 4 % 4 * 8); }
 
 template <int WIDTH> struct Panel {
@@ -55,7 +64,7 @@ template <int WIDTH> struct Panel {
     }
 };
 
-// The shared memory of a block: sharedMemory in products.go is its size.
+// The shared memory of a block; sharedMemory in products_plan.go is its size.
 template <int M, int N> struct __align__(16) Panels {
     Panel<M> a[2];
     Panel<N> b[2];
@@ -66,19 +75,18 @@ template <int M, int N> __device__ inline Panels<M, N> &panels_of_block() {
     return *reinterpret_cast<Panels<M, N> *>(tile_memory);
 }
 
-// The blocks that a processor runs at a time, given their sums in registers.
+// The number of blocks that a multiprocessor runs at a time (occupancy), which the registers of the sums limit.
 template <int M, int N> struct Together {
     static const int blocks = M * N > 128 * 128 ? 1 : 2;
 };
 
-// Reads the four numbers at p, a multiple of 16 bytes.
+// Reads the four numbers at p, which is a multiple of 16 bytes.
 __device__ inline void fetch(float (&v)[4], const float *p) {
     const float4 all = __ldg(reinterpret_cast<const float4 *>(p));
     v[0] = all.x, v[1] = all.y, v[2] = all.z, v[3] = all.w;
 }
 
-// Reads the first count (at most 4) of the four numbers at p; the others are 0. vector tells that p is a multiple of
-// 16 bytes.
+// Reads the first count of the four numbers at p and sets the others to 0. If vector is true, p is a multiple of 16 bytes.
 __device__ inline void fetch(float (&v)[4], const float *p, int count, bool vector) {
     if (vector && count >= 4) {
         fetch(v, p);
@@ -88,14 +96,14 @@ __device__ inline void fetch(float (&v)[4], const float *p, int count, bool vect
     for (int j = 0; j < 4; j++) v[j] = j < count ? __ldg(p + j) : 0.0f;
 }
 
-// Loads a matrix of rows × depth numbers: number k of row r is base[r·ld + k], or base[k·ld + r] where it lies across.
+// Loads a matrix of rows × depth numbers: number k of row r is base[r·ld + k], or base[k·ld + r] if across.
 template <class Math, int WIDTH> struct Matrix {
     typedef Staged<Math, WIDTH> S;
     const float *base; // of this thread's first unit, at depth 0
     i64 ld;
     int row, rows;
     bool across, vector;
-    bool whole; // all rows of the tile are there, in quadruples: there is nothing to ask for within the depth
+    bool whole; // the tile has all its rows, and float4 loads are possible: no checks are needed within the depth
 
     __device__ Matrix(const float *base, i64 ld, int first, int rows, bool across, bool vector)
         : ld(ld), rows(rows), across(across), vector(vector), whole(vector && first + WIDTH <= rows) {

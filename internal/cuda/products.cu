@@ -4,7 +4,7 @@
 
 GEMMS(exact, Exact)
 
-// Adds bias to rows of n numbers, ld apart, and applies the activation: what is left to do after a library's product.
+// Adds bias to rows of n numbers at distance ld, and applies the activation: the epilogue of a product by cuBLAS.
 extern "C" __global__ void finish_product(float *c, const float *bias, i64 rows, i64 n, i64 ld, int act, float slope) {
     GRID_STRIDE(i, rows * n) {
         const i64 row = i / n, column = i - row * n;
@@ -13,23 +13,24 @@ extern "C" __global__ void finish_product(float *c, const float *bias, i64 rows,
     }
 }
 
-// ---- products with few rows or columns ----
+// ---- skinny products ----
 
-// Few is a product whose result has at most 4 rows, or as many columns: it takes as long as reading the large operand,
-// w, does. "Rows" are the few, "columns" the many, whichever they are in c; the same as fewArguments in products.go.
+// Few is a skinny product: its result has at most 4 rows, or at most 4 columns. It takes as long as reading the large operand,
+// w. "Rows" is the smaller of the two dimensions here, and "columns" the larger one, whichever they are in c; the same as
+// skinnyArguments in products_skinny.go.
 struct Few {
     const float *x, *w, *bias;
     float *c;
-    float *partial; // see Split
+    float *partial; // as in Split
     u32 *arrived;
-    i64 x_row, x_depth; // distance between neighbours in x
+    i64 x_row, x_depth; // distances between neighbours in x
     i64 ldw;
     i64 c_row, c_column;
     i64 stride_x, stride_w, stride_c; // between products of the batch
     int rows, columns, k;
     int parts, depth; // of few_across
-    int team;         // threads of a column in few_along, columns of a block in few_across
-    int vector; // quadruples of w and x along depth begin at multiples of 16 bytes
+    int team;         // threads for a column in few_along, columns of a block in few_across
+    int vector; // w and x can be read as float4 along the depth
     int bias_of_row;
     int accumulate, act;
     float slope;
@@ -44,11 +45,11 @@ __device__ inline void write_few(const Few &p, int row, int column, float sum) {
     *to = activate(p.act, p.slope, sum);
 }
 
-// The depth is contiguous in w: w[column·ldw + k]. A block has 256/team columns, each is summed up by a team of threads: 8,
-// 32, or all 256.
+// A skinny product where the depth is contiguous in w: w[column·ldw + k]. A block has 256/team columns; a team of 8, 32 or 256
+// threads sums up each column.
 extern "C" __global__ void __launch_bounds__(256) few_along(const __grid_constant__ Few p) {
     const int lane = threadIdx.x % p.team, column = blockIdx.x * (256 / p.team) + threadIdx.x / p.team;
-    const bool there = column < p.columns; // whole warps go on together
+    const bool there = column < p.columns; // warps must stay whole for shuffles
     const float *w = p.w + blockIdx.z * p.stride_w + (there ? column : 0) * p.ldw;
     const float *x = p.x + blockIdx.z * p.stride_x;
     float sum[FEW] = {};
@@ -80,10 +81,10 @@ extern "C" __global__ void __launch_bounds__(256) few_along(const __grid_constan
         }
 }
 
-// The columns are contiguous in w: w[k·ldw + column]. A block has a team of columns, 8, 16 or 32, and a part of the depth; its
-// threads beside each other have columns, those behind each other share the depth.
+// A skinny product where the columns are contiguous in w: w[k·ldw + column]. A block has team columns (8, 16 or 32) and a part
+// of the depth. Neighbouring threads have neighbouring columns; the threads of a column share the depth.
 template <int ROWS> __device__ inline void few_across(const Few &p) {
-    __shared__ float sums[32][ROWS][32]; // of warps
+    __shared__ float sums[32][ROWS][32]; // [warp][row][lane]
     __shared__ bool last;
     const int lane = threadIdx.x % 32, warp = threadIdx.x / 32, column = blockIdx.x * p.team + threadIdx.x % p.team;
     const float *w = p.w + blockIdx.z * p.stride_w + column;
@@ -111,7 +112,7 @@ template <int ROWS> __device__ inline void few_across(const Few &p) {
         sums[warp][r][lane] = sum[r];
     }
     __syncthreads();
-    const int row = warp; // of the result, for the first warps
+    const int row = warp; // of the result; later warps have none
     const bool own = row < ROWS && lane < p.team;
     float total = 0.0f;
     if (own)

@@ -1,26 +1,21 @@
-// A tile of a matrix product, computed by a block of 256 threads: what matrix products and convolutions share.
-//
-// Operands come through loaders (below and in convolution.cu), which fetch numbers of a matrix that may exist only as a
-// rule, into registers; from there they are rounded as the arithmetic wants and go to shared memory, of which there are
-// two halves: one is multiplied while the other is filled. Both operands lie there as words [depth][row]: a word holds
-// one number, or two bfloat16 that follow each other in depth. Rows are padded by 8 words and their groups of 8 words
-// exchanged by the depth, so that neither storing quadruples along depth nor reading fragments meets a bank twice.
+// A tile of a matrix product, computed by a block of 256 threads, for matrix products and convolutions: the register tile of
+// a thread, split-K, and the epilogue.
 #pragma once
 #include "panels.cuh"
 
-// The sums of an M×N tile that a thread holds, in groups of count.
+// The register tile: the sums of an M×N tile that a thread holds, in groups of count.
 template <class Math, int M, int N, bool FRAGMENTS = Math::fragments> struct Sums;
 
-// Float32: the threads form a grid, each has quadruples of rows and columns.
+// Float32: the threads form a grid; each thread has blocks of 4×4 sums.
 template <class Math, int M, int N> struct Sums<Math, M, N, false> {
     static const int across = N / 4 < 16 ? N / 4 : 16, down = THREADS / across; // threads
-    static const int high = M / 4 / down, wide = N / 4 / across;                 // quadruples a thread
+    static const int high = M / 4 / down, wide = N / 4 / across;                 // 4×4 blocks of a thread
     static const int groups = 4 * high * wide, count = 4;
-    float c[groups][4]; // [row][quadruple of columns]
+    float c[groups][4]; // [row][block of 4 columns]
 
     static __device__ int thread_row() { return threadIdx.x / 32 / (across / 8) * 4 + threadIdx.x % 32 / 8; }
     static __device__ int thread_column() { return threadIdx.x / 32 % (across / 8) * 8 + threadIdx.x % 8; }
-    // Rows are handed over in bands; row number r of band i is this one of the tile.
+    // Rows are written in bands; this is the row in the tile of row r of band i.
     static __device__ int row(int i, int r) { return i * down * 4 + r; }
     __device__ void stage(int i, float *to, int pitch) const {
 #pragma unroll
@@ -57,10 +52,10 @@ template <class Math, int M, int N> struct Sums<Math, M, N, false> {
     }
 };
 
-// Tensor cores: warps form a grid, each has tiles of 16 rows and 8 columns, of which a lane holds pairs (PTX ISA,
-// "Matrix Fragments for mma.m16n8k8" and "mma.m16n8k16").
+// Tensor cores: warps form a grid; each warp has tiles of 16 rows and 8 columns, of which a lane holds pairs (PTX ISA, "Matrix
+// Fragments for mma.m16n8k8" and "mma.m16n8k16").
 template <class Math, int M, int N> struct Sums<Math, M, N, true> {
-    static const int wide = M * N > 128 * 128 ? 8 : 4;                      // tiles that a warp has side by side
+    static const int wide = M * N > 128 * 128 ? 8 : 4;                      // tiles of a warp side by side
     static const int across = N / (8 * wide), down = THREADS / 32 / across; // warps
     static const int high = M / 16 / down;
     static const int groups = 2 * high * wide, count = 2;
@@ -88,8 +83,8 @@ template <class Math, int M, int N> struct Sums<Math, M, N, true> {
                 const int depth = k + 4 * half;
                 const u32 *rows = &a.words[(depth + in_group) * Panel<M>::pitch];
                 const u32 *columns = &b.words[(depth + in_group) * Panel<N>::pitch];
-                // a group's number is below 8, and a warp's first column, and mostly its first row, a multiple of 32: what
-                // is exchanged is then known beforehand
+                // A group number is below 8. The first column of a warp, and usually its first row, is a multiple of 32, so the
+                // permutation is known at compile time.
 #pragma unroll
                 for (int i = 0; i < 2 * high; i++) {
                     const int at = high > 1 ? warp_row() + exchanged(depth, 8 * i) : exchanged(depth, warp_row() + 8 * i);
@@ -106,13 +101,13 @@ template <class Math, int M, int N> struct Sums<Math, M, N, true> {
     }
 };
 
-// Number j of group g of a thread's sums.
+// Sum j of group g of a thread.
 template <class Math, int M, int N> __device__ inline float &sum_at(Sums<Math, M, N, false> &s, int g, int j) { return s.c[g][j]; }
 template <class Math, int M, int N> __device__ inline float &sum_at(Sums<Math, M, N, true> &s, int g, int j) {
     return s.tiles[g / 2 / Sums<Math, M, N>::wide][g / 2 % Sums<Math, M, N>::wide][g % 2 * 2 + j];
 }
 
-// Sets sums to the product of the operands over depths from begin (a multiple of the panels' depth) to end.
+// Sets sums to the product of the operands over the depths from begin, a multiple of the panels' depth, to end.
 template <class Math, int M, int N, class A, class B>
 __device__ inline void multiply(Sums<Math, M, N> &sums, A &a, B &b, int begin, int end, Panels<M, N> &panels) {
 #pragma unroll
@@ -129,7 +124,7 @@ __device__ inline void multiply(Sums<Math, M, N> &sums, A &a, B &b, int begin, i
         }
         if (depth > begin) sums.multiply(panels.a[half ^ 1], panels.b[half ^ 1]);
         if (depth >= end) return;
-        panels.a[half].put(a.across, left); // its readers are past the last barrier
+        panels.a[half].put(a.across, left); // its readers have passed the last barrier
         panels.b[half].put(b.across, right);
         __syncthreads();
     }
@@ -137,16 +132,17 @@ __device__ inline void multiply(Sums<Math, M, N> &sums, A &a, B &b, int begin, i
 
 // ---- splitting the depth ----
 
-// Parts of a sum over a long depth, computed by as many blocks. Each leaves its sums in partial, and the one that is
-// last to do so adds them up, in the order of the parts: results don't depend on the order in which blocks run.
+// Split-K: several blocks compute the parts of a sum over a long depth. Each block stores its sums in partial. The last one to
+// arrive adds them up in the order of the parts, so results don't depend on the order in which blocks run. The same as
+// splitArguments in products.go.
 struct Split {
     float *partial; // [tiles, parts, sums of a tile]
-    u32 *arrived;   // [tiles], 0 before and after
+    u32 *arrived;   // [tiles], 0 between launches
     int parts;
-    int depth; // of a part, a multiple of the panels'
+    int depth; // of a part, a multiple of the panels' depth
 };
 
-// Completes the sums of a tile; false where another block will.
+// Completes the sums of a tile. Returns false if another block will complete them.
 template <class Math, int M, int N> __device__ inline bool complete(const Split &split, i64 tile, int part, Sums<Math, M, N> &sums) {
     if (split.parts == 1) return true;
     float *all = split.partial + tile * split.parts * (M * N) + threadIdx.x;
@@ -179,22 +175,23 @@ template <class Math, int M, int N> __device__ inline bool complete(const Split 
     return true;
 }
 
-// ---- results ----
+// ---- epilogue ----
 
-// The activations that are too long to be repeated for every sum.
+// The activations that are too long to be inlined for every sum.
 static __device__ __noinline__ float activate_slowly(int act, float x) { return activate(act, 0.0f, x); }
 
-// What becomes of sums on their way to memory.
+// The epilogue: bias and activation; finishArguments in products.go.
 struct Finish {
-    const float *bias; // a number a column, or null
+    const float *bias; // a number for each column, or null
     float slope;
     int act;
-    int accumulate; // add to what is there
+    int accumulate; // add to the result in memory
     int vector;     // rows begin at multiples of 16 bytes
 };
 
-// Writes sums to c, row r at offset(r, …) for those of which it says that they exist; first is the tile's column, columns
-// their number. The sums go through shared memory, so that neighbouring threads write neighbouring columns.
+// Writes sums to c. offset(r, at) sets at to the position of row r, or returns false if there is no such row. first is the
+// tile's first column, and columns the number of columns of c. The sums go through shared memory, so that neighbouring threads
+// write neighbouring columns.
 template <class Math, int M, int N, class Offset>
 __device__ inline void write(Sums<Math, M, N> &sums, Panels<M, N> &panels, const Finish &finish, float *c, int columns, int first, Offset offset) {
     typedef Sums<Math, M, N> S;
@@ -204,7 +201,7 @@ __device__ inline void write(Sums<Math, M, N> &sums, Panels<M, N> &panels, const
     const int column = threadIdx.x % (N / 4) * 4, present = columns - first - column;
 #pragma unroll
     for (int i = 0; i < S::high; i++) {
-        __syncthreads(); // the panels, or the band before, have been read
+        __syncthreads(); // all threads have read the panels, or the band before
         sums.stage(i, staged, pitch);
         __syncthreads();
 #pragma unroll 1
@@ -237,8 +234,8 @@ __device__ inline void write(Sums<Math, M, N> &sums, Panels<M, N> &panels, const
     }
 }
 
-// The row and column of tile number index of down × across, so that blocks that run together share operands in the
-// level-2 cache: 8 rows of tiles are walked column by column.
+// The row and column of tile number index of down × across tiles. 8 rows of tiles are numbered column by column, so that
+// blocks that run at the same time share operands in the level-2 cache.
 __device__ inline void place(int index, int down, int across, int &row, int &column) {
     const int band = index / (8 * across), first = band * 8, height = min(down - first, 8);
     const int within = index - band * 8 * across;

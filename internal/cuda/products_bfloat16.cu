@@ -1,4 +1,4 @@
-// Matrix products in bfloat16.
+// Matrix products in bfloat16; products.go launches them.
 #include "gemm.cuh"
 
 GEMMS(bfloat16, Bfloat16)

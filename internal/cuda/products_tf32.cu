@@ -1,4 +1,4 @@
-// Matrix products in TF32.
+// Matrix products in TF32; products.go launches them.
 #include "gemm.cuh"
 
 GEMMS(tf32, Tf32)

@@ -1,3 +1,4 @@
+// Random numbers and dropout: kernel.Random.
 #include "common.cuh"
 
 // Philox 4×32-10 (Salmon et al., 2011): the same words as internal/philox.
@@ -21,7 +22,7 @@ __device__ inline float4 uniforms(u64 key, u64 counter) {
     return make_float4(uniform_of(w.x), uniform_of(w.y), uniform_of(w.z), uniform_of(w.w));
 }
 
-// Box and Muller (1958), in float64 as on the processor.
+// Box and Muller (1958), in float64 as on the CPU.
 __device__ inline float2 normal_pair(u32 first, u32 second) {
     const double radius = sqrt(-2 * log(((double)first + 0.5) / 4294967296.0));
     double s, c;
@@ -35,8 +36,8 @@ __device__ inline float4 normals(u64 key, u64 counter) {
     return make_float4(a.x, a.y, b.x, b.y);
 }
 
-// Loops over the blocks of four numbers that elements [0, n), numbers offset … of the stream, come from; at is the first
-// element of the block and may be negative.
+// Loops over the Philox blocks of four numbers that contain elements [0, n), which are the numbers of the stream from offset on.
+// at is the first element of the block and may be negative.
 #define EACH_COUNTER(counter, at, n, offset)                                                                           \
     for (u64 b = (u64)blockIdx.x * blockDim.x + threadIdx.x, counter = (offset) / 4 + b;                               \
          (i64)(4 * b) - (i64)((offset) % 4) < (n);                                                                     \
@@ -58,7 +59,7 @@ extern "C" __global__ void normal(u64 key, u64 offset, i64 n, float *y) {
     EACH_COUNTER(counter, at, n, offset) store(normals(key, counter), at, n, y);
 }
 
-// y = scale·x where the stream keeps the element, else 0.
+// y = scale·x with probability 1 − p, else 0.
 extern "C" __global__ void dropout(float p, float scale, u64 key, u64 offset, i64 n, const float *x, float *y) {
     EACH_COUNTER(counter, at, n, offset) {
         const float4 u = uniforms(key, counter);

@@ -1,3 +1,4 @@
+// Sums, maxima and argmax: kernel.Reductions.
 #include "ahead.cuh"
 
 enum { SUM, MAX }; // kernel.Reduce
@@ -9,7 +10,7 @@ __device__ inline double combine(int op, double a, double b) {
 
 __device__ inline double start(int op) { return op == SUM ? 0.0 : -(double)INFINITE; }
 
-// Combines a number of each thread of a block; the first warp's threads have the result.
+// Combines a number of each thread of a block; the threads of the first warp receive the result.
 __device__ inline double block_combine(int op, double v) {
     __shared__ double partial[32];
     const int warp = threadIdx.x / 32, lane = threadIdx.x % 32, warps = blockDim.x / 32;
@@ -24,13 +25,13 @@ __device__ inline double block_combine(int op, double v) {
     return v;
 }
 
-// Leaves what a share of a reduction has come to.
+// Writes the result of a share of a reduction.
 __device__ inline void leave(double v, i64 splits, double scale, i64 at, double *partial, float *y) {
     if (splits == 1) y[at] = (float)v * (float)scale;
     else partial[at] = v;
 }
 
-// Reduces x [outer, n]: split s of splits of row o goes to partial[o·splits + s], or as the result to y, if it is all.
+// Reduces x [outer, n]: the result of split s of row o goes to partial[o·splits + s], or to y if there is one split.
 extern "C" __global__ void reduce_rows(int op, i64 outer, i64 n, i64 splits, double scale, const float *x, double *partial, float *y) {
     const i64 share = (n + splits - 1) / splits;
     for (i64 task = blockIdx.x; task < outer * splits; task += gridDim.x) {
@@ -43,7 +44,7 @@ extern "C" __global__ void reduce_rows(int op, i64 outer, i64 n, i64 splits, dou
     }
 }
 
-// Combines what the 8 threads have that a block of 32 × 8 has for each column; the first of them has the result.
+// Combines the numbers of the 8 threads of a column, in a block of 32 × 8; row 0 receives the result.
 __device__ inline double combine_rows(int op, double v) {
     __shared__ double rows[8][32];
     __syncthreads(); // of an earlier call
@@ -54,15 +55,15 @@ __device__ inline double combine_rows(int op, double v) {
     return v;
 }
 
-// Combines rows from … to − 1 of a column, x at row 0.
+// Combines rows from, …, to − 1 of a column; x is its row 0.
 template <typename T> __device__ inline double combine_column(int op, i64 from, i64 to, i64 pitch, const T *x, bool there) {
     double v = start(op);
     if (there) read_ahead(from + threadIdx.y, to, 8, [=](i64 r) { return x[r * pitch]; }, [&](i64, T u) { v = combine(op, v, u); });
     return combine_rows(op, v);
 }
 
-// Reduces x [outer, n, inner] with a thread a column: split s of column i goes to partial[(o·splits + s)·inner + i], or as
-// the result to y, if it is all. Blocks are 32 columns wide and 8 rows high.
+// Reduces x [outer, n, inner] with a thread for each column: the result of split s of column i goes to
+// partial[(o·splits + s)·inner + i], or to y if there is one split. Blocks are 32 columns wide and 8 rows high.
 extern "C" __global__ void reduce_columns(int op, i64 outer, i64 n, i64 inner, i64 splits, double scale, const float *x,
                                           double *partial, float *y) {
     const i64 share = (n + splits - 1) / splits, tiles = (inner + 31) / 32;
@@ -75,7 +76,7 @@ extern "C" __global__ void reduce_columns(int op, i64 outer, i64 n, i64 inner, i
     }
 }
 
-// The gradient before an activation, gx [n, inner], and the sums of its columns, which go where reduce_columns has them.
+// The gradient of an activation's input, gx [n, inner], and the sums of its columns, which are written as by reduce_columns.
 extern "C" __global__ void activation_bias_gradient(int act, float slope, i64 n, i64 inner, i64 splits, const float *y,
                                                     const float *gy, float *gx, double *partial, float *sums) {
     const i64 share = (n + splits - 1) / splits, tiles = (inner + 31) / 32;
@@ -95,7 +96,7 @@ extern "C" __global__ void activation_bias_gradient(int act, float slope, i64 n,
     }
 }
 
-// Combines the shares of reduce_rows (inner 1) or reduce_columns: y[o, i] = scale · op over s of partial[o, s, i]. Blocks are
+// Combines the shares of reduce_rows (inner is 1) or reduce_columns: y[o, i] = scale · op over s of partial[o, s, i]. Blocks are
 // those of reduce_columns.
 extern "C" __global__ void reduce_shares(int op, i64 outer, i64 splits, i64 inner, double scale, const double *partial,
                                          float *y) {
@@ -107,7 +108,7 @@ extern "C" __global__ void reduce_shares(int op, i64 outer, i64 splits, i64 inne
     }
 }
 
-// Reduces x [outer, n, inner] with a thread a result, for many results of few numbers each.
+// Reduces x [outer, n, inner] with a thread for each result, for many results of few numbers each.
 extern "C" __global__ void reduce_lanes(int op, i64 outer, i64 n, i64 inner, float scale, const float *x, float *y) {
     GRID_STRIDE(at, outer * inner) {
         const i64 o = at / inner, i = at - o * inner;
@@ -122,7 +123,7 @@ extern "C" __global__ void finish_sum(i64 n, double scale, const double *partial
     add_shares(n, scale, partial, out);
 }
 
-// The dimensions of a tensor, those that stay and those that are summed over.
+// The dimensions of a tensor, kept ones and summed ones; sumToArguments in reductions.go.
 struct SumTo {
     i64 kept, summed;                   // number of dimensions
     i64 shape_kept[6], from_kept[6];    // their sizes, and strides in x
@@ -130,7 +131,7 @@ struct SumTo {
     i64 shape_summed[6], from_summed[6];
 };
 
-// kernel.Reductions.SumTo: a warp a result.
+// kernel.Reductions' SumTo, with a warp for each result.
 extern "C" __global__ void sum_to(i64 results, i64 terms, const __grid_constant__ SumTo s, const float *x, float *y) {
     const int lane = threadIdx.x % 32;
     for (i64 r = (i64)blockIdx.x * (blockDim.x / 32) + threadIdx.x / 32; r < results; r += (i64)gridDim.x * (blockDim.x / 32)) {
@@ -157,7 +158,7 @@ extern "C" __global__ void sum_to(i64 results, i64 terms, const __grid_constant_
     }
 }
 
-// Finds the first largest of each row of n numbers; NaN counts as larger than any.
+// Finds the first largest number of each row of n numbers; NaN counts as larger than all others.
 extern "C" __global__ void argmax(i64 rows, i64 n, const float *x, int *index) {
     __shared__ float values[32];
     __shared__ int places[32];

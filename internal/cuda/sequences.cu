@@ -1,7 +1,7 @@
-// The other kernels of transformers: kernel.Sequences' Rotary, GatedGELU and its gradient.
+// Rotary embeddings and gated GELU of transformers: kernel.Sequences' Rotary, GatedGELU and GatedGELUGrad.
 #include "common.cuh"
 
-// Turns pairs of x [tokens of all sequences, groups, dim]; a thread has a pair, or two features that stay as they are.
+// Rotates pairs of features of x [tokens of all sequences, groups, dim]. A thread has a pair, or two features that are copied.
 extern "C" __global__ void rotary(const float *cosines, const float *sines, const float *x, float *y, i64 rows, int tokens, int groups, int dim,
                                   int pairs, int inverse) {
     const int halves = (dim + 1) / 2;

@@ -1,18 +1,17 @@
-// Small products in float32, whatever the precision asked for: kernel.Products' Gemm where there is too little to do for
-// tiles, and kernel.LinearGradients.
+// Small products, in float32 at all precisions: kernel.Products' Gemm for sizes that don't fill a GPU with tiles, and
+// kernel.LinearGradients.
 //
-// What takes time there is to wait for numbers, not to multiply them. So a block has 16 × 16 sums, of which there are many,
-// and its warps share the depth: each asks for 32 numbers of each row and column at once, and all for 256. No block waits
-// for another.
+// Small products spend their time on memory latency. So blocks are many, with 16 × 16 sums each, and the warps of a block share
+// the depth: a warp loads 32 numbers of each row and column at once, and a block 256. No block waits for another.
 #include "ahead.cuh"
 #include "gemm.cuh"
 
 const int SIDE = 16, WARPS = THREADS / 32;
-const int SLICE = 32; // of the depth, for a warp
+const int SLICE = 32; // depth that a warp loads at a time
 const int SLICE_PITCH = SLICE + 4;
 
-// The numbers of 16 rows of an operand in a slice of the depth, as a warp loads them: quadruples along the depth or, of an
-// operand that lies across, along rows.
+// The numbers of 16 rows of an operand in a slice of the depth, as a warp loads them: float4 along the depth, or across rows
+// if the operand is contiguous across rows.
 struct Slice {
     float v[4][4];
 
@@ -55,7 +54,7 @@ struct Operand {
     __device__ void load(Slice &s, int depth, int end) const { s.load(base, ld, first, rows, depth, end, across, vector); }
 };
 
-// The gradient before an activation, from that behind it and what came out, as an operand.
+// The gradient of an activation's input as an operand, computed from the gradient of its output and the output.
 struct Upstream {
     Operand gy;
     const float *y; // null without an activation
@@ -79,10 +78,9 @@ struct Upstream {
 // A slice of both operands for each warp.
 typedef float Slices[WARPS][2][SIDE * SLICE_PITCH];
 
-// The sum over the depth that belongs to this thread: row threadIdx.x / 16 of the left operand with row threadIdx.x % 16 of
-// the right one.
+// Returns the sum of this thread: row threadIdx.x / 16 of the left operand times row threadIdx.x % 16 of the right one.
 template <class Left, class Right> __device__ inline float small_sum(Slices &operands, const Left &left, const Right &right, int end) {
-    const int warp = threadIdx.x / 32, y = threadIdx.x % 32 / 4, x = threadIdx.x % 4; // of the sums that a thread has of a slice
+    const int warp = threadIdx.x / 32, y = threadIdx.x % 32 / 4, x = threadIdx.x % 4; // of this thread's sums of a slice
     float *rows = operands[warp][0], *columns = operands[warp][1];
     float sums[2][4] = {};
     Slice l, r;
@@ -91,8 +89,8 @@ template <class Left, class Right> __device__ inline float small_sum(Slices &ope
         left.load(l, depth, end);
         right.load(r, depth, end);
     }
-    while (depth < end) { // the same for a warp
-        __syncwarp();     // the slice before has been read
+    while (depth < end) { // the same in all threads of a warp
+        __syncwarp();     // all lanes have read the slice before
         l.put(rows, left.across);
         r.put(columns, right.across);
         depth += WARPS * SLICE;
@@ -148,7 +146,7 @@ struct Layer {
     float *gx, *gw, *gbias; // gx and gbias may be null
     int rows, in, out, act;
     float slope;
-    int x_blocks, w_blocks; // of gx and gw; the others are gbias'
+    int x_blocks, w_blocks; // blocks for gx and gw; the others are for gbias
     int x_vector, w_vector, y_vector;
 };
 
@@ -157,7 +155,7 @@ __device__ inline void write_sum(float *to, int row, int rows, int column, int c
     if (row < rows && column < columns) to[(i64)row * columns + column] = sum;
 }
 
-// gx = g·wᵀ, gw = xᵀ·g and gbias, the sum of g's rows, for g = gy·act'(y), by blocks each.
+// gx = g·wᵀ, gw = xᵀ·g and gbias = the sum of g's rows, with g = gy·act'(y). Each has blocks of its own.
 extern "C" __global__ void __launch_bounds__(THREADS) linear_grad(const __grid_constant__ Layer p) {
     __shared__ __align__(16) Slices operands;
     int block = blockIdx.x;

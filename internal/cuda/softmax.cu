@@ -1,6 +1,7 @@
+// Softmax and cross-entropy of rows: kernel.Reductions.
 #include "team.cuh"
 
-// The largest of a row and the sum of exp(x − largest).
+// Computes the largest number of a row and the sum of exp(x − largest).
 template <bool BLOCK> __device__ inline void row_sum(i64 n, const float *x, float &largest, double &total) {
     largest = -INFINITE;
     team_reads<BLOCK>(n, [=](i64 i) { return x[i]; }, [&](i64, float v) { largest = max_nan(largest, v); });
@@ -15,7 +16,7 @@ template <bool BLOCK> __device__ inline void softmax_loop(int log, i64 rows, i64
         float largest;
         double total;
         row_sum<BLOCK>(n, x + r * n, largest, total);
-        // In two steps: beside ±3e38, as masks have it, rest would be lost.
+        // In two steps: next to ±3e38, which masks use, rest would be lost.
         const float rest = (float)::log(total), factor = (float)(1.0 / total);
         team_reads<BLOCK>(n, [=](i64 i) { return x[r * n + i]; }, [=](i64 i, float v) {
             const float d = v - largest;
@@ -55,7 +56,7 @@ extern "C" __global__ void __launch_bounds__(1024) softmax_grad_block(int log, i
     softmax_grad_loop<true>(log, rows, n, y, gy, gx);
 }
 
-// Along the middle of [outer, n, inner]: a thread a lane.
+// Softmax over the middle dimension of [outer, n, inner], with a thread for each vector.
 extern "C" __global__ void softmax_lanes(int log, i64 outer, i64 n, i64 inner, const float *x, float *y) {
     GRID_STRIDE(lane, outer * inner) {
         const i64 from = lane / inner * n * inner + lane % inner;
@@ -87,7 +88,7 @@ extern "C" __global__ void softmax_grad_lanes(int log, i64 outer, i64 n, i64 inn
     }
 }
 
-// A label that is too large is no number of a class: it is reported, and read as 0.
+// Returns the label; 0 if it is too large, which is reported in fault.
 __device__ inline int checked(int label, i64 classes, u32 *fault) {
     if (label < classes) return label;
     *fault = 1;

@@ -1,7 +1,8 @@
+// Kernels over rows.
 #pragma once
 #include "ahead.cuh"
 
-// A team is what works on a row: a warp for short rows, a block for long ones and for few.
+// A team is the threads that treat a row: a warp for short rows; a block for long rows, or if there are few rows.
 template <bool BLOCK> struct Team {
     __device__ static int rank() { return BLOCK ? threadIdx.x : threadIdx.x % 32; }
     __device__ static int size() { return BLOCK ? blockDim.x : 32; }

@@ -1,20 +1,20 @@
-// The transforms of Winograd's convolutions: squares of pixels become points, squares of points become pixels. In between,
-// each point is a matrix product over channels; winograd.go has the sizes.
+// The transforms of Winograd's convolutions, from tiles of pixels to points and from points to tiles of pixels. In between, each
+// point is a matrix product over channels; winograd_plan.go has the sizes.
 //
-// F(m×m, r×r) multiplies polynomials by their values at n = m+r−1 points (Toom & Cook; Winograd, 1980; Lavin & Gray, 2016): m
-// outputs of a kernel of r numbers are Eₘᵀ((B·x) ∘ (Eᵣ·g)), where row a of Eₖ evaluates a polynomial of k coefficients at
-// point a and B is the inverse of Eₙ, transposed. The points are 0, 1, (−1) and ∞: all coefficients are 0, ±1 or ±½.
+// F(m×m, r×r) multiplies polynomials by their values at n = m+r−1 points (Toom & Cook; Winograd, 1980; Lavin & Gray, 2016): the m
+// outputs of a kernel of r numbers are Eₘᵀ((B·x) ∘ (Eᵣ·g)), where row a of Eₖ evaluates a polynomial with k coefficients at
+// point a, and B is the transposed inverse of Eₙ. The points are 0, 1, (−1) and ∞, so all coefficients are 0, ±1 or ±½.
 #include "products.cuh"
 
-// Winograd is what a launch transforms; the same as winogradArguments in winograd.go. Pixels are those of channels-last
-// images, or of weights or their gradient, which are one image with a channel for each pair of channels. Pixel i of a
-// tile, in one dimension, lies at first + tile·pitch + i·step + phase·advance; those outside count as 0.
+// Winograd is the argument of a transform; winogradArguments in winograd.go. Pixels are those of channels-last images. Weights
+// and their gradient are one image with a channel for each pair of channels. Along an axis, pixel i of a tile is at first +
+// tile·pitch + i·step + phase·advance; pixels outside the image are 0.
 struct Winograd {
     float *pixels;     // [images, height, width, channels]
     float *points;     // [point, image, tile, phase, channels]
     const float *bias; // of channels, or null
-    i64 count;         // of quadruples of channels, all phases of all tiles
-    int quadruples, sides, down, across; // channels/4; phases and tiles in a dimension
+    i64 count;         // groups of 4 channels, of all phases of all tiles
+    int quadruples, sides, down, across; // channels/4; phases along an axis; tiles
     int height, width;
     int first, pitch, step, advance;
     int act;
@@ -58,7 +58,7 @@ template <int POINTS, int K> struct Collect {
     }
 };
 
-// Sets y = M·x·Mᵀ, for each of four channels.
+// Sets y = M·x·Mᵀ for each of four channels.
 template <class M> __device__ inline void transform(const float (&x)[M::from][M::from][4], float (&y)[M::to][M::to][4]) {
 #pragma unroll
     for (int c = 0; c < 4; c++) {
@@ -82,10 +82,10 @@ template <class M> __device__ inline void transform(const float (&x)[M::from][M:
     }
 }
 
-// The thread's quadruple of channels of a phase of a tile.
+// The position of the thread: four channels of a phase of a tile.
 struct Place {
-    i64 at;            // in a point
-    i64 image;         // where its pixels begin
+    i64 at;            // in the points
+    i64 image;         // offset of the image
     int y, x, channel; // of the first pixel
 
     __device__ Place(const Winograd &p, u32 i) : at(4 * (i64)i) {
@@ -96,7 +96,7 @@ struct Place {
         y = p.first + (int)(i % p.down) * p.pitch + down * p.advance, i /= p.down;
         image = (i64)i * p.height * p.width * p.quadruples * 4;
     }
-    // The address of pixel (i, j), or null where it is outside.
+    // The address of pixel (i, j), or null if it is outside the image.
     __device__ float *pixel(const Winograd &p, int i, int j) const {
         const int row = y + i * p.step, column = x + j * p.step;
         if ((u32)row >= (u32)p.height || (u32)column >= (u32)p.width) return 0;
@@ -104,7 +104,7 @@ struct Place {
     }
 };
 
-// Pixels to points.
+// Transforms pixels to points.
 template <class M> __device__ inline void spread(const Winograd &p) {
     const u32 i = blockIdx.x * blockDim.x + threadIdx.x;
     if (i >= p.count) return;
@@ -127,7 +127,7 @@ template <class M> __device__ inline void spread(const Winograd &p) {
             *reinterpret_cast<float4 *>(to) = make_float4(y[a][b][0], y[a][b][1], y[a][b][2], y[a][b][3]);
 }
 
-// Points to pixels, with bias and activation.
+// Transforms points to pixels, with bias and activation.
 template <class M> __device__ inline void gather(const Winograd &p) {
     const u32 i = blockIdx.x * blockDim.x + threadIdx.x;
     if (i >= p.count) return;
