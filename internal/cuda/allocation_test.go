@@ -8,7 +8,7 @@ import (
 	"github.com/bestiary-ml/bestiary/internal/kernel"
 )
 
-// TestLaunchesAllocateNothing queues kernels with struct arguments, fewer than reach the GPU at once.
+// TestLaunchesAllocateNothing queues kernels with struct arguments, fewer than a stretch has.
 func TestLaunchesAllocateNothing(t *testing.T) {
 	d := deviceToTest(t)
 	setPrecision(t, d, kernel.Highest)
@@ -34,7 +34,7 @@ func TestLaunchesAllocateNothing(t *testing.T) {
 	} {
 		d.Fill(mean, 0)
 		d.Fill(variance, 1)
-		for range longestStretch { // room for a whole stretch, and kernels and plans that are made once
+		for range longestStretch { // allocates the queue, and loads kernels and plans
 			f()
 		}
 		d.Synchronize()

@@ -20,13 +20,13 @@ func TestMemoryIsReused(t *testing.T) {
 	d.Free(a)
 	d.Free(a) // harmless
 	if b := d.Alloc(1010); b.Addr != at {
-		t.Error("a block that was freed isn't given out again")
+		t.Error("a freed block isn't reused")
 	} else if c := d.Alloc(1010); c.Addr == b.Addr {
-		t.Error("a block is given out twice")
+		t.Error("a block is allocated twice")
 	}
 }
 
-// TestMemoryIsCollected drops buffers without freeing them: tensors outside of steps are ordinary garbage.
+// TestMemoryIsCollected drops buffers without freeing them, as tensors outside of steps are.
 func TestMemoryIsCollected(t *testing.T) {
 	d := another(t, emulator.Functions(), true)
 	part := d.Alloc(1<<20).Slice(5, 10) // keeps the whole
@@ -40,7 +40,7 @@ func TestMemoryIsCollected(t *testing.T) {
 		defer d.memory.Unlock()
 		return len(d.memory.idle[8<<20])
 	}
-	for range 100 { // the last value may still be on a stack, and cleanups run when they like
+	for range 100 { // the last value may still be on a stack, and cleanups run concurrently
 		if idle() >= len(blocks)-1 {
 			break
 		}
@@ -53,7 +53,7 @@ func TestMemoryIsCollected(t *testing.T) {
 		t.Errorf("%d bytes are held, %d before", d.memory.held, held)
 	}
 	if got := d.Alloc(1 << 20); got.Addr+20 == part.Addr {
-		t.Error("a block is given out that a slice refers to")
+		t.Error("a block is reused that a slice refers to")
 	}
 	runtime.KeepAlive(part)
 }
@@ -78,11 +78,11 @@ func TestPeakBytes(t *testing.T) {
 	d.Free(c)
 	d.trim()
 	if got := d.PeakBytes(); got != 4*mib+512 {
-		t.Errorf("a peak of %d bytes after all was given back", got)
+		t.Errorf("a peak of %d bytes after all blocks were freed", got)
 	}
 }
 
-// fill takes buffers of n numbers until there is no room for another one.
+// fill allocates buffers of n numbers until memory is exhausted.
 func fill(t *testing.T, d *Device, n int) (taken []kernel.Buffer, lack *fault.OutOfMemory) {
 	t.Helper()
 	defer func() {
@@ -110,14 +110,14 @@ func TestOutOfMemory(t *testing.T) {
 	for _, b := range keep {
 		d.Free(b)
 	}
-	d.Alloc(100 << 20) // made of what was freed
+	d.Alloc(100 << 20) // reuses freed memory
 	d.Close()
 	if d.memory.free != 0 {
-		t.Errorf("%d bytes lie idle after Close", d.memory.free)
+		t.Errorf("%d bytes are idle after Close", d.memory.free)
 	}
 }
 
-// TestUploads are larger than the pinned memory that they go through.
+// TestUploads has uploads that are larger than the pinned memory.
 func TestUploads(t *testing.T) {
 	d := deviceToTest(t)
 	const n = 3*slotBytes/4 + 5
@@ -136,7 +136,7 @@ func TestUploads(t *testing.T) {
 	}
 }
 
-// TestWithoutReuse checks that tests notice what reads behind the end of a buffer, or what an earlier one has left.
+// TestWithoutReuse checks that tests notice reads beyond the end of a buffer, and reads of data of an earlier buffer.
 func TestWithoutReuse(t *testing.T) {
 	d := another(t, emulator.Functions(), false)
 	d.WithoutReuse()

@@ -13,7 +13,7 @@ import (
 	"pgregory.net/rapid"
 )
 
-// check runs f for random cases on the device to test; for a few, where it is emulated, which takes its time.
+// check runs f for random cases on the device to test; for a few cases only on the emulated GPU, which is slow.
 func check(t *testing.T, f func(t *rapid.T, d *Device)) {
 	d, left := deviceToTest(t), 5
 	rapid.Check(t, func(t *rapid.T) {
@@ -22,18 +22,18 @@ func check(t *testing.T, f func(t *rapid.T, d *Device)) {
 		}
 		f(t, d)
 		if isEmulated(d) {
-			left-- // only where f came to its end, so that a failure can be shrunk
+			left-- // only if f returned, so that a failure can be shrunk
 		}
 	})
 }
 
-// isEmulated tells whether d is the emulated GPU, on which large cases take long.
+// isEmulated reports whether d is the emulated GPU, on which large cases take long.
 func isEmulated(d *Device) bool { return d.driver.path == givenFunctions }
 
-// tolerances are how far results may be off at each precision, relative to the numbers that are added.
+// tolerances are the largest errors at each precision, relative to the numbers that are added.
 var tolerances = [...]float64{kernel.Highest: 3e-6, kernel.High: 2e-3, kernel.Medium: 2e-2}
 
-// arena places the same operands on a GPU, not always aligned, and on the CPU, and compares results.
+// arena places the same operands on a GPU, aligned or not, and on the CPU, and compares results.
 type arena struct {
 	t        *rapid.T
 	r        *rand.Rand
@@ -75,7 +75,7 @@ func (a *arena) numbers(n int) int {
 	return a.place(values)
 }
 
-// maybe is numbers, or −1 for none.
+// maybe places n numbers, or returns −1 for none.
 func (a *arena) maybe(n int) int {
 	if a.r.IntN(2) == 0 {
 		return -1
@@ -83,7 +83,7 @@ func (a *arena) maybe(n int) int {
 	return a.numbers(n)
 }
 
-// run calls f with the operands' buffers on both.
+// run calls f with the operands' buffers for both devices.
 func (a *arena) run(f func(d kernel.Device, at func(int) kernel.Buffer)) {
 	for _, side := range []struct {
 		kernel.Device
@@ -98,7 +98,7 @@ func (a *arena) run(f func(d kernel.Device, at func(int) kernel.Buffer)) {
 	}
 }
 
-// compare checks operand i: numbers may be off by tolerance·(|want| + slack).
+// compare checks operand i: the error of a number may be tolerance·(|want| + slack).
 func (a *arena) compare(what string, i int, tolerance, slack float64) {
 	a.t.Helper()
 	n := len(a.contents[i])

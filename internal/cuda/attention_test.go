@@ -15,7 +15,7 @@ import (
 	"github.com/bestiary-ml/bestiary/internal/kernel"
 )
 
-// maskOf makes a mask of queries×keys positions in an order (nil: their own) on a device.
+// maskOf makes a mask of queries×keys positions on a device; nil for order keeps the positions' own order.
 func maskOf(d kernel.Device, queries, keys int, order []int32, sees func(query, key int) bool) *kernel.AttentionMask {
 	m := &kernel.AttentionMask{Queries: queries, Keys: keys}
 	words := m.Words()
@@ -66,8 +66,8 @@ func maskOf(d kernel.Device, queries, keys int, order []int32, sees func(query, 
 	return m
 }
 
-// TestAttention compares attention and its gradients with the portable ones: heads of all widths, masks with places in
-// any order, keys left out, and queries that see nothing.
+// TestAttention compares attention and its gradients with the portable device: heads of all widths, masks in any order, masked
+// keys, and fully masked queries.
 func TestAttention(t *testing.T) {
 	check(t, func(t *rapid.T, d *Device) {
 		a := newArena(t, d)
@@ -103,7 +103,7 @@ func TestAttention(t *testing.T) {
 				for i := range n {
 					order = append(order, int32((i*3%n+i*3/n)%n))
 				}
-				if n%3 == 0 { // i·3 mod n plus the turn visits every position once
+				if n%3 == 0 { // i·3 mod n plus the round visits every position once
 					order = order[:n]
 				} else {
 					order = order[:0]
@@ -153,8 +153,8 @@ func TestAttention(t *testing.T) {
 	})
 }
 
-// TestAttentionInChunks has more keys, and for their gradients more queries, than the kernels that take them one by one
-// treat at a time, and none at all.
+// TestAttentionInChunks has more keys (for their gradients more queries) than the kernels for single queries treat at a time, and
+// no keys.
 func TestAttentionInChunks(t *testing.T) {
 	setPrecision(t, deviceToTest(t), kernel.Highest)
 	const dim, many = 5, 1100
@@ -172,7 +172,7 @@ func TestAttentionInChunks(t *testing.T) {
 				gq, gk, gv := p.out(queries*dim), p.out(keys*dim), p.out(keys*dim)
 				p.AttentionGrad(a, q, k, v, none, y, logSum, gy, gq, gk, gv)
 				d, ok := p.Device.(*Device)
-				switch { // once more, not in tiles
+				switch { // again, not in tiles
 				case ok && queries > keys:
 					d.Fill(gk, math.NaN())
 					d.Fill(gv, math.NaN())
@@ -186,7 +186,7 @@ func TestAttentionInChunks(t *testing.T) {
 	}
 }
 
-// TestSequences compares the other kernels of transformers.
+// TestSequences compares rotary embeddings and gated GELU with the portable device.
 func TestSequences(t *testing.T) {
 	check(t, func(t *rapid.T, d *Device) {
 		a := newArena(t, d)
@@ -214,7 +214,7 @@ func TestSequences(t *testing.T) {
 	})
 }
 
-// TestAttentionOfManyHeads has more heads and sequences than a grid, which is made small, has room for.
+// TestAttentionOfManyHeads has more heads and sequences than a grid allows, with a lowered limit.
 func TestAttentionOfManyHeads(t *testing.T) {
 	setPrecision(t, deviceToTest(t), kernel.Highest)
 	most := maxGrid

@@ -1,9 +1,11 @@
-// Batch normalisation, with its gradients and running statistics.
+// Batch normalisation of x [rows, channels], with its gradients and running statistics.
+//
+// Blocks are 32 channels wide and 8 rows high; the rows are cut into splits. Sums are those of deviations from a channel's first
+// number, in double precision, so that a large mean loses no precision.
 #pragma once
 #include "team.cuh"
 
-// Batch normalisation of x [rows, channels]. Blocks are 32 channels wide and 8 rows high; the rows are cut into splits. Sums are
-// those of deviations from a channel's first number, in double precision, so that a large mean loses no precision.
+// Two sums of a column.
 struct Moments {
     double first, second;
 };

@@ -15,7 +15,7 @@ import (
 	"github.com/bestiary-ml/bestiary/internal/kernel"
 )
 
-// TestLibraryFolders checks where libraries are looked for, the user's folders first.
+// TestLibraryFolders checks the folders that are searched, the user's folders first.
 func TestLibraryFolders(t *testing.T) {
 	environment := t.TempDir()
 	packages := filepath.Join(environment, "lib", "python3.12", "site-packages", "nvidia", "cublas", "lib")
@@ -33,11 +33,11 @@ func TestLibraryFolders(t *testing.T) {
 	t.Setenv("BESTIARY_CUDA_LIBS", "/first"+string(os.PathListSeparator)+"/second")
 	folders := libraryFolders()
 	if !slices.Equal(folders[:3], []string{"/first", "/second", ""}) || !slices.Contains(folders, packages) {
-		t.Errorf("libraries are looked for in %q", folders)
+		t.Errorf("folders: %q", folders)
 	}
 }
 
-// TestLibrary compares cuBLAS's products with those of our own kernels, where there is the library.
+// TestLibrary compares cuBLAS's products with those of our own kernels. It skips if there is no cuBLAS.
 func TestLibrary(t *testing.T) {
 	d := deviceToTest(t)
 	if d.library() == nil {

@@ -17,11 +17,11 @@ import (
 	"github.com/bestiary-ml/bestiary/tensor"
 )
 
-// TestDecodingCalls counts what a code of a picture takes: five launches a layer, one for its vector, one for the logits and one to
-// draw it. The program waits for whole rows of codes.
+// TestDecodingCalls counts the launches for a code of a picture: five for each layer, one for the code's vector, one for the logits
+// and one to sample the next code. The program waits once for each row of codes.
 func TestDecodingCalls(t *testing.T) {
 	functions, launches := maps.Clone(emulator.Functions()), 0
-	maps.DeleteFunc(functions, func(name string, _ uintptr) bool { return strings.HasPrefix(name, "cuGraph") }) // so that all launches are seen
+	maps.DeleteFunc(functions, func(name string, _ uintptr) bool { return strings.HasPrefix(name, "cuGraph") }) // so that all launches are counted
 	launch, waits := functions["cuLaunchKernel"], countWaits(functions)
 	functions["cuLaunchKernel"] = purego.NewCallback(func(f, gx, gy, gz, bx, by, bz, shared, stream, params, extra uintptr) uintptr {
 		launches++

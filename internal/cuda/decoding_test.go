@@ -10,7 +10,7 @@ import (
 	"github.com/bestiary-ml/bestiary/internal/kernel"
 )
 
-// rowProduct is kernel.Decoding's RowProduct, or its definition in float64.
+// rowProduct calls RowProduct on a GPU, and computes its definition in float64 on the CPU.
 func rowProduct(p *pair, r kernel.RowProduct, x, w, bias, y kernel.Buffer) {
 	if k, ok := p.Device.(kernel.Decoding); ok {
 		k.RowProduct(r, x, w, bias, y)
@@ -77,7 +77,7 @@ func rowProduct(p *pair, r kernel.RowProduct, x, w, bias, y kernel.Buffer) {
 	}
 }
 
-// TestRowProduct has each number of rows of a block and more, depths of several rounds, and all that may stand around a product.
+// TestRowProduct has each number of rows of a block and more, depths of several rounds, and all operands that may be fused.
 func TestRowProduct(t *testing.T) {
 	for i, r := range []kernel.RowProduct{
 		{Rows: 1, In: 4, Out: 1}, {Rows: 1, In: 512, Out: 40}, {Rows: 2, In: 44, Out: 70}, {Rows: 3, In: 8, Out: 5}, {Rows: 9, In: 20, Out: 11},
@@ -85,10 +85,10 @@ func TestRowProduct(t *testing.T) {
 	} {
 		for kind, name := range []string{"across", "gated", "along"} {
 			r.Gated, r.TransW = name == "gated", name == "along"
-			around := 3*i + kind // which of them are there
+			around := 3*i + kind // selects the fused operands
 			t.Run(fmt.Sprintf("%d×%d×%d %s", r.Rows, r.In, r.Out, name), func(t *testing.T) {
 				if !deviceToTest(t).FasterRowProduct(r) {
-					t.Fatal("isn't served")
+					t.Fatal("is not supported")
 				}
 				compare(t, 5e-5, func(p *pair) {
 					r := r
@@ -123,7 +123,7 @@ func TestRowProduct(t *testing.T) {
 	}
 }
 
-// TestRowProductAlone has nothing around a product, in each kernel.
+// TestRowProductAlone has products without fused operands, in each kernel.
 func TestRowProductAlone(t *testing.T) {
 	for _, rows := range []int{1, 2, 3} {
 		for _, r := range []kernel.RowProduct{{}, {Gated: true}, {TransW: true}} {
@@ -137,19 +137,19 @@ func TestRowProductAlone(t *testing.T) {
 	}
 }
 
-// TestRowProductsServed has what is left to other kernels.
-func TestRowProductsServed(t *testing.T) {
+// TestRowProductsSupported has products that are left to other kernels.
+func TestRowProductsSupported(t *testing.T) {
 	d := deviceToTest(t)
 	for _, r := range []kernel.RowProduct{
 		{Rows: mostDecoded + 1, In: 8, Out: 8}, {Rows: 4, In: 1 << 16, Out: 8}, {Rows: 1, In: 8, Out: 8, Gated: true, TransW: true},
 	} {
 		if d.FasterRowProduct(r) {
-			t.Errorf("%+v is served", r)
+			t.Errorf("%+v is supported", r)
 		}
 	}
 }
 
-// TestAttendCached compares with a rotation and the attention of a query, with and without a mask.
+// TestAttendCached compares with a rotary embedding followed by attention, with and without a mask.
 func TestAttendCached(t *testing.T) {
 	for _, c := range []kernel.CachedAttention{
 		{Batch: 1, Heads: 1, Dim: 4, Capacity: 1}, {Batch: 2, Heads: 3, Dim: 8, Pairs: 4, Capacity: 70, Position: 66},

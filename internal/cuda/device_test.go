@@ -25,7 +25,7 @@ var tested = sync.OnceValues(func() (*Device, error) {
 	return d, err
 })
 
-// deviceToTest is an emulated GPU, or a real one where the flag of package wanted names that.
+// deviceToTest returns the emulated GPU, or the real one that BESTIARY_TEST_DEVICE names.
 func deviceToTest(t testing.TB) *Device {
 	t.Helper()
 	d, err := tested()
@@ -38,14 +38,14 @@ func deviceToTest(t testing.TB) *Device {
 	return d
 }
 
-// pair runs the same kernels on a GPU and, in float64, on the processor.
+// pair runs the same kernels on a GPU and, in float64, on the CPU.
 type pair struct {
 	kernel.Device
 	r        *rand.Rand
 	operands []kernel.Buffer
 }
 
-// in places n normal numbers times scale, plus shift.
+// in places n numbers from a normal distribution, times scale, plus shift.
 func (p *pair) in(n int, scale, shift float64) kernel.Buffer {
 	values := make([]float32, n)
 	for i := range values {
@@ -79,7 +79,7 @@ func (p *pair) indices(n, from, to int) kernel.Buffer {
 	return b
 }
 
-// compare runs f on both devices and compares all operands afterwards: an element may be off by tolerance·(|want| + 1).
+// compare runs f on both devices and compares all operands afterwards: the error of an element may be tolerance·(|want| + 1).
 func compare(t *testing.T, tolerance float64, f func(p *pair)) {
 	t.Helper()
 	gpu := &pair{Device: deviceToTest(t), r: rand.New(rand.NewPCG(1, 2))}

@@ -4,9 +4,9 @@ package cuda
 
 import "errors"
 
-// WithoutGraphs has everything launched by itself.
+// WithoutGraphs turns graphs off.
 func (d *Device) WithoutGraphs() { d.graphs.use.Off = errors.New("not wanted") }
 
-// WithoutReuse has each buffer be memory of its own that ends where the buffer does, so that the emulator, or
-// compute-sanitizer, finds what is read or written behind its end, before it is written, or after it was freed.
+// WithoutReuse makes each buffer an allocation of its own with the exact size. So the emulator or compute-sanitizer finds
+// accesses beyond its end, reads before it is written, and accesses after it was freed.
 func (d *Device) WithoutReuse() { d.memory.exact = true }

@@ -17,7 +17,7 @@ import (
 	"github.com/bestiary-ml/bestiary/internal/kernel"
 )
 
-// another returns a device beside the others; without graphs, if so wanted.
+// another opens a further device, with graphs on or off.
 func another(t *testing.T, functions map[string]uintptr, graphs bool) *Device {
 	t.Helper()
 	d, err := OpenWith(functions)
@@ -31,7 +31,7 @@ func another(t *testing.T, functions map[string]uintptr, graphs bool) *Device {
 	return d
 }
 
-// layers is a toy to train: y = dropout(x·w₁)·w₂ …, with the weights pulled to smaller values by Adam.
+// layers is a toy model: y = dropout(x·w₁)·w₂ …, trained by Adam with weight decay.
 type layers struct {
 	d       *Device
 	weights []kernel.AdamParam
@@ -57,7 +57,7 @@ func newLayers(d *Device, count, width int) *layers {
 	return l
 }
 
-// train makes a step on so many rows of numbers that depend on the step, and returns a sum over what comes out.
+// train makes a training step on rows of numbers that depend on the step, and returns the sum of the outputs.
 func (l *layers) train(rows int) float32 {
 	l.step++
 	d := l.d
@@ -88,7 +88,7 @@ func (l *layers) train(rows int) float32 {
 	return got[0]
 }
 
-// contents are all weights and moments.
+// contents returns all weights and moments.
 func (l *layers) contents() []float32 {
 	var all []float32
 	for _, p := range l.weights {
@@ -101,8 +101,8 @@ func (l *layers) contents() []float32 {
 	return all
 }
 
-// TestGraphsAreTheSame trains with and without graphs, on batches of one size and then of another, and compares all bits.
-// With more layers than a stretch has calls, there are stretches of one shape but of different layers.
+// TestGraphsAreTheSame trains with and without graphs, on batches of two sizes, and compares the results to the bit. With many
+// layers, several stretches have the same shape but different layers.
 func TestGraphsAreTheSame(t *testing.T) {
 	for _, count := range []int{2, 9} {
 		with, without := newLayers(another(t, emulator.Functions(), true), count, 8), newLayers(another(t, emulator.Functions(), false), count, 8)
@@ -123,8 +123,8 @@ func TestGraphsAreTheSame(t *testing.T) {
 	}
 }
 
-// TestGraphsComeToRest checks that steps that are the same need no new graphs in the end, and set what changes only:
-// the numbers of a batch, which go with a launch, the offsets of random numbers, and what Adam is told.
+// TestGraphsComeToRest checks that repeated steps need no new graphs after a while, and change only the nodes that differ: the
+// numbers of a batch, the offsets of random numbers, and Adam's parameters.
 func TestGraphsComeToRest(t *testing.T) {
 	const count = 9
 	l := newLayers(another(t, emulator.Functions(), true), count, 8)
@@ -142,16 +142,16 @@ func TestGraphsComeToRest(t *testing.T) {
 		t.Errorf("%d graphs for %d calls, want %d at least", got, calls, want)
 	}
 	if got, want := after.Set-before.Set, 1+count+1; got > want {
-		t.Errorf("%d nodes were set, want %d at most", got, want)
+		t.Errorf("%d nodes were changed, want %d at most", got, want)
 	}
 }
 
-// TestGraphsOfLimitedNumber has more shapes than graphs are kept of.
+// TestGraphsOfLimitedNumber has more variants of a shape than graphs are kept.
 func TestGraphsOfLimitedNumber(t *testing.T) {
 	d := another(t, emulator.Functions(), true)
 	x := d.Alloc(8)
 	d.Fill(x, 1)
-	for _, n := range []int{mostVariants + 5, 2} { // as many places as there can be variants
+	for _, n := range []int{mostVariants + 5, 2} { // more results than variants, then few
 		y := make([]kernel.Buffer, n)
 		for i := range y {
 			y[i] = d.Alloc(8)
@@ -167,7 +167,7 @@ func TestGraphsOfLimitedNumber(t *testing.T) {
 		for i, b := range y {
 			got := make([]float32, 8)
 			if d.Download(got, b); got[0] != float32(i) {
-				t.Errorf("place %d holds %g", i, got[0])
+				t.Errorf("result %d is %g", i, got[0])
 			}
 		}
 		if d.Graphs().Captured > mostVariants {
@@ -180,7 +180,7 @@ func TestGraphsOfLimitedNumber(t *testing.T) {
 	}
 }
 
-// TestGraphsThatFail has a driver without working graphs: everything is launched by itself.
+// TestGraphsThatFail has a driver whose graph functions fail: work is launched call by call.
 func TestGraphsThatFail(t *testing.T) {
 	const notSupported = 801
 	broken := purego.NewCallback(func(a, b, c, d, e, f uintptr) uintptr { return notSupported })
@@ -204,7 +204,7 @@ func TestGraphsThatFail(t *testing.T) {
 	}
 }
 
-// TestWithoutFunctionsForGraphs has a driver that lacks a function which only graphs need.
+// TestWithoutFunctionsForGraphs has a driver without a function that only graphs need.
 func TestWithoutFunctionsForGraphs(t *testing.T) {
 	functions := maps.Clone(emulator.Functions())
 	delete(functions, "cuStreamGetCaptureInfo_v2")
@@ -217,8 +217,8 @@ func TestWithoutFunctionsForGraphs(t *testing.T) {
 	}
 }
 
-// TestGraphsWithLibrary has products of a library that does nothing among the calls. Graphs must not be used for other
-// products than they were captured with, since those can't be set.
+// TestGraphsWithLibrary has products by a fake cuBLAS, which does nothing, among the calls. A graph must only be used for the
+// products that it was captured with, since their parameters can't be changed.
 func TestGraphsWithLibrary(t *testing.T) {
 	libc, err := openLibrary("libc.so.6")
 	if err != nil {
@@ -226,14 +226,14 @@ func TestGraphsWithLibrary(t *testing.T) {
 	}
 	d := another(t, emulator.Functions(), true)
 	d.products.blas, d.products.looked = &blas{constants: &[2]float32{0, 1}}, true
-	if d.products.blas.product, err = findSymbol(libc, "sched_yield"); err != nil { // takes any arguments, and returns 0
+	if d.products.blas.product, err = findSymbol(libc, "sched_yield"); err != nil { // accepts any arguments and returns 0
 		t.Fatal(err)
 	}
 	x := d.Alloc(64)
 	d.Fill(x, 1)
 	d.Synchronize()
 	for i, step := range []struct {
-		product            int // element that its operand begins with
+		product            int // first element of its operand
 		captured, launched int
 	}{{0, 0, 0}, {0, 1, 1}, {0, 1, 2}, {8, 1, 2}, {8, 2, 3}, {0, 2, 4}} {
 		y := d.Alloc(64)

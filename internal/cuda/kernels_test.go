@@ -9,8 +9,8 @@ import (
 	"github.com/bestiary-ml/bestiary/internal/kernel"
 )
 
-// The tests here have sizes for which work is cut into shares, and what internal/cpu's conformance tests, which run on
-// this device too, leave out.
+// These tests have sizes for which work is cut into shares, and cases that internal/cpu's conformance tests, which run on this
+// device too, don't have.
 
 func TestReduce(t *testing.T) {
 	for _, s := range []kernel.Span{
@@ -47,7 +47,7 @@ func TestSumTo(t *testing.T) {
 	}
 }
 
-// TestSoftmaxOfRows has rows that a block treats, as they are long or few, and many short ones, of which each has a warp.
+// TestSoftmaxOfRows has long rows and few rows, with a block for each, and many short rows, with a warp for each.
 func TestSoftmaxOfRows(t *testing.T) {
 	for _, size := range [][2]int{{3, 2500}, {5, 70}, {200, 33}} {
 		rows, n := size[0], size[1]
@@ -72,7 +72,7 @@ func TestSoftmaxOfRows(t *testing.T) {
 	}
 }
 
-// TestBatchNorm has means that are large beside the deviations, and rows few enough for one launch as well as more.
+// TestBatchNorm has means that are large compared with the deviations, with few rows for one launch, and with more rows.
 func TestBatchNorm(t *testing.T) {
 	for _, b := range []kernel.BatchNorm{
 		{Rows: 20, Channels: 70, Eps: 1e-5, Act: kernel.ReLU},
@@ -97,7 +97,7 @@ func TestBatchNorm(t *testing.T) {
 	}
 }
 
-// TestLayerNorm has rows that a warp treats and such that a block of one or of several warps does.
+// TestLayerNorm has rows for a warp, and rows for a block of one warp or of several.
 func TestLayerNorm(t *testing.T) {
 	for _, size := range [][2]int{{5, 70}, {300, 33}, {9, 1}, {3, 600}} {
 		rows, n := size[0], size[1]
@@ -105,7 +105,7 @@ func TestLayerNorm(t *testing.T) {
 			x, gamma, beta, gy := p.in(rows*n, 2, 1), p.in(n, 1, 0), p.in(n, 1, 0), p.in(rows*n, 1, 0)
 			mean, rstd := p.out(rows), p.out(rows)
 			p.LayerNorm(rows, n, 1e-5, x, gamma, beta, p.out(rows*n), mean, rstd)
-			if n > 1 { // else rstd is huge, and the gradient nothing
+			if n > 1 { // otherwise rstd is huge, and the gradient 0
 				p.LayerNormGrad(rows, n, x, gamma, mean, rstd, gy, p.out(rows*n), p.out(n), p.out(n))
 				p.LayerNormGrad(rows, n, x, kernel.Buffer{}, mean, rstd, gy, p.out(rows*n), kernel.Buffer{}, p.out(n))
 			}
@@ -126,7 +126,7 @@ func TestGatherAndScatter(t *testing.T) {
 	}
 }
 
-// TestCoupling has rows of several warps; the rest is internal/cpu's.
+// TestCoupling has rows of several warps; other cases are in internal/cpu.
 func TestCoupling(t *testing.T) {
 	const rows, cols, active = 3, 70, 40
 	compare(t, 1e-5, func(p *pair) {
@@ -160,8 +160,8 @@ func TestCopy(t *testing.T) {
 	}
 }
 
-// TestRandom compares the numbers with those of the processor, from the middle of a block of the stream on, and where
-// the counter exceeds 32 bits.
+// TestRandom compares the numbers with those of the CPU, from the middle of a Philox block on, and where the counter exceeds 32
+// bits.
 func TestRandom(t *testing.T) {
 	for _, offset := range []uint64{0, 5, 1<<34 - 6} {
 		compare(t, 0, func(p *pair) {
@@ -202,8 +202,8 @@ func TestSumSquaresNotFinite(t *testing.T) {
 	}
 }
 
-// TestFewBlocks has grids of one block, which kernels that loop over their work then do all of: what a block has left in
-// shared memory must have been read before it is written again.
+// TestFewBlocks has grids of one block, so that kernels loop over all their work: shared memory must have been read before it is
+// written again.
 func TestFewBlocks(t *testing.T) {
 	most := mostBlocks
 	defer func() { mostBlocks = most }()

@@ -19,7 +19,7 @@ import (
 	"github.com/bestiary-ml/bestiary/internal/cuda/emulator"
 )
 
-// TestOpenDriverAt looks at what is said of libraries that aren't the driver.
+// TestOpenDriverAt checks the errors for libraries that aren't the driver.
 func TestOpenDriverAt(t *testing.T) {
 	broken := filepath.Join(t.TempDir(), "libcuda.so.1")
 	if _, err := openDriverAt(broken); !errors.Is(err, fs.ErrNotExist) {
@@ -38,7 +38,7 @@ func TestOpenDriverAt(t *testing.T) {
 	}
 }
 
-// TestAbsent tells machines without a GPU from those where something is wrong.
+// TestAbsent distinguishes machines without a GPU from those where it doesn't work.
 func TestAbsent(t *testing.T) {
 	for err, want := range map[error]bool{
 		absent("no driver"):                                                              true,
@@ -71,7 +71,7 @@ func TestFileOf(t *testing.T) {
 	}
 }
 
-// TestKernelsThatDontCompile has the driver refuse a module, and say why in the log that it was given.
+// TestKernelsThatDontCompile has a driver that refuses a module and writes the reason to the log.
 func TestKernelsThatDontCompile(t *testing.T) {
 	functions := maps.Clone(emulator.Functions())
 	functions["cuModuleLoadDataEx"] = purego.NewCallback(func(_, _, _, _, values uintptr) uintptr {
@@ -83,7 +83,7 @@ func TestKernelsThatDontCompile(t *testing.T) {
 	defer func() {
 		failure, _ := recover().(*fault.DeviceError)
 		if failure == nil || failure.Code != int(noCompiler) || !strings.Contains(failure.Error(), ": fatal : no such thing; install the libnvidia-ptxjitcompiler.so.1") {
-			t.Errorf("told %v", failure)
+			t.Errorf("error %v", failure)
 		}
 	}()
 	d.Fill(d.Alloc(3), 1)

@@ -8,8 +8,7 @@ import (
 	"github.com/bestiary-ml/bestiary/internal/cuda/ptx"
 )
 
-// TestPlannedKernels checks that all kernels exist that there are plans for, and that the PTX takes structs of the size of the
-// Go structs. TestSharedStructs compares their fields.
+// TestPlannedKernels checks that the kernels of all plans exist, and that they take structs of the size of the Go structs. TestSharedStructs compares their fields.
 func TestPlannedKernels(t *testing.T) {
 	sizes := map[string]map[string]int{}
 	for _, file := range []string{"small", "products", "products_tf32", "products_bfloat16", "convolution", "convolution_tf32", "convolution_bfloat16", "attention", "attention_tf32"} {

@@ -14,7 +14,7 @@ import (
 	"github.com/bestiary-ml/bestiary/internal/kernel"
 )
 
-// cutting draws how products are cut into tiles and depths into parts.
+// cutting draws the sizes of tiles, and the number of processors, which decides the parts of the depth.
 func cutting(t *rapid.T, d *Device) (restore func()) {
 	sizes, processors := tileSizes, d.info.Processors
 	i := rapid.IntRange(0, len(sizes)-1).Draw(t, "size of tiles")
@@ -32,14 +32,14 @@ func cutting(t *rapid.T, d *Device) (restore func()) {
 
 var activations = []kernel.Activation{kernel.NoActivation, kernel.ReLU, kernel.LeakyReLU, kernel.Tanh, kernel.Sigmoid}
 
-// The ways in which a GPU computes products of more than a few rows and columns.
+// The ways in which a GPU computes products that aren't skinny.
 const (
 	anyWay  = "the best"
 	inTiles = "tiles"
 	inSmall = "small blocks"
 )
 
-// multiply computes a product in a way, if d is a GPU.
+// multiply computes a product; on a GPU, in the given way.
 func multiply(d kernel.Device, way string, g kernel.Gemm, a, b, bias, c kernel.Buffer) {
 	gpu, ok := d.(*Device)
 	if ok {
@@ -55,7 +55,7 @@ func multiply(d kernel.Device, way string, g kernel.Gemm, a, b, bias, c kernel.B
 	}
 }
 
-// TestGemm compares products of all forms with the portable ones.
+// TestGemm compares products of all forms with the portable device.
 func TestGemm(t *testing.T) {
 	check(t, func(t *rapid.T, d *Device) {
 		a := newArena(t, d)
@@ -106,7 +106,7 @@ func TestGemm(t *testing.T) {
 	})
 }
 
-// TestConvolutions compares convolutions in all directions with the portable ones.
+// TestConvolutions compares all passes of convolutions with the portable device.
 func TestConvolutions(t *testing.T) {
 	check(t, func(t *rapid.T, d *Device) {
 		a := newArena(t, d)
@@ -124,7 +124,7 @@ func TestConvolutions(t *testing.T) {
 		c.H = (c.OH-1)*c.StrideH + c.DilationH*(c.KH-1) + 1 - 2*c.PadH + draw("rest", 0, c.StrideH-1)
 		c.W = (c.OW-1)*c.StrideW + c.DilationW*(c.KW-1) + 1 - 2*c.PadW + draw("rest", 0, c.StrideW-1)
 		if c.H < 1 || c.W < 1 {
-			t.Skip("padding is all there is")
+			t.Skip("there is only padding")
 		}
 		taps := c.KH * c.KW * c.C / groups
 		x, w, up := a.numbers(c.N*c.H*c.W*c.C), a.numbers(taps*c.O), a.numbers(c.N*c.OH*c.OW*c.O)
@@ -142,7 +142,7 @@ func TestConvolutions(t *testing.T) {
 	})
 }
 
-// TestDeepLinearGrad has depths of several rounds of a block, for either gradient; the rest is internal/cpu's.
+// TestDeepLinearGrad has depths of several rounds of a block, for both gradients; other cases are in internal/cpu.
 func TestDeepLinearGrad(t *testing.T) {
 	setPrecision(t, deviceToTest(t), kernel.Highest)
 	for _, l := range []kernel.LinearGrad{{Rows: 600, In: 5, Out: 9}, {Rows: 9, In: 5, Out: 600}} {
@@ -161,7 +161,7 @@ func TestDeepLinearGrad(t *testing.T) {
 	}
 }
 
-// TestSplitsRepeat computes a product with a split depth again and again: whichever block is last, bits are the same.
+// TestSplitsRepeat computes a product with split-K several times: the result must not depend on which block is last.
 func TestSplitsRepeat(t *testing.T) {
 	d := deviceToTest(t)
 	setPrecision(t, d, kernel.Highest)

@@ -11,7 +11,7 @@ import (
 	"github.com/bestiary-ml/bestiary/internal/cuda/ptx"
 )
 
-// TestCompiledFromSources checks that every compiled file of kernels was made of the source beside it.
+// TestCompiledFromSources checks that every PTX file was compiled from the current .cu file.
 func TestCompiledFromSources(t *testing.T) {
 	folder := os.DirFS(".")
 	sources, err := fs.Glob(folder, "*.cu")
@@ -31,7 +31,7 @@ func TestCompiledFromSources(t *testing.T) {
 			continue
 		}
 		if got := ptx.SourcesOf(string(text)); got != want {
-			t.Errorf("%s is of sources %q, want %q: run scripts/kernels", compiledName, got, want)
+			t.Errorf("%s was compiled from %q, want %q: run scripts/kernels", compiledName, got, want)
 		}
 	}
 	if all, _ := compiled.ReadDir("kernels"); len(all) != len(sources) {
@@ -39,8 +39,8 @@ func TestCompiledFromSources(t *testing.T) {
 	}
 }
 
-// TestKernelsExist checks that the kernels that are named in Go with their file are in it. That they take as many
-// parameters of the same sizes as they are given is checked at every launch.
+// TestKernelsExist checks that the kernels that Go code names exist in their files. Every launch checks the number and the sizes
+// of the parameters.
 func TestKernelsExist(t *testing.T) {
 	files, err := filepath.Glob("*.go")
 	if err != nil {

@@ -7,7 +7,7 @@ import (
 	"testing"
 )
 
-// TestActivationBiasGrad has rows that are one share and several.
+// TestActivationBiasGrad has rows for one share and for several.
 func TestActivationBiasGrad(t *testing.T) {
 	for _, size := range [][2]int{{1, 1}, {70, 33}, {900, 3}} {
 		rows, n := size[0], size[1]

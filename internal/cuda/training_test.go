@@ -14,13 +14,13 @@ import (
 	"github.com/bestiary-ml/bestiary/train"
 )
 
-// TestTraining trains a small network, with dropout, batch norm and a learning rate that changes, with graphs and without,
-// on batches of two sizes and with an evaluation on the way, and compares all bits.
+// TestTraining trains a small network with and without graphs and compares the results to the bit. It has dropout, batch norm, a
+// learning-rate schedule, batches of two sizes, and an evaluation in between.
 func TestTraining(t *testing.T) {
 	with, graphs := trained(t, true)
 	without, _ := trained(t, false)
 	if !slices.Equal(with, without) {
-		t.Error("losses or weights are others than without graphs")
+		t.Error("losses or weights differ from those without graphs")
 	}
 	if use := graphs.Graphs(); use.Launched < 6 {
 		t.Errorf("use of graphs: %+v", use)
@@ -31,7 +31,7 @@ func TestTraining(t *testing.T) {
 	}
 }
 
-// trained returns the losses of a training, and all weights after it.
+// trained returns the losses of a training run, and its final weights.
 func trained(t *testing.T, graphs bool) ([]float32, *cuda.Device) {
 	gpu, err := cuda.OpenWith(emulator.Functions())
 	if err != nil {
@@ -61,7 +61,7 @@ func trained(t *testing.T, graphs bool) ([]float32, *cuda.Device) {
 		x := d.From(values, rows, width)
 		loss := model.Forward(x).MSELoss(x)
 		loss.Backward()
-		if step%2 == 1 { // reads are not in every step
+		if step%2 == 1 { // not every step reads results
 			all = append(all, float32(loss.Item()), float32(adam.GradNorm()))
 		}
 		adam.Step(0.1*rate(step+1), 0.5)

@@ -10,10 +10,10 @@ import (
 	"github.com/bestiary-ml/bestiary/internal/kernel"
 )
 
-// The tests here run each compiled variant of a kernel once, those that need more shared memory than is free to all among
-// them, where random cases may miss some.
+// These tests run each compiled variant of a kernel once, since random cases may miss some; also those that need more shared
+// memory than the default limit.
 
-// atPrecision runs f for each precision, as tests of their own.
+// atPrecision runs f as a subtest for each precision.
 func atPrecision(t *testing.T, f func(t *testing.T, p kernel.Precision)) {
 	d := deviceToTest(t)
 	defer d.SetPrecision(d.Precision())
@@ -25,11 +25,11 @@ func atPrecision(t *testing.T, f func(t *testing.T, p kernel.Precision)) {
 	}
 }
 
-// TestEveryTile computes products and convolutions in tiles of each size: parts of a tile, and whole tiles with the depth split.
+// TestEveryTile computes products and convolutions in tiles of each size: partial tiles, and whole tiles with split-K.
 func TestEveryTile(t *testing.T) {
 	sizes, parts := tileSizes, splits
 	d := deviceToTest(t)
-	plans := func() { d.products.plans = nil } // are kept, for other sizes of tiles
+	plans := func() { d.products.plans = nil } // the plans for other sizes of tiles are kept otherwise
 	defer func() {
 		tileSizes, splits = sizes, parts
 		plans()
@@ -72,11 +72,11 @@ func TestEveryTile(t *testing.T) {
 	})
 }
 
-// TestEveryHead computes attention for heads of each width that there are kernels for, and a wider one.
+// TestEveryHead computes attention for heads of each width of the tiled kernels, and for a wider head.
 func TestEveryHead(t *testing.T) {
 	atPrecision(t, func(t *testing.T, p kernel.Precision) {
 		if p == kernel.Medium {
-			t.Skip("is that of tf32")
+			t.Skip("the same as tf32")
 		}
 		for _, dim := range []int{30, 64, 128, 130} {
 			t.Run(fmt.Sprint(dim), func(t *testing.T) {
@@ -96,8 +96,8 @@ func TestEveryHead(t *testing.T) {
 	})
 }
 
-// TestEverySkinny computes products of each number of rows of skinny products, with either order of the large operand and
-// with depths that are one part and several.
+// TestEverySkinny computes skinny products of each number of rows, with both layouts of the large operand, and with depths of one
+// part and of several.
 func TestEverySkinny(t *testing.T) {
 	for rows := 1; rows <= skinny; rows++ {
 		for _, transposed := range []bool{false, true} {

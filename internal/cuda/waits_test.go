@@ -20,7 +20,7 @@ import (
 	"github.com/bestiary-ml/bestiary/train/tasks"
 )
 
-// countWaits has a driver's functions count how often the program waits for the GPU.
+// countWaits makes a driver's functions count how often the program waits for the GPU.
 func countWaits(functions map[string]uintptr) (waits *int) {
 	waits = new(int)
 	synchronize := functions["cuStreamSynchronize"]
@@ -32,8 +32,8 @@ func countWaits(functions map[string]uintptr) (waits *int) {
 	return waits
 }
 
-// TestWaits trains a discrete VAE, which reports the most figures of all models, and counts how often the program waits for
-// the GPU: once a step, and a few times more in a step whose gradient is measured.
+// TestWaits trains a discrete VAE, which reports more figures than all other models, and counts how often the program waits for
+// the GPU: once for a step, and a few times more in a step that measures the gradient norm.
 func TestWaits(t *testing.T) {
 	functions := maps.Clone(emulator.Functions())
 	waits := countWaits(functions)

@@ -13,7 +13,7 @@ import (
 	"github.com/bestiary-ml/bestiary/internal/winograd"
 )
 
-// winogradConv is a convolution for Winograd's algorithm, of kernels of 3×3 or 4×4.
+// winogradConv returns a convolution that Winograd's algorithm applies to, with kernels of 3×3 or 4×4.
 func winogradConv(images, height, width, in, out, size int) kernel.Conv {
 	stride := size - 2
 	return kernel.Conv{
@@ -22,7 +22,7 @@ func winogradConv(images, height, width, in, out, size int) kernel.Conv {
 	}
 }
 
-// byWinograd has a GPU compute c, once, by a way and so many images at a time, worth it or not.
+// byWinograd makes a GPU compute c by a filter, with the given number of images at a time, whatever it costs.
 func byWinograd(t *testing.T, d kernel.Device, c kernel.Conv, f winograd.Filter, images int) (restore func()) {
 	gpu, ok := d.(*Device)
 	if !ok {
@@ -42,14 +42,14 @@ func byWinograd(t *testing.T, d kernel.Device, c kernel.Conv, f winograd.Filter,
 	return func() { gpu.products.winograd = before }
 }
 
-// TestWinograd compares every way, with whole tiles and cut ones, with the portable convolutions on float64.
+// TestWinograd compares every filter, with whole and partial tiles, with direct convolutions in float64.
 func TestWinograd(t *testing.T) {
 	d := deviceToTest(t)
 	setPrecision(t, d, kernel.Highest)
 	for i, s := range []struct {
 		winograd.Filter
 		kernel.Conv
-		images int // at a time
+		images int // computed at a time
 	}{
 		{winograd.Filter{M: 2, R: 3}, winogradConv(3, 5, 6, 8, 12, 3), 2},
 		{winograd.Filter{M: 2, R: 3}, winogradConv(1, 1, 4, 4, 4, 3), 1},
@@ -80,7 +80,7 @@ func TestWinograd(t *testing.T) {
 	}
 }
 
-// TestWinogradUnaligned has operands that don't lie as the transforms need them.
+// TestWinogradUnaligned has operands that aren't aligned for the transforms.
 func TestWinogradUnaligned(t *testing.T) {
 	d := deviceToTest(t)
 	setPrecision(t, d, kernel.Highest)
@@ -92,7 +92,7 @@ func TestWinogradUnaligned(t *testing.T) {
 	})
 }
 
-// TestWinogradWithoutRoom has no memory left for points: the convolution is computed unfolded.
+// TestWinogradWithoutRoom has no memory for the points: the convolution is computed as an implicit GEMM.
 func TestWinogradWithoutRoom(t *testing.T) {
 	d := deviceToTest(t)
 	setPrecision(t, d, kernel.Highest)
@@ -129,7 +129,7 @@ func TestWinogradWithoutRoom(t *testing.T) {
 		d.Free(b)
 	}
 	if !slices.Equal(got, want) {
-		t.Error("without room for points, other results than unfolded")
+		t.Error("results differ from those of the implicit GEMM")
 	}
 	for key, choice := range d.products.winograd {
 		if choice.worth {
@@ -138,18 +138,18 @@ func TestWinogradWithoutRoom(t *testing.T) {
 	}
 }
 
-// TestChooseWinograd checks what an H100 is reckoned to gain from: many channels and pixels, in float32.
+// TestChooseWinograd checks the choice for an H100: many channels and pixels, in float32.
 func TestChooseWinograd(t *testing.T) {
 	d := &Device{}
 	d.info.Processors = 132
 	none, all := [3]int{}, [3]int{3, 3, 3}
 	for _, s := range []struct {
 		kernel.Conv
-		m [3]int // of the way for each pass; 0: unfolded
+		m [3]int // of the filter for each pass; 0 for the implicit GEMM
 	}{
 		{winogradConv(8, 64, 64, 256, 256, 4), all}, {winogradConv(8, 32, 32, 256, 256, 4), all},
 		{winogradConv(8, 16, 16, 256, 256, 3), [3]int{2, 2, 2}},
-		{winogradConv(32, 2, 2, 512, 512, 4), none}, // weights are most of it
+		{winogradConv(32, 2, 2, 512, 512, 4), none}, // mostly weights
 		{winogradConv(8, 16, 16, 64, 64, 3), none},  // too small
 		{winogradConv(8, 64, 64, 258, 256, 4), none},
 	} {
@@ -169,7 +169,7 @@ func TestChooseWinograd(t *testing.T) {
 	}
 }
 
-// TestWinogradParts checks that images are computed in parts of equal size, and that points stay within their bound.
+// TestWinogradParts checks that images are computed in parts of equal size, and that the points stay within their limit.
 func TestWinogradParts(t *testing.T) {
 	for _, s := range []struct{ images, size, want int }{{8, 64, 4}, {9, 64, 5}, {3, 16, 3}, {1, 256, 0}} {
 		w, ok := planWinograd(winogradConv(s.images, s.size, s.size, 256, 256, 4), forward, winograd.Filter{M: 3, R: 2})
@@ -182,8 +182,7 @@ func TestWinogradParts(t *testing.T) {
 	}
 }
 
-// TestWinogradNaN has a NaN in an operand: it must reach what depends on it, and no more than the contract of
-// kernel.Conv allows.
+// TestWinogradNaN has a NaN in an operand: it must reach all results that depend on it, and no others than kernel.Conv allows.
 func TestWinogradNaN(t *testing.T) {
 	d := deviceToTest(t)
 	setPrecision(t, d, kernel.Highest)
@@ -230,8 +229,8 @@ func TestWinogradNaN(t *testing.T) {
 	}
 }
 
-// checkNaN compares which pixels of an image are NaN: all that must be, and of others only those less than near pixels away
-// from such a one.
+// checkNaN checks which pixels of an image are NaN: all that must be, and others only within a distance of less than near pixels
+// from these.
 func checkNaN(t *testing.T, name string, got, want []float32, height, width, channels, near int) {
 	t.Helper()
 	for i, v := range got {

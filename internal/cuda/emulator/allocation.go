@@ -7,22 +7,22 @@ import (
 	"unsafe"
 )
 
-// allocation is a piece of memory. What happened to it is kept by words of 4 bytes.
+// allocation is a block of memory, with a record of the accesses to each word of 4 bytes.
 type allocation struct {
 	addr, size uint64
-	host       bool     // pinned memory, which the program writes as well, unnoticed
+	host       bool     // pinned memory, which the program writes as well, unseen by the emulator
 	data       []uint64 // keeps it alive
-	written    []uint64 // a bit a word, once there is something in it
+	written    []uint64 // a bit for each word that has been written
 	accesses   []*accessPage
 }
 
-// accessPage has the accesses to some words that follow each other; most memory is touched by copies only.
+// accessPage has the accesses to some consecutive words. It is made at the first access by a kernel.
 type accessPage [256]access
 
-// Alloc returns the address of size bytes, which count as not written.
+// Alloc returns the address of size uninitialised bytes.
 func (m *Machine) Alloc(size int) uint64 { return m.allocate(size, false) }
 
-// AllocHost is Alloc for memory of the host, of which it is not known what has been written.
+// AllocHost is Alloc for pinned host memory. All of it counts as written.
 func (m *Machine) AllocHost(size int) uint64 { return m.allocate(size, true) }
 
 func (m *Machine) allocate(size int, host bool) uint64 {
@@ -37,13 +37,13 @@ func (m *Machine) allocate(size int, host bool) uint64 {
 	return a.addr
 }
 
-// Free ends an allocation.
+// Free frees an allocation.
 func (m *Machine) Free(addr uint64) {
 	m.blocks = slices.DeleteFunc(m.blocks, func(a *allocation) bool { return a.addr == addr })
 	m.recent = nil
 }
 
-// Held is the number of bytes that are allocated.
+// Held returns the number of allocated bytes.
 func (m *Machine) Held() int {
 	n := uint64(0)
 	for _, a := range m.blocks {
@@ -52,21 +52,21 @@ func (m *Machine) Held() int {
 	return int(n)
 }
 
-// Written views n bytes at addr, which are about to be written by a copy.
+// Written returns a view of n bytes at addr for a copy that writes them.
 func (m *Machine) Written(addr, n uint64) []byte {
 	a := m.find(addr, n)
 	a.mark(addr, n)
 	return a.bytes(addr, n)
 }
 
-// Read views n bytes at addr, which must have been written.
+// Read returns a view of n bytes at addr, which must have been written.
 func (m *Machine) Read(addr, n uint64) []byte {
 	a := m.find(addr, n)
 	a.mustHold(addr, n)
 	return a.bytes(addr, n)
 }
 
-// find returns the allocation that n bytes at addr lie in.
+// find returns the allocation that contains n bytes at addr.
 func (m *Machine) find(addr, n uint64) *allocation {
 	if a := m.recent; a != nil && addr >= a.addr && addr+n <= a.addr+a.size {
 		return a
@@ -75,7 +75,7 @@ func (m *Machine) find(addr, n uint64) *allocation {
 	if at < 0 || addr+n > m.blocks[at].addr+m.blocks[at].size {
 		near := ""
 		if at >= 0 {
-			near = fmt.Sprintf("; %d bytes behind the begin of %d bytes at %#x", addr-m.blocks[at].addr, m.blocks[at].size, m.blocks[at].addr)
+			near = fmt.Sprintf("; %d bytes after the beginning of %d bytes at %#x", addr-m.blocks[at].addr, m.blocks[at].size, m.blocks[at].addr)
 		}
 		panic(fault(fmt.Sprintf("%d bytes at %#x are not allocated%s", n, addr, near)))
 	}
@@ -88,7 +88,7 @@ func (a *allocation) bytes(addr, n uint64) []byte {
 	return unsafe.Slice((*byte)(unsafe.Add(base, addr-uint64(uintptr(base)))), n)
 }
 
-// mark notes that n bytes at addr are written.
+// mark records that n bytes at addr are written.
 func (a *allocation) mark(addr, n uint64) {
 	if n == 0 {
 		return
@@ -104,7 +104,7 @@ func (a *allocation) mark(addr, n uint64) {
 	}
 }
 
-// mustHold checks that n bytes at addr have been written.
+// mustHold panics unless n bytes at addr have been written.
 func (a *allocation) mustHold(addr, n uint64) {
 	if a.host || n == 0 {
 		return
@@ -119,7 +119,7 @@ func (a *allocation) mustHold(addr, n uint64) {
 	}
 }
 
-// access returns what is known about a word.
+// access returns the record of a word.
 func (a *allocation) access(word uint64) *access {
 	const size = uint64(len(accessPage{}))
 	p := a.accesses[word/size]

@@ -5,10 +5,10 @@ import (
 	"strings"
 )
 
-// function is an operation on up to four registers or numbers.
+// function is an operation on up to four values.
 type function func(x, y, z, last uint64) uint64
 
-// assemble gives an instruction its meaning.
+// assemble makes an instruction of an opcode and its operands.
 func (a *assembler) assemble(in *instruction, op, operands []string) error {
 	switch op[0] {
 	case "ret", "exit":
@@ -31,7 +31,7 @@ func (a *assembler) assemble(in *instruction, op, operands []string) error {
 			return a.warpBarrier(in, operands)
 		}
 		if len(operands) != 1 || operands[0] != "0" {
-			return fmt.Errorf("a barrier other than that of all threads of a block")
+			return fmt.Errorf("unsupported barrier: not one of all threads of a block")
 		}
 		in.run = func(t *thread) { t.state = atBarrier }
 		return nil
@@ -53,7 +53,7 @@ func (a *assembler) assemble(in *instruction, op, operands []string) error {
 	return a.compute(in, functionOf(op), operands)
 }
 
-// functionOf returns the operation of an instruction that computes a register from others.
+// functionOf returns the operation of an arithmetic instruction.
 func functionOf(op []string) function {
 	kind := op[len(op)-1]
 	switch {
@@ -67,15 +67,15 @@ func functionOf(op []string) function {
 	return whole(op)
 }
 
-// compute has f's result written to the first operand.
+// compute assembles an instruction that writes the result of f to the first operand.
 func (a *assembler) compute(in *instruction, f function, operands []string) error {
 	if f == nil {
-		return fmt.Errorf("an instruction that the emulator does not know")
+		return fmt.Errorf("unknown instruction")
 	}
 	to := a.register(operands[0])
 	var from [4]value
 	var regs [4]int
-	registers := 0 // that begin the operands
+	registers := 0 // leading operands that are registers
 	for i := range from {
 		from[i] = func(*thread) uint64 { return 0 }
 		if i+1 >= len(operands) {
@@ -93,7 +93,7 @@ func (a *assembler) compute(in *instruction, f function, operands []string) erro
 	}
 	x, y, z, last := from[0], from[1], from[2], from[3]
 	rx, ry, rz := regs[0], regs[1], regs[2]
-	switch inputs := len(operands) - 1; { // what is most frequent first
+	switch inputs := len(operands) - 1; { // the most frequent cases first
 	case inputs == 2 && registers == 2:
 		in.run = func(t *thread) { t.regs[to] = f(t.regs[rx], t.regs[ry], 0, 0) }
 	case inputs == 3 && registers == 3:
@@ -110,7 +110,7 @@ func (a *assembler) compute(in *instruction, f function, operands []string) erro
 	return nil
 }
 
-// addressConversion is cvta, between generic addresses and those of a state space.
+// addressConversion assembles cvta, between generic addresses and those of a state space.
 func addressConversion(op []string) function {
 	if op[1] == "to" {
 		return func(x, _, _, _ uint64) uint64 { return x &^ (sharedWindow | localWindow) }
@@ -119,7 +119,7 @@ func addressConversion(op []string) function {
 	return func(x, _, _, _ uint64) uint64 { return x | window }
 }
 
-// repack has mov between a register and the pieces of one.
+// repack assembles mov between a register and the parts of one.
 func (a *assembler) repack(in *instruction, op, operands []string) error {
 	total := 8 * typeSize(op[len(op)-1])
 	if strings.HasPrefix(operands[0], "{") {

@@ -6,13 +6,13 @@ import (
 	"strings"
 )
 
-// asyncCopy is a cp.async that its thread has not waited for: nothing of it is done before.
+// asyncCopy is a cp.async. It is done when its thread waits for it, and not before.
 type asyncCopy struct {
-	to, from, size, present uint64 // addresses in shared and global memory; bytes, those present are read and the rest is 0
+	to, from, size, present uint64 // addresses in shared and global memory; bytes; the bytes to read, the others are set to 0
 	group                   int
 }
 
-// copyAsync has cp.async and the instructions that gather copies in groups and wait for groups.
+// copyAsync assembles cp.async and the instructions that commit groups of copies and wait for groups.
 func (a *assembler) copyAsync(in *instruction, op, operands []string) error {
 	switch {
 	case slices.Contains(op, "commit_group"):
@@ -27,9 +27,9 @@ func (a *assembler) copyAsync(in *instruction, op, operands []string) error {
 		return err
 	}
 	if len(operands) > 3 && strings.HasPrefix(operands[3], "%p") {
-		return fmt.Errorf("a copy that a predicate leaves out")
+		return fmt.Errorf("unsupported copy with a predicate operand")
 	}
-	var from [4]value // destination, source, bytes, bytes present
+	var from [4]value // destination, source, size, bytes to read
 	for i, read := range []func(string) (value, error){a.address, a.address, a.read, a.read} {
 		v, err := read(operands[min(i, len(operands)-1)])
 		if err != nil {

@@ -2,7 +2,7 @@ package emulator
 
 import "fmt"
 
-// state of a thread.
+// state is the state of a thread.
 type state int
 
 const (
@@ -20,12 +20,12 @@ type thread struct {
 	index    int // in the block
 	state    state
 	local    []byte
-	unfenced []*access // words written since the last fence, in kernels that have any
+	unfenced []*access // words written since the last fence, in kernels with fences
 	copies   []asyncCopy
-	groups   int // of copies, that have been committed
+	groups   int // of copies that have been committed
 }
 
-// block is a block of threads that run one after the other between the points where they meet.
+// block is a running block. Its threads run one after the other from one barrier or collective instruction to the next.
 type block struct {
 	machine   *Machine
 	kernel    *Kernel
@@ -33,13 +33,13 @@ type block struct {
 	id        [3]uint32
 	params    []byte
 	shared    []byte
-	shadow    []access // of each word of shared memory
+	shadow    []access // for each word of shared memory
 	threads   []thread
 	running   *thread
-	first     uint32   // number of the launch's first block
-	number    uint32   // of this one
+	first     uint32   // number of the first block of the launch
+	number    uint32   // of this block
 	epoch     uint32   // number of barriers passed
-	warps     []uint16 // number of barriers of the warp passed
+	warps     []uint16 // number of barriers that each warp passed
 }
 
 func newBlock(m *Machine, k *Kernel, grid, dim [3]uint32, shared uint32, params []byte) *block {
@@ -60,7 +60,7 @@ func newBlock(m *Machine, k *Kernel, grid, dim [3]uint32, shared uint32, params 
 	return b
 }
 
-// at is the instruction that is being run.
+// at returns the current instruction.
 func (b *block) at() *instruction { return &b.kernel.code[b.running.pc-1] }
 
 // run runs one block, its threads in the given order.
@@ -71,7 +71,7 @@ func (b *block) run(order []int) {
 		t := &b.threads[i]
 		t.pc, t.state, t.groups = 0, running, 0
 		t.unfenced, t.copies = t.unfenced[:0], t.copies[:0]
-		for j := range t.local { // tells that nothing was written
+		for j := range t.local { // marks local memory as uninitialised
 			t.local[j] = 0xa5
 		}
 	}
@@ -97,7 +97,7 @@ func (b *block) run(order []int) {
 			return
 		}
 		if !moved {
-			panic(fault("threads wait for each other at different places, such as this"))
+			panic(fault("threads wait for each other at different instructions, such as this one"))
 		}
 	}
 }
@@ -112,15 +112,15 @@ func (b *block) all(s state) bool {
 	return true
 }
 
-// meetBlock lets the threads go on if all have come to a barrier, which must be the same one. A GPU lets threads that have
-// ended be missing; the kernels don't rely on it.
+// meetBlock resumes the threads if all have reached a barrier, which must be the same one. A GPU allows threads to have ended
+// before; the kernels don't rely on that.
 func (b *block) meetBlock() bool {
 	if !b.all(atBarrier) {
 		return false
 	}
 	for i := range b.threads {
 		if t := &b.threads[i]; t.pc != b.threads[0].pc {
-			panic(fault(fmt.Sprintf("threads 0 and %d have come to different barriers", i)))
+			panic(fault(fmt.Sprintf("threads 0 and %d have reached different barriers", i)))
 		}
 		b.threads[i].state = running
 	}
@@ -128,7 +128,7 @@ func (b *block) meetBlock() bool {
 	return true
 }
 
-// meetWarps lets warps whose threads have all come to the same collective instruction go on.
+// meetWarps resumes the warps whose threads have all reached the same collective instruction.
 func (b *block) meetWarps() (moved bool) {
 	for w := range b.warps {
 		lanes := b.threads[32*w : min(len(b.threads), 32*w+32)]
@@ -148,7 +148,7 @@ func (b *block) meetWarps() (moved bool) {
 	return moved
 }
 
-// together tells whether all lanes of a warp wait at the same instruction.
+// together reports whether all lanes of a warp wait at the same instruction.
 func together(lanes []thread) bool {
 	for i := range lanes {
 		if lanes[i].state != atWarp || lanes[i].pc != lanes[0].pc {

@@ -6,10 +6,10 @@ import (
 	"strings"
 )
 
-// callee is a function that kernels call. Calls are assembled in line, so a function must not call itself.
+// callee is a function that kernels call. Calls are inlined, so a function must not be recursive.
 type callee struct {
 	name       string
-	result     string // name of the parameter that holds the result, "" without one
+	result     string // name of the parameter for the result, "" if there is none
 	params     []string
 	statements []string
 }
@@ -20,7 +20,7 @@ var (
 	jumpPattern      = regexp.MustCompile(`\$L\w+`)
 )
 
-// parseFunction reads a function; head is ".func (.param .b32 result) name(parameters)".
+// parseFunction parses a function; head is ".func (.param .b32 result) name(parameters)".
 func parseFunction(head, body string) *callee {
 	f := &callee{statements: statementsOf(body)}
 	head = strings.TrimSpace(strings.TrimPrefix(head, ".func"))
@@ -36,17 +36,17 @@ func parseFunction(head, body string) *callee {
 	return f
 }
 
-// callParam gives a parameter of calls a place, in local memory.
+// callParam allocates local memory for a parameter of calls.
 func (a *assembler) callParam(name string, size uint64) {
 	if _, ok := a.symbols[name]; ok {
-		return // of an earlier call
+		return // allocated for an earlier call
 	}
 	at := (uint64(a.localSize) + size - 1) / size * size
 	a.symbols[name] = callParams + at
 	a.localSize = int(at + size)
 }
 
-// call assembles a call, of operands (result), name, (parameters).
+// call assembles a call with the operands (result), name, (parameters).
 func (a *assembler) call(operands []string, branches *[]func()) error {
 	result := ""
 	if strings.HasPrefix(operands[0], "(") {
@@ -54,7 +54,7 @@ func (a *assembler) call(operands []string, branches *[]func()) error {
 	}
 	f := a.functions[operands[0]]
 	if f == nil {
-		return fmt.Errorf("a function that is not known")
+		return fmt.Errorf("unknown function")
 	}
 	if f.result != "" {
 		a.symbols[f.result] = a.symbols[result]

@@ -6,7 +6,7 @@ import (
 	"strings"
 )
 
-// members reads the operand that names the lanes that take part in a collective instruction: all of them, here.
+// members reads the operand with the lanes that take part in a collective instruction, which must be all 32.
 func (a *assembler) members(operand string) (func(lanes []thread), error) {
 	mask, err := a.read(operand)
 	return func(lanes []thread) {
@@ -18,7 +18,7 @@ func (a *assembler) members(operand string) (func(lanes []thread), error) {
 	}, err
 }
 
-// warpBarrier has bar.warp.sync.
+// warpBarrier assembles bar.warp.sync.
 func (a *assembler) warpBarrier(in *instruction, operands []string) error {
 	check, err := a.members(operands[0])
 	in.together = func(lanes []thread) {
@@ -28,14 +28,14 @@ func (a *assembler) warpBarrier(in *instruction, operands []string) error {
 	return err
 }
 
-// shuffle has shfl.sync of whole warps.
+// shuffle assembles shfl.sync of whole warps.
 func (a *assembler) shuffle(in *instruction, op, operands []string) error {
 	names := strings.Split(operands[0], "|")
 	to, inside := a.register(names[0]), -1
 	if len(names) > 1 {
 		inside = a.register(names[1])
 	}
-	var from [3]value // number, lane or distance, clamp and segment
+	var from [3]value // value; lane or distance; clamp and segment
 	for i := range from {
 		v, err := a.read(operands[1+i])
 		if err != nil {
@@ -63,7 +63,7 @@ func (a *assembler) shuffle(in *instruction, op, operands []string) error {
 	return err
 }
 
-// partner returns the lane that a lane's number comes from, by the pseudocode of shfl.sync in the PTX ISA.
+// partner returns the lane whose value a lane receives, by the pseudocode of shfl.sync in the PTX ISA.
 func partner(kind string, lane, b int, c uint64) (from int, ok bool) {
 	segment := int(c >> 8 & 31)
 	most := lane&segment | int(c&31)&^segment
@@ -87,7 +87,7 @@ func partner(kind string, lane, b int, c uint64) (from int, ok bool) {
 	return from, ok
 }
 
-// vote has vote.sync of whole warps.
+// vote assembles vote.sync of whole warps.
 func (a *assembler) vote(in *instruction, op, operands []string) error {
 	to, kind := a.register(operands[0]), op[2]
 	p, err := a.read(operands[1])

@@ -5,7 +5,7 @@ import (
 	"strings"
 )
 
-// compare has setp, with an optional second predicate to combine with.
+// compare assembles setp, with an optional second predicate to combine with.
 func (a *assembler) compare(in *instruction, op, operands []string) error {
 	kind, relation := op[len(op)-1], op[1]
 	names := strings.Split(operands[0], "|")
@@ -20,7 +20,7 @@ func (a *assembler) compare(in *instruction, op, operands []string) error {
 	}
 	holds := comparison(kind, relation)
 	if holds == nil || len(names) > 1 {
-		return fmt.Errorf("a comparison that the emulator does not know")
+		return fmt.Errorf("unknown comparison")
 	}
 	if len(operands) == 4 {
 		p, err := a.read(operands[3])

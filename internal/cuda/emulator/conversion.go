@@ -5,7 +5,7 @@ import (
 	"slices"
 )
 
-// conversion returns cvt.
+// conversion returns the operation of cvt.
 func conversion(op []string) function {
 	to, from := op[len(op)-2], op[len(op)-1]
 	switch {
@@ -17,7 +17,7 @@ func conversion(op []string) function {
 		integral, saturate := toIntegral(op), slices.Contains(op, "sat")
 		return func(x, _, _, _ uint64) uint64 {
 			f := integral(float(from, x))
-			if saturate && !(f > 0) { // NaN too
+			if saturate && !(f > 0) { // NaN, too
 				f = 0
 			} else if saturate {
 				f = min(1, f)
@@ -43,7 +43,7 @@ func conversion(op []string) function {
 	return func(x, _, _, _ uint64) uint64 { return cut(widened(x)) }
 }
 
-// toIntegral is what the modifier of a conversion says that happens to numbers between integers.
+// toIntegral rounds to an integer as the modifier of a conversion says.
 func toIntegral(op []string) func(float64) float64 {
 	for name, f := range map[string]func(float64) float64{
 		"rni": math.RoundToEven, "rzi": math.Trunc, "rmi": math.Floor, "rpi": math.Ceil,
@@ -55,8 +55,8 @@ func toIntegral(op []string) func(float64) float64 {
 	return func(f float64) float64 { return f }
 }
 
-// toWhole converts to integers. Numbers that are too large become the largest, and NaN 0 or, where 64 bits are involved,
-// the uppermost bit alone.
+// toWhole converts to an integer. A number that is too large becomes the largest integer. NaN becomes 0 or, if one type has 64
+// bits, the highest bit alone.
 func toWhole(op []string, to, from string) function {
 	integral, size, cut, signed := toIntegral(op), 8*typeSize(to), integer(to), to[0] == 's'
 	ofNaN := uint64(0)
@@ -83,7 +83,7 @@ func toWhole(op []string, to, from string) function {
 	}
 }
 
-// bfloat16 rounds a single-precision number to the upper half of its bits, to even.
+// bfloat16 rounds a float32 to bfloat16, halves to even.
 func bfloat16(x uint64) uint64 {
 	x &= math.MaxUint32
 	if f := f32(x); f != f {
@@ -92,7 +92,7 @@ func bfloat16(x uint64) uint64 {
 	return (x + 0x7fff + x>>16&1) >> 16
 }
 
-// tensorFloat rounds a single-precision number to 10 bits after the point, halves away from zero.
+// tensorFloat rounds a float32 to TF32, 10 bits after the point, halves away from zero.
 func tensorFloat(x, _, _, _ uint64) uint64 {
 	x &= math.MaxUint32
 	switch f := f32(x); {

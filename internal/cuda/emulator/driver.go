@@ -10,35 +10,35 @@ import (
 	"github.com/ebitengine/purego"
 )
 
-// gpu is the state behind the driver's functions. There is one, as there is one driver.
+// gpu is the state of the emulated driver. There is one, as there is one driver.
 type gpu struct {
 	Machine
-	texts     map[string]map[string]*Kernel // modules by what was compiled
+	texts     map[string]map[string]*Kernel // kernels by PTX text
 	modules   []map[string]*Kernel
 	functions []*loaded
-	failed    []byte // what went wrong, for cuGetErrorString
+	failed    []byte // message of the last failure, for cuGetErrorString
 
 	streams map[uintptr]*stream
 	events  map[uintptr]*event
-	graphs  map[uintptr]*graph // captured, and made to be launched
-	handles uintptr            // given out, to streams and so on
-	last    uintptr            // node, where cuStreamGetCaptureInfo shows it
+	graphs  map[uintptr]*graph // captured and instantiated
+	handles uintptr            // last handle, of streams, events and others
+	last    uintptr            // last node, which cuStreamGetCaptureInfo points to
 }
 
 // loaded is a kernel of a module.
 type loaded struct {
 	kernel  *Kernel
-	dynamic uint32 // shared memory that a launch may ask for
+	dynamic uint32 // largest dynamic shared memory of a launch
 }
 
-// fits tells whether the GPU takes a launch.
+// fits reports whether a launch is within the limits of the GPU.
 func (l launch) fits() bool {
 	threads := uint64(l.block[0]) * uint64(l.block[1]) * uint64(l.block[2])
 	return max(l.grid[1], l.grid[2]) <= mostBlocks && l.grid[0] <= math.MaxInt32 &&
 		max(l.block[0], l.block[1]) <= mostInLine && l.block[2] <= mostDeep && threads <= uint64(l.kernel.kernel.threads) && l.shared <= l.kernel.dynamic
 }
 
-// permit lets launches of f ask for so much shared memory.
+// permit sets the largest dynamic shared memory of launches of f.
 func (g *gpu) permit(f, attribute, bytes uintptr) uintptr {
 	const maxDynamicSharedSize = 8
 	k := g.functions[f-1]
@@ -64,8 +64,8 @@ const (
 	memoryOfDevice = 1 << 30
 )
 
-// Functions are the functions of libcuda that internal/cuda calls, by name, as addresses that C code may call. Behind
-// them is an emulated GPU with 1 GiB of memory. What is queued in a stream is done when it is waited for, and not before.
+// Functions returns the functions of libcuda that internal/cuda calls, by name, as addresses of C functions. They drive an
+// emulated GPU with 1 GiB of memory. Work that is queued in a stream runs when the program waits for it, and not before.
 var Functions = sync.OnceValue(func() map[string]uintptr {
 	g := &gpu{texts: map[string]map[string]*Kernel{}, streams: map[uintptr]*stream{}, events: map[uintptr]*event{}, graphs: map[uintptr]*graph{}}
 	functions := map[string]uintptr{}
@@ -77,10 +77,10 @@ var Functions = sync.OnceValue(func() map[string]uintptr {
 	return functions
 })
 
-// at views the memory that a C pointer names.
+// at returns a view of the memory at a C pointer.
 func at[T any](p uintptr) *T { return *(**T)(unsafe.Pointer(&p)) }
 
-// code is the result of a call that ended with err.
+// code returns the CUresult for err.
 func (g *gpu) code(err error) uintptr {
 	if err == nil {
 		return 0
@@ -96,7 +96,7 @@ func (g *gpu) calls() map[string]any {
 		}
 		return give(p, uintptr(alloc(n)))
 	}
-	freed := func(p uintptr) uintptr { // the driver waits for all that is queued
+	freed := func(p uintptr) uintptr { // the driver waits for all queued work
 		if g.capturing() {
 			return notInCapture
 		}
@@ -154,7 +154,7 @@ func host(p, n uintptr) []byte { return unsafe.Slice(at[byte](p), n) }
 
 var texts = map[string][]byte{}
 
-// cText is a C string that stays.
+// cText returns a C string that is never freed.
 func cText(s string) uintptr {
 	if texts[s] == nil {
 		texts[s] = append([]byte(s), 0)
@@ -170,7 +170,7 @@ func goText(p uintptr) string {
 	return string(unsafe.Slice(at[byte](p), n))
 }
 
-// parsed is Parse, once for each text.
+// parsed parses each text once.
 func (g *gpu) parsed(text string) (map[string]*Kernel, error) {
 	if kernels := g.texts[text]; kernels != nil {
 		return kernels, nil
@@ -204,7 +204,7 @@ func (g *gpu) function(f, module, name uintptr) uintptr {
 	return 0
 }
 
-// packed lays the parameters that pointers name out as the kernel has them.
+// packed copies the parameters, given as pointers, to the layout of the kernel.
 func (k *Kernel) packed(pointers uintptr) []byte {
 	var out []byte
 	for i, p := range k.parameters {

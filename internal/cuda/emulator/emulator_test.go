@@ -6,7 +6,7 @@ import (
 	"testing"
 )
 
-// TestParse checks that every compiled kernel is understood.
+// TestParse parses every compiled kernel.
 func TestParse(t *testing.T) {
 	files, err := filepath.Glob("../kernels/*.ptx")
 	if err != nil || len(files) == 0 {

@@ -1,10 +1,10 @@
 package emulator
 
-// exchange is what a block did to be heard by others of its launch: what is written before a fence, and then told by an
-// atomic operation, is seen by who takes note of it with an atomic operation at the same address and passes a fence
-// (PTX ISA, "Memory Consistency Model": membar is fence.sc, of which there is one order for all threads).
+// exchange records the fences and atomic operations of a block. What a thread writes before a fence and a subsequent atomic
+// operation is visible to a thread of another block after an atomic operation at the same address and a fence (PTX ISA, "Memory
+// Consistency Model": membar is fence.sc, which has one order for all threads).
 type exchange struct {
-	fences  [][]uint32 // by thread: number of barriers passed before each
+	fences  [][]uint32 // of each thread: number of barriers passed before each fence
 	atomics []atomicAccess
 }
 
@@ -23,7 +23,7 @@ func (b *block) exchange() *exchange {
 	return e
 }
 
-// fence orders what the thread has written before what it does from now on.
+// fence orders what the thread has written before its later accesses.
 func (t *thread) fence() {
 	for _, a := range t.unfenced {
 		if a.writeRun == t.number && int(a.writer) == t.index {
@@ -35,19 +35,19 @@ func (t *thread) fence() {
 	e.fences[t.index] = append(e.fences[t.index], t.epoch)
 }
 
-// tells notes an atomic operation.
+// tells records an atomic operation.
 func (t *thread) tells(addr uint64) {
 	e := t.exchange()
 	e.atomics = append(e.atomics, atomicAccess{addr, t.index, t.epoch})
 }
 
-// hears tells whether what another block has written is sure to be seen by this thread.
+// hears reports whether a write by another block is visible to this thread.
 func (t *thread) hears(a *access) bool {
 	theirs, ours := t.machine.exchanges[a.writeRun], t.machine.exchanges[t.number]
 	if theirs == nil || ours == nil || a.notes&fenced == 0 || len(ours.fences[t.index]) == 0 {
 		return false
 	}
-	var fence uint32 // the first of the writer behind the write
+	var fence uint32 // the first of the writer after the write
 	for _, fence = range theirs.fences[a.writer] {
 		if fence >= a.writeEpoch {
 			break

@@ -6,7 +6,7 @@ import (
 	"testing"
 )
 
-// kernelOf wraps statements in a kernel with pointers x and y (%rd1, %rd2), the thread's number in %r1, that of its block in
+// kernelOf wraps statements in a kernel with pointers x and y (%rd1, %rd2), the thread's number in %r1, the block's number in
 // %r2, and 256 bytes of shared memory, tile.
 func kernelOf(t *testing.T, body string) *Kernel {
 	t.Helper()
@@ -58,12 +58,13 @@ func launchOf(t *testing.T, m *Machine, body string, blocks, threads uint32, x, 
 	return m.Launch(kernelOf(t, body), [3]uint32{blocks, 1, 1}, [3]uint32{threads, 1, 1}, 0, params)
 }
 
-// TestFaults runs small kernels that are right, and others that make a mistake which a GPU may forgive, or not. x has 64 words
-// that are written, y as many that aren't.
+// TestFaults runs small correct kernels, and kernels with a fault that a GPU may not notice. x has 64 initialised words, y 64
+// uninitialised ones.
 func TestFaults(t *testing.T) {
 	const storeShared, loadOther = "st.shared.u32 [%r5], %r1;\n", "ld.shared.u32 %r8, [%r7];\n"
 	const ready = storeShared + "bar.sync 0;\n"
-	// Thread 32 of each block leaves a number, thread 0 counts the blocks that have, and in the last it reads the other's.
+	// Thread 32 of each block writes a number. Thread 0 counts the blocks that have written; in the last one, it reads the number of
+	// the other block.
 	const leave, fence, barrier = "@%p5 st.global.u32 [%rd7], %r2;\n", "membar.gl;\n", "bar.sync 0;\n"
 	const count = "mov.u32 %r8, 0;\n @%p1 atom.global.add.u32 %r8, [%rd1], 1;\n setp.ne.s32 %p4, %r8, 0;\n"
 	const gather = "@%p4 ld.global.cg.u32 %r9, [%rd8];\n"
@@ -71,7 +72,7 @@ func TestFaults(t *testing.T) {
 	const later = "cp.async.ca.shared.global [%r5+128], [%rd4], 4;\n cp.async.commit_group;\n"
 	for name, c := range map[string]struct {
 		blocks, threads uint32
-		body, want      string // "" where all is well
+		body, want      string // "" for no fault
 	}{
 		"threads exchange":            {1, 64, storeShared + "bar.sync 0;\n" + loadOther, ""},
 		"lanes exchange":              {1, 32, storeShared + "bar.warp.sync -1;\n" + loadOther, ""},
@@ -82,13 +83,13 @@ func TestFaults(t *testing.T) {
 		"blocks tell each other":      {2, 64, leave + fence + barrier + count + fence + gather, ""},
 		"threads write in turn":       {2, 64, "@%p3 st.global.u32 [%rd5], %r1;\n", ""},
 
-		"no barrier":                   {1, 64, ready + storeShared + loadOther, "without a barrier between"},
-		"lockstep":                     {1, 32, ready + storeShared + loadOther, "without a barrier between"},
-		"a shuffle is no barrier":      {1, 32, storeShared + "shfl.sync.bfly.b32 %r9, %r1, 1, 31, -1;\n" + loadOther, "without a barrier between"},
-		"a warp's barrier for a block": {1, 64, storeShared + "bar.warp.sync -1;\n xor.b32 %r6, %r4, 128;\n add.s32 %r7, %r3, %r6;\n" + loadOther, "without a barrier between"},
+		"no barrier":                   {1, 64, ready + storeShared + loadOther, "without a barrier in between"},
+		"lockstep":                     {1, 32, ready + storeShared + loadOther, "without a barrier in between"},
+		"a shuffle is no barrier":      {1, 32, storeShared + "shfl.sync.bfly.b32 %r9, %r1, 1, 31, -1;\n" + loadOther, "without a barrier in between"},
+		"a warp's barrier for a block": {1, 64, storeShared + "bar.warp.sync -1;\n xor.b32 %r6, %r4, 128;\n add.s32 %r7, %r3, %r6;\n" + loadOther, "without a barrier in between"},
 		"a reader in between":          {1, 32, "@%p1 st.shared.u32 [%r3], %r1;\n bar.warp.sync -1;\n ld.shared.u32 %r8, [%r3];\n @%p1 st.shared.u32 [%r3], %r1;\n", "the first has read, the second writes"},
 		"copies without waiting":       {1, 64, copyIn + "bar.sync 0;\n" + loadOther, "not been waited for"},
-		"copies without a barrier":     {1, 64, ready + copyIn + "cp.async.wait_group 0;\n" + loadOther, "without a barrier between"},
+		"copies without a barrier":     {1, 64, ready + copyIn + "cp.async.wait_group 0;\n" + loadOther, "without a barrier in between"},
 
 		"shared memory not written": {1, 32, loadOther, "never written"},
 		"global memory not written": {1, 32, "ld.global.u32 %r8, [%rd5];\n", "never written"},
@@ -105,7 +106,7 @@ func TestFaults(t *testing.T) {
 		"a shuffle of fewer lanes":  {1, 32, "shfl.sync.bfly.b32 %r9, %r1, 1, 31, 65535;\n", "not all 32"},
 		"two blocks write":          {2, 64, "st.global.u32 [%rd5], %r1;\n", "another block has written"},
 		"one writes, one reads":     {2, 64, "@%p3 st.global.u32 [%rd4], %r1;\n @!%p3 ld.global.u32 %r8, [%rd4];\n", "another block"},
-		"writes what is constant":   {1, 32, "ld.global.nc.u32 %r8, [%rd4];\n st.global.u32 [%rd4], %r8;\n", "reads as constant"},
+		"writes what is constant":   {1, 32, "ld.global.nc.u32 %r8, [%rd4];\n st.global.u32 [%rd4], %r8;\n", "reads through the read-only cache"},
 		"reads as constant":         {1, 32, "st.global.u32 [%rd5], %r1;\n ld.global.nc.u32 %r8, [%rd5];\n", "this launch has written"},
 		"no fence before telling":   {2, 64, leave + barrier + count + fence + gather, "another block has written"},
 		"no fence before reading":   {2, 64, leave + fence + barrier + count + gather, "another block has written"},

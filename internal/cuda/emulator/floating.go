@@ -23,13 +23,13 @@ func floating(op []string) function {
 		}
 	}
 	switch op[0] {
-	case "mov", "selp": // to which all are bits
+	case "mov", "selp": // which copy bits of any type
 		return whole(op)
 	case "add":
 		return two(sum)
 	case "sub":
 		return two(func(x, y float64) (float64, float64) { return sum(x, -y) })
-	case "mul": // in float64, a product of float32 is exact, and a quotient or root as good as exact
+	case "mul": // in float64, a product of float32 numbers is exact; quotients and roots have enough digits
 		return two(func(x, y float64) (float64, float64) { return x * y, 0 })
 	case "div":
 		return two(func(x, y float64) (float64, float64) { return x / y, 0 })
@@ -64,14 +64,14 @@ func floating(op []string) function {
 
 func sign(kind string) uint64 { return 1 << (8*typeSize(kind) - 1) }
 
-// sum returns x + y and what rounding left out of it (Knuth's TwoSum).
+// sum returns x + y and its rounding error (Knuth's TwoSum).
 func sum(x, y float64) (result, rest float64) {
 	result = x + y
 	part := result - x
 	return result, (x - (result - part)) + (y - part)
 }
 
-// extreme is min and max, to which −0 is less than 0. They pass over NaN, or don't.
+// extreme returns min or max; −0 is less than 0. NaN operands are ignored or returned, as the opcode says.
 func extreme(larger, keepNaN bool) func(x, y float64) (float64, float64) {
 	return func(x, y float64) (float64, float64) {
 		switch {
@@ -86,13 +86,13 @@ func extreme(larger, keepNaN bool) func(x, y float64) (float64, float64) {
 	}
 }
 
-// rounded is f + rest as the bits of a type, rounded once, as a mode such as rn or rm says; rest is what rounding to
-// float64 has left out of f, of which only the sign counts.
+// rounded returns f + rest as the bits of a type, rounded once by a mode such as rn or rm. rest is the rounding error of f, of
+// which only the sign matters.
 func rounded(kind, mode string, f, rest float64) uint64 {
 	if kind == "f64" {
 		return math.Float64bits(f)
 	}
-	if bits := math.Float64bits(f); bits&1 == 0 && (rest > 0 || rest < 0) { // to odd: then nothing looks like a half, or exact
+	if bits := math.Float64bits(f); bits&1 == 0 && (rest > 0 || rest < 0) { // round to odd, so that f is no tie and not exact
 		if (rest > 0) == (f > 0) {
 			bits++
 		} else {
@@ -114,9 +114,9 @@ func rounded(kind, mode string, f, rest float64) uint64 {
 	return uint64(math.Float32bits(r))
 }
 
-// Approximations are off by up to what the PTX ISA allows, in one direction or the other.
+// Approximations have errors up to the bounds of the PTX ISA, in either direction.
 
-// power is ex2.approx.ftz.f32, with an error of up to 2⁻²²·⁵ where the result is between 1 and 2.
+// power is ex2.approx.ftz.f32, with an error of up to 2⁻²²·⁵ for results between 1 and 2.
 func power(x, _, _, _ uint64) uint64 {
 	f := flushed(f32(x))
 	if f == 0 {
@@ -125,8 +125,8 @@ func power(x, _, _, _ uint64) uint64 {
 	return rounded("f32", "rn", flushed(off(math.Exp2(f), 0x1p-23/math.Sqrt2, x)), 0)
 }
 
-// reciprocal is rcp.approx.ftz: of float32 with an error of up to 2⁻²³ where the result is between ½ and 1, and of float64
-// the upper half of the bits.
+// reciprocal is rcp.approx.ftz: for float32 with an error of up to 2⁻²³ for results between ½ and 1, for float64 with the upper
+// half of the bits only.
 func reciprocal(kind string) function {
 	if kind == "f64" {
 		return roughReciprocal
@@ -151,7 +151,7 @@ func roughReciprocal(x, _, _, _ uint64) uint64 {
 	return math.Float64bits(normal(1/f)) & upper
 }
 
-// off is f with an error of up to most in its fraction, which is between ½ and 1.
+// off returns f with an error of up to most in its fraction, which is between ½ and 1.
 func off(f, most float64, x uint64) float64 {
 	if f == 0 {
 		return f
@@ -160,12 +160,12 @@ func off(f, most float64, x uint64) float64 {
 	return math.Ldexp(fraction+most*wavering(x), exponent)
 }
 
-// wavering is a number from −1 to 1 that depends on x, without rhyme or reason.
+// wavering returns a pseudo-random number from −1 to 1 that depends on x.
 func wavering(x uint64) float64 {
 	return float64(int32(uint32(x)*2654435761)) / (1 << 31)
 }
 
-// flushed is a single-precision number with subnormal values replaced by zero.
+// flushed returns a float32, with subnormal numbers replaced by zero.
 func flushed(f float64) float64 {
 	if math.Abs(f) < 0x1p-126 {
 		return math.Copysign(0, f)

@@ -5,8 +5,8 @@ import (
 	"strings"
 )
 
-// forms are the instructions that the emulator has, as patterns of their opcodes without the leading word. What isn't
-// named here is refused: a modifier that is passed over would be a wrong result.
+// forms are the instructions that the emulator supports, as patterns of the opcode's modifiers. Others are errors, since an
+// ignored modifier would give wrong results.
 var forms = compileForms(map[string]string{
 	"abs neg":        `s(16|32|64)|f(32|64)`,
 	"add sub":        `[us](16|32|64)|(r[nzmp]\.)?f32|(rn\.)?f64`,
@@ -50,7 +50,7 @@ var forms = compileForms(map[string]string{
 
 const (
 	dataType = `([bus](8|16|32|64)|f(32|64))`
-	// between integers; integers and floating-point numbers; floating-point numbers; to what tensor cores multiply
+	// between integers; between integers and floating-point numbers; between floating-point numbers; to types of tensor cores
 	cvtForms = `[us](8|16|32|64)\.[us](8|16|32|64)|rn\.f(32|64)\.[us](8|16|32|64)|r[nzmp]i\.[us](8|16|32|64)\.f(32|64)|` +
 		`f64\.f32|rn\.f32\.f64|(r[nzmp]i\.)?(sat\.)?f32\.f32|r[nzmp]i\.f64\.f64|rn\.bf16x2\.f32|rna\.tf32\.f32`
 )
@@ -66,7 +66,7 @@ func compileForms(patterns map[string]string) map[string]*regexp.Regexp {
 	return all
 }
 
-// known tells whether the emulator has an instruction.
+// known reports whether the emulator supports an instruction.
 func (a *assembler) known(opcode string) bool {
 	is, seen := a.opcodes[opcode]
 	if !seen {

@@ -14,7 +14,7 @@ const (
 
 func bitsOf(f float32) uint32 { return math.Float32bits(f) }
 
-// TestInstructions checks what the PTX ISA says of corners. Operands are %r10, %r11 and %r12, the result is %r20.
+// TestInstructions checks corner cases of the PTX ISA. The operands are %r10, %r11 and %r12; the result is %r20.
 func TestInstructions(t *testing.T) {
 	one, tiny := bitsOf(1), uint32(1) // the smallest subnormal number
 	for _, c := range []struct {
@@ -22,7 +22,7 @@ func TestInstructions(t *testing.T) {
 		x, y, z uint32
 		want    uint32
 	}{
-		// rounding once: the sum or product is a half, but for what lies below float64's digits
+		// rounding once: the sum or product is a tie, except for digits below those of float64
 		{"fma.rn.f32 %f20, %f10, %f11, %f12", bitsOf(1 + 0x1p-12), bitsOf(1 + 0x1p-12), bitsOf(0x1p-60), bitsOf(1 + 0x1p-11 + 0x1p-23)},
 		{"fma.rn.f32 %f20, %f10, %f11, %f12", bitsOf(1 + 0x1p-12), bitsOf(1 + 0x1p-12), bitsOf(-0x1p-60), bitsOf(1 + 0x1p-11)},
 		{"fma.rm.f32 %f20, %f10, %f11, %f12", one, one, bitsOf(-0x1p-100), bitsOf(1 - 0x1p-24)},
@@ -61,7 +61,7 @@ func TestInstructions(t *testing.T) {
 		{"cvt.sat.f32.f32 %f20, %f10", nan, 0, 0, 0}, {"cvt.sat.f32.f32 %f20, %f10", bitsOf(-2), 0, 0, 0}, {"cvt.sat.f32.f32 %f20, %f10", bitsOf(2), 0, 0, one},
 		{"cvt.rna.tf32.f32 %r20, %f10", 0x3f801000, 0, 0, 0x3f802000}, {"cvt.rna.tf32.f32 %r20, %f10", 0xbf801000, 0, 0, 0xbf802000},
 		{"cvt.rna.tf32.f32 %r20, %f10", 0x3f800fff, 0, 0, one}, {"cvt.rna.tf32.f32 %r20, %f10", 0x7f7fffff, 0, 0, infinite},
-		{"cvt.rn.bf16x2.f32 %r20, %f10, %f11", one, 0x40408000, 0, 0x3f804040}, // the first operand goes above; a half to even
+		{"cvt.rn.bf16x2.f32 %r20, %f10, %f11", one, 0x40408000, 0, 0x3f804040}, // the first operand is the upper half; ties to even
 		{"cvt.rn.bf16x2.f32 %r20, %f10, %f11", 0x7f800001, 0x40418000, 0, 0x7fff4042},
 		{"cvt.s64.s32 %rd9, %r10;\n shr.u64 %rd9, %rd9, 32;\n cvt.u32.u64 %r20, %rd9", 1 << 31, 0, 0, math.MaxUint32},
 		{"cvt.u64.u32 %rd9, %r10;\n shr.u64 %rd9, %rd9, 32;\n cvt.u32.u64 %r20, %rd9", 1 << 31, 0, 0, 0},
@@ -95,7 +95,7 @@ func TestInstructions(t *testing.T) {
 	}
 }
 
-// TestUnknown checks that what the emulator doesn't have is refused.
+// TestUnknown checks that unsupported instructions are errors.
 func TestUnknown(t *testing.T) {
 	for _, text := range []string{
 		"add.cc.u32 %r8, %r9, %r10", "add.ftz.f32 %f1, %f2, %f3", "mov.u32 %r8, %clock", "bar.sync 1", "bar.sync 0, 64", "cvt.rz.f32.f64 %f1, %rd2",

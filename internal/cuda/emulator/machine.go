@@ -1,16 +1,15 @@
-// Package emulator runs PTX on the processor, so that kernels are tested where there is no GPU.
+// Package emulator runs PTX on the CPU, so that kernels can be tested without a GPU.
 //
-// It knows the part of the language that internal/cuda's kernels are compiled to (NVIDIA, "Parallel Thread Execution
-// ISA", version 7.8) and refuses the rest. Beyond results it checks what a GPU leaves to chance:
+// It supports the instructions that internal/cuda's kernels are compiled to (NVIDIA, "Parallel Thread Execution ISA", version
+// 7.8); others are errors. Besides the results, it checks what a GPU doesn't:
 //
-//   - every address must lie in an allocation and be a multiple of the access's width, and what is read must have been
-//     written;
-//   - threads that exchange numbers must be separated by a barrier, in shared as in global memory, and those of different
-//     blocks by fences and an atomic operation that both have part in; copies that are under way must be waited for;
-//   - all threads of a block or warp must come to the same barrier, shuffle or product.
+//   - every address must lie in an allocation and be a multiple of the access's width, and what is read must have been written;
+//   - accesses of different threads to a word, of which one writes, must be separated by a barrier, in shared and in global
+//     memory, or for threads of different blocks by fences and an atomic operation; asynchronous copies must be waited for;
+//   - all threads of a block or warp must reach the same barrier, shuffle or matrix product.
 //
-// Blocks, and threads between the points where they meet, run in an order that differs from launch to launch, so that
-// results that depend on the order differ.
+// Blocks, and the threads of a block between barriers, run in an order that differs from launch to launch, so that results that
+// depend on the order differ.
 package emulator
 
 import (
@@ -18,20 +17,20 @@ import (
 	"math/rand/v2"
 )
 
-// Machine is an emulated GPU: its memory, and what has been done with it.
+// Machine is an emulated GPU: its memory with records of accesses.
 type Machine struct {
 	blocks    []*allocation // in order of address
-	recent    *allocation   // where the last address was
-	registers []uint64      // of threads, with what those before left in them
+	recent    *allocation   // allocation of the last address
+	registers []uint64      // of threads, with the contents that earlier ones left
 	launches  uint64
-	runs      uint32               // blocks that have run
-	exchanges map[uint32]*exchange // by run, of the launch under way
+	runs      uint32               // number of blocks that have run
+	exchanges map[uint32]*exchange // by block number, of the current launch
 }
 
-// fault is a mistake of a kernel.
+// fault is an error in a kernel.
 type fault string
 
-// Launch runs a kernel. params holds its parameters, laid out as the kernel's declaration has them.
+// Launch runs a kernel. params has its parameters in the layout of the kernel's declaration.
 func (m *Machine) Launch(k *Kernel, grid, dim [3]uint32, shared uint32, params []byte) (err error) {
 	b := newBlock(m, k, grid, dim, shared, params)
 	defer func() {

@@ -6,14 +6,14 @@ import (
 	"slices"
 )
 
-// windows of generic addresses, and that of the parameters of functions
+// The windows of generic addresses, and the window of the parameters of functions.
 const (
 	sharedWindow = 1 << 62
 	localWindow  = 1 << 61
 	callParams   = 1 << 32
 )
 
-// memory views n bytes of a state space, "" being the generic one.
+// memory returns a view of n bytes of a state space, "" for the generic one.
 func (t *thread) memory(space string, addr, n uint64, how how) []byte {
 	switch {
 	case space == "global":
@@ -55,7 +55,7 @@ func (t *thread) global(addr, n uint64, how how) []byte {
 	if reads {
 		a.mustHold(addr, n)
 	}
-	if !a.host { // there, kernels only raise flags that all of them raise alike
+	if !a.host { // in host memory, kernels only write the same flag
 		for word := (addr - a.addr) / 4; word <= (addr-a.addr+n-1)/4; word++ {
 			access := a.access(word)
 			t.touch(access, how, t.first)
@@ -93,10 +93,10 @@ func (t *thread) sharedMemory(addr, n uint64, how how) []byte {
 	return t.shared[addr:][:n]
 }
 
-// spaces are the state spaces that addresses may name.
+// spaces are the state spaces of addresses.
 var spaces = []string{"global", "shared", "local", "param"}
 
-// spaceOf finds the state space in an opcode; "" is the generic one.
+// spaceOf returns the state space in an opcode, "" for the generic one.
 func spaceOf(op []string) string {
 	for _, s := range spaces {
 		if slices.Contains(op, s) {
@@ -147,7 +147,7 @@ func (a *assembler) store(in *instruction, op, operands []string) error {
 	return nil
 }
 
-// atomic has atom.add of integers in global memory, whose order doesn't matter to what is there in the end.
+// atomic assembles atom.add of integers in global memory, whose final result doesn't depend on the order.
 func (a *assembler) atomic(in *instruction, op, operands []string) error {
 	if op[0] == "red" {
 		operands = append([]string{"_"}, operands...)

@@ -7,7 +7,7 @@ import (
 	"strings"
 )
 
-// value reads an operand.
+// value reads the value of an operand.
 type value func(t *thread) uint64
 
 var special = map[string]value{
@@ -22,7 +22,7 @@ var special = map[string]value{
 	"%laneid":   func(t *thread) uint64 { return uint64(t.index % 32) },
 }
 
-// read returns the reader of a register, number or address.
+// read returns the reader of a register, a number or an address.
 func (a *assembler) read(s string) (value, error) {
 	if v, ok := special[s]; ok {
 		return v, nil
@@ -34,7 +34,7 @@ func (a *assembler) read(s string) (value, error) {
 		return func(*thread) uint64 { return n }, err
 	}
 	if s[0] == '_' || s[0] == '$' {
-		return nil, fmt.Errorf("a variable that is not known")
+		return nil, fmt.Errorf("unknown variable")
 	}
 	if s[0] == '!' {
 		r := a.register(s[1:])
@@ -44,7 +44,7 @@ func (a *assembler) read(s string) (value, error) {
 	return func(t *thread) uint64 { return t.regs[r] }, nil
 }
 
-// number reads an operand that is one.
+// number parses an operand that is a number.
 func number(s string) (n uint64, is bool, err error) {
 	switch {
 	case strings.HasPrefix(s, "0f") || strings.HasPrefix(s, "0d"):
@@ -61,7 +61,7 @@ func number(s string) (n uint64, is bool, err error) {
 	return n, true, err
 }
 
-// readList is read of operands in braces, or of one.
+// readList returns the readers of operands in braces, or of one operand.
 func (a *assembler) readList(operand string) (values []value, err error) {
 	for _, name := range list(operand) {
 		v, err := a.read(name)
@@ -108,7 +108,7 @@ func f64(v uint64) float64 { return math.Float64frombits(v) }
 
 func bits32(f float64) uint64 { return uint64(math.Float32bits(float32(f))) }
 
-// float reads v as a floating-point number of a type.
+// float converts the bits v of a floating-point type.
 func float(kind string, v uint64) float64 {
 	if kind == "f64" {
 		return f64(v)
@@ -116,7 +116,7 @@ func float(kind string, v uint64) float64 {
 	return f32(v)
 }
 
-// integer widens the bits of a type such as s32 to 64 bits.
+// integer extends the bits of a type such as s32 to 64 bits.
 func integer(kind string) func(v uint64) uint64 {
 	unused := 64 - 8*typeSize(kind)
 	switch {

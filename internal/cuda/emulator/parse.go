@@ -7,27 +7,27 @@ import (
 	"strings"
 )
 
-// Kernel is an entry of a PTX text, ready to run.
+// Kernel is a kernel of a PTX text, ready to run.
 type Kernel struct {
 	Name       string
 	code       []instruction
 	registers  int
 	sharedSize uint64 // static
 	localSize  int
-	fences     bool // has any
+	fences     bool // whether the kernel has fences
 	parameters []parameter
 	threads    int // of a block, at most
 }
 
-// parameter is the place of a parameter in the memory of them all.
+// parameter is the position of a parameter in the memory of all parameters.
 type parameter struct{ at, size uint64 }
 
 type instruction struct {
 	text     string
-	guard    int    // register of the predicate, −1 without one
-	want     uint64 // its value for the instruction to run
+	guard    int    // register of the predicate, −1 if there is none
+	want     uint64 // value of the predicate with which the instruction runs
 	run      func(t *thread)
-	together func(lanes []thread) // of collective instructions
+	together func(lanes []thread) // for collective instructions
 }
 
 func (i *instruction) String() string { return i.text }
@@ -39,7 +39,7 @@ var (
 	boundsPattern   = regexp.MustCompile(`\.maxntid (\d+), (\d+), (\d+)`)
 )
 
-// Parse reads the kernels of a PTX text.
+// Parse parses the kernels of a PTX text.
 func Parse(text string) (map[string]*Kernel, error) {
 	text = commentPattern.ReplaceAllString(text, "")
 	kernels := map[string]*Kernel{}
@@ -70,16 +70,16 @@ func Parse(text string) (map[string]*Kernel, error) {
 		switch {
 		case variablePattern.MatchString(line):
 			common = append(common, line)
-		case strings.HasPrefix(line, ".global ") && !strings.Contains(line, "["): // a constant, which code has as a number
+		case strings.HasPrefix(line, ".global ") && !strings.Contains(line, "["): // a constant, which the code has as a number
 		case !strings.HasPrefix(line, ".version") && !strings.HasPrefix(line, ".target") && !strings.HasPrefix(line, ".address_size"):
-			return nil, fmt.Errorf("not understood: %s", line)
+			return nil, fmt.Errorf("can't parse: %s", line)
 		}
 		text = rest
 	}
 	return kernels, nil
 }
 
-// closing is the place of the brace that closes a body.
+// closing returns the position of the brace that closes a body.
 func closing(body string) int {
 	depth := 1
 	for i, c := range body {
@@ -129,7 +129,7 @@ func parseKernel(head, body string, common []string, functions map[string]*calle
 	for _, line := range common {
 		if v := variablePattern.FindStringSubmatch(line); strings.HasSuffix(line, "[]") {
 			extern = append(extern, line)
-		} else if strings.Contains(body, v[4]) { // as the linker, which gives a kernel what it uses
+		} else if strings.Contains(body, v[4]) { // a kernel gets the variables that it uses
 			a.variable(v)
 		}
 	}
@@ -139,7 +139,7 @@ func parseKernel(head, body string, common []string, functions map[string]*calle
 			a.variable(v)
 		}
 	}
-	for _, line := range extern { // dynamic shared memory begins behind the static one
+	for _, line := range extern { // dynamic shared memory follows static shared memory
 		a.sharedSize = (a.sharedSize + 15) / 16 * 16
 		a.symbols[variablePattern.FindStringSubmatch(line)[4]] = a.sharedSize
 	}
@@ -156,7 +156,7 @@ func parseKernel(head, body string, common []string, functions map[string]*calle
 	return a.Kernel, nil
 }
 
-// statementsOf cuts a body into statements.
+// statementsOf splits a body into statements.
 func statementsOf(body string) []string {
 	var statements []string
 	for _, s := range strings.Split(strings.NewReplacer("\n", " ", "\t", " ").Replace(body), ";") {
@@ -167,7 +167,7 @@ func statementsOf(body string) []string {
 	return statements
 }
 
-// unbraced is s without the braces that blocks of inline assembly leave at its beginning.
+// unbraced returns s without the leading braces of blocks of inline assembly.
 func unbraced(s string) string { return strings.TrimLeft(s, "{} ") }
 
 func (a *assembler) variable(v []string) {

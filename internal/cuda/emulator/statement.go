@@ -7,7 +7,7 @@ import (
 	"strings"
 )
 
-// assembler turns the statements of a kernel into instructions.
+// assembler makes instructions of the statements of a kernel.
 type assembler struct {
 	*Kernel
 	registers map[string]int
@@ -15,18 +15,18 @@ type assembler struct {
 	labels    map[string]int
 	functions map[string]*callee
 	calls     int
-	opcodes   map[string]bool // whether they are known
-	declared  map[string]bool // registers, without their numbers
-	unknown   string          // register that isn't declared
+	opcodes   map[string]bool // whether they are supported
+	declared  map[string]bool // prefixes of registers
+	unknown   string          // a register that isn't declared
 }
 
 var (
 	labelPattern       = regexp.MustCompile(`^(\$?\w+):\s*`)
-	registerName       = regexp.MustCompile(`^(%[a-z]+)\d*(?:_\w+)?$`) // in functions with the function's name behind
+	registerName       = regexp.MustCompile(`^(%[a-z]+)\d*(?:_\w+)?$`) // in functions followed by the function's name
 	declarationPattern = regexp.MustCompile(`^\.reg \.\w+\s+(%[a-z]+)(?:<\d+>)?$`)
 )
 
-// statement assembles a statement, which may have labels before it.
+// statement assembles a statement, which may begin with labels.
 func (a *assembler) statement(s string, branches *[]func()) error {
 	for strings.Contains(s, ":") {
 		label := labelPattern.FindStringSubmatch(s)
@@ -52,7 +52,7 @@ func (a *assembler) statement(s string, branches *[]func()) error {
 	}
 	opcode, rest, _ := strings.Cut(s, " ")
 	if !a.known(opcode) {
-		return fmt.Errorf("an instruction that the emulator does not know")
+		return fmt.Errorf("unknown instruction")
 	}
 	op := strings.Split(opcode, ".")
 	operands := splitOperands(rest)
@@ -80,13 +80,13 @@ func (a *assembler) statement(s string, branches *[]func()) error {
 		in.run = func(t *thread) { t.state = atWarp }
 	}
 	if a.unknown != "" {
-		return fmt.Errorf("a register %s that the emulator does not know", a.unknown)
+		return fmt.Errorf("undeclared register %s", a.unknown)
 	}
 	a.code = append(a.code, in)
 	return nil
 }
 
-// declare notes what a directive tells of registers and parameters.
+// declare records the registers and parameters of a directive.
 func (a *assembler) declare(directive string) {
 	if v := callParamPattern.FindStringSubmatch(directive); v != nil {
 		a.callParam(v[2], uint64(typeSize(v[1])))
@@ -131,7 +131,7 @@ func (a *assembler) register(name string) int {
 	return n
 }
 
-// registerList returns the numbers of registers in braces, or of one.
+// registerList returns the numbers of registers in braces, or of one register.
 func (a *assembler) registerList(operand string) (numbers []int) {
 	for _, name := range list(operand) {
 		numbers = append(numbers, a.register(name))
@@ -139,7 +139,7 @@ func (a *assembler) registerList(operand string) (numbers []int) {
 	return numbers
 }
 
-// typeSize is the number of bytes of a type such as f32; a predicate has one.
+// typeSize returns the size of a type such as f32 in bytes; a predicate has 1.
 func typeSize(name string) int {
 	if name == "bf16x2" || name == "f16x2" || name == "tf32" {
 		return 4

@@ -4,23 +4,23 @@ package emulator
 
 import "fmt"
 
-// stream is work in order. Nothing runs before somebody waits for it, and then no more than what is waited for: whoever
-// relies on an order that no event or wait imposes, finds that it isn't kept.
+// stream is a sequence of work. Work runs only when the program waits for it, and no more than that. So an order that no event
+// and no wait imposes isn't kept.
 type stream struct {
 	tasks []task // from number done on
 	done  int
 
-	capturing *graph // gets the launches while it isn't nil
+	capturing *graph // receives the launches, if not nil
 }
 
-// task is work, or waiting for some work of another stream.
+// task is work, or a wait for work of another stream.
 type task struct {
 	run   func() error
 	other *stream
 	until int
 }
 
-// event is a place in a stream: all tasks before number at.
+// event is a position in a stream: after all tasks before number at.
 type event struct {
 	stream *stream
 	at     int
@@ -28,7 +28,7 @@ type event struct {
 
 func (s *stream) add(t task) { s.tasks = append(s.tasks, t) }
 
-// end is the number of tasks that there have been.
+// end returns the number of tasks queued so far.
 func (s *stream) end() int { return s.done + len(s.tasks) }
 
 // reach runs the tasks before number until.
@@ -58,7 +58,7 @@ func guarded(f func() error) (err error) {
 	return f()
 }
 
-// launch is a kernel with all that it is launched with.
+// launch is a launch of a kernel.
 type launch struct {
 	kernel      *loaded
 	grid, block [3]uint32
@@ -66,8 +66,7 @@ type launch struct {
 	params      []byte
 }
 
-// graph is a list of launches, and as such also what is made of it to be launched. Nodes are named by numbers above that
-// of the first.
+// graph is a list of launches, captured or instantiated. Nodes have consecutive handles.
 type graph struct {
 	first    uintptr
 	launches []launch

@@ -4,14 +4,14 @@ package emulator
 
 import "unsafe"
 
-// handle returns a number for something new.
+// handle returns a new handle.
 func (g *gpu) handle() uintptr {
 	g.handles++
 	return g.handles
 }
 
-// capturing tells whether a stream is. Much must not happen then; that the driver allows some of it, for captures that
-// are told to, is left out here.
+// capturing reports whether a stream is being captured. Many calls are errors then, including some that the driver allows in
+// relaxed captures.
 func (g *gpu) capturing() bool {
 	for _, s := range g.streams {
 		if s.capturing != nil {
@@ -21,7 +21,7 @@ func (g *gpu) capturing() bool {
 	return false
 }
 
-// queue puts work behind what a stream has.
+// queue appends work to a stream.
 func (g *gpu) queue(number uintptr, run func() error) uintptr {
 	s := g.streams[number]
 	switch {
@@ -34,7 +34,7 @@ func (g *gpu) queue(number uintptr, run func() error) uintptr {
 	return 0
 }
 
-// wait runs what comes before a place of a stream.
+// wait runs the work before a position of a stream.
 func (g *gpu) wait(s *stream, until int) uintptr {
 	if g.capturing() {
 		return notInCapture
@@ -42,7 +42,7 @@ func (g *gpu) wait(s *stream, until int) uintptr {
 	return g.code(s.reach(until))
 }
 
-// streamCalls are the functions that queue work, and that wait for it.
+// streamCalls are the functions that queue work and wait for it.
 func (g *gpu) streamCalls() map[string]any {
 	const capturing = 1
 	return map[string]any{
@@ -72,7 +72,7 @@ func (g *gpu) streamCalls() map[string]any {
 			l.params = l.kernel.kernel.packed(params)
 			if c := g.streams[stream].capturing; c != nil {
 				c.launches = append(c.launches, l)
-				g.handle() // names the node
+				g.handle() // the handle of the node
 				return 0
 			}
 			return g.queue(stream, func() error { return g.run(l) })
@@ -145,7 +145,7 @@ func (g *gpu) streamCalls() map[string]any {
 		},
 		"cuGraphExecKernelNodeSetParams_v2": func(number, node, params uintptr) uintptr { return g.setNode(g.graphs[number], node, params) },
 		"cuGraphLaunch": func(number, stream uintptr) uintptr {
-			for _, l := range g.graphs[number].launches { // as they are now
+			for _, l := range g.graphs[number].launches { // with their current parameters
 				if code := g.queue(stream, func() error { return g.run(l) }); code != 0 {
 					return code
 				}
@@ -169,14 +169,14 @@ func (g *gpu) forget(graph uintptr) uintptr {
 	return 0
 }
 
-// setNode gives a node of a graph other parameters, from a CUDA_KERNEL_NODE_PARAMS_v2.
+// setNode sets the parameters of a node from a CUDA_KERNEL_NODE_PARAMS_v2.
 func (g *gpu) setNode(in *graph, node, params uintptr) uintptr {
 	if in == nil || node <= in.first || node > in.first+uintptr(len(in.launches)) {
 		return invalidHandle
 	}
 	l := &in.launches[node-in.first-1]
 	if f := *at[uintptr](params); f == 0 || g.functions[f-1].kernel != l.kernel.kernel {
-		return invalidValue // the driver allows some other kernels, but we don't rely on it
+		return invalidValue // the driver allows some other kernels; package cuda doesn't use that
 	}
 	sizes := unsafe.Slice(at[uint32](params+8), 7)
 	l.grid, l.block, l.shared = [3]uint32(sizes[:3]), [3]uint32(sizes[3:6]), sizes[6]

@@ -8,7 +8,7 @@ import (
 	"testing"
 )
 
-// TestStreams checks that work waits until it is waited for, also through another stream, and no longer.
+// TestStreams checks that work runs when it is waited for, also through another stream, and not before.
 func TestStreams(t *testing.T) {
 	var order []int
 	work := func(n int) task { return task{run: func() error { order = append(order, n); return nil }} }

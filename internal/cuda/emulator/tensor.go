@@ -6,8 +6,8 @@ import (
 	"slices"
 )
 
-// multiply has mma.sync m16n8k8 of tf32 and m16n8k16 of bf16, with sums in float32. The sum over each half of the depth is
-// cut, not rounded, as measured on an A100 (Fasi, Higham, Mikaitis and Pranesh, 2021, "Numerical behavior of NVIDIA tensor
+// multiply assembles mma.sync m16n8k8 of TF32 and m16n8k16 of bfloat16, with sums in float32. The sum over each half of the depth
+// is truncated, not rounded, as measured on an A100 (Fasi, Higham, Mikaitis and Pranesh, 2021, "Numerical behavior of NVIDIA tensor
 // cores"); there, digits below the last one of the largest product get lost, too.
 func (a *assembler) multiply(in *instruction, op, operands []string) error {
 	shape, kind := op[3], op[7]
@@ -30,7 +30,7 @@ func (a *assembler) multiply(in *instruction, op, operands []string) error {
 			return f32(t.regs[regs[i/2]] >> (16 * (i % 2)) << 16 & 0xffff0000)
 		}
 	default:
-		return fmt.Errorf("a product that the emulator does not know")
+		return fmt.Errorf("unknown matrix product")
 	}
 	in.together = func(lanes []thread) {
 		var x [16][16]float64
@@ -76,7 +76,7 @@ func (a *assembler) multiply(in *instruction, op, operands []string) error {
 	return nil
 }
 
-// loadMatrix has ldmatrix of 8 × 8 matrices of 16-bit elements: lane 8·m + r names row r of matrix m.
+// loadMatrix assembles ldmatrix of 8 × 8 matrices of 16-bit elements: lane 8·m + r names row r of matrix m.
 func (a *assembler) loadMatrix(in *instruction, op, operands []string) error {
 	at, err := a.address(operands[1])
 	if err != nil {

@@ -8,11 +8,11 @@ import (
 	"testing"
 )
 
-// layout tells where numbers of a warp's threads lie in a matrix, as CuTe writes it: the shape of threads, then that of a
-// thread's numbers, and their strides.
+// layout says where the numbers of a warp's threads are in a matrix, in CuTe's notation: the shape of the threads, the shape of a
+// thread's numbers, and the strides of both.
 type layout struct{ shape, stride []int }
 
-// at is the place of number v of a thread; matrices are numbered down their first dimension.
+// at returns the position of number v of a thread; the first dimension varies fastest.
 func (l layout) at(thread, v int) int {
 	sum, rest := 0, thread+32*v
 	for i, n := range l.shape {
@@ -26,7 +26,7 @@ func (l layout) at(thread, v int) int {
 // cute/atom/mma_traits_sm80.hpp): A is M×K, B is N×K, C is M×N.
 var rowsOfC = layout{[]int{4, 8, 2, 2}, []int{32, 1, 16, 8}}
 
-// TestMultiply checks the places of the numbers that mma.sync takes and gives, against layouts published elsewhere.
+// TestMultiply checks the operand and result layouts of mma.sync against the published ones.
 func TestMultiply(t *testing.T) {
 	for _, c := range []struct {
 		opcode  string
@@ -80,7 +80,7 @@ func TestMultiply(t *testing.T) {
 	}
 }
 
-// perLane runs instructions in each thread of a warp, with its numbers in %r10 … and the results in %r20 ….
+// perLane runs instructions in each thread of a warp, with operands in %r10 … and results in %r20 ….
 func perLane(t *testing.T, x [][10]uint32, results int, body string) [][4]uint32 {
 	t.Helper()
 	var text strings.Builder
@@ -103,8 +103,8 @@ func perLane(t *testing.T, x [][10]uint32, results int, body string) [][4]uint32
 	return y
 }
 
-// TestLoadMatrix checks ldmatrix against its purpose: thread t receives numbers 2·(t%4) and 2·(t%4) + 1 of row t/4 of each
-// matrix, or of its transpose.
+// TestLoadMatrix checks ldmatrix: thread t receives numbers 2·(t%4) and 2·(t%4) + 1 of row t/4 of each matrix, or of its
+// transpose.
 func TestLoadMatrix(t *testing.T) {
 	for _, suffix := range []string{"", ".trans"} {
 		// rows of 16 bytes; the threads name them in the opposite order

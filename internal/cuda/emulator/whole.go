@@ -51,7 +51,7 @@ func whole(op []string) function {
 		return func(x, y, _, _ uint64) uint64 { return in(x ^ y) }
 	case "not":
 		return func(x, _, _, _ uint64) uint64 { return in(^x) }
-	case "shl": // shifts by more than the width leave what shifts by the width do
+	case "shl": // shifts by more than the width are like those by the width
 		return func(x, y, _, _ uint64) uint64 { return in(x << (y & math.MaxUint32)) }
 	case "shr":
 		if signed {
@@ -85,7 +85,7 @@ func whole(op []string) function {
 	return nil
 }
 
-// product is mul and mad: the lower half of a product, the upper one, or all of it, plus z.
+// product returns mul and mad: the lower half, the upper half, or all of a product, plus z.
 func product(op []string) function {
 	kind := op[len(op)-1]
 	in, size, signed, plus := integer(kind), uint64(8*typeSize(kind)), kind[0] == 's', op[0] == "mad"
@@ -117,7 +117,7 @@ func product(op []string) function {
 	return func(x, y, _, _ uint64) uint64 { return in(f(x, y)) }
 }
 
-// quotient is div or rem. By 0, a GPU gives some number.
+// quotient returns div or rem. Division by 0 is an error; on a GPU, the result is undefined.
 func quotient(in func(uint64) uint64, signed, remainder bool) function {
 	return func(x, y, _, _ uint64) uint64 {
 		x, y = in(x), in(y)
@@ -152,8 +152,8 @@ func funnel(left, clamp bool) function {
 	}
 }
 
-// extractBits returns length bits of x from position on; behind the end of x, and of a signed field, its last bit is
-// repeated, or 0.
+// extractBits returns length bits of x from position on. Bits beyond the end of x, and above a signed field, repeat the last bit;
+// for an unsigned field they are 0.
 func extractBits(x, position, length, size uint64, signed bool) uint64 {
 	field := uint64(0)
 	if position < size {
@@ -176,7 +176,7 @@ func insertBits(x, y, position, length uint64) uint64 {
 	return y&^mask | x<<(position&255)&mask
 }
 
-// permuteBytes picks four of the bytes of x and y: each digit of z names one, or its sign repeated.
+// permuteBytes selects four of the bytes of x and y: each digit of z selects a byte, or its sign repeated.
 func permuteBytes(x, y, z, _ uint64) uint64 {
 	v, result := x&math.MaxUint32|y<<32, uint64(0)
 	for i := range uint64(4) {
@@ -189,7 +189,7 @@ func permuteBytes(x, y, z, _ uint64) uint64 {
 	return result
 }
 
-// lop3 is the function of three words that a table of its eight values tells.
+// lop3 computes a bitwise function of three words, given as a table of its eight values.
 func lop3(a, b, c, table uint64) uint64 {
 	result := uint64(0)
 	for i := range uint64(8) {
