@@ -19,7 +19,7 @@ import (
 	"github.com/bestiary-ml/bestiary/internal/kernel"
 )
 
-// Device is a GPU with the stream of its kernels. A device serves one goroutine at a time.
+// Device is a GPU with the stream of its kernels. One goroutine at a time may use a device.
 type Device struct {
 	driver    *driver
 	index     int
@@ -78,7 +78,7 @@ func (d *Device) Close() {
 }
 
 // Release closes the device for good: it returns the driver's context, with all memory of the device, to the driver. The
-// device and its buffers must not be used afterwards. Release doesn't panic, so that it serves for a GPU that failed.
+// device and its buffers must not be used afterwards. Release returns an error instead of panicking, so it can close a GPU that failed.
 func (d *Device) Release() (err error) {
 	defer func() {
 		if d.driver.functions[cuDevicePrimaryCtxRelease] != 0 {
