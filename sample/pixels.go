@@ -1,26 +1,20 @@
-// Package sample shows what models make: pictures out of numbers, labelled
-// grids of them, and animations.
 package sample
 
 import (
-	"fmt"
 	"image"
-	"image/png"
-	"io"
-	"slices"
 
-	"github.com/bestiary-ml/bestiary/internal/atomicfile"
+	"github.com/bestiary-ml/bestiary/fault"
 )
 
-// Pixels turns values [N, H, W, 3] in [-1, 1] into n opaque RGB pictures, values [N, H, W, 4] into such with transparency.
-// Values outside are clamped; a pixel with a NaN is drawn in magenta, so that it is seen.
+// Pixels converts values [N, H, W, 3] in [−1, 1] to n opaque RGB pictures, and values [N, H, W, 4] to pictures with
+// transparency. It clamps values outside of that range, and shows a pixel that has a NaN in magenta.
 func Pixels(values []float32, n, h, w int) ([]*image.NRGBA, error) {
 	channels := 3
 	if n > 0 && h > 0 && w > 0 && len(values) == n*h*w*4 {
 		channels = 4
 	}
 	if n < 0 || h <= 0 || w <= 0 || len(values) != n*h*w*channels {
-		return nil, fmt.Errorf("%d values are not %d pictures of %d×%d pixels and 3 or 4 channels; pass the sizes they have", len(values), n, w, h)
+		return nil, fault.Field("Values", len(values), "must be %d pictures of %d×%d pixels with 3 or 4 channels", n, w, h)
 	}
 	all := make([]*image.NRGBA, n)
 	for i := range all {
@@ -50,19 +44,22 @@ func FromRGB(pixels []uint8, h, w int) *image.NRGBA {
 	return img
 }
 
-// Split makes the pictures of RGB pixels [N, S, S, 3].
-func Split(pixels []uint8, size int) []*image.NRGBA { return split(pixels, size, 3) }
-
-// whole makes sure that pixels [N, S, S, C] are a whole number of pictures.
-func whole(pixels []uint8, size, channels int) error {
-	if len(pixels)%(size*size*channels) != 0 {
-		return fmt.Errorf("%d values are no whole number of pictures; give %d×%d×%d a picture", len(pixels), size, size, channels)
+// ToRGB returns the RGB pixels [H, W, 3] of a picture without its transparency.
+func ToRGB(img *image.NRGBA) []uint8 {
+	b := img.Bounds()
+	pixels := make([]uint8, 0, 3*b.Dx()*b.Dy())
+	for y := b.Min.Y; y < b.Max.Y; y++ {
+		for x := b.Min.X; x < b.Max.X; x++ {
+			at := img.PixOffset(x, y)
+			pixels = append(pixels, img.Pix[at:at+3]...)
+		}
 	}
-	return nil
+	return pixels
 }
 
-// split makes the pictures of pixels [N, S, S, C], RGB or with straight alpha.
-func split(pixels []uint8, size, channels int) []*image.NRGBA {
+// Split returns the pictures of pixels [N, S, S, C]: RGB for 3 channels, with straight alpha for 4. An incomplete picture
+// at the end is left out.
+func Split(pixels []uint8, size, channels int) []*image.NRGBA {
 	one := size * size * channels
 	all := make([]*image.NRGBA, len(pixels)/one)
 	for i := range all {
@@ -77,61 +74,11 @@ func split(pixels []uint8, size, channels int) []*image.NRGBA {
 	return all
 }
 
-// ToRGB is the opposite of [FromRGB]; transparency is dropped.
-func ToRGB(img *image.NRGBA) []uint8 {
-	b := img.Bounds()
-	pixels := make([]uint8, 0, 3*b.Dx()*b.Dy())
-	for y := b.Min.Y; y < b.Max.Y; y++ {
-		for x := b.Min.X; x < b.Max.X; x++ {
-			at := img.PixOffset(x, y)
-			pixels = append(pixels, img.Pix[at:at+3]...)
-		}
+// whole returns an error if pixels [N, S, S, C] are not a whole number of pictures, or too many.
+func whole(pixels []uint8, size, channels int) error {
+	one := size * size * channels
+	if len(pixels)%one != 0 {
+		return fault.Field("Pixels", len(pixels), "must be a whole number of pictures with %d×%d×%d values each", size, size, channels)
 	}
-	return pixels
-}
-
-// ComparePSNR is the peak signal-to-noise ratio in dB of pictures b against pictures a, all of one size; transparency
-// counts where there is any.
-func ComparePSNR(a, b []*image.NRGBA) float64 {
-	transparent := func(img *image.NRGBA) bool { return !img.Opaque() }
-	channels := 3
-	if slices.ContainsFunc(a, transparent) || slices.ContainsFunc(b, transparent) {
-		channels = 4
-	}
-	sum, n := 0.0, 0
-	for i := range a {
-		for j, v := range a[i].Pix {
-			if j%4 < channels {
-				d := float64(v) - float64(b[i].Pix[j])
-				sum += d * d
-				n++
-			}
-		}
-	}
-	return PSNR(4 * sum / float64(n) / (255 * 255))
-}
-
-// upscale repeats every pixel scale×scale times: models draw pixels, and
-// interpolation would blur what they drew.
-func upscale(img *image.NRGBA, scale int) *image.NRGBA {
-	b := img.Bounds()
-	out := image.NewNRGBA(image.Rect(0, 0, b.Dx()*scale, b.Dy()*scale))
-	for y := range b.Dy() {
-		row := out.Pix[y*scale*out.Stride:][:out.Stride]
-		in := img.Pix[img.PixOffset(b.Min.X, b.Min.Y+y):]
-		for x := range b.Dx() {
-			for k := range scale {
-				copy(row[4*(x*scale+k):], in[4*x:4*x+4])
-			}
-		}
-		for k := 1; k < scale; k++ {
-			copy(out.Pix[(y*scale+k)*out.Stride:], row)
-		}
-	}
-	return out
-}
-
-// SavePNG writes a picture to path, whole or not at all.
-func SavePNG(path string, img image.Image) error {
-	return atomicfile.Write(path, func(w io.Writer) error { return png.Encode(w, img) })
+	return nil
 }

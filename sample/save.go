@@ -2,36 +2,29 @@ package sample
 
 import (
 	"context"
-	"image"
+
+	"github.com/bestiary-ml/bestiary/sample/layout"
 )
 
-// SaveReconstructions writes pictures, RGB pixels [N, S, S, 3], above their reconstructions.
-func SaveReconstructions(path string, pixels []uint8, size int, made []*image.NRGBA) error {
-	grid, err := Grid(Layout{}, Interleave(Columns(len(made)),
-		Section{Title: "original", Images: Split(pixels, size)}, Section{Title: "reconstruction", Images: made})...)
-	if err != nil {
-		return err
-	}
-	return SavePNG(path, grid)
-}
-
-// SaveClasses writes samples of every class, a section each.
-func SaveClasses(path string, p *Pets, n int, temperature float64, seed uint64) error {
-	var sections []Section
+// SaveClasses writes a grid with samples of every class to a PNG file, a section for each class. It sets the Class of the
+// options itself.
+func SaveClasses(ctx context.Context, path string, p *Flow, o Options) error {
+	var sections []layout.Section
 	for _, class := range p.Classes() {
-		pictures, err := p.Sample(context.Background(), Options{Class: class, N: n, Temperature: temperature, Seed: seed})
+		o.Class = class
+		pictures, err := p.Sample(ctx, o)
 		if err != nil {
 			return err
 		}
-		section := Section{Title: class}
+		section := layout.Section{Title: class}
 		for _, s := range pictures {
 			section.Images = append(section.Images, s.Image)
 		}
 		sections = append(sections, section)
 	}
-	grid, err := Grid(Layout{}, sections...)
+	grid, err := layout.Grid(layout.Options{}, sections...)
 	if err != nil {
 		return err
 	}
-	return SavePNG(path, grid)
+	return layout.SavePNG(path, grid)
 }

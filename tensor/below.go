@@ -11,6 +11,7 @@ type below struct{}
 func init() { link.Engine = below{} }
 
 func (below) NewDevice(k kernel.Device) *Device       { return newDevice(k) }
+func (below) Turn(d *Device) chan struct{}            { return d.turn }
 func (below) Kernels(d *Device) kernel.Device         { return d.kernels }
 func (below) Data(t *Tensor) kernel.Buffer            { return t.optional() }
 func (below) Empty(d *Device, shape ...int) *Tensor   { return d.empty(shape...) }

@@ -22,6 +22,7 @@ type Device struct {
 	roots   uint64 // steps so far that record and are in no other that does
 	free    map[int][]kernel.Buffer
 	remark  string
+	turn    chan struct{} // holds a value while a pipeline uses the device: see engine.Turn
 }
 
 // DeviceOptions say how a device computes. The zero value is right for most uses.
@@ -110,7 +111,7 @@ func kernelLevel(name string) (simd.Level, error) {
 
 // newDevice wraps the kernels of a processor or GPU.
 func newDevice(kernels kernel.Device) *Device {
-	return &Device{kernels: kernels, free: map[int][]kernel.Buffer{}}
+	return &Device{kernels: kernels, free: map[int][]kernel.Buffer{}, turn: make(chan struct{}, 1)}
 }
 
 // Remark tells what somebody who left the choice of the device open should know of it: why a GPU that is there isn't used.

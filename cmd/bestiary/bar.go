@@ -9,7 +9,7 @@ import (
 	"golang.org/x/term"
 )
 
-// bar shows progress on a terminal and nothing elsewhere.
+// bar is a progress bar on a terminal; elsewhere it shows nothing.
 type bar struct {
 	out         io.Writer
 	description string
@@ -27,7 +27,7 @@ func (b *bar) update(done, total int) {
 			progressbar.OptionShowCount(), progressbar.OptionClearOnFinish(),
 			progressbar.OptionThrottle(100*time.Millisecond))
 	}
-	_ = b.shown.Set(done) // a progress bar that can't be drawn is no reason to stop
+	_ = b.shown.Set(done) // progress that can't be drawn doesn't matter
 }
 
 func (b *bar) finish() {

@@ -31,35 +31,39 @@ func newDemo() *cobra.Command {
 	var force bool
 	c := &cobra.Command{
 		Use:   "demo",
-		Short: "Train all models on animals that the program draws itself, and show what came of it",
-		Long: `Two pipelines, on pictures that the program draws itself. Nothing is downloaded.
+		Short: "Train all models on drawn animals in a few minutes, and write a report",
+		Long: `Train both pipelines on animals that the program draws itself, and write a report with the
+results. Nothing is downloaded.
 
   Cats and dogs: an autoencoder and a conditional flow, which then sample new ones.
-  Birds with captions: a discrete VAE and a DALL-E, which then paint birds for captions in
-  combinations of colours that they were never shown.
+  Birds with captions: a discrete VAE and a DALL-E, which then draw birds for captions with
+  combinations of colours that were not in the training pictures.
 
-The folder that this leaves has reconstructions, samples, a walk between two animals, birds beside
-their captions, the loss plots, and a report that explains them and gives the measured figures.`,
+The folder then has reconstructions, samples, the way from one animal to another, generated birds
+beside their captions, loss plots, and report.md, which explains all of them with the measured
+figures.`,
 		Example: `  bestiary demo
-  bestiary demo --out my-demo --seed 7`,
+  bestiary demo --out my-demo --seed 7
+  bestiary demo --quick`,
 		Args: noArguments,
 	}
 	device := addDeviceFlags(c)
 	c.Flags().StringVar(&d.dir, "out", "demo", "folder to write")
-	c.Flags().Uint64Var(&d.seed, "seed", 1, "of the drawings, the training and the samples")
-	c.Flags().BoolVar(&force, "force", false, "replace the folder if an earlier demo made it")
-	c.Flags().BoolVar(&d.quick, "quick", false, "train a few steps on few pictures only, to see that everything works")
+	c.Flags().Uint64Var(&d.seed, "seed", 1, "seed of the drawings, the training and the samples")
+	c.Flags().BoolVar(&force, "force", false, "replace the folder of an earlier demo")
+	c.Flags().BoolVar(&d.quick, "quick", false, "train a few steps only, as a test")
 	c.RunE = func(c *cobra.Command, _ []string) error {
 		var err error
 		if d.device, err = device.open(); err != nil {
 			return err
 		}
+		defer d.device.Close()
 		if err := d.prepare(force); err != nil {
 			return err
 		}
 		d.progress = c.ErrOrStderr()
 		err = d.show(c.Context())
-		if errors.Is(err, context.Canceled) { // a demo isn't resumed
+		if errors.Is(err, context.Canceled) { // a demo can't be resumed
 			return fmt.Errorf("demo: interrupted; start it again with --force, which replaces %s", d.dir)
 		}
 		if err != nil {
@@ -94,14 +98,14 @@ func (d *demo) show(ctx context.Context) error {
 	return r.write(d.run.Path("report.md"))
 }
 
-// shorten leaves a training a few steps if the demo is quick.
+// shorten reduces a training to a few steps if the demo is quick.
 func (d *demo) shorten(c *train.Config) {
 	if d.quick {
 		c.Steps, c.Warmup = 8, 2
 	}
 }
 
-// demoShare is the part of the drawings that the training is watched by.
+// demoShare is the share of the drawings that is held out to evaluate during training.
 const demoShare = 0.05
 
 // prepare makes the run folder.
@@ -110,7 +114,7 @@ func (d *demo) prepare(force bool) (err error) {
 		var made data.Description
 		if r, err := runfolder.Open(d.dir); err == nil && r.Data(&made) == nil {
 			if !source.IsDrawn(made.Path) {
-				return fmt.Errorf("%s: holds a run on %s, which no demo made; choose another folder with --out", d.dir, made.Path)
+				return fmt.Errorf("%s: holds a run on %s that is not from a demo; choose another folder with --out", d.dir, made.Path)
 			}
 			if err := os.RemoveAll(d.dir); err != nil {
 				return fmt.Errorf("%s: cannot be replaced (%w); choose another folder with --out", d.dir, err)

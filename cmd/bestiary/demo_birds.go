@@ -10,41 +10,43 @@ import (
 	"github.com/bestiary-ml/bestiary/data"
 	"github.com/bestiary-ml/bestiary/data/source"
 	"github.com/bestiary-ml/bestiary/dvae"
+	"github.com/bestiary-ml/bestiary/eval"
 	"github.com/bestiary-ml/bestiary/internal/drawn"
 	runfolder "github.com/bestiary-ml/bestiary/internal/run"
 	"github.com/bestiary-ml/bestiary/sample"
+	"github.com/bestiary-ml/bestiary/sample/layout"
 	"github.com/bestiary-ml/bestiary/tokenizer"
 	"github.com/bestiary-ml/bestiary/train"
 	"github.com/bestiary-ml/bestiary/train/tasks"
 )
 
-// birdsDemo is the demonstration's second half: birds from words, in a run folder of their own.
+// birdsDemo is the second part of the demonstration: birds from words, in a run folder of their own.
 type birdsDemo struct {
 	*demo
 	pictures, size int
 	run            *runfolder.Run
 
 	training, watching *data.Dataset
-	birds              *sample.Birds
+	birds              *sample.TextToImage
 	report             birdsReport
 }
 
-// birdsReport holds the figures that the report shows of it.
+// birdsReport holds the figures of this part for the report.
 type birdsReport struct {
 	Training, Watching, Size    int
 	Drawing, VAETime, DALLETime time.Duration
 	GenerateTime                time.Duration
 	VAE, DALLE                  *train.Result
 	Grid, Codes, Words          int
-	Figures                     *sample.VAEFigures
-	Losses                      *sample.DALLEFigures
+	Figures                     *eval.VAEFigures
+	Losses                      *eval.DALLEFigures
 	Generated, Combinations     int
-	Ceiling                     drawn.Agreement // of drawings that went through the discrete VAE
+	Ceiling                     drawn.Agreement // of reconstructed drawings
 	Asked, Shuffled             drawn.Agreement // of generated pictures
 	SeenAsked                   drawn.Agreement // the same for combinations that the training had
 }
 
-// birdsShare is the part of the drawings that the training is watched by.
+// birdsShare is the share of the drawings that is held out to evaluate during training.
 const birdsShare = 0.02
 
 func newBirdsDemo(d *demo) *birdsDemo {
@@ -124,21 +126,24 @@ func (d *birdsDemo) trainDALLE(ctx context.Context, vae *dvae.VAE, description d
 	d.report.DALLETime = time.Since(started)
 	d.report.Words = words.VocabSize()
 	description.Size, description.Classes = d.size, d.training.Classes
-	d.birds = sample.NewBirds(d.device, description, sample.BirdModels{VAE: vae, DALLE: model, Tokenizer: words})
+	if err != nil {
+		return err
+	}
+	d.birds, err = sample.NewTextToImage(d.device, description, sample.TextToImageModels{VAE: vae, DALLE: model, Tokenizer: words})
 	return err
 }
 
 const (
-	perCombination = 6 // pictures that colours are measured in
+	perCombination = 6 // pictures of each combination whose colours are measured
 	shownPrompts   = 8
 )
 
-// show measures, and writes the pictures.
+// show measures the models and writes the pictures.
 func (d *birdsDemo) show(ctx context.Context) (err error) {
-	if d.report.Figures, err = d.birds.MeasureVAE(ctx, d.watching); err != nil {
+	if d.report.Figures, err = eval.MeasureVAE(ctx, d.birds, d.watching); err != nil {
 		return err
 	}
-	if d.report.Losses, err = d.birds.MeasureDALLE(ctx, d.watching); err != nil {
+	if d.report.Losses, err = eval.MeasureDALLE(ctx, d.birds, d.watching); err != nil {
 		return err
 	}
 	unseen := drawn.Unseen()
@@ -146,14 +151,14 @@ func (d *birdsDemo) show(ctx context.Context) (err error) {
 	if err != nil {
 		return err
 	}
-	made, err := d.birds.Reconstruct(drawing.Pixels)
+	made, err := d.birds.Reconstruct(ctx, drawing.Pixels)
 	if err != nil {
 		return err
 	}
 	if d.report.Ceiling, _, err = d.agree(unseen, made); err != nil {
 		return err
 	}
-	if err := sample.SaveReconstructions(d.demo.run.Path("birds-reconstructions.png"), drawing.Pixels, d.size, made); err != nil {
+	if err := layout.SaveReconstructions(d.demo.run.Path("birds-reconstructions.png"), d.birds.Pictures(drawing.Pixels), made); err != nil {
 		return err
 	}
 	started := time.Now()
@@ -166,19 +171,19 @@ func (d *birdsDemo) show(ctx context.Context) (err error) {
 	if _, d.report.SeenAsked, _, err = d.paint(ctx, drawn.Seen(), 1); err != nil {
 		return err
 	}
-	var sections []sample.Section
+	var sections []layout.Section
 	for i := 0; i < len(unseen) && len(sections) < shownPrompts; i += max(1, len(unseen)/shownPrompts) {
-		s := sample.Section{Title: generated[i*perCombination].Prompt}
+		s := layout.Section{Title: generated[i*perCombination].Prompt}
 		for _, g := range generated[i*perCombination:][:perCombination] {
 			s.Images = append(s.Images, g.Image)
 		}
 		sections = append(sections, s)
 	}
-	grid, err := sample.Grid(sample.Layout{Columns: perCombination}, sections...)
+	grid, err := layout.Grid(layout.Options{Columns: perCombination}, sections...)
 	if err != nil {
 		return err
 	}
-	return sample.SavePNG(d.demo.run.Path("birds.png"), grid)
+	return layout.SavePNG(d.demo.run.Path("birds.png"), grid)
 }
 
 // paint generates n pictures for a caption of each bird, and measures their colours.

@@ -8,32 +8,35 @@ import (
 	"github.com/bestiary-ml/bestiary/autoencoder"
 	"github.com/bestiary-ml/bestiary/data"
 	"github.com/bestiary-ml/bestiary/data/source"
+	"github.com/bestiary-ml/bestiary/eval"
 	"github.com/bestiary-ml/bestiary/flows"
 	"github.com/bestiary-ml/bestiary/internal/drawn"
+	"github.com/bestiary-ml/bestiary/nn/sampling"
 	"github.com/bestiary-ml/bestiary/sample"
+	"github.com/bestiary-ml/bestiary/sample/layout"
 	"github.com/bestiary-ml/bestiary/train"
 	"github.com/bestiary-ml/bestiary/train/tasks"
 )
 
-// petsDemo is the demonstration's first half: cats and dogs by flow.
+// petsDemo is the first part of the demonstration: cats and dogs by flow.
 type petsDemo struct {
 	*demo
-	pictures int // drawn to train on
-	heldOut  int // drawn to measure with
+	pictures int // drawings to train on
+	heldOut  int // drawings to measure with
 
 	training, watching, measured *data.Dataset
 	autoencoder                  *autoencoder.Autoencoder
 	flow                         *flows.RealNVP
-	pets                         *sample.Pets
+	pets                         *sample.Flow
 	report                       petsReport
 }
 
-// petsReport holds the figures that the report shows of it.
+// petsReport holds the figures of this part for the report.
 type petsReport struct {
 	Training, Watching                 int
 	Drawing, AutoencoderTime, FlowTime time.Duration
 	Autoencoder, Flow                  *train.Result
-	Evaluation                         *sample.Evaluation
+	Evaluation                         *eval.FlowReport
 	Constant                           float64 // PSNR of the average picture
 }
 
@@ -45,7 +48,7 @@ func newPetsDemo(d *demo) *petsDemo {
 	return p
 }
 
-// draw draws the animals: to train on, to watch the training by, and to measure with.
+// draw draws the animals: to train on, to evaluate during training, and to measure with.
 func (d *petsDemo) draw() error {
 	all, err := drawn.New(d.seed, d.pictures+d.heldOut, drawn.Options{})
 	if err != nil {
@@ -98,46 +101,48 @@ func (d *petsDemo) train(ctx context.Context) error {
 		return err
 	}
 	d.report.FlowTime = time.Since(started)
-	d.pets = sample.NewPets(d.device, description, d.autoencoder, d.flow)
-	return nil
+	d.pets, err = sample.NewFlow(d.device, description, sample.FlowModels{Autoencoder: d.autoencoder, Flow: d.flow})
+	return err
 }
 
 // show writes the pictures and the report.
 func (d *petsDemo) show(ctx context.Context) error {
 	some := d.measured.Where(func(i int) bool { return i < 16 })
-	made, err := d.pets.Reconstruct(some.Pixels)
+	made, err := d.pets.Reconstruct(ctx, some.Pixels)
 	if err != nil {
 		return err
 	}
-	if err := sample.SaveReconstructions(d.run.Path("reconstructions.png"), some.Pixels, some.Size, made); err != nil {
+	if err := layout.SaveReconstructions(d.run.Path("reconstructions.png"), d.pets.Pictures(some.Pixels), made); err != nil {
 		return err
 	}
-	if err := sample.SaveClasses(d.run.Path("samples.png"), d.pets, 10, 0.8, d.seed); err != nil {
+	typical := sampling.Default()
+	typical.Temperature = 0.8
+	if err := sample.SaveClasses(ctx, d.run.Path("samples.png"), d.pets, sample.Options{N: 10, Sampling: &typical, Seed: d.seed}); err != nil {
 		return err
 	}
 	walk := func(frames int) ([]*image.NRGBA, error) { // from a cat to a dog
 		class := func(i int) string { return d.measured.Classes[d.measured.Label(i)] }
-		return d.pets.Walk(d.measured.Image(0), d.measured.Image(1), class(0), class(1), frames)
+		return d.pets.Walk(ctx, sample.Ends{From: d.measured.Image(0), To: d.measured.Image(1), ClassFrom: class(0), ClassTo: class(1)}, frames)
 	}
 	few, err := walk(10)
 	if err != nil {
 		return err
 	}
-	strip, err := sample.Grid(sample.Layout{Columns: 10}, sample.Section{Images: few})
+	strip, err := layout.Grid(layout.Options{Columns: 10}, layout.Section{Images: few})
 	if err != nil {
 		return err
 	}
-	if err := sample.SavePNG(d.run.Path("walk.png"), strip); err != nil {
+	if err := layout.SavePNG(d.run.Path("walk.png"), strip); err != nil {
 		return err
 	}
 	many, err := walk(40)
 	if err != nil {
 		return err
 	}
-	if err := sample.SaveGIF(d.run.Path("walk.gif"), many, sample.Animation{Delay: 80 * time.Millisecond, PingPong: true}); err != nil {
+	if err := layout.SaveGIF(d.run.Path("walk.gif"), many, layout.Animation{Delay: 80 * time.Millisecond, PingPong: true}); err != nil {
 		return err
 	}
-	if d.report.Evaluation, err = d.pets.Evaluate(ctx, d.measured, d.training, d.seed); err != nil {
+	if d.report.Evaluation, err = eval.EvaluateFlow(ctx, d.pets, d.measured, d.training, d.seed); err != nil {
 		return err
 	}
 	d.report.Training, d.report.Watching = d.training.Len(), d.watching.Len()
@@ -145,7 +150,7 @@ func (d *petsDemo) show(ctx context.Context) error {
 	return nil
 }
 
-// constantPSNR is the PSNR of always answering with the average training picture.
+// constantPSNR is the PSNR of a model that always returns the mean training picture.
 func constantPSNR(training, measured *data.Dataset) float64 {
 	one := training.Size * training.Size * 3
 	average := make([]float64, one)
@@ -157,5 +162,5 @@ func constantPSNR(training, measured *data.Dataset) float64 {
 		d := (float64(v) - average[i%one]) / 127.5
 		sum += d * d
 	}
-	return sample.PSNR(sum / float64(len(measured.Pixels)))
+	return eval.PSNR(sum / float64(len(measured.Pixels)))
 }

@@ -19,17 +19,17 @@ type deviceFlags struct {
 
 func addDeviceFlags(c *cobra.Command) *deviceFlags {
 	f := &deviceFlags{command: c}
-	c.Flags().StringVar(&f.name, "device", "auto", "where to compute: auto (an NVIDIA GPU if there is one that passes a trial, else the processor, as with --threads or --kernels), cpu, cuda or cuda:N (a GPU, untried)")
-	c.Flags().IntVar(&f.options.Threads, "threads", 0, "worker threads (0: one a processor)")
+	c.Flags().StringVar(&f.name, "device", "auto", "where to compute: cpu, cuda, cuda:N, or auto: an NVIDIA GPU that passes a self-test, otherwise the processor; --threads and --kernels also choose the processor")
+	c.Flags().IntVar(&f.options.Threads, "threads", 0, "worker threads (0: one for each processor)")
 	c.Flags().StringVar(&f.options.Kernels, "kernels", "auto", "CPU kernel set: auto, portable, avx2 or avx512")
 	c.Flags().StringVar(&f.options.Precision, "precision", "highest",
-		"least precision of matrix products and convolutions: highest (float32), high, or medium (bfloat16)")
+		"lowest precision of matrix products and convolutions: highest (float32), high (three products in bfloat16) or medium (bfloat16)")
 	return f
 }
 
 func (f *deviceFlags) open() (*tensor.Device, error) {
 	if f.options.Threads < 0 {
-		return nil, usagef("--threads %d: name a positive number, or 0 for one a processor", f.options.Threads)
+		return nil, usagef("--threads %d: must be positive, or 0 for one for each processor", f.options.Threads)
 	}
 	d, err := tensor.OpenDevice(f.name, f.options)
 	if err != nil {
@@ -44,7 +44,7 @@ func (f *deviceFlags) open() (*tensor.Device, error) {
 	return d, nil
 }
 
-// whyFloat32 tells why products aren't computed at a lower precision that was asked for.
+// whyFloat32 returns the reason why products are computed in float32 although a lower precision is allowed.
 func (f *deviceFlags) whyFloat32(precision string) string {
 	switch {
 	case simd.BF16For(simd.Detect()) == nil:
@@ -56,7 +56,7 @@ func (f *deviceFlags) whyFloat32(precision string) string {
 	}
 }
 
-// noTiles tells why products aren't computed on AMX's tiles.
+// noTiles returns the reason why products are not computed with AMX tiles.
 func noTiles() string {
 	if cpu.X86.HasAMXBF16 {
 		return "the operating system doesn't permit AMX"

@@ -19,8 +19,14 @@ import (
 func newDoctor() *cobra.Command {
 	c := &cobra.Command{
 		Use:   "doctor",
-		Short: "Tell what this machine offers and what --device auto chooses",
-		Args:  noArguments,
+		Short: "Show what this machine offers and what --device auto chooses",
+		Long: `Show the processor, its vector instructions and kernel sets, the memory, the NVIDIA GPUs, the cache
+for decoded pictures, and the device that --device chooses, with a small computation on it. The
+output belongs in a bug report.`,
+		Example: `  bestiary doctor
+  bestiary doctor --device cuda
+  bestiary doctor --precision medium`,
+		Args: noArguments,
 	}
 	device := addDeviceFlags(c)
 	c.RunE = func(c *cobra.Command, _ []string) error {
@@ -28,6 +34,7 @@ func newDoctor() *cobra.Command {
 		if err != nil {
 			return err
 		}
+		defer chosen.Close()
 		rows := [][2]string{
 			{"bestiary", version()},
 			{"Go", fmt.Sprintf("%s %s/%s", runtime.Version(), runtime.GOOS, runtime.GOARCH)},
@@ -57,16 +64,16 @@ func newDoctor() *cobra.Command {
 	return c
 }
 
-// processorName is what the operating system calls the processor, where it tells.
+// processorName is the operating system's name of the processor.
 func processorName() string {
 	info, err := os.ReadFile("/proc/cpuinfo")
 	if err != nil {
-		return "not told by this operating system"
+		return "unknown on this operating system"
 	}
 	return field(string(info), "model name", ":")
 }
 
-// field returns what follows the first line that begins with name.
+// field returns the value of the first line with that name.
 func field(text, name, separator string) string {
 	for line := range strings.Lines(text) {
 		if before, after, ok := strings.Cut(line, separator); ok && strings.TrimSpace(before) == name {
@@ -79,9 +86,9 @@ func field(text, name, separator string) string {
 func memory() string {
 	all := ram.Look()
 	if all.Free == ram.Unlimited {
-		return "not asked on this operating system, so that too large a training isn't refused"
+		return "unknown on this operating system, so a training that is too large is not refused"
 	}
-	return fmt.Sprintf("%.1f GiB in all, %.1f GiB free", float64(all.Memory)/(1<<30), float64(all.Free)/(1<<30))
+	return fmt.Sprintf("%.1f GiB in total, %.1f GiB free", float64(all.Memory)/(1<<30), float64(all.Free)/(1<<30))
 }
 
 // features lists the vector instructions that kernels use or could use.
@@ -99,7 +106,7 @@ func features() string {
 		}
 	}
 	if len(have) == 0 {
-		return "none that kernels are written for"
+		return "none that have kernels"
 	}
 	return strings.Join(have, ", ")
 }
@@ -112,7 +119,7 @@ func kernelSets() string {
 	return strings.Join(sets, ", ")
 }
 
-// precisions tells what products are computed in at each --precision.
+// precisions describes how products are computed at each --precision.
 func precisions() string {
 	switch {
 	case simd.BF16For(simd.Detect()) == nil:
@@ -123,7 +130,7 @@ func precisions() string {
 	return "highest and high in float32 (" + noTiles() + ", and three products in bfloat16 take longer on AVX512-BF16), medium in bfloat16"
 }
 
-// gpu describes the GPUs, or tells why none can be used.
+// gpu describes the GPUs, or the reason why none can be used.
 func gpu() [][2]string {
 	first, err := cuda.Open(0)
 	if err != nil {
@@ -152,7 +159,7 @@ func pictureCache() string {
 	return filepath.Join(dir, "bestiary")
 }
 
-// trying is what f says, or how it fails: what else there is to tell is wanted all the more then.
+// trying returns the result of f, or its panic as text: the rest of the report is needed above all when something fails.
 func trying(f func() string) (said string) {
 	defer func() {
 		if failure := recover(); failure != nil {
@@ -162,7 +169,7 @@ func trying(f func() string) (said string) {
 	return f()
 }
 
-// arithmetic shows that the chosen device computes.
+// arithmetic checks a small product on the device.
 func arithmetic(d *tensor.Device) string {
 	a := d.From([]float32{1, 2, 3, 4}, 2, 2)
 	if got := a.MatMul(a).Values(); got[0] != 7 || got[1] != 10 || got[2] != 15 || got[3] != 22 {
@@ -171,7 +178,7 @@ func arithmetic(d *tensor.Device) string {
 	return "works"
 }
 
-// graphs tells what CUDA graphs do for work that comes again.
+// graphs reports how CUDA graphs handle repeated work.
 func graphs(d *tensor.Device, gpu *cuda.Device) string {
 	a := d.From([]float32{0, 1, 1, 0}, 2, 2)
 	gpu.Synchronize()

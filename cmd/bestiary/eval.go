@@ -6,6 +6,7 @@ import (
 	"slices"
 
 	"github.com/bestiary-ml/bestiary/data"
+	"github.com/bestiary-ml/bestiary/eval"
 	"github.com/bestiary-ml/bestiary/sample"
 	"github.com/spf13/cobra"
 )
@@ -16,22 +17,23 @@ func newEval() *cobra.Command {
 	var generated int
 	c := &cobra.Command{
 		Use:   "eval",
-		Short: "Measure a run on pictures that it wasn't trained on, as JSON",
-		Long: `Measure a run on held-out pictures and print the figures as JSON. Of pets by flow:
+		Short: "Measure the models of a run on held-out pictures, as JSON",
+		Long: `Measure the models of a run on held-out pictures and print the figures as JSON.
 
+A run of pets by flow:
   reconstruction  mean squared error and PSNR of decode(encode(picture))
-  flow            negative log-likelihood in nats and bits per dimension, in all and by class; accuracy
-                  of the most probable class, beside the rate of the commonest one
-  nearest         whether samples are copies: distances to the nearest training picture, beside the
-                  same for held-out photos (needs the training part of --data)
+  flow            negative log-likelihood in nats and in bits per dimension, overall and by class;
+                  accuracy as a classifier, beside that of always choosing the most frequent class
+  nearest         distances of samples to the nearest training picture, beside those of held-out
+                  pictures: copies would lie much nearer (needs the training split of --data)
 
-Of birds from words, where every picture shows one of its captions:
-
-  dvae            mean squared error and PSNR of decode(codes(picture)), and how many codes are in use
-  dalle           loss, and its parts in nats per token of text and per code of pictures
-  clip            how often a caption finds its picture among all, and a picture its caption, beside chance
-  generated       CLIP score of pictures generated for captions, beside that of other captions and of
-                  the photos`,
+A run of birds from words, with one caption for each picture:
+  dvae            mean squared error and PSNR of decode(codes(picture)), and use of the codebook
+  dalle           cross-entropy, and its parts in nats per text token and per code
+  clip            retrieval: how often a caption finds its picture and a picture its caption, beside
+                  chance
+  generated       CLIP score of pictures generated for captions, beside the scores with other
+                  captions and of the photos`,
 		Example: `  bestiary eval --run runs/pets --data oxford-pets
   bestiary eval --run runs/birds --data cub --generated 100`,
 		Args: noArguments,
@@ -41,21 +43,22 @@ Of birds from words, where every picture shows one of its captions:
 	pictures.anyPath(c)
 	pictures.fromRun(c)
 	device := addDeviceFlags(c)
-	c.Flags().Uint64Var(&seed, "seed", 0, "of what is drawn to be measured")
-	c.Flags().IntVar(&generated, "generated", 32, "pictures that a dalle draws for clip to judge (0: none)")
+	c.Flags().Uint64Var(&seed, "seed", 0, "seed of the samples that are measured")
+	c.Flags().IntVar(&generated, "generated", 32, "pictures to generate and score by CLIP (0: none)")
 	c.RunE = func(c *cobra.Command, _ []string) error {
-		if generated < 0 || generated > 100_000 {
-			return usagef("--generated %d: draw from 0 to 100000 pictures", generated)
+		o := eval.Options{Generated: generated, Seed: seed}
+		if err := o.Validate(); err != nil {
+			return err
 		}
 		if ofBirds(run) {
-			return evalBirds(c, run, pictures, device, sample.EvaluateOptions{Generated: generated, Seed: seed})
+			return evalBirds(c, run, pictures, device, o)
 		}
-		pets, err := openPets(run, device)
+		pets, err := openPets(c, run, device)
 		if err != nil {
 			return err
 		}
 		if c.Flags().Changed("generated") {
-			return usagef("--generated: is for runs of birds from words; leave it out")
+			return usagef("--generated: needs a run of birds from words; leave it out")
 		}
 		pictures.like(pets.Dataset())
 		pictures.notTrainedOn(c, pets.Dataset())
@@ -69,7 +72,7 @@ Of birds from words, where every picture shows one of its captions:
 				return err
 			}
 		}
-		figures, err := pets.Evaluate(c.Context(), heldOut, training, seed)
+		figures, err := eval.EvaluateFlow(c.Context(), pets, heldOut, training, seed)
 		if err != nil {
 			return err
 		}
@@ -78,8 +81,8 @@ Of birds from words, where every picture shows one of its captions:
 	return c
 }
 
-func evalBirds(c *cobra.Command, run string, pictures *dataFlags, device *deviceFlags, o sample.EvaluateOptions) error {
-	birds, err := openBirds(run, device)
+func evalBirds(c *cobra.Command, run string, pictures *dataFlags, device *deviceFlags, o eval.Options) error {
+	birds, err := openBirds(c, run, device)
 	if err != nil {
 		return err
 	}
@@ -99,7 +102,7 @@ func evalBirds(c *cobra.Command, run string, pictures *dataFlags, device *device
 	bar := newBar(c.ErrOrStderr(), "drawing rows")
 	o.Begin = func(what string) { fmt.Fprintf(c.ErrOrStderr(), "measuring %s\n", what) }
 	o.Rows = func(r sample.Rows) { bar.update(r.Done, r.Total) }
-	figures, err := birds.Evaluate(c.Context(), heldOut, o)
+	figures, err := eval.EvaluateTextToImage(c.Context(), birds, heldOut, o)
 	bar.finish()
 	if err != nil {
 		return err
@@ -111,7 +114,7 @@ func printFigures(c *cobra.Command, run string, figures any) error {
 	out := json.NewEncoder(c.OutOrStdout())
 	out.SetIndent("", "  ")
 	if err := out.Encode(figures); err != nil {
-		return fmt.Errorf("%s: the figures are no finite numbers (%w); train the run again", run, err)
+		return fmt.Errorf("%s: some figures are not finite numbers (%w); the models have diverged, train them again", run, err)
 	}
 	return nil
 }

@@ -12,6 +12,7 @@ import (
 
 // otherFlags are the flags of fields that have another name than the field in kebab case. A command has at most one of them.
 var otherFlags = map[string][]string{
+	"Candidates":   {"rank"},
 	"Images":       {"image-columns"},
 	"LearningRate": {"lr"},
 	"N":            {"n"},
@@ -20,6 +21,7 @@ var otherFlags = map[string][]string{
 	"Size":         {"image-size"},
 	"Texts":        {"text-columns"},
 	"Truncate":     {"truncate-captions"},
+	"Versus":       {"vs"},
 }
 
 // explain returns the text of an error. If it wraps a [fault.FieldError], the fields are replaced by flags of the command.

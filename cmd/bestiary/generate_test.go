@@ -17,11 +17,13 @@ import (
 	"github.com/bestiary-ml/bestiary/dalle"
 	"github.com/bestiary-ml/bestiary/data"
 	"github.com/bestiary-ml/bestiary/dvae"
+	"github.com/bestiary-ml/bestiary/eval"
 	"github.com/bestiary-ml/bestiary/internal/drawn"
 	runfolder "github.com/bestiary-ml/bestiary/internal/run"
 	"github.com/bestiary-ml/bestiary/internal/weights"
 	"github.com/bestiary-ml/bestiary/nn/transformer"
 	"github.com/bestiary-ml/bestiary/sample"
+	"github.com/bestiary-ml/bestiary/sample/layout"
 	"github.com/bestiary-ml/bestiary/tensor"
 	"github.com/bestiary-ml/bestiary/tokenizer"
 )
@@ -79,7 +81,7 @@ func drawnBird(t *testing.T, size int) string {
 		t.Fatal(err)
 	}
 	path := filepath.Join(t.TempDir(), fmt.Sprintf("bird%d.png", size))
-	if err := sample.SavePNG(path, sample.FromRGB(birds.Image(0), size, size)); err != nil {
+	if err := layout.SavePNG(path, sample.FromRGB(birds.Image(0), size, size)); err != nil {
 		t.Fatal(err)
 	}
 	return path
@@ -129,7 +131,7 @@ func TestGenerate(t *testing.T) {
 		t.Fatal(err)
 	}
 	_, stderr, code := bestiary(t, "generate", "--run", run, "--out", out, "--codes", codes, "--prompts", file, "-n", "2", "--batch", "1", "a bird")
-	if code != 0 || !strings.Contains(stderr, file+": 2 blank lines passed over") {
+	if code != 0 || !strings.Contains(stderr, file+": skipped 2 blank lines") {
 		t.Errorf("exit code %d, stderr %q", code, stderr)
 	}
 	second := readCodes(t, codes)
@@ -215,18 +217,18 @@ func TestGenerateRefuses(t *testing.T) {
 		{1, []string{"prompt 1: the caption has", "shorten"}, []string{"--complete-text", long}},
 		{1, []string{"no.png: there is no such picture"}, []string{"a bird", "--prime", "no.png"}},
 		{1, []string{"notes.png: not an image"}, []string{"a bird", "--prime", "notes.png"}},
-		{2, []string{"4 rows", "use 1 to 3"}, []string{"a bird", "--prime", drawnBird(t, 16), "--prime-rows", "4"}},
+		{2, []string{"--prime-rows 4: must be from 1 to 3"}, []string{"a bird", "--prime", drawnBird(t, 16), "--prime-rows", "4"}},
 		{1, []string{"--out nowhere", "no folder nowhere", "make it"}, []string{"a bird", "--out", filepath.Join("nowhere", "x.png")}},
 		{1, []string{"taken.png: is a folder"}, []string{"a bird", "--out", taken}},
-		{2, []string{"--out x.png", "10000", "smaller scale"}, []string{"a bird", "--out", "x.png", "--scale", "10000"}},
+		{2, []string{"--out x.png", "10000", "smaller --scale"}, []string{"a bird", "--out", "x.png", "--scale", "10000"}},
 		{1, []string{"--codes nowhere", "no folder nowhere"}, []string{"a bird", "--codes", filepath.Join("nowhere", "x.json")}},
 	} {
 		fails(t, test.code, test.words, append([]string{"generate", "--run", run}, test.flags...)...)
 	}
 	succeeds(t, "generate", "--run", run, "--out", filepath.Join(t.TempDir(), "x.png"), "--truncate", "-n", "1", long)
 	for file, words := range map[string][]string{
-		"clip.safetensors":  {"no clip", "train clip"},
-		"dalle.safetensors": {"no dalle", "train dalle"},
+		"clip.safetensors":  {"no trained clip", "train clip --run"},
+		"dalle.safetensors": {"no trained dalle", "train dalle --run"},
 		"tokenizer.json":    {"tokenizer.json: is missing", "put back"},
 		"dvae.safetensors":  {"no trained dvae", "train dvae"},
 	} {
@@ -247,11 +249,11 @@ func TestWrongGenerate(t *testing.T) {
 		"generate":                                         "prompt --prompts",
 		"generate bird":                                    "--run",
 		"generate bird --run x -n 0":                       "-n 10000",
-		"generate bird --run x --temperature 0":            "--temperature --top-k 1",
+		"generate bird --run x --temperature -1":           "--temperature greedy",
 		"generate bird --run x --top-k -1":                 "--top-k",
-		"generate bird --run x --top-p 1.5":                "--top-p share",
-		"generate bird --run x --top-p nan":                "--top-p share",
-		"generate bird --run x --guidance 0":               "--guidance positive",
+		"generate bird --run x --top-p 1.5":                "--top-p probability",
+		"generate bird --run x --top-p nan":                "--top-p probability",
+		"generate bird --run x --guidance nan":             "--guidance off",
 		"generate bird --run x --rank 3":                   "--rank -n 8",
 		"generate bird --run x --prime-rows 3":             "--prime-rows --prime;",
 		"generate bird --run x --prime-resize x":           "--prime-resize --prime;",
@@ -269,7 +271,7 @@ func TestWrongGenerate(t *testing.T) {
 
 func TestEvalAndReconstructBirds(t *testing.T) {
 	run, out := birdsRun(t), filepath.Join(t.TempDir(), "x.png")
-	var figures sample.BirdEvaluation
+	var figures eval.TextToImageReport
 	if err := json.Unmarshal([]byte(succeeds(t, "eval", "--run", run, "--generated", "3")), &figures); err != nil {
 		t.Fatal(err)
 	}
@@ -293,7 +295,7 @@ func TestEvalAndReconstructBirds(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	figures = sample.BirdEvaluation{}
+	figures = eval.TextToImageReport{}
 	if err := json.Unmarshal([]byte(succeeds(t, "eval", "--run", run, "--data", folder, "--split", "all")), &figures); err != nil {
 		t.Fatal(err)
 	}

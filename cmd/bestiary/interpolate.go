@@ -6,7 +6,9 @@ import (
 	"strings"
 	"time"
 
+	"github.com/bestiary-ml/bestiary/nn/sampling"
 	"github.com/bestiary-ml/bestiary/sample"
+	"github.com/bestiary-ml/bestiary/sample/layout"
 	"github.com/spf13/cobra"
 )
 
@@ -16,44 +18,44 @@ func newInterpolate() *cobra.Command {
 	var seed uint64
 	c := &cobra.Command{
 		Use:   "interpolate",
-		Short: "Walk from one animal to another through the flow's latent space",
-		Long: `Walk between two animals: both are encoded and mapped to the flow's latent space, and the
-pictures along a great arc between them are decoded, while the class changes from the one to
-the other. An --out that ends in .gif becomes an animation, one in .png a strip of pictures.
-Without --from or --to, that end is a sample of its class.`,
+		Short: "Draw the way from one animal to another through the flow's latent space",
+		Long: `Interpolate between two animals: both are encoded and mapped to the flow's latent space. The
+pictures along the great arc between their latents are decoded, while the class changes linearly
+from the first to the second. An --out that ends in .gif becomes an animation, one that ends in
+.png a grid. Without --from or --to, that end is a sample of its class at temperature 0.7.`,
 		Example: `  bestiary interpolate --run runs/pets --from cat.jpg --to dog.jpg --from-class cat --to-class dog --out walk.gif
   bestiary interpolate --run runs/pets --from-class cat --to-class dog --frames 10 --out walk.png`,
 		Args: noArguments,
 	}
 	addRunFlag(c, &run)
 	device := addDeviceFlags(c)
-	c.Flags().StringVar(&from, "from", "", "picture to begin with (default: a sample)")
-	c.Flags().StringVar(&to, "to", "", "picture to end with (default: a sample)")
-	c.Flags().StringVar(&classFrom, "from-class", "", "class of the first (default: the first class)")
-	c.Flags().StringVar(&classTo, "to-class", "", "class of the last (default: the last class)")
-	c.Flags().IntVar(&frames, "frames", 0, "pictures on the way, ends included (0: 10 for PNG, 40 for GIF)")
-	c.Flags().Uint64Var(&seed, "seed", 0, "of the samples at the ends")
+	c.Flags().StringVar(&from, "from", "", "first picture (default: a sample)")
+	c.Flags().StringVar(&to, "to", "", "last picture (default: a sample)")
+	c.Flags().StringVar(&classFrom, "from-class", "", "class of the first picture (default: the first class)")
+	c.Flags().StringVar(&classTo, "to-class", "", "class of the last picture (default: the last class)")
+	c.Flags().IntVar(&frames, "frames", 0, "pictures, both ends included (0: 10 for PNG, 40 for GIF)")
+	c.Flags().Uint64Var(&seed, "seed", 0, "seed of the samples at the ends")
 	c.Flags().StringVar(&out, "out", "walk.png", "picture (.png) or animation (.gif) to write")
 	c.RunE = func(c *cobra.Command, _ []string) error {
 		ending := strings.ToLower(filepath.Ext(out))
 		if ending != ".png" && ending != ".gif" {
-			return usagef("--out %s: let the name end in .png or .gif", out)
+			return usagef("--out %s: must end in .png or .gif", out)
 		}
 		if frames == 0 {
 			frames = map[string]int{".png": 10, ".gif": 40}[ending]
 		}
 		if frames < 2 || frames > 1000 {
-			return usagef("--frames %d: use from 2 to 1000", frames)
+			return usagef("--frames %d: must be from 2 to 1000", frames)
 		}
 		if err := checkWritable("--out", out); err != nil {
 			return err
 		}
-		pets, err := openPets(run, device)
+		pets, err := openPets(c, run, device)
 		if err != nil {
 			return err
 		}
 		if ending == ".png" {
-			if err := checkGrid(out, sample.Layout{}, pets.Size(), frames); err != nil {
+			if err := checkGrid(out, layout.Options{}, pets.Size(), frames); err != nil {
 				return err
 			}
 		}
@@ -72,28 +74,30 @@ Without --from or --to, that end is a sample of its class.`,
 		if err != nil {
 			return err
 		}
-		walk, err := pets.Walk(first, last, classFrom, classTo, frames)
+		walk, err := pets.Walk(c.Context(), sample.Ends{From: first, To: last, ClassFrom: classFrom, ClassTo: classTo}, frames)
 		if err != nil {
 			return err
 		}
 		if ending == ".gif" {
-			if err := sample.SaveGIF(out, walk, sample.Animation{Delay: 80 * time.Millisecond, PingPong: true}); err != nil {
+			if err := layout.SaveGIF(out, walk, layout.Animation{Delay: 80 * time.Millisecond, PingPong: true}); err != nil {
 				return err
 			}
 			_, err = fmt.Fprintln(c.OutOrStdout(), out)
 			return err
 		}
-		return writeGrid(c, out, "", sample.Layout{Title: classFrom + " to " + classTo}, sample.Section{Images: walk})
+		return writeGrid(c, out, "", layout.Options{Title: classFrom + " to " + classTo}, layout.Section{Images: walk})
 	}
 	return c
 }
 
-// end is one end of the walk: a picture from a file, or a sample.
-func end(c *cobra.Command, pets *sample.Pets, file, class string, seed uint64) ([]uint8, error) {
+// end returns the pixels [S, S, 3] of one end: a picture from a file, or a sample.
+func end(c *cobra.Command, pets *sample.Flow, file, class string, seed uint64) ([]uint8, error) {
 	if file != "" {
 		return readPicture(file, pets.Size(), pets.Channels(), pets.Dataset().Resize)
 	}
-	pictures, err := pets.Sample(c.Context(), sample.Options{Class: class, Seed: seed, Temperature: 0.7})
+	typical := sampling.Default()
+	typical.Temperature = 0.7
+	pictures, err := pets.Sample(c.Context(), sample.Options{Class: class, Seed: seed, Sampling: &typical})
 	if err != nil {
 		return nil, err
 	}

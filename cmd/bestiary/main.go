@@ -19,12 +19,12 @@ func main() {
 	os.Exit(run(os.Args[1:], os.Stdout, os.Stderr))
 }
 
-// run executes the command line and returns the exit code: 0, 1 for what failed, 2 for wrong usage.
+// run executes a command line and returns the exit code: 0 for success, 1 for a failure, 2 for wrong usage.
 func run(args []string, stdout, stderr io.Writer) (code int) {
 	defer func() {
 		switch failure := recover().(type) {
 		case nil:
-		case *fault.OutOfMemory, *fault.DeviceError: // kernels return no errors
+		case *fault.OutOfMemory, *fault.DeviceError: // operations on tensors panic with these
 			fmt.Fprintf(stderr, "bestiary: %v\n", failure)
 			code = 1
 		default:
@@ -41,11 +41,11 @@ func run(args []string, stdout, stderr io.Writer) (code int) {
 	if err == nil {
 		return 0
 	}
-	var stopped *train.Interrupted // says itself what is saved
+	var stopped *train.Interrupted // its text says what is saved
 	if errors.Is(err, context.Canceled) && !errors.As(err, &stopped) {
 		err = errors.New("interrupted")
 	}
-	fmt.Fprintf(stderr, "bestiary: %s\n", explain(c, err))
+	fmt.Fprintf(stderr, "bestiary: %s\n", explain(c, remedied(err)))
 	var wrong *usage.Error
 	var field *fault.FieldError
 	if errors.As(err, &wrong) || errors.As(err, &field) {
@@ -54,7 +54,7 @@ func run(args []string, stdout, stderr io.Writer) (code int) {
 	return 1
 }
 
-// usagef is a mistake on the command line.
+// usagef returns an error in the use of the command line: exit code 2.
 func usagef(format string, args ...any) error { return usage.Errorf(format, args...) }
 
 func newRoot() *cobra.Command {
@@ -63,13 +63,15 @@ func newRoot() *cobra.Command {
 		Short: "Train generative models of animals, and sample from them",
 		Long: `Bestiary draws animals. It trains generative models on pictures and samples from them:
 
-  Pets by flow: an autoencoder turns pictures into short vectors, a conditional normalizing flow learns
-  how those vectors are distributed in each class, and its samples are decoded to new pictures.
+  Pets by flow: an autoencoder maps pictures to short vectors (embeddings), and a conditional
+  normalizing flow learns their distribution in each class. Samples of the flow are decoded to
+  new pictures.
 
-  Birds from words: a discrete VAE turns pictures into grids of codes, a DALL-E learns captions and
-  codes as one sequence, and what it continues a prompt with is decoded to new pictures.
+  Birds from words: a discrete VAE maps pictures to grids of codes, and a DALL-E learns captions
+  and codes as one sequence. It continues a prompt with codes, which are decoded to new pictures.
 
-Everything a training leaves is in its run folder. Results go to stdout, everything else to stderr.`,
+A run folder holds everything that a training leaves. Results go to stdout, all other messages
+to stderr. The exit code is 0 for success, 1 for a failure and 2 for wrong usage.`,
 		Example: `  bestiary demo
   bestiary train autoencoder --data oxford-pets --out runs/pets
   bestiary train flow --run runs/pets
@@ -96,7 +98,7 @@ Everything a training leaves is in its run folder. Results go to stdout, everyth
 	return root
 }
 
-// noArguments refuses arguments beside flags.
+// noArguments refuses arguments other than flags.
 func noArguments(c *cobra.Command, args []string) error {
 	if len(args) > 0 {
 		return usagef("%s takes no argument %q; see %s --help", c.Name(), args[0], c.CommandPath())
@@ -104,10 +106,10 @@ func noArguments(c *cobra.Command, args []string) error {
 	return nil
 }
 
-// help is what a command does that only has others below it.
+// help is the RunE of command groups.
 func help(c *cobra.Command, _ []string) error { return c.Help() }
 
-// knownCommand refuses what is none of the commands below.
+// knownCommand refuses an unknown sub-command, and suggests similar ones.
 func knownCommand(c *cobra.Command, args []string) error {
 	if len(args) == 0 {
 		return nil

@@ -13,8 +13,10 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/bestiary-ml/bestiary/eval"
 	"github.com/bestiary-ml/bestiary/internal/drawn"
 	"github.com/bestiary-ml/bestiary/sample"
+	"github.com/bestiary-ml/bestiary/sample/layout"
 )
 
 // bestiary runs a command line and returns what it printed and its exit code.
@@ -68,7 +70,7 @@ func pictures(t *testing.T, n int) string {
 		if err := os.MkdirAll(class, 0o777); err != nil {
 			t.Fatal(err)
 		}
-		if err := sample.SavePNG(filepath.Join(class, fmt.Sprintf("%03d.png", i)), sample.FromRGB(animals.Image(i), 32, 32)); err != nil {
+		if err := layout.SavePNG(filepath.Join(class, fmt.Sprintf("%03d.png", i)), sample.FromRGB(animals.Image(i), 32, 32)); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -107,7 +109,7 @@ func TestFromPicturesToSamples(t *testing.T) {
 	if want := "autoencoder: 30 steps"; !strings.HasPrefix(told, want) {
 		t.Errorf("told %q, want %q", told, want)
 	}
-	fails(t, 1, []string{"no flow yet", "train flow"}, "sample", "--run", run, "--out", out)
+	fails(t, 1, []string{"no trained flow yet", "train flow --run"}, "sample", "--run", run, "--out", out)
 	fails(t, 1, []string{"holds a training of autoencoder already", "--resume"}, tiny("--data", folder, "--out", run)...)
 	fails(t, 2, []string{"--batch 1000", "rows to train on"}, tinyFlow(run, "--batch", "1000")...)
 	succeeds(t, tinyFlow(run, "--steps", "30")...)
@@ -143,7 +145,7 @@ func TestFromPicturesToSamples(t *testing.T) {
 	}
 	succeeds(t, "interpolate", "--run", run, "--out", out)
 
-	var figures sample.Evaluation
+	var figures eval.FlowReport
 	if err := json.Unmarshal([]byte(succeeds(t, "eval", "--run", run, "--data", folder)), &figures); err != nil {
 		t.Fatal(err)
 	}
@@ -228,8 +230,8 @@ func TestWrongUsage(t *testing.T) {
 		{"sample --nonsense", "--nonsense --help"},
 		{"sample", "--run"},
 		{"sample --run x -n 0", "-n 1 10000"},
-		{"sample --run x --temperature nan", "--temperature positive"},
-		{"sample --run x --temperature -1", "--temperature positive"},
+		{"sample --run x --temperature nan", "--temperature greedy"},
+		{"sample --run x --temperature -1", "--temperature greedy"},
 		{"sample --run x --candidates 3", "--candidates -n 16"},
 		{"sample --run x --columns -1", "--columns"},
 		{"sample --run x --scale -1", "--scale"},
@@ -238,6 +240,7 @@ func TestWrongUsage(t *testing.T) {
 		{"interpolate --run x --frames 1", "--frames 2"},
 		{"reconstruct --run x --n 0", "-n 1"},
 		{"eval", "--run"},
+		{"sample --run x --temperature 1e9", "--temperature 1e6"},
 		{"doctor --device tpu", `"tpu" auto cpu`},
 		{"doctor --kernels sse", `"sse" avx2`},
 		{"doctor --threads -1", "--threads"},
@@ -260,13 +263,13 @@ func TestWrongUsage(t *testing.T) {
 		{"train autoencoder --data x --out y --resize fold", "--resize fold crop"},
 		{"train autoencoder --out y --resume --embedding 7", "there is no such run"},
 		{"demo --device tpu --force", "tpu"},
-		{"bench --only nonsense", `"nonsense" gemm/1024`},
-		{"bench --vs jax", `"jax" torch`},
-		{"bench --time -1s", "-1s positive"},
-		{"bench --vs spago --python python3", "spago no Python"},
-		{"bench --steady --rounds 3", "steady leave the options"},
+		{"bench --only nonsense", `--only "nonsense" gemm/1024`},
+		{"bench --vs jax", `--vs "jax" torch`},
+		{"bench --time -1s", "--time -1s positive"},
+		{"bench --vs spago --python python3", "--python spago"},
+		{"bench --steady --rounds 3", "--rounds leave them out"},
 		{"bench --profile x.pprof", "one workload --only"},
-		{"bench --profile x.pprof --only gemm --vs torch", "peer leave one"},
+		{"bench --profile x.pprof --only gemm --vs torch", "--vs leave one"},
 	} {
 		code := 2
 		if strings.Contains(test.args, "--resume") { // the run is missing, which is no wrong usage
@@ -384,7 +387,7 @@ func TestDemo(t *testing.T) {
 func TestDemoReplacesDemosOnly(t *testing.T) {
 	folder, run := pictures(t, 24), filepath.Join(t.TempDir(), "run")
 	succeeds(t, tiny("--data", folder, "--out", run, "--steps", "2")...)
-	fails(t, 1, []string{folder, "no demo"}, "demo", "--quick", "--force", "--out", run)
+	fails(t, 1, []string{folder, "not from a demo"}, "demo", "--quick", "--force", "--out", run)
 	if _, err := os.Stat(filepath.Join(run, "autoencoder.safetensors")); err != nil {
 		t.Error(err)
 	}

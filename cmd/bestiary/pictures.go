@@ -11,53 +11,53 @@ import (
 	"github.com/spf13/cobra"
 )
 
-// dataFlags name pictures on disk.
+// dataFlags are the flags that choose pictures.
 type dataFlags struct {
 	path, split, labels, resize string
 	images, texts               string // columns of a WebDataset
-	channels                    int    // 0 means 3
-	captions                    bool   // only pictures that have some
+	channels                    int    // 0 is 3
+	captions                    bool   // only pictures with captions
 	noCache                     bool
-	ofRun                       bool // path is that of a run's pictures, as --data is missing
+	ofRun                       bool // path is that of the run's pictures, because --data is missing
 }
 
 func addDataFlags(c *cobra.Command, split data.Split) *dataFlags {
 	f := &dataFlags{}
 	c.Flags().StringVar(&f.path, "data", "", "pictures: the Oxford-IIIT Pet folder, its parquet file, or a folder with one sub-folder a class")
 	c.Flags().StringVar(&f.split, "split", string(split), "part of the pictures: trainval, test or all")
-	c.Flags().BoolVar(&f.noCache, "no-cache", false, "don't keep decoded pictures for the next time")
+	c.Flags().BoolVar(&f.noCache, "no-cache", false, "don't cache decoded pictures")
 	return f
 }
 
-// fromRun says in the help that the run's pictures are the default.
+// fromRun documents that the run's pictures are the default.
 func (f *dataFlags) fromRun(c *cobra.Command) {
 	c.Flags().Lookup("data").Usage += " (default: those of the run)"
 }
 
-// addShapeFlags adds the flags that a training decides and its run remembers.
+// addShapeFlags adds the flags that belong to a training and are kept in its run.
 func (f *dataFlags) addShapeFlags(c *cobra.Command) {
 	c.Flags().StringVar(&f.labels, "labels", "", "classes of the pets: species or breed (default species)")
 	c.Flags().StringVar(&f.resize, "resize", string(data.Squash), "how pictures become square: squash or crop")
 }
 
-// anyLayout says in the help that the pictures may come in any layout, and adds the flags that some of them need; texts
-// are wanted where captions are.
+// anyLayout documents that pictures may come in any layout, and adds the flags of these layouts; captions adds those of
+// texts.
 func (f *dataFlags) anyLayout(c *cobra.Command, captions bool) {
 	f.anyPath(c)
-	c.Flags().StringVar(&f.images, "image-columns", "", "columns of a WebDataset with the pictures, by preference (default jpg,jpeg,png,gif,webp,bmp)")
+	c.Flags().StringVar(&f.images, "image-columns", "", "columns of a WebDataset with the pictures, in order of preference (default jpg,jpeg,png,gif,webp,bmp)")
 	if f.captions = captions; captions {
 		c.Flags().Lookup("data").Usage = "pictures with captions: CUB_200_2011 with text_c10, a WebDataset .tar, a folder of pictures and .txt files of the same names, or birds:SEED:N to draw N birds"
-		c.Flags().StringVar(&f.texts, "text-columns", "", "columns of a WebDataset with the captions, by preference; json:KEY for a value in JSON (default txt,caption)")
+		c.Flags().StringVar(&f.texts, "text-columns", "", "columns of a WebDataset with the captions, in order of preference; json:KEY is a value in JSON (default txt,caption)")
 	}
 }
 
-// anyPath says in the help that --data may name any layout.
+// anyPath documents that --data may have any layout.
 func (f *dataFlags) anyPath(c *cobra.Command) {
 	c.Flags().Lookup("data").Usage = "pictures: CUB_200_2011, the Oxford-IIIT Pet folder or its parquet file, a WebDataset .tar, a folder with pictures, or birds:SEED:N to draw N birds"
 	c.Flags().Lookup("split").Usage = "part of the pictures: trainval, test or all; of CUB_200_2011 also seen or unseen classes"
 }
 
-// load decodes the pictures, with progress on stderr, and reports what was left out.
+// load decodes the pictures. It shows progress on stderr, and reports pictures that were left out.
 func (f *dataFlags) load(c *cobra.Command, size int, split data.Split) (*data.Dataset, error) {
 	if f.path == "" {
 		return nil, usagef("--data is missing: name the folder or parquet file of the pictures")
@@ -83,10 +83,10 @@ func (f *dataFlags) load(c *cobra.Command, size int, split data.Split) (*data.Da
 		return nil, err
 	}
 	fmt.Fprint(c.ErrOrStderr(), d.Report.String())
-	return d, c.Context().Err() // who has interrupted the decoding doesn't want what comes next
+	return d, c.Context().Err() // an interrupted command ends here
 }
 
-// like takes the shape of the pictures from the run that they are for.
+// like takes the settings of the pictures from those that the run was trained on.
 func (f *dataFlags) like(trained data.Description) {
 	f.labels, f.resize, f.images, f.texts, f.channels = trained.Labels, trained.Resize, trained.Images, trained.Texts, trained.Channels
 	if f.path == "" {
@@ -94,7 +94,7 @@ func (f *dataFlags) like(trained data.Description) {
 	}
 }
 
-// describe notes where the pictures of a training come from.
+// describe records where the pictures of a training come from.
 func (f *dataFlags) describe(d *data.Description) {
 	d.Path, d.Split, d.Labels, d.Resize, d.Images, d.Texts = f.path, f.split, f.labels, f.resize, f.images, f.texts
 	if f.channels != 3 {
@@ -102,7 +102,7 @@ func (f *dataFlags) describe(d *data.Description) {
 	}
 }
 
-// notTrainedOn warns if the pictures that are to be measured are in any of the data that models of the run were trained on.
+// notTrainedOn warns if pictures to measure were also used to train models of the run.
 func (f *dataFlags) notTrainedOn(c *cobra.Command, trained ...data.Description) {
 	for _, t := range trained {
 		switch {
@@ -117,7 +117,7 @@ func (f *dataFlags) notTrainedOn(c *cobra.Command, trained ...data.Description) 
 	}
 }
 
-// disjoint tells whether two splits have no picture in common.
+// disjoint reports whether two splits have no picture in common.
 func disjoint(a, b string) bool {
 	for _, pair := range [][2]data.Split{{data.Trainval, data.Test}, {data.Seen, data.Unseen}} {
 		if p, q := string(pair[0]), string(pair[1]); a == p && b == q || a == q && b == p {

@@ -16,13 +16,14 @@ import (
 	"github.com/spf13/cobra"
 )
 
-// prompt is one to draw, and where it was found.
+// prompt is a prompt and the place where it was found, for errors.
 type prompt struct{ text, place string }
 
-// maxPrompts is how many bytes a file of prompts may have.
+// maxPrompts is the largest size of a file of prompts, in bytes.
 const maxPrompts = 16 << 20
 
-// readPrompts returns the prompts of the command line and then those of a file, one a line, and tells of blank lines.
+// readPrompts returns the prompts of the command line and then those of a file, one on each line. It reports skipped blank
+// lines.
 func readPrompts(c *cobra.Command, arguments []string, path string) ([]prompt, error) {
 	var all []prompt
 	for i, text := range arguments {
@@ -44,10 +45,10 @@ func readPrompts(c *cobra.Command, arguments []string, path string) ([]prompt, e
 	}
 	text, err := io.ReadAll(io.LimitReader(in, maxPrompts+1))
 	if err != nil {
-		return nil, fmt.Errorf("--prompts %s: cannot be read (%w); name a file with a prompt a line", path, err)
+		return nil, fmt.Errorf("--prompts %s: cannot be read (%w); name a file with one prompt on each line", path, err)
 	}
 	if len(text) > maxPrompts {
-		return nil, fmt.Errorf("--prompts %s: is longer than %d MB; name a file with a prompt a line", path, maxPrompts>>20)
+		return nil, fmt.Errorf("--prompts %s: is longer than %d MB; name a file with one prompt on each line", path, maxPrompts>>20)
 	}
 	blank := 0
 	text = bytes.TrimSuffix(bytes.TrimPrefix(text, []byte("\ufeff")), []byte("\n"))
@@ -64,15 +65,15 @@ func readPrompts(c *cobra.Command, arguments []string, path string) ([]prompt, e
 		}
 	}
 	if blank > 0 {
-		fmt.Fprintf(c.ErrOrStderr(), "%s: %s passed over\n", path, count(blank, "blank line"))
+		fmt.Fprintf(c.ErrOrStderr(), "%s: skipped %s\n", path, count(blank, "blank line"))
 	}
 	if len(all) == 0 {
-		return nil, fmt.Errorf("%s: has no prompt; write one a line", path)
+		return nil, fmt.Errorf("%s: has no prompt; write one on each line", path)
 	}
 	return all, nil
 }
 
-// locate names the place of a prompt that something is wrong with.
+// locate returns the error about a prompt with the place where the prompt was found.
 func locate(err error, prompts []prompt) error {
 	var wrong *sample.PromptError
 	if errors.As(err, &wrong) && !errors.Is(err, context.Canceled) {
@@ -81,17 +82,17 @@ func locate(err error, prompts []prompt) error {
 	return err
 }
 
-// readPrime reads a picture to begin with. It must have the models' size, unless resize says how it gets it.
-func readPrime(birds *sample.Birds, path, resize string) (*image.NRGBA, error) {
+// readPrime reads a picture to begin with. It must have the models' size unless resize is given.
+func readPrime(birds *sample.TextToImage, path, resize string) (*image.NRGBA, error) {
 	f, err := os.Open(path)
 	if err != nil {
 		return nil, fmt.Errorf("%s: there is no such picture; check the path", path)
 	}
 	defer f.Close()
 	size := birds.Size()
-	// What can't be decoded, DecodeFile explains below.
+	// DecodeFile below explains a file that can't be decoded.
 	if c, _, err := image.DecodeConfig(f); err == nil && resize == "" && (c.Width != size || c.Height != size) {
-		return nil, fmt.Errorf("%s: has %d×%d pixels, but the model draws %d×%d; scale it to that size, or have it done with --prime-resize crop or squash",
+		return nil, fmt.Errorf("%s: has %d×%d pixels, but the model draws %d×%d; scale it to that size, or use --prime-resize crop or squash",
 			path, c.Width, c.Height, size, size)
 	}
 	pixels, err := data.DecodeFile(path, size, birds.Channels(), data.Resize(resize))

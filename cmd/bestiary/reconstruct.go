@@ -1,29 +1,31 @@
 package main
 
 import (
+	"context"
 	"fmt"
 	"image"
 	"path/filepath"
 
 	"github.com/bestiary-ml/bestiary/data"
-	"github.com/bestiary-ml/bestiary/sample"
+	"github.com/bestiary-ml/bestiary/eval"
+	"github.com/bestiary-ml/bestiary/sample/layout"
 	"github.com/spf13/cobra"
 )
 
-// reconstructor is what a run has that encodes and decodes pictures.
+// reconstructor is a pipeline that encodes and decodes pictures.
 type reconstructor interface {
 	Dataset() data.Description
 	Size() int
 	Channels() int
-	Reconstruct(pixels []uint8) ([]*image.NRGBA, error)
+	Reconstruct(ctx context.Context, pixels []uint8) ([]*image.NRGBA, error)
 	Pictures(pixels []uint8) []*image.NRGBA
 }
 
-func openReconstructor(dir string, device *deviceFlags) (reconstructor, error) {
+func openReconstructor(c *cobra.Command, dir string, device *deviceFlags) (reconstructor, error) {
 	if ofBirds(dir) {
-		return openBirds(dir, device)
+		return openBirds(c, dir, device)
 	}
-	return openPets(dir, device)
+	return openPets(c, dir, device)
 }
 
 func newReconstruct() *cobra.Command {
@@ -31,10 +33,10 @@ func newReconstruct() *cobra.Command {
 	var n int
 	c := &cobra.Command{
 		Use:   "reconstruct [PICTURE ...]",
-		Short: "Show pictures beside what the autoencoder or the discrete VAE makes of them",
-		Long: `Encode and decode pictures and show the originals above their reconstructions: the files
-named, or n of --data, spread over its classes. A run of pets has an autoencoder, one of birds a
-discrete VAE.`,
+		Short: "Show pictures above their reconstructions",
+		Long: `Encode and decode pictures with a run's autoencoder or discrete VAE, and show the originals above
+their reconstructions. The pictures are the given files, or n pictures of --data, spread over its
+classes. The command also prints the PSNR.`,
 		Example: `  bestiary reconstruct --run runs/pets --data oxford-pets -n 16 --out reconstructions.png
   bestiary reconstruct --run runs/pets my-cat.jpg my-dog.png`,
 	}
@@ -46,13 +48,13 @@ discrete VAE.`,
 	c.Flags().IntVarP(&n, "n", "n", 16, "pictures of --data")
 	c.Flags().StringVar(&out, "out", "reconstructions.png", "picture to write")
 	c.RunE = func(c *cobra.Command, files []string) error {
-		if n < 1 || n > 10000 {
-			return usagef("-n %d: show from 1 to 10000 pictures", n)
+		if err := checkN(n); err != nil {
+			return err
 		}
 		if err := checkPNG(out); err != nil {
 			return err
 		}
-		models, err := openReconstructor(run, device)
+		models, err := openReconstructor(c, run, device)
 		if err != nil {
 			return err
 		}
@@ -81,18 +83,18 @@ discrete VAE.`,
 			}
 		}
 		originals := models.Pictures(pixels)
-		layout := sample.Layout{Columns: sample.Columns(len(originals))}
-		if err := checkGrid(out, layout, models.Size(), len(originals), len(originals)); err != nil {
+		grid := layout.Options{Columns: layout.Columns(len(originals))}
+		if err := checkGrid(out, grid, models.Size(), len(originals), len(originals)); err != nil {
 			return err
 		}
-		made, err := models.Reconstruct(pixels)
+		made, err := models.Reconstruct(c.Context(), pixels)
 		if err != nil {
 			return err
 		}
-		figures := fmt.Sprintf("%s, PSNR %.2f dB\n", count(len(made), "picture"), sample.ComparePSNR(originals, made))
-		return writeGrid(c, out, figures, layout, sample.Interleave(layout.Columns,
-			sample.Section{Title: "original", Images: originals, Captions: captions},
-			sample.Section{Title: "reconstruction", Images: made})...)
+		figures := fmt.Sprintf("%s, PSNR %.2f dB\n", count(len(made), "picture"), eval.ImagePSNR(originals, made))
+		return writeGrid(c, out, figures, grid, layout.Interleave(grid.Columns,
+			layout.Section{Title: "original", Images: originals, Captions: captions},
+			layout.Section{Title: "reconstruction", Images: made})...)
 	}
 	return c
 }

@@ -8,7 +8,7 @@ import (
 	"github.com/spf13/cobra"
 )
 
-// version is what the build knows of itself: the module's version and the commit it was made from.
+// version is the module's version with the commit of the build.
 func version() string {
 	v, commit, changed := "(devel)", "", ""
 	if info, ok := debug.ReadBuildInfo(); ok {

@@ -10,7 +10,9 @@ import (
 	"os"
 	"os/signal"
 
+	"github.com/bestiary-ml/bestiary/nn/sampling"
 	"github.com/bestiary-ml/bestiary/sample"
+	"github.com/bestiary-ml/bestiary/sample/layout"
 	"github.com/bestiary-ml/bestiary/tensor"
 )
 
@@ -31,26 +33,29 @@ func draw(ctx context.Context, run, out string, prompts []string) error {
 	if err != nil {
 		return err
 	}
-	birds, err := sample.OpenBirds(run, device)
+	defer device.Close()
+	birds, err := sample.OpenTextToImage(ctx, run, device)
 	if err != nil {
 		return err
 	}
 	const n = 8
+	typical := sampling.Default()
+	typical.Temperature = 0.9
 	pictures, err := birds.Generate(ctx, sample.GenerateOptions{
-		Prompts: prompts, N: n, Seed: 7, Temperature: 0.9,
+		Prompts: prompts, N: n, Seed: 7, Sampling: &typical,
 		Rows: func(r sample.Rows) { log.Printf("%d of %d rows", r.Done, r.Total) },
 	})
 	if err != nil {
 		return err
 	}
-	sections := make([]sample.Section, len(prompts))
+	sections := make([]layout.Section, len(prompts))
 	for i, p := range pictures {
 		s := &sections[i/n]
 		s.Title, s.Images = p.Prompt, append(s.Images, p.Image)
 	}
-	grid, err := sample.Grid(sample.Layout{Columns: n}, sections...)
+	grid, err := layout.Grid(layout.Options{Columns: n}, sections...)
 	if err != nil {
 		return err
 	}
-	return sample.SavePNG(out, grid)
+	return layout.SavePNG(out, grid)
 }

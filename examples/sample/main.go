@@ -9,7 +9,9 @@ import (
 	"log"
 	"os"
 
+	"github.com/bestiary-ml/bestiary/nn/sampling"
 	"github.com/bestiary-ml/bestiary/sample"
+	"github.com/bestiary-ml/bestiary/sample/layout"
 	"github.com/bestiary-ml/bestiary/tensor"
 )
 
@@ -28,22 +30,26 @@ func draw(run, class, out string) error {
 	if err != nil {
 		return err
 	}
-	pets, err := sample.OpenPets(run, device)
+	defer device.Close()
+	ctx := context.Background()
+	pets, err := sample.OpenFlow(ctx, run, device)
 	if err != nil {
 		return err
 	}
-	pictures, err := pets.Sample(context.Background(), sample.Options{Class: class, N: 16, Seed: 7, Temperature: 0.8})
+	typical := sampling.Default()
+	typical.Temperature = 0.8
+	pictures, err := pets.Sample(ctx, sample.Options{Class: class, N: 16, Seed: 7, Sampling: &typical})
 	if err != nil {
 		return err
 	}
-	section := sample.Section{Title: class}
+	section := layout.Section{Title: class}
 	for _, p := range pictures {
 		section.Images = append(section.Images, p.Image)
 		section.Captions = append(section.Captions, fmt.Sprintf("%.0f nats", p.LogDensity))
 	}
-	grid, err := sample.Grid(sample.Layout{}, section)
+	grid, err := layout.Grid(layout.Options{}, section)
 	if err != nil {
 		return err
 	}
-	return sample.SavePNG(out, grid)
+	return layout.SavePNG(out, grid)
 }

@@ -23,6 +23,7 @@ import (
 var below = link.Engine.(interface {
 	NewDevice(k kernel.Device) *tensor.Device
 	Kernels(d *tensor.Device) kernel.Device
+	Turn(d *tensor.Device) chan struct{}
 	Data(t *tensor.Tensor) kernel.Buffer
 	Empty(d *tensor.Device, shape ...int) *tensor.Tensor
 	Recording(d *tensor.Device, in ...*tensor.Tensor) bool
@@ -43,6 +44,10 @@ func NewDevice(k kernel.Device) *tensor.Device { return below.NewDevice(k) }
 
 // Kernels are those of a device.
 func Kernels(d *tensor.Device) kernel.Device { return below.Kernels(d) }
+
+// Turn is the lock of a device for the pipelines that share it: send to it before computing, and receive from it
+// afterwards. Unlike a sync.Mutex, it can be waited for in a select beside the end of a context.
+func Turn(d *tensor.Device) chan struct{} { return below.Turn(d) }
 
 // Data is the storage of t; the nil buffer if t is nil.
 func Data(t *tensor.Tensor) kernel.Buffer { return below.Data(t) }

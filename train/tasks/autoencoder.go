@@ -2,9 +2,13 @@
 package tasks
 
 import (
+	"context"
+
 	"github.com/bestiary-ml/bestiary/autoencoder"
 	"github.com/bestiary-ml/bestiary/data"
+	"github.com/bestiary-ml/bestiary/eval"
 	"github.com/bestiary-ml/bestiary/sample"
+	"github.com/bestiary-ml/bestiary/sample/layout"
 	"github.com/bestiary-ml/bestiary/tensor"
 	"github.com/bestiary-ml/bestiary/train"
 )
@@ -48,18 +52,21 @@ func Autoencoder(d *tensor.Device, c autoencoder.Config, description data.Descri
 	if heldOut == nil || heldOut.Len() == 0 {
 		return model, task, nil
 	}
-	pets := sample.NewPets(d, description, model, nil)
+	pets, err := sample.NewFlow(d, description, sample.FlowModels{Autoencoder: model})
+	if err != nil {
+		return nil, nil, err
+	}
 	task.Evaluate = func() (train.Metrics, error) {
-		r, err := pets.MeasureReconstruction(heldOut)
+		r, err := eval.MeasureReconstruction(context.Background(), pets, heldOut)
 		return train.Metrics{"loss": r.MSE, "psnr_db": r.PSNR}, err
 	}
 	task.Samples = func(path string) error {
 		some := few(heldOut, shown)
-		made, err := pets.Reconstruct(some.Pixels)
+		made, err := pets.Reconstruct(context.Background(), some.Pixels)
 		if err != nil {
 			return err
 		}
-		return sample.SaveReconstructions(path, some.Pixels, some.Size, made)
+		return layout.SaveReconstructions(path, pets.Pictures(some.Pixels), made)
 	}
 	return model, task, nil
 }

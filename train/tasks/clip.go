@@ -7,6 +7,7 @@ import (
 
 	"github.com/bestiary-ml/bestiary/clip"
 	"github.com/bestiary-ml/bestiary/data"
+	"github.com/bestiary-ml/bestiary/eval"
 	"github.com/bestiary-ml/bestiary/internal/usage"
 	"github.com/bestiary-ml/bestiary/sample"
 	"github.com/bestiary-ml/bestiary/tensor"
@@ -50,7 +51,10 @@ func CLIP(d *tensor.Device, c clip.Config, t *tokenizer.Tokenizer, how CaptionOp
 	if heldOut == nil || heldOut.Len() < 2 {
 		return model, task, nil
 	}
-	birds := sample.NewBirds(d, how.Data, sample.BirdModels{CLIP: model, Tokenizer: t})
+	birds, err := sample.NewTextToImage(d, how.Data, sample.TextToImageModels{CLIP: model, Tokenizer: t})
+	if err != nil {
+		return nil, nil, err
+	}
 	batches, err := heldOutBatches(t, c.TextLen, heldOut, min(o.Batch, heldOut.Len()))
 	if err != nil {
 		return nil, nil, err
@@ -62,7 +66,7 @@ func CLIP(d *tensor.Device, c clip.Config, t *tokenizer.Tokenizer, how CaptionOp
 			m["loss"] += loss(b.text, b.pixels).Item() / float64(len(batches))
 			s.End()
 		}
-		f, err := birds.MeasureCLIP(context.Background(), heldOut)
+		f, err := eval.MeasureCLIP(context.Background(), birds, heldOut)
 		if err != nil {
 			return nil, err
 		}

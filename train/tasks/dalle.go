@@ -7,8 +7,10 @@ import (
 	"github.com/bestiary-ml/bestiary/dalle"
 	"github.com/bestiary-ml/bestiary/data"
 	"github.com/bestiary-ml/bestiary/dvae"
+	"github.com/bestiary-ml/bestiary/eval"
 	"github.com/bestiary-ml/bestiary/nn"
 	"github.com/bestiary-ml/bestiary/sample"
+	"github.com/bestiary-ml/bestiary/sample/layout"
 	"github.com/bestiary-ml/bestiary/tensor"
 	"github.com/bestiary-ml/bestiary/tokenizer"
 	"github.com/bestiary-ml/bestiary/train"
@@ -66,9 +68,12 @@ func DALLE(ctx context.Context, d *tensor.Device, c dalle.Config, vae *dvae.VAE,
 	if heldOut == nil || heldOut.Len() == 0 {
 		return model, task, nil
 	}
-	birds := sample.NewBirds(d, how.Data, sample.BirdModels{VAE: vae, DALLE: model, Tokenizer: t})
+	birds, err := sample.NewTextToImage(d, how.Data, sample.TextToImageModels{VAE: vae, DALLE: model, Tokenizer: t})
+	if err != nil {
+		return nil, nil, err
+	}
 	task.Evaluate = func() (train.Metrics, error) {
-		f, err := birds.MeasureDALLE(context.Background(), heldOut)
+		f, err := eval.MeasureDALLE(context.Background(), birds, heldOut)
 		if err != nil {
 			return nil, err
 		}
@@ -85,7 +90,7 @@ const (
 )
 
 // saveGenerated draws pictures for the first caption of each picture, and shows them beside it.
-func saveGenerated(path string, birds *sample.Birds, d *data.Dataset, seed uint64) error {
+func saveGenerated(path string, birds *sample.TextToImage, d *data.Dataset, seed uint64) error {
 	var captions []string
 	for _, own := range d.Captions {
 		captions = append(captions, own[0])
@@ -95,17 +100,17 @@ func saveGenerated(path string, birds *sample.Birds, d *data.Dataset, seed uint6
 		return err
 	}
 	originals := birds.Pictures(d.Pixels)
-	var sections []sample.Section
+	var sections []layout.Section
 	for i, caption := range captions {
-		s := sample.Section{Title: caption, Images: originals[i : i+1 : i+1]}
+		s := layout.Section{Title: caption, Images: originals[i : i+1 : i+1]}
 		for _, p := range made[i*perPrompt : (i+1)*perPrompt] {
 			s.Images = append(s.Images, p.Image)
 		}
 		sections = append(sections, s)
 	}
-	grid, err := sample.Grid(sample.Layout{Title: "Held-out pictures, and what was generated for their captions", Columns: 1 + perPrompt}, sections...)
+	grid, err := layout.Grid(layout.Options{Title: "Held-out pictures, and what was generated for their captions", Columns: 1 + perPrompt}, sections...)
 	if err != nil {
 		return err
 	}
-	return sample.SavePNG(path, grid)
+	return layout.SavePNG(path, grid)
 }

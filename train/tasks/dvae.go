@@ -5,7 +5,9 @@ import (
 
 	"github.com/bestiary-ml/bestiary/data"
 	"github.com/bestiary-ml/bestiary/dvae"
+	"github.com/bestiary-ml/bestiary/eval"
 	"github.com/bestiary-ml/bestiary/sample"
+	"github.com/bestiary-ml/bestiary/sample/layout"
 	"github.com/bestiary-ml/bestiary/tensor"
 	"github.com/bestiary-ml/bestiary/train"
 )
@@ -90,9 +92,12 @@ func DVAE(d *tensor.Device, c dvae.Config, how DVAEOptions, description data.Des
 	if heldOut == nil || heldOut.Len() == 0 {
 		return model, task, nil
 	}
-	birds := sample.NewBirds(d, description, sample.BirdModels{VAE: model})
+	birds, err := sample.NewTextToImage(d, description, sample.TextToImageModels{VAE: model})
+	if err != nil {
+		return nil, nil, err
+	}
 	task.Evaluate = func() (train.Metrics, error) {
-		f, err := birds.MeasureVAE(context.Background(), heldOut)
+		f, err := eval.MeasureVAE(context.Background(), birds, heldOut)
 		if err != nil {
 			return nil, err
 		}
@@ -101,16 +106,11 @@ func DVAE(d *tensor.Device, c dvae.Config, how DVAEOptions, description data.Des
 	}
 	task.Samples = func(path string) error {
 		some := few(heldOut, shown)
-		made, err := birds.Reconstruct(some.Pixels)
+		made, err := birds.Reconstruct(context.Background(), some.Pixels)
 		if err != nil {
 			return err
 		}
-		grid, err := sample.Grid(sample.Layout{}, sample.Interleave(sample.Columns(len(made)),
-			sample.Section{Title: "original", Images: birds.Pictures(some.Pixels)}, sample.Section{Title: "reconstruction", Images: made})...)
-		if err != nil {
-			return err
-		}
-		return sample.SavePNG(path, grid)
+		return layout.SaveReconstructions(path, birds.Pictures(some.Pixels), made)
 	}
 	return model, task, nil
 }

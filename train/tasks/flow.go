@@ -8,9 +8,11 @@ import (
 
 	"github.com/bestiary-ml/bestiary/autoencoder"
 	"github.com/bestiary-ml/bestiary/data"
+	"github.com/bestiary-ml/bestiary/eval"
 	"github.com/bestiary-ml/bestiary/flows"
 	"github.com/bestiary-ml/bestiary/internal/usage"
 	"github.com/bestiary-ml/bestiary/nn"
+	"github.com/bestiary-ml/bestiary/nn/sampling"
 	"github.com/bestiary-ml/bestiary/sample"
 	"github.com/bestiary-ml/bestiary/tensor"
 	"github.com/bestiary-ml/bestiary/train"
@@ -33,7 +35,10 @@ func Flow(ctx context.Context, d *tensor.Device, c flows.Config, a *autoencoder.
 		return nil, nil, err
 	}
 	a.SetTraining(false)
-	pets := sample.NewPets(d, description, a, model)
+	pets, err := sample.NewFlow(d, description, sample.FlowModels{Autoencoder: a, Flow: model})
+	if err != nil {
+		return nil, nil, err
+	}
 	rows, labels, err := embedViews(ctx, d, a, training, description.Augment, o)
 	if err != nil {
 		return nil, nil, err
@@ -47,7 +52,7 @@ func Flow(ctx context.Context, d *tensor.Device, c flows.Config, a *autoencoder.
 	if err != nil {
 		return nil, nil, err
 	}
-	deviations := d.From(sample.Deviations(rows, c.Dim), 1, c.Dim).Scale(c.Noise)
+	deviations := d.From(eval.Deviations(rows, c.Dim), 1, c.Dim).Scale(c.Noise)
 	task := &train.Task{
 		Model:      "flow",
 		Module:     model,
@@ -73,13 +78,17 @@ func Flow(ctx context.Context, d *tensor.Device, c flows.Config, a *autoencoder.
 		return model, task, nil
 	}
 	task.Evaluate = func() (train.Metrics, error) {
-		f, err := pets.MeasureFlow(heldOut)
+		f, err := eval.MeasureDensity(context.Background(), pets, heldOut)
 		if err != nil {
 			return nil, err
 		}
 		return train.Metrics{"loss": f.NLL, "bits_per_dim": f.BitsPerDim, "accuracy": f.Accuracy}, nil
 	}
-	task.Samples = func(path string) error { return sample.SaveClasses(path, pets, shown/2, 0.8, o.Seed) }
+	typical := sampling.Default()
+	typical.Temperature = 0.8
+	task.Samples = func(path string) error {
+		return sample.SaveClasses(context.Background(), path, pets, sample.Options{N: shown / 2, Sampling: &typical, Seed: o.Seed})
+	}
 	return model, task, nil
 }
 

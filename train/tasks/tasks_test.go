@@ -201,7 +201,14 @@ func TestTrainingHelps(t *testing.T) {
 func TestEmbedViews(t *testing.T) {
 	d, training := open(t), animals(t, 21)
 	a := encoder(t, d)
-	want := sample.NewPets(d, data.Description{Classes: training.Classes, Size: 32}, a, nil).Embed(training.Pixels)
+	pets, err := sample.NewFlow(d, data.Description{Classes: training.Classes, Size: 32}, sample.FlowModels{Autoencoder: a})
+	if err != nil {
+		t.Fatal(err)
+	}
+	want, err := pets.Embed(t.Context(), training.Pixels)
+	if err != nil {
+		t.Fatal(err)
+	}
 	o := Options{Batch: 8, Seed: 1}
 	for _, how := range []data.Augment{{}, varied} {
 		rows, labels, err := embedViews(context.Background(), d, a, training, how, o)

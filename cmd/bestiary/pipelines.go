@@ -1,0 +1,75 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/bestiary-ml/bestiary/data"
+	"github.com/bestiary-ml/bestiary/fault"
+	runfolder "github.com/bestiary-ml/bestiary/internal/run"
+	"github.com/bestiary-ml/bestiary/sample"
+	"github.com/bestiary-ml/bestiary/tensor"
+	"github.com/bestiary-ml/bestiary/train/tasks"
+	"github.com/spf13/cobra"
+)
+
+// addRunFlag adds --run, which is required.
+func addRunFlag(c *cobra.Command, into *string) {
+	c.Flags().StringVar(into, "run", "", "run folder, as made by bestiary train (required)")
+}
+
+// openPets loads the autoencoder and the flow of --run.
+func openPets(c *cobra.Command, dir string, device *deviceFlags) (*sample.Flow, error) {
+	return openPipeline(c, dir, "runs/pets", device, sample.OpenFlow)
+}
+
+// openBirds loads the text-to-image models of --run.
+func openBirds(c *cobra.Command, dir string, device *deviceFlags) (*sample.TextToImage, error) {
+	return openPipeline(c, dir, "runs/birds", device, sample.OpenTextToImage)
+}
+
+func openPipeline[P any](c *cobra.Command, dir, example string, device *deviceFlags, open func(context.Context, string, *tensor.Device) (P, error)) (p P, err error) {
+	if dir == "" {
+		return p, usagef("--run is missing: name the run folder, for example --run %s", example)
+	}
+	d, err := device.open()
+	if err != nil {
+		return p, err
+	}
+	return open(c.Context(), dir, d)
+}
+
+// captionedData describes the pictures with captions that models of a run were trained on. They need not be those of the
+// run's discrete VAE.
+func captionedData(dir string) (all []data.Description) {
+	r, err := runfolder.Open(dir)
+	for _, model := range []string{"dalle", "clip"} {
+		var how tasks.CaptionOptions
+		if err == nil && r.Options(model, &how) == nil { // imported models have none
+			all = append(all, how.Data)
+		}
+	}
+	return all
+}
+
+// ofBirds reports whether a run has text-to-image models and no autoencoder.
+func ofBirds(dir string) bool {
+	r, err := runfolder.Open(dir)
+	return err == nil && !r.HasWeights("autoencoder") && (r.HasWeights("dvae") || r.HasWeights("dalle") || r.HasWeights("clip"))
+}
+
+// remedied adds to an error about a missing model the command that makes the model.
+func remedied(err error) error {
+	var missing *fault.Missing
+	if !errors.As(err, &missing) || missing.Run == "" {
+		return err
+	}
+	switch missing.Model {
+	case "tokenizer":
+		return fmt.Errorf(`%s: has no tokenizer; give it the one that its models were trained with: bestiary import --tokenizer FILE --out %s`, missing.Run, missing.Run)
+	case "autoencoder", "dvae":
+		return fmt.Errorf(`%s: has no trained %s yet; make it with "bestiary train %s --data PICTURES --out %s"`, missing.Run, missing.Model, missing.Model, missing.Run)
+	}
+	return fmt.Errorf(`%s: has no trained %s yet; make it with "bestiary train %s --run %s"`, missing.Run, missing.Model, missing.Model, missing.Run)
+}

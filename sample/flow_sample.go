@@ -1,0 +1,126 @@
+package sample
+
+import (
+	"cmp"
+	"context"
+	"image"
+	"slices"
+
+	"github.com/bestiary-ml/bestiary/nn/sampling"
+	"github.com/bestiary-ml/bestiary/tensor"
+)
+
+// Options say what [Flow.Sample] draws. The zero value draws one picture of the first class.
+type Options struct {
+	Class      string            // one of Classes; "" is the first
+	N          int               // pictures; 0 is 1
+	Seed       uint64            // the same seed gives the same pictures
+	Candidates int               // draw this many and keep the N with the highest density; 0 draws N
+	Sampling   *sampling.Options // nil is sampling.Default(); a flow uses Temperature only, 0 draws its mode
+}
+
+// Validate returns a [*fault.FieldError] for a value that no flow allows.
+func (o Options) Validate() error {
+	if err := checkCounts(o.N, o.Candidates); err != nil {
+		return err
+	}
+	return settings(o.Sampling).Validate()
+}
+
+// Picture is a sample.
+type Picture struct {
+	Image      *image.NRGBA
+	Embedding  []float32 // [E]
+	LogDensity float64   // ln p(embedding | class) in nats: the density under the flow, whatever the temperature
+}
+
+// Sample draws pictures of a class, sorted by density from the highest.
+func (p *Flow) Sample(ctx context.Context, o Options) ([]Picture, error) {
+	return exclusive(ctx, p.device, func() ([]Picture, error) { return p.sample(ctx, o) })
+}
+
+func (p *Flow) sample(ctx context.Context, o Options) ([]Picture, error) {
+	if err := p.RequireFlow(); err != nil {
+		return nil, err
+	}
+	if err := o.Validate(); err != nil {
+		return nil, err
+	}
+	class, err := p.Class(o.Class)
+	if err != nil {
+		return nil, err
+	}
+	o.N = cmp.Or(o.N, 1)
+	if err := checkPixels("N", o.N, p.Size()); err != nil {
+		return nil, err
+	}
+	best, err := p.densest(ctx, class, o)
+	if err != nil {
+		return nil, err
+	}
+	for part := range slices.Chunk(best, batch) {
+		if err := ctx.Err(); err != nil {
+			return nil, err
+		}
+		var embeddings []float32 // [n, E]
+		for _, s := range part {
+			embeddings = append(embeddings, s.Embedding...)
+		}
+		images, err := p.decode(ctx, embeddings)
+		if err != nil {
+			return nil, err
+		}
+		for i := range part {
+			part[i].Image = images[i]
+		}
+	}
+	return best, nil
+}
+
+// densest draws the candidates and returns the N with the highest density, without images. It holds a few times N
+// candidates in memory, however many are drawn.
+func (p *Flow) densest(ctx context.Context, class int, o Options) ([]Picture, error) {
+	total, temperature := max(o.Candidates, o.N), settings(o.Sampling).Temperature
+	g := tensor.NewGenerator(o.Seed).Fork("sample " + p.data.Classes[class])
+	var best []Picture
+	keep := func() {
+		slices.SortStableFunc(best, func(a, b Picture) int { return cmp.Compare(b.LogDensity, a.LogDensity) })
+		best = slices.Clip(best[:min(len(best), o.N)])
+	}
+	for done := 0; done < total; {
+		if err := ctx.Err(); err != nil {
+			return nil, err
+		}
+		n := min(batch, total-done)
+		drawn, err := p.draw(n, class, temperature, g)
+		if err != nil {
+			return nil, err
+		}
+		done += n
+		if best = append(best, drawn...); len(best) > 2*o.N+batch {
+			keep()
+		}
+	}
+	keep()
+	return best, nil
+}
+
+// draw samples n embeddings of a class.
+func (p *Flow) draw(n, class int, temperature float64, g *tensor.Generator) ([]Picture, error) {
+	step := p.device.Scratch()
+	defer step.End()
+	condition, err := p.condition(slices.Repeat([]int{class}, n))
+	if err != nil {
+		return nil, err
+	}
+	x, logProb, err := p.models.Flow.Sample(n, condition, temperature, g) // [n, E], [n]
+	if err != nil {
+		return nil, err
+	}
+	values, densities, dim := x.Values(), logProb.Values(), p.Embedding()
+	all := make([]Picture, n)
+	for i := range all {
+		all[i] = Picture{Embedding: slices.Clone(values[i*dim : (i+1)*dim]), LogDensity: float64(densities[i])}
+	}
+	return all, nil
+}

@@ -1,0 +1,124 @@
+package sample
+
+import (
+	"context"
+	"image"
+	"image/draw"
+
+	"github.com/bestiary-ml/bestiary/data"
+	"github.com/bestiary-ml/bestiary/fault"
+	"github.com/bestiary-ml/bestiary/tensor"
+)
+
+// Codes returns the most probable codes [N, G·G] of pictures, pixels [N, S, S, C].
+func (p *TextToImage) Codes(ctx context.Context, pixels []uint8) ([]int32, error) {
+	return exclusive(ctx, p.device, func() ([]int32, error) { return p.codes(ctx, pixels) })
+}
+
+// Decode returns the pictures of codes [N, G·G].
+func (p *TextToImage) Decode(ctx context.Context, codes []int32) ([]*image.NRGBA, error) {
+	return exclusive(ctx, p.device, func() ([]*image.NRGBA, error) {
+		if err := p.checkCodes(codes); err != nil {
+			return nil, err
+		}
+		return p.decode(ctx, codes)
+	})
+}
+
+// Reconstruct decodes the most probable codes of pictures, pixels [N, S, S, C].
+func (p *TextToImage) Reconstruct(ctx context.Context, pixels []uint8) ([]*image.NRGBA, error) {
+	return exclusive(ctx, p.device, func() ([]*image.NRGBA, error) {
+		codes, err := p.codes(ctx, pixels)
+		if err != nil {
+			return nil, err
+		}
+		return p.decode(ctx, codes)
+	})
+}
+
+func (p *TextToImage) codes(ctx context.Context, pixels []uint8) (all []int32, err error) {
+	if err := p.RequireVAE(); err != nil {
+		return nil, err
+	}
+	err = p.batches(ctx, pixels, func(x *tensor.Tensor) { all = append(all, p.models.VAE.Codes(x).IntValues()...) })
+	return all, err
+}
+
+// batches calls f with batches [n, S, S, C] of pictures, pixels [N, S, S, C], in a step each, until the context ends.
+func (p *TextToImage) batches(ctx context.Context, pixels []uint8, f func(x *tensor.Tensor)) error {
+	size, channels := p.Size(), p.Channels()
+	if err := whole(pixels, size, channels); err != nil {
+		return err
+	}
+	most := p.BatchSize() * size * size * channels
+	for lo := 0; lo < len(pixels); lo += most {
+		if err := ctx.Err(); err != nil {
+			return err
+		}
+		p.oneBatch(pixels[lo:min(lo+most, len(pixels))], f)
+	}
+	return nil
+}
+
+func (p *TextToImage) oneBatch(pixels []uint8, f func(x *tensor.Tensor)) {
+	size, channels := p.Size(), p.Channels()
+	values := make([]float32, len(pixels))
+	data.Scale(values, pixels) // in [−1, 1]
+	step := p.device.Scratch()
+	defer step.End()
+	f(p.device.From(values, len(pixels)/(size*size*channels), size, size, channels))
+}
+
+// BatchSize is how many pictures go through a model at a time: always about as many pixels.
+func (p *TextToImage) BatchSize() int { return max(1, batch*64*64/(p.Size()*p.Size())) }
+
+func (p *TextToImage) checkCodes(codes []int32) error {
+	if err := p.RequireVAE(); err != nil {
+		return err
+	}
+	grid, n := p.Grid(), p.models.VAE.Config().Codes
+	if len(codes)%p.cells() != 0 {
+		return fault.Field("Codes", len(codes), "must be a whole number of pictures with %d×%d codes each", grid, grid)
+	}
+	for _, code := range codes {
+		if code < 0 || int(code) >= n {
+			return fault.Field("Codes", code, "must be from 0 to %d", n-1)
+		}
+	}
+	return checkPixels("Codes", len(codes)/p.cells(), p.Size())
+}
+
+func (p *TextToImage) decode(ctx context.Context, codes []int32) (all []*image.NRGBA, err error) {
+	most := p.BatchSize() * p.cells()
+	for lo := 0; lo < len(codes); lo += most {
+		if err := ctx.Err(); err != nil {
+			return nil, err
+		}
+		images, err := p.decodeBatch(codes[lo:min(lo+most, len(codes))])
+		if err != nil {
+			return nil, err
+		}
+		all = append(all, images...)
+	}
+	return all, nil
+}
+
+func (p *TextToImage) decodeBatch(codes []int32) ([]*image.NRGBA, error) {
+	n, size := len(codes)/p.cells(), p.Size()
+	step := p.device.Scratch()
+	defer step.End()
+	values := p.models.VAE.Decode(p.device.Ints(codes, n, p.cells())).Values() // [n, S, S, C]
+	return Pixels(values, n, size, size)
+}
+
+// PixelsOf returns the pixels [S, S, C] of a picture of the models' size. Models without transparency get it on white.
+func (p *TextToImage) PixelsOf(img *image.NRGBA) []uint8 {
+	flat := image.NewNRGBA(image.Rect(0, 0, img.Bounds().Dx(), img.Bounds().Dy()))
+	if p.Channels() == 4 {
+		draw.Draw(flat, flat.Bounds(), img, img.Bounds().Min, draw.Src)
+		return flat.Pix
+	}
+	draw.Draw(flat, flat.Bounds(), image.White, image.Point{}, draw.Src)
+	draw.Draw(flat, flat.Bounds(), img, img.Bounds().Min, draw.Over)
+	return ToRGB(flat)
+}
