@@ -5,8 +5,8 @@ import (
 	"github.com/bestiary-ml/bestiary/tensor"
 )
 
-// attentions show what the patterns of attention cost: a layer's worth, forward and backward, of 4 sequences of 256
-// tokens of text and 32×32 of a picture, with 4 heads of 64 features.
+// attentions are the attention patterns: one layer forward and backward, of 4 sequences with 256 text tokens and 32×32
+// picture tokens, with 4 heads of 64 features.
 func attentions() []workload {
 	var all []workload
 	for _, p := range []transformer.Pattern{transformer.Full, transformer.AxialRow, transformer.AxialCol, transformer.ConvLike, transformer.Sparse} {

@@ -8,34 +8,34 @@ import (
 	"io"
 	"time"
 
-	"github.com/bestiary-ml/bestiary/internal/usage"
+	"github.com/bestiary-ml/bestiary/fault"
 )
 
-// Options say what to measure. The zero value measures everything on the best device, without a peer.
+// Options say what to measure. The zero value measures all workloads on the best device, without a peer.
 type Options struct {
-	Only      []string // names, beginnings of names up to a slash, or patterns such as "realnvp/*/b32"; none: all
+	Only      []string // names, prefixes of names up to a slash, or patterns such as "realnvp/*/b32"; none: all
 	Device    string   // as for tensor.OpenDevice
-	Threads   int      // non-positive: one a processor
-	Kernels   string   // as for tensor.DeviceOptions
-	Precision string   // likewise
-	JSON      bool     // a JSON object a line instead of a table
+	Threads   int      // 0 or less: one for each processor
+	Kernels   string   // as in tensor.DeviceOptions
+	Precision string   // as in tensor.DeviceOptions
+	JSON      bool     // a line with a JSON object for each workload instead of a table
 
-	Time   time.Duration // for each workload and side, at least; 0: 3 seconds
-	Rounds int           // turns that this time is divided into, each with at least one iteration; 0: 5
+	Time   time.Duration // least time to measure each workload for, on each side; 0: 3 seconds
+	Rounds int           // turns that Time is divided into, each of at least one iteration; 0: 5
 
 	Versus string // peer to measure in the same run: "torch", "torch-compile", "torch-cached", "gorgonia", "gomlx", "spago", or "" for none
-	Python string // interpreter that has PyTorch; "": the first of python3 and /usr/bin/python3 that has it
+	Python string // interpreter with PyTorch; "": the first of python3 and /usr/bin/python3 that has it
 
-	Profile string // file for a CPU profile of the timed iterations of one workload, without a peer; "" for none
+	Profile string // file for a CPU profile of the timed iterations of one workload; not with Versus; "" for none
 }
 
-// Result is what was measured of a workload. Absent figures are null: those of the peak on a GPU, in a profile and without
-// an FMA loop for this processor, those of memory where the system doesn't tell them.
+// Result has the figures of a workload. Some may be null: those of the peak on a GPU, in a profile and without an FMA loop
+// for this processor; those of memory where the system doesn't report them.
 type Result struct {
 	Name      string `json:"name"`
 	Device    string `json:"device"`
 	GPU       string `json:"gpu,omitempty"` // the card's name
-	Precision string `json:"precision"`     // of products, see tensor.Device.Precision: "highest" is float32 throughout
+	Precision string `json:"precision"`     // of products, see tensor.Device.Precision; "highest" is float32
 	Threads   int    `json:"threads"`
 	Spread
 	ItemsPerSecond float64     `json:"items_per_second"`
@@ -47,20 +47,22 @@ type Result struct {
 	Versus         *PeerResult `json:"versus,omitempty"`
 }
 
-// PeerResult is what was measured of the same workload in another framework, in turns with ours, or why it can't do it.
+// PeerResult has the figures of the same workload in another framework, measured in turns with ours, or the reason why
+// there are none.
 type PeerResult struct {
 	Peer
-	Impossible string `json:"impossible,omitempty"` // the reason; then, there are no figures
+	Impossible string `json:"impossible,omitempty"` // why the framework lacks the workload; there are no figures then
 	*Spread
-	PeakBytes *int64  `json:"peak_bytes"`      // with the framework's own code, since its process started; on a GPU that of tensors, as ours
-	Ratio     float64 `json:"ratio,omitempty"` // its median over ours
+	PeakBytes *int64  `json:"peak_bytes"`      // of its process since the start; on a GPU of its tensors, as ours
+	Ratio     float64 `json:"ratio,omitempty"` // its median time over ours
 }
 
-// Run measures workloads and writes the results to out, what is going on to log.
+// Run measures workloads. It writes the results to out and messages on the progress to log. Options that are not allowed
+// give a [*fault.FieldError].
 func Run(ctx context.Context, o Options, out, log io.Writer) error {
 	chosen, err := choose(workloads(), o.Only)
 	if err != nil {
-		return usage.Mistake(err)
+		return err
 	}
 	return run(ctx, chosen, o, out, log)
 }
@@ -68,11 +70,14 @@ func Run(ctx context.Context, o Options, out, log io.Writer) error {
 func run(ctx context.Context, chosen []workload, o Options, out, log io.Writer) error {
 	o.Time = cmp.Or(o.Time, 3*time.Second)
 	o.Rounds = cmp.Or(o.Rounds, 5)
-	if o.Time < 0 || o.Rounds < 0 {
-		return usage.Errorf("a time of %v in %d rounds can't be measured; use positive numbers", o.Time, o.Rounds)
+	if o.Time < 0 {
+		return fault.Field("Time", o.Time, "must be positive, or 0 for 3s")
+	}
+	if o.Rounds < 0 {
+		return fault.Field("Rounds", o.Rounds, "must be positive, or 0 for 5")
 	}
 	if o.Python != "" && o.Versus == "" {
-		return usage.Errorf("a Python is for PyTorch beside us; name that peer, too, or leave that option out")
+		return fault.Field("Python", o.Python, "is for PyTorch; set Versus to torch too, or leave it out")
 	}
 	if err := checkProfile(o, len(chosen)); err != nil {
 		return err
@@ -116,18 +121,18 @@ func run(ctx context.Context, chosen []workload, o Options, out, log io.Writer) 
 	return writeTable(out, results)
 }
 
-// quietLoad is the load of a machine that does little else.
+// quietLoad is the load average up to which a machine counts as idle.
 const quietLoad = 0.5
 
-// warnIfBusy tells that others use the processors. Taking turns is not fair then: threads that wait for each other by
-// spinning, OpenMP's, lose many times more than the share that others take.
+// warnIfBusy warns if other processes use the processors. Turns are not a fair comparison then: threads that spin while
+// they wait for each other, as OpenMP's do, lose many times the share that the others take.
 func warnIfBusy(log io.Writer) {
 	if load, ok := loadAverage(); ok && load > quietLoad {
-		fmt.Fprintf(log, "bench: the machine is busy (load %.1f in the last minute); measure again when it is quiet, above all beside a peer\n", load)
+		fmt.Fprintf(log, "bench: the machine is busy (load %.1f in the last minute); measure again when it is idle, above all with a peer\n", load)
 	}
 }
 
-// measure prepares one workload and measures it.
+// measure prepares and measures one workload.
 func measure(ctx context.Context, w workload, o Options, launcher *peerLauncher, log io.Writer) (Result, error) {
 	t, err := prepare(ctx, w, o)
 	if err != nil {
@@ -137,7 +142,7 @@ func measure(ctx context.Context, w workload, o Options, launcher *peerLauncher,
 	return t.measure(ctx, o, launcher, log)
 }
 
-// measure times the workload, in turns with the peer, if there is one.
+// measure times the workload, in turns with the peer if there is one.
 func (t *task) measure(ctx context.Context, o Options, launcher *peerLauncher, log io.Writer) (Result, error) {
 	var other *peer
 	if launcher != nil {
@@ -165,8 +170,8 @@ func (t *task) measure(ctx context.Context, o Options, launcher *peerLauncher, l
 	return r, nil
 }
 
-// turns times the FMA loop, the workload and the peer in turns. It returns the loop's rates; there is none beside a GPU, and
-// none in a profile.
+// turns times the FMA loop, the workload and the peer in turns. It returns the rates of the loop, which does not run on a GPU
+// or in a profile.
 func (t *task) turns(ctx context.Context, o Options, other *peer) (peaks []float64, err error) {
 	turn := o.Time / time.Duration(o.Rounds)
 	for range o.Rounds {
@@ -185,7 +190,7 @@ func (t *task) turns(ctx context.Context, o Options, other *peer) (peaks []float
 	return peaks, nil
 }
 
-// result sums a measured task up; peaks are the rates of the FMA loop.
+// result summarizes a measured task; peaks are the rates of the FMA loop.
 func (t *task) result(peaks []float64) Result {
 	r := Result{
 		Name: t.workload.name, Device: t.device.Name(), Precision: t.precision, Threads: t.threads, Spread: spread(t.times),

@@ -166,16 +166,16 @@ func TestChoose(t *testing.T) {
 
 func TestWrongOptions(t *testing.T) {
 	for want, o := range map[string]Options{
-		`workload "real" is not known; there are gemm/1024`:                                       {Only: []string{"real"}},
-		`workload "[" is not a pattern`:                                                           {Only: []string{"["}},
-		`peer "jax" is not known; use torch, torch-compile, torch-cached, gorgonia, gomlx, spago`: {Only: []string{"gemm"}, Versus: "jax"},
-		`peer gomlx needs no Python`:                                                              {Only: []string{"gemm"}, Versus: "gomlx", Python: "python3"},
-		`peer spago computes on the processor only`:                                               {Only: []string{"gemm"}, Versus: "spago", Device: "cuda:0"},
-		`one workload, and 2 are chosen`:                                                          {Only: []string{"realnvp"}, Profile: "cpu.pprof"},
-		`leave one of the two options out`:                                                        {Only: []string{"gemm"}, Profile: "cpu.pprof", Versus: "torch"},
+		`Only "real": must match a workload: gemm/1024`: {Only: []string{"real"}},
+		`Only "[": must be a name`:                      {Only: []string{"["}},
+		`Versus "jax": must be one of torch, torch-compile, torch-cached, gorgonia, gomlx, spago`: {Only: []string{"gemm"}, Versus: "jax"},
+		`Python python3: is not used by the peer gomlx`:                                           {Only: []string{"gemm"}, Versus: "gomlx", Python: "python3"},
+		`Versus spago: computes on the processor only`:                                            {Only: []string{"gemm"}, Versus: "spago", Device: "cuda:0"},
+		`exactly one workload, not 2`:                                                             {Only: []string{"realnvp"}, Profile: "cpu.pprof"},
+		`leave one of them out`:                                                                   {Only: []string{"gemm"}, Profile: "cpu.pprof", Versus: "torch"},
 		`a/folder/that/is/missing`:                                                                {Only: []string{"gemm"}, Profile: "a/folder/that/is/missing"},
-		`name that peer, too, or leave that option out`:                                           {Only: []string{"gemm"}, Python: "python3"},
-		`-1s in 5 rounds can't be measured`:                                                       {Only: []string{"gemm"}, Time: -time.Second},
+		`set Versus to torch too`:                                                                 {Only: []string{"gemm"}, Python: "python3"},
+		`Time -1s: must be positive`:                                                              {Only: []string{"gemm"}, Time: -time.Second},
 		`device "tpu" is not known`:                                                               {Only: []string{"gemm"}, Device: "tpu"},
 	} {
 		if err := Run(t.Context(), o, &bytes.Buffer{}, &bytes.Buffer{}); err == nil || !strings.Contains(err.Error(), want) {
@@ -223,11 +223,11 @@ func TestSteady(t *testing.T) {
 		o     Options
 		steps int
 	}{
-		"50 steps are too few":        {Options{}, 50},
-		"leave the options":           {Options{Versus: "torch"}, 100},
-		"no peer or profile":          {Options{Profile: "cpu.pprof"}, 100},
-		`workload "gemm"`:             {Options{Only: []string{"gemm"}}, 100},
-		"device \"tpu\" is not known": {Options{Device: "tpu"}, 100},
+		"Steps 50: must be more than 50":  {Options{}, 50},
+		"leave them out":                  {Options{Versus: "torch"}, 100},
+		"Python and Profile are not used": {Options{Profile: "cpu.pprof"}, 100},
+		`Only "gemm"`:                     {Options{Only: []string{"gemm"}}, 100},
+		"device \"tpu\" is not known":     {Options{Device: "tpu"}, 100},
 	} {
 		err := Steady(t.Context(), wrong.o, wrong.steps, &bytes.Buffer{}, &bytes.Buffer{})
 		if err == nil || !strings.Contains(err.Error(), want) {

@@ -40,7 +40,7 @@ func dalleConfig(vocabulary, textLen, codes, side int) dalle.Config {
 	return c
 }
 
-// trainVAE is the loss of a batch of noise with the temperature 0.9, backward and Adam.
+// trainVAE is a training step of a discrete VAE on a batch of noise, at Gumbel-softmax temperature 0.9.
 func trainVAE(name string, c dvae.Config, batch int) workload {
 	return workload{name, batch, func(d *tensor.Device) (func() error, error) {
 		g := tensor.NewGenerator(1)
@@ -53,7 +53,7 @@ func trainVAE(name string, c dvae.Config, batch int) workload {
 	}}
 }
 
-// trainDALLE is the loss of random captions and codes, backward and Adam.
+// trainDALLE is a training step of a DALL-E on random captions and codes.
 func trainDALLE(name string, c dalle.Config, batch int) workload {
 	return workload{name, batch, func(d *tensor.Device) (func() error, error) {
 		g := tensor.NewGenerator(1)
@@ -69,7 +69,7 @@ func trainDALLE(name string, c dalle.Config, batch int) workload {
 	}}
 }
 
-// randomIDs are n numbers from low to below high.
+// randomIDs returns n random numbers in [low, high).
 func randomIDs(g *tensor.Generator, n, low, high int) []int32 {
 	ids := make([]int32, n)
 	for i := range ids {
@@ -78,7 +78,7 @@ func randomIDs(g *tensor.Generator, n, low, high int) []int32 {
 	return ids
 }
 
-// generate draws one picture for a caption, among the likelier half of the codes, and decodes it to bytes.
+// generate draws one picture for a caption with top-k sampling, k half of the codes, and decodes it.
 func generate(name string, c dalle.Config, v dvae.Config) workload {
 	return workload{name, 1, func(d *tensor.Device) (func() error, error) {
 		g := tensor.NewGenerator(1)

@@ -1,28 +1,28 @@
 // Package bench measures the named workloads of the models, alone or beside another framework in the same run.
 //
-// Each workload is warmed up and then timed in turns: the FMA loop that tells the processor's peak, ours, the peer's,
-// and again, so that a machine that slows down slows all of them. What is reported are medians over
-// single iterations, with quartiles. The figures of a [Result]:
+// Each workload is warmed up and then timed in turns: an FMA loop that measures the processor's peak, our code, the
+// peer's code, and again. So a machine that slows down slows all of them. The figures of a [Result] are medians over
+// single iterations, with quartiles:
 //
 //   - seconds: median duration of an iteration; seconds_q1, seconds_q3, seconds_min: its spread;
-//   - gflops: floating-point operations a second in products and convolutions, counted from the shapes of the kernels
-//     that really run, two a multiply-add, without a convolution's taps outside the picture;
+//   - gflops: floating-point operations per second in products and convolutions, counted from the shapes of the kernels
+//     that run, two for each multiply-add, without the taps of a convolution outside of the picture;
 //   - peak_fraction: gflops over the median rate of the FMA loop on as many threads, in the widest vectors that the
-//     processor has, whatever kernel set is measured; bfloat16's products at precision medium may exceed it;
-//   - peak_bytes: highest resident memory of the process during the workload, its preparation included. On Linux the
-//     kernel's mark is reset before each workload; elsewhere the figure is missing;
-//   - allocated_bytes: memory that Go allocated in an iteration, which the collector has to find again.
+//     processor has, whatever kernel set is measured; products in bfloat16 at precision medium may exceed it;
+//   - peak_bytes: highest resident memory of the process during the workload and its preparation. On Linux the kernel's
+//     high-water mark is reset before each workload; elsewhere the figure is missing;
+//   - allocated_bytes: memory that Go allocated in an iteration, for the garbage collector to free.
 //
-// On a GPU an iteration ends when the GPU has done its work. There is no FMA loop, and so no share of a peak; peak_bytes is
-// the GPU's memory in use at once since the workload was prepared and warmed up, as cuda.Device.PeakBytes counts it.
+// On a GPU an iteration ends when the GPU has finished. There is no FMA loop and no peak_fraction; peak_bytes is the highest
+// GPU memory in use after the warm-up, as cuda.Device.PeakBytes counts it.
 //
 // A peer has a process of its own for each workload: PyTorch with the scripts in torch/, or one of the modules gorgonia/,
-// gomlx/ and spago/, which are built from the checkout when they are wanted, so that the main module doesn't depend on
-// them. What a peer can't do is left out with the reason.
+// gomlx/ and spago/. These are built from the checkout on demand, so that the main module doesn't depend on the frameworks.
+// A workload that a peer lacks is skipped with the reason.
 //
-// PyTorch is three peers: torch is eager; torch-compile gives each loss, or function of inference, to torch.compile, with its
-// defaults; torch-cached generates with a cache, where torch computes the whole sequence anew for each code, as the reference
-// does. Beside a GPU PyTorch computes on the same card at the same precision: "highest" without TF32 in products and
+// PyTorch is three peers: torch is eager; torch-compile compiles each loss or inference function by torch.compile with its
+// defaults; torch-cached generates with a KV cache, where torch computes the whole sequence again for each code, as the
+// reference does. Beside a GPU PyTorch computes on the same card at the same precision: "highest" without TF32 in products and
 // convolutions, "high" and "medium" with it, and set_float32_matmul_precision says the rest. Its peak_bytes there is
 // torch.cuda.max_memory_allocated, reset when the workload is warmed up. On the processor PyTorch computes in float32.
 package bench

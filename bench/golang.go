@@ -12,7 +12,7 @@ import (
 	"strings"
 )
 
-// goPeers are the peers in Go: a module of each, with its own dependencies, lies in the folder of its name.
+// goPeers are the peers in Go. The folder of that name holds a module with its own dependencies.
 var goPeers = []string{"gorgonia", "gomlx", "spago"}
 
 // buildPeer builds a peer from the checkout that start is in.
@@ -20,7 +20,7 @@ func buildPeer(ctx context.Context, name, start string, log io.Writer) (*peerLau
 	source := checkoutFolder(start, name)
 	compiler, err := exec.LookPath("go")
 	if source == "" || err != nil {
-		return nil, fmt.Errorf("the peer %s is built from its source; run bestiary in a checkout of its repository, with Go installed", name)
+		return nil, fmt.Errorf("the peer %s is built from its source; run this program in a checkout of its repository, with Go installed", name)
 	}
 	dir, err := os.MkdirTemp("", "bestiary-bench-")
 	if err != nil {
@@ -32,7 +32,7 @@ func buildPeer(ctx context.Context, name, start string, log io.Writer) (*peerLau
 	build.Dir = source
 	build.Env = append(build.Environ(), "GOWORK=off")
 	if name == "gomlx" && runtime.GOARCH == "amd64" {
-		build.Env = append(build.Env, "GOEXPERIMENT=simd") // its vector instructions: products six to forty times as fast
+		build.Env = append(build.Env, "GOEXPERIMENT=simd") // enables vector instructions: products are six to forty times as fast
 	}
 	if said, err := build.CombinedOutput(); err != nil {
 		os.RemoveAll(dir)
@@ -47,7 +47,7 @@ func buildPeer(ctx context.Context, name, start string, log io.Writer) (*peerLau
 	}, nil
 }
 
-// checkoutFolder is the source of a peer, in start or in a folder that start is in; "" if there is none.
+// checkoutFolder returns the source folder of a peer in start or a folder above it; "" if there is none.
 func checkoutFolder(start, name string) string {
 	ours := "module github.com/bestiary-ml/bestiary/bench/" + name
 	at, err := filepath.Abs(start)
@@ -73,12 +73,12 @@ func exeSuffix() string {
 	return ""
 }
 
-// firstLine is what a command said first, without the headings of go's.
+// firstLine returns the first line of a command's output, without the headings of the go command.
 func firstLine(said []byte) string {
 	for line := range strings.Lines(string(said)) {
 		if line = strings.TrimSpace(line); line != "" && !strings.HasPrefix(line, "#") && !strings.HasPrefix(line, "go: downloading") {
 			return line
 		}
 	}
-	return "it said nothing"
+	return "it printed nothing"
 }

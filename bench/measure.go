@@ -13,7 +13,7 @@ import (
 	"github.com/bestiary-ml/bestiary/tensor"
 )
 
-// warmUp is the number of iterations before the timed ones: what the first ones allocate, the later ones reuse.
+// warmUp is the number of iterations before the timed ones. Later iterations reuse the memory that they allocate.
 const warmUp = 3
 
 // task is a workload that is being measured.
@@ -24,16 +24,16 @@ type task struct {
 	precision string
 	counter   *counter
 	step      func() error
-	gpu       *cuda.Device // what computes, if it is one
-	hasPeak   bool         // the mark of the highest resident memory is this workload's
-	times     []float64    // seconds, an iteration each
+	gpu       *cuda.Device // nil on the processor
+	hasPeak   bool         // the high-water mark of the resident memory was reset for this workload
+	times     []float64    // seconds of each iteration
 	flops     float64      // of an iteration
 	allocated uint64       // bytes, in all timed iterations
 }
 
 // prepare opens the device, builds a workload on it and warms it up.
 func prepare(ctx context.Context, w workload, o Options) (*task, error) {
-	debug.FreeOSMemory() // what the workload before has left
+	debug.FreeOSMemory() // of the previous workload
 	hasPeak := resetPeak()
 	opened, err := tensor.OpenDevice(o.Device, tensor.DeviceOptions{Threads: o.Threads, Kernels: o.Kernels, Precision: o.Precision})
 	if err != nil {
@@ -48,7 +48,7 @@ func prepare(ctx context.Context, w workload, o Options) (*task, error) {
 	return t, nil
 }
 
-// prepareOn builds a workload on a device, which is the task's from then on, and warms it up.
+// prepareOn builds a workload on a device and warms it up. The task closes the device.
 func prepareOn(ctx context.Context, opened *tensor.Device, w workload) (*task, error) {
 	t := &task{workload: w, threads: opened.Threads(), precision: opened.Precision(), counter: &counter{Device: engine.Kernels(opened)}}
 	t.gpu, _ = engine.Kernels(opened).(*cuda.Device)
@@ -68,14 +68,14 @@ func prepareOn(ctx context.Context, opened *tensor.Device, w workload) (*task, e
 	return t, nil
 }
 
-// close gives up the workload's models and closes the device, so that a GPU gets their memory back.
+// close drops the workload's models and closes the device, which frees the memory of a GPU.
 func (t *task) close() {
 	t.step, t.device = nil, nil
 	t.counter.Close()
 }
 
-// peakBytes is the most memory that was in use at once: a GPU's since the workload was prepared, otherwise the resident
-// memory of the process, preparation included; nil where the system doesn't tell.
+// peakBytes is the highest memory in use: on a GPU since the warm-up, otherwise the resident memory of the process,
+// preparation included; nil where the system doesn't report it.
 func (t *task) peakBytes() *int64 {
 	if t.gpu != nil {
 		bytes := t.gpu.PeakBytes()
@@ -87,7 +87,7 @@ func (t *task) peakBytes() *int64 {
 	return nil
 }
 
-// iterate runs one iteration to its end on the device.
+// iterate runs one iteration and waits for the device.
 func (t *task) iterate(ctx context.Context) error {
 	if err := ctx.Err(); err != nil {
 		return err

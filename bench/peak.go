@@ -7,11 +7,11 @@ import (
 	"github.com/bestiary-ml/bestiary/internal/cpu/simd"
 )
 
-// fmaRounds is how often the FMA loop goes around in a call: some tens of microseconds.
+// fmaRounds is the number of rounds of the FMA loop in a call: some tens of microseconds.
 const fmaRounds = 10_000
 
-// fmaRate runs multiply-adds on registers on so many threads for about d and returns the floating-point operations a
-// second that all of them did together; 0 where there is no such loop.
+// fmaRate runs multiply-adds on registers on a number of threads for about d. It returns the floating-point operations per
+// second of all threads together; 0 where there is no such loop.
 func fmaRate(threads int, d time.Duration) float64 {
 	level := simd.Detect()
 	done := make([]float64, threads)

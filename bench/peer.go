@@ -14,7 +14,7 @@ import (
 	"strings"
 	"time"
 
-	"github.com/bestiary-ml/bestiary/internal/usage"
+	"github.com/bestiary-ml/bestiary/fault"
 )
 
 // peers are the frameworks that Options.Versus may name.
@@ -33,15 +33,15 @@ type Peer struct {
 	Precision string `json:"precision"`     // of products
 }
 
-// place is where a peer computes.
+// place says where a peer computes.
 type place struct {
 	threads   int
-	device    string // "cpu", or as ours is named: "cuda:0"
-	gpu       string // name of that card
-	precision string // of products there; on the processor, peers compute in float32
+	device    string // "cpu", or our name of the GPU: "cuda:0"
+	gpu       string // name of the card
+	precision string // of products; on the processor peers compute in float32
 }
 
-// place is where a peer computes that is compared with t. Beside a GPU, it has the processor's threads to itself.
+// place is where a peer computes that is compared with t. Beside our GPU it has all threads of the processor.
 func (t *task) place() place {
 	if t.gpu == nil {
 		return place{threads: t.threads, device: "cpu", precision: "highest"}
@@ -52,10 +52,10 @@ func (t *task) place() place {
 // peerLauncher starts processes of a peer.
 type peerLauncher struct {
 	name      string
-	python    string                 // if it needs one
-	command   []string               // of its program,
-	arguments func(p place) []string // and what follows
-	dir       string                 // what was made for it, in a temporary folder
+	python    string                 // interpreter; "" for peers in Go
+	command   []string               // program and first arguments
+	arguments func(p place) []string // further arguments
+	dir       string                 // temporary folder with its files
 }
 
 // newPeerLauncher finds the peer that o names.
@@ -64,19 +64,19 @@ func newPeerLauncher(ctx context.Context, o Options, log io.Writer) (*peerLaunch
 	case torchModes[name] != "":
 		return findTorch(ctx, name, o.Python)
 	case slices.Contains(goPeers, name) && o.Python != "":
-		return nil, usage.Errorf("the peer %s needs no Python; leave that option out", name)
+		return nil, fault.Field("Python", o.Python, "is not used by the peer %s; leave it out", name)
 	case slices.Contains(goPeers, name) && strings.HasPrefix(o.Device, "cuda"):
-		return nil, usage.Errorf("the peer %s computes on the processor only; measure it beside device cpu", name)
+		return nil, fault.Field("Versus", name, "computes on the processor only; set Device to cpu")
 	case slices.Contains(goPeers, name):
 		return buildPeer(ctx, name, ".", log)
 	}
-	return nil, usage.Errorf("peer %q is not known; use %s", o.Versus, strings.Join(peers, ", "))
+	return nil, fault.Field("Versus", fmt.Sprintf("%q", o.Versus), "must be one of %s", strings.Join(peers, ", "))
 }
 
 func (l *peerLauncher) close() { os.RemoveAll(l.dir) }
 
-// peer is a running process that answers each command, a line, with a line of JSON. torch/peer.py and peer/doc.go list
-// them.
+// peer is a running process. It answers each command, one on a line, with a line of JSON; package peer and
+// torch/peer.py list the commands.
 type peer struct {
 	Peer
 	command *exec.Cmd
@@ -84,7 +84,7 @@ type peer struct {
 	output  *bufio.Reader
 	errors  bytes.Buffer // what it wrote to standard error
 
-	impossible string // why it can't do the workload
+	impossible string // why it lacks the workload
 	times      []float64
 	peakBytes  *int64
 }
@@ -124,7 +124,7 @@ func (l *peerLauncher) start(ctx context.Context, at place, workload string) (*p
 	return p, nil
 }
 
-// ask sends a command and reads the answer into one.
+// ask sends a command and decodes the answer.
 func (p *peer) ask(command string, answer any) error {
 	if _, err := fmt.Fprintln(p.input, command); err != nil {
 		return p.broken(err)
@@ -151,7 +151,7 @@ func (p *peer) answer(answer any) error {
 	return json.Unmarshal(line, answer)
 }
 
-// broken explains a process that is gone, by the last line that it wrote.
+// broken returns the error of a process that has ended, with the last line that it wrote.
 func (p *peer) broken(err error) error {
 	p.close()
 	lines := strings.Split(strings.TrimSpace(p.errors.String()), "\n")
@@ -193,7 +193,7 @@ func (p *peer) result(ours float64) *PeerResult {
 	return &PeerResult{Peer: p.Peer, Spread: &s, PeakBytes: p.peakBytes, Ratio: s.Seconds / ours}
 }
 
-// close ends the process: it stops when its input does. Its exit status says nothing that an answer didn't.
+// close ends the process, which stops at the end of its input. Its exit status adds nothing to its answers.
 func (p *peer) close() {
 	p.input.Close()
 	p.command.Wait()

@@ -5,31 +5,31 @@ import (
 	"fmt"
 	"runtime/pprof"
 
+	"github.com/bestiary-ml/bestiary/fault"
 	"github.com/bestiary-ml/bestiary/internal/atomicfile"
-	"github.com/bestiary-ml/bestiary/internal/usage"
 )
 
-// checkProfile tells what keeps a profile, if one is wanted, from being taken of so many workloads.
+// checkProfile returns an error if a profile was asked for that can't be taken.
 func checkProfile(o Options, workloads int) error {
 	switch {
 	case o.Profile == "":
 		return nil
 	case o.Versus != "":
-		return usage.Errorf("a profile of our code has no peer beside it; leave one of the two options out")
+		return fault.Field("Profile", o.Profile, "can't be combined with Versus; leave one of them out")
 	case workloads != 1:
-		return usage.Errorf("a profile is that of one workload, and %d are chosen; name one of them with --only", workloads)
+		return fault.Field("Profile", o.Profile, "needs exactly one workload, not %d; name one in Only", workloads)
 	}
 	return atomicfile.Check(o.Profile)
 }
 
-// profiled does work, and writes a CPU profile of it to a file unless path is "".
+// profiled calls work, and writes a CPU profile of it to a file unless path is "".
 func profiled(path string, work func() error) error {
 	if path == "" {
 		return work()
 	}
 	var profile bytes.Buffer
 	if err := pprof.StartCPUProfile(&profile); err != nil {
-		return fmt.Errorf("%s: no profile can be taken: %w; end what else profiles this program", path, err)
+		return fmt.Errorf("%s: no profile can be taken: %w; stop the other profile of this program", path, err)
 	}
 	err := work()
 	pprof.StopCPUProfile()

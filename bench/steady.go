@@ -9,13 +9,13 @@ import (
 	"strings"
 
 	"github.com/bestiary-ml/bestiary/autoencoder"
+	"github.com/bestiary-ml/bestiary/fault"
 	"github.com/bestiary-ml/bestiary/flows"
-	"github.com/bestiary-ml/bestiary/internal/usage"
 	"github.com/bestiary-ml/bestiary/train"
 )
 
-// SteadyResult tells whether training keeps its memory: between an early step and the last one, how much Go allocated
-// a step, and how the resident memory grew.
+// SteadyResult shows whether training takes constant memory: what Go allocated in a step, and how the resident memory grew,
+// from an early step to the last one.
 type SteadyResult struct {
 	Name           string   `json:"name"`
 	Device         string   `json:"device"`
@@ -23,24 +23,24 @@ type SteadyResult struct {
 	Early          int      `json:"early_steps"`
 	Steps          int      `json:"steps"`
 	AllocatedBytes float64  `json:"allocated_bytes_per_step"`
-	EarlyBytes     *int64   `json:"resident_bytes_early"` // null where the system doesn't tell
+	EarlyBytes     *int64   `json:"resident_bytes_early"` // null where the system doesn't report it
 	LastBytes      *int64   `json:"resident_bytes"`
-	Growth         *float64 `json:"growth"` // of the resident memory, as a fraction
+	Growth         *float64 `json:"growth"` // of the resident memory: 0.01 is 1 %
 }
 
 const earlySteps = 50
 
-// Steady trains a narrow autoencoder and the flow of the reference for so many steps (0: 5,000) and writes what memory
-// that took to out. The options for timing and for a peer can't be combined with it.
+// Steady trains a narrow autoencoder and the reference flow for a number of steps (0: 5,000) and writes figures of the
+// memory to out. The options for timing, peers and profiles are not allowed.
 func Steady(ctx context.Context, o Options, steps int, out, log io.Writer) error {
 	if steps == 0 {
 		steps = 5000
 	}
 	if steps <= earlySteps {
-		return fmt.Errorf("%d steps are too few to compare with the first %d; use more", steps, earlySteps)
+		return fault.Field("Steps", steps, "must be more than %d, or 0 for 5,000", earlySteps)
 	}
 	if o.Time != 0 || o.Rounds != 0 || o.Versus != "" || o.Python != "" || o.Profile != "" {
-		return usage.Errorf("steady memory is not timed and has no peer or profile; leave the options for those out")
+		return fault.Field("Options", nil, "Time, Rounds, Versus, Python and Profile are not used when memory is measured; leave them out")
 	}
 	narrow := autoencoder.Config{ImageSize: 32, Channels: []int{3, 8, 16, 32, 64, 64}, Hidden: 128, Embedding: 32, Dropout: 0.2}
 	chosen, err := choose([]workload{
@@ -48,7 +48,7 @@ func Steady(ctx context.Context, o Options, steps int, out, log io.Writer) error
 		trainFlow("realnvp/train/b32", flows.DefaultConfig(256, 2), 32),
 	}, o.Only)
 	if err != nil {
-		return usage.Mistake(err)
+		return err
 	}
 	var rows []SteadyResult
 	for _, w := range chosen {

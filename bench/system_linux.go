@@ -6,12 +6,12 @@ import (
 	"strconv"
 )
 
-// resetPeak sets the mark of the highest resident memory to what is resident now; false if the system refuses.
+// resetPeak resets the high-water mark of the resident memory; false if the system refuses.
 func resetPeak() bool {
 	return os.WriteFile("/proc/self/clear_refs", []byte("5"), 0) == nil
 }
 
-// peakBytes is the highest resident memory since resetPeak, residentBytes that of now; false if the system doesn't tell.
+// peakBytes is the highest resident memory since resetPeak, residentBytes the present one; false if unknown.
 func peakBytes() (int64, bool)     { return statusBytes("VmHWM:") }
 func residentBytes() (int64, bool) { return statusBytes("VmRSS:") }
 
@@ -31,7 +31,7 @@ func statusBytes(field string) (int64, bool) {
 	return 0, false
 }
 
-// loadAverage is the number of processes that wanted a processor in the last minute; false if the system doesn't tell.
+// loadAverage is the system's load average of the last minute; false if unknown.
 func loadAverage() (float64, bool) {
 	text, err := os.ReadFile("/proc/loadavg")
 	if err != nil {

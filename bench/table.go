@@ -8,7 +8,7 @@ import (
 	"unicode/utf8"
 )
 
-// writeTable writes results for people: a line that says what was measured on what, and aligned columns.
+// writeTable writes results for people: a line with the device and its settings, and aligned columns.
 func writeTable(out io.Writer, results []Result) error {
 	if len(results) == 0 {
 		return nil
@@ -47,7 +47,7 @@ func writeTable(out io.Writer, results []Result) error {
 	return err
 }
 
-// align writes rows of equal length in columns, the first one to the left and the others to the right.
+// align writes rows of equal length in columns, the first aligned left and the others right.
 func align(text *strings.Builder, rows [][]string) {
 	widths := make([]int, len(rows[0]))
 	for _, row := range rows {

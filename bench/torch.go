@@ -13,10 +13,10 @@ import (
 //go:embed torch/*.py
 var torchScripts embed.FS
 
-// torchModes are what torch/peer.py calls the peers that it is.
+// torchModes are the modes of torch/peer.py for its peers.
 var torchModes = map[string]string{"torch": "eager", "torch-compile": "compile", "torch-cached": "cached"}
 
-// findTorch finds a Python that has PyTorch, for the peer of that name; python may name it.
+// findTorch finds a Python with PyTorch for the peer of that name: python if it is given.
 func findTorch(ctx context.Context, name, python string) (*peerLauncher, error) {
 	candidates := []string{"python3", "/usr/bin/python3"}
 	if python != "" {
@@ -24,7 +24,7 @@ func findTorch(ctx context.Context, name, python string) (*peerLauncher, error) 
 	}
 	found := ""
 	for _, c := range candidates {
-		// The version tells PyTorch from a mere folder of that name in the working directory.
+		// The version distinguishes PyTorch from a folder named torch in the working directory.
 		if exec.CommandContext(ctx, c, "-c", "import torch; torch.__version__").Run() == nil {
 			found = c
 			break

@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"github.com/bestiary-ml/bestiary/autoencoder"
+	"github.com/bestiary-ml/bestiary/fault"
 	"github.com/bestiary-ml/bestiary/flows"
 	"github.com/bestiary-ml/bestiary/nn"
 	"github.com/bestiary-ml/bestiary/sample"
@@ -14,15 +15,15 @@ import (
 	"github.com/bestiary-ml/bestiary/train"
 )
 
-// workload is a named piece of work on a device.
+// workload is a named computation on a device.
 type workload struct {
 	name  string
-	items int // pictures, rows or products that an iteration deals with
+	items int // pictures, rows or products in an iteration
 	// prepare builds models and data and returns one iteration.
 	prepare func(d *tensor.Device) (func() error, error)
 }
 
-// workloads are the named ones, at the sizes of the reference models.
+// workloads returns all workloads, at the sizes of the reference models.
 func workloads() []workload {
 	pets, flow := autoencoder.DefaultConfig(), flows.DefaultConfig(256, 2)
 	all := []workload{
@@ -35,7 +36,7 @@ func workloads() []workload {
 	return append(append(all, birds()...), attentions()...)
 }
 
-// Names lists the workloads.
+// Names lists the names of all workloads.
 func Names() []string { return names(workloads()) }
 
 func names(all []workload) []string {
@@ -46,8 +47,8 @@ func names(all []workload) []string {
 	return list
 }
 
-// choose returns those of all that a pattern selects: a name, the beginning of names up to a slash, or a pattern of
-// path.Match. No patterns select all.
+// choose returns the workloads that match a pattern: a name, a prefix of names up to a slash, or a pattern of path.Match.
+// Without patterns it returns all.
 func choose(all []workload, patterns []string) ([]workload, error) {
 	if len(patterns) == 0 {
 		return all, nil
@@ -58,14 +59,14 @@ func choose(all []workload, patterns []string) ([]workload, error) {
 		for _, w := range all {
 			matches, err := path.Match(p, w.name)
 			if err != nil {
-				return nil, fmt.Errorf("workload %q is not a pattern that can be read; use a name, the beginning of one, or * and ?", p)
+				return nil, fault.Field("Only", fmt.Sprintf("%q", p), "must be a name, a prefix up to a slash, or a valid pattern with * and ?")
 			}
 			if matches || strings.HasPrefix(w.name, strings.TrimSuffix(p, "/")+"/") {
 				chosen[w.name], found = true, true
 			}
 		}
 		if !found {
-			return nil, fmt.Errorf("workload %q is not known; there are %s", p, strings.Join(names(all), ", "))
+			return nil, fault.Field("Only", fmt.Sprintf("%q", p), "must match a workload: %s", strings.Join(names(all), ", "))
 		}
 	}
 	return slices.DeleteFunc(slices.Clone(all), func(w workload) bool { return !chosen[w.name] }), nil
@@ -85,7 +86,7 @@ func gemm(name string, n int) workload {
 	}}
 }
 
-// trainAutoencoder is forward, mean squared error, backward and Adam on a batch of noise.
+// trainAutoencoder is a training step of an autoencoder on a batch of noise.
 func trainAutoencoder(name string, c autoencoder.Config, batch int) workload {
 	return workload{name, batch, func(d *tensor.Device) (func() error, error) {
 		g := tensor.NewGenerator(1)
@@ -101,7 +102,7 @@ func trainAutoencoder(name string, c autoencoder.Config, batch int) workload {
 	}}
 }
 
-// trainFlow is negative log-likelihood, backward and Adam on a batch of noise.
+// trainFlow is a training step of a flow on a batch of noise.
 func trainFlow(name string, c flows.Config, batch int) workload {
 	return workload{name, batch, func(d *tensor.Device) (func() error, error) {
 		g := tensor.NewGenerator(1)
@@ -118,7 +119,7 @@ func trainFlow(name string, c flows.Config, batch int) workload {
 	}}
 }
 
-// labels deals the classes out in turn.
+// labels returns n labels that cycle through the classes.
 func labels(n, classes int) []int {
 	all := make([]int, n)
 	for i := range all {
@@ -127,7 +128,7 @@ func labels(n, classes int) []int {
 	return all
 }
 
-// training is a step of Adam, with the constants of the reference.
+// training returns a training step with Adam, with the constants of the reference.
 func training(d *tensor.Device, model nn.Module, loss func() *tensor.Tensor) func() error {
 	adam := train.NewAdam(model, train.AdamOptions{Beta1: 0.9, Beta2: 0.999, Eps: 1e-8, WeightDecay: 1e-5})
 	return func() error {
@@ -141,7 +142,7 @@ func training(d *tensor.Device, model nn.Module, loss func() *tensor.Tensor) fun
 	}
 }
 
-// samplePets is latents through the inverse flow and the decoder, to pictures of bytes, in evaluation mode.
+// samplePets maps latents through the inverse flow and the decoder to pictures, in evaluation mode.
 func samplePets(name string, c autoencoder.Config, f flows.Config, n int) workload {
 	return workload{name, n, func(d *tensor.Device) (func() error, error) {
 		g := tensor.NewGenerator(1)

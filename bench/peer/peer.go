@@ -16,20 +16,20 @@ import (
 // warmUp is the number of iterations before the timed ones.
 const warmUp = 2
 
-// Framework is what is measured.
+// Framework describes a framework to measure.
 type Framework struct {
-	Module string // its path, whose version is told
-	BLAS   string // what multiplies its matrices
+	Module string // module path, to report its version
+	BLAS   string // library that multiplies its matrices
 
-	// Workloads build models and data and return one iteration. A workload that isn't there is impossible.
+	// Workloads build models and data and return a function for one iteration.
 	Workloads map[string]func() (step func() error, err error)
-	// Impossible tells why the framework can't do what isn't in Workloads, by the beginnings of names; the longest
-	// that fits counts.
+	// Impossible has the reasons for the workloads that are missing, by prefixes of names; the longest matching prefix
+	// counts.
 	Impossible map[string]string
 }
 
-// Serve answers commands until there are no more. The program's argument is the number of threads; it is Go's, so what
-// a framework starts in goroutines keeps to it.
+// Serve answers commands until the end of the input. The program's argument is the number of threads, which becomes
+// GOMAXPROCS, so it also limits a framework's goroutines.
 func Serve(f Framework) {
 	threads := 0
 	if len(os.Args) == 2 {
@@ -66,7 +66,7 @@ func serve(f Framework, in io.Reader, out io.Writer) error {
 	return lines.Err()
 }
 
-// reply does what a line says. The frameworks panic on what they can't do; that is an answer too.
+// reply executes a command. A panic of the framework becomes an error.
 func reply(f Framework, line string, step *func() error) (answer map[string]any, err error) {
 	defer func() {
 		if r := recover(); r != nil {
@@ -128,7 +128,7 @@ func timed(step func() error, seconds float64) ([]float64, error) {
 	return times, nil
 }
 
-// version is that of a module in this program.
+// version is the version of a module in this program.
 func version(module string) string {
 	if info, ok := debug.ReadBuildInfo(); ok {
 		for _, m := range info.Deps {
@@ -140,7 +140,7 @@ func version(module string) string {
 	return "of unknown version"
 }
 
-// peakBytes is the highest resident memory of this process, nil where the system doesn't tell.
+// peakBytes is the highest resident memory of this process; nil where the system doesn't report it.
 func peakBytes() *int64 {
 	status, err := os.ReadFile("/proc/self/status")
 	if err != nil {

@@ -10,24 +10,31 @@ func newBench() *cobra.Command {
 	var steady bool
 	c := &cobra.Command{
 		Use:   "bench",
-		Short: "Measure the named workloads, beside PyTorch or Go libraries if wanted",
-		Long: `Measure the named workloads: seconds an iteration (median and spread), items and operations a
-second, the share of the peak that a loop of fused multiply-adds reaches in the same run, and
-peak memory. With --vs torch, the same is measured in PyTorch in turns, and the ratio printed;
-with --vs torch-compile, in PyTorch with torch.compile; with --vs torch-cached, PyTorch generates
-pictures with a cache, where the reference computes everything anew for each code.
-Operations are those of the direct algorithms, so convolutions by Winograd's may exceed the peak.
+		Short: "Measure the speed of named workloads, optionally beside PyTorch or Go libraries",
+		Long: `Measure named workloads: seconds for an iteration (median and quartiles), items and floating-point
+operations per second, the share of the peak that a loop of fused multiply-adds reaches in the same
+run, and peak memory. Operations are counted for direct algorithms, so Winograd convolutions may
+exceed the peak.
 
-With --device cuda, PyTorch computes on the same GPU at the same precision, memory is the GPU's since
-the workload was warmed up, there is no share of a peak, and what CUDA graphs did is told.
+With --vs, a peer runs the same workloads in turns with bestiary, and its ratio is printed:
+  torch          PyTorch, eager
+  torch-compile  PyTorch with torch.compile
+  torch-cached   PyTorch that generates with a KV cache; the reference, as torch runs it, computes
+                 the whole sequence again for each code
+  gorgonia, gomlx, spago
+                 libraries in Go, built from the checkout
 
-  gemm/1024               C = A·B, 1024³, float32
-  autoencoder/train/b32   forward, MSE, backward, Adam of the pets autoencoder, 32 pictures
-  realnvp/train/b32, b256 NLL, backward, Adam of the 12-coupling flow over 256 dimensions
+With --device cuda, PyTorch computes on the same GPU at the same precision, memory is that of the
+GPU after the warm-up, and there is no share of a peak.
+
+Workloads:
+  gemm/1024               matrix product C = A·B, 1024³
+  autoencoder/train/b32   training step of the pets autoencoder, 32 pictures
+  realnvp/train/b32, b256 training step of a flow with 12 couplings over 256 dimensions
   pets/sample/64          64 latents through the inverse flow and the decoder, to pictures
-  dvae/train/…            loss, backward, Adam of the discrete VAE, 8 pictures of 128×128
-  dalle/train/…           the same of DALL-E, 4 captions and pictures: 64+256 tokens, 256+1,024 tokens
-  dalle/generate/…        one picture for a caption: 256 codes with the cache, decoded
+  dvae/train/…            training step of the discrete VAE, 8 pictures of 128×128
+  dalle/train/…           training step of DALL-E, 4 captions and pictures: 64+256 or 256+1,024 tokens
+  dalle/generate/…        one picture for a caption: 256 codes with the KV cache, decoded
   attention/…             forward and backward of each pattern, 4 sequences of 256+1,024 tokens`,
 		Example: `  bestiary bench
   bestiary bench --only gemm/1024 --threads 1
@@ -39,18 +46,20 @@ the workload was warmed up, there is no share of a peak, and what CUDA graphs di
 		Args: noArguments,
 	}
 	device := addDeviceFlags(c)
-	c.Flags().StringArrayVar(&o.Only, "only", nil, "workload to measure: a name, the beginning of one up to a slash, or a pattern (repeatable; default: all)")
+	c.Flags().StringArrayVar(&o.Only, "only", nil, "workload to measure: a name, a prefix up to a slash, or a pattern with * (repeatable; default: all)")
 	c.Flags().BoolVar(&o.JSON, "json", false, "print a JSON object for each workload")
 	c.Flags().DurationVar(&o.Time, "time", 0, "time to measure each workload for (0: 3s)")
 	c.Flags().IntVar(&o.Rounds, "rounds", 0, "turns that this time is divided into (0: 5)")
-	c.Flags().StringVar(&o.Versus, "vs", "", "peer to measure in the same run: torch, torch-compile, torch-cached, or gorgonia, gomlx, spago (built from the checkout)")
-	c.Flags().StringVar(&o.Python, "python", "", "Python that has PyTorch (default: the first on the path that has it)")
-	c.Flags().StringVar(&o.Profile, "profile", "", "file for a CPU profile of one workload's timed iterations, for go tool pprof (not beside --vs)")
-	c.Flags().BoolVar(&steady, "steady", false, "measure memory over 5,000 training steps instead of time")
+	c.Flags().StringVar(&o.Versus, "vs", "", "peer to measure in the same run: torch, torch-compile, torch-cached, gorgonia, gomlx or spago")
+	c.Flags().StringVar(&o.Python, "python", "", "Python interpreter with PyTorch (default: python3 or /usr/bin/python3)")
+	c.Flags().StringVar(&o.Profile, "profile", "", "file for a CPU profile of one workload's timed iterations, for go tool pprof (not with --vs)")
+	c.Flags().BoolVar(&steady, "steady", false, "measure the memory of 5,000 training steps instead of time")
 	c.RunE = func(c *cobra.Command, _ []string) error {
-		if _, err := device.open(); err != nil {
+		d, err := device.open() // checks the flags; each workload opens a device of its own
+		if err != nil {
 			return err
 		}
+		d.Close()
 		o.Device, o.Threads, o.Kernels = device.name, device.options.Threads, device.options.Kernels
 		o.Precision = device.options.Precision
 		if steady {
