@@ -92,7 +92,11 @@ func MeasureGenerated(ctx context.Context, p *sample.TextToImage, d *data.Datase
 	}
 	var pixels []uint8
 	for _, g := range pictures {
-		pixels = append(pixels, p.PixelsOf(g.Image)...)
+		one, err := p.PixelsOf(g.Image)
+		if err != nil {
+			return nil, err
+		}
+		pixels = append(pixels, one...)
 	}
 	made, err := embed(ctx, p, o.Prompts, pixels, counting(n))
 	if err != nil {

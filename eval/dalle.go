@@ -32,7 +32,8 @@ func MeasureDALLE(ctx context.Context, p *sample.TextToImage, d *data.Dataset) (
 		return nil, err
 	}
 	var c dalle.Config
-	if err := p.Use(ctx, func(_ *tensor.Device, m sample.TextToImageModels) error { c = m.DALLE.Config(); return nil }); err != nil {
+	err := p.Use(ctx, func(_ *tensor.Device, m sample.TextToImageModels) error { c = m.DALLE.Config(); return nil })
+	if err != nil {
 		return nil, err
 	}
 	pairs, err := choosePairs(ctx, p.Tokenizer(), d, c.TextLen)

@@ -46,7 +46,7 @@ func TestEvaluate(t *testing.T) {
 	}
 	originals := make([]*image.NRGBA, heldOut.Len())
 	for i := range originals {
-		originals[i] = sample.FromRGB(heldOut.Image(i), 32, 32)
+		originals[i] = sample.Split(heldOut.Image(i), 32, 3)[0]
 	}
 	if want := ImagePSNR(originals, made); math.Abs(e.Reconstruction.PSNR-want) > 0.05 {
 		t.Errorf("PSNR %v, that of the pictures is %v", e.Reconstruction.PSNR, want)

@@ -98,8 +98,11 @@ func sampleLike(ctx context.Context, p *sample.Flow, labels []int, seed uint64) 
 	return samples, err
 }
 
-// Deviations returns the standard deviation of each column of rows [N, dim]; 1 for a constant column.
+// Deviations returns the standard deviation of each column of rows [N, dim]; 1 for a constant column, none for dim < 1.
 func Deviations(rows []float32, dim int) []float32 {
+	if dim < 1 {
+		return nil
+	}
 	deviations := make([]float32, dim)
 	n := float64(len(rows) / dim)
 	for c := range dim {

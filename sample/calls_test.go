@@ -65,7 +65,7 @@ func calls(p *Flow, b *TextToImage) map[string]func(ctx context.Context) error {
 			})
 		},
 		"Generate": func(ctx context.Context) error {
-			_, err := b.Generate(ctx, GenerateOptions{Prompts: prompts, Candidates: 2, Prime: FromRGB(birds.Image(0), birdSize, birdSize)})
+			_, err := b.Generate(ctx, GenerateOptions{Prompts: prompts, Candidates: 2, Prime: Split(birds.Pixels, birdSize, 3)[0]})
 			return err
 		},
 		"CompleteText": func(ctx context.Context) error { _, err := b.CompleteText(ctx, "a red", CompleteOptions{}); return err },

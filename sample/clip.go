@@ -64,7 +64,7 @@ func (p *TextToImage) score(ctx context.Context, pictures []Generated) error {
 	var prompts []string
 	var pixels []uint8
 	for _, g := range pictures {
-		prompts, pixels = append(prompts, g.Prompt), append(pixels, p.PixelsOf(g.Image)...)
+		prompts, pixels = append(prompts, g.Prompt), append(pixels, p.pixels(g.Image)...)
 	}
 	texts, err := p.embedTexts(ctx, prompts)
 	if err != nil {

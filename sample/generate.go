@@ -157,7 +157,7 @@ func (p *TextToImage) prime(ctx context.Context, img *image.NRGBA, rows int) ([]
 	if err := checkPrimeRows(rows, height); err != nil {
 		return nil, err
 	}
-	codes, err := p.codes(ctx, p.PixelsOf(img))
+	codes, err := p.codes(ctx, p.pixels(img))
 	if err != nil {
 		return nil, err
 	}

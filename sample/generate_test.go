@@ -84,7 +84,7 @@ func TestGenerateRows(t *testing.T) {
 	b := smallTextToImage(t, 3)
 	var told []Rows
 	var last [][]*image.NRGBA
-	o := GenerateOptions{Prompts: prompts, N: 2, Batch: 3, Prime: FromRGB(toy.Birds(1).Image(0), birdSize, birdSize), PrimeRows: 1}
+	o := GenerateOptions{Prompts: prompts, N: 2, Batch: 3, Prime: b.Pictures(toy.Birds(1).Pixels)[0], PrimeRows: 1}
 	o.Rows = func(r Rows) {
 		for _, p := range r.Pictures {
 			if len(p.Codes) != r.First*birdGrid {
@@ -138,7 +138,7 @@ func TestGeneratePrime(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	img := FromRGB(photo.Image(0), birdSize, birdSize)
+	img := b.Pictures(photo.Pixels)[0]
 	for _, c := range []struct{ ask, rows int }{{0, 1}, {1, 1}, {3, 3}} {
 		for _, guidance := range []float64{1, 3} {
 			for i, p := range generate(t, b, GenerateOptions{Prompts: prompts, N: 2, Sampling: &sampling.Options{Temperature: 1, Guidance: guidance}, Prime: img, PrimeRows: c.ask}) {
@@ -184,7 +184,7 @@ func TestGenerateRanks(t *testing.T) {
 		t.Fatal(err)
 	}
 	var x *tensor.Tensor
-	if err := b.batches(context.Background(), b.PixelsOf(p.Image), func(y *tensor.Tensor) { x = y.Keep() }); err != nil {
+	if err := b.batches(context.Background(), b.pixels(p.Image), func(y *tensor.Tensor) { x = y.Keep() }); err != nil {
 		t.Fatal(err)
 	}
 	if want := b.models.CLIP.Similarity(b.device.Ints(ids, 1, 16), x, nil).Item() * 0.07; math.Abs(p.Score-want) > 1e-5 {

@@ -44,6 +44,9 @@ func checkPixels(field string, n, size int) error {
 
 // checkImage returns an error if img isn't a picture of size×size pixels.
 func checkImage(field string, img *image.NRGBA, size int) error {
+	if img == nil {
+		return fault.Field(field, nil, "must be a picture, not nil")
+	}
 	b := img.Bounds()
 	if b.Dx() != size || b.Dy() != size {
 		return fault.Field(field, nil, "must have %d×%d pixels like the pictures of the model, not %d×%d; scale it to that size", size, size, b.Dx(), b.Dy())

@@ -34,18 +34,11 @@ func Pixels(values []float32, n, h, w int) ([]*image.NRGBA, error) {
 	return all, nil
 }
 
-// FromRGB makes a picture of RGB pixels [H, W, 3].
-func FromRGB(pixels []uint8, h, w int) *image.NRGBA {
-	img := image.NewNRGBA(image.Rect(0, 0, w, h))
-	for p := range h * w {
-		copy(img.Pix[4*p:], pixels[3*p:3*p+3])
-		img.Pix[4*p+3] = 255
-	}
-	return img
-}
-
-// ToRGB returns the RGB pixels [H, W, 3] of a picture without its transparency.
+// ToRGB returns the RGB pixels [H, W, 3] of a picture without its transparency; none of nil.
 func ToRGB(img *image.NRGBA) []uint8 {
+	if img == nil {
+		return nil
+	}
 	b := img.Bounds()
 	pixels := make([]uint8, 0, 3*b.Dx()*b.Dy())
 	for y := b.Min.Y; y < b.Max.Y; y++ {
@@ -57,24 +50,33 @@ func ToRGB(img *image.NRGBA) []uint8 {
 	return pixels
 }
 
-// Split returns the pictures of pixels [N, S, S, C]: RGB for 3 channels, with straight alpha for 4. An incomplete picture
-// at the end is left out.
+// maxSide is the largest width of a picture that Split makes: MaxPixels have it.
+const maxSide = 1 << 14
+
+// Split returns the pictures of pixels [N, S, S, C]: RGB for 3 channels, with straight alpha for 4. It leaves out an
+// incomplete picture at the end, and returns nothing for other sizes or channels.
 func Split(pixels []uint8, size, channels int) []*image.NRGBA {
+	if size < 1 || size > maxSide || channels != 3 && channels != 4 {
+		return nil
+	}
 	one := size * size * channels
 	all := make([]*image.NRGBA, len(pixels)/one)
 	for i := range all {
+		all[i] = image.NewNRGBA(image.Rect(0, 0, size, size))
 		part := pixels[i*one : (i+1)*one]
-		if channels == 3 {
-			all[i] = FromRGB(part, size, size)
+		if channels == 4 {
+			copy(all[i].Pix, part)
 			continue
 		}
-		all[i] = image.NewNRGBA(image.Rect(0, 0, size, size))
-		copy(all[i].Pix, part)
+		for p := range size * size {
+			copy(all[i].Pix[4*p:], part[3*p:3*p+3])
+			all[i].Pix[4*p+3] = 255
+		}
 	}
 	return all
 }
 
-// whole returns an error if pixels [N, S, S, C] are not a whole number of pictures, or too many.
+// whole returns an error if pixels [N, S, S, C] are not a whole number of pictures.
 func whole(pixels []uint8, size, channels int) error {
 	one := size * size * channels
 	if len(pixels)%one != 0 {

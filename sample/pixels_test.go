@@ -26,8 +26,7 @@ func TestPixels(t *testing.T) {
 				t.Errorf("picture %d, pixel %d: %v, want %v", n, x, got, c)
 			}
 		}
-		back := FromRGB(ToRGB(img), 1, 2)
-		if !slices.Equal(back.Pix, img.Pix) {
+		if back := Split(ToRGB(img), 1, 3); !slices.Equal(append(back[0].Pix, back[1].Pix...), img.Pix) {
 			t.Errorf("picture %d changed on the way to RGB and back", n)
 		}
 	}
@@ -35,5 +34,17 @@ func TestPixels(t *testing.T) {
 		if _, err := Pixels(hwc, size[0], size[1], size[2]); err == nil {
 			t.Errorf("12 values as %v were accepted", size)
 		}
+	}
+}
+
+func TestSplitRefuses(t *testing.T) {
+	pixels := make([]uint8, 48)
+	for _, size := range [][2]int{{0, 3}, {-1, 3}, {4, 0}, {4, 5}, {1 << 32, 3}, {1<<32 + 1, 4}} {
+		if got := Split(pixels, size[0], size[1]); len(got) != 0 {
+			t.Errorf("size %d with %d channels: %d pictures", size[0], size[1], len(got))
+		}
+	}
+	if got := Split(pixels[:47], 2, 3); len(got) != 3 {
+		t.Errorf("%d pictures of 47 values, want 3", len(got))
 	}
 }

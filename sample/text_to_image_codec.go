@@ -112,7 +112,15 @@ func (p *TextToImage) decodeBatch(codes []int32) ([]*image.NRGBA, error) {
 }
 
 // PixelsOf returns the pixels [S, S, C] of a picture of the models' size. Models without transparency get it on white.
-func (p *TextToImage) PixelsOf(img *image.NRGBA) []uint8 {
+func (p *TextToImage) PixelsOf(img *image.NRGBA) ([]uint8, error) {
+	if err := checkImage("Image", img, p.Size()); err != nil {
+		return nil, err
+	}
+	return p.pixels(img), nil
+}
+
+// pixels is PixelsOf for a picture that has been checked.
+func (p *TextToImage) pixels(img *image.NRGBA) []uint8 {
 	flat := image.NewNRGBA(image.Rect(0, 0, img.Bounds().Dx(), img.Bounds().Dy()))
 	if p.Channels() == 4 {
 		draw.Draw(flat, flat.Bounds(), img, img.Bounds().Min, draw.Src)

@@ -78,7 +78,7 @@ func TestBirdsWithTransparency(t *testing.T) {
 	if err != nil || len(made) != 2 || len(originals) != 2 {
 		t.Fatalf("%d reconstructions of %d pictures (%v)", len(made), len(originals), err)
 	}
-	if got := b.PixelsOf(originals[1]); !slices.Equal(got, rgba[len(rgba)/2:]) {
+	if got, err := b.PixelsOf(originals[1]); err != nil || !slices.Equal(got, rgba[len(rgba)/2:]) {
 		t.Error("a picture changes on the way to an image and back")
 	}
 	if got := generate(t, b, GenerateOptions{Prompts: prompts, Prime: originals[0]}); len(got) != 2 {

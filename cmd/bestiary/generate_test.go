@@ -81,7 +81,7 @@ func drawnBird(t *testing.T, size int) string {
 		t.Fatal(err)
 	}
 	path := filepath.Join(t.TempDir(), fmt.Sprintf("bird%d.png", size))
-	if err := layout.SavePNG(path, sample.FromRGB(birds.Image(0), size, size)); err != nil {
+	if err := layout.SavePNG(path, sample.Split(birds.Image(0), size, 3)[0]); err != nil {
 		t.Fatal(err)
 	}
 	return path

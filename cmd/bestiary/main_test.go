@@ -70,7 +70,7 @@ func pictures(t *testing.T, n int) string {
 		if err := os.MkdirAll(class, 0o777); err != nil {
 			t.Fatal(err)
 		}
-		if err := layout.SavePNG(filepath.Join(class, fmt.Sprintf("%03d.png", i)), sample.FromRGB(animals.Image(i), 32, 32)); err != nil {
+		if err := layout.SavePNG(filepath.Join(class, fmt.Sprintf("%03d.png", i)), sample.Split(animals.Image(i), 32, 3)[0]); err != nil {
 			t.Fatal(err)
 		}
 	}

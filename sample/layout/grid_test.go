@@ -196,10 +196,13 @@ func TestGridRefuses(t *testing.T) {
 			_, err := Grid(Options{}, Section{Images: plain(2, 8, 8), Captions: []string{"a"}})
 			return err
 		},
-		"is empty":       func() error { _, err := Grid(Options{}, Section{Images: []*image.NRGBA{nil}}); return err },
-		"Columns -1":     func() error { _, err := Grid(Options{Columns: -1}, Section{Images: one}); return err },
-		"fewer pictures": func() error { _, err := Grid(Options{Scale: math.MaxInt}, Section{Images: one}); return err },
-		"2000 rows":      func() error { return Options{}.Check(image.Pt(64, 64), slices.Repeat([]int{1}, 2000)...) },
+		"is empty":        func() error { _, err := Grid(Options{}, Section{Images: []*image.NRGBA{nil}}); return err },
+		"Columns -1":      func() error { _, err := Grid(Options{Columns: -1}, Section{Images: one}); return err },
+		"fewer pictures":  func() error { _, err := Grid(Options{Scale: math.MaxInt}, Section{Images: one}); return err },
+		"from 1 to 16384": func() error { return Options{}.Check(image.Pt(math.MaxInt, 1), 4) },
+		"from 0 to":       func() error { return Options{}.Check(image.Pt(1, 1), math.MaxInt, math.MaxInt) },
+		"not nil":         func() error { return SavePNG(filepath.Join(t.TempDir(), "x.png"), nil) },
+		"2000 rows":       func() error { return Options{}.Check(image.Pt(64, 64), slices.Repeat([]int{1}, 2000)...) },
 	} {
 		if err := f(); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("got %v, want %q", err, want)

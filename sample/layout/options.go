@@ -59,8 +59,8 @@ func (o Options) arrange(size image.Point, captioned bool, counts []int) (column
 	if widest == 0 {
 		return 0, 0, fault.Field("Images", nil, "there are no pictures to draw; give one or more")
 	}
-	if size.X < 1 || size.Y < 1 {
-		return 0, 0, fault.Field("Images", size, "must have one pixel or more on each side")
+	if size.X < 1 || size.Y < 1 || size.X > maxSide || size.Y > maxSide {
+		return 0, 0, fault.Field("Images", size, "must have from 1 to %d pixels on each side", maxSide)
 	}
 	if columns = min(o.Columns, widest); columns == 0 {
 		columns = Columns(counts...)

@@ -1,15 +1,20 @@
 package layout
 
 import (
+	"fmt"
 	"image"
 	"image/png"
 	"io"
 
+	"github.com/bestiary-ml/bestiary/fault"
 	"github.com/bestiary-ml/bestiary/internal/atomicfile"
 )
 
 // SavePNG writes a picture to a file. An error leaves the file as it was.
 func SavePNG(path string, img image.Image) error {
+	if img == nil {
+		return fmt.Errorf("%s: %w", path, fault.Field("Image", nil, "must be a picture, not nil"))
+	}
 	return atomicfile.Write(path, func(w io.Writer) error { return png.Encode(w, img) })
 }
 
