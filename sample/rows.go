@@ -43,7 +43,7 @@ func (r Rows) Images(ctx context.Context) ([]*image.NRGBA, error) {
 	return images, err
 }
 
-// rowFunc returns the callback of DALLE.Generate for a batch; nil if nobody listens.
+// rowFunc returns the callback of DALLE.Generate for a batch; nil without a callback.
 func (j *job) rowFunc(batch []Generated) dalle.RowFunc {
 	if j.options.Rows == nil {
 		return nil
