@@ -5,6 +5,7 @@ import (
 
 	"github.com/bestiary-ml/bestiary/data"
 	"github.com/bestiary-ml/bestiary/fault"
+	"github.com/bestiary-ml/bestiary/models"
 	"github.com/bestiary-ml/bestiary/sample"
 )
 
@@ -55,10 +56,10 @@ func EvaluateTextToImage(ctx context.Context, p *sample.TextToImage, d *data.Dat
 		there   bool
 		measure func() error
 	}{
-		{"dvae", there["dvae"], func() (err error) { r.VAE, err = MeasureVAE(ctx, p, d); return err }},
-		{"dalle", there["dalle"], func() (err error) { r.DALLE, err = MeasureDALLE(ctx, p, d); return err }},
-		{"clip", there["clip"], func() (err error) { r.CLIP, err = MeasureCLIP(ctx, p, d); return err }},
-		{"generated pictures", there["dalle"] && there["clip"] && o.Generated > 0, func() (err error) {
+		{models.DVAE.Name, there[models.DVAE.Name], func() (err error) { r.VAE, err = MeasureVAE(ctx, p, d); return err }},
+		{models.DALLE.Name, there[models.DALLE.Name], func() (err error) { r.DALLE, err = MeasureDALLE(ctx, p, d); return err }},
+		{models.CLIP.Name, there[models.CLIP.Name], func() (err error) { r.CLIP, err = MeasureCLIP(ctx, p, d); return err }},
+		{"generated pictures", there[models.DALLE.Name] && there[models.CLIP.Name] && o.Generated > 0, func() (err error) {
 			r.Generated, err = MeasureGenerated(ctx, p, d, o.Generated, sample.GenerateOptions{Seed: o.Seed, Rows: o.Rows})
 			return err
 		}},

@@ -11,6 +11,7 @@ import (
 	"github.com/bestiary-ml/bestiary/data"
 	"github.com/bestiary-ml/bestiary/fault"
 	"github.com/bestiary-ml/bestiary/flows"
+	"github.com/bestiary-ml/bestiary/models"
 	"github.com/bestiary-ml/bestiary/nn"
 	"github.com/bestiary-ml/bestiary/tensor"
 )
@@ -80,7 +81,7 @@ func (p *Flow) RequireFlow() error {
 		return p.stale
 	}
 	if p.models.Flow == nil {
-		return &fault.Missing{Run: p.run, Model: "flow", There: []string{"autoencoder"}}
+		return &fault.Missing{Run: p.run, Model: models.Flow.Name, There: []string{models.Autoencoder.Name}}
 	}
 	return nil
 }

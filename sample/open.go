@@ -3,13 +3,9 @@ package sample
 import (
 	"context"
 
-	"github.com/bestiary-ml/bestiary/autoencoder"
-	"github.com/bestiary-ml/bestiary/clip"
-	"github.com/bestiary-ml/bestiary/dalle"
-	"github.com/bestiary-ml/bestiary/dvae"
 	"github.com/bestiary-ml/bestiary/fault"
-	"github.com/bestiary-ml/bestiary/flows"
 	"github.com/bestiary-ml/bestiary/internal/run"
+	"github.com/bestiary-ml/bestiary/models"
 	"github.com/bestiary-ml/bestiary/nn"
 	"github.com/bestiary-ml/bestiary/tensor"
 )
@@ -43,7 +39,7 @@ func openFlow(ctx context.Context, r *run.Run, d *tensor.Device) (*Flow, error) 
 	if err := r.Data(&p.data); err != nil {
 		return nil, err
 	}
-	a, err := load(ctx, r, "autoencoder", d, autoencoder.New)
+	a, err := models.Autoencoder.Open(r.Dir(), d)
 	if err != nil {
 		return nil, err
 	}
@@ -51,10 +47,13 @@ func openFlow(ctx context.Context, r *run.Run, d *tensor.Device) (*Flow, error) 
 		return nil, damaged(r, "the data has %d classes and pictures of size %d, the autoencoder takes size %d", len(p.data.Classes), p.data.Size, size)
 	}
 	p.models.Autoencoder = a
-	if !r.HasWeights("flow") {
+	if !r.HasWeights(models.Flow.Name) {
 		return p, nil
 	}
-	flow, err := load(ctx, r, "flow", d, flows.NewRealNVP)
+	if err := ctx.Err(); err != nil {
+		return nil, err
+	}
+	flow, err := models.Flow.Open(r.Dir(), d)
 	if err != nil {
 		return nil, err
 	}
@@ -63,9 +62,9 @@ func openFlow(ctx context.Context, r *run.Run, d *tensor.Device) (*Flow, error) 
 			c.Dim, c.Classes, p.Embedding(), len(p.data.Classes))
 	}
 	var trained FlowOptions
-	if r.Options("flow", &trained) == nil { // older runs have none
+	if r.Options(models.Flow.Name, &trained) == nil { // older runs have none
 		if err := trained.Check(a); err != nil {
-			p.stale = fault.Damaged(r.WeightsPath("autoencoder"), "%v", err)
+			p.stale = fault.Damaged(r.WeightsPath(models.Autoencoder.Name), "%v", err)
 			return p, nil
 		}
 	}
@@ -81,22 +80,28 @@ func openTextToImage(ctx context.Context, r *run.Run, d *tensor.Device) (*TextTo
 		}
 	}
 	m := &p.models
-	hasDALLE, hasCLIP := r.HasWeights("dalle"), r.HasWeights("clip")
+	hasDALLE, hasCLIP := r.HasWeights(models.DALLE.Name), r.HasWeights(models.CLIP.Name)
 	var err error
-	if r.HasWeights("dvae") || hasDALLE || !hasCLIP {
-		if m.VAE, err = load(ctx, r, "dvae", d, dvae.New); err != nil {
+	if r.HasWeights(models.DVAE.Name) || hasDALLE || !hasCLIP {
+		if m.VAE, err = models.DVAE.Open(r.Dir(), d); err != nil {
 			return nil, err
 		}
 	}
+	if err := ctx.Err(); err != nil {
+		return nil, err
+	}
 	if hasDALLE {
-		if m.DALLE, err = load(ctx, r, "dalle", d, dalle.New); err != nil {
+		if m.DALLE, err = models.DALLE.Open(r.Dir(), d); err != nil {
 			return nil, err
 		}
 		sum := codedBy(r)
 		p.recoded = sum != "" && sum != nn.Checksum(m.VAE)
 	}
+	if err := ctx.Err(); err != nil {
+		return nil, err
+	}
 	if hasCLIP {
-		if m.CLIP, err = load(ctx, r, "clip", d, clip.New); err != nil {
+		if m.CLIP, err = models.CLIP.Open(r.Dir(), d); err != nil {
 			return nil, err
 		}
 	}
@@ -114,31 +119,11 @@ func openTextToImage(ctx context.Context, r *run.Run, d *tensor.Device) (*TextTo
 // codedBy returns the checksum of the discrete VAE on whose codes the run's DALL-E was trained; "" if unknown.
 func codedBy(r *run.Run) string {
 	var options map[string]any
-	if r.Options("dalle", &options) != nil {
+	if r.Options(models.DALLE.Name, &options) != nil {
 		return ""
 	}
 	sum, _ := options["dvae"].(string)
 	return sum
-}
-
-// load loads one model of a run, frozen and in evaluation mode.
-func load[C any, M nn.Module](ctx context.Context, r *run.Run, name string, d *tensor.Device, build func(*tensor.Device, C, *tensor.Generator) (M, error)) (m M, err error) {
-	if err := ctx.Err(); err != nil {
-		return m, err
-	}
-	var c C
-	if err := r.Config(name, &c); err != nil {
-		return m, err
-	}
-	if m, err = build(d, c, tensor.NewGenerator(0)); err != nil {
-		return m, fault.Damaged(r.Path("config.json"), "%s: %v", name, err)
-	}
-	if _, err := r.LoadWeights(name, m); err != nil {
-		return m, err
-	}
-	m.SetTraining(false)
-	nn.Freeze(m)
-	return m, nil
 }
 
 // damaged returns an error for settings in a run folder that contradict each other.

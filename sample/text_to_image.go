@@ -10,6 +10,7 @@ import (
 	"github.com/bestiary-ml/bestiary/data"
 	"github.com/bestiary-ml/bestiary/dvae"
 	"github.com/bestiary-ml/bestiary/fault"
+	"github.com/bestiary-ml/bestiary/models"
 	"github.com/bestiary-ml/bestiary/tensor"
 	"github.com/bestiary-ml/bestiary/tokenizer"
 )
@@ -110,7 +111,7 @@ func (p *TextToImage) Models() (names []string) {
 	for _, m := range []struct {
 		name  string
 		there bool
-	}{{"dvae", p.models.VAE != nil}, {"dalle", p.models.DALLE != nil}, {"clip", p.models.CLIP != nil}} {
+	}{{models.DVAE.Name, p.models.VAE != nil}, {models.DALLE.Name, p.models.DALLE != nil}, {models.CLIP.Name, p.models.CLIP != nil}} {
 		if m.there {
 			names = append(names, m.name)
 		}
@@ -145,7 +146,7 @@ func (p *TextToImage) Use(ctx context.Context, f func(d *tensor.Device, m TextTo
 // RequireVAE returns a [*fault.Missing] unless there is a discrete VAE.
 func (p *TextToImage) RequireVAE() error {
 	if p.models.VAE == nil {
-		return p.missing("dvae")
+		return p.missing(models.DVAE.Name)
 	}
 	return nil
 }
@@ -155,7 +156,7 @@ func (p *TextToImage) RequireVAE() error {
 func (p *TextToImage) RequireDALLE() error {
 	switch m := p.models; {
 	case m.DALLE == nil:
-		return p.missing("dalle")
+		return p.missing(models.DALLE.Name)
 	case m.Tokenizer == nil:
 		return p.missing("tokenizer")
 	case p.recoded:
@@ -168,7 +169,7 @@ func (p *TextToImage) RequireDALLE() error {
 func (p *TextToImage) RequireCLIP() error {
 	switch m := p.models; {
 	case m.CLIP == nil:
-		return p.missing("clip")
+		return p.missing(models.CLIP.Name)
 	case m.Tokenizer == nil:
 		return p.missing("tokenizer")
 	}

@@ -29,3 +29,10 @@ func (below) Give(d *Device, b kernel.Buffer)                       { d.give(b) 
 func (below) UpdateWith(s *Step, update func(*Tensor) (kernel.Adam, kernel.AdamParam, bool)) {
 	s.updater = update
 }
+
+func (below) With(d *Device, k kernel.Device, f func()) {
+	old := d.kernels
+	defer func() { d.kernels = old }()
+	d.kernels = k
+	f()
+}

@@ -13,27 +13,44 @@ import (
 
 // AdamOptions are the constants of Adam, by the names and with the meaning that they have in PyTorch.
 type AdamOptions struct {
-	Beta1, Beta2 float64 // decay of the moments; 0.9 and 0.999 in the paper
-	Eps          float64 // 1e-8 in the paper
+	Beta1, Beta2 float64 // decay of the moments
+	Eps          float64
 	WeightDecay  float64
 	Decoupled    bool // AdamW: shrink the weights directly instead of adding the decay to the gradient
-	MatricesOnly bool // spare what has fewer than two dimensions, biases and the scales of norms, the decay
+	MatricesOnly bool // exclude tensors of rank 0 and 1, biases and the scales of norms, from weight decay
 }
 
-// Adam is the optimizer of Kingma and Ba (2015), or that of Loshchilov and Hutter (2019) with decoupled decay:
+// DefaultAdam returns the constants of the paper, without weight decay: β₁ 0.9, β₂ 0.999, ε 1e-8.
+func DefaultAdam() AdamOptions { return AdamOptions{Beta1: 0.9, Beta2: 0.999, Eps: 1e-8} }
+
+// DefaultAdamW returns the constants of the paper with decoupled weight decay, from which biases and norms are excluded.
+func DefaultAdamW(decay float64) AdamOptions {
+	o := DefaultAdam()
+	o.WeightDecay, o.Decoupled, o.MatricesOnly = decay, true, true
+	return o
+}
+
+// Adam is the optimizer of Kingma and Ba (2015) or, with decoupled decay, AdamW of Loshchilov and Hutter (2019):
 //
 //	m ← β₁m + (1−β₁)g   v ← β₂v + (1−β₂)g²   p ← p − lr·m̂/(√v̂ + ε)
 //
-// with m̂ = m/(1−β₁ᵗ) and v̂ = v/(1−β₂ᵗ). All parameters are updated in one call.
+// with m̂ = m/(1−β₁ᵗ) and v̂ = v/(1−β₂ᵗ). All parameters are updated in one call. A training step by hand, with gradient
+// clipping to a norm of 1:
+//
+//	s := device.Record()
+//	loss(batch).Backward()
+//	s.End()
+//	adam.Step(rate, train.ClipScale(adam.GradNorm(), 1))
+//	adam.ZeroGrad()
 type Adam struct {
 	options AdamOptions
 	device  *tensor.Device
-	params  []nn.Param // what is learned, each once, also when a model uses it twice
+	params  []nn.Param // trainable parameters, each once, even if the model shares it
 	m, v    []*tensor.Tensor
 	steps   int
 
-	place map[*tensor.Tensor]int // of a parameter in the list
-	early *kernel.Adam           // the step that Follow has begun, or nil
+	place map[*tensor.Tensor]int // index in params
+	early *kernel.Adam           // step that Follow has begun, or nil
 
 	due       []kernel.AdamParam // reused by Step
 	gradients []kernel.Buffer    // reused by GradNorm
@@ -55,10 +72,10 @@ func NewAdam(m nn.Module, o AdamOptions) *Adam {
 	return a
 }
 
-// Steps is the number of steps so far.
+// Steps returns the number of steps so far.
 func (a *Adam) Steps() int { return a.steps }
 
-// GradNorm is the Euclidean norm of all gradients together; not finite if any of them is not.
+// GradNorm returns the Euclidean norm of all gradients together. It is not finite if any of them is not.
 func (a *Adam) GradNorm() float64 {
 	a.gradients = a.gradients[:0]
 	for _, p := range a.params {
@@ -72,8 +89,11 @@ func (a *Adam) GradNorm() float64 {
 	return math.Sqrt(engine.Kernels(a.device).SumSquares(a.gradients))
 }
 
-// WeightNorm is the Euclidean norm of all parameters together; not finite if any of them is not.
+// WeightNorm returns the Euclidean norm of all parameters together. It is not finite if any of them is not.
 func (a *Adam) WeightNorm() float64 {
+	if len(a.params) == 0 {
+		return 0
+	}
 	weights := make([]kernel.Buffer, len(a.params))
 	for i, p := range a.params {
 		weights[i] = engine.Data(p.Tensor)
@@ -81,7 +101,8 @@ func (a *Adam) WeightNorm() float64 {
 	return math.Sqrt(engine.Kernels(a.device).SumSquares(weights))
 }
 
-// Step updates the parameters that have a gradient, after multiplying it by gradScale.
+// Step updates the parameters that have a gradient, at a learning rate. Gradients are multiplied by gradScale first: 1, or
+// what [ClipScale] returns, or 1/n to average n accumulated batches.
 func (a *Adam) Step(rate, gradScale float64) {
 	step := a.early
 	if step == nil {
@@ -104,15 +125,15 @@ func (a *Adam) Step(rate, gradScale float64) {
 	engine.Kernels(a.device).AdamStep(*step, a.due)
 }
 
-// Follow has large weights updated while Backward goes on in s, each as soon as its gradient is complete, where that is
-// faster; such a gradient is gone then. Step, with the same arguments, updates the rest. It is for steps of a single
-// Backward whose gradients nobody wants to see first.
+// Follow makes Backward in s update large weights as soon as their gradients are complete, where that is faster. Such a
+// gradient is gone afterwards. Step, with the same arguments, updates the other weights. Use it for steps with a single
+// Backward, whose gradients are not needed for anything else. The result is the same to the bit.
 func (a *Adam) Follow(s *tensor.Step, rate, gradScale float64) {
 	a.early = a.next(rate, gradScale)
 	engine.UpdateWith(s, a.update)
 }
 
-// update says how leaf is stepped while Backward goes on.
+// update describes the step of leaf during Backward.
 func (a *Adam) update(leaf *tensor.Tensor) (kernel.Adam, kernel.AdamParam, bool) {
 	i, ok := a.place[leaf]
 	if !ok {
@@ -140,15 +161,15 @@ func (a *Adam) param(i int) kernel.AdamParam {
 	return kernel.AdamParam{P: engine.Data(p.Tensor), M: engine.Data(a.m[i]), V: engine.Data(a.v[i]), WeightDecay: decay}
 }
 
-// ZeroGrad forgets the gradients.
+// ZeroGrad deletes the gradients of the parameters.
 func (a *Adam) ZeroGrad() {
 	for _, p := range a.params {
 		p.Tensor.ZeroGrad()
 	}
 }
 
-// ClipScale is what to multiply gradients of a norm with, so that it becomes at most limit; 1 if limit is 0. It is
-// PyTorch's clip_grad_norm_.
+// ClipScale returns the factor that clips gradients of that norm to at most limit, as PyTorch's clip_grad_norm_ does; 1 if
+// limit is 0.
 func ClipScale(norm, limit float64) float64 {
 	if limit == 0 {
 		return 1
@@ -156,7 +177,7 @@ func ClipScale(norm, limit float64) float64 {
 	return min(1, limit/(norm+1e-6))
 }
 
-// state returns copies of the moments, as m.<path> and v.<path>; the number of steps is the caller's to keep.
+// state returns copies of the moments, named m.<path> and v.<path>. The caller saves the number of steps.
 func (a *Adam) state() []safetensors.Tensor {
 	var all []safetensors.Tensor
 	for i, p := range a.params {
@@ -165,7 +186,7 @@ func (a *Adam) state() []safetensors.Tensor {
 	return all
 }
 
-// setState continues from moments that state returned, after that many steps.
+// setState restores moments that state returned after that many steps.
 func (a *Adam) setState(f *safetensors.File, steps int) error {
 	for i, p := range a.params {
 		if err := weights.LoadFrom(p, f, "m."+p.Path, a.m[i]); err != nil {

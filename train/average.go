@@ -14,16 +14,16 @@ import (
 //
 //	average ← average + (1 − d)(weights − average)   with d = min(decay, (1 + updates)/(10 + updates))
 //
-// The second term lets a young average forget where the training started.
+// The second term makes a young average forget the initial weights.
 type Average struct {
 	decay   float64
 	all     []nn.Param
-	copies  []*tensor.Tensor // as all; nil for what isn't averaged: indices, and what is visited a second time
-	scratch kernel.Buffer    // as long as the longest
+	copies  []*tensor.Tensor // parallel to all; nil for integers and for tensors that are visited a second time
+	scratch kernel.Buffer    // as long as the longest tensor
 	updates int
 }
 
-// NewAverage starts an average at the model's present weights.
+// NewAverage returns an average that starts at the current weights of m.
 func NewAverage(m nn.Module, decay float64) *Average {
 	a := &Average{decay: decay, all: nn.Params(m)}
 	seen := map[*tensor.Tensor]bool{}
@@ -42,7 +42,7 @@ func NewAverage(m nn.Module, decay float64) *Average {
 	return a
 }
 
-// Update moves the average towards the present weights.
+// Update moves the average towards the current weights. Call it after each optimizer step.
 func (a *Average) Update() {
 	a.updates++
 	n := float64(a.updates)
@@ -54,7 +54,7 @@ func (a *Average) Update() {
 	}
 }
 
-// Swap exchanges the model's weights and the average; a second call undoes it.
+// Swap exchanges the model's weights and the average. A second call undoes it.
 func (a *Average) Swap() {
 	for i, p := range a.all {
 		c := a.copies[i]
@@ -70,7 +70,7 @@ func (a *Average) Swap() {
 	}
 }
 
-// state returns copies of what is averaged, as ema.<path>.
+// state returns copies of the averages, named ema.<path>.
 func (a *Average) state() []safetensors.Tensor {
 	var all []safetensors.Tensor
 	for i, p := range a.all {
@@ -81,7 +81,7 @@ func (a *Average) state() []safetensors.Tensor {
 	return all
 }
 
-// setState continues from an average that state returned, after that many updates.
+// setState restores an average that state returned after that many updates.
 func (a *Average) setState(f *safetensors.File, updates int) error {
 	for i, p := range a.all {
 		if c := a.copies[i]; c != nil {

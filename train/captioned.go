@@ -1,107 +1,73 @@
 package train
 
 import (
-	"errors"
+	"encoding/json"
 	"fmt"
 
 	"github.com/bestiary-ml/bestiary/data"
-	"github.com/bestiary-ml/bestiary/internal/usage"
+	"github.com/bestiary-ml/bestiary/tensor"
 	"github.com/bestiary-ml/bestiary/tokenizer"
 )
 
-// Captioned is a [Source] of pictures with their captions: [Pictures], each with one of its captions, another one each
-// epoch.
-type Captioned struct {
-	*Pictures
-	Text []int32 // [Batch, length], ids of the current batch, 0 for padding
-
-	tokenizer *tokenizer.Tokenizer
-	length    int
+// CaptionedBatch is a batch of N pictures with a caption of L tokens each. [Captioned] overwrites it with the next one.
+type CaptionedBatch struct {
+	PictureBatch
+	Text    []int32 // [N, L] ids, 0 is padding
+	TextLen int     // L
 }
 
-// NewCaptioned returns a source of pictures that all have captions, see [CheckCaptions], as length ids of a tokenizer
-// each; longer captions are cut. Close it.
+// TextTensor copies the ids to a device: [N, L].
+func (b CaptionedBatch) TextTensor(d *tensor.Device) *tensor.Tensor {
+	return d.Ints(b.Text, b.Len(), b.TextLen)
+}
+
+// Captioned is a [Source] of pictures with captions. It shows each picture with one of its captions, chosen at random in
+// each epoch.
+type Captioned struct {
+	pictures  *Pictures
+	tokenizer *tokenizer.Tokenizer
+	length    int     // of a caption, L
+	text      []int32 // [N, L], reused
+}
+
+// NewCaptioned returns a source of pictures that all have captions, see [CheckCaptions]. The tokenizer encodes a caption
+// as length ids: longer ones are cut, shorter ones padded with 0. Close the source.
 func NewCaptioned(d *data.Dataset, t *tokenizer.Tokenizer, length int, o data.LoaderOptions) (*Captioned, error) {
 	pictures, err := NewPictures(d, o)
 	if err != nil {
 		return nil, err
 	}
-	return &Captioned{Pictures: pictures, Text: make([]int32, 0, o.Batch*length), tokenizer: t, length: length}, nil
+	return &Captioned{pictures: pictures, tokenizer: t, length: length, text: make([]int32, 0, o.Batch*length)}, nil
 }
 
-// Next implements Source.
-func (c *Captioned) Next() (int, error) {
-	n, err := c.Pictures.Next()
+// Next implements [Source].
+func (c *Captioned) Next() (batch CaptionedBatch, err error) {
+	pictures, err := c.pictures.Next()
 	if err != nil {
-		return 0, err
+		return batch, err
 	}
-	c.Text = c.Text[:0]
-	for k := range n {
-		before := len(c.Text)
-		if c.Text, err = c.tokenizer.Encode(c.batch.Captions[k], c.Text); err != nil {
-			return 0, fmt.Errorf("%s: %w", c.dataset.Name(c.batch.Indices[k]), err)
+	c.text = c.text[:0]
+	for k := range pictures.Len() {
+		before := len(c.text)
+		if c.text, err = c.tokenizer.Encode(pictures.Captions[k], c.text); err != nil {
+			return batch, fmt.Errorf("%s: %w", c.pictures.dataset.Name(pictures.Indices[k]), err)
 		}
-		c.Text = c.Text[:min(len(c.Text), before+c.length)]
-		for len(c.Text) < before+c.length {
-			c.Text = append(c.Text, 0)
-		}
-	}
-	return n, nil
-}
-
-// Indices tells which pictures of the dataset the current batch holds. It is overwritten by Next.
-func (c *Captioned) Indices() []int { return c.batch.Indices }
-
-// CaptionCount is what there is to say about the captions of a dataset.
-type CaptionCount struct {
-	Captions int
-	Longest  int // tokens
-	TooLong  int // captions that have to be cut
-}
-
-// CheckCaptions makes sure that a tokenizer can read all captions of the pictures. Those of more than length ids
-// (0: any number is fine) are counted where truncate is set, and an error otherwise. Errors name the picture.
-func CheckCaptions(d *data.Dataset, t *tokenizer.Tokenizer, length int, truncate bool) (CaptionCount, error) {
-	var count CaptionCount
-	var ids []int32
-	first := "" // caption that is too long, and where it is
-	tokens := 0
-	for i := range d.Len() {
-		if d.Captions == nil || len(d.Captions[i]) == 0 {
-			return count, fmt.Errorf("%s: has no caption; add one, or remove the picture", d.Name(i))
-		}
-		for _, caption := range d.Captions[i] {
-			var err error
-			if ids, err = t.Encode(caption, ids[:0]); err != nil {
-				return count, fmt.Errorf("%s: %w", d.Name(i), err)
-			}
-			if t.Known(ids) == 0 {
-				return count, fmt.Errorf("%s: the tokenizer knows no word of its caption %q; correct it, or choose another --tokenizer", d.Name(i), beginning(caption))
-			}
-			count.Captions++
-			count.Longest = max(count.Longest, len(ids))
-			if length > 0 && len(ids) > length {
-				if count.TooLong++; first == "" {
-					first, tokens = fmt.Sprintf("%s: its caption %q", d.Name(i), beginning(caption)), len(ids)
-				}
-			}
+		c.text = c.text[:min(len(c.text), before+c.length)]
+		for len(c.text) < before+c.length {
+			c.text = append(c.text, 0)
 		}
 	}
-	if count.TooLong > 0 && !truncate {
-		return count, usage.Errorf("%s has %d tokens where %d fit, and %d of %d captions are too long; raise --text-len to %d, or cut them with --truncate-captions",
-			first, tokens, length, count.TooLong, count.Captions, count.Longest)
-	}
-	if count.Captions == 0 {
-		return count, errors.New("there are no pictures with captions; give some")
-	}
-	return count, nil
+	return CaptionedBatch{PictureBatch: pictures, Text: c.text, TextLen: c.length}, nil
 }
 
-// beginning is as much of a caption as an error shows.
-func beginning(caption string) string {
-	const most = 80
-	if r := []rune(caption); len(r) > most {
-		return string(r[:most]) + "…"
-	}
-	return caption
-}
+// Batches implements [Source].
+func (c *Captioned) Batches() int { return c.pictures.Batches() }
+
+// State implements [Source].
+func (c *Captioned) State() (json.RawMessage, error) { return c.pictures.State() }
+
+// SetState implements [Source].
+func (c *Captioned) SetState(state json.RawMessage) error { return c.pictures.SetState(state) }
+
+// Close ends the goroutine that prepares batches.
+func (c *Captioned) Close() { c.pictures.Close() }

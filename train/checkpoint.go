@@ -6,11 +6,11 @@ import (
 	"runtime/debug"
 	"strconv"
 
-	"github.com/bestiary-ml/bestiary/internal/usage"
+	"github.com/bestiary-ml/bestiary/fault"
 	"github.com/bestiary-ml/bestiary/internal/weights"
 )
 
-// place is where a training is, apart from its tensors.
+// place is the state of a training apart from its tensors.
 type place struct {
 	Step       int                  `json:"step"`
 	Config     Config               `json:"config"`
@@ -24,10 +24,10 @@ type place struct {
 // placeKey is the place's key in the metadata of a state file.
 const placeKey = "training"
 
-// save writes a checkpoint. The weights come first: if the process dies between the two files, the training goes on
-// from the older state, and comes by these weights again.
-func (t *trainer) save() error {
-	if t.config.Patience == 0 || t.place.Best.Step == 0 { // else evaluate keeps the best
+// save writes a checkpoint, the weights first: if the process dies between the two files, the training continues from the
+// older state and computes the same weights again.
+func (t *trainer[B]) save() error {
+	if t.config.Patience == 0 || t.place.Best.Step == 0 { // otherwise evaluate saves the best
 		if err := t.saveWeights(); err != nil {
 			return err
 		}
@@ -44,7 +44,7 @@ func (t *trainer) save() error {
 	}
 	text, err := json.Marshal(t.place)
 	if err != nil {
-		return fmt.Errorf("%s: the place of the training can't be saved: %w", t.task.Model, err)
+		return fmt.Errorf("%s: the position of the training can't be saved: %w", t.task.Model, err)
 	}
 	tensors := weights.Of(t.task.Module)
 	for i := range tensors {
@@ -59,14 +59,14 @@ func (t *trainer) save() error {
 		return err
 	}
 	t.saved = t.place.Step
-	debug.FreeOSMemory() // the copies are several times the model, and the collector has no other reason to run soon
+	debug.FreeOSMemory() // the copies have several times the size of the model, and no other garbage triggers a collection
 	return nil
 }
 
 const weightPrefix = "weight."
 
-// saveWeights writes the weights to use, the averaged ones if there are any.
-func (t *trainer) saveWeights() error {
+// saveWeights writes the weights to use: the averaged ones if there is an average.
+func (t *trainer[B]) saveWeights() error {
 	if t.average != nil {
 		t.average.Swap()
 		defer t.average.Swap()
@@ -75,18 +75,18 @@ func (t *trainer) saveWeights() error {
 	return t.run.SaveWeights(t.task.Model, weights.Of(t.task.Module), meta)
 }
 
-// resume continues where the run's checkpoint is.
-func (t *trainer) resume() error {
+// resume restores the run's checkpoint.
+func (t *trainer[B]) resume() error {
 	f, err := t.run.LoadState(t.task.Model)
 	if err != nil {
 		return err
 	}
 	var p place
 	if err := json.Unmarshal([]byte(f.Metadata[placeKey]), &p); err != nil {
-		return fmt.Errorf("%s: does not tell where the training was (%w); start it again in another folder", f.Path, err)
+		return fault.Damaged(f.Path, "has no position of the training (%v); start it again in another folder", err)
 	}
 	if err := t.config.validateResume(&p.Config); err != nil {
-		return usage.Mistake(err)
+		return err
 	}
 	if len(p.Generators) != len(t.task.Generators) {
 		return fmt.Errorf("%s: has %d random generators where the %s has %d; resume with the program that started the run",
@@ -113,7 +113,7 @@ func (t *trainer) resume() error {
 	}
 	if t.task.State != nil {
 		if err := json.Unmarshal(p.Task, t.task.State); err != nil {
-			return fmt.Errorf("%s: its state of the training doesn't fit (%w); resume with the program and the settings that started the run", f.Path, err)
+			return fmt.Errorf("%s: the state of the training doesn't fit (%w); resume with the program and the settings that started the run", f.Path, err)
 		}
 	}
 	t.setGenerators(p.Generators)
@@ -121,7 +121,7 @@ func (t *trainer) resume() error {
 	return nil
 }
 
-func (t *trainer) generators() map[string][2]uint64 {
+func (t *trainer[B]) generators() map[string][2]uint64 {
 	states := make(map[string][2]uint64, len(t.task.Generators))
 	for name, g := range t.task.Generators {
 		key, offset := g.State()
@@ -130,7 +130,7 @@ func (t *trainer) generators() map[string][2]uint64 {
 	return states
 }
 
-func (t *trainer) setGenerators(states map[string][2]uint64) {
+func (t *trainer[B]) setGenerators(states map[string][2]uint64) {
 	for name, g := range t.task.Generators {
 		g.SetState(states[name][0], states[name][1])
 	}

@@ -10,11 +10,11 @@ import (
 	"golang.org/x/term"
 )
 
-// display is where progress is shown.
+// display shows progress.
 type display interface {
 	interval() time.Duration    // between two calls of step
-	step(step int, text string) // how far the training is
-	say(line string)            // something to keep
+	step(step int, text string) // progress
+	say(line string)            // a line that stays
 	done()
 }
 
@@ -39,7 +39,7 @@ func (p plain) step(step int, text string) { p.say(fmt.Sprintf("step %d/%d  %s",
 func (p plain) say(line string)            { fmt.Fprintln(p.w, line) }
 func (p plain) done()                      {}
 
-// bar is a progress bar, with the lines above it.
+// bar is a progress bar with lines above it.
 type bar struct {
 	w   io.Writer
 	bar *progressbar.ProgressBar
@@ -50,7 +50,7 @@ func newBar(w io.Writer, step, total int) *bar {
 		progressbar.OptionSetWriter(w), progressbar.OptionSetWidth(20), progressbar.OptionClearOnFinish(),
 		progressbar.OptionShowCount(), progressbar.OptionShowDescriptionAtLineEnd(),
 		progressbar.OptionSetElapsedTime(false), progressbar.OptionSetPredictTime(false))
-	// A bar that can't be drawn is no reason to stop: here and below, its errors don't count.
+	// Errors of the bar, here and below, are ignored: they are no reason to stop a training.
 	_ = b.Set(step)
 	return &bar{w, b}
 }

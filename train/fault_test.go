@@ -44,7 +44,7 @@ func TestNonFiniteLoss(t *testing.T) {
 	}{
 		"NaN in the data":      {nan, 17, []string{"toy: step 9: the loss became NaN because of its input: row ", "the data holds NaN (value 2)", "remove or correct"}},
 		"infinity in the data": {inf, 18, []string{"step 9", "the data holds +Inf (value 2)"}},
-		"overflow":             {1e30, 17, []string{"step 9: the loss is +Inf", "norm of the gradient", "learning rate: 0.0", "--lr", "--clip", "the checkpoint of step 5", "--resume"}},
+		"overflow":             {1e30, 17, []string{"step 9: the loss is +Inf", "norm of the gradient", "learning rate: 0.0", "lower the learning rate", "clip the gradient", "resume from the checkpoint of step 5"}},
 		"before a checkpoint":  {1e30, 1, []string{"step 1: the loss is +Inf", "start again"}},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -76,11 +76,11 @@ func TestNonFiniteLoss(t *testing.T) {
 }
 
 // steepTask is a task with a loss that has a gradient of NaN, though it is finite, the given time it is called.
-func (m *toy) steepTask(call int) Task {
+func (m *toy) steepTask(call int) Task[RowBatch] {
 	task := m.task()
 	loss := task.Loss
-	task.Loss = func() (*tensor.Tensor, *Figures) {
-		l, figures := loss()
+	task.Loss = func(batch RowBatch) (*tensor.Tensor, *Figures) {
+		l, figures := loss(batch)
 		if m.losses == call {
 			l = l.Mul(l.Scale(0).Sqrt()).Add(l) // √0 has an infinite slope
 		}
@@ -94,7 +94,7 @@ func TestNonFiniteGradient(t *testing.T) {
 	r := newRun(t)
 	m := newToy(openPortable(), 1, 8, 16)
 	_, err := Run(context.Background(), r.Dir(), m.steepTask(5), toyConfig(20), Options{})
-	fails(t, err, "toy: step 3: the gradient is NaN", "--lr")
+	fails(t, err, "toy: step 3: the gradient is NaN", "lower the learning rate")
 }
 
 // TestNonFiniteWeightsAreNotSaved interrupts a training in a step whose gradient is NaN and isn't measured.
@@ -114,24 +114,24 @@ func TestNonFiniteWeightsAreNotSaved(t *testing.T) {
 
 func TestWrongUse(t *testing.T) {
 	for name, c := range map[string]struct {
-		change func(*Config, *Task)
+		change func(*Config, *Task[RowBatch])
 		words  []string
 	}{
-		"batch of one":       {func(c *Config, _ *Task) { c.Batch = 1 }, []string{"--batch 1: the toy has batch norm", "2 or more"}},
-		"no batch":           {func(c *Config, _ *Task) { c.Batch = 0 }, []string{"--batch 0", "1 or more"}},
-		"negative steps":     {func(c *Config, _ *Task) { c.Steps = -3 }, []string{"--steps -3"}},
-		"no steps":           {func(c *Config, _ *Task) { c.Steps = 0 }, []string{"--steps or --epochs"}},
-		"steps and epochs":   {func(c *Config, _ *Task) { c.Epochs = 2 }, []string{"--steps 20", "--epochs 2"}},
-		"rate":               {func(c *Config, _ *Task) { c.LearningRate = math.NaN() }, []string{"--lr NaN"}},
-		"infinite rate":      {func(c *Config, _ *Task) { c.LearningRate = math.Inf(1) }, []string{"--lr +Inf"}},
-		"average":            {func(c *Config, _ *Task) { c.EMA = 1 }, []string{"--ema 1"}},
-		"schedule":           {func(c *Config, _ *Task) { c.Schedule = "linear" }, []string{"--schedule linear", "plateau"}},
-		"optimizer":          {func(c *Config, _ *Task) { c.Optimizer = "sgd" }, []string{"--optimizer sgd", "adamw"}},
-		"warm-up":            {func(c *Config, _ *Task) { c.Warmup = 20 }, []string{"--warmup 20", "20 steps"}},
-		"nothing held out":   {func(c *Config, k *Task) { c.Schedule, c.Patience, k.Evaluate = "cosine", 1, nil }, []string{"--patience 1", "held-out"}},
-		"nothing to judge":   {func(_ *Config, k *Task) { k.Evaluate = nil }, []string{"--schedule plateau", "held-out"}},
-		"patience, no evals": {func(c *Config, _ *Task) { c.Patience, c.EvalEvery = 1, 0 }, []string{"--eval-every 0"}},
-		"odd batch":          {func(_ *Config, k *Task) { k.Source = single{k.Source} }, []string{"step 1", "a batch of 1 rows", "--batch"}},
+		"batch of one":       {func(c *Config, _ *Task[RowBatch]) { c.Batch = 1 }, []string{"Batch 1: the toy has batch norm", "2 or more"}},
+		"no batch":           {func(c *Config, _ *Task[RowBatch]) { c.Batch = 0 }, []string{"Batch 0", "1 or more"}},
+		"negative steps":     {func(c *Config, _ *Task[RowBatch]) { c.Steps = -3 }, []string{"Steps -3"}},
+		"no steps":           {func(c *Config, _ *Task[RowBatch]) { c.Steps = 0 }, []string{"Steps or Epochs"}},
+		"steps and epochs":   {func(c *Config, _ *Task[RowBatch]) { c.Epochs = 2 }, []string{"Steps 20", "Epochs 2"}},
+		"rate":               {func(c *Config, _ *Task[RowBatch]) { c.LearningRate = math.NaN() }, []string{"LearningRate NaN"}},
+		"infinite rate":      {func(c *Config, _ *Task[RowBatch]) { c.LearningRate = math.Inf(1) }, []string{"LearningRate +Inf"}},
+		"average":            {func(c *Config, _ *Task[RowBatch]) { c.EMA = 1 }, []string{"EMA 1"}},
+		"schedule":           {func(c *Config, _ *Task[RowBatch]) { c.Schedule = "linear" }, []string{"Schedule linear", "plateau"}},
+		"optimizer":          {func(c *Config, _ *Task[RowBatch]) { c.Optimizer = "sgd" }, []string{"Optimizer sgd", "adamw"}},
+		"warm-up":            {func(c *Config, _ *Task[RowBatch]) { c.Warmup = 20 }, []string{"Warmup 20", "20 steps"}},
+		"nothing held out":   {func(c *Config, k *Task[RowBatch]) { c.Schedule, c.Patience, k.Evaluate = "cosine", 1, nil }, []string{"Patience 1", "held-out"}},
+		"nothing to judge":   {func(_ *Config, k *Task[RowBatch]) { k.Evaluate = nil }, []string{"Schedule plateau", "held-out"}},
+		"patience, no evals": {func(c *Config, _ *Task[RowBatch]) { c.Patience, c.EvalEvery = 1, 0 }, []string{"EvalEvery 0"}},
+		"odd batch":          {func(_ *Config, k *Task[RowBatch]) { k.Source = single{k.Source} }, []string{"step 1", "a batch of 1 rows", "another batch size"}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			r := newRun(t)
@@ -147,19 +147,23 @@ func TestWrongUse(t *testing.T) {
 }
 
 // single claims that its batches have one item.
-type single struct{ Source }
+type single struct{ Source[RowBatch] }
 
-func (s single) Next() (int, error) { _, err := s.Source.Next(); return 1, err }
+func (s single) Next() (RowBatch, error) {
+	b, err := s.Source.Next()
+	b.Indices = b.Indices[:1]
+	return b, err
+}
 
 func TestWrongRun(t *testing.T) {
 	r := newRun(t)
 	c := toyConfig(6)
 	fresh := func() *toy { return newToy(openPortable(), 1, 8, 16) }
-	fails(t, trainToy(t, context.Background(), r, fresh(), c, true), r.Dir(), "no training of toy", "--resume")
+	fails(t, trainToy(t, context.Background(), r, fresh(), c, true), r.Dir(), "no training of toy to resume")
 	if err := trainToy(t, context.Background(), r, fresh(), c, false); err != nil {
 		t.Fatal(err)
 	}
-	fails(t, trainToy(t, context.Background(), r, fresh(), c, false), r.Dir(), "already", "--resume")
+	fails(t, trainToy(t, context.Background(), r, fresh(), c, false), r.Dir(), "already", "resume it")
 
 	lock, err := r.Lock()
 	if err != nil {
@@ -169,12 +173,12 @@ func TestWrongRun(t *testing.T) {
 	lock.Unlock()
 
 	c.Steps = 9
-	for words, change := range map[string]func(*Config, *toy, *Task){
-		"--batch 16: the run was started with 8":      func(c *Config, _ *toy, _ *Task) { c.Batch = 16 },
-		"--seed 7: the run was started with 1":        func(c *Config, _ *toy, _ *Task) { c.Seed = 7 },
-		"--data: the rows are not those":              func(_ *Config, m *toy, _ *Task) { m.rows.at.Data = "other" },
-		"has 1 random generators where the toy has 0": func(_ *Config, _ *toy, k *Task) { k.Generators = nil },
-		"toy.state.safetensors: has no \"weight.9.":   func(_ *Config, m *toy, _ *Task) { m.net.Add("9", m.net.Layers()[0]) },
+	for words, change := range map[string]func(*Config, *toy, *Task[RowBatch]){
+		"Batch 16: the run was started with 8":        func(c *Config, _ *toy, _ *Task[RowBatch]) { c.Batch = 16 },
+		"Seed 7: the run was started with 1":          func(c *Config, _ *toy, _ *Task[RowBatch]) { c.Seed = 7 },
+		"Data: the rows are not those":                func(_ *Config, m *toy, _ *Task[RowBatch]) { m.rows.at.Data = "other" },
+		"has 1 random generators where the toy has 0": func(_ *Config, _ *toy, k *Task[RowBatch]) { k.Generators = nil },
+		"toy.state.safetensors: has no \"weight.9.":   func(_ *Config, m *toy, _ *Task[RowBatch]) { m.net.Add("9", m.net.Layers()[0]) },
 	} {
 		config, m := c, fresh()
 		task := m.task()
@@ -345,7 +349,7 @@ func TestSignals(t *testing.T) {
 	if err := child.Wait(); err != nil {
 		t.Error(err)
 	}
-	if step := stepOf(t, r); step < 10 || !strings.Contains(string(said), fmt.Sprintf("toy: interrupted; saved after step %d, go on with --resume", step)) {
+	if step := stepOf(t, r); step < 10 || !strings.Contains(string(said), fmt.Sprintf("toy: interrupted; saved after step %d", step)) {
 		t.Errorf("the checkpoint is of step %d; it said %s", step, said)
 	}
 	if _, err := os.Stat(filepath.Join(r.Dir(), "toy.safetensors")); err != nil {

@@ -12,17 +12,22 @@ import (
 
 // withHooks gives a toy's task a state that counts batches and, by that, changes weights behind every third step. It
 // notes the calls: s before step s, −s after it.
-func withHooks(m *toy, calls *[]int) Task {
+func withHooks(m *toy, calls *[]int) Task[RowBatch] {
 	task := m.task()
 	state := &struct{ Batches int }{}
 	loss := task.Loss
 	task.State = state
 	task.Before = func(step int) { *calls = append(*calls, step) }
-	task.Loss = func() (*tensor.Tensor, *Figures) {
+	var last []int // rows of the last batch
+	task.Loss = func(batch RowBatch) (*tensor.Tensor, *Figures) {
 		state.Batches++
-		return loss()
+		last = slices.Clone(batch.Indices)
+		return loss(batch)
 	}
-	task.After = func(step int) {
+	task.After = func(step int, batch RowBatch) {
+		if !slices.Equal(batch.Indices, last) {
+			panic("After has another batch than the last one of Loss")
+		}
 		*calls = append(*calls, -step)
 		if step%3 == 0 {
 			weight := nn.Trainable(m.net)[0].Tensor

@@ -5,15 +5,31 @@ import (
 	"fmt"
 
 	"github.com/bestiary-ml/bestiary/data"
+	"github.com/bestiary-ml/bestiary/fault"
+	"github.com/bestiary-ml/bestiary/tensor"
 )
 
-// Pictures is a [Source] of the batches of a [data.Loader]. Batches that are too small, at the end of an epoch, are
-// left out.
-type Pictures struct {
-	Pixels []float32 // [Batch, S, S, C] in [-1, 1], of the current batch
-	Labels []int     // [Batch]
+// PictureBatch is a [data.Batch] of N square pictures with S×S pixels of C channels. [Pictures] overwrites it with the
+// next one.
+type PictureBatch struct {
+	Pixels         []float32 // [N, S, S, C] in [−1, 1]
+	Labels         []int     // [N] classes
+	Indices        []int     // [N] of the pictures in the dataset
+	Captions       []string  // [N] one caption of each picture, "" if it has none
+	Size, Channels int       // S and C
+}
 
-	batch       *data.Batch // the current one
+// Len implements [Batch].
+func (b PictureBatch) Len() int { return len(b.Labels) }
+
+// Tensor copies the pixels to a device: [N, S, S, C].
+func (b PictureBatch) Tensor(d *tensor.Device) *tensor.Tensor {
+	return d.From(b.Pixels, b.Len(), b.Size, b.Size, b.Channels)
+}
+
+// Pictures is a [Source] of the pictures of a dataset, varied and ordered as its [data.LoaderOptions] say. The last batch
+// of an epoch is left out if it is smaller than the others.
+type Pictures struct {
 	dataset     *data.Dataset
 	loader      *data.Loader
 	fingerprint string
@@ -29,14 +45,16 @@ func NewPictures(d *data.Dataset, o data.LoaderOptions) (*Pictures, error) {
 	return &Pictures{dataset: d, loader: loader, fingerprint: d.Fingerprint()}, nil
 }
 
-// Next implements Source.
-func (p *Pictures) Next() (int, error) {
-	p.batch = p.loader.Next()
-	p.Pixels, p.Labels = p.batch.Pixels, p.batch.Labels
-	return p.batch.Len(), nil
+// Next implements [Source].
+func (p *Pictures) Next() (PictureBatch, error) {
+	b := p.loader.Next()
+	return PictureBatch{
+		Pixels: b.Pixels, Labels: b.Labels, Indices: b.Indices, Captions: b.Captions,
+		Size: p.dataset.Size, Channels: max(p.dataset.Channels, 3),
+	}, nil
 }
 
-// Batches implements Source.
+// Batches implements [Source].
 func (p *Pictures) Batches() int { return p.loader.Batches() }
 
 type picturesState struct {
@@ -44,23 +62,28 @@ type picturesState struct {
 	Data string `json:"data"` // fingerprint
 }
 
-// State implements Source.
+// State implements [Source].
 func (p *Pictures) State() (json.RawMessage, error) {
 	return json.Marshal(picturesState{p.loader.Position(), p.fingerprint})
 }
 
-// SetState implements Source.
+// SetState implements [Source].
 func (p *Pictures) SetState(state json.RawMessage) error {
 	var s picturesState
 	if err := json.Unmarshal(state, &s); err != nil {
-		return fmt.Errorf("--resume: the place in the data cannot be understood (%w); start the training again in another folder", err)
+		return errNoPosition(err)
 	}
 	if s.Data != p.fingerprint {
-		return fmt.Errorf("--data: the pictures are not those that the run was started with (%s, now %s); resume with the same, or start a new run",
+		return fault.Field("Data", nil, "the pictures are not those that the run was started with (%s, now %s); resume with the same, or start a new run",
 			s.Data, p.fingerprint)
 	}
 	return p.loader.Seek(s.Position)
 }
 
-// Close ends the loader's goroutine.
+// errNoPosition is the error for a saved position that is not what State returned.
+func errNoPosition(err error) error {
+	return fmt.Errorf("the position in the data of the checkpoint can't be understood (%w); start the training again in another folder", err)
+}
+
+// Close ends the goroutine that prepares batches.
 func (p *Pictures) Close() { p.loader.Close() }

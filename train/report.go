@@ -15,10 +15,11 @@ import (
 	"github.com/bestiary-ml/bestiary/internal/tfevents"
 )
 
-// report tells how a training goes: to metrics.jsonl, to TensorBoard, as a plot, and to who watches.
+// report writes how a training proceeds to metrics.jsonl, to TensorBoard, as a plot, and to the display.
 type report struct {
 	run     *run.Run
-	task    *Task
+	model   string
+	unit    string // of a batch
 	metrics *run.MetricsLog
 	events  *tfevents.Writer
 	display display
@@ -28,27 +29,27 @@ type report struct {
 	plotted      time.Time
 }
 
-func newReport(r *run.Run, task *Task, step, total int, progress io.Writer) (*report, error) {
-	metrics, err := r.OpenMetrics(task.Model, step)
+func newReport(r *run.Run, model, unit string, step, total int, progress io.Writer) (*report, error) {
+	metrics, err := r.OpenMetrics(model, step)
 	if err != nil {
 		return nil, err
 	}
-	events, err := tfevents.Create(r.EventsDir(task.Model), int64(step)+1)
+	events, err := tfevents.Create(r.EventsDir(model), int64(step)+1)
 	if err != nil {
 		metrics.Close()
 		return nil, err
 	}
 	now := time.Now()
 	return &report{
-		run: r, task: task, metrics: metrics, events: events, display: newDisplay(progress, step, total),
+		run: r, model: model, unit: unit, metrics: metrics, events: events, display: newDisplay(progress, step, total),
 		total: total, first: step, began: now, shown: now, plotted: now,
 	}, nil
 }
 
-// say tells who watches.
+// say displays a line.
 func (r *report) say(format string, args ...any) { r.display.say(fmt.Sprintf(format, args...)) }
 
-// step tells how far the training is, if it is time to.
+// step displays how far the training is, at intervals.
 func (r *report) step(step int, loss, rate float64) {
 	now := time.Now()
 	if now.Sub(r.shown) < r.display.interval() {
@@ -61,21 +62,21 @@ func (r *report) step(step int, loss, rate float64) {
 	if rate < 10 {
 		digits = 2
 	}
-	r.display.step(step, fmt.Sprintf("loss %.4g  %.*f %s/s  %v left", loss, digits, rate, r.task.unit(), left))
+	r.display.step(step, fmt.Sprintf("loss %.4g  %.*f %s/s  %v left", loss, digits, rate, r.unit, left))
 }
 
-// evaluated tells the held-out figures.
+// evaluated displays the held-out figures.
 func (r *report) evaluated(step int, heldOut Metrics) {
 	var b strings.Builder
 	for _, name := range sortedNames(heldOut) {
 		fmt.Fprintf(&b, "  %s %.5g", name, heldOut[name])
 	}
-	r.say("%s: step %d/%d, held out:%s", r.task.Model, step, r.total, b.String())
+	r.say("%s: step %d/%d, held out:%s", r.model, step, r.total, b.String())
 }
 
-// line records figures: "loss" as train/loss, "held_out.loss" as held_out/loss.
+// line logs figures. TensorBoard has "loss" as train/loss, "held_out.loss" as held_out/loss.
 func (r *report) line(step int, values Metrics) error {
-	if err := r.metrics.Append(run.Line{Model: r.task.Model, Step: step, Values: values}); err != nil {
+	if err := r.metrics.Append(run.Line{Model: r.model, Step: step, Values: values}); err != nil {
 		return err
 	}
 	for _, name := range sortedNames(values) {
@@ -92,7 +93,7 @@ func (r *report) line(step int, values Metrics) error {
 	return nil
 }
 
-// picture shows samples in TensorBoard.
+// picture logs samples to TensorBoard.
 func (r *report) picture(step int, path string) error {
 	f, err := os.Open(path)
 	if err != nil {
@@ -106,10 +107,10 @@ func (r *report) picture(step int, path string) error {
 	return r.events.Image(int64(step), "samples", img)
 }
 
-// plotInterval spaces the plots on the way: they take a tenth of a second, and longer the longer the run.
+// plotInterval is the least time between plots. A plot takes a tenth of a second, and longer for longer runs.
 const plotInterval = 15 * time.Second
 
-// plotIfDue draws the plot, if it is time to.
+// plotIfDue draws the plot, at intervals.
 func (r *report) plotIfDue() error {
 	if time.Since(r.plotted) < plotInterval {
 		return nil
@@ -117,10 +118,10 @@ func (r *report) plotIfDue() error {
 	return r.plot()
 }
 
-// plot draws the losses so far, of earlier processes too.
+// plot draws all losses in the log, those of earlier processes included.
 func (r *report) plot() error {
 	r.plotted = time.Now()
-	lines, err := r.run.Metrics(r.task.Model)
+	lines, err := r.run.Metrics(r.model)
 	if err != nil {
 		return err
 	}
@@ -138,14 +139,14 @@ func (r *report) plot() error {
 	if len(heldOut.Y) > 0 {
 		series = append(series, heldOut)
 	}
-	axes := plots.Axes{Title: "Loss of the " + r.task.Model, X: "step", Y: "loss", LogY: positive}
-	return plots.Lines(r.run.LossPlot(r.task.Model), axes, series...)
+	axes := plots.Axes{Title: "Loss of the " + r.model, X: "step", Y: "loss", LogY: positive}
+	return plots.Lines(r.run.LossPlot(r.model), axes, series...)
 }
 
-// close ends the report with a last plot, also of a training that failed: it may show why.
+// close draws the last plot, which may show why a training failed, and closes the files.
 func (r *report) close() error {
 	r.display.done()
-	return cmp.Or(r.plot(), r.events.Close(), r.metrics.Close()) // the first tells enough
+	return cmp.Or(r.plot(), r.events.Close(), r.metrics.Close()) // the first error
 }
 
 func sortedNames(m Metrics) []string {

@@ -7,51 +7,69 @@ import (
 	"math"
 
 	"github.com/bestiary-ml/bestiary/data"
-	"github.com/bestiary-ml/bestiary/internal/usage"
+	"github.com/bestiary-ml/bestiary/fault"
+	"github.com/bestiary-ml/bestiary/tensor"
 )
 
-// Rows is a [Source] of batches of rows that are held in memory, in a new random order each epoch. What is left at the
-// end of an epoch and too little for a batch is left out.
-type Rows struct {
-	X      []float32 // [Batch, D], the current batch
-	Labels []int     // [Batch], nil without labels
+// RowBatch is a batch of N rows of D numbers. [Rows] overwrites it with the next one.
+type RowBatch struct {
+	X       []float32 // [N, D]
+	Labels  []int     // [N], nil without labels
+	Indices []int     // [N] of the rows
+	Dim     int       // D
+}
 
-	x       []float32 // [N, D]
-	labels  []int     // [N] or nil
-	n, d    int
-	batch   int
+// Len implements [Batch].
+func (b RowBatch) Len() int { return len(b.Indices) }
+
+// Tensor copies the rows to a device: [N, D].
+func (b RowBatch) Tensor(d *tensor.Device) *tensor.Tensor { return d.From(b.X, b.Len(), b.Dim) }
+
+// Check returns an error if the batch holds NaN or infinities, for [Task.Check].
+func (b RowBatch) Check() error {
+	return CheckFinite(b.X, b.Dim, func(i int) string { return fmt.Sprintf("row %d", b.Indices[i]) })
+}
+
+// Rows is a [Source] of rows that are held in memory, in a new random order each epoch. Rows at the end of an epoch that
+// are too few for a batch are left out.
+type Rows struct {
+	x       []float32 // [rows, D]
+	labels  []int     // [rows] or nil
+	n, d    int       // rows and D
 	seed    uint64
 	order   *data.Order
-	list    []int // the epoch's rows
-	ordered int   // the epoch
+	list    []int // order of the epoch
+	ordered int   // epoch of list
 	at      rowsPlace
-	current []int // indices of the current batch
+	size    int      // of a batch, N
+	batch   RowBatch // its memory is reused
 }
 
 type rowsPlace struct {
 	Epoch int    `json:"epoch"`
-	Index int    `json:"index"` // rows of the epoch that went before
-	Data  string `json:"data"`  // tells other data apart
+	Index int    `json:"index"` // rows of the epoch that were shown
+	Data  string `json:"data"`  // fingerprint
 }
 
-// NewRows returns a source of the rows of x [N, D] with their labels [N], which may be nil. Balanced, it shows every
-// label equally often.
-func NewRows(x []float32, d int, labels []int, batch int, balance bool, seed uint64) (*Rows, error) {
-	n := len(x) / d
-	if n*d != len(x) || labels != nil && len(labels) != n {
-		return nil, fmt.Errorf("train: %d values and %d labels don't make rows of %d; give whole rows with a label each", len(x), len(labels), d)
+// NewRows returns a source of the rows of x [rows, dim] with their labels [rows], which may be nil. With balance, every
+// label is shown equally often.
+func NewRows(x []float32, dim int, labels []int, batch int, balance bool, seed uint64) (*Rows, error) {
+	n := len(x) / max(dim, 1)
+	if n*dim != len(x) || labels != nil && len(labels) != n {
+		return nil, fmt.Errorf("train: %d values and %d labels don't make rows of %d; give whole rows with a label each", len(x), len(labels), dim)
 	}
 	if batch < 1 || batch > n {
-		return nil, usage.Errorf("--batch %d: is not possible with %d rows to train on; choose 1 to %d", batch, n, n)
+		return nil, fault.Field("Batch", batch, "is not possible with %d rows to train on; use 1 to %d", n, n)
 	}
 	r := &Rows{
-		X: make([]float32, batch*d), x: x, labels: labels, n: n, d: d, batch: batch,
+		x: x, labels: labels, n: n, d: dim, size: batch,
 		seed: seed, order: data.NewOrder(labels, true, balance), list: make([]int, n), ordered: -1,
+		batch: RowBatch{X: make([]float32, batch*dim), Dim: dim}, // [N, D]
 	}
 	if labels != nil {
-		r.Labels = make([]int, batch)
+		r.batch.Labels = make([]int, batch)
 	}
-	r.at.Data = fmt.Sprintf("%d×%d-%08x", n, d, checksum(x, labels))
+	r.at.Data = fmt.Sprintf("%d×%d-%08x", n, dim, checksum(x, labels))
 	return r, nil
 }
 
@@ -71,49 +89,45 @@ func checksum(x []float32, labels []int) uint32 {
 	return h.Sum32()
 }
 
-// Next implements Source.
-func (r *Rows) Next() (int, error) {
-	if r.ordered != r.at.Epoch { // an epoch's order depends on the seed and its number alone
+// Next implements [Source].
+func (r *Rows) Next() (RowBatch, error) {
+	if r.ordered != r.at.Epoch { // the order depends on the seed and the epoch alone
 		r.order.Fill(r.list, r.seed, r.at.Epoch)
 		r.ordered = r.at.Epoch
 	}
-	r.current = r.list[r.at.Index : r.at.Index+r.batch]
-	for k, i := range r.current {
-		copy(r.X[k*r.d:(k+1)*r.d], r.x[i*r.d:])
+	b := &r.batch
+	b.Indices = r.list[r.at.Index : r.at.Index+r.size]
+	for k, i := range b.Indices {
+		copy(b.X[k*r.d:(k+1)*r.d], r.x[i*r.d:])
 		if r.labels != nil {
-			r.Labels[k] = r.labels[i]
+			b.Labels[k] = r.labels[i]
 		}
 	}
-	if r.at.Index += r.batch; r.at.Index+r.batch > r.n {
+	if r.at.Index += r.size; r.at.Index+r.size > r.n {
 		r.at.Epoch, r.at.Index = r.at.Epoch+1, 0
 	}
-	return r.batch, nil
+	return *b, nil
 }
 
-// Batches implements Source.
-func (r *Rows) Batches() int { return r.n / r.batch }
+// Batches implements [Source].
+func (r *Rows) Batches() int { return r.n / r.size }
 
-// State implements Source.
+// State implements [Source].
 func (r *Rows) State() (json.RawMessage, error) { return json.Marshal(r.at) }
 
-// SetState implements Source.
+// SetState implements [Source].
 func (r *Rows) SetState(state json.RawMessage) error {
 	var p rowsPlace
 	if err := json.Unmarshal(state, &p); err != nil {
-		return fmt.Errorf("--resume: the place in the data cannot be understood (%w); start the training again in another folder", err)
+		return errNoPosition(err)
 	}
 	if p.Data != r.at.Data {
-		return fmt.Errorf("--data: the rows are not those that the run was started with (%s, now %s); resume with the same, or start a new run",
+		return fault.Field("Data", nil, "the rows are not those that the run was started with (%s, now %s); resume with the same, or start a new run",
 			p.Data, r.at.Data)
 	}
-	if p.Epoch < 0 || p.Index < 0 || p.Index+r.batch > r.n || p.Index%r.batch != 0 {
-		return fmt.Errorf("--batch %d: row %d of %d isn't where a batch starts; resume with the batch size of the run", r.batch, p.Index, r.n)
+	if p.Epoch < 0 || p.Index < 0 || p.Index+r.size > r.n || p.Index%r.size != 0 {
+		return fault.Field("Batch", r.size, "row %d of %d is not the start of a batch; resume with the batch size of the run", p.Index, r.n)
 	}
 	r.at = p
 	return nil
-}
-
-// Check implements Checker.
-func (r *Rows) Check() error {
-	return CheckFinite(r.X, r.d, func(i int) string { return fmt.Sprintf("row %d", r.current[i]) })
 }

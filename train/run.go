@@ -6,48 +6,53 @@ import (
 	"io"
 	"runtime/debug"
 
+	"github.com/bestiary-ml/bestiary/fault"
 	"github.com/bestiary-ml/bestiary/internal/run"
-	"github.com/bestiary-ml/bestiary/internal/usage"
 	"github.com/bestiary-ml/bestiary/nn"
 )
 
-// Options say where a training starts and who watches it.
+// Options say where a training starts and who sees its progress.
 type Options struct {
 	Resume   bool      // continue from the run's checkpoint instead of starting anew
-	Progress io.Writer // gets a bar if it is a terminal, lines if not; nil: nothing
+	Progress io.Writer // gets a progress bar if it is a terminal, lines if not; nil: nothing
 }
 
-// Result tells how a training ended.
+// Result describes a training that has ended.
 type Result struct {
 	Step    int     // the last one
-	Loss    float64 // in training, mean since the line of metrics before
+	Loss    float64 // in training, averaged since the previous line of metrics
 	HeldOut Metrics // of the last evaluation; nil if there was none since the start or resumption
 	Best    Best    // lowest held-out loss
-	Early   bool    // stopped by Config.Patience
+	Early   bool    // stopped early, see Config.Patience
 }
 
-// Interrupted is the error of a training that its context stopped: everything is saved.
+// Interrupted is the error of a training that its context stopped. The checkpoint is saved.
 type Interrupted struct {
 	Model string
-	Step  int
+	Step  int // of the checkpoint
 }
 
+// Error implements error.
 func (e *Interrupted) Error() string {
-	return fmt.Sprintf("%s: interrupted; saved after step %d, go on with --resume", e.Model, e.Step)
+	return fmt.Sprintf("%s: interrupted; saved after step %d", e.Model, e.Step)
 }
 
 // Unwrap makes errors.Is(err, context.Canceled) true.
 func (e *Interrupted) Unwrap() error { return context.Canceled }
 
-// Run trains until the steps are done, the held-out loss stops falling, or ctx ends, after whose step it saves and
-// returns an [*Interrupted]. Afterwards the module is in evaluation mode; unless there was an error, it has the weights
-// that the run folder dir has: with [Config.EMA] the averaged ones, with [Config.Patience] the best, else the last.
+// Run trains until the steps are done, early stopping ends the training, or ctx ends. In the last case it finishes the
+// step, saves a checkpoint and returns an [*Interrupted]. Afterwards the module is in evaluation mode. Without an error,
+// it has the weights that the run folder dir has: the averaged ones with [Config.EMA], the best with [Config.Patience],
+// otherwise the last.
 //
-// A training that starts anew makes the run folder if it isn't there, and refuses one that has the model already. One
-// that resumes takes its settings from c, as a fresh one does; to keep the old ones, read them with [Saved] first.
-func Run(ctx context.Context, dir string, task Task, c Config, o Options) (*Result, error) {
-	if err := c.validateFor(&task); err != nil {
-		return nil, usage.Mistake(err)
+// A new training makes the run folder if there is none, and fails if it already has the model. A resumed training takes
+// its settings from c, too; [Saved] reads those of the run. Settings that don't fit are a [*fault.FieldError].
+func Run[B Batch](ctx context.Context, dir string, task Task[B], c Config, o Options) (*Result, error) {
+	if err := task.check(); err != nil {
+		return nil, err
+	}
+	if err := c.validateFor(task.subject()); err != nil {
+		return nil, err
 	}
 	open := run.Create
 	if o.Resume {
@@ -62,13 +67,8 @@ func Run(ctx context.Context, dir string, task Task, c Config, o Options) (*Resu
 		return nil, err
 	}
 	defer lock.Unlock()
-	t := newTrainer(r, &task, c)
 	defer task.Module.SetTraining(false)
-	if o.Resume {
-		err = t.resume()
-	} else {
-		err = t.start()
-	}
+	t, err := prepare(r, &task, c, o.Resume)
 	if err != nil {
 		return nil, err
 	}
@@ -76,7 +76,7 @@ func Run(ctx context.Context, dir string, task Task, c Config, o Options) (*Resu
 	if err := r.SetTraining(task.Model, c); err != nil {
 		return nil, err
 	}
-	if t.report, err = newReport(r, &task, t.place.Step, t.total, o.Progress); err != nil {
+	if t.report, err = newReport(r, task.Model, task.unit(), t.place.Step, t.total, o.Progress); err != nil {
 		return nil, err
 	}
 	defer PaceCollector()()
@@ -87,7 +87,7 @@ func Run(ctx context.Context, dir string, task Task, c Config, o Options) (*Resu
 	t.report.say("%s: %d parameters, %d steps of %d %s on %s", task.Model, nn.Count(task.Module), t.total,
 		c.Batch*c.Accumulate, task.unit(), on)
 	if o.Resume {
-		t.report.say("%s: goes on after step %d", task.Model, t.place.Step)
+		t.report.say("%s: continues after step %d", task.Model, t.place.Step)
 	}
 	err = t.loop(ctx)
 	if closeErr := t.report.close(); err == nil {
@@ -104,6 +104,16 @@ func Run(ctx context.Context, dir string, task Task, c Config, o Options) (*Resu
 	return &t.result, nil
 }
 
+// prepare makes the optimizer and starts or resumes the training in its run folder.
+func prepare[B Batch](r *run.Run, task *Task[B], c Config, resume bool) (t *trainer[B], err error) {
+	defer fault.Catch(&err)
+	t = newTrainer(r, task, c)
+	if resume {
+		return t, t.resume()
+	}
+	return t, t.start()
+}
+
 // Saved returns the settings that a model was last trained with in a run folder.
 func Saved(dir, model string) (Config, error) {
 	var c Config
@@ -115,7 +125,7 @@ func Saved(dir, model string) (Config, error) {
 }
 
 // start prepares a run folder for a new training.
-func (t *trainer) start() error {
+func (t *trainer[B]) start() error {
 	model := t.task.Model
 	if err := t.run.CheckNew(model); err != nil {
 		return err
@@ -141,9 +151,9 @@ func (t *trainer) start() error {
 	return nil
 }
 
-// PaceCollector lets the garbage collector run often, until the function it returns is called. Nearly all memory of a
-// training is tensors, which live on and which the collector needn't look into: collecting often costs next to nothing,
-// and the little garbage of a step can't double the process in the meantime.
+// PaceCollector makes the garbage collector run often, until the returned function is called. Nearly all memory of a
+// training is tensors, which live on and hold no pointers: collecting often costs next to nothing, and the little garbage
+// of each step can't double the size of the process.
 func PaceCollector() (restore func()) {
 	before := debug.SetGCPercent(2)
 	return func() { debug.SetGCPercent(before) }

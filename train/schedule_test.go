@@ -71,3 +71,14 @@ func TestAverage(t *testing.T) {
 		t.Errorf("a buffer that doesn't move averages to %v, want 1", got)
 	}
 }
+
+// TestSchedulesOfNothing checks that lengths of 0 are harmless.
+func TestSchedulesOfNothing(t *testing.T) {
+	for name, s := range map[string]Schedule{"cosine": Cosine(0, 0.5), "exponential": Exponential(0.5, 0), "warmup": Warmup(0, Constant())} {
+		for step := 1; step < 4; step++ {
+			if v := s(step); !(v > 0 && v <= 1) {
+				t.Errorf("%s: factor %v at step %d", name, v, step)
+			}
+		}
+	}
+}

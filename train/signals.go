@@ -7,10 +7,10 @@ import (
 	"syscall"
 )
 
-// UntilSignal returns a context that ends with the first SIGINT (Ctrl-C) or SIGTERM, so that [Run] saves and stops. A
-// second signal ends the process at once. The caller calls stop when the training is over.
+// UntilSignal returns a context that ends at the first SIGINT (Ctrl-C) or SIGTERM, so that [Run] saves and stops. A
+// second signal ends the process at once. Call stop when the training is over.
 func UntilSignal(parent context.Context) (ctx context.Context, stop func()) {
 	ctx, stop = signal.NotifyContext(parent, os.Interrupt, syscall.SIGTERM)
-	context.AfterFunc(ctx, stop) // from now on, signals do what they do by default
+	context.AfterFunc(ctx, stop) // restores the default behaviour of signals
 	return ctx, stop
 }

@@ -23,15 +23,16 @@ func TestRows(t *testing.T) {
 	}
 	draw := func(r *Rows, batches int) (all []int) {
 		for range batches {
-			if n, err := r.Next(); err != nil || n != batch {
-				t.Fatal(n, err)
+			b, err := r.Next()
+			if err != nil || b.Len() != batch {
+				t.Fatal(b, err)
 			}
-			for k, l := range r.Labels {
-				if r.X[k*d] != float32(l) || r.X[k*d+1] != -float32(l) {
-					t.Fatalf("row %v has label %d", r.X[k*d:k*d+d], l)
+			for k, l := range b.Labels {
+				if b.X[k*d] != float32(l) || b.X[k*d+1] != -float32(l) || b.Indices[k] != l {
+					t.Fatalf("row %v has label %d and index %d", b.X[k*d:k*d+d], l, b.Indices[k])
 				}
 			}
-			all = append(all, r.Labels...)
+			all = append(all, b.Labels...)
 		}
 		return all
 	}
@@ -68,12 +69,12 @@ func TestRows(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	fails(t, make1(5, 1).SetState(state), "--batch 5")
+	fails(t, make1(5, 1).SetState(state), "Batch 5")
 	x[3] = 9
-	fails(t, make1(batch, 1).SetState(state), "--data", "11×2")
-	fails(t, r.SetState([]byte("{")), "--resume")
+	fails(t, make1(batch, 1).SetState(state), "Data:", "11×2")
+	fails(t, r.SetState([]byte("{")), "position in the data")
 	_, err = NewRows(x, d, labels, 12, false, 1)
-	fails(t, err, "--batch 12", "11 rows")
+	fails(t, err, "Batch 12", "11 rows")
 	_, err = NewRows(x, d, labels[1:], 1, false, 1)
 	fails(t, err, "22 values and 10 labels")
 }
@@ -86,10 +87,11 @@ func TestRowsBalance(t *testing.T) {
 	}
 	count := [2]int{}
 	for range 5 * r.Batches() {
-		if _, err := r.Next(); err != nil {
+		b, err := r.Next()
+		if err != nil {
 			t.Fatal(err)
 		}
-		for _, l := range r.Labels {
+		for _, l := range b.Labels {
 			count[l]++
 		}
 	}
@@ -106,10 +108,11 @@ func TestRowsCheck(t *testing.T) {
 	}
 	found := 0
 	for range 3 {
-		if _, err := r.Next(); err != nil {
+		b, err := r.Next()
+		if err != nil {
 			t.Fatal(err)
 		}
-		if err := r.Check(); err != nil {
+		if err := b.Check(); err != nil {
 			fails(t, err, "row 2: the data holds -Inf (value 1)")
 			found++
 		}
@@ -141,8 +144,8 @@ func TestPictures(t *testing.T) {
 		t.Error(a.Batches())
 	}
 	for range 5 {
-		if n, err := a.Next(); n != 3 || err != nil {
-			t.Fatal(n, err)
+		if b, err := a.Next(); b.Len() != 3 || err != nil {
+			t.Fatal(b, err)
 		}
 	}
 	state, err := a.State()
@@ -154,18 +157,20 @@ func TestPictures(t *testing.T) {
 		t.Fatal(err)
 	}
 	for range 4 {
-		if _, err := a.Next(); err != nil {
+		x, err := a.Next()
+		if err != nil {
 			t.Fatal(err)
 		}
-		if _, err := b.Next(); err != nil {
+		y, err := b.Next()
+		if err != nil {
 			t.Fatal(err)
 		}
-		if !slices.Equal(a.Pixels, b.Pixels) || !slices.Equal(a.Labels, b.Labels) {
+		if !slices.Equal(x.Pixels, y.Pixels) || !slices.Equal(x.Labels, y.Labels) || !slices.Equal(x.Indices, y.Indices) {
 			t.Error("the resumed source goes on elsewhere")
 		}
 	}
-	fails(t, make1(dataset(1), 3).SetState(state), "--data", "the pictures are not those")
-	fails(t, make1(dataset(0), 3).SetState([]byte("[]")), "--resume")
+	fails(t, make1(dataset(1), 3).SetState(state), "Data:", "the pictures are not those")
+	fails(t, make1(dataset(0), 3).SetState([]byte("[]")), "position in the data")
 	_, err = NewPictures(dataset(0), data.LoaderOptions{Batch: 8})
 	fails(t, err, "Batch 8")
 }

@@ -1,102 +1,101 @@
 package train
 
 import (
-	"encoding/json"
-	"fmt"
-	"math"
 	"strings"
 
+	"github.com/bestiary-ml/bestiary/fault"
+	"github.com/bestiary-ml/bestiary/internal/run"
 	"github.com/bestiary-ml/bestiary/nn"
 	"github.com/bestiary-ml/bestiary/tensor"
 )
 
-// Task is what is trained. Model, Module, Source and Loss are needed, the others make more of it.
-type Task struct {
-	Model  string // its name in the run folder: "flow"
+// Task says what is trained. A batch of type B goes from Source to Loss. Model, Module, Source and Loss are required.
+type Task[B Batch] struct {
+	Model  string // name of the model in the run folder
 	Module nn.Module
-	Source Source
+	Source Source[B]
 
-	// Loss records the model on the Source's current batch and returns the loss, a single number, and figures to
-	// report beside it (nil: none). It is called within a step of the device, in training mode. It should not read what it
-	// computes, as a GPU would have to be waited for.
-	Loss func() (*tensor.Tensor, *Figures)
+	// Loss computes the loss of a batch, a single number, and figures to report beside it (nil: none). It is called
+	// within a recording step of the device, with Module in training mode. It should not read what it computes: on a GPU,
+	// reading waits for all work that is queued.
+	Loss func(batch B) (*tensor.Tensor, *Figures)
 
-	// Generators are those that Loss and the model's dropout draw from, by names of the caller's choosing. Drawing
-	// from them in Evaluate or Samples doesn't change what the training draws.
+	// Check explains a loss or a gradient that is not finite: it returns an error if the batch itself holds NaN or
+	// infinities, see [CheckFinite]. The error names the place and the remedy. May be nil.
+	Check func(batch B) error
+
+	// Generators are the generators that Loss and Module's dropout draw from, by names of the caller's choice. The
+	// checkpoint has their states. Evaluate and Samples may draw from them: their states are restored afterwards.
 	Generators map[string]*tensor.Generator
 
-	// Before is called before each step of the optimizer, After behind it, with the step's number, counted from 1. They
-	// run outside the device's steps; After finds the source's current batch still there and may change the weights.
-	Before, After func(step int)
+	// Before is called before each optimizer step and After behind it, with the number of the step, counted from 1. Both
+	// run outside of the device's steps. After gets the step's last batch and may change the weights. Both may be nil.
+	Before func(step int)
+	After  func(step int, batch B)
 
-	// State points to what else changes in a training and JSON can hold: it is part of the checkpoint.
+	// State points to what else changes during a training. It is saved in the checkpoint as JSON. May be nil.
 	State any
 
-	// Evaluate measures the model, in evaluation mode, on held-out data; "loss" decides on early stopping.
+	// Evaluate measures the model, in evaluation mode, on held-out data. Early stopping and the plateau schedule use its
+	// "loss". May be nil.
 	Evaluate func() (Metrics, error)
 
-	// Samples draws something with the model, in evaluation mode, and writes it to a PNG file.
+	// Samples writes samples of the model, which is in evaluation mode, to a PNG file. May be nil.
 	Samples func(path string) error
 
-	Settings any // of the model, for config.json of a new run; nil leaves what is there
-	Options  any // of this task, likewise: what is neither the model's nor in Config
+	Settings any // configuration of the model, for config.json of a new run; nil keeps what is there
+	Options  any // options of this task that are neither the model's nor in Config, likewise
 	Data     any // description of the data, likewise
 
-	// Start writes what else a new run's folder needs; nobody else trains into it at the time.
+	// Start writes further files of a new run. The run folder is locked while it runs. May be nil.
 	Start func(dir string) error
 
-	Unit string // of what batches are made of, for reports; "" means "images"
+	Unit string // what a batch consists of, in reports; "" means "images"
 }
 
-// Metrics are named figures. The names must not depend on the step.
+// Metrics are figures by name. The names must not depend on the step.
 type Metrics map[string]float64
 
-// Figures are what Loss reports beside the loss.
+// Figures are what a loss reports beside itself.
 type Figures struct {
-	Tensors []*tensor.Tensor                 // read together with the loss
-	Metrics func(values [][]float32) Metrics // what the elements of these come to
+	Tensors []*tensor.Tensor                 // read together with the loss, in one transfer
+	Metrics func(values [][]float32) Metrics // computes the figures from the elements of Tensors
 }
 
-// Source hands out batches without end. Where they go, and Loss finds them, is the source's own affair.
-type Source interface {
-	// Next moves to the next batch and returns the number of items in it, at least 1.
-	Next() (items int, err error)
-	// Batches is the number of batches in an epoch.
-	Batches() int
-	// State tells the place of the batch that Next moves to next, as JSON.
-	State() (json.RawMessage, error)
-	// SetState goes to a place that State told. It fails if the data or the batch size are others.
-	SetState(state json.RawMessage) error
-}
-
-// Checker is a [Source] that can tell whether its current batch holds NaN or infinities. It is asked when a loss is
-// not finite. The error is a sentence that names the place and the remedy.
-type Checker interface{ Check() error }
-
-// CheckFinite looks for numbers that are not finite in rows of equal length; place names row i: "images/cat.jpg".
-func CheckFinite(values []float32, row int, place func(i int) string) error {
-	for i, v := range values {
-		if v64 := float64(v); math.IsNaN(v64) || math.IsInf(v64, 0) {
-			return fmt.Errorf("%s: the data holds %v (value %d); remove or correct it", place(i/row), v, i%row)
-		}
-	}
-	return nil
-}
-
-func (t *Task) unit() string {
+func (t *Task[B]) unit() string {
 	if t.Unit == "" {
 		return "images"
 	}
 	return t.Unit
 }
 
-// smallestBatch is the smallest batch that the model can be trained on. Batch norm measures a variance and so needs
-// two rows; it shows by its running variance.
-func (t *Task) smallestBatch() int {
+// smallestBatch returns the smallest batch that the model can be trained on. Batch norm computes a variance and so needs
+// two rows; it is recognised by its running variance.
+func (t *Task[B]) smallestBatch() int {
 	for _, p := range nn.Params(t.Module) {
 		if !p.Trainable && (p.Path == "running_var" || strings.HasSuffix(p.Path, ".running_var")) {
 			return 2
 		}
 	}
 	return 1
+}
+
+// check returns a [*fault.FieldError] if a required field is missing.
+func (t *Task[B]) check() error {
+	switch {
+	case !run.ValidName(t.Model):
+		return fault.Field("Model", t.Model, "must be a name of letters, digits, hyphens and underscores")
+	case t.Module == nil || len(nn.Params(t.Module)) == 0:
+		return fault.Field("Module", nil, "must have parameters to train")
+	case t.Source == nil:
+		return fault.Field("Source", nil, "is missing; set what yields the batches")
+	case t.Loss == nil:
+		return fault.Field("Loss", nil, "is missing; set the function that computes the loss of a batch")
+	}
+	return nil
+}
+
+// subject describes the task for [Config.validateFor].
+func (t *Task[B]) subject() subject {
+	return subject{model: t.Model, smallest: t.smallestBatch(), batches: t.Source.Batches(), evaluated: t.Evaluate != nil}
 }

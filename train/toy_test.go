@@ -64,17 +64,18 @@ func (m *toy) loss(x []float32) *tensor.Tensor {
 	return m.net.Forward(in).MSELoss(in.Sum(1))
 }
 
-func (m *toy) task() Task {
-	return Task{
+func (m *toy) task() Task[RowBatch] {
+	return Task[RowBatch]{
 		Model: "toy", Module: m.net, Source: m.rows, Unit: "rows",
 		Generators: map[string]*tensor.Generator{"dropout": m.dropout},
 		Settings:   map[string]int{"inputs": toyInputs}, Data: "rows",
-		Loss: func() (*tensor.Tensor, *Figures) {
+		Check: RowBatch.Check,
+		Loss: func(batch RowBatch) (*tensor.Tensor, *Figures) {
 			m.losses++
 			if m.spoil != nil {
-				m.spoil(m.losses, m.rows.X)
+				m.spoil(m.losses, batch.X)
 			}
-			loss := m.loss(m.rows.X)
+			loss := m.loss(batch.X)
 			return loss, &Figures{
 				Tensors: []*tensor.Tensor{loss.Scale(2)},
 				Metrics: func(values [][]float32) Metrics { return Metrics{"twice": float64(values[0][0])} },

@@ -7,6 +7,7 @@ import (
 
 	"github.com/bestiary-ml/bestiary/data"
 	runfolder "github.com/bestiary-ml/bestiary/internal/run"
+	"github.com/bestiary-ml/bestiary/models"
 	"github.com/bestiary-ml/bestiary/tokenizer"
 	"github.com/bestiary-ml/bestiary/train"
 	"github.com/bestiary-ml/bestiary/train/tasks"
@@ -19,38 +20,38 @@ type captionFlags struct {
 	how       tasks.CaptionOptions
 	tokenizer string
 	vocabSize int
-	textLen   int // 0: as the captions need
+	textLen   int // 0: as long as the captions
 }
 
-// captionKept are those that belong to the model.
+// captionKept are the flags that belong to the model.
 var captionKept = []string{"tokenizer", "vocab-size", "text-len", "truncate-captions", "split", "resize", "image-columns", "text-columns", "hold-out", "flip", "crop", "balance"}
 
-func addCaptionFlags(c *cobra.Command, f *trainFlags) *captionFlags {
-	n := &captionFlags{trainFlags: f}
+func addCaptionFlags(c *cobra.Command, f *trainFlags, defaults data.Description) *captionFlags {
+	n := &captionFlags{trainFlags: f, how: tasks.CaptionOptions{Data: defaults}}
 	f.data.anyLayout(c, true)
 	f.data.fromRun(c)
 	d := &n.how.Data
 	c.Flags().StringVar(&f.data.resize, "resize", string(data.Squash), "how pictures become square: squash or crop (default: as for the run's dvae)")
 	c.Flags().Lookup("resize").DefValue = ""
-	c.Flags().Float64Var(&d.Share, "hold-out", 0.05, "share of the pictures that is kept aside to watch the training by (default: that of the run's dvae)")
+	c.Flags().Float64Var(&d.Share, "hold-out", d.Share, "share of the pictures that is held out to evaluate the training (default: that of the run's dvae)")
 	c.Flags().Lookup("hold-out").DefValue = "0"
-	c.Flags().BoolVar(&d.Augment.Flip, "flip", false, "mirror pictures at random; not for captions that tell left from right")
-	c.Flags().Float64Var(&d.Augment.Crop, "crop", 0.75, "cut out squares at random, of at least this share of the area (1: none)")
-	c.Flags().BoolVar(&d.Balance, "balance", false, "show every class equally often, however many pictures it has")
+	c.Flags().BoolVar(&d.Augment.Flip, "flip", d.Augment.Flip, "mirror pictures at random; not for captions that tell left from right")
+	c.Flags().Float64Var(&d.Augment.Crop, "crop", d.Augment.Crop, "random crops of at least this share of the area (1: none)")
+	c.Flags().BoolVar(&d.Balance, "balance", d.Balance, "show every class equally often, however many pictures it has")
 	c.Flags().StringVar(&n.tokenizer, "tokenizer", "", "tokenizer.json, bpe_simple_vocab_16e6.txt(.gz) or vocab.txt (default: the run's, or else one trained from the captions)")
 	c.Flags().IntVar(&n.vocabSize, "vocab-size", 2048, "ids of a tokenizer that is trained from the captions")
 	c.Flags().IntVar(&n.textLen, "text-len", 0, "tokens of a caption, with padding (0: as many as the longest has, up to 256)")
-	c.Flags().BoolVar(&n.how.Truncate, "truncate-captions", false, "cut captions that are too long instead of refusing them")
+	c.Flags().BoolVar(&n.how.Truncate, "truncate-captions", false, "cut captions that are too long")
 	return n
 }
 
-// check refuses what needs no data to be seen wrong.
+// check returns an error for flags that are wrong whatever the data is.
 func (f *captionFlags) check() error {
 	if d := f.how.Data; !(d.Share >= 0 && d.Share < 1) {
 		return usagef("--hold-out %v: is out of range; choose 0 to less than 1", d.Share)
 	}
 	if err := f.how.Data.Augment.Validate(); err != nil {
-		return err
+		return invalid(err)
 	}
 	if f.vocabSize < leastVocabulary || f.vocabSize > 1<<20 {
 		return usagef("--vocab-size %d: is out of range; choose %d to %d", f.vocabSize, leastVocabulary, 1<<20)
@@ -64,12 +65,12 @@ func (f *captionFlags) check() error {
 const (
 	leastVocabulary = 257  // padding and every byte
 	maxText         = 4096 // tokens
-	autoText        = 256  // most tokens that aren't asked for
+	autoText        = 256  // most tokens without --text-len
 )
 
-// prepare loads the pictures and their tokenizer, and settles the number of tokens of a caption.
-func (f *captionFlags) prepare(c *cobra.Command, r *runfolder.Run, model string, size, channels int) (training, heldOut *data.Dataset, t *tokenizer.Tokenizer, err error) {
-	if training, heldOut, err = f.load(c, r, model, size, channels); err != nil {
+// prepare loads the pictures and their tokenizer, and decides the number of tokens of a caption.
+func (f *captionFlags) prepare(c *cobra.Command, r *runfolder.Run, size, channels int) (training, heldOut *data.Dataset, t *tokenizer.Tokenizer, err error) {
+	if training, heldOut, err = f.load(c, r, size, channels); err != nil {
 		return nil, nil, nil, err
 	}
 	if t, err = f.openTokenizer(c, r, training); err != nil {
@@ -78,11 +79,11 @@ func (f *captionFlags) prepare(c *cobra.Command, r *runfolder.Run, model string,
 	return training, heldOut, t, f.fitText(c, t, training)
 }
 
-// load loads the pictures: on a resume as they were, otherwise those of the run's dvae where the flags say nothing else.
-func (f *captionFlags) load(c *cobra.Command, r *runfolder.Run, model string, size, channels int) (training, heldOut *data.Dataset, err error) {
+// load loads the pictures: on a resume those of the training, otherwise those of the flags or, without, of the run's dvae.
+func (f *captionFlags) load(c *cobra.Command, r *runfolder.Run, size, channels int) (training, heldOut *data.Dataset, err error) {
 	if f.resume {
 		path := f.data.path
-		if err := r.Options(model, &f.how); err != nil {
+		if err := r.Options(f.kind.Name, &f.how); err != nil {
 			return nil, nil, err
 		}
 		f.data.like(f.how.Data)
@@ -108,7 +109,7 @@ func (f *captionFlags) load(c *cobra.Command, r *runfolder.Run, model string, si
 	return training, heldOut, nil
 }
 
-// inherit takes from the run's data what no flag says, so that its held-out pictures are new to all of its models.
+// inherit sets flags that were not given from the run's data, so that its held-out pictures are new to all of its models.
 func (f *captionFlags) inherit(c *cobra.Command, trained data.Description) {
 	given := c.Flags().Changed
 	if !given("resize") {
@@ -132,15 +133,18 @@ func (f *captionFlags) inherit(c *cobra.Command, trained data.Description) {
 	}
 }
 
-// openTokenizer returns the tokenizer of the run, where it has models that read captions, and otherwise the one that the
-// flags ask for.
+// openTokenizer returns the run's tokenizer if the run has models that read captions, and otherwise that of the flags.
 func (f *captionFlags) openTokenizer(c *cobra.Command, r *runfolder.Run, training *data.Dataset) (*tokenizer.Tokenizer, error) {
-	shared := r != nil && r.ReadsCaptions() != "" && r.HasTokenizer()
+	reader := "" // model of the run that reads captions
+	if r != nil {
+		reader = r.First(models.CaptionReaders())
+	}
+	shared := reader != "" && r.HasTokenizer()
 	switch {
 	case f.resume || shared && f.tokenizer == "":
 		t, err := r.LoadTokenizer()
 		if err == nil && !f.resume && c.Flags().Changed("vocab-size") && t.VocabSize() != f.vocabSize {
-			err = usagef("--vocab-size %d: the run's %s shares its tokenizer, which has %d ids; leave it out, or choose another folder", f.vocabSize, r.ReadsCaptions(), t.VocabSize())
+			err = usagef("--vocab-size %d: the run's %s shares its tokenizer, which has %d ids; leave it out, or choose another folder", f.vocabSize, reader, t.VocabSize())
 		}
 		return t, err
 	case f.tokenizer != "":
@@ -148,9 +152,18 @@ func (f *captionFlags) openTokenizer(c *cobra.Command, r *runfolder.Run, trainin
 			return nil, usagef("--vocab-size %d: the tokenizer of --tokenizer has a size of its own; leave out one of them", f.vocabSize)
 		}
 		f.how.From = f.tokenizer
-		return tokenizer.Open(f.tokenizer, tokenizer.Options{})
-	case r != nil && r.ReadsCaptions() != "":
-		return nil, fmt.Errorf("%s: holds a %s but no tokenizer; give the one that it was trained with as --tokenizer", r.Dir(), r.ReadsCaptions())
+		t, err := tokenizer.Open(f.tokenizer, tokenizer.Options{})
+		if err != nil || !shared {
+			return t, err
+		}
+		old, err := r.Tokenizer()
+		if err == nil && old.Fingerprint != t.Fingerprint() {
+			err = fmt.Errorf("%s: the run's %s was trained with another tokenizer (%s, %d ids; now %s, %d ids); leave out --tokenizer to share it, or choose another folder",
+				r.Dir(), reader, old.Kind, old.VocabSize, t.Kind(), t.VocabSize())
+		}
+		return t, err
+	case reader != "":
+		return nil, fmt.Errorf("%s: has a %s but no tokenizer; give the one that it was trained with as --tokenizer", r.Dir(), reader)
 	}
 	t, err := tokenizer.Train(func(yield func(string) bool) {
 		for _, caption := range slices.Concat(training.Captions...) {
@@ -162,7 +175,7 @@ func (f *captionFlags) openTokenizer(c *cobra.Command, r *runfolder.Run, trainin
 	return t, err
 }
 
-// fitText settles the number of tokens of a caption and reports on the captions.
+// fitText decides the number of tokens of a caption and reports on the captions.
 func (f *captionFlags) fitText(c *cobra.Command, t *tokenizer.Tokenizer, training *data.Dataset) error {
 	length := f.textLen
 	if length == 0 {

@@ -11,6 +11,7 @@ import (
 	"github.com/bestiary-ml/bestiary/data"
 	"github.com/bestiary-ml/bestiary/data/source"
 	runfolder "github.com/bestiary-ml/bestiary/internal/run"
+	"github.com/bestiary-ml/bestiary/models"
 	"github.com/bestiary-ml/bestiary/tensor"
 	"github.com/bestiary-ml/bestiary/train"
 	"github.com/spf13/cobra"
@@ -124,7 +125,7 @@ func (d *demo) prepare(force bool) (err error) {
 	if d.run, err = runfolder.Create(d.dir); err != nil {
 		return err
 	}
-	if d.run.HasWeights("autoencoder") || d.run.HasState("autoencoder") {
+	if d.run.HasWeights(models.Autoencoder.Name) || d.run.HasState(models.Autoencoder.Name) {
 		return fmt.Errorf("%s: holds models already; choose another folder with --out, or replace an earlier demo with --force", d.dir)
 	}
 	return nil

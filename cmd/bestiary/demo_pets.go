@@ -93,11 +93,13 @@ func (d *petsDemo) train(ctx context.Context) error {
 	c.Steps, c.Batch, c.LearningRate, c.Clip = 2500, 128, 1e-3, 50
 	c.EvalEvery, c.SampleEvery, c.CheckpointEvery, c.Patience = 100, 625, 1250, 6
 	d.shorten(&c)
-	if d.flow, task, err = tasks.Flow(ctx, d.device, shape, model, description, d.training, d.watching, tasks.Options{Batch: c.Batch, Seed: c.Seed}); err != nil {
+	flow, flowTask, err := tasks.Flow(ctx, d.device, shape, model, description, d.training, d.watching, tasks.Options{Batch: c.Batch, Seed: c.Seed})
+	if err != nil {
 		return err
 	}
+	d.flow = flow
 	started = time.Now()
-	if d.report.Flow, err = train.Run(ctx, d.run.Dir(), *task, c, train.Options{Progress: d.progress}); err != nil {
+	if d.report.Flow, err = train.Run(ctx, d.run.Dir(), *flowTask, c, train.Options{Progress: d.progress}); err != nil {
 		return err
 	}
 	d.report.FlowTime = time.Since(started)

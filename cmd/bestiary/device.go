@@ -4,7 +4,6 @@ import (
 	"fmt"
 
 	"github.com/bestiary-ml/bestiary/internal/cpu/simd"
-	"github.com/bestiary-ml/bestiary/internal/usage"
 	"github.com/bestiary-ml/bestiary/tensor"
 	"github.com/spf13/cobra"
 	"golang.org/x/sys/cpu"
@@ -33,7 +32,7 @@ func (f *deviceFlags) open() (*tensor.Device, error) {
 	}
 	d, err := tensor.OpenDevice(f.name, f.options)
 	if err != nil {
-		return nil, usage.Mistake(err)
+		return nil, usagef("%w", err)
 	}
 	if r := d.Remark(); r != "" {
 		fmt.Fprintln(f.command.ErrOrStderr(), r)

@@ -7,6 +7,7 @@ import (
 
 	"github.com/bestiary-ml/bestiary/data"
 	"github.com/bestiary-ml/bestiary/eval"
+	"github.com/bestiary-ml/bestiary/models"
 	"github.com/bestiary-ml/bestiary/sample"
 	"github.com/spf13/cobra"
 )
@@ -86,9 +87,9 @@ func evalBirds(c *cobra.Command, run string, pictures *dataFlags, device *device
 	if err != nil {
 		return err
 	}
-	models := birds.Models()
+	there := birds.Models()
 	captioned, shown := captionedData(run), birds.Dataset()
-	pictures.captions = !slices.Equal(models, []string{"dvae"})
+	pictures.captions = !slices.Equal(there, []string{models.DVAE.Name})
 	if pictures.captions && len(captioned) > 0 {
 		shown = captioned[0]
 	}

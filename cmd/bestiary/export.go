@@ -6,17 +6,14 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/bestiary-ml/bestiary/clip"
-	"github.com/bestiary-ml/bestiary/dalle"
-	"github.com/bestiary-ml/bestiary/dvae"
 	"github.com/bestiary-ml/bestiary/internal/interchange"
 	runfolder "github.com/bestiary-ml/bestiary/internal/run"
-	"github.com/bestiary-ml/bestiary/nn"
+	"github.com/bestiary-ml/bestiary/models"
 	"github.com/bestiary-ml/bestiary/tensor"
 	"github.com/spf13/cobra"
 )
 
-// exportFormats are the formats of export, and the endings that tell them.
+// exportFormats are the formats of export and the endings of their files.
 var exportFormats = []struct {
 	name, ending string
 	write        func(string, interchange.Models) error
@@ -32,18 +29,18 @@ func newExport() *cobra.Command {
 		Short: "Write a run's models as a checkpoint for DALLE-pytorch",
 		Long: `Write the dalle of a run with its dvae, or its dvae or clip alone, as one file:
 
-  dalle-pytorch  what train_dalle.py or train_vae.py of DALLE-pytorch 1.6.6 write, without the state
-                 of the optimizer; its scripts go on from there (--dalle_path, --vae_path)
+  dalle-pytorch  a checkpoint as train_dalle.py or train_vae.py of DALLE-pytorch 1.6.6 write it, without
+                 the state of the optimizer; its scripts continue from it (--dalle_path, --vae_path)
   safetensors    the same names and shapes, with the models' settings as JSON in the metadata
 
-"bestiary import" reads both. A model with a setting that DALLE-pytorch doesn't have is refused.`,
+"bestiary import" reads both. A model with a setting that DALLE-pytorch doesn't have is an error.`,
 		Example: `  bestiary export --run runs/birds --out birds.pt
   bestiary export --run runs/birds --format safetensors --out birds.safetensors
   bestiary export --run runs/birds --model dvae --out vae.pt`,
 		Args: noArguments,
 	}
 	addRunFlag(c, &run)
-	c.Flags().StringVar(&model, "model", "", "dalle (with its dvae), dvae or clip (default: the first of them that there is)")
+	c.Flags().StringVar(&model, "model", "", "dalle (with its dvae), dvae or clip (default: the first of them that the run has)")
 	c.Flags().StringVar(&format, "format", "", "dalle-pytorch or safetensors (default: as --out ends, .pt or .safetensors)")
 	c.Flags().StringVar(&out, "out", "", "file to write (required)")
 	c.RunE = func(c *cobra.Command, _ []string) error {
@@ -72,15 +69,15 @@ func newExport() *cobra.Command {
 		if err != nil {
 			return err
 		}
-		models, err := loadModels(r, d, model)
+		exported, err := loadModels(r, d, model)
 		if err != nil {
 			return err
 		}
-		if err := write(out, models); err != nil {
+		if err := write(out, exported); err != nil {
 			return err
 		}
-		if (models.DALLE != nil || models.CLIP != nil) && r.HasTokenizer() {
-			fmt.Fprintf(c.ErrOrStderr(), "it reads the ids of the run's tokenizer: give DALLE-pytorch --hug --bpe_path %s\n", r.Path("tokenizer.json"))
+		if (exported.DALLE != nil || exported.CLIP != nil) && r.HasTokenizer() {
+			fmt.Fprintf(c.ErrOrStderr(), "the model reads the ids of the run's tokenizer: give DALLE-pytorch --hug --bpe_path %s\n", r.Path("tokenizer.json"))
 		}
 		_, err = fmt.Fprintln(c.OutOrStdout(), out)
 		return err
@@ -88,7 +85,7 @@ func newExport() *cobra.Command {
 	return c
 }
 
-// exportFormat is what writes the format of that name, or the one that the file's ending tells.
+// exportFormat returns the function that writes the format of that name or, without a name, of the file's ending.
 func exportFormat(name, out string) (write func(string, interchange.Models) error, err error) {
 	for _, f := range exportFormats {
 		if f.name == name || name == "" && filepath.Ext(out) == f.ending {
@@ -98,15 +95,16 @@ func exportFormat(name, out string) (write func(string, interchange.Models) erro
 	if name != "" {
 		return nil, usagef("--format %s: choose dalle-pytorch or safetensors", name)
 	}
-	return nil, usagef("--out %s: its ending tells no format; let it end in .pt or .safetensors, or give --format", out)
+	return nil, usagef("--out %s: has no ending of a known format; let it end in .pt or .safetensors, or give --format", out)
 }
 
-var exportModels = []string{"dalle", "dvae", "clip"}
+// exportModels are the models that export writes, the preferred one first.
+var exportModels = []string{models.DALLE.Name, models.DVAE.Name, models.CLIP.Name}
 
-// loadModels loads what is to be exported.
+// loadModels loads what is exported: the model of that name or, without one, the first of exportModels that the run has.
 func loadModels(r *runfolder.Run, d *tensor.Device, model string) (m interchange.Models, err error) {
 	if model == "" {
-		model = "dvae" // whose absence is told
+		model = models.DVAE.Name // whose absence is the error
 		for _, name := range exportModels {
 			if r.HasWeights(name) {
 				model = name
@@ -114,26 +112,13 @@ func loadModels(r *runfolder.Run, d *tensor.Device, model string) (m interchange
 			}
 		}
 	}
-	if model == "clip" {
-		m.CLIP, err = loadModel(r, d, "clip", clip.New)
+	if model == models.CLIP.Name {
+		m.CLIP, err = models.CLIP.Open(r.Dir(), d)
 		return m, err
 	}
-	if m.VAE, err = loadModel(r, d, "dvae", dvae.New); err != nil || model == "dvae" {
+	if m.VAE, err = models.DVAE.Open(r.Dir(), d); err != nil || model == models.DVAE.Name {
 		return m, err
 	}
-	m.DALLE, err = loadModel(r, d, "dalle", dalle.New)
-	return m, err
-}
-
-// loadModel loads a model of a run.
-func loadModel[C any, M nn.Module](r *runfolder.Run, d *tensor.Device, name string, build func(*tensor.Device, C, *tensor.Generator) (M, error)) (m M, err error) {
-	var c C
-	if err := r.Config(name, &c); err != nil {
-		return m, err
-	}
-	if m, err = build(d, c, tensor.NewGenerator(0)); err != nil {
-		return m, fmt.Errorf("%s: %s: %w", r.Path("config.json"), name, err)
-	}
-	_, err = r.LoadWeights(name, m)
+	m.DALLE, err = models.DALLE.Open(r.Dir(), d)
 	return m, err
 }

@@ -6,6 +6,8 @@ import (
 	"testing"
 
 	"github.com/bestiary-ml/bestiary/fault"
+	runfolder "github.com/bestiary-ml/bestiary/internal/run"
+	"github.com/bestiary-ml/bestiary/train"
 	"github.com/spf13/cobra"
 )
 
@@ -30,5 +32,43 @@ func TestExplain(t *testing.T) {
 		if got := explain(c, test.err); got != test.want {
 			t.Errorf("%v is told as %q, want %q", test.err, got, test.want)
 		}
+	}
+}
+
+// TestExplainTraining explains errors of commands that train.
+func TestExplainTraining(t *testing.T) {
+	dalle, clip := newTrainDALLE(), newTrainCLIP()
+	for want, err := range map[string]error{
+		"x: --dim 7: use (--heads) or --dim-head": fmt.Errorf("x: %w", fault.Field("Transformer.Dim", 7, "use (Heads) or DimHead")),
+		`--text-len 8: a/Depth.jpg: its caption "A Depth, Heads" is too long; raise --text-len to 9`: fault.Field("TextLen", 8,
+			`a/Depth.jpg: its caption "A Depth, Heads" is too long; raise TextLen to 9`),
+		"--batch 1: must be 2 or more: Unknown and --steps.":             fault.Field("Batch", 1, "must be 2 or more: Unknown and Steps."),
+		"dalle: interrupted; saved after step 3; continue with --resume": &train.Interrupted{Model: "dalle", Step: 3},
+		"runs/x: holds a training of dalle already; continue it with --resume, choose another folder, or delete dalle.state.safetensors and dalle.safetensors": &runfolder.InTraining{
+			Run: "runs/x", Model: "dalle"},
+		"plain": errors.New("plain"),
+	} {
+		if got := explain(dalle, err); got != want {
+			t.Errorf("got %q, want %q", got, want)
+		}
+	}
+	if got := explain(clip, fault.Field("Image.Depth", 0, "must be 1 or more")); got != "--image-depth 0: must be 1 or more" {
+		t.Error(got)
+	}
+	for field, want := range map[string]string{
+		"ImageSize": "image-size", "KLWeight": "kl-weight", "EMA": "ema", "FFMult": "ff-mult", "SmoothL1": "smooth-l1",
+		"KeepMB": "keep-mb", "Beta2": "beta2", "SharedFF": "shared-ff", "Text.Dim": "text-dim", "KLSum": "kl-sum",
+	} {
+		if got := kebab(field); got != want {
+			t.Errorf("%s is --%s, want --%s", field, got, want)
+		}
+	}
+	for _, err := range []error{usagef("x"), fault.Field("Batch", 0, "x"), fmt.Errorf("y: %w", fault.Field("Batch", 0, "x"))} {
+		if !isUsage(err) {
+			t.Errorf("%v is not wrong usage", err)
+		}
+	}
+	if isUsage(errors.New("x")) || isUsage(fault.Field("Data", nil, "other pictures")) {
+		t.Error("what fails is wrong usage")
 	}
 }

@@ -12,20 +12,20 @@ func newImport() *cobra.Command {
 	var run, tokenizerPath string
 	c := &cobra.Command{
 		Use:   "import [FILE ...]",
-		Short: "Make a run folder of checkpoints of DALLE-pytorch",
-		Long: `Make a run folder of checkpoints that DALLE-pytorch's train_vae.py and train_dalle.py wrote (.pt), of
-versions 0.x to 1.6.6, or of safetensors files as "bestiary export" writes them. A DALL-E's file has
-its discrete VAE in it; a CLIP's file may be given as well. The other commands then use the folder.
+		Short: "Make a run folder from checkpoints of DALLE-pytorch",
+		Long: `Make a run folder from checkpoints of DALLE-pytorch's train_vae.py and train_dalle.py (.pt), versions
+0.x to 1.6.6, or from safetensors files as "bestiary export" writes them. The file of a DALL-E includes
+its discrete VAE; the file of a CLIP may be given as well. The other commands then use the folder.
 
 Prompts also need the tokenizer that the model was trained with, as --tokenizer, now or later:
 
   bpe_simple_vocab_16e6.txt  DALLE-pytorch's own tokenizer, from its folder dalle_pytorch/data
-  tokenizer.json             what --bpe_path and --hug named
+  tokenizer.json             the file of --bpe_path with --hug
   vocab.txt                  of bert-base-chinese, for --chinese
 
-A checkpoint is a Python pickle, which may run anything when Python opens it. Here, nothing in it is
-ever run: a file that asks for more than tensors and plain values is refused. A model with a setting
-that Bestiary doesn't have is refused by the name of the setting.`,
+A checkpoint is a Python pickle, which may run any code when Python opens it. Bestiary runs none of it:
+a file with more than tensors and plain values is an error. So is a model with a setting that Bestiary
+doesn't have; the error names the setting.`,
 		Example: `  bestiary import dalle.pt --tokenizer bpe_simple_vocab_16e6.txt --out runs/x
   bestiary import vae.pt --out runs/vae
   bestiary import --tokenizer tokenizer.json --out runs/x

@@ -95,7 +95,7 @@ func reversed(t *testing.T, path string) string {
 func TestImportInSteps(t *testing.T) {
 	run := filepath.Join(t.TempDir(), "run")
 	_, stderr, code := bestiary(t, "import", checkpoints+"dalle_reversible.pt", "--out", run)
-	if code != 0 || !strings.Contains(stderr, "the tokenizer is missing") || !strings.Contains(stderr, "bestiary import --tokenizer FILE --out "+run) {
+	if code != 0 || !strings.Contains(stderr, "needs a tokenizer") || !strings.Contains(stderr, "bestiary import --tokenizer FILE --out "+run) {
 		t.Errorf("exit code %d, told %q", code, stderr)
 	}
 	out := filepath.Join(t.TempDir(), "out.png")

@@ -9,12 +9,13 @@ import (
 	"github.com/bestiary-ml/bestiary/internal/interchange"
 	runfolder "github.com/bestiary-ml/bestiary/internal/run"
 	"github.com/bestiary-ml/bestiary/internal/weights"
+	"github.com/bestiary-ml/bestiary/models"
 	"github.com/bestiary-ml/bestiary/nn"
 	"github.com/bestiary-ml/bestiary/tensor"
 	"github.com/bestiary-ml/bestiary/tokenizer"
 )
 
-// importer gathers models and then makes a run of them, so that nothing is written before everything is known to be good.
+// importer reads all models first and then makes a run of them, so that nothing is written if one of them is not valid.
 type importer struct {
 	dir       string
 	device    *tensor.Device
@@ -24,11 +25,11 @@ type importer struct {
 	source    string // of the tokenizer
 }
 
-// importedModel is a model of a file, or one that the run has already (then there is nothing but its name, ids and pictures).
+// importedModel is a model of a file, or one that the run has already, whose module is nil.
 type importedModel struct {
 	name, file string
-	ids        int          // of text; 0 for models that read none
-	pictures   pictureShape // nothing for models that see none
+	ids        int          // ids of text; 0: reads none
+	pictures   pictureShape // zero: reads none
 	module     nn.Module
 	config     any
 	what       string // for people
@@ -38,6 +39,22 @@ type importedModel struct {
 // pictureShape is the side and the channels of pictures.
 type pictureShape struct{ size, channels int }
 
+// describe returns what the importer needs to know of a model with that configuration.
+func describe(config any) importedModel {
+	switch c := config.(type) {
+	case dvae.Config:
+		return importedModel{name: models.DVAE.Name, config: c, pictures: pictureShape{c.ImageSize, c.Channels},
+			what: fmt.Sprintf("pictures of %d×%d as %d×%d of %d codes", c.ImageSize, c.ImageSize, c.Grid(), c.Grid(), c.Codes)}
+	case dalle.Config:
+		return importedModel{name: models.DALLE.Name, config: c, ids: c.TextTokens,
+			what: fmt.Sprintf("captions of %d tokens, depth %d, dim %d", c.TextLen, c.Transformer.Depth, c.Transformer.Dim)}
+	case clip.Config:
+		return importedModel{name: models.CLIP.Name, config: c, ids: c.TextTokens, pictures: pictureShape{c.ImageSize, c.Channels},
+			what: fmt.Sprintf("captions of %d tokens, pictures of %d×%d", c.TextLen, c.ImageSize, c.ImageSize)}
+	}
+	panic(fmt.Sprintf("no importer for a %T", config))
+}
+
 // read reads the models of a file.
 func (i *importer) read(file string) error {
 	checkpoint, err := interchange.Read(file)
@@ -46,22 +63,19 @@ func (i *importer) read(file string) error {
 	}
 	defer checkpoint.Close()
 	var found []importedModel
-	if v := checkpoint.VAE; v != nil {
-		found = append(found, importedModel{name: "dvae", config: *v, pictures: pictureShape{v.ImageSize, v.Channels},
-			what: fmt.Sprintf("pictures of %d×%d as %d×%d of %d codes", v.ImageSize, v.ImageSize, v.Grid(), v.Grid(), v.Codes)})
+	if checkpoint.VAE != nil {
+		found = append(found, describe(*checkpoint.VAE))
 	}
-	if m := checkpoint.DALLE; m != nil {
-		found = append(found, importedModel{name: "dalle", config: *m, ids: m.TextTokens,
-			what: fmt.Sprintf("captions of %d tokens, depth %d, dim %d", m.TextLen, m.Transformer.Depth, m.Transformer.Dim)})
+	if checkpoint.DALLE != nil {
+		found = append(found, describe(*checkpoint.DALLE))
 	}
-	if m := checkpoint.CLIP; m != nil {
-		found = append(found, importedModel{name: "clip", config: *m, ids: m.TextTokens, pictures: pictureShape{m.ImageSize, m.Channels},
-			what: fmt.Sprintf("captions of %d tokens, pictures of %d×%d", m.TextLen, m.ImageSize, m.ImageSize)})
+	if checkpoint.CLIP != nil {
+		found = append(found, describe(*checkpoint.CLIP))
 	}
-	for _, m := range found { // before long work
+	for _, m := range found { // before the models are built
 		for _, other := range i.models {
 			if other.name == m.name {
-				return usagef("%s and %s: each hold a %s, and a run has one; leave out one of them", other.file, file, m.name)
+				return usagef("%s and %s: each hold a %s, but a run has one; leave out one of them", other.file, file, m.name)
 			}
 		}
 		if err := runfolder.Check(i.dir, m.name); err != nil {
@@ -74,50 +88,38 @@ func (i *importer) read(file string) error {
 	}
 	for _, m := range found {
 		m.file, m.origin = file, checkpoint.Origin
-		m.module = map[string]nn.Module{"dvae": built.VAE, "dalle": built.DALLE, "clip": built.CLIP}[m.name]
+		m.module = map[string]nn.Module{models.DVAE.Name: built.VAE, models.DALLE.Name: built.DALLE, models.CLIP.Name: built.CLIP}[m.name]
 		i.models = append(i.models, m)
 	}
 	return nil
 }
 
-// readRun notes which models the run has already.
+// readRun adds the models that the run has already.
 func (i *importer) readRun() error {
 	r, err := runfolder.Open(i.dir)
 	if err != nil {
-		if len(i.models) > 0 { // then it was checked before, and is a new one
+		if len(i.models) > 0 { // a new run, which read has checked
 			return i.agree()
 		}
 		return err
 	}
 	i.run = r
-	for _, name := range []string{"dvae", "dalle", "clip"} {
+	for _, name := range []string{models.DVAE.Name, models.DALLE.Name, models.CLIP.Name} {
 		if !r.HasWeights(name) {
 			continue
 		}
-		m := importedModel{name: name, file: i.dir}
-		switch name {
-		case "dvae":
-			var c dvae.Config
-			err = r.Config(name, &c)
-			m.pictures = pictureShape{c.ImageSize, c.Channels}
-		case "dalle":
-			var c dalle.Config
-			err = r.Config(name, &c)
-			m.ids = c.TextTokens
-		case "clip":
-			var c clip.Config
-			err = r.Config(name, &c)
-			m.ids, m.pictures = c.TextTokens, pictureShape{c.ImageSize, c.Channels}
-		}
+		config, err := models.Config(i.dir, name)
 		if err != nil {
 			return err
 		}
+		m := describe(config)
+		m.file = i.dir
 		i.models = append(i.models, m)
 	}
 	return i.agree()
 }
 
-// agree makes sure that the models see pictures of one shape.
+// agree checks that the models read pictures of the same shape.
 func (i *importer) agree() error {
 	var first importedModel
 	for _, m := range i.models {
@@ -133,7 +135,7 @@ func (i *importer) agree() error {
 	return nil
 }
 
-// reader is the first model that reads text, after a check that all of them read the same number of ids.
+// reader returns the first model that reads text, and checks that all of them read the same number of ids.
 func (i *importer) reader() (first importedModel, err error) {
 	for _, m := range i.models {
 		switch {
@@ -148,9 +150,8 @@ func (i *importer) reader() (first importedModel, err error) {
 	return first, nil
 }
 
-// readTokenizer opens the tokenizer, or looks at the run's if there is no path. Which ids a file gives depends on who
-// trained with it: DALLE-pytorch takes those of the file as they are, we keep 0 free for padding. The number of ids that
-// the models read tells.
+// readTokenizer opens the tokenizer, or checks the run's if there is no path. DALLE-pytorch uses the ids of the file, this
+// program keeps 0 free for padding: the number of ids that the models read shows which of both a model was trained with.
 func (i *importer) readTokenizer(path string) error {
 	reader, err := i.reader()
 	if err != nil {
@@ -167,7 +168,7 @@ func (i *importer) readTokenizer(path string) error {
 		return err
 	}
 	if reader.ids == 0 {
-		return fmt.Errorf("%s: there is no dalle and no clip to read what it makes; import it with their checkpoint", path)
+		return fmt.Errorf("%s: there is no dalle and no clip that reads its ids; import it with their checkpoint", path)
 	}
 	for _, fileIDs := range []bool{true, false} {
 		t, err := tokenizer.Open(path, tokenizer.Options{FileIDs: fileIDs})
@@ -183,14 +184,14 @@ func (i *importer) readTokenizer(path string) error {
 		path, i.tokenizer.VocabSize(), reader.name, reader.file, reader.ids)
 }
 
-// write makes or opens the run, and writes what there is new.
+// write makes or opens the run, and writes the tokenizer and the models of files.
 func (i *importer) write() error {
 	var err error
 	if i.run, err = runfolder.Create(i.dir); err != nil {
 		return err
 	}
 	if i.tokenizer != nil {
-		if err := i.run.SetTokenizer(i.tokenizer, i.source); err != nil {
+		if err := i.run.SetTokenizer(i.tokenizer, i.source, models.CaptionReaders()...); err != nil {
 			return err
 		}
 	}
@@ -208,13 +209,13 @@ func (i *importer) write() error {
 	return nil
 }
 
-// missing says what the run lacks for what one may want of it.
+// missing returns what the run lacks to generate pictures, with the commands that add it.
 func (i *importer) missing() (all []string) {
-	if i.run.ReadsCaptions() != "" && !i.run.HasTokenizer() {
-		all = append(all, fmt.Sprintf("the tokenizer is missing, without which the run reads no prompts: bestiary import --tokenizer FILE --out %s", i.dir))
+	if i.run.First(models.CaptionReaders()) != "" && !i.run.HasTokenizer() {
+		all = append(all, fmt.Sprintf("the run needs a tokenizer to read prompts: bestiary import --tokenizer FILE --out %s", i.dir))
 	}
-	if i.run.HasWeights("dvae") && !i.run.HasWeights("dalle") {
-		all = append(all, fmt.Sprintf("there is no dalle to draw with: bestiary train dalle --run %s --data DIR", i.dir))
+	if models.DVAE.In(i.dir) && !models.DALLE.In(i.dir) {
+		all = append(all, fmt.Sprintf("the run needs a dalle to generate pictures: bestiary train dalle --run %s --data DIR", i.dir))
 	}
 	return all
 }

@@ -76,7 +76,7 @@ func interrupt(t *testing.T, dir, model string, args []string) int {
 	lines := strings.Split(strings.TrimSpace(stderr.String()), "\n")
 	last := lines[len(lines)-1]
 	_, after, _ := strings.Cut(last, "saved after step ")
-	number, remedy, _ := strings.Cut(after, ",")
+	number, remedy, _ := strings.Cut(after, ";")
 	step, err := strconv.Atoi(number)
 	if code != 1 || err != nil || !strings.Contains(remedy, "--resume") {
 		t.Fatalf("exit code %d, %q", code, last)

@@ -10,7 +10,6 @@ import (
 	"strings"
 
 	"github.com/bestiary-ml/bestiary/fault"
-	"github.com/bestiary-ml/bestiary/internal/usage"
 	"github.com/bestiary-ml/bestiary/train"
 	"github.com/spf13/cobra"
 )
@@ -46,16 +45,11 @@ func run(args []string, stdout, stderr io.Writer) (code int) {
 		err = errors.New("interrupted")
 	}
 	fmt.Fprintf(stderr, "bestiary: %s\n", explain(c, remedied(err)))
-	var wrong *usage.Error
-	var field *fault.FieldError
-	if errors.As(err, &wrong) || errors.As(err, &field) {
+	if isUsage(err) {
 		return 2
 	}
 	return 1
 }
-
-// usagef returns an error in the use of the command line: exit code 2.
-func usagef(format string, args ...any) error { return usage.Errorf(format, args...) }
 
 func newRoot() *cobra.Command {
 	root := &cobra.Command{

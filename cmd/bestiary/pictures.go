@@ -7,7 +7,6 @@ import (
 
 	"github.com/bestiary-ml/bestiary/data"
 	"github.com/bestiary-ml/bestiary/data/source"
-	"github.com/bestiary-ml/bestiary/internal/usage"
 	"github.com/spf13/cobra"
 )
 
@@ -70,7 +69,7 @@ func (f *dataFlags) load(c *cobra.Command, size int, split data.Split) (*data.Da
 		o.Cache = data.NoCache
 	}
 	if _, err := o.Resolve(); err != nil {
-		return nil, usage.Mistake(err)
+		return nil, usagef("%w", err)
 	}
 	bar := newBar(c.ErrOrStderr(), "decoding pictures")
 	o.Progress = bar.update

@@ -8,6 +8,7 @@ import (
 	"github.com/bestiary-ml/bestiary/data"
 	"github.com/bestiary-ml/bestiary/fault"
 	runfolder "github.com/bestiary-ml/bestiary/internal/run"
+	"github.com/bestiary-ml/bestiary/models"
 	"github.com/bestiary-ml/bestiary/sample"
 	"github.com/bestiary-ml/bestiary/tensor"
 	"github.com/bestiary-ml/bestiary/train/tasks"
@@ -44,7 +45,7 @@ func openPipeline[P any](c *cobra.Command, dir, example string, device *deviceFl
 // run's discrete VAE.
 func captionedData(dir string) (all []data.Description) {
 	r, err := runfolder.Open(dir)
-	for _, model := range []string{"dalle", "clip"} {
+	for _, model := range models.CaptionReaders() {
 		var how tasks.CaptionOptions
 		if err == nil && r.Options(model, &how) == nil { // imported models have none
 			all = append(all, how.Data)
@@ -56,7 +57,8 @@ func captionedData(dir string) (all []data.Description) {
 // ofBirds reports whether a run has text-to-image models and no autoencoder.
 func ofBirds(dir string) bool {
 	r, err := runfolder.Open(dir)
-	return err == nil && !r.HasWeights("autoencoder") && (r.HasWeights("dvae") || r.HasWeights("dalle") || r.HasWeights("clip"))
+	return err == nil && !r.HasWeights(models.Autoencoder.Name) &&
+		(r.HasWeights(models.DVAE.Name) || r.HasWeights(models.DALLE.Name) || r.HasWeights(models.CLIP.Name))
 }
 
 // remedied adds to an error about a missing model the command that makes the model.
@@ -68,8 +70,11 @@ func remedied(err error) error {
 	switch missing.Model {
 	case "tokenizer":
 		return fmt.Errorf(`%s: has no tokenizer; give it the one that its models were trained with: bestiary import --tokenizer FILE --out %s`, missing.Run, missing.Run)
-	case "autoencoder", "dvae":
+	case models.Autoencoder.Name, models.DVAE.Name:
 		return fmt.Errorf(`%s: has no trained %s yet; make it with "bestiary train %s --data PICTURES --out %s"`, missing.Run, missing.Model, missing.Model, missing.Run)
+	}
+	if _, known := models.Lookup(missing.Model); !known {
+		return err
 	}
 	return fmt.Errorf(`%s: has no trained %s yet; make it with "bestiary train %s --run %s"`, missing.Run, missing.Model, missing.Model, missing.Run)
 }

@@ -3,10 +3,11 @@ package main
 import (
 	"errors"
 	"fmt"
+	"slices"
 
 	"github.com/bestiary-ml/bestiary/data"
 	runfolder "github.com/bestiary-ml/bestiary/internal/run"
-	"github.com/bestiary-ml/bestiary/internal/usage"
+	"github.com/bestiary-ml/bestiary/models"
 	"github.com/bestiary-ml/bestiary/tensor"
 	"github.com/bestiary-ml/bestiary/train"
 	"github.com/bestiary-ml/bestiary/train/tasks"
@@ -18,10 +19,10 @@ func newTrain() *cobra.Command {
 	c := &cobra.Command{
 		Use:   "train",
 		Short: "Train a model",
-		Long: `Train a model. Everything it leaves is in the run folder: the weights, what is needed to go on,
-metrics as JSON lines and TensorBoard events, a plot of the loss, and samples drawn on the way.
+		Long: `Train a model. The run folder gets everything: the weights, the checkpoint, metrics as JSON lines and
+TensorBoard events, a plot of the loss, and samples drawn during the training.
 
-An interrupt (Ctrl-C) saves and stops; --resume goes on where the training stopped, to the bit.`,
+An interrupt (Ctrl-C) saves a checkpoint and stops. --resume continues from it, to the same bits.`,
 		Args: knownCommand,
 		RunE: help,
 	}
@@ -31,16 +32,17 @@ An interrupt (Ctrl-C) saves and stops; --resume goes on where the training stopp
 
 // trainFlags are the flags of every training.
 type trainFlags struct {
+	kind   models.Info // what is trained
 	run    string
 	resume bool
 	data   *dataFlags
 	device *deviceFlags
 	config train.Config
-	least  int // pictures that it takes to train: two where a batch is compared or normalised
+	least  int // pictures that a training needs: two if a batch is compared or normalised
 }
 
-func addTrainFlags(c *cobra.Command, runFlag, runUsage string, defaults train.Config) *trainFlags {
-	f := &trainFlags{config: defaults, least: 1}
+func addTrainFlags(c *cobra.Command, kind models.Info, runFlag, runUsage string, defaults train.Config) *trainFlags {
+	f := &trainFlags{kind: kind, config: defaults, least: 1}
 	c.Flags().StringVar(&f.run, runFlag, "", runUsage)
 	c.Flags().SetNormalizeFunc(func(_ *pflag.FlagSet, name string) pflag.NormalizedName {
 		if name == "run" || name == "out" { // both name the run folder
@@ -50,21 +52,21 @@ func addTrainFlags(c *cobra.Command, runFlag, runUsage string, defaults train.Co
 	})
 	f.data = addDataFlags(c, data.Trainval)
 	f.device = addDeviceFlags(c)
-	c.Flags().BoolVar(&f.resume, "resume", false, "go on with the run's checkpoint")
-	f.config.Flags(c.Flags())
+	c.Flags().BoolVar(&f.resume, "resume", false, "continue from the run's checkpoint")
+	addConfigFlags(c.Flags(), &f.config)
 	return f
 }
 
-// open checks the flags that name things and opens the device and the run folder. The folder of a new run is only
-// looked at (the run is nil): it is made when everything else is ready.
-func (f *trainFlags) open(c *cobra.Command, model string, create bool) (*runfolder.Run, *tensor.Device, error) {
+// open checks the settings and opens the device and the run folder. With create, the folder of a new run is only checked
+// (the run is nil): it is made when everything else is ready.
+func (f *trainFlags) open(c *cobra.Command, create bool) (*runfolder.Run, *tensor.Device, error) {
 	if f.run == "" {
 		name := "run"
 		if create {
 			name = "out"
 		}
 		example := "runs/birds"
-		if model == "autoencoder" || model == "flow" {
+		if name := f.kind.Name; name == models.Autoencoder.Name || name == models.Flow.Name {
 			example = "runs/pets"
 		}
 		return nil, nil, usagef("--%s is missing: name the run folder, for example --%s %s", name, name, example)
@@ -73,45 +75,46 @@ func (f *trainFlags) open(c *cobra.Command, model string, create bool) (*runfold
 		f.config.Steps = 0
 	}
 	if err := f.config.Validate(); err != nil && !f.resume {
-		return nil, nil, usage.Mistake(err)
+		return nil, nil, err
 	}
 	if f.resume && !c.Flags().Changed("precision") {
-		f.device.options.Precision = f.precision(model)
+		f.device.options.Precision = f.precision()
 	}
 	d, err := f.device.open()
 	if err != nil {
 		return nil, nil, err
 	}
 	if create && !f.resume {
-		return nil, d, runfolder.Check(f.run, model)
+		return nil, d, runfolder.Check(f.run, f.kind.Name)
 	}
 	r, err := runfolder.Open(f.run)
 	if err == nil && !f.resume {
-		err = r.CheckNew(model)
+		err = r.CheckNew(f.kind.Name)
 	}
 	return r, d, err
 }
 
-// precision is the one that the run's model has been trained at so far; "" if there is none, which is found out later.
-func (f *trainFlags) precision(model string) string {
-	saved, err := train.Saved(f.run, model)
+// precision returns the precision at which the run's model was trained; "" if there is no such model, an error later.
+func (f *trainFlags) precision() string {
+	saved, err := train.Saved(f.run, f.kind.Name)
 	if err != nil {
 		return ""
 	}
 	return saved.Precision
 }
 
-// settings are the training's: those of the command line, or on a resume those of the run, save for flags given now.
-func (f *trainFlags) settings(c *cobra.Command, model string) (train.Config, error) {
+// settings returns the settings of the training: those of the command line or, on a resume, those of the run with the
+// flags that are given.
+func (f *trainFlags) settings(c *cobra.Command) (train.Config, error) {
 	if !f.resume {
 		return f.config, nil
 	}
-	saved, err := train.Saved(f.run, model)
+	saved, err := train.Saved(f.run, f.kind.Name)
 	if err != nil {
 		return saved, err
 	}
-	again := pflag.NewFlagSet(model, pflag.ContinueOnError)
-	saved.Flags(again)
+	again := pflag.NewFlagSet(f.kind.Name, pflag.ContinueOnError)
+	addConfigFlags(again, &saved)
 	c.Flags().Visit(func(given *pflag.Flag) {
 		if again.Lookup(given.Name) == nil {
 			return
@@ -127,13 +130,10 @@ func (f *trainFlags) settings(c *cobra.Command, model string) (train.Config, err
 	if err == nil {
 		err = saved.Validate()
 	}
-	if err != nil {
-		return saved, usage.Mistake(err)
-	}
-	return saved, nil
+	return saved, err
 }
 
-// checkBatch refuses a batch that was asked for and is larger than the data.
+// checkBatch returns an error if --batch was given and is larger than the data.
 func checkBatch(c *cobra.Command, settings train.Config, training *data.Dataset) error {
 	if settings.Batch > training.Len() && c.Flags().Changed("batch") {
 		return usagef("--batch %d: is more than the %s to train on; choose a smaller batch, or add pictures", settings.Batch, count(training.Len(), "picture"))
@@ -141,8 +141,8 @@ func checkBatch(c *cobra.Command, settings train.Config, training *data.Dataset)
 	return nil
 }
 
-// fit adapts defaults to the data: a batch has no more than there is, a short training has a tenth of it as warm-up, and
-// one that nothing is held out from, or that isn't evaluated on the way, can't stop early.
+// fit adapts defaults to the data: a batch is at most the data, and the warmup at most a tenth of the training. A training
+// without held-out pictures or without evaluations doesn't stop early.
 func fit(c *cobra.Command, settings *train.Config, items, heldOut int) {
 	if !c.Flags().Changed("patience") && (heldOut == 0 || settings.EvalEvery == 0) {
 		settings.Patience = 0
@@ -155,7 +155,7 @@ func fit(c *cobra.Command, settings *train.Config, items, heldOut int) {
 	}
 }
 
-// steps is how long a training on so many items is.
+// steps returns the number of steps of a training on so many items.
 func steps(settings train.Config, items int) int {
 	if settings.Steps > 0 {
 		return settings.Steps
@@ -164,14 +164,14 @@ func steps(settings train.Config, items int) int {
 	return (batches + settings.Accumulate - 1) / settings.Accumulate
 }
 
-// pictures loads the pictures that the description speaks of and splits them.
+// pictures loads the pictures of the description and splits them.
 func (f *trainFlags) pictures(c *cobra.Command, size int, description data.Description) (training, heldOut *data.Dataset, err error) {
 	all, err := f.data.load(c, size, data.Split(f.data.split))
 	if err != nil {
 		return nil, nil, err
 	}
 	training, heldOut = tasks.HoldOut(all, description.Share)
-	fmt.Fprintf(c.ErrOrStderr(), "training on %s, watching %d%s\n", count(training.Len(), "picture"), heldOut.Len(), heldOutAnyway(description.Share, training.Len(), heldOut.Len()))
+	fmt.Fprintf(c.ErrOrStderr(), "training on %s, %d held out%s\n", count(training.Len(), "picture"), heldOut.Len(), heldOutAnyway(description.Share, training.Len(), heldOut.Len()))
 	if training.Len() < f.least {
 		return nil, nil, usagef("--hold-out %v: leaves %d of %s to train on, and it takes %d; choose a smaller share, or add pictures", description.Share, training.Len(), count(all.Len(), "picture"), f.least)
 	}
@@ -181,8 +181,8 @@ func (f *trainFlags) pictures(c *cobra.Command, size int, description data.Descr
 	return training, heldOut, nil
 }
 
-// heldOutAnyway tells where the pictures held out aren't the share asked for, since that would leave none to watch or to
-// train on.
+// heldOutAnyway explains why the held-out pictures are not the share of --hold-out: none would be held out, or none left
+// to train on.
 func heldOutAnyway(share float64, training, heldOut int) string {
 	all := float64(training + heldOut)
 	switch {
@@ -198,23 +198,34 @@ func heldOutAnyway(share float64, training, heldOut int) string {
 	return ""
 }
 
-// finish reports how a training ended.
-func finish(c *cobra.Command, r *runfolder.Run, model string, result *train.Result, err error) error {
+// runTask trains a task in its run folder and reports how it ended.
+func runTask[B train.Batch](c *cobra.Command, f *trainFlags, r *runfolder.Run, task *train.Task[B], settings train.Config) error {
+	result, err := train.Run(c.Context(), r.Dir(), *task, settings, train.Options{Resume: f.resume, Progress: c.ErrOrStderr()})
 	if err != nil {
 		return err
 	}
-	fmt.Fprintf(c.OutOrStdout(), "%s: %d steps", model, result.Step)
+	fmt.Fprintf(c.OutOrStdout(), "%s: %d steps", task.Model, result.Step)
 	if result.Early {
 		fmt.Fprint(c.OutOrStdout(), " (stopped early)")
 	}
 	if result.Best.Step > 0 {
 		fmt.Fprintf(c.OutOrStdout(), ", lowest held-out loss %.5g after step %d", result.Best.Loss, result.Best.Step)
 	}
-	_, err = fmt.Fprintf(c.OutOrStdout(), ", in %s\n", r.WeightsPath(model))
+	_, err = fmt.Fprintf(c.OutOrStdout(), ", in %s\n", r.WeightsPath(task.Model))
 	return err
 }
 
-// keepModel refuses flags that can't be changed when a training is resumed.
+// changesUnder warns that a model of the run, which is about to be trained, has another one that depends on it.
+func (f *trainFlags) changesUnder(c *cobra.Command, r *runfolder.Run) {
+	for _, other := range models.All() {
+		if slices.Contains(other.Needs, f.kind.Name) && r.HasWeights(other.Name) {
+			fmt.Fprintf(c.ErrOrStderr(), "the run's %s depends on this %s as it is now; once it has changed, delete %s and %s and train the %s again\n",
+				other.Name, f.kind.Name, r.WeightsPath(other.Name), r.StatePath(other.Name), other.Name)
+		}
+	}
+}
+
+// keepModel returns an error if a flag is given that can't be changed when a training is resumed.
 func keepModel(c *cobra.Command, flags ...string) error {
 	for _, name := range flags {
 		if c.Flags().Changed(name) {

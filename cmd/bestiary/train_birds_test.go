@@ -58,8 +58,8 @@ func TestTrainDVAE(t *testing.T) {
 	fails(t, 2, []string{"birds:x:60", "birds:SEED:N"}, tinyDVAE("--data", "birds:x:60", "--out", filepath.Join(dir, "new"))...)
 	fails(t, 2, []string{"--split seen", "trainval or test"}, tinyDVAE("--data", "birds:3:60", "--split", "seen", "--out", filepath.Join(dir, "new"))...)
 	for share, told := range map[string]string{
-		"0.001": "training on 7 pictures, watching 1: --hold-out 0.001 is less than one of 8\n",
-		"0.999": "training on 1 picture, watching 7: --hold-out 0.999 leaves less than one of 8\n",
+		"0.001": "training on 7 pictures, 1 held out: --hold-out 0.001 is less than one of 8\n",
+		"0.999": "training on 1 picture, 7 held out: --hold-out 0.999 leaves less than one of 8\n",
 	} {
 		_, stderr, code := bestiary(t, tinyDVAE("--data", "birds:3:8", "--hold-out", share, "--batch", "1", "--steps", "2", "--out", filepath.Join(dir, share))...)
 		if code != 0 || !strings.Contains(stderr, told) || !strings.Contains(stderr, "held out:") {
@@ -98,7 +98,7 @@ func TestTrainOnCaptions(t *testing.T) {
 	pictures(t, 1) // keeps the cache out of the user's
 	fails(t, 1, []string{run, "no such run folder"}, tinyDALLE(run)...)
 	succeeds(t, tinyCLIP(run, "--data", "birds:3:60", "--image-size", "16", "--vocab-size", "290", "--steps", "4")...) // a run of its own
-	fails(t, 1, []string{"models.dvae", "bestiary train dvae"}, tinyDALLE(run)...)
+	fails(t, 1, []string{"no trained dvae", "bestiary train dvae"}, tinyDALLE(run)...)
 	remove(t, run, "clip.safetensors", "clip.state.safetensors", "config.json", "tokenizer.json", "metrics.jsonl", "clip.loss.png")
 	if err := os.RemoveAll(filepath.Join(run, "events")); err != nil {
 		t.Fatal(err)

@@ -3,52 +3,44 @@ package main
 import (
 	"fmt"
 
-	"github.com/bestiary-ml/bestiary/clip"
-	"github.com/bestiary-ml/bestiary/dvae"
 	runfolder "github.com/bestiary-ml/bestiary/internal/run"
-	"github.com/bestiary-ml/bestiary/train"
+	"github.com/bestiary-ml/bestiary/models"
 	"github.com/bestiary-ml/bestiary/train/tasks"
 	"github.com/spf13/cobra"
 )
 
 func newTrainCLIP() *cobra.Command {
-	defaults := train.DefaultConfig()
-	defaults.Steps, defaults.Batch, defaults.LearningRate, defaults.Clip = 3000, 64, 5e-4, 1
-	defaults.Schedule, defaults.Warmup, defaults.FinalRate, defaults.EMA = "cosine", 100, 0.05, 0.998
-	defaults.Optimizer, defaults.WeightDecay, defaults.DecayMatrices = "adamw", 0.05, true
-	defaults.EvalEvery, defaults.CheckpointEvery = 250, 500
-	model := clip.DefaultConfig()
+	defaults := tasks.DefaultCLIP()
+	model := defaults.Model
 	text, image := &model.Text, &model.Image
-	text.Dim, text.Depth, image.Dim, image.Depth = 128, 2, 192, 4
-	model.Latent, model.Dropout = 128, 0.1
 	c := &cobra.Command{
-		Use:   "clip",
-		Short: "Train the CLIP that tells how well a caption fits a picture",
-		Long: `Train the contrastive model with which "generate --rank" chooses among pictures and "eval" measures how
-well they agree with their captions. Pictures have the size of the run's discrete VAE and captions go
-through the run's tokenizer; a run without either is fine, too.
+		Use:   models.CLIP.Name,
+		Short: "Train the CLIP that scores how well a caption fits a picture",
+		Long: `Train the contrastive model that reranks pictures ("generate --rank") and scores how well they agree
+with their captions ("eval"). It uses the picture size of the run's discrete VAE and the run's
+tokenizer, if the run has them.
 
-Held-out figures: the loss, ln(batch) for a model that knows nothing, and how often a caption finds
-its picture, or has it among the first five, among all held-out ones, beside the rate of chance.`,
+Held-out figures: the loss, which is ln(batch) at chance, and how often a caption ranks its picture
+first, or among the first five, of all held-out ones, beside the rates at chance.`,
 		Example: `  bestiary train clip --run runs/birds
   bestiary train clip --run runs/judge --data cub --image-size 64
   bestiary train clip --run runs/birds --resume`,
 		Args: noArguments,
 	}
-	f := addCaptionFlags(c, addTrainFlags(c, "run", "run folder, perhaps with other models (required)", defaults))
+	f := addCaptionFlags(c, addTrainFlags(c, models.CLIP.Info, "run", "run folder, may have other models (required)", defaults.Training), defaults.Data)
 	f.least = 2
 	c.Flags().IntVar(&model.ImageSize, "image-size", model.ImageSize, fmt.Sprintf("side of the pictures (default: as for the run's dvae, or %d)", model.ImageSize))
 	c.Flags().IntVar(&model.Channels, "channels", model.Channels, fmt.Sprintf("3 for RGB, 4 for RGBA (default: as for the run's dvae, or %d)", model.Channels))
-	c.Flags().Lookup("image-size").DefValue, c.Flags().Lookup("channels").DefValue = "0", "0" // told with the usage
-	c.Flags().IntVar(&model.PatchSize, "patch-size", model.PatchSize, "side of the squares that pictures are cut into")
-	c.Flags().IntVar(&model.Latent, "latent", model.Latent, "numbers in an embedding")
+	c.Flags().Lookup("image-size").DefValue, c.Flags().Lookup("channels").DefValue = "0", "0" // the usage has them
+	c.Flags().IntVar(&model.PatchSize, "patch-size", model.PatchSize, "side of a patch")
+	c.Flags().IntVar(&model.Latent, "latent", model.Latent, "dimensions of an embedding")
 	c.Flags().IntVar(&text.Dim, "text-dim", text.Dim, "width of the text transformer")
 	c.Flags().IntVar(&text.Depth, "text-depth", text.Depth, "its layers")
-	c.Flags().IntVar(&text.Heads, "text-heads", text.Heads, "heads of its attentions")
+	c.Flags().IntVar(&text.Heads, "text-heads", text.Heads, "its attention heads")
 	c.Flags().IntVar(&text.DimHead, "text-dim-head", text.DimHead, "width of a head")
 	c.Flags().IntVar(&image.Dim, "image-dim", image.Dim, "width of the image transformer")
 	c.Flags().IntVar(&image.Depth, "image-depth", image.Depth, "its layers")
-	c.Flags().IntVar(&image.Heads, "image-heads", image.Heads, "heads of its attentions")
+	c.Flags().IntVar(&image.Heads, "image-heads", image.Heads, "its attention heads")
 	c.Flags().IntVar(&image.DimHead, "image-dim-head", image.DimHead, "width of a head")
 	c.Flags().Float64Var(&model.Dropout, "dropout", model.Dropout, "dropout in both transformers")
 	c.RunE = func(c *cobra.Command, _ []string) error {
@@ -59,13 +51,13 @@ its picture, or has it among the first five, among all held-out ones, beside the
 			return usagef("--run is missing: name the run folder, for example --run runs/birds")
 		}
 		if f.config.Batch < 2 {
-			return usagef("--batch %d: leaves a caption nothing to choose from; use 2 or more", f.config.Batch)
+			return usagef("--batch %d: must be 2 or more: the contrastive loss compares the captions of a batch", f.config.Batch)
 		}
-		r, d, err := f.open(c, "clip", true)
+		r, d, err := f.open(c, true)
 		if err != nil {
 			return err
 		}
-		if r == nil { // a new training, though perhaps of a run that is there
+		if r == nil { // a new training, but the run may exist
 			if there, err := runfolder.Open(f.run); err == nil {
 				r = there
 			}
@@ -75,13 +67,13 @@ its picture, or has it among the first five, among all held-out ones, beside the
 				"image-dim", "image-depth", "image-heads", "image-dim-head", "dropout"}, captionKept...)...); err != nil {
 				return err
 			}
-			if err := r.Config("clip", &model); err != nil {
+			if model, err = models.CLIP.Config(f.run); err != nil {
 				return err
 			}
 			f.textLen = model.TextLen
-		} else if r != nil && r.HasWeights("dvae") {
-			var vae dvae.Config
-			if err := r.Config("dvae", &vae); err != nil {
+		} else if models.DVAE.In(f.run) {
+			vae, err := models.DVAE.Config(f.run)
+			if err != nil {
 				return err
 			}
 			if c.Flags().Changed("image-size") && model.ImageSize != vae.ImageSize {
@@ -95,11 +87,11 @@ its picture, or has it among the first five, among all held-out ones, beside the
 		if err := model.Validate(); err != nil {
 			return invalid(err)
 		}
-		settings, err := f.settings(c, "clip")
+		settings, err := f.settings(c)
 		if err != nil {
 			return err
 		}
-		training, heldOut, tokens, err := f.prepare(c, r, "clip", model.ImageSize, model.Channels)
+		training, heldOut, tokens, err := f.prepare(c, r, model.ImageSize, model.Channels)
 		if err != nil {
 			return err
 		}
@@ -125,8 +117,7 @@ its picture, or has it among the first five, among all held-out ones, beside the
 		if !r.HasData() {
 			task.Data = task.Options.(tasks.CaptionOptions).Data
 		}
-		result, err := train.Run(c.Context(), r.Dir(), *task, settings, train.Options{Resume: f.resume, Progress: c.ErrOrStderr()})
-		return finish(c, r, "clip", result, err)
+		return runTask(c, f.trainFlags, r, task, settings)
 	}
 	return c
 }

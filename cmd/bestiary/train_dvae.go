@@ -2,75 +2,67 @@ package main
 
 import (
 	"cmp"
-	"fmt"
 
-	"github.com/bestiary-ml/bestiary/data"
-	"github.com/bestiary-ml/bestiary/dvae"
 	runfolder "github.com/bestiary-ml/bestiary/internal/run"
-	"github.com/bestiary-ml/bestiary/train"
+	"github.com/bestiary-ml/bestiary/models"
 	"github.com/bestiary-ml/bestiary/train/tasks"
 	"github.com/spf13/cobra"
 )
 
 func newTrainDVAE() *cobra.Command {
-	defaults := train.DefaultConfig()
-	defaults.Steps, defaults.LearningRate, defaults.Schedule, defaults.Warmup, defaults.EMA = 5000, 1e-3, "cosine", 100, 0.998
-	defaults.EvalEvery, defaults.SampleEvery, defaults.CheckpointEvery = 250, 500, 500
-	model := dvae.DefaultConfig()
-	model.ImageSize, model.Codes, model.CodebookDim, model.Layers = 64, 512, 128, 2
-	// Codes are not revived by default: measured on birds, drawn and photographed, revived ones mostly fell out of use again.
-	how := tasks.DVAEOptions{Annealing: dvae.Annealing{Start: 1, Floor: 1.0 / 16}}
+	defaults := tasks.DefaultDVAE()
+	model, description, how := defaults.Model, defaults.Data, tasks.DefaultDVAEOptions(0)
 	c := &cobra.Command{
-		Use:   "dvae",
+		Use:   models.DVAE.Name,
 		Short: "Train the discrete VAE that turns pictures into grids of codes and back",
 		Long: `Train the discrete variational autoencoder: it turns a picture into a grid of indices into a codebook,
-which DALL-E learns to write, and a grid back into a picture. The grid has 1/2^layers of the
-picture's side. Beside the loss, the metrics tell how many codes are in use, and their perplexity.`,
+which DALL-E learns to generate, and a grid back into a picture. The side of the grid is that of the
+picture divided by 2^layers. Beside the loss, the metrics report the codes in use and their perplexity.`,
 		Example: `  bestiary train dvae --data cub --out runs/birds
   bestiary train dvae --data birds:1:2000 --out runs/drawn --steps 1000
   bestiary train dvae --data my-pictures/ --out runs/mine --image-size 128 --layers 3 --codes 1024
   bestiary train dvae --out runs/birds --resume`,
 		Args: noArguments,
 	}
-	f := addTrainFlags(c, "out", "run folder to make, or to go on with (required)", defaults)
+	f := addTrainFlags(c, models.DVAE.Info, "out", "run folder to make or to resume (required)", defaults.Training)
 	f.data.addShapeFlags(c)
 	f.data.anyLayout(c, false)
-	description := data.Description{}
-	c.Flags().Float64Var(&description.Share, "hold-out", 0.05, "share of the pictures that is kept aside to watch the training by")
-	c.Flags().BoolVar(&description.Augment.Flip, "flip", true, "mirror pictures at random")
-	c.Flags().Float64Var(&description.Augment.Crop, "crop", 0.75, "cut out squares at random, of at least this share of the area (1: none)")
-	c.Flags().Float64Var(&description.Augment.Colour, "colour", 0, "change contrast, brightness and saturation at random by up to this much")
-	c.Flags().BoolVar(&description.Balance, "balance", false, "show every class equally often, however many pictures it has")
+	augment := &description.Augment
+	c.Flags().Float64Var(&description.Share, "hold-out", description.Share, "share of the pictures that is held out to evaluate the training")
+	c.Flags().BoolVar(&augment.Flip, "flip", augment.Flip, "mirror pictures at random")
+	c.Flags().Float64Var(&augment.Crop, "crop", augment.Crop, "random crops of at least this share of the area (1: none)")
+	c.Flags().Float64Var(&augment.Colour, "colour", augment.Colour, "random changes of contrast, brightness and saturation of up to this much")
+	c.Flags().BoolVar(&description.Balance, "balance", description.Balance, "show every class equally often, however many pictures it has")
 	c.Flags().IntVar(&model.ImageSize, "image-size", model.ImageSize, "side of the pictures, a multiple of 2^layers")
 	c.Flags().IntVar(&model.Channels, "channels", model.Channels, "3 for RGB, 4 for RGBA")
 	c.Flags().IntVar(&model.Codes, "codes", model.Codes, "entries of the codebook")
-	c.Flags().IntVar(&model.CodebookDim, "codebook-dim", model.CodebookDim, "numbers in an entry")
-	c.Flags().IntVar(&model.Layers, "layers", model.Layers, "halvings of the picture, down to the grid")
-	c.Flags().IntVar(&model.ResnetBlocks, "resnet-blocks", model.ResnetBlocks, "residual blocks between the halvings and the codes, on either side")
+	c.Flags().IntVar(&model.CodebookDim, "codebook-dim", model.CodebookDim, "dimensions of a codebook entry")
+	c.Flags().IntVar(&model.Layers, "layers", model.Layers, "stride-2 convolutions from the picture to the grid")
+	c.Flags().IntVar(&model.ResnetBlocks, "resnet-blocks", model.ResnetBlocks, "residual blocks in the encoder and in the decoder, next to the codes")
 	c.Flags().IntVar(&model.Hidden, "hidden", model.Hidden, "channels of the convolutions")
-	c.Flags().BoolVar(&model.StraightThrough, "straight-through", model.StraightThrough, "decode hard samples of the codes in training, with the gradient of soft ones")
-	c.Flags().BoolVar(&model.ReinMax, "reinmax", model.ReinMax, "a better gradient for --straight-through")
+	c.Flags().BoolVar(&model.StraightThrough, "straight-through", model.StraightThrough, "straight-through Gumbel-softmax: decode hard samples, with the gradient of soft ones")
+	c.Flags().BoolVar(&model.ReinMax, "reinmax", model.ReinMax, "second-order gradient for --straight-through (ReinMax)")
 	c.Flags().BoolVar(&model.SmoothL1, "smooth-l1", model.SmoothL1, "smooth L1 instead of squared error")
-	c.Flags().Float64Var(&model.KLWeight, "kl-weight", model.KLWeight, "weight of KL(codes ‖ uniform), in nats a position")
-	c.Flags().BoolVar(&model.Checkpoint, "checkpoint", model.Checkpoint, "compute encoder and decoder again in the backward pass: less memory, more time")
-	c.Flags().BoolVar(&model.KLSum, "kl-sum", model.KLSum, "sum that over pictures and positions instead of averaging")
-	c.Flags().Float64Var(&how.Annealing.Start, "temperature", how.Annealing.Start, "of the Gumbel-softmax, at first")
-	c.Flags().Float64Var(&how.Annealing.Floor, "temperature-floor", how.Annealing.Floor, "where the temperature falls to")
-	c.Flags().IntVar(&how.Annealing.Steps, "anneal-steps", 0, "steps that it takes to fall; 0 keeps it (default: all steps of the training)")
-	c.Flags().IntVar(&how.Revive, "revive", how.Revive, "steps after which codes that no picture had are split off from others, a few at a time; 0 for never")
+	c.Flags().Float64Var(&model.KLWeight, "kl-weight", model.KLWeight, "weight of KL(codes ‖ uniform), in nats per position")
+	c.Flags().BoolVar(&model.Checkpoint, "checkpoint", model.Checkpoint, "activation checkpointing: less memory, more time")
+	c.Flags().BoolVar(&model.KLSum, "kl-sum", model.KLSum, "sum the KL term over pictures and positions instead of averaging")
+	c.Flags().Float64Var(&how.Annealing.Start, "temperature", how.Annealing.Start, "initial temperature of the Gumbel-softmax")
+	c.Flags().Float64Var(&how.Annealing.Floor, "temperature-floor", how.Annealing.Floor, "final temperature")
+	c.Flags().IntVar(&how.Annealing.Steps, "anneal-steps", 0, "steps of the annealing from --temperature to --temperature-floor; 0 keeps the temperature (default: all steps of the training)")
+	c.Flags().IntVar(&how.Revive, "revive", how.Revive, "steps after which unused codes are revived: each is split off from a used one (0: never)")
 	c.RunE = func(c *cobra.Command, _ []string) error {
 		model.Temperature = how.Annealing.Start
 		if !(description.Share >= 0 && description.Share < 1) {
 			return usagef("--hold-out %v: is out of range; choose 0 to less than 1", description.Share)
 		}
 		if how.Revive < 0 {
-			return usagef("--revive %d: is out of range; choose 0 or more", how.Revive)
+			return usagef("--revive %d: must be 0 or more", how.Revive)
 		}
 		if model.KLSum && model.KLWeight == 0 && !f.resume {
-			return usagef("--kl-sum: has nothing to sum where --kl-weight is 0; leave it out, or give a weight")
+			return usagef("--kl-sum: has no effect with --kl-weight 0; leave it out, or give a weight")
 		}
 		if c.Flags().Changed("temperature-floor") && c.Flags().Changed("anneal-steps") && how.Annealing.Steps == 0 {
-			return usagef("--temperature-floor %v: isn't reached with --anneal-steps 0, which keeps the temperature; leave out one of them", how.Annealing.Floor)
+			return usagef("--temperature-floor %v: has no effect with --anneal-steps 0, which keeps the temperature; leave out one of them", how.Annealing.Floor)
 		}
 		if !c.Flags().Changed("anneal-steps") {
 			how.Annealing.Steps = 1 // until the length of the training is known
@@ -83,7 +75,7 @@ picture's side. Beside the loss, the metrics tell how many codes are in use, and
 		if f.data.path == "" && !f.resume {
 			return usagef("--data is missing: name the pictures' folder or file, or birds:1:2000")
 		}
-		r, d, err := f.open(c, "dvae", true)
+		r, d, err := f.open(c, true)
 		if err != nil {
 			return err
 		}
@@ -96,17 +88,17 @@ picture's side. Beside the loss, the metrics tell how many codes are in use, and
 			if err := r.Data(&description); err != nil {
 				return err
 			}
-			if err := r.Config("dvae", &model); err != nil {
+			if model, err = models.DVAE.Config(f.run); err != nil {
 				return err
 			}
-			if err := r.Options("dvae", &how); err != nil {
+			if err := r.Options(f.kind.Name, &how); err != nil {
 				return err
 			}
 			f.data.like(description)
 			f.data.split = cmp.Or(description.Split, f.data.split)
 		}
 		f.data.channels = model.Channels
-		settings, err := f.settings(c, "dvae")
+		settings, err := f.settings(c)
 		if err != nil {
 			return err
 		}
@@ -131,12 +123,8 @@ picture's side. Beside the loss, the metrics tell how many codes are in use, and
 				return err
 			}
 		}
-		if r.HasWeights("dalle") {
-			fmt.Fprintf(c.ErrOrStderr(), "the run's DALL-E knows the codes as they are now; once the discrete VAE has changed, delete %s and %s and train it again\n",
-				r.WeightsPath("dalle"), r.StatePath("dalle"))
-		}
-		result, err := train.Run(c.Context(), r.Dir(), *task, settings, train.Options{Resume: f.resume, Progress: c.ErrOrStderr()})
-		return finish(c, r, "dvae", result, err)
+		f.changesUnder(c, r)
+		return runTask(c, f, r, task, settings)
 	}
 	return c
 }

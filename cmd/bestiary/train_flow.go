@@ -4,26 +4,19 @@ import (
 	"cmp"
 	"fmt"
 
-	"github.com/bestiary-ml/bestiary/autoencoder"
 	"github.com/bestiary-ml/bestiary/data"
 	"github.com/bestiary-ml/bestiary/flows"
-	"github.com/bestiary-ml/bestiary/internal/usage"
+	"github.com/bestiary-ml/bestiary/models"
 	"github.com/bestiary-ml/bestiary/sample"
-	"github.com/bestiary-ml/bestiary/tensor"
-	"github.com/bestiary-ml/bestiary/train"
 	"github.com/bestiary-ml/bestiary/train/tasks"
 	"github.com/spf13/cobra"
 )
 
 func newTrainFlow() *cobra.Command {
-	defaults := train.DefaultConfig()
-	defaults.Steps, defaults.WeightDecay, defaults.Schedule, defaults.Warmup, defaults.Clip = 4000, 1e-5, "cosine", 50, 50
-	defaults.EvalEvery, defaults.SampleEvery, defaults.CheckpointEvery, defaults.Patience = 100, 1000, 1000, 10
-	defaults.Batch = 128
-	model := flows.DefaultConfig(1, 1)
-	model.Noise = 0.02
+	defaults := tasks.DefaultFlow(1, 1) // the autoencoder and its data decide the sizes
+	model := defaults.Model
 	c := &cobra.Command{
-		Use:   "flow",
+		Use:   models.Flow.Name,
 		Short: "Train the flow that learns how embeddings are distributed in each class",
 		Long: `Train the conditional RealNVP on the embeddings of a run's autoencoder. The pictures are those
 that the autoencoder was trained on, unless --data names others with the same classes.`,
@@ -32,16 +25,16 @@ that the autoencoder was trained on, unless --data names others with the same cl
   bestiary train flow --run runs/pets --resume`,
 		Args: noArguments,
 	}
-	f := addTrainFlags(c, "run", "run folder with a trained autoencoder (required)", defaults)
+	f := addTrainFlags(c, models.Flow.Info, "run", "run folder with a trained autoencoder (required)", defaults.Training)
 	f.data.fromRun(c)
-	c.Flags().IntVar(&model.Layers, "layers", model.Layers, "couplings")
-	c.Flags().IntSliceVar(&model.Hidden, "hidden", model.Hidden, "widths of the couplings' networks, the first twice")
+	c.Flags().IntVar(&model.Layers, "layers", model.Layers, "coupling layers")
+	c.Flags().IntSliceVar(&model.Hidden, "hidden", model.Hidden, "hidden layers of the couplings' networks; the first is repeated")
 	c.Flags().StringVar((*string)(&model.Norm), "norm", string(model.Norm), "normalisation between couplings: batch, act or none")
-	c.Flags().StringVar((*string)(&model.Permutation), "permutation", string(model.Permutation), "order of the columns between couplings: random, reverse, or none (couplings take turns with the halves)")
-	c.Flags().BoolVar(&model.BoundedScale, "bounded-scale", model.BoundedScale, "tanh on the log-scale of the couplings")
-	c.Flags().Float64Var(&model.Noise, "noise", model.Noise, "noise on the embeddings in training, in standard deviations")
+	c.Flags().StringVar((*string)(&model.Permutation), "permutation", string(model.Permutation), "permutation of the dimensions between couplings: random, reverse, or none (couplings alternate between the halves)")
+	c.Flags().BoolVar(&model.BoundedScale, "bounded-scale", model.BoundedScale, "apply tanh to the log-scale of the couplings")
+	c.Flags().Float64Var(&model.Noise, "noise", model.Noise, "Gaussian noise on the embeddings in training, in their standard deviations")
 	c.RunE = func(c *cobra.Command, _ []string) error {
-		r, d, err := f.open(c, "flow", false)
+		r, d, err := f.open(c, false)
 		if err != nil {
 			return err
 		}
@@ -49,38 +42,32 @@ that the autoencoder was trained on, unless --data names others with the same cl
 		if err := r.Data(&description); err != nil {
 			return err
 		}
-		var sizes autoencoder.Config
-		if err := r.Config("autoencoder", &sizes); err != nil {
-			return err
-		}
-		encoder, err := autoencoder.New(d, sizes, tensor.NewGenerator(0))
+		encoder, err := models.Autoencoder.Load(f.run, d)
 		if err != nil {
 			return err
 		}
-		if _, err := r.LoadWeights("autoencoder", encoder); err != nil {
-			return err
-		}
+		sizes := encoder.Config()
 		model.Dim, model.Classes = sizes.Embedding, len(description.Classes)
 		if f.resume {
 			if err := keepModel(c, "layers", "hidden", "norm", "permutation", "bounded-scale", "noise"); err != nil {
 				return err
 			}
-			if err := r.Config("flow", &model); err != nil {
+			if model, err = models.Flow.Config(f.run); err != nil {
 				return err
 			}
 			var trained sample.FlowOptions
-			if r.Options("flow", &trained) == nil { // older runs have none
+			if r.Options(f.kind.Name, &trained) == nil { // older runs have none
 				if err := trained.Check(encoder); err != nil {
-					return fmt.Errorf("%s: %w", r.Path("autoencoder.safetensors"), err)
+					return fmt.Errorf("%s: %w", r.WeightsPath(models.Autoencoder.Name), err)
 				}
 			}
 		} else if err := model.Validate(); err != nil {
-			return usage.Mistake(err)
+			return usagef("%w", err)
 		}
 		if model.Norm == flows.BatchNormalization {
 			f.least = 2
 		}
-		settings, err := f.settings(c, "flow")
+		settings, err := f.settings(c)
 		if err != nil {
 			return err
 		}
@@ -100,8 +87,7 @@ that the autoencoder was trained on, unless --data names others with the same cl
 		if err != nil {
 			return err
 		}
-		result, err := train.Run(c.Context(), r.Dir(), *task, settings, train.Options{Resume: f.resume, Progress: c.ErrOrStderr()})
-		return finish(c, r, "flow", result, err)
+		return runTask(c, f, r, task, settings)
 	}
 	return c
 }

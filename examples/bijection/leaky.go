@@ -5,7 +5,7 @@ import (
 	"github.com/bestiary-ml/bestiary/tensor"
 )
 
-// Leaky is a leaky rectifier as a bijection, with a slope to learn for each column:
+// Leaky is a leaky ReLU as a bijection, with a learned slope for each column:
 //
 //	z = x where x ≥ 0, else x·eˢ    log|det| = Σ s over the columns where x < 0
 //
@@ -27,7 +27,7 @@ func (l *Leaky) Inverse(z, _ *tensor.Tensor) (x, logDet *tensor.Tensor) {
 	return bend(z, l.LogSlope.Neg())
 }
 
-// bend multiplies what is negative by the slope.
+// bend multiplies negative elements of x [N, D] by the slope.
 func bend(x, logSlope *tensor.Tensor) (y, logDet *tensor.Tensor) {
 	negative := x.Detach().Scale(-1e30).ClampMin(0).ClampMax(1) // 1 where x < 0, else 0
 	logScale := negative.Mul(logSlope)                          // [N, D]

@@ -23,7 +23,7 @@ func main() {
 	}
 }
 
-// run fits a flow of one Leaky and returns the slope it finds.
+// run fits a flow of one Leaky and returns the slope that it learns.
 func run(w io.Writer) (slope float64, err error) {
 	d, err := tensor.OpenDevice("auto", tensor.DeviceOptions{})
 	if err != nil {
@@ -34,20 +34,23 @@ func run(w io.Writer) (slope float64, err error) {
 	leaky := NewLeaky(d, 1)
 	flow := flows.NewFlow(d, 1, 0, leaky)
 
-	adam := train.NewAdam(flow, train.AdamOptions{Beta1: 0.9, Beta2: 0.999, Eps: 1e-8})
-	for step := range 301 {
+	adam := train.NewAdam(flow, train.DefaultAdam())
+	step := func(n int) {
 		s := d.Record()
-		noise := g.Normal(d, 256, 1)
-		data := noise.ReLU().Sub(noise.Neg().ReLU().Scale(1.0 / 3))
+		defer s.End()
+		noise := g.Normal(d, 256, 1)                                // [256, 1]
+		data := noise.ReLU().Sub(noise.Neg().ReLU().Scale(1.0 / 3)) // [256, 1]
 		loss := flow.NLL(data, nil)
 		loss.Backward()
-		if step%100 == 0 {
+		if n%100 == 0 {
 			fmt.Fprintf(w, "step %3d  negative log-likelihood %.3f nats  slope %.2f\n",
-				step, loss.Item(), math.Exp(leaky.LogSlope.Item()))
+				n, loss.Item(), math.Exp(leaky.LogSlope.Item()))
 		}
-		s.End()
 		adam.Step(2e-2, 1)
 		adam.ZeroGrad()
+	}
+	for n := range 301 {
+		step(n)
 	}
 	return math.Exp(leaky.LogSlope.Item()), nil
 }

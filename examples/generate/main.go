@@ -1,5 +1,5 @@
-// Command generate shows the generation API: it loads a run folder, draws what prompts say while it tells how far it is, and saves the
-// pictures as a grid. Ctrl-C stops it.
+// Command generate shows the generation API: it opens a run folder, generates pictures for prompts, reports
+// its progress, and saves the pictures as a grid. Ctrl-C stops it.
 //
 //	go run ./examples/generate runs/birds birds.png "a small yellow bird with black wings" "a red bird with a white belly"
 package main

@@ -27,7 +27,7 @@ func main() {
 	}
 }
 
-// run fits the flow, reports to w, draws, and returns the last loss.
+// run fits the flow, reports to w, draws the plot, and returns the last loss.
 func run(steps int, out string, w io.Writer) (loss float64, err error) {
 	d, err := tensor.OpenDevice("auto", tensor.DeviceOptions{})
 	if err != nil {
@@ -36,7 +36,7 @@ func run(steps int, out string, w io.Writer) (loss float64, err error) {
 	defer d.Close()
 	g := tensor.NewGenerator(1)
 
-	// Eight couplings, each of which changes one coordinate by what the other one is.
+	// Eight couplings. Each changes one coordinate as a function of the other.
 	flow := flows.NewFlow(d, 2, 0)
 	for i := range 8 {
 		passive := []int{i % 2}
@@ -45,18 +45,21 @@ func run(steps int, out string, w io.Writer) (loss float64, err error) {
 		flow.Add(fmt.Sprintf("coupling%d", i), coupling)
 	}
 
-	adam := train.NewAdam(flow, train.AdamOptions{Beta1: 0.9, Beta2: 0.999, Eps: 1e-8})
-	for step := range steps {
-		points := d.From(moons(256, g), 256, 2)
+	adam := train.NewAdam(flow, train.DefaultAdam())
+	step := func(n int) {
+		points := d.From(moons(256, g), 256, 2) // [256, 2]
 		s := d.Record()
+		defer s.End()
 		nll := flow.NLL(points, nil)
 		nll.Backward()
 		loss = nll.Item()
-		s.End()
-		adam.Step(2e-3*(1-float64(step)/float64(steps)), 1) // the rate falls to zero
+		adam.Step(2e-3*(1-float64(n)/float64(steps)), 1) // the learning rate falls to zero
 		adam.ZeroGrad()
-		if step%200 == 0 || step == steps-1 {
-			fmt.Fprintf(w, "step %4d  negative log-likelihood %.3f nats\n", step, loss)
+	}
+	for n := range steps {
+		step(n)
+		if n%200 == 0 || n == steps-1 {
+			fmt.Fprintf(w, "step %4d  negative log-likelihood %.3f nats\n", n, loss)
 		}
 	}
 
@@ -70,7 +73,7 @@ func run(steps int, out string, w io.Writer) (loss float64, err error) {
 	return loss, err
 }
 
-// moons draws n points from two half circles of radius 1 that reach into each other, with some noise.
+// moons returns n points [n, 2] on two interleaved half circles of radius 1, with some noise.
 func moons(n int, g *tensor.Generator) []float32 {
 	points := make([]float32, 0, 2*n)
 	for range n {
@@ -87,7 +90,7 @@ func moons(n int, g *tensor.Generator) []float32 {
 	return points
 }
 
-// cloud is points as a series of a plot.
+// cloud returns points as a series of a plot.
 func cloud(name string, points []float32) plots.Series {
 	s := plots.Series{Name: name}
 	for i := 0; i < len(points); i += 2 {

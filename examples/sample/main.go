@@ -1,4 +1,4 @@
-// Command sample shows the sampling API: it loads a run folder, draws pictures of a class and saves them as a grid.
+// Command sample shows the sampling API: it opens a run folder, samples pictures of a class and saves them as a grid.
 //
 //	go run ./examples/sample runs/pets dog dogs.png
 package main

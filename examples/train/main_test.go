@@ -15,24 +15,31 @@ import (
 
 func TestLearn(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "run")
-	accuracy, err := learn(context.Background(), dir, 60, train.Options{})
+	accuracy, err := learn(context.Background(), dir, 80, train.Options{})
 	if err != nil {
 		t.Fatal(err)
 	}
 	if accuracy < 0.8 {
-		t.Errorf("%.2f of the animals are told right", accuracy)
+		t.Errorf("%.2f of the shapes are classified correctly", accuracy)
 	}
-	if _, err := learn(context.Background(), dir, 70, train.Options{Resume: true}); err != nil {
-		t.Errorf("going on: %v", err)
+	if _, err := learn(context.Background(), dir, 90, train.Options{Resume: true}); err != nil {
+		t.Errorf("resuming: %v", err)
 	}
-	if saved, err := train.Saved(dir, "judge"); err != nil || saved.Steps != 70 {
+	if saved, err := train.Saved(dir, "judge"); err != nil || saved.Steps != 90 {
 		t.Errorf("settings of the run: %+v, %v", saved, err)
 	}
 	d, err := tensor.OpenDevice("cpu", tensor.DeviceOptions{Threads: 1})
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := nn.LoadFile(judge(d, tensor.NewGenerator(0)), filepath.Join(dir, "judge.safetensors")); err != nil {
+	if _, err := judge.Open(dir, d); err != nil {
+		t.Error(err)
+	}
+	plain, err := newJudge(d, config{Channels: []int{8, 16, 32, 32}}, tensor.NewGenerator(0))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := nn.LoadFile(plain, filepath.Join(dir, "judge.safetensors")); err != nil {
 		t.Error(err)
 	}
 }

@@ -37,6 +37,7 @@ var below = link.Engine.(interface {
 	Take(d *tensor.Device, n int) kernel.Buffer
 	Give(d *tensor.Device, b kernel.Buffer)
 	UpdateWith(s *tensor.Step, update func(leaf *tensor.Tensor) (kernel.Adam, kernel.AdamParam, bool))
+	With(d *tensor.Device, k kernel.Device, f func())
 })
 
 // NewDevice makes a device of kernels.
@@ -99,3 +100,6 @@ func Give(d *tensor.Device, b kernel.Buffer) { below.Give(d, b) }
 func UpdateWith(s *tensor.Step, update func(leaf *tensor.Tensor) (kernel.Adam, kernel.AdamParam, bool)) {
 	below.UpdateWith(s, update)
 }
+
+// With calls f while d computes with other kernels, which share d's memory: those that wrap [Kernels] of d.
+func With(d *tensor.Device, k kernel.Device, f func()) { below.With(d, k, f) }

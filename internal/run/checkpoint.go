@@ -3,8 +3,8 @@ package run
 import (
 	"fmt"
 	"maps"
-	"strings"
 
+	"github.com/bestiary-ml/bestiary/fault"
 	"github.com/bestiary-ml/bestiary/internal/safetensors"
 	"github.com/bestiary-ml/bestiary/internal/weights"
 	"github.com/bestiary-ml/bestiary/nn"
@@ -27,19 +27,24 @@ const (
 	stateKind   = "state"
 )
 
-// SaveWeights replaces a model's weights, as [weights.Of] lists them, with further entries for the file's metadata.
+// SaveWeights replaces a model's weights, as [weights.Of] returns them. meta are further entries of the file's metadata.
 func (r *Run) SaveWeights(model string, tensors []safetensors.Tensor, meta map[string]string) error {
 	return save(r.WeightsPath(model), model, weightsKind, tensors, meta)
+}
+
+// ReadWeights reads the file of a model's weights. A run without it is a [*fault.Missing].
+func (r *Run) ReadWeights(model string) (*safetensors.File, error) {
+	path := r.WeightsPath(model)
+	if !exists(path) {
+		return nil, r.missing(model)
+	}
+	return read(path, model, weightsKind)
 }
 
 // LoadWeights sets a model's parameters and buffers to the saved ones and returns the file's metadata. The module is
 // unchanged after an error.
 func (r *Run) LoadWeights(model string, m nn.Module) (meta map[string]string, err error) {
-	path := r.WeightsPath(model)
-	if !exists(path) {
-		return nil, r.missing(model)
-	}
-	f, err := read(path, model, weightsKind)
+	f, err := r.ReadWeights(model)
 	if err != nil {
 		return nil, err
 	}
@@ -49,20 +54,20 @@ func (r *Run) LoadWeights(model string, m nn.Module) (meta map[string]string, er
 	return f.Metadata, nil
 }
 
-// SaveState replaces what a model's training needs to continue. It must include the weights that the training goes on
-// with: the weights file may be of another step.
+// SaveState replaces what a model's training needs to resume. It must include the weights of the training: the weights
+// file may be of another step.
 func (r *Run) SaveState(model string, tensors []safetensors.Tensor, meta map[string]string) error {
 	return save(r.StatePath(model), model, stateKind, tensors, meta)
 }
 
-// LoadState reads what SaveState wrote.
+// LoadState reads the file that SaveState wrote.
 func (r *Run) LoadState(model string) (*safetensors.File, error) {
 	path := r.StatePath(model)
 	if !exists(path) {
 		if r.HasWeights(model) {
-			return nil, fmt.Errorf("%s: belongs to no training that can be continued (one stopped before its first checkpoint, perhaps); delete it to start again, or choose another folder", r.WeightsPath(model))
+			return nil, fmt.Errorf("%s: belongs to no training that can be resumed (it may have stopped before its first checkpoint); delete it to start again, or choose another folder", r.WeightsPath(model))
 		}
-		return nil, fmt.Errorf("%s: holds no training of %s to continue; leave out --resume to start one", r.dir, model)
+		return nil, fmt.Errorf("%s: has no training of %s to resume; start one first", r.dir, model)
 	}
 	return read(path, model, stateKind)
 }
@@ -73,30 +78,26 @@ func save(path, model, kind string, tensors []safetensors.Tensor, meta map[strin
 	return safetensors.Write(path, tensors, all)
 }
 
-// read reads a file and makes sure that it is what its name says. Weights without our metadata, from another program,
-// are judged by their tensors alone.
+// read reads a file and checks that its metadata agrees with its name. Weights of another program, without our metadata,
+// are accepted here; their tensors are checked when they are loaded.
 func read(path, model, kind string) (*safetensors.File, error) {
 	f, err := safetensors.Read(path)
 	if err != nil {
 		return nil, err
 	}
 	if got, ok := f.Metadata[modelKey]; ok && got != model || !ok && kind == stateKind {
-		return nil, fmt.Errorf("%s: belongs to the model %q, not to %q; put the right file in its place", path, got, model)
+		return nil, fault.Damaged(path, "belongs to the model %q, not to %q; put the right file in its place", got, model)
 	}
 	if got, ok := f.Metadata[kindKey]; ok && got != kind {
-		return nil, fmt.Errorf("%s: is a file of %s where one of %s belongs; put the right file in its place", path, got, kind)
+		return nil, fault.Damaged(path, "is a file of %s where one of %s belongs; put the right file in its place", got, kind)
 	}
 	return f, nil
 }
 
-// missing says that a model has no weights here, which models have, and what makes it.
+// missing returns the error for a model that the run lacks.
 func (r *Run) missing(model string) error {
 	if _, err := r.readConfig(); err != nil {
 		return err
 	}
-	there := "no models yet"
-	if models := r.Models(); len(models) > 0 {
-		there = strings.Join(models, " and ")
-	}
-	return fmt.Errorf("%s: holds no trained %s (it has %s); make it with \"bestiary train %s\"", r.dir, model, there, model)
+	return &fault.Missing{Run: r.dir, Model: model, There: r.Models()}
 }

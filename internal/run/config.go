@@ -9,13 +9,14 @@ import (
 	"os"
 	"runtime/debug"
 
+	"github.com/bestiary-ml/bestiary/fault"
 	"github.com/bestiary-ml/bestiary/internal/atomicfile"
 )
 
 // format is the newest layout of a run folder that this package reads, and the one it writes.
 const format = 1
 
-// config is config.json: sections by name, of which those this program doesn't know are kept as they are.
+// config is config.json: sections by name. Sections that this program doesn't know are kept.
 type config map[string]json.RawMessage
 
 // Sections of config.json that hold one entry a model.
@@ -26,10 +27,10 @@ const (
 	dataSection     = "data"
 )
 
-// Config reads a model's settings into what into points to.
+// Config reads a model's configuration into what into points to. A run without the model is a [*fault.Missing].
 func (r *Run) Config(model string, into any) error { return r.get(modelsSection, model, into) }
 
-// SetConfig replaces a model's settings. Settings are anything that JSON can hold.
+// SetConfig replaces a model's configuration, a value that JSON can hold.
 func (r *Run) SetConfig(model string, v any) error { return r.set(modelsSection, model, v) }
 
 // Training reads the settings that a model was trained with.
@@ -38,10 +39,10 @@ func (r *Run) Training(model string, into any) error { return r.get(trainingSect
 // SetTraining replaces the settings that a model is trained with.
 func (r *Run) SetTraining(model string, v any) error { return r.set(trainingSection, model, v) }
 
-// Options reads what else a model's training was told: what is neither the model's nor every training's.
+// Options reads the options of a model's training that are neither in its configuration nor in its training settings.
 func (r *Run) Options(model string, into any) error { return r.get(optionsSection, model, into) }
 
-// SetOptions replaces it.
+// SetOptions replaces them.
 func (r *Run) SetOptions(model string, v any) error { return r.set(optionsSection, model, v) }
 
 // Data reads the description of the data that the run was trained on.
@@ -50,10 +51,13 @@ func (r *Run) Data(into any) error {
 	if err != nil {
 		return err
 	}
-	return r.decode(c[dataSection], dataSection, "train a model first", into)
+	if c[dataSection] == nil {
+		return fmt.Errorf("%s: has no section %q; train a model first", r.Path(configName), dataSection)
+	}
+	return r.decode(c[dataSection], dataSection, into)
 }
 
-// HasData reports whether the run has a description of data; one that was imported has none.
+// HasData reports whether the run has a description of its data. A run of imported models has none.
 func (r *Run) HasData() bool {
 	c, err := r.readConfig()
 	return err == nil && c[dataSection] != nil
@@ -80,7 +84,13 @@ func (r *Run) get(section, model string, into any) error {
 	if err != nil {
 		return err
 	}
-	return r.decode(entries[model], section+"."+model, fmt.Sprintf("make it with \"bestiary train %s\"", model), into)
+	if entries[model] == nil {
+		if section != optionsSection && !r.HasWeights(model) && !r.HasState(model) {
+			return r.missing(model)
+		}
+		return fmt.Errorf("%s: has no section \"%s.%s\"; restore the file from a copy", r.Path(configName), section, model)
+	}
+	return r.decode(entries[model], section+"."+model, into)
 }
 
 func (r *Run) set(section, model string, v any) error {
@@ -101,26 +111,23 @@ func (r *Run) set(section, model string, v any) error {
 	return r.writeConfig(c)
 }
 
-// entries are the parts of a section, by model.
+// entries returns the entries of a section by model.
 func (r *Run) entries(c config, section string) (config, error) {
 	entries := config{}
 	if raw, ok := c[section]; ok {
 		if err := json.Unmarshal(raw, &entries); err != nil || entries == nil {
-			return nil, fmt.Errorf("%s: the section %q is not an object; restore the file", r.Path(configName), section)
+			return nil, fault.Damaged(r.Path(configName), "the section %q is not an object; restore the file from a copy", section)
 		}
 	}
 	return entries, nil
 }
 
-// decode refuses fields that into doesn't have: a misspelt setting must not be ignored.
-func (r *Run) decode(raw json.RawMessage, name, remedy string, into any) error {
-	if raw == nil {
-		return fmt.Errorf("%s: has no section %q; %s", r.Path(configName), name, remedy)
-	}
+// decode reads a section. A field that into doesn't have is an error: a misspelt setting must not be ignored.
+func (r *Run) decode(raw json.RawMessage, name string, into any) error {
 	d := json.NewDecoder(bytes.NewReader(raw))
 	d.DisallowUnknownFields()
 	if err := d.Decode(into); err != nil {
-		return fmt.Errorf("%s: the section %q cannot be understood (%w); correct it", r.Path(configName), name, err)
+		return fault.Damaged(r.Path(configName), "the section %q can't be understood (%v); correct it", name, err)
 	}
 	return nil
 }
@@ -139,23 +146,23 @@ func (r *Run) readConfig() (config, error) {
 	raw, err := os.ReadFile(path)
 	if errors.Is(err, fs.ErrNotExist) {
 		if exists(r.dir) {
-			return nil, fmt.Errorf("%s: is no run folder (%s is missing); name one that \"bestiary train\" made", r.dir, configName)
+			return nil, fmt.Errorf("%s: there is no run folder here (%s is missing); name the folder of a training", r.dir, configName)
 		}
-		return nil, fmt.Errorf("%s: there is no such run folder; check the path, or make one with \"bestiary train\"", r.dir)
+		return nil, fmt.Errorf("%s: there is no such run folder; check the path, or train a model there first", r.dir)
 	}
 	if err != nil {
 		return nil, fmt.Errorf("%s: cannot be read (%w); check that you may read it", path, cause(err))
 	}
 	c := config{}
 	if err := json.Unmarshal(raw, &c); err != nil {
-		return nil, fmt.Errorf("%s: is not a JSON object (%w); restore the file from a copy", path, err)
+		return nil, fault.Damaged(path, "is not a JSON object (%v); restore the file from a copy", err)
 	}
 	version := 0
 	if err := json.Unmarshal(c["format"], &version); err != nil || version < 1 {
-		return nil, fmt.Errorf("%s: its \"format\" is not a version number; restore the file from a copy", path)
+		return nil, fault.Damaged(path, "its \"format\" is not a version number; restore the file from a copy")
 	}
 	if version > format {
-		return nil, fmt.Errorf("%s: was written by a newer bestiary (format %d, this one knows %d); update bestiary to use it",
+		return nil, fmt.Errorf("%s: was written by a newer bestiary (format %d, this one reads up to %d); update bestiary to use it",
 			path, version, format)
 	}
 	return c, nil
@@ -175,7 +182,7 @@ func (r *Run) writeConfig(c config) error {
 	return atomicfile.WriteBytes(r.Path(configName), append(text, '\n'))
 }
 
-// Program names this program and its version, as files record it.
+// Program returns the name and version of this program, which files record.
 func Program() string {
 	if info, ok := debug.ReadBuildInfo(); ok && info.Main.Version != "" {
 		return "bestiary " + info.Main.Version

@@ -11,17 +11,17 @@ import (
 
 const lockName = ".lock"
 
-// errLocked is what lockFile returns when another process, or another part of this one, has the lock.
+// errLocked is the error of lockFile when another process, or another part of this one, holds the lock.
 var errLocked = errors.New("locked")
 
-// Lock makes the caller the only one who trains into the folder, until Unlock or the end of the process. The operating
-// system keeps the lock, so a killed process doesn't leave one. The file itself stays: to delete it could pull it from
-// under the next one who has just opened it.
+// Lock locks the folder for a training, until Unlock or the end of the process. The operating system keeps the lock, so a
+// killed process doesn't leave one. The lock file stays: if Unlock deleted it, another process that has just opened it
+// would lock a file that is gone.
 func (r *Run) Lock() (*Lock, error) {
 	path := r.Path(lockName)
 	f, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE, 0o666)
 	if err != nil {
-		return nil, fmt.Errorf("%s: cannot be locked for training (%w); choose a run folder that you may write to", r.dir, cause(err))
+		return nil, fmt.Errorf("%s: can't be locked for training (%w); choose a run folder that you may write to", r.dir, cause(err))
 	}
 	switch err := lockFile(f); {
 	case errors.Is(err, errLocked):
@@ -33,9 +33,9 @@ func (r *Run) Lock() (*Lock, error) {
 		return nil, fmt.Errorf("%s: %s is training into this folder; wait until it is done, or choose another folder", r.dir, who)
 	case err != nil:
 		f.Close()
-		return nil, fmt.Errorf("%s: cannot be locked for training (%w); choose a folder on a local disk", r.dir, err)
+		return nil, fmt.Errorf("%s: can't be locked for training (%w); choose a folder on a local disk", r.dir, err)
 	}
-	// For the message above; who can't write it is no worse off.
+	// The process id is only for the message above, so errors don't matter.
 	if f.Truncate(0) == nil {
 		_, _ = f.WriteAt([]byte(strconv.Itoa(os.Getpid())), 0)
 	}
@@ -45,5 +45,5 @@ func (r *Run) Lock() (*Lock, error) {
 // Lock is a held lock.
 type Lock struct{ file *os.File }
 
-// Unlock gives the lock back.
+// Unlock releases the lock.
 func (l *Lock) Unlock() { l.file.Close() }

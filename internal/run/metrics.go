@@ -14,8 +14,8 @@ import (
 
 const metricsName = "metrics.jsonl"
 
-// Line is a line of metrics.jsonl: {"model":"flow","step":10,"loss":0.5, …}. A value that JSON can't hold, because it
-// isn't finite, is written as null and read as NaN.
+// Line is a line of metrics.jsonl: {"model":"flow","step":10,"loss":0.5, …}. NaN and infinities, which JSON can't hold,
+// are written as null and read as NaN.
 type Line struct {
 	Model  string
 	Step   int
@@ -36,7 +36,7 @@ func (l Line) MarshalJSON() ([]byte, error) {
 	return json.Marshal(all)
 }
 
-// UnmarshalJSON implements json.Unmarshaler. Values that are no numbers are left out.
+// UnmarshalJSON implements json.Unmarshaler. Values that are not numbers are left out.
 func (l *Line) UnmarshalJSON(text []byte) error {
 	var key struct {
 		Model *string
@@ -71,14 +71,13 @@ type MetricsLog struct {
 	file *os.File
 }
 
-// OpenMetrics opens metrics.jsonl to append lines of a model, after it has taken back what stands there of the model
-// beyond a step (a process that was killed wrote it after its last checkpoint), and what is no line at all. The caller
-// holds the folder's lock.
+// OpenMetrics opens metrics.jsonl to append lines of a model. It first removes the model's lines after a step, which a
+// killed process wrote after its last checkpoint, and broken lines. The caller holds the folder's lock.
 func (r *Run) OpenMetrics(model string, step int) (*MetricsLog, error) {
 	path := r.Path(metricsName)
 	text, err := os.ReadFile(path)
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return nil, fmt.Errorf("%s: cannot be read (%w); check that you may read it", path, cause(err))
+		return nil, fmt.Errorf("%s: can't be read (%w); check that you may read it", path, cause(err))
 	}
 	var kept []byte
 	for raw := range bytes.Lines(text) {
@@ -94,19 +93,19 @@ func (r *Run) OpenMetrics(model string, step int) (*MetricsLog, error) {
 	}
 	f, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_APPEND, 0o666)
 	if err != nil {
-		return nil, fmt.Errorf("%s: cannot be written (%w); choose a run folder that you may write to", path, cause(err))
+		return nil, fmt.Errorf("%s: can't be written (%w); choose a run folder that you may write to", path, cause(err))
 	}
 	return &MetricsLog{path, f}, nil
 }
 
-// Append writes a line, in one piece.
+// Append writes a line in a single write.
 func (m *MetricsLog) Append(l Line) error {
 	text, err := json.Marshal(l)
 	if err != nil {
-		return fmt.Errorf("%s: step %d cannot be written: %w", m.path, l.Step, err)
+		return fmt.Errorf("%s: step %d can't be written: %w", m.path, l.Step, err)
 	}
 	if _, err := m.file.Write(append(text, '\n')); err != nil {
-		return fmt.Errorf("%s: cannot be written (%w); free some disk space, then go on with --resume", m.path, cause(err))
+		return fmt.Errorf("%s: can't be written (%w); free some disk space, then resume the training", m.path, cause(err))
 	}
 	return nil
 }
@@ -114,12 +113,12 @@ func (m *MetricsLog) Append(l Line) error {
 // Close closes the file.
 func (m *MetricsLog) Close() error { return m.file.Close() }
 
-// Metrics reads the lines of a model, in order. Broken lines, which a killed process may have left, are left out.
+// Metrics reads the lines of a model in order. Broken lines, which a killed process may leave, are skipped.
 func (r *Run) Metrics(model string) ([]Line, error) {
 	path := r.Path(metricsName)
 	text, err := os.ReadFile(path)
 	if err != nil {
-		return nil, fmt.Errorf("%s: cannot be read (%w); train a model first", path, cause(err))
+		return nil, fmt.Errorf("%s: can't be read (%w); train a model first", path, cause(err))
 	}
 	var lines []Line
 	for raw := range bytes.Lines(text) {

@@ -1,15 +1,18 @@
-// Package run keeps a run folder: everything that a command needs to know about the models of one pipeline.
+// Package run reads and writes run folders. A run folder holds everything about the models of one pipeline:
 //
-//	config.json                      settings, in sections: of each model, of its training, of the data
+//	config.json                      settings in sections: of each model, of its training, of the data
 //	<model>.safetensors              the weights to use
-//	<model>.state.safetensors        what training needs to continue
-//	<model>.loss.png                 the loss over the steps
-//	metrics.jsonl                    figures of the training, a line a step
+//	<model>.state.safetensors        what a training needs to resume
+//	<model>.loss.png                 plot of the loss
+//	metrics.jsonl                    figures of the trainings, a line for each logged step
 //	events/<model>/                  the same for TensorBoard
-//	samples/<model>-step-000500.png  what the model drew on the way
+//	samples/<model>-step-000500.png  samples of the model during its training
 //
-// Every file but the logs is replaced as a whole, so a process that is killed at any moment leaves the old one or the
-// new one. A state file is complete by itself: it doesn't matter which weights a killed process left beside it.
+// Every file but the logs is replaced as a whole, so a process that is killed leaves either the old file or the new one. A
+// state file is complete by itself: it doesn't matter which weights file a killed process left beside it.
+//
+// Errors that callers may tell apart are those of package fault: Missing for a model that a run lacks, DamagedFile for a
+// file that is not what it should be.
 package run
 
 import (
@@ -23,11 +26,11 @@ import (
 
 const configName = "config.json"
 
-// Run is a run folder. It holds nothing but the path; each method looks at the files as they are.
+// Run is a run folder. It holds nothing but the path: each method reads the files anew.
 type Run struct{ dir string }
 
-// Create makes a run folder at dir, with the folders above it. A run that is there already is opened, because the
-// models of a pipeline share one; a folder with anything else in it is refused.
+// Create makes a run folder at dir, with the folders above it. An existing run is opened, because the models of a pipeline
+// share one. A folder that holds anything else is an error.
 func Create(dir string) (*Run, error) {
 	r := &Run{dir}
 	if exists(r.Path(configName)) {
@@ -37,13 +40,13 @@ func Create(dir string) (*Run, error) {
 		return nil, err
 	}
 	if err := os.MkdirAll(dir, 0o777); err != nil {
-		return nil, fmt.Errorf("%s: cannot be made a run folder (%w); choose a folder that you may write to", dir, cause(err))
+		return nil, fmt.Errorf("%s: can't be made a run folder (%w); choose a folder that you may write to", dir, cause(err))
 	}
 	return r, r.writeConfig(config{})
 }
 
-// Check tells what would keep [Create] from making a run folder at dir or opening the one there, or a model from being
-// trained there anew. It writes nothing, so a command can ask before long work.
+// Check returns the error that [Create] would return for dir, or [Run.CheckNew] for the model. It writes nothing; a command
+// calls it before long work.
 func Check(dir, model string) error {
 	if err := check(dir); err != nil {
 		return err
@@ -59,22 +62,31 @@ func check(dir string) error {
 	}
 	entries, err := os.ReadDir(dir)
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return fmt.Errorf("%s: cannot be made a run folder (%w); choose another folder", dir, cause(err))
+		return fmt.Errorf("%s: can't be made a run folder (%w); choose another folder", dir, cause(err))
 	}
 	for _, e := range entries {
 		if !strings.HasPrefix(e.Name(), ".") { // a killed process may have left its temporary files and the lock
-			return fmt.Errorf("%s: holds %s but is no run folder; choose a new or an empty folder", dir, e.Name())
+			return fmt.Errorf("%s: holds %s and is no run folder; choose a new or an empty folder", dir, e.Name())
 		}
 	}
 	return nil
 }
 
-// CheckNew tells whether there is a model already, which a new training would overwrite.
+// InTraining is the error for a new training of a model that the run has a checkpoint of.
+type InTraining struct{ Run, Model string }
+
+// Error implements error.
+func (e *InTraining) Error() string {
+	return fmt.Sprintf("%s: holds a training of %s already; resume it, choose another folder, or delete %s and %s",
+		e.Run, e.Model, e.Model+stateSuffix, e.Model+weightsSuffix)
+}
+
+// CheckNew returns an error if the run has the model already, which a new training would overwrite: an [*InTraining] if
+// the training can be resumed.
 func (r *Run) CheckNew(model string) error {
 	switch {
 	case r.HasState(model):
-		return fmt.Errorf("%s: holds a training of %s already; go on with --resume, choose another folder, or delete %s and %s",
-			r.dir, model, model+stateSuffix, model+weightsSuffix)
+		return &InTraining{r.dir, model}
 	case r.HasWeights(model):
 		return fmt.Errorf("%s: holds a trained %s already; choose another folder, or delete %s", r.dir, model, model+weightsSuffix)
 	}
@@ -91,50 +103,70 @@ func Open(dir string) (*Run, error) {
 	return r, nil
 }
 
-// Dir is the path of the folder.
+// ValidName reports whether a model may have a name: letters, digits, hyphens and underscores, as it names files.
+func ValidName(model string) bool {
+	for _, r := range model {
+		if !(r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' || r >= '0' && r <= '9' || r == '-' || r == '_') {
+			return false
+		}
+	}
+	return model != ""
+}
+
+// Dir returns the path of the folder.
 func (r *Run) Dir() string { return r.dir }
 
-// Path is the path of a file in the folder.
+// Path returns the path of a file in the folder.
 func (r *Run) Path(elem ...string) string { return filepath.Join(append([]string{r.dir}, elem...)...) }
 
-// WeightsPath is the path of a model's weights.
+// WeightsPath returns the path of a model's weights.
 func (r *Run) WeightsPath(model string) string { return r.Path(model + weightsSuffix) }
 
-// StatePath is the path of what a model's training needs to continue.
+// StatePath returns the path of what a model's training needs to resume.
 func (r *Run) StatePath(model string) string { return r.Path(model + stateSuffix) }
 
-// LossPlot is the path of a model's loss plot.
+// LossPlot returns the path of a model's loss plot.
 func (r *Run) LossPlot(model string) string { return r.Path(model + ".loss.png") }
 
-// EventsDir is the folder of a model's TensorBoard events. Each model has its own: TensorBoard takes it for a run, and
-// what a resumed training takes back must not touch the other models.
+// EventsDir returns the folder of a model's TensorBoard events. Each model has its own, because a folder is a run for
+// TensorBoard, and a resumed training discards later events, but only its own.
 func (r *Run) EventsDir(model string) string { return r.Path("events", model) }
 
-// SamplePath is the path of what a model draws at a step; the folder is made.
+// SamplePath returns the path of a model's samples at a step. It makes the folder.
 func (r *Run) SamplePath(model string, step int) (string, error) {
 	if err := os.MkdirAll(r.Path("samples"), 0o777); err != nil {
-		return "", fmt.Errorf("%s: cannot be made (%w); choose a run folder that you may write to", r.Path("samples"), cause(err))
+		return "", fmt.Errorf("%s: can't be made (%w); choose a run folder that you may write to", r.Path("samples"), cause(err))
 	}
 	return r.Path("samples", fmt.Sprintf("%s-step-%06d.png", model, step)), nil
 }
 
 // Models lists the models that have weights here, sorted.
 func (r *Run) Models() []string {
-	entries, _ := os.ReadDir(r.dir) // a folder that can't be read has no models for us
+	entries, _ := os.ReadDir(r.dir) // a folder that can't be read has no models
 	var models []string
 	for _, e := range entries {
 		name, ok := strings.CutSuffix(e.Name(), weightsSuffix)
-		if ok && !strings.Contains(name, ".") { // neither a state nor a temporary file
+		if ok && !strings.Contains(name, ".") { // not a state or a temporary file
 			models = append(models, name)
 		}
 	}
 	return models
 }
 
+// First returns the first of models that the run has, trained or in training; "" if it has none of them.
+func (r *Run) First(models []string) string {
+	for _, model := range models {
+		if r.HasState(model) || r.HasWeights(model) {
+			return model
+		}
+	}
+	return ""
+}
+
 // HasWeights reports whether there are weights of the model.
 func (r *Run) HasWeights(model string) bool { return exists(r.WeightsPath(model)) }
 
-// HasState reports whether there is a training of the model to continue.
+// HasState reports whether there is a training of the model to resume.
 func (r *Run) HasState(model string) bool { return exists(r.StatePath(model)) }
 
 func exists(path string) bool {
@@ -142,7 +174,7 @@ func exists(path string) bool {
 	return err == nil
 }
 
-// cause is what the system says, without the path that the message names already.
+// cause returns the error of the system without the path, which the message has already.
 func cause(err error) error {
 	var pathErr *fs.PathError
 	if errors.As(err, &pathErr) {

@@ -83,7 +83,7 @@ func TestConfigSections(t *testing.T) {
 	if want := [4]settings{{Width: 64}, {Width: 512}, {Width: 3}, {Width: 4}}; err != nil || got != want {
 		t.Errorf("got %v, %v; want %v", got, err, want)
 	}
-	fails(t, again.Config("dalle", &got[0]), "config.json", "models.dalle", "bestiary train dalle")
+	fails(t, again.Config("dalle", &got[0]), again.Dir(), "no trained dalle", "train one first")
 	fails(t, again.Config("flow", &struct{}{}), "config.json", "width", "correct it")
 }
 
@@ -104,7 +104,7 @@ func TestUnknownSectionsAreKept(t *testing.T) {
 func TestOpenErrors(t *testing.T) {
 	empty := t.TempDir()
 	_, err := Open(filepath.Join(empty, "no"))
-	fails(t, err, "no: there is no such run folder", "bestiary train")
+	fails(t, err, "no: there is no such run folder", "train a model")
 	_, err = Open(empty)
 	fails(t, err, empty, "config.json is missing")
 	for text, words := range map[string][]string{
@@ -153,9 +153,9 @@ func TestCheckpointErrors(t *testing.T) {
 	r := create(t)
 	m := newModel(t, 1)
 	_, err := r.LoadWeights("flow", m)
-	fails(t, err, r.Dir(), "no trained flow", "no models yet", "bestiary train flow")
+	fails(t, err, r.Dir(), "no trained flow", "no models yet", "train one first")
 	_, err = r.LoadState("flow")
-	fails(t, err, r.Dir(), "no training of flow", "--resume")
+	fails(t, err, r.Dir(), "no training of flow to resume")
 	if err := errors.Join(r.SaveWeights("flow", weights.Of(m), nil), r.SaveState("flow", weights.Of(m), nil)); err != nil {
 		t.Fatal(err)
 	}

@@ -17,16 +17,19 @@ func newTokenizer(t *testing.T, captions ...string) *tokenizer.Tokenizer {
 	return made
 }
 
+// readers are the kinds of models that read captions.
+var readers = []string{"dalle", "clip"}
+
 func TestTokenizer(t *testing.T) {
 	r := create(t)
 	if r.HasTokenizer() {
 		t.Error("a new run has a tokenizer")
 	}
 	_, err := r.LoadTokenizer()
-	fails(t, err, "config.json", `"tokenizer"`, "train dalle")
+	fails(t, err, "config.json", `"tokenizer"`, "train a model")
 
 	made := newTokenizer(t, "a yellow bird", "a yellow bill", "a black wing, a black bill")
-	if err := r.SetTokenizer(made, "vocab.txt"); err != nil {
+	if err := r.SetTokenizer(made, "vocab.txt", readers...); err != nil {
 		t.Fatal(err)
 	}
 	got, err := r.LoadTokenizer()
@@ -37,17 +40,17 @@ func TestTokenizer(t *testing.T) {
 		t.Errorf("described as %+v, %v", d, err)
 	}
 	other := newTokenizer(t, "some other words, some other birds")
-	if err := r.SetTokenizer(other, ""); err != nil { // no model minds
+	if err := r.SetTokenizer(other, "", readers...); err != nil { // no model minds
 		t.Fatal(err)
 	}
-	if err := r.SetTokenizer(made, ""); err != nil {
+	if err := r.SetTokenizer(made, "", readers...); err != nil {
 		t.Fatal(err)
 	}
 	if err := r.SaveWeights("clip", nil, nil); err != nil {
 		t.Fatal(err)
 	}
-	fails(t, r.SetTokenizer(other, ""), r.Dir(), "clip", "another tokenizer", "leave out --tokenizer")
-	if err := r.SetTokenizer(made, ""); err != nil || r.ReadsCaptions() != "clip" {
+	fails(t, r.SetTokenizer(other, "", readers...), r.Dir(), "clip", "another tokenizer", "use that one")
+	if err := r.SetTokenizer(made, "", readers...); err != nil || r.First(readers) != "clip" {
 		t.Error(err)
 	}
 	if err := other.Save(r.Path("tokenizer.json")); err != nil {

@@ -6,27 +6,28 @@ import (
 	"github.com/bestiary-ml/bestiary/data"
 	"github.com/bestiary-ml/bestiary/dvae"
 	"github.com/bestiary-ml/bestiary/internal/run"
+	"github.com/bestiary-ml/bestiary/models"
 	"github.com/bestiary-ml/bestiary/tensor"
 	"github.com/bestiary-ml/bestiary/tokenizer"
 	"github.com/bestiary-ml/bestiary/train"
 )
 
-// CaptionOptions say which pictures with captions a model is trained on. The run folder keeps them with the model: they
-// need not be the pictures that the run's discrete VAE was trained on.
+// CaptionOptions say which pictures with captions a model is trained on. They may be others than those of the run's
+// discrete VAE, so the run folder keeps these options with the model.
 type CaptionOptions struct {
 	Data     data.Description `json:"data"`
 	Truncate bool             `json:"truncate_captions"` // cut captions that are too long instead of refusing them
-	DVAE     string           `json:"dvae,omitempty"`    // checksum of the discrete VAE that coded the pictures, to notice another one
-	From     string           `json:"-"`                 // file that the tokenizer came from; nothing if it was trained
+	DVAE     string           `json:"dvae,omitempty"`    // checksum of the discrete VAE that encodes the pictures, to notice another one
+	From     string           `json:"-"`                 // file that the tokenizer was read from; "" if it was trained
 }
 
-// captioned opens the source of a training on captions of at most length tokens.
+// captioned returns the source of a training on captions of at most length tokens.
 func captioned(t *tokenizer.Tokenizer, length int, how CaptionOptions, training, heldOut *data.Dataset, o Options) (*train.Captioned, error) {
 	if _, err := train.CheckCaptions(training, t, length, how.Truncate); err != nil {
 		return nil, err
 	}
 	if heldOut != nil && heldOut.Len() > 0 {
-		if _, err := train.CheckCaptions(heldOut, t, 0, false); err != nil { // long ones are cut when they are measured
+		if _, err := train.CheckCaptions(heldOut, t, 0, false); err != nil { // evaluation cuts long ones
 			return nil, err
 		}
 	}
@@ -35,23 +36,23 @@ func captioned(t *tokenizer.Tokenizer, length int, how CaptionOptions, training,
 	})
 }
 
-// start keeps the tokenizer in the run folder.
+// start saves the tokenizer in the run folder.
 func (how CaptionOptions) start(t *tokenizer.Tokenizer) func(dir string) error {
 	return func(dir string) error {
 		r, err := run.Open(dir)
 		if err != nil {
 			return err
 		}
-		return r.SetTokenizer(t, how.From)
+		return r.SetTokenizer(t, how.From, models.CaptionReaders()...)
 	}
 }
 
-// coder gives the codes of a source's current batch, [Batch·G·G].
-type coder func() []int32
+// coder returns the codes of the pictures of a batch, [N·G·G].
+type coder func(batch train.PictureBatch) []int32
 
-// newCoder codes pictures as they come where they are varied at random, and otherwise once and for all; that takes a
-// while and stops when the context ends.
-func newCoder(ctx context.Context, d *tensor.Device, vae *dvae.VAE, source *train.Captioned, training *data.Dataset, how data.Augment, o Options) (coder, error) {
+// newCoder returns a coder. Without augmentation it encodes all pictures beforehand, which takes a while and stops when
+// the context ends; with augmentation it encodes each batch.
+func newCoder(ctx context.Context, d *tensor.Device, vae *dvae.VAE, training *data.Dataset, how data.Augment, o Options) (coder, error) {
 	c := vae.Config()
 	encode := func(values []float32) []int32 {
 		s := d.Scratch()
@@ -60,7 +61,7 @@ func newCoder(ctx context.Context, d *tensor.Device, vae *dvae.VAE, source *trai
 		return vae.Codes(d.From(values, n, c.ImageSize, c.ImageSize, c.Channels)).IntValues()
 	}
 	if how != (data.Augment{}) {
-		return func() []int32 { return encode(source.Pixels) }, nil
+		return func(batch train.PictureBatch) []int32 { return encode(batch.Pixels) }, nil
 	}
 	const batch = 64
 	cells := c.Grid() * c.Grid()
@@ -76,9 +77,9 @@ func newCoder(ctx context.Context, d *tensor.Device, vae *dvae.VAE, source *trai
 		}
 	}
 	codes := make([]int32, 0, o.Batch*cells)
-	return func() []int32 {
+	return func(batch train.PictureBatch) []int32 {
 		codes = codes[:0]
-		for _, i := range source.Indices() {
+		for _, i := range batch.Indices {
 			codes = append(codes, all[i*cells:(i+1)*cells]...)
 		}
 		return codes

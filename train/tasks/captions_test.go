@@ -66,11 +66,11 @@ func TestCaptionedResume(t *testing.T) {
 	for _, augment := range []data.Augment{{}, {Flip: true, Crop: 0.75}} {
 		how := CaptionOptions{Data: data.Description{Path: "birds:1:44", Augment: augment}}
 		o := Options{Batch: 8, Seed: 4}
-		for name, make := range map[string]func() (nn.Module, *train.Task, error){
-			"dalle": func() (nn.Module, *train.Task, error) {
+		for name, make := range map[string]func() (nn.Module, *train.Task[train.CaptionedBatch], error){
+			"dalle": func() (nn.Module, *train.Task[train.CaptionedBatch], error) {
 				return DALLE(context.Background(), d, dalleSizes(words), coderOf(t, d), words, how, training, heldOut, o)
 			},
-			"clip": func() (nn.Module, *train.Task, error) {
+			"clip": func() (nn.Module, *train.Task[train.CaptionedBatch], error) {
 				return CLIP(d, clipSizes(words), words, how, training, heldOut, o)
 			},
 		} {
@@ -100,29 +100,20 @@ func TestCaptionsHelp(t *testing.T) {
 	}
 	c := train.DefaultConfig()
 	c.Steps, c.Batch, c.LearningRate, c.EvalEvery, c.SampleEvery = 100, 16, 4e-3, 0, 0
-	measured := func(task *train.Task, err error) (before, after train.Metrics) {
-		t.Helper()
-		if err != nil {
-			t.Fatal(err)
-		}
-		task.Module.SetTraining(false)
-		if before, err = task.Evaluate(); err != nil {
-			t.Fatal(err)
-		}
-		result, err := train.Run(context.Background(), r.Dir(), *task, c, train.Options{})
-		if err != nil {
-			t.Fatal(err)
-		}
-		return before, result.HeldOut
-	}
 	o := Options{Batch: c.Batch, Seed: 1}
 	_, task, err := DALLE(context.Background(), d, dalleSizes(words), coderOf(t, d), words, how, training, heldOut, o)
-	before, after := measured(task, err)
+	if err != nil {
+		t.Fatal(err)
+	}
+	before, after := measured(t, r.Dir(), task, c)
 	if !(after["loss"] < before["loss"]-0.5) || !(after["text_loss"] < 1.5) || !(after["image_loss"] < before["image_loss"]-0.3) {
 		t.Errorf("dalle: held out %v before, %v after", before, after)
 	}
 	_, task, err = CLIP(d, clipSizes(words), words, how, training, heldOut, o)
-	before, after = measured(task, err)
+	if err != nil {
+		t.Fatal(err)
+	}
+	before, after = measured(t, r.Dir(), task, c)
 	if math.Abs(after["chance_loss"]-math.Log(16)) > 1e-9 || !(after["loss"] < after["chance_loss"]-0.3) || !(after["top5"] > 1.8*after["chance_top5"]) {
 		t.Errorf("clip: held out %v before, %v after", before, after)
 	}
@@ -144,25 +135,26 @@ func TestCodesOnceOrEachTime(t *testing.T) {
 		t.Fatal(err)
 	}
 	o := Options{Batch: 4}
-	once, err := newCoder(context.Background(), d, vae, source, training, data.Augment{}, o)
+	once, err := newCoder(context.Background(), d, vae, training, data.Augment{}, o)
 	if err != nil {
 		t.Fatal(err)
 	}
-	each, err := newCoder(context.Background(), d, vae, source, training, data.Augment{Crop: 1e-9}, o)
+	each, err := newCoder(context.Background(), d, vae, training, data.Augment{Crop: 1e-9}, o)
 	if err != nil {
 		t.Fatal(err)
 	}
 	for range 7 {
-		if _, err := source.Next(); err != nil {
+		batch, err := source.Next()
+		if err != nil {
 			t.Fatal(err)
 		}
-		if got, want := once(), each(); !slices.Equal(got, want) {
-			t.Fatalf("codes of pictures %v: %v, want %v", source.Indices(), got, want)
+		if got, want := once(batch.PictureBatch), each(batch.PictureBatch); !slices.Equal(got, want) {
+			t.Fatalf("codes of pictures %v: %v, want %v", batch.Indices, got, want)
 		}
 	}
 	ended, cancel := context.WithCancel(context.Background())
 	cancel()
-	if _, err := newCoder(ended, d, vae, source, training, data.Augment{}, o); !errors.Is(err, context.Canceled) {
+	if _, err := newCoder(ended, d, vae, training, data.Augment{}, o); !errors.Is(err, context.Canceled) {
 		t.Errorf("an ended context: %v", err)
 	}
 }
@@ -191,7 +183,7 @@ func TestCaptionsRefused(t *testing.T) {
 		"other tokenizer":  {coderOf(t, d), other, training, false, []string{"tokenizer has", "put back the tokenizer"}},
 		"other dvae":       {few, words, training, false, []string{"12 codes", "of 24", "put back the dvae"}},
 		"no caption":       {coderOf(t, d), words, uncaptioned, true, []string{"bird 3", "no caption"}},
-		"too long":         {coderOf(t, d), words, long, false, []string{"bird 5", "…\" has", "1 of 160 captions", "--text-len", "--truncate-captions"}},
+		"too long":         {coderOf(t, d), words, long, false, []string{"bird 5", "…\" has", "1 of 160 captions", "TextLen", "Truncate"}},
 		"too long and cut": {coderOf(t, d), words, long, true, nil},
 	} {
 		_, _, err := DALLE(context.Background(), d, dalleSizes(words), c.vae, c.words, CaptionOptions{Truncate: c.cut}, c.data, nil, Options{Batch: 4, Seed: 1})
@@ -212,7 +204,7 @@ func TestCaptionsRefused(t *testing.T) {
 	if _, _, err := CLIP(d, clipSizes(words), other, CaptionOptions{}, training, nil, Options{Batch: 4}); err == nil || !strings.Contains(err.Error(), "put back the tokenizer") {
 		t.Errorf("clip, other tokenizer: %v", err)
 	}
-	if _, _, err := CLIP(d, clipSizes(words), words, CaptionOptions{}, training, nil, Options{Batch: 1}); err == nil || !strings.Contains(err.Error(), "--batch 1") {
+	if _, _, err := CLIP(d, clipSizes(words), words, CaptionOptions{}, training, nil, Options{Batch: 1}); err == nil || !strings.Contains(err.Error(), "Batch 1") {
 		t.Errorf("clip, batch of 1: %v", err)
 	}
 }

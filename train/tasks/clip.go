@@ -8,25 +8,29 @@ import (
 	"github.com/bestiary-ml/bestiary/clip"
 	"github.com/bestiary-ml/bestiary/data"
 	"github.com/bestiary-ml/bestiary/eval"
-	"github.com/bestiary-ml/bestiary/internal/usage"
+	"github.com/bestiary-ml/bestiary/fault"
+	"github.com/bestiary-ml/bestiary/models"
 	"github.com/bestiary-ml/bestiary/sample"
 	"github.com/bestiary-ml/bestiary/tensor"
 	"github.com/bestiary-ml/bestiary/tokenizer"
 	"github.com/bestiary-ml/bestiary/train"
 )
 
-// CLIP trains a CLIP to tell which captions, which t turns into ids, belong to which pictures, and watches it on held-out
-// ones (nil: it isn't watched). The pictures have the Config's size and channels.
-func CLIP(d *tensor.Device, c clip.Config, t *tokenizer.Tokenizer, how CaptionOptions, training, heldOut *data.Dataset, o Options) (*clip.CLIP, *train.Task, error) {
+// CLIP trains a CLIP to match pictures with their captions, and evaluates it on held-out ones (nil: no evaluation). t turns
+// captions into ids. The pictures have the Config's size and channels.
+func CLIP(d *tensor.Device, c clip.Config, t *tokenizer.Tokenizer, how CaptionOptions, training, heldOut *data.Dataset, o Options) (model *clip.CLIP, task *train.Task[train.CaptionedBatch], err error) {
+	defer fault.Catch(&err)
+	if err := checkPictures(c.ImageSize, c.Channels, training, heldOut); err != nil {
+		return nil, nil, err
+	}
 	if c.TextTokens != t.VocabSize() {
 		return nil, nil, fmt.Errorf("the tokenizer has %d ids and the clip is made for %d; put back the tokenizer that it was trained with", t.VocabSize(), c.TextTokens)
 	}
 	if o.Batch < 2 {
-		return nil, nil, usage.Errorf("--batch %d: leaves a caption nothing to choose from; use 2 or more", o.Batch)
+		return nil, nil, fault.Field("Batch", o.Batch, "must be 2 or more: the contrastive loss compares the captions of a batch")
 	}
-	g := tensor.NewGenerator(o.Seed).Fork("clip")
-	model, err := clip.New(d, c, g)
-	if err != nil {
+	g := tensor.NewGenerator(o.Seed).Fork(models.CLIP.Name)
+	if model, err = clip.New(d, c, g); err != nil {
 		return nil, nil, err
 	}
 	describe(&how.Data, training, heldOut)
@@ -34,19 +38,17 @@ func CLIP(d *tensor.Device, c clip.Config, t *tokenizer.Tokenizer, how CaptionOp
 	if err != nil {
 		return nil, nil, err
 	}
-	loss := func(text []int32, pixels []float32) *tensor.Tensor {
-		n := len(text) / c.TextLen
-		return model.Loss(d.Ints(text, n, c.TextLen), d.From(pixels, n, c.ImageSize, c.ImageSize, c.Channels), nil)
-	}
-	task := &train.Task{
-		Model:      "clip",
+	task = &train.Task[train.CaptionedBatch]{
+		Model:      models.CLIP.Name,
 		Module:     model,
 		Settings:   c,
 		Options:    how,
 		Source:     source,
 		Start:      how.start(t),
-		Generators: map[string]*tensor.Generator{"clip": g},
-		Loss:       func() (*tensor.Tensor, *train.Figures) { return loss(source.Text, source.Pixels), nil },
+		Generators: map[string]*tensor.Generator{models.CLIP.Name: g},
+		Loss: func(batch train.CaptionedBatch) (*tensor.Tensor, *train.Figures) {
+			return model.Loss(batch.TextTensor(d), batch.Tensor(d), nil), nil // of [N, L] and [N, S, S, C]
+		},
 	}
 	if heldOut == nil || heldOut.Len() < 2 {
 		return model, task, nil
@@ -63,7 +65,7 @@ func CLIP(d *tensor.Device, c clip.Config, t *tokenizer.Tokenizer, how CaptionOp
 		m := train.Metrics{"chance_loss": math.Log(float64(min(o.Batch, heldOut.Len())))}
 		for _, b := range batches {
 			s := d.Scratch()
-			m["loss"] += loss(b.text, b.pixels).Item() / float64(len(batches))
+			m["loss"] += model.Loss(b.TextTensor(d), b.Tensor(d), nil).Item() / float64(len(batches))
 			s.End()
 		}
 		f, err := eval.MeasureCLIP(context.Background(), birds, heldOut)
@@ -77,26 +79,22 @@ func CLIP(d *tensor.Device, c clip.Config, t *tokenizer.Tokenizer, how CaptionOp
 	return model, task, nil
 }
 
-// captionedBatch is a batch of held-out pictures with ids of a caption each.
-type captionedBatch struct {
-	text   []int32
-	pixels []float32
-}
-
-// heldOutBatches cuts pictures in an order by chance, but always the same, into whole batches: in a smaller one, and among
-// pictures of other species only, the contrastive loss would be lower.
-func heldOutBatches(t *tokenizer.Tokenizer, length int, d *data.Dataset, batch int) ([]captionedBatch, error) {
+// heldOutBatches divides pictures into whole batches, in a random order that is always the same. In a smaller batch, and
+// among pictures that are sorted by class, the contrastive loss would be different.
+func heldOutBatches(t *tokenizer.Tokenizer, length int, d *data.Dataset, batch int) ([]train.CaptionedBatch, error) {
 	order := tensor.NewGenerator(0).Fork("held out").Permutation(d.Len())
-	var all []captionedBatch
+	var all []train.CaptionedBatch
 	for ; len(order) >= batch; order = order[batch:] {
-		var b captionedBatch
+		b := train.CaptionedBatch{TextLen: length}
+		b.Size, b.Channels = d.Size, max(d.Channels, 3)
 		for _, p := range order[:batch] {
 			i := int(p)
 			ids, err := t.EncodeFixed(d.Captions[i][data.Choose(0, 0, i, len(d.Captions[i]))], length, true)
 			if err != nil {
 				return nil, fmt.Errorf("%s: %w", d.Name(i), err)
 			}
-			b.text, b.pixels = append(b.text, ids...), append(b.pixels, pixels(d, i, i+1)...)
+			b.Text, b.Pixels = append(b.Text, ids...), append(b.Pixels, pixels(d, i, i+1)...)
+			b.Labels, b.Indices = append(b.Labels, d.Label(i)), append(b.Indices, i)
 		}
 		all = append(all, b)
 	}

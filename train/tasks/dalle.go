@@ -8,6 +8,8 @@ import (
 	"github.com/bestiary-ml/bestiary/data"
 	"github.com/bestiary-ml/bestiary/dvae"
 	"github.com/bestiary-ml/bestiary/eval"
+	"github.com/bestiary-ml/bestiary/fault"
+	"github.com/bestiary-ml/bestiary/models"
 	"github.com/bestiary-ml/bestiary/nn"
 	"github.com/bestiary-ml/bestiary/sample"
 	"github.com/bestiary-ml/bestiary/sample/layout"
@@ -16,11 +18,15 @@ import (
 	"github.com/bestiary-ml/bestiary/train"
 )
 
-// DALLE trains a DALL-E on captions, which t turns into ids, and on the codes that a trained discrete VAE gives their
-// pictures, and watches it on held-out ones (nil: it isn't watched). Where pictures aren't varied at random, all are
-// coded beforehand, until the context ends.
-func DALLE(ctx context.Context, d *tensor.Device, c dalle.Config, vae *dvae.VAE, t *tokenizer.Tokenizer, how CaptionOptions, training, heldOut *data.Dataset, o Options) (*dalle.DALLE, *train.Task, error) {
+// DALLE trains a DALL-E on sequences of a caption, which t turns into ids, and the codes of its picture, which a trained
+// discrete VAE makes. It evaluates the model on held-out pictures (nil: no evaluation). Without augmentation, it encodes
+// all pictures beforehand, until the context ends.
+func DALLE(ctx context.Context, d *tensor.Device, c dalle.Config, vae *dvae.VAE, t *tokenizer.Tokenizer, how CaptionOptions, training, heldOut *data.Dataset, o Options) (model *dalle.DALLE, task *train.Task[train.CaptionedBatch], err error) {
+	defer fault.Catch(&err)
 	codes := vae.Config()
+	if err := checkPictures(codes.ImageSize, codes.Channels, training, heldOut); err != nil {
+		return nil, nil, err
+	}
 	if c.TextTokens != t.VocabSize() {
 		return nil, nil, fmt.Errorf("the tokenizer has %d ids and the dalle is made for %d; put back the tokenizer that it was trained with", t.VocabSize(), c.TextTokens)
 	}
@@ -33,9 +39,8 @@ func DALLE(ctx context.Context, d *tensor.Device, c dalle.Config, vae *dvae.VAE,
 		return nil, nil, fmt.Errorf("the dvae has other weights than when the dalle's training began (%s, now %s); put them back, or train the dalle anew", how.DVAE, sum)
 	}
 	how.DVAE = sum
-	g := tensor.NewGenerator(o.Seed).Fork("dalle")
-	model, err := dalle.New(d, c, g)
-	if err != nil {
+	g := tensor.NewGenerator(o.Seed).Fork(models.DALLE.Name)
+	if model, err = dalle.New(d, c, g); err != nil {
 		return nil, nil, err
 	}
 	describe(&how.Data, training, heldOut)
@@ -43,20 +48,21 @@ func DALLE(ctx context.Context, d *tensor.Device, c dalle.Config, vae *dvae.VAE,
 	if err != nil {
 		return nil, nil, err
 	}
-	code, err := newCoder(ctx, d, vae, source, training, how.Data.Augment, o)
+	encode, err := newCoder(ctx, d, vae, training, how.Data.Augment, o)
 	if err != nil {
 		return nil, nil, err
 	}
-	task := &train.Task{
-		Model:      "dalle",
+	task = &train.Task[train.CaptionedBatch]{
+		Model:      models.DALLE.Name,
 		Module:     model,
 		Settings:   c,
 		Options:    how,
 		Source:     source,
 		Start:      how.start(t),
-		Generators: map[string]*tensor.Generator{"dalle": g},
-		Loss: func() (*tensor.Tensor, *train.Figures) {
-			loss, text, image := model.Loss(source.Text, code(), g)
+		Generators: map[string]*tensor.Generator{models.DALLE.Name: g},
+		Loss: func(batch train.CaptionedBatch) (*tensor.Tensor, *train.Figures) {
+			codes := encode(batch.PictureBatch) // [N·G·G]
+			loss, text, image := model.Loss(batch.Text, codes, g)
 			return loss, &train.Figures{
 				Tensors: []*tensor.Tensor{text, image},
 				Metrics: func(values [][]float32) train.Metrics {
@@ -83,13 +89,13 @@ func DALLE(ctx context.Context, d *tensor.Device, c dalle.Config, vae *dvae.VAE,
 	return model, task, nil
 }
 
-// prompts is how many captions of held-out pictures the samples on the way are for, and perPrompt how many each has.
+// Samples during a training: the number of captions of held-out pictures, and of pictures generated for each.
 const (
 	prompts   = 6
 	perPrompt = 4
 )
 
-// saveGenerated draws pictures for the first caption of each picture, and shows them beside it.
+// saveGenerated generates pictures for the first caption of each picture and writes them beside it.
 func saveGenerated(path string, birds *sample.TextToImage, d *data.Dataset, seed uint64) error {
 	var captions []string
 	for _, own := range d.Captions {
@@ -108,7 +114,7 @@ func saveGenerated(path string, birds *sample.TextToImage, d *data.Dataset, seed
 		}
 		sections = append(sections, s)
 	}
-	grid, err := layout.Grid(layout.Options{Title: "Held-out pictures, and what was generated for their captions", Columns: 1 + perPrompt}, sections...)
+	grid, err := layout.Grid(layout.Options{Title: "Held-out pictures, and pictures generated for their captions", Columns: 1 + perPrompt}, sections...)
 	if err != nil {
 		return err
 	}

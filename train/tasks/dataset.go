@@ -4,18 +4,19 @@ import (
 	"hash/fnv"
 
 	"github.com/bestiary-ml/bestiary/data"
+	"github.com/bestiary-ml/bestiary/fault"
 )
 
-// HoldOut takes about a share of the pictures, 0 to less than 1, aside to watch a training by. A picture's name alone
-// decides, so every training on the same pictures holds the same ones out. Where that would leave none to watch or none to
-// train on, it is the picture that comes next; a single one is to train on.
+// HoldOut splits pictures into those to train on and held-out ones, about a share of them from 0 to less than 1. The name
+// of a picture decides, so every training on the same pictures holds out the same ones. If none would be held out, one is;
+// if none would be left to train on, one is.
 func HoldOut(d *data.Dataset, share float64) (training, heldOut *data.Dataset) {
 	place := make([]float64, d.Len()) // in [0, 1), evenly spread
 	first, last := 0, 0
 	for i := range place {
 		h := fnv.New64a()
 		h.Write([]byte(d.Name(i)))
-		mixed := h.Sum64() * 0x9e3779b97f4a7c15 // FNV's high bits alone hardly depend on the last characters
+		mixed := h.Sum64() * 0x9e3779b97f4a7c15 // FNV's high bits hardly depend on the last characters
 		place[i] = float64(mixed>>11) / (1 << 53)
 		if place[i] < place[first] {
 			first = i
@@ -28,7 +29,22 @@ func HoldOut(d *data.Dataset, share float64) (training, heldOut *data.Dataset) {
 	return d.Where(func(i int) bool { return !aside(i) }), d.Where(aside)
 }
 
-// describe completes the description of a run's pictures with what they are.
+// checkPictures checks that there are pictures to train on and that all, held-out ones included, have the size and the
+// channels of the model.
+func checkPictures(size, channels int, training, heldOut *data.Dataset) error {
+	if training == nil || training.Len() == 0 {
+		return fault.Field("Data", nil, "there are no pictures to train on; give some")
+	}
+	for _, d := range []*data.Dataset{training, heldOut} {
+		if d != nil && d.Len() > 0 && (d.Size != size || max(d.Channels, 3) != channels) {
+			return fault.Field("Data", nil, "the pictures have size %d with %d channels, and the model takes size %d with %d; load them so",
+				d.Size, max(d.Channels, 3), size, channels)
+		}
+	}
+	return nil
+}
+
+// describe fills in the fields of a description that follow from the pictures.
 func describe(description *data.Description, training, heldOut *data.Dataset) {
 	description.Classes, description.Size = training.Classes, training.Size
 	description.Pictures, description.HeldOut, description.Fingerprint = training.Len(), 0, training.Fingerprint()
@@ -37,7 +53,7 @@ func describe(description *data.Description, training, heldOut *data.Dataset) {
 	}
 }
 
-// few are at most n of the pictures, evenly spread over them.
+// few returns at most n of the pictures, evenly spread.
 func few(d *data.Dataset, n int) *data.Dataset {
 	n = min(n, d.Len())
 	return d.Where(func(i int) bool { return i == 0 || i*n/d.Len() != (i-1)*n/d.Len() })

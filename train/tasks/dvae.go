@@ -6,37 +6,46 @@ import (
 	"github.com/bestiary-ml/bestiary/data"
 	"github.com/bestiary-ml/bestiary/dvae"
 	"github.com/bestiary-ml/bestiary/eval"
+	"github.com/bestiary-ml/bestiary/fault"
+	"github.com/bestiary-ml/bestiary/models"
 	"github.com/bestiary-ml/bestiary/sample"
 	"github.com/bestiary-ml/bestiary/sample/layout"
 	"github.com/bestiary-ml/bestiary/tensor"
 	"github.com/bestiary-ml/bestiary/train"
 )
 
-// DVAEOptions say how a discrete VAE is trained, beyond its Config.
+// DVAEOptions say how a discrete VAE is trained beyond its Config.
 type DVAEOptions struct {
-	Annealing dvae.Annealing `json:"annealing"` // of the temperature
-	Revive    int            `json:"revive"`    // steps between revivals of the codes that no picture had in the meantime; 0: never
+	Annealing dvae.Annealing `json:"annealing"` // temperature of the Gumbel-softmax
+	Revive    int            `json:"revive"`    // steps between revivals of codes that no picture used in the meantime; 0: never
 }
 
-// reportWindow is over how many batches the use of codes is counted where none are revived.
+// reportWindow is the number of batches over which the use of codes is counted if none are revived.
 const reportWindow = 100
 
-// codebook is what a training knows of its codes, for checkpoints.
+// codebook is the part of the checkpoint about the use of codes.
 type codebook struct {
 	Usage   *dvae.Usage `json:"usage"`
-	Revived int         `json:"revived"` // codes since the start
+	Revived int         `json:"revived"` // revived codes since the start
 }
 
-// DVAE trains a discrete VAE to reproduce pictures, and watches it on held-out ones (nil: it isn't watched). description
-// says where they come from and how to walk them; the run folder keeps it. The pictures have the Config's size and channels.
-func DVAE(d *tensor.Device, c dvae.Config, how DVAEOptions, description data.Description, training, heldOut *data.Dataset, o Options) (*dvae.VAE, *train.Task, error) {
+// DVAE trains a discrete VAE to reproduce pictures, and evaluates it on held-out ones (nil: no evaluation). The description
+// says where the pictures come from and how they are shown; the run folder keeps it. They have the Config's size and
+// channels.
+func DVAE(d *tensor.Device, c dvae.Config, how DVAEOptions, description data.Description, training, heldOut *data.Dataset, o Options) (model *dvae.VAE, task *train.Task[train.PictureBatch], err error) {
+	defer fault.Catch(&err)
+	if err := checkPictures(c.ImageSize, c.Channels, training, heldOut); err != nil {
+		return nil, nil, err
+	}
 	if err := how.Annealing.Validate(); err != nil {
 		return nil, nil, err
 	}
-	g := tensor.NewGenerator(o.Seed).Fork("dvae")
+	if how.Revive < 0 {
+		return nil, nil, fault.Field("Revive", how.Revive, "must be 0 or more")
+	}
+	g := tensor.NewGenerator(o.Seed).Fork(models.DVAE.Name)
 	revival := g.Fork("revival")
-	model, err := dvae.New(d, c, g)
-	if err != nil {
+	if model, err = dvae.New(d, c, g); err != nil {
 		return nil, nil, err
 	}
 	describe(&description, training, heldOut)
@@ -44,25 +53,24 @@ func DVAE(d *tensor.Device, c dvae.Config, how DVAEOptions, description data.Des
 	if err != nil {
 		return nil, nil, err
 	}
-	batch := func() *tensor.Tensor { return d.From(source.Pixels, o.Batch, c.ImageSize, c.ImageSize, c.Channels) }
 	window := how.Revive
 	if window == 0 {
 		window = reportWindow
 	}
 	codes := &codebook{Usage: dvae.NewUsage(c.Codes, window)}
 	temperature := how.Annealing.Start
-	task := &train.Task{
-		Model:      "dvae",
+	task = &train.Task[train.PictureBatch]{
+		Model:      models.DVAE.Name,
 		Module:     model,
 		Settings:   c,
 		Options:    how,
 		Data:       description,
 		Source:     source,
-		Generators: map[string]*tensor.Generator{"dvae": g, "revival": revival},
+		Generators: map[string]*tensor.Generator{models.DVAE.Name: g, "revival": revival},
 		State:      codes,
 		Before:     func(step int) { temperature = how.Annealing.At(step) },
-		Loss: func() (*tensor.Tensor, *train.Figures) {
-			r := model.Loss(batch(), temperature, g)
+		Loss: func(batch train.PictureBatch) (*tensor.Tensor, *train.Figures) {
+			r := model.Loss(batch.Tensor(d), temperature, g) // [N, S, S, C]
 			return r.Loss, &train.Figures{
 				Tensors: []*tensor.Tensor{r.Reconstruction, r.KL, r.Codes.Counts(c.Codes)},
 				Metrics: func(values [][]float32) train.Metrics {
@@ -76,7 +84,7 @@ func DVAE(d *tensor.Device, c dvae.Config, how DVAEOptions, description data.Des
 		},
 	}
 	if how.Revive > 0 {
-		task.After = func(step int) {
+		task.After = func(step int, batch train.PictureBatch) {
 			if step%how.Revive != 0 {
 				return
 			}
@@ -84,7 +92,7 @@ func DVAE(d *tensor.Device, c dvae.Config, how DVAEOptions, description data.Des
 				dead = dead[:min(len(dead), (codes.Usage.Used()+1)/2)]
 				s := d.Scratch()
 				defer s.End()
-				codes.Revived += model.Revive(batch(), dead, revival)
+				codes.Revived += model.Revive(batch.Tensor(d), dead, revival)
 				codes.Usage.Reset()
 			}
 		}
@@ -115,7 +123,7 @@ func DVAE(d *tensor.Device, c dvae.Config, how DVAEOptions, description data.Des
 	return model, task, nil
 }
 
-// lossOfDVAE is the loss of pictures, in batches as in training but with the same noise each time.
+// lossOfDVAE returns the loss of pictures, in batches as in training but always with the same noise.
 func lossOfDVAE(d *tensor.Device, model *dvae.VAE, temperature float64, heldOut *data.Dataset, batch int) float64 {
 	c, n, sum := model.Config(), heldOut.Len(), 0.0
 	g := tensor.NewGenerator(0).Fork("held out")
@@ -129,7 +137,7 @@ func lossOfDVAE(d *tensor.Device, model *dvae.VAE, temperature float64, heldOut 
 	return sum / float64(n)
 }
 
-// pixels are the values of pictures lo to hi−1 in [−1, 1].
+// pixels returns the values of pictures lo to hi−1, [hi−lo, S, S, C] in [−1, 1].
 func pixels(d *data.Dataset, lo, hi int) []float32 {
 	one := len(d.Pixels) / d.Len()
 	values := make([]float32, (hi-lo)*one)

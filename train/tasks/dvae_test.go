@@ -51,7 +51,7 @@ func TestDVAEResume(t *testing.T) {
 			}
 			description := data.Description{Path: "birds:1:44", Augment: data.Augment{Flip: true, Crop: 0.75}}
 			var state *codebook
-			make := func() (nn.Module, *train.Task, error) {
+			make := func() (nn.Module, *train.Task[train.PictureBatch], error) {
 				m, task, err := DVAE(d, c, how, description, training, heldOut, Options{Batch: 8, Seed: 4})
 				state = task.State.(*codebook)
 				return m, task, err

@@ -2,15 +2,15 @@ package tasks
 
 import (
 	"context"
-	"fmt"
 	"slices"
 	"strings"
 
 	"github.com/bestiary-ml/bestiary/autoencoder"
 	"github.com/bestiary-ml/bestiary/data"
 	"github.com/bestiary-ml/bestiary/eval"
+	"github.com/bestiary-ml/bestiary/fault"
 	"github.com/bestiary-ml/bestiary/flows"
-	"github.com/bestiary-ml/bestiary/internal/usage"
+	"github.com/bestiary-ml/bestiary/models"
 	"github.com/bestiary-ml/bestiary/nn"
 	"github.com/bestiary-ml/bestiary/nn/sampling"
 	"github.com/bestiary-ml/bestiary/sample"
@@ -18,20 +18,24 @@ import (
 	"github.com/bestiary-ml/bestiary/train"
 )
 
-// Flow trains a flow on the embeddings that a trained autoencoder gives the pictures, and watches it on held-out ones
-// (nil: it isn't watched). Where the description says how to vary pictures, each is embedded in several views; that takes
-// a while and stops when the context ends. The pictures must have the classes of the description, in its order.
-func Flow(ctx context.Context, d *tensor.Device, c flows.Config, a *autoencoder.Autoencoder, description data.Description, training, heldOut *data.Dataset, o Options) (*flows.RealNVP, *train.Task, error) {
+// Flow trains a flow on embeddings [N, E] of pictures, which a trained autoencoder makes, and evaluates it on held-out
+// pictures (nil: no evaluation). With augmentation in the description, each picture is embedded in several views. The
+// embedding takes a while and stops when the context ends. The pictures must have the classes of the description, in its
+// order.
+func Flow(ctx context.Context, d *tensor.Device, c flows.Config, a *autoencoder.Autoencoder, description data.Description, training, heldOut *data.Dataset, o Options) (model *flows.RealNVP, task *train.Task[train.RowBatch], err error) {
+	defer fault.Catch(&err)
+	if err := checkPictures(a.Config().ImageSize, 3, training, heldOut); err != nil {
+		return nil, nil, err
+	}
 	if !slices.Equal(training.Classes, description.Classes) || c.Classes != len(description.Classes) {
-		return nil, nil, fmt.Errorf("--data: the classes are %s, but the run's are %s; give pictures of the same classes",
+		return nil, nil, fault.Field("Data", nil, "the classes are %s, but the run's are %s; give pictures of the same classes",
 			strings.Join(training.Classes, ", "), strings.Join(description.Classes, ", "))
 	}
 	if c.Norm == flows.ActNormalization && o.Batch < 2 {
-		return nil, nil, usage.Errorf("--batch %d: the flow has activation norm, which a single row can't initialise; choose 2 or more", o.Batch)
+		return nil, nil, fault.Field("Batch", o.Batch, "must be 2 or more: a single row can't initialise activation norm")
 	}
-	g := tensor.NewGenerator(o.Seed).Fork("flow")
-	model, err := flows.NewRealNVP(d, c, g)
-	if err != nil {
+	g := tensor.NewGenerator(o.Seed).Fork(models.Flow.Name)
+	if model, err = flows.NewRealNVP(d, c, g); err != nil {
 		return nil, nil, err
 	}
 	a.SetTraining(false)
@@ -53,25 +57,25 @@ func Flow(ctx context.Context, d *tensor.Device, c flows.Config, a *autoencoder.
 		return nil, nil, err
 	}
 	deviations := d.From(eval.Deviations(rows, c.Dim), 1, c.Dim).Scale(c.Noise)
-	task := &train.Task{
-		Model:      "flow",
+	task = &train.Task[train.RowBatch]{
+		Model:      models.Flow.Name,
 		Module:     model,
 		Settings:   c,
 		Options:    sample.FlowOptions{Autoencoder: nn.Checksum(a)},
 		Source:     source,
 		Unit:       "embeddings",
-		Generators: map[string]*tensor.Generator{"flow": g},
-		Loss: func() (*tensor.Tensor, *train.Figures) {
-			x := d.From(source.X, o.Batch, c.Dim)
+		Generators: map[string]*tensor.Generator{models.Flow.Name: g},
+		Check:      train.RowBatch.Check,
+		Loss: func(batch train.RowBatch) (*tensor.Tensor, *train.Figures) {
+			x := batch.Tensor(d) // [N, E]
 			if c.Noise > 0 {
-				x = x.Add(g.Normal(d, o.Batch, c.Dim).Mul(deviations))
+				x = x.Add(g.Normal(d, batch.Len(), c.Dim).Mul(deviations))
 			}
-			cond, err := flows.OneHot(d, source.Labels, c.Classes)
+			cond, err := flows.OneHot(d, batch.Labels, c.Classes) // [N, classes]
 			if err != nil {
 				panic(err) // labels come from the dataset
 			}
-			loss := model.NLL(x, cond)
-			return loss, nil
+			return model.NLL(x, cond), nil
 		},
 	}
 	if heldOut == nil || heldOut.Len() == 0 {
@@ -92,10 +96,10 @@ func Flow(ctx context.Context, d *tensor.Device, c flows.Config, a *autoencoder.
 	return model, task, nil
 }
 
-// views is how many views of each picture the flow is trained on, if pictures are varied.
+// views is the number of random views of each picture that the flow is trained on with augmentation.
 const views = 8
 
-// embedViews returns the embeddings of the training pictures, as they are and in random views, with their labels.
+// embedViews returns embeddings [rows, E] of the training pictures, unchanged and in random views, with their labels.
 func embedViews(ctx context.Context, d *tensor.Device, a *autoencoder.Autoencoder, training *data.Dataset, how data.Augment, o Options) (rows []float32, labels []int, err error) {
 	passes := 1
 	if how != (data.Augment{}) {
@@ -104,7 +108,7 @@ func embedViews(ctx context.Context, d *tensor.Device, a *autoencoder.Autoencode
 	size, n := training.Size, min(o.Batch, training.Len())
 	for pass := range passes {
 		options := data.LoaderOptions{Batch: n, Seed: o.Seed + uint64(pass)}
-		if pass > 0 { // the first shows the pictures as they are
+		if pass > 0 { // the first pass shows the pictures unchanged
 			options.Augment = how
 		}
 		loader, err := data.NewLoader(training, options)

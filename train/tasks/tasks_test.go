@@ -63,41 +63,6 @@ func encoder(t *testing.T, d *tensor.Device) *autoencoder.Autoencoder {
 	return a
 }
 
-func TestHoldOut(t *testing.T) {
-	all := animals(t, 400)
-	training, heldOut := HoldOut(all, 0.2)
-	if training.Len()+heldOut.Len() != all.Len() || heldOut.Len() < 50 || heldOut.Len() > 110 {
-		t.Errorf("%d + %d out of %d pictures, want about a fifth held out", training.Len(), heldOut.Len(), all.Len())
-	}
-	_, fewer := HoldOut(all.Where(func(i int) bool { return i%3 != 0 }), 0.2)
-	for _, name := range fewer.Names {
-		if !slices.Contains(heldOut.Names, name) {
-			t.Errorf("%s is held out only if other pictures are missing", name)
-		}
-	}
-	_, more := HoldOut(all, 0.5)
-	for _, name := range heldOut.Names {
-		if !slices.Contains(more.Names, name) {
-			t.Errorf("%s is held out by a small share and not by a large one", name)
-		}
-	}
-	for n, want := range map[int]map[float64][2]int{
-		1: {0: {1, 0}, 0.1: {1, 0}, 0.9: {1, 0}},
-		2: {0: {2, 0}, 1e-9: {1, 1}, 0.999: {1, 1}},
-		9: {0: {9, 0}, 1e-9: {8, 1}, 0.999: {1, 8}},
-	} {
-		some := all.Where(func(i int) bool { return i < n })
-		for share, want := range want {
-			if training, heldOut := HoldOut(some, share); training.Len() != want[0] || heldOut.Len() != want[1] {
-				t.Errorf("a share of %v of %d pictures leaves %d and holds out %d, want %d", share, n, training.Len(), heldOut.Len(), want)
-			}
-		}
-	}
-	if training, heldOut := HoldOut(all, 0); training.Len() != all.Len() || heldOut.Len() != 0 {
-		t.Errorf("a share of 0 holds out %d pictures", heldOut.Len())
-	}
-}
-
 // TestResume interrupts each task in the middle of an epoch, resumes it with everything made anew, and compares all
 // parameters and statistics with those of a training that went through.
 func TestResume(t *testing.T) {
@@ -109,21 +74,21 @@ func TestResume(t *testing.T) {
 		}
 		heldOut := animals(t, 12)
 		o := Options{Batch: 8, Seed: 4}
-		for name, make := range map[string]func() (nn.Module, *train.Task, error){
-			"autoencoder": func() (nn.Module, *train.Task, error) {
+		for name, trained := range map[string]func(t *testing.T, dir string, c train.Config, until int) any{
+			"autoencoder": trainedBy(func() (nn.Module, *train.Task[train.PictureBatch], error) {
 				return Autoencoder(d, sizes, description, training, heldOut, o)
-			},
-			"flow": func() (nn.Module, *train.Task, error) {
+			}),
+			"flow": trainedBy(func() (nn.Module, *train.Task[train.RowBatch], error) {
 				return Flow(context.Background(), d, shape(), encoder(t, d), description, training, heldOut, o)
-			},
+			}),
 		} {
 			t.Run(fmt.Sprintf("%s, balance %t", name, balance), func(t *testing.T) {
 				c := train.DefaultConfig()
 				c.Steps, c.Batch, c.Seed, c.EvalEvery, c.SampleEvery = 14, o.Batch, o.Seed, 3, 0
-				whole := trained(t, make, filepath.Join(t.TempDir(), "whole"), c, 0)
+				whole := trained(t, filepath.Join(t.TempDir(), "whole"), c, 0)
 				broken := filepath.Join(t.TempDir(), "broken")
-				trained(t, make, broken, c, 6)
-				if diff := cmp.Diff(whole, trained(t, make, broken, c, 0)); diff != "" {
+				trained(t, broken, c, 6)
+				if diff := cmp.Diff(whole, trained(t, broken, c, 0)); diff != "" {
 					t.Errorf("a resumed training comes by other weights (- whole, + resumed):\n%s", diff)
 				}
 			})
@@ -133,7 +98,7 @@ func TestResume(t *testing.T) {
 
 // trained trains a task in a run folder, or goes on with it there, until a step is done (0: to the end), and returns
 // its state.
-func trained(t *testing.T, make func() (nn.Module, *train.Task, error), dir string, c train.Config, until int) any {
+func trained[B train.Batch](t *testing.T, make func() (nn.Module, *train.Task[B], error), dir string, c train.Config, until int) any {
 	t.Helper()
 	module, task, err := make()
 	if err != nil {
@@ -146,11 +111,11 @@ func trained(t *testing.T, make func() (nn.Module, *train.Task, error), dir stri
 	ctx, cancel := context.WithCancel(context.Background())
 	defer cancel()
 	loss, steps := task.Loss, 0
-	task.Loss = func() (*tensor.Tensor, *train.Figures) {
+	task.Loss = func(batch B) (*tensor.Tensor, *train.Figures) {
 		if steps++; steps == until {
 			cancel()
 		}
-		return loss()
+		return loss(batch)
 	}
 	_, err = train.Run(ctx, r.Dir(), *task, c, train.Options{Resume: r.HasState(task.Model)})
 	var stopped *train.Interrupted
@@ -158,6 +123,11 @@ func trained(t *testing.T, make func() (nn.Module, *train.Task, error), dir stri
 		t.Fatalf("until step %d: %v", until, err)
 	}
 	return weights.Of(module)
+}
+
+// trainedBy is trained with a way to make the task.
+func trainedBy[B train.Batch](make func() (nn.Module, *train.Task[B], error)) func(t *testing.T, dir string, c train.Config, until int) any {
+	return func(t *testing.T, dir string, c train.Config, until int) any { return trained(t, make, dir, c, until) }
 }
 
 // TestTrainingHelps checks that both losses fall on unseen pictures, so that batches, labels and models fit together.
@@ -175,27 +145,36 @@ func TestTrainingHelps(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	improves := func(task *train.Task) {
-		t.Helper()
-		task.Module.SetTraining(false)
-		before, err := task.Evaluate()
-		if err != nil {
-			t.Fatal(err)
-		}
-		result, err := train.Run(context.Background(), r.Dir(), *task, c, train.Options{})
-		if err != nil {
-			t.Fatal(err)
-		}
-		if after := result.HeldOut["loss"]; !(after < before["loss"]-0.02) {
-			t.Errorf("%s: held-out loss %v before and %v after training", task.Model, before["loss"], after)
-		}
-	}
-	improves(task)
-	_, task, err = Flow(context.Background(), d, shape(), model, description, training, heldOut, o)
+	improves(t, r.Dir(), task, c)
+	_, flowTask, err := Flow(context.Background(), d, shape(), model, description, training, heldOut, o)
 	if err != nil {
 		t.Fatal(err)
 	}
-	improves(task)
+	improves(t, r.Dir(), flowTask, c)
+}
+
+// improves trains a task and checks that the held-out loss falls.
+func improves[B train.Batch](t *testing.T, dir string, task *train.Task[B], c train.Config) {
+	t.Helper()
+	before, after := measured(t, dir, task, c)
+	if !(after["loss"] < before["loss"]-0.02) {
+		t.Errorf("%s: held-out loss %v before and %v after training", task.Model, before["loss"], after["loss"])
+	}
+}
+
+// measured trains a task and returns the held-out figures before and after.
+func measured[B train.Batch](t *testing.T, dir string, task *train.Task[B], c train.Config) (before, after train.Metrics) {
+	t.Helper()
+	task.Module.SetTraining(false)
+	before, err := task.Evaluate()
+	if err != nil {
+		t.Fatal(err)
+	}
+	result, err := train.Run(context.Background(), dir, *task, c, train.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return before, result.HeldOut
 }
 
 func TestEmbedViews(t *testing.T) {
@@ -254,7 +233,7 @@ func TestFlowWantsRowsForActNorm(t *testing.T) {
 	c := shape()
 	c.Norm = flows.ActNormalization
 	_, _, err := Flow(context.Background(), d, c, encoder(t, d), data.Description{Classes: training.Classes}, training, nil, Options{Batch: 1, Seed: 1})
-	if err == nil || !strings.Contains(err.Error(), "--batch 1") {
+	if err == nil || !strings.Contains(err.Error(), "Batch 1") {
 		t.Errorf("a batch of one: %v", err)
 	}
 }
@@ -265,7 +244,7 @@ func TestFlowWantsTheRunsClasses(t *testing.T) {
 		c := shape()
 		c.Classes = len(classes)
 		_, _, err := Flow(context.Background(), d, c, encoder(t, d), data.Description{Classes: classes}, training, nil, Options{Batch: 4, Seed: 1})
-		if err == nil || !strings.Contains(err.Error(), "cat, dog") || !strings.Contains(err.Error(), "--data") {
+		if err == nil || !strings.Contains(err.Error(), "cat, dog") || !strings.Contains(err.Error(), "Data:") {
 			t.Errorf("classes %v: %v", classes, err)
 		}
 	}

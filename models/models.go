@@ -1,0 +1,120 @@
+// Package models is the table of the kinds of models: their names, configurations and constructors, and what they need.
+// It opens models from run folders:
+//
+//	vae, err := models.DVAE.Open("runs/birds", device) // *dvae.VAE
+//
+// Package train/tasks has the training of each kind. Programs add kinds of their own with [Register].
+package models
+
+import (
+	"fmt"
+	"slices"
+
+	"github.com/bestiary-ml/bestiary/internal/run"
+	"github.com/bestiary-ml/bestiary/nn"
+	"github.com/bestiary-ml/bestiary/tensor"
+)
+
+// Info describes a kind of models.
+type Info struct {
+	Name     string   // in run folders and on the command line: "flow"
+	Title    string   // for people: "conditional flow"
+	Needs    []string // names of the kinds that a run must have before this one is trained
+	Captions bool     // reads captions: the run needs a tokenizer
+}
+
+// Kind is a kind of models with configuration C, which JSON can hold, and type M.
+type Kind[C any, M nn.Module] struct {
+	Info
+	// New makes a model with initial weights. It returns an error for a configuration that is not valid.
+	New func(d *tensor.Device, c C, g *tensor.Generator) (M, error)
+}
+
+// entry is a registered kind without its type parameters.
+type entry struct {
+	info   Info
+	config func(dir string) (any, error)
+	open   func(dir string, d *tensor.Device) (nn.Module, error)
+}
+
+var table []entry
+
+// Register adds a kind to the table. Call it while the program is initialised. It panics if the name is taken or is not
+// made of letters, digits, hyphens and underscores.
+func Register[C any, M nn.Module](k Kind[C, M]) *Kind[C, M] {
+	if _, taken := Lookup(k.Name); taken || !run.ValidName(k.Name) {
+		panic(fmt.Sprintf("models: the name %q is taken or not valid", k.Name))
+	}
+	kind := &k
+	table = append(table, entry{
+		info:   k.Info,
+		config: func(dir string) (any, error) { return kind.Config(dir) },
+		open:   func(dir string, d *tensor.Device) (nn.Module, error) { return kind.Open(dir, d) },
+	})
+	return kind
+}
+
+// All returns the registered kinds in order of registration: a kind comes after those that it needs.
+func All() []Info {
+	all := make([]Info, len(table))
+	for i, e := range table {
+		all[i] = e.info
+	}
+	return all
+}
+
+// Lookup returns the kind of that name.
+func Lookup(name string) (Info, bool) {
+	e, err := lookup(name)
+	return e.info, err == nil
+}
+
+func lookup(name string) (entry, error) {
+	i := slices.IndexFunc(table, func(e entry) bool { return e.info.Name == name })
+	if i < 0 {
+		return entry{}, fmt.Errorf("models: there is no kind %q; register it first", name)
+	}
+	return table[i], nil
+}
+
+// CaptionReaders returns the names of the kinds that read captions.
+func CaptionReaders() (names []string) {
+	for _, e := range table {
+		if e.info.Captions {
+			names = append(names, e.info.Name)
+		}
+	}
+	return names
+}
+
+// Trained returns the names of the registered kinds that a run folder has trained or imported models of.
+func Trained(dir string) (names []string, err error) {
+	r, err := run.Open(dir)
+	if err != nil {
+		return nil, err
+	}
+	for _, e := range table {
+		if r.HasWeights(e.info.Name) {
+			names = append(names, e.info.Name)
+		}
+	}
+	return names, nil
+}
+
+// Open opens the model of the kind of that name, see [Kind.Open].
+func Open(dir, name string, d *tensor.Device) (nn.Module, error) {
+	e, err := lookup(name)
+	if err != nil {
+		return nil, err
+	}
+	return e.open(dir, d)
+}
+
+// Config returns the configuration of the model of the kind of that name, see [Kind.Config].
+func Config(dir, name string) (any, error) {
+	e, err := lookup(name)
+	if err != nil {
+		return nil, err
+	}
+	return e.config(dir)
+}

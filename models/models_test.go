@@ -1,0 +1,199 @@
+package models
+
+import (
+	"encoding/json"
+	"errors"
+	"os"
+	"path/filepath"
+	"reflect"
+	"runtime"
+	"strings"
+	"testing"
+
+	"github.com/bestiary-ml/bestiary/autoencoder"
+	"github.com/bestiary-ml/bestiary/clip"
+	"github.com/bestiary-ml/bestiary/dalle"
+	"github.com/bestiary-ml/bestiary/dvae"
+	"github.com/bestiary-ml/bestiary/fault"
+	"github.com/bestiary-ml/bestiary/flows"
+	"github.com/bestiary-ml/bestiary/internal/run"
+	"github.com/bestiary-ml/bestiary/internal/weights"
+	"github.com/bestiary-ml/bestiary/nn"
+	"github.com/bestiary-ml/bestiary/tensor"
+)
+
+func device(t *testing.T) *tensor.Device {
+	t.Helper()
+	d, err := tensor.OpenDevice("cpu", tensor.DeviceOptions{Threads: 1})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return d
+}
+
+// saved makes a model of a configuration and saves it in a run folder.
+func saved[C any, M nn.Module](t *testing.T, dir string, d *tensor.Device, k *Kind[C, M], c C) M {
+	t.Helper()
+	m, err := k.New(d, c, tensor.NewGenerator(3))
+	if err != nil {
+		t.Fatal(err)
+	}
+	r, err := run.Create(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := errors.Join(r.SetConfig(k.Name, c), r.SaveWeights(k.Name, weights.Of(m), nil)); err != nil {
+		t.Fatal(err)
+	}
+	return m
+}
+
+// opens checks that a model comes back from a run folder with its configuration and weights, ready to use.
+func opens[C any, M nn.Module](t *testing.T, k *Kind[C, M], c C) {
+	t.Helper()
+	dir, d := filepath.Join(t.TempDir(), "run"), device(t)
+	m := saved(t, dir, d, k, c)
+	got, err := k.Open(dir, d)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if a, b := nn.Checksum(m), nn.Checksum(got); a != b {
+		t.Errorf("%s: weights %s, want %s", k.Name, b, a)
+	}
+	if read, err := k.Config(dir); err != nil || !reflect.DeepEqual(read, c) {
+		t.Errorf("%s: configuration %+v, %v; want %+v", k.Name, read, err, c)
+	}
+	named, err := Open(dir, k.Name, d)
+	if err != nil || reflect.TypeOf(named) != reflect.TypeOf(m) {
+		t.Errorf("%s: opened by name as %T, %v", k.Name, named, err)
+	}
+	if read, err := Config(dir, k.Name); err != nil || !reflect.DeepEqual(read, any(c)) {
+		t.Errorf("%s: configuration by name %+v, %v", k.Name, read, err)
+	}
+	if there, err := Trained(dir); err != nil || len(there) != 1 || there[0] != k.Name || !k.In(dir) {
+		t.Errorf("%s: the run has %v, %v", k.Name, there, err)
+	}
+	defer func() {
+		if recover() == nil {
+			t.Errorf("%s: is not frozen", k.Name)
+		}
+	}()
+	p := nn.Trainable(got)[0].Tensor
+	p.Set(make([]float32, p.Len()))
+}
+
+func smallDALLE() dalle.Config {
+	c := dalle.DefaultConfig()
+	c.TextTokens, c.TextLen, c.ImageCodes, c.Height, c.Width = 300, 8, 24, 4, 4
+	c.Transformer.Dim, c.Transformer.Depth, c.Transformer.Heads, c.Transformer.DimHead = 16, 1, 2, 8
+	return c
+}
+
+func smallVAE() dvae.Config {
+	return dvae.Config{ImageSize: 16, Codes: 24, CodebookDim: 8, Layers: 2, ResnetBlocks: 1, Hidden: 8, Channels: 3, Temperature: 1}
+}
+
+func TestOpen(t *testing.T) {
+	opens(t, Autoencoder, autoencoder.Config{ImageSize: 32, Channels: []int{3, 3, 4, 4, 6, 6}, Hidden: 12, Embedding: 5})
+	flow := flows.DefaultConfig(5, 2)
+	flow.Layers, flow.Hidden = 2, []int{8}
+	opens(t, Flow, flow)
+	opens(t, DVAE, smallVAE())
+	opens(t, DALLE, smallDALLE())
+	tower := clip.Tower{Dim: 32, Depth: 1, Heads: 2, DimHead: 16}
+	opens(t, CLIP, clip.Config{TextTokens: 300, TextLen: 8, ImageSize: 16, PatchSize: 4, Channels: 3, Latent: 16, Text: tower, Image: tower})
+}
+
+// TestLargerConfig opens a run whose configuration asks for a thousand times the memory of its weights.
+func TestLargerConfig(t *testing.T) {
+	dir, d := filepath.Join(t.TempDir(), "run"), device(t)
+	saved(t, dir, d, DVAE, smallVAE())
+	c := smallVAE()
+	c.Hidden, c.ResnetBlocks = 2000, 2 // 300 million parameters
+	r, err := run.Open(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := r.SetConfig(DVAE.Name, c); err != nil {
+		t.Fatal(err)
+	}
+	var before, after runtime.MemStats
+	runtime.ReadMemStats(&before)
+	_, err = DVAE.Open(dir, d)
+	runtime.ReadMemStats(&after)
+	var damaged *fault.DamagedFile
+	if !errors.As(err, &damaged) || filepath.Base(damaged.Path) != "config.json" || !strings.Contains(err.Error(), "more parameters than") {
+		t.Errorf("got %v, want a damaged config.json", err)
+	}
+	if used := (after.TotalAlloc - before.TotalAlloc) >> 20; used > 200 {
+		t.Errorf("%d MiB were allocated", used)
+	}
+	d.Zeros(32 << 20) // the limit is gone: this is more than the budget
+}
+
+func TestOpenErrors(t *testing.T) {
+	dir, d := filepath.Join(t.TempDir(), "run"), device(t)
+	saved(t, dir, d, DVAE, smallVAE())
+	var missing *fault.Missing
+	if _, err := Flow.Open(dir, d); !errors.As(err, &missing) || missing.Model != Flow.Name || len(missing.There) != 1 {
+		t.Errorf("got %v, want a missing flow", err)
+	}
+	if _, err := Flow.Config(dir); !errors.As(err, &missing) {
+		t.Errorf("got %v, want a missing flow", err)
+	}
+	if _, err := DVAE.Open(filepath.Join(dir, "no"), d); err == nil || errors.As(err, &missing) {
+		t.Errorf("a folder that is not there: %v", err)
+	}
+	if _, err := Open(dir, "owl", d); err == nil || !strings.Contains(err.Error(), `no kind "owl"`) {
+		t.Errorf("a kind that is not there: %v", err)
+	}
+	r, err := run.Open(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for text, want := range map[string]string{
+		`{"image_size": 16}`: "dvae: ", // not valid
+		`{"owl": 1}`:         "owl",
+		`{"image_size": 16, "codes": 24, "codebook_dim": 8, "layers": 2, "hidden": 4, "channels": 3, "temperature": 1}`: "shape",
+	} {
+		if err := r.SetConfig(DVAE.Name, json.RawMessage(text)); err != nil {
+			t.Fatal(err)
+		}
+		_, err := DVAE.Open(dir, d)
+		var field *fault.FieldError
+		if err == nil || !strings.Contains(err.Error(), want) || errors.As(err, &field) {
+			t.Errorf("%s: got %v, want an error with %q", text, err, want)
+		}
+	}
+	if err := os.Remove(r.WeightsPath(DVAE.Name)); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := DVAE.Open(dir, d); !errors.As(err, &missing) {
+		t.Errorf("without weights: %v", err)
+	}
+}
+
+func TestRegister(t *testing.T) {
+	for _, name := range []string{DVAE.Name, "", "../x", "a.b"} {
+		func() {
+			defer func() {
+				if recover() == nil {
+					t.Errorf("%q can be registered", name)
+				}
+			}()
+			Register(Kind[dvae.Config, *dvae.VAE]{Info: Info{Name: name}, New: dvae.New})
+		}()
+	}
+	seen := map[string]bool{}
+	for _, k := range All() {
+		for _, need := range k.Needs {
+			if !seen[need] {
+				t.Errorf("%s comes before %s, which it needs", k.Name, need)
+			}
+		}
+		seen[k.Name] = true
+	}
+	if got := CaptionReaders(); len(got) != 2 || got[0] != DALLE.Name || got[1] != CLIP.Name {
+		t.Errorf("captions are read by %v", got)
+	}
+}

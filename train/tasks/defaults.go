@@ -1,0 +1,95 @@
+package tasks
+
+import (
+	"github.com/bestiary-ml/bestiary/autoencoder"
+	"github.com/bestiary-ml/bestiary/clip"
+	"github.com/bestiary-ml/bestiary/dalle"
+	"github.com/bestiary-ml/bestiary/data"
+	"github.com/bestiary-ml/bestiary/dvae"
+	"github.com/bestiary-ml/bestiary/flows"
+	"github.com/bestiary-ml/bestiary/train"
+)
+
+// Defaults are the settings with which a model is trained unless others are given, here and on the command line.
+type Defaults[C any] struct {
+	Model    C
+	Training train.Config
+	Data     data.Description // share of held-out pictures, and augmentation
+}
+
+// DefaultAutoencoder returns settings for photos of cats and dogs.
+func DefaultAutoencoder() Defaults[autoencoder.Config] {
+	c := train.DefaultConfig()
+	c.Steps, c.WeightDecay, c.Schedule, c.Warmup, c.EMA = 3000, 1e-5, "cosine", 50, 0.998
+	c.EvalEvery, c.SampleEvery, c.CheckpointEvery, c.Patience = 100, 500, 500, 20
+	how := data.Description{Share: 0.1, Augment: data.Augment{Flip: true, Zoom: 0.6, Colour: 0.2}}
+	return Defaults[autoencoder.Config]{Model: autoencoder.DefaultConfig(), Training: c, Data: how}
+}
+
+// DefaultFlow returns settings for embeddings of dim numbers in so many classes. Data is that of the autoencoder.
+func DefaultFlow(dim, classes int) Defaults[flows.Config] {
+	c := train.DefaultConfig()
+	c.Steps, c.Batch, c.WeightDecay, c.Schedule, c.Warmup, c.Clip = 4000, 128, 1e-5, "cosine", 50, 50
+	c.EvalEvery, c.SampleEvery, c.CheckpointEvery, c.Patience = 100, 1000, 1000, 10
+	model := flows.DefaultConfig(dim, classes)
+	model.Noise = 0.02
+	return Defaults[flows.Config]{Model: model, Training: c}
+}
+
+// DefaultDVAE returns settings for photos of birds.
+func DefaultDVAE() Defaults[dvae.Config] {
+	c := train.DefaultConfig()
+	c.Steps, c.LearningRate, c.Schedule, c.Warmup, c.EMA = 5000, 1e-3, "cosine", 100, 0.998
+	c.EvalEvery, c.SampleEvery, c.CheckpointEvery = 250, 500, 500
+	model := dvae.DefaultConfig()
+	model.ImageSize, model.Codes, model.CodebookDim, model.Layers = 64, 512, 128, 2
+	how := data.Description{Share: 0.05, Augment: data.Augment{Flip: true, Crop: 0.75}}
+	return Defaults[dvae.Config]{Model: model, Training: c, Data: how}
+}
+
+// DefaultDVAEOptions returns an annealing of the temperature from 1 to 1/16 over so many steps. Codes are not revived:
+// measured on birds, drawn and photographed, most revived codes fell out of use again.
+func DefaultDVAEOptions(steps int) DVAEOptions {
+	return DVAEOptions{Annealing: dvae.Annealing{Start: 1, Floor: 1.0 / 16, Steps: steps}}
+}
+
+// DefaultDALLE returns settings for photos of birds with ten captions each. The data and the discrete VAE decide the
+// sizes of text and codes in Model, see [FitDALLE].
+func DefaultDALLE() Defaults[dalle.Config] {
+	c := train.DefaultConfig()
+	c.Steps, c.Batch, c.LearningRate, c.Clip = 6000, 16, 5e-4, 1
+	c.Schedule, c.Warmup, c.FinalRate, c.EMA = "cosine", 200, 0.05, 0.998
+	c.Optimizer, c.WeightDecay, c.DecayMatrices = "adamw", 0.01, true
+	c.EvalEvery, c.SampleEvery, c.CheckpointEvery = 250, 1000, 500
+	model := dalle.DefaultConfig()
+	model.NullProb = 0.1
+	t := &model.Transformer
+	t.Dim, t.Depth, t.Reversible = 256, 6, false
+	return Defaults[dalle.Config]{Model: model, Training: c, Data: captionedData()}
+}
+
+// FitDALLE sets the sizes of c that the tokenizer and the discrete VAE decide: ids of text, the length of a caption, and
+// the grid of codes.
+func FitDALLE(c *dalle.Config, vocabulary, textLen int, codes dvae.Config) {
+	c.TextTokens, c.TextLen = vocabulary, textLen
+	c.ImageCodes, c.Height, c.Width = codes.Codes, codes.Grid(), codes.Grid()
+}
+
+// DefaultCLIP returns settings for photos of birds with ten captions each. The tokenizer decides TextTokens and TextLen.
+func DefaultCLIP() Defaults[clip.Config] {
+	c := train.DefaultConfig()
+	c.Steps, c.Batch, c.LearningRate, c.Clip = 3000, 64, 5e-4, 1
+	c.Schedule, c.Warmup, c.FinalRate, c.EMA = "cosine", 100, 0.05, 0.998
+	c.Optimizer, c.WeightDecay, c.DecayMatrices = "adamw", 0.05, true
+	c.EvalEvery, c.CheckpointEvery = 250, 500
+	model := clip.DefaultConfig()
+	text, image := &model.Text, &model.Image
+	text.Dim, text.Depth, image.Dim, image.Depth = 128, 2, 192, 4
+	model.Latent, model.Dropout = 128, 0.1
+	return Defaults[clip.Config]{Model: model, Training: c, Data: captionedData()}
+}
+
+// captionedData returns how pictures with captions are shown. They are not mirrored: captions may tell left from right.
+func captionedData() data.Description {
+	return data.Description{Share: 0.05, Augment: data.Augment{Crop: 0.75}}
+}

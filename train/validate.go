@@ -1,0 +1,109 @@
+package train
+
+import (
+	"math"
+
+	"github.com/bestiary-ml/bestiary/fault"
+)
+
+// Validate checks the values by themselves. It returns a [*fault.FieldError].
+func (c *Config) Validate() error {
+	if c.Steps > 0 && c.Epochs > 0 {
+		return fault.Field("Steps", c.Steps, "can't be combined with Epochs %d; set one of them", c.Epochs)
+	}
+	if c.Steps == 0 && c.Epochs == 0 {
+		return fault.Field("Steps", 0, "leaves nothing to train; set Steps or Epochs")
+	}
+	for _, f := range []struct {
+		field string
+		value int
+		least int
+	}{
+		{"Steps", c.Steps, 0}, {"Epochs", c.Epochs, 0}, {"Batch", c.Batch, 1}, {"Accumulate", c.Accumulate, 1},
+		{"Warmup", c.Warmup, 0}, {"DropEvery", c.DropEvery, 1}, {"Patience", c.Patience, 0}, {"LogEvery", c.LogEvery, 1},
+		{"EvalEvery", c.EvalEvery, 0}, {"SampleEvery", c.SampleEvery, 0}, {"CheckpointEvery", c.CheckpointEvery, 0},
+	} {
+		if f.value < f.least {
+			return fault.Field(f.field, f.value, "must be %d or more", f.least)
+		}
+	}
+	for _, f := range []struct {
+		field string
+		value float64
+		ok    bool
+		want  string
+	}{
+		{"LearningRate", c.LearningRate, c.LearningRate > 0, "a number above 0"},
+		{"Beta1", c.Beta1, c.Beta1 >= 0 && c.Beta1 < 1, "0 or more and less than 1"},
+		{"Beta2", c.Beta2, c.Beta2 >= 0 && c.Beta2 < 1, "0 or more and less than 1"},
+		{"Eps", c.Eps, c.Eps > 0, "a number above 0"},
+		{"WeightDecay", c.WeightDecay, c.WeightDecay >= 0, "0 or more"},
+		{"Clip", c.Clip, c.Clip >= 0, "0 or more"},
+		{"FinalRate", c.FinalRate, c.FinalRate >= 0 && c.FinalRate <= 1, "from 0 to 1"},
+		{"DropFactor", c.DropFactor, c.DropFactor > 0 && c.DropFactor <= 1, "more than 0 and at most 1"},
+		{"EMA", c.EMA, c.EMA >= 0 && c.EMA < 1, "0 or more and less than 1, such as 0.999"},
+	} {
+		if !f.ok || math.IsInf(f.value, 0) {
+			return fault.Field(f.field, f.value, "must be %s", f.want)
+		}
+	}
+	switch c.Optimizer {
+	case "adam", "adamw":
+	default:
+		return fault.Field("Optimizer", c.Optimizer, "is not known; use adam or adamw")
+	}
+	switch c.Schedule {
+	case "constant", "cosine", "exponential", "plateau":
+	default:
+		return fault.Field("Schedule", c.Schedule, "is not known; use constant, cosine, exponential or plateau")
+	}
+	return nil
+}
+
+// subject describes the task that settings must fit.
+type subject struct {
+	model     string
+	smallest  int  // batch that the model can be trained on
+	batches   int  // in an epoch
+	evaluated bool // there is held-out data
+}
+
+// validateFor checks the values against what is trained.
+func (c *Config) validateFor(s subject) error {
+	if err := c.Validate(); err != nil {
+		return err
+	}
+	if c.Batch < s.smallest {
+		return fault.Field("Batch", c.Batch, "the %s has batch norm, which can't be trained on a single row; use %d or more", s.model, s.smallest)
+	}
+	if steps := c.total(s.batches); c.Warmup >= steps {
+		return fault.Field("Warmup", c.Warmup, "leaves nothing of the %d steps; use fewer", steps)
+	}
+	if !s.evaluated && c.Patience > 0 {
+		return fault.Field("Patience", c.Patience, "needs held-out data for early stopping; give some, or set it to 0")
+	}
+	if !s.evaluated && c.Schedule == "plateau" {
+		return fault.Field("Schedule", c.Schedule, "needs held-out data; give some, or use cosine")
+	}
+	if c.EvalEvery == 0 && (c.Patience > 0 || c.Schedule == "plateau") {
+		return fault.Field("EvalEvery", 0, "can't be combined with Patience or the plateau of Schedule, which need evaluations; use 1 or more")
+	}
+	return nil
+}
+
+// validateResume checks the values that decide what the generators, the position in the data and the moments of the
+// checkpoint mean: they must be those that the run was started with.
+func (c *Config) validateResume(old *Config) error {
+	for _, f := range []struct {
+		field    string
+		now, was any
+	}{
+		{"Batch", c.Batch, old.Batch}, {"Accumulate", c.Accumulate, old.Accumulate}, {"Seed", c.Seed, old.Seed},
+		{"Optimizer", c.Optimizer, old.Optimizer}, {"EMA", c.EMA, old.EMA}, {"Schedule", c.Schedule, old.Schedule},
+	} {
+		if f.now != f.was {
+			return fault.Field(f.field, f.now, "the run was started with %v; resume with that, or start a new run", f.was)
+		}
+	}
+	return nil
+}
