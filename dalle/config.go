@@ -76,7 +76,7 @@ func (c Config) Validate() error {
 // products is the number of parameters of the tables and linear layers, without the few of biases and norms.
 func (c Config) products() int {
 	t := c.Transformer
-	n := 2 * t.Dim * (c.textRows() + c.ImageCodes)
+	n := 2 * t.Dim * (c.TextRows() + c.ImageCodes)
 	return n + t.Depth*t.Dim*(4*t.Heads*t.DimHead+3*t.Dim*t.FFMult)
 }
 
@@ -84,12 +84,17 @@ func (c Config) products() int {
 func (c Config) transformer() transformer.Config {
 	t := c.Transformer
 	t.Causal = true
-	t.Geometry = transformer.Geometry{Text: c.TextLen + 1, Height: c.Height, Width: c.Width}
+	t.Geometry = c.Geometry()
 	return t
 }
 
 // Cells is the number of codes of a picture.
 func (c Config) Cells() int { return c.Height * c.Width }
 
-// textRows is the number of ids of text: the tokenizer's, and one for padding at each position.
-func (c Config) textRows() int { return c.TextTokens + c.TextLen }
+// TextRows is the number of ids of text: those of the tokenizer, and one for the padding of each position.
+func (c Config) TextRows() int { return c.TextTokens + c.TextLen }
+
+// Geometry describes the positions of a sequence: the start token and the caption, then the cells of the picture.
+func (c Config) Geometry() transformer.Geometry {
+	return transformer.Geometry{Text: c.TextLen + 1, Height: c.Height, Width: c.Width}
+}

@@ -8,6 +8,7 @@ import (
 
 	"github.com/bestiary-ml/bestiary/internal/golden"
 	"github.com/bestiary-ml/bestiary/nn"
+	"github.com/bestiary-ml/bestiary/nn/sampling"
 	"github.com/bestiary-ml/bestiary/nn/transformer"
 	"github.com/bestiary-ml/bestiary/tensor"
 )
@@ -83,11 +84,11 @@ func TestImpossiblePictures(t *testing.T) {
 		if want == "0 codes and" {
 			pictures = []Picture{{Prime: []int32{1}}, {}}
 		}
-		if _, err := m.Generate(context.Background(), pictures, DefaultSampling(), nil); err == nil || !strings.Contains(err.Error(), want) {
+		if _, err := m.Generate(context.Background(), pictures, sampling.Default(), nil); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("got %v, want an error about %s", err, want)
 		}
 	}
-	if _, err := m.CompleteText(context.Background(), []int32{99}, DefaultSampling(), nil); err == nil || !strings.Contains(err.Error(), "token 99") {
+	if _, err := m.CompleteText(context.Background(), []int32{99}, sampling.Default(), nil); err == nil || !strings.Contains(err.Error(), "token 99") {
 		t.Errorf("got %v, want an error about token 99", err)
 	}
 }

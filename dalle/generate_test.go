@@ -8,6 +8,7 @@ import (
 
 	"github.com/bestiary-ml/bestiary/internal/golden"
 	"github.com/bestiary-ml/bestiary/nn"
+	"github.com/bestiary-ml/bestiary/nn/sampling"
 	"github.com/bestiary-ml/bestiary/nn/transformer"
 	"github.com/bestiary-ml/bestiary/tensor"
 )
@@ -106,8 +107,8 @@ func TestCachedLogits(t *testing.T) {
 					pictures[i].Text = text[i*c.TextLen : (i+1)*c.TextLen]
 					pictures[i].Prime = image[i*c.Cells() : i*c.Cells()+primed]
 				}
-				b := m.newBatch(pictures, DefaultSampling())
-				b.begin(pictures)
+				b := m.newBatch(pictures, sampling.Default())
+				b.prefill(pictures)
 				for cell := primed; ; cell++ {
 					golden.Near(t, fmt.Sprint("logits of cell ", cell), b.logits, want.Slice(1, cell, cell+1).Values(), 1e-4)
 					if cell == c.Cells()-1 {
@@ -132,7 +133,7 @@ func TestCachedText(t *testing.T) {
 			text, image := example(c, 1)
 			want, _ := m.Logits(text, image)
 			cache := m.transformer.NewCache(1)
-			logits := make([]float32, c.textRows())
+			logits := make([]float32, c.TextRows())
 			ids := m.appendIDs(nil, text)
 			for p := range c.TextLen {
 				m.readText(ids[p:p+1], cache, logits)
@@ -202,7 +203,7 @@ func TestGenerate(t *testing.T) {
 		}
 		return p
 	}
-	generate := func(p []Picture, s Sampling) [][]int32 {
+	generate := func(p []Picture, s sampling.Options) [][]int32 {
 		t.Helper()
 		codes, err := m.Generate(context.Background(), p, s, nil)
 		if err != nil {
@@ -215,8 +216,8 @@ func TestGenerate(t *testing.T) {
 		}
 		return codes
 	}
-	for name, s := range map[string]Sampling{
-		"plain": DefaultSampling(), "top-k": {Temperature: 0.7, TopK: 3, Guidance: 1},
+	for name, s := range map[string]sampling.Options{
+		"plain": sampling.Default(), "top-k": {Temperature: 0.7, TopK: 3, Guidance: 1},
 		"guided": {Temperature: 1, Guidance: 3, TopP: 0.9}, "greedy": {Guidance: 1},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -236,7 +237,7 @@ func TestGenerate(t *testing.T) {
 	}
 	t.Run("rows", func(t *testing.T) {
 		var rows []int
-		_, err := m.Generate(context.Background(), pictures(5, 0, 1), DefaultSampling(), func(n int, codes [][]int32) {
+		_, err := m.Generate(context.Background(), pictures(5, 0, 1), sampling.Default(), func(n int, codes [][]int32) {
 			rows = append(rows, n)
 			if len(codes) != 2 || len(codes[0]) != n*c.Width || len(codes[1]) != n*c.Width {
 				t.Errorf("%d codes after row %d", len(codes[0]), n)
@@ -248,7 +249,7 @@ func TestGenerate(t *testing.T) {
 	})
 	t.Run("cancelled", func(t *testing.T) {
 		ctx, cancel := context.WithCancel(context.Background())
-		_, err := m.Generate(ctx, pictures(0, 0), DefaultSampling(), func(n int, _ [][]int32) { cancel() })
+		_, err := m.Generate(ctx, pictures(0, 0), sampling.Default(), func(n int, _ [][]int32) { cancel() })
 		if err != context.Canceled {
 			t.Errorf("error %v, want that of the context", err)
 		}
@@ -272,7 +273,7 @@ func TestGuidance(t *testing.T) {
 		}
 	}
 	p := []Picture{{Text: text, Prime: image[:last], Random: tensor.NewGenerator(1)}}
-	codes, err := m.Generate(context.Background(), p, Sampling{Guidance: 2.5}, nil)
+	codes, err := m.Generate(context.Background(), p, sampling.Options{Guidance: 2.5}, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -287,7 +288,7 @@ func TestCompleteText(t *testing.T) {
 	m := build(t, d, c)
 	ended := 0
 	for seed := range uint64(40) {
-		got, err := m.CompleteText(context.Background(), []int32{4, 2, 0}, DefaultSampling(), tensor.NewGenerator(seed))
+		got, err := m.CompleteText(context.Background(), []int32{4, 2, 0}, sampling.Default(), tensor.NewGenerator(seed))
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -307,7 +308,7 @@ func TestCompleteText(t *testing.T) {
 		t.Errorf("%d of 40 captions ended early", ended)
 	}
 	full := []int32{1, 2, 3, 4, 5}
-	if got, err := m.CompleteText(context.Background(), full, DefaultSampling(), tensor.NewGenerator(1)); err != nil || !slices.Equal(got, full) {
+	if got, err := m.CompleteText(context.Background(), full, sampling.Default(), tensor.NewGenerator(1)); err != nil || !slices.Equal(got, full) {
 		t.Errorf("a caption without room becomes %v, error %v", got, err)
 	}
 }

@@ -9,6 +9,7 @@ import (
 	"github.com/bestiary-ml/bestiary/internal/golden"
 	"github.com/bestiary-ml/bestiary/internal/kernel"
 	"github.com/bestiary-ml/bestiary/nn"
+	"github.com/bestiary-ml/bestiary/nn/sampling"
 	"github.com/bestiary-ml/bestiary/tensor"
 )
 
@@ -73,7 +74,7 @@ func TestLearns(t *testing.T) {
 		t.Fatalf("the loss went from %.3f to %.3f, want it near zero", first, last)
 	}
 	m.SetTraining(false)
-	codes, err := m.Generate(context.Background(), []Picture{{Text: text[:c.TextLen]}, {Text: text[c.TextLen:]}}, Sampling{Guidance: 1}, nil)
+	codes, err := m.Generate(context.Background(), []Picture{{Text: text[:c.TextLen]}, {Text: text[c.TextLen:]}}, sampling.Options{Guidance: 1}, nil)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -61,7 +61,7 @@ func (s *source) clip(d *tensor.Device, config clip.Config) (*clip.CLIP, error) 
 	if err != nil {
 		return nil, err
 	}
-	return m, m.LoadTorch(f, "")
+	return m, LoadCLIP(m, f, "")
 }
 
 // clipParams are the arguments by which DALLE-pytorch builds the same CLIP.

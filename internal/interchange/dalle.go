@@ -123,7 +123,7 @@ func (c *Checkpoint) buildDALLE(d *tensor.Device) (*dalle.DALLE, error) {
 	if err != nil {
 		return nil, err
 	}
-	return m, m.LoadTorch(c.dalleNames(), c.loadDALLE)
+	return m, LoadDALLE(m, c.dalleNames(), c.loadDALLE)
 }
 
 // dalleParams are the arguments by which DALLE-pytorch builds the same DALL-E.

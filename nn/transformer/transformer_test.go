@@ -78,11 +78,11 @@ func TestRecomputation(t *testing.T) {
 				p := &pass{cos: m.cos, sin: m.sin, shift: m.shift}
 				x1, x2 := x, x
 				for _, l := range m.layers {
-					x1 = x1.Add(l.attention.forward(x2, p))
+					x1 = x1.Add(l.attention.forward(nil, x2, p, nil))
 					if c.Reversible {
-						x2 = x2.Add(l.feedForward.forward(x1, p))
+						x2 = x2.Add(l.feedForward.forward(nil, x1, p, nil))
 					} else {
-						x1 = x1.Add(l.feedForward.forward(x1, p))
+						x1 = x1.Add(l.feedForward.forward(nil, x1, p, nil))
 						x2 = x1
 					}
 				}
@@ -90,7 +90,7 @@ func TestRecomputation(t *testing.T) {
 			})
 			_, after := random.State()
 			random.SetState(key, offset)
-			got, gotGradients := step(m, x, upstream, func(x *tensor.Tensor) *tensor.Tensor { return m.Forward(x, nil) })
+			got, gotGradients := step(m, x, upstream, func(x *tensor.Tensor) *tensor.Tensor { return m.Forward(x, nil, nil) })
 			if _, at := random.State(); at != after {
 				t.Errorf("the generator is at %d after a step, want %d", at, after)
 			}
@@ -114,14 +114,14 @@ func TestPatterns(t *testing.T) {
 				m := build(t, d, c, tensor.NewGenerator(3))
 				n := c.Geometry.Len()
 				x := tensor.NewGenerator(4).Normal(d, 1, n, c.Dim)
-				before := m.Forward(x, nil).Values()
+				before := m.Forward(x, nil, nil).Values()
 				allowed := c.allowed(0)
 				for _, key := range []int{0, 3, 5, 6, 7, 18, 19, 20, 50, 77, n - 2, n - 1} {
 					changed := x.Values()
 					for i := range c.Dim {
 						changed[key*c.Dim+i] += float32(i%3) - 0.7
 					}
-					after := m.Forward(d.From(changed, x.Shape()...), nil).Values()
+					after := m.Forward(d.From(changed, x.Shape()...), nil, nil).Values()
 					for query := range n {
 						row := slices.Equal(after[query*c.Dim:(query+1)*c.Dim], before[query*c.Dim:(query+1)*c.Dim])
 						if moved := !row; moved && query < key || !shift && moved != allowed(query, key) {
@@ -132,7 +132,7 @@ func TestPatterns(t *testing.T) {
 				cache := m.NewCache(1)
 				var got []float32
 				for _, piece := range []int{9, 1, 1, 40, 13, 1, n - 65} {
-					got = append(got, m.Extend(x.Slice(1, cache.Len(), cache.Len()+piece), cache).Values()...)
+					got = append(got, m.Forward(x.Slice(1, cache.Len(), cache.Len()+piece), nil, cache).Values()...)
 				}
 				golden.Near(t, "cached output", got, before, 1e-5)
 			})
@@ -173,11 +173,11 @@ func TestKeep(t *testing.T) {
 	m := build(t, d, c, tensor.NewGenerator(3))
 	x := tensor.NewGenerator(4).Normal(d, 1, 7, 12)
 	keep := d.Ints([]int32{1, 1, 1, 1, 1, 0, 1}, 1, 7)
-	before := m.Forward(x, keep).Values()
+	before := m.Forward(x, keep, nil).Values()
 	for position := range 7 {
 		changed := x.Values()
 		changed[position*12]++
-		after := m.Forward(d.From(changed, 1, 7, 12), keep).Values()
+		after := m.Forward(d.From(changed, 1, 7, 12), keep, nil).Values()
 		for other := range 7 {
 			moved := !slices.Equal(after[other*12:other*12+12], before[other*12:other*12+12])
 			if want := position != 5 || other == 5; moved != want {
