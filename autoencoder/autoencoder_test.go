@@ -97,17 +97,17 @@ func TestDefaultSize(t *testing.T) {
 
 func TestImpossibleConfigs(t *testing.T) {
 	for want, change := range map[string]func(*Config){
-		"image-size 48":    func(c *Config) { c.ImageSize = 48 },
-		"image-size 512":   func(c *Config) { c.ImageSize = 512 },
-		"name 6 numbers":   func(c *Config) { c.Channels = c.Channels[1:] },
-		"begin with 3":     func(c *Config) { c.Channels = []int{4, 4, 4, 4, 4, 4} },
-		"channels [3 0":    func(c *Config) { c.Channels = []int{3, 0, 4, 4, 4, 4} },
-		"hidden 0":         func(c *Config) { c.Hidden = 0 },
-		"hidden 100000000": func(c *Config) { c.Hidden = 100_000_000 },
-		"embedding -1":     func(c *Config) { c.Embedding = -1 },
-		"million":          func(c *Config) { c.Hidden, c.Embedding = maxWidth, maxWidth },
-		"dropout 1":        func(c *Config) { c.Dropout = 1 },
-		"dropout NaN":      func(c *Config) { c.Dropout = math.NaN() },
+		"ImageSize 48":      func(c *Config) { c.ImageSize = 48 },
+		"ImageSize 512":     func(c *Config) { c.ImageSize = 512 },
+		"must be 6 numbers": func(c *Config) { c.Channels = c.Channels[1:] },
+		"begin with 3":      func(c *Config) { c.Channels = []int{4, 4, 4, 4, 4, 4} },
+		"Channels [3 0":     func(c *Config) { c.Channels = []int{3, 0, 4, 4, 4, 4} },
+		"Hidden 0":          func(c *Config) { c.Hidden = 0 },
+		"Hidden 100000000":  func(c *Config) { c.Hidden = 100_000_000 },
+		"Embedding -1":      func(c *Config) { c.Embedding = -1 },
+		"million":           func(c *Config) { c.Hidden, c.Embedding = maxWidth, maxWidth },
+		"Dropout 1":         func(c *Config) { c.Dropout = 1 },
+		"Dropout NaN":       func(c *Config) { c.Dropout = math.NaN() },
 	} {
 		c := DefaultConfig()
 		change(&c)

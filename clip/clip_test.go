@@ -100,17 +100,19 @@ func TestRetrieve(t *testing.T) {
 
 func TestImpossibleConfigs(t *testing.T) {
 	for want, change := range map[string]func(*Config){
-		"text-tokens 1 ": func(c *Config) { c.TextTokens = 1 },
-		"text-len 0":     func(c *Config) { c.TextLen = 0 },
-		"image-size -8":  func(c *Config) { c.ImageSize = -8 },
-		"patch-size 7":   func(c *Config) { c.PatchSize = 7 },
-		"patch-size 0":   func(c *Config) { c.PatchSize = 0 },
-		"channels 1 ":    func(c *Config) { c.Channels = 1 },
-		"latent 0":       func(c *Config) { c.Latent = 0 },
-		"text-heads 0":   func(c *Config) { c.Text.Heads = 0 },
-		"image-dim 0":    func(c *Config) { c.Image.Dim = 0 },
-		"dropout 1 ":     func(c *Config) { c.Dropout = 1 },
-		"million":        func(c *Config) { c.TextTokens, c.Text.Dim = maxTokens, 4096 },
+		"TextTokens 1:":          func(c *Config) { c.TextTokens = 1 },
+		"TextLen 0":              func(c *Config) { c.TextLen = 0 },
+		"ImageSize -8":           func(c *Config) { c.ImageSize = -8 },
+		"PatchSize 7":            func(c *Config) { c.PatchSize = 7 },
+		"PatchSize 0":            func(c *Config) { c.PatchSize = 0 },
+		"PatchSize 1:":           func(c *Config) { c.ImageSize, c.PatchSize = 512, 1 },
+		"Text.Dim 1099511627776": func(c *Config) { c.Text.Dim = 1 << 40 },
+		"Channels 1:":            func(c *Config) { c.Channels = 1 },
+		"Latent 0":               func(c *Config) { c.Latent = 0 },
+		"Text.Heads 0":           func(c *Config) { c.Text.Heads = 0 },
+		"Image.Dim 0":            func(c *Config) { c.Image.Dim = 0 },
+		"Dropout 1:":             func(c *Config) { c.Dropout = 1 },
+		"million":                func(c *Config) { c.TextTokens, c.Text.Dim = maxTokens, 4096 },
 	} {
 		c := DefaultConfig()
 		if err := c.Validate(); err != nil {

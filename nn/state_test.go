@@ -1,11 +1,14 @@
 package nn
 
 import (
+	"errors"
+	"math"
 	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
 
+	"github.com/bestiary-ml/bestiary/fault"
 	"github.com/bestiary-ml/bestiary/internal/engine"
 	"github.com/bestiary-ml/bestiary/internal/safetensors"
 	"github.com/bestiary-ml/bestiary/tensor"
@@ -242,6 +245,33 @@ func TestFilesThatDoNotFit(t *testing.T) {
 		if !same(before, values(m)) {
 			t.Fatalf("%s: the model has changed", name)
 		}
+	}
+}
+
+// TestWeightsThatAreNotFinite: what a diverged training saved is refused, with the number of bad values and the first name.
+func TestWeightsThatAreNotFinite(t *testing.T) {
+	d := device(t)
+	m := model(d, 1)
+	before := values(m)
+	broken := model(d, 2)
+	nan, inf := float32(math.NaN()), float32(math.Inf(-1))
+	broken.Layers()[1].(*BatchNorm).RunningVar.Set([]float32{1, nan, inf})
+	for _, p := range Params(broken) {
+		if p.Path == "head.fc.bias" {
+			p.Tensor.Set([]float32{nan, 0, 0, 0, 0})
+		}
+	}
+	path := filepath.Join(t.TempDir(), "model.safetensors")
+	if err := SaveFile(broken, path); err != nil {
+		t.Fatal(err)
+	}
+	err := LoadFile(m, path)
+	var damaged *fault.DamagedFile
+	if !errors.As(err, &damaged) || damaged.Path != path || !strings.Contains(damaged.Problem, `has 3 weights that are NaN or infinite, the first of them in "1.running_var"`) {
+		t.Errorf("got %v", err)
+	}
+	if !same(before, values(m)) {
+		t.Error("the model has changed")
 	}
 }
 

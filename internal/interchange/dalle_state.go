@@ -1,6 +1,7 @@
 package interchange
 
 import (
+	"errors"
 	"fmt"
 	"maps"
 	"math"
@@ -8,6 +9,7 @@ import (
 	"slices"
 
 	"github.com/bestiary-ml/bestiary/dalle"
+	"github.com/bestiary-ml/bestiary/internal/finite"
 	"github.com/bestiary-ml/bestiary/internal/safetensors"
 	"github.com/bestiary-ml/bestiary/internal/weights"
 	"github.com/bestiary-ml/bestiary/nn"
@@ -66,6 +68,7 @@ func LoadDALLE(m *dalle.DALLE, names []string, load func(name string) (safetenso
 		}
 	}
 	var sets []func()
+	var check finite.Check
 	for _, e := range DALLEState(m) {
 		key, _ := dalleKey(e.Name)
 		name, ok := theirs[key]
@@ -80,6 +83,7 @@ func LoadDALLE(m *dalle.DALLE, names []string, load func(name string) (safetenso
 		if err != nil {
 			return err
 		}
+		check.Add(name, values)
 		for _, p := range e.Parts {
 			own := values[:p.Tensor.Len()]
 			values = values[p.Tensor.Len():]
@@ -94,6 +98,9 @@ func LoadDALLE(m *dalle.DALLE, names []string, load func(name string) (safetenso
 	}
 	for _, key := range slices.Sorted(maps.Keys(theirs)) {
 		return fmt.Errorf("holds %q, which a DALL-E of these settings doesn't have; import it with the settings that it was trained with", theirs[key])
+	}
+	if problem := check.Problem(); problem != "" {
+		return errors.New(problem)
 	}
 	for _, set := range sets {
 		set()
@@ -110,7 +117,7 @@ func checkAngles(c dalle.Config, name string, load func(name string) (safetensor
 	}
 	for i, a := range want.F32 {
 		if math.Abs(float64(got[i]-a)) > 1e-2 {
-			return fmt.Errorf("has other rotary angles in %q than DALLE-pytorch 1.6.6; such a version can't be imported", name)
+			return fmt.Errorf("has other rotary angles in %q than DALLE-pytorch 1.6.6; that version is not supported", name)
 		}
 	}
 	return nil

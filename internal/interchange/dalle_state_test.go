@@ -2,6 +2,7 @@ package interchange
 
 import (
 	"maps"
+	"math"
 	"path/filepath"
 	"slices"
 	"strconv"
@@ -118,6 +119,13 @@ func TestStatesThatDontFit(t *testing.T) {
 		"elements of type I64": func(name string, s *safetensors.Tensor) string {
 			if name == "image_emb.weight" {
 				s.DType, s.I64, s.F32 = safetensors.I64, make([]int64, s.Len()), nil
+			}
+			return name
+		},
+		`has 1 weights that are NaN or infinite, the first of them in "text_emb.weight"`: func(name string, s *safetensors.Tensor) string {
+			if name == "text_emb.weight" {
+				s.F32 = slices.Clone(s.F32)
+				s.F32[3] = float32(math.NaN())
 			}
 			return name
 		},

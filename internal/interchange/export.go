@@ -9,17 +9,17 @@ import (
 	"github.com/bestiary-ml/bestiary/internal/weights"
 )
 
-// torchVersion is the version of DALLE-pytorch that exported files are for.
+// torchVersion is the version of DALLE-pytorch that loads exported files.
 const torchVersion = "1.6.6"
 
-// export is what both formats write.
+// export is the content of a file of either format.
 type export struct {
 	sections *torchfile.Dict // hparams and so on, in the order of DALLE-pytorch's scripts
 	weights  []stateTensor
 }
 
-// WriteTorch writes a checkpoint as train_vae.py writes it of a VAE, or as train_dalle.py writes it of a DALL-E with its
-// VAE, but for the optimizer's state. DALLE-pytorch 1.6.6 loads it by name and shape.
+// WriteTorch writes a checkpoint like train_vae.py (a VAE) or train_dalle.py (a DALL-E and its VAE), without the state of
+// the optimizer. DALLE-pytorch 1.6.6 loads it by name and shape.
 func WriteTorch(path string, m Models) error {
 	e, err := newExport(m)
 	if err != nil {
@@ -33,8 +33,8 @@ func WriteTorch(path string, m Models) error {
 	return torchfile.Write(path, e.sections)
 }
 
-// WriteSafetensors writes the same as a safetensors file, hparams and the like as JSON in its metadata. What is one
-// tensor of several names is written under each.
+// WriteSafetensors writes the same as a safetensors file, with hparams and the like as JSON in its metadata. A tensor with
+// several names is written under each.
 func WriteSafetensors(path string, m Models) error {
 	e, err := newExport(m)
 	if err != nil {

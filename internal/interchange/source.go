@@ -8,11 +8,12 @@ import (
 	"os"
 	"strings"
 
+	"github.com/bestiary-ml/bestiary/fault"
 	"github.com/bestiary-ml/bestiary/internal/safetensors"
 	"github.com/bestiary-ml/bestiary/internal/torchfile"
 )
 
-// source is a file of either format: values (nil, bool, int64, float64, string, []any, map[string]any) and tensors.
+// source is an open file of either format: values (nil, bool, int64, float64, string, []any, map[string]any) and tensors.
 type source struct {
 	path    string
 	values  map[string]any
@@ -27,17 +28,17 @@ type entry struct {
 	load  func() (safetensors.Tensor, error)
 }
 
-// sections are the values that we look at. Others are the training's: state of the optimizer, step.
+// sections are the values that are read. Others belong to training, such as the state of the optimizer.
 var sections = []string{"hparams", "vae_params", "vae_class_name", "version", "epoch"}
 
 const weightsKey = "weights"
 
-// open tells the formats apart by their content.
+// open detects the format by the first bytes.
 func open(path string) (*source, error) {
 	file, err := os.Open(path)
 	if err == nil {
 		head := make([]byte, 9)
-		n, _ := io.ReadFull(file, head) // a shorter file is neither
+		n, _ := io.ReadFull(file, head) // a shorter file is of neither format
 		file.Close()
 		if n == len(head) && head[8] == '{' && bytes.Equal(head[5:8], []byte{0, 0, 0}) {
 			return openSafetensors(path)
@@ -58,7 +59,7 @@ func openSafetensors(path string) (*source, error) {
 			continue
 		}
 		if s.values[key], err = parseJSON(text); err != nil {
-			return nil, fmt.Errorf("%s: its metadata %q is not JSON (%w); name a file that \"bestiary export\" wrote", path, key, err)
+			return nil, fault.Damaged(path, "its metadata %q is not JSON (%v); use a file that this program exported", key, err)
 		}
 	}
 	for _, name := range s.order {
@@ -71,7 +72,7 @@ func openSafetensors(path string) (*source, error) {
 	return s, nil
 }
 
-// parseJSON keeps integers apart from other numbers, as Python does.
+// parseJSON distinguishes integers from other numbers, as Python does.
 func parseJSON(text string) (any, error) {
 	d := json.NewDecoder(strings.NewReader(text))
 	d.UseNumber()
@@ -110,7 +111,7 @@ func openTorch(path string) (*source, error) {
 	s := &source{path: path, values: map[string]any{}, tensors: map[string]entry{}, close: f.Close}
 	if err := s.readTorch(f); err != nil {
 		f.Close()
-		return nil, fmt.Errorf("%s: %w", path, err)
+		return nil, fault.Damaged(path, "%v", err)
 	}
 	return s, nil
 }
@@ -130,19 +131,19 @@ func (s *source) readTorch(f *torchfile.File) error {
 	}
 	found, _ := root.Get(weightsKey)
 	if text, ok := found.(string); ok {
-		return fmt.Errorf("holds no weights but a note (%.60q): it is the auxiliary file of a DeepSpeed checkpoint; consolidate that to one file first", text)
+		return fmt.Errorf("holds a note instead of weights (%.60q): it is the auxiliary file of a DeepSpeed checkpoint; consolidate that to one file first", text)
 	}
 	weights, ok := found.(*torchfile.Dict)
 	if !ok {
 		return fmt.Errorf("holds no weights; name a checkpoint that DALLE-pytorch's train_vae.py or train_dalle.py wrote")
 	}
 	loaded := map[*torchfile.Tensor]*safetensors.Tensor{} // tied weights are loaded once
-	room := 4*f.Size + 1<<20                              // half precision doubles; nothing else in a checkpoint grows
+	room := 4*f.Size + 1<<20                              // half precision doubles in memory; nothing else grows
 	for key, v := range weights.All() {
 		name, ok1 := key.(string)
 		t, ok2 := v.(*torchfile.Tensor)
 		if !ok1 || !ok2 {
-			return fmt.Errorf("has %.40q among its weights, which is no tensor; name a checkpoint that DALLE-pytorch wrote", fmt.Sprint(key))
+			return fmt.Errorf("has %.40q among its weights, which is not a tensor; name a checkpoint that DALLE-pytorch wrote", fmt.Sprint(key))
 		}
 		s.order = append(s.order, name)
 		s.tensors[name] = entry{t.Shape, func() (safetensors.Tensor, error) {
@@ -162,7 +163,7 @@ func (s *source) readTorch(f *torchfile.File) error {
 	return nil
 }
 
-// plain turns a value without tensors into those that a source has.
+// plain converts a value without tensors to the types of a source.
 func plain(v any) (any, error) {
 	switch v := v.(type) {
 	case nil, bool, int64, float64, string:
@@ -201,7 +202,7 @@ func plains(items []any) (any, error) {
 	return all, nil
 }
 
-// names lists the tensors.
+// names returns the names of the tensors.
 func (s *source) names() []string { return s.order }
 
 func (s *source) shape(name string) ([]int, bool) {
@@ -217,7 +218,7 @@ func (s *source) load(name string) (safetensors.Tensor, error) {
 	return e.load()
 }
 
-// file loads the tensors whose names begin with prefix, and takes that off.
+// file loads the tensors whose names begin with prefix, without the prefix.
 func (s *source) file(prefix string) (*safetensors.File, error) {
 	var all []safetensors.Tensor
 	for _, name := range s.names() {
@@ -227,7 +228,7 @@ func (s *source) file(prefix string) (*safetensors.File, error) {
 		}
 		t, err := s.load(name)
 		if err != nil {
-			return nil, fmt.Errorf("%s: %w", s.path, err)
+			return nil, damaged(s.path, err)
 		}
 		t.Name = own
 		all = append(all, t)
@@ -235,7 +236,7 @@ func (s *source) file(prefix string) (*safetensors.File, error) {
 	return safetensors.NewFile(s.path, all, nil), nil
 }
 
-// origin is what the file says of where it is from.
+// origin describes the program that wrote the file.
 func (s *source) origin() string {
 	origin := "DALLE-pytorch"
 	if version, ok := s.values["version"].(string); ok {
