@@ -6,9 +6,7 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/bestiary-ml/bestiary/internal/engine"
 	"github.com/bestiary-ml/bestiary/internal/golden"
-	"github.com/bestiary-ml/bestiary/internal/kernel"
 	"github.com/bestiary-ml/bestiary/nn"
 	"github.com/bestiary-ml/bestiary/tensor"
 )
@@ -58,22 +56,14 @@ func TestTrainingFindsPairs(t *testing.T) {
 		ids[6*i], ids[6*i+1], match[i] = int32(1+i), int32(1+i%5), i
 	}
 	text := d.Ints(ids, n, 6)
-	params := nn.Trainable(m)
-	moments := make([]kernel.AdamParam, len(params))
-	for i, p := range params {
-		shape := p.Tensor.Shape()
-		moments[i] = kernel.AdamParam{P: engine.Data(p.Tensor), M: engine.Data(d.Zeros(shape...)), V: engine.Data(d.Zeros(shape...))}
-	}
+	adam := golden.NewAdam(d, m, 1e-3, 0.999, 0)
 	var first, last float64
 	for step := 1; step <= 60; step++ {
 		s := d.Record()
 		nn.ZeroGrad(m)
 		loss := m.Loss(text, images, nil)
 		loss.Backward()
-		for i, p := range params {
-			moments[i].G = engine.Data(p.Tensor.Grad())
-		}
-		engine.Kernels(d).AdamStep(kernel.Adam{LearningRate: 1e-3, Beta1: 0.9, Beta2: 0.999, Eps: 1e-8, Step: step, GradScale: 1}, moments)
+		adam.Step()
 		if last = loss.Item(); step == 1 {
 			first = last
 		}
