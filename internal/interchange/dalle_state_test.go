@@ -17,8 +17,8 @@ import (
 	"github.com/bestiary-ml/bestiary/nn"
 )
 
-// reference returns the source of the weights in a file of reference values, and the DALL-E that it describes.
-func reference(t *testing.T, path string) (*source, *dalle.DALLE) {
+// goldenDALLE returns the source of the weights in a file of reference values, and the DALL-E that it describes.
+func goldenDALLE(t *testing.T, path string) (*source, *dalle.DALLE) {
 	t.Helper()
 	s, err := openSafetensors(path)
 	if err != nil {
@@ -60,7 +60,7 @@ func TestSaveDALLE(t *testing.T) {
 	}
 	for _, path := range files {
 		t.Run(filepath.Base(path), func(t *testing.T) {
-			s, m := reference(t, path)
+			s, m := goldenDALLE(t, path)
 			var got []string
 			for _, e := range saveDALLE(m) {
 				got = append(got, e.name)
@@ -81,7 +81,7 @@ func TestSaveDALLE(t *testing.T) {
 }
 
 func TestNamesOfOtherVersions(t *testing.T) {
-	s, m := reference(t, "../../dalle/testdata/dalle_reversible.safetensors")
+	s, m := goldenDALLE(t, "../../dalle/testdata/dalle_reversible.safetensors")
 	theirs := map[string]string{"logits_mask": "", "vae.decoder.transformer.layers.0": ""} // not DALLE's, and never loaded
 	for _, name := range s.names() {
 		other := strings.ReplaceAll(name, ".fn.fn.fn.fn", ".fn.fn")
@@ -101,7 +101,7 @@ func TestNamesOfOtherVersions(t *testing.T) {
 }
 
 func TestStatesThatDontFit(t *testing.T) {
-	source, m := reference(t, "../../dalle/testdata/dalle_full.safetensors")
+	source, m := goldenDALLE(t, "../../dalle/testdata/dalle_full.safetensors")
 	before := weights.Of(m)
 	for want, change := range map[string]func(name string, s *safetensors.Tensor) string{
 		`has no "text_emb.weight"`: func(name string, _ *safetensors.Tensor) string {
