@@ -9,8 +9,8 @@ import (
 	"github.com/bestiary-ml/bestiary/nn/sampling"
 )
 
-// Cached logits are those of the whole sequence, for prompts read at once, codes one by one, and pictures that begin
-// with given codes, in batches.
+// Logits with a KV cache equal those of the whole sequence: for prompts read at once, codes one by one, and pictures that
+// begin with given codes, in batches.
 func TestCachedLogits(t *testing.T) {
 	const batch = 3
 	for name, c := range variants() {
@@ -42,7 +42,7 @@ func TestCachedLogits(t *testing.T) {
 	}
 }
 
-// Reading a caption token by token gives the logits of text that reading it whole gives.
+// Reading a caption token by token gives the same logits as reading it at once.
 func TestCachedText(t *testing.T) {
 	for name, c := range variants() {
 		t.Run(name, func(t *testing.T) {

@@ -15,7 +15,7 @@ import (
 	"github.com/bestiary-ml/bestiary/tensor"
 )
 
-// gpu is the GPU that the flag of tests names, and otherwise the emulated one.
+// gpu is the GPU that BESTIARY_TEST_DEVICE names, otherwise the emulated one.
 func gpu(t *testing.T) *tensor.Device {
 	t.Helper()
 	if d := testgpu.Wanted(t); d != nil {
@@ -24,7 +24,7 @@ func gpu(t *testing.T) *tensor.Device {
 	return engine.NewDevice(testgpu.Emulated(t))
 }
 
-// A GPU draws what the processor draws from the same logits with the same numbers, also where there are equal ones.
+// A GPU samples the same tokens as the CPU from the same logits with the same random numbers, also among equal logits.
 func TestDeviceDraw(t *testing.T) {
 	d := gpu(t)
 	inf := float32(math.Inf(1))
@@ -87,7 +87,7 @@ func TestDeviceDraw(t *testing.T) {
 	}
 }
 
-// A GPU computes the logits of codes one by one that the processor does, and draws the same pictures, with each variant of the model.
+// A GPU generates the same pictures as the CPU with each variant of the model.
 func TestDeviceGenerate(t *testing.T) {
 	all, names := variants(), []string{"full/reversible", "axial_col/no shift", "conv_like/learned positions", "sparse/sandwich, shared", "axial_row/plain"}
 	ways := []sampling.Options{{Temperature: 1, TopK: 5, Guidance: 1}, {Temperature: 0.5, Guidance: 2}, {Temperature: 1, Guidance: 1, TopP: 0.9}}
@@ -130,7 +130,7 @@ func TestDeviceGenerate(t *testing.T) {
 	}
 }
 
-// A model that answers nonsense is found out at the end of a row.
+// Unusable logits are an error at the end of a row.
 func TestDeviceDrawsNothing(t *testing.T) {
 	c := small(func(c *Config) { c.Height, c.Width, c.Transformer.Depth = 2, 1, 1 })
 	m := build(t, gpu(t), c)

@@ -13,7 +13,7 @@ import (
 	"github.com/bestiary-ml/bestiary/tensor"
 )
 
-// small is a model with a picture that is wider than high.
+// small is a model of pictures that are wider than high.
 func small(change func(*Config)) Config {
 	c := Config{
 		TextTokens: 11, TextLen: 5, ImageCodes: 9, Height: 3, Width: 4, ImageLossWeight: 7,
@@ -39,7 +39,7 @@ func build(t *testing.T, d *tensor.Device, c Config) *DALLE {
 	return m
 }
 
-// enliven makes the branches matter as much as the residual stream, so that mistakes in them show.
+// enliven makes the branches as strong as the residual stream, so that errors in them are visible.
 func enliven(m *DALLE) {
 	g := tensor.NewGenerator(8)
 	m.transformer.Visit("", func(p nn.Param) {
@@ -73,7 +73,7 @@ func variants() map[string]Config {
 	return all
 }
 
-// example is captions and pictures of a batch.
+// example returns the captions and pictures of a batch.
 func example(c Config, batch int) (text, image []int32) {
 	g := tensor.NewGenerator(5)
 	for range batch {
@@ -158,7 +158,7 @@ func TestGenerate(t *testing.T) {
 	})
 }
 
-// Guidance answers null + (cond − null)·scale, with a cache each.
+// Guidance uses the logits null + (conditional − null)·scale.
 func TestGuidance(t *testing.T) {
 	c := small(nil)
 	d := golden.CPU(t)

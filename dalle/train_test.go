@@ -39,7 +39,7 @@ func TestNullCaptions(t *testing.T) {
 	}
 }
 
-// A small model learns a caption and its picture by heart.
+// A small model overfits two captions and their pictures.
 func TestLearns(t *testing.T) {
 	d := golden.CPU(t)
 	c := small(nil)

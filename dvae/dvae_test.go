@@ -1,11 +1,13 @@
 package dvae
 
 import (
+	"errors"
 	"math"
 	"slices"
 	"strings"
 	"testing"
 
+	"github.com/bestiary-ml/bestiary/fault"
 	"github.com/bestiary-ml/bestiary/internal/golden"
 	"github.com/bestiary-ml/bestiary/nn"
 	"github.com/bestiary-ml/bestiary/tensor"
@@ -202,8 +204,19 @@ func TestImpossibleConfigs(t *testing.T) {
 			t.Fatal(err)
 		}
 		change(&c)
-		if err := c.Validate(); err == nil || !strings.Contains(err.Error(), want) {
+		var wrong *fault.FieldError
+		if err := c.Validate(); !errors.As(err, &wrong) || !strings.Contains(err.Error(), want) {
 			t.Errorf("got %v, want an error about %s", err, want)
 		}
+	}
+}
+
+func TestNewNeedsDeviceAndGenerator(t *testing.T) {
+	var wrong *fault.FieldError
+	if _, err := New(nil, DefaultConfig(), tensor.NewGenerator(1)); !errors.As(err, &wrong) || wrong.Field != "Device" {
+		t.Errorf("without a device: %v", err)
+	}
+	if _, err := New(golden.CPU(t), DefaultConfig(), nil); !errors.As(err, &wrong) || wrong.Field != "Generator" {
+		t.Errorf("without a generator: %v", err)
 	}
 }

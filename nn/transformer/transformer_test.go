@@ -26,7 +26,7 @@ func build(t *testing.T, d *tensor.Device, c Config, g *tensor.Generator) *Trans
 		t.Fatal(err)
 	}
 	enlarge := tensor.NewGenerator(9)
-	for _, p := range nn.Params(m) { // branches as strong as the stream, so that mistakes in them show
+	for _, p := range nn.Params(m) { // branches as strong as the stream, so that errors in them are visible
 		if strings.HasSuffix(p.Path, "scale") {
 			p.Tensor.Set(enlarge.Normal(d, p.Tensor.Len()).Values())
 		}
@@ -49,8 +49,8 @@ func step(m *Transformer, x, upstream *tensor.Tensor, f func(*tensor.Tensor) *te
 	return out.Values(), gradients
 }
 
-// Layers that are computed again in the backward pass have the outputs and gradients of those that keep everything,
-// with the same dropout.
+// Layers that recompute activations in the backward pass have the outputs and gradients of layers that keep them, with the
+// same dropout.
 func TestRecomputation(t *testing.T) {
 	d := golden.CPU(t)
 	for name, change := range map[string]func(*Config){
@@ -102,8 +102,8 @@ func TestRecomputation(t *testing.T) {
 	}
 }
 
-// Changing a position changes the outputs that may see it, and none before it, under every pattern; what is computed
-// with a cache, in pieces, is the same.
+// With every pattern, a change at a position changes the outputs of the positions that attend to it, and none before it.
+// The output with a KV cache, in pieces, is the same.
 func TestPatterns(t *testing.T) {
 	d := golden.CPU(t)
 	for _, pattern := range Patterns {
@@ -140,7 +140,7 @@ func TestPatterns(t *testing.T) {
 	}
 }
 
-// What each pattern lets a cell see, of a picture of 9×13 behind 6 positions of text, written down by hand.
+// Which cells each pattern allows, in a picture of 9×13 cells after 6 positions of text, written by hand.
 func TestAllowed(t *testing.T) {
 	at := func(row, column int) int { return 6 + 13*row + column }
 	for _, test := range []struct {
@@ -166,7 +166,7 @@ func TestAllowed(t *testing.T) {
 	}
 }
 
-// A transformer without order: padding is seen by nobody, everything else by everyone.
+// In a transformer that is not causal, no position attends to padding, and every position attends to all others.
 func TestKeep(t *testing.T) {
 	d := golden.CPU(t)
 	c := Config{Dim: 12, Depth: 2, Heads: 2, DimHead: 5, FFMult: 1, Geometry: Geometry{Text: 7}}
