@@ -60,7 +60,7 @@ func (c Config) Validate() error {
 		return err
 	}
 	if c.PatchSize < 1 || c.ImageSize%c.PatchSize != 0 {
-		return fault.Field("PatchSize", c.PatchSize, "must divide ImageSize, which is %d", c.ImageSize)
+		return fault.Field("PatchSize", c.PatchSize, "must be a divisor of ImageSize, %d", c.ImageSize)
 	}
 	if n := c.patches(); n > transformer.MaxPositions {
 		return fault.Field("PatchSize", c.PatchSize, "makes %d patches of ImageSize %d; it must make at most %d", n, c.ImageSize, transformer.MaxPositions)
