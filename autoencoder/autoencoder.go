@@ -1,32 +1,43 @@
-// Package autoencoder is the convolutional autoencoder that turns pictures into short vectors and back.
+// Package autoencoder is a convolutional autoencoder, which maps pictures x to embeddings z and back. It is trained to
+// minimise the mean squared error
 //
-// Five 4×4 convolutions of stride 2 halve the picture, each followed by batch norm and LeakyReLU(0.2); two linear
-// layers lead from what is left to the embedding. The decoder is the mirror image, with transposed convolutions and
-// ReLU, and ends in tanh, so pictures have values in [−1, 1]. Convolutions and initialisation follow DCGAN (Radford,
-// Metz, Chintala, 2016): weights from N(0, 0.02²), scales of batch norm from N(1, 0.02²). The training loss is the
-// mean squared error.
+//	|x − decode(encode(x))|²
+//
+// The encoder has five 4×4 convolutions of stride 2, each with batch normalization and LeakyReLU(0.2), and two linear
+// layers. The decoder mirrors it with transposed convolutions and ReLU, and ends in Tanh, so that pictures have values in
+// [−1, 1]. Convolutions and initialisation follow DCGAN (Radford, Metz & Chintala, 2016): weights from N(0, 0.02²), scales
+// of batch normalization from N(1, 0.02²).
 package autoencoder
 
 import (
+	"fmt"
 	"strconv"
+	"strings"
 
+	"github.com/bestiary-ml/bestiary/fault"
+	"github.com/bestiary-ml/bestiary/internal/require"
 	"github.com/bestiary-ml/bestiary/nn"
 	"github.com/bestiary-ml/bestiary/tensor"
 )
 
-// Autoencoder maps pictures [N, S, S, 3] to embeddings [N, E] and back.
+// Autoencoder maps pictures [N, S, S, 3] to embeddings [N, E], and embeddings to pictures.
 type Autoencoder struct {
 	config             Config
 	encoder, decoder   *nn.Sequential // convolutions
 	fcEncode, fcDecode *nn.Sequential // linear layers
 }
 
-// New builds an autoencoder on a device. g initialises it and goes on to draw its dropout.
-func New(d *tensor.Device, c Config, g *tensor.Generator) (*Autoencoder, error) {
+// New builds an autoencoder on a device. g initialises the weights and is kept for dropout. The error is a
+// [*fault.FieldError], or a [*fault.OutOfMemory] of the device.
+func New(d *tensor.Device, c Config, g *tensor.Generator) (a *Autoencoder, err error) {
+	defer fault.Catch(&err)
 	if err := c.Validate(); err != nil {
 		return nil, err
 	}
-	a := &Autoencoder{config: c, encoder: &nn.Sequential{}, decoder: &nn.Sequential{}}
+	if err := require.Builder(d, g); err != nil {
+		return nil, err
+	}
+	a = &Autoencoder{config: c, encoder: &nn.Sequential{}, decoder: &nn.Sequential{}}
 	halve := tensor.Square(2, 1)
 	for i := range halvings {
 		a.encoder.Add(strconv.Itoa(3*i), nn.NewConv2d(d, c.Channels[i], c.Channels[i+1], 4, false, halve, g))
@@ -63,32 +74,31 @@ func (a *Autoencoder) initialise(d *tensor.Device, g *tensor.Generator) {
 		switch {
 		case p.Tensor.Rank() > 1:
 			p.Tensor.Set(g.Normal(d, p.Tensor.Shape()...).Scale(0.02).Values())
-		case isScale(p.Path):
+		case strings.HasSuffix(p.Path, "weight"): // the scale of a batch normalization
 			p.Tensor.Set(g.Normal(d, p.Tensor.Shape()...).Scale(0.02).AddScalar(1).Values())
 		}
 	}
 }
 
-// isScale reports whether a vector is the scale of a batch norm rather than a bias.
-func isScale(path string) bool { return len(path) > 6 && path[len(path)-6:] == "weight" }
-
-// Config returns the sizes that a was built with.
+// Config returns the configuration that a was built with.
 func (a *Autoencoder) Config() Config { return a.config }
 
 // Encode returns the embeddings [N, E] of pictures [N, S, S, 3] with values in [−1, 1].
 func (a *Autoencoder) Encode(x *tensor.Tensor) *tensor.Tensor {
-	x = a.encoder.Forward(x)
-	return a.fcEncode.Forward(x.Permute(0, 3, 1, 2).Reshape(x.Dim(0), -1)) // in PyTorch's order of features
+	x = a.encoder.Forward(x)                        // [N, S/32, S/32, C₅]
+	x = x.Permute(0, 3, 1, 2).Reshape(x.Dim(0), -1) // [N, C₅·S/32·S/32], PyTorch's order of features
+	return a.fcEncode.Forward(x)                    // [N, E]
 }
 
 // Decode returns the pictures [N, S, S, 3] of embeddings [N, E].
 func (a *Autoencoder) Decode(z *tensor.Tensor) *tensor.Tensor {
 	side := a.config.smallest()
-	x := a.fcDecode.Forward(z).Reshape(z.Dim(0), a.config.Channels[halvings], side, side)
-	return a.decoder.Forward(x.Permute(0, 2, 3, 1))
+	x := a.fcDecode.Forward(z) // [N, C₅·S/32·S/32]
+	x = x.Reshape(z.Dim(0), a.config.Channels[halvings], side, side).Permute(0, 2, 3, 1)
+	return a.decoder.Forward(x) // [N, S, S, 3]
 }
 
-// Loss returns the mean squared error of the reconstruction of x, with the reconstruction.
+// Loss returns the mean squared error of the reconstruction of pictures x [N, S, S, 3], and the reconstruction.
 func (a *Autoencoder) Loss(x *tensor.Tensor) (loss, reconstruction *tensor.Tensor) {
 	reconstruction = a.Decode(a.Encode(x))
 	return reconstruction.MSELoss(x), reconstruction
@@ -107,4 +117,10 @@ func (a *Autoencoder) SetTraining(on bool) {
 	for _, s := range []*nn.Sequential{a.encoder, a.decoder, a.fcEncode, a.fcDecode} {
 		s.SetTraining(on)
 	}
+}
+
+// String implements fmt.Stringer: the sizes of a and the table of [nn.Summary].
+func (a *Autoencoder) String() string {
+	c := a.config
+	return fmt.Sprintf("Autoencoder: pictures [N, %d, %d, 3] ↔ embeddings [N, %d]\n", c.ImageSize, c.ImageSize, c.Embedding) + nn.Summary(a)
 }

@@ -6,6 +6,7 @@ import (
 	"github.com/bestiary-ml/bestiary/dalle"
 	"github.com/bestiary-ml/bestiary/dvae"
 	"github.com/bestiary-ml/bestiary/nn"
+	"github.com/bestiary-ml/bestiary/nn/sampling"
 	"github.com/bestiary-ml/bestiary/sample"
 	"github.com/bestiary-ml/bestiary/tensor"
 )
@@ -95,11 +96,11 @@ func generate(name string, c dalle.Config, v dvae.Config) workload {
 		vae.SetTraining(false)
 		nn.Freeze(vae)
 		text := randomIDs(g, c.TextLen, 1, c.TextTokens)
-		sampling := dalle.DefaultSampling()
-		sampling.TopK = c.ImageCodes / 2
+		options := sampling.Default()
+		options.TopK = c.ImageCodes / 2
 		values := make([]float32, v.ImageSize*v.ImageSize*v.Channels)
 		return func() error {
-			codes, err := model.Generate(context.Background(), []dalle.Picture{{Text: text, Random: g}}, sampling, nil)
+			codes, err := model.Generate(context.Background(), []dalle.Picture{{Text: text, Random: g}}, options, nil)
 			if err != nil {
 				return err
 			}

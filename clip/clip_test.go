@@ -1,16 +1,14 @@
 package clip
 
 import (
+	"errors"
 	"math"
 	"slices"
 	"strings"
 	"testing"
 
-	"github.com/bestiary-ml/bestiary/internal/engine"
+	"github.com/bestiary-ml/bestiary/fault"
 	"github.com/bestiary-ml/bestiary/internal/golden"
-	"github.com/bestiary-ml/bestiary/internal/kernel"
-	"github.com/bestiary-ml/bestiary/internal/safetensors"
-	"github.com/bestiary-ml/bestiary/internal/weights"
 	"github.com/bestiary-ml/bestiary/nn"
 	"github.com/bestiary-ml/bestiary/tensor"
 )
@@ -30,81 +28,6 @@ func build(t *testing.T, d *tensor.Device, c Config) *CLIP {
 		t.Fatal(err)
 	}
 	return m
-}
-
-func TestGolden(t *testing.T) {
-	f := golden.Read(t, "testdata/clip.safetensors")
-	golden.KernelSets(t, func(t *testing.T, d *tensor.Device) {
-		m := build(t, d, reference())
-		if err := m.LoadTorch(f, "weight."); err != nil {
-			t.Fatal(err)
-		}
-		images := golden.Tensor(t, d, f, "image")
-		text, keep := d.Ints(golden.Ints(t, f, "text"), 4, 6), d.Ints(golden.Ints(t, f, "mask"), 4, 6)
-		s := d.Record()
-		loss := m.Loss(text, images, keep)
-		golden.Near(t, "loss", loss.Values(), golden.Floats(t, f, "loss"), 1e-4)
-		loss.Backward()
-		for _, p := range nn.Trainable(m) {
-			golden.Near(t, "gradient of "+p.Path, weights.SaveAs(p, p.Path, p.Tensor.Grad()).F32, golden.Floats(t, f, "grad."+TorchName(p.Path)), 1e-4)
-		}
-		s.End()
-		golden.Near(t, "similarity", m.Similarity(text, images, keep).Values(), golden.Floats(t, f, "similarity"), 1e-4)
-	})
-}
-
-// TestTorchState writes what the reference wrote, under the same names and shapes.
-func TestTorchState(t *testing.T) {
-	f, d := golden.Read(t, "testdata/clip.safetensors"), golden.CPU(t)
-	m := build(t, d, reference())
-	if err := m.LoadTorch(f, "weight."); err != nil {
-		t.Fatal(err)
-	}
-	state := m.TorchState()
-	for _, saved := range state {
-		want, shape, err := f.Float32("weight." + saved.Name)
-		if err != nil {
-			t.Fatal(err)
-		}
-		if !slices.Equal(saved.Shape, shape) || !slices.Equal(saved.F32, want) {
-			t.Errorf("%s differs from what was read, or has shape %v instead of %v", saved.Name, saved.Shape, shape)
-		}
-	}
-
-	load := func(change func(name string) string) error {
-		renamed := []safetensors.Tensor{}
-		for _, s := range state {
-			s.Name = change(s.Name)
-			renamed = append(renamed, s)
-		}
-		return build(t, d, reference()).LoadTorch(safetensors.NewFile("clip.pt", renamed, nil), "")
-	}
-	if err := load(func(name string) string { return strings.ReplaceAll(name, ".fn.fn", ".fn") }); err != nil {
-		t.Errorf("names of a version with fewer wrappers: %v", err)
-	}
-	if err := load(swapped("text_emb.weight", "token.weight")); err == nil || !strings.Contains(err.Error(), `clip.pt: has no "text_emb.weight"`) {
-		t.Errorf("got %v for a missing tensor", err)
-	}
-	if err := load(swapped("text_emb.weight", "visual_pos_emb.weight")); err == nil || !strings.Contains(err.Error(), `clip.pt: has "text_emb.weight" with shape [16 20]`) {
-		t.Errorf("got %v for a tensor of another shape", err)
-	}
-	state = append(state, safetensors.Tensor{Name: "logit_scale", DType: safetensors.F32, Shape: []int{1}, F32: []float32{1}})
-	if err := load(func(name string) string { return name }); err == nil || !strings.Contains(err.Error(), `clip.pt: holds "logit_scale"`) {
-		t.Errorf("got %v for a tensor too many", err)
-	}
-}
-
-// swapped exchanges two names.
-func swapped(a, b string) func(string) string {
-	return func(name string) string {
-		switch name {
-		case a:
-			return b
-		case b:
-			return a
-		}
-		return name
-	}
 }
 
 // TestPaddingIsIgnored compares captions with those without their padding.
@@ -135,66 +58,61 @@ func TestTrainingFindsPairs(t *testing.T) {
 		ids[6*i], ids[6*i+1], match[i] = int32(1+i), int32(1+i%5), i
 	}
 	text := d.Ints(ids, n, 6)
-	params := nn.Trainable(m)
-	moments := make([]kernel.AdamParam, len(params))
-	for i, p := range params {
-		shape := p.Tensor.Shape()
-		moments[i] = kernel.AdamParam{P: engine.Data(p.Tensor), M: engine.Data(d.Zeros(shape...)), V: engine.Data(d.Zeros(shape...))}
-	}
+	adam := golden.NewAdam(d, m, 1e-3, 0.999, 0)
 	var first, last float64
 	for step := 1; step <= 60; step++ {
 		s := d.Record()
 		nn.ZeroGrad(m)
 		loss := m.Loss(text, images, nil)
 		loss.Backward()
-		for i, p := range params {
-			moments[i].G = engine.Data(p.Tensor.Grad())
-		}
-		engine.Kernels(d).AdamStep(kernel.Adam{LearningRate: 1e-3, Beta1: 0.9, Beta2: 0.999, Eps: 1e-8, Step: step, GradScale: 1}, moments)
+		adam.Step()
 		if last = loss.Item(); step == 1 {
 			first = last
 		}
 		s.End()
 	}
-	ranks := Ranks(m.EncodeText(text, nil), m.EncodeImages(images), match)
-	if recall := Recall(ranks, 1); last > 0.2*first || recall < 0.99 {
+	better := Retrieve(m.EncodeText(text, nil), m.EncodeImages(images), match)
+	if recall := Recall(better, 1); last > 0.2*first || recall < 0.99 {
 		t.Errorf("the loss went from %.3f to %.3f, and %.0f %% of the captions find their picture", first, last, 100*recall)
 	}
 }
 
-func TestRanks(t *testing.T) {
+func TestRetrieve(t *testing.T) {
 	d := golden.CPU(t)
 	candidates := d.From([]float32{1, 0, 0, 1, 0.8, 0.6}, 3, 2)
 	queries := d.From([]float32{1, 0, 1, 0, 0, 1, 0, 0}, 4, 2)
-	ranks := Ranks(queries, candidates, []int{0, 2, 0, 1})
-	if want := []int{0, 1, 2, 2}; !slices.Equal(ranks, want) { // the last query likes all candidates equally
-		t.Errorf("ranks %v, want %v", ranks, want)
+	better := Retrieve(queries, candidates, []int{0, 2, 0, 1})
+	if want := []int{0, 1, 2, 2}; !slices.Equal(better, want) { // the last query likes all candidates equally
+		t.Errorf("%v better candidates, want %v", better, want)
 	}
-	if r := Recall(ranks, 2); r != 0.5 {
+	if r := Recall(better, 2); r != 0.5 {
 		t.Errorf("recall among two is %v, want 0.5", r)
 	}
 }
 
 func TestImpossibleConfigs(t *testing.T) {
 	for want, change := range map[string]func(*Config){
-		"text-tokens 1 ": func(c *Config) { c.TextTokens = 1 },
-		"text-len 0":     func(c *Config) { c.TextLen = 0 },
-		"image-size -8":  func(c *Config) { c.ImageSize = -8 },
-		"patch-size 7":   func(c *Config) { c.PatchSize = 7 },
-		"patch-size 0":   func(c *Config) { c.PatchSize = 0 },
-		"channels 1 ":    func(c *Config) { c.Channels = 1 },
-		"latent 0":       func(c *Config) { c.Latent = 0 },
-		"text-heads 0":   func(c *Config) { c.Text.Heads = 0 },
-		"image-dim 0":    func(c *Config) { c.Image.Dim = 0 },
-		"dropout 1 ":     func(c *Config) { c.Dropout = 1 },
-		"million":        func(c *Config) { c.TextTokens, c.Text.Dim = maxTokens, 4096 },
+		"TextTokens 1:":          func(c *Config) { c.TextTokens = 1 },
+		"TextLen 0":              func(c *Config) { c.TextLen = 0 },
+		"ImageSize -8":           func(c *Config) { c.ImageSize = -8 },
+		"PatchSize 7":            func(c *Config) { c.PatchSize = 7 },
+		"PatchSize 0":            func(c *Config) { c.PatchSize = 0 },
+		"PatchSize 1:":           func(c *Config) { c.ImageSize, c.PatchSize = 512, 1 },
+		"Text.Dim 1099511627776": func(c *Config) { c.Text.Dim = 1 << 40 },
+		"Channels 1:":            func(c *Config) { c.Channels = 1 },
+		"Latent 0":               func(c *Config) { c.Latent = 0 },
+		"Text.Heads 0":           func(c *Config) { c.Text.Heads = 0 },
+		"Image.Dim 0":            func(c *Config) { c.Image.Dim = 0 },
+		"Dropout 1:":             func(c *Config) { c.Dropout = 1 },
+		"million":                func(c *Config) { c.TextTokens, c.Text.Dim = maxTokens, 4096 },
 	} {
 		c := DefaultConfig()
 		if err := c.Validate(); err != nil {
 			t.Fatal(err)
 		}
 		change(&c)
-		if err := c.Validate(); err == nil || !strings.Contains(err.Error(), want) {
+		var wrong *fault.FieldError
+		if err := c.Validate(); !errors.As(err, &wrong) || !strings.Contains(err.Error(), want) {
 			t.Errorf("got %v, want an error about %s", err, want)
 		}
 	}
@@ -204,5 +122,15 @@ func TestImpossibleConfigs(t *testing.T) {
 	}
 	if off := nn.Count(m) - DefaultConfig().products(); off < 0 || off > 40000 {
 		t.Errorf("the count of parameters is off by %d", off)
+	}
+}
+
+func TestNewNeedsDeviceAndGenerator(t *testing.T) {
+	var wrong *fault.FieldError
+	if _, err := New(nil, DefaultConfig(), tensor.NewGenerator(1)); !errors.As(err, &wrong) || wrong.Field != "Device" {
+		t.Errorf("without a device: %v", err)
+	}
+	if _, err := New(golden.CPU(t), DefaultConfig(), nil); !errors.As(err, &wrong) || wrong.Field != "Generator" {
+		t.Errorf("without a generator: %v", err)
 	}
 }

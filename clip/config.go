@@ -1,28 +1,31 @@
 package clip
 
 import (
-	"fmt"
+	"cmp"
+	"errors"
 
+	"github.com/bestiary-ml/bestiary/fault"
+	"github.com/bestiary-ml/bestiary/internal/require"
 	"github.com/bestiary-ml/bestiary/nn/transformer"
 )
 
-// Config gives the sizes of a CLIP.
+// Config has the sizes of a CLIP.
 type Config struct {
-	TextTokens int     `json:"text_tokens"` // ids of the tokenizer, padding included
+	TextTokens int     `json:"text_tokens"` // vocabulary of the tokenizer; id 0 is padding
 	TextLen    int     `json:"text_len"`    // tokens of the longest caption
-	ImageSize  int     `json:"image_size"`  // height and width of a picture, a multiple of PatchSize
-	PatchSize  int     `json:"patch_size"`  // height and width of what the image tower sees as one token
+	ImageSize  int     `json:"image_size"`  // height and width of a picture in pixels, a multiple of PatchSize
+	PatchSize  int     `json:"patch_size"`  // height and width of a patch in pixels
 	Channels   int     `json:"channels"`    // 3: RGB, 4: RGBA
-	Latent     int     `json:"latent"`      // numbers in an embedding
+	Latent     int     `json:"latent"`      // dimension of the embeddings
 	Text       Tower   `json:"text"`
 	Image      Tower   `json:"image"`
 	Dropout    float64 `json:"dropout"` // in the branches of both towers
 }
 
-// Tower gives the sizes of one of the two transformers.
+// Tower has the sizes of one of the two transformers.
 type Tower struct {
 	Dim     int `json:"dim"`
-	Depth   int `json:"depth"`
+	Depth   int `json:"depth"` // layers
 	Heads   int `json:"heads"`
 	DimHead int `json:"dim_head"`
 }
@@ -33,7 +36,7 @@ func DefaultConfig() Config {
 	return Config{TextTokens: 2048, TextLen: 64, ImageSize: 64, PatchSize: 8, Channels: 3, Latent: 256, Text: tower, Image: tower}
 }
 
-// Bounds of what a mistake or a damaged file can ask for: 2 GB of weights.
+// Limits of what a mistake or a damaged file can allocate: 2 GB of weights.
 const (
 	maxTokens     = 1 << 20
 	maxSize       = 512
@@ -41,45 +44,46 @@ const (
 	maxParameters = 500_000_000
 )
 
-// Validate tells in one sentence what is impossible about c. It begins with the name of the flag that sets it.
+// Validate returns a [*fault.FieldError] for a value that is not allowed. Fields of the towers are named "Text.Dim",
+// "Image.Heads" and so on.
 func (c Config) Validate() error {
-	for _, n := range []struct {
-		flag            string
-		value, min, max int
-	}{
-		{"text-tokens", c.TextTokens, 2, maxTokens},
-		{"text-len", c.TextLen, 1, maxSize},
-		{"image-size", c.ImageSize, 1, maxSize},
-		{"channels", c.Channels, 3, 4},
-		{"latent", c.Latent, 1, maxLatent},
-	} {
-		if n.value < n.min || n.value > n.max {
-			return fmt.Errorf("%s %d is not possible; use %d to %d", n.flag, n.value, n.min, n.max)
-		}
+	if err := cmp.Or(
+		require.Sizes(
+			require.Size{Field: "TextTokens", Value: c.TextTokens, Min: 2, Max: maxTokens},
+			require.Size{Field: "TextLen", Value: c.TextLen, Min: 1, Max: maxSize},
+			require.Size{Field: "ImageSize", Value: c.ImageSize, Min: 1, Max: maxSize},
+			require.Size{Field: "Channels", Value: c.Channels, Min: 3, Max: 4},
+			require.Size{Field: "Latent", Value: c.Latent, Min: 1, Max: maxLatent},
+		),
+		require.Dropout("Dropout", c.Dropout),
+	); err != nil {
+		return err
 	}
 	if c.PatchSize < 1 || c.ImageSize%c.PatchSize != 0 {
-		return fmt.Errorf("patch-size %d is not possible with image-size %d; use a divisor of it", c.PatchSize, c.ImageSize)
+		return fault.Field("PatchSize", c.PatchSize, "must be a divisor of ImageSize, %d", c.ImageSize)
 	}
-	if !(c.Dropout >= 0 && c.Dropout < 1) {
-		return fmt.Errorf("dropout %v is not possible; use a probability from 0 to below 1", c.Dropout)
+	if n := c.patches(); n > transformer.MaxPositions {
+		return fault.Field("PatchSize", c.PatchSize, "makes %d patches of ImageSize %d; it must make at most %d", n, c.ImageSize, transformer.MaxPositions)
 	}
-	if err := c.text().Validate(); err != nil {
-		return fmt.Errorf("text-%w", err)
+	if err := cmp.Or(ofTower("Text", c.text().Validate()), ofTower("Image", c.image().Validate())); err != nil {
+		return err
 	}
-	if err := c.image().Validate(); err != nil {
-		return fmt.Errorf("image-%w", err)
-	}
-	if n := c.products(); n > maxParameters {
-		return fmt.Errorf("text-tokens %d with towers %+v and %+v are %d million parameters, more than the %d million that are possible; choose smaller ones",
-			c.TextTokens, c.Text, c.Image, n/1_000_000, maxParameters/1_000_000)
-	}
-	return nil
+	return require.Parameters("TextTokens", c.TextTokens, c.products(), maxParameters, "the sizes of the towers")
 }
 
-// ffMult is the width of feed-forward branches, in multiples of a tower's.
+// ofTower puts the name of a tower before the name of its field.
+func ofTower(name string, err error) error {
+	var wrong *fault.FieldError
+	if errors.As(err, &wrong) {
+		return &fault.FieldError{Field: name + "." + wrong.Field, Value: wrong.Value, Want: wrong.Want}
+	}
+	return err
+}
+
+// ffMult is the width of feed-forward branches, in multiples of a tower's Dim.
 const ffMult = 4
 
-// products is the number of parameters of tables and linear layers, without the few of biases, norms and scales.
+// products is the number of parameters of embeddings and linear layers; it leaves out biases, norms and scales.
 func (c Config) products() int {
 	tower := func(t Tower, tokens int) int {
 		return t.Dim * (tokens + c.Latent + t.Depth*(4*t.Heads*t.DimHead+3*ffMult*t.Dim))
@@ -87,14 +91,14 @@ func (c Config) products() int {
 	return tower(c.Text, c.TextTokens+c.TextLen) + tower(c.Image, c.patches()+c.patchValues())
 }
 
-// patches is the number of patches of a picture, patchValues the number of values in one.
+// patches is the number of patches of a picture, patchValues the number of values of a patch.
 func (c Config) patches() int     { return (c.ImageSize / c.PatchSize) * (c.ImageSize / c.PatchSize) }
 func (c Config) patchValues() int { return c.PatchSize * c.PatchSize * c.Channels }
 
 func (c Config) text() transformer.Config  { return c.tower(c.Text, c.TextLen) }
 func (c Config) image() transformer.Config { return c.tower(c.Image, c.patches()) }
 
-// tower configures a transformer whose positions see each other.
+// tower is the configuration of a transformer in which every position attends to every other.
 func (c Config) tower(t Tower, positions int) transformer.Config {
 	return transformer.Config{
 		Dim: t.Dim, Depth: t.Depth, Heads: t.Heads, DimHead: t.DimHead, FFMult: ffMult,

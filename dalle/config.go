@@ -1,23 +1,24 @@
 package dalle
 
 import (
-	"fmt"
+	"cmp"
 
+	"github.com/bestiary-ml/bestiary/internal/require"
 	"github.com/bestiary-ml/bestiary/nn/transformer"
 )
 
-// Config gives the sizes of a DALL-E and chooses among its variants.
+// Config has the sizes of a DALL-E and its variants.
 type Config struct {
-	TextTokens int `json:"text_tokens"` // of the tokenizer; id 0 is padding
-	TextLen    int `json:"text_len"`    // tokens of a caption, with padding
-	ImageCodes int `json:"image_codes"` // of the discrete VAE
+	TextTokens int `json:"text_tokens"` // vocabulary of the tokenizer; id 0 is padding
+	TextLen    int `json:"text_len"`    // tokens of a caption, padding included
+	ImageCodes int `json:"image_codes"` // size of the discrete VAE's codebook
 	Height     int `json:"height"`      // rows of codes of a picture
-	Width      int `json:"width"`       // and columns
+	Width      int `json:"width"`       // columns of codes of a picture
 
-	ImageLossWeight float64 `json:"image_loss_weight"` // of the loss of the codes, where that of the text is 1
-	NullProb        float64 `json:"null_prob"`         // share of captions left out in training, for guidance
-	ShareEmbeddings bool    `json:"share_embeddings"`  // the output layers use the tables of the input
-	Stable          bool    `json:"stable"`            // see Loss
+	ImageLossWeight float64 `json:"image_loss_weight"` // of the loss of the codes; that of the text has weight 1
+	NullProb        float64 `json:"null_prob"`         // probability that training drops a caption, for classifier-free guidance
+	ShareEmbeddings bool    `json:"share_embeddings"`  // the output layers share the weights of the embeddings
+	Stable          bool    `json:"stable"`            // see DALLE.Loss
 
 	Transformer transformer.Config `json:"transformer"`
 }
@@ -33,63 +34,54 @@ func DefaultConfig() Config {
 	}
 }
 
-// maxTokens and maxParameters bound what a mistake or a damaged file can ask for.
+// Limits of what a mistake or a damaged file can allocate.
 const (
 	maxTokens     = 1 << 20
 	maxParameters = 4_000_000_000
 )
 
-// Validate tells in one sentence what is impossible about c. It begins with the name of the flag that sets it.
+// Validate returns a [*fault.FieldError] for a value that is not allowed. Fields of the transformer have their own names:
+// "Dim", not "Transformer.Dim".
 func (c Config) Validate() error {
-	for _, size := range []struct {
-		name       string
-		value, max int
-	}{
-		{"text-tokens", c.TextTokens, maxTokens}, {"image-codes", c.ImageCodes, maxTokens},
-	} {
-		if size.value < 2 || size.value > size.max {
-			return fmt.Errorf("%s %d is not possible; use 2 to %d", size.name, size.value, size.max)
-		}
-	}
-	if c.Height < 1 || c.Width < 1 {
-		return fmt.Errorf("fmap %d×%d is not possible; use positive numbers", c.Height, c.Width)
-	}
-	if c.TextLen < 1 {
-		return fmt.Errorf("text-len %d is not possible; use 1 or more", c.TextLen)
-	}
-	if !(c.ImageLossWeight >= 0 && c.ImageLossWeight <= 1e6) {
-		return fmt.Errorf("image-loss-weight %v is not possible; use 0 to 1e6", c.ImageLossWeight)
-	}
-	if !(c.NullProb >= 0 && c.NullProb <= 1) {
-		return fmt.Errorf("null-prob %v is not possible; use a probability from 0 to 1", c.NullProb)
-	}
-	if err := c.transformer().Validate(); err != nil {
+	if err := cmp.Or(
+		require.Sizes(
+			require.Size{Field: "TextTokens", Value: c.TextTokens, Min: 2, Max: maxTokens},
+			require.Size{Field: "ImageCodes", Value: c.ImageCodes, Min: 2, Max: maxTokens},
+			require.Size{Field: "Height", Value: c.Height, Min: 1, Max: transformer.MaxPositions},
+			require.Size{Field: "Width", Value: c.Width, Min: 1, Max: transformer.MaxPositions},
+			require.Size{Field: "TextLen", Value: c.TextLen, Min: 1, Max: transformer.MaxPositions - 1},
+		),
+		require.Between("ImageLossWeight", c.ImageLossWeight, 0, 1e6),
+		require.Between("NullProb", c.NullProb, 0, 1),
+		c.transformer().Validate(),
+	); err != nil {
 		return err
 	}
-	if n := c.products(); n > maxParameters {
-		return fmt.Errorf("dim %d with depth %d, %d text tokens and %d image codes are %d million parameters, more than the %d million that are possible; choose smaller ones",
-			c.Transformer.Dim, c.Transformer.Depth, c.TextTokens, c.ImageCodes, n/1_000_000, maxParameters/1_000_000)
-	}
-	return nil
+	return require.Parameters("Dim", c.Transformer.Dim, c.products(), maxParameters, "Depth, TextTokens and ImageCodes")
 }
 
-// products is the number of parameters of the tables and linear layers, without the few of biases and norms.
+// products is the number of parameters of embeddings and linear layers; it leaves out biases and norms.
 func (c Config) products() int {
 	t := c.Transformer
-	n := 2 * t.Dim * (c.textRows() + c.ImageCodes)
+	n := 2 * t.Dim * (c.TextRows() + c.ImageCodes)
 	return n + t.Depth*t.Dim*(4*t.Heads*t.DimHead+3*t.Dim*t.FFMult)
 }
 
-// transformer is the transformer's configuration with what this model sets.
+// transformer is the transformer's configuration with the fields that this model sets.
 func (c Config) transformer() transformer.Config {
 	t := c.Transformer
 	t.Causal = true
-	t.Geometry = transformer.Geometry{Text: c.TextLen + 1, Height: c.Height, Width: c.Width}
+	t.Geometry = c.Geometry()
 	return t
 }
 
 // Cells is the number of codes of a picture.
 func (c Config) Cells() int { return c.Height * c.Width }
 
-// textRows is the number of ids of text: the tokenizer's, and one for padding at each position.
-func (c Config) textRows() int { return c.TextTokens + c.TextLen }
+// TextRows is the number of ids of text: those of the tokenizer, and one for the padding of each position.
+func (c Config) TextRows() int { return c.TextTokens + c.TextLen }
+
+// Geometry describes the positions of a sequence: the start token and the caption, then the cells of the picture.
+func (c Config) Geometry() transformer.Geometry {
+	return transformer.Geometry{Text: c.TextLen + 1, Height: c.Height, Width: c.Width}
+}

@@ -2,12 +2,15 @@ package dalle
 
 import (
 	"context"
+	"errors"
 	"math"
 	"strings"
 	"testing"
 
+	"github.com/bestiary-ml/bestiary/fault"
 	"github.com/bestiary-ml/bestiary/internal/golden"
 	"github.com/bestiary-ml/bestiary/nn"
+	"github.com/bestiary-ml/bestiary/nn/sampling"
 	"github.com/bestiary-ml/bestiary/nn/transformer"
 	"github.com/bestiary-ml/bestiary/tensor"
 )
@@ -28,43 +31,54 @@ func TestDefaultSize(t *testing.T) {
 }
 
 func TestImpossibleConfigs(t *testing.T) {
+	d := golden.CPU(t)
 	for want, change := range map[string]func(*Config){
-		"text-tokens 1":            func(c *Config) { c.TextTokens = 1 },
-		"image-codes 0":            func(c *Config) { c.ImageCodes = 0 },
-		"text-len 0":               func(c *Config) { c.TextLen = 0 },
-		"fmap 0×16":                func(c *Config) { c.Height = 0 },
-		"fmap 512×512":             func(c *Config) { c.Height, c.Width = 512, 512 },
-		"image-loss-weight -1":     func(c *Config) { c.ImageLossWeight = -1 },
-		"null-prob NaN":            func(c *Config) { c.NullProb = math.NaN() },
-		"dim 0":                    func(c *Config) { c.Transformer.Dim = 0 },
-		"dim 30":                   func(c *Config) { c.Transformer.Dim = 30 },
-		"depth -1":                 func(c *Config) { c.Transformer.Depth = -1 },
-		"heads 0":                  func(c *Config) { c.Transformer.Heads = 0 },
-		"dim-head 4":               func(c *Config) { c.Transformer.DimHead = 4 },
-		"ff-mult 0":                func(c *Config) { c.Transformer.FFMult = 0 },
-		"32768 wide":               func(c *Config) { c.Transformer.Heads, c.Transformer.DimHead = 256, 128 },
-		"attn-dropout 1":           func(c *Config) { c.Transformer.AttnDropout = 1 },
-		"ff-dropout NaN":           func(c *Config) { c.Transformer.FFDropout = math.NaN() },
-		"checkpoint":               func(c *Config) { c.Transformer.Checkpoint = true },
-		`attention "mlp"`:          func(c *Config) { c.Transformer.Attention = []transformer.Pattern{"mlp"} },
-		"more layers than depth 2": func(c *Config) { c.Transformer.Attention = []transformer.Pattern{"full", "full", "full"} },
-		"conv-kernel 0": func(c *Config) {
+		"TextTokens 1":                 func(c *Config) { c.TextTokens = 1 },
+		"ImageCodes 0":                 func(c *Config) { c.ImageCodes = 0 },
+		"TextLen 0":                    func(c *Config) { c.TextLen = 0 },
+		"Height 0":                     func(c *Config) { c.Height = 0 },
+		"Height 512":                   func(c *Config) { c.Height, c.Width = 512, 512 },
+		"ImageLossWeight -1":           func(c *Config) { c.ImageLossWeight = -1 },
+		"NullProb NaN":                 func(c *Config) { c.NullProb = math.NaN() },
+		"Dim 0":                        func(c *Config) { c.Transformer.Dim = 0 },
+		"Dim 1099511627776":            func(c *Config) { c.Transformer.Dim = 1 << 40 },
+		"TextTokens 1099511627776":     func(c *Config) { c.TextTokens = 1 << 40 },
+		"Width 1099511627776":          func(c *Config) { c.Width = 1 << 40 },
+		"Dim 30":                       func(c *Config) { c.Transformer.Dim = 30 },
+		"Depth -1":                     func(c *Config) { c.Transformer.Depth = -1 },
+		"Heads 0":                      func(c *Config) { c.Transformer.Heads = 0 },
+		"DimHead 4":                    func(c *Config) { c.Transformer.DimHead = 4 },
+		"FFMult 0":                     func(c *Config) { c.Transformer.FFMult = 0 },
+		"Heads 256":                    func(c *Config) { c.Transformer.Heads, c.Transformer.DimHead = 256, 128 },
+		"AttnDropout 1":                func(c *Config) { c.Transformer.AttnDropout = 1 },
+		"FFDropout NaN":                func(c *Config) { c.Transformer.FFDropout = math.NaN() },
+		"Checkpoint":                   func(c *Config) { c.Transformer.Checkpoint = true },
+		"Attention mlp":                func(c *Config) { c.Transformer.Attention = []transformer.Pattern{"mlp"} },
+		"as many patterns as Depth, 2": func(c *Config) { c.Transformer.Attention = []transformer.Pattern{"full", "full", "full"} },
+		"ConvKernel 0": func(c *Config) {
 			c.Transformer.Attention, c.Transformer.ConvKernel = []transformer.Pattern{"conv_like"}, 0
 		},
-		"shared-ff [1]": func(c *Config) { c.Transformer.SharedFF = []int{1} },
-		"shared-attn [0 0]": func(c *Config) {
+		"SharedFF [1]": func(c *Config) { c.Transformer.SharedFF = []int{1} },
+		"SharedAttn [0 0]": func(c *Config) {
 			c.Transformer.SharedAttn, c.Transformer.Attention = []int{0, 0}, []transformer.Pattern{"full", "axial_row"}
 		},
 		"million": func(c *Config) { c.Transformer.Dim, c.TextTokens = 1<<13, 1<<20 },
 	} {
 		c := DefaultConfig()
 		change(&c)
-		if err := c.Validate(); err == nil || !strings.Contains(err.Error(), want) {
+		var wrong *fault.FieldError
+		if err := c.Validate(); !errors.As(err, &wrong) || !strings.Contains(err.Error(), want) {
 			t.Errorf("got %v, want an error about %s", err, want)
 		}
-		if _, err := New(nil, c, tensor.NewGenerator(1)); err == nil {
+		if _, err := New(d, c, tensor.NewGenerator(1)); !errors.As(err, &wrong) {
 			t.Errorf("a model was built in spite of %s", want)
 		}
+	}
+	if _, err := New(nil, DefaultConfig(), tensor.NewGenerator(1)); err == nil {
+		t.Error("a model was built without a device")
+	}
+	if _, err := New(d, DefaultConfig(), nil); err == nil {
+		t.Error("a model was built without a generator")
 	}
 }
 
@@ -83,11 +97,11 @@ func TestImpossiblePictures(t *testing.T) {
 		if want == "0 codes and" {
 			pictures = []Picture{{Prime: []int32{1}}, {}}
 		}
-		if _, err := m.Generate(context.Background(), pictures, DefaultSampling(), nil); err == nil || !strings.Contains(err.Error(), want) {
+		if _, err := m.Generate(context.Background(), pictures, sampling.Default(), nil); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("got %v, want an error about %s", err, want)
 		}
 	}
-	if _, err := m.CompleteText(context.Background(), []int32{99}, DefaultSampling(), nil); err == nil || !strings.Contains(err.Error(), "token 99") {
+	if _, err := m.CompleteText(context.Background(), []int32{99}, sampling.Default(), nil); err == nil || !strings.Contains(err.Error(), "token 99") {
 		t.Errorf("got %v, want an error about token 99", err)
 	}
 }

@@ -11,10 +11,11 @@ import (
 	"github.com/bestiary-ml/bestiary/internal/engine"
 	"github.com/bestiary-ml/bestiary/internal/golden"
 	"github.com/bestiary-ml/bestiary/internal/testdevice/testgpu"
+	"github.com/bestiary-ml/bestiary/nn/sampling"
 	"github.com/bestiary-ml/bestiary/tensor"
 )
 
-// gpu is the GPU that the flag of tests names, and otherwise the emulated one.
+// gpu is the GPU that BESTIARY_TEST_DEVICE names, otherwise the emulated one.
 func gpu(t *testing.T) *tensor.Device {
 	t.Helper()
 	if d := testgpu.Wanted(t); d != nil {
@@ -23,13 +24,13 @@ func gpu(t *testing.T) *tensor.Device {
 	return engine.NewDevice(testgpu.Emulated(t))
 }
 
-// A GPU draws what the processor draws from the same logits with the same numbers, also where there are equal ones.
+// A GPU samples the same tokens as the CPU from the same logits with the same random numbers, also among equal logits.
 func TestDeviceDraw(t *testing.T) {
 	d := gpu(t)
 	inf := float32(math.Inf(1))
 	for _, n := range []int{2, 33, 2500} {
-		for name, s := range map[string]Sampling{
-			"plain": DefaultSampling(), "greedy": {Guidance: 1}, "cold": {Temperature: 0.05, Guidance: 1}, "top-k": {Temperature: 1.5, TopK: n / 2, Guidance: 1},
+		for name, s := range map[string]sampling.Options{
+			"plain": sampling.Default(), "greedy": {Guidance: 1}, "cold": {Temperature: 0.05, Guidance: 1}, "top-k": {Temperature: 1.5, TopK: n / 2, Guidance: 1},
 			"top-k 1": {Temperature: 2, TopK: 1, Guidance: 1}, "more than all": {Temperature: 1, TopK: n + 1, Guidance: 1},
 			"guided": {Temperature: 1, TopK: n/3 + 1, Guidance: 2.5},
 		} {
@@ -57,13 +58,13 @@ func TestDeviceDraw(t *testing.T) {
 				codes := d.Ints(make([]int32, rows))
 				d.From(logits, rows, 1, n).Draw(tensor.Draw{Temperature: s.Temperature, TopK: s.TopK, Guidance: s.Guidance, Twins: rows > pictures},
 					d.Ints(words), codes)
-				got, host := codes.IntValues(), sampler{Sampling: s}
+				got, host := codes.IntValues(), sampling.New(s)
 				for i := range pictures {
 					own := logits[i*n : (i+1)*n]
 					if rows > pictures {
-						host.guided(own, logits[(pictures+i)*n:(pictures+i+1)*n])
+						s.Guide(own, logits[(pictures+i)*n:(pictures+i+1)*n])
 					}
-					want, err := host.draw(own, random)
+					want, err := host.Sample(own, random)
 					if err != nil {
 						t.Fatal(err)
 					}
@@ -86,10 +87,10 @@ func TestDeviceDraw(t *testing.T) {
 	}
 }
 
-// A GPU computes the logits of codes one by one that the processor does, and draws the same pictures, with each variant of the model.
+// A GPU generates the same pictures as the CPU with each variant of the model.
 func TestDeviceGenerate(t *testing.T) {
 	all, names := variants(), []string{"full/reversible", "axial_col/no shift", "conv_like/learned positions", "sparse/sandwich, shared", "axial_row/plain"}
-	ways := []Sampling{{Temperature: 1, TopK: 5, Guidance: 1}, {Temperature: 0.5, Guidance: 2}, {Temperature: 1, Guidance: 1, TopP: 0.9}}
+	ways := []sampling.Options{{Temperature: 1, TopK: 5, Guidance: 1}, {Temperature: 0.5, Guidance: 2}, {Temperature: 1, Guidance: 1, TopP: 0.9}}
 	for i, name := range names {
 		s := ways[i%len(ways)]
 		t.Run(fmt.Sprintf("%s %+v", name, s), func(t *testing.T) {
@@ -129,13 +130,13 @@ func TestDeviceGenerate(t *testing.T) {
 	}
 }
 
-// A model that answers nonsense is found out at the end of a row.
+// Unusable logits are an error at the end of a row.
 func TestDeviceDrawsNothing(t *testing.T) {
 	c := small(func(c *Config) { c.Height, c.Width, c.Transformer.Depth = 2, 1, 1 })
 	m := build(t, gpu(t), c)
-	for answer, want := range map[float32]string{float32(math.NaN()): "answers NaN", float32(math.Inf(1)): "answers +Inf", float32(math.Inf(-1)): "no token"} {
+	for answer, want := range map[float32]string{float32(math.NaN()): "contain NaN", float32(math.Inf(1)): "contain +Inf", float32(math.Inf(-1)): "every token"} {
 		m.imageHead.bias.Set(slices.Repeat([]float32{answer}, c.ImageCodes))
-		_, err := m.Generate(context.Background(), []Picture{{Random: tensor.NewGenerator(1)}}, DefaultSampling(), nil)
+		_, err := m.Generate(context.Background(), []Picture{{Random: tensor.NewGenerator(1)}}, sampling.Default(), nil)
 		if err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("where all logits are %v: %v", answer, err)
 		}

@@ -8,11 +8,12 @@ import (
 
 	"github.com/bestiary-ml/bestiary/internal/golden"
 	"github.com/bestiary-ml/bestiary/nn"
+	"github.com/bestiary-ml/bestiary/nn/sampling"
 	"github.com/bestiary-ml/bestiary/nn/transformer"
 	"github.com/bestiary-ml/bestiary/tensor"
 )
 
-// small is a model with a picture that is wider than high.
+// small is a model of pictures that are wider than high.
 func small(change func(*Config)) Config {
 	c := Config{
 		TextTokens: 11, TextLen: 5, ImageCodes: 9, Height: 3, Width: 4, ImageLossWeight: 7,
@@ -38,7 +39,7 @@ func build(t *testing.T, d *tensor.Device, c Config) *DALLE {
 	return m
 }
 
-// enliven makes the branches matter as much as the residual stream, so that mistakes in them show.
+// enliven makes the branches as strong as the residual stream, so that errors in them are visible.
 func enliven(m *DALLE) {
 	g := tensor.NewGenerator(8)
 	m.transformer.Visit("", func(p nn.Param) {
@@ -72,7 +73,7 @@ func variants() map[string]Config {
 	return all
 }
 
-// example is captions and pictures of a batch.
+// example returns the captions and pictures of a batch.
 func example(c Config, batch int) (text, image []int32) {
 	g := tensor.NewGenerator(5)
 	for range batch {
@@ -90,104 +91,6 @@ func example(c Config, batch int) (text, image []int32) {
 	return text, image
 }
 
-// Cached logits are those of the whole sequence, for prompts read at once, codes one by one, and pictures that begin
-// with given codes, in batches.
-func TestCachedLogits(t *testing.T) {
-	const batch = 3
-	for name, c := range variants() {
-		for _, primed := range []int{0, c.Width + 2} {
-			t.Run(fmt.Sprintf("%s/primed %d", name, primed), func(t *testing.T) {
-				d := golden.CPU(t)
-				m := build(t, d, c)
-				text, image := example(c, batch)
-				_, want := m.Logits(text, image)
-				pictures := make([]Picture, batch)
-				for i := range pictures {
-					pictures[i].Text = text[i*c.TextLen : (i+1)*c.TextLen]
-					pictures[i].Prime = image[i*c.Cells() : i*c.Cells()+primed]
-				}
-				b := m.newBatch(pictures, DefaultSampling())
-				b.begin(pictures)
-				for cell := primed; ; cell++ {
-					golden.Near(t, fmt.Sprint("logits of cell ", cell), b.logits, want.Slice(1, cell, cell+1).Values(), 1e-4)
-					if cell == c.Cells()-1 {
-						break
-					}
-					for i := range batch {
-						b.last[i] = image[i*c.Cells()+cell]
-					}
-					b.next(cell)
-				}
-			})
-		}
-	}
-}
-
-// Reading a caption token by token gives the logits of text that reading it whole gives.
-func TestCachedText(t *testing.T) {
-	for name, c := range variants() {
-		t.Run(name, func(t *testing.T) {
-			d := golden.CPU(t)
-			m := build(t, d, c)
-			text, image := example(c, 1)
-			want, _ := m.Logits(text, image)
-			cache := m.transformer.NewCache(1)
-			logits := make([]float32, c.textRows())
-			ids := m.appendIDs(nil, text)
-			for p := range c.TextLen {
-				m.readText(ids[p:p+1], cache, logits)
-				golden.Near(t, fmt.Sprint("logits of token ", p), logits, want.Slice(1, p, p+1).Values(), 1e-4)
-			}
-			cache = m.transformer.NewCache(1)
-			m.readText(ids[:c.TextLen], cache, logits)
-			golden.Near(t, "logits of the last token, read at once", logits, want.Slice(1, c.TextLen-1, c.TextLen).Values(), 1e-4)
-		})
-	}
-}
-
-// A code changes no logits before it, and some after.
-func TestCausality(t *testing.T) {
-	for name, c := range variants() {
-		t.Run(name, func(t *testing.T) {
-			d := golden.CPU(t)
-			m := build(t, d, c)
-			text, image := example(c, 1)
-			both := func() (all [][]float32) {
-				ofText, ofImage := m.Logits(text, image)
-				for p := range c.TextLen {
-					all = append(all, ofText.Slice(1, p, p+1).Values())
-				}
-				for p := range c.Cells() {
-					all = append(all, ofImage.Slice(1, p, p+1).Values())
-				}
-				return all
-			}
-			before := both()
-			for token := range c.TextLen + c.Cells() - 1 { // the last code is only predicted
-				sequence, at, ids := text, token, c.TextTokens
-				if token >= c.TextLen {
-					sequence, at, ids = image, token-c.TextLen, c.ImageCodes
-				}
-				old := sequence[at]
-				sequence[at] = (old + 1) % int32(ids)
-				after := both()
-				sequence[at] = old
-				moved := -1
-				for p := range after {
-					if !slices.Equal(after[p], before[p]) {
-						moved = p
-						break
-					}
-				}
-				// Logits at place p predict token p, from the tokens before it.
-				if moved != token+1 {
-					t.Errorf("token %d first changes the prediction of token %d, want %d", token, moved, token+1)
-				}
-			}
-		})
-	}
-}
-
 func TestGenerate(t *testing.T) {
 	c := small(nil)
 	d := golden.CPU(t)
@@ -202,7 +105,7 @@ func TestGenerate(t *testing.T) {
 		}
 		return p
 	}
-	generate := func(p []Picture, s Sampling) [][]int32 {
+	generate := func(p []Picture, s sampling.Options) [][]int32 {
 		t.Helper()
 		codes, err := m.Generate(context.Background(), p, s, nil)
 		if err != nil {
@@ -215,8 +118,8 @@ func TestGenerate(t *testing.T) {
 		}
 		return codes
 	}
-	for name, s := range map[string]Sampling{
-		"plain": DefaultSampling(), "top-k": {Temperature: 0.7, TopK: 3, Guidance: 1},
+	for name, s := range map[string]sampling.Options{
+		"plain": sampling.Default(), "top-k": {Temperature: 0.7, TopK: 3, Guidance: 1},
 		"guided": {Temperature: 1, Guidance: 3, TopP: 0.9}, "greedy": {Guidance: 1},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -236,7 +139,7 @@ func TestGenerate(t *testing.T) {
 	}
 	t.Run("rows", func(t *testing.T) {
 		var rows []int
-		_, err := m.Generate(context.Background(), pictures(5, 0, 1), DefaultSampling(), func(n int, codes [][]int32) {
+		_, err := m.Generate(context.Background(), pictures(5, 0, 1), sampling.Default(), func(n int, codes [][]int32) {
 			rows = append(rows, n)
 			if len(codes) != 2 || len(codes[0]) != n*c.Width || len(codes[1]) != n*c.Width {
 				t.Errorf("%d codes after row %d", len(codes[0]), n)
@@ -248,14 +151,14 @@ func TestGenerate(t *testing.T) {
 	})
 	t.Run("cancelled", func(t *testing.T) {
 		ctx, cancel := context.WithCancel(context.Background())
-		_, err := m.Generate(ctx, pictures(0, 0), DefaultSampling(), func(n int, _ [][]int32) { cancel() })
+		_, err := m.Generate(ctx, pictures(0, 0), sampling.Default(), func(n int, _ [][]int32) { cancel() })
 		if err != context.Canceled {
 			t.Errorf("error %v, want that of the context", err)
 		}
 	})
 }
 
-// Guidance answers null + (cond − null)·scale, with a cache each.
+// Guidance uses the logits null + (conditional − null)·scale.
 func TestGuidance(t *testing.T) {
 	c := small(nil)
 	d := golden.CPU(t)
@@ -272,7 +175,7 @@ func TestGuidance(t *testing.T) {
 		}
 	}
 	p := []Picture{{Text: text, Prime: image[:last], Random: tensor.NewGenerator(1)}}
-	codes, err := m.Generate(context.Background(), p, Sampling{Guidance: 2.5}, nil)
+	codes, err := m.Generate(context.Background(), p, sampling.Options{Guidance: 2.5}, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -287,7 +190,7 @@ func TestCompleteText(t *testing.T) {
 	m := build(t, d, c)
 	ended := 0
 	for seed := range uint64(40) {
-		got, err := m.CompleteText(context.Background(), []int32{4, 2, 0}, DefaultSampling(), tensor.NewGenerator(seed))
+		got, err := m.CompleteText(context.Background(), []int32{4, 2, 0}, sampling.Default(), tensor.NewGenerator(seed))
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -307,7 +210,7 @@ func TestCompleteText(t *testing.T) {
 		t.Errorf("%d of 40 captions ended early", ended)
 	}
 	full := []int32{1, 2, 3, 4, 5}
-	if got, err := m.CompleteText(context.Background(), full, DefaultSampling(), tensor.NewGenerator(1)); err != nil || !slices.Equal(got, full) {
+	if got, err := m.CompleteText(context.Background(), full, sampling.Default(), tensor.NewGenerator(1)); err != nil || !slices.Equal(got, full) {
 		t.Errorf("a caption without room becomes %v, error %v", got, err)
 	}
 }

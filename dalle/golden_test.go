@@ -1,4 +1,4 @@
-package dalle
+package dalle_test
 
 import (
 	"encoding/json"
@@ -8,7 +8,9 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/bestiary-ml/bestiary/dalle"
 	"github.com/bestiary-ml/bestiary/internal/golden"
+	"github.com/bestiary-ml/bestiary/internal/interchange"
 	"github.com/bestiary-ml/bestiary/internal/safetensors"
 	"github.com/bestiary-ml/bestiary/internal/weights"
 	"github.com/bestiary-ml/bestiary/nn"
@@ -17,7 +19,7 @@ import (
 )
 
 // reference reads a file of reference values and returns the model that it is of.
-func reference(t *testing.T, d *tensor.Device, path string) (*safetensors.File, *DALLE) {
+func reference(t *testing.T, d *tensor.Device, path string) (*safetensors.File, *dalle.DALLE) {
 	t.Helper()
 	f := golden.Read(t, path)
 	var h struct {
@@ -44,7 +46,7 @@ func reference(t *testing.T, d *tensor.Device, path string) (*safetensors.File, 
 			t.Fatal(err)
 		}
 	}
-	c := Config{
+	c := dalle.Config{
 		TextTokens: h.Tokens, TextLen: h.TextLen, ImageCodes: codes, Height: side, Width: side,
 		ImageLossWeight: h.Weight, ShareEmbeddings: h.Share, Stable: h.Stable,
 		Transformer: transformer.Config{
@@ -56,30 +58,32 @@ func reference(t *testing.T, d *tensor.Device, path string) (*safetensors.File, 
 	for _, p := range h.Attention {
 		c.Transformer.Attention = append(c.Transformer.Attention, transformer.Pattern(p))
 	}
-	m, err := New(d, c, tensor.NewGenerator(1))
+	m, err := dalle.New(d, c, tensor.NewGenerator(1))
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := m.LoadTorch(withPrefix(f, "weight.")); err != nil {
+	if err := load(m, f); err != nil {
 		t.Fatal(err)
 	}
 	return f, m
 }
 
-// withPrefix returns the arguments of LoadTorch for the tensors of a file whose names begin so.
-func withPrefix(f *safetensors.File, prefix string) (names []string, load func(string) (safetensors.Tensor, error)) {
+// load sets m's parameters from the state_dict in a file of reference values.
+func load(m *dalle.DALLE, f *safetensors.File) error {
+	const prefix = "weight."
+	var names []string
 	for _, name := range f.Names() {
 		if name, ok := strings.CutPrefix(name, prefix); ok {
 			names = append(names, name)
 		}
 	}
-	return names, func(name string) (safetensors.Tensor, error) {
+	return interchange.LoadDALLE(m, names, func(name string) (safetensors.Tensor, error) {
 		t, err := f.Tensor(prefix + name)
 		if err != nil {
 			return safetensors.Tensor{}, err
 		}
 		return *t, nil
-	}
+	})
 }
 
 func goldenFiles(t *testing.T) []string {
@@ -97,7 +101,7 @@ func TestGolden(t *testing.T) {
 			golden.KernelSets(t, func(t *testing.T, d *tensor.Device) {
 				f, m := reference(t, d, path)
 				text, image := golden.Ints(t, f, "text"), golden.Ints(t, f, "image")
-				compareLogits(t, m, f, text, image)
+				compareLogits(t, d, m, f, text, image)
 
 				s := d.Record()
 				defer s.End()
@@ -115,14 +119,14 @@ func TestGolden(t *testing.T) {
 }
 
 // compareLogits compares with the file's logits, in which text and codes have a joint vocabulary under a mask.
-func compareLogits(t *testing.T, m *DALLE, f *safetensors.File, text, image []int32) {
+func compareLogits(t *testing.T, d *tensor.Device, m *dalle.DALLE, f *safetensors.File, text, image []int32) {
 	t.Helper()
-	s := m.device.Scratch()
+	s := d.Scratch()
 	defer s.End()
 	ofText, ofImage := m.Logits(text, image)
 	b := ofText.Dim(0)
 	floor := func(positions, classes int) *tensor.Tensor {
-		return m.device.Full(-math.MaxFloat32, b, positions, classes)
+		return d.Full(-math.MaxFloat32, b, positions, classes)
 	}
 	got := tensor.Concat(1,
 		tensor.Concat(2, ofText, floor(ofText.Dim(1), ofImage.Dim(2))),
@@ -141,25 +145,25 @@ func compareLogits(t *testing.T, m *DALLE, f *safetensors.File, text, image []in
 }
 
 // compareGradients compares all gradients in the file with those that Backward left.
-func compareGradients(t *testing.T, m *DALLE, f *safetensors.File) {
+func compareGradients(t *testing.T, m *dalle.DALLE, f *safetensors.File) {
 	t.Helper()
 	compared := 0
-	for _, e := range m.torchTensors() {
-		if e.alias {
+	for _, e := range interchange.DALLEState(m) {
+		if e.Alias {
 			continue
 		}
-		want, shape, err := f.Float32("grad." + e.name)
+		want, shape, err := f.Float32("grad." + e.Name)
 		if err != nil {
 			t.Fatal(err)
 		}
-		if len(shape) != len(e.shape) {
-			t.Errorf("gradient of %s: shape %v, want %v", e.name, e.shape, shape)
+		if len(shape) != len(e.Shape) {
+			t.Errorf("gradient of %s: shape %v, want %v", e.Name, e.Shape, shape)
 		}
 		var got []float32
-		for _, p := range e.parts {
+		for _, p := range e.Parts {
 			got = append(got, weights.SaveAs(p, p.Path, p.Tensor.Grad()).F32...)
 		}
-		golden.Near(t, "gradient of "+e.name, got, want, 1e-4)
+		golden.Near(t, "gradient of "+e.Name, got, want, 1e-4)
 		compared++
 	}
 	for _, name := range f.Names() {

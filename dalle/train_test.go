@@ -5,10 +5,9 @@ import (
 	"slices"
 	"testing"
 
-	"github.com/bestiary-ml/bestiary/internal/engine"
 	"github.com/bestiary-ml/bestiary/internal/golden"
-	"github.com/bestiary-ml/bestiary/internal/kernel"
 	"github.com/bestiary-ml/bestiary/nn"
+	"github.com/bestiary-ml/bestiary/nn/sampling"
 	"github.com/bestiary-ml/bestiary/tensor"
 )
 
@@ -40,7 +39,7 @@ func TestNullCaptions(t *testing.T) {
 	}
 }
 
-// A small model learns a caption and its picture by heart.
+// A small model overfits two captions and their pictures.
 func TestLearns(t *testing.T) {
 	d := golden.CPU(t)
 	c := small(nil)
@@ -49,21 +48,14 @@ func TestLearns(t *testing.T) {
 		t.Fatal(err)
 	}
 	text, image := example(c, 2)
-	var params []kernel.AdamParam
-	for _, p := range nn.Trainable(m) {
-		shape := p.Tensor.Shape()
-		params = append(params, kernel.AdamParam{P: engine.Data(p.Tensor), M: engine.Data(d.Zeros(shape...)), V: engine.Data(d.Zeros(shape...))})
-	}
+	adam := golden.NewAdam(d, m, 1e-2, 0.99, 0)
 	var first, last float64
 	for step := range 60 {
 		s := d.Record()
 		loss, _, _ := m.Loss(text, image, nil)
 		nn.ZeroGrad(m)
 		loss.Backward()
-		for i, p := range nn.Trainable(m) {
-			params[i].G = engine.Data(p.Tensor.Grad())
-		}
-		engine.Kernels(d).AdamStep(kernel.Adam{LearningRate: 1e-2, Beta1: 0.9, Beta2: 0.99, Eps: 1e-8, Step: step + 1, GradScale: 1}, params)
+		adam.Step()
 		if last = loss.Item(); step == 0 {
 			first = last
 		}
@@ -73,7 +65,7 @@ func TestLearns(t *testing.T) {
 		t.Fatalf("the loss went from %.3f to %.3f, want it near zero", first, last)
 	}
 	m.SetTraining(false)
-	codes, err := m.Generate(context.Background(), []Picture{{Text: text[:c.TextLen]}, {Text: text[c.TextLen:]}}, Sampling{Guidance: 1}, nil)
+	codes, err := m.Generate(context.Background(), []Picture{{Text: text[:c.TextLen]}, {Text: text[c.TextLen:]}}, sampling.Options{Guidance: 1}, nil)
 	if err != nil {
 		t.Fatal(err)
 	}

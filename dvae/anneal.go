@@ -1,21 +1,23 @@
 package dvae
 
 import (
-	"fmt"
 	"math"
+
+	"github.com/bestiary-ml/bestiary/fault"
+	"github.com/bestiary-ml/bestiary/internal/require"
 )
 
-// Annealing lowers the temperature of the Gumbel-softmax as training goes on: samples begin smooth, with good gradients,
-// and end nearly hard, as the codes will be used (Jang et al., 2017, section 2.2).
+// Annealing lowers the temperature of the Gumbel-softmax during training: samples begin smooth, with gradients of low
+// variance, and end nearly one-hot, as codes are in use (Jang et al., 2017, section 2.2).
 type Annealing struct {
 	Start float64 `json:"start"` // temperature of the first step
-	Floor float64 `json:"floor"` // temperature that is kept in the end
-	Steps int     `json:"steps"` // steps to get there; 0: the temperature stays at Start
+	Floor float64 `json:"floor"` // lowest temperature
+	Steps int     `json:"steps"` // steps from Start to Floor; 0 keeps Start
 }
 
-// At is the temperature of a step, counted from 1: Start·exp(−rate·(step−1)), but at least Floor, with the rate at
-// which Floor is reached after Steps. DALLE-pytorch's training script applies the factor of all steps so far anew every
-// 100 steps, so that its temperature falls faster than its rate says.
+// At returns the temperature of a step, counted from 1: max(Floor, Start·exp(−rate·(step−1))) with the rate that reaches
+// Floor after Steps. DALLE-pytorch's training script applies the factor of all steps so far again every 100 steps, so that
+// its temperature falls faster than its rate says.
 func (a Annealing) At(step int) float64 {
 	if a.Steps == 0 {
 		return a.Start
@@ -24,16 +26,17 @@ func (a Annealing) At(step int) float64 {
 	return max(a.Start*math.Exp(-rate*float64(step-1)), a.Floor)
 }
 
-// Validate tells in one sentence what is impossible about a. It begins with the name of the flag that sets it.
+// Validate returns a [*fault.FieldError] for a value that is not allowed, of the field "Annealing.Start",
+// "Annealing.Floor" or "Annealing.Steps".
 func (a Annealing) Validate() error {
-	if !(a.Start > 0) || math.IsInf(a.Start, 1) {
-		return fmt.Errorf("temperature %v is not possible; use a number above 0", a.Start)
+	if err := require.Positive("Annealing.Start", a.Start); err != nil {
+		return err
 	}
 	if a.Steps < 0 {
-		return fmt.Errorf("anneal-steps %d is not possible; use 0 or more", a.Steps)
+		return fault.Field("Annealing.Steps", a.Steps, "must be 0 or more")
 	}
 	if a.Steps > 0 && !(a.Floor > 0 && a.Floor <= a.Start) {
-		return fmt.Errorf("temperature-floor %v is not possible; use a number above 0 and at most the temperature %v", a.Floor, a.Start)
+		return fault.Field("Annealing.Floor", a.Floor, "must be above 0, and at most Annealing.Start, %v", a.Start)
 	}
 	return nil
 }

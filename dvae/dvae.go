@@ -1,45 +1,53 @@
-// Package dvae is the discrete variational autoencoder that turns a picture into a grid of codes, indices into a
-// codebook, and back (van den Oord et al., 2017; Ramesh et al., 2021, sections 2.1 and A).
+// Package dvae is the discrete variational autoencoder of DALL-E (Ramesh et al., 2021, sections 2.1 and A; van den Oord et
+// al., 2017). It encodes a picture as a grid of codes, indices into a codebook, and decodes them.
 //
-// Convolutions of stride 2 halve the picture and end in a logit for every code at every position of the grid. The
-// choice of a code is relaxed to a sample of the Gumbel-softmax (Jang et al., 2017; Maddison et al., 2017),
+// Convolutions of stride 2 end in the logits of all codes at each position of the grid. In training, the choice of a code
+// is relaxed to a sample of the Gumbel-softmax (Jang et al., 2017; Maddison et al., 2017)
 //
-//	y = softmax((logits + noise)/temperature),
+//	y = softmax((logits + noise)/temperature)
 //
-// the decoder sees Σ y·codebook and returns to the picture with transposed convolutions. The loss is the error of that
-// reconstruction plus KLWeight times KL(softmax(logits) ‖ uniform). Layers, initialisation and the names of parameters
-// are those of DALLE-pytorch's DiscreteVAE.
+// and the decoder maps Σ y·codebook to a picture by transposed convolutions. The loss is the reconstruction error plus
+// KLWeight·KL(softmax(logits) ‖ uniform). Layers, initialisation and names of parameters are those of DALLE-pytorch's
+// DiscreteVAE.
 //
-// Pictures are what they are everywhere in this module: channels-last, values in [−1, 1]. The normalisation that the
-// Config names happens inside, on the way in and on the way out.
+// Pictures are channels-last with values in [−1, 1]. Config.Normalisation is applied inside, to inputs and, inverted, to
+// outputs.
 package dvae
 
 import (
+	"fmt"
 	"strconv"
 
+	"github.com/bestiary-ml/bestiary/fault"
+	"github.com/bestiary-ml/bestiary/internal/require"
 	"github.com/bestiary-ml/bestiary/nn"
 	"github.com/bestiary-ml/bestiary/tensor"
 )
 
-// VAE maps pictures [N, S, S, C] to codes [N, G·G], row by row of a grid of G×G, and back.
+// VAE maps pictures [N, S, S, C] to codes [N, G·G], row by row of a grid of G×G, and codes to pictures.
 type VAE struct {
 	config  Config
-	encoder *nn.Sequential // to the features from which codes are chosen
-	head    *nn.Conv2d     // to logits, the encoder's last layer
+	encoder *nn.Sequential // [N, S, S, C] → features [N, G, G, hidden]
+	head    *nn.Conv2d     // features → logits [N, G, G, codes], the encoder's last layer
 	code    *nn.Embedding
-	expand  *nn.Conv2d // from the codebook's width to Hidden, the decoder's first layer; nil without resnet blocks
+	expand  *nn.Conv2d // [N, G, G, CodebookDim] → [N, G, G, hidden], the decoder's first layer; nil without resnet blocks
 	decoder *nn.Sequential
 
 	headName    string
-	scale, back *affine // of the normalisation; nil where it changes nothing
+	scale, back *affine // the normalisation and its inverse; nil if it is the identity
 }
 
-// New builds a discrete VAE on a device, initialised from g.
-func New(d *tensor.Device, c Config, g *tensor.Generator) (*VAE, error) {
+// New builds a discrete VAE on a device, initialised from g. The error is a [*fault.FieldError], or a
+// [*fault.OutOfMemory] of the device.
+func New(d *tensor.Device, c Config, g *tensor.Generator) (v *VAE, err error) {
+	defer fault.Catch(&err)
 	if err := c.Validate(); err != nil {
 		return nil, err
 	}
-	v := &VAE{config: c, encoder: &nn.Sequential{}, decoder: &nn.Sequential{}}
+	if err := require.Builder(d, g); err != nil {
+		return nil, err
+	}
+	v = &VAE{config: c, encoder: &nn.Sequential{}, decoder: &nn.Sequential{}}
 	v.scale, v.back = newAffines(d, c)
 	v.code = nn.NewEmbedding(d, c.Codes, c.CodebookDim, g)
 	halve := tensor.Square(2, 1)
@@ -76,45 +84,48 @@ func New(d *tensor.Device, c Config, g *tensor.Generator) (*VAE, error) {
 	return v, nil
 }
 
-// Config returns what v was built with.
+// Config returns the configuration that v was built with.
 func (v *VAE) Config() Config { return v.config }
 
 // Logits returns the logits [N, G, G, codes] of pictures [N, S, S, C].
 func (v *VAE) Logits(images *tensor.Tensor) *tensor.Tensor { return v.head.Forward(v.features(images)) }
 
-// features are what the encoder knows of pictures [N, S, S, C] before it chooses codes, [N, G, G, hidden].
+// features returns the input of the layer of logits, [N, G, G, hidden], for pictures [N, S, S, C].
 func (v *VAE) features(images *tensor.Tensor) *tensor.Tensor {
 	return v.run(v.encoder, v.scale.apply(images))
 }
 
-// Codes returns the most probable codes of pictures [N, S, S, C], indices [N, G·G].
+// Codes returns the most probable codes of pictures [N, S, S, C], ints [N, G·G].
 func (v *VAE) Codes(images *tensor.Tensor) *tensor.Tensor {
 	return v.Logits(images).ArgMax().Reshape(images.Dim(0), -1)
 }
 
-// Decode returns the pictures [N, S, S, C] of codes [N, G·G]. Their values are about [−1, 1], and may exceed it.
+// Decode returns the pictures [N, S, S, C] of codes, ints [N, G·G]. Values are near [−1, 1] and may exceed it.
 func (v *VAE) Decode(codes *tensor.Tensor) *tensor.Tensor {
-	x := v.code.Forward(codes).Reshape(codes.Dim(0), v.config.Grid(), v.config.Grid(), v.config.CodebookDim)
+	x := v.code.Forward(codes) // [N, G·G, CodebookDim]
+	x = x.Reshape(codes.Dim(0), v.config.Grid(), v.config.Grid(), v.config.CodebookDim)
 	if v.expand != nil {
 		x = v.expand.Forward(x)
 	}
-	return v.back.apply(v.decoder.Forward(x))
+	return v.back.apply(v.decoder.Forward(x)) // [N, S, S, C]
 }
 
 // Reconstruct decodes the codes of pictures [N, S, S, C].
 func (v *VAE) Reconstruct(images *tensor.Tensor) *tensor.Tensor { return v.Decode(v.Codes(images)) }
 
-// decodeMixture decodes a mixture [N, G, G, codes] of the codebook's entries, without undoing the normalisation.
+// decodeMixture decodes weighted sums of the codebook's entries, given by weights [N, G, G, codes], to normalised pictures
+// [N, S, S, C].
 func (v *VAE) decodeMixture(weights *tensor.Tensor) *tensor.Tensor {
 	if v.expand == nil {
 		return v.run(v.decoder, weights.MatMul(v.code.Weight))
 	}
-	// (weights·codebook)·expand, with far fewer products: there are fewer codes than positions in a batch.
+	// weights·(codebook·expand) takes far fewer multiplications than (weights·codebook)·expand: a batch has more positions
+	// than the codebook has entries.
 	table := v.code.Weight.MatMul(v.expand.Weight.Reshape(v.config.CodebookDim, v.config.Hidden))
 	return v.run(v.decoder, weights.Linear(table, v.expand.Bias, tensor.Identity))
 }
 
-// run passes x through a part of the network, of which Config.Checkpoint keeps nothing.
+// run applies a part of the network, with activation checkpointing if Config.Checkpoint is set.
 func (v *VAE) run(part *nn.Sequential, x *tensor.Tensor) *tensor.Tensor {
 	if v.config.Checkpoint {
 		return x.Checkpoint(part.Forward, nil)
@@ -135,3 +146,10 @@ func (v *VAE) Visit(path string, f func(nn.Param)) {
 
 // SetTraining implements nn.Module. A discrete VAE computes the same in both modes.
 func (v *VAE) SetTraining(bool) {}
+
+// String implements fmt.Stringer: the sizes of v and the table of [nn.Summary].
+func (v *VAE) String() string {
+	c := v.config
+	return fmt.Sprintf("VAE: pictures [N, %d, %d, %d] ↔ %d×%d codes (codebook %d)\n",
+		c.ImageSize, c.ImageSize, c.Channels, c.Grid(), c.Grid(), c.Codes) + nn.Summary(v)
+}

@@ -1,14 +1,14 @@
 package dvae
 
 import (
+	"errors"
 	"math"
 	"slices"
 	"strings"
 	"testing"
 
-	"github.com/bestiary-ml/bestiary/internal/engine"
+	"github.com/bestiary-ml/bestiary/fault"
 	"github.com/bestiary-ml/bestiary/internal/golden"
-	"github.com/bestiary-ml/bestiary/internal/kernel"
 	"github.com/bestiary-ml/bestiary/nn"
 	"github.com/bestiary-ml/bestiary/tensor"
 )
@@ -178,114 +178,45 @@ func TestStraightThroughIsHard(t *testing.T) {
 	}
 }
 
-// fit trains v on a batch and returns the first and the last loss.
-func fit(d *tensor.Device, v *VAE, x *tensor.Tensor, steps int, temperature func(step int) float64) (first, last float64) {
-	g := tensor.NewGenerator(6)
-	params := nn.Trainable(v)
-	moments := make([]kernel.AdamParam, len(params))
-	for i, p := range params {
-		n := p.Tensor.Shape()
-		moments[i] = kernel.AdamParam{P: engine.Data(p.Tensor), M: engine.Data(d.Zeros(n...)), V: engine.Data(d.Zeros(n...))}
-	}
-	for step := 1; step <= steps; step++ {
-		s := d.Record()
-		nn.ZeroGrad(v)
-		r := v.Loss(x, temperature(step), g)
-		r.Loss.Backward()
-		for i, p := range params {
-			moments[i].G = engine.Data(p.Tensor.Grad())
-		}
-		engine.Kernels(d).AdamStep(kernel.Adam{LearningRate: 3e-3, Beta1: 0.9, Beta2: 0.999, Eps: 1e-8, Step: step, GradScale: 1}, moments)
-		if last = r.Loss.Item(); step == 1 {
-			first = last
-		}
-		s.End()
-	}
-	return first, last
-}
-
-// squaredError is that of the reconstruction from hard codes.
-func squaredError(d *tensor.Device, v *VAE, x *tensor.Tensor) float64 {
-	s := d.Scratch()
-	defer s.End()
-	return v.Reconstruct(x).MSELoss(x).Item()
-}
-
-func TestTrainingReconstructs(t *testing.T) {
-	d := golden.CPU(t)
-	for name, change := range map[string]func(*Config){
-		"relaxed":          func(*Config) {},
-		"straight-through": func(c *Config) { c.StraightThrough = true },
-		"reinmax":          func(c *Config) { c.StraightThrough, c.ReinMax = true, true },
-	} {
-		c := small()
-		change(&c)
-		v := build(t, d, c)
-		x := stripes(d, 8, c.ImageSize, 3)
-		before := squaredError(d, v, x)
-		anneal := Annealing{Start: 1, Floor: 0.3, Steps: 150}
-		first, last := fit(d, v, x, 150, anneal.At)
-		if after := squaredError(d, v, x); !(last < 0.8*first) || !(after < 0.8*before) {
-			t.Errorf("%s: the loss went from %.3f to %.3f, the error of hard codes from %.3f to %.3f", name, first, last, before, after)
-		}
-	}
-}
-
 func TestImpossibleConfigs(t *testing.T) {
 	for want, change := range map[string]func(*Config){
-		"image-size 36":    func(c *Config) { c.ImageSize = 36 },
-		"image-size 0":     func(c *Config) { c.ImageSize = 0 },
-		"image-size 1024":  func(c *Config) { c.ImageSize = 1024 },
-		"layers 0":         func(c *Config) { c.Layers = 0 },
-		"layers 64":        func(c *Config) { c.Layers = 64 },
-		"codes 1 ":         func(c *Config) { c.Codes = 1 },
-		"codebook-dim 0":   func(c *Config) { c.CodebookDim = 0 },
-		"resnet-blocks -1": func(c *Config) { c.ResnetBlocks = -1 },
-		"hidden 0":         func(c *Config) { c.Hidden = 0 },
-		"channels 1 ":      func(c *Config) { c.Channels = 1 },
-		"million":          func(c *Config) { c.Hidden = maxWidth },
-		"temperature 0":    func(c *Config) { c.Temperature = 0 },
-		"temperature NaN":  func(c *Config) { c.Temperature = math.NaN() },
-		"reinmax":          func(c *Config) { c.ReinMax = true },
-		"kl-weight -1":     func(c *Config) { c.KLWeight = -1 },
-		"give 3 of each":   func(c *Config) { c.Normalisation.Mean = []float64{0} },
-		"deviation 0":      func(c *Config) { c.Normalisation = Normalisation{make([]float64, 3), make([]float64, 3)} },
+		"ImageSize 36":         func(c *Config) { c.ImageSize = 36 },
+		"ImageSize 0":          func(c *Config) { c.ImageSize = 0 },
+		"ImageSize 1024":       func(c *Config) { c.ImageSize = 1024 },
+		"Layers 0":             func(c *Config) { c.Layers = 0 },
+		"Layers 64":            func(c *Config) { c.Layers = 64 },
+		"Codes 1:":             func(c *Config) { c.Codes = 1 },
+		"CodebookDim 0":        func(c *Config) { c.CodebookDim = 0 },
+		"ResnetBlocks -1":      func(c *Config) { c.ResnetBlocks = -1 },
+		"Hidden 0":             func(c *Config) { c.Hidden = 0 },
+		"Channels 1:":          func(c *Config) { c.Channels = 1 },
+		"Hidden 1099511627776": func(c *Config) { c.Hidden = 1 << 40 },
+		"million":              func(c *Config) { c.Hidden = maxWidth },
+		"Temperature 0":        func(c *Config) { c.Temperature = 0 },
+		"Temperature NaN":      func(c *Config) { c.Temperature = math.NaN() },
+		"ReinMax":              func(c *Config) { c.ReinMax = true },
+		"KLWeight -1":          func(c *Config) { c.KLWeight = -1 },
+		"3 means":              func(c *Config) { c.Normalisation.Mean = []float64{0} },
+		"deviations above 0":   func(c *Config) { c.Normalisation = Normalisation{make([]float64, 3), make([]float64, 3)} },
 	} {
 		c := DefaultConfig()
 		if err := c.Validate(); err != nil {
 			t.Fatal(err)
 		}
 		change(&c)
-		if err := c.Validate(); err == nil || !strings.Contains(err.Error(), want) {
+		var wrong *fault.FieldError
+		if err := c.Validate(); !errors.As(err, &wrong) || !strings.Contains(err.Error(), want) {
 			t.Errorf("got %v, want an error about %s", err, want)
 		}
 	}
 }
 
-// TestCheckpoint: recomputed activations give the gradients of those that are kept.
-func TestCheckpoint(t *testing.T) {
-	d := golden.CPU(t)
-	var want [][]float32
-	for _, checkpoint := range []bool{false, true} {
-		c := small()
-		c.Checkpoint = checkpoint
-		v := build(t, d, c)
-		s := d.Record()
-		r := v.Loss(stripes(d, 3, 16, 3), 0.9, tensor.NewGenerator(2))
-		r.Loss.Backward()
-		got := [][]float32{r.Loss.Values()}
-		for _, p := range nn.Trainable(v) {
-			got = append(got, p.Tensor.Grad().Values())
-		}
-		s.End()
-		if !checkpoint {
-			want = got
-			continue
-		}
-		for i := range want {
-			if !slices.Equal(got[i], want[i]) {
-				t.Errorf("result %d differs", i)
-			}
-		}
+func TestNewNeedsDeviceAndGenerator(t *testing.T) {
+	var wrong *fault.FieldError
+	if _, err := New(nil, DefaultConfig(), tensor.NewGenerator(1)); !errors.As(err, &wrong) || wrong.Field != "Device" {
+		t.Errorf("without a device: %v", err)
+	}
+	if _, err := New(golden.CPU(t), DefaultConfig(), nil); !errors.As(err, &wrong) || wrong.Field != "Generator" {
+		t.Errorf("without a generator: %v", err)
 	}
 }

@@ -10,7 +10,6 @@ import (
 	"github.com/bestiary-ml/bestiary/internal/golden"
 	"github.com/bestiary-ml/bestiary/internal/safetensors"
 	"github.com/bestiary-ml/bestiary/internal/weights"
-	"github.com/bestiary-ml/bestiary/nn"
 	"github.com/bestiary-ml/bestiary/tensor"
 )
 
@@ -69,9 +68,7 @@ func testGolden(t *testing.T, d *tensor.Device, f *safetensors.File) {
 	r.Loss.Backward()
 	golden.Near(t, "loss", r.Loss.Values(), golden.Tensor(t, d, f, "loss").Values(), 1e-4)
 	golden.Near(t, "reconstruction", made.Values(), golden.Tensor(t, d, f, "reconstruction").Values(), 1e-4)
-	for _, p := range nn.Trainable(v) {
-		golden.Near(t, "gradient of "+p.Path, weights.SaveAs(p, p.Path, p.Tensor.Grad()).F32, golden.Floats(t, f, "grad."+p.Path), 1e-4)
-	}
+	golden.Gradients(t, v, f, func(path string) string { return path }, 1e-4)
 	s.End()
 
 	golden.Near(t, "logits", v.Logits(images).Values(), golden.Tensor(t, d, f, "logits").Values(), 1e-4)

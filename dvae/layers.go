@@ -5,7 +5,7 @@ import (
 	"github.com/bestiary-ml/bestiary/tensor"
 )
 
-// block is a residual block of three convolutions.
+// block is a residual block of three convolutions, [N, H, W, C] → [N, H, W, C].
 type block struct{ net *nn.Sequential }
 
 func newBlock(d *tensor.Device, channels int, g *tensor.Generator) block {
@@ -27,10 +27,10 @@ func (b block) Visit(path string, f func(nn.Param)) { b.net.Visit(nn.Join(path, 
 // SetTraining implements nn.Module.
 func (b block) SetTraining(bool) {}
 
-// affine scales and shifts channels; nil leaves them as they are.
+// affine scales and shifts channels; nil is the identity.
 type affine struct{ scale, shift *tensor.Tensor } // [C]
 
-// newAffines returns what c's normalisation does to pictures with values in [−1, 1], and what undoes it.
+// newAffines returns the normalisation of pictures with values in [−1, 1], and its inverse.
 func newAffines(d *tensor.Device, c Config) (in, out *affine) {
 	scale, shift := c.affine()
 	back, unshift := make([]float32, c.Channels), make([]float32, c.Channels)

@@ -6,16 +6,16 @@ import (
 	"github.com/bestiary-ml/bestiary/tensor"
 )
 
-// Result is what Loss found.
+// Result is what Loss returns.
 type Result struct {
-	Loss           *tensor.Tensor // [1], to be minimised: Reconstruction + KLWeight·KL
-	Reconstruction *tensor.Tensor // [1], mean error of the normalised pictures
-	KL             *tensor.Tensor // [1], KL(code ‖ uniform) in nats: the mean of positions, or with KLSum the sum
-	Codes          *tensor.Tensor // indices [N, G·G]: the most probable codes
+	Loss           *tensor.Tensor // [1], the loss: Reconstruction + KLWeight·KL
+	Reconstruction *tensor.Tensor // [1], mean error of normalised pictures
+	KL             *tensor.Tensor // [1], KL(softmax(logits) ‖ uniform) in nats: the mean over positions, or the sum with KLSum
+	Codes          *tensor.Tensor // ints [N, G·G], the most probable codes
 }
 
-// Loss samples codes for pictures [N, S, S, C] with noise from g and measures their reconstruction. A temperature of 0
-// stands for the Config's.
+// Loss samples codes of pictures [N, S, S, C] with Gumbel noise from g, and compares their reconstruction with the
+// pictures. A temperature of 0 means Config.Temperature.
 func (v *VAE) Loss(images *tensor.Tensor, temperature float64, g *tensor.Generator) Result {
 	if temperature == 0 {
 		temperature = v.config.Temperature
@@ -26,7 +26,7 @@ func (v *VAE) Loss(images *tensor.Tensor, temperature float64, g *tensor.Generat
 	return r
 }
 
-// loss is Loss with the noise for logits given. It also returns the normalised reconstruction.
+// loss is Loss with a given source of noise. It also returns the normalised reconstruction [N, S, S, C].
 func (v *VAE) loss(images *tensor.Tensor, temperature float64, noise func(logits *tensor.Tensor) *tensor.Tensor) (Result, *tensor.Tensor) {
 	x := v.scale.apply(images)
 	logits := v.head.Forward(v.run(v.encoder, x))
@@ -38,7 +38,7 @@ func (v *VAE) loss(images *tensor.Tensor, temperature float64, noise func(logits
 		r.Reconstruction = made.MSELoss(x)
 	}
 	if v.config.KLWeight == 0 {
-		r.KL = v.kl(logits.Detach()) // measured all the same
+		r.KL = v.kl(logits.Detach()) // for the metrics only
 		r.Loss = r.Reconstruction
 		return r, made
 	}

@@ -6,18 +6,17 @@ import (
 	"github.com/bestiary-ml/bestiary/tensor"
 )
 
-// Revive brings dead codes back into use, deterministically with g, and returns how many. images [N, S, S, C] are a
-// batch such as the model is trained on; codes of dead that these use are left alone, and so are those for which no
-// donor is found: a code with two positions that differ.
+// Revive brings dead codes back into use and returns how many. It is deterministic given g. images [N, S, S, C] are a
+// batch of training pictures. Codes of dead that occur in it stay as they are, and so do those for which no donor is
+// found: a code with two positions that have different features.
 //
-// A code dies because its logit is nowhere the largest: then it isn't chosen, and hardly learns. Each dead code is
-// therefore made by splitting one that is in use, as in the design of vector quantisers (Linde, Buzo & Gray, 1980). A
-// random position i of the batch names the donor, so frequent codes are split most; j is the donor's position whose
-// features h are farthest from i's. The dead code gets the donor's entry of the codebook, which leaves pictures nearly
-// as they are, and the donor's logit plus gap·(h − (hᵢ+hⱼ)/2)·(hᵢ−hⱼ)/|hᵢ−hⱼ|²: half a gap more at i and half a gap less
-// at j. Thus it takes over the positions around i, and the two entries part with the gradients of different positions.
-// The gap is 4, which the noise of the Gumbel-softmax leaves visible, or as much smaller as is needed for no code to
-// lose its last position to the new one.
+// A code is dead because its logit is the largest nowhere: then it is never chosen and hardly learns. Each dead code is
+// therefore replaced by splitting a code in use, as in the design of vector quantizers (Linde, Buzo & Gray, 1980). The
+// donor is the code of a random position i of the batch, so that frequent codes are split most; j is the donor's position
+// whose features h are farthest from those of i. The dead code gets the donor's codebook entry, which hardly changes
+// pictures, and the donor's logit plus gap·(h − (hᵢ+hⱼ)/2)·(hᵢ−hⱼ)/|hᵢ−hⱼ|²: half a gap more at i and half a gap less at
+// j. So it takes over the positions around i, and both entries then get gradients from different positions. The gap is 4,
+// which is visible through the noise of the Gumbel-softmax, or smaller if another code would lose its last position.
 func (v *VAE) Revive(images *tensor.Tensor, dead []int, g *tensor.Generator) int {
 	s := images.Device().Scratch()
 	defer s.End()
@@ -43,8 +42,8 @@ type split struct {
 	weight, bias       []float32 // of the logits, [hidden, codes] and [codes]
 	entries            []float32 // of the codebook, [codes, dim]
 
-	chosen []int32   // the code of each position,
-	best   []float32 // and its logit
+	chosen []int32   // the code of each position
+	best   []float32 // its logit
 	count  []int     // positions of each code
 }
 
@@ -64,7 +63,7 @@ func (v *VAE) newSplit(images *tensor.Tensor) *split {
 	return s
 }
 
-// into revives code c and reports whether a donor was found.
+// into revives code c. It reports whether a donor was found.
 func (s *split) into(c int, g *tensor.Generator) bool {
 	const attempts = 16
 	for range attempts {
@@ -77,12 +76,12 @@ func (s *split) into(c int, g *tensor.Generator) bool {
 	return false
 }
 
-// at are the features of a position.
+// at returns the features of a position.
 func (s *split) at(position int) []float32 {
 	return s.features[position*s.hidden : (position+1)*s.hidden]
 }
 
-// farthest is the position with i's code whose features are farthest from i's, and their squared distance.
+// farthest returns the position of the same code whose features are farthest from those of i, and the squared distance.
 func (s *split) farthest(i int) (j int, distance float64) {
 	for p, c := range s.chosen {
 		if c != s.chosen[i] {
@@ -100,8 +99,8 @@ func (s *split) farthest(i int) (j int, distance float64) {
 	return j, distance
 }
 
-// divide gives code c the positions around i, of those that i's code has, and leaves those around j. It fails if that
-// takes from another code everything it has.
+// divide gives code c the donor's positions around i; those around j stay. It fails if another code would lose its last
+// position.
 func (s *split) divide(c, i, j int, distance float64) bool {
 	donor := int(s.chosen[i])
 	for gap := 4.0; gap > 1e-4; gap /= 2 {
@@ -126,7 +125,7 @@ func (s *split) divide(c, i, j int, distance float64) bool {
 	return false
 }
 
-// take gives code c the positions where its logit would be the largest, unless that leaves some code without any.
+// take gives code c the positions where its logit would be the largest, unless that leaves a code without any.
 func (s *split) take(c int, column []float64, bias float64) bool {
 	left := slices.Clone(s.count)
 	logits := make([]float32, len(s.chosen))

@@ -6,22 +6,22 @@ import (
 	"math"
 )
 
-// Usage counts which codes are in use, over a sliding window of batches. Its state is JSON, for checkpoints.
+// Usage counts the codes in use over a sliding window of batches. Its state is JSON, for checkpoints.
 type Usage struct {
 	codes, window int
-	// The window slides by its whole length, so that it costs two counts a code: the figures are of the last window
-	// to twice the window of batches.
+	// The window slides by its whole length, which takes two counts for each code: results are over the last window to
+	// twice the window of batches.
 	present, past []int
 	batches       int  // in present
-	full          bool // past holds a window
+	full          bool // past is a whole window
 }
 
-// NewUsage counts the use of a codebook of so many codes over at least the last window of batches.
+// NewUsage returns a count over at least the last window of batches, for a codebook with that number of codes.
 func NewUsage(codes, window int) *Usage {
 	return &Usage{codes: codes, window: max(1, window), present: make([]int, codes), past: make([]int, codes)}
 }
 
-// Add counts a batch in which so many positions have each code: see [tensor.Tensor.Counts].
+// Add counts a batch, given the number of positions of each code: see [tensor.Tensor.Counts].
 func (u *Usage) Add(counts []float32) {
 	if u.batches == u.window {
 		u.past, u.present = u.present, u.past
@@ -34,8 +34,8 @@ func (u *Usage) Add(counts []float32) {
 	u.batches++
 }
 
-// Perplexity is e to the entropy of the codes in the window: 1 if all positions have the same code, the size of the
-// codebook if all codes are as frequent. It is 0 before the first batch.
+// Perplexity returns e to the entropy of the codes in the window: 1 if all positions have the same code, the size of the
+// codebook if all codes are equally frequent. It is 0 before the first batch.
 func (u *Usage) Perplexity() float64 {
 	total, sum := 0.0, 0.0
 	for c := range u.codes {
@@ -50,7 +50,7 @@ func (u *Usage) Perplexity() float64 {
 	return math.Exp(math.Log(total) - sum/total)
 }
 
-// Used is the number of codes in the window.
+// Used returns the number of different codes in the window.
 func (u *Usage) Used() int {
 	n := 0
 	for c := range u.codes {
@@ -61,7 +61,7 @@ func (u *Usage) Used() int {
 	return n
 }
 
-// Dead lists the codes that no position of the window has, in ascending order; none before the window is full.
+// Dead returns the codes that don't occur in the window, in ascending order; none before the window is full.
 func (u *Usage) Dead() []int {
 	if !u.Full() {
 		return nil
@@ -78,7 +78,7 @@ func (u *Usage) Dead() []int {
 // Full reports whether a whole window has been counted since the last Reset.
 func (u *Usage) Full() bool { return u.full || u.batches == u.window }
 
-// Reset begins a new window, as is right after codes were revived.
+// Reset begins a new window. Call it after reviving codes.
 func (u *Usage) Reset() {
 	clear(u.present)
 	clear(u.past)
@@ -98,14 +98,14 @@ func (u *Usage) MarshalJSON() ([]byte, error) {
 	return json.Marshal(usageState{u.present, u.past, u.batches, u.full})
 }
 
-// UnmarshalJSON implements json.Unmarshaler, for a Usage from NewUsage with the same numbers as the one that was saved.
+// UnmarshalJSON implements json.Unmarshaler. The Usage must come from NewUsage with the arguments of the saved one.
 func (u *Usage) UnmarshalJSON(b []byte) error {
 	var s usageState
 	if err := json.Unmarshal(b, &s); err != nil {
 		return err
 	}
 	if len(s.Present) != u.codes || len(s.Past) != u.codes || s.Batches < 0 || s.Batches > u.window {
-		return errors.New("usage of codes was counted for another codebook or window; resume with the settings of the run")
+		return errors.New("the saved usage of codes is of another codebook or window; resume with the settings of the run")
 	}
 	u.present, u.past, u.batches, u.full = s.Present, s.Past, s.Batches, s.Full
 	return nil

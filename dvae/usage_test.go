@@ -23,10 +23,10 @@ func TestAnnealing(t *testing.T) {
 		t.Errorf("temperature without annealing is %v, want 0.9", got)
 	}
 	for want, bad := range map[string]Annealing{
-		"temperature 0":       {},
-		"anneal-steps -1":     {Start: 1, Steps: -1},
-		"temperature-floor 0": {Start: 1, Steps: 1},
-		"temperature-floor 2": {Start: 1, Floor: 2, Steps: 1},
+		"Annealing.Start 0":  {},
+		"Annealing.Steps -1": {Start: 1, Steps: -1},
+		"Annealing.Floor 0":  {Start: 1, Steps: 1},
+		"Annealing.Floor 2":  {Start: 1, Floor: 2, Steps: 1},
 	} {
 		if err := bad.Validate(); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("got %v, want an error about %s", err, want)

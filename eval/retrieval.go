@@ -100,9 +100,9 @@ func retrieve(ctx context.Context, p *sample.TextToImage, queries, candidates []
 		defer step.End()
 		latent := len(queries) / len(own)
 		n := len(candidates) / latent
-		ranks := clip.Ranks(d.From(queries, len(own), latent), d.From(candidates, n, latent), own)
+		better := clip.Retrieve(d.From(queries, len(own), latent), d.From(candidates, n, latent), own)
 		r = Retrieval{
-			Top1: clip.Recall(ranks, 1), Top5: clip.Recall(ranks, 5),
+			Top1: clip.Recall(better, 1), Top5: clip.Recall(better, 5),
 			ChanceTop1: 1 / float64(n), ChanceTop5: min(1, 5/float64(n)), Candidates: n,
 		}
 		return nil

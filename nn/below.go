@@ -6,7 +6,7 @@ import (
 	"github.com/bestiary-ml/bestiary/tensor"
 )
 
-// below is what package weights offers to this module's packages: the way from modules to the tensors of files.
+// below is the value that internal/weights uses: reads and writes of the tensors of safetensors files.
 type below struct{}
 
 func init() { link.Weights = below{} }

@@ -7,7 +7,8 @@ import (
 	"math"
 )
 
-// Checksum tells modules of the same sizes with other parameters apart: eight hexadecimal digits, the CRC-32 of all values.
+// Checksum returns the CRC-32 of all parameters and buffers as eight hexadecimal digits. It tells modules of equal sizes
+// and different weights apart.
 func Checksum(m Module) string {
 	h := crc32.NewIEEE()
 	var word [4]byte

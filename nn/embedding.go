@@ -1,6 +1,10 @@
 package nn
 
-import "github.com/bestiary-ml/bestiary/tensor"
+import (
+	"fmt"
+
+	"github.com/bestiary-ml/bestiary/tensor"
+)
 
 // Embedding is a table of vectors that are looked up by index.
 type Embedding struct {
@@ -12,11 +16,16 @@ func NewEmbedding(d *tensor.Device, entries, dim int, g *tensor.Generator) *Embe
 	return &Embedding{Weight: Normal(d, g, 0, 1, entries, dim)}
 }
 
-// Forward returns [..., dim] for a tensor of indices.
+// Forward returns the vectors of indices: ints [...] → [..., dim].
 func (e *Embedding) Forward(index *tensor.Tensor) *tensor.Tensor { return e.Weight.Embedding(index) }
 
 // Visit implements Module.
-func (e *Embedding) Visit(path string, f func(Param)) { learned(f, path, "weight", e.Weight, nil) }
+func (e *Embedding) Visit(path string, f func(Param)) { visit(f, e, path, "weight", e.Weight, nil) }
 
 // SetTraining implements Module.
 func (e *Embedding) SetTraining(bool) {}
+
+// String implements fmt.Stringer: "Embedding(512 × 64)".
+func (e *Embedding) String() string {
+	return fmt.Sprintf("Embedding(%d × %d)", e.Weight.Dim(0), e.Weight.Dim(1))
+}

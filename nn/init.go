@@ -6,17 +6,17 @@ import (
 	"github.com/bestiary-ml/bestiary/tensor"
 )
 
-// Uniform draws a trainable tensor from U(−bound, bound).
+// Uniform returns a trainable tensor of that shape, drawn from U(−bound, bound).
 func Uniform(d *tensor.Device, g *tensor.Generator, bound float64, shape ...int) *tensor.Tensor {
 	return g.Uniform(d, shape...).Scale(2 * bound).AddScalar(-bound).Keep().SetRequiresGrad(true)
 }
 
-// Normal draws a trainable tensor from N(mean, std²).
+// Normal returns a trainable tensor of that shape, drawn from N(mean, std²).
 func Normal(d *tensor.Device, g *tensor.Generator, mean, std float64, shape ...int) *tensor.Tensor {
 	return g.Normal(d, shape...).Scale(std).AddScalar(mean).Keep().SetRequiresGrad(true)
 }
 
-// Constant makes a trainable tensor of equal values.
+// Constant returns a trainable tensor of that shape with equal values.
 func Constant(d *tensor.Device, value float64, shape ...int) *tensor.Tensor {
 	return d.Full(value, shape...).Keep().SetRequiresGrad(true)
 }

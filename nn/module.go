@@ -1,31 +1,47 @@
-// Package nn has the layers that models are built of, and the paths by which their parameters are known.
+// Package nn has layers, and the dotted paths by which their parameters are known in code, checkpoints and logs.
 //
-// A layer is a plain struct. Its constructor takes the device, the sizes and a generator, and draws PyTorch's default
-// initialisation; a model that wants another one overwrites it with [Normal] and its like. Weights are stored in the
-// layout that computes fastest ([in, out], [KH, KW, in, out]); in files they have PyTorch's (see [Param]).
+// A layer is a plain struct with a Forward method. Its constructor takes a device, sizes and a generator, and draws
+// PyTorch's default initialisation; a model that wants another one overwrites it (see [Normal]):
+//
+//	net := nn.NewSequential(
+//		nn.NewLinear(d, 2, 16, true, g), // [N, 2] → [N, 16]
+//		nn.ReLU,
+//		nn.NewLinear(d, 16, 1, true, g), // [N, 16] → [N, 1]
+//	)
+//	fmt.Println(net) // a table of layers, shapes and parameters
+//
+// A model is a struct of layers that implements [Module]. Weights are stored in the layout that computes fastest
+// ([in, out], [KH, KW, in, out]) and written to files in PyTorch's (see [Param]).
+//
+// Layers panic on tensors of the wrong shape, as the operations of package tensor do.
 package nn
 
 import (
+	"fmt"
+
 	"github.com/bestiary-ml/bestiary/tensor"
 )
 
-// Param is a parameter or a buffer (a tensor that belongs to a model but isn't learned) under its dotted path.
+// Param is a parameter, or a buffer: a tensor that belongs to a model but isn't trained.
 type Param struct {
-	Path      string
+	Path      string // dotted: "encoder.0.weight"
 	Tensor    *tensor.Tensor
 	Trainable bool
-	// Torch tells how PyTorch orders the dimensions: its dimension i is dimension Torch[i] here. Nil: the same order.
+	// Torch is PyTorch's order of the dimensions: its dimension i is dimension Torch[i] here. Nil is the same order.
 	Torch []int
-	// Check tells what is wrong with indices that are about to be loaded, in words that follow their name; nil: any will do.
-	// It is asked about all of a module's in the order of Visit.
+	// Check returns an error for integers that must not be loaded, in words that follow their name; nil accepts all.
+	// It is called for all of a module's parameters in the order of Visit.
 	Check func(values []int32) error
+	// Layer describes the layer that the parameter belongs to in one line, for [Summary]; nil if unknown. It must not
+	// call Summary.
+	Layer fmt.Stringer
 }
 
 // Module is anything with parameters.
 type Module interface {
-	// Visit calls f for every parameter and buffer, in a fixed order, with its path below the module's own.
+	// Visit calls f for every parameter and buffer, in a fixed order. path is the path of the module itself.
 	Visit(path string, f func(Param))
-	// SetTraining switches between training and evaluation, which differ in batch norm and dropout.
+	// SetTraining switches between training and evaluation, which differ in batch normalization and dropout.
 	SetTraining(on bool)
 }
 
@@ -43,31 +59,31 @@ func Join(path, name string) string {
 	return path + "." + name
 }
 
-// Params lists the parameters and buffers of m.
+// Params returns the parameters and buffers of m.
 func Params(m Module) []Param {
 	var all []Param
 	m.Visit("", func(p Param) { all = append(all, p) })
 	return all
 }
 
-// Trainable lists the parameters of m that are learned.
+// Trainable returns the parameters of m that are trained.
 func Trainable(m Module) []Param {
-	var learned []Param
+	var trained []Param
 	m.Visit("", func(p Param) {
 		if p.Trainable {
-			learned = append(learned, p)
+			trained = append(trained, p)
 		}
 	})
-	return learned
+	return trained
 }
 
-// Freeze promises that m's parameters and buffers stay as they are, as those of a model that only answers do, which then
-// answers faster: see [tensor.Tensor.Freeze].
+// Freeze promises that the parameters and buffers of m don't change any more, which makes inference faster: see
+// [tensor.Tensor.Freeze].
 func Freeze(m Module) {
 	m.Visit("", func(p Param) { p.Tensor.Freeze() })
 }
 
-// Count is the number of learned values of m.
+// Count returns the number of trainable values of m.
 func Count(m Module) int {
 	n := 0
 	for _, p := range Trainable(m) {
@@ -76,17 +92,17 @@ func Count(m Module) int {
 	return n
 }
 
-// ZeroGrad forgets the gradients of m.
+// ZeroGrad clears the gradients of m.
 func ZeroGrad(m Module) { m.Visit("", func(p Param) { p.Tensor.ZeroGrad() }) }
 
-// learned visits a trainable parameter unless it is absent.
-func learned(f func(Param), path, name string, t *tensor.Tensor, torch []int) {
+// visit calls f for a trainable parameter of a layer, unless it is absent.
+func visit(f func(Param), layer fmt.Stringer, path, name string, t *tensor.Tensor, torch []int) {
 	if t != nil {
-		f(Param{Path: Join(path, name), Tensor: t, Trainable: true, Torch: torch})
+		f(Param{Path: Join(path, name), Tensor: t, Trainable: true, Torch: torch, Layer: layer})
 	}
 }
 
-// Stateless is embedded by layers that have neither parameters nor modes.
+// Stateless implements the methods of [Module] for layers that have neither parameters nor modes. Embed it.
 type Stateless struct{}
 
 // Visit implements Module.

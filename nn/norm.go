@@ -1,26 +1,35 @@
 package nn
 
 import (
+	"fmt"
+
 	"github.com/bestiary-ml/bestiary/internal/engine"
 	"github.com/bestiary-ml/bestiary/internal/kernel"
 	"github.com/bestiary-ml/bestiary/tensor"
 )
 
-// BatchNorm normalises each channel, the last dimension, over the batch and all positions (Ioffe & Szegedy, 2015): in
-// training with the batch's statistics, in evaluation with their running averages. It serves as PyTorch's BatchNorm1d
-// and BatchNorm2d both.
+// BatchNorm normalizes each channel, the last dimension, over the batch and all positions (Ioffe & Szegedy, 2015):
+//
+//	y = act((x − mean)/√(variance + Eps)·Weight + Bias)
+//
+// In training, mean and variance are the batch's, and the running statistics follow them; in evaluation they are the
+// running statistics. It stands for both BatchNorm1d and BatchNorm2d of PyTorch. Shapes: [..., C] → [..., C].
 type BatchNorm struct {
 	Weight, Bias            *tensor.Tensor // [C]
 	RunningMean, RunningVar *tensor.Tensor // [C]
-	Batches                 *tensor.Tensor // number of batches that the averages have seen
-	Eps, Momentum           float64        // Momentum weighs the new value
-	Act                     tensor.Activation
-	training                bool
-	batches                 int32 // what Batches holds, if counted
-	counted                 bool
+	Batches                 *tensor.Tensor // int, number of batches that the running statistics have seen
+	Eps                     float64        // 1e-5
+	// Momentum is the weight of a batch in the running statistics, as in PyTorch:
+	// running = (1−Momentum)·running + Momentum·batch. 0.1 by default.
+	Momentum float64
+	Act      tensor.Activation
+
+	training bool
+	batches  int32 // the value of Batches, if counted
+	counted  bool
 }
 
-// NewBatchNorm returns a batch normalisation with scale 1 and shift 0, followed by act.
+// NewBatchNorm returns a batch normalization with scale 1 and shift 0, followed by act.
 func NewBatchNorm(d *tensor.Device, channels int, act tensor.Activation) *BatchNorm {
 	return &BatchNorm{
 		Weight: Constant(d, 1, channels), Bias: Constant(d, 0, channels),
@@ -38,7 +47,7 @@ func (b *BatchNorm) Forward(x *tensor.Tensor) *tensor.Tensor {
 	}
 	rows := x.Len() / x.Dim(-1)
 	if rows < 2 {
-		panic("nn: batch norm can't be trained on a single row; use batches of two or more")
+		panic("nn: batch normalization can't be trained on a single row; use batches of two or more")
 	}
 	o.Running = tensor.Running{Mean: b.RunningMean, Variance: b.RunningVar, Weight: b.Momentum}
 	y, _, _ := x.BatchNorm(b.Weight, b.Bias, o)
@@ -46,7 +55,7 @@ func (b *BatchNorm) Forward(x *tensor.Tensor) *tensor.Tensor {
 	return y
 }
 
-// count counts a batch. Only the first one reads the number, since that waits for the device.
+// count counts a batch. Only the first call reads Batches, since that waits for the device.
 func (b *BatchNorm) count(k kernel.Device) {
 	if !b.counted {
 		b.batches, b.counted = b.Batches.IntValues()[0], true
@@ -57,24 +66,31 @@ func (b *BatchNorm) count(k kernel.Device) {
 
 // Visit implements Module.
 func (b *BatchNorm) Visit(path string, f func(Param)) {
-	b.counted = false // f may have the number loaded
-	learned(f, path, "weight", b.Weight, nil)
-	learned(f, path, "bias", b.Bias, nil)
-	f(Param{Path: Join(path, "running_mean"), Tensor: b.RunningMean})
-	f(Param{Path: Join(path, "running_var"), Tensor: b.RunningVar})
-	f(Param{Path: Join(path, "num_batches_tracked"), Tensor: b.Batches})
+	b.counted = false // f may load another number
+	visit(f, b, path, "weight", b.Weight, nil)
+	visit(f, b, path, "bias", b.Bias, nil)
+	f(Param{Path: Join(path, "running_mean"), Tensor: b.RunningMean, Layer: b})
+	f(Param{Path: Join(path, "running_var"), Tensor: b.RunningVar, Layer: b})
+	f(Param{Path: Join(path, "num_batches_tracked"), Tensor: b.Batches, Layer: b})
 }
 
 // SetTraining implements Module.
 func (b *BatchNorm) SetTraining(on bool) { b.training = on }
 
-// LayerNorm normalises the last dimension of each row (Ba et al., 2016).
-type LayerNorm struct {
-	Weight, Bias *tensor.Tensor // [n]
-	Eps          float64
+// String implements fmt.Stringer: "BatchNorm(64, ReLU)".
+func (b *BatchNorm) String() string {
+	return fmt.Sprintf("BatchNorm(%d%s)", b.Weight.Len(), describeActivation(b.Act))
 }
 
-// NewLayerNorm returns a layer normalisation with scale 1 and shift 0.
+// LayerNorm normalizes the last dimension of each row (Ba et al., 2016), [..., n] → [..., n]:
+//
+//	y = (x − mean)/√(variance + Eps)·Weight + Bias
+type LayerNorm struct {
+	Weight, Bias *tensor.Tensor // [n]
+	Eps          float64        // 1e-5
+}
+
+// NewLayerNorm returns a layer normalization with scale 1 and shift 0.
 func NewLayerNorm(d *tensor.Device, n int) *LayerNorm {
 	return &LayerNorm{Weight: Constant(d, 1, n), Bias: Constant(d, 0, n), Eps: 1e-5}
 }
@@ -86,9 +102,12 @@ func (l *LayerNorm) Forward(x *tensor.Tensor) *tensor.Tensor {
 
 // Visit implements Module.
 func (l *LayerNorm) Visit(path string, f func(Param)) {
-	learned(f, path, "weight", l.Weight, nil)
-	learned(f, path, "bias", l.Bias, nil)
+	visit(f, l, path, "weight", l.Weight, nil)
+	visit(f, l, path, "bias", l.Bias, nil)
 }
 
 // SetTraining implements Module.
 func (l *LayerNorm) SetTraining(bool) {}
+
+// String implements fmt.Stringer: "LayerNorm(512)".
+func (l *LayerNorm) String() string { return fmt.Sprintf("LayerNorm(%d)", l.Weight.Len()) }

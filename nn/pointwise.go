@@ -1,11 +1,16 @@
 package nn
 
-import "github.com/bestiary-ml/bestiary/tensor"
+import (
+	"fmt"
 
-// Dropout zeroes elements at random in training (Srivastava et al., 2014). It draws from the generator it was built
-// with, whose state therefore belongs to a checkpoint.
+	"github.com/bestiary-ml/bestiary/tensor"
+)
+
+// Dropout sets elements to zero at random in training and scales the others by 1/(1−P) (Srivastava et al., 2014); in
+// evaluation it returns its input. Shapes: [...] → [...]. It draws from the generator that it was built with, so a
+// checkpoint needs that generator's state.
 type Dropout struct {
-	P        float64
+	P        float64 // probability of a zero
 	g        *tensor.Generator
 	training bool
 }
@@ -27,24 +32,39 @@ func (l *Dropout) Visit(string, func(Param)) {}
 // SetTraining implements Module.
 func (l *Dropout) SetTraining(on bool) { l.training = on }
 
-// Pointwise is a function as a layer.
+// String implements fmt.Stringer: "Dropout(0.2)".
+func (l *Dropout) String() string { return fmt.Sprintf("Dropout(%g)", l.P) }
+
+// Pointwise is a function of single elements as a layer: [...] → [...].
 type Pointwise struct {
 	Stateless
+	Name string // for String
 	Func func(*tensor.Tensor) *tensor.Tensor
 }
 
 // Forward implements Layer.
 func (l Pointwise) Forward(x *tensor.Tensor) *tensor.Tensor { return l.Func(x) }
 
-// ReLU, Tanh, Sigmoid and GELU are activations as layers of their own.
+// String implements fmt.Stringer: "ReLU".
+func (l Pointwise) String() string {
+	if l.Name == "" {
+		return "Pointwise"
+	}
+	return l.Name
+}
+
+// Activations as layers of their own. Those that are fused with [Linear], the convolutions and [BatchNorm] are faster.
 var (
-	ReLU    = Pointwise{Func: (*tensor.Tensor).ReLU}
-	Tanh    = Pointwise{Func: (*tensor.Tensor).Tanh}
-	Sigmoid = Pointwise{Func: (*tensor.Tensor).Sigmoid}
-	GELU    = Pointwise{Func: (*tensor.Tensor).GELU}
+	ReLU    = Pointwise{Name: "ReLU", Func: (*tensor.Tensor).ReLU}
+	Tanh    = Pointwise{Name: "Tanh", Func: (*tensor.Tensor).Tanh}
+	Sigmoid = Pointwise{Name: "Sigmoid", Func: (*tensor.Tensor).Sigmoid}
+	GELU    = Pointwise{Name: "GELU", Func: (*tensor.Tensor).GELU}
 )
 
-// LeakyReLU returns an activation as a layer of its own.
+// LeakyReLU returns x for x ≥ 0 and slope·x below, as a layer of its own.
 func LeakyReLU(slope float64) Pointwise {
-	return Pointwise{Func: func(x *tensor.Tensor) *tensor.Tensor { return x.LeakyReLU(slope) }}
+	return Pointwise{
+		Name: fmt.Sprintf("LeakyReLU(%g)", slope),
+		Func: func(x *tensor.Tensor) *tensor.Tensor { return x.LeakyReLU(slope) },
+	}
 }

@@ -7,13 +7,14 @@ import (
 	"github.com/bestiary-ml/bestiary/tensor"
 )
 
-// Sequential applies layers one after the other. Each has a name, its part of the path.
+// Sequential applies layers one after the other: the output of each is the input of the next. Each layer has a name,
+// its part of the path. The zero value has no layers and returns its input.
 type Sequential struct {
 	names  []string
 	layers []Layer
 }
 
-// NewSequential names the layers 0, 1, 2 …
+// NewSequential returns layers under the names 0, 1, 2, …
 func NewSequential(layers ...Layer) *Sequential {
 	s := &Sequential{}
 	for i, l := range layers {
@@ -22,8 +23,8 @@ func NewSequential(layers ...Layer) *Sequential {
 	return s
 }
 
-// Add appends a layer under a name. Names need not be consecutive: a layer with a fused activation stands for two of
-// PyTorch's, and the name of the second is left out.
+// Add appends a layer under a name; it panics if the name is taken. Names need not be consecutive: a layer with a fused
+// activation stands for two of PyTorch's, and the name of the second is left out.
 func (s *Sequential) Add(name string, l Layer) {
 	if slices.Contains(s.names, name) {
 		panic("nn: two layers of a Sequential are named " + name)
@@ -55,3 +56,6 @@ func (s *Sequential) SetTraining(on bool) {
 		l.SetTraining(on)
 	}
 }
+
+// String implements fmt.Stringer: the table of [Summary].
+func (s *Sequential) String() string { return Summary(s) }

@@ -1,23 +1,24 @@
 package nn
 
 import (
-	"fmt"
 	"slices"
 	"strings"
 
+	"github.com/bestiary-ml/bestiary/fault"
 	"github.com/bestiary-ml/bestiary/internal/engine"
+	"github.com/bestiary-ml/bestiary/internal/finite"
 	"github.com/bestiary-ml/bestiary/internal/safetensors"
 	"github.com/bestiary-ml/bestiary/tensor"
 )
 
-// state returns copies of the parameters and buffers of m, in PyTorch's layout and under PyTorch's names, for a file.
+// state returns copies of the parameters and buffers of m in PyTorch's layout.
 func state(m Module) []safetensors.Tensor {
 	var all []safetensors.Tensor
 	m.Visit("", func(p Param) { all = append(all, p.saveAs(p.Path, p.Tensor)) })
 	return all
 }
 
-// saveAs returns a copy of t, which has p's shape (p itself, a gradient, a moment), in PyTorch's layout under that name.
+// saveAs returns a copy of t, which has p's shape (p itself, a gradient, a moment), in PyTorch's layout under a name.
 func (p Param) saveAs(name string, t *tensor.Tensor) safetensors.Tensor {
 	if p.Torch != nil {
 		t = t.Detach().Permute(p.Torch...)
@@ -34,20 +35,27 @@ func (p Param) saveAs(name string, t *tensor.Tensor) safetensors.Tensor {
 	return s
 }
 
-// remedy is what helps against a file that doesn't fit.
+// remedy is the advice about a file that doesn't fit a model.
 const remedy = "use a file that was saved for this model and configuration"
 
-// load sets the parameters and buffers of m from those of a file whose names begin with prefix. Everything that m has
-// must be there with the right shape; what the file has beyond is an error as well. m is unchanged after an error.
+// load sets the parameters and buffers of m from the tensors of a file whose names begin with prefix. The file must have
+// each of them with the right shape and finite values, and no others with the prefix. m is unchanged after an error, a
+// [*fault.DamagedFile].
 func load(m Module, f *safetensors.File, prefix string) error {
 	var sets []func()
 	known := map[string]bool{}
 	var err error
+	var check finite.Check
 	m.Visit("", func(p Param) {
-		known[prefix+p.Path] = true
-		set, e := p.setter(f, prefix+p.Path, p.Tensor)
+		name := prefix + p.Path
+		known[name] = true
+		set, e := p.setter(f, name, p.Tensor)
 		if err == nil {
 			err = e
+		}
+		if e == nil && !p.Tensor.IsInts() {
+			values, _, _ := f.Float32(name) // setter has read it
+			check.Add(name, values)
 		}
 		sets = append(sets, set)
 	})
@@ -56,8 +64,11 @@ func load(m Module, f *safetensors.File, prefix string) error {
 	}
 	for _, name := range f.Names() {
 		if strings.HasPrefix(name, prefix) && !known[name] {
-			return fmt.Errorf("%s: holds %q, which this model doesn't have; %s", f.Path, name, remedy)
+			return fault.Damaged(f.Path, "holds %q, which this model doesn't have; %s", name, remedy)
 		}
+	}
+	if problem := check.Problem(); problem != "" {
+		return fault.Damaged(f.Path, "%s", problem)
 	}
 	for _, set := range sets {
 		set()
@@ -77,7 +88,7 @@ func (p Param) loadFrom(f *safetensors.File, name string, t *tensor.Tensor) erro
 // setter checks the tensor of that name and returns a function that sets t from it.
 func (p Param) setter(f *safetensors.File, name string, t *tensor.Tensor) (set func(), err error) {
 	if !f.Has(name) {
-		return nil, fmt.Errorf("%s: has no %q; %s", f.Path, name, remedy)
+		return nil, fault.Damaged(f.Path, "has no %q; %s", name, remedy)
 	}
 	want := t.Shape()
 	if p.Torch != nil {
@@ -97,12 +108,12 @@ func (p Param) setter(f *safetensors.File, name string, t *tensor.Tensor) (set f
 		narrow := make([]int32, len(values))
 		for i, v := range values {
 			if narrow[i] = int32(v); int64(narrow[i]) != v {
-				return nil, fmt.Errorf("%s: has %d in %q, more than 32 bits hold; %s", f.Path, v, name, remedy)
+				return nil, fault.Damaged(f.Path, "has %d in %q, more than 32 bits hold; %s", v, name, remedy)
 			}
 		}
 		if p.Check != nil {
 			if err := p.Check(narrow); err != nil {
-				return nil, fmt.Errorf("%s: has %q %w; %s", f.Path, name, err, remedy)
+				return nil, fault.Damaged(f.Path, "has %q %v; %s", name, err, remedy)
 			}
 		}
 		return func() { engine.Kernels(t.Device()).UploadInts(engine.Data(t), narrow) }, nil
@@ -129,5 +140,5 @@ func (p Param) setter(f *safetensors.File, name string, t *tensor.Tensor) (set f
 }
 
 func shapeError(f *safetensors.File, name string, got, want []int) error {
-	return fmt.Errorf("%s: has %q with shape %v instead of %v; %s", f.Path, name, got, want, remedy)
+	return fault.Damaged(f.Path, "has %q with shape %v instead of %v; %s", name, got, want, remedy)
 }

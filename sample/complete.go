@@ -5,7 +5,6 @@ import (
 	"context"
 	"fmt"
 
-	"github.com/bestiary-ml/bestiary/dalle"
 	"github.com/bestiary-ml/bestiary/nn/sampling"
 	"github.com/bestiary-ml/bestiary/tensor"
 )
@@ -50,7 +49,7 @@ func (p *TextToImage) completeText(ctx context.Context, beginning string, o Comp
 	var captions []string
 	for i := range cmp.Or(o.N, 1) {
 		random := tensor.NewGenerator(o.Seed).Fork(fmt.Sprintf("caption %d %s", i, beginning))
-		caption, err := p.models.DALLE.CompleteText(ctx, ids, dalle.Sampling(s), random)
+		caption, err := p.models.DALLE.CompleteText(ctx, ids, s, random)
 		if err != nil {
 			return nil, err
 		}

@@ -128,7 +128,7 @@ func (j *job) draw(ctx context.Context, lo, hi int) ([]Generated, error) {
 		pictures = append(pictures, g)
 		requests = append(requests, dalle.Picture{Text: j.texts[prompt], Prime: j.prime, Random: random})
 	}
-	codes, err := j.models.DALLE.Generate(ctx, requests, dalle.Sampling(j.sampling), j.rowFunc(pictures))
+	codes, err := j.models.DALLE.Generate(ctx, requests, j.sampling, j.rowFunc(pictures))
 	if err != nil {
 		return nil, err
 	}

@@ -14,6 +14,7 @@ import (
 	"github.com/bestiary-ml/bestiary/internal/cuda"
 	"github.com/bestiary-ml/bestiary/internal/cuda/emulator"
 	"github.com/bestiary-ml/bestiary/internal/engine"
+	"github.com/bestiary-ml/bestiary/nn/sampling"
 	"github.com/bestiary-ml/bestiary/tensor"
 )
 
@@ -41,7 +42,7 @@ func TestDecodingCalls(t *testing.T) {
 	}
 	m.SetTraining(false)
 	var launched, waited []int // after each row
-	_, err = m.Generate(context.Background(), []dalle.Picture{{Text: []int32{3}, Random: tensor.NewGenerator(2)}}, dalle.Sampling{Temperature: 1, TopK: 4, Guidance: 3},
+	_, err = m.Generate(context.Background(), []dalle.Picture{{Text: []int32{3}, Random: tensor.NewGenerator(2)}}, sampling.Options{Temperature: 1, TopK: 4, Guidance: 3},
 		func(int, [][]int32) { launched, waited = append(launched, launches), append(waited, *waits) })
 	if err != nil {
 		t.Fatal(err)

@@ -1,4 +1,5 @@
-// Package golden is what tests need to compare models with reference values: devices, files of values, and a measure.
+// Package golden has helpers of tests that compare models with reference values: devices, files of values, a tolerance,
+// gradients and an optimizer.
 package golden
 
 import (
@@ -11,7 +12,7 @@ import (
 	"github.com/bestiary-ml/bestiary/tensor"
 )
 
-// CPU opens the processor until the test's end.
+// CPU opens the CPU device. It is closed when the test ends.
 func CPU(t testing.TB) *tensor.Device {
 	t.Helper()
 	d, err := tensor.OpenDevice("cpu", tensor.DeviceOptions{Threads: 2})
@@ -22,7 +23,7 @@ func CPU(t testing.TB) *tensor.Device {
 	return d
 }
 
-// Device is CPU, or another device where the environment variable of package wanted names one.
+// Device is CPU, or the device that BESTIARY_TEST_DEVICE names.
 func Device(t testing.TB) *tensor.Device {
 	t.Helper()
 	d, err := testdevice.Open(t, tensor.DeviceOptions{Threads: 2})
@@ -33,7 +34,7 @@ func Device(t testing.TB) *tensor.Device {
 	return d
 }
 
-// KernelSets runs a test on every kernel set that the processor has, or on the device that the environment variable of package wanted names.
+// KernelSets runs a test with every kernel set of the processor, or on the device that BESTIARY_TEST_DEVICE names.
 func KernelSets(t *testing.T, test func(t *testing.T, d *tensor.Device)) {
 	if wanted.Device() != wanted.CPU {
 		test(t, Device(t))
@@ -61,7 +62,7 @@ func Read(t testing.TB, path string) *safetensors.File {
 	return f
 }
 
-// Floats returns the values of a tensor as they are stored.
+// Floats returns the values of a tensor in the layout of the file.
 func Floats(t testing.TB, f *safetensors.File, name string) []float32 {
 	t.Helper()
 	values, _, err := f.Float32(name)
@@ -71,7 +72,7 @@ func Floats(t testing.TB, f *safetensors.File, name string) []float32 {
 	return values
 }
 
-// Tensor puts a tensor on a device; one in PyTorch's layout of pictures [N, C, H, W] comes channels-last.
+// Tensor copies a tensor to a device. Pictures [N, C, H, W], PyTorch's layout, become [N, H, W, C].
 func Tensor(t testing.TB, d *tensor.Device, f *safetensors.File, name string) *tensor.Tensor {
 	t.Helper()
 	values, shape, err := f.Float32(name)
@@ -85,7 +86,7 @@ func Tensor(t testing.TB, d *tensor.Device, f *safetensors.File, name string) *t
 	return x
 }
 
-// Ints returns indices, or a mask as zeros and ones.
+// Ints returns the values of an integer tensor, or a mask as zeros and ones.
 func Ints(t testing.TB, f *safetensors.File, name string) []int32 {
 	t.Helper()
 	stored, err := f.Tensor(name)
@@ -104,7 +105,7 @@ func Ints(t testing.TB, f *safetensors.File, name string) []int32 {
 	return values
 }
 
-// Near fails unless got is within tolerance of want, relative to want's largest magnitude.
+// Near fails the test if an element of got differs from want by more than tolerance times the largest magnitude in want.
 func Near(t testing.TB, what string, got, want []float32, tolerance float64) {
 	t.Helper()
 	if len(got) != len(want) {

@@ -5,13 +5,17 @@
 //	train_vae.py    hparams, weights                                      a discrete VAE
 //	train_dalle.py  hparams, vae_params, weights, version, epoch, …       a DALL-E, and its VAE below "vae."
 //
-// There is none for its CLIP, which is expected as a VAE is: hparams and weights. hparams and vae_params are the arguments of the classes' constructors, weights is a state_dict. The same is read from
-// and written to safetensors files, where hparams and the like are JSON in the metadata. Versions 0.x to 1.6.6 are read,
-// as far as they compute what 1.6.6 computes; an argument that means something that we don't have is an error that
-// names it.
+// No script writes its CLIP; a checkpoint of it has hparams and weights, like a VAE's. hparams and vae_params are the
+// arguments of the classes' constructors, weights is a state_dict. Safetensors files hold the same, with hparams and the
+// like as JSON in the metadata. Versions 0.x to 1.6.6 are read if they compute what 1.6.6 computes; an argument that is not
+// supported is an error that names it.
+//
+// Names and layouts of DALLE-pytorch are known in this package only: models have none of them. clip_state.go and
+// dalle_state.go translate state_dicts, clip.go, dalle.go and vae.go translate arguments.
 package interchange
 
 import (
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -19,24 +23,26 @@ import (
 	"github.com/bestiary-ml/bestiary/clip"
 	"github.com/bestiary-ml/bestiary/dalle"
 	"github.com/bestiary-ml/bestiary/dvae"
+	"github.com/bestiary-ml/bestiary/fault"
 	"github.com/bestiary-ml/bestiary/tensor"
 )
 
-// Checkpoint is what a file describes. Models that aren't there are nil.
+// Checkpoint is what a file describes. Models that it lacks are nil.
 type Checkpoint struct {
 	Path   string
-	Origin string // what wrote it, as far as the file tells: "DALLE-pytorch 1.6.6, epoch 3"
+	Origin string // the program that wrote it, if the file says so: "DALLE-pytorch 1.6.6, epoch 3"
 	VAE    *dvae.Config
 	DALLE  *dalle.Config
 	CLIP   *clip.Config
 
 	source *source
-	scaled bool // DALL-E's branches have scales; not in versions before LayerScale
-	padded bool // DALL-E's padding has an id of its own at each position; not in versions before 0.9
+	scaled bool // DALL-E's branches have scales: versions with LayerScale
+	padded bool // DALL-E's padding has an id of its own at each position: versions from 0.9 on
 }
 
-// Read reads what a file describes, and checks its weights' names and shapes against it as far as it takes to know that
-// models of that size are really there. Close it after use.
+// Read reads what a file describes. It checks the names and shapes of enough weights to make sure that models of the
+// described sizes are in the file, before anything is allocated for them. Close the checkpoint after use. Errors about the
+// content are a [*fault.DamagedFile].
 func Read(path string) (*Checkpoint, error) {
 	s, err := open(path)
 	if err != nil {
@@ -45,12 +51,12 @@ func Read(path string) (*Checkpoint, error) {
 	c := &Checkpoint{Path: path, Origin: s.origin(), source: s}
 	if err := c.describe(); err != nil {
 		s.close()
-		return nil, fmt.Errorf("%s: %w", path, err)
+		return nil, fault.Damaged(path, "%v", err)
 	}
 	return c, nil
 }
 
-// Close ends the reading of weights.
+// Close closes the file.
 func (c *Checkpoint) Close() error { return c.source.close() }
 
 func (c *Checkpoint) describe() error {
@@ -69,11 +75,11 @@ func (c *Checkpoint) describe() error {
 		return c.describeVAE("hparams", hparams, "")
 	}
 	if class, ok := c.source.values["vae_class_name"].(string); ok && class != vaeClass {
-		return fmt.Errorf("has the vae_class_name %s, a VAE that we don't have; import a DALL-E that was trained with a %s", class, vaeClass)
+		return fmt.Errorf("has the vae_class_name %s, a VAE that is not supported; import a DALL-E that was trained with a %s", class, vaeClass)
 	}
 	params, ok := vaeParams.(map[string]any)
 	if !ok {
-		return fmt.Errorf("has no vae_params: its VAE is OpenAI's or a VQGAN, which we don't have; import a DALL-E that was trained with a %s", vaeClass)
+		return fmt.Errorf("has no vae_params: its VAE is OpenAI's or a VQGAN, which are not supported; import a DALL-E that was trained with a %s", vaeClass)
 	}
 	if err := c.describeVAE("vae_params", params, vaePrefix); err != nil {
 		return err
@@ -86,14 +92,14 @@ const (
 	vaePrefix = "vae."
 )
 
-// Models are what a file is written of: a VAE, with or without the DALL-E that draws its codes, or a CLIP.
+// Models are the content of a file: a VAE, a VAE and the DALL-E that models its codes, or a CLIP.
 type Models struct {
 	VAE   *dvae.VAE
 	DALLE *dalle.DALLE
 	CLIP  *clip.CLIP
 }
 
-// Build builds the models that are there.
+// Build builds the models of the checkpoint on a device. Errors about the content are a [*fault.DamagedFile].
 func (c *Checkpoint) Build(d *tensor.Device) (m Models, err error) {
 	if c.VAE != nil {
 		prefix := ""
@@ -106,7 +112,7 @@ func (c *Checkpoint) Build(d *tensor.Device) (m Models, err error) {
 	}
 	if c.DALLE != nil {
 		if m.DALLE, err = c.buildDALLE(d); err != nil {
-			return m, fmt.Errorf("%s: %w", c.Path, err)
+			return m, damaged(c.Path, err)
 		}
 	}
 	if c.CLIP != nil {
@@ -115,7 +121,20 @@ func (c *Checkpoint) Build(d *tensor.Device) (m Models, err error) {
 	return m, err
 }
 
-// expect makes sure that a tensor is there with a shape.
+// damaged returns err as a [*fault.DamagedFile], unless it is about the device or already names a file.
+func damaged(path string, err error) error {
+	var (
+		memory *fault.OutOfMemory
+		device *fault.DeviceError
+		file   *fault.DamagedFile
+	)
+	if errors.As(err, &memory) || errors.As(err, &device) || errors.As(err, &file) {
+		return err
+	}
+	return fault.Damaged(path, "%v", err)
+}
+
+// expect returns an error unless there is a tensor of that name and shape.
 func (s *source) expect(name string, want ...int) error {
 	got, ok := s.shape(name)
 	if !ok {
@@ -127,7 +146,7 @@ func (s *source) expect(name string, want ...int) error {
 	return nil
 }
 
-// expectLayers makes sure that a transformer is there of that many layers of that width.
+// expectLayers returns an error unless there is a transformer with that number of layers of that width.
 func (s *source) expectLayers(prefix string, depth, dim, inner int) error {
 	layers := 0
 	for _, name := range s.names() {
@@ -152,7 +171,7 @@ func (s *source) expectLayers(prefix string, depth, dim, inner int) error {
 	return nil
 }
 
-// count is the number of tensors whose names end so.
+// count returns the number of tensors whose names have the suffix.
 func (s *source) count(suffix string) (n int) {
 	for _, name := range s.names() {
 		if strings.HasSuffix(name, suffix) {

@@ -8,7 +8,7 @@ import (
 	"github.com/bestiary-ml/bestiary/tensor"
 )
 
-// torchDimHead is the width of a head of DALLE-pytorch's CLIP, whatever its arguments.
+// torchDimHead is the width of a head of DALLE-pytorch's CLIP. No argument changes it.
 const torchDimHead = 64
 
 // describeCLIP reads the arguments of CLIP.
@@ -21,14 +21,14 @@ func (c *Checkpoint) describeCLIP(values map[string]any) error {
 		Text:   clip.Tower{Dim: p.int("dim_text", 512), Depth: p.int("text_enc_depth", 6), Heads: p.int("text_heads", 8), DimHead: torchDimHead},
 		Image:  clip.Tower{Dim: p.int("dim_image", 512), Depth: p.int("visual_enc_depth", 6), Heads: p.int("visual_heads", 8), DimHead: torchDimHead},
 	}
-	p.int("num_visual_tokens", 512) // changes nothing
+	p.int("num_visual_tokens", 512) // has no effect there
 	if err := p.finish(); err != nil {
 		return err
 	}
 	if err := config.Validate(); err != nil {
-		return fmt.Errorf("describes a CLIP that cannot be (%w); name a checkpoint that DALLE-pytorch wrote", err)
+		return fmt.Errorf("describes a CLIP of sizes that are not allowed (%v); name a checkpoint that DALLE-pytorch wrote", err)
 	}
-	// The sizes that memory is allocated for must be those of tensors that are really there.
+	// The sizes for which memory is allocated must be those of tensors in the file.
 	s := c.source
 	for _, e := range []struct {
 		name  string
@@ -55,19 +55,19 @@ func (c *Checkpoint) describeCLIP(values map[string]any) error {
 func (s *source) clip(d *tensor.Device, config clip.Config) (*clip.CLIP, error) {
 	m, err := clip.New(d, config, tensor.NewGenerator(0))
 	if err != nil {
-		return nil, fmt.Errorf("%s: %w", s.path, err)
+		return nil, damaged(s.path, err)
 	}
 	f, err := s.file("")
 	if err != nil {
 		return nil, err
 	}
-	return m, m.LoadTorch(f, "")
+	return m, LoadCLIP(m, f, "")
 }
 
-// clipParams are the arguments by which DALLE-pytorch builds the same CLIP.
+// clipParams returns the arguments with which DALLE-pytorch builds the same CLIP.
 func clipParams(c clip.Config) (*torchfile.Dict, error) {
 	if c.Text.DimHead != torchDimHead || c.Image.DimHead != torchDimHead {
-		return nil, fmt.Errorf("its CLIP has heads %d and %d wide, and DALLE-pytorch's are always %d; export one that has those", c.Text.DimHead, c.Image.DimHead, torchDimHead)
+		return nil, fmt.Errorf("its CLIP has DimHead %d and %d, and DALLE-pytorch's is always %d; export one with that", c.Text.DimHead, c.Image.DimHead, torchDimHead)
 	}
 	return torchfile.NewDict(
 		"dim_text", c.Text.Dim, "dim_image", c.Image.Dim, "dim_latent", c.Latent,

@@ -12,15 +12,15 @@ import (
 	"github.com/bestiary-ml/bestiary/tensor"
 )
 
-// What DALLE-pytorch leaves at these values, whatever its arguments.
+// Values of DALLE-pytorch that no argument changes.
 const (
 	torchFFMult       = 4
 	torchConvKernel   = 5
 	torchConvDilation = 1
 )
 
-// describeDALLE reads the arguments of DALLE. Their defaults have changed over the versions, so that what isn't there
-// is told by the names of the weights.
+// describeDALLE reads the arguments of DALLE. Defaults differ between versions, so what is missing follows from the names
+// of the weights.
 func (c *Checkpoint) describeDALLE(values map[string]any) error {
 	s := c.source
 	_, learnedPositions := s.shape("text_pos_emb.weight")
@@ -41,13 +41,13 @@ func (c *Checkpoint) describeDALLE(values map[string]any) error {
 		ImageLossWeight: p.float("loss_img_weight", 7), ShareEmbeddings: p.bool("share_input_output_emb", false),
 		Stable: p.bool("stable", false), Transformer: t,
 	}
-	p.bool("optimize_for_inference", false) // changes nothing but speed
-	p.get("sparse_attn")                    // changes nothing at all: attn_types has taken its place
+	p.bool("optimize_for_inference", false) // affects speed only
+	p.get("sparse_attn")                    // has no effect: attn_types replaced it
 	if err := p.finish(); err != nil {
 		return err
 	}
 	if err := config.Validate(); err != nil {
-		return fmt.Errorf("describes a DALL-E that cannot be (%w); name a checkpoint that DALLE-pytorch wrote", err)
+		return fmt.Errorf("describes a DALL-E of sizes that are not allowed (%v); name a checkpoint that DALLE-pytorch wrote", err)
 	}
 	if err := c.checkDALLE(config); err != nil {
 		return err
@@ -59,22 +59,22 @@ func (c *Checkpoint) describeDALLE(values map[string]any) error {
 	return nil
 }
 
-// checkPatterns refuses attention that was something else in the version that the file is from.
+// checkPatterns refuses attention patterns that meant something else in the version of the file.
 func (c *Checkpoint) checkPatterns(t transformer.Config) error {
 	var major, minor int
 	version, _ := c.source.values["version"].(string)
 	_, err := fmt.Sscanf(version, "%d.%d", &major, &minor)
 	known := err == nil
 	if slices.Contains(t.Attention, transformer.ConvLike) && !(known && (major > 1 || major == 1 && minor >= 5)) {
-		return fmt.Errorf("has attn_types with conv_like and is not known to be of DALLE-pytorch 1.5 or later, before which its windows lay elsewhere; import a model of a later version")
+		return fmt.Errorf("has attn_types with conv_like and is not known to be of DALLE-pytorch 1.5 or later, before which its windows had other positions; import a model of a later version")
 	}
-	if len(t.Attention) > 0 && !c.scaled { // right from 0.3 on, but nothing tells 0.3 from 0.2
-		return fmt.Errorf("has attn_types other than full and is of DALLE-pytorch before 0.8, which got their masks wrong at first; import a model of a later version")
+	if len(t.Attention) > 0 && !c.scaled { // correct from 0.3 on, but files of 0.2 and 0.3 can't be told apart
+		return fmt.Errorf("has attn_types other than full and is of DALLE-pytorch before 0.8, of which the first ones have wrong masks; import a model of a later version")
 	}
 	return nil
 }
 
-// patterns reads attn_types, which are repeated over the layers. Nil stands for full attention.
+// patterns reads attn_types, which are repeated over the layers. Nil is full attention.
 func (p *params) patterns(depth int) (all []transformer.Pattern) {
 	const name = "attn_types"
 	for _, s := range p.strings(name) {
@@ -93,18 +93,18 @@ func (p *params) patterns(depth int) (all []transformer.Pattern) {
 	return all[:min(len(all), depth)]
 }
 
-// shifts tells whether tokens are shifted: there is then one module more around each feed-forward branch than the scale
-// and the norm.
+// shifts reports whether the model has token shift: then one more module wraps each feed-forward branch, beside scale and
+// norm.
 func (s *source) shifts() bool {
 	return slices.ContainsFunc(s.names(), func(name string) bool { return strings.Contains(name, ".fn.fn.fn.net.0.") })
 }
 
-// checkDALLE makes sure that the sizes that memory is allocated for are those of tensors that are really there, and
-// notes what is different in old versions.
+// checkDALLE returns an error unless the sizes for which memory is allocated are those of tensors in the file. It notes
+// what differs in old versions.
 func (c *Checkpoint) checkDALLE(config dalle.Config) error {
 	s, t := c.source, config.Transformer
 	if s.count(".norm.g") > 0 {
-		return fmt.Errorf("has ScaleNorm layers, as some DALLE-pytorch before 0.8 had, which we don't have; import a model of a later version")
+		return fmt.Errorf("has ScaleNorm layers, as some DALLE-pytorch before 0.8 had, which are not supported; import a model of a later version")
 	}
 	if err := s.expectLayers("transformer.", t.Depth, t.Dim, t.Heads*t.DimHead); err != nil {
 		return err
@@ -123,10 +123,10 @@ func (c *Checkpoint) buildDALLE(d *tensor.Device) (*dalle.DALLE, error) {
 	if err != nil {
 		return nil, err
 	}
-	return m, m.LoadTorch(c.dalleNames(), c.loadDALLE)
+	return m, LoadDALLE(m, c.dalleNames(), c.loadDALLE)
 }
 
-// dalleParams are the arguments by which DALLE-pytorch builds the same DALL-E.
+// dalleParams returns the arguments with which DALLE-pytorch builds the same DALL-E.
 func dalleParams(c dalle.Config, grid int) (*torchfile.Dict, error) {
 	t := c.Transformer
 	refuse := func(what string) error {
@@ -136,9 +136,9 @@ func dalleParams(c dalle.Config, grid int) (*torchfile.Dict, error) {
 	case c.Height != grid || c.Width != grid:
 		return nil, refuse(fmt.Sprintf("%d×%d codes a picture and not the %d×%d of its VAE", c.Height, c.Width, grid, grid))
 	case t.FFMult != torchFFMult:
-		return nil, refuse(fmt.Sprintf("ff-mult %d and not %d", t.FFMult, torchFFMult))
+		return nil, refuse(fmt.Sprintf("FFMult %d and not %d", t.FFMult, torchFFMult))
 	case slices.Contains(t.Attention, transformer.ConvLike) && (t.ConvKernel != torchConvKernel || t.ConvDilation != torchConvDilation):
-		return nil, refuse(fmt.Sprintf("conv-kernel %d with conv-dilation %d and not %d and %d", t.ConvKernel, t.ConvDilation, torchConvKernel, torchConvDilation))
+		return nil, refuse(fmt.Sprintf("ConvKernel %d with ConvDilation %d and not %d and %d", t.ConvKernel, t.ConvDilation, torchConvKernel, torchConvDilation))
 	case slices.Contains(t.Attention, transformer.Sparse):
 		return nil, refuse("sparse attention whose blocks are the same in every process")
 	}
@@ -175,7 +175,7 @@ func dalleParams(c dalle.Config, grid int) (*torchfile.Dict, error) {
 	return d, nil
 }
 
-// whole is a number as Python would have it if it's one that counts.
+// whole returns a number as Python writes it: an int if it has no fraction.
 func whole(v float64) any {
 	if v == math.Trunc(v) {
 		return int64(v)

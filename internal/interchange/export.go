@@ -4,23 +4,22 @@ import (
 	"encoding/json"
 	"fmt"
 
-	"github.com/bestiary-ml/bestiary/dalle"
 	"github.com/bestiary-ml/bestiary/internal/safetensors"
 	"github.com/bestiary-ml/bestiary/internal/torchfile"
 	"github.com/bestiary-ml/bestiary/internal/weights"
 )
 
-// torchVersion is the version of DALLE-pytorch that exported files are for.
+// torchVersion is the version of DALLE-pytorch that loads exported files.
 const torchVersion = "1.6.6"
 
-// export is what both formats write.
+// export is the content of a file of either format.
 type export struct {
 	sections *torchfile.Dict // hparams and so on, in the order of DALLE-pytorch's scripts
-	weights  []dalle.TorchTensor
+	weights  []stateTensor
 }
 
-// WriteTorch writes a checkpoint as train_vae.py writes it of a VAE, or as train_dalle.py writes it of a DALL-E with its
-// VAE, but for the optimizer's state. DALLE-pytorch 1.6.6 loads it by name and shape.
+// WriteTorch writes a checkpoint like train_vae.py (a VAE) or train_dalle.py (a DALL-E and its VAE), without the state of
+// the optimizer. DALLE-pytorch 1.6.6 loads it by name and shape.
 func WriteTorch(path string, m Models) error {
 	e, err := newExport(m)
 	if err != nil {
@@ -28,14 +27,14 @@ func WriteTorch(path string, m Models) error {
 	}
 	weights := &torchfile.Dict{Ordered: true}
 	for _, w := range e.weights {
-		weights.Set(w.Name, w.Tensor)
+		weights.Set(w.name, w.tensor)
 	}
 	e.sections.Set(weightsKey, weights)
 	return torchfile.Write(path, e.sections)
 }
 
-// WriteSafetensors writes the same as a safetensors file, hparams and the like as JSON in its metadata. What is one
-// tensor of several names is written under each.
+// WriteSafetensors writes the same as a safetensors file, with hparams and the like as JSON in its metadata. A tensor with
+// several names is written under each.
 func WriteSafetensors(path string, m Models) error {
 	e, err := newExport(m)
 	if err != nil {
@@ -51,8 +50,8 @@ func WriteSafetensors(path string, m Models) error {
 	}
 	var all []safetensors.Tensor
 	for _, w := range e.weights {
-		t := *w.Tensor
-		t.Name = w.Name
+		t := *w.tensor
+		t.Name = w.name
 		all = append(all, t)
 	}
 	return safetensors.Write(path, all, meta)
@@ -63,13 +62,13 @@ func newExport(m Models) (*export, error) {
 	prefix := ""
 	add := func(all []safetensors.Tensor) {
 		for _, t := range all {
-			e.weights = append(e.weights, dalle.TorchTensor{Name: prefix + t.Name, Tensor: &t})
+			e.weights = append(e.weights, stateTensor{prefix + t.Name, &t})
 		}
 	}
 	if m.CLIP != nil {
 		args, err := clipParams(m.CLIP.Config())
 		e.sections = torchfile.NewDict("hparams", args)
-		add(m.CLIP.TorchState())
+		add(saveCLIP(m.CLIP))
 		return e, err
 	}
 	vaeArgs, err := vaeParams(m.VAE.Config())
@@ -88,7 +87,7 @@ func newExport(m Models) (*export, error) {
 	e.sections = torchfile.NewDict("hparams", args, "vae_params", vaeArgs, "epoch", 0, "version", torchVersion, "vae_class_name", vaeClass)
 	prefix = vaePrefix
 	add(weights.Of(m.VAE))
-	e.weights = append(e.weights, m.DALLE.TorchState()...)
+	e.weights = append(e.weights, saveDALLE(m.DALLE)...)
 	return e, nil
 }
 

@@ -16,7 +16,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 )
 
-// imported reads a checkpoint and builds what is in it.
+// imported reads a checkpoint and builds its models.
 func imported(t *testing.T, d *tensor.Device, path string) (*Checkpoint, Models) {
 	t.Helper()
 	c, err := Read(path)
@@ -31,7 +31,7 @@ func imported(t *testing.T, d *tensor.Device, path string) (*Checkpoint, Models)
 	return c, m
 }
 
-// states are the weights of all models.
+// states returns the weights of all models.
 func (m Models) states() (all []safetensors.Tensor) {
 	if m.VAE != nil {
 		all = append(all, weights.Of(m.VAE)...)
@@ -45,7 +45,7 @@ func (m Models) states() (all []safetensors.Tensor) {
 	return all
 }
 
-// TestVAE imports VAEs by themselves and out of a DALL-E's checkpoint, and compares what they answer.
+// TestVAE imports VAEs from their own checkpoints and from those of DALL-Es, and compares codes and pictures.
 func TestVAE(t *testing.T) {
 	for _, c := range []struct{ checkpoint, check string }{
 		{"vae_full.pt", "vae_full_check.safetensors"},

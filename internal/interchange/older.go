@@ -8,14 +8,14 @@ import (
 	"github.com/bestiary-ml/bestiary/internal/safetensors"
 )
 
-// Names of weights that older versions have in another form.
+// Names of weights that differ in form in older versions.
 const (
 	logitsName = "to_logits.1"
 	tableName  = "text_emb.weight"
 	anglesName = "transformer.pos_emb"
 )
 
-// dalleNames are the names of the weights, with those that versions before LayerScale lack.
+// dalleNames returns the names of the weights, and those that versions before LayerScale lack.
 func (c *Checkpoint) dalleNames() []string {
 	names := slices.Clip(c.source.names())
 	if c.scaled {
@@ -29,7 +29,7 @@ func (c *Checkpoint) dalleNames() []string {
 	return names
 }
 
-// loadDALLE loads a weight as version 1.6.6 would have it.
+// loadDALLE loads a weight in the form of version 1.6.6.
 func (c *Checkpoint) loadDALLE(name string) (safetensors.Tensor, error) {
 	if !c.scaled && strings.HasSuffix(name, ".scale") {
 		scale := make([]float32, c.DALLE.Transformer.Dim)
@@ -54,8 +54,8 @@ func (c *Checkpoint) loadDALLE(name string) (safetensors.Tensor, error) {
 	return t, nil
 }
 
-// addPadding adds the rows of padding to a table of versions in which it was the token 0 at all positions. Each is a
-// copy of that token's; in the output layer, they share its probability, so that all others keep theirs.
+// addPadding adds the rows of padding to a table of a version in which padding is token 0 at all positions. Each is a copy
+// of that token's row; in the output layer they share its probability, so that other tokens keep theirs.
 func (c *Checkpoint) addPadding(t safetensors.Tensor, bias bool) safetensors.Tensor {
 	width := len(t.F32) / t.Shape[0]
 	first, tokens := t.F32[:width], c.DALLE.TextTokens
@@ -75,8 +75,8 @@ func (c *Checkpoint) addPadding(t safetensors.Tensor, bias bool) safetensors.Ten
 	return t
 }
 
-// lastAngles adds what versions before 1.4 leave out of the rotary angles, the row of the last cell. Its place in the
-// text and its row of cells are those of the cell before, and its column is the last one as its row is.
+// lastAngles adds the row of the last cell, which versions before 1.4 leave out of the rotary angles. Its text and row
+// angles are those of the cell before, and its column angles equal its row angles: both are the last of a square grid.
 func lastAngles(t safetensors.Tensor) safetensors.Tensor {
 	n, width := t.Shape[2], t.Shape[3]
 	if n == 0 || width%3 != 0 || len(t.F32) != n*width {

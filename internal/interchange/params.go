@@ -8,8 +8,8 @@ import (
 	"strconv"
 )
 
-// params are the arguments of a constructor of DALLE-pytorch. An argument is read by its name and with the default of
-// its constructor; what none has asked for in the end is unknown.
+// params are the arguments of a constructor of DALLE-pytorch. An argument is read by name, with the constructor's default;
+// an argument that is never read is unknown, which is an error.
 type params struct {
 	section string
 	values  map[string]any
@@ -21,7 +21,7 @@ func newParams(section string, values map[string]any) *params {
 	return &params{section: section, values: values, asked: map[string]bool{}}
 }
 
-// get returns a value that is neither missing nor None.
+// get returns a value; ok is false if it is missing or None.
 func (p *params) get(name string) (any, bool) {
 	p.asked[name] = true
 	v := p.values[name]
@@ -30,14 +30,14 @@ func (p *params) get(name string) (any, bool) {
 
 func (p *params) fail(name string, v any, want string) {
 	if p.err == nil {
-		p.err = fmt.Errorf("has %s %.60q in its %s where %s belongs; name a checkpoint that DALLE-pytorch wrote", name, fmt.Sprint(v), p.section, want)
+		p.err = fmt.Errorf("has %s %.60q in its %s where %s is expected; name a checkpoint that DALLE-pytorch wrote", name, fmt.Sprint(v), p.section, want)
 	}
 }
 
-// unsupported is the error of an argument that we can't do.
+// unsupported notes an argument that is not supported.
 func (p *params) unsupported(name string, v any, remedy string) {
 	if p.err == nil {
-		p.err = fmt.Errorf("has %s %.60q in its %s, which we don't have; %s", name, fmt.Sprint(v), p.section, remedy)
+		p.err = fmt.Errorf("has %s %.60q in its %s, which is not supported; %s", name, fmt.Sprint(v), p.section, remedy)
 	}
 }
 
@@ -48,12 +48,12 @@ func (p *params) int(name string, missing int) int {
 	}
 	n, ok := v.(int64)
 	if !ok || n < 0 || n > math.MaxInt32 {
-		p.fail(name, v, "a number that counts")
+		p.fail(name, v, "an integer of 0 or more")
 	}
 	return int(n)
 }
 
-// needed is an argument without a default.
+// needed reads an argument without a default.
 func (p *params) needed(name string) int {
 	if _, ok := p.get(name); !ok && p.err == nil {
 		p.err = fmt.Errorf("has no %s in its %s; name a checkpoint that DALLE-pytorch wrote", name, p.section)
@@ -95,7 +95,7 @@ func (p *params) bool(name string, missing bool) bool {
 	return b
 }
 
-// strings is a tuple of strings, nil if it's missing.
+// strings reads a tuple of strings; nil if it is missing.
 func (p *params) strings(name string) (all []string) {
 	v, ok := p.get(name)
 	if !ok {
@@ -113,8 +113,7 @@ func (p *params) strings(name string) (all []string) {
 	return all
 }
 
-// ids is a tuple of numbers or of strings that name layers, for which numbers stand: equal ones for equal names. It is
-// repeated until there are n.
+// ids reads a tuple of numbers or strings, one for each layer, repeated until there are n. Equal entries get equal numbers.
 func (p *params) ids(name string, n int) (all []int) {
 	v, ok := p.get(name)
 	if !ok {
@@ -144,7 +143,7 @@ func (p *params) ids(name string, n int) (all []int) {
 	return all
 }
 
-// finish returns the first error, or one about an argument that was never asked for.
+// finish returns the first error, or one about an argument that was never read.
 func (p *params) finish() error {
 	if p.err != nil {
 		return p.err

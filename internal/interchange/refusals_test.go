@@ -66,12 +66,12 @@ func TestRefused(t *testing.T) {
 		"normalization":        {vaeParam("normalization", tuple(tuple(0.5), "x")), "normalization"},
 		"huge dim":             {hparam("dim", 2048), "shape"},
 		"huge depth":           {hparam("depth", 500), "500"},
-		"too huge":             {hparam("depth", 1<<30), "depth"},
+		"too huge":             {hparam("depth", 1<<30), "Depth"},
 		"shared for ever":      {func(c checkpoint) { c.hparams.Set("depth", 1<<30); c.hparams.Set("shared_attn_ids", tuple(0)) }, "shared_attn_ids"},
 		"huge codebook":        {vaeParam("num_tokens", 1<<15), "codebook.weight"},
-		"huge picture":         {vaeParam("image_size", 1<<20), "image-size"},
+		"huge picture":         {vaeParam("image_size", 1<<20), "ImageSize"},
 		"other picture":        {vaeParam("image_size", 64), "transformer.pos_emb"},
-		"odd picture":          {vaeParam("image_size", 18), "image-size"},
+		"odd picture":          {vaeParam("image_size", 18), "ImageSize"},
 		"other vocabulary":     {hparam("num_text_tokens", 21), "to_logits.1.weight"},
 		"weights as a note":    {section("weights", "To get a working standard checkpoint, look elsewhere."), "DeepSpeed"},
 		"no weights":           {section("weights", nil), "no weights"},
@@ -138,14 +138,14 @@ func TestUnexportable(t *testing.T) {
 	}
 	vaeConfig := dvae.Config{ImageSize: 8, Codes: 4, CodebookDim: 2, Layers: 2, Hidden: 2, Channels: 3, Temperature: 1}
 	for want, change := range map[string]func(v *dvae.Config, c *dalle.Config){
-		"":        func(v *dvae.Config, c *dalle.Config) {},
-		"ff-mult": func(v *dvae.Config, c *dalle.Config) { c.Transformer.FFMult = 2 },
-		"2×3":     func(v *dvae.Config, c *dalle.Config) { c.Width = 3 },
-		"powers":  func(v *dvae.Config, c *dalle.Config) { v.ImageSize, c.Height, c.Width = 12, 3, 3 },
+		"":       func(v *dvae.Config, c *dalle.Config) {},
+		"FFMult": func(v *dvae.Config, c *dalle.Config) { c.Transformer.FFMult = 2 },
+		"2×3":    func(v *dvae.Config, c *dalle.Config) { c.Width = 3 },
+		"powers": func(v *dvae.Config, c *dalle.Config) { v.ImageSize, c.Height, c.Width = 12, 3, 3 },
 		"sparse": func(v *dvae.Config, c *dalle.Config) {
 			c.Transformer.Attention = []transformer.Pattern{transformer.Sparse}
 		},
-		"conv-kernel": func(v *dvae.Config, c *dalle.Config) {
+		"ConvKernel": func(v *dvae.Config, c *dalle.Config) {
 			c.Transformer.Attention, c.Transformer.ConvKernel = []transformer.Pattern{transformer.ConvLike}, 3
 		},
 	} {

@@ -8,11 +8,11 @@ import (
 	"os"
 	"strings"
 
+	"github.com/bestiary-ml/bestiary/fault"
 	"github.com/bestiary-ml/bestiary/internal/safetensors"
-	"github.com/bestiary-ml/bestiary/internal/torchfile"
 )
 
-// source is a file of either format: values (nil, bool, int64, float64, string, []any, map[string]any) and tensors.
+// source is an open file of either format: values (nil, bool, int64, float64, string, []any, map[string]any) and tensors.
 type source struct {
 	path    string
 	values  map[string]any
@@ -27,17 +27,17 @@ type entry struct {
 	load  func() (safetensors.Tensor, error)
 }
 
-// sections are the values that we look at. Others are the training's: state of the optimizer, step.
+// sections are the values that are read. Others belong to training, such as the state of the optimizer.
 var sections = []string{"hparams", "vae_params", "vae_class_name", "version", "epoch"}
 
 const weightsKey = "weights"
 
-// open tells the formats apart by their content.
+// open detects the format by the first bytes.
 func open(path string) (*source, error) {
 	file, err := os.Open(path)
 	if err == nil {
 		head := make([]byte, 9)
-		n, _ := io.ReadFull(file, head) // a shorter file is neither
+		n, _ := io.ReadFull(file, head) // a shorter file is of neither format
 		file.Close()
 		if n == len(head) && head[8] == '{' && bytes.Equal(head[5:8], []byte{0, 0, 0}) {
 			return openSafetensors(path)
@@ -58,7 +58,7 @@ func openSafetensors(path string) (*source, error) {
 			continue
 		}
 		if s.values[key], err = parseJSON(text); err != nil {
-			return nil, fmt.Errorf("%s: its metadata %q is not JSON (%w); name a file that \"bestiary export\" wrote", path, key, err)
+			return nil, fault.Damaged(path, "its metadata %q is not JSON (%v); use a file that this program exported", key, err)
 		}
 	}
 	for _, name := range s.order {
@@ -71,7 +71,7 @@ func openSafetensors(path string) (*source, error) {
 	return s, nil
 }
 
-// parseJSON keeps integers apart from other numbers, as Python does.
+// parseJSON distinguishes integers from other numbers, as Python does.
 func parseJSON(text string) (any, error) {
 	d := json.NewDecoder(strings.NewReader(text))
 	d.UseNumber()
@@ -102,106 +102,7 @@ func numbers(v any) any {
 	return v
 }
 
-func openTorch(path string) (*source, error) {
-	f, err := torchfile.Open(path)
-	if err != nil {
-		return nil, err
-	}
-	s := &source{path: path, values: map[string]any{}, tensors: map[string]entry{}, close: f.Close}
-	if err := s.readTorch(f); err != nil {
-		f.Close()
-		return nil, fmt.Errorf("%s: %w", path, err)
-	}
-	return s, nil
-}
-
-func (s *source) readTorch(f *torchfile.File) error {
-	root, ok := f.Root.(*torchfile.Dict)
-	if !ok {
-		return fmt.Errorf("holds no dictionary; name a checkpoint that DALLE-pytorch's train_vae.py or train_dalle.py wrote")
-	}
-	for _, key := range sections {
-		if v, ok := root.Get(key); ok {
-			var err error
-			if s.values[key], err = plain(v); err != nil {
-				return fmt.Errorf("%w in its %s; name a checkpoint that DALLE-pytorch wrote", err, key)
-			}
-		}
-	}
-	found, _ := root.Get(weightsKey)
-	if text, ok := found.(string); ok {
-		return fmt.Errorf("holds no weights but a note (%.60q): it is the auxiliary file of a DeepSpeed checkpoint; consolidate that to one file first", text)
-	}
-	weights, ok := found.(*torchfile.Dict)
-	if !ok {
-		return fmt.Errorf("holds no weights; name a checkpoint that DALLE-pytorch's train_vae.py or train_dalle.py wrote")
-	}
-	loaded := map[*torchfile.Tensor]*safetensors.Tensor{} // tied weights are loaded once
-	room := 4*f.Size + 1<<20                              // half precision doubles; nothing else in a checkpoint grows
-	for key, v := range weights.All() {
-		name, ok1 := key.(string)
-		t, ok2 := v.(*torchfile.Tensor)
-		if !ok1 || !ok2 {
-			return fmt.Errorf("has %.40q among its weights, which is no tensor; name a checkpoint that DALLE-pytorch wrote", fmt.Sprint(key))
-		}
-		s.order = append(s.order, name)
-		s.tensors[name] = entry{t.Shape, func() (safetensors.Tensor, error) {
-			if loaded[t] == nil {
-				if room -= int64(t.Len()) * int64(max(t.DType.Size(), 4)); room < 0 {
-					return safetensors.Tensor{}, fmt.Errorf("has weights that repeat each other's numbers many times over; name a checkpoint that DALLE-pytorch wrote")
-				}
-				v, err := t.Load()
-				if err != nil {
-					return v, fmt.Errorf("%w in %q; copy the file again", err, name)
-				}
-				loaded[t] = &v
-			}
-			return *loaded[t], nil
-		}}
-	}
-	return nil
-}
-
-// plain turns a value without tensors into those that a source has.
-func plain(v any) (any, error) {
-	switch v := v.(type) {
-	case nil, bool, int64, float64, string:
-		return v, nil
-	case torchfile.List:
-		return plains(v)
-	case torchfile.Tuple:
-		return plains(v)
-	case *torchfile.Dict:
-		all := map[string]any{}
-		for key, value := range v.All() {
-			name, ok := key.(string)
-			if !ok {
-				return nil, fmt.Errorf("has the key %v", key)
-			}
-			p, err := plain(value)
-			if err != nil {
-				return nil, err
-			}
-			all[name] = p
-		}
-		return all, nil
-	}
-	return nil, fmt.Errorf("has a tensor")
-}
-
-func plains(items []any) (any, error) {
-	all := make([]any, len(items))
-	for i, v := range items {
-		p, err := plain(v)
-		if err != nil {
-			return nil, err
-		}
-		all[i] = p
-	}
-	return all, nil
-}
-
-// names lists the tensors.
+// names returns the names of the tensors.
 func (s *source) names() []string { return s.order }
 
 func (s *source) shape(name string) ([]int, bool) {
@@ -217,7 +118,7 @@ func (s *source) load(name string) (safetensors.Tensor, error) {
 	return e.load()
 }
 
-// file loads the tensors whose names begin with prefix, and takes that off.
+// file loads the tensors whose names begin with prefix, without the prefix.
 func (s *source) file(prefix string) (*safetensors.File, error) {
 	var all []safetensors.Tensor
 	for _, name := range s.names() {
@@ -227,7 +128,7 @@ func (s *source) file(prefix string) (*safetensors.File, error) {
 		}
 		t, err := s.load(name)
 		if err != nil {
-			return nil, fmt.Errorf("%s: %w", s.path, err)
+			return nil, damaged(s.path, err)
 		}
 		t.Name = own
 		all = append(all, t)
@@ -235,7 +136,7 @@ func (s *source) file(prefix string) (*safetensors.File, error) {
 	return safetensors.NewFile(s.path, all, nil), nil
 }
 
-// origin is what the file says of where it is from.
+// origin describes the program that wrote the file.
 func (s *source) origin() string {
 	origin := "DALLE-pytorch"
 	if version, ok := s.values["version"].(string); ok {

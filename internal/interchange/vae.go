@@ -31,9 +31,9 @@ func (c *Checkpoint) describeVAE(section string, values map[string]any, prefix s
 		return err
 	}
 	if err := config.Validate(); err != nil {
-		return fmt.Errorf("describes a VAE that cannot be (%w); name a checkpoint that DALLE-pytorch wrote", err)
+		return fmt.Errorf("describes a VAE of sizes that are not allowed (%v); name a checkpoint that DALLE-pytorch wrote", err)
 	}
-	// The sizes that memory is allocated for must be those of tensors that are really there.
+	// The sizes for which memory is allocated must be those of tensors in the file.
 	last := config.Layers + config.ResnetBlocks
 	for _, weight := range []struct {
 		name  string
@@ -51,7 +51,7 @@ func (c *Checkpoint) describeVAE(section string, values map[string]any, prefix s
 	return nil
 }
 
-// normalisation reads a pair of means and deviations, which may be longer than there are channels; None stands for no
+// normalisation reads a pair of means and standard deviations, which may be longer than the number of channels; None is no
 // normalisation, values in [0, 1].
 func (p *params) normalisation(channels int) (n dvae.Normalisation) {
 	const name = "normalization"
@@ -61,7 +61,7 @@ func (p *params) normalisation(channels int) (n dvae.Normalisation) {
 		return n
 	}
 	if v == nil {
-		for range min(channels, 4) { // more are refused later
+		for range min(channels, 4) { // Validate refuses more
 			n.Mean, n.Std = append(n.Mean, 0), append(n.Std, 1)
 		}
 		return n
@@ -73,7 +73,7 @@ func (p *params) normalisation(channels int) (n dvae.Normalisation) {
 			all, _ = pair[i].([]any)
 		}
 		for c := range channels {
-			if c >= len(all) { // nothing is made for channels that aren't there
+			if c >= len(all) { // also bounds the loop, since channels is not validated yet
 				p.fail(name, v, "a pair of means and deviations")
 				return n
 			}
@@ -90,11 +90,11 @@ func (p *params) normalisation(channels int) (n dvae.Normalisation) {
 	return n
 }
 
-// vae builds a discrete VAE of the weights below a prefix.
+// vae builds a discrete VAE from the weights below a prefix.
 func (s *source) vae(d *tensor.Device, config dvae.Config, prefix string) (*dvae.VAE, error) {
 	m, err := dvae.New(d, config, tensor.NewGenerator(0))
 	if err != nil {
-		return nil, fmt.Errorf("%s: %w", s.path, err)
+		return nil, damaged(s.path, err)
 	}
 	f, err := s.file(prefix)
 	if err != nil {
@@ -106,11 +106,11 @@ func (s *source) vae(d *tensor.Device, config dvae.Config, prefix string) (*dvae
 	return m, nil
 }
 
-// vaeParams are the arguments by which DALLE-pytorch builds the same VAE: those that train_vae.py writes, and others
-// where they differ from their defaults.
+// vaeParams returns the arguments with which DALLE-pytorch builds the same VAE: those that train_vae.py writes, and others
+// that differ from their defaults.
 func vaeParams(c dvae.Config) (*torchfile.Dict, error) {
 	if c.ImageSize&(c.ImageSize-1) != 0 {
-		return nil, fmt.Errorf("its VAE has pictures of %d×%d pixels, and DALLE-pytorch takes powers of two only; export one that has", c.ImageSize, c.ImageSize)
+		return nil, fmt.Errorf("its VAE has pictures of %d×%d pixels, and DALLE-pytorch accepts powers of two only; export one with such a size", c.ImageSize, c.ImageSize)
 	}
 	d := torchfile.NewDict("image_size", c.ImageSize, "num_layers", c.Layers, "num_tokens", c.Codes,
 		"codebook_dim", c.CodebookDim, "hidden_dim", c.Hidden, "num_resnet_blocks", c.ResnetBlocks)

@@ -1,5 +1,5 @@
-// Package weights turns modules into the tensors of safetensors files and back, for checkpoints and importers, in
-// PyTorch's layout and under PyTorch's names. Other programs use nn.SaveFile and nn.LoadFile.
+// Package weights reads and writes the parameters of modules as tensors of safetensors files, in PyTorch's layout and under
+// PyTorch's names, for checkpoints and importers. Other programs use nn.SaveFile and nn.LoadFile.
 package weights
 
 import (
@@ -21,7 +21,8 @@ var below = link.Weights.(interface {
 func Of(m nn.Module) []safetensors.Tensor { return below.Of(m) }
 
 // Load sets the parameters and buffers of m from the tensors of a file whose names begin with prefix. The file must have
-// each of them with the right shape, and no others with the prefix. m is unchanged after an error.
+// each of them with the right shape and finite values, and no others with the prefix. m is unchanged after an error, a
+// [*fault.DamagedFile].
 func Load(m nn.Module, f *safetensors.File, prefix string) error { return below.Load(m, f, prefix) }
 
 // Save returns a copy of p.

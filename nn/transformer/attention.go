@@ -7,11 +7,14 @@ import (
 	"github.com/bestiary-ml/bestiary/tensor"
 )
 
-// attention is multi-head self-attention (Vaswani et al., 2017) under a mask. With rotary embeddings the values turn
-// as well as the queries and keys.
+// attention is multi-head self-attention (Vaswani et al., 2017) under a mask:
+//
+//	softmax(q·kᵀ/√D + mask)·v
+//
+// Rotary embeddings rotate the values as well as the queries and keys.
 type attention struct {
 	heads    int
-	scale    float64
+	scale    float64 // 1/√D
 	mask     *tensor.AttentionMask
 	qkv, out *nn.Linear
 	dropout  *nn.Dropout
@@ -26,26 +29,28 @@ func newAttention(d *tensor.Device, c Config, mask *tensor.AttentionMask, g *ten
 	}
 }
 
-// project returns the queries, keys and values [B, n, 3·heads·D] of x, one after the other.
-func (a *attention) project(x *tensor.Tensor, p *pass) *tensor.Tensor {
-	qkv := a.qkv.Forward(x)
-	if p.cos == nil {
-		return qkv
+// forward implements net.
+func (a *attention) forward(x *tensor.Tensor, in prologue, out epilogue, p *pass, memory *branchCache) *tensor.Tensor {
+	out.dropout = a.dropout
+	qkv := p.project(x, a.qkv, in, epilogue{}, memory) // [B, n, 3·heads·D]
+	y := a.attend(qkv, p, memory)                      // [B, n, heads·D]
+	return p.project(y, a.out, prologue{}, out, nil)   // [B, n, Dim]
+}
+
+// attend returns the values that each position attends to, [B, n, heads·D], of qkv [B, n, 3·heads·D]: queries, keys and
+// values one after the other.
+func (a *attention) attend(qkv *tensor.Tensor, p *pass, memory *branchCache) *tensor.Tensor {
+	if p.cache != nil {
+		return qkv.AttendCache(tensor.CachedAttention{
+			Heads: a.heads, Scale: a.scale, Cos: p.cos, Sin: p.sin, Memory: memory.memory, First: p.cache.length, Mask: a.mask,
+		})
 	}
-	batch, n, width := qkv.Dim(0), qkv.Dim(1), qkv.Dim(2)
-	return qkv.Reshape(batch, n, 3*a.heads, width/3/a.heads).Rotary(p.cos, p.sin, 0).Reshape(batch, n, width)
-}
-
-func (a *attention) forward(x *tensor.Tensor, p *pass) *tensor.Tensor {
-	y := a.project(x, p).SelfAttention(a.heads, a.scale, a.mask, p.keep)
-	return a.dropout.Forward(a.out.Forward(y))
-}
-
-func (a *attention) cached(x *tensor.Tensor, in, out tensor.Projection, p *pass, c *branchCache) *tensor.Tensor {
-	in.Weight, out.Weight, out.Bias = a.qkv.Weight, a.out.Weight, a.out.Bias
-	return x.Project(in).AttendCache(tensor.CachedAttention{
-		Heads: a.heads, Scale: a.scale, Cos: p.cos, Sin: p.sin, Memory: c.memory, First: p.first, Mask: a.mask,
-	}).Project(out)
+	if p.cos != nil {
+		batch, n, width := qkv.Dim(0), qkv.Dim(1), qkv.Dim(2)
+		qkv = qkv.Reshape(batch, n, 3*a.heads, width/3/a.heads) // [B, n, 3·heads, D]
+		qkv = qkv.Rotary(p.cos, p.sin, 0).Reshape(batch, n, width)
+	}
+	return qkv.SelfAttention(a.heads, a.scale, a.mask, p.keep)
 }
 
 // Visit implements nn.Module.
@@ -56,36 +61,3 @@ func (a *attention) Visit(path string, f func(nn.Param)) {
 
 // SetTraining implements nn.Module.
 func (a *attention) SetTraining(on bool) { a.dropout.SetTraining(on) }
-
-// feedForward is in → GEGLU (Shazeer, 2020) → dropout → out.
-type feedForward struct {
-	in, out *nn.Linear
-	dropout *nn.Dropout
-}
-
-func newFeedForward(d *tensor.Device, c Config, g *tensor.Generator) *feedForward {
-	hidden := c.Dim * c.FFMult
-	return &feedForward{
-		in: nn.NewLinear(d, c.Dim, 2*hidden, true, g), out: nn.NewLinear(d, hidden, c.Dim, true, g),
-		dropout: nn.NewDropout(c.FFDropout, g),
-	}
-}
-
-func (l *feedForward) forward(x *tensor.Tensor, _ *pass) *tensor.Tensor {
-	return l.out.Forward(l.dropout.Forward(l.in.Forward(x).GEGLU()))
-}
-
-func (l *feedForward) cached(x *tensor.Tensor, in, out tensor.Projection, _ *pass, _ *branchCache) *tensor.Tensor {
-	in.Weight, in.Bias, in.Gated = l.in.Weight, l.in.Bias, true
-	out.Weight, out.Bias = l.out.Weight, l.out.Bias
-	return x.Project(in).Project(out)
-}
-
-// Visit implements nn.Module.
-func (l *feedForward) Visit(path string, f func(nn.Param)) {
-	l.in.Visit(nn.Join(path, "in"), f)
-	l.out.Visit(nn.Join(path, "out"), f)
-}
-
-// SetTraining implements nn.Module.
-func (l *feedForward) SetTraining(on bool) { l.dropout.SetTraining(on) }

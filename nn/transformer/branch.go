@@ -5,8 +5,12 @@ import (
 	"github.com/bestiary-ml/bestiary/tensor"
 )
 
-// branch is a residual branch: scale · norm(net(shift(norm(x)))), where the shift and the second norm are optional.
-// LayerScale (Touvron et al., 2021) lets deep stacks begin close to the identity.
+// branch is a residual branch:
+//
+//	x + scale·normOut(net(shift(norm(x))))
+//
+// where shift and normOut are optional. Small initial scales let deep stacks begin close to the identity (LayerScale;
+// Touvron et al., 2021).
 type branch struct {
 	norm, normOut *nn.LayerNorm
 	scale         *tensor.Tensor // [Dim]
@@ -14,24 +18,10 @@ type branch struct {
 	net           net
 }
 
-// net is what a branch computes.
+// net is what a branch computes between its first and last projection, both included: [B, n, Dim] → [B, n, Dim].
 type net interface {
 	nn.Module
-	forward(x *tensor.Tensor, p *pass) *tensor.Tensor
-	// cached is forward with what the cache has of the positions before x's, and with what stands before the first linear layer
-	// and behind the last one.
-	cached(x *tensor.Tensor, in, out tensor.Projection, p *pass, c *branchCache) *tensor.Tensor
-}
-
-// pass is what the layers of one forward pass have in common.
-type pass struct {
-	cos, sin *tensor.Tensor // [Len, R] of all positions, or nil
-	keep     *tensor.Tensor // ints [B, n], 0 where a key is padding, or nil
-	shift    *tensor.Tensor // ints [4·n], see shiftIndex, or nil
-
-	// with a cache:
-	first int                // position of x's first row
-	moved *tensor.TokenShift // in the place of shift
+	forward(x *tensor.Tensor, in prologue, out epilogue, p *pass, memory *branchCache) *tensor.Tensor
 }
 
 func newBranch(d *tensor.Device, c Config, layer int, n net, shared bool) *branch {
@@ -49,35 +39,20 @@ func newBranch(d *tensor.Device, c Config, layer int, n net, shared bool) *branc
 	return b
 }
 
-// forward returns what the branch adds to x [B, n, Dim].
-func (b *branch) forward(x *tensor.Tensor, p *pass) *tensor.Tensor {
-	x = b.norm.Forward(x)
-	if p.shift != nil {
-		x = x.ShiftTokens(p.shift)
+// forward returns to plus the branch of x, or the branch alone if to is nil. All are [B, n, Dim]; with reversible layers,
+// to and x are different streams.
+func (b *branch) forward(to, x *tensor.Tensor, p *pass, memory *branchCache) *tensor.Tensor {
+	in, out := prologue{norm: b.norm}, epilogue{scale: b.scale, residual: to}
+	if b.normOut == nil {
+		return b.net.forward(x, in, out, p, memory)
 	}
-	return b.normed(b.net.forward(x, p)).Mul(b.scale)
-}
-
-// cached returns to plus what the branch adds to x [B, m, Dim], the rows from position p.first on, with what the cache has of
-// those before.
-func (b *branch) cached(to, x *tensor.Tensor, p *pass, c *branchCache) *tensor.Tensor {
-	in := tensor.Projection{Gamma: b.norm.Weight, Beta: b.norm.Bias, Eps: b.norm.Eps, Shift: p.moved, Inputs: c.inputs}
-	if b.normOut != nil {
-		return to.AddProduct(b.normOut.Forward(b.net.cached(x, in, tensor.Projection{}, p, c)), b.scale)
-	}
-	return b.net.cached(x, in, tensor.Projection{Scale: b.scale, Residual: to}, p, c)
-}
-
-func (b *branch) normed(y *tensor.Tensor) *tensor.Tensor {
-	if b.normOut != nil {
-		return b.normOut.Forward(y)
-	}
-	return y
+	y := b.net.forward(x, in, epilogue{}, p, memory)
+	return out.apply(b.normOut.Forward(y), p)
 }
 
 // Visit implements nn.Module.
 func (b *branch) Visit(path string, f func(nn.Param)) {
-	f(nn.Param{Path: nn.Join(path, "scale"), Tensor: b.scale, Trainable: true})
+	f(nn.Param{Path: nn.Join(path, "scale"), Tensor: b.scale, Trainable: true, Layer: b})
 	b.norm.Visit(nn.Join(path, "norm"), f)
 	if b.normOut != nil {
 		b.normOut.Visit(nn.Join(path, "norm_out"), f)
@@ -89,3 +64,11 @@ func (b *branch) Visit(path string, f func(nn.Param)) {
 
 // SetTraining implements nn.Module.
 func (b *branch) SetTraining(on bool) { b.net.SetTraining(on) }
+
+// String implements fmt.Stringer.
+func (b *branch) String() string {
+	if b.shared {
+		return "LayerScale, weights shared"
+	}
+	return "LayerScale"
+}

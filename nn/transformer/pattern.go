@@ -6,23 +6,37 @@ import (
 	"github.com/bestiary-ml/bestiary/tensor"
 )
 
-// Pattern says which keys the queries of a layer may see. In all of them text sees the text before it and cells of
-// the picture see all of the text; they differ in the cells that a cell sees.
+// Pattern is the attention pattern of a layer: which keys a query may attend to. In every pattern, text attends to the
+// text before it and a cell of the picture to all text. Patterns differ in the cells that a cell attends to.
 type Pattern string
 
 // The patterns. The first four are those of Ramesh et al. (2021, figure 11) and Child et al. (2019).
 const (
 	Full     Pattern = "full"      // all cells before it
-	AxialRow Pattern = "axial_row" // those before it in its row
-	AxialCol Pattern = "axial_col" // those above it in its column
-	ConvLike Pattern = "conv_like" // those in a square window that has it at the bottom right
-	Sparse   Pattern = "sparse"    // blocks of positions, see sparseLayout
+	AxialRow Pattern = "axial_row" // the cells before it in its row
+	AxialCol Pattern = "axial_col" // the cells above it in its column
+	ConvLike Pattern = "conv_like" // a square window of cells with itself at the bottom right
+	Sparse   Pattern = "sparse"    // blocks of 16 positions: text, a local window, and a random quarter of all
 )
 
 // Patterns lists all patterns.
 var Patterns = []Pattern{Full, AxialRow, AxialCol, ConvLike, Sparse}
 
-// maskKey is equal for layers with equal masks: only sparse ones differ from layer to layer.
+// Mask returns the attention mask of a layer, for the positions of the Geometry; nil if every position sees every other.
+func (c Config) Mask(d *tensor.Device, layer int) *tensor.AttentionMask {
+	allowed := c.allowed(layer)
+	if allowed == nil {
+		return nil
+	}
+	var order []int32
+	if c.pattern(layer) == AxialCol {
+		order = c.Geometry.columnMajor()
+	}
+	n := c.Geometry.Len()
+	return d.NewAttentionMask(n, n, order, allowed)
+}
+
+// maskKey is equal for layers with equal masks: only sparse masks differ from layer to layer.
 func (c Config) maskKey(layer int) string {
 	if c.pattern(layer) == Sparse {
 		return fmt.Sprintf("%s %d", Sparse, layer)
@@ -30,7 +44,7 @@ func (c Config) maskKey(layer int) string {
 	return string(c.pattern(layer))
 }
 
-// allowed tells whether a query may see a key, both given as positions; nil means that it always may.
+// allowed returns whether a query may attend to a key, both given as positions; nil if every query may attend to every key.
 func (c Config) allowed(layer int) func(query, key int) bool {
 	if !c.Causal {
 		return nil
@@ -62,16 +76,16 @@ func (c Config) allowed(layer int) func(query, key int) bool {
 	}
 }
 
-// Numbers of the block-sparse pattern, which DALLE-pytorch leaves at DeepSpeed's defaults.
+// Sizes of the block-sparse pattern: DeepSpeed's defaults, which DALLE-pytorch uses.
 const (
 	sparseBlock = 16 // positions of a block
 	sparseLocal = 4  // blocks of a local window
 )
 
-// sparseLayout is the block-sparse pattern of DeepSpeed's VariableSparsityConfig as DALLE-pytorch sets it up.
-// Positions are cut into blocks of 16. A block of queries sees the blocks of text, the blocks of its own window (windows
-// of four blocks, side by side) and a quarter of all blocks chosen at random, as far as they aren't behind it.
-// There, the choice is made anew by every process; here it follows from the number of the layer.
+// sparseLayout is the block-sparse pattern of DeepSpeed's VariableSparsityConfig with DALLE-pytorch's settings. Positions
+// are cut into blocks of 16. A block of queries attends to the blocks of text, the blocks of its window (windows of four
+// blocks, side by side) and a random quarter of all blocks. DeepSpeed draws the random blocks anew in every process; here
+// they follow from the number of the layer.
 func (c Config) sparseLayout(layer int) func(query, key int) bool {
 	n := c.Geometry.Len()
 	blocks := (n + sparseBlock - 1) / sparseBlock

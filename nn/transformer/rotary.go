@@ -2,19 +2,20 @@ package transformer
 
 import "math"
 
-// Positions that rotary embeddings give to tokens where they have none of their own.
+// Places on the axes of rotary embeddings where a token has none of its own.
 const (
-	cellsInText = 8192 // of every cell, on the text axis
-	textInCells = -10  // of every text token, on the axes of the picture
+	cellsInText = 8192 // of all cells, on the text axis
+	textInCells = -10  // of all text tokens, on the row and column axes
 )
 
-// Angles returns the rotary angles (Su et al., 2021) of the first n positions, [n, R] in row-major order, and R, as
-// DALLE-pytorch has them. A third of a head's features each turn with the place in the text, the row and the column;
-// with d = DimHead/3 features an axis there are ⌊d/2⌋ frequencies, each of which turns a pair of features:
+// Angles returns the rotary angles (Su et al., 2021) of the first n positions, [n, R] in row-major order, and R, as in
+// DALLE-pytorch. Each third of a head's features is rotated by one place: in the text, the row and the column. With
+// d = DimHead/3 features for an axis, there are ⌊d/2⌋ frequencies, each of which rotates a pair of features:
 //
-//	text: 10000^(−2i/d)·position; picture: π·linspace(1, 5)[i]·place, where places are linspace(−1, 1).
+//	text:        10000^(−2i/d)·position
+//	row, column: π·linspace(1, 5)[i]·place, with places linspace(−1, 1)
 //
-// Everything is rounded to float32 where the original is, because angles on the text axis go up to 8192.
+// Values are rounded to float32 where DALLE-pytorch rounds them, since angles on the text axis go up to 8192.
 func (c Config) Angles(n int) (values []float32, r int) {
 	g := c.Geometry
 	d := c.DimHead / 3
@@ -43,7 +44,7 @@ func (c Config) Angles(n int) (values []float32, r int) {
 	return values, r
 }
 
-// linspace is element i of n evenly spaced numbers from first to last. As PyTorch does, it counts from the nearer end.
+// linspace returns element i of n evenly spaced numbers from first to last. Like PyTorch, it counts from the nearer end.
 func linspace(first, last float32, n, i int) float32 {
 	if n == 1 {
 		return first

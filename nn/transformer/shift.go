@@ -1,9 +1,9 @@
 package transformer
 
-// shiftIndex describes the token shift: of the quarters of its channels, a token of text takes the first two from the
-// token before it; a cell of the picture takes the first from the cell above it and the second from the cell to its
-// left. Where there is none, they are zero. With x [B, n, D] seen as [B, 4·n, D/4], entry j of the shifted sequence
-// is entry index[j] of x, or zeros for −1.
+// shiftIndex describes the token shift: a token takes some quarters of its channels from other tokens. A token of text
+// takes the first two quarters from the token before it; a cell of the picture takes the first from the cell above it and
+// the second from the cell to its left. Quarters without a source are zero. With x [B, n, D] seen as [B, 4·n, D/4], entry
+// j of the shifted sequence is entry index[j] of x, or zeros for −1.
 func (g Geometry) shiftIndex() []int32 {
 	index := make([]int32, 4*g.Len())
 	for p := range g.Len() {

@@ -1,15 +1,26 @@
-// Package transformer is the transformer of DALL-E (Ramesh et al., 2021) and CLIP in DALLE-pytorch's variant of it.
+// Package transformer is the transformer of DALL-E (Ramesh et al., 2021) and CLIP in DALLE-pytorch's variant.
 //
-// Each layer adds two branches to a stream of vectors, attention and a GEGLU feed-forward net, each with a norm before
-// it and a learned scale behind it. Optional are sparse patterns of attention over the cells of a picture, rotary
-// embeddings on the axes text, row and column, tokens that take channels from their neighbours, reversible layers, and
-// weights shared between layers.
+// A layer adds two residual branches to a stream of vectors x [B, n, Dim], attention and a GEGLU feed-forward net
+// (Shazeer, 2020), each with a layer normalization before it and a learned scale behind it (LayerScale; Touvron et al.,
+// 2021):
+//
+//	x = x + scale₁·attention(norm₁(x))
+//	x = x + scale₂·feedForward(norm₂(x))
+//
+// Options are sparse attention patterns over the cells of a picture ([Pattern]), rotary embeddings on the axes text, row
+// and column ([Config.Angles]), token shift, reversible residual blocks (Gomez et al., 2017), activation checkpointing,
+// and weights shared between layers.
+//
+// The layers are written once. Without a [Cache], Forward maps whole sequences and records gradients; with one, it maps
+// the next positions of each sequence by the fused kernels of decoding.
 package transformer
 
 import (
 	"math"
 	"strconv"
 
+	"github.com/bestiary-ml/bestiary/fault"
+	"github.com/bestiary-ml/bestiary/internal/require"
 	"github.com/bestiary-ml/bestiary/nn"
 	"github.com/bestiary-ml/bestiary/tensor"
 )
@@ -18,41 +29,48 @@ import (
 type Transformer struct {
 	config Config
 	layers []layer
-	random *tensor.Generator // of dropout, which is drawn again where activations are recomputed
+	random *tensor.Generator // of dropout; replayed where activations are recomputed
 
-	cos, sin *tensor.Tensor // [Len, R], or nil
+	cos, sin *tensor.Tensor // [Len, R], or nil without rotary embeddings
 	shift    *tensor.Tensor // ints [4·Len], see shiftIndex, or nil
 	index    []int32        // the same numbers
 }
 
 type layer struct{ attention, feedForward *branch }
 
-// New builds a transformer on a device. g initialises it and goes on to draw its dropout.
-func New(d *tensor.Device, c Config, g *tensor.Generator) (*Transformer, error) {
+// New builds a transformer on a device. g initialises the weights and is kept for dropout. The error is a
+// [*fault.FieldError], or a [*fault.OutOfMemory] of the device.
+func New(d *tensor.Device, c Config, g *tensor.Generator) (t *Transformer, err error) {
+	defer fault.Catch(&err)
 	if err := c.Validate(); err != nil {
 		return nil, err
 	}
-	t := &Transformer{config: c, random: g}
+	if err := require.Builder(d, g); err != nil {
+		return nil, err
+	}
+	t = &Transformer{config: c, random: g}
 	masks := map[string]*tensor.AttentionMask{}
+	attentions, feedForwards := make([]*attention, c.Depth), make([]*feedForward, c.Depth)
 	for i := range c.Depth {
 		key := c.maskKey(i)
 		if _, known := masks[key]; !known {
 			masks[key] = c.Mask(d, i)
 		}
-		var l layer
-		if first := c.AttnOwner(i); first < i {
-			own := *t.layers[first].attention.net.(*attention)
-			own.mask = masks[key]
-			l.attention = newBranch(d, c, i, &own, true)
+		attentionOwner, feedForwardOwner := c.AttnOwner(i), c.FFOwner(i)
+		if attentionOwner < i {
+			shared := *attentions[attentionOwner]
+			shared.mask = masks[key]
+			attentions[i] = &shared
 		} else {
-			l.attention = newBranch(d, c, i, newAttention(d, c, masks[key], g), false)
+			attentions[i] = newAttention(d, c, masks[key], g)
 		}
-		if first := c.FFOwner(i); first < i {
-			l.feedForward = newBranch(d, c, i, t.layers[first].feedForward.net, true)
+		attention := newBranch(d, c, i, attentions[i], attentionOwner < i)
+		if feedForwardOwner < i {
+			feedForwards[i] = feedForwards[feedForwardOwner]
 		} else {
-			l.feedForward = newBranch(d, c, i, newFeedForward(d, c, g), false)
+			feedForwards[i] = newFeedForward(d, c, g)
 		}
-		t.layers = append(t.layers, l)
+		t.layers = append(t.layers, layer{attention, newBranch(d, c, i, feedForwards[i], feedForwardOwner < i)})
 	}
 	if c.Rotary {
 		angles, r := c.Angles(c.Geometry.Len())
@@ -70,57 +88,6 @@ func New(d *tensor.Device, c Config, g *tensor.Generator) (*Transformer, error) 
 	return t, nil
 }
 
-// Mask builds the attention mask of a layer, for positions of the Geometry; nil if every position sees every other.
-func (c Config) Mask(d *tensor.Device, layer int) *tensor.AttentionMask {
-	allowed := c.allowed(layer)
-	if allowed == nil {
-		return nil
-	}
-	var order []int32
-	if c.pattern(layer) == AxialCol {
-		order = c.Geometry.columnMajor()
-	}
-	n := c.Geometry.Len()
-	return d.NewAttentionMask(n, n, order, allowed)
-}
-
-// Forward maps whole sequences x [B, Len, Dim]. keep, ints [B, Len], is 0 where a position is padding that none shall
-// look at; nil means that there is none.
-func (t *Transformer) Forward(x, keep *tensor.Tensor) *tensor.Tensor {
-	p := &pass{cos: t.cos, sin: t.sin, keep: keep, shift: t.shift}
-	if t.config.Reversible {
-		recomputed := len(t.layers) - min(len(t.layers), t.config.kept(x.Dim(0)*x.Dim(1)))
-		blocks := make([]tensor.ReversibleBlock, recomputed)
-		for i, l := range t.layers[:recomputed] {
-			blocks[i] = tensor.ReversibleBlock{
-				F: func(x *tensor.Tensor) *tensor.Tensor { return l.attention.forward(x, p) },
-				G: func(x *tensor.Tensor) *tensor.Tensor { return l.feedForward.forward(x, p) },
-			}
-		}
-		y1, y2 := x, x
-		if recomputed > 0 {
-			y1, y2 = tensor.Reversible(x, x, blocks, t.random)
-		}
-		for _, l := range t.layers[recomputed:] {
-			y1 = y1.Add(l.attention.forward(y2, p))
-			y2 = y2.Add(l.feedForward.forward(y1, p))
-		}
-		return y1.Add(y2).Scale(0.5)
-	}
-	for _, l := range t.layers {
-		run := func(x *tensor.Tensor) *tensor.Tensor {
-			x = x.Add(l.attention.forward(x, p))
-			return x.Add(l.feedForward.forward(x, p))
-		}
-		if t.config.Checkpoint {
-			x = x.Checkpoint(run, t.random)
-		} else {
-			x = run(x)
-		}
-	}
-	return x
-}
-
 // Visit implements nn.Module. Weights that layers share are visited once, in the first of the layers.
 func (t *Transformer) Visit(path string, f func(nn.Param)) {
 	for i, l := range t.layers {
@@ -130,10 +97,13 @@ func (t *Transformer) Visit(path string, f func(nn.Param)) {
 	}
 }
 
-// SetTraining implements nn.Module: dropout is for training only.
+// SetTraining implements nn.Module: dropout acts in training only.
 func (t *Transformer) SetTraining(on bool) {
 	for _, l := range t.layers {
 		l.attention.SetTraining(on)
 		l.feedForward.SetTraining(on)
 	}
 }
+
+// String implements fmt.Stringer: the table of [nn.Summary].
+func (t *Transformer) String() string { return nn.Summary(t) }

@@ -26,7 +26,7 @@ func build(t *testing.T, d *tensor.Device, c Config, g *tensor.Generator) *Trans
 		t.Fatal(err)
 	}
 	enlarge := tensor.NewGenerator(9)
-	for _, p := range nn.Params(m) { // branches as strong as the stream, so that mistakes in them show
+	for _, p := range nn.Params(m) { // branches as strong as the stream, so that errors in them are visible
 		if strings.HasSuffix(p.Path, "scale") {
 			p.Tensor.Set(enlarge.Normal(d, p.Tensor.Len()).Values())
 		}
@@ -49,8 +49,8 @@ func step(m *Transformer, x, upstream *tensor.Tensor, f func(*tensor.Tensor) *te
 	return out.Values(), gradients
 }
 
-// Layers that are computed again in the backward pass have the outputs and gradients of those that keep everything,
-// with the same dropout.
+// Layers that recompute activations in the backward pass have the outputs and gradients of layers that keep them, with the
+// same dropout.
 func TestRecomputation(t *testing.T) {
 	d := golden.CPU(t)
 	for name, change := range map[string]func(*Config){
@@ -78,11 +78,11 @@ func TestRecomputation(t *testing.T) {
 				p := &pass{cos: m.cos, sin: m.sin, shift: m.shift}
 				x1, x2 := x, x
 				for _, l := range m.layers {
-					x1 = x1.Add(l.attention.forward(x2, p))
+					x1 = x1.Add(l.attention.forward(nil, x2, p, nil))
 					if c.Reversible {
-						x2 = x2.Add(l.feedForward.forward(x1, p))
+						x2 = x2.Add(l.feedForward.forward(nil, x1, p, nil))
 					} else {
-						x1 = x1.Add(l.feedForward.forward(x1, p))
+						x1 = x1.Add(l.feedForward.forward(nil, x1, p, nil))
 						x2 = x1
 					}
 				}
@@ -90,7 +90,7 @@ func TestRecomputation(t *testing.T) {
 			})
 			_, after := random.State()
 			random.SetState(key, offset)
-			got, gotGradients := step(m, x, upstream, func(x *tensor.Tensor) *tensor.Tensor { return m.Forward(x, nil) })
+			got, gotGradients := step(m, x, upstream, func(x *tensor.Tensor) *tensor.Tensor { return m.Forward(x, nil, nil) })
 			if _, at := random.State(); at != after {
 				t.Errorf("the generator is at %d after a step, want %d", at, after)
 			}
@@ -102,8 +102,8 @@ func TestRecomputation(t *testing.T) {
 	}
 }
 
-// Changing a position changes the outputs that may see it, and none before it, under every pattern; what is computed
-// with a cache, in pieces, is the same.
+// With every pattern, a change at a position changes the outputs of the positions that attend to it, and none before it.
+// The output with a KV cache, in pieces, is the same.
 func TestPatterns(t *testing.T) {
 	d := golden.CPU(t)
 	for _, pattern := range Patterns {
@@ -114,14 +114,14 @@ func TestPatterns(t *testing.T) {
 				m := build(t, d, c, tensor.NewGenerator(3))
 				n := c.Geometry.Len()
 				x := tensor.NewGenerator(4).Normal(d, 1, n, c.Dim)
-				before := m.Forward(x, nil).Values()
+				before := m.Forward(x, nil, nil).Values()
 				allowed := c.allowed(0)
 				for _, key := range []int{0, 3, 5, 6, 7, 18, 19, 20, 50, 77, n - 2, n - 1} {
 					changed := x.Values()
 					for i := range c.Dim {
 						changed[key*c.Dim+i] += float32(i%3) - 0.7
 					}
-					after := m.Forward(d.From(changed, x.Shape()...), nil).Values()
+					after := m.Forward(d.From(changed, x.Shape()...), nil, nil).Values()
 					for query := range n {
 						row := slices.Equal(after[query*c.Dim:(query+1)*c.Dim], before[query*c.Dim:(query+1)*c.Dim])
 						if moved := !row; moved && query < key || !shift && moved != allowed(query, key) {
@@ -132,7 +132,7 @@ func TestPatterns(t *testing.T) {
 				cache := m.NewCache(1)
 				var got []float32
 				for _, piece := range []int{9, 1, 1, 40, 13, 1, n - 65} {
-					got = append(got, m.Extend(x.Slice(1, cache.Len(), cache.Len()+piece), cache).Values()...)
+					got = append(got, m.Forward(x.Slice(1, cache.Len(), cache.Len()+piece), nil, cache).Values()...)
 				}
 				golden.Near(t, "cached output", got, before, 1e-5)
 			})
@@ -140,7 +140,7 @@ func TestPatterns(t *testing.T) {
 	}
 }
 
-// What each pattern lets a cell see, of a picture of 9×13 behind 6 positions of text, written down by hand.
+// Which cells each pattern allows, in a picture of 9×13 cells after 6 positions of text, written by hand.
 func TestAllowed(t *testing.T) {
 	at := func(row, column int) int { return 6 + 13*row + column }
 	for _, test := range []struct {
@@ -166,18 +166,18 @@ func TestAllowed(t *testing.T) {
 	}
 }
 
-// A transformer without order: padding is seen by nobody, everything else by everyone.
+// In a transformer that is not causal, no position attends to padding, and every position attends to all others.
 func TestKeep(t *testing.T) {
 	d := golden.CPU(t)
 	c := Config{Dim: 12, Depth: 2, Heads: 2, DimHead: 5, FFMult: 1, Geometry: Geometry{Text: 7}}
 	m := build(t, d, c, tensor.NewGenerator(3))
 	x := tensor.NewGenerator(4).Normal(d, 1, 7, 12)
 	keep := d.Ints([]int32{1, 1, 1, 1, 1, 0, 1}, 1, 7)
-	before := m.Forward(x, keep).Values()
+	before := m.Forward(x, keep, nil).Values()
 	for position := range 7 {
 		changed := x.Values()
 		changed[position*12]++
-		after := m.Forward(d.From(changed, 1, 7, 12), keep).Values()
+		after := m.Forward(d.From(changed, 1, 7, 12), keep, nil).Values()
 		for other := range 7 {
 			moved := !slices.Equal(after[other*12:other*12+12], before[other*12:other*12+12])
 			if want := position != 5 || other == 5; moved != want {

@@ -1,32 +1,34 @@
-package dalle
+package interchange
 
 import (
 	"fmt"
 	"strings"
 
+	"github.com/bestiary-ml/bestiary/dalle"
 	"github.com/bestiary-ml/bestiary/nn"
 )
 
-// torchTensor is a learned tensor in DALLE-pytorch's state_dict.
-type torchTensor struct {
-	name  string
-	shape []int
-	parts []nn.Param // ours, which it holds one below the other
-	alias bool       // it is there under another name, too
+// StateEntry is a learned tensor in the state_dict of DALLE-pytorch's DALLE.
+type StateEntry struct {
+	Name  string
+	Shape []int
+	Parts []nn.Param // parameters of our model, concatenated along the first dimension
+	Alias bool       // it is in the state_dict under an earlier name, too
 }
 
-// torchTensors lists the learned tensors of DALLE-pytorch 1.6.6's DALLE in the order of its state_dict.
-func (m *DALLE) torchTensors() []torchTensor {
-	c, t := m.config, m.config.Transformer
+// DALLEState lists the learned tensors of DALLE-pytorch 1.6.6's DALLE in the order of its state_dict.
+func DALLEState(m *dalle.DALLE) []StateEntry {
+	c := m.Config()
+	t := c.Transformer
 	ours := map[string]nn.Param{}
 	for _, p := range nn.Params(m) {
 		ours[p.Path] = p
 	}
-	var all []torchTensor
+	var all []StateEntry
 	add := func(alias bool, name string, shape []int, paths ...string) {
-		e := torchTensor{name: name, shape: shape, alias: alias}
+		e := StateEntry{Name: name, Shape: shape, Alias: alias}
 		for _, path := range paths {
-			e.parts = append(e.parts, ours[path])
+			e.Parts = append(e.Parts, ours[path])
 		}
 		all = append(all, e)
 	}
@@ -35,7 +37,7 @@ func (m *DALLE) torchTensors() []torchTensor {
 		add(false, "image_pos_emb.weights.0", []int{1, c.Height, 1, t.Dim}, "row_position.weight")
 		add(false, "image_pos_emb.weights.1", []int{1, 1, c.Width, t.Dim}, "column_position.weight")
 	}
-	fn := func(wrappers int) string { // modules that wrap others: norm, caches and shift
+	fn := func(wrappers int) string { // modules that wrap others: norm, caches and token shift
 		if t.ShiftTokens {
 			wrappers += 2
 		}
@@ -73,7 +75,7 @@ func (m *DALLE) torchTensors() []torchTensor {
 	}
 	add(false, "to_logits.0.weight", []int{t.Dim}, "norm.weight")
 	add(false, "to_logits.0.bias", []int{t.Dim}, "norm.bias")
-	rows := c.textRows() + c.ImageCodes
+	rows := c.TextRows() + c.ImageCodes
 	weights := []string{"text_head.weight", "image_head.weight"}
 	if c.ShareEmbeddings {
 		weights = []string{"text_embedding.weight", "image_embedding.weight"}
@@ -88,7 +90,7 @@ func (m *DALLE) torchTensors() []torchTensor {
 		}
 		return all
 	}
-	add(false, "text_emb.weight", []int{c.textRows(), t.Dim}, "text_embedding.weight")
+	add(false, "text_emb.weight", []int{c.TextRows(), t.Dim}, "text_embedding.weight")
 	add(false, "image_emb.weight", []int{c.ImageCodes, t.Dim}, "image_embedding.weight")
 	return all
 }

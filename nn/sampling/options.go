@@ -1,4 +1,7 @@
-// Package sampling holds the settings of sampling that all generators share, with one meaning and one validation.
+// Package sampling samples tokens from logits, with the settings that all generators share.
+//
+// With temperature τ, token i has probability ∝ exp(logitᵢ/τ) among the tokens that top-k and nucleus sampling (Holtzman
+// et al., 2020) leave. A token is drawn by inverse-CDF sampling with one uniform number from a generator.
 package sampling
 
 import (
@@ -31,6 +34,17 @@ const (
 	maxTemperature = 1e6
 	maxGuidance    = 1e6
 )
+
+// Guide applies classifier-free guidance: logits become null + Guidance·(logits − null), where null are the logits
+// without the condition. Both have the same length.
+func (o Options) Guide(logits, null []float32) {
+	if o.Guidance == 1 {
+		return
+	}
+	for i, n := range null {
+		logits[i] = n + (logits[i]-n)*float32(o.Guidance)
+	}
+}
 
 // Validate returns a [*fault.FieldError] for a value that is not allowed.
 func (o Options) Validate() error {
