@@ -152,7 +152,7 @@ func TestOpenTextToImageThatDontFit(t *testing.T) {
 			large, err := clip.New(b.device, c, tensor.NewGenerator(0))
 			return errors.Join(err, r.SetConfig("clip", c), r.SaveWeights("clip", weights.Of(large), nil))
 		},
-		"dvae: codes 1 is not possible": func(r *run.Run) error {
+		"dvae: Codes 1: must be 2 to 65536": func(r *run.Run) error {
 			c := b.models.VAE.Config()
 			c.Codes = 1
 			return r.SetConfig("dvae", c)
