@@ -15,21 +15,22 @@ import (
 // otherFlags are the flags of fields whose names are not those of the field in kebab case. A command has at most one of
 // the flags of a field.
 var otherFlags = map[string][]string{
-	"Candidates":   {"rank"},
-	"Floor":        {"temperature-floor"},
-	"ImageCodes":   {"codes"},
-	"Images":       {"image-columns"},
-	"LearningRate": {"lr"},
-	"N":            {"n"},
-	"Path":         {"data"},
-	"ReinMax":      {"reinmax"},
-	"Share":        {"hold-out"},
-	"Size":         {"image-size"},
-	"Start":        {"temperature"},
-	"TextTokens":   {"vocab-size"},
-	"Texts":        {"text-columns"},
-	"Truncate":     {"truncate-captions"},
-	"Versus":       {"vs"},
+	"Candidates":      {"rank"},
+	"Annealing.Steps": {"anneal-steps"},
+	"Floor":           {"temperature-floor"},
+	"ImageCodes":      {"codes"},
+	"Images":          {"image-columns"},
+	"LearningRate":    {"lr"},
+	"N":               {"n"},
+	"Path":            {"data"},
+	"ReinMax":         {"reinmax"},
+	"Share":           {"hold-out"},
+	"Size":            {"image-size"},
+	"Start":           {"temperature"},
+	"TextTokens":      {"vocab-size"},
+	"Texts":           {"text-columns"},
+	"Truncate":        {"truncate-captions"},
+	"Versus":          {"vs"},
 }
 
 // explain returns the text of an error in the words of the command line. The fields of a [fault.FieldError] become flags
