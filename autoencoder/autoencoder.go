@@ -38,10 +38,10 @@ func New(d *tensor.Device, c Config, g *tensor.Generator) (a *Autoencoder, err e
 		return nil, err
 	}
 	a = &Autoencoder{config: c, encoder: &nn.Sequential{}, decoder: &nn.Sequential{}}
-	halve := tensor.Square(2, 1)
+	halve := tensor.StridePad(2, 1)
 	for i := range halvings {
 		a.encoder.Add(strconv.Itoa(3*i), nn.NewConv2d(d, c.Channels[i], c.Channels[i+1], 4, false, halve, g))
-		a.encoder.Add(strconv.Itoa(3*i+1), nn.NewBatchNorm(d, c.Channels[i+1], tensor.LeakyReLU02))
+		a.encoder.Add(strconv.Itoa(3*i+1), nn.NewBatchNorm(d, c.Channels[i+1], tensor.LeakyReLU(0.2)))
 	}
 	for i := range halvings - 1 {
 		from, to := c.Channels[halvings-i], c.Channels[halvings-i-1]
@@ -49,12 +49,12 @@ func New(d *tensor.Device, c Config, g *tensor.Generator) (a *Autoencoder, err e
 		a.decoder.Add(strconv.Itoa(3*i+1), nn.NewBatchNorm(d, to, tensor.ReLU))
 	}
 	last := halve
-	last.Act = tensor.TanhAct
+	last.Act = tensor.Tanh
 	a.decoder.Add(strconv.Itoa(3*(halvings-1)), nn.NewConvTranspose2d(d, c.Channels[1], c.Channels[0], 4, true, last, g))
 
 	a.fcEncode = &nn.Sequential{}
 	a.fcEncode.Add("0", nn.NewLinear(d, c.features(), c.Hidden, true, g))
-	a.fcEncode.Add("1", nn.NewBatchNorm(d, c.Hidden, tensor.LeakyReLU02))
+	a.fcEncode.Add("1", nn.NewBatchNorm(d, c.Hidden, tensor.LeakyReLU(0.2)))
 	a.fcEncode.Add("3", nn.NewDropout(c.Dropout, g))
 	a.fcEncode.Add("4", nn.NewLinear(d, c.Hidden, c.Embedding, true, g))
 

@@ -3,6 +3,7 @@ package dalle
 import (
 	"math"
 
+	"github.com/bestiary-ml/bestiary/internal/engine"
 	"github.com/bestiary-ml/bestiary/nn/sampling"
 	"github.com/bestiary-ml/bestiary/tensor"
 )
@@ -10,7 +11,7 @@ import (
 // deviceDraw samples codes on the device, where their logits are, so that the host needn't wait for a code before it
 // queues the computation of the next one. Random numbers and tokens are those of sampling.Sampler.
 type deviceDraw struct {
-	how     tensor.Draw
+	how     sampling.OnDevice
 	uniform *tensor.Tensor // ints [cells, pictures, 2]: 53 random bits for each code
 	codes   *tensor.Tensor // ints [cells, rows]
 	places  *tensor.Tensor // [cells, Dim]: learned positions, or nil
@@ -20,7 +21,7 @@ type deviceDraw struct {
 
 // newDeviceDraw returns nil if the device can't sample, or not with these options.
 func (m *DALLE) newDeviceDraw(pictures []Picture, o sampling.Options) *deviceDraw {
-	if !m.device.Draws() || o.TopP > 0 && o.TopP < 1 || len(pictures) == 0 {
+	if !sampling.Available(m.device) || o.TopP > 0 && o.TopP < 1 || len(pictures) == 0 {
 		return nil
 	}
 	cells, primed, rows := m.config.Cells(), len(pictures[0].Prime), len(pictures)
@@ -35,7 +36,7 @@ func (m *DALLE) newDeviceDraw(pictures []Picture, o sampling.Options) *deviceDra
 		}
 	}
 	d := &deviceDraw{
-		how:     tensor.Draw{Temperature: o.Temperature, TopK: o.TopK, Guidance: o.Guidance, Twins: o.Guidance != 1},
+		how:     sampling.OnDevice{Temperature: o.Temperature, TopK: o.TopK, Guidance: o.Guidance, Twins: o.Guidance != 1},
 		uniform: m.device.Ints(words, cells, rows, 2).Keep(), drawn: primed, known: primed,
 	}
 	if d.how.Twins {
@@ -50,15 +51,15 @@ func (m *DALLE) newDeviceDraw(pictures []Picture, o sampling.Options) *deviceDra
 
 // draw samples the codes of the next cell from logits [rows, 1, V].
 func (d *deviceDraw) draw(logits *tensor.Tensor) {
-	logits.Draw(d.how, d.uniform.Entries(d.drawn, d.drawn+1), d.codes.Entries(d.drawn, d.drawn+1))
+	d.how.Draw(logits, engine.Entries(d.uniform, d.drawn, d.drawn+1), engine.Entries(d.codes, d.drawn, d.drawn+1))
 	d.drawn++
 }
 
 // embed returns the vectors [rows, 1, Dim] of the codes of a cell.
 func (d *deviceDraw) embed(m *DALLE, cell int) *tensor.Tensor {
-	x := m.image.Forward(d.codes.Entries(cell, cell+1).Reshape(-1, 1))
+	x := m.image.Forward(engine.Entries(d.codes, cell, cell+1).Reshape(-1, 1))
 	if d.places != nil {
-		x = x.Add(d.places.Entries(cell, cell+1))
+		x = x.Add(engine.Entries(d.places, cell, cell+1))
 	}
 	return x
 }
@@ -66,16 +67,16 @@ func (d *deviceDraw) embed(m *DALLE, cell int) *tensor.Tensor {
 // read waits for the codes sampled since the last call and appends them to the codes of each picture.
 func (d *deviceDraw) read(codes [][]int32) error {
 	rows := d.codes.Dim(1)
-	for i, code := range d.codes.Entries(d.known, d.drawn).IntValues() {
+	for i, code := range engine.Entries(d.codes, d.known, d.drawn).IntValues() {
 		if i%rows >= len(codes) {
 			continue // the row of a picture without its caption
 		}
 		switch code {
-		case tensor.DrawnNaN:
+		case sampling.DrawnNaN:
 			return &sampling.LogitsError{Logit: math.NaN()}
-		case tensor.DrawnInfinite:
+		case sampling.DrawnInfinite:
 			return &sampling.LogitsError{Logit: math.Inf(1)}
-		case tensor.DrawnNone:
+		case sampling.DrawnNone:
 			return &sampling.LogitsError{Logit: math.Inf(-1)}
 		}
 		codes[i%rows] = append(codes[i%rows], code)

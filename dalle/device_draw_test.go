@@ -56,8 +56,8 @@ func TestDeviceDraw(t *testing.T) {
 				}
 				random.SetState(9, 0) // again
 				codes := d.Ints(make([]int32, rows))
-				d.From(logits, rows, 1, n).Draw(tensor.Draw{Temperature: s.Temperature, TopK: s.TopK, Guidance: s.Guidance, Twins: rows > pictures},
-					d.Ints(words), codes)
+				how := sampling.OnDevice{Temperature: s.Temperature, TopK: s.TopK, Guidance: s.Guidance, Twins: rows > pictures}
+				how.Draw(d.From(logits, rows, 1, n), d.Ints(words), codes)
 				got, host := codes.IntValues(), sampling.New(s)
 				for i := range pictures {
 					own := logits[i*n : (i+1)*n]
@@ -77,10 +77,10 @@ func TestDeviceDraw(t *testing.T) {
 	}
 	nan := float32(math.NaN())
 	for want, logits := range map[int32][]float32{
-		tensor.DrawnNaN: {0, nan, 1, inf}, tensor.DrawnInfinite: {0, inf, nan}, tensor.DrawnNone: {-inf, -inf},
+		sampling.DrawnNaN: {0, nan, 1, inf}, sampling.DrawnInfinite: {0, inf, nan}, sampling.DrawnNone: {-inf, -inf},
 	} {
 		codes := d.Ints([]int32{5})
-		d.From(logits, 1, len(logits)).Draw(tensor.Draw{Temperature: 1, Guidance: 1, TopK: 1}, d.Ints([]int32{0, 0}), codes)
+		sampling.OnDevice{Temperature: 1, Guidance: 1, TopK: 1}.Draw(d.From(logits, 1, len(logits)), d.Ints([]int32{0, 0}), codes)
 		if got := codes.IntValues()[0]; got != want {
 			t.Errorf("from %v: %d, want %d", logits, got, want)
 		}

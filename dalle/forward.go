@@ -24,8 +24,8 @@ func (m *DALLE) Loss(text, image []int32, random *tensor.Generator) (loss, textL
 	for row := range slices.Chunk(ids, split+1) {
 		labels = append(labels, row[1:]...)
 	}
-	textLoss = x.Slice(1, 0, split).LinearCrossEntropy(m.textHead.weight, m.textHead.bias, labels)
-	imageLoss = x.Slice(1, split, x.Dim(1)).LinearCrossEntropy(m.imageHead.weight, m.imageHead.bias, image)
+	textLoss = transformer.LinearCrossEntropy(x.Slice(1, 0, split), m.textHead.weight, m.textHead.bias, labels)
+	imageLoss = transformer.LinearCrossEntropy(x.Slice(1, split, x.Dim(1)), m.imageHead.weight, m.imageHead.bias, image)
 	weight := m.config.ImageLossWeight
 	return textLoss.Add(imageLoss.Scale(weight)).Scale(1 / (1 + weight)), textLoss, imageLoss
 }
@@ -54,9 +54,9 @@ func (m *DALLE) hidden(ids, image []int32) *tensor.Tensor {
 // next returns the logits [B, 1, V] of the token after x [B, n, Dim], the positions after those in the cache.
 func (m *DALLE) next(x *tensor.Tensor, cache *transformer.Cache, h head) *tensor.Tensor {
 	y, twin := m.forward(x, cache)
-	return y.Project(tensor.Projection{ // norm((y + twin)/2)·weightᵀ + bias in one kernel
+	return transformer.Projection{ // norm((y + twin)/2)·weightᵀ + bias in one kernel
 		Weight: h.weight, Transposed: true, Bias: h.bias, Twin: twin, Gamma: m.norm.Weight, Beta: m.norm.Bias, Eps: m.norm.Eps,
-	})
+	}.Apply(y)
 }
 
 // forward runs the transformer over x [B, n, Dim]. Without a cache, x are whole sequences, and the result is

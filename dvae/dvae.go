@@ -50,7 +50,7 @@ func New(d *tensor.Device, c Config, g *tensor.Generator) (v *VAE, err error) {
 	v = &VAE{config: c, encoder: &nn.Sequential{}, decoder: &nn.Sequential{}}
 	v.scale, v.back = newAffines(d, c)
 	v.code = nn.NewEmbedding(d, c.Codes, c.CodebookDim, g)
-	halve := tensor.Square(2, 1)
+	halve := tensor.StridePad(2, 1)
 	halve.Act = tensor.ReLU
 
 	from := c.Channels
@@ -128,7 +128,7 @@ func (v *VAE) decodeMixture(weights *tensor.Tensor) *tensor.Tensor {
 // run applies a part of the network, with activation checkpointing if Config.Checkpoint is set.
 func (v *VAE) run(part *nn.Sequential, x *tensor.Tensor) *tensor.Tensor {
 	if v.config.Checkpoint {
-		return x.Checkpoint(part.Forward, nil)
+		return tensor.Checkpoint(part.Forward, x, nil)
 	}
 	return part.Forward(x)
 }

@@ -9,7 +9,7 @@ import (
 type block struct{ net *nn.Sequential }
 
 func newBlock(d *tensor.Device, channels int, g *tensor.Generator) block {
-	same := tensor.Square(1, 1)
+	same := tensor.StridePad(1, 1)
 	same.Act = tensor.ReLU
 	net := &nn.Sequential{}
 	net.Add("0", nn.NewConv2d(d, channels, channels, 3, true, same, g))

@@ -17,7 +17,7 @@ type BatchNorm struct {
 	LogGamma, Beta          *tensor.Tensor // [D]
 	RunningMean, RunningVar *tensor.Tensor // [D]
 	Eps                     float64
-	Momentum                float64 // weight of the old value in the running averages
+	Momentum                float64 // weight of a batch in the running statistics: running = (1−Momentum)·running + Momentum·batch
 	training                bool
 }
 
@@ -26,7 +26,7 @@ func NewBatchNorm(d *tensor.Device, dim int) *BatchNorm {
 	return &BatchNorm{
 		LogGamma: nn.Constant(d, 0, dim), Beta: nn.Constant(d, 0, dim),
 		RunningMean: d.Zeros(dim).Keep(), RunningVar: d.Full(1, dim).Keep(),
-		Eps: 1e-5, Momentum: 0.9, training: true,
+		Eps: 1e-5, Momentum: 0.1, training: true,
 	}
 }
 
@@ -53,8 +53,8 @@ func (b *BatchNorm) add(x, _ *tensor.Tensor, l logDets, inverse bool) (y *tensor
 	if b.training && x.Dim(0) < 2 {
 		panic("flows: batch norm can't be trained on a single row; use batches of two or more")
 	}
-	running := tensor.Running{Mean: b.RunningMean, Variance: b.RunningVar, Weight: 1 - b.Momentum}
-	y, l.shared = x.FlowNorm(b.LogGamma, b.Beta, running, b.training, b.Eps, l.shared)
+	r := running{b.RunningMean, b.RunningVar, b.Momentum}
+	y, l.shared = normalize(x, b.LogGamma, b.Beta, r, b.training, b.Eps, l.shared)
 	return y, l
 }
 

@@ -22,7 +22,7 @@ type AffineCoupling struct {
 	Bounded bool
 
 	passive []int // columns, ascending
-	columns tensor.CouplingColumns
+	columns columns
 }
 
 // CouplingConfig describes the networks of a coupling.
@@ -39,8 +39,8 @@ func NewAffineCoupling(d *tensor.Device, dim int, passive []int, cfg CouplingCon
 	if len(passive) == 0 || len(passive) == dim {
 		panic("flows: a coupling's passive columns must be neither none nor all")
 	}
-	c := &AffineCoupling{Bounded: cfg.Bounded, passive: slices.Clone(passive), columns: tensor.NewCouplingColumns(d, dim, passive)}
-	in, out := cfg.Condition+len(passive), c.columns.Active
+	c := &AffineCoupling{Bounded: cfg.Bounded, passive: slices.Clone(passive), columns: newColumns(d, dim, passive)}
+	in, out := cfg.Condition+len(passive), c.columns.active
 	if cfg.SingleNetwork {
 		c.S = newNetwork(d, in, cfg.Hidden, 2*out, g)
 	} else {
@@ -75,18 +75,18 @@ func (c *AffineCoupling) Inverse(z, cond *tensor.Tensor) (x, logDet *tensor.Tens
 
 // add implements adding. It is the same both ways but for the affine map, since what passes is the same on both sides.
 func (c *AffineCoupling) add(x, cond *tensor.Tensor, l logDets, inverse bool) (*tensor.Tensor, logDets) {
-	return c.addAndPermute(x, cond, l, tensor.CouplingOptions{Inverse: inverse})
+	return c.addAndPermute(x, cond, l, affine{inverse: inverse})
 }
 
 // addAndPermute is add that permutes the columns of the result as o says, which then costs nothing.
-func (c *AffineCoupling) addAndPermute(x, cond *tensor.Tensor, l logDets, o tensor.CouplingOptions) (y *tensor.Tensor, _ logDets) {
-	in := x.CouplingInput(c.columns, cond)
+func (c *AffineCoupling) addAndPermute(x, cond *tensor.Tensor, l logDets, o affine) (y *tensor.Tensor, _ logDets) {
+	in := c.columns.input(x, cond)
 	st := c.S.Forward(in)
 	if c.T != nil {
 		st = tensor.Concat(1, st, c.T.Forward(in))
 	}
-	o.Bounded, o.LogDet = c.Bounded, l.rows
-	y, l.rows = x.AffineCoupling(c.columns, st, o)
+	o.bounded, o.before = c.Bounded, l.rows
+	y, l.rows = c.columns.affine(x, st, o)
 	return y, l
 }
 

@@ -38,7 +38,7 @@ func (c *AffineCoupling) loadMasked(file *safetensors.File, path string) error {
 	if err != nil {
 		return err
 	}
-	want := make([]float32, c.columns.Rank.Len())
+	want := make([]float32, c.columns.dim())
 	for _, column := range c.passive {
 		want[column] = 1
 	}
@@ -62,7 +62,7 @@ func (c *AffineCoupling) fromMasked(file *safetensors.File, path string, p nn.Pa
 	if err != nil {
 		return nil, err
 	}
-	dim, active := c.columns.Rank.Len(), c.active()
+	dim, active := c.columns.dim(), c.active()
 	layers := c.S.Layers()
 	if strings.HasPrefix(p.Path, "t.") {
 		layers = c.T.Layers()
@@ -106,7 +106,7 @@ func (c *AffineCoupling) fromMasked(file *safetensors.File, path string, p nn.Pa
 
 // active lists the columns that don't pass, ascending.
 func (c *AffineCoupling) active() []int {
-	return slices.DeleteFunc(upTo(c.columns.Rank.Len()), func(column int) bool {
+	return slices.DeleteFunc(upTo(c.columns.dim()), func(column int) bool {
 		_, passes := slices.BinarySearch(c.passive, column)
 		return passes
 	})

@@ -66,7 +66,7 @@ func (s *Sequential) run(x, cond *tensor.Tensor, inverse bool, steps *[]*tensor.
 		b := s.layer(i, inverse)
 		if c, ok := b.(*AffineCoupling); ok && !inverse && steps == nil && i+1 < len(s.layers) {
 			if p, ok := s.layers[i+1].(*Permutation); ok {
-				x, l = c.addAndPermute(x, cond, l, tensor.CouplingOptions{Order: p.P})
+				x, l = c.addAndPermute(x, cond, l, affine{order: p.P})
 				i++
 				continue
 			}

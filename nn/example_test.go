@@ -18,7 +18,7 @@ func ExampleNewSequential() {
 
 	g := tensor.NewGenerator(1)
 	net := nn.NewSequential(
-		nn.NewConv2d(d, 3, 8, 4, false, tensor.Square(2, 1), g), // [N, 32, 32, 3] → [N, 16, 16, 8]
+		nn.NewConv2d(d, 3, 8, 4, false, tensor.StridePad(2, 1), g), // [N, 32, 32, 3] → [N, 16, 16, 8]
 		nn.NewBatchNorm(d, 8, tensor.ReLU),
 		nn.NewConv2d(d, 8, 1, 1, true, tensor.ConvOptions{}, g), // [N, 16, 16, 8] → [N, 16, 16, 1]
 		nn.Sigmoid,

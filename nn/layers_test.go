@@ -85,7 +85,7 @@ func TestInitialisation(t *testing.T) {
 // TestBatchNormStatistics follows the running averages through three batches, then evaluates with them.
 func TestBatchNormStatistics(t *testing.T) {
 	d := device(t)
-	b := NewBatchNorm(d, 2, tensor.LeakyReLU02)
+	b := NewBatchNorm(d, 2, tensor.LeakyReLU(0.2))
 	b.Weight.Set([]float32{2, 0.5})
 	b.Bias.Set([]float32{-1, 1})
 	g := tensor.NewGenerator(2)
@@ -174,13 +174,13 @@ func TestLayersCompute(t *testing.T) {
 	d := device(t)
 	g := tensor.NewGenerator(4)
 	x := g.Normal(d, 2, 4, 4, 6)
-	conv, up := NewConv2d(d, 6, 4, 3, true, tensor.Square(1, 1), g), NewConvTranspose2d(d, 6, 4, 4, true, tensor.Square(2, 1), g)
+	conv, up := NewConv2d(d, 6, 4, 3, true, tensor.StridePad(1, 1), g), NewConvTranspose2d(d, 6, 4, 4, true, tensor.StridePad(2, 1), g)
 	linear, norm, table := NewLinear(d, 6, 5, true, g), NewLayerNorm(d, 6), NewEmbedding(d, 7, 3, g)
 	linear.Act = tensor.ReLU
 	index := d.Ints([]int32{6, 0})
 	for name, pair := range map[string][2]*tensor.Tensor{
-		"Conv2d":          {conv.Forward(x), x.Conv2d(conv.Weight, conv.Bias, tensor.Square(1, 1))},
-		"ConvTranspose2d": {up.Forward(x), x.ConvTranspose2d(up.Weight, up.Bias, tensor.Square(2, 1))},
+		"Conv2d":          {conv.Forward(x), x.Conv2d(conv.Weight, conv.Bias, tensor.StridePad(1, 1))},
+		"ConvTranspose2d": {up.Forward(x), x.ConvTranspose2d(up.Weight, up.Bias, tensor.StridePad(2, 1))},
 		"Linear":          {linear.Forward(x), x.Linear(linear.Weight, linear.Bias, tensor.ReLU)},
 		"LayerNorm":       {norm.Forward(x), x.LayerNorm(norm.Weight, norm.Bias, 1e-5)},
 		"Embedding":       {table.Forward(index), table.Weight.Gather(0, index)},

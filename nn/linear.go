@@ -58,11 +58,11 @@ func describeActivation(act tensor.Activation) string {
 		return ""
 	case tensor.ReLU:
 		return ", ReLU"
-	case tensor.TanhAct:
+	case tensor.Tanh:
 		return ", Tanh"
-	case tensor.SigmoidAct:
+	case tensor.Sigmoid:
 		return ", Sigmoid"
-	case tensor.LeakyReLU02:
+	case tensor.LeakyReLU(0.2):
 		return ", LeakyReLU(0.2)"
 	}
 	return ", activation"

@@ -49,7 +49,7 @@ func (b *BatchNorm) Forward(x *tensor.Tensor) *tensor.Tensor {
 	if rows < 2 {
 		panic("nn: batch normalization can't be trained on a single row; use batches of two or more")
 	}
-	o.Running = tensor.Running{Mean: b.RunningMean, Variance: b.RunningVar, Weight: b.Momentum}
+	o.Running = tensor.Running{Mean: b.RunningMean, Variance: b.RunningVar, Momentum: b.Momentum}
 	y, _, _ := x.BatchNorm(b.Weight, b.Bias, o)
 	b.count(engine.Kernels(x.Device()))
 	return y

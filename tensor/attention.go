@@ -6,20 +6,21 @@ import (
 	"github.com/bestiary-ml/bestiary/internal/kernel"
 )
 
-// AttentionMask says which keys each query of an attention sees.
+// AttentionMask says which keys each query of an attention may attend to. It is made by [Device.NewAttentionMask].
 type AttentionMask struct {
-	kernel.AttentionMask
+	mask kernel.AttentionMask
 }
 
-// NewAttentionMask asks allowed about every pair of a query and a key. order lists all positions in the order in which
-// they are cut into tiles, of which those are skipped that nobody sees anything of; nil is 0, 1, 2 … It is worth giving
-// where what is seen isn't close together, such as the columns of a picture, and makes no difference to results. With
-// an order, queries and keys are the same positions.
+// NewAttentionMask makes a mask of the pairs of a query and a key for which allowed returns true.
+//
+// Attention is computed in tiles, and fully masked tiles are skipped. order lists all positions in the order in which they
+// are cut into tiles; nil is 0, 1, 2 … It makes no difference to results, but saves time where allowed keys are far apart,
+// such as the cells of a column of a picture. With an order, queries and keys are the same positions.
 func (d *Device) NewAttentionMask(queries, keys int, order []int32, allowed func(query, key int) bool) *AttentionMask {
 	if order != nil && (len(order) != queries || queries != keys) {
 		panic(fmt.Sprintf("tensor: an order of %d positions for %d queries and %d keys", len(order), queries, keys))
 	}
-	m := &AttentionMask{kernel.AttentionMask{Queries: queries, Keys: keys}}
+	m := kernel.AttentionMask{Queries: queries, Keys: keys}
 	fill := func(allowed func(query, key int) bool) []int32 {
 		words := make([]int32, queries*m.Words())
 		for q := range queries {
@@ -42,12 +43,12 @@ func (d *Device) NewAttentionMask(queries, keys int, order []int32, allowed func
 		})
 		m.Order, m.Bits = d.constants(order), d.constants(bits)
 	}
-	starts, tiles := tileLists(&m.AttentionMask, bits)
+	starts, tiles := tileLists(&m, bits)
 	m.Starts, m.Tiles = d.constants(starts), d.constants(tiles)
-	return m
+	return &AttentionMask{m}
 }
 
-// tileLists finds the tiles of which something is seen.
+// tileLists lists the tiles that aren't fully masked.
 func tileLists(m *kernel.AttentionMask, bits []int32) (starts, tiles []int32) {
 	const tile = kernel.AttentionTile // a word of bits is as wide
 	starts = []int32{0}
@@ -78,9 +79,9 @@ func (d *Device) constants(values []int32) kernel.Buffer {
 }
 
 // SelfAttention returns softmax(scale·q·kᵀ)·v (Vaswani et al., 2017) [B, n, heads·D] for t [B, n, 3·heads·D], which holds
-// q, k and v of each token one after the other. The n×n scores are never in memory as a whole, nor kept for the
-// gradient. A query sees the keys that mask (nil: all) allows and of which keep (indices [B, n], nil: all) is not 0;
-// one that sees none gives 0.
+// q, k and v of each token one after the other. Like FlashAttention (Dao et al., 2022) it computes the softmax online: the
+// n×n scores are never in memory as a whole, and the gradient recomputes them. A query attends to the keys that mask (nil:
+// all) allows and whose keep (indices [B, n], nil: all) is not 0; a query without any gives 0.
 func (t *Tensor) SelfAttention(heads int, scale float64, mask *AttentionMask, keep *Tensor) *Tensor {
 	if t.rank != 3 || t.dims[2]%(3*heads) != 0 {
 		panic(fmt.Sprintf("tensor: SelfAttention of %v with %d heads", t, heads))
@@ -92,9 +93,9 @@ func (t *Tensor) SelfAttention(heads int, scale float64, mask *AttentionMask, ke
 		BatchQ: n * 3 * width, BatchK: n * 3 * width, BatchV: n * 3 * width, BatchY: n * width,
 	}
 	if mask != nil {
-		a.Mask = &mask.AttentionMask
-		if mask.Queries != n || mask.Keys != n {
-			panic(fmt.Sprintf("tensor: SelfAttention of %v with a mask of %d×%d", t, mask.Queries, mask.Keys))
+		a.Mask = &mask.mask
+		if mask.mask.Queries != n || mask.mask.Keys != n {
+			panic(fmt.Sprintf("tensor: SelfAttention of %v with a mask of %d×%d", t, mask.mask.Queries, mask.mask.Keys))
 		}
 	}
 	var kept kernel.Buffer
@@ -121,47 +122,5 @@ func (t *Tensor) SelfAttention(heads int, scale float64, mask *AttentionMask, ke
 		t.kernels().AttentionGrad(a, q, k, v, kept, y.data, logSum.data, y.grad, gq, gk, gv)
 		t.device.settleGrad(t, g)
 	}, y)
-	return y
-}
-
-// Rotary turns pairs of neighbouring features (Su et al., 2021): of t [B, n, groups, D], whose tokens are at positions from
-// first on, pair j < R of every group of the token at position i by the angle whose cosine and sine are cos[i, j] and
-// sin[i, j] [at least first+n, R], which are constants. Features from 2·R on stay.
-func (t *Tensor) Rotary(cos, sin *Tensor, first int) *Tensor {
-	if t.rank != 4 || cos.rank != 2 || cos.dims != sin.dims || first < 0 || first+t.dims[1] > cos.dims[0] || 2*cos.dims[1] > t.dims[3] {
-		panic(fmt.Sprintf("tensor: Rotary of %v from %d by %v and %v", t, first, cos, sin))
-	}
-	r := kernel.Rotary{Batch: t.dims[0], Tokens: t.dims[1], Groups: t.dims[2], Dim: t.dims[3], Pairs: cos.dims[1]}
-	from, angles := first*r.Pairs, r.Tokens*r.Pairs
-	cosines, sines := cos.data.Slice(from, angles), sin.data.Slice(from, angles)
-	y := t.device.empty(t.Shape()...)
-	t.kernels().Rotary(r, cosines, sines, t.data, y.data)
-	if t.device.recording(t) {
-		t.device.record(func() {
-			t.moveGrad(y, func(g kernel.Buffer) {
-				r.Inverse = true
-				t.kernels().Rotary(r, cosines, sines, g, g)
-			})
-		}, y)
-	}
-	return y
-}
-
-// GEGLU returns a·GELU(b) [..., n] for t [..., 2n], which holds a and then b in each row (Shazeer, 2020).
-func (t *Tensor) GEGLU() *Tensor {
-	n := t.Dim(-1) / 2
-	if 2*n != t.Dim(-1) {
-		panic(fmt.Sprintf("tensor: GEGLU of %v", t))
-	}
-	shape := t.dims
-	shape[t.rank-1] = n
-	y := t.device.empty(shape[:t.rank]...)
-	rows := count(shape[:t.rank-1])
-	t.kernels().GatedGELU(rows, n, t.data, y.data)
-	if t.device.recording(t) {
-		t.device.record(func() {
-			t.addGrad(func(dst kernel.Buffer) { t.kernels().GatedGELUGrad(rows, n, t.data, y.grad, dst) })
-		}, y)
-	}
 	return y
 }

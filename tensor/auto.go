@@ -7,18 +7,18 @@ import (
 	"github.com/bestiary-ml/bestiary/internal/kernel"
 )
 
-// trialSize is the size of the trial of a GPU: large enough for several tiles and for Winograd's algorithm.
-var trialSize = specimenSize{n: 8, side: 32, wide: 64, channels: 64}
+// autoSize is the size of the trials of a GPU: large enough for several tiles, and for Winograd's algorithm.
+var autoSize = trialSize{n: 8, side: 32, wide: 64, channels: 64}
 
-// trial is how closely a GPU must agree with the CPU at each precision: ten times the differences that rounding to 24, 10 and
-// 7 bits caused.
-var trial = map[kernel.Precision]agreement{
+// autoAgreement is how closely a GPU must agree with the processor at each precision: ten times what rounding to 24, 10 and 7
+// bits was measured to change.
+var autoAgreement = map[kernel.Precision]agreement{
 	kernel.Highest: {loss: 1e-5, gradient: 5e-5},
 	kernel.High:    {loss: 1e-4, gradient: 0.03},
 	kernel.Medium:  {loss: 1e-3, gradient: 0.15},
 }
 
-// openAuto opens the first GPU, if there is one and it passes the trial; otherwise the CPU.
+// openAuto opens the first GPU if there is one and its trials agree with the processor, and the processor otherwise.
 func openAuto(o DeviceOptions, precision kernel.Precision) (*Device, error) {
 	if o.processors() {
 		return openProcessor(o, precision)
@@ -45,7 +45,7 @@ func chooseGPU(gpu *cuda.Device, unused error, o DeviceOptions, precision kernel
 	return processor, err
 }
 
-// try runs the trial of a GPU. The CPU device that it is compared with, about 20 MB, is closed afterwards.
+// try runs the trials on a GPU and on a processor device of its own, whose memory, some 20 MB, is released.
 func try(gpu *cuda.Device, precision kernel.Precision) error {
 	gpu.SetPrecision(precision)
 	processor, err := openProcessor(DeviceOptions{}, precision)
@@ -53,7 +53,7 @@ func try(gpu *cuda.Device, precision kernel.Precision) error {
 		return err
 	}
 	defer processor.Close()
-	if err := agrees(newDevice(gpu), processor, trialSize, trial[precision]); err != nil {
+	if err := agrees(newDevice(gpu), processor, autoSize, autoAgreement[precision]); err != nil {
 		return fmt.Errorf("%s: %w", gpu.Info().Name, err)
 	}
 	return nil

@@ -21,10 +21,10 @@ func openProcessorToTest(t *testing.T) *Device {
 }
 
 // small is what a device is tried with in tests, where the emulated GPU takes its time.
-var small = specimenSize{n: 2, side: 8, wide: 4, channels: 4}
+var small = trialSize{n: 2, side: 8, wide: 4, channels: 4}
 
 func TestTrialAcceptsAnEmulatedGPU(t *testing.T) {
-	if err := agrees(newDevice(testgpu.Emulated(t)), openProcessorToTest(t), small, trial[kernel.Highest]); err != nil {
+	if err := agrees(newDevice(testgpu.Emulated(t)), openProcessorToTest(t), small, autoAgreement[kernel.Highest]); err != nil {
 		t.Error(err)
 	}
 }
@@ -76,7 +76,7 @@ func TestTrialRefusesAFaultyDevice(t *testing.T) {
 		{faulty{rate: 1, gradient: func(kernel.Buffer) { panic("a thing that can't be") }}, "a thing that can't be"},
 	} {
 		c.fault.Device = openProcessorToTest(t).kernels
-		err := agrees(newDevice(&c.fault), reference, small, trial[kernel.Highest])
+		err := agrees(newDevice(&c.fault), reference, small, autoAgreement[kernel.Highest])
 		if c.says == "" && err != nil || c.says != "" && (err == nil || !strings.Contains(err.Error(), c.says)) {
 			t.Errorf("error %v, want one that says %q", err, c.says)
 		}

@@ -1,11 +1,14 @@
 package tensor
 
 import (
+	"slices"
+
 	"github.com/bestiary-ml/bestiary/internal/kernel"
 	"github.com/bestiary-ml/bestiary/internal/link"
 )
 
-// below is what package engine offers to this module's packages: the way from tensors to buffers and kernels.
+// below is what package engine offers to this module's packages: typed access to buffers, kernels and the tape. See package
+// engine for what each method does.
 type below struct{}
 
 func init() { link.Engine = below{} }
@@ -15,9 +18,18 @@ func (below) Turn(d *Device) chan struct{}            { return d.turn }
 func (below) Kernels(d *Device) kernel.Device         { return d.kernels }
 func (below) Data(t *Tensor) kernel.Buffer            { return t.optional() }
 func (below) Empty(d *Device, shape ...int) *Tensor   { return d.empty(shape...) }
-func (below) Recording(d *Device, in ...*Tensor) bool { return d.recording(in...) }
+func (below) Entries(t *Tensor, from, to int) *Tensor { return t.entries(from, to) }
 
-func (below) Record(d *Device, back func(), out ...*Tensor)         { d.record(back, out...) }
+func (below) Mask(m *AttentionMask) *kernel.AttentionMask {
+	if m == nil {
+		return nil
+	}
+	return &m.mask
+}
+
+func (below) Taping(d *Device) bool                                 { return d.taping() }
+func (below) Recording(d *Device, in [4]*Tensor) bool               { return d.recording(in[:]...) }
+func (below) Record(d *Device, back func(), out [2]*Tensor)         { d.record(back, out[0], out[1]) }
 func (below) Grad(t *Tensor) kernel.Buffer                          { return t.grad }
 func (below) GradOrZero(t *Tensor) kernel.Buffer                    { return t.gradOrZero() }
 func (below) AddGrad(t *Tensor, compute func(kernel.Buffer))        { t.addGrad(compute) }
@@ -26,6 +38,24 @@ func (below) GradFor(d *Device, t *Tensor) kernel.Buffer            { return d.g
 func (below) SettleGrad(d *Device, t *Tensor, g kernel.Buffer)      { d.settleGrad(t, g) }
 func (below) Take(d *Device, n int) kernel.Buffer                   { return d.take(n) }
 func (below) Give(d *Device, b kernel.Buffer)                       { d.give(b) }
+
+func (below) BorrowGrad(d *Device, t *Tensor) kernel.Buffer {
+	g := d.gradFor(t)
+	if !g.IsNil() {
+		d.step.owned = append(d.step.owned, g)
+	}
+	return g
+}
+
+func (below) ReturnGrad(d *Device, t *Tensor, g kernel.Buffer) {
+	if g.IsNil() {
+		return
+	}
+	i := slices.Index(d.step.owned, g)
+	d.step.owned = slices.Delete(d.step.owned, i, i+1)
+	d.settleGrad(t, g)
+}
+
 func (below) UpdateWith(s *Step, update func(*Tensor) (kernel.Adam, kernel.AdamParam, bool)) {
 	s.updater = update
 }
@@ -35,4 +65,21 @@ func (below) With(d *Device, k kernel.Device, f func()) {
 	defer func() { d.kernels = old }()
 	d.kernels = k
 	f()
+}
+
+func (below) Idle(d *Device) (idle []kernel.Buffer) {
+	for _, list := range d.free {
+		idle = append(idle, list...)
+	}
+	return idle
+}
+
+// entries views entries [from, to) of the first dimension of t, in t's storage.
+func (t *Tensor) entries(from, to int) *Tensor {
+	shape := t.dims
+	inner := count(shape[1:t.rank])
+	shape[0] = to - from
+	v := t.device.wrap(t.data.Slice(from*inner, (to-from)*inner), shape[:t.rank])
+	v.ints = t.ints
+	return v
 }

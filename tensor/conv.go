@@ -6,7 +6,7 @@ import (
 	"github.com/bestiary-ml/bestiary/internal/kernel"
 )
 
-// ConvOptions say how a convolution samples its input; pairs are height and width. Zeros stand for stride 1,
+// ConvOptions say how a convolution samples its input; pairs are height and width. The zero value is stride 1, no padding,
 // dilation 1 and one group.
 type ConvOptions struct {
 	Stride        [2]int
@@ -17,8 +17,8 @@ type ConvOptions struct {
 	Act           Activation
 }
 
-// Square is ConvOptions with the same stride and padding in both directions.
-func Square(stride, padding int) ConvOptions {
+// StridePad returns the options of a convolution with the same stride and padding in both directions.
+func StridePad(stride, padding int) ConvOptions {
 	return ConvOptions{Stride: [2]int{stride, stride}, Padding: [2]int{padding, padding}}
 }
 
@@ -26,7 +26,7 @@ func (o ConvOptions) conv() kernel.Conv {
 	return kernel.Conv{
 		StrideH: max(o.Stride[0], 1), StrideW: max(o.Stride[1], 1), PadH: o.Padding[0], PadW: o.Padding[1],
 		DilationH: max(o.Dilation[0], 1), DilationW: max(o.Dilation[1], 1), Groups: max(o.Groups, 1),
-		Act: o.Act.Kind, Slope: o.Act.Slope,
+		Act: o.Act.kind, Slope: o.Act.slope,
 	}
 }
 
@@ -100,29 +100,4 @@ func checkBias(bias *Tensor, outputs int) {
 	if bias != nil && bias.Len() != outputs {
 		panic(fmt.Sprintf("tensor: bias %v for %d outputs", bias, outputs))
 	}
-}
-
-// outputGrad turns y's gradient into that of the fused activation's argument, in place, and adds its column sums to the
-// gradient of bias.
-func outputGrad(act Activation, bias, y *Tensor) {
-	d := y.device
-	if act.Kind == kernel.NoActivation || bias == nil || !bias.requires {
-		activationGrad(act, y)
-		biasGrad(bias, y)
-		return
-	}
-	gbias := d.gradFor(bias)
-	d.kernels.ActivationBiasGrad(act.Kind, act.Slope, y.Len()/bias.Len(), bias.Len(), y.data, y.grad, y.grad, gbias)
-	d.settleGrad(bias, gbias)
-}
-
-// biasGrad adds the column sums of y's gradient to that of bias.
-func biasGrad(bias, y *Tensor) {
-	if bias == nil {
-		return
-	}
-	bias.addGrad(func(dst kernel.Buffer) {
-		rows := kernel.Span{Outer: 1, N: y.Len() / bias.Len(), Inner: bias.Len()}
-		y.kernels().Reduce(kernel.Sum, rows, 1, y.grad, dst)
-	})
 }

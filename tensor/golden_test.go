@@ -149,7 +149,7 @@ func TestGolden(t *testing.T) {
 				}
 				g.run(c.op, c.orders, c.out)
 			case strings.HasPrefix(name, "conv"):
-				o := Square(cases[name].Stride, cases[name].Padding)
+				o := StridePad(cases[name].Stride, cases[name].Padding)
 				g.run(func(in []*Tensor) *Tensor {
 					if strings.HasPrefix(name, "conv_transpose") {
 						return in[0].ConvTranspose2d(in[1], in[2], o)
@@ -225,7 +225,7 @@ func TestGoldenFused(t *testing.T) {
 	}
 	eachKernelSet(t, 2, func(t *testing.T, d *Device) {
 		for name, act := range map[string]Activation{
-			"relu": ReLU, "leaky_relu_0.2": LeakyReLU02, "tanh": TanhAct, "sigmoid": SigmoidAct,
+			"relu": ReLU, "leaky_relu_0.2": LeakyReLU(0.2), "tanh": Tanh, "sigmoid": Sigmoid,
 		} {
 			g := golden{t, d, file, name}
 			width := g.leaf("in0").Dim(-1)

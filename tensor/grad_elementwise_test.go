@@ -1,4 +1,4 @@
-package tensor
+package tensor_test
 
 import (
 	"math"
@@ -6,6 +6,9 @@ import (
 	"testing"
 
 	"pgregory.net/rapid"
+
+	"github.com/bestiary-ml/bestiary/internal/gradcheck"
+	. "github.com/bestiary-ml/bestiary/tensor"
 )
 
 func TestUnary(t *testing.T) {
@@ -33,18 +36,18 @@ func TestUnary(t *testing.T) {
 		"clampMin":  {func(x *Tensor) *Tensor { return x.ClampMin(-0.25) }, func(x float64) float64 { return max(x, -0.25) }},
 		"clampMax":  {func(x *Tensor) *Tensor { return x.ClampMax(0.25) }, func(x float64) float64 { return min(x, 0.25) }},
 	}
-	d := float64Device(t)
+	d := gradcheck.Device(t)
 	for name, c := range cases {
 		t.Run(name, func(t *testing.T) {
-			x := normal64(d, rand.New(rand.NewPCG(1, 1)), 8, 8)
+			x := gradcheck.Normal(d, rand.New(rand.NewPCG(1, 1)), 8, 8)
 			var want []float64
-			for i, v := range exact(x) {
+			for i, v := range gradcheck.Exact(x) {
 				v += math.Copysign(0.05, v) // away from poles, where differences say little
-				exact(x)[i] = v
+				gradcheck.Exact(x)[i] = v
 				want = append(want, c.want(v))
 			}
-			checkValues(t, c.op(x), x.Shape(), want)
-			checkGrad(t, func() *Tensor { return c.op(x) }, x)
+			gradcheck.Values(t, c.op(x), x.Shape(), want)
+			gradcheck.Check(t, func() *Tensor { return c.op(x) }, x)
 		})
 	}
 }
@@ -86,16 +89,16 @@ func TestBinary(t *testing.T) {
 		"mul": {(*Tensor).Mul, func(a, b float64) float64 { return a * b }},
 		"div": {(*Tensor).Div, func(a, b float64) float64 { return a / b }},
 	}
-	d := float64Device(t)
+	d := gradcheck.Device(t)
 	for name, c := range cases {
 		t.Run(name, func(t *testing.T) {
 			rapid.Check(t, func(t *rapid.T) {
 				common := rapid.SliceOfN(rapid.IntRange(1, 3), 0, 5).Draw(t, "shape")
 				shapeA, shapeB := drawOperand(t, common, "a"), drawOperand(t, common, "b")
-				r := drawRand(t)
-				a, b := normal64(d, r, shapeA...), normal64(d, r, shapeB...)
-				for i, v := range exact(b) {
-					exact(b)[i] = v + math.Copysign(0.3, v)
+				r := gradcheck.Rand(t)
+				a, b := gradcheck.Normal(d, r, shapeA...), gradcheck.Normal(d, r, shapeB...)
+				for i, v := range gradcheck.Exact(b) {
+					gradcheck.Exact(b)[i] = v + math.Copysign(0.3, v)
 				}
 				shape := make([]int, max(len(shapeA), len(shapeB)))
 				for i := range shape {
@@ -107,26 +110,26 @@ func TestBinary(t *testing.T) {
 						shape[i] = max(shape[i], shapeB[at])
 					}
 				}
-				want := make([]float64, count(shape))
+				want := make([]float64, product(shape))
 				for i := range want {
-					want[i] = c.want(exact(a)[broadcastIndex(i, shape, shapeA)], exact(b)[broadcastIndex(i, shape, shapeB)])
+					want[i] = c.want(gradcheck.Exact(a)[broadcastIndex(i, shape, shapeA)], gradcheck.Exact(b)[broadcastIndex(i, shape, shapeB)])
 				}
-				checkValues(t, c.op(a, b), shape, want)
-				checkGrad(t, func() *Tensor { return c.op(a, b) }, a, b)
+				gradcheck.Values(t, c.op(a, b), shape, want)
+				gradcheck.Check(t, func() *Tensor { return c.op(a, b) }, a, b)
 			})
 		})
 	}
 }
 
 func TestShapesThatDoNotBroadcast(t *testing.T) {
-	d := float64Device(t)
+	d := gradcheck.Device(t)
 	for _, pair := range [][2][]int{{{2, 3}, {2}}, {{2, 3}, {3, 3}}, {{4}, {2, 3}}} {
-		mustPanic(t, func() { d.Zeros(pair[0]...).Add(d.Zeros(pair[1]...)) })
+		gradcheck.Panics(t, func() { d.Zeros(pair[0]...).Add(d.Zeros(pair[1]...)) })
 	}
 }
 
 func TestExpand(t *testing.T) {
-	d := float64Device(t)
+	d := gradcheck.Device(t)
 	rapid.Check(t, func(t *rapid.T) {
 		shape := rapid.SliceOfN(rapid.IntRange(1, 3), 0, 5).Draw(t, "shape")
 		from := append([]int{}, shape...)
@@ -135,24 +138,12 @@ func TestExpand(t *testing.T) {
 				from[i] = 1
 			}
 		}
-		x := normal64(d, drawRand(t), from...)
-		want := make([]float64, count(shape))
+		x := gradcheck.Normal(d, gradcheck.Rand(t), from...)
+		want := make([]float64, product(shape))
 		for i := range want {
-			want[i] = exact(x)[broadcastIndex(i, shape, from)]
+			want[i] = gradcheck.Exact(x)[broadcastIndex(i, shape, from)]
 		}
-		checkValues(t, x.Expand(shape...), shape, want)
-		checkGrad(t, func() *Tensor { return x.Expand(shape...) }, x)
+		gradcheck.Values(t, x.Expand(shape...), shape, want)
+		gradcheck.Check(t, func() *Tensor { return x.Expand(shape...) }, x)
 	})
-}
-
-// mustPanic fails unless f panics.
-func mustPanic(t rapid.TB, f func()) {
-	t.Helper()
-	defer func() {
-		t.Helper()
-		if recover() == nil {
-			t.Fatalf("no panic")
-		}
-	}()
-	f()
 }

@@ -7,22 +7,6 @@ import (
 	"github.com/bestiary-ml/bestiary/internal/kernel"
 )
 
-// Activation is a pointwise function that Linear, the convolutions and BatchNorm apply to their result in the same
-// pass. The zero value is the identity.
-type Activation struct {
-	Kind  kernel.Activation
-	Slope float64 // of LeakyReLU; not negative
-}
-
-// The activations that can be fused.
-var (
-	Identity    = Activation{}
-	ReLU        = Activation{Kind: kernel.ReLU}
-	TanhAct     = Activation{Kind: kernel.Tanh}
-	SigmoidAct  = Activation{Kind: kernel.Sigmoid}
-	LeakyReLU02 = Activation{Kind: kernel.LeakyReLU, Slope: 0.2}
-)
-
 // MatMul returns t·u for matrices [M, K]·[K, N], for a batch [..., M, K]·[..., K, N] with equal leading dimensions, or
 // for [..., M, K] with one matrix [K, N].
 func (t *Tensor) MatMul(u *Tensor) *Tensor { return t.matMul(u, false, false) }
@@ -114,7 +98,7 @@ func (t *Tensor) Linear(w, bias *Tensor, act Activation) *Tensor {
 	}
 	in, out := w.dims[0], w.dims[1]
 	checkBias(bias, out)
-	g := kernel.Gemm{M: count(t.dims[:t.rank-1]), N: out, K: in, LdA: in, LdB: out, LdC: out, Act: act.Kind, Slope: act.Slope, Constant: w.constant}
+	g := kernel.Gemm{M: count(t.dims[:t.rank-1]), N: out, K: in, LdA: in, LdB: out, LdC: out, Act: act.kind, Slope: act.slope, Constant: w.constant}
 	shape := t.dims
 	shape[t.rank-1] = out
 	y := t.device.empty(shape[:t.rank]...)
@@ -139,12 +123,12 @@ func (t *Tensor) Linear(w, bias *Tensor, act Activation) *Tensor {
 func linearGrads(t, w, bias, y *Tensor, act Activation) bool {
 	d := t.device
 	k, ok := d.kernels.(kernel.LinearGradients)
-	l := kernel.LinearGrad{Rows: y.Len() / max(1, w.dims[1]), In: w.dims[0], Out: w.dims[1], Act: act.Kind, Slope: act.Slope}
+	l := kernel.LinearGrad{Rows: y.Len() / max(1, w.dims[1]), In: w.dims[0], Out: w.dims[1], Act: act.kind, Slope: act.slope}
 	if !ok || !w.requires || t.hasGrad || w.hasGrad || t == w || !k.FasterLinearGrad(l) {
 		return false
 	}
 	var output kernel.Buffer
-	if act.Kind != kernel.NoActivation {
+	if act.kind != kernel.NoActivation {
 		output = y.data
 	}
 	gx, gbias := d.gradFor(t), d.gradFor(bias)
@@ -166,11 +150,4 @@ func (t *Tensor) optional() kernel.Buffer {
 		return kernel.Buffer{}
 	}
 	return t.data
-}
-
-// activationGrad turns y's gradient into that of the fused activation's argument, in place.
-func activationGrad(act Activation, y *Tensor) {
-	if act.Kind != kernel.NoActivation {
-		y.kernels().ActivationGrad(act.Kind, act.Slope, y.data, y.grad, y.grad)
-	}
 }

@@ -211,22 +211,3 @@ func (t *Tensor) Expand(shape ...int) *Tensor {
 	}
 	return y
 }
-
-// SetSlice overwrites elements start, start+1, … of a dimension with x, for caches: t isn't part of a gradient.
-func (t *Tensor) SetSlice(axis, start int, x *Tensor) {
-	axis = t.axis(axis)
-	if t.rank != x.rank || start < 0 || start+x.dims[axis] > t.dims[axis] || t.requires || t.ints != x.ints {
-		panic(fmt.Sprintf("tensor: SetSlice of %v at %d with %v", t, start, x))
-	}
-	for i := range t.rank {
-		if i != axis && t.dims[i] != x.dims[i] {
-			panic(fmt.Sprintf("tensor: SetSlice of %v with %v", t, x))
-		}
-	}
-	outer, inner := count(t.dims[:axis]), count(t.dims[axis+1:t.rank])
-	row := x.dims[axis] * inner
-	t.kernels().Copy(kernel.Strided{
-		Rank: 2, Shape: kernel.Dims{outer, row}, OffsetDst: start * inner,
-		StrideDst: kernel.Dims{t.dims[axis] * inner, 1}, StrideSrc: kernel.Dims{row, 1},
-	}, t.data, x.data)
-}

@@ -11,24 +11,29 @@ type BatchNormOptions struct {
 	Eps      float64
 	Unbiased bool // the variance divides by rows−1
 	Act      Activation
-	Running  Running // statistics that each batch moves; the zero value for none
+	Running  Running // running statistics that each batch updates; the zero value for none
 }
 
-// Running holds averages of the statistics of batches, [C] each, and the weight of a new batch in them. Their variance
-// divides by rows−1.
+// Running holds the running statistics of batches, [C] each, updated as in PyTorch:
+//
+//	running = (1 − Momentum)·running + Momentum·batch
+//
+// Their variance divides by rows−1, even where that of the batch divides by rows.
 type Running struct {
 	Mean, Variance *Tensor
-	Weight         float64
+	Momentum       float64
 }
 
-// BatchNorm normalises each channel (the last dimension) over everything else, with the statistics of t itself:
-// act((t − mean)/√(variance + eps)·gamma + beta). gamma and beta [C] may be nil. It also returns mean and variance
-// [C], through which no gradients flow.
+// BatchNorm normalizes each channel (the last dimension) of t [..., C] over all other dimensions, with the statistics of t
+// itself (Ioffe & Szegedy, 2015):
+//
+//	y = act((t − mean)/√(variance + eps)·gamma + beta)
+//
+// gamma and beta [C] may be nil. mean and variance [C] are returned for reading: no gradients flow through them.
 func (t *Tensor) BatchNorm(gamma, beta *Tensor, o BatchNormOptions) (y, mean, variance *Tensor) {
 	b := t.batchNorm(o)
 	mean, variance = t.device.empty(b.Channels), t.device.empty(b.Channels)
-	y, _ = t.normalise(b, gamma, beta, mean, variance, nil)
-	return y, mean, variance
+	return t.normalize(b, gamma, beta, mean, variance), mean, variance
 }
 
 // BatchNormWith is BatchNorm with given statistics, which are constants.
@@ -36,33 +41,11 @@ func (t *Tensor) BatchNormWith(mean, variance, gamma, beta *Tensor, o BatchNormO
 	o.Running = Running{}
 	b := t.batchNorm(o)
 	b.Fixed = true
-	y, _ := t.normalise(b, gamma, beta, mean, variance, nil)
-	return y
-}
-
-// FlowNorm is batch normalisation of t [N, D] as a bijection: (t − mean)/√(variance + eps)·exp(logGamma) + beta, and its
-// log-determinant Σ logGamma − ½·log(variance + eps), a single number, added to before unless that is nil (Dinh et al.,
-// 2017, section 3.7). In training the statistics are those of t, the variance divided by N−1, gradients flow through both,
-// and r is moved; otherwise they are r's.
-func (t *Tensor) FlowNorm(logGamma, beta *Tensor, r Running, training bool, eps float64, before *Tensor) (y, logDet *Tensor) {
-	if before != nil && before.Len() != 1 {
-		panic(fmt.Sprintf("tensor: FlowNorm of %v with log-determinant %v before it", t, before))
-	}
-	o := BatchNormOptions{Eps: eps, Unbiased: true}
-	if training {
-		o.Running = r
-	}
-	b := t.batchNorm(o)
-	b.LogGamma, b.Fixed = true, !training
-	mean, variance := r.Mean, r.Variance
-	if training {
-		mean, variance = t.device.empty(b.Channels), t.device.empty(b.Channels)
-	}
-	return t.normalise(b, logGamma, beta, mean, variance, before)
+	return t.normalize(b, gamma, beta, mean, variance)
 }
 
 func (r Running) kernel() kernel.Running {
-	return kernel.Running{Mean: r.Mean.optional(), Variance: r.Variance.optional(), Weight: r.Weight}
+	return kernel.Running{Mean: r.Mean.optional(), Variance: r.Variance.optional(), Weight: r.Momentum}
 }
 
 func (t *Tensor) batchNorm(o BatchNormOptions) kernel.BatchNorm {
@@ -71,56 +54,41 @@ func (t *Tensor) batchNorm(o BatchNormOptions) kernel.BatchNorm {
 		panic(fmt.Sprintf("tensor: BatchNorm of %v with running statistics %v and %v", t, r.Mean, r.Variance))
 	}
 	return kernel.BatchNorm{
-		Rows: count(t.dims[:t.rank-1]), Channels: channels, Eps: o.Eps, Unbiased: o.Unbiased, Act: o.Act.Kind, Slope: o.Act.Slope,
+		Rows: count(t.dims[:t.rank-1]), Channels: channels, Eps: o.Eps, Unbiased: o.Unbiased, Act: o.Act.kind, Slope: o.Act.slope,
 		Running: o.Running.kernel(),
 	}
 }
 
-// normalise runs b. If that is a flow's, which has LogGamma, it adds the log-determinant to before.
-func (t *Tensor) normalise(b kernel.BatchNorm, gamma, beta, mean, variance, before *Tensor) (y, logDet *Tensor) {
+// normalize runs b and records its gradients.
+func (t *Tensor) normalize(b kernel.BatchNorm, gamma, beta, mean, variance *Tensor) *Tensor {
 	for _, p := range []*Tensor{gamma, beta, mean, variance} {
 		if p != nil && p.Len() != b.Channels {
 			panic(fmt.Sprintf("tensor: BatchNorm of %v with %v", t, p))
 		}
 	}
 	d := t.device
-	y = d.empty(t.Shape()...)
+	y := d.empty(t.Shape()...)
 	d.kernels.BatchNorm(b, t.data, gamma.optional(), beta.optional(), mean.data, variance.data, y.data)
-	if b.LogGamma {
-		logDet = d.empty(1)
-		d.kernels.BatchNormLogDet(b, gamma.data, variance.data, before.optional(), logDet.data)
+	if !d.recording(t, gamma, beta) {
+		return y
 	}
-	if !d.recording(t, gamma, beta, before) {
-		return y, logDet
-	}
-	b.Running = kernel.Running{} // which only the forward pass moves
-	back := func() {
-		y.gradOrZero()
-		var output, gLogDet kernel.Buffer
+	b.Running = kernel.Running{} // only the forward pass updates them
+	d.record(func() {
+		var output kernel.Buffer
 		if b.Act != kernel.NoActivation {
 			output = y.data
 		}
-		if b.LogGamma {
-			gLogDet = logDet.gradOrZero()
-		}
 		gx, ggamma, gbeta := d.gradFor(t), d.gradFor(gamma), d.gradFor(beta)
-		d.kernels.BatchNormGrad(b, t.data, gamma.optional(), mean.data, variance.data, output, y.grad, gLogDet, gx, ggamma, gbeta)
+		d.kernels.BatchNormGrad(b, t.data, gamma.optional(), mean.data, variance.data, output, y.grad, kernel.Buffer{}, gx, ggamma, gbeta)
 		d.settleGrad(t, gx)
 		d.settleGrad(gamma, ggamma)
 		d.settleGrad(beta, gbeta)
-		if before != nil {
-			before.moveGrad(logDet, nil)
-		}
-	}
-	if b.LogGamma {
-		d.record(back, y, logDet)
-	} else {
-		d.record(back, y)
-	}
-	return y, logDet
+	}, y)
+	return y
 }
 
-// LayerNorm normalises each row of the last dimension (Ba et al., 2016); gamma and beta have its size, or are nil.
+// LayerNorm normalizes each row of the last dimension of t [..., n] (Ba et al., 2016): (t − mean)/√(variance + eps)·gamma + beta.
+// gamma and beta [n] may be nil.
 func (t *Tensor) LayerNorm(gamma, beta *Tensor, eps float64) *Tensor {
 	n := t.Dim(-1)
 	rows := count(t.dims[:t.rank-1])

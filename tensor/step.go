@@ -2,7 +2,6 @@ package tensor
 
 import (
 	"fmt"
-	"slices"
 
 	"github.com/bestiary-ml/bestiary/internal/kernel"
 )
@@ -82,12 +81,6 @@ func (s *Step) End() {
 	}
 }
 
-// disown keeps b from being given back at the end.
-func (s *Step) disown(b kernel.Buffer) {
-	i := slices.Index(s.owned, b)
-	s.owned = slices.Delete(s.owned, i, i+1)
-}
-
 func (s *Step) newTensor() *Tensor {
 	if s.used == len(s.slabs)*slabSize {
 		s.slabs = append(s.slabs, make([]Tensor, slabSize))
@@ -96,6 +89,9 @@ func (s *Step) newTensor() *Tensor {
 	s.used++
 	return t
 }
+
+// taping reports whether the current step records.
+func (d *Device) taping() bool { return d.step != nil && d.step.recording }
 
 // recording reports whether an operation on these inputs has to be recorded.
 func (d *Device) recording(inputs ...*Tensor) bool {
@@ -119,7 +115,9 @@ func (d *Device) record(back func(), outputs ...*Tensor) {
 	n := node{back: back}
 	copy(n.outputs[:], outputs)
 	for _, t := range outputs {
-		t.requires = true
+		if t != nil {
+			t.requires = true
+		}
 	}
 	d.step.tape = append(d.step.tape, n)
 }

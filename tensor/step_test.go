@@ -13,7 +13,7 @@ import (
 )
 
 // newNetwork has intermediate tensors of more elements than a task covers.
-func newNetwork(d *Device) *specimen { return newSpecimen(d, specimenSize{6, 32, 16, 64}) }
+func newNetwork(d *Device) *specimen { return newSpecimen(d, trialSize{6, 32, 16, 64}) }
 
 // TestSameOnAnyNumberOfThreads compares losses and gradients bit by bit.
 func TestSameOnAnyNumberOfThreads(t *testing.T) {
@@ -300,7 +300,7 @@ func TestFreeze(t *testing.T) {
 	w, x := g.Normal(d, 3, 3, 2, 2).SetRequiresGrad(true), g.Normal(d, 1, 4, 4, 2).SetRequiresGrad(true)
 	w.Freeze()
 	s := d.Record()
-	x.Conv2d(w, nil, Square(1, 1)).Sum().Backward()
+	x.Conv2d(w, nil, StridePad(1, 1)).Sum().Backward()
 	s.End()
 	if w.Grad() != nil || x.Grad() == nil {
 		t.Error("gradients flow to the frozen weight, or to nothing at all")

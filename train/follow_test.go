@@ -40,7 +40,7 @@ func TestFollow(t *testing.T) {
 		loss  func(w tensors, x *tensor.Tensor) *tensor.Tensor
 	}{
 		{"linear", square, matrix, true, func(w tensors, x *tensor.Tensor) *tensor.Tensor {
-			return x.Linear(w[0], w[1], tensor.TanhAct).Square().Mean()
+			return x.Linear(w[0], w[1], tensor.Tanh).Square().Mean()
 		}},
 		{"linear behind another", square, matrix, true, func(w tensors, x *tensor.Tensor) *tensor.Tensor {
 			return x.Mul(w[1]).Linear(w[0], nil, tensor.ReLU).Square().Mean()
@@ -49,28 +49,28 @@ func TestFollow(t *testing.T) {
 			return tensor.Concat(0, x, x.Scale(2), x.Square()).Mul(w[1]).Linear(w[0], nil, tensor.ReLU).Square().Mean()
 		}},
 		{"convolution", kernels, pictures, true, func(w tensors, x *tensor.Tensor) *tensor.Tensor {
-			return x.Conv2d(w[0], nil, tensor.Square(2, 1)).Square().Mean()
+			return x.Conv2d(w[0], nil, tensor.StridePad(2, 1)).Square().Mean()
 		}},
 		{"transposed convolution", kernels, pictures, true, func(w tensors, x *tensor.Tensor) *tensor.Tensor {
-			return tensor.Concat(3, x, x.Slice(3, 0, 1)).ConvTranspose2d(w[0], nil, tensor.Square(2, 1)).Square().Mean()
+			return tensor.Concat(3, x, x.Slice(3, 0, 1)).ConvTranspose2d(w[0], nil, tensor.StridePad(2, 1)).Square().Mean()
 		}},
 		{"used twice", square, matrix, false, func(w tensors, x *tensor.Tensor) *tensor.Tensor {
-			return x.Linear(w[0], w[1], tensor.TanhAct).Linear(w[0], w[1], tensor.Identity).Square().Mean()
+			return x.Linear(w[0], w[1], tensor.Tanh).Linear(w[0], w[1], tensor.Identity).Square().Mean()
 		}},
 		{"used by another operation too", square, matrix, false, func(w tensors, x *tensor.Tensor) *tensor.Tensor {
-			return x.Linear(w[0], w[1], tensor.TanhAct).Square().Mean().Add(w[0].Square().Mean())
+			return x.Linear(w[0], w[1], tensor.Tanh).Square().Mean().Add(w[0].Square().Mean())
 		}},
 		{"a copy used", square, matrix, false, func(w tensors, x *tensor.Tensor) *tensor.Tensor {
-			h := x.Mul(w[1]).Linear(w[0].Detach(), nil, tensor.TanhAct)
+			h := x.Mul(w[1]).Linear(w[0].Detach(), nil, tensor.Tanh)
 			return h.Linear(w[0], w[1], tensor.Identity).Square().Mean()
 		}},
 		{"recomputed", square, matrix, false, func(w tensors, x *tensor.Tensor) *tensor.Tensor {
-			layer := func(x *tensor.Tensor) *tensor.Tensor { return x.Linear(w[0], w[1], tensor.TanhAct) }
-			return x.Mul(w[1]).Checkpoint(layer, nil).Square().Mean()
+			layer := func(x *tensor.Tensor) *tensor.Tensor { return x.Linear(w[0], w[1], tensor.Tanh) }
+			return tensor.Checkpoint(layer, x.Mul(w[1]), nil).Square().Mean()
 		}},
 		{"recomputed and used", square, matrix, false, func(w tensors, x *tensor.Tensor) *tensor.Tensor {
-			layer := func(x *tensor.Tensor) *tensor.Tensor { return x.Linear(w[0], w[1], tensor.TanhAct) }
-			return layer(x.Mul(w[1]).Checkpoint(layer, nil)).Square().Mean()
+			layer := func(x *tensor.Tensor) *tensor.Tensor { return x.Linear(w[0], w[1], tensor.Tanh) }
+			return layer(tensor.Checkpoint(layer, x.Mul(w[1]), nil)).Square().Mean()
 		}},
 	} {
 		for _, kernels := range []string{"portable", "avx2", "avx512"} {

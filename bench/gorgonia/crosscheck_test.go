@@ -123,7 +123,7 @@ func theirCrossEntropy(x *G.Node) (*G.Node, error) {
 // convolution has pictures [N, C, H, W] and weights [O, C, K, K], as Gorgonia likes them.
 func convolution(name string, kernel, stride, padding int) operation {
 	return binary(name, []int{2, 3, 8, 6}, []int{4, 3, kernel, kernel}, func(x, w *tensor.Tensor) *tensor.Tensor {
-		y := x.Permute(0, 2, 3, 1).Conv2d(w.Permute(2, 3, 1, 0), nil, tensor.Square(stride, padding))
+		y := x.Permute(0, 2, 3, 1).Conv2d(w.Permute(2, 3, 1, 0), nil, tensor.StridePad(stride, padding))
 		return y.Permute(0, 3, 1, 2)
 	}, func(x, w *G.Node) (*G.Node, error) {
 		return G.Conv2d(x, w, dense.Shape{kernel, kernel}, []int{padding, padding}, []int{stride, stride}, []int{1, 1})

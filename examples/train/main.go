@@ -99,7 +99,7 @@ func newJudge(d *tensor.Device, c config, g *tensor.Generator) (*nn.Sequential, 
 	s := nn.NewSequential()
 	side, channels := size, 1
 	for i, next := range c.Channels {
-		s.Add(fmt.Sprintf("conv%d", i), nn.NewConv2d(d, channels, next, 4, true, tensor.Square(2, 1), g))
+		s.Add(fmt.Sprintf("conv%d", i), nn.NewConv2d(d, channels, next, 4, true, tensor.StridePad(2, 1), g))
 		s.Add(fmt.Sprintf("relu%d", i), nn.ReLU)
 		side, channels = side/2, next // [N, side, side, channels]
 	}

@@ -1,8 +1,8 @@
-// Package engine leads this module's packages below the public API of package tensor, to buffers, kernels and the tape.
-// What belongs to one family of models (couplings, decoding with a KV cache, an optimizer) is written with it, beside
-// those models. Other programs compose what tensor.Tensor offers.
+// Package engine gives this module's packages typed access to what lies below the public API of package tensor: buffers,
+// kernels and the tape. Operations that belong to one family of models (couplings, decoding with a KV cache, an optimizer)
+// are written with it, beside those models. Other programs compose the methods of tensor.Tensor.
 //
-// An operation computes its outputs, and records its backward pass if there is one to come:
+// An operation computes its outputs and, while recording, puts its backward pass on the tape:
 //
 //	y := engine.Empty(d, x.Shape()...)
 //	engine.Kernels(d).GatedGELU(rows, n, engine.Data(x), engine.Data(y))
@@ -19,15 +19,19 @@ import (
 	"github.com/bestiary-ml/bestiary/tensor"
 )
 
-// below is what package tensor left in package link.
+// below is set by package tensor. Its methods take arrays where ours are variadic: arguments of an interface's method escape
+// to the heap, and operations shall not allocate.
 var below = link.Engine.(interface {
 	NewDevice(k kernel.Device) *tensor.Device
 	Kernels(d *tensor.Device) kernel.Device
 	Turn(d *tensor.Device) chan struct{}
 	Data(t *tensor.Tensor) kernel.Buffer
 	Empty(d *tensor.Device, shape ...int) *tensor.Tensor
-	Recording(d *tensor.Device, in ...*tensor.Tensor) bool
-	Record(d *tensor.Device, back func(), out ...*tensor.Tensor)
+	Entries(t *tensor.Tensor, from, to int) *tensor.Tensor
+	Mask(m *tensor.AttentionMask) *kernel.AttentionMask
+	Taping(d *tensor.Device) bool
+	Recording(d *tensor.Device, in [4]*tensor.Tensor) bool
+	Record(d *tensor.Device, back func(), out [2]*tensor.Tensor)
 	Grad(t *tensor.Tensor) kernel.Buffer
 	GradOrZero(t *tensor.Tensor) kernel.Buffer
 	AddGrad(t *tensor.Tensor, compute func(dst kernel.Buffer))
@@ -36,67 +40,99 @@ var below = link.Engine.(interface {
 	SettleGrad(d *tensor.Device, t *tensor.Tensor, g kernel.Buffer)
 	Take(d *tensor.Device, n int) kernel.Buffer
 	Give(d *tensor.Device, b kernel.Buffer)
+	BorrowGrad(d *tensor.Device, t *tensor.Tensor) kernel.Buffer
+	ReturnGrad(d *tensor.Device, t *tensor.Tensor, g kernel.Buffer)
+	Idle(d *tensor.Device) []kernel.Buffer
+	AddTrial(name string, build func(d *tensor.Device, g *tensor.Generator, n int) Trial)
 	UpdateWith(s *tensor.Step, update func(leaf *tensor.Tensor) (kernel.Adam, kernel.AdamParam, bool))
 	With(d *tensor.Device, k kernel.Device, f func())
 })
 
-// NewDevice makes a device of kernels.
+// NewDevice returns a device that computes with k.
 func NewDevice(k kernel.Device) *tensor.Device { return below.NewDevice(k) }
 
-// Kernels are those of a device.
+// Kernels returns the kernels that d computes with.
 func Kernels(d *tensor.Device) kernel.Device { return below.Kernels(d) }
 
 // Turn is the lock of a device for the pipelines that share it: send to it before computing, and receive from it
 // afterwards. Unlike a sync.Mutex, it can be waited for in a select beside the end of a context.
 func Turn(d *tensor.Device) chan struct{} { return below.Turn(d) }
 
-// Data is the storage of t; the nil buffer if t is nil.
+// Data returns the storage of t; the nil buffer if t is nil.
 func Data(t *tensor.Tensor) kernel.Buffer { return below.Data(t) }
 
 // Empty makes an uninitialised tensor within the current step, if there is one.
 func Empty(d *tensor.Device, shape ...int) *tensor.Tensor { return below.Empty(d, shape...) }
 
-// Recording reports whether an operation on these inputs has to be recorded; nil inputs don't count.
+// Entries views entries [from, to) of the first dimension of t, in t's storage. No gradient flows.
+func Entries(t *tensor.Tensor, from, to int) *tensor.Tensor { return below.Entries(t, from, to) }
+
+// Mask returns the mask as kernels take it; nil if m is nil.
+func Mask(m *tensor.AttentionMask) *kernel.AttentionMask { return below.Mask(m) }
+
+// Taping reports whether the current step records operations.
+func Taping(d *tensor.Device) bool { return below.Taping(d) }
+
+// Recording reports whether an operation on these inputs, at most four, has to be recorded: whether the current step records
+// and one of them requires a gradient. Inputs may be nil.
 func Recording(d *tensor.Device, inputs ...*tensor.Tensor) bool {
-	return below.Recording(d, inputs...)
+	var in [4]*tensor.Tensor
+	if copy(in[:], inputs) < len(inputs) {
+		panic("engine: an operation has four inputs at most")
+	}
+	return below.Recording(d, in)
 }
 
-// Record puts an operation with at most two outputs on the tape. Backward calls back when an output has a gradient.
+// Record puts an operation with one or two outputs on the tape. Backward calls back once a gradient has arrived at an output.
 func Record(d *tensor.Device, back func(), outputs ...*tensor.Tensor) {
-	below.Record(d, back, outputs...)
+	var out [2]*tensor.Tensor
+	if copy(out[:], outputs) < len(outputs) {
+		panic("engine: an operation has two outputs at most")
+	}
+	below.Record(d, back, out)
 }
 
-// Grad is the gradient that has arrived at t, an output.
+// Grad returns the gradient that has arrived at t, an output.
 func Grad(t *tensor.Tensor) kernel.Buffer { return below.Grad(t) }
 
-// GradOrZero is Grad, of zeros if none has arrived.
+// GradOrZero returns the gradient that has arrived at t, zeros if none has.
 func GradOrZero(t *tensor.Tensor) kernel.Buffer { return below.GradOrZero(t) }
 
-// AddGrad adds a gradient to t's, if it wants one. compute overwrites its argument, which has t's shape.
+// AddGrad adds a gradient to t's, if t requires one. compute overwrites its argument, which has t's shape.
 func AddGrad(t *tensor.Tensor, compute func(dst kernel.Buffer)) { below.AddGrad(t, compute) }
 
-// MoveGrad adds from's gradient to t's, after compute has changed it in place (nil: no change). from's is gone then.
+// MoveGrad adds from's gradient to t's, after compute has changed it in place (nil: no change). from has none afterwards.
 func MoveGrad(t, from *tensor.Tensor, compute func(g kernel.Buffer)) {
 	below.MoveGrad(t, from, compute)
 }
 
-// GradFor is a buffer to compute t's gradient in, for SettleGrad; the nil buffer if t is nil or wants none.
+// GradFor returns a buffer to compute t's gradient in, for SettleGrad; the nil buffer if t is nil or requires none.
 func GradFor(d *tensor.Device, t *tensor.Tensor) kernel.Buffer { return below.GradFor(d, t) }
 
-// SettleGrad adds g, which GradFor or Take gave, to t's gradient and takes the buffer back.
+// SettleGrad adds g, a buffer of GradFor or Take, to t's gradient and releases it. t may be nil or require no gradient.
 func SettleGrad(d *tensor.Device, t *tensor.Tensor, g kernel.Buffer) { below.SettleGrad(d, t, g) }
 
-// Take returns an uninitialised buffer of n elements, to be given back by Give.
+// Take returns an uninitialised buffer of n elements; release it with Give.
 func Take(d *tensor.Device, n int) kernel.Buffer { return below.Take(d, n) }
 
-// Give takes back a buffer of Take.
+// Give releases a buffer of Take to the device's pool.
 func Give(d *tensor.Device, b kernel.Buffer) { below.Give(d, b) }
 
-// UpdateWith has an optimizer step large weights within Backward of s, each as soon as its gradient is complete: weight
-// and gradient are in the caches then, and the memory of the gradient serves the next one. update returns how a leaf is
-// stepped, its gradient aside, or false to leave it and its gradient for later. A weight is stepped early only if it was
-// used once in the step, so that nothing more can come to its gradient, and if the device gains by it; its Grad is then
-// nil. The result is the same, to the bit, as stepping all weights afterwards.
+// BorrowGrad is GradFor for a gradient that is computed in the forward pass. The step releases the buffer at its end, unless
+// ReturnGrad has made it t's gradient before.
+func BorrowGrad(d *tensor.Device, t *tensor.Tensor) kernel.Buffer { return below.BorrowGrad(d, t) }
+
+// ReturnGrad adds g, a buffer of BorrowGrad, to t's gradient. g may be the nil buffer.
+func ReturnGrad(d *tensor.Device, t *tensor.Tensor, g kernel.Buffer) { below.ReturnGrad(d, t, g) }
+
+// Idle returns the released buffers in d's pool, for tests.
+func Idle(d *tensor.Device) []kernel.Buffer { return below.Idle(d) }
+
+// UpdateWith lets an optimizer update large weights within Backward of s, each as soon as its gradient is complete: weight and
+// gradient are in the caches then, and the gradient's memory serves the next one. update returns how a leaf is updated, its
+// gradient aside, or false to leave it and its gradient for later. A weight is updated early only if it was used once in the
+// step, so that its gradient is complete, and if the device gains by it; its Grad is then nil. The result is the same, to the
+// bit, as that of updating all weights after Backward.
 func UpdateWith(s *tensor.Step, update func(leaf *tensor.Tensor) (kernel.Adam, kernel.AdamParam, bool)) {
 	below.UpdateWith(s, update)
 }

@@ -41,14 +41,14 @@ func (a *attention) forward(x *tensor.Tensor, in prologue, out epilogue, p *pass
 // values one after the other.
 func (a *attention) attend(qkv *tensor.Tensor, p *pass, memory *branchCache) *tensor.Tensor {
 	if p.cache != nil {
-		return qkv.AttendCache(tensor.CachedAttention{
-			Heads: a.heads, Scale: a.scale, Cos: p.cos, Sin: p.sin, Memory: memory.memory, First: p.cache.length, Mask: a.mask,
-		})
+		return cachedAttention{
+			heads: a.heads, scale: a.scale, cos: p.cos, sin: p.sin, memory: memory.memory, first: p.cache.length, mask: a.mask,
+		}.apply(qkv)
 	}
 	if p.cos != nil {
 		batch, n, width := qkv.Dim(0), qkv.Dim(1), qkv.Dim(2)
 		qkv = qkv.Reshape(batch, n, 3*a.heads, width/3/a.heads) // [B, n, 3·heads, D]
-		qkv = qkv.Rotary(p.cos, p.sin, 0).Reshape(batch, n, width)
+		qkv = rotary(qkv, p.cos, p.sin, 0).Reshape(batch, n, width)
 	}
 	return qkv.SelfAttention(a.heads, a.scale, a.mask, p.keep)
 }

@@ -38,7 +38,7 @@ func (t *Transformer) Streams(x, keep *tensor.Tensor, cache *Cache) (y, twin *te
 			return l.feedForward.forward(x, x, p, &memory.feedForward) // [B, n, Dim]
 		}
 		if t.config.Checkpoint && cache == nil {
-			x1 = x1.Checkpoint(run, t.random)
+			x1 = tensor.Checkpoint(run, x1, t.random)
 		} else {
 			x1 = run(x1)
 		}
@@ -62,14 +62,14 @@ func (t *Transformer) recomputed(x *tensor.Tensor, p *pass) (x1, x2 *tensor.Tens
 	if n == 0 {
 		return x, x, 0
 	}
-	blocks := make([]tensor.ReversibleBlock, n)
+	blocks := make([]reversibleBlock, n)
 	for i, l := range t.layers[:n] {
-		blocks[i] = tensor.ReversibleBlock{
-			F: func(x *tensor.Tensor) *tensor.Tensor { return l.attention.forward(nil, x, p, nil) },
-			G: func(x *tensor.Tensor) *tensor.Tensor { return l.feedForward.forward(nil, x, p, nil) },
+		blocks[i] = reversibleBlock{
+			f: func(x *tensor.Tensor) *tensor.Tensor { return l.attention.forward(nil, x, p, nil) },
+			g: func(x *tensor.Tensor) *tensor.Tensor { return l.feedForward.forward(nil, x, p, nil) },
 		}
 	}
-	x1, x2 = tensor.Reversible(x, x, blocks, t.random)
+	x1, x2 = reversible(x, x, blocks, t.random)
 	return x1, x2, n
 }
 
@@ -81,7 +81,7 @@ type pass struct {
 
 	// With a cache:
 	cache *Cache
-	moved *tensor.TokenShift // takes the place of shift
+	moved *TokenShift // takes the place of shift
 }
 
 func (t *Transformer) newPass(x, keep *tensor.Tensor, cache *Cache) *pass {
@@ -98,7 +98,7 @@ func (t *Transformer) newPass(x, keep *tensor.Tensor, cache *Cache) *pass {
 		panic("transformer: Forward with both a cache and padding")
 	}
 	if t.shift != nil {
-		p.moved = &tensor.TokenShift{First: first, Index: t.index[4*first : 4*(first+n)]}
+		p.moved = &TokenShift{First: first, Index: t.index[4*first : 4*(first+n)]}
 	}
 	return p
 }

@@ -20,20 +20,20 @@ type epilogue struct {
 // all of it; without a cache, each operation is recorded for the backward pass.
 func (p *pass) project(x *tensor.Tensor, l *nn.Linear, in prologue, out epilogue, memory *branchCache) *tensor.Tensor {
 	if p.cache != nil {
-		fused := tensor.Projection{Weight: l.Weight, Bias: l.Bias, Gated: out.gated, Scale: out.scale, Residual: out.residual}
+		fused := Projection{Weight: l.Weight, Bias: l.Bias, Gated: out.gated, Scale: out.scale, Residual: out.residual}
 		if in.norm != nil {
 			fused.Gamma, fused.Beta, fused.Eps = in.norm.Weight, in.norm.Bias, in.norm.Eps
 			fused.Shift, fused.Inputs = p.moved, memory.inputs
 		}
-		return x.Project(fused)
+		return fused.Apply(x)
 	}
 	if in.norm != nil {
 		if x = in.norm.Forward(x); p.shift != nil {
-			x = x.ShiftTokens(p.shift)
+			x = shiftTokens(x, p.shift)
 		}
 	}
 	if x = l.Forward(x); out.gated {
-		x = x.GEGLU()
+		x = geglu(x)
 	}
 	if out.dropout != nil {
 		x = out.dropout.Forward(x)
@@ -47,7 +47,7 @@ func (out epilogue) apply(x *tensor.Tensor, p *pass) *tensor.Tensor {
 	case out.scale == nil:
 		return x
 	case p.cache != nil:
-		return out.residual.AddProduct(x, out.scale)
+		return addProduct(out.residual, x, out.scale)
 	case out.residual == nil:
 		return x.Mul(out.scale)
 	}

@@ -1,0 +1,8 @@
+package tensor_test
+
+// The trials of these packages are part of what this package's tests train: see specimen.
+import (
+	_ "github.com/bestiary-ml/bestiary/flows"
+	_ "github.com/bestiary-ml/bestiary/nn/sampling"
+	_ "github.com/bestiary-ml/bestiary/nn/transformer"
+)
