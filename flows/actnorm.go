@@ -12,35 +12,29 @@ import (
 //
 //	z = x·eˢ + b    log|det| = Σ s
 //
-// The first batch in training sets s and b so that the columns of z have mean 0 and variance 1; from then on they are
-// ordinary parameters. Before that it is the identity. Whether it has happened is saved with the model.
+// The first batch in training initializes s and b so that the columns of z have mean 0 and variance 1; from then on they are
+// ordinary parameters. Until then it is the identity. Whether it is initialized is saved with the model. Forward panics if
+// the first batch in training is a single row, which has no variance.
 type ActNorm struct {
+	directions
 	LogScale, Bias *tensor.Tensor // [D]
 	Initialized    *tensor.Tensor // index [1]: 0 or 1
 	training       bool
-	known          bool // that Initialized is 1, so that it needn't be read, which waits for the device
+	known          bool // Initialized is known to be 1: reading it would wait for the device
 }
 
-// NewActNorm returns an activation normalisation of dim columns, in training, that waits for its first batch.
+// NewActNorm returns an activation normalization of dim columns, in training, not yet initialized.
 func NewActNorm(d *tensor.Device, dim int) *ActNorm {
-	return &ActNorm{
+	a := &ActNorm{
 		LogScale: nn.Constant(d, 0, dim), Bias: nn.Constant(d, 0, dim),
 		Initialized: d.Ints([]int32{0}).Keep(), training: true,
 	}
+	a.directions = directions{a}
+	return a
 }
 
-// Forward implements [Bijection]. It panics if the first batch in training is a single row, which has no variance.
-func (a *ActNorm) Forward(x, _ *tensor.Tensor) (z, logDet *tensor.Tensor) {
-	return spread(a.add(x, nil, logDets{}, false))
-}
-
-// Inverse implements [Bijection].
-func (a *ActNorm) Inverse(z, _ *tensor.Tensor) (x, logDet *tensor.Tensor) {
-	return spread(a.add(z, nil, logDets{}, true))
-}
-
-// add implements adding.
-func (a *ActNorm) add(x, _ *tensor.Tensor, l logDets, inverse bool) (*tensor.Tensor, logDets) {
+// accumulate implements accumulator.
+func (a *ActNorm) accumulate(x, _ *tensor.Tensor, l logDets, inverse bool) (*tensor.Tensor, logDets) {
 	if inverse {
 		logScale := a.LogScale.Neg()
 		l.shared = plus(l.shared, logScale.Sum())
@@ -56,10 +50,10 @@ func (a *ActNorm) add(x, _ *tensor.Tensor, l logDets, inverse bool) (*tensor.Ten
 	return x.Mul(a.LogScale.Exp()).Add(a.Bias), l
 }
 
-// initialize makes the columns of this batch standard. Columns that are constant are only centred.
+// initialize gives the columns of this batch mean 0 and variance 1. Constant columns are only centred.
 func (a *ActNorm) initialize(x *tensor.Tensor) {
 	if x.Dim(0) < 2 {
-		panic("flows: activation norm can't be initialised by a single row; let the first batch have two or more")
+		panic("flows: activation norm can't be initialized from a single row; use a first batch of two or more")
 	}
 	_, mean, variance := x.Detach().BatchNorm(nil, nil, tensor.BatchNormOptions{})
 	logScale, bias := variance.Values(), mean.Values()

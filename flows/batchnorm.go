@@ -5,15 +5,17 @@ import (
 	"github.com/bestiary-ml/bestiary/tensor"
 )
 
-// BatchNorm is batch normalisation as a bijection (Dinh et al., 2017, section 3.7; Papamakarios et al., "Masked
+// BatchNorm is batch normalization as a bijection (Dinh et al., 2017, section 3.7; Papamakarios et al., "Masked
 // Autoregressive Flow for Density Estimation", 2017, appendix):
 //
 //	z = (x − m)/√(v + ε)·eᵞ + β    log|det| = Σ γ − ½ log(v + ε)
 //
 // In training m and v are the mean and the unbiased variance of the batch, and gradients flow through them; the
-// log-determinant is that of the map with m and v as they are. In evaluation they are the running averages, and only then
-// is there an inverse.
+// log-determinant is that of the map with m and v held constant. In evaluation they are the running statistics. It is
+// invertible in evaluation only: in training Inverse panics with [ErrNotInvertible], and Forward panics on a batch of one
+// row, whose variance is undefined.
 type BatchNorm struct {
+	directions
 	LogGamma, Beta          *tensor.Tensor // [D]
 	RunningMean, RunningVar *tensor.Tensor // [D]
 	Eps                     float64
@@ -21,27 +23,19 @@ type BatchNorm struct {
 	training                bool
 }
 
-// NewBatchNorm returns a batch normalisation of dim columns, in training, with γ = β = 0.
+// NewBatchNorm returns a batch normalization of dim columns, in training, with γ = β = 0.
 func NewBatchNorm(d *tensor.Device, dim int) *BatchNorm {
-	return &BatchNorm{
+	b := &BatchNorm{
 		LogGamma: nn.Constant(d, 0, dim), Beta: nn.Constant(d, 0, dim),
 		RunningMean: d.Zeros(dim).Keep(), RunningVar: d.Full(1, dim).Keep(),
 		Eps: 1e-5, Momentum: 0.1, training: true,
 	}
+	b.directions = directions{b}
+	return b
 }
 
-// Forward implements [Bijection]. In training it panics on a batch of one row, whose variance is undefined.
-func (b *BatchNorm) Forward(x, _ *tensor.Tensor) (z, logDet *tensor.Tensor) {
-	return spread(b.add(x, nil, logDets{}, false))
-}
-
-// Inverse implements [Bijection]. In training it panics with [ErrNotInvertible].
-func (b *BatchNorm) Inverse(z, _ *tensor.Tensor) (x, logDet *tensor.Tensor) {
-	return spread(b.add(z, nil, logDets{}, true))
-}
-
-// add implements adding.
-func (b *BatchNorm) add(x, _ *tensor.Tensor, l logDets, inverse bool) (y *tensor.Tensor, _ logDets) {
+// accumulate implements accumulator.
+func (b *BatchNorm) accumulate(x, _ *tensor.Tensor, l logDets, inverse bool) (y *tensor.Tensor, _ logDets) {
 	if inverse {
 		if err := b.Invertible(); err != nil {
 			panic(err)
@@ -58,7 +52,7 @@ func (b *BatchNorm) add(x, _ *tensor.Tensor, l logDets, inverse bool) (y *tensor
 	return y, l
 }
 
-// Invertible is nil in evaluation; see [Invertible].
+// Invertible returns nil in evaluation and [ErrNotInvertible] in training; see [Invertible].
 func (b *BatchNorm) Invertible() error {
 	if b.training {
 		return ErrNotInvertible

@@ -7,65 +7,89 @@ import (
 	"github.com/bestiary-ml/bestiary/tensor"
 )
 
-// Bijection is an invertible map of [N, D] rows, given a condition [N, C] (nil if there is none).
+// Bijection is an invertible map of rows [N, D], given a condition [N, C] (nil if there is none).
 //
-// The log-determinants are log|det J| of the direction that was run, in nats, a number a row; in evaluation those of
-// the two directions cancel. A map that can't be inverted at the moment, such as a [BatchNorm] in training, panics
-// with an error that is [ErrNotInvertible]; ask [Invertible] first.
+// The log-determinants [N] are log|det J| of the direction that was computed, in nats, one per row; in evaluation those of
+// the two directions cancel. A bijection that is not invertible at the moment, such as a [BatchNorm] in training, panics with
+// [ErrNotInvertible]; call [Invertible] first.
 type Bijection interface {
-	Forward(x, cond *tensor.Tensor) (z, logDet *tensor.Tensor) // data to latent; logDet is [N]
-	Inverse(z, cond *tensor.Tensor) (x, logDet *tensor.Tensor) // latent to data; logDet of this direction
+	Forward(x, cond *tensor.Tensor) (z, logDet *tensor.Tensor) // data to latent
+	Inverse(z, cond *tensor.Tensor) (x, logDet *tensor.Tensor) // latent to data
 	nn.Module
 }
 
-// ErrNotInvertible is what a bijection that can't be inverted at the moment panics with, and what [Invertible] wraps.
-var ErrNotInvertible = errors.New("batch norm can't be inverted in training, where it uses the statistics of its batch; " +
+// ErrNotInvertible says that a bijection is not invertible at the moment: batch norm normalizes with the statistics of its
+// batch in training, which its output doesn't tell. [Invertible] and [Flow.Sample] return it, wrapped with the name of the
+// layer; Inverse panics with it. Test for it with errors.Is. The remedy is SetTraining(false).
+var ErrNotInvertible = errors.New("batch norm is not invertible in training, where it uses the statistics of its batch; " +
 	"switch to evaluation with SetTraining(false)")
 
-// Invertible tells why b can't be inverted at the moment, or nil. It asks the method Invertible() error, which
-// bijections need only have if the answer isn't always yes.
+// Invertible returns nil if b is invertible at the moment, and the reason otherwise. It calls the method Invertible() error,
+// which only bijections need that are not always invertible.
 func Invertible(b Bijection) error {
-	if asked, ok := b.(interface{ Invertible() error }); ok {
-		return asked.Invertible()
+	if conditional, ok := b.(interface{ Invertible() error }); ok {
+		return conditional.Invertible()
 	}
 	return nil
 }
 
-// logDets is the sum of log-determinants along a sequence, in two parts of which nil is 0: one that differs between rows
-// [N], and a single number for all rows, which is spread over them once.
+// logDets is the sum of log-determinants along a sequence, in two parts, of which nil is 0: one per row [N], and a single
+// number for all rows, which is expanded once, at the end.
 type logDets struct{ rows, shared *tensor.Tensor }
 
-// adding is a bijection that adds its log-determinant to what comes before it.
-type adding interface {
-	add(x, cond *tensor.Tensor, l logDets, inverse bool) (*tensor.Tensor, logDets)
+// accumulator is a bijection with both directions in one method, which adds its log-determinant to that of the layers before.
+type accumulator interface {
+	accumulate(x, cond *tensor.Tensor, l logDets, inverse bool) (y *tensor.Tensor, sum logDets)
 }
 
-// addTo runs b in a direction and adds its log-determinant to l.
-func addTo(l logDets, b Bijection, x, cond *tensor.Tensor, inverse bool) (*tensor.Tensor, logDets) {
-	if b, ok := b.(adding); ok {
-		return b.add(x, cond, l, inverse)
+// directions implements Forward and Inverse of Bijection. Every bijection of this package embeds it, with itself inside.
+type directions struct{ of accumulator }
+
+// Forward implements [Bijection]: data to latent.
+func (d directions) Forward(x, cond *tensor.Tensor) (z, logDet *tensor.Tensor) {
+	z, l := d.of.accumulate(x, cond, logDets{}, false)
+	return z, l.expand(z)
+}
+
+// Inverse implements [Bijection]: latent to data.
+func (d directions) Inverse(z, cond *tensor.Tensor) (x, logDet *tensor.Tensor) {
+	x, l := d.of.accumulate(z, cond, logDets{}, true)
+	return x, l.expand(x)
+}
+
+// accumulating returns b as an accumulator.
+func accumulating(b Bijection) accumulator {
+	if a, ok := b.(accumulator); ok {
+		return a
 	}
-	run := b.Forward
+	return foreign{b}
+}
+
+// foreign makes an accumulator of a bijection of another package.
+type foreign struct{ Bijection }
+
+func (f foreign) accumulate(x, cond *tensor.Tensor, l logDets, inverse bool) (*tensor.Tensor, logDets) {
+	run := f.Forward
 	if inverse {
-		run = b.Inverse
+		run = f.Inverse
 	}
 	y, logDet := run(x, cond)
 	l.rows = plus(l.rows, logDet)
 	return y, l
 }
 
-// spread is y with a log-determinant for each of its rows.
-func spread(y *tensor.Tensor, l logDets) (_, logDet *tensor.Tensor) {
+// expand returns the log-determinant of each row of y, [N].
+func (l logDets) expand(y *tensor.Tensor) *tensor.Tensor {
 	switch {
 	case l.rows != nil:
-		return y, plus(l.rows, l.shared)
+		return plus(l.rows, l.shared)
 	case l.shared == nil:
-		return y, y.Device().Zeros(y.Dim(0))
+		return y.Device().Zeros(y.Dim(0))
 	}
-	return y, l.shared.Reshape(1).Expand(y.Dim(0))
+	return l.shared.Reshape(1).Expand(y.Dim(0))
 }
 
-// plus adds log-determinants of which nil is 0.
+// plus adds log-determinants, of which nil is 0.
 func plus(a, b *tensor.Tensor) *tensor.Tensor {
 	switch {
 	case a == nil:

@@ -1,22 +1,26 @@
 package flows
 
 import (
-	"fmt"
 	"slices"
+	"strconv"
+
+	"github.com/bestiary-ml/bestiary/fault"
 )
 
-// Order says what a RealNVP does to the columns after each coupling, so that all of them get changed.
+// Order says how a RealNVP reorders the columns after each coupling, so that all columns get transformed.
 type Order string
 
+// Orders.
 const (
 	RandomOrder  Order = "random"  // a random permutation, drawn once
 	ReverseOrder Order = "reverse" // last column first
-	FlipMasks    Order = "none"    // nothing; instead, every second coupling has its mask flipped
+	FlipMasks    Order = "none"    // no reordering; every second coupling has its mask flipped
 )
 
-// Norm says how a RealNVP normalises after each coupling.
+// Norm says how a RealNVP normalizes after each coupling.
 type Norm string
 
+// Norms.
 const (
 	BatchNormalization Norm = "batch" // BatchNorm
 	ActNormalization   Norm = "act"   // ActNorm
@@ -25,26 +29,27 @@ const (
 
 // Config describes a [RealNVP]. The zero value is not valid; start from [DefaultConfig].
 type Config struct {
-	Dim     int   `json:"dim"`     // numbers a row
+	Dim     int   `json:"dim"`     // numbers per row
 	Classes int   `json:"classes"` // columns of the condition, a one-hot class label; 0 for an unconditional flow
 	Layers  int   `json:"layers"`  // couplings
-	Hidden  []int `json:"hidden"`  // sizes of the hidden layers of the couplings' networks
-	// RepeatHidden has the first hidden layer twice, as the notebook's networks do: [256, 256] then makes three.
+	Hidden  []int `json:"hidden"`  // widths of the hidden layers of the couplings' networks
+	// RepeatHidden repeats the first hidden layer, as the reference does: [256, 256] makes three layers.
 	RepeatHidden  bool  `json:"repeat_hidden"`
-	SingleNetwork bool  `json:"single_network"` // one network for scale and shift
+	SingleNetwork bool  `json:"single_network"` // one network for log-scale and shift
 	BoundedScale  bool  `json:"bounded_scale"`  // tanh on the log-scale
 	Mask          Mask  `json:"mask"`
 	Permutation   Order `json:"permutation"`
 	Norm          Norm  `json:"norm"`
 	Standardize   bool  `json:"standardize"` // begin with Standardize, see RealNVP.Fit
-	// Noise is the standard deviation of Gaussian noise on the rows in training, in units of each column's own. It keeps
-	// a flow with more parameters than data from piling its density on the training rows. Who trains the flow adds it.
+	// Noise is the standard deviation of Gaussian noise that training adds to the rows, in units of each column's standard
+	// deviation. It keeps a flow with more parameters than data from concentrating its density on the training rows. The
+	// training loop adds it, not the flow.
 	Noise float64 `json:"noise"`
 }
 
-// DefaultConfig is the flow of the reference, the notebook's: 12 couplings of three hidden layers of 256 (its [256, 256],
-// the first twice), each followed by a random permutation and batch norm. The mask is Half, which after a random
-// permutation is as good as Odds and can be cut and joined without interleaving columns.
+// DefaultConfig returns the flow of the reference: 12 couplings with three hidden layers of 256 ([256, 256], the first
+// repeated), each followed by a random permutation and batch norm. The mask is Half: after a random permutation it is
+// equivalent to Odds, and it needs no interleaving of columns.
 func DefaultConfig(dim, classes int) Config {
 	return Config{
 		Dim: dim, Classes: classes, Layers: 12, Hidden: []int{256, 256}, RepeatHidden: true,
@@ -53,55 +58,52 @@ func DefaultConfig(dim, classes int) Config {
 	}
 }
 
-// maxSize bounds sizes that come from a file, so that a damaged one can't ask for all the memory there is.
+// Limits on sizes that come from a file, so that a damaged file can't exhaust memory.
 const (
 	maxSize       = 1 << 16
 	maxParameters = 500_000_000 // 2 GB of weights
 )
 
-// Validate tells in one sentence what is wrong with c, naming the field by its name in JSON.
+// Validate returns a [*fault.FieldError] for a value that is not allowed.
 func (c Config) Validate() error {
-	if c.Dim < 2 || c.Dim > maxSize {
-		return fmt.Errorf("flow configuration: dim is %d, but a coupling splits its columns in two; set it to 2 … %d", c.Dim, maxSize)
-	}
-	if c.Classes < 0 || c.Classes > maxSize {
-		return fmt.Errorf("flow configuration: classes is %d; set it to 0 for an unconditional flow, or up to %d", c.Classes, maxSize)
-	}
-	if c.Layers < 1 || c.Layers > maxSize {
-		return fmt.Errorf("flow configuration: layers is %d; set it to 1 … %d couplings", c.Layers, maxSize)
+	switch {
+	case c.Dim < 2 || c.Dim > maxSize:
+		return fault.Field("Dim", c.Dim, "must be 2 to %d, since a coupling splits its columns in two", maxSize)
+	case c.Classes < 0 || c.Classes > maxSize:
+		return fault.Field("Classes", c.Classes, "must be 0 (an unconditional flow) to %d", maxSize)
+	case c.Layers < 1 || c.Layers > maxSize:
+		return fault.Field("Layers", c.Layers, "must be 1 to %d couplings", maxSize)
+	case c.RepeatHidden && len(c.Hidden) == 0:
+		return fault.Field("RepeatHidden", c.RepeatHidden, "must be false without hidden layers; there is none to repeat in Hidden")
+	case !(c.Noise >= 0 && c.Noise <= 10):
+		return fault.Field("Noise", c.Noise, "must be 0 to 10 standard deviations")
 	}
 	for _, size := range c.Hidden {
 		if size < 1 || size > maxSize {
-			return fmt.Errorf("flow configuration: hidden has a layer of %d; set each to 1 … %d", size, maxSize)
+			return fault.Field("Hidden", c.Hidden, "must be widths of 1 to %d", maxSize)
 		}
 	}
-	if c.RepeatHidden && len(c.Hidden) == 0 {
-		return fmt.Errorf("flow configuration: repeat_hidden has no layer to repeat; give hidden layers or set it to false")
-	}
 	if n := c.products(); n > maxParameters {
-		return fmt.Errorf("flow configuration: layers %d of hidden %v over dim %d are %d million parameters, more than the %d million that are possible; choose smaller ones",
-			c.Layers, c.Hidden, c.Dim, int(n/1e6), maxParameters/1_000_000)
-	}
-	if !(c.Noise >= 0 && c.Noise <= 10) {
-		return fmt.Errorf("flow configuration: noise is %v; set it to 0 … 10 standard deviations", c.Noise)
+		return fault.Field("Layers", c.Layers, "must be lower: with Hidden %v and Dim %d they have %d million parameters, and %d million are possible",
+			c.Hidden, c.Dim, int(n/1e6), maxParameters/1_000_000)
 	}
 	for _, choice := range []struct {
 		field, value string
 		known        []string
 	}{
-		{"mask", string(c.Mask), []string{string(Half), string(Odds)}},
-		{"permutation", string(c.Permutation), []string{string(RandomOrder), string(ReverseOrder), string(FlipMasks)}},
-		{"norm", string(c.Norm), []string{string(BatchNormalization), string(ActNormalization), string(NoNormalization)}},
+		{"Mask", string(c.Mask), []string{string(Half), string(Odds)}},
+		{"Permutation", string(c.Permutation), []string{string(RandomOrder), string(ReverseOrder), string(FlipMasks)}},
+		{"Norm", string(c.Norm), []string{string(BatchNormalization), string(ActNormalization), string(NoNormalization)}},
 	} {
 		if !slices.Contains(choice.known, choice.value) {
-			return fmt.Errorf("flow configuration: %s is %q; set it to one of %q", choice.field, choice.value, choice.known)
+			return fault.Field(choice.field, strconv.Quote(choice.value), "must be one of %q", choice.known)
 		}
 	}
 	return nil
 }
 
-// products is the number of parameters of the linear layers, about: as if the mask split the columns evenly. It is a
-// float64 because sizes from a file can overflow an int.
+// products estimates the number of parameters of the linear layers, as if the mask split the columns evenly. It is a float64
+// because sizes from a file can overflow an int.
 func (c Config) products() float64 {
 	n, half := 0.0, float64(c.Dim)/2
 	width := half + float64(c.Classes)

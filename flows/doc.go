@@ -1,15 +1,30 @@
-// Package flows has normalizing flows: invertible maps between data and noise that know by how much they stretch
-// space, and therefore the density of what they generate.
+// Package flows has normalizing flows: distributions of rows with an exact density, which are trained by maximum likelihood
+// and sampled in one pass.
 //
-// A flow maps a row x to z = f(x), which it wants to be standard normal. By the change of variables
+// # Mathematics
 //
-//	log p(x) = log N(z; 0, I) + log|det ∂f/∂x|
+// A flow is an invertible map f from data x to latent rows z = f(x), which are standard normal under the model. By the change
+// of variables, the density of x is
 //
-// it is trained by maximum likelihood and sampled by x = f⁻¹(z). The maps are [Bijection]s: [AffineCoupling],
-// [Permutation], [BatchNorm], [ActNorm], [Standardize] and sequences of them ([Sequential]); a [Flow] adds the base
-// distribution, and [RealNVP] is the flow of Dinh, Sohl-Dickstein & Bengio, "Density estimation using Real NVP"
-// (2017, arXiv:1605.08803), conditional on a class. Package flowtest checks bijections, one's own too.
+//	log p(x) = log N(f(x); 0, I) + log|det ∂f/∂x|
 //
-// Papamakarios et al., "Normalizing Flows for Probabilistic Modeling and Inference" (2021, arXiv:1912.02762), is an
-// introduction.
+// Training minimizes the mean of −log p(x) over the data ([Flow.NLL]). Sampling draws z from N(0, I) and returns x = f⁻¹(z)
+// ([Flow.Sample]). f is a composition of bijections f₁, f₂, …, whose log-determinants add up:
+//
+//	log|det ∂f/∂x| = Σᵢ log|det ∂fᵢ/∂xᵢ|    where x₁ = x, xᵢ₊₁ = fᵢ(xᵢ)
+//
+// so each of them needs a Jacobian with a determinant that is easy to compute. A coupling layer passes some columns xₚ, and
+// transforms the others elementwise with parameters that are functions of xₚ: its Jacobian is triangular. Its inverse
+// computes the same parameters, since xₚ is known. Between couplings, permutations exchange the columns, and normalization
+// keeps deep flows trainable.
+//
+// # Contents
+//
+// The bijections are [AffineCoupling], [Permutation], [BatchNorm], [ActNorm], [Standardize] and compositions of them
+// ([Sequential]). A [Flow] adds the base distribution. [RealNVP] is the flow of Dinh, Sohl-Dickstein & Bengio, "Density
+// estimation using Real NVP" (2017, arXiv:1605.08803), conditional on a class. Package flowtest checks bijections, those of
+// other packages too. Printing a flow gives its layers, shapes and parameters.
+//
+// For an introduction see Papamakarios et al., "Normalizing Flows for Probabilistic Modeling and Inference" (2021,
+// arXiv:1912.02762).
 package flows

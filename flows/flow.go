@@ -2,13 +2,13 @@ package flows
 
 import (
 	"fmt"
-	"math"
 
+	"github.com/bestiary-ml/bestiary/fault"
 	"github.com/bestiary-ml/bestiary/tensor"
 )
 
-// Flow is a distribution of rows: bijections that map data to a standard normal distribution. Given a condition, it
-// is the conditional distribution.
+// Flow is a distribution of rows [N, D]: bijections that map data to a standard normal distribution. Given a condition [N, C],
+// it is the conditional distribution.
 type Flow struct {
 	*Sequential
 	Base      Normal
@@ -16,13 +16,17 @@ type Flow struct {
 	device    *tensor.Device
 }
 
-// NewFlow makes a flow of rows of dim numbers out of bijections; condition is the number of columns of their
-// condition, 0 for none.
+// NewFlow makes a flow of rows of dim numbers out of bijections; condition is the number of columns of their condition, 0 for
+// none.
 func NewFlow(d *tensor.Device, dim, condition int, layers ...Bijection) *Flow {
 	return &Flow{Sequential: NewSequential(layers...), Base: Normal{Dim: dim}, Condition: condition, device: d}
 }
 
-// LogProb is the log-density of each row of x [N, D] given cond [N, C] (nil without a condition), in nats.
+// LogProb returns the log-density of each row of x [N, D] given cond [N, C] (nil without a condition), in nats [N]:
+//
+//	log p(x) = log N(f(x); 0, I) + log|det ∂f/∂x|
+//
+// It panics if the shapes are not those of the flow.
 func (f *Flow) LogProb(x, cond *tensor.Tensor) *tensor.Tensor {
 	if x.Rank() != 2 || x.Dim(1) != f.Base.Dim {
 		panic(fmt.Sprintf("flows: rows %v in a flow of %d dimensions", x.Shape(), f.Base.Dim))
@@ -34,43 +38,63 @@ func (f *Flow) LogProb(x, cond *tensor.Tensor) *tensor.Tensor {
 	return f.Base.LogProb(z).Add(logDet)
 }
 
-// NLL is the mean negative log-density of the rows, in nats: the loss of maximum likelihood.
+// NLL returns the mean negative log-density of the rows, in nats: the loss of maximum likelihood.
 func (f *Flow) NLL(x, cond *tensor.Tensor) *tensor.Tensor { return f.LogProb(x, cond).Mean().Neg() }
 
-// Sample draws n rows x [n, D] given cond [n, C] (nil without a condition), and tells the log-density of each under
-// the model, log p(x) = log N(z; 0, I) − log|det ∂x/∂z|: what LogProb says of x.
+// Limits on what a mistake can ask for.
+const (
+	maxSamples     = 1 << 20
+	maxTemperature = 1e6
+)
+
+// Sample draws n rows x [n, D] given cond [n, C] (nil without a condition), and returns with them the log-density [n] of each
+// under the model, log p(x) = log N(z; 0, I) − log|det ∂x/∂z|, which is that of LogProb.
 //
-// The latent rows z are drawn from N(0, temperature²·I): below 1, samples are more typical and less varied; at 0 all
-// are the image of z = 0. The densities remain those of the model, not of the narrowed distribution, so samples of
-// different temperatures can be ranked together. A flow that is in training mode with batch norm gives an error.
+// The latent rows z are drawn from N(0, temperature²·I): below 1, samples are more typical and less varied; 0 gives the image
+// of the mode, z = 0, n times. The densities are those of the model at temperature 1, so that samples of different
+// temperatures can be ranked together.
+//
+// Errors are a [*fault.FieldError] for an argument that is not allowed, [ErrNotInvertible] for a flow with batch norm in
+// training, and those of [fault.Catch].
 func (f *Flow) Sample(n int, cond *tensor.Tensor, temperature float64, g *tensor.Generator) (x, logProb *tensor.Tensor, err error) {
-	if n < 1 {
-		return nil, nil, fmt.Errorf("a flow can't draw %d samples; ask for one or more", n)
+	defer fault.Catch(&err)
+	if err := f.checkSample(n, cond, temperature, g); err != nil {
+		return nil, nil, err
 	}
-	if !(temperature >= 0) || math.IsInf(temperature, 1) {
-		return nil, nil, fmt.Errorf("temperature %v is not possible; choose a number from 0 up, such as 0.8", temperature)
+	step := f.device.Scratch()
+	defer step.End()
+	z := f.Base.Sample(f.device, n, temperature, g) // [n, D]
+	rows, logDet := f.Inverse(z, cond)              // [n, D], [n]
+	return rows.Keep(), f.Base.LogProb(z).Sub(logDet).Keep(), nil
+}
+
+func (f *Flow) checkSample(n int, cond *tensor.Tensor, temperature float64, g *tensor.Generator) error {
+	switch {
+	case f.device == nil:
+		return fault.Field("Device", nil, "must be given to NewFlow")
+	case g == nil:
+		return fault.Field("Generator", nil, "must be given")
+	case n < 1 || n > maxSamples:
+		return fault.Field("N", n, "must be a number of samples from 1 to %d; draw more in several calls", maxSamples)
+	case !(temperature >= 0 && temperature <= maxTemperature):
+		return fault.Field("Temperature", temperature, "must be 0 (the mode) or more, at most 1e6; 1 is the model's own distribution")
 	}
 	if err := f.checkCondition(n, cond); err != nil {
-		return nil, nil, err
+		return err
 	}
-	if err := f.Invertible(); err != nil {
-		return nil, nil, err
-	}
-	s := f.device.Scratch()
-	defer s.End()
-	z := f.Base.Sample(f.device, n, temperature, g)
-	x, logDet := f.Inverse(z, cond)
-	return x.Keep(), f.Base.LogProb(z).Sub(logDet).Keep(), nil
+	return f.Invertible()
 }
 
 func (f *Flow) checkCondition(rows int, cond *tensor.Tensor) error {
 	switch {
 	case f.Condition == 0 && cond != nil:
-		return fmt.Errorf("a flow without a condition was given one of shape %v; give nil", cond.Shape())
+		return fault.Field("Condition", cond.Shape(), "must be nil, since the flow has no condition")
 	case f.Condition > 0 && cond == nil:
-		return fmt.Errorf("a conditional flow was given no condition; give one of shape [%d %d]", rows, f.Condition)
-	case cond != nil && (cond.Rank() != 2 || cond.Dim(0) != rows || cond.Dim(1) != f.Condition):
-		return fmt.Errorf("a condition of shape %v was given; it must be [%d %d]", cond.Shape(), rows, f.Condition)
+		return fault.Field("Condition", nil, "must be given, with shape [%d %d]", rows, f.Condition)
+	case cond != nil && (cond.IsInts() || cond.Rank() != 2 || cond.Dim(0) != rows || cond.Dim(1) != f.Condition):
+		return fault.Field("Condition", cond.Shape(), "must have floating-point elements and shape [%d %d]", rows, f.Condition)
+	case cond != nil && cond.Device() != f.device:
+		return fault.Field("Condition", cond, "must be on the flow's device")
 	}
 	return nil
 }

@@ -8,6 +8,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/bestiary-ml/bestiary/fault"
 	"github.com/bestiary-ml/bestiary/flows"
 	"github.com/bestiary-ml/bestiary/internal/safetensors"
 	"github.com/bestiary-ml/bestiary/nn"
@@ -29,6 +30,15 @@ func wantError(t *testing.T, err error, says string) {
 	t.Helper()
 	if err == nil || !strings.Contains(err.Error(), says) {
 		t.Errorf("error %v, want one that says %q", err, says)
+	}
+}
+
+// wantField fails unless err is a fault.FieldError of a field.
+func wantField(t *testing.T, err error, field string) {
+	t.Helper()
+	var f *fault.FieldError
+	if !errors.As(err, &f) || f.Field != field {
+		t.Errorf("error %v, want one of the field %s", err, field)
 	}
 }
 
@@ -217,5 +227,8 @@ func TestOneHot(t *testing.T) {
 	}
 	compare(t, "one-hot", y.Values(), []float32{0, 0, 1, 1, 0, 0}, 0)
 	_, err = flows.OneHot(d, []int{0, 3}, 3)
-	wantError(t, err, "label 3 of row 1 is not one of the 3 classes")
+	wantField(t, err, "Labels")
+	wantError(t, err, "Labels 3: must be one of the 3 classes")
+	_, err = flows.OneHot(d, nil, -1)
+	wantField(t, err, "Classes")
 }

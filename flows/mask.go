@@ -1,9 +1,9 @@
 package flows
 
-// Mask says which columns a coupling passes through unchanged. A flow without permutations exchanges the two sets
-// from one coupling to the next.
+// Mask says which columns a coupling passes unchanged. A flow without permutations flips the mask of every second coupling.
 type Mask string
 
+// Masks.
 const (
 	// Half passes the first half of the columns, the smaller one if their number is odd.
 	Half Mask = "half"
@@ -11,7 +11,7 @@ const (
 	Odds Mask = "odds"
 )
 
-// Passive lists the columns of dim that the mask passes, ascending; flipped, the others.
+// Passive returns which of dim columns the mask passes, ascending; if flipped, the others.
 func (m Mask) Passive(dim int, flipped bool) []int {
 	var passive []int
 	for column := range dim {

@@ -6,10 +6,10 @@ import (
 	"github.com/bestiary-ml/bestiary/tensor"
 )
 
-// Normal is the standard normal distribution of rows of Dim numbers, the base that flows map data to.
+// Normal is the standard normal distribution of rows of Dim numbers, the base distribution of flows.
 type Normal struct{ Dim int }
 
-// LogProb is the log-density of each row of z [N, Dim], in nats: −½‖z‖² − ½·Dim·log 2π.
+// LogProb returns the log-density [N] of each row of z [N, Dim], in nats: −½‖z‖² − ½·Dim·log 2π.
 func (n Normal) LogProb(z *tensor.Tensor) *tensor.Tensor {
 	return z.Square().Sum(1).Scale(-0.5).AddScalar(-0.5 * float64(n.Dim) * math.Log(2*math.Pi))
 }

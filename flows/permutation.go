@@ -8,22 +8,26 @@ import (
 	"github.com/bestiary-ml/bestiary/tensor"
 )
 
-// Permutation reorders the columns: z[j] = x[P[j]]. It preserves volume. The order is saved with the model.
+// Permutation reorders the columns, z[j] = x[P[j]], with log-determinant 0. The order is saved with the model.
 type Permutation struct {
+	directions
 	P        *tensor.Tensor // indices [D]
 	InverseP *tensor.Tensor // indices [D], x[j] = z[InverseP[j]]
 }
 
-// NewPermutation returns the permutation in which column j comes from column order[j].
+// NewPermutation returns the permutation in which column j comes from column order[j]. It panics unless order contains each
+// column once.
 func NewPermutation(d *tensor.Device, order []int32) *Permutation {
 	inverse := invert(order)
 	if inverse == nil {
-		panic("flows: a permutation must name every column once")
+		panic("flows: a permutation must contain each column once")
 	}
-	return &Permutation{P: d.Ints(order).Keep(), InverseP: d.Ints(inverse).Keep()}
+	p := &Permutation{P: d.Ints(order).Keep(), InverseP: d.Ints(inverse).Keep()}
+	p.directions = directions{p}
+	return p
 }
 
-// invert returns the inverse of a permutation; nil if order is none.
+// invert returns the inverse of a permutation, or nil if order is not a permutation.
 func invert(order []int32) []int32 {
 	inverse := slices.Repeat([]int32{-1}, len(order))
 	for to, from := range order {
@@ -35,12 +39,12 @@ func invert(order []int32) []int32 {
 	return inverse
 }
 
-// NewRandomPermutation draws an order of dim columns.
+// NewRandomPermutation returns a random permutation of dim columns, drawn from g.
 func NewRandomPermutation(d *tensor.Device, dim int, g *tensor.Generator) *Permutation {
 	return NewPermutation(d, g.Permutation(dim))
 }
 
-// NewReversal returns the permutation of dim columns that puts the last one first.
+// NewReversal returns the permutation that reverses the order of dim columns.
 func NewReversal(d *tensor.Device, dim int) *Permutation {
 	order := make([]int32, dim)
 	for i := range order {
@@ -49,18 +53,8 @@ func NewReversal(d *tensor.Device, dim int) *Permutation {
 	return NewPermutation(d, order)
 }
 
-// Forward implements [Bijection].
-func (p *Permutation) Forward(x, _ *tensor.Tensor) (z, logDet *tensor.Tensor) {
-	return spread(p.add(x, nil, logDets{}, false))
-}
-
-// Inverse implements [Bijection].
-func (p *Permutation) Inverse(z, _ *tensor.Tensor) (x, logDet *tensor.Tensor) {
-	return spread(p.add(z, nil, logDets{}, true))
-}
-
-// add implements adding.
-func (p *Permutation) add(x, _ *tensor.Tensor, l logDets, inverse bool) (*tensor.Tensor, logDets) {
+// accumulate implements accumulator.
+func (p *Permutation) accumulate(x, _ *tensor.Tensor, l logDets, inverse bool) (*tensor.Tensor, logDets) {
 	if inverse {
 		return x.Gather(1, p.InverseP), l
 	}

@@ -1,25 +1,31 @@
 package flows
 
 import (
-	"errors"
 	"fmt"
 	"iter"
 
+	"github.com/bestiary-ml/bestiary/fault"
 	"github.com/bestiary-ml/bestiary/tensor"
 )
 
-// RealNVP is a flow of affine couplings, with permutations and normalisation between them (Dinh et al., 2017), given
-// a class as a one-hot condition [N, Classes] (see [OneHot]).
+// RealNVP is a flow of affine couplings, with permutations and normalization between them (Dinh et al., 2017), given a class as
+// a one-hot condition [N, Classes] (see [OneHot]).
 type RealNVP struct {
 	*Flow
 	Config      Config
 	standardize *Standardize // nil if the configuration has none
 }
 
-// NewRealNVP builds the flow that cfg describes; parameters and permutations are drawn from g. It begins in training
-// mode. Its layers are known as flows.0, flows.1 … as in the reference: each coupling, then what Permutation and Norm
-// add to it.
+// NewRealNVP builds the flow that cfg describes, in training mode; parameters and permutations are drawn from g. Its layers are
+// named flows.0, flows.1 … as in the reference: each coupling, then its permutation and its normalization. The error is a
+// [*fault.FieldError].
 func NewRealNVP(d *tensor.Device, cfg Config, g *tensor.Generator) (*RealNVP, error) {
+	switch {
+	case d == nil:
+		return nil, fault.Field("Device", nil, "must be given")
+	case g == nil:
+		return nil, fault.Field("Generator", nil, "must be given")
+	}
 	if err := cfg.Validate(); err != nil {
 		return nil, err
 	}
@@ -52,10 +58,11 @@ func NewRealNVP(d *tensor.Device, cfg Config, g *tensor.Generator) (*RealNVP, er
 	return f, nil
 }
 
-// Fit sets the statistics of the flow's first layer from the rows of the training data; see [Standardize.Fit].
+// Fit computes the statistics of the flow's first layer from the rows of the training data; see [Standardize.Fit]. Without
+// Config.Standardize, the error is a [*fault.FieldError].
 func (f *RealNVP) Fit(rows iter.Seq[[]float32]) error {
 	if f.standardize == nil {
-		return errors.New("flow configuration: standardize is false, so there is nothing to fit to the data; set it to true")
+		return fault.Field("Standardize", false, "must be true to fit the flow to data")
 	}
 	return f.standardize.Fit(rows)
 }

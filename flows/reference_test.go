@@ -11,6 +11,7 @@ import (
 	"github.com/bestiary-ml/bestiary/flows"
 	"github.com/bestiary-ml/bestiary/internal/engine"
 	"github.com/bestiary-ml/bestiary/internal/golden"
+	"github.com/bestiary-ml/bestiary/internal/interchange"
 	"github.com/bestiary-ml/bestiary/internal/kernel"
 	"github.com/bestiary-ml/bestiary/internal/safetensors"
 	"github.com/bestiary-ml/bestiary/internal/weights"
@@ -110,7 +111,7 @@ func (r *reference) compare(t *testing.T, name string, got *tensor.Tensor, toler
 }
 
 func (r *reference) check(t *testing.T) {
-	if err := r.LoadReference(r.File, "weight."); err != nil {
+	if err := interchange.LoadRealNVP(r.RealNVP, r.File, "weight."); err != nil {
 		t.Fatal(err)
 	}
 	r.train(t)
@@ -118,7 +119,7 @@ func (r *reference) check(t *testing.T) {
 	r.SetTraining(false)
 	r.evaluate(t, 1e-3, 1e-3) // with our own weights after training
 
-	if err := r.LoadReference(r.File, "after."); err != nil {
+	if err := interchange.LoadRealNVP(r.RealNVP, r.File, "after."); err != nil {
 		t.Fatal(err)
 	}
 	r.evaluate(t, 1e-5, 1e-5) // with the reference's
@@ -196,7 +197,7 @@ func (r *reference) gradients(t *testing.T) {
 			}
 			want, _, err := r.Float32(path + p.Path)
 			if c, ok := b.(*flows.AffineCoupling); ok {
-				want, err = c.FromMasked(r.File, path, p)
+				want, err = interchange.CouplingParam(c, r.File, path, p)
 			}
 			if err != nil {
 				t.Fatal(err)

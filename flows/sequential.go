@@ -8,84 +8,94 @@ import (
 	"github.com/bestiary-ml/bestiary/tensor"
 )
 
-// Sequential applies bijections one after the other, and their inverses in reverse; log-determinants add up.
+// Sequential composes bijections: Forward applies them in order, Inverse applies their inverses in reverse order, and their
+// log-determinants add up.
 type Sequential struct {
+	directions
 	names  []string
 	layers []Bijection
+	stages []stage // of Forward
 }
 
-// NewSequential names the layers 0, 1, 2 …
+// stage is what Forward runs at a time: a layer, or several layers fused into one.
+type stage struct {
+	accumulator
+	layers int
+}
+
+// fuser is a bijection that Forward can run together with the next one. fuse returns nil if it can't.
+type fuser interface {
+	fuse(next Bijection) accumulator
+}
+
+// NewSequential composes layers under the names 0, 1, 2 …
 func NewSequential(layers ...Bijection) *Sequential {
 	s := &Sequential{}
+	s.directions = directions{s}
 	for i, b := range layers {
 		s.Add(strconv.Itoa(i), b)
 	}
 	return s
 }
 
-// Add appends a bijection under a name, its part of the parameters' paths.
+// Add appends a bijection under a name, which is its part of the paths of parameters.
 func (s *Sequential) Add(name string, b Bijection) {
+	if last := len(s.layers) - 1; last >= 0 && s.stages[len(s.stages)-1].layers == 1 {
+		if f, ok := s.layers[last].(fuser); ok {
+			if fused := f.fuse(b); fused != nil {
+				s.stages[len(s.stages)-1] = stage{fused, 2}
+				s.names, s.layers = append(s.names, name), append(s.layers, b)
+				return
+			}
+		}
+	}
+	s.stages = append(s.stages, stage{accumulating(b), 1})
 	s.names, s.layers = append(s.names, name), append(s.layers, b)
 }
 
 // Layers returns the bijections in the order of Forward.
 func (s *Sequential) Layers() []Bijection { return s.layers }
 
-// Forward implements [Bijection].
-func (s *Sequential) Forward(x, cond *tensor.Tensor) (z, logDet *tensor.Tensor) {
-	return s.run(x, cond, false, nil)
-}
-
-// Inverse implements [Bijection].
-func (s *Sequential) Inverse(z, cond *tensor.Tensor) (x, logDet *tensor.Tensor) {
-	return s.run(z, cond, true, nil)
-}
-
-// ForwardSteps is Forward that returns all it passes through: x, the result of each layer, the last of which is z.
-func (s *Sequential) ForwardSteps(x, cond *tensor.Tensor) (steps []*tensor.Tensor, logDet *tensor.Tensor) {
-	_, logDet = s.run(x, cond, false, &steps)
-	return steps, logDet
-}
-
-// InverseSteps is Inverse that returns all it passes through: z, the result of each layer, the last of which is x.
-func (s *Sequential) InverseSteps(z, cond *tensor.Tensor) (steps []*tensor.Tensor, logDet *tensor.Tensor) {
-	_, logDet = s.run(z, cond, true, &steps)
-	return steps, logDet
-}
-
-// run applies the layers in either direction and appends what it passes through to steps, if wanted.
-func (s *Sequential) run(x, cond *tensor.Tensor, inverse bool, steps *[]*tensor.Tensor) (y, logDet *tensor.Tensor) {
-	note := func() {
-		if steps != nil {
-			*steps = append(*steps, x)
-		}
-	}
-	note()
-	var l logDets
-	for i := 0; i < len(s.layers); i++ {
-		b := s.layer(i, inverse)
-		if c, ok := b.(*AffineCoupling); ok && !inverse && steps == nil && i+1 < len(s.layers) {
-			if p, ok := s.layers[i+1].(*Permutation); ok {
-				x, l = c.addAndPermute(x, cond, l, affine{order: p.P})
-				i++
-				continue
-			}
-		}
-		x, l = addTo(l, b, x, cond, inverse)
-		note()
-	}
-	return spread(x, l)
-}
-
-// layer is number i of the layers that run applies.
-func (s *Sequential) layer(i int, inverse bool) Bijection {
+// accumulate implements accumulator.
+func (s *Sequential) accumulate(x, cond *tensor.Tensor, l logDets, inverse bool) (*tensor.Tensor, logDets) {
 	if inverse {
-		i = len(s.layers) - 1 - i
+		for i := len(s.layers) - 1; i >= 0; i-- {
+			x, l = accumulating(s.layers[i]).accumulate(x, cond, l, true)
+		}
+		return x, l
 	}
-	return s.layers[i]
+	for _, stage := range s.stages {
+		x, l = stage.accumulate(x, cond, l, false)
+	}
+	return x, l
 }
 
-// Invertible reports the first layer that can't be inverted at the moment; see [Invertible].
+// ForwardSteps is Forward with all intermediate results: x, then the output of each layer, the last of which is z. All are
+// [N, D].
+func (s *Sequential) ForwardSteps(x, cond *tensor.Tensor) (steps []*tensor.Tensor, logDet *tensor.Tensor) {
+	var l logDets
+	steps = append(steps, x)
+	for _, b := range s.layers {
+		x, l = accumulating(b).accumulate(x, cond, l, false)
+		steps = append(steps, x)
+	}
+	return steps, l.expand(x)
+}
+
+// InverseSteps is Inverse with all intermediate results: z, then the output of each inverse, the last of which is x. All are
+// [N, D].
+func (s *Sequential) InverseSteps(z, cond *tensor.Tensor) (steps []*tensor.Tensor, logDet *tensor.Tensor) {
+	var l logDets
+	steps = append(steps, z)
+	for i := len(s.layers) - 1; i >= 0; i-- {
+		z, l = accumulating(s.layers[i]).accumulate(z, cond, l, true)
+		steps = append(steps, z)
+	}
+	return steps, l.expand(z)
+}
+
+// Invertible returns nil if all layers are invertible at the moment, and otherwise an error with the name of the first that
+// isn't; see [Invertible].
 func (s *Sequential) Invertible() error {
 	for i, b := range s.layers {
 		if err := Invertible(b); err != nil {

@@ -9,38 +9,41 @@ import (
 	"github.com/bestiary-ml/bestiary/tensor"
 )
 
-// Standardize brings each column of the data to mean 0 and standard deviation 1 with statistics that [Standardize.Fit]
-// measured beforehand and that are saved with the model:
+// Standardize maps each column of the data to mean 0 and standard deviation 1, with statistics that [Standardize.Fit] computes
+// before training and that are saved with the model:
 //
 //	z = (x − mean)/std    log|det| = −Σ log std
 //
-// As part of the flow it is part of the likelihood: densities are those of the data as they came. Before Fit it is the
-// identity.
+// It is part of the flow, and so of the likelihood: densities are those of the data before standardization. Before Fit it is
+// the identity.
 type Standardize struct {
+	directions
 	Mean, Std *tensor.Tensor // [D]
 }
 
 // NewStandardize returns the identity on dim columns.
 func NewStandardize(d *tensor.Device, dim int) *Standardize {
-	return &Standardize{Mean: d.Zeros(dim).Keep(), Std: d.Full(1, dim).Keep()}
+	s := &Standardize{Mean: d.Zeros(dim).Keep(), Std: d.Full(1, dim).Keep()}
+	s.directions = directions{s}
+	return s
 }
 
-// Fit sets mean and standard deviation (with divisor n) from the rows, each of D numbers, in one pass by Welford's
-// method (1962) in float64. Columns that are constant are only centred. It fails, and changes nothing, on rows of
-// another length, on numbers that aren't finite and on fewer than two rows.
+// Fit computes mean and standard deviation (with divisor n) of the rows, each of D numbers, in one pass by Welford's method
+// (1962) in float64. Constant columns are only centred. It returns an error, and changes nothing, if a row has another
+// length, if a number isn't finite, and if there are fewer than two rows.
 func (s *Standardize) Fit(rows iter.Seq[[]float32]) error {
 	dim := s.Mean.Len()
 	mean, squares := make([]float64, dim), make([]float64, dim)
 	n := 0
 	for row := range rows {
 		if len(row) != dim {
-			return fmt.Errorf("standardize: row %d has %d numbers instead of %d; fit the flow to data of its own dimension", n, len(row), dim)
+			return fmt.Errorf("standardize: row %d has %d numbers instead of %d; fit the flow to rows of its own dimension", n, len(row), dim)
 		}
 		n++
 		for i, x := range row {
 			v := float64(x)
 			if math.IsNaN(v) || math.IsInf(v, 0) {
-				return fmt.Errorf("standardize: row %d has %v in column %d; remove it, or find out what made it", n-1, v, i)
+				return fmt.Errorf("standardize: row %d has %v in column %d; remove the row or correct it", n-1, v, i)
 			}
 			delta := v - mean[i]
 			mean[i] += delta / float64(n)
@@ -62,18 +65,8 @@ func (s *Standardize) Fit(rows iter.Seq[[]float32]) error {
 	return nil
 }
 
-// Forward implements [Bijection].
-func (s *Standardize) Forward(x, _ *tensor.Tensor) (z, logDet *tensor.Tensor) {
-	return spread(s.add(x, nil, logDets{}, false))
-}
-
-// Inverse implements [Bijection].
-func (s *Standardize) Inverse(z, _ *tensor.Tensor) (x, logDet *tensor.Tensor) {
-	return spread(s.add(z, nil, logDets{}, true))
-}
-
-// add implements adding.
-func (s *Standardize) add(x, _ *tensor.Tensor, l logDets, inverse bool) (*tensor.Tensor, logDets) {
+// accumulate implements accumulator.
+func (s *Standardize) accumulate(x, _ *tensor.Tensor, l logDets, inverse bool) (*tensor.Tensor, logDets) {
 	logScale := s.Std.Log().Sum()
 	if inverse {
 		l.shared = plus(l.shared, logScale)

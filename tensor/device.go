@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"strconv"
 	"strings"
+	"sync/atomic"
 
 	"github.com/bestiary-ml/bestiary/fault"
 	"github.com/bestiary-ml/bestiary/internal/cpu"
@@ -12,14 +13,19 @@ import (
 	"github.com/bestiary-ml/bestiary/internal/kernel"
 )
 
-// Device is where tensors live and are computed, together with the step that is going on there.
+// Device is where tensors live and are computed: a processor or a GPU, its memory, and the steps that are open on it.
 //
-// A device serves one goroutine at a time. Two models that are used at once want a device each.
+// A device serves one goroutine at a time. Goroutines that share a device must take turns, with a lock around each use;
+// opening a step while another goroutine has one open panics. Models that compute at the same time need a device each.
+//
+// The device of a processor has worker goroutines, which live until [Device.Close]; a device that is never closed keeps them
+// until the program ends.
 type Device struct {
 	kernels kernel.Device
-	step    *Step  // innermost open step, nil outside of steps
-	spare   *Step  // closed steps, for reuse
-	roots   uint64 // steps so far that record and are in no other that does
+	owner   atomic.Uintptr // goroutine that has steps open, 0 outside of steps
+	step    *Step          // innermost open step, nil outside of steps
+	spare   *Step          // closed steps, for reuse
+	roots   uint64         // steps so far that record and are in no other that does
 	free    map[int][]kernel.Buffer
 	remark  string
 	turn    chan struct{} // holds a value while a pipeline uses the device: see engine.Turn

@@ -6,23 +6,30 @@ import (
 	"github.com/bestiary-ml/bestiary/internal/kernel"
 )
 
-// Step is a stretch of work whose intermediate tensors are recycled at its end: a training step, or an evaluation.
-// The same sequence of operations takes the same memory again, so a loop of steps makes next to no garbage.
-// Steps may be nested; the innermost is the one that records and owns.
+// Step is a scope for intermediate tensors: a training step, or an evaluation. End releases all of them to the device's pool.
+// The same sequence of operations takes the same memory again, so a loop of steps makes next to no garbage. Steps may be
+// nested; the innermost one records and owns.
+//
+// End a step with defer, so that a recovered panic leaves nothing behind:
+//
+//	step := d.Record()
+//	defer step.End()
+//	loss := model.Loss(batch)
+//	loss.Backward()
 type Step struct {
 	device    *Device
 	parent    *Step
 	recording bool
-	root      *Step                                                    // the outermost of the steps around this one that record, this one included; nil if none does
+	root      *Step                                                    // the outermost recording step around this one, or this one; nil if none records
 	number    uint64                                                   // of a root, unique
-	updater   func(leaf *Tensor) (kernel.Adam, kernel.AdamParam, bool) // nil: parameters are stepped afterwards
+	updater   func(leaf *Tensor) (kernel.Adam, kernel.AdamParam, bool) // updates weights within Backward; nil: none
 	owned     []kernel.Buffer
 	tape      []node
 	slabs     [][]Tensor
 	used      int // tensors taken from the slabs
 }
 
-// node is an operation on the tape: back adds to its inputs' gradients from those of its outputs.
+// node is an operation on the tape: back computes its inputs' gradients from those of its outputs, and adds them.
 type node struct {
 	outputs [2]*Tensor
 	back    func()
@@ -30,13 +37,14 @@ type node struct {
 
 const slabSize = 128
 
-// Record opens a step that records operations for Backward.
+// Record opens a step that records operations for Backward. It panics if another goroutine has a step open on d.
 func (d *Device) Record() *Step { return d.open(true) }
 
-// Scratch opens a step that records nothing.
+// Scratch opens a step that records nothing. It panics if another goroutine has a step open on d.
 func (d *Device) Scratch() *Step { return d.open(false) }
 
 func (d *Device) open(recording bool) *Step {
+	d.claim()
 	s := d.spare
 	if s == nil {
 		s = &Step{device: d}
@@ -55,12 +63,36 @@ func (d *Device) open(recording bool) *Step {
 	return s
 }
 
-// End closes the step. Its tensors must not be used any more.
+// claim makes the calling goroutine the owner of d until its outermost step ends.
+func (d *Device) claim() {
+	caller := goroutine()
+	if d.owner.Load() != caller && !d.owner.CompareAndSwap(0, caller) {
+		panic(fmt.Sprintf("tensor: another goroutine has a step open on %s; a device serves one goroutine at a time, so use a lock or a device each", d.Name()))
+	}
+}
+
+// End closes the step. Its tensors must not be used any more. Steps within it that are still open, because a panic passed
+// through them, end too. It panics if the step has ended already.
 func (s *Step) End() {
 	d := s.device
-	if d.step != s {
-		panic("tensor: steps end in the reverse order of their opening")
+	for inner := d.step; inner != s; inner = inner.parent {
+		if inner == nil {
+			panic("tensor: End of a step that is not open")
+		}
 	}
+	for d.step != s {
+		d.step.end()
+	}
+	s.end()
+	if d.step == nil {
+		d.sortIdle()
+		d.owner.Store(0)
+	}
+}
+
+// end closes the innermost step.
+func (s *Step) end() {
+	d := s.device
 	for i := range s.used {
 		s.slabs[i/slabSize][i%slabSize].dropGrad()
 	}
@@ -76,9 +108,6 @@ func (s *Step) End() {
 	s.used = 0
 	d.step = s.parent
 	s.parent, d.spare = d.spare, s
-	if d.step == nil {
-		d.settle()
-	}
 }
 
 func (s *Step) newTensor() *Tensor {
@@ -110,7 +139,7 @@ func (d *Device) recording(inputs ...*Tensor) bool {
 	return required && d.step.recording
 }
 
-// record puts an operation on the tape. back is called when an output has received a gradient.
+// record puts an operation on the tape. Backward calls back if an output has received a gradient.
 func (d *Device) record(back func(), outputs ...*Tensor) {
 	n := node{back: back}
 	copy(n.outputs[:], outputs)
@@ -122,8 +151,9 @@ func (d *Device) record(back func(), outputs ...*Tensor) {
 	d.step.tape = append(d.step.tape, n)
 }
 
-// Backward computes the gradients of t, a single number, in every tensor that requires one, and adds them to what is
-// there. It belongs to the step that t was computed in.
+// Backward computes the gradients of t, a single number, in every tensor that requires one, by reverse-mode automatic
+// differentiation, and adds them to those that are there. It must be called in the step that recorded t, and panics
+// otherwise.
 func (t *Tensor) Backward() {
 	if t.Len() != 1 {
 		panic(fmt.Sprintf("tensor: Backward of %v, want a single number", t))
@@ -131,7 +161,7 @@ func (t *Tensor) Backward() {
 	t.BackwardFrom(t.device.Full(1, t.Shape()...))
 }
 
-// BackwardFrom is Backward for a t of any shape, given the gradient that arrives at it.
+// BackwardFrom is Backward for a t of any shape, given the upstream gradient, of the same shape.
 func (t *Tensor) BackwardFrom(upstream *Tensor) {
 	s := t.device.step
 	if s == nil || !s.recording || !t.requires || t.owner != s {

@@ -1,0 +1,19 @@
+package tensor
+
+import (
+	"cmp"
+	"slices"
+
+	"github.com/bestiary-ml/bestiary/internal/kernel"
+)
+
+// sortIdle sorts the idle buffers of a GPU by address, so that each step finds them in the same order and takes the same
+// memory for the same work. A device that has captured the work of a step in CUDA graphs can then replay them unchanged.
+func (d *Device) sortIdle() {
+	for _, list := range d.free {
+		if len(list) > 0 && list[0].Host != nil {
+			return // the processor has no graphs
+		}
+		slices.SortFunc(list, func(a, b kernel.Buffer) int { return cmp.Compare(b.Addr, a.Addr) })
+	}
+}
