@@ -31,14 +31,14 @@ func newTrial(d *tensor.Device, g *tensor.Generator, n int) engine.Trial {
 		Parameters: []*tensor.Tensor{x, net, bias, logGamma, beta},
 		Loss: func() *tensor.Tensor {
 			y, logDet := couple(x, affine{order: order})
-			z, shared := normalize(y, logGamma, beta, r, true, 0.1, nil)
+			z, shared := normalize(y, logGamma, beta, r, true, 0.01, nil)
 			return z.Square().Mean().Sub(logDet.Mean()).Sub(shared)
 		},
 		Answers: []engine.Answer{{Of: "inverse of a coupling", Give: func() []float32 {
 			step := d.Scratch()
 			defer step.End()
 			y, logDet := couple(x, affine{inverse: true})
-			z, shared := normalize(y, logGamma, beta, r, false, 0.1, nil)
+			z, shared := normalize(y, logGamma, beta, r, false, 0.01, nil)
 			return tensor.Concat(0, z.Reshape(-1), logDet, shared).Values()
 		}}},
 	}

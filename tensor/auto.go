@@ -10,8 +10,8 @@ import (
 // autoSize is the size of the trials of a GPU: large enough for several tiles, and for Winograd's algorithm.
 var autoSize = trialSize{n: 8, side: 32, wide: 64, channels: 64}
 
-// autoAgreement is how closely a GPU must agree with the processor at each precision: ten times what rounding to 24, 10 and 7
-// bits was measured to change.
+// autoAgreement is how closely a GPU must agree with the processor at each precision: three times or more what rounding the
+// operands of products to 24, 10 and 7 bits was measured to change.
 var autoAgreement = map[kernel.Precision]agreement{
 	kernel.Highest: {loss: 1e-5, gradient: 5e-5},
 	kernel.High:    {loss: 1e-4, gradient: 0.03},

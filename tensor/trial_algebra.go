@@ -68,6 +68,8 @@ func newAlgebra(d *Device, g *Generator, size trialSize) trial {
 		Answers: []link.Answer{
 			{Of: "random numbers and the choice of the largest", Give: a.choices},
 			{Of: "batch norm in evaluation", Give: a.evaluation},
+			{Of: "moving average", Give: a.average},
+			{Of: "gradient of a broadcast operand", Give: a.broadcast},
 		},
 	}
 }
@@ -84,13 +86,15 @@ func (a *algebra) pictureLoss() *Tensor {
 	h := a.images.Conv2d(a.conv, nil, StridePad(2, 1)) // [N, side/2, side/2, features]
 	h, _, _ = h.BatchNorm(a.scale, a.shift, BatchNormOptions{Eps: 1e-5, Act: LeakyReLU(0.2), Running: a.running})
 	h = h.Dropout(0.1, a.g)
-	back := h.ConvTranspose2d(a.up, nil, StridePad(2, 1)).Tanh()                                  // [N, side, side, 3]
+	widening := StridePad(2, 1)
+	widening.Act = Tanh
+	back := h.ConvTranspose2d(a.up, nil, widening)                                                // [N, side, side, 3]
 	pixels := h.Reshape(h.Dim(0), -1, trialFeatures).LayerNorm(nil, nil, 1e-5).GELU()             // [N, side²/4, features]
 	attention := pixels.MatMulT(pixels).Scale(0.2).Softmax(-1).MatMul(pixels)                     // [N, side²/4, features]
 	pooled := attention.Add(pixels).Mean(1).Linear(a.dense, a.bias, Sigmoid)                      // [N, columns]
 	likelihood := pooled.Gather(1, a.order).CrossEntropy(a.labels).Mean()                         // []
 	difference := a.images.Transpose(1, 2).Sub(back).Abs().Div(back.Square().AddScalar(1)).Mean() // []
-	return likelihood.Add(back.MSELoss(a.images)).Add(pixels.SmoothL1Loss(attention, 0.5).Reshape()).Add(difference)
+	return likelihood.Add(back.MSELoss(a.images)).Add(pixels.Tanh().SmoothL1Loss(attention, 0.5).Reshape()).Add(difference)
 }
 
 func (a *algebra) sentenceLoss() *Tensor {
@@ -118,4 +122,22 @@ func (a *algebra) evaluation() []float32 {
 	mean, variance := a.d.Full(0.1, trialFeatures), a.d.Full(2, trialFeatures)
 	x := a.g.Normal(a.d, 5, trialFeatures)
 	return x.BatchNormWith(mean, variance, a.scale, a.shift, BatchNormOptions{Eps: 1e-5}).Values()
+}
+
+// average is an exponential moving average of weights.
+func (a *algebra) average() []float32 {
+	step := a.d.Scratch()
+	defer step.End()
+	average := a.g.Normal(a.d, trialColumns)
+	a.d.kernels.Lerp(0.1, a.bias.data, average.data)
+	return average.Values()
+}
+
+// broadcast is the gradient of an operand that is repeated along two dimensions which aren't neighbours.
+func (a *algebra) broadcast() []float32 {
+	step := a.d.Record()
+	defer step.End()
+	x, y := a.g.Normal(a.d, 4, 1, 5, 1).SetRequiresGrad(true), a.g.Normal(a.d, 1, 3, 1, 2)
+	x.Mul(y).Square().Sum().Backward()
+	return x.Grad().Values()
 }
