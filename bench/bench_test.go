@@ -176,7 +176,7 @@ func TestWrongOptions(t *testing.T) {
 		`a/folder/that/is/missing`:                                                                {Only: []string{"gemm"}, Profile: "a/folder/that/is/missing"},
 		`set Versus to torch too`:                                                                 {Only: []string{"gemm"}, Python: "python3"},
 		`Time -1s: must be positive`:                                                              {Only: []string{"gemm"}, Time: -time.Second},
-		`device "tpu" is not known`:                                                               {Only: []string{"gemm"}, Device: "tpu"},
+		`Device "tpu": must be auto`:                                                              {Only: []string{"gemm"}, Device: "tpu"},
 	} {
 		if err := Run(t.Context(), o, &bytes.Buffer{}, &bytes.Buffer{}); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("got error %v, want %q", err, want)
@@ -227,7 +227,7 @@ func TestSteady(t *testing.T) {
 		"leave them out":                  {Options{Versus: "torch"}, 100},
 		"Python and Profile are not used": {Options{Profile: "cpu.pprof"}, 100},
 		`Only "gemm"`:                     {Options{Only: []string{"gemm"}}, 100},
-		"device \"tpu\" is not known":     {Options{Device: "tpu"}, 100},
+		"Device \"tpu\": must be auto":    {Options{Device: "tpu"}, 100},
 	} {
 		err := Steady(t.Context(), wrong.o, wrong.steps, &bytes.Buffer{}, &bytes.Buffer{})
 		if err == nil || !strings.Contains(err.Error(), want) {

@@ -20,7 +20,7 @@ var autoAgreement = map[kernel.Precision]agreement{
 
 // openAuto opens the first GPU if there is one and its trials agree with the processor, and the processor otherwise.
 func openAuto(o DeviceOptions, precision kernel.Precision) (*Device, error) {
-	if o.processors() {
+	if o.processorOnly() {
 		return openProcessor(o, precision)
 	}
 	gpu, unused := cuda.Open(0)

@@ -6,8 +6,8 @@ import (
 	"github.com/bestiary-ml/bestiary/internal/kernel"
 )
 
-// broadcast lines two shapes up from their last dimension, as NumPy does, and returns the common shape and the
-// description of the combination, with dimensions merged where both operands allow it.
+// broadcast aligns two shapes at their last dimension, as NumPy does, and returns the common shape and the strides of both
+// operands, with neighbouring dimensions merged where both operands allow it.
 func broadcast(a, b []int) ([]int, kernel.Broadcast) {
 	rank := max(len(a), len(b))
 	var dims, strideA, strideB kernel.Dims
@@ -62,13 +62,13 @@ func broadcast(a, b []int) ([]int, kernel.Broadcast) {
 	return shape, s
 }
 
-// flipped exchanges the operands.
+// flipped swaps the operands.
 func flipped(s kernel.Broadcast) kernel.Broadcast {
 	s.StrideA, s.StrideB = s.StrideB, s.StrideA
 	return s
 }
 
-// sumTo adds x, of the broadcast's shape, down to the operand with strides StrideA.
+// sumTo sums x, of the broadcast shape, over the dimensions along which the operand with strides StrideA is repeated.
 func (d *Device) sumTo(s kernel.Broadcast, x, y kernel.Buffer) {
 	switch {
 	case x.Len == y.Len:

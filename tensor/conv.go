@@ -30,8 +30,10 @@ func (o ConvOptions) conv() kernel.Conv {
 	}
 }
 
-// Conv2d convolves t [N, H, W, C] with w [KH, KW, C/groups, O], adds bias [O] (or nil), and returns [N, OH, OW, O]
-// with OH = (H + 2·padding − dilation·(KH−1) − 1)/stride + 1.
+// Conv2d returns act(t ∗ w + bias), a 2-D cross-correlation as in PyTorch: [N, OH, OW, O] for t [N, H, W, C],
+// w [KH, KW, C/groups, O] and bias [O] or nil, with
+//
+//	OH = (H + 2·padding − dilation·(KH−1) − 1)/stride + 1
 func (t *Tensor) Conv2d(w, bias *Tensor, o ConvOptions) *Tensor {
 	c := o.conv()
 	if t.rank != 4 || w.rank != 4 || t.dims[3] != w.dims[2]*c.Groups || w.dims[3]%c.Groups != 0 {
@@ -61,9 +63,10 @@ func (t *Tensor) Conv2d(w, bias *Tensor, o ConvOptions) *Tensor {
 	return y
 }
 
-// ConvTranspose2d is the adjoint of Conv2d in its input (Zeiler et al., 2010): it maps t [N, H, W, C] with
-// w [KH, KW, O/groups, C] and bias [O] (or nil) to [N, OH, OW, O] with
-// OH = (H − 1)·stride − 2·padding + dilation·(KH−1) + outputPadding + 1.
+// ConvTranspose2d is the adjoint of Conv2d with respect to its input (transposed convolution; Zeiler et al., 2010):
+// [N, OH, OW, O] for t [N, H, W, C], w [KH, KW, O/groups, C] and bias [O] or nil, with
+//
+//	OH = (H − 1)·stride − 2·padding + dilation·(KH−1) + outputPadding + 1
 func (t *Tensor) ConvTranspose2d(w, bias *Tensor, o ConvOptions) *Tensor {
 	c := o.conv() // of the convolution whose adjoint this is: from [OH, OW, O] to [H, W, C]
 	if t.rank != 4 || w.rank != 4 || t.dims[3] != w.dims[3] || w.dims[3]%c.Groups != 0 {

@@ -6,8 +6,8 @@ import (
 	"github.com/bestiary-ml/bestiary/internal/kernel"
 )
 
-// Counts tells how often each of the numbers from 0 to n−1 occurs among indices, as n floating-point numbers, which are exact
-// up to 2²⁴. Negative indices aren't counted.
+// Counts returns the histogram of a tensor of indices: how often each of 0 … n−1 occurs, as floating-point numbers [n], which are
+// exact up to 2²⁴. Negative indices aren't counted.
 func (t *Tensor) Counts(n int) *Tensor {
 	if !t.ints || n < 1 {
 		panic(fmt.Sprintf("tensor: Counts of %d numbers in %v", n, t))

@@ -33,29 +33,38 @@ type Device struct {
 
 // DeviceOptions say how a device computes. The zero value is right for most uses.
 type DeviceOptions struct {
-	Threads int    // workers; non-positive means one a processor
+	Threads int    // that compute, up to 4096; 0 or less is one per processor
 	Kernels string // "", "auto", "portable", "avx2" or "avx512"
 
-	// Precision is the least that matrix products and convolutions of float32 tensors must have, as PyTorch's
-	// set_float32_matmul_precision has it: "highest" (or "") is float32; "high" is that of three products of operands split
-	// into two bfloat16 numbers; "medium" that of operands rounded to bfloat16 and summed in float32. They are computed in
-	// what is fastest among that, see [Device.Precision].
+	// Precision is the lowest precision of matrix products and convolutions of float32 tensors, as for PyTorch's
+	// set_float32_matmul_precision: "highest" (or "") is float32; "high" is three products of operands split into two
+	// bfloat16 numbers; "medium" is operands rounded to bfloat16, summed in float32. The device uses the fastest arithmetic
+	// among those; see [Device.Precision].
 	Precision string
 }
 
-// processors tells whether o has what only a processor has.
-func (o DeviceOptions) processors() bool {
+// maxThreads bounds DeviceOptions.Threads.
+const maxThreads = 4096
+
+// processorOnly reports whether o has settings that only a processor has.
+func (o DeviceOptions) processorOnly() bool {
 	return o.Threads > 0 || o.Kernels != "" && o.Kernels != "auto"
 }
 
-// OpenDevice opens the device with the given name: "cpu" is the processor, "cuda" or "cuda:N" an NVIDIA GPU, "cpu64" the
-// processor with float64 elements and portable kernels, for checking gradients. "auto" and "" are the first GPU, if there is
-// one and a trial shows that it does what the processor does; otherwise, or if the options are those of the processor, they
-// are the processor. See [Device.Remark].
+// OpenDevice opens a device by name. "cpu" is the processor, "cuda" or "cuda:N" an NVIDIA GPU, and "cpu64" the processor with
+// float64 elements and portable kernels, for checking gradients. "auto" or "" is the first GPU, if there is one and trials show
+// that it computes what the processor does, and the processor otherwise, or if the options are those of a processor; see
+// [Device.Remark].
+//
+// The error is a [*fault.FieldError] for a name or an option that is not allowed; otherwise it says why a GPU can't be used.
+// Close the device after use.
 func OpenDevice(name string, o DeviceOptions) (*Device, error) {
 	precision, err := kernel.ParsePrecision(o.Precision)
 	if err != nil {
-		return nil, err
+		return nil, fault.Field("Precision", strconv.Quote(o.Precision), "must be highest, high or medium")
+	}
+	if o.Threads > maxThreads {
+		return nil, fault.Field("Threads", o.Threads, "must be %d at most; 0 is one per processor", maxThreads)
 	}
 	switch {
 	case name == "cpu64":
@@ -67,7 +76,7 @@ func OpenDevice(name string, o DeviceOptions) (*Device, error) {
 	case name == "cuda" || strings.HasPrefix(name, "cuda:"):
 		return openGPU(name, o, precision)
 	}
-	return nil, fmt.Errorf("device %q is not known; use auto, cpu, cuda or cuda:N", name)
+	return nil, fault.Field("Device", strconv.Quote(name), "must be auto, cpu, cuda or cuda:N")
 }
 
 func openProcessor(o DeviceOptions, precision kernel.Precision) (*Device, error) {
@@ -83,12 +92,12 @@ func openGPU(name string, o DeviceOptions, precision kernel.Precision) (*Device,
 	if _, number, ok := strings.Cut(name, ":"); ok {
 		n, err := strconv.Atoi(number)
 		if err != nil || n < 0 {
-			return nil, fmt.Errorf("device %q: %q is not the number of a GPU; they count from 0", name, number)
+			return nil, fault.Field("Device", strconv.Quote(name), "must have the number of a GPU after the colon; they count from 0")
 		}
 		index = n
 	}
-	if o.processors() {
-		return nil, fmt.Errorf("device %q: numbers of threads and kernel sets are those of the processor; leave them out, or use device cpu", name)
+	if o.processorOnly() {
+		return nil, fault.Field("Device", strconv.Quote(name), "must be cpu with Threads and Kernels, which are settings of the processor")
 	}
 	gpu, err := cuda.Open(index)
 	if err != nil {
@@ -108,27 +117,26 @@ func kernelLevel(name string) (simd.Level, error) {
 			continue
 		}
 		if level > best {
-			return 0, fmt.Errorf("kernels %q: this processor offers %v at most; leave the choice to auto", name, best)
+			return 0, fault.Field("Kernels", strconv.Quote(name), "must be %v at most on this processor; auto is the best", best)
 		}
 		return level, nil
 	}
-	return 0, fmt.Errorf("kernels %q are not known; use auto, portable, avx2 or avx512", name)
+	return 0, fault.Field("Kernels", strconv.Quote(name), "must be auto, portable, avx2 or avx512")
 }
 
-// newDevice wraps the kernels of a processor or GPU.
+// newDevice returns a device that computes with kernels.
 func newDevice(kernels kernel.Device) *Device {
 	return &Device{kernels: kernels, free: map[int][]kernel.Buffer{}, turn: make(chan struct{}, 1)}
 }
 
-// Remark tells what somebody who left the choice of the device open should know of it: why a GPU that is there isn't used.
-// It is empty if there is nothing to tell.
+// Remark says why [OpenDevice] chose the processor for "auto" although there is a GPU. It is empty otherwise.
 func (d *Device) Remark() string { return d.remark }
 
-// Name tells the device and its kernel set: "cpu/avx512".
+// Name returns the device and its kernel set: "cpu/avx512".
 func (d *Device) Name() string { return d.kernels.Name() }
 
-// Precision is what matrix products and convolutions of float32 tensors have: on a GPU what [DeviceOptions] say; on the
-// processor the lowest that they allow if it is faster there than float32, otherwise "highest".
+// Precision returns the precision of matrix products and convolutions of float32 tensors: on a GPU that of [DeviceOptions]; on
+// the processor the lowest that they allow, if it is faster there than float32, otherwise "highest".
 func (d *Device) Precision() string {
 	if gpu, ok := d.kernels.(*cuda.Device); ok {
 		return gpu.Precision().String()
@@ -139,11 +147,11 @@ func (d *Device) Precision() string {
 	return kernel.Highest.String()
 }
 
-// Close ends the device's workers. Its tensors stay usable, at the speed of one thread.
+// Close ends the device's worker goroutines. Its tensors stay usable, at the speed of one thread.
 func (d *Device) Close() { d.kernels.Close() }
 
-// sizeClass rounds a length up so that buffers of similar lengths can stand in for each other: to a multiple of 64,
-// and above that to a 32nd of the power of two below.
+// sizeClass rounds a length up, so that buffers of similar lengths can be reused for each other: to a multiple of 64, and from
+// 4096 on to a multiple of a 32nd to a 64th of the length.
 func sizeClass(n int) int {
 	unit := 64
 	for unit*64 <= n {
@@ -152,7 +160,7 @@ func sizeClass(n int) int {
 	return (n + unit - 1) / unit * unit
 }
 
-// take returns an uninitialised buffer of n elements that the caller will give back.
+// take returns an uninitialised buffer of n elements from the pool; release it with give.
 func (d *Device) take(n int) kernel.Buffer {
 	class := sizeClass(n)
 	if list := d.free[class]; len(list) > 0 {
@@ -166,7 +174,7 @@ func (d *Device) take(n int) kernel.Buffer {
 	return b
 }
 
-// alloc is the kernels' Alloc. Where memory doesn't suffice, what is kept for other lengths goes back first.
+// alloc allocates. If memory is not enough, it frees the pooled buffers and tries again.
 func (d *Device) alloc(n int) (b kernel.Buffer) {
 	defer func() {
 		switch failure := recover().(type) {
@@ -186,7 +194,7 @@ func (d *Device) alloc(n int) (b kernel.Buffer) {
 	return d.kernels.Alloc(n)
 }
 
-// give returns a buffer from take.
+// give releases a buffer of take to the pool.
 func (d *Device) give(b kernel.Buffer) {
 	if b.IsNil() {
 		return
@@ -196,7 +204,7 @@ func (d *Device) give(b kernel.Buffer) {
 	d.free[class] = append(d.free[class], b)
 }
 
-// Threads is the number of worker threads of a device that computes on the processor, 1 on others.
+// Threads returns the number of threads that compute; it is 1 on a GPU.
 func (d *Device) Threads() int {
 	if t, ok := d.kernels.(interface{ Threads() int }); ok {
 		return t.Threads()

@@ -2,7 +2,7 @@ package tensor
 
 import "github.com/bestiary-ml/bestiary/internal/kernel"
 
-// unary applies op, whose parameter is a.
+// unary applies op with its parameter a.
 func (t *Tensor) unary(op kernel.Unary, a float64) *Tensor {
 	y := t.device.empty(t.Shape()...)
 	t.kernels().Unary(op, a, t.data, y.data)
@@ -31,10 +31,10 @@ func (t *Tensor) Neg() *Tensor { return t.Scale(-1) }
 // AddScalar returns t + a.
 func (t *Tensor) AddScalar(a float64) *Tensor { return t.unary(kernel.AddScalar, a) }
 
-// Exp returns eᵗ.
+// Exp returns eᵗ, elementwise.
 func (t *Tensor) Exp() *Tensor { return t.unary(kernel.Exp, 0) }
 
-// Log returns ln t.
+// Log returns the natural logarithm ln t.
 func (t *Tensor) Log() *Tensor { return t.unary(kernel.Log, 0) }
 
 // Sqrt returns √t.
@@ -61,10 +61,10 @@ func (t *Tensor) ReLU() *Tensor { return t.unary(kernel.ReLUOf, 0) }
 // LeakyReLU returns t where it is positive, else slope·t; slope must not be negative.
 func (t *Tensor) LeakyReLU(slope float64) *Tensor { return t.unary(kernel.LeakyReLUOf, slope) }
 
-// GELU returns t·Φ(t), with the exact Gaussian distribution function.
+// GELU returns t·Φ(t) with the exact distribution function Φ of N(0, 1) (Hendrycks & Gimpel, 2016).
 func (t *Tensor) GELU() *Tensor { return t.unary(kernel.GELU, 0) }
 
-// SiLU returns t·sigmoid(t).
+// SiLU returns t·sigmoid(t) (Elfwing et al., 2017).
 func (t *Tensor) SiLU() *Tensor { return t.unary(kernel.SiLU, 0) }
 
 // Softplus returns ln(1+eᵗ).
@@ -76,7 +76,7 @@ func (t *Tensor) ClampMin(lowest float64) *Tensor { return t.unary(kernel.ClampM
 // ClampMax returns min(t, highest).
 func (t *Tensor) ClampMax(highest float64) *Tensor { return t.unary(kernel.ClampMax, highest) }
 
-// binary combines a and b, broadcasting; back adds to the operands' gradients.
+// binary applies op to a and b with broadcasting; back adds to the operands' gradients.
 func binary(op kernel.Binary, a, b *Tensor, back func(y *Tensor, s kernel.Broadcast)) *Tensor {
 	shape, s := broadcast(a.Shape(), b.Shape())
 	y := a.device.empty(shape...)
@@ -87,7 +87,7 @@ func binary(op kernel.Binary, a, b *Tensor, back func(y *Tensor, s kernel.Broadc
 	return y
 }
 
-// Add returns t + u.
+// Add returns t + u, with broadcasting.
 func (t *Tensor) Add(u *Tensor) *Tensor {
 	return binary(kernel.Add, t, u, func(y *Tensor, s kernel.Broadcast) {
 		u.addGrad(func(dst kernel.Buffer) { t.device.sumTo(flipped(s), y.grad, dst) })
@@ -95,7 +95,7 @@ func (t *Tensor) Add(u *Tensor) *Tensor {
 	})
 }
 
-// Sub returns t − u.
+// Sub returns t − u, with broadcasting.
 func (t *Tensor) Sub(u *Tensor) *Tensor {
 	return binary(kernel.Sub, t, u, func(y *Tensor, s kernel.Broadcast) {
 		u.addGrad(func(dst kernel.Buffer) {
@@ -106,7 +106,7 @@ func (t *Tensor) Sub(u *Tensor) *Tensor {
 	})
 }
 
-// addOrMove passes y's gradient on to its first operand unchanged, summed where that was broadcast.
+// addOrMove adds y's gradient to its first operand's, summed where that was broadcast.
 func addOrMove(t, y *Tensor, s kernel.Broadcast) {
 	if t.Len() == y.Len() {
 		t.moveGrad(y, nil)
@@ -115,7 +115,7 @@ func addOrMove(t, y *Tensor, s kernel.Broadcast) {
 	t.addGrad(func(dst kernel.Buffer) { t.device.sumTo(s, y.grad, dst) })
 }
 
-// Mul returns t·u, element by element.
+// Mul returns the elementwise product t·u, with broadcasting.
 func (t *Tensor) Mul(u *Tensor) *Tensor {
 	return binary(kernel.Mul, t, u, func(y *Tensor, s kernel.Broadcast) {
 		t.addProductGrad(kernel.Mul, s, y.grad, u.data)
@@ -123,7 +123,7 @@ func (t *Tensor) Mul(u *Tensor) *Tensor {
 	})
 }
 
-// Div returns t/u, element by element.
+// Div returns the elementwise quotient t/u, with broadcasting.
 func (t *Tensor) Div(u *Tensor) *Tensor {
 	return binary(kernel.Div, t, u, func(y *Tensor, s kernel.Broadcast) {
 		t.addProductGrad(kernel.Div, s, y.grad, u.data)
@@ -153,7 +153,7 @@ func (t *Tensor) addProductGrad(op kernel.Binary, s kernel.Broadcast, g, other k
 	})
 }
 
-// withWholeA makes the first operand one of the full shape.
+// withWholeA replaces the first operand by one of the full shape.
 func withWholeA(s kernel.Broadcast) kernel.Broadcast {
 	step := 1
 	for i := s.Rank - 1; i >= 0; i-- {
@@ -163,5 +163,5 @@ func withWholeA(s kernel.Broadcast) kernel.Broadcast {
 	return s
 }
 
-// withWholeB makes the second operand one of the full shape.
+// withWholeB replaces the second operand by one of the full shape.
 func withWholeB(s kernel.Broadcast) kernel.Broadcast { return flipped(withWholeA(flipped(s))) }

@@ -2,16 +2,16 @@ package tensor
 
 import "github.com/bestiary-ml/bestiary/internal/kernel"
 
-// SetRequiresGrad makes t a leaf whose gradient Backward computes, or stops it from being one.
+// SetRequiresGrad makes t a leaf whose gradient Backward computes, or a constant, and returns t.
 func (t *Tensor) SetRequiresGrad(on bool) *Tensor {
 	t.requires = on
 	return t
 }
 
-// RequiresGrad reports whether gradients flow to t.
+// RequiresGrad reports whether gradients flow to t: a leaf that requires one, or the result of an operation on such tensors.
 func (t *Tensor) RequiresGrad() bool { return t.requires }
 
-// Grad is the gradient that Backward left at a leaf, or nil.
+// Grad returns the gradient that Backward computed for a leaf, of t's shape; nil if there is none.
 func (t *Tensor) Grad() *Tensor {
 	if !t.hasGrad {
 		return nil
@@ -19,10 +19,10 @@ func (t *Tensor) Grad() *Tensor {
 	return &Tensor{device: t.device, data: t.grad, rank: t.rank, dims: t.dims}
 }
 
-// ZeroGrad forgets the gradient, so that the next Backward starts from zero. Its memory is kept.
+// ZeroGrad discards the gradient, so that the next Backward starts from zero. Its memory is kept for that.
 func (t *Tensor) ZeroGrad() { t.hasGrad = false }
 
-// addGrad adds a gradient to t's. compute overwrites its argument, which has t's shape.
+// addGrad adds a gradient to t's, if t requires one. compute overwrites its argument, which has t's shape.
 func (t *Tensor) addGrad(compute func(dst kernel.Buffer)) {
 	if !t.requires {
 		return
@@ -39,8 +39,8 @@ func (t *Tensor) addGrad(compute func(dst kernel.Buffer)) {
 	t.hasGrad = true
 }
 
-// moveGrad adds from's gradient to t's, after compute has changed it in place (nil: no change). It is for operations
-// whose gradients may overwrite the one they came from; from's gradient is gone afterwards.
+// moveGrad adds from's gradient to t's, after compute has changed it in place (nil: no change). from has none afterwards. It is
+// for operations whose input's gradient may overwrite that of the output.
 func (t *Tensor) moveGrad(from *Tensor, compute func(g kernel.Buffer)) {
 	if !t.requires {
 		return
@@ -61,8 +61,8 @@ func (t *Tensor) moveGrad(from *Tensor, compute func(g kernel.Buffer)) {
 	}
 }
 
-// gradFor is where a gradient for settleGrad is computed: in t's own memory for it, if there is some that isn't in use. It is
-// the nil buffer if t is absent or wants none.
+// gradFor returns a buffer to compute a gradient in, for settleGrad: t's own, if it has one that isn't in use. It is the nil
+// buffer if t is nil or requires no gradient.
 func (d *Device) gradFor(t *Tensor) (g kernel.Buffer) {
 	switch {
 	case t == nil || !t.requires:
@@ -74,8 +74,8 @@ func (d *Device) gradFor(t *Tensor) (g kernel.Buffer) {
 	return g
 }
 
-// settleGrad adds g, a buffer from take or gradFor, to the gradient of an operand, which may be absent or want none, and
-// gives the buffer back unless it becomes the gradient.
+// settleGrad adds g, a buffer of take or gradFor, to the gradient of t, which may be nil or require none, and releases the
+// buffer unless it becomes the gradient.
 func (d *Device) settleGrad(t *Tensor, g kernel.Buffer) {
 	switch {
 	case g.IsNil():
@@ -90,14 +90,14 @@ func (d *Device) settleGrad(t *Tensor, g kernel.Buffer) {
 	d.give(g)
 }
 
-// ensureGrad allocates the gradient: a leaf keeps it, that of an intermediate is given back by dropGrad.
+// ensureGrad allocates the gradient. A leaf keeps it; dropGrad releases that of an intermediate tensor.
 func (t *Tensor) ensureGrad() {
 	if t.grad.IsNil() {
 		t.grad = t.device.take(t.Len())
 	}
 }
 
-// gradOrZero is the gradient that arrived at t, zeros if none did.
+// gradOrZero returns the gradient that has arrived at t, zeros if none has.
 func (t *Tensor) gradOrZero() kernel.Buffer {
 	if !t.hasGrad {
 		t.ensureGrad()
@@ -107,7 +107,7 @@ func (t *Tensor) gradOrZero() kernel.Buffer {
 	return t.grad
 }
 
-// dropGrad gives the memory of an intermediate's gradient back.
+// dropGrad releases the gradient of an intermediate tensor.
 func (t *Tensor) dropGrad() {
 	if t.owner != nil && !t.grad.IsNil() {
 		t.device.give(t.grad)

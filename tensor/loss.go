@@ -6,12 +6,12 @@ import (
 	"github.com/bestiary-ml/bestiary/internal/kernel"
 )
 
-// MSELoss is the mean of (t − target)².
+// MSELoss returns the mean of (t − target)² over all elements, [1].
 func (t *Tensor) MSELoss(target *Tensor) *Tensor {
 	return t.pairLoss(kernel.SquaredError, 1, target)
 }
 
-// SmoothL1Loss is the mean of ½d²/beta where d = |t − target| < beta, else d − ½beta (Girshick, 2015).
+// SmoothL1Loss returns the mean over all elements, [1], of ½d²/beta where d = |t − target| < beta, else d − ½beta (Girshick, 2015).
 func (t *Tensor) SmoothL1Loss(target *Tensor, beta float64) *Tensor {
 	return t.pairLoss(kernel.SmoothL1, beta, target)
 }
@@ -36,8 +36,8 @@ func (t *Tensor) pairLoss(loss kernel.PairLoss, beta float64, target *Tensor) *T
 	return y
 }
 
-// CrossEntropy is −log softmax(t)[label] in nats for each row of logits t [..., classes]; labels has a label a row. A
-// negative label costs nothing.
+// CrossEntropy returns −log softmax(t)[label] in nats for each row of logits t [..., classes], as [...]. labels has one label per
+// row; the loss of a negative label is 0.
 func (t *Tensor) CrossEntropy(labels *Tensor) *Tensor {
 	classes := t.Dim(-1)
 	rows := count(t.dims[:t.rank-1])

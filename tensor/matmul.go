@@ -7,14 +7,14 @@ import (
 	"github.com/bestiary-ml/bestiary/internal/kernel"
 )
 
-// MatMul returns t·u for matrices [M, K]·[K, N], for a batch [..., M, K]·[..., K, N] with equal leading dimensions, or
-// for [..., M, K] with one matrix [K, N].
+// MatMul returns the matrix product t·u: [M, K]·[K, N] → [M, N], a batch [..., M, K]·[..., K, N] → [..., M, N] with equal leading
+// dimensions, or [..., M, K]·[K, N] → [..., M, N] with one matrix for all.
 func (t *Tensor) MatMul(u *Tensor) *Tensor { return t.matMul(u, false, false) }
 
-// MatMulT returns t·uᵀ: MatMul with the last two dimensions of u exchanged.
+// MatMulT returns t·uᵀ: MatMul with the last two dimensions of u swapped.
 func (t *Tensor) MatMulT(u *Tensor) *Tensor { return t.matMul(u, false, true) }
 
-// TMatMul returns tᵀ·u: MatMul with the last two dimensions of t exchanged.
+// TMatMul returns tᵀ·u: MatMul with the last two dimensions of t swapped.
 func (t *Tensor) TMatMul(u *Tensor) *Tensor { return t.matMul(u, true, false) }
 
 func (t *Tensor) matMul(u *Tensor, transT, transU bool) *Tensor {
@@ -91,7 +91,7 @@ func gemmGradB(k kernel.Device, g kernel.Gemm, a, gc, dst kernel.Buffer) {
 	}, a, gc, kernel.Buffer{}, dst)
 }
 
-// Linear returns act(t·w + bias) for t [..., in], w [in, out] and bias [out] or nil.
+// Linear returns act(t·w + bias) [..., out] for t [..., in], w [in, out] and bias [out] or nil.
 func (t *Tensor) Linear(w, bias *Tensor, act Activation) *Tensor {
 	if w.rank != 2 || t.Dim(-1) != w.dims[0] {
 		panic(fmt.Sprintf("tensor: Linear of %v with weights %v", t, w))
@@ -118,8 +118,8 @@ func (t *Tensor) Linear(w, bias *Tensor, act Activation) *Tensor {
 	return y
 }
 
-// linearGrads computes all gradients of y = act(t·w + bias), if t and w have none yet and the device can do that at once,
-// and faster. If w's turn to be stepped is now, it is.
+// linearGrads computes all gradients of y = act(t·w + bias) by one kernel, if t and w have none yet and the device gains by it. It
+// also updates w, if it is updated early.
 func linearGrads(t, w, bias, y *Tensor, act Activation) bool {
 	d := t.device
 	k, ok := d.kernels.(kernel.LinearGradients)
@@ -132,7 +132,7 @@ func linearGrads(t, w, bias, y *Tensor, act Activation) bool {
 		output = y.data
 	}
 	gx, gbias := d.gradFor(t), d.gradFor(bias)
-	if adam, param, ok := w.update(); ok { // which only such a device allows
+	if adam, param, ok := w.update(); ok { // only such a device updates early
 		k.(kernel.LinearGradStepper).LinearGradStep(l, adam, param, t.data, output, y.grad, gx, gbias)
 	} else {
 		gw := d.gradFor(w)
@@ -144,7 +144,7 @@ func linearGrads(t, w, bias, y *Tensor, act Activation) bool {
 	return true
 }
 
-// optional is t's storage, or the nil buffer for a nil tensor.
+// optional returns t's storage, or the nil buffer for a nil tensor.
 func (t *Tensor) optional() kernel.Buffer {
 	if t == nil {
 		return kernel.Buffer{}

@@ -6,7 +6,7 @@ import (
 	"github.com/bestiary-ml/bestiary/internal/kernel"
 )
 
-// Reshape views t's elements under another shape; one size may be −1, to be worked out.
+// Reshape returns a view of t with another shape. One size may be −1: it is computed from the others.
 func (t *Tensor) Reshape(shape ...int) *Tensor {
 	var dims [kernel.MaxDims]int
 	copy(dims[:], shape)
@@ -43,7 +43,7 @@ func contiguous(shape []int) (strides kernel.Dims) {
 	return strides
 }
 
-// Permute reorders the dimensions: dimension i of the result is dimension order[i] of t.
+// Permute reorders the dimensions: dimension i of the result is dimension order[i] of t. The elements are copied.
 func (t *Tensor) Permute(order ...int) *Tensor {
 	if len(order) != t.rank {
 		panic(fmt.Sprintf("tensor: Permute of %v by %v", t, order))
@@ -71,7 +71,7 @@ func (t *Tensor) Permute(order ...int) *Tensor {
 	return y
 }
 
-// Transpose exchanges two dimensions.
+// Transpose swaps dimensions a and b. The elements are copied.
 func (t *Tensor) Transpose(a, b int) *Tensor {
 	var order [kernel.MaxDims]int
 	for i := range order {
@@ -82,14 +82,14 @@ func (t *Tensor) Transpose(a, b int) *Tensor {
 	return t.Permute(order[:t.rank]...)
 }
 
-// reversed copies the other way.
+// reversed swaps source and destination.
 func reversed(s kernel.Strided) kernel.Strided {
 	s.OffsetDst, s.OffsetSrc = s.OffsetSrc, s.OffsetDst
 	s.StrideDst, s.StrideSrc = s.StrideSrc, s.StrideDst
 	return s
 }
 
-// Slice returns the entries [from, to) of a dimension.
+// Slice returns a copy of the entries [from, to) of a dimension.
 func (t *Tensor) Slice(axis, from, to int) *Tensor {
 	axis = t.axis(axis)
 	if from < 0 || to > t.dims[axis] || from > to {
@@ -111,7 +111,7 @@ func (t *Tensor) Slice(axis, from, to int) *Tensor {
 	return y
 }
 
-// block describes the copy of the part of whole that starts at entry from of a dimension and has part's shape.
+// block describes the copy of a part of whole to part: from entry from of a dimension on, of part's shape.
 func block(whole *Tensor, axis, from int, part *Tensor) kernel.Strided {
 	inner := count(whole.dims[axis+1 : whole.rank])
 	return kernel.Strided{
@@ -121,7 +121,7 @@ func block(whole *Tensor, axis, from int, part *Tensor) kernel.Strided {
 	}
 }
 
-// Concat joins tensors along a dimension; the others must agree.
+// Concat concatenates tensors along a dimension; their other dimensions must be equal.
 func Concat(axis int, parts ...*Tensor) *Tensor {
 	first := parts[0]
 	axis = first.axis(axis)
@@ -155,8 +155,8 @@ func Concat(axis int, parts ...*Tensor) *Tensor {
 	return y
 }
 
-// Gather picks entries of a dimension by index (a vector): entry j of the result's dimension is entry index[j] of t's.
-// An index of −1 gives zeros.
+// Gather selects entries of a dimension by a vector of indices: entry j of the result's dimension is entry index[j] of t's. An
+// index of −1 gives zeros; others must be in range.
 func (t *Tensor) Gather(axis int, index *Tensor) *Tensor {
 	axis = t.axis(axis)
 	if t.ints || !index.ints {
@@ -175,7 +175,7 @@ func (t *Tensor) Gather(axis int, index *Tensor) *Tensor {
 	return y
 }
 
-// Embedding looks the rows of a table [V, D] up by index, of any shape, and returns [..., D].
+// Embedding returns the rows of a table t [V, D] by index, a tensor of indices [...], as [..., D].
 func (t *Tensor) Embedding(index *Tensor) *Tensor {
 	if t.rank != 2 {
 		panic(fmt.Sprintf("tensor: Embedding in %v, want a table [V, D]", t))
@@ -186,7 +186,7 @@ func (t *Tensor) Embedding(index *Tensor) *Tensor {
 	return t.Gather(0, index).Reshape(shape[:rank+1]...)
 }
 
-// Expand repeats dimensions of size 1 to the sizes given.
+// Expand repeats dimensions of size 1 to the given sizes.
 func (t *Tensor) Expand(shape ...int) *Tensor {
 	if len(shape) != t.rank {
 		panic(fmt.Sprintf("tensor: Expand of %v to %v", t, shape))

@@ -6,10 +6,10 @@ import (
 	"github.com/bestiary-ml/bestiary/internal/kernel"
 )
 
-// BatchNormOptions belong to BatchNorm.
+// BatchNormOptions are the options of [Tensor.BatchNorm].
 type BatchNormOptions struct {
-	Eps      float64
-	Unbiased bool // the variance divides by rows−1
+	Eps      float64 // added to the variance
+	Unbiased bool    // the variance divides by rows−1
 	Act      Activation
 	Running  Running // running statistics that each batch updates; the zero value for none
 }
@@ -36,7 +36,7 @@ func (t *Tensor) BatchNorm(gamma, beta *Tensor, o BatchNormOptions) (y, mean, va
 	return t.normalize(b, gamma, beta, mean, variance), mean, variance
 }
 
-// BatchNormWith is BatchNorm with given statistics, which are constants.
+// BatchNormWith is BatchNorm with given statistics [C], which are constants, as in evaluation.
 func (t *Tensor) BatchNormWith(mean, variance, gamma, beta *Tensor, o BatchNormOptions) *Tensor {
 	o.Running = Running{}
 	b := t.batchNorm(o)

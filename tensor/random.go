@@ -6,25 +6,25 @@ import (
 	"github.com/bestiary-ml/bestiary/internal/philox"
 )
 
-// Generator is a place in a stream of random numbers: Philox 4×32-10 under a key, the same numbers on every device.
-// There is no global one; whoever draws is handed a generator.
+// Generator is a position in a stream of random numbers: Philox 4×32-10 (Salmon et al., 2011) with a key and an offset. The
+// numbers are the same on every device. There is no global generator.
 type Generator struct {
 	key, offset uint64
 }
 
-// NewGenerator returns the start of the stream that belongs to seed.
+// NewGenerator returns a generator at the start of the stream with key seed.
 func NewGenerator(seed uint64) *Generator { return &Generator{key: seed} }
 
-// State is what SetState needs to go on from here.
+// State returns the position of g, for SetState.
 func (g *Generator) State() (key, offset uint64) { return g.key, g.offset }
 
-// SetState moves g to a place that State told.
+// SetState restores a position that State returned.
 func (g *Generator) SetState(key, offset uint64) { g.key, g.offset = key, offset }
 
-// Fork returns a generator with a stream of its own, named by label: what one part of a program draws doesn't depend
-// on how much another one drew. Forking doesn't advance g.
+// Fork returns a generator with an independent stream, which depends on g's key and the label only. So what one part of a
+// program draws doesn't depend on how much another part draws. Forking doesn't advance g.
 func (g *Generator) Fork(label string) *Generator {
-	key := mix(g.key) // without it, seeds and labels that differ in the same bits would meet
+	key := mix(g.key) // otherwise seeds and labels that differ in the same bits would give one key
 	for i := range len(label) {
 		key = (key ^ uint64(label[i])) * 0x100000001b3 // FNV-1a
 	}
@@ -46,21 +46,21 @@ func (g *Generator) advance(n int) (offset uint64) {
 	return offset
 }
 
-// Normal draws a tensor of standard normal numbers.
+// Normal draws a tensor from N(0, 1).
 func (g *Generator) Normal(d *Device, shape ...int) *Tensor {
 	t := d.empty(shape...)
 	d.kernels.Normal(g.key, g.advance(t.Len()), t.data)
 	return t
 }
 
-// Uniform draws a tensor of numbers in [0, 1).
+// Uniform draws a tensor from U[0, 1).
 func (g *Generator) Uniform(d *Device, shape ...int) *Tensor {
 	t := d.empty(shape...)
 	d.kernels.Uniform(g.key, g.advance(t.Len()), t.data)
 	return t
 }
 
-// Permutation draws a random order of 0 … n−1.
+// Permutation draws a random permutation of 0 … n−1.
 func (g *Generator) Permutation(n int) []int32 {
 	order := make([]int32, n)
 	for i := range order {
@@ -73,8 +73,8 @@ func (g *Generator) Permutation(n int) []int32 {
 	return order
 }
 
-// Dropout zeroes each element with probability p and divides the others by 1−p (Srivastava et al., 2014). The mask is
-// not stored: the backward pass draws it again.
+// Dropout zeroes each element with probability p and divides the others by 1−p (Srivastava et al., 2014). The mask is not
+// stored: the backward pass draws it again. p is at least 0 and below 1.
 func (t *Tensor) Dropout(p float64, g *Generator) *Tensor {
 	if p < 0 || p >= 1 {
 		panic(fmt.Sprintf("tensor: Dropout with probability %v", p))
@@ -94,7 +94,7 @@ func (t *Tensor) Dropout(p float64, g *Generator) *Tensor {
 	return y
 }
 
-// Intn draws a number in [0, n).
+// Intn draws an integer uniformly from [0, n); n is positive.
 func (g *Generator) Intn(n int) int {
 	block := philox.Block(g.key, g.advance(4)/4)
 	return int((uint64(block[0])<<32 | uint64(block[1])) % uint64(n)) // bias below n/2⁶⁴

@@ -6,8 +6,8 @@ import (
 	"github.com/bestiary-ml/bestiary/internal/kernel"
 )
 
-// Read returns the elements of tensors of one device, a slice each. A GPU is waited for once, where Values of each would
-// wait as many times.
+// Read returns the elements of tensors of one device, one slice per tensor. It waits for the device once, where calling Values
+// on each tensor waits each time.
 func Read(ts ...*Tensor) [][]float32 {
 	if len(ts) == 0 {
 		return nil
@@ -35,8 +35,8 @@ func Read(ts ...*Tensor) [][]float32 {
 	return values
 }
 
-// gathered copies the n elements of tensors behind one another, to memory that the caller gives back. It is nil where that
-// saves nothing: the processor waits for nobody.
+// gathered concatenates the n elements of tensors in a buffer that the caller releases. It is the nil buffer where that saves
+// nothing: on the processor there is nothing to wait for.
 func (d *Device) gathered(ts []*Tensor, n int) kernel.Buffer {
 	if len(ts) < 2 || n == 0 || ts[0].data.Host != nil {
 		return kernel.Buffer{}

@@ -6,16 +6,15 @@ import (
 	"github.com/bestiary-ml/bestiary/internal/kernel"
 )
 
-// span sees t as [outer, n, inner] around dimension axis.
+// span views t as [outer, n, inner], where n is the size of a dimension.
 func (t *Tensor) span(axis int) kernel.Span {
 	return kernel.Span{Outer: count(t.dims[:axis]), N: t.dims[axis], Inner: count(t.dims[axis+1 : t.rank])}
 }
 
-// Sum adds up the dimensions named, which disappear; without any, all of them. Dimensions must be adjacent and
-// ascending.
+// Sum sums over the given dimensions, which are removed; without any, over all. They must be adjacent and ascending.
 func (t *Tensor) Sum(axes ...int) *Tensor { return t.sum(1, axes) }
 
-// Mean is Sum divided by the number of elements that each sum is of.
+// Mean averages over the given dimensions, which are removed; without any, over all. They must be adjacent and ascending.
 func (t *Tensor) Mean(axes ...int) *Tensor {
 	first, last := t.axisRange(axes)
 	return t.sum(1/float64(count(t.dims[first:last])), axes)
@@ -59,7 +58,7 @@ func (t *Tensor) sum(scale float64, axes []int) *Tensor {
 	return y
 }
 
-// MaxOver is the largest element along a dimension, which disappears. It is not differentiable.
+// MaxOver returns the largest elements along a dimension, which is removed. It has no gradient.
 func (t *Tensor) MaxOver(axis int) *Tensor {
 	axis = t.axis(axis)
 	var shape [kernel.MaxDims]int
@@ -70,7 +69,7 @@ func (t *Tensor) MaxOver(axis int) *Tensor {
 	return y
 }
 
-// ArgMax is the position of the first largest element of each row of the last dimension.
+// ArgMax returns, for t [..., n], the index of the largest element of each row, [...]; of equals, the first.
 func (t *Tensor) ArgMax() *Tensor {
 	if t.Dim(-1) == 0 {
 		panic(fmt.Sprintf("tensor: ArgMax of rows without elements, %v", t))
@@ -80,10 +79,10 @@ func (t *Tensor) ArgMax() *Tensor {
 	return y
 }
 
-// Softmax normalises eᵗ to sum to one along a dimension.
+// Softmax returns exp(t)/Σ exp(t), where the sum is along a dimension.
 func (t *Tensor) Softmax(axis int) *Tensor { return t.softmax(false, t.axis(axis)) }
 
-// LogSoftmax is the logarithm of Softmax.
+// LogSoftmax returns the logarithm of Softmax, t − log Σ exp(t).
 func (t *Tensor) LogSoftmax(axis int) *Tensor { return t.softmax(true, t.axis(axis)) }
 
 func (t *Tensor) softmax(log bool, axis int) *Tensor {

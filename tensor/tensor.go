@@ -1,11 +1,3 @@
-// Package tensor is an eager, define-by-run engine: N-dimensional arrays, operations on them, and their gradients.
-//
-// A [Tensor] is a shape and contiguous row-major storage on a [Device]. Operations are methods that return new
-// tensors. Between [Device.Record] and [Step.End] they also record themselves on a tape, which [Tensor.Backward]
-// walks; outside, nothing is recorded, so inference needs no switch. Images are channels-last, [N, H, W, C].
-//
-// Operations panic when shapes don't fit, as indexing a slice out of range does: it is a mistake in the program that
-// no user's input can cause.
 package tensor
 
 import (
@@ -15,22 +7,25 @@ import (
 	"github.com/bestiary-ml/bestiary/internal/kernel"
 )
 
-// Tensor is an N-dimensional array on a device. Its storage is never changed by operations, only by Set… methods and
-// optimizers. Tensors made inside a step end with it; Keep makes one that stays.
+// Tensor is an N-dimensional array on a device, contiguous and row-major. Its elements are floating-point numbers (float32, or
+// float64 on the device "cpu64"), or int32 indices. Operations never change them; [Tensor.Set] and optimizers do.
+//
+// A tensor made within a [Step] is released at the step's end; [Tensor.Keep] makes a copy that stays. A tensor made outside of
+// steps lives as long as it is referenced.
 type Tensor struct {
 	device *Device
 	data   kernel.Buffer
-	ints   bool // int32 elements instead of floating-point ones
+	ints   bool // int32 elements
 	rank   int
 	dims   [kernel.MaxDims]int
 
 	owner    *Step // nil: lives as long as it is referenced
 	requires bool  // gradients flow to it
-	hasGrad  bool  // grad has been written in this backward pass
+	hasGrad  bool  // grad is valid
 	grad     kernel.Buffer
-	usedIn   uint64 // number of the step that uses counts in; see Step.use
+	usedIn   uint64 // number of the root step that uses counts in; see Step.use
 	uses     int
-	constant uint64 // not 0: names the elements, which stay as they are; see Freeze
+	constant uint64 // a number that identifies the elements, which never change, or 0; see Freeze
 }
 
 // Shape returns the sizes of the dimensions; the caller must not change them.
@@ -39,16 +34,16 @@ func (t *Tensor) Shape() []int { return t.dims[:t.rank] }
 // Dim returns the size of dimension i; negative i counts from the last.
 func (t *Tensor) Dim(i int) int { return t.dims[t.axis(i)] }
 
-// Rank is the number of dimensions.
+// Rank returns the number of dimensions.
 func (t *Tensor) Rank() int { return t.rank }
 
-// Len is the number of elements.
+// Len returns the number of elements.
 func (t *Tensor) Len() int { return t.data.Len }
 
-// Device is where t lives.
+// Device returns the device that t lives on.
 func (t *Tensor) Device() *Device { return t.device }
 
-// String describes t without its elements.
+// String returns the shape and the device of t: "tensor[2 3] on cpu/avx512".
 func (t *Tensor) String() string { return fmt.Sprintf("tensor%v on %s", t.Shape(), t.device.Name()) }
 
 func (t *Tensor) axis(i int) int {
@@ -63,7 +58,7 @@ func (t *Tensor) axis(i int) int {
 
 func (t *Tensor) kernels() kernel.Device { return t.device.kernels }
 
-// count is the number of elements of a shape.
+// count returns the number of elements of a shape.
 func count(shape []int) int {
 	n := 1
 	for _, s := range shape {
@@ -102,7 +97,7 @@ func (d *Device) empty(shape ...int) *Tensor {
 	return d.wrap(b, shape)
 }
 
-// emptyInts is empty for indices. Their memory is not recycled.
+// emptyInts is empty for indices. Their memory is garbage-collected, not pooled.
 func (d *Device) emptyInts(shape ...int) *Tensor {
 	t := d.wrap(d.kernels.AllocInts(count(shape)), shape)
 	t.ints = true
@@ -117,17 +112,18 @@ func (t *Tensor) emptyLike(shape ...int) *Tensor {
 	return t.device.empty(shape...)
 }
 
-// Full makes a tensor whose elements are all value.
+// Full returns a tensor whose elements are all value.
 func (d *Device) Full(value float64, shape ...int) *Tensor {
 	t := d.empty(shape...)
 	d.kernels.Fill(t.data, value)
 	return t
 }
 
-// Zeros makes a tensor of zeros.
+// Zeros returns a tensor of zeros.
 func (d *Device) Zeros(shape ...int) *Tensor { return d.Full(0, shape...) }
 
-// From makes a tensor with a copy of values, in row-major order. Without a shape it is a vector.
+// From returns a tensor with a copy of values, in row-major order. Without a shape it is a vector. It panics if the shape has
+// another number of elements.
 func (d *Device) From(values []float32, shape ...int) *Tensor {
 	if shape == nil {
 		shape = []int{len(values)}
@@ -140,7 +136,8 @@ func (d *Device) From(values []float32, shape ...int) *Tensor {
 	return t
 }
 
-// Ints makes a tensor of indices or labels with a copy of values. Without a shape it is a vector.
+// Ints returns a tensor of indices or labels with a copy of values. Without a shape it is a vector. It panics if the shape has
+// another number of elements.
 func (d *Device) Ints(values []int32, shape ...int) *Tensor {
 	if shape == nil {
 		shape = []int{len(values)}
@@ -153,14 +150,14 @@ func (d *Device) Ints(values []int32, shape ...int) *Tensor {
 	return t
 }
 
-// Values returns a copy of the elements.
+// Values returns a copy of the elements in row-major order. It waits for the device.
 func (t *Tensor) Values() []float32 {
 	v := make([]float32, t.Len())
 	t.CopyTo(v)
 	return v
 }
 
-// CopyTo copies the elements to v, which has as many.
+// CopyTo copies the elements to v, of length Len. It waits for the device.
 func (t *Tensor) CopyTo(v []float32) {
 	if t.ints || len(v) != t.Len() {
 		panic(fmt.Sprintf("tensor: can't copy %v to %d float32", t, len(v)))
@@ -168,7 +165,7 @@ func (t *Tensor) CopyTo(v []float32) {
 	t.kernels().Download(v, t.data)
 }
 
-// IntValues returns a copy of the elements of a tensor of indices.
+// IntValues returns a copy of the elements of a tensor of indices. It waits for the device.
 func (t *Tensor) IntValues() []int32 {
 	if !t.ints {
 		panic(fmt.Sprintf("tensor: IntValues of %v, which holds no indices", t))
@@ -178,7 +175,7 @@ func (t *Tensor) IntValues() []int32 {
 	return v
 }
 
-// Item returns the only element.
+// Item returns the only element of t. It waits for the device, and panics if t has more elements.
 func (t *Tensor) Item() float64 {
 	if t.Len() != 1 {
 		panic(fmt.Sprintf("tensor: Item of %v", t))
@@ -188,7 +185,7 @@ func (t *Tensor) Item() float64 {
 	return float64(v[0])
 }
 
-// Set replaces the elements.
+// Set replaces the elements by values, of length Len. It panics if t is frozen.
 func (t *Tensor) Set(values []float32) {
 	if t.constant != 0 {
 		panic(fmt.Sprintf("tensor: Set of %v, which is frozen", t))
@@ -199,16 +196,16 @@ func (t *Tensor) Set(values []float32) {
 	t.kernels().Upload(t.data, values)
 }
 
-// constants is the number of tensors that have been frozen.
+// constants counts the tensors that have been frozen.
 var constants atomic.Uint64
 
-// Freeze promises that t's elements stay as they are, so that what operations make of a weight may be kept for the next
-// time, and has no gradient flow to it any more. It can't be undone, and Set panics from then on.
+// Freeze makes t constant: no gradient flows to it any more, and Set panics. Kernels may then cache what they derive from a
+// weight, such as its packed panels. It can't be undone.
 func (t *Tensor) Freeze() {
 	t.requires, t.constant = false, constants.Add(1)
 }
 
-// Keep returns a copy of t that outlives the current step and needs no gradient.
+// Keep returns a copy of t that outlives the current step and requires no gradient.
 func (t *Tensor) Keep() *Tensor {
 	k := &Tensor{device: t.device, ints: t.ints, rank: t.rank, dims: t.dims}
 	if t.ints {
@@ -220,10 +217,10 @@ func (t *Tensor) Keep() *Tensor {
 	return k
 }
 
-// Detach returns t's values without its history.
+// Detach returns a view of t through which no gradients flow.
 func (t *Tensor) Detach() *Tensor {
 	if s := t.device.step; s != nil && t.requires {
-		s.use(t) // whoever has the copy may read it at any time
+		s.use(t) // the view may be read at any time
 	}
 	v := t.device.wrap(t.data, t.Shape())
 	v.ints = t.ints

@@ -2,11 +2,11 @@ package tensor
 
 import "github.com/bestiary-ml/bestiary/internal/kernel"
 
-// earlySize is the number of elements from which on a weight is worth a call of its own.
+// earlySize is the number of elements from which on a weight is updated early by a call of its own.
 const earlySize = 1 << 16
 
-// use notes that an operation whose gradient may be wanted has t, a leaf, for its input. What is used within steps of
-// steps is computed anew in Backward, at a time unknown here; it counts as used often.
+// use counts the uses of t, a leaf, by recorded operations. A use within a nested step counts twice: Backward computes it
+// again, at a time that is unknown here.
 func (s *Step) use(t *Tensor) {
 	root := s.root
 	if root == nil {
@@ -20,7 +20,8 @@ func (s *Step) use(t *Tensor) {
 	}
 }
 
-// update asks the step's updater how to step w, whose only gradient is about to be computed or has just been.
+// update returns how to update t, a weight whose only gradient is about to be computed or has just been; ok is false if it
+// isn't updated early.
 func (t *Tensor) update() (kernel.Adam, kernel.AdamParam, bool) {
 	s := t.device.step
 	_, gains := t.kernels().(kernel.LinearGradStepper)
@@ -30,7 +31,7 @@ func (t *Tensor) update() (kernel.Adam, kernel.AdamParam, bool) {
 	return s.updater(t)
 }
 
-// updateNow steps t by the gradient that it has, if its turn is now.
+// updateNow updates t by its gradient, if it is updated early.
 func (t *Tensor) updateNow() {
 	if !t.hasGrad || t.Len() < earlySize {
 		return
