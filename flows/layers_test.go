@@ -100,11 +100,11 @@ func TestPermutationsAreChecked(t *testing.T) {
 		says           string
 	}{
 		{[]int64{1, 2, 0}, []int64{2, 0, 1}, ""},
-		{[]int64{1, 1, 0}, []int64{2, 0, 1}, `"p" that doesn't name every column once`},
-		{[]int64{1, 3, 0}, []int64{2, 0, 1}, `"p" that doesn't name every column once`},
-		{[]int64{1, -1, 0}, []int64{2, 0, 1}, `"p" that doesn't name every column once`},
+		{[]int64{1, 1, 0}, []int64{2, 0, 1}, `"p" that is not a permutation of the columns`},
+		{[]int64{1, 3, 0}, []int64{2, 0, 1}, `"p" that is not a permutation of the columns`},
+		{[]int64{1, -1, 0}, []int64{2, 0, 1}, `"p" that is not a permutation of the columns`},
 		{[]int64{1, 2 + 1<<32, 0}, []int64{2, 0, 1}, `4294967298 in "p", more than 32 bits hold`},
-		{[]int64{1, 2, 0}, []int64{1, 2, 0}, `"invp" that isn't the inverse`},
+		{[]int64{1, 2, 0}, []int64{1, 2, 0}, `"invp" that is not the inverse`},
 	} {
 		path := filepath.Join(t.TempDir(), "p.safetensors")
 		err := safetensors.Write(path, []safetensors.Tensor{

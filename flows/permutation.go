@@ -66,13 +66,13 @@ func (p *Permutation) Visit(path string, f func(nn.Param)) {
 	var inverse []int32
 	f(nn.Param{Path: nn.Join(path, "p"), Tensor: p.P, Check: func(order []int32) error {
 		if inverse = invert(order); inverse == nil {
-			return errors.New("that doesn't name every column once")
+			return errors.New("that is not a permutation of the columns")
 		}
 		return nil
 	}})
 	f(nn.Param{Path: nn.Join(path, "invp"), Tensor: p.InverseP, Check: func(order []int32) error {
 		if inverse != nil && !slices.Equal(order, inverse) {
-			return errors.New("that isn't the inverse of the permutation before it")
+			return errors.New("that is not the inverse of the permutation before it")
 		}
 		return nil
 	}})

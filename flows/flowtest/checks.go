@@ -55,9 +55,11 @@ func checkGradients(t *testing.T, s subject) {
 		t.Log("no parameters")
 		return
 	}
-	step := s.device.Record()
-	loss().Backward()
-	step.End()
+	func() {
+		step := s.device.Record()
+		defer step.End()
+		loss().Backward()
+	}()
 	for _, p := range nn.Trainable(s) {
 		grad := p.Tensor.Grad()
 		if grad == nil {

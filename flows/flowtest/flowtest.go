@@ -1,5 +1,5 @@
-// Package flowtest checks that a bijection is one: that it can be inverted, knows its log-determinant, learns, and
-// survives being saved. Every bijection of package flows passes it; run it on your own:
+// Package flowtest is a test suite for bijections: inverse, log-determinants against the numeric Jacobian, gradients, and saving.
+// Every bijection of package flows passes it. Run it on your own:
 //
 //	func TestMine(t *testing.T) {
 //		flowtest.Run(t, flowtest.Case{Dim: 5, New: func(d *tensor.Device, g *tensor.Generator) flows.Bijection {
@@ -16,11 +16,11 @@ import (
 	"github.com/bestiary-ml/bestiary/tensor"
 )
 
-// Case is a bijection to check.
+// Case is a bijection to test.
 type Case struct {
 	Dim       int // columns of its rows
 	Condition int // columns of its condition, 0 for none
-	// New builds it. What it draws from g may differ from call to call; its shapes must not.
+	// New builds the bijection. Its shapes must be the same in each call; what it draws from g may differ.
 	New func(d *tensor.Device, g *tensor.Generator) flows.Bijection
 }
 
@@ -28,12 +28,12 @@ const rows = 7
 
 // Run checks, in this order, that
 //
-//   - in training, every parameter receives the gradient that central differences give;
+//   - in training, the gradient of every parameter is that of central differences;
 //   - in evaluation, inverse(forward(x)) = x = forward(inverse(x)), and the log-determinants cancel;
-//   - the log-determinants are log|det J| of the full numeric Jacobian;
-//   - saved and loaded into another instance, everything is the same to the bit.
+//   - the log-determinants are log|det J| of the numeric Jacobian, by central differences;
+//   - after saving it and loading it into another instance, all results are the same to the bit.
 //
-// All but the last are computed in float64.
+// All but the last compute in float64.
 func Run(t *testing.T, c Case) {
 	t.Run("gradients", func(t *testing.T) { checkGradients(t, c.on(t, "cpu64", 1)) })
 	t.Run("inverse", func(t *testing.T) { checkInverse(t, c.on(t, "cpu64", 2).warm()) })
