@@ -331,7 +331,7 @@ func TestDamagedRun(t *testing.T) {
 		}, []string{"lairs"}},
 		{"config.json", "enormous", func(c []byte) []byte {
 			return bytes.Replace(c, []byte(`"layers": 4`), []byte(`"layers": 9999999`), 1)
-		}, []string{"layers"}},
+		}, []string{"Layers"}},
 		{"config.json", "one class fewer", func(c []byte) []byte {
 			return bytes.Replace(c, []byte(`"dog"`), nil, 1)
 		}, []string{"config.json"}},
