@@ -94,18 +94,23 @@ func (c columns) affine(x, st *tensor.Tensor, a affine) (y, logDet *tensor.Tenso
 		a.before != nil && a.before.Len() != coupling.Rows {
 		panic(fmt.Sprintf("flows: coupling of %v with %v, order %v and log-determinant %v", x, st, a.order, a.before))
 	}
+	return applyCoupling(coupling, x, st, a.before)
+}
+
+// applyCoupling runs a coupling and records its gradients.
+func applyCoupling(coupling kernel.Coupling, x, st, before *tensor.Tensor) (*tensor.Tensor, *tensor.Tensor) {
 	d := x.Device()
 	k := engine.Kernels(d)
-	y, logDet = engine.Empty(d, x.Shape()...), engine.Empty(d, coupling.Rows)
-	k.Coupling(coupling, engine.Data(x), engine.Data(st), engine.Data(a.before), engine.Data(y), engine.Data(logDet))
-	if engine.Recording(d, x, st, a.before) {
+	y, logDet := engine.Empty(d, x.Shape()...), engine.Empty(d, coupling.Rows)
+	k.Coupling(coupling, engine.Data(x), engine.Data(st), engine.Data(before), engine.Data(y), engine.Data(logDet))
+	if engine.Recording(d, x, st, before) {
 		engine.Record(d, func() {
 			gx, gst := engine.Take(d, x.Len()), engine.Take(d, st.Len())
 			k.CouplingGrad(coupling, engine.Data(x), engine.Data(st), engine.Data(y), engine.GradOrZero(y), engine.GradOrZero(logDet), gx, gst)
 			engine.SettleGrad(d, x, gx)
 			engine.SettleGrad(d, st, gst)
-			if a.before != nil {
-				engine.MoveGrad(a.before, logDet, nil)
+			if before != nil {
+				engine.MoveGrad(before, logDet, nil)
 			}
 		}, y, logDet)
 	}

@@ -32,31 +32,36 @@ func normalize(x, logGamma, beta *tensor.Tensor, r running, training bool, eps f
 	if before != nil && before.Len() != 1 {
 		panic(fmt.Sprintf("flows: normalization of %v with log-determinant %v before it", x, before))
 	}
+	b := kernel.BatchNorm{Rows: x.Len() / max(1, dim), Channels: dim, Eps: eps, Unbiased: true, LogGamma: true, Fixed: !training}
+	if !training {
+		return normalizeBy(b, x, logGamma, beta, r.mean, r.variance, before)
+	}
+	b.Running = kernel.Running{Mean: engine.Data(r.mean), Variance: engine.Data(r.variance), Weight: r.momentum}
+	d := x.Device()
+	return normalizeBy(b, x, logGamma, beta, engine.Empty(d, dim), engine.Empty(d, dim), before)
+}
+
+// normalizeBy runs b, which writes mean and variance unless they are fixed, and records its gradients.
+func normalizeBy(b kernel.BatchNorm, x, logGamma, beta, mean, variance, before *tensor.Tensor) (y, logDet *tensor.Tensor) {
 	d := x.Device()
 	k := engine.Kernels(d)
-	b := kernel.BatchNorm{Rows: x.Len() / max(1, dim), Channels: dim, Eps: eps, Unbiased: true, LogGamma: true, Fixed: !training}
-	mean, variance := r.mean, r.variance
-	if training {
-		b.Running = kernel.Running{Mean: engine.Data(r.mean), Variance: engine.Data(r.variance), Weight: r.momentum}
-		mean, variance = engine.Empty(d, dim), engine.Empty(d, dim)
-	}
-	y, logDet = engine.Empty(d, x.Shape()...), engine.Empty(d, 1)
-	k.BatchNorm(b, engine.Data(x), engine.Data(logGamma), engine.Data(beta), engine.Data(mean), engine.Data(variance), engine.Data(y))
-	k.BatchNormLogDet(b, engine.Data(logGamma), engine.Data(variance), engine.Data(before), engine.Data(logDet))
+	z, det := engine.Empty(d, x.Shape()...), engine.Empty(d, 1)
+	k.BatchNorm(b, engine.Data(x), engine.Data(logGamma), engine.Data(beta), engine.Data(mean), engine.Data(variance), engine.Data(z))
+	k.BatchNormLogDet(b, engine.Data(logGamma), engine.Data(variance), engine.Data(before), engine.Data(det))
 	if !engine.Recording(d, x, logGamma, beta, before) {
-		return y, logDet
+		return z, det
 	}
 	b.Running = kernel.Running{} // only the forward pass updates them
 	engine.Record(d, func() {
-		gy, gLogDet := engine.GradOrZero(y), engine.GradOrZero(logDet)
+		gy, gLogDet := engine.GradOrZero(z), engine.GradOrZero(det)
 		gx, gGamma, gBeta := engine.GradFor(d, x), engine.GradFor(d, logGamma), engine.GradFor(d, beta)
 		k.BatchNormGrad(b, engine.Data(x), engine.Data(logGamma), engine.Data(mean), engine.Data(variance), kernel.Buffer{}, gy, gLogDet, gx, gGamma, gBeta)
 		engine.SettleGrad(d, x, gx)
 		engine.SettleGrad(d, logGamma, gGamma)
 		engine.SettleGrad(d, beta, gBeta)
 		if before != nil {
-			engine.MoveGrad(before, logDet, nil)
+			engine.MoveGrad(before, det, nil)
 		}
-	}, y, logDet)
-	return y, logDet
+	}, z, det)
+	return z, det
 }
