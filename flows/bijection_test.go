@@ -51,6 +51,11 @@ func TestBijections(t *testing.T) {
 			}
 			return s
 		}),
+		"nested sequences": plain(5, func(d *tensor.Device, g *tensor.Generator) flows.Bijection {
+			coupling := flows.NewAffineCoupling(d, 5, []int{0, 2}, flows.CouplingConfig{Hidden: []int{8}}, g)
+			inner := flows.NewSequential(coupling, flows.NewRandomPermutation(d, 5, g), flows.NewReversal(d, 5), flows.NewActNorm(d, 5))
+			return flows.NewSequential(flows.NewBatchNorm(d, 5), inner, flows.NewReversal(d, 5))
+		}),
 		"empty sequence":     plain(3, func(*tensor.Device, *tensor.Generator) flows.Bijection { return flows.NewSequential() }),
 		"RealNVP":            realNVP(full),
 		"RealNVP, flipping":  realNVP(flipping),

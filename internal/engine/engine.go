@@ -25,6 +25,7 @@ var below = link.Engine.(interface {
 	NewDevice(k kernel.Device) *tensor.Device
 	Kernels(d *tensor.Device) kernel.Device
 	Turn(d *tensor.Device) chan struct{}
+	Decoding(d *tensor.Device) kernel.Decoding
 	Data(t *tensor.Tensor) kernel.Buffer
 	Empty(d *tensor.Device, shape ...int) *tensor.Tensor
 	Entries(t *tensor.Tensor, from, to int) *tensor.Tensor
@@ -57,6 +58,9 @@ func Kernels(d *tensor.Device) kernel.Device { return below.Kernels(d) }
 // Turn is the lock of a device for the pipelines that share it: send to it before computing, and receive from it
 // afterwards. Unlike a sync.Mutex, it can be waited for in a select beside the end of a context.
 func Turn(d *tensor.Device) chan struct{} { return below.Turn(d) }
+
+// Decoding returns the kernels for decoding one position per sequence, or nil where the device gains nothing by such kernels.
+func Decoding(d *tensor.Device) kernel.Decoding { return below.Decoding(d) }
 
 // Data returns the storage of t; the nil buffer if t is nil.
 func Data(t *tensor.Tensor) kernel.Buffer { return below.Data(t) }

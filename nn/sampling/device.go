@@ -25,10 +25,7 @@ const (
 )
 
 // Available reports whether tokens can be sampled on d: on GPUs.
-func Available(d *tensor.Device) bool {
-	_, ok := engine.Kernels(d).(kernel.Decoding)
-	return ok
-}
+func Available(d *tensor.Device) bool { return engine.Decoding(d) != nil }
 
 // Draw samples a token per row of logits [rows, …, V] or, with Twins, per row of their first half, by inverse-CDF sampling.
 // It sets tokens, ints with one per row, where twins get the same. uniform, ints, has two words per sample, the higher
@@ -44,5 +41,5 @@ func (o OnDevice) Draw(logits, uniform, tokens *tensor.Tensor) {
 	if !uniform.IsInts() || !tokens.IsInts() || tokens.Len() != rows || uniform.Len() != 2*d.Pictures || o.Twins && rows%2 != 0 {
 		panic(fmt.Sprintf("sampling: tokens %v from logits %v and numbers %v", tokens, logits, uniform))
 	}
-	engine.Kernels(logits.Device()).(kernel.Decoding).Draw(d, engine.Data(logits), engine.Data(uniform), engine.Data(tokens))
+	engine.Decoding(logits.Device()).Draw(d, engine.Data(logits), engine.Data(uniform), engine.Data(tokens))
 }

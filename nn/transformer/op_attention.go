@@ -35,7 +35,7 @@ func (a cachedAttention) apply(qkv *tensor.Tensor) *tensor.Tensor {
 	if mask != nil && first+m > mask.Queries {
 		panic(fmt.Sprintf("transformer: cached attention of %v from %d with a mask of %d queries", qkv, first, mask.Queries))
 	}
-	if k, ok := engine.Kernels(d).(kernel.Decoding); ok && m == 1 {
+	if k := engine.Decoding(d); k != nil && m == 1 {
 		c := kernel.CachedAttention{
 			Batch: batch, Heads: a.heads, Dim: width / a.heads, Capacity: capacity, Position: first, Scale: a.scale, Mask: mask,
 		}

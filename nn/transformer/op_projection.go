@@ -95,8 +95,8 @@ func setPositions(cache *tensor.Tensor, first int, x *tensor.Tensor) {
 
 // applyRow is Apply for one position per sequence, by a single kernel; nil where the device gains nothing by it.
 func (p Projection) applyRow(x *tensor.Tensor) *tensor.Tensor {
-	k, ok := engine.Kernels(x.Device()).(kernel.Decoding)
-	if !ok || x.Dim(1) != 1 {
+	k := engine.Decoding(x.Device())
+	if k == nil || x.Dim(1) != 1 {
 		return nil
 	}
 	r, ok := p.rowProduct(x)
