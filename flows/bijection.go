@@ -18,8 +18,8 @@ type Bijection interface {
 	nn.Module
 }
 
-// ErrNotInvertible says that a bijection is not invertible at the moment: batch norm normalizes with the statistics of its
-// batch in training, which its output doesn't tell. [Invertible] and [Flow.Sample] return it, wrapped with the name of the
+// ErrNotInvertible says that a bijection is not invertible at the moment: in training, batch norm normalizes with the
+// statistics of its batch, which are not in its output. [Invertible] and [Flow.Sample] return it, wrapped with the name of the
 // layer; Inverse panics with it. Test for it with errors.Is. The remedy is SetTraining(false).
 var ErrNotInvertible = errors.New("batch norm is not invertible in training, where it uses the statistics of its batch; " +
 	"switch to evaluation with SetTraining(false)")

@@ -41,7 +41,7 @@ func (f *Flow) LogProb(x, cond *tensor.Tensor) *tensor.Tensor {
 // NLL returns the mean negative log-density of the rows, in nats: the loss of maximum likelihood.
 func (f *Flow) NLL(x, cond *tensor.Tensor) *tensor.Tensor { return f.LogProb(x, cond).Mean().Neg() }
 
-// Limits on what a mistake can ask for.
+// Limits of the arguments of Sample.
 const (
 	maxSamples     = 1 << 20
 	maxTemperature = 1e6

@@ -15,7 +15,7 @@ import (
 	"github.com/bestiary-ml/bestiary/tensor"
 )
 
-// smallFlow is a conditional RealNVP in evaluation that has seen some batches.
+// smallFlow is a conditional RealNVP in evaluation, after some batches in training.
 func smallFlow(t *testing.T, d *tensor.Device) *flows.RealNVP {
 	t.Helper()
 	g := tensor.NewGenerator(3)

@@ -182,7 +182,7 @@ func (r *reference) train(t *testing.T) {
 			r.compare(t, path+"beta", bn.Beta, 1e-3)
 		}
 		// The gradient of the last beta is the mean of z, which is beta: zero at the start but for rounding, whose
-		// sign Adam follows. Its values tell nothing.
+		// sign Adam follows. Its values mean nothing.
 	}
 }
 

@@ -20,7 +20,7 @@ func openProcessorToTest(t *testing.T) *Device {
 	return d
 }
 
-// small is what a device is tried with in tests, where the emulated GPU takes its time.
+// small is the size of trials in tests, since the emulated GPU is slow.
 var small = trialSize{n: 2, side: 8, wide: 4, channels: 4}
 
 func TestTrialAcceptsAnEmulatedGPU(t *testing.T) {
@@ -29,10 +29,10 @@ func TestTrialAcceptsAnEmulatedGPU(t *testing.T) {
 	}
 }
 
-// faulty is a processor with faults of its own.
+// faulty is a processor whose kernels have faults.
 type faulty struct {
 	kernel.Device
-	gradient func(gk kernel.Buffer) // is done to an attention's gradient
+	gradient func(gk kernel.Buffer) // changes the gradient of an attention's keys
 	rate     float64                // multiplies Adam's learning rate
 	attend   float64                // is added to the scale of attention
 	choose   int32                  // is added to the first choice

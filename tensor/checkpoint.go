@@ -3,7 +3,7 @@ package tensor
 import "github.com/bestiary-ml/bestiary/internal/kernel"
 
 // Checkpoint returns f(x) with activation checkpointing (Chen et al., 2016): it keeps x but none of f's intermediates, and
-// Backward computes them again. f may draw from random (nil: it draws nothing); Backward draws the same again. Parameters
+// Backward computes them again. f may draw from random (nil: it draws nothing); Backward repeats the draws. Parameters
 // that f uses receive their gradients; other tensors of this step that it uses must not require any.
 func Checkpoint(f func(*Tensor) *Tensor, x *Tensor, random *Generator) *Tensor {
 	d := x.device

@@ -8,7 +8,7 @@ import (
 	"github.com/bestiary-ml/bestiary/internal/kernel"
 )
 
-// narrow is a device with room for so many elements.
+// narrow is a device with memory for a limited number of elements.
 type narrow struct {
 	kernel.Device
 	room int

@@ -2,5 +2,5 @@
 
 package tensor
 
-// goroutine doesn't tell goroutines apart on other processors, so their mistakes go unnoticed there.
+// goroutine returns the same number for all goroutines: on other processors, concurrent use of a device is not detected.
 func goroutine() uintptr { return 1 }

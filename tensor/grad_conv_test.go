@@ -139,7 +139,7 @@ func (c convCase) finish(want []float64, out int, sum func(n, o int)) {
 	}
 }
 
-// TestDefaults checks that zero options stand for stride 1, dilation 1 and one group.
+// TestDefaults checks that zero options mean stride 1, dilation 1 and one group.
 func TestDefaults(t *testing.T) {
 	d := gradcheck.Device(t)
 	r := rand.New(rand.NewPCG(1, 1))

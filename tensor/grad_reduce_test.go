@@ -64,7 +64,7 @@ func TestMaxOverAndArgMax(t *testing.T) {
 		y := x.MaxOver(axis)
 		gradcheck.Values(t, y, shape, want)
 		if s := d.Record(); x.MaxOver(axis).RequiresGrad() {
-			t.Fatal("MaxOver says that it is differentiable")
+			t.Fatal("the result of MaxOver requires a gradient")
 		} else {
 			s.End()
 		}

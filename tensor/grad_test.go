@@ -87,8 +87,8 @@ func TestAccumulation(t *testing.T) {
 	}
 }
 
-// TestOnlyWhatIsWanted computes gradients in one operand while the other needs none, either way round.
-func TestOnlyWhatIsWanted(t *testing.T) {
+// TestOneGradient computes gradients in one operand while the other requires none.
+func TestOneGradient(t *testing.T) {
 	d := gradcheck.Device(t)
 	r := rand.New(rand.NewPCG(7, 8))
 	operations := map[string]func(a, b *Tensor) *Tensor{
@@ -120,7 +120,7 @@ func TestOnlyWhatIsWanted(t *testing.T) {
 				pair[1-which].SetRequiresGrad(false)
 				gradcheck.Check(t, func() *Tensor { return f(pair[0], pair[1]) }, pair[which])
 				if pair[1-which].Grad() != nil {
-					t.Error("a gradient that nobody asked for")
+					t.Error("a gradient that nothing requires")
 				}
 			}
 		})

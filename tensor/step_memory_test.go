@@ -62,7 +62,7 @@ func TestKernelSetsAgree(t *testing.T) {
 	})
 }
 
-// countingKernels counts the buffers that a device asks for.
+// countingKernels counts the buffers that a device allocates.
 type countingKernels struct {
 	kernel.Device
 	n int

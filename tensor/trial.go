@@ -15,8 +15,8 @@ import (
 // trusted with real models; see agrees.
 type trial = link.Trial[*Tensor]
 
-// trialSize gives the sizes of this package's own trial: n pictures of side × side pixels, feature maps of wide × wide
-// positions with so many channels, and n sentences. Registered trials get n. side and wide are multiples of 4.
+// trialSize has the sizes of this package's own trial: n pictures [side, side, 3], n feature maps [wide, wide, channels] and n
+// sentences. Registered trials are built with n. side and wide are multiples of 4.
 type trialSize struct{ n, side, wide, channels int }
 
 // registered are the trials of the packages that are linked into the program, sorted by name.

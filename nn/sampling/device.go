@@ -29,7 +29,7 @@ func Available(d *tensor.Device) bool { return engine.Decoding(d) != nil }
 
 // Draw samples a token per row of logits [rows, …, V] or, with Twins, per row of their first half, by inverse-CDF sampling.
 // It sets tokens, ints with one per row, where twins get the same. uniform, ints, has two words per sample, the higher
-// first: a number below 2⁵³ that stands for itself times 2⁻⁵³. The logits are overwritten. It panics if shapes don't match
+// first: a number u below 2⁵³, for the uniform number u·2⁻⁵³. The logits are overwritten. It panics if shapes don't match
 // or sampling is not [Available].
 func (o OnDevice) Draw(logits, uniform, tokens *tensor.Tensor) {
 	n := logits.Dim(-1)

@@ -28,7 +28,7 @@ type Projection struct {
 	Scale, Residual *tensor.Tensor // [out] and [B, m, out]; both or neither
 }
 
-// TokenShift lets tokens take some channels from other tokens: with the normalised tokens seen as [B, 4·capacity, in/4],
+// TokenShift lets tokens take some channels from other tokens: with the normalized tokens viewed as [B, 4·capacity, in/4],
 // entry j of the positions from First on becomes entry Index[j], or zeros for −1. No position looks at a later one.
 type TokenShift struct {
 	First int
@@ -74,7 +74,7 @@ func (p Projection) Apply(x *tensor.Tensor) *tensor.Tensor {
 	return x
 }
 
-// shiftTokens picks quarters of the channels of x [B, n, D] by index, 4 per token of the result: with x seen as
+// shiftTokens picks quarters of the channels of x [B, n, D] by index, 4 per token of the result: with x viewed as
 // [B, 4·n, D/4], entry j is entry index[j], or zeros for −1.
 func shiftTokens(x, index *tensor.Tensor) *tensor.Tensor {
 	batch, dim := x.Dim(0), x.Dim(2)

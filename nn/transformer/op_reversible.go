@@ -14,7 +14,7 @@ type reversibleBlock struct {
 // reversible runs two streams of the same shape through reversible residual blocks (Gomez et al., 2017). It keeps the
 // output and no other activation: Backward recovers each block's input from its output.
 //
-// The functions may draw from random (nil: they draw nothing); Backward draws the same again. Parameters that the functions
+// The functions may draw from random (nil: they draw nothing); Backward repeats the draws. Parameters that the functions
 // use receive their gradients; other tensors of this step that they use must not require any.
 func reversible(x1, x2 *tensor.Tensor, blocks []reversibleBlock, random *tensor.Generator) (y1, y2 *tensor.Tensor) {
 	d := x1.Device()
