@@ -71,9 +71,9 @@ func (a *ActNorm) initialize(x *tensor.Tensor) {
 
 // Visit implements [nn.Module].
 func (a *ActNorm) Visit(path string, f func(nn.Param)) {
-	f(nn.Param{Path: nn.Join(path, "log_scale"), Tensor: a.LogScale, Trainable: true})
-	f(nn.Param{Path: nn.Join(path, "bias"), Tensor: a.Bias, Trainable: true})
-	f(nn.Param{Path: nn.Join(path, "initialized"), Tensor: a.Initialized})
+	f(nn.Param{Path: nn.Join(path, "log_scale"), Tensor: a.LogScale, Trainable: true, Layer: a})
+	f(nn.Param{Path: nn.Join(path, "bias"), Tensor: a.Bias, Trainable: true, Layer: a})
+	f(nn.Param{Path: nn.Join(path, "initialized"), Tensor: a.Initialized, Layer: a})
 }
 
 // SetTraining implements [nn.Module].

@@ -62,10 +62,10 @@ func (b *BatchNorm) Invertible() error {
 
 // Visit implements [nn.Module].
 func (b *BatchNorm) Visit(path string, f func(nn.Param)) {
-	f(nn.Param{Path: nn.Join(path, "log_gamma"), Tensor: b.LogGamma, Trainable: true})
-	f(nn.Param{Path: nn.Join(path, "beta"), Tensor: b.Beta, Trainable: true})
-	f(nn.Param{Path: nn.Join(path, "running_mean"), Tensor: b.RunningMean})
-	f(nn.Param{Path: nn.Join(path, "running_var"), Tensor: b.RunningVar})
+	f(nn.Param{Path: nn.Join(path, "log_gamma"), Tensor: b.LogGamma, Trainable: true, Layer: b})
+	f(nn.Param{Path: nn.Join(path, "beta"), Tensor: b.Beta, Trainable: true, Layer: b})
+	f(nn.Param{Path: nn.Join(path, "running_mean"), Tensor: b.RunningMean, Layer: b})
+	f(nn.Param{Path: nn.Join(path, "running_var"), Tensor: b.RunningVar, Layer: b})
 }
 
 // SetTraining implements [nn.Module].

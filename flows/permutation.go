@@ -64,13 +64,13 @@ func (p *Permutation) accumulate(x, _ *tensor.Tensor, l logDets, inverse bool) (
 // Visit implements [nn.Module].
 func (p *Permutation) Visit(path string, f func(nn.Param)) {
 	var inverse []int32
-	f(nn.Param{Path: nn.Join(path, "p"), Tensor: p.P, Check: func(order []int32) error {
+	f(nn.Param{Path: nn.Join(path, "p"), Tensor: p.P, Layer: p, Check: func(order []int32) error {
 		if inverse = invert(order); inverse == nil {
 			return errors.New("that is not a permutation of the columns")
 		}
 		return nil
 	}})
-	f(nn.Param{Path: nn.Join(path, "invp"), Tensor: p.InverseP, Check: func(order []int32) error {
+	f(nn.Param{Path: nn.Join(path, "invp"), Tensor: p.InverseP, Layer: p, Check: func(order []int32) error {
 		if inverse != nil && !slices.Equal(order, inverse) {
 			return errors.New("that is not the inverse of the permutation before it")
 		}

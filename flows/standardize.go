@@ -78,8 +78,8 @@ func (s *Standardize) accumulate(x, _ *tensor.Tensor, l logDets, inverse bool) (
 
 // Visit implements [nn.Module].
 func (s *Standardize) Visit(path string, f func(nn.Param)) {
-	f(nn.Param{Path: nn.Join(path, "mean"), Tensor: s.Mean})
-	f(nn.Param{Path: nn.Join(path, "std"), Tensor: s.Std})
+	f(nn.Param{Path: nn.Join(path, "mean"), Tensor: s.Mean, Layer: s})
+	f(nn.Param{Path: nn.Join(path, "std"), Tensor: s.Std, Layer: s})
 }
 
 // SetTraining implements [nn.Module].

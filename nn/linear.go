@@ -51,19 +51,10 @@ func describeRest(s string, bias *tensor.Tensor, act tensor.Activation) string {
 	return s + describeActivation(act)
 }
 
-// describeActivation is the name of a fused activation, behind a comma.
+// describeActivation returns the name of a fused activation after a comma, or nothing for the identity.
 func describeActivation(act tensor.Activation) string {
-	switch act {
-	case tensor.Identity:
+	if act == tensor.Identity {
 		return ""
-	case tensor.ReLU:
-		return ", ReLU"
-	case tensor.Tanh:
-		return ", Tanh"
-	case tensor.Sigmoid:
-		return ", Sigmoid"
-	case tensor.LeakyReLU(0.2):
-		return ", LeakyReLU(0.2)"
 	}
-	return ", activation"
+	return ", " + act.String()
 }

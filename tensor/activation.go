@@ -1,6 +1,10 @@
 package tensor
 
-import "github.com/bestiary-ml/bestiary/internal/kernel"
+import (
+	"fmt"
+
+	"github.com/bestiary-ml/bestiary/internal/kernel"
+)
 
 // Activation is an elementwise function that [Tensor.Linear], the convolutions and [Tensor.BatchNorm] fuse: they apply it to
 // their result in the same pass. The zero value is the identity.
@@ -24,6 +28,21 @@ func LeakyReLU(slope float64) Activation {
 		panic("tensor: LeakyReLU with a negative slope")
 	}
 	return Activation{kind: kernel.LeakyReLU, slope: slope}
+}
+
+// String returns the name of a: "ReLU", "LeakyReLU(0.2)".
+func (a Activation) String() string {
+	switch a.kind {
+	case kernel.ReLU:
+		return "ReLU"
+	case kernel.LeakyReLU:
+		return fmt.Sprintf("LeakyReLU(%g)", a.slope)
+	case kernel.Tanh:
+		return "Tanh"
+	case kernel.Sigmoid:
+		return "Sigmoid"
+	}
+	return "Identity"
 }
 
 // activationGrad turns y's gradient into that of the fused activation's argument, in place.
