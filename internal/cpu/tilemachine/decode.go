@@ -36,11 +36,27 @@ const (
 	next = -2
 )
 
-// maxLength is the number of bytes that an instruction has at most: VEX prefix, opcode, ModRM, SIB, displacement.
-const maxLength = 3 + 1 + 1 + 1 + 4
+// maxLength is the largest number of bytes of an instruction: LOCK, VEX prefix, opcode, ModRM, SIB, displacement.
+const maxLength = 1 + vexLength
 
-// decode reads the tile instruction that code, maxLength bytes, begins with; false if it is none.
+const (
+	vexLength  = 3 + 1 + 1 + 1 + 4
+	lockPrefix = 0xf0
+)
+
+// decode reads the tile instruction that code, maxLength bytes, begins with; false if it is none. A LOCK prefix
+// is allowed: every processor faults on it, with AMX or without, so tests can reach the emulator on any machine.
 func decode(code []byte) (i instruction, ok bool) {
+	if code[0] == lockPrefix {
+		i, ok = decodeVEX(code[1:])
+		i.length++
+		return i, ok
+	}
+	return decodeVEX(code)
+}
+
+// decodeVEX is decode for code without a LOCK prefix, vexLength bytes.
+func decodeVEX(code []byte) (i instruction, ok bool) {
 	const vex3, map0F38 = 0xc4, 2
 	first, second, modRM := code[1], code[2], code[4]
 	if code[0] != vex3 || first&0x1f != map0F38 || second&0x84 != 0 { // W and L are 0

@@ -31,6 +31,8 @@ func TestDecode(t *testing.T) {
 		{[]byte{0xc4, 0xe2, 0x7a, 0x4b, 0x04, 0x25, 0x00, 0x10, 0x00, 0x00},
 			instruction{operation: tileStore, length: 10, base: none, index: none, distance: 0x1000}}, // 0x1000
 		{[]byte{0xc4, 0xe2, 0x4a, 0x5c, 0xd5}, instruction{operation: tdpBF16PS, length: 5, tile: 2, left: 5, right: 6}},
+		{[]byte{0xf0, 0xc4, 0xe2, 0x7a, 0x4b, 0x04, 0x25, 0x00, 0x10, 0x00, 0x00}, // with LOCK, which no assembler takes
+			instruction{operation: tileStore, length: 11, base: none, index: none, distance: 0x1000}},
 	} {
 		code := append(append([]byte{}, c.code...), make([]byte, maxLength)...)
 		if got, ok := decode(code); !ok || got != c.want {
