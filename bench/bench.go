@@ -161,7 +161,7 @@ func (t *task) measure(ctx context.Context, o Options, launcher *peerLauncher, l
 		return Result{}, err
 	}
 	if t.gpu != nil {
-		fmt.Fprintf(log, "bench: %s: CUDA graphs: %v\n", t.workload.name, t.gpu.Graphs())
+		fmt.Fprintf(log, "bench: %s: CUDA graphs: %v\n", t.workload.name, t.gpu.GraphUse())
 	}
 	r := t.result(peaks)
 	if other != nil {
@@ -197,7 +197,7 @@ func (t *task) result(peaks []float64) Result {
 		PeakBytes: t.peakBytes(), AllocatedBytes: int64(t.allocated) / int64(len(t.times)),
 	}
 	if t.gpu != nil {
-		r.GPU = t.gpu.Info().Name
+		r.GPU = t.gpu.Card()
 	}
 	r.ItemsPerSecond = float64(t.workload.items) / r.Seconds
 	r.GFlops = t.flops / r.Seconds / 1e9

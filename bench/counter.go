@@ -14,46 +14,43 @@ type counter struct {
 	masks map[*kernel.AttentionMask][]int32 // rows of masks, wherever the device has them
 }
 
-// device is the counter as the device that it counts on, with what else that offers.
-func (c *counter) device() kernel.Device {
-	switch k := c.Device.(type) {
-	case kernel.LinearGradStepper:
-		return stepperCounter{linearCounter{c, k}, k}
-	case kernel.LinearGradients:
-		linear := linearCounter{c, k}
-		if decoding, ok := k.(kernel.Decoding); ok {
-			return decodingCounter{linear, decoding}
-		}
-		return linear
+// Features implements kernel.Device: those of the device that it counts on, with what multiplies replaced by what counts too.
+func (c *counter) Features() kernel.Features {
+	f := c.Device.Features()
+	if f.LinearGradients != nil {
+		f.LinearGradients = linearCounter{f.LinearGradients, c}
 	}
-	return c
+	if f.LinearGradStepper != nil {
+		f.LinearGradStepper = stepperCounter{f.LinearGradStepper, c}
+	}
+	if f.Decoding != nil {
+		f.Decoding = decodingCounter{f.Decoding, c}
+	}
+	return f
 }
 
-// linearCounter is a counter on a device with kernel.LinearGradients.
+// linearCounter counts for kernel.LinearGradients.
 type linearCounter struct {
-	*counter
-	k kernel.LinearGradients
+	kernel.LinearGradients
+	c *counter
 }
-
-// FasterLinearGrad implements kernel.LinearGradients.
-func (c linearCounter) FasterLinearGrad(l kernel.LinearGrad) bool { return c.k.FasterLinearGrad(l) }
 
 // LinearGrad implements kernel.LinearGradients.
-func (c linearCounter) LinearGrad(l kernel.LinearGrad, x, w, y, gy, gx, gw, gbias kernel.Buffer) {
-	c.flops += linearGradFlops(l, gx)
-	c.k.LinearGrad(l, x, w, y, gy, gx, gw, gbias)
+func (l linearCounter) LinearGrad(g kernel.LinearGrad, x, w, y, gy, gx, gw, gbias kernel.Buffer) {
+	l.c.flops += linearGradFlops(g, gx)
+	l.LinearGradients.LinearGrad(g, x, w, y, gy, gx, gw, gbias)
 }
 
-// stepperCounter is a counter on a device with kernel.LinearGradStepper.
+// stepperCounter counts for kernel.LinearGradStepper. Adam's operations aren't counted.
 type stepperCounter struct {
-	linearCounter
-	stepper kernel.LinearGradStepper
+	kernel.LinearGradStepper
+	c *counter
 }
 
-// LinearGradStep implements kernel.LinearGradStepper. Adam's operations aren't counted.
-func (c stepperCounter) LinearGradStep(l kernel.LinearGrad, a kernel.Adam, w kernel.AdamParam, x, y, gy, gx, gbias kernel.Buffer) {
-	c.flops += linearGradFlops(l, gx)
-	c.stepper.LinearGradStep(l, a, w, x, y, gy, gx, gbias)
+// LinearGradStep implements kernel.LinearGradStepper.
+func (s stepperCounter) LinearGradStep(g kernel.LinearGrad, a kernel.Adam, w kernel.AdamParam, x, y, gy, gx, gbias kernel.Buffer) {
+	s.c.flops += linearGradFlops(g, gx)
+	s.LinearGradStepper.LinearGradStep(g, a, w, x, y, gy, gx, gbias)
 }
 
 // linearGradFlops is what two products cost, or one where no gradient of x is wanted.

@@ -34,7 +34,7 @@ func TestGPU(t *testing.T) {
 	task := emulated(t, trainFlow("realnvp/train/b4", tinyFlow, 4))
 	defer task.close()
 	gpu := task.gpu
-	t.Setenv(fakeCard, gpu.Info().Name)
+	t.Setenv(fakeCard, gpu.Card())
 	launcher, err := findTorch(t.Context(), "torch", os.Args[0])
 	if err != nil {
 		t.Fatal(err)

@@ -8,8 +8,8 @@ import (
 	"slices"
 	"time"
 
-	"github.com/bestiary-ml/bestiary/internal/cuda"
 	"github.com/bestiary-ml/bestiary/internal/engine"
+	"github.com/bestiary-ml/bestiary/internal/kernel"
 	"github.com/bestiary-ml/bestiary/tensor"
 )
 
@@ -24,11 +24,11 @@ type task struct {
 	precision string
 	counter   *counter
 	step      func() error
-	gpu       *cuda.Device // nil on the processor
-	hasPeak   bool         // the high-water mark of the resident memory was reset for this workload
-	times     []float64    // seconds of each iteration
-	flops     float64      // of an iteration
-	allocated uint64       // bytes, in all timed iterations
+	gpu       kernel.Accelerator // nil on the processor
+	hasPeak   bool               // the high-water mark of the resident memory was reset for this workload
+	times     []float64          // seconds of each iteration
+	flops     float64            // of an iteration
+	allocated uint64             // bytes, in all timed iterations
 }
 
 // prepare opens the device, builds a workload on it and warms it up.
@@ -51,8 +51,8 @@ func prepare(ctx context.Context, w workload, o Options) (*task, error) {
 // prepareOn builds a workload on a device and warms it up. The task closes the device.
 func prepareOn(ctx context.Context, opened *tensor.Device, w workload) (*task, error) {
 	t := &task{workload: w, threads: opened.Threads(), precision: opened.Precision(), counter: &counter{Device: engine.Kernels(opened)}}
-	t.gpu, _ = engine.Kernels(opened).(*cuda.Device)
-	t.device = engine.NewDevice(t.counter.device())
+	t.gpu = t.counter.Features().Accelerator
+	t.device = engine.NewDevice(t.counter)
 	var err error
 	if t.step, err = w.prepare(t.device); err != nil {
 		return nil, fmt.Errorf("%s: %w", w.name, err)

@@ -46,7 +46,7 @@ func (t *task) place() place {
 	if t.gpu == nil {
 		return place{threads: t.threads, device: "cpu", precision: "highest"}
 	}
-	return place{runtime.GOMAXPROCS(0), t.gpu.Name(), t.gpu.Info().Name, t.precision}
+	return place{runtime.GOMAXPROCS(0), t.counter.Name(), t.gpu.Card(), t.precision}
 }
 
 // peerLauncher starts processes of a peer.

@@ -20,10 +20,7 @@ func (below) Data(t *Tensor) kernel.Buffer            { return t.optional() }
 func (below) Empty(d *Device, shape ...int) *Tensor   { return d.empty(shape...) }
 func (below) Entries(t *Tensor, from, to int) *Tensor { return t.entries(from, to) }
 
-func (below) Decoding(d *Device) kernel.Decoding {
-	k, _ := d.kernels.(kernel.Decoding)
-	return k
-}
+func (below) Decoding(d *Device) kernel.Decoding { return d.features.Decoding }
 
 func (below) Mask(m *AttentionMask) *kernel.AttentionMask {
 	if m == nil {

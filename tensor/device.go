@@ -21,14 +21,15 @@ import (
 // The device of a processor has worker goroutines, which live until [Device.Close]; a device that is never closed keeps them
 // until the program ends.
 type Device struct {
-	kernels kernel.Device
-	owner   atomic.Uintptr // goroutine that has steps open, 0 outside of steps
-	step    *Step          // innermost open step, nil outside of steps
-	spare   *Step          // closed steps, for reuse
-	roots   uint64         // steps so far that record and are in no other that does
-	free    map[int][]kernel.Buffer
-	remark  string
-	turn    chan struct{} // holds a value while a pipeline uses the device: see engine.Turn
+	kernels  kernel.Device
+	features kernel.Features
+	owner    atomic.Uintptr // goroutine that has steps open, 0 outside of steps
+	step     *Step          // innermost open step, nil outside of steps
+	spare    *Step          // closed steps, for reuse
+	roots    uint64         // steps so far that record and are in no other that does
+	free     map[int][]kernel.Buffer
+	remark   string
+	turn     chan struct{} // holds a value while a pipeline uses the device: see engine.Turn
 }
 
 // DeviceOptions say how a device computes. The zero value is right for most uses.
@@ -126,7 +127,7 @@ func kernelLevel(name string) (simd.Level, error) {
 
 // newDevice returns a device that computes with kernels.
 func newDevice(kernels kernel.Device) *Device {
-	return &Device{kernels: kernels, free: map[int][]kernel.Buffer{}, turn: make(chan struct{}, 1)}
+	return &Device{kernels: kernels, features: kernels.Features(), free: map[int][]kernel.Buffer{}, turn: make(chan struct{}, 1)}
 }
 
 // Remark says why [OpenDevice] chose the processor for "auto" although there is a GPU. It is empty otherwise.
@@ -137,15 +138,7 @@ func (d *Device) Name() string { return d.kernels.Name() }
 
 // Precision returns the precision of matrix products and convolutions of float32 tensors: on a GPU that of [DeviceOptions]; on
 // the processor the lowest that they allow, if it is faster there than float32, otherwise "highest".
-func (d *Device) Precision() string {
-	if gpu, ok := d.kernels.(*cuda.Device); ok {
-		return gpu.Precision().String()
-	}
-	if c, ok := d.kernels.(interface{ Arithmetic() cpu.Arithmetic }); ok {
-		return c.Arithmetic().Precision().String()
-	}
-	return kernel.Highest.String()
-}
+func (d *Device) Precision() string { return d.kernels.Features().Precision.String() }
 
 // Close ends the device's worker goroutines. Its tensors stay usable, at the speed of one thread.
 func (d *Device) Close() { d.kernels.Close() }
@@ -205,9 +198,4 @@ func (d *Device) give(b kernel.Buffer) {
 }
 
 // Threads returns the number of threads that compute; it is 1 on a GPU.
-func (d *Device) Threads() int {
-	if t, ok := d.kernels.(interface{ Threads() int }); ok {
-		return t.Threads()
-	}
-	return 1
-}
+func (d *Device) Threads() int { return d.features.Threads }

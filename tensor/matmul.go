@@ -122,9 +122,9 @@ func (t *Tensor) Linear(w, bias *Tensor, act Activation) *Tensor {
 // also updates w, if it is updated early.
 func linearGrads(t, w, bias, y *Tensor, act Activation) bool {
 	d := t.device
-	k, ok := d.kernels.(kernel.LinearGradients)
+	k := d.features.LinearGradients
 	l := kernel.LinearGrad{Rows: y.Len() / max(1, w.dims[1]), In: w.dims[0], Out: w.dims[1], Act: act.kind, Slope: act.slope}
-	if !ok || !w.requires || t.hasGrad || w.hasGrad || t == w || !k.FasterLinearGrad(l) {
+	if k == nil || !w.requires || t.hasGrad || w.hasGrad || t == w || !k.FasterLinearGrad(l) {
 		return false
 	}
 	var output kernel.Buffer
@@ -133,7 +133,7 @@ func linearGrads(t, w, bias, y *Tensor, act Activation) bool {
 	}
 	gx, gbias := d.gradFor(t), d.gradFor(bias)
 	if adam, param, ok := w.update(); ok { // only such a device updates early
-		k.(kernel.LinearGradStepper).LinearGradStep(l, adam, param, t.data, output, y.grad, gx, gbias)
+		d.features.LinearGradStepper.LinearGradStep(l, adam, param, t.data, output, y.grad, gx, gbias)
 	} else {
 		gw := d.gradFor(w)
 		k.LinearGrad(l, t.data, w.data, output, y.grad, gx, gw, gbias)

@@ -38,7 +38,7 @@ func Read(ts ...*Tensor) [][]float32 {
 // gathered concatenates the n elements of tensors in a buffer that the caller releases. It is the nil buffer where that saves
 // nothing: on the processor there is nothing to wait for.
 func (d *Device) gathered(ts []*Tensor, n int) kernel.Buffer {
-	if len(ts) < 2 || n == 0 || ts[0].data.Host != nil {
+	if len(ts) < 2 || n == 0 || d.features.HostMemory {
 		return kernel.Buffer{}
 	}
 	together, at := d.take(n), 0

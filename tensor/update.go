@@ -24,8 +24,7 @@ func (s *Step) use(t *Tensor) {
 // isn't updated early.
 func (t *Tensor) update() (kernel.Adam, kernel.AdamParam, bool) {
 	s := t.device.step
-	_, gains := t.kernels().(kernel.LinearGradStepper)
-	if !gains || s.updater == nil || t.owner != nil || t.usedIn != s.number || t.uses != 1 {
+	if t.device.features.LinearGradStepper == nil || s.updater == nil || t.owner != nil || t.usedIn != s.number || t.uses != 1 {
 		return kernel.Adam{}, kernel.AdamParam{}, false
 	}
 	return s.updater(t)

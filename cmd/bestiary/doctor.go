@@ -10,6 +10,7 @@ import (
 	"github.com/bestiary-ml/bestiary/internal/cpu/simd"
 	"github.com/bestiary-ml/bestiary/internal/cuda"
 	"github.com/bestiary-ml/bestiary/internal/engine"
+	"github.com/bestiary-ml/bestiary/internal/kernel"
 	"github.com/bestiary-ml/bestiary/internal/ram"
 	"github.com/bestiary-ml/bestiary/tensor"
 	"github.com/spf13/cobra"
@@ -51,7 +52,7 @@ output belongs in a bug report.`,
 			{"device chosen", fmt.Sprintf("%s, %s, precision %s", chosen.Name(), count(chosen.Threads(), "thread"), chosen.Precision())},
 			{"arithmetic", trying(func() string { return arithmetic(chosen) })},
 		}...)
-		if gpu, ok := engine.Kernels(chosen).(*cuda.Device); ok {
+		if gpu := engine.Kernels(chosen).Features().Accelerator; gpu != nil {
 			rows = append(rows, [2]string{"CUDA graphs", trying(func() string { return graphs(chosen, gpu) })})
 		}
 		for _, r := range rows {
@@ -179,16 +180,16 @@ func arithmetic(d *tensor.Device) string {
 }
 
 // graphs reports how CUDA graphs handle repeated work.
-func graphs(d *tensor.Device, gpu *cuda.Device) string {
+func graphs(d *tensor.Device, gpu kernel.Accelerator) string {
 	a := d.From([]float32{0, 1, 1, 0}, 2, 2)
-	gpu.Synchronize()
+	engine.Kernels(d).Synchronize()
 	for range 3 {
 		s := d.Scratch()
 		for range 8 {
 			a.MatMul(a)
 		}
-		gpu.Synchronize()
+		engine.Kernels(d).Synchronize()
 		s.End()
 	}
-	return gpu.Graphs().String()
+	return gpu.GraphUse()
 }

@@ -44,7 +44,7 @@ func (m *memory) place(values []float32, result bool) kernel.Buffer {
 		}
 		copy(b.all[b.from:], values)
 		whole := kernel.Host(b.all)
-		if _, host := m.Device.(*Device[float32]); !host {
+		if !m.Features().HostMemory {
 			whole = m.Alloc(len(b.all))
 			m.Upload(whole, b.all)
 		}

@@ -62,14 +62,17 @@ func (d *Device[F]) Name() string {
 	return fmt.Sprintf("cpu/%v", d.level)
 }
 
+// Features implements kernel.Device.
+func (d *Device[F]) Features() kernel.Features {
+	f := kernel.Features{HostMemory: true, Threads: d.pool.Threads(), Precision: d.arithmetic.Precision(), Arithmetic: d.arithmetic.String()}
+	if d.products != nil {
+		f.LinearGradients, f.LinearGradStepper = d, d
+	}
+	return f
+}
+
 // Close implements kernel.Device.
 func (d *Device[F]) Close() { d.pool.Close() }
-
-// Threads is the number of workers.
-func (d *Device[F]) Threads() int { return d.pool.Threads() }
-
-// Arithmetic is what products are computed in, where there is a choice.
-func (d *Device[F]) Arithmetic() Arithmetic { return d.arithmetic }
 
 // ElemSize implements kernel.Device.
 func (d *Device[F]) ElemSize() int {

@@ -35,7 +35,7 @@ func linearCase(t *rapid.T) kernel.LinearGrad {
 
 // linearGrads is what conform compares: on devices that don't gain, it is kernels one after the other.
 func linearGrads(m *memory, l kernel.LinearGrad, x, w, y, gy, gx, gw, gbias kernel.Buffer) {
-	if k, ok := m.Device.(kernel.LinearGradients); ok && k.FasterLinearGrad(l) {
+	if k := m.Features().LinearGradients; k != nil && k.FasterLinearGrad(l) {
 		k.LinearGrad(l, x, w, y, gy, gx, gw, gbias)
 		return
 	}

@@ -12,7 +12,7 @@ import (
 
 // rowProduct calls RowProduct on a GPU, and computes its definition in float64 on the CPU.
 func rowProduct(p *pair, r kernel.RowProduct, x, w, bias, y kernel.Buffer) {
-	if k, ok := p.Device.(kernel.Decoding); ok {
+	if k := p.Features().Decoding; k != nil {
 		k.RowProduct(r, x, w, bias, y)
 		return
 	}
@@ -168,7 +168,7 @@ func TestAttendCached(t *testing.T) {
 					qkv, y := p.in(c.Batch*3*width, 1, 0), p.out(c.Batch*width)
 					cos, sin := p.in(c.Pairs, 1, 0), p.in(c.Pairs, 1, 0)
 					keys, values := p.in(c.Batch*c.Capacity*width, 1, 0), p.in(c.Batch*c.Capacity*width, 1, 0)
-					if k, ok := p.Device.(kernel.Decoding); ok {
+					if k := p.Features().Decoding; k != nil {
 						k.AttendCached(c, qkv, cos, sin, keys, values, y)
 						return
 					}

@@ -74,6 +74,8 @@ type Device interface {
 	ElemSize() int
 	// Close ends the device's workers. It still computes, at the speed of one thread.
 	Close()
+	// Features are what it offers beyond the kernels below.
+	Features() Features
 
 	Memory
 	Products

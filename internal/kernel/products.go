@@ -83,9 +83,8 @@ type LinearGradients interface {
 	LinearGrad(l LinearGrad, x, w, y, gy, gx, gw, gbias Buffer)
 }
 
-// LinearGradStepper is for devices that gain by stepping weights while their gradient is in the caches.
+// LinearGradStepper is for devices with LinearGradients that gain by stepping weights while their gradient is in the caches.
 type LinearGradStepper interface {
-	LinearGradients
 	// LinearGradStep computes gx and gbias, and steps w, which is w.P, by gw as AdamStep would, without leaving gw anywhere.
 	LinearGradStep(l LinearGrad, a Adam, w AdamParam, x, y, gy, gx, gbias Buffer)
 }

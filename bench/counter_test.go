@@ -1,0 +1,31 @@
+//go:build !nocuda
+
+package bench
+
+import (
+	"reflect"
+	"testing"
+
+	"github.com/bestiary-ml/bestiary/internal/cpu"
+	"github.com/bestiary-ml/bestiary/internal/cpu/simd"
+	"github.com/bestiary-ml/bestiary/internal/cuda"
+	"github.com/bestiary-ml/bestiary/internal/cuda/emulator"
+	"github.com/bestiary-ml/bestiary/internal/kernel"
+)
+
+// TestCounterKeepsFeatures checks that a device that is counted on offers all that it offers otherwise.
+func TestCounterKeepsFeatures(t *testing.T) {
+	gpu, err := cuda.OpenWith(emulator.Functions())
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, d := range []kernel.Device{gpu, cpu.New(simd.Detect(), 1, kernel.Highest), cpu.NewFloat64(1)} {
+		own, counted := reflect.ValueOf(d.Features()), reflect.ValueOf((&counter{Device: d}).Features())
+		for i := range own.NumField() {
+			if own.Field(i).IsZero() != counted.Field(i).IsZero() {
+				t.Errorf("%s: %s is %v, and %v on a counter", d.Name(), own.Type().Field(i).Name, own.Field(i), counted.Field(i))
+			}
+		}
+		d.Close()
+	}
+}

@@ -1,0 +1,30 @@
+package kernel
+
+// Features are what a device offers beyond the kernels of [Device], and what it says about itself. This is the only way to find
+// out: users never assert the type of a device. So a device that wraps another one passes on whatever the other offers.
+//
+// A nil member means that the device doesn't offer it.
+type Features struct {
+	// HostMemory reports that buffers lie in the program's memory (Buffer.Host is set), and that kernels have finished when they
+	// return.
+	HostMemory bool
+	// Threads is the number of threads that compute, 1 on a GPU.
+	Threads int
+	// Precision is what products of float32 matrices and convolutions have.
+	Precision Precision
+	// Arithmetic names what these products are computed in, for reports: "float32", "bfloat16 (AMX)", "TF32".
+	Arithmetic string
+
+	LinearGradients   LinearGradients
+	LinearGradStepper LinearGradStepper
+	Decoding          Decoding
+	Accelerator       Accelerator
+}
+
+// Accelerator is what a GPU reports about itself.
+type Accelerator interface {
+	Card() string     // the product's name
+	PeakBytes() int64 // largest number of bytes in use at once since ResetPeak
+	ResetPeak()
+	GraphUse() string // how CUDA graphs are used, for reports
+}
