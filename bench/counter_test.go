@@ -1,4 +1,4 @@
-//go:build !nocuda
+//go:build linux && (amd64 || arm64) && !nocuda
 
 package bench
 

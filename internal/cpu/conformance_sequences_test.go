@@ -5,6 +5,7 @@ import (
 
 	"pgregory.net/rapid"
 
+	"github.com/bestiary-ml/bestiary/internal/cpu/cputest"
 	"github.com/bestiary-ml/bestiary/internal/kernel"
 )
 
@@ -109,7 +110,7 @@ func TestAttentionNaN(t *testing.T) {
 	check(t, func(t *rapid.T) {
 		s := newSource(t)
 		qkv := s.floats(n * 3 * dim).floats
-		qkv[s.IntN(n)*3*dim+s.IntN(2*dim)] = nan
+		qkv[s.IntN(n)*3*dim+s.IntN(2*dim)] = cputest.NaN
 		mask := randomMask(t, s, n)
 		conform(t, "Attention with NaN", 2e-4, 2, func(m *memory) {
 			a := kernel.Attention{

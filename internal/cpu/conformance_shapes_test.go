@@ -6,6 +6,7 @@ import (
 
 	"pgregory.net/rapid"
 
+	"github.com/bestiary-ml/bestiary/internal/cpu/cputest"
 	"github.com/bestiary-ml/bestiary/internal/kernel"
 )
 
@@ -18,7 +19,7 @@ func TestConformanceConv(t *testing.T) {
 			N: draw("N", 0, 3), C: groups * draw("C", 1, 20), O: groups * draw("O", 1, 20), KH: draw("KH", 1, 4), KW: draw("KW", 1, 4),
 			StrideH: draw("stride", 1, 3), StrideW: draw("stride", 1, 3), PadH: draw("pad", 0, 2), PadW: draw("pad", 0, 2),
 			DilationH: draw("dilation", 1, 2), DilationW: draw("dilation", 1, 2), Groups: groups,
-			OH: draw("OH", 1, 5), OW: draw("OW", 1, 5), Act: rapid.SampledFrom(activations).Draw(t, "activation"), Slope: 0.25,
+			OH: draw("OH", 1, 5), OW: draw("OW", 1, 5), Act: rapid.SampledFrom(cputest.Activations).Draw(t, "activation"), Slope: 0.25,
 		}
 		// the input may be larger than the windows reach, by less than a stride
 		c.H = (c.OH-1)*c.StrideH + c.DilationH*(c.KH-1) + 1 - 2*c.PadH + draw("rest", 0, c.StrideH-1)
@@ -53,7 +54,7 @@ func TestConformanceGemm(t *testing.T) {
 		size := func(name string, low int) int { return rapid.IntRange(low, 70).Draw(t, name) }
 		g := kernel.Gemm{
 			M: size("M", 0), N: size("N", 1), K: size("K", 0), TransA: rapid.Bool().Draw(t, "TransA"), TransB: rapid.Bool().Draw(t, "TransB"),
-			Act: rapid.SampledFrom(activations).Draw(t, "activation"), Slope: 0.25,
+			Act: rapid.SampledFrom(cputest.Activations).Draw(t, "activation"), Slope: 0.25,
 		}
 		g.LdA, g.LdB, g.LdC = g.K, g.N, g.N
 		if g.TransA {
@@ -149,7 +150,7 @@ func TestEmpty(t *testing.T) {
 		m.AddScaled(1, no, no)
 		m.AddProduct(0, 3, no, no, m.in(make([]float32, 3)), no)
 		m.Lerp(1, no, no)
-		for _, act := range activations {
+		for _, act := range cputest.Activations {
 			m.ActivationGrad(act, 0.2, no, no, no)
 		}
 		m.PairLoss(kernel.SquaredError, 1, 1, no, no, m.out(1))

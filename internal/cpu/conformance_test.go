@@ -8,6 +8,7 @@ import (
 
 	"pgregory.net/rapid"
 
+	"github.com/bestiary-ml/bestiary/internal/cpu/cputest"
 	"github.com/bestiary-ml/bestiary/internal/kernel"
 )
 
@@ -105,7 +106,7 @@ func conform(t rapid.TB, what string, tolerance, slack float64, f func(m *memory
 			if !b.result {
 				continue
 			}
-			for j, precise := range floats[float64](exact.operands[i].Buffer) {
+			for j, precise := range kernel.Slice[float64](exact.operands[i].Buffer) {
 				got, want := float64(b.all[b.from+j]), float64(float32(precise))
 				if got == want || got != got && want != want {
 					continue
@@ -118,17 +119,12 @@ func conform(t rapid.TB, what string, tolerance, slack float64, f func(m *memory
 	}
 }
 
-var (
-	nan = float32(math.NaN())
-	inf = float32(math.Inf(1))
-)
-
 // numbers draws n numbers, and now and then special ones among them.
 func numbers(t *rapid.T, n int) []float32 {
 	s := newSource(t)
 	v := s.floats(n).floats
 	if rapid.Bool().Draw(t, "special numbers") {
-		special := []float32{nan, inf, -inf, 0, float32(math.Copysign(0, -1)), 1e-40, -1e-40, 3e38, -3e38, 89, -89, -104, 20, -20, 1, -1}
+		special := []float32{cputest.NaN, cputest.Inf, -cputest.Inf, 0, float32(math.Copysign(0, -1)), 1e-40, -1e-40, 3e38, -3e38, 89, -89, -104, 20, -20, 1, -1}
 		for range 1 + n/4 {
 			if n > 0 {
 				v[s.IntN(n)] = special[s.IntN(len(special))]
@@ -177,7 +173,7 @@ func TestConformanceElementwise(t *testing.T) {
 			}
 			m.UnaryGrad(op, 0.25, in, out, up, down)
 		})
-		act := rapid.SampledFrom(activations).Draw(t, "activation")
+		act := rapid.SampledFrom(cputest.Activations).Draw(t, "activation")
 		conform(t, "ActivationGrad", 1e-5, 10, func(m *memory) {
 			up := m.inOut(gy)
 			down := up
@@ -244,7 +240,7 @@ func TestConformanceRows(t *testing.T) {
 		if rapid.Bool().Draw(t, "masked") {
 			for i := range x {
 				if s.IntN(2) == 0 || i < n {
-					x[i] = -inf
+					x[i] = -cputest.Inf
 				}
 			}
 		}
@@ -333,9 +329,9 @@ func TestConformanceNaNStays(t *testing.T) {
 		x, gy, st := s.floats(rows*n).floats, s.floats(rows*n).floats, s.floats(2*rows*n).floats
 		gamma, moment, rowwise := s.floats(n).floats, s.positive(rows*n).floats, s.floats(rows).floats
 		for range rapid.IntRange(0, 2).Draw(t, "how many") {
-			x[s.IntN(len(x))] = nan
+			x[s.IntN(len(x))] = cputest.NaN
 		}
-		b := kernel.BatchNorm{Rows: rows, Channels: n, Eps: 1e-2, Act: rapid.SampledFrom(activations).Draw(t, "activation"), Slope: 0.25}
+		b := kernel.BatchNorm{Rows: rows, Channels: n, Eps: 1e-2, Act: rapid.SampledFrom(cputest.Activations).Draw(t, "activation"), Slope: 0.25}
 		conform(t, "BatchNorm", 1e-3, 1, func(m *memory) {
 			m.BatchNorm(b, m.in(x), m.in(gamma), kernel.Buffer{}, m.out(n), m.out(n), m.out(rows*n))
 		})
@@ -343,7 +339,7 @@ func TestConformanceNaNStays(t *testing.T) {
 			m.LayerNorm(rows, n, 1e-2, m.in(x), m.in(gamma), m.in(gamma), m.out(rows*n), m.out(rows), m.out(rows))
 		})
 		bounded, inverse := rapid.Bool().Draw(t, "bounded"), rapid.Bool().Draw(t, "inverse")
-		st[s.IntN(len(st))] = rapid.SampledFrom([]float32{nan, 0, 3, -3}).Draw(t, "parameter")
+		st[s.IntN(len(st))] = rapid.SampledFrom([]float32{cputest.NaN, 0, 3, -3}).Draw(t, "parameter")
 		columns := drawColumnMap(t, n)
 		st = st[:2*rows*columns.active]
 		conform(t, "Coupling", 2e-5, 10, func(m *memory) {

@@ -1,0 +1,112 @@
+package attention
+
+import (
+	"github.com/bestiary-ml/bestiary/internal/cpu/gemm"
+	"github.com/bestiary-ml/bestiary/internal/cpu/portable"
+	"github.com/bestiary-ml/bestiary/internal/kernel"
+)
+
+// Engine computes attention and its gradient, head by head, on the register tiles of matrix products.
+//
+// A head is computed in blocks of a tile of queries: the scores of a block over the keys that its tiles list are kept,
+// which is a few rows of the n×n matrix at a time; fully masked tiles are skipped. Keys that are listed lie side by side in
+// the block: its columns.
+type Engine struct {
+	*gemm.Engine
+	workers   []*worker
+	job       job
+	evenParts [kernel.AttentionTile + 1][]stretch
+
+	runHead, runRowsOfHead, runHeadGrad func(task, worker int) // bound once: binding allocates
+}
+
+// job is the attention that runs.
+type job struct {
+	portable.Attention[float32]
+	order         []int32 // the position at each place, see kernel.AttentionMask; nil where they are the same
+	bits          []int32 // of the mask, by place
+	starts, tiles []int32 // the tiles of keys that each tile of queries sees
+	width         int     // Dim rounded up to whole panels
+}
+
+// worker is the scratch memory of a worker. Keys and queries are in the order of places.
+type worker struct {
+	*gemm.Worker
+	keys, values                 []float32 // [keys, width]
+	keysAcross, valuesAcross     []float32 // panels [D, W] of the transposed
+	gKeys, gValues               []float32 // [keys, width]
+	queries, gOut, out, gQueries []float32 // [tile, width]
+	scores, gScores              []float32 // [tile, keys]
+	dropped                      []uint32  // bits of the keys that keep refuses
+	columns                      []columnRun
+	masked                       []columnRun
+}
+
+// New returns an engine that computes attention with the register tiles of another one.
+func New(g *gemm.Engine) *Engine {
+	p := &Engine{Engine: g, evenParts: evenParts(g.Height)}
+	for _, w := range g.Workers {
+		p.workers = append(p.workers, &worker{Worker: w})
+	}
+	p.runHead, p.runRowsOfHead, p.runHeadGrad = p.headTask, p.rowsOfHeadTask, p.headGradTask
+	return p
+}
+
+// skinnyQueries is the number of queries below which packing keys and values costs more than it saves.
+const skinnyQueries = 4
+
+func (p *Engine) start(a portable.Attention[float32]) {
+	p.Begin()
+	p.job = job{Attention: a, width: gemm.Ceil(a.Dim, p.Width()) * p.Width()}
+	if m := a.Mask; m != nil {
+		p.job.order, p.job.bits = kernel.Slice[int32](m.Order), kernel.Slice[int32](m.Bits)
+		p.job.starts, p.job.tiles = kernel.Slice[int32](m.Starts), kernel.Slice[int32](m.Tiles)
+	}
+}
+
+func (p *Engine) stop() {
+	p.job = job{}
+	p.End()
+}
+
+// Forward is kernel.Sequences' Attention.
+func (p *Engine) Forward(a portable.Attention[float32]) {
+	p.start(a)
+	defer p.stop()
+	whole := a.Mask == nil || a.First == 0 && a.Queries == a.Mask.Queries && a.Keys == a.Mask.Keys
+	if whole && a.Queries >= skinnyQueries {
+		p.Pool.Run(a.Batch*a.Heads, p.runHead)
+	} else {
+		p.Pool.Run(a.Batch*a.Heads, p.runRowsOfHead)
+	}
+}
+
+// Backward is kernel.Sequences' AttentionGrad.
+func (p *Engine) Backward(a portable.Attention[float32]) {
+	p.start(a)
+	defer p.stop()
+	p.Pool.Run(a.Batch*a.Heads, p.runHeadGrad)
+}
+
+// position is the one at a place.
+func (a *job) position(place int) int {
+	if a.order == nil {
+		return place
+	}
+	return int(a.order[place])
+}
+
+// stretch is a range of rows.
+type stretch struct{ from, n int }
+
+// evenParts lists, for each number of rows up to a tile of queries, how to cut them into tiles of nearly equal height.
+func evenParts(height int) (all [kernel.AttentionTile + 1][]stretch) {
+	for n := range all {
+		tiles := gemm.Ceil(n, height)
+		for i := range tiles {
+			from := gemm.Split(n, i, tiles)
+			all[n] = append(all[n], stretch{from, gemm.Split(n, i+1, tiles) - from})
+		}
+	}
+	return all
+}

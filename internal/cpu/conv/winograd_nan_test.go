@@ -1,0 +1,74 @@
+package conv
+
+import (
+	"math/rand/v2"
+	"testing"
+
+	"github.com/bestiary-ml/bestiary/internal/cpu/cputest"
+	"github.com/bestiary-ml/bestiary/internal/kernel"
+)
+
+// TestWinogradNaN has a NaN in an operand: it must reach what depends on it, and no more than the contract of
+// kernel.Conv allows.
+func TestWinogradNaN(t *testing.T) {
+	eachArithmetic(t, 0, func(t *testing.T, all []*Engine) {
+		p := all[0]
+		rng := rand.New(rand.NewPCG(13, 14))
+		for i := range 4 {
+			c := wideConv(3 + i%2)
+			x, y, w := cputest.Noise(rng, c.N*c.H*c.W*c.C), cputest.Noise(rng, c.N*c.OH*c.OW*c.O), cputest.Noise(rng, c.KH*c.KW*c.C*c.O)
+			place := rng.IntN(len(x))
+			x[place], y[rng.IntN(len(y))] = cputest.NaN, cputest.NaN
+
+			outputs, want := make([]float32, len(y)), make([]float64, len(y))
+			p.Forward(c, x, w, nil, outputs)
+			cputest.Exact.Conv2d(c, cputest.Host(x), cputest.Host(w), kernel.Buffer{}, kernel.Host(want))
+			checkNaN(t, "output", outputs, want, c.OH, c.OW, c.O, 3)
+
+			inputs, want := make([]float32, len(x)), make([]float64, len(x))
+			p.BackwardInput(c, y, w, nil, inputs)
+			cputest.Exact.Conv2dBackwardInput(c, cputest.Host(y), cputest.Host(w), kernel.Buffer{}, kernel.Host(want))
+			checkNaN(t, "gradient of the input", inputs, want, c.H, c.W, c.C, 3*c.StrideH)
+
+			weights, clean := make([]float32, len(w)), cputest.Noise(rng, len(y))
+			p.BackwardWeight(c, x, clean, weights)
+			for k, v := range weights {
+				if isNaN, seen := v != v, k/c.O%c.C == place%c.C; isNaN && !seen {
+					t.Fatalf("NaN in channel %d reaches the weights of channel %d", place%c.C, k/c.O%c.C)
+				}
+			}
+			want = make([]float64, len(w))
+			cputest.Exact.Conv2dBackwardWeight(c, cputest.Host(x), cputest.Host(clean), kernel.Host(want))
+			for k, v := range want {
+				if v != v && weights[k] == weights[k] {
+					t.Fatalf("NaN doesn't reach weight %d", k)
+				}
+			}
+		}
+	})
+}
+
+// checkNaN compares which pixels of images are NaN: all that must be, and of others only those less than near pixels away
+// from such a one.
+func checkNaN(t *testing.T, name string, got []float32, want []float64, height, width, channels, near int) {
+	t.Helper()
+	for i, v := range got {
+		if want[i] != want[i] && v == v {
+			t.Fatalf("%s: NaN doesn't reach element %d", name, i)
+		}
+		if v == v || want[i] != want[i] {
+			continue
+		}
+		image, y, x, channel := i/channels/width/height, i/channels/width%height, i/channels%width, i%channels
+		allowed := false
+		for yy := max(0, y-near+1); yy < min(height, y+near); yy++ {
+			for xx := max(0, x-near+1); xx < min(width, x+near); xx++ {
+				v := want[((image*height+yy)*width+xx)*channels+channel]
+				allowed = allowed || v != v
+			}
+		}
+		if !allowed {
+			t.Fatalf("%s: element %d (pixel %d, %d) is NaN", name, i, y, x)
+		}
+	}
+}

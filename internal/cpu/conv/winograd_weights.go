@@ -1,0 +1,79 @@
+package conv
+
+import (
+	"github.com/bestiary-ml/bestiary/internal/cpu/gemm"
+	"github.com/bestiary-ml/bestiary/internal/cpu/simd"
+)
+
+// winogradRoom returns room for so many transformed weights of j, and whether they are in it already.
+func (p *Engine) winogradRoom(j *winogradJob, size int) (room []float32, kept bool) {
+	if j.constant != 0 {
+		room, kept = p.Constants.Room(gemm.Constant{Weights: j.constant, M: j.m, R: j.r, Transposed: j.transposed}, size)
+	}
+	if room == nil {
+		room = gemm.Aligned(&p.transformed, size)
+	}
+	return room, kept
+}
+
+// winogradWeightsTask transforms the weights of a panel of a part.
+func (p *Engine) winogradWeightsTask(task, worker int) {
+	const most = 128 // depth at a time: what is transposed stays in the level-1 cache
+	j, w, row := &p.winograd, p.workers[worker], 4*p.Width()
+	part, column := task/(j.width/p.Width()), task%(j.width/p.Width())*p.Width()
+	s, expand, taps := &w.winograd, p.Passes.WinogradExpand[j.n][j.r], j.parts[part].taps[:j.r*j.r]
+	for point := range j.n * j.n {
+		s.dst[point] = j.winogradPanel(part, point, column)
+	}
+	if !j.transposed {
+		for t, tap := range taps {
+			s.src[t] = j.w + uintptr(tap+4*column)
+		}
+		expand(&s.src, &s.dst, j.wStride, row, j.depth)
+		p.pairWinogradWeights(w, part, column)
+		return
+	}
+	across := gemm.Address(gemm.Aligned(&s.points, len(taps)*most*p.Width()))
+	for k := 0; k < j.depth; k += most {
+		n := min(most, j.depth-k)
+		for t, tap := range taps {
+			s.src[t] = across + uintptr(t*most*row)
+			for i := 0; i < p.Width(); i += len(w.Transposed) {
+				for r := range w.Transposed {
+					w.Transposed[r] = j.w + uintptr(tap+(column+i+r)*j.wStride+4*k)
+				}
+				w.Transposition = simd.Transposition{Rows: &w.Transposed[0], Dst: s.src[t] + uintptr(4*i), DstStride: row, K: n}
+				p.Transpose(&w.Transposition)
+			}
+		}
+		expand(&s.src, &s.dst, row, row, n)
+		for point := range j.n * j.n {
+			s.dst[point] += uintptr(n * row)
+		}
+	}
+	p.pairWinogradWeights(w, part, column)
+}
+
+// In bfloat16 the products of Winograd's algorithm are those of points and transformed weights that are rounded, or split:
+// sums of a few numbers, the error of which is up to twice that of rounding the numbers themselves.
+
+// pairWinogradWeights makes pairs of the rows of a panel of transformed weights, of each point of a part, where they lie.
+func (p *Engine) pairWinogradWeights(w *worker, part, column int) {
+	if p.BF16 == nil {
+		return
+	}
+	j, low := &p.winograd, p.winogradLow()
+	for point := range j.n * j.n {
+		panel := j.winogradPanel(part, point, column)
+		if !p.BF16.Split {
+			p.PairPanel(w.Worker, panel, panel, j.depth, low)
+			continue
+		}
+		parts := gemm.Aligned(&w.BF16, j.depth*p.Width())[:j.depth*p.Width()] // they take the place of what they are made of
+		p.PairPanel(w.Worker, gemm.Address(parts), panel, j.depth, low)
+		copy(j.weights[(panel-gemm.Address(j.weights))/4:], parts)
+	}
+}
+
+// winogradLow is the distance from a panel's pairs of weights to their low parts, in bytes. The depth is a multiple of 32.
+func (p *Engine) winogradLow() int { return 4 * p.Width() * gemm.Pairs(p.winograd.depth) }

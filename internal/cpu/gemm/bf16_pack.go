@@ -1,0 +1,135 @@
+package gemm
+
+import "github.com/bestiary-ml/bestiary/internal/cpu/simd"
+
+// NeedBlank makes sure that the row that ends an odd depth has n columns.
+func (p *Engine) NeedBlank(n int) {
+	if len(p.blank) < n {
+		p.blank = make([]float32, n)
+	}
+}
+
+// filled appends rows of zeros to a table, to the number of pairs that the kernels see. Its capacity must do.
+func (p *Engine) filled(table []uintptr) []uintptr {
+	for n := 2 * p.BF16.PairsOf(len(table)); len(table) < n; {
+		table = append(table, Address(p.blank))
+	}
+	return table
+}
+
+// pairedPanels is panels for a job in bfloat16: all of them are packed, and their depth counts pairs. Low parts follow.
+func (p *Engine) pairedPanels(w *Worker, b Matrix, taps []Tap, from, to, n0, n1 int) panels {
+	depth := p.BF16.PairsOf(to - from) // of a tap
+	q := panels{Engine: p, depth: len(taps) * depth, n0: n0, n1: n1}
+	size := max(1, q.depth) * Ceil(n1-n0, p.Width()) * p.Width()
+	q.packed, q.low = Aligned(&w.B, p.BF16.Parts()*size), 4*size
+	if q.depth == 0 {
+		return q
+	}
+	if !b.Transposed {
+		table := w.Addresses(2 * q.depth)
+		for i, tap := range taps {
+			row := b.Base + uintptr(tap.Weight+from*b.Stride)
+			rows := table[2*depth*i:][:to-from]
+			for k := range rows {
+				rows[k] = row + uintptr(k*b.Stride)
+			}
+			p.filled(rows)
+		}
+	}
+	for n := n0; n < n1; n += p.Width() {
+		columns, panel := min(p.Width(), n1-n), q.packed[(n-n0)*q.depth:]
+		if b.Transposed {
+			p.packPaired(w, b, taps, from, to, n, columns, Address(panel), q.low)
+			continue
+		}
+		w.pairing = simd.Pairing{
+			Dst: Address(panel), Rows: &w.Table[0], Offset: 4 * n, Count: q.depth, Columns: columns, Low: q.low,
+		}
+		p.BF16.pair(Ceil(columns, p.Lanes), &w.pairing)
+	}
+	return q
+}
+
+// packPaired is pairedPanels' panel of the columns from n on of a matrix that is stored transposed. Its rows are rounded,
+// which makes pairs, and then these are transposed.
+func (p *Engine) packPaired(w *Worker, b Matrix, taps []Tap, from, to, n, columns int, panel uintptr, low int) {
+	depth, across := p.BF16.PairsOf(to-from), Ceil(columns, p.Lanes)*p.Lanes
+	for _, tap := range taps {
+		for column := 0; column < across; column += 8 {
+			for i := range w.Transposed { // the last row stands in for those that are missing, which nobody stores
+				row := n + min(column+i, columns-1)
+				w.Transposed[i] = b.Base + uintptr(tap.Weight+row*b.Stride+4*from)
+			}
+			rows := p.rounded(w, w.Transposed[:], to-from)
+			for part := range p.BF16.Parts() {
+				for i := range w.Transposed {
+					w.Transposed[i] = rows.first + uintptr(part*rows.low+i*rows.stride)
+				}
+				w.Transposition = simd.Transposition{
+					Rows: &w.Transposed[0], Dst: panel + uintptr(part*low+4*column), DstStride: 4 * across, K: depth,
+				}
+				p.Transpose(&w.Transposition)
+			}
+		}
+		panel += uintptr(4 * depth * across)
+	}
+}
+
+// PairPanel makes pairs of the rows of a panel, which may be where the pairs are to lie.
+func (p *Engine) PairPanel(w *Worker, dst, panel uintptr, rows, low int) {
+	table := w.Addresses(2 * p.BF16.PairsOf(rows))[:rows]
+	for i := range table {
+		table[i] = panel + uintptr(4*p.Width()*i)
+	}
+	table = p.filled(table)
+	w.pairing = simd.Pairing{Dst: dst, Rows: &table[0], Count: len(table) / 2, Columns: p.Width(), Low: low}
+	p.BF16.pair(2, &w.pairing)
+}
+
+// roundedRows are rows of pairs: where the first one begins, the distance between them and that to their low parts, in bytes.
+type roundedRows struct {
+	first       uintptr
+	stride, low int
+}
+
+// rounded returns rows of n numbers, rounded: each is a whole number of vectors of pairs, the last filled up with zeros.
+func (p *Engine) rounded(w *Worker, rows []uintptr, n int) roundedRows {
+	stride := Ceil(Pairs(n), p.Lanes) * p.Lanes
+	size := (len(rows) + tileRows) * stride // the last tile reads rows that don't exist
+	r := roundedRows{Address(Aligned(&w.BF16, p.BF16.Parts()*size)), 4 * stride, 4 * size}
+	w.rounding = simd.Rounding{Dst: r.first, Rows: &rows[0], Count: len(rows), Columns: n, Low: r.low}
+	p.BF16.round(&w.rounding)
+	return r
+}
+
+// RoundTile rounds the rows of A that table has, n numbers each, and puts the addresses of the rounded ones in it.
+func (p *Engine) RoundTile(w *Worker, t *simd.Tile, table []uintptr, n int) {
+	if len(table) == 0 {
+		return
+	}
+	r := p.rounded(w, table, n)
+	for i := range table {
+		table[i] = r.first + uintptr(i*r.stride)
+	}
+	t.AStride, t.ALow = r.stride, r.low
+}
+
+// PairTiles gathers pairs of columns r0 to r1, PairColumns at most, of the rows that table has, which has room for those
+// that fill a tile. Tiles share cache lines of these rows, and pages if the rows are long, so some take their columns at once.
+func (p *Engine) PairTiles(w *Worker, t *simd.Tile, table []uintptr, r0, r1 int) {
+	if len(table) == 0 {
+		return
+	}
+	table = p.filled(table)
+	depth := len(table) / 2
+	if p.BF16.Tiles != nil {
+		p.pairAcross(w, t, table, r0, r1)
+		return
+	}
+	t.A, t.ALow = &w.gatherTable(p.BF16.Parts()*depth, PairColumns)[0], 4*depth*PairColumns
+	w.pairing = simd.Pairing{
+		Dst: Address(w.gathered), Rows: &table[0], Offset: 4 * r0, Count: depth, Columns: r1 - r0, Low: t.ALow,
+	}
+	p.BF16.pair(PairColumns/p.Lanes, &w.pairing)
+}

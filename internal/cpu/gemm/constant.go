@@ -1,0 +1,98 @@
+package gemm
+
+// constants are what is made of weights that don't change, those of models that only answer, and kept for the next time:
+// transformed for Winograd's algorithm, or packed into panels.
+type constants struct {
+	kept  map[Constant]*keptConstant
+	Size  int // of all, in numbers
+	Calls int // of Room
+}
+
+// keptConstant was wanted last by that call.
+type keptConstant struct {
+	room []float32
+	call int
+}
+
+// Constant names what a way of computing makes of weights.
+type Constant struct {
+	Weights           uint64
+	M, R              int // of Winograd's F(m×m, r×r); 0 for panels
+	Transposed        bool
+	first, last, taps int // of panels: the offsets of the first and the last tap's weights, and the number of taps
+}
+
+const (
+	// MostConstants is the number of numbers that are kept: 256 MB.
+	MostConstants = 64 << 20
+	// StaleConstant is the number of calls after which what nobody has wanted makes room: its model is gone. Models
+	// that are in use want theirs much sooner, so they don't push each other out in turns.
+	StaleConstant = 10_000
+)
+
+// Room returns room for so many numbers under a name, and whether they are in it already; nil if there is none left.
+func (c *constants) Room(name Constant, size int) (room []float32, kept bool) {
+	c.Calls++
+	if k := c.kept[name]; k != nil {
+		k.call = c.Calls
+		return k.room, true
+	}
+	if c.Size+size > MostConstants {
+		for name, k := range c.kept {
+			if c.Calls-k.call > StaleConstant {
+				delete(c.kept, name)
+				c.Size -= len(k.room)
+			}
+		}
+	}
+	if c.Size+size > MostConstants {
+		return nil, false
+	}
+	var fresh []float32
+	room = Aligned(&fresh, size)[:size]
+	if c.kept == nil {
+		c.kept = map[Constant]*keptConstant{}
+	}
+	c.kept[name] = &keptConstant{room, c.Calls}
+	c.Size += size
+	return room, false
+}
+
+// keepPanels packs all of a job's B, if that is constant and its tasks would pack it, or finds it packed.
+func (p *Engine) keepPanels(j *RowsJob) {
+	raw := !j.B.Transposed && Ceil(j.M, j.mTasks) <= rawRows
+	if j.Constant == 0 || j.Paired || j.Batch > 1 || raw || len(j.Taps) == 0 {
+		return
+	}
+	name := Constant{
+		Weights: j.Constant, Transposed: j.B.Transposed, first: j.Taps[0].Weight, last: j.Taps[len(j.Taps)-1].Weight, taps: len(j.Taps),
+	}
+	kept := false
+	if j.kept, kept = p.Constants.Room(name, len(j.Taps)*j.Depth*Ceil(j.N, p.Width())*p.Width()); j.kept == nil || kept {
+		return
+	}
+	p.keeping = j
+	p.Pool.Run(j.Blocks*Ceil(j.N, p.Width()), p.runKeep)
+	p.keeping = nil
+}
+
+// keepTask packs a panel of a block.
+func (p *Engine) keepTask(task, worker int) {
+	j := p.keeping
+	block, n := task%j.Blocks, task/j.Blocks*p.Width()
+	s, columns := j.block(block), min(p.Width(), j.N-n)
+	panel := p.keptPanels(j, s, n, n+columns).packed
+	for _, tap := range j.Taps[s.first:s.end] {
+		at := j.B
+		at.Base += uintptr(tap.Weight)
+		p.pack(p.Workers[worker], at, s.from, s.to, n, columns, panel)
+		panel = panel[(s.to-s.from)*Ceil(columns, p.Lanes)*p.Lanes:]
+	}
+}
+
+// keptPanels are columns n0 to n1 of the part s of a B that is kept, in which parts follow each other.
+func (p *Engine) keptPanels(j *RowsJob, s sums, n0, n1 int) panels {
+	before, depth := s.first*j.Depth+s.from, (s.end-s.first)*(s.to-s.from)
+	start := before*Ceil(j.N, p.Width())*p.Width() + n0*depth
+	return panels{Engine: p, depth: depth, n0: n0, n1: n1, packed: j.kept[start:]}
+}

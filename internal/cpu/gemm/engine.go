@@ -1,0 +1,149 @@
+package gemm
+
+import (
+	"sync"
+	"unsafe"
+
+	"github.com/bestiary-ml/bestiary/internal/cpu/pool"
+	"github.com/bestiary-ml/bestiary/internal/cpu/simd"
+)
+
+// Engine computes float32 matrix products, and what is brought to their form, with the microkernels of internal/cpu/simd.
+//
+// There are two forms. A RowsJob has the depth of the product along the rows of A: Gemm, and a convolution and its input
+// gradient. A ColumnsJob has it down the columns of A: Gemm with A transposed, and a convolution's weight gradient. In both, a
+// grid gives the addresses of the rows of A (implicit GEMM), so no im2col copy is made; B is packed into panels as wide as a
+// register tile, by the worker that uses them and in pieces that stay in its level-2 cache.
+//
+// How a job is cut into tasks depends on the number of threads, but the order in which the terms of an element are
+// added doesn't: results are the same for any number of threads.
+type Engine struct {
+	*simd.Products
+	BF16    *BF16Kernels // nil: products are float32
+	Passes  *simd.Passes
+	Pool    *pool.Pool
+	Workers []*Worker
+	mu      sync.Mutex
+
+	// The job that runs, and the slices that it has the addresses of.
+	rows     []RowsJob
+	columns  ColumnsJob
+	Operands [4][]float32
+
+	skinnyJob  skinnyJob
+	linear     linearJob
+	linearJobs uint64 // number of the linearJob that runs
+	stepping   linearStep
+	Constants  constants
+	keeping    *RowsJob // see keepPanels
+
+	// The tasks of jobs, bound once: binding allocates.
+	runRows, runColumns, runSum   func(task, worker int)
+	runSkinny, runLinear, runKeep func(task, worker int)
+
+	blank   []float32 // zeros that end an odd depth in bfloat16
+	partial []float32 // sums over parts of a ColumnsJob's depth
+}
+
+// Worker is the scratch memory of a worker. Arguments of microkernels are here because they must not move.
+type Worker struct {
+	Tile          simd.Tile
+	panel         simd.Panel
+	Transposition simd.Transposition
+	pairing       simd.Pairing
+	rounding      simd.Rounding
+	gathering     simd.Gathering
+	Transposed    [8]uintptr         // addresses of rows to transpose
+	Rows          [blockRows]uintptr // addresses of a tile's rows of C
+	Table         []uintptr          // addresses of its rows of A
+	gathered      []float32          // rows of A, a vector apart
+	gatheredTable []uintptr          // their addresses
+	B             []float32          // panels of B
+	BF16          []float32          // rows in bfloat16
+	tiles         tileWorker
+	image         []float32 // padded
+	linear        linearWorker
+}
+
+// New returns an engine with the microkernels of a level that has some, in an arithmetic that this processor has.
+func New(level simd.Level, arithmetic Arithmetic, p *pool.Pool) *Engine {
+	e := &Engine{Products: simd.ProductsFor(level), Passes: simd.PassesFor(level), Pool: p, BF16: bf16For(level, arithmetic)}
+	for range p.Threads() {
+		e.Workers = append(e.Workers, new(Worker))
+	}
+	e.runRows, e.runColumns, e.runSum = e.rowsTask, e.columnsTask, e.sumTask
+	e.runSkinny, e.runLinear, e.runKeep = e.skinnyTask, e.linearTask, e.keepTask
+	return e
+}
+
+// Result is the operand that a job writes.
+const Result = 3
+
+// Begin prepares for a job on the operands: until end they stay alive, although the job knows only their addresses.
+func (p *Engine) Begin(operands ...[]float32) {
+	p.mu.Lock()
+	copy(p.Operands[:], operands)
+	p.rows = p.rows[:0]
+}
+
+// End forgets the operands.
+func (p *Engine) End() {
+	clear(p.Operands[:])
+	p.mu.Unlock()
+}
+
+// Width is the number of columns of the widest tile.
+func (p *Engine) Width() int { return 2 * p.Lanes }
+
+// partialSums returns room for n sums of parts of the depth.
+func (p *Engine) partialSums(n int) []float32 {
+	if len(p.partial) < n {
+		p.partial = make([]float32, n)
+	}
+	return p.partial
+}
+
+// Addresses returns a table of n addresses.
+func (w *Worker) Addresses(n int) []uintptr {
+	if len(w.Table) < max(1, n) {
+		w.Table = make([]uintptr, max(1, 2*n))
+	}
+	return w.Table[:n]
+}
+
+// gatherTable returns the addresses of n vectors in gathered, which it grows as needed.
+func (w *Worker) gatherTable(n, lanes int) []uintptr {
+	if len(w.gatheredTable) < n {
+		w.gatheredTable = make([]uintptr, n)
+		for i, base := 0, Address(Aligned(&w.gathered, n*lanes)); i < n; i++ {
+			w.gatheredTable[i] = base + uintptr(4*lanes*i)
+		}
+	}
+	return w.gatheredTable
+}
+
+// padded makes a padded copy of an image and returns where it is.
+func (w *Worker) padded(d *Padding, image int) uintptr {
+	padded := Aligned(&w.image, d.Size())
+	d.copyTo(padded, image)
+	return Address(padded)
+}
+
+// Address returns where v lies; nil gives 0.
+func Address(v []float32) uintptr { return uintptr(unsafe.Pointer(unsafe.SliceData(v))) }
+
+// Aligned grows *buffer to n elements on whole cache lines.
+func Aligned(buffer *[]float32, n int) []float32 {
+	const line = 16
+	if len(*buffer) < n {
+		fresh := make([]float32, n+n/4+line)
+		skip := int(-Address(fresh)/4) & (line - 1)
+		*buffer = fresh[skip:]
+	}
+	return *buffer
+}
+
+// Split returns where part i of [0, n) in parts begins.
+func Split(n, i, parts int) int { return n * i / parts }
+
+func Ceil(n, d int) int { return (n + d - 1) / d }

@@ -1,0 +1,60 @@
+package gemm
+
+import (
+	"github.com/bestiary-ml/bestiary/internal/cpu/simd"
+	"github.com/bestiary-ml/bestiary/internal/kernel"
+)
+
+// Epilogue is what happens to the sums of a product before they are stored.
+type Epilogue struct {
+	Bias       uintptr // of the first column, or 0
+	accumulate bool
+	Act        kernel.Activation
+	Slope      float32
+}
+
+// prepare sets up t for a part of the depth.
+func (e *Epilogue) prepare(t *simd.Tile, first, last bool) {
+	t.Accumulate, t.Act, t.Slope = 0, simd.ActNone, e.Slope
+	if e.accumulate || !first {
+		t.Accumulate = 1
+	}
+	if last {
+		switch e.Act {
+		case kernel.ReLU:
+			t.Act = simd.ActReLU
+		case kernel.LeakyReLU:
+			t.Act = simd.ActLeakyReLU
+		}
+	}
+}
+
+// finish applies an activation that the tile kernels don't have to columns n0 to n1 of the rows that a tile stored.
+func (p *Engine) finish(e *Epilogue, rows []uintptr, n0, n1 int) {
+	if e.Act != kernel.Tanh && e.Act != kernel.Sigmoid {
+		return
+	}
+	c := p.Operands[Result]
+	for _, row := range rows {
+		at := int(row-Address(c)) / 4
+		p.Activate(e.Act, e.Slope, c[at+n0:at+n1])
+	}
+}
+
+// Activate applies act to y in place.
+func (p *Engine) Activate(act kernel.Activation, slope float32, y []float32) {
+	var op kernel.Unary
+	switch act {
+	case kernel.ReLU:
+		op = kernel.ReLUOf
+	case kernel.LeakyReLU:
+		op = kernel.LeakyReLUOf
+	case kernel.Tanh:
+		op = kernel.TanhOf
+	case kernel.Sigmoid:
+		op = kernel.SigmoidOf
+	default:
+		return
+	}
+	p.Passes.Unary[op](slope, y, y)
+}

@@ -1,0 +1,118 @@
+package gemm
+
+import "github.com/bestiary-ml/bestiary/internal/cpu/simd"
+
+// Matrix is the right operand of a product.
+type Matrix struct {
+	Base       uintptr
+	Stride     int  // bytes between stored rows
+	Transposed bool // stored with the depth along its rows
+
+	images, imageStride int // if not 0, each row is followed by those at the same place in the other images, so many bytes apart
+}
+
+// panels are columns n0 to n1 of part of the depth of a matrix, as the tile kernels read them: cut into panels as wide
+// as a tile and packed row after row, or as they lie.
+type panels struct {
+	*Engine
+	depth, n0, n1 int
+	packed        []float32
+	raw           uintptr // where the first row begins, if whole panels are read where they lie; else 0
+	stride        int
+	low           int // distance to low parts of the numbers, in bytes, where they are split
+}
+
+const (
+	// panelBytes is the part of a worker's level-2 cache that panels of B may take, tilePanelBytes that of processors with
+	// AMX, which have 2 MB.
+	panelBytes, tilePanelBytes = 600 << 10, 1200 << 10
+)
+
+// mostPanels is the number of panels of so many terms of the depth that a task may hold.
+func (p *Engine) mostPanels(terms int, paired bool) int {
+	bytes, number := panelBytes, 4
+	if paired {
+		number = 2 * p.BF16.Parts()
+		if p.BF16.Tiles != nil {
+			bytes = tilePanelBytes
+		}
+	}
+	return max(1, bytes/number/p.Width()/max(1, terms))
+}
+
+// Panels packs what it must in the worker's buffer. The depth runs over the rows from to to of every tap.
+func (p *Engine) Panels(w *Worker, b Matrix, taps []Tap, from, to, n0, n1 int, raw, paired bool) panels {
+	if paired {
+		return p.pairedPanels(w, b, taps, from, to, n0, n1)
+	}
+	q := panels{Engine: p, depth: len(taps) * (to - from), n0: n0, n1: n1, stride: b.Stride}
+	q.packed = Aligned(&w.B, max(1, q.depth)*Ceil(n1-n0, p.Width())*p.Width())
+	if q.depth == 0 {
+		return q
+	}
+	raw = raw && !b.Transposed && b.images == 0
+	for i := 1; i < len(taps); i++ { // the taps' rows must follow each other without a gap
+		raw = raw && taps[i].Weight-taps[i-1].Weight == (to-from)*b.Stride
+	}
+	if raw {
+		q.raw = b.Base + uintptr(taps[0].Weight+from*b.Stride)
+	}
+	for n := n0; n < n1; n += p.Width() {
+		columns := min(p.Width(), n1-n)
+		if q.raw != 0 && columns%p.Lanes == 0 {
+			continue
+		}
+		panel := q.packed[(n-n0)*q.depth:]
+		for _, tap := range taps {
+			at := b
+			at.Base += uintptr(tap.Weight)
+			p.pack(w, at, from, to, n, columns, panel)
+			panel = panel[(to-from)*Ceil(columns, p.Lanes)*p.Lanes:]
+		}
+	}
+	return q
+}
+
+// pack lays out rows from to to of columns of b, n being the first: row after row, as wide as a tile of whole vectors.
+func (p *Engine) pack(w *Worker, b Matrix, from, to, n, columns int, panel []float32) {
+	vectors, dst := Ceil(columns, p.Lanes), Address(panel)
+	if b.images > 0 {
+		for from < to {
+			image := from % b.images
+			rows := min(to-from, b.images-image)
+			one := Matrix{Base: b.Base + uintptr(from/b.images*b.Stride+image*b.imageStride), Stride: b.imageStride}
+			p.pack(w, one, 0, rows, n, columns, panel)
+			from, panel = from+rows, panel[rows*vectors*p.Lanes:]
+		}
+		return
+	}
+	if !b.Transposed {
+		src := b.Base + uintptr(from*b.Stride+4*n)
+		w.panel = simd.Panel{Dst: dst, Src: src, SrcStride: b.Stride, Rows: to - from, Columns: columns}
+		p.Copy[vectors-1](&w.panel)
+		return
+	}
+	// Eight columns at a time; the last one stands in for those that are missing, which nobody stores.
+	for column := 0; column < vectors*p.Lanes; column += 8 {
+		for i := range w.Transposed {
+			row := n + min(column+i, columns-1)
+			w.Transposed[i] = b.Base + uintptr(row*b.Stride+4*from)
+		}
+		w.Transposition = simd.Transposition{
+			Rows: &w.Transposed[0], Dst: dst + uintptr(4*column), DstStride: 4 * vectors * p.Lanes, K: to - from,
+		}
+		p.Transpose(&w.Transposition)
+	}
+}
+
+// place points t at the panel that begins with column n, and returns how many vectors wide it is.
+func (q *panels) place(t *simd.Tile, n int) (vectors int) {
+	t.Columns, t.COffset, t.BLow = min(q.Width(), q.n1-n), 4*n, q.low
+	vectors = Ceil(t.Columns, q.Lanes)
+	if q.raw != 0 && t.Columns%q.Lanes == 0 {
+		t.B, t.BStride = q.raw+uintptr(4*n), q.stride
+	} else {
+		t.B, t.BStride = Address(q.packed[(n-q.n0)*q.depth:]), 4*vectors*q.Lanes
+	}
+	return vectors
+}

@@ -1,0 +1,200 @@
+package gemm
+
+// RowsJob is C[m][n] = act(Σ over taps t and depth k of A[m shifted by t][k] · B[t][k][n] + bias[n]), batch times.
+type RowsJob struct {
+	Batch                         int
+	AStep, BStep, CStep, BiasStep int // bytes from one product of the batch to the next
+
+	M, N, Depth int
+	Taps        []Tap  // weight is the offset of the tap's rows in B
+	A, C        Grid   // rows of A and C
+	*Padding           // a's images, where they must be padded first: one a product; otherwise nil
+	B           Matrix // of the first tap
+	Constant    uint64 // not 0: names B, which is the same for all jobs that do; see keepPanels
+	Epilogue
+
+	kept []float32 // B in panels, or nil
+
+	Paired         bool // in bfloat16
+	most           int  // terms that a block sums
+	Blocks         int  // parts of the depth
+	mTasks, nTasks int
+	firstTask      int
+}
+
+const (
+	// DepthBlock bounds the depth summed in registers at a time: so many rows of four panels fit the level-2 cache.
+	DepthBlock = 1152
+	// rawRows is the number of rows up to which packing B costs more than it saves.
+	rawRows = 64
+	// smallJob is the number of multiply-adds below which another thread isn't worth waking.
+	smallJob = 128 << 10
+)
+
+// AddRows appends a job to those that StartRows runs.
+func (p *Engine) AddRows(j RowsJob) {
+	if j.Batch*j.M*j.N == 0 {
+		return
+	}
+	if j.Depth == 0 {
+		j.Taps = nil
+	}
+	j.Blocks = 1
+	total := j.Depth * len(j.Taps)
+	if j.Paired = p.Paired(j.M, j.N, total); j.Paired {
+		p.NeedBlank(j.N)
+	}
+	j.most = p.mostTerms(DepthBlock, j.Paired)
+	if j.Depth > j.most {
+		j.Blocks = len(j.Taps) * Ceil(j.Depth, j.most)
+	} else if total > j.most {
+		j.Blocks = Ceil(len(j.Taps), j.most/j.Depth)
+	}
+	panels := Ceil(j.N, p.Width())
+	most := p.mostPanels(Ceil(total, j.Blocks), j.Paired) // panels that a task may hold
+	j.nTasks, j.mTasks = Ceil(panels, most), 1
+	if want := 4 * p.Pool.Threads(); p.Pool.Threads() > 1 && j.Batch*j.M*j.N*max(total, 16) > smallJob {
+		j.mTasks = max(1, min(Ceil(want, j.Batch*j.nTasks), j.M/(8*p.Tallest(j.Paired))))
+		if j.A.images > 0 {
+			j.mTasks = min(j.mTasks, j.M/j.A.images)
+		}
+		if tasks := j.Batch * j.mTasks * j.nTasks; tasks < want {
+			j.nTasks = min(panels, j.nTasks*Ceil(want, tasks))
+		}
+	}
+	if n := len(p.rows); n > 0 {
+		j.firstTask = p.rows[n-1].firstTask + p.rows[n-1].tasks()
+	}
+	p.rows = append(p.rows, j)
+}
+
+func (j *RowsJob) tasks() int { return j.Batch * j.mTasks * j.nTasks }
+
+// StartRows runs the jobs that were added.
+func (p *Engine) StartRows() {
+	for i := range p.rows {
+		p.keepPanels(&p.rows[i])
+	}
+	if n := len(p.rows); n > 0 {
+		p.Pool.Run(p.rows[n-1].firstTask+p.rows[n-1].tasks(), p.runRows)
+	}
+}
+
+// sums is a part of a RowsJob's sums: taps first to end, and of their depth from to to.
+type sums struct{ first, end, from, to int }
+
+// block returns what block i sums.
+func (j *RowsJob) block(i int) sums {
+	if n := len(j.Taps); j.Blocks == 1 || j.Depth <= j.most {
+		return sums{Split(n, i, j.Blocks), Split(n, i+1, j.Blocks), 0, j.Depth}
+	}
+	parts := j.Blocks / len(j.Taps)
+	t := i / parts
+	return sums{t, t + 1, Split(j.Depth, i%parts, parts), Split(j.Depth, i%parts+1, parts)}
+}
+
+// rowsTask computes a rectangle of one product.
+func (p *Engine) rowsTask(task, worker int) {
+	i := len(p.rows) - 1
+	for p.rows[i].firstTask > task {
+		i--
+	}
+	j := p.rows[i]
+	task -= j.firstTask
+	batch := task / (j.mTasks * j.nTasks)
+	j.A.Base += uintptr(batch * j.AStep)
+	j.B.Base += uintptr(batch * j.BStep)
+	j.C.Base += uintptr(batch * j.CStep)
+	if j.Bias != 0 {
+		j.Bias += uintptr(batch * j.BiasStep)
+	}
+	if j.Padding != nil {
+		j.A.Base = p.Workers[worker].padded(j.Padding, batch)
+	}
+	mTask, nTask := task%j.mTasks, task/j.mTasks%j.nTasks
+	unit := p.Tallest(j.Paired) // of rows, which tasks don't divide
+	if j.A.images > 0 {
+		unit = j.A.images
+	}
+	units, panels := Ceil(j.M, unit), Ceil(j.N, p.Width())
+	m0, m1 := Split(units, mTask, j.mTasks)*unit, min(j.M, Split(units, mTask+1, j.mTasks)*unit)
+	n0, n1 := Split(panels, nTask, j.nTasks)*p.Width(), min(j.N, Split(panels, nTask+1, j.nTasks)*p.Width())
+	for block := range j.Blocks {
+		p.rowsBlock(p.Workers[worker], &j, block, m0, m1, n0, n1)
+	}
+}
+
+// rowsBlock adds a part of the depth to the rectangle m0 ≤ m < m1, n0 ≤ n < n1 of C.
+func (p *Engine) rowsBlock(w *Worker, j *RowsJob, block, m0, m1, n0, n1 int) {
+	s := j.block(block)
+	if j.kept != nil {
+		p.RowsTiles(w, j, p.keptPanels(j, s, n0, n1), block, m0, m1)
+		return
+	}
+	p.RowsTiles(w, j, p.Panels(w, j.B, j.Taps[s.first:s.end], s.from, s.to, n0, n1, m1-m0 <= rawRows, j.Paired), block, m0, m1)
+}
+
+// RowsTiles is rowsBlock with its panels of B.
+func (p *Engine) RowsTiles(w *Worker, j *RowsJob, b panels, block, m0, m1 int) {
+	s, group := j.block(block), j.group(m0, m1)
+	tiles := Ceil(group, p.Tallest(j.Paired))
+	for ; m0 < m1; m0 += group {
+		for tile := range tiles {
+			r0, r1 := m0+p.Edge(group, tile, tiles, j.Paired), m0+p.Edge(group, tile+1, tiles, j.Paired)
+			rows := w.Rows[:r1-r0]
+			j.C.addresses(rows, j.C.point(r0), Tap{})
+			at := j.A.point(r0)
+			if j.A.images == 0 {
+				p.rowsTile(w, j, b, at, rows, s, 0, block == 0, block == j.Blocks-1)
+				continue
+			}
+			for tap := s.first; tap < s.end; {
+				from, to, begins, finishes := j.stretch(at, tap, s.end)
+				if tap = to; from < to {
+					begins, finishes = begins && s.from == 0, finishes && s.to == j.Depth
+					p.rowsTile(w, j, b, at, rows, sums{from, to, s.from, s.to}, from-s.first, begins, finishes)
+				}
+			}
+		}
+	}
+}
+
+// rowsTile adds s to rows of C, for the rows of A from the point at on. skip is the number of taps that the panels have
+// before the first of s; first and last say whether these sums are the rows' first and last.
+func (p *Engine) rowsTile(w *Worker, j *RowsJob, b panels, at point, rows []uintptr, s sums, skip int, first, last bool) {
+	t, taps, height := &w.Tile, j.Taps[s.first:s.end], len(rows)
+	t.Taps, t.K = len(taps), s.to-s.from
+	if j.Paired {
+		t.K = p.BF16.PairsOf(t.K)
+	}
+	j.prepare(t, first, last)
+	table := w.Addresses(len(taps) * height)
+	for i, tap := range taps {
+		j.A.addresses(table[i*height:][:height], at, tap)
+	}
+	if s.from > 0 {
+		for i := range table {
+			table[i] += uintptr(4 * s.from)
+		}
+	}
+	t.A, t.C = &w.Table[0], &rows[0]
+	if j.Paired {
+		p.RoundTile(w, t, table, s.to-s.from)
+	}
+	for n := b.n0; n < b.n1; n += p.Width() {
+		vectors := b.place(t, n)
+		t.B += uintptr(skip * t.K * t.BStride)
+		t.Bias = 0
+		if last && j.Bias != 0 {
+			t.Bias = j.Bias + uintptr(4*n)
+		}
+		if j.Paired {
+			p.BF16.MultiplyRows(w, t, vectors, height)
+		} else {
+			p.Rows[vectors-1][height](t)
+		}
+	}
+	if last {
+		p.finish(&j.Epilogue, rows, b.n0, b.n1)
+	}
+}
