@@ -6,7 +6,7 @@ import (
 	"github.com/bestiary-ml/bestiary/internal/kernel"
 )
 
-// gather copies rows of n places from place on, scaled, to dst [n, width].
+// gather copies the rows of n places from place on, scaled, to dst [n, width].
 func (p *Engine) gather(dst, src []float32, stride, place, n int, scale float32) {
 	a := &p.job
 	for i := range n {
@@ -19,7 +19,7 @@ func (p *Engine) gather(dst, src []float32, stride, place, n int, scale float32)
 	}
 }
 
-// scatter is gather the other way.
+// scatter copies rows of src [n, width], scaled, back to the rows of n places from place on.
 func (p *Engine) scatter(src, dst []float32, stride, place, n int, scale float32) {
 	a := &p.job
 	for i := range n {
@@ -27,7 +27,7 @@ func (p *Engine) scatter(src, dst []float32, stride, place, n int, scale float32
 	}
 }
 
-// across lays out the keys' rows (n of them, src by place) as the transposed panels that scores are multiplied with.
+// across transposes n rows of src, keys or values, into panels, as score reads them.
 func (p *Engine) across(w *worker, dst, src []float32, n int) {
 	a, lanes := &p.job, p.Width()
 	for first := 0; first < n; first += lanes {
@@ -42,7 +42,7 @@ func (p *Engine) across(w *worker, dst, src []float32, n int) {
 	}
 }
 
-// score sets scores (rows of stride numbers) to the products of n rows of left [n, width] with the columns' transposed.
+// score sets scores (rows of stride numbers) to n rows of left [n, width] times the transposed rows of the columns.
 func (p *Engine) score(w *worker, scores []float32, stride int, left []float32, n int, across []float32) {
 	a, t := &p.job, &w.Tile
 	*t = simd.Tile{Taps: 1, K: a.Dim, BStride: 4 * p.Width()}
@@ -54,7 +54,7 @@ func (p *Engine) score(w *worker, scores []float32, stride int, left []float32, 
 		}
 		t.A, t.C = &w.Table[0], &w.Rows[0]
 		for _, run := range w.columns {
-			for at := 0; at < run.n; at += p.Width() { // runs begin with a panel: a tile is a whole number of them
+			for at := 0; at < run.n; at += p.Width() { // a run begins with a panel: tiles of keys are whole panels
 				t.B, t.COffset = gemm.Address(across[(run.key+at)*a.Dim:]), 4*(run.column+at)
 				t.Columns = min(p.Width(), run.n-at)
 				p.Rows[1][part.n](t)
@@ -63,7 +63,7 @@ func (p *Engine) score(w *worker, scores []float32, stride int, left []float32, 
 	}
 }
 
-// mix sets out [n, width] to the products of n rows of weights (stride numbers each) with the columns' rows of right.
+// mix sets out [n, width] to n rows of weights (stride numbers each) times the columns' rows of right.
 func (p *Engine) mix(w *worker, out, weights []float32, stride, n int, right []float32) {
 	a, t := &p.job, &w.Tile
 	*t = simd.Tile{Taps: 1, BStride: 4 * a.width, Columns: p.Width()}
@@ -87,7 +87,7 @@ func (p *Engine) mix(w *worker, out, weights []float32, stride, n int, right []f
 	}
 }
 
-// addBackward adds to the columns' rows of sums the products of n transposed rows of weights with rows of right.
+// addBackward adds to the columns' rows of sums the transpose of n rows of weights times rows of right.
 func (p *Engine) addBackward(w *worker, sums, weights []float32, stride, n int, right []float32) {
 	a, t := &p.job, &w.Tile
 	*t = simd.Tile{K: n, BStride: 4 * a.width, Columns: p.Width(), Accumulate: 1}

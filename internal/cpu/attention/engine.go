@@ -1,3 +1,4 @@
+// Package attention computes softmax(scale·q·kᵀ)·v and its gradient for float32 (Vaswani et al., 2017, eq. 1) on the processor.
 package attention
 
 import (
@@ -6,11 +7,10 @@ import (
 	"github.com/bestiary-ml/bestiary/internal/kernel"
 )
 
-// Engine computes attention and its gradient, head by head, on the register tiles of matrix products.
+// Engine computes attention and its gradient, head by head, on the register tiles of a gemm.Engine.
 //
-// A head is computed in blocks of a tile of queries: the scores of a block over the keys that its tiles list are kept,
-// which is a few rows of the n×n matrix at a time; fully masked tiles are skipped. Keys that are listed lie side by side in
-// the block: its columns.
+// A head is computed in blocks of a tile of queries. Only the scores of a block are in memory, a few rows of the [queries, keys]
+// matrix. Fully masked tiles of keys are skipped; the keys of the other tiles are the columns of the block, side by side.
 type Engine struct {
 	*gemm.Engine
 	workers   []*worker
@@ -37,7 +37,7 @@ type worker struct {
 	gKeys, gValues               []float32 // [keys, width]
 	queries, gOut, out, gQueries []float32 // [tile, width]
 	scores, gScores              []float32 // [tile, keys]
-	dropped                      []uint32  // bits of the keys that keep refuses
+	dropped                      []uint32  // bits of the keys that Keep excludes
 	columns                      []columnRun
 	masked                       []columnRun
 }
@@ -52,9 +52,10 @@ func New(g *gemm.Engine) *Engine {
 	return p
 }
 
-// skinnyQueries is the number of queries below which packing keys and values costs more than it saves.
+// skinnyQueries is the number of queries below which packing keys and values costs more than it saves, as in decoding.
 const skinnyQueries = 4
 
+// start sets up the job.
 func (p *Engine) start(a portable.Attention[float32]) {
 	p.Begin()
 	p.job = job{Attention: a, width: gemm.Ceil(a.Dim, p.Width()) * p.Width()}
@@ -64,12 +65,13 @@ func (p *Engine) start(a portable.Attention[float32]) {
 	}
 }
 
+// stop forgets the job.
 func (p *Engine) stop() {
 	p.job = job{}
 	p.End()
 }
 
-// Forward is kernel.Sequences' Attention.
+// Forward computes kernel.Sequences' Attention.
 func (p *Engine) Forward(a portable.Attention[float32]) {
 	p.start(a)
 	defer p.stop()
@@ -81,14 +83,14 @@ func (p *Engine) Forward(a portable.Attention[float32]) {
 	}
 }
 
-// Backward is kernel.Sequences' AttentionGrad.
+// Backward computes kernel.Sequences' AttentionGrad.
 func (p *Engine) Backward(a portable.Attention[float32]) {
 	p.start(a)
 	defer p.stop()
 	p.Pool.Run(a.Batch*a.Heads, p.runHeadGrad)
 }
 
-// position is the one at a place.
+// position returns the position in the sequence of a place, see kernel.AttentionMask.
 func (a *job) position(place int) int {
 	if a.order == nil {
 		return place
@@ -99,7 +101,7 @@ func (a *job) position(place int) int {
 // stretch is a range of rows.
 type stretch struct{ from, n int }
 
-// evenParts lists, for each number of rows up to a tile of queries, how to cut them into tiles of nearly equal height.
+// evenParts cuts each number of rows up to a tile of queries into register tiles of nearly equal height.
 func evenParts(height int) (all [kernel.AttentionTile + 1][]stretch) {
 	for n := range all {
 		tiles := gemm.Ceil(n, height)

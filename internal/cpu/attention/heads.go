@@ -51,7 +51,7 @@ func (p *Engine) headTask(task, worker int) {
 	}
 }
 
-// headGradTask computes the gradients of a head; see attention.backward for the formula.
+// headGradTask computes the gradients of a head; the portable kernel has the formula.
 func (p *Engine) headGradTask(task, worker int) {
 	a, w := &p.job, p.workers[worker]
 	b, h := task/a.Heads, task%a.Heads

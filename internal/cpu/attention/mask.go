@@ -8,10 +8,10 @@ import (
 	"github.com/bestiary-ml/bestiary/internal/kernel"
 )
 
-// columnRun is a stretch of a block's columns: so many keys from a place on.
+// columnRun is a run of a block's columns: n keys, from place key on.
 type columnRun struct{ column, key, n int }
 
-// listColumns lists the columns of block: runs of keys, and those stretches of them in which bits are to be looked at.
+// listColumns lists the columns of a block: runs of keys, and the runs among them whose bits must be checked.
 func (p *Engine) listColumns(w *worker, block int) (columns int) {
 	a := &p.job
 	w.columns, w.masked = w.columns[:0], w.masked[:0]
@@ -38,7 +38,7 @@ func (p *Engine) listColumns(w *worker, block int) (columns int) {
 	return columns
 }
 
-// noteDropped notes the bits of sequence b's keys that are to be left out.
+// noteDropped sets the bits of the keys of sequence b that Keep excludes.
 func (a *job) noteDropped(w *worker, b int) {
 	w.dropped = w.dropped[:0]
 	if a.Keep == nil {
@@ -52,7 +52,7 @@ func (a *job) noteDropped(w *worker, b int) {
 	}
 }
 
-// mask sets the scores of pairs that must not be seen to −∞, in rows of stride numbers for n queries from place on.
+// mask sets masked scores to −∞, in rows of stride numbers for n queries from place on.
 func (a *job) mask(w *worker, scores []float32, stride, place, n int) {
 	inf := float32(math.Inf(-1))
 	for _, run := range w.masked {

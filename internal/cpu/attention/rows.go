@@ -8,7 +8,7 @@ import (
 	"github.com/bestiary-ml/bestiary/internal/kernel"
 )
 
-// rowsOfHeadTask computes the queries of a head one by one, as decoding does.
+// rowsOfHeadTask computes the queries of a head one by one, without packing keys and values.
 func (p *Engine) rowsOfHeadTask(task, worker int) {
 	a, w := &p.job, p.workers[worker]
 	b, h := task/a.Heads, task%a.Heads
@@ -47,7 +47,7 @@ func (p *Engine) rowsOfHeadTask(task, worker int) {
 	}
 }
 
-// maskRow sets the scores of keys that query i of sequence b doesn't see to −∞.
+// maskRow sets the scores of keys that query i of sequence b does not see to −∞.
 func (a *job) maskRow(b, i int, scores []float32) {
 	inf := float32(math.Inf(-1))
 	if a.Mask != nil {

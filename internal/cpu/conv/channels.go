@@ -5,11 +5,11 @@ import (
 	"github.com/bestiary-ml/bestiary/internal/kernel"
 )
 
-// Images of few channels, like photos, leave the tiles of the general forms mostly empty. But a row of a convolution's
-// kernel covers KW·C numbers that lie side by side, if the image has its padding in memory. So these convolutions work
-// on one padded copy of an image at a time and take a row of the kernel for a single position of KW·C channels.
+// Inputs of few channels, like photos, would leave the register tiles mostly empty. But a row of the kernel covers KW·C numbers
+// that lie side by side, if the image is padded in memory. So these convolutions work on a padded copy of one image at a time, and
+// take a row of the kernel for a single tap with KW·C channels.
 
-// fewChannels reports whether a convolution takes this way.
+// fewChannels reports whether a convolution is computed this way.
 func (p *Engine) fewChannels(c kernel.Conv) bool {
 	return c.Groups == 1 && c.DilationW == 1 && c.KW > 1 && c.C < 16 && c.KW*c.C <= p.Width()
 }
@@ -36,7 +36,7 @@ func (p *Engine) rowTaps(c kernel.Conv) []gemm.Tap {
 	return p.taps
 }
 
-// forwardFewChannels is conv2d: each image is a product of a batch.
+// forwardFewChannels is Forward: each image is a product of a batch.
 func (p *Engine) forwardFewChannels(c kernel.Conv, x, w, bias, y []float32) {
 	d := p.setPadding(c, x)
 	one := c
@@ -50,7 +50,7 @@ func (p *Engine) forwardFewChannels(c kernel.Conv, x, w, bias, y []float32) {
 	p.StartRows()
 }
 
-// backwardWeightFewChannels is BackwardWeight: each image is a stretch of the depth.
+// backwardWeightFewChannels is BackwardWeight: each image is a part of the depth.
 func (p *Engine) backwardWeightFewChannels(c kernel.Conv, x, gy, gw []float32) {
 	d := p.setPadding(c, x)
 	p.StartColumns(gemm.ColumnsJob{

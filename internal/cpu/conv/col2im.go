@@ -6,8 +6,8 @@ import (
 	"github.com/bestiary-ml/bestiary/internal/kernel"
 )
 
-// col2imJob is BackwardInput for narrow images: an output pixel's gradient times the weights is what it
-// contributes to the KH·KW·C numbers under the kernel, and those contributions are added to a padded image.
+// col2imJob is BackwardInput for inputs of few channels: the gradient of an output pixel times the weights is its contribution to
+// the KH·KW·C numbers under the kernel, and contributions are added to a padded image.
 type col2imJob struct {
 	kernel.Conv
 	*gemm.Padding
@@ -15,9 +15,10 @@ type col2imJob struct {
 	bias  []float32
 }
 
-// col2imPixels is the number of output pixels whose contributions are computed at a time, at least.
+// col2imPixels is the least number of output pixels whose contributions are computed at a time.
 const col2imPixels = 96
 
+// backwardInputFewChannels is BackwardInput.
 func (p *Engine) backwardInputFewChannels(c kernel.Conv, gy, w, bias, gx []float32) {
 	p.col2im = col2imJob{c, p.setPadding(c, gx), gemm.Address(gy), gemm.Address(w), bias}
 	p.Pool.Run(c.N, p.runCol2im)
@@ -26,7 +27,7 @@ func (p *Engine) backwardInputFewChannels(c kernel.Conv, gy, w, bias, gx []float
 // col2imTask computes one image.
 func (p *Engine) col2imTask(image, worker int) {
 	j, w := &p.col2im, p.workers[worker]
-	padded := gemm.Aligned(&w.sum, j.Size()+p.Width())[:j.Size()+p.Width()] // adding writes beyond the end of a row
+	padded := gemm.Aligned(&w.sum, j.Size()+p.Width())[:j.Size()+p.Width()] // the last addition writes whole vectors
 	clear(padded)
 	if j.bias != nil {
 		first := padded[:j.RowSize()]
@@ -67,8 +68,8 @@ func (p *Engine) col2imRow(w *worker, padded, contributions []float32, y int) {
 	j := &p.col2im
 	columns, across := j.KW*j.C, j.KH*j.KW*j.C
 	vectors := gemm.Ceil(columns, p.Lanes)
-	// Neighbouring pixels overlap, and a load that overlaps the store just before waits for it. So only pixels that
-	// are far enough apart follow each other.
+	// Neighbouring pixels overlap, and a load waits for a store just before it to the same place. So pixels are added in turns of
+	// those that don't overlap.
 	turns := min(j.OW, gemm.Ceil(vectors*p.Lanes, j.StrideW*j.C))
 	for a := range j.KH {
 		dst := (y*j.StrideH + a*j.DilationH) * j.RowSize()

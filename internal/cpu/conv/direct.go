@@ -5,7 +5,7 @@ import (
 	"github.com/bestiary-ml/bestiary/internal/kernel"
 )
 
-// inputGrid is the grid on a convolution's input whose points, shifted by a tap, are what an output pixel sees.
+// inputGrid is the grid on the input that has a point for each output pixel; shifted by a tap, it is what the pixel sees.
 func (p *Engine) inputGrid(c kernel.Conv, x []float32) gemm.Grid {
 	return gemm.Grid{
 		Base: gemm.Address(x), ImageStride: 4 * c.H * c.W * c.C, RowStride: 4 * c.W * c.C, PixelStride: 4 * c.C,
@@ -35,7 +35,7 @@ func (p *Engine) addTaps(c kernel.Conv) []gemm.Tap {
 	return p.taps
 }
 
-// directForward is conv2d: rows are output pixels, the depth is the kernel's positions and channels.
+// directForward is Forward: rows of the product are output pixels [N·OH·OW], its depth is taps and channels [KH·KW·C].
 func (p *Engine) directForward(c kernel.Conv, x, w, bias, y []float32) {
 	inputs, outputs := c.C/c.Groups, c.O/c.Groups
 	j := gemm.RowsJob{
@@ -49,9 +49,8 @@ func (p *Engine) directForward(c kernel.Conv, x, w, bias, y []float32) {
 	p.StartRows()
 }
 
-// directBackwardInput is BackwardInput. Input pixels whose coordinates have the same remainders by the strides see
-// the output through the same positions of the kernel, at a constant shift: each such phase is a product like the
-// forward one, with stride 1.
+// directBackwardInput is BackwardInput. Input pixels whose coordinates have the same remainders modulo the strides (a phase) meet
+// the output at the same taps, at a constant shift. So each phase is a product like the forward one, with stride 1.
 func (p *Engine) directBackwardInput(c kernel.Conv, gy, w, bias, gx []float32) {
 	inputs, outputs := c.C/c.Groups, c.O/c.Groups
 	upstream := p.outputGrid(c, gy)
@@ -94,7 +93,7 @@ func (p *Engine) directBackwardInput(c kernel.Conv, gy, w, bias, gx []float32) {
 	p.StartRows()
 }
 
-// directBackwardWeight is BackwardWeight: the depth is the output pixels.
+// directBackwardWeight is BackwardWeight: the depth of the product is the output pixels.
 func (p *Engine) directBackwardWeight(c kernel.Conv, x, gy, gw []float32) {
 	inputs, outputs := c.C/c.Groups, c.O/c.Groups
 	j := gemm.ColumnsJob{
@@ -108,8 +107,7 @@ func (p *Engine) directBackwardWeight(c kernel.Conv, x, gy, gw []float32) {
 	p.StartColumns(j)
 }
 
-// DirectProducts is the number of products that a convolution takes for each pair of channels of an image, if it is
-// computed directly.
+// DirectProducts is the number of multiplications of the direct way, for each image and pair of channels.
 func DirectProducts(c kernel.Conv) int {
 	down, across := 0, 0
 	for k := range c.KH {

@@ -1,3 +1,5 @@
+// Package conv computes float32 convolutions and their gradients on the processor, in one of three ways: directly as products
+// (implicit GEMM), by rows of the kernel for inputs of few channels, or by Winograd's minimal filtering.
 package conv
 
 import (
@@ -6,7 +8,7 @@ import (
 	"github.com/bestiary-ml/bestiary/internal/kernel"
 )
 
-// Engine computes convolutions.
+// Engine computes convolutions, one at a time, with the parts of a gemm.Engine.
 type Engine struct {
 	*gemm.Engine
 	workers []*worker
@@ -23,16 +25,16 @@ type Engine struct {
 	runWinogradImages, runWinogradSums   func(task, worker int)
 	runWinogradCollect                   func(task, worker int)
 
-	transformed []float32 // weights by Winograd's algorithm, unless they are kept
-	zeros       []float32 // what lies outside an image: at least as many as a pixel has channels
+	transformed []float32 // weights for Winograd's algorithm, unless they are kept
+	zeros       []float32 // a pixel outside an image
 }
 
 // worker is the scratch memory of a worker.
 type worker struct {
 	*gemm.Worker
 	addition      simd.Addition
-	sum           []float32 // a padded image, see col2imJob
-	contributions []float32 // to it
+	sum           []float32 // a padded image, to which contributions are added
+	contributions []float32 // see col2imJob
 	winograd      winogradWorker
 }
 
@@ -49,7 +51,7 @@ func New(g *gemm.Engine) *Engine {
 	return p
 }
 
-// start prepares for a convolution of the operands, until finish.
+// start prepares for a convolution of the operands, until stop.
 func (p *Engine) start(c kernel.Conv, operands ...[]float32) {
 	p.Begin(operands...)
 	p.taps = p.taps[:0]

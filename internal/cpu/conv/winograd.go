@@ -5,18 +5,17 @@ import (
 	"github.com/bestiary-ml/bestiary/internal/kernel"
 )
 
-// Convolutions with many channels are computed by Winograd's minimal filtering (Winograd, 1980; Lavin and Gray, 2016):
-// F(m×m, r×r) gets m×m outputs of a kernel of r×r from n×n products, n = m+r−1, instead of m²·r². Squares of n×n input
-// pixels become n×n points by additions, each point is a matrix product over the channels, and squares of products
-// become output pixels by additions again.
+// Convolutions with many channels are computed by Winograd's minimal filtering (Winograd, 1980; Lavin and Gray, 2016): F(m×m, r×r)
+// computes m×m outputs of an r×r kernel with n×n multiplications, n = m+r−1, instead of m²·r². Additions transform tiles of n×n
+// input pixels to n×n points; each point is a matrix product over the channels; additions transform the products to outputs.
 //
-// A kernel of stride 2 and twice the size is taken apart: of a Conv2d, the sum over the four phases of the input's pixels
-// (even and odd rows and columns) of convolutions of stride 1; of its input gradient, one for each phase of the result.
-// The gradient of the weights is the transposed algorithm: F(r×r, m×m) of the same points.
+// A kernel with stride 2 is split into its phases (even and odd rows and columns): Forward is the sum of four convolutions with
+// stride 1, and BackwardInput is one convolution for each phase of its result. BackwardWeight is the transposed algorithm,
+// F(r×r, m×m) on the same points.
 //
 // Points are sums of input pixels, so an infinity may become NaN, and both reach all outputs of a tile.
 
-// winogradJob is a convolution that runs: parts are convolutions of stride 1, and share their weights' shape.
+// winogradJob is the convolution that runs. Its parts are convolutions with stride 1 and kernels of the same shape.
 type winogradJob struct {
 	filtering
 	n            int // points along an axis: m + r − 1
@@ -24,7 +23,7 @@ type winogradJob struct {
 	tiles        int // of all images
 	depth, width int // channels of the input and of the output of the products
 	parts        []winogradPart
-	sum          bool      // the parts are added up, otherwise each has a result of its own
+	sum          bool      // the parts are added; otherwise each has a result of its own
 	tasks        int       // ranges of tiles
 	weights      []float32 // [part, point, panel of width, depth, tile's width]
 	constant     uint64    // kernel.Conv.Constant
@@ -40,19 +39,19 @@ type winogradJob struct {
 // winogradPart is a convolution of stride 1 between pixels of grids.
 type winogradPart struct {
 	in, out    gemm.Grid
-	inY, inX   int    // the first pixel that the first tile reads
-	outY, outX int    // and writes
-	taps       [9]int // bytes from the first weight to those that its points are made of
+	inY, inX   int    // first pixel of the first tile of the input
+	outY, outX int    // and of the output
+	taps       [9]int // offsets of the part's weights, in bytes
 }
 
 const (
-	// winogradTiles is the number of tiles a worker transforms at a time, which then stay in its level-2 cache. For the sum
-	// of all parts it's worth leaving that cache: the weights of all of them, which may be more than the level-3 cache
-	// holds, are read again for each range of tiles.
+	// winogradTiles is the number of tiles that a worker transforms at a time; they stay in its level-2 cache. A sum of parts takes
+	// winogradSumTiles, which don't, because the weights of all parts, which may exceed the level-3 cache, are read again for each
+	// range of tiles.
 	winogradTiles, winogradSumTiles = 48, 192
 )
 
-// beginWinograd sets up p's job for a result of height×width pixels a part.
+// beginWinograd sets up the job for parts whose results have height×width pixels.
 func (p *Engine) beginWinograd(c kernel.Conv, f filtering, height, width int) *winogradJob {
 	j := &p.winograd
 	*j = winogradJob{
@@ -63,13 +62,13 @@ func (p *Engine) beginWinograd(c kernel.Conv, f filtering, height, width int) *w
 	return j
 }
 
-// tile returns a tile's image and its place in it.
+// tile returns the image of tile i and its first output pixel.
 func (j *winogradJob) tile(i int) (image, y, x int) {
 	inImage := i % (j.rows * j.across)
 	return i / (j.rows * j.across), j.m * (inImage / j.across), j.m * (inImage % j.across)
 }
 
-// winogradForward is conv2d, the sum of as many parts as the stride has phases.
+// winogradForward is Forward: the sum of a part for each phase.
 func (p *Engine) winogradForward(c kernel.Conv, f filtering, x, w, bias, y []float32) {
 	j := p.beginWinograd(c, f, c.OH, c.OW)
 	j.depth, j.width, j.sum = c.C, c.O, true
@@ -81,7 +80,7 @@ func (p *Engine) winogradForward(c kernel.Conv, f filtering, x, w, bias, y []flo
 	p.runWinograd(j)
 }
 
-// addInputPhases adds a part for each phase of a convolution's input.
+// addInputPhases adds a part for each phase of the input.
 func (p *Engine) addInputPhases(j *winogradJob, c kernel.Conv, x []float32) {
 	for phaseY := range c.StrideH {
 		for phaseX := range c.StrideW {
@@ -97,15 +96,15 @@ func (p *Engine) addInputPhases(j *winogradJob, c kernel.Conv, x []float32) {
 	}
 }
 
-// winogradBackwardInput is BackwardInput: each phase of the result is a convolution of the output's gradient with
-// every StrideH-th weight, backwards.
+// winogradBackwardInput is BackwardInput: each phase of the result is a convolution of the output's gradient with the weights of a
+// phase, in reverse order.
 func (p *Engine) winogradBackwardInput(c kernel.Conv, f filtering, gy, w, bias, gx []float32) {
 	j := p.beginWinograd(c, f, gemm.Ceil(c.H, c.StrideH), gemm.Ceil(c.W, c.StrideW))
 	j.depth, j.width, j.transposed = c.O, c.C, true
 	j.w, j.wStride, j.bias, j.act, j.slope = gemm.Address(w), 4*c.O, gemm.Address(bias), c.Act, float32(c.Slope)
 	for phaseY := range c.StrideH {
 		for phaseX := range c.StrideW {
-			firstY, firstX := (phaseY+c.PadH)%c.StrideH, (phaseX+c.PadW)%c.StrideW // the weights' phase
+			firstY, firstX := (phaseY+c.PadH)%c.StrideH, (phaseX+c.PadW)%c.StrideW // phase of the weights
 			part := winogradPart{
 				in: p.outputGrid(c, gy), inY: (phaseY+c.PadH)/c.StrideH - f.r + 1, inX: (phaseX+c.PadW)/c.StrideW - f.r + 1,
 				out: p.inputGrid(c, gx), outY: phaseY, outX: phaseX,

@@ -6,14 +6,13 @@ import (
 )
 
 const (
-	// winogradChannels is the number of channels from which transforming pixels pays, winogradWeightLeast the number of tiles
-	// from which transforming the gradient of the weights does.
+	// winogradChannels is the least number of channels, winogradWeightLeast the least number of tiles for BackwardWeight.
 	winogradChannels, winogradWeightLeast = 64, 32
-	// winogradTransform is the number of products that transforming a weight takes as long as, for each point.
+	// winogradTransform is the time of transforming a weight to a point, in multiplications.
 	winogradTransform = 18
 )
 
-// filtering is F(m×m, r×r): the size of the tiles of the result and that of the kernel.
+// filtering is F(m×m, r×r): tiles of m×m outputs of an r×r kernel.
 type filtering struct{ m, r int }
 
 // winogradDevice has the constants of the microkernels for package winograd; 32 is the width of the widest register tile.
@@ -41,15 +40,14 @@ func fastestFiltering(c kernel.Conv) (filtering, bool) {
 }
 
 const (
-	// winogradWeightBF16 is the number of channels from which the gradient of the weights is faster this way in bfloat16 than
-	// in the general form.
+	// winogradWeightBF16 is the least number of channels for BackwardWeight in bfloat16.
 	winogradWeightBF16 = 256
-	// winogradSplitChannels and winogradSplitTiles are the numbers of channels and tiles from which three products on AMX's
-	// tiles take so much longer than transforming that fewer of them are worth it. One product never does.
+	// winogradSplitChannels and winogradSplitTiles are the least numbers of channels and tiles with three products on AMX. A single
+	// product on AMX is always faster directly.
 	winogradSplitChannels, winogradSplitTiles = 128, 256
 )
 
-// chooseWinograd returns the way for results of a convolution in p's arithmetic, if there is one that is worth it.
+// chooseWinograd returns the filter of Forward and BackwardInput, and whether it is faster than the direct way in p's arithmetic.
 func (p *Engine) chooseWinograd(c kernel.Conv) (f filtering, worth bool) {
 	if h := p.BF16; h != nil && h.Tiles != nil {
 		f, worth = fewestProducts(c, winogradSplitTiles)
@@ -58,7 +56,7 @@ func (p *Engine) chooseWinograd(c kernel.Conv) (f filtering, worth bool) {
 	return fastestFiltering(c)
 }
 
-// chooseWinogradWeight is the same for the gradient of the weights.
+// chooseWinogradWeight is chooseWinograd for BackwardWeight.
 func (p *Engine) chooseWinogradWeight(c kernel.Conv) (f filtering, worth bool) {
 	f, worth = fewestProducts(c, winogradWeightLeast)
 	if h := p.BF16; h != nil {
@@ -67,7 +65,7 @@ func (p *Engine) chooseWinogradWeight(c kernel.Conv) (f filtering, worth bool) {
 	return f, worth
 }
 
-// UsesWinograd reports whether the results of a convolution are computed by Winograd's algorithm in float32.
+// UsesWinograd reports whether Forward and BackwardInput take Winograd's algorithm in float32.
 func UsesWinograd(c kernel.Conv) bool {
 	_, worth := fastestFiltering(c)
 	return worth

@@ -8,15 +8,15 @@ import (
 	"github.com/bestiary-ml/bestiary/internal/kernel"
 )
 
-// winogradImages is what the gradient of the weights sums over: the points of a block of tiles of all workers.
+// winogradImages has the points of a block of tiles, over which the gradient of the weights sums.
 type winogradImages struct {
 	gy          gemm.Grid
 	from, to    int       // tiles of the block
-	part        int       // whose gradient is computed
+	part        int       // of the job, whose gradient is computed
 	input       []float32 // [point, tile, channel], rows inputStride apart
 	output      []float32 // [point, panel of channels, tile, tile's width]
 	sums        []float32 // [point, channel of the input, channel of the output]
-	rangesOfC   int       // tasks a point
+	rangesOfC   int       // tasks for each point
 	inputStride int
 }
 
@@ -27,15 +27,15 @@ const (
 	winogradGrain = 16
 )
 
-// winogradBackwardWeight is BackwardWeight: the gradient of each of n×n transformed weights is a sum over tiles of
-// products of a transformed input with a transformed gradient of the output.
+// winogradBackwardWeight is BackwardWeight: the gradient of each of the n×n transformed weights is the sum over tiles of transformed
+// inputs times transformed gradients of the output.
 func (p *Engine) winogradBackwardWeight(c kernel.Conv, f filtering, x, gy, gw []float32) {
 	j := p.beginWinograd(c, f, c.OH, c.OW)
 	j.depth, j.width, j.w, j.wStride = c.C, c.O, gemm.Address(gw), 4*c.O
 	p.addInputPhases(j, c, x)
 	s, points := &j.images, j.n*j.n
 	p.NeedBlank(max(c.C, p.Width()))
-	s.gy, s.inputStride = p.outputGrid(c, gy), c.C+16 // so that rows lie in different sets of the level-1 cache
+	s.gy, s.inputStride = p.outputGrid(c, gy), c.C+16 // so that rows fall into different sets of the level-1 cache
 	s.input = gemm.Aligned(&s.input, points*winogradBlock*s.inputStride)
 	s.output = gemm.Aligned(&s.output, points*winogradBlock*c.O)
 	s.sums = gemm.Aligned(&s.sums, points*c.C*c.O)
@@ -73,8 +73,8 @@ func (p *Engine) winogradImagesTask(task, worker int) {
 	}
 }
 
-// pairWinogradOutput returns pairs of the rows of the panels of a point of the output's gradient, so many of each, and the
-// distance to their low parts.
+// pairWinogradOutput rounds the panels of a point of the output's gradient to pairs, for so many tiles, and returns their address
+// and the bytes to their low parts.
 func (p *Engine) pairWinogradOutput(w *worker, output uintptr, tiles int) (paired uintptr, low int) {
 	j, depth := &p.winograd, p.BF16.PairsOf(tiles)
 	paired, low = gemm.Address(gemm.Aligned(&w.B, p.BF16.Parts()*depth*j.width)), 4*depth*j.width
@@ -84,7 +84,7 @@ func (p *Engine) pairWinogradOutput(w *worker, output uintptr, tiles int) (paire
 	return paired, low
 }
 
-// winogradSumsTask adds the block's products to some rows of the sums of a point.
+// winogradSumsTask adds the products of the block to some rows of the sums of a point.
 func (p *Engine) winogradSumsTask(task, worker int) {
 	j, w := &p.winograd, p.workers[worker]
 	s, t, width := &j.images, &w.Tile, p.Width()
@@ -97,7 +97,7 @@ func (p *Engine) winogradSumsTask(task, worker int) {
 		t.K = p.BF16.PairsOf(tiles)
 		rows = t.K
 	}
-	table := w.Addresses(max(tiles, 2*t.K))[:tiles] // room to fill up pairs
+	table := w.Addresses(max(tiles, 2*t.K))[:tiles] // with room for zeros that fill up pairs
 	for i := range table {
 		table[i] = gemm.Address(s.input) + uintptr(4*(point*winogradBlock+i)*s.inputStride)
 	}
@@ -105,7 +105,7 @@ func (p *Engine) winogradSumsTask(task, worker int) {
 	if s.from > 0 {
 		t.Accumulate = 1
 	}
-	heights, group := gemm.Ceil(last-first, p.Tallest(paired)), gemm.PairColumns/p.Tallest(paired) // group: tiles that share what is paired
+	heights, group := gemm.Ceil(last-first, p.Tallest(paired)), gemm.PairColumns/p.Tallest(paired) // group: number of tiles that are paired at once
 	edge := func(i int) int { return first + p.Edge(last-first, i, heights, paired) }
 	for i := range heights {
 		r0, r1 := edge(i), edge(i+1)
@@ -130,7 +130,7 @@ func (p *Engine) winogradSumsTask(task, worker int) {
 	}
 }
 
-// winogradCollectTask transforms eight rows of the sums to gradients of weights.
+// winogradCollectTask transforms eight rows of the sums to gradients of the weights.
 func (p *Engine) winogradCollectTask(task, worker int) {
 	j, w := &p.winograd, p.workers[worker]
 	s, t, step := &j.images, &w.winograd, 4*p.Width()

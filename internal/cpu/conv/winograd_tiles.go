@@ -27,24 +27,24 @@ func (p *Engine) runWinograd(j *winogradJob) {
 	}
 }
 
-// winogradPanel is where the weights of a panel of a point of a part begin.
+// winogradPanel is the address of the weights of a panel, of a point of a part.
 func (j *winogradJob) winogradPanel(part, point, column int) uintptr {
 	return gemm.Address(j.weights) + uintptr(4*((part*j.n*j.n+point)*j.width+column)*j.depth)
 }
 
-// winogradWorker is what a worker needs for its tiles.
+// winogradWorker is the scratch memory of a worker.
 type winogradWorker struct {
-	src, dst         [16]uintptr // rows that a transform reads and writes
+	src, dst         [16]uintptr // addresses of the rows of a transform
 	points, products []float32   // [point, tile, channel]
 	a, c             [winogradSumTiles]uintptr
-	ignored          []float32 // pixels beyond the result
+	ignored          []float32 // a pixel outside the result
 }
 
-// pointStride is the distance between the points of tiles, in numbers: not a multiple of a page, which would bring what
-// a transform writes at a time to the same few lines of the level-1 cache.
+// pointStride is the number of elements from a point to the next. It is not a multiple of a page, or all points of a pixel would
+// compete for the same lines of the level-1 cache.
 func pointStride(tiles, channels int) int { return tiles*channels + 32 }
 
-// winogradTilesTask computes a range of tiles: of the sum of all parts, or of one.
+// winogradTilesTask computes a range of tiles, of the sum of all parts or of one part.
 func (p *Engine) winogradTilesTask(task, worker int) {
 	j, w := &p.winograd, p.workers[worker]
 	parts := j.parts
@@ -77,7 +77,7 @@ func (p *Engine) winogradPoints(w *worker, part *winogradPart, from, to int) {
 	}
 }
 
-// winogradProducts multiplies the points of so many tiles with a part's weights.
+// winogradProducts multiplies the points of so many tiles by a part's weights.
 func (p *Engine) winogradProducts(w *worker, part, tiles int, accumulate bool) {
 	j, s, t := &p.winograd, &w.winograd, &w.Tile
 	points, stride, productStride := j.n*j.n, pointStride(tiles, j.depth), pointStride(tiles, j.width)

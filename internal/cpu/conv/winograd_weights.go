@@ -5,7 +5,7 @@ import (
 	"github.com/bestiary-ml/bestiary/internal/cpu/simd"
 )
 
-// winogradRoom returns room for so many transformed weights of j, and whether they are in it already.
+// winogradRoom returns memory for size transformed weights of j, and whether it is filled already.
 func (p *Engine) winogradRoom(j *winogradJob, size int) (room []float32, kept bool) {
 	if j.constant != 0 {
 		room, kept = p.Constants.Room(gemm.Constant{Weights: j.constant, M: j.m, R: j.r, Transposed: j.transposed}, size)
@@ -54,10 +54,10 @@ func (p *Engine) winogradWeightsTask(task, worker int) {
 	p.pairWinogradWeights(w, part, column)
 }
 
-// In bfloat16 the products of Winograd's algorithm are those of points and transformed weights that are rounded, or split:
-// sums of a few numbers, the error of which is up to twice that of rounding the numbers themselves.
+// In bfloat16, the points and the transformed weights are rounded, or split. They are sums of a few numbers, and the error of
+// rounding them is up to twice that of rounding the numbers themselves.
 
-// pairWinogradWeights makes pairs of the rows of a panel of transformed weights, of each point of a part, where they lie.
+// pairWinogradWeights rounds a panel of transformed weights to pairs in place, for each point of a part.
 func (p *Engine) pairWinogradWeights(w *worker, part, column int) {
 	if p.BF16 == nil {
 		return
@@ -69,11 +69,11 @@ func (p *Engine) pairWinogradWeights(w *worker, part, column int) {
 			p.PairPanel(w.Worker, panel, panel, j.depth, low)
 			continue
 		}
-		parts := gemm.Aligned(&w.BF16, j.depth*p.Width())[:j.depth*p.Width()] // they take the place of what they are made of
+		parts := gemm.Aligned(&w.BF16, j.depth*p.Width())[:j.depth*p.Width()] // they replace the float32 weights
 		p.PairPanel(w.Worker, gemm.Address(parts), panel, j.depth, low)
 		copy(j.weights[(panel-gemm.Address(j.weights))/4:], parts)
 	}
 }
 
-// winogradLow is the distance from a panel's pairs of weights to their low parts, in bytes. The depth is a multiple of 32.
+// winogradLow is the number of bytes from a panel's pairs of weights to their low parts. The depth is a multiple of 32.
 func (p *Engine) winogradLow() int { return 4 * p.Width() * gemm.Pairs(p.winograd.depth) }

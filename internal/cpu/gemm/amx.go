@@ -2,23 +2,23 @@ package gemm
 
 import "github.com/bestiary-ml/bestiary/internal/cpu/simd"
 
-// Products on AMX's tiles are those in bfloat16 with other blocks: two by two tiles of 16 rows and columns, of a depth of 16
-// pairs at a time. Zeros fill up the depth, and A's rows along it lie at a constant distance.
+// On AMX's tiles, products in bfloat16 have other blocks: two by two tiles of 16 rows and 16 columns, with a depth of 16 pairs at a
+// time. Zeros fill up the depth, and the rows of A of a tap lie a constant distance apart.
 
 const (
-	// tileRows is the number of rows of a tile, of A's and of pairs of B's.
+	// tileRows is the number of rows of a tile.
 	tileRows = 16
 	// blockRows is the number of rows of the tallest block.
 	blockRows = 2 * tileRows
-	// blockBytes is what the operand A of a block may take of the level-1 cache, so that all panels of B find it there: then
-	// only B's tiles come from the level-2 cache, about as fast as they are multiplied.
+	// blockBytes is the largest size of the operand A of a block. It stays in the level-1 cache for all panels of B, so only tiles
+	// of B come from the level-2 cache, about as fast as they are multiplied.
 	blockBytes = 32 << 10
 )
 
-// tileWorker is what a worker needs for blocks of tiles.
+// tileWorker is the scratch memory of a worker for blocks of tiles.
 type tileWorker struct {
 	sums []float32  // of a block
-	left [1]uintptr // where its A begins
+	left [1]uintptr // address of its A
 }
 
 // Tallest is the number of rows of the tallest block of a job.
@@ -29,7 +29,7 @@ func (p *Engine) Tallest(paired bool) int {
 	return p.Height
 }
 
-// Edge is where block i of so many begins in m rows: blocks are about equally tall, but tiles are filled.
+// Edge is the first row of block i of m rows. Blocks are about equally tall; on AMX all but the last are full.
 func (p *Engine) Edge(m, i, blocks int, paired bool) int {
 	if paired && p.BF16.Tiles != nil {
 		return min(m, blockRows*i)
@@ -37,7 +37,7 @@ func (p *Engine) Edge(m, i, blocks int, paired bool) int {
 	return Split(m, i, blocks)
 }
 
-// mostTerms is the number of terms that a job sums before it adds them to C, usually most.
+// mostTerms is the largest number of terms that a job sums before it adds them to C: most, but less on AMX.
 func (p *Engine) mostTerms(most int, paired bool) int {
 	if paired && p.BF16.Tiles != nil {
 		return blockBytes / (2 * blockRows * p.BF16.Parts())
@@ -55,7 +55,7 @@ func (h *BF16Kernels) multiplyTiles(w *Worker, t *simd.Tile, vectors, height int
 	kernels[Ceil(height, tileRows)-1][vectors-1](t)
 }
 
-// pairAcross is PairTiles for a block of tiles, which want the pairs of a column of A side by side: they are transposed.
+// pairAcross is PairTiles on AMX, where the pairs of a column of A must lie side by side: it transposes them.
 func (p *Engine) pairAcross(w *Worker, t *simd.Tile, table []uintptr, r0, r1 int) {
 	depth, parts := len(table)/2, p.BF16.Parts()
 	size := 4 * depth * blockRows // bytes of a part, as pairs of rows and transposed

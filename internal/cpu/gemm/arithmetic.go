@@ -5,9 +5,9 @@ import (
 	"github.com/bestiary-ml/bestiary/internal/kernel"
 )
 
-// Arithmetic is what products are computed in. Everything else, attention included, is float32 throughout. In bfloat16,
-// numbers near the lower end of float32's range count as zero, or lose their low part (from 2⁻¹⁰⁹ on), and a product beyond its
-// upper end may come out as not-a-number instead of infinite; infinities that are there and not-a-number stay what they are.
+// Arithmetic is what products and convolutions are computed in. Everything else, attention included, is float32. In the bfloat16
+// arithmetics, denormal float32 operands count as zero, split operands below 2⁻¹⁰⁹ lose their low part, and a sum that overflows
+// float32 may give NaN instead of an infinity. Infinite and NaN operands give what they give in float32.
 type Arithmetic int
 
 const (
@@ -15,9 +15,10 @@ const (
 	BFloat16                      // operands rounded to bfloat16, products summed in float32: by AVX512-BF16
 	BFloat16Tiles                 // the same on AMX's tiles
 	SplitBFloat16Tiles            // operands split into two bfloat16 numbers, three products of them: on AMX's tiles
-	SplitBFloat16                 // the same by AVX512-BF16, for tests: slower than float32
+	SplitBFloat16                 // the same by AVX512-BF16; only for tests, since it is slower than float32
 )
 
+// String is the name for reports.
 func (a Arithmetic) String() string {
 	return [...]string{
 		"float32", "bfloat16 (AVX512-BF16)", "bfloat16 (AMX)", "three bfloat16 products (AMX)", "three bfloat16 products (AVX512-BF16)",
@@ -27,17 +28,16 @@ func (a Arithmetic) String() string {
 // Tiles reports whether AMX's tiles multiply.
 func (a Arithmetic) Tiles() bool { return a == BFloat16Tiles || a == SplitBFloat16Tiles }
 
-// Precision is the highest that an arithmetic is exact enough for.
+// Precision is the highest precision that the arithmetic satisfies.
 func (a Arithmetic) Precision() kernel.Precision {
 	return [...]kernel.Precision{kernel.Highest, kernel.Medium, kernel.Medium, kernel.High, kernel.High}[a]
 }
 
-// hasAMX is changed by tests that run on emulated tiles.
+// hasAMX is a variable because tests with emulated tiles replace it.
 var hasAMX = simd.HasAMX
 
-// ArithmeticOf tells what products are computed in with a kernel set at a precision: in what is fastest on this processor
-// among all that is exact enough. Without AMX that is float32 for high: AVX512-BF16 does two bfloat16 products in the time
-// of a float32 one, so the three that it takes would be slower.
+// ArithmeticOf returns the fastest arithmetic of this processor, with a kernel set, that satisfies a precision. Without AMX that
+// is float32 for High: AVX512-BF16 computes two bfloat16 products in the time of a float32 product, and three are needed.
 func ArithmeticOf(level simd.Level, p kernel.Precision) Arithmetic {
 	switch {
 	case p == kernel.Highest || simd.BF16For(level) == nil:

@@ -6,19 +6,18 @@ import (
 	"github.com/bestiary-ml/bestiary/internal/cpu/simd"
 )
 
-// In bfloat16, the operands of products are rounded in pairs of numbers that follow each other along the depth, which the
-// kernels take for one. So a job stays what it is, but B's panels hold pairs, and the rows of A that a block reads are
-// rounded before it runs: that reads A no more often than the blocks do, needs no copy of all of it, and lets an odd depth
-// end with a zero wherever it ends.
+// In bfloat16, two numbers that follow each other along the depth are rounded to a pair of 32 bits, which the microkernels read
+// like one number. So the jobs stay the same, but panels of B hold pairs, and the rows of A of a block are rounded before the
+// block runs: A is read no more often than by the blocks, and never copied as a whole. A zero completes the pairs of an odd depth.
 
-// BF16Kernels are the kernels of products in bfloat16.
+// BF16Kernels are the microkernels of products in bfloat16.
 type BF16Kernels struct {
 	*simd.BF16
-	Tiles *simd.AMX // nil: what multiplies are vectors
-	Split bool      // operands are split in two bfloat16 numbers, of which there are three products
+	Tiles *simd.AMX // nil: products are computed by vector instructions
+	Split bool      // operands are split into two bfloat16 numbers, and three products are added
 }
 
-// bf16For returns the kernels of an arithmetic that the processor has; nil if it isn't one in bfloat16.
+// bf16For returns the microkernels of an arithmetic; nil for float32.
 func bf16For(level simd.Level, a Arithmetic) *BF16Kernels {
 	h := &BF16Kernels{BF16: simd.BF16For(level)}
 	switch a {
@@ -36,22 +35,22 @@ func bf16For(level simd.Level, a Arithmetic) *BF16Kernels {
 }
 
 const (
-	// pairedRows, pairedColumns and pairedDepth are the least numbers of rows, columns and terms of a product's sums from
-	// which rounding its operands costs less than it saves: each number of A is used for all columns, each of B for all rows.
+	// pairedRows, pairedColumns and pairedDepth are the least sizes of a product for which rounding its operands costs less than it
+	// saves: each number of A is used for all columns, each number of B for all rows.
 	pairedRows, pairedColumns, pairedDepth = 32, 32, 16
-	// PairColumns is the number of columns of A that are paired at a time where the depth runs down them: some tiles.
+	// PairColumns is the number of columns of A, of several tiles, that are paired at a time where the depth runs down the columns.
 	PairColumns = 48
 )
 
-// Pairs is the number of pairs that depth numbers make.
+// Pairs is the number of pairs of a depth.
 func Pairs(depth int) int { return (depth + 1) / 2 }
 
-// Paired reports whether a product of m×n sums of depth terms is to be computed in bfloat16.
+// Paired reports whether a product of m×n sums of depth terms is computed in bfloat16.
 func (p *Engine) Paired(m, n, depth int) bool {
 	return p.BF16 != nil && m >= pairedRows && n >= pairedColumns && depth >= pairedDepth
 }
 
-// PairsOf is the number of pairs that the kernels see of so many numbers: some of them may be zeros that fill up a tile.
+// PairsOf is the number of pairs that the microkernels read for a depth; on AMX zeros fill up the last tile.
 func (h *BF16Kernels) PairsOf(depth int) int {
 	if h.Tiles != nil {
 		return Ceil(Pairs(depth), tileRows) * tileRows
@@ -59,7 +58,7 @@ func (h *BF16Kernels) PairsOf(depth int) int {
 	return Pairs(depth)
 }
 
-// Parts is the number of bfloat16 numbers that there are of each number.
+// Parts is the number of bfloat16 numbers for each number: 2 if split.
 func (h *BF16Kernels) Parts() int {
 	if h.Split {
 		return 2
@@ -67,6 +66,7 @@ func (h *BF16Kernels) Parts() int {
 	return 1
 }
 
+// pair rounds rows of so many vectors to pairs.
 func (h *BF16Kernels) pair(vectors int, t *simd.Pairing) {
 	if h.Split {
 		h.PairSplit[vectors-1](t)
@@ -75,6 +75,7 @@ func (h *BF16Kernels) pair(vectors int, t *simd.Pairing) {
 	}
 }
 
+// round rounds rows along the depth to pairs.
 func (h *BF16Kernels) round(t *simd.Rounding) {
 	if h.Split {
 		h.RoundSplit(t)
@@ -83,7 +84,7 @@ func (h *BF16Kernels) round(t *simd.Rounding) {
 	}
 }
 
-// MultiplyRows computes a block of so many rows, of which the depth runs along A's rows, and so many vectors across.
+// MultiplyRows computes a block of height rows and so many vectors, with the depth along the rows of A.
 func (h *BF16Kernels) MultiplyRows(w *Worker, t *simd.Tile, vectors, height int) {
 	switch {
 	case h.Tiles != nil:
@@ -95,7 +96,7 @@ func (h *BF16Kernels) MultiplyRows(w *Worker, t *simd.Tile, vectors, height int)
 	}
 }
 
-// MultiplyColumns is MultiplyRows for a block that PairTiles has gathered the columns of A for.
+// MultiplyColumns is MultiplyRows with the depth down the columns of A, which PairTiles has gathered.
 func (h *BF16Kernels) MultiplyColumns(w *Worker, t *simd.Tile, vectors, height int) {
 	switch {
 	case h.Tiles != nil:
@@ -107,8 +108,8 @@ func (h *BF16Kernels) MultiplyColumns(w *Worker, t *simd.Tile, vectors, height i
 	}
 }
 
-// threeProducts computes a block of operands that are split, by a kernel that doesn't know that: hi·lo + hi·hi + lo·hi. The
-// addresses of A's rows are those of so many rows for each tap; with 0 rows, A is gathered columns.
+// threeProducts computes a block of split operands with a plain microkernel: hi·lo + hi·hi + lo·hi. A has the addresses of so many
+// rows for each tap; with 0 rows it is gathered columns.
 func (h *BF16Kernels) threeProducts(t *simd.Tile, kernel func(*simd.Tile), rows int) {
 	whole, table := *t, unsafe.Slice(t.A, t.Taps*rows)
 	t.B, t.Bias, t.Act = whole.B+uintptr(t.BLow), 0, simd.ActNone

@@ -2,14 +2,14 @@ package gemm
 
 import "github.com/bestiary-ml/bestiary/internal/cpu/simd"
 
-// NeedBlank makes sure that the row that ends an odd depth has n columns.
+// NeedBlank makes sure that the row of zeros that completes an odd depth has n columns.
 func (p *Engine) NeedBlank(n int) {
 	if len(p.blank) < n {
 		p.blank = make([]float32, n)
 	}
 }
 
-// filled appends rows of zeros to a table, to the number of pairs that the kernels see. Its capacity must do.
+// filled appends the addresses of zeros to a table, up to PairsOf its length. The table must have the capacity.
 func (p *Engine) filled(table []uintptr) []uintptr {
 	for n := 2 * p.BF16.PairsOf(len(table)); len(table) < n; {
 		table = append(table, Address(p.blank))
@@ -17,7 +17,7 @@ func (p *Engine) filled(table []uintptr) []uintptr {
 	return table
 }
 
-// pairedPanels is panels for a job in bfloat16: all of them are packed, and their depth counts pairs. Low parts follow.
+// pairedPanels is Panels in bfloat16: all panels are packed, their depth counts pairs, and low parts follow.
 func (p *Engine) pairedPanels(w *Worker, b Matrix, taps []Tap, from, to, n0, n1 int) panels {
 	depth := p.BF16.PairsOf(to - from) // of a tap
 	q := panels{Engine: p, depth: len(taps) * depth, n0: n0, n1: n1}
@@ -51,13 +51,13 @@ func (p *Engine) pairedPanels(w *Worker, b Matrix, taps []Tap, from, to, n0, n1 
 	return q
 }
 
-// packPaired is pairedPanels' panel of the columns from n on of a matrix that is stored transposed. Its rows are rounded,
-// which makes pairs, and then these are transposed.
+// packPaired packs the panel of columns from n on of a matrix that is stored transposed. Rounding its rows makes pairs, which are
+// then transposed.
 func (p *Engine) packPaired(w *Worker, b Matrix, taps []Tap, from, to, n, columns int, panel uintptr, low int) {
 	depth, across := p.BF16.PairsOf(to-from), Ceil(columns, p.Lanes)*p.Lanes
 	for _, tap := range taps {
 		for column := 0; column < across; column += 8 {
-			for i := range w.Transposed { // the last row stands in for those that are missing, which nobody stores
+			for i := range w.Transposed { // rows beyond the last repeat it; their sums are never stored
 				row := n + min(column+i, columns-1)
 				w.Transposed[i] = b.Base + uintptr(tap.Weight+row*b.Stride+4*from)
 			}
@@ -76,7 +76,7 @@ func (p *Engine) packPaired(w *Worker, b Matrix, taps []Tap, from, to, n, column
 	}
 }
 
-// PairPanel makes pairs of the rows of a panel, which may be where the pairs are to lie.
+// PairPanel rounds a packed panel of so many rows to pairs at dst, which may be the panel itself unless numbers are split.
 func (p *Engine) PairPanel(w *Worker, dst, panel uintptr, rows, low int) {
 	table := w.Addresses(2 * p.BF16.PairsOf(rows))[:rows]
 	for i := range table {
@@ -87,23 +87,23 @@ func (p *Engine) PairPanel(w *Worker, dst, panel uintptr, rows, low int) {
 	p.BF16.pair(2, &w.pairing)
 }
 
-// roundedRows are rows of pairs: where the first one begins, the distance between them and that to their low parts, in bytes.
+// roundedRows are rows of pairs: the address of the first one, and the bytes from a row to the next and to its low parts.
 type roundedRows struct {
 	first       uintptr
 	stride, low int
 }
 
-// rounded returns rows of n numbers, rounded: each is a whole number of vectors of pairs, the last filled up with zeros.
+// rounded rounds rows of n numbers to pairs. Zeros fill up the last vector of each row.
 func (p *Engine) rounded(w *Worker, rows []uintptr, n int) roundedRows {
 	stride := Ceil(Pairs(n), p.Lanes) * p.Lanes
-	size := (len(rows) + tileRows) * stride // the last tile reads rows that don't exist
+	size := (len(rows) + tileRows) * stride // the last AMX tile reads rows behind the last one
 	r := roundedRows{Address(Aligned(&w.BF16, p.BF16.Parts()*size)), 4 * stride, 4 * size}
 	w.rounding = simd.Rounding{Dst: r.first, Rows: &rows[0], Count: len(rows), Columns: n, Low: r.low}
 	p.BF16.round(&w.rounding)
 	return r
 }
 
-// RoundTile rounds the rows of A that table has, n numbers each, and puts the addresses of the rounded ones in it.
+// RoundTile rounds the rows of A in table, n numbers each, and replaces their addresses by those of the rounded rows.
 func (p *Engine) RoundTile(w *Worker, t *simd.Tile, table []uintptr, n int) {
 	if len(table) == 0 {
 		return
@@ -115,8 +115,8 @@ func (p *Engine) RoundTile(w *Worker, t *simd.Tile, table []uintptr, n int) {
 	t.AStride, t.ALow = r.stride, r.low
 }
 
-// PairTiles gathers pairs of columns r0 to r1, PairColumns at most, of the rows that table has, which has room for those
-// that fill a tile. Tiles share cache lines of these rows, and pages if the rows are long, so some take their columns at once.
+// PairTiles gathers pairs of columns r0 to r1 (PairColumns at most) of the rows in table, which has the capacity for rows that fill
+// a tile. Several tiles are gathered at once because they share cache lines, and pages if the rows are long.
 func (p *Engine) PairTiles(w *Worker, t *simd.Tile, table []uintptr, r0, r1 int) {
 	if len(table) == 0 {
 		return

@@ -1,37 +1,39 @@
 package gemm
 
-// ColumnsJob is C[t][m][n] = act(Σ over k of A[k shifted by t][m] · B[k][n] + bias[n]) for taps t, batch times.
+// ColumnsJob is a product with the depth down the columns of A, for each tap t, Batch times:
+//
+//	C[t][m][n] = act(Σ over k of A[k shifted by t][m] · B[k][n] + bias[n])
 type ColumnsJob struct {
 	Batch                         int
 	AStep, BStep, CStep, biasStep int // bytes from one product of the batch to the next
 
 	M, N, Depth int
-	Taps        []Tap // weight is the offset of the tap's first row in C
-	A           Grid  // rows of A, depth of them
-	*Padding          // a's images, where they must be padded first; otherwise nil
-	Images      int   // padded ones, each of which has depth rows of A and B; otherwise 0
+	Taps        []Tap // Weight is the offset of the tap's first row in C
+	A           Grid  // Depth rows of A
+	*Padding          // of A's images, or nil
+	Images      int   // number of padded images, each with Depth rows of A and B; 0 without Padding
 	B           Matrix
 	C           uintptr
 	CStride     int // bytes between rows of C
 	Epilogue
 
 	paired         bool // in bfloat16
-	most           int  // rows of A and B that a block sums
-	parts          int  // of the depth, summed apart
-	begin, end     int  // of the part that is summed
+	most           int  // largest number of rows of A and B in a block
+	parts          int  // of the depth, summed apart (split-K)
+	begin, end     int  // rows of the part
 	mTasks, nTasks int
 }
 
 const (
 	// columnsBlock is the number of rows of A and B that are summed in registers at a time.
 	columnsBlock = 512
-	// splitTiles is the number of tiles of C below which a depth of at least splitDepth is cut into parts, to occupy the
-	// threads; there are at most mostParts.
+	// With fewer than splitTiles tiles in C, a depth of at least splitDepth is cut into up to mostParts parts (split-K), so that all
+	// threads have work.
 	splitTiles, splitDepth, mostParts = 64, 4096, 16
-	// rawTiles is the number of tiles on top of each other up to which B isn't worth packing.
+	// rawTiles is the number of tiles down C up to which packing B costs more than it saves.
 	rawTiles = 2
-	// gatherPanels is the number of panels side by side from which on AVX2's tile's part of A is copied first: it is so
-	// narrow that a cache line would be fetched for a few of its numbers, again for each panel.
+	// gatherPanels is the number of panels from which AVX2 copies the columns of A of a tile first. They are a small part of a
+	// cache line, which each panel would fetch again.
 	gatherPanels = 3
 )
 
@@ -48,11 +50,11 @@ func (p *Engine) StartColumns(j ColumnsJob) {
 	most := p.mostPanels(min(j.most, j.Depth), j.paired) // panels that a task may hold
 	j.parts, j.mTasks, j.nTasks = 1, 1, Ceil(panels, most)
 	size := len(j.Taps) * j.M * j.N
-	// The order of the sums follows from this, so it doesn't depend on the kernel set or the number of threads.
+	// The number of parts sets the order of the sums, so it must not depend on the kernel set or the number of threads.
 	plain := j.Batch == 1 && j.Epilogue == Epilogue{}
-	if few := len(j.Taps)*Ceil(j.M, 12)*Ceil(j.N, 32) < splitTiles; j.Images > 0 {
+	if small := len(j.Taps)*Ceil(j.M, 12)*Ceil(j.N, 32) < splitTiles; j.Images > 0 {
 		j.parts = min(mostParts, j.Images)
-	} else if plain && few && j.Depth >= splitDepth {
+	} else if plain && small && j.Depth >= splitDepth {
 		j.parts = min(mostParts, 4*j.Depth/splitDepth)
 	}
 	if j.parts > 1 {
@@ -74,6 +76,7 @@ func (p *Engine) StartColumns(j ColumnsJob) {
 	}
 }
 
+// tasks is the number of tasks of j.
 func (j *ColumnsJob) tasks() int { return j.Batch * j.parts * j.mTasks * j.nTasks }
 
 // columnsTask computes a rectangle of one product, or of a part of its sum.
@@ -113,7 +116,7 @@ func (p *Engine) columnsTask(task, worker int) {
 	}
 }
 
-// columnsDepth adds rows from to to of A and B to tiles tile0 to tile1, counted down the taps, of columns n0 to n1 of C.
+// columnsDepth adds rows from to to of A and B to columns n0 to n1 of tiles tile0 to tile1 of C, which are counted down all taps.
 func (p *Engine) columnsDepth(w *Worker, j *ColumnsJob, from, to int, first bool, tile0, tile1, n0, n1 int) {
 	blocks := max(1, Ceil(to-from, j.most))
 	for i := range blocks {
@@ -122,7 +125,7 @@ func (p *Engine) columnsDepth(w *Worker, j *ColumnsJob, from, to int, first bool
 	}
 }
 
-// row returns the address of row r of tap t of C, or of the part of its sum that is being computed.
+// row returns the address of row r of tap t of C, or of the task's part of the sums.
 func (j *ColumnsJob) row(t, r int) uintptr {
 	if j.parts > 1 {
 		return j.C + uintptr(4*j.N*(t*j.M+r))

@@ -2,7 +2,7 @@ package gemm
 
 import "github.com/bestiary-ml/bestiary/internal/cpu/simd"
 
-// columnsBlock is columnsDepth for rows k0 to k1, first and last of which set up and finish the sums.
+// columnsBlock is columnsDepth for a block of rows k0 to k1; first and last say that it is the first and the last block.
 func (p *Engine) columnsBlock(w *Worker, j *ColumnsJob, k0, k1 int, first, last bool, tile0, tile1, n0, n1 int) {
 	b := p.Panels(w, j.B, WholeDepth, k0, k1, n0, n1, tile1-tile0 <= rawTiles, j.paired)
 	t, tallest := &w.Tile, p.Tallest(j.paired)
@@ -11,15 +11,15 @@ func (p *Engine) columnsBlock(w *Worker, j *ColumnsJob, k0, k1 int, first, last 
 	}
 	j.prepare(t, first, last)
 	tilesPerTap := Ceil(j.M, tallest)
-	table := w.Addresses(max(k1-k0, 2*t.K))[:k1-k0] // room to fill up pairs
+	table := w.Addresses(max(k1-k0, 2*t.K))[:k1-k0] // with room for zeros that fill up pairs
 	t.A, t.C = &w.Table[0], &w.Rows[0]
 	gather := p.Lanes == 8 && n1-n0 >= gatherPanels*p.Width() && t.K > 0
-	read := table // what the tiles read
+	read := table // rows that the microkernels read
 	if gather {
 		read = w.gatherTable(t.K, p.Lanes)
 		t.A = &read[0]
 	}
-	filled, pairedTo, pairedFrom := -1, tile0, 0 // tiles before pairedTo have their pairs, which begin with column pairedFrom
+	filled, pairedTo, pairedFrom := -1, tile0, 0 // columns from pairedFrom on are paired for tiles before pairedTo
 	for tile := tile0; tile < tile1; tile++ {
 		tap, i := tile/tilesPerTap, tile%tilesPerTap
 		if tap != filled {
@@ -66,7 +66,8 @@ func (p *Engine) columnsBlock(w *Worker, j *ColumnsJob, k0, k1 int, first, last 
 	}
 }
 
-// columnsStretches is a tile of columnsBlock where some of the tap's rows, which read has from k0 on, are left out.
+// columnsStretches computes a tile of columnsBlock without the rows at which the tap is outside the image. read has the rows from
+// k0 on.
 func (p *Engine) columnsStretches(t *simd.Tile, j *ColumnsJob, at Tap, read []uintptr, k0, k1, vectors, height int) {
 	panel := t.B
 	for k := k0; k < k1; {
@@ -81,9 +82,10 @@ func (p *Engine) columnsStretches(t *simd.Tile, j *ColumnsJob, at Tap, read []ui
 	t.K = k1 - k0
 }
 
+// sumGrain is the number of elements of a task of sumTask.
 const sumGrain = 4096
 
-// sumTask adds up a stretch of the parts of a sum, in their order.
+// sumTask adds up the parts of some elements, in order.
 func (p *Engine) sumTask(task, _ int) {
 	j := &p.columns
 	size := len(j.Taps) * j.M * j.N

@@ -1,36 +1,36 @@
 package gemm
 
-// constants are what is made of weights that don't change, those of models that only answer, and kept for the next time:
-// transformed for Winograd's algorithm, or packed into panels.
+// constants is a cache of what is computed from weights that don't change, as in inference: weights transformed for Winograd's
+// algorithm, or packed into panels.
 type constants struct {
 	kept  map[Constant]*keptConstant
-	Size  int // of all, in numbers
-	Calls int // of Room
+	Size  int // number of elements
+	Calls int // number of calls of Room
 }
 
-// keptConstant was wanted last by that call.
+// keptConstant was last used in that call of Room.
 type keptConstant struct {
 	room []float32
 	call int
 }
 
-// Constant names what a way of computing makes of weights.
+// Constant is the key of weights in one form.
 type Constant struct {
 	Weights           uint64
 	M, R              int // of Winograd's F(m×m, r×r); 0 for panels
 	Transposed        bool
-	first, last, taps int // of panels: the offsets of the first and the last tap's weights, and the number of taps
+	first, last, taps int // of panels: the offsets of the weights of the first and the last tap, and the number of taps
 }
 
 const (
-	// MostConstants is the number of numbers that are kept: 256 MB.
+	// MostConstants is the largest number of elements that are kept: 256 MB.
 	MostConstants = 64 << 20
-	// StaleConstant is the number of calls after which what nobody has wanted makes room: its model is gone. Models
-	// that are in use want theirs much sooner, so they don't push each other out in turns.
+	// StaleConstant is the number of calls of Room after which an unused entry may be evicted: its model is gone. Models in use
+	// come back much sooner, so they don't evict each other in turns.
 	StaleConstant = 10_000
 )
 
-// Room returns room for so many numbers under a name, and whether they are in it already; nil if there is none left.
+// Room returns memory of size elements under a name, and whether it is filled already; nil if the cache is full.
 func (c *constants) Room(name Constant, size int) (room []float32, kept bool) {
 	c.Calls++
 	if k := c.kept[name]; k != nil {
@@ -58,7 +58,7 @@ func (c *constants) Room(name Constant, size int) (room []float32, kept bool) {
 	return room, false
 }
 
-// keepPanels packs all of a job's B, if that is constant and its tasks would pack it, or finds it packed.
+// keepPanels packs all of a job's B if it is constant and its tasks would pack it, or finds it packed.
 func (p *Engine) keepPanels(j *RowsJob) {
 	raw := !j.B.Transposed && Ceil(j.M, j.mTasks) <= rawRows
 	if j.Constant == 0 || j.Paired || j.Batch > 1 || raw || len(j.Taps) == 0 {
@@ -90,7 +90,7 @@ func (p *Engine) keepTask(task, worker int) {
 	}
 }
 
-// keptPanels are columns n0 to n1 of the part s of a B that is kept, in which parts follow each other.
+// keptPanels returns columns n0 to n1 of the terms s of a kept B.
 func (p *Engine) keptPanels(j *RowsJob, s sums, n0, n1 int) panels {
 	before, depth := s.first*j.Depth+s.from, (s.end-s.first)*(s.to-s.from)
 	start := before*Ceil(j.N, p.Width())*p.Width() + n0*depth

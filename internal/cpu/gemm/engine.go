@@ -1,3 +1,8 @@
+// Package gemm computes float32 matrix products on the processor, in float32 or by products of bfloat16 numbers, with the
+// microkernels of internal/cpu/simd: C = act(op(A)·op(B) + bias).
+//
+// Convolutions and attention are built from the same parts: grids that address the rows of an operand, packed panels, register
+// tiles and epilogues.
 package gemm
 
 import (
@@ -8,7 +13,7 @@ import (
 	"github.com/bestiary-ml/bestiary/internal/cpu/simd"
 )
 
-// Engine computes float32 matrix products, and what is brought to their form, with the microkernels of internal/cpu/simd.
+// Engine computes matrix products, one at a time.
 //
 // There are two forms. A RowsJob has the depth of the product along the rows of A: Gemm, and a convolution and its input
 // gradient. A ColumnsJob has it down the columns of A: Gemm with A transposed, and a convolution's weight gradient. In both, a
@@ -28,7 +33,7 @@ type Engine struct {
 	// The job that runs, and the slices that it has the addresses of.
 	rows     []RowsJob
 	columns  ColumnsJob
-	Operands [4][]float32
+	Operands [4][]float32 // the last one is the Result
 
 	skinnyJob  skinnyJob
 	linear     linearJob
@@ -61,7 +66,7 @@ type Worker struct {
 	B             []float32          // panels of B
 	BF16          []float32          // rows in bfloat16
 	tiles         tileWorker
-	image         []float32 // padded
+	image         []float32 // a padded image
 	linear        linearWorker
 }
 
@@ -79,7 +84,7 @@ func New(level simd.Level, arithmetic Arithmetic, p *pool.Pool) *Engine {
 // Result is the operand that a job writes.
 const Result = 3
 
-// Begin prepares for a job on the operands: until end they stay alive, although the job knows only their addresses.
+// Begin prepares for a job on the operands: until End they stay alive, although the job knows only their addresses.
 func (p *Engine) Begin(operands ...[]float32) {
 	p.mu.Lock()
 	copy(p.Operands[:], operands)
@@ -92,7 +97,7 @@ func (p *Engine) End() {
 	p.mu.Unlock()
 }
 
-// Width is the number of columns of the widest tile.
+// Width is the number of columns of the widest register tile.
 func (p *Engine) Width() int { return 2 * p.Lanes }
 
 // partialSums returns room for n sums of parts of the depth.
@@ -111,7 +116,7 @@ func (w *Worker) Addresses(n int) []uintptr {
 	return w.Table[:n]
 }
 
-// gatherTable returns the addresses of n vectors in gathered, which it grows as needed.
+// gatherTable returns the addresses of n vectors in w.gathered, which it grows as needed.
 func (w *Worker) gatherTable(n, lanes int) []uintptr {
 	if len(w.gatheredTable) < n {
 		w.gatheredTable = make([]uintptr, n)
@@ -122,17 +127,17 @@ func (w *Worker) gatherTable(n, lanes int) []uintptr {
 	return w.gatheredTable
 }
 
-// padded makes a padded copy of an image and returns where it is.
+// padded makes a padded copy of an image and returns its address.
 func (w *Worker) padded(d *Padding, image int) uintptr {
 	padded := Aligned(&w.image, d.Size())
 	d.copyTo(padded, image)
 	return Address(padded)
 }
 
-// Address returns where v lies; nil gives 0.
+// Address returns the address of v's first element; 0 for nil.
 func Address(v []float32) uintptr { return uintptr(unsafe.Pointer(unsafe.SliceData(v))) }
 
-// Aligned grows *buffer to n elements on whole cache lines.
+// Aligned grows *buffer to at least n elements that begin on a cache line, and returns it.
 func Aligned(buffer *[]float32, n int) []float32 {
 	const line = 16
 	if len(*buffer) < n {
@@ -143,7 +148,8 @@ func Aligned(buffer *[]float32, n int) []float32 {
 	return *buffer
 }
 
-// Split returns where part i of [0, n) in parts begins.
+// Split returns the beginning of part i of [0, n), cut into parts of nearly equal length.
 func Split(n, i, parts int) int { return n * i / parts }
 
+// Ceil is n/d, rounded up.
 func Ceil(n, d int) int { return (n + d - 1) / d }

@@ -5,7 +5,7 @@ import (
 	"github.com/bestiary-ml/bestiary/internal/kernel"
 )
 
-// Epilogue is what happens to the sums of a product before they are stored.
+// Epilogue is applied to the sums of a product before they are stored: act(sum + bias), or C + sum.
 type Epilogue struct {
 	Bias       uintptr // of the first column, or 0
 	accumulate bool
@@ -13,7 +13,7 @@ type Epilogue struct {
 	Slope      float32
 }
 
-// prepare sets up t for a part of the depth.
+// prepare sets t up for a part of the depth; the activation is applied with the last part.
 func (e *Epilogue) prepare(t *simd.Tile, first, last bool) {
 	t.Accumulate, t.Act, t.Slope = 0, simd.ActNone, e.Slope
 	if e.accumulate || !first {
@@ -29,7 +29,7 @@ func (e *Epilogue) prepare(t *simd.Tile, first, last bool) {
 	}
 }
 
-// finish applies an activation that the tile kernels don't have to columns n0 to n1 of the rows that a tile stored.
+// finish applies the activations that microkernels don't have, to columns n0 to n1 of the rows that a tile stored.
 func (p *Engine) finish(e *Epilogue, rows []uintptr, n0, n1 int) {
 	if e.Act != kernel.Tanh && e.Act != kernel.Sigmoid {
 		return

@@ -2,7 +2,7 @@ package gemm
 
 import "github.com/bestiary-ml/bestiary/internal/kernel"
 
-// Multiply implements kernel.Products' Gemm.
+// Multiply implements kernel.Products' Gemm; bias may be nil.
 func (p *Engine) Multiply(g kernel.Gemm, a, b, bias, c []float32) {
 	if p.multiplySkinny(g, a, b, bias, c) || p.swapped(g, a, b, bias, c) {
 		return

@@ -1,18 +1,18 @@
 package gemm
 
-// Grid names rows of floats that a product walks through: the pixels of images on a regular grid, or the rows of a
-// matrix, which are an image of height 1. Strides and addresses are in bytes.
+// Grid addresses the rows of an operand (implicit GEMM): each row is a pixel of an image, at the points of a regular grid. The rows
+// of a matrix are the pixels of an image of height 1. Strides and addresses are in bytes.
 type Grid struct {
 	Base                                uintptr
 	ImageStride, RowStride, PixelStride int
 	Height, Width                       int     // of an image, in pixels
 	Rows, Columns                       int     // of the grid on it
 	StepY, StepX                        int     // pixels from one grid point to the next
-	Outside                             uintptr // the row of a point that is not on the image
-	images                              int     // if not 0, a point's images, so many, follow each other, and then those of the next
+	Outside                             uintptr // address of the zeros that stand for pixels outside the image
+	images                              int     // if not 0, rows are in the order of points: all images of a point, then those of the next
 }
 
-// Tap shifts a grid by a whole number of pixels; a convolution has one for each position in its kernel.
+// Tap shifts a grid by whole pixels. A convolution has a tap for each position in its kernel.
 type Tap struct {
 	Y, X   int
 	Weight int // offset of the tap's first weight, in bytes
@@ -23,9 +23,10 @@ func MatrixGrid(base uintptr, rows, stride int) Grid {
 	return Grid{Base: base, PixelStride: stride, Height: 1, Width: rows, Rows: 1, Columns: max(1, rows), StepY: 1, StepX: 1}
 }
 
-// point is a place on a grid.
+// point is a point of a grid on one image.
 type point struct{ image, row, column int }
 
+// point returns the point of row i.
 func (g *Grid) point(i int) point {
 	if g.images > 0 {
 		position := i / g.images
@@ -83,7 +84,7 @@ func (g *Grid) addresses(table []uintptr, p point, t Tap) {
 	}
 }
 
-// imageAddresses is addresses where the images of a point follow each other.
+// imageAddresses is addresses for rows in the order of points.
 func (g *Grid) imageAddresses(table []uintptr, p point, t Tap) {
 	for len(table) > 0 {
 		n := min(len(table), g.images-p.image)

@@ -7,44 +7,44 @@ import (
 )
 
 const (
-	// LinearRows is the number of rows up to which the gradient gY·Wᵀ of a linear layer's input is computed as (W·gYᵀ)ᵀ:
+	// LinearRows is the largest number of rows for which the gradient gY·Wᵀ of a linear layer's input is computed as (W·gYᵀ)ᵀ:
 	// transposing gY and the result is less work than transposing W.
 	LinearRows = 64
-	// linearStrip is the most rows of W that a task deals with, a multiple of vector.Block: two tiles.
+	// linearStrip is the largest number of rows of W of a task, a multiple of vector.Block: two tiles.
 	linearStrip = 24
 )
 
-// linearJob is the gradients of a linear layer Y = X·W, for a small batch: gX = gY·Wᵀ and gW = Xᵀ·gY. The tile kernels
-// want Wᵀ as rows along the depth, which W's are not; but W may as well be their left operand, which they read as it is.
-// A task takes a strip of W's rows and computes its columns of gX, by way of their transpose, and its rows of gW.
+// linearJob is the gradients of a linear layer Y = X·W for a small batch: gX = gY·Wᵀ and gW = Xᵀ·gY. As a right operand Wᵀ would
+// have to be packed; as the left operand of gXᵀ = W·gYᵀ, W is read in place. A task takes a strip of rows of W and computes its
+// columns of gX, from their transpose, and its rows of gW.
 type linearJob struct {
 	rows, in, out       int
 	ldW, ldGY, ldGX     int
 	w, x, gy            []float32
 	gx, gw              []float32   // nil: not wanted
-	step                *linearStep // nil: W stays as it is
+	step                *linearStep // nil: W is not stepped
 	tasks               int
-	transposed, results int // numbers in a worker's buffer: gYᵀ in panels, and a strip of gXᵀ
+	transposed, results int // elements of a worker's buffer: gYᵀ in panels, and a strip of gXᵀ
 }
 
-// linearStep is what becomes of the weights right where their gradient is: Adam's arrays and constants.
+// linearStep is an Adam step of the weights while their gradient is in the cache: moments and constants.
 type linearStep struct {
 	m, v         []float32
 	coefficients [10]float32
 }
 
-// linearWorker is what a worker needs for linear gradients.
+// linearWorker is the scratch memory of a worker.
 type linearWorker struct {
-	job    uint64    // whose gYᵀ it has
+	job    uint64    // number of the job whose gYᵀ is in buffer
 	buffer []float32 // panels of gYᵀ, then a strip of gXᵀ
-	strip  []float32 // of gW, where it is stepped by at once
+	strip  []float32 // of gW, where it is used by a step
 
-	// The part of the weights and moments that its next task will probably need, and that nobody has asked for yet. They
-	// come from memory, which takes as long as computing does; asked for by and by, a task ahead, they come meanwhile.
+	// Elements ahead to aheadTo of the weights and moments, which the worker's next task will probably need, are still to be
+	// prefetched. They come from memory, which takes as long as the arithmetic; prefetched little by little, they come meanwhile.
 	ahead, aheadTo int
 }
 
-// prefetchAtOnce is how many numbers of each array are asked for with a tile.
+// prefetchAtOnce is the number of elements of each array that are prefetched with a tile.
 const prefetchAtOnce = 384
 
 // FasterLinearGrad implements kernel.LinearGradients.
@@ -59,7 +59,7 @@ func (p *Engine) LinearGrad(l kernel.LinearGrad, x, w, gy, gx, gw []float32) {
 	})
 }
 
-// LinearGradStep implements kernel.LinearGradients.
+// LinearGradStep implements kernel.LinearGradStepper.
 func (p *Engine) LinearGradStep(l kernel.LinearGrad, a kernel.Adam, w kernel.AdamParam, x, gy, gx []float32) {
 	weights, moment1, moment2 := kernel.Slice[float32](w.P), kernel.Slice[float32](w.M), kernel.Slice[float32](w.V)
 	p.stepping = linearStep{moment1, moment2, simd.AdamCoefficients(a, w.WeightDecay)}
@@ -69,8 +69,8 @@ func (p *Engine) LinearGradStep(l kernel.LinearGrad, a kernel.Adam, w kernel.Ada
 	p.stepping = linearStep{}
 }
 
-// swapped computes a product A·Bᵀ that is like the gradient of a linear layer's input; false if g is none, or C too small
-// to be worth it.
+// swapped computes a product A·Bᵀ as (B·Aᵀ)ᵀ, like the gradient of a linear layer's input; it returns false if g has another form
+// or its C is too small.
 func (p *Engine) swapped(g kernel.Gemm, a, b, bias, c []float32) bool {
 	if !g.TransB || g.TransA || g.Batch > 1 || g.Accumulate || bias != nil || g.Act != kernel.NoActivation ||
 		g.M <= SkinnyRows || g.M > LinearRows || g.N < 4*g.M || g.K < g.M || p.Paired(g.M, g.N, g.K) {
@@ -98,7 +98,7 @@ func (p *Engine) runLinearJob(j linearJob) {
 	p.linear = linearJob{}
 }
 
-// strip is the rows of W that a task deals with.
+// strip returns the rows of W of a task.
 func (j *linearJob) strip(task int) (from, to int) {
 	blocks := Ceil(j.in, vector.Block)
 	return Split(blocks, task, j.tasks) * vector.Block, min(j.in, Split(blocks, task+1, j.tasks)*vector.Block)
@@ -186,7 +186,7 @@ func (p *Engine) linearWeight(w *Worker, j *linearJob, from, to int, gw []float3
 	}
 }
 
-// prefetch asks for some of what the next task will need.
+// prefetch fetches some of the weights and moments of the worker's next task into the cache.
 func (p *Engine) prefetch(w *Worker, j *linearJob) {
 	if l := &w.linear; l.ahead < l.aheadTo {
 		to := min(l.aheadTo, l.ahead+prefetchAtOnce)

@@ -21,7 +21,7 @@ func (d *Padding) RowSize() int { return (d.width + 2*d.padW) * d.channels }
 // Size is the number of elements of a padded image.
 func (d *Padding) Size() int { return (d.height + 2*d.padH) * d.RowSize() }
 
-// copyTo copies image i into a buffer of Size() numbers.
+// copyTo copies image i into a buffer of Size() elements.
 func (d *Padding) copyTo(padded []float32, i int) {
 	row, stride, edge := d.width*d.channels, d.RowSize(), d.padW*d.channels
 	clear(padded[:d.padH*stride])

@@ -2,33 +2,33 @@ package gemm
 
 import "github.com/bestiary-ml/bestiary/internal/cpu/simd"
 
-// Matrix is the right operand of a product.
+// Matrix is the right operand B of a product.
 type Matrix struct {
 	Base       uintptr
 	Stride     int  // bytes between stored rows
 	Transposed bool // stored with the depth along its rows
 
-	images, imageStride int // if not 0, each row is followed by those at the same place in the other images, so many bytes apart
+	images, imageStride int // if not 0, a row is followed by the same pixel of the other images, imageStride bytes apart
 }
 
-// panels are columns n0 to n1 of part of the depth of a matrix, as the tile kernels read them: cut into panels as wide
-// as a tile and packed row after row, or as they lie.
+// panels are columns n0 to n1 of B over a part of the depth, as the microkernels read them: panels as wide as a register tile,
+// packed row after row, or in place.
 type panels struct {
 	*Engine
 	depth, n0, n1 int
 	packed        []float32
-	raw           uintptr // where the first row begins, if whole panels are read where they lie; else 0
+	raw           uintptr // address of the first row if whole panels are read in place, else 0
 	stride        int
-	low           int // distance to low parts of the numbers, in bytes, where they are split
+	low           int // bytes from numbers to their low parts, where they are split
 }
 
 const (
-	// panelBytes is the part of a worker's level-2 cache that panels of B may take, tilePanelBytes that of processors with
-	// AMX, which have 2 MB.
+	// panelBytes is the part of a worker's level-2 cache for panels of B; tilePanelBytes is that on processors with AMX, whose
+	// level-2 cache has 2 MB.
 	panelBytes, tilePanelBytes = 600 << 10, 1200 << 10
 )
 
-// mostPanels is the number of panels of so many terms of the depth that a task may hold.
+// mostPanels is the largest number of panels of a task, for a depth of so many terms.
 func (p *Engine) mostPanels(terms int, paired bool) int {
 	bytes, number := panelBytes, 4
 	if paired {
@@ -40,7 +40,8 @@ func (p *Engine) mostPanels(terms int, paired bool) int {
 	return max(1, bytes/number/p.Width()/max(1, terms))
 }
 
-// Panels packs what it must in the worker's buffer. The depth runs over the rows from to to of every tap.
+// Panels packs columns n0 to n1 of b in the worker's buffer; the depth is rows from to to of every tap. With raw, whole panels are
+// read in place where the layout allows it. With paired, panels are in bfloat16.
 func (p *Engine) Panels(w *Worker, b Matrix, taps []Tap, from, to, n0, n1 int, raw, paired bool) panels {
 	if paired {
 		return p.pairedPanels(w, b, taps, from, to, n0, n1)
@@ -73,7 +74,7 @@ func (p *Engine) Panels(w *Worker, b Matrix, taps []Tap, from, to, n0, n1 int, r
 	return q
 }
 
-// pack lays out rows from to to of columns of b, n being the first: row after row, as wide as a tile of whole vectors.
+// pack copies rows from to to of columns n and following of b to a panel: row after row, padded to whole vectors.
 func (p *Engine) pack(w *Worker, b Matrix, from, to, n, columns int, panel []float32) {
 	vectors, dst := Ceil(columns, p.Lanes), Address(panel)
 	if b.images > 0 {
@@ -92,7 +93,7 @@ func (p *Engine) pack(w *Worker, b Matrix, from, to, n, columns int, panel []flo
 		p.Copy[vectors-1](&w.panel)
 		return
 	}
-	// Eight columns at a time; the last one stands in for those that are missing, which nobody stores.
+	// Eight columns at a time. Columns beyond the last repeat it; their sums are never stored.
 	for column := 0; column < vectors*p.Lanes; column += 8 {
 		for i := range w.Transposed {
 			row := n + min(column+i, columns-1)
@@ -105,7 +106,7 @@ func (p *Engine) pack(w *Worker, b Matrix, from, to, n, columns int, panel []flo
 	}
 }
 
-// place points t at the panel that begins with column n, and returns how many vectors wide it is.
+// place sets t to read the panel that begins with column n, and returns its width in vectors.
 func (q *panels) place(t *simd.Tile, n int) (vectors int) {
 	t.Columns, t.COffset, t.BLow = min(q.Width(), q.n1-n), 4*n, q.low
 	vectors = Ceil(t.Columns, q.Lanes)

@@ -2,19 +2,19 @@ package gemm
 
 import "slices"
 
-// On small pictures much of a kernel lies outside: of a 4×4 kernel of stride 2 that makes 2×2 pixels, 7 of 16 positions
-// for each of them. The rows of such a convolution's product are put in the order of pixels instead of images. Then the
-// rows of a tile are the same pixel of some images, which all see the same part of the kernel, and the rest is left out.
+// On small images much of a kernel lies outside the image: of a 4×4 kernel with stride 2 and 2×2 outputs, 7 of 16 positions for
+// each output. Rows of such a convolution are put in the order of pixels instead of images. Then the rows of a register tile are
+// the same pixel of several images, which all see the same taps, and the other taps are skipped.
 
 const (
-	// PositionImages is the number of images from which on tiles of a single pixel are high enough.
+	// PositionImages is the least number of images: a tile has rows of a single pixel only.
 	PositionImages = 8
-	// positionShare is the part of the kernel that must be inside at most, on average, for it to be worth it.
+	// positionShare is the largest average part of the kernel inside the image for which the order of pixels pays.
 	positionShare = 0.9
 )
 
-// ByPosition reports whether so many images' rows are to be in the order of pixels, if so many of all pairs of a pixel and
-// a position in the kernel meet on the image.
+// ByPosition reports whether the order of pixels pays for so many images, if inside of all pairs of an output pixel and a tap meet
+// on the image.
 func ByPosition(images, inside, all int) bool {
 	return images >= PositionImages && float64(inside) < positionShare*float64(all)
 }
@@ -28,7 +28,7 @@ func (g *Grid) worthOrdering(images int, taps []Tap) bool {
 	return ByPosition(images, inside, g.Rows*g.Columns*len(taps))
 }
 
-// InsideAxis counts the points on an axis, some pixels apart, that are on an image of that size when shifted.
+// InsideAxis counts the points i·step + shift, i < points, that lie in [0, size).
 func InsideAxis(points, step, shift, size int) (n int) {
 	for i := range points {
 		if uint(i*step+shift) < uint(size) {
@@ -38,25 +38,25 @@ func InsideAxis(points, step, shift, size int) (n int) {
 	return n
 }
 
-// OrderRows has j's rows in the order of pixels, if that is worth it.
+// OrderRows puts the rows of j in the order of pixels, if that pays.
 func (j *RowsJob) OrderRows(images int) {
 	if j.A.worthOrdering(images, j.Taps) {
 		j.A.images, j.C.images = images, images
 	}
 }
 
-// OrderRows has the rows of j's A and B in the order of pixels, if that is worth it. B's images are so many bytes apart.
+// OrderRows puts the rows of A and B in the order of pixels, if that pays. B's images are stride bytes apart.
 func (j *ColumnsJob) OrderRows(images, stride int) {
 	if j.A.worthOrdering(images, j.Taps) {
 		j.A.images, j.B.images, j.B.imageStride = images, images, stride
 	}
 }
 
-// stretch finds the next rows of A before the end, from the first on, that a tap sees on the image, and whether they begin
-// its sums. A tap that sees none at all takes all: somebody must write zeros.
+// stretch finds the next run of rows in [first, end) at which a tap is inside the image, and whether it is the first of the tap.
+// A tap that is always outside takes all rows, because C must be set to zero.
 func (j *ColumnsJob) stretch(t Tap, first, end int) (from, to int, begins bool) {
 	inside := func(row int) bool { return j.A.inside(j.A.point(row), t) }
-	next := func(row int, want bool) int { // the first row that is inside, or isn't
+	next := func(row int, want bool) int { // the first row from row on that is inside, or outside
 		for row < j.end && inside(row) != want {
 			row += j.A.images - row%j.A.images
 		}
@@ -70,7 +70,7 @@ func (j *ColumnsJob) stretch(t Tap, first, end int) (from, to int, begins bool) 
 	return from, min(end, next(from, false)), from == start
 }
 
-// group is the number of rows from m0 to m1 that are tiled together: those of a pixel, or all.
+// group is the number of rows that are tiled together: those of a pixel, or all of m0 to m1.
 func (j *RowsJob) group(m0, m1 int) int {
 	if j.A.images > 0 {
 		return j.A.images
@@ -78,8 +78,8 @@ func (j *RowsJob) group(m0, m1 int) int {
 	return max(1, m1-m0)
 }
 
-// stretch finds the next of j's taps, from the first on and before the end, that see rows of pixel p on the image, and
-// whether they begin and finish the sums of these rows. Where no tap does, all are taken: somebody must write zeros.
+// stretch finds the next run of taps in [first, end) that are inside the image at point p, and whether it begins and finishes the
+// sums of these rows. Where no tap is inside, it is all taps, because C must be set to zero.
 func (j *RowsJob) stretch(p point, first, end int) (from, to int, begins, finishes bool) {
 	inside := func(t Tap) bool { return j.A.inside(p, t) }
 	start := slices.IndexFunc(j.Taps, inside)

@@ -1,29 +1,31 @@
 package gemm
 
-// RowsJob is C[m][n] = act(Σ over taps t and depth k of A[m shifted by t][k] · B[t][k][n] + bias[n]), batch times.
+// RowsJob is a product with the depth along the rows of A, Batch times:
+//
+//	C[m][n] = act(Σ over taps t and depth k of A[m shifted by t][k] · B[t][k][n] + bias[n])
 type RowsJob struct {
 	Batch                         int
 	AStep, BStep, CStep, BiasStep int // bytes from one product of the batch to the next
 
 	M, N, Depth int
-	Taps        []Tap  // weight is the offset of the tap's rows in B
+	Taps        []Tap  // Weight is the offset of the tap's rows in B
 	A, C        Grid   // rows of A and C
-	*Padding           // a's images, where they must be padded first: one a product; otherwise nil
+	*Padding           // of A's images, one for each product of the batch, or nil
 	B           Matrix // of the first tap
-	Constant    uint64 // not 0: names B, which is the same for all jobs that do; see keepPanels
+	Constant    uint64 // not 0: name of a B whose panels are kept, see keepPanels
 	Epilogue
 
 	kept []float32 // B in panels, or nil
 
 	Paired         bool // in bfloat16
-	most           int  // terms that a block sums
-	Blocks         int  // parts of the depth
+	most           int  // largest number of terms in a block
+	Blocks         int  // of the depth, summed one after the other
 	mTasks, nTasks int
 	firstTask      int
 }
 
 const (
-	// DepthBlock bounds the depth summed in registers at a time: so many rows of four panels fit the level-2 cache.
+	// DepthBlock is the largest depth that is summed in registers at a time: four panels of it fit the level-2 cache.
 	DepthBlock = 1152
 	// rawRows is the number of rows up to which packing B costs more than it saves.
 	rawRows = 64
@@ -68,6 +70,7 @@ func (p *Engine) AddRows(j RowsJob) {
 	p.rows = append(p.rows, j)
 }
 
+// tasks is the number of tasks of j.
 func (j *RowsJob) tasks() int { return j.Batch * j.mTasks * j.nTasks }
 
 // StartRows runs the jobs that were added.
@@ -80,10 +83,10 @@ func (p *Engine) StartRows() {
 	}
 }
 
-// sums is a part of a RowsJob's sums: taps first to end, and of their depth from to to.
+// sums is a part of the terms of a RowsJob: depth from to to of taps first to end.
 type sums struct{ first, end, from, to int }
 
-// block returns what block i sums.
+// block returns the terms of block i.
 func (j *RowsJob) block(i int) sums {
 	if n := len(j.Taps); j.Blocks == 1 || j.Depth <= j.most {
 		return sums{Split(n, i, j.Blocks), Split(n, i+1, j.Blocks), 0, j.Depth}
@@ -112,7 +115,7 @@ func (p *Engine) rowsTask(task, worker int) {
 		j.A.Base = p.Workers[worker].padded(j.Padding, batch)
 	}
 	mTask, nTask := task%j.mTasks, task/j.mTasks%j.nTasks
-	unit := p.Tallest(j.Paired) // of rows, which tasks don't divide
+	unit := p.Tallest(j.Paired) // rows that belong to one task
 	if j.A.images > 0 {
 		unit = j.A.images
 	}
@@ -124,7 +127,7 @@ func (p *Engine) rowsTask(task, worker int) {
 	}
 }
 
-// rowsBlock adds a part of the depth to the rectangle m0 ≤ m < m1, n0 ≤ n < n1 of C.
+// rowsBlock adds a block of the depth to rows m0 to m1 and columns n0 to n1 of C.
 func (p *Engine) rowsBlock(w *Worker, j *RowsJob, block, m0, m1, n0, n1 int) {
 	s := j.block(block)
 	if j.kept != nil {
@@ -134,7 +137,7 @@ func (p *Engine) rowsBlock(w *Worker, j *RowsJob, block, m0, m1, n0, n1 int) {
 	p.RowsTiles(w, j, p.Panels(w, j.B, j.Taps[s.first:s.end], s.from, s.to, n0, n1, m1-m0 <= rawRows, j.Paired), block, m0, m1)
 }
 
-// RowsTiles is rowsBlock with its panels of B.
+// RowsTiles adds a block of the depth to rows m0 to m1 of C, with B in panels.
 func (p *Engine) RowsTiles(w *Worker, j *RowsJob, b panels, block, m0, m1 int) {
 	s, group := j.block(block), j.group(m0, m1)
 	tiles := Ceil(group, p.Tallest(j.Paired))
@@ -159,8 +162,8 @@ func (p *Engine) RowsTiles(w *Worker, j *RowsJob, b panels, block, m0, m1 int) {
 	}
 }
 
-// rowsTile adds s to rows of C, for the rows of A from the point at on. skip is the number of taps that the panels have
-// before the first of s; first and last say whether these sums are the rows' first and last.
+// rowsTile adds the terms s to rows of C, for the rows of A from the point at on. The panels begin skip taps before the first of s.
+// first and last say that these terms are the rows' first and last.
 func (p *Engine) rowsTile(w *Worker, j *RowsJob, b panels, at point, rows []uintptr, s sums, skip int, first, last bool) {
 	t, taps, height := &w.Tile, j.Taps[s.first:s.end], len(rows)
 	t.Taps, t.K = len(taps), s.to-s.from

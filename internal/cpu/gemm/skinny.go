@@ -13,11 +13,11 @@ type skinnyJob struct {
 }
 
 const (
-	// SkinnyRows is the number of rows of C up to which reading B outweighs the arithmetic.
+	// SkinnyRows is the largest number of rows of a skinny product: reading B takes longer than computing.
 	SkinnyRows = 4
-	// SkinnyColumns is the least number of columns that is worth it.
+	// SkinnyColumns is the least number of columns of a skinny product.
 	SkinnyColumns = 128
-	// skinnyTasks is the number of parts that B is cut into, if it is large. It is fixed, as the order of the sums is.
+	// skinnyTasks is the number of parts of a large B. It is fixed, so that the order of the sums is.
 	skinnyTasks = 4
 )
 
@@ -48,7 +48,7 @@ func (p *Engine) multiplySkinny(g kernel.Gemm, a, b, bias, c []float32) bool {
 	return true
 }
 
-// skinnyTask takes its part of B.
+// skinnyTask multiplies with a part of B.
 func (p *Engine) skinnyTask(task, _ int) {
 	j := &p.skinnyJob
 	stored := j.K
@@ -66,7 +66,7 @@ func (p *Engine) skinnyTask(task, _ int) {
 	}
 }
 
-// skinnySums adds up rows k0 to k1 of B.
+// skinnySums adds rows k0 to k1 of B, each times its column of A.
 func (p *Engine) skinnySums(j *skinnyJob, task, k0, k1 int) {
 	rows, ld := j.c, j.LdC
 	if task > 0 {
@@ -93,7 +93,7 @@ func (p *Engine) skinnySums(j *skinnyJob, task, k0, k1 int) {
 	}
 }
 
-// skinnyDots multiplies with the rows of a B that is stored transposed.
+// skinnyDots computes dot products with rows n0 to n1 of a B that is stored transposed.
 func (p *Engine) skinnyDots(j *skinnyJob, n0, n1 int) {
 	var dots [4]float32
 	for n := n0; n < n1; n += 4 {

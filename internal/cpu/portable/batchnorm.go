@@ -127,7 +127,7 @@ func (g *batchNormGradient[F]) upstream(at int) float64 {
 //	gbeta = Σ g    ggamma = Σ g·x̂
 //	gx = gamma·rstd·(g − Σg/n − x̂·Σ(g·x̂)/d) − gLogDet·rstd²·(x − mean)/d
 //
-// where d is the variance's VarianceDivisor; with fixed statistics gx = gamma·rstd·g. The logarithm of gamma has the gradient
+// where d is the divisor of the variance; with fixed statistics gx = gamma·rstd·g. The logarithm of gamma has the gradient
 // gamma·Σ g·x̂ + gLogDet.
 func (g *batchNormGradient[F]) channel(c int) {
 	mean, rstd := float64(g.mean[c]), 1/math.Sqrt(float64(g.variance[c])+g.Eps)
