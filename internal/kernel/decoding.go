@@ -1,11 +1,10 @@
 package kernel
 
-// RowProduct describes y = Residual + Scale·gate(in(x)·w + bias) for few rows, as decoding with a cache has them: a position
-// of each sequence. x is [Rows, In], y [Rows, Out], w [In, width], or [width, In] with TransW, and bias (width numbers) may be
-// nil; width is that of Width.
+// RowProduct describes a skinny product with what surrounds it in a transformer, y = Residual + Scale·gate(in(x)·w + bias), as in
+// decoding with a KV cache, where each sequence has one new position. x is [Rows, In], y [Rows, Out], w [In, Width()], or
+// [Width(), In] with TransW, and bias [Width()] may be nil.
 //
-// in(x) is (x + Twin)/2 where there is a Twin, then with Norm normalised as by LayerNorm and then, where there are Inputs,
-// shifted.
+// in(x) is (x + Twin)/2 if there is a Twin; then, with Norm, LayerNorm of that; then, if there are Inputs, its token shift.
 type RowProduct struct {
 	Rows, In, Out int
 	TransW        bool
@@ -16,19 +15,19 @@ type RowProduct struct {
 	Eps         float64
 	Gamma, Beta Buffer // [In], or nil
 
-	// Inputs [Rows, Capacity, In], or nil, gets the row at Position of each sequence, and has those before it. Quarter q of the
-	// row then becomes that of the row at position Sources[q] of its sequence, at most Position, or zeros where that is
-	// negative. In is a multiple of 4.
+	// Inputs [Rows, Capacity, In], or nil, is the cache of the token shift. It has the rows before Position of each sequence, and
+	// the new row is stored at Position. Then quarter q of the row is replaced by that of the row at Sources[q] ≤ Position, or by
+	// zeros where that is negative. In is a multiple of 4.
 	Inputs             Buffer
 	Capacity, Position int
 	Sources            [4]int32
 
-	Gated bool // gate is a·GELU(b) for a, b of Out numbers each, as GatedGELU's; otherwise it is the identity
+	Gated bool // gate is GatedGELU, which halves the width; otherwise it is the identity
 
-	Scale, Residual Buffer // [Out] and [Rows, Out]; both or neither may be nil
+	Scale, Residual Buffer // [Out] and [Rows, Out]; nil together
 }
 
-// Width is the number of columns of w.
+// Width is the number of columns of w: Out, or 2·Out if Gated.
 func (p RowProduct) Width() int {
 	if p.Gated {
 		return 2 * p.Out
@@ -36,23 +35,22 @@ func (p RowProduct) Width() int {
 	return p.Out
 }
 
-// CachedAttention describes the attention of the token at Position of each of Batch sequences to those up to and including itself.
-// qkv [Batch, 3, Heads, Dim] has its query, key and value, of which the first Pairs pairs of features are turned first, as by
-// Rotary. Keys and Values [Batch, Capacity, Heads·Dim] have those of the tokens before, turned, and get its own.
+// CachedAttention describes causal attention with a KV cache, of the token at Position of each of Batch sequences. qkv
+// [Batch, 3, Heads, Dim] has its query, key and value, to which Rotary is applied first for Pairs pairs of features. keys and values
+// [Batch, Capacity, Heads·Dim] are the cache; they have the rotated ones of earlier tokens, and those of this token are stored.
 type CachedAttention struct {
 	Batch, Heads, Dim, Pairs int
 	Capacity, Position       int
 	Scale                    float64
-	Mask                     *AttentionMask // with a row for Position, or nil
+	Mask                     *AttentionMask // with a row for Position; nil: no mask
 }
 
-// Draw describes how a code is drawn from each of Pictures rows of logits [Pictures, Codes] or, with Twins, from twice as many, of
-// which the second half is what is predicted without a caption: then the logits are without + (with − without)·Guidance, in
-// float32.
+// Draw describes how a code is sampled from each row of logits [Pictures, Codes]. With Twins there are twice as many rows, the second
+// half without the caption, for classifier-free guidance: logits become without + (with − without)·Guidance, in float32.
 //
-// Those that may be drawn are the TopK largest, the first among equals, or all with 0. Their weights are e^(logit/Temperature), and
-// the code is the one to which the number from uniform comes on the line of their weights, in float64. At Temperature 0 it is the
-// first of the largest.
+// Top-k sampling keeps the TopK largest logits, the first among equals; 0 keeps all. The code is found by inverse-CDF sampling, in
+// float64, with probabilities proportional to e^(logit/Temperature). At Temperature 0 it is the first of the largest logits
+// (greedy).
 type Draw struct {
 	Pictures, Codes int
 	Twins           bool
@@ -61,22 +59,22 @@ type Draw struct {
 	TopK            int
 }
 
-// What Draw gives instead of a code.
+// Errors that Draw returns in place of a code.
 const (
-	DrawnNaN      = -1 // a logit isn't a number
-	DrawnInfinite = -2 // one is +∞
-	DrawnNone     = -3 // all are −∞
+	DrawnNaN      = -1 // a logit is NaN
+	DrawnInfinite = -2 // a logit is +∞
+	DrawnNone     = -3 // all logits are −∞
 )
 
-// Decoding is for devices on which calls take the time where a transformer computes a position after the other: each stands for
-// several of the other kernels.
+// Decoding is for devices on which launches take most of the time of decoding: each of its kernels replaces several others.
 type Decoding interface {
-	// FasterRowProduct reports whether RowProduct takes less time than the calls that it stands for. Only then may it be called.
+	// FasterRowProduct reports whether RowProduct is faster than the kernels that it replaces. Otherwise it must not be called.
 	FasterRowProduct(p RowProduct) bool
+	// RowProduct computes p; bias may be nil.
 	RowProduct(p RowProduct, x, w, bias, y Buffer)
-	// AttendCached writes y [Batch, Heads·Dim]. cos and sin [Pairs] are those of Position.
+	// AttendCached writes y [Batch, Heads·Dim]. cos and sin [Pairs] are the angles of Position.
 	AttendCached(a CachedAttention, qkv, cos, sin, keys, values, y Buffer)
-	// Draw sets codes [Pictures] (int32), twice behind each other with Twins, and may change logits. uniform (int32) has two
-	// words for each picture, the higher first: a number of 53 bits that stands for itself times 2⁻⁵³.
+	// Draw sets codes (int32 [Pictures], or [2, Pictures] with Twins, the same twice), and may change logits. uniform (int32
+	// [Pictures, 2]) has two words for each picture, the higher first: a number of 53 bits, times 2⁻⁵³.
 	Draw(d Draw, logits, uniform, codes Buffer)
 }

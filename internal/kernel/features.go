@@ -1,9 +1,7 @@
 package kernel
 
-// Features are what a device offers beyond the kernels of [Device], and what it says about itself. This is the only way to find
-// out: users never assert the type of a device. So a device that wraps another one passes on whatever the other offers.
-//
-// A nil member means that the device doesn't offer it.
+// Features is what a device offers beyond the kernels of [Device], and its properties. Nobody asserts the type of a device, so a
+// device that wraps another one passes on all features of that one. An interface that the device does not offer is nil.
 type Features struct {
 	// HostMemory reports that buffers lie in the program's memory (Buffer.Host is set), and that kernels have finished when they
 	// return.

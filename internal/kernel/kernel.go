@@ -1,9 +1,10 @@
 // Package kernel is the contract between the tensor engine and the devices that compute for it.
 //
-// A kernel is one well-defined function over buffers: contiguous, row-major runs of elements in a device's memory.
-// [Device] lists them all; internal/cpu implements it (its portable code is the specification), and an accelerator
-// joins by implementing the same list. The contract lives on the ground floor, below its users and implementers,
-// because imports only point down.
+// A kernel is one well-defined function over buffers: contiguous, row-major arrays of elements in a device's memory. [Device] lists
+// all kernels. internal/cpu and internal/cuda implement it; the portable device, internal/cpu/portable, is the specification.
+// The contract is a package of its own, below its users and its implementations, because imports only point down.
+//
+// What a device offers beyond that it says by [Features].
 //
 // Conventions that hold for every kernel:
 //
@@ -11,22 +12,23 @@
 //   - an output never overlaps an input unless the kernel says that it may;
 //   - outputs are overwritten, never added to, unless the kernel says so;
 //   - results do not depend on the number of threads: work is split over outputs or over fixed-size chunks;
-//   - shapes were checked by the caller; a kernel may panic on a mismatch, since that is a bug in the engine.
+//   - shapes were checked by the caller; a kernel may panic on a mismatch, since that is a bug in the engine;
+//   - "nil" is a buffer without memory, see [Buffer.IsNil].
 package kernel
 
 import "unsafe"
 
-// Buffer is a run of Len elements of Size bytes each. Host memory is named by Host, device memory by Addr.
+// Buffer is an array of Len elements of Size bytes each, in the program's memory (Host) or in that of an accelerator (Addr).
 type Buffer struct {
-	Host unsafe.Pointer // first element, when the memory is addressable by Go; keeps it alive
+	Host unsafe.Pointer // first element in the program's memory, which it keeps alive
 	Addr uint64         // first element, in the address space of an accelerator
 	Len  int            // number of elements
 	Size int            // bytes an element: 4 (float32, int32) or 8 (float64)
 
-	Owner unsafe.Pointer // what keeps the memory at Addr alive; its device's affair
+	Owner unsafe.Pointer // keeps the memory at Addr alive; only its device uses it
 }
 
-// IsNil reports whether b names no memory; optional arguments of kernels are nil buffers.
+// IsNil reports whether b has no memory, as optional arguments of kernels may.
 func (b Buffer) IsNil() bool { return b.Host == nil && b.Addr == 0 }
 
 // Slice returns the n elements of b from element offset on.
@@ -43,7 +45,7 @@ func (b Buffer) Slice(offset, n int) Buffer {
 	return s
 }
 
-// Host describes v as a buffer without copying it.
+// Host returns a buffer of v's memory, without a copy.
 func Host[T float32 | float64 | int32](v []T) Buffer {
 	var zero T
 	if len(v) == 0 {
@@ -52,7 +54,7 @@ func Host[T float32 | float64 | int32](v []T) Buffer {
 	return Buffer{Host: unsafe.Pointer(unsafe.SliceData(v)), Len: len(v), Size: int(unsafe.Sizeof(zero))}
 }
 
-// Slice views host memory as a slice; a nil buffer gives a nil slice. T must have the size of b's elements.
+// Slice returns a buffer in the program's memory as a slice; nil for a nil buffer. T must have the size of b's elements.
 func Slice[T float32 | float64 | int32](b Buffer) []T {
 	if b.Host == nil {
 		return nil
@@ -66,9 +68,10 @@ func Slice[T float32 | float64 | int32](b Buffer) []T {
 
 // Device is a processor with memory and the kernels that run on it.
 //
-// Memory holds floating-point elements of ElemSize bytes, and int32 indices in buffers of their own.
+// Buffers hold floating-point elements of ElemSize bytes, or int32 indices. Kernels of a device must not be called from several
+// goroutines at once.
 type Device interface {
-	// Name tells the device and kernel set apart in reports: "cpu/avx512", "cpu/portable", "cuda:0".
+	// Name is the device and its kernel set, for reports: "cpu/avx512", "cpu/portable", "cuda:0".
 	Name() string
 	// ElemSize is the size of the floating-point elements in bytes: 4, or 8 on the device that checks gradients.
 	ElemSize() int
@@ -89,14 +92,14 @@ type Device interface {
 	Sequences
 }
 
-// Memory allocates and copies. Alloc and AllocInts panic with an [*fault.OutOfMemory] where it doesn't suffice.
+// Memory allocates and copies. Alloc and AllocInts panic with a [*fault.OutOfMemory] if there is not enough memory.
 type Memory interface {
 	Alloc(n int) Buffer     // n floating-point elements, uninitialised
 	AllocInts(n int) Buffer // n int32 elements, uninitialised
-	Free(b Buffer)          // returns what Alloc or AllocInts gave
+	Free(b Buffer)          // returns memory of Alloc or AllocInts
 	Upload(dst Buffer, src []float32)
 	Download(dst []float32, src Buffer)
 	UploadInts(dst Buffer, src []int32)
 	DownloadInts(dst []int32, src Buffer)
-	Synchronize() // waits until everything queued has run
+	Synchronize() // waits until all queued kernels have run
 }

@@ -1,6 +1,6 @@
 package kernel
 
-// Unary names a pointwise function of one variable; a is its parameter.
+// Unary names a pointwise function of one variable x, with parameter a.
 type Unary int
 
 const (
@@ -40,11 +40,11 @@ const (
 // MaxDims is the largest number of dimensions of a tensor.
 const MaxDims = 6
 
-// Dims is a list of up to MaxDims sizes or strides that costs no allocation; unused entries follow the used ones.
+// Dims is a list of up to MaxDims sizes or strides that needs no allocation; unused entries follow the used ones.
 type Dims [MaxDims]int
 
-// Broadcast describes a pointwise combination of two operands over a common shape: the result is contiguous, and a
-// stride of 0 repeats an operand along that dimension. Dimensions that can be merged have been merged.
+// Broadcast describes a pointwise combination of two operands over a common shape. The result is contiguous; a stride of 0 repeats
+// an operand along that dimension. The caller has merged the dimensions that can be merged.
 type Broadcast struct {
 	Rank             int
 	Shape            Dims
@@ -59,8 +59,9 @@ const (
 	SmoothL1                     // ½d²/β for d = |a−b| < β, else d − ½β (Girshick, 2015)
 )
 
-// Elementwise kernels read and write each number once.
+// Elementwise are the pointwise kernels.
 type Elementwise interface {
+	// Fill sets all elements.
 	Fill(y Buffer, value float64)
 	// Unary sets y = op(x); y may be x.
 	Unary(op Unary, a float64, x, y Buffer)
@@ -72,7 +73,7 @@ type Elementwise interface {
 	AddScaled(a float64, x, y Buffer)
 	// AddProduct sets out [rows, n] = x + y·s, for s [n].
 	AddProduct(rows, n int, x, y, s, out Buffer)
-	// ActivationGrad sets gx = gy · act'(·) given the output y of a fused activation; gx may be gy.
+	// ActivationGrad sets gx = gy · act', for the output y of the activation; gx may be gy.
 	ActivationGrad(act Activation, slope float64, y, gy, gx Buffer)
 	// PairLoss sets out[0] = scale · Σ loss(aᵢ, bᵢ).
 	PairLoss(loss PairLoss, beta, scale float64, a, b, out Buffer)
@@ -99,16 +100,16 @@ const (
 	Max
 )
 
-// Span is a tensor seen as [Outer, N, Inner], for kernels that work along its middle dimension.
+// Span views a tensor as [Outer, N, Inner], for kernels along the middle dimension.
 type Span struct{ Outer, N, Inner int }
 
-// Reductions combine many numbers into few, always in the same order.
+// Reductions combine numbers, always in the same order.
 type Reductions interface {
 	// Reduce sets y [Outer, Inner] = scale · op over N of x.
 	Reduce(op Reduce, s Span, scale float64, x, y Buffer)
 	// ActivationBiasGrad is ActivationGrad for gx [rows, n], and sets gbias to the sum of its rows; gx may be gy.
 	ActivationBiasGrad(act Activation, slope float64, rows, n int, y, gy, gx, gbias Buffer)
-	// SumTo adds x, of the broadcast's shape, down to an operand with strides StrideA: the adjoint of broadcasting.
+	// SumTo sums x, of the broadcast's shape, to an operand with strides StrideA: the adjoint of broadcasting.
 	SumTo(s Broadcast, x, y Buffer)
 	// Softmax sets y = exp(x − max) / Σ, along N, or its logarithm.
 	Softmax(log bool, s Span, x, y Buffer)
@@ -119,8 +120,8 @@ type Reductions interface {
 	// CrossEntropyGrad sets g[r] = scale[r] · (softmax(logits[r]) − onehot(label[r])); a negative label gives 0.
 	// g may be logits.
 	CrossEntropyGrad(rows, classes int, logits, labels, scale, g Buffer)
-	// ArgMax sets index[o] to the position of the first largest of the N numbers of row o; NaN
-	// counts as larger than any.
+	// ArgMax sets index[o] to the position of the largest of the n numbers of row o, the first among equals; NaN is larger than
+	// any number.
 	ArgMax(rows, n int, x, index Buffer)
 }
 
@@ -129,8 +130,8 @@ type Reductions interface {
 //
 //	y = act((x − mean)/√(variance + Eps)·gamma + beta)
 //
-// The variance divides by Rows, or by Rows−1 when Unbiased. Fixed takes mean and variance as given instead of
-// measuring them. With LogGamma gamma holds the logarithms of the scales. Measured statistics update those that run.
+// The variance divides by Rows, or by Rows−1 when Unbiased. With Fixed, mean and variance are inputs, otherwise they are computed and
+// update the running statistics. With LogGamma, gamma holds the logarithms of the scales.
 type BatchNorm struct {
 	Rows, Channels int
 	Eps            float64
@@ -142,26 +143,26 @@ type BatchNorm struct {
 	Running        Running
 }
 
-// Running holds averages of the statistics of batches, buffers of a number a channel; nil buffers are none. Each batch
-// moves them by running += Weight·(its own − running), where its own variance divides by Rows−1.
+// Running holds the running statistics [Channels], or nil buffers. Each batch updates them by
+// running += Weight·(batch − running), where the variance of the batch divides by Rows−1; Weight is PyTorch's momentum.
 type Running struct {
 	Mean, Variance Buffer
 	Weight         float64
 }
 
-// Normalisation kernels.
+// Normalisation are the kernels of normalisation layers.
 type Normalisation interface {
 	// BatchNorm writes y, and mean and variance (Channels) unless they are Fixed; gamma and beta may be nil (1 and 0).
 	BatchNorm(b BatchNorm, x, gamma, beta, mean, variance, y Buffer)
-	// BatchNormLogDet sets logDet[0] = before[0] + Σ (gamma − ½·log(variance + Eps)), the log-determinant of a BatchNorm with
-	// LogGamma as a bijection of rows; before may be nil.
+	// BatchNormLogDet sets logDet[0] = before[0] + Σ (gamma − ½·log(variance + Eps)), the log-determinant of the Jacobian of a
+	// BatchNorm with LogGamma, for each row; before may be nil.
 	BatchNormLogDet(b BatchNorm, gamma, variance, before, logDet Buffer)
-	// BatchNormGrad is the adjoint of both. gLogDet (1 number) is nil where there was no BatchNormLogDet. gx, ggamma and gbeta
-	// may be nil where they are not wanted; y may be nil without an activation.
+	// BatchNormGrad is the adjoint of both. gLogDet [1] is nil if there was no BatchNormLogDet. gx, ggamma and gbeta may be nil;
+	// y may be nil without an activation.
 	BatchNormGrad(b BatchNorm, x, gamma, mean, variance, y, gy, gLogDet, gx, ggamma, gbeta Buffer)
-	// LayerNorm normalises each row of n numbers (Ba et al., 2016); mean and rstd have a number a row.
+	// LayerNorm normalises each row of n numbers (Ba et al., 2016) and writes mean and rstd [rows]; gamma and beta may be nil.
 	LayerNorm(rows, n int, eps float64, x, gamma, beta, y, mean, rstd Buffer)
-	// LayerNormGrad is its adjoint.
+	// LayerNormGrad is its adjoint; gamma, ggamma and gbeta may be nil.
 	LayerNormGrad(rows, n int, x, gamma, mean, rstd, gy, gx, ggamma, gbeta Buffer)
 }
 
@@ -173,9 +174,9 @@ type Strided struct {
 	StrideDst, StrideSrc Dims
 }
 
-// Movement kernels rearrange numbers.
+// Movement are the kernels that rearrange elements.
 type Movement interface {
-	// Copy moves src to dst as s says: transposition, slicing, concatenation and expansion in one.
+	// Copy copies src to dst as s describes, of any element type: transposition, slicing, concatenation and expansion.
 	Copy(s Strided, dst, src Buffer)
 	// Gather sets y[o, j, i] = x[o, index[j], i] for x [Outer, N, Inner] and len(index) entries j; an index of −1
 	// gives 0.
@@ -184,8 +185,8 @@ type Movement interface {
 	ScatterAdd(s Span, x, index, y Buffer)
 }
 
-// Random kernels draw from the Philox 4×32-10 stream (Salmon et al., 2011) named by a key; element i of the output
-// is number offset+i of the stream, on every device.
+// Random are the kernels that generate numbers, from the Philox 4×32-10 stream (Salmon et al., 2011) of a key. Element i of the
+// output is number offset+i of the stream, on every device.
 type Random interface {
 	Uniform(key, offset uint64, y Buffer) // [0, 1)
 	Normal(key, offset uint64, y Buffer)  // standard normal
@@ -207,10 +208,11 @@ type AdamParam struct {
 	WeightDecay float64
 }
 
-// Optimisation kernels update parameters.
+// Optimisation are the kernels of optimizers.
 type Optimisation interface {
+	// AdamStep updates parameters and moments.
 	AdamStep(a Adam, params []AdamParam)
-	// SumSquares returns the sum of squares of everything in xs; not finite if any element is not.
+	// SumSquares returns the sum of squares of all elements of xs; it is not finite if an element is not.
 	SumSquares(xs []Buffer) float64
 	// Lerp sets y += w·(x − y).
 	Lerp(w float64, x, y Buffer)

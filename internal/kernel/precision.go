@@ -2,22 +2,23 @@ package kernel
 
 import "fmt"
 
-// Precision is how exact the products of float32 matrices and convolutions must be, as PyTorch's
-// torch.set_float32_matmul_precision has it. What is stored is float32 at any of them. A device says what it computes in.
+// Precision is the precision of products and convolutions of float32 tensors, as in PyTorch's
+// torch.set_float32_matmul_precision. Tensors are float32 in all cases.
 type Precision int
 
 const (
 	Highest Precision = iota // float32
-	High                     // on a GPU TF32, ten bits after the point; elsewhere at least three products of operands in two parts, about 2⁻¹⁶
-	Medium                   // that of operands rounded to bfloat16 and summed in float32: about 2⁻⁹, of Winograd's 2⁻⁸
+	High                     // TF32 (10 bits of mantissa) on a GPU; on the processor three products of operands split into two bfloat16 numbers, about 2⁻¹⁶, or better
+	Medium                   // operands rounded to bfloat16, sums in float32: about 2⁻⁹, and 2⁻⁸ by Winograd's algorithm
 )
 
-// Precisions are all there are.
+// Precisions lists all precisions.
 var Precisions = []Precision{Highest, High, Medium}
 
+// String is the name.
 func (p Precision) String() string { return [...]string{"highest", "high", "medium"}[p] }
 
-// ParsePrecision reads a precision's name; "" is the highest.
+// ParsePrecision returns the precision with a name; "" is the highest.
 func ParsePrecision(name string) (Precision, error) {
 	if name == "" {
 		return Highest, nil

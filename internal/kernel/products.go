@@ -1,7 +1,7 @@
 package kernel
 
-// Activation names a pointwise function that a product or a normalisation may apply to its result in the same pass.
-// Each of these has a derivative that follows from its output alone.
+// Activation names a pointwise function that products and normalisations can apply in their epilogue. Its derivative is a function
+// of its output.
 type Activation int
 
 const (
@@ -25,7 +25,7 @@ type Gemm struct {
 	Act        Activation
 	Slope      float64 // of LeakyReLU
 
-	Constant uint64 // if not 0, names B's elements, as Conv.Constant does w's
+	Constant uint64 // as Conv.Constant, for B
 }
 
 // Conv describes a two-dimensional convolution (cross-correlation, as in every deep-learning framework).
@@ -33,9 +33,9 @@ type Gemm struct {
 //	x [N, H, W, C]   w [KH, KW, C/Groups, O]   y [N, OH, OW, O]
 //	y[n, i, j, o] = Σ x[n, i·StrideH + a·DilationH − PadH, j·StrideW + b·DilationW − PadW, c] · w[a, b, c, o]
 //
-// NaN reaches every result that depends on it. Kernels may compute neighbouring results from common sums (Winograd's
-// algorithm); then NaN may reach the neighbours too, which are less than 3 outputs away or, in the gradient of the
-// weights, other positions in the kernel for the same channel, and an infinity may come out as NaN.
+// NaN reaches every result that depends on it. By Winograd's algorithm, which computes neighbouring results from common sums, NaN may
+// also reach results less than 3 outputs away or, in the gradient of the weights, other taps of the same channel; and an infinity
+// may give NaN.
 type Conv struct {
 	N, H, W, C           int
 	O, OH, OW            int
@@ -47,12 +47,12 @@ type Conv struct {
 	Act                  Activation // of Conv2d's and Conv2dBackwardInput's result
 	Slope                float64    // of LeakyReLU
 
-	// Constant, if not 0, names w's elements, which stay what they are for all calls with that name: what a kernel makes of them
-	// may be kept.
+	// Constant, if not 0, is a name of w's contents, which are the same in all calls with that name. Kernels may cache what they
+	// compute from them.
 	Constant uint64
 }
 
-// Products are the kernels in which the floating-point operations are.
+// Products are matrix products and convolutions, which do most of the floating-point operations.
 type Products interface {
 	// Gemm multiplies matrices; bias (N elements, added to every row) may be nil.
 	Gemm(g Gemm, a, b, bias, c Buffer)
@@ -73,18 +73,17 @@ type LinearGrad struct {
 	Slope         float64
 }
 
-// LinearGradients is for devices that compute all gradients of some linear layers at once in less time than one after
-// the other: because what is near in time is near in the caches, or because every call takes time.
+// LinearGradients is for devices that compute all gradients of some linear layers faster together than one after the other: because
+// operands are still in the caches, or because every launch takes time.
 type LinearGradients interface {
-	// FasterLinearGrad reports whether the layer is one of those. Only then may the others be called.
+	// FasterLinearGrad reports whether l is such a layer. Otherwise the kernel must not be called.
 	FasterLinearGrad(l LinearGrad) bool
-	// LinearGrad computes them. y may be nil without an activation, gx and gbias where they aren't wanted. What gy holds
-	// afterwards is undefined.
+	// LinearGrad computes the gradients. y may be nil without an activation; gx and gbias may be nil. It may overwrite gy.
 	LinearGrad(l LinearGrad, x, w, y, gy, gx, gw, gbias Buffer)
 }
 
 // LinearGradStepper is for devices with LinearGradients that gain by stepping weights while their gradient is in the caches.
 type LinearGradStepper interface {
-	// LinearGradStep computes gx and gbias, and steps w, which is w.P, by gw as AdamStep would, without leaving gw anywhere.
+	// LinearGradStep computes gx and gbias, and updates w (w.P) by gw as AdamStep does. gw itself is not stored; w.G is not used.
 	LinearGradStep(l LinearGrad, a Adam, w AdamParam, x, y, gy, gx, gbias Buffer)
 }

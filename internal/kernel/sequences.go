@@ -3,15 +3,15 @@ package kernel
 // AttentionTile is the number of queries, and of keys, in a tile of an AttentionMask.
 const AttentionTile = 32
 
-// AttentionMask says which keys each query sees. Queries and keys are positions of a sequence; places are positions in
-// an order in which what is seen lies close together, so that whole tiles of places can be skipped.
+// AttentionMask says which keys each query sees. Queries and keys are numbered by their position in the sequence. Places are the
+// positions in an order that brings the keys a query sees close together, so that fully masked tiles of places are skipped.
 type AttentionMask struct {
 	Queries, Keys int
-	Rows          Buffer // int32 [Queries, Words]: bit k%32 of word k/32 tells whether the query sees key k
-	Bits          Buffer // the same with places for positions
+	Rows          Buffer // int32 [Queries, Words]: bit k%32 of word k/32 is 1 if the query sees key k
+	Bits          Buffer // the same, indexed by places
 	Order         Buffer // int32 [Queries]: the position at each place; nil where they are the same
-	// Starts (int32, a tile of queries and one more) cuts Tiles into a list for each tile of queries: twice the number
-	// of a tile of keys of which something is seen, plus 1 if all of it is.
+	// Tiles (int32) lists, for each tile of queries, the tiles of keys that are not fully masked: twice the number of the tile, plus
+	// 1 if nothing in it is masked. Starts (int32, one more than tiles of queries) is where each list begins and ends.
 	Starts, Tiles Buffer
 }
 
@@ -21,21 +21,21 @@ func (m *AttentionMask) Words() int { return (m.Keys + 31) / 32 }
 // Attention describes y = softmax(Scale·q·kᵀ)·v (Vaswani et al., 2017, eq. 1) for Batch sequences and Heads heads of Dim
 // features. Head h of token i of sequence b begins at element b·Batch… + i·Row… + h·Dim of its buffer.
 //
-// A query sees the keys that Mask and keep allow; nil allows all. One that sees none yields 0. A value that is not finite
-// may reach queries that don't see it, as 0·∞.
+// A query sees the keys that Mask and keep allow; nil allows all. The result of a query that sees no key is 0. A value that is not
+// finite may reach queries that don't see it, as 0·∞.
 type Attention struct {
 	Batch, Heads, Dim              int
 	Queries, Keys                  int
-	First                          int // row of the mask that query 0 has
+	First                          int // row of the mask for query 0
 	Scale                          float64
 	RowQ, RowK, RowV, RowY         int
 	BatchQ, BatchK, BatchV, BatchY int
 	Mask                           *AttentionMask
 }
 
-// Rotary describes the rotation of pairs of neighbouring features (Su et al., 2021, eq. 34): for token i of Tokens and each
-// of Groups groups of Dim features, feature pair j < Pairs is turned by the angle with cos[i, j] and sin[i, j]. Features
-// beyond the pairs stay as they are. Inverse turns back.
+// Rotary describes rotary embedding (Su et al., 2021, eq. 34): for token i of Tokens, in each of Groups groups of Dim features, the
+// pair j < Pairs of neighbouring features is rotated by the angle with cos[i, j] and sin[i, j]. Other features stay as they are.
+// Inverse rotates back.
 type Rotary struct {
 	Batch, Tokens, Groups, Dim int
 	Pairs                      int
@@ -44,12 +44,12 @@ type Rotary struct {
 
 // Sequences are the kernels of transformers.
 type Sequences interface {
-	// Attention writes y, and into logSum [Batch, Heads, Queries], which may be nil, the logarithm of each softmax's
-	// denominator. keep [Batch, Keys] (int32, may be nil) is 0 where a key must not be seen.
+	// Attention writes y and, unless it is nil, logSum [Batch, Heads, Queries]: the logarithm of the denominator of each softmax.
+	// keep (int32 [Batch, Keys], may be nil) is 0 for keys that are masked.
 	Attention(a Attention, q, k, v, keep, y, logSum Buffer)
-	// AttentionGrad is its adjoint. The gradients lie as q, k and v do. Queries and keys must be as many as the mask's.
+	// AttentionGrad is its adjoint. The gradients are laid out as q, k and v. Queries and Keys must be those of the mask.
 	AttentionGrad(a Attention, q, k, v, keep, y, logSum, gy, gq, gk, gv Buffer)
-	// Rotary turns x [Batch, Tokens, Groups, Dim]; y may be x.
+	// Rotary rotates x [Batch, Tokens, Groups, Dim]; y may be x.
 	Rotary(r Rotary, cos, sin, x, y Buffer)
 	// GatedGELU sets y [rows, n] = a·GELU(b) for rows [a, b] of 2n numbers of x (Shazeer, 2020, GEGLU).
 	GatedGELU(rows, n int, x, y Buffer)

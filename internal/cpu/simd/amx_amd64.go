@@ -1,4 +1,4 @@
 package simd
 
-// AMXKernels returns AMX's kernels, which only run where [HasAMX] says so.
+// AMXKernels returns the microkernels on AMX, which run only where [HasAMX] is true.
 func AMXKernels() *AMX { return &amxTiles }

@@ -5,8 +5,8 @@ import (
 	"unsafe"
 )
 
-// permitTiles asks Linux for the permission to use tiles, which it grants to a process since version 5.16, and makes sure
-// that it was granted: then the system has also enabled them in XCR0.
+// permitTiles requests the permission to use tiles from Linux (5.16 or later), and checks that it was granted, which implies that
+// the system has enabled tiles in XCR0.
 func permitTiles() bool {
 	const getPermission, requestPermission, tileData = 0x1022, 0x1023, 18 // of arch_prctl
 	if _, _, err := syscall.RawSyscall(syscall.SYS_ARCH_PRCTL, requestPermission, tileData, 0); err != 0 {

@@ -2,5 +2,5 @@
 
 package simd
 
-// permitTiles returns false: asking for tiles is only known for Linux.
+// permitTiles returns false: only Linux has a request for tiles.
 func permitTiles() bool { return false }

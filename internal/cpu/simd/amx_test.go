@@ -113,7 +113,7 @@ func checkBlock(t *testing.T, rng *rand.Rand, split bool, height, columns, taps,
 	}
 }
 
-// TestPermission asks for tiles: the system permits none that the processor doesn't have.
+// TestPermission checks that the system grants no tiles that the processor doesn't have.
 func TestPermission(t *testing.T) {
 	if permitTiles() && !cpu.X86.HasAMXTile {
 		t.Error("tiles are permitted on a processor without AMX")

@@ -1,12 +1,11 @@
 package simd
 
-// BF16 are the kernels of products of numbers rounded to bfloat16 (Intel, "BFLOAT16 – Hardware Numerics Definition",
-// 2018), summed in float32. Where a float32 tile has a number, these have a pair of numbers that follow each other along
-// the depth, in the same 32 bits; otherwise their arguments are the same, Tile's K being the number of pairs. Numbers
-// below float32's normal range count as zero.
+// BF16 are microkernels that multiply bfloat16 numbers (Intel, "BFLOAT16 – Hardware Numerics Definition", 2018) and sum in float32.
+// Their arguments are those of the float32 microkernels, but 32 bits hold a pair of numbers that follow each other along the
+// depth, and Tile.K counts pairs. Denormal float32 numbers count as zero.
 //
-// The kernels that split make two bfloat16 numbers of one, the second being the rest that the first leaves. Of a finite
-// number they keep 16 bits or more, an infinity becomes ±1 and itself, and not-a-number stays that.
+// The kernels that split turn a number into two bfloat16 numbers: the rounded number and the rest, rounded. A finite number keeps 16
+// bits or more; an infinity becomes ±1 and itself; NaN stays NaN.
 type BF16 struct {
 	Rows, Columns   [2][]func(*Tile)
 	Pair, PairSplit [3]func(*Pairing) // by the number of vectors across less one

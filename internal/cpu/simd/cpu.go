@@ -1,10 +1,10 @@
-// Package simd holds the assembly of internal/cpu: kernels written with AVX2 and AVX-512 by the generators in
-// internal/cpu/asm, the Go declarations of their arguments, and the choice between them.
+// Package simd has the assembly of internal/cpu for AVX2, AVX-512, AVX512-BF16 and AMX, which the generators in internal/cpu/asm
+// write, the Go declarations of its arguments, and the detection of what a processor has.
 package simd
 
 import "golang.org/x/sys/cpu"
 
-// Level is a kernel set. A processor that has one has the lower ones too.
+// Level is a kernel set. A processor with a level also has the lower ones.
 type Level int
 
 const (
@@ -26,6 +26,7 @@ func Detect() Level {
 	}
 }
 
+// String is the name of the level in options and reports.
 func (l Level) String() string {
 	switch l {
 	case AVX2:

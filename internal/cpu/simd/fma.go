@@ -1,7 +1,7 @@
 package simd
 
-// FMALoop runs n rounds of independent multiply-adds on registers and returns the floating-point operations done, two
-// a multiply-add: its rate is the peak that a product can be held against. Portable has none and returns 0.
+// FMALoop runs n rounds of independent multiply-adds in registers and returns the number of floating-point operations, two for a
+// multiply-add. Its rate is the peak to compare products with. It returns 0 for Portable.
 func FMALoop(level Level, n int) (flops float64) {
 	p := ProductsFor(level)
 	if p == nil || n < 1 {

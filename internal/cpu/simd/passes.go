@@ -8,16 +8,15 @@ import (
 	"github.com/bestiary-ml/bestiary/internal/kernel"
 )
 
-// Passes are the kernels of a level that read or write each number once or twice: everything but matrix products.
+// Passes are the kernels of a level that read or write each number once or twice: all but matrix products.
 //
-// All run on the calling goroutine, take slices of any length and alignment (those that belong together of the same
-// length, which is not checked), and touch nothing beyond them. NaN in gives NaN out, and infinities are treated as
-// by package math. Errors, measured over all of float32 in steps of a few numbers, are at most this many units in the
-// last place of the result (see TestUnaryError):
+// They run on the calling goroutine. Slices may have any length and alignment; slices of one kernel have the same length, which is
+// not checked. NaN in gives NaN out, and infinities are treated as by package math. Errors in units in the last place of the
+// result, measured over all of float32 in small steps (see TestUnaryError), are at most:
 //
 //	exp 2    log 2    tanh 3    sigmoid 3    softplus 3    silu 4    gelu 6 (12 below −5)
 //
-// Sums called float64 are accumulated in it, in an order that depends on the length only.
+// Sums that are returned as float64 are accumulated in float64, in an order that depends on the length only.
 type Passes struct {
 	Unary     [kernel.UnaryOpCount]func(a float32, x, y []float32)
 	UnaryGrad [kernel.UnaryOpCount]func(a float32, x, y, gy, gx []float32) // x or y may be nil as kernel.UnaryNeeds says
@@ -43,9 +42,8 @@ type Passes struct {
 	SoftmaxGrad      func(dot float32, y, gy, gx []float32)        // gx = y·(gy − dot)
 	LogSoftmaxGrad   func(sum float32, y, gy, gx []float32)        // gx = gy − exp(y)·sum
 
-	// Batch normalisation: x [rows, channels], as many channels as the vectors beside it are long. The sums over rows
-	// are float32: pass some hundred rows at a time and add the results in float64. With y, the gradient g is gy, times
-	// slope where y isn't positive; without it, gy.
+	// Batch normalisation: x [rows, channels], and vectors [channels]. Sums over rows are in float32, so the caller passes a few
+	// hundred rows at a time and adds the results in float64. The gradient g is gy or, with y, gy times slope where y ≤ 0.
 	ColumnSums          func(rows int, x, sum []float32)                // sum = Σ x
 	ColumnSquares       func(rows int, x, mean, sum []float32)          // sum = Σ (x−mean)²
 	ColumnMax           func(rows int, x, largest []float32)            // NaN if any is
@@ -68,39 +66,39 @@ type Passes struct {
 
 	Adam func(c *[10]float32, p, g, m, v []float32)
 
-	// Products with few rows: y += Σ over r < 4 of a[r]·x[r·stride …], and y[r] = Σ x·w[r·stride …] in float32.
+	// Skinny products: y += Σ over r < 4 of a[r]·x[r·stride …], and y[r] = Σ x·w[r·stride …] in float32.
 	AddRows func(a *[4]float32, x []float32, stride int, y []float32)
 	DotRows func(x, w []float32, stride int, y *[4]float32)
 
-	// GatherRow sets y[j] = x[index[j]], or 0 where the index is negative. Indices aren't checked otherwise.
+	// GatherRow sets y[j] = x[index[j]], or 0 where the index is negative. Indices are not checked.
 	GatherRow func(index []int32, x, y []float32)
 
-	// Uniform and Normal set y to the numbers of a Philox stream from block counter on, and Dropout drops those elements
-	// of x for which the uniform ones are less than p. All treat whole groups of RandomGroup numbers only and leave the rest of y; and the
-	// lower half of counter must not overflow on the way.
+	// Uniform and Normal set y to the numbers of a Philox stream from block counter on; Dropout sets elements to 0 where the uniform
+	// number is less than p, and scales the others. They compute whole groups of RandomGroup numbers and leave the rest of y. The
+	// lower half of counter must not overflow.
 	Uniform func(key, counter uint64, y []float32)
 	Normal  func(key, counter uint64, y []float32)
 	Dropout func(key, counter uint64, p, scale float32, x, y []float32)
 
-	// Transforms of Winograd's convolutions by the number of points along an axis: of an input's square of as many; from
-	// squares of 2 or 3 rows (weights, an output's gradient) to the points; and back, the adjoint. The rows are named by
-	// address. They have panels (at least 1) stretches of two vectors, with srcStep or dstStep bytes from one to the next.
-	// WinogradCollect adds the row at bias to each of dst, and lifts what is less to floor.
+	// Transforms of Winograd's algorithm, indexed by the number n of points along an axis: WinogradInput transforms a tile of n×n
+	// inputs to points; WinogradExpand transforms 2×2 or 3×3 weights, or gradients of outputs, to points; WinogradCollect, its
+	// adjoint, transforms points back, adds the row at bias and raises results below floor to floor. Rows have an address each,
+	// and consist of panels (at least 1) of two vectors, srcStep or dstStep bytes apart.
 	WinogradInput   [5]func(src, dst *[16]uintptr, srcStep, dstStep, panels int)
 	WinogradExpand  [5][4]func(src, dst *[16]uintptr, srcStep, dstStep, panels int)
 	WinogradCollect [5][4]func(src, dst *[16]uintptr, srcStep, dstStep, panels int, bias uintptr, floor float32)
 
-	// Prefetch asks for the cache lines of x, and doesn't wait for them. The last one may be left out.
+	// Prefetch fetches the cache lines of x without waiting for them; the last one may be left out.
 	Prefetch func(x []float32)
 
 	// TransposeBlocks sets y[j, i] = x[i, j] for i < 8·blocks, j < 8; the strides count elements.
 	TransposeBlocks func(blocks int, x []float32, strideX int, y []float32, strideY int)
 }
 
-// RandomGroup is a multiple of the length of what the passes draw at once.
+// RandomGroup is the granularity of random numbers: a multiple of what the kernels compute at once.
 const RandomGroup = 32
 
-// AdamCoefficients are the numbers that Passes.Adam needs for step a of parameters with the given weight decay.
+// AdamCoefficients returns the constants of Passes.Adam for step a of parameters with a weight decay.
 func AdamCoefficients(a kernel.Adam, decay float64) [10]float32 {
 	shrink, coupled := 1.0, decay
 	if a.Decoupled {

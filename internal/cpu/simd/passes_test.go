@@ -18,7 +18,7 @@ func lengths() []int {
 	return append(n, 1000, 4099)
 }
 
-// guarded hands out slices that are not aligned to vectors, with canaries on both sides.
+// guarded returns slices that are not aligned to vectors, with canaries on both sides.
 type guarded struct {
 	rng    *rand.Rand
 	arrays [][]float32

@@ -4,21 +4,20 @@ import "unsafe"
 
 //go:generate go run -C ../asm ./products
 
-// Tile is the argument of the tile kernels, which compute a few rows and columns of a product:
+// Tile is the argument of the microkernels, which compute a register tile of a product:
 //
 //	rows:     C[r][j] = Σ over t < Taps, k < K of  A[t][r][k] · B[t·K+k][j]
 //	columns:  C[r][j] = Σ over k < K of            A[k][r] · B[k][j]
 //
-// then add what C held (Accumulate), add a bias, and apply a rectifier. The rows of A and C are given by address, so
-// that a convolution can name the pixels under its kernel instead of copying them. Addresses are plain numbers: the
-// caller keeps the memory alive.
+// Their epilogue adds the old C (Accumulate) and a bias, and applies a rectifier. The rows of A and C have an address each, so that
+// a convolution needs no im2col copy (implicit GEMM). Addresses are plain numbers: the caller keeps the memory alive.
 //
-// B's rows are read up to the tile's full width; everything else is read and written only where it exists.
+// Rows of B are read up to the tile's full width; nothing else is read or written beyond its end.
 type Tile struct {
 	A          *uintptr // addresses; rows: [Taps][height], columns: [K]
 	AOffset    int      // added to the addresses in A, in bytes; columns only
 	Taps       int      // rows only; 0 sums nothing
-	K          int      // elements a tap; not 0 where Taps isn't
+	K          int      // elements of a tap; not 0 unless Taps is
 	B          uintptr
 	BStride    int      // distance between B's rows, in bytes
 	C          *uintptr // addresses, [height]
@@ -29,11 +28,11 @@ type Tile struct {
 	Act        int // ActNone, ActReLU or ActLeakyReLU
 	Slope      float32
 
-	// Only for AMX's kernels.
+	// Only for AMX.
 	Height     int     // rows
 	AStride    int     // distance between the rows of A of a tap, in bytes
 	ALow, BLow int     // distances from numbers to their low parts, in bytes; only where operands are split
-	Sums       uintptr // of 32×32 numbers that it may use
+	Sums       uintptr // scratch memory of 32×32 numbers
 }
 
 // Values of Tile.Act.
@@ -43,8 +42,8 @@ const (
 	ActLeakyReLU
 )
 
-// Panel is the argument of the copy kernels: Rows (at least 1) rows of up to a tile's width of columns, which they lay
-// out one after the other.
+// Panel is the argument of the packing kernels, which copy Rows (at least 1) rows of up to a tile's width of columns one after the
+// other.
 type Panel struct {
 	Dst       uintptr
 	Src       uintptr
@@ -54,7 +53,7 @@ type Panel struct {
 }
 
 // Addition is the argument of the add kernels, which add Columns elements of each of Rows (at least 1) rows to Dst. They
-// write up to a tile's full width there, the elements after the last column unchanged (but that −0 becomes 0).
+// write up to a tile's full width there; elements behind the last column stay the same, but −0 becomes 0.
 type Addition struct {
 	Dst       uintptr
 	DstStride int // bytes
@@ -64,8 +63,8 @@ type Addition struct {
 	Columns   int
 }
 
-// Gathering is the argument of the gather kernel, which copies Columns elements (at most a vector) from each of Count
-// (at least 1) addresses and lays them out a vector apart.
+// Gathering is the argument of the gather kernel, which copies Columns elements (at most a vector) from each of Count (at least 1)
+// addresses, to places a vector apart.
 type Gathering struct {
 	Dst     uintptr
 	Rows    *uintptr // addresses
@@ -74,9 +73,9 @@ type Gathering struct {
 	Columns int
 }
 
-// Pairing is the argument of the pairing kernels, which round Count (at least 1) pairs of rows to bfloat16 and lay them
-// out one after the other: a row holds a pair for each column, that of the pair's first row in the lower half, and zeros
-// fill its last vector. The kernels that split put the low parts of the numbers Low bytes behind the high ones.
+// Pairing is the argument of the pairing kernels, which round Count (at least 1) pairs of rows to bfloat16, one after the other: a
+// result row has 32 bits for each column, with the number of the first row in the lower half, and zeros fill its last vector.
+// The kernels that split store low parts Low bytes behind the high ones.
 type Pairing struct {
 	Dst     uintptr
 	Rows    *uintptr // addresses, [2·Count]
@@ -86,9 +85,9 @@ type Pairing struct {
 	Low     int
 }
 
-// Rounding is the argument of the rounding kernel, which rounds Columns (at least 1) elements of each of Count (at least
-// 1) rows to bfloat16. The rows are laid out one after the other, each filled up with zeros to a multiple of 32. The
-// kernel that splits puts the low parts of the numbers Low bytes behind the high ones.
+// Rounding is the argument of the rounding kernels, which round Columns (at least 1) elements of each of Count (at least 1) rows to
+// bfloat16, one row after the other, each filled up with zeros to a multiple of 32. The kernel that splits stores low parts Low
+// bytes behind the high ones.
 type Rounding struct {
 	Dst     uintptr
 	Rows    *uintptr // addresses
@@ -106,7 +105,7 @@ type Transposition struct {
 	K         int
 }
 
-// The assembly knows the structs by the offsets of their fields.
+// The assembly has the offsets of the structs' fields.
 var (
 	_ = [1]int{}[unsafe.Offsetof(Tile{}.Slope)-96]
 	_ = [1]int{}[unsafe.Offsetof(Tile{}.Height)-104]
@@ -121,8 +120,8 @@ var (
 	_ = [1]int{}[unsafe.Offsetof(Transposition{}.K)-24]
 )
 
-// Products are the kernels of a level from which matrix products and convolutions are built. Families are indexed by
-// the number of vectors across less one, tiles then by their height.
+// Products are the microkernels of a level. Families are indexed by the number of vectors across less one, tiles then by their
+// height.
 type Products struct {
 	Lanes, Height int // float32s in a vector; rows of the tallest tile
 	tiles

@@ -18,16 +18,16 @@ func (o operation) String() string {
 	return [...]string{"LDTILECFG", "STTILECFG", "TILERELEASE", "TILEZERO", "TILELOADD", "TILESTORED", "TDPBF16PS"}[o]
 }
 
-// instruction is a decoded one.
+// instruction is a decoded tile instruction.
 type instruction struct {
 	operation
 	length   int
-	tile     int // that is written or stored
+	tile     int // the tile that is written or stored
 	left     int // second and third operand of a product
 	right    int
-	base     int // registers of an address, as encoded, or none; next is the address behind the instruction
+	base     int // number of a register, none, or next for the address behind the instruction
 	index    int
-	scale    int // of the index, as a shift
+	scale    int // shift of the index
 	distance int64
 }
 
@@ -80,7 +80,7 @@ func decodeVEX(code []byte) (i instruction, ok bool) {
 		i.operation = tileZero
 		return i, true
 	case opcode == 0x4b && vvvv == 0 && isTile && memory && rm == 4 && (prefix == pF2 || prefix == p66):
-		i.operation = tileLoad // TILELOADDT1 is a hint more
+		i.operation = tileLoad // or TILELOADDT1, with a cache hint
 	case opcode == 0x4b && vvvv == 0 && isTile && memory && rm == 4 && prefix == pF3:
 		i.operation = tileStore
 	case opcode == 0x5c && vvvv < 8 && isTile && mod == 3 && first&0x20 != 0 && prefix == pF3:
@@ -96,7 +96,7 @@ func decodeVEX(code []byte) (i instruction, ok bool) {
 		sib := code[5]
 		i.length++
 		i.base, i.scale = int(sib&7)|extension(5), int(sib>>6)
-		if index := int(sib>>3&7) | extension(6); index != 4 { // the stack pointer stands for none
+		if index := int(sib>>3&7) | extension(6); index != 4 { // the number of the stack pointer means none
 			i.index = index
 		}
 		if sib&7 == 5 && mod == 0 {
@@ -116,13 +116,13 @@ func decodeVEX(code []byte) (i instruction, ok bool) {
 	return i, true
 }
 
-// registers are the general ones in the order of their encoding, and the address of the instruction.
+// registers are the general registers in the order of their encoding, and the address of the instruction.
 type registers struct {
 	general [16]uint64
 	at      uint64
 }
 
-// address returns where the rows of an instruction's memory begin, and the distance between them.
+// address returns the address of an instruction's first row in memory, and the bytes from a row to the next.
 func (i instruction) address(r *registers) (start, stride uint64) {
 	start = uint64(i.distance)
 	switch i.base {

@@ -8,12 +8,12 @@ import (
 	"testing"
 )
 
-// emulated is the environment variable by which a test knows that it is traced.
+// emulated is the environment variable that is set in a traced test.
 const emulated = "BESTIARY_EMULATED_TILES"
 
-// InTest runs a test that uses tiles: here, for which it returns true, where the processor has them; otherwise in a
-// process of its own, traced, in which this function returns true as well. The test then only has to return. The arguments
-// are that process's.
+// InTest makes a test that uses tiles run on any processor. It returns true where the processor has tiles, and the test goes on.
+// Otherwise it runs the test again in a traced process with the given arguments, where InTest returns true; here it returns false,
+// and the test must return.
 func InTest(t *testing.T, processorHasTiles bool, args ...string) bool {
 	t.Helper()
 	if processorHasTiles || os.Getenv(emulated) != "" {
@@ -32,7 +32,7 @@ func InTest(t *testing.T, processorHasTiles bool, args ...string) bool {
 	case err != nil:
 		t.Fatalf("with emulated tiles: %v\n%s", err, output)
 	case instructions == 0:
-		t.Fatalf("the test did nothing with tiles:\n%s", output)
+		t.Fatalf("the test executed no tile instruction:\n%s", output)
 	}
 	t.Logf("%d tile instructions emulated", instructions)
 	return false

@@ -6,8 +6,8 @@ import (
 	"math"
 )
 
-// product is TDPBF16PS: it adds to each number of tile c the products of a row of pairs of a with a column of pairs of b.
-// The first numbers of the pairs and the second ones are summed apart, pair by pair, and then together.
+// product is TDPBF16PS: it adds to each number of tile c the dot product of a row of pairs of a and a column of pairs of b. As in
+// the processor, first and second numbers of the pairs are summed separately, pair by pair, and the two sums are added at the end.
 func (s *state) product(c, a, b int) error {
 	refuse := func(why string) error { return fmt.Errorf("%v: #UD: %s", tdpBF16PS, why) }
 	switch {
@@ -52,13 +52,13 @@ func halves(pair []byte) (first, second float32) {
 	return normal(math.Float32frombits(bits << 16)), normal(math.Float32frombits(bits &^ 0xffff))
 }
 
-// multiplyAdd is x·y + sum, rounded once: float64 holds the product of bfloat16 numbers exactly, and the sum too unless its
-// terms are so far apart that the smaller one can't decide how the result is rounded to float32.
+// multiplyAdd is x·y + sum, rounded once. float64 holds the product of bfloat16 numbers exactly, and the sum too, unless its terms
+// are so far apart that the smaller one doesn't influence the rounding to float32.
 func multiplyAdd(x, y, sum float32) float32 {
 	return normal(float32(float64(x)*float64(y) + float64(sum)))
 }
 
-// normal flushes numbers below float32's normal range to zero.
+// normal flushes denormal numbers to zero.
 func normal(x float32) float32 {
 	if bits := math.Float32bits(x); bits&0x7f800000 == 0 {
 		return math.Float32frombits(bits & 0x80000000)

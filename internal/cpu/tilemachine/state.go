@@ -11,18 +11,18 @@ const (
 	maxBytes = 64 // of a row
 )
 
-// state is the tiles of a thread.
+// state is the tile state of a thread.
 type state struct {
 	configured bool
 	config     [64]byte
 	data       [tiles][maxRows][maxBytes]byte
 }
 
-// rows and bytes of a tile's rows.
+// rows is the number of rows of a tile, bytes the length of a row.
 func (s *state) rows(tile int) int  { return int(s.config[48+tile]) }
 func (s *state) bytes(tile int) int { return int(binary.LittleEndian.Uint16(s.config[16+2*tile:])) }
 
-// view is the part of a tile that the configuration gives it.
+// view returns the configured part of a tile.
 func (s *state) view(tile int) [][]byte {
 	rows := make([][]byte, s.rows(tile))
 	for r := range rows {
@@ -31,7 +31,7 @@ func (s *state) view(tile int) [][]byte {
 	return rows
 }
 
-// execute does an instruction. An error is what a processor would refuse, or what left it in a state that it shouldn't.
+// execute emulates an instruction. It returns an error where a processor would fault, or where tiles are still configured.
 func (s *state) execute(i instruction, r *registers, m Memory) error {
 	start, stride := i.address(r)
 	switch i.operation {

@@ -1,22 +1,22 @@
-// Package tilemachine runs programs that use AMX tiles on processors that have none, for tests.
+// Package tilemachine emulates AMX tiles in tests, on processors that have none.
 //
-// A traced process stops where it meets an instruction that its processor doesn't know. If it is one of AMX-TILE or AMX-BF16,
-// it is done here, on the process's memory and on tiles that are kept for each of its threads, and the process goes on behind
-// it. What a processor would refuse ends the run with an error that says why, and so does leaving tiles configured. Only
-// what an instruction computes is told, nothing about its speed.
+// The program under test runs as a traced process, which stops at each instruction that its processor doesn't know. An instruction
+// of AMX-TILE or AMX-BF16 is emulated, on the process's memory and on tiles kept for each of its threads, and the process continues
+// behind it. The run fails with the reason where a processor would fault, and where a thread leaves tiles configured. The emulator
+// says nothing about speed.
 //
 // Source: Intel 64 and IA-32 Architectures Software Developer's Manual, volume 1 chapter 18 and volume 2.
 package tilemachine
 
 import "errors"
 
-// ErrUnavailable says that this system doesn't let a process be traced.
+// ErrUnavailable is returned where the system doesn't permit tracing.
 var ErrUnavailable = errors.New("tile instructions can only be emulated on linux/amd64 where ptrace is permitted")
 
-// Memory is what instructions load from and store to.
+// Memory is the memory that instructions load from and store to.
 type Memory interface {
-	// Read fills rows, which lie stride bytes apart from address on.
+	// Read fills rows from memory, where they lie stride bytes apart from address on.
 	Read(address, stride uint64, rows [][]byte) error
-	// Write stores rows so.
+	// Write stores rows in the same layout.
 	Write(address, stride uint64, rows [][]byte) error
 }

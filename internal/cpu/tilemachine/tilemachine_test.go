@@ -8,7 +8,7 @@ import (
 	"testing"
 )
 
-// TestDecode has encodings as GNU's disassembler reads them, followed by bytes that don't belong to them.
+// TestDecode has encodings checked with GNU's disassembler, followed by other bytes.
 func TestDecode(t *testing.T) {
 	for _, c := range []struct {
 		code []byte

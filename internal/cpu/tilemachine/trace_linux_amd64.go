@@ -11,11 +11,11 @@ import (
 	"unsafe"
 )
 
-// Run runs a program and does its tile instructions. It returns what the program wrote, how many of them it did, and an error
-// if that could not be done (ErrUnavailable where tracing isn't permitted), if the program failed, or if it used tiles as no
-// processor lets it.
+// Run runs a program and emulates its tile instructions. It returns the program's output and the number of emulated instructions,
+// and an error if the program could not be traced (ErrUnavailable where tracing isn't permitted), if it failed, or if it used tiles
+// in a way that a processor refuses.
 func Run(path string, args, env []string) (output []byte, instructions int, err error) {
-	runtime.LockOSThread() // a thread traces those that it started, and no other one may
+	runtime.LockOSThread() // only the thread that started a process may trace it
 	defer runtime.UnlockOSThread()
 	read, write, err := os.Pipe()
 	if err != nil {
@@ -49,18 +49,18 @@ func Run(path string, args, env []string) (output []byte, instructions int, err 
 type tracer struct {
 	pid          int
 	threads      map[int]*state
-	code         map[uint64]place // what was decoded, by address
+	code         map[uint64]place // decoded instructions, by address
 	instructions int
 	failure      error // the first misuse of tiles
 }
 
-// place is an address of the program at which there may be a tile instruction.
+// place is an address of the program, with its tile instruction if there is one.
 type place struct {
 	instruction
 	isTile bool
 }
 
-// wait options of Linux: threads of any kind, and only those that this thread traces.
+// waitTraced are options of wait4: threads of any kind, but only those that this thread traces.
 const waitTraced = syscall.WALL | 0x20000000
 
 func (t *tracer) run() error {
@@ -87,7 +87,7 @@ func (t *tracer) run() error {
 		}
 		signal := status.StopSignal()
 		switch thread := t.threads[tid]; {
-		case thread == nil: // a new one, which begins stopped
+		case thread == nil: // a new thread, which begins stopped
 			t.threads[tid] = &state{}
 			signal = 0
 		case !started:
@@ -113,7 +113,7 @@ func (t *tracer) run() error {
 	}
 }
 
-// fail keeps what went wrong and ends the program.
+// fail keeps the first failure and ends the program.
 func (t *tracer) fail(err error) {
 	if t.failure == nil {
 		t.failure = err
@@ -121,14 +121,14 @@ func (t *tracer) fail(err error) {
 	syscall.Kill(t.pid, syscall.SIGKILL)
 }
 
-// check fails if a thread has tiles while it does something that has nothing to do with them.
+// check fails if a thread has tiles configured when it ends or starts another thread.
 func (t *tracer) check(tid int, does string) {
 	if s := t.threads[tid]; s != nil && s.configured && t.failure == nil {
 		t.fail(fmt.Errorf("a thread %s with its tiles configured", does))
 	}
 }
 
-// emulate does the tile instructions that a thread has come to, as many as follow each other; false if there is none.
+// emulate executes the tile instructions at which a thread stopped, all that follow each other. It returns false if there is none.
 func (t *tracer) emulate(tid int, s *state) (done bool, err error) {
 	var user syscall.PtraceRegs
 	if err := syscall.PtraceGetRegs(tid, &user); err != nil {
@@ -168,7 +168,7 @@ func (t *tracer) emulate(tid int, s *state) (done bool, err error) {
 	return true, syscall.PtraceSetRegs(tid, &user)
 }
 
-// processMemory is that of the process which has a thread of this number.
+// processMemory is the memory of the process of a thread.
 type processMemory int
 
 const processVMRead, processVMWrite = 310, 311 // system calls

@@ -36,7 +36,7 @@ type vec = reg.VecVirtual
 // gp is a general-purpose register.
 type gp = reg.GPVirtual
 
-// src is what an operation may take as its last operand: a vec, an operand.Mem of a whole vector, a konst or a param.
+// src is the last operand of an operation: a vec, an operand.Mem of a whole vector, a konst or a param.
 type src any
 
 // konst is a number in every lane, read from the constants of the file.

@@ -35,7 +35,7 @@ func (g *gen) load(a at, p gp) vec {
 	return v
 }
 
-// in is load, left to the instruction that uses the vector where all its lanes are in range.
+// in is load as an operand in memory, where all lanes are in range.
 func (g *gen) in(a at, p gp) src {
 	if a.tail == nil {
 		return g.address(a, p)

@@ -2,7 +2,7 @@ package main
 
 import "github.com/mmcloughlin/avo/operand"
 
-// prefetch writes the request for what will be needed soon.
+// prefetch writes the loop of prefetch instructions.
 func prefetch(g *gen) {
 	g.fn("Prefetch", "(x []float32)", "asks for the cache lines of x.", func() {
 		const line = 64 / 4

@@ -5,7 +5,7 @@ import (
 	"github.com/mmcloughlin/avo/reg"
 )
 
-// skinny writes what products with very few rows are made of: there, each weight is read once, and as memory has it.
+// skinny writes the passes of skinny products, which read each weight once, in the order of memory.
 func skinny(g *gen) {
 	const rows = 4
 	g.fn("AddRows", "(a *[4]float32, x []float32, stride int, y []float32)",

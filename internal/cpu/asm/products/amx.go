@@ -38,12 +38,12 @@ func (isa *isa) writeBlocks() error {
 	return g.save("AMX", tables.String())
 }
 
-// block writes the kernel that computes down×across tiles of a product, see simd.AMX. Tiles are configured, used and
-// released here, without a call in between, so that no other code of the thread ever sees them.
+// block writes the microkernel that computes down×across tiles of a product, see simd.AMX. It configures, uses and releases the
+// tiles without a call in between, so that no other code of the thread ever sees them.
 //
-// A step takes 16 pairs of the depth: each tile of A by each of B. The operands are loaded between the products, in an order
-// that lets each be used as soon as it is there; where they are split, in the order hi·lo, hi·hi, lo·hi, which needs each
-// part once: eight loads for the twelve products of two by two tiles.
+// A step multiplies each tile of A by each tile of B, for 16 pairs of the depth. Operands are loaded between the products, in the
+// order of their use. Split operands are multiplied in the order hi·lo, hi·hi, lo·hi, which loads each part once: eight loads for
+// the twelve products of two by two tiles.
 func (g *generator) block(name string, down, across int, split bool) {
 	doc := fmt.Sprintf("computes a block of up to %d rows and %d columns.", down*tileRows, across*g.lanes)
 	g.begin(name, doc, "Tile")
@@ -149,7 +149,7 @@ func (g *generator) block(name string, down, across int, split bool) {
 	g.RET()
 }
 
-// prefetchBlock asks for the block's part of C, which is needed when the sums are done.
+// prefetchBlock prefetches the block's part of C, which is needed when the sums are done.
 func (g *generator) prefetchBlock(across int) {
 	tile, table, row, offset, left, next := reg.RDI, reg.RSI, reg.RAX, reg.RBX, reg.RCX, g.unique("row")
 	g.MOVQ(at(tile, tileC), table)
@@ -165,7 +165,7 @@ func (g *generator) prefetchBlock(across int) {
 	g.JNE(operand.LabelRef(next))
 }
 
-// finishBlock adds to the sums of a block what is to be added and stores them: some rows at a time, then one by one.
+// finishBlock is the epilogue of a block: several rows at a time, then one by one.
 func (g *generator) finishBlock(across int) {
 	tile, table, sums, left := reg.RDI, reg.RSI, reg.R8, reg.R9
 	g.Load(g.Param("t"), tile)

@@ -5,7 +5,7 @@ import (
 	"github.com/mmcloughlin/avo/reg"
 )
 
-// masks restricts loads and stores to the columns of C that exist.
+// masks restricts loads and stores to the columns of C.
 type masks []reg.Register
 
 // loadMasks sets masks for the first count columns; spare vectors hold them where there are no mask registers.
@@ -24,7 +24,7 @@ func (g *generator) loadMasks(count reg.Register, scratch reg.GPPhysical, vector
 	}
 	g.LEAQ(g.columnMasks(), scratch)
 	g.SHLQ(operand.Imm(2), count)
-	g.SUBQ(count, scratch) // the table's middle is where the masks of no columns begin
+	g.SUBQ(count, scratch) // the masks of no columns begin in the middle of the table
 	g.SHRQ(operand.Imm(2), count)
 	for v := range vectors {
 		g.VMOVDQU(at(scratch, 4*(2*g.lanes+v*g.lanes)), spare[v])
@@ -64,7 +64,7 @@ func (g *generator) maskedStore(from, mask reg.Register, to operand.Mem) {
 	}
 }
 
-// finish adds to the sums what the tile asks for, applies its activation and stores the columns that exist.
+// finish is the epilogue of a tile: it adds the old C and the bias, applies the activation and stores the columns of C.
 func (g *generator) finish(sums [][]reg.Register, spare []reg.Register) {
 	tile, table := reg.RDI, reg.RSI
 	g.Load(g.Param("t"), tile)
@@ -128,8 +128,7 @@ func (g *generator) finishRows(sums [][]reg.Register, spare []reg.Register) {
 	g.Label(done)
 }
 
-// activate applies the rectifier that the tile asks for, if any, and falls through or jumps to end.
-// Not-a-number stays what it is, as it does in the portable kernels.
+// activate applies the tile's rectifier, if any, and falls through or jumps to end. NaN stays NaN, as in the portable kernels.
 func (g *generator) activate(tile reg.Register, sums [][]reg.Register, spare []reg.Register, end string) {
 	leaky := g.unique("leaky")
 	zero, slope, scaled, negative := spare[0], spare[1], spare[2], spare[3]
@@ -140,7 +139,7 @@ func (g *generator) activate(tile reg.Register, sums [][]reg.Register, spare []r
 	g.JE(operand.LabelRef(leaky))
 	for _, row := range sums {
 		for _, sum := range row {
-			g.VMAXPS(sum, zero, sum) // gives its last source, which Go's assembler writes first, for not-a-number
+			g.VMAXPS(sum, zero, sum) // with NaN it returns its last source, which Go's assembler writes first
 		}
 	}
 	g.JMP(operand.LabelRef(end))

@@ -1,5 +1,5 @@
-// Command products writes the matrix-product kernels of internal/cpu/simd: for AVX2 and for AVX-512, a family of tile
-// kernels of every height and of one or two vectors across, and what packs their operands.
+// Command products writes the matrix-product kernels of internal/cpu/simd: for AVX2 and AVX-512, a microkernel for every height
+// and for one or two vectors across, and the kernels that pack operands.
 package main
 
 import (

@@ -21,7 +21,7 @@ func (g *generator) copyPanel(name string, vectors int) {
 	g.MOVQ(at(tile, panelRows), rows)
 	g.MOVQ(at(tile, panelColumns), count)
 	mask := g.loadMasks(count, scratch, vectors, g.vectors[:2])
-	const ahead = 16 // rows: their distance defeats the processor's own prefetching
+	const ahead = 16 // rows: they lie too far apart for the processor's own prefetching
 	far, row := reg.R10, g.unique("row")
 	g.MOVQ(stride, far)
 	g.SHLQ(operand.Imm(4), far)

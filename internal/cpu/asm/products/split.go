@@ -7,10 +7,10 @@ import (
 	"github.com/mmcloughlin/avo/reg"
 )
 
-// splitting is what splits floats into two bfloat16 numbers, the second of which is what the first leaves.
+// splitting splits floats into two bfloat16 numbers, the rounded float and the rounded rest.
 //
-// An infinity is split into ±1 and itself, so that its products with the parts of another number add up to what they should,
-// and what exceeds the largest bfloat16 number goes to the second part.
+// An infinity is split into ±1 and itself, so that the products with the parts of another number add up to the right infinity or
+// NaN. What exceeds the largest bfloat16 number goes to the second part.
 type splitting struct {
 	infinities, largest reg.Register    // constants
 	clamped             [2]reg.Register // floats, in the range of bfloat16

@@ -7,7 +7,7 @@ import (
 	"github.com/mmcloughlin/avo/reg"
 )
 
-// tile writes the kernel that computes height rows of vectors·lanes columns of a product, see simd.Tile.
+// tile writes the microkernel of a register tile of height rows and vectors·lanes columns, see simd.Tile.
 //
 // The sums stay in registers for the whole depth. Each step loads the columns of B once and broadcasts one element of
 // A after the other; a broadcast serves both vectors, so a step of the tallest tile takes 2·height multiply-adds for
@@ -42,7 +42,7 @@ func (g *generator) clear(sums [][]reg.Register) {
 	}
 }
 
-// prefetch asks for the tile's part of C, which is needed when the sums are done.
+// prefetch prefetches the tile's part of C, which is needed when the sums are done.
 func (g *generator) prefetch(tile, table, offset, row reg.Register, height, vectors int) {
 	g.MOVQ(at(tile, tileC), table)
 	g.MOVQ(at(tile, tileCOffset), offset)
@@ -54,8 +54,8 @@ func (g *generator) prefetch(tile, table, offset, row reg.Register, height, vect
 	}
 }
 
-// fewRows is the height up to which a tile waits for B's memory, so that it asks for the columns of the next tile too.
-const fewRows = 4
+// skinnyRows is the height up to which a tile waits for B's memory, so that it prefetches the columns of the next tile.
+const skinnyRows = 4
 
 // step adds the products of one element of each row of A, addressed by a, with a row of B.
 func (g *generator) step(sums [][]reg.Register, spare []reg.Register, b, bStride operand.Op, a func(row int) operand.Mem) {
@@ -64,7 +64,7 @@ func (g *generator) step(sums [][]reg.Register, spare []reg.Register, b, bStride
 	for v, column := range columns {
 		g.VMOVUPS(at(b.(reg.Register), v*g.bytes()), column)
 	}
-	if len(sums) <= fewRows {
+	if len(sums) <= skinnyRows {
 		for line := 0; line < vectors*g.bytes(); line += 64 {
 			g.PREFETCHT0(at(b.(reg.Register), vectors*g.bytes()+line))
 		}
