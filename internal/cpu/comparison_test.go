@@ -12,8 +12,8 @@ import (
 	"pgregory.net/rapid"
 )
 
-// comparison runs kernels on every fast device and compares them with the portable ones in float64, which are the
-// specification; with one thread and with three, which must agree to the bit.
+// comparison compares the kernels of every fast device with the portable ones in float64, on one thread and on three, which must
+// agree to the bit.
 type comparison struct {
 	spec kernel.Device
 	fast []kernel.Device // of each level with one thread, then with three
@@ -87,7 +87,7 @@ func (c *comparison) run(t *rapid.T, what string, tolerance float64, in []input,
 	}
 }
 
-// source draws numbers; rapid chooses the shapes and the seed, since shrinking thousands of numbers helps nobody.
+// source draws numbers. rapid chooses only shapes and the seed, because shrinking thousands of numbers is useless.
 type source struct{ *rand.Rand }
 
 func newSource(t *rapid.T) source {

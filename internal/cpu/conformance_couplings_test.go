@@ -82,7 +82,7 @@ func TestConformanceCouplings(t *testing.T) {
 	})
 }
 
-// TestConformanceFlowNorm has what only a flow asks of a batch normalisation.
+// TestConformanceFlowNorm checks the batch normalisation of flows: LogGamma and its log-determinant.
 func TestConformanceFlowNorm(t *testing.T) {
 	check(t, func(t *rapid.T) {
 		s := newSource(t)

@@ -10,7 +10,7 @@ import (
 	"github.com/bestiary-ml/bestiary/internal/testdevice/testgpu"
 )
 
-// devices returns the float32 devices to check: every kernel set of this processor, or the GPU that tests are to compute on.
+// devices returns the float32 devices under test: every kernel set of this processor, or the GPU that the environment names.
 func devices(t rapid.TB) []kernel.Device {
 	if d := testgpu.Wanted(t); d != nil {
 		return []kernel.Device{d}
@@ -22,7 +22,7 @@ func devices(t rapid.TB) []kernel.Device {
 	return all
 }
 
-// check is rapid.Check of a property of devices: where there are none, the test is skipped and not each of its cases.
+// check is rapid.Check of a property of devices. Without a device the whole test is skipped, not each of its cases.
 func check(t *testing.T, property func(t *rapid.T)) {
 	t.Helper()
 	devices(t)

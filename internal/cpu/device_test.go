@@ -12,7 +12,7 @@ import (
 	"github.com/bestiary-ml/bestiary/internal/ram"
 )
 
-// TestTooMuchMemory checks that what no machine has is refused before Go is asked for it, whose failure nothing can recover from.
+// TestTooMuchMemory checks that allocations larger than the memory panic with OutOfMemory before Go is asked, whose failure is fatal.
 func TestTooMuchMemory(t *testing.T) {
 	if ram.Look().Free == ram.Unlimited {
 		t.Skip(runtime.GOOS, "isn't asked how much memory there is")

@@ -8,8 +8,7 @@ import (
 	"github.com/bestiary-ml/bestiary/internal/kernel"
 )
 
-// TestWinogradNaN has a NaN in an operand: it must reach what depends on it, and no more than the contract of
-// kernel.Conv allows.
+// TestWinogradNaN checks that a NaN in an operand reaches all results that depend on it, and no others than kernel.Conv allows.
 func TestWinogradNaN(t *testing.T) {
 	eachArithmetic(t, 0, func(t *testing.T, all []*Engine) {
 		p := all[0]
@@ -48,8 +47,7 @@ func TestWinogradNaN(t *testing.T) {
 	})
 }
 
-// checkNaN compares which pixels of images are NaN: all that must be, and of others only those less than near pixels away
-// from such a one.
+// checkNaN checks which pixels are NaN: all that are in want, and otherwise only pixels less than near pixels away from one.
 func checkNaN(t *testing.T, name string, got []float32, want []float64, height, width, channels, near int) {
 	t.Helper()
 	for i, v := range got {

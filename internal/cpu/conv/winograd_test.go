@@ -13,7 +13,8 @@ import (
 	"pgregory.net/rapid"
 )
 
-// winogradPasses are the three passes of a convolution by Winograd's algorithm, worth it or not; m 0 is the general form.
+// winogradPasses are the three passes of a convolution by Winograd's algorithm, whether it is chosen or not; with m = 0 they are
+// direct.
 type winogradPasses struct {
 	*Engine
 	filtering
@@ -49,8 +50,8 @@ func (p winogradPasses) backwardWeight(c kernel.Conv, x, gy, gw []float32) {
 	p.winogradBackwardWeight(c, p.filtering, x, gy, gw)
 }
 
-// TestWinograd draws sizes, paddings, strides and tiles, far more than the rule by which convolutions are chosen lets
-// through, and compares with the portable kernels on float64.
+// TestWinograd compares with the portable kernels in float64, for sizes, paddings, strides and tiles far beyond those for which the
+// algorithm is chosen.
 func TestWinograd(t *testing.T) {
 	eachArithmetic(t, 1, func(t *testing.T, all []*Engine) {
 		rapid.Check(t, func(t *rapid.T) {
@@ -86,7 +87,7 @@ func TestWinogradBlocks(t *testing.T) {
 	})
 }
 
-// TestChooseWinograd has an arithmetic in which transforms are worth it for all, none or some convolutions and passes.
+// TestChooseWinograd has arithmetics in which the algorithm is chosen for all, no or some convolutions and passes.
 func TestChooseWinograd(t *testing.T) {
 	level := simd.Detect()
 	if simd.BF16For(level) == nil {
@@ -116,7 +117,7 @@ func TestChooseWinograd(t *testing.T) {
 	}
 }
 
-// wideConv is a convolution that is worth it, of kernels of 3×3 or 4×4.
+// wideConv is a convolution for which the algorithm is chosen, with 3×3 or 4×4 kernels.
 func wideConv(size int) kernel.Conv {
 	c := kernel.Conv{
 		N: 4, H: 16, W: 16, C: 64, O: 64, OH: 16, OW: 16, KH: 3, KW: 3, StrideH: 1, StrideW: 1, PadH: 1, PadW: 1,

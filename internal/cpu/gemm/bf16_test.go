@@ -53,7 +53,7 @@ func TestBF16Edges(t *testing.T) {
 	})
 }
 
-// TestBF16Error tells how far products are from exact ones: by the rounding of two operands, 2⁻⁹ each at most, or by what
+// TestBF16Error bounds the error of products: by the rounding of two operands, 2⁻⁹ each at most, or by what
 // three products of split operands leave out.
 func TestBF16Error(t *testing.T) {
 	eachBF16(t, 5, func(t *testing.T, all []*Engine) {

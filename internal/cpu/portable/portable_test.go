@@ -13,12 +13,12 @@ import (
 	"github.com/bestiary-ml/bestiary/internal/kernel"
 )
 
-// What the gradient checks of package tensor don't reach is compared with its definition here.
+// These tests compare with definitions what the gradient checks of package tensor don't reach.
 
 // float64s returns the device that checks gradients.
 func float64s(threads int) *Device[float64] { return New[float64]("cpu/float64", pool.New(threads)) }
 
-// newSource returns a generator; rapid draws its seed only, since shrinking numbers helps nobody.
+// newSource returns a generator; rapid draws only its seed, because shrinking numbers is useless.
 func newSource(t *rapid.T) *rand.Rand {
 	return rand.New(rand.NewPCG(rapid.Uint64().Draw(t, "seed"), 0))
 }
@@ -223,7 +223,7 @@ func TestPortableAdam(t *testing.T) {
 	}
 }
 
-// TestPortableAdamInFloat32 bounds what float32 costs: 1−β₂ must not be formed from a rounded β₂.
+// TestPortableAdamInFloat32 bounds the error of float32: 1−β₂ must not be computed from a rounded β₂.
 func TestPortableAdamInFloat32(t *testing.T) {
 	v := []float32{0}
 	one := []float32{1}
