@@ -3,6 +3,7 @@ package conv
 import (
 	"github.com/bestiary-ml/bestiary/internal/cpu/gemm"
 	"github.com/bestiary-ml/bestiary/internal/kernel"
+	"github.com/bestiary-ml/bestiary/internal/winograd"
 )
 
 // Convolutions with many channels are computed by Winograd's minimal filtering (Winograd, 1980; Lavin and Gray, 2016): F(m×m, r×r)
@@ -17,7 +18,7 @@ import (
 
 // winogradJob is the convolution that runs. Its parts are convolutions with stride 1 and kernels of the same shape.
 type winogradJob struct {
-	filtering
+	winograd.Filter
 	n            int // points along an axis: m + r − 1
 	rows, across int // tiles of an image
 	tiles        int // of all images
@@ -52,10 +53,10 @@ const (
 )
 
 // beginWinograd sets up the job for parts whose results have height×width pixels.
-func (p *Engine) beginWinograd(c kernel.Conv, f filtering, height, width int) *winogradJob {
+func (p *Engine) beginWinograd(c kernel.Conv, f winograd.Filter, height, width int) *winogradJob {
 	j := &p.winograd
 	*j = winogradJob{
-		filtering: f, n: f.m + f.r - 1, rows: gemm.Ceil(height, f.m), across: gemm.Ceil(width, f.m), parts: j.parts[:0], constant: c.Constant,
+		Filter: f, n: f.Axis(), rows: gemm.Ceil(height, f.M), across: gemm.Ceil(width, f.M), parts: j.parts[:0], constant: c.Constant,
 		images: j.images,
 	}
 	j.tiles = c.N * j.rows * j.across
@@ -65,11 +66,11 @@ func (p *Engine) beginWinograd(c kernel.Conv, f filtering, height, width int) *w
 // tile returns the image of tile i and its first output pixel.
 func (j *winogradJob) tile(i int) (image, y, x int) {
 	inImage := i % (j.rows * j.across)
-	return i / (j.rows * j.across), j.m * (inImage / j.across), j.m * (inImage % j.across)
+	return i / (j.rows * j.across), j.M * (inImage / j.across), j.M * (inImage % j.across)
 }
 
 // winogradForward is Forward: the sum of a part for each phase.
-func (p *Engine) winogradForward(c kernel.Conv, f filtering, x, w, bias, y []float32) {
+func (p *Engine) winogradForward(c kernel.Conv, f winograd.Filter, x, w, bias, y []float32) {
 	j := p.beginWinograd(c, f, c.OH, c.OW)
 	j.depth, j.width, j.sum = c.C, c.O, true
 	j.w, j.wStride, j.bias, j.act, j.slope = gemm.Address(w), 4*c.O, gemm.Address(bias), c.Act, float32(c.Slope)
@@ -85,10 +86,10 @@ func (p *Engine) addInputPhases(j *winogradJob, c kernel.Conv, x []float32) {
 	for phaseY := range c.StrideH {
 		for phaseX := range c.StrideW {
 			part := winogradPart{in: p.inputGrid(c, x), inY: phaseY - c.PadH, inX: phaseX - c.PadW}
-			for a := range j.r {
-				for b := range j.r {
+			for a := range j.R {
+				for b := range j.R {
 					tap := (a*c.StrideH+phaseY)*c.KW + b*c.StrideW + phaseX
-					part.taps[a*j.r+b] = 4 * tap * c.C * c.O
+					part.taps[a*j.R+b] = 4 * tap * c.C * c.O
 				}
 			}
 			j.parts = append(j.parts, part)
@@ -98,7 +99,7 @@ func (p *Engine) addInputPhases(j *winogradJob, c kernel.Conv, x []float32) {
 
 // winogradBackwardInput is BackwardInput: each phase of the result is a convolution of the output's gradient with the weights of a
 // phase, in reverse order.
-func (p *Engine) winogradBackwardInput(c kernel.Conv, f filtering, gy, w, bias, gx []float32) {
+func (p *Engine) winogradBackwardInput(c kernel.Conv, f winograd.Filter, gy, w, bias, gx []float32) {
 	j := p.beginWinograd(c, f, gemm.Ceil(c.H, c.StrideH), gemm.Ceil(c.W, c.StrideW))
 	j.depth, j.width, j.transposed = c.O, c.C, true
 	j.w, j.wStride, j.bias, j.act, j.slope = gemm.Address(w), 4*c.O, gemm.Address(bias), c.Act, float32(c.Slope)
@@ -106,13 +107,13 @@ func (p *Engine) winogradBackwardInput(c kernel.Conv, f filtering, gy, w, bias, 
 		for phaseX := range c.StrideW {
 			firstY, firstX := (phaseY+c.PadH)%c.StrideH, (phaseX+c.PadW)%c.StrideW // phase of the weights
 			part := winogradPart{
-				in: p.outputGrid(c, gy), inY: (phaseY+c.PadH)/c.StrideH - f.r + 1, inX: (phaseX+c.PadW)/c.StrideW - f.r + 1,
+				in: p.outputGrid(c, gy), inY: (phaseY+c.PadH)/c.StrideH - f.R + 1, inX: (phaseX+c.PadW)/c.StrideW - f.R + 1,
 				out: p.inputGrid(c, gx), outY: phaseY, outX: phaseX,
 			}
-			for a := range f.r {
-				for b := range f.r {
-					tap := ((f.r-1-a)*c.StrideH+firstY)*c.KW + (f.r-1-b)*c.StrideW + firstX
-					part.taps[a*f.r+b] = 4 * tap * c.C * c.O
+			for a := range f.R {
+				for b := range f.R {
+					tap := ((f.R-1-a)*c.StrideH+firstY)*c.KW + (f.R-1-b)*c.StrideW + firstX
+					part.taps[a*f.R+b] = 4 * tap * c.C * c.O
 				}
 			}
 			j.parts = append(j.parts, part)

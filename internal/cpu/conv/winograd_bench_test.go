@@ -11,6 +11,7 @@ import (
 	"github.com/bestiary-ml/bestiary/internal/cpu/pool"
 	"github.com/bestiary-ml/bestiary/internal/cpu/simd"
 	"github.com/bestiary-ml/bestiary/internal/kernel"
+	"github.com/bestiary-ml/bestiary/internal/winograd"
 )
 
 // BenchmarkWinograd compares Winograd's algorithms with the general form on one thread, in turns: milliseconds of the
@@ -37,10 +38,10 @@ func BenchmarkWinograd(b *testing.B) {
 			N: s.n, C: s.in, O: s.out, H: s.size, W: s.size, OH: s.size / stride, OW: s.size / stride, KH: s.k, KW: s.k,
 			StrideH: stride, StrideW: stride, PadH: 1, PadW: 1, DilationH: 1, DilationW: 1, Groups: 1,
 		}
-		algorithms := []winogradPasses{direct, {p, filtering{2, s.k / stride}}}
+		algorithms := []winogradPasses{direct, {p, winograd.Filter{M: 2, R: s.k / stride}}}
 		names := []string{"direct-ms", "winograd-ms"}
 		if s.k == 4 {
-			algorithms, names = append(algorithms, winogradPasses{p, filtering{3, 2}}), append(names, "winograd3-ms")
+			algorithms, names = append(algorithms, winogradPasses{p, winograd.Filter{M: 3, R: 2}}), append(names, "winograd3-ms")
 		}
 		x, y, w := cputest.Noise(rng, c.N*c.H*c.W*c.C), cputest.Noise(rng, c.N*c.OH*c.OW*c.O), cputest.Noise(rng, c.KH*c.KW*c.C*c.O)
 		for _, pass := range []struct {

@@ -12,23 +12,20 @@ const (
 	winogradTransform = 18
 )
 
-// filtering is F(m×m, r×r): tiles of m×m outputs of an r×r kernel.
-type filtering struct{ m, r int }
-
 // winogradDevice has the constants of the microkernels for package winograd; 32 is the width of the widest register tile.
 var winogradDevice = winograd.Device{Multiple: 32, Least: winogradChannels, Margin: 1}
 
 // fewestProducts returns the filter with the fewest multiplications, and whether it saves at least a quarter of the direct ones and
 // has at least so many tiles.
-func fewestProducts(c kernel.Conv, least int) (filtering, bool) {
+func fewestProducts(c kernel.Conv, least int) (winograd.Filter, bool) {
 	direct := float64(3*DirectProducts(c) + 1) // so that a quarter is enough
 	f, worth := winogradDevice.Choose(c, direct, func(f winograd.Filter) float64 { return float64(4 * f.Products(c)) })
-	return filtering{f.M, f.R}, worth && c.N*f.Tiles(c.OH)*f.Tiles(c.OW) >= least
+	return f, worth && c.N*f.Tiles(c.OH)*f.Tiles(c.OW) >= least
 }
 
-// fastestFiltering returns the filter with the shortest estimated time, transforms of weights that aren't constant included, and
+// fastestFilter returns the filter with the shortest estimated time, transforms of weights that aren't constant included, and
 // whether it is shorter than the direct time.
-func fastestFiltering(c kernel.Conv) (filtering, bool) {
+func fastestFilter(c kernel.Conv) (winograd.Filter, bool) {
 	transform := winogradTransform
 	if c.Constant != 0 {
 		transform = 0 // except the first time
@@ -36,7 +33,7 @@ func fastestFiltering(c kernel.Conv) (filtering, bool) {
 	f, worth := winogradDevice.Choose(c, 0.92*float64(c.N*DirectProducts(c)), func(f winograd.Filter) float64 {
 		return 1.15*float64(c.N*f.Products(c)) + float64(transform*f.Points()*c.StrideH*c.StrideW)
 	})
-	return filtering{f.M, f.R}, worth
+	return f, worth
 }
 
 const (
@@ -48,16 +45,16 @@ const (
 )
 
 // chooseWinograd returns the filter of Forward and BackwardInput, and whether it is faster than the direct way in p's arithmetic.
-func (p *Engine) chooseWinograd(c kernel.Conv) (f filtering, worth bool) {
+func (p *Engine) chooseWinograd(c kernel.Conv) (f winograd.Filter, worth bool) {
 	if h := p.BF16; h != nil && h.Tiles != nil {
 		f, worth = fewestProducts(c, winogradSplitTiles)
 		return f, worth && h.Split && min(c.C, c.O) >= winogradSplitChannels
 	}
-	return fastestFiltering(c)
+	return fastestFilter(c)
 }
 
 // chooseWinogradWeight is chooseWinograd for BackwardWeight.
-func (p *Engine) chooseWinogradWeight(c kernel.Conv) (f filtering, worth bool) {
+func (p *Engine) chooseWinogradWeight(c kernel.Conv) (f winograd.Filter, worth bool) {
 	f, worth = fewestProducts(c, winogradWeightLeast)
 	if h := p.BF16; h != nil {
 		worth = worth && h.Tiles == nil && min(c.C, c.O) >= winogradWeightBF16
@@ -67,6 +64,6 @@ func (p *Engine) chooseWinogradWeight(c kernel.Conv) (f filtering, worth bool) {
 
 // UsesWinograd reports whether Forward and BackwardInput take Winograd's algorithm in float32.
 func UsesWinograd(c kernel.Conv) bool {
-	_, worth := fastestFiltering(c)
+	_, worth := fastestFilter(c)
 	return worth
 }

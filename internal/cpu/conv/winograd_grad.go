@@ -6,6 +6,7 @@ import (
 	"github.com/bestiary-ml/bestiary/internal/cpu/gemm"
 	"github.com/bestiary-ml/bestiary/internal/cpu/simd"
 	"github.com/bestiary-ml/bestiary/internal/kernel"
+	"github.com/bestiary-ml/bestiary/internal/winograd"
 )
 
 // winogradImages has the points of a block of tiles, over which the gradient of the weights sums.
@@ -29,7 +30,7 @@ const (
 
 // winogradBackwardWeight is BackwardWeight: the gradient of each of the n×n transformed weights is the sum over tiles of transformed
 // inputs times transformed gradients of the output.
-func (p *Engine) winogradBackwardWeight(c kernel.Conv, f filtering, x, gy, gw []float32) {
+func (p *Engine) winogradBackwardWeight(c kernel.Conv, f winograd.Filter, x, gy, gw []float32) {
 	j := p.beginWinograd(c, f, c.OH, c.OW)
 	j.depth, j.width, j.w, j.wStride = c.C, c.O, gemm.Address(gw), 4*c.O
 	p.addInputPhases(j, c, x)
@@ -65,11 +66,11 @@ func (p *Engine) winogradImagesTask(task, worker int) {
 		}
 		p.Passes.WinogradInput[j.n](&t.src, &t.dst, step, step, j.depth/width)
 
-		s.gy.Square(t.src[:], image, y, x, j.m)
+		s.gy.Square(t.src[:], image, y, x, j.M)
 		for point := range points {
 			t.dst[point] = gemm.Address(s.output) + uintptr(4*(point*winogradBlock*j.width+i*width))
 		}
-		p.Passes.WinogradExpand[j.n][j.m](&t.src, &t.dst, step, step*winogradBlock, j.width/width)
+		p.Passes.WinogradExpand[j.n][j.M](&t.src, &t.dst, step, step*winogradBlock, j.width/width)
 	}
 }
 
@@ -138,9 +139,9 @@ func (p *Engine) winogradCollectTask(task, worker int) {
 		for point := range j.n * j.n {
 			t.src[point] = gemm.Address(s.sums) + uintptr(4*(point*j.depth+row)*j.width)
 		}
-		for i, tap := range j.parts[s.part].taps[:j.r*j.r] {
+		for i, tap := range j.parts[s.part].taps[:j.R*j.R] {
 			t.dst[i] = j.w + uintptr(tap+row*j.wStride)
 		}
-		p.Passes.WinogradCollect[j.n][j.r](&t.src, &t.dst, step, step, j.width/p.Width(), gemm.Address(p.zeros), float32(math.Inf(-1)))
+		p.Passes.WinogradCollect[j.n][j.R](&t.src, &t.dst, step, step, j.width/p.Width(), gemm.Address(p.zeros), float32(math.Inf(-1)))
 	}
 }

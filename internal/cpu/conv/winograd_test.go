@@ -10,6 +10,7 @@ import (
 	"github.com/bestiary-ml/bestiary/internal/cpu/pool"
 	"github.com/bestiary-ml/bestiary/internal/cpu/simd"
 	"github.com/bestiary-ml/bestiary/internal/kernel"
+	"github.com/bestiary-ml/bestiary/internal/winograd"
 	"pgregory.net/rapid"
 )
 
@@ -17,37 +18,37 @@ import (
 // direct.
 type winogradPasses struct {
 	*Engine
-	filtering
+	winograd.Filter
 }
 
 func (p winogradPasses) forward(c kernel.Conv, x, w, bias, y []float32) {
 	p.start(c, x, w, bias, y)
 	defer p.stop()
-	if p.m == 0 {
+	if p.M == 0 {
 		p.directForward(c, x, w, bias, y)
 		return
 	}
-	p.winogradForward(c, p.filtering, x, w, bias, y)
+	p.winogradForward(c, p.Filter, x, w, bias, y)
 }
 
 func (p winogradPasses) backwardInput(c kernel.Conv, gy, w, bias, gx []float32) {
 	p.start(c, gy, w, bias, gx)
 	defer p.stop()
-	if p.m == 0 {
+	if p.M == 0 {
 		p.directBackwardInput(c, gy, w, bias, gx)
 		return
 	}
-	p.winogradBackwardInput(c, p.filtering, gy, w, bias, gx)
+	p.winogradBackwardInput(c, p.Filter, gy, w, bias, gx)
 }
 
 func (p winogradPasses) backwardWeight(c kernel.Conv, x, gy, gw []float32) {
 	p.start(c, x, gy, nil, gw)
 	defer p.stop()
-	if p.m == 0 {
+	if p.M == 0 {
 		p.directBackwardWeight(c, x, gy, gw)
 		return
 	}
-	p.winogradBackwardWeight(c, p.filtering, x, gy, gw)
+	p.winogradBackwardWeight(c, p.Filter, x, gy, gw)
 }
 
 // TestWinograd compares with the portable kernels in float64, for sizes, paddings, strides and tiles far beyond those for which the
@@ -56,9 +57,9 @@ func TestWinograd(t *testing.T) {
 	eachArithmetic(t, 1, func(t *testing.T, all []*Engine) {
 		rapid.Check(t, func(t *rapid.T) {
 			draw := func(name string, from, to int) int { return rapid.IntRange(from, to).Draw(t, name) }
-			f, stride := rapid.SampledFrom([]filtering{{2, 2}, {3, 2}, {2, 3}}).Draw(t, "m, r"), draw("stride", 1, 2)
+			f, stride := rapid.SampledFrom([]winograd.Filter{{M: 2, R: 2}, {M: 3, R: 2}, {M: 2, R: 3}}).Draw(t, "m, r"), draw("stride", 1, 2)
 			c := kernel.Conv{
-				N: draw("N", 1, 4), OH: draw("OH", 1, 12), OW: draw("OW", 1, 12), KH: stride * f.r, KW: stride * f.r,
+				N: draw("N", 1, 4), OH: draw("OH", 1, 12), OW: draw("OW", 1, 12), KH: stride * f.R, KW: stride * f.R,
 				StrideH: stride, StrideW: stride, PadH: draw("PadH", 0, 3), PadW: draw("PadW", 0, 3),
 				C: 32 * draw("C", 1, 3), O: 32 * draw("O", 1, 3), DilationH: 1, DilationW: 1, Groups: 1,
 				Act: rapid.SampledFrom(cputest.Activations).Draw(t, "Act"), Slope: 0.125,
@@ -79,8 +80,8 @@ func TestWinogradBlocks(t *testing.T) {
 			N: 3, H: 56, W: 60, C: 64, O: 64, OH: 28, OW: 30, KH: 4, KW: 4, StrideH: 2, StrideW: 2, PadH: 1, PadW: 1,
 			DilationH: 1, DilationW: 1, Groups: 1,
 		}
-		f, worth := fastestFiltering(c)
-		if tiles := c.N * gemm.Ceil(c.OH, f.m) * gemm.Ceil(c.OW, f.m); !worth || tiles <= winogradBlock {
+		f, worth := fastestFilter(c)
+		if tiles := c.N * f.Tiles(c.OH) * f.Tiles(c.OW); !worth || tiles <= winogradBlock {
 			t.Fatalf("%d tiles are not enough", tiles)
 		}
 		checkWinograd(t, all, c, f, rand.New(rand.NewPCG(9, 10)))
@@ -145,7 +146,7 @@ func TestWinogradAllocatesNothing(t *testing.T) {
 	})
 }
 
-func checkWinograd(t rapid.TB, all []*Engine, c kernel.Conv, f filtering, rng *rand.Rand) {
+func checkWinograd(t rapid.TB, all []*Engine, c kernel.Conv, f winograd.Filter, rng *rand.Rand) {
 	x, y, w := cputest.Noise(rng, c.N*c.H*c.W*c.C), cputest.Noise(rng, c.N*c.OH*c.OW*c.O), cputest.Noise(rng, c.KH*c.KW*c.C*c.O)
 	if h := all[0].BF16; h != nil && !h.Split {
 		x, y, w = cputest.Whole(x), cputest.Whole(y), cputest.Whole(w)

@@ -126,15 +126,15 @@ func (p *Engine) winogradResults(w *worker, part *winogradPart, from, to int) {
 	for tile := from; tile < to; tile++ {
 		image, y, x := j.tile(tile)
 		out := part.out
-		out.Square(s.dst[:], image, part.outY+y*out.StepY, part.outX+x*out.StepX, j.m)
+		out.Square(s.dst[:], image, part.outY+y*out.StepY, part.outX+x*out.StepX, j.M)
 		for point := range points {
 			s.src[point] = gemm.Address(s.products) + uintptr(4*(point*stride+(tile-from)*j.width))
 		}
-		p.Passes.WinogradCollect[j.n][j.m](&s.src, &s.dst, step, step, j.width/p.Width(), j.bias, floor)
+		p.Passes.WinogradCollect[j.n][j.M](&s.src, &s.dst, step, step, j.width/p.Width(), j.bias, floor)
 		if j.act == kernel.NoActivation || j.act == kernel.ReLU {
 			continue
 		}
-		for _, row := range s.dst[:j.m*j.m] {
+		for _, row := range s.dst[:j.M*j.M] {
 			if row != out.Outside {
 				y := p.Operands[gemm.Result][int(row-gemm.Address(p.Operands[gemm.Result]))/4:]
 				p.Activate(j.act, j.slope, y[:j.width])

@@ -8,7 +8,7 @@ import (
 // winogradRoom returns memory for size transformed weights of j, and whether it is filled already.
 func (p *Engine) winogradRoom(j *winogradJob, size int) (room []float32, kept bool) {
 	if j.constant != 0 {
-		room, kept = p.Constants.Room(gemm.Constant{Weights: j.constant, M: j.m, R: j.r, Transposed: j.transposed}, size)
+		room, kept = p.Constants.Room(gemm.Constant{Weights: j.constant, M: j.M, R: j.R, Transposed: j.transposed}, size)
 	}
 	if room == nil {
 		room = gemm.Aligned(&p.transformed, size)
@@ -21,7 +21,7 @@ func (p *Engine) winogradWeightsTask(task, worker int) {
 	const most = 128 // depth at a time: what is transposed stays in the level-1 cache
 	j, w, row := &p.winograd, p.workers[worker], 4*p.Width()
 	part, column := task/(j.width/p.Width()), task%(j.width/p.Width())*p.Width()
-	s, expand, taps := &w.winograd, p.Passes.WinogradExpand[j.n][j.r], j.parts[part].taps[:j.r*j.r]
+	s, expand, taps := &w.winograd, p.Passes.WinogradExpand[j.n][j.R], j.parts[part].taps[:j.R*j.R]
 	for point := range j.n * j.n {
 		s.dst[point] = j.winogradPanel(part, point, column)
 	}
