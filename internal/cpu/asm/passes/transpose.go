@@ -32,10 +32,11 @@ func transposition(g *gen) {
 			g.LEAQ(operand.Mem{Base: y}.Idx(strideY, 4), y4)
 			g.times(blocks, func() {
 				g.LEAQ(operand.Mem{Base: x}.Idx(strideX, 4), x4)
-				var a, b, c [8]vec
-				// Halves of rows r and r+4 side by side, so that all that follows stays within halves.
-				for i := range 4 {
-					for half := range 2 {
+				// Four columns of x at a time, which become four rows of y: all eight need more than AVX2's 16 registers.
+				for half := range 2 {
+					var a, b, c [4]vec
+					// Rows r and r+4 side by side, so that all that follows stays within halves of registers.
+					for i := range a {
 						v := g.YMM()
 						at := row(x, x4, strideX, strideX3, i)
 						at.Disp += 16 * half
@@ -43,23 +44,21 @@ func transposition(g *gen) {
 						at = row(x, x4, strideX, strideX3, i+4)
 						at.Disp += 16 * half
 						g.VINSERTF128(imm(1), at, v, v)
-						a[4*half+i] = v
+						a[i] = v
 					}
-				}
-				for half := 0; half < 8; half += 4 {
 					for i := 0; i < 4; i += 2 {
-						b[half+i], b[half+i+1] = g.YMM(), g.YMM()
-						g.VUNPCKLPS(a[half+i+1], a[half+i], b[half+i])
-						g.VUNPCKHPS(a[half+i+1], a[half+i], b[half+i+1])
+						b[i], b[i+1] = g.YMM(), g.YMM()
+						g.VUNPCKLPS(a[i+1], a[i], b[i])
+						g.VUNPCKHPS(a[i+1], a[i], b[i+1])
 					}
 					for i := range 2 {
-						c[half+2*i], c[half+2*i+1] = g.YMM(), g.YMM()
-						g.VUNPCKLPD(b[half+2+i], b[half+i], c[half+2*i])
-						g.VUNPCKHPD(b[half+2+i], b[half+i], c[half+2*i+1])
+						c[2*i], c[2*i+1] = g.YMM(), g.YMM()
+						g.VUNPCKLPD(b[2+i], b[i], c[2*i])
+						g.VUNPCKHPD(b[2+i], b[i], c[2*i+1])
 					}
-				}
-				for i, v := range c {
-					g.VMOVUPS(v, row(y, y4, strideY, strideY3, i))
+					for i, v := range c {
+						g.VMOVUPS(v, row(y, y4, strideY, strideY3, 4*half+i))
+					}
 				}
 				g.LEAQ(operand.Mem{Base: x}.Idx(strideX, 8), x)
 				g.ADDQ(operand.I32(32), y)
