@@ -1,37 +1,30 @@
 package data
 
 import (
-	"bytes"
 	"errors"
 	"fmt"
 	"image"
-	_ "image/gif"
-	_ "image/jpeg"
-	_ "image/png"
 	"io"
 	"os"
 	"sync"
 
+	"github.com/bestiary-ml/bestiary/data/internal/picture"
 	"github.com/bestiary-ml/bestiary/fault"
 	"github.com/disintegration/imaging"
-	_ "golang.org/x/image/bmp"
-	_ "golang.org/x/image/webp"
 )
 
-const (
-	maxPixels   = 50_000_000 // of an encoded picture: 200 MB of RGBA
-	largePixels = 8_000_000  // larger pictures are decoded one at a time, which bounds memory for any number of workers
-	maxEncoded  = 256 << 20  // bytes of an encoded picture
-)
+const maxEncoded = 256 << 20 // bytes of an encoded picture
 
-// largeDecode is held while a large picture is decoded.
+// largeDecode is held while a heavy picture is decoded, which bounds memory for any number of workers.
 var largeDecode sync.Mutex
 
 // Decode decodes a picture and resizes it to size×size pixels with a Lanczos filter. dst is [size, size, 3] for RGB, where
 // transparency is blended with white, or [size, size, 4] for RGBA with straight alpha.
 //
-// The format is recognised by content: JPEG (grey, RGB, CMYK and YCCK), PNG, GIF (first frame), WebP and BMP. The EXIF
-// orientation is applied. A picture of more than 50 million pixels is an error, before any of them is decoded.
+// The format is recognised by content: JPEG (grey, RGB, CMYK and YCCK), PNG, GIF, WebP and BMP; of an animation, the first
+// frame. The orientation in Exif or XMP data is applied. Errors, before a pixel is decoded: a picture of more than 50
+// million pixels, a side of more than 65,535 pixels, a JPEG of more than 100 scans. The error for another format names a
+// tool that converts it.
 func Decode(dst []uint8, encoded []byte, size int, mode Resize) (err error) {
 	// The decoders are written for well-formed files. A panic on a hostile file becomes an error.
 	defer func() {
@@ -48,42 +41,42 @@ func Decode(dst []uint8, encoded []byte, size int, mode Resize) (err error) {
 	if len(dst) != size*size*3 && len(dst) != size*size*4 {
 		return fmt.Errorf("destination holds %d bytes, want %d or %d", len(dst), size*size*3, size*size*4)
 	}
-	config, format, err := image.DecodeConfig(bytes.NewReader(encoded))
-	switch {
-	case len(encoded) == 0:
-		return errors.New("empty file")
-	case errors.Is(err, image.ErrFormat) || format == "tiff": // imaging registers a TIFF decoder that is not safe on bad input
-		return errors.New("not a JPEG, PNG, GIF, WebP or BMP picture")
-	case err != nil:
-		return err
-	}
-	pixels := int64(config.Width) * int64(config.Height)
-	if pixels > maxPixels {
-		return fmt.Errorf("%d×%d pixels, more than the %d million we decode", config.Width, config.Height, maxPixels/1_000_000)
-	}
-	if pixels > largePixels {
-		largeDecode.Lock()
-		defer largeDecode.Unlock()
-	}
-	picture, err := imaging.Decode(bytes.NewReader(encoded), imaging.AutoOrientation(true))
+	config, err := picture.Inspect(encoded)
 	if err != nil {
 		return err
 	}
-	if picture.Bounds().Empty() {
-		return errors.New("picture without pixels")
+	if config.Heavy {
+		largeDecode.Lock()
+		defer largeDecode.Unlock()
+	}
+	decoded, err := picture.Decode(encoded, config)
+	if err != nil {
+		return err
 	}
 	if mode == CenterCrop {
 		// Crop before resizing: otherwise a 1×20000 picture becomes 64×1280000 in between.
-		side := min(picture.Bounds().Dx(), picture.Bounds().Dy())
-		picture = imaging.CropCenter(picture, side, side)
+		side := min(decoded.Bounds().Dx(), decoded.Bounds().Dy())
+		decoded = imaging.CropCenter(decoded, side, side)
 	}
-	resized := imaging.Resize(picture, size, size, imaging.Lanczos).Pix
+	resized := resize(decoded, size).Pix
 	if len(dst) == len(resized) {
 		copy(dst, resized)
 	} else {
 		onWhite(dst, resized)
 	}
 	return nil
+}
+
+// tallAspect is the height, in widths, from which a picture is resized vertically first.
+const tallAspect = 8
+
+// resize scales a picture to size×size pixels. imaging resizes horizontally first, so a picture of 1×60000 would become one
+// of 64×60000 in between. The long side of tall pictures is shrunk first instead.
+func resize(m image.Image, size int) *image.NRGBA {
+	if w, h := m.Bounds().Dx(), m.Bounds().Dy(); h/w >= tallAspect && h > size {
+		m = imaging.Resize(m, w, size, imaging.Lanczos)
+	}
+	return imaging.Resize(m, size, size, imaging.Lanczos)
 }
 
 // onWhite blends RGBA pixels with straight alpha with white.

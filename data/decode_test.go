@@ -50,6 +50,8 @@ func TestDecodeFormats(t *testing.T) {
 		{"gif, first frame", animation.Bytes(), want},
 		{"bmp", encoded(t, uniform(image.NewNRGBA(box), orange), "bmp"), want},
 		{"png of one pixel", encoded(t, uniform(image.NewNRGBA(image.Rect(0, 0, 1, 1)), orange), "png"), want},
+		{"png of 1×65535", encoded(t, uniform(image.NewGray(image.Rect(0, 0, 1, 65535)), color.Gray{9}), "png"), [3]uint8{9, 9, 9}},
+		{"png of 65535×1", encoded(t, uniform(image.NewGray(image.Rect(0, 0, 65535, 1)), color.Gray{9}), "png"), [3]uint8{9, 9, 9}},
 		{"png of 1×3000", encoded(t, uniform(image.NewNRGBA(image.Rect(0, 0, 1, 3000)), orange), "png"), want},
 	} {
 		for _, mode := range []Resize{Squash, CenterCrop} {

@@ -7,7 +7,8 @@
 //
 // # Formats
 //
-// Pictures are JPEG (grey, RGB, CMYK, YCCK), PNG, GIF (first frame), WebP and BMP, recognised by content; see [Decode].
+// Pictures are JPEG (grey, RGB, CMYK, YCCK), PNG, GIF, WebP and BMP, recognised by content; of an animation, the first frame.
+// They are turned upright by their Exif or XMP data. See [Decode].
 // Captions are text in UTF-8, one a line.
 //
 // A decoded picture is uint8, channels last: pixel (y, x) of an S×S picture starts at (y·S+x)·C. C is 3 (RGB), or 4 (RGBA

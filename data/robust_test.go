@@ -3,6 +3,7 @@ package data
 import (
 	"image"
 	"math"
+	"runtime"
 	"strings"
 	"testing"
 )
@@ -60,6 +61,21 @@ func TestBadArguments(t *testing.T) {
 	for _, n := range []int{math.MinInt, -1, 0} {
 		if i := Choose(1, -1, -1, n); i != -1 {
 			t.Errorf("one of %d: %d", n, i)
+		}
+	}
+}
+
+// TestTallPictures decodes the tallest picture there may be to the largest size, in bounded memory.
+func TestTallPictures(t *testing.T) {
+	for _, box := range []image.Rectangle{image.Rect(0, 0, 1, 65535), image.Rect(0, 0, 65535, 1), image.Rect(0, 0, 7, 60000)} {
+		tall := encoded(t, image.NewGray(box), "png")
+		dst := make([]uint8, 256*256*3)
+		var before, after runtime.MemStats
+		runtime.ReadMemStats(&before)
+		err := Decode(dst, tall, 256, Squash)
+		runtime.ReadMemStats(&after)
+		if took := (after.TotalAlloc - before.TotalAlloc) >> 20; err != nil || took > 32 {
+			t.Errorf("%v: %d MB, %v", box, took, err)
 		}
 	}
 }

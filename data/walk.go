@@ -19,13 +19,17 @@ type File struct {
 // Stem returns the name without its suffix.
 func (f File) Stem() string { return strings.TrimSuffix(f.Name, path.Ext(f.Name)) }
 
-// IsPicture reports whether the suffix is that of a format that [Decode] reads.
+// IsPicture reports whether the suffix is that of a picture: of a format that [Decode] reads, or of one for which its error
+// names a tool that converts it.
 func (f File) IsPicture() bool { return pictureSuffixes[strings.ToLower(path.Ext(f.Name))] }
 
 // IsText reports whether the suffix is .txt.
 func (f File) IsText() bool { return strings.EqualFold(path.Ext(f.Name), ".txt") }
 
-var pictureSuffixes = map[string]bool{".jpg": true, ".jpeg": true, ".png": true, ".gif": true, ".webp": true, ".bmp": true}
+var pictureSuffixes = map[string]bool{
+	".jpg": true, ".jpeg": true, ".jpe": true, ".jfif": true, ".png": true, ".apng": true, ".gif": true, ".webp": true, ".bmp": true, ".dib": true,
+	".tif": true, ".tiff": true, ".heic": true, ".heif": true, ".avif": true, ".jxl": true, ".jp2": true,
+}
 
 // Walk lists the files below a folder, sorted by name. It follows links, skips hidden files and folders, and returns an
 // error for a link to a folder above it.
