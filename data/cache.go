@@ -6,7 +6,6 @@ import (
 	"encoding/hex"
 	"encoding/json"
 	"fmt"
-	"hash"
 	"hash/crc32"
 	"io"
 	"math"
@@ -14,40 +13,53 @@ import (
 	"path/filepath"
 	"slices"
 	"time"
+
+	"github.com/bestiary-ml/bestiary/internal/regular"
 )
 
-// A cache file holds the decoded pictures of one source under one set of options, and their captions: magic, length of the
-// JSON header (4 bytes, little-endian), header, pixels, CRC-32C of all before. Its name is a hash of everything that the
-// pixels depend on, so a changed photo gives another file.
+// A cache file holds the decoded pictures of one source under one set of options: magic, length of the JSON header (4
+// bytes, little-endian), header, pixels of the pictures that could be decoded, CRC-32C of all before. The header knows each
+// picture by its name, stamp and content, so a picture that has changed is decoded again, and the others are not. What
+// could not be read, for lack of permission or of memory, is not in the file and is tried again.
 const (
-	cacheMagic  = "bestiary pictures 2\n"
+	cacheMagic  = "bestiary pictures 3\n"
 	cacheSuffix = ".pictures"
-	cacheKeep   = 30 * 24 * time.Hour // files that are not used for longer are removed
 )
 
+// cache is the cache file of a source.
 type cache struct {
 	path    string // "" if there is none
 	picture int    // bytes of a picture
-	items   int
-	texts   bool // the source has captions
 }
 
 type cacheHeader struct {
-	Items    int       `json:"items"`
-	Picture  int       `json:"picture"`
-	Failed   []failed  `json:"failed"`
-	Captions *captions `json:"captions,omitempty"`
+	Picture  int           `json:"picture"` // bytes
+	Items    []*cachedItem `json:"items"`
+	Captions string        `json:"captions,omitempty"` // their hash: the captions are read again each time
+}
+
+type cachedItem struct {
+	Name   string `json:"name"`
+	Stamp  string `json:"stamp,omitempty"`
+	Hash   string `json:"hash,omitempty"`   // of the encoded picture, see contentHash
+	Reason string `json:"reason,omitempty"` // why it cannot be decoded; "" if it is in the pixels
+
+	slot int // in the pixels
+}
+
+// cached is the content of a cache file.
+type cached struct {
+	items   map[string]*cachedItem // by name
+	picture int
+	pixels  []uint8
+
+	captions string // their hash
 }
 
 // newCache returns the cache of a source; its path is "" if the cache is off.
 func newCache(s Source, o Options) cache {
-	folder := o.Cache
-	if folder == "" {
-		if base, err := os.UserCacheDir(); err == nil {
-			folder = filepath.Join(base, "bestiary")
-		}
-	}
-	if folder == "" || folder == NoCache {
+	folder, err := cacheFolder(o.Cache)
+	if err != nil {
 		return cache{}
 	}
 	abs, err := filepath.Abs(s.Path)
@@ -55,71 +67,156 @@ func newCache(s Source, o Options) cache {
 		return cache{}
 	}
 	key := sha256.New()
-	fmt.Fprintf(key, "%s%q %q %d %d %q %t\n", cacheMagic, s.Layout, abs, o.Size, o.Channels, o.Resize, s.Texts != nil)
-	for _, item := range s.Items {
-		fmt.Fprintf(key, "%q %q\n", item.Name, item.Stamp)
-	}
-	name := hex.EncodeToString(key.Sum(nil)[:16]) + cacheSuffix
-	return cache{filepath.Join(folder, name), o.picture(), len(s.Items), s.Texts != nil}
+	fmt.Fprintf(key, "%s%q %q %q %d %d %q\n", cacheMagic, s.Layout, abs, o.Split, o.Size, o.Channels, o.Resize)
+	return cache{filepath.Join(folder, hex.EncodeToString(key.Sum(nil)[:16])+cacheSuffix), o.picture()}
 }
 
-// load reads the cache file. It returns false if there is none or it is damaged; the pictures are then decoded again.
-func (c cache) load() (decoded, bool) {
-	f, err := os.Open(c.path)
+// load reads the cache file. It returns nil if there is none or it is damaged; the pictures are then decoded again.
+func (c cache) load() *cached {
+	if c.path == "" {
+		return nil
+	}
+	removeStale(filepath.Dir(c.path))
+	f, info, err := regular.Open(c.path)
 	if err != nil {
-		return decoded{}, false
+		return nil
 	}
 	defer f.Close()
-	info, err := f.Stat()
-	if err != nil {
-		return decoded{}, false
-	}
 	sum := crc32.New(crc32.MakeTable(crc32.Castagnoli))
 	r := io.TeeReader(f, sum)
 	start := make([]byte, len(cacheMagic)+4)
 	if _, err := io.ReadFull(r, start); err != nil || string(start[:len(cacheMagic)]) != cacheMagic {
-		return decoded{}, false
+		return nil
 	}
 	length := int64(binary.LittleEndian.Uint32(start[len(cacheMagic):]))
-	if want := int64(len(start)) + length + int64(c.items)*int64(c.picture) + 4; info.Size() != want {
-		return decoded{}, false
+	rest := info.Size() - int64(len(start)) - length - 4
+	if rest < 0 {
+		return nil
 	}
 	text := make([]byte, length)
 	if _, err := io.ReadFull(r, text); err != nil {
-		return decoded{}, false
+		return nil
 	}
 	var header cacheHeader
-	if json.Unmarshal(text, &header) != nil || header.Items != c.items || header.Picture != c.picture {
-		return decoded{}, false
+	if json.Unmarshal(text, &header) != nil || header.Picture != c.picture {
+		return nil
 	}
-	if c.texts != (header.Captions != nil) || c.texts && len(header.Captions.Of) != c.items {
-		return decoded{}, false
+	content := &cached{items: map[string]*cachedItem{}, picture: c.picture, captions: header.Captions}
+	slots := int64(0)
+	for _, item := range header.Items {
+		if item == nil {
+			return nil
+		}
+		content.items[item.Name] = item
+		if item.Reason == "" {
+			item.slot = int(slots)
+			slots++
+		}
 	}
-	d := decoded{make([]uint8, c.items*c.picture), header.Failed, header.Captions}
-	if _, err := io.ReadFull(r, d.pixels); err != nil {
-		return decoded{}, false
+	if rest != slots*int64(c.picture) {
+		return nil
+	}
+	content.pixels = make([]uint8, rest)
+	if _, err := io.ReadFull(r, content.pixels); err != nil {
+		return nil
 	}
 	want := sum.Sum32()
 	var got uint32
 	if binary.Read(f, binary.LittleEndian, &got) != nil || got != want {
-		return decoded{}, false
+		return nil
 	}
 	now := time.Now()
 	os.Chtimes(c.path, now, now) // used today; if this fails, the pictures are decoded again in a month
-	return d, true
+	return content
 }
 
-// store writes a temporary file and renames it, so that a reader never sees half a cache file.
-func (c cache) store(d decoded) (err error) {
+// trusted returns the cached item of a picture whose file has not changed, or nil.
+func (c *cached) trusted(item Item) *cachedItem {
+	if c == nil || item.Stamp == "" {
+		return nil
+	}
+	if e := c.items[item.Name]; e != nil && e.Stamp == item.Stamp {
+		return e
+	}
+	return nil
+}
+
+// known returns the cached item of a picture with the content of a hash, or nil.
+func (c *cached) known(item Item, hash string) *cachedItem {
+	if c == nil {
+		return nil
+	}
+	if e := c.items[item.Name]; e != nil && e.Hash == hash {
+		return e
+	}
+	return nil
+}
+
+// take writes the pixels of a cached item, or returns its failure.
+func (c *cached) take(e *cachedItem, item int, to []uint8) *failed {
+	if e.Reason != "" {
+		return &failed{item, e.Reason, false}
+	}
+	copy(to, c.pixels[e.slot*c.picture:])
+	return nil
+}
+
+// changed reports whether the cache file should be written: if it lacks a picture, or has one too many, or if a stamp that
+// was unknown is known now.
+func (d decoded) changed(s Source, old *cached) bool {
+	if d.fresh > 0 || old == nil || d.captions != old.captions {
+		return true
+	}
+	again := 0
+	for _, f := range d.failed {
+		if f.again {
+			again++
+		}
+	}
+	if len(old.items) != len(s.Items)-again {
+		return true
+	}
+	return slices.ContainsFunc(s.Items, func(item Item) bool {
+		e := old.items[item.Name]
+		return e == nil || item.Stamp != "" && e.Stamp != item.Stamp
+	})
+}
+
+// store writes a temporary file and renames it, so that a reader never sees half a cache file. Older files make place for
+// it; see [LimitCache].
+func (c cache) store(s Source, d decoded) (err error) {
 	if c.path == "" {
 		return nil
 	}
+	header := cacheHeader{Picture: c.picture, Captions: d.captions}
+	gaps := d.failed
+	for i, item := range s.Items {
+		e := &cachedItem{Name: item.Name, Stamp: item.Stamp, Hash: d.hashes[i]}
+		if len(gaps) > 0 && gaps[0].item == i {
+			failure := gaps[0]
+			if gaps = gaps[1:]; failure.again {
+				continue
+			}
+			e.Reason = failure.reason
+		}
+		header.Items = append(header.Items, e)
+	}
+	text, err := json.Marshal(header)
+	if err != nil {
+		return err
+	}
+	if len(text) > math.MaxUint32 {
+		return fmt.Errorf("%d GB of names are too many", len(text)>>30)
+	}
+	start := binary.LittleEndian.AppendUint32([]byte(cacheMagic), uint32(len(text)))
 	folder := filepath.Dir(c.path)
 	if err := os.MkdirAll(folder, 0o755); err != nil {
 		return err
 	}
-	prune(folder)
-	f, err := os.CreateTemp(folder, "*.tmp"+cacheSuffix)
+	if err := makeRoom(folder, c.path, int64(len(start)+len(text)+len(d.pixels)+4)); err != nil {
+		return err
+	}
+	f, err := createTemp(folder)
 	if err != nil {
 		return err
 	}
@@ -129,17 +226,9 @@ func (c cache) store(d decoded) (err error) {
 			os.Remove(f.Name())
 		}
 	}()
-	header, err := json.Marshal(cacheHeader{c.items, c.picture, d.failed, d.captions})
-	if err != nil {
-		return err
-	}
-	if len(header) > math.MaxUint32 {
-		return fmt.Errorf("%d GB of captions are too many", len(header)>>30)
-	}
-	var sum hash.Hash32 = crc32.New(crc32.MakeTable(crc32.Castagnoli))
+	sum := crc32.New(crc32.MakeTable(crc32.Castagnoli))
 	w := io.MultiWriter(f, sum)
-	start := binary.LittleEndian.AppendUint32([]byte(cacheMagic), uint32(len(header)))
-	for _, part := range [][]byte{slices.Concat(start, header), d.pixels} {
+	for _, part := range [][]byte{start, text, d.pixels} {
 		if _, err := w.Write(part); err != nil {
 			return err
 		}
@@ -147,18 +236,10 @@ func (c cache) store(d decoded) (err error) {
 	if err := binary.Write(f, binary.LittleEndian, sum.Sum32()); err != nil {
 		return err
 	}
-	if err := f.Close(); err != nil {
-		return err
+	// Renamed before it is closed: the lock keeps others from taking it for a killed process's.
+	if err := os.Rename(f.Name(), c.path); err != nil {
+		f.Close()
+		return os.Rename(f.Name(), c.path) // Windows renames no open file
 	}
-	return os.Rename(f.Name(), c.path)
-}
-
-// prune removes cache files that were not used for cacheKeep.
-func prune(folder string) {
-	files, _ := filepath.Glob(filepath.Join(folder, "*"+cacheSuffix))
-	for _, file := range files {
-		if info, err := os.Stat(file); err == nil && time.Since(info.ModTime()) > cacheKeep {
-			os.Remove(file)
-		}
-	}
+	return f.Close()
 }

@@ -2,6 +2,8 @@ package data
 
 import (
 	"bytes"
+	"crypto/sha256"
+	"encoding/hex"
 	"fmt"
 	"math/bits"
 	"path/filepath"
@@ -28,11 +30,11 @@ func TextFiles(root string, names []string) Texts {
 	}
 }
 
-// captions are the captions of a source's items and their problems. The cache stores them.
+// captions are the captions of a source's items and their problems.
 type captions struct {
-	Of      [][]string `json:"of"` // by item
-	Blank   []string   `json:"blank,omitempty"`
-	LeftOut []Problem  `json:"left_out,omitempty"`
+	Of      [][]string // by item
+	Blank   []string
+	LeftOut []Problem
 }
 
 // readCaptions reads the captions of all items; nil if the source has none.
@@ -60,6 +62,16 @@ func readCaptions(s Source) *captions {
 		read[name] = i
 	}
 	return c
+}
+
+// hash returns a hash of the captions and their problems; "" if there are none.
+func (c *captions) hash() string {
+	if c == nil {
+		return ""
+	}
+	sum := sha256.New()
+	fmt.Fprintf(sum, "%q %q %q", c.Of, c.Blank, c.LeftOut)
+	return hex.EncodeToString(sum.Sum(nil)[:16])
 }
 
 // lines returns the captions in a text, one a line.

@@ -4,12 +4,12 @@ import (
 	"errors"
 	"fmt"
 	"image"
-	"io"
 	"os"
 	"sync"
 
 	"github.com/bestiary-ml/bestiary/data/internal/picture"
 	"github.com/bestiary-ml/bestiary/fault"
+	"github.com/bestiary-ml/bestiary/internal/regular"
 	"github.com/disintegration/imaging"
 )
 
@@ -113,28 +113,14 @@ func DecodeFile(path string, size, channels int, mode Resize) ([]uint8, error) {
 	return pixels, nil
 }
 
-// readFile is os.ReadFile for regular files of at most so many bytes. Its errors do not name the path.
+// readFile reads a regular file of at most so many bytes, as [Encoded]. Its errors do not name the path.
 func readFile(path string, most int64) ([]byte, error) {
-	f, err := os.Open(path)
-	if err != nil {
-		return nil, withoutPath(err)
+	encoded, err := regular.ReadFile(path, most)
+	var kind *regular.ErrKind
+	if errors.As(err, &kind) {
+		return nil, &Unusable{kind.Kind}
 	}
-	defer f.Close()
-	info, err := f.Stat()
-	if err != nil {
-		return nil, withoutPath(err)
-	}
-	if !info.Mode().IsRegular() {
-		return nil, errors.New("not a regular file")
-	}
-	if info.Size() > most {
-		return nil, fmt.Errorf("%.1f MB, more than the %d we read", float64(info.Size())/(1<<20), most>>20)
-	}
-	encoded := make([]byte, info.Size())
-	if _, err := io.ReadFull(f, encoded); err != nil {
-		return nil, withoutPath(err)
-	}
-	return encoded, nil
+	return encoded, err
 }
 
 // withoutPath strips "open /the/path: " from an error.

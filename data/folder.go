@@ -9,6 +9,9 @@ import (
 	"path/filepath"
 	"sort"
 	"strings"
+	"unicode/utf8"
+
+	"github.com/bestiary-ml/bestiary/internal/printable"
 )
 
 // Folder lists a folder with one sub-folder a class. The classes are the names of the sub-folders, sorted. Every file in a
@@ -31,6 +34,9 @@ func Folder(root string, o Options) (Source, error) {
 		if info, err := os.Stat(filepath.Join(root, e.Name())); err != nil || !info.IsDir() { // Stat follows links
 			loose = append(loose, e.Name())
 			continue
+		}
+		if err := CheckClass(e.Name()); err != nil {
+			return s, fmt.Errorf("folder: %s: %w", root, err)
 		}
 		s.Classes = append(s.Classes, e.Name())
 	}
@@ -57,6 +63,14 @@ func Folder(root string, o Options) (Source, error) {
 	return s, nil
 }
 
+// CheckClass returns an error for a name that cannot be a class, as it is not UTF-8 text and a run could not store it.
+func CheckClass(name string) error {
+	if !utf8.ValidString(name) {
+		return fmt.Errorf("the name of class %s is not UTF-8; rename it", printable.Short(name))
+	}
+	return nil
+}
+
 // class lists the pictures of one class.
 func (s *Source) class(root, class string) (files []fs.FileInfo, err error) {
 	folder := filepath.Join(root, class)
@@ -69,7 +83,7 @@ func (s *Source) class(root, class string) (files []fs.FileInfo, err error) {
 		if hidden(e.Name()) {
 			continue
 		}
-		info, err := os.Stat(filepath.Join(folder, e.Name()))
+		info, err := stat(filepath.Join(folder, e.Name()))
 		switch {
 		case err != nil:
 			return nil, fmt.Errorf("folder: %s: cannot be read (%w); repair or remove it", filepath.Join(folder, e.Name()), withoutPath(err))
@@ -111,11 +125,6 @@ func Files(paths []string) Reader {
 		}
 		return nil
 	}
-}
-
-// Stamp returns the size and time of a file, which show whether it has changed.
-func Stamp(info fs.FileInfo) string {
-	return fmt.Sprintf("%d %d", info.Size(), info.ModTime().UnixNano())
 }
 
 // HeldOut derives a split for datasets without one: it is true for about one name in five. It depends on the name alone

@@ -30,7 +30,7 @@ type Source struct {
 type Item struct {
 	Name  string // unique in the source, relative to its path, with forward slashes
 	Label int    // index into the classes
-	Stamp string // changes when the picture or its captions do: size and time of their files
+	Stamp string // changes when the file of the picture does, see [Stamp]; "" if the cache is to compare the content
 }
 
 // Encoded returns an encoded picture.
@@ -67,30 +67,44 @@ func Load(s Source, o Options) (*Dataset, error) {
 		return nil, fmt.Errorf("%s: %w", what, err)
 	}
 	cache := newCache(s, o)
-	d, fromCache := cache.load()
-	if !fromCache {
-		if d, err = decodeAll(s, o); err != nil {
-			return nil, fmt.Errorf("%s: %w", what, err)
-		}
-		d.captions = readCaptions(s)
-		if err := cache.store(d); err != nil {
+	old := cache.load()
+	d, err := decodeAll(s, o, old)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", what, err)
+	}
+	captions := readCaptions(s)
+	d.captions = captions.hash()
+	if d.changed(s, old) {
+		if err := cache.store(s, d); err != nil {
 			s.Notes = append(s.Notes, fmt.Sprintf("decoded pictures were not kept in the cache: %v", err))
 		}
 	}
-	return d.dataset(s, o, fromCache)
+	return d.dataset(s, o, captions, old)
 }
 
-// decoded are the decoded items of a source. The cache stores them.
+// decoded are the decoded items of a source.
 type decoded struct {
-	pixels   []uint8   // [len(items), S, S, C]
-	failed   []failed  // by index
-	captions *captions // nil if the source has none
+	pixels []uint8  // [N, S, S, C] of the N items that did not fail, in their order
+	failed []failed // by index
+	hashes []string // by item, of the encoded picture; "" if it could not be read
+	fresh  int      // items that did not come from the cache
+
+	captions string // a hash of the captions; "" if the source has none
 }
 
 type failed struct {
-	Item   int    `json:"item"`
-	Reason string `json:"reason"`
+	item   int
+	reason string
+	again  bool // not of the picture but of the system, so it is tried again next time
 }
+
+// Unusable is the error of an [Encoded] whose picture will not become readable: it is too large, or it is not there. The
+// cache remembers it like a picture that cannot be decoded. Other errors, such as a lack of permission, may pass; then the
+// picture is read again next time.
+type Unusable struct{ Reason string }
+
+// Error implements error.
+func (u *Unusable) Error() string { return u.Reason }
 
 // check returns an error if the fields of a source contradict each other.
 func (s *Source) check() error {
@@ -105,88 +119,131 @@ func (s *Source) check() error {
 	return nil
 }
 
-// decodeAll decodes every item to its own place, so that the result does not depend on the number of workers.
-func decodeAll(s Source, o Options) (decoded, error) {
+// decodeAll decodes every item to its own place, so that the result does not depend on the number of workers. Pictures that
+// the cache knows, by their stamp or their content, are taken from it.
+func decodeAll(s Source, o Options, old *cached) (decoded, error) {
 	type job struct {
 		item int
 		read Encoded
 	}
 	var (
-		picture = o.picture()
-		pixels  = make([]uint8, len(s.Items)*picture)
-		reasons = make([]string, len(s.Items))
-		seen    = make([]bool, len(s.Items))
-		jobs    = make(chan job, o.Workers)
-		wg      sync.WaitGroup
-		mu      sync.Mutex
-		done    int
+		picture  = o.picture()
+		pixels   = make([]uint8, len(s.Items)*picture) // the system gives the memory of a picture when it is written
+		failures = make([]*failed, len(s.Items))
+		d        = decoded{hashes: make([]string, len(s.Items))}
+		seen     = make([]bool, len(s.Items))
+		jobs     = make(chan job, o.Workers)
+		wg       sync.WaitGroup
+		mu       sync.Mutex
+		done     int
 	)
-	for range min(o.Workers, len(s.Items)) {
+	finished := func(fresh bool) {
+		mu.Lock()
+		defer mu.Unlock()
+		if done++; fresh {
+			d.fresh++
+		}
+		if o.Progress != nil {
+			o.Progress(done, len(s.Items))
+		}
+	}
+	unread := 0
+	for i, item := range s.Items {
+		if e := old.trusted(item); e != nil {
+			seen[i], d.hashes[i] = true, e.Hash
+			failures[i] = old.take(e, i, pixels[i*picture:(i+1)*picture])
+		} else {
+			unread++
+		}
+	}
+	done = len(s.Items) - unread
+	if o.Progress != nil && done > 0 && unread > 0 {
+		o.Progress(done, len(s.Items))
+	}
+	for range min(o.Workers, unread) {
 		wg.Go(func() {
 			for j := range jobs {
+				if o.stopped() != nil {
+					continue
+				}
+				to := pixels[j.item*picture : (j.item+1)*picture]
 				encoded, err := j.read()
-				if err == nil {
-					err = Decode(pixels[j.item*picture:(j.item+1)*picture], encoded, o.Size, o.Resize)
-				}
 				if err != nil {
-					reasons[j.item] = err.Error()
+					var unusable *Unusable
+					failures[j.item] = &failed{j.item, err.Error(), !errors.As(err, &unusable)}
+					finished(true)
+					continue
 				}
-				mu.Lock()
-				done++
-				if o.Progress != nil {
-					o.Progress(done, len(s.Items))
+				d.hashes[j.item] = contentHash(encoded)
+				if e := old.known(s.Items[j.item], d.hashes[j.item]); e != nil {
+					failures[j.item] = old.take(e, j.item, to)
+					finished(false)
+					continue
 				}
-				mu.Unlock()
+				if err := Decode(to, encoded, o.Size, o.Resize); err != nil {
+					failures[j.item] = &failed{j.item, err.Error(), false}
+				}
+				finished(true)
 			}
 		})
 	}
-	err := s.Read(func(i int, e Encoded) bool {
-		if i >= 0 && i < len(s.Items) && !seen[i] && e != nil {
-			seen[i] = true
-			jobs <- job{i, e}
-		}
-		return true
-	})
+	var err error
+	if unread > 0 {
+		err = s.Read(func(i int, e Encoded) bool {
+			if i >= 0 && i < len(s.Items) && !seen[i] && e != nil {
+				seen[i] = true
+				jobs <- job{i, e}
+			}
+			return o.stopped() == nil
+		})
+	}
 	close(jobs)
 	wg.Wait()
-	if err != nil {
+	if err = errors.Join(o.stopped(), err); err != nil {
 		return decoded{}, err
 	}
-	d := decoded{pixels: pixels}
-	for i, reason := range reasons {
+	n := 0
+	for i, f := range failures {
 		if !seen[i] {
-			reason = "missing"
+			f = &failed{i, "missing", true}
+			d.fresh++
 		}
-		if reason != "" {
-			d.failed = append(d.failed, failed{i, reason})
+		if f != nil {
+			d.failed = append(d.failed, *f)
+			continue
 		}
+		copy(pixels[n*picture:], pixels[i*picture:(i+1)*picture])
+		n++
 	}
+	d.pixels = pixels[:n*picture]
 	return d, nil
 }
 
-// dataset removes the failed pictures and counts the rest.
-func (d decoded) dataset(s Source, o Options, fromCache bool) (*Dataset, error) {
+// dataset adds classes and captions to the pictures and counts them.
+func (d decoded) dataset(s Source, o Options, captions *captions, old *cached) (*Dataset, error) {
 	ds := &Dataset{
 		Size: o.Size, Channels: o.Channels, Classes: s.Classes, Pixels: d.pixels,
 		Report: Report{
 			Source:  fmt.Sprintf("%s: %s (%s, %d×%d)", s.Layout, s.Path, o.Split, o.Size, o.Size),
-			Classes: s.Classes, Counts: make([]int, len(s.Classes)), Notes: s.Notes, FromCache: fromCache,
+			Classes: s.Classes, Counts: make([]int, len(s.Classes)), Notes: s.Notes, FromCache: d.fresh == 0 && old != nil && d.captions == old.captions,
 		},
 	}
 	told := &ds.Report.Captions
-	if d.captions != nil {
+	if captions != nil {
 		ds.Captions = [][]string{}
-		*told = CaptionReport{Blank: d.captions.Blank, LeftOut: d.captions.LeftOut, Required: o.Captions, Orphans: s.Orphans}
+		*told = CaptionReport{Blank: captions.Blank, LeftOut: captions.LeftOut, Required: o.Captions, Orphans: s.Orphans}
 	}
-	picture, gaps := o.picture(), d.failed
+	picture, gaps, at := o.picture(), d.failed, 0
 	for i, item := range s.Items {
-		if len(gaps) > 0 && gaps[0].Item == i {
-			ds.Report.LeftOut = append(ds.Report.LeftOut, Problem{item.Name, gaps[0].Reason})
+		if len(gaps) > 0 && gaps[0].item == i {
+			ds.Report.LeftOut = append(ds.Report.LeftOut, Problem{item.Name, gaps[0].reason})
 			gaps = gaps[1:]
 			continue
 		}
-		if d.captions != nil {
-			own := d.captions.Of[i]
+		own := d.pixels[at : at+picture]
+		at += picture
+		if captions != nil {
+			own := captions.Of[i]
 			if len(own) == 0 {
 				told.Uncaptioned = append(told.Uncaptioned, item.Name)
 				if o.Captions {
@@ -196,7 +253,7 @@ func (d decoded) dataset(s Source, o Options, fromCache bool) (*Dataset, error) 
 			ds.Captions = append(ds.Captions, own)
 			told.Total += len(own)
 		}
-		copy(ds.Pixels[len(ds.Labels)*picture:], d.pixels[i*picture:(i+1)*picture])
+		copy(ds.Pixels[len(ds.Labels)*picture:], own)
 		ds.Labels = append(ds.Labels, item.Label)
 		ds.Names = append(ds.Names, item.Name)
 		ds.Report.Counts[item.Label]++

@@ -1,6 +1,7 @@
 package data
 
 import (
+	"context"
 	"fmt"
 	"runtime"
 	"strings"
@@ -67,6 +68,7 @@ type Options struct {
 	Workers  int                   // pictures decoded at a time, up to 1024; 0 means GOMAXPROCS
 	Cache    string                // folder for decoded pictures; "" means bestiary in the user's cache folder, NoCache none
 	Progress func(done, total int) // called after each picture, never by two goroutines at once; may be nil
+	Context  context.Context       // ends the load early, with its error; may be nil
 }
 
 // Resolve replaces zero values by their defaults. It returns a [*fault.FieldError] for a value that is not allowed.
@@ -118,6 +120,14 @@ func checkChannels(channels int) error {
 
 // picture returns the number of values in a picture.
 func (o Options) picture() int { return o.Size * o.Size * o.Channels }
+
+// stopped returns the error of the context.
+func (o Options) stopped() error {
+	if o.Context == nil {
+		return nil
+	}
+	return o.Context.Err()
+}
 
 // Use is a set of options that only some layouts use.
 type Use int

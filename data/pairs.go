@@ -33,15 +33,17 @@ func Pairs(root string, o Options) (Source, error) {
 	var paths, texts []string
 	var labels []int
 	s.Classes, labels = ByFolder(names, filepath.Base(root))
+	for _, class := range s.Classes {
+		if err := CheckClass(class); err != nil {
+			return s, fmt.Errorf("%s: %s: %w", s.Layout, root, err)
+		}
+	}
 	for i, f := range m.pictures {
 		if !o.Split.Has(HeldOut(f.Stem())) {
 			continue
 		}
-		stamp, text := Stamp(f.Info), ""
-		if t, ok := m.textOf[i]; ok {
-			stamp, text = fmt.Sprintf("%s %s %s", stamp, t.Name, Stamp(t.Info)), t.Name
-		}
-		s.Items = append(s.Items, Item{Name: f.Name, Label: labels[i], Stamp: stamp})
+		text := m.textOf[i].Name
+		s.Items = append(s.Items, Item{Name: f.Name, Label: labels[i], Stamp: Stamp(f.Info)})
 		paths = append(paths, filepath.Join(root, filepath.FromSlash(f.Name)))
 		texts = append(texts, text)
 	}

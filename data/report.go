@@ -19,7 +19,7 @@ type Report struct {
 	LeftOut   []Problem // pictures that could not be decoded
 	Captions  CaptionReport
 	Notes     []string // other remarks: stray files, photos that no list names
-	FromCache bool     // the pictures came from the cache
+	FromCache bool     // nothing was decoded: pictures and captions are those of the last time
 }
 
 // CaptionReport says which captions were loaded and which were left out. It is zero for a dataset without captions.

@@ -32,7 +32,7 @@ var pictureSuffixes = map[string]bool{
 }
 
 // Walk lists the files below a folder, sorted by name. It follows links, skips hidden files and folders, and returns an
-// error for a link to a folder above it.
+// error for a link to a folder above it. A link that leads nowhere is listed as a file, which then cannot be read.
 func Walk(root string) ([]File, error) {
 	info, err := os.Stat(root)
 	if err != nil {
@@ -58,7 +58,7 @@ func walk(root, name string, chain []fs.FileInfo, files *[]File) error {
 			continue
 		}
 		below := path.Join(name, e.Name())
-		info, err := os.Stat(filepath.Join(folder, e.Name())) // follows links
+		info, err := stat(filepath.Join(folder, e.Name()))
 		if err != nil {
 			return fmt.Errorf("%s: cannot be read (%w); repair or remove it", filepath.Join(folder, e.Name()), withoutPath(err))
 		}
@@ -76,6 +76,18 @@ func walk(root, name string, chain []fs.FileInfo, files *[]File) error {
 		}
 	}
 	return nil
+}
+
+// stat is os.Stat, and os.Lstat of a link that leads nowhere.
+func stat(path string) (fs.FileInfo, error) {
+	info, err := os.Stat(path)
+	if err == nil {
+		return info, nil
+	}
+	if link, linkErr := os.Lstat(path); linkErr == nil {
+		return link, nil
+	}
+	return nil, err
 }
 
 // ByFolder makes a class of each first folder in the names, sorted, and a class named other of the names without a folder.

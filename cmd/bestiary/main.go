@@ -10,6 +10,7 @@ import (
 	"strings"
 
 	"github.com/bestiary-ml/bestiary/fault"
+	"github.com/bestiary-ml/bestiary/internal/printable"
 	"github.com/bestiary-ml/bestiary/train"
 	"github.com/spf13/cobra"
 )
@@ -44,7 +45,7 @@ func run(args []string, stdout, stderr io.Writer) (code int) {
 	if errors.Is(err, context.Canceled) && !errors.As(err, &stopped) {
 		err = errors.New("interrupted")
 	}
-	fmt.Fprintf(stderr, "bestiary: %s\n", explain(c, remedied(err)))
+	fmt.Fprintf(stderr, "bestiary: %s\n", printable.Lines(explain(c, remedied(err))))
 	if isUsage(err) {
 		return 2
 	}
@@ -87,7 +88,7 @@ to stderr. The exit code is 0 for success, 1 for a failure and 2 for wrong usage
 	root.AddCommand(
 		newDemo(), newTrain(), newSample(), newGenerate(), newReconstruct(), newInterpolate(), newEval(),
 		newImport(), newExport(),
-		newBench(), newDoctor(), newVersion(),
+		newBench(), newCache(), newDoctor(), newVersion(),
 	)
 	return root
 }

@@ -63,7 +63,7 @@ func (f *dataFlags) load(c *cobra.Command, size int, split data.Split) (*data.Da
 	}
 	o := data.Options{
 		Size: size, Channels: f.channels, Resize: data.Resize(f.resize), Split: split, Labels: data.Labels(f.labels),
-		Images: f.images, Texts: f.texts, Captions: f.captions,
+		Images: f.images, Texts: f.texts, Captions: f.captions, Context: c.Context(),
 	}
 	if f.noCache {
 		o.Cache = data.NoCache

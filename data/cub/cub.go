@@ -116,7 +116,7 @@ func Folder(root string, o data.Options) (data.Source, error) {
 		case !ok:
 			missing = append(missing, p.name)
 		case o.Split.Has(heldOut(p)):
-			s.Items = append(s.Items, data.Item{Name: p.name, Label: p.class, Stamp: stamp(f, caption)})
+			s.Items = append(s.Items, data.Item{Name: p.name, Label: p.class, Stamp: data.Stamp(f.Info)})
 			paths = append(paths, filepath.Join(cub, "images", filepath.FromSlash(p.name)))
 			names = append(names, caption.Name)
 		}
@@ -134,14 +134,6 @@ func Folder(root string, o data.Options) (data.Source, error) {
 		return s, fmt.Errorf("%s: %s: none of the photos listed for split %s is there; unpack CUB_200_2011.tgz again", layout, filepath.Join(cub, "images"), o.Split)
 	}
 	return s, nil
-}
-
-// stamp returns a string that changes when a photo or its captions change.
-func stamp(photo, caption data.File) string {
-	if caption.Name == "" {
-		return data.Stamp(photo.Info)
-	}
-	return data.Stamp(photo.Info) + " " + data.Stamp(caption.Info)
 }
 
 // readCaptionNames lists the files of captions by their name without suffix. Reed's archives also hold the captions in other
