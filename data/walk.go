@@ -1,6 +1,7 @@
 package data
 
 import (
+	"cmp"
 	"fmt"
 	"io/fs"
 	"os"
@@ -77,6 +78,31 @@ func walk(root, name string, chain []fs.FileInfo, files *[]File) error {
 	}
 	return nil
 }
+
+// CompareNames compares two names in the order of the numbers in them: part-2 comes before part-10. Equal numbers with more
+// zeros come later.
+func CompareNames(a, b string) int {
+	x, y := a, b
+	for x != "" && y != "" {
+		m, n := digits(x), digits(y)
+		if m > 0 && n > 0 {
+			p, q := strings.TrimLeft(x[:m], "0"), strings.TrimLeft(y[:n], "0")
+			if c := cmp.Or(cmp.Compare(len(p), len(q)), cmp.Compare(p, q)); c != 0 {
+				return c
+			}
+			x, y = x[m:], y[n:]
+			continue
+		}
+		if x[0] != y[0] {
+			return cmp.Compare(x[0], y[0])
+		}
+		x, y = x[1:], y[1:]
+	}
+	return cmp.Or(cmp.Compare(len(x), len(y)), cmp.Compare(len(a), len(b)), cmp.Compare(a, b))
+}
+
+// digits returns the number of digits at the start.
+func digits(s string) int { return len(s) - len(strings.TrimLeft(s, "0123456789")) }
 
 // stat is os.Stat, and os.Lstat of a link that leads nowhere.
 func stat(path string) (fs.FileInfo, error) {

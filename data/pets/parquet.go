@@ -1,54 +1,89 @@
 package pets
 
 import (
-	"bytes"
+	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
+	"io/fs"
 	"os"
 	"path"
+	"path/filepath"
+	"slices"
+	"strconv"
 	"strings"
-
-	"github.com/parquet-go/parquet-go"
+	"unicode/utf8"
 
 	"github.com/bestiary-ml/bestiary/data"
+	"github.com/bestiary-ml/bestiary/data/internal/parquet"
 	"github.com/bestiary-ml/bestiary/fault"
+	"github.com/bestiary-ml/bestiary/internal/printable"
 )
 
-// petRow holds the columns that the first pass reads: everything but the picture.
-type petRow struct {
-	Path  string `parquet:"path,optional"`
-	Label string `parquet:"label,optional"` // breed
-	Dog   bool   `parquet:"dog,optional"`
-}
-
-// imageRow holds the column that the second pass reads.
-type imageRow struct {
-	Image struct {
-		Bytes []byte `parquet:"bytes,optional"`
-	} `parquet:"image,optional"`
-}
-
-var columns = [][]string{{"path"}, {"label"}, {"dog"}, {"image", "bytes"}}
-
-// IsParquet reports whether a file is parquet, by its content.
+// IsParquet reports whether a path is a parquet file, by its content, or a folder that holds some, or one whose sub-folder
+// data does.
 func IsParquet(file string) bool {
-	f, err := os.Open(file)
+	info, err := os.Stat(file)
 	if err != nil {
 		return false
 	}
-	defer f.Close()
-	magic := make([]byte, 4)
-	_, err = io.ReadFull(f, magic)
-	return err == nil && string(magic) == "PAR1"
+	if info.IsDir() {
+		shards, err := shards(file)
+		return err == nil && len(shards) > 0 && parquet.Is(shards[0])
+	}
+	return parquet.Is(file)
 }
 
-// Parquet lists the parquet form: one file with the columns path, label (the breed), dog (a truth value) and
-// image{bytes, path}. It has no splits: Trainval and Test are derived from the names of the photos, see [data.HeldOut], and
-// are not the official ones.
+// shards returns the parquet files of a folder, or of its sub-folder data, in the order of the numbers in their names.
+func shards(folder string) ([]string, error) {
+	for _, in := range []string{folder, filepath.Join(folder, "data")} {
+		entries, err := os.ReadDir(in)
+		if err != nil {
+			if in != folder && errors.Is(err, fs.ErrNotExist) {
+				return nil, nil
+			}
+			return nil, err
+		}
+		var names []string
+		for _, e := range entries {
+			if !strings.HasPrefix(e.Name(), ".") && strings.EqualFold(filepath.Ext(e.Name()), ".parquet") {
+				names = append(names, e.Name())
+			}
+		}
+		if len(names) > 0 {
+			slices.SortFunc(names, data.CompareNames)
+			for i, name := range names {
+				names[i] = filepath.Join(in, name)
+			}
+			return names, nil
+		}
+	}
+	return nil, nil
+}
+
+// petRow is a row without its picture.
+type petRow struct {
+	path, label    string
+	species        int  // −1: null
+	labelled, text bool // the label is not null, and UTF-8
+}
+
+// shard is a parquet file with the items of its rows.
+type shard struct {
+	path   string
+	itemOf []int // by row, −1: not in the split
+}
+
+// Parquet lists the parquet form: a file, or a folder of several that are read in the order of the numbers in their names.
+// The columns are path, label (the breed), dog (a truth value) and image{bytes, path}. Other forms with one meaning are
+// read too: image as bytes, dog as 0 and 1, label as the number of a class, named as Hugging Face names it in the file's
+// metadata. A row without a class (its dog or label is null) is left out and counted.
+//
+// It has no splits: Trainval and Test are derived from the names of the photos, see [data.HeldOut], and are not the
+// official ones.
 //
 // Errors: a [*fault.FieldError] for options, and a [*fault.DamagedFile] for a damaged file.
 func Parquet(file string, o data.Options) (s data.Source, err error) {
+	defer printable.Error(&err)
 	s = data.Source{Layout: "pets", Path: file}
 	if o, err = o.ResolveFor(s.Layout, file, data.UseLabels); err != nil {
 		return s, err
@@ -57,113 +92,250 @@ func Parquet(file string, o data.Options) (s data.Source, err error) {
 	if err != nil {
 		return s, fmt.Errorf("pets: %s: cannot be read; check the path and its permissions", file)
 	}
-	var rows []petRow
-	err = readRows(file, func(_ int, r petRow) bool {
-		r.Path, r.Label = strings.Clone(r.Path), strings.Clone(r.Label)
-		rows = append(rows, r)
-		return true
-	})
-	if err != nil {
-		return s, fmt.Errorf("pets: %w", err)
-	}
-	entries := make([]entry, len(rows))
-	for i, r := range rows {
-		entries[i] = r.entry(i)
-	}
-	label := newLabeller(o.Labels, entries)
-	s.Classes = label.classes
-	itemOf := make([]int, len(rows)) // −1: not in the split
-	for i, e := range entries {
-		itemOf[i] = -1
-		if o.Split.Has(data.HeldOut(e.name)) {
-			itemOf[i] = len(s.Items)
-			class, _ := label.of(e)
-			s.Items = append(s.Items, data.Item{Name: fmt.Sprintf("row %d: %s", i, e.name), Label: class, Stamp: data.Stamp(info)})
+	files := []string{file}
+	if info.IsDir() {
+		if files, err = shards(file); err != nil || len(files) == 0 {
+			return s, fmt.Errorf("pets: %s: holds no parquet files; give a folder that does", file)
 		}
 	}
-	s.Read = func(yield func(int, data.Encoded) bool) error {
-		err := readRows(file, func(row int, r imageRow) bool {
-			if row >= len(itemOf) || itemOf[row] < 0 {
-				return true
+	var all []*shard
+	var entries []entry // of all rows
+	var stamps []string
+	var where []string // names of the rows
+	var unlabelled, unknown []string
+	var keep []bool
+	for _, path := range files {
+		if info, err = os.Stat(path); err != nil {
+			return s, fmt.Errorf("pets: %s: cannot be read; check the path and its permissions", path)
+		}
+		rows, err := readRows(path)
+		if err != nil {
+			return s, fmt.Errorf("pets: %w", err)
+		}
+		prefix := ""
+		if len(files) > 1 {
+			prefix = filepath.Base(path) + " "
+		}
+		for i, r := range rows {
+			e, name := r.entry(i), fmt.Sprintf("%srow %d", prefix, i)
+			null := r.species < 0
+			if o.Labels == data.Breed {
+				null = !r.labelled
 			}
-			encoded := bytes.Clone(r.Image.Bytes) // the reader reuses its buffer
-			return yield(itemOf[row], func() ([]byte, error) { return encoded, nil })
-		})
-		return err
+			switch {
+			case null:
+				unlabelled = append(unlabelled, name)
+			case !r.text:
+				unknown = append(unknown, name)
+			}
+			keep = append(keep, !null && r.text)
+			entries = append(entries, e)
+			where = append(where, name+": "+e.name)
+			stamps = append(stamps, data.Stamp(info))
+		}
+		all = append(all, &shard{path: path, itemOf: make([]int, len(rows))})
+	}
+	var labelled []entry
+	for i, e := range entries {
+		if keep[i] {
+			labelled = append(labelled, e)
+		}
+	}
+	label := newLabeller(o.Labels, labelled)
+	s.Classes = label.classes
+	at := 0
+	for _, sh := range all {
+		for row := range sh.itemOf {
+			e := entries[at]
+			sh.itemOf[row] = -1
+			if keep[at] && o.Split.Has(data.HeldOut(e.name)) {
+				sh.itemOf[row] = len(s.Items)
+				class, _ := label.of(e)
+				s.Items = append(s.Items, data.Item{Name: where[at], Label: class, Stamp: stamps[at]})
+			}
+			at++
+		}
+	}
+	column := "dog"
+	if o.Labels == data.Breed {
+		column = "label"
+	}
+	s.AddNote("rows whose "+column+" is null, left out", unlabelled)
+	s.AddNote("rows whose label is not UTF-8, left out", unknown)
+	s.Read = func(yield func(int, data.Encoded) bool) error {
+		for _, sh := range all {
+			on, err := sh.read(yield)
+			if err != nil || !on {
+				return err
+			}
+		}
+		return nil
 	}
 	return s, nil
 }
 
 // entry names a row as in the official layout: by breed and number.
 func (r petRow) entry(row int) entry {
-	name := strings.TrimSuffix(path.Base(strings.ReplaceAll(r.Path, `\`, "/")), path.Ext(r.Path))
-	if breed := strings.ReplaceAll(r.Label, " ", "_"); breedOf(name) != breed {
+	name := strings.TrimSuffix(path.Base(strings.ReplaceAll(r.path, `\`, "/")), path.Ext(r.path))
+	switch breed := strings.ReplaceAll(r.label, " ", "_"); {
+	case r.labelled && breedOf(name) != breed:
 		name = fmt.Sprintf("%s_%d", breed, row)
+	case r.path == "":
+		name = fmt.Sprintf("unnamed_%d", row)
 	}
-	if r.Dog {
-		return entry{name, 1}
-	}
-	return entry{name, 0}
+	return entry{name, max(r.species, 0)}
 }
 
-// readRows calls f with the columns of Row of every row, until f returns false.
-func readRows[Row any](file string, f func(i int, r Row) bool) (err error) {
-	defer func() {
-		if r := recover(); r != nil { // the library may panic on a damaged file
-			err = broken(file, r)
-		}
-	}()
-	h, err := os.Open(file)
+// readRows reads the columns of a file but for the pictures.
+func readRows(file string) ([]petRow, error) {
+	p, err := open(file)
 	if err != nil {
-		return err
+		return nil, err
 	}
-	defer h.Close()
-	info, err := h.Stat()
-	if err != nil {
-		return err
-	}
-	p, err := parquet.OpenFile(h, info.Size())
-	if err != nil {
-		return broken(file, err)
-	}
-	for _, column := range columns {
-		if leaf, ok := p.Schema().Lookup(column...); !ok {
-			return fmt.Errorf("%s: has no column %s, only %s; give the pets' parquet file", file, strings.Join(column, "."), describe(p.Schema()))
-		} else if kind := leaf.Node.Type().Kind(); (column[0] == "dog") != (kind == parquet.Boolean) || column[0] != "dog" && kind != parquet.ByteArray {
-			return fmt.Errorf("%s: column %s holds %s, not text, bytes or truth values as it should; give the pets' parquet file", file, strings.Join(column, "."), kind)
+	defer p.Close()
+	rows := make([]petRow, p.Rows)
+	column := func(name string, set func(r *petRow, v parquet.Value)) {
+		if err == nil {
+			err = p.Read(p.Column(name), func(row int, v parquet.Value) bool {
+				set(&rows[row], v)
+				return true
+			})
 		}
 	}
-	reader := parquet.NewGenericReader[Row](p)
-	defer reader.Close()
-	rows := make([]Row, 16)
-	for at := 0; ; {
-		n, err := reader.Read(rows)
-		for _, r := range rows[:n] {
-			if !f(at, r) {
-				return nil
+	column("path", func(r *petRow, v parquet.Value) { r.path = string(v.Bytes) })
+	names := classNames(p)
+	number := p.Column("label").Kind != parquet.Bytes
+	column("label", func(r *petRow, v parquet.Value) {
+		switch r.labelled = !v.Null; {
+		case v.Null:
+		case !number:
+			r.label = string(v.Bytes)
+		case v.Int >= 0 && v.Int < int64(len(names)):
+			r.label = names[v.Int]
+		default:
+			r.label = strconv.FormatInt(v.Int, 10)
+			if len(names) > 0 && v.Int < 0 { // Hugging Face writes −1 for an unknown class
+				r.label, r.labelled = "", false
 			}
-			at++
 		}
-		if errors.Is(err, io.EOF) {
-			return nil
+		r.text = utf8.ValidString(r.label)
+	})
+	odd := int64(0)
+	column("dog", func(r *petRow, v parquet.Value) {
+		if r.species = int(v.Int & 1); v.Null {
+			r.species = -1
+		} else if v.Int != 0 && v.Int != 1 {
+			odd = v.Int
 		}
-		if err != nil {
-			return broken(file, err)
-		}
-		clear(rows)
+	})
+	switch {
+	case err != nil:
+		return nil, broken(file, err)
+	case odd != 0:
+		return nil, fmt.Errorf("%s: column dog holds the number %d, not 0 for cats and 1 for dogs; give the pets' parquet file", file, odd)
 	}
+	return rows, nil
 }
 
-// broken returns the error for a parquet file that is damaged.
-func broken(file string, cause any) error {
-	return fault.Damaged(file, "damaged parquet file: %v; download it again", cause)
+// read yields the pictures of a shard. on is false if yield has returned false.
+func (sh *shard) read(yield func(int, data.Encoded) bool) (on bool, err error) {
+	p, err := open(sh.path)
+	if err != nil {
+		return false, err
+	}
+	defer p.Close()
+	on = true
+	err = p.Read(imageColumn(p), func(row int, v parquet.Value) bool {
+		if row >= len(sh.itemOf) || sh.itemOf[row] < 0 {
+			return true
+		}
+		on = yield(sh.itemOf[row], func() ([]byte, error) {
+			if v.Null {
+				return nil, &data.Unusable{Reason: "the picture is null"}
+			}
+			return v.Bytes, nil
+		})
+		return on
+	})
+	if err != nil {
+		return false, broken(sh.path, err)
+	}
+	return on, nil
 }
 
-// describe lists the columns of a file.
-func describe(s *parquet.Schema) string {
-	var names []string
-	for _, c := range s.Columns() {
-		names = append(names, strings.Join(c, "."))
+// open opens a file and checks its columns.
+func open(file string) (*parquet.File, error) {
+	p, err := parquet.Open(file)
+	if err != nil {
+		return nil, broken(file, err)
 	}
-	return strings.Join(names, ", ")
+	if err := check(p); err != nil {
+		p.Close()
+		return nil, err
+	}
+	return p, nil
+}
+
+// check returns an error if a column is missing or of a kind that cannot be understood.
+func check(p *parquet.File) error {
+	for _, want := range []struct {
+		name  string
+		kinds []parquet.Kind
+	}{
+		{"path", []parquet.Kind{parquet.Bytes}},
+		{"label", []parquet.Kind{parquet.Bytes, parquet.Int32, parquet.Int64}},
+		{"dog", []parquet.Kind{parquet.Boolean, parquet.Int32, parquet.Int64}},
+		{"image.bytes", []parquet.Kind{parquet.Bytes}},
+	} {
+		c := p.Column(want.name)
+		if want.name == "image.bytes" {
+			c = imageColumn(p)
+		}
+		switch {
+		case c == nil:
+			return fmt.Errorf("%s: has no column %s, only %s; give the pets' parquet file", p.Path, want.name, printable.Short(p.Names()))
+		case c.Repeated || !slices.Contains(want.kinds, c.Kind):
+			held := c.Kind.String()
+			if c.Repeated {
+				held = "lists"
+			}
+			return fmt.Errorf("%s: column %s holds %s, not text, bytes or truth values as it should; give the pets' parquet file", p.Path, c.Path, held)
+		}
+	}
+	return nil
+}
+
+// imageColumn returns the column of the pictures, or nil: image.bytes as Hugging Face has it, or image.
+func imageColumn(p *parquet.File) *parquet.Column {
+	if c := p.Column("image.bytes"); c != nil {
+		return c
+	}
+	return p.Column("image")
+}
+
+// classNames returns the names of the numbers in column label, which Hugging Face keeps in the file's metadata.
+func classNames(p *parquet.File) []string {
+	var meta struct {
+		Info struct {
+			Features map[string]json.RawMessage `json:"features"`
+		} `json:"info"`
+	}
+	if json.Unmarshal([]byte(p.Metadata["huggingface"]), &meta) != nil {
+		return nil
+	}
+	var feature struct {
+		Names []string `json:"names"`
+	}
+	if json.Unmarshal(meta.Info.Features["label"], &feature) != nil {
+		return nil
+	}
+	return feature.Names
+}
+
+// broken returns the error for a parquet file that cannot be read.
+func broken(file string, err error) error {
+	if parquet.Damaged(err) {
+		return fault.Damaged(file, "damaged parquet file: %s; download it again", printable.Short(err.Error()))
+	}
+	return fmt.Errorf("%s: cannot be read (%w); check the path and its permissions", file, err)
 }

@@ -17,7 +17,7 @@ import (
 type hostedRow struct {
 	Path  string `parquet:"path,optional"`
 	Label string `parquet:"label,optional"`
-	Dog   bool   `parquet:"dog,optional"`
+	Dog   bool   `parquet:"dog"` // parquet-go writes false as null where it is optional
 	Image struct {
 		Bytes []byte `parquet:"bytes,optional"`
 		Path  string `parquet:"path,optional"`
@@ -97,15 +97,15 @@ func TestParquetFailures(t *testing.T) {
 	}
 	numbers := filepath.Join(folder, "numbers.parquet")
 	if err := parquet.WriteFile(numbers, []struct {
-		Path  string `parquet:"path"`
-		Label int64  `parquet:"label"`
+		Path  string  `parquet:"path"`
+		Label float64 `parquet:"label"`
 	}{{"a", 1}}); err != nil {
 		t.Fatal(err)
 	}
 	truncated := filepath.Join(folder, "truncated.parquet")
 	write(t, truncated, whole[:len(whole)/2])
 	for path, want := range map[string]string{
-		other: "has no column path, only Text", numbers: "column label holds INT64", truncated: "damaged parquet file",
+		other: "has no column path, only Text", numbers: "column label holds 64-bit floating-point numbers", truncated: "damaged parquet file",
 		filepath.Join(folder, "nowhere"): "cannot be read",
 	} {
 		_, err := Parquet(path, data.Options{})
@@ -122,6 +122,95 @@ func TestParquetFailures(t *testing.T) {
 		write(t, path, bad)
 		if s, err := Parquet(path, data.Options{}); err == nil {
 			data.Load(s, data.Options{Size: 4, Cache: data.NoCache})
+		}
+	}
+}
+
+func ptr[T any](v T) *T { return &v }
+
+// TestParquetForms reads tables of other forms that have one meaning, and leaves out rows without a class.
+func TestParquetForms(t *testing.T) {
+	type flat struct {
+		Path  *string `parquet:"path,optional"`
+		Label *int64  `parquet:"label,optional"`
+		Dog   *int32  `parquet:"dog,optional"`
+		Image []byte  `parquet:"image,optional"`
+	}
+	rows := []flat{
+		{ptr("Bengal_1.jpg"), ptr(int64(0)), ptr(int32(0)), photo(t, 1)},
+		{ptr("pug_2.jpg"), ptr(int64(1)), ptr(int32(1)), photo(t, 2)},
+		{ptr("pug_3.jpg"), ptr(int64(1)), nil, photo(t, 3)},
+		{nil, nil, ptr(int32(1)), photo(t, 4)},
+		{ptr("Bengal_5.jpg"), ptr(int64(0)), ptr(int32(0)), nil},
+		{ptr("Bengal_6.jpg"), ptr(int64(-1)), ptr(int32(0)), photo(t, 6)},
+	}
+	names := parquet.KeyValueMetadata("huggingface", `{"info": {"features": {"label": {"names": ["Bengal", "pug"], "_type": "ClassLabel"}}}}`)
+	path := filepath.Join(t.TempDir(), "flat.parquet")
+	if err := parquet.WriteFile(path, rows, names); err != nil {
+		t.Fatal(err)
+	}
+	d := load(t, Parquet, path, data.Options{})
+	report := d.Report.String()
+	if got := contents(d); !slices.Equal(got, []string{"row 0: Bengal_1 cat 1", "row 1: pug_2 dog 2", "row 3: unnamed_3 dog 4", "row 5: Bengal_6 cat 6"}) ||
+		!strings.Contains(report, "rows whose dog is null, left out: 1: row 2") || !strings.Contains(report, "row 4: Bengal_5 (the picture is null)") {
+		t.Errorf("pictures are %q, report:\n%s", got, report)
+	}
+	d = load(t, Parquet, path, data.Options{Labels: data.Breed})
+	report = d.Report.String()
+	if got := contents(d); !slices.Equal(got, []string{"row 0: Bengal_1 Bengal 1", "row 1: pug_2 pug 2", "row 2: pug_3 pug 3"}) || !strings.Contains(report, "rows whose label is null, left out: 2: row 3, row 5") {
+		t.Errorf("breeds are %q, report:\n%s", got, report)
+	}
+	rows[1].Dog = ptr(int32(7))
+	if err := parquet.WriteFile(path, rows); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := Parquet(path, data.Options{}); err == nil || !strings.Contains(err.Error(), "column dog holds the number 7") {
+		t.Errorf("error is %v", err)
+	}
+}
+
+// TestParquetShards reads a folder of files in the order of their numbers.
+func TestParquetShards(t *testing.T) {
+	for _, below := range []string{"", "data"} {
+		root := t.TempDir()
+		if err := os.MkdirAll(filepath.Join(root, below), 0o755); err != nil {
+			t.Fatal(err)
+		}
+		for _, number := range []int{10, 2, 1} {
+			var r hostedRow
+			r.Path, r.Label, r.Image.Bytes = fmt.Sprintf("Bengal_%d.jpg", number), "Bengal", photo(t, uint8(number))
+			if err := parquet.WriteFile(filepath.Join(root, below, fmt.Sprintf("part-%d.parquet", number)), []hostedRow{r, r}); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if !IsParquet(root) {
+			t.Error("the folder is not recognised")
+		}
+		want := []string{
+			"part-1.parquet row 0: Bengal_1 cat 1", "part-1.parquet row 1: Bengal_1 cat 1", "part-2.parquet row 0: Bengal_2 cat 2",
+			"part-2.parquet row 1: Bengal_2 cat 2", "part-10.parquet row 0: Bengal_10 cat 10", "part-10.parquet row 1: Bengal_10 cat 10",
+		}
+		if got := contents(load(t, Parquet, root, data.Options{})); !slices.Equal(got, want) {
+			t.Errorf("pictures are %q, want %q", got, want)
+		}
+	}
+	if IsParquet(t.TempDir()) {
+		t.Error("an empty folder is recognised")
+	}
+}
+
+// TestParquetBombs opens tables that took all memory.
+func TestParquetBombs(t *testing.T) {
+	files, _ := filepath.Glob("../internal/parquet/testdata/*.parquet")
+	if len(files) < 10 {
+		t.Fatal(files)
+	}
+	for _, path := range files {
+		if s, err := Parquet(path, data.Options{}); err == nil {
+			_, err = data.Load(s, data.Options{Size: 4, Cache: data.NoCache})
+			t.Logf("%s: %v", path, err)
+		} else if !strings.Contains(err.Error(), path) {
+			t.Errorf("error is %v, want one that names %s", err, path)
 		}
 	}
 }

@@ -15,12 +15,12 @@ import (
 )
 
 // known says what Open looks for, for its errors.
-const known = "annotations/list.txt and images/ (the Oxford pets), a parquet file of them, CUB_200_2011 (birds), pictures and .txt files of the same names, " +
+const known = "annotations/list.txt and images/ (the Oxford pets), a parquet file or a folder of parquet files of them, CUB_200_2011 (birds), pictures and .txt files of the same names, " +
 	"WebDataset .tar files, or one sub-folder of pictures a class"
 
 // Open recognises the layout at a path and loads it:
 //
-//   - a parquet file: the pets as Hugging Face has them, see [pets.Parquet];
+//   - a parquet file, or a folder of them: the pets as Hugging Face has them, see [pets.Parquet];
 //   - a folder with annotations/list.txt and images/: the official pets, see [pets.Folder];
 //   - CUB_200_2011 or a folder that holds it: the birds, see [cub.Folder];
 //   - a .tar or .tar.gz, or a folder of them without sub-folders: pictures and captions as WebDataset has them, see [webdataset.List];
@@ -81,6 +81,8 @@ func list(path string, o data.Options) (data.Source, error) {
 		return pets.Folder(path, o)
 	case cub.Is(path):
 		return cub.Folder(path, o)
+	case pets.IsParquet(path):
+		return pets.Parquet(path, o)
 	case webdataset.Is(path): // not before the pets and birds, which may lie beside the archives that they came in
 		return webdataset.List(path, o)
 	case data.HasPairs(path):
