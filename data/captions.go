@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"math/bits"
 	"path/filepath"
+	"strings"
 	"unicode/utf8"
 
 	"github.com/bestiary-ml/bestiary/internal/philox"
@@ -74,20 +75,26 @@ func (c *captions) hash() string {
 	return hex.EncodeToString(sum.Sum(nil)[:16])
 }
 
-// lines returns the captions in a text, one a line.
+// lines returns the captions in a text, one a line, see [DecodeText].
 func (c *captions) lines(name string, text []byte) (lines []string) {
-	text = bytes.TrimPrefix(text, []byte("\ufeff"))
+	text, err := DecodeText(text)
+	if err != nil {
+		c.LeftOut = append(c.LeftOut, Problem{name, err.Error()})
+		return nil
+	}
 	for number := 1; len(text) > 0; number++ {
-		var line []byte
-		line, text, _ = bytes.Cut(text, []byte("\n"))
-		line = bytes.TrimSpace(line)
+		var raw []byte
+		raw, text, _ = bytes.Cut(text, []byte("\n"))
+		line, where := trimCaption(string(raw)), fmt.Sprintf("%s:%d", name, number)
 		switch {
-		case len(line) == 0:
-			c.Blank = append(c.Blank, fmt.Sprintf("%s:%d", name, number))
-		case !utf8.Valid(line):
-			c.LeftOut = append(c.LeftOut, Problem{fmt.Sprintf("%s:%d", name, number), "not valid UTF-8"})
+		case !utf8.Valid(raw):
+			c.LeftOut = append(c.LeftOut, Problem{where, "not valid UTF-8"})
+		case !visible(line):
+			c.Blank = append(c.Blank, where)
+		case strings.ContainsRune(line, 0):
+			c.LeftOut = append(c.LeftOut, Problem{where, "has a character NUL"})
 		default:
-			lines = append(lines, string(line))
+			lines = append(lines, line)
 		}
 	}
 	return lines

@@ -9,7 +9,8 @@
 //
 // Pictures are JPEG (grey, RGB, CMYK, YCCK), PNG, GIF, WebP and BMP, recognised by content; of an animation, the first frame.
 // They are turned upright by their Exif or XMP data. See [Decode].
-// Captions are text in UTF-8, one a line.
+// Captions are text in UTF-8 or UTF-16, one a line; see [DecodeText]. Blanks at their ends are removed, and lines without a
+// visible character are left out.
 //
 // A decoded picture is uint8, channels last: pixel (y, x) of an S×S picture starts at (y·S+x)·C. C is 3 (RGB), or 4 (RGBA
 // with straight alpha) with [Options].Channels 4. Batches are float32 [N, S, S, C] in [-1, 1].

@@ -72,6 +72,10 @@ func (c column) text(content []byte) ([]byte, error) {
 	if c.key == "" {
 		return content, nil
 	}
+	content, err := data.DecodeText(content)
+	if err != nil {
+		return nil, err
+	}
 	if !utf8.Valid(content) { // the JSON decoder would replace it silently
 		return nil, errors.New("not valid UTF-8")
 	}
