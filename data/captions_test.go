@@ -200,3 +200,36 @@ func TestCaptionFailures(t *testing.T) {
 		t.Errorf("error is %v, want one that names the link", err)
 	}
 }
+
+// TestSameStems matches pictures and captions of the same names in different folders.
+func TestSameStems(t *testing.T) {
+	root := t.TempDir()
+	for i, name := range []string{"images/owl/1.png", "images/wren/1.png", "images/wren/2.png", "images/deep/er/1.png", "images/jay/7.png", "images/tit/7.png"} {
+		write(t, filepath.Join(root, name), grey(t, uint8(i)))
+	}
+	for name, text := range map[string]string{
+		"texts/owl/1.txt": "an owl", "texts/wren/1.txt": "a wren", "texts/2.txt": "another wren", "texts/er/1.txt": "deeper", "texts/7.txt": "a jay or a tit",
+	} {
+		write(t, filepath.Join(root, name), []byte(text))
+	}
+	s, err := Pairs(root, Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	d, err := Load(s, Options{Size: 4, Cache: NoCache})
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := map[string]string{
+		"images/owl/1.png": "an owl", "images/wren/1.png": "a wren", "images/wren/2.png": "another wren", "images/deep/er/1.png": "deeper",
+		"images/jay/7.png": "", "images/tit/7.png": "",
+	}
+	for i, name := range d.Names {
+		if got := strings.Join(d.Captions[i], "|"); got != want[name] {
+			t.Errorf("%s has %q, want %q", name, got, want[name])
+		}
+	}
+	if report := d.Report.String(); !strings.Contains(report, "pictures without captions, used without: 2") || !strings.Contains(report, "captions without a picture, left out: 1: texts/7.txt") {
+		t.Errorf("report:\n%s", report)
+	}
+}

@@ -2,13 +2,13 @@ package data
 
 import (
 	"fmt"
-	"path"
 	"path/filepath"
 	"sort"
+	"strings"
 )
 
 // Pairs lists a folder of pictures and .txt files, at any depth. The captions of a.jpg are in a.txt, one a line: in the same
-// folder, or in another one if the name occurs only once. The classes are the top-level folders. Splits are derived from
+// folder, or in another one: images/owl/a.jpg has them in texts/owl/a.txt, or in texts/a.txt if no other picture is called a. The classes are the top-level folders. Splits are derived from
 // the names without suffix, see [HeldOut]. Without any .txt file, the pictures have no captions.
 func Pairs(root string, o Options) (Source, error) {
 	s := Source{Layout: "pairs", Path: root}
@@ -102,24 +102,51 @@ func matchFiles(root string) (matches, error) {
 	return m, nil
 }
 
-// matchElsewhere matches pictures and texts in different folders, such as images/a.jpg and captions/a.txt, if the name is
-// unique.
+// matchElsewhere matches pictures and texts in different folders by the end of their names: images/owl/1.jpg has its
+// captions in texts/owl/1.txt, and images/a.jpg in captions/a.txt. The longest end that both share decides, if no other
+// picture and no other text share it.
 func (m *matches) matchElsewhere(texts map[string]File) {
-	pictures, stems := map[string][]int{}, map[string][]string{} // by name without folder and suffix
-	for i, f := range m.pictures {
-		if _, ok := m.textOf[i]; !ok {
-			base := path.Base(f.Stem())
-			pictures[base] = append(pictures[base], i)
+	for parts := m.deepest(texts); parts > 0; parts-- {
+		pictures, stems := map[string][]int{}, map[string][]string{} // by the last parts of the name
+		for i, f := range m.pictures {
+			if _, ok := m.textOf[i]; ok {
+				continue
+			}
+			if end, ok := lastParts(f.Stem(), parts); ok {
+				pictures[end] = append(pictures[end], i)
+			}
+		}
+		for stem := range texts {
+			if end, ok := lastParts(stem, parts); ok {
+				stems[end] = append(stems[end], stem)
+			}
+		}
+		for end, found := range pictures {
+			if len(found) == 1 && len(stems[end]) == 1 {
+				stem := stems[end][0]
+				m.textOf[found[0]] = texts[stem]
+				delete(texts, stem)
+			}
 		}
 	}
+}
+
+// deepest returns the largest number of parts of a text's name.
+func (m *matches) deepest(texts map[string]File) (parts int) {
 	for stem := range texts {
-		stems[path.Base(stem)] = append(stems[path.Base(stem)], stem)
+		parts = max(parts, 1+strings.Count(stem, "/"))
 	}
-	for base, found := range pictures {
-		if len(found) == 1 && len(stems[base]) == 1 {
-			stem := stems[base][0]
-			m.textOf[found[0]] = texts[stem]
-			delete(texts, stem)
+	return min(parts, 16)
+}
+
+// lastParts returns the last parts of a name; ok is false if it has fewer.
+func lastParts(name string, parts int) (end string, ok bool) {
+	at := len(name)
+	for range parts {
+		if at < 0 {
+			return "", false
 		}
+		at = strings.LastIndexByte(name[:at], '/')
 	}
+	return name[at+1:], true
 }

@@ -28,6 +28,19 @@ func DecodeText(text []byte) ([]byte, error) {
 	return endLines(bytes.TrimPrefix(text, []byte("\ufeff"))), nil
 }
 
+// maxList is the size of a list in a dataset, in bytes.
+const maxList = 256 << 20
+
+// ReadList reads a text file that lists the files of a dataset, such as list.txt of the pets; see [DecodeText]. Its errors
+// do not name the file.
+func ReadList(path string) ([]byte, error) {
+	text, err := readFile(path, maxList)
+	if err != nil {
+		return nil, err
+	}
+	return DecodeText(text)
+}
+
 // orderOf returns the byte order of UTF-16 without a mark, or nil if the text is not that: at least a quarter of its
 // characters have a zero byte on one side, and none on the other.
 func orderOf(text []byte) binary.ByteOrder {

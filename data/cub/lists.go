@@ -2,9 +2,9 @@ package cub
 
 import (
 	"bufio"
+	"bytes"
 	"fmt"
 	"io/fs"
-	"os"
 	"path/filepath"
 	"slices"
 	"strconv"
@@ -12,6 +12,7 @@ import (
 
 	"github.com/bestiary-ml/bestiary/data"
 	"github.com/bestiary-ml/bestiary/fault"
+	"github.com/bestiary-ml/bestiary/internal/printable"
 )
 
 // lists are the contents of the four lists.
@@ -41,6 +42,11 @@ func readLists(cub string, split data.Split) (*lists, error) {
 	})
 	if err != nil {
 		return nil, err
+	}
+	for _, class := range l.classes {
+		if err := data.CheckClass(class); err != nil {
+			return nil, fmt.Errorf("%s: %s: %w", layout, filepath.Join(cub, "classes.txt"), err)
+		}
 	}
 	classOf := map[int]int{}
 	err = readList(cub, "image_class_labels.txt", "IMAGE-ID CLASS-ID, an id of classes.txt", func(id int, class string) bool {
@@ -89,13 +95,12 @@ func readLists(cub string, split data.Split) (*lists, error) {
 // readList calls f with the two columns of every line of a list. f returns false for a line that is wrong.
 func readList(cub, file, form string, f func(id int, value string) bool) error {
 	name := filepath.Join(cub, file)
-	h, err := os.Open(name)
+	text, err := data.ReadList(name)
 	if err != nil {
-		return fmt.Errorf("%s: %s: cannot be read; unpack CUB_200_2011.tgz again", layout, name)
+		return fmt.Errorf("%s: %s: cannot be read (%w); unpack CUB_200_2011.tgz again", layout, name, err)
 	}
-	defer h.Close()
 	seen := map[int]bool{}
-	lines := bufio.NewScanner(h)
+	lines := bufio.NewScanner(bytes.NewReader(text))
 	for number := 1; lines.Scan(); number++ {
 		fields := strings.Fields(lines.Text())
 		if len(fields) == 0 {
@@ -107,7 +112,7 @@ func readList(cub, file, form string, f func(id int, value string) bool) error {
 		}
 		seen[id] = true
 		if err != nil || len(fields) != 2 || !f(id, fields[1]) {
-			return damaged(fmt.Sprintf("%s:%d", name, number), "%.80q is not %s", lines.Text(), form)
+			return damaged(fmt.Sprintf("%s:%d", name, number), "\"%s\" is not %s", printable.Short(lines.Text()), form)
 		}
 	}
 	if err := lines.Err(); err != nil {
@@ -151,9 +156,9 @@ func (l *lists) unseen(texts string, s *data.Source) (map[int]bool, error) {
 		s.Notes = append(s.Notes, fmt.Sprintf("unseen classes: %d of %d, those with a number divisible by 4; there is no testclasses.txt", len(classes), len(l.classes)))
 		return classes, nil
 	}
-	text, err := os.ReadFile(file)
+	text, err := data.ReadList(file)
 	if err != nil {
-		return nil, fmt.Errorf("%s: %s: cannot be read; check its permissions", layout, file)
+		return nil, fmt.Errorf("%s: %s: cannot be read (%w); check its permissions", layout, file, err)
 	}
 	var unknown []string
 	for _, name := range strings.Fields(string(text)) {

@@ -2,12 +2,14 @@ package pets
 
 import (
 	"bufio"
+	"bytes"
 	"fmt"
-	"os"
 	"path/filepath"
 	"strings"
 
+	"github.com/bestiary-ml/bestiary/data"
 	"github.com/bestiary-ml/bestiary/fault"
+	"github.com/bestiary-ml/bestiary/internal/printable"
 )
 
 // damaged returns the error for a list that is damaged.
@@ -24,20 +26,19 @@ type entry struct {
 // readList reads annotations/FILE: lines "NAME CLASS-ID SPECIES BREED-ID", and comments that start with #.
 func readList(root, file string) ([]entry, error) {
 	path := filepath.Join(root, "annotations", file)
-	f, err := os.Open(path)
+	text, err := data.ReadList(path)
 	if err != nil {
-		return nil, fmt.Errorf("pets: %s: cannot be read; unpack annotations.tar.gz there or choose split all", path)
+		return nil, fmt.Errorf("pets: %s: cannot be read (%w); unpack annotations.tar.gz there or choose split all", path, err)
 	}
-	defer f.Close()
 	var entries []entry
-	lines := bufio.NewScanner(f)
+	lines := bufio.NewScanner(bytes.NewReader(text))
 	for number := 1; lines.Scan(); number++ {
 		fields := strings.Fields(lines.Text())
 		if len(fields) == 0 || strings.HasPrefix(fields[0], "#") {
 			continue
 		}
 		if len(fields) < 3 || fields[2] != "1" && fields[2] != "2" {
-			return nil, damaged(fmt.Sprintf("%s:%d", path, number), "%.80q is not NAME CLASS-ID SPECIES(1 or 2) BREED-ID", lines.Text())
+			return nil, damaged(fmt.Sprintf("%s:%d", path, number), "\"%s\" is not NAME CLASS-ID SPECIES(1 or 2) BREED-ID", printable.Short(lines.Text()))
 		}
 		entries = append(entries, entry{fields[0], int(fields[2][0] - '1')})
 	}
