@@ -12,18 +12,20 @@ import (
 	"github.com/bestiary-ml/bestiary/data/cub"
 	"github.com/bestiary-ml/bestiary/data/pets"
 	"github.com/bestiary-ml/bestiary/data/webdataset"
+	"github.com/bestiary-ml/bestiary/internal/printable"
+	"github.com/bestiary-ml/bestiary/internal/regular"
 )
 
 // known says what Open looks for, for its errors.
 const known = "annotations/list.txt and images/ (the Oxford pets), a parquet file or a folder of parquet files of them, CUB_200_2011 (birds), pictures and .txt files of the same names, " +
-	"WebDataset .tar files, or one sub-folder of pictures a class"
+	"WebDataset .tar files (packed with gzip, zstd, xz, bzip2, lz4 or not), or one sub-folder of pictures a class"
 
 // Open recognises the layout at a path and loads it:
 //
 //   - a parquet file, or a folder of them: the pets as Hugging Face has them, see [pets.Parquet];
 //   - a folder with annotations/list.txt and images/: the official pets, see [pets.Folder];
 //   - CUB_200_2011 or a folder that holds it: the birds, see [cub.Folder];
-//   - a .tar or .tar.gz, or a folder of them without sub-folders: pictures and captions as WebDataset has them, see [webdataset.List];
+//   - a .tar, packed or not, or a folder of them without sub-folders: pictures and captions as WebDataset has them, see [webdataset.List];
 //   - a folder with, at any depth, a picture and a .txt file of its name: pictures with captions, see [data.Pairs];
 //   - a folder without sub-folders: pictures of one class, without captions, see [data.Pairs];
 //   - any other folder: one sub-folder a class, see [data.Folder].
@@ -33,7 +35,8 @@ const known = "annotations/list.txt and images/ (the Oxford pets), a parquet fil
 //
 // Errors: a [*fault.FieldError] for an option that is not allowed, or that the layout has no use for;
 // [data.ErrNoCaptions]; a [*fault.OutOfMemory]; otherwise what is wrong with the files.
-func Open(path string, o data.Options) (*data.Dataset, error) {
+func Open(path string, o data.Options) (d *data.Dataset, err error) {
+	defer printable.Error(&err)
 	if IsDrawn(path) {
 		return openDrawn(path, o)
 	}
@@ -71,12 +74,14 @@ func list(path string, o data.Options) (data.Source, error) {
 		return data.Source{}, fmt.Errorf("data: %s: cannot be found; give a path that holds %s", path, known)
 	}
 	switch {
+	case !info.IsDir() && !info.Mode().IsRegular():
+		return data.Source{}, fmt.Errorf("data: %s: is neither a file nor a folder but a pipe or a device; give a path that holds %s", path, known)
 	case !info.IsDir() && pets.IsParquet(path):
 		return pets.Parquet(path, o)
 	case !info.IsDir() && webdataset.Is(path):
 		return webdataset.List(path, o)
 	case !info.IsDir():
-		return data.Source{}, fmt.Errorf("data: %s: is a file, and neither parquet nor tar; give a path that holds %s", path, known)
+		return data.Source{}, fmt.Errorf("data: %s: is a file, and neither parquet nor tar%s; give a path that holds %s", path, unpacker(path), known)
 	case pets.Is(path):
 		return pets.Folder(path, o)
 	case cub.Is(path):
@@ -111,4 +116,27 @@ func list(path string, o data.Options) (data.Source, error) {
 		return data.Source{}, fmt.Errorf("data: %s: looks like the pets but has no annotations/list.txt; unpack annotations.tar.gz there", path)
 	}
 	return data.Folder(path, o)
+}
+
+// unpackers are the tools that unpack archives of other kinds, by their first bytes.
+var unpackers = []struct{ magic, kind, tool string }{
+	{"PK\x03\x04", "zip", "unzip"}, {"7z\xbc\xaf\x27\x1c", "7z", "7z x"}, {"Rar!\x1a\x07", "RAR", "unrar x"}, {"\x1f\x9d", ".Z", "uncompress"},
+	{"\x5d\x00\x00", "LZMA", "unlzma"}, {"LZIP", "lzip", "lzip -d"}, {"ARROW1", "Arrow", "pyarrow, writing parquet"},
+}
+
+// unpacker says what a file is and which tool unpacks it, or nothing.
+func unpacker(path string) string {
+	f, _, err := regular.Open(path)
+	if err != nil {
+		return ""
+	}
+	defer f.Close()
+	start := make([]byte, 8)
+	n, _ := f.ReadAt(start, 0)
+	for _, u := range unpackers {
+		if strings.HasPrefix(string(start[:n]), u.magic) {
+			return fmt.Sprintf(" but %s, which %s unpacks", u.kind, u.tool)
+		}
+	}
+	return ""
 }

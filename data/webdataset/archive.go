@@ -2,9 +2,7 @@ package webdataset
 
 import (
 	"archive/tar"
-	"bufio"
 	"bytes"
-	"compress/gzip"
 	"errors"
 	"fmt"
 	"io"
@@ -14,6 +12,8 @@ import (
 
 	"github.com/bestiary-ml/bestiary/data"
 	"github.com/bestiary-ml/bestiary/fault"
+	"github.com/bestiary-ml/bestiary/internal/printable"
+	"github.com/bestiary-ml/bestiary/internal/regular"
 )
 
 const (
@@ -43,21 +43,16 @@ func (m member) read(most int64) (content []byte, err, fatal error) {
 // members calls f with every file of an archive, and returns remarks for the report. Folders and hidden files are skipped. An
 // error of f ends the walk.
 func members(archive string, f func(m member) error) (notes []string, err error) {
-	h, err := os.Open(archive)
+	h, info, err := regular.Open(archive)
 	if err != nil {
-		return nil, fmt.Errorf("%s: cannot be read; check the path and its permissions", archive)
+		return nil, fmt.Errorf("%s: cannot be read (%w); check the path and its permissions", archive, err)
 	}
 	defer h.Close()
-	var unpacked io.Reader = h // it can seek, so the tar reader skips pictures fast
-	packed := isGzip(h)
-	if packed {
-		z, err := gzip.NewReader(bufio.NewReaderSize(h, 1<<18))
-		if err != nil {
-			return nil, broken(archive, "", err)
-		}
-		defer z.Close()
-		unpacked = z
+	unpacked, packed, done, err := unpack(h, info.Size())
+	if err != nil {
+		return nil, broken(archive, "", err)
 	}
+	defer done()
 	last, special := "", []string(nil)
 	t := tar.NewReader(unpacked)
 	for number := 0; ; number++ {
@@ -73,7 +68,7 @@ func members(archive string, f func(m member) error) (notes []string, err error)
 		switch {
 		case header.Typeflag == tar.TypeDir || strings.HasPrefix(base, ".") || strings.HasPrefix(last, "__MACOSX/"):
 			continue
-		case header.Typeflag != tar.TypeReg:
+		case header.Typeflag != tar.TypeReg || sparse(header):
 			special = append(special, last)
 			continue
 		}
@@ -102,6 +97,16 @@ func members(archive string, f func(m member) error) (notes []string, err error)
 	return notes, nil
 }
 
+// sparse reports whether a file has holes, which unpack to any size.
+func sparse(h *tar.Header) bool {
+	for key := range h.PAXRecords {
+		if strings.HasPrefix(key, "GNU.sparse.") {
+			return true
+		}
+	}
+	return false
+}
+
 // errStop ends a walk without an error.
 var errStop = errors.New("stop")
 
@@ -112,7 +117,7 @@ type contentError struct{ error }
 func broken(archive, last string, err error) error {
 	after := ""
 	if last != "" {
-		after = " after " + last
+		after = " after " + printable.Short(last)
 	}
 	var content contentError
 	switch {
@@ -123,17 +128,10 @@ func broken(archive, last string, err error) error {
 	case errors.Is(err, io.ErrUnexpectedEOF) || errors.Is(err, io.EOF):
 		return fault.Damaged(archive, "is cut off%s; download or pack it again", after)
 	case last == "" && errors.Is(err, tar.ErrHeader):
-		return fault.Damaged(archive, "is not a tar archive; give a .tar or .tar.gz")
+		return fault.Damaged(archive, "is not a tar archive; give a .tar, or one packed with gzip, zstd, xz, bzip2 or lz4")
 	default:
-		return fault.Damaged(archive, "is damaged%s (%v); download or pack it again", after, err)
+		return fault.Damaged(archive, "is damaged%s (%s); download or pack it again", after, printable.Short(err.Error()))
 	}
-}
-
-// isGzip reports whether the content is gzip.
-func isGzip(f io.ReaderAt) bool {
-	magic := make([]byte, 2)
-	_, err := f.ReadAt(magic, 0)
-	return err == nil && string(magic) == "\x1f\x8b"
 }
 
 // isTar reports whether the content is tar in the POSIX or GNU format.

@@ -1,6 +1,7 @@
 package webdataset
 
 import (
+	"context"
 	"fmt"
 	"os"
 
@@ -16,6 +17,8 @@ type catalogue struct {
 	present, unused map[string]int // by column: files, and files that are neither picture nor caption of their sample
 	bare, twice     []string       // samples without picture and caption; files that are there twice
 	notes           []string
+	empty           []string        // pictures of no bytes
+	context         context.Context // ends the walk; may be nil
 }
 
 type archive struct {
@@ -59,6 +62,9 @@ func (c *catalogue) add(path, prefix string) error {
 	a := &archive{path: path, prefix: prefix, stamp: data.Stamp(info), wanted: map[int]wanted{}}
 	samples := map[string]*sample{}
 	notes, err := members(path, func(m member) error {
+		if c.context != nil && c.context.Err() != nil {
+			return contentError{c.context.Err()}
+		}
 		p := samples[m.key]
 		if p == nil {
 			p = &sample{key: m.key, archive: a, picture: part{column: -1}, text: part{column: -1}}
@@ -97,6 +103,10 @@ func (c *catalogue) take(p *sample, m member, prefix string) error {
 	case to.column >= 0:
 		c.unused[list[to.column].name]++
 	}
+	if to == &p.picture && m.size == 0 {
+		c.empty = append(c.empty, prefix+m.name)
+		return nil
+	}
 	*to = part{column: at, number: m.number, name: m.name}
 	if to == &p.picture {
 		return nil
@@ -125,6 +135,9 @@ func (c *catalogue) read(yield func(int, data.Encoded) bool) error {
 			encoded, err, fatal := m.read(maxPicture)
 			if fatal != nil {
 				return fatal
+			}
+			if err != nil {
+				err = &data.Unusable{Reason: err.Error()}
 			}
 			if !yield(w.item, func() ([]byte, error) { return encoded, err }) {
 				return errStop

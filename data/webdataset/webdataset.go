@@ -2,8 +2,8 @@
 // and Breuel, "High performance I/O for large scale deep learning", 2019, https://github.com/webdataset/webdataset).
 //
 // The files of an archive with the same name up to the first dot, folders included, are a sample. What follows the dot is
-// the column: 0001.jpg and 0001.txt are the columns jpg and txt of the sample 0001. Archives may be compressed with gzip. A
-// dataset is one archive or a folder of them.
+// the column: 0001.jpg and 0001.txt are the columns jpg and txt of the sample 0001. Archives may be packed with gzip, zstd, xz, bzip2
+// or lz4, which their content shows. A dataset is one archive or a folder of them.
 package webdataset
 
 import (
@@ -16,11 +16,15 @@ import (
 	"strings"
 
 	"github.com/bestiary-ml/bestiary/data"
+	"github.com/bestiary-ml/bestiary/internal/printable"
+	"github.com/bestiary-ml/bestiary/internal/regular"
 )
 
 const layout = "webdataset"
 
-var suffixes = []string{".tar", ".tar.gz", ".tgz"}
+var suffixes = []string{
+	".tar", ".tar.gz", ".tgz", ".tar.zst", ".tzst", ".tar.xz", ".txz", ".tar.bz2", ".tbz2", ".tbz", ".tar.lz4", ".tlz4",
+}
 
 // Is reports whether path is an archive, or a folder of archives without sub-folders.
 func Is(path string) bool {
@@ -36,15 +40,12 @@ func Is(path string) bool {
 		}
 		return len(archives) > 0 && !slices.ContainsFunc(others, folder)
 	}
-	if named(path) {
-		return true
-	}
-	f, err := os.Open(path)
+	f, _, err := regular.Open(path)
 	if err != nil {
 		return false
 	}
 	defer f.Close()
-	return isGzip(f) || isTar(f)
+	return named(path) || packing(f) != nil || isTar(f)
 }
 
 // named reports whether the suffix is that of an archive.
@@ -72,9 +73,10 @@ func archivesIn(folder string) (archives, others []string) {
 // archives. Splits are derived from the names of the samples, see [data.HeldOut].
 //
 // Errors: a [*fault.FieldError] for options, and a [*fault.DamagedFile] for a damaged archive.
-func List(path string, o data.Options) (data.Source, error) {
-	s := data.Source{Layout: layout, Path: path}
-	o, err := o.ResolveFor(layout, path, data.UseColumns)
+func List(path string, o data.Options) (s data.Source, err error) {
+	defer printable.Error(&err)
+	s = data.Source{Layout: layout, Path: path}
+	o, err = o.ResolveFor(layout, path, data.UseColumns)
 	if err != nil {
 		return s, err
 	}
@@ -84,18 +86,19 @@ func List(path string, o data.Options) (data.Source, error) {
 	}
 	info, err := os.Stat(path)
 	if err != nil {
-		return s, fmt.Errorf("%s: %s: cannot be found; give a .tar, a .tar.gz or a folder of them", layout, path)
+		return s, fmt.Errorf("%s: %s: cannot be found; give a .tar, packed or not, or a folder of them", layout, path)
 	}
 	folder, archives := filepath.Dir(path), []string{filepath.Base(path)}
 	if info.IsDir() {
 		var others []string
 		folder = path
 		if archives, others = archivesIn(path); len(archives) == 0 {
-			return s, fmt.Errorf("%s: %s: holds no .tar or .tar.gz; give a folder that does", layout, path)
+			return s, fmt.Errorf("%s: %s: holds no .tar, packed or not; give a folder that does", layout, path)
 		}
 		s.AddNote("beside the archives, left out", others)
 	}
 	c := newCatalogue(wanted)
+	c.context = o.Context
 	for _, a := range archives {
 		prefix := ""
 		if info.IsDir() {
@@ -130,6 +133,9 @@ func (c *catalogue) source(s *data.Source, o data.Options) error {
 			}
 		}
 	}
+	if len(found) == 0 && len(c.empty) > 0 {
+		return fmt.Errorf("all %d pictures are empty files; pack the archive again", len(c.empty))
+	}
 	if len(found) == 0 {
 		return fmt.Errorf("none of %d samples has a picture in a column %s, they have %s; name the column of the pictures", len(s.Orphans)+len(c.bare), join(c.columns.images), c.described())
 	}
@@ -146,13 +152,10 @@ func (c *catalogue) source(s *data.Source, o data.Options) error {
 		}
 		a := p.archive
 		a.wanted[p.picture.number] = wanted{len(s.Items), p.picture.name}
-		item := data.Item{Name: a.prefix + p.picture.name, Label: labels[i], Stamp: a.stamp}
 		if p.text.column >= 0 {
-			column := c.columns.texts[p.text.column]
-			item.Stamp += " " + p.text.name + " " + column.key
 			p.text.name = a.prefix + p.text.name
 		}
-		s.Items = append(s.Items, item)
+		s.Items = append(s.Items, data.Item{Name: a.prefix + p.picture.name, Label: labels[i], Stamp: a.stamp})
 		texts = append(texts, p.text)
 	}
 	if captioned {
@@ -160,6 +163,7 @@ func (c *catalogue) source(s *data.Source, o data.Options) error {
 	}
 	s.Read = c.read
 	s.Notes = append(s.Notes, c.notes...)
+	s.AddNote("pictures that are empty files, left out", c.empty)
 	s.AddNote("samples with neither picture nor caption, left out", c.bare)
 	s.AddNote("files that are in an archive twice, the first used", c.twice)
 	if len(c.unused) > 0 {
@@ -180,7 +184,7 @@ func count(columns map[string]int) string {
 			list = append(list, fmt.Sprintf("%d more", len(columns)-most))
 			break
 		}
-		list = append(list, fmt.Sprintf("%s (%d)", cmp.Or(name, "no suffix"), columns[name]))
+		list = append(list, fmt.Sprintf("%s (%d)", cmp.Or(printable.Short(name), "no suffix"), columns[name]))
 	}
 	return strings.Join(list, ", ")
 }
