@@ -9,6 +9,7 @@ import (
 
 	"github.com/bestiary-ml/bestiary/data/internal/picture"
 	"github.com/bestiary-ml/bestiary/fault"
+	"github.com/bestiary-ml/bestiary/internal/printable"
 	"github.com/bestiary-ml/bestiary/internal/regular"
 	"github.com/disintegration/imaging"
 )
@@ -91,14 +92,15 @@ func onWhite(rgb, rgba []uint8) {
 
 // DecodeFile reads and decodes one picture to pixels [size, size, channels], with 3 channels for RGB or 4 for RGBA; see
 // [Decode]. The error for a file that is not a picture is a [*fault.DamagedFile].
-func DecodeFile(path string, size, channels int, mode Resize) ([]uint8, error) {
+func DecodeFile(path string, size, channels int, mode Resize) (_ []uint8, err error) {
+	defer printable.Error(&err)
 	if err := checkSize(size); err != nil {
 		return nil, err
 	}
 	if err := checkChannels(channels); err != nil {
 		return nil, err
 	}
-	mode, err := oneOf("Resize", mode, Squash, CenterCrop)
+	mode, err = oneOf("Resize", mode, Squash, CenterCrop)
 	if err != nil {
 		return nil, err
 	}

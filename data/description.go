@@ -1,9 +1,15 @@
 package data
 
+import (
+	"os"
+	"path/filepath"
+)
+
 // Description says which pictures a model was trained on and how they were prepared. It is the section "data" of a run's
 // config.json. source.OpenDescription opens the same pictures again.
 type Description struct {
 	Path        string   `json:"path"`                    // a file or folder, or "drawn:SEED:N", "birds:SEED:N"; see source.Open
+	From        string   `json:"from,omitempty"`          // absolute path of the folder in which Path was given, if Path is relative
 	Classes     []string `json:"classes"`                 // in the order of the flow's condition
 	Split       string   `json:"split,omitempty"`         // part of the pictures: trainval, test, all, …
 	Labels      string   `json:"labels,omitempty"`        // pets only: species or breed
@@ -18,4 +24,32 @@ type Description struct {
 	Share       float64  `json:"hold_out"`                // share of the pictures that is held out
 	Augment     Augment  `json:"augment"`                 // of the training pictures
 	Balance     bool     `json:"balance"`                 // every class equally often
+}
+
+// GivenIn returns From of a path that is given now: the current folder, or "" if the path is absolute.
+func GivenIn(path string) string {
+	if filepath.IsAbs(path) {
+		return ""
+	}
+	folder, err := os.Getwd()
+	if err != nil {
+		return ""
+	}
+	return folder
+}
+
+// Locate returns the path of the pictures as seen from the current folder: a relative Path is looked for in From, and then,
+// in case all was moved, in the current folder. It returns the first where there is anything, or else the path in From.
+func (d Description) Locate() string {
+	if filepath.IsAbs(d.Path) || d.From == "" {
+		return d.Path
+	}
+	there := filepath.Join(d.From, d.Path)
+	if _, err := os.Stat(there); err == nil {
+		return there
+	}
+	if _, err := os.Stat(d.Path); err == nil {
+		return d.Path
+	}
+	return there
 }

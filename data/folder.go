@@ -16,9 +16,10 @@ import (
 
 // Folder lists a folder with one sub-folder a class. The classes are the names of the sub-folders, sorted. Every file in a
 // sub-folder is taken for a picture; hidden files and folders are skipped. Splits are derived from names, see [HeldOut].
-func Folder(root string, o Options) (Source, error) {
-	s := Source{Layout: "folder", Path: root}
-	o, err := o.ResolveFor(s.Layout, root, 0)
+func Folder(root string, o Options) (s Source, err error) {
+	defer printable.Error(&err)
+	s = Source{Layout: "folder", Path: root}
+	o, err = o.ResolveFor(s.Layout, root, 0)
 	if err != nil {
 		return s, err
 	}

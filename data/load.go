@@ -6,6 +6,7 @@ import (
 	"sync"
 
 	"github.com/bestiary-ml/bestiary/fault"
+	"github.com/bestiary-ml/bestiary/internal/printable"
 	"github.com/bestiary-ml/bestiary/internal/ram"
 )
 
@@ -44,8 +45,9 @@ type Reader func(yield func(i int, e Encoded) bool) error
 // Load decodes the pictures of a source, or reads them from the cache. Pictures that cannot be decoded are left out and
 // named in the report; it is an error if none is left. Other errors: a [*fault.FieldError] for an option that is not
 // allowed, [ErrNoCaptions], and a [*fault.OutOfMemory] if the decoded pictures do not fit in memory.
-func Load(s Source, o Options) (*Dataset, error) {
-	o, err := o.Resolve()
+func Load(s Source, o Options) (_ *Dataset, err error) {
+	defer printable.Error(&err)
+	o, err = o.Resolve()
 	if err != nil {
 		return nil, err
 	}

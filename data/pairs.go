@@ -5,14 +5,17 @@ import (
 	"path/filepath"
 	"sort"
 	"strings"
+
+	"github.com/bestiary-ml/bestiary/internal/printable"
 )
 
 // Pairs lists a folder of pictures and .txt files, at any depth. The captions of a.jpg are in a.txt, one a line: in the same
 // folder, or in another one: images/owl/a.jpg has them in texts/owl/a.txt, or in texts/a.txt if no other picture is called a. The classes are the top-level folders. Splits are derived from
 // the names without suffix, see [HeldOut]. Without any .txt file, the pictures have no captions.
-func Pairs(root string, o Options) (Source, error) {
-	s := Source{Layout: "pairs", Path: root}
-	o, err := o.ResolveFor(s.Layout, root, 0)
+func Pairs(root string, o Options) (s Source, err error) {
+	defer printable.Error(&err)
+	s = Source{Layout: "pairs", Path: root}
+	o, err = o.ResolveFor(s.Layout, root, 0)
 	if err != nil {
 		return s, err
 	}

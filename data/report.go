@@ -3,6 +3,8 @@ package data
 import (
 	"fmt"
 	"strings"
+
+	"github.com/bestiary-ml/bestiary/internal/printable"
 )
 
 // Problem is a picture or caption that was left out, with the reason.
@@ -56,27 +58,38 @@ func (r Report) Imbalance() float64 {
 	return float64(largest) / float64(smallest)
 }
 
-// String returns the report as lines of text.
+// Empty returns the classes without a picture.
+func (r Report) Empty() (classes []string) {
+	for i, n := range r.Counts {
+		if n == 0 && i < len(r.Classes) {
+			classes = append(classes, r.Classes[i])
+		}
+	}
+	return classes
+}
+
+// String returns the report as lines of text. Names and reasons are printable, whatever the files are called.
 func (r Report) String() string {
 	var b strings.Builder
 	cached := ""
 	if r.FromCache {
 		cached = ", decoded earlier"
 	}
-	fmt.Fprintf(&b, "%s: %d pictures%s\n", r.Source, r.Total(), cached)
+	fmt.Fprintf(&b, "%s: %d pictures%s\n", printable.Text(r.Source), r.Total(), cached)
 	counts := make([]string, min(len(r.Classes), len(r.Counts)))
 	for i := range counts {
-		counts[i] = fmt.Sprintf("%s %d", r.Classes[i], r.Counts[i])
+		counts[i] = fmt.Sprintf("%s %d", printable.Short(r.Classes[i]), r.Counts[i])
 	}
 	fmt.Fprintf(&b, "classes: %s", join(counts, 40))
 	if ratio := r.Imbalance(); ratio >= 1.05 {
 		fmt.Fprintf(&b, " (largest is %.2f times the smallest)", ratio)
 	}
 	b.WriteByte('\n')
+	list(&b, "classes without a picture", r.Empty(), 10)
 	list(&b, "left out, replace or remove", problems(r.LeftOut), 10)
 	r.Captions.write(&b, r.Total())
 	for _, note := range r.Notes {
-		b.WriteString(note + "\n")
+		b.WriteString(printable.Text(note) + "\n")
 	}
 	return b.String()
 }
@@ -118,15 +131,31 @@ func (s *Source) AddNote(what string, names []string) {
 func problems(all []Problem) []string {
 	reasons := make([]string, len(all))
 	for i, p := range all {
-		reasons[i] = fmt.Sprintf("%s (%s)", p.Name, p.Reason)
+		reasons[i] = fmt.Sprintf("%s (%s)", nameOf(p.Name), printable.Text(p.Reason))
 	}
 	return reasons
 }
 
-// join lists at most so many words.
-func join(words []string, most int) string {
-	if len(words) <= most {
-		return strings.Join(words, ", ")
+// join lists at most so many names.
+func join(names []string, most int) string {
+	shown := make([]string, min(len(names), most))
+	for i := range shown {
+		shown[i] = nameOf(names[i])
 	}
-	return fmt.Sprintf("%s and %d more", strings.Join(words[:most], ", "), len(words)-most)
+	if len(names) <= most {
+		return strings.Join(shown, ", ")
+	}
+	return fmt.Sprintf("%s and %d more", strings.Join(shown, ", "), len(names)-most)
+}
+
+// maxName is the number of characters of a name that are shown.
+const maxName = 250
+
+// nameOf returns a name for a message: printable, and without its middle if it is very long.
+func nameOf(name string) string {
+	runes := []rune(printable.Text(name))
+	if len(runes) <= maxName {
+		return string(runes)
+	}
+	return string(runes[:maxName/2]) + "…" + string(runes[len(runes)-maxName/2:])
 }

@@ -89,7 +89,7 @@ func (f *captionFlags) load(c *cobra.Command, r *runfolder.Run, size, channels i
 		f.data.like(f.how.Data)
 		f.data.split = f.how.Data.Split
 		if path != "" {
-			f.data.path = path
+			f.data.path, f.data.ofRun = path, false
 		}
 	} else if r != nil && r.HasData() {
 		var trained data.Description
@@ -121,7 +121,7 @@ func (f *captionFlags) inherit(c *cobra.Command, trained data.Description) {
 	if given("data") {
 		return
 	}
-	f.data.path, f.data.labels, f.data.ofRun = trained.Path, trained.Labels, true
+	f.data.path, f.data.from, f.data.labels, f.data.ofRun = trained.Path, trained.From, trained.Labels, true
 	if !given("split") {
 		f.data.split = trained.Split
 	}

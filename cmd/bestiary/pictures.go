@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"path/filepath"
 
 	"github.com/bestiary-ml/bestiary/data"
 	"github.com/bestiary-ml/bestiary/data/source"
@@ -13,6 +14,7 @@ import (
 // dataFlags are the flags that choose pictures.
 type dataFlags struct {
 	path, split, labels, resize string
+	from                        string // folder in which a relative path was given
 	images, texts               string // columns of a WebDataset
 	channels                    int    // 0 is 3
 	captions                    bool   // only pictures with captions
@@ -71,9 +73,22 @@ func (f *dataFlags) load(c *cobra.Command, size int, split data.Split) (*data.Da
 	if _, err := o.Resolve(); err != nil {
 		return nil, usagef("%w", err)
 	}
+	if !f.ofRun {
+		f.from = ""
+		if !source.IsDrawn(f.path) {
+			f.from = data.GivenIn(f.path)
+		}
+	}
+	path := f.path
+	if f.ofRun {
+		var err error
+		if path, err = source.Find(data.Description{Path: f.path, From: f.from}); err != nil {
+			return nil, err
+		}
+	}
 	bar := newBar(c.ErrOrStderr(), "decoding pictures")
 	o.Progress = bar.update
-	d, err := source.Open(f.path, o)
+	d, err := source.Open(path, o)
 	bar.finish()
 	if f.ofRun && errors.Is(err, data.ErrNoCaptions) {
 		return nil, usagef("--data is missing: %s, which models of the run were trained on, has no captions; name pictures that have some", f.path)
@@ -89,13 +104,13 @@ func (f *dataFlags) load(c *cobra.Command, size int, split data.Split) (*data.Da
 func (f *dataFlags) like(trained data.Description) {
 	f.labels, f.resize, f.images, f.texts, f.channels = trained.Labels, trained.Resize, trained.Images, trained.Texts, trained.Channels
 	if f.path == "" {
-		f.path, f.ofRun = trained.Path, true
+		f.path, f.from, f.ofRun = trained.Path, trained.From, true
 	}
 }
 
 // describe records where the pictures of a training come from.
 func (f *dataFlags) describe(d *data.Description) {
-	d.Path, d.Split, d.Labels, d.Resize, d.Images, d.Texts = f.path, f.split, f.labels, f.resize, f.images, f.texts
+	d.Path, d.From, d.Split, d.Labels, d.Resize, d.Images, d.Texts = f.path, f.from, f.split, f.labels, f.resize, f.images, f.texts
 	if f.channels != 3 {
 		d.Channels = f.channels
 	}
@@ -105,7 +120,7 @@ func (f *dataFlags) describe(d *data.Description) {
 func (f *dataFlags) notTrainedOn(c *cobra.Command, trained ...data.Description) {
 	for _, t := range trained {
 		switch {
-		case f.path != t.Path || t.Split == "" || disjoint(t.Split, f.split):
+		case !samePath(data.Description{Path: f.path, From: f.from}, t) || t.Split == "" || disjoint(t.Split, f.split):
 			continue
 		case t.Split == string(data.All) || t.Split == f.split:
 			fmt.Fprintf(c.ErrOrStderr(), "the run was trained on split %s, so these pictures aren't new to it\n", t.Split)
@@ -114,6 +129,16 @@ func (f *dataFlags) notTrainedOn(c *cobra.Command, trained ...data.Description) 
 		}
 		return
 	}
+}
+
+// samePath reports whether two descriptions name the same pictures.
+func samePath(a, b data.Description) bool {
+	if a.Path == b.Path && a.From == b.From {
+		return true
+	}
+	one, err1 := filepath.Abs(a.Locate())
+	two, err2 := filepath.Abs(b.Locate())
+	return err1 == nil && err2 == nil && one == two
 }
 
 // disjoint reports whether two splits have no picture in common.

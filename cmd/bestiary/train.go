@@ -175,6 +175,9 @@ func (f *trainFlags) pictures(c *cobra.Command, size int, description data.Descr
 	if training.Len() < f.least {
 		return nil, nil, usagef("--hold-out %v: leaves %d of %s to train on, and it takes %d; choose a smaller share, or add pictures", description.Share, training.Len(), count(all.Len(), "picture"), f.least)
 	}
+	if empty := training.Report.Empty(); len(empty) > len(all.Report.Empty()) {
+		fmt.Fprintln(c.ErrOrStderr(), data.Note("classes that keep no picture to train on, as all are held out", empty, 10))
+	}
 	if ratio := training.Report.Imbalance(); ratio >= 1.5 && !description.Balance {
 		fmt.Fprintf(c.ErrOrStderr(), "the largest class has %.1f times the pictures of the smallest; --balance shows them equally often\n", ratio)
 	}

@@ -20,6 +20,7 @@ import (
 	"strings"
 
 	"github.com/bestiary-ml/bestiary/data"
+	"github.com/bestiary-ml/bestiary/internal/printable"
 )
 
 const layout = "birds"
@@ -71,9 +72,10 @@ func captionFolder(root, cub string) (found string, places []string) {
 // testclasses.txt (50 of 200) if that file is beside text_c10, otherwise those whose number is a multiple of four.
 //
 // Errors: a [*fault.FieldError] for options, [data.ErrNoCaptions], and a [*fault.DamagedFile] for a damaged list.
-func Folder(root string, o data.Options) (data.Source, error) {
-	s := data.Source{Layout: layout, Path: root}
-	o, err := o.ResolveFor(layout, root, data.UseClasses)
+func Folder(root string, o data.Options) (s data.Source, err error) {
+	defer printable.Error(&err)
+	s = data.Source{Layout: layout, Path: root}
+	o, err = o.ResolveFor(layout, root, data.UseClasses)
 	if err != nil {
 		return s, err
 	}

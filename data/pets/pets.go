@@ -20,6 +20,7 @@ import (
 	"unicode/utf8"
 
 	"github.com/bestiary-ml/bestiary/data"
+	"github.com/bestiary-ml/bestiary/internal/printable"
 )
 
 var species = []string{"cat", "dog"}
@@ -35,9 +36,10 @@ func Is(root string) bool {
 // listed photos that are missing, unlisted photos and stray files.
 //
 // Errors: a [*fault.FieldError] for options, and a [*fault.DamagedFile] for a damaged list.
-func Folder(root string, o data.Options) (data.Source, error) {
-	s := data.Source{Layout: "pets", Path: root}
-	o, err := o.ResolveFor(s.Layout, root, data.UseLabels)
+func Folder(root string, o data.Options) (s data.Source, err error) {
+	defer printable.Error(&err)
+	s = data.Source{Layout: "pets", Path: root}
+	o, err = o.ResolveFor(s.Layout, root, data.UseLabels)
 	if err != nil {
 		return s, err
 	}

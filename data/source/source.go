@@ -12,6 +12,7 @@ import (
 	"github.com/bestiary-ml/bestiary/data/cub"
 	"github.com/bestiary-ml/bestiary/data/pets"
 	"github.com/bestiary-ml/bestiary/data/webdataset"
+	"github.com/bestiary-ml/bestiary/fault"
 	"github.com/bestiary-ml/bestiary/internal/printable"
 	"github.com/bestiary-ml/bestiary/internal/regular"
 )
@@ -56,7 +57,11 @@ func OpenDescription(d data.Description, o data.Options) (*data.Dataset, error) 
 	if o.Split == "" {
 		o.Split = data.Split(d.Split)
 	}
-	opened, err := Open(d.Path, o)
+	path, err := Find(d)
+	if err != nil {
+		return nil, err
+	}
+	opened, err := Open(path, o)
 	if err != nil {
 		return nil, err
 	}
@@ -65,6 +70,23 @@ func OpenDescription(d data.Description, o data.Options) (*data.Dataset, error) 
 			d.Path, strings.Join(opened.Classes, ", "), strings.Join(d.Classes, ", "))
 	}
 	return opened, nil
+}
+
+// Find returns the path of a run's pictures, see [data.Description.Locate]. If there is nothing, it is a
+// [*fault.FieldError] that says where they were looked for.
+func Find(d data.Description) (string, error) {
+	if IsDrawn(d.Path) {
+		return d.Path, nil
+	}
+	path := d.Locate()
+	if _, err := os.Stat(path); err == nil {
+		return path, nil
+	}
+	const remedy = "put the pictures back, or name them in Path"
+	if path == d.Path {
+		return "", fault.Field("Path", printable.Text(d.Path), "cannot be found, and the run was trained on it; %s", remedy)
+	}
+	return "", fault.Field("Path", printable.Text(d.Path), "can be found neither in %s, where the run was trained on it, nor in the current folder; %s", printable.Text(d.From), remedy)
 }
 
 // list recognises the layout at a path and lists its pictures.
