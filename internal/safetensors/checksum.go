@@ -8,19 +8,51 @@ import (
 	"hash"
 	"strconv"
 	"strings"
+
+	"github.com/bestiary-ml/bestiary/internal/printable"
 )
 
 // FormatVersion is the version of Bestiary's additions to the format that this package writes, and the newest that it reads.
 const FormatVersion = 1
 
-// Keys that [Write] adds to the metadata. It replaces their values, so metadata that was read can be written back.
+// Keys that [Write] adds to the metadata. It replaces their values, so metadata that was read can be written back. They are
+// missing in [File].Metadata of a file that another program has saved again.
 const (
 	// VersionKey is the FormatVersion of the writer.
 	VersionKey = "bestiary.format_version"
-	// ChecksumKey is the SHA-256, in hexadecimal, of the whole file with zeros for the 64 digits of this value. A program
-	// that rewrites the file must drop both keys.
+	// ChecksumKey is the SHA-256, in hexadecimal, of the whole file with zeros for the 64 digits of this value.
 	ChecksumKey = "bestiary.sha256"
+	// LayoutKey says that the header ends in more spaces than alignment needs. Another program that saves the file again
+	// often carries the metadata along, and the checksum with it, but not the spaces. So the checksum counts only where the
+	// spaces are, and a flipped bit does not remove them.
+	LayoutKey = "bestiary.layout"
 )
+
+const (
+	padded     = "padded" // the value of LayoutKey
+	padding    = 32       // spaces
+	leastSpace = 24       // of the last characters, as flipped bits may change some
+)
+
+// isPadded reports whether a header ends as [Write] ends it.
+func isPadded(header []byte) bool {
+	return bytes.Count(header[max(0, len(header)-padding):], []byte(" ")) >= leastSpace
+}
+
+// copied reports whether another program has saved a file of ours again: its metadata are ours, its header is not.
+func copied(header []byte, metadata map[string]string) bool {
+	return metadata[LayoutKey] == padded && !isPadded(header)
+}
+
+// checksummed returns the checksum that the file must have. ok is false if the file is another program's.
+func checksummed(header []byte, metadata map[string]string) (want string, ok bool, err error) {
+	want, ok = metadata[ChecksumKey]
+	_, versioned := metadata[VersionKey]
+	if !ok && isPadded(header) && (versioned || metadata[LayoutKey] != "") {
+		return "", false, fmt.Errorf("its checksum is missing")
+	}
+	return want, ok, nil
+}
 
 var noDigits = strings.Repeat("0", hex.EncodedLen(sha256.Size))
 
@@ -51,7 +83,7 @@ func checkVersion(metadata map[string]string) error {
 	}
 	version, err := strconv.Atoi(text)
 	if err != nil || version < 1 {
-		return fmt.Errorf("its format version %q is not a number", text)
+		return fmt.Errorf("its format version \"%s\" is not a number", printable.Short(text))
 	}
 	if version > FormatVersion {
 		return &newerError{version}

@@ -7,6 +7,8 @@ import (
 	"slices"
 	"strings"
 	"unicode/utf8"
+
+	"github.com/bestiary-ml/bestiary/internal/printable"
 )
 
 // maxHeader is the limit of the format, in bytes.
@@ -38,7 +40,7 @@ func parseHeader(header []byte, dataSize int64) (entries []*entry, metadata map[
 	}
 	for _, e := range entries {
 		if err := e.check(); err != nil {
-			return nil, nil, fmt.Errorf("tensor %q %w", e.name, err)
+			return nil, nil, fmt.Errorf("tensor %s %w", quoted(e.name), err)
 		}
 	}
 	slices.SortFunc(entries, func(a, b *entry) int {
@@ -53,7 +55,7 @@ func parseHeader(header []byte, dataSize int64) (entries []*entry, metadata map[
 	at := int64(0)
 	for _, e := range entries {
 		if e.begin() != at {
-			return nil, nil, fmt.Errorf("tensor %q starts at byte %d of the data instead of %d (a gap or an overlap)", e.name, e.begin(), at)
+			return nil, nil, fmt.Errorf("tensor %s starts at byte %d of the data instead of %d (a gap or an overlap)", quoted(e.name), e.begin(), at)
 		}
 		at = e.end()
 	}
@@ -77,27 +79,27 @@ func decodeHeader(header []byte) (entries []*entry, metadata map[string]string, 
 	for dec.More() {
 		token, err := dec.Token()
 		if err != nil {
-			return nil, nil, fmt.Errorf("its header is not valid JSON (%w)", err)
+			return nil, nil, fmt.Errorf("its header is not valid JSON (%s)", printable.Short(err.Error()))
 		}
 		name := token.(string) // the decoder accepts nothing else as a key
 		if seen[name] {
-			return nil, nil, fmt.Errorf("its header names %q twice", name)
+			return nil, nil, fmt.Errorf("its header names %s twice", quoted(name))
 		}
 		seen[name] = true
 		if name == metadataKey {
 			if err := dec.Decode(&metadata); err != nil {
-				return nil, nil, fmt.Errorf("its %s are not strings by name (%w)", metadataKey, err)
+				return nil, nil, fmt.Errorf("its %s are not strings by name (%s)", metadataKey, printable.Short(err.Error()))
 			}
 			continue
 		}
 		e := &entry{name: name}
 		if err := dec.Decode(e); err != nil {
-			return nil, nil, fmt.Errorf("the header's entry for tensor %q is wrong (%w)", name, err)
+			return nil, nil, fmt.Errorf("the header's entry for tensor %s is wrong (%s)", quoted(name), printable.Short(err.Error()))
 		}
 		entries = append(entries, e)
 	}
 	if _, err := dec.Token(); err != nil {
-		return nil, nil, fmt.Errorf("its header is not valid JSON (%w)", err)
+		return nil, nil, fmt.Errorf("its header is not valid JSON (%s)", printable.Short(err.Error()))
 	}
 	if rest := header[dec.InputOffset():]; len(bytes.TrimLeft(rest, " ")) > 0 {
 		return nil, nil, fmt.Errorf("its header goes on after the JSON object")
@@ -112,7 +114,7 @@ func decodeHeader(header []byte) (entries []*entry, metadata map[string]string, 
 func (e *entry) check() error {
 	size := e.DType.size()
 	if size == 0 {
-		return fmt.Errorf("is of type %q, which is not supported (F64, F32, F16, BF16, I64, I32, U8 and BOOL are)", string(e.DType))
+		return fmt.Errorf("is of type %s, which is not supported (F64, F32, F16, BF16, I64, I32, U8 and BOOL are)", quoted(string(e.DType)))
 	}
 	if e.Shape == nil || len(e.Offsets) != 2 {
 		return fmt.Errorf("lacks a shape or a pair of data_offsets")
@@ -123,13 +125,13 @@ func (e *entry) check() error {
 	n, ok := elements(e.Shape)
 	// Divide, as n*size may overflow.
 	if bytes := e.end() - e.begin(); !ok || bytes%size != 0 || bytes/size != n {
-		return fmt.Errorf("of shape %v and type %s has %d bytes of data", e.Shape, e.DType, bytes)
+		return fmt.Errorf("of shape %s and type %s has %d bytes of data", printable.Short(fmt.Sprint(e.Shape)), e.DType, bytes)
 	}
 	return nil
 }
 
-// encodeHeader returns the header, padded with spaces so that the data starts at a multiple of eight bytes. The bytes depend
-// on the arguments alone.
+// encodeHeader returns the header, padded with at least [padding] spaces so that the data starts at a multiple of eight
+// bytes. The bytes depend on the arguments alone.
 func encodeHeader(entries []*entry, metadata map[string]string) ([]byte, error) {
 	var b bytes.Buffer
 	enc := json.NewEncoder(&b)
@@ -156,7 +158,7 @@ func encodeHeader(entries []*entry, metadata map[string]string) ([]byte, error) 
 		}
 	}
 	b.WriteByte('}')
-	for b.Len()%8 != 0 {
+	for range padding + (8-b.Len()%8)%8 {
 		b.WriteByte(' ')
 	}
 	return b.Bytes(), nil

@@ -10,27 +10,25 @@ import (
 	"io"
 	"io/fs"
 	"math"
-	"os"
 	"slices"
 
 	"github.com/bestiary-ml/bestiary/fault"
+	"github.com/bestiary-ml/bestiary/internal/printable"
+	"github.com/bestiary-ml/bestiary/internal/regular"
 )
 
 // Read reads and checks a whole file. Every error names the file and a remedy. The error for a file that is cut off or
 // altered is a [*fault.DamagedFile].
 func Read(path string) (*File, error) {
-	f, err := os.Open(path)
+	f, info, err := regular.Open(path)
+	var kind *regular.ErrKind
+	if errors.As(err, &kind) {
+		return nil, fmt.Errorf("%s: is not a file (%w); name a .safetensors file", path, err)
+	}
 	if err != nil {
 		return nil, openError(path, err)
 	}
 	defer f.Close()
-	info, err := f.Stat()
-	if err != nil {
-		return nil, openError(path, err)
-	}
-	if !info.Mode().IsRegular() {
-		return nil, fmt.Errorf("%s: is not a file; name a .safetensors file", path)
-	}
 	return Decode(path, f, info.Size())
 }
 
@@ -68,10 +66,18 @@ func decode(name string, r io.Reader, size int64) (*File, error) {
 	if err != nil {
 		return nil, err
 	}
+	if copied(header, metadata) {
+		for _, key := range []string{VersionKey, ChecksumKey, LayoutKey} {
+			delete(metadata, key)
+		}
+	}
 	if err := checkVersion(metadata); err != nil {
 		return nil, err
 	}
-	want, checked := metadata[ChecksumKey]
+	want, checked, err := checksummed(header, metadata)
+	if err != nil {
+		return nil, err
+	}
 	var sum hash.Hash
 	if checked {
 		at := checksumAt(header, want)
@@ -88,7 +94,7 @@ func decode(name string, r io.Reader, size int64) (*File, error) {
 	for _, e := range entries {
 		t := &Tensor{Name: e.name, DType: e.DType, Shape: e.Shape}
 		if err := t.decode(r, (e.end()-e.begin())/e.DType.size(), buf); err != nil {
-			return nil, fmt.Errorf("tensor %q: %w", e.name, err)
+			return nil, fmt.Errorf("tensor %s: %w", quoted(e.name), err)
 		}
 		file.tensors[e.name] = t
 		file.names = append(file.names, e.name)
@@ -179,6 +185,9 @@ func halfToFloat(h uint16) float32 {
 	}
 	return math.Float32frombits(sign | (exponent+127-15)<<23 | fraction<<13)
 }
+
+// quoted returns a name for a message: printable, and not longer than a line.
+func quoted(name string) string { return `"` + printable.Short(name) + `"` }
 
 func openError(path string, err error) error {
 	if errors.Is(err, fs.ErrNotExist) {

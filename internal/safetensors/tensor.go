@@ -2,9 +2,10 @@
 // of the header (eight bytes, little-endian); a JSON header of names, types, shapes and offsets; the little-endian data
 // without gaps.
 //
-// It reads files of any program. The files that it writes have two more entries in the header's __metadata__, which other
-// programs ignore: the format version ([VersionKey]) and a SHA-256 checksum of the whole file ([ChecksumKey]). With them, a
-// flipped bit or a file of a newer Bestiary is an error.
+// It reads files of any program. The files that it writes have three more entries in the header's __metadata__, which other
+// programs ignore: the format version ([VersionKey]), a SHA-256 checksum of the whole file ([ChecksumKey]) and a mark of the
+// header's layout ([LayoutKey]). With them, a flipped bit or a file of a newer Bestiary is an error, and a file that another
+// program has saved again is not.
 package safetensors
 
 import (

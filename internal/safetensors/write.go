@@ -44,6 +44,7 @@ func encode(w io.Writer, tensors []Tensor, metadata map[string]string) error {
 	maps.Copy(all, metadata)
 	all[VersionKey] = strconv.Itoa(FormatVersion)
 	all[ChecksumKey] = noDigits
+	all[LayoutKey] = padded
 	header, err := encodeHeader(entries, all)
 	if err != nil {
 		return err
