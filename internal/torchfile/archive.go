@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"io"
 	"strings"
+
+	"github.com/bestiary-ml/bestiary/internal/printable"
 )
 
 // The records of an archive, in a folder of any name.
@@ -30,7 +32,7 @@ type archive struct {
 func openArchive(file io.ReaderAt, size int64) (any, error) {
 	z, err := zip.NewReader(file, size)
 	if err != nil {
-		return nil, fmt.Errorf("its zip directory cannot be read (%w)", err)
+		return nil, fmt.Errorf("its zip directory cannot be read (%s)", printable.Short(err.Error()))
 	}
 	a := &archive{size: size, records: map[string]*zip.File{}}
 	folder := ""
@@ -48,7 +50,7 @@ func openArchive(file io.ReaderAt, size int64) (any, error) {
 			continue
 		}
 		if a.records[name] != nil {
-			return nil, fmt.Errorf("it has two records %q", f.Name)
+			return nil, fmt.Errorf("it has two records \"%s\"", printable.Short(f.Name))
 		}
 		a.records[name] = f
 	}
@@ -76,10 +78,10 @@ func openArchive(file io.ReaderAt, size int64) (any, error) {
 		record := storagePrefix + key
 		f := a.records[record]
 		if f == nil {
-			return nil, fmt.Errorf("it lacks the record %q", record)
+			return nil, fmt.Errorf("it lacks the record \"%s\"", printable.Short(record))
 		}
 		if f.UncompressedSize64 != uint64(s.n)*uint64(s.size) {
-			return nil, fmt.Errorf("the record %q has %d bytes where %d are due", record, f.UncompressedSize64, uint64(s.n)*uint64(s.size))
+			return nil, fmt.Errorf("the record \"%s\" has %d bytes where %d are due", printable.Short(record), f.UncompressedSize64, uint64(s.n)*uint64(s.size))
 		}
 		s.limit = int(size)
 		s.read = func() ([]byte, error) { return a.storage(record) }
@@ -108,22 +110,22 @@ func (a *archive) storage(record string) ([]byte, error) {
 func (a *archive) read(record string, limit int64) ([]byte, error) {
 	f := a.records[record]
 	if f.Method != zip.Store {
-		return nil, fmt.Errorf("the record %q is compressed, which torch.save never does", record)
+		return nil, fmt.Errorf("the record \"%s\" is compressed, which torch.save never does", printable.Short(record))
 	}
 	if f.UncompressedSize64 > uint64(min(limit, a.size)) {
-		return nil, fmt.Errorf("the record %q has %d bytes, which is too much", record, f.UncompressedSize64)
+		return nil, fmt.Errorf("the record \"%s\" has %d bytes, which is too much", printable.Short(record), f.UncompressedSize64)
 	}
 	r, err := f.Open()
 	if err != nil {
-		return nil, fmt.Errorf("the record %q cannot be read (%w)", record, err)
+		return nil, fmt.Errorf("the record \"%s\" cannot be read (%w)", printable.Short(record), err)
 	}
 	defer r.Close()
 	content := make([]byte, f.UncompressedSize64)
 	if _, err := io.ReadFull(r, content); err != nil {
-		return nil, fmt.Errorf("the record %q cannot be read (%w)", record, err)
+		return nil, fmt.Errorf("the record \"%s\" cannot be read (%w)", printable.Short(record), err)
 	}
 	if _, err := r.Read(make([]byte, 1)); !errors.Is(err, io.EOF) { // the checksum is compared at the end
-		return nil, fmt.Errorf("the record %q is damaged (%w)", record, err)
+		return nil, fmt.Errorf("the record \"%s\" is damaged (%w)", printable.Short(record), err)
 	}
 	return content, nil
 }

@@ -9,6 +9,7 @@ import (
 	"runtime"
 	"strings"
 	"testing"
+	"time"
 )
 
 // TestArchives opens zip files that are no checkpoints.
@@ -71,22 +72,37 @@ func FuzzOpen(f *testing.F) {
 		f.Add(whole)
 	}
 	f.Add(packed(f, "\x80\x02"+rebuild(storageID("0", 4), "K\x00K\x04\x85K\x01\x85")+"."))
-	f.Fuzz(func(t *testing.T, content []byte) {
-		if root, err := openBytes(t, content); err == nil {
-			loadAll(root)
-		}
-	})
+	f.Fuzz(func(t *testing.T, content []byte) { bounded(t, content) })
+}
+
+// multiple is the memory of Open in bytes for each byte of a file, beside 1 MB. An opcode of one byte makes a list or a
+// dictionary.
+const multiple = 1000
+
+// bounded opens a file and loads what is small, and fails the test if opening takes much memory or time.
+func bounded(t *testing.T, content []byte) {
+	t.Helper()
+	var before, after runtime.MemStats
+	runtime.ReadMemStats(&before)
+	start := time.Now()
+	root, err := openBytes(t, content)
+	runtime.ReadMemStats(&after)
+	if took := after.TotalAlloc - before.TotalAlloc; took > 1<<20+multiple*uint64(len(content)) {
+		t.Errorf("%d bytes took %d bytes", len(content), took)
+	}
+	if err == nil {
+		loadAll(root)
+	}
+	if took := time.Since(start); took > 5*time.Second {
+		t.Errorf("%d bytes took %v", len(content), took)
+	}
 }
 
 // FuzzPickle gets past the archive's checksums.
 func FuzzPickle(f *testing.F) {
 	f.Add([]byte("\x80\x02" + rebuild(storageID("0", 4), "K\x00K\x04\x85K\x01\x85") + "."))
 	f.Add([]byte("\x80\x04\x95\x00\x00\x00\x00\x00\x00\x00\x00]\x94(K\x01\x8c\x01ae}\x94K\x01]sGaaaaaaaa\x86."))
-	f.Fuzz(func(t *testing.T, code []byte) {
-		if root, err := openBytes(t, packed(t, string(code))); err == nil {
-			loadAll(root)
-		}
-	})
+	f.Fuzz(func(t *testing.T, code []byte) { bounded(t, packed(t, string(code))) })
 }
 
 // TestMemory opens files that promise much more than they hold.

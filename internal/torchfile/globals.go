@@ -3,6 +3,8 @@ package torchfile
 import (
 	"fmt"
 	"strings"
+
+	"github.com/bestiary-ml/bestiary/internal/printable"
 )
 
 // global is the name of a Python object with its module.
@@ -53,19 +55,10 @@ func (m *machine) name(op byte) error {
 	g := global(module + "." + name)
 	// "torch" + "_utils._rebuild_tensor_v2" would look up attributes of attributes.
 	if strings.Contains(name, ".") || !g.allowed() {
-		return &namedError{printable(string(g))}
+		return &namedError{printable.Short(string(g))}
 	}
 	m.push(g)
 	return nil
-}
-
-// printable returns a name shortened and escaped for a message.
-func printable(name string) string {
-	if len(name) > 100 {
-		name = name[:100] + "…"
-	}
-	quoted := fmt.Sprintf("%+q", name)
-	return quoted[1 : len(quoted)-1]
 }
 
 // reduce runs REDUCE, the call of a name.
@@ -81,7 +74,7 @@ func (m *machine) reduce() error {
 	}
 	v, err := g.call(args)
 	if err != nil {
-		return fmt.Errorf("%s: %w", g, err)
+		return fmt.Errorf("%s: %w", printable.Short(string(g)), err)
 	}
 	m.push(v)
 	return nil
@@ -148,7 +141,7 @@ func (m *machine) build() error {
 	}
 	for key := range attributes.All() {
 		if key != "_metadata" {
-			return &namedError{fmt.Sprintf("opcode BUILD of the attribute %v", printable(fmt.Sprint(key)))}
+			return &namedError{fmt.Sprintf("opcode BUILD of the attribute %v", printable.Short(fmt.Sprint(key)))}
 		}
 	}
 	m.push(d)

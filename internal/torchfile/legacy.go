@@ -5,6 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"io"
+
+	"github.com/bestiary-ml/bestiary/internal/printable"
 )
 
 // legacyMagic starts a file of torch before 1.6: two pickles, a magic number and the version 1001.
@@ -73,14 +75,14 @@ func openLegacy(file io.ReaderAt, size int64) (any, error) {
 		}
 		var count [8]byte
 		if _, err := file.ReadAt(count[:], offset); err != nil {
-			return nil, fmt.Errorf("it is cut off before storage %s", printable(name))
+			return nil, fmt.Errorf("it is cut off before storage %s", printable.Short(name))
 		}
 		if binary.LittleEndian.Uint64(count[:]) != uint64(s.n) {
-			return nil, fmt.Errorf("storage %s has not the size that is due", printable(name))
+			return nil, fmt.Errorf("storage %s has not the size that is due", printable.Short(name))
 		}
 		start, bytes := offset+8, int64(s.n)*int64(s.size)
 		if start+bytes > size {
-			return nil, fmt.Errorf("it is cut off in storage %s", printable(name))
+			return nil, fmt.Errorf("it is cut off in storage %s", printable.Short(name))
 		}
 		s.read = func() ([]byte, error) {
 			content := make([]byte, bytes)

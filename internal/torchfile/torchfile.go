@@ -26,6 +26,8 @@ import (
 	"os"
 
 	"github.com/bestiary-ml/bestiary/fault"
+	"github.com/bestiary-ml/bestiary/internal/printable"
+	"github.com/bestiary-ml/bestiary/internal/regular"
 )
 
 // List is a Python list.
@@ -46,20 +48,15 @@ type File struct {
 // Open reads the object of a file. Its tensors can be loaded until Close. The error for a file that is cut off or
 // altered is a [*fault.DamagedFile].
 func Open(path string) (*File, error) {
-	file, err := os.Open(path)
-	if err != nil {
-		if errors.Is(err, fs.ErrNotExist) {
-			return nil, fmt.Errorf("%s: there is no such file (%w); check the path", path, fs.ErrNotExist)
-		}
-		return nil, fmt.Errorf("%s: cannot be opened (%w); check that you may read it", path, err)
-	}
-	info, err := file.Stat()
-	if err == nil && !info.Mode().IsRegular() {
-		err = errors.New("it is not a file")
-	}
-	if err != nil {
-		file.Close()
+	file, info, err := regular.Open(path)
+	var kind *regular.ErrKind
+	switch {
+	case errors.As(err, &kind):
 		return nil, fmt.Errorf("%s: cannot be read (%w); name the file that torch.save wrote", path, err)
+	case errors.Is(err, fs.ErrNotExist):
+		return nil, fmt.Errorf("%s: there is no such file (%w); check the path", path, fs.ErrNotExist)
+	case err != nil:
+		return nil, fmt.Errorf("%s: cannot be opened (%w); check that you may read it", path, err)
 	}
 	root, err := decode(path, file, info.Size())
 	if err != nil {
@@ -97,5 +94,5 @@ func decode(path string, file io.ReaderAt, size int64) (root any, err error) {
 type namedError struct{ name string }
 
 func (e *namedError) Error() string {
-	return fmt.Sprintf("it wants Python's %s, which is neither a tensor nor a plain value, and has not been run", e.name)
+	return fmt.Sprintf("it wants Python's %s, which is neither a tensor nor a plain value, and has not been run", printable.Short(e.name))
 }
