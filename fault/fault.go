@@ -10,7 +10,11 @@
 // errors.Is or errors.As; their texts are one sentence, with the remedy, and may change.
 package fault
 
-import "fmt"
+import (
+	"fmt"
+
+	"github.com/bestiary-ml/bestiary/internal/printable"
+)
 
 // FieldError says that the value of a field is not allowed. The libraries speak of fields by their names in Go; the
 // command line shows the flag in their place.
@@ -69,4 +73,6 @@ func Damaged(path, problem string, args ...any) error {
 }
 
 // Error implements error.
-func (e *DamagedFile) Error() string { return e.Path + ": " + e.Problem }
+func (e *DamagedFile) Error() string {
+	return printable.Text(e.Path) + ": " + printable.Text(e.Problem)
+}

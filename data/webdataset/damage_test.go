@@ -7,9 +7,11 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"runtime"
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/bestiary-ml/bestiary/data"
 	"github.com/bestiary-ml/bestiary/fault"
@@ -129,13 +131,31 @@ func FuzzList(f *testing.F) {
 	f.Add(zip(f, good))
 	f.Add(good[:1000])
 	f.Add(slices.Concat(good, good))
+	for _, name := range []string{"birds.tar.zst", "birds.tar.xz", "birds.tar.bz2", "birds.tar.lz4", "sparse.tar"} {
+		b, err := os.ReadFile("testdata/" + name)
+		if err != nil {
+			f.Fatal(err)
+		}
+		f.Add(b)
+	}
 	f.Fuzz(func(t *testing.T, content []byte) {
 		path := filepath.Join(t.TempDir(), "fuzz.tar")
 		if err := os.WriteFile(path, content, 0o644); err != nil {
 			t.Fatal(err)
 		}
+		var before, after runtime.MemStats
+		runtime.ReadMemStats(&before)
+		start := time.Now()
 		if _, err := open(path, data.Options{}); err != nil && strings.Contains(err.Error(), "\n") {
 			t.Errorf("error of several lines: %v", err)
+		}
+		runtime.ReadMemStats(&after)
+		// The windows of the decoders, twice as an archive is read twice, and what it unpacks to.
+		if took := after.TotalAlloc - before.TotalAlloc; took > 4*maxWindow+2*spare+2*maxUnpacked*uint64(len(content)) {
+			t.Errorf("%d bytes took %d bytes", len(content), took)
+		}
+		if took := time.Since(start); took > 10*time.Second {
+			t.Errorf("%d bytes took %v", len(content), took)
 		}
 	})
 }
