@@ -12,7 +12,6 @@ import (
 	"github.com/bestiary-ml/bestiary/data/cub"
 	"github.com/bestiary-ml/bestiary/data/pets"
 	"github.com/bestiary-ml/bestiary/data/webdataset"
-	"github.com/bestiary-ml/bestiary/fault"
 	"github.com/bestiary-ml/bestiary/internal/printable"
 	"github.com/bestiary-ml/bestiary/internal/regular"
 )
@@ -72,9 +71,10 @@ func OpenDescription(d data.Description, o data.Options) (*data.Dataset, error) 
 	return opened, nil
 }
 
-// Find returns the path of a run's pictures, see [data.Description.Locate]. If there is nothing, it is a
-// [*fault.FieldError] that says where they were looked for.
-func Find(d data.Description) (string, error) {
+// Find returns the path of a run's pictures, see [data.Description.Locate], or an error that says where they were looked
+// for.
+func Find(d data.Description) (_ string, err error) {
+	defer printable.Error(&err)
 	if IsDrawn(d.Path) {
 		return d.Path, nil
 	}
@@ -82,11 +82,11 @@ func Find(d data.Description) (string, error) {
 	if _, err := os.Stat(path); err == nil {
 		return path, nil
 	}
-	const remedy = "put the pictures back, or name them in Path"
+	const remedy = "put the pictures back, or give the path that they have now"
 	if path == d.Path {
-		return "", fault.Field("Path", printable.Text(d.Path), "cannot be found, and the run was trained on it; %s", remedy)
+		return "", fmt.Errorf("data: %s: cannot be found, and the run was trained on it; %s", d.Path, remedy)
 	}
-	return "", fault.Field("Path", printable.Text(d.Path), "can be found neither in %s, where the run was trained on it, nor in the current folder; %s", printable.Text(d.From), remedy)
+	return "", fmt.Errorf("data: %s: can be found neither in %s, where the run was trained on it, nor in the current folder; %s", d.Path, d.From, remedy)
 }
 
 // list recognises the layout at a path and lists its pictures.

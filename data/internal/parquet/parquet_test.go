@@ -150,7 +150,7 @@ func TestOtherWriter(t *testing.T) {
 }
 
 // measure returns the error, memory and time of reading every column of a file.
-func measure(path string) (err error, allocated uint64, took time.Duration) {
+func measure(path string) (allocated uint64, took time.Duration, err error) {
 	var before, after runtime.MemStats
 	runtime.ReadMemStats(&before)
 	start := time.Now()
@@ -168,7 +168,7 @@ func measure(path string) (err error, allocated uint64, took time.Duration) {
 		f.Close()
 	}
 	runtime.ReadMemStats(&after)
-	return err, after.TotalAlloc - before.TotalAlloc, time.Since(start)
+	return after.TotalAlloc - before.TotalAlloc, time.Since(start), err
 }
 
 func TestBombs(t *testing.T) {
@@ -176,7 +176,7 @@ func TestBombs(t *testing.T) {
 		"lz4-doubles": "", "bomb": "more than we allow", "many": "more rows than fit",
 	} {
 		path := "testdata/" + name + ".parquet"
-		err, allocated, took := measure(path)
+		allocated, took, err := measure(path)
 		if err == nil && want != "" || err != nil && (!strings.Contains(err.Error(), want) || !Damaged(err)) {
 			t.Errorf("%s: %v, want %q", name, err, want)
 		}
@@ -194,9 +194,9 @@ func TestEveryBit(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		step := 1
+		step := 3
 		if testing.Short() || name != "snappy" {
-			step = 17
+			step = 37
 		}
 		for at := 0; at < len(whole); at += step {
 			bad := slices.Clone(whole)
@@ -205,7 +205,7 @@ func TestEveryBit(t *testing.T) {
 				if err := os.WriteFile(path, content, 0o644); err != nil {
 					t.Fatal(err)
 				}
-				if err, allocated, took := measure(path); allocated > 300<<20 || took > 5*time.Second {
+				if allocated, took, err := measure(path); allocated > 300<<20 || took > 5*time.Second {
 					t.Fatalf("%s, byte %d: %d bytes in %v (%v)", name, at, allocated, took, err)
 				}
 			}
@@ -227,7 +227,7 @@ func FuzzRead(f *testing.F) {
 			t.Fatal(err)
 		}
 		// One page at a time: 16 MB or 256 times its size, and as much for the dictionary.
-		if _, allocated, took := measure(path); allocated > 1<<30+1024*uint64(len(b)) || took > 10*time.Second {
+		if allocated, took, _ := measure(path); allocated > 1<<30+1024*uint64(len(b)) || took > 10*time.Second {
 			t.Errorf("%d bytes take %d bytes and %v", len(b), allocated, took)
 		}
 	})

@@ -27,8 +27,8 @@ const (
 const maxDepth = 32
 
 var (
-	errThrift = errors.New("damaged Thrift structure")
-	errShort  = errors.New("Thrift structure is cut off")
+	errThrift = errors.New("a damaged Thrift structure")
+	errShort  = errors.New("a Thrift structure is cut off")
 )
 
 // thrift reads the compact protocol. It allocates nothing, so a list that claims to be long costs nothing. After an error,
