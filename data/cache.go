@@ -130,6 +130,29 @@ func (c cache) load() *cached {
 	return content
 }
 
+// whole returns the content of the cache if it holds the pictures of a source, all trusted and in their order. Nothing is
+// copied.
+func (c *cached) whole(s Source) (d decoded, ok bool) {
+	if c == nil || len(c.items) != len(s.Items) {
+		return d, false
+	}
+	slot := 0
+	for i, item := range s.Items {
+		e := c.trusted(item)
+		switch {
+		case e == nil || e.Reason == "" && e.slot != slot:
+			return d, false
+		case e.Reason != "":
+			d.failed = append(d.failed, failed{i, e.Reason, false})
+		default:
+			slot++
+		}
+		d.hashes = append(d.hashes, e.Hash)
+	}
+	d.pixels = c.pixels
+	return d, true
+}
+
 // trusted returns the cached item of a picture whose file has not changed, or nil.
 func (c *cached) trusted(item Item) *cachedItem {
 	if c == nil || item.Stamp == "" {

@@ -124,6 +124,9 @@ func (s *Source) check() error {
 // decodeAll decodes every item to its own place, so that the result does not depend on the number of workers. Pictures that
 // the cache knows, by their stamp or their content, are taken from it.
 func decodeAll(s Source, o Options, old *cached) (decoded, error) {
+	if d, ok := old.whole(s); ok {
+		return d, nil
+	}
 	type job struct {
 		item int
 		read Encoded
