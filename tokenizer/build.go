@@ -1,7 +1,9 @@
 package tokenizer
 
 import (
+	"bytes"
 	"fmt"
+	"maps"
 	"slices"
 )
 
@@ -24,20 +26,18 @@ func build(d *document, fileIDs bool) (*Tokenizer, error) {
 	if len(d.Model.Vocab) == 0 {
 		return nil, fmt.Errorf("has no vocabulary")
 	}
-	if !isNull(d.Truncation) || !isNull(d.Padding) {
-		return nil, fmt.Errorf("cuts or pads texts itself (its truncation or padding is not null)")
+	if err := d.checkFit(); err != nil {
+		return nil, err
 	}
 	if err := checkPostProcessor(d.PostProcessor); err != nil {
 		return nil, err
 	}
-	d.Version, d.Truncation, d.Padding, d.PostProcessor = "1.0", nil, nil, nil
+	d.Version, d.PostProcessor = "1.0", nil
 	tokens, err := d.tokens()
 	if err != nil {
 		return nil, err
 	}
-	d.reserveZero(tokens, fileIDs)
-
-	t := &Tokenizer{document: d, unknown: -1, added: map[int32]string{}, special: map[int32]bool{}}
+	t := &Tokenizer{zeroPads: d.reserveZero(tokens, fileIDs), document: d, unknown: -1, added: map[int32]string{}, special: map[int32]bool{}, cut: d.Truncation, pad: d.Padding}
 	if t.steps, err = d.Normalizer.steps(); err != nil {
 		return nil, err
 	}
@@ -45,7 +45,6 @@ func build(d *document, fileIDs bool) (*Tokenizer, error) {
 		if x.Clean != "CLIP" {
 			return nil, fmt.Errorf("cleans text in a way (%q) that this version does not know", x.Clean)
 		}
-		t.clean = cleanCLIP
 	}
 	for _, id := range d.Model.Vocab {
 		t.size = max(t.size, int(id)+1)
@@ -53,29 +52,58 @@ func build(d *document, fileIDs bool) (*Tokenizer, error) {
 	if err := t.addTokens(d); err != nil {
 		return nil, err
 	}
-	var byteLevel bool
-	if t.next, t.leadBlank, byteLevel, err = d.PreTokenizer.splitter(); err != nil {
+	if t.pad != nil && int(t.pad.ID) >= t.size {
+		return nil, damage("has a padding with the id %d, which no token has", t.pad.ID)
+	}
+	if err := t.buildModel(d); err != nil {
 		return nil, err
 	}
-	kind := d.Model.Type
-	if kind == "" { // files from before 2020 have no type
-		kind = "BPE"
-		if d.Model.MaxChars != nil {
-			kind = "WordPiece"
+	if x := d.Model.Bestiary; x != nil && x.Clean != "" {
+		t.original(d)
+	}
+	return t, t.buildDecoder(d)
+}
+
+// buildModel makes the pre-tokenizer and the model. A BPE whose words are bytes works on these, not on their characters.
+func (t *Tokenizer) buildModel(d *document) error {
+	var byteLevel bool
+	t.next, t.leadBlank, byteLevel = d.PreTokenizer.splitter()
+	kind := d.Model.kind()
+	inBytes := kind == "BPE" && (byteLevel || d.PreTokenizer.endsInBytes()) && t.inBytes(d.Model)
+	if t.next == nil || byteLevel != inBytes {
+		t.next, t.leadBlank = nil, false
+		var err error
+		if t.stages, err = d.PreTokenizer.stages(); err != nil {
+			return err
+		}
+		if inBytes {
+			t.stages = t.stages[:len(t.stages)-1] // the last one writes bytes as characters
 		}
 	}
 	switch {
-	case kind == "BPE" && byteLevel:
-		err = t.buildBPE(d.Model)
-	case kind == "WordPiece" && !byteLevel:
-		err = t.buildWordPiece(d.Model)
-	default:
-		err = fmt.Errorf("has the model %q with the pre-tokeniser %q", kind, d.PreTokenizer.Type)
+	case d.Model.Dropout != nil && *d.Model.Dropout != 0:
+		return fmt.Errorf("drops merges at random (dropout)")
+	case inBytes:
+		return t.buildBPE(d.Model)
+	case kind == "BPE":
+		return t.buildTextBPE(d.Model)
+	case kind == "WordLevel":
+		return t.buildWordLevel(d.Model)
+	case kind == "Unigram":
+		return t.buildUnigram(d.Model)
 	}
-	if err != nil {
-		return nil, err
+	return t.buildWordPiece(d.Model)
+}
+
+// kind returns the type of the model. Files from before 2020 do not name it.
+func (m *modelSpec) kind() string {
+	switch {
+	case m.Type != "":
+		return m.Type
+	case m.MaxChars != nil:
+		return "WordPiece"
 	}
-	return t, nil
+	return "BPE"
 }
 
 // tokens returns the token of each id. It is an error if an id is out of range or has two tokens.
@@ -83,10 +111,10 @@ func (d *document) tokens() (map[int32]string, error) {
 	tokens := make(map[int32]string, len(d.Model.Vocab)+len(d.Added))
 	add := func(token string, id int32) error {
 		if id < 0 || id >= maxID {
-			return fmt.Errorf("has the id %d, which is not in [0, %d)", id, maxID)
+			return damage("has the id %d, which is not in [0, %d)", id, maxID)
 		}
 		if before, ok := tokens[id]; ok && before != token {
-			return fmt.Errorf("has two tokens with the id %d", id)
+			return damage("has two tokens with the id %d", id)
 		}
 		tokens[id] = token
 		return nil
@@ -98,33 +126,52 @@ func (d *document) tokens() (map[int32]string, error) {
 	}
 	for _, a := range d.Added {
 		if a.Content == "" {
-			return nil, fmt.Errorf("has an added token without text")
+			return nil, damage("has an added token without text")
 		}
 		if id, ok := d.Model.Vocab[a.Content]; ok && id != a.ID {
-			return nil, fmt.Errorf("has the added token %s with two ids", shorten(a.Content))
-		}
-		if a.SingleWord {
-			return nil, fmt.Errorf("has the added token %s with single_word", shorten(a.Content))
+			return nil, damage("has the added token %s with two ids", shorten(a.Content))
 		}
 		if err := add(a.Content, a.ID); err != nil {
 			return nil, err
 		}
 	}
-	return tokens, nil
+	return tokens, d.checkAdded()
 }
 
-// reserveZero moves all ids up by one if 0 is a real token, unless the tokenizer keeps the ids of the file.
-func (d *document) reserveZero(tokens map[int32]string, fileIDs bool) {
+// checkAdded checks that added tokens outside of the vocabulary have the ids that Hugging Face's library gives them, whatever the
+// file says: those after the vocabulary, in order. Models are trained with these.
+func (d *document) checkAdded() error {
+	size := int32(len(d.Model.Vocab))
+	highest, ids := int32(-1), map[string]int32{}
+	for _, a := range d.Added {
+		id, ok := d.Model.Vocab[a.Content]
+		if !ok {
+			id, ok = ids[a.Content]
+		}
+		if !ok {
+			id = max(size, highest+1)
+		}
+		if id != a.ID {
+			return damage("has the added token %s with the id %d, and Hugging Face's library gives it %d", shorten(a.Content), a.ID, id)
+		}
+		ids[a.Content], highest = id, max(highest, id)
+	}
+	return nil
+}
+
+// reserveZero moves all ids up by one if 0 is a real token, unless the tokenizer keeps the ids of the file. It reports whether 0
+// is padding then.
+func (d *document) reserveZero(tokens map[int32]string, fileIDs bool) bool {
 	zero, used := tokens[0]
 	if !used || slices.Contains(paddingNames, zero) {
-		return
+		return true
 	}
 	if x := d.Model.Bestiary; fileIDs || x != nil && x.FileIDs {
 		if x == nil {
 			d.Model.Bestiary = new(extras)
 		}
 		d.Model.Bestiary.FileIDs = true
-		return
+		return false
 	}
 	for token := range d.Model.Vocab {
 		d.Model.Vocab[token]++
@@ -132,13 +179,24 @@ func (d *document) reserveZero(tokens map[int32]string, fileIDs bool) {
 	for i := range d.Added {
 		d.Added[i].ID++
 	}
+	if d.Padding != nil {
+		d.Padding.ID++
+	}
+	if m := d.Model; m.kind() == "Unigram" {
+		m.scores = append([]float64{0}, m.scores...)
+		if m.UnkID != nil {
+			*m.UnkID++
+		}
+	}
 	d.Model.Vocab[paddingToken] = 0
 	d.Added = append([]addedToken{{Content: paddingToken, Special: true}}, d.Added...)
+	return true
 }
 
 // addTokens prepares the added tokens. Text is not searched for the padding token, so no text encodes to padding.
 func (t *Tokenizer) addTokens(d *document) error {
 	var raw, cooked []literal
+	s := new(scratch)
 	for _, a := range d.Added {
 		t.size = max(t.size, int(a.ID)+1)
 		if a.Special {
@@ -146,30 +204,47 @@ func (t *Tokenizer) addTokens(d *document) error {
 		} else {
 			t.added[a.ID] = a.Content
 		}
-		if a.ID == 0 && slices.Contains(paddingNames, a.Content) {
+	}
+	for _, a := range slices.Concat(filter(d.Added, true), filter(d.Added, false)) { // the order decides between equal texts
+		if t.isPadding(a.ID) {
 			continue
 		}
-		text := []byte(a.Content)
 		if !a.Normalized {
-			raw = append(raw, literal{text, a.ID, a.LStrip, a.RStrip})
+			raw = append(raw, literal{[]byte(a.Content), a.ID, a.LStrip, a.RStrip, a.SingleWord})
 			continue
 		}
-		for _, step := range t.steps {
-			text = step(nil, text)
-		}
+		text := bytes.Clone(t.normalize([]byte(a.Content), s))
 		if len(text) == 0 {
 			return fmt.Errorf("has the added token %s, which its normaliser makes empty", shorten(a.Content))
 		}
-		cooked = append(cooked, literal{text, a.ID, a.LStrip, a.RStrip})
+		if !a.Special {
+			t.added[a.ID] = string(text)
+		}
+		cooked = append(cooked, literal{text, a.ID, a.LStrip, a.RStrip, a.SingleWord})
 	}
 	t.raw, t.cooked = newLiterals(raw), newLiterals(cooked)
 	return nil
 }
 
-// id returns the id of a token, −1 if it isn't there.
-func (v vocabulary) id(token string) int32 {
-	if id, ok := v[token]; ok {
-		return id
+// filter returns the special tokens, or the others.
+func filter(tokens []addedToken, special bool) (some []addedToken) {
+	for _, a := range tokens {
+		if a.Special == special {
+			some = append(some, a)
+		}
 	}
-	return -1
+	return some
+}
+
+// isPadding reports whether an id is that of a padding token at 0, which no text encodes to.
+func (t *Tokenizer) isPadding(id int32) bool { return id == 0 && t.zeroPads }
+
+// withoutPadding returns the vocabulary without the padding token.
+func (t *Tokenizer) withoutPadding(v vocabulary) vocabulary {
+	if !t.zeroPads {
+		return v
+	}
+	v = maps.Clone(v)
+	maps.DeleteFunc(v, func(_ string, id int32) bool { return id == 0 })
+	return v
 }

@@ -59,6 +59,9 @@ func (t *Tokenizer) EncodeFixed(caption string, length int, truncate bool) ([]in
 	return Pad(ids, length, truncate)
 }
 
+// maxText bounds the bytes of a text, and so the memory that encoding it takes: some 50 times as much.
+const maxText = 1 << 24
+
 // maxLength bounds the length of padded ids.
 const maxLength = 1 << 20
 
@@ -69,11 +72,14 @@ func checkLength(length int) error {
 	return nil
 }
 
-// Pad appends zeros to ids, up to length. If there are more than length ids, it removes the last ones if truncate is set,
+// Pad appends zeros to ids, up to length, or removes zeros at their end, down to length. If there are more than length ids, it removes the last ones if truncate is set,
 // and returns [ErrTooLong] otherwise. It returns a [*fault.FieldError] if length is not 1 to 1,048,576.
 func Pad(ids []int32, length int, truncate bool) ([]int32, error) {
 	if err := checkLength(length); err != nil {
 		return nil, err
+	}
+	for len(ids) > length && ids[len(ids)-1] == 0 { // padding of the tokenizer's own
+		ids = ids[:len(ids)-1]
 	}
 	if len(ids) > length {
 		if !truncate {

@@ -5,6 +5,7 @@ import (
 	"math"
 	"path/filepath"
 	"slices"
+	"strings"
 	"testing"
 
 	"github.com/bestiary-ml/bestiary/fault"
@@ -56,5 +57,27 @@ func TestBadLengths(t *testing.T) {
 	}
 	if text := tok.Decode([]int32{math.MinInt32, -1, 0, 1 << 30, math.MaxInt32}); text != "" {
 		t.Errorf("ids that are not there are %q", text)
+	}
+}
+
+// TestPad checks that zeros at the end count as padding.
+func TestPad(t *testing.T) {
+	for _, c := range []struct {
+		ids, want []int32
+		truncate  bool
+	}{
+		{[]int32{5}, []int32{5, 0, 0}, false},
+		{[]int32{5, 6, 7, 0, 0}, []int32{5, 6, 7}, false},
+		{[]int32{5, 0, 0, 0, 8}, []int32{5, 0, 0}, true},
+		{[]int32{5, 0, 0, 0, 8}, nil, false},
+	} {
+		got, err := Pad(slices.Clone(c.ids), 3, c.truncate)
+		if !slices.Equal(got, c.want) || (err != nil) != (c.want == nil) {
+			t.Errorf("%v: %v, %v", c.ids, got, err)
+		}
+	}
+	tok := train(t, captions(t), TrainOptions{VocabSize: 300})
+	if _, err := tok.Encode(strings.Repeat("a", maxText+1), nil); !errors.Is(err, ErrTooLong) {
+		t.Error(err)
 	}
 }

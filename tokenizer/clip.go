@@ -2,10 +2,8 @@ package tokenizer
 
 import (
 	"fmt"
-	"html"
+	"slices"
 	"strings"
-
-	"golang.org/x/text/unicode/norm"
 )
 
 // clipMerges is the number of merges that CLIP's SimpleTokenizer uses of the published file: 49,152 − 256 − 2. With two
@@ -76,53 +74,35 @@ func clipDocument(path, text string) (*document, error) {
 	return d, nil
 }
 
-// cleanCLIP cleans text as CLIP does before lower-casing. HTML is unescaped twice. The original calls ftfy; this function has
-// ftfy's replacements of single characters (curly quotes, ligatures, full-width forms, control characters), but not the
-// repair of text that was decoded with a wrong encoding. White space needs no cleaning, as it only separates words.
-func cleanCLIP(text string) string {
-	plain := true
-	for i := range len(text) {
-		c := text[i]
-		plain = plain && c != '&' && c < 0x7F && (c >= ' ' || c == '\t' || c == '\n' || c == '\r')
+// original makes t split text as CLIP's own code does, which differs a little from what tokenizer.json can express: a special
+// token (they start with "<") is only one where a word may start, and a long s (ſ) after an apostrophe is an s. The text is in NFC already.
+func (t *Tokenizer) original(d *document) {
+	t.clean = cleanCLIP
+	if n := d.Normalizer; n != nil && len(n.Normalizers) > 0 && n.Normalizers[0].Type == "NFC" {
+		t.steps = t.steps[1:]
 	}
-	if plain {
-		return text
+	b, ok := t.model.(*bpe)
+	if !ok || t.next == nil {
+		return
 	}
-	return finalSigma(plainCharacters.Replace(html.UnescapeString(html.UnescapeString(text))))
-}
-
-// plainCharacters replaces characters as ftfy does.
-var plainCharacters = func() *strings.Replacer {
-	pairs := []string{"ﬅ", "ſt", "ŉ", "'n"}
-	each := func(from, to rune, f func(string) string) {
-		for r := from; r <= to; r++ {
-			pairs = append(pairs, string(r), f(string(r)))
+	b.words = map[string]int32{}
+	whole := []string{"'ſ"}
+	for _, a := range d.Added {
+		if !t.isPadding(a.ID) && a.Content[0] == '<' {
+			b.words[a.Content] = a.ID
+			whole = append(whole, a.Content)
 		}
 	}
-	as := func(s string) func(string) string { return func(string) string { return s } }
-	for _, ligatures := range [][2]rune{{'Ĳ', 'ĳ'}, {'Ǆ', 'ǌ'}, {'Ǳ', 'ǳ'}, {'ﬀ', 'ﬆ'}, {0xFF01, 0xFFEE}, {0x3000, 0x3000}} {
-		each(ligatures[0], ligatures[1], norm.NFKC.String)
-	}
-	each(0x02BC, 0x02BC, as("'"))
-	each(0x2018, 0x201B, as("'"))
-	each(0x201C, 0x201F, as(`"`))
-	for _, controls := range [][2]rune{{0, 8}, {0x0B, 0x0B}, {0x0E, 0x1F}, {0x7F, 0x7F}, {0x206A, 0x206F}, {0xFEFF, 0xFEFF}, {0xFFF9, 0xFFFC}} {
-		each(controls[0], controls[1], as(""))
-	}
-	return strings.NewReplacer(pairs...)
-}()
-
-// finalSigma lower-cases every Σ that ends a word to ς, as Python's lower does. It is the only character whose lower case
-// depends on the context.
-func finalSigma(text string) string {
-	if !strings.ContainsRune(text, 'Σ') {
-		return text
-	}
-	runes := []rune(text)
-	for i, r := range runes {
-		if r == 'Σ' && i > 0 && classOf(runes[i-1]) == letter && (i == len(runes)-1 || classOf(runes[i+1]) != letter) {
-			runes[i] = 'ς'
+	t.cooked.tokens = slices.DeleteFunc(t.cooked.tokens, func(l literal) bool { return l.text[0] == '<' })
+	t.next = func(text []byte, at int) (start, end int) {
+		at = runEnd(text, at, blank)
+		if at < len(text) && (text[at] == '<' || text[at] == '\'') {
+			for _, word := range whole {
+				if len(text)-at >= len(word) && string(text[at:at+len(word)]) == word {
+					return at, at + len(word)
+				}
+			}
 		}
+		return splitCLIP(text, at)
 	}
-	return string(runes)
 }

@@ -29,14 +29,25 @@ func (c *component) steps() ([]step, error) {
 	case "Lowercase":
 		return []step{lowerCase}, nil
 	case "StripAccents":
-		return []step{dropMarks}, nil
+		return []step{drop(combiningMarks)}, nil
 	case "NFC", "NFD", "NFKC", "NFKD":
 		return []step{form(forms[c.Type])}, nil
 	case "Replace":
-		if c.Pattern != nil && c.Pattern.Regex == `\s+` && c.Content != nil && *c.Content == " " {
-			return []step{oneBlank}, nil
+		return c.replaceStep()
+	case "Strip":
+		return []step{strip(is(c.StripLeft, false), is(c.StripRight, false))}, nil
+	case "Prepend":
+		return []step{prepend(c.Prepend)}, nil
+	case "Nmt":
+		return []step{nmt}, nil
+	case "ByteLevel":
+		return []step{byteAlphabet}, nil
+	case "Precompiled":
+		table, err := newCharsmap(c.Charsmap)
+		if err != nil {
+			return nil, err
 		}
-		return nil, fmt.Errorf("replaces another pattern than \\s+ by a space")
+		return []step{table.normalize}, nil
 	case "BertNormalizer":
 		var steps []step
 		if is(c.CleanText, true) {
@@ -47,7 +58,7 @@ func (c *component) steps() ([]step, error) {
 		}
 		lower := is(c.Lowercase, true)
 		if is(c.StripAccents, lower) {
-			steps = append(steps, form(norm.NFD), dropMarks)
+			steps = append(steps, form(norm.NFD), drop(nonspacingMarks))
 		}
 		if lower {
 			steps = append(steps, lowerCase)
@@ -65,9 +76,24 @@ func is(option *bool, otherwise bool) bool {
 	return *option
 }
 
-// splitter returns the splitter of a pre-tokeniser. leadBlank: text gets a leading space. byteLevel: words are then written
-// in byte-level characters.
-func (c *component) splitter() (next splitter, leadBlank, byteLevel bool, err error) {
+// replaceStep returns the step of a Replace.
+func (c *component) replaceStep() ([]step, error) {
+	if c.Content == nil {
+		return nil, damage("has a Replace without content")
+	}
+	if c.Pattern != nil && c.Pattern.Regex == `\s+` && *c.Content == " " {
+		return []step{oneBlank}, nil
+	}
+	find, err := c.matcher()
+	if err != nil {
+		return nil, err
+	}
+	return []step{replaceMatches(find, *c.Content)}, nil
+}
+
+// splitter returns the fast splitter of common pre-tokenizers: BERT's, GPT-2's and CLIP's; nil for others, see [component.stages].
+// leadBlank: text gets a leading space. byteLevel: words are then written in byte-level characters.
+func (c *component) splitter() (next splitter, leadBlank, byteLevel bool) {
 	var parts []component
 	switch {
 	case c == nil:
@@ -76,36 +102,34 @@ func (c *component) splitter() (next splitter, leadBlank, byteLevel bool, err er
 	default:
 		parts = []component{*c}
 	}
-	for i, part := range parts {
-		lastOne := i == len(parts)-1
-		switch {
-		case part.Type == "BertPreTokenizer" && len(parts) == 1:
-			return splitBERT, false, false, nil
-		case part.Type == "ByteLevel" && lastOne:
-			leadBlank = is(part.AddPrefixSpace, true)
-			if leadBlank && next != nil {
-				return nil, false, false, fmt.Errorf("puts a space before every word")
-			}
-			// After either split, GPT-2's pattern splits nothing more.
-			if next == nil {
-				next = splitNothing
-				if is(part.UseRegex, true) {
-					next = splitGPT2
-				}
-			}
-			return next, leadBlank, true, nil
-		case part.Type == "Split" && i == 0 && !lastOne:
-			if next = part.split(); next == nil {
-				return nil, false, false, fmt.Errorf("splits words by a pattern that is neither GPT-2's nor CLIP's")
-			}
-		default:
-			return nil, false, false, fmt.Errorf("has the pre-tokeniser %q at this place", part.Type)
+	switch {
+	case len(parts) == 1 && parts[0].Type == "BertPreTokenizer":
+		return splitBERT, false, false
+	case len(parts) == 1 && parts[0].Type == "ByteLevel":
+		if next = splitGPT2; !is(parts[0].UseRegex, true) {
+			next = splitNothing
 		}
+		return next, is(parts[0].AddPrefixSpace, true), true
+	case len(parts) == 2 && parts[0].Type == "Split" && parts[1].Type == "ByteLevel" && !is(parts[1].AddPrefixSpace, true):
+		// After either split, GPT-2's pattern splits nothing more.
+		next = parts[0].split()
+		return next, false, next != nil
 	}
-	return nil, false, false, fmt.Errorf("has no pre-tokeniser ByteLevel or BertPreTokenizer")
+	return nil, false, false
 }
 
-// split returns the splitter of a Split component; nil for a pattern that is not supported.
+// endsInBytes reports whether the last pre-tokenizer writes words in byte-level characters.
+func (c *component) endsInBytes() bool {
+	switch {
+	case c == nil:
+		return false
+	case c.Type == "Sequence" && len(c.PreTokenizers) > 0:
+		return c.PreTokenizers[len(c.PreTokenizers)-1].endsInBytes()
+	}
+	return c.Type == "ByteLevel"
+}
+
+// split returns the fast splitter of a Split component; nil for another pattern.
 func (c *component) split() splitter {
 	switch {
 	case c.Pattern == nil:

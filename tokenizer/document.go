@@ -2,12 +2,10 @@ package tokenizer
 
 import (
 	"bytes"
-	"cmp"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
-	"maps"
 	"slices"
 	"strings"
 )
@@ -15,8 +13,8 @@ import (
 // document is a Hugging Face tokenizer.json. Every tokenizer has one, whichever file it comes from. It is built, saved and hashed.
 type document struct {
 	Version       string          `json:"version"`
-	Truncation    json.RawMessage `json:"truncation"`
-	Padding       json.RawMessage `json:"padding"`
+	Truncation    *truncation     `json:"truncation"`
+	Padding       *padding        `json:"padding"`
 	Added         []addedToken    `json:"added_tokens"`
 	Normalizer    *component      `json:"normalizer"`
 	PreTokenizer  *component      `json:"pre_tokenizer"`
@@ -35,6 +33,23 @@ type addedToken struct {
 	Special    bool   `json:"special"`
 }
 
+func (a *addedToken) UnmarshalJSON(data []byte) error {
+	type plain addedToken
+	read := struct {
+		*plain
+		ID json.Number `json:"id"`
+	}{plain: (*plain)(a)}
+	if err := unmarshalStrictly(data, &read); err != nil {
+		return err
+	}
+	id, err := read.ID.Int64()
+	if err != nil || id < 0 || id >= maxID {
+		return fmt.Errorf("its added token %s has the id %.40s, which is not in [0, %d)", shorten(a.Content), read.ID, maxID)
+	}
+	a.ID = int32(id)
+	return nil
+}
+
 // component is a normaliser or a pre-tokeniser, with the options of the known types.
 type component struct {
 	Type               string      `json:"type"`
@@ -51,6 +66,17 @@ type component struct {
 	HandleChineseChars *bool       `json:"handle_chinese_chars,omitempty"`
 	StripAccents       *bool       `json:"strip_accents,omitempty"` // null: as Lowercase
 	Lowercase          *bool       `json:"lowercase,omitempty"`
+	StripLeft          *bool       `json:"strip_left,omitempty"`
+	StripRight         *bool       `json:"strip_right,omitempty"`
+	Prepend            string      `json:"prepend,omitempty"`
+	Charsmap           string      `json:"precompiled_charsmap,omitempty"`
+	IndividualDigits   *bool       `json:"individual_digits,omitempty"`
+	Delimiter          string      `json:"delimiter,omitempty"`
+	Length             *int        `json:"length,omitempty"`
+	Replacement        string      `json:"replacement,omitempty"`
+	PrependScheme      string      `json:"prepend_scheme,omitempty"`
+	Split              *bool       `json:"split,omitempty"`
+	StrRep             string      `json:"str_rep,omitempty"` // of older files; the same as Replacement
 }
 
 type pattern struct {
@@ -58,7 +84,7 @@ type pattern struct {
 	String string `json:"String,omitempty"`
 }
 
-// modelSpec is a BPE or WordPiece model, with Hugging Face's names.
+// modelSpec is a model, with Hugging Face's names. For a Unigram, see [unigramSpec].
 type modelSpec struct {
 	Type         string     `json:"type"`
 	Dropout      *float64   `json:"dropout,omitempty"`
@@ -72,6 +98,8 @@ type modelSpec struct {
 	Bestiary     *extras    `json:"bestiary,omitempty"`
 	Vocab        vocabulary `json:"vocab"`
 	Merges       mergeList  `json:"merges,omitzero"`
+	UnkID        *int       `json:"-"` // of a Unigram
+	scores       []float64  // by id, of a Unigram
 }
 
 // extras are options that Hugging Face's format does not have. Its library ignores this field of the model.
@@ -82,8 +110,9 @@ type extras struct {
 
 // An unknown field is an error. Of an unknown type only the type is read, for a better message.
 var (
-	knownComponents = []string{"Sequence", "Lowercase", "StripAccents", "NFC", "NFD", "NFKC", "NFKD", "Replace", "BertNormalizer", "BertPreTokenizer", "ByteLevel", "Split"}
-	knownModels     = []string{"BPE", "WordPiece", ""}
+	knownComponents = []string{"Sequence", "Lowercase", "StripAccents", "NFC", "NFD", "NFKC", "NFKD", "Replace", "Strip", "Prepend", "Nmt", "Precompiled", "BertNormalizer",
+		"BertPreTokenizer", "ByteLevel", "Split", "Whitespace", "WhitespaceSplit", "Punctuation", "Digits", "CharDelimiterSplit", "FixedLength", "Metaspace"}
+	knownModels = []string{"BPE", "WordPiece", "WordLevel", "Unigram", ""}
 )
 
 func (c *component) UnmarshalJSON(data []byte) error {
@@ -92,14 +121,6 @@ func (c *component) UnmarshalJSON(data []byte) error {
 	}
 	type plain component
 	return unmarshalStrictly(data, (*plain)(c))
-}
-
-func (m *modelSpec) UnmarshalJSON(data []byte) error {
-	if err := unmarshalType(data, &m.Type); err != nil || !slices.Contains(knownModels, m.Type) {
-		return err
-	}
-	type plain modelSpec
-	return unmarshalStrictly(data, (*plain)(m))
 }
 
 // unmarshalType reads only the type of a component.
@@ -121,25 +142,6 @@ func unmarshalStrictly(data []byte, value any) error {
 		return errors.New("it goes on after its end")
 	}
 	return nil
-}
-
-// vocabulary maps tokens to ids. It is written in the order of ids.
-type vocabulary map[string]int32
-
-func (v vocabulary) MarshalJSON() ([]byte, error) {
-	tokens := slices.SortedFunc(maps.Keys(v), func(a, b string) int { return cmp.Or(cmp.Compare(v[a], v[b]), strings.Compare(a, b)) })
-	out := []byte{'{'}
-	for i, token := range tokens {
-		if i > 0 {
-			out = append(out, ',')
-		}
-		key, err := marshal(token)
-		if err != nil {
-			return nil, err
-		}
-		out = fmt.Appendf(append(out, key...), ":%d", v[token])
-	}
-	return append(out, '}'), nil
 }
 
 // mergeList is a list of "left right", or of ["left", "right"] in newer files.
@@ -167,8 +169,11 @@ func (m *mergeList) UnmarshalJSON(data []byte) error {
 	return nil
 }
 
-// MarshalJSON writes "left right", which every version of Hugging Face's library reads. No token here has a blank.
+// MarshalJSON writes "left right", which every version of Hugging Face's library reads; pairs if a token has a blank.
 func (m mergeList) MarshalJSON() ([]byte, error) {
+	if m.hasBlank() {
+		return marshal([][2]string(m))
+	}
 	lines := make([]string, len(m))
 	for i, p := range m {
 		lines[i] = p[0] + " " + p[1]

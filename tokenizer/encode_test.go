@@ -52,6 +52,16 @@ func FuzzEncode(f *testing.F) {
 	f.Add("\xff")
 	kinds := everyKind(f)
 	kinds["added"] = mustOpen(f, filepath.Join("testdata", "bytelevel_added.json"), Options{})
+	f.Add("Ã©tÃ© â€œquoteâ€� &EACUTE; &#x1c; \x1b[0m <|endoftext|>")
+	for name, kind := range readKinds(f, filepath.Join("testdata", "kinds.json.gz")).Kinds {
+		if strings.HasPrefix(name, "added") || strings.HasPrefix(name, "unigram") || slices.Contains([]string{"llama 3", "o200k", "precompiled", "bpe prefix", "bpe some bytes"}, name) {
+			tok, err := Parse(name, kind.File, Options{})
+			if err != nil {
+				f.Fatal(err)
+			}
+			kinds[name] = tok
+		}
+	}
 	f.Fuzz(func(t *testing.T, text string) {
 		for name, tok := range kinds {
 			ids, err := tok.Encode(text, nil)

@@ -8,10 +8,10 @@ import (
 )
 
 // A step appends the normalised text to dst. Text is valid UTF-8.
-type step func(dst, text []byte) []byte
+type step func(dst, text []byte, s *scratch) []byte
 
 // lowerCase lower-cases every character without its context, as Hugging Face's library does: a final Σ becomes σ.
-func lowerCase(dst, text []byte) []byte {
+func lowerCase(dst, text []byte, _ *scratch) []byte {
 	for i := 0; i < len(text); {
 		c := text[i]
 		if c < utf8.RuneSelf {
@@ -35,9 +35,18 @@ func lowerCase(dst, text []byte) []byte {
 
 // form is a Unicode normalisation form.
 func form(f norm.Form) step {
-	return func(dst, text []byte) []byte {
+	return func(dst, text []byte, _ *scratch) []byte {
 		if isASCII(text) {
 			return append(dst, text...)
+		}
+		for at := 0; f >= norm.NFKC && at < len(text); { // norm.NFKC and norm.NFKD
+			r, n := utf8.DecodeRune(text[at:])
+			if r >= 0x32FF && unicode.Is(olderForms, r) {
+				dst = append(f.Append(dst, text[:at]...), text[at:at+n]...)
+				text, at = text[at+n:], 0
+				continue
+			}
+			at += n
 		}
 		return f.Append(dst, text...)
 	}
@@ -53,7 +62,7 @@ func isASCII(text []byte) bool {
 }
 
 // oneBlank replaces every run of white space by one space.
-func oneBlank(dst, text []byte) []byte {
+func oneBlank(dst, text []byte, _ *scratch) []byte {
 	for i := 0; i < len(text); {
 		c, n := classAt(text, i)
 		if c == blank {
@@ -69,7 +78,7 @@ func oneBlank(dst, text []byte) []byte {
 
 // mapRunes is a step that replaces single characters: f appends the replacement of r.
 func mapRunes(f func(dst []byte, r rune) []byte) step {
-	return func(dst, text []byte) []byte {
+	return func(dst, text []byte, _ *scratch) []byte {
 		for i := 0; i < len(text); {
 			r, n := rune(text[i]), 1
 			if r >= utf8.RuneSelf {
@@ -82,13 +91,15 @@ func mapRunes(f func(dst []byte, r rune) []byte) step {
 	}
 }
 
-// dropMarks drops non-spacing marks. After a decomposition (NFD) these are the accents.
-var dropMarks = mapRunes(func(dst []byte, r rune) []byte {
-	if r >= utf8.RuneSelf && unicode.Is(unicode.Mn, r) {
-		return dst
-	}
-	return utf8.AppendRune(dst, r)
-})
+// drop returns a step that drops the characters of a table.
+func drop(table *unicode.RangeTable) step {
+	return mapRunes(func(dst []byte, r rune) []byte {
+		if r >= utf8.RuneSelf && unicode.Is(table, r) {
+			return dst
+		}
+		return utf8.AppendRune(dst, r)
+	})
+}
 
 // cleanBERT drops control characters and replaces every blank by a space.
 var cleanBERT = mapRunes(func(dst []byte, r rune) []byte {
@@ -97,7 +108,7 @@ var cleanBERT = mapRunes(func(dst []byte, r rune) []byte {
 		return append(dst, byte(r))
 	case r == '\t' || r == '\n' || r == '\r':
 		return append(dst, ' ')
-	case r == utf8.RuneError || unicode.In(r, unicode.Cc, unicode.Cf, unicode.Co):
+	case r == utf8.RuneError || unicode.In(r, unicode.Cc, unicode.Cf, unicode.Co) && !unicode.Is(bertKept, r):
 		return dst
 	case unicode.IsSpace(r):
 		return append(dst, ' ')
@@ -115,8 +126,9 @@ var separateChinese = mapRunes(func(dst []byte, r rune) []byte {
 	return append(dst, ' ')
 })
 
-// isChinese reports whether r is a CJK ideograph; Hangul, Hiragana and Katakana are not.
+// isChinese reports whether r is a CJK ideograph; Hangul, Hiragana and Katakana are not. Hugging Face's library leaves out
+// U+2B820 to U+2B91F, so we do, too.
 func isChinese(r rune) bool {
 	return r >= 0x3400 && (r <= 0x4DBF || 0x4E00 <= r && r <= 0x9FFF || 0xF900 <= r && r <= 0xFAFF ||
-		0x20000 <= r && r <= 0x2A6DF || 0x2A700 <= r && r <= 0x2B81F || 0x2B820 <= r && r <= 0x2CEAF || 0x2F800 <= r && r <= 0x2FA1F)
+		0x20000 <= r && r <= 0x2A6DF || 0x2A700 <= r && r <= 0x2B81F || 0x2B920 <= r && r <= 0x2CEAF || 0x2F800 <= r && r <= 0x2FA1F)
 }

@@ -2,26 +2,23 @@ package tokenizer
 
 import (
 	"bytes"
-	"compress/gzip"
 	"crypto/sha256"
 	"encoding/json"
+	"errors"
 	"fmt"
-	"io"
-	"os"
-	"strings"
-	"unicode/utf8"
 
 	"github.com/bestiary-ml/bestiary/fault"
 	"github.com/bestiary-ml/bestiary/internal/atomicfile"
 )
 
-// maxFile is the largest size of an uncompressed file, in bytes. The largest vocabularies in use take 20 MB.
-const maxFile = 1 << 27
-
 // Options say what a file itself doesn't.
 type Options struct {
 	FileIDs bool // keep the ids of the file even if 0 is a real token: for models of DALLE-pytorch, see the package comment
-	Cased   bool // vocab.txt only: don't lower-case text and don't drop accents
+
+	// Cased and Uncased are for a vocab.txt only: keep the case and the accents of text, or lower-case it and drop the accents.
+	// If neither is set, the tokenizer_config.json in the folder of the file decides; without one, text is lower-cased, as
+	// Hugging Face's BertTokenizer does, but not for the vocabulary of bert-base-chinese, as in DALLE-pytorch.
+	Cased, Uncased bool
 }
 
 // Open reads a tokenizer from a tokenizer.json, bpe_simple_vocab_16e6.txt or vocab.txt, gzipped or not.
@@ -29,56 +26,83 @@ type Options struct {
 // Errors: a [*fault.DamagedFile] for a file that is cut off, altered or no tokenizer; a [*fault.FieldError] for an option
 // that is not allowed with this file; otherwise the feature of the tokenizer that is not supported.
 func Open(path string, o Options) (*Tokenizer, error) {
-	f, err := os.Open(path)
+	data, err := readFile(path)
 	if err != nil {
-		return nil, fmt.Errorf("tokenizer: %s: cannot be read; check the path and its permissions", path)
+		return nil, err
 	}
-	defer f.Close()
-	data, err := io.ReadAll(io.LimitReader(f, maxFile+1))
-	if err != nil {
-		return nil, fmt.Errorf("tokenizer: %s: cannot be read (%w); name the file of a tokenizer", path, err)
+	if data, err = unpack(path, data); err != nil {
+		return nil, err
 	}
-	return Parse(path, data, o)
+	var config bertConfig
+	if kindOf(data) == vocabFile {
+		if config, err = readBERTConfig(path); err != nil {
+			return nil, err
+		}
+	}
+	return parse(path, data, o, config)
 }
 
-// Parse is [Open] for the bytes of a file; path is its name in errors.
+// Parse is [Open] for the bytes of a file; path is its name in errors. It reads no tokenizer_config.json.
 func Parse(path string, data []byte, o Options) (*Tokenizer, error) {
-	if bytes.HasPrefix(data, []byte{0x1F, 0x8B}) {
-		unpacked, err := gzip.NewReader(bytes.NewReader(data))
-		if err == nil {
-			data, err = io.ReadAll(io.LimitReader(unpacked, maxFile+1))
-		}
-		if err != nil {
-			return nil, damaged(path, 0, "cannot be unpacked (%v); fetch it again", err)
-		}
+	data, err := unpack(path, data)
+	if err != nil {
+		return nil, err
 	}
-	if len(data) > maxFile {
-		return nil, fmt.Errorf("tokenizer: %s: is larger than %d MB; name the file of a tokenizer", path, maxFile>>20)
+	return parse(path, data, o, bertConfig{})
+}
+
+// fileKind is a kind of file with a tokenizer.
+type fileKind uint8
+
+const (
+	vocabFile fileKind = iota
+	jsonFile
+	clipFile
+)
+
+// kindOf returns the kind of a file by its start.
+func kindOf(data []byte) fileKind {
+	firstLine, _, _ := bytes.Cut(data, []byte("\n"))
+	switch {
+	case bytes.HasPrefix(bytes.TrimSpace(data), []byte("{")):
+		return jsonFile
+	case bytes.Contains(firstLine, []byte("#version")):
+		return clipFile
 	}
-	if !utf8.Valid(data) {
-		return nil, damaged(path, 0, "is not text in UTF-8; give a tokenizer.json, bpe_simple_vocab_16e6.txt(.gz) or vocab.txt")
+	return vocabFile
+}
+
+// parse makes the tokenizer of an unpacked file.
+func parse(path string, data []byte, o Options, config bertConfig) (*Tokenizer, error) {
+	if err := config.apply(o); err != nil {
+		return nil, err
 	}
-	text := string(data)
-	firstLine, _, _ := strings.Cut(text, "\n")
-	isVocab := false
 	var d *document
 	var err error
-	switch {
-	case strings.HasPrefix(strings.TrimSpace(text), "{"):
+	kind := kindOf(data)
+	switch kind {
+	case jsonFile:
 		d, err = parseDocument(path, data)
-	case strings.Contains(firstLine, "#version"):
-		d, err = clipDocument(path, text)
+	case clipFile:
+		d, err = clipDocument(path, string(data))
 	default:
-		isVocab = true
-		d, err = bertDocument(path, text, o.Cased)
+		d, err = bertDocument(path, string(data), config)
 	}
 	if err != nil {
 		return nil, err
 	}
-	if o.Cased && !isVocab {
-		return nil, fault.Field("Cased", o.Cased, "must be false for %s, which says itself whether it lower-cases; set it for a vocab.txt only", path)
+	if (o.Cased || o.Uncased) && kind != vocabFile {
+		field := "Cased"
+		if o.Uncased {
+			field = "Uncased"
+		}
+		return nil, fault.Field(field, true, "must be false for %s, which says itself whether it lower-cases; set it for a vocab.txt only", path)
 	}
 	t, err := build(d, o.FileIDs)
+	var broken *damageError
+	if errors.As(err, &broken) {
+		return nil, damaged(path, 0, "the tokenizer %v; save it again with Hugging Face's tokenizers", broken)
+	}
 	if err != nil {
 		return nil, fmt.Errorf("tokenizer: %s: the tokenizer %w, which is not supported; use a byte-level BPE or a BERT WordPiece, or train one from the captions", path, err)
 	}
@@ -96,7 +120,11 @@ func damaged(path string, line int, problem string, args ...any) error {
 // parseDocument reads a tokenizer.json.
 func parseDocument(path string, data []byte) (*document, error) {
 	d := new(document)
-	if err := unmarshalStrictly(data, d); err != nil {
+	err := checkJSON(data)
+	if err == nil {
+		err = unmarshalStrictly(data, d)
+	}
+	if err != nil {
 		return nil, damaged(path, 0, "is no tokenizer.json that we can read (%v); save it again with Hugging Face's tokenizers", err)
 	}
 	return d, nil

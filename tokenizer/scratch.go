@@ -8,10 +8,17 @@ const (
 
 // scratch is the reusable memory of encoding.
 type scratch struct {
-	text, lead []byte
-	steps      [2][]byte
-	symbols    []symbol
-	queue      queue[candidate]
+	text, lead       []byte
+	steps            [2][]byte
+	pieces           pieces
+	parts            []part
+	matches          []match
+	rewritten, other []byte
+	matcher          matcher
+	symbols          []symbol
+	queue            queue[candidate]
+	lattice          []arrival
+	failure          error // the reason why the text has no ids
 
 	words map[string]span
 	ids   []int32

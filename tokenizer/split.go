@@ -28,9 +28,9 @@ func init() {
 
 func classOf(r rune) class {
 	switch {
-	case unicode.IsLetter(r):
+	case isLetter(r):
 		return letter
-	case unicode.IsNumber(r):
+	case isNumber(r):
 		return number
 	case unicode.IsSpace(r):
 		return blank
@@ -152,7 +152,7 @@ func isPunctuation(r rune) bool {
 	if r < utf8.RuneSelf {
 		return r > ' ' && r < 0x7F && asciiClass[r] == other
 	}
-	return unicode.IsPunct(r)
+	return unicode.Is(punctuation, r)
 }
 
 // splitNothing makes the whole text one word.

@@ -9,8 +9,10 @@ import (
 const unknownToken = "[UNK]"
 
 // bertDocument describes BERT's tokenizer with its vocab.txt: one token a line, whose id is the number of the line. Every
-// Chinese character is a word, as for bert-base-chinese. Unless cased is set, text is lower-cased and accents are dropped.
-func bertDocument(path, text string, cased bool) (*document, error) {
+// Chinese character is a word, unless the configuration says otherwise. It also says whether text is lower-cased and accents
+// are dropped. Its default is that of Hugging Face's BertTokenizer, true; but false for bert-base-chinese, whose published
+// configuration, which DALLE-pytorch uses, says so.
+func bertDocument(path, text string, c bertConfig) (*document, error) {
 	lines := strings.Split(strings.TrimSuffix(text, "\n"), "\n")
 	vocab := make(vocabulary, len(lines))
 	for i, line := range lines {
@@ -23,8 +25,9 @@ func bertDocument(path, text string, cased bool) (*document, error) {
 	if vocab.id(unknownToken) < 0 {
 		return nil, damaged(path, 0, "has no line %s and is no other tokenizer that we know; give a tokenizer.json, bpe_simple_vocab_16e6.txt(.gz) or vocab.txt", unknownToken)
 	}
+	lower := is(c.Lowercase, !isBERTChinese(vocab))
 	d := &document{
-		Normalizer:   &component{Type: "BertNormalizer", CleanText: new(true), HandleChineseChars: new(true), StripAccents: new(!cased), Lowercase: new(!cased)},
+		Normalizer:   &component{Type: "BertNormalizer", CleanText: new(true), HandleChineseChars: new(is(c.Chinese, true)), StripAccents: new(is(c.StripAccents, lower)), Lowercase: new(lower)},
 		PreTokenizer: &component{Type: "BertPreTokenizer"},
 		Decoder:      json.RawMessage(`{"type":"WordPiece","prefix":"##","cleanup":true}`),
 		Model:        &modelSpec{Type: "WordPiece", UnkToken: new(unknownToken), Prefix: new("##"), MaxChars: new(100), Vocab: vocab},

@@ -29,14 +29,15 @@ func (t *Tokenizer) buildWordPiece(m *modelSpec) error {
 	if m.Prefix != nil {
 		prefix = *m.Prefix
 	}
-	if prefix == "" {
-		return fmt.Errorf("has no continuing_subword_prefix")
-	}
 	if m.UnkToken == nil || m.Vocab.id(*m.UnkToken) < 0 {
 		return fmt.Errorf("has no unknown token in its vocabulary")
 	}
 	w.unknown = m.Vocab.id(*m.UnkToken)
 	for token, id := range m.Vocab {
+		w.pieces[id] = token
+		if t.isPadding(id) {
+			continue
+		}
 		w.longest = max(w.longest, len(token))
 		w.start[token], w.pieces[id] = id, token
 		if piece, ok := strings.CutPrefix(token, prefix); ok {
@@ -50,7 +51,13 @@ func (t *Tokenizer) buildWordPiece(m *modelSpec) error {
 // appendIDs appends the ids of one word.
 func (w *wordPiece) appendIDs(ids []int32, word []byte, _ *scratch) []int32 {
 	begin := len(ids)
-	if utf8.RuneCount(word) > w.maxRunes {
+	runes := 0
+	for _, c := range word {
+		if utf8.RuneStart(c) {
+			runes++
+		}
+	}
+	if runes > w.maxRunes {
 		return append(ids, w.unknown)
 	}
 	table := w.start
