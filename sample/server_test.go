@@ -139,8 +139,8 @@ func TestWrongArguments(t *testing.T) {
 			return err
 		},
 		func() error { _, err := OpenTextToImage(ctx, t.TempDir(), nil); return err },
-		func() error { _, err := p.Walk(ctx, Ends{}, 1<<40); return err },
-		func() error { _, err := p.Walk(ctx, Ends{}, 3); return err },
+		func() error { _, err := p.Interpolate(ctx, Ends{}, 1<<40); return err },
+		func() error { _, err := p.Interpolate(ctx, Ends{}, 3); return err },
 		func() error { _, err := p.Decode(ctx, make([]float32, 7)); return err },
 		func() error { _, err := p.LogProb(ctx, make([]float32, 7)); return err },
 		func() error { _, err := b.Decode(ctx, make([]int32, 7)); return err },
