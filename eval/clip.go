@@ -12,8 +12,8 @@ import (
 type CLIPFigures struct {
 	Score       float64   `json:"score"`          // mean cosine similarity of pictures and their captions
 	Shuffled    float64   `json:"score_shuffled"` // the same for pictures and all other captions
-	TextToImage Retrieval `json:"text_to_image"`  // each caption looks for its picture among all
-	ImageToText Retrieval `json:"image_to_text"`  // each picture looks for its caption among all distinct captions
+	TextToImage Retrieval `json:"text_to_image"`  // each caption retrieves its picture among all
+	ImageToText Retrieval `json:"image_to_text"`  // each picture retrieves its caption among all distinct captions
 	Pictures    int       `json:"pictures"`       // with a caption that the tokenizer knows
 	Truncated   int       `json:"truncated_captions"`
 }
@@ -23,11 +23,11 @@ type GeneratedFigures struct {
 	Score       float64   `json:"score"`          // mean cosine similarity of generated pictures and their prompts
 	Shuffled    float64   `json:"score_shuffled"` // the same for generated pictures and all other prompts
 	Photos      float64   `json:"score_photos"`   // the same for the photos and their captions
-	ImageToText Retrieval `json:"image_to_text"`  // each generated picture looks for its prompt among all distinct prompts
+	ImageToText Retrieval `json:"image_to_text"`  // each generated picture retrieves its prompt among all distinct prompts
 	Pictures    int       `json:"pictures"`
 }
 
-// MeasureCLIP measures the CLIP on pictures with captions. It reads a long caption as far as CLIP's length allows.
+// MeasureCLIP measures the CLIP on pictures with captions. It cuts captions with more tokens than CLIP reads.
 func MeasureCLIP(ctx context.Context, p *sample.TextToImage, d *data.Dataset) (*CLIPFigures, error) {
 	if err := p.RequireCLIP(); err != nil {
 		return nil, err
@@ -102,13 +102,13 @@ func MeasureGenerated(ctx context.Context, p *sample.TextToImage, d *data.Datase
 	if err != nil {
 		return nil, err
 	}
-	real, err := embed(ctx, p, o.Prompts, d.Pixels, photos)
+	originals, err := embed(ctx, p, o.Prompts, d.Pixels, photos)
 	if err != nil {
 		return nil, err
 	}
 	f := &GeneratedFigures{Pictures: n}
 	f.Score, f.Shuffled = made.scores()
-	f.Photos, _ = real.scores()
+	f.Photos, _ = originals.scores()
 	f.ImageToText, err = retrieve(ctx, p, made.images, made.texts, made.own)
 	return f, err
 }

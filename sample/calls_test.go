@@ -55,7 +55,7 @@ func calls(p *Flow, b *TextToImage) map[string]func(ctx context.Context) error {
 		"Decode":      func(ctx context.Context) error { _, err := p.Decode(ctx, make([]float32, toy.Embedding)); return err },
 		"LogProb":     func(ctx context.Context) error { _, err := p.LogProb(ctx, make([]float32, toy.Embedding)); return err },
 		"Reconstruct": func(ctx context.Context) error { _, err := p.Reconstruct(ctx, pets.Pixels); return err },
-		"Interpolate":        func(ctx context.Context) error { _, err := p.Interpolate(ctx, ends, 3); return err },
+		"Interpolate": func(ctx context.Context) error { _, err := p.Interpolate(ctx, ends, 3); return err },
 		"Use": func(ctx context.Context) error {
 			return p.Use(ctx, func(d *tensor.Device, m FlowModels) error {
 				step := d.Scratch()

@@ -8,7 +8,7 @@ import (
 	"github.com/bestiary-ml/bestiary/fault"
 )
 
-// batch is how many pictures go through a model at a time.
+// batch is the number of pictures that a model computes at a time.
 const batch = 64
 
 // Embed returns the embeddings [N, E] of pictures, RGB pixels [N, S, S, 3].

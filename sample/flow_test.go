@@ -119,6 +119,9 @@ func TestSampleErrors(t *testing.T) {
 	for want, o := range map[string]Options{
 		`"horse"`:             {Class: "horse"},
 		"cat, dog":            {Class: "Dog"},
+		"TopK 5: must be 0":   {Sampling: &sampling.Options{Temperature: 1, TopK: 5}},
+		"TopP 0.9: must be 0": {Sampling: &sampling.Options{Temperature: 1, TopP: 0.9}},
+		"Guidance 3: must be": {Sampling: &sampling.Options{Temperature: 1, Guidance: 3}},
 		"Temperature -1":      {Sampling: at(-1)},
 		"Temperature NaN":     {Sampling: at(math.NaN())},
 		"Temperature +Inf":    {Sampling: at(math.Inf(1))},

@@ -14,8 +14,9 @@ type Ends struct {
 	ClassFrom, ClassTo string  // one of Classes; "" is the first
 }
 
-// Interpolate draws frames pictures on the way from one picture to another: along a great arc between their latents, while the
-// condition changes linearly from one class to the other. It needs two frames or more.
+// Interpolate returns a sequence of frames pictures from one picture to another, both ends included. It decodes points of
+// the spherical interpolation between their latents, while the condition changes linearly from one class to the other.
+// frames is 2 or more.
 func (p *Flow) Interpolate(ctx context.Context, e Ends, frames int) ([]*image.NRGBA, error) {
 	return exclusive(ctx, p.device, func() ([]*image.NRGBA, error) { return p.interpolate(ctx, e, frames) })
 }

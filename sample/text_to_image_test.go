@@ -8,6 +8,7 @@ import (
 	"testing"
 
 	"github.com/bestiary-ml/bestiary/internal/toy"
+	"github.com/bestiary-ml/bestiary/nn/sampling"
 	"github.com/bestiary-ml/bestiary/tensor"
 )
 
@@ -40,6 +41,10 @@ func TestCompleteText(t *testing.T) {
 			t.Fatal(err)
 		}
 		return captions
+	}
+	guided := &sampling.Options{Temperature: 1, Guidance: 3}
+	if _, err := b.CompleteText(context.Background(), "a small red", CompleteOptions{Sampling: guided}); err == nil || !strings.Contains(err.Error(), "Guidance 3") {
+		t.Errorf("got %v, want an error about the guidance scale", err)
 	}
 	all := complete(CompleteOptions{N: 3, Seed: 1})
 	if len(all) != 3 || all[0] == all[1] {

@@ -13,7 +13,7 @@ const (
 	epsilon                      = 1e-5
 )
 
-// coupling computes the shift and the scale of an affine coupling from the columns that the mask keeps.
+// coupling computes the log-scale s and the shift t of an affine coupling from the columns that the mask keeps.
 func (m *scope) coupling(x, y, mask *graph.Node) (s, t *graph.Node) {
 	h, width := graph.Concatenate([]*graph.Node{y, multiply(x, mask)}, 1), classes+dim
 	for range 3 {

@@ -18,9 +18,9 @@ func newInterpolate() *cobra.Command {
 	var seed uint64
 	c := &cobra.Command{
 		Use:   "interpolate",
-		Short: "Draw the way from one animal to another through the flow's latent space",
-		Long: `Interpolate between two animals: both are encoded and mapped to the flow's latent space. The
-pictures along the great arc between their latents are decoded, while the class changes linearly
+		Short: "Interpolate between two animals in the flow's latent space",
+		Long: `Interpolate between two animals: both are encoded and mapped to the flow's latent space. Points of
+the spherical interpolation between the two latents are decoded, while the class changes linearly
 from the first to the second. An --out that ends in .gif becomes an animation, one that ends in
 .png a grid. Without --from or --to, that end is a sample of its class at temperature 0.7.`,
 		Example: `  bestiary interpolate --run runs/pets --from cat.jpg --to dog.jpg --from-class cat --to-class dog --out walk.gif

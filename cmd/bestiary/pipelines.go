@@ -67,14 +67,16 @@ func remedied(err error) error {
 	if !errors.As(err, &missing) || missing.Run == "" {
 		return err
 	}
-	switch missing.Model {
-	case "tokenizer":
+	if missing.Model == "tokenizer" {
 		return fmt.Errorf(`%s: has no tokenizer; give it the one that its models were trained with: bestiary import --tokenizer FILE --out %s`, missing.Run, missing.Run)
-	case models.Autoencoder.Name, models.DVAE.Name:
-		return fmt.Errorf(`%s: has no trained %s yet; make it with "bestiary train %s --data PICTURES --out %s"`, missing.Run, missing.Model, missing.Model, missing.Run)
 	}
-	if _, known := models.Lookup(missing.Model); !known {
+	kind, known := models.Lookup(missing.Model)
+	if !known {
 		return err
 	}
-	return fmt.Errorf(`%s: has no trained %s yet; make it with "bestiary train %s --run %s"`, missing.Run, missing.Model, missing.Model, missing.Run)
+	flags := "--run " + missing.Run
+	if len(kind.Needs) == 0 && !kind.Captions { // begins a run
+		flags = "--data PICTURES --out " + missing.Run
+	}
+	return fmt.Errorf(`%s: has no trained %s yet; make it with "bestiary train %s %s"`, missing.Run, kind.Name, kind.Name, flags)
 }
