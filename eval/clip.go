@@ -5,7 +5,6 @@ import (
 
 	"github.com/bestiary-ml/bestiary/data"
 	"github.com/bestiary-ml/bestiary/sample"
-	"github.com/bestiary-ml/bestiary/tensor"
 )
 
 // CLIPFigures measure a CLIP on pictures with one caption each.
@@ -35,11 +34,7 @@ func MeasureCLIP(ctx context.Context, p *sample.TextToImage, d *data.Dataset) (*
 	if err := check(p, d); err != nil {
 		return nil, err
 	}
-	length := 0
-	if err := p.Use(ctx, func(_ *tensor.Device, m sample.TextToImageModels) error { length = m.CLIP.Config().TextLen; return nil }); err != nil {
-		return nil, err
-	}
-	pairs, err := choosePairs(ctx, p.Tokenizer(), d, length)
+	pairs, err := pairsFor(ctx, p, d, func(m sample.TextToImageModels) int { return m.CLIP.Config().TextLen })
 	if err != nil {
 		return nil, err
 	}
@@ -68,14 +63,7 @@ func MeasureGenerated(ctx context.Context, p *sample.TextToImage, d *data.Datase
 	if err := check(p, d); err != nil {
 		return nil, err
 	}
-	length := 0
-	if err := p.Use(ctx, func(_ *tensor.Device, m sample.TextToImageModels) error {
-		length = m.DALLE.Config().TextLen
-		return nil
-	}); err != nil {
-		return nil, err
-	}
-	pairs, err := choosePairs(ctx, p.Tokenizer(), d, length)
+	pairs, err := pairsFor(ctx, p, d, func(m sample.TextToImageModels) int { return m.DALLE.Config().TextLen })
 	if err != nil {
 		return nil, err
 	}

@@ -87,7 +87,7 @@ func CaptionReaders() (names []string) {
 	return names
 }
 
-// Trained returns the names of the registered kinds that a run folder has trained or imported models of.
+// Trained returns the names of the registered kinds of which a run folder has a trained or imported model.
 func Trained(dir string) (names []string, err error) {
 	r, err := run.Open(dir)
 	if err != nil {

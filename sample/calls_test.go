@@ -9,7 +9,7 @@ import (
 	"github.com/bestiary-ml/bestiary/tensor"
 )
 
-// failing is a device that panics, as a GPU does that fails, after some calls of the kernels below.
+// failing is a device that panics, as a failing GPU does, after a number of calls of the kernels below.
 type failing struct {
 	kernel.Device
 	left int // calls until the next failure; negative for none

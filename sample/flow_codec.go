@@ -3,6 +3,7 @@ package sample
 import (
 	"context"
 	"image"
+	"slices"
 
 	"github.com/bestiary-ml/bestiary/data"
 	"github.com/bestiary-ml/bestiary/fault"
@@ -120,11 +121,7 @@ func (p *Flow) logProbBatch(embeddings []float32, class int) ([]float64, error) 
 	step := p.device.Scratch()
 	defer step.End()
 	n := len(embeddings) / p.Embedding()
-	classes := make([]int, n)
-	for i := range classes {
-		classes[i] = class
-	}
-	condition, err := p.condition(classes)
+	condition, err := p.condition(slices.Repeat([]int{class}, n))
 	if err != nil {
 		return nil, err
 	}

@@ -71,8 +71,8 @@ func TestCompleteText(t *testing.T) {
 	}
 }
 
-// TestBirdsWithTransparency passes pictures of four channels through.
-func TestBirdsWithTransparency(t *testing.T) {
+// TestTransparency passes pictures with four channels through the pipeline.
+func TestTransparency(t *testing.T) {
 	b := smallTextToImage(t, 4)
 	rgba := make([]uint8, 2*birdSize*birdSize*4)
 	for i := range rgba {

@@ -20,7 +20,7 @@ import (
 	"github.com/bestiary-ml/bestiary/tokenizer"
 )
 
-// birdsRun makes a run folder of untrained models, of which 4×4 codes are a picture of 16×16 pixels, and which read 24 tokens.
+// birdsRun makes a run folder of untrained models: a picture has 16×16 pixels and 4×4 codes, a prompt up to 24 tokens.
 func birdsRun(t *testing.T) string {
 	t.Helper()
 	dir := filepath.Join(t.TempDir(), "birds")

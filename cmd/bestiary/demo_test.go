@@ -13,8 +13,8 @@ func TestDemo(t *testing.T) {
 	}
 	dir := filepath.Join(t.TempDir(), "demo")
 	report := filepath.Join(dir, "report.md")
-	if told := succeeds(t, "demo", "--quick", "--out", dir); told != report+"\n" {
-		t.Errorf("told %q", told)
+	if printed := succeeds(t, "demo", "--quick", "--out", dir); printed != report+"\n" {
+		t.Errorf("printed %q", printed)
 	}
 	text, err := os.ReadFile(report)
 	if err != nil {
@@ -34,7 +34,7 @@ func TestDemo(t *testing.T) {
 	}
 }
 
-// TestDemoReplacesDemosOnly checks that --force never removes a run on somebody's pictures.
+// TestDemoReplacesDemosOnly checks that --force never removes a run on other pictures than a demo's.
 func TestDemoReplacesDemosOnly(t *testing.T) {
 	folder, run := pictures(t, 24), filepath.Join(t.TempDir(), "run")
 	succeeds(t, tiny("--data", folder, "--out", run, "--steps", "2")...)

@@ -23,11 +23,11 @@ func TestEvalAndReconstructBirds(t *testing.T) {
 	if text := succeeds(t, "eval", "--run", run, "--generated", "0", "--data", "birds:5:20"); strings.Contains(text, "generated") {
 		t.Errorf("eval: %s", text)
 	}
-	if told := succeeds(t, "reconstruct", "--run", run, "-n", "3", "--out", out); !strings.HasPrefix(told, "3 pictures, PSNR ") {
-		t.Errorf("reconstruct told %q", told)
+	if printed := succeeds(t, "reconstruct", "--run", run, "-n", "3", "--out", out); !strings.HasPrefix(printed, "3 pictures, PSNR ") {
+		t.Errorf("reconstruct printed %q", printed)
 	}
-	if told := succeeds(t, "reconstruct", "--run", run, drawnBird(t, 32), "--out", out); !strings.HasPrefix(told, "1 picture, PSNR ") {
-		t.Errorf("reconstruct told %q", told)
+	if printed := succeeds(t, "reconstruct", "--run", run, drawnBird(t, 32), "--out", out); !strings.HasPrefix(printed, "1 picture, PSNR ") {
+		t.Errorf("reconstruct printed %q", printed)
 	}
 	// Pictures without captions are enough for a discrete VAE alone.
 	folder := pictures(t, 20)

@@ -40,10 +40,10 @@ func TestGenerate(t *testing.T) {
 	drawTo := func(out, codes string, more ...string) string {
 		return succeeds(t, append([]string{"generate", "--run", run, "--out", out, "--codes", codes, "--threads", "1"}, more...)...)
 	}
-	told := drawTo(out, codes, "-n", "3", "a red bird", "blue wings")
-	lines := strings.Split(told, "\n")
+	printed := drawTo(out, codes, "-n", "3", "a red bird", "blue wings")
+	lines := strings.Split(printed, "\n")
 	if len(lines) != 5 || !strings.HasPrefix(lines[0], `"a red bird": 3 pictures, CLIP score from `) || !strings.HasPrefix(lines[1], `"blue wings": `) || lines[2] != codes || lines[3] != out {
-		t.Errorf("told %q", told)
+		t.Errorf("printed %q", printed)
 	}
 	readImage(t, out)
 	first := readCodes(t, codes)
@@ -51,7 +51,7 @@ func TestGenerate(t *testing.T) {
 		t.Errorf("codes %+v", first)
 	}
 
-	// From a file, with blank lines, in other company and number.
+	// A picture doesn't depend on the other prompts or on the number of pictures. The file has blank lines.
 	file := filepath.Join(dir, "prompts.txt")
 	if err := os.WriteFile(file, []byte("\ufeffblue wings\r\n\n  a belly \n\t\n"), 0o666); err != nil {
 		t.Fatal(err)
@@ -65,7 +65,7 @@ func TestGenerate(t *testing.T) {
 		t.Errorf("codes %+v, want %v for the second picture of blue wings", second, first[4].Codes)
 	}
 
-	// The best of six.
+	// Reranking keeps the best of six.
 	drawTo(out, codes, "-n", "6", "a red bird")
 	all := readCodes(t, codes)
 	drawTo(out, codes, "-n", "2", "--rank", "6", "a red bird")
@@ -75,7 +75,7 @@ func TestGenerate(t *testing.T) {
 		t.Errorf("the best are %+v of %+v", best, all)
 	}
 
-	// Beginning with a picture.
+	// Pictures begin with the codes of a given picture.
 	drawTo(out, codes, "-n", "3", "--prime", drawnBird(t, 16), "--prime-rows", "3", "a red bird")
 	primed := readCodes(t, codes)
 	for _, p := range primed[1:] {
@@ -87,9 +87,9 @@ func TestGenerate(t *testing.T) {
 	fails(t, 1, []string{large, "32×32", "16×16", "--prime-resize"}, "generate", "--run", run, "--out", out, "--prime", large, "a red bird")
 	drawTo(out, codes, "--prime", large, "--prime-resize", "crop", "-n", "1", "a red bird")
 
-	told = drawTo(out, codes, "--complete-text", "-n", "1", "--top-k", "1", "a red")
-	if whole := readCodes(t, codes)[0].Prompt; !strings.HasPrefix(whole, "a red") || len(whole) == len("a red") || !strings.HasPrefix(told, fmt.Sprintf("%q: 1 picture", whole)) {
-		t.Errorf("completed %q, told %q", whole, told)
+	printed = drawTo(out, codes, "--complete-text", "-n", "1", "--top-k", "1", "a red")
+	if whole := readCodes(t, codes)[0].Prompt; !strings.HasPrefix(whole, "a red") || len(whole) == len("a red") || !strings.HasPrefix(printed, fmt.Sprintf("%q: 1 picture", whole)) {
+		t.Errorf("completed %q, printed %q", whole, printed)
 	}
 	_, stderr, _ = bestiary(t, "generate", "--run", run, "--out", out, "--guidance", "3", "-n", "1", "a red bird")
 	if !strings.Contains(stderr, "--null-prob 0") {
@@ -106,7 +106,7 @@ func TestGenerateFromStandardInput(t *testing.T) {
 	root.SetOut(&stdout)
 	root.SetErr(io.Discard)
 	if err := root.Execute(); err != nil || strings.Count(stdout.String(), ": 2 pictures") != 2 {
-		t.Errorf("told %q (%v)", stdout.String(), err)
+		t.Errorf("printed %q (%v)", stdout.String(), err)
 	}
 }
 

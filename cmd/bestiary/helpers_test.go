@@ -45,12 +45,12 @@ func fails(t *testing.T, code int, words []string, args ...string) {
 	}
 	for _, word := range words {
 		if !strings.Contains(last, word) {
-			t.Errorf("bestiary %s: %q doesn't tell %q", strings.Join(args, " "), last, word)
+			t.Errorf("bestiary %s: %q doesn't contain %q", strings.Join(args, " "), last, word)
 		}
 	}
 }
 
-// pictures writes drawn animals as a folder of classes, and keeps the program's cache out of the user's.
+// pictures writes drawn animals as a folder of classes, and gives the program a cache folder of its own.
 func pictures(t *testing.T, n int) string {
 	t.Helper()
 	cache := t.TempDir()
@@ -73,7 +73,7 @@ func pictures(t *testing.T, n int) string {
 	return dir
 }
 
-// tiny are the flags of an autoencoder that trains in no time.
+// tiny returns the flags of an autoencoder that trains in milliseconds.
 func tiny(more ...string) []string {
 	return append([]string{"train", "autoencoder", "--channels", "3,4,4,8,8,8", "--hidden", "16", "--embedding", "6", "--image-size", "32",
 		"--batch", "8", "--threads", "1"}, more...)

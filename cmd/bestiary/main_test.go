@@ -19,7 +19,7 @@ func TestFromPicturesToSamples(t *testing.T) {
 	run, out := filepath.Join(dir, "runs", "tiny"), filepath.Join(dir, "out.png")
 	told := succeeds(t, tiny("--data", folder, "--out", run, "--steps", "30")...)
 	if want := "autoencoder: 30 steps"; !strings.HasPrefix(told, want) {
-		t.Errorf("told %q, want %q", told, want)
+		t.Errorf("printed %q, want %q", told, want)
 	}
 	fails(t, 1, []string{"no trained flow yet", "train flow --run"}, "sample", "--run", run, "--out", out)
 	fails(t, 1, []string{"holds a training of autoencoder already", "--resume"}, tiny("--data", folder, "--out", run)...)
@@ -28,7 +28,7 @@ func TestFromPicturesToSamples(t *testing.T) {
 
 	told = succeeds(t, "sample", "--run", run, "--class", "dog", "-n", "5", "--out", out, "--threads", "1")
 	if !strings.HasPrefix(told, "dog: 5 pictures, log-density from ") || !strings.HasSuffix(told, "\n"+out+"\n") {
-		t.Errorf("sample told %q", told)
+		t.Errorf("sample printed %q", told)
 	}
 	first, err := os.ReadFile(out)
 	if err != nil {
@@ -47,7 +47,7 @@ func TestFromPicturesToSamples(t *testing.T) {
 	succeeds(t, "reconstruct", "--run", run, "-n", "4", "--out", out)
 	picture := filepath.Join(folder, "cat", "000.png")
 	if told := succeeds(t, "reconstruct", "--run", run, picture, "--out", out); !strings.HasPrefix(told, "1 picture, PSNR ") {
-		t.Errorf("reconstruct told %q", told)
+		t.Errorf("reconstruct printed %q", told)
 	}
 	readImage(t, out)
 	gif := filepath.Join(dir, "walk.gif")
@@ -118,7 +118,7 @@ func TestSmallTrainings(t *testing.T) {
 			args = slices.Delete(args, at, at+2)
 		}
 		if told := succeeds(t, args...); !strings.Contains(told, " steps") {
-			t.Errorf("%s: told %q", name, told)
+			t.Errorf("%s: printed %q", name, told)
 		}
 	}
 	run := filepath.Join(t.TempDir(), "run")

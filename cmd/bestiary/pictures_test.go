@@ -9,7 +9,7 @@ import (
 	"github.com/spf13/cobra"
 )
 
-// TestPicturesAreNew checks whom eval warns that pictures were trained on.
+// TestPicturesAreNew checks when eval warns that pictures were used in training.
 func TestPicturesAreNew(t *testing.T) {
 	for _, test := range []struct {
 		trained, measured string
@@ -20,12 +20,12 @@ func TestPicturesAreNew(t *testing.T) {
 		{"trainval", "all", "so some of these"}, {"seen", "test", "so some of these"}, {"trainval", "unseen", "so some of these"},
 	} {
 		c := &cobra.Command{}
-		var told bytes.Buffer
-		c.SetErr(&told)
+		var printed bytes.Buffer
+		c.SetErr(&printed)
 		f := dataFlags{path: "cub", split: test.measured}
 		f.notTrainedOn(c, data.Description{Path: "other", Split: "all"}, data.Description{Path: "cub", Split: test.trained})
-		if got := told.String(); test.want == "" && got != "" || !strings.Contains(got, test.want) {
-			t.Errorf("trained on %s, measured on %s: told %q, want %q", test.trained, test.measured, got, test.want)
+		if got := printed.String(); test.want == "" && got != "" || !strings.Contains(got, test.want) {
+			t.Errorf("trained on %s, measured on %s: printed %q, want %q", test.trained, test.measured, got, test.want)
 		}
 	}
 }

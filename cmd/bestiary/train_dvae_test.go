@@ -8,7 +8,7 @@ import (
 	"testing"
 )
 
-// tinyDVAE are the flags of a discrete VAE that trains in no time, of which 4×4 codes are a picture.
+// tinyDVAE returns the flags of a discrete VAE with 4×4 codes that trains in milliseconds.
 func tinyDVAE(more ...string) []string {
 	return append([]string{"train", "dvae", "--image-size", "16", "--layers", "2", "--hidden", "8", "--codes", "16", "--codebook-dim", "8",
 		"--batch", "8", "--threads", "1"}, more...)
@@ -29,9 +29,9 @@ func config(t *testing.T, run string, into any) {
 func TestTrainDVAE(t *testing.T) {
 	folder, dir := pictures(t, 60), t.TempDir()
 	run, other := filepath.Join(dir, "run"), filepath.Join(dir, "other")
-	told := succeeds(t, tinyDVAE("--data", "birds:3:60", "--out", run, "--epochs", "3")...)
-	if !strings.HasPrefix(told, "dvae: 21 steps, lowest held-out loss ") {
-		t.Errorf("told %q", told)
+	printed := succeeds(t, tinyDVAE("--data", "birds:3:60", "--out", run, "--epochs", "3")...)
+	if !strings.HasPrefix(printed, "dvae: 21 steps, lowest held-out loss ") {
+		t.Errorf("printed %q", printed)
 	}
 	var saved struct {
 		Options struct {
@@ -52,12 +52,12 @@ func TestTrainDVAE(t *testing.T) {
 	fails(t, 2, []string{"birds:3:60", "--channels 4", "must be 3"}, tinyDVAE("--data", "birds:3:60", "--out", filepath.Join(dir, "new"), "--channels", "4")...)
 	fails(t, 2, []string{"birds:x:60", "birds:SEED:N"}, tinyDVAE("--data", "birds:x:60", "--out", filepath.Join(dir, "new"))...)
 	fails(t, 2, []string{"--split seen", "trainval or test"}, tinyDVAE("--data", "birds:3:60", "--split", "seen", "--out", filepath.Join(dir, "new"))...)
-	for share, told := range map[string]string{
+	for share, printed := range map[string]string{
 		"0.001": "training on 7 pictures, 1 held out: --hold-out 0.001 is less than one of 8\n",
 		"0.999": "training on 1 picture, 7 held out: --hold-out 0.999 leaves less than one of 8\n",
 	} {
 		_, stderr, code := bestiary(t, tinyDVAE("--data", "birds:3:8", "--hold-out", share, "--batch", "1", "--steps", "2", "--out", filepath.Join(dir, share))...)
-		if code != 0 || !strings.Contains(stderr, told) || !strings.Contains(stderr, "held out:") {
+		if code != 0 || !strings.Contains(stderr, printed) || !strings.Contains(stderr, "held out:") {
 			t.Errorf("--hold-out %s: exit code %d, %q", share, code, stderr)
 		}
 	}

@@ -76,8 +76,8 @@ func TestHelp(t *testing.T) {
 		if _, stderr, _ := bestiary(t, args...); stderr != "" {
 			t.Errorf("bestiary %v: stderr %q", args, stderr)
 		}
-		if told := succeeds(t, args...); !strings.Contains(told, "bestiary") {
-			t.Errorf("bestiary %v: told %q", args, told)
+		if printed := succeeds(t, args...); !strings.Contains(printed, "bestiary") {
+			t.Errorf("bestiary %v: printed %q", args, printed)
 		}
 	}
 }
