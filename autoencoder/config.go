@@ -13,7 +13,7 @@ type Config struct {
 	Channels  []int   `json:"channels"`   // 3, and the channels after each of the five halvings
 	Hidden    int     `json:"hidden"`     // width between the convolutions and the embedding
 	Embedding int     `json:"embedding"`  // dimension of the embedding
-	Dropout   float64 `json:"dropout"`    // between the linear layers
+	Dropout   float64 `json:"dropout"`    // probability, between the linear layers
 }
 
 // halvings is the number of stride-2 convolutions.

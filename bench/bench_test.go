@@ -32,7 +32,7 @@ var (
 func tiny() []workload {
 	return []workload{
 		gemm("gemm/9", 9), trainAutoencoder("autoencoder/train/b4", tinyPets, 4),
-		trainFlow("realnvp/train/b4", tinyFlow, 4), samplePets("pets/sample/3", tinyPets, tinyFlow, 3),
+		trainFlow("realnvp/train/b4", tinyFlow, 4), sampleFlow("pets/sample/3", tinyPets, tinyFlow, 3),
 	}
 }
 
@@ -106,15 +106,15 @@ func TestProfile(t *testing.T) {
 }
 
 func TestFlops(t *testing.T) {
-	// Each convolution and linear layer costs a product forward and one for each of its two gradients, but for the
-	// first one, whose input needs none. Here, of 32×32 pictures: 4 taps a dimension, less the one that each edge cuts.
+	// Each convolution and linear layer costs a product forward and one for each of its two gradients. The input of the
+	// first layer needs no gradient. A kernel has 4 taps per dimension, less the one that each edge of a picture cuts.
 	const batch = 4
 	cells := func(side int) float64 { taps := float64(4*side - 2); return taps * taps }
 	c := tinyPets.Channels
 	macs := 0.0
 	for i, side := range []int{16, 8, 4, 2, 1} {
 		one := cells(side) * float64(c[i]*c[i+1])
-		macs += 6 * one // down and up again
+		macs += 6 * one // encoder and decoder
 		if i == 0 {
 			macs -= one
 		}

@@ -14,7 +14,7 @@ type counter struct {
 	masks map[*kernel.AttentionMask][]int32 // rows of masks, wherever the device has them
 }
 
-// Features implements kernel.Device: those of the device that it counts on, with what multiplies replaced by what counts too.
+// Features implements kernel.Device: the features of the wrapped device, with counters around those that multiply.
 func (c *counter) Features() kernel.Features {
 	f := c.Device.Features()
 	if f.LinearGradients != nil {
@@ -53,7 +53,7 @@ func (s stepperCounter) LinearGradStep(g kernel.LinearGrad, a kernel.Adam, w ker
 	s.LinearGradStepper.LinearGradStep(g, a, w, x, y, gy, gx, gbias)
 }
 
-// linearGradFlops is what two products cost, or one where no gradient of x is wanted.
+// linearGradFlops returns the operations of two products, or of one if there is no gradient of x.
 func linearGradFlops(l kernel.LinearGrad, gx kernel.Buffer) float64 {
 	products := 2.0
 	if gx.IsNil() {
@@ -92,13 +92,14 @@ func (c *counter) Attention(a kernel.Attention, q, k, v, keep, y, logSum kernel.
 	c.Device.Attention(a, q, k, v, keep, y, logSum)
 }
 
-// AttentionGrad implements kernel.Sequences: the scores once more, and two products behind each of the forward pass.
+// AttentionGrad implements kernel.Sequences: the scores are recomputed, and each product of the forward pass has two
+// gradients.
 func (c *counter) AttentionGrad(a kernel.Attention, q, k, v, keep, y, logSum, gy, gq, gk, gv kernel.Buffer) {
 	c.flops += 5 * c.attentionFlops(a)
 	c.Device.AttentionGrad(a, q, k, v, keep, y, logSum, gy, gq, gk, gv)
 }
 
-// attentionFlops is what one product costs for the pairs that the mask lets see each other.
+// attentionFlops returns the operations of one product over the pairs of query and key that the mask allows.
 func (c *counter) attentionFlops(a kernel.Attention) float64 {
 	pairs := a.Queries * a.Keys
 	if a.Mask != nil {
@@ -125,8 +126,8 @@ func (c *counter) rows(m *kernel.AttentionMask) []int32 {
 	return rows
 }
 
-// convFlops is what a convolution costs, and each of its adjoints as well: two operations for each pair of an input
-// value and a weight that meet, for each output channel.
+// convFlops returns the operations of a convolution, which are also those of each of its gradients: two for each pair of
+// an input value and a weight that are multiplied, for each output channel.
 func convFlops(v kernel.Conv) float64 {
 	rows := taps(v.OH, v.KH, v.StrideH, v.PadH, v.DilationH, v.H)
 	columns := taps(v.OW, v.KW, v.StrideW, v.PadW, v.DilationW, v.W)

@@ -13,7 +13,7 @@ import (
 	"github.com/bestiary-ml/bestiary/internal/kernel"
 )
 
-// TestCounterKeepsFeatures checks that a device that is counted on offers all that it offers otherwise.
+// TestCounterKeepsFeatures checks that a counter has all features of the device that it wraps.
 func TestCounterKeepsFeatures(t *testing.T) {
 	gpu, err := cuda.OpenWith(emulator.Functions())
 	if err != nil {

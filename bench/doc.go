@@ -23,6 +23,6 @@
 // PyTorch is three peers: torch is eager; torch-compile compiles each loss or inference function by torch.compile with its
 // defaults; torch-cached generates with a KV cache, where torch computes the whole sequence again for each code, as the
 // reference does. Beside a GPU PyTorch computes on the same card at the same precision: "highest" without TF32 in products and
-// convolutions, "high" and "medium" with it, and set_float32_matmul_precision says the rest. Its peak_bytes there is
+// convolutions, "high" and "medium" with TF32 and set_float32_matmul_precision of that name. Its peak_bytes there is
 // torch.cuda.max_memory_allocated, reset when the workload is warmed up. On the processor PyTorch computes in float32.
 package bench

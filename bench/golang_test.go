@@ -10,7 +10,7 @@ import (
 	"time"
 )
 
-// checkout makes a folder with a peer of that source in it.
+// checkout makes a folder like a checkout, with a peer of the given source.
 func checkout(t *testing.T, source string) string {
 	t.Helper()
 	root := t.TempDir()
@@ -73,7 +73,7 @@ func TestBuildPeerFails(t *testing.T) {
 	}
 }
 
-// TestGoPeersExist tells that the checkout has the peers that the program offers.
+// TestGoPeersExist checks that the checkout has the peers that the program offers.
 func TestGoPeersExist(t *testing.T) {
 	here, err := os.Getwd()
 	if err != nil {

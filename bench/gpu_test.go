@@ -59,7 +59,7 @@ func TestGPU(t *testing.T) {
 	}
 }
 
-// TestGPUMemory tells that a peak is that of the iterations, and that a workload's memory goes back.
+// TestGPUMemory checks that the peak is that of the iterations, and that a workload's memory is released.
 func TestGPUMemory(t *testing.T) {
 	const n = 64
 	task := emulated(t, gemm("gemm/64", n))

@@ -41,7 +41,7 @@ type place struct {
 	precision string // of products; on the processor peers compute in float32
 }
 
-// place is where a peer computes that is compared with t. Beside our GPU it has all threads of the processor.
+// place returns where the peer of t computes. A peer on a GPU has all threads of the processor.
 func (t *task) place() place {
 	if t.gpu == nil {
 		return place{threads: t.threads, device: "cpu", precision: "highest"}

@@ -14,8 +14,8 @@ import (
 	"github.com/bestiary-ml/bestiary/train"
 )
 
-// SteadyResult shows whether training takes constant memory: what Go allocated in a step, and how the resident memory grew,
-// from an early step to the last one.
+// SteadyResult shows whether training takes constant memory: the bytes that Go allocated in a step, and the growth of the
+// resident memory from an early step to the last one.
 type SteadyResult struct {
 	Name           string   `json:"name"`
 	Device         string   `json:"device"`

@@ -131,7 +131,7 @@ func TestPeerLacksWorkload(t *testing.T) {
 	}
 }
 
-// TestPeerPlace tells where the modes of PyTorch are asked to compute, and that a comparison is one of equals.
+// TestPeerPlace checks on which device and at which precision each mode of PyTorch computes: those of our side.
 func TestPeerPlace(t *testing.T) {
 	t.Setenv(fakePython, "none")
 	t.Setenv(fakeCard, "H100")
@@ -164,7 +164,7 @@ func TestPeerPlace(t *testing.T) {
 	}
 }
 
-// realTorch finds PyTorch, not a test that acts it. Where there is none, or little time, the test is skipped.
+// realTorch finds a real PyTorch. Without one, or in short mode, the test is skipped.
 func realTorch(t *testing.T, name string) *peerLauncher {
 	t.Helper()
 	if testing.Short() {
@@ -178,7 +178,7 @@ func realTorch(t *testing.T, name string) *peerLauncher {
 	return launcher
 }
 
-// TestScripts runs the real scripts, on the workload that is quickest to prepare.
+// TestScripts runs the real scripts on the workload that is fastest to prepare.
 func TestScripts(t *testing.T) {
 	source, err := torchScripts.ReadFile("torch/peer.py")
 	if err != nil {

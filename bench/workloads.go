@@ -31,9 +31,9 @@ func workloads() []workload {
 		trainAutoencoder("autoencoder/train/b32", pets, 32),
 		trainFlow("realnvp/train/b32", flow, 32),
 		trainFlow("realnvp/train/b256", flow, 256),
-		samplePets("pets/sample/64", pets, flow, 64),
+		sampleFlow("pets/sample/64", pets, flow, 64),
 	}
-	return append(append(all, birds()...), attentions()...)
+	return append(append(all, textToImage()...), attentions()...)
 }
 
 // Names lists the names of all workloads.
@@ -142,8 +142,8 @@ func training(d *tensor.Device, model nn.Module, loss func() *tensor.Tensor) fun
 	}
 }
 
-// samplePets maps latents through the inverse flow and the decoder to pictures, in evaluation mode.
-func samplePets(name string, c autoencoder.Config, f flows.Config, n int) workload {
+// sampleFlow maps latents through the inverse flow and the decoder to pictures, in evaluation mode.
+func sampleFlow(name string, c autoencoder.Config, f flows.Config, n int) workload {
 	return workload{name, n, func(d *tensor.Device) (func() error, error) {
 		g := tensor.NewGenerator(1)
 		pets, err := autoencoder.New(d, c, g)

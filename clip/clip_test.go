@@ -82,7 +82,7 @@ func TestRetrieve(t *testing.T) {
 	candidates := d.From([]float32{1, 0, 0, 1, 0.8, 0.6}, 3, 2)
 	queries := d.From([]float32{1, 0, 1, 0, 0, 1, 0, 0}, 4, 2)
 	better := Retrieve(queries, candidates, []int{0, 2, 0, 1})
-	if want := []int{0, 1, 2, 2}; !slices.Equal(better, want) { // the last query likes all candidates equally
+	if want := []int{0, 1, 2, 2}; !slices.Equal(better, want) { // the last query is equally similar to all candidates
 		t.Errorf("%v better candidates, want %v", better, want)
 	}
 	if r := Recall(better, 2); r != 0.5 {

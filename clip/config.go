@@ -17,17 +17,17 @@ type Config struct {
 	PatchSize  int     `json:"patch_size"`  // height and width of a patch in pixels
 	Channels   int     `json:"channels"`    // 3: RGB, 4: RGBA
 	Latent     int     `json:"latent"`      // dimension of the embeddings
-	Text       Tower   `json:"text"`
-	Image      Tower   `json:"image"`
-	Dropout    float64 `json:"dropout"` // in the branches of both towers
+	Text       Tower   `json:"text"`        // transformer over the tokens of a caption
+	Image      Tower   `json:"image"`       // transformer over the patches of a picture
+	Dropout    float64 `json:"dropout"`     // probability, in the branches of both towers
 }
 
 // Tower has the sizes of one of the two transformers.
 type Tower struct {
-	Dim     int `json:"dim"`
-	Depth   int `json:"depth"` // layers
-	Heads   int `json:"heads"`
-	DimHead int `json:"dim_head"`
+	Dim     int `json:"dim"`      // width of the residual stream
+	Depth   int `json:"depth"`    // layers
+	Heads   int `json:"heads"`    // attention heads
+	DimHead int `json:"dim_head"` // features of a head
 }
 
 // DefaultConfig is a small CLIP: 7 million parameters for 64×64 pictures and a vocabulary of 2,048 tokens.

@@ -85,8 +85,8 @@ func (b *batch) sample(pictures []Picture, done int) error {
 	n := b.model.config.ImageCodes
 	for i := range pictures {
 		logits := b.logits[i*n : (i+1)*n]
-		if twin := i + len(pictures); twin < b.rows {
-			b.options.Guide(logits, b.logits[twin*n:(twin+1)*n])
+		if null := i + len(pictures); null < b.rows { // the row without the caption
+			b.options.Guide(logits, b.logits[null*n:(null+1)*n])
 		}
 		code, err := b.sampler.Sample(logits, pictures[i].Random)
 		if err != nil {

@@ -11,11 +11,14 @@ import (
 )
 
 // CompleteText continues a caption, given by its first ids, until the model ends it with padding or it has TextLen ids.
-// It returns TextLen ids, with 0 for padding. Guidance is ignored. Errors are those of Generate.
+// It returns TextLen ids, with 0 for padding. Guidance must be 1, or 0. Errors are those of Generate.
 func (m *DALLE) CompleteText(ctx context.Context, prefix []int32, o sampling.Options, random *tensor.Generator) (caption []int32, err error) {
 	defer fault.Catch(&err)
 	if err := o.Validate(); err != nil {
 		return nil, err
+	}
+	if o.Guidance != 0 && o.Guidance != 1 {
+		return nil, fault.Field("Guidance", o.Guidance, "must be 1 (off): captions are completed without guidance")
 	}
 	if err := m.checkText(prefix); err != nil {
 		return nil, err

@@ -104,4 +104,7 @@ func TestImpossiblePictures(t *testing.T) {
 	if _, err := m.CompleteText(context.Background(), []int32{99}, sampling.Default(), nil); err == nil || !strings.Contains(err.Error(), "token 99") {
 		t.Errorf("got %v, want an error about token 99", err)
 	}
+	if _, err := m.CompleteText(context.Background(), []int32{1}, sampling.Options{Guidance: 3}, nil); err == nil || !strings.Contains(err.Error(), "Guidance 3: must be 1") {
+		t.Errorf("got %v, want an error about the guidance scale", err)
+	}
 }

@@ -11,12 +11,12 @@ import (
 // deviceDraw samples codes on the device, where their logits are, so that the host needn't wait for a code before it
 // queues the computation of the next one. Random numbers and tokens are those of sampling.Sampler.
 type deviceDraw struct {
-	how     sampling.OnDevice
-	uniform *tensor.Tensor // ints [cells, pictures, 2]: 53 random bits for each code
-	codes   *tensor.Tensor // ints [cells, rows]
-	places  *tensor.Tensor // [cells, Dim]: learned positions, or nil
-	drawn   int            // cells that have codes
-	known   int            // cells whose codes have been read
+	how       sampling.OnDevice
+	uniform   *tensor.Tensor // ints [cells, pictures, 2]: 53 random bits for each code
+	codes     *tensor.Tensor // ints [cells, rows]
+	positions *tensor.Tensor // [cells, Dim]: learned positions, or nil
+	drawn     int            // cells that have codes
+	known     int            // cells whose codes have been read
 }
 
 // newDeviceDraw returns nil if the device can't sample, or not with these options.
@@ -44,7 +44,7 @@ func (m *DALLE) newDeviceDraw(pictures []Picture, o sampling.Options) *deviceDra
 	}
 	d.codes = m.device.Ints(make([]int32, cells*rows), cells, rows).Keep()
 	if m.rowPosition != nil {
-		d.places = m.cellPositions(0, cells).Keep()
+		d.positions = m.cellPositions(0, cells).Keep()
 	}
 	return d
 }
@@ -58,8 +58,8 @@ func (d *deviceDraw) draw(logits *tensor.Tensor) {
 // embed returns the vectors [rows, 1, Dim] of the codes of a cell.
 func (d *deviceDraw) embed(m *DALLE, cell int) *tensor.Tensor {
 	x := m.image.Forward(engine.Entries(d.codes, cell, cell+1).Reshape(-1, 1))
-	if d.places != nil {
-		x = x.Add(engine.Entries(d.places, cell, cell+1))
+	if d.positions != nil {
+		x = x.Add(engine.Entries(d.positions, cell, cell+1))
 	}
 	return x
 }

@@ -114,7 +114,9 @@ func TestDeviceGenerate(t *testing.T) {
 				if err != nil || rows != c.Height {
 					t.Fatalf("%d rows: %v", rows, err)
 				}
-				caption, err := m.CompleteText(context.Background(), text[:2], s, tensor.NewGenerator(2))
+				unguided := s
+				unguided.Guidance = 1
+				caption, err := m.CompleteText(context.Background(), text[:2], unguided, tensor.NewGenerator(2))
 				if err != nil {
 					t.Fatal(err)
 				}

@@ -39,7 +39,7 @@ func build(t *testing.T, d *tensor.Device, c Config) *DALLE {
 	return m
 }
 
-// enliven makes the branches as strong as the residual stream, so that errors in them are visible.
+// enliven scales the branches to the size of the residual stream, so that errors in them are visible.
 func enliven(m *DALLE) {
 	g := tensor.NewGenerator(8)
 	m.transformer.Visit("", func(p nn.Param) {

@@ -18,7 +18,7 @@ import (
 	"github.com/bestiary-ml/bestiary/tensor"
 )
 
-// reference reads a file of reference values and returns the model that it is of.
+// reference reads a file of reference values and returns it with its model.
 func reference(t *testing.T, d *tensor.Device, path string) (*safetensors.File, *dalle.DALLE) {
 	t.Helper()
 	f := golden.Read(t, path)

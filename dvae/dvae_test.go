@@ -83,7 +83,7 @@ func TestShapes(t *testing.T) {
 	}
 }
 
-// TestNormalisation compares a model that normalises with one that is given what the first one sees.
+// TestNormalisation compares a model that normalises with one without, whose input is normalised beforehand.
 func TestNormalisation(t *testing.T) {
 	d := golden.CPU(t)
 	plain := build(t, d, small())

@@ -27,7 +27,7 @@ func fit(d *tensor.Device, v *VAE, x *tensor.Tensor, steps int, temperature func
 	return first, last
 }
 
-// squaredError is that of the reconstruction from hard codes.
+// squaredError is the squared error of the reconstruction from hard codes.
 func squaredError(d *tensor.Device, v *VAE, x *tensor.Tensor) float64 {
 	s := d.Scratch()
 	defer s.End()

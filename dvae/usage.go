@@ -9,8 +9,8 @@ import (
 // Usage counts the codes in use over a sliding window of batches. Its state is JSON, for checkpoints.
 type Usage struct {
 	codes, window int
-	// The window slides by its whole length, which takes two counts for each code: results are over the last window to
-	// twice the window of batches.
+	// The window slides by its whole length, so two counts for each code are enough. Results are over the last one to two
+	// windows of batches.
 	present, past []int
 	batches       int  // in present
 	full          bool // past is a whole window

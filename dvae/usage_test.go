@@ -76,7 +76,7 @@ func TestUsage(t *testing.T) {
 	}
 }
 
-// starved is a VAE of which only every eighth code can be chosen, with pictures, its codes of them and the dead ones.
+// starved returns a VAE that can choose only every eighth code, with pictures, their codes, and the dead codes.
 func starved(t *testing.T, d *tensor.Device) (v *VAE, x *tensor.Tensor, used map[int32]bool, dead []int) {
 	c := small()
 	c.Hidden = 16
@@ -123,7 +123,7 @@ func TestRevive(t *testing.T) {
 			t.Errorf("code %d was in use and has nothing left", c)
 		}
 	}
-	// Entries are copies, and a position changes hands at most to a copy of a near one.
+	// Entries are copies, and a position changes at most to the copy of a near code.
 	if after := squaredError(d, v, x); math.Abs(after-before) > 0.1*before {
 		t.Errorf("the error of the pictures went from %v to %v by reviving", before, after)
 	}
@@ -140,7 +140,7 @@ func TestRevive(t *testing.T) {
 	}
 }
 
-// tiles are pictures of 4×4 tiles, each of one of 24 colours: as many codes are wanted.
+// tiles are pictures of 4×4 tiles, each of one of 24 colours, which need 24 codes.
 func tiles(d *tensor.Device, n, size int) *tensor.Tensor {
 	const side, colours = 4, 24
 	g := tensor.NewGenerator(9)
@@ -158,8 +158,8 @@ func tiles(d *tensor.Device, n, size int) *tensor.Tensor {
 	return d.From(x, n, size, size, 3)
 }
 
-// TestRevivedCodesStayInUse trains a starved codebook, and then on with and without reviving. So early it doesn't show in
-// the error yet, but must not spoil it.
+// TestRevivedCodesStayInUse trains a starved codebook, and continues with and without revival. So early, revival doesn't
+// lower the error yet, but it must not raise it.
 func TestRevivedCodesStayInUse(t *testing.T) {
 	d := golden.CPU(t)
 	train := func(revive bool) (err, perplexity float64) {
@@ -183,7 +183,7 @@ func TestRevivedCodesStayInUse(t *testing.T) {
 	}
 }
 
-// TestReviveWithoutDonor has a batch in which all positions are alike: there is nothing to split.
+// TestReviveWithoutDonor has a batch in which all positions are equal, so that no code can be split.
 func TestReviveWithoutDonor(t *testing.T) {
 	d := golden.CPU(t)
 	v := build(t, d, small())

@@ -5,15 +5,14 @@ import (
 
 	"github.com/bestiary-ml/bestiary/data"
 	"github.com/bestiary-ml/bestiary/sample"
-	"github.com/bestiary-ml/bestiary/tensor"
 )
 
 // CLIPFigures measure a CLIP on pictures with one caption each.
 type CLIPFigures struct {
 	Score       float64   `json:"score"`          // mean cosine similarity of pictures and their captions
 	Shuffled    float64   `json:"score_shuffled"` // the same for pictures and all other captions
-	TextToImage Retrieval `json:"text_to_image"`  // each caption looks for its picture among all
-	ImageToText Retrieval `json:"image_to_text"`  // each picture looks for its caption among all distinct captions
+	TextToImage Retrieval `json:"text_to_image"`  // each caption retrieves its picture among all
+	ImageToText Retrieval `json:"image_to_text"`  // each picture retrieves its caption among all distinct captions
 	Pictures    int       `json:"pictures"`       // with a caption that the tokenizer knows
 	Truncated   int       `json:"truncated_captions"`
 }
@@ -23,11 +22,11 @@ type GeneratedFigures struct {
 	Score       float64   `json:"score"`          // mean cosine similarity of generated pictures and their prompts
 	Shuffled    float64   `json:"score_shuffled"` // the same for generated pictures and all other prompts
 	Photos      float64   `json:"score_photos"`   // the same for the photos and their captions
-	ImageToText Retrieval `json:"image_to_text"`  // each generated picture looks for its prompt among all distinct prompts
+	ImageToText Retrieval `json:"image_to_text"`  // each generated picture retrieves its prompt among all distinct prompts
 	Pictures    int       `json:"pictures"`
 }
 
-// MeasureCLIP measures the CLIP on pictures with captions. It reads a long caption as far as CLIP's length allows.
+// MeasureCLIP measures the CLIP on pictures with captions. It cuts captions with more tokens than CLIP reads.
 func MeasureCLIP(ctx context.Context, p *sample.TextToImage, d *data.Dataset) (*CLIPFigures, error) {
 	if err := p.RequireCLIP(); err != nil {
 		return nil, err
@@ -35,11 +34,7 @@ func MeasureCLIP(ctx context.Context, p *sample.TextToImage, d *data.Dataset) (*
 	if err := check(p, d); err != nil {
 		return nil, err
 	}
-	length := 0
-	if err := p.Use(ctx, func(_ *tensor.Device, m sample.TextToImageModels) error { length = m.CLIP.Config().TextLen; return nil }); err != nil {
-		return nil, err
-	}
-	pairs, err := choosePairs(ctx, p.Tokenizer(), d, length)
+	pairs, err := pairsFor(ctx, p, d, func(m sample.TextToImageModels) int { return m.CLIP.Config().TextLen })
 	if err != nil {
 		return nil, err
 	}
@@ -68,14 +63,7 @@ func MeasureGenerated(ctx context.Context, p *sample.TextToImage, d *data.Datase
 	if err := check(p, d); err != nil {
 		return nil, err
 	}
-	length := 0
-	if err := p.Use(ctx, func(_ *tensor.Device, m sample.TextToImageModels) error {
-		length = m.DALLE.Config().TextLen
-		return nil
-	}); err != nil {
-		return nil, err
-	}
-	pairs, err := choosePairs(ctx, p.Tokenizer(), d, length)
+	pairs, err := pairsFor(ctx, p, d, func(m sample.TextToImageModels) int { return m.DALLE.Config().TextLen })
 	if err != nil {
 		return nil, err
 	}
@@ -102,13 +90,13 @@ func MeasureGenerated(ctx context.Context, p *sample.TextToImage, d *data.Datase
 	if err != nil {
 		return nil, err
 	}
-	real, err := embed(ctx, p, o.Prompts, d.Pixels, photos)
+	originals, err := embed(ctx, p, o.Prompts, d.Pixels, photos)
 	if err != nil {
 		return nil, err
 	}
 	f := &GeneratedFigures{Pictures: n}
 	f.Score, f.Shuffled = made.scores()
-	f.Photos, _ = real.scores()
+	f.Photos, _ = originals.scores()
 	f.ImageToText, err = retrieve(ctx, p, made.images, made.texts, made.own)
 	return f, err
 }

@@ -60,7 +60,7 @@ func TestMeasureCLIP(t *testing.T) {
 	if r := f.TextToImage; f.Pictures != 19 || r.Candidates != 19 || r.ChanceTop1 != 1.0/19 || r.ChanceTop5 != 5.0/19 || r.Top5 < r.Top1 {
 		t.Errorf("%+v", f)
 	}
-	// Pictures with the same caption don't compete for it.
+	// For several pictures with the same caption, each retrieval of it is a hit.
 	for i := range birds.Captions {
 		birds.Captions[i] = []string{[]string{"a small red bird", "yellow wings"}[i%2]}
 	}

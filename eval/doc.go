@@ -8,7 +8,9 @@
 //	MeasureCLIP            retrieval of pictures by captions and of captions by pictures
 //	MeasureGenerated       CLIP scores of generated pictures
 //
-// [EvaluateFlow] and [EvaluateTextToImage] measure everything that a pipeline has models for. The results are structs
-// that encoding/json writes. All functions end early when their context ends, and take turns on the device with other
-// callers batch by batch.
+// [EvaluateFlow] and [EvaluateTextToImage] measure all models of a pipeline. The results are structs for encoding/json.
+// All functions end early when their context ends, and take turns on the device with other callers batch by batch.
+//
+// A model that the pipeline lacks is a [*fault.Missing]. Pictures that don't fit the models, or that lack what a
+// measurement needs, are a [*fault.FieldError]. Other errors are those of the pipeline.
 package eval

@@ -7,6 +7,8 @@ import (
 
 	"github.com/bestiary-ml/bestiary/data"
 	"github.com/bestiary-ml/bestiary/fault"
+	"github.com/bestiary-ml/bestiary/sample"
+	"github.com/bestiary-ml/bestiary/tensor"
 	"github.com/bestiary-ml/bestiary/tokenizer"
 )
 
@@ -16,6 +18,15 @@ type pairs struct {
 	captions  []string
 	ids       []int32 // [len(pictures), length]
 	truncated int     // captions that were cut to length
+}
+
+// pairsFor returns the pairs whose captions have the length that a model of the pipeline reads; see choosePairs.
+func pairsFor(ctx context.Context, p *sample.TextToImage, d *data.Dataset, length func(m sample.TextToImageModels) int) (*pairs, error) {
+	n := 0
+	if err := p.Use(ctx, func(_ *tensor.Device, m sample.TextToImageModels) error { n = length(m); return nil }); err != nil {
+		return nil, err
+	}
+	return choosePairs(ctx, p.Tokenizer(), d, n)
 }
 
 // choosePairs chooses one caption for each picture, always the same, and encodes it to length ids. It skips a picture

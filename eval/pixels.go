@@ -13,8 +13,8 @@ import (
 // PSNR is the peak signal-to-noise ratio in dB of a mean squared error between values in [−1, 1]: 10·log₁₀(2² / mse).
 func PSNR(mse float64) float64 { return 10 * math.Log10(4/mse) }
 
-// ImagePSNR is the peak signal-to-noise ratio in dB of pictures b against pictures a. Alpha
-// counts if any picture has transparency. It is NaN if the pictures differ in number or size.
+// ImagePSNR is the peak signal-to-noise ratio in dB of pictures b against pictures a. Alpha counts if any picture has
+// transparency. It is NaN if the pictures differ in number or size.
 func ImagePSNR(a, b []*image.NRGBA) float64 {
 	same := func(a, b *image.NRGBA) bool {
 		return a != nil && b != nil && len(a.Pix) == len(b.Pix) && a.Rect.Size() == b.Rect.Size()

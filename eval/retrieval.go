@@ -18,7 +18,7 @@ type Retrieval struct {
 	Candidates int     `json:"candidates"`
 }
 
-// matches are embeddings of pictures and of the distinct captions among theirs.
+// matches are the embeddings of pictures and of their distinct captions.
 type matches struct {
 	latent        int
 	texts, images []float32 // [distinct captions, latent], [pictures, latent]

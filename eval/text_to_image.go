@@ -9,7 +9,7 @@ import (
 	"github.com/bestiary-ml/bestiary/sample"
 )
 
-// TextToImageReport has the measures of a text-to-image pipeline, for each model that it has.
+// TextToImageReport has the measures of a text-to-image pipeline; those of models that it lacks are nil.
 type TextToImageReport struct {
 	Pictures  int               `json:"pictures"`
 	VAE       *VAEFigures       `json:"dvae,omitempty"`

@@ -1,9 +1,9 @@
-// Package models is the table of the kinds of models: their names, configurations and constructors, and what they need.
-// It opens models from run folders:
+// Package models is the registry of model kinds: their names, configurations and constructors, and the kinds that they
+// need. It opens models from run folders:
 //
 //	vae, err := models.DVAE.Open("runs/birds", device) // *dvae.VAE
 //
-// Package train/tasks has the training of each kind. Programs add kinds of their own with [Register].
+// Package train/tasks has the training of each kind. Programs register kinds of their own with [Register].
 package models
 
 import (
@@ -15,15 +15,15 @@ import (
 	"github.com/bestiary-ml/bestiary/tensor"
 )
 
-// Info describes a kind of models.
+// Info describes a kind of model.
 type Info struct {
 	Name     string   // in run folders and on the command line: "flow"
 	Title    string   // for people: "conditional flow"
 	Needs    []string // names of the kinds that a run must have before this one is trained
-	Captions bool     // reads captions: the run needs a tokenizer
+	Captions bool     // reads captions, so the run needs a tokenizer
 }
 
-// Kind is a kind of models with configuration C, which JSON can hold, and type M.
+// Kind is a kind of model with configuration C, which encoding/json must be able to write and read, and type M.
 type Kind[C any, M nn.Module] struct {
 	Info
 	// New makes a model with initial weights. It returns an error for a configuration that is not valid.
@@ -39,7 +39,7 @@ type entry struct {
 
 var table []entry
 
-// Register adds a kind to the table. Call it while the program is initialised. It panics if the name is taken or is not
+// Register adds a kind to the registry. Call it while the program is initialised. It panics if the name is taken or is not
 // made of letters, digits, hyphens and underscores.
 func Register[C any, M nn.Module](k Kind[C, M]) *Kind[C, M] {
 	if _, taken := Lookup(k.Name); taken || !run.ValidName(k.Name) {
@@ -63,7 +63,7 @@ func All() []Info {
 	return all
 }
 
-// Lookup returns the kind of that name.
+// Lookup returns the kind of that name, and false if there is none.
 func Lookup(name string) (Info, bool) {
 	e, err := lookup(name)
 	return e.info, err == nil
@@ -87,7 +87,7 @@ func CaptionReaders() (names []string) {
 	return names
 }
 
-// Trained returns the names of the registered kinds that a run folder has trained or imported models of.
+// Trained returns the names of the registered kinds of which a run folder has a trained or imported model.
 func Trained(dir string) (names []string, err error) {
 	r, err := run.Open(dir)
 	if err != nil {

@@ -165,6 +165,9 @@ func TestOpenErrors(t *testing.T) {
 			t.Errorf("%s: got %v, want an error with %q", text, err, want)
 		}
 	}
+	if err := r.SetConfig(DVAE.Name, smallVAE()); err != nil {
+		t.Fatal(err)
+	}
 	if err := os.Remove(r.WeightsPath(DVAE.Name)); err != nil {
 		t.Fatal(err)
 	}

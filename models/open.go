@@ -30,7 +30,7 @@ func (k *Kind[C, M]) In(dir string) bool {
 
 // Open opens the model in a run folder, in evaluation mode and frozen, see [nn.Freeze]. A run without the model is a
 // [*fault.Missing]. A configuration that is not valid, or that describes a larger model than the file of weights holds, is
-// a [*fault.DamagedFile]: Open takes no more than a small multiple of the memory of that file.
+// a [*fault.DamagedFile]: Open allocates at most a small multiple of the size of that file.
 func (k *Kind[C, M]) Open(dir string, d *tensor.Device) (M, error) {
 	m, err := k.Load(dir, d)
 	if err == nil {
@@ -39,8 +39,8 @@ func (k *Kind[C, M]) Open(dir string, d *tensor.Device) (M, error) {
 	return m, err
 }
 
-// Load is Open without freezing the model. Use it to train another model on what this one makes: a frozen model is faster
-// and rounds differently, and a resumed training needs the same numbers to the bit.
+// Load is Open without freezing the model. Use it to train another model on the outputs of this one: a frozen model is
+// faster but rounds differently, and a resumed training needs the same numbers to the bit.
 func (k *Kind[C, M]) Load(dir string, d *tensor.Device) (m M, err error) {
 	defer fault.Catch(&err)
 	r, err := run.Open(dir)
@@ -60,7 +60,7 @@ func (k *Kind[C, M]) Load(dir string, d *tensor.Device) (m M, err error) {
 	switch {
 	case errors.Is(err, errLarger):
 		return m, fault.Damaged(config, "describes a %s with more parameters than %s holds; restore both files from a copy", k.Name, file.Path)
-	case err != nil: // not as it is: the field is one of a file, not of the caller
+	case err != nil: // not a FieldError: the value is in a file, the caller didn't give it
 		return m, fault.Damaged(config, "%s: %v; restore the file from a copy", k.Name, err)
 	}
 	if err := weights.Load(m, file, ""); err != nil {
@@ -70,7 +70,7 @@ func (k *Kind[C, M]) Load(dir string, d *tensor.Device) (m M, err error) {
 	return m, nil
 }
 
-// errLarger is the error of limited when memory beyond the budget is asked for.
+// errLarger is the error of limited when the budget is exceeded.
 var errLarger = errors.New("more parameters than there are weights")
 
 // budget returns how many elements the construction of a model with these weights may allocate. Besides the parameters,
@@ -85,7 +85,7 @@ func budget(file *safetensors.File) int {
 	return 8*n + 16<<20
 }
 
-// limited calls f, during which the device allocates at most that many elements. Beyond, f is left with errLarger.
+// limited calls f while the device allocates at most that many elements. An allocation beyond ends f with errLarger.
 func limited(d *tensor.Device, elements int, f func(), err *error) {
 	defer func() {
 		switch failure := recover(); failure {
@@ -99,7 +99,7 @@ func limited(d *tensor.Device, elements int, f func(), err *error) {
 	engine.With(d, &limit{engine.Kernels(d), elements}, f)
 }
 
-// limit is a device that allocates so many elements and then panics with errLarger.
+// limit is a device that panics with errLarger when it has allocated a number of elements.
 type limit struct {
 	kernel.Device
 	left int

@@ -9,7 +9,7 @@ import (
 	"github.com/bestiary-ml/bestiary/tensor"
 )
 
-// failing is a device that panics, as a GPU does that fails, after some calls of the kernels below.
+// failing is a device that panics, as a failing GPU does, after a number of calls of the kernels below.
 type failing struct {
 	kernel.Device
 	left int // calls until the next failure; negative for none
@@ -55,7 +55,7 @@ func calls(p *Flow, b *TextToImage) map[string]func(ctx context.Context) error {
 		"Decode":      func(ctx context.Context) error { _, err := p.Decode(ctx, make([]float32, toy.Embedding)); return err },
 		"LogProb":     func(ctx context.Context) error { _, err := p.LogProb(ctx, make([]float32, toy.Embedding)); return err },
 		"Reconstruct": func(ctx context.Context) error { _, err := p.Reconstruct(ctx, pets.Pixels); return err },
-		"Walk":        func(ctx context.Context) error { _, err := p.Walk(ctx, ends, 3); return err },
+		"Interpolate": func(ctx context.Context) error { _, err := p.Interpolate(ctx, ends, 3); return err },
 		"Use": func(ctx context.Context) error {
 			return p.Use(ctx, func(d *tensor.Device, m FlowModels) error {
 				step := d.Scratch()

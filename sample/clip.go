@@ -8,8 +8,8 @@ import (
 	"github.com/bestiary-ml/bestiary/tensor"
 )
 
-// EmbedTexts returns CLIP's embeddings [N, latent] of texts, of unit length. It reads a text as far as CLIP's length
-// allows.
+// EmbedTexts returns CLIP's embeddings [N, latent] of texts, of unit length. It cuts a text with more tokens than CLIP
+// reads.
 func (p *TextToImage) EmbedTexts(ctx context.Context, texts []string) ([]float32, error) {
 	return exclusive(ctx, p.device, func() ([]float32, error) { return p.embedTexts(ctx, texts) })
 }

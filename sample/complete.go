@@ -13,7 +13,7 @@ import (
 type CompleteOptions struct {
 	N        int               // captions; 0 is 1
 	Seed     uint64            // caption i depends on the seed, the beginning and i only
-	Sampling *sampling.Options // nil is sampling.Default(); Guidance isn't used
+	Sampling *sampling.Options // nil is sampling.Default(); captions have no Guidance
 }
 
 // Validate returns a [*fault.FieldError] for a value that no model allows.
@@ -21,7 +21,11 @@ func (o CompleteOptions) Validate() error {
 	if err := checkCounts(o.N, 0); err != nil {
 		return err
 	}
-	return settings(o.Sampling).Validate()
+	s := settings(o.Sampling)
+	if err := s.Validate(); err != nil {
+		return err
+	}
+	return checkUnguided(s)
 }
 
 // CompleteText returns captions that begin with the given words, as the DALL-E continues them. A beginning that is empty,
@@ -45,7 +49,6 @@ func (p *TextToImage) completeText(ctx context.Context, beginning string, o Comp
 		return nil, &PromptError{0, err}
 	}
 	s := settings(o.Sampling)
-	s.Guidance = 1
 	var captions []string
 	for i := range cmp.Or(o.N, 1) {
 		random := tensor.NewGenerator(o.Seed).Fork(fmt.Sprintf("caption %d %s", i, beginning))

@@ -3,12 +3,13 @@ package sample
 import (
 	"context"
 	"image"
+	"slices"
 
 	"github.com/bestiary-ml/bestiary/data"
 	"github.com/bestiary-ml/bestiary/fault"
 )
 
-// batch is how many pictures go through a model at a time.
+// batch is the number of pictures that a model computes at a time.
 const batch = 64
 
 // Embed returns the embeddings [N, E] of pictures, RGB pixels [N, S, S, 3].
@@ -120,11 +121,7 @@ func (p *Flow) logProbBatch(embeddings []float32, class int) ([]float64, error) 
 	step := p.device.Scratch()
 	defer step.End()
 	n := len(embeddings) / p.Embedding()
-	classes := make([]int, n)
-	for i := range classes {
-		classes[i] = class
-	}
-	condition, err := p.condition(classes)
+	condition, err := p.condition(slices.Repeat([]int{class}, n))
 	if err != nil {
 		return nil, err
 	}

@@ -6,6 +6,7 @@ import (
 	"image"
 	"slices"
 
+	"github.com/bestiary-ml/bestiary/fault"
 	"github.com/bestiary-ml/bestiary/nn/sampling"
 	"github.com/bestiary-ml/bestiary/tensor"
 )
@@ -16,7 +17,7 @@ type Options struct {
 	N          int               // pictures; 0 is 1
 	Seed       uint64            // the same seed gives the same pictures
 	Candidates int               // draw this many and keep the N with the highest density; 0 draws N
-	Sampling   *sampling.Options // nil is sampling.Default(); a flow uses Temperature only, 0 draws its mode
+	Sampling   *sampling.Options // nil is sampling.Default(); a flow has Temperature only, 0 draws its mode
 }
 
 // Validate returns a [*fault.FieldError] for a value that no flow allows.
@@ -24,7 +25,17 @@ func (o Options) Validate() error {
 	if err := checkCounts(o.N, o.Candidates); err != nil {
 		return err
 	}
-	return settings(o.Sampling).Validate()
+	s := settings(o.Sampling)
+	if err := s.Validate(); err != nil {
+		return err
+	}
+	switch {
+	case s.TopK != 0:
+		return fault.Field("TopK", s.TopK, "must be 0: a flow samples no tokens")
+	case s.TopP != 0 && s.TopP != 1:
+		return fault.Field("TopP", s.TopP, "must be 0: a flow samples no tokens")
+	}
+	return checkUnguided(s)
 }
 
 // Picture is a sample.

@@ -119,6 +119,9 @@ func TestSampleErrors(t *testing.T) {
 	for want, o := range map[string]Options{
 		`"horse"`:             {Class: "horse"},
 		"cat, dog":            {Class: "Dog"},
+		"TopK 5: must be 0":   {Sampling: &sampling.Options{Temperature: 1, TopK: 5}},
+		"TopP 0.9: must be 0": {Sampling: &sampling.Options{Temperature: 1, TopP: 0.9}},
+		"Guidance 3: must be": {Sampling: &sampling.Options{Temperature: 1, Guidance: 3}},
 		"Temperature -1":      {Sampling: at(-1)},
 		"Temperature NaN":     {Sampling: at(math.NaN())},
 		"Temperature +Inf":    {Sampling: at(math.Inf(1))},
@@ -138,8 +141,8 @@ func TestSampleErrors(t *testing.T) {
 	}
 	p.models.Flow = nil
 	_, err := p.Sample(context.Background(), Options{})
-	_, walkErr := p.Walk(t.Context(), Ends{nil, nil, "cat", "dog"}, 3)
-	for _, err := range []error{err, walkErr} {
+	_, interpolateErr := p.Interpolate(t.Context(), Ends{nil, nil, "cat", "dog"}, 3)
+	for _, err := range []error{err, interpolateErr} {
 		var missing *fault.Missing
 		if !errors.As(err, &missing) || missing.Model != "flow" {
 			t.Errorf("without a flow: %v", err)
@@ -147,9 +150,9 @@ func TestSampleErrors(t *testing.T) {
 	}
 }
 
-func TestWalk(t *testing.T) {
+func TestInterpolate(t *testing.T) {
 	p, animals := smallFlow(t), toy.Pets(4)
-	walk, err := p.Walk(t.Context(), Ends{animals.Image(0), animals.Image(1), "cat", "dog"}, 9)
+	walk, err := p.Interpolate(t.Context(), Ends{animals.Image(0), animals.Image(1), "cat", "dog"}, 9)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -163,17 +166,17 @@ func TestWalk(t *testing.T) {
 	if slices.Equal(walk[4].Pix, walk[0].Pix) || slices.Equal(walk[4].Pix, walk[8].Pix) {
 		t.Error("the middle of a walk is one of its ends")
 	}
-	if _, err := p.Walk(t.Context(), Ends{animals.Image(0), animals.Image(1), "cat", "dog"}, 1); err == nil {
+	if _, err := p.Interpolate(t.Context(), Ends{animals.Image(0), animals.Image(1), "cat", "dog"}, 1); err == nil {
 		t.Error("a walk of one picture was made")
 	}
 	half := animals.Image(1)[:100]
-	if _, err := p.Walk(t.Context(), Ends{animals.Image(0), half, "cat", "dog"}, 2); err == nil || !strings.Contains(err.Error(), "two pictures with") {
+	if _, err := p.Interpolate(t.Context(), Ends{animals.Image(0), half, "cat", "dog"}, 2); err == nil || !strings.Contains(err.Error(), "two pictures with") {
 		t.Errorf("to a part of a picture: %v", err)
 	}
 	if _, err := p.Reconstruct(t.Context(), half); err == nil || !strings.Contains(err.Error(), "whole number of pictures") {
 		t.Errorf("reconstruction of a part of a picture: %v", err)
 	}
-	if _, err := p.Walk(t.Context(), Ends{animals.Image(0), animals.Image(1), "cat", "cow"}, 2); err == nil || !strings.Contains(err.Error(), "cat, dog") {
+	if _, err := p.Interpolate(t.Context(), Ends{animals.Image(0), animals.Image(1), "cat", "cow"}, 2); err == nil || !strings.Contains(err.Error(), "cat, dog") {
 		t.Errorf("to a class that doesn't exist: %v", err)
 	}
 }

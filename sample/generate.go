@@ -78,7 +78,7 @@ type job struct {
 	progress Rows
 }
 
-// newJob checks the options and encodes the prompts and the picture to begin with.
+// newJob checks the options and encodes the prompts and the picture of Prime.
 func (p *TextToImage) newJob(ctx context.Context, o GenerateOptions) (*job, error) {
 	if err := p.RequireDALLE(); err != nil {
 		return nil, err

@@ -18,10 +18,10 @@ type GenerateOptions struct {
 	Candidates int               // draw this many for each prompt and keep the N with the highest CLIP score; 0 draws N
 	Truncate   bool              // cut a prompt that is too long for the model, instead of an error
 
-	Prime     *image.NRGBA // a picture of the model's size, with whose upper part every picture begins; nil for none
-	PrimeRows int          // rows of its codes to begin with; 0 is 7 of 16
+	Prime     *image.NRGBA // a picture of the model's size; every picture begins with its upper part; nil for none
+	PrimeRows int          // rows of codes to take from Prime; 0 is 7 of every 16 rows
 
-	Batch int        // pictures generated together: more are faster and take more memory; sums are rounded differently; 0 is 16
+	Batch int        // pictures generated together: more are faster, take more memory and round differently; 0 is 16
 	Rows  func(Rows) // called after each row of codes; may be nil; see Rows
 }
 

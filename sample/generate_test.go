@@ -51,7 +51,7 @@ func TestGenerate(t *testing.T) {
 			}
 		}
 	}
-	// Neither the other pictures nor how many are drawn at a time matter.
+	// A picture doesn't depend on the other pictures or on the batch size.
 	alone := GenerateOptions{Prompts: prompts[1:], N: 2, Seed: 3, Sampling: &sampling.Options{Temperature: 0.9, TopK: 8, TopP: 0.95, Guidance: 1}, Batch: 1}
 	if got := generate(t, b, alone); !sameCodes(got, all[5:7]) {
 		t.Error("other pictures beside them, or fewer at a time, change pictures")
@@ -157,7 +157,7 @@ func TestGeneratePrime(t *testing.T) {
 	}
 }
 
-// TestGenerateRanks expects the best of the pictures that would be drawn without ranking.
+// TestGenerateRanks expects the best of the pictures that are generated without reranking.
 func TestGenerateRanks(t *testing.T) {
 	b := smallTextToImage(t, 3)
 	all := generate(t, b, GenerateOptions{Prompts: prompts, N: 9, Seed: 2})
@@ -177,7 +177,7 @@ func TestGenerateRanks(t *testing.T) {
 			}
 		}
 	}
-	// The score is the similarity that CLIP itself tells, without its temperature.
+	// The score is CLIP's similarity without the factor of its temperature.
 	p := best[4]
 	ids, err := b.models.Tokenizer.EncodeFixed(p.Prompt, 16, true)
 	if err != nil {
@@ -217,7 +217,7 @@ func TestGenerateStops(t *testing.T) {
 	if _, err := b.Codes(ctx, toy.Birds(2).Pixels); !errors.Is(err, context.Canceled) {
 		t.Errorf("codes with an ended context: %v", err)
 	}
-	// What was interrupted doesn't spoil what comes next.
+	// An interrupted call doesn't change the next one.
 	if got := generate(t, b, GenerateOptions{Prompts: prompts}); !sameCodes(got, generate(t, smallTextToImage(t, 3), GenerateOptions{Prompts: prompts})) {
 		t.Error("after an interruption, other pictures are drawn")
 	}

@@ -57,6 +57,14 @@ func checkImage(field string, img *image.NRGBA, size int) error {
 	return nil
 }
 
+// checkUnguided returns an error if options have a guidance scale that can't be used.
+func checkUnguided(o sampling.Options) error {
+	if o.Guidance != 0 && o.Guidance != 1 {
+		return fault.Field("Guidance", o.Guidance, "must be 1 (off): only pictures for prompts are sampled with guidance")
+	}
+	return nil
+}
+
 // settings are the options of sampling to use; nil stands for the defaults.
 func settings(o *sampling.Options) sampling.Options {
 	if o == nil {

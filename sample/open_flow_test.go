@@ -11,7 +11,7 @@ import (
 	"github.com/bestiary-ml/bestiary/nn"
 )
 
-// TestOpenFlow saves the models to a run folder and expects what it loads to draw the same.
+// TestOpenFlow saves models to a run folder, and expects the same samples from the loaded pipeline.
 func TestOpenFlow(t *testing.T) {
 	p := smallFlow(t)
 	dir := filepath.Join(t.TempDir(), "run")

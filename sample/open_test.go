@@ -42,7 +42,7 @@ func saveModels(t *testing.T, b *TextToImage) *run.Run {
 	return r
 }
 
-// TestOpenTextToImage saves the models to a run folder and expects what it loads to draw the same.
+// TestOpenTextToImage saves models to a run folder, and expects the same pictures from the loaded pipeline.
 func TestOpenTextToImage(t *testing.T) {
 	b := smallTextToImage(t, 3)
 	r := saveModels(t, b)
@@ -82,7 +82,7 @@ func TestOpenSomeBirds(t *testing.T) {
 	}
 }
 
-// TestOpenTextToImageWithoutTokenizer expects models that were imported without one to do what needs no words.
+// TestOpenTextToImageWithoutTokenizer expects models that were imported without a tokenizer to do all that needs no text.
 func TestOpenTextToImageWithoutTokenizer(t *testing.T) {
 	b := smallTextToImage(t, 3)
 	r := saveModels(t, b)
@@ -106,7 +106,7 @@ func TestOpenTextToImageWithoutTokenizer(t *testing.T) {
 	}
 }
 
-// TestOpenTextToImageWithAnotherVAE expects a DALL-E not to draw with codes that it never learned.
+// TestOpenTextToImageWithAnotherVAE expects an error from a DALL-E that was trained on the codes of another VAE.
 func TestOpenTextToImageWithAnotherVAE(t *testing.T) {
 	b := smallTextToImage(t, 3)
 	r := saveModels(t, b)

@@ -11,9 +11,9 @@ import (
 
 // Rows reports the progress of [TextToImage.Generate] to its callback.
 //
-// Generate waits for the callback, and other callers wait for Generate. So a callback should be fast: hand slow work to
-// another goroutine. It must not call methods of pipelines on the same device, which would wait for Generate without end;
-// Rows.Images is the one exception.
+// Generate waits for the callback, and other callers wait for Generate. So a callback should be fast: do slow work in
+// another goroutine. It must not call methods of pipelines on the same device, which would deadlock; Rows.Images is the
+// one exception.
 type Rows struct {
 	Done, Total int         // rows of codes of all pictures together
 	First       int         // rows that each of Pictures has by now
@@ -22,7 +22,7 @@ type Rows struct {
 	over        *bool // the callback has returned
 }
 
-// Images decodes the rows that are there; the rest of each picture is transparent. It works during the callback only.
+// Images decodes the rows generated so far; the rest of each picture is transparent. It works during the callback only.
 func (r Rows) Images(ctx context.Context) ([]*image.NRGBA, error) {
 	if r.over == nil || *r.over {
 		return nil, errors.New("the pictures of rows can be drawn during the callback only; call Images before it returns")

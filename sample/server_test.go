@@ -17,8 +17,8 @@ import (
 	"github.com/bestiary-ml/bestiary/tensor"
 )
 
-// TestFailuresLeaveNothing has the device fail at every place of every method, 2,000 times in all, and expects errors,
-// no growth of memory, and the right results afterwards.
+// TestFailuresLeaveNothing makes the device fail at every kernel call of every method, 2,000 times in all. It expects
+// errors, no growth of memory, and correct results afterwards.
 func TestFailuresLeaveNothing(t *testing.T) {
 	broken := &failing{Device: engine.Kernels(openDevice(t)), left: -1}
 	d := engine.NewDevice(broken)
@@ -120,7 +120,7 @@ func TestPipelinesShareDevice(t *testing.T) {
 	all.Wait()
 }
 
-// TestWrongArguments expects field errors for what no pipeline can use.
+// TestWrongArguments expects field errors for arguments that no pipeline allows.
 func TestWrongArguments(t *testing.T) {
 	d := openDevice(t)
 	p, b := flowOn(t, d), textToImageOn(t, d, 3)
@@ -139,8 +139,8 @@ func TestWrongArguments(t *testing.T) {
 			return err
 		},
 		func() error { _, err := OpenTextToImage(ctx, t.TempDir(), nil); return err },
-		func() error { _, err := p.Walk(ctx, Ends{}, 1<<40); return err },
-		func() error { _, err := p.Walk(ctx, Ends{}, 3); return err },
+		func() error { _, err := p.Interpolate(ctx, Ends{}, 1<<40); return err },
+		func() error { _, err := p.Interpolate(ctx, Ends{}, 3); return err },
 		func() error { _, err := p.Decode(ctx, make([]float32, 7)); return err },
 		func() error { _, err := p.LogProb(ctx, make([]float32, 7)); return err },
 		func() error { _, err := b.Decode(ctx, make([]int32, 7)); return err },
@@ -180,7 +180,7 @@ func TestRowsAfterCallback(t *testing.T) {
 	}
 }
 
-// TestManyCandidates expects memory for the pictures that are kept only.
+// TestManyCandidates expects that only the pictures that are kept take memory.
 func TestManyCandidates(t *testing.T) {
 	p := smallFlow(t)
 	best := drawPictures(t, p, Options{N: 2, Candidates: 700})

@@ -69,7 +69,8 @@ func (p *TextToImage) oneBatch(pixels []uint8, f func(x *tensor.Tensor)) {
 	f(p.device.From(values, len(pixels)/(size*size*channels), size, size, channels))
 }
 
-// BatchSize is how many pictures go through a model at a time: always about as many pixels.
+// BatchSize is the number of pictures that a model computes at a time. It falls with the size of a picture, so that a
+// batch always has about the same number of pixels.
 func (p *TextToImage) BatchSize() int { return max(1, batch*64*64/(p.Size()*p.Size())) }
 
 func (p *TextToImage) checkCodes(codes []int32) error {
@@ -111,7 +112,8 @@ func (p *TextToImage) decodeBatch(codes []int32) ([]*image.NRGBA, error) {
 	return Pixels(values, n, size, size)
 }
 
-// PixelsOf returns the pixels [S, S, C] of a picture of the models' size. Models without transparency get it on white.
+// PixelsOf returns the pixels [S, S, C] of a picture of the models' size. For models without transparency it composes the
+// picture over white.
 func (p *TextToImage) PixelsOf(img *image.NRGBA) ([]uint8, error) {
 	if err := checkImage("Image", img, p.Size()); err != nil {
 		return nil, err

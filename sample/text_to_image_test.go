@@ -8,6 +8,7 @@ import (
 	"testing"
 
 	"github.com/bestiary-ml/bestiary/internal/toy"
+	"github.com/bestiary-ml/bestiary/nn/sampling"
 	"github.com/bestiary-ml/bestiary/tensor"
 )
 
@@ -41,6 +42,10 @@ func TestCompleteText(t *testing.T) {
 		}
 		return captions
 	}
+	guided := &sampling.Options{Temperature: 1, Guidance: 3}
+	if _, err := b.CompleteText(context.Background(), "a small red", CompleteOptions{Sampling: guided}); err == nil || !strings.Contains(err.Error(), "Guidance 3") {
+		t.Errorf("got %v, want an error about the guidance scale", err)
+	}
 	all := complete(CompleteOptions{N: 3, Seed: 1})
 	if len(all) != 3 || all[0] == all[1] {
 		t.Errorf("captions %q", all)
@@ -66,8 +71,8 @@ func TestCompleteText(t *testing.T) {
 	}
 }
 
-// TestBirdsWithTransparency passes pictures of four channels through.
-func TestBirdsWithTransparency(t *testing.T) {
+// TestTransparency passes pictures with four channels through the pipeline.
+func TestTransparency(t *testing.T) {
 	b := smallTextToImage(t, 4)
 	rgba := make([]uint8, 2*birdSize*birdSize*4)
 	for i := range rgba {

@@ -12,7 +12,7 @@ const (
 	smallest                 = 2 // pixels in height and width, after five halvings of 64
 )
 
-// trainAutoencoder is forward, mean squared error, backward and Adam on a batch of noise.
+// trainAutoencoder is a training step of the autoencoder on a batch of noise.
 func trainAutoencoder(batch int) (func() error, error) {
 	return training(oneByOne, func(m *scope, inputs []*graph.Node) *graph.Node {
 		x := inputs[0]
@@ -42,8 +42,8 @@ func (m *scope) decode(z *graph.Node) *graph.Node {
 	return graph.Tanh(add(m.up(x, channels[0]), m.row(0, channels[0])))
 }
 
-// norm is batch normalisation over all axes but the last. The running statistics, which training doesn't read, are left
-// out of it; without training, they are all there is.
+// norm is batch normalisation over all axes but the last. Training uses the statistics of the batch and keeps no running
+// statistics; inference uses running statistics only.
 func (m *scope) norm(x *graph.Node) *graph.Node {
 	c := x.Shape().Dim(-1)
 	rows := graph.Reshape(x, -1, c)

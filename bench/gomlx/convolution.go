@@ -7,9 +7,9 @@ import (
 	"github.com/gomlx/gomlx/core/graph"
 )
 
-// GoMLX's own convolution is a plain loop on this backend, and its transposed one has no gradient. Those of these models,
-// 4×4 with stride 2 and padding 1, become products: of 2×2 squares of pixels taken as one with four times the channels,
-// the kernel has 2×2 cells and no stride. Pictures are [N, H, W, C].
+// GoMLX's convolution is a plain loop on this backend, and its transposed convolution has no gradient. So the 4×4
+// convolutions with stride 2 and padding 1 are computed as matrix products (space to depth): each 2×2 square of pixels
+// becomes one pixel with four times the channels, on which the kernel is 2×2 with stride 1. Pictures are [N, H, W, C].
 
 // down halves height and width.
 func (m *scope) down(x *graph.Node, out int) *graph.Node {
@@ -25,7 +25,7 @@ func (m *scope) down(x *graph.Node, out int) *graph.Node {
 	return graph.Reshape(graph.MatMul(x, m.weight(1/math.Sqrt(16*float64(c)), 16*c, out)), n, h, w, out)
 }
 
-// up doubles height and width: the adjoint of down.
+// up doubles height and width: a transposed convolution, the adjoint of down.
 func (m *scope) up(x *graph.Node, out int) *graph.Node {
 	n, h, w, c := dims(x)
 	x = graph.Reshape(x, n*h*w, c)
@@ -58,7 +58,7 @@ func pad(x *graph.Node, top, bottom, left, right int) *graph.Node {
 	return between(x, 2, zeros(x, n, h, left, c), zeros(x, n, h, right, c))
 }
 
-// between joins what there is of before, x and after.
+// between concatenates before, x and after along an axis; each may be empty.
 func between(x *graph.Node, axis int, before, after *graph.Node) *graph.Node {
 	var parts []*graph.Node
 	for _, part := range []*graph.Node{before, x, after} {

@@ -13,12 +13,12 @@ import (
 
 const features, depth, heads, perHead = 512, 2, 4, 64
 
-// trainDALLE is forward, cross-entropy, backward and Adam of the transformer on random tokens. Its residual streams are
-// those of the reversible one, but what backward needs is kept instead of computed anew: GoMLX has the memory, and is
-// quicker so. A pair that rotary embeddings turn is a feature and the one half further on, which is a matter of names;
-// text has logits of words and pictures those of codes, which leaves out what the definition masks.
+// trainDALLE is a training step of the transformer on random tokens. It has the two residual streams of reversible
+// blocks, but keeps the activations instead of recomputing them, which is faster. Rotary embeddings rotate pairs of
+// feature i and feature i + half, which is equivalent to neighbouring pairs. Text positions compute the logits of text
+// only, and picture positions those of codes only: the reference masks the others.
 func trainDALLE(batch, vocabulary, textLen, codes, side int) (func() error, error) {
-	words := vocabulary + textLen // each padded position has a token of its own
+	words := vocabulary + textLen // padding has an id of its own at each position
 	return training(oneByOne, func(m *scope, inputs []*graph.Node) *graph.Node {
 		text, image := inputs[0], inputs[1]
 		start := graph.Slice(graph.ZerosLike(text), graph.AxisRange(), graph.AxisRange(0, 1))
@@ -55,13 +55,13 @@ func (m *scope) layerNorm(x *graph.Node) *graph.Node {
 	return nn.LayerNorm(x, []int{-1}, epsilon, m.row(1, features), m.row(0, features), nil)
 }
 
-// crossEntropy is that of the labels by a linear layer, mean over them.
+// crossEntropy is the mean cross-entropy of labels, whose logits a linear layer computes.
 func (m *scope) crossEntropy(x, labels *graph.Node, n int) *graph.Node {
 	logits := m.tokenwise(x, n)
 	return graph.ReduceAllMean(loss.SparseCategoricalCrossEntropyLogits([]*graph.Node{graph.ExpandAxes(labels, -1)}, []*graph.Node{logits}))
 }
 
-// tokenwise is a linear layer of all tokens [N, T, C].
+// tokenwise applies a linear layer to all tokens [N, T, C].
 func (m *scope) tokenwise(x *graph.Node, out int) *graph.Node {
 	d := x.Shape().Dimensions
 	return graph.Reshape(m.linear(graph.Reshape(x, d[0]*d[1], d[2]), d[2], out), d[0], d[1], out)
@@ -98,7 +98,7 @@ func (t *transformer) feed(x *graph.Node) *graph.Node {
 	return t.tokenwise(graph.Mul(halves[0], activation.Gelu(halves[1])), features)
 }
 
-// rotated turns pairs of features by the angles of their token.
+// rotated applies the rotary embedding: it rotates pairs of features by the angles of their position.
 func (t *transformer) rotated(x *graph.Node) *graph.Node {
 	pairs := t.cos.Shape().Dim(-1)
 	cut := func(from, to int) *graph.Node { return graph.SliceAxis(x, -1, graph.AxisRange(from, to)) }
@@ -108,7 +108,8 @@ func (t *transformer) rotated(x *graph.Node) *graph.Node {
 	}, -1)
 }
 
-// shift gives text tokens half of their features from the token before, pictures' a quarter each from above and left.
+// shift is the token shift: half of the features of a text token come from the token before; of a picture token, a
+// quarter come from above and a quarter from the left.
 func (t *transformer) shift(x *graph.Node) *graph.Node {
 	n, length := x.Shape().Dim(0), x.Shape().Dim(1)
 	cut := func(x *graph.Node, from, to int) *graph.Node {
@@ -128,8 +129,8 @@ func (t *transformer) shift(x *graph.Node) *graph.Node {
 	return graph.Concatenate([]*graph.Node{text, image}, 1)
 }
 
-// constants are the cosines and sines of rotary embeddings, [tokens, pairs] over text, rows and columns, and what keeps
-// tokens from those after them.
+// constants are the cosines and sines of rotary embeddings, [tokens, pairs] over text, rows and columns, and the causal
+// mask.
 func (t *transformer) constants() (cos, sin, mask *graph.Node) {
 	const each = perHead / 3 / 2
 	n := t.text + t.side*t.side - 1

@@ -12,8 +12,7 @@ const (
 	temperature         = 0.9
 )
 
-// trainDVAE is forward, mean squared error, backward and Adam of the discrete VAE on a batch of noise, with its choice of
-// codes relaxed by Gumbel noise.
+// trainDVAE is a training step of the discrete VAE on a batch of noise, with the Gumbel-softmax.
 func trainDVAE(width, blocks, codes, batch int) (func() error, error) {
 	return training(oneByOne, func(m *scope, inputs []*graph.Node) *graph.Node {
 		images := inputs[0]
@@ -39,13 +38,13 @@ func trainDVAE(width, blocks, codes, batch int) (func() error, error) {
 	}, scaled(0.5, batch, imageSize, imageSize, 3))
 }
 
-// gumbel adds noise, whose largest sum chooses codes by their probabilities. The smallest number keeps logarithms finite.
+// gumbel adds Gumbel noise: the largest sum is a sample of softmax(logits). The lower bound keeps logarithms finite.
 func (m *scope) gumbel(logits *graph.Node) *graph.Node {
 	u := graph.MaxScalar(m.RandomUniform(m.g, logits.Shape()), 1e-20)
 	return graph.Sub(logits, graph.Log(graph.AddScalar(graph.Neg(graph.Log(u)), 1e-20)))
 }
 
-// residual adds to pictures what two 3×3 convolutions and a 1×1 one make of them.
+// residual is a residual block of two 3×3 convolutions and a 1×1 convolution.
 func (m *scope) residual(x *graph.Node) *graph.Node {
 	width := x.Shape().Dim(-1)
 	return graph.Add(x, m.pointwise(relu(m.around(relu(m.around(x)))), width))
@@ -57,7 +56,7 @@ func (m *scope) pointwise(x *graph.Node, out int) *graph.Node {
 	return graph.Reshape(m.linear(graph.Reshape(x, n*h*w, c), c, out), n, h, w, out)
 }
 
-// around is a 3×3 convolution to as many channels, as a product.
+// around is a 3×3 convolution with as many output as input channels, computed as a matrix product.
 func (m *scope) around(x *graph.Node) *graph.Node {
 	n, h, w, c := dims(x)
 	x = pad(x, 1, 1, 1, 1)

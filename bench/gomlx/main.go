@@ -1,5 +1,5 @@
-// Command gomlx is the peer of `bestiary bench --vs gomlx`: the named workloads that GoMLX can do on its backend in Go.
-// bestiary builds it with GOEXPERIMENT=simd, for the vector instructions that GoMLX has under that experiment.
+// Command gomlx is the peer of `bestiary bench --vs gomlx`: the named workloads that GoMLX supports on its Go backend.
+// Package bench builds it with GOEXPERIMENT=simd, which enables GoMLX's vector instructions.
 package main
 
 import (
@@ -8,8 +8,8 @@ import (
 	"github.com/gomlx/compute/gobackend"
 )
 
-// GoMLX runs several operations at a time, or one after the other, each on all threads. The first is quicker for small
-// products; large ones that run at a time wait for each other's workers for ever.
+// GoMLX runs operations in parallel, or one after the other on all threads each. Parallel operations are faster for small
+// products, but large products deadlock: they wait for each other's workers.
 var several, oneByOne = newBackend(""), newBackend("ops_sequential")
 
 func newBackend(options string) compute.Backend {

@@ -6,7 +6,7 @@ import (
 	"github.com/gomlx/gomlx/core/tensors"
 )
 
-// normal are numbers from the standard normal distribution, scaled multiples of them.
+// normal returns numbers from the standard normal distribution; scaled multiplies them by a factor.
 func normal(shape ...int) *tensors.Tensor { return scaled(1, shape...) }
 
 func scaled(scale float64, shape ...int) *tensors.Tensor {

@@ -13,7 +13,7 @@ const (
 	epsilon                      = 1e-5
 )
 
-// coupling is what an affine coupling adds to and multiplies the columns with that the mask hides, by those that it keeps.
+// coupling computes the log-scale s and the shift t of an affine coupling from the columns that the mask keeps.
 func (m *scope) coupling(x, y, mask *graph.Node) (s, t *graph.Node) {
 	h, width := graph.Concatenate([]*graph.Node{y, multiply(x, mask)}, 1), classes+dim
 	for range 3 {
@@ -33,7 +33,7 @@ func mask(g *graph.Graph) *graph.Node {
 	return graph.Const(g, values)
 }
 
-// permuted puts the columns into a random order, by a product with a matrix of zeros and ones: quicker than gathering.
+// permuted permutes the columns at random by a product with a permutation matrix, which is faster than a gather.
 func permuted(x *graph.Node) *graph.Node {
 	p := make([]float32, dim*dim)
 	for to, from := range rand.Perm(dim) {
@@ -42,8 +42,8 @@ func permuted(x *graph.Node) *graph.Node {
 	return graph.MatMul(x, graph.ConstTensor(x.Graph(), tensors.FromFlatDataAndDimensions(p, dim, dim)))
 }
 
-// flowNorm normalises columns. GoMLX's BatchNorm doesn't train on this backend, so it is composed; the running
-// statistics, which training doesn't read, are left out.
+// flowNorm normalises columns. GoMLX's BatchNorm doesn't train on this backend, so it is composed of other operations. It
+// keeps no running statistics, which training doesn't read.
 func (m *scope) flowNorm(x *graph.Node) (z, logDet *graph.Node) {
 	n := float64(x.Shape().Dim(0))
 	centred := graph.Sub(x, graph.ReduceAndKeep(x, graph.ReduceMean, 0))
@@ -52,7 +52,8 @@ func (m *scope) flowNorm(x *graph.Node) (z, logDet *graph.Node) {
 	return add(multiply(centred, graph.Exp(logScale)), m.row(0, dim)), graph.ReduceAllSum(logScale)
 }
 
-// trainFlow is negative log-likelihood, backward and Adam on a batch of noise; its constant term is left out.
+// trainFlow is a training step of the flow on a batch of noise. The loss leaves out the constant term of the negative
+// log-likelihood.
 func trainFlow(backend compute.Backend, batch int) (func() error, error) {
 	return training(backend, func(m *scope, inputs []*graph.Node) *graph.Node {
 		x, y, mask := inputs[0], inputs[1], mask(inputs[0].Graph())
@@ -69,7 +70,7 @@ func trainFlow(backend compute.Backend, batch int) (func() error, error) {
 	}, normal(batch, dim), oneHot(batch))
 }
 
-// oneHot deals the classes out in turn.
+// oneHot returns one-hot classes; the rows cycle through them.
 func oneHot(batch int) *tensors.Tensor {
 	values := make([]float32, batch*classes)
 	for i := range batch {

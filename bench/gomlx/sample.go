@@ -7,7 +7,7 @@ import (
 	"github.com/gomlx/gomlx/ml/model"
 )
 
-// samplePets is latents through the inverse flow and the decoder, to pictures of bytes.
+// samplePets maps latents through the inverse flow and the decoder to 8-bit pictures.
 func samplePets(n int) (func() error, error) {
 	exec, err := model.NewExec(oneByOne, model.NewStore(), func(s *model.Scope, z, y *graph.Node) *graph.Node {
 		m := &scope{Scope: s, g: z.Graph()}
@@ -30,7 +30,7 @@ func samplePets(n int) (func() error, error) {
 	}, nil
 }
 
-// inverse takes latents back through the flow.
+// inverse maps latents to embeddings through the inverse flow.
 func (m *scope) inverse(z, y *graph.Node) *graph.Node {
 	mask := mask(m.g)
 	for range layers {

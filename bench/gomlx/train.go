@@ -11,7 +11,7 @@ import (
 	"github.com/gomlx/gomlx/ml/train/optimizer"
 )
 
-// training is a step of Adam on inputs that stay the same. GoMLX compiles loss once, with its gradients.
+// training returns a training step with Adam on the same inputs each time. GoMLX compiles the loss with its gradients once.
 func training(backend compute.Backend, loss func(m *scope, inputs []*graph.Node) *graph.Node, inputs ...*tensors.Tensor) (func() error, error) {
 	adam := optimizer.Adam().LearningRate(1e-3).WeightDecay(1e-5).Done()
 	step, err := model.NewExec(backend, model.NewStore(), func(s *model.Scope, inputs []*graph.Node) *graph.Node {
@@ -40,7 +40,7 @@ func training(backend compute.Backend, loss func(m *scope, inputs []*graph.Node)
 	}, nil
 }
 
-// scope makes the parameters of a model under numbered names.
+// scope creates the parameters of a model under numbered names.
 type scope struct {
 	*model.Scope
 	g        *graph.Graph
@@ -53,12 +53,12 @@ func (m *scope) parameter(value any) *graph.Node {
 	return m.VariableWithValue(fmt.Sprintf("parameter%d", m.made), value).NodeValue(m.g)
 }
 
-// weight is normally distributed.
+// weight returns a parameter with normally distributed initial values.
 func (m *scope) weight(scale float64, shape ...int) *graph.Node {
 	return m.parameter(scaled(scale, shape...))
 }
 
-// row is a bias, or another row that every sample gets.
+// row returns a parameter that is broadcast over the batch, such as a bias.
 func (m *scope) row(value float32, width int) *graph.Node {
 	values := make([]float32, width)
 	for i := range values {
@@ -71,7 +71,7 @@ func (m *scope) linear(x *graph.Node, in, out int) *graph.Node {
 	return add(graph.MatMul(x, m.weight(1/math.Sqrt(3*float64(in)), in, out)), m.row(0, out))
 }
 
-// add adds a row to all rows, multiply multiplies them.
+// add adds a row to each row, multiply multiplies each row by it.
 func add(x, row *graph.Node) *graph.Node { return graph.Add(x, graph.ExpandLeftToRank(row, x.Rank())) }
 func multiply(x, row *graph.Node) *graph.Node {
 	return graph.Mul(x, graph.ExpandLeftToRank(row, x.Rank()))

@@ -10,9 +10,9 @@ import (
 	dense "gorgonia.org/tensor"
 )
 
-// The operations of Bestiary's tensors beside Gorgonia's graph, a second opinion that shares no code with them: outputs,
-// and gradients in all inputs, of random numbers. Left out is what Gorgonia 0.9.18 gets wrong: AveragePool2D, ByIndices
-// on another axis than the first, Log2, InverseSqrt.
+// These tests compare Bestiary's operations with Gorgonia's, which share no code with them: outputs, and gradients of all
+// inputs, on random numbers. Operations that Gorgonia 0.9.18 computes wrong are left out: AveragePool2D, ByIndices on
+// another axis than the first, Log2, InverseSqrt.
 
 type operation struct {
 	name   string
@@ -38,13 +38,13 @@ func binary(name string, a, b []int, ours func(a, b *tensor.Tensor) *tensor.Tens
 	}
 }
 
-// positive keeps numbers away from where roots, logarithms and quotients have no value, or a huge one.
+// positive maps numbers to a range in which roots, logarithms and quotients are defined and not huge.
 func (o operation) positive() operation {
 	o.domain = func(x float64) float64 { return 0.5 + math.Abs(x) }
 	return o
 }
 
-// away keeps numbers from the kinks of functions.
+// away keeps numbers away from 0, where some functions have no derivative.
 func (o operation) away() operation {
 	o.domain = func(x float64) float64 { return x + math.Copysign(0.1, x) }
 	return o
@@ -120,7 +120,7 @@ func theirCrossEntropy(x *G.Node) (*G.Node, error) {
 	return G.Sum(must(G.HadamardProd(must(G.LogSoftMax(x, 1)), chosen)), 1)
 }
 
-// convolution has pictures [N, C, H, W] and weights [O, C, K, K], as Gorgonia likes them.
+// convolution takes pictures [N, C, H, W] and weights [O, C, K, K], Gorgonia's layouts.
 func convolution(name string, kernel, stride, padding int) operation {
 	return binary(name, []int{2, 3, 8, 6}, []int{4, 3, kernel, kernel}, func(x, w *tensor.Tensor) *tensor.Tensor {
 		y := x.Permute(0, 2, 3, 1).Conv2d(w.Permute(2, 3, 1, 0), nil, tensor.StridePad(stride, padding))
@@ -144,7 +144,7 @@ func TestAgainstGorgonia(t *testing.T) {
 	}
 }
 
-// compare computes y and the gradients of Σ u·y, for a random u, in both.
+// compare computes y and the gradients of Σ u·y, for a random u, with both libraries.
 func compare(t *testing.T, d *tensor.Device, o operation, r *rand.Rand) {
 	random := func(n int, domain func(float64) float64) (single []float32, double []float64) {
 		for range n {
@@ -202,7 +202,7 @@ func compare(t *testing.T, d *tensor.Device, o operation, r *rand.Rand) {
 	}
 }
 
-// closeTo compares numbers by the largest of them.
+// closeTo fails the test if numbers differ by more than a share of the largest of them.
 func closeTo(t *testing.T, what string, got []float32, value G.Value) {
 	t.Helper()
 	want, ok := value.Data().([]float64)

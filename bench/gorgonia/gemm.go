@@ -5,7 +5,7 @@ import (
 	"gorgonia.org/tensor"
 )
 
-// gemm is C = A·B for matrices of size n×n, into memory that is there.
+// gemm is C = A·B for matrices of size n×n. C is allocated once.
 func gemm(n int) (func() error, error) {
 	a := tensor.New(tensor.WithShape(n, n), tensor.WithBacking(G.Gaussian32(0, 1, n, n)))
 	b := tensor.New(tensor.WithShape(n, n), tensor.WithBacking(G.Gaussian32(0, 1, n, n)))

@@ -1,5 +1,5 @@
-// Command gorgonia is the peer of `bestiary bench --vs gorgonia`: the named workloads that Gorgonia can do, as its
-// tape machine runs them fastest, with Gonum's products, which are what it comes with.
+// Command gorgonia is the peer of `bestiary bench --vs gorgonia`: the named workloads that Gorgonia supports, in the form
+// that its tape machine runs fastest. Products are Gonum's, Gorgonia's default.
 package main
 
 import (

@@ -14,7 +14,7 @@ const (
 	epsilon                      = 1e-5
 )
 
-// graph builds a flow; must panics with what Gorgonia says against an operation.
+// graph builds a flow; must panics with the error of an operation.
 type graph struct {
 	*G.ExprGraph
 	learned G.Nodes
@@ -43,7 +43,7 @@ func (g *graph) weight(in, out int) *G.Node {
 	return g.parameter(G.Uniform32(-limit, limit, in, out), in, out)
 }
 
-// row is a bias, or another row that every sample gets.
+// row returns a parameter that is broadcast over the batch, such as a bias.
 func (g *graph) row(width int) *G.Node { return g.parameter(make([]float32, width), width) }
 
 func addRow(x, row *G.Node) *G.Node { return must(G.BroadcastAdd(x, row, nil, []byte{0})) }
@@ -54,8 +54,8 @@ func (g *graph) linear(x *G.Node, in, out int) *G.Node {
 
 func constant(x float32) *G.Node { return G.NewConstant(x) }
 
-// coupling is the affine coupling of the columns that the mask hides. Where the definition concatenates and cuts, this
-// multiplies by parts of the weights: the same sums, and Gorgonia is slow at copying columns.
+// coupling is the affine coupling of the columns that the mask hides. Instead of slicing and concatenating columns, which
+// is slow in Gorgonia, it multiplies by parts of the weights; the sums are the same.
 func (g *graph) coupling(x, y, mask, rest *G.Node) (z, logDet *G.Node) {
 	kept := must(G.BroadcastHadamardProd(x, mask, nil, []byte{0}))
 	h := must(G.Add(g.linear(kept, dim, hidden), must(G.Mul(y, g.weight(classes, hidden)))))
@@ -68,7 +68,7 @@ func (g *graph) coupling(x, y, mask, rest *G.Node) (z, logDet *G.Node) {
 	return must(G.Add(must(G.HadamardProd(x, must(G.Exp(s)))), t)), must(G.Sum(s))
 }
 
-// batchNorm normalises columns. The running statistics, which training doesn't read, are left out.
+// batchNorm normalises columns. It keeps no running statistics, which training doesn't read.
 func (g *graph) batchNorm(x *G.Node) (z, logDet *G.Node) {
 	n := float32(x.Shape()[0])
 	centred := must(G.BroadcastSub(x, must(G.Mean(x, 0)), nil, []byte{0}))
@@ -81,7 +81,7 @@ func (g *graph) batchNorm(x *G.Node) (z, logDet *G.Node) {
 	return addRow(scaled, g.row(dim)), must(G.Sum(logScale))
 }
 
-// permutation moves columns by a product with a matrix of zeros and ones: gathering has a wrong gradient on this axis.
+// permutation permutes columns by a product with a permutation matrix, because ByIndices has a wrong gradient on this axis.
 func (g *graph) permutation(x *G.Node) *G.Node {
 	p := make([]float32, dim*dim)
 	for to, from := range rand.Perm(dim) {
@@ -90,7 +90,8 @@ func (g *graph) permutation(x *G.Node) *G.Node {
 	return must(G.Mul(x, g.value("permutation", p, dim, dim)))
 }
 
-// trainFlow is negative log-likelihood, backward and Adam on a batch of noise; its constant term is left out.
+// trainFlow is a training step of the flow on a batch of noise. The loss leaves out the constant term of the negative
+// log-likelihood.
 func trainFlow(batch int) (func() error, error) {
 	g := &graph{ExprGraph: G.NewGraph()}
 	ofClass := make([]float32, batch*classes)

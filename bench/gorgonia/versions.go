@@ -1,4 +1,4 @@
 package main
 
-// Gorgonia's dependency panics at start on every Go newer than itself, unless this newer version is asked for.
+// Gorgonia's dependency panics at start on every newer Go, unless this newer version of it is required.
 import _ "go4.org/unsafe/assume-no-moving-gc"

@@ -7,7 +7,7 @@ import (
 	"github.com/nlpodyssey/spago/mat"
 )
 
-// gemm is C = A·B for matrices of size n×n, in as many stretches of rows as there are threads.
+// gemm is C = A·B for matrices of size n×n. The rows are divided between the threads.
 func gemm(n, threads int) (func() error, error) {
 	b := normal(n, n)
 	var stretches []mat.Matrix
@@ -24,7 +24,7 @@ func gemm(n, threads int) (func() error, error) {
 	}, nil
 }
 
-// normal are numbers from the standard normal distribution.
+// normal returns numbers from the standard normal distribution.
 func normal(rows, columns int) mat.Matrix { return scaled(1, rows, columns) }
 
 func scaled(scale float64, rows, columns int) mat.Matrix {

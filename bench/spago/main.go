@@ -1,5 +1,5 @@
-// Command spago is the peer of `bestiary bench --vs spago`: the named workloads that spaGO can do. Its operations run on
-// one thread; what can be divided is divided here, a goroutine a thread.
+// Command spago is the peer of `bestiary bench --vs spago`: the named workloads that spaGO supports. Its operations run on
+// one thread, so work that can be divided is divided here, with one goroutine per thread.
 package main
 
 import (

@@ -17,19 +17,19 @@ const (
 	epsilon                      = 1e-5
 )
 
-// spaGO's layers take vectors, one sample each; here, a batch is a matrix with a column for each sample, so that layers
-// are products of matrices. Nothing is broadcast: biases become products with a row of ones.
+// spaGO's layers take vectors, one sample each. Here a batch is a matrix with a column per sample, so that layers are
+// matrix products. spaGO does not broadcast, so biases are products with a row of ones.
 
-// flow holds the parameters, and constants of a batch.
+// flow holds the parameters, and the constants of a batch.
 type flow struct {
 	parameters []*nn.Param
 	couplings  []coupling
 	x, y       mat.Tensor // data [dim, N], one-hot classes [classes, N]
-	kept, rest mat.Tensor // which columns a coupling keeps, and changes: [dim, N]
+	kept, rest mat.Tensor // masks of the passive and the active columns of a coupling: [dim, N]
 	ones       mat.Tensor // [1, N]
-	features   mat.Tensor // [1, dim], ones too
-	mean       mat.Tensor // [N, 1]: the product with it is the mean of a row
-	spread     mat.Tensor // [N, 1]: of squares, the unbiased variance
+	features   mat.Tensor // [1, dim], all ones
+	mean       mat.Tensor // [N, 1]: a matrix times it is the mean of each row
+	spread     mat.Tensor // [N, 1]: squares times it are the unbiased variance of each row
 	batch      int
 }
 
@@ -103,14 +103,14 @@ func (f *flow) apply(l linear, x mat.Tensor) mat.Tensor {
 
 func (f *flow) broadcast(column mat.Tensor) mat.Tensor { return ag.Mul(column, f.ones) }
 
-// sum is that of a whole matrix [dim, N]; the gradient of spaGO's ReduceSum has the wrong shape.
+// sum adds all elements of a matrix [dim, N]. The gradient of spaGO's ReduceSum has the wrong shape.
 func (f *flow) sum(x mat.Tensor) mat.Tensor {
 	return ag.ProdScalar(ag.Mul(ag.Mul(f.features, x), f.mean), scalar(float64(f.batch)))
 }
 
 func scalar(x float64) mat.Tensor { return mat.Scalar(float32(x)) }
 
-// loss is the negative log-likelihood, without its constant term.
+// loss is the negative log-likelihood without its constant term.
 func (f *flow) loss() mat.Tensor {
 	x := f.x
 	var ofCouplings, ofNorms []mat.Tensor
@@ -134,7 +134,7 @@ func (f *flow) loss() mat.Tensor {
 	return ag.Sub(ag.ProdScalar(ofRows, scalar(1/float64(f.batch))), ag.Sum(ofNorms...))
 }
 
-// trainFlow is negative log-likelihood, backward and Adam on a batch of noise.
+// trainFlow is a training step of the flow on a batch of noise.
 func trainFlow(batch int) (func() error, error) {
 	f := newFlow(batch)
 	strategy := adam.New(adam.NewAdamWConfig(1e-3, 0.9, 0.999, 1e-8, 1e-5))

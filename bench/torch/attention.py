@@ -1,5 +1,5 @@
-"""A layer's attention in plain PyTorch, with the patterns of DALL-E as masks of the full scores: what its reference does
-wherever it caches, and for the sparse pattern a mask is all there is outside of DeepSpeed."""
+"""The attention of a layer in plain PyTorch, with the patterns of DALL-E as masks on the full scores. The reference does the
+same where it caches; for the sparse pattern, PyTorch has nothing else outside of DeepSpeed."""
 
 import torch
 
@@ -7,7 +7,7 @@ BATCH, HEADS, FEATURES, TEXT, SIDE = 4, 4, 64, 257, 32
 
 
 def seen(pattern):
-    """Which keys each query sees [n, n]; the last cell has no query."""
+    """The mask [n, n] of the keys that each query attends to; the last cell has no query."""
     n = TEXT + SIDE * SIDE - 1
     query, key = torch.arange(n)[:, None], torch.arange(n)[None, :]
     causal = key <= query

@@ -1,4 +1,4 @@
-"""The pets autoencoder in plain PyTorch: the sizes and layers of package autoencoder, the definition of its work."""
+"""The pets autoencoder in plain PyTorch, with the sizes and layers of package autoencoder."""
 
 from torch import nn
 

@@ -1,5 +1,5 @@
-"""DALL-E's generation with a cache: keys and values of the positions so far are kept, and what shifted tokens look back at, so
-that a code costs one position's work. The layers, and so the logits, are those of dalle.DALLE."""
+"""DALL-E's generation with a KV cache. It also caches the features that the token shift reads, so a code costs the work of one
+position. The layers, and so the logits, are those of dalle.DALLE."""
 
 import torch
 import torch.nn.functional as F
@@ -10,7 +10,7 @@ from dalle import DALLE, DIM, DIM_HEAD, HEADS, rotate
 class CachedDALLE(DALLE):
     @torch.no_grad()
     def start(self, text):
-        """Begins with a caption [B, text_len]; the logits [B, codes] of the first code."""
+        """Reads a caption [B, text_len] and returns the logits [B, codes] of the first code."""
         batch, positions = len(text), self.text_len + self.fmap**2
         x = self.text_emb(self.words(text))
         self.at = 0  # positions that are kept
@@ -20,7 +20,7 @@ class CachedDALLE(DALLE):
 
     @torch.no_grad()
     def follow(self, code):
-        """Goes on with a code [B, 1]; the logits [B, codes] of the next one."""
+        """Reads a code [B, 1] and returns the logits [B, codes] of the next one."""
         return self.advance(self.image_emb(code))
 
     def advance(self, x):

@@ -1,6 +1,6 @@
 """DALL-E in plain PyTorch, as DALLE-pytorch has it at the sizes of the named workloads: a reversible transformer over the
-text tokens and then the image tokens, with rotary embeddings and shifted tokens, one head over both vocabularies, and a
-generation that computes the whole sequence anew for every token."""
+text tokens and then the image tokens, with rotary embeddings and token shift, and one head over both vocabularies. Generation
+recomputes the whole sequence for every token."""
 
 import math
 
@@ -12,7 +12,8 @@ DIM, DEPTH, HEADS, DIM_HEAD = 512, 2, 4, 64
 
 
 class Shift(nn.Module):
-    """Gives text tokens half of their features from the token before, image tokens a quarter each from above and left."""
+    """The token shift: half of the features of a text token come from the token before; of an image token, a quarter come from
+    above and a quarter from the left."""
 
     def __init__(self, text_len, fmap):
         super().__init__()
@@ -105,7 +106,7 @@ class Reversible(torch.autograd.Function):
 
 
 def undo(function, x, y, d_x, d_y):
-    """Takes y = y' + function(x) back to y', and adds to x's gradient what y's means for it."""
+    """Recovers y' from y = y' + function(x), and adds function's share to the gradient of x."""
     with torch.enable_grad():
         x = x.detach().requires_grad_()
         out = function(x)
@@ -129,7 +130,7 @@ class DALLE(nn.Module):
         self.register_buffer("hidden", ((sequence >= text_len) & (logit < words)) | ((sequence < text_len) & (logit >= words)))
 
     def words(self, text):
-        """Text with a token for each padded position, after the start token."""
+        """The ids of text after the start token; padding has an id of its own at each position."""
         text = torch.where(text == 0, self.text_vocabulary + torch.arange(self.text_len, device=text.device), text)
         return F.pad(text, (1, 0))
 
@@ -149,7 +150,7 @@ class DALLE(nn.Module):
         return (F.cross_entropy(logits[:, :, :n], labels[:, :n]) + 7 * F.cross_entropy(logits[:, :, n:], labels[:, n:])) / 8
 
     def draw(self, logits, keep=0.5):
-        """A code [B, 1] among the likelier ones."""
+        """Samples a code [B, 1] with top-k."""
         values, indices = logits.topk(max(1, int((1 - keep) * self.codes)))
         noise = -torch.log(-torch.log(torch.rand_like(values).clamp_(1e-20, 1 - 1e-7)))
         return indices.gather(1, (values + noise).argmax(-1, keepdim=True))

@@ -1,5 +1,5 @@
-"""The discrete VAE in plain PyTorch: layers and loss of package dvae, its Gumbel-softmax relaxed and its KL term off, as
-DALLE-pytorch's training script has them by default."""
+"""The discrete VAE in plain PyTorch, with the layers and the loss of package dvae. Samples of the Gumbel-softmax are relaxed
+and there is no KL term, as in DALLE-pytorch's training script by default."""
 
 from torch import einsum, nn
 from torch.nn import functional as F

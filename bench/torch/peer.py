@@ -1,8 +1,8 @@
 """The other side of `bestiary bench --vs torch`, torch-compile and torch-cached: the named workloads in PyTorch.
 
 Arguments are the number of threads, the device ("cpu", "cuda:0"), the precision of products there ("highest", "high" or "medium";
-on the processor all is float32), and the mode: "eager"; "compile", where torch.compile makes a program of each loss or
-function; "cached", where DALL-E generates with a cache.
+on the processor all is float32), and the mode: "eager"; "compile", where torch.compile compiles each loss or inference
+function; "cached", where DALL-E generates with a KV cache.
 
 One long-lived process that reads commands from standard input and answers each with a line of JSON:
 
@@ -10,7 +10,7 @@ One long-lived process that reads commands from standard input and answers each 
     prepare NAME        {"prepared": NAME}                      builds the model and warms it up
     run SECONDS         {"seconds": [...], "peak_bytes": N}     times whole iterations for about that long, at least one
 
-A workload that the mode can't do is answered with {"impossible": "why"}, an error with {"error": "..."}. The process ends with its
+A workload that the mode doesn't support is answered with {"impossible": "why"}, an error with {"error": "..."}. The process ends with its
 standard input.
 """
 
@@ -133,8 +133,8 @@ def on_gpu():
 
 
 def peak_bytes():
-    """The most memory in use at once: on a GPU that of tensors since the workload was prepared, otherwise the highest
-    resident memory of this process, PyTorch's own code included; None where the system doesn't tell."""
+    """The peak memory in bytes: on a GPU that of tensors since the workload was prepared, otherwise the highest resident
+    memory of this process, PyTorch's code included; None where the system doesn't report it."""
     if on_gpu():
         return torch.cuda.max_memory_allocated()
     try:
@@ -145,8 +145,8 @@ def peak_bytes():
 
 
 def blas():
-    """The library that multiplies matrices: as PyTorch was built with it, and its files if they are separate. Debian's
-    "generic" means whatever libblas.so.3 is: the slow reference one, unless another has been installed."""
+    """The BLAS library that PyTorch was built with, and its files if they are separate. Debian's "generic" is the installed
+    libblas.so.3: the slow reference BLAS, unless another one is installed."""
     if on_gpu():
         return f"CUDA {torch.version.cuda}, cuDNN {torch.backends.cudnn.version()}"
     built = re.search(r"BLAS_INFO=(\w+)", torch.__config__.show())
@@ -164,7 +164,7 @@ def use_gpu(device, precision):
         raise RuntimeError(f"PyTorch {torch.__version__} finds no GPU that it can use; install a build of it for CUDA that this driver serves")
     torch.cuda.set_device(device)
     torch.cuda.init()
-    # Convolutions are in TF32 unless that is switched off. Switching it for products also sets their precision, so that comes last.
+    # Convolutions use TF32 unless it is switched off. The switch for products also sets their precision, so it comes last.
     torch.backends.cudnn.allow_tf32 = precision != "highest"
     torch.backends.cuda.matmul.allow_tf32 = precision != "highest"
     torch.set_float32_matmul_precision(precision)
@@ -201,7 +201,7 @@ def timed(step, seconds):
 
 
 def reason(e):
-    """The first line of an error, which is a sentence where others are a page."""
+    """The first line of an error; PyTorch's errors may have a page of further lines."""
     kind = "" if type(e) is RuntimeError else f"{type(e).__name__}: "
     return f"{kind}{str(e).strip()}".splitlines()[0]
 

@@ -1,5 +1,5 @@
 """The conditional RealNVP in plain PyTorch: affine couplings that mask the full row, each followed by a random
-permutation of the columns and a batch norm with running statistics. One network a coupling gives s and t."""
+permutation of the columns and a batch norm with running statistics. One network per coupling computes s and t."""
 
 import math
 

@@ -49,7 +49,7 @@ Workloads:
 	c.Flags().StringArrayVar(&o.Only, "only", nil, "workload to measure: a name, a prefix up to a slash, or a pattern with * (repeatable; default: all)")
 	c.Flags().BoolVar(&o.JSON, "json", false, "print a JSON object for each workload")
 	c.Flags().DurationVar(&o.Time, "time", 0, "time to measure each workload for (0: 3s)")
-	c.Flags().IntVar(&o.Rounds, "rounds", 0, "turns that this time is divided into (0: 5)")
+	c.Flags().IntVar(&o.Rounds, "rounds", 0, "number of turns that --time is divided into (0: 5)")
 	c.Flags().StringVar(&o.Versus, "vs", "", "peer to measure in the same run: torch, torch-compile, torch-cached, gorgonia, gomlx or spago")
 	c.Flags().StringVar(&o.Python, "python", "", "Python interpreter with PyTorch (default: python3 or /usr/bin/python3)")
 	c.Flags().StringVar(&o.Profile, "profile", "", "file for a CPU profile of one workload's timed iterations, for go tool pprof (not with --vs)")

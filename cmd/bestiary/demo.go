@@ -40,9 +40,8 @@ results. Nothing is downloaded.
   Birds with captions: a discrete VAE and a DALL-E, which then draw birds for captions with
   combinations of colours that were not in the training pictures.
 
-The folder then has reconstructions, samples, the way from one animal to another, generated birds
-beside their captions, loss plots, and report.md, which explains all of them with the measured
-figures.`,
+The folder then has reconstructions, samples, an interpolation between two animals, generated birds
+beside their captions, loss plots, and report.md, which explains them with the measured figures.`,
 		Example: `  bestiary demo
   bestiary demo --out my-demo --seed 7
   bestiary demo --quick`,

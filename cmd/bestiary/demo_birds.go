@@ -26,14 +26,14 @@ type birdsDemo struct {
 	pictures, size int
 	run            *runfolder.Run
 
-	training, watching *data.Dataset
-	birds              *sample.TextToImage
-	report             birdsReport
+	training, heldOut *data.Dataset
+	birds             *sample.TextToImage
+	report            birdsReport
 }
 
 // birdsReport holds the figures of this part for the report.
 type birdsReport struct {
-	Training, Watching, Size    int
+	Training, HeldOut, Size     int
 	Drawing, VAETime, DALLETime time.Duration
 	GenerateTime                time.Duration
 	VAE, DALLE                  *train.Result
@@ -63,9 +63,9 @@ func (d *birdsDemo) train(ctx context.Context) (err error) {
 	if err != nil {
 		return err
 	}
-	d.training, d.watching = tasks.HoldOut(drawing.Dataset, birdsShare)
+	d.training, d.heldOut = tasks.HoldOut(drawing.Dataset, birdsShare)
 	d.report.Drawing = time.Since(started)
-	d.report.Training, d.report.Watching, d.report.Size = d.training.Len(), d.watching.Len(), d.size
+	d.report.Training, d.report.HeldOut, d.report.Size = d.training.Len(), d.heldOut.Len(), d.size
 	if d.run, err = runfolder.Create(d.demo.run.Path("birds")); err != nil {
 		return err
 	}
@@ -86,7 +86,7 @@ func (d *birdsDemo) trainVAE(ctx context.Context, description data.Description) 
 	c.EvalEvery, c.SampleEvery, c.CheckpointEvery = 150, 300, 600
 	d.shorten(&c)
 	how := tasks.DVAEOptions{Annealing: dvae.Annealing{Start: 1, Floor: 0.3, Steps: c.Steps * 3 / 4}}
-	model, task, err := tasks.DVAE(d.device, sizes, how, description, d.training, d.watching, tasks.Options{Batch: c.Batch, Seed: c.Seed})
+	model, task, err := tasks.DVAE(d.device, sizes, how, description, d.training, d.heldOut, tasks.Options{Batch: c.Batch, Seed: c.Seed})
 	if err != nil {
 		return nil, err
 	}
@@ -117,7 +117,7 @@ func (d *birdsDemo) trainDALLE(ctx context.Context, vae *dvae.VAE, description d
 	c.EvalEvery, c.SampleEvery, c.CheckpointEvery = 275, 550, 1100
 	d.shorten(&c)
 	how := tasks.CaptionOptions{Data: description}
-	model, task, err := tasks.DALLE(ctx, d.device, sizes, vae, words, how, d.training, d.watching, tasks.Options{Batch: c.Batch, Seed: c.Seed})
+	model, task, err := tasks.DALLE(ctx, d.device, sizes, vae, words, how, d.training, d.heldOut, tasks.Options{Batch: c.Batch, Seed: c.Seed})
 	if err != nil {
 		return err
 	}
@@ -140,10 +140,10 @@ const (
 
 // show measures the models and writes the pictures.
 func (d *birdsDemo) show(ctx context.Context) (err error) {
-	if d.report.Figures, err = eval.MeasureVAE(ctx, d.birds, d.watching); err != nil {
+	if d.report.Figures, err = eval.MeasureVAE(ctx, d.birds, d.heldOut); err != nil {
 		return err
 	}
-	if d.report.Losses, err = eval.MeasureDALLE(ctx, d.birds, d.watching); err != nil {
+	if d.report.Losses, err = eval.MeasureDALLE(ctx, d.birds, d.heldOut); err != nil {
 		return err
 	}
 	unseen := drawn.Unseen()
@@ -162,13 +162,13 @@ func (d *birdsDemo) show(ctx context.Context) (err error) {
 		return err
 	}
 	started := time.Now()
-	generated, asked, shuffled, err := d.paint(ctx, unseen, perCombination)
+	generated, asked, shuffled, err := d.generate(ctx, unseen, perCombination)
 	if err != nil {
 		return err
 	}
 	d.report.GenerateTime = time.Since(started)
 	d.report.Asked, d.report.Shuffled, d.report.Generated, d.report.Combinations = asked, shuffled, len(generated), len(unseen)
-	if _, d.report.SeenAsked, _, err = d.paint(ctx, drawn.Seen(), 1); err != nil {
+	if _, d.report.SeenAsked, _, err = d.generate(ctx, drawn.Seen(), 1); err != nil {
 		return err
 	}
 	var sections []layout.Section
@@ -186,8 +186,8 @@ func (d *birdsDemo) show(ctx context.Context) (err error) {
 	return layout.SavePNG(d.demo.run.Path("birds.png"), grid)
 }
 
-// paint generates n pictures for a caption of each bird, and measures their colours.
-func (d *birdsDemo) paint(ctx context.Context, birds []drawn.Bird, n int) (made []sample.Generated, asked, shuffled drawn.Agreement, err error) {
+// generate generates n pictures for a caption of each bird, and measures their colours.
+func (d *birdsDemo) generate(ctx context.Context, birds []drawn.Bird, n int) (made []sample.Generated, asked, shuffled drawn.Agreement, err error) {
 	var prompts []string
 	var wanted []drawn.Bird
 	for i, b := range birds {

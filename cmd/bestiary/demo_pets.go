@@ -22,18 +22,18 @@ import (
 type petsDemo struct {
 	*demo
 	pictures int // drawings to train on
-	heldOut  int // drawings to measure with
+	tested   int // drawings to measure with
 
-	training, watching, measured *data.Dataset
-	autoencoder                  *autoencoder.Autoencoder
-	flow                         *flows.RealNVP
-	pets                         *sample.Flow
-	report                       petsReport
+	training, heldOut, test *data.Dataset
+	autoencoder             *autoencoder.Autoencoder
+	flow                    *flows.RealNVP
+	pets                    *sample.Flow
+	report                  petsReport
 }
 
 // petsReport holds the figures of this part for the report.
 type petsReport struct {
-	Training, Watching                 int
+	Training, HeldOut                  int
 	Drawing, AutoencoderTime, FlowTime time.Duration
 	Autoencoder, Flow                  *train.Result
 	Evaluation                         *eval.FlowReport
@@ -41,22 +41,22 @@ type petsReport struct {
 }
 
 func newPetsDemo(d *demo) *petsDemo {
-	p := &petsDemo{demo: d, pictures: 2400, heldOut: 400}
+	p := &petsDemo{demo: d, pictures: 2400, tested: 400}
 	if d.quick {
-		p.pictures, p.heldOut = 240, 48
+		p.pictures, p.tested = 240, 48
 	}
 	return p
 }
 
 // draw draws the animals: to train on, to evaluate during training, and to measure with.
 func (d *petsDemo) draw() error {
-	all, err := drawn.New(d.seed, d.pictures+d.heldOut, drawn.Options{})
+	all, err := drawn.New(d.seed, d.pictures+d.tested, drawn.Options{})
 	if err != nil {
 		return err
 	}
 	seen := all.Where(func(i int) bool { return i < d.pictures })
-	d.measured = all.Where(func(i int) bool { return i >= d.pictures })
-	d.training, d.watching = tasks.HoldOut(seen, demoShare)
+	d.test = all.Where(func(i int) bool { return i >= d.pictures })
+	d.training, d.heldOut = tasks.HoldOut(seen, demoShare)
 	return nil
 }
 
@@ -74,7 +74,7 @@ func (d *petsDemo) train(ctx context.Context) error {
 	c.WeightDecay, c.FinalRate = 1e-5, 0.02
 	c.EvalEvery, c.SampleEvery, c.CheckpointEvery = 200, 600, 1200
 	d.shorten(&c)
-	model, task, err := tasks.Autoencoder(d.device, sizes, description, d.training, d.watching, tasks.Options{Batch: c.Batch, Seed: c.Seed})
+	model, task, err := tasks.Autoencoder(d.device, sizes, description, d.training, d.heldOut, tasks.Options{Batch: c.Batch, Seed: c.Seed})
 	if err != nil {
 		return err
 	}
@@ -93,7 +93,7 @@ func (d *petsDemo) train(ctx context.Context) error {
 	c.Steps, c.Batch, c.LearningRate, c.Clip = 2500, 128, 1e-3, 50
 	c.EvalEvery, c.SampleEvery, c.CheckpointEvery, c.Patience = 100, 625, 1250, 6
 	d.shorten(&c)
-	flow, flowTask, err := tasks.Flow(ctx, d.device, shape, model, description, d.training, d.watching, tasks.Options{Batch: c.Batch, Seed: c.Seed})
+	flow, flowTask, err := tasks.Flow(ctx, d.device, shape, model, description, d.training, d.heldOut, tasks.Options{Batch: c.Batch, Seed: c.Seed})
 	if err != nil {
 		return err
 	}
@@ -109,7 +109,7 @@ func (d *petsDemo) train(ctx context.Context) error {
 
 // show writes the pictures and the report.
 func (d *petsDemo) show(ctx context.Context) error {
-	some := d.measured.Where(func(i int) bool { return i < 16 })
+	some := d.test.Where(func(i int) bool { return i < 16 })
 	made, err := d.pets.Reconstruct(ctx, some.Pixels)
 	if err != nil {
 		return err
@@ -123,8 +123,8 @@ func (d *petsDemo) show(ctx context.Context) error {
 		return err
 	}
 	walk := func(frames int) ([]*image.NRGBA, error) { // from a cat to a dog
-		class := func(i int) string { return d.measured.Classes[d.measured.Label(i)] }
-		return d.pets.Walk(ctx, sample.Ends{From: d.measured.Image(0), To: d.measured.Image(1), ClassFrom: class(0), ClassTo: class(1)}, frames)
+		class := func(i int) string { return d.test.Classes[d.test.Label(i)] }
+		return d.pets.Interpolate(ctx, sample.Ends{From: d.test.Image(0), To: d.test.Image(1), ClassFrom: class(0), ClassTo: class(1)}, frames)
 	}
 	few, err := walk(10)
 	if err != nil {
@@ -144,25 +144,25 @@ func (d *petsDemo) show(ctx context.Context) error {
 	if err := layout.SaveGIF(d.run.Path("walk.gif"), many, layout.Animation{Delay: 80 * time.Millisecond, PingPong: true}); err != nil {
 		return err
 	}
-	if d.report.Evaluation, err = eval.EvaluateFlow(ctx, d.pets, d.measured, d.training, d.seed); err != nil {
+	if d.report.Evaluation, err = eval.EvaluateFlow(ctx, d.pets, d.test, d.training, d.seed); err != nil {
 		return err
 	}
-	d.report.Training, d.report.Watching = d.training.Len(), d.watching.Len()
-	d.report.Constant = constantPSNR(d.training, d.measured)
+	d.report.Training, d.report.HeldOut = d.training.Len(), d.heldOut.Len()
+	d.report.Constant = constantPSNR(d.training, d.test)
 	return nil
 }
 
 // constantPSNR is the PSNR of a model that always returns the mean training picture.
-func constantPSNR(training, measured *data.Dataset) float64 {
+func constantPSNR(training, test *data.Dataset) float64 {
 	one := training.Size * training.Size * 3
 	average := make([]float64, one)
 	for i, v := range training.Pixels {
 		average[i%one] += float64(v) / float64(training.Len())
 	}
 	sum := 0.0
-	for i, v := range measured.Pixels {
+	for i, v := range test.Pixels {
 		d := (float64(v) - average[i%one]) / 127.5
 		sum += d * d
 	}
-	return eval.PSNR(sum / float64(len(measured.Pixels)))
+	return eval.PSNR(sum / float64(len(test.Pixels)))
 }

@@ -160,11 +160,11 @@ func pictureCache() string {
 	return filepath.Join(dir, "bestiary")
 }
 
-// trying returns the result of f, or its panic as text: the rest of the report is needed above all when something fails.
-func trying(f func() string) (said string) {
+// trying returns the result of f, or its panic as text, so that a failure doesn't end the report.
+func trying(f func() string) (result string) {
 	defer func() {
 		if failure := recover(); failure != nil {
-			said = fmt.Sprintf("fails: %v", failure)
+			result = fmt.Sprintf("fails: %v", failure)
 		}
 	}()
 	return f()

@@ -11,11 +11,11 @@ import (
 	"github.com/bestiary-ml/bestiary/internal/testdevice/testgpu"
 )
 
-// TestDoctorGraphs has the doctor look at an emulated GPU.
+// TestDoctorGraphs runs the doctor on an emulated GPU.
 func TestDoctorGraphs(t *testing.T) {
 	emulated := testgpu.Emulated(t)
 	if got := graphs(engine.NewDevice(emulated), emulated); !strings.HasPrefix(got, "1 captured, 2 launches") {
-		t.Errorf("told %q of graphs that are launched the second and third time", got)
+		t.Errorf("printed %q of graphs that are launched the second and third time", got)
 	}
 }
 

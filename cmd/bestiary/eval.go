@@ -51,29 +51,29 @@ A run of birds from words, with one caption for each picture:
 		if err := o.Validate(); err != nil {
 			return err
 		}
-		if ofBirds(run) {
-			return evalBirds(c, run, pictures, device, o)
+		if isTextToImage(run) {
+			return evalTextToImage(c, run, pictures, device, o)
 		}
-		pets, err := openPets(c, run, device)
+		pipeline, err := openFlow(c, run, device)
 		if err != nil {
 			return err
 		}
 		if c.Flags().Changed("generated") {
 			return usagef("--generated: needs a run of birds from words; leave it out")
 		}
-		pictures.like(pets.Dataset())
-		pictures.notTrainedOn(c, pets.Dataset())
-		heldOut, err := pictures.load(c, pets.Size(), data.Split(pictures.split))
+		pictures.like(pipeline.Dataset())
+		pictures.notTrainedOn(c, pipeline.Dataset())
+		heldOut, err := pictures.load(c, pipeline.Size(), data.Split(pictures.split))
 		if err != nil {
 			return err
 		}
 		var training *data.Dataset
 		if data.Split(pictures.split) == data.Test {
-			if training, err = pictures.load(c, pets.Size(), data.Trainval); err != nil {
+			if training, err = pictures.load(c, pipeline.Size(), data.Trainval); err != nil {
 				return err
 			}
 		}
-		figures, err := eval.EvaluateFlow(c.Context(), pets, heldOut, training, seed)
+		figures, err := eval.EvaluateFlow(c.Context(), pipeline, heldOut, training, seed)
 		if err != nil {
 			return err
 		}
@@ -82,28 +82,28 @@ A run of birds from words, with one caption for each picture:
 	return c
 }
 
-func evalBirds(c *cobra.Command, run string, pictures *dataFlags, device *deviceFlags, o eval.Options) error {
-	birds, err := openBirds(c, run, device)
+func evalTextToImage(c *cobra.Command, run string, pictures *dataFlags, device *deviceFlags, o eval.Options) error {
+	pipeline, err := openTextToImage(c, run, device)
 	if err != nil {
 		return err
 	}
-	there := birds.Models()
-	captioned, shown := captionedData(run), birds.Dataset()
+	there := pipeline.Models()
+	captioned, shown := captionedData(run), pipeline.Dataset()
 	pictures.captions = !slices.Equal(there, []string{models.DVAE.Name})
 	if pictures.captions && len(captioned) > 0 {
 		shown = captioned[0]
 	}
 	pictures.like(shown)
-	pictures.channels = birds.Channels()
-	pictures.notTrainedOn(c, append(captioned, birds.Dataset())...)
-	heldOut, err := pictures.load(c, birds.Size(), data.Split(pictures.split))
+	pictures.channels = pipeline.Channels()
+	pictures.notTrainedOn(c, append(captioned, pipeline.Dataset())...)
+	heldOut, err := pictures.load(c, pipeline.Size(), data.Split(pictures.split))
 	if err != nil {
 		return err
 	}
 	bar := newBar(c.ErrOrStderr(), "drawing rows")
 	o.Begin = func(what string) { fmt.Fprintf(c.ErrOrStderr(), "measuring %s\n", what) }
 	o.Rows = func(r sample.Rows) { bar.update(r.Done, r.Total) }
-	figures, err := eval.EvaluateTextToImage(c.Context(), birds, heldOut, o)
+	figures, err := eval.EvaluateTextToImage(c.Context(), pipeline, heldOut, o)
 	bar.finish()
 	if err != nil {
 		return err

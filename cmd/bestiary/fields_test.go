@@ -30,7 +30,7 @@ func TestExplain(t *testing.T) {
 		{fault.Field("Depth", 0, "must be 1 or more"), "Depth 0: must be 1 or more"},
 	} {
 		if got := explain(c, test.err); got != test.want {
-			t.Errorf("%v is told as %q, want %q", test.err, got, test.want)
+			t.Errorf("%v is printed as %q, want %q", test.err, got, test.want)
 		}
 	}
 }

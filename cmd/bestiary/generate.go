@@ -56,9 +56,9 @@ With --complete-text, the model first completes each prompt to a caption.`,
 	c.Flags().Float64Var(&s.Guidance, "guidance", s.Guidance, "classifier-free guidance scale (1: off)")
 	c.Flags().Uint64Var(&o.Seed, "seed", 0, "the same seed gives the same pictures")
 	c.Flags().BoolVar(&o.Truncate, "truncate", false, "cut prompts that are too long for the model")
-	c.Flags().StringVar(&g.prime, "prime", "", "picture with whose upper part all pictures begin")
-	c.Flags().IntVar(&o.PrimeRows, "prime-rows", 0, "rows of its codes to begin with (0: 7 of 16)")
-	c.Flags().StringVar(&g.primeResize, "prime-resize", "", "how it is resized to the model's size: squash or crop (default: it must have that size)")
+	c.Flags().StringVar(&g.prime, "prime", "", "picture whose upper part begins all pictures")
+	c.Flags().IntVar(&o.PrimeRows, "prime-rows", 0, "rows of codes to take from --prime (0: 7 of every 16)")
+	c.Flags().StringVar(&g.primeResize, "prime-resize", "", "how --prime is resized to the model's size: squash or crop (default: it must have that size)")
 	c.Flags().IntVar(&o.Candidates, "rank", 0, "draw this many for each prompt and keep the n with the highest CLIP score (0: n)")
 	c.Flags().BoolVar(&g.complete, "complete-text", false, "complete each prompt to a caption first")
 	c.Flags().IntVar(&o.Batch, "batch", 16, "pictures drawn together: more are faster and take more memory")
@@ -126,7 +126,7 @@ func (g *generateFlags) execute(c *cobra.Command, arguments []string) error {
 	if err != nil {
 		return err
 	}
-	birds, err := openBirds(c, g.run, g.device)
+	pipeline, err := openTextToImage(c, g.run, g.device)
 	if err != nil {
 		return err
 	}
@@ -134,32 +134,32 @@ func (g *generateFlags) execute(c *cobra.Command, arguments []string) error {
 	for _, p := range prompts {
 		o.Prompts = append(o.Prompts, p.text)
 	}
-	if err := checkGrid(g.out, g.layout, birds.Size(), slices.Repeat([]int{o.N}, len(prompts))...); err != nil {
+	if err := checkGrid(g.out, g.layout, pipeline.Size(), slices.Repeat([]int{o.N}, len(prompts))...); err != nil {
 		return err
 	}
 	if g.prime != "" {
-		if o.Prime, err = readPrime(birds, g.prime, g.primeResize); err != nil {
+		if o.Prime, err = readPrime(pipeline, g.prime, g.primeResize); err != nil {
 			return err
 		}
 	}
-	if g.sampling.Guidance != 1 && !birds.Guidable() {
+	if g.sampling.Guidance != 1 && !pipeline.Guidable() {
 		fmt.Fprintf(c.ErrOrStderr(), "the model was trained with captions only (--null-prob 0), so --guidance %v may not help\n", g.sampling.Guidance)
 	}
 	if g.complete {
-		if err := g.completeText(c, birds, prompts, o.Prompts); err != nil {
+		if err := g.completeText(c, pipeline, prompts, o.Prompts); err != nil {
 			return err
 		}
-		o.Truncate = true // a completed caption may have more tokens than it was made of
+		o.Truncate = true // encoding a completed caption again may give more tokens than were generated
 	}
 	bar := newBar(c.ErrOrStderr(), "drawing rows")
 	o.Rows = func(r sample.Rows) { bar.update(r.Done, r.Total) }
-	pictures, err := birds.Generate(c.Context(), o)
+	pictures, err := pipeline.Generate(c.Context(), o)
 	bar.finish()
 	if err != nil {
 		return locate(err, prompts)
 	}
 	if g.codes != "" {
-		if err := saveCodes(g.codes, birds.Grid(), pictures); err != nil {
+		if err := saveCodes(g.codes, pipeline.Grid(), pictures); err != nil {
 			return err
 		}
 	}
@@ -171,10 +171,12 @@ func (g *generateFlags) execute(c *cobra.Command, arguments []string) error {
 }
 
 // completeText replaces prompts by the captions that the model completes them to.
-func (g *generateFlags) completeText(c *cobra.Command, birds *sample.TextToImage, prompts []prompt, texts []string) error {
-	o := sample.CompleteOptions{Seed: g.options.Seed, Sampling: &g.sampling}
+func (g *generateFlags) completeText(c *cobra.Command, pipeline *sample.TextToImage, prompts []prompt, texts []string) error {
+	unguided := g.sampling
+	unguided.Guidance = 1
+	o := sample.CompleteOptions{Seed: g.options.Seed, Sampling: &unguided}
 	for i, beginning := range texts {
-		captions, err := birds.CompleteText(c.Context(), beginning, o)
+		captions, err := pipeline.CompleteText(c.Context(), beginning, o)
 		var wrong *sample.PromptError
 		if errors.As(err, &wrong) {
 			return locate(&sample.PromptError{Prompt: i, Err: wrong.Err}, prompts)

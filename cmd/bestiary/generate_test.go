@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"cmp"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -12,80 +11,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
-
-	"github.com/bestiary-ml/bestiary/clip"
-	"github.com/bestiary-ml/bestiary/dalle"
-	"github.com/bestiary-ml/bestiary/data"
-	"github.com/bestiary-ml/bestiary/dvae"
-	"github.com/bestiary-ml/bestiary/eval"
-	"github.com/bestiary-ml/bestiary/internal/drawn"
-	runfolder "github.com/bestiary-ml/bestiary/internal/run"
-	"github.com/bestiary-ml/bestiary/internal/weights"
-	"github.com/bestiary-ml/bestiary/nn/transformer"
-	"github.com/bestiary-ml/bestiary/sample"
-	"github.com/bestiary-ml/bestiary/sample/layout"
-	"github.com/bestiary-ml/bestiary/tensor"
-	"github.com/bestiary-ml/bestiary/tokenizer"
 )
-
-// birdsRun makes a run folder of untrained models, of which 4×4 codes are a picture of 16×16 pixels, and which read 24 tokens.
-func birdsRun(t *testing.T) string {
-	t.Helper()
-	dir := filepath.Join(t.TempDir(), "birds")
-	d, err := tensor.OpenDevice("cpu", tensor.DeviceOptions{Threads: 1})
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer d.Close()
-	tokens, err := tokenizer.Train(func(yield func(string) bool) {
-		for _, b := range drawn.Seen() {
-			if !yield(b.Caption(0)) {
-				return
-			}
-		}
-	}, tokenizer.TrainOptions{VocabSize: 300})
-	if err != nil {
-		t.Fatal(err)
-	}
-	g := tensor.NewGenerator(1)
-	vae, errVAE := dvae.New(d, dvae.Config{ImageSize: 16, Codes: 12, CodebookDim: 8, Layers: 2, Hidden: 8, Channels: 3, Temperature: 1}, g)
-	model, errDALLE := dalle.New(d, dalle.Config{
-		TextTokens: tokens.VocabSize(), TextLen: 24, ImageCodes: 12, Height: 4, Width: 4, ImageLossWeight: 7,
-		Transformer: transformer.Config{Dim: 16, Depth: 1, Heads: 2, DimHead: 8, FFMult: 2, ShiftTokens: true, Rotary: true},
-	}, g)
-	tower := clip.Tower{Dim: 8, Depth: 1, Heads: 2, DimHead: 8}
-	judge, errCLIP := clip.New(d, clip.Config{
-		TextTokens: tokens.VocabSize(), TextLen: 24, ImageSize: 16, PatchSize: 8, Channels: 3, Latent: 6, Text: tower, Image: tower,
-	}, g)
-	r, err := runfolder.Create(dir)
-	if err := errors.Join(err, errVAE, errDALLE, errCLIP); err != nil {
-		t.Fatal(err)
-	}
-	if err := errors.Join(
-		r.SetData(data.Description{Path: "birds:3:20", Split: "trainval", Size: 16, Resize: "squash"}),
-		r.SetTokenizer(tokens, ""),
-		r.SetConfig("dvae", vae.Config()), r.SaveWeights("dvae", weights.Of(vae), nil),
-		r.SetConfig("dalle", model.Config()), r.SaveWeights("dalle", weights.Of(model), nil),
-		r.SetConfig("clip", judge.Config()), r.SaveWeights("clip", weights.Of(judge), nil),
-	); err != nil {
-		t.Fatal(err)
-	}
-	return dir
-}
-
-// drawnBird writes a picture of a bird.
-func drawnBird(t *testing.T, size int) string {
-	t.Helper()
-	birds, err := drawn.NewBirds(1, 1, drawn.Options{Size: size})
-	if err != nil {
-		t.Fatal(err)
-	}
-	path := filepath.Join(t.TempDir(), fmt.Sprintf("bird%d.png", size))
-	if err := layout.SavePNG(path, sample.Split(birds.Image(0), size, 3)[0]); err != nil {
-		t.Fatal(err)
-	}
-	return path
-}
 
 // savedPicture is an entry of what --codes writes.
 type savedPicture struct {
@@ -114,10 +40,10 @@ func TestGenerate(t *testing.T) {
 	drawTo := func(out, codes string, more ...string) string {
 		return succeeds(t, append([]string{"generate", "--run", run, "--out", out, "--codes", codes, "--threads", "1"}, more...)...)
 	}
-	told := drawTo(out, codes, "-n", "3", "a red bird", "blue wings")
-	lines := strings.Split(told, "\n")
+	printed := drawTo(out, codes, "-n", "3", "a red bird", "blue wings")
+	lines := strings.Split(printed, "\n")
 	if len(lines) != 5 || !strings.HasPrefix(lines[0], `"a red bird": 3 pictures, CLIP score from `) || !strings.HasPrefix(lines[1], `"blue wings": `) || lines[2] != codes || lines[3] != out {
-		t.Errorf("told %q", told)
+		t.Errorf("printed %q", printed)
 	}
 	readImage(t, out)
 	first := readCodes(t, codes)
@@ -125,7 +51,7 @@ func TestGenerate(t *testing.T) {
 		t.Errorf("codes %+v", first)
 	}
 
-	// From a file, with blank lines, in other company and number.
+	// A picture doesn't depend on the other prompts or on the number of pictures. The file has blank lines.
 	file := filepath.Join(dir, "prompts.txt")
 	if err := os.WriteFile(file, []byte("\ufeffblue wings\r\n\n  a belly \n\t\n"), 0o666); err != nil {
 		t.Fatal(err)
@@ -139,7 +65,7 @@ func TestGenerate(t *testing.T) {
 		t.Errorf("codes %+v, want %v for the second picture of blue wings", second, first[4].Codes)
 	}
 
-	// The best of six.
+	// Reranking keeps the best of six.
 	drawTo(out, codes, "-n", "6", "a red bird")
 	all := readCodes(t, codes)
 	drawTo(out, codes, "-n", "2", "--rank", "6", "a red bird")
@@ -149,7 +75,7 @@ func TestGenerate(t *testing.T) {
 		t.Errorf("the best are %+v of %+v", best, all)
 	}
 
-	// Beginning with a picture.
+	// Pictures begin with the codes of a given picture.
 	drawTo(out, codes, "-n", "3", "--prime", drawnBird(t, 16), "--prime-rows", "3", "a red bird")
 	primed := readCodes(t, codes)
 	for _, p := range primed[1:] {
@@ -161,9 +87,9 @@ func TestGenerate(t *testing.T) {
 	fails(t, 1, []string{large, "32×32", "16×16", "--prime-resize"}, "generate", "--run", run, "--out", out, "--prime", large, "a red bird")
 	drawTo(out, codes, "--prime", large, "--prime-resize", "crop", "-n", "1", "a red bird")
 
-	told = drawTo(out, codes, "--complete-text", "-n", "1", "--top-k", "1", "a red")
-	if whole := readCodes(t, codes)[0].Prompt; !strings.HasPrefix(whole, "a red") || len(whole) == len("a red") || !strings.HasPrefix(told, fmt.Sprintf("%q: 1 picture", whole)) {
-		t.Errorf("completed %q, told %q", whole, told)
+	printed = drawTo(out, codes, "--complete-text", "-n", "1", "--top-k", "1", "a red")
+	if whole := readCodes(t, codes)[0].Prompt; !strings.HasPrefix(whole, "a red") || len(whole) == len("a red") || !strings.HasPrefix(printed, fmt.Sprintf("%q: 1 picture", whole)) {
+		t.Errorf("completed %q, printed %q", whole, printed)
 	}
 	_, stderr, _ = bestiary(t, "generate", "--run", run, "--out", out, "--guidance", "3", "-n", "1", "a red bird")
 	if !strings.Contains(stderr, "--null-prob 0") {
@@ -180,7 +106,7 @@ func TestGenerateFromStandardInput(t *testing.T) {
 	root.SetOut(&stdout)
 	root.SetErr(io.Discard)
 	if err := root.Execute(); err != nil || strings.Count(stdout.String(), ": 2 pictures") != 2 {
-		t.Errorf("told %q (%v)", stdout.String(), err)
+		t.Errorf("printed %q (%v)", stdout.String(), err)
 	}
 }
 
@@ -266,40 +192,5 @@ func TestWrongGenerate(t *testing.T) {
 		"eval --run x --generated -1":                      "--generated",
 	} {
 		fails(t, 2, strings.Split(words, " "), strings.Fields(args)...)
-	}
-}
-
-func TestEvalAndReconstructBirds(t *testing.T) {
-	run, out := birdsRun(t), filepath.Join(t.TempDir(), "x.png")
-	var figures eval.TextToImageReport
-	if err := json.Unmarshal([]byte(succeeds(t, "eval", "--run", run, "--generated", "3")), &figures); err != nil {
-		t.Fatal(err)
-	}
-	if figures.Pictures != 4 || figures.VAE == nil || figures.DALLE == nil || figures.CLIP == nil || figures.Generated == nil || figures.Generated.Pictures != 3 {
-		t.Errorf("eval: %+v", figures)
-	}
-	if text := succeeds(t, "eval", "--run", run, "--generated", "0", "--data", "birds:5:20"); strings.Contains(text, "generated") {
-		t.Errorf("eval: %s", text)
-	}
-	if told := succeeds(t, "reconstruct", "--run", run, "-n", "3", "--out", out); !strings.HasPrefix(told, "3 pictures, PSNR ") {
-		t.Errorf("reconstruct told %q", told)
-	}
-	if told := succeeds(t, "reconstruct", "--run", run, drawnBird(t, 32), "--out", out); !strings.HasPrefix(told, "1 picture, PSNR ") {
-		t.Errorf("reconstruct told %q", told)
-	}
-	// Pictures without captions are enough for a discrete VAE alone.
-	folder := pictures(t, 20)
-	fails(t, 1, []string{"caption"}, "eval", "--run", run, "--data", folder, "--split", string(data.All))
-	for _, name := range []string{"dalle.safetensors", "clip.safetensors"} {
-		if err := os.Remove(filepath.Join(run, name)); err != nil {
-			t.Fatal(err)
-		}
-	}
-	figures = eval.TextToImageReport{}
-	if err := json.Unmarshal([]byte(succeeds(t, "eval", "--run", run, "--data", folder, "--split", "all")), &figures); err != nil {
-		t.Fatal(err)
-	}
-	if figures.Pictures != 20 || figures.VAE == nil || figures.DALLE != nil || figures.CLIP != nil {
-		t.Errorf("eval of a discrete VAE: %+v", figures)
 	}
 }

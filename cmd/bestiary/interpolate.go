@@ -18,9 +18,9 @@ func newInterpolate() *cobra.Command {
 	var seed uint64
 	c := &cobra.Command{
 		Use:   "interpolate",
-		Short: "Draw the way from one animal to another through the flow's latent space",
-		Long: `Interpolate between two animals: both are encoded and mapped to the flow's latent space. The
-pictures along the great arc between their latents are decoded, while the class changes linearly
+		Short: "Interpolate between two animals in the flow's latent space",
+		Long: `Interpolate between two animals: both are encoded and mapped to the flow's latent space. Points of
+the spherical interpolation between the two latents are decoded, while the class changes linearly
 from the first to the second. An --out that ends in .gif becomes an animation, one that ends in
 .png a grid. Without --from or --to, that end is a sample of its class at temperature 0.7.`,
 		Example: `  bestiary interpolate --run runs/pets --from cat.jpg --to dog.jpg --from-class cat --to-class dog --out walk.gif
@@ -50,31 +50,31 @@ from the first to the second. An --out that ends in .gif becomes an animation, o
 		if err := checkWritable("--out", out); err != nil {
 			return err
 		}
-		pets, err := openPets(c, run, device)
+		pipeline, err := openFlow(c, run, device)
 		if err != nil {
 			return err
 		}
 		if ending == ".png" {
-			if err := checkGrid(out, layout.Options{}, pets.Size(), frames); err != nil {
+			if err := checkGrid(out, layout.Options{}, pipeline.Size(), frames); err != nil {
 				return err
 			}
 		}
-		classes := pets.Classes()
+		classes := pipeline.Classes()
 		if classFrom == "" {
 			classFrom = classes[0]
 		}
 		if classTo == "" {
 			classTo = classes[len(classes)-1]
 		}
-		first, err := end(c, pets, from, classFrom, seed)
+		first, err := end(c, pipeline, from, classFrom, seed)
 		if err != nil {
 			return err
 		}
-		last, err := end(c, pets, to, classTo, seed+1)
+		last, err := end(c, pipeline, to, classTo, seed+1)
 		if err != nil {
 			return err
 		}
-		walk, err := pets.Walk(c.Context(), sample.Ends{From: first, To: last, ClassFrom: classFrom, ClassTo: classTo}, frames)
+		walk, err := pipeline.Interpolate(c.Context(), sample.Ends{From: first, To: last, ClassFrom: classFrom, ClassTo: classTo}, frames)
 		if err != nil {
 			return err
 		}
@@ -91,13 +91,13 @@ from the first to the second. An --out that ends in .gif becomes an animation, o
 }
 
 // end returns the pixels [S, S, 3] of one end: a picture from a file, or a sample.
-func end(c *cobra.Command, pets *sample.Flow, file, class string, seed uint64) ([]uint8, error) {
+func end(c *cobra.Command, pipeline *sample.Flow, file, class string, seed uint64) ([]uint8, error) {
 	if file != "" {
-		return readPicture(file, pets.Size(), pets.Channels(), pets.Dataset().Resize)
+		return readPicture(file, pipeline.Size(), pipeline.Channels(), pipeline.Dataset().Resize)
 	}
 	typical := sampling.Default()
 	typical.Temperature = 0.7
-	pictures, err := pets.Sample(c.Context(), sample.Options{Class: class, Seed: seed, Sampling: &typical})
+	pictures, err := pipeline.Sample(c.Context(), sample.Options{Class: class, Seed: seed, Sampling: &typical})
 	if err != nil {
 		return nil, err
 	}

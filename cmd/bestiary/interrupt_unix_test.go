@@ -16,8 +16,8 @@ import (
 	runfolder "github.com/bestiary-ml/bestiary/internal/run"
 )
 
-// TestInterruptAndResume sends the interrupt that Ctrl-C sends, goes on, and compares the weights with those of a
-// training that nothing interrupted.
+// TestInterruptAndResume interrupts a training as Ctrl-C does, resumes it, and compares the weights with those of a
+// training without interruption.
 func TestInterruptAndResume(t *testing.T) {
 	folder, dir := pictures(t, 60), t.TempDir()
 	broken, whole := filepath.Join(dir, "broken"), filepath.Join(dir, "whole")

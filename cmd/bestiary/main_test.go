@@ -3,9 +3,7 @@ package main
 import (
 	"bytes"
 	"encoding/json"
-	"fmt"
 	"image"
-	_ "image/gif"
 	"image/png"
 	"os"
 	"path/filepath"
@@ -14,100 +12,14 @@ import (
 	"testing"
 
 	"github.com/bestiary-ml/bestiary/eval"
-	"github.com/bestiary-ml/bestiary/internal/drawn"
-	"github.com/bestiary-ml/bestiary/sample"
-	"github.com/bestiary-ml/bestiary/sample/layout"
 )
-
-// bestiary runs a command line and returns what it printed and its exit code.
-func bestiary(t *testing.T, args ...string) (stdout, stderr string, code int) {
-	t.Helper()
-	var out, errs bytes.Buffer
-	code = run(args, &out, &errs)
-	return out.String(), errs.String(), code
-}
-
-// succeeds runs a command line that must work and returns what it printed to stdout.
-func succeeds(t *testing.T, args ...string) string {
-	t.Helper()
-	stdout, stderr, code := bestiary(t, args...)
-	if code != 0 {
-		t.Fatalf("bestiary %s: exit code %d\n%s", strings.Join(args, " "), code, stderr)
-	}
-	return stdout
-}
-
-// fails runs a command line that must fail: with that code, nothing on stdout, and a last line on stderr that has all
-// the words.
-func fails(t *testing.T, code int, words []string, args ...string) {
-	t.Helper()
-	stdout, stderr, got := bestiary(t, args...)
-	lines := strings.Split(strings.TrimSpace(stderr), "\n")
-	last := lines[len(lines)-1]
-	if got != code || stdout != "" || !strings.HasPrefix(last, "bestiary: ") {
-		t.Errorf("bestiary %s: exit code %d, want %d; stdout %q, stderr %q", strings.Join(args, " "), got, code, stdout, stderr)
-	}
-	for _, word := range words {
-		if !strings.Contains(last, word) {
-			t.Errorf("bestiary %s: %q doesn't tell %q", strings.Join(args, " "), last, word)
-		}
-	}
-}
-
-// pictures writes drawn animals as a folder of classes, and keeps the program's cache out of the user's.
-func pictures(t *testing.T, n int) string {
-	t.Helper()
-	cache := t.TempDir()
-	t.Setenv("XDG_CACHE_HOME", cache)
-	t.Setenv("HOME", cache)
-	dir := t.TempDir()
-	animals, err := drawn.New(3, n, drawn.Options{Size: 32})
-	if err != nil {
-		t.Fatal(err)
-	}
-	for i := range n {
-		class := filepath.Join(dir, animals.Classes[animals.Label(i)])
-		if err := os.MkdirAll(class, 0o777); err != nil {
-			t.Fatal(err)
-		}
-		if err := layout.SavePNG(filepath.Join(class, fmt.Sprintf("%03d.png", i)), sample.Split(animals.Image(i), 32, 3)[0]); err != nil {
-			t.Fatal(err)
-		}
-	}
-	return dir
-}
-
-// tiny are the flags of an autoencoder that trains in no time.
-func tiny(more ...string) []string {
-	return append([]string{"train", "autoencoder", "--channels", "3,4,4,8,8,8", "--hidden", "16", "--embedding", "6", "--image-size", "32",
-		"--batch", "8", "--threads", "1"}, more...)
-}
-
-func tinyFlow(run string, more ...string) []string {
-	return append([]string{"train", "flow", "--run", run, "--layers", "4", "--hidden", "16", "--batch", "16", "--threads", "1"}, more...)
-}
-
-// readImage checks that a file is a picture and returns its format and size.
-func readImage(t *testing.T, path string) (format string, size image.Point) {
-	t.Helper()
-	f, err := os.Open(path)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer f.Close()
-	img, format, err := image.Decode(f)
-	if err != nil {
-		t.Fatalf("%s: %v", path, err)
-	}
-	return format, img.Bounds().Size()
-}
 
 func TestFromPicturesToSamples(t *testing.T) {
 	folder, dir := pictures(t, 80), t.TempDir()
 	run, out := filepath.Join(dir, "runs", "tiny"), filepath.Join(dir, "out.png")
 	told := succeeds(t, tiny("--data", folder, "--out", run, "--steps", "30")...)
 	if want := "autoencoder: 30 steps"; !strings.HasPrefix(told, want) {
-		t.Errorf("told %q, want %q", told, want)
+		t.Errorf("printed %q, want %q", told, want)
 	}
 	fails(t, 1, []string{"no trained flow yet", "train flow --run"}, "sample", "--run", run, "--out", out)
 	fails(t, 1, []string{"holds a training of autoencoder already", "--resume"}, tiny("--data", folder, "--out", run)...)
@@ -116,7 +28,7 @@ func TestFromPicturesToSamples(t *testing.T) {
 
 	told = succeeds(t, "sample", "--run", run, "--class", "dog", "-n", "5", "--out", out, "--threads", "1")
 	if !strings.HasPrefix(told, "dog: 5 pictures, log-density from ") || !strings.HasSuffix(told, "\n"+out+"\n") {
-		t.Errorf("sample told %q", told)
+		t.Errorf("sample printed %q", told)
 	}
 	first, err := os.ReadFile(out)
 	if err != nil {
@@ -135,7 +47,7 @@ func TestFromPicturesToSamples(t *testing.T) {
 	succeeds(t, "reconstruct", "--run", run, "-n", "4", "--out", out)
 	picture := filepath.Join(folder, "cat", "000.png")
 	if told := succeeds(t, "reconstruct", "--run", run, picture, "--out", out); !strings.HasPrefix(told, "1 picture, PSNR ") {
-		t.Errorf("reconstruct told %q", told)
+		t.Errorf("reconstruct printed %q", told)
 	}
 	readImage(t, out)
 	gif := filepath.Join(dir, "walk.gif")
@@ -206,7 +118,7 @@ func TestSmallTrainings(t *testing.T) {
 			args = slices.Delete(args, at, at+2)
 		}
 		if told := succeeds(t, args...); !strings.Contains(told, " steps") {
-			t.Errorf("%s: told %q", name, told)
+			t.Errorf("%s: printed %q", name, told)
 		}
 	}
 	run := filepath.Join(t.TempDir(), "run")
@@ -214,82 +126,6 @@ func TestSmallTrainings(t *testing.T) {
 	_, stderr, _ := bestiary(t, "eval", "--run", run)
 	if !strings.Contains(stderr, "aren't new to it") {
 		t.Errorf("evaluated on training pictures without a word: %q", stderr)
-	}
-}
-
-func TestWrongUsage(t *testing.T) {
-	t.Chdir(t.TempDir())
-	for _, test := range []struct {
-		args  string
-		words string
-	}{
-		{"nonsense", `"nonsense" --help`},
-		{"smaple", "did you mean sample?"},
-		{"train autoencodre", "did you mean autoencoder?"},
-		{"sample cats", `"cats" --help`},
-		{"sample --nonsense", "--nonsense --help"},
-		{"sample", "--run"},
-		{"sample --run x -n 0", "-n 1 10000"},
-		{"sample --run x --temperature nan", "--temperature greedy"},
-		{"sample --run x --temperature -1", "--temperature greedy"},
-		{"sample --run x --candidates 3", "--candidates -n 16"},
-		{"sample --run x --columns -1", "--columns"},
-		{"sample --run x --scale -1", "--scale"},
-		{"sample --run x --out x.jpg", "--out x.jpg .png"},
-		{"interpolate --run x --out x.jpg", "--out x.jpg .png .gif"},
-		{"interpolate --run x --frames 1", "--frames 2"},
-		{"reconstruct --run x --n 0", "-n 1"},
-		{"eval", "--run"},
-		{"sample --run x --temperature 1e9", "--temperature 1e6"},
-		{"doctor --device tpu", `"tpu" auto cpu`},
-		{"doctor --kernels sse", `"sse" avx2`},
-		{"doctor --threads -1", "--threads"},
-		{"doctor --precision low", `"low" highest medium`},
-		{"train autoencoder --out x", "--data"},
-		{"train autoencoder --data x", "--out"},
-		{"train autoencoder --data x --out y --image-size 48", "--image-size 48 32, 64, 128"},
-		{"train autoencoder --data x --out y --channels 3,4", "--channels 6"},
-		{"train autoencoder --data x --out y --channels 4,4,4,4,4,4", "--channels begin with 3"},
-		{"train autoencoder --data x --out y --hidden 100000000", "--hidden 65536"},
-		{"train autoencoder --data x --out y --embedding 1", "--embedding 2"},
-		{"train autoencoder --data x --out y --dropout nan", "--dropout"},
-		{"train autoencoder --data x --out y --steps 0", "--steps --epochs"},
-		{"train autoencoder --data x --out y --steps 5 --epochs 5", "--steps --epochs"},
-		{"train autoencoder --data x --out y --lr nan", "--lr above"},
-		{"train autoencoder --data x --out y --hold-out 1", "--hold-out less than 1"},
-		{"train autoencoder --data x --out y --zoom 2", "--zoom 2 0 to 1"},
-		{"train autoencoder --data x --out y --split some", "--split some trainval"},
-		{"train autoencoder --data x --out y --labels none", "--labels none breed"},
-		{"train autoencoder --data x --out y --resize fold", "--resize fold crop"},
-		{"train autoencoder --out y --resume --embedding 7", "there is no such run"},
-		{"demo --device tpu --force", "tpu"},
-		{"bench --only nonsense", `--only "nonsense" gemm/1024`},
-		{"bench --vs jax", `--vs "jax" torch`},
-		{"bench --time -1s", "--time -1s positive"},
-		{"bench --vs spago --python python3", "--python spago"},
-		{"bench --steady --rounds 3", "--rounds leave them out"},
-		{"bench --profile x.pprof", "one workload --only"},
-		{"bench --profile x.pprof --only gemm --vs torch", "--vs leave one"},
-	} {
-		code := 2
-		if strings.Contains(test.args, "--resume") { // the run is missing, which is no wrong usage
-			code = 1
-		}
-		fails(t, code, strings.Split(test.words, " "), strings.Fields(test.args)...)
-	}
-	if left, _ := os.ReadDir("."); len(left) > 0 {
-		t.Errorf("wrong usage left %v behind", left)
-	}
-}
-
-func TestHelp(t *testing.T) {
-	for _, args := range [][]string{{}, {"--help"}, {"train"}, {"sample", "--help"}, {"completion", "bash"}, {"version"}, {"--version"}, {"doctor"}} {
-		if _, stderr, _ := bestiary(t, args...); stderr != "" {
-			t.Errorf("bestiary %v: stderr %q", args, stderr)
-		}
-		if told := succeeds(t, args...); !strings.Contains(told, "bestiary") {
-			t.Errorf("bestiary %v: told %q", args, told)
-		}
 	}
 }
 
@@ -354,43 +190,6 @@ func TestDamagedRun(t *testing.T) {
 		undo()
 	}
 	succeeds(t, "sample", "--run", run, "--out", out)
-}
-
-func TestDemo(t *testing.T) {
-	if testing.Short() {
-		t.Skip("trains the demo's models for a few steps, which takes seconds")
-	}
-	dir := filepath.Join(t.TempDir(), "demo")
-	report := filepath.Join(dir, "report.md")
-	if told := succeeds(t, "demo", "--quick", "--out", dir); told != report+"\n" {
-		t.Errorf("told %q", told)
-	}
-	text, err := os.ReadFile(report)
-	if err != nil {
-		t.Fatal(err)
-	}
-	for _, name := range []string{"reconstructions.png", "samples.png", "walk.png", "walk.gif", "autoencoder.loss.png", "flow.loss.png",
-		"birds.png", "birds-reconstructions.png", "birds/dvae.loss.png", "birds/dalle.loss.png"} {
-		readImage(t, filepath.Join(dir, name))
-		if !bytes.Contains(text, []byte("("+name+")")) {
-			t.Errorf("the report doesn't show %s", name)
-		}
-	}
-	fails(t, 1, []string{"--force", "--out"}, "demo", "--quick", "--out", dir)
-	fails(t, 2, []string{"tpu"}, "demo", "--quick", "--out", dir, "--force", "--device", "tpu")
-	if _, err := os.Stat(report); err != nil {
-		t.Error("a demo that couldn't start removed the earlier one")
-	}
-}
-
-// TestDemoReplacesDemosOnly checks that --force never removes a run on somebody's pictures.
-func TestDemoReplacesDemosOnly(t *testing.T) {
-	folder, run := pictures(t, 24), filepath.Join(t.TempDir(), "run")
-	succeeds(t, tiny("--data", folder, "--out", run, "--steps", "2")...)
-	fails(t, 1, []string{folder, "not from a demo"}, "demo", "--quick", "--force", "--out", run)
-	if _, err := os.Stat(filepath.Join(run, "autoencoder.safetensors")); err != nil {
-		t.Error(err)
-	}
 }
 
 func TestPicturesThatCannotBeRead(t *testing.T) {

@@ -11,7 +11,7 @@ import (
 	"github.com/bestiary-ml/bestiary/internal/ram"
 )
 
-// TestOutOfMemory checks that what doesn't fit into memory ends in a sentence.
+// TestOutOfMemory checks that a lack of memory is reported in one sentence.
 func TestOutOfMemory(t *testing.T) {
 	pictures(t, 1) // keeps the cache out of the user's
 	out := filepath.Join(t.TempDir(), "run")

@@ -20,13 +20,13 @@ func addRunFlag(c *cobra.Command, into *string) {
 	c.Flags().StringVar(into, "run", "", "run folder, as made by bestiary train (required)")
 }
 
-// openPets loads the autoencoder and the flow of --run.
-func openPets(c *cobra.Command, dir string, device *deviceFlags) (*sample.Flow, error) {
+// openFlow loads the autoencoder and the flow of --run.
+func openFlow(c *cobra.Command, dir string, device *deviceFlags) (*sample.Flow, error) {
 	return openPipeline(c, dir, "runs/pets", device, sample.OpenFlow)
 }
 
-// openBirds loads the text-to-image models of --run.
-func openBirds(c *cobra.Command, dir string, device *deviceFlags) (*sample.TextToImage, error) {
+// openTextToImage loads the text-to-image models of --run.
+func openTextToImage(c *cobra.Command, dir string, device *deviceFlags) (*sample.TextToImage, error) {
 	return openPipeline(c, dir, "runs/birds", device, sample.OpenTextToImage)
 }
 
@@ -54,8 +54,8 @@ func captionedData(dir string) (all []data.Description) {
 	return all
 }
 
-// ofBirds reports whether a run has text-to-image models and no autoencoder.
-func ofBirds(dir string) bool {
+// isTextToImage reports whether a run has text-to-image models and no autoencoder.
+func isTextToImage(dir string) bool {
 	r, err := runfolder.Open(dir)
 	return err == nil && !r.HasWeights(models.Autoencoder.Name) &&
 		(r.HasWeights(models.DVAE.Name) || r.HasWeights(models.DALLE.Name) || r.HasWeights(models.CLIP.Name))
@@ -67,14 +67,16 @@ func remedied(err error) error {
 	if !errors.As(err, &missing) || missing.Run == "" {
 		return err
 	}
-	switch missing.Model {
-	case "tokenizer":
+	if missing.Model == "tokenizer" {
 		return fmt.Errorf(`%s: has no tokenizer; give it the one that its models were trained with: bestiary import --tokenizer FILE --out %s`, missing.Run, missing.Run)
-	case models.Autoencoder.Name, models.DVAE.Name:
-		return fmt.Errorf(`%s: has no trained %s yet; make it with "bestiary train %s --data PICTURES --out %s"`, missing.Run, missing.Model, missing.Model, missing.Run)
 	}
-	if _, known := models.Lookup(missing.Model); !known {
+	kind, known := models.Lookup(missing.Model)
+	if !known {
 		return err
 	}
-	return fmt.Errorf(`%s: has no trained %s yet; make it with "bestiary train %s --run %s"`, missing.Run, missing.Model, missing.Model, missing.Run)
+	flags := "--run " + missing.Run
+	if len(kind.Needs) == 0 && !kind.Captions { // begins a run
+		flags = "--data PICTURES --out " + missing.Run
+	}
+	return fmt.Errorf(`%s: has no trained %s yet; make it with "bestiary train %s %s"`, missing.Run, kind.Name, kind.Name, flags)
 }

@@ -14,7 +14,7 @@ func TestPrecisionFallsBack(t *testing.T) {
 	falling := [][]string{{"doctor", "--precision", "medium", "--kernels", "portable"}}
 	if high := []string{"doctor", "--precision", "high"}; simd.HasAMX() {
 		if out, told, code := bestiary(t, high...); code != 0 || told != "" || !strings.Contains(out, ", precision high\n") {
-			t.Errorf("%v, with AMX, printed %q and told %q", high, out, told)
+			t.Errorf("%v, with AMX, printed %q to stdout and %q to stderr", high, out, told)
 		}
 	} else {
 		falling = append(falling, high)
@@ -22,15 +22,15 @@ func TestPrecisionFallsBack(t *testing.T) {
 	for _, args := range falling {
 		out, told, code := bestiary(t, args...)
 		if code != 0 || strings.Count(told, "in float32 (highest)") != 1 || !strings.Contains(out, ", precision highest\n") {
-			t.Errorf("%v printed %q and told %q", args, out, told)
+			t.Errorf("%v printed %q to stdout and %q to stderr", args, out, told)
 		}
 	}
 	if _, told, _ := bestiary(t, "doctor"); told != "" {
-		t.Errorf("told %q of what nobody asked for", told)
+		t.Errorf("printed %q, but no precision was given", told)
 	}
 }
 
-// TestResumedPrecision trains at medium and goes on without saying so.
+// TestResumedPrecision checks that a resumed training keeps the precision of its run.
 func TestResumedPrecision(t *testing.T) {
 	want := "highest"
 	if simd.BF16For(simd.Detect()) != nil {

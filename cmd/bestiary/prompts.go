@@ -83,21 +83,21 @@ func locate(err error, prompts []prompt) error {
 }
 
 // readPrime reads a picture to begin with. It must have the models' size unless resize is given.
-func readPrime(birds *sample.TextToImage, path, resize string) (*image.NRGBA, error) {
+func readPrime(pipeline *sample.TextToImage, path, resize string) (*image.NRGBA, error) {
 	f, err := os.Open(path)
 	if err != nil {
 		return nil, fmt.Errorf("%s: there is no such picture; check the path", path)
 	}
 	defer f.Close()
-	size := birds.Size()
+	size := pipeline.Size()
 	// DecodeFile below explains a file that can't be decoded.
 	if c, _, err := image.DecodeConfig(f); err == nil && resize == "" && (c.Width != size || c.Height != size) {
 		return nil, fmt.Errorf("%s: has %d×%d pixels, but the model draws %d×%d; scale it to that size, or use --prime-resize crop or squash",
 			path, c.Width, c.Height, size, size)
 	}
-	pixels, err := data.DecodeFile(path, size, birds.Channels(), data.Resize(resize))
+	pixels, err := data.DecodeFile(path, size, pipeline.Channels(), data.Resize(resize))
 	if err != nil {
 		return nil, err
 	}
-	return birds.Pictures(pixels)[0], nil
+	return pipeline.Pictures(pixels)[0], nil
 }

@@ -22,10 +22,10 @@ type reconstructor interface {
 }
 
 func openReconstructor(c *cobra.Command, dir string, device *deviceFlags) (reconstructor, error) {
-	if ofBirds(dir) {
-		return openBirds(c, dir, device)
+	if isTextToImage(dir) {
+		return openTextToImage(c, dir, device)
 	}
-	return openPets(c, dir, device)
+	return openFlow(c, dir, device)
 }
 
 func newReconstruct() *cobra.Command {
@@ -54,26 +54,26 @@ classes. The command also prints the PSNR.`,
 		if err := checkPNG(out); err != nil {
 			return err
 		}
-		models, err := openReconstructor(c, run, device)
+		pipeline, err := openReconstructor(c, run, device)
 		if err != nil {
 			return err
 		}
-		pictures.like(models.Dataset())
-		pictures.channels = models.Channels()
+		pictures.like(pipeline.Dataset())
+		pictures.channels = pipeline.Channels()
 		if len(files) == 0 {
-			pictures.notTrainedOn(c, models.Dataset())
+			pictures.notTrainedOn(c, pipeline.Dataset())
 		}
 		var pixels []uint8
 		var captions []string
 		for _, file := range files {
-			p, err := readPicture(file, models.Size(), models.Channels(), pictures.resize)
+			p, err := readPicture(file, pipeline.Size(), pipeline.Channels(), pictures.resize)
 			if err != nil {
 				return err
 			}
 			pixels, captions = append(pixels, p...), append(captions, filepath.Base(file))
 		}
 		if len(files) == 0 {
-			d, err := pictures.load(c, models.Size(), data.Split(pictures.split))
+			d, err := pictures.load(c, pipeline.Size(), data.Split(pictures.split))
 			if err != nil {
 				return err
 			}
@@ -82,12 +82,12 @@ classes. The command also prints the PSNR.`,
 				pixels = append(pixels, d.Image(from)...)
 			}
 		}
-		originals := models.Pictures(pixels)
+		originals := pipeline.Pictures(pixels)
 		grid := layout.Options{Columns: layout.Columns(len(originals))}
-		if err := checkGrid(out, grid, models.Size(), len(originals), len(originals)); err != nil {
+		if err := checkGrid(out, grid, pipeline.Size(), len(originals), len(originals)); err != nil {
 			return err
 		}
-		made, err := models.Reconstruct(c.Context(), pixels)
+		made, err := pipeline.Reconstruct(c.Context(), pixels)
 		if err != nil {
 			return err
 		}

@@ -55,22 +55,22 @@ those of the model, so they can be compared between temperatures.
 		if err := checkPNG(out); err != nil {
 			return err
 		}
-		pets, err := openPets(c, run, device)
+		pipeline, err := openFlow(c, run, device)
 		if err != nil {
 			return err
 		}
-		classes := pets.Classes()
+		classes := pipeline.Classes()
 		if o.Class != "" {
 			classes = []string{o.Class}
 		}
-		if err := checkGrid(out, grid, pets.Size(), slices.Repeat([]int{o.N}, len(classes))...); err != nil {
+		if err := checkGrid(out, grid, pipeline.Size(), slices.Repeat([]int{o.N}, len(classes))...); err != nil {
 			return err
 		}
 		var sections []layout.Section
 		var densities strings.Builder // printed when the picture is written
 		for _, name := range classes {
 			o.Class = name
-			pictures, err := pets.Sample(c.Context(), o)
+			pictures, err := pipeline.Sample(c.Context(), o)
 			if err != nil {
 				return err
 			}

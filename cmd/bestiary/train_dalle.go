@@ -48,7 +48,7 @@ included, image_loss per code.`,
 	c.Flags().IntVar(&t.KeepMB, "keep-mb", t.KeepMB, "memory in MB for activations that reversible blocks keep instead of recomputing")
 	c.Flags().BoolVar(&t.Checkpoint, "checkpoint", t.Checkpoint, "activation checkpointing of the layers: less memory, more time")
 	c.Flags().IntSliceVar(&t.SharedAttn, "shared-attn", nil, "one number per layer: attention layers with equal numbers share their weights")
-	c.Flags().IntSliceVar(&t.SharedFF, "shared-ff", nil, "likewise for the feed-forward layers")
+	c.Flags().IntSliceVar(&t.SharedFF, "shared-ff", nil, "one number per layer: feed-forward layers with equal numbers share their weights")
 	c.Flags().BoolVar(&model.ShareEmbeddings, "share-embeddings", model.ShareEmbeddings, "share the embeddings of tokens and codes with the output layers")
 	c.Flags().Float64Var(&model.ImageLossWeight, "image-loss-weight", model.ImageLossWeight, "weight of the loss of the codes; that of the text has weight 1")
 	c.Flags().Float64Var(&model.NullProb, "null-prob", model.NullProb, "share of captions that are dropped in training, for classifier-free guidance (generate --guidance)")

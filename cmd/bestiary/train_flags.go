@@ -27,7 +27,7 @@ func addConfigFlags(fs *pflag.FlagSet, c *train.Config) {
 	real(&c.FinalRate, "final-rate", "final learning rate of --schedule cosine, as a share of --lr")
 	real(&c.DropFactor, "drop-factor", "factor by which --schedule exponential and plateau lower the learning rate")
 	whole(&c.DropEvery, "drop-every", "steps between drops (exponential), or evaluations without progress before a drop (plateau)")
-	real(&c.EMA, "ema", "decay of the exponential moving average of the weights, which replaces the last ones; such as 0.999 (0: none)")
+	real(&c.EMA, "ema", "decay of the exponential moving average (EMA) of the weights, such as 0.999; the run keeps the averaged weights (0: no EMA)")
 	whole(&c.Patience, "patience", "early stopping after so many evaluations without progress, with the best weights (0: never)")
 	whole(&c.LogEvery, "log-every", "steps between lines of metrics")
 	whole(&c.EvalEvery, "eval-every", "steps between evaluations on held-out data (0: only at the end)")

@@ -86,7 +86,7 @@ func Shuffled(birds []Bird) ([]Bird, error) {
 	return shuffled, nil
 }
 
-// number numbers the combinations.
+// number returns the index of the combination of colours.
 func (b Bird) number() int { return (int(b.Wing)*colours+int(b.Belly))*colours + int(b.Bill) }
 
 const purposeShuffle = 0x6273

@@ -8,7 +8,7 @@ import (
 	"github.com/disintegration/imaging"
 )
 
-// TestBirdSheet writes a contact sheet to look at: the same birds at 64 and at 32 pixels.
+// TestBirdSheet writes a contact sheet for inspection: the same birds at 64 and at 32 pixels.
 func TestBirdSheet(t *testing.T) {
 	path := os.Getenv("BESTIARY_BIRD_SHEET")
 	if path == "" {

@@ -118,8 +118,8 @@ func TestCaptions(t *testing.T) {
 	}
 }
 
-// blurred imitates what a small discrete VAE leaves of a picture: shrunk by a factor and enlarged again, a shift of each colour,
-// a smaller one of each cell, and noise.
+// blurred imitates the reconstruction of a small discrete VAE: it shrinks a picture by a factor, enlarges it again, shifts
+// each colour, shifts each cell a little, and adds noise.
 func blurred(picture []uint8, size, factor int, noise float64, r *rand.Rand) []uint8 {
 	m := image.NewNRGBA(image.Rect(0, 0, size, size))
 	for k, v := range picture {

@@ -5,7 +5,7 @@ import (
 	"testing"
 )
 
-// failing notes whether a test would fail.
+// failing records whether a test would fail.
 type failing struct {
 	testing.TB
 	failed bool

@@ -16,7 +16,7 @@ import (
 	"gonum.org/v1/plot/plotter"
 )
 
-// folder is where the pictures go: BESTIARY_PLOTS, to look at them, or a temporary one.
+// folder returns the folder for the pictures: BESTIARY_PLOTS, to inspect them, or a temporary one.
 func folder(t *testing.T) string {
 	if dir := os.Getenv("BESTIARY_PLOTS"); dir != "" {
 		return dir

@@ -54,9 +54,9 @@ type Writer struct {
 	now  func() time.Time
 }
 
-// Create starts a new event file in dir, which is created if it does not exist. step is the number of the first step to
-// come. A resumed run gets a further file: if step is not 0, TensorBoard discards the events of earlier files from this step
-// on, which a killed process may have written.
+// Create starts a new event file in dir, which is created if it does not exist. step is the number of the first step that
+// will be written. A resumed run gets a further file: if step is not 0, TensorBoard discards the events of earlier files
+// from this step on, which a killed process may have written.
 func Create(dir string, step int64) (*Writer, error) {
 	return create(dir, step, time.Now)
 }

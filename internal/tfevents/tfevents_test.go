@@ -49,7 +49,7 @@ func fields(t *testing.T, b []byte) (numbers map[protowire.Number]uint64, nested
 	return numbers, nested
 }
 
-// records undoes the framing and verifies the checksums.
+// records parses the framing and verifies the checksums.
 func records(t *testing.T, b []byte) (all [][]byte) {
 	t.Helper()
 	for len(b) > 0 {
@@ -80,7 +80,7 @@ func onlyFile(t *testing.T, dir string) []byte {
 	return b
 }
 
-// TestRecord compares with what TensorBoard's own RecordWriter makes of the event.
+// TestRecord compares a record with the one that TensorBoard's RecordWriter writes for the same event.
 func TestRecord(t *testing.T) {
 	want := "\x18\x00\x00\x00\x00\x00\x00\x00\xa3\x7fK\"\t\x00\x00\xc0%\xddu\xd5A\x1a\rbrain.Event:2\x8d\x1a\xdb\xaf"
 	got := appendRecord(nil, []byte("\t\x00\x00\xc0%\xddu\xd5A\x1a\rbrain.Event:2"))

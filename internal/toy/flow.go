@@ -1,5 +1,5 @@
-// Package toy makes small untrained models from fixed seeds, for tests and examples of pipelines. They draw noise, but
-// fast, and every picture is another one.
+// Package toy makes small untrained models from fixed seeds, for tests and examples of pipelines. They generate noise, are
+// fast, and no two pictures are equal.
 package toy
 
 import (
@@ -29,7 +29,7 @@ func PetData() data.Description {
 	return data.Description{Path: "drawn", Classes: Pets(1).Classes, Size: PetSize, Resize: "squash"}
 }
 
-// Flow makes an autoencoder and a flow that is fitted to the mean and the deviation of its embeddings.
+// Flow makes an autoencoder and a flow with the mean and the standard deviation of its embeddings.
 func Flow(d *tensor.Device) (*autoencoder.Autoencoder, *flows.RealNVP) {
 	sizes := autoencoder.Config{ImageSize: PetSize, Channels: []int{3, 4, 4, 4, 6, 6}, Hidden: 12, Embedding: Embedding}
 	a := must(autoencoder.New(d, sizes, tensor.NewGenerator(1)))

@@ -11,7 +11,7 @@ import (
 )
 
 // Options say how a generator samples. Start from [Default]: the zero value is greedy and, where there is a caption,
-// ignores it. A generator ignores what it has no use for, as a flow does with TopK.
+// ignores it. A generator returns an error for an option that it can't use, such as TopK for a flow.
 type Options struct {
 	// Temperature divides logits, or scales a flow's latent noise: 1 is the model's own distribution, less is more
 	// typical, more is more varied. 0 is greedy: the most probable token, or the mode of a flow's latent distribution.

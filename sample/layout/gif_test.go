@@ -49,7 +49,7 @@ func TestSaveGIF(t *testing.T) {
 		if anim.Delay[i] != 13 {
 			t.Errorf("delay %d", anim.Delay[i])
 		}
-		// Dithering errs in single pixels, not on the average of a block.
+		// Dithering changes single pixels, but not the average of a block.
 		for _, at := range []image.Point{{0, 0}, {16, 16}, {24, 4}} {
 			var got, want [3]float64
 			for y := range 8 {

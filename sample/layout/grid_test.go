@@ -32,7 +32,7 @@ func TestUpscale(t *testing.T) {
 	}
 }
 
-// plain makes n pictures, each of a colour of its own that is in neither background.
+// plain makes n pictures, each of one colour that differs from the others and from both backgrounds.
 func plain(n, w, h int) []*image.NRGBA {
 	all := make([]*image.NRGBA, n)
 	for i := range all {
@@ -114,7 +114,7 @@ func TestGridCentresSmallerPictures(t *testing.T) {
 	}
 }
 
-// TestGridKeepsTransparency checks that what a model made is in the file: colours and alpha, also where nothing is seen.
+// TestGridKeepsTransparency checks that colours and alpha of a picture are in the file, also where it is transparent.
 func TestGridKeepsTransparency(t *testing.T) {
 	picture := image.NewNRGBA(image.Rect(0, 0, 16, 16))
 	for p := range 256 {

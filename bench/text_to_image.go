@@ -11,8 +11,8 @@ import (
 	"github.com/bestiary-ml/bestiary/tensor"
 )
 
-// birds are the workloads of the discrete VAE and DALL-E.
-func birds() []workload {
+// textToImage returns the workloads of the discrete VAE and DALL-E.
+func textToImage() []workload {
 	narrow, wide := vaeConfig(64, 1, 512), vaeConfig(256, 2, 1024)
 	small, large := dalleConfig(2048, 64, 1024, 16), dalleConfig(49408, 256, 8192, 32)
 	return []workload{

@@ -8,19 +8,20 @@ import (
 	"github.com/bestiary-ml/bestiary/fault"
 )
 
-// Ends are the two ends of a [Flow.Walk].
+// Ends are the two ends of a [Flow.Interpolate].
 type Ends struct {
 	From, To           []uint8 // pixels [S, S, 3]
 	ClassFrom, ClassTo string  // one of Classes; "" is the first
 }
 
-// Walk draws frames pictures on the way from one picture to another: along a great arc between their latents, while the
-// condition changes linearly from one class to the other. It needs two frames or more.
-func (p *Flow) Walk(ctx context.Context, e Ends, frames int) ([]*image.NRGBA, error) {
-	return exclusive(ctx, p.device, func() ([]*image.NRGBA, error) { return p.walk(ctx, e, frames) })
+// Interpolate returns a sequence of frames pictures from one picture to another, both ends included. It decodes points of
+// the spherical interpolation between their latents, while the condition changes linearly from one class to the other.
+// frames is 2 or more.
+func (p *Flow) Interpolate(ctx context.Context, e Ends, frames int) ([]*image.NRGBA, error) {
+	return exclusive(ctx, p.device, func() ([]*image.NRGBA, error) { return p.interpolate(ctx, e, frames) })
 }
 
-func (p *Flow) walk(ctx context.Context, e Ends, frames int) ([]*image.NRGBA, error) {
+func (p *Flow) interpolate(ctx context.Context, e Ends, frames int) ([]*image.NRGBA, error) {
 	if err := p.RequireFlow(); err != nil {
 		return nil, err
 	}
