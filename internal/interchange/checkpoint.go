@@ -45,9 +45,10 @@ type Checkpoint struct {
 	Flow        *flows.Config
 	Embedding   *Embedding // of the flow, or the only content of the file
 
-	source *source
-	scaled bool // DALL-E's branches have scales: versions with LayerScale
-	padded bool // DALL-E's padding has an id of its own at each position: versions from 0.9 on
+	source   *source
+	oneClass bool // the flow has no condition, and gets one of zeros
+	scaled   bool // DALL-E's branches have scales: versions with LayerScale
+	padded   bool // DALL-E's padding has an id of its own at each position: versions from 0.9 on
 }
 
 // Read reads what a file describes. It checks the names and shapes of enough weights to make sure that models of the

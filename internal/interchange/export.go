@@ -14,6 +14,11 @@ import (
 // torchVersion is the version of DALLE-pytorch that loads exported files.
 const torchVersion = "1.6.6"
 
+// PositionNote says which release of a library an exported DALL-E without rotary positions is for. A file with the names of
+// both would not load: DALLE-pytorch refuses names that it doesn't know.
+const PositionNote = "its learned positions have the names of axial-positional-embedding 0.3 and later, image_pos_emb.weights.0 and .1; " +
+	"for 0.2, rename them to image_pos_emb.weights_0 and weights_1"
+
 // export is the content of a file of either format.
 type export struct {
 	bare     bool            // the file is the state_dict itself, with the sections among its entries

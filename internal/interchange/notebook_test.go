@@ -200,7 +200,9 @@ func flowConfigs() map[string]flows.Config {
 	}
 	add("default", 6, 2, func(c *flows.Config) {})
 	add("odd dimension", 7, 37, func(c *flows.Config) { c.Hidden = []int{8, 5, 8} })
-	add("flipped odds", 5, 0, func(c *flows.Config) { c.Mask, c.Permutation, c.Norm = flows.Odds, flows.FlipMasks, flows.NoNormalization })
+	add("flipped odds", 5, 0, func(c *flows.Config) {
+		c.Mask, c.Permutation, c.Norm = flows.Odds, flows.FlipMasks, flows.NoNormalization
+	})
 	add("two networks, reversed", 6, 1, func(c *flows.Config) { c.SingleNetwork, c.Permutation = false, flows.ReverseOrder })
 	add("activation norm", 6, 2, func(c *flows.Config) { c.Norm, c.Standardize = flows.ActNormalization, false })
 	add("the first layer twice", 6, 2, func(c *flows.Config) { c.RepeatHidden, c.Hidden = false, []int{8, 8, 8} })
