@@ -45,7 +45,7 @@ doesn't have; the error names the setting.`,
 	c.Flags().StringVar(&run, "out", "", "run folder to make, or to add to (required)")
 	c.Flags().StringVar(&tokenizerPath, "tokenizer", "", "the file of the tokenizer that the model was trained with")
 	c.Flags().StringVar(&o.config, "config", "", "JSON file of the hparams of a file that has none: the constructor's arguments, or {\"hparams\": …, \"vae_params\": …}")
-	c.Flags().StringSliceVar(&o.classes, "classes", nil, "names of a flow's classes, in the order of its condition")
+	c.Flags().StringSliceVar(&o.classes, "classes", nil, "names of the classes of a flow, in the order of its condition, or of the pictures of an autoencoder")
 	c.Flags().BoolVar(&o.rawEmbeddings, "raw-embeddings", false, "the flow was trained on embeddings as the autoencoder makes them, without emb_mean and emb_std")
 	c.RunE = func(c *cobra.Command, files []string) error {
 		if run == "" {

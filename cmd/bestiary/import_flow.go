@@ -61,7 +61,7 @@ func (i *importer) standardize(flow *interchange.Checkpoint) error {
 	return nil
 }
 
-// nameClasses finds the names of the flow's classes: those of the run, of the command line, or of the file of statistics. A
+// nameClasses finds the names of the classes of the flow, or of the pictures of an autoencoder alone: those of the run, of the command line, or of the file of statistics. A
 // wrong order would give pictures of other classes, so there is no default.
 func (i *importer) nameClasses() error {
 	flow := i.model(models.Flow.Name)
@@ -75,8 +75,12 @@ func (i *importer) nameClasses() error {
 		}
 	}
 	if flow == nil || flow.module == nil {
-		if len(i.options.classes) > 0 {
-			return usagef("--classes: there is no flow to import whose classes it would name; leave it out")
+		if a := i.model(models.Autoencoder.Name); len(i.options.classes) > 0 {
+			if a == nil || a.module == nil || i.run != nil && i.run.HasData() {
+				return usagef("--classes: there is no flow and no autoencoder to import whose classes it would name; leave it out")
+			}
+			i.data = &data.Description{Classes: names, Size: a.pictures.size}
+			return nil
 		}
 		return i.sizePictures()
 	}

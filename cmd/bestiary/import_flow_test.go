@@ -60,6 +60,14 @@ func TestFlowBetweenPrograms(t *testing.T) {
 		if !bytes.Equal(drawn(inSteps), want) {
 			t.Errorf("%s in steps: other pictures", ending)
 		}
+		alone := filepath.Join(dir, "alone"+ending)
+		succeeds(t, "import", auto, "--classes", "cat,dog", "--out", alone)
+		succeeds(t, "reconstruct", "--run", alone, "--data", "drawn:1:20", "--out", filepath.Join(dir, "out.png"))
+		succeeds(t, "import", flow, "--out", alone)
+		if !bytes.Equal(drawn(alone), want) {
+			t.Errorf("%s into the autoencoder's run: other pictures", ending)
+		}
+		fails(t, 1, []string{"are cat, dog", "are dog, cat"}, "import", flow, "--out", renamed(t, auto, dir+"/renamed"+ending))
 		fails(t, 2, []string{"--raw-embeddings", "emb_mean"}, "import", flow, beside, auto, "--raw-embeddings", "--out", filepath.Join(dir, "no"))
 		if err := os.Rename(beside, beside+".pt"); err != nil {
 			t.Fatal(err)
@@ -75,6 +83,13 @@ func TestFlowBetweenPrograms(t *testing.T) {
 			t.Error("the statistics make no difference")
 		}
 	}
+}
+
+// renamed imports an autoencoder into a run whose classes have another order.
+func renamed(t *testing.T, auto, to string) string {
+	t.Helper()
+	succeeds(t, "import", auto, "--classes", "dog,cat", "--out", to)
+	return to
 }
 
 // TestImportLocks imports into a folder that a training holds.

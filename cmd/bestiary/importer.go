@@ -309,8 +309,10 @@ func (i *importer) missing() (all []string) {
 	switch {
 	case models.Flow.In(i.dir) && !models.Autoencoder.In(i.dir):
 		all = append(all, fmt.Sprintf("the run needs the flow's autoencoder to make pictures: bestiary import FILE --out %s", i.dir))
+	case models.Autoencoder.In(i.dir) && !models.Flow.In(i.dir) && i.run.HasData():
+		all = append(all, fmt.Sprintf("the run needs a flow to draw samples: bestiary train flow --run %s --data DIR", i.dir))
 	case models.Autoencoder.In(i.dir) && !models.Flow.In(i.dir):
-		all = append(all, fmt.Sprintf("the run needs the autoencoder's flow to draw samples: bestiary import FILE --classes NAMES --out %s", i.dir))
+		all = append(all, fmt.Sprintf("the run needs the autoencoder's flow to draw samples: bestiary import FILE --classes NAMES --out %s; to train a flow, import the autoencoder with --classes", i.dir))
 	}
 	return all
 }

@@ -319,6 +319,26 @@ func TestFlowStatistics(t *testing.T) {
 	}
 }
 
+// TestAddClass gives a flow without a condition a single class; densities and samples stay.
+func TestAddClass(t *testing.T) {
+	d, f := golden.Device(t), golden.Read(t, "../../flows/testdata/flow_realnvp_plain_half.safetensors")
+	c, err := Read(written(t, "flow.pt", state(t, f, "after.")))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer c.Close()
+	c.AddClass()
+	m, err := c.Build(d)
+	if err != nil {
+		t.Fatal(err)
+	}
+	x := golden.Tensor(t, d, f, "x")
+	y := d.Full(1, x.Dim(0), 1)
+	z, logDet := m.Flow.Forward(x, y)
+	golden.Near(t, "u", z.Values(), golden.Floats(t, f, "eval.u"), 1e-5)
+	golden.Near(t, "log_det", logDet.Values(), golden.Floats(t, f, "eval.log_det"), 1e-5)
+}
+
 // TestAutoencoderRoundTrip imports the reference's autoencoder, compares what it computes, and exports the same state.
 func TestAutoencoderRoundTrip(t *testing.T) {
 	d, f := golden.Device(t), golden.Read(t, notebookAutoencoder)
