@@ -187,7 +187,7 @@ func TestOpenErrors(t *testing.T) {
 			t.Errorf("%s: got %v, want an error with %q", text, err, want)
 		}
 	}
-	if err := os.Remove(r.WeightsPath(DVAE.Name)); err != nil {
+	if err := errors.Join(r.SetConfig(DVAE.Name, smallVAE()), os.Remove(r.WeightsPath(DVAE.Name))); err != nil {
 		t.Fatal(err)
 	}
 	if _, err := DVAE.Open(dir, d); !errors.As(err, &missing) {
