@@ -44,7 +44,7 @@ func TestImpossibleConfigs(t *testing.T) {
 		"Dim 1099511627776":            func(c *Config) { c.Transformer.Dim = 1 << 40 },
 		"TextTokens 1099511627776":     func(c *Config) { c.TextTokens = 1 << 40 },
 		"Width 1099511627776":          func(c *Config) { c.Width = 1 << 40 },
-		"Dim 30":                       func(c *Config) { c.Transformer.Dim = 30 },
+		"Dim 1:":                       func(c *Config) { c.Transformer.Dim = 1 },
 		"Depth -1":                     func(c *Config) { c.Transformer.Depth = -1 },
 		"Heads 0":                      func(c *Config) { c.Transformer.Heads = 0 },
 		"DimHead 4":                    func(c *Config) { c.Transformer.DimHead = 4 },

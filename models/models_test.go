@@ -104,29 +104,51 @@ func TestOpen(t *testing.T) {
 	opens(t, CLIP, clip.Config{TextTokens: 300, TextLen: 8, ImageSize: 16, PatchSize: 4, Channels: 3, Latent: 16, Text: tower, Image: tower})
 }
 
-// TestLargerConfig opens a run whose configuration asks for a thousand times the memory of its weights.
+// TestLargerConfig opens runs whose configurations ask for many times the memory of their weights: in a size of their own, in
+// nested settings, in a number of layers, and in positions, which need masks and angles beside weights.
 func TestLargerConfig(t *testing.T) {
+	larger(t, DVAE, smallVAE(), func(c *dvae.Config) { c.Hidden, c.ResnetBlocks = 2000, 2 }) // 300 million parameters
+	larger(t, DALLE, smallDALLE(), func(c *dalle.Config) { c.Transformer.Dim = 4096 })
+	larger(t, DALLE, smallDALLE(), func(c *dalle.Config) { c.Transformer.Dim, c.Transformer.Heads = 2048, 64 })
+	larger(t, DALLE, smallDALLE(), func(c *dalle.Config) { c.Transformer.FFMult, c.Transformer.Depth = 64, 512 })
+	larger(t, DALLE, smallDALLE(), func(c *dalle.Config) { c.TextTokens = 1 << 20; c.Transformer.Dim = 256 })
+	larger(t, DALLE, smallDALLE(), func(c *dalle.Config) { c.TextLen, c.Height, c.Width, c.Transformer.Dim = 12000, 64, 64, 4096 })
+	larger(t, DALLE, smallDALLE(), func(c *dalle.Config) { c.TextLen, c.Transformer.Dim = 12000, 4097 })
+	tower := clip.Tower{Dim: 32, Depth: 1, Heads: 2, DimHead: 16}
+	small := clip.Config{TextTokens: 300, TextLen: 8, ImageSize: 16, PatchSize: 4, Channels: 3, Latent: 16, Text: tower, Image: tower}
+	larger(t, CLIP, small, func(c *clip.Config) { c.Text.Dim = 4096 })
+	larger(t, CLIP, small, func(c *clip.Config) { c.Image.Dim, c.Image.Depth = 1024, 24 })
+	flow := flows.DefaultConfig(5, 2)
+	flow.Layers, flow.Hidden = 2, []int{8}
+	larger(t, Flow, flow, func(c *flows.Config) { c.Hidden = []int{4096, 4096} })
+	larger(t, Flow, flow, func(c *flows.Config) { c.Layers = 60000; c.Hidden = []int{64} })
+	larger(t, Autoencoder, autoencoder.Config{ImageSize: 32, Channels: []int{3, 3, 4, 4, 6, 6}, Hidden: 12, Embedding: 5},
+		func(c *autoencoder.Config) { c.Hidden, c.Embedding = 4096, 60000 })
+}
+
+// larger opens a run whose configuration was changed after its weights were saved.
+func larger[C any, M nn.Module](t *testing.T, k *Kind[C, M], c C, change func(c *C)) {
+	t.Helper()
 	dir, d := filepath.Join(t.TempDir(), "run"), device(t)
-	saved(t, dir, d, DVAE, smallVAE())
-	c := smallVAE()
-	c.Hidden, c.ResnetBlocks = 2000, 2 // 300 million parameters
+	saved(t, dir, d, k, c)
+	change(&c)
 	r, err := run.Open(dir)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := r.SetConfig(DVAE.Name, c); err != nil {
+	if err := r.SetConfig(k.Name, c); err != nil {
 		t.Fatal(err)
 	}
 	var before, after runtime.MemStats
 	runtime.ReadMemStats(&before)
-	_, err = DVAE.Open(dir, d)
+	_, err = k.Open(dir, d)
 	runtime.ReadMemStats(&after)
 	var damaged *fault.DamagedFile
 	if !errors.As(err, &damaged) || filepath.Base(damaged.Path) != "config.json" || !strings.Contains(err.Error(), "more parameters than") {
-		t.Errorf("got %v, want a damaged config.json", err)
+		t.Errorf("%+v: got %v, want a damaged config.json", c, err)
 	}
 	if used := (after.TotalAlloc - before.TotalAlloc) >> 20; used > 200 {
-		t.Errorf("%d MiB were allocated", used)
+		t.Errorf("%+v: %d MiB were allocated", c, used)
 	}
 	d.Zeros(32 << 20) // the limit is gone: this is more than the budget
 }

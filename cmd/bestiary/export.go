@@ -2,10 +2,12 @@ package main
 
 import (
 	"fmt"
+	"io"
 	"path/filepath"
 	"slices"
 	"strings"
 
+	"github.com/bestiary-ml/bestiary/data"
 	"github.com/bestiary-ml/bestiary/internal/interchange"
 	runfolder "github.com/bestiary-ml/bestiary/internal/run"
 	"github.com/bestiary-ml/bestiary/models"
@@ -18,30 +20,38 @@ var exportFormats = []struct {
 	name, ending string
 	write        func(string, interchange.Models) error
 }{
-	{"dalle-pytorch", ".pt", interchange.WriteTorch},
+	{"pytorch", ".pt", interchange.WriteTorch},
 	{"safetensors", ".safetensors", interchange.WriteSafetensors},
+	{"dalle-pytorch", "", interchange.WriteTorch}, // the earlier name of pytorch
 }
 
 func newExport() *cobra.Command {
 	var run, model, format, out string
 	c := &cobra.Command{
 		Use:   "export",
-		Short: "Write a run's models as a checkpoint for DALLE-pytorch",
-		Long: `Write the dalle of a run with its dvae, or its dvae or clip alone, as one file:
+		Short: "Write a run's models as a checkpoint for PyTorch",
+		Long: `Write a model of a run for other programs, as one file:
 
-  dalle-pytorch  a checkpoint as train_dalle.py or train_vae.py of DALLE-pytorch 1.6.6 write it, without
-                 the state of the optimizer; its scripts continue from it (--dalle_path, --vae_path)
-  safetensors    the same names and shapes, with the models' settings as JSON in the metadata
+  dalle, dvae, clip  for DALLE-pytorch 1.6.6; the file of a dalle includes its dvae. The checkpoint is as its
+                     train_dalle.py and train_vae.py write it, without the state of the optimizer; the scripts
+                     continue from it (--dalle_path, --vae_path)
+  flow, autoencoder  for the flow notebook: the state_dict of its LinearRNVP or ImprovedAutoEncoder, which load
+                     it with strict=True. Beside x.pt, the flow's x.emb.pt has emb_mean and emb_std, with which
+                     embeddings were standardized, and the names of the classes
 
-"bestiary import" reads both. A model with a setting that DALLE-pytorch doesn't have is an error.`,
+The formats are pytorch (torch.save) and safetensors, with the same names and shapes; the latter has the settings
+as JSON in the metadata. "bestiary import" reads both. A model with a setting that the other program doesn't have
+is an error.`,
 		Example: `  bestiary export --run runs/birds --out birds.pt
   bestiary export --run runs/birds --format safetensors --out birds.safetensors
-  bestiary export --run runs/birds --model dvae --out vae.pt`,
+  bestiary export --run runs/birds --model dvae --out vae.pt
+  bestiary export --run runs/pets --model flow --out flow.pt
+  bestiary export --run runs/pets --model autoencoder --out autoencoder.pt`,
 		Args: noArguments,
 	}
 	addRunFlag(c, &run)
-	c.Flags().StringVar(&model, "model", "", "dalle (with its dvae), dvae or clip (default: the first of them that the run has)")
-	c.Flags().StringVar(&format, "format", "", "dalle-pytorch or safetensors (default: as --out ends, .pt or .safetensors)")
+	c.Flags().StringVar(&model, "model", "", "dalle (with its dvae), dvae, clip, flow or autoencoder (default: the first of them that the run has)")
+	c.Flags().StringVar(&format, "format", "", "pytorch or safetensors (default: as --out ends, .pt or .safetensors)")
 	c.Flags().StringVar(&out, "out", "", "file to write (required)")
 	c.RunE = func(c *cobra.Command, _ []string) error {
 		if run == "" {
@@ -57,8 +67,10 @@ func newExport() *cobra.Command {
 		if model != "" && !slices.Contains(exportModels, model) {
 			return usagef("--model %s: choose one of %s", model, strings.Join(exportModels, ", "))
 		}
-		if err := checkWritable("--out", out); err != nil {
-			return err
+		for _, path := range []string{out, interchange.EmbeddingPath(out)} {
+			if err := checkWritable("--out", path); err != nil {
+				return err
+			}
 		}
 		d, err := tensor.OpenDevice("cpu", tensor.DeviceOptions{})
 		if err != nil {
@@ -73,13 +85,27 @@ func newExport() *cobra.Command {
 		if err != nil {
 			return err
 		}
+		written := []string{out}
+		if exported.Flow != nil {
+			beside := interchange.EmbeddingPath(out)
+			if err := write(beside, interchange.Models{Embedding: exported.Embedding}); err != nil {
+				return err
+			}
+			written = append(written, beside)
+		}
 		if err := write(out, exported); err != nil {
 			return err
+		}
+		switch {
+		case exported.Flow != nil:
+			tellFlow(c.ErrOrStderr(), exported, written)
+		case exported.DALLE != nil && !exported.DALLE.Config().Transformer.Rotary:
+			fmt.Fprintln(c.ErrOrStderr(), interchange.PositionNote)
 		}
 		if (exported.DALLE != nil || exported.CLIP != nil) && r.HasTokenizer() {
 			fmt.Fprintf(c.ErrOrStderr(), "the model reads the ids of the run's tokenizer: give DALLE-pytorch --hug --bpe_path %s\n", r.Path("tokenizer.json"))
 		}
-		_, err = fmt.Fprintln(c.OutOrStdout(), out)
+		_, err = fmt.Fprintln(c.OutOrStdout(), strings.Join(written, "\n"))
 		return err
 	}
 	return c
@@ -88,18 +114,30 @@ func newExport() *cobra.Command {
 // exportFormat returns the function that writes the format of that name or, without a name, of the file's ending.
 func exportFormat(name, out string) (write func(string, interchange.Models) error, err error) {
 	for _, f := range exportFormats {
-		if f.name == name || name == "" && filepath.Ext(out) == f.ending {
+		if f.name == name || name == "" && f.ending != "" && filepath.Ext(out) == f.ending {
 			return f.write, nil
 		}
 	}
 	if name != "" {
-		return nil, usagef("--format %s: choose dalle-pytorch or safetensors", name)
+		return nil, usagef("--format %s: choose pytorch or safetensors", name)
 	}
 	return nil, usagef("--out %s: has no ending of a known format; let it end in .pt or .safetensors, or give --format", out)
 }
 
 // exportModels are the models that export writes, the preferred one first.
-var exportModels = []string{models.DALLE.Name, models.DVAE.Name, models.CLIP.Name}
+var exportModels = []string{models.DALLE.Name, models.DVAE.Name, models.CLIP.Name, models.Flow.Name, models.Autoencoder.Name}
+
+// tellFlow says how the notebook uses the files of a flow: its weights and its statistics.
+func tellFlow(w io.Writer, m interchange.Models, files []string) {
+	fmt.Fprintf(w, "%s is the state_dict of %s\n", files[0], interchange.NotebookCall(m.Flow.Config))
+	if m.Flow.Config.Standardize {
+		fmt.Fprintf(w, "its rows are standardized: embedding = emb_mean + emb_std·row, with emb_mean and emb_std from %s;\n", files[1])
+		fmt.Fprintln(w, "the log-density of an embedding is that of its row less the sum of ln emb_std")
+	}
+	for i, name := range m.Embedding.Classes {
+		fmt.Fprintf(w, "column %d of the condition y is the class %q\n", i, name)
+	}
+}
 
 // loadModels loads what is exported: the model of that name or, without one, the first of exportModels that the run has.
 func loadModels(r *runfolder.Run, d *tensor.Device, model string) (m interchange.Models, err error) {
@@ -112,9 +150,23 @@ func loadModels(r *runfolder.Run, d *tensor.Device, model string) (m interchange
 			}
 		}
 	}
-	if model == models.CLIP.Name {
+	switch model {
+	case models.CLIP.Name:
 		m.CLIP, err = models.CLIP.Open(r.Dir(), d)
 		return m, err
+	case models.Autoencoder.Name:
+		m.Autoencoder, err = models.Autoencoder.Open(r.Dir(), d)
+		return m, err
+	case models.Flow.Name:
+		if m.Flow, err = models.Flow.Open(r.Dir(), d); err != nil {
+			return m, err
+		}
+		var description data.Description
+		if err := r.Data(&description); err != nil {
+			return m, err
+		}
+		m.Embedding = interchange.EmbeddingOf(m.Flow, description.Classes)
+		return m, nil
 	}
 	if m.VAE, err = models.DVAE.Open(r.Dir(), d); err != nil || model == models.DVAE.Name {
 		return m, err

@@ -10,12 +10,21 @@ import (
 
 func newImport() *cobra.Command {
 	var run, tokenizerPath string
+	var o importOptions
 	c := &cobra.Command{
 		Use:   "import [FILE ...]",
-		Short: "Make a run folder from checkpoints of DALLE-pytorch",
-		Long: `Make a run folder from checkpoints of DALLE-pytorch's train_vae.py and train_dalle.py (.pt), versions
-0.x to 1.6.6, or from safetensors files as "bestiary export" writes them. The file of a DALL-E includes
-its discrete VAE; the file of a CLIP may be given as well. The other commands then use the folder.
+		Short: "Make a run folder from checkpoints of PyTorch",
+		Long: `Make a run folder from checkpoints of other programs, which the other commands then use:
+
+  DALLE-pytorch      what its train_vae.py and train_dalle.py write (.pt), versions 0.x to 1.6.6. The file of a
+                     DALL-E includes its discrete VAE; the file of a CLIP may be given as well. A bare state_dict
+                     needs the arguments of the constructor: --config hparams.json
+  the flow notebook  the state_dicts of its ImprovedAutoEncoder and LinearRNVP. A flow needs the names of its
+                     classes, and the file of emb_mean and emb_std if it was trained on standardized embeddings;
+                     x.emb.pt is found beside x.pt
+
+Files may be safetensors, too, as "bestiary export" writes them, also in shards: name the file
+model.safetensors.index.json. Weights of modules in DataParallel or torch.compile are read.
 
 Prompts also need the tokenizer that the model was trained with, as --tokenizer, now or later:
 
@@ -28,11 +37,16 @@ a file with more than tensors and plain values is an error. So is a model with a
 doesn't have; the error names the setting.`,
 		Example: `  bestiary import dalle.pt --tokenizer bpe_simple_vocab_16e6.txt --out runs/x
   bestiary import vae.pt --out runs/vae
+  bestiary import weights.pt --config hparams.json --out runs/x
+  bestiary import autoencoder.pt flow.pt --classes cat,dog --out runs/pets
   bestiary import --tokenizer tokenizer.json --out runs/x
   bestiary generate --run runs/x "a small yellow bird with black wings"`,
 	}
 	c.Flags().StringVar(&run, "out", "", "run folder to make, or to add to (required)")
 	c.Flags().StringVar(&tokenizerPath, "tokenizer", "", "the file of the tokenizer that the model was trained with")
+	c.Flags().StringVar(&o.config, "config", "", "JSON file of the hparams of a file that has none: the constructor's arguments, or {\"hparams\": …, \"vae_params\": …}")
+	c.Flags().StringSliceVar(&o.classes, "classes", nil, "names of the classes of a flow, in the order of its condition, or of the pictures of an autoencoder")
+	c.Flags().BoolVar(&o.rawEmbeddings, "raw-embeddings", false, "the flow was trained on embeddings as the autoencoder makes them, without emb_mean and emb_std")
 	c.RunE = func(c *cobra.Command, files []string) error {
 		if run == "" {
 			return usagef("--out is missing: name the run folder, for example --out runs/x")
@@ -45,16 +59,17 @@ doesn't have; the error names the setting.`,
 			return err
 		}
 		defer d.Close()
-		i := &importer{dir: run, device: d}
-		for _, file := range files {
-			if err := i.read(file); err != nil {
-				return err
-			}
+		i := &importer{dir: run, device: d, options: o}
+		if err := i.readFiles(files); err != nil {
+			return err
 		}
 		if err := i.readRun(); err != nil {
 			return err
 		}
 		if err := i.readTokenizer(tokenizerPath); err != nil {
+			return err
+		}
+		if err := i.nameClasses(); err != nil {
 			return err
 		}
 		if err := i.write(); err != nil {

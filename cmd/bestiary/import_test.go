@@ -164,7 +164,7 @@ func TestWrongUsageOfExport(t *testing.T) {
 		"export":                                "--run is missing",
 		"export --run x":                        "--out is missing",
 		"export --run x --out y":                "--out y .pt .safetensors",
-		"export --run x --out y.pt --format z":  "--format z dalle-pytorch",
+		"export --run x --out y.pt --format z":  "--format z pytorch",
 		"export --run x --out y.pt --model vae": "--model vae dvae",
 		"export x":                              `"x" --help`,
 	} {

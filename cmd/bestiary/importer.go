@@ -3,9 +3,12 @@ package main
 import (
 	"fmt"
 
+	"github.com/bestiary-ml/bestiary/autoencoder"
 	"github.com/bestiary-ml/bestiary/clip"
 	"github.com/bestiary-ml/bestiary/dalle"
+	"github.com/bestiary-ml/bestiary/data"
 	"github.com/bestiary-ml/bestiary/dvae"
+	"github.com/bestiary-ml/bestiary/flows"
 	"github.com/bestiary-ml/bestiary/internal/interchange"
 	runfolder "github.com/bestiary-ml/bestiary/internal/run"
 	"github.com/bestiary-ml/bestiary/internal/weights"
@@ -23,6 +26,18 @@ type importer struct {
 	models    []importedModel
 	tokenizer *tokenizer.Tokenizer
 	source    string // of the tokenizer
+
+	options     importOptions
+	checkpoints []*interchange.Checkpoint
+	embedding   *interchange.Embedding // of the flow
+	data        *data.Description      // new: names the classes of the flow
+}
+
+// importOptions say what a file leaves open.
+type importOptions struct {
+	config        string   // path of a JSON file with hparams
+	classes       []string // of a flow
+	rawEmbeddings bool     // the flow's rows are not standardized
 }
 
 // importedModel is a model of a file, or one that the run has already, whose module is nil.
@@ -30,6 +45,8 @@ type importedModel struct {
 	name, file string
 	ids        int          // ids of text; 0: reads none
 	pictures   pictureShape // zero: reads none
+	dim        int          // of embeddings; 0: has none
+	classes    int          // of a flow
 	module     nn.Module
 	config     any
 	what       string // for people
@@ -51,17 +68,49 @@ func describe(config any) importedModel {
 	case clip.Config:
 		return importedModel{name: models.CLIP.Name, config: c, ids: c.TextTokens, pictures: pictureShape{c.ImageSize, c.Channels},
 			what: fmt.Sprintf("captions of %d tokens, pictures of %d×%d", c.TextLen, c.ImageSize, c.ImageSize)}
+	case autoencoder.Config:
+		return importedModel{name: models.Autoencoder.Name, config: c, pictures: pictureShape{c.ImageSize, 3}, dim: c.Embedding,
+			what: fmt.Sprintf("pictures of %d×%d as embeddings of %d", c.ImageSize, c.ImageSize, c.Embedding)}
+	case flows.Config:
+		return importedModel{name: models.Flow.Name, config: c, dim: c.Dim, classes: c.Classes,
+			what: fmt.Sprintf("embeddings of %d in %d classes, %d couplings", c.Dim, c.Classes, c.Layers)}
 	}
 	panic(fmt.Sprintf("no importer for a %T", config))
 }
 
-// read reads the models of a file.
-func (i *importer) read(file string) error {
-	checkpoint, err := interchange.Read(file)
-	if err != nil {
-		return err
+// readFiles reads the models of files.
+func (i *importer) readFiles(files []string) error {
+	defer func() {
+		for _, c := range i.checkpoints {
+			c.Close()
+		}
+	}()
+	for _, file := range files {
+		c, err := interchange.ReadWith(file, i.options.config)
+		if err != nil {
+			return err
+		}
+		i.checkpoints = append(i.checkpoints, c)
 	}
-	defer checkpoint.Close()
+	for _, c := range i.checkpoints {
+		if c.Flow == nil {
+			continue
+		}
+		if err := i.standardize(c); err != nil {
+			return err
+		}
+	}
+	for _, c := range i.checkpoints {
+		if err := i.build(c); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// build builds the models of a file.
+func (i *importer) build(checkpoint *interchange.Checkpoint) error {
+	file := checkpoint.Path
 	var found []importedModel
 	if checkpoint.VAE != nil {
 		found = append(found, describe(*checkpoint.VAE))
@@ -71,6 +120,12 @@ func (i *importer) read(file string) error {
 	}
 	if checkpoint.CLIP != nil {
 		found = append(found, describe(*checkpoint.CLIP))
+	}
+	if checkpoint.Autoencoder != nil {
+		found = append(found, describe(*checkpoint.Autoencoder))
+	}
+	if checkpoint.Flow != nil {
+		found = append(found, describe(*checkpoint.Flow))
 	}
 	for _, m := range found { // before the models are built
 		for _, other := range i.models {
@@ -88,7 +143,8 @@ func (i *importer) read(file string) error {
 	}
 	for _, m := range found {
 		m.file, m.origin = file, checkpoint.Origin
-		m.module = map[string]nn.Module{models.DVAE.Name: built.VAE, models.DALLE.Name: built.DALLE, models.CLIP.Name: built.CLIP}[m.name]
+		m.module = map[string]nn.Module{models.DVAE.Name: built.VAE, models.DALLE.Name: built.DALLE, models.CLIP.Name: built.CLIP,
+			models.Autoencoder.Name: built.Autoencoder, models.Flow.Name: built.Flow}[m.name]
 		i.models = append(i.models, m)
 	}
 	return nil
@@ -104,7 +160,7 @@ func (i *importer) readRun() error {
 		return err
 	}
 	i.run = r
-	for _, name := range []string{models.DVAE.Name, models.DALLE.Name, models.CLIP.Name} {
+	for _, name := range []string{models.DVAE.Name, models.DALLE.Name, models.CLIP.Name, models.Autoencoder.Name, models.Flow.Name} {
 		if !r.HasWeights(name) {
 			continue
 		}
@@ -119,9 +175,19 @@ func (i *importer) readRun() error {
 	return i.agree()
 }
 
-// agree checks that the models read pictures of the same shape.
+// agree checks that the models read pictures of the same shape, and embeddings of the same dimension.
 func (i *importer) agree() error {
-	var first importedModel
+	var first, embeds importedModel
+	for _, m := range i.models {
+		switch {
+		case m.dim == 0:
+		case embeds.dim == 0:
+			embeds = m
+		case m.dim != embeds.dim:
+			return fmt.Errorf("%s: has a %s of embeddings of dimension %d, and the %s of %s has dimension %d; import a flow with the autoencoder that it was trained with",
+				m.file, m.name, m.dim, embeds.name, embeds.file, embeds.dim)
+		}
+	}
 	for _, m := range i.models {
 		switch {
 		case m.pictures == pictureShape{}:
@@ -184,14 +250,32 @@ func (i *importer) readTokenizer(path string) error {
 		path, i.tokenizer.VocabSize(), reader.name, reader.file, reader.ids)
 }
 
-// write makes or opens the run, and writes the tokenizer and the models of files.
+// write makes or opens the run, locks it, and writes the tokenizer and the models of files.
 func (i *importer) write() error {
 	var err error
 	if i.run, err = runfolder.Create(i.dir); err != nil {
 		return err
 	}
+	lock, err := i.run.Lock()
+	if err != nil {
+		return err
+	}
+	defer lock.Unlock()
+	for _, m := range i.models {
+		if m.module == nil {
+			continue
+		}
+		if err := i.run.CheckNew(m.name); err != nil { // again: a training may have ended since
+			return err
+		}
+	}
 	if i.tokenizer != nil {
 		if err := i.run.SetTokenizer(i.tokenizer, i.source, models.CaptionReaders()...); err != nil {
+			return err
+		}
+	}
+	if i.data != nil {
+		if err := i.run.SetData(*i.data); err != nil {
 			return err
 		}
 	}
@@ -201,6 +285,11 @@ func (i *importer) write() error {
 		}
 		if err := i.run.SetConfig(m.name, m.config); err != nil {
 			return err
+		}
+		if m.name == models.Flow.Name {
+			if err := i.bindFlow(); err != nil {
+				return err
+			}
 		}
 		if err := i.run.SaveWeights(m.name, weights.Of(m.module), map[string]string{"imported": m.origin}); err != nil {
 			return err
@@ -216,6 +305,14 @@ func (i *importer) missing() (all []string) {
 	}
 	if models.DVAE.In(i.dir) && !models.DALLE.In(i.dir) {
 		all = append(all, fmt.Sprintf("the run needs a dalle to generate pictures: bestiary train dalle --run %s --data DIR", i.dir))
+	}
+	switch {
+	case models.Flow.In(i.dir) && !models.Autoencoder.In(i.dir):
+		all = append(all, fmt.Sprintf("the run needs the flow's autoencoder to make pictures: bestiary import FILE --out %s", i.dir))
+	case models.Autoencoder.In(i.dir) && !models.Flow.In(i.dir) && i.run.HasData():
+		all = append(all, fmt.Sprintf("the run needs a flow to draw samples: bestiary train flow --run %s --data DIR", i.dir))
+	case models.Autoencoder.In(i.dir) && !models.Flow.In(i.dir):
+		all = append(all, fmt.Sprintf("the run needs the autoencoder's flow to draw samples: bestiary import FILE --classes NAMES --out %s; to train a flow, import the autoencoder with --classes", i.dir))
 	}
 	return all
 }

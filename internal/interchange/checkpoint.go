@@ -1,6 +1,7 @@
-// Package interchange turns the checkpoints of DALLE-pytorch into models, and models into such checkpoints.
+// Package interchange turns the checkpoints of DALLE-pytorch and of the flow notebook into models, and models into such
+// checkpoints.
 //
-// Its training scripts write two kinds with torch.save:
+// DALLE-pytorch's training scripts write two kinds with torch.save:
 //
 //	train_vae.py    hparams, weights                                      a discrete VAE
 //	train_dalle.py  hparams, vae_params, weights, version, epoch, …       a DALL-E, and its VAE below "vae."
@@ -8,10 +9,13 @@
 // No script writes its CLIP; a checkpoint of it has hparams and weights, like a VAE's. hparams and vae_params are the
 // arguments of the classes' constructors, weights is a state_dict. Safetensors files hold the same, with hparams and the
 // like as JSON in the metadata. Versions 0.x to 1.6.6 are read if they compute what 1.6.6 computes; an argument that is not
-// supported is an error that names it.
+// supported is an error that names it. A bare state_dict is read with hparams that are given beside it.
 //
-// Names and layouts of DALLE-pytorch are known in this package only: models have none of them. clip_state.go and
-// dalle_state.go translate state_dicts, clip.go, dalle.go and vae.go translate arguments.
+// The flow notebook saves the bare state_dicts of its classes ImprovedAutoEncoder and LinearRNVP; their shapes say which
+// configuration they have. The statistics of standardized embeddings are in a file of their own, see [Embedding].
+//
+// Names and layouts of both programs are known in this package only: models have none of them. clip_state.go, dalle_state.go,
+// flow.go and flow_save.go translate state_dicts, clip.go, dalle.go and vae.go translate arguments.
 package interchange
 
 import (
@@ -20,10 +24,12 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/bestiary-ml/bestiary/autoencoder"
 	"github.com/bestiary-ml/bestiary/clip"
 	"github.com/bestiary-ml/bestiary/dalle"
 	"github.com/bestiary-ml/bestiary/dvae"
 	"github.com/bestiary-ml/bestiary/fault"
+	"github.com/bestiary-ml/bestiary/flows"
 	"github.com/bestiary-ml/bestiary/tensor"
 )
 
@@ -35,18 +41,33 @@ type Checkpoint struct {
 	DALLE  *dalle.Config
 	CLIP   *clip.Config
 
-	source *source
-	scaled bool // DALL-E's branches have scales: versions with LayerScale
-	padded bool // DALL-E's padding has an id of its own at each position: versions from 0.9 on
+	Autoencoder *autoencoder.Config
+	Flow        *flows.Config
+	Embedding   *Embedding // of the flow, or the only content of the file
+
+	source   *source
+	oneClass bool // the flow has no condition, and gets one of zeros
+	scaled   bool // DALL-E's branches have scales: versions with LayerScale
+	padded   bool // DALL-E's padding has an id of its own at each position: versions from 0.9 on
 }
 
 // Read reads what a file describes. It checks the names and shapes of enough weights to make sure that models of the
 // described sizes are in the file, before anything is allocated for them. Close the checkpoint after use. Errors about the
 // content are a [*fault.DamagedFile].
-func Read(path string) (*Checkpoint, error) {
+func Read(path string) (*Checkpoint, error) { return ReadWith(path, "") }
+
+// ReadWith is Read for a file that may lack hparams, such as a bare state_dict: they are those of the JSON file at settings, an
+// object of the constructor's arguments, or of hparams and vae_params.
+func ReadWith(path, settings string) (*Checkpoint, error) {
 	s, err := open(path)
 	if err != nil {
 		return nil, err
+	}
+	if settings != "" {
+		if err := s.readSettings(settings); err != nil {
+			s.close()
+			return nil, err
+		}
 	}
 	c := &Checkpoint{Path: path, Origin: s.origin(), source: s}
 	if err := c.describe(); err != nil {
@@ -60,9 +81,12 @@ func Read(path string) (*Checkpoint, error) {
 func (c *Checkpoint) Close() error { return c.source.close() }
 
 func (c *Checkpoint) describe() error {
+	if done, err := c.describeNotebook(); done || err != nil {
+		return err
+	}
 	hparams, ok := c.source.values["hparams"].(map[string]any)
 	if !ok {
-		return fmt.Errorf("has no hparams, so that the model's sizes are unknown; name a checkpoint that DALLE-pytorch's train_vae.py or train_dalle.py wrote")
+		return fmt.Errorf("has no hparams, so that the model's sizes are unknown; name a checkpoint that DALLE-pytorch's train_vae.py or train_dalle.py wrote, or give the hparams as a JSON file")
 	}
 	if _, ok := c.source.shape("to_text_latent.weight"); ok {
 		return c.describeCLIP(hparams)
@@ -70,7 +94,7 @@ func (c *Checkpoint) describe() error {
 	vaeParams, isDALLE := c.source.values["vae_params"]
 	if !isDALLE {
 		if _, ok := hparams["depth"]; ok {
-			return fmt.Errorf("has no vae_params beside the hparams of a DALL-E; name a checkpoint that DALLE-pytorch's train_dalle.py wrote")
+			return fmt.Errorf("has no vae_params beside the hparams of a DALL-E; name a checkpoint that DALLE-pytorch's train_dalle.py wrote, or give hparams and vae_params as a JSON file")
 		}
 		return c.describeVAE("hparams", hparams, "")
 	}
@@ -87,16 +111,42 @@ func (c *Checkpoint) describe() error {
 	return c.describeDALLE(hparams)
 }
 
+// describeNotebook describes a file of the flow notebook; done is false for other files.
+func (c *Checkpoint) describeNotebook() (done bool, err error) {
+	s := c.source
+	if s.holdsEmbedding() {
+		if c.Embedding, err = s.embedding(); err != nil {
+			return true, err
+		}
+		c.Origin = "statistics of the flow notebook"
+		done = len(s.names()) == 2
+	}
+	if _, ok := s.shape(flowRoot); ok {
+		if err := c.describeFlow(); err != nil || c.Embedding == nil {
+			return true, err
+		}
+		return true, c.SetEmbedding(c.Embedding)
+	}
+	if _, ok := s.shape(autoencoderRoot); ok {
+		return true, c.describeAutoencoder()
+	}
+	return done, nil
+}
+
 const (
 	vaeClass  = "DiscreteVAE"
 	vaePrefix = "vae."
 )
 
-// Models are the content of a file: a VAE, a VAE and the DALL-E that models its codes, or a CLIP.
+// Models are the content of a file: a VAE, a VAE and the DALL-E that models its codes, a CLIP, an autoencoder, a flow, or the
+// statistics of a flow's embeddings.
 type Models struct {
-	VAE   *dvae.VAE
-	DALLE *dalle.DALLE
-	CLIP  *clip.CLIP
+	VAE         *dvae.VAE
+	DALLE       *dalle.DALLE
+	CLIP        *clip.CLIP
+	Autoencoder *autoencoder.Autoencoder
+	Flow        *flows.RealNVP
+	Embedding   *Embedding
 }
 
 // Build builds the models of the checkpoint on a device. Errors about the content are a [*fault.DamagedFile].
@@ -116,9 +166,22 @@ func (c *Checkpoint) Build(d *tensor.Device) (m Models, err error) {
 		}
 	}
 	if c.CLIP != nil {
-		m.CLIP, err = c.source.clip(d, *c.CLIP)
+		if m.CLIP, err = c.source.clip(d, *c.CLIP); err != nil {
+			return m, err
+		}
 	}
-	return m, err
+	if c.Autoencoder != nil {
+		if m.Autoencoder, err = c.source.autoencoder(d, *c.Autoencoder); err != nil {
+			return m, err
+		}
+	}
+	if c.Flow != nil {
+		if m.Flow, err = c.flow(d); err != nil {
+			return m, err
+		}
+	}
+	m.Embedding = c.Embedding
+	return m, nil
 }
 
 // damaged returns err as a [*fault.DamagedFile], unless it is about the device or already names a file.

@@ -2,8 +2,10 @@ package interchange
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 
+	"github.com/bestiary-ml/bestiary/internal/finite"
 	"github.com/bestiary-ml/bestiary/internal/safetensors"
 	"github.com/bestiary-ml/bestiary/internal/torchfile"
 	"github.com/bestiary-ml/bestiary/internal/weights"
@@ -12,14 +14,21 @@ import (
 // torchVersion is the version of DALLE-pytorch that loads exported files.
 const torchVersion = "1.6.6"
 
+// PositionNote says which release of a library an exported DALL-E without rotary positions is for. A file with the names of
+// both would not load: DALLE-pytorch refuses names that it doesn't know.
+const PositionNote = "its learned positions have the names of axial-positional-embedding 0.3 and later, image_pos_emb.weights.0 and .1; " +
+	"for 0.2, rename them to image_pos_emb.weights_0 and weights_1"
+
 // export is the content of a file of either format.
 type export struct {
+	bare     bool            // the file is the state_dict itself, with the sections among its entries
 	sections *torchfile.Dict // hparams and so on, in the order of DALLE-pytorch's scripts
 	weights  []stateTensor
 }
 
 // WriteTorch writes a checkpoint like train_vae.py (a VAE) or train_dalle.py (a DALL-E and its VAE), without the state of
-// the optimizer. DALLE-pytorch 1.6.6 loads it by name and shape.
+// the optimizer. DALLE-pytorch 1.6.6 loads it by name and shape. An autoencoder or a flow is written as the state_dict of the
+// flow notebook's class, which loads it with strict=True.
 func WriteTorch(path string, m Models) error {
 	e, err := newExport(m)
 	if err != nil {
@@ -28,6 +37,12 @@ func WriteTorch(path string, m Models) error {
 	weights := &torchfile.Dict{Ordered: true}
 	for _, w := range e.weights {
 		weights.Set(w.name, w.tensor)
+	}
+	if e.bare {
+		for key, value := range e.sections.All() {
+			weights.Set(key, value)
+		}
+		return torchfile.Write(path, weights)
 	}
 	e.sections.Set(weightsKey, weights)
 	return torchfile.Write(path, e.sections)
@@ -57,13 +72,52 @@ func WriteSafetensors(path string, m Models) error {
 	return safetensors.Write(path, all, meta)
 }
 
+// check returns an error if a weight is NaN or infinite.
+func (e *export) check() error {
+	var check finite.Check
+	for _, w := range e.weights {
+		check.Add(w.name, w.tensor.F32)
+	}
+	if problem := check.Problem(); problem != "" {
+		return errors.New(problem)
+	}
+	return nil
+}
+
+// newExport returns what is written of m. Weights that are not finite are an error.
 func newExport(m Models) (*export, error) {
+	e, err := exportOf(m)
+	if err == nil {
+		err = e.check()
+	}
+	return e, err
+}
+
+func exportOf(m Models) (*export, error) {
 	e := &export{}
 	prefix := ""
 	add := func(all []safetensors.Tensor) {
 		for _, t := range all {
 			e.weights = append(e.weights, stateTensor{prefix + t.Name, &t})
 		}
+	}
+	if m.Autoencoder != nil || m.Flow != nil || m.Embedding != nil {
+		e.bare, e.sections = true, torchfile.NewDict()
+		switch {
+		case m.Autoencoder != nil:
+			add(weights.Of(m.Autoencoder))
+		case m.Flow != nil:
+			all, err := saveRealNVP(m.Flow)
+			if err != nil {
+				return nil, err
+			}
+			add(all)
+		default:
+			sections, all := m.Embedding.state()
+			e.sections = sections
+			add(all)
+		}
+		return e, nil
 	}
 	if m.CLIP != nil {
 		args, err := clipParams(m.CLIP.Config())
@@ -94,6 +148,8 @@ func newExport(m Models) (*export, error) {
 // jsonOf turns a value of Python into one for JSON.
 func jsonOf(v any) any {
 	switch v := v.(type) {
+	case torchfile.List:
+		return jsonOf(torchfile.Tuple(v))
 	case torchfile.Tuple:
 		all := []any{}
 		for _, item := range v {

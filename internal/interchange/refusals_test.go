@@ -34,13 +34,6 @@ func TestRefused(t *testing.T) {
 		return func(c checkpoint) { c.weights.Set(name, value) }
 	}
 	tuple := func(items ...any) torchfile.Tuple { return items }
-	zeros := func(shape ...int) *safetensors.Tensor {
-		n := 1
-		for _, s := range shape {
-			n *= s
-		}
-		return &safetensors.Tensor{DType: safetensors.F32, Shape: shape, F32: make([]float32, n)}
-	}
 	for name, c := range map[string]struct {
 		change func(checkpoint)
 		want   string
@@ -84,7 +77,11 @@ func TestRefused(t *testing.T) {
 			"text_emb.weight"},
 		"a weight of the VAE less": {func(c checkpoint) { c.Set("weights", without(c.weights, "vae.decoder.2.bias")) },
 			"decoder.2.bias"},
-		"other angles": {weight(anglesName, zeros(1, 23, 12)), "rotary angles"},
+		"NaN":                  {weight("to_logits.0.weight", filled(float32(math.NaN()), 24)), "24 weights that are NaN"},
+		"infinite":             {weight("to_logits.0.bias", filled(float32(math.Inf(1)), 24)), "24 weights that are NaN"},
+		"NaN in the VAE":       {weight("vae.codebook.weight", filled(float32(math.NaN()), 14, 8)), "weights that are NaN"},
+		"integers for the VAE": {weight("vae.codebook.weight", &safetensors.Tensor{DType: safetensors.I32, Shape: []int{14, 8}, I32: make([]int32, 14*8)}), "float32"},
+		"other angles":         {weight(anglesName, zeros(1, 23, 12)), "rotary angles"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			changed := checkpointOf(t, reference)
@@ -100,6 +97,13 @@ func TestRefused(t *testing.T) {
 			}
 		})
 	}
+}
+
+// filled is a tensor of equal values.
+func filled(v float32, shape ...int) *safetensors.Tensor {
+	t := zeros(shape...)
+	t.F32 = fill(len(t.F32), v)
+	return t
 }
 
 // TestNotACheckpoint reads files of other kinds.

@@ -28,12 +28,28 @@ type entry struct {
 }
 
 // sections are the values that are read. Others belong to training, such as the state of the optimizer.
-var sections = []string{"hparams", "vae_params", "vae_class_name", "version", "epoch"}
+var sections = []string{"hparams", "vae_params", "vae_class_name", "version", "epoch", classesSection}
 
 const weightsKey = "weights"
 
-// open detects the format by the first bytes.
+// open opens a file of either format. Names lose what wrappers of modules put into them.
 func open(path string) (*source, error) {
+	s, err := openFormat(path)
+	if err != nil {
+		return nil, err
+	}
+	if err := s.unwrap(); err != nil {
+		s.close()
+		return nil, fault.Damaged(path, "%v", err)
+	}
+	return s, nil
+}
+
+// openFormat detects the format by the name and the first bytes.
+func openFormat(path string) (*source, error) {
+	if strings.HasSuffix(path, shardIndexSuffix) {
+		return openShards(path)
+	}
 	file, err := os.Open(path)
 	if err == nil {
 		head := make([]byte, 9)
@@ -47,28 +63,44 @@ func open(path string) (*source, error) {
 }
 
 func openSafetensors(path string) (*source, error) {
+	if shard := shardName.FindString(path); shard != "" && shard != "-00001-of-00001.safetensors" {
+		return nil, fmt.Errorf("%s: is one of several shards of a checkpoint; name the file that lists them, such as model%s", path, shardIndexSuffix)
+	}
+	s := newSource(path)
+	return s, s.addSafetensors(path)
+}
+
+func newSource(path string) *source {
+	return &source{path: path, values: map[string]any{}, tensors: map[string]entry{}, close: func() error { return nil }}
+}
+
+// addSafetensors adds the tensors and the metadata of a file.
+func (s *source) addSafetensors(path string) error {
 	f, err := safetensors.Read(path)
 	if err != nil {
-		return nil, err
+		return err
 	}
-	s := &source{path: path, values: map[string]any{}, tensors: map[string]entry{}, order: f.Names(), close: func() error { return nil }}
 	for _, key := range sections {
 		text, ok := f.Metadata[key]
 		if !ok {
 			continue
 		}
 		if s.values[key], err = parseJSON(text); err != nil {
-			return nil, fault.Damaged(path, "its metadata %q is not JSON (%v); use a file that this program exported", key, err)
+			return fault.Damaged(path, "its metadata %q is not JSON (%v); use a file that this program exported", key, err)
 		}
 	}
-	for _, name := range s.order {
+	for _, name := range f.Names() {
 		t, err := f.Tensor(name)
 		if err != nil {
-			return nil, err
+			return err
 		}
+		if _, twice := s.tensors[name]; twice {
+			return fault.Damaged(path, "holds %.80q, which another shard has, too; copy the shards again", name)
+		}
+		s.order = append(s.order, name)
 		s.tensors[name] = entry{t.Shape, func() (safetensors.Tensor, error) { return *t, nil }}
 	}
-	return s, nil
+	return nil
 }
 
 // parseJSON distinguishes integers from other numbers, as Python does.

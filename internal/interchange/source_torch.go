@@ -24,7 +24,7 @@ func openTorch(path string) (*source, error) {
 func (s *source) readTorch(f *torchfile.File) error {
 	root, ok := f.Root.(*torchfile.Dict)
 	if !ok {
-		return fmt.Errorf("holds no dictionary; name a checkpoint that DALLE-pytorch's train_vae.py or train_dalle.py wrote")
+		return fmt.Errorf("holds no dictionary; name a checkpoint that DALLE-pytorch's train_vae.py or train_dalle.py wrote, or a state_dict")
 	}
 	for _, key := range sections {
 		if v, ok := root.Get(key); ok {
@@ -34,19 +34,18 @@ func (s *source) readTorch(f *torchfile.File) error {
 			}
 		}
 	}
-	found, _ := root.Get(weightsKey)
-	if text, ok := found.(string); ok {
-		return fmt.Errorf("holds a note instead of weights (%.60q): it is the auxiliary file of a DeepSpeed checkpoint; consolidate that to one file first", text)
-	}
-	weights, ok := found.(*torchfile.Dict)
-	if !ok {
-		return fmt.Errorf("holds no weights; name a checkpoint that DALLE-pytorch's train_vae.py or train_dalle.py wrote")
+	weights, bare, err := stateOf(root)
+	if err != nil {
+		return err
 	}
 	loaded := map[*torchfile.Tensor]*safetensors.Tensor{} // tied weights are loaded once
 	room := 4*f.Size + 1<<20                              // half precision doubles in memory; nothing else grows
 	for key, v := range weights.All() {
 		name, ok1 := key.(string)
 		t, ok2 := v.(*torchfile.Tensor)
+		if bare && ok1 && !ok2 { // counters and the like beside the weights
+			continue
+		}
 		if !ok1 || !ok2 {
 			return fmt.Errorf("has %.40q among its weights, which is not a tensor; name a checkpoint that DALLE-pytorch wrote", fmt.Sprint(key))
 		}
@@ -66,6 +65,33 @@ func (s *source) readTorch(f *torchfile.File) error {
 		}}
 	}
 	return nil
+}
+
+// stateKeys are the keys under which checkpoints have their weights: DALLE-pytorch's, then those of other training scripts.
+var stateKeys = []string{weightsKey, "state_dict", "model_state_dict", "model"}
+
+// stateOf returns the dictionary of the weights: root itself if bare.
+func stateOf(root *torchfile.Dict) (weights *torchfile.Dict, bare bool, err error) {
+	for _, key := range stateKeys {
+		found, ok := root.Get(key)
+		if !ok {
+			continue
+		}
+		switch found := found.(type) {
+		case *torchfile.Dict:
+			return found, false, nil
+		case string:
+			if key == weightsKey {
+				return nil, false, fmt.Errorf("holds a note instead of weights (%.60q): it is the auxiliary file of a DeepSpeed checkpoint; consolidate that to one file first", found)
+			}
+		}
+	}
+	for _, v := range root.All() {
+		if _, ok := v.(*torchfile.Tensor); ok {
+			return root, true, nil
+		}
+	}
+	return nil, false, fmt.Errorf("holds no weights; name a checkpoint that DALLE-pytorch's train_vae.py or train_dalle.py wrote, or a state_dict")
 }
 
 // plain converts a value without tensors to the types of a source.

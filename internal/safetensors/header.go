@@ -110,11 +110,18 @@ func decodeHeader(header []byte) (entries []*entry, metadata map[string]string, 
 	return entries, metadata, nil
 }
 
+// typeError is the error for an element type that is not read, such as 8-bit floating-point numbers.
+type typeError struct{ dtype DType }
+
+func (e *typeError) Error() string {
+	return fmt.Sprintf("is of type %s, which is not supported (F64, F32, F16, BF16, I64, I32, U8 and BOOL are)", quoted(string(e.dtype)))
+}
+
 // check returns an error for an entry that is wrong by itself.
 func (e *entry) check() error {
 	size := e.DType.size()
 	if size == 0 {
-		return fmt.Errorf("is of type %s, which is not supported (F64, F32, F16, BF16, I64, I32, U8 and BOOL are)", quoted(string(e.DType)))
+		return &typeError{e.DType}
 	}
 	if e.Shape == nil || len(e.Offsets) != 2 {
 		return fmt.Errorf("lacks a shape or a pair of data_offsets")

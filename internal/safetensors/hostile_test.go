@@ -3,9 +3,12 @@ package safetensors
 import (
 	"bytes"
 	"encoding/binary"
+	"errors"
 	"math"
 	"strings"
 	"testing"
+
+	"github.com/bestiary-ml/bestiary/fault"
 )
 
 func TestHostileHeaders(t *testing.T) {
@@ -72,5 +75,18 @@ func TestEveryFlippedBitIsRefused(t *testing.T) {
 	if err == nil || !strings.HasPrefix(err.Error(), "runs/x/autoencoder.safetensors: ") ||
 		!strings.Contains(err.Error(), "the checksum does not match") || !strings.Contains(err.Error(), "; restore it from a backup") {
 		t.Errorf("got %v", err)
+	}
+}
+
+// TestOtherTypes refuses element types that are not read. Such a file is not damaged; the error says how to save it.
+func TestOtherTypes(t *testing.T) {
+	for _, dtype := range []string{"F8_E4M3", "I16", "U64", "C64"} {
+		header := `{"w":{"dtype":"` + dtype + `","shape":[1],"data_offsets":[0,8]}}`
+		content := append(binary.LittleEndian.AppendUint64(nil, uint64(len(header))), header+"12345678"...)
+		_, err := Decode("x.safetensors", bytes.NewReader(content), int64(len(content)))
+		var damaged *fault.DamagedFile
+		if err == nil || errors.As(err, &damaged) || !strings.Contains(err.Error(), dtype) || !strings.Contains(err.Error(), "float32") {
+			t.Errorf("%s: error %v, want one that says how to save the weights", dtype, err)
+		}
 	}
 }

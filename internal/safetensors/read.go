@@ -39,6 +39,9 @@ func Decode(name string, r io.Reader, size int64) (*File, error) {
 	if err == nil {
 		return file, nil
 	}
+	if kind := (*typeError)(nil); errors.As(err, &kind) { // the file is whole
+		return nil, fmt.Errorf("%s: %w; save its weights as float32, for example with model.float()", name, err)
+	}
 	if newer := (*newerError)(nil); errors.As(err, &newer) { // the file is whole
 		return nil, fmt.Errorf("%s: not a safetensors file we can use: %w; update bestiary to use it", name, err)
 	}

@@ -129,7 +129,7 @@ func (f *File) Float32(name string) ([]float32, []int, error) {
 	case F64:
 		return convert[float32](t.F64), t.Shape, nil
 	}
-	return nil, nil, f.wrongType(t, "floating-point numbers")
+	return nil, nil, f.wrongType(t, floatingPoint)
 }
 
 // Float64 returns the exact elements and the shape of a floating-point tensor.
@@ -144,7 +144,7 @@ func (f *File) Float64(name string) ([]float64, []int, error) {
 	case F32, F16, BF16:
 		return convert[float64](t.F32), t.Shape, nil
 	}
-	return nil, nil, f.wrongType(t, "floating-point numbers")
+	return nil, nil, f.wrongType(t, floatingPoint)
 }
 
 // Int64 returns the exact elements and the shape of a tensor of I64, I32 or U8.
@@ -164,9 +164,14 @@ func (f *File) Int64(name string) ([]int64, []int, error) {
 	return nil, nil, f.wrongType(t, "integers")
 }
 
+const floatingPoint = "floating-point numbers"
+
 func (f *File) wrongType(t *Tensor, want string) error {
-	return fmt.Errorf("%s: tensor %q holds %s where %s are wanted; use a file that was saved for this model",
-		f.Path, t.Name, t.DType, want)
+	remedy := "use a file that was saved for this model"
+	if want == floatingPoint {
+		remedy += ", or save its weights as float32 if they are quantized"
+	}
+	return fmt.Errorf("%s: tensor %q holds %s where %s are wanted; %s", f.Path, t.Name, t.DType, want, remedy)
 }
 
 func convert[To, From float32 | float64 | int64 | int32 | uint8](from []From) []To {

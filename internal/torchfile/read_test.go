@@ -207,3 +207,20 @@ func ExampleOpen() {
 	fmt.Println(t.Shape, t.F32, err)
 	// Output: [1 2 2] [13 14 21 22] <nil>
 }
+
+// TestEmpty reads tensors without elements, wherever the size of zero stands.
+func TestEmpty(t *testing.T) {
+	f, err := Open("testdata/empty.pt")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	root := f.Root.(*Dict)
+	for name, shape := range map[string][]int{"a": {3, 0}, "b": {0, 3}, "c": {2, 3, 0}, "d": {0}, "e": {4, 0}, "f": {4, 0}} {
+		v, _ := root.Get(name)
+		got, err := v.(*Tensor).Load()
+		if err != nil || !slices.Equal(got.Shape, shape) || got.Len() != 0 {
+			t.Errorf("%s: %v %v, want shape %v", name, got.Shape, err, shape)
+		}
+	}
+}

@@ -5,6 +5,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/bestiary-ml/bestiary/internal/safetensors"
@@ -109,12 +110,12 @@ func view(s, offset, size, stride any) (*Tensor, error) {
 		return nil, errOutside
 	}
 	t.offset = int(at)
+	if slices.Contains(t.Shape, 0) { // no elements, whatever the other sizes
+		t.stride, t.offset = make([]int, len(t.Shape)), 0
+		return t, nil
+	}
 	last, count := t.offset, 1
 	for i, d := range t.Shape {
-		if d == 0 {
-			t.stride, t.offset = make([]int, len(t.Shape)), 0
-			return t, nil
-		}
 		if t.stride[i] > 0 && d-1 > (of.n-1-last)/t.stride[i] {
 			return nil, errOutside
 		}
@@ -152,6 +153,9 @@ func ints(v any) ([]int, error) {
 
 // Len returns the number of elements.
 func (t *Tensor) Len() int {
+	if slices.Contains(t.Shape, 0) { // the product of the other sizes may overflow
+		return 0
+	}
 	n := 1
 	for _, d := range t.Shape {
 		n *= d

@@ -73,8 +73,8 @@ func (c Config) Validate() error {
 		return fault.Field("KeepMB", c.KeepMB, "must be 0 or more")
 	case c.Reversible && c.Checkpoint:
 		return fault.Field("Checkpoint", nil, "can't be combined with Reversible, which recomputes activations anyway; set one of them")
-	case c.ShiftTokens && c.Dim%4 != 0:
-		return fault.Field("Dim", c.Dim, "must be a multiple of 4 with ShiftTokens")
+	case c.ShiftTokens && c.Dim < 2:
+		return fault.Field("Dim", c.Dim, "must be 2 or more with ShiftTokens")
 	case c.ShiftTokens && !c.Causal:
 		return fault.Field("ShiftTokens", nil, "needs a causal transformer")
 	case c.Rotary && c.DimHead < 6:

@@ -77,7 +77,7 @@ func (t *Transformer) recomputed(x *tensor.Tensor, p *pass) (x1, x2 *tensor.Tens
 type pass struct {
 	cos, sin *tensor.Tensor // [Len, R] of all positions, or nil
 	keep     *tensor.Tensor // ints [B, n], 0 where a key is padding, or nil
-	shift    *tensor.Tensor // ints [4·n], see shiftIndex, or nil
+	shift    *tensor.Tensor // ints [parts·n], see shiftIndex, or nil
 
 	// With a cache:
 	cache *Cache
@@ -98,7 +98,8 @@ func (t *Transformer) newPass(x, keep *tensor.Tensor, cache *Cache) *pass {
 		panic("transformer: Forward with both a cache and padding")
 	}
 	if t.shift != nil {
-		p.moved = &TokenShift{First: first, Index: t.index[4*first : 4*(first+n)]}
+		parts := shiftParts(t.config.Dim)
+		p.moved = &TokenShift{First: first, Index: t.index[parts*first : parts*(first+n)]}
 	}
 	return p
 }

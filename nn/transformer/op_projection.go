@@ -28,18 +28,19 @@ type Projection struct {
 	Scale, Residual *tensor.Tensor // [out] and [B, m, out]; both or neither
 }
 
-// TokenShift lets tokens take some channels from other tokens: with the normalized tokens viewed as [B, 4·capacity, in/4],
-// entry j of the positions from First on becomes entry Index[j], or zeros for −1. No position looks at a later one.
+// TokenShift lets tokens take some channels from other tokens: with the normalized tokens viewed as
+// [B, parts·capacity, in/parts], entry j of the positions from First on becomes entry Index[j], or zeros for −1. No position
+// looks at a later one. There are 4 parts or, where in is not a multiple of 4, in.
 type TokenShift struct {
 	First int
-	Index []int32        // 4 per position
+	Index []int32        // parts per position
 	index *tensor.Tensor // the same on the device, once it is needed
 }
 
 // Apply returns the projection [B, m, out] of x [B, m, in]. It panics if shapes don't match.
 func (p Projection) Apply(x *tensor.Tensor) *tensor.Tensor {
 	if x.Rank() != 3 || p.Weight.Rank() != 2 || (p.Scale == nil) != (p.Residual == nil) ||
-		p.Shift != nil && (p.Gamma == nil || p.Inputs.Rank() != 3 || len(p.Shift.Index) != 4*x.Dim(1)) {
+		p.Shift != nil && (p.Gamma == nil || p.Inputs.Rank() != 3 || len(p.Shift.Index) != shiftParts(x.Dim(2))*x.Dim(1)) {
 		panic(fmt.Sprintf("transformer: projection of %v with weights %v", x, p.Weight))
 	}
 	if y := p.applyRow(x); y != nil {
@@ -74,11 +75,11 @@ func (p Projection) Apply(x *tensor.Tensor) *tensor.Tensor {
 	return x
 }
 
-// shiftTokens picks quarters of the channels of x [B, n, D] by index, 4 per token of the result: with x viewed as
-// [B, 4·n, D/4], entry j is entry index[j], or zeros for −1.
+// shiftTokens picks parts of the channels of x [B, n, D] by index, shiftParts(D) per token of the result: with x viewed as
+// [B, parts·n, D/parts], entry j is entry index[j], or zeros for −1.
 func shiftTokens(x, index *tensor.Tensor) *tensor.Tensor {
 	batch, dim := x.Dim(0), x.Dim(2)
-	return x.Reshape(batch, -1, dim/4).Gather(1, index).Reshape(batch, -1, dim)
+	return x.Reshape(batch, -1, dim/shiftParts(dim)).Gather(1, index).Reshape(batch, -1, dim)
 }
 
 // setPositions overwrites positions first, first+1, … of a cache [B, capacity, D] with x [B, m, D]. No gradient flows.
@@ -108,7 +109,8 @@ func (p Projection) applyRow(x *tensor.Tensor) *tensor.Tensor {
 	return y
 }
 
-// rowProduct describes the kernel for x [B, 1, in]; ok is false if a token shift mixes quarters, which the kernel can't.
+// rowProduct describes the kernel for x [B, 1, in]; ok is false if a token shift mixes quarters or
+// divides them, which the kernel can't.
 func (p Projection) rowProduct(x *tensor.Tensor) (r kernel.RowProduct, ok bool) {
 	r = kernel.RowProduct{
 		Rows: x.Dim(0), In: x.Dim(2), Out: p.Weight.Dim(1), TransW: p.Transposed, Twin: engine.Data(p.Twin),
@@ -124,6 +126,9 @@ func (p Projection) rowProduct(x *tensor.Tensor) (r kernel.RowProduct, ok bool) 
 		r.Out /= 2
 	}
 	if s := p.Shift; s != nil {
+		if len(s.Index) != len(r.Sources) {
+			return r, false
+		}
 		r.Inputs, r.Capacity, r.Position = engine.Data(p.Inputs), p.Inputs.Dim(1), s.First
 		for quarter, from := range s.Index {
 			if r.Sources[quarter] = -1; from >= 0 {

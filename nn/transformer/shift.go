@@ -1,28 +1,47 @@
 package transformer
 
-// shiftIndex describes the token shift: a token takes some quarters of its channels from other tokens. A token of text
-// takes the first two quarters from the token before it; a cell of the picture takes the first from the cell above it and
-// the second from the cell to its left. Quarters without a source are zero. With x [B, n, D] seen as [B, 4·n, D/4], entry
-// j of the shifted sequence is entry index[j] of x, or zeros for −1.
-func (g Geometry) shiftIndex() []int32 {
-	index := make([]int32, 4*g.Len())
+// shiftIndex describes the token shift of tokens of dim channels: a token takes some of its channels from other tokens. A token
+// of text takes the first half from the token before it; a cell of the picture takes the first quarter from the cell above it
+// and the second from the cell to its left. Channels without a source are zero. Halves and quarters are rounded up, as by
+// DALLE-pytorch's Tensor.chunk.
+//
+// With x [B, n, D] seen as [B, parts·n, D/parts], entry j of the shifted sequence is entry index[j] of x, or zeros for −1. There
+// are shiftParts(dim) parts.
+func (g Geometry) shiftIndex(dim int) []int32 {
+	parts := shiftParts(dim)
+	width := dim / parts
+	half, quarter := (dim+1)/2, (dim+3)/4
+	index := make([]int32, parts*g.Len())
 	for p := range g.Len() {
-		sources := [4]int{p - 1, p - 1, p, p}
-		if row, column, ok := g.cell(p); ok {
-			sources = [4]int{p - g.Width, p - 1, p, p}
-			if row == 0 {
-				sources[0] = -1
+		row, column, image := g.cell(p)
+		for part := range parts {
+			channel, source := part*width, p
+			switch {
+			case !image && channel < half:
+				source = p - 1
+			case image && channel < quarter:
+				if source = p - g.Width; row == 0 {
+					source = -1
+				}
+			case image && channel < 2*quarter:
+				if source = p - 1; column == 0 {
+					source = -1
+				}
 			}
-			if column == 0 {
-				sources[1] = -1
-			}
-		}
-		for quarter, source := range sources {
-			index[4*p+quarter] = -1
+			index[parts*p+part] = -1
 			if source >= 0 {
-				index[4*p+quarter] = int32(4*source + quarter)
+				index[parts*p+part] = int32(parts*source + part)
 			}
 		}
 	}
 	return index
+}
+
+// shiftParts returns into how many parts of equal width the token shift divides the channels: quarters or, where there are
+// none, single channels.
+func shiftParts(dim int) int {
+	if dim%4 == 0 {
+		return 4
+	}
+	return dim
 }

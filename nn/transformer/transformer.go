@@ -82,7 +82,7 @@ func New(d *tensor.Device, c Config, g *tensor.Generator) (t *Transformer, err e
 		t.cos, t.sin = d.From(cos, len(cos)/r, r).Keep(), d.From(sin, len(sin)/r, r).Keep()
 	}
 	if c.ShiftTokens {
-		t.index = c.Geometry.shiftIndex()
+		t.index = c.Geometry.shiftIndex(c.Dim)
 		t.shift = d.Ints(t.index).Keep()
 	}
 	return t, nil

@@ -34,3 +34,7 @@ root = {
 torch.save(root, "values.pt")
 torch.save(root, "values-protocol4.pt", pickle_protocol=4)
 torch.save(root, "values-legacy.pt", _use_new_zipfile_serialization=False)
+
+# Tensors without elements, of which PyTorch stores sizes and strides all the same.
+torch.save({"a": torch.zeros(3, 0), "b": torch.zeros(0, 3), "c": torch.zeros(2, 3, 0), "d": torch.zeros(0),
+            "e": torch.zeros(4, 5)[:, :0], "f": torch.zeros(4, 0, dtype=torch.int64)}, "empty.pt")

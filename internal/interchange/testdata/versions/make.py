@@ -1,13 +1,14 @@
 """Writes small checkpoints, as a version of DALLE-pytorch makes them, with the logits that the version answers.
 
-    PYTHONPATH=einops,axial-positional-embedding,… python3 make.py WHEEL VERSION ATTN_TYPES REVERSIBLE
+    PYTHONPATH=einops,axial-positional-embedding,… python3 make.py WHEEL VERSION ATTN_TYPES REVERSIBLE [DIM]
 
 WHEEL is the folder in which the version's wheel is unpacked.
 """
 import sys
 import types
 
-wheel, version, attn_types, reversible = sys.argv[1:]
+wheel, version, attn_types, reversible = sys.argv[1:5]
+dim = int((sys.argv[5:] or ["8"])[0])
 sys.path.insert(0, wheel)
 
 
@@ -33,7 +34,7 @@ from dalle_pytorch.dalle_pytorch import DALLE, DiscreteVAE
 torch.manual_seed(5)
 attn_types = tuple(attn_types.split("+"))
 vae_params = dict(image_size=8, num_layers=1, num_tokens=9, codebook_dim=4, hidden_dim=2, num_resnet_blocks=0)
-hparams = dict(num_text_tokens=10, text_seq_len=5, dim=8, depth=len(attn_types), heads=2, dim_head=6,
+hparams = dict(num_text_tokens=10, text_seq_len=5, dim=dim, depth=len(attn_types), heads=2, dim_head=6,
                reversible=reversible == "reversible", attn_types=attn_types)
 dalle = DALLE(vae=DiscreteVAE(**vae_params), **hparams).eval()
 with torch.no_grad():
@@ -48,4 +49,4 @@ with torch.no_grad():
 checkpoint = dict(hparams=hparams, vae_params=vae_params, weights=dalle.state_dict(), text=text, image=image, logits=logits)
 if version >= "1.":
     checkpoint["version"] = version
-torch.save(checkpoint, f"{version}-{'-'.join(attn_types)}-{reversible}.pt")
+torch.save(checkpoint, f"{version}-{'-'.join(attn_types)}-{reversible}{'' if dim == 8 else f'-dim{dim}'}.pt")
