@@ -101,6 +101,8 @@ func TestTrainOnCaptions(t *testing.T) {
 	if err := os.WriteFile(filepath.Join(run, "dvae.safetensors"), coder, 0o666); err != nil {
 		t.Fatal(err)
 	}
+	fails(t, 1, []string{"dvae.safetensors: is another file than the one that the run saved", "verify --accept"}, "train", "dalle", "--run", run, "--resume", "--steps", "12")
+	succeeds(t, "verify", "--accept", run)
 
 	path := filepath.Join(run, "tokenizer.json")
 	whole, err := os.ReadFile(path)
@@ -168,6 +170,7 @@ func TestPicturesWithoutCaptions(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	succeeds(t, "verify", "--accept", drawn)
 	fails(t, 2, []string{"--data is missing", folder, "has no captions", "name pictures that have some"}, "eval", "--run", drawn)
 	files, err := filepath.Glob(filepath.Join(folder, "*", "*.png"))
 	if err != nil || len(files) != 24 {
