@@ -53,7 +53,7 @@ func (t *Tensor) Conv2d(w, bias *Tensor, o ConvOptions) *Tensor {
 	if t.device.recording(t, w, bias) {
 		t.device.record(func() {
 			k, plain := t.kernels(), c
-			plain.Act = kernel.NoActivation
+			plain.Act = kernel.ActNone
 			outputGrad(o.Act, bias, y)
 			w.addGrad(func(dst kernel.Buffer) { k.Conv2dBackwardWeight(plain, t.data, y.grad, dst) })
 			t.addGrad(func(dst kernel.Buffer) { k.Conv2dBackwardInput(plain, y.grad, w.data, kernel.Buffer{}, dst) })
@@ -89,7 +89,7 @@ func (t *Tensor) ConvTranspose2d(w, bias *Tensor, o ConvOptions) *Tensor {
 	if t.device.recording(t, w, bias) {
 		t.device.record(func() {
 			k, plain := t.kernels(), c
-			plain.Act = kernel.NoActivation
+			plain.Act = kernel.ActNone
 			outputGrad(o.Act, bias, y)
 			w.addGrad(func(dst kernel.Buffer) { k.Conv2dBackwardWeight(plain, y.grad, t.data, dst) })
 			t.addGrad(func(dst kernel.Buffer) { k.Conv2d(plain, y.grad, w.data, kernel.Buffer{}, dst) })

@@ -75,7 +75,7 @@ func (t *Tensor) normalize(b kernel.BatchNorm, gamma, beta, mean, variance *Tens
 	b.Running = kernel.Running{} // only the forward pass updates them
 	d.record(func() {
 		var output kernel.Buffer
-		if b.Act != kernel.NoActivation {
+		if b.Act != kernel.ActNone {
 			output = y.data
 		}
 		gx, ggamma, gbeta := d.gradFor(t), d.gradFor(gamma), d.gradFor(beta)

@@ -159,7 +159,7 @@ func TestPassesAllocateNothing(t *testing.T) {
 	mean, variance, gamma, perRow := buffer(n), buffer(n), buffer(n), buffer(rows)
 	broadcast := kernel.Broadcast{Rank: 2, Shape: kernel.Dims{rows, n}, StrideA: kernel.Dims{n, 1}, StrideB: kernel.Dims{0, 1}}
 	params := []kernel.AdamParam{{P: x, G: gy, M: y, V: st}}
-	norm := kernel.BatchNorm{Rows: rows, Channels: n, Eps: 1e-5, Act: kernel.LeakyReLU, Slope: 0.2}
+	norm := kernel.BatchNorm{Rows: rows, Channels: n, Eps: 1e-5, Act: kernel.ActLeakyReLU, Slope: 0.2}
 	rank := make([]int32, n)
 	for column := range rank {
 		rank[column] = int32(column)

@@ -41,7 +41,7 @@ func TestConformanceConv(t *testing.T) {
 			m.Conv2d(c, m.in(x), m.in(w), biasOf(m, c.O), m.out(sizeY))
 			m.Conv2dBackwardInput(c, m.in(y), m.in(w), biasOf(m, c.C), m.out(sizeX))
 			plain := c
-			plain.Act = kernel.NoActivation
+			plain.Act = kernel.ActNone
 			m.Conv2dBackwardWeight(plain, m.in(x), m.in(y), m.out(sizeW))
 		})
 	})
@@ -68,7 +68,7 @@ func TestConformanceGemm(t *testing.T) {
 		conform(t, fmt.Sprintf("product %+v", g), 1e-5, 20, func(m *memory) {
 			m.Gemm(g, m.in(a), m.in(b), m.in(bias), m.out(g.M*g.N))
 			sum := g
-			sum.Act, sum.Accumulate = kernel.NoActivation, true
+			sum.Act, sum.Accumulate = kernel.ActNone, true
 			m.Gemm(sum, m.in(a), m.in(b), kernel.Buffer{}, m.inOut(c))
 		})
 	})

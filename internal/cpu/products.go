@@ -55,7 +55,7 @@ func (d *Device) beforeActivation(l kernel.LinearGrad, y, gy, gbias kernel.Buffe
 	switch {
 	case !gbias.IsNil():
 		d.ActivationBiasGrad(l.Act, l.Slope, l.Rows, l.Out, y, gy, gy, gbias)
-	case l.Act != kernel.NoActivation:
+	case l.Act != kernel.ActNone:
 		d.ActivationGrad(l.Act, l.Slope, y, gy, gy)
 	}
 }

@@ -188,7 +188,7 @@ type libraryProduct struct {
 // libraryGemm queues a product for cuBLAS.
 func (d *Device) libraryGemm(g kernel.Gemm, a, b, bias, c kernel.Buffer) {
 	d.enqueue(call{product: libraryProduct{g, a.Addr, b.Addr, c.Addr, d.products.precision}}, 0)
-	if bias.IsNil() && g.Act == kernel.NoActivation {
+	if bias.IsNil() && g.Act == kernel.ActNone {
 		return
 	}
 	for i := range g.Batch {

@@ -12,10 +12,10 @@ const (
 	Square                    // x²
 	Reciprocal                // 1/x
 	Abs                       // |x|, with derivative 0 at 0
-	TanhOf                    // tanh x
-	SigmoidOf                 // 1/(1+e⁻ˣ)
-	ReLUOf                    // max(x, 0)
-	LeakyReLUOf               // x where x > 0, else a·x
+	Tanh                      // tanh x
+	Sigmoid                   // 1/(1+e⁻ˣ)
+	ReLU                      // max(x, 0)
+	LeakyReLU                 // x where x > 0, else a·x
 	GELU                      // x·Φ(x), with the exact Gaussian distribution function (Hendrycks & Gimpel, 2016)
 	SiLU                      // x·sigmoid(x)
 	Softplus                  // ln(1+eˣ)
@@ -86,7 +86,7 @@ func UnaryNeeds(op Unary) (x, y bool) {
 	switch op {
 	case Scale, AddScalar:
 		return false, false
-	case Exp, Sqrt, Reciprocal, TanhOf, SigmoidOf, ReLUOf, LeakyReLUOf:
+	case Exp, Sqrt, Reciprocal, Tanh, Sigmoid, ReLU, LeakyReLU:
 		return false, true
 	}
 	return true, false

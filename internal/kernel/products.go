@@ -5,11 +5,11 @@ package kernel
 type Activation int
 
 const (
-	NoActivation Activation = iota
-	ReLU
-	LeakyReLU // slope given beside it
-	Tanh
-	Sigmoid
+	ActNone Activation = iota
+	ActReLU
+	ActLeakyReLU // slope given beside it
+	ActTanh
+	ActSigmoid
 )
 
 // Gemm describes C = act(op(A)·op(B) + bias), or C += op(A)·op(B), for a batch of row-major matrices.
@@ -23,7 +23,7 @@ type Gemm struct {
 
 	Accumulate bool // add to C; excludes bias and activation
 	Act        Activation
-	Slope      float64 // of LeakyReLU
+	Slope      float64 // of ActLeakyReLU
 
 	Constant uint64 // as Conv.Constant, for B
 }
@@ -45,7 +45,7 @@ type Conv struct {
 	DilationH, DilationW int
 	Groups               int
 	Act                  Activation // of Conv2d's and Conv2dBackwardInput's result
-	Slope                float64    // of LeakyReLU
+	Slope                float64    // of ActLeakyReLU
 
 	// Constant, if not 0, is a name of w's contents, which are the same in all calls with that name. Kernels may cache what they
 	// compute from them.
