@@ -45,7 +45,7 @@ func (t *Tensor) BatchNormWith(mean, variance, gamma, beta *Tensor, o BatchNormO
 }
 
 func (r Running) kernel() kernel.Running {
-	return kernel.Running{Mean: r.Mean.optional(), Variance: r.Variance.optional(), Weight: r.Momentum}
+	return kernel.Running{Mean: r.Mean.optional(), Variance: r.Variance.optional(), Momentum: r.Momentum}
 }
 
 func (t *Tensor) batchNorm(o BatchNormOptions) kernel.BatchNorm {

@@ -110,7 +110,7 @@ func TestIndicesOutOfRange(t *testing.T) {
 		for _, inner := range []int{1, 3} {
 			span := kernel.Span{Outer: 2, N: 4, Inner: inner}
 			x, wide := make([]float32, 8*inner), make([]float32, 2*inner)
-			coupling := kernel.Coupling{Rows: 2, Cols: 4, Active: 2, Rank: m.ints([]int32{0, -1, 1, -2}), Order: m.ints([]int32{2, 1, 0, 4})}
+			coupling := kernel.Coupling{Rows: 2, Cols: 4, Active: 2, Index: m.ints([]int32{0, -1, 1, -2}), Order: m.ints([]int32{2, 1, 0, 4})}
 			for name, f := range map[string]func(){
 				"Gather":       func() { m.Gather(span, m.in(x), m.ints([]int32{4}), m.inOut(wide)) },
 				"ScatterAdd":   func() { m.ScatterAdd(span, m.in(wide), m.ints([]int32{4}), m.inOut(x)) },
@@ -156,7 +156,7 @@ func TestEmpty(t *testing.T) {
 		m.PairLoss(kernel.SquaredError, 1, 1, no, no, m.out(1))
 		m.PairLossGrad(kernel.SquaredError, 1, 1, no, no, m.in([]float32{1}), no)
 		for _, c := range []kernel.Coupling{{Cols: 3, Active: 1}, {Rows: 3}} {
-			c.Rank = m.ints([]int32{-1, 0, -2}[:c.Cols])
+			c.Index = m.ints([]int32{-1, 0, -2}[:c.Cols])
 			m.CouplingInput(c, 0, no, no, no)
 			m.CouplingInputGrad(c, 0, no, no)
 			m.Coupling(c, no, no, kernel.Buffer{}, no, m.out(c.Rows))

@@ -16,7 +16,7 @@ func TestLaunchesAllocateNothing(t *testing.T) {
 	for _, b := range []kernel.Buffer{x, logits, uniform} {
 		d.Fill(b, 0.5)
 	}
-	norm := kernel.BatchNorm{Rows: 16, Channels: 4, Eps: 1e-5, Running: kernel.Running{Mean: x, Variance: x, Weight: 0.1}}
+	norm := kernel.BatchNorm{Rows: 16, Channels: 4, Eps: 1e-5, Running: kernel.Running{Mean: x, Variance: x, Momentum: 0.1}}
 	a := kernel.Attention{Batch: 1, Heads: 1, Dim: 4, Queries: 4, Keys: 4, Scale: 1, RowQ: 4, RowK: 4, RowV: 4, RowY: 4}
 	y, mean, variance := d.Alloc(64), d.Alloc(4), d.Alloc(4)
 	for name, f := range map[string]func(){

@@ -44,7 +44,7 @@ func TestSharedConstants(t *testing.T) {
 		{"attention.cu", "ROW_THREADS", rowThreads}, {"attention_scores.cuh", "TILE", kernel.AttentionTile},
 		{"attention_scores.cuh", "ATTENTION_THREADS", attentionThreads}, {"attention_scores.cuh", "SCORE_PITCH", scorePitch},
 		{"convolution.cu", "NARROW", narrow}, {"memory.cu", "MOST_WORDS", len(words{}.values)}, {"optimisation.cu", "CHUNK", chunk},
-		{"products.cu", "FEW", skinny}, {"small.cu", "SIDE", smallSide},
+		{"products.cu", "SKINNY", skinny}, {"small.cu", "SIDE", smallSide},
 	} {
 		if got, err := constantOf(sources, c.file, c.name); err != nil || got != c.want {
 			t.Errorf("%s in %s is %d, want %d (%v)", c.name, c.file, got, c.want, err)

@@ -130,15 +130,15 @@ func TestGatherAndScatter(t *testing.T) {
 func TestCoupling(t *testing.T) {
 	const rows, cols, active = 3, 70, 40
 	compare(t, 1e-5, func(p *pair) {
-		rank := p.AllocInts(cols)
+		index := p.AllocInts(cols)
 		of := make([]int32, cols)
 		for i := range of {
 			if of[i] = int32(i); i >= active {
 				of[i] = ^int32(i - active)
 			}
 		}
-		p.UploadInts(rank, of)
-		c := kernel.Coupling{Rows: rows, Cols: cols, Active: active, Bounded: true, Rank: rank}
+		p.UploadInts(index, of)
+		c := kernel.Coupling{Rows: rows, Cols: cols, Active: active, Bounded: true, Index: index}
 		p.Coupling(c, p.in(rows*cols, 1, 0), p.in(2*rows*active, 1, 0), kernel.Buffer{}, p.out(rows*cols), p.out(rows))
 	})
 }

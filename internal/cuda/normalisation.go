@@ -13,16 +13,16 @@ func columnSplits(rows, columns int) int {
 // columnGrid is a grid with a block for each part of the rows of each 32 columns.
 func columnGrid(columns, splits int) dim3 { return blocksOf((columns + 31) / 32 * splits) }
 
-// runningArguments is Running in batch_norm.cuh: running statistics with PyTorch's momentum as their weight.
+// runningArguments is Running in batch_norm.cuh.
 type runningArguments struct {
 	mean, variance uint64
-	weight         float32
+	momentum       float32
 }
 
 // BatchNorm implements kernel.Normalisation.
 func (d *Device) BatchNorm(b kernel.BatchNorm, x, gamma, beta, mean, variance, y kernel.Buffer) {
 	r := &d.arguments.running
-	*r = runningArguments{mean: b.Running.Mean.Addr, variance: b.Running.Variance.Addr, weight: float32(b.Running.Weight)}
+	*r = runningArguments{mean: b.Running.Mean.Addr, variance: b.Running.Variance.Addr, momentum: float32(b.Running.Momentum)}
 	running := structArg(r)
 	if !b.Fixed && b.Rows <= fewRows {
 		d.launch(function{"normalisation", "batch_norm"}, columnGrid(b.Channels, 1), columnBlock, 0,

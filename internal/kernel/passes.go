@@ -143,11 +143,13 @@ type BatchNorm struct {
 	Running        Running
 }
 
-// Running holds the running statistics [Channels], or nil buffers. Each batch updates them by
-// running += Weight·(batch − running), where the variance of the batch divides by Rows−1; Weight is PyTorch's momentum.
+// Running holds the running statistics [Channels], or nil buffers. Each batch updates them as in PyTorch, where the variance of the
+// batch divides by Rows−1:
+//
+//	running = (1 − Momentum)·running + Momentum·batch
 type Running struct {
 	Mean, Variance Buffer
-	Weight         float64
+	Momentum       float64
 }
 
 // Normalisation are the kernels of normalisation layers.

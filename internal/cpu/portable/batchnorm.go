@@ -68,11 +68,11 @@ func UpdateRunning[F Float](b kernel.BatchNorm, lo, hi int, mean, variance []F) 
 	if b.Fixed || b.Running.Mean.IsNil() {
 		return
 	}
-	runningMean, runningVariance, weight := Floats[F](b.Running.Mean), Floats[F](b.Running.Variance), F(b.Running.Weight)
+	runningMean, runningVariance, momentum := Floats[F](b.Running.Mean), Floats[F](b.Running.Variance), F(b.Running.Momentum)
 	unbias := F(VarianceDivisor(b) / float64(b.Rows-1))
 	for c := lo; c < hi; c++ {
-		runningMean[c] += weight * (mean[c] - runningMean[c])
-		runningVariance[c] += weight * (unbias*variance[c] - runningVariance[c])
+		runningMean[c] += momentum * (mean[c] - runningMean[c])
+		runningVariance[c] += momentum * (unbias*variance[c] - runningVariance[c])
 	}
 }
 
