@@ -83,7 +83,7 @@ func Freeze(m Module) {
 	m.Visit("", func(p Param) { p.Tensor.Freeze() })
 }
 
-// Count returns the number of trainable values of m.
+// Count returns the number of trainable parameters of m, counted as single values.
 func Count(m Module) int {
 	n := 0
 	for _, p := range Trainable(m) {

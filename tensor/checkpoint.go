@@ -27,7 +27,7 @@ func Checkpoint(f func(*Tensor) *Tensor, x *Tensor, random *Generator) *Tensor {
 	return y
 }
 
-// forget returns f(x) without recording and without keeping intermediates.
+// forget returns f(x). It records nothing and releases the intermediates.
 func (d *Device) forget(f func(*Tensor) *Tensor, x *Tensor) *Tensor {
 	var kept kernel.Buffer
 	var shape kernel.Dims

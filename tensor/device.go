@@ -34,13 +34,13 @@ type Device struct {
 
 // DeviceOptions say how a device computes. The zero value is right for most uses.
 type DeviceOptions struct {
-	Threads int    // that compute, up to 4096; 0 or less is one per processor
+	Threads int    // number of threads that compute, 4096 at most; 0 or less is one per processor
 	Kernels string // "", "auto", "portable", "avx2" or "avx512"
 
-	// Precision is the lowest precision of matrix products and convolutions of float32 tensors, as for PyTorch's
-	// set_float32_matmul_precision: "highest" (or "") is float32; "high" is three products of operands split into two
-	// bfloat16 numbers; "medium" is operands rounded to bfloat16, summed in float32. The device uses the fastest arithmetic
-	// among those; see [Device.Precision].
+	// Precision is the lowest precision of matrix products and convolutions of float32 tensors that is allowed, as in
+	// PyTorch's set_float32_matmul_precision. "highest" (or "") is float32. "high" is TF32 on a GPU and, on the processor,
+	// three products of operands that are split into two bfloat16 numbers. "medium" rounds operands to bfloat16 and sums in
+	// float32. The device uses the fastest arithmetic that is precise enough; see [Device.Precision].
 	Precision string
 }
 

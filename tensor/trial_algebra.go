@@ -7,14 +7,14 @@ import (
 	"github.com/bestiary-ml/bestiary/internal/link"
 )
 
-// algebra is the trial of this package: it uses every kind of operation that Tensor has.
+// algebra is the trial of this package. It uses every kind of operation that Tensor has.
 type algebra struct {
 	d *Device
 	g *Generator
 
-	conv, up, dense, bias, scale, shift *Tensor // of the picture's part
-	words, project                      *Tensor // of the sentence's
-	halve, blend, offset                *Tensor // of the features'
+	conv, up, dense, bias, scale, shift *Tensor // of pictureLoss
+	words, project                      *Tensor // of sentenceLoss
+	halve, blend, offset                *Tensor // of featureLoss
 
 	images        *Tensor // [N, side, side, 3]
 	features      *Tensor // [N, wide, wide, channels]
