@@ -66,10 +66,10 @@ func newAlgebra(d *Device, g *Generator, size trialSize) trial {
 		},
 		Loss: func() *Tensor { return a.pictureLoss().Add(a.sentenceLoss()).Add(a.featureLoss()) },
 		Answers: []link.Answer{
-			{Of: "random numbers and the choice of the largest", Give: a.choices},
-			{Of: "batch norm in evaluation", Give: a.evaluation},
-			{Of: "moving average", Give: a.average},
-			{Of: "gradient of a broadcast operand", Give: a.broadcast},
+			{Of: "random numbers and the choice of the largest", Compute: a.choices},
+			{Of: "batch norm in evaluation", Compute: a.evaluation},
+			{Of: "moving average", Compute: a.average},
+			{Of: "gradient of a broadcast operand", Compute: a.broadcast},
 		},
 	}
 }

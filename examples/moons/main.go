@@ -1,4 +1,4 @@
-// Moons builds a normalizing flow out of layers, fits it to points on two interleaved half circles, and draws the
+// Command moons builds a normalizing flow out of layers, fits it to points on two interleaved half circles, and draws the
 // points beside samples of the flow:
 //
 //	go run ./examples/moons -out moons.png

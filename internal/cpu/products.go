@@ -50,7 +50,7 @@ func (d *Device) LinearGradStep(l kernel.LinearGrad, a kernel.Adam, w kernel.Ada
 	d.products.LinearGradStep(l, a, w, floats(x), floats(gy), floats(gx))
 }
 
-// beforeActivation turns gy into the gradient before the activation, and sums its rows.
+// beforeActivation turns gy into the gradient of the activation's argument, in place, and sums its rows to gbias.
 func (d *Device) beforeActivation(l kernel.LinearGrad, y, gy, gbias kernel.Buffer) {
 	switch {
 	case !gbias.IsNil():

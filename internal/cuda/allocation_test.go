@@ -8,7 +8,7 @@ import (
 	"github.com/bestiary-ml/bestiary/internal/kernel"
 )
 
-// TestLaunchesAllocateNothing queues kernels with struct arguments, fewer than a stretch has.
+// TestLaunchesAllocateNothing queues kernels with struct arguments, fewer than a segment has.
 func TestLaunchesAllocateNothing(t *testing.T) {
 	d := deviceToTest(t)
 	setPrecision(t, d, kernel.Highest)
@@ -34,11 +34,11 @@ func TestLaunchesAllocateNothing(t *testing.T) {
 	} {
 		d.Fill(mean, 0)
 		d.Fill(variance, 1)
-		for range longestStretch { // allocates the queue, and loads kernels and plans
+		for range longestSegment { // allocates the queue, and loads kernels and plans
 			f()
 		}
 		d.Synchronize()
-		if n := testing.AllocsPerRun(longestStretch/2, f); n != 0 {
+		if n := testing.AllocsPerRun(longestSegment/2, f); n != 0 {
 			t.Errorf("%s: %g allocations", name, n)
 		}
 		d.Synchronize()

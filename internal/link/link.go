@@ -19,6 +19,6 @@ type Trial[T any] struct {
 
 // Answer is something that a trial computes.
 type Answer struct {
-	Of   string // for errors: "decoding"
-	Give func() []float32
+	Of      string // for errors: "decoding"
+	Compute func() []float32
 }

@@ -39,8 +39,8 @@ type linearWorker struct {
 	buffer []float32 // panels of gYᵀ, then a strip of gXᵀ
 	strip  []float32 // of gW, where it is used by a step
 
-	// Elements ahead to aheadTo of the weights and moments, which the worker's next task will probably need, are still to be
-	// prefetched. They come from memory, which takes as long as the arithmetic; prefetched little by little, they come meanwhile.
+	// Elements ahead to aheadTo of the weights and moments are still to be prefetched: the worker's next task probably needs them.
+	// Reading them from memory takes as long as the arithmetic, so some are prefetched with each tile and arrive during it.
 	ahead, aheadTo int
 }
 
