@@ -176,6 +176,11 @@ type Strided struct {
 	StrideDst, StrideSrc Dims
 }
 
+// Contiguous describes the copy of n contiguous elements.
+func Contiguous(n int) Strided {
+	return Strided{Rank: 1, Shape: Dims{n}, StrideDst: Dims{1}, StrideSrc: Dims{1}}
+}
+
 // Movement are the kernels that rearrange elements.
 type Movement interface {
 	// Copy copies src to dst as s describes, of any element type: transposition, slicing, concatenation and expansion.
