@@ -165,8 +165,8 @@ func (d *Device) callBlas(b *blas, name string, f uintptr, args ...uintptr) erro
 		return d.driver.failure(cuCtxSetCurrent, r)
 	}
 	if status := int32(invoke(f, args...)); status != 0 {
-		said := *(*unsafe.Pointer)(unsafe.Pointer(new(invoke(b.status, uintptr(status)))))
-		return &fault.DeviceError{Call: name, Code: int(status), Text: fmt.Sprintf("%s (%d)", cString(said), status)}
+		text := *(*unsafe.Pointer)(unsafe.Pointer(new(invoke(b.status, uintptr(status)))))
+		return &fault.DeviceError{Call: name, Code: int(status), Text: fmt.Sprintf("%s (%d)", cString(text), status)}
 	}
 	return nil
 }
