@@ -13,7 +13,7 @@ type ConvOptions struct {
 	Padding       [2]int
 	Dilation      [2]int
 	Groups        int
-	OutputPadding [2]int // of a transposed convolution: rows and columns added at the end
+	OutputPadding [2]int // of a transposed convolution only: rows and columns added at the end
 	Act           Activation
 }
 
@@ -38,6 +38,9 @@ func (t *Tensor) Conv2d(w, bias *Tensor, o ConvOptions) *Tensor {
 	c := o.conv()
 	if t.rank != 4 || w.rank != 4 || t.dims[3] != w.dims[2]*c.Groups || w.dims[3]%c.Groups != 0 {
 		panic(fmt.Sprintf("tensor: Conv2d of %v with weights %v in %d groups", t, w, c.Groups))
+	}
+	if o.OutputPadding != [2]int{} {
+		panic(fmt.Sprintf("tensor: Conv2d with output padding %v, which only transposed convolutions have", o.OutputPadding))
 	}
 	c.N, c.H, c.W, c.C = t.dims[0], t.dims[1], t.dims[2], t.dims[3]
 	c.KH, c.KW, c.O = w.dims[0], w.dims[1], w.dims[3]

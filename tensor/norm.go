@@ -36,7 +36,8 @@ func (t *Tensor) BatchNorm(gamma, beta *Tensor, o BatchNormOptions) (y, mean, va
 	return t.normalize(b, gamma, beta, mean, variance), mean, variance
 }
 
-// BatchNormWith is BatchNorm with given statistics [C], which are constants, as in evaluation.
+// BatchNormWith is BatchNorm with given statistics [C], which are constants, as in evaluation. So Unbiased and Running of the
+// options have no effect.
 func (t *Tensor) BatchNormWith(mean, variance, gamma, beta *Tensor, o BatchNormOptions) *Tensor {
 	o.Running = Running{}
 	b := t.batchNorm(o)
