@@ -33,8 +33,8 @@ func Invertible(b Bijection) error {
 	return nil
 }
 
-// logDets is the sum of log-determinants along a sequence, in two parts, of which nil is 0: one per row [N], and a single
-// number for all rows, which is expanded once, at the end.
+// logDets is a sum of log-determinants in two parts: rows has one per row, [N]; shared is a single number that holds for all rows
+// and is expanded once, at the end. nil is 0.
 type logDets struct{ rows, shared *tensor.Tensor }
 
 // accumulator is a bijection with both directions in one method, which adds its log-determinant to that of the layers before.
@@ -42,7 +42,8 @@ type accumulator interface {
 	accumulate(x, cond *tensor.Tensor, l logDets, inverse bool) (y *tensor.Tensor, sum logDets)
 }
 
-// directions implements Forward and Inverse of Bijection. Every bijection of this package embeds it, with itself inside.
+// directions implements Forward and Inverse of [Bijection] by accumulate. Every bijection of this package embeds it, with of set to
+// the bijection itself.
 type directions struct{ of accumulator }
 
 // Forward implements [Bijection]: data to latent.

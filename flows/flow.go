@@ -38,7 +38,8 @@ func (f *Flow) LogProb(x, cond *tensor.Tensor) *tensor.Tensor {
 	return f.Base.LogProb(z).Add(logDet)
 }
 
-// NLL returns the mean negative log-density of the rows, in nats: the loss of maximum likelihood.
+// NLL returns the mean negative log-density of the rows x [N, D] given cond [N, C], a single number in nats: the loss of maximum
+// likelihood. It panics where LogProb does.
 func (f *Flow) NLL(x, cond *tensor.Tensor) *tensor.Tensor { return f.LogProb(x, cond).Mean().Neg() }
 
 // Limits of the arguments of Sample.

@@ -43,7 +43,7 @@ func (c columns) kernel(x *tensor.Tensor) kernel.Coupling {
 	if x.Rank() != 2 || x.Dim(1) != c.dim() {
 		panic(fmt.Sprintf("flows: rows %v in a coupling of %d columns", x, c.dim()))
 	}
-	return kernel.Coupling{Rows: x.Dim(0), Cols: x.Dim(1), Active: c.active, Rank: engine.Data(c.index)}
+	return kernel.Coupling{Rows: x.Dim(0), Cols: x.Dim(1), Active: c.active, Index: engine.Data(c.index)}
 }
 
 // input returns what a coupling's networks see of x [N, D]: the condition [N, C], which may be nil, then the columns that

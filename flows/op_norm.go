@@ -36,7 +36,7 @@ func normalize(x, logGamma, beta *tensor.Tensor, r running, training bool, eps f
 	if !training {
 		return normalizeBy(b, x, logGamma, beta, r.mean, r.variance, before)
 	}
-	b.Running = kernel.Running{Mean: engine.Data(r.mean), Variance: engine.Data(r.variance), Weight: r.momentum}
+	b.Running = kernel.Running{Mean: engine.Data(r.mean), Variance: engine.Data(r.variance), Momentum: r.momentum}
 	d := x.Device()
 	return normalizeBy(b, x, logGamma, beta, engine.Empty(d, dim), engine.Empty(d, dim), before)
 }

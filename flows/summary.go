@@ -41,7 +41,7 @@ func (s *Sequential) table() string {
 	return strings.TrimSuffix(b.String(), "\n")
 }
 
-// describe returns one line on a bijection: the first line of its String method if it has one, or its type.
+// describe returns one line about a bijection: the first line of its String if it has that method, otherwise its type.
 func describe(b Bijection) string {
 	if s, ok := b.(fmt.Stringer); ok {
 		line, _, _ := strings.Cut(s.String(), "\n")

@@ -34,7 +34,7 @@ func newTrial(d *tensor.Device, g *tensor.Generator, n int) engine.Trial {
 			z, shared := normalize(y, logGamma, beta, r, true, 0.01, nil)
 			return z.Square().Mean().Sub(logDet.Mean()).Sub(shared)
 		},
-		Answers: []engine.Answer{{Of: "inverse of a coupling", Give: func() []float32 {
+		Answers: []engine.Answer{{Of: "inverse of a coupling", Compute: func() []float32 {
 			step := d.Scratch()
 			defer step.End()
 			y, logDet := couple(x, affine{inverse: true})

@@ -6,7 +6,7 @@ import (
 	"github.com/bestiary-ml/bestiary/tensor"
 )
 
-// below is the value that internal/weights uses: reads and writes of the tensors of safetensors files.
+// below is what package nn offers to internal/weights: reading and writing modules as tensors of safetensors files.
 type below struct{}
 
 func init() { link.Weights = below{} }

@@ -11,12 +11,12 @@ type Embedding struct {
 	Weight *tensor.Tensor // [entries, dim]
 }
 
-// NewEmbedding returns a table initialised from N(0, 1).
+// NewEmbedding returns a table [entries, dim] initialised from N(0, 1).
 func NewEmbedding(d *tensor.Device, entries, dim int, g *tensor.Generator) *Embedding {
 	return &Embedding{Weight: Normal(d, g, 0, 1, entries, dim)}
 }
 
-// Forward returns the vectors of indices: ints [...] → [..., dim].
+// Forward returns the vectors of indices: ints [...] → [..., dim]. An index of −1 gives zeros; others must be in range.
 func (e *Embedding) Forward(index *tensor.Tensor) *tensor.Tensor { return e.Weight.Embedding(index) }
 
 // Visit implements Module.

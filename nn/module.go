@@ -29,8 +29,8 @@ type Param struct {
 	Trainable bool
 	// Torch is PyTorch's order of the dimensions: its dimension i is dimension Torch[i] here. Nil is the same order.
 	Torch []int
-	// Check returns an error for integers that must not be loaded, in words that follow their name; nil accepts all.
-	// It is called for all of a module's parameters in the order of Visit.
+	// Check returns an error for integer values that must not be loaded; nil accepts all. The text of the error follows
+	// the name of the parameter: "that is not a permutation". Parameters are checked in the order of Visit.
 	Check func(values []int32) error
 	// Layer describes the layer that the parameter belongs to in one line, for [Summary]; nil if unknown. It must not
 	// call Summary.
@@ -83,7 +83,7 @@ func Freeze(m Module) {
 	m.Visit("", func(p Param) { p.Tensor.Freeze() })
 }
 
-// Count returns the number of trainable values of m.
+// Count returns the number of trainable parameters of m, counted as single values.
 func Count(m Module) int {
 	n := 0
 	for _, p := range Trainable(m) {

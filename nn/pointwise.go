@@ -15,7 +15,7 @@ type Dropout struct {
 	training bool
 }
 
-// NewDropout returns dropout with probability p.
+// NewDropout returns dropout, in training, with probability p, 0 ≤ p < 1; Forward panics on other values.
 func NewDropout(p float64, g *tensor.Generator) *Dropout { return &Dropout{P: p, g: g, training: true} }
 
 // Forward implements Layer.

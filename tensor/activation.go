@@ -16,9 +16,9 @@ type Activation struct {
 // The activations that can be fused, beside [LeakyReLU].
 var (
 	Identity = Activation{}
-	ReLU     = Activation{kind: kernel.ReLU}
-	Tanh     = Activation{kind: kernel.Tanh}
-	Sigmoid  = Activation{kind: kernel.Sigmoid}
+	ReLU     = Activation{kind: kernel.ActReLU}
+	Tanh     = Activation{kind: kernel.ActTanh}
+	Sigmoid  = Activation{kind: kernel.ActSigmoid}
 )
 
 // LeakyReLU is x where x is positive, else slope·x. It panics if slope is negative: the gradient is computed from the
@@ -27,19 +27,19 @@ func LeakyReLU(slope float64) Activation {
 	if !(slope >= 0) {
 		panic("tensor: LeakyReLU with a negative slope")
 	}
-	return Activation{kind: kernel.LeakyReLU, slope: slope}
+	return Activation{kind: kernel.ActLeakyReLU, slope: slope}
 }
 
 // String returns the name of a: "ReLU", "LeakyReLU(0.2)".
 func (a Activation) String() string {
 	switch a.kind {
-	case kernel.ReLU:
+	case kernel.ActReLU:
 		return "ReLU"
-	case kernel.LeakyReLU:
+	case kernel.ActLeakyReLU:
 		return fmt.Sprintf("LeakyReLU(%g)", a.slope)
-	case kernel.Tanh:
+	case kernel.ActTanh:
 		return "Tanh"
-	case kernel.Sigmoid:
+	case kernel.ActSigmoid:
 		return "Sigmoid"
 	}
 	return "Identity"
@@ -47,7 +47,7 @@ func (a Activation) String() string {
 
 // activationGrad turns y's gradient into that of the fused activation's argument, in place.
 func activationGrad(act Activation, y *Tensor) {
-	if act.kind != kernel.NoActivation {
+	if act.kind != kernel.ActNone {
 		y.kernels().ActivationGrad(act.kind, act.slope, y.data, y.grad, y.grad)
 	}
 }
@@ -56,7 +56,7 @@ func activationGrad(act Activation, y *Tensor) {
 // gradient of bias.
 func outputGrad(act Activation, bias, y *Tensor) {
 	d := y.device
-	if act.kind == kernel.NoActivation || bias == nil || !bias.requires {
+	if act.kind == kernel.ActNone || bias == nil || !bias.requires {
 		activationGrad(act, y)
 		biasGrad(bias, y)
 		return

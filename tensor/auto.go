@@ -10,8 +10,8 @@ import (
 // autoSize is the size of the trials of a GPU: large enough for several tiles, and for Winograd's algorithm.
 var autoSize = trialSize{n: 8, side: 32, wide: 64, channels: 64}
 
-// autoAgreement is how closely a GPU must agree with the processor at each precision: three times or more what rounding the
-// operands of products to 24, 10 and 7 bits was measured to change.
+// autoAgreement is how closely a GPU must agree with the processor at each precision. The limits are at least three times the
+// differences measured when the operands of products are rounded to 24, 10 and 7 bits.
 var autoAgreement = map[kernel.Precision]agreement{
 	kernel.Highest: {loss: 1e-5, gradient: 5e-5},
 	kernel.High:    {loss: 1e-4, gradient: 0.03},
@@ -27,8 +27,8 @@ func openAuto(o DeviceOptions, precision kernel.Precision) (*Device, error) {
 	return chooseGPU(gpu, unused, o, precision)
 }
 
-// chooseGPU returns gpu if it was opened without an error, unused, and passes the trial. Otherwise it closes gpu and returns
-// the CPU.
+// chooseGPU returns gpu if opening it gave no error (unused is nil) and its trials agree. Otherwise it closes gpu and returns the
+// processor.
 func chooseGPU(gpu *cuda.Device, unused error, o DeviceOptions, precision kernel.Precision) (*Device, error) {
 	if unused == nil {
 		if unused = try(gpu, precision); unused == nil {

@@ -72,7 +72,7 @@ func flipped(s kernel.Broadcast) kernel.Broadcast {
 func (d *Device) sumTo(s kernel.Broadcast, x, y kernel.Buffer) {
 	switch {
 	case x.Len == y.Len:
-		d.kernels.Copy(flatCopy(x.Len), y, x)
+		d.kernels.Copy(kernel.Contiguous(x.Len), y, x)
 	case y.Len == 1:
 		d.kernels.Reduce(kernel.Sum, kernel.Span{Outer: 1, N: x.Len, Inner: 1}, 1, x, y)
 	case s.Rank == 2 && s.StrideA[0] == 0 && s.StrideA[1] == 1:

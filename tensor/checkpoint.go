@@ -21,13 +21,13 @@ func Checkpoint(f func(*Tensor) *Tensor, x *Tensor, random *Generator) *Tensor {
 		again := x.Detach().SetRequiresGrad(x.requires)
 		f(again).BackwardFrom(&Tensor{device: d, data: y.grad, rank: y.rank, dims: y.dims})
 		if again.hasGrad {
-			x.addGrad(func(dst kernel.Buffer) { d.kernels.Copy(flatCopy(x.Len()), dst, again.grad) })
+			x.addGrad(func(dst kernel.Buffer) { d.kernels.Copy(kernel.Contiguous(x.Len()), dst, again.grad) })
 		}
 	}, y)
 	return y
 }
 
-// forget returns f(x) without recording and without keeping intermediates.
+// forget returns f(x). It records nothing and releases the intermediates.
 func (d *Device) forget(f func(*Tensor) *Tensor, x *Tensor) *Tensor {
 	var kept kernel.Buffer
 	var shape kernel.Dims
@@ -42,7 +42,7 @@ func (d *Device) forget(f func(*Tensor) *Tensor, x *Tensor) *Tensor {
 		if outer != nil {
 			outer.owned = append(outer.owned, kept)
 		}
-		d.kernels.Copy(flatCopy(kept.Len), kept, y.data)
+		d.kernels.Copy(kernel.Contiguous(kept.Len), kept, y.data)
 	}()
 	return d.wrap(kept, shape[:rank])
 }

@@ -13,7 +13,7 @@ type ConvOptions struct {
 	Padding       [2]int
 	Dilation      [2]int
 	Groups        int
-	OutputPadding [2]int // of a transposed convolution: rows and columns added at the end
+	OutputPadding [2]int // of a transposed convolution only: rows and columns added at the end
 	Act           Activation
 }
 
@@ -39,6 +39,9 @@ func (t *Tensor) Conv2d(w, bias *Tensor, o ConvOptions) *Tensor {
 	if t.rank != 4 || w.rank != 4 || t.dims[3] != w.dims[2]*c.Groups || w.dims[3]%c.Groups != 0 {
 		panic(fmt.Sprintf("tensor: Conv2d of %v with weights %v in %d groups", t, w, c.Groups))
 	}
+	if o.OutputPadding != [2]int{} {
+		panic(fmt.Sprintf("tensor: Conv2d with output padding %v, which only transposed convolutions have", o.OutputPadding))
+	}
 	c.N, c.H, c.W, c.C = t.dims[0], t.dims[1], t.dims[2], t.dims[3]
 	c.KH, c.KW, c.O = w.dims[0], w.dims[1], w.dims[3]
 	freeH, freeW := c.H+2*c.PadH-c.DilationH*(c.KH-1)-1, c.W+2*c.PadW-c.DilationW*(c.KW-1)-1
@@ -53,7 +56,7 @@ func (t *Tensor) Conv2d(w, bias *Tensor, o ConvOptions) *Tensor {
 	if t.device.recording(t, w, bias) {
 		t.device.record(func() {
 			k, plain := t.kernels(), c
-			plain.Act = kernel.NoActivation
+			plain.Act = kernel.ActNone
 			outputGrad(o.Act, bias, y)
 			w.addGrad(func(dst kernel.Buffer) { k.Conv2dBackwardWeight(plain, t.data, y.grad, dst) })
 			t.addGrad(func(dst kernel.Buffer) { k.Conv2dBackwardInput(plain, y.grad, w.data, kernel.Buffer{}, dst) })
@@ -89,7 +92,7 @@ func (t *Tensor) ConvTranspose2d(w, bias *Tensor, o ConvOptions) *Tensor {
 	if t.device.recording(t, w, bias) {
 		t.device.record(func() {
 			k, plain := t.kernels(), c
-			plain.Act = kernel.NoActivation
+			plain.Act = kernel.ActNone
 			outputGrad(o.Act, bias, y)
 			w.addGrad(func(dst kernel.Buffer) { k.Conv2dBackwardWeight(plain, y.grad, t.data, dst) })
 			t.addGrad(func(dst kernel.Buffer) { k.Conv2d(plain, y.grad, w.data, kernel.Buffer{}, dst) })

@@ -34,13 +34,13 @@ type Device struct {
 
 // DeviceOptions say how a device computes. The zero value is right for most uses.
 type DeviceOptions struct {
-	Threads int    // that compute, up to 4096; 0 or less is one per processor
+	Threads int    // number of threads that compute, 4096 at most; 0 or less is one per processor
 	Kernels string // "", "auto", "portable", "avx2" or "avx512"
 
-	// Precision is the lowest precision of matrix products and convolutions of float32 tensors, as for PyTorch's
-	// set_float32_matmul_precision: "highest" (or "") is float32; "high" is three products of operands split into two
-	// bfloat16 numbers; "medium" is operands rounded to bfloat16, summed in float32. The device uses the fastest arithmetic
-	// among those; see [Device.Precision].
+	// Precision is the lowest precision of matrix products and convolutions of float32 tensors that is allowed, as in
+	// PyTorch's set_float32_matmul_precision. "highest" (or "") is float32. "high" is TF32 on a GPU and, on the processor,
+	// three products of operands that are split into two bfloat16 numbers. "medium" rounds operands to bfloat16 and sums in
+	// float32. The device uses the fastest arithmetic that is precise enough; see [Device.Precision].
 	Precision string
 }
 
@@ -53,8 +53,8 @@ func (o DeviceOptions) processorOnly() bool {
 }
 
 // OpenDevice opens a device by name. "cpu" is the processor, "cuda" or "cuda:N" an NVIDIA GPU, and "cpu64" the processor with
-// float64 elements and portable kernels, for checking gradients. "auto" or "" is the first GPU, if there is one and trials show
-// that it computes what the processor does, and the processor otherwise, or if the options are those of a processor; see
+// float64 elements and portable kernels, for checking gradients. "auto" or "" is the first GPU if there is one and its results in
+// trials agree with the processor's. Otherwise, and with options that only a processor has, it is the processor; see
 // [Device.Remark].
 //
 // The error is a [*fault.FieldError] for a name or an option that is not allowed; otherwise it says why a GPU can't be used.
@@ -136,8 +136,8 @@ func (d *Device) Remark() string { return d.remark }
 // Name returns the device and its kernel set: "cpu/avx512".
 func (d *Device) Name() string { return d.kernels.Name() }
 
-// Precision returns the precision of matrix products and convolutions of float32 tensors: on a GPU that of [DeviceOptions]; on
-// the processor the lowest that they allow, if it is faster there than float32, otherwise "highest".
+// Precision returns the precision of matrix products and convolutions of float32 tensors. On a GPU it is that of [DeviceOptions].
+// On the processor it is the lowest that the options allow, if that is faster than float32, and "highest" otherwise.
 func (d *Device) Precision() string { return d.kernels.Features().Precision.String() }
 
 // Close ends the device's worker goroutines. Its tensors stay usable, at the speed of one thread.

@@ -50,16 +50,16 @@ func (t *Tensor) Reciprocal() *Tensor { return t.unary(kernel.Reciprocal, 0) }
 func (t *Tensor) Abs() *Tensor { return t.unary(kernel.Abs, 0) }
 
 // Tanh returns the hyperbolic tangent.
-func (t *Tensor) Tanh() *Tensor { return t.unary(kernel.TanhOf, 0) }
+func (t *Tensor) Tanh() *Tensor { return t.unary(kernel.Tanh, 0) }
 
 // Sigmoid returns 1/(1+e⁻ᵗ).
-func (t *Tensor) Sigmoid() *Tensor { return t.unary(kernel.SigmoidOf, 0) }
+func (t *Tensor) Sigmoid() *Tensor { return t.unary(kernel.Sigmoid, 0) }
 
 // ReLU returns max(t, 0).
-func (t *Tensor) ReLU() *Tensor { return t.unary(kernel.ReLUOf, 0) }
+func (t *Tensor) ReLU() *Tensor { return t.unary(kernel.ReLU, 0) }
 
 // LeakyReLU returns t where it is positive, else slope·t; slope must not be negative.
-func (t *Tensor) LeakyReLU(slope float64) *Tensor { return t.unary(kernel.LeakyReLUOf, slope) }
+func (t *Tensor) LeakyReLU(slope float64) *Tensor { return t.unary(kernel.LeakyReLU, slope) }
 
 // GELU returns t·Φ(t) with the exact distribution function Φ of N(0, 1) (Hendrycks & Gimpel, 2016).
 func (t *Tensor) GELU() *Tensor { return t.unary(kernel.GELU, 0) }

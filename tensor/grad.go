@@ -56,7 +56,7 @@ func (t *Tensor) moveGrad(from *Tensor, compute func(g kernel.Buffer)) {
 		from.grad, from.hasGrad = kernel.Buffer{}, false
 	default:
 		t.ensureGrad()
-		t.kernels().Copy(flatCopy(t.Len()), t.grad, from.grad)
+		t.kernels().Copy(kernel.Contiguous(t.Len()), t.grad, from.grad)
 		t.hasGrad = true
 	}
 }
@@ -85,7 +85,7 @@ func (d *Device) settleGrad(t *Tensor, g kernel.Buffer) {
 		t.grad, t.hasGrad = g, true
 		return
 	default:
-		t.addGrad(func(dst kernel.Buffer) { d.kernels.Copy(flatCopy(t.Len()), dst, g) })
+		t.addGrad(func(dst kernel.Buffer) { d.kernels.Copy(kernel.Contiguous(t.Len()), dst, g) })
 	}
 	d.give(g)
 }

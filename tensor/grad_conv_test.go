@@ -93,6 +93,7 @@ func TestConv2d(t *testing.T) {
 	gradcheck.Panics(t, func() { d.Zeros(1, 2, 2, 3).Conv2d(d.Zeros(3, 3, 3, 4), nil, StridePad(2, 0)) }) // a kernel larger than the image
 	gradcheck.Panics(t, func() { d.Zeros(1, 4, 4, 3).Conv2d(d.Zeros(3, 3, 2, 4), nil, StridePad(1, 0)) })
 	gradcheck.Panics(t, func() { d.Zeros(1, 4, 4, 3).Conv2d(d.Zeros(3, 3, 3, 4), d.Zeros(3), StridePad(1, 0)) })
+	gradcheck.Panics(t, func() { d.Zeros(1, 4, 4, 3).Conv2d(d.Zeros(3, 3, 3, 4), nil, ConvOptions{OutputPadding: [2]int{1, 1}}) })
 }
 
 func TestConvTranspose2d(t *testing.T) {

@@ -7,8 +7,8 @@ import (
 	"github.com/bestiary-ml/bestiary/internal/kernel"
 )
 
-// sortIdle sorts the idle buffers of a GPU by address, so that each step finds them in the same order and takes the same
-// memory for the same work. A device that has captured the work of a step in CUDA graphs can then replay them unchanged.
+// sortIdle sorts the pooled buffers of a GPU by address. Then each step finds them in the same order and takes the same memory for
+// the same work, so that CUDA graphs captured in one step fit the next one unchanged.
 func (d *Device) sortIdle() {
 	if d.features.HostMemory {
 		return // the processor has no graphs

@@ -1,6 +1,6 @@
 package tensor_test
 
-// The trials of these packages are part of what this package's tests train: see specimen.
+// The trials of these packages are part of what this package's tests train: see trialModel.
 import (
 	_ "github.com/bestiary-ml/bestiary/flows"
 	_ "github.com/bestiary-ml/bestiary/nn/sampling"

@@ -128,7 +128,7 @@ func linearGrads(t, w, bias, y *Tensor, act Activation) bool {
 		return false
 	}
 	var output kernel.Buffer
-	if act.kind != kernel.NoActivation {
+	if act.kind != kernel.ActNone {
 		output = y.data
 	}
 	gx, gbias := d.gradFor(t), d.gradFor(bias)

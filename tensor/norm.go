@@ -36,7 +36,8 @@ func (t *Tensor) BatchNorm(gamma, beta *Tensor, o BatchNormOptions) (y, mean, va
 	return t.normalize(b, gamma, beta, mean, variance), mean, variance
 }
 
-// BatchNormWith is BatchNorm with given statistics [C], which are constants, as in evaluation.
+// BatchNormWith is BatchNorm with given statistics [C], which are constants, as in evaluation. So Unbiased and Running of the
+// options have no effect.
 func (t *Tensor) BatchNormWith(mean, variance, gamma, beta *Tensor, o BatchNormOptions) *Tensor {
 	o.Running = Running{}
 	b := t.batchNorm(o)
@@ -45,7 +46,7 @@ func (t *Tensor) BatchNormWith(mean, variance, gamma, beta *Tensor, o BatchNormO
 }
 
 func (r Running) kernel() kernel.Running {
-	return kernel.Running{Mean: r.Mean.optional(), Variance: r.Variance.optional(), Weight: r.Momentum}
+	return kernel.Running{Mean: r.Mean.optional(), Variance: r.Variance.optional(), Momentum: r.Momentum}
 }
 
 func (t *Tensor) batchNorm(o BatchNormOptions) kernel.BatchNorm {
@@ -75,7 +76,7 @@ func (t *Tensor) normalize(b kernel.BatchNorm, gamma, beta, mean, variance *Tens
 	b.Running = kernel.Running{} // only the forward pass updates them
 	d.record(func() {
 		var output kernel.Buffer
-		if b.Act != kernel.NoActivation {
+		if b.Act != kernel.ActNone {
 			output = y.data
 		}
 		gx, ggamma, gbeta := d.gradFor(t), d.gradFor(gamma), d.gradFor(beta)

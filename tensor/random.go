@@ -46,21 +46,21 @@ func (g *Generator) advance(n int) (offset uint64) {
 	return offset
 }
 
-// Normal draws a tensor from N(0, 1).
+// Normal draws a tensor of that shape from N(0, 1).
 func (g *Generator) Normal(d *Device, shape ...int) *Tensor {
 	t := d.empty(shape...)
 	d.kernels.Normal(g.key, g.advance(t.Len()), t.data)
 	return t
 }
 
-// Uniform draws a tensor from U[0, 1).
+// Uniform draws a tensor of that shape from U[0, 1).
 func (g *Generator) Uniform(d *Device, shape ...int) *Tensor {
 	t := d.empty(shape...)
 	d.kernels.Uniform(g.key, g.advance(t.Len()), t.data)
 	return t
 }
 
-// Permutation draws a random permutation of 0 … n−1.
+// Permutation draws a random permutation of 0 … n−1, [n].
 func (g *Generator) Permutation(n int) []int32 {
 	order := make([]int32, n)
 	for i := range order {

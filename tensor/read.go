@@ -43,7 +43,7 @@ func (d *Device) gathered(ts []*Tensor, n int) kernel.Buffer {
 	}
 	together, at := d.take(n), 0
 	for _, t := range ts {
-		d.kernels.Copy(flatCopy(t.Len()), together.Slice(at, t.Len()), t.data)
+		d.kernels.Copy(kernel.Contiguous(t.Len()), together.Slice(at, t.Len()), t.data)
 		at += t.Len()
 	}
 	return together

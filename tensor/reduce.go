@@ -69,7 +69,7 @@ func (t *Tensor) MaxOver(axis int) *Tensor {
 	return y
 }
 
-// ArgMax returns, for t [..., n], the index of the largest element of each row, [...]; of equals, the first.
+// ArgMax returns, for t [..., n], the index of the largest element of each row, [...]; the first among equals.
 func (t *Tensor) ArgMax() *Tensor {
 	if t.Dim(-1) == 0 {
 		panic(fmt.Sprintf("tensor: ArgMax of rows without elements, %v", t))

@@ -170,7 +170,7 @@ func (t *Tensor) BackwardFrom(upstream *Tensor) {
 	if upstream.Len() != t.Len() {
 		panic(fmt.Sprintf("tensor: BackwardFrom %v with a gradient %v", t, upstream))
 	}
-	t.addGrad(func(dst kernel.Buffer) { t.kernels().Copy(flatCopy(t.Len()), dst, upstream.data) })
+	t.addGrad(func(dst kernel.Buffer) { t.kernels().Copy(kernel.Contiguous(t.Len()), dst, upstream.data) })
 	for i := len(s.tape) - 1; i >= 0; i-- {
 		n := &s.tape[i]
 		if n.outputs[0].hasGrad || n.outputs[1] != nil && n.outputs[1].hasGrad {
@@ -182,9 +182,4 @@ func (t *Tensor) BackwardFrom(upstream *Tensor) {
 			}
 		}
 	}
-}
-
-// flatCopy describes a copy of n contiguous elements.
-func flatCopy(n int) kernel.Strided {
-	return kernel.Strided{Rank: 1, Shape: kernel.Dims{n}, StrideDst: kernel.Dims{1}, StrideSrc: kernel.Dims{1}}
 }

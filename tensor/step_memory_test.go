@@ -10,7 +10,7 @@ import (
 )
 
 // newNetwork has intermediate tensors of more elements than a task covers.
-func newNetwork(d *Device) *specimen { return newSpecimen(d, trialSize{6, 32, 16, 64}) }
+func newNetwork(d *Device) *trialModel { return newTrialModel(d, trialSize{6, 32, 16, 64}) }
 
 // TestSameOnAnyNumberOfThreads compares losses and gradients bit by bit.
 func TestSameOnAnyNumberOfThreads(t *testing.T) {

@@ -213,7 +213,7 @@ func (t *Tensor) Keep() *Tensor {
 	} else {
 		k.data = t.kernels().Alloc(t.Len())
 	}
-	t.kernels().Copy(flatCopy(t.Len()), k.data, t.data)
+	t.kernels().Copy(kernel.Contiguous(t.Len()), k.data, t.data)
 	return k
 }
 

@@ -32,15 +32,15 @@ func (below) AddTrial(name string, build func(d *Device, g *Generator, n int) tr
 	slices.SortFunc(registered, func(a, b registeredTrial) int { return cmp.Compare(a.name, b.name) })
 }
 
-// specimen is all trials on one device, trained as one model: the sum of their losses is minimized.
-type specimen struct {
+// trialModel is all trials on one device, trained as one model: the sum of their losses is minimized.
+type trialModel struct {
 	d      *Device
 	trials []trial
 	adam   []kernel.AdamParam
 }
 
-func newSpecimen(d *Device, size trialSize) *specimen {
-	s := &specimen{d: d, trials: []trial{newAlgebra(d, NewGenerator(11), size)}}
+func newTrialModel(d *Device, size trialSize) *trialModel {
+	s := &trialModel{d: d, trials: []trial{newAlgebra(d, NewGenerator(11), size)}}
 	for _, r := range registered {
 		s.trials = append(s.trials, r.build(d, NewGenerator(11).Fork(r.name), size.n))
 	}
@@ -50,7 +50,7 @@ func newSpecimen(d *Device, size trialSize) *specimen {
 	return s
 }
 
-func (s *specimen) parameters() (all []*Tensor) {
+func (s *trialModel) parameters() (all []*Tensor) {
 	for _, t := range s.trials {
 		all = append(all, t.Parameters...)
 	}
@@ -58,7 +58,7 @@ func (s *specimen) parameters() (all []*Tensor) {
 }
 
 // layers names what the parameters belong to.
-func (s *specimen) layers() (all []string) {
+func (s *trialModel) layers() (all []string) {
 	for _, t := range s.trials {
 		all = append(all, t.Layers...)
 	}
@@ -66,7 +66,7 @@ func (s *specimen) layers() (all []string) {
 }
 
 // step computes the loss and the gradients, and returns the loss.
-func (s *specimen) step() float64 {
+func (s *trialModel) step() float64 {
 	step := s.d.Record()
 	defer step.End()
 	for _, t := range s.trials {
@@ -85,7 +85,7 @@ func (s *specimen) step() float64 {
 }
 
 // train takes n steps of Adam and returns the losses, and the gradients of the first step.
-func (s *specimen) train(n int) (losses []float64, gradients [][]float32) {
+func (s *trialModel) train(n int) (losses []float64, gradients [][]float32) {
 	for i := range n {
 		losses = append(losses, s.step())
 		for j, p := range s.parameters() {
@@ -124,10 +124,10 @@ func agrees(d, reference *Device, size trialSize, a agreement) (err error) {
 			err = fmt.Errorf("%v", failure)
 		}
 	}()
-	own, other := newSpecimen(d, size), newSpecimen(reference, size)
+	own, other := newTrialModel(d, size), newTrialModel(reference, size)
 	for i, t := range own.trials {
 		for j, answer := range t.Answers {
-			if err := a.check(answer.Of, answer.Give(), other.trials[i].Answers[j].Give()); err != nil {
+			if err := a.check(answer.Of, answer.Compute(), other.trials[i].Answers[j].Compute()); err != nil {
 				return err
 			}
 		}

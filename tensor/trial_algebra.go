@@ -7,14 +7,14 @@ import (
 	"github.com/bestiary-ml/bestiary/internal/link"
 )
 
-// algebra is the trial of this package: it uses every kind of operation that Tensor has.
+// algebra is the trial of this package. It uses every kind of operation that Tensor has.
 type algebra struct {
 	d *Device
 	g *Generator
 
-	conv, up, dense, bias, scale, shift *Tensor // of the picture's part
-	words, project                      *Tensor // of the sentence's
-	halve, blend, offset                *Tensor // of the features'
+	conv, up, dense, bias, scale, shift *Tensor // of pictureLoss
+	words, project                      *Tensor // of sentenceLoss
+	halve, blend, offset                *Tensor // of featureLoss
 
 	images        *Tensor // [N, side, side, 3]
 	features      *Tensor // [N, wide, wide, channels]
@@ -66,10 +66,10 @@ func newAlgebra(d *Device, g *Generator, size trialSize) trial {
 		},
 		Loss: func() *Tensor { return a.pictureLoss().Add(a.sentenceLoss()).Add(a.featureLoss()) },
 		Answers: []link.Answer{
-			{Of: "random numbers and the choice of the largest", Give: a.choices},
-			{Of: "batch norm in evaluation", Give: a.evaluation},
-			{Of: "moving average", Give: a.average},
-			{Of: "gradient of a broadcast operand", Give: a.broadcast},
+			{Of: "random numbers and the choice of the largest", Compute: a.choices},
+			{Of: "batch norm in evaluation", Compute: a.evaluation},
+			{Of: "moving average", Compute: a.average},
+			{Of: "gradient of a broadcast operand", Compute: a.broadcast},
 		},
 	}
 }

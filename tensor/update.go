@@ -5,8 +5,8 @@ import "github.com/bestiary-ml/bestiary/internal/kernel"
 // earlySize is the number of elements from which on a weight is updated early by a call of its own.
 const earlySize = 1 << 16
 
-// use counts the uses of t, a leaf, by recorded operations. A use within a nested step counts twice: Backward computes it
-// again, at a time that is unknown here.
+// use counts the uses of t, a leaf, by recorded operations. A use within a nested step counts twice, because Backward may use t
+// again.
 func (s *Step) use(t *Tensor) {
 	root := s.root
 	if root == nil {

@@ -62,7 +62,7 @@ func (a *Average) Swap() {
 			continue
 		}
 		k, n := engine.Kernels(p.Tensor.Device()), p.Tensor.Len()
-		one := kernel.Strided{Rank: 1, Shape: kernel.Dims{n}, StrideDst: kernel.Dims{1}, StrideSrc: kernel.Dims{1}}
+		one := kernel.Contiguous(n)
 		held := a.scratch.Slice(0, n)
 		k.Copy(one, held, engine.Data(p.Tensor))
 		k.Copy(one, engine.Data(p.Tensor), engine.Data(c))

@@ -1,4 +1,4 @@
-// Bijection shows how to write a bijection of one's own, [Leaky], check it with package flowtest (leaky_test.go) and
+// Command bijection shows how to write a bijection of one's own, [Leaky], check it with package flowtest (leaky_test.go) and
 // use it in a flow. The flow is fitted to numbers that spread three times less below zero than above:
 //
 //	go run ./examples/bijection

@@ -1,18 +1,21 @@
-// Moons builds a normalizing flow out of layers, fits it to points on two interleaved half circles, and draws the
+// Command moons builds a normalizing flow out of layers, fits it to points on two interleaved half circles, and draws the
 // points beside samples of the flow:
 //
 //	go run ./examples/moons -out moons.png
 package main
 
 import (
+	"bytes"
 	"flag"
 	"fmt"
+	"image"
+	"image/color"
+	"image/png"
 	"io"
 	"math"
 	"os"
 
 	"github.com/bestiary-ml/bestiary/flows"
-	"github.com/bestiary-ml/bestiary/internal/plots"
 	"github.com/bestiary-ml/bestiary/tensor"
 	"github.com/bestiary-ml/bestiary/train"
 )
@@ -27,7 +30,7 @@ func main() {
 	}
 }
 
-// run fits the flow, reports to w, draws the plot, and returns the last loss.
+// run fits the flow, reports to w, draws the picture, and returns the last loss.
 func run(steps int, out string, w io.Writer) (loss float64, err error) {
 	d, err := tensor.OpenDevice("auto", tensor.DeviceOptions{})
 	if err != nil {
@@ -68,9 +71,7 @@ func run(steps int, out string, w io.Writer) (loss float64, err error) {
 	if err != nil {
 		return 0, err
 	}
-	err = plots.Scatter(out, plots.Axes{Title: "Two moons and a flow", Equal: true},
-		cloud("data", moons(1000, g)), cloud("samples, moved to the right", samples.Add(d.From([]float32{4, 0})).Values()))
-	return loss, err
+	return loss, draw(out, moons(1000, g), samples.Values())
 }
 
 // moons returns n points [n, 2] on two interleaved half circles of radius 1, with some noise.
@@ -90,11 +91,24 @@ func moons(n int, g *tensor.Generator) []float32 {
 	return points
 }
 
-// cloud returns points as a series of a plot.
-func cloud(name string, points []float32) plots.Series {
-	s := plots.Series{Name: name}
-	for i := 0; i < len(points); i += 2 {
-		s.X, s.Y = append(s.X, float64(points[i])), append(s.Y, float64(points[i+1]))
+// draw writes a PNG file of points of the data [n, 2], on the left, and of samples [n, 2], on the right.
+func draw(path string, data, samples []float32) error {
+	const side, scale = 400, 100 // pixels of a panel, and of a unit
+	picture := image.NewGray(image.Rect(0, 0, 2*side, side))
+	for i := range picture.Pix {
+		picture.Pix[i] = 255
 	}
-	return s
+	for panel, points := range [][]float32{data, samples} {
+		for i := 0; i < len(points); i += 2 {
+			x, y := int(scale*(points[i]+1.5)), int(scale*(2.25-points[i+1])) // [−1.5, 2.5] × [−1.75, 2.25]
+			if x >= 0 && x < side {
+				picture.SetGray(panel*side+x, y, color.Gray{})
+			}
+		}
+	}
+	var b bytes.Buffer
+	if err := png.Encode(&b, picture); err != nil {
+		return err
+	}
+	return os.WriteFile(path, b.Bytes(), 0o644)
 }

@@ -33,7 +33,7 @@ func checkClose(t *testing.T, what string, got, want []float64, tolerance float6
 	}
 }
 
-// checkShapes fails unless y is like x and logDet has a number a row.
+// checkShapes fails unless y has the shape of x, and logDet has one number per row.
 func checkShapes(t *testing.T, direction string, x, y, logDet *tensor.Tensor) {
 	t.Helper()
 	if !slices.Equal(y.Shape(), x.Shape()) {

@@ -64,8 +64,8 @@ func (c Case) fresh(t *testing.T, device string, seed uint64) subject {
 	return s
 }
 
-// on builds the bijection, shows it a first batch, for layers that initialise themselves by it, and moves its
-// parameters away from where they start, which may be a special place.
+// on builds the bijection, runs a first batch, from which some layers initialise themselves, and adds noise to the parameters,
+// since their initial values may be special, such as zero.
 func (c Case) on(t *testing.T, device string, seed uint64) subject {
 	t.Helper()
 	s := c.fresh(t, device, seed)

@@ -27,7 +27,7 @@ func TestElementwiseAgainstPortable(t *testing.T) {
 			d.UnaryGrad(op, 0.3, x, y, in[1], out[0])
 		})
 		c.run(t, "Fill", 1e-6, nil, []int{n}, func(d kernel.Device, _, out []kernel.Buffer) { d.Fill(out[0], 0.3) })
-		act := kernel.Activation(rapid.IntRange(0, int(kernel.Sigmoid)).Draw(t, "activation"))
+		act := kernel.Activation(rapid.IntRange(0, int(kernel.ActSigmoid)).Draw(t, "activation"))
 		c.run(t, "ActivationGrad", 1e-5, []input{s.floats(n), gy}, []int{n}, func(d kernel.Device, in, out []kernel.Buffer) {
 			d.ActivationGrad(act, 0.2, in[0], in[1], out[0])
 		})

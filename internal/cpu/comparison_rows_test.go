@@ -64,7 +64,7 @@ func TestNormalisationAgainstPortable(t *testing.T) {
 			Eps:      0.1, // or the rounding of a mean far from 0, multiplied by rstd, would be all that is compared
 			Unbiased: rapid.Bool().Draw(t, "unbiased"),
 			Fixed:    rapid.Bool().Draw(t, "fixed"),
-			Act:      kernel.Activation(rapid.IntRange(0, int(kernel.Sigmoid)).Draw(t, "activation")),
+			Act:      kernel.Activation(rapid.IntRange(0, int(kernel.ActSigmoid)).Draw(t, "activation")),
 		}
 		mean, variance := s.floats(n), s.positive(n)
 		for i := range mean.floats {

@@ -159,12 +159,12 @@ func TestPassesAllocateNothing(t *testing.T) {
 	mean, variance, gamma, perRow := buffer(n), buffer(n), buffer(n), buffer(rows)
 	broadcast := kernel.Broadcast{Rank: 2, Shape: kernel.Dims{rows, n}, StrideA: kernel.Dims{n, 1}, StrideB: kernel.Dims{0, 1}}
 	params := []kernel.AdamParam{{P: x, G: gy, M: y, V: st}}
-	norm := kernel.BatchNorm{Rows: rows, Channels: n, Eps: 1e-5, Act: kernel.LeakyReLU, Slope: 0.2}
-	rank := make([]int32, n)
-	for column := range rank {
-		rank[column] = int32(column)
+	norm := kernel.BatchNorm{Rows: rows, Channels: n, Eps: 1e-5, Act: kernel.ActLeakyReLU, Slope: 0.2}
+	index := make([]int32, n)
+	for column := range index {
+		index[column] = int32(column)
 	}
-	coupling := kernel.Coupling{Rows: rows, Cols: n, Active: n, Rank: kernel.Host(rank)}
+	coupling := kernel.Coupling{Rows: rows, Cols: n, Active: n, Index: kernel.Host(index)}
 	transposed := kernel.Strided{Rank: 2, Shape: kernel.Dims{n, rows}, StrideDst: kernel.Dims{rows, 1}, StrideSrc: kernel.Dims{1, n}}
 	step := func() {
 		d.Unary(kernel.Exp, 0, x, y)

@@ -9,8 +9,8 @@ import (
 
 // columnMap is kernel.Coupling's Rank and Order; order is nil for none.
 type columnMap struct {
-	rank, order []int32
-	active      int
+	index, order []int32
+	active       int
 }
 
 // drawColumnMap draws which of n columns are active: a run of them, any, all or none.
@@ -24,10 +24,10 @@ func drawColumnMap(t *rapid.T, n int) (m columnMap) {
 			active = rapid.Bool().Draw(t, "active")
 		}
 		if active {
-			m.rank = append(m.rank, int32(m.active))
+			m.index = append(m.index, int32(m.active))
 			m.active++
 		} else {
-			m.rank = append(m.rank, int32(^(column - m.active)))
+			m.index = append(m.index, int32(^(column - m.active)))
 		}
 	}
 	if rapid.Bool().Draw(t, "ordered") {
@@ -41,7 +41,7 @@ func drawColumnMap(t *rapid.T, n int) (m columnMap) {
 
 // on places m in the memory of a device.
 func (m columnMap) on(d *memory, c kernel.Coupling) kernel.Coupling {
-	c.Cols, c.Active, c.Rank = len(m.rank), m.active, d.ints(m.rank)
+	c.Cols, c.Active, c.Index = len(m.index), m.active, d.ints(m.index)
 	if m.order != nil {
 		c.Order = d.ints(m.order)
 	}
@@ -96,7 +96,7 @@ func TestConformanceFlowNorm(t *testing.T) {
 		}
 		conform(t, "BatchNorm with running statistics", 1e-3, float64(rows), func(m *memory) {
 			b := b
-			b.Running = kernel.Running{Mean: m.inOut(beta), Variance: m.inOut(variance), Weight: 0.25}
+			b.Running = kernel.Running{Mean: m.inOut(beta), Variance: m.inOut(variance), Momentum: 0.25}
 			mean, variance := m.in(mean), m.in(variance)
 			if !b.Fixed {
 				mean, variance = m.out(n), m.out(n)

@@ -21,7 +21,7 @@ func TestConformanceSmallPictures(t *testing.T) {
 			N: draw("images", gemm.PositionImages, 30), H: draw("height", 1, 5), W: draw("width", 1, 5),
 			KH: draw("kernel height", 1, 4), KW: draw("kernel width", 1, 4), PadH: draw("padding down", 0, 5), PadW: draw("padding", 0, 5),
 			StrideH: draw("stride down", 1, 3), StrideW: draw("stride", 1, 3), DilationH: draw("dilation", 1, 2), DilationW: 1,
-			Groups: rapid.SampledFrom([]int{1, 1, 2}).Draw(t, "groups"), Act: kernel.ReLU,
+			Groups: rapid.SampledFrom([]int{1, 1, 2}).Draw(t, "groups"), Act: kernel.ActReLU,
 		}
 		c.C, c.O = c.Groups*draw("channels", 1, 40), c.Groups*draw("outputs", 1, 70)
 		c.OH, c.OW = (c.H+2*c.PadH-c.DilationH*(c.KH-1)-1)/c.StrideH+1, (c.W+2*c.PadW-(c.KW-1)-1)/c.StrideW+1
@@ -37,7 +37,7 @@ func TestConformanceSmallPictures(t *testing.T) {
 			m.Conv2d(c, m.in(x), m.in(w), m.in(bias), m.out(len(y)))
 			m.Conv2dBackwardInput(c, m.in(y), m.in(w), m.in(biasX), m.out(len(x)))
 			plain := c
-			plain.Act = kernel.NoActivation
+			plain.Act = kernel.ActNone
 			m.Conv2dBackwardWeight(plain, m.in(x), m.in(y), m.out(len(w)))
 		})
 	})

@@ -41,7 +41,7 @@ func TestConformanceConv(t *testing.T) {
 			m.Conv2d(c, m.in(x), m.in(w), biasOf(m, c.O), m.out(sizeY))
 			m.Conv2dBackwardInput(c, m.in(y), m.in(w), biasOf(m, c.C), m.out(sizeX))
 			plain := c
-			plain.Act = kernel.NoActivation
+			plain.Act = kernel.ActNone
 			m.Conv2dBackwardWeight(plain, m.in(x), m.in(y), m.out(sizeW))
 		})
 	})
@@ -68,7 +68,7 @@ func TestConformanceGemm(t *testing.T) {
 		conform(t, fmt.Sprintf("product %+v", g), 1e-5, 20, func(m *memory) {
 			m.Gemm(g, m.in(a), m.in(b), m.in(bias), m.out(g.M*g.N))
 			sum := g
-			sum.Act, sum.Accumulate = kernel.NoActivation, true
+			sum.Act, sum.Accumulate = kernel.ActNone, true
 			m.Gemm(sum, m.in(a), m.in(b), kernel.Buffer{}, m.inOut(c))
 		})
 	})
@@ -110,7 +110,7 @@ func TestIndicesOutOfRange(t *testing.T) {
 		for _, inner := range []int{1, 3} {
 			span := kernel.Span{Outer: 2, N: 4, Inner: inner}
 			x, wide := make([]float32, 8*inner), make([]float32, 2*inner)
-			coupling := kernel.Coupling{Rows: 2, Cols: 4, Active: 2, Rank: m.ints([]int32{0, -1, 1, -2}), Order: m.ints([]int32{2, 1, 0, 4})}
+			coupling := kernel.Coupling{Rows: 2, Cols: 4, Active: 2, Index: m.ints([]int32{0, -1, 1, -2}), Order: m.ints([]int32{2, 1, 0, 4})}
 			for name, f := range map[string]func(){
 				"Gather":       func() { m.Gather(span, m.in(x), m.ints([]int32{4}), m.inOut(wide)) },
 				"ScatterAdd":   func() { m.ScatterAdd(span, m.in(wide), m.ints([]int32{4}), m.inOut(x)) },
@@ -156,7 +156,7 @@ func TestEmpty(t *testing.T) {
 		m.PairLoss(kernel.SquaredError, 1, 1, no, no, m.out(1))
 		m.PairLossGrad(kernel.SquaredError, 1, 1, no, no, m.in([]float32{1}), no)
 		for _, c := range []kernel.Coupling{{Cols: 3, Active: 1}, {Rows: 3}} {
-			c.Rank = m.ints([]int32{-1, 0, -2}[:c.Cols])
+			c.Index = m.ints([]int32{-1, 0, -2}[:c.Cols])
 			m.CouplingInput(c, 0, no, no, no)
 			m.CouplingInputGrad(c, 0, no, no)
 			m.Coupling(c, no, no, kernel.Buffer{}, no, m.out(c.Rows))

@@ -23,7 +23,7 @@ func TestConformanceWinograd(t *testing.T) {
 			m.Conv2d(c, m.in(x), m.in(w), m.in(biasO), m.out(len(y)))
 			m.Conv2dBackwardInput(c, m.in(y), m.in(w), m.in(biasC), m.out(len(x)))
 			plain := c
-			plain.Act = kernel.NoActivation
+			plain.Act = kernel.ActNone
 			m.Conv2dBackwardWeight(plain, m.in(x), m.in(y), m.out(len(w)))
 		})
 	}
@@ -31,6 +31,6 @@ func TestConformanceWinograd(t *testing.T) {
 
 // conformanceWinograd are convolutions that are computed by Winograd's algorithm, of kernels of 3×3 and 4×4.
 var conformanceWinograd = []kernel.Conv{
-	{N: 4, H: 16, W: 16, C: 64, O: 64, OH: 16, OW: 16, KH: 3, KW: 3, StrideH: 1, StrideW: 1, PadH: 1, PadW: 1, DilationH: 1, DilationW: 1, Groups: 1, Act: kernel.ReLU},
-	{N: 4, H: 36, W: 36, C: 64, O: 64, OH: 18, OW: 18, KH: 4, KW: 4, StrideH: 2, StrideW: 2, PadH: 1, PadW: 1, DilationH: 1, DilationW: 1, Groups: 1, Act: kernel.ReLU},
+	{N: 4, H: 16, W: 16, C: 64, O: 64, OH: 16, OW: 16, KH: 3, KW: 3, StrideH: 1, StrideW: 1, PadH: 1, PadW: 1, DilationH: 1, DilationW: 1, Groups: 1, Act: kernel.ActReLU},
+	{N: 4, H: 36, W: 36, C: 64, O: 64, OH: 18, OW: 18, KH: 4, KW: 4, StrideH: 2, StrideW: 2, PadH: 1, PadW: 1, DilationH: 1, DilationW: 1, Groups: 1, Act: kernel.ActReLU},
 }

@@ -12,7 +12,7 @@ import (
 )
 
 // TestConstantWeights has convolutions and products with weights that are named constant: the first time, again, with more
-// rows, with other weights, and when there is no room for more. Weights that change all the same show what is kept.
+// rows, with other weights, and when there is no room for more. The test changes weights in spite of the promise, which shows what is kept.
 func TestConstantWeights(t *testing.T) {
 	const depth, width, rows = 1300, 70, 600 // of a matrix, in two blocks and a panel that isn't whole
 	for level := simd.AVX2; level <= simd.Detect(); level++ {

@@ -2,7 +2,7 @@
 //
 // The portable kernels (package portable, generic over float32 and float64) are the specification. On x86-64, Device replaces
 // most of them by assembly from package simd, by overriding methods: passes over rows (package vector), products (gemm),
-// convolutions (conv) and attention. So New chooses the kernels once, and no kernel asks again.
+// convolutions (conv) and attention. So New chooses the kernels once, and no kernel checks the processor again.
 package cpu
 
 import (
@@ -18,8 +18,8 @@ import (
 	"github.com/bestiary-ml/bestiary/internal/kernel"
 )
 
-// New returns the float32 device with a kernel set that the processor has, with so many threads (non-positive: one for each
-// processor) and products of the given precision.
+// New returns the float32 device with the kernel set of a level, which the processor must have, the given number of threads (0 or
+// less: one for each processor) and products of the given precision.
 func New(level simd.Level, threads int, precision kernel.Precision) kernel.Device {
 	name, p := fmt.Sprintf("cpu/%v", level), pool.New(threads)
 	if level == simd.Portable {

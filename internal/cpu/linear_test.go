@@ -41,7 +41,7 @@ func linearGrads(m *memory, l kernel.LinearGrad, x, w, y, gy, gx, gw, gbias kern
 		k.LinearGrad(l, x, w, y, gy, gx, gw, gbias)
 		return
 	}
-	if l.Act != kernel.NoActivation {
+	if l.Act != kernel.ActNone {
 		m.ActivationGrad(l.Act, l.Slope, y, gy, gy)
 	}
 	if !gbias.IsNil() {
@@ -71,7 +71,7 @@ func TestConformanceLinearGrad(t *testing.T) {
 			if biased {
 				gbias = m.out(l.Out)
 			}
-			if l.Act != kernel.NoActivation {
+			if l.Act != kernel.ActNone {
 				output = m.in(y)
 			}
 			up := m.Alloc(len(gy)) // which is left in any state

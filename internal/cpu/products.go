@@ -50,12 +50,12 @@ func (d *Device) LinearGradStep(l kernel.LinearGrad, a kernel.Adam, w kernel.Ada
 	d.products.LinearGradStep(l, a, w, floats(x), floats(gy), floats(gx))
 }
 
-// beforeActivation turns gy into the gradient before the activation, and sums its rows.
+// beforeActivation turns gy into the gradient of the activation's argument, in place, and sums its rows to gbias.
 func (d *Device) beforeActivation(l kernel.LinearGrad, y, gy, gbias kernel.Buffer) {
 	switch {
 	case !gbias.IsNil():
 		d.ActivationBiasGrad(l.Act, l.Slope, l.Rows, l.Out, y, gy, gy, gbias)
-	case l.Act != kernel.NoActivation:
+	case l.Act != kernel.ActNone:
 		d.ActivationGrad(l.Act, l.Slope, y, gy, gy)
 	}
 }

@@ -8,7 +8,7 @@ import (
 	"github.com/bestiary-ml/bestiary/internal/kernel"
 )
 
-// TestLaunchesAllocateNothing queues kernels with struct arguments, fewer than a stretch has.
+// TestLaunchesAllocateNothing queues kernels with struct arguments, fewer than a segment has.
 func TestLaunchesAllocateNothing(t *testing.T) {
 	d := deviceToTest(t)
 	setPrecision(t, d, kernel.Highest)
@@ -16,7 +16,7 @@ func TestLaunchesAllocateNothing(t *testing.T) {
 	for _, b := range []kernel.Buffer{x, logits, uniform} {
 		d.Fill(b, 0.5)
 	}
-	norm := kernel.BatchNorm{Rows: 16, Channels: 4, Eps: 1e-5, Running: kernel.Running{Mean: x, Variance: x, Weight: 0.1}}
+	norm := kernel.BatchNorm{Rows: 16, Channels: 4, Eps: 1e-5, Running: kernel.Running{Mean: x, Variance: x, Momentum: 0.1}}
 	a := kernel.Attention{Batch: 1, Heads: 1, Dim: 4, Queries: 4, Keys: 4, Scale: 1, RowQ: 4, RowK: 4, RowV: 4, RowY: 4}
 	y, mean, variance := d.Alloc(64), d.Alloc(4), d.Alloc(4)
 	for name, f := range map[string]func(){
@@ -34,11 +34,11 @@ func TestLaunchesAllocateNothing(t *testing.T) {
 	} {
 		d.Fill(mean, 0)
 		d.Fill(variance, 1)
-		for range longestStretch { // allocates the queue, and loads kernels and plans
+		for range longestSegment { // allocates the queue, and loads kernels and plans
 			f()
 		}
 		d.Synchronize()
-		if n := testing.AllocsPerRun(longestStretch/2, f); n != 0 {
+		if n := testing.AllocsPerRun(longestSegment/2, f); n != 0 {
 			t.Errorf("%s: %g allocations", name, n)
 		}
 		d.Synchronize()

@@ -10,9 +10,9 @@ import (
 	"github.com/bestiary-ml/bestiary/internal/kernel"
 )
 
-// memory is a device's allocator. Freed blocks are kept by size and reused at once, without waiting: the former user queued
-// its work in the stream before, and the next user queues its work behind. That holds for blocks that the garbage collector
-// frees, too, since a queued kernel needs no Go value to stay alive.
+// memory is a device's allocator. Freed blocks are kept by size and reused at once, without waiting: work on the former buffer is
+// in the stream already, and work on the next one comes after it. This also holds for blocks that the garbage collector frees,
+// since queued kernels refer to memory by address.
 //
 // After the first training step, a step takes all its memory from here and makes no call of the driver.
 type memory struct {
@@ -137,9 +137,9 @@ func (d *Device) take(size int) uint64 {
 	if addr := m.reuse(size); addr != 0 {
 		return addr
 	}
-	// Go's collector doesn't see device memory: for it, gigabytes are a few words. So it is started from here.
-	const patience = 256 << 20
-	if m.held+size > 2*m.collected+patience {
+	// The garbage collector doesn't count device memory, so it would run too rarely. It is started from here.
+	const slack = 256 << 20 // bytes
+	if m.held+size > 2*m.collected+slack {
 		collect()
 		m.collected = m.held - m.free
 		if addr := m.reuse(size); addr != 0 {

@@ -24,7 +24,7 @@ type attentionArguments struct {
 const (
 	attentionThreads = 128 // ATTENTION_THREADS in attention_scores.cuh
 	rowThreads       = 512 // ROW_THREADS in attention.cu
-	fewQueries       = 8   // up to this number, queries are treated one by one: tiles of 32 would be mostly empty
+	skinnyQueries    = 8   // up to this number, queries are treated one by one: tiles of 32 would be mostly empty
 	widestHead       = 128 // features of the widest tiled kernels
 	scorePitch       = 36  // SCORE_PITCH in attention_scores.cuh
 )
@@ -37,7 +37,7 @@ func (d *Device) Attention(a kernel.Attention, q, k, v, keep, y, logSum kernel.B
 	p := d.attending(a, q, k, v, keep)
 	p.y, p.logSum = y.Addr, logSum.Addr
 	p.vector = flag(attentionAligned(a, q, k, v))
-	if width := tileWidth(a.Dim); width > 0 && wholeMask(a) && a.Queries > fewQueries {
+	if width := tileWidth(a.Dim); width > 0 && wholeMask(a) && a.Queries > skinnyQueries {
 		shared := 4 * (3*kernel.AttentionTile*(width+4) + kernel.AttentionTile*scorePitch)
 		d.attendTiles("attend", width, tilesOf(a.Queries), a, shared)
 		return

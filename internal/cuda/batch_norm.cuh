@@ -48,10 +48,10 @@ __device__ inline Moments moments_of(i64 c, i64 s, i64 rows, i64 channels, i64 s
     return column_sum(m);
 }
 
-// The running statistics, running = (1 − weight)·running + weight·batch; runningArguments in normalisation.go.
+// The running statistics, running = (1 − momentum)·running + momentum·batch; runningArguments in normalisation.go.
 struct Running {
     float *mean, *variance;
-    float weight;
+    float momentum;
 };
 
 // Sets the mean and the variance of column c, from the sums of the deviations from shift and of their squares.
@@ -63,8 +63,8 @@ __device__ inline void statistics(i64 c, Moments m, i64 rows, int unbiased, floa
     *mean = (float)(shift + average);
     *variance = (float)(squares / (double)(rows - (unbiased ? 1 : 0)));
     if (!running.mean) return;
-    running.mean[c] += running.weight * (*mean - running.mean[c]);
-    running.variance[c] += running.weight * ((float)(squares / (double)(rows - 1)) - running.variance[c]);
+    running.mean[c] += running.momentum * (*mean - running.mean[c]);
+    running.variance[c] += running.momentum * ((float)(squares / (double)(rows - 1)) - running.variance[c]);
 }
 
 extern "C" __global__ void batch_moments(i64 rows, i64 channels, i64 splits, const float *x, Moments *partial) {
@@ -187,7 +187,7 @@ __device__ inline void parameter_gradients(const BatchGrad &g, i64 c, Moments m)
         g.ggamma[c] = (float)m.second;
 }
 
-// gx of a column over a split of its rows; the formula is at batchNormGradient in internal/cpu.
+// gx of a column over a split of its rows; the formula is at batchNormGradient in internal/cpu/portable.
 __device__ inline void input_gradient(const BatchGrad &g, i64 c, i64 s, i64 splits, Moments m) {
     const double divisor = (double)(g.rows - (g.unbiased ? 1 : 0)), rstd = 1.0 / sqrt((double)g.variance[c] + g.eps);
     const float mean = g.mean[c], scale = (float)((double)gamma_of(c, g.gamma, g.log_gamma) * rstd);

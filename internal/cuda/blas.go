@@ -165,8 +165,8 @@ func (d *Device) callBlas(b *blas, name string, f uintptr, args ...uintptr) erro
 		return d.driver.failure(cuCtxSetCurrent, r)
 	}
 	if status := int32(invoke(f, args...)); status != 0 {
-		said := *(*unsafe.Pointer)(unsafe.Pointer(new(invoke(b.status, uintptr(status)))))
-		return &fault.DeviceError{Call: name, Code: int(status), Text: fmt.Sprintf("%s (%d)", cString(said), status)}
+		text := *(*unsafe.Pointer)(unsafe.Pointer(new(invoke(b.status, uintptr(status)))))
+		return &fault.DeviceError{Call: name, Code: int(status), Text: fmt.Sprintf("%s (%d)", cString(text), status)}
 	}
 	return nil
 }
@@ -188,7 +188,7 @@ type libraryProduct struct {
 // libraryGemm queues a product for cuBLAS.
 func (d *Device) libraryGemm(g kernel.Gemm, a, b, bias, c kernel.Buffer) {
 	d.enqueue(call{product: libraryProduct{g, a.Addr, b.Addr, c.Addr, d.products.precision}}, 0)
-	if bias.IsNil() && g.Act == kernel.NoActivation {
+	if bias.IsNil() && g.Act == kernel.ActNone {
 		return
 	}
 	for i := range g.Batch {

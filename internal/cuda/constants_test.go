@@ -44,7 +44,7 @@ func TestSharedConstants(t *testing.T) {
 		{"attention.cu", "ROW_THREADS", rowThreads}, {"attention_scores.cuh", "TILE", kernel.AttentionTile},
 		{"attention_scores.cuh", "ATTENTION_THREADS", attentionThreads}, {"attention_scores.cuh", "SCORE_PITCH", scorePitch},
 		{"convolution.cu", "NARROW", narrow}, {"memory.cu", "MOST_WORDS", len(words{}.values)}, {"optimisation.cu", "CHUNK", chunk},
-		{"products.cu", "FEW", skinny}, {"small.cu", "SIDE", smallSide},
+		{"products.cu", "SKINNY", skinny}, {"small.cu", "SIDE", smallSide},
 	} {
 		if got, err := constantOf(sources, c.file, c.name); err != nil || got != c.want {
 			t.Errorf("%s in %s is %d, want %d (%v)", c.name, c.file, got, c.want, err)
@@ -73,8 +73,8 @@ func TestSharedEnums(t *testing.T) {
 		}
 	}
 	for name, want := range map[string]int{
-		"ACT_NONE": int(kernel.NoActivation), "ACT_RELU": int(kernel.ReLU), "ACT_LEAKY_RELU": int(kernel.LeakyReLU), "ACT_TANH": int(kernel.Tanh),
-		"ACT_SIGMOID": int(kernel.Sigmoid), "SUM": int(kernel.Sum), "MAX": int(kernel.Max), "SQUARED_ERROR": int(kernel.SquaredError),
+		"ACT_NONE": int(kernel.ActNone), "ACT_RELU": int(kernel.ActReLU), "ACT_LEAKY_RELU": int(kernel.ActLeakyReLU), "ACT_TANH": int(kernel.ActTanh),
+		"ACT_SIGMOID": int(kernel.ActSigmoid), "SUM": int(kernel.Sum), "MAX": int(kernel.Max), "SQUARED_ERROR": int(kernel.SquaredError),
 		"SMOOTH_L1": int(kernel.SmoothL1), "SCALE": int(kernel.Scale), "SOFTPLUS": int(kernel.Softplus), "CLAMP_MAX": int(kernel.ClampMax),
 		"ADD": int(kernel.Add), "DIV": int(kernel.Div), "MINIMUM": int(kernel.Minimum),
 		"DRAWN_NAN": kernel.DrawnNaN, "DRAWN_INFINITE": kernel.DrawnInfinite, "DRAWN_NONE": kernel.DrawnNone,

@@ -58,8 +58,8 @@ func (d *Device) Conv2d(c kernel.Conv, x, w, bias, y kernel.Buffer) {
 	})
 }
 
-// Conv2dBackwardInput implements kernel.Products. Pixels of x whose coordinates have the same remainders by the strides
-// see gy through the same taps of the kernel: each such phase is a product.
+// Conv2dBackwardInput implements kernel.Products. A phase is the pixels of x whose coordinates have the same
+// remainders modulo the strides: they meet gy at the same taps of the kernel, so each phase is a product.
 func (d *Device) Conv2dBackwardInput(c kernel.Conv, gy, w, bias, gx kernel.Buffer) {
 	if gx.Len == 0 {
 		return

@@ -1,7 +1,7 @@
-// Coupling layers: kernel.Couplings. rank numbers the columns: k ≥ 0 is the k-th active column, ~k the k-th passive one.
+// Coupling layers: kernel.Couplings. index numbers the columns: k ≥ 0 is the k-th active column, ~k the k-th passive one.
 #include "common.cuh"
 
-extern "C" __global__ void coupling_input(i64 rows, i64 cols, i64 condition, i64 passive, const int *rank,
+extern "C" __global__ void coupling_input(i64 rows, i64 cols, i64 condition, i64 passive, const int *index,
                                           const float *cond, const float *x, float *y) {
     const i64 width = condition + cols;
     GRID_STRIDE(at, rows * width) {
@@ -11,16 +11,16 @@ extern "C" __global__ void coupling_input(i64 rows, i64 cols, i64 condition, i64
             row[i] = cond[r * condition + i];
             continue;
         }
-        const int k = rank[i - condition];
+        const int k = index[i - condition];
         if (k < 0) row[condition + ~k] = x[r * cols + i - condition];
     }
 }
 
-extern "C" __global__ void coupling_input_grad(i64 rows, i64 cols, i64 condition, i64 passive, const int *rank,
+extern "C" __global__ void coupling_input_grad(i64 rows, i64 cols, i64 condition, i64 passive, const int *index,
                                                const float *gy, float *gx) {
     GRID_STRIDE(at, rows * cols) {
         const i64 r = at / cols;
-        const int k = rank[at - r * cols];
+        const int k = index[at - r * cols];
         if (k < 0) gx[at] += gy[r * (condition + passive) + condition + ~k];
     }
 }
@@ -35,7 +35,7 @@ __device__ inline i64 source_column(i64 j, i64 cols, const int *order, u32 *faul
 }
 
 // A block has a row, since the log-determinant is a sum over a row.
-extern "C" __global__ void coupling(i64 rows, i64 cols, i64 active, int bounded, int inverse, const int *rank,
+extern "C" __global__ void coupling(i64 rows, i64 cols, i64 active, int bounded, int inverse, const int *index,
                                     const int *order, const float *x, const float *st, const float *before, float *y,
                                     float *log_det, u32 *fault) {
     for (i64 r = blockIdx.x; r < rows; r += gridDim.x) {
@@ -44,7 +44,7 @@ extern "C" __global__ void coupling(i64 rows, i64 cols, i64 active, int bounded,
         BLOCK_STRIDE(j, cols) {
             const i64 column = source_column(j, cols, order, fault);
             if (column < 0) continue;
-            const int k = rank[column];
+            const int k = index[column];
             float v = x[r * cols + column];
             if (k >= 0) {
                 const float scale = bounded ? tanhf(s[k]) : s[k];
@@ -58,15 +58,15 @@ extern "C" __global__ void coupling(i64 rows, i64 cols, i64 active, int bounded,
     }
 }
 
-// The gradients of a coupling; the formulas are at couplingGradRow in internal/cpu.
-extern "C" __global__ void coupling_grad(i64 rows, i64 cols, i64 active, int bounded, int inverse, const int *rank,
+// The gradients of a coupling; the formulas are at couplingGradRow in internal/cpu/portable.
+extern "C" __global__ void coupling_grad(i64 rows, i64 cols, i64 active, int bounded, int inverse, const int *index,
                                          const int *order, const float *x, const float *st, const float *y,
                                          const float *gy, const float *g_log_det, float *gx, float *gst, u32 *fault) {
     GRID_STRIDE(at, rows * cols) {
         const i64 r = at / cols, column = source_column(at - r * cols, cols, order, fault);
         if (column < 0) continue;
         const i64 from = r * cols + column;
-        const int k = rank[column];
+        const int k = index[column];
         const float g = gy[at];
         if (k < 0) {
             gx[from] = g;

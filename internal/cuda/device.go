@@ -2,11 +2,10 @@
 //
 // It needs the NVIDIA driver (libcuda.so.1, CUDA 12 or later) at run time and nothing at build time. Each kernel is beside
 // its launcher: attention.go launches the kernels of attention.cu. internal/cuda/compile compiles them to PTX, which is
-// checked in under kernels and embedded; the driver compiles it for the GPU. The specification is internal/cpu's portable
-// code.
+// checked in under kernels and embedded; the driver compiles it for the GPU. The specification is internal/cpu/portable.
 //
 // All work of a device goes through one stream, in the order of the calls. Calls return before their work is done; only
-// downloads and Synchronize wait. Stretches of calls that repeat, as in training steps, are launched as CUDA graphs. A
+// downloads and Synchronize wait. Segments of calls that repeat, as in training steps, are launched as CUDA graphs. A
 // failure of the GPU panics with a [*fault.DeviceError] at the call that notices it, and a lack of memory with a
 // [*fault.OutOfMemory].
 package cuda
@@ -42,16 +41,7 @@ type Device struct {
 	faults    faults
 }
 
-var _ interface {
-	kernel.Memory
-	kernel.Elementwise
-	kernel.Reductions
-	kernel.Normalisation
-	kernel.Couplings
-	kernel.Movement
-	kernel.Random
-	kernel.Optimisation
-} = (*Device)(nil)
+var _ kernel.Device = (*Device)(nil)
 
 // Info describes the device.
 func (d *Device) Info() Info { return d.info }

@@ -14,7 +14,7 @@ struct Drawing {
 
 enum { DRAWN_NAN = -1, DRAWN_INFINITE = -2, DRAWN_NONE = -3 };
 
-// Maps a logit to an integer in the same order, as rankOf in package dalle does; 0 and −0 are equal.
+// Maps a logit to an integer in the same order, as keyOf in package sampling does; 0 and −0 are equal.
 __device__ inline u32 order_of(float logit) {
     const u32 bits = __float_as_uint(logit + 0.0f);
     return bits >> 31 ? ~bits : bits | 1u << 31;

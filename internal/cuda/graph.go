@@ -10,13 +10,13 @@ import (
 )
 
 // A training step makes the same calls as the step before, except for a few parameters: Adam's step and learning rate, the
-// offset of random numbers, the position of a batch. A stretch of calls that repeats is captured in a CUDA graph. From then
+// offset of random numbers, the position of a batch. A segment of calls that repeats is captured in a CUDA graph. From then
 // on the graph is launched instead, after the parameters that differ have been changed in its nodes. The program makes its
 // calls as always, so nothing has to be declared fit for graphs; a graph saves the time of the launches.
 
-// graph is a captured stretch, with the current parameters of its nodes.
+// graph is a captured segment, with the current parameters of its nodes.
 type graph struct {
-	stretch
+	segment
 	handle, exec uintptr
 	nodes        []uintptr // node of each call's kernel; 0 for a product by cuBLAS
 }
@@ -25,7 +25,7 @@ type graph struct {
 type graphs struct {
 	use     GraphUse
 	seed    maphash.Seed
-	met     map[uint64]bool // shapes of stretches that were seen
+	met     map[uint64]bool // shapes of segments that were seen
 	byShape map[uint64][]*graph
 
 	// arguments of the driver's functions, fields so that calls don't allocate
@@ -69,8 +69,8 @@ func newGraphs(d *driver) graphs {
 	return g
 }
 
-// replay launches a graph of s if a stretch of its shape was seen before. If it returns false, the caller makes the calls.
-func (d *Device) replay(s stretch) bool {
+// replay launches a graph of s if a segment of its shape was seen before. If it returns false, the caller makes the calls.
+func (d *Device) replay(s segment) bool {
 	g := &d.graphs
 	if g.use.Off != nil || len(s.calls) < fewestCalls {
 		return false
@@ -96,7 +96,7 @@ func (d *Device) replay(s stretch) bool {
 }
 
 // graphOf returns a graph with the parameters of s: one that has them already, one whose nodes are changed, or a new one.
-func (d *Device) graphOf(shape uint64, s stretch) (*graph, error) {
+func (d *Device) graphOf(shape uint64, s segment) (*graph, error) {
 	g := &d.graphs
 	list := g.byShape[shape]
 	// Equal layers have graphs of one shape that are used in turn, so the first in the list, used longest ago, often fits.
@@ -130,8 +130,8 @@ func (d *Device) graphOf(shape uint64, s stretch) (*graph, error) {
 	return chosen, nil
 }
 
-// shape is a hash of the kernels of a stretch. Stretches with different shapes can't share a graph.
-func (s stretch) shape(seed maphash.Seed) uint64 {
+// shape is a hash of the kernels of a segment. Segments with different shapes can't share a graph.
+func (s segment) shape(seed maphash.Seed) uint64 {
 	var h maphash.Hash
 	h.SetSeed(seed)
 	for i := range s.calls {
@@ -145,7 +145,7 @@ func (s stretch) shape(seed maphash.Seed) uint64 {
 }
 
 // differences returns the number of nodes to change before g computes s; limit if there are more, or if g can't compute s.
-func (g *graph) differences(s stretch, limit int) int {
+func (g *graph) differences(s segment, limit int) int {
 	if len(g.calls) != len(s.calls) {
 		return limit
 	}
@@ -164,7 +164,7 @@ func (g *graph) differences(s stretch, limit int) int {
 }
 
 // differs reports whether the parameters of call i differ between g and s, which have the same kernels.
-func (g *graph) differs(i int, s stretch) bool {
+func (g *graph) differs(i int, s segment) bool {
 	a, b := &g.calls[i], &s.calls[i]
 	if a.kernel == nil {
 		return false
@@ -174,7 +174,7 @@ func (g *graph) differs(i int, s stretch) bool {
 }
 
 // update changes the nodes of g that differ from s.
-func (d *Device) update(g *graph, s stretch) error {
+func (d *Device) update(g *graph, s segment) error {
 	for i := range s.calls {
 		if !g.differs(i, s) {
 			continue

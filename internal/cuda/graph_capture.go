@@ -7,7 +7,7 @@ import (
 )
 
 // capture returns a new graph of s.
-func (d *Device) capture(s stretch) (*graph, error) {
+func (d *Device) capture(s segment) (*graph, error) {
 	g := &graph{nodes: make([]uintptr, len(s.calls))}
 	g.calls, g.values = append(g.calls, s.calls...), append(g.values, s.values...)
 	const relaxed = 2 // the capture mode that allows calls of the driver by other goroutines

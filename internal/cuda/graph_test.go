@@ -17,7 +17,7 @@ import (
 )
 
 // TestGraphsAreTheSame trains with and without graphs, on batches of two sizes, and compares the results to the bit. With many
-// layers, several stretches have the same shape but different layers.
+// layers, several segments have the same shape but different layers.
 func TestGraphsAreTheSame(t *testing.T) {
 	for _, count := range []int{2, 9} {
 		with, without := newLayers(another(t, emulator.Functions(), true), count, 8), newLayers(another(t, emulator.Functions(), false), count, 8)
@@ -53,7 +53,7 @@ func TestGraphsComeToRest(t *testing.T) {
 		t.Errorf("%d graphs, %d the step before", after.Captured, before.Captured)
 	}
 	calls := 1 + 4*count + 1 + 1 // and the sum of a few rows
-	if got, want := after.Launched-before.Launched, calls/longestStretch; got < want {
+	if got, want := after.Launched-before.Launched, calls/longestSegment; got < want {
 		t.Errorf("%d graphs for %d calls, want %d at least", got, calls, want)
 	}
 	if got, want := after.Set-before.Set, 1+count+1; got > want {

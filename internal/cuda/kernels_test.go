@@ -75,12 +75,12 @@ func TestSoftmaxOfRows(t *testing.T) {
 // TestBatchNorm has means that are large compared with the deviations, with few rows for one launch, and with more rows.
 func TestBatchNorm(t *testing.T) {
 	for _, b := range []kernel.BatchNorm{
-		{Rows: 20, Channels: 70, Eps: 1e-5, Act: kernel.ReLU},
-		{Rows: 33, Channels: 5, Eps: 1e-5, Unbiased: true, Act: kernel.Tanh},
-		{Rows: 700, Channels: 40, Eps: 1e-5, Act: kernel.LeakyReLU, Slope: 0.2},
-		{Rows: 600, Channels: 33, Eps: 1e-5, Unbiased: true, Act: kernel.NoActivation},
-		{Rows: 600, Channels: 33, Eps: 1e-5, Fixed: true, Act: kernel.Sigmoid},
-		{Rows: 6, Channels: 3, Eps: 1e-5, Fixed: true, Act: kernel.Sigmoid},
+		{Rows: 20, Channels: 70, Eps: 1e-5, Act: kernel.ActReLU},
+		{Rows: 33, Channels: 5, Eps: 1e-5, Unbiased: true, Act: kernel.ActTanh},
+		{Rows: 700, Channels: 40, Eps: 1e-5, Act: kernel.ActLeakyReLU, Slope: 0.2},
+		{Rows: 600, Channels: 33, Eps: 1e-5, Unbiased: true, Act: kernel.ActNone},
+		{Rows: 600, Channels: 33, Eps: 1e-5, Fixed: true, Act: kernel.ActSigmoid},
+		{Rows: 6, Channels: 3, Eps: 1e-5, Fixed: true, Act: kernel.ActSigmoid},
 	} {
 		compare(t, 2e-4, func(p *pair) {
 			n := b.Rows * b.Channels
@@ -130,15 +130,15 @@ func TestGatherAndScatter(t *testing.T) {
 func TestCoupling(t *testing.T) {
 	const rows, cols, active = 3, 70, 40
 	compare(t, 1e-5, func(p *pair) {
-		rank := p.AllocInts(cols)
+		index := p.AllocInts(cols)
 		of := make([]int32, cols)
 		for i := range of {
 			if of[i] = int32(i); i >= active {
 				of[i] = ^int32(i - active)
 			}
 		}
-		p.UploadInts(rank, of)
-		c := kernel.Coupling{Rows: rows, Cols: cols, Active: active, Bounded: true, Rank: rank}
+		p.UploadInts(index, of)
+		c := kernel.Coupling{Rows: rows, Cols: cols, Active: active, Bounded: true, Index: index}
 		p.Coupling(c, p.in(rows*cols, 1, 0), p.in(2*rows*active, 1, 0), kernel.Buffer{}, p.out(rows*cols), p.out(rows))
 	})
 }

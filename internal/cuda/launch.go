@@ -156,14 +156,14 @@ func (d *Device) loadModule(file string) *module {
 	r := d.call(cuModuleLoadDataEx, uintptr(unsafe.Pointer(&m.handle)), uintptr(unsafe.Pointer(&text[0])),
 		uintptr(len(options)), uintptr(unsafe.Pointer(options)), uintptr(unsafe.Pointer(&jit.values)))
 	if r != success {
-		said := d.driver.describe(r)
+		message := d.driver.describe(r)
 		if log := strings.Fields(cString(unsafe.Pointer(&jit.log))); len(log) > 0 {
-			said += ": " + strings.Join(log, " ")
+			message += ": " + strings.Join(log, " ")
 		}
 		if r == noCompiler {
-			said += "; install the libnvidia-ptxjitcompiler.so.1 of the driver at " + d.driver.path
+			message += "; install the libnvidia-ptxjitcompiler.so.1 of the driver at " + d.driver.path
 		}
-		panic(&fault.DeviceError{Call: fmt.Sprintf("%s of %s.ptx for %s", symbolNames[cuModuleLoadDataEx], file, d.info.Name), Code: int(r), Text: said})
+		panic(&fault.DeviceError{Call: fmt.Sprintf("%s of %s.ptx for %s", symbolNames[cuModuleLoadDataEx], file, d.info.Name), Code: int(r), Text: message})
 	}
 	return m
 }

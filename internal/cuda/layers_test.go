@@ -65,7 +65,7 @@ func (l *layers) train(rows int) float32 {
 		d.Gemm(kernel.Gemm{M: rows, N: l.width, K: l.width, LdA: l.width, LdB: l.width, LdC: l.width}, x, w.P, kernel.Buffer{}, y)
 		d.Dropout(0.2, 5, l.offset, y, y)
 		l.offset += uint64(len(values))
-		d.Unary(kernel.TanhOf, 0, y, y)
+		d.Unary(kernel.Tanh, 0, y, y)
 		d.Gemm(kernel.Gemm{M: l.width, N: l.width, K: rows, TransA: true, LdA: l.width, LdB: l.width, LdC: l.width}, x, y, kernel.Buffer{}, w.G)
 		d.Free(x)
 		x = y

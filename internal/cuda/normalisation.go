@@ -2,8 +2,9 @@ package cuda
 
 import "github.com/bestiary-ml/bestiary/internal/kernel"
 
-// fewRows is the number of rows up to which a batch normalisation is one launch: there, launches take longer than memory.
-const fewRows = 512
+// fusedRows is the number of rows up to which a batch normalisation is one launch: below it, launches take longer than memory
+// traffic.
+const fusedRows = 512
 
 // columnSplits is the number of parts into which rows are cut, so that sums of columns keep a GPU busy.
 func columnSplits(rows, columns int) int {
@@ -13,18 +14,18 @@ func columnSplits(rows, columns int) int {
 // columnGrid is a grid with a block for each part of the rows of each 32 columns.
 func columnGrid(columns, splits int) dim3 { return blocksOf((columns + 31) / 32 * splits) }
 
-// runningArguments is Running in batch_norm.cuh: running statistics with PyTorch's momentum as their weight.
+// runningArguments is Running in batch_norm.cuh.
 type runningArguments struct {
 	mean, variance uint64
-	weight         float32
+	momentum       float32
 }
 
 // BatchNorm implements kernel.Normalisation.
 func (d *Device) BatchNorm(b kernel.BatchNorm, x, gamma, beta, mean, variance, y kernel.Buffer) {
 	r := &d.arguments.running
-	*r = runningArguments{mean: b.Running.Mean.Addr, variance: b.Running.Variance.Addr, weight: float32(b.Running.Weight)}
+	*r = runningArguments{mean: b.Running.Mean.Addr, variance: b.Running.Variance.Addr, momentum: float32(b.Running.Momentum)}
 	running := structArg(r)
-	if !b.Fixed && b.Rows <= fewRows {
+	if !b.Fixed && b.Rows <= fusedRows {
 		d.launch(function{"normalisation", "batch_norm"}, columnGrid(b.Channels, 1), columnBlock, 0,
 			b.Rows, b.Channels, b.Eps, flag(b.Unbiased), flag(b.LogGamma), int32(b.Act), float32(b.Slope), x, gamma, beta,
 			mean, variance, y, running)
@@ -68,7 +69,7 @@ func (d *Device) BatchNormGrad(b kernel.BatchNorm, x, gamma, mean, variance, y, 
 		x: x.Addr, gamma: gamma.Addr, mean: mean.Addr, variance: variance.Addr, y: y.Addr, gy: gy.Addr, gLogDet: gLogDet.Addr,
 		gx: gx.Addr, ggamma: ggamma.Addr, gbeta: gbeta.Addr,
 	}
-	if b.Rows <= fewRows {
+	if b.Rows <= fusedRows {
 		d.launch(function{"normalisation", "batch_norm_grad"}, columnGrid(b.Channels, 1), columnBlock, 0, structArg(a))
 		return
 	}

@@ -83,7 +83,7 @@ func (d *Device) AdamStep(a kernel.Adam, params []kernel.AdamParam) {
 	d.launch(function{"optimisation", "adam"}, dim3{uint32(t.blocks), 1, 1}, dim3{threads, 1, 1}, 0,
 		t.list, t.shares, a.LearningRate, flag(a.Decoupled), float32(a.LearningRate/correction1), float32(a.Beta1), float32(a.Beta2),
 		float32(1-a.Beta1), float32(1-a.Beta2), float32(correction2), float32(a.Eps), float32(a.GradScale))
-	d.flush() // a step ends here: the next step begins with a new stretch, so that stretches repeat
+	d.flush() // a step ends here: the next step begins with a new segment, so that segments repeat
 }
 
 // SumSquares implements kernel.Optimisation. It waits for the GPU.

@@ -15,10 +15,10 @@ extern "C" __global__ void finish_product(float *c, const float *bias, i64 rows,
 
 // ---- skinny products ----
 
-// Few is a skinny product: its result has at most 4 rows, or at most 4 columns. It takes as long as reading the large operand,
+// Skinny is a skinny product: its result has at most 4 rows, or at most 4 columns. It takes as long as reading the large operand,
 // w. "Rows" is the smaller of the two dimensions here, and "columns" the larger one, whichever they are in c; the same as
 // skinnyArguments in products_skinny.go.
-struct Few {
+struct Skinny {
     const float *x, *w, *bias;
     float *c;
     float *partial; // as in Split
@@ -36,9 +36,9 @@ struct Few {
     float slope;
 };
 
-const int FEW = 4;
+const int SKINNY = 4;
 
-__device__ inline void write_few(const Few &p, int row, int column, float sum) {
+__device__ inline void write_skinny(const Skinny &p, int row, int column, float sum) {
     float *to = p.c + blockIdx.z * p.stride_c + row * p.c_row + column * p.c_column;
     if (p.accumulate) sum += *to;
     if (p.bias) sum += p.bias[p.bias_of_row ? row : column];
@@ -47,19 +47,19 @@ __device__ inline void write_few(const Few &p, int row, int column, float sum) {
 
 // A skinny product where the depth is contiguous in w: w[column·ldw + k]. A block has 256/team columns; a team of 8, 32 or 256
 // threads sums up each column.
-extern "C" __global__ void __launch_bounds__(256) few_along(const __grid_constant__ Few p) {
+extern "C" __global__ void __launch_bounds__(256) few_along(const __grid_constant__ Skinny p) {
     const int lane = threadIdx.x % p.team, column = blockIdx.x * (256 / p.team) + threadIdx.x / p.team;
     const bool there = column < p.columns; // warps must stay whole for shuffles
     const float *w = p.w + blockIdx.z * p.stride_w + (there ? column : 0) * p.ldw;
     const float *x = p.x + blockIdx.z * p.stride_x;
-    float sum[FEW] = {};
+    float sum[SKINNY] = {};
     if (p.vector) {
         const int quadruples = p.k / 4;
 #pragma unroll 4
         for (int q = lane; q < quadruples; q += p.team) {
             const float4 right = __ldg(reinterpret_cast<const float4 *>(w) + q);
 #pragma unroll
-            for (int r = 0; r < FEW; r++)
+            for (int r = 0; r < SKINNY; r++)
                 if (r < p.rows) {
                     const float4 left = __ldg(reinterpret_cast<const float4 *>(x + r * p.x_row) + q);
                     sum[r] = fmaf(left.x, right.x, fmaf(left.y, right.y, fmaf(left.z, right.z, fmaf(left.w, right.w, sum[r]))));
@@ -68,22 +68,22 @@ extern "C" __global__ void __launch_bounds__(256) few_along(const __grid_constan
     }
     for (int k = (p.vector ? p.k / 4 * 4 : 0) + lane; k < p.k; k += p.team)
 #pragma unroll
-        for (int r = 0; r < FEW; r++)
+        for (int r = 0; r < SKINNY; r++)
             if (r < p.rows) sum[r] = fmaf(x[r * p.x_row + k * p.x_depth], w[k], sum[r]);
 #pragma unroll
-    for (int r = 0; r < FEW; r++)
+    for (int r = 0; r < SKINNY; r++)
         if (r < p.rows) {
             float total = sum[r];
             if (p.team == 256) total = block_sum(total);
             else
                 for (int distance = p.team / 2; distance > 0; distance /= 2) total += __shfl_xor_sync(0xffffffffu, total, distance);
-            if (lane == 0 && there) write_few(p, r, column, total);
+            if (lane == 0 && there) write_skinny(p, r, column, total);
         }
 }
 
 // A skinny product where the columns are contiguous in w: w[k·ldw + column]. A block has team columns (8, 16 or 32) and a part
 // of the depth. Neighbouring threads have neighbouring columns; the threads of a column share the depth.
-template <int ROWS> __device__ inline void few_across(const Few &p) {
+template <int ROWS> __device__ inline void few_across(const Skinny &p) {
     __shared__ float sums[32][ROWS][32]; // [warp][row][lane]
     __shared__ bool last;
     const int lane = threadIdx.x % 32, warp = threadIdx.x / 32, column = blockIdx.x * p.team + threadIdx.x % p.team;
@@ -133,10 +133,10 @@ template <int ROWS> __device__ inline void few_across(const Few &p) {
         total = 0.0f;
         if (own) read_ahead(0, p.parts, 1, [=](i64 part) { return __ldcg(all + part * (ROWS * 32)); }, [&](i64, float v) { total += v; });
     }
-    if (own && column < p.columns) write_few(p, row, column, total);
+    if (own && column < p.columns) write_skinny(p, row, column, total);
 }
 
-extern "C" __global__ void __launch_bounds__(1024) few_across(const __grid_constant__ Few p) {
+extern "C" __global__ void __launch_bounds__(1024) few_across(const __grid_constant__ Skinny p) {
     switch (p.rows) {
     case 1: few_across<1>(p); break;
     case 2: few_across<2>(p); break;

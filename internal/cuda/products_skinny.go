@@ -2,11 +2,11 @@ package cuda
 
 import "github.com/bestiary-ml/bestiary/internal/kernel"
 
-// skinny is the number of rows or columns up to which a product takes as long as reading its other operand: FEW in
+// skinny is the number of rows or columns up to which a product takes as long as reading its other operand: SKINNY in
 // products.cu.
 const skinny = 4
 
-// skinnyArguments is Few in products.cu.
+// skinnyArguments is Skinny in products.cu.
 type skinnyArguments struct {
 	x, w, bias, c, partial, arrived uint64
 	xRow, xDepth, ldW               int64

@@ -30,7 +30,7 @@ func cutting(t *rapid.T, d *Device) (restore func()) {
 	}
 }
 
-var activations = []kernel.Activation{kernel.NoActivation, kernel.ReLU, kernel.LeakyReLU, kernel.Tanh, kernel.Sigmoid}
+var activations = []kernel.Activation{kernel.ActNone, kernel.ActReLU, kernel.ActLeakyReLU, kernel.ActTanh, kernel.ActSigmoid}
 
 // The ways in which a GPU computes products that aren't skinny.
 const (

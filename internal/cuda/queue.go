@@ -15,22 +15,22 @@ type call struct {
 	kernel      *loadedFunction
 	grid, block dim3
 	shared      uint32
-	at          int // offset of its parameters in the stretch's values
+	at          int // offset of its parameters in the segment's values
 	product     libraryProduct
 }
 
-// stretch is a sequence of calls.
-type stretch struct {
+// segment is a sequence of calls.
+type segment struct {
 	calls  []call
 	values []byte // parameters of the kernels
 }
 
-// longestStretch is the largest number of calls of a stretch: with more, the GPU would be idle until the first ones arrive.
-const longestStretch = 32
+// longestSegment is the largest number of calls of a segment: with more, the GPU would be idle until the first ones arrive.
+const longestSegment = 32
 
-// queue is the stretch being gathered.
+// queue is the segment being gathered.
 type queue struct {
-	stretch
+	segment
 	pointers *[maxArgs]uintptr // to the parameters of the current launch
 }
 
@@ -39,7 +39,7 @@ const maxArgs = 64
 // enqueue appends a call and returns the memory for its parameters, filled with zeros.
 func (d *Device) enqueue(c call, size int) []byte {
 	q := &d.queue
-	if len(q.calls) == longestStretch {
+	if len(q.calls) == longestSegment {
 		d.flush()
 	}
 	c.at = len(q.values)
@@ -56,7 +56,7 @@ func (d *Device) flush() {
 	if len(q.calls) == 0 {
 		return
 	}
-	s := q.stretch
+	s := q.segment
 	q.calls, q.values = q.calls[:0], q.values[:0] // also if a call below panics
 	if d.replay(s) {
 		return
@@ -67,7 +67,7 @@ func (d *Device) flush() {
 }
 
 // issue makes the calls of s one by one. After each call, it calls done, unless that is nil.
-func (d *Device) issue(s stretch, done func(i int) error) error {
+func (d *Device) issue(s segment, done func(i int) error) error {
 	runtime.LockOSThread() // see Device.call
 	defer runtime.UnlockOSThread()
 	if r := d.driver.call(cuCtxSetCurrent, d.current[:]...); r != success {

@@ -67,7 +67,7 @@ func (d *Device) LinearGrad(l kernel.LinearGrad, x, w, y, gy, gx, gw, gbias kern
 		rows: size32(l.Rows), in: size32(l.In), out: size32(l.Out), act: int32(l.Act), slope: float32(l.Slope),
 		wBlocks: size32(smallBlocks(l.In, l.Out)),
 		xVector: flag(aligned16(x.Addr, l.In)), wVector: flag(aligned16(w.Addr, l.Out)),
-		yVector: flag(aligned16(gy.Addr, l.Out) && (l.Act == kernel.NoActivation || aligned16(y.Addr, l.Out))),
+		yVector: flag(aligned16(gy.Addr, l.Out) && (l.Act == kernel.ActNone || aligned16(y.Addr, l.Out))),
 	}
 	blocks := p.wBlocks
 	if !gx.IsNil() {

@@ -4,8 +4,8 @@ import "github.com/bestiary-ml/bestiary/internal/kernel"
 
 // rowwise launches the kernel for rows of n numbers with a warp for each row, or the one with a block for each row.
 func (d *Device) rowwise(warp, block function, rows, n int, args ...any) {
-	const few = 128 // rows that leave most of a GPU idle, whatever their length
-	if n <= 1024 && rows > few {
+	const fewestWarps = 128 // with fewer rows, a warp for each leaves most of a GPU idle
+	if n <= 1024 && rows > fewestWarps {
 		d.launch(warp, blocksOf((rows+7)/8), dim3{threads, 1, 1}, 0, args...)
 		return
 	}

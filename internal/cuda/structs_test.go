@@ -28,7 +28,7 @@ var sharedStructs = map[string]any{
 	"optimisation.cu AdamParam":           adamParam{},
 	"optimisation.cu Share":               share{},
 	"optimisation.cu Vector":              vector{},
-	"products.cu Few":                     skinnyArguments{},
+	"products.cu Skinny":                  skinnyArguments{},
 	"reductions.cu SumTo":                 sumToArguments{},
 	"small.cu Layer":                      layerArguments{},
 	"winograd.cu Winograd":                winogradArguments{},

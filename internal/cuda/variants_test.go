@@ -103,7 +103,7 @@ func TestEverySkinny(t *testing.T) {
 		for _, transposed := range []bool{false, true} {
 			for _, k := range []int{3, 700, 1<<14 + 5} {
 				const columns = 13
-				g := kernel.Gemm{M: rows, N: columns, K: k, TransB: transposed, LdA: k, LdB: columns, LdC: columns, Act: kernel.ReLU}
+				g := kernel.Gemm{M: rows, N: columns, K: k, TransB: transposed, LdA: k, LdB: columns, LdC: columns, Act: kernel.ActReLU}
 				if transposed {
 					g.LdB = k
 				}

@@ -19,8 +19,8 @@ import (
 	"github.com/bestiary-ml/bestiary/tensor"
 )
 
-// below is set by package tensor. Its methods take arrays where ours are variadic: arguments of an interface's method escape
-// to the heap, and operations shall not allocate.
+// below is set by package tensor. Its methods take arrays where ours are variadic, because the arguments of interface methods escape
+// to the heap, and operations must not allocate.
 var below = link.Engine.(interface {
 	NewDevice(k kernel.Device) *tensor.Device
 	Kernels(d *tensor.Device) kernel.Device
@@ -132,8 +132,8 @@ func ReturnGrad(d *tensor.Device, t *tensor.Tensor, g kernel.Buffer) { below.Ret
 // Idle returns the released buffers in d's pool, for tests.
 func Idle(d *tensor.Device) []kernel.Buffer { return below.Idle(d) }
 
-// UpdateWith lets an optimizer update large weights within Backward of s, each as soon as its gradient is complete: weight and
-// gradient are in the caches then, and the gradient's memory serves the next one. update returns how a leaf is updated, its
+// UpdateWith lets an optimizer update large weights within Backward of s, each as soon as its gradient is complete. Then weight and
+// gradient are still in the caches, and the gradient's memory is reused for the next one. update returns how a leaf is updated, its
 // gradient aside, or false to leave it and its gradient for later. A weight is updated early only if it was used once in the
 // step, so that its gradient is complete, and if the device gains by it; its Grad is then nil. The result is the same, to the
 // bit, as that of updating all weights after Backward.

@@ -74,14 +74,14 @@ func Check(t rapid.TB, f func() *tensor.Tensor, inputs ...*tensor.Tensor) {
 				n = numeric(1e-8) // a kink may have been within the longer step
 			}
 			if !(math.Abs(g-n) <= 1e-5*scale) {
-				t.Fatalf("gradient %d of input %d %v is %g, central differences say %g", j, i, x.Shape(), g, n)
+				t.Fatalf("gradient %d of input %d %v is %g, by central differences %g", j, i, x.Shape(), g, n)
 			}
 		}
 	}
 }
 
-// gradients returns random weights of the elements of f(), and the gradients of their weighted sum in the inputs. Memory is
-// filled with NaN before, so that an operation that takes it for zeros fails.
+// gradients returns random weights of the elements of f(), and the gradients of their weighted sum in the inputs. It first fills
+// free memory with NaN, so that an operation fails if it relies on memory being zero.
 func gradients(t rapid.TB, f func() *tensor.Tensor, inputs []*tensor.Tensor) (weights []float64, grads [][]float64) {
 	t.Helper()
 	d := inputs[0].Device()

@@ -9,8 +9,8 @@ type Coupling struct {
 	Rows, Cols, Active int
 	Bounded, Inverse   bool
 
-	// Rank (int32 [Cols]) numbers the columns, in ascending order: k ≥ 0 is active column k, and ^k is passive column k.
-	Rank Buffer
+	// Index (int32 [Cols]) numbers the columns: k ≥ 0 for the k-th active column, and ^k for the k-th passive one, both ascending.
+	Index Buffer
 	// Order (int32 [Cols], may be nil) permutes the result: its column j is transformed column Order[j].
 	Order Buffer
 }

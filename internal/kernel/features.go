@@ -1,7 +1,7 @@
 package kernel
 
-// Features is what a device offers beyond the kernels of [Device], and its properties. Nobody asserts the type of a device, so a
-// device that wraps another one passes on all features of that one. An interface that the device does not offer is nil.
+// Features are the properties of a device, and what it offers beyond the kernels of [Device]. An interface that the device does not
+// offer is nil. Callers use Features instead of type assertions, so that a device that wraps another one passes all of it on.
 type Features struct {
 	// HostMemory reports that buffers lie in the program's memory (Buffer.Host is set), and that kernels have finished when they
 	// return.

@@ -4,7 +4,7 @@
 // all kernels. internal/cpu and internal/cuda implement it; the portable device, internal/cpu/portable, is the specification.
 // The contract is a package of its own, below its users and its implementations, because imports only point down.
 //
-// What a device offers beyond that it says by [Features].
+// [Features] says what a device offers beyond that.
 //
 // Conventions that hold for every kernel:
 //

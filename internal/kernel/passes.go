@@ -12,10 +12,10 @@ const (
 	Square                    // x²
 	Reciprocal                // 1/x
 	Abs                       // |x|, with derivative 0 at 0
-	TanhOf                    // tanh x
-	SigmoidOf                 // 1/(1+e⁻ˣ)
-	ReLUOf                    // max(x, 0)
-	LeakyReLUOf               // x where x > 0, else a·x
+	Tanh                      // tanh x
+	Sigmoid                   // 1/(1+e⁻ˣ)
+	ReLU                      // max(x, 0)
+	LeakyReLU                 // x where x > 0, else a·x
 	GELU                      // x·Φ(x), with the exact Gaussian distribution function (Hendrycks & Gimpel, 2016)
 	SiLU                      // x·sigmoid(x)
 	Softplus                  // ln(1+eˣ)
@@ -86,7 +86,7 @@ func UnaryNeeds(op Unary) (x, y bool) {
 	switch op {
 	case Scale, AddScalar:
 		return false, false
-	case Exp, Sqrt, Reciprocal, TanhOf, SigmoidOf, ReLUOf, LeakyReLUOf:
+	case Exp, Sqrt, Reciprocal, Tanh, Sigmoid, ReLU, LeakyReLU:
 		return false, true
 	}
 	return true, false
@@ -143,11 +143,13 @@ type BatchNorm struct {
 	Running        Running
 }
 
-// Running holds the running statistics [Channels], or nil buffers. Each batch updates them by
-// running += Weight·(batch − running), where the variance of the batch divides by Rows−1; Weight is PyTorch's momentum.
+// Running holds the running statistics [Channels], or nil buffers. Each batch updates them as in PyTorch, where the variance of the
+// batch divides by Rows−1:
+//
+//	running = (1 − Momentum)·running + Momentum·batch
 type Running struct {
 	Mean, Variance Buffer
-	Weight         float64
+	Momentum       float64
 }
 
 // Normalisation are the kernels of normalisation layers.
@@ -172,6 +174,11 @@ type Strided struct {
 	Shape                Dims
 	OffsetDst, OffsetSrc int
 	StrideDst, StrideSrc Dims
+}
+
+// Contiguous describes the copy of n contiguous elements.
+func Contiguous(n int) Strided {
+	return Strided{Rank: 1, Shape: Dims{n}, StrideDst: Dims{1}, StrideSrc: Dims{1}}
 }
 
 // Movement are the kernels that rearrange elements.

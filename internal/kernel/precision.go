@@ -8,8 +8,8 @@ type Precision int
 
 const (
 	Highest Precision = iota // float32
-	High                     // TF32 (10 bits of mantissa) on a GPU; on the processor three products of operands split into two bfloat16 numbers, about 2⁻¹⁶, or better
-	Medium                   // operands rounded to bfloat16, sums in float32: about 2⁻⁹, and 2⁻⁸ by Winograd's algorithm
+	High                     // TF32 (10 bits of mantissa) on a GPU; three products of operands split into two bfloat16 numbers (error about 2⁻¹⁶) on the processor
+	Medium                   // operands rounded to bfloat16, sums in float32: error about 2⁻⁹, and 2⁻⁸ by Winograd's algorithm
 )
 
 // Precisions lists all precisions.

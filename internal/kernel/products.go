@@ -5,11 +5,11 @@ package kernel
 type Activation int
 
 const (
-	NoActivation Activation = iota
-	ReLU
-	LeakyReLU // slope given beside it
-	Tanh
-	Sigmoid
+	ActNone Activation = iota
+	ActReLU
+	ActLeakyReLU // slope given beside it
+	ActTanh
+	ActSigmoid
 )
 
 // Gemm describes C = act(op(A)·op(B) + bias), or C += op(A)·op(B), for a batch of row-major matrices.
@@ -23,7 +23,7 @@ type Gemm struct {
 
 	Accumulate bool // add to C; excludes bias and activation
 	Act        Activation
-	Slope      float64 // of LeakyReLU
+	Slope      float64 // of ActLeakyReLU
 
 	Constant uint64 // as Conv.Constant, for B
 }
@@ -45,10 +45,10 @@ type Conv struct {
 	DilationH, DilationW int
 	Groups               int
 	Act                  Activation // of Conv2d's and Conv2dBackwardInput's result
-	Slope                float64    // of LeakyReLU
+	Slope                float64    // of ActLeakyReLU
 
-	// Constant, if not 0, is a name of w's contents, which are the same in all calls with that name. Kernels may cache what they
-	// compute from them.
+	// Constant, if not 0, identifies the contents of w, which are the same in all calls with that number. Kernels may cache what
+	// they compute from w.
 	Constant uint64
 }
 
@@ -73,8 +73,8 @@ type LinearGrad struct {
 	Slope         float64
 }
 
-// LinearGradients is for devices that compute all gradients of some linear layers faster together than one after the other: because
-// operands are still in the caches, or because every launch takes time.
+// LinearGradients is for devices on which one kernel computes all gradients of some linear layers faster than several kernels do:
+// operands are still in the caches, or fewer launches are needed.
 type LinearGradients interface {
 	// FasterLinearGrad reports whether l is such a layer. Otherwise the kernel must not be called.
 	FasterLinearGrad(l LinearGrad) bool
@@ -82,7 +82,7 @@ type LinearGradients interface {
 	LinearGrad(l LinearGrad, x, w, y, gy, gx, gw, gbias Buffer)
 }
 
-// LinearGradStepper is for devices with LinearGradients that gain by stepping weights while their gradient is in the caches.
+// LinearGradStepper is for devices with LinearGradients that save time by updating weights while their gradient is in the caches.
 type LinearGradStepper interface {
 	// LinearGradStep computes gx and gbias, and updates w (w.P) by gw as AdamStep does. gw itself is not stored; w.G is not used.
 	LinearGradStep(l LinearGrad, a Adam, w AdamParam, x, y, gy, gx, gbias Buffer)

@@ -3,11 +3,12 @@ package kernel
 // AttentionTile is the number of queries, and of keys, in a tile of an AttentionMask.
 const AttentionTile = 32
 
-// AttentionMask says which keys each query sees. Queries and keys are numbered by their position in the sequence. Places are the
-// positions in an order that brings the keys a query sees close together, so that fully masked tiles of places are skipped.
+// AttentionMask says which keys each query attends to. Queries and keys are numbered by their position in the sequence. A place is
+// an index into Order, which lists the positions so that the keys of a query are close together: then more tiles are fully masked,
+// and are skipped.
 type AttentionMask struct {
 	Queries, Keys int
-	Rows          Buffer // int32 [Queries, Words]: bit k%32 of word k/32 is 1 if the query sees key k
+	Rows          Buffer // int32 [Queries, Words]: bit k%32 of word k/32 is 1 if the query attends to key k
 	Bits          Buffer // the same, indexed by places
 	Order         Buffer // int32 [Queries]: the position at each place; nil where they are the same
 	// Tiles (int32) lists, for each tile of queries, the tiles of keys that are not fully masked: twice the number of the tile, plus
@@ -19,10 +20,10 @@ type AttentionMask struct {
 func (m *AttentionMask) Words() int { return (m.Keys + 31) / 32 }
 
 // Attention describes y = softmax(Scale·q·kᵀ)·v (Vaswani et al., 2017, eq. 1) for Batch sequences and Heads heads of Dim
-// features. Head h of token i of sequence b begins at element b·Batch… + i·Row… + h·Dim of its buffer.
+// features. Head h of token i of sequence b begins at element b·BatchX + i·RowX + h·Dim of buffer X: Q, K, V or Y.
 //
-// A query sees the keys that Mask and keep allow; nil allows all. The result of a query that sees no key is 0. A value that is not
-// finite may reach queries that don't see it, as 0·∞.
+// A query attends to the keys that Mask and keep allow; nil allows all. The result of a query without any is 0. NaN and infinite
+// values may also reach queries that don't attend to them, as 0·∞.
 type Attention struct {
 	Batch, Heads, Dim              int
 	Queries, Keys                  int

@@ -9,7 +9,7 @@ var Engine any
 var Weights any
 
 // Trial is a small model with the operations of a package. Package tensor runs those of all packages that are linked into a
-// program on a GPU and on the processor before it uses the GPU unasked. T is *tensor.Tensor, which this package can't name.
+// program on a GPU and on the processor before the device "auto" uses the GPU. T is *tensor.Tensor, which this package can't name.
 type Trial[T any] struct {
 	Layers     []string // what each parameter belongs to, in the order of the forward pass: "a coupling"
 	Parameters []T      // leaves that require a gradient
@@ -19,6 +19,6 @@ type Trial[T any] struct {
 
 // Answer is something that a trial computes.
 type Answer struct {
-	Of   string // for errors: "decoding"
-	Give func() []float32
+	Of      string // for errors: "decoding"
+	Compute func() []float32
 }

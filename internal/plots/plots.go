@@ -31,7 +31,6 @@ const (
 type Axes struct {
 	Title, X, Y string // title and labels of the axes
 	LogX, LogY  bool   // logarithmic axes
-	Equal       bool   // the same scale on both axes; for [Scatter]
 }
 
 // Series is a named series of points.

@@ -121,37 +121,6 @@ func TestLines(t *testing.T) {
 	}
 }
 
-func TestScatter(t *testing.T) {
-	r := rand.New(rand.NewPCG(1, 2))
-	moons := [2]Series{{Name: "upper moon"}, {Name: "lower moon"}}
-	for i := range 2000 {
-		c, angle := i%2, math.Pi*r.Float64()
-		x, y := math.Cos(angle), math.Sin(angle)
-		if c == 1 {
-			x, y = 1-x, 0.5-y
-		}
-		moons[c].X = append(moons[c].X, x+0.07*r.NormFloat64())
-		moons[c].Y = append(moons[c].Y, y+0.07*r.NormFloat64())
-	}
-	path := filepath.Join(folder(t), "scatter.png")
-	if err := Scatter(path, Axes{Title: "Two moons, sampled from the flow", X: "x", Y: "y", Equal: true}, moons[:]...); err != nil {
-		t.Fatal(err)
-	}
-	for i := range moons {
-		// A point over white, of the opacity that 2,000 points get.
-		c := colour(i)
-		for _, v := range []*uint8{&c.R, &c.G, &c.B} {
-			*v = uint8(255 - 0.6*float64(255-*v))
-		}
-		if n := count(t, path, c); n < 1000 {
-			t.Errorf("only %d pixels of class %d", n, i)
-		}
-	}
-	if err := Scatter(filepath.Join(folder(t), "scatter-empty.png"), Axes{Equal: true}); err != nil {
-		t.Error(err)
-	}
-}
-
 func TestSmoothAndThin(t *testing.T) {
 	line := make(plotter.XYs, 100_000)
 	for i := range line {

@@ -1,5 +1,5 @@
-// Package publicapi reads the exported API of this module with go/types. Its test keeps two promises: no exported name
-// leads to a type of an internal package, which other modules could not name; and every exported name has a doc comment.
+// Package publicapi reads the exported API of this module with go/types. Its test checks that no exported name leads to a
+// type of an internal package, which other modules can't name, and that every exported name has a doc comment.
 package publicapi
 
 import (

@@ -3,7 +3,7 @@ package publicapi
 import "go/types"
 
 // walk follows what a reader of the documentation can follow from an exported name: parameters, results, exported fields
-// and methods, elements. It stops at names of other packages, which answer for themselves.
+// and methods, elements. It stops at names of other packages, which are checked there.
 type walk struct {
 	from   *types.Package
 	report func(leak string)
@@ -52,7 +52,7 @@ func (w *walk) follow(t types.Type) {
 		for i := range t.TypeArgs().Len() {
 			w.follow(t.TypeArgs().At(i))
 		}
-		if t.Obj().Pkg() == w.from && !t.Obj().Exported() { // readers see what it offers, if not its name
+		if t.Obj().Pkg() == w.from && !t.Obj().Exported() { // readers see its fields and methods
 			w.definition(t)
 		}
 	case *types.Pointer:

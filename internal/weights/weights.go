@@ -9,7 +9,7 @@ import (
 	"github.com/bestiary-ml/bestiary/tensor"
 )
 
-// below is what package nn left in package link.
+// below is set by package nn.
 var below = link.Weights.(interface {
 	Of(m nn.Module) []safetensors.Tensor
 	Load(m nn.Module, f *safetensors.File, prefix string) error
@@ -25,7 +25,7 @@ func Of(m nn.Module) []safetensors.Tensor { return below.Of(m) }
 // [*fault.DamagedFile].
 func Load(m nn.Module, f *safetensors.File, prefix string) error { return below.Load(m, f, prefix) }
 
-// Save returns a copy of p.
+// Save returns a copy of p's tensor in PyTorch's layout under p's path.
 func Save(p nn.Param) safetensors.Tensor { return below.SaveAs(p, p.Path, p.Tensor) }
 
 // SaveAs returns a copy of t, which has p's shape (a gradient, a moment), in PyTorch's layout under another name.
@@ -33,7 +33,7 @@ func SaveAs(p nn.Param, name string, t *tensor.Tensor) safetensors.Tensor {
 	return below.SaveAs(p, name, t)
 }
 
-// LoadFrom sets t, which has p's shape, from the tensor of that name.
+// LoadFrom sets t, which has p's shape, from the tensor of that name. The error is a [*fault.DamagedFile].
 func LoadFrom(p nn.Param, f *safetensors.File, name string, t *tensor.Tensor) error {
 	return below.LoadFrom(p, f, name, t)
 }

@@ -13,7 +13,7 @@ import (
 type OnDevice struct {
 	Temperature float64 // divides the logits; 0 is greedy: the first of the largest
 	TopK        int     // samples among the k largest only; 0 allows all
-	Twins       bool    // the second half of the rows are the logits without a caption; see Guidance
+	Twins       bool    // the second half of the rows has the logits without a caption, for Guidance
 	Guidance    float64 // classifier-free guidance scale, with Twins: null + s·(logits − null)
 }
 

@@ -11,8 +11,8 @@ import (
 type Sampler struct {
 	options Options
 	weights []float64 // of the tokens to sample from; 0 for the others
-	ranks   []rank    // of all tokens, in their order
-	sorted  []rank    // the same, partly sorted
+	keys    []key     // of all tokens, in their order
+	sorted  []key     // the same, partly sorted
 }
 
 // New returns a sampler. The options must be valid: see [Options.Validate].

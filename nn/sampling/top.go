@@ -9,15 +9,15 @@ import (
 // ones that make up the probability TopP. Weights stay in the order of the vocabulary, so that rounding hardly changes
 // the result.
 func (s *Sampler) sampleTop(logits []float32, highest, u float64) int32 {
-	s.ranks, s.weights = s.ranks[:0], s.weights[:0]
+	s.keys, s.weights = s.keys[:0], s.weights[:0]
 	for i, l := range logits {
-		s.ranks = append(s.ranks, rankOf(l, i))
+		s.keys = append(s.keys, keyOf(l, i))
 	}
-	s.sorted = append(s.sorted[:0], s.ranks...)
+	s.sorted = append(s.sorted[:0], s.keys...)
 	least := s.leastLikely(logits, highest)
 	for i, l := range logits {
 		w := 0.0
-		if s.ranks[i] >= least {
+		if s.keys[i] >= least {
 			w = s.weight(l, highest)
 		}
 		s.weights = append(s.weights, w)
@@ -25,77 +25,77 @@ func (s *Sampler) sampleTop(logits []float32, highest, u float64) int32 {
 	return int32(inverseCDF(s.weights, u))
 }
 
-// rank orders tokens by their logits. Of tokens with equal logits, the lower token has the higher rank.
-type rank uint64
+// key is a sort key of tokens by their logits. Of tokens with equal logits, the lower token has the higher key.
+type key uint64
 
-func rankOf(logit float32, token int) rank {
+func keyOf(logit float32, token int) key {
 	bits := math.Float32bits(logit + 0) // −0 is 0
 	if bits>>31 == 0 {
 		bits |= 1 << 31
 	} else {
 		bits = ^bits
 	}
-	return rank(bits)<<32 | rank(^uint32(token))
+	return key(bits)<<32 | key(^uint32(token))
 }
 
-func (r rank) token() int { return int(^uint32(r)) }
+func (k key) token() int { return int(^uint32(k)) }
 
-// leastLikely is the lowest rank among the tokens that TopK and TopP leave.
-func (s *Sampler) leastLikely(logits []float32, highest float64) rank {
-	o, ranks := s.options, s.sorted
-	if o.TopK > 0 && o.TopK < len(ranks) {
-		partition(ranks, o.TopK)
-		ranks = ranks[:o.TopK]
+// leastLikely is the lowest key among the tokens that TopK and TopP leave.
+func (s *Sampler) leastLikely(logits []float32, highest float64) key {
+	o, keys := s.options, s.sorted
+	if o.TopK > 0 && o.TopK < len(keys) {
+		partition(keys, o.TopK)
+		keys = keys[:o.TopK]
 	}
 	if o.TopP == 0 || o.TopP == 1 {
-		return slices.Min(ranks)
+		return slices.Min(keys)
 	}
-	weight := func(r rank) float64 { return s.weight(logits[r.token()], highest) }
+	weight := func(k key) float64 { return s.weight(logits[k.token()], highest) }
 	total := 0.0
-	for _, r := range ranks {
-		total += weight(r)
+	for _, k := range keys {
+		total += weight(k)
 	}
-	for i := len(ranks)/2 - 1; i >= 0; i-- { // a heap: only the tokens that stay are sorted
-		sift(ranks, i)
+	for i := len(keys)/2 - 1; i >= 0; i-- { // a heap: only the tokens that stay are sorted
+		sift(keys, i)
 	}
-	for sum := weight(ranks[0]); sum < o.TopP*total && len(ranks) > 1; sum += weight(ranks[0]) {
-		ranks[0] = ranks[len(ranks)-1]
-		ranks = ranks[:len(ranks)-1]
-		sift(ranks, 0)
+	for sum := weight(keys[0]); sum < o.TopP*total && len(keys) > 1; sum += weight(keys[0]) {
+		keys[0] = keys[len(keys)-1]
+		keys = keys[:len(keys)-1]
+		sift(keys, 0)
 	}
-	return ranks[0]
+	return keys[0]
 }
 
-// partition moves the k highest ranks to the front, by Hoare's quickselect.
-func partition(ranks []rank, k int) {
-	for len(ranks) > 1 {
-		pivot := ranks[len(ranks)/2]
-		i, j := 0, len(ranks)-1
+// partition moves the k highest keys to the front, by Hoare's quickselect.
+func partition(keys []key, k int) {
+	for len(keys) > 1 {
+		pivot := keys[len(keys)/2]
+		i, j := 0, len(keys)-1
 		for i <= j {
-			for ranks[i] > pivot {
+			for keys[i] > pivot {
 				i++
 			}
-			for pivot > ranks[j] {
+			for pivot > keys[j] {
 				j--
 			}
 			if i <= j {
-				ranks[i], ranks[j] = ranks[j], ranks[i]
+				keys[i], keys[j] = keys[j], keys[i]
 				i, j = i+1, j-1
 			}
 		}
 		switch {
 		case k <= j:
-			ranks = ranks[:j+1]
+			keys = keys[:j+1]
 		case k > i:
-			ranks, k = ranks[i:], k-i
+			keys, k = keys[i:], k-i
 		default:
 			return
 		}
 	}
 }
 
-// sift restores the order of a heap, highest rank first, in which the rank at index i may be too low for its place.
-func sift(heap []rank, i int) {
+// sift restores the order of a heap, highest key first, in which the key at index i may be too low for its place.
+func sift(heap []key, i int) {
 	for {
 		child := 2*i + 1
 		if child >= len(heap) {

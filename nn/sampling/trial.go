@@ -9,7 +9,7 @@ func init() { engine.AddTrial("sampling", newTrial) }
 
 // newTrial samples greedily, on the device where that is possible.
 func newTrial(d *tensor.Device, g *tensor.Generator, n int) engine.Trial {
-	return engine.Trial{Answers: []engine.Answer{{Of: "greedy sampling", Give: func() (tokens []float32) {
+	return engine.Trial{Answers: []engine.Answer{{Of: "greedy sampling", Compute: func() (tokens []float32) {
 		step := d.Scratch()
 		defer step.End()
 		logits := g.Normal(d, n, 40)

@@ -10,7 +10,7 @@ import (
 
 // Config has the sizes of a transformer and its variants.
 type Config struct {
-	Dim     int `json:"dim"`   // of the stream of vectors
+	Dim     int `json:"dim"`   // width of the residual stream
 	Depth   int `json:"depth"` // layers, an attention and a feed-forward branch each
 	Heads   int `json:"heads"`
 	DimHead int `json:"dim_head"` // of the queries, keys and values of a head

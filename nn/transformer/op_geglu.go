@@ -36,7 +36,7 @@ func addProduct(x, y, s *tensor.Tensor) *tensor.Tensor {
 		panic(fmt.Sprintf("transformer: sum of %v and the product of %v and %v", x, y, s))
 	}
 	d := x.Device()
-	if engine.Recording(d, x, y, s) { // the kernel, which saves launches in decoding, has no gradient
+	if engine.Recording(d, x, y, s) { // the fused kernel is for decoding and has no gradient
 		return x.Add(y.Mul(s))
 	}
 	out := engine.Empty(d, x.Shape()...)

@@ -87,9 +87,7 @@ func passGrad(x, y *tensor.Tensor) {
 }
 
 func copyTo(dst kernel.Buffer, d *tensor.Device, src kernel.Buffer) {
-	engine.Kernels(d).Copy(kernel.Strided{
-		Rank: 1, Shape: kernel.Dims{src.Len}, StrideDst: kernel.Dims{1}, StrideSrc: kernel.Dims{1},
-	}, dst, src)
+	engine.Kernels(d).Copy(kernel.Contiguous(src.Len), dst, src)
 }
 
 // mark is a position of a generator.

@@ -22,7 +22,7 @@ const (
 // Patterns lists all patterns.
 var Patterns = []Pattern{Full, AxialRow, AxialCol, ConvLike, Sparse}
 
-// Mask returns the attention mask of a layer, for the positions of the Geometry; nil if every position sees every other.
+// Mask returns the attention mask of a layer, for the positions of the Geometry; nil if every position attends to every other.
 func (c Config) Mask(d *tensor.Device, layer int) *tensor.AttentionMask {
 	allowed := c.allowed(layer)
 	if allowed == nil {

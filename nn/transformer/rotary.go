@@ -2,10 +2,11 @@ package transformer
 
 import "math"
 
-// Places on the axes of rotary embeddings where a token has none of its own.
+// Rotary embeddings have three axes: text, row and column. A token has a place on each; on an axis of the other kind of token it
+// has one of these.
 const (
-	cellsInText = 8192 // of all cells, on the text axis
-	textInCells = -10  // of all text tokens, on the row and column axes
+	cellsInText = 8192 // the place of all cells on the text axis
+	textInCells = -10  // the place of all text tokens on the row and column axes
 )
 
 // Angles returns the rotary angles (Su et al., 2021) of the first n positions, [n, R] in row-major order, and R, as in

@@ -1,7 +1,7 @@
 // Package transformer is the transformer of DALL-E (Ramesh et al., 2021) and CLIP in DALLE-pytorch's variant.
 //
 // A layer adds two residual branches to a stream of vectors x [B, n, Dim], attention and a GEGLU feed-forward net
-// (Shazeer, 2020), each with a layer normalization before it and a learned scale behind it (LayerScale; Touvron et al.,
+// (Shazeer, 2020), each with a layer normalization before it and a learned scale after it (LayerScale; Touvron et al.,
 // 2021):
 //
 //	x = x + scale₁·attention(norm₁(x))

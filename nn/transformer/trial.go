@@ -50,7 +50,7 @@ func newTrial(d *tensor.Device, g *tensor.Generator, n int) engine.Trial {
 		Layers:     []string{"a rotary embedding", "a gated layer", "a cross-entropy over a table"},
 		Parameters: []*tensor.Tensor{t.vectors, t.gate, t.classes},
 		Loss:       t.loss,
-		Answers:    []engine.Answer{{Of: "decoding", Give: t.decode}},
+		Answers:    []engine.Answer{{Of: "decoding", Compute: t.decode}},
 	}
 }
 

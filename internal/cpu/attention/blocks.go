@@ -27,7 +27,7 @@ func (p *Engine) scatter(src, dst []float32, stride, place, n int, scale float32
 	}
 }
 
-// across transposes n rows of src, keys or values, into panels, as score reads them.
+// across transposes n rows of src (keys or values) into panels, the layout that score reads.
 func (p *Engine) across(w *worker, dst, src []float32, n int) {
 	a, lanes := &p.job, p.Width()
 	for first := 0; first < n; first += lanes {

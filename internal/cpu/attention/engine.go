@@ -9,13 +9,13 @@ import (
 
 // Engine computes attention and its gradient, head by head, on the register tiles of a gemm.Engine.
 //
-// A head is computed in blocks of a tile of queries. Only the scores of a block are in memory, a few rows of the [queries, keys]
-// matrix. Fully masked tiles of keys are skipped; the keys of the other tiles are the columns of the block, side by side.
+// A head is computed in blocks: a block is a tile of queries. Only the scores of one block are in memory, not the whole
+// [queries, keys] matrix. Fully masked tiles of keys are skipped; the keys of the other tiles are the columns of the block.
 type Engine struct {
 	*gemm.Engine
 	workers   []*worker
 	job       job
-	evenParts [kernel.AttentionTile + 1][]stretch
+	evenParts [kernel.AttentionTile + 1][]rowRange
 
 	runHead, runRowsOfHead, runHeadGrad func(task, worker int) // bound once: binding allocates
 }
@@ -25,7 +25,7 @@ type job struct {
 	portable.Attention[float32]
 	order         []int32 // the position at each place, see kernel.AttentionMask; nil where they are the same
 	bits          []int32 // of the mask, by place
-	starts, tiles []int32 // the tiles of keys that each tile of queries sees
+	starts, tiles []int32 // the tiles of keys that each tile of queries attends to
 	width         int     // Dim rounded up to whole panels
 }
 
@@ -98,16 +98,16 @@ func (a *job) position(place int) int {
 	return int(a.order[place])
 }
 
-// stretch is a range of rows.
-type stretch struct{ from, n int }
+// rowRange is n rows from row from on.
+type rowRange struct{ from, n int }
 
 // evenParts cuts each number of rows up to a tile of queries into register tiles of nearly equal height.
-func evenParts(height int) (all [kernel.AttentionTile + 1][]stretch) {
+func evenParts(height int) (all [kernel.AttentionTile + 1][]rowRange) {
 	for n := range all {
 		tiles := gemm.Ceil(n, height)
 		for i := range tiles {
 			from := gemm.Split(n, i, tiles)
-			all[n] = append(all[n], stretch{from, gemm.Split(n, i+1, tiles) - from})
+			all[n] = append(all[n], rowRange{from, gemm.Split(n, i+1, tiles) - from})
 		}
 	}
 	return all

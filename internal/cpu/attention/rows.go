@@ -47,7 +47,7 @@ func (p *Engine) rowsOfHeadTask(task, worker int) {
 	}
 }
 
-// maskRow sets the scores of keys that query i of sequence b does not see to −∞.
+// maskRow sets the scores of the keys that are masked for query i of sequence b to −∞.
 func (a *job) maskRow(b, i int, scores []float32) {
 	inf := float32(math.Inf(-1))
 	if a.Mask != nil {

@@ -5,9 +5,9 @@ import (
 	"github.com/bestiary-ml/bestiary/internal/kernel"
 )
 
-// Inputs of few channels, like photos, would leave the register tiles mostly empty. But a row of the kernel covers KW·C numbers
-// that lie side by side, if the image is padded in memory. So these convolutions work on a padded copy of one image at a time, and
-// take a row of the kernel for a single tap with KW·C channels.
+// Inputs with few channels, such as photos, would leave the register tiles mostly empty. But in an image that is padded in memory,
+// a row of the kernel covers KW·C numbers side by side. So these convolutions work on a padded copy of one image at a time, and
+// treat a row of the kernel as a single tap with KW·C channels.
 
 // fewChannels reports whether a convolution is computed this way.
 func (p *Engine) fewChannels(c kernel.Conv) bool {

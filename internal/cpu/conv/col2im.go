@@ -68,8 +68,8 @@ func (p *Engine) col2imRow(w *worker, padded, contributions []float32, y int) {
 	j := &p.col2im
 	columns, across := j.KW*j.C, j.KH*j.KW*j.C
 	vectors := gemm.Ceil(columns, p.Lanes)
-	// Neighbouring pixels overlap, and a load waits for a store just before it to the same place. So pixels are added in turns of
-	// those that don't overlap.
+	// Neighbouring pixels overlap, and a load has to wait if the store just before it was to the same address. So pixels are added in
+	// several turns, each of pixels that don't overlap.
 	turns := min(j.OW, gemm.Ceil(vectors*p.Lanes, j.StrideW*j.C))
 	for a := range j.KH {
 		dst := (y*j.StrideH + a*j.DilationH) * j.RowSize()

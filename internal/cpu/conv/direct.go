@@ -5,7 +5,7 @@ import (
 	"github.com/bestiary-ml/bestiary/internal/kernel"
 )
 
-// inputGrid is the grid on the input that has a point for each output pixel; shifted by a tap, it is what the pixel sees.
+// inputGrid is the grid on the input with a point for each output pixel; shifted by a tap, it has the input pixels under that tap.
 func (p *Engine) inputGrid(c kernel.Conv, x []float32) gemm.Grid {
 	return gemm.Grid{
 		Base: gemm.Address(x), ImageStride: 4 * c.H * c.W * c.C, RowStride: 4 * c.W * c.C, PixelStride: 4 * c.C,

@@ -122,7 +122,7 @@ func TestChooseWinograd(t *testing.T) {
 func wideConv(size int) kernel.Conv {
 	c := kernel.Conv{
 		N: 4, H: 16, W: 16, C: 64, O: 64, OH: 16, OW: 16, KH: 3, KW: 3, StrideH: 1, StrideW: 1, PadH: 1, PadW: 1,
-		DilationH: 1, DilationW: 1, Groups: 1, Act: kernel.ReLU,
+		DilationH: 1, DilationW: 1, Groups: 1, Act: kernel.ActReLU,
 	}
 	if size == 4 {
 		c.H, c.W, c.OH, c.OW, c.KH, c.KW, c.StrideH, c.StrideW = 36, 36, 18, 18, 4, 4, 2, 2

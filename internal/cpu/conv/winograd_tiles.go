@@ -120,7 +120,7 @@ func (p *Engine) winogradResults(w *worker, part *winogradPart, from, to int) {
 	points, stride := j.n*j.n, pointStride(to-from, j.width)
 	part.out.Outside = gemm.Address(gemm.Aligned(&s.ignored, j.width))
 	step, floor := 4*p.Width(), float32(math.Inf(-1))
-	if j.act == kernel.ReLU {
+	if j.act == kernel.ActReLU {
 		floor = 0
 	}
 	for tile := from; tile < to; tile++ {
@@ -131,7 +131,7 @@ func (p *Engine) winogradResults(w *worker, part *winogradPart, from, to int) {
 			s.src[point] = gemm.Address(s.products) + uintptr(4*(point*stride+(tile-from)*j.width))
 		}
 		p.Passes.WinogradCollect[j.n][j.M](&s.src, &s.dst, step, step, j.width/p.Width(), j.bias, floor)
-		if j.act == kernel.NoActivation || j.act == kernel.ReLU {
+		if j.act == kernel.ActNone || j.act == kernel.ActReLU {
 			continue
 		}
 		for _, row := range s.dst[:j.M*j.M] {

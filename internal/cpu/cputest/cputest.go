@@ -16,7 +16,7 @@ import (
 var Exact = portable.New[float64]("cpu/float64", pool.New(1))
 
 // Activations are all activations.
-var Activations = []kernel.Activation{kernel.NoActivation, kernel.ReLU, kernel.LeakyReLU, kernel.Tanh, kernel.Sigmoid}
+var Activations = []kernel.Activation{kernel.ActNone, kernel.ActReLU, kernel.ActLeakyReLU, kernel.ActTanh, kernel.ActSigmoid}
 
 // NaN and Inf are the special numbers of float32.
 var (

@@ -6,9 +6,9 @@ import (
 	"github.com/bestiary-ml/bestiary/internal/cpu/simd"
 )
 
-// In bfloat16, two numbers that follow each other along the depth are rounded to a pair of 32 bits, which the microkernels read
-// like one number. So the jobs stay the same, but panels of B hold pairs, and the rows of A of a block are rounded before the
-// block runs: A is read no more often than by the blocks, and never copied as a whole. A zero completes the pairs of an odd depth.
+// In bfloat16, two neighbours along the depth are rounded to a pair of 32 bits, which the microkernels read like one number. So the
+// jobs stay the same, but panels of B hold pairs, and the rows of A of a block are rounded just before the block is computed, so
+// that A is never copied as a whole. If the depth is odd, a zero completes the last pair.
 
 // BF16Kernels are the microkernels of products in bfloat16.
 type BF16Kernels struct {

@@ -55,7 +55,7 @@ func (p *Engine) columnsBlock(w *Worker, j *ColumnsJob, k0, k1 int, first, last 
 			case j.paired:
 				p.BF16.MultiplyColumns(w, t, vectors, r1-r0)
 			case j.A.images > 0:
-				p.columnsStretches(t, j, j.Taps[tap], read, k0, k1, vectors, r1-r0)
+				p.columnsRuns(t, j, j.Taps[tap], read, k0, k1, vectors, r1-r0)
 			default:
 				p.Columns[vectors-1][r1-r0](t)
 			}
@@ -66,12 +66,12 @@ func (p *Engine) columnsBlock(w *Worker, j *ColumnsJob, k0, k1 int, first, last 
 	}
 }
 
-// columnsStretches computes a tile of columnsBlock without the rows at which the tap is outside the image. read has the rows from
+// columnsRuns computes a tile of columnsBlock without the rows at which the tap is outside the image. read has the rows from
 // k0 on.
-func (p *Engine) columnsStretches(t *simd.Tile, j *ColumnsJob, at Tap, read []uintptr, k0, k1, vectors, height int) {
+func (p *Engine) columnsRuns(t *simd.Tile, j *ColumnsJob, at Tap, read []uintptr, k0, k1, vectors, height int) {
 	panel := t.B
 	for k := k0; k < k1; {
-		from, to, begins := j.stretch(at, k, k1)
+		from, to, begins := j.nextRun(at, k, k1)
 		if k = to; from == to {
 			break
 		}

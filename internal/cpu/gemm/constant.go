@@ -8,7 +8,7 @@ type constants struct {
 	Calls int // number of calls of Room
 }
 
-// keptConstant was last used in that call of Room.
+// keptConstant is an entry of the cache; call is the number of the call of Room that used it last.
 type keptConstant struct {
 	room []float32
 	call int
@@ -25,12 +25,12 @@ type Constant struct {
 const (
 	// MostConstants is the largest number of elements that are kept: 256 MB.
 	MostConstants = 64 << 20
-	// StaleConstant is the number of calls of Room after which an unused entry may be evicted: its model is gone. Models in use
-	// come back much sooner, so they don't evict each other in turns.
+	// StaleConstant is the number of calls of Room after which an unused entry may be evicted, since its model is no longer in use.
+	// Models in use need their entries much sooner, so they don't evict each other's.
 	StaleConstant = 10_000
 )
 
-// Room returns memory of size elements under a name, and whether it is filled already; nil if the cache is full.
+// Room returns the memory of size elements for a key, and whether it is filled already; nil if the cache is full.
 func (c *constants) Room(name Constant, size int) (room []float32, kept bool) {
 	c.Calls++
 	if k := c.kept[name]; k != nil {

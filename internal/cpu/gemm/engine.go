@@ -15,10 +15,10 @@ import (
 
 // Engine computes matrix products, one at a time.
 //
-// There are two forms. A RowsJob has the depth of the product along the rows of A: Gemm, and a convolution and its input
-// gradient. A ColumnsJob has it down the columns of A: Gemm with A transposed, and a convolution's weight gradient. In both, a
-// grid gives the addresses of the rows of A (implicit GEMM), so no im2col copy is made; B is packed into panels as wide as a
-// register tile, by the worker that uses them and in pieces that stay in its level-2 cache.
+// There are two forms. In a RowsJob the depth runs along the rows of A: Gemm, and a convolution and its input gradient. In a
+// ColumnsJob it runs down the columns of A: Gemm with A transposed, and a convolution's weight gradient. In both, a grid gives the
+// addresses of the rows of A (implicit GEMM), so no im2col copy is made. Each worker packs the panels of B that it uses, as wide
+// as a register tile, in blocks that stay in its level-2 cache.
 //
 // How a job is cut into tasks depends on the number of threads, but the order in which the terms of an element are
 // added doesn't: results are the same for any number of threads.

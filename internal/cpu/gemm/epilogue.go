@@ -21,9 +21,9 @@ func (e *Epilogue) prepare(t *simd.Tile, first, last bool) {
 	}
 	if last {
 		switch e.Act {
-		case kernel.ReLU:
+		case kernel.ActReLU:
 			t.Act = simd.ActReLU
-		case kernel.LeakyReLU:
+		case kernel.ActLeakyReLU:
 			t.Act = simd.ActLeakyReLU
 		}
 	}
@@ -31,7 +31,7 @@ func (e *Epilogue) prepare(t *simd.Tile, first, last bool) {
 
 // finish applies the activations that microkernels don't have, to columns n0 to n1 of the rows that a tile stored.
 func (p *Engine) finish(e *Epilogue, rows []uintptr, n0, n1 int) {
-	if e.Act != kernel.Tanh && e.Act != kernel.Sigmoid {
+	if e.Act != kernel.ActTanh && e.Act != kernel.ActSigmoid {
 		return
 	}
 	c := p.Operands[Result]
@@ -45,14 +45,14 @@ func (p *Engine) finish(e *Epilogue, rows []uintptr, n0, n1 int) {
 func (p *Engine) Activate(act kernel.Activation, slope float32, y []float32) {
 	var op kernel.Unary
 	switch act {
-	case kernel.ReLU:
-		op = kernel.ReLUOf
-	case kernel.LeakyReLU:
-		op = kernel.LeakyReLUOf
-	case kernel.Tanh:
-		op = kernel.TanhOf
-	case kernel.Sigmoid:
-		op = kernel.SigmoidOf
+	case kernel.ActReLU:
+		op = kernel.ReLU
+	case kernel.ActLeakyReLU:
+		op = kernel.LeakyReLU
+	case kernel.ActTanh:
+		op = kernel.Tanh
+	case kernel.ActSigmoid:
+		op = kernel.Sigmoid
 	default:
 		return
 	}

@@ -39,8 +39,8 @@ type linearWorker struct {
 	buffer []float32 // panels of gYᵀ, then a strip of gXᵀ
 	strip  []float32 // of gW, where it is used by a step
 
-	// Elements ahead to aheadTo of the weights and moments, which the worker's next task will probably need, are still to be
-	// prefetched. They come from memory, which takes as long as the arithmetic; prefetched little by little, they come meanwhile.
+	// Elements ahead to aheadTo of the weights and moments are still to be prefetched: the worker's next task probably needs them.
+	// Reading them from memory takes as long as the arithmetic, so some are prefetched with each tile and arrive during it.
 	ahead, aheadTo int
 }
 
@@ -72,7 +72,7 @@ func (p *Engine) LinearGradStep(l kernel.LinearGrad, a kernel.Adam, w kernel.Ada
 // swapped computes a product A·Bᵀ as (B·Aᵀ)ᵀ, like the gradient of a linear layer's input; it returns false if g has another form
 // or its C is too small.
 func (p *Engine) swapped(g kernel.Gemm, a, b, bias, c []float32) bool {
-	if !g.TransB || g.TransA || g.Batch > 1 || g.Accumulate || bias != nil || g.Act != kernel.NoActivation ||
+	if !g.TransB || g.TransA || g.Batch > 1 || g.Accumulate || bias != nil || g.Act != kernel.ActNone ||
 		g.M <= SkinnyRows || g.M > LinearRows || g.N < 4*g.M || g.K < g.M || p.Paired(g.M, g.N, g.K) {
 		return false
 	}

@@ -2,9 +2,9 @@ package gemm
 
 import "slices"
 
-// On small images much of a kernel lies outside the image: of a 4×4 kernel with stride 2 and 2×2 outputs, 7 of 16 positions for
-// each output. Rows of such a convolution are put in the order of pixels instead of images. Then the rows of a register tile are
-// the same pixel of several images, which all see the same taps, and the other taps are skipped.
+// On small images many taps of a kernel lie outside the image: with a 4×4 kernel, stride 2 and 2×2 outputs, 7 of 16 taps of each
+// output. The rows of such a convolution are put in the order of pixels instead of images. Then the rows of a register tile are the
+// same pixel of several images, so they have the same taps inside the image, and the other taps are skipped.
 
 const (
 	// PositionImages is the least number of images: a tile has rows of a single pixel only.
@@ -13,8 +13,8 @@ const (
 	positionShare = 0.9
 )
 
-// ByPosition reports whether the order of pixels pays for so many images, if inside of all pairs of an output pixel and a tap meet
-// on the image.
+// ByPosition reports whether the order of pixels pays for this number of images, where inside of all pairs of an output pixel and a
+// tap lie on the image.
 func ByPosition(images, inside, all int) bool {
 	return images >= PositionImages && float64(inside) < positionShare*float64(all)
 }
@@ -52,9 +52,9 @@ func (j *ColumnsJob) OrderRows(images, stride int) {
 	}
 }
 
-// stretch finds the next run of rows in [first, end) at which a tap is inside the image, and whether it is the first of the tap.
+// nextRun finds the next run of rows in [first, end) at which a tap is inside the image, and whether it is the first of the tap.
 // A tap that is always outside takes all rows, because C must be set to zero.
-func (j *ColumnsJob) stretch(t Tap, first, end int) (from, to int, begins bool) {
+func (j *ColumnsJob) nextRun(t Tap, first, end int) (from, to int, begins bool) {
 	inside := func(row int) bool { return j.A.inside(j.A.point(row), t) }
 	next := func(row int, want bool) int { // the first row from row on that is inside, or outside
 		for row < j.end && inside(row) != want {
@@ -78,9 +78,9 @@ func (j *RowsJob) group(m0, m1 int) int {
 	return max(1, m1-m0)
 }
 
-// stretch finds the next run of taps in [first, end) that are inside the image at point p, and whether it begins and finishes the
+// nextRun finds the next run of taps in [first, end) that are inside the image at point p, and whether it begins and finishes the
 // sums of these rows. Where no tap is inside, it is all taps, because C must be set to zero.
-func (j *RowsJob) stretch(p point, first, end int) (from, to int, begins, finishes bool) {
+func (j *RowsJob) nextRun(p point, first, end int) (from, to int, begins, finishes bool) {
 	inside := func(t Tap) bool { return j.A.inside(p, t) }
 	start := slices.IndexFunc(j.Taps, inside)
 	if start < 0 {

@@ -152,7 +152,7 @@ func (p *Engine) RowsTiles(w *Worker, j *RowsJob, b panels, block, m0, m1 int) {
 				continue
 			}
 			for tap := s.first; tap < s.end; {
-				from, to, begins, finishes := j.stretch(at, tap, s.end)
+				from, to, begins, finishes := j.nextRun(at, tap, s.end)
 				if tap = to; from < to {
 					begins, finishes = begins && s.from == 0, finishes && s.to == j.Depth
 					p.rowsTile(w, j, b, at, rows, sums{from, to, s.from, s.to}, from-s.first, begins, finishes)

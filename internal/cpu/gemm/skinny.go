@@ -2,9 +2,9 @@ package gemm
 
 import "github.com/bestiary-ml/bestiary/internal/kernel"
 
-// skinnyJob is a skinny product: one with very few rows, as in decoding a token at a time. It is bound by reading B, so B is
-// read once, in the order of memory, and nothing is packed: the rows of C stay in the level-1 cache. A task takes some of B's
-// stored rows. Where these run along the depth (split-K), each task but the first leaves a part of the sums.
+// skinnyJob is a skinny product: one with at most SkinnyRows rows, as in decoding one token at a time. Its time is that of reading
+// B, so B is read once, in the order of memory, and not packed. The rows of C stay in the level-1 cache. A task takes some of B's
+// stored rows. If B is not transposed, this splits the depth (split-K), and each task but the first writes partial sums to parts.
 type skinnyJob struct {
 	kernel.Gemm
 	a, b, bias, c []float32

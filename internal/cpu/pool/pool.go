@@ -9,9 +9,9 @@ import (
 
 // Pool is a fixed set of workers that share the tasks of one kernel at a time.
 //
-// A task is claimed by advancing a ticket that also carries the number of the run it belongs to, so a worker that
-// wakes late can neither take part in a run that is over nor disturb the next one, and a run ends when its tasks
-// are done, not when every worker has been scheduled.
+// A worker claims a task by advancing the ticket, which holds the number of the run and the next task. So a worker that
+// wakes late can't take part in a run that is over. A run ends when its tasks are done; it doesn't wait until every worker
+// has been scheduled.
 type Pool struct {
 	threads int
 	mu      sync.Mutex // one run at a time
@@ -32,9 +32,9 @@ type worker struct {
 	wake   chan struct{}
 }
 
-// spins is how often an idle worker looks for work before it parks: some 150 microseconds. Waking a parked worker takes
-// longer than most kernels of a small step (the flow's at batch 32: 5.6 ms with 4,000 spins, 3.9 ms with these); a core
-// is left to others soon after a step all the same.
+// spins is how often an idle worker looks for work before it parks, about 150 microseconds. Waking a parked worker takes
+// longer than most kernels of a small step: a step of the flow at batch 32 takes 5.6 ms with 4,000 spins, and 3.9 ms with
+// 150,000. Soon after a step, all workers are parked and the cores are free for other programs.
 const spins = 150_000
 
 // taken marks a ticket of a run that has no task left.
@@ -61,12 +61,12 @@ func (p *Pool) Threads() int { return p.threads }
 func (p *Pool) Close() {
 	p.closed.Store(true)
 	for _, w := range p.workers {
-		w.rouse()
+		w.unpark()
 	}
 }
 
-// rouse wakes w if it is parked, or is about to park. A call that is still in the channel does as well as another one.
-func (w *worker) rouse() {
+// unpark wakes w if it is parked or about to park. If a wake-up is in the channel already, that one is enough.
+func (w *worker) unpark() {
 	select {
 	case w.wake <- struct{}{}:
 	default:
@@ -74,8 +74,8 @@ func (w *worker) rouse() {
 }
 
 // Run calls f for every task in [0, tasks), on up to Threads workers numbered from 0, and returns when all are done.
-// Tasks are taken in order by whoever is free. f must not call Run. If a task panics, so does Run, once no task is
-// running any more.
+// Free workers take tasks in order. f must not call Run. If a task panics, Run panics with the same value after the
+// tasks that are running have returned.
 func (p *Pool) Run(tasks int, f func(task, worker int)) {
 	if tasks <= 0 {
 		return
@@ -88,7 +88,7 @@ func (p *Pool) Run(tasks int, f func(task, worker int)) {
 	}
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	work := f // only runs that are handed over put f on the heap
+	work := f // a copy, so that f is on the heap only if workers share the run
 	run := p.ticket.Load()>>32 + 1
 	p.ticket.Store(run<<32 | taken) // no late worker may claim anything while the run changes
 	p.done.Store(0)
@@ -98,7 +98,7 @@ func (p *Pool) Run(tasks int, f func(task, worker int)) {
 	p.ticket.Store((run + 1) << 32)
 	for i := 0; i < len(p.workers) && i < tasks-1; i++ {
 		if w := p.workers[i]; w.parked.CompareAndSwap(true, false) {
-			w.rouse()
+			w.unpark()
 		}
 	}
 	p.takeTasks(0)
@@ -139,8 +139,8 @@ func (p *Pool) takeTasks(worker int) {
 	}
 }
 
-// do runs a task. It keeps a panic for the goroutine that called Run: no other goroutine could recover from it, and the task
-// must count as done, or Run would wait for ever.
+// do runs a task. It keeps a panic for the goroutine that called Run, since no other goroutine could recover from it. The task
+// counts as done in any case; otherwise Run would wait forever.
 func (p *Pool) do(work func(task, worker int), task, worker int) {
 	defer func() {
 		if value := recover(); value != nil {

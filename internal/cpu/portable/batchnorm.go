@@ -50,7 +50,7 @@ func batchNormChannels[F Float](b kernel.BatchNorm, lo, hi int, x, gamma, beta, 
 		}
 	}
 	UpdateRunning(b, lo, hi, mean, variance)
-	for at := 0; b.Act != kernel.NoActivation && at < len(y); at += b.Channels {
+	for at := 0; b.Act != kernel.ActNone && at < len(y); at += b.Channels {
 		activate(b.Act, b.Slope, y[at+lo:at+hi])
 	}
 }
@@ -68,11 +68,11 @@ func UpdateRunning[F Float](b kernel.BatchNorm, lo, hi int, mean, variance []F) 
 	if b.Fixed || b.Running.Mean.IsNil() {
 		return
 	}
-	runningMean, runningVariance, weight := Floats[F](b.Running.Mean), Floats[F](b.Running.Variance), F(b.Running.Weight)
+	runningMean, runningVariance, momentum := Floats[F](b.Running.Mean), Floats[F](b.Running.Variance), F(b.Running.Momentum)
 	unbias := F(VarianceDivisor(b) / float64(b.Rows-1))
 	for c := lo; c < hi; c++ {
-		runningMean[c] += weight * (mean[c] - runningMean[c])
-		runningVariance[c] += weight * (unbias*variance[c] - runningVariance[c])
+		runningMean[c] += momentum * (mean[c] - runningMean[c])
+		runningVariance[c] += momentum * (unbias*variance[c] - runningVariance[c])
 	}
 }
 
@@ -114,7 +114,7 @@ type batchNormGradient[F Float] struct {
 
 // upstream is the gradient at the normalisation's result, before the activation.
 func (g *batchNormGradient[F]) upstream(at int) float64 {
-	if g.Act == kernel.NoActivation {
+	if g.Act == kernel.ActNone {
 		return float64(g.gy[at])
 	}
 	var one [1]F

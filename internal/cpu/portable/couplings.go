@@ -11,21 +11,21 @@ func couplingRows(c kernel.Coupling) int { return max(1, Grain/8/max(c.Cols, 1))
 
 // CouplingInput implements kernel.Couplings.
 func (d *Device[F]) CouplingInput(c kernel.Coupling, condition int, cond, x, y kernel.Buffer) {
-	rank, conds, in, out, width := Ints(c.Rank), Floats[F](cond), Floats[F](x), Floats[F](y), condition+c.Passive()
+	index, conds, in, out, width := Ints(c.Index), Floats[F](cond), Floats[F](x), Floats[F](y), condition+c.Passive()
 	d.pool.For(c.Rows, couplingRows(c), func(lo, hi int) {
 		for r := lo; r < hi; r++ {
 			y := Row(out, r, width)
 			if condition > 0 {
 				copy(y, Row(conds, r, condition))
 			}
-			CouplingInputRow(rank, Row(in, r, c.Cols), y[condition:])
+			CouplingInputRow(index, Row(in, r, c.Cols), y[condition:])
 		}
 	})
 }
 
 // CouplingInputRow copies the passive columns of row x to y.
-func CouplingInputRow[F Float](rank []int32, x, y []F) {
-	for column, k := range rank {
+func CouplingInputRow[F Float](index []int32, x, y []F) {
+	for column, k := range index {
 		if k < 0 {
 			y[^k] = x[column]
 		}
@@ -34,33 +34,33 @@ func CouplingInputRow[F Float](rank []int32, x, y []F) {
 
 // CouplingInputGrad implements kernel.Couplings.
 func (d *Device[F]) CouplingInputGrad(c kernel.Coupling, condition int, gy, gx kernel.Buffer) {
-	rank, up, down, width := Ints(c.Rank), Floats[F](gy), Floats[F](gx), condition+c.Passive()
+	index, up, down, width := Ints(c.Index), Floats[F](gy), Floats[F](gx), condition+c.Passive()
 	d.pool.For(c.Rows, couplingRows(c), func(lo, hi int) {
 		for r := lo; r < hi; r++ {
-			CouplingInputGradRow(rank, Row(up, r, width)[condition:], Row(down, r, c.Cols))
+			CouplingInputGradRow(index, Row(up, r, width)[condition:], Row(down, r, c.Cols))
 		}
 	})
 }
 
 // CouplingInputGradRow adds gy to the passive columns of row gx.
-func CouplingInputGradRow[F Float](rank []int32, gy, gx []F) {
-	for column, k := range rank {
+func CouplingInputGradRow[F Float](index []int32, gy, gx []F) {
+	for column, k := range index {
 		if k < 0 {
 			gx[column] += gy[^k]
 		}
 	}
 }
 
-// CouplingMap is a coupling with its column numbers: Ranks is kernel.Coupling's Rank, and Sources is its Order, nil where the
+// CouplingMap is a coupling with its column numbers: Indices is kernel.Coupling's Index, and Sources is its Order, nil where the
 // columns of the result keep their places.
 type CouplingMap struct {
 	kernel.Coupling
-	Ranks, Sources []int32
+	Indices, Sources []int32
 }
 
 // NewCouplingMap views the buffers of c, and panics if its order names a column that does not exist.
 func NewCouplingMap(c kernel.Coupling) CouplingMap {
-	m := CouplingMap{c, Ints(c.Rank), Ints(c.Order)}
+	m := CouplingMap{c, Ints(c.Index), Ints(c.Order)}
 	for _, column := range m.Sources {
 		if column < 0 || int(column) >= c.Cols {
 			panic("portable: the order of a coupling names a column that does not exist")
@@ -69,12 +69,12 @@ func NewCouplingMap(c kernel.Coupling) CouplingMap {
 	return m
 }
 
-// source is the column from which column j of the result comes, and its rank.
-func (m *CouplingMap) source(j int) (column, rank int) {
+// source is the column from which column j of the result comes, and its index among the active or passive ones.
+func (m *CouplingMap) source(j int) (column, index int) {
 	if m.Sources != nil {
 		j = int(m.Sources[j])
 	}
-	return j, int(m.Ranks[j])
+	return j, int(m.Indices[j])
 }
 
 // bounded is the logarithm of the scale, tanh s where the coupling is Bounded.

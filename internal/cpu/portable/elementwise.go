@@ -52,10 +52,10 @@ func (d *Device[F]) ActivationGrad(act kernel.Activation, slope float64, y, gy, 
 
 func activationGrad[F Float](act kernel.Activation, slope F, y, gy, gx []F) {
 	switch act {
-	case kernel.NoActivation:
+	case kernel.ActNone:
 		copy(gx, gy)
-	case kernel.ReLU, kernel.LeakyReLU:
-		if act == kernel.ReLU {
+	case kernel.ActReLU, kernel.ActLeakyReLU:
+		if act == kernel.ActReLU {
 			slope = 0
 		}
 		for i, g := range gy {
@@ -64,11 +64,11 @@ func activationGrad[F Float](act kernel.Activation, slope F, y, gy, gx []F) {
 			}
 			gx[i] = g
 		}
-	case kernel.Tanh:
+	case kernel.ActTanh:
 		for i, g := range gy {
 			gx[i] = g * (1 - y[i]*y[i])
 		}
-	case kernel.Sigmoid:
+	case kernel.ActSigmoid:
 		for i, g := range gy {
 			gx[i] = g * y[i] * (1 - y[i])
 		}

@@ -47,21 +47,21 @@ func gemmRow[F Float](g kernel.Gemm, batch, i int, a, b, bias, c []F) {
 // activate applies act to y in place.
 func activate[F Float](act kernel.Activation, slope float64, y []F) {
 	switch act {
-	case kernel.ReLU:
+	case kernel.ActReLU:
 		for i, v := range y {
 			y[i] = max(v, 0)
 		}
-	case kernel.LeakyReLU:
+	case kernel.ActLeakyReLU:
 		for i, v := range y {
 			if !(v > 0) {
 				y[i] = F(slope) * v
 			}
 		}
-	case kernel.Tanh:
+	case kernel.ActTanh:
 		for i, v := range y {
 			y[i] = F(math.Tanh(float64(v)))
 		}
-	case kernel.Sigmoid:
+	case kernel.ActSigmoid:
 		for i, v := range y {
 			y[i] = F(1 / (1 + math.Exp(-float64(v))))
 		}

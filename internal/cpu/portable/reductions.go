@@ -76,7 +76,7 @@ func (d *Device[F]) sumChunks(n int, f func(lo, hi int) float64) float64 {
 
 // ActivationBiasGrad implements kernel.Reductions.
 func (d *Device[F]) ActivationBiasGrad(act kernel.Activation, slope float64, rows, n int, y, gy, gx, gbias kernel.Buffer) {
-	if act != kernel.NoActivation || gx != gy {
+	if act != kernel.ActNone || gx != gy {
 		d.ActivationGrad(act, slope, y, gy, gx)
 	}
 	d.Reduce(kernel.Sum, kernel.Span{Outer: 1, N: rows, Inner: n}, 1, gx, gbias)

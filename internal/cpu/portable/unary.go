@@ -26,7 +26,7 @@ func unary[F Float](op kernel.Unary, a F, x, y []F) {
 		for i, v := range x {
 			y[i] = v * v
 		}
-	case kernel.LeakyReLUOf:
+	case kernel.LeakyReLU:
 		for i, v := range x {
 			if !(v > 0) {
 				v *= a
@@ -54,11 +54,11 @@ func unaryFunc(op kernel.Unary, a float64) func(float64) float64 {
 		return func(x float64) float64 { return 1 / x }
 	case kernel.Abs:
 		return math.Abs
-	case kernel.TanhOf:
+	case kernel.Tanh:
 		return math.Tanh
-	case kernel.SigmoidOf:
+	case kernel.Sigmoid:
 		return sigmoid
-	case kernel.ReLUOf:
+	case kernel.ReLU:
 		return func(x float64) float64 { return max(x, 0) }
 	case kernel.GELU:
 		return func(x float64) float64 {
@@ -141,13 +141,13 @@ func derivative(op kernel.Unary, a, x, y float64) float64 {
 			return -1
 		}
 		return 0
-	case kernel.TanhOf:
+	case kernel.Tanh:
 		return 1 - y*y
-	case kernel.SigmoidOf:
+	case kernel.Sigmoid:
 		return y * (1 - y)
-	case kernel.ReLUOf:
+	case kernel.ReLU:
 		return step(y > 0, 0)
-	case kernel.LeakyReLUOf:
+	case kernel.LeakyReLU:
 		return step(y > 0, a)
 	case kernel.GELU:
 		cumulative, density := gaussian(x)

@@ -20,9 +20,9 @@ func BenchmarkPasses(b *testing.B) {
 		arrays int
 		run    func(p *Passes, v [4][]float32, c [6][]float32)
 	}{
-		{"leakyrelu", 2, func(p *Passes, v [4][]float32, _ [6][]float32) { p.Unary[kernel.LeakyReLUOf](0.2, v[0], v[1]) }},
+		{"leakyrelu", 2, func(p *Passes, v [4][]float32, _ [6][]float32) { p.Unary[kernel.LeakyReLU](0.2, v[0], v[1]) }},
 		{"exp", 2, func(p *Passes, v [4][]float32, _ [6][]float32) { p.Unary[kernel.Exp](0, v[0], v[1]) }},
-		{"tanh", 2, func(p *Passes, v [4][]float32, _ [6][]float32) { p.Unary[kernel.TanhOf](0, v[0], v[1]) }},
+		{"tanh", 2, func(p *Passes, v [4][]float32, _ [6][]float32) { p.Unary[kernel.Tanh](0, v[0], v[1]) }},
 		{"log", 2, func(p *Passes, v [4][]float32, _ [6][]float32) { p.Unary[kernel.Log](0, v[0], v[1]) }},
 		{"gelu", 2, func(p *Passes, v [4][]float32, _ [6][]float32) { p.Unary[kernel.GELU](0, v[0], v[1]) }},
 		{"gelugrad", 3, func(p *Passes, v [4][]float32, _ [6][]float32) {

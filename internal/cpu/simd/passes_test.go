@@ -94,10 +94,10 @@ func pointwisePasses() []pointwise {
 		kernel.Scale: func(x float64) float64 { return alpha32 * x }, kernel.AddScalar: func(x float64) float64 { return x + alpha32 },
 		kernel.Sqrt: math.Sqrt, kernel.Square: func(x float64) float64 { return x * x },
 		kernel.Reciprocal: func(x float64) float64 { return 1 / x }, kernel.Abs: math.Abs,
-		kernel.ReLUOf:      func(x float64) float64 { return max(x, 0) },
-		kernel.LeakyReLUOf: func(x float64) float64 { return b2f(x > 0, x, alpha32*x) },
-		kernel.ClampMin:    func(x float64) float64 { return max(x, alpha32) },
-		kernel.ClampMax:    func(x float64) float64 { return min(x, alpha32) },
+		kernel.ReLU:      func(x float64) float64 { return max(x, 0) },
+		kernel.LeakyReLU: func(x float64) float64 { return b2f(x > 0, x, alpha32*x) },
+		kernel.ClampMin:  func(x float64) float64 { return max(x, alpha32) },
+		kernel.ClampMax:  func(x float64) float64 { return min(x, alpha32) },
 	}
 	for _, fn := range transcendental {
 		unary[fn.op] = fn.f
@@ -109,9 +109,9 @@ func pointwisePasses() []pointwise {
 		kernel.Sqrt: func(y float64) float64 { return 0.5 / y }, kernel.Square: func(x float64) float64 { return 2 * x },
 		kernel.Reciprocal: func(y float64) float64 { return -y * y },
 		kernel.Abs:        func(x float64) float64 { return b2f(x > 0, 1, b2f(x < 0, -1, 0)) },
-		kernel.TanhOf:     func(y float64) float64 { return 1 - y*y }, kernel.SigmoidOf: func(y float64) float64 { return y * (1 - y) },
-		kernel.ReLUOf:      func(y float64) float64 { return b2f(y > 0, 1, 0) },
-		kernel.LeakyReLUOf: func(y float64) float64 { return b2f(y > 0, 1, alpha32) },
+		kernel.Tanh:       func(y float64) float64 { return 1 - y*y }, kernel.Sigmoid: func(y float64) float64 { return y * (1 - y) },
+		kernel.ReLU:      func(y float64) float64 { return b2f(y > 0, 1, 0) },
+		kernel.LeakyReLU: func(y float64) float64 { return b2f(y > 0, 1, alpha32) },
 		kernel.GELU: func(x float64) float64 {
 			density := math.Exp(-x*x/2) / math.Sqrt(2*math.Pi)
 			if math.IsInf(x, 0) {

@@ -42,25 +42,25 @@ func unaryReciprocalAVX2(a float32, x []float32, y []float32)
 //go:noescape
 func unaryAbsAVX2(a float32, x []float32, y []float32)
 
-// unaryTanhOfAVX2 sets y = op(x); y may be x.
+// unaryTanhAVX2 sets y = op(x); y may be x.
 //
 //go:noescape
-func unaryTanhOfAVX2(a float32, x []float32, y []float32)
+func unaryTanhAVX2(a float32, x []float32, y []float32)
 
-// unarySigmoidOfAVX2 sets y = op(x); y may be x.
+// unarySigmoidAVX2 sets y = op(x); y may be x.
 //
 //go:noescape
-func unarySigmoidOfAVX2(a float32, x []float32, y []float32)
+func unarySigmoidAVX2(a float32, x []float32, y []float32)
 
-// unaryReLUOfAVX2 sets y = op(x); y may be x.
+// unaryReLUAVX2 sets y = op(x); y may be x.
 //
 //go:noescape
-func unaryReLUOfAVX2(a float32, x []float32, y []float32)
+func unaryReLUAVX2(a float32, x []float32, y []float32)
 
-// unaryLeakyReLUOfAVX2 sets y = op(x); y may be x.
+// unaryLeakyReLUAVX2 sets y = op(x); y may be x.
 //
 //go:noescape
-func unaryLeakyReLUOfAVX2(a float32, x []float32, y []float32)
+func unaryLeakyReLUAVX2(a float32, x []float32, y []float32)
 
 // unaryGELUAVX2 sets y = op(x); y may be x.
 //
@@ -127,25 +127,25 @@ func unaryGradReciprocalAVX2(a float32, x []float32, y []float32, gy []float32, 
 //go:noescape
 func unaryGradAbsAVX2(a float32, x []float32, y []float32, gy []float32, gx []float32)
 
-// unaryGradTanhOfAVX2 sets gx = gy·op'(x) given y = op(x); gx may be gy.
+// unaryGradTanhAVX2 sets gx = gy·op'(x) given y = op(x); gx may be gy.
 //
 //go:noescape
-func unaryGradTanhOfAVX2(a float32, x []float32, y []float32, gy []float32, gx []float32)
+func unaryGradTanhAVX2(a float32, x []float32, y []float32, gy []float32, gx []float32)
 
-// unaryGradSigmoidOfAVX2 sets gx = gy·op'(x) given y = op(x); gx may be gy.
+// unaryGradSigmoidAVX2 sets gx = gy·op'(x) given y = op(x); gx may be gy.
 //
 //go:noescape
-func unaryGradSigmoidOfAVX2(a float32, x []float32, y []float32, gy []float32, gx []float32)
+func unaryGradSigmoidAVX2(a float32, x []float32, y []float32, gy []float32, gx []float32)
 
-// unaryGradReLUOfAVX2 sets gx = gy·op'(x) given y = op(x); gx may be gy.
+// unaryGradReLUAVX2 sets gx = gy·op'(x) given y = op(x); gx may be gy.
 //
 //go:noescape
-func unaryGradReLUOfAVX2(a float32, x []float32, y []float32, gy []float32, gx []float32)
+func unaryGradReLUAVX2(a float32, x []float32, y []float32, gy []float32, gx []float32)
 
-// unaryGradLeakyReLUOfAVX2 sets gx = gy·op'(x) given y = op(x); gx may be gy.
+// unaryGradLeakyReLUAVX2 sets gx = gy·op'(x) given y = op(x); gx may be gy.
 //
 //go:noescape
-func unaryGradLeakyReLUOfAVX2(a float32, x []float32, y []float32, gy []float32, gx []float32)
+func unaryGradLeakyReLUAVX2(a float32, x []float32, y []float32, gy []float32, gx []float32)
 
 // unaryGradGELUAVX2 sets gx = gy·op'(x) given y = op(x); gx may be gy.
 //

@@ -532,9 +532,9 @@ finished36:
 	VZEROUPPER
 	RET
 
-// func unaryTanhOfAVX2(a float32, x []float32, y []float32)
+// func unaryTanhAVX2(a float32, x []float32, y []float32)
 // Requires: AVX, AVX2, FMA3
-TEXT ·unaryTanhOfAVX2(SB), NOSPLIT, $0-56
+TEXT ·unaryTanhAVX2(SB), NOSPLIT, $0-56
 	MOVQ y_len+40(FP), AX
 	MOVQ x_base+8(FP), CX
 	MOVQ y_base+32(FP), DX
@@ -619,9 +619,9 @@ finished39:
 	VZEROUPPER
 	RET
 
-// func unarySigmoidOfAVX2(a float32, x []float32, y []float32)
+// func unarySigmoidAVX2(a float32, x []float32, y []float32)
 // Requires: AVX, AVX2, FMA3
-TEXT ·unarySigmoidOfAVX2(SB), NOSPLIT, $0-56
+TEXT ·unarySigmoidAVX2(SB), NOSPLIT, $0-56
 	MOVQ y_len+40(FP), AX
 	MOVQ x_base+8(FP), CX
 	MOVQ y_base+32(FP), DX
@@ -718,9 +718,9 @@ finished42:
 	VZEROUPPER
 	RET
 
-// func unaryReLUOfAVX2(a float32, x []float32, y []float32)
+// func unaryReLUAVX2(a float32, x []float32, y []float32)
 // Requires: AVX
-TEXT ·unaryReLUOfAVX2(SB), NOSPLIT, $0-56
+TEXT ·unaryReLUAVX2(SB), NOSPLIT, $0-56
 	MOVQ y_len+40(FP), AX
 	MOVQ x_base+8(FP), CX
 	MOVQ y_base+32(FP), DX
@@ -779,9 +779,9 @@ finished47:
 	VZEROUPPER
 	RET
 
-// func unaryLeakyReLUOfAVX2(a float32, x []float32, y []float32)
+// func unaryLeakyReLUAVX2(a float32, x []float32, y []float32)
 // Requires: AVX
-TEXT ·unaryLeakyReLUOfAVX2(SB), NOSPLIT, $0-56
+TEXT ·unaryLeakyReLUAVX2(SB), NOSPLIT, $0-56
 	MOVQ y_len+40(FP), AX
 	MOVQ x_base+8(FP), CX
 	MOVQ y_base+32(FP), DX
@@ -1867,9 +1867,9 @@ finished111:
 	VZEROUPPER
 	RET
 
-// func unaryGradTanhOfAVX2(a float32, x []float32, y []float32, gy []float32, gx []float32)
+// func unaryGradTanhAVX2(a float32, x []float32, y []float32, gy []float32, gx []float32)
 // Requires: AVX, FMA3
-TEXT ·unaryGradTanhOfAVX2(SB), NOSPLIT, $0-104
+TEXT ·unaryGradTanhAVX2(SB), NOSPLIT, $0-104
 	MOVQ gx_len+88(FP), AX
 	MOVQ gy_base+56(FP), CX
 	MOVQ gx_base+80(FP), DX
@@ -1941,9 +1941,9 @@ finished116:
 	VZEROUPPER
 	RET
 
-// func unaryGradSigmoidOfAVX2(a float32, x []float32, y []float32, gy []float32, gx []float32)
+// func unaryGradSigmoidAVX2(a float32, x []float32, y []float32, gy []float32, gx []float32)
 // Requires: AVX
-TEXT ·unaryGradSigmoidOfAVX2(SB), NOSPLIT, $0-104
+TEXT ·unaryGradSigmoidAVX2(SB), NOSPLIT, $0-104
 	MOVQ gx_len+88(FP), AX
 	MOVQ gy_base+56(FP), CX
 	MOVQ gx_base+80(FP), DX
@@ -2021,9 +2021,9 @@ finished121:
 	VZEROUPPER
 	RET
 
-// func unaryGradReLUOfAVX2(a float32, x []float32, y []float32, gy []float32, gx []float32)
+// func unaryGradReLUAVX2(a float32, x []float32, y []float32, gy []float32, gx []float32)
 // Requires: AVX
-TEXT ·unaryGradReLUOfAVX2(SB), NOSPLIT, $0-104
+TEXT ·unaryGradReLUAVX2(SB), NOSPLIT, $0-104
 	MOVQ gx_len+88(FP), AX
 	MOVQ gy_base+56(FP), CX
 	MOVQ gx_base+80(FP), DX
@@ -2107,9 +2107,9 @@ finished126:
 	VZEROUPPER
 	RET
 
-// func unaryGradLeakyReLUOfAVX2(a float32, x []float32, y []float32, gy []float32, gx []float32)
+// func unaryGradLeakyReLUAVX2(a float32, x []float32, y []float32, gy []float32, gx []float32)
 // Requires: AVX
-TEXT ·unaryGradLeakyReLUOfAVX2(SB), NOSPLIT, $0-104
+TEXT ·unaryGradLeakyReLUAVX2(SB), NOSPLIT, $0-104
 	MOVQ gx_len+88(FP), AX
 	MOVQ gy_base+56(FP), CX
 	MOVQ gx_base+80(FP), DX

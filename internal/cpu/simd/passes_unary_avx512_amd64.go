@@ -42,25 +42,25 @@ func unaryReciprocalAVX512(a float32, x []float32, y []float32)
 //go:noescape
 func unaryAbsAVX512(a float32, x []float32, y []float32)
 
-// unaryTanhOfAVX512 sets y = op(x); y may be x.
+// unaryTanhAVX512 sets y = op(x); y may be x.
 //
 //go:noescape
-func unaryTanhOfAVX512(a float32, x []float32, y []float32)
+func unaryTanhAVX512(a float32, x []float32, y []float32)
 
-// unarySigmoidOfAVX512 sets y = op(x); y may be x.
+// unarySigmoidAVX512 sets y = op(x); y may be x.
 //
 //go:noescape
-func unarySigmoidOfAVX512(a float32, x []float32, y []float32)
+func unarySigmoidAVX512(a float32, x []float32, y []float32)
 
-// unaryReLUOfAVX512 sets y = op(x); y may be x.
+// unaryReLUAVX512 sets y = op(x); y may be x.
 //
 //go:noescape
-func unaryReLUOfAVX512(a float32, x []float32, y []float32)
+func unaryReLUAVX512(a float32, x []float32, y []float32)
 
-// unaryLeakyReLUOfAVX512 sets y = op(x); y may be x.
+// unaryLeakyReLUAVX512 sets y = op(x); y may be x.
 //
 //go:noescape
-func unaryLeakyReLUOfAVX512(a float32, x []float32, y []float32)
+func unaryLeakyReLUAVX512(a float32, x []float32, y []float32)
 
 // unaryGELUAVX512 sets y = op(x); y may be x.
 //
@@ -127,25 +127,25 @@ func unaryGradReciprocalAVX512(a float32, x []float32, y []float32, gy []float32
 //go:noescape
 func unaryGradAbsAVX512(a float32, x []float32, y []float32, gy []float32, gx []float32)
 
-// unaryGradTanhOfAVX512 sets gx = gy·op'(x) given y = op(x); gx may be gy.
+// unaryGradTanhAVX512 sets gx = gy·op'(x) given y = op(x); gx may be gy.
 //
 //go:noescape
-func unaryGradTanhOfAVX512(a float32, x []float32, y []float32, gy []float32, gx []float32)
+func unaryGradTanhAVX512(a float32, x []float32, y []float32, gy []float32, gx []float32)
 
-// unaryGradSigmoidOfAVX512 sets gx = gy·op'(x) given y = op(x); gx may be gy.
+// unaryGradSigmoidAVX512 sets gx = gy·op'(x) given y = op(x); gx may be gy.
 //
 //go:noescape
-func unaryGradSigmoidOfAVX512(a float32, x []float32, y []float32, gy []float32, gx []float32)
+func unaryGradSigmoidAVX512(a float32, x []float32, y []float32, gy []float32, gx []float32)
 
-// unaryGradReLUOfAVX512 sets gx = gy·op'(x) given y = op(x); gx may be gy.
+// unaryGradReLUAVX512 sets gx = gy·op'(x) given y = op(x); gx may be gy.
 //
 //go:noescape
-func unaryGradReLUOfAVX512(a float32, x []float32, y []float32, gy []float32, gx []float32)
+func unaryGradReLUAVX512(a float32, x []float32, y []float32, gy []float32, gx []float32)
 
-// unaryGradLeakyReLUOfAVX512 sets gx = gy·op'(x) given y = op(x); gx may be gy.
+// unaryGradLeakyReLUAVX512 sets gx = gy·op'(x) given y = op(x); gx may be gy.
 //
 //go:noescape
-func unaryGradLeakyReLUOfAVX512(a float32, x []float32, y []float32, gy []float32, gx []float32)
+func unaryGradLeakyReLUAVX512(a float32, x []float32, y []float32, gy []float32, gx []float32)
 
 // unaryGradGELUAVX512 sets gx = gy·op'(x) given y = op(x); gx may be gy.
 //

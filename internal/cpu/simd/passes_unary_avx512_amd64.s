@@ -490,9 +490,9 @@ finished36:
 	VZEROUPPER
 	RET
 
-// func unaryTanhOfAVX512(a float32, x []float32, y []float32)
+// func unaryTanhAVX512(a float32, x []float32, y []float32)
 // Requires: AVX, AVX512DQ, AVX512F, BMI2
-TEXT ·unaryTanhOfAVX512(SB), NOSPLIT, $0-56
+TEXT ·unaryTanhAVX512(SB), NOSPLIT, $0-56
 	MOVQ y_len+40(FP), AX
 	MOVQ x_base+8(FP), CX
 	MOVQ y_base+32(FP), DX
@@ -580,9 +580,9 @@ finished39:
 	VZEROUPPER
 	RET
 
-// func unarySigmoidOfAVX512(a float32, x []float32, y []float32)
+// func unarySigmoidAVX512(a float32, x []float32, y []float32)
 // Requires: AVX, AVX512DQ, AVX512F, BMI2
-TEXT ·unarySigmoidOfAVX512(SB), NOSPLIT, $0-56
+TEXT ·unarySigmoidAVX512(SB), NOSPLIT, $0-56
 	MOVQ y_len+40(FP), AX
 	MOVQ x_base+8(FP), CX
 	MOVQ y_base+32(FP), DX
@@ -664,9 +664,9 @@ finished42:
 	VZEROUPPER
 	RET
 
-// func unaryReLUOfAVX512(a float32, x []float32, y []float32)
+// func unaryReLUAVX512(a float32, x []float32, y []float32)
 // Requires: AVX, AVX512F, BMI2
-TEXT ·unaryReLUOfAVX512(SB), NOSPLIT, $0-56
+TEXT ·unaryReLUAVX512(SB), NOSPLIT, $0-56
 	MOVQ y_len+40(FP), AX
 	MOVQ x_base+8(FP), CX
 	MOVQ y_base+32(FP), DX
@@ -728,9 +728,9 @@ finished47:
 	VZEROUPPER
 	RET
 
-// func unaryLeakyReLUOfAVX512(a float32, x []float32, y []float32)
+// func unaryLeakyReLUAVX512(a float32, x []float32, y []float32)
 // Requires: AVX, AVX512F, BMI2
-TEXT ·unaryLeakyReLUOfAVX512(SB), NOSPLIT, $0-56
+TEXT ·unaryLeakyReLUAVX512(SB), NOSPLIT, $0-56
 	MOVQ y_len+40(FP), AX
 	MOVQ x_base+8(FP), CX
 	MOVQ y_base+32(FP), DX
@@ -1790,9 +1790,9 @@ finished111:
 	VZEROUPPER
 	RET
 
-// func unaryGradTanhOfAVX512(a float32, x []float32, y []float32, gy []float32, gx []float32)
+// func unaryGradTanhAVX512(a float32, x []float32, y []float32, gy []float32, gx []float32)
 // Requires: AVX, AVX512F, BMI2
-TEXT ·unaryGradTanhOfAVX512(SB), NOSPLIT, $0-104
+TEXT ·unaryGradTanhAVX512(SB), NOSPLIT, $0-104
 	MOVQ gx_len+88(FP), AX
 	MOVQ gy_base+56(FP), CX
 	MOVQ gx_base+80(FP), DX
@@ -1867,9 +1867,9 @@ finished116:
 	VZEROUPPER
 	RET
 
-// func unaryGradSigmoidOfAVX512(a float32, x []float32, y []float32, gy []float32, gx []float32)
+// func unaryGradSigmoidAVX512(a float32, x []float32, y []float32, gy []float32, gx []float32)
 // Requires: AVX, AVX512F, BMI2
-TEXT ·unaryGradSigmoidOfAVX512(SB), NOSPLIT, $0-104
+TEXT ·unaryGradSigmoidAVX512(SB), NOSPLIT, $0-104
 	MOVQ gx_len+88(FP), AX
 	MOVQ gy_base+56(FP), CX
 	MOVQ gx_base+80(FP), DX
@@ -1950,9 +1950,9 @@ finished121:
 	VZEROUPPER
 	RET
 
-// func unaryGradReLUOfAVX512(a float32, x []float32, y []float32, gy []float32, gx []float32)
+// func unaryGradReLUAVX512(a float32, x []float32, y []float32, gy []float32, gx []float32)
 // Requires: AVX, AVX512F, BMI2
-TEXT ·unaryGradReLUOfAVX512(SB), NOSPLIT, $0-104
+TEXT ·unaryGradReLUAVX512(SB), NOSPLIT, $0-104
 	MOVQ gx_len+88(FP), AX
 	MOVQ gy_base+56(FP), CX
 	MOVQ gx_base+80(FP), DX
@@ -2039,9 +2039,9 @@ finished126:
 	VZEROUPPER
 	RET
 
-// func unaryGradLeakyReLUOfAVX512(a float32, x []float32, y []float32, gy []float32, gx []float32)
+// func unaryGradLeakyReLUAVX512(a float32, x []float32, y []float32, gy []float32, gx []float32)
 // Requires: AVX, AVX512F, BMI2
-TEXT ·unaryGradLeakyReLUOfAVX512(SB), NOSPLIT, $0-104
+TEXT ·unaryGradLeakyReLUAVX512(SB), NOSPLIT, $0-104
 	MOVQ gx_len+88(FP), AX
 	MOVQ gy_base+56(FP), CX
 	MOVQ gx_base+80(FP), DX

@@ -51,8 +51,8 @@ var transcendental = []struct {
 }{
 	{"exp", kernel.Exp, math.Exp, 2, 0},
 	{"log", kernel.Log, math.Log, 2, 0},
-	{"tanh", kernel.TanhOf, math.Tanh, 3, 0},
-	{"sigmoid", kernel.SigmoidOf, func(x float64) float64 { return 1 / (1 + math.Exp(-x)) }, 3, 0},
+	{"tanh", kernel.Tanh, math.Tanh, 3, 0},
+	{"sigmoid", kernel.Sigmoid, func(x float64) float64 { return 1 / (1 + math.Exp(-x)) }, 3, 0},
 	{"softplus", kernel.Softplus, func(x float64) float64 { return max(x, 0) + math.Log1p(math.Exp(-math.Abs(x))) }, 4, 0},
 	{"silu", kernel.SiLU, func(x float64) float64 { return x / (1 + math.Exp(-x)) }, 4, 1e-42},
 	{"gelu", kernel.GELU, func(x float64) float64 {

@@ -37,7 +37,7 @@ func (s *state) execute(i instruction, r *registers, m Memory) error {
 	switch i.operation {
 	case ldTileCfg:
 		if s.configured {
-			return fmt.Errorf("%v: the tiles are still configured: TILERELEASE was forgotten", i.operation)
+			return fmt.Errorf("%v: the tiles are still configured: TILERELEASE is missing", i.operation)
 		}
 		config := make([]byte, len(s.config))
 		if err := m.Read(start, 0, [][]byte{config}); err != nil {

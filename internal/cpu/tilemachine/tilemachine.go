@@ -2,7 +2,7 @@
 //
 // The program under test runs as a traced process, which stops at each instruction that its processor doesn't know. An instruction
 // of AMX-TILE or AMX-BF16 is emulated, on the process's memory and on tiles kept for each of its threads, and the process continues
-// behind it. The run fails with the reason where a processor would fault, and where a thread leaves tiles configured. The emulator
+// after it. The run fails with the reason where a processor would fault, and where a thread leaves tiles configured. The emulator
 // says nothing about speed.
 //
 // Source: Intel 64 and IA-32 Architectures Software Developer's Manual, volume 1 chapter 18 and volume 2.

@@ -56,19 +56,19 @@ func (d *Device) BatchNorm(b kernel.BatchNorm, x, gamma, beta, mean, variance, y
 func (j *normaliseJob) chunk(lo, hi int) {
 	x, y := j.x[lo*j.channels:hi*j.channels], j.y[lo*j.channels:hi*j.channels]
 	switch j.act {
-	case kernel.ReLU:
+	case kernel.ActReLU:
 		j.simd.NormaliseReLU(hi-lo, x, j.mean, j.scale, j.shift, y)
 		return
-	case kernel.LeakyReLU:
+	case kernel.ActLeakyReLU:
 		j.simd.NormaliseLeaky(hi-lo, j.slope, x, j.mean, j.scale, j.shift, y)
 		return
 	}
 	j.simd.Normalise(hi-lo, x, j.mean, j.scale, j.shift, y)
 	switch j.act {
-	case kernel.Tanh:
-		j.simd.Unary[kernel.TanhOf](0, y, y)
-	case kernel.Sigmoid:
-		j.simd.Unary[kernel.SigmoidOf](0, y, y)
+	case kernel.ActTanh:
+		j.simd.Unary[kernel.Tanh](0, y, y)
+	case kernel.ActSigmoid:
+		j.simd.Unary[kernel.Sigmoid](0, y, y)
 	}
 }
 

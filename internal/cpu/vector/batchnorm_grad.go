@@ -31,21 +31,21 @@ type normaliseGradJob struct {
 // BatchNormGrad implements kernel.Normalisation; the portable device has the formulas.
 func (d *Device) BatchNormGrad(b kernel.BatchNorm, x, gamma, mean, variance, y, gy, gLogDet, gx, ggamma, gbeta kernel.Buffer) {
 	act := b.Act
-	if act == kernel.Tanh || act == kernel.Sigmoid {
+	if act == kernel.ActTanh || act == kernel.ActSigmoid {
 		if gx.IsNil() { // there is no room for the gradient before the activation
 			d.Device.BatchNormGrad(b, x, gamma, mean, variance, y, gy, gLogDet, gx, ggamma, gbeta)
 			return
 		}
 		d.ActivationGrad(act, b.Slope, y, gy, gx)
-		gy, act = gx, kernel.NoActivation
+		gy, act = gx, kernel.ActNone
 	}
 	slope := float32(0)
-	if act == kernel.LeakyReLU {
+	if act == kernel.ActLeakyReLU {
 		slope = float32(b.Slope)
 	}
 	in, out, up, means := f32(x), f32(y), f32(gy), f32(mean)
 	sum, dot := d.gradSums(b, gradSumsJob{
-		simd: d.simd, rectified: act != kernel.NoActivation, slope: slope, channels: b.Channels, rows: batchRows(b),
+		simd: d.simd, rectified: act != kernel.ActNone, slope: slope, channels: b.Channels, rows: batchRows(b),
 		x: in, y: out, gy: up, mean: means,
 	})
 	vectors := d.vectors(b.Channels, 4)
@@ -84,7 +84,7 @@ func (d *Device) BatchNormGrad(b kernel.BatchNorm, x, gamma, mean, variance, y, 
 		return
 	}
 	run(d, b.Rows, rowsPerTask(b.Channels), &d.jobs.normaliseGrad, normaliseGradJob{
-		simd: d.simd, rectified: act != kernel.NoActivation, slope: slope, channels: b.Channels,
+		simd: d.simd, rectified: act != kernel.ActNone, slope: slope, channels: b.Channels,
 		x: in, y: out, gy: up, gx: f32(gx), mean: means, factor: factor, linear: linear, constant: constant,
 	})
 }

@@ -13,9 +13,9 @@ type couplingColumns struct {
 
 func newCouplingColumns(c kernel.Coupling) couplingColumns {
 	m := couplingColumns{portable.NewCouplingMap(c), -1}
-	for column, k := range m.Ranks {
+	for column, k := range m.Indices {
 		if k >= 0 {
-			if last := column + m.Active - 1; last < len(m.Ranks) && int(m.Ranks[last]) == m.Active-1 {
+			if last := column + m.Active - 1; last < len(m.Indices) && int(m.Indices[last]) == m.Active-1 {
 				m.first = column
 			}
 			break
@@ -30,7 +30,7 @@ func (m *couplingColumns) active(x, scratch []float32) []float32 {
 		return x[m.first : m.first+m.Active]
 	}
 	scratch = scratch[:m.Active]
-	for column, k := range m.Ranks {
+	for column, k := range m.Indices {
 		if k >= 0 {
 			scratch[k] = x[column]
 		}
@@ -43,7 +43,7 @@ func (m *couplingColumns) putBack(active, x []float32) {
 	if m.first >= 0 {
 		return
 	}
-	for column, k := range m.Ranks {
+	for column, k := range m.Indices {
 		if k >= 0 {
 			x[column] = active[k]
 		}
@@ -69,7 +69,7 @@ func (j *couplingInputJob) chunk(lo, hi int) {
 		if y = y[j.condition:]; j.first >= 0 {
 			copy(y[copy(y, x[:j.first]):], x[j.first+j.Active:])
 		} else {
-			portable.CouplingInputRow(j.Ranks, x, y)
+			portable.CouplingInputRow(j.Indices, x, y)
 		}
 	}
 }
@@ -91,7 +91,7 @@ func (j *couplingInputGradJob) chunk(lo, hi int) {
 	for r := lo; r < hi; r++ {
 		gy, gx := row(j.gy, r, j.condition+j.Passive())[j.condition:], row(j.gx, r, j.Cols)
 		if j.first < 0 {
-			portable.CouplingInputGradRow(j.Ranks, gy, gx)
+			portable.CouplingInputGradRow(j.Indices, gy, gx)
 			continue
 		}
 		j.add(1, gy[:j.first], gx[:j.first])

@@ -1,5 +1,5 @@
-// Package vector computes float32 kernels that pass over rows of numbers, which is all but matrix products, convolutions and
-// attention, with the assembly of internal/cpu/simd.
+// Package vector computes the float32 kernels that pass over rows of numbers, with the assembly of internal/cpu/simd. These are all
+// kernels but matrix products, convolutions and attention.
 package vector
 
 import (

@@ -73,14 +73,14 @@ func (d *Device) activationGrad(act kernel.Activation, slope float64, y, gy, gx 
 // activationOf returns an activation as a unary function with its parameter; false without an activation.
 func activationOf(act kernel.Activation, slope float64) (op kernel.Unary, a float32, ok bool) {
 	switch act {
-	case kernel.ReLU:
-		return kernel.ReLUOf, 0, true
-	case kernel.LeakyReLU:
-		return kernel.LeakyReLUOf, float32(slope), true
-	case kernel.Tanh:
-		return kernel.TanhOf, 0, true
-	case kernel.Sigmoid:
-		return kernel.SigmoidOf, 0, true
+	case kernel.ActReLU:
+		return kernel.ReLU, 0, true
+	case kernel.ActLeakyReLU:
+		return kernel.LeakyReLU, float32(slope), true
+	case kernel.ActTanh:
+		return kernel.Tanh, 0, true
+	case kernel.ActSigmoid:
+		return kernel.Sigmoid, 0, true
 	}
 	return 0, 0, false
 }

@@ -63,7 +63,7 @@ func (t *thread) followsWrite(a *access, how how, first uint32) {
 		panic(fault(fmt.Sprintf("thread %d reads through the read-only cache (.nc) what this launch has written", t.index)))
 	case how == atomically && a.notes&wroteAtomic != 0:
 	case a.writeRun != t.number:
-		if how != reading || !t.hears(a) {
+		if how != reading || !t.receives(a) {
 			panic(fault(fmt.Sprintf("thread %d accesses what thread %d of another block has written in this launch, without fences and an atomic operation in between", t.index, a.writer)))
 		}
 	case a.writeEpoch == t.epoch && t.concurrent(a.writer, a.writeWarp):

@@ -35,14 +35,14 @@ func (t *thread) fence() {
 	e.fences[t.index] = append(e.fences[t.index], t.epoch)
 }
 
-// tells records an atomic operation.
-func (t *thread) tells(addr uint64) {
+// recordAtomic records an atomic operation.
+func (t *thread) recordAtomic(addr uint64) {
 	e := t.exchange()
 	e.atomics = append(e.atomics, atomicAccess{addr, t.index, t.epoch})
 }
 
-// hears reports whether a write by another block is visible to this thread.
-func (t *thread) hears(a *access) bool {
+// receives reports whether a write by another block is visible to this thread.
+func (t *thread) receives(a *access) bool {
 	theirs, ours := t.machine.exchanges[a.writeRun], t.machine.exchanges[t.number]
 	if theirs == nil || ours == nil || a.notes&fenced == 0 || len(ours.fences[t.index]) == 0 {
 		return false

@@ -122,7 +122,7 @@ func power(x, _, _, _ uint64) uint64 {
 	if f == 0 {
 		return bits32(1)
 	}
-	return rounded("f32", "rn", flushed(off(math.Exp2(f), 0x1p-23/math.Sqrt2, x)), 0)
+	return rounded("f32", "rn", flushed(perturbed(math.Exp2(f), 0x1p-23/math.Sqrt2, x)), 0)
 }
 
 // reciprocal is rcp.approx.ftz: for float32 with an error of up to 2⁻²³ for results between ½ and 1, for float64 with the upper
@@ -132,7 +132,7 @@ func reciprocal(kind string) function {
 		return roughReciprocal
 	}
 	return func(x, _, _, _ uint64) uint64 {
-		return rounded("f32", "rn", flushed(off(1/flushed(f32(x)), 0x1p-23, x)), 0)
+		return rounded("f32", "rn", flushed(perturbed(1/flushed(f32(x)), 0x1p-23, x)), 0)
 	}
 }
 
@@ -151,17 +151,17 @@ func roughReciprocal(x, _, _, _ uint64) uint64 {
 	return math.Float64bits(normal(1/f)) & upper
 }
 
-// off returns f with an error of up to most in its fraction, which is between ½ and 1.
-func off(f, most float64, x uint64) float64 {
+// perturbed returns f with an error of up to most in its fraction, which is between ½ and 1.
+func perturbed(f, most float64, x uint64) float64 {
 	if f == 0 {
 		return f
 	}
 	fraction, exponent := math.Frexp(f)
-	return math.Ldexp(fraction+most*wavering(x), exponent)
+	return math.Ldexp(fraction+most*noise(x), exponent)
 }
 
-// wavering returns a pseudo-random number from −1 to 1 that depends on x.
-func wavering(x uint64) float64 {
+// noise returns a pseudo-random number from −1 to 1 that depends on x.
+func noise(x uint64) float64 {
 	return float64(int32(uint32(x)*2654435761)) / (1 << 31)
 }
 

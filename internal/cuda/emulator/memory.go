@@ -166,7 +166,7 @@ func (a *assembler) atomic(in *instruction, op, operands []string) error {
 		addr := at(t)
 		bytes := t.memory("global", addr, size, atomically)
 		if t.kernel.fences {
-			t.tells(addr)
+			t.recordAtomic(addr)
 		}
 		t.regs[to] = get(bytes, size)
 		put(bytes, size, t.regs[to]+v(t))

@@ -13,7 +13,7 @@ import (
 )
 
 // gen writes the functions of one group for one kernel set. One source serves both: vectors are 8 floats in AVX2 code
-// and 16 in AVX-512 code, and the few operations that differ in more than width are hidden behind methods.
+// and 16 in AVX-512 code, and operations that differ in more than the width are methods.
 type gen struct {
 	*build.Context
 	wide    bool

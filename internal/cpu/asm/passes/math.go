@@ -32,7 +32,7 @@ func (g *gen) reduce(x vec) (n, r vec) {
 
 // exp is eˣ.
 func (g *gen) exp(x vec) vec {
-	x = g.max(g.reg(k(-104.5)), x) // beyond the limits the result is 0 or ∞ all the same; NaN passes
+	x = g.max(g.reg(k(-104.5)), x) // beyond these limits the result is 0 or ∞ anyway; NaN passes
 	x = g.min(g.reg(k(89)), x)
 	n, r := g.reduce(x)
 	p := g.poly(r, expSeries...)

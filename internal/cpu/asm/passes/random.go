@@ -48,7 +48,7 @@ func (g *gen) normal(words vec) vec {
 	f := g.pick(g.compare(atLeast, u, k(0.75)), g.negate(rest), g.sub(m, k(1)))
 	radius := g.sqrt(g.mul(g.logOf(e, f), k(-2)))
 
-	// Angles are 32 bits for a turn. The cosine is the sine a quarter on; sin(½ − a) = sin(a) leaves half a turn.
+	// Angles are in turns, with 32 bits for a turn: cos(a) = sin(a + ¼), and sin(½ − a) = sin(a) halves the range.
 	quarters := g.table("quarters", []uint64{1 << 30, 1 << 30, 1 << 30, 1 << 30, 1 << 30, 1 << 30, 1 << 30, 1 << 30}[:g.lanes/2])
 	g.VPADDD(quarters, angle, angle)
 	beyond, mirrored := g.vec(), g.vec()

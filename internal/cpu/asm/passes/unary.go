@@ -16,10 +16,10 @@ func unary(g *gen) {
 	function("Square", 4, func(_ param, x vec) vec { return g.mul(x, x) })
 	function("Reciprocal", 2, func(_ param, x vec) vec { return g.div(g.reg(k(1)), x) })
 	function("Abs", 4, func(_ param, x vec) vec { return g.abs(x) })
-	function("TanhOf", 1, func(_ param, x vec) vec { return g.tanh(x) })
-	function("SigmoidOf", 1, func(_ param, x vec) vec { return g.sigmoid(x) })
-	function("ReLUOf", 4, func(_ param, x vec) vec { return g.relu(x) })
-	function("LeakyReLUOf", 4, func(a param, x vec) vec { return g.leaky(x, a) })
+	function("Tanh", 1, func(_ param, x vec) vec { return g.tanh(x) })
+	function("Sigmoid", 1, func(_ param, x vec) vec { return g.sigmoid(x) })
+	function("ReLU", 4, func(_ param, x vec) vec { return g.relu(x) })
+	function("LeakyReLU", 4, func(a param, x vec) vec { return g.leaky(x, a) })
 	function("GELU", 1, func(_ param, x vec) vec {
 		cumulative, _ := g.gaussian(x)
 		return g.mul(cumulative, g.max(g.reg(k(-15)), x)) // Φ is 0 there; −∞·0 would be NaN
@@ -62,10 +62,10 @@ func unary(g *gen) {
 		sign := g.or(g.and(x, bits(0x80000000)), k(1))
 		return g.pick(g.compare(unequal, x, k(0)), sign, g.zero())
 	})
-	gradient("TanhOf", 4, func(_ param, y vec) src { return g.tanhSlope(y) })
-	gradient("SigmoidOf", 4, func(_ param, y vec) src { return g.sigmoidSlope(y) })
-	gradient("ReLUOf", 4, func(_ param, y vec) src { return slope(g.compare(greater, y, k(0)), k(0)) })
-	gradient("LeakyReLUOf", 4, func(a param, y vec) src { return slope(g.compare(greater, y, k(0)), a) })
+	gradient("Tanh", 4, func(_ param, y vec) src { return g.tanhSlope(y) })
+	gradient("Sigmoid", 4, func(_ param, y vec) src { return g.sigmoidSlope(y) })
+	gradient("ReLU", 4, func(_ param, y vec) src { return slope(g.compare(greater, y, k(0)), k(0)) })
+	gradient("LeakyReLU", 4, func(a param, y vec) src { return slope(g.compare(greater, y, k(0)), a) })
 	gradient("GELU", 1, func(_ param, x vec) src { // Φ(x) + x·φ(x)
 		cumulative, bell := g.gaussian(x)
 		x = g.min(g.reg(k(15)), g.max(g.reg(k(-15)), x)) // the bell is 0 there; ∞·0 would be NaN
@@ -88,7 +88,7 @@ func needs(op string) (x, y bool) {
 	switch op {
 	case "Scale", "AddScalar":
 		return false, false
-	case "Exp", "Sqrt", "Reciprocal", "TanhOf", "SigmoidOf", "ReLUOf", "LeakyReLUOf":
+	case "Exp", "Sqrt", "Reciprocal", "Tanh", "Sigmoid", "ReLU", "LeakyReLU":
 		return false, true
 	}
 	return true, false

@@ -7,7 +7,7 @@ import (
 	"github.com/mmcloughlin/avo/reg"
 )
 
-// splitting splits floats into two bfloat16 numbers, the rounded float and the rounded rest.
+// splitting splits floats into two bfloat16 numbers: the rounded float, and the rounded remainder.
 //
 // An infinity is split into ±1 and itself, so that the products with the parts of another number add up to the right infinity or
 // NaN. What exceeds the largest bfloat16 number goes to the second part.
