@@ -14,7 +14,6 @@ import (
 	"math/rand/v2"
 	"os"
 	"path/filepath"
-	"runtime"
 	"strings"
 	"syscall"
 	"time"
@@ -91,7 +90,7 @@ func replace(target string, perm fs.FileMode, write func(w io.Writer) error) (er
 	defer func() { // also when write panics
 		if !done {
 			f.Close()
-			os.Remove(f.Name())
+			_ = Remove(f.Name())
 		}
 	}()
 	if perm != 0 {
@@ -108,11 +107,27 @@ func replace(target string, perm fs.FileMode, write func(w io.Writer) error) (er
 	if err := f.Close(); err != nil {
 		return err
 	}
-	if err := os.Rename(f.Name(), target); err != nil {
+	if err := Rename(f.Name(), target); err != nil {
 		return err
 	}
 	done = true
-	return syncDir(filepath.Dir(target))
+	if err := SyncDir(filepath.Dir(target)); err != nil {
+		return &unsynced{err}
+	}
+	return nil
+}
+
+// unsynced is the error for a file that was replaced in a folder that could not be synced.
+type unsynced struct{ err error }
+
+func (e *unsynced) Error() string { return e.err.Error() }
+func (e *unsynced) Unwrap() error { return e.err }
+
+// Replaced reports whether an error of [Write] came after the file was replaced: the new content is there, but a power cut
+// may undo it.
+func Replaced(err error) bool {
+	var late *unsynced
+	return errors.As(err, &late)
 }
 
 // writeDevice writes to a device or pipe.
@@ -125,7 +140,7 @@ func writeDevice(target string, write func(w io.Writer) error) error {
 }
 
 // fill writes to f through a buffer.
-func fill(f *os.File, write func(w io.Writer) error) error {
+func fill(f io.Writer, write func(w io.Writer) error) error {
 	w := bufio.NewWriterSize(f, 1<<16)
 	if err := write(w); err != nil {
 		return err
@@ -134,11 +149,11 @@ func fill(f *os.File, write func(w io.Writer) error) error {
 }
 
 // createTemp is os.CreateTemp with the permissions of an ordinary new file (0666 less the umask).
-func createTemp(target string) (*os.File, error) {
+func createTemp(target string) (*File, error) {
 	dir, base := filepath.Split(target)
 	for try := 0; ; try++ {
 		name := filepath.Join(dir, fmt.Sprintf("%s%08x%s", tempPrefix(base), rand.Uint32(), tempSuffix))
-		f, err := os.OpenFile(name, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o666)
+		f, err := open(OpCreate, name, os.O_WRONLY|os.O_CREATE|os.O_EXCL)
 		if errors.Is(err, fs.ErrExist) && try < 100 {
 			continue
 		}
@@ -168,22 +183,8 @@ func removeStale(target string) {
 	}
 }
 
-// syncDir makes a rename in dir durable. Windows and some network file systems cannot sync a folder; there it does nothing.
-func syncDir(dir string) error {
-	if runtime.GOOS == "windows" {
-		return nil
-	}
-	d, err := os.Open(dir)
-	if err != nil {
-		return err
-	}
-	defer d.Close()
-	err = d.Sync()
-	if errors.Is(err, syscall.EINVAL) || errors.Is(err, errors.ErrUnsupported) {
-		return nil
-	}
-	return err
-}
+// Explain turns an error of writing a file into one sentence that names the file and a remedy, as [Write] does.
+func Explain(path string, err error) error { return explain(path, err) }
 
 // explain turns err into one sentence that names the file and a remedy.
 func explain(path string, err error) error {
@@ -201,6 +202,9 @@ func explain(path string, err error) error {
 	case errors.As(err, &linkErr):
 		cause = linkErr.Err
 	}
+	if Replaced(err) {
+		return &Error{Path: path, Remedy: "a power cut may bring back the old file, so check the disk and run the command again", replaced: true, cause: cause, err: err}
+	}
 	remedy := "the old file was left as it was, so fix the cause and run the command again"
 	switch {
 	case errors.Is(err, syscall.ENOSPC), errors.Is(err, syscall.EDQUOT):
@@ -216,13 +220,17 @@ func explain(path string, err error) error {
 
 // Error is the error of [Write]: one sentence, and the cause for errors.Is.
 type Error struct {
-	Path   string // as the caller gave it
-	Remedy string // what the user can do
-	cause  error  // err without the temporary file's name
-	err    error
+	Path     string // as the caller gave it
+	Remedy   string // what the user can do
+	replaced bool   // the new file is there
+	cause    error  // err without the temporary file's name
+	err      error
 }
 
 func (e *Error) Error() string {
+	if e.replaced {
+		return fmt.Sprintf("%s: is replaced, but its folder cannot be synced (%v); %s", e.Path, e.cause, e.Remedy)
+	}
 	return fmt.Sprintf("%s: cannot be written (%v); %s", e.Path, e.cause, e.Remedy)
 }
 

@@ -2,15 +2,18 @@ package run
 
 import (
 	"bytes"
+	"crypto/sha256"
+	"encoding/hex"
 	"encoding/json"
 	"errors"
 	"fmt"
+	"hash/crc32"
+	"io"
 	"io/fs"
 	"os"
 	"runtime/debug"
 
 	"github.com/bestiary-ml/bestiary/fault"
-	"github.com/bestiary-ml/bestiary/internal/atomicfile"
 )
 
 // format is the newest layout of a run folder that this package reads, and the one it writes.
@@ -30,20 +33,11 @@ const (
 // Config reads a model's configuration into what into points to. A run without the model is a [*fault.Missing].
 func (r *Run) Config(model string, into any) error { return r.get(modelsSection, model, into) }
 
-// SetConfig replaces a model's configuration, a value that JSON can hold.
-func (r *Run) SetConfig(model string, v any) error { return r.set(modelsSection, model, v) }
-
 // Training reads the settings that a model was trained with.
 func (r *Run) Training(model string, into any) error { return r.get(trainingSection, model, into) }
 
-// SetTraining replaces the settings that a model is trained with.
-func (r *Run) SetTraining(model string, v any) error { return r.set(trainingSection, model, v) }
-
 // Options reads the options of a model's training that are neither in its configuration nor in its training settings.
 func (r *Run) Options(model string, into any) error { return r.get(optionsSection, model, into) }
-
-// SetOptions replaces them.
-func (r *Run) SetOptions(model string, v any) error { return r.set(optionsSection, model, v) }
 
 // Data reads the description of the data that the run was trained on.
 func (r *Run) Data(into any) error {
@@ -63,16 +57,52 @@ func (r *Run) HasData() bool {
 	return err == nil && c[dataSection] != nil
 }
 
+// HasTraining reports whether a training of the model was started. It may have no checkpoint yet.
+func (r *Run) HasTraining(model string) bool {
+	c, err := r.readConfig()
+	if err != nil {
+		return false
+	}
+	entries, err := r.entries(c, trainingSection)
+	return err == nil && entries[model] != nil
+}
+
+// SetConfig replaces a model's configuration, a value that JSON can hold.
+func (r *Run) SetConfig(model string, v any) error {
+	return r.update(func(c *Commit) error { return c.SetConfig(model, v) })
+}
+
+// SetTraining replaces the settings that a model is trained with.
+func (r *Run) SetTraining(model string, v any) error {
+	return r.update(func(c *Commit) error { return c.SetTraining(model, v) })
+}
+
+// SetOptions replaces the options of a model's training.
+func (r *Run) SetOptions(model string, v any) error {
+	return r.update(func(c *Commit) error { return c.SetOptions(model, v) })
+}
+
 // SetData replaces the description of the data.
 func (r *Run) SetData(v any) error {
-	c, err := r.readConfig()
+	return r.update(func(c *Commit) error { return c.SetData(v) })
+}
+
+// SetConfig is [Run.SetConfig] as a part of the commit.
+func (c *Commit) SetConfig(model string, v any) error { return c.set(modelsSection, model, v) }
+
+// SetTraining is [Run.SetTraining] as a part of the commit.
+func (c *Commit) SetTraining(model string, v any) error { return c.set(trainingSection, model, v) }
+
+// SetOptions is [Run.SetOptions] as a part of the commit.
+func (c *Commit) SetOptions(model string, v any) error { return c.set(optionsSection, model, v) }
+
+// SetData is [Run.SetData] as a part of the commit.
+func (c *Commit) SetData(v any) error {
+	all, err := c.readConfig()
 	if err != nil {
 		return err
 	}
-	if err := r.put(c, dataSection, v); err != nil {
-		return err
-	}
-	return r.writeConfig(c)
+	return c.put(all, dataSection, v)
 }
 
 func (r *Run) get(section, model string, into any) error {
@@ -93,22 +123,71 @@ func (r *Run) get(section, model string, into any) error {
 	return r.decode(entries[model], section+"."+model, into)
 }
 
-func (r *Run) set(section, model string, v any) error {
-	c, err := r.readConfig()
+func (c *Commit) set(section, model string, v any) error {
+	all, err := c.readConfig()
 	if err != nil {
 		return err
 	}
-	entries, err := r.entries(c, section)
+	entries, err := c.run.entries(all, section)
 	if err != nil {
 		return err
 	}
-	if err := r.put(entries, model, v); err != nil {
+	if err := c.put(entries, model, v); err != nil {
 		return err
 	}
-	if err := r.put(c, section, entries); err != nil {
+	return c.put(all, section, entries)
+}
+
+// put sets a section and notes whether it changes.
+func (c *Commit) put(all config, name string, v any) error {
+	before := all[name]
+	if err := c.run.put(all, name, v); err != nil {
 		return err
 	}
-	return r.writeConfig(c)
+	c.changed = c.changed || before == nil || !bytes.Equal(compact(before), compact(all[name]))
+	return nil
+}
+
+// readConfig returns the configuration with the changes so far.
+func (c *Commit) readConfig() (config, error) {
+	if c.config != nil {
+		return c.config, nil
+	}
+	all, err := c.run.readConfig()
+	if err == nil {
+		c.config = all
+	}
+	return all, err
+}
+
+func (c *Commit) writeConfig() error {
+	text, err := c.run.encodeConfig(c.config)
+	if err != nil {
+		return err
+	}
+	return c.write(configName, func(w io.Writer) (string, error) {
+		_, err := w.Write(text)
+		return "", err
+	})
+}
+
+// compact returns JSON without the space between its tokens.
+func compact(raw json.RawMessage) []byte {
+	var b bytes.Buffer
+	if json.Compact(&b, raw) != nil {
+		return raw
+	}
+	return b.Bytes()
+}
+
+// modelSum returns the checksum of a model's configuration, "" if there is none.
+func (r *Run) modelSum(c config, model string) string {
+	entries, err := r.entries(c, modelsSection)
+	if err != nil || entries[model] == nil {
+		return ""
+	}
+	sum := sha256.Sum256(compact(entries[model]))
+	return hex.EncodeToString(sum[:])
 }
 
 // entries returns the entries of a section by model.
@@ -141,11 +220,24 @@ func (r *Run) put(c config, name string, v any) error {
 	return nil
 }
 
-func (r *Run) readConfig() (config, error) {
-	path := r.Path(configName)
+// readConfig reads config.json and checks that it is the one that was committed.
+func (r *Run) readConfig() (c config, err error) {
+	err = r.settled(func(m *manifest) error {
+		c, err = r.readConfigOf(m)
+		return err
+	})
+	return c, err
+}
+
+func (r *Run) readConfigOf(m *manifest) (config, error) {
+	path, e := r.locate(m, configName)
 	raw, err := os.ReadFile(path)
+	path = r.Path(configName)
 	if errors.Is(err, fs.ErrNotExist) {
-		if exists(r.dir) {
+		switch {
+		case e != nil:
+			return nil, &Changed{Path: path, What: "is missing", Remedy: "restore it from a copy"}
+		case exists(r.dir):
 			return nil, fmt.Errorf("%s: there is no run folder here (%s is missing); name the folder of a training", r.dir, configName)
 		}
 		return nil, fmt.Errorf("%s: there is no such run folder; check the path, or train a model there first", r.dir)
@@ -165,21 +257,25 @@ func (r *Run) readConfig() (config, error) {
 		return nil, fmt.Errorf("%s: was written by a newer bestiary (format %d, this one reads up to %d); update bestiary to use it",
 			path, version, format)
 	}
+	if e != nil && (e.Size != int64(len(raw)) || e.CRC != sumText(crc32.Checksum(raw, castagnoli))) {
+		return nil, changed(path)
+	}
 	return c, nil
 }
 
-func (r *Run) writeConfig(c config) error {
+// encodeConfig returns the bytes of config.json.
+func (r *Run) encodeConfig(c config) ([]byte, error) {
 	if err := r.put(c, "format", format); err != nil {
-		return err
+		return nil, err
 	}
 	if err := r.put(c, "program", Program()); err != nil {
-		return err
+		return nil, err
 	}
 	text, err := json.MarshalIndent(c, "", "  ")
 	if err != nil {
-		return fmt.Errorf("%s: cannot be written: %w", r.Path(configName), err)
+		return nil, fmt.Errorf("%s: cannot be written: %w", r.Path(configName), err)
 	}
-	return atomicfile.WriteBytes(r.Path(configName), append(text, '\n'))
+	return append(text, '\n'), nil
 }
 
 // Program returns the name and version of this program, which files record.

@@ -17,7 +17,13 @@ var errLocked = errors.New("locked")
 // Lock locks the folder for a training, until Unlock or the end of the process. The operating system keeps the lock, so a
 // killed process doesn't leave one. The lock file stays: if Unlock deleted it, another process that has just opened it
 // would lock a file that is gone.
+//
+// Lock completes what a killed process has left: it renames committed files and deletes temporary ones.
 func (r *Run) Lock() (*Lock, error) {
+	return r.lock(func() ([]string, error) { return r.recover() })
+}
+
+func (r *Run) lock(recover func() ([]string, error)) (*Lock, error) {
 	path := r.Path(lockName)
 	f, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE, 0o666)
 	if err != nil {
@@ -39,11 +45,19 @@ func (r *Run) Lock() (*Lock, error) {
 	if f.Truncate(0) == nil {
 		_, _ = f.WriteAt([]byte(strconv.Itoa(os.Getpid())), 0)
 	}
-	return &Lock{f}, nil
+	l := &Lock{file: f}
+	if l.Recovered, err = recover(); err != nil {
+		f.Close()
+		return nil, err
+	}
+	return l, nil
 }
 
 // Lock is a held lock.
-type Lock struct{ file *os.File }
+type Lock struct {
+	Recovered []string // what was done about the files of a killed process, in sentences; usually nothing
+	file      *os.File
+}
 
 // Unlock releases the lock.
 func (l *Lock) Unlock() { l.file.Close() }

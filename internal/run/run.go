@@ -1,5 +1,6 @@
 // Package run reads and writes run folders. A run folder holds everything about the models of one pipeline:
 //
+//	manifest.json                    the last commit: size and checksum of each file, length of the log
 //	config.json                      settings in sections: of each model, of its training, of the data
 //	<model>.safetensors              the weights to use
 //	<model>.state.safetensors        what a training needs to resume
@@ -8,8 +9,9 @@
 //	events/<model>/                  the same for TensorBoard
 //	samples/<model>-step-000500.png  samples of the model during its training
 //
-// Every file but the logs is replaced as a whole, so a process that is killed leaves either the old file or the new one. A
-// state file is complete by itself: it doesn't matter which weights file a killed process left beside it.
+// The manifest is the one commit point, see [Commit]: a process that is killed at any moment leaves what was committed last.
+// The next process that locks the folder removes what is left of a commit that didn't happen. Readers need no lock. A run
+// of an older program has no manifest; it gets one with its next commit.
 //
 // Errors that callers may tell apart are those of package fault: Missing for a model that a run lacks, DamagedFile for a
 // file that is not what it should be.
@@ -21,10 +23,17 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
+
+	"github.com/bestiary-ml/bestiary/internal/atomicfile"
 )
 
-const configName = "config.json"
+const (
+	configName  = "config.json"
+	samplesName = "samples"
+	plotSuffix  = ".loss.png"
+)
 
 // Run is a run folder. It holds nothing but the path: each method reads the files anew.
 type Run struct{ dir string }
@@ -39,10 +48,14 @@ func Create(dir string) (*Run, error) {
 	if err := check(dir); err != nil {
 		return nil, err
 	}
-	if err := os.MkdirAll(dir, 0o777); err != nil {
+	if err := atomicfile.MkdirAll(dir); err != nil {
 		return nil, fmt.Errorf("%s: can't be made a run folder (%w); choose a folder that you may write to", dir, cause(err))
 	}
-	return r, r.writeConfig(config{})
+	text, err := r.encodeConfig(config{})
+	if err != nil {
+		return nil, err
+	}
+	return r, atomicfile.WriteBytes(r.Path(configName), text)
 }
 
 // Check returns the error that [Create] would return for dir, or [Run.CheckNew] for the model. It writes nothing; a command
@@ -126,7 +139,7 @@ func (r *Run) WeightsPath(model string) string { return r.Path(model + weightsSu
 func (r *Run) StatePath(model string) string { return r.Path(model + stateSuffix) }
 
 // LossPlot returns the path of a model's loss plot.
-func (r *Run) LossPlot(model string) string { return r.Path(model + ".loss.png") }
+func (r *Run) LossPlot(model string) string { return r.Path(model + plotSuffix) }
 
 // EventsDir returns the folder of a model's TensorBoard events. Each model has its own, because a folder is a run for
 // TensorBoard, and a resumed training discards later events, but only its own.
@@ -134,10 +147,10 @@ func (r *Run) EventsDir(model string) string { return r.Path("events", model) }
 
 // SamplePath returns the path of a model's samples at a step. It makes the folder.
 func (r *Run) SamplePath(model string, step int) (string, error) {
-	if err := os.MkdirAll(r.Path("samples"), 0o777); err != nil {
-		return "", fmt.Errorf("%s: can't be made (%w); choose a run folder that you may write to", r.Path("samples"), cause(err))
+	if err := os.MkdirAll(r.Path(samplesName), 0o777); err != nil {
+		return "", fmt.Errorf("%s: can't be made (%w); choose a run folder that you may write to", r.Path(samplesName), cause(err))
 	}
-	return r.Path("samples", fmt.Sprintf("%s-step-%06d.png", model, step)), nil
+	return r.Path(samplesName, fmt.Sprintf("%s-step-%06d.png", model, step)), nil
 }
 
 // Models lists the models that have weights here, sorted.
@@ -145,8 +158,9 @@ func (r *Run) Models() []string {
 	entries, _ := os.ReadDir(r.dir) // a folder that can't be read has no models
 	var models []string
 	for _, e := range entries {
-		name, ok := strings.CutSuffix(e.Name(), weightsSuffix)
-		if ok && !strings.Contains(name, ".") { // not a state or a temporary file
+		name, ok := strings.CutSuffix(strings.TrimSuffix(e.Name(), nextSuffix), weightsSuffix)
+		// The name of a state or a temporary file has a dot.
+		if ok && !strings.Contains(name, ".") && !slices.Contains(models, name) && r.HasWeights(name) {
 			models = append(models, name)
 		}
 	}
@@ -164,10 +178,26 @@ func (r *Run) First(models []string) string {
 }
 
 // HasWeights reports whether there are weights of the model.
-func (r *Run) HasWeights(model string) bool { return exists(r.WeightsPath(model)) }
+func (r *Run) HasWeights(model string) bool { return r.has(model + weightsSuffix) }
 
 // HasState reports whether there is a training of the model to resume.
-func (r *Run) HasState(model string) bool { return exists(r.StatePath(model)) }
+func (r *Run) HasState(model string) bool { return r.has(model + stateSuffix) }
+
+// has reports whether there is a file or its committed next content.
+func (r *Run) has(name string) bool {
+	if exists(r.Path(name)) {
+		return true
+	}
+	if !exists(nextPath(r.Path(name))) {
+		return exists(r.Path(name)) // it may have been renamed in the meantime
+	}
+	m, err := r.readManifest()
+	if err != nil || m == nil {
+		return false
+	}
+	path, _ := r.locate(m, name)
+	return exists(path)
+}
 
 func exists(path string) bool {
 	_, err := os.Stat(path)

@@ -2,6 +2,7 @@ package run
 
 import (
 	"fmt"
+	"io"
 
 	"github.com/bestiary-ml/bestiary/fault"
 	"github.com/bestiary-ml/bestiary/tokenizer"
@@ -31,28 +32,38 @@ func (r *Run) HasTokenizer() bool {
 // SetTokenizer makes t the run's tokenizer; source is the file that it was read from, or "". readers are the kinds of
 // models that read captions: if the run has one that was trained with another tokenizer, that is an error.
 func (r *Run) SetTokenizer(t *tokenizer.Tokenizer, source string, readers ...string) error {
-	c, err := r.readConfig()
+	return r.update(func(c *Commit) error { return c.SetTokenizer(t, source, readers...) })
+}
+
+// SetTokenizer is [Run.SetTokenizer] as a part of the commit.
+func (c *Commit) SetTokenizer(t *tokenizer.Tokenizer, source string, readers ...string) error {
+	all, err := c.readConfig()
 	if err != nil {
 		return err
 	}
-	if model := r.First(readers); model != "" && c[tokenizerSection] != nil {
-		old, err := r.Tokenizer()
+	if model := c.run.First(readers); model != "" && all[tokenizerSection] != nil {
+		old, err := c.run.Tokenizer()
 		if err != nil {
 			return err
 		}
 		if old.Fingerprint != t.Fingerprint() {
 			return fmt.Errorf("%s: the run's %s was trained with another tokenizer (%s, %d ids; now %s, %d ids); use that one, or choose another folder",
-				r.dir, model, old.Kind, old.VocabSize, t.Kind(), t.VocabSize())
+				c.run.dir, model, old.Kind, old.VocabSize, t.Kind(), t.VocabSize())
 		}
 	}
-	if err := t.Save(r.Path(tokenizerName)); err != nil {
+	text, err := t.JSON()
+	if err != nil {
 		return err
 	}
-	description := Tokenizer{File: tokenizerName, Kind: t.Kind(), VocabSize: t.VocabSize(), Source: source, Fingerprint: t.Fingerprint()}
-	if err := r.put(c, tokenizerSection, description); err != nil {
+	if err := c.write(tokenizerName, func(w io.Writer) (string, error) {
+		_, err := w.Write(text)
+		return "", err
+	}); err != nil {
 		return err
 	}
-	return r.writeConfig(c)
+	return c.put(all, tokenizerSection, Tokenizer{
+		File: tokenizerName, Kind: t.Kind(), VocabSize: t.VocabSize(), Source: source, Fingerprint: t.Fingerprint(),
+	})
 }
 
 // Tokenizer reads the description of the run's tokenizer.
@@ -69,12 +80,20 @@ func (r *Run) Tokenizer() (Tokenizer, error) {
 }
 
 // LoadTokenizer reads the run's tokenizer and checks that it is the one that the models were trained with.
-func (r *Run) LoadTokenizer() (*tokenizer.Tokenizer, error) {
+func (r *Run) LoadTokenizer() (t *tokenizer.Tokenizer, err error) {
 	description, err := r.Tokenizer()
 	if err != nil {
 		return nil, err
 	}
-	path := r.Path(description.File)
+	err = r.settled(func(m *manifest) error {
+		t, err = r.openTokenizer(m, description)
+		return err
+	})
+	return t, err
+}
+
+func (r *Run) openTokenizer(m *manifest, description Tokenizer) (*tokenizer.Tokenizer, error) {
+	path, _ := r.locate(m, description.File)
 	if !exists(path) {
 		return nil, fmt.Errorf("%s: is missing, and the run's models need it to read captions; put back the tokenizer that they were trained with", path)
 	}

@@ -24,8 +24,21 @@ func Write(path string, tensors []Tensor, metadata map[string]string) error {
 	return atomicfile.Write(path, func(w io.Writer) error { return encode(w, tensors, metadata) })
 }
 
-// encode passes over the data twice, as the checksum precedes the data. A second pass costs less than a copy in memory.
 func encode(w io.Writer, tensors []Tensor, metadata map[string]string) error {
+	_, err := encodeSummed(w, tensors, metadata)
+	return err
+}
+
+// Encode writes the bytes that [Write] puts into a file, and returns the checksum in its metadata.
+func Encode(w io.Writer, tensors []Tensor, metadata map[string]string) (checksum string, err error) {
+	if err := checkTensors(tensors, metadata); err != nil {
+		return "", err
+	}
+	return encodeSummed(w, tensors, metadata)
+}
+
+// encodeSummed passes over the data twice, as the checksum precedes the data. A second pass costs less than a copy in memory.
+func encodeSummed(w io.Writer, tensors []Tensor, metadata map[string]string) (checksum string, err error) {
 	order := make([]*Tensor, len(tensors))
 	for i := range tensors {
 		order[i] = &tensors[i]
@@ -47,10 +60,10 @@ func encode(w io.Writer, tensors []Tensor, metadata map[string]string) error {
 	all[LayoutKey] = padded
 	header, err := encodeHeader(entries, all)
 	if err != nil {
-		return err
+		return "", err
 	}
 	if len(header) > maxHeader {
-		return fmt.Errorf("the header takes %d bytes where the format allows %d", len(header), maxHeader)
+		return "", fmt.Errorf("the header takes %d bytes where the format allows %d", len(header), maxHeader)
 	}
 
 	var length [8]byte
@@ -59,23 +72,24 @@ func encode(w io.Writer, tensors []Tensor, metadata map[string]string) error {
 	sum := newHash(length, header)
 	for _, t := range order {
 		if err := t.encode(sum, buf); err != nil {
-			return err
+			return "", err
 		}
 	}
-	hex.Encode(header[checksumAt(header, noDigits):], sum.Sum(nil))
+	checksum = hex.EncodeToString(sum.Sum(nil))
+	copy(header[checksumAt(header, noDigits):], checksum)
 
 	if _, err := w.Write(length[:]); err != nil {
-		return err
+		return "", err
 	}
 	if _, err := w.Write(header); err != nil {
-		return err
+		return "", err
 	}
 	for _, t := range order {
 		if err := t.encode(w, buf); err != nil {
-			return err
+			return "", err
 		}
 	}
-	return nil
+	return checksum, nil
 }
 
 // checkTensors returns an error for tensors and metadata that would give a file that cannot be read back.
