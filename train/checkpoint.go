@@ -7,6 +7,7 @@ import (
 	"strconv"
 
 	"github.com/bestiary-ml/bestiary/fault"
+	"github.com/bestiary-ml/bestiary/internal/run"
 	"github.com/bestiary-ml/bestiary/internal/weights"
 )
 
@@ -19,24 +20,76 @@ type place struct {
 	Task       json.RawMessage      `json:"task,omitempty"` // Task.State
 	Plateau    Plateau              `json:"plateau"`
 	Best       Best                 `json:"best"`
+	Window     *openWindow          `json:"window,omitempty"` // of the metrics, if a line is not complete
+	Owed       bool                 `json:"owed,omitempty"`   // the evaluation and the line of the step failed; a resumed training makes up for them
+	Training   course               `json:"training_loss"`
+	HeldOut    course               `json:"held_out_loss"`
 }
 
 // placeKey is the place's key in the metadata of a state file.
 const placeKey = "training"
 
-// save writes a checkpoint, the weights first: if the process dies between the two files, the training continues from the
-// older state and computes the same weights again.
+// save commits a checkpoint: the state, the weights, and the log up to here.
 func (t *trainer[B]) save() error {
-	if t.config.Patience == 0 || t.place.Best.Step == 0 { // otherwise evaluate saves the best
-		if err := t.saveWeights(); err != nil {
-			return err
-		}
+	return t.commit(t.config.Patience == 0 || t.place.Best.Step == 0 || t.best, true)
+}
+
+// saveBest commits the weights alone, the best so far. The state stays that of an earlier step, from which a resumed
+// training computes the same weights again.
+func (t *trainer[B]) saveBest() error { return t.commit(true, false) }
+
+// saveOwing commits a checkpoint after a step whose evaluation or line of metrics failed, as before the evaluation.
+func (t *trainer[B]) saveOwing(before place) error {
+	t.place, t.best = before, false
+	t.place.Owed = true
+	err := t.save()
+	if err == nil {
+		t.report.say("%s: saved after step %d", t.task.Model, t.place.Step)
 	}
+	return err
+}
+
+// commit syncs the log and then commits it together with weights and state.
+func (t *trainer[B]) commit(withWeights, withState bool) error {
+	if err := t.report.metrics.Sync(); err != nil {
+		return err
+	}
+	c, err := t.run.Begin()
+	if err != nil {
+		return err
+	}
+	c.Log(t.report.metrics)
+	if withWeights {
+		err = t.saveWeights(c)
+	}
+	if err == nil && withState {
+		err = t.saveState(c)
+	}
+	if err != nil {
+		c.Abort()
+		return err
+	}
+	if err := c.Commit(); err != nil {
+		return err
+	}
+	if withWeights {
+		t.best = false
+	}
+	if withState {
+		t.saved = t.place.Step
+	}
+	debug.FreeOSMemory() // the copies have several times the size of the model, and no other garbage triggers a collection
+	return nil
+}
+
+// saveState writes what a resumed training needs.
+func (t *trainer[B]) saveState(c *run.Commit) error {
 	source, err := t.task.Source.State()
 	if err != nil {
 		return err
 	}
 	t.place.Config, t.place.Source, t.place.Generators = t.config, source, t.generators()
+	t.place.Window = t.keep(t.place.Owed)
 	if t.task.State != nil {
 		if t.place.Task, err = json.Marshal(t.task.State); err != nil {
 			return fmt.Errorf("%s: the state of the training can't be saved: %w", t.task.Model, err)
@@ -55,24 +108,19 @@ func (t *trainer[B]) save() error {
 		tensors = append(tensors, t.average.state()...)
 	}
 	meta := map[string]string{"step": strconv.Itoa(t.place.Step), placeKey: string(text)}
-	if err := t.run.SaveState(t.task.Model, tensors, meta); err != nil {
-		return err
-	}
-	t.saved = t.place.Step
-	debug.FreeOSMemory() // the copies have several times the size of the model, and no other garbage triggers a collection
-	return nil
+	return c.SaveState(t.task.Model, tensors, meta)
 }
 
 const weightPrefix = "weight."
 
 // saveWeights writes the weights to use: the averaged ones if there is an average.
-func (t *trainer[B]) saveWeights() error {
+func (t *trainer[B]) saveWeights(c *run.Commit) error {
 	if t.average != nil {
 		t.average.Swap()
 		defer t.average.Swap()
 	}
 	meta := map[string]string{"step": strconv.Itoa(t.place.Step)}
-	return t.run.SaveWeights(t.task.Model, weights.Of(t.task.Module), meta)
+	return c.SaveWeights(t.task.Model, weights.Of(t.task.Module), meta)
 }
 
 // resume restores the run's checkpoint.
@@ -118,6 +166,9 @@ func (t *trainer[B]) resume() error {
 	}
 	t.setGenerators(p.Generators)
 	t.place, t.saved = p, p.Step
+	if err := t.reopen(p.Window); err != nil {
+		return fault.Damaged(f.Path, "has no complete line of metrics (%v); start the training again in another folder", err)
+	}
 	return nil
 }
 

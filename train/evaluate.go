@@ -2,6 +2,8 @@ package train
 
 import (
 	"errors"
+
+	"github.com/bestiary-ml/bestiary/fault"
 )
 
 // aside calls f with the module in evaluation mode and, if there is an average, with the averaged weights. Afterwards the
@@ -18,10 +20,10 @@ func (t *trainer[B]) aside(f func() error) error {
 	return f()
 }
 
-// evaluate measures the model on held-out data. With early stopping, it saves the weights if they are the best so far.
-func (t *trainer[B]) evaluate(step int) (Metrics, error) {
-	var heldOut Metrics
-	err := t.aside(func() (err error) {
+// evaluate measures the model on held-out data. With early stopping, it notes whether the weights are the best so far.
+func (t *trainer[B]) evaluate(step int) (heldOut Metrics, err error) {
+	defer fault.Catch(&err)
+	err = t.aside(func() (err error) {
 		heldOut, err = t.task.Evaluate()
 		return err
 	})
@@ -35,24 +37,28 @@ func (t *trainer[B]) evaluate(step int) (Metrics, error) {
 	if t.config.Schedule == "plateau" {
 		t.place.Plateau.Update(loss, step)
 	}
-	if ok && t.place.Best.Update(loss, step) && t.config.Patience > 0 {
-		if err := t.saveWeights(); err != nil {
-			return nil, err
-		}
+	t.best = ok && t.place.Best.Update(loss, step) && t.config.Patience > 0
+	if ok {
+		t.place.HeldOut.update(loss)
 	}
 	t.result.HeldOut, t.result.Best = heldOut, t.place.Best
 	t.report.evaluated(step, heldOut)
 	return heldOut, nil
 }
 
-// sample writes samples of the model to the run folder.
-func (t *trainer[B]) sample(step int) error {
-	path, err := t.run.SamplePath(t.task.Model, step)
+// sample writes samples of the model to the run folder. The training is saved and goes on if it fails.
+func (t *trainer[B]) sample(step int) {
+	draw := func() (path string, err error) {
+		defer fault.Catch(&err)
+		if path, err = t.run.SamplePath(t.task.Model, step); err != nil {
+			return "", err
+		}
+		return path, t.aside(func() error { return t.task.Samples(path) })
+	}
+	path, err := draw()
 	if err != nil {
-		return err
+		t.report.warn("samples", "draw", err)
+		return
 	}
-	if err := t.aside(func() error { return t.task.Samples(path) }); err != nil {
-		return err
-	}
-	return t.report.picture(step, path)
+	t.report.picture(step, path)
 }

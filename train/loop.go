@@ -2,6 +2,7 @@ package train
 
 import (
 	"context"
+	"errors"
 	"math"
 
 	"github.com/bestiary-ml/bestiary/fault"
@@ -25,7 +26,8 @@ type trainer[B Batch] struct {
 	place  place
 	report *report
 	result Result
-	saved  int // step of the checkpoint on disk, 0 if there is none
+	best   bool // the last evaluation found the best weights so far, which are not saved yet
+	saved  int  // step of the checkpoint on disk, 0 if there is none
 	window window
 
 	batch    B       // of the step in progress, the last one
@@ -63,67 +65,94 @@ func (t *trainer[B]) loop(ctx context.Context) (err error) {
 	t.task.Module.SetTraining(true)
 	t.place.Plateau.Factor, t.place.Plateau.Patience = t.config.DropFactor, t.config.DropEvery
 	t.result.Step, t.result.Best = t.place.Step, t.place.Best
+	if t.place.Owed {
+		if stop, err := t.finish(ctx, t.place.Step); stop || err != nil {
+			return err
+		}
+	}
 	if t.stoppedEarly() || t.place.Step >= t.total {
 		t.report.say("%s: already trained for %d steps; raise the number of steps or the patience to continue", t.task.Model, t.place.Step)
 		return nil
 	}
 	for t.place.Step < t.total {
 		step := t.place.Step + 1
-		evaluate := t.due(t.config.EvalEvery, step) && t.task.Evaluate != nil
-		checkpoint := t.due(t.config.CheckpointEvery, step)
-		log := t.due(t.config.LogEvery, step) || evaluate || checkpoint
-		rate := t.config.LearningRate * t.schedule(step) * t.place.Plateau.Scale
-		if err := t.step(step, rate, log); err != nil {
+		if err := t.step(step, t.rate(step), t.planned(step).log); err != nil {
 			return err
 		}
 		t.place.Step, t.result.Step = step, step
 		t.report.step(step, t.window.sums["loss"]/float64(t.window.batches), t.window.rate())
-
-		early := false
-		var heldOut Metrics
-		if evaluate {
-			if heldOut, err = t.evaluate(step); err != nil {
-				return err
-			}
-			early = t.stoppedEarly()
-		}
-		if t.task.Samples != nil && (early || t.due(t.config.SampleEvery, step)) {
-			if err := t.sample(step); err != nil {
-				return err
-			}
-		}
-		interrupted := ctx.Err() != nil
-		if interrupted && !t.measured { // the weights are about to be saved, and their gradient was not checked
-			if norm := t.adam.WeightNorm(); math.IsNaN(norm) || math.IsInf(norm, 0) {
-				return t.diverged("the norm of the weights", norm, step, rate)
-			}
-		}
-		if log || interrupted {
-			if err := t.log(step, rate, heldOut); err != nil {
-				return err
-			}
-		}
-		// The first evaluation may have saved its weights as the best; a process killed now must leave a state beside them.
-		first := evaluate && t.saved == 0
-		if checkpoint || early || interrupted || first {
-			if err := t.save(); err != nil {
-				return err
-			}
-		}
-		if evaluate {
-			if err := t.report.plotIfDue(); err != nil {
-				return err
-			}
-		}
-		switch {
-		case early:
-			t.result.Early = true
-			t.report.say("%s: no progress for %d evaluations, stopped after step %d; the best weights, of step %d, are kept",
-				t.task.Model, t.config.Patience, step, t.place.Best.Step)
-			return nil
-		case interrupted && step < t.total:
-			return &Interrupted{t.task.Model, step}
+		if stop, err := t.finish(ctx, step); stop || err != nil {
+			return err
 		}
 	}
 	return nil
+}
+
+// rate returns the learning rate of a step.
+func (t *trainer[B]) rate(step int) float64 {
+	return t.config.LearningRate * t.schedule(step) * t.place.Plateau.Scale
+}
+
+// plan says what is due after a step. It depends on the step and the settings only, so an interrupted training logs the
+// same lines as one that nothing interrupted.
+type plan struct{ evaluate, log, save, sample bool }
+
+func (t *trainer[B]) planned(step int) plan {
+	var p plan
+	p.evaluate = t.due(t.config.EvalEvery, step) && t.task.Evaluate != nil
+	p.save = t.due(t.config.CheckpointEvery, step)
+	p.log = t.due(t.config.LogEvery, step) || p.evaluate || p.save
+	p.sample = t.due(t.config.SampleEvery, step) && t.task.Samples != nil
+	return p
+}
+
+// finish does what is due after a step: it evaluates, logs, saves, and then draws, which may fail without harm. stop is
+// whether the training is over.
+func (t *trainer[B]) finish(ctx context.Context, step int) (stop bool, err error) {
+	due, rate := t.planned(step), t.rate(step)
+	interrupted := ctx.Err() != nil
+	if interrupted && !t.measured { // the weights are about to be saved, and their gradient was not checked
+		if norm := t.adam.WeightNorm(); math.IsNaN(norm) || math.IsInf(norm, 0) {
+			return true, t.diverged("the norm of the weights", norm, step, rate)
+		}
+	}
+	before := t.place
+	var heldOut Metrics
+	if due.evaluate {
+		if heldOut, err = t.evaluate(step); err != nil {
+			return true, errors.Join(err, t.saveOwing(before))
+		}
+	}
+	early := due.evaluate && t.stoppedEarly()
+	if due.log {
+		if err := t.log(step, rate, heldOut); err != nil {
+			return true, errors.Join(err, t.saveOwing(before))
+		}
+	}
+	t.place.Owed = false
+	// Weights are never saved without a state beside them: the first evaluation may have found the best so far.
+	if due.save || early || interrupted || t.best && t.saved == 0 {
+		err = t.save()
+	} else if t.best {
+		err = t.saveBest()
+	}
+	if err != nil {
+		return true, err
+	}
+	if t.task.Samples != nil && (due.sample || early) {
+		t.sample(step)
+	}
+	if due.evaluate {
+		t.report.plotIfDue()
+	}
+	switch {
+	case early:
+		t.result.Early = true
+		t.report.say("%s: no progress for %d evaluations, stopped after step %d; the best weights, of step %d, are kept",
+			t.task.Model, t.config.Patience, step, t.place.Best.Step)
+		return true, nil
+	case interrupted && step < t.total:
+		return true, &Interrupted{t.task.Model, step}
+	}
+	return false, nil
 }

@@ -1,7 +1,6 @@
 package train
 
 import (
-	"cmp"
 	"fmt"
 	"image/png"
 	"io"
@@ -21,8 +20,9 @@ type report struct {
 	model   string
 	unit    string // of a batch
 	metrics *run.MetricsLog
-	events  *tfevents.Writer
+	events  *tfevents.Writer // nil: they can't be written
 	display display
+	warned  []*warning
 
 	total, first int // steps in all, and before this process
 	began, shown time.Time
@@ -34,16 +34,46 @@ func newReport(r *run.Run, model, unit string, step, total int, progress io.Writ
 	if err != nil {
 		return nil, err
 	}
-	events, err := tfevents.Create(r.EventsDir(model), int64(step)+1)
-	if err != nil {
-		metrics.Close()
-		return nil, err
-	}
 	now := time.Now()
-	return &report{
-		run: r, model: model, unit: unit, metrics: metrics, events: events, display: newDisplay(progress, step, total),
+	report := &report{
+		run: r, model: model, unit: unit, metrics: metrics, display: newDisplay(progress, step, total),
 		total: total, first: step, began: now, shown: now, plotted: now,
-	}, nil
+	}
+	for _, note := range metrics.Notes {
+		report.say("%s", note)
+	}
+	if report.events, err = tfevents.Create(r.EventsDir(model), int64(step)+1); err != nil {
+		report.events = nil
+		report.warn("events", "write", err)
+	}
+	return report, nil
+}
+
+// warning counts failures that cost the run a picture or events, and nothing that the training needs.
+type warning struct {
+	what, verb string // "samples", "draw"
+	count      int
+	last       error
+}
+
+// warn shows the first failure of its kind, and counts the others for the end.
+func (r *report) warn(what, verb string, err error) {
+	i := slices.IndexFunc(r.warned, func(w *warning) bool { return w.what == what })
+	if i < 0 {
+		r.say("%s: the training goes on without %s: %v", r.model, what, err)
+		r.warned = append(r.warned, &warning{what, verb, 1, err})
+		return
+	}
+	r.warned[i].count++
+	r.warned[i].last = err
+}
+
+// warnings returns a sentence for each kind of failure.
+func (r *report) warnings() (all []string) {
+	for _, w := range r.warned {
+		all = append(all, fmt.Sprintf("%s: failed to %s %s (%d times, the last: %v)", r.model, w.verb, w.what, w.count, w.last))
+	}
+	return all
 }
 
 // say displays a line.
@@ -86,36 +116,53 @@ func (r *report) line(step int, values Metrics) error {
 		} else {
 			tag = "train/" + name
 		}
+		if r.events == nil {
+			continue
+		}
 		if err := r.events.Scalar(int64(step), tag, values[name]); err != nil {
-			return err
+			r.warn("events", "write", err)
+			break
 		}
 	}
 	return nil
 }
 
 // picture logs samples to TensorBoard.
-func (r *report) picture(step int, path string) error {
-	f, err := os.Open(path)
-	if err != nil {
-		return fmt.Errorf("%s: the samples cannot be read back (%w); check the folder", path, err)
+func (r *report) picture(step int, path string) {
+	if r.events == nil {
+		return
 	}
-	defer f.Close()
-	img, err := png.Decode(f)
-	if err != nil {
-		return fmt.Errorf("%s: the samples are no PNG file (%w); check the folder", path, err)
+	add := func() error {
+		f, err := os.Open(path)
+		if err != nil {
+			return fmt.Errorf("%s: the samples cannot be read back (%w); check the folder", path, err)
+		}
+		defer f.Close()
+		img, err := png.Decode(f)
+		if err != nil {
+			return fmt.Errorf("%s: the samples are no PNG file (%w); check the folder", path, err)
+		}
+		return r.events.Image(int64(step), "samples", img)
 	}
-	return r.events.Image(int64(step), "samples", img)
+	if err := add(); err != nil {
+		r.warn("events", "write", err)
+	}
 }
 
 // plotInterval is the least time between plots. A plot takes a tenth of a second, and longer for longer runs.
 const plotInterval = 15 * time.Second
 
 // plotIfDue draws the plot, at intervals.
-func (r *report) plotIfDue() error {
-	if time.Since(r.plotted) < plotInterval {
-		return nil
+func (r *report) plotIfDue() {
+	if time.Since(r.plotted) >= plotInterval {
+		r.plotOrWarn()
 	}
-	return r.plot()
+}
+
+func (r *report) plotOrWarn() {
+	if err := r.plot(); err != nil {
+		r.warn("the plot", "draw", err)
+	}
 }
 
 // plot draws all losses in the log, those of earlier processes included.
@@ -143,10 +190,19 @@ func (r *report) plot() error {
 	return plots.Lines(r.run.LossPlot(r.model), axes, series...)
 }
 
-// close draws the last plot, which may show why a training failed, and closes the files.
+// close draws the last plot, which may show why a training failed, closes the files, and repeats the warnings.
 func (r *report) close() error {
 	r.display.done()
-	return cmp.Or(r.plot(), r.events.Close(), r.metrics.Close()) // the first error
+	r.plotOrWarn()
+	if r.events != nil {
+		if err := r.events.Close(); err != nil {
+			r.warn("events", "write", err)
+		}
+	}
+	for _, w := range r.warnings() {
+		r.say("%s", w)
+	}
+	return r.metrics.Close()
 }
 
 func sortedNames(m Metrics) []string {

@@ -24,6 +24,9 @@ type Result struct {
 	HeldOut Metrics // of the last evaluation; nil if there was none since the start or resumption
 	Best    Best    // lowest held-out loss
 	Early   bool    // stopped early, see Config.Patience
+
+	Warnings []string  // samples, plots and events that could not be written, in sentences
+	HighLoss *HighLoss // not nil: the loss has become far larger than at the start, so the weights are of no use
 }
 
 // Interrupted is the error of a training that its context stopped. The checkpoint is saved.
@@ -68,16 +71,18 @@ func Run[B Batch](ctx context.Context, dir string, task Task[B], c Config, o Opt
 	}
 	defer lock.Unlock()
 	defer task.Module.SetTraining(false)
-	t, err := prepare(r, &task, c, o.Resume)
+	anew := o.Resume && !r.HasState(task.Model) && !r.HasWeights(task.Model) && r.HasTraining(task.Model)
+	resume := o.Resume && !anew
+	c.Precision = nn.Params(task.Module)[0].Tensor.Device().Precision()
+	t, err := prepare(r, &task, c, resume)
 	if err != nil {
-		return nil, err
-	}
-	c.Precision = t.device.Precision()
-	if err := r.SetTraining(task.Model, c); err != nil {
 		return nil, err
 	}
 	if t.report, err = newReport(r, task.Model, task.unit(), t.place.Step, t.total, o.Progress); err != nil {
 		return nil, err
+	}
+	for _, note := range lock.Recovered {
+		t.report.say("%s", note)
 	}
 	defer PaceCollector()()
 	on := t.device.Name()
@@ -86,7 +91,10 @@ func Run[B Batch](ctx context.Context, dir string, task Task[B], c Config, o Opt
 	}
 	t.report.say("%s: %d parameters, %d steps of %d %s on %s", task.Model, nn.Count(task.Module), t.total,
 		c.Batch*c.Accumulate, task.unit(), on)
-	if o.Resume {
+	switch {
+	case anew:
+		t.report.say("%s: starts anew, as the training that was started here was stopped before its first checkpoint", task.Model)
+	case resume:
 		t.report.say("%s: continues after step %d", task.Model, t.place.Step)
 	}
 	err = t.loop(ctx)
@@ -101,6 +109,8 @@ func Run[B Batch](ctx context.Context, dir string, task Task[B], c Config, o Opt
 			return nil, err
 		}
 	}
+	t.result.Warnings = t.report.warnings()
+	t.result.HighLoss = t.highLoss()
 	return &t.result, nil
 }
 
@@ -108,10 +118,13 @@ func Run[B Batch](ctx context.Context, dir string, task Task[B], c Config, o Opt
 func prepare[B Batch](r *run.Run, task *Task[B], c Config, resume bool) (t *trainer[B], err error) {
 	defer fault.Catch(&err)
 	t = newTrainer(r, task, c)
-	if resume {
-		return t, t.resume()
+	if !resume {
+		return t, t.start()
 	}
-	return t, t.start()
+	if err := t.resume(); err != nil {
+		return nil, err
+	}
+	return t, r.SetTraining(task.Model, c)
 }
 
 // Saved returns the settings that a model was last trained with in a run folder.
@@ -135,20 +148,27 @@ func (t *trainer[B]) start() error {
 			return err
 		}
 	}
+	c, err := t.run.Begin()
+	if err != nil {
+		return err
+	}
 	if t.task.Settings != nil {
-		if err := t.run.SetConfig(model, t.task.Settings); err != nil {
-			return err
-		}
+		err = c.SetConfig(model, t.task.Settings)
 	}
-	if t.task.Options != nil {
-		if err := t.run.SetOptions(model, t.task.Options); err != nil {
-			return err
-		}
+	if err == nil && t.task.Options != nil {
+		err = c.SetOptions(model, t.task.Options)
 	}
-	if t.task.Data != nil {
-		return t.run.SetData(t.task.Data)
+	if err == nil && t.task.Data != nil {
+		err = c.SetData(t.task.Data)
 	}
-	return nil
+	if err == nil {
+		err = c.SetTraining(model, t.config)
+	}
+	if err != nil {
+		c.Abort()
+		return err
+	}
+	return c.Commit()
 }
 
 // PaceCollector makes the garbage collector run often, until the returned function is called. Nearly all memory of a

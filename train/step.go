@@ -36,7 +36,7 @@ func (t *trainer[B]) step(step int, rate float64, measure bool) error {
 			return err
 		}
 		t.window.batches++
-		t.window.items += batch.Len()
+		t.window.timed += batch.Len()
 	}
 	if t.measured {
 		t.norm = t.adam.GradNorm() * scale

@@ -29,7 +29,9 @@ func Verify(dir string) (*Report, error) {
 		return nil, err
 	}
 	report := &Report{}
-	bad := func(format string, args ...any) { report.Problems = append(report.Problems, fmt.Sprintf(format, args...)) }
+	bad := func(format string, args ...any) {
+		report.Problems = append(report.Problems, fmt.Sprintf(format, args...))
+	}
 	note := func(format string, args ...any) { report.Notes = append(report.Notes, fmt.Sprintf(format, args...)) }
 	m, err := r.readManifest()
 	if err != nil {
