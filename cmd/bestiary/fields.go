@@ -36,7 +36,7 @@ var otherFlags = map[string][]string{
 // explain returns the text of an error in the words of the command line. The fields of a [fault.FieldError] become flags
 // of the command, and an error that has a remedy on the command line names it.
 func explain(c *cobra.Command, err error) string {
-	text := err.Error()
+	text := acceptable(err.Error(), err)
 	if c == nil {
 		return text
 	}

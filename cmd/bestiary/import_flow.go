@@ -9,6 +9,7 @@ import (
 	"github.com/bestiary-ml/bestiary/autoencoder"
 	"github.com/bestiary-ml/bestiary/data"
 	"github.com/bestiary-ml/bestiary/internal/interchange"
+	runfolder "github.com/bestiary-ml/bestiary/internal/run"
 	"github.com/bestiary-ml/bestiary/models"
 	"github.com/bestiary-ml/bestiary/nn"
 	"github.com/bestiary-ml/bestiary/sample"
@@ -144,7 +145,7 @@ func (i *importer) model(name string) *importedModel {
 }
 
 // bindFlow records which autoencoder the flow belongs to, so that another one that replaces it is noticed.
-func (i *importer) bindFlow() error {
+func (i *importer) bindFlow(c *runfolder.Commit) error {
 	m := i.model(models.Autoencoder.Name)
 	if m == nil {
 		return nil
@@ -156,5 +157,5 @@ func (i *importer) bindFlow() error {
 			return err
 		}
 	}
-	return i.run.SetOptions(models.Flow.Name, sample.FlowOptions{Autoencoder: nn.Checksum(a)})
+	return c.SetOptions(models.Flow.Name, sample.FlowOptions{Autoencoder: nn.Checksum(a)})
 }

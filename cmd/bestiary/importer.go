@@ -250,7 +250,8 @@ func (i *importer) readTokenizer(path string) error {
 		path, i.tokenizer.VocabSize(), reader.name, reader.file, reader.ids)
 }
 
-// write makes or opens the run, locks it, and writes the tokenizer and the models of files.
+// write makes or opens the run, and writes the tokenizer and the models of files in one commit. It holds the lock of the
+// folder: a training may be writing to it.
 func (i *importer) write() error {
 	var err error
 	if i.run, err = runfolder.Create(i.dir); err != nil {
@@ -261,21 +262,26 @@ func (i *importer) write() error {
 		return err
 	}
 	defer lock.Unlock()
-	for _, m := range i.models {
-		if m.module == nil {
-			continue
-		}
-		if err := i.run.CheckNew(m.name); err != nil { // again: a training may have ended since
-			return err
-		}
+	c, err := i.run.Begin()
+	if err != nil {
+		return err
 	}
+	if err := i.fill(c); err != nil {
+		c.Abort()
+		return err
+	}
+	return c.Commit()
+}
+
+// fill adds what was read to a commit.
+func (i *importer) fill(c *runfolder.Commit) error {
 	if i.tokenizer != nil {
-		if err := i.run.SetTokenizer(i.tokenizer, i.source, models.CaptionReaders()...); err != nil {
+		if err := c.SetTokenizer(i.tokenizer, i.source, models.CaptionReaders()...); err != nil {
 			return err
 		}
 	}
 	if i.data != nil {
-		if err := i.run.SetData(*i.data); err != nil {
+		if err := c.SetData(*i.data); err != nil {
 			return err
 		}
 	}
@@ -283,15 +289,18 @@ func (i *importer) write() error {
 		if m.module == nil {
 			continue
 		}
-		if err := i.run.SetConfig(m.name, m.config); err != nil {
+		if err := i.run.CheckNew(m.name); err != nil { // again, now that the folder is locked
+			return err
+		}
+		if err := c.SetConfig(m.name, m.config); err != nil {
 			return err
 		}
 		if m.name == models.Flow.Name {
-			if err := i.bindFlow(); err != nil {
+			if err := i.bindFlow(c); err != nil {
 				return err
 			}
 		}
-		if err := i.run.SaveWeights(m.name, weights.Of(m.module), map[string]string{"imported": m.origin}); err != nil {
+		if err := c.SaveWeights(m.name, weights.Of(m.module), map[string]string{"imported": m.origin}); err != nil {
 			return err
 		}
 	}

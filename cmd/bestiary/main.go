@@ -87,7 +87,7 @@ to stderr. The exit code is 0 for success, 1 for a failure and 2 for wrong usage
 	})
 	root.AddCommand(
 		newDemo(), newTrain(), newSample(), newGenerate(), newReconstruct(), newInterpolate(), newEval(),
-		newImport(), newExport(),
+		newImport(), newExport(), newVerify(),
 		newBench(), newCache(), newDoctor(), newVersion(),
 	)
 	return root

@@ -3,6 +3,7 @@ package main
 import (
 	"errors"
 	"fmt"
+	"path/filepath"
 	"slices"
 
 	"github.com/bestiary-ml/bestiary/data"
@@ -22,7 +23,9 @@ func newTrain() *cobra.Command {
 		Long: `Train a model. The run folder gets everything: the weights, the checkpoint, metrics as JSON lines and
 TensorBoard events, a plot of the loss, and samples drawn during the training.
 
-An interrupt (Ctrl-C) saves a checkpoint and stops. --resume continues from it, to the same bits.`,
+An interrupt (Ctrl-C, SIGTERM, SIGHUP) saves a checkpoint and stops; a second one stops at once. --resume
+continues from it, to the same bits. After a crash or a power cut, --resume continues from the last
+checkpoint. "bestiary verify" checks a run folder.`,
 		Args: knownCommand,
 		RunE: help,
 	}
@@ -201,9 +204,10 @@ func heldOutAnyway(share float64, training, heldOut int) string {
 	return ""
 }
 
-// runTask trains a task in its run folder and reports how it ended.
-func runTask[B train.Batch](c *cobra.Command, f *trainFlags, r *runfolder.Run, task *train.Task[B], settings train.Config) error {
-	result, err := train.Run(c.Context(), r.Dir(), *task, settings, train.Options{Resume: f.resume, Progress: c.ErrOrStderr()})
+// runTask trains a task in its run folder, which it makes if there is none, and reports how it ended.
+func runTask[B train.Batch](c *cobra.Command, f *trainFlags, task *train.Task[B], settings train.Config) error {
+	defer train.SurviveClosedPipes()()
+	result, err := train.Run(c.Context(), f.run, *task, settings, train.Options{Resume: f.resume, Progress: c.ErrOrStderr()})
 	if err != nil {
 		return err
 	}
@@ -214,12 +218,19 @@ func runTask[B train.Batch](c *cobra.Command, f *trainFlags, r *runfolder.Run, t
 	if result.Best.Step > 0 {
 		fmt.Fprintf(c.OutOrStdout(), ", lowest held-out loss %.5g after step %d", result.Best.Loss, result.Best.Step)
 	}
-	_, err = fmt.Fprintf(c.OutOrStdout(), ", in %s\n", r.WeightsPath(task.Model))
+	_, err = fmt.Fprintf(c.OutOrStdout(), ", in %s\n", filepath.Join(f.run, task.Model+".safetensors"))
+	if result.HighLoss != nil {
+		return result.HighLoss
+	}
 	return err
 }
 
 // changesUnder warns that a model of the run, which is about to be trained, has another one that depends on it.
-func (f *trainFlags) changesUnder(c *cobra.Command, r *runfolder.Run) {
+func (f *trainFlags) changesUnder(c *cobra.Command) {
+	r, err := runfolder.Open(f.run)
+	if err != nil { // there is no run yet
+		return
+	}
 	for _, other := range models.All() {
 		if slices.Contains(other.Needs, f.kind.Name) && r.HasWeights(other.Name) {
 			fmt.Fprintf(c.ErrOrStderr(), "the run's %s depends on this %s as it is now; once it has changed, delete %s and %s and train the %s again\n",

@@ -3,7 +3,6 @@ package main
 import (
 	"cmp"
 
-	runfolder "github.com/bestiary-ml/bestiary/internal/run"
 	"github.com/bestiary-ml/bestiary/models"
 	"github.com/bestiary-ml/bestiary/train/tasks"
 	"github.com/spf13/cobra"
@@ -85,13 +84,8 @@ func newTrainAutoencoder() *cobra.Command {
 		if err != nil {
 			return err
 		}
-		if !f.resume {
-			if r, err = runfolder.Create(f.run); err != nil {
-				return err
-			}
-		}
-		f.changesUnder(c, r)
-		return runTask(c, f, r, task, settings)
+		f.changesUnder(c)
+		return runTask(c, f, task, settings)
 	}
 	return c
 }

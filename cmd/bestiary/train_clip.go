@@ -109,15 +109,10 @@ first, or among the first five, of all held-out ones, beside the rates at chance
 		if err != nil {
 			return err
 		}
-		if r == nil {
-			if r, err = runfolder.Create(f.run); err != nil {
-				return err
-			}
-		}
-		if !r.HasData() {
+		if r == nil || !r.HasData() {
 			task.Data = task.Options.(tasks.CaptionOptions).Data
 		}
-		return runTask(c, f.trainFlags, r, task, settings)
+		return runTask(c, f.trainFlags, task, settings)
 	}
 	return c
 }

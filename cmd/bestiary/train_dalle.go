@@ -115,7 +115,7 @@ included, image_loss per code.`,
 		if !r.HasData() {
 			task.Data = task.Options.(tasks.CaptionOptions).Data
 		}
-		return runTask(c, f.trainFlags, r, task, settings)
+		return runTask(c, f.trainFlags, task, settings)
 	}
 	return c
 }

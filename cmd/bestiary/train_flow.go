@@ -87,7 +87,7 @@ that the autoencoder was trained on, unless --data names others with the same cl
 		if err != nil {
 			return err
 		}
-		return runTask(c, f, r, task, settings)
+		return runTask(c, f, task, settings)
 	}
 	return c
 }

@@ -12,6 +12,7 @@ import (
 	"io"
 	"io/fs"
 	"os"
+	"path/filepath"
 
 	"github.com/bestiary-ml/bestiary/fault"
 	"github.com/bestiary-ml/bestiary/internal/atomicfile"
@@ -229,6 +230,9 @@ type Changed struct {
 func (e *Changed) Error() string {
 	return fmt.Sprintf("%s: %s; %s, or accept the files as they are", e.Path, e.What, e.Remedy)
 }
+
+// RunFolder returns the path of the run.
+func (e *Changed) RunFolder() string { return filepath.Dir(e.Path) }
 
 // Unwrap makes it a [*fault.DamagedFile].
 func (e *Changed) Unwrap() error {

@@ -78,7 +78,8 @@ func check(dir string) error {
 		return fmt.Errorf("%s: can't be made a run folder (%w); choose another folder", dir, cause(err))
 	}
 	for _, e := range entries {
-		if !strings.HasPrefix(e.Name(), ".") { // a killed process may have left its temporary files and the lock
+		// A killed process may have left its temporary files and the lock; a manifest alone says nothing.
+		if !strings.HasPrefix(e.Name(), ".") && e.Name() != manifestName {
 			return fmt.Errorf("%s: holds %s and is no run folder; choose a new or an empty folder", dir, e.Name())
 		}
 	}
