@@ -175,7 +175,7 @@ func TestDamagedRun(t *testing.T) {
 			return bytes.Replace(bytes.Replace(c, []byte(`"cat",`), nil, 1), []byte(`"dog"`), nil, 1)
 		}, []string{"0 classes"}},
 	} {
-		undo := restore(test.file)
+		undo, undoManifest := restore(test.file), restore("manifest.json")
 		path := filepath.Join(run, test.file)
 		content, _ := os.ReadFile(path)
 		damaged := test.damage(bytes.Clone(content))
@@ -185,11 +185,22 @@ func TestDamagedRun(t *testing.T) {
 		if err := os.WriteFile(path, damaged, 0o666); err != nil {
 			t.Fatal(err)
 		}
+		fails(t, 1, []string{run}, "verify", run)
+		if _, stderr, _ := bestiary(t, "sample", "--run", run, "--out", out); strings.Contains(stderr, "has changed since") {
+			fails(t, 1, []string{test.file, `accept the change with "bestiary verify --accept ` + run + `"`}, "sample", "--run", run, "--out", out)
+			if told := succeeds(t, "verify", "--accept", run); !strings.Contains(told, "accepted "+test.file) {
+				t.Errorf("%s, %s: told %q", test.file, test.what, told)
+			}
+		}
 		fails(t, 1, append(test.words, test.file), "sample", "--run", run, "--out", out)
 		fails(t, 1, nil, "interpolate", "--run", run, "--out", out)
 		undo()
+		undoManifest()
 	}
 	succeeds(t, "sample", "--run", run, "--out", out)
+	if told := succeeds(t, "verify", run); !strings.Contains(told, "whole (") {
+		t.Errorf("told %q", told)
+	}
 }
 
 func TestPicturesThatCannotBeRead(t *testing.T) {

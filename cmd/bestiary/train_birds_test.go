@@ -148,6 +148,7 @@ func TestPicturesWithoutCaptions(t *testing.T) {
 	folder, run := pictures(t, 24), filepath.Join(t.TempDir(), "run")
 	succeeds(t, tinyDVAE("--data", folder, "--out", run, "--steps", "2", "--split", "all")...)
 	fails(t, 1, []string{folder, "has no captions", "give pictures with"}, tinyDALLE(run, "--data", folder)...)
+	succeeds(t, "verify", "--accept", drawn)
 	fails(t, 2, []string{"--data is missing", folder, "has no captions", "name pictures that have some"}, tinyDALLE(run)...)
 	drawn := filepath.Join(t.TempDir(), "drawn") // its models are trained on different pictures
 	succeeds(t, tinyDVAE("--data", folder, "--out", drawn, "--steps", "2")...)

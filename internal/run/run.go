@@ -51,6 +51,11 @@ func Create(dir string) (*Run, error) {
 	if err := atomicfile.MkdirAll(dir); err != nil {
 		return nil, fmt.Errorf("%s: can't be made a run folder (%w); choose a folder that you may write to", dir, cause(err))
 	}
+	if exists(r.Path(manifestName)) { // of a run whose files were deleted
+		if err := atomicfile.Remove(r.Path(manifestName)); err != nil {
+			return nil, atomicfile.Explain(r.Path(manifestName), err)
+		}
+	}
 	text, err := r.encodeConfig(config{})
 	if err != nil {
 		return nil, err
