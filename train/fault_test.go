@@ -9,9 +9,11 @@ import (
 	"math/rand/v2"
 	"os"
 	"os/exec"
+	ossignal "os/signal"
 	"path/filepath"
 	"runtime"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -226,8 +228,12 @@ func TestKill(t *testing.T) {
 	}
 	r := newRun(t)
 	kills, deepest := 0, 0
+	most, longest := 10, 3*time.Second
+	if os.Getenv("BESTIARY_TORTURE") != "" {
+		most, longest = 400, 10*time.Minute
+	}
 	random := rand.New(rand.NewPCG(1, 2))
-	for began := time.Now(); kills < 10 && time.Since(began) < 3*time.Second; kills++ {
+	for began := time.Now(); kills < most && time.Since(began) < longest; kills++ {
 		child := exec.Command(os.Args[0], "-test.run=^TestKill$")
 		child.Env = append(os.Environ(), "TRAIN_TEST_KILL="+r.Dir())
 		out, err := child.StdoutPipe()
@@ -258,6 +264,9 @@ func TestKill(t *testing.T) {
 			}
 			deepest = step
 		}
+		if found, err := Verify(r.Dir()); err != nil || len(found.Problems) > 0 {
+			t.Errorf("Verify: %+v, %v", found, err)
+		}
 	}
 	t.Logf("%d kills, the last checkpoint is of step %d", kills, deepest)
 	if err := trainToy(t, context.Background(), r, fresh(), config, r.HasState("toy")); err != nil {
@@ -276,6 +285,11 @@ func TestKill(t *testing.T) {
 		t.Fatal(err)
 	}
 	same(t, a.net, b.net)
+	left, err := filepath.Glob(filepath.Join(filepath.Dir(r.Dir()), "*", ".*.tmp"))
+	next, errNext := filepath.Glob(filepath.Join(r.Dir(), "*.next"))
+	if err != nil || errNext != nil || len(left)+len(next) > 0 {
+		t.Errorf("%d kills have left %v %v", kills, left, next)
+	}
 }
 
 // TestSteadyMemory counts what a step allocates, the model's part included, and what stays.
@@ -303,7 +317,7 @@ func TestSteadyMemory(t *testing.T) {
 	}
 }
 
-// TestSignals sends an interrupt to a child that trains, which must save and stop.
+// TestSignals sends a child that trains an interrupt and the other signals that ask it to end. It must save and stop.
 func TestSignals(t *testing.T) {
 	if runtime.GOOS == "windows" {
 		t.Skip("a process can't be sent an interrupt on Windows")
@@ -326,34 +340,82 @@ func TestSignals(t *testing.T) {
 		fmt.Fprintln(os.Stdout, trainToy(t, ctx, r, m, config, false))
 		return
 	}
+	for _, signal := range []os.Signal{os.Interrupt, syscall.SIGTERM, syscall.SIGHUP} {
+		t.Run(signal.String(), func(t *testing.T) {
+			if ossignal.Ignored(signal) {
+				t.Skip("the signal is ignored here, as under nohup")
+			}
+			r := newRun(t)
+			child := exec.Command(os.Args[0], "-test.run=^TestSignals$")
+			child.Env = append(os.Environ(), "TRAIN_TEST_SIGNAL="+r.Dir())
+			out, err := child.StdoutPipe()
+			if err != nil {
+				t.Fatal(err)
+			}
+			if err := child.Start(); err != nil {
+				t.Fatal(err)
+			}
+			if _, err := io.ReadFull(out, make([]byte, 6)); err != nil {
+				t.Fatal(err)
+			}
+			if err := child.Process.Signal(signal); err != nil {
+				t.Fatal(err)
+			}
+			said, err := io.ReadAll(out)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if err := child.Wait(); err != nil {
+				t.Error(err)
+			}
+			if step := stepOf(t, r); step < 10 || !strings.Contains(string(said), fmt.Sprintf("toy: interrupted; saved after step %d", step)) {
+				t.Errorf("the checkpoint is of step %d; it said %s", step, said)
+			}
+			if _, err := os.Stat(filepath.Join(r.Dir(), "toy.safetensors")); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+}
+
+// TestClosedPipe closes the pipe that a child writes its progress to, as "| head" does. The training goes on to its end.
+func TestClosedPipe(t *testing.T) {
+	if runtime.GOOS == "windows" {
+		t.Skip("there is no SIGPIPE on Windows")
+	}
+	config := toyConfig(60)
+	config.SampleEvery = 0
+	if dir := os.Getenv("TRAIN_TEST_PIPE"); dir != "" {
+		defer SurviveClosedPipes()()
+		m := newToy(openPortable(), 1, 8, 16)
+		m.spoil = func(int, []float32) { time.Sleep(time.Millisecond) }
+		_, err := Run(context.Background(), dir, m.task(), config, Options{Progress: os.Stderr})
+		if err != nil {
+			os.Exit(3)
+		}
+		os.Exit(0)
+	}
 	r := newRun(t)
-	child := exec.Command(os.Args[0], "-test.run=^TestSignals$")
-	child.Env = append(os.Environ(), "TRAIN_TEST_SIGNAL="+r.Dir())
-	out, err := child.StdoutPipe()
+	child := exec.Command(os.Args[0], "-test.run=^TestClosedPipe$")
+	child.Env = append(os.Environ(), "TRAIN_TEST_PIPE="+r.Dir())
+	in, out, err := os.Pipe()
 	if err != nil {
 		t.Fatal(err)
 	}
+	child.Stderr = out
 	if err := child.Start(); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := io.ReadFull(out, make([]byte, 6)); err != nil {
+	out.Close()
+	if _, err := io.ReadFull(in, make([]byte, 10)); err != nil {
 		t.Fatal(err)
 	}
-	if err := child.Process.Signal(os.Interrupt); err != nil {
-		t.Fatal(err)
-	}
-	said, err := io.ReadAll(out)
-	if err != nil {
-		t.Fatal(err)
-	}
+	in.Close()
 	if err := child.Wait(); err != nil {
 		t.Error(err)
 	}
-	if step := stepOf(t, r); step < 10 || !strings.Contains(string(said), fmt.Sprintf("toy: interrupted; saved after step %d", step)) {
-		t.Errorf("the checkpoint is of step %d; it said %s", step, said)
-	}
-	if _, err := os.Stat(filepath.Join(r.Dir(), "toy.safetensors")); err != nil {
-		t.Error(err)
+	if step := stepOf(t, r); step != 60 {
+		t.Errorf("the checkpoint is of step %d, want 60", step)
 	}
 }
 

@@ -197,7 +197,7 @@ func explain(path string, err error) error {
 	switch {
 	// The system's errors name the temporary file, which does not help the reader. An error of write about another file stays
 	// whole.
-	case errors.As(err, &pathErr) && filepath.Dir(pathErr.Path) == filepath.Dir(path):
+	case errors.As(err, &pathErr) && (filepath.Dir(pathErr.Path) == filepath.Dir(path) || pathErr.Path == filepath.Dir(path)):
 		cause = pathErr.Err
 	case errors.As(err, &linkErr):
 		cause = linkErr.Err

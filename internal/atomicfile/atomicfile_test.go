@@ -189,3 +189,32 @@ func TestCheck(t *testing.T) {
 	content(t, old, "old")
 	only(t, dir, "old")
 }
+
+// TestUnsyncedFolder expects the message about a folder that can't be synced to say which file is there: the new one.
+func TestUnsyncedFolder(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "a")
+	if err := WriteBytes(path, []byte("old")); err != nil {
+		t.Fatal(err)
+	}
+	for kind, want := range map[OpKind]struct{ content, words string }{
+		OpSyncDir: {"new", "is replaced, but its folder cannot be synced (input/output error)"},
+		OpRename:  {"old", "the old file was left as it was"},
+		OpSync:    {"old", "the old file was left as it was"},
+	} {
+		if err := WriteBytes(path, []byte("old")); err != nil {
+			t.Fatal(err)
+		}
+		Hook = func(op Op) error {
+			if op.Kind == kind {
+				return syscall.EIO
+			}
+			return nil
+		}
+		err := WriteBytes(path, []byte("new"))
+		Hook = nil
+		if err == nil || !errors.Is(err, syscall.EIO) || !strings.Contains(err.Error(), want.words) {
+			t.Errorf("%s fails: %v", kind, err)
+		}
+		content(t, path, want.content)
+	}
+}

@@ -183,7 +183,7 @@ func ownChecksum(path string) string {
 // settled calls read, which may find a mixture of two generations while another process commits, until the generation is
 // the same before and after, or read succeeds.
 func (r *Run) settled(read func(m *manifest) error) error {
-	for try := 0; ; try++ {
+	for try, calm := 0, 0; ; try++ {
 		m, err := r.readManifest()
 		if err != nil {
 			return err
@@ -192,7 +192,16 @@ func (r *Run) settled(read func(m *manifest) error) error {
 		if err == nil || try == 20 {
 			return err
 		}
-		if now, again := r.readManifest(); again != nil || generation(now) == generation(m) && !r.renaming(now) {
+		now, again := r.readManifest()
+		if again != nil {
+			return err
+		}
+		if generation(now) != generation(m) || r.renaming(now) {
+			continue
+		}
+		// The file may have got its name between two looks at it.
+		var differs *Changed
+		if calm++; calm == 2 || !errors.As(err, &differs) && !errors.Is(err, fs.ErrNotExist) {
 			return err
 		}
 	}
