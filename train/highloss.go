@@ -28,7 +28,7 @@ func (c *course) update(loss float64) {
 // Limits of a loss that only a diverged training has.
 const (
 	highFactor = 10  // times the first loss
-	highStart  = 1e5 // a higher held-out loss doesn't count as the first, unless the training started so high
+	highStart  = 1e5 // a first evaluation above it is compared with the loss of the first step
 )
 
 // HighLoss describes a training whose numbers are finite, but whose loss is far above that of its start.
@@ -52,8 +52,8 @@ func (t *trainer[B]) highLoss() *HighLoss {
 	if t.config.Patience > 0 && t.place.Best.Step > 0 {
 		heldOut.Last, training.Last = finite(t.place.Best.Loss), training.First
 	}
-	if heldOut.Known && training.Known { // the first evaluation may already be nonsense
-		heldOut.First = min(heldOut.First, max(training.First, highStart))
+	if heldOut.First > highStart && far(float64(training.First), float64(heldOut.First)) { // it came after the training diverged
+		heldOut.First = training.First
 	}
 	for _, c := range []struct {
 		which string

@@ -80,7 +80,11 @@ func (t *trainer[B]) loop(ctx context.Context) (err error) {
 			return err
 		}
 		t.place.Step, t.result.Step = step, step
-		t.report.step(step, t.window.sums["loss"]/float64(t.window.batches), t.window.rate())
+		loss := t.window.sums["loss"] / float64(t.window.batches)
+		if !t.place.Training.Known {
+			t.place.Training.update(loss)
+		}
+		t.report.step(step, loss, t.window.rate())
 		if stop, err := t.finish(ctx, step); stop || err != nil {
 			return err
 		}

@@ -185,8 +185,10 @@ func TestDamagedRun(t *testing.T) {
 		if err := os.WriteFile(path, damaged, 0o666); err != nil {
 			t.Fatal(err)
 		}
-		fails(t, 1, []string{run}, "verify", run)
-		if _, stderr, _ := bestiary(t, "sample", "--run", run, "--out", out); strings.Contains(stderr, "has changed since") {
+		if told, _, code := bestiary(t, "verify", run); code != 1 || !strings.Contains(told, test.file+": ") {
+			t.Errorf("%s, %s: verify ends with %d and tells %q", test.file, test.what, code, told)
+		}
+		if _, stderr, _ := bestiary(t, "sample", "--run", run, "--out", out); strings.Contains(stderr, "has changed since the run") {
 			fails(t, 1, []string{test.file, `accept the change with "bestiary verify --accept ` + run + `"`}, "sample", "--run", run, "--out", out)
 			if told := succeeds(t, "verify", "--accept", run); !strings.Contains(told, "accepted "+test.file) {
 				t.Errorf("%s, %s: told %q", test.file, test.what, told)

@@ -101,6 +101,8 @@ func TestTrainOnCaptions(t *testing.T) {
 	if err := os.WriteFile(filepath.Join(run, "dvae.safetensors"), coder, 0o666); err != nil {
 		t.Fatal(err)
 	}
+	fails(t, 1, []string{"dvae.safetensors: is another file than the one that the run saved", "verify --accept"}, "train", "dalle", "--run", run, "--resume", "--steps", "12")
+	succeeds(t, "verify", "--accept", run)
 
 	path := filepath.Join(run, "tokenizer.json")
 	whole, err := os.ReadFile(path)
@@ -148,7 +150,6 @@ func TestPicturesWithoutCaptions(t *testing.T) {
 	folder, run := pictures(t, 24), filepath.Join(t.TempDir(), "run")
 	succeeds(t, tinyDVAE("--data", folder, "--out", run, "--steps", "2", "--split", "all")...)
 	fails(t, 1, []string{folder, "has no captions", "give pictures with"}, tinyDALLE(run, "--data", folder)...)
-	succeeds(t, "verify", "--accept", drawn)
 	fails(t, 2, []string{"--data is missing", folder, "has no captions", "name pictures that have some"}, tinyDALLE(run)...)
 	drawn := filepath.Join(t.TempDir(), "drawn") // its models are trained on different pictures
 	succeeds(t, tinyDVAE("--data", folder, "--out", drawn, "--steps", "2")...)
@@ -169,6 +170,7 @@ func TestPicturesWithoutCaptions(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	succeeds(t, "verify", "--accept", drawn)
 	fails(t, 2, []string{"--data is missing", folder, "has no captions", "name pictures that have some"}, "eval", "--run", drawn)
 	files, err := filepath.Glob(filepath.Join(folder, "*", "*.png"))
 	if err != nil || len(files) != 24 {

@@ -7,6 +7,7 @@ import (
 	"maps"
 	"math/rand/v2"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"slices"
 	"strconv"
@@ -459,4 +460,54 @@ func TestDamage(t *testing.T) {
 // sameManifest reports whether a damaged manifest says the same: a flip in the space between its tokens does no harm.
 func sameManifest(name string, a, b []byte) bool {
 	return name == manifestName && bytes.Equal(compact(a), compact(b))
+}
+
+// TestKilledProcess lets a child kill itself before a chosen change, with the system's own kill, one after the other in the
+// same folder until it has got through.
+func TestKilledProcess(t *testing.T) {
+	if dir := os.Getenv("RUN_TEST_KILL"); dir != "" {
+		at, _ := strconv.Atoi(os.Getenv("RUN_TEST_KILL_AT"))
+		n := 0
+		hooked(func(atomicfile.Op) error {
+			if n++; n == at {
+				self, _ := os.FindProcess(os.Getpid())
+				_ = self.Kill()
+				select {} // until it arrives
+			}
+			return nil
+		}, func() {
+			if err := checkpoints(dir, 4, func(step int) { fmt.Println("saved", step) }); err != nil {
+				t.Fatal(err)
+			}
+		})
+		return
+	}
+	stride := 7
+	if torture() {
+		stride = 1
+	}
+	dir, reported, kills := filepath.Join(t.TempDir(), "runs", "a"), 0, 0
+	for at := 1; at < 90; at += stride {
+		child := exec.Command(os.Args[0], "-test.run=^TestKilledProcess$")
+		child.Env = append(os.Environ(), "RUN_TEST_KILL="+dir, "RUN_TEST_KILL_AT="+strconv.Itoa(at))
+		out, err := child.Output()
+		if err != nil {
+			kills++
+		}
+		for line := range strings.Lines(string(out)) {
+			fmt.Sscanf(line, "saved %d", &reported)
+		}
+		r := &Run{dir}
+		if reported == 0 {
+			continue
+		}
+		if step, err := savedStep(r); err != nil || step < reported {
+			t.Fatalf("killed at change %d: the state is of step %d, %v; step %d was reported", at, step, err, reported)
+		}
+		if report, err := Verify(dir); err != nil || len(report.Problems) > 0 {
+			t.Fatalf("killed at change %d: %+v, %v", at, report, err)
+		}
+	}
+	whole(t, "after all kills", dir, reported, 5)
+	t.Logf("%d kills", kills)
 }
