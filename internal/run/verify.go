@@ -21,8 +21,21 @@ type Report struct {
 }
 
 // Verify reads all files of a run and compares them with the last commit and with their own checksums. It changes nothing.
-// The error is that of a folder that is no run.
-func Verify(dir string) (*Report, error) {
+// The error is that of a folder that is no run. Verify starts over if a training commits in the meantime.
+func Verify(dir string) (report *Report, err error) {
+	r := &Run{dir}
+	for range 5 {
+		before, _ := r.readManifest() // verify reports the error
+		report, err = verify(dir)
+		after, _ := r.readManifest()
+		if err != nil || len(report.Problems) == 0 || generation(before) == generation(after) && !r.renaming(after) {
+			break
+		}
+	}
+	return report, err
+}
+
+func verify(dir string) (*Report, error) {
 	r := &Run{dir}
 	if !exists(r.Path(configName)) && !exists(r.Path(manifestName)) {
 		_, err := r.readConfig()
