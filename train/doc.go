@@ -14,7 +14,7 @@
 //
 // A checkpoint has the weights, Adam's moments, the states of the generators, the position in the data and the state of
 // the schedule. A run that was interrupted or killed, and resumed, ends with the same weights to the bit as one that was
-// not.
+// not. [Verify] checks the files of a run folder.
 //
 // The parts also work in a loop by hand: [Adam], [ClipScale], [Schedule], [Average].
 package train

@@ -115,6 +115,9 @@ func (r *Run) read(name, model, kind string) (f *safetensors.File, err error) {
 			}
 			return nil
 		}
+		if f.Metadata[configKey] == "" { // of another program or an older one
+			return nil
+		}
 		settings, err := r.readConfigOf(m)
 		if err != nil {
 			return err
