@@ -89,6 +89,9 @@ func (r *Run) readManifest() (*manifest, error) {
 	if err := json.Unmarshal(s.Manifest, m); err != nil {
 		return nil, damaged("it can't be understood")
 	}
+	if again, err := seal(compact.Bytes()); err != nil || !bytes.Equal(again, text) {
+		return nil, damaged("it isn't as it was written")
+	}
 	if m.Format > format {
 		return nil, fmt.Errorf("%s: was written by a newer bestiary (format %d, this one reads up to %d); update bestiary to use it",
 			path, m.Format, format)
@@ -105,11 +108,17 @@ func (m *manifest) write(path string) error {
 	if err != nil {
 		return err
 	}
-	text, err := json.MarshalIndent(sealed{raw, sumText(crc32.Checksum(raw, castagnoli))}, "", "  ")
+	text, err := seal(raw)
 	if err != nil {
 		return err
 	}
-	return atomicfile.WriteBytes(path, append(text, '\n'))
+	return atomicfile.WriteBytes(path, text)
+}
+
+// seal returns the bytes of the file for the compact JSON of a manifest.
+func seal(raw []byte) ([]byte, error) {
+	text, err := json.MarshalIndent(sealed{raw, sumText(crc32.Checksum(raw, castagnoli))}, "", "  ")
+	return append(text, '\n'), err
 }
 
 // nextPath returns the path of a file's next content. It is in the folder of the target of a symbolic link, so that it

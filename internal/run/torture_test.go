@@ -362,7 +362,7 @@ func TestPowerCuts(t *testing.T) {
 		rounds = 40
 	}
 	random := rand.New(rand.NewPCG(1, 2))
-	cuts := 0
+	cuts, base := 0, t.TempDir()
 	for at := 1; at <= len(ops); at++ {
 		if !torture() && at%2 == 0 && ops[at-1].Kind != atomicfile.OpRename {
 			continue
@@ -378,12 +378,15 @@ func TestPowerCuts(t *testing.T) {
 					n = rounds
 				}
 				for range n {
-					to := filepath.Join(t.TempDir(), "runs", "a")
+					to := filepath.Join(base, strconv.Itoa(cuts), "a")
 					if err := d.cut(dir, to, entries, content, random); err != nil {
 						t.Fatal(err)
 					}
 					cuts++
 					whole(t, fmt.Sprintf("power cut after change %d of %d (entries %s, content %s)", at, len(ops), entries, content), to, reported[at], steps+1)
+					if err := os.RemoveAll(filepath.Dir(to)); err != nil {
+						t.Fatal(err)
+					}
 				}
 			}
 		}
@@ -427,7 +430,7 @@ func TestDamage(t *testing.T) {
 			}
 			tried++
 			report, err := Verify(dir)
-			if err == nil && len(report.Problems) == 0 && !sameManifest(name, content, damaged) {
+			if err == nil && len(report.Problems) == 0 {
 				t.Errorf("%s: Verify finds nothing", what)
 			}
 			if err == nil && len(report.Problems) > 0 && !strings.Contains(strings.Join(report.Problems, "\n"), name) {
@@ -455,11 +458,6 @@ func TestDamage(t *testing.T) {
 		}
 	}
 	t.Logf("%d flips and truncations", tried)
-}
-
-// sameManifest reports whether a damaged manifest says the same: a flip in the space between its tokens does no harm.
-func sameManifest(name string, a, b []byte) bool {
-	return name == manifestName && bytes.Equal(compact(a), compact(b))
 }
 
 // TestKilledProcess lets a child kill itself before a chosen change, with the system's own kill, one after the other in the
