@@ -292,13 +292,13 @@ func (i *importer) fill(c *runfolder.Commit) error {
 		if err := i.run.CheckNew(m.name); err != nil { // again, now that the folder is locked
 			return err
 		}
+		if err := c.SetConfig(m.name, m.config); err != nil {
+			return err
+		}
 		if m.name == models.Flow.Name {
 			if err := i.bindFlow(c); err != nil {
 				return err
 			}
-		}
-		if err := c.SetConfig(m.name, m.config); err != nil {
-			return err
 		}
 		if err := c.SaveWeights(m.name, weights.Of(m.module), map[string]string{"imported": m.origin}); err != nil {
 			return err

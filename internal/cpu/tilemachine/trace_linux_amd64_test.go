@@ -24,7 +24,7 @@ var programs = map[string]struct {
 	"in order":    {join(loadConfiguration, zeroTile, releaseTiles), ""},
 	"no tiles":    {zeroTile, "#UD"},
 	"left behind": {loadConfiguration, "with its tiles configured"},
-	"twice":       {join(loadConfiguration, loadConfiguration), "TILERELEASE was forgotten"},
+	"twice":       {join(loadConfiguration, loadConfiguration), "TILERELEASE is missing"},
 	"far away":    {join(loadConfiguration, []byte{0x31, 0xc0}, loadTile), "#PF"}, // xor eax, eax
 	"unknown":     {[]byte{0x0f, 0x0b}, "status"},                                 // UD2
 }
