@@ -1,6 +1,8 @@
 package models
 
 import (
+	"fmt"
+
 	"github.com/bestiary-ml/bestiary/autoencoder"
 	"github.com/bestiary-ml/bestiary/clip"
 	"github.com/bestiary-ml/bestiary/dalle"
@@ -12,17 +14,37 @@ import (
 var (
 	Autoencoder = Register(Kind[autoencoder.Config, *autoencoder.Autoencoder]{
 		Info: Info{Name: "autoencoder", Title: "autoencoder"}, New: autoencoder.New,
+		Facts: func(c autoencoder.Config) Facts {
+			return Facts{Size: c.ImageSize, Channels: 3, Embedding: c.Embedding,
+				Summary: fmt.Sprintf("pictures of %d×%d as embeddings of %d", c.ImageSize, c.ImageSize, c.Embedding)}
+		},
 	})
 	Flow = Register(Kind[flows.Config, *flows.RealNVP]{
 		Info: Info{Name: "flow", Title: "conditional flow", Needs: []string{Autoencoder.Name}}, New: flows.NewRealNVP,
+		Facts: func(c flows.Config) Facts {
+			return Facts{Embedding: c.Dim, Classes: c.Classes,
+				Summary: fmt.Sprintf("embeddings of %d in %d classes, %d couplings", c.Dim, c.Classes, c.Layers)}
+		},
 	})
 	DVAE = Register(Kind[dvae.Config, *dvae.VAE]{
 		Info: Info{Name: "dvae", Title: "discrete VAE"}, New: dvae.New,
+		Facts: func(c dvae.Config) Facts {
+			return Facts{Size: c.ImageSize, Channels: c.Channels,
+				Summary: fmt.Sprintf("pictures of %d×%d as %d×%d of %d codes", c.ImageSize, c.ImageSize, c.Grid(), c.Grid(), c.Codes)}
+		},
 	})
 	DALLE = Register(Kind[dalle.Config, *dalle.DALLE]{
 		Info: Info{Name: "dalle", Title: "DALL-E", Needs: []string{DVAE.Name}, Captions: true}, New: dalle.New,
+		Facts: func(c dalle.Config) Facts {
+			return Facts{TextTokens: c.TextTokens,
+				Summary: fmt.Sprintf("captions of %d tokens, depth %d, dim %d", c.TextLen, c.Transformer.Depth, c.Transformer.Dim)}
+		},
 	})
 	CLIP = Register(Kind[clip.Config, *clip.CLIP]{
 		Info: Info{Name: "clip", Title: "CLIP", Captions: true}, New: clip.New,
+		Facts: func(c clip.Config) Facts {
+			return Facts{Size: c.ImageSize, Channels: c.Channels, TextTokens: c.TextTokens,
+				Summary: fmt.Sprintf("captions of %d tokens, pictures of %d×%d", c.TextLen, c.ImageSize, c.ImageSize)}
+		},
 	})
 )

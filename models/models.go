@@ -28,6 +28,17 @@ type Kind[C any, M nn.Module] struct {
 	Info
 	// New makes a model with initial weights. It returns an error for a configuration that is not valid.
 	New func(d *tensor.Device, c C, g *tensor.Generator) (M, error)
+	// Facts returns what must agree with the other models of a run. It may be nil.
+	Facts func(c C) Facts
+}
+
+// Facts are what must agree between the models of a run. 0 means that a model has none.
+type Facts struct {
+	Size, Channels int    // of the pictures that it reads or makes: side and channels
+	TextTokens     int    // number of ids of the tokenizer that it reads
+	Embedding      int    // dimension of the embeddings of pictures
+	Classes        int    // of its condition
+	Summary        string // for people: "captions of 80 tokens, depth 6, dim 256"
 }
 
 // entry is a registered kind without its type parameters.
@@ -35,6 +46,7 @@ type entry struct {
 	info   Info
 	config func(dir string) (any, error)
 	open   func(dir string, d *tensor.Device) (nn.Module, error)
+	facts  func(config any) (Facts, error)
 }
 
 var table []entry
@@ -50,8 +62,29 @@ func Register[C any, M nn.Module](k Kind[C, M]) *Kind[C, M] {
 		info:   k.Info,
 		config: func(dir string) (any, error) { return kind.Config(dir) },
 		open:   func(dir string, d *tensor.Device) (nn.Module, error) { return kind.Open(dir, d) },
+		facts:  kind.facts,
 	})
 	return kind
+}
+
+func (k *Kind[C, M]) facts(config any) (f Facts, err error) {
+	c, ok := config.(C)
+	switch {
+	case !ok:
+		return f, fmt.Errorf("models: a %s has a configuration of type %T, not %T", k.Name, c, config)
+	case k.Facts == nil:
+		return f, nil
+	}
+	return k.Facts(c), nil
+}
+
+// Describe returns the facts of the kind of that name with a configuration, which has the type that [Config] returns.
+func Describe(name string, config any) (Facts, error) {
+	e, err := lookup(name)
+	if err != nil {
+		return Facts{}, err
+	}
+	return e.facts(config)
 }
 
 // All returns the registered kinds in order of registration: a kind comes after those that it needs.

@@ -222,3 +222,16 @@ func TestRegister(t *testing.T) {
 		t.Errorf("captions are read by %v", got)
 	}
 }
+
+func TestDescribe(t *testing.T) {
+	f, err := Describe(DVAE.Name, smallVAE())
+	if err != nil || f.Size != smallVAE().ImageSize || f.Channels != smallVAE().Channels || f.TextTokens != 0 || f.Summary == "" {
+		t.Errorf("a dvae: %+v, %v", f, err)
+	}
+	if _, err := Describe(Flow.Name, smallVAE()); err == nil {
+		t.Error("the configuration of another kind is taken")
+	}
+	if _, err := Describe("owl", nil); err == nil {
+		t.Error("a kind that isn't registered is described")
+	}
+}

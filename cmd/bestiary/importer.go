@@ -3,15 +3,9 @@ package main
 import (
 	"fmt"
 
-	"github.com/bestiary-ml/bestiary/autoencoder"
-	"github.com/bestiary-ml/bestiary/clip"
-	"github.com/bestiary-ml/bestiary/dalle"
 	"github.com/bestiary-ml/bestiary/data"
-	"github.com/bestiary-ml/bestiary/dvae"
-	"github.com/bestiary-ml/bestiary/flows"
 	"github.com/bestiary-ml/bestiary/internal/interchange"
 	runfolder "github.com/bestiary-ml/bestiary/internal/run"
-	"github.com/bestiary-ml/bestiary/internal/weights"
 	"github.com/bestiary-ml/bestiary/models"
 	"github.com/bestiary-ml/bestiary/nn"
 	"github.com/bestiary-ml/bestiary/tensor"
@@ -56,26 +50,13 @@ type importedModel struct {
 // pictureShape is the side and the channels of pictures.
 type pictureShape struct{ size, channels int }
 
-// describe returns what the importer needs to know of a model with that configuration.
-func describe(config any) importedModel {
-	switch c := config.(type) {
-	case dvae.Config:
-		return importedModel{name: models.DVAE.Name, config: c, pictures: pictureShape{c.ImageSize, c.Channels},
-			what: fmt.Sprintf("pictures of %d×%d as %d×%d of %d codes", c.ImageSize, c.ImageSize, c.Grid(), c.Grid(), c.Codes)}
-	case dalle.Config:
-		return importedModel{name: models.DALLE.Name, config: c, ids: c.TextTokens,
-			what: fmt.Sprintf("captions of %d tokens, depth %d, dim %d", c.TextLen, c.Transformer.Depth, c.Transformer.Dim)}
-	case clip.Config:
-		return importedModel{name: models.CLIP.Name, config: c, ids: c.TextTokens, pictures: pictureShape{c.ImageSize, c.Channels},
-			what: fmt.Sprintf("captions of %d tokens, pictures of %d×%d", c.TextLen, c.ImageSize, c.ImageSize)}
-	case autoencoder.Config:
-		return importedModel{name: models.Autoencoder.Name, config: c, pictures: pictureShape{c.ImageSize, 3}, dim: c.Embedding,
-			what: fmt.Sprintf("pictures of %d×%d as embeddings of %d", c.ImageSize, c.ImageSize, c.Embedding)}
-	case flows.Config:
-		return importedModel{name: models.Flow.Name, config: c, dim: c.Dim, classes: c.Classes,
-			what: fmt.Sprintf("embeddings of %d in %d classes, %d couplings", c.Dim, c.Classes, c.Layers)}
-	}
-	panic(fmt.Sprintf("no importer for a %T", config))
+// describe returns what the importer needs to know of a model of a kind with that configuration.
+func describe(kind string, config any) (importedModel, error) {
+	f, err := models.Describe(kind, config)
+	return importedModel{
+		name: kind, config: config, ids: f.TextTokens, pictures: pictureShape{f.Size, f.Channels}, dim: f.Embedding,
+		classes: f.Classes, what: f.Summary,
+	}, err
 }
 
 // readFiles reads the models of files.
@@ -112,20 +93,12 @@ func (i *importer) readFiles(files []string) error {
 func (i *importer) build(checkpoint *interchange.Checkpoint) error {
 	file := checkpoint.Path
 	var found []importedModel
-	if checkpoint.VAE != nil {
-		found = append(found, describe(*checkpoint.VAE))
-	}
-	if checkpoint.DALLE != nil {
-		found = append(found, describe(*checkpoint.DALLE))
-	}
-	if checkpoint.CLIP != nil {
-		found = append(found, describe(*checkpoint.CLIP))
-	}
-	if checkpoint.Autoencoder != nil {
-		found = append(found, describe(*checkpoint.Autoencoder))
-	}
-	if checkpoint.Flow != nil {
-		found = append(found, describe(*checkpoint.Flow))
+	for _, f := range checkpoint.Found() {
+		m, err := describe(f.Kind, f.Config)
+		if err != nil {
+			return err
+		}
+		found = append(found, m)
 	}
 	for _, m := range found { // before the models are built
 		for _, other := range i.models {
@@ -143,8 +116,7 @@ func (i *importer) build(checkpoint *interchange.Checkpoint) error {
 	}
 	for _, m := range found {
 		m.file, m.origin = file, checkpoint.Origin
-		m.module = map[string]nn.Module{models.DVAE.Name: built.VAE, models.DALLE.Name: built.DALLE, models.CLIP.Name: built.CLIP,
-			models.Autoencoder.Name: built.Autoencoder, models.Flow.Name: built.Flow}[m.name]
+		m.module = built.Module(m.name)
 		i.models = append(i.models, m)
 	}
 	return nil
@@ -160,7 +132,7 @@ func (i *importer) readRun() error {
 		return err
 	}
 	i.run = r
-	for _, name := range []string{models.DVAE.Name, models.DALLE.Name, models.CLIP.Name, models.Autoencoder.Name, models.Flow.Name} {
+	for _, name := range interchange.Kinds() {
 		if !r.HasWeights(name) {
 			continue
 		}
@@ -168,7 +140,10 @@ func (i *importer) readRun() error {
 		if err != nil {
 			return err
 		}
-		m := describe(config)
+		m, err := describe(name, config)
+		if err != nil {
+			return err
+		}
 		m.file = i.dir
 		i.models = append(i.models, m)
 	}
@@ -248,80 +223,4 @@ func (i *importer) readTokenizer(path string) error {
 	}
 	return fmt.Errorf("%s: has %d ids, and the %s of %s reads %d; give the tokenizer that it was trained with",
 		path, i.tokenizer.VocabSize(), reader.name, reader.file, reader.ids)
-}
-
-// write makes or opens the run, and writes the tokenizer and the models of files in one commit. It holds the lock of the
-// folder: a training may be writing to it.
-func (i *importer) write() error {
-	var err error
-	if i.run, err = runfolder.Create(i.dir); err != nil {
-		return err
-	}
-	lock, err := i.run.Lock()
-	if err != nil {
-		return err
-	}
-	defer lock.Unlock()
-	c, err := i.run.Begin()
-	if err != nil {
-		return err
-	}
-	if err := i.fill(c); err != nil {
-		c.Abort()
-		return err
-	}
-	return c.Commit()
-}
-
-// fill adds what was read to a commit.
-func (i *importer) fill(c *runfolder.Commit) error {
-	if i.tokenizer != nil {
-		if err := c.SetTokenizer(i.tokenizer, i.source, models.CaptionReaders()...); err != nil {
-			return err
-		}
-	}
-	if i.data != nil {
-		if err := c.SetData(*i.data); err != nil {
-			return err
-		}
-	}
-	for _, m := range i.models {
-		if m.module == nil {
-			continue
-		}
-		if err := i.run.CheckNew(m.name); err != nil { // again, now that the folder is locked
-			return err
-		}
-		if err := c.SetConfig(m.name, m.config); err != nil {
-			return err
-		}
-		if m.name == models.Flow.Name {
-			if err := i.bindFlow(c); err != nil {
-				return err
-			}
-		}
-		if err := c.SaveWeights(m.name, weights.Of(m.module), map[string]string{"imported": m.origin}); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-// missing returns what the run lacks to generate pictures, with the commands that add it.
-func (i *importer) missing() (all []string) {
-	if i.run.First(models.CaptionReaders()) != "" && !i.run.HasTokenizer() {
-		all = append(all, fmt.Sprintf("the run needs a tokenizer to read prompts: bestiary import --tokenizer FILE --out %s", i.dir))
-	}
-	if models.DVAE.In(i.dir) && !models.DALLE.In(i.dir) {
-		all = append(all, fmt.Sprintf("the run needs a dalle to generate pictures: bestiary train dalle --run %s --data DIR", i.dir))
-	}
-	switch {
-	case models.Flow.In(i.dir) && !models.Autoencoder.In(i.dir):
-		all = append(all, fmt.Sprintf("the run needs the flow's autoencoder to make pictures: bestiary import FILE --out %s", i.dir))
-	case models.Autoencoder.In(i.dir) && !models.Flow.In(i.dir) && i.run.HasData():
-		all = append(all, fmt.Sprintf("the run needs a flow to draw samples: bestiary train flow --run %s --data DIR", i.dir))
-	case models.Autoencoder.In(i.dir) && !models.Flow.In(i.dir):
-		all = append(all, fmt.Sprintf("the run needs the autoencoder's flow to draw samples: bestiary import FILE --classes NAMES --out %s; to train a flow, import the autoencoder with --classes", i.dir))
-	}
-	return all
 }
