@@ -55,6 +55,9 @@ func (t *trainer[B]) due(every, step int) bool {
 	return step == t.total || every > 0 && step%every == 0
 }
 
+// complete reports whether there is nothing left to train.
+func (t *trainer[B]) complete() bool { return t.stoppedEarly() || t.place.Step >= t.total }
+
 func (t *trainer[B]) stoppedEarly() bool {
 	return t.config.Patience > 0 && t.place.Best.Since >= t.config.Patience
 }
@@ -70,7 +73,7 @@ func (t *trainer[B]) loop(ctx context.Context) (err error) {
 			return err
 		}
 	}
-	if t.stoppedEarly() || t.place.Step >= t.total {
+	if t.complete() {
 		t.report.say("%s: already trained for %d steps; raise the number of steps or the patience to continue", t.task.Model, t.place.Step)
 		return nil
 	}

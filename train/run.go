@@ -124,6 +124,9 @@ func prepare[B Batch](r *run.Run, task *Task[B], c Config, resume bool) (t *trai
 	if err := t.resume(); err != nil {
 		return nil, err
 	}
+	if t.complete() { // there is nothing to train with the new settings
+		return t, nil
+	}
 	return t, r.SetTraining(task.Model, c)
 }
 

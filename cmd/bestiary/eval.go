@@ -22,7 +22,7 @@ func newEval() *cobra.Command {
 		Long: `Measure the models of a run on held-out pictures and print the figures as JSON.
 
 A run of pets by flow:
-  reconstruction  mean squared error and PSNR of decode(encode(picture))
+  reconstruction  mean squared error and PSNR of decode(encode(picture)), for pixels in [-1, 1]
   flow            negative log-likelihood in nats and in bits per dimension, overall and by class;
                   accuracy as a classifier, beside that of always choosing the most frequent class
   nearest         distances of samples to the nearest training picture, beside those of held-out
@@ -88,6 +88,13 @@ func evalTextToImage(c *cobra.Command, run string, pictures *dataFlags, device *
 		return err
 	}
 	there := pipeline.Models()
+	if c.Flags().Changed("generated") && o.Generated > 0 {
+		for _, kind := range []string{models.DALLE.Name, models.CLIP.Name} {
+			if !slices.Contains(there, kind) {
+				return usagef("--generated %d: takes a dalle to draw and a clip to score, and the run has no %s; train one first, or leave it out", o.Generated, kind)
+			}
+		}
+	}
 	captioned, shown := captionedData(run), pipeline.Dataset()
 	pictures.captions = !slices.Equal(there, []string{models.DVAE.Name})
 	if pictures.captions && len(captioned) > 0 {

@@ -145,6 +145,9 @@ func (g *generateFlags) execute(c *cobra.Command, arguments []string) error {
 	if g.sampling.Guidance != 1 && !pipeline.Guidable() {
 		fmt.Fprintf(c.ErrOrStderr(), "the model was trained with captions only (--null-prob 0), so --guidance %v may not help\n", g.sampling.Guidance)
 	}
+	if g.sampling.Temperature == 0 && max(o.N, o.Candidates) > 1 {
+		fmt.Fprintln(c.ErrOrStderr(), "--temperature 0 is greedy: all pictures of a prompt are the same")
+	}
 	if g.complete {
 		if err := g.completeText(c, pipeline, prompts, o.Prompts); err != nil {
 			return err
@@ -199,7 +202,11 @@ func (g *generateFlags) arrange(prompts []string, pictures []sample.Generated) (
 			lowest, highest = min(lowest, p.Score), max(highest, p.Score)
 		}
 		figures += fmt.Sprintf("%q: %s", text, count(g.options.N, "picture"))
-		if !math.IsNaN(highest) {
+		switch {
+		case math.IsNaN(highest):
+		case g.options.N == 1:
+			figures += fmt.Sprintf(", CLIP score %.3f", highest)
+		default:
 			figures += fmt.Sprintf(", CLIP score from %.3f to %.3f", highest, lowest)
 		}
 		figures += "\n"

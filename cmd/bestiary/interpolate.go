@@ -66,6 +66,11 @@ from the first to the second. An --out that ends in .gif becomes an animation, o
 		if classTo == "" {
 			classTo = classes[len(classes)-1]
 		}
+		for flag, class := range map[string]string{"from-class": classFrom, "to-class": classTo} {
+			if _, err := pipeline.Class(class); err != nil {
+				return usagef("--%s %.80q: must be one of %s", flag, class, strings.Join(classes, ", "))
+			}
+		}
 		first, err := end(c, pipeline, from, classFrom, seed)
 		if err != nil {
 			return err

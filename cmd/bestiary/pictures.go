@@ -61,7 +61,7 @@ func (f *dataFlags) anyPath(c *cobra.Command) {
 // load decodes the pictures. It shows progress on stderr, and reports pictures that were left out.
 func (f *dataFlags) load(c *cobra.Command, size int, split data.Split) (*data.Dataset, error) {
 	if f.path == "" {
-		return nil, usagef("--data is missing: name the folder or parquet file of the pictures")
+		return nil, usagef("--data is missing: name the pictures, a folder, a parquet file, a WebDataset .tar or birds:SEED:N")
 	}
 	o := data.Options{
 		Size: size, Channels: f.channels, Resize: data.Resize(f.resize), Split: split, Labels: data.Labels(f.labels),

@@ -54,6 +54,9 @@ classes. The command also prints the PSNR.`,
 		if err := checkPNG(out); err != nil {
 			return err
 		}
+		if len(files) > 0 && (c.Flags().Changed("data") || c.Flags().Changed("n")) {
+			return usagef("-n and --data choose pictures of a dataset, and %s is named as well; leave one of them out", files[0])
+		}
 		pipeline, err := openReconstructor(c, run, device)
 		if err != nil {
 			return err

@@ -218,7 +218,15 @@ func runTask[B train.Batch](c *cobra.Command, f *trainFlags, task *train.Task[B]
 	if result.Best.Step > 0 {
 		fmt.Fprintf(c.OutOrStdout(), ", lowest held-out loss %.5g after step %d", result.Best.Loss, result.Best.Step)
 	}
-	_, err = fmt.Fprintf(c.OutOrStdout(), ", in %s\n", filepath.Join(f.run, task.Model+".safetensors"))
+	path := filepath.Join(f.run, task.Model+".safetensors")
+	switch last, evaluated := result.HeldOut["loss"]; {
+	case settings.Patience > 0 && result.Best.Step > 0:
+		_, err = fmt.Fprintf(c.OutOrStdout(), "; %s has these weights\n", path)
+	case evaluated && result.Best.Step != result.Step:
+		_, err = fmt.Fprintf(c.OutOrStdout(), "; %s has the weights of step %d, with loss %.5g\n", path, result.Step, last)
+	default:
+		_, err = fmt.Fprintf(c.OutOrStdout(), ", in %s\n", path)
+	}
 	if result.HighLoss != nil {
 		return result.HighLoss
 	}
@@ -243,7 +251,7 @@ func (f *trainFlags) changesUnder(c *cobra.Command) {
 func keepModel(c *cobra.Command, flags ...string) error {
 	for _, name := range flags {
 		if c.Flags().Changed(name) {
-			return usagef("--%s: belongs to the model, which --resume keeps; leave it out, or start a new run", name)
+			return usagef("--%s: belongs to the model or its data, which --resume keeps; leave it out, or start a new run", name)
 		}
 	}
 	return nil

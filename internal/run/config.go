@@ -46,7 +46,7 @@ func (r *Run) Data(into any) error {
 		return err
 	}
 	if c[dataSection] == nil {
-		return fmt.Errorf("%s: has no section %q; train a model first", r.Path(configName), dataSection)
+		return fmt.Errorf("%s: does not describe the data that its models were trained on, as in a run of imported models; train a model there first", r.Path(configName))
 	}
 	return r.decode(c[dataSection], dataSection, into)
 }
@@ -118,7 +118,10 @@ func (r *Run) get(section, model string, into any) error {
 		if section != optionsSection && !r.HasWeights(model) && !r.HasState(model) {
 			return r.missing(model)
 		}
-		return fmt.Errorf("%s: has no section \"%s.%s\"; restore the file from a copy", r.Path(configName), section, model)
+		if section == trainingSection {
+			return fmt.Errorf("%s: tells of no training of the %s, as where it was imported; train a new one in another folder", r.Path(configName), model)
+		}
+		return fmt.Errorf("%s: has no section \"%s.%s\"; restore the file from a copy, or save the model's settings with it", r.Path(configName), section, model)
 	}
 	return r.decode(entries[model], section+"."+model, into)
 }

@@ -115,6 +115,9 @@ func (r *Run) CheckNew(model string) error {
 // Open opens an existing run folder.
 func Open(dir string) (*Run, error) {
 	r := &Run{dir}
+	if info, err := os.Stat(dir); err == nil && !info.IsDir() {
+		return nil, fmt.Errorf("%s: is a file, not a run folder; name the folder", dir)
+	}
 	_, err := r.readConfig()
 	if err != nil {
 		return nil, err

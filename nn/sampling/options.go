@@ -50,7 +50,7 @@ func (o Options) Guide(logits, null []float32) {
 func (o Options) Validate() error {
 	switch {
 	case !(o.Temperature >= 0 && o.Temperature <= maxTemperature):
-		return fault.Field("Temperature", o.Temperature, "must be 0 (greedy) or more, at most 1e6; 1 is the model's own distribution")
+		return fault.Field("Temperature", o.Temperature, "must be from 0 (greedy: the most probable token, or the mode) to 1e6; 1 is the model's own distribution")
 	case o.TopK < 0:
 		return fault.Field("TopK", o.TopK, "must be 1 or more, or 0 for all tokens")
 	case !(o.TopP >= 0 && o.TopP <= 1):
