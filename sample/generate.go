@@ -7,6 +7,7 @@ import (
 	"image"
 	"math"
 	"slices"
+	"strings"
 
 	"github.com/bestiary-ml/bestiary/dalle"
 	"github.com/bestiary-ml/bestiary/nn/sampling"
@@ -94,6 +95,10 @@ func (p *TextToImage) newJob(ctx context.Context, o GenerateOptions) (*job, erro
 	o.N, o.Batch = cmp.Or(o.N, 1), cmp.Or(o.Batch, generateBatch)
 	if err := checkPixels("N", o.N*len(o.Prompts), p.Size()); err != nil {
 		return nil, err
+	}
+	o.Prompts = slices.Clone(o.Prompts)
+	for i, prompt := range o.Prompts { // blanks around a prompt must not change its pictures
+		o.Prompts[i] = strings.TrimSpace(prompt)
 	}
 	j := &job{TextToImage: p, options: o, sampling: settings(o.Sampling), each: max(o.N, o.Candidates)}
 	for i, prompt := range o.Prompts {

@@ -56,6 +56,11 @@ func TestGenerate(t *testing.T) {
 	if got := generate(t, b, alone); !sameCodes(got, all[5:7]) {
 		t.Error("other pictures beside them, or fewer at a time, change pictures")
 	}
+	alone.Prompts = []string{" " + prompts[1] + " \t\n"}
+	if got := generate(t, b, alone); !sameCodes(got, all[5:7]) || got[0].Prompt != prompts[1] {
+		t.Error("blanks around a prompt change its pictures")
+	}
+	alone.Prompts = prompts[1:]
 	for what, change := range map[string]func(*GenerateOptions){
 		"seed":        func(o *GenerateOptions) { o.Seed = 4 },
 		"prompt":      func(o *GenerateOptions) { o.Prompts = prompts[:1] },
