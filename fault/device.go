@@ -34,7 +34,18 @@ type DeviceError struct {
 // Error implements error.
 func (e *DeviceError) Error() string { return fmt.Sprintf("cuda: %s: %s", e.Call, e.Text) }
 
-// Catch turns a panic with an [*OutOfMemory] or a [*DeviceError] into an error. Defer it in a function with a named
+// DeviceBusy says that a goroutine opened a step on a device while another goroutine had one open. Opening a step panics
+// with it; pipelines and trainings return it.
+type DeviceBusy struct {
+	Device string // "cpu/avx512"
+}
+
+// Error implements error.
+func (e *DeviceBusy) Error() string {
+	return fmt.Sprintf("tensor: another goroutine has a step open on %s; a device serves one goroutine at a time, so use a lock or a device each", e.Device)
+}
+
+// Catch turns a panic with an [*OutOfMemory], a [*DeviceError] or a [*DeviceBusy] into an error. Defer it in a function with a named
 // error result:
 //
 //	func sample() (err error) {
@@ -49,6 +60,8 @@ func Catch(err *error) {
 	case *OutOfMemory:
 		*err = failure
 	case *DeviceError:
+		*err = failure
+	case *DeviceBusy:
 		*err = failure
 	default:
 		panic(failure)

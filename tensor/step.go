@@ -3,6 +3,7 @@ package tensor
 import (
 	"fmt"
 
+	"github.com/bestiary-ml/bestiary/fault"
 	"github.com/bestiary-ml/bestiary/internal/kernel"
 )
 
@@ -37,10 +38,11 @@ type node struct {
 
 const slabSize = 128
 
-// Record opens a step that records operations for Backward. It panics if another goroutine has a step open on d.
+// Record opens a step that records operations for Backward. It panics with a [*fault.DeviceBusy] if another goroutine has
+// a step open on d.
 func (d *Device) Record() *Step { return d.open(true) }
 
-// Scratch opens a step that records nothing. It panics if another goroutine has a step open on d.
+// Scratch opens a step that records nothing. It panics as Record does.
 func (d *Device) Scratch() *Step { return d.open(false) }
 
 func (d *Device) open(recording bool) *Step {
@@ -67,7 +69,7 @@ func (d *Device) open(recording bool) *Step {
 func (d *Device) claim() {
 	caller := goroutine()
 	if d.owner.Load() != caller && !d.owner.CompareAndSwap(0, caller) {
-		panic(fmt.Sprintf("tensor: another goroutine has a step open on %s; a device serves one goroutine at a time, so use a lock or a device each", d.Name()))
+		panic(&fault.DeviceBusy{Device: d.Name()})
 	}
 }
 

@@ -1,11 +1,13 @@
 package tensor
 
 import (
-	"fmt"
+	"errors"
 	"runtime"
 	"slices"
 	"strings"
 	"testing"
+
+	"github.com/bestiary-ml/bestiary/fault"
 )
 
 // TestPanicsLeaveNothing panics within nested steps and finds memory and tape as after the first time.
@@ -68,18 +70,21 @@ func TestOneGoroutineAtATime(t *testing.T) {
 		t.Skip("goroutines can't be told apart on " + runtime.GOARCH)
 	}
 	d := float64Device(t)
-	open := func() (failure any) {
-		done := make(chan any)
+	open := func() error {
+		done := make(chan error)
 		go func() {
-			defer func() { done <- recover() }()
+			var err error
+			defer func() { done <- err }()
+			defer fault.Catch(&err)
 			d.Scratch().End()
 		}()
 		return <-done
 	}
 	s := d.Scratch()
 	d.Scratch().End()
-	if failure := open(); failure == nil || !strings.Contains(fmt.Sprint(failure), "one goroutine at a time") {
-		t.Errorf("a second goroutine opens a step: %v", failure)
+	var busy *fault.DeviceBusy
+	if err := open(); !errors.As(err, &busy) || !strings.Contains(err.Error(), "one goroutine at a time") {
+		t.Errorf("a second goroutine opens a step: %v", err)
 	}
 	s.End()
 	if failure := open(); failure != nil {
