@@ -115,7 +115,7 @@ func DecodeFile(path string, size, channels int, mode Resize) (_ []uint8, err er
 	return pixels, nil
 }
 
-// readFile reads a regular file of at most so many bytes, as [Encoded]. Its errors do not name the path.
+// readFile reads a regular file of at most the given size, as [Encoded]. Its errors do not name the path.
 func readFile(path string, most int64) ([]byte, error) {
 	encoded, err := regular.ReadFile(path, most)
 	var kind *regular.ErrKind

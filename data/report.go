@@ -136,7 +136,7 @@ func problems(all []Problem) []string {
 	return reasons
 }
 
-// join lists at most so many names.
+// join lists the names, at most the given number of them.
 func join(names []string, most int) string {
 	shown := make([]string, min(len(names), most))
 	for i := range shown {

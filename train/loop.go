@@ -50,7 +50,7 @@ func newTrainer[B Batch](r *run.Run, task *Task[B], c Config) *trainer[B] {
 	return t
 }
 
-// due reports whether an action that is due every so many steps, and after the last, is due after this step.
+// due reports whether an action with the interval every, in steps, is due after this step. It always is after the last.
 func (t *trainer[B]) due(every, step int) bool {
 	return step == t.total || every > 0 && step%every == 0
 }

@@ -280,7 +280,7 @@ func TestResumeTakesBackMetrics(t *testing.T) {
 	}
 }
 
-// failing is a source that fails after so many batches.
+// failing is a source that fails after batch number last.
 type failing struct {
 	Source[RowBatch]
 	losses *int

@@ -21,7 +21,7 @@ func Cosine(total int, final float64) Schedule {
 	}
 }
 
-// Exponential starts at 1 and is multiplied by factor after every so many steps.
+// Exponential starts at 1 and is multiplied by factor after each interval of every steps.
 func Exponential(factor float64, every int) Schedule {
 	return func(step int) float64 { return math.Pow(factor, float64((step-1)/max(every, 1))) }
 }

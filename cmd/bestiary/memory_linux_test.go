@@ -24,7 +24,7 @@ func TestOutOfMemory(t *testing.T) {
 		tinyDVAE("--data", "birds:1:20", "--out", out, "--image-size", "256", "--hidden", "256", "--steps", "1")...)
 }
 
-// limit lets the process grow by so many bytes of address space until the test ends, as ulimit -v does.
+// limit lets the address space of the process grow by the given number of bytes until the test ends, as ulimit -v does.
 func limit(t *testing.T, bytes uint64) {
 	t.Helper()
 	statm, err := os.ReadFile("/proc/self/statm")

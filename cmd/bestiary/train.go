@@ -158,7 +158,7 @@ func fit(c *cobra.Command, settings *train.Config, items, heldOut int) {
 	}
 }
 
-// steps returns the number of steps of a training on so many items.
+// steps returns the length of a training on the given number of items.
 func steps(settings train.Config, items int) int {
 	if settings.Steps > 0 {
 		return settings.Steps

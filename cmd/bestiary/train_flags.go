@@ -28,7 +28,7 @@ func addConfigFlags(fs *pflag.FlagSet, c *train.Config) {
 	real(&c.DropFactor, "drop-factor", "factor by which --schedule exponential and plateau lower the learning rate")
 	whole(&c.DropEvery, "drop-every", "steps between drops (exponential), or evaluations without progress before a drop (plateau)")
 	real(&c.EMA, "ema", "decay of the exponential moving average (EMA) of the weights, such as 0.999; the run keeps the averaged weights (0: no EMA)")
-	whole(&c.Patience, "patience", "early stopping after so many evaluations without progress, with the best weights (0: never)")
+	whole(&c.Patience, "patience", "evaluations without progress before early stopping, which keeps the best weights (0: never)")
 	whole(&c.LogEvery, "log-every", "steps between lines of metrics")
 	whole(&c.EvalEvery, "eval-every", "steps between evaluations on held-out data (0: only at the end)")
 	whole(&c.SampleEvery, "sample-every", "steps between samples (0: only at the end)")

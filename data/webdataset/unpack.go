@@ -77,7 +77,7 @@ func unpack(h *os.File, size int64) (tar io.Reader, packed bool, done func(), er
 	return &limited{z, size*maxUnpacked + spare, size}, true, done, nil
 }
 
-// limited is a reader that fails after so many bytes.
+// limited is a reader that fails after left bytes.
 type limited struct {
 	r    io.Reader
 	left int64

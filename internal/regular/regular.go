@@ -34,7 +34,7 @@ func Open(path string) (*os.File, fs.FileInfo, error) {
 	return f, info, nil
 }
 
-// ReadFile reads a regular file of at most so many bytes.
+// ReadFile reads a regular file of at most the given size in bytes.
 func ReadFile(path string, most int64) ([]byte, error) {
 	f, info, err := Open(path)
 	if err != nil {

@@ -60,7 +60,7 @@ func Positive(field string, v float64) error {
 	return nil
 }
 
-// Parameters checks that a model has at most so many parameters; names are the fields that make it smaller.
+// Parameters checks that the n parameters of a model are at most most; names are the fields that make it smaller.
 func Parameters(field string, value any, n, most int, names string) error {
 	if n > most {
 		return fault.Field(field, value, "with %s makes %d million parameters; it must be at most %d million", names, n/1_000_000, most/1_000_000)

@@ -183,7 +183,7 @@ func hooked(hook func(atomicfile.Op) error, f func()) {
 
 var errKilled = errors.New("killed")
 
-// countChanges returns the number of changes of a training of so many steps.
+// countChanges returns the number of file changes of a training of the given length.
 func countChanges(t *testing.T, steps int) (n int) {
 	t.Helper()
 	hooked(func(atomicfile.Op) error { n++; return nil }, func() {

@@ -23,7 +23,7 @@ func (f Filter) Axis() int { return f.M + f.R - 1 }
 // Points is the number of points of a tile, [Filter.Axis]².
 func (f Filter) Points() int { return f.Axis() * f.Axis() }
 
-// Tiles is the number of tiles that cover an axis of so many outputs.
+// Tiles is the number of tiles that cover an axis with the given number of outputs.
 func (f Filter) Tiles(outputs int) int { return (outputs + f.M - 1) / f.M }
 
 // Products is the number of multiplications for each pair of channels of an image, in all phases.

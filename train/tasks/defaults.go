@@ -26,7 +26,7 @@ func DefaultAutoencoder() Defaults[autoencoder.Config] {
 	return Defaults[autoencoder.Config]{Model: autoencoder.DefaultConfig(), Training: c, Data: how}
 }
 
-// DefaultFlow returns settings for embeddings of dim numbers in so many classes. Data is that of the autoencoder.
+// DefaultFlow returns settings for embeddings [dim] of the given number of classes. Data is that of the autoencoder.
 func DefaultFlow(dim, classes int) Defaults[flows.Config] {
 	c := train.DefaultConfig()
 	c.Steps, c.Batch, c.WeightDecay, c.Schedule, c.Warmup, c.Clip = 4000, 128, 1e-5, "cosine", 50, 50
@@ -47,7 +47,7 @@ func DefaultDVAE() Defaults[dvae.Config] {
 	return Defaults[dvae.Config]{Model: model, Training: c, Data: how}
 }
 
-// DefaultDVAEOptions returns an annealing of the temperature from 1 to 1/16 over so many steps. Codes are not revived:
+// DefaultDVAEOptions returns an annealing of the temperature from 1 to 1/16 over the given steps. Codes are not revived:
 // measured on birds, drawn and photographed, most revived codes fell out of use again.
 func DefaultDVAEOptions(steps int) DVAEOptions {
 	return DVAEOptions{Annealing: dvae.Annealing{Start: 1, Floor: 1.0 / 16, Steps: steps}}

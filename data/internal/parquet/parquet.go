@@ -23,7 +23,7 @@ import (
 const (
 	magic     = "PAR1"
 	maxFooter = 64 << 20 // bytes
-	spareRows = 1 << 16  // a file may have more rows than bytes, by so many
+	spareRows = 1 << 16  // the number of rows may exceed that of bytes by this
 )
 
 // Kind is the physical type of a column.

@@ -236,7 +236,7 @@ func (h bmpHeader) runs(m *image.NRGBA) error {
 				return io.ErrUnexpectedEOF
 			}
 			x, y, b = x+int(b[0]), y+int(b[1]), b[2:]
-		default: // so many single pixels, padded to two bytes
+		default: // a literal run of value pixels, padded to two bytes
 			bytes := (int(value)*h.bits + 7) / 8
 			if len(b) < bytes {
 				return io.ErrUnexpectedEOF

@@ -22,7 +22,7 @@ func pngHeader(width, height uint32) []byte {
 	return binary.BigEndian.AppendUint32(b, crc32.ChecksumIEEE(b[12:]))
 }
 
-// scans is a JPEG that claims a size, with so many scans.
+// scans returns a JPEG with n scans whose header claims side×side pixels.
 func scans(t *testing.T, side uint16, n int) []byte {
 	b, err := os.ReadFile("testdata/progressive.jpg")
 	if err != nil {

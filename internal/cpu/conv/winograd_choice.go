@@ -16,7 +16,7 @@ const (
 var winogradDevice = winograd.Device{Multiple: 32, Least: winogradChannels, Margin: 1}
 
 // fewestProducts returns the filter with the fewest multiplications, and whether it saves at least a quarter of the direct ones and
-// has at least so many tiles.
+// has at least the given number of tiles.
 func fewestProducts(c kernel.Conv, least int) (winograd.Filter, bool) {
 	direct := float64(3*DirectProducts(c) + 1) // so that a quarter is enough
 	f, worth := winogradDevice.Choose(c, direct, func(f winograd.Filter) float64 { return float64(4 * f.Products(c)) })

@@ -74,8 +74,8 @@ func (p *Engine) winogradImagesTask(task, worker int) {
 	}
 }
 
-// pairWinogradOutput rounds the panels of a point of the output's gradient to pairs, for so many tiles, and returns their address
-// and the bytes to their low parts.
+// pairWinogradOutput rounds the panels of a point of the output's gradient to pairs, for the given
+// number of tiles. It returns their address and the offset of their low parts in bytes.
 func (p *Engine) pairWinogradOutput(w *worker, output uintptr, tiles int) (paired uintptr, low int) {
 	j, depth := &p.winograd, p.BF16.PairsOf(tiles)
 	paired, low = gemm.Address(gemm.Aligned(&w.B, p.BF16.Parts()*depth*j.width)), 4*depth*j.width

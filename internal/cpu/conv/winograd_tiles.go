@@ -77,7 +77,7 @@ func (p *Engine) winogradPoints(w *worker, part *winogradPart, from, to int) {
 	}
 }
 
-// winogradProducts multiplies the points of so many tiles by a part's weights.
+// winogradProducts multiplies the points of the given number of tiles by a part's weights.
 func (p *Engine) winogradProducts(w *worker, part, tiles int, accumulate bool) {
 	j, s, t := &p.winograd, &w.winograd, &w.Tile
 	points, stride, productStride := j.n*j.n, pointStride(tiles, j.depth), pointStride(tiles, j.width)

@@ -13,8 +13,8 @@ import (
 // testTiles is the environment variable that, being "all", lets tests run that take long where AMX's tiles are emulated.
 const testTiles = "BESTIARY_TEST_TILES"
 
-// EachBF16 runs f for arithmetics in bfloat16. Without AMX its tiles are emulated, and rapid checks so many examples there; 0
-// skips what would take long.
+// EachBF16 runs f for arithmetics in bfloat16. Without AMX its tiles are emulated, and rapid checks only the given number
+// of examples there; 0 skips the slow tests.
 func EachBF16[A interface {
 	fmt.Stringer
 	Tiles() bool

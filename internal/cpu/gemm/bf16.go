@@ -66,7 +66,7 @@ func (h *BF16Kernels) Parts() int {
 	return 1
 }
 
-// pair rounds rows of so many vectors to pairs.
+// pair rounds rows, each of the given number of vectors, to pairs.
 func (h *BF16Kernels) pair(vectors int, t *simd.Pairing) {
 	if h.Split {
 		h.PairSplit[vectors-1](t)
@@ -84,7 +84,7 @@ func (h *BF16Kernels) round(t *simd.Rounding) {
 	}
 }
 
-// MultiplyRows computes a block of height rows and so many vectors, with the depth along the rows of A.
+// MultiplyRows computes a block of height rows, each of the given number of vectors, with the depth along the rows of A.
 func (h *BF16Kernels) MultiplyRows(w *Worker, t *simd.Tile, vectors, height int) {
 	switch {
 	case h.Tiles != nil:
@@ -108,8 +108,8 @@ func (h *BF16Kernels) MultiplyColumns(w *Worker, t *simd.Tile, vectors, height i
 	}
 }
 
-// threeProducts computes a block of split operands with a plain microkernel: hi·lo + hi·hi + lo·hi. A has the addresses of so many
-// rows for each tap; with 0 rows it is gathered columns.
+// threeProducts computes a block of split operands with a plain microkernel: hi·lo + hi·hi + lo·hi. A has the addresses
+// of rows rows for each tap; with 0 rows it is gathered columns.
 func (h *BF16Kernels) threeProducts(t *simd.Tile, kernel func(*simd.Tile), rows int) {
 	whole, table := *t, unsafe.Slice(t.A, t.Taps*rows)
 	t.B, t.Bias, t.Act = whole.B+uintptr(t.BLow), 0, simd.ActNone

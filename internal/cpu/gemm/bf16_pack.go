@@ -76,7 +76,7 @@ func (p *Engine) packPaired(w *Worker, b Matrix, taps []Tap, from, to, n, column
 	}
 }
 
-// PairPanel rounds a packed panel of so many rows to pairs at dst, which may be the panel itself unless numbers are split.
+// PairPanel rounds a packed panel, of the given number of rows, to pairs at dst, which may be the panel itself unless numbers are split.
 func (p *Engine) PairPanel(w *Worker, dst, panel uintptr, rows, low int) {
 	table := w.Addresses(2 * p.BF16.PairsOf(rows))[:rows]
 	for i := range table {

@@ -24,7 +24,7 @@ func splits(p *Engine) bool { return p.BF16 != nil && p.BF16.Split }
 var bfloat16 = []Arithmetic{BFloat16, SplitBFloat16, BFloat16Tiles, SplitBFloat16Tiles}
 
 // eachBF16 runs f for every arithmetic in bfloat16 with engines on one, two and three threads. Without AMX its tiles are
-// emulated, and rapid checks so many examples there; 0 skips what would take long.
+// emulated, and rapid checks only the given number of examples there; 0 skips the slow tests.
 func eachBF16(t *testing.T, emulated int, f func(t *testing.T, all []*Engine)) {
 	eachOf(t, bfloat16, emulated, f)
 }

@@ -28,7 +28,7 @@ const (
 	panelBytes, tilePanelBytes = 600 << 10, 1200 << 10
 )
 
-// mostPanels is the largest number of panels of a task, for a depth of so many terms.
+// mostPanels is the largest number of panels of a task whose depth is terms.
 func (p *Engine) mostPanels(terms int, paired bool) int {
 	bytes, number := panelBytes, 4
 	if paired {

@@ -74,7 +74,7 @@ func (j *transpositionJob) strip(to, from, first int) {
 	Transpose(j.simd, j.src[from+first:], strideSrc, j.dst[to+first*strideDst:], strideDst, n, width)
 }
 
-// Transpose sets y[c, r] = x[r, c] for so many rows and columns of x; strides count elements.
+// Transpose sets y[c, r] = x[r, c] for the given rows and columns of x; strides count elements.
 func Transpose(k *simd.Passes, x []float32, strideX int, y []float32, strideY, rows, columns int) {
 	wholeRows, wholeColumns := rows/Block*Block, columns/Block*Block
 	for c := 0; c < wholeColumns && wholeRows > 0; c += Block {
