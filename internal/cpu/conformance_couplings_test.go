@@ -110,3 +110,25 @@ func TestConformanceFlowNorm(t *testing.T) {
 		})
 	})
 }
+
+func TestConformanceSplines(t *testing.T) {
+	check(t, func(t *rapid.T) {
+		s := newSource(t)
+		spline := kernel.Spline{
+			Count: rapid.SampledFrom([]int{0, 1, 7, 300, 3000}).Draw(t, "count"), Bins: rapid.IntRange(1, 17).Draw(t, "bins"),
+			Bound: 3, MinSize: 1e-3, MinSlope: 1e-3,
+			Circular: rapid.Bool().Draw(t, "circular"), Inverse: rapid.Bool().Draw(t, "inverse"),
+		}
+		if rapid.Bool().Draw(t, "clipped") {
+			spline.SoftClip = 6.9
+		}
+		x, params := s.floats(spline.Count).floats, s.floats(spline.Count*spline.Params()).floats
+		gy, gLogSlope := s.floats(spline.Count).floats, s.floats(spline.Count).floats
+		conform(t, "Spline", 2e-5, 10, func(m *memory) {
+			m.Spline(spline, m.in(x), m.in(params), m.out(spline.Count), m.out(spline.Count))
+		})
+		conform(t, "SplineGrad", 2e-4, 10, func(m *memory) {
+			m.SplineGrad(spline, m.in(x), m.in(params), m.in(gy), m.in(gLogSlope), m.out(spline.Count), m.out(len(params)))
+		})
+	})
+}

@@ -86,6 +86,7 @@ type Device interface {
 	Reductions
 	Normalisation
 	Couplings
+	Splines
 	Movement
 	Random
 	Optimisation

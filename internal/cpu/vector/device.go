@@ -69,6 +69,8 @@ type jobs struct {
 	couplingInputGrad couplingInputGradJob
 	coupling          couplingJob
 	couplingGrad      couplingGradJob
+	spline            splineJob
+	splineGrad        splineGradJob
 
 	transposition transpositionJob
 	gather        gatherJob
