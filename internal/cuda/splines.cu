@@ -78,9 +78,10 @@ __device__ inline piece find_piece(const spline &s, float v, const float *params
     if (s.inverse) {
         const double up = v - p.y, slope = p.h / p.w, bend = up * (p.d0 + p.d1 - 2 * slope);
         const double a = p.h * (slope - p.d0) + bend, b = p.h * p.d0 - bend, c = -slope * up;
-        xi = c == 0 ? 0 : -2 * c / (b + sqrt(fmax(b * b - 4 * a * c, 0.0)));
+        const double root = b * b - 4 * a * c;
+        xi = c == 0 ? 0 : -2 * c / (b + sqrt(root > 0 ? root : 0));
     }
-    *position = fmin(fmax(xi, 0.0), 1.0);
+    *position = xi < 0 ? 0 : xi > 1 ? 1 : xi;
     return p;
 }
 

@@ -13,6 +13,6 @@ func (d *Device) SplineGrad(s kernel.Spline, x, params, gy, gLogSlope, gx, gpara
 }
 
 func (d *Device) spline(name string, s kernel.Spline, buffers ...any) {
-	d.each(function{"splines", name}, s.Count, append([]any{s.Count, s.Bins, s.Slopes(), flag(s.Circular), flag(s.Inverse),
+	d.each(function{"splines", name}, s.Count, append([]any{s.Count, int32(s.Bins), int32(s.Slopes()), flag(s.Circular), flag(s.Inverse),
 		float32(s.Bound), float32(s.MinSize), float32(s.MinSlope), float32(s.SoftClip)}, buffers...)...)
 }
