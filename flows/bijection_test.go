@@ -27,6 +27,9 @@ func TestBijections(t *testing.T) {
 	plain := func(dim int, build func(d *tensor.Device, g *tensor.Generator) flows.Bijection) flowtest.Case {
 		return flowtest.Case{Dim: dim, New: build}
 	}
+	conditional := func(dim, condition int, build func(d *tensor.Device, g *tensor.Generator) flows.Bijection) flowtest.Case {
+		return flowtest.Case{Dim: dim, Condition: condition, New: build}
+	}
 	full := flows.DefaultConfig(6, 2)
 	full.Hidden, full.Layers = []int{8, 7}, 3
 	flipping := flows.Config{Dim: 5, Layers: 3, Hidden: []int{8}, Mask: flows.Odds, Permutation: flows.FlipMasks, Norm: flows.ActNormalization}
@@ -60,6 +63,31 @@ func TestBijections(t *testing.T) {
 		"RealNVP":            realNVP(full),
 		"RealNVP, flipping":  realNVP(flipping),
 		"RealNVP, reversing": realNVP(reversing),
+		"spline coupling": conditional(5, 2, func(d *tensor.Device, g *tensor.Generator) flows.Bijection {
+			return flows.NewCoupling(d, 5, []int{0, 3}, flows.DefaultSpline(), flows.CouplingConfig{Hidden: []int{8}, Condition: 2}, g)
+		}),
+		"coupling of clipped splines": plain(4, func(d *tensor.Device, g *tensor.Generator) flows.Bijection {
+			s := flows.Spline{Bins: 3, Bound: 2, Clip: 6.9}
+			return flows.NewCoupling(d, 4, []int{0, 1}, s, flows.CouplingConfig{Hidden: []int{8}}, g)
+		}),
+		"softly bounded affine coupling": plain(4, func(d *tensor.Device, g *tensor.Generator) flows.Bijection {
+			return flows.NewCoupling(d, 4, []int{1, 3}, flows.DefaultAffine(), flows.CouplingConfig{Hidden: []int{8}}, g)
+		}),
+		"autoregressive": plain(5, func(d *tensor.Device, g *tensor.Generator) flows.Bijection {
+			return flows.NewAutoregressive(d, 5, flows.AutoregressiveConfig{Map: flows.DefaultAffine(), Hidden: []int{9, 11}}, g)
+		}),
+		"conditional autoregressive spline": conditional(4, 2, func(d *tensor.Device, g *tensor.Generator) flows.Bijection {
+			return flows.NewAutoregressive(d, 4, flows.AutoregressiveConfig{Map: flows.DefaultSpline(), Hidden: []int{9, 8}, Condition: 2, Reverse: true}, g)
+		}),
+		"autoregressive of one column": conditional(1, 1, func(d *tensor.Device, g *tensor.Generator) flows.Bijection {
+			return flows.NewAutoregressive(d, 1, flows.AutoregressiveConfig{Map: flows.DefaultSpline(), Hidden: []int{5}, Condition: 1}, g)
+		}),
+		"autoregressive without hidden layers": plain(3, func(d *tensor.Device, g *tensor.Generator) flows.Bijection {
+			return flows.NewAutoregressive(d, 3, flows.AutoregressiveConfig{Map: flows.DefaultAffine()}, g)
+		}),
+		"inverse autoregressive": conditional(4, 1, func(d *tensor.Device, g *tensor.Generator) flows.Bijection {
+			return flows.Invert(flows.NewAutoregressive(d, 4, flows.AutoregressiveConfig{Map: flows.DefaultAffine(), Hidden: []int{7}, Condition: 1}, g))
+		}),
 	} {
 		t.Run(name, func(t *testing.T) { flowtest.Run(t, c) })
 	}
