@@ -1,6 +1,7 @@
 package flows_test
 
 import (
+	"math"
 	"testing"
 
 	"github.com/bestiary-ml/bestiary/flows"
@@ -84,6 +85,28 @@ func TestBijections(t *testing.T) {
 		}),
 		"autoregressive without hidden layers": plain(3, func(d *tensor.Device, g *tensor.Generator) flows.Bijection {
 			return flows.NewAutoregressive(d, 3, flows.AutoregressiveConfig{Map: flows.DefaultAffine()}, g)
+		}),
+		"triangular factors": plain(5, func(d *tensor.Device, g *tensor.Generator) flows.Bijection { return flows.NewLU(d, 5, g) }),
+		"one column":         plain(1, func(d *tensor.Device, g *tensor.Generator) flows.Bijection { return flows.NewLU(d, 1, g) }),
+		"rotation and triangle": plain(4, func(d *tensor.Device, g *tensor.Generator) flows.Bijection {
+			return flows.NewQR(d, 4, 3, g)
+		}),
+		"reflections": plain(4, func(d *tensor.Device, g *tensor.Generator) flows.Bijection {
+			return flows.NewHouseholder(d, 4, 3, g)
+		}),
+		"convolution of one pixel": plain(6, func(d *tensor.Device, g *tensor.Generator) flows.Bijection {
+			return flows.NewPointwise(flows.NewLU(d, 3, g), 3)
+		}),
+		"bounds": plain(4, func(d *tensor.Device, g *tensor.Generator) flows.Bijection {
+			b, err := flows.NewBounded(d, []flows.Interval{{-8, 9}, {math.Inf(-1), 10}, {math.Inf(-1), math.Inf(1)}, {-10, math.Inf(1)}})
+			if err != nil {
+				t.Fatal(err)
+			}
+			return b
+		}),
+		"circular splines": plain(3, func(d *tensor.Device, g *tensor.Generator) flows.Bijection {
+			s := flows.Spline{Bins: 4, Bound: 9, MinSize: 1e-3, MinSlope: 1e-3, Circular: true}
+			return flows.NewCoupling(d, 3, []int{0}, s, flows.CouplingConfig{Hidden: []int{8}}, g)
 		}),
 		"inverse autoregressive": conditional(4, 1, func(d *tensor.Device, g *tensor.Generator) flows.Bijection {
 			return flows.Invert(flows.NewAutoregressive(d, 4, flows.AutoregressiveConfig{Map: flows.DefaultAffine(), Hidden: []int{7}, Condition: 1}, g))

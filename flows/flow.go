@@ -2,16 +2,18 @@ package flows
 
 import (
 	"fmt"
+	"iter"
 
 	"github.com/bestiary-ml/bestiary/fault"
+	"github.com/bestiary-ml/bestiary/nn"
 	"github.com/bestiary-ml/bestiary/tensor"
 )
 
-// Flow is a distribution of rows [N, D]: bijections that map data to a standard normal distribution. Given a condition [N, C],
+// Flow is a distribution of rows [N, D]: bijections that map data to a base distribution, the standard normal unless Base is set. Given a condition [N, C],
 // it is the conditional distribution.
 type Flow struct {
 	*Sequential
-	Base      Normal
+	Base      Base
 	Condition int // columns of the condition, 0 for none
 	device    *tensor.Device
 }
@@ -28,19 +30,49 @@ func NewFlow(d *tensor.Device, dim, condition int, layers ...Bijection) *Flow {
 //
 // It panics if the shapes are not those of the flow.
 func (f *Flow) LogProb(x, cond *tensor.Tensor) *tensor.Tensor {
-	if x.Rank() != 2 || x.Dim(1) != f.Base.Dim {
-		panic(fmt.Sprintf("flows: rows %v in a flow of %d dimensions", x.Shape(), f.Base.Dim))
+	if x.Rank() != 2 || x.Dim(1) != f.Base.Columns() {
+		panic(fmt.Sprintf("flows: rows %v in a flow of %d dimensions", x.Shape(), f.Base.Columns()))
 	}
 	if err := f.checkCondition(x.Dim(0), cond); err != nil {
 		panic("flows: " + err.Error())
 	}
 	z, logDet := f.Forward(x, cond)
-	return f.Base.LogProb(z).Add(logDet)
+	return f.Base.LogProb(z, cond).Add(logDet)
 }
 
 // NLL returns the mean negative log-density of the rows x [N, D] given cond [N, C], a single number in nats: the loss of maximum
 // likelihood. It panics where LogProb does.
 func (f *Flow) NLL(x, cond *tensor.Tensor) *tensor.Tensor { return f.LogProb(x, cond).Mean().Neg() }
+
+// Fit computes the statistics of the flow's [Standardize] layer from the rows of the training data; see [Standardize.Fit]. Layers
+// before it, which must have no parameters, are applied first. Without such a layer, the error is a [*fault.FieldError].
+func (f *Flow) Fit(rows iter.Seq[[]float32]) error {
+	for i, b := range f.layers {
+		if s, ok := b.(*Standardize); ok {
+			return s.Fit(f.through(i, rows))
+		}
+	}
+	return fault.Field("Standardize", false, "must be true to fit the flow to data")
+}
+
+// through maps rows by the first n layers, without a condition.
+func (f *Flow) through(n int, rows iter.Seq[[]float32]) iter.Seq[[]float32] {
+	if n == 0 {
+		return rows
+	}
+	first := NewSequential(f.layers[:n]...)
+	return func(yield func([]float32) bool) {
+		for row := range rows {
+			step := f.device.Scratch()
+			z, _ := first.Forward(f.device.From(row, 1, len(row)), nil)
+			values := z.Values()
+			step.End()
+			if !yield(values) {
+				return
+			}
+		}
+	}
+}
 
 // Limits of the arguments of Sample.
 const (
@@ -64,9 +96,9 @@ func (f *Flow) Sample(n int, cond *tensor.Tensor, temperature float64, g *tensor
 	}
 	step := f.device.Scratch()
 	defer step.End()
-	z := f.Base.Sample(f.device, n, temperature, g) // [n, D]
-	rows, logDet := f.Inverse(z, cond)              // [n, D], [n]
-	return rows.Keep(), f.Base.LogProb(z).Sub(logDet).Keep(), nil
+	z := f.Base.Sample(f.device, n, cond, temperature, g) // [n, D]
+	rows, logDet := f.Inverse(z, cond)                    // [n, D], [n]
+	return rows.Keep(), f.Base.LogProb(z, cond).Sub(logDet).Keep(), nil
 }
 
 func (f *Flow) checkSample(n int, cond *tensor.Tensor, temperature float64, g *tensor.Generator) error {
@@ -98,4 +130,16 @@ func (f *Flow) checkCondition(rows int, cond *tensor.Tensor) error {
 		return fault.Field("Condition", cond, "must be on the flow's device")
 	}
 	return nil
+}
+
+// Visit implements [nn.Module]: the layers, then the base distribution's parameters under "base".
+func (f *Flow) Visit(path string, visit func(nn.Param)) {
+	f.Sequential.Visit(path, visit)
+	f.Base.Visit(nn.Join(path, "base"), visit)
+}
+
+// SetTraining implements [nn.Module].
+func (f *Flow) SetTraining(on bool) {
+	f.Sequential.SetTraining(on)
+	f.Base.SetTraining(on)
 }

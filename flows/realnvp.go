@@ -2,7 +2,6 @@ package flows
 
 import (
 	"fmt"
-	"iter"
 
 	"github.com/bestiary-ml/bestiary/fault"
 	"github.com/bestiary-ml/bestiary/tensor"
@@ -12,8 +11,7 @@ import (
 // a one-hot condition [N, Classes] (see [OneHot]).
 type RealNVP struct {
 	*Flow
-	Config      Config
-	standardize *Standardize // nil if the configuration has none
+	Config Config
 }
 
 // NewRealNVP builds the flow that cfg describes, in training mode; parameters and permutations are drawn from g. Its layers are
@@ -31,8 +29,7 @@ func NewRealNVP(d *tensor.Device, cfg Config, g *tensor.Generator) (*RealNVP, er
 	}
 	f := &RealNVP{Flow: NewFlow(d, cfg.Dim, cfg.Classes), Config: cfg}
 	if cfg.Standardize {
-		f.standardize = NewStandardize(d, cfg.Dim)
-		f.Add("standardize", f.standardize)
+		f.Add("standardize", NewStandardize(d, cfg.Dim))
 	}
 	count := 0
 	add := func(b Bijection) {
@@ -56,13 +53,4 @@ func NewRealNVP(d *tensor.Device, cfg Config, g *tensor.Generator) (*RealNVP, er
 		}
 	}
 	return f, nil
-}
-
-// Fit computes the statistics of the flow's first layer from the rows of the training data; see [Standardize.Fit]. Without
-// Config.Standardize, the error is a [*fault.FieldError].
-func (f *RealNVP) Fit(rows iter.Seq[[]float32]) error {
-	if f.standardize == nil {
-		return fault.Field("Standardize", false, "must be true to fit the flow to data")
-	}
-	return f.standardize.Fit(rows)
 }

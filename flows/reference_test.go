@@ -216,6 +216,6 @@ func (r *reference) evaluate(t *testing.T, tolerance, logDetTolerance float64) {
 	x, inverseLogDet := r.Inverse(latent, r.cond)
 	r.compare(t, "sample.x", x, tolerance)
 	r.compare(t, "sample.inverse_log_det", inverseLogDet, logDetTolerance)
-	r.compare(t, "sample.log_prob", r.Base.LogProb(latent).Sub(inverseLogDet), tolerance)
+	r.compare(t, "sample.log_prob", r.Base.LogProb(latent, nil).Sub(inverseLogDet), tolerance)
 	r.compare(t, "sample.log_prob", r.LogProb(r.tensor(t, "sample.x"), r.cond), 10*tolerance)
 }

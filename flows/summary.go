@@ -26,7 +26,7 @@ func (f *Flow) summary() string {
 	if f.Condition > 0 {
 		given = fmt.Sprintf(" given a condition [N, %d]", f.Condition)
 	}
-	return fmt.Sprintf(" of rows [N, %d]%s%s", f.Base.Dim, given, f.table())
+	return fmt.Sprintf(" of rows [N, %d]%s%s", f.Base.Columns(), given, f.table())
 }
 
 // table lists the layers, with a total before them.
