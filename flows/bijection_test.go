@@ -108,6 +108,22 @@ func TestBijections(t *testing.T) {
 			s := flows.Spline{Bins: 4, Bound: 9, MinSize: 1e-3, MinSlope: 1e-3, Circular: true}
 			return flows.NewCoupling(d, 3, []int{0}, s, flows.CouplingConfig{Hidden: []int{8}}, g)
 		}),
+		"part of the columns": conditional(5, 1, func(d *tensor.Device, g *tensor.Generator) flows.Bijection {
+			return flows.NewPartial(d, 5, []int{4, 0, 2}, flows.NewCoupling(d, 3, []int{1}, flows.DefaultAffine(), flows.CouplingConfig{Hidden: []int{5}, Condition: 1}, g))
+		}),
+		"squeeze": plain(16, func(d *tensor.Device, g *tensor.Generator) flows.Bijection {
+			return flows.NewSqueeze(d, flows.Picture{Height: 4, Width: 2, Channels: 2})
+		}),
+		"coupling of pictures": conditional(18, 2, func(d *tensor.Device, g *tensor.Generator) flows.Bijection {
+			return flows.NewConvCoupling(d, flows.Picture{Height: 2, Width: 3, Channels: 3}, flows.DefaultSpline(), 4, 2, g)
+		}),
+		"Glow": conditional(16, 1, func(d *tensor.Device, g *tensor.Generator) flows.Bijection {
+			f, err := flows.NewGlow(d, flows.GlowConfig{Picture: flows.Picture{Height: 4, Width: 4, Channels: 1}, Levels: 2, Steps: 1, Hidden: 4}, 1, g)
+			if err != nil {
+				t.Fatal(err)
+			}
+			return f
+		}),
 		"inverse autoregressive": conditional(4, 1, func(d *tensor.Device, g *tensor.Generator) flows.Bijection {
 			return flows.Invert(flows.NewAutoregressive(d, 4, flows.AutoregressiveConfig{Map: flows.DefaultAffine(), Hidden: []int{7}, Condition: 1}, g))
 		}),

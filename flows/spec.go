@@ -21,7 +21,7 @@ type Spec struct {
 // LayerSpec declares a layer. Fields that the kind doesn't use must be zero.
 type LayerSpec struct {
 	// Kind is "coupling", "autoregressive", "inverse-autoregressive", "lu", "qr", "householder", "permutation" (drawn once),
-	// "reverse", "batch-norm", "act-norm", "standardize" or "bounded".
+	// "reverse", "batch-norm", "act-norm", "standardize", "bounded" or "glow".
 	Kind string `json:"kind"`
 
 	// Of couplings and autoregressive layers.
@@ -34,6 +34,7 @@ type LayerSpec struct {
 
 	Reflections int         `json:"reflections,omitempty"` // of "householder" and "qr"; 0 is as many as columns
 	Intervals   [][2]Number `json:"intervals,omitempty"`   // of "bounded": lower and upper bound of each column
+	Glow        *GlowConfig `json:"glow,omitempty"`        // of "glow"
 }
 
 // Number is a float64 that JSON can hold when it is infinite: null.

@@ -29,6 +29,9 @@ var layerKinds = map[string]struct {
 	"qr": {build: func(d *tensor.Device, s Spec, l LayerSpec, g *tensor.Generator) (Bijection, error) {
 		return NewQR(d, s.Columns, l.reflections(s), g), nil
 	}},
+	"glow": {build: func(d *tensor.Device, s Spec, l LayerSpec, g *tensor.Generator) (Bijection, error) {
+		return NewGlow(d, *l.Glow, s.Condition, g)
+	}},
 	"bounded": {build: func(d *tensor.Device, _ Spec, l LayerSpec, _ *tensor.Generator) (Bijection, error) {
 		var intervals []Interval
 		for _, in := range l.Intervals {
@@ -122,6 +125,12 @@ func (l LayerSpec) validate(s Spec) error {
 		return fmt.Errorf("reflections is %d; it must be 0, or 1 to %d for householder and qr", l.Reflections, maxSize)
 	case l.Kind == "bounded" && len(l.Intervals) != s.Columns, l.Kind != "bounded" && len(l.Intervals) > 0:
 		return fmt.Errorf("there are %d intervals; only a bounded layer has them, one for each of the %d columns", len(l.Intervals), s.Columns)
+	case (l.Kind == "glow") != (l.Glow != nil):
+		return fmt.Errorf("a glow layer, and no other, has the field glow")
+	case l.Glow != nil && l.Glow.columns() != s.Columns:
+		return fmt.Errorf("pictures of %d×%d×%d are not rows of %d columns", l.Glow.Height, l.Glow.Width, l.Glow.Channels, s.Columns)
+	case l.Glow != nil:
+		return l.Glow.validate()
 	}
 	for _, size := range l.Hidden {
 		if size < 1 || size > maxSize {
@@ -135,6 +144,10 @@ func (l LayerSpec) validate(s Spec) error {
 func (l LayerSpec) parameters(s Spec) float64 {
 	columns := float64(s.Columns)
 	if !layerKinds[l.Kind].network {
+		if l.Glow != nil {
+			hidden, channels := float64(l.Glow.Hidden), float64(l.Glow.Channels)*math.Exp2(float64(l.Glow.Levels)+1)
+			return float64(l.Glow.Levels*l.Glow.Steps) * (27*hidden*channels + hidden*hidden + channels*channels)
+		}
 		if l.Kind == "lu" || l.Kind == "qr" || l.Kind == "householder" {
 			return columns * (columns + float64(l.Reflections))
 		}
