@@ -30,9 +30,7 @@ func (Affine) Params() int { return 2 }
 
 // Apply implements [Monotone].
 func (a Affine) Apply(x, params *tensor.Tensor, inverse bool) (y, logSlope *tensor.Tensor) {
-	n, columns := x.Dim(0), x.Dim(1)
-	split := params.Reshape(n, columns, 2)
-	shift, u := split.Slice(2, 0, 1).Reshape(n, columns), split.Slice(2, 1, 2).Reshape(n, columns)
+	shift, u := shiftAndScale(x, params)
 	s := u.Div(u.Abs().Scale(1 / a.Clip).AddScalar(1))
 	if inverse {
 		s = s.Neg()
@@ -43,6 +41,32 @@ func (a Affine) Apply(x, params *tensor.Tensor, inverse bool) (y, logSlope *tens
 
 // String implements [fmt.Stringer].
 func (a Affine) String() string { return fmt.Sprintf("Affine(clip %.3g)", a.Clip) }
+
+// SoftplusAffine is x·(softplus(u) + Least) + t with the parameters t, u. The scale has no upper bound.
+type SoftplusAffine struct{ Least float64 }
+
+// Params implements [Monotone].
+func (SoftplusAffine) Params() int { return 2 }
+
+// Apply implements [Monotone].
+func (a SoftplusAffine) Apply(x, params *tensor.Tensor, inverse bool) (y, logSlope *tensor.Tensor) {
+	shift, u := shiftAndScale(x, params)
+	scale := u.Softplus().AddScalar(a.Least)
+	if inverse {
+		return x.Sub(shift).Div(scale), scale.Log().Neg()
+	}
+	return x.Mul(scale).Add(shift), scale.Log()
+}
+
+// String implements [fmt.Stringer].
+func (a SoftplusAffine) String() string { return fmt.Sprintf("SoftplusAffine(%.3g)", a.Least) }
+
+// shiftAndScale splits the parameters of affine maps, [N, A·2], in two of [N, A].
+func shiftAndScale(x, params *tensor.Tensor) (shift, scale *tensor.Tensor) {
+	n, columns := x.Dim(0), x.Dim(1)
+	split := params.Reshape(n, columns, 2)
+	return split.Slice(2, 0, 1).Reshape(n, columns), split.Slice(2, 1, 2).Reshape(n, columns)
+}
 
 // Spline is a monotone rational-quadratic spline (Durkan et al., 2019, "Neural Spline Flows"). It maps [−Bound, Bound] onto
 // itself in Bins pieces and is the identity outside, where its derivative is 1. The parameters of a map are the logits of the

@@ -25,9 +25,11 @@ type LayerSpec struct {
 	Kind string `json:"kind"`
 
 	// Of couplings and autoregressive layers.
-	Map     string  `json:"map,omitempty"`     // "affine", "spline" or "circular"
+	Map     string  `json:"map,omitempty"`     // "affine", "softplus-affine", "spline" or "circular"
 	Bins    int     `json:"bins,omitempty"`    // of splines; 0 is 8
 	Bound   float64 `json:"bound,omitempty"`   // of splines; 0 is 5, and π for circular ones
+	Clip    float64 `json:"clip,omitempty"`    // soft bound: Affine.Clip, 0 is 1; Spline.Clip, 0 is none
+	Least   float64 `json:"least,omitempty"`   // of splines: MinSize and MinSlope, 0 is 0.01; of softplus-affine: Least, 0 is 0.001
 	Hidden  []int   `json:"hidden,omitempty"`  // widths of the network's hidden layers
 	Mask    Mask    `json:"mask,omitempty"`    // of couplings; "" is Half
 	Flipped bool    `json:"flipped,omitempty"` // the other columns pass, or the last column comes first

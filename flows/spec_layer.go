@@ -1,6 +1,7 @@
 package flows
 
 import (
+	"cmp"
 	"fmt"
 	"maps"
 	"math"
@@ -77,18 +78,20 @@ func (l LayerSpec) passive(s Spec) []int {
 
 // monotone returns the map of a layer.
 func (l LayerSpec) monotone() Monotone {
-	if l.Map == "affine" {
-		return DefaultAffine()
+	switch l.Map {
+	case "affine":
+		return Affine{Clip: cmp.Or(l.Clip, DefaultAffine().Clip)}
+	case "softplus-affine":
+		return SoftplusAffine{Least: cmp.Or(l.Least, 1e-3)}
 	}
 	m := DefaultSpline()
+	m.Bins, m.Bound, m.Clip = cmp.Or(l.Bins, m.Bins), cmp.Or(l.Bound, m.Bound), l.Clip
+	m.MinSize, m.MinSlope = cmp.Or(l.Least, m.MinSize), cmp.Or(l.Least, m.MinSlope)
 	if l.Map == "circular" {
-		m.Circular, m.Bound = true, math.Pi
+		m.Circular, m.Bound = true, cmp.Or(l.Bound, math.Pi)
 	}
-	if l.Bins > 0 {
-		m.Bins = l.Bins
-	}
-	if l.Bound > 0 {
-		m.Bound = l.Bound
+	if m.Clip > 0 {
+		m.MinSize, m.MinSlope = 0, 0
 	}
 	return m
 }
@@ -103,7 +106,7 @@ func (l LayerSpec) reflections(s Spec) int {
 // validate returns an error whose text follows the number of the layer.
 func (l LayerSpec) validate(s Spec) error {
 	kind, known := layerKinds[l.Kind]
-	families := []string{"affine", "spline", "circular"}
+	families := []string{"affine", "softplus-affine", "spline", "circular"}
 	switch {
 	case !known:
 		return fmt.Errorf("the kind must be one of %q", slices.Sorted(maps.Keys(layerKinds)))
@@ -117,6 +120,12 @@ func (l LayerSpec) validate(s Spec) error {
 		return fmt.Errorf("bins is %d and must be 1 to 1024, or 0 for 8", l.Bins)
 	case !(l.Bound >= 0 && l.Bound <= 1e6):
 		return fmt.Errorf("bound is %v and must be a positive number up to 1e6, or 0 for 5", l.Bound)
+	case !(l.Clip >= 0 && l.Clip <= 50) || l.Clip > 0 && (!kind.network || l.Map == "softplus-affine"):
+		return fmt.Errorf("clip is %v; it must be up to 50, and belongs to affine maps and splines", l.Clip)
+	case !(l.Least >= 0 && l.Least <= 1) || l.Least > 0 && (!kind.network || l.Map == "affine"):
+		return fmt.Errorf("least is %v; it must be up to 1, and belongs to splines and softplus-affine maps", l.Least)
+	case kind.network && tooMany(l.monotone()):
+		return fmt.Errorf("least is %v, and %d bins of that size don't fit in the domain", l.Least, l.Bins)
 	case l.Mask != "" && l.Kind != "coupling" || l.Mask != "" && l.Mask != Half && l.Mask != Odds:
 		return fmt.Errorf("the mask is %q; a coupling's is one of %q", l.Mask, []Mask{Half, Odds})
 	case l.Kind == "coupling" && s.Columns < 2:
@@ -138,6 +147,12 @@ func (l LayerSpec) validate(s Spec) error {
 		}
 	}
 	return nil
+}
+
+// tooMany reports whether the bins of a spline don't fit in its domain.
+func tooMany(m Monotone) bool {
+	s, ok := m.(Spline)
+	return ok && float64(s.Bins)*s.MinSize >= 1
 }
 
 // parameters estimates the number of a layer's parameters. It is a float64 because sizes from a file can overflow an int.
