@@ -1,7 +1,7 @@
 // Package parquet reads columns of Apache Parquet files (https://parquet.apache.org/docs/file-format) that may be damaged or
 // made to harm. (github.com/parquet-go/parquet-go allocates what a file claims, so one flipped bit can take all memory.)
 //
-// It reads columns that are not repeated, of booleans, integers and bytes, in all of the format's encodings and codecs but
+// It reads columns that are not repeated, of booleans, numbers and bytes, in all of the format's encodings and codecs but
 // LZO.
 //
 // # Limits
@@ -63,8 +63,9 @@ type Column struct {
 // Value is one value of a column.
 type Value struct {
 	Null  bool
-	Int   int64  // of a truth value (0 or 1) or an integer
-	Bytes []byte // of text or bytes; valid for good
+	Int   int64   // of a truth value (0 or 1) or an integer
+	Float float64 // of a floating-point number
+	Bytes []byte  // of text or bytes; valid for good
 }
 
 // File is an open file.

@@ -5,6 +5,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"math"
 )
 
 // Encodings of values.
@@ -96,6 +97,14 @@ func plain(c *Column, b []byte) func() (Value, error) {
 		case Int64:
 			if raw, err = take(8); err == nil {
 				v.Int = int64(binary.LittleEndian.Uint64(raw))
+			}
+		case Float:
+			if raw, err = take(4); err == nil {
+				v.Float = float64(math.Float32frombits(binary.LittleEndian.Uint32(raw)))
+			}
+		case Double:
+			if raw, err = take(8); err == nil {
+				v.Float = math.Float64frombits(binary.LittleEndian.Uint64(raw))
 			}
 		case Bytes:
 			if raw, err = take(4); err == nil {
