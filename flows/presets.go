@@ -47,6 +47,13 @@ func IAF(columns, condition int) Spec {
 	return s
 }
 
+// CFM is a continuous flow that is trained by flow matching (Lipman et al., 2023).
+func CFM(columns, condition int) Spec {
+	return repeat(columns, condition, 1, func(int) []LayerSpec {
+		return []LayerSpec{{Kind: "continuous", Hidden: []int{128, 128, 128}}}
+	})
+}
+
 // repeat is standardization and then the layers of block n times.
 func repeat(columns, condition, n int, block func(i int) []LayerSpec) Spec {
 	s := Spec{Columns: columns, Condition: condition, Base: BaseSpec{Kind: "normal"}, Layers: []LayerSpec{{Kind: "standardize"}}}

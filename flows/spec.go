@@ -21,7 +21,7 @@ type Spec struct {
 // LayerSpec declares a layer. Fields that the kind doesn't use must be zero.
 type LayerSpec struct {
 	// Kind is "coupling", "autoregressive", "inverse-autoregressive", "lu", "qr", "householder", "permutation" (drawn once),
-	// "reverse", "batch-norm", "act-norm", "standardize", "bounded" or "glow".
+	// "reverse", "batch-norm", "act-norm", "standardize", "bounded", "glow" or "continuous" (with Hidden).
 	Kind string `json:"kind"`
 
 	// Of couplings and autoregressive layers.

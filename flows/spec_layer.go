@@ -30,6 +30,9 @@ var layerKinds = map[string]struct {
 	"qr": {build: func(d *tensor.Device, s Spec, l LayerSpec, g *tensor.Generator) (Bijection, error) {
 		return NewQR(d, s.Columns, l.reflections(s), g), nil
 	}},
+	"continuous": {build: func(d *tensor.Device, s Spec, l LayerSpec, g *tensor.Generator) (Bijection, error) {
+		return NewContinuous(d, s.Columns, s.Condition, l.Hidden, g), nil
+	}},
 	"glow": {build: func(d *tensor.Device, s Spec, l LayerSpec, g *tensor.Generator) (Bijection, error) {
 		return NewGlow(d, *l.Glow, s.Condition, g)
 	}},
@@ -112,8 +115,10 @@ func (l LayerSpec) validate(s Spec) error {
 		return fmt.Errorf("the kind must be one of %q", slices.Sorted(maps.Keys(layerKinds)))
 	case kind.network && !slices.Contains(families, l.Map):
 		return fmt.Errorf("the map is %q and must be one of %q", l.Map, families)
-	case !kind.network && (l.Map != "" || len(l.Hidden) > 0 || l.Flipped || l.Mask != ""):
+	case !kind.network && (l.Map != "" || len(l.Hidden) > 0 && l.Kind != "continuous" || l.Flipped || l.Mask != ""):
 		return fmt.Errorf("this kind has neither a map nor a network; leave map, hidden, mask and flipped out")
+	case l.Kind == "continuous" && s.Base.Kind != "normal":
+		return fmt.Errorf("a continuous layer moves rows of a standard normal distribution; choose the base normal")
 	case l.Map != "spline" && l.Map != "circular" && (l.Bins != 0 || l.Bound != 0):
 		return fmt.Errorf("bins and bound belong to splines; leave them out")
 	case l.Bins < 0 || l.Bins > 1024:
