@@ -107,3 +107,54 @@ func TestRefuses(t *testing.T) {
 		t.Errorf("a wide table: %v", err)
 	}
 }
+
+// TestEncoding checks which columns become targets and conditions, and that rows are decoded to what they were.
+func TestEncoding(t *testing.T) {
+	got := read(t, "kind,x,y,n\ncat,0.5,2.5,3\ndog,-1,3.5,4\ncat,2,4.25,9\n")
+	names := func(columns []table.Column) (s []string) {
+		for _, c := range columns {
+			s = append(s, c.Name)
+		}
+		return s
+	}
+	for _, c := range []struct{ target, condition, columns, given []string }{
+		{nil, nil, []string{"x", "y", "n"}, []string{"kind"}},
+		{[]string{"y"}, nil, []string{"y"}, []string{"kind", "x", "n"}},
+		{[]string{"y"}, []string{"x"}, []string{"y"}, []string{"x"}},
+		{nil, []string{"kind", "n"}, []string{"x", "y"}, []string{"kind", "n"}},
+	} {
+		e, err := table.NewEncoding(got, c.target, c.condition)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if diff := cmp.Diff(c.columns, names(e.Columns)) + cmp.Diff(c.given, names(e.Condition)); diff != "" {
+			t.Errorf("%v given %v: %s", c.target, c.condition, diff)
+		}
+	}
+	e, _ := table.NewEncoding(got, nil, nil)
+	rows, err := e.Rows(got)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff([]float64{0.5, 2.5, 3, -1, 3.5, 4, 2, 4.25, 9}, e.Decode(rows)); diff != "" {
+		t.Error(diff)
+	}
+	conditions, err := e.Conditions(got)
+	if diff := cmp.Diff([]float32{1, 0, 0, 1, 1, 0}, conditions); err != nil || diff != "" {
+		t.Error(err, diff)
+	}
+	for want, f := range map[string]func() error{
+		`"cow" is none of the categories`: func() error { _, err := e.Conditions(read(t, "kind,x,y,n\ncow,1.5,2.5,3\n")); return err },
+		`must be a column of`:             func() error { _, err := e.Rows(read(t, "kind,x\ncat,1.5\n")); return err },
+		`kind="cow"`:                      func() error { _, err := e.Given(map[string]string{"kind": "cow"}); return err },
+		`is missing`:                      func() error { _, err := e.Given(nil); return err },
+		`is no condition`:                 func() error { _, err := e.Given(map[string]string{"x": "1"}); return err },
+		`holds text`:                      func() error { _, err := table.NewEncoding(got, []string{"kind"}, nil); return err },
+		`is a target as well`:             func() error { _, err := table.NewEncoding(got, []string{"x"}, []string{"x"}); return err },
+		`in every row`:                    func() error { _, err := table.NewEncoding(read(t, "a,b\n1,2\n1,3\n"), nil, nil); return err },
+	} {
+		if err := f(); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%s: the error is %v", want, err)
+		}
+	}
+}
