@@ -1,5 +1,7 @@
 package flows
 
+import "math"
+
 // The usual architectures, for standardized rows of any number of columns. Every one begins with [Standardize], see
 // [Flow.Fit].
 
@@ -59,6 +61,16 @@ func repeat(columns, condition, n int, block func(i int) []LayerSpec) Spec {
 	s := Spec{Columns: columns, Condition: condition, Base: BaseSpec{Kind: "normal"}, Layers: []LayerSpec{{Kind: "standardize"}}}
 	for i := range n {
 		s.Layers = append(s.Layers, block(i)...)
+	}
+	return s
+}
+
+// Torus is a flow of angles from −π to π: autoregressive circular splines from the uniform distribution (Rezende et al., 2020,
+// "Normalizing Flows on Tori and Spheres").
+func Torus(columns, condition int) Spec {
+	s := Spec{Columns: columns, Condition: condition, Base: BaseSpec{Kind: "box", Low: -math.Pi, High: math.Pi}}
+	for i := range 4 {
+		s.Layers = append(s.Layers, LayerSpec{Kind: "autoregressive", Map: "circular", Hidden: []int{64, 64}, Flipped: i%2 == 1})
 	}
 	return s
 }

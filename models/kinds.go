@@ -47,4 +47,10 @@ var (
 				Summary: fmt.Sprintf("captions of %d tokens, pictures of %d×%d", c.TextLen, c.ImageSize, c.ImageSize)}
 		},
 	})
+	Density = Register(Kind[flows.Spec, *flows.Flow]{
+		Info: Info{Name: "density", Title: "density of a table"}, New: flows.New,
+		Facts: func(c flows.Spec) Facts {
+			return Facts{Summary: fmt.Sprintf("%d columns given %d, %d layers", c.Columns, c.Condition, len(c.Layers))}
+		},
+	})
 )
