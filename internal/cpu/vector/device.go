@@ -64,6 +64,8 @@ type jobs struct {
 	normaliseGrad normaliseGradJob
 	layerNorm     layerNormJob
 	layerNormGrad layerNormGradJob
+	groupNorm     groupNormJob
+	windows       windowsJob
 
 	couplingInput     couplingInputJob
 	couplingInputGrad couplingInputGradJob
