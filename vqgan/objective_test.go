@@ -21,7 +21,7 @@ func newConvolutions(d *tensor.Device) convolutions {
 	return net
 }
 
-func (n convolutions) FeatureMaps(x *tensor.Tensor) []*tensor.Tensor {
+func (n convolutions) Activations(x *tensor.Tensor) []*tensor.Tensor {
 	a := n.first.Forward(x).ReLU()
 	return []*tensor.Tensor{a, n.second.Forward(a).ReLU()}
 }

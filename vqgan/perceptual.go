@@ -4,8 +4,8 @@ import "github.com/bestiary-ml/bestiary/tensor"
 
 // FeatureNet is a trained network with features of pictures at several depths. Its parameters require no gradients.
 type FeatureNet interface {
-	// FeatureMaps returns features [N, H, W, F] of pictures [N, S, S, C] with values in [−1, 1], from shallow to deep.
-	FeatureMaps(images *tensor.Tensor) []*tensor.Tensor
+	// Activations returns features [N, H, W, F] of pictures [N, S, S, C] with values in [−1, 1], from shallow to deep.
+	Activations(images *tensor.Tensor) []*tensor.Tensor
 }
 
 // Perceptual is the distance of LPIPS (Zhang et al., 2018): that of features normalised at each position, averaged over
@@ -22,7 +22,7 @@ const featureEps = 1e-10
 
 // Distance returns the distance between pictures x and y [N, S, S, C], averaged over them, as [1].
 func (p *Perceptual) Distance(x, y *tensor.Tensor) *tensor.Tensor {
-	f, g := p.Net.FeatureMaps(x), p.Net.FeatureMaps(y)
+	f, g := p.Net.Activations(x), p.Net.Activations(y)
 	var sum *tensor.Tensor
 	for i := range f {
 		d := p.at(i, f[i], g[i])
