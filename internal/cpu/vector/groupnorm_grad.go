@@ -15,7 +15,8 @@ func (d *Device) GroupNormGrad(g kernel.GroupNorm, x, gamma, beta, mean, rstd, g
 	j.gy, j.gx = f32(gy), f32(gx)
 	if j.upstream = j.gy; g.SiLU {
 		if j.upstream = j.gx; j.gx == nil { // rare: only the parameters have a gradient
-			j.upstream = make([]float32, gy.Len)
+			d.upstream = resize(d.upstream, gy.Len)
+			j.upstream = d.upstream
 		}
 	}
 	d.partial = resize(d.partial, 2*g.Pictures*g.Channels)
