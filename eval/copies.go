@@ -10,16 +10,19 @@ import (
 // copy if it is nearer to one than CopyPercentile of the held-out photos are, so that of new photos CopyPercentile would
 // count as copies.
 type CopyTest struct {
-	Copies           Estimate  `json:"copies"`          // share of samples that are copies
-	HeldOut          Estimate  `json:"copies_held_out"` // the same for held-out photos: about CopyPercentile
-	Threshold        float64   `json:"threshold"`       // distance
-	MedianSample     float64   `json:"median_sample"`   // distance of a sample to its nearest training picture
-	MedianHeldOut    float64   `json:"median_held_out"` // distance of a held-out photo to its nearest training picture
-	Training         int       `json:"training"`        // training pictures, with their mirror images
-	Nearest          []int     `json:"-"`               // [samples], row of the nearest training picture
-	Distances        []float64 `json:"-"`               // [samples], to it
-	HeldOutNearest   []int     `json:"-"`               // [held-out], likewise
-	HeldOutDistances []float64 `json:"-"`               // [held-out]
+	Copies        Compared `json:"copies"`          // share of samples that are copies; the floor is that of held-out photos
+	Threshold     float64  `json:"threshold"`       // distance below which a picture counts as a copy
+	MedianSample  float64  `json:"median_sample"`   // distance of a sample to its nearest training picture
+	MedianHeldOut float64  `json:"median_held_out"` // distance of a held-out photo to its nearest training picture
+	Training      int      `json:"training"`        // rows that were searched: training pictures and their mirror images
+
+	Samples, HeldOut []Neighbour `json:"-"` // the nearest training row of each sample and of each held-out row
+}
+
+// Neighbour is the training row that is nearest to a picture.
+type Neighbour struct {
+	Row      int
+	Distance float64
 }
 
 // CopyPercentile is the share of held-out photos that define the threshold of a copy.
@@ -36,42 +39,51 @@ func MeasureCopies(ctx context.Context, samples, heldOut, training Features) (*C
 	}
 	t := &CopyTest{Training: training.Len()}
 	var err error
-	if t.Nearest, t.Distances, err = nearestRows(ctx, samples, training); err != nil {
+	if t.Samples, err = nearestRows(ctx, samples, training); err != nil {
 		return nil, err
 	}
-	if t.HeldOutNearest, t.HeldOutDistances, err = nearestRows(ctx, heldOut, training); err != nil {
+	if t.HeldOut, err = nearestRows(ctx, heldOut, training); err != nil {
 		return nil, err
 	}
-	sorted := slices.Sorted(slices.Values(t.HeldOutDistances))
+	sorted := sortedDistances(t.HeldOut)
 	t.Threshold = percentile(sorted, CopyPercentile)
-	t.MedianHeldOut = percentile(sorted, 0.5)
-	t.MedianSample = percentile(slices.Sorted(slices.Values(t.Distances)), 0.5)
-	t.Copies, t.HeldOut = EstimateMean(below(t.Distances, t.Threshold)), EstimateMean(below(t.HeldOutDistances, t.Threshold))
+	t.MedianHeldOut, t.MedianSample = percentile(sorted, 0.5), percentile(sortedDistances(t.Samples), 0.5)
+	floor := EstimateMean(below(t.HeldOut, t.Threshold))
+	t.Copies = Compared{Estimate: EstimateMean(below(t.Samples, t.Threshold)), Floor: &floor}
 	return t, nil
 }
 
-// below returns 1 for each value below the threshold, and 0 for others.
-func below(values []float64, threshold float64) []float64 {
-	all := make([]float64, len(values))
-	for i, v := range values {
-		if v < threshold {
-			all[i] = 1
-		}
+func sortedDistances(all []Neighbour) []float64 {
+	sorted := make([]float64, len(all))
+	for i, n := range all {
+		sorted[i] = n.Distance
 	}
-	return all
+	slices.Sort(sorted)
+	return sorted
 }
 
-// nearestRows returns, for each row of queries, the nearest row of base and its distance.
-func nearestRows(ctx context.Context, queries, base Features) (rows []int, distances []float64, err error) {
-	rows, distances = make([]int, queries.Len()), make([]float64, queries.Len())
-	err = eachRow(ctx, queries.Len(), func(i int) {
+// below returns 1 for each distance below the threshold, and 0 for others.
+func below(all []Neighbour, threshold float64) []float64 {
+	flags := make([]float64, len(all))
+	for i, n := range all {
+		if n.Distance < threshold {
+			flags[i] = 1
+		}
+	}
+	return flags
+}
+
+// nearestRows returns the nearest row of base for each row of queries.
+func nearestRows(ctx context.Context, queries, base Features) ([]Neighbour, error) {
+	all := make([]Neighbour, queries.Len())
+	err := eachRow(ctx, queries.Len(), func(i int) {
 		best, query := math.Inf(1), queries.Row(i)
 		for j := range base.Len() {
 			if d := squaredDistance(query, base.Row(j)); d < best {
-				best, rows[i] = d, j
+				best, all[i].Row = d, j
 			}
 		}
-		distances[i] = math.Sqrt(best)
+		all[i].Distance = math.Sqrt(best)
 	})
-	return rows, distances, err
+	return all, err
 }

@@ -80,9 +80,16 @@ func TestGolden(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		near("nearest", average(copies.Distances, nil), c.Nearest)
+		near("nearest", meanDistance(copies.Samples), c.Nearest)
 		near("threshold", copies.Threshold, c.Threshold)
 	}
+}
+
+func meanDistance(all []Neighbour) (mean float64) {
+	for _, n := range all {
+		mean += n.Distance / float64(len(all))
+	}
+	return mean
 }
 
 // TestFrechetPaths compares both ways to the root of a product of covariances.
@@ -140,12 +147,12 @@ func TestCopies(t *testing.T) {
 	training, heldOut := madeFeatures(1, 300, 8, 0, 1), madeFeatures(2, 200, 8, 0, 1)
 	fresh := madeFeatures(3, 200, 8, 0, 1)
 	c, err := MeasureCopies(t.Context(), fresh, heldOut, training)
-	if err != nil || c.Copies.Value > 0.04 || c.HeldOut.Value != 0.01 {
+	if err != nil || c.Copies.Value > 0.04 || c.Copies.Floor.Value != 0.01 {
 		t.Errorf("new pictures: %+v, %v", c, err)
 	}
 	copied := Features{slices.Clone(fresh.Rows), 8}
 	copy(copied.Rows, training.Rows[8*7:8*57])
-	if c, err = MeasureCopies(t.Context(), copied, heldOut, training); err != nil || c.Copies.Value < 0.25 || c.Nearest[3] != 10 || c.Distances[3] != 0 {
+	if c, err = MeasureCopies(t.Context(), copied, heldOut, training); err != nil || c.Copies.Value < 0.25 || c.Samples[3] != (Neighbour{10, 0}) {
 		t.Errorf("50 copies of 200: %+v, %v", c, err)
 	}
 }
