@@ -72,7 +72,7 @@ func (j *Judge) Extractor() Extractor {
 	}
 	return Extractor{
 		Name: "Fréchet distance in own features", From: name, Size: j.Size(), Channels: j.Channels(),
-		Extract: func(ctx context.Context, pixels []uint8) (Features, error) {
+		Extract: func(ctx context.Context, pixels []uint8, _ int) (Features, error) {
 			f, _, err := j.Look(ctx, pixels)
 			return f, err
 		},
@@ -122,8 +122,8 @@ type Extractor struct {
 	From     string // where the features come from: "the classifier of runs/judge"
 	Size     int    // side of the pictures that it reads, in pixels; 0 for any
 	Channels int    // of the pictures that it reads; 0 for any
-	// Extract returns the features of pictures with pixels [N, S, S, C] of side size, in their order.
-	Extract func(ctx context.Context, pixels []uint8) (Features, error)
+	// Extract returns the features of pictures with pixels [N, size, size, C], in their order.
+	Extract func(ctx context.Context, pixels []uint8, size int) (Features, error)
 }
 
 // check returns a FieldError if pictures of a size can't be read.

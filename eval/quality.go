@@ -75,14 +75,14 @@ func (r *Reference) Measure(ctx context.Context, g *sample.Generator) (q *Qualit
 		q.Training = r.training.Len()
 	}
 	r.begin("drawing " + g.Model)
-	if q.images, err = g.Draw(ctx, requests, sample.DrawOptions{Seed: r.options.Seed, Progress: r.options.Progress}); err != nil {
+	if q.images, err = g.Draw(ctx, requests, sample.DrawOptions{Seed: r.options.Seed, Sampling: r.options.Sampling, Progress: r.options.Progress}); err != nil {
 		return nil, err
 	}
 	drawn := datasetOf(g, q.images)
 	var features Features
 	if r.extractor != nil {
 		r.begin("features of samples")
-		if features, err = r.extractor.Extract(ctx, drawn.Pixels); err != nil {
+		if features, err = r.extractor.Extract(ctx, drawn.Pixels, g.Size); err != nil {
 			return nil, err
 		}
 		if err := r.distribution(ctx, q, features); err != nil {
@@ -229,7 +229,7 @@ func (r *Reference) reconstruction(ctx context.Context, q *Quality, g *sample.Ge
 	if r.extractor == nil {
 		return nil
 	}
-	f, err := r.extractor.Extract(ctx, again.Pixels)
+	f, err := r.extractor.Extract(ctx, again.Pixels, g.Size)
 	if err != nil {
 		return err
 	}

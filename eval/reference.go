@@ -6,6 +6,7 @@ import (
 
 	"github.com/bestiary-ml/bestiary/data"
 	"github.com/bestiary-ml/bestiary/fault"
+	"github.com/bestiary-ml/bestiary/nn/sampling"
 	"github.com/bestiary-ml/bestiary/sample"
 	"github.com/bestiary-ml/bestiary/tensor"
 )
@@ -14,6 +15,7 @@ import (
 type QualityOptions struct {
 	Samples   int                   // pictures to draw; 0: as many as there are held-out ones, and at most 2,000
 	Seed      uint64                // of the samples
+	Sampling  *sampling.Options     // of the samples; nil is sampling.Default()
 	Judges    []*Judge              // classifiers of the class asked for, and of attributes of captions
 	Features  *Extractor            // in which sets of pictures are compared; nil: the features of the first judge, if any
 	CLIP      *sample.TextToImage   // finds prompts of generated pictures; nil: no retrieval
@@ -110,17 +112,17 @@ func (r *Reference) extract(ctx context.Context) (err error) {
 		return err
 	}
 	r.begin("features of photos")
-	if r.unseen, err = r.extractor.Extract(ctx, r.heldOut.Pixels); err != nil || r.training == nil {
+	if r.unseen, err = r.extractor.Extract(ctx, r.heldOut.Pixels, r.heldOut.Size); err != nil || r.training == nil {
 		return err
 	}
-	if r.floorFeatures, err = r.extractor.Extract(ctx, r.floor.Pixels); err != nil {
+	if r.floorFeatures, err = r.extractor.Extract(ctx, r.floor.Pixels, r.floor.Size); err != nil {
 		return err
 	}
-	seen, err := r.extractor.Extract(ctx, r.training.Pixels)
+	seen, err := r.extractor.Extract(ctx, r.training.Pixels, r.training.Size)
 	if err != nil {
 		return err
 	}
-	mirror, err := r.extractor.Extract(ctx, mirrored(r.training).Pixels)
+	mirror, err := r.extractor.Extract(ctx, mirrored(r.training).Pixels, r.training.Size)
 	r.seen = both(seen, mirror)
 	return err
 }

@@ -10,6 +10,7 @@ import (
 	"github.com/bestiary-ml/bestiary/fault"
 	"github.com/bestiary-ml/bestiary/internal/run"
 	"github.com/bestiary-ml/bestiary/models"
+	"github.com/bestiary-ml/bestiary/nn/sampling"
 	"github.com/bestiary-ml/bestiary/tensor"
 )
 
@@ -40,6 +41,7 @@ type Request struct {
 // before it.
 type DrawOptions struct {
 	Seed     uint64
+	Sampling *sampling.Options     // nil is sampling.Default()
 	Progress func(done, total int) // after each batch; may be nil
 }
 

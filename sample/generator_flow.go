@@ -34,6 +34,9 @@ func (p *Flow) drawFor(ctx context.Context, requests []Request, o DrawOptions) (
 	if err := checkPixels("Samples", len(requests), p.Size()); err != nil {
 		return nil, err
 	}
+	if err := (Options{Sampling: o.Sampling}).Validate(); err != nil {
+		return nil, err
+	}
 	all, done := make([]*image.NRGBA, len(requests)), 0
 	for class, name := range p.data.Classes {
 		var places []int // of the requests for the class
@@ -48,7 +51,7 @@ func (p *Flow) drawFor(ctx context.Context, requests []Request, o DrawOptions) (
 				return nil, err
 			}
 			n := min(batch, len(places))
-			drawn, err := p.draw(n, class, 1, g)
+			drawn, err := p.draw(n, class, settings(o.Sampling).Temperature, g)
 			if err != nil {
 				return nil, err
 			}

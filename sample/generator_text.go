@@ -38,7 +38,7 @@ func (p *TextToImage) drawFor(ctx context.Context, requests []Request, o DrawOpt
 				some = append(some, prompt)
 			}
 		}
-		g := GenerateOptions{Prompts: some, Seed: o.Seed + uint64(round), Truncate: true}
+		g := GenerateOptions{Prompts: some, Seed: o.Seed + uint64(round), Sampling: o.Sampling, Truncate: true}
 		if o.Progress != nil {
 			g.Rows = func(r Rows) { o.Progress(done+len(some)*r.Done/r.Total, len(requests)) }
 		}
