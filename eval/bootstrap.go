@@ -51,6 +51,20 @@ func EstimateMean(values []float64) Estimate {
 	return e
 }
 
+// EstimateShare is EstimateMean of values that are 0 or 1. If all are equal, no resampled set differs; the interval is then
+// that of Clopper and Pearson (1934): of n zeros, from 0 to 1 − 0.025^(1/n).
+func EstimateShare(values []float64) Estimate {
+	e := EstimateMean(values)
+	bound := math.Pow(0.025, 1/float64(len(values)))
+	switch e.Value {
+	case 0:
+		e.High = 1 - bound
+	case 1:
+		e.Low = bound
+	}
+	return e
+}
+
 // EstimateFrechet returns the Fréchet distance of two sets with its interval; both sets are drawn again. A set that is
 // drawn with replacement has fewer different pictures, which raises the distance. The interval is therefore moved down by
 // the difference between the mean of the resampled distances and the distance itself. rounds is the number of resampled

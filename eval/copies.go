@@ -48,8 +48,8 @@ func MeasureCopies(ctx context.Context, samples, heldOut, training Features) (*C
 	sorted := sortedDistances(t.HeldOut)
 	t.Threshold = percentile(sorted, CopyPercentile)
 	t.MedianHeldOut, t.MedianSample = percentile(sorted, 0.5), percentile(sortedDistances(t.Samples), 0.5)
-	floor := EstimateMean(below(t.HeldOut, t.Threshold))
-	t.Copies = Compared{Estimate: EstimateMean(below(t.Samples, t.Threshold)), Floor: &floor}
+	floor := EstimateShare(below(t.HeldOut, t.Threshold))
+	t.Copies = Compared{Estimate: EstimateShare(below(t.Samples, t.Threshold)), Floor: &floor}
 	return t, nil
 }
 

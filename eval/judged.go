@@ -56,8 +56,8 @@ func (r *Reference) judgeClasses(ctx context.Context, q *Quality, j *Judge, draw
 	for i, row := range photos {
 		real[i] = right(row, r.heldOut.Label(i))
 	}
-	floor := EstimateMean(real)
-	q.ClassAccuracy = &Compared{Estimate: EstimateMean(samples), Floor: &floor}
+	floor := EstimateShare(real)
+	q.ClassAccuracy = &Compared{Estimate: EstimateShare(samples), Floor: &floor}
 	return nil
 }
 
@@ -212,7 +212,7 @@ func (r *Reference) retrieval(ctx context.Context, pixels []uint8) (*Retrieval10
 				five[i] = 1
 			}
 		}
-		*set.top1, *set.top5 = EstimateMean(first), EstimateMean(five)
+		*set.top1, *set.top5 = EstimateShare(first), EstimateShare(five)
 	}
 	return result, nil
 }

@@ -119,6 +119,9 @@ func TestEstimates(t *testing.T) {
 	if again := EstimateMean(values); again != e {
 		t.Errorf("%v the second time, %v the first", again, e)
 	}
+	if e := EstimateShare(make([]float64, 100)); e.Value != 0 || e.Low != 0 || math.Abs(e.High-0.0362) > 1e-4 {
+		t.Errorf("none of 100: %v", e)
+	}
 	if e := EstimateMean(nil); !math.IsNaN(e.Value) {
 		t.Errorf("without values: %v", e)
 	}

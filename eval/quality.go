@@ -143,8 +143,8 @@ func (r *Reference) distribution(ctx context.Context, q *Quality, features Featu
 			into  **Compared
 			value Estimate
 		}{
-			{&q.Frechet, d}, {&q.Precision, EstimateMean(m.precision)}, {&q.Recall, EstimateMean(m.recall)},
-			{&q.Density, EstimateMean(m.density)}, {&q.Coverage, EstimateMean(m.coverage)},
+			{&q.Frechet, d}, {&q.Precision, EstimateShare(m.precision)}, {&q.Recall, EstimateShare(m.recall)},
+			{&q.Density, EstimateMean(m.density)}, {&q.Coverage, EstimateShare(m.coverage)},
 		} {
 			if i == 0 {
 				*figure.into = &Compared{Estimate: figure.value}
@@ -193,9 +193,9 @@ func (r *Reference) bayes(ctx context.Context, q *Quality, g *sample.Generator) 
 			with[i] = 1
 		}
 	}
-	q.Bayes = &Compared{Estimate: EstimateMean(plain)}
+	q.Bayes = &Compared{Estimate: EstimateShare(plain)}
 	if r.training != nil {
-		q.BayesWithPrior = &Compared{Estimate: EstimateMean(with)}
+		q.BayesWithPrior = &Compared{Estimate: EstimateShare(with)}
 	}
 	most := largest(counts)
 	majority := make([]float64, n)
@@ -204,7 +204,7 @@ func (r *Reference) bayes(ctx context.Context, q *Quality, g *sample.Generator) 
 			majority[i] = 1
 		}
 	}
-	rate := EstimateMean(majority)
+	rate := EstimateShare(majority)
 	q.MajorityRate = &rate
 	return nil
 }

@@ -2,6 +2,7 @@ package sample
 
 import (
 	"context"
+	"fmt"
 	"image"
 	"slices"
 	"strings"
@@ -120,7 +121,7 @@ func OpenGenerator(ctx context.Context, dir, model string, d *tensor.Device) (*G
 	case model == "" && len(there) > 1:
 		return nil, fault.Field("Model", nil, "is missing: %s holds %s; name the one to use", dir, strings.Join(there, " and "))
 	case model == "" && len(there) == 0:
-		return nil, &fault.Missing{Run: dir, Model: missingGenerator(dir), There: trained(dir)}
+		return nil, noGenerator(dir, known)
 	case model == "":
 		model = there[0]
 	case !slices.Contains(there, model):
@@ -129,16 +130,16 @@ func OpenGenerator(ctx context.Context, dir, model string, d *tensor.Device) (*G
 	return generators[slices.Index(known, model)].open(ctx, dir, d)
 }
 
-// missingGenerator names the generator that a run lacks: the first whose needs the run has.
-func missingGenerator(dir string) string {
+// noGenerator returns the error for a run without a generator: a [*fault.Missing] for the first whose needs the run has.
+func noGenerator(dir string, known []string) error {
 	there := trained(dir)
-	for _, kind := range generators {
-		info, _ := models.Lookup(kind.model)
+	for _, model := range known {
+		info, _ := models.Lookup(model)
 		if !slices.ContainsFunc(info.Needs, func(need string) bool { return !slices.Contains(there, need) }) {
-			return kind.model
+			return &fault.Missing{Run: dir, Model: model, There: there}
 		}
 	}
-	return generators[0].model
+	return fmt.Errorf("%s: holds no generator, which would be a %s; name another run", dir, strings.Join(known, " or a "))
 }
 
 // trained returns the names of the models of a run folder.

@@ -86,7 +86,7 @@ to stderr. The exit code is 0 for success, 1 for a failure and 2 for wrong usage
 		return usagef("%w; see %s --help", err, c.CommandPath())
 	})
 	root.AddCommand(
-		newDemo(), newTrain(), newSample(), newGenerate(), newReconstruct(), newInterpolate(), newEval(),
+		newDemo(), newTrain(), newSample(), newGenerate(), newReconstruct(), newInterpolate(), newEval(), newCompare(),
 		newImport(), newExport(), newVerify(),
 		newBench(), newCache(), newDoctor(), newVersion(),
 	)
