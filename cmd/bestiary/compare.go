@@ -88,11 +88,7 @@ func (f *compareFlags) execute(c *cobra.Command, runs []string) error {
 	if err != nil {
 		return err
 	}
-	var trained []data.Description
-	for _, g := range generators {
-		trained = append(trained, g.Data)
-	}
-	o, err := f.options(c, f.device, trained...)
+	o, err := f.options(c, f.device, generators...)
 	if err != nil {
 		return err
 	}

@@ -73,7 +73,7 @@ Any generator, with --classifier, --inception, --clip, --samples or --copies (of
 			return err
 		}
 		if f.copies != "" {
-			if err := checkPNG(f.copies); err != nil {
+			if err := checkPNGOf("--copies", f.copies); err != nil {
 				return err
 			}
 		}
@@ -265,7 +265,7 @@ func (f *evalFlags) generator(c *cobra.Command, model string) error {
 
 // quality measures samples of a generator, and of that of --beside. judge has the run's CLIP, or is nil.
 func (f *evalFlags) quality(c *cobra.Command, g *sample.Generator, heldOut, training *data.Dataset, judge *sample.TextToImage) (*eval.Quality, error) {
-	o, err := f.options(c, f.device, g.Data)
+	o, err := f.options(c, f.device, g)
 	if err != nil {
 		return nil, err
 	}

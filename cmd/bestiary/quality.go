@@ -37,8 +37,9 @@ func (q *qualityFlags) asked(c *cobra.Command) bool {
 	return len(q.classifiers) > 0 || q.inception != "" || q.clip != "" || c.Flags().Changed("samples")
 }
 
-// options opens what judges the pictures. It warns if a classifier has seen pictures that a generator was trained on.
-func (q *qualityFlags) options(c *cobra.Command, device *deviceFlags, trained ...data.Description) (o eval.QualityOptions, err error) {
+// options opens what judges the pictures of generators. It warns if a classifier has seen pictures that a generator was
+// trained on.
+func (q *qualityFlags) options(c *cobra.Command, device *deviceFlags, generators ...*sample.Generator) (o eval.QualityOptions, err error) {
 	o = eval.QualityOptions{Samples: q.samples, Seed: q.seed, Sampling: &q.sampling}
 	if err := o.Validate(); err != nil {
 		return o, err
@@ -52,10 +53,13 @@ func (q *qualityFlags) options(c *cobra.Command, device *deviceFlags, trained ..
 		if err != nil {
 			return o, err
 		}
-		for _, t := range trained {
-			if sharesPictures(j.Dataset(), t) {
-				fmt.Fprintf(c.ErrOrStderr(), "--classifier %s: was trained on pictures that a generator was also trained on, so its features favour them; use disjoint parts, such as --part 1/4 and --part 2-4/4\n", dir)
-				break
+		for _, g := range generators {
+			if j.Size() != g.Size || j.Channels() != g.Channels {
+				return o, usagef("--classifier %s: reads pictures of %d pixels with %d channels, and %s draws %d with %d; train one for these with \"bestiary train classifier --image-size %d --channels %d\"",
+					dir, j.Size(), j.Channels(), g.Run, g.Size, g.Channels, g.Size, g.Channels)
+			}
+			if sharesPictures(j.Dataset(), g.Data) {
+				fmt.Fprintf(c.ErrOrStderr(), "--classifier %s: was trained on pictures that %s was also trained on, so its features favour them; use disjoint parts, such as --part 1/4 and --part 2-4/4\n", dir, g.Run)
 			}
 		}
 		o.Judges = append(o.Judges, j)
