@@ -1,6 +1,7 @@
 package eval
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"math"
@@ -65,23 +66,39 @@ func EstimateShare(values []float64) Estimate {
 	return e
 }
 
+// frechetRounds is the number of resampled sets for Fréchet distances.
+const frechetRounds = 200
+
 // EstimateFrechet returns the Fréchet distance of two sets with its interval; both sets are drawn again. A set that is
 // drawn with replacement has fewer different pictures, which raises the distance. The interval is therefore moved down by
 // the difference between the mean of the resampled distances and the distance itself. rounds is the number of resampled
-// sets, 0 for as many as take little time: 200 for up to 256 features, and down to 20 for more.
+// sets, 0 for 200. With more than 256 features, the distances of resampled sets are computed by their derivatives by the
+// pictures' weights, as each would take minutes.
 func EstimateFrechet(ctx context.Context, real, fake Features, rounds int) (Estimate, error) {
-	value, err := FrechetDistance(ctx, real, fake)
+	if err := checkPair(real, fake, 2); err != nil {
+		return Estimate{}, err
+	}
+	rounds = cmp.Or(rounds, frechetRounds)
+	realIndex, fakeIndex := make([]int, real.Len()), make([]int, fake.Len())
+	again := func(int) (float64, error) { return frechet(ctx, real, fake, realIndex, fakeIndex) }
+	var value float64
+	var err error
+	if real.Dim > maxResampledDim {
+		var byReal, byFake []float64
+		value, byReal, byFake, err = linearFrechet(ctx, real, fake)
+		again = func(int) (float64, error) {
+			return resampledLinear(value, byReal, byFake, realIndex, fakeIndex), nil
+		}
+	} else {
+		value, err = frechet(ctx, real, fake, nil, nil)
+	}
 	if err != nil {
 		return Estimate{}, err
 	}
-	if rounds == 0 {
-		rounds = min(200, max(20, 200*256/real.Dim))
-	}
-	realIndex, fakeIndex := make([]int, real.Len()), make([]int, fake.Len())
 	return estimate(value, rounds, true, func(round int) (float64, error) {
 		resample(realIndex, real.Len(), 1, uint32(round))
 		resample(fakeIndex, fake.Len(), 2, uint32(round))
-		return frechet(ctx, real, fake, realIndex, fakeIndex)
+		return again(round)
 	})
 }
 

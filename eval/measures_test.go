@@ -9,6 +9,7 @@ import (
 	"testing"
 
 	"github.com/bestiary-ml/bestiary/fault"
+	"gonum.org/v1/gonum/mat"
 )
 
 // madeFeatures are the features of testdata/make_golden.py.
@@ -142,6 +143,73 @@ func TestEstimates(t *testing.T) {
 	slices.Sort(other)
 	if width, want := f.High-f.Low, percentile(other, 0.975)-percentile(other, 0.025); width < want/1.6 || width > want*1.6 {
 		t.Errorf("an interval of width %v, other samples spread by %v", width, want)
+	}
+}
+
+// TestLinearFrechet compares the derivatives with differences, for fewer and for more rows than features, and the interval
+// with that of distances which are computed one by one.
+func TestLinearFrechet(t *testing.T) {
+	for _, dim := range []int{6, 64} {
+		a, b := madeFeatures(1, 50, dim, 0, 1), madeFeatures(2, 40, dim, 0.5, 1.5)
+		want, err := FrechetDistance(t.Context(), a, b)
+		if err != nil {
+			t.Fatal(err)
+		}
+		value, byA, byB, err := linearFrechet(t.Context(), a, b)
+		if err != nil || math.Abs(value-want) > 1e-9*want {
+			t.Fatal(value, want, err)
+		}
+		// The distance of the sets in which picture 3 has the weight 1 + h, with mean and covariance as of weighted rows.
+		const h = 1e-4
+		for set, by := range [][]float64{byA, byB} {
+			m1, x1 := centred(a, nil)
+			m2, x2 := centred(b, nil)
+			distance := func(h float64) float64 {
+				n1, n2 := slices.Clone(m1), slices.Clone(m2)
+				y1, y2 := mat.DenseCopyOf(x1), mat.DenseCopyOf(x2)
+				mean, rows := n1, y1
+				if set == 1 {
+					mean, rows = n2, y2
+				}
+				count := float64(len(by))
+				for c, v := range rows.RawRowView(3) {
+					mean[c] += h / count * v * math.Sqrt(count-1)
+				}
+				for c, v := range rows.RawRowView(3) {
+					rows.Set(3, c, v*math.Sqrt(1+h))
+				}
+				root, err := rootOfFew(y1, y2)
+				if err != nil {
+					t.Fatal(err)
+				}
+				d := sumSquares(y1) + sumSquares(y2) - 2*root
+				for c := range n1 {
+					d += (n1[c] - n2[c]) * (n1[c] - n2[c])
+				}
+				return d
+			}
+			if slope := (distance(h) - distance(-h)) / (2 * h); math.Abs(slope-by[3]) > 1e-5*(math.Abs(slope)+want/50) {
+				t.Errorf("dim %d, set %d: derivative %v, by differences %v", dim, set, by[3], slope)
+			}
+		}
+	}
+	a, b := madeFeatures(1, 200, 6, 0, 1), madeFeatures(2, 200, 6, 0.5, 1.5)
+	full, err := EstimateFrechet(t.Context(), a, b, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	value, byA, byB, err := linearFrechet(t.Context(), a, b)
+	if err != nil {
+		t.Fatal(err)
+	}
+	indexA, indexB := make([]int, 200), make([]int, 200)
+	linear, err := estimate(value, frechetRounds, true, func(round int) (float64, error) {
+		resample(indexA, 200, 1, uint32(round))
+		resample(indexB, 200, 2, uint32(round))
+		return resampledLinear(value, byA, byB, indexA, indexB), nil
+	})
+	if width, want := linear.High-linear.Low, full.High-full.Low; err != nil || math.Abs(width/want-1) > 0.2 {
+		t.Errorf("interval %v by derivatives, %v by distances, %v", linear, full, err)
 	}
 }
 

@@ -122,38 +122,39 @@ func (r *Reference) Measure(ctx context.Context, g *sample.Generator) (q *Qualit
 	return q, nil
 }
 
-// distribution compares samples with held-out photos in features.
-func (r *Reference) distribution(ctx context.Context, q *Quality, features Features) error {
+// distribution compares samples with held-out photos in features, and as the floor training photos with these.
+func (r *Reference) distribution(ctx context.Context, q *Quality, features Features) (err error) {
 	q.Features, q.FrechetName = r.extractor.From, r.extractor.Name
 	r.begin("distances")
-	sets := []Features{features}
-	if r.training != nil {
-		sets = append(sets, r.floorFeatures)
+	if r.training != nil && r.floorFigures == nil {
+		if r.floorFigures, err = r.distances(ctx, r.floorFeatures); err != nil {
+			return err
+		}
 	}
-	for i, set := range sets {
-		d, err := EstimateFrechet(ctx, r.unseen, set, r.options.Resamples)
-		if err != nil {
-			return err
-		}
-		m, err := newManifold(ctx, r.unseen, set)
-		if err != nil {
-			return err
-		}
-		for _, figure := range []struct {
-			into  **Compared
-			value Estimate
-		}{
-			{&q.Frechet, d}, {&q.Precision, EstimateShare(m.precision)}, {&q.Recall, EstimateShare(m.recall)},
-			{&q.Density, EstimateMean(m.density)}, {&q.Coverage, EstimateShare(m.coverage)},
-		} {
-			if i == 0 {
-				*figure.into = &Compared{Estimate: figure.value}
-			} else {
-				(*figure.into).Floor = &figure.value
-			}
+	own, err := r.distances(ctx, features)
+	if err != nil {
+		return err
+	}
+	for i, into := range []**Compared{&q.Frechet, &q.Precision, &q.Recall, &q.Density, &q.Coverage} {
+		*into = &Compared{Estimate: own[i]}
+		if r.training != nil {
+			(*into).Floor = &r.floorFigures[i]
 		}
 	}
 	return nil
+}
+
+// distances returns the Fréchet distance, precision, recall, density and coverage of a set.
+func (r *Reference) distances(ctx context.Context, set Features) ([]Estimate, error) {
+	d, err := EstimateFrechet(ctx, r.unseen, set, r.options.Resamples)
+	if err != nil {
+		return nil, err
+	}
+	m, err := newManifold(ctx, r.unseen, set)
+	if err != nil {
+		return nil, err
+	}
+	return []Estimate{d, EstimateShare(m.precision), EstimateShare(m.recall), EstimateMean(m.density), EstimateShare(m.coverage)}, nil
 }
 
 // bayes measures the class by the densities of held-out photos.

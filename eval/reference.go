@@ -19,7 +19,7 @@ type QualityOptions struct {
 	Judges    []*Judge              // classifiers of the class asked for, and of attributes of captions
 	Features  *Extractor            // in which sets of pictures are compared; nil: the features of the first judge, if any
 	CLIP      *sample.TextToImage   // finds prompts of generated pictures; nil: no retrieval
-	Resamples int                   // of the intervals of Fréchet distances; 0: chosen by the number of features
+	Resamples int                   // resampled sets for the intervals of Fréchet distances; 0: 200
 	Begin     func(what string)     // called before each measurement with its name; may be nil
 	Progress  func(done, total int) // of the drawing; may be nil
 }
@@ -36,7 +36,7 @@ func (o QualityOptions) Validate() error {
 		return fault.Field("Samples", o.Samples, "must be from 1 to %d pictures, or 0 for as many as are held out", MaxSamples)
 	}
 	if o.Resamples < 0 || o.Resamples > 10_000 {
-		return fault.Field("Resamples", o.Resamples, "must be from 1 to 10000, or 0 to choose by the number of features")
+		return fault.Field("Resamples", o.Resamples, "must be from 1 to 10000, or 0 for 200")
 	}
 	return nil
 }
@@ -53,6 +53,7 @@ type Reference struct {
 
 	unseen, seen, floorFeatures Features // of heldOut, of training and its mirror images, of floor
 	unseenPixels, seenPixels    Features
+	floorFigures                []Estimate // of distribution, once computed
 }
 
 // NewReference computes the features of real pictures. training may be nil. All pictures have the size of the generators.
