@@ -22,7 +22,7 @@ func (r *Reference) judge(ctx context.Context, q *Quality, g *sample.Generator, 
 		switch attributes := j.Config().Attributes; {
 		case attributes && g.Classes == nil && q.Attributes == nil:
 			r.judgeAttributes(q, j.Config().Classes, requests, drawn, photos)
-		case !attributes && len(r.heldOut.Classes) > 1 && q.ClassAccuracy == nil:
+		case !attributes && g.Classes != nil && q.ClassAccuracy == nil:
 			if err := r.judgeClasses(ctx, q, j, drawn, photos); err != nil {
 				return err
 			}
@@ -37,14 +37,19 @@ func (r *Reference) judgeClasses(ctx context.Context, q *Quality, j *Judge, draw
 	if err != nil {
 		return err
 	}
+	if assigned == nil {
+		return nil
+	}
 	right := func(row []float64, label int) float64 {
-		sums := make([]float64, len(r.heldOut.Classes))
+		sums, other := make([]float64, len(r.heldOut.Classes)), 0.0 // other: the largest of a class that nobody asks for
 		for k, p := range row {
 			if assigned[k] >= 0 {
 				sums[assigned[k]] += p
+			} else {
+				other = max(other, p)
 			}
 		}
-		if largest(sums) == label {
+		if largest(sums) == label && sums[label] > other {
 			return 1
 		}
 		return 0
@@ -63,7 +68,8 @@ func (r *Reference) judgeClasses(ctx context.Context, q *Quality, j *Judge, draw
 
 // assign returns, for each class of the classifier, the class of the pictures that it is: that of the same name if the
 // classifier knows all of them. Otherwise, such as for a classifier of breeds and pictures by species, it is the class
-// to whose photos the classifier gives it the most probability; −1 if it never sees it.
+// to whose photos the classifier gives it the most probability. A class that is none of these is −1. It returns nil if
+// there is nothing to tell apart: one class, which the classifier doesn't know.
 func (r *Reference) assign(ctx context.Context, j *Judge, photos [][]float64) ([]int, error) {
 	own := j.Config().Classes
 	assigned := make([]int, len(own))
@@ -75,6 +81,9 @@ func (r *Reference) assign(ctx context.Context, j *Judge, photos [][]float64) ([
 			assigned[k] = label
 		}
 		return assigned, nil
+	}
+	if len(r.heldOut.Classes) < 2 {
+		return nil, nil
 	}
 	sums := make([][]float64, len(own)) // [classes of the classifier][classes of the pictures]
 	for k := range sums {

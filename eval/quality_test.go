@@ -94,6 +94,43 @@ func TestQualityFindsCopies(t *testing.T) {
 	}
 }
 
+// TestClassOfBreeds checks how classes of a classifier stand for those of the pictures.
+func TestClassOfBreeds(t *testing.T) {
+	pets := toy.Pets(20)
+	pets.Labels = slices.Repeat([]int{0, 1}, 10)
+	r, err := NewReference(t.Context(), pets, nil, QualityOptions{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	d := openDevice(t)
+	check := func(j *Judge, row []float64, want float64) {
+		t.Helper()
+		photos := slices.Repeat([][]float64{row}, 20)
+		for i := range photos { // a cat is like row, a dog the other way round
+			if i%2 == 1 {
+				photos[i] = slices.Clone(row)
+				slices.Reverse(photos[i])
+			}
+		}
+		q := &Quality{}
+		if err := r.judgeClasses(t.Context(), q, j, photos, photos); err != nil || q.ClassAccuracy.Value != want {
+			t.Errorf("%v: %v, %v, want %v", row, q.ClassAccuracy, err, want)
+		}
+	}
+	check(toyJudge(t, d, 32, false, "persian", "tabby", "poodle"), []float64{0.6, 0.3, 0.1}, 1)
+	check(toyJudge(t, d, 32, false, "cat", "owl", "dog"), []float64{0.5, 0.3, 0.2}, 1)
+	check(toyJudge(t, d, 32, false, "cat", "owl", "dog"), []float64{0.3, 0.5, 0.2}, 0) // takes both for owls
+	one := *pets
+	one.Classes, one.Labels = []string{"cat"}, make([]int, 20)
+	if r, err = NewReference(t.Context(), &one, nil, QualityOptions{}); err != nil {
+		t.Fatal(err)
+	}
+	q := &Quality{}
+	if err := r.judgeClasses(t.Context(), q, toyJudge(t, d, 32, false, "owl", "newt"), nil, nil); err != nil || q.ClassAccuracy != nil {
+		t.Error(q.ClassAccuracy, err)
+	}
+}
+
 // TestBayes checks accuracies by densities that are known.
 func TestBayes(t *testing.T) {
 	pets := toy.Pets(60)

@@ -106,6 +106,7 @@ func (f *compareFlags) execute(c *cobra.Command, runs []string) error {
 		if err != nil {
 			return fmt.Errorf("%s: %w", g.Run, err)
 		}
+		notMeasured(c, o, g, q)
 		all = append(all, q)
 	}
 	return f.print(c, all)

@@ -283,6 +283,7 @@ func (f *evalFlags) quality(c *cobra.Command, g *sample.Generator, heldOut, trai
 	if err != nil {
 		return nil, err
 	}
+	notMeasured(c, o, g, q)
 	if f.beside != "" {
 		d, err := f.device.open()
 		if err != nil {

@@ -88,6 +88,20 @@ func (q *qualityFlags) options(c *cobra.Command, device *deviceFlags, generators
 	return o, nil
 }
 
+// notMeasured says which figures are missing although a classifier was given, and why.
+func notMeasured(c *cobra.Command, o eval.QualityOptions, g *sample.Generator, q *eval.Quality) {
+	for _, j := range o.Judges {
+		switch attributes := j.Config().Attributes; {
+		case attributes && g.Classes != nil:
+			fmt.Fprintf(c.ErrOrStderr(), "attributes are not measured: the %s draws classes, not prompts that name some\n", g.Model)
+		case attributes && q.Attributes == nil:
+			fmt.Fprintln(c.ErrOrStderr(), "attributes are not measured: no prompt has a word that the classifier knows")
+		case !attributes && g.Classes != nil && q.ClassAccuracy == nil:
+			fmt.Fprintln(c.ErrOrStderr(), "class_accuracy is not measured: there is one class, and the classifier doesn't know it; train one with pictures of others beside it")
+		}
+	}
+}
+
 // sharesPictures reports whether two trainings may have pictures in common.
 func sharesPictures(a, b data.Description) bool {
 	if a.Path == "" || !samePath(data.Description{Path: a.Path, From: a.From}, b) || disjoint(a.Split, b.Split) {
