@@ -74,7 +74,7 @@ func (r *Reference) Measure(ctx context.Context, g *sample.Generator) (q *Qualit
 	if r.training != nil {
 		q.Training = r.training.Len()
 	}
-	r.begin("drawing " + g.Model)
+	r.begin("samples of the " + g.Model)
 	if q.images, err = g.Draw(ctx, requests, sample.DrawOptions{Seed: r.options.Seed, Sampling: r.options.Sampling, Progress: r.options.Progress}); err != nil {
 		return nil, err
 	}
