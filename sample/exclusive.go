@@ -4,25 +4,16 @@ import (
 	"context"
 
 	"github.com/bestiary-ml/bestiary/fault"
-	"github.com/bestiary-ml/bestiary/internal/engine"
 	"github.com/bestiary-ml/bestiary/tensor"
 )
 
-// exclusive calls f while no other pipeline uses the device. It returns early if the context ends before that, and turns
-// failures of the device within f into errors.
+// exclusive calls f while nothing else computes on the device, see [tensor.Device.Exclusive].
 func exclusive[T any](ctx context.Context, d *tensor.Device, f func() (T, error)) (result T, err error) {
-	defer fault.Catch(&err)
-	if err := ctx.Err(); err != nil {
-		return result, err
-	}
-	turn := engine.Turn(d)
-	select {
-	case turn <- struct{}{}:
-		defer func() { <-turn }()
-	case <-ctx.Done():
-		return result, ctx.Err()
-	}
-	return f()
+	err = d.Exclusive(ctx, func() (err error) {
+		result, err = f()
+		return err
+	})
+	return result, err
 }
 
 // checkDevice returns an error for a device that is nil.

@@ -135,8 +135,8 @@ func (p *TextToImage) Pictures(pixels []uint8) []*image.NRGBA {
 	return Split(pixels, p.Size(), p.Channels())
 }
 
-// Use calls f with the device and the models while no other pipeline uses the device. f must not call methods of
-// pipelines on this device, which would deadlock. A failure of the device within f becomes Use's error.
+// Use calls f with the device and the models while nothing else computes on the device, see [tensor.Device.Exclusive]. A
+// failure of the device within f becomes Use's error.
 func (p *TextToImage) Use(ctx context.Context, f func(d *tensor.Device, m TextToImageModels) error) error {
 	_, err := exclusive(ctx, p.device, func() (struct{}, error) { return struct{}{}, f(p.device, p.models) })
 	return err

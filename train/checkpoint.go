@@ -59,12 +59,17 @@ func (t *trainer[B]) commit(withWeights, withState bool) error {
 		return err
 	}
 	c.Log(t.report.metrics)
-	if withWeights {
-		err = t.saveWeights(c)
-	}
-	if err == nil && withState {
-		err = t.saveState(c)
-	}
+	err = t.exclusive(func() error {
+		if withWeights {
+			if err := t.saveWeights(c); err != nil {
+				return err
+			}
+		}
+		if withState {
+			return t.saveState(c)
+		}
+		return nil
+	})
 	if err != nil {
 		c.Abort()
 		return err

@@ -2,11 +2,11 @@ package train
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"runtime/debug"
 
-	"github.com/bestiary-ml/bestiary/fault"
 	"github.com/bestiary-ml/bestiary/internal/run"
 	"github.com/bestiary-ml/bestiary/nn"
 )
@@ -29,24 +29,35 @@ type Result struct {
 	HighLoss *HighLoss // not nil: the loss has become far larger than at the start, so the weights are of no use
 }
 
-// Interrupted is the error of a training that its context stopped. The checkpoint is saved.
+// Interrupted is the error of a training that its context stopped.
 type Interrupted struct {
 	Model string
-	Step  int // of the checkpoint
+	Step  int    // of the checkpoint that was saved; 0: the training stopped before its first step, and saved nothing
+	Run   string // path of the run folder
+	Began bool   // the run folder had the training before, so it can be resumed as before
 }
 
 // Error implements error.
 func (e *Interrupted) Error() string {
-	return fmt.Sprintf("%s: interrupted; saved after step %d", e.Model, e.Step)
+	switch {
+	case e.Step > 0:
+		return fmt.Sprintf("%s: interrupted; saved after step %d", e.Model, e.Step)
+	case e.Began:
+		return fmt.Sprintf("%s: interrupted before its first step; %s is as it was and can be resumed again", e.Model, e.Run)
+	}
+	return fmt.Sprintf("%s: interrupted before its first step; nothing was saved, so start it again", e.Model)
 }
 
 // Unwrap makes errors.Is(err, context.Canceled) true.
 func (e *Interrupted) Unwrap() error { return context.Canceled }
 
 // Run trains until the steps are done, early stopping ends the training, or ctx ends. In the last case it finishes the
-// step, saves a checkpoint and returns an [*Interrupted]. Afterwards the module is in evaluation mode. Without an error,
+// step, saves a checkpoint and returns an [*Interrupted]; before the first step it changes nothing. Afterwards the module is in evaluation mode. Without an error,
 // it has the weights that the run folder dir has: the averaged ones with [Config.EMA], the best with [Config.Patience],
 // otherwise the last.
+//
+// A training shares its device with pipelines and other trainings: each step, evaluation, checkpoint and drawing of samples
+// is a call of [tensor.Device.Exclusive].
 //
 // A new training makes the run folder if there is none, and fails if it already has the model. A resumed training takes
 // its settings from c, too; [Saved] reads those of the run. Settings that don't fit are a [*fault.FieldError].
@@ -56,6 +67,9 @@ func Run[B Batch](ctx context.Context, dir string, task Task[B], c Config, o Opt
 	}
 	if err := c.validateFor(task.subject()); err != nil {
 		return nil, err
+	}
+	if ctx.Err() != nil {
+		return nil, &Interrupted{Model: task.Model, Run: dir, Began: o.Resume}
 	}
 	open := run.Create
 	if o.Resume {
@@ -73,9 +87,17 @@ func Run[B Batch](ctx context.Context, dir string, task Task[B], c Config, o Opt
 	defer task.Module.SetTraining(false)
 	anew := o.Resume && !r.HasState(task.Model) && !r.HasWeights(task.Model) && r.HasTraining(task.Model)
 	resume := o.Resume && !anew
-	c.Precision = nn.Params(task.Module)[0].Tensor.Device().Precision()
-	t, err := prepare(r, &task, c, resume)
+	device := nn.Params(task.Module)[0].Tensor.Device()
+	c.Precision = device.Precision()
+	var t *trainer[B]
+	err = device.Exclusive(ctx, func() (err error) {
+		t, err = prepare(r, &task, c, resume)
+		return err
+	})
 	if err != nil {
+		if ctx.Err() != nil && errors.Is(err, ctx.Err()) { // while it waited for the device
+			err = &Interrupted{Model: task.Model, Run: dir, Began: o.Resume}
+		}
 		return nil, err
 	}
 	if t.report, err = newReport(r, task.Model, task.unit(), t.place.Step, t.total, o.Progress); err != nil {
@@ -105,7 +127,11 @@ func Run[B Batch](ctx context.Context, dir string, task Task[B], c Config, o Opt
 		return nil, err
 	}
 	if t.average != nil || c.Patience > 0 {
-		if _, err := r.LoadWeights(task.Model, task.Module); err != nil {
+		load := func() error {
+			_, err := r.LoadWeights(task.Model, task.Module)
+			return err
+		}
+		if err := t.exclusive(load); err != nil {
 			return nil, err
 		}
 	}
@@ -115,9 +141,8 @@ func Run[B Batch](ctx context.Context, dir string, task Task[B], c Config, o Opt
 }
 
 // prepare makes the optimizer and starts or resumes the training in its run folder.
-func prepare[B Batch](r *run.Run, task *Task[B], c Config, resume bool) (t *trainer[B], err error) {
-	defer fault.Catch(&err)
-	t = newTrainer(r, task, c)
+func prepare[B Batch](r *run.Run, task *Task[B], c Config, resume bool) (*trainer[B], error) {
+	t := newTrainer(r, task, c)
 	if !resume {
 		return t, t.start()
 	}

@@ -55,9 +55,20 @@ func shape() flows.Config {
 // encoder is an autoencoder with its initial weights.
 func encoder(t *testing.T, d *tensor.Device) *autoencoder.Autoencoder {
 	t.Helper()
-	a, err := autoencoder.New(d, sizes, tensor.NewGenerator(2))
+	a := encoderOn(d)
+	if a == nil {
+		t.Fatal("no autoencoder")
+	}
+	return a
+}
+
+func encoderOn(d *tensor.Device) (a *autoencoder.Autoencoder) {
+	err := d.Exclusive(context.Background(), func() (err error) {
+		a, err = autoencoder.New(d, sizes, tensor.NewGenerator(2))
+		return err
+	})
 	if err != nil {
-		t.Fatal(err)
+		return nil
 	}
 	a.SetTraining(false)
 	return a
