@@ -23,8 +23,8 @@ func shared(t *testing.T, d *tensor.Device) map[string]func(dir string) string {
 	o := Options{Batch: 8, Seed: 4}
 	config := func() train.Config {
 		c := train.DefaultConfig()
-		c.Steps, c.Batch, c.Seed = 25, o.Batch, o.Seed
-		c.EvalEvery, c.SampleEvery, c.CheckpointEvery, c.EMA = 3, 5, 4, 0.9
+		c.Steps, c.Batch, c.Seed = 10, o.Batch, o.Seed
+		c.EvalEvery, c.SampleEvery, c.CheckpointEvery, c.EMA = 3, 6, 4, 0.9
 		return c
 	}
 	finish := func(m nn.Module, err error) string {
@@ -117,7 +117,7 @@ func TestDeviceIsShared(t *testing.T) {
 	trained.Wait()
 	close(done)
 	drawn.Wait()
-	if drawings < 10 {
+	if drawings < 5 {
 		t.Errorf("%d drawings beside three trainings: the pipeline hardly gets the device", drawings)
 	}
 }
