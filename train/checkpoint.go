@@ -87,6 +87,17 @@ func (t *trainer[B]) commit(withWeights, withState bool) error {
 	return nil
 }
 
+// restoreWeights replaces weights that can't be read by those of the state. With early stopping, the weights were the best
+// ones, which are lost: the next evaluation finds new ones.
+func (t *trainer[B]) restoreWeights() error {
+	t.place.Best = Best{}
+	if err := t.commit(true, true); err != nil {
+		return err
+	}
+	t.report.say("%s: the weights are restored from the checkpoint of step %d (%v)", t.task.Model, t.place.Step, t.lost)
+	return nil
+}
+
 // saveState writes what a resumed training needs.
 func (t *trainer[B]) saveState(c *run.Commit) error {
 	source, err := t.task.Source.State()

@@ -29,6 +29,8 @@ type trainer[B Batch] struct {
 	best   bool // the last evaluation found the best weights so far, which are not saved yet
 	saved  int  // step of the checkpoint on disk, 0 if there is none
 	window window
+	kept   string // path of the weights that were there before; "" for none
+	lost   error  // why the weights beside the state of a resumed training can't be read
 
 	batch    B       // of the step in progress, the last one
 	norm     float64 // of the gradient, as last measured

@@ -2,18 +2,21 @@ package train
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
+	"reflect"
 	"runtime/debug"
 
+	"github.com/bestiary-ml/bestiary/fault"
 	"github.com/bestiary-ml/bestiary/internal/run"
 	"github.com/bestiary-ml/bestiary/nn"
 )
 
 // Options say where a training starts and who sees its progress.
 type Options struct {
-	Resume   bool      // continue from the run's checkpoint instead of starting anew
+	Resume   bool      // continue from the run's checkpoint or weights instead of starting anew, see Run
 	Progress io.Writer // gets a progress bar if it is a terminal, lines if not; nil: nothing
 }
 
@@ -60,7 +63,9 @@ func (e *Interrupted) Unwrap() error { return context.Canceled }
 // is a call of [tensor.Device.Exclusive].
 //
 // A new training makes the run folder if there is none, and fails if it already has the model. A resumed training takes
-// its settings from c, too; [Saved] reads those of the run. Settings that don't fit are a [*fault.FieldError].
+// its settings from c, too; [Saved] reads those of the run. Where the run has weights without a checkpoint, as after an
+// import, Resume trains these weights from step 0 with a new optimizer, and keeps the file as <model>.safetensors.earlier.
+// Settings that don't fit are a [*fault.FieldError].
 func Run[B Batch](ctx context.Context, dir string, task Task[B], c Config, o Options) (*Result, error) {
 	if err := task.check(); err != nil {
 		return nil, err
@@ -85,13 +90,15 @@ func Run[B Batch](ctx context.Context, dir string, task Task[B], c Config, o Opt
 	}
 	defer lock.Unlock()
 	defer task.Module.SetTraining(false)
-	anew := o.Resume && !r.HasState(task.Model) && !r.HasWeights(task.Model) && r.HasTraining(task.Model)
-	resume := o.Resume && !anew
+	from, err := origin(r, task.Model, o.Resume)
+	if err != nil {
+		return nil, err
+	}
 	device := nn.Params(task.Module)[0].Tensor.Device()
 	c.Precision = device.Precision()
 	var t *trainer[B]
 	err = device.Exclusive(ctx, func() (err error) {
-		t, err = prepare(r, &task, c, resume)
+		t, err = prepare(r, &task, c, from)
 		return err
 	})
 	if err != nil {
@@ -113,13 +120,21 @@ func Run[B Batch](ctx context.Context, dir string, task Task[B], c Config, o Opt
 	}
 	t.report.say("%s: %d parameters, %d steps of %d %s on %s", task.Model, nn.Count(task.Module), t.total,
 		c.Batch*c.Accumulate, task.unit(), on)
-	switch {
-	case anew:
+	if from == abandoned {
 		t.report.say("%s: starts anew, as the training that was started here was stopped before its first checkpoint", task.Model)
-	case resume:
+	}
+	if from == checkpoint {
 		t.report.say("%s: continues after step %d", task.Model, t.place.Step)
 	}
-	err = t.loop(ctx)
+	if t.kept != "" {
+		t.report.say("%s: the weights of %s stay as %s", task.Model, r.WeightsPath(task.Model), t.kept)
+	}
+	if t.lost != nil {
+		err = t.restoreWeights()
+	}
+	if err == nil {
+		err = t.loop(ctx)
+	}
 	if closeErr := t.report.close(); err == nil {
 		err = closeErr
 	}
@@ -140,16 +155,62 @@ func Run[B Batch](ctx context.Context, dir string, task Task[B], c Config, o Opt
 	return &t.result, nil
 }
 
+// start is what a training starts from.
+type start int
+
+const (
+	nothing     start = iota // initial weights
+	abandoned                // initial weights, since an earlier training stopped before its first checkpoint
+	unfinished               // initial weights, since an older program stopped between the weights and the state of its first checkpoint
+	bareWeights              // weights without a state: imported ones, or those of an older program
+	checkpoint               // weights and state
+)
+
+// origin returns what a training of a model in a run starts from.
+func origin(r *run.Run, model string, resume bool) (start, error) {
+	switch {
+	case !resume && r.Unfinished(model):
+		return unfinished, nil
+	case !resume:
+		return nothing, r.CheckNew(model)
+	case r.HasState(model):
+		return checkpoint, nil
+	case r.HasWeights(model):
+		return bareWeights, nil
+	case r.HasTraining(model):
+		return abandoned, nil
+	}
+	_, err := r.LoadState(model) // which says what is missing
+	return nothing, err
+}
+
 // prepare makes the optimizer and starts or resumes the training in its run folder.
-func prepare[B Batch](r *run.Run, task *Task[B], c Config, resume bool) (*trainer[B], error) {
-	t := newTrainer(r, task, c)
-	if !resume {
-		return t, t.start()
+func prepare[B Batch](r *run.Run, task *Task[B], c Config, from start) (t *trainer[B], err error) {
+	kept := ""
+	switch from {
+	case bareWeights:
+		if _, err := r.LoadWeights(task.Model, task.Module); err != nil {
+			return nil, err
+		}
+		kept, err = r.Keep(task.Model)
+	case unfinished:
+		kept, err = r.KeepAndRemove(task.Model)
+	}
+	if err != nil {
+		return nil, err
+	}
+	t = newTrainer(r, task, c)
+	t.kept = kept
+	if from != checkpoint {
+		return t, t.start(from == bareWeights)
 	}
 	if err := t.resume(); err != nil {
 		return nil, err
 	}
-	if t.complete() { // there is nothing to train with the new settings
+	if _, err := r.ReadWeights(task.Model); err != nil {
+		t.lost = err
+	}
+	if t.complete() && t.lost == nil { // there is nothing to train with the new settings
 		return t, nil
 	}
 	return t, r.SetTraining(task.Model, c)
@@ -165,12 +226,10 @@ func Saved(dir, model string) (Config, error) {
 	return c, err
 }
 
-// start prepares a run folder for a new training.
-func (t *trainer[B]) start() error {
+// start prepares a run folder for a new training. keep says that the weights, and so the model's settings, are those of
+// the run.
+func (t *trainer[B]) start(keep bool) error {
 	model := t.task.Model
-	if err := t.run.CheckNew(model); err != nil {
-		return err
-	}
 	if t.task.Start != nil {
 		if err := t.task.Start(t.run.Dir()); err != nil {
 			return err
@@ -180,7 +239,9 @@ func (t *trainer[B]) start() error {
 	if err != nil {
 		return err
 	}
-	if t.task.Settings != nil {
+	if keep {
+		err = t.sameSettings()
+	} else if t.task.Settings != nil {
 		err = c.SetConfig(model, t.task.Settings)
 	}
 	if err == nil && t.task.Options != nil {
@@ -197,6 +258,29 @@ func (t *trainer[B]) start() error {
 		return err
 	}
 	return c.Commit()
+}
+
+// sameSettings returns an error if the task has other settings of the model than the run.
+func (t *trainer[B]) sameSettings() error {
+	if t.task.Settings == nil {
+		return nil
+	}
+	var there any
+	if err := t.run.Config(t.task.Model, &there); err != nil {
+		return err
+	}
+	text, err := json.Marshal(t.task.Settings)
+	if err != nil {
+		return err
+	}
+	var now any
+	if err := json.Unmarshal(text, &now); err != nil {
+		return err
+	}
+	if !reflect.DeepEqual(now, there) {
+		return fault.Field("Settings", nil, "are not those that %s has for the %s; train its weights with the same", t.run.Path("config.json"), t.task.Model)
+	}
+	return nil
 }
 
 // PaceCollector makes the garbage collector run often, until the returned function is called. Nearly all memory of a

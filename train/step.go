@@ -11,7 +11,9 @@ import (
 
 // exclusive calls f while nothing else computes on the device. It waits although the training's context may have ended: an
 // interrupted training needs the device to save.
-func (t *trainer[B]) exclusive(f func() error) error { return t.device.Exclusive(context.Background(), f) }
+func (t *trainer[B]) exclusive(f func() error) error {
+	return t.device.Exclusive(context.Background(), f)
+}
 
 // step makes one step of the optimizer, with gradients averaged over Accumulate batches. The norm of the gradient costs
 // a pass over it, so it is measured only where it is used: for clipping, and for reports, which precede each checkpoint.

@@ -125,7 +125,7 @@ func TestAcceptRefusesDamage(t *testing.T) {
 	if err := os.WriteFile(r.WeightsPath("flow"), text, 0o666); err != nil {
 		t.Fatal(err)
 	}
-	_, err = Accept(r.Dir())
+	_, err = Accept(r.Dir(), func() error { return nil })
 	fails(t, err, r.WeightsPath("flow"), "checksum")
 }
 
