@@ -8,6 +8,7 @@ import (
 
 	"github.com/bestiary-ml/bestiary/fault"
 	"github.com/bestiary-ml/bestiary/internal/run"
+	"github.com/bestiary-ml/bestiary/internal/safetensors"
 	"github.com/bestiary-ml/bestiary/internal/weights"
 )
 
@@ -139,15 +140,23 @@ func (t *trainer[B]) saveWeights(c *run.Commit) error {
 	return c.SaveWeights(t.task.Model, weights.Of(t.task.Module), meta)
 }
 
+// placeOf returns the place in a state file.
+func placeOf(f *safetensors.File) (p place, err error) {
+	if err := json.Unmarshal([]byte(f.Metadata[placeKey]), &p); err != nil {
+		return p, fault.Damaged(f.Path, "has no position of the training (%v); start it again in another folder", err)
+	}
+	return p, nil
+}
+
 // resume restores the run's checkpoint.
 func (t *trainer[B]) resume() error {
 	f, err := t.run.LoadState(t.task.Model)
 	if err != nil {
 		return err
 	}
-	var p place
-	if err := json.Unmarshal([]byte(f.Metadata[placeKey]), &p); err != nil {
-		return fault.Damaged(f.Path, "has no position of the training (%v); start it again in another folder", err)
+	p, err := placeOf(f)
+	if err != nil {
+		return err
 	}
 	if err := t.config.validateResume(&p.Config); err != nil {
 		return err

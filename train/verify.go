@@ -49,5 +49,26 @@ func tryModels(dir string) error {
 			return fmt.Errorf("nothing is accepted: %w", err)
 		}
 	}
+	return tryStates(dir)
+}
+
+// tryStates reads the position of each training of a run folder.
+func tryStates(dir string) error {
+	r, err := run.Open(dir)
+	if err != nil {
+		return err
+	}
+	for _, kind := range models.All() {
+		if !r.HasState(kind.Name) {
+			continue
+		}
+		f, err := r.LoadState(kind.Name)
+		if err == nil {
+			_, err = placeOf(f)
+		}
+		if err != nil {
+			return fmt.Errorf("nothing is accepted: %w", err)
+		}
+	}
 	return nil
 }

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"path/filepath"
@@ -31,7 +32,22 @@ them from step 0 with a new optimizer. "bestiary verify" checks a run folder.`,
 		RunE: help,
 	}
 	c.AddCommand(newTrainAutoencoder(), newTrainFlow(), newTrainDVAE(), newTrainDALLE(), newTrainCLIP())
+	for _, kind := range c.Commands() {
+		train := kind.RunE
+		kind.RunE = func(c *cobra.Command, args []string) error { return interrupted(c, train(c, args)) }
+	}
 	return c
+}
+
+// interrupted says what an interrupt before the first step means, such as one while the pictures are decoded.
+func interrupted(c *cobra.Command, err error) error {
+	var stopped *train.Interrupted
+	if !errors.Is(err, context.Canceled) || errors.As(err, &stopped) {
+		return err
+	}
+	run, _ := c.Flags().GetString("run")
+	resume, _ := c.Flags().GetBool("resume")
+	return &train.Interrupted{Model: c.Name(), Run: run, Began: resume}
 }
 
 // trainFlags are the flags of every training.

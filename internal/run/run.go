@@ -95,12 +95,14 @@ func check(dir string) error {
 }
 
 // InTraining is the error for a new training of a model that the run has already: it can be resumed.
-type InTraining struct{ Run, Model string }
+type InTraining struct {
+	Run, Model string
+	State      bool // there is a checkpoint beside the weights
+}
 
 // Error implements error.
 func (e *InTraining) Error() string {
-	r := Run{e.Run}
-	if !r.HasState(e.Model) {
+	if !e.State {
 		return fmt.Sprintf("%s: holds a trained %s already; resume it to train these weights further, choose another folder, or move %s to another folder",
 			e.Run, e.Model, e.Model+weightsSuffix)
 	}
@@ -112,9 +114,9 @@ func (e *InTraining) Error() string {
 func (r *Run) CheckNew(model string) error {
 	switch {
 	case r.HasState(model):
-		return &InTraining{r.dir, model}
+		return &InTraining{r.dir, model, true}
 	case r.HasWeights(model):
-		return &InTraining{r.dir, model}
+		return &InTraining{r.dir, model, false}
 	}
 	return nil
 }

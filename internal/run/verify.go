@@ -242,17 +242,21 @@ func Accept(dir string, try func() error) (accepted []string, err error) {
 	if err := now.write(r.Path(manifestName)); err != nil {
 		return nil, err
 	}
-	if r.HasTokenizer() {
-		_, err = r.LoadTokenizer()
-	}
-	if err == nil {
-		err = try()
-	}
-	if err == nil {
+	if err = r.usable(try); err == nil {
 		return accepted, nil
 	}
 	if before == nil {
 		return nil, errors.Join(err, atomicfile.Remove(r.Path(manifestName)))
 	}
 	return nil, errors.Join(err, atomicfile.WriteBytes(r.Path(manifestName), before))
+}
+
+// usable opens the tokenizer and then calls try.
+func (r *Run) usable(try func() error) error {
+	if r.HasTokenizer() {
+		if _, err := r.LoadTokenizer(); err != nil {
+			return err
+		}
+	}
+	return try()
 }
