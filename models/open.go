@@ -7,6 +7,7 @@ import (
 	"github.com/bestiary-ml/bestiary/fault"
 	"github.com/bestiary-ml/bestiary/internal/engine"
 	"github.com/bestiary-ml/bestiary/internal/kernel"
+	"github.com/bestiary-ml/bestiary/internal/require"
 	"github.com/bestiary-ml/bestiary/internal/run"
 	"github.com/bestiary-ml/bestiary/internal/safetensors"
 	"github.com/bestiary-ml/bestiary/internal/weights"
@@ -50,8 +51,8 @@ func (k *Kind[C, M]) Load(dir string, d *tensor.Device) (m M, err error) {
 
 // exclusive calls f while nothing else computes on the device.
 func exclusive[M any](d *tensor.Device, f func() (M, error)) (m M, err error) {
-	if d == nil {
-		return m, fault.Field("Device", nil, "must be an open device, not nil; see tensor.OpenDevice")
+	if err := require.Device(d); err != nil {
+		return m, err
 	}
 	err = d.Exclusive(context.Background(), func() (err error) {
 		m, err = f()

@@ -3,8 +3,8 @@ package tasks
 import (
 	"context"
 
-	"github.com/bestiary-ml/bestiary/fault"
 	"github.com/bestiary-ml/bestiary/internal/engine"
+	"github.com/bestiary-ml/bestiary/internal/require"
 	"github.com/bestiary-ml/bestiary/tensor"
 )
 
@@ -16,8 +16,8 @@ type hold struct {
 
 // take waits for the device.
 func take(ctx context.Context, d *tensor.Device) (*hold, error) {
-	if d == nil {
-		return nil, fault.Field("Device", nil, "must be an open device, not nil; see tensor.OpenDevice")
+	if err := require.Device(d); err != nil {
+		return nil, err
 	}
 	h := &hold{device: d, release: func() {}}
 	return h, h.yield(ctx)
