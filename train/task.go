@@ -1,6 +1,7 @@
 package train
 
 import (
+	"reflect"
 	"strings"
 
 	"github.com/bestiary-ml/bestiary/fault"
@@ -85,14 +86,19 @@ func (t *Task[B]) check() error {
 	switch {
 	case !run.ValidName(t.Model):
 		return fault.Field("Model", t.Model, "must be a name of letters, digits, hyphens and underscores")
-	case t.Module == nil || len(nn.Params(t.Module)) == 0:
+	case isNil(t.Module) || len(nn.Params(t.Module)) == 0:
 		return fault.Field("Module", nil, "must have parameters to train")
-	case t.Source == nil:
+	case isNil(t.Source):
 		return fault.Field("Source", nil, "is missing; set what yields the batches")
 	case t.Loss == nil:
 		return fault.Field("Loss", nil, "is missing; set the function that computes the loss of a batch")
 	}
 	return nil
+}
+
+// isNil reports whether an interface is nil or holds a nil pointer.
+func isNil(v any) bool {
+	return v == nil || reflect.ValueOf(v).Kind() == reflect.Pointer && reflect.ValueOf(v).IsNil()
 }
 
 // subject describes the task for [Config.validateFor].

@@ -25,6 +25,9 @@ func CLIP(d *tensor.Device, c clip.Config, t *tokenizer.Tokenizer, how CaptionOp
 		return nil, nil, err
 	}
 	defer device.end()
+	if t == nil {
+		return nil, nil, fault.Field("Tokenizer", nil, "must not be nil; open or train one")
+	}
 	if err := checkPictures(c.ImageSize, c.Channels, training, heldOut); err != nil {
 		return nil, nil, err
 	}

@@ -28,6 +28,12 @@ func DALLE(ctx context.Context, d *tensor.Device, c dalle.Config, vae *dvae.VAE,
 		return nil, nil, err
 	}
 	defer device.end()
+	if t == nil {
+		return nil, nil, fault.Field("Tokenizer", nil, "must not be nil; open or train one")
+	}
+	if vae == nil {
+		return nil, nil, fault.Field("VAE", nil, "must not be nil; give the one whose codes the model learns")
+	}
 	codes := vae.Config()
 	if err := checkPictures(codes.ImageSize, codes.Channels, training, heldOut); err != nil {
 		return nil, nil, err

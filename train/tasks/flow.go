@@ -29,6 +29,9 @@ func Flow(ctx context.Context, d *tensor.Device, c flows.Config, a *autoencoder.
 		return nil, nil, err
 	}
 	defer device.end()
+	if a == nil {
+		return nil, nil, fault.Field("Autoencoder", nil, "must not be nil; give the one whose embeddings the flow learns")
+	}
 	if err := checkPictures(a.Config().ImageSize, 3, training, heldOut); err != nil {
 		return nil, nil, err
 	}
