@@ -1,6 +1,8 @@
 package eval
 
 import (
+	"context"
+	"errors"
 	"testing"
 
 	"github.com/bestiary-ml/bestiary/data"
@@ -35,6 +37,18 @@ func TestZeroValues(t *testing.T) {
 		zerotest.Refuses(t, name+" without data", f, map[int]any{1: p})
 		zerotest.Refuses(t, name+" on empty data", f, map[int]any{1: p, 2: &data.Dataset{}})
 		zerotest.Refuses(t, name+" of an empty pipeline", f, map[int]any{1: &sample.Flow{}, 2: toy.Pets(4)})
+	}
+	ended, cancel := context.WithCancel(t.Context())
+	cancel()
+	for name, f := range map[string]func() error{
+		"MeasureDensity":        func() error { _, err := MeasureDensity(ended, p, toy.Pets(4)); return err },
+		"MeasureReconstruction": func() error { _, err := MeasureReconstruction(ended, p, toy.Pets(4)); return err },
+		"MeasureNearest":        func() error { _, err := MeasureNearest(ended, p, toy.Pets(4), toy.Pets(4), 1); return err },
+		"EvaluateFlow":          func() error { _, err := EvaluateFlow(ended, p, toy.Pets(4), toy.Pets(4), 1); return err },
+	} {
+		if err := f(); !errors.Is(err, context.Canceled) {
+			t.Errorf("%s with an ended context: %v", name, err)
+		}
 	}
 	zerotest.Refuses(t, "MeasureNearest without training data", MeasureNearest, map[int]any{1: p, 2: toy.Pets(4)})
 	for name, f := range map[string]any{

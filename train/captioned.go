@@ -77,7 +77,12 @@ func (c *Captioned) Next() (batch CaptionedBatch, err error) {
 }
 
 // Batches implements [Source].
-func (c *Captioned) Batches() int { return c.pictures.Batches() }
+func (c *Captioned) Batches() int {
+	if c.pictures == nil {
+		return 0
+	}
+	return c.pictures.Batches()
+}
 
 // State implements [Source].
 func (c *Captioned) State() (json.RawMessage, error) {

@@ -59,7 +59,12 @@ func (p *Pictures) Next() (PictureBatch, error) {
 }
 
 // Batches implements [Source].
-func (p *Pictures) Batches() int { return p.loader.Batches() }
+func (p *Pictures) Batches() int {
+	if p.loader == nil {
+		return 0
+	}
+	return p.loader.Batches()
+}
 
 type picturesState struct {
 	data.Position

@@ -68,6 +68,9 @@ func (t *trainer[B]) backward(batch B, step int, rate float64, follow bool) erro
 	s := t.device.Record()
 	defer s.End()
 	loss, figures := t.task.Loss(batch)
+	if loss == nil {
+		return fmt.Errorf("%s: step %d: Task.Loss returned no loss; return a tensor of one number", t.task.Model, step)
+	}
 	if figures == nil {
 		figures = &Figures{}
 	}

@@ -90,6 +90,8 @@ func (t *Task[B]) check() error {
 		return fault.Field("Module", nil, "must have parameters to train")
 	case isNil(t.Source):
 		return fault.Field("Source", nil, "is missing; set what yields the batches")
+	case t.Source.Batches() < 1:
+		return fault.Field("Source", nil, "has no batches; give it data, or a smaller batch")
 	case t.Loss == nil:
 		return fault.Field("Loss", nil, "is missing; set the function that computes the loss of a batch")
 	}

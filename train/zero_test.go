@@ -10,6 +10,7 @@ import (
 	"github.com/bestiary-ml/bestiary/fault"
 	"github.com/bestiary-ml/bestiary/internal/zerotest"
 	"github.com/bestiary-ml/bestiary/nn"
+	"github.com/bestiary-ml/bestiary/tensor"
 	"github.com/bestiary-ml/bestiary/tokenizer"
 )
 
@@ -34,6 +35,19 @@ func TestZeroValues(t *testing.T) {
 	task.Source = none
 	if _, err := Run(context.Background(), dir, task, toyConfig(3), Options{}); err == nil {
 		t.Error("a nil source trains")
+	}
+	task.Source = &Rows{}
+	if _, err := Run(context.Background(), dir, task, toyConfig(3), Options{}); err == nil {
+		t.Error("a source that is a zero value trains")
+	}
+	pictures := Task[PictureBatch]{Model: "toy", Module: task.Module, Source: &Pictures{}, Loss: func(PictureBatch) (*tensor.Tensor, *Figures) { return nil, nil }}
+	if _, err := Run(context.Background(), dir, pictures, toyConfig(3), Options{}); err == nil {
+		t.Error("pictures that are a zero value train")
+	}
+	task = newToy(openPortable(), 1, 8, 16).task()
+	task.Loss = func(RowBatch) (*tensor.Tensor, *Figures) { return nil, nil }
+	if _, err := Run(context.Background(), dir+"2", task, toyConfig(3), Options{}); err == nil {
+		t.Error("a loss that is nil trains")
 	}
 	for name, f := range map[string]any{
 		"NewRows": NewRows, "NewPictures": NewPictures, "NewCaptioned": NewCaptioned, "CheckCaptions": CheckCaptions,
