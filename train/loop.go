@@ -131,11 +131,6 @@ func (t *trainer[B]) finish(ctx context.Context, step int) (stop bool, err error
 		if err := t.exclusive(func() error { return t.checkWeights(step, rate) }); err != nil {
 			return true, err
 		}
-		if t.adversary != nil {
-			if norm := t.adversary.WeightNorm(); math.IsNaN(norm) || math.IsInf(norm, 0) {
-				return true, t.diverged("the norm of the adversary's weights", norm, step, rate)
-			}
-		}
 	}
 	before := t.place
 	var heldOut Metrics
@@ -182,6 +177,12 @@ func (t *trainer[B]) finish(ctx context.Context, step int) (stop bool, err error
 func (t *trainer[B]) checkWeights(step int, rate float64) error {
 	if norm := t.adam.WeightNorm(); math.IsNaN(norm) || math.IsInf(norm, 0) {
 		return t.diverged("the norm of the weights", norm, step, rate)
+	}
+	if t.adversary == nil {
+		return nil
+	}
+	if norm := t.adversary.WeightNorm(); math.IsNaN(norm) || math.IsInf(norm, 0) {
+		return t.diverged("the norm of the adversary's weights", norm, step, rate)
 	}
 	return nil
 }
