@@ -41,7 +41,8 @@ type Task[B Batch] struct {
 	State any
 
 	// Evaluate measures the model, in evaluation mode, on held-out data. Early stopping and the plateau schedule use its
-	// "loss". May be nil.
+	// "loss". It has the device to itself and may call pipelines on it, but not wait for another goroutine that does. May
+	// be nil.
 	Evaluate func() (Metrics, error)
 
 	// Calibrate sets buffers of Module that follow from its weights and that only its users need, such as statistics of
