@@ -47,6 +47,12 @@ func (f *Flow) NLL(x, cond *tensor.Tensor) *tensor.Tensor { return f.LogProb(x, 
 // Fit computes the statistics of the flow's [Standardize] layer from the rows of the training data; see [Standardize.Fit]. Layers
 // before it, which must have no parameters, are applied first. Without such a layer, the error is a [*fault.FieldError].
 func (f *Flow) Fit(rows iter.Seq[[]float32]) error {
+	if f == nil || f.Sequential == nil {
+		return fault.Field("Flow", nil, "must be built with New or NewFlow")
+	}
+	if rows == nil {
+		return fault.Field("Rows", nil, "must not be nil; give the rows to fit the flow to")
+	}
 	for i, b := range f.layers {
 		if s, ok := b.(*Standardize); ok {
 			return s.Fit(f.through(i, rows))

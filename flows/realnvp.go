@@ -3,7 +3,7 @@ package flows
 import (
 	"fmt"
 
-	"github.com/bestiary-ml/bestiary/fault"
+	"github.com/bestiary-ml/bestiary/internal/require"
 	"github.com/bestiary-ml/bestiary/tensor"
 )
 
@@ -18,11 +18,8 @@ type RealNVP struct {
 // named flows.0, flows.1 … as in the reference: each coupling, then its permutation and its normalization. The error is a
 // [*fault.FieldError].
 func NewRealNVP(d *tensor.Device, cfg Config, g *tensor.Generator) (*RealNVP, error) {
-	switch {
-	case d == nil:
-		return nil, fault.Field("Device", nil, "must be given")
-	case g == nil:
-		return nil, fault.Field("Generator", nil, "must be given")
+	if err := require.Builder(d, g); err != nil {
+		return nil, err
 	}
 	if err := cfg.Validate(); err != nil {
 		return nil, err

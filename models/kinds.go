@@ -4,10 +4,12 @@ import (
 	"fmt"
 
 	"github.com/bestiary-ml/bestiary/autoencoder"
+	"github.com/bestiary-ml/bestiary/classifier"
 	"github.com/bestiary-ml/bestiary/clip"
 	"github.com/bestiary-ml/bestiary/dalle"
 	"github.com/bestiary-ml/bestiary/dvae"
 	"github.com/bestiary-ml/bestiary/flows"
+	"github.com/bestiary-ml/bestiary/vqgan"
 )
 
 // The kinds of this module. Their names stand here and nowhere else.
@@ -33,11 +35,25 @@ var (
 				Summary: fmt.Sprintf("pictures of %d×%d as %d×%d of %d codes", c.ImageSize, c.ImageSize, c.Grid(), c.Grid(), c.Codes)}
 		},
 	})
+	KL = Register(Kind[vqgan.Config, *vqgan.Model]{
+		Info: Info{Name: "kl", Title: "KL autoencoder"}, New: vqgan.NewKL,
+		Facts: func(c vqgan.Config) Facts {
+			return Facts{Size: c.ImageSize, Channels: c.Channels,
+				Summary: fmt.Sprintf("pictures of %d×%d as %d×%d×%d latents", c.ImageSize, c.ImageSize, c.Grid(), c.Grid(), c.Embed)}
+		},
+	})
 	DALLE = Register(Kind[dalle.Config, *dalle.DALLE]{
 		Info: Info{Name: "dalle", Title: "DALL-E", Needs: []string{DVAE.Name}, Captions: true}, New: dalle.New,
 		Facts: func(c dalle.Config) Facts {
 			return Facts{TextTokens: c.TextTokens,
 				Summary: fmt.Sprintf("captions of %d tokens, depth %d, dim %d", c.TextLen, c.Transformer.Depth, c.Transformer.Dim)}
+		},
+	})
+	// Classifier judges pictures of generators, and belongs to no pipeline; see package eval.
+	Classifier = Register(Kind[classifier.Config, *classifier.Classifier]{
+		Info: Info{Name: "classifier", Title: "classifier"}, New: classifier.New,
+		Facts: func(c classifier.Config) Facts {
+			return Facts{Summary: fmt.Sprintf("pictures of %d×%d as %d features, %d classes", c.ImageSize, c.ImageSize, c.Features(), len(c.Classes))}
 		},
 	})
 	CLIP = Register(Kind[clip.Config, *clip.CLIP]{

@@ -8,6 +8,7 @@ import (
 	"github.com/bestiary-ml/bestiary/data/table"
 	"github.com/bestiary-ml/bestiary/fault"
 	"github.com/bestiary-ml/bestiary/flows"
+	"github.com/bestiary-ml/bestiary/internal/require"
 	"github.com/bestiary-ml/bestiary/internal/run"
 	"github.com/bestiary-ml/bestiary/models"
 	"github.com/bestiary-ml/bestiary/tensor"
@@ -22,30 +23,31 @@ type Density struct {
 
 // NewDensity makes a pipeline of a flow in memory, over rows that are encoded as the description says.
 func NewDensity(d *tensor.Device, description table.Description, f *flows.Flow) (*Density, error) {
-	if err := checkDevice(d); err != nil {
+	if err := require.Device(d); err != nil {
 		return nil, err
 	}
 	e := &description.Encoding
-	if f == nil || f.Base.Columns() != len(e.Columns) || f.Condition != e.Width() {
-		return nil, fault.Field("Flow", nil, "must be over %d columns given %d", len(e.Columns), e.Width())
+	if f == nil || f.Base == nil || f.Base.Columns() != len(e.Columns) || f.Condition != e.Width() {
+		return nil, fault.Field("Flow", nil, "must be over %d columns given %d, as the description's rows are encoded", len(e.Columns), e.Width())
 	}
 	return &Density{d, description, f}, nil
 }
 
 // OpenDensity loads the density of a run folder to device d.
 func OpenDensity(ctx context.Context, dir string, d *tensor.Device) (*Density, error) {
-	return open(ctx, dir, d, func(ctx context.Context, r *run.Run, d *tensor.Device) (*Density, error) {
+	return open(ctx, dir, d, func(_ context.Context, r *run.Run, d *tensor.Device) (*Density, error) {
+		f, err := models.Density.Open(r.Dir(), d)
+		if err != nil {
+			return nil, err
+		}
 		var description table.Description
 		if err := r.Data(&description); err != nil {
 			return nil, err
 		}
-		f, err := models.Density.Open(dir, d)
-		if err != nil {
-			return nil, err
-		}
 		p, err := NewDensity(d, description, f)
 		if err != nil {
-			return nil, damaged(r, "%v", err)
+			return nil, damaged(r, "the flow is over %d columns given %d, the data's encoding has %d given %d",
+				f.Base.Columns(), f.Condition, len(description.Encoding.Columns), description.Encoding.Width())
 		}
 		return p, nil
 	})
@@ -64,28 +66,38 @@ const (
 
 // LogProb returns the log-density of each row of a table in nats, in the table's units [Rows]. For whole numbers it is the
 // logarithm of the probability of the row's numbers, averaged over 16 draws of the noise, always the same ones (Ho et al., 2019,
-// "Flow++", eq. 4).
+// "Flow++", eq. 4). Each batch is a turn on the device. The errors are those of [table.Encoding.Rows] and
+// [table.Encoding.Conditions], and that of ctx if it ends.
 func (p *Density) LogProb(ctx context.Context, t *table.Table) ([]float64, error) {
+	rows, conditions, err := p.encode(t)
+	if err != nil {
+		return nil, err
+	}
 	e := &p.data.Encoding
-	rows, err := e.Rows(t)
-	if err != nil {
-		return nil, err
-	}
-	conditions, err := e.Conditions(t)
-	if err != nil {
-		return nil, err
-	}
-	return exclusive(ctx, p.device, func() ([]float64, error) {
-		var all []float64
-		for lo := 0; lo < t.Rows; lo += densityBatch {
-			if err := ctx.Err(); err != nil {
-				return nil, err
-			}
-			hi := min(lo+densityBatch, t.Rows)
-			all = append(all, p.logProb(rows[lo*len(e.Columns):hi*len(e.Columns)], conditions[lo*e.Width():hi*e.Width()], hi-lo)...)
+	all := make([]float64, 0, t.Rows)
+	for lo := 0; lo < t.Rows; lo += densityBatch {
+		hi := min(lo+densityBatch, t.Rows)
+		some, err := exclusive(ctx, p.device, func() ([]float64, error) {
+			return p.logProb(rows[lo*len(e.Columns):hi*len(e.Columns)], conditions[lo*e.Width():hi*e.Width()], hi-lo), nil
+		})
+		if err != nil {
+			return nil, err
 		}
-		return all, nil
-	})
+		all = append(all, some...)
+	}
+	return all, nil
+}
+
+// encode returns the rows and the conditions of a table.
+func (p *Density) encode(t *table.Table) (rows, conditions []float32, err error) {
+	if p == nil || p.flow == nil {
+		return nil, nil, errNoPipeline
+	}
+	if rows, err = p.data.Encoding.Rows(t); err != nil {
+		return nil, nil, err
+	}
+	conditions, err = p.data.Encoding.Conditions(t)
+	return rows, conditions, err
 }
 
 // logProb computes a batch.
@@ -94,9 +106,8 @@ func (p *Density) logProb(rows, conditions []float32, n int) []float64 {
 	step := p.device.Scratch()
 	defer step.End()
 	x, cond := p.device.From(rows, n, len(e.Columns)), p.conditions(conditions, n)
-	scale, whole, noise := 0.0, false, make([]float32, len(e.Columns))
+	scale, whole, noise := p.logScale(), false, make([]float32, len(e.Columns))
 	for j, c := range e.Columns {
-		scale += math.Log(e.Scale(j))
 		if c.Kind == table.Integer {
 			whole, noise[j] = true, 1
 		}
@@ -133,55 +144,85 @@ func (p *Density) conditions(values []float32, n int) *tensor.Tensor {
 }
 
 // Sample draws n rows [n, D] in the table's units, with their log-densities [n], given the condition's cells by the names of
-// their columns. Row i depends on the seed and on i's batch only.
+// their columns. Row i depends on the seed and on i's batch only. The log-densities are of the flow's rows, before whole numbers
+// are rounded.
 func (p *Density) Sample(ctx context.Context, n int, given map[string]string, seed uint64) (rows, logProb []float64, err error) {
-	if n < 1 || n > MaxRows {
-		return nil, nil, fault.Field("N", n, "must be 1 to %d rows", MaxRows)
+	if p == nil || p.flow == nil {
+		return nil, nil, errNoPipeline
 	}
-	e := &p.data.Encoding
-	condition, err := e.Given(given)
+	if n < 1 || n > MaxRows/len(p.data.Encoding.Columns) {
+		return nil, nil, fault.Field("N", n, "must be 1 to %d rows of %d columns", MaxRows/len(p.data.Encoding.Columns), len(p.data.Encoding.Columns))
+	}
+	condition, err := p.data.Encoding.Given(given)
 	if err != nil {
 		return nil, nil, err
 	}
-	_, err = exclusive(ctx, p.device, func() (struct{}, error) {
-		for lo := 0; lo < n; lo += densityBatch {
-			if err := ctx.Err(); err != nil {
-				return struct{}{}, err
-			}
-			count := min(densityBatch, n-lo)
-			x, logs, err := p.sample(count, condition, tensor.NewGenerator(seed).Fork(fmt.Sprint("rows ", lo)))
+	return p.draw(ctx, n, seed, func(lo, hi int) *tensor.Tensor {
+		if p.flow.Condition == 0 {
+			return nil
+		}
+		return p.device.From(condition, 1, p.flow.Condition).Expand(hi-lo, p.flow.Condition)
+	})
+}
+
+// SampleFor draws rows given the condition of each row of a table, in the table's units: [Rows, draws, D], with their
+// log-densities [Rows, draws]. Without a condition it draws Rows·draws rows.
+func (p *Density) SampleFor(ctx context.Context, t *table.Table, draws int, seed uint64) (rows, logProb []float64, err error) {
+	if p == nil || p.flow == nil {
+		return nil, nil, errNoPipeline
+	}
+	conditions, err := p.data.Encoding.Conditions(t)
+	if err != nil {
+		return nil, nil, err
+	}
+	columns, width := len(p.data.Encoding.Columns), p.flow.Condition
+	if draws < 1 || t.Rows < 1 || draws > MaxRows/columns/t.Rows {
+		return nil, nil, fault.Field("Draws", draws, "must be 1 or more, and at most %d numbers in all for %d rows of %d columns", MaxRows, t.Rows, columns)
+	}
+	return p.draw(ctx, t.Rows*draws, seed, func(lo, hi int) *tensor.Tensor {
+		if width == 0 {
+			return nil
+		}
+		values := make([]float32, 0, (hi-lo)*width)
+		for i := lo; i < hi; i++ {
+			values = append(values, conditions[i/draws*width:][:width]...)
+		}
+		return p.device.From(values, hi-lo, width)
+	})
+}
+
+// MaxRows is the largest number of numbers, rows times columns, that a call draws.
+const MaxRows = 1 << 28
+
+// draw draws n rows in batches, each a turn on the device; condition returns the condition of rows lo to hi−1, [hi−lo, C].
+func (p *Density) draw(ctx context.Context, n int, seed uint64, condition func(lo, hi int) *tensor.Tensor) (rows, logProb []float64, err error) {
+	scale := p.logScale()
+	for lo := 0; lo < n; lo += densityBatch {
+		hi := min(lo+densityBatch, n)
+		_, err := exclusive(ctx, p.device, func() (struct{}, error) {
+			step := p.device.Scratch()
+			defer step.End()
+			x, logs, err := p.flow.Sample(hi-lo, condition(lo, hi), 1, tensor.NewGenerator(seed).Fork(fmt.Sprint("rows ", lo)))
 			if err != nil {
 				return struct{}{}, err
 			}
-			rows, logProb = append(rows, x...), append(logProb, logs...)
+			rows = append(rows, p.data.Encoding.Decode(x.Values())...)
+			for _, l := range logs.Values() {
+				logProb = append(logProb, float64(l)+scale)
+			}
+			return struct{}{}, nil
+		})
+		if err != nil {
+			return nil, nil, err
 		}
-		return struct{}{}, nil
-	})
-	return rows, logProb, err
+	}
+	return rows, logProb, nil
 }
 
-// MaxRows is the largest number of rows that are drawn at once.
-const MaxRows = 10_000_000
-
-// sample draws a batch.
-func (p *Density) sample(n int, condition []float32, g *tensor.Generator) (rows, logProb []float64, err error) {
-	e := &p.data.Encoding
-	step := p.device.Scratch()
-	defer step.End()
-	var cond *tensor.Tensor
-	if p.flow.Condition > 0 {
-		cond = p.device.From(condition, 1, p.flow.Condition).Expand(n, p.flow.Condition)
+// logScale is what is added to log-densities of encoded rows for those in the table's units.
+func (p *Density) logScale() (sum float64) {
+	for j := range p.data.Encoding.Columns {
+		sum += math.Log(p.data.Encoding.Scale(j))
 	}
-	x, logs, err := p.flow.Sample(n, cond, 1, g)
-	if err != nil {
-		return nil, nil, err
-	}
-	scale := 0.0
-	for j := range e.Columns {
-		scale += math.Log(e.Scale(j))
-	}
-	for _, l := range logs.Values() {
-		logProb = append(logProb, float64(l)+scale)
-	}
-	return e.Decode(x.Values()), logProb, nil
+	return sum
 }

@@ -8,6 +8,7 @@ import (
 
 	"github.com/bestiary-ml/bestiary/fault"
 	"github.com/bestiary-ml/bestiary/internal/run"
+	"github.com/bestiary-ml/bestiary/internal/safetensors"
 	"github.com/bestiary-ml/bestiary/internal/weights"
 )
 
@@ -21,7 +22,8 @@ type place struct {
 	Plateau    Plateau              `json:"plateau"`
 	Best       Best                 `json:"best"`
 	Window     *openWindow          `json:"window,omitempty"` // of the metrics, if a line is not complete
-	Owed       bool                 `json:"owed,omitempty"`   // the evaluation and the line of the step failed; a resumed training makes up for them
+	Adversary  *adversaryPlace      `json:"adversary,omitempty"`
+	Owed       bool                 `json:"owed,omitempty"` // the evaluation and the line of the step failed; a resumed training makes up for them
 	Training   course               `json:"training_loss"`
 	HeldOut    course               `json:"held_out_loss"`
 }
@@ -51,6 +53,9 @@ func (t *trainer[B]) saveOwing(before place) error {
 
 // commit syncs the log and then commits it together with weights and state.
 func (t *trainer[B]) commit(withWeights, withState bool) error {
+	if err := t.calibrate(); err != nil {
+		return err
+	}
 	if err := t.report.metrics.Sync(); err != nil {
 		return err
 	}
@@ -59,12 +64,17 @@ func (t *trainer[B]) commit(withWeights, withState bool) error {
 		return err
 	}
 	c.Log(t.report.metrics)
-	if withWeights {
-		err = t.saveWeights(c)
-	}
-	if err == nil && withState {
-		err = t.saveState(c)
-	}
+	err = t.exclusive(func() error {
+		if withWeights {
+			if err := t.saveWeights(c); err != nil {
+				return err
+			}
+		}
+		if withState {
+			return t.saveState(c)
+		}
+		return nil
+	})
 	if err != nil {
 		c.Abort()
 		return err
@@ -82,6 +92,17 @@ func (t *trainer[B]) commit(withWeights, withState bool) error {
 	return nil
 }
 
+// restoreWeights replaces weights that can't be read by those of the state. With early stopping, the weights were the best
+// ones, which are lost: the next evaluation finds new ones.
+func (t *trainer[B]) restoreWeights() error {
+	t.place.Best = Best{}
+	if err := t.commit(true, true); err != nil {
+		return err
+	}
+	t.report.say("%s: the weights are restored from the checkpoint of step %d (%v)", t.task.Model, t.place.Step, t.lost)
+	return nil
+}
+
 // saveState writes what a resumed training needs.
 func (t *trainer[B]) saveState(c *run.Commit) error {
 	source, err := t.task.Source.State()
@@ -95,6 +116,10 @@ func (t *trainer[B]) saveState(c *run.Commit) error {
 			return fmt.Errorf("%s: the state of the training can't be saved: %w", t.task.Model, err)
 		}
 	}
+	var adversary []safetensors.Tensor
+	if t.task.Adversary != nil {
+		adversary = t.saveAdversary()
+	}
 	text, err := json.Marshal(t.place)
 	if err != nil {
 		return fmt.Errorf("%s: the position of the training can't be saved: %w", t.task.Model, err)
@@ -103,7 +128,8 @@ func (t *trainer[B]) saveState(c *run.Commit) error {
 	for i := range tensors {
 		tensors[i].Name = weightPrefix + tensors[i].Name
 	}
-	tensors = append(tensors, t.adam.state()...)
+	tensors = append(tensors, t.adam.state("")...)
+	tensors = append(tensors, adversary...)
 	if t.average != nil {
 		tensors = append(tensors, t.average.state()...)
 	}
@@ -123,15 +149,23 @@ func (t *trainer[B]) saveWeights(c *run.Commit) error {
 	return c.SaveWeights(t.task.Model, weights.Of(t.task.Module), meta)
 }
 
+// placeOf returns the place in a state file.
+func placeOf(f *safetensors.File) (p place, err error) {
+	if err := json.Unmarshal([]byte(f.Metadata[placeKey]), &p); err != nil {
+		return p, fault.Damaged(f.Path, "has no position of the training (%v); start it again in another folder", err)
+	}
+	return p, nil
+}
+
 // resume restores the run's checkpoint.
 func (t *trainer[B]) resume() error {
 	f, err := t.run.LoadState(t.task.Model)
 	if err != nil {
 		return err
 	}
-	var p place
-	if err := json.Unmarshal([]byte(f.Metadata[placeKey]), &p); err != nil {
-		return fault.Damaged(f.Path, "has no position of the training (%v); start it again in another folder", err)
+	p, err := placeOf(f)
+	if err != nil {
+		return err
 	}
 	if err := t.config.validateResume(&p.Config); err != nil {
 		return err
@@ -148,7 +182,10 @@ func (t *trainer[B]) resume() error {
 	if err := weights.Load(t.task.Module, f, weightPrefix); err != nil {
 		return err
 	}
-	if err := t.adam.setState(f, p.Step); err != nil {
+	if err := t.adam.setState(f, "", p.Step); err != nil {
+		return err
+	}
+	if err := t.resumeAdversary(f, p.Adversary); err != nil {
 		return err
 	}
 	if t.average != nil {

@@ -1,12 +1,19 @@
 package train
 
 import (
+	"context"
 	"fmt"
 	"math"
 	"time"
 
 	"github.com/bestiary-ml/bestiary/tensor"
 )
+
+// exclusive calls f while nothing else computes on the device. It waits although the training's context may have ended: an
+// interrupted training needs the device to save.
+func (t *trainer[B]) exclusive(f func() error) error {
+	return t.device.Exclusive(context.Background(), f)
+}
 
 // step makes one step of the optimizer, with gradients averaged over Accumulate batches. The norm of the gradient costs
 // a pass over it, so it is measured only where it is used: for clipping, and for reports, which precede each checkpoint.
@@ -16,6 +23,9 @@ func (t *trainer[B]) step(step int, rate float64, measure bool) error {
 		t.task.Before(step)
 	}
 	t.adam.ZeroGrad()
+	if t.adversary != nil {
+		t.adversary.ZeroGrad()
+	}
 	scale := 1 / float64(t.config.Accumulate)
 	t.measured = measure || t.config.Clip > 0
 	follow := !t.measured && t.config.Accumulate == 1
@@ -38,6 +48,7 @@ func (t *trainer[B]) step(step int, rate float64, measure bool) error {
 		t.window.batches++
 		t.window.timed += batch.Len()
 	}
+	average := scale
 	if t.measured {
 		t.norm = t.adam.GradNorm() * scale
 		if math.IsNaN(t.norm) || math.IsInf(t.norm, 0) {
@@ -46,6 +57,9 @@ func (t *trainer[B]) step(step int, rate float64, measure bool) error {
 		scale *= ClipScale(t.norm, t.config.Clip)
 	}
 	t.adam.Step(rate, scale)
+	if err := t.updateAdversary(step, rate/t.config.LearningRate, average); err != nil {
+		return err
+	}
 	if t.task.After != nil {
 		t.task.After(step, t.batch)
 	}
@@ -61,6 +75,9 @@ func (t *trainer[B]) backward(batch B, step int, rate float64, follow bool) erro
 	s := t.device.Record()
 	defer s.End()
 	loss, figures := t.task.Loss(batch)
+	if loss == nil {
+		return fmt.Errorf("%s: step %d: Task.Loss returned no loss; return a tensor of one number", t.task.Model, step)
+	}
 	if figures == nil {
 		figures = &Figures{}
 	}
@@ -79,7 +96,7 @@ func (t *trainer[B]) backward(batch B, step int, rate float64, follow bool) erro
 			t.window.sums[name] += v
 		}
 	}
-	return nil
+	return t.oppose(batch, step, rate)
 }
 
 // diverged explains a number that is not finite: by the batch if that is its cause, else by a [*Diverged]. Nothing is
@@ -97,7 +114,7 @@ func (t *trainer[B]) diverged(what string, value float64, step int, rate float64
 type Diverged struct {
 	Model        string
 	Step         int
-	What         string  // "the loss", "the gradient" or "the norm of the weights"
+	What         string  // "the loss", "the gradient" or "the norm of the weights", also with "of the adversary"
 	Value        float64 // NaN or an infinity
 	GradNorm     float64 // as last measured
 	LearningRate float64 // of the step

@@ -1,6 +1,7 @@
 package train
 
 import (
+	"reflect"
 	"strings"
 
 	"github.com/bestiary-ml/bestiary/fault"
@@ -20,6 +21,9 @@ type Task[B Batch] struct {
 	// reading waits for all work that is queued.
 	Loss func(batch B) (*tensor.Tensor, *Figures)
 
+	// Adversary is trained beside the model; nil: none.
+	Adversary *Adversary[B]
+
 	// Check explains a loss or a gradient that is not finite: it returns an error if the batch itself holds NaN or
 	// infinities, see [CheckFinite]. The error names the place and the remedy. May be nil.
 	Check func(batch B) error
@@ -37,8 +41,14 @@ type Task[B Batch] struct {
 	State any
 
 	// Evaluate measures the model, in evaluation mode, on held-out data. Early stopping and the plateau schedule use its
-	// "loss". May be nil.
+	// "loss". It has the device to itself and may call pipelines on it, but not wait for another goroutine that does. May
+	// be nil.
 	Evaluate func() (Metrics, error)
+
+	// Calibrate sets buffers of Module that follow from its weights and that only its users need, such as statistics of
+	// latents. It is called before weights are saved, with the module as for Evaluate. It must depend on the weights only,
+	// and change nothing else. May be nil.
+	Calibrate func() error
 
 	// Samples writes samples of the model, which is in evaluation mode, to a PNG file. May be nil.
 	Samples func(path string) error
@@ -72,7 +82,11 @@ func (t *Task[B]) unit() string {
 // smallestBatch returns the smallest batch that the model can be trained on. Batch norm computes a variance and so needs
 // two rows; it is recognised by its running variance.
 func (t *Task[B]) smallestBatch() int {
-	for _, p := range nn.Params(t.Module) {
+	params := nn.Params(t.Module)
+	if t.Adversary != nil {
+		params = append(params, nn.Params(t.Adversary.Module)...)
+	}
+	for _, p := range params {
 		if !p.Trainable && (p.Path == "running_var" || strings.HasSuffix(p.Path, ".running_var")) {
 			return 2
 		}
@@ -85,14 +99,23 @@ func (t *Task[B]) check() error {
 	switch {
 	case !run.ValidName(t.Model):
 		return fault.Field("Model", t.Model, "must be a name of letters, digits, hyphens and underscores")
-	case t.Module == nil || len(nn.Params(t.Module)) == 0:
+	case isNil(t.Module) || len(nn.Params(t.Module)) == 0:
 		return fault.Field("Module", nil, "must have parameters to train")
-	case t.Source == nil:
+	case isNil(t.Source):
 		return fault.Field("Source", nil, "is missing; set what yields the batches")
+	case t.Source.Batches() < 1:
+		return fault.Field("Source", nil, "has no batches; give it data, or a smaller batch")
 	case t.Loss == nil:
 		return fault.Field("Loss", nil, "is missing; set the function that computes the loss of a batch")
+	case t.Adversary != nil:
+		return t.Adversary.check()
 	}
 	return nil
+}
+
+// isNil reports whether an interface is nil or holds a nil pointer.
+func isNil(v any) bool {
+	return v == nil || reflect.ValueOf(v).Kind() == reflect.Pointer && reflect.ValueOf(v).IsNil()
 }
 
 // subject describes the task for [Config.validateFor].

@@ -13,6 +13,11 @@ import (
 type Encoding struct {
 	// Columns are what the density is over, D of them. Categories can't be among them.
 	Columns []Column `json:"columns"`
+	// Centres and Spreads encode continuous columns: a number v becomes (v − centre)/spread, its difference from the mean in
+	// standard deviations, computed in float64 so that large numbers keep their digits. Whole numbers become v − centre, a
+	// whole number near the mean. They are 0 and 1 for shares and angles.
+	Centres []float64 `json:"centres"`
+	Spreads []float64 `json:"spreads"`
 	// Condition are the columns that it is given. A category becomes a column of 0 and 1 for each text, a number becomes its
 	// difference from Means in units of Deviations, and an angle becomes its cosine and sine.
 	Condition  []Column  `json:"condition,omitempty"`
@@ -52,6 +57,15 @@ func NewEncoding(t *Table, target, condition []string) (*Encoding, error) {
 		if c.Constant() {
 			return nil, fault.Damaged(t.Path, "column %q holds %v in every row, which has no density; leave it out", c.Name, c.Numbers[0])
 		}
+		centre, spread := 0.0, 1.0
+		switch c.Kind {
+		case Continuous:
+			centre, spread = moments(c.Numbers)
+		case Integer:
+			centre, _ = moments(c.Numbers)
+			centre = math.Round(centre)
+		}
+		e.Centres, e.Spreads = append(e.Centres, centre), append(e.Spreads, spread)
 	}
 	for i := range e.Condition {
 		mean, deviation := 0.0, 1.0
@@ -112,6 +126,9 @@ func (e *Encoding) Scale(column int) float64 {
 	if c := e.Columns[column]; e.Circular() {
 		return 2 * math.Pi / (c.High - c.Low)
 	}
+	if column < len(e.Spreads) && e.Spreads[column] > 0 {
+		return 1 / e.Spreads[column]
+	}
 	return 1
 }
 
@@ -120,11 +137,17 @@ func (e *Encoding) Offset(column int) float64 {
 	if c := e.Columns[column]; e.Circular() {
 		return (c.Low + c.High) / 2
 	}
+	if column < len(e.Centres) {
+		return e.Centres[column]
+	}
 	return 0
 }
 
 // Rows encodes the columns of a table, [Rows, D]. Integers stay whole: a training adds uniform numbers from [0, 1) to them.
 func (e *Encoding) Rows(t *Table) ([]float32, error) {
+	if err := e.checkSize(t); err != nil {
+		return nil, err
+	}
 	rows := make([]float32, t.Rows*len(e.Columns))
 	for j, known := range e.Columns {
 		c, err := e.column(t, known)
@@ -133,10 +156,34 @@ func (e *Encoding) Rows(t *Table) ([]float32, error) {
 		}
 		scale, offset := e.Scale(j), e.Offset(j)
 		for i, v := range c.Numbers {
+			if known.Kind == Angle {
+				v = known.wrap(v)
+			}
 			rows[i*len(e.Columns)+j] = float32((v - offset) * scale)
 		}
 	}
 	return rows, nil
+}
+
+// checkSize returns an error for a table that is nil or whose encoding would be too large: a category takes a column for each text.
+func (e *Encoding) checkSize(t *Table) error {
+	if t == nil {
+		return fault.Field("Table", nil, "must not be nil; read one")
+	}
+	if width := len(e.Columns) + e.Width(); width > 0 && t.Rows > MaxCells/width {
+		return fault.Damaged(t.Path, "has %d rows that are encoded as %d numbers each, more than %d in all; leave out the categories with the most texts, or rows",
+			t.Rows, width, MaxCells)
+	}
+	return nil
+}
+
+// wrap moves an angle to the circle of the column: another table may count from 0 to 2π what this one counts from −π to π.
+func (c *Column) wrap(v float64) float64 {
+	if v >= c.Low && v <= c.High {
+		return v
+	}
+	whole := c.High - c.Low
+	return v - whole*math.Floor((v-c.Low)/whole)
 }
 
 // column returns the table's column of that name and kind.
@@ -153,6 +200,9 @@ func (e *Encoding) column(t *Table, known Column) (*Column, error) {
 
 // Conditions encodes the condition of each row of a table, [Rows, C].
 func (e *Encoding) Conditions(t *Table) ([]float32, error) {
+	if err := e.checkSize(t); err != nil {
+		return nil, err
+	}
 	width := e.Width()
 	rows := make([]float32, t.Rows*width)
 	at := 0
@@ -245,12 +295,17 @@ func short(names []string) string {
 // Decode returns the numbers of encoded rows [N, D], in the table's units: integers are whole, and numbers with bounds keep them.
 func (e *Encoding) Decode(rows []float32) []float64 {
 	out := make([]float64, len(rows))
+	columns := len(e.Columns)
+	scales, offsets := make([]float64, columns), make([]float64, columns)
+	for j := range columns {
+		scales[j], offsets[j] = e.Scale(j), e.Offset(j)
+	}
 	for i, v := range rows {
-		j := i % len(e.Columns)
-		x := float64(v)/e.Scale(j) + e.Offset(j)
+		j := i % columns
+		x := float64(v)/scales[j] + offsets[j]
 		switch e.Columns[j].Kind {
 		case Integer:
-			x = math.Floor(x)
+			x = math.Floor(float64(v)) + offsets[j]
 		case Unit:
 			x = min(max(x, 0), 1)
 		}

@@ -28,23 +28,37 @@ type column struct {
 // Read reads a table. The format follows from the name of the file: .parquet, .npy, and text otherwise. The errors name file,
 // line and column: a [*fault.FieldError] for options, a [*fault.DamagedFile] for a file that can't be understood.
 func Read(path string, o Options) (t *Table, err error) {
-	var r *raw
-	switch strings.ToLower(filepath.Ext(path)) {
-	case ".npy":
-		r, err = readNPY(path)
-	case ".parquet", ".pq":
-		r, err = readParquet(path, o.Columns)
-	default:
-		r, err = readText(path, o.Columns)
-	}
+	r, err := readRaw(path, o.Columns)
 	if err != nil {
-		var known *fault.DamagedFile
-		if errors.As(err, &known) || errors.Is(err, os.ErrNotExist) || errors.Is(err, os.ErrPermission) {
-			return nil, err
-		}
-		return nil, fault.Damaged(path, "%v", err)
+		return nil, explained(path, err)
 	}
 	return r.table(path, o)
+}
+
+// readRaw reads the cells of a file; only those of the columns in only, unless it is empty.
+func readRaw(path string, only []string) (*raw, error) {
+	switch strings.ToLower(filepath.Ext(path)) {
+	case ".npy":
+		return readNPY(path)
+	case ".parquet", ".pq":
+		return readParquet(path, only)
+	}
+	return readText(path, only)
+}
+
+// isText reports whether a file is read as text.
+func isText(path string) bool {
+	return !slices.Contains([]string{".npy", ".parquet", ".pq"}, strings.ToLower(filepath.Ext(path)))
+}
+
+// explained adds the path to an error that doesn't have it.
+func explained(path string, err error) error {
+	var damaged *fault.DamagedFile
+	var field *fault.FieldError
+	if errors.As(err, &damaged) || errors.As(err, &field) || errors.Is(err, os.ErrNotExist) || errors.Is(err, os.ErrPermission) {
+		return err
+	}
+	return fault.Damaged(path, "%v", err)
 }
 
 // table chooses columns, leaves out rows with missing cells, and finds out the kinds.

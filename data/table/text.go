@@ -50,10 +50,10 @@ func readText(path string, only []string) (*raw, error) {
 	}
 	width := len(header)
 	first := header
-	if slices.ContainsFunc(header, func(cell string) bool { v, ok := number(cell); return ok && !math.IsNaN(v) }) {
-		header = nil
-	} else {
+	if isHeader(header) {
 		first = nil
+	} else {
+		header = nil
 	}
 	r := &raw{}
 	if r.names, err = uniqueNames(header, width); err != nil {
@@ -86,6 +86,11 @@ func readText(path string, only []string) (*raw, error) {
 		r.cells = append(r.cells, column{numbers: c.numbers, text: c.text})
 	}
 	return r, nil
+}
+
+// isHeader reports whether the cells of the first line are names: none is a number.
+func isHeader(cells []string) bool {
+	return !slices.ContainsFunc(cells, func(cell string) bool { v, ok := number(cell); return ok && !math.IsNaN(v) })
 }
 
 // splitter returns a function that returns the cells of the next line that isn't empty, and its number. The separator is the

@@ -88,6 +88,7 @@ type Device interface {
 	Couplings
 	Splines
 	Movement
+	Pictures
 	Random
 	Optimisation
 	Sequences

@@ -1,6 +1,7 @@
 package tasks
 
 import (
+	"cmp"
 	"context"
 	"math"
 	"slices"
@@ -8,6 +9,7 @@ import (
 	"github.com/bestiary-ml/bestiary/data/table"
 	"github.com/bestiary-ml/bestiary/fault"
 	"github.com/bestiary-ml/bestiary/flows"
+	"github.com/bestiary-ml/bestiary/internal/require"
 	"github.com/bestiary-ml/bestiary/models"
 	"github.com/bestiary-ml/bestiary/sample"
 	"github.com/bestiary-ml/bestiary/tensor"
@@ -52,7 +54,7 @@ func DensitySpec(name string, e *table.Encoding) (flows.Spec, error) {
 	return s, nil
 }
 
-// DefaultDensity returns settings for tables of some hundred to some million rows.
+// DefaultDensity returns settings for tables of some hundred to some million rows. The table decides Model, see [DensitySpec].
 func DefaultDensity() Defaults[flows.Spec] {
 	c := train.DefaultConfig()
 	c.Steps, c.Batch, c.LearningRate, c.Schedule, c.Warmup, c.Clip, c.EMA = 4000, 256, 1e-3, "cosine", 50, 5, 0.995
@@ -60,72 +62,156 @@ func DefaultDensity() Defaults[flows.Spec] {
 	return Defaults[flows.Spec]{Training: c}
 }
 
+// DensityOptions say how a density is trained beyond its flow. Noise on rows keeps a flow from learning small tables by heart
+// (Rothfuss et al., 2019, "Noise Regularization for Conditional Density Estimation").
+type DensityOptions struct {
+	// Noise is the standard deviation of Gaussian noise on the columns in training, in their standard deviations.
+	Noise float64 `json:"noise"`
+	// ConditionNoise is the same on the encoded condition, whose numbers have a standard deviation of about 1.
+	ConditionNoise float64 `json:"condition_noise"`
+}
+
+// Validate returns a [*fault.FieldError] for a value that is not allowed.
+func (o DensityOptions) Validate() error {
+	if err := require.Between("Noise", o.Noise, 0, 10); err != nil {
+		return err
+	}
+	return require.Between("ConditionNoise", o.ConditionNoise, 0, 10)
+}
+
 // Density trains a flow on the rows of a table, encoded as the description says, and evaluates it on held-out rows (nil: no
-// evaluation). Whole numbers are dequantized: each time they are shown, a uniform number from [0, 1) is added.
-func Density(d *tensor.Device, s flows.Spec, description table.Description, training, heldOut *table.Table, o Options) (model *flows.Flow, task *train.Task[train.RowBatch], err error) {
+// evaluation). Whole numbers are dequantized: each time they are shown, a uniform number from [0, 1) is added. A training on more
+// held-out rows than it needs evaluates on some of them. The device is held while the task is made.
+func Density(ctx context.Context, d *tensor.Device, s flows.Spec, how DensityOptions, description table.Description, training, heldOut *table.Table, o Options) (model *flows.Flow, task *train.Task[train.RowBatch], err error) {
 	defer fault.Catch(&err)
-	e := &description.Encoding
-	rows, width, err := together(e, training)
+	device, err := take(ctx, d)
 	if err != nil {
 		return nil, nil, err
 	}
+	defer device.end()
+	if err := how.Validate(); err != nil {
+		return nil, nil, err
+	}
+	e := &description.Encoding
 	columns := len(e.Columns)
-	if s.Columns != columns || s.Condition != e.Width() {
+	if columns == 0 || s.Columns != columns || s.Condition != e.Width() {
 		return nil, nil, fault.Field("Columns", s.Columns, "must be %d given %d, as the rows of the table are encoded", columns, e.Width())
+	}
+	if err := checkTable(e, training); err != nil {
+		return nil, nil, err
+	}
+	rows, width, err := together(e, training)
+	if err != nil {
+		return nil, nil, err
 	}
 	g := tensor.NewGenerator(o.Seed).Fork(models.Density.Name)
 	if model, err = flows.New(d, s, g); err != nil {
 		return nil, nil, err
 	}
-	if err := fitRows(model, s, rows, columns, width); err != nil {
+	if err := fitRows(ctx, device, model, s, rows, columns, width); err != nil {
 		return nil, nil, err
 	}
 	source, err := train.NewRows(rows, width, nil, o.Batch, false, o.Seed)
 	if err != nil {
 		return nil, nil, err
 	}
-	noise := dequantization(d, e)
+	dequantized := dequantization(d, e)
+	noise := noiseOf(d, rows, columns, width, how)
 	task = &train.Task[train.RowBatch]{
 		Model:      models.Density.Name,
 		Module:     model,
 		Settings:   s,
+		Options:    how,
 		Data:       description,
 		Source:     source,
 		Unit:       "rows",
 		Generators: map[string]*tensor.Generator{models.Density.Name: g},
 		Check:      train.RowBatch.Check,
 		Loss: func(batch train.RowBatch) (*tensor.Tensor, *train.Figures) {
-			all := batch.Tensor(d) // [N, D + C]
-			x := all.Slice(1, 0, columns)
+			all, n := batch.Tensor(d), batch.Len() // [N, D + C]
+			if noise != nil {
+				all = all.Add(g.Normal(d, n, width).Mul(noise))
+			}
+			x := all.Slice(1, 0, columns) // [N, D]
 			var cond *tensor.Tensor
 			if width > columns {
-				cond = all.Slice(1, columns, width)
+				cond = all.Slice(1, columns, width) // [N, C]
 			}
-			if noise != nil {
-				x = x.Add(g.Uniform(d, batch.Len(), columns).Mul(noise))
+			if dequantized != nil {
+				x = x.Add(g.Uniform(d, n, columns).Mul(dequantized))
 			}
 			return model.Loss(x, cond, g), nil
 		},
-	}
-	if heldOut == nil || heldOut.Rows == 0 {
-		return model, task, nil
 	}
 	density, err := sample.NewDensity(d, description, model)
 	if err != nil {
 		return nil, nil, err
 	}
-	task.Evaluate = func() (train.Metrics, error) {
-		logs, err := density.LogProb(context.Background(), heldOut)
+	shown := training
+	if heldOut != nil && heldOut.Rows > 0 {
+		if _, _, err := together(e, heldOut); err != nil {
+			return nil, nil, err
+		}
+		some := heldOut.Some(evaluated(s), o.Seed)
+		task.Evaluate = func() (train.Metrics, error) { return evaluateDensity(density, some) }
+		shown = heldOut
+	}
+	few := shown.Some(pairPoints, o.Seed)
+	task.Samples = func(path string) error {
+		made, _, err := density.SampleFor(context.Background(), few, 1, o.Seed)
 		if err != nil {
-			return nil, err
+			return err
 		}
-		sum := 0.0
-		for _, l := range logs {
-			sum += l
-		}
-		return train.Metrics{"loss": -sum / float64(len(logs))}, nil
+		return sample.SavePairs(path, few, e, made)
 	}
 	return model, task, nil
+}
+
+// pairPoints is the number of rows in a plot of data beside samples.
+const pairPoints = 1000
+
+// evaluated is the number of held-out rows that an evaluation in training uses. A continuous flow solves a differential equation
+// for each.
+func evaluated(s flows.Spec) int {
+	if slices.ContainsFunc(s.Layers, func(l flows.LayerSpec) bool { return l.Kind == "continuous" }) {
+		return 256
+	}
+	return 5000
+}
+
+// evaluateDensity returns the mean negative log-density of rows in nats, "loss", and its standard error.
+func evaluateDensity(density *sample.Density, rows *table.Table) (train.Metrics, error) {
+	logs, err := density.LogProb(context.Background(), rows)
+	if err != nil {
+		return nil, err
+	}
+	mean, squares := 0.0, 0.0
+	for _, l := range logs {
+		mean -= l / float64(len(logs))
+	}
+	for _, l := range logs {
+		squares += (l + mean) * (l + mean)
+	}
+	return train.Metrics{"loss": mean, "standard_error": math.Sqrt(squares) / float64(len(logs))}, nil
+}
+
+// checkTable returns an error for a table that no density can be trained on.
+func checkTable(e *table.Encoding, t *table.Table) error {
+	const least = 2
+	if t == nil {
+		return fault.Field("Data", nil, "there are no rows to train on; give a table")
+	}
+	if t.Rows < least {
+		return fault.Damaged(t.Path, "leaves %d rows to train on, and a density needs %d or more; add rows, or fill the missing cells", t.Rows, least)
+	}
+	for _, c := range e.Columns {
+		if own, err := t.Column(c.Name); err != nil {
+			return err
+		} else if own.Constant() {
+			return fault.Damaged(t.Path, "column %q holds %v in every row to train on, which has no density; leave it out", c.Name, own.Numbers[0])
+		}
+	}
+	return nil
 }
 
 // together returns the encoded rows with their conditions, [N, D + C].
@@ -146,18 +232,48 @@ func together(e *table.Encoding, t *table.Table) (rows []float32, width int, err
 	return rows, columns + given, nil
 }
 
-// fitRows computes the statistics of the flow's standardization, if it has one.
-func fitRows(model *flows.Flow, s flows.Spec, rows []float32, columns, width int) error {
+// fitRows computes the statistics of the flow's standardization, if it has one. Others may use the device every now and then.
+func fitRows(ctx context.Context, device *hold, model *flows.Flow, s flows.Spec, rows []float32, columns, width int) error {
 	if !slices.ContainsFunc(s.Layers, func(l flows.LayerSpec) bool { return l.Kind == "standardize" }) {
 		return nil
 	}
-	return model.Fit(func(yield func([]float32) bool) {
+	var ended error
+	err := model.Fit(func(yield func([]float32) bool) {
+		n := 0
 		for row := range slices.Chunk(rows, width) {
+			if n++; n%4096 == 0 {
+				if ended = device.yield(ctx); ended != nil {
+					return
+				}
+			}
 			if !yield(row[:columns]) {
 				return
 			}
 		}
 	})
+	return cmp.Or(ended, err)
+}
+
+// noiseOf returns the standard deviation of the noise on each column of rows [N, D + C], [1, D + C]; nil for none.
+func noiseOf(d *tensor.Device, rows []float32, columns, width int, how DensityOptions) *tensor.Tensor {
+	if how.Noise == 0 && (how.ConditionNoise == 0 || width == columns) {
+		return nil
+	}
+	scale, n := make([]float32, width), float64(len(rows)/width)
+	for j := range scale {
+		mean, squares := 0.0, 0.0
+		for i := j; i < len(rows); i += width {
+			mean += float64(rows[i]) / n
+		}
+		for i := j; i < len(rows); i += width {
+			squares += (float64(rows[i]) - mean) * (float64(rows[i]) - mean) / n
+		}
+		scale[j] = float32(how.Noise * math.Sqrt(squares))
+		if j >= columns {
+			scale[j] = float32(how.ConditionNoise)
+		}
+	}
+	return d.From(scale, 1, width).Keep()
 }
 
 // dequantization returns what the uniform noise of each column is multiplied by, [1, D]; nil without whole numbers.
