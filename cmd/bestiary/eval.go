@@ -17,6 +17,7 @@ import (
 type evalFlags struct {
 	*qualityFlags
 	run, model, beside, copies string
+	plot, pairs                string
 	generated                  int
 	pictures                   *dataFlags
 	device                     *deviceFlags
@@ -26,8 +27,8 @@ func newEval() *cobra.Command {
 	f := &evalFlags{}
 	c := &cobra.Command{
 		Use:   "eval",
-		Short: "Measure the models of a run on held-out pictures, as JSON",
-		Long: `Measure the models of a run on held-out pictures and print the figures as JSON.
+		Short: "Measure the models of a run on held-out pictures or rows, as JSON",
+		Long: `Measure the models of a run on held-out pictures or rows and print the figures as JSON.
 
 A run of pets by flow:
   reconstruction  mean squared error and PSNR of decode(encode(picture)), for pixels in [-1, 1]
@@ -44,6 +45,10 @@ A run of birds from words, with one caption for each picture:
   generated       CLIP score of pictures generated for captions, beside the scores with other
                   captions and of the photos
 
+A run with the density of a table: mean log-likelihood, and for each column the calibration of its
+distribution given the row's condition: histogram of the probability integral transform, and coverage
+of central intervals. --data is a table (default: the rows that the training held out).
+
 A run with a classifier: accuracy and confusion matrix, or precision and recall of each word.
 
 Any generator, with --classifier, --inception, --clip, --samples or --copies (of a flow always):
@@ -55,6 +60,7 @@ Any generator, with --classifier, --inception, --clip, --samples or --copies (of
 		Example: `  bestiary eval --run runs/pets --data oxford-pets
   bestiary eval --run runs/birds --data cub --generated 100
   bestiary eval --run runs/pets --classifier runs/judge --beside runs/notebook --copies copies.png
+  bestiary eval --run runs/wine --data other.csv --plot calibration.png --pairs pairs.png
   bestiary eval --run runs/pets --inception pt_inception-2015-12-05-6726825d.pth`,
 		Args: noArguments,
 	}
@@ -68,7 +74,16 @@ Any generator, with --classifier, --inception, --clip, --samples or --copies (of
 	f.qualityFlags = addQualityFlags(c)
 	c.Flags().StringVar(&f.beside, "beside", "", "run whose generator is measured on the same pictures, for comparison")
 	c.Flags().StringVar(&f.copies, "copies", "", "picture to write, with the samples and photos that are closest to training pictures (default: none)")
+	c.Flags().StringVar(&f.plot, "plot", "", "picture to write for the density of a table: coverage of central intervals (default: none)")
+	c.Flags().StringVar(&f.pairs, "pairs", "", "picture to write for the density of a table: rows beside samples, for each pair of six columns (default: none)")
 	c.RunE = func(c *cobra.Command, _ []string) error {
+		for flag, path := range map[string]string{"--plot": f.plot, "--pairs": f.pairs} {
+			if path != "" {
+				if err := checkPNGOf(flag, path); err != nil {
+					return err
+				}
+			}
+		}
 		if err := (eval.Options{Generated: f.generated, Seed: f.seed}).Validate(); err != nil {
 			return err
 		}
@@ -85,6 +100,12 @@ Any generator, with --classifier, --inception, --clip, --samples or --copies (of
 func (f *evalFlags) execute(c *cobra.Command) error {
 	if f.run == "" {
 		return usagef("--run is missing: name the run folder, for example --run runs/pets")
+	}
+	if isDensity(f.run) {
+		return f.density(c)
+	}
+	if f.plot != "" || f.pairs != "" {
+		return usagef("--plot and --pairs: belong to the density of a table, which %s doesn't have; leave them out", f.run)
 	}
 	there, err := sample.Generators(f.run)
 	if err != nil {

@@ -20,6 +20,7 @@ var otherFlags = map[string][]string{
 	"Floor":           {"temperature-floor"},
 	"ImageCodes":      {"codes"},
 	"Images":          {"image-columns"},
+	"Kinds":           {"kind"},
 	"LearningRate":    {"lr"},
 	"N":               {"n"},
 	"Path":            {"data"},

@@ -65,6 +65,9 @@ func newRoot() *cobra.Command {
   Birds from words: a discrete VAE maps pictures to grids of codes, and a DALL-E learns captions
   and codes as one sequence. It continues a prompt with codes, which are decoded to new pictures.
 
+It learns the density of tables, too: a flow over the rows of a CSV file scores other rows and
+samples new ones.
+
 "bestiary train classifier", "eval" and "compare" measure generated pictures against photos.
 
 A run folder holds everything that a training writes. Results go to stdout, all other messages
@@ -76,7 +79,10 @@ to stderr. The exit code is 0 for success, 1 for a failure and 2 for wrong usage
 
   bestiary train dvae --data cub --out runs/birds
   bestiary train dalle --run runs/birds --data cub
-  bestiary generate --run runs/birds -n 8 --out birds.png "a small yellow bird with black wings"`,
+  bestiary generate --run runs/birds -n 8 --out birds.png "a small yellow bird with black wings"
+
+  bestiary train density --data wine.csv --out runs/wine
+  bestiary density --run runs/wine --data other.csv --out scored.csv`,
 		SilenceUsage:  true,
 		SilenceErrors: true,
 		Args:          knownCommand,
@@ -88,7 +94,7 @@ to stderr. The exit code is 0 for success, 1 for a failure and 2 for wrong usage
 		return usagef("%w; see %s --help", err, c.CommandPath())
 	})
 	root.AddCommand(
-		newDemo(), newTrain(), newSample(), newGenerate(), newReconstruct(), newInterpolate(), newEval(), newCompare(),
+		newDemo(), newTrain(), newSample(), newGenerate(), newReconstruct(), newInterpolate(), newDensity(), newEval(), newCompare(),
 		newImport(), newExport(), newVerify(),
 		newBench(), newCache(), newDoctor(), newVersion(),
 	)

@@ -41,6 +41,17 @@ func openPipeline[P any](c *cobra.Command, dir, example string, device *deviceFl
 	return open(c.Context(), dir, d)
 }
 
+// isDensity reports whether a run has the density of a table and no models of pictures.
+func isDensity(dir string) bool {
+	r, err := runfolder.Open(dir)
+	return err == nil && r.HasWeights(models.Density.Name)
+}
+
+// openDensity loads the density of --run.
+func openDensity(c *cobra.Command, dir string, device *deviceFlags) (*sample.Density, error) {
+	return openPipeline(c, dir, "runs/table", device, sample.OpenDensity)
+}
+
 // captionedData describes the pictures with captions that models of a run were trained on. They need not be those of the
 // run's discrete VAE.
 func captionedData(dir string) (all []data.Description) {
@@ -75,7 +86,10 @@ func remedied(err error) error {
 		return err
 	}
 	flags := "--run " + missing.Run
-	if len(kind.Needs) == 0 && !kind.Captions { // begins a run
+	switch {
+	case kind.Name == models.Density.Name:
+		flags = "--data TABLE --out " + missing.Run
+	case len(kind.Needs) == 0 && !kind.Captions: // begins a run
 		flags = "--data PICTURES --out " + missing.Run
 	}
 	return fmt.Errorf(`%s: has no trained %s yet; make it with "bestiary train %s %s"`, missing.Run, kind.Name, kind.Name, flags)

@@ -16,9 +16,10 @@ func newSample() *cobra.Command {
 	settings := sampling.Default()
 	o := sample.Options{Sampling: &settings}
 	var grid layout.Options
+	var given map[string]string
 	c := &cobra.Command{
 		Use:   "sample",
-		Short: "Draw new pictures with a trained flow",
+		Short: "Draw new pictures with a trained flow, or new rows of a table",
 		Long: `Draw new pictures of a class: the flow samples embeddings of the class, and the autoencoder
 decodes them to pictures. Without --class, every class gets a section of the grid.
 
@@ -27,22 +28,33 @@ those of the model, so they can be compared between temperatures.
 
   --temperature  scales the latent noise: below 1 pictures are more typical and less varied;
                  0 always gives the mode of the flow's latent distribution
-  --candidates   draws more pictures than are shown, and keeps the densest ones`,
+  --candidates   draws more pictures than are shown, and keeps the densest ones
+
+From a run of "train density", -n rows are drawn and written as a table: the columns of the density and
+those that it is given. Without --given, their cells are those of random rows of the training.`,
 		Example: `  bestiary sample --run runs/pets --class dog -n 16 --out dogs.png
   bestiary sample --run runs/pets -n 8 --temperature 0.7 --seed 3 --out both.png
-  bestiary sample --run runs/pets -n 8 --candidates 200 --out densest.png`,
+  bestiary sample --run runs/pets -n 8 --candidates 200 --out densest.png
+  bestiary sample --run runs/wine -n 1000 --given kind=red,year=2019 --out new.csv`,
 		Args: noArguments,
 	}
 	addRunFlag(c, &run)
 	device := addDeviceFlags(c)
 	c.Flags().StringVar(&o.Class, "class", "", "class to draw (default: every class)")
-	c.Flags().IntVarP(&o.N, "n", "n", 16, "pictures of a class")
+	c.Flags().IntVarP(&o.N, "n", "n", 16, "pictures of a class, or rows")
 	c.Flags().IntVar(&o.Candidates, "candidates", 0, "draw this many and keep the n densest (0: n)")
 	c.Flags().Float64Var(&settings.Temperature, "temperature", settings.Temperature, "scale of the latent noise (0: the mode)")
 	c.Flags().Uint64Var(&o.Seed, "seed", 0, "the same seed gives the same pictures")
 	addGridFlags(c, &grid)
-	c.Flags().StringVar(&out, "out", "samples.png", "picture to write")
+	c.Flags().StringToStringVar(&given, "given", nil, "condition of rows: column=cell,…")
+	c.Flags().StringVar(&out, "out", "samples.png", "picture to write; or the table, samples.csv by default")
 	c.RunE = func(c *cobra.Command, _ []string) error {
+		if isDensity(run) {
+			return sampleRows(c, run, device, o, given, out)
+		}
+		if given != nil {
+			return usagef("--given: belongs to runs of tables; choose a class with --class")
+		}
 		if err := checkN(o.N); err != nil {
 			return err
 		}

@@ -32,7 +32,7 @@ them from step 0 with a new optimizer. "bestiary verify" checks a run folder.`,
 		Args: knownCommand,
 		RunE: help,
 	}
-	c.AddCommand(newTrainAutoencoder(), newTrainFlow(), newTrainDVAE(), newTrainDALLE(), newTrainCLIP(), newTrainClassifier())
+	c.AddCommand(newTrainAutoencoder(), newTrainFlow(), newTrainDVAE(), newTrainDALLE(), newTrainCLIP(), newTrainClassifier(), newTrainDensity())
 	for _, kind := range c.Commands() {
 		train := kind.RunE
 		kind.RunE = func(c *cobra.Command, args []string) error { return interrupted(c, train(c, args)) }
@@ -63,7 +63,15 @@ type trainFlags struct {
 	least  int // pictures that a training needs: two if a batch is compared or normalised
 }
 
+// addTrainFlags adds the flags of a training on pictures.
 func addTrainFlags(c *cobra.Command, kind models.Info, runFlag, runUsage string, defaults train.Config) *trainFlags {
+	f := addTrainFlagsOnly(c, kind, runFlag, runUsage, defaults)
+	f.data = addDataFlags(c, data.Trainval)
+	return f
+}
+
+// addTrainFlagsOnly adds the flags of any training.
+func addTrainFlagsOnly(c *cobra.Command, kind models.Info, runFlag, runUsage string, defaults train.Config) *trainFlags {
 	f := &trainFlags{kind: kind, config: defaults, least: 1}
 	c.Flags().StringVar(&f.run, runFlag, "", runUsage)
 	c.Flags().SetNormalizeFunc(func(_ *pflag.FlagSet, name string) pflag.NormalizedName {
@@ -72,7 +80,6 @@ func addTrainFlags(c *cobra.Command, kind models.Info, runFlag, runUsage string,
 		}
 		return pflag.NormalizedName(name)
 	})
-	f.data = addDataFlags(c, data.Trainval)
 	f.device = addDeviceFlags(c)
 	c.Flags().BoolVar(&f.resume, "resume", false, "continue from the run's checkpoint, or train its imported weights")
 	addConfigFlags(c.Flags(), &f.config)
@@ -90,6 +97,8 @@ func (f *trainFlags) open(c *cobra.Command, create bool) (*runfolder.Run, *tenso
 		example := "runs/birds"
 		if name := f.kind.Name; name == models.Autoencoder.Name || name == models.Flow.Name {
 			example = "runs/pets"
+		} else if name == models.Density.Name {
+			example = "runs/table"
 		}
 		return nil, nil, usagef("--%s is missing: name the run folder, for example --%s %s", name, name, example)
 	}

@@ -55,8 +55,14 @@ func isText(path string) bool {
 func explained(path string, err error) error {
 	var damaged *fault.DamagedFile
 	var field *fault.FieldError
-	if errors.As(err, &damaged) || errors.As(err, &field) || errors.Is(err, os.ErrNotExist) || errors.Is(err, os.ErrPermission) {
+	switch {
+	case errors.As(err, &damaged), errors.As(err, &field):
 		return err
+	case errors.Is(err, os.ErrNotExist), errors.Is(err, os.ErrPermission):
+		if strings.Contains(err.Error(), path) {
+			return err
+		}
+		return fmt.Errorf("%s: %w; give the path of a table", path, err)
 	}
 	return fault.Damaged(path, "%v", err)
 }

@@ -106,7 +106,7 @@ func (c *Column) describe() string {
 	case c.Kind == Category:
 		s += fmt.Sprintf(", %d categories", len(c.Categories))
 	case len(c.Numbers) > 0:
-		s += fmt.Sprintf(", %.6g to %.6g", c.Low, c.High)
+		s += fmt.Sprintf(", %.10g to %.10g", c.Low, c.High)
 	}
 	if c.Missing > 0 {
 		s += fmt.Sprintf(", %d missing", c.Missing)

@@ -23,15 +23,16 @@ func NewWriter(w io.Writer, path string) *csv.Writer {
 	return out
 }
 
-// Cell is the text of a number, with nine digits; "" for NaN.
-func Cell(v float64) string {
-	if math.IsNaN(v) {
-		return ""
-	}
+// Cell is the text of a number of an encoded column, with the digits that a flow's float32 has: seven behind the column's spread.
+func (e *Encoding) Cell(column int, v float64) string {
 	if v == math.Trunc(v) && math.Abs(v) < 1<<53 {
 		return strconv.FormatFloat(v, 'f', -1, 64)
 	}
-	return strconv.FormatFloat(v, 'g', 9, 64)
+	digits := 8
+	if column < len(e.Spreads) && e.Spreads[column] > 0 {
+		digits += int(math.Ceil(max(0, math.Log10(math.Abs(v)/e.Spreads[column]))))
+	}
+	return strconv.FormatFloat(v, 'g', min(digits, 17), 64)
 }
 
 // Annotate copies the table at a path, all rows and columns, to w, and appends columns of these names. cells returns the
@@ -90,15 +91,15 @@ func records(path string) (header []string, next func() ([]string, int, error), 
 			if c.text != nil {
 				row = append(row, c.text[i])
 			} else {
-				row = append(row, exact(c.numbers[i]))
+				row = append(row, Exact(c.numbers[i]))
 			}
 		}
 		return row, r.lines[i], nil
 	}, nil
 }
 
-// exact is the text of a number with all of its digits.
-func exact(v float64) string {
+// Exact is the text of a number with all of its digits; "" for NaN.
+func Exact(v float64) string {
 	if math.IsNaN(v) {
 		return ""
 	}
