@@ -1,0 +1,105 @@
+package tables
+
+import (
+	"context"
+	"math"
+	"time"
+
+	"github.com/bestiary-ml/bestiary/data/table"
+	"github.com/bestiary-ml/bestiary/sample"
+	"github.com/bestiary-ml/bestiary/tensor"
+)
+
+// Sizes of the toys' data.
+const (
+	toyRows   = 200_000 // to train on
+	toyTested = 10_000  // to measure the gap
+	gridSide  = 400     // of the grid on which a density is integrated
+)
+
+// ToyResult is how well an architecture learned a toy.
+type ToyResult struct {
+	Toy          string  `json:"toy"`
+	Architecture string  `json:"architecture"`
+	Steps        int     `json:"steps"`
+	Seconds      float64 `json:"seconds"`
+	Entropy      float64 `json:"entropy"` // of the toy, nats
+	NLL          float64 `json:"nll"`     // mean negative log-density of new rows, nats
+	// Gap is NLL less Entropy, estimated as the mean of log p − log q over the same new rows, which has a smaller standard error:
+	// the Kullback–Leibler divergence from the flow q to the toy p.
+	Gap           float64  `json:"gap"`
+	StandardError float64  `json:"standard_error"`     // of Gap
+	Integral      *float64 `json:"integral,omitempty"` // of the density over a grid, for two columns
+}
+
+// runToy trains an architecture on a toy.
+func runToy(ctx context.Context, d *tensor.Device, toy *Toy, architecture string, o Options) (*ToyResult, error) {
+	names, kinds := continuous(toy.Columns)
+	training, err := table.FromRows(toy.Name, names, toy.Sample(toyRows, 1), kinds)
+	if err != nil {
+		return nil, err
+	}
+	e, err := table.NewEncoding(training, nil, nil)
+	if err != nil {
+		return nil, err
+	}
+	start := time.Now()
+	r := recipe{spec: named(architecture), config: configure(o.Steps, 512, 0, 1)}
+	r.config.Patience = 0
+	p, err := r.fit(ctx, d, e, training, nil)
+	if err != nil {
+		return nil, err
+	}
+	result := &ToyResult{Toy: toy.Name, Architecture: architecture, Steps: o.Steps, Seconds: time.Since(start).Seconds(), Entropy: toy.Entropy}
+	n := toyTested
+	if architecture == "cfm" {
+		n /= 10 // a differential equation each
+	}
+	rows := toy.Sample(n, 2)
+	tested, err := table.FromRows(toy.Name, names, rows, kinds)
+	if err != nil {
+		return nil, err
+	}
+	logs, err := p.LogProb(ctx, tested)
+	if err != nil {
+		return nil, err
+	}
+	gaps := make([]float64, len(logs))
+	for i, l := range logs {
+		result.NLL -= l / float64(len(logs))
+		gaps[i] = toy.LogDensity(rows[i*toy.Columns:][:toy.Columns]) - l
+	}
+	result.Gap, result.StandardError = meanAndError(gaps)
+	if toy.Columns == 2 {
+		mass, err := integral(ctx, p, toy, architecture)
+		if err != nil {
+			return nil, err
+		}
+		result.Integral = &mass
+	}
+	return result, nil
+}
+
+// integral integrates a density over a grid that is half as wide again as the toy.
+func integral(ctx context.Context, p *sample.Density, toy *Toy, architecture string) (sum float64, err error) {
+	side := gridSide
+	if architecture == "cfm" {
+		side /= 4
+	}
+	middle, half := (toy.Low+toy.High)/2, 0.75*(toy.High-toy.Low)
+	h := 2 * half / float64(side)
+	var rows []float64
+	for i := range side * side {
+		rows = append(rows, middle-half+(float64(i%side)+0.5)*h, middle-half+(float64(i/side)+0.5)*h)
+	}
+	names, kinds := continuous(2)
+	t, err := table.FromRows(toy.Name, names, rows, kinds)
+	if err != nil {
+		return 0, err
+	}
+	logs, err := p.LogProb(ctx, t)
+	for _, l := range logs {
+		sum += math.Exp(l) * h * h
+	}
+	return sum, err
+}
