@@ -54,10 +54,20 @@ func OpenDensity(ctx context.Context, dir string, d *tensor.Device) (*Density, e
 }
 
 // Data describes the table that the flow was trained on, and how its rows are encoded.
-func (p *Density) Data() table.Description { return p.data }
+func (p *Density) Data() table.Description {
+	if p == nil {
+		return table.Description{}
+	}
+	return p.data
+}
 
-// Flow describes the layers of the flow.
-func (p *Density) Flow() fmt.Stringer { return p.flow }
+// Flow describes the layers of the flow; nil for a zero value.
+func (p *Density) Flow() fmt.Stringer {
+	if p == nil || p.flow == nil {
+		return nil
+	}
+	return p.flow
+}
 
 const (
 	densityBatch = 1024

@@ -25,6 +25,9 @@ func DensitySpec(name string, e *table.Encoding) (flows.Spec, error) {
 	presets := map[string]func(columns, condition int) flows.Spec{
 		"realnvp": flows.RealNVPSpec, "nsf": flows.NSF, "maf": flows.MAF, "iaf": flows.IAF, "cfm": flows.CFM,
 	}
+	if e == nil || len(e.Columns) == 0 {
+		return flows.Spec{}, fault.Field("Encoding", nil, "must have columns; make one with table.NewEncoding")
+	}
 	preset, known := presets[name]
 	if !known {
 		return flows.Spec{}, fault.Field("Architecture", name, "must be one of %q", Architectures)
