@@ -20,8 +20,11 @@
 //
 // # Contents
 //
-// The bijections are [AffineCoupling], [Permutation], [BatchNorm], [ActNorm], [Standardize] and compositions of them
-// ([Sequential]). A [Flow] adds the base distribution. [RealNVP] is the flow of Dinh, Sohl-Dickstein & Bengio, "Density
+// A [Spec] names layers and a base distribution, and [New] builds the flow: [NSF], [MAF], [IAF], [RealNVPSpec], [CFM] and [Torus]
+// return the usual ones. The bijections are couplings and autoregressive layers of any monotone map ([NewCoupling],
+// [NewAutoregressive]; [Affine], [Spline]), linear maps ([LU], [QR], [Householder]), [Permutation], [BatchNorm], [ActNorm],
+// [Standardize], [Bounded], [NewGlow], [Continuous] and compositions of them ([Sequential]). A [Flow] adds the base distribution:
+// [Normal], [Diagonal], [Mixture] or [Box]. [RealNVP] is the flow of Dinh, Sohl-Dickstein & Bengio, "Density
 // estimation using Real NVP" (2017, arXiv:1605.08803), conditional on a class. Package flowtest checks bijections, those of
 // other packages too. Printing a flow gives its layers, shapes and parameters.
 //

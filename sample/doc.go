@@ -1,6 +1,6 @@
 // Package sample has the pipelines that draw with trained models: [Flow] samples pictures of a class from a normalizing
 // flow over an autoencoder's embeddings, and [TextToImage] generates pictures for prompts with a discrete VAE and a
-// DALL-E, and scores them with a CLIP.
+// DALL-E, and scores them with a CLIP. [Density] scores and samples the rows of tables.
 //
 //	device, err := tensor.OpenDevice("auto", tensor.DeviceOptions{})
 //	…

@@ -1,6 +1,7 @@
 package tables
 
 import (
+	"bytes"
 	"encoding/json"
 	"fmt"
 	"math"
@@ -11,6 +12,7 @@ import (
 	"testing"
 
 	"github.com/bestiary-ml/bestiary/data/table"
+	"github.com/bestiary-ml/bestiary/tensor"
 )
 
 // TestPreprocessing compares POWER and GAS with what the code of MAF makes of tables of the same form: also the order of rows and
@@ -131,7 +133,7 @@ func TestLoaders(t *testing.T) {
 	}
 }
 
-// TestUCI reads a table with splits, runs two splits of it with one small flow each, and refuses damaged ones.
+// TestUCI reads a table with splits, measures it, and refuses damaged ones.
 func TestUCI(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "lines")
 	r, data, first, second := rand.New(rand.NewPCG(2, 1)), "", "", ""
@@ -158,6 +160,23 @@ func TestUCI(t *testing.T) {
 	training, test, err := u.Split(1)
 	if err != nil || u.Splits != 2 || training.Rows != 100 || test.Rows != 20 || training.Line(99) != 100 || test.Line(0) != 101 {
 		t.Errorf("%d splits, %d and %d rows: %v", u.Splits, training.Rows, test.Rows, err)
+	}
+	var out bytes.Buffer
+	d, err := tensor.OpenDevice("cpu", tensor.DeviceOptions{Threads: 1})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer d.Close()
+	if err := Run(t.Context(), d, Options{Only: []string{"uci"}, Data: filepath.Dir(dir), Steps: 200, JSON: true}, &out); err != nil {
+		t.Fatal(err)
+	}
+	var result UCIResult
+	if err := json.Unmarshal(out.Bytes(), &result); err != nil || result.Table != "lines" || result.Splits != 2 || len(result.Each) != 2 {
+		t.Errorf("%s: %v", out.String(), err)
+	}
+	// The noise has the log-likelihood −½·log(2πe·0.1²) = 0.88, a normal distribution without the features −2.5.
+	if result.LogLikelihood < -1 || result.LogLikelihood > 1.3 {
+		t.Errorf("test log-likelihood %v", result.LogLikelihood)
 	}
 	write(t, filepath.Join(dir, "index_test_1.txt"), "120\n")
 	if _, _, err := u.Split(1); err == nil || !strings.Contains(err.Error(), "index_test_1.txt: line 1") {

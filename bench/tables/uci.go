@@ -143,9 +143,11 @@ func conditionalSpec(e *table.Encoding) (flows.Spec, error) {
 }
 
 // conditionalRecipe is the one setting for all UCI tables.
-func conditionalRecipe(rows int, seed uint64) recipe {
+func conditionalRecipe(rows, steps int, seed uint64) recipe {
 	const batch = 64
-	steps := min(max(2000, 40*rows/batch), 8000)
+	if steps == 0 {
+		steps = min(max(2000, 40*rows/batch), 8000)
+	}
 	c := configure(steps, batch, 50, seed)
 	c.LearningRate, c.Optimizer, c.WeightDecay, c.DecayMatrices = 2e-3, "adamw", 0.02, true
 	c.EMA, c.Patience, c.Clip = 0.98, 15, 5
@@ -160,7 +162,7 @@ func runUCI(ctx context.Context, d *tensor.Device, u *UCI, splits int, o Options
 		r.Published = &known
 	}
 	for k := range r.Splits {
-		l, err := u.test(ctx, d, k)
+		l, err := u.test(ctx, d, k, o.uciSteps)
 		if err != nil {
 			return nil, fmt.Errorf("%s, split %d: %w", u.Name, k, err)
 		}
@@ -173,7 +175,7 @@ func runUCI(ctx context.Context, d *tensor.Device, u *UCI, splits int, o Options
 }
 
 // test returns the mean log-likelihood of the test rows of split k under the average of the flows' densities.
-func (u *UCI) test(ctx context.Context, d *tensor.Device, k int) (float64, error) {
+func (u *UCI) test(ctx context.Context, d *tensor.Device, k, steps int) (float64, error) {
 	training, test, err := u.Split(k)
 	if err != nil {
 		return 0, err
@@ -188,7 +190,7 @@ func (u *UCI) test(ctx context.Context, d *tensor.Device, k int) (float64, error
 		if err != nil {
 			return 0, err
 		}
-		p, err := conditionalRecipe(fitted.Rows, uint64(1+m)).fit(ctx, d, e, fitted, heldOut)
+		p, err := conditionalRecipe(fitted.Rows, steps, uint64(1+m)).fit(ctx, d, e, fitted, heldOut)
 		if err != nil {
 			return 0, err
 		}

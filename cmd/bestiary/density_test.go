@@ -245,6 +245,7 @@ func TestTrainDensityRefuses(t *testing.T) {
 	}
 	fails(t, 2, []string{"--data"}, "train", "density", "--out", "run")
 	fails(t, 2, []string{"--out", "runs/table"}, "train", "density", "--data", "t.csv")
+	fails(t, 1, []string{"--data nowhere", "folder"}, "bench", "tables", "--data", "nowhere")
 	fails(t, 1, []string{"nowhere.csv"}, "train", "density", "--data", "nowhere.csv", "--out", "run")
 	if _, err := os.Stat("run"); err == nil {
 		t.Error("wrong usage left a run folder")

@@ -140,8 +140,8 @@ func histogram(values []float64, lo, hi float64) (outline plotter.XYs) {
 	const bins = 40
 	counts, width := make([]float64, bins), (hi-lo)/bins
 	for _, v := range values {
-		if k := int((v - lo) / width); v >= lo && k < bins {
-			counts[k]++
+		if v >= lo && v < hi {
+			counts[min(int((v-lo)/width), bins-1)]++
 		}
 	}
 	for k, c := range counts {
