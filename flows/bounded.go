@@ -22,11 +22,9 @@ type Interval struct{ Low, High float64 }
 // settings, not parameters. It is part of the flow, and so of the likelihood.
 type Bounded struct {
 	directions
-	intervals       []Interval
 	both, one, free []int32        // columns by kind
 	low, width      *tensor.Tensor // of both: [columns]
 	edge, sign      *tensor.Tensor // of one: the bound, and 1 for Low or −1 for High
-	limits          *tensor.Tensor // [D, 2] for the file
 	parts, back     *tensor.Tensor // indices [D]: columns by kind, and the inverse permutation
 }
 

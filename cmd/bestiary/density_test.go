@@ -173,6 +173,12 @@ func TestDensityRun(t *testing.T) {
 		{2, "density --run " + run + " --data x --no-rank --training y", "--training --no-rank"},
 		{2, "density --run " + run + " --data x --json --out y", "--json --out"},
 		{1, "density --run " + run + " --data nowhere.csv", "nowhere.csv"},
+		{1, "generate --run " + run + " cat", "density another"},
+		{1, "reconstruct --run " + run, "density another"},
+		{1, "interpolate --run " + run, "density another"},
+		{1, "train flow --run " + run, "density another"},
+		{1, "train autoencoder --data birds:1:20 --out " + run, "density another"},
+		{1, "train density --data " + data + " --out " + run, "density --resume"},
 		{1, "density --run " + run + " --data " + data + " --training nowhere.csv", "nowhere.csv"},
 		{1, "density --run " + filepath.Dir(data) + " --data " + data, "run folder"},
 	} {

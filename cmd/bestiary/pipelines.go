@@ -22,11 +22,17 @@ func addRunFlag(c *cobra.Command, into *string) {
 
 // openFlow loads the autoencoder and the flow of --run.
 func openFlow(c *cobra.Command, dir string, device *deviceFlags) (*sample.Flow, error) {
+	if isDensity(dir) {
+		return nil, errTable(dir)
+	}
 	return openPipeline(c, dir, "runs/pets", device, sample.OpenFlow)
 }
 
 // openTextToImage loads the text-to-image models of --run.
 func openTextToImage(c *cobra.Command, dir string, device *deviceFlags) (*sample.TextToImage, error) {
+	if isDensity(dir) {
+		return nil, errTable(dir)
+	}
 	return openPipeline(c, dir, "runs/birds", device, sample.OpenTextToImage)
 }
 
@@ -45,6 +51,11 @@ func openPipeline[P any](c *cobra.Command, dir, example string, device *deviceFl
 func isDensity(dir string) bool {
 	r, err := runfolder.Open(dir)
 	return err == nil && r.HasWeights(models.Density.Name)
+}
+
+// errTable is the error of commands for pictures about a run with the density of a table.
+func errTable(dir string) error {
+	return fmt.Errorf("%s: holds the density of a table and no models of pictures; name another run", dir)
 }
 
 // openDensity loads the density of --run.

@@ -115,6 +115,9 @@ func (f *trainFlags) open(c *cobra.Command, create bool) (*runfolder.Run, *tenso
 	if err != nil {
 		return nil, nil, err
 	}
+	if err := f.checkKinds(); err != nil {
+		return nil, nil, err
+	}
 	if create && !f.resume {
 		return nil, d, runfolder.CheckTraining(f.run, f.kind.Name)
 	}
@@ -129,6 +132,21 @@ func (f *trainFlags) open(c *cobra.Command, create bool) (*runfolder.Run, *tenso
 		err = f.config.Validate()
 	}
 	return r, d, err
+}
+
+// checkKinds returns an error if the run would hold both the density of a table and models of pictures: a run has one
+// description of its data.
+func (f *trainFlags) checkKinds() error {
+	r, err := runfolder.Open(f.run)
+	if err != nil { // there is no run yet
+		return nil
+	}
+	for _, other := range r.Models() {
+		if (other == models.Density.Name) != (f.kind.Name == models.Density.Name) {
+			return fmt.Errorf("%s: holds the model %s, and tables and pictures can't share a run; choose another folder", f.run, other)
+		}
+	}
+	return nil
 }
 
 // precision returns the precision at which the run's model was trained; "" if there is no such model, an error later.
