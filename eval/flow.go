@@ -10,7 +10,6 @@ import (
 	"github.com/bestiary-ml/bestiary/data"
 	"github.com/bestiary-ml/bestiary/fault"
 	"github.com/bestiary-ml/bestiary/sample"
-	"github.com/bestiary-ml/bestiary/tensor"
 )
 
 // FlowReport has the measures of a flow pipeline.
@@ -69,18 +68,13 @@ func MeasureReconstruction(ctx context.Context, p *sample.Flow, d *data.Dataset)
 	if err := check(p, d); err != nil {
 		return Reconstruction{}, err
 	}
+	errors, err := p.ReconstructionErrors(ctx, d.Pixels)
+	if err != nil {
+		return Reconstruction{}, err
+	}
 	total := 0.0
-	for n, values := range batches(d, 64) {
-		err := p.Use(ctx, func(device *tensor.Device, m sample.FlowModels) error {
-			step := device.Scratch()
-			defer step.End()
-			loss, _ := m.Autoencoder.Loss(device.From(values, n, d.Size, d.Size, 3))
-			total += loss.Item() * float64(n)
-			return nil
-		})
-		if err != nil {
-			return Reconstruction{}, err
-		}
+	for _, e := range errors {
+		total += e
 	}
 	mse := total / float64(d.Len())
 	return Reconstruction{MSE: mse, PSNR: PSNR(mse)}, nil

@@ -54,16 +54,31 @@ func (f *Flow) Denoise(y, cond *tensor.Tensor) *tensor.Tensor {
 	if f.config.Noise == 0 {
 		return y
 	}
-	noisy := f.tokens(y).Keep().SetRequiresGrad(true) // [N, T, D]
-	score := func() *tensor.Tensor {
-		step := f.device.Record()
-		defer step.End()
-		defer f.constant()()
-		z, logDet := f.forward(noisy, cond)
-		standardNormal(z).Add(logDet).Sum().Backward()
-		return noisy.Grad().Keep()
-	}()
-	return f.latents(noisy.Detach().Add(score.Scale(f.config.Noise * f.config.Noise)))
+	defer f.constant()()
+	tokens := f.tokens(y) // [N, T, D]
+	var parts []*tensor.Tensor
+	for lo := 0; lo < y.Dim(0); lo += denoised {
+		hi := min(lo+denoised, y.Dim(0))
+		part, partCond := tokens.Slice(0, lo, hi), cond
+		if cond != nil {
+			partCond = cond.Slice(0, lo, hi)
+		}
+		parts = append(parts, part.Add(f.score(part, partCond).Scale(f.config.Noise*f.config.Noise)))
+	}
+	return f.latents(tensor.Concat(0, parts...))
+}
+
+// denoised is the number of maps that are denoised together: gradients take much memory.
+const denoised = 16
+
+// score returns ∇ log p(x | cond) of tokens x [N, T, D], up to the factor of the standardization.
+func (f *Flow) score(x, cond *tensor.Tensor) *tensor.Tensor {
+	leaf := x.Keep().SetRequiresGrad(true)
+	step := f.device.Record()
+	defer step.End()
+	z, logDet := f.forward(leaf, cond)
+	standardNormal(z).Add(logDet).Sum().Backward()
+	return leaf.Grad().Keep()
 }
 
 // constant makes the parameters receive no gradient until the function that it returns is called.
