@@ -107,17 +107,8 @@ func measureDensity(ctx context.Context, p *sample.Flow, d *data.Dataset, embedd
 // summarize computes the measures from the log-densities [classes][N].
 func summarize(p *sample.Flow, logProb [][]float64, labels []int) *Density {
 	sums, counts := make([]float64, len(logProb)), make([]int, len(logProb))
-	right, total := 0, 0.0
+	total := 0.0
 	for i, label := range labels {
-		best := 0
-		for class := range logProb {
-			if logProb[class][i] > logProb[best][i] {
-				best = class
-			}
-		}
-		if best == label {
-			right++
-		}
 		sums[label] -= logProb[label][i]
 		counts[label]++
 		total -= logProb[label][i]
@@ -126,7 +117,7 @@ func summarize(p *sample.Flow, logProb [][]float64, labels []int) *Density {
 	f := &Density{NLLByClass: map[string]float64{}, BitsByClass: map[string]float64{}}
 	f.NLL = total / n
 	f.BitsPerDim = f.NLL / nats
-	f.Accuracy = float64(right) / n
+	f.Accuracy = Accuracy(Bayes(logProb, nil), labels)
 	for class, name := range p.Classes() {
 		if counts[class] == 0 {
 			continue

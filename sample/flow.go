@@ -121,8 +121,9 @@ func (o FlowOptions) Check(a *autoencoder.Autoencoder) error {
 
 // TarFlowOptions are what a run folder records about the training of a TarFlow beyond its Config.
 type TarFlowOptions struct {
-	KL    string `json:"kl"`    // checksum of the KL autoencoder that made the latents; "" if unknown
-	Views int    `json:"views"` // random views of each training picture beside itself
+	KL      string       `json:"kl"`      // checksum of the KL autoencoder that made the latents; "" if unknown
+	Views   int          `json:"views"`   // random views of each training picture, beside the picture itself
+	Augment data.Augment `json:"augment"` // what differs between the views
 }
 
 // Check returns an error if m isn't the KL autoencoder on whose latents the flow was trained.

@@ -145,8 +145,21 @@ func (s spatial) maps(z *tensor.Tensor) *tensor.Tensor {
 	return z.Reshape(-1, c.Grid(), c.Grid(), c.Embed)
 }
 
+// parallel is the number of latent maps whose density is computed together: a forward pass holds all its activations.
+const parallel = 32
+
 func (s spatial) logProb(x, condition *tensor.Tensor) *tensor.Tensor {
-	return s.flow.LogProb(s.maps(x), condition)
+	device, n := x.Device(), x.Dim(0)
+	all := make([]float32, 0, n)
+	some := func(lo, hi int) {
+		step := device.Scratch()
+		defer step.End()
+		all = append(all, s.flow.LogProb(s.maps(x.Slice(0, lo, hi)), condition.Slice(0, lo, hi)).Values()...)
+	}
+	for lo := 0; lo < n; lo += parallel {
+		some(lo, min(lo+parallel, n))
+	}
+	return device.From(all, n)
 }
 
 func (s spatial) toBase(x, condition *tensor.Tensor) *tensor.Tensor {
@@ -189,9 +202,9 @@ func (s spatial) sampler(d drawing) (sampler, error) {
 		for i := range noise { // a picture doesn't depend on those beside it
 			noise[i] = d.random.Fork(strconv.Itoa(first+i)).Normal(device, 1, s.dim())
 		}
-		z := tensor.Concat(0, noise...).Scale(d.temperature) // [n, E]
-		maps := s.flow.Denoise(s.inverse(z, condition, d.guidance), condition)
-		return maps.Reshape(n, -1), s.flow.LogProb(maps, condition), nil
+		z := tensor.Concat(0, noise...).Scale(d.temperature)                              // [n, E]
+		x = s.flow.Denoise(s.inverse(z, condition, d.guidance), condition).Reshape(n, -1) // [n, E]
+		return x, s.logProb(x, condition), nil
 	}, nil
 }
 

@@ -40,6 +40,7 @@ A run of birds from words, with one caption for each picture:
 		Args: noArguments,
 	}
 	addRunFlag(c, &run)
+	addModelFlag(c)
 	pictures := addDataFlags(c, data.Test)
 	pictures.anyPath(c)
 	pictures.fromRun(c)
@@ -51,7 +52,7 @@ A run of birds from words, with one caption for each picture:
 		if err := o.Validate(); err != nil {
 			return err
 		}
-		if isTextToImage(run) {
+		if isTextToImage(run) && !c.Flags().Changed("model") {
 			return evalTextToImage(c, run, pictures, device, o)
 		}
 		pipeline, err := openFlow(c, run, device)

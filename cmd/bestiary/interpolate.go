@@ -28,6 +28,7 @@ from the first to the second. An --out that ends in .gif becomes an animation, o
 		Args: noArguments,
 	}
 	addRunFlag(c, &run)
+	addModelFlag(c)
 	device := addDeviceFlags(c)
 	c.Flags().StringVar(&from, "from", "", "first picture (default: a sample)")
 	c.Flags().StringVar(&to, "to", "", "last picture (default: a sample)")

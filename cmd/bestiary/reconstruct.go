@@ -22,7 +22,7 @@ type reconstructor interface {
 }
 
 func openReconstructor(c *cobra.Command, dir string, device *deviceFlags) (reconstructor, error) {
-	if isTextToImage(dir) {
+	if isTextToImage(dir) && !c.Flags().Changed("model") {
 		return openTextToImage(c, dir, device)
 	}
 	return openFlow(c, dir, device)
@@ -41,6 +41,7 @@ classes. The command also prints the PSNR.`,
   bestiary reconstruct --run runs/pets my-cat.jpg my-dog.png`,
 	}
 	addRunFlag(c, &run)
+	addModelFlag(c)
 	pictures := addDataFlags(c, data.Test)
 	pictures.anyPath(c)
 	pictures.fromRun(c)

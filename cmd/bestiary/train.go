@@ -29,7 +29,7 @@ checkpoint. "bestiary verify" checks a run folder.`,
 		Args: knownCommand,
 		RunE: help,
 	}
-	c.AddCommand(newTrainAutoencoder(), newTrainFlow(), newTrainDVAE(), newTrainDALLE(), newTrainCLIP())
+	c.AddCommand(newTrainAutoencoder(), newTrainFlow(), newTrainTarFlow(), newTrainDVAE(), newTrainDALLE(), newTrainCLIP())
 	return c
 }
 
@@ -69,7 +69,7 @@ func (f *trainFlags) open(c *cobra.Command, create bool) (*runfolder.Run, *tenso
 			name = "out"
 		}
 		example := "runs/birds"
-		if name := f.kind.Name; name == models.Autoencoder.Name || name == models.Flow.Name {
+		if name := f.kind.Name; slices.Contains([]string{models.Autoencoder.Name, models.Flow.Name, models.TarFlow.Name}, name) {
 			example = "runs/pets"
 		}
 		return nil, nil, usagef("--%s is missing: name the run folder, for example --%s %s", name, name, example)
