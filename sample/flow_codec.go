@@ -10,7 +10,7 @@ import (
 	"github.com/bestiary-ml/bestiary/tensor"
 )
 
-// batch is the number of pictures that a model computes at a time.
+// batch is the number of pictures that most models compute at a time.
 const batch = 64
 
 // Embed returns the embeddings [N, E] of pictures, pixels [N, S, S, C].
@@ -47,7 +47,7 @@ func (p *Flow) ReconstructionErrors(ctx context.Context, pixels []uint8) ([]floa
 		if err := whole(pixels, size, channels); err != nil {
 			return nil, err
 		}
-		for part := range slices.Chunk(pixels, batch*size*size*channels) {
+		for part := range slices.Chunk(pixels, p.latents.rows()*size*size*channels) {
 			if err := ctx.Err(); err != nil {
 				return nil, err
 			}
@@ -76,6 +76,7 @@ func (p *Flow) embed(ctx context.Context, pixels []uint8) (all []float32, err er
 		return nil, err
 	}
 	one := size * size * channels
+	batch := p.latents.rows()
 	for lo := 0; lo < len(pixels); lo += batch * one {
 		if err := ctx.Err(); err != nil {
 			return nil, err
@@ -107,6 +108,7 @@ func (p *Flow) decode(ctx context.Context, embeddings []float32) (all []*image.N
 	if err := checkPixels("Embeddings", len(embeddings)/dim, p.Size()); err != nil {
 		return nil, err
 	}
+	batch := p.latents.rows()
 	for lo := 0; lo < len(embeddings); lo += batch * dim {
 		if err := ctx.Err(); err != nil {
 			return nil, err
@@ -136,7 +138,7 @@ func (p *Flow) logProb(ctx context.Context, embeddings []float32) ([][]float64, 
 	if err := p.checkEmbeddings(embeddings); err != nil {
 		return nil, err
 	}
-	dim, rows := p.Embedding(), 4*batch
+	dim, rows := p.Embedding(), 4*p.latents.rows()
 	all := make([][]float64, len(p.data.Classes))
 	for class := range all {
 		for lo := 0; lo < len(embeddings); lo += rows * dim {

@@ -17,7 +17,11 @@ type Options struct {
 	N          int               // pictures; 0 is 1
 	Seed       uint64            // the same seed gives the same pictures
 	Candidates int               // draw this many and keep the N with the highest density; 0 draws N
-	Sampling   *sampling.Options // nil is sampling.Default(); a flow has Temperature, where 0 draws its mode, and a TarFlow has Guidance, where 0 and 1 are off
+	Sampling   *sampling.Options // nil is sampling.Default(); a flow has Temperature, and a TarFlow Guidance, see [Flow.Sample]
+
+	// Progress is called after each batch with the number of candidates that are drawn and that will be; may be nil. It must
+	// not call methods of pipelines on the same device.
+	Progress func(done, total int)
 }
 
 // Validate returns a [*fault.FieldError] for a value that no flow allows.
@@ -46,6 +50,10 @@ type Picture struct {
 }
 
 // Sample draws pictures of a class, sorted by density from the highest.
+//
+// Temperature scales the latent noise, and 0 draws the mode of the base distribution. A TarFlow has classifier-free
+// guidance; 1 and 0 are off. Its samples are denoised (see [tarflow.Flow.Denoise]), and picture i before the sorting depends
+// on the seed, the class and i only, not on N.
 func (p *Flow) Sample(ctx context.Context, o Options) ([]Picture, error) {
 	return exclusive(ctx, p.device, func() ([]Picture, error) { return p.sample(ctx, o) })
 }
@@ -69,7 +77,7 @@ func (p *Flow) sample(ctx context.Context, o Options) ([]Picture, error) {
 	if err != nil {
 		return nil, err
 	}
-	for part := range slices.Chunk(best, batch) {
+	for part := range slices.Chunk(best, p.latents.rows()) {
 		if err := ctx.Err(); err != nil {
 			return nil, err
 		}
@@ -108,13 +116,15 @@ func (p *Flow) densest(ctx context.Context, class int, o Options) ([]Picture, er
 		if err := ctx.Err(); err != nil {
 			return nil, err
 		}
-		n := min(batch, total-done)
+		n := min(p.latents.rows(), total-done)
 		condition := slices.Repeat([]int{class}, n)
 		drawn, err := p.draw(done, condition, draw)
 		if err != nil {
 			return nil, err
 		}
-		done += n
+		if done += n; o.Progress != nil {
+			o.Progress(done, total)
+		}
 		if best = append(best, drawn...); len(best) > 2*o.N+batch {
 			keep()
 		}
@@ -153,7 +163,7 @@ func (p *Flow) SampleEmbeddings(ctx context.Context, classes []int, seed uint64)
 		if err != nil {
 			return nil, err
 		}
-		for part := range slices.Chunk(classes, batch) {
+		for part := range slices.Chunk(classes, p.latents.rows()) {
 			if err := ctx.Err(); err != nil {
 				return nil, err
 			}

@@ -49,6 +49,7 @@ func (p *Flow) interpolate(ctx context.Context, e Ends, frames int) ([]*image.NR
 		return nil, err
 	}
 	var all []*image.NRGBA
+	batch := p.latents.rows()
 	for lo := 0; lo < frames; lo += batch {
 		if err := ctx.Err(); err != nil {
 			return nil, err

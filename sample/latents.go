@@ -23,6 +23,7 @@ type latents interface {
 	size() int     // S of the pictures
 	channels() int // C of the pictures
 	dim() int      // E
+	rows() int     // pictures that are computed together
 
 	encode(x *tensor.Tensor) *tensor.Tensor // pictures [N, S, S, C] → [N, E]
 	decode(z *tensor.Tensor) *tensor.Tensor // [N, E] → pictures [N, S, S, C]
@@ -89,6 +90,7 @@ func (v vectors) trained() bool                 { return v.flow != nil }
 func (v vectors) size() int                     { return v.autoencoder.Config().ImageSize }
 func (v vectors) channels() int                 { return 3 }
 func (v vectors) dim() int                      { return v.autoencoder.Config().Embedding }
+func (v vectors) rows() int                     { return batch }
 
 func (v vectors) encode(x *tensor.Tensor) *tensor.Tensor { return v.autoencoder.Encode(x) }
 func (v vectors) decode(z *tensor.Tensor) *tensor.Tensor { return v.autoencoder.Decode(z) }
@@ -127,6 +129,7 @@ func (s spatial) encoder() nn.Module            { return s.kl }
 func (s spatial) trained() bool                 { return s.flow != nil }
 func (s spatial) size() int                     { return s.kl.Config().ImageSize }
 func (s spatial) channels() int                 { return s.kl.Config().Channels }
+func (s spatial) rows() int                     { return batch / 4 } // activations are larger, and a row takes longer
 
 func (s spatial) dim() int {
 	c := s.kl.Config()

@@ -64,6 +64,11 @@ func TestTarFlowSample(t *testing.T) {
 			t.Error("the densest candidate isn't the first of all")
 		}
 	}
+	var progress []int
+	drawPictures(t, p, Options{N: 20, Candidates: 40, Progress: func(done, total int) { progress = append(progress, done, total) }})
+	if !slices.Equal(progress, []int{16, 40, 32, 40, 40, 40}) {
+		t.Errorf("progress %v", progress)
+	}
 	plain := drawPictures(t, p, Options{Class: "dog", Seed: 3})[0].Embedding
 	for name, o := range map[string]Options{
 		"seed": {Class: "dog", Seed: 4}, "class": {Class: "cat", Seed: 3}, "guidance": {Class: "dog", Seed: 3, Sampling: guided(1, 3)},

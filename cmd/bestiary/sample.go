@@ -70,6 +70,9 @@ those of the model, so they can be compared between temperatures.
 		if err := checkGrid(out, grid, pipeline.Size(), slices.Repeat([]int{o.N}, len(classes))...); err != nil {
 			return err
 		}
+		bar := newBar(c.ErrOrStderr(), "drawing pictures")
+		o.Progress = bar.update
+		defer bar.finish()
 		var sections []layout.Section
 		var densities strings.Builder // printed when the picture is written
 		for _, name := range classes {
@@ -86,6 +89,7 @@ those of the model, so they can be compared between temperatures.
 			fmt.Fprintf(&densities, "%s: %s, log-density from %.1f to %.1f nats\n",
 				name, count(len(pictures), "picture"), pictures[0].LogDensity, pictures[len(pictures)-1].LogDensity)
 		}
+		bar.finish()
 		return writeGrid(c, out, densities.String(), grid, sections...)
 	}
 	return c
