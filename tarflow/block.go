@@ -81,7 +81,7 @@ func (b *block) fixed(x, cond *tensor.Tensor) *tensor.Tensor {
 // parameters returns shift and log-scale [N, T, D] of all tokens x [N, T, D], which are in the block's order.
 func (b *block) parameters(x, fixed *tensor.Tensor) (shift, logScale *tensor.Tensor) {
 	shift, logScale = b.split(b.raw(x, fixed))
-	return shift, b.bound(logScale)
+	return shift, b.config.bound(logScale)
 }
 
 // raw returns what the transformer computes for all tokens x [N, T, D], in the block's order: [N, T, 2·D].
@@ -104,11 +104,6 @@ func (b *block) raw(x, fixed *tensor.Tensor) *tensor.Tensor {
 func (b *block) split(raw *tensor.Tensor) (shift, logScale *tensor.Tensor) {
 	d := b.config.TokenDim()
 	return raw.Slice(2, 0, d), raw.Slice(2, d, 2*d)
-}
-
-// bound returns B·tanh(a/B) of log-scales a.
-func (b *block) bound(a *tensor.Tensor) *tensor.Tensor {
-	return a.Scale(1 / b.config.LogScale).Tanh().Scale(b.config.LogScale)
 }
 
 // Visit implements nn.Module.

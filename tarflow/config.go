@@ -4,6 +4,7 @@ import (
 	"github.com/bestiary-ml/bestiary/fault"
 	"github.com/bestiary-ml/bestiary/internal/require"
 	"github.com/bestiary-ml/bestiary/nn/transformer"
+	"github.com/bestiary-ml/bestiary/tensor"
 )
 
 // Config has the sizes of a flow and how it is trained.
@@ -25,7 +26,7 @@ type Config struct {
 	// follow. Without it, as in TarFlow, a block passes its first token unchanged.
 	Start    bool    `json:"start"`
 	Variance bool    `json:"variance"`  // learn the variance of the base distribution of each number of each token
-	LogScale float64 `json:"log_scale"` // bound B of the log-scale of a block, see the package
+	LogScale float64 `json:"log_scale"` // bound B of the log-scale of a block and of the base distribution, see the package
 
 	// Noise is the standard deviation of the Gaussian noise that training adds, in standard deviations of the latents'
 	// channels. The flow then models the density of noisy latents.
@@ -92,9 +93,8 @@ func (c Config) Validate() error {
 	if err := c.transformer(0).Validate(); err != nil {
 		return err
 	}
-	if !(c.LogScale > 0 && c.LogScale*float64(len(c.Blocks)) <= maxGrowth) {
-		return fault.Field("LogScale", c.LogScale, "must be above 0 and, with %d Blocks, at most %.3g, so that no value overflows",
-			len(c.Blocks), maxGrowth/float64(len(c.Blocks)))
+	if most := maxGrowth / float64(c.scales()); !(c.LogScale > 0 && c.LogScale <= most) {
+		return fault.Field("LogScale", c.LogScale, "must be above 0 and, with %d Blocks, at most %.3g, so that no value overflows", len(c.Blocks), most)
 	}
 	if !(c.Noise >= 0 && c.Noise <= 10) {
 		return fault.Field("Noise", c.Noise, "must be 0 to 10 standard deviations")
@@ -120,6 +120,19 @@ func (c Config) TokenDim() int { return c.Patch * c.Patch * c.Channels }
 
 // Numbers is the number T·D of numbers of a latent map.
 func (c Config) Numbers() int { return c.Height * c.Width * c.Channels }
+
+// scales is the number of bounded log-scales of a number: one of each block, and that of the base distribution.
+func (c Config) scales() int {
+	if c.Variance {
+		return len(c.Blocks) + 1
+	}
+	return len(c.Blocks)
+}
+
+// bound returns B·tanh(a/B) of log-scales a.
+func (c Config) bound(a *tensor.Tensor) *tensor.Tensor {
+	return a.Scale(1 / c.LogScale).Tanh().Scale(c.LogScale)
+}
 
 // inputs is the number of positions of a block's transformer: the start, if there is one, and all tokens but the last.
 func (c Config) inputs() int {

@@ -74,7 +74,7 @@ func (f *Flow) Inverse(z, cond *tensor.Tensor, o Inversion) (*tensor.Tensor, Inv
 	r := Inverted{Iterations: make([]int, len(f.blocks))}
 	x := z
 	if f.logStd != nil {
-		x = x.Mul(f.logStd.Exp())
+		x = x.Mul(c.bound(f.logStd).Exp())
 	}
 	for i, b := range f.blocks {
 		x = b.order(x)
@@ -122,7 +122,7 @@ func (v *inversion) guided(raw *tensor.Tensor) (shift, logScale *tensor.Tensor) 
 		raw = without.Add(with.Sub(without).Scale(v.guidance))
 	}
 	shift, logScale = v.split(raw)
-	return shift, v.bound(logScale)
+	return shift, v.config.bound(logScale)
 }
 
 // iterate inverts z [N, T, D] by fixed-point iteration. residual is the largest change of the last iteration; it is above

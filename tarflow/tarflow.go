@@ -71,7 +71,7 @@ func (f *Flow) Fit(values []float32) error {
 	means, stds := make([]float32, c), make([]float32, c)
 	for i := range c {
 		means[i], stds[i] = float32(mean[i]), float32(math.Sqrt(squares[i]/float64(len(values)/c)))
-		if stds[i] == 0 {
+		if float64(stds[i]) < constant*max(1, math.Abs(mean[i])) {
 			stds[i] = 1
 		}
 	}
@@ -79,6 +79,9 @@ func (f *Flow) Fit(values []float32) error {
 	f.std.Set(stds)
 	return nil
 }
+
+// constant is the relative standard deviation below which a channel counts as constant: rounding makes as much.
+const constant = 1e-6
 
 // Unconditional returns the condition [n, Classes] that names no class: the mean of all. It is nil without classes.
 func (f *Flow) Unconditional(n int) *tensor.Tensor {
@@ -112,8 +115,9 @@ func (f *Flow) forward(x, cond *tensor.Tensor) (z, logDet *tensor.Tensor) {
 		logDet = l.Add(logDet)
 	}
 	if f.logStd != nil {
-		z = z.Mul(f.logStd.Neg().Exp())
-		logDet = logDet.Sub(f.logStd.Sum())
+		logStd := f.config.bound(f.logStd) // [T, D]
+		z = z.Mul(logStd.Neg().Exp())
+		logDet = logDet.Sub(logStd.Sum())
 	}
 	return z, logDet
 }

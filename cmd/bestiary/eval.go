@@ -23,6 +23,7 @@ func newEval() *cobra.Command {
 
 A run of pets by flow:
   reconstruction  mean squared error and PSNR of decode(encode(picture)), for pixels in [-1, 1]
+                  which is what the density of the latents doesn't describe
   flow            negative log-likelihood in nats and in bits per dimension, overall and by class;
                   accuracy as a classifier, beside that of always choosing the most frequent class
   nearest         distances of samples to the nearest training picture, beside those of held-out
@@ -63,6 +64,7 @@ A run of birds from words, with one caption for each picture:
 			return usagef("--generated: needs a run of birds from words; leave it out")
 		}
 		pictures.like(pipeline.Dataset())
+		pictures.channels = pipeline.Channels()
 		pictures.notTrainedOn(c, pipeline.Dataset())
 		heldOut, err := pictures.load(c, pipeline.Size(), data.Split(pictures.split))
 		if err != nil {

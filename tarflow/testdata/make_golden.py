@@ -116,6 +116,9 @@ class TarFlow(nn.Module):
         if c["variance"]:
             self.log_std = nn.Parameter(torch.randn(c["tokens"], c["token_dim"]) * 0.3)
 
+    def bounded(self):
+        return self.c["log_scale"] * torch.tanh(self.log_std / self.c["log_scale"])
+
     def tokens(self, x):  # [N, h, w, c]
         p, (n, h, w, c) = self.c["patch"], x.shape
         x = (x - self.mean) / self.std
@@ -133,7 +136,7 @@ class TarFlow(nn.Module):
             z, l = block(z, cond)
             log_det = log_det + l
         if self.c["variance"]:
-            z, log_det = z * torch.exp(-self.log_std), log_det - self.log_std.sum()
+            z, log_det = z * torch.exp(-self.bounded()), log_det - self.bounded().sum()
         return z, log_det
 
     def log_prob(self, x, cond):
@@ -142,7 +145,7 @@ class TarFlow(nn.Module):
 
     def inverse(self, z, cond, guidance):
         if self.c["variance"]:
-            z = z * torch.exp(self.log_std)
+            z = z * torch.exp(self.bounded())
         for block in self.blocks:
             z = block.inverse(z, cond, guidance)
         return self.latents(z)
