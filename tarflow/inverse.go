@@ -47,7 +47,9 @@ func (o Inversion) Validate() error {
 	return nil
 }
 
-// Inverse maps noise z [N, T, D] to latent maps [N, h, w, c]. The result belongs to the current step of the device. It
+// Inverse maps noise z [N, T, D] to latent maps [N, h, w, c]. It is exact up to the precision of matrix products: measured
+// with the default sizes, the largest error is 10⁻⁵ standard deviations of the latents at "highest", and 10⁻² where products
+// round to bfloat16. The result belongs to the current step of the device. It
 // panics on other shapes and on options that Validate refuses. Dropout must be off, see [Flow.SetTraining].
 func (f *Flow) Inverse(z, cond *tensor.Tensor, o Inversion) (*tensor.Tensor, Inverted) {
 	c := f.config
