@@ -184,8 +184,11 @@ const fewRows = 4
 
 // inverse maps rows [N, E] of the base distribution to latent maps.
 func (s spatial) inverse(z, condition *tensor.Tensor, guidance float64) *tensor.Tensor {
-	c, o := s.flow.Config(), tarflow.Inversion{Guidance: guidance}
-	if z.Dim(0) <= fewRows {
+	c, o, rows := s.flow.Config(), tarflow.Inversion{Guidance: guidance}, z.Dim(0)
+	if guidance != 1 {
+		rows *= 2
+	}
+	if rows <= fewRows {
 		o.Tolerance = tolerance
 	}
 	x, _ := s.flow.Inverse(z.Reshape(-1, c.Tokens(), c.TokenDim()), condition, o)
