@@ -25,7 +25,8 @@ type Reconstruction struct {
 	PSNR float64 `json:"psnr_db"`
 }
 
-// Density measures a flow on embeddings with E values.
+// Density measures a flow on embeddings with E values, to which the noise of the flow's training is added, see
+// [sample.Flow.Perturb].
 type Density struct {
 	NLL          float64            `json:"nll_nats"`              // mean of −ln p(x | class of x)
 	BitsPerDim   float64            `json:"bits_per_dim"`          // NLL / (E·ln 2)
@@ -97,7 +98,11 @@ func measureDensity(ctx context.Context, p *sample.Flow, d *data.Dataset, embedd
 	if err != nil {
 		return nil, err
 	}
-	logProb, err := p.LogProb(ctx, embeddings) // [classes][N]
+	modelled, err := p.Perturb(ctx, embeddings, 0)
+	if err != nil {
+		return nil, err
+	}
+	logProb, err := p.LogProb(ctx, modelled) // [classes][N]
 	if err != nil {
 		return nil, err
 	}

@@ -131,6 +131,31 @@ func (p *Flow) decodeBatch(embeddings []float32) ([]*image.NRGBA, error) {
 	return Pixels(values, n, size, size)
 }
 
+// Perturb returns embeddings [N, E] as the flow models them. A TarFlow models latents with the noise of its training, which
+// is added; the densities of latents without it are exact, too, but those of different classes don't compare well. For a
+// RealNVP the result is a copy.
+func (p *Flow) Perturb(ctx context.Context, embeddings []float32, seed uint64) ([]float32, error) {
+	return exclusive(ctx, p.device, func() ([]float32, error) {
+		if err := p.RequireFlow(); err != nil {
+			return nil, err
+		}
+		if err := p.checkEmbeddings(embeddings); err != nil {
+			return nil, err
+		}
+		all := slices.Clone(embeddings)
+		deviations := p.latents.noise()
+		if len(deviations) == 0 || len(all) == 0 {
+			return all, nil
+		}
+		step := p.device.Scratch()
+		defer step.End()
+		for i, e := range tensor.NewGenerator(seed).Fork("perturb").Normal(p.device, len(all)).Values() {
+			all[i] += deviations[i%len(deviations)] * e
+		}
+		return all, nil
+	})
+}
+
 func (p *Flow) logProb(ctx context.Context, embeddings []float32) ([][]float64, error) {
 	if err := p.RequireFlow(); err != nil {
 		return nil, err

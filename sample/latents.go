@@ -28,6 +28,8 @@ type latents interface {
 	encode(x *tensor.Tensor) *tensor.Tensor // pictures [N, S, S, C] → [N, E]
 	decode(z *tensor.Tensor) *tensor.Tensor // [N, E] → pictures [N, S, S, C]
 
+	noise() []float32 // standard deviations of what makes latents those that the flow models, repeated over E; nil for none
+
 	logProb(x, condition *tensor.Tensor) *tensor.Tensor // [N, E] → ln p [N]
 	toBase(x, condition *tensor.Tensor) *tensor.Tensor  // [N, E] → [N, E] of the base distribution, N(0, I)
 	fromBase(z, condition *tensor.Tensor) *tensor.Tensor
@@ -95,6 +97,9 @@ func (v vectors) rows() int                     { return batch }
 func (v vectors) encode(x *tensor.Tensor) *tensor.Tensor { return v.autoencoder.Encode(x) }
 func (v vectors) decode(z *tensor.Tensor) *tensor.Tensor { return v.autoencoder.Decode(z) }
 
+// noise implements latents: the little noise in the training of a RealNVP is a regularisation.
+func (v vectors) noise() []float32 { return nil }
+
 func (v vectors) logProb(x, condition *tensor.Tensor) *tensor.Tensor {
 	return v.flow.LogProb(x, condition)
 }
@@ -147,6 +152,8 @@ func (s spatial) maps(z *tensor.Tensor) *tensor.Tensor {
 	c := s.kl.Config()
 	return z.Reshape(-1, c.Grid(), c.Grid(), c.Embed)
 }
+
+func (s spatial) noise() []float32 { return s.flow.NoiseDeviations() }
 
 // parallel is the number of latent maps whose density is computed together: a forward pass holds all its activations.
 const parallel = 32

@@ -118,6 +118,35 @@ func TestTarFlowInterpolate(t *testing.T) {
 	}
 }
 
+// Perturb adds the noise of the training of a TarFlow, the same for a seed, and none for a RealNVP.
+func TestPerturb(t *testing.T) {
+	d := openDevice(t)
+	p := spatialFlow(t, d)
+	clean := make([]float32, 200*p.Embedding())
+	noisy, err := p.Perturb(t.Context(), clean, 1)
+	if err != nil {
+		t.Fatal(err)
+	}
+	sum := 0.0
+	for _, v := range noisy {
+		sum += float64(v) * float64(v)
+	}
+	if std := math.Sqrt(sum / float64(len(noisy))); math.Abs(std-0.1) > 0.005 { // toy's Noise
+		t.Errorf("noise with standard deviation %v", std)
+	}
+	again, _ := p.Perturb(t.Context(), clean, 1)
+	other, _ := p.Perturb(t.Context(), clean, 2)
+	if !slices.Equal(noisy, again) || slices.Equal(noisy, other) {
+		t.Error("the seed doesn't decide the noise")
+	}
+	if same, err := flowOn(t, d).Perturb(t.Context(), make([]float32, toy.Embedding), 1); err != nil || differ(same, make([]float32, toy.Embedding)) != 0 {
+		t.Errorf("a RealNVP: %v, %v", same, err)
+	}
+	if _, err := p.Perturb(t.Context(), clean[:5], 1); err == nil {
+		t.Error("a part of an embedding was accepted")
+	}
+}
+
 // TestOpenEither opens runs with either pair of models, and asks where a run has both.
 func TestOpenEither(t *testing.T) {
 	d := openDevice(t)

@@ -80,6 +80,15 @@ func (f *Flow) Fit(values []float32) error {
 	return nil
 }
 
+// NoiseDeviations returns the standard deviations [c] of the noise that training adds to the channels of latent maps.
+func (f *Flow) NoiseDeviations() []float32 {
+	all := f.std.Values()
+	for i := range all {
+		all[i] *= float32(f.config.Noise)
+	}
+	return all
+}
+
 // constant is the relative standard deviation below which a channel counts as constant: rounding makes as much.
 const constant = 1e-6
 

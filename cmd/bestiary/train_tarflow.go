@@ -20,7 +20,7 @@ func newTrainTarFlow() *cobra.Command {
 pictures are those that the autoencoder was trained on, unless --data names others with the same
 classes. They are encoded once, unchanged and in random views, and their latents stay in memory.
 
-The loss is in nats per number of a latent map. On held-out pictures, the metrics report the negative
+The loss is in nats per number of a latent map with the noise. On held-out pictures, the metrics report the negative
 log-density of a map in nats and in bits per number, and the accuracy of the class with the largest
 log-density, without and with the frequencies of the classes.`,
 		Example: `  bestiary train tarflow --run runs/pets

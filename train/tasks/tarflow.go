@@ -29,8 +29,8 @@ const maxViews = 1000
 //
 // The loss is in nats per number of a latent map. Evaluations give it for held-out pictures, "loss", also in nats of a
 // whole map, "nll_nats", and in bits per number, "bits_per_dim"; and how often the class with the largest ln p(x | class)
-// is right, "accuracy", and with the frequencies of the classes in training added, "accuracy_with_prior". All are of the
-// latents without noise.
+// is right, "accuracy", and with the frequencies of the classes in training added, "accuracy_with_prior". All are of
+// latents with the noise of the training, as the flow models them.
 func TarFlow(ctx context.Context, d *tensor.Device, c tarflow.Config, how sample.TarFlowOptions, kl *vqgan.Model, description data.Description, training, heldOut *data.Dataset, o Options) (model *tarflow.Flow, task *train.Task[train.RowBatch], err error) {
 	defer fault.Catch(&err)
 	if err := checkPictures(kl.Config().ImageSize, kl.Config().Channels, training, heldOut); err != nil {
@@ -105,7 +105,11 @@ const progressGuidance = 1.5
 
 // evaluateTarFlow measures a pipeline on embeddings [N, E] with their classes.
 func evaluateTarFlow(p *sample.Flow, embeddings []float32, truth []int, prior []float64) (train.Metrics, error) {
-	logProb, err := p.LogProb(context.Background(), embeddings) // [classes][N]
+	modelled, err := p.Perturb(context.Background(), embeddings, 0) // the same noise in every evaluation
+	if err != nil {
+		return nil, err
+	}
+	logProb, err := p.LogProb(context.Background(), modelled) // [classes][N]
 	if err != nil {
 		return nil, err
 	}
