@@ -6,7 +6,7 @@ import (
 	"testing"
 )
 
-func TestBayes(t *testing.T) {
+func TestBayesRule(t *testing.T) {
 	logProb := [][]float64{{0, -1, -3, -2}, {-1, 0, -2.5, -2}} // [classes][N]
 	if got := Bayes(logProb, nil); !slices.Equal(got, []int{0, 1, 1, 0}) {
 		t.Errorf("without prior %v", got)

@@ -33,6 +33,14 @@ const maxViews = 1000
 // latents with the noise of the training, as the flow models them.
 func TarFlow(ctx context.Context, d *tensor.Device, c tarflow.Config, how sample.TarFlowOptions, kl *vqgan.Model, description data.Description, training, heldOut *data.Dataset, o Options) (model *tarflow.Flow, task *train.Task[train.RowBatch], err error) {
 	defer fault.Catch(&err)
+	device, err := take(ctx, d)
+	if err != nil {
+		return nil, nil, err
+	}
+	defer device.end()
+	if kl == nil {
+		return nil, nil, fault.Field("KL", nil, "must not be nil; give the one whose latents the flow learns")
+	}
 	if err := checkPictures(kl.Config().ImageSize, kl.Config().Channels, training, heldOut); err != nil {
 		return nil, nil, err
 	}
@@ -55,7 +63,7 @@ func TarFlow(ctx context.Context, d *tensor.Device, c tarflow.Config, how sample
 	if err != nil {
 		return nil, nil, err
 	}
-	rows, labels, err := embedViews(ctx, d, kl.Encode, training, how.Augment, how.Views, o)
+	rows, labels, err := embedViews(ctx, device, kl.Encode, training, how.Augment, how.Views, o)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -91,7 +99,7 @@ func TarFlow(ctx context.Context, d *tensor.Device, c tarflow.Config, how sample
 	if heldOut == nil || heldOut.Len() == 0 {
 		return model, task, nil
 	}
-	unseen, truth, err := embedViews(ctx, d, kl.Encode, heldOut, data.Augment{}, 0, Options{Batch: o.Batch})
+	unseen, truth, err := embedViews(ctx, device, kl.Encode, heldOut, data.Augment{}, 0, Options{Batch: o.Batch})
 	if err != nil {
 		return nil, nil, err
 	}
