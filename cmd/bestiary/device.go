@@ -14,6 +14,7 @@ type deviceFlags struct {
 	command *cobra.Command
 	name    string
 	options tensor.DeviceOptions
+	opened  *tensor.Device
 }
 
 func addDeviceFlags(c *cobra.Command) *deviceFlags {
@@ -26,9 +27,23 @@ func addDeviceFlags(c *cobra.Command) *deviceFlags {
 	return f
 }
 
+// open opens the device at the first call and returns it again at others: pipelines of a command share it.
+// check refuses wrong flags before the device is opened.
+func (f *deviceFlags) check() error {
+	if n := f.options.Threads; n < 0 || n > maxThreads {
+		return usagef("--threads %d: must be 1 to %d, or 0 for one for each processor", n, maxThreads)
+	}
+	return nil
+}
+
+const maxThreads = 4096 // as package tensor has it
+
 func (f *deviceFlags) open() (*tensor.Device, error) {
-	if f.options.Threads < 0 {
-		return nil, usagef("--threads %d: must be positive, or 0 for one for each processor", f.options.Threads)
+	if f.opened != nil {
+		return f.opened, nil
+	}
+	if err := f.check(); err != nil {
+		return nil, err
 	}
 	d, err := tensor.OpenDevice(f.name, f.options)
 	if err != nil {
@@ -40,6 +55,7 @@ func (f *deviceFlags) open() (*tensor.Device, error) {
 	if asked := f.options.Precision; asked != "" && asked != d.Precision() {
 		fmt.Fprintf(f.command.ErrOrStderr(), "--precision %s: computes in float32 (highest): %s\n", asked, f.whyFloat32(asked))
 	}
+	f.opened = d
 	return d, nil
 }
 

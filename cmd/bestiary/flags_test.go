@@ -28,7 +28,7 @@ func commands(c *cobra.Command) (all []*cobra.Command) {
 func baseOf(c *cobra.Command) []string {
 	args := strings.Fields(c.CommandPath())[1:]
 	switch c.CommandPath() {
-	case "bestiary train autoencoder", "bestiary train dvae":
+	case "bestiary train autoencoder", "bestiary train dvae", "bestiary train classifier":
 		return append(args, "--data", "nowhere", "--out", "run")
 	case "bestiary generate":
 		return append(args, "--run", "nowhere", "a bird")
@@ -42,6 +42,8 @@ func baseOf(c *cobra.Command) []string {
 		return append(args, "--out", "taken")
 	case "bestiary cache limit":
 		return append(args, "nonsense")
+	case "bestiary compare":
+		return append(args, "nowhere", "nothing")
 	case "bestiary verify":
 		return append(args, "nowhere")
 	}

@@ -111,7 +111,7 @@ func (g *generateFlags) check(arguments []string) error {
 		return err
 	}
 	if g.codes != "" {
-		if err := checkCodes(g.codes); err != nil {
+		if err := checkReplaces("--codes", g.codes, codesStart, "codes"); err != nil {
 			return err
 		}
 		if g.codes == g.out || sameFile(g.codes, g.out) {

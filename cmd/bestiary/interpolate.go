@@ -47,7 +47,7 @@ from the first to the second. An --out that ends in .gif becomes an animation, o
 		if frames < 2 || frames > 1000 {
 			return usagef("--frames %d: must be from 2 to 1000", frames)
 		}
-		if err := checkPicture(out, from, to); err != nil {
+		if err := checkPicture("--out", out, from, to); err != nil {
 			return err
 		}
 		pipeline, err := openFlow(c, run, device)

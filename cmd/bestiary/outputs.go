@@ -14,24 +14,27 @@ import (
 )
 
 // What a command may overwrite: a picture replaces an earlier picture of that name, but not one that the command reads;
-// codes replace codes; weights replace a file with --force only.
+// codes replace codes, and figures figures; weights replace a file with --force only.
 
 // checkPNG refuses an --out that is no name of a PNG, can't be written, or is one of the inputs.
-func checkPNG(out string, inputs ...string) error {
+func checkPNG(out string, inputs ...string) error { return checkPNGOf("--out", out, inputs...) }
+
+// checkPNGOf is checkPNG for the value of any flag.
+func checkPNGOf(flag, out string, inputs ...string) error {
 	if ext := strings.ToLower(filepath.Ext(out)); ext != ".png" {
-		return usagef("--out %q: pictures are written as PNG; use a name that ends in .png", out)
+		return usagef("%s %q: pictures are written as PNG; use a name that ends in .png", flag, out)
 	}
-	return checkPicture(out, inputs...)
+	return checkPicture(flag, out, inputs...)
 }
 
-// checkPicture refuses an --out that can't be written or is one of the inputs; "" is no input.
-func checkPicture(out string, inputs ...string) error {
-	if err := checkWritable("--out", out); err != nil {
+// checkPicture refuses a name of a picture that can't be written or is one of the inputs; "" is no input.
+func checkPicture(flag, out string, inputs ...string) error {
+	if err := checkWritable(flag, out); err != nil {
 		return err
 	}
 	for _, in := range inputs {
 		if in != "" && sameFile(in, out) {
-			return usagef("--out %s: would overwrite %s, which the command reads; choose another name", out, in)
+			return usagef("%s %s: would overwrite %s, which the command reads; choose another name", flag, out, in)
 		}
 	}
 	return nil
@@ -56,9 +59,9 @@ func checkNew(flag, file string, force bool) error {
 	return nil
 }
 
-// checkCodes refuses a --codes that can't be written, or that exists and is no file of codes.
-func checkCodes(file string) error {
-	if err := checkWritable("--codes", file); err != nil {
+// checkReplaces refuses a file that can't be written, or that exists and doesn't begin as what is written does.
+func checkReplaces(flag, file, begins, what string) error {
+	if err := checkWritable(flag, file); err != nil {
 		return err
 	}
 	f, _, err := regular.Open(file)
@@ -67,18 +70,21 @@ func checkCodes(file string) error {
 		return nil
 	}
 	if err != nil {
-		return fmt.Errorf("--codes %s: cannot be read (%w); choose another name", file, err)
+		return fmt.Errorf("%s %s: cannot be read (%w); choose another name", flag, file, err)
 	}
 	defer f.Close()
-	start, err := io.ReadAll(io.LimitReader(f, int64(len(codesStart))))
-	if err == nil && len(start) > 0 && !bytes.Equal(start, []byte(codesStart)) {
-		return usagef("--codes %s: exists and holds no codes; choose another name", file)
+	start, err := io.ReadAll(io.LimitReader(f, int64(len(begins))))
+	if err == nil && len(start) > 0 && !bytes.Equal(start, []byte(begins)) {
+		return usagef("%s %s: exists and holds no %s; choose another name", flag, file, what)
 	}
 	return nil
 }
 
-// codesStart begins every file of codes.
-const codesStart = `[{"prompt":`
+// What files begin with.
+const (
+	codesStart   = `[{"prompt":`
+	figuresStart = "{\n  \"runs\""
+)
 
 // sameFile reports whether two paths lead to one existing file.
 func sameFile(a, b string) bool {
