@@ -2,9 +2,11 @@ package main
 
 import (
 	"cmp"
+	"fmt"
 	"slices"
 
 	"github.com/bestiary-ml/bestiary/data"
+	"github.com/bestiary-ml/bestiary/nn"
 	"github.com/bestiary-ml/bestiary/tensor"
 	"github.com/bestiary-ml/bestiary/train"
 	"github.com/bestiary-ml/bestiary/train/tasks"
@@ -51,7 +53,7 @@ func (f *latentsFlags) prepare(c *cobra.Command, model *vqgan.Config, saved func
 		f.data.like(l.description)
 		f.data.split = cmp.Or(l.description.Split, f.data.split)
 	}
-	if l.perceptual, err = openFeatures(&l.how, model.Channels, d); err != nil {
+	if l.perceptual, err = openFeatures(&l.how, *model, d); err != nil {
 		return nil, err
 	}
 	f.data.channels = model.Channels
@@ -106,10 +108,31 @@ func (f *latentsFlags) check(c *cobra.Command, model *vqgan.Config) error {
 	return nil
 }
 
-// openFeatures opens what computes the features of the perceptual loss, nil if nothing does, and notes its checksum.
-func openFeatures(how *tasks.LatentsOptions, channels int, d *tensor.Device) (*vqgan.Perceptual, error) {
+// openFeatures opens what computes the features of the perceptual loss, nil if nothing does, and notes its checksum, which
+// must be the one that is noted.
+func openFeatures(how *tasks.LatentsOptions, c vqgan.Config, d *tensor.Device) (*vqgan.Perceptual, error) {
 	if how.Features == "" {
 		return nil, nil
 	}
-	return nil, usagef("--features %s: is not supported yet", how.Features)
+	l, err := vqgan.OpenLPIPS(how.Features, d)
+	if err != nil {
+		return nil, err
+	}
+	if c.Channels != 3 || c.ImageSize%lpipsFactor != 0 {
+		return nil, usagef("--features %s: VGG16 takes pictures with 3 channels whose size is a multiple of %d; they have %d and size %d", how.Features, lpipsFactor, c.Channels, c.ImageSize)
+	}
+	return l.Perceptual(), noteFeatures(how, l)
+}
+
+// lpipsFactor is what the size of pictures must be a multiple of for the poolings of VGG16.
+const lpipsFactor = 16
+
+// noteFeatures notes the checksum of the network that computes the features. On a resume it must be that of before.
+func noteFeatures(how *tasks.LatentsOptions, m nn.Module) error {
+	sum := nn.Checksum(m)
+	if how.FeaturesSum != "" && how.FeaturesSum != sum {
+		return fmt.Errorf("%s: has other weights than when the training began (%s, now %s); put them back, or start a new run", how.Features, how.FeaturesSum, sum)
+	}
+	how.FeaturesSum = sum
+	return nil
 }
