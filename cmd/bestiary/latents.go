@@ -88,7 +88,7 @@ func (f *latentsFlags) check(c *cobra.Command, model *vqgan.Config) error {
 		return usagef("--perceptual %v: needs --features, which names what computes the features; give it, or leave this out", f.how.Loss.Perceptual)
 	}
 	if f.how.Loss.Adversarial == 0 {
-		for _, flag := range []string{"adversarial-start", "discriminator-width", "discriminator-layers", "discriminator-norm", "discriminator-lr"} {
+		for _, flag := range []string{"adversarial-start", "discriminator-width", "discriminator-layers", "discriminator-norm", "discriminator-lr", "discriminator-augment"} {
 			if changed(flag) {
 				return usagef("--%s: has no effect with --adversarial 0; leave it out, or give a weight", flag)
 			}

@@ -55,7 +55,7 @@ type latentsFlags struct {
 // keptLatents are the flags that a resumed training can't change.
 var keptLatents = []string{
 	"image-size", "channels", "patch", "width", "multipliers", "blocks", "attention-at", "groups", "blur", "z-channels", "embed",
-	"squared", "features", "perceptual", "adversarial", "adversarial-start", "discriminator-width", "discriminator-layers", "discriminator-norm",
+	"squared", "features", "perceptual", "adversarial", "adversarial-start", "discriminator-width", "discriminator-layers", "discriminator-norm", "discriminator-augment",
 	"discriminator-lr", "split", "labels", "resize", "image-columns", "hold-out", "flip", "zoom", "colour", "balance",
 }
 
@@ -88,6 +88,7 @@ func addLatentsFlags(c *cobra.Command, kind models.Info, defaults tasks.Defaults
 	fs.Float64Var(&loss.Perceptual, "perceptual", loss.Perceptual, "weight of the perceptual loss; needs --features")
 	fs.Float64Var(&loss.Adversarial, "adversarial", loss.Adversarial, "weight of the discriminator, beside the adaptive one (0: none)")
 	fs.IntVar(&loss.AdversarialStart, "adversarial-start", 0, "step from which on the discriminator is trained and judges (default: half of the steps)")
+	fs.Float64Var(&loss.Augment, "discriminator-augment", loss.Augment, "target of adaptive discriminator augmentation (ADA), such as 0.6: it grows while the discriminator knows the pictures by heart (0: none)")
 	fs.IntVar(&judge.Width, "discriminator-width", judge.Width, "channels of the discriminator's first convolution")
 	fs.IntVar(&judge.Layers, "discriminator-layers", judge.Layers, "stride-2 convolutions of the discriminator; more judge larger patches")
 	fs.StringVar(&judge.Norm, "discriminator-norm", judge.Norm, "batch, group or none")
