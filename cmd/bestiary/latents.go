@@ -3,9 +3,11 @@ package main
 import (
 	"cmp"
 	"fmt"
+	"os"
 	"slices"
 
 	"github.com/bestiary-ml/bestiary/data"
+	"github.com/bestiary-ml/bestiary/models"
 	"github.com/bestiary-ml/bestiary/nn"
 	"github.com/bestiary-ml/bestiary/tensor"
 	"github.com/bestiary-ml/bestiary/train"
@@ -114,6 +116,9 @@ func openFeatures(how *tasks.LatentsOptions, c vqgan.Config, d *tensor.Device) (
 	if how.Features == "" {
 		return nil, nil
 	}
+	if info, err := os.Stat(how.Features); err == nil && info.IsDir() {
+		return openClassifierFeatures(how, c, d)
+	}
 	l, err := vqgan.OpenLPIPS(how.Features, d)
 	if err != nil {
 		return nil, err
@@ -123,6 +128,34 @@ func openFeatures(how *tasks.LatentsOptions, c vqgan.Config, d *tensor.Device) (
 	}
 	return l.Perceptual(), noteFeatures(how, l)
 }
+
+// openClassifierFeatures opens the classifier of a run, whose activations are the features.
+func openClassifierFeatures(how *tasks.LatentsOptions, c vqgan.Config, d *tensor.Device) (*vqgan.Perceptual, error) {
+	config, err := models.Config(how.Features, classifierKind)
+	if err != nil {
+		return nil, err
+	}
+	facts, err := models.Describe(classifierKind, config)
+	if err != nil {
+		return nil, err
+	}
+	if facts.Size != c.ImageSize || facts.Channels != c.Channels {
+		return nil, usagef("--features %s: its classifier takes pictures of size %d with %d channels, and these have size %d with %d; train one on pictures like these",
+			how.Features, facts.Size, facts.Channels, c.ImageSize, c.Channels)
+	}
+	m, err := models.Open(how.Features, classifierKind, d)
+	if err != nil {
+		return nil, err
+	}
+	net, ok := m.(vqgan.FeatureNet)
+	if !ok {
+		return nil, fmt.Errorf("%s: its %s has no activations to compare", how.Features, classifierKind)
+	}
+	return &vqgan.Perceptual{Net: net}, noteFeatures(how, m)
+}
+
+// classifierKind is the name of the kind of models whose activations are features.
+const classifierKind = "classifier"
 
 // lpipsFactor is what the size of pictures must be a multiple of for the poolings of VGG16.
 const lpipsFactor = 16
