@@ -88,28 +88,6 @@ A run of birds from words, with one caption for each picture:
 	return c
 }
 
-func evalLatents(c *cobra.Command, run string, pictures *dataFlags, device *deviceFlags) error {
-	pipeline, err := openLatents(c, run, device)
-	if err != nil {
-		return err
-	}
-	if c.Flags().Changed("generated") {
-		return usagef("--generated: needs a run of birds from words; leave it out")
-	}
-	pictures.like(pipeline.Dataset())
-	pictures.channels = pipeline.Channels()
-	pictures.notTrainedOn(c, pipeline.Dataset())
-	heldOut, err := pictures.load(c, pipeline.Size(), data.Split(pictures.split))
-	if err != nil {
-		return err
-	}
-	figures, err := eval.EvaluateLatents(c.Context(), pipeline, heldOut)
-	if err != nil {
-		return err
-	}
-	return printFigures(c, run, figures)
-}
-
 func evalTextToImage(c *cobra.Command, run string, pictures *dataFlags, device *deviceFlags, o eval.Options) error {
 	pipeline, err := openTextToImage(c, run, device)
 	if err != nil {

@@ -7,6 +7,7 @@ import (
 	"slices"
 
 	"github.com/bestiary-ml/bestiary/data"
+	"github.com/bestiary-ml/bestiary/eval"
 	"github.com/bestiary-ml/bestiary/models"
 	"github.com/bestiary-ml/bestiary/nn"
 	"github.com/bestiary-ml/bestiary/tensor"
@@ -168,4 +169,27 @@ func noteFeatures(how *tasks.LatentsOptions, m nn.Module) error {
 	}
 	how.FeaturesSum = sum
 	return nil
+}
+
+// evalLatents measures the autoencoder with maps of latents of a run.
+func evalLatents(c *cobra.Command, run string, pictures *dataFlags, device *deviceFlags) error {
+	pipeline, err := openLatents(c, run, device)
+	if err != nil {
+		return err
+	}
+	if c.Flags().Changed("generated") {
+		return usagef("--generated: needs a run of birds from words; leave it out")
+	}
+	pictures.like(pipeline.Dataset())
+	pictures.channels = pipeline.Channels()
+	pictures.notTrainedOn(c, pipeline.Dataset())
+	heldOut, err := pictures.load(c, pipeline.Size(), data.Split(pictures.split))
+	if err != nil {
+		return err
+	}
+	figures, err := eval.EvaluateLatents(c.Context(), pipeline, heldOut)
+	if err != nil {
+		return err
+	}
+	return printFigures(c, run, figures)
 }
