@@ -8,6 +8,7 @@ import (
 
 	"github.com/bestiary-ml/bestiary/data"
 	"github.com/bestiary-ml/bestiary/eval"
+	runfolder "github.com/bestiary-ml/bestiary/internal/run"
 	"github.com/bestiary-ml/bestiary/models"
 	"github.com/bestiary-ml/bestiary/nn"
 	"github.com/bestiary-ml/bestiary/tensor"
@@ -132,17 +133,20 @@ func openFeatures(how *tasks.LatentsOptions, c vqgan.Config, d *tensor.Device) (
 
 // openClassifierFeatures opens the classifier of a run, whose activations are the features.
 func openClassifierFeatures(how *tasks.LatentsOptions, c vqgan.Config, d *tensor.Device) (*vqgan.Perceptual, error) {
-	config, err := models.Config(how.Features, classifierKind)
+	r, err := runfolder.Open(how.Features)
 	if err != nil {
 		return nil, err
 	}
-	facts, err := models.Describe(classifierKind, config)
-	if err != nil {
+	var takes struct {
+		Size     int `json:"image_size"`
+		Channels int `json:"channels"`
+	}
+	if err := r.Config(classifierKind, &takes); err != nil {
 		return nil, err
 	}
-	if facts.Size != c.ImageSize || facts.Channels != c.Channels {
+	if takes.Size != c.ImageSize || takes.Channels != c.Channels {
 		return nil, usagef("--features %s: its classifier takes pictures of size %d with %d channels, and these have size %d with %d; train one on pictures like these",
-			how.Features, facts.Size, facts.Channels, c.ImageSize, c.Channels)
+			how.Features, takes.Size, takes.Channels, c.ImageSize, c.Channels)
 	}
 	m, err := models.Open(how.Features, classifierKind, d)
 	if err != nil {
