@@ -2,13 +2,13 @@ package main
 
 import (
 	"cmp"
+	"encoding/json"
 	"fmt"
 	"os"
 	"slices"
 
 	"github.com/bestiary-ml/bestiary/data"
 	"github.com/bestiary-ml/bestiary/eval"
-	runfolder "github.com/bestiary-ml/bestiary/internal/run"
 	"github.com/bestiary-ml/bestiary/models"
 	"github.com/bestiary-ml/bestiary/nn"
 	"github.com/bestiary-ml/bestiary/tensor"
@@ -133,7 +133,7 @@ func openFeatures(how *tasks.LatentsOptions, c vqgan.Config, d *tensor.Device) (
 
 // openClassifierFeatures opens the classifier of a run, whose activations are the features.
 func openClassifierFeatures(how *tasks.LatentsOptions, c vqgan.Config, d *tensor.Device) (*vqgan.Perceptual, error) {
-	r, err := runfolder.Open(how.Features)
+	config, err := models.Config(how.Features, classifierKind)
 	if err != nil {
 		return nil, err
 	}
@@ -141,7 +141,11 @@ func openClassifierFeatures(how *tasks.LatentsOptions, c vqgan.Config, d *tensor
 		Size     int `json:"image_size"`
 		Channels int `json:"channels"`
 	}
-	if err := r.Config(classifierKind, &takes); err != nil {
+	text, err := json.Marshal(config)
+	if err == nil {
+		err = json.Unmarshal(text, &takes)
+	}
+	if err != nil {
 		return nil, err
 	}
 	if takes.Size != c.ImageSize || takes.Channels != c.Channels {
