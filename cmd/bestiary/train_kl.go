@@ -14,7 +14,7 @@ func newTrainKL() *cobra.Command {
 	c := &cobra.Command{
 		Use:   models.KL.Name,
 		Short: "Train the autoencoder whose small maps of latents flows and diffusion learn",
-		Long: `Train the autoencoder of latent diffusion: it turns a picture into a small map of latents, 8x8 of 8 numbers
+		Long: `Train the autoencoder of latent diffusion: it turns a picture into a small map of latents, 8x8 of 16 numbers
 for 64 pixels, and back. The latents have a Gaussian posterior with a small weight of its KL divergence. The
 loss is the absolute error, a perceptual loss if --features names what computes the features, and from
 --adversarial-start on a discriminator of patches, which brings back textures.
