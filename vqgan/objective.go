@@ -26,7 +26,7 @@ type LossConfig struct {
 
 // DefaultLossConfig returns weights for a training of some thousand steps.
 func DefaultLossConfig() LossConfig {
-	return LossConfig{Perceptual: 0.5, Adversarial: 0.25, AdversarialStart: 2000}
+	return LossConfig{Perceptual: 0.1, Adversarial: 0.25, AdversarialStart: 2000}
 }
 
 // Validate returns a [*fault.FieldError] for a value that is not allowed.
