@@ -2,7 +2,6 @@ package main
 
 import (
 	"cmp"
-	"encoding/json"
 	"fmt"
 	"os"
 	"slices"
@@ -133,38 +132,20 @@ func openFeatures(how *tasks.LatentsOptions, c vqgan.Config, d *tensor.Device) (
 
 // openClassifierFeatures opens the classifier of a run, whose activations are the features.
 func openClassifierFeatures(how *tasks.LatentsOptions, c vqgan.Config, d *tensor.Device) (*vqgan.Perceptual, error) {
-	config, err := models.Config(how.Features, classifierKind)
+	takes, err := models.Classifier.Config(how.Features)
 	if err != nil {
 		return nil, err
 	}
-	var takes struct {
-		Size     int `json:"image_size"`
-		Channels int `json:"channels"`
-	}
-	text, err := json.Marshal(config)
-	if err == nil {
-		err = json.Unmarshal(text, &takes)
-	}
-	if err != nil {
-		return nil, err
-	}
-	if takes.Size != c.ImageSize || takes.Channels != c.Channels {
+	if takes.ImageSize != c.ImageSize || takes.Channels != c.Channels {
 		return nil, usagef("--features %s: its classifier takes pictures of size %d with %d channels, and these have size %d with %d; train one on pictures like these",
-			how.Features, takes.Size, takes.Channels, c.ImageSize, c.Channels)
+			how.Features, takes.ImageSize, takes.Channels, c.ImageSize, c.Channels)
 	}
-	m, err := models.Open(how.Features, classifierKind, d)
+	net, err := models.Classifier.Open(how.Features, d)
 	if err != nil {
 		return nil, err
 	}
-	net, ok := m.(vqgan.FeatureNet)
-	if !ok {
-		return nil, fmt.Errorf("%s: its %s has no activations to compare", how.Features, classifierKind)
-	}
-	return &vqgan.Perceptual{Net: net}, noteFeatures(how, m)
+	return &vqgan.Perceptual{Net: net}, noteFeatures(how, net)
 }
-
-// classifierKind is the name of the kind of models whose activations are features.
-const classifierKind = "classifier"
 
 // lpipsFactor is what the size of pictures must be a multiple of for the poolings of VGG16.
 const lpipsFactor = 16
@@ -179,19 +160,19 @@ func noteFeatures(how *tasks.LatentsOptions, m nn.Module) error {
 	return nil
 }
 
-// evalLatents measures the autoencoder with maps of latents of a run.
-func evalLatents(c *cobra.Command, run string, pictures *dataFlags, device *deviceFlags) error {
-	pipeline, err := openLatents(c, run, device)
+// latents measures the autoencoder with maps of latents of the run.
+func (f *evalFlags) latents(c *cobra.Command) error {
+	pipeline, err := openLatents(c, f.run, f.device)
 	if err != nil {
 		return err
 	}
 	if c.Flags().Changed("generated") {
 		return usagef("--generated: needs a run of birds from words; leave it out")
 	}
-	pictures.like(pipeline.Dataset())
-	pictures.channels = pipeline.Channels()
-	pictures.notTrainedOn(c, pipeline.Dataset())
-	heldOut, err := pictures.load(c, pipeline.Size(), data.Split(pictures.split))
+	f.pictures.like(pipeline.Dataset())
+	f.pictures.channels = pipeline.Channels()
+	f.pictures.notTrainedOn(c, pipeline.Dataset())
+	heldOut, err := f.pictures.load(c, pipeline.Size(), data.Split(f.pictures.split))
 	if err != nil {
 		return err
 	}
@@ -199,5 +180,5 @@ func evalLatents(c *cobra.Command, run string, pictures *dataFlags, device *devi
 	if err != nil {
 		return err
 	}
-	return printFigures(c, run, figures)
+	return printFigures(c, f.run, figures)
 }

@@ -56,7 +56,7 @@ type latentsFlags struct {
 var keptLatents = []string{
 	"image-size", "channels", "patch", "width", "multipliers", "blocks", "attention-at", "groups", "blur", "z-channels", "embed",
 	"squared", "features", "perceptual", "adversarial", "adversarial-start", "discriminator-width", "discriminator-layers", "discriminator-norm", "discriminator-augment",
-	"discriminator-lr", "split", "labels", "resize", "image-columns", "hold-out", "flip", "zoom", "colour", "balance",
+	"discriminator-lr", "split", "part", "labels", "resize", "image-columns", "hold-out", "flip", "zoom", "colour", "balance",
 }
 
 func addLatentsFlags(c *cobra.Command, kind models.Info, defaults tasks.Defaults[vqgan.Config], model *vqgan.Config) *latentsFlags {
