@@ -7,7 +7,6 @@ import (
 	"github.com/bestiary-ml/bestiary/dvae"
 	"github.com/bestiary-ml/bestiary/internal/run"
 	"github.com/bestiary-ml/bestiary/models"
-	"github.com/bestiary-ml/bestiary/tensor"
 	"github.com/bestiary-ml/bestiary/tokenizer"
 	"github.com/bestiary-ml/bestiary/train"
 )
@@ -52,8 +51,8 @@ type coder func(batch train.PictureBatch) []int32
 
 // newCoder returns a coder. Without augmentation it encodes all pictures beforehand, which takes a while and stops when
 // the context ends; with augmentation it encodes each batch.
-func newCoder(ctx context.Context, d *tensor.Device, vae *dvae.VAE, training *data.Dataset, how data.Augment, o Options) (coder, error) {
-	c := vae.Config()
+func newCoder(ctx context.Context, on *hold, vae *dvae.VAE, training *data.Dataset, how data.Augment, o Options) (coder, error) {
+	d, c := on.device, vae.Config()
 	encode := func(values []float32) []int32 {
 		s := d.Scratch()
 		defer s.End()
@@ -67,7 +66,7 @@ func newCoder(ctx context.Context, d *tensor.Device, vae *dvae.VAE, training *da
 	cells := c.Grid() * c.Grid()
 	all := make([]int32, 0, training.Len()*cells)
 	for lo := 0; lo < training.Len(); lo += batch {
-		if err := ctx.Err(); err != nil {
+		if err := on.yield(ctx); err != nil {
 			return nil, err
 		}
 		hi := min(lo+batch, training.Len())

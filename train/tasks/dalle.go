@@ -23,6 +23,17 @@ import (
 // all pictures beforehand, until the context ends.
 func DALLE(ctx context.Context, d *tensor.Device, c dalle.Config, vae *dvae.VAE, t *tokenizer.Tokenizer, how CaptionOptions, training, heldOut *data.Dataset, o Options) (model *dalle.DALLE, task *train.Task[train.CaptionedBatch], err error) {
 	defer fault.Catch(&err)
+	device, err := take(ctx, d)
+	if err != nil {
+		return nil, nil, err
+	}
+	defer device.end()
+	if t == nil {
+		return nil, nil, fault.Field("Tokenizer", nil, "must not be nil; open or train one")
+	}
+	if vae == nil {
+		return nil, nil, fault.Field("VAE", nil, "must not be nil; give the one whose codes the model learns")
+	}
 	codes := vae.Config()
 	if err := checkPictures(codes.ImageSize, codes.Channels, training, heldOut); err != nil {
 		return nil, nil, err
@@ -48,7 +59,7 @@ func DALLE(ctx context.Context, d *tensor.Device, c dalle.Config, vae *dvae.VAE,
 	if err != nil {
 		return nil, nil, err
 	}
-	encode, err := newCoder(ctx, d, vae, training, how.Data.Augment, o)
+	encode, err := newCoder(ctx, device, vae, training, how.Data.Augment, o)
 	if err != nil {
 		return nil, nil, err
 	}
