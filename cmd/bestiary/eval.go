@@ -29,6 +29,9 @@ func newEval() *cobra.Command {
 		Short: "Measure the models of a run on held-out pictures, as JSON",
 		Long: `Measure the models of a run on held-out pictures and print the figures as JSON.
 
+A run of a KL autoencoder:
+  reconstruction  mean squared error and PSNR of decode(encode(picture)), for pixels in [-1, 1]
+
 A run of pets by flow:
   reconstruction  mean squared error and PSNR of decode(encode(picture)), for pixels in [-1, 1]
   flow            negative log-likelihood in nats and in bits per dimension, overall and by class;
@@ -108,6 +111,8 @@ func (f *evalFlags) execute(c *cobra.Command) error {
 	switch {
 	case generator == models.DALLE.Name || generator == "" && isTextToImage(f.run):
 		return f.textToImage(c)
+	case generator == "" && isLatents(f.run):
+		return f.latents(c)
 	case generator == "" && !r.HasWeights(models.Autoencoder.Name) && r.HasWeights(models.Classifier.Name):
 		return f.classifier(c)
 	case generator != "" && generator != models.Flow.Name:
