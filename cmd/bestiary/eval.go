@@ -29,6 +29,9 @@ func newEval() *cobra.Command {
 		Short: "Measure the models of a run on held-out pictures, as JSON",
 		Long: `Measure the models of a run on held-out pictures and print the figures as JSON.
 
+A run of a KL autoencoder:
+  reconstruction  mean squared error and PSNR of decode(encode(picture)), for pixels in [-1, 1]
+
 A run of pets by flow:
   reconstruction  mean squared error and PSNR of decode(encode(picture)), for pixels in [-1, 1]
                   which is what the density of the latents doesn't describe
@@ -73,6 +76,9 @@ Any generator, with --classifier, --inception, --clip, --samples or --copies (of
 		if err := (eval.Options{Generated: f.generated, Seed: f.seed}).Validate(); err != nil {
 			return err
 		}
+		if err := f.check(f.device); err != nil {
+			return err
+		}
 		if f.copies != "" {
 			if err := checkPNGOf("--copies", f.copies); err != nil {
 				return err
@@ -106,7 +112,9 @@ func (f *evalFlags) execute(c *cobra.Command) error {
 	switch {
 	case generator == models.DALLE.Name || generator == "" && isTextToImage(f.run):
 		return f.textToImage(c)
-	case generator == "" && !r.HasWeights(models.Autoencoder.Name) && !r.HasWeights(models.KL.Name) && r.HasWeights(models.Classifier.Name):
+	case generator == "" && isLatents(f.run):
+		return f.latents(c)
+	case generator == "" && !r.HasWeights(models.Autoencoder.Name) && r.HasWeights(models.Classifier.Name):
 		return f.classifier(c)
 	case generator != "" && generator != models.Flow.Name && generator != models.TarFlow.Name:
 		return f.generator(c, generator)
