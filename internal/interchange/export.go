@@ -9,6 +9,7 @@ import (
 	"github.com/bestiary-ml/bestiary/internal/safetensors"
 	"github.com/bestiary-ml/bestiary/internal/torchfile"
 	"github.com/bestiary-ml/bestiary/internal/weights"
+	"github.com/bestiary-ml/bestiary/models"
 )
 
 // torchVersion is the version of DALLE-pytorch that loads exported files.
@@ -125,24 +126,51 @@ func exportOf(m Models) (*export, error) {
 		add(saveCLIP(m.CLIP))
 		return e, err
 	}
-	vaeArgs, err := vaeParams(m.VAE.Config())
+	codec, err := codecOf(m)
 	if err != nil {
 		return nil, err
 	}
 	if m.DALLE == nil {
-		e.sections = torchfile.NewDict("hparams", vaeArgs)
-		add(weights.Of(m.VAE))
+		e.sections = torchfile.NewDict()
+		if e.bare = codec.arguments == nil; !e.bare {
+			e.sections.Set("hparams", codec.arguments)
+		}
+		add(weights.Of(codec.model))
 		return e, nil
 	}
-	args, err := dalleParams(m.DALLE.Config(), m.VAE.Config().Grid())
+	args, err := dalleParams(m.DALLE.Config(), codec.model.Grid())
 	if err != nil {
 		return nil, err
 	}
-	e.sections = torchfile.NewDict("hparams", args, "vae_params", vaeArgs, "epoch", 0, "version", torchVersion, "vae_class_name", vaeClass)
-	prefix = vaePrefix
-	add(weights.Of(m.VAE))
+	e.sections = torchfile.NewDict("hparams", args, "vae_params", codec.arguments, "epoch", 0, "version", torchVersion, "vae_class_name", codec.class)
+	prefix = codec.prefix
+	add(weights.Of(codec.model))
 	e.weights = append(e.weights, saveDALLE(m.DALLE)...)
 	return e, nil
+}
+
+// exportedCodec is the model of codes as DALLE-pytorch has it.
+type exportedCodec struct {
+	model     models.Codec
+	class     string // of DALLE-pytorch
+	prefix    string // of its weights in a DALL-E
+	arguments any    // of the constructor; nil if it has none of the sizes
+}
+
+func codecOf(m Models) (exportedCodec, error) {
+	if m.OpenAI != nil {
+		return exportedCodec{m.OpenAI, openAIClass, vaePrefix, nil}, checkOpenAI(m)
+	}
+	args, err := vaeParams(m.VAE.Config())
+	return exportedCodec{m.VAE, vaeClass, vaePrefix, args}, err
+}
+
+// checkOpenAI returns an error for a DALL-E that OpenAIDiscreteVAE doesn't fit, whose pictures have one size.
+func checkOpenAI(m Models) error {
+	if size := m.OpenAI.ImageSize(); m.DALLE != nil && size != openAISize {
+		return fmt.Errorf("its OpenAI VAE has pictures of %d×%d pixels, and DALLE-pytorch's of %d×%d only; export one of that size", size, size, openAISize, openAISize)
+	}
+	return nil
 }
 
 // jsonOf turns a value of Python into one for JSON.

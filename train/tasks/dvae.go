@@ -100,12 +100,12 @@ func DVAE(d *tensor.Device, c dvae.Config, how DVAEOptions, description data.Des
 	if heldOut == nil || heldOut.Len() == 0 {
 		return model, task, nil
 	}
-	birds, err := sample.NewTextToImage(d, description, sample.TextToImageModels{VAE: model})
+	birds, err := sample.NewTextToImage(d, description, sample.TextToImageModels{Codec: model})
 	if err != nil {
 		return nil, nil, err
 	}
 	task.Evaluate = func() (train.Metrics, error) {
-		f, err := eval.MeasureVAE(context.Background(), birds, heldOut)
+		f, err := eval.MeasureCodec(context.Background(), birds, heldOut)
 		if err != nil {
 			return nil, err
 		}
