@@ -129,7 +129,10 @@ func (c *Checkpoint) describeCodec(arguments any) error {
 	if _, ok := c.source.shape(vaePrefix + openAIEncoder + openAIInput); ok {
 		return c.describeOpenAI(vaePrefix)
 	}
-	return fmt.Errorf("has no vae_params and no weights of OpenAI's VAE below %q; name a checkpoint that DALLE-pytorch's train_dalle.py wrote", vaePrefix)
+	if !named {
+		class = vaeClass
+	}
+	return fmt.Errorf("has the vae_class_name %s and no vae_params or weights of one below %q; name a checkpoint that DALLE-pytorch's train_dalle.py wrote", class, vaePrefix)
 }
 
 // codec returns the number of codes and the grid of the model of codes.
