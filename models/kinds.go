@@ -49,6 +49,13 @@ var (
 				Summary: fmt.Sprintf("pictures of %d×%d as %d×%d×%d latents", c.ImageSize, c.ImageSize, c.Grid(), c.Grid(), c.Embed)}
 		},
 	})
+	VQGAN = Register(Kind[vqgan.Config, *vqgan.Model]{
+		Info: Info{Name: "vqgan", Title: "VQGAN", Codec: true}, New: vqgan.NewVQ,
+		Facts: func(c vqgan.Config) Facts {
+			return Facts{Size: c.ImageSize, Channels: c.Channels,
+				Summary: fmt.Sprintf("pictures of %d×%d as %d×%d of %d codes", c.ImageSize, c.ImageSize, c.Grid(), c.Grid(), c.CodebookSize())}
+		},
+	})
 	DALLE = Register(Kind[dalle.Config, *dalle.DALLE]{
 		Info: Info{Name: "dalle", Title: "DALL-E", Needs: Codecs(), Captions: true}, New: dalle.New,
 		Facts: func(c dalle.Config) Facts {
