@@ -32,6 +32,7 @@ import (
 	"github.com/bestiary-ml/bestiary/flows"
 	"github.com/bestiary-ml/bestiary/openaivae"
 	"github.com/bestiary-ml/bestiary/tensor"
+	"github.com/bestiary-ml/bestiary/vqgan"
 )
 
 // Checkpoint is what a file describes. Models that it lacks are nil.
@@ -42,6 +43,7 @@ type Checkpoint struct {
 	DALLE  *dalle.Config
 	CLIP   *clip.Config
 	OpenAI *openaivae.Config
+	VQGAN  *vqgan.Config
 
 	Autoencoder *autoencoder.Config
 	Flow        *flows.Config
@@ -49,7 +51,7 @@ type Checkpoint struct {
 
 	source   *source
 	half     string // of OpenAI's VAE that is in the file: openAIEncoder or openAIDecoder, see Join
-	prefix   string // of the weights of OpenAI
+	prefix   string // of the weights of OpenAI or VQGAN
 	oneClass bool   // the flow has no condition, and gets one of zeros
 	scaled   bool   // DALL-E's branches have scales: versions with LayerScale
 	padded   bool   // DALL-E's padding has an id of its own at each position: versions from 0.9 on
@@ -74,7 +76,11 @@ func ReadWith(path, settings string) (*Checkpoint, error) {
 		}
 	}
 	c := &Checkpoint{Path: path, Origin: s.origin(), source: s}
-	if err := c.describe(); err != nil {
+	err = c.describe()
+	if _, given := s.values[vqganSettings]; given && err == nil && c.VQGAN == nil {
+		err = fmt.Errorf("has no VQGAN that %s could describe; import it without that file", settings)
+	}
+	if err != nil {
 		s.close()
 		return nil, fault.Damaged(path, "%v", err)
 	}
@@ -94,6 +100,9 @@ func (c *Checkpoint) describe() error {
 	}
 	if _, ok := c.source.shape(openAIEncoder + openAIInput); ok {
 		return c.describeOpenAI("")
+	}
+	if _, ok := c.source.shape(vqganRoot); ok {
+		return c.describeVQGAN("")
 	}
 	hparams, ok := c.source.values["hparams"].(map[string]any)
 	if !ok {
@@ -123,8 +132,11 @@ func (c *Checkpoint) describeCodec(arguments any) error {
 	if ok && (!named || class == vaeClass) {
 		return c.describeVAE("vae_params", params, vaePrefix)
 	}
-	if named && class != vaeClass && class != openAIClass {
-		return fmt.Errorf("has the vae_class_name %.40s, a VAE that is not supported; import a DALL-E that was trained with a %s or %s", class, vaeClass, openAIClass)
+	if named && !slices.Contains([]string{vaeClass, openAIClass, vqganClass}, class) {
+		return fmt.Errorf("has the vae_class_name %.40s, a VAE that is not supported; import a DALL-E that was trained with a %s, %s or %s", class, vaeClass, openAIClass, vqganClass)
+	}
+	if _, ok := c.source.shape(vqganPrefix + vqganRoot); ok {
+		return c.describeVQGAN(vqganPrefix)
 	}
 	if _, ok := c.source.shape(vaePrefix + openAIEncoder + openAIInput); ok {
 		return c.describeOpenAI(vaePrefix)
@@ -142,6 +154,8 @@ func (c *Checkpoint) codec() (codes, grid int) {
 		return c.VAE.Codes, c.VAE.Grid()
 	case c.OpenAI != nil:
 		return c.OpenAI.Codes, c.OpenAI.Grid()
+	case c.VQGAN != nil:
+		return c.VQGAN.CodebookSize(), c.VQGAN.Grid()
 	}
 	return 0, 0
 }
@@ -178,6 +192,7 @@ const (
 type Models struct {
 	VAE         *dvae.VAE
 	OpenAI      *openaivae.VAE
+	VQGAN       *vqgan.Model
 	DALLE       *dalle.DALLE
 	CLIP        *clip.CLIP
 	Autoencoder *autoencoder.Autoencoder
@@ -198,6 +213,11 @@ func (c *Checkpoint) Build(d *tensor.Device) (m Models, err error) {
 	}
 	if c.OpenAI != nil {
 		if m.OpenAI, err = c.source.openAI(d, *c.OpenAI, c.prefix); err != nil {
+			return m, err
+		}
+	}
+	if c.VQGAN != nil {
+		if m.VQGAN, err = c.source.vqgan(d, *c.VQGAN, c.prefix); err != nil {
 			return m, err
 		}
 	}

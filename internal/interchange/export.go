@@ -1,6 +1,7 @@
 package interchange
 
 import (
+	"cmp"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -23,6 +24,7 @@ const PositionNote = "its learned positions have the names of axial-positional-e
 // export is the content of a file of either format.
 type export struct {
 	bare     bool            // the file is the state_dict itself, with the sections among its entries
+	key      string          // of the state_dict; "" is weightsKey
 	sections *torchfile.Dict // hparams and so on, in the order of DALLE-pytorch's scripts
 	weights  []stateTensor
 }
@@ -45,7 +47,7 @@ func WriteTorch(path string, m Models) error {
 		}
 		return torchfile.Write(path, weights)
 	}
-	e.sections.Set(weightsKey, weights)
+	e.sections.Set(cmp.Or(e.key, weightsKey), weights)
 	return torchfile.Write(path, e.sections)
 }
 
@@ -126,6 +128,9 @@ func exportOf(m Models) (*export, error) {
 		add(saveCLIP(m.CLIP))
 		return e, err
 	}
+	if m.VQGAN != nil && m.DALLE == nil {
+		return exportVQGAN(m.VQGAN)
+	}
 	codec, err := codecOf(m)
 	if err != nil {
 		return nil, err
@@ -135,7 +140,7 @@ func exportOf(m Models) (*export, error) {
 		if e.bare = codec.arguments == nil; !e.bare {
 			e.sections.Set("hparams", codec.arguments)
 		}
-		add(weights.Of(codec.model))
+		add(codec.weights)
 		return e, nil
 	}
 	args, err := dalleParams(m.DALLE.Config(), codec.model.Grid())
@@ -144,7 +149,7 @@ func exportOf(m Models) (*export, error) {
 	}
 	e.sections = torchfile.NewDict("hparams", args, "vae_params", codec.arguments, "epoch", 0, "version", torchVersion, "vae_class_name", codec.class)
 	prefix = codec.prefix
-	add(weights.Of(codec.model))
+	add(codec.weights)
 	e.weights = append(e.weights, saveDALLE(m.DALLE)...)
 	return e, nil
 }
@@ -155,14 +160,18 @@ type exportedCodec struct {
 	class     string // of DALLE-pytorch
 	prefix    string // of its weights in a DALL-E
 	arguments any    // of the constructor; nil if it has none of the sizes
+	weights   []safetensors.Tensor
 }
 
 func codecOf(m Models) (exportedCodec, error) {
-	if m.OpenAI != nil {
-		return exportedCodec{m.OpenAI, openAIClass, vaePrefix, nil}, checkOpenAI(m)
+	switch {
+	case m.OpenAI != nil:
+		return exportedCodec{m.OpenAI, openAIClass, vaePrefix, nil, weights.Of(m.OpenAI)}, checkOpenAI(m)
+	case m.VQGAN != nil:
+		return exportedCodec{m.VQGAN, vqganClass, vqganPrefix, nil, saveVQGAN(m.VQGAN)}, checkVQGAN(m.VQGAN.Config(), true)
 	}
 	args, err := vaeParams(m.VAE.Config())
-	return exportedCodec{m.VAE, vaeClass, vaePrefix, args}, err
+	return exportedCodec{m.VAE, vaeClass, vaePrefix, args, weights.Of(m.VAE)}, err
 }
 
 // checkOpenAI returns an error for a DALL-E that OpenAIDiscreteVAE doesn't fit, whose pictures have one size.
