@@ -221,3 +221,21 @@ func (s *source) vqgan(d *tensor.Device, config vqgan.Config, prefix string) (*v
 	}
 	return m, weights.Load(m, f, "")
 }
+
+// Resize sets the side of the pictures of OpenAI's VAE or a VQGAN, whose weights serve any size.
+func (c *Checkpoint) Resize(size int) error {
+	switch {
+	case c.DALLE != nil:
+		return fmt.Errorf("%s: has a DALL-E, which draws pictures of one size; leave out the size", c.Path)
+	case c.OpenAI != nil:
+		c.OpenAI.ImageSize = size
+		return c.OpenAI.Validate()
+	case c.VQGAN != nil:
+		for i, at := range c.VQGAN.AttentionAt { // at the same levels
+			c.VQGAN.AttentionAt[i] = size / (c.VQGAN.ImageSize / at)
+		}
+		c.VQGAN.ImageSize = size
+		return c.VQGAN.Validate()
+	}
+	return fmt.Errorf("%s: has no model of pictures of any size; leave out the size", c.Path)
+}
