@@ -41,6 +41,17 @@ func openPipeline[P any](c *cobra.Command, dir, example string, device *deviceFl
 	return open(c.Context(), dir, d)
 }
 
+// openLatents loads the autoencoder with maps of latents of --run.
+func openLatents(c *cobra.Command, dir string, device *deviceFlags) (*sample.Latents, error) {
+	return openPipeline(c, dir, "runs/pets", device, sample.OpenLatents)
+}
+
+// isLatents reports whether a run has an autoencoder with maps of latents and no other.
+func isLatents(dir string) bool {
+	r, err := runfolder.Open(dir)
+	return err == nil && r.HasWeights(models.KL.Name) && !r.HasWeights(models.Autoencoder.Name) && !r.HasWeights(models.DVAE.Name)
+}
+
 // captionedData describes the pictures with captions that models of a run were trained on. They need not be those of the
 // run's discrete VAE.
 func captionedData(dir string) (all []data.Description) {
