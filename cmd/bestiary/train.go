@@ -29,7 +29,7 @@ checkpoint. "bestiary verify" checks a run folder.`,
 		Args: knownCommand,
 		RunE: help,
 	}
-	c.AddCommand(newTrainAutoencoder(), newTrainFlow(), newTrainDVAE(), newTrainKL(), newTrainDALLE(), newTrainCLIP())
+	c.AddCommand(newTrainAutoencoder(), newTrainFlow(), newTrainDVAE(), newTrainKL(), newTrainVQGAN(), newTrainDALLE(), newTrainCLIP())
 	return c
 }
 
