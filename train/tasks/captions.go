@@ -2,6 +2,7 @@ package tasks
 
 import (
 	"context"
+	"slices"
 
 	"github.com/bestiary-ml/bestiary/data"
 	"github.com/bestiary-ml/bestiary/internal/run"
@@ -53,16 +54,22 @@ type coder func(batch train.PictureBatch) []int32
 // the context ends; with augmentation it encodes each batch.
 func newCoder(ctx context.Context, d *tensor.Device, codec models.Codec, training *data.Dataset, how data.Augment, o Options) (coder, error) {
 	size, channels := codec.ImageSize(), codec.Channels()
-	encode := func(values []float32) []int32 {
+	one := size * size * channels
+	batch := max(1, 64*64*64/(size*size)) // pictures at a time: 64 of 64×64 pixels, fewer of larger ones
+	some := func(values []float32) []int32 {
 		s := d.Scratch()
 		defer s.End()
-		n := len(values) / (size * size * channels)
-		return codec.Codes(d.From(values, n, size, size, channels)).IntValues()
+		return codec.Codes(d.From(values, len(values)/one, size, size, channels)).IntValues()
+	}
+	encode := func(values []float32) (codes []int32) {
+		for part := range slices.Chunk(values, batch*one) {
+			codes = append(codes, some(part)...)
+		}
+		return codes
 	}
 	if how != (data.Augment{}) {
 		return func(batch train.PictureBatch) []int32 { return encode(batch.Pixels) }, nil
 	}
-	const batch = 64
 	cells := codec.Grid() * codec.Grid()
 	all := make([]int32, 0, training.Len()*cells)
 	for lo := 0; lo < training.Len(); lo += batch {
