@@ -16,6 +16,7 @@ import (
 // the flags of a field.
 var otherFlags = map[string][]string{
 	"Candidates":        {"rank"},
+	"Augment":           {"discriminator-augment"},
 	"Annealing.Steps":   {"anneal-steps"},
 	"DiscriminatorRate": {"discriminator-lr"},
 	"Floor":             {"temperature-floor"},

@@ -2,9 +2,14 @@ package main
 
 import (
 	"cmp"
+	"fmt"
+	"os"
 	"slices"
 
 	"github.com/bestiary-ml/bestiary/data"
+	"github.com/bestiary-ml/bestiary/eval"
+	"github.com/bestiary-ml/bestiary/models"
+	"github.com/bestiary-ml/bestiary/nn"
 	"github.com/bestiary-ml/bestiary/tensor"
 	"github.com/bestiary-ml/bestiary/train"
 	"github.com/bestiary-ml/bestiary/train/tasks"
@@ -50,7 +55,7 @@ func (f *latentsFlags) prepare(c *cobra.Command, model *vqgan.Config, saved func
 		f.data.like(l.description)
 		f.data.split = cmp.Or(l.description.Split, f.data.split)
 	}
-	if l.perceptual, err = openFeatures(&l.how, model.Channels, d); err != nil {
+	if l.perceptual, err = openFeatures(&l.how, *model, d); err != nil {
 		return nil, err
 	}
 	f.data.channels = model.Channels
@@ -85,7 +90,7 @@ func (f *latentsFlags) check(c *cobra.Command, model *vqgan.Config) error {
 		return usagef("--perceptual %v: needs --features, which names what computes the features; give it, or leave this out", f.how.Loss.Perceptual)
 	}
 	if f.how.Loss.Adversarial == 0 {
-		for _, flag := range []string{"adversarial-start", "discriminator-width", "discriminator-layers", "discriminator-norm", "discriminator-lr"} {
+		for _, flag := range []string{"adversarial-start", "discriminator-width", "discriminator-layers", "discriminator-norm", "discriminator-lr", "discriminator-augment"} {
 			if changed(flag) {
 				return usagef("--%s: has no effect with --adversarial 0; leave it out, or give a weight", flag)
 			}
@@ -105,10 +110,74 @@ func (f *latentsFlags) check(c *cobra.Command, model *vqgan.Config) error {
 	return nil
 }
 
-// openFeatures opens what computes the features of the perceptual loss, nil if nothing does, and notes its checksum.
-func openFeatures(how *tasks.LatentsOptions, channels int, d *tensor.Device) (*vqgan.Perceptual, error) {
+// openFeatures opens what computes the features of the perceptual loss, nil if nothing does, and notes its checksum, which
+// must be the one that is noted.
+func openFeatures(how *tasks.LatentsOptions, c vqgan.Config, d *tensor.Device) (*vqgan.Perceptual, error) {
 	if how.Features == "" {
 		return nil, nil
 	}
-	return nil, usagef("--features %s: is not supported yet", how.Features)
+	if info, err := os.Stat(how.Features); err == nil && info.IsDir() {
+		return openClassifierFeatures(how, c, d)
+	}
+	l, err := vqgan.OpenLPIPS(how.Features, d)
+	if err != nil {
+		return nil, err
+	}
+	if c.Channels != 3 || c.ImageSize%lpipsFactor != 0 {
+		return nil, usagef("--features %s: VGG16 takes pictures with 3 channels whose size is a multiple of %d; they have %d and size %d", how.Features, lpipsFactor, c.Channels, c.ImageSize)
+	}
+	return l.Perceptual(), noteFeatures(how, l)
+}
+
+// openClassifierFeatures opens the classifier of a run, whose activations are the features.
+func openClassifierFeatures(how *tasks.LatentsOptions, c vqgan.Config, d *tensor.Device) (*vqgan.Perceptual, error) {
+	takes, err := models.Classifier.Config(how.Features)
+	if err != nil {
+		return nil, err
+	}
+	if takes.ImageSize != c.ImageSize || takes.Channels != c.Channels {
+		return nil, usagef("--features %s: its classifier takes pictures of size %d with %d channels, and these have size %d with %d; train one on pictures like these",
+			how.Features, takes.ImageSize, takes.Channels, c.ImageSize, c.Channels)
+	}
+	net, err := models.Classifier.Open(how.Features, d)
+	if err != nil {
+		return nil, err
+	}
+	return &vqgan.Perceptual{Net: net}, noteFeatures(how, net)
+}
+
+// lpipsFactor is what the size of pictures must be a multiple of for the poolings of VGG16.
+const lpipsFactor = 16
+
+// noteFeatures notes the checksum of the network that computes the features. On a resume it must be that of before.
+func noteFeatures(how *tasks.LatentsOptions, m nn.Module) error {
+	sum := nn.Checksum(m)
+	if how.FeaturesSum != "" && how.FeaturesSum != sum {
+		return fmt.Errorf("%s: has other weights than when the training began (%s, now %s); put them back, or start a new run", how.Features, how.FeaturesSum, sum)
+	}
+	how.FeaturesSum = sum
+	return nil
+}
+
+// latents measures the autoencoder with maps of latents of the run.
+func (f *evalFlags) latents(c *cobra.Command) error {
+	pipeline, err := openLatents(c, f.run, f.device)
+	if err != nil {
+		return err
+	}
+	if c.Flags().Changed("generated") {
+		return usagef("--generated: needs a run of birds from words; leave it out")
+	}
+	f.pictures.like(pipeline.Dataset())
+	f.pictures.channels = pipeline.Channels()
+	f.pictures.notTrainedOn(c, pipeline.Dataset())
+	heldOut, err := f.pictures.load(c, pipeline.Size(), data.Split(f.pictures.split))
+	if err != nil {
+		return err
+	}
+	figures, err := eval.EvaluateLatents(c.Context(), pipeline, heldOut)
+	if err != nil {
+		return err
+	}
+	return printFigures(c, f.run, figures)
 }
