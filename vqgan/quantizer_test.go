@@ -195,7 +195,7 @@ func TestCoding(t *testing.T) {
 			adam := golden.NewAdam(d, m, 3e-3, 0.99, 0)
 			var first, last float64
 			m.SetTraining(true)
-			for step := range 60 {
+			for step := range 150 {
 				s := d.Record()
 				nn.ZeroGrad(m)
 				r := o.Loss(x, false)
