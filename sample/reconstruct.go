@@ -6,6 +6,7 @@ import (
 
 	"github.com/bestiary-ml/bestiary/data"
 	"github.com/bestiary-ml/bestiary/fault"
+	"github.com/bestiary-ml/bestiary/internal/require"
 	"github.com/bestiary-ml/bestiary/internal/run"
 	"github.com/bestiary-ml/bestiary/models"
 	"github.com/bestiary-ml/bestiary/tensor"
@@ -21,7 +22,7 @@ type Latents struct {
 
 // NewLatents makes a pipeline of a model in memory on device d. The description says which pictures it was trained on.
 func NewLatents(d *tensor.Device, description data.Description, m *vqgan.Model) (*Latents, error) {
-	if err := checkDevice(d); err != nil {
+	if err := require.Device(d); err != nil {
 		return nil, err
 	}
 	if m == nil {
@@ -75,9 +76,12 @@ func (p *Latents) Dataset() data.Description { return p.data }
 // BatchSize is the number of pictures that the model computes at a time, see [TextToImage.BatchSize].
 func (p *Latents) BatchSize() int { return max(1, batch*64*64/(p.Size()*p.Size())) }
 
-// Use calls f with the device and the model while no other pipeline uses the device. f must not call methods of pipelines
-// on this device, which would deadlock. A failure of the device within f becomes Use's error.
+// Use calls f with the device and the model while nothing else computes on the device, see [tensor.Device.Exclusive]. A
+// failure of the device within f becomes Use's error.
 func (p *Latents) Use(ctx context.Context, f func(d *tensor.Device, m *vqgan.Model) error) error {
+	if f == nil {
+		return errNoFunction
+	}
 	_, err := exclusive(ctx, p.device, func() (struct{}, error) { return struct{}{}, f(p.device, p.model) })
 	return err
 }

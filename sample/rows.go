@@ -12,8 +12,7 @@ import (
 // Rows reports the progress of [TextToImage.Generate] to its callback.
 //
 // Generate waits for the callback, and other callers wait for Generate. So a callback should be fast: do slow work in
-// another goroutine. It must not call methods of pipelines on the same device, which would deadlock; Rows.Images is the
-// one exception.
+// another goroutine. If the callback waits for a goroutine that calls a pipeline on the same device, both wait for ever.
 type Rows struct {
 	Done, Total int         // rows of codes of all pictures together
 	First       int         // rows that each of Pictures has by now

@@ -76,6 +76,9 @@ Any generator, with --classifier, --inception, --clip, --samples or --copies (of
 		if err := (eval.Options{Generated: f.generated, Seed: f.seed}).Validate(); err != nil {
 			return err
 		}
+		if err := f.check(f.device); err != nil {
+			return err
+		}
 		if f.copies != "" {
 			if err := checkPNGOf("--copies", f.copies); err != nil {
 				return err

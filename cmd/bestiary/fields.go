@@ -2,6 +2,8 @@ package main
 
 import (
 	"errors"
+	"fmt"
+	"reflect"
 	"regexp"
 	"strings"
 
@@ -51,13 +53,16 @@ func explain(c *cobra.Command, err error) string {
 	if errors.As(err, &wrong) {
 		said := *wrong
 		said.Field, said.Want = fieldFlag(c, wrong.Field), withFlags(c, wrong.Want)
+		if v := reflect.ValueOf(said.Value); v.Kind() == reflect.Slice { // as it is typed: 3,16,32
+			said.Value = strings.Join(strings.Fields(strings.Trim(fmt.Sprint(said.Value), "[]")), ",")
+		}
 		say(wrong, said.Error())
 	}
 	if c.Flags().Lookup("resume") == nil {
 		return text
 	}
 	var stopped *train.Interrupted
-	if errors.As(err, &stopped) {
+	if errors.As(err, &stopped) && (stopped.Step > 0 || stopped.Began) {
 		say(stopped, stopped.Error()+"; continue with --resume")
 	}
 	var there *runfolder.InTraining

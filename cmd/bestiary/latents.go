@@ -17,8 +17,8 @@ import (
 	"github.com/spf13/cobra"
 )
 
-// latentsTraining is what a training of an autoencoder with maps of latents takes.
-type latentsTraining struct {
+// trainingOfLatents is what a training of an autoencoder with maps of latents takes.
+type trainingOfLatents struct {
 	device            *tensor.Device
 	how               tasks.LatentsOptions
 	perceptual        *vqgan.Perceptual // nil: none
@@ -30,7 +30,7 @@ type latentsTraining struct {
 
 // prepare checks the flags, and loads the settings of a run that is resumed, and the pictures. keep are further flags that
 // a resumed training can't change.
-func (f *latentsFlags) prepare(c *cobra.Command, model *vqgan.Config, saved func(dir string) (vqgan.Config, error), keep ...string) (*latentsTraining, error) {
+func (f *latentsFlags) prepare(c *cobra.Command, model *vqgan.Config, saved func(dir string) (vqgan.Config, error), keep ...string) (*trainingOfLatents, error) {
 	if err := f.check(c, model); err != nil {
 		return nil, err
 	}
@@ -38,15 +38,20 @@ func (f *latentsFlags) prepare(c *cobra.Command, model *vqgan.Config, saved func
 	if err != nil {
 		return nil, err
 	}
-	l := &latentsTraining{device: d, description: f.description, how: f.how}
+	l := &trainingOfLatents{device: d, description: f.description, how: f.how}
 	if f.resume {
-		if err := keepModel(c, slices.Concat(keptLatents, keep)...); err != nil {
+		if err := keepModel(c, slices.Concat(latentsModel, keep)...); err != nil {
 			return nil, err
 		}
-		if err := r.Data(&l.description); err != nil {
+		if err := f.keepData(c, latentsTraining...); err != nil {
 			return nil, err
 		}
 		if *model, err = saved(f.run); err != nil {
+			return nil, err
+		}
+	}
+	if f.resume && !f.fresh {
+		if err := r.Data(&l.description); err != nil {
 			return nil, err
 		}
 		if l.how, err = f.saved(r); err != nil {
@@ -70,7 +75,7 @@ func (f *latentsFlags) prepare(c *cobra.Command, model *vqgan.Config, saved func
 	}
 	f.data.describe(&l.description)
 	fit(c, &l.settings, l.training.Len(), l.heldOut.Len())
-	if !f.resume && !c.Flags().Changed("adversarial-start") {
+	if (!f.resume || f.fresh) && !c.Flags().Changed("adversarial-start") {
 		l.how.Loss.AdversarialStart = max(1, steps(l.settings, l.training.Len())/2)
 	}
 	l.options = tasks.Options{Batch: l.settings.Batch, Seed: l.settings.Seed}

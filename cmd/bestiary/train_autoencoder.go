@@ -34,6 +34,9 @@ func newTrainAutoencoder() *cobra.Command {
 	c.Flags().IntVar(&model.Embedding, "embedding", model.Embedding, "numbers in an embedding")
 	c.Flags().Float64Var(&model.Dropout, "dropout", model.Dropout, "dropout before and after the embedding")
 	c.RunE = func(c *cobra.Command, _ []string) error {
+		if err := checkCrops(c); err != nil {
+			return err
+		}
 		if !(description.Share >= 0 && description.Share < 1) {
 			return usagef("--hold-out %v: is out of range; choose 0 to less than 1", description.Share)
 		}
@@ -54,14 +57,19 @@ func newTrainAutoencoder() *cobra.Command {
 			return err
 		}
 		if f.resume {
-			if err := keepModel(c, "image-size", "channels", "hidden", "embedding", "dropout", "split", "part", "labels", "resize", "hold-out", "flip", "zoom", "colour", "balance"); err != nil {
+			if err := keepModel(c, "image-size", "channels", "hidden", "embedding", "dropout"); err != nil {
 				return err
 			}
-			if err := r.Data(&description); err != nil {
+			if err := f.keepData(c, "split", "part", "labels", "resize", "hold-out", "flip", "zoom", "colour", "balance"); err != nil {
 				return err
 			}
-			f.data.like(description)
-			f.data.split = cmp.Or(description.Split, f.data.split)
+			if !f.fresh {
+				if err := r.Data(&description); err != nil {
+					return err
+				}
+				f.data.like(description)
+				f.data.split = cmp.Or(description.Split, f.data.split)
+			}
 			if model, err = models.Autoencoder.Config(f.run); err != nil {
 				return err
 			}

@@ -44,7 +44,7 @@ first, or among the first five, of all held-out ones, beside the rates at chance
 	c.Flags().IntVar(&image.DimHead, "image-dim-head", image.DimHead, "width of a head of the image transformer")
 	c.Flags().Float64Var(&model.Dropout, "dropout", model.Dropout, "dropout in both transformers")
 	c.RunE = func(c *cobra.Command, _ []string) error {
-		if err := f.check(); err != nil {
+		if err := f.check(c); err != nil {
 			return err
 		}
 		if f.run == "" {
@@ -65,6 +65,9 @@ first, or among the first five, of all held-out ones, beside the rates at chance
 		if f.resume {
 			if err := keepModel(c, append([]string{"image-size", "channels", "patch-size", "latent", "text-dim", "text-depth", "text-heads", "text-dim-head",
 				"image-dim", "image-depth", "image-heads", "image-dim-head", "dropout"}, captionKept...)...); err != nil {
+				return err
+			}
+			if err := f.keepData(c, captionData...); err != nil {
 				return err
 			}
 			if model, err = models.CLIP.Config(f.run); err != nil {

@@ -55,12 +55,15 @@ type latentsFlags struct {
 	saved       func(r *runfolder.Run) (tasks.LatentsOptions, error) // reads the options of the run that is resumed
 }
 
-// keptLatents are the flags that a resumed training can't change.
-var keptLatents = []string{
-	"image-size", "channels", "patch", "width", "multipliers", "blocks", "attention-at", "groups", "blur", "z-channels", "embed",
-	"squared", "features", "perceptual", "adversarial", "adversarial-start", "discriminator-width", "discriminator-layers", "discriminator-norm", "discriminator-augment",
-	"discriminator-lr", "split", "part", "labels", "resize", "image-columns", "hold-out", "flip", "zoom", "colour", "balance",
-}
+// Flags that a resumed training can't change: those of the model, and those of its data and losses.
+var (
+	latentsModel    = []string{"image-size", "channels", "patch", "width", "multipliers", "blocks", "attention-at", "groups", "blur", "z-channels", "embed"}
+	latentsTraining = []string{
+		"squared", "features", "perceptual", "adversarial", "adversarial-start", "discriminator-width", "discriminator-layers",
+		"discriminator-norm", "discriminator-augment", "discriminator-lr", "split", "part", "labels", "resize", "image-columns", "hold-out",
+		"flip", "zoom", "colour", "balance",
+	}
+)
 
 func addLatentsFlags(c *cobra.Command, kind models.Info, defaults tasks.Defaults[vqgan.Config], model *vqgan.Config) *latentsFlags {
 	f := &latentsFlags{description: defaults.Data, how: tasks.DefaultLatentsOptions(defaults.Training.Steps)}

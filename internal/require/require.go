@@ -3,7 +3,7 @@
 package require
 
 import (
-	"math"
+	"strconv"
 
 	"github.com/bestiary-ml/bestiary/fault"
 	"github.com/bestiary-ml/bestiary/tensor"
@@ -11,11 +11,19 @@ import (
 
 // Builder checks the device that a model is to be built on, and the generator that initialises it, for nil.
 func Builder(d *tensor.Device, g *tensor.Generator) error {
-	if d == nil {
-		return fault.Field("Device", nil, "must not be nil; open one with tensor.OpenDevice")
+	if err := Device(d); err != nil {
+		return err
 	}
 	if g == nil {
 		return fault.Field("Generator", nil, "must not be nil; make one with tensor.NewGenerator")
+	}
+	return nil
+}
+
+// Device checks a device for nil.
+func Device(d *tensor.Device) error {
+	if d == nil {
+		return fault.Field("Device", nil, "must not be nil; open one with tensor.OpenDevice")
 	}
 	return nil
 }
@@ -47,15 +55,18 @@ func Dropout(field string, p float64) error {
 // Between checks that a number is from least to most.
 func Between(field string, v, least, most float64) error {
 	if !(v >= least && v <= most) {
-		return fault.Field(field, v, "must be from %v to %v", least, most)
+		return fault.Field(field, v, "must be from %s to %s", number(least), number(most))
 	}
 	return nil
 }
 
-// Positive checks that a number is above 0 and finite.
+// number returns a number without an exponent: 1000000, 0.5.
+func number(v float64) string { return strconv.FormatFloat(v, 'f', -1, 64) }
+
+// Positive checks that a number is above 0 and at most a million.
 func Positive(field string, v float64) error {
-	if !(v > 0) || math.IsInf(v, 1) {
-		return fault.Field(field, v, "must be a number above 0")
+	if !(v > 0 && v <= 1e6) {
+		return fault.Field(field, v, "must be above 0 and at most 1000000")
 	}
 	return nil
 }

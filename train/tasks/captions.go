@@ -7,7 +7,6 @@ import (
 	"github.com/bestiary-ml/bestiary/data"
 	"github.com/bestiary-ml/bestiary/internal/run"
 	"github.com/bestiary-ml/bestiary/models"
-	"github.com/bestiary-ml/bestiary/tensor"
 	"github.com/bestiary-ml/bestiary/tokenizer"
 	"github.com/bestiary-ml/bestiary/train"
 )
@@ -52,8 +51,8 @@ type coder func(batch train.PictureBatch) []int32
 
 // newCoder returns a coder. Without augmentation it encodes all pictures beforehand, which takes a while and stops when
 // the context ends; with augmentation it encodes each batch.
-func newCoder(ctx context.Context, d *tensor.Device, codec models.Codec, training *data.Dataset, how data.Augment, o Options) (coder, error) {
-	size, channels := codec.ImageSize(), codec.Channels()
+func newCoder(ctx context.Context, on *hold, codec models.Codec, training *data.Dataset, how data.Augment, o Options) (coder, error) {
+	d, size, channels := on.device, codec.ImageSize(), codec.Channels()
 	one := size * size * channels
 	batch := max(1, 64*64*64/(size*size)) // pictures at a time: 64 of 64×64 pixels, fewer of larger ones
 	some := func(values []float32) []int32 {
@@ -73,7 +72,7 @@ func newCoder(ctx context.Context, d *tensor.Device, codec models.Codec, trainin
 	cells := codec.Grid() * codec.Grid()
 	all := make([]int32, 0, training.Len()*cells)
 	for lo := 0; lo < training.Len(); lo += batch {
-		if err := ctx.Err(); err != nil {
+		if err := on.yield(ctx); err != nil {
 			return nil, err
 		}
 		hi := min(lo+batch, training.Len())

@@ -44,7 +44,7 @@ func TestVQGANResume(t *testing.T) {
 			make := func() (nn.Module, *train.Task[train.PictureBatch], error) {
 				m, task, err := VQGAN(d, c, how, nil, description, training, heldOut, Options{Batch: 8, Seed: 4})
 				if err == nil {
-					state = task.State.(*codebook)
+					state = task.State.(*vqganState).codebook
 				}
 				return m, task, err
 			}
