@@ -2,6 +2,7 @@ package sample
 
 import (
 	"context"
+	"errors"
 
 	"github.com/bestiary-ml/bestiary/fault"
 	"github.com/bestiary-ml/bestiary/internal/require"
@@ -51,7 +52,7 @@ func chooseFlow(r *run.Run, model string) (string, error) {
 	return vector, nil
 }
 
-// OpenTextToImage loads the discrete VAE, the DALL-E, the CLIP and the tokenizer of a run folder to device d. Any of them
+// OpenTextToImage loads the codec, the DALL-E, the CLIP and the tokenizer of a run folder to device d. Any of them
 // may be missing as long as one model is there; methods that need it then return a [*fault.Missing].
 func OpenTextToImage(ctx context.Context, dir string, d *tensor.Device) (*TextToImage, error) {
 	return open(ctx, dir, d, openTextToImage)
@@ -148,9 +149,9 @@ func openTextToImage(ctx context.Context, r *run.Run, d *tensor.Device) (*TextTo
 	}
 	m := &p.models
 	hasDALLE, hasCLIP := r.HasWeights(models.DALLE.Name), r.HasWeights(models.CLIP.Name)
-	var err error
-	if r.HasWeights(models.DVAE.Name) || hasDALLE || !hasCLIP {
-		if m.VAE, err = models.DVAE.Open(r.Dir(), d); err != nil {
+	_, err := models.CodecIn(r.Dir())
+	if missing := (*fault.Missing)(nil); !errors.As(err, &missing) || hasDALLE || !hasCLIP { // a CLIP may be alone
+		if m.Codec, err = models.OpenCodec(r.Dir(), d); err != nil {
 			return nil, err
 		}
 	}
@@ -162,7 +163,7 @@ func openTextToImage(ctx context.Context, r *run.Run, d *tensor.Device) (*TextTo
 			return nil, err
 		}
 		sum := codedBy(r)
-		p.recoded = sum != "" && sum != nn.Checksum(m.VAE)
+		p.recoded = sum != "" && sum != nn.Checksum(m.Codec)
 	}
 	if err := ctx.Err(); err != nil {
 		return nil, err
@@ -183,7 +184,7 @@ func openTextToImage(ctx context.Context, r *run.Run, d *tensor.Device) (*TextTo
 	return p, nil
 }
 
-// codedBy returns the checksum of the discrete VAE on whose codes the run's DALL-E was trained; "" if unknown.
+// codedBy returns the checksum of the codec on whose codes the run's DALL-E was trained; "" if unknown.
 func codedBy(r *run.Run) string {
 	var options map[string]any
 	if r.Options(models.DALLE.Name, &options) != nil {

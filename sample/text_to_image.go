@@ -2,13 +2,12 @@ package sample
 
 import (
 	"context"
-	"errors"
+	"fmt"
 	"image"
 
 	"github.com/bestiary-ml/bestiary/clip"
 	"github.com/bestiary-ml/bestiary/dalle"
 	"github.com/bestiary-ml/bestiary/data"
-	"github.com/bestiary-ml/bestiary/dvae"
 	"github.com/bestiary-ml/bestiary/fault"
 	"github.com/bestiary-ml/bestiary/internal/require"
 	"github.com/bestiary-ml/bestiary/models"
@@ -19,20 +18,20 @@ import (
 // TextToImageModels are the models of a [TextToImage]. Any may be nil; methods that need it then return a
 // [*fault.Missing].
 type TextToImageModels struct {
-	VAE       *dvae.VAE            // pictures to codes and back
-	DALLE     *dalle.DALLE         // generates codes of VAE for captions
+	Codec     models.Codec         // pictures to codes and back
+	DALLE     *dalle.DALLE         // generates codes of Codec for captions
 	Tokenizer *tokenizer.Tokenizer // of DALLE and CLIP
-	CLIP      *clip.CLIP           // scores pictures of VAE's size
+	CLIP      *clip.CLIP           // scores pictures of Codec's size
 }
 
-// TextToImage is the pipeline of a discrete VAE and a DALL-E, and a CLIP if there is one. It generates pictures for
+// TextToImage is the pipeline of a model of codes, such as a discrete VAE, and a DALL-E, and a CLIP if there is one. It generates pictures for
 // prompts, completes captions, and encodes and decodes pictures.
 type TextToImage struct {
 	device  *tensor.Device
 	run     string // path of the run folder; "" for models in memory
 	data    data.Description
 	models  TextToImageModels
-	recoded bool // the VAE has changed since the DALL-E was trained on its codes
+	recoded bool // the codec has changed since the DALL-E was trained on its codes
 }
 
 // NewTextToImage makes a pipeline of models in memory on device d. Models that don't fit each other give a
@@ -49,16 +48,17 @@ func NewTextToImage(d *tensor.Device, description data.Description, m TextToImag
 
 // agree returns a FieldError if the models don't fit each other.
 func (m *TextToImageModels) agree() error {
-	if m.DALLE != nil && m.VAE != nil {
-		c, v := m.DALLE.Config(), m.VAE.Config()
-		if c.ImageCodes != v.Codes || c.Height != v.Grid() || c.Width != v.Grid() {
-			return fault.Field("DALLE", nil, "the dalle draws %d×%d of %d codes, the dvae has %d×%d of %d", c.Height, c.Width, c.ImageCodes, v.Grid(), v.Grid(), v.Codes)
+	name := models.CodecName(m.Codec)
+	if m.DALLE != nil && m.Codec != nil {
+		c, v := m.DALLE.Config(), m.Codec
+		if c.ImageCodes != v.CodebookSize() || c.Height != v.Grid() || c.Width != v.Grid() {
+			return fault.Field("DALLE", nil, "the dalle draws %d×%d of %d codes, the %s has %d×%d of %d", c.Height, c.Width, c.ImageCodes, name, v.Grid(), v.Grid(), v.CodebookSize())
 		}
 	}
-	if m.CLIP != nil && m.VAE != nil {
-		c, v := m.CLIP.Config(), m.VAE.Config()
-		if c.ImageSize != v.ImageSize || c.Channels != v.Channels {
-			return fault.Field("CLIP", nil, "the clip reads pictures of size %d with %d channels, the dvae makes pictures of size %d with %d", c.ImageSize, c.Channels, v.ImageSize, v.Channels)
+	if m.CLIP != nil && m.Codec != nil {
+		c, v := m.CLIP.Config(), m.Codec
+		if c.ImageSize != v.ImageSize() || c.Channels != v.Channels() {
+			return fault.Field("CLIP", nil, "the clip reads pictures of size %d with %d channels, the %s makes pictures of size %d with %d", c.ImageSize, c.Channels, name, v.ImageSize(), v.Channels())
 		}
 	}
 	if m.Tokenizer == nil {
@@ -77,8 +77,8 @@ func (m *TextToImageModels) agree() error {
 // Size is the width and the height of the pictures, in pixels.
 func (p *TextToImage) Size() int {
 	switch m := p.models; {
-	case m.VAE != nil:
-		return m.VAE.Config().ImageSize
+	case m.Codec != nil:
+		return m.Codec.ImageSize()
 	case m.CLIP != nil:
 		return m.CLIP.Config().ImageSize
 	}
@@ -88,31 +88,31 @@ func (p *TextToImage) Size() int {
 // Channels is 3 for RGB pictures and 4 for pictures with transparency.
 func (p *TextToImage) Channels() int {
 	switch m := p.models; {
-	case m.VAE != nil:
-		return m.VAE.Config().Channels
+	case m.Codec != nil:
+		return m.Codec.Channels()
 	case m.CLIP != nil:
 		return m.CLIP.Config().Channels
 	}
 	return max(p.data.Channels, 3)
 }
 
-// Grid is the number G of rows, and of columns, of a picture's codes; 0 without a discrete VAE.
+// Grid is the number G of rows, and of columns, of a picture's codes; 0 without a codec.
 func (p *TextToImage) Grid() int {
-	if p.models.VAE == nil {
+	if p.models.Codec == nil {
 		return 0
 	}
-	return p.models.VAE.Config().Grid()
+	return p.models.Codec.Grid()
 }
 
 // cells is the number G·G of codes of a picture.
 func (p *TextToImage) cells() int { return p.Grid() * p.Grid() }
 
-// Models lists the models that are there: "dvae", "dalle" and "clip", in this order.
+// Models lists the models that are there: the codec ("dvae", "vqgan" or "openai"), "dalle" and "clip", in this order.
 func (p *TextToImage) Models() (names []string) {
 	for _, m := range []struct {
 		name  string
 		there bool
-	}{{models.DVAE.Name, p.models.VAE != nil}, {models.DALLE.Name, p.models.DALLE != nil}, {models.CLIP.Name, p.models.CLIP != nil}} {
+	}{{models.CodecName(p.models.Codec), p.models.Codec != nil}, {models.DALLE.Name, p.models.DALLE != nil}, {models.CLIP.Name, p.models.CLIP != nil}} {
 		if m.there {
 			names = append(names, m.name)
 		}
@@ -146,19 +146,19 @@ func (p *TextToImage) Use(ctx context.Context, f func(d *tensor.Device, m TextTo
 	return err
 }
 
-// RequireVAE returns a [*fault.Missing] unless there is a discrete VAE.
-func (p *TextToImage) RequireVAE() error {
+// RequireCodec returns a [*fault.Missing] unless there is a codec.
+func (p *TextToImage) RequireCodec() error {
 	if p == nil {
 		return errNoPipeline
 	}
-	if p.models.VAE == nil {
+	if p.models.Codec == nil {
 		return p.missing(models.DVAE.Name)
 	}
 	return nil
 }
 
-// RequireDALLE returns an error unless there is a DALL-E with its tokenizer and its discrete VAE: a [*fault.Missing], or
-// an error that says that the discrete VAE has changed.
+// RequireDALLE returns an error unless there is a DALL-E with its tokenizer and its codec: a [*fault.Missing], or an error
+// that says that the codec has changed.
 func (p *TextToImage) RequireDALLE() error {
 	if p == nil {
 		return errNoPipeline
@@ -169,9 +169,10 @@ func (p *TextToImage) RequireDALLE() error {
 	case m.Tokenizer == nil:
 		return p.missing("tokenizer")
 	case p.recoded:
-		return errors.New("the dvae has changed since the dalle was trained on its codes; restore dvae.safetensors, or train the dalle again")
+		name := models.CodecName(p.models.Codec)
+		return fmt.Errorf("the %s has changed since the dalle was trained on its codes; restore %s.safetensors, or train the dalle again", name, name)
 	}
-	return p.RequireVAE()
+	return p.RequireCodec()
 }
 
 // RequireCLIP returns a [*fault.Missing] unless there is a CLIP with its tokenizer.

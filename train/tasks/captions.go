@@ -2,9 +2,9 @@ package tasks
 
 import (
 	"context"
+	"slices"
 
 	"github.com/bestiary-ml/bestiary/data"
-	"github.com/bestiary-ml/bestiary/dvae"
 	"github.com/bestiary-ml/bestiary/internal/run"
 	"github.com/bestiary-ml/bestiary/models"
 	"github.com/bestiary-ml/bestiary/tokenizer"
@@ -12,11 +12,11 @@ import (
 )
 
 // CaptionOptions say which pictures with captions a model is trained on. They may be others than those of the run's
-// discrete VAE, so the run folder keeps these options with the model.
+// codec, so the run folder keeps these options with the model.
 type CaptionOptions struct {
 	Data     data.Description `json:"data"`
 	Truncate bool             `json:"truncate_captions"` // cut captions that are too long instead of refusing them
-	DVAE     string           `json:"dvae,omitempty"`    // checksum of the discrete VAE that encodes the pictures, to notice another one
+	Codec    string           `json:"dvae,omitempty"`    // checksum of the codec that encodes the pictures, to notice another one
 	From     string           `json:"-"`                 // file that the tokenizer was read from; "" if it was trained
 }
 
@@ -51,19 +51,25 @@ type coder func(batch train.PictureBatch) []int32
 
 // newCoder returns a coder. Without augmentation it encodes all pictures beforehand, which takes a while and stops when
 // the context ends; with augmentation it encodes each batch.
-func newCoder(ctx context.Context, on *hold, vae *dvae.VAE, training *data.Dataset, how data.Augment, o Options) (coder, error) {
-	d, c := on.device, vae.Config()
-	encode := func(values []float32) []int32 {
+func newCoder(ctx context.Context, on *hold, codec models.Codec, training *data.Dataset, how data.Augment, o Options) (coder, error) {
+	d, size, channels := on.device, codec.ImageSize(), codec.Channels()
+	one := size * size * channels
+	batch := max(1, 64*64*64/(size*size)) // pictures at a time: 64 of 64×64 pixels, fewer of larger ones
+	some := func(values []float32) []int32 {
 		s := d.Scratch()
 		defer s.End()
-		n := len(values) / (c.ImageSize * c.ImageSize * c.Channels)
-		return vae.Codes(d.From(values, n, c.ImageSize, c.ImageSize, c.Channels)).IntValues()
+		return codec.Codes(d.From(values, len(values)/one, size, size, channels)).IntValues()
+	}
+	encode := func(values []float32) (codes []int32) {
+		for part := range slices.Chunk(values, batch*one) {
+			codes = append(codes, some(part)...)
+		}
+		return codes
 	}
 	if how != (data.Augment{}) {
 		return func(batch train.PictureBatch) []int32 { return encode(batch.Pixels) }, nil
 	}
-	const batch = 64
-	cells := c.Grid() * c.Grid()
+	cells := codec.Grid() * codec.Grid()
 	all := make([]int32, 0, training.Len()*cells)
 	for lo := 0; lo < training.Len(); lo += batch {
 		if err := on.yield(ctx); err != nil {

@@ -197,7 +197,7 @@ func TestCaptionsRefused(t *testing.T) {
 			}
 		}
 	}
-	how := CaptionOptions{DVAE: "00000000"}
+	how := CaptionOptions{Codec: "00000000"}
 	if _, _, err := DALLE(context.Background(), d, dalleSizes(words), coderOf(t, d), words, how, training, nil, Options{Batch: 4}); err == nil || !strings.Contains(err.Error(), "dvae has other weights") {
 		t.Errorf("another dvae: %v", err)
 	}

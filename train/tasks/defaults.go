@@ -7,6 +7,7 @@ import (
 	"github.com/bestiary-ml/bestiary/data"
 	"github.com/bestiary-ml/bestiary/dvae"
 	"github.com/bestiary-ml/bestiary/flows"
+	"github.com/bestiary-ml/bestiary/models"
 	"github.com/bestiary-ml/bestiary/sample"
 	"github.com/bestiary-ml/bestiary/tarflow"
 	"github.com/bestiary-ml/bestiary/train"
@@ -106,11 +107,11 @@ func DefaultDALLE() Defaults[dalle.Config] {
 	return Defaults[dalle.Config]{Model: model, Training: c, Data: captionedData()}
 }
 
-// FitDALLE sets the sizes of c that the tokenizer and the discrete VAE decide: ids of text, the length of a caption, and
+// FitDALLE sets the sizes of c that the tokenizer and the codec decide: ids of text, the length of a caption, and
 // the grid of codes.
-func FitDALLE(c *dalle.Config, vocabulary, textLen int, codes dvae.Config) {
+func FitDALLE(c *dalle.Config, vocabulary, textLen int, codec models.Codec) {
 	c.TextTokens, c.TextLen = vocabulary, textLen
-	c.ImageCodes, c.Height, c.Width = codes.Codes, codes.Grid(), codes.Grid()
+	c.ImageCodes, c.Height, c.Width = codec.CodebookSize(), codec.Grid(), codec.Grid()
 }
 
 // DefaultCLIP returns settings for photos of birds with ten captions each. The tokenizer decides TextTokens and TextLen.
