@@ -62,7 +62,7 @@ func TestAdaptive(t *testing.T) {
 			t.Fatal(err)
 		}
 		e := solved(x)
-		if e > 3*tolerance || i > 0 && (e >= last || n[0] <= spent) {
+		if e > 5*tolerance || i > 0 && (e >= last || n[0] <= spent) {
 			t.Errorf("tolerance %v: error %v after %v evaluations", tolerance, e, n)
 		}
 		last, spent = e, n[0]
