@@ -8,6 +8,7 @@ import (
 	"github.com/bestiary-ml/bestiary/dalle"
 	"github.com/bestiary-ml/bestiary/dvae"
 	"github.com/bestiary-ml/bestiary/flows"
+	"github.com/bestiary-ml/bestiary/vqgan"
 )
 
 // The kinds of this module. Their names stand here and nowhere else.
@@ -31,6 +32,13 @@ var (
 		Facts: func(c dvae.Config) Facts {
 			return Facts{Size: c.ImageSize, Channels: c.Channels,
 				Summary: fmt.Sprintf("pictures of %d×%d as %d×%d of %d codes", c.ImageSize, c.ImageSize, c.Grid(), c.Grid(), c.Codes)}
+		},
+	})
+	KL = Register(Kind[vqgan.Config, *vqgan.Model]{
+		Info: Info{Name: "kl", Title: "KL autoencoder"}, New: vqgan.NewKL,
+		Facts: func(c vqgan.Config) Facts {
+			return Facts{Size: c.ImageSize, Channels: c.Channels,
+				Summary: fmt.Sprintf("pictures of %d×%d as %d×%d×%d latents", c.ImageSize, c.ImageSize, c.Grid(), c.Grid(), c.Embed)}
 		},
 	})
 	DALLE = Register(Kind[dalle.Config, *dalle.DALLE]{

@@ -20,6 +20,7 @@ import (
 	"github.com/bestiary-ml/bestiary/internal/weights"
 	"github.com/bestiary-ml/bestiary/nn"
 	"github.com/bestiary-ml/bestiary/tensor"
+	"github.com/bestiary-ml/bestiary/vqgan"
 )
 
 func device(t *testing.T) *tensor.Device {
@@ -93,12 +94,19 @@ func smallVAE() dvae.Config {
 	return dvae.Config{ImageSize: 16, Codes: 24, CodebookDim: 8, Layers: 2, ResnetBlocks: 1, Hidden: 8, Channels: 3, Temperature: 1}
 }
 
+func smallKL() vqgan.Config {
+	c := vqgan.DefaultConfig()
+	c.ImageSize, c.Width, c.Multipliers, c.Groups, c.AttentionAt = 16, 8, []int{1, 2}, 4, []int{4}
+	return c
+}
+
 func TestOpen(t *testing.T) {
 	opens(t, Autoencoder, autoencoder.Config{ImageSize: 32, Channels: []int{3, 3, 4, 4, 6, 6}, Hidden: 12, Embedding: 5})
 	flow := flows.DefaultConfig(5, 2)
 	flow.Layers, flow.Hidden = 2, []int{8}
 	opens(t, Flow, flow)
 	opens(t, DVAE, smallVAE())
+	opens(t, KL, smallKL())
 	opens(t, DALLE, smallDALLE())
 	tower := clip.Tower{Dim: 32, Depth: 1, Heads: 2, DimHead: 16}
 	opens(t, CLIP, clip.Config{TextTokens: 300, TextLen: 8, ImageSize: 16, PatchSize: 4, Channels: 3, Latent: 16, Text: tower, Image: tower})
@@ -108,6 +116,8 @@ func TestOpen(t *testing.T) {
 // nested settings, in a number of layers, and in positions, which need masks and angles beside weights.
 func TestLargerConfig(t *testing.T) {
 	larger(t, DVAE, smallVAE(), func(c *dvae.Config) { c.Hidden, c.ResnetBlocks = 2000, 2 }) // 300 million parameters
+	larger(t, KL, smallKL(), func(c *vqgan.Config) { c.Width = 512 })
+	larger(t, KL, smallKL(), func(c *vqgan.Config) { c.ZChannels, c.Embed = 4000, 4000 })
 	larger(t, DALLE, smallDALLE(), func(c *dalle.Config) { c.Transformer.Dim = 4096 })
 	larger(t, DALLE, smallDALLE(), func(c *dalle.Config) { c.Transformer.Dim, c.Transformer.Heads = 2048, 64 })
 	larger(t, DALLE, smallDALLE(), func(c *dalle.Config) { c.Transformer.FFMult, c.Transformer.Depth = 64, 512 })

@@ -1,0 +1,153 @@
+package vqgan
+
+import (
+	"cmp"
+	"math"
+	"slices"
+
+	"github.com/bestiary-ml/bestiary/fault"
+	"github.com/bestiary-ml/bestiary/internal/require"
+)
+
+// The bottlenecks between encoder and decoder, for Config.Bottleneck.
+const (
+	KL = "kl" // continuous latents with a diagonal Gaussian posterior (Kingma & Welling, 2014)
+)
+
+// Config has the sizes of an autoencoder and the settings of its bottleneck. Behind each field is its name in
+// taming-transformers, where that has one.
+type Config struct {
+	ImageSize int `json:"image_size"` // height and width of a picture in pixels (resolution)
+	Channels  int `json:"channels"`   // 3: RGB, 4: RGBA (in_channels, out_ch)
+
+	// Patch joins blocks of Patch×Patch pixels to one position with Patch²·Channels channels before the encoder, and
+	// divides them behind the decoder. It saves the layers at the full size, which take most of the time. 1: no patches.
+	Patch int `json:"patch"`
+
+	Width       int   `json:"width"`        // channels at the first level (ch)
+	Multipliers []int `json:"multipliers"`  // channels of each level as multiples of Width; a level halves the size (ch_mult)
+	Blocks      int   `json:"blocks"`       // residual blocks of a level of the encoder; the decoder has one more (num_res_blocks)
+	AttentionAt []int `json:"attention_at"` // sizes of feature maps behind whose blocks there is attention (attn_resolutions)
+	Groups      int   `json:"groups"`       // groups of the group norms, 32 in taming-transformers
+	Blur        bool  `json:"blur"`         // anti-aliased downsampling: blur, then a convolution, instead of one with stride 2
+
+	ZChannels int `json:"z_channels"` // channels at the end of the encoder and the start of the decoder (z_channels)
+	Embed     int `json:"embed"`      // channels of a latent (embed_dim)
+
+	Bottleneck string  `json:"bottleneck"` // KL
+	KLWeight   float64 `json:"kl_weight"`  // weight of the KL divergence, in nats per number of a latent, in the loss of KL
+	// Noise is the standard deviation of the posterior of KL if the encoder does not predict it: noise regularisation.
+	// 0: the encoder predicts it.
+	Noise float64 `json:"noise"`
+}
+
+// DefaultConfig is an autoencoder of pictures of 64×64 pixels with latents of 8×8×8, small enough to train on two cores.
+func DefaultConfig() Config {
+	return Config{
+		ImageSize: 64, Channels: 3, Patch: 2, Width: 64, Multipliers: []int{1, 2, 4}, Blocks: 1, AttentionAt: []int{}, Groups: 32,
+		Blur: true, ZChannels: 8, Embed: 8, Bottleneck: KL, KLWeight: 1e-3,
+	}
+}
+
+// Limits of what a mistake or a damaged file can allocate: 2 GB of weights.
+const (
+	maxSize       = 512
+	maxLevels     = 8
+	maxBlocks     = 16
+	maxWidth      = 1 << 14
+	maxParameters = 500_000_000
+)
+
+// Validate returns a [*fault.FieldError] for a value that is not allowed.
+func (c Config) Validate() error {
+	if err := require.Sizes(
+		require.Size{Field: "Channels", Value: c.Channels, Min: 3, Max: 4},
+		require.Size{Field: "Width", Value: c.Width, Min: 1, Max: maxWidth},
+		require.Size{Field: "Blocks", Value: c.Blocks, Min: 1, Max: maxBlocks},
+		require.Size{Field: "Groups", Value: c.Groups, Min: 1, Max: c.Width},
+		require.Size{Field: "ZChannels", Value: c.ZChannels, Min: 1, Max: maxWidth},
+		require.Size{Field: "Embed", Value: c.Embed, Min: 1, Max: maxWidth},
+	); err != nil {
+		return err
+	}
+	if !slices.Contains([]int{1, 2, 4, 8}, c.Patch) {
+		return fault.Field("Patch", c.Patch, "must be 1, 2, 4 or 8")
+	}
+	if n := len(c.Multipliers); n < 1 || n > maxLevels {
+		return fault.Field("Multipliers", c.Multipliers, "must have 1 to %d numbers, one for each level", maxLevels)
+	}
+	for _, m := range c.Multipliers {
+		if m < 1 || m > maxWidth/c.Width {
+			return fault.Field("Multipliers", c.Multipliers, "must be from 1 to %d with a Width of %d", maxWidth/c.Width, c.Width)
+		}
+	}
+	if c.Width%c.Groups != 0 {
+		return fault.Field("Groups", c.Groups, "must divide the Width, which is %d", c.Width)
+	}
+	if f := c.Factor(); c.ImageSize < 8 || c.ImageSize > maxSize || c.ImageSize%f != 0 {
+		return fault.Field("ImageSize", c.ImageSize, "must be 8 to %d and, with a Patch of %d and %d Multipliers, a multiple of %d",
+			maxSize, c.Patch, len(c.Multipliers), f)
+	}
+	for _, size := range c.AttentionAt {
+		if !slices.Contains(c.sizes(), size) {
+			return fault.Field("AttentionAt", c.AttentionAt, "must be sizes of feature maps, which are %v", c.sizes())
+		}
+	}
+	if err := require.Parameters("Width", c.Width, c.products(), maxParameters, "Multipliers and Blocks"); err != nil {
+		return err
+	}
+	return c.validateBottleneck()
+}
+
+// validateBottleneck checks the settings of the bottleneck.
+func (c Config) validateBottleneck() error {
+	switch c.Bottleneck {
+	case KL:
+		return cmp.Or(notNegative("KLWeight", c.KLWeight), notNegative("Noise", c.Noise))
+	}
+	return fault.Field("Bottleneck", c.Bottleneck, "is not known; use %s", KL)
+}
+
+func notNegative(field string, v float64) error {
+	if !(v >= 0) || math.IsInf(v, 1) {
+		return fault.Field(field, v, "must be 0 or more")
+	}
+	return nil
+}
+
+// Factor is the number of pixels along a side that one position of the latents stands for.
+func (c Config) Factor() int { return c.Patch << (len(c.Multipliers) - 1) }
+
+// Grid is the height and width of the latents.
+func (c Config) Grid() int { return c.ImageSize / c.Factor() }
+
+// sizes returns the heights of the feature maps of all levels.
+func (c Config) sizes() (all []int) {
+	for i := range c.Multipliers {
+		all = append(all, c.ImageSize/c.Patch>>i)
+	}
+	return all
+}
+
+// features is the number of channels at the end of the encoder.
+func (c Config) features() int {
+	if c.Bottleneck == KL && c.Noise == 0 {
+		return 2 * c.ZChannels // mean and logarithm of the variance
+	}
+	return c.ZChannels
+}
+
+// products is about the number of parameters: it leaves out biases and norms.
+func (c Config) products() int {
+	n, from := 0, c.Width
+	for i, m := range c.Multipliers {
+		to := m * c.Width
+		n += 9*from*to + (4*c.Blocks+1)*9*to*to // encoder and decoder
+		if slices.Contains(c.AttentionAt, c.sizes()[i]) {
+			n += (2*c.Blocks + 1) * 4 * to * to
+		}
+		from = to
+	}
+	n += 2 * (4*9 + 4) * from * from // the middle
+	return n + (c.features()+c.ZChannels)*(9*from+2*c.Embed)
+}
