@@ -16,8 +16,9 @@ func OpenFlow(ctx context.Context, dir string, d *tensor.Device) (*Flow, error) 
 	return open(ctx, dir, d, openFlow)
 }
 
-// OpenTextToImage loads the discrete VAE, the DALL-E, the CLIP and the tokenizer of a run folder to device d. Any of them
-// may be missing as long as one model is there; methods that need it then return a [*fault.Missing].
+// OpenTextToImage loads the text-to-image models of a run folder and their tokenizer to device d, see
+// [TextToImageModels]. Any of them may be missing as long as one model is there; methods that need it then return a
+// [*fault.Missing].
 func OpenTextToImage(ctx context.Context, dir string, d *tensor.Device) (*TextToImage, error) {
 	return open(ctx, dir, d, openTextToImage)
 }
@@ -80,32 +81,37 @@ func openTextToImage(ctx context.Context, r *run.Run, d *tensor.Device) (*TextTo
 		}
 	}
 	m := &p.models
-	hasDALLE, hasCLIP := r.HasWeights(models.DALLE.Name), r.HasWeights(models.CLIP.Name)
-	var err error
-	if r.HasWeights(models.DVAE.Name) || hasDALLE || !hasCLIP {
-		if m.VAE, err = models.DVAE.Open(r.Dir(), d); err != nil {
+	there := r.HasWeights
+	none := !there(models.KL.Name) && !there(models.Rectified.Name) && !there(models.CLIP.Name)
+	load := []func() error{
+		func() error {
+			return openInto(&m.VAE, models.DVAE, r, d, none || there(models.DALLE.Name) || there(models.MaskGIT.Name))
+		},
+		func() error { return openInto(&m.DALLE, models.DALLE, r, d, false) },
+		func() error { return openInto(&m.MaskGIT, models.MaskGIT, r, d, false) },
+		func() error { return openInto(&m.KL, models.KL, r, d, there(models.Rectified.Name)) },
+		func() error { return openInto(&m.Rectified, models.Rectified, r, d, false) },
+		func() error { return openInto(&m.CLIP, models.CLIP, r, d, false) },
+	}
+	for _, load := range load {
+		if err := ctx.Err(); err != nil {
+			return nil, err
+		}
+		if err := load(); err != nil {
 			return nil, err
 		}
 	}
-	if err := ctx.Err(); err != nil {
-		return nil, err
-	}
-	if hasDALLE {
-		if m.DALLE, err = models.DALLE.Open(r.Dir(), d); err != nil {
-			return nil, err
+	for _, g := range m.generators() {
+		codec := nn.Module(m.VAE)
+		if codecOf(g.name()) == models.KL.Name {
+			codec = m.KL
 		}
-		sum := codedBy(r)
-		p.recoded = sum != "" && sum != nn.Checksum(m.VAE)
-	}
-	if err := ctx.Err(); err != nil {
-		return nil, err
-	}
-	if hasCLIP {
-		if m.CLIP, err = models.CLIP.Open(r.Dir(), d); err != nil {
-			return nil, err
+		if sum := trainedOn(r, g.name()); sum != "" && sum != nn.Checksum(codec) {
+			p.recoded = append(p.recoded, g.name())
 		}
 	}
-	if (hasDALLE || hasCLIP) && r.HasTokenizer() { // imported models may have none yet
+	if (len(m.generators()) > 0 || m.CLIP != nil) && r.HasTokenizer() { // imported models may have none yet
+		var err error
 		if m.Tokenizer, err = r.LoadTokenizer(); err != nil {
 			return nil, err
 		}
@@ -116,13 +122,22 @@ func openTextToImage(ctx context.Context, r *run.Run, d *tensor.Device) (*TextTo
 	return p, nil
 }
 
-// codedBy returns the checksum of the discrete VAE on whose codes the run's DALL-E was trained; "" if unknown.
-func codedBy(r *run.Run) string {
+// openInto opens a model if the run has it. If it is required and missing, the error is a [*fault.Missing].
+func openInto[C any, M nn.Module](into *M, kind *models.Kind[C, M], r *run.Run, d *tensor.Device, required bool) (err error) {
+	if required || r.HasWeights(kind.Name) {
+		*into, err = kind.Open(r.Dir(), d)
+	}
+	return err
+}
+
+// trainedOn returns the checksum of the autoencoder on whose codes or latents a generator of the run was trained; "" if
+// unknown.
+func trainedOn(r *run.Run, generator string) string {
 	var options map[string]any
-	if r.Options(models.DALLE.Name, &options) != nil {
+	if r.Options(generator, &options) != nil {
 		return ""
 	}
-	sum, _ := options["dvae"].(string)
+	sum, _ := options[codecOf(generator)].(string)
 	return sum
 }
 

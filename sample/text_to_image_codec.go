@@ -25,9 +25,16 @@ func (p *TextToImage) Decode(ctx context.Context, codes []int32) ([]*image.NRGBA
 	})
 }
 
-// Reconstruct decodes the most probable codes of pictures, pixels [N, S, S, C].
+// Reconstruct decodes the most probable codes of pictures, pixels [N, S, S, C], or without a discrete VAE their latents.
 func (p *TextToImage) Reconstruct(ctx context.Context, pixels []uint8) ([]*image.NRGBA, error) {
 	return exclusive(ctx, p.device, func() ([]*image.NRGBA, error) {
+		if p.models.VAE == nil && p.models.KL != nil {
+			latents, err := p.latents(ctx, pixels)
+			if err != nil {
+				return nil, err
+			}
+			return p.decodeLatents(ctx, latents)
+		}
 		codes, err := p.codes(ctx, pixels)
 		if err != nil {
 			return nil, err
