@@ -70,12 +70,13 @@ func TestInitialisation(t *testing.T) {
 		t.Error("a layer without bias has one")
 	}
 	norm, rows := NewBatchNorm(d, 3, tensor.Identity), NewLayerNorm(d, 3)
-	for _, p := range []*tensor.Tensor{norm.Weight, norm.RunningVar, rows.Weight} {
+	groups := NewGroupNorm(d, 1, 3, true)
+	for _, p := range []*tensor.Tensor{norm.Weight, norm.RunningVar, rows.Weight, groups.Weight} {
 		if !slices.Equal(p.Values(), []float32{1, 1, 1}) {
 			t.Errorf("a norm starts with %v, want ones", p.Values())
 		}
 	}
-	for _, p := range []*tensor.Tensor{norm.Bias, norm.RunningMean, rows.Bias} {
+	for _, p := range []*tensor.Tensor{norm.Bias, norm.RunningMean, rows.Bias, groups.Bias} {
 		if !slices.Equal(p.Values(), []float32{0, 0, 0}) {
 			t.Errorf("a norm starts with %v, want zeros", p.Values())
 		}

@@ -59,6 +59,7 @@ var (
 	Tanh    = Pointwise{Name: "Tanh", Func: (*tensor.Tensor).Tanh}
 	Sigmoid = Pointwise{Name: "Sigmoid", Func: (*tensor.Tensor).Sigmoid}
 	GELU    = Pointwise{Name: "GELU", Func: (*tensor.Tensor).GELU}
+	SiLU    = Pointwise{Name: "SiLU", Func: (*tensor.Tensor).SiLU}
 )
 
 // LeakyReLU returns x for x ≥ 0 and slope·x below, as a layer of its own.

@@ -70,6 +70,8 @@ func (r *recorder) BatchNormLogDet(a kernel.BatchNorm, b, c, d, e buffer) {
 func (r *recorder) Binary(a kernel.Binary, b kernel.Broadcast, c, d, e buffer) {
 	r.on("Binary").Binary(a, b, c, d, e)
 }
+func (r *recorder) Blur(a kernel.Windows, b, c buffer)      { r.on("Blur").Blur(a, b, c) }
+func (r *recorder) BlurGrad(a kernel.Windows, b, c buffer)  { r.on("BlurGrad").BlurGrad(a, b, c) }
 func (r *recorder) Conv2d(a kernel.Conv, b, c, d, e buffer) { r.on("Conv2d").Conv2d(a, b, c, d, e) }
 func (r *recorder) Conv2dBackwardInput(a kernel.Conv, b, c, d, e buffer) {
 	r.on("Conv2dBackwardInput").Conv2dBackwardInput(a, b, c, d, e)
@@ -108,13 +110,25 @@ func (r *recorder) GatedGELUGrad(a, b int, c, d, e buffer) {
 }
 func (r *recorder) Gather(a kernel.Span, b, c, d buffer)  { r.on("Gather").Gather(a, b, c, d) }
 func (r *recorder) Gemm(a kernel.Gemm, b, c, d, e buffer) { r.on("Gemm").Gemm(a, b, c, d, e) }
+func (r *recorder) GroupNorm(a kernel.GroupNorm, b, c, d, e, f, g buffer) {
+	r.on("GroupNorm").GroupNorm(a, b, c, d, e, f, g)
+}
+func (r *recorder) GroupNormGrad(a kernel.GroupNorm, b, c, d, e, f, g, h, i, j buffer) {
+	r.on("GroupNormGrad").GroupNormGrad(a, b, c, d, e, f, g, h, i, j)
+}
 func (r *recorder) LayerNorm(a, b int, c float64, d, e, f, g, h, i buffer) {
 	r.on("LayerNorm").LayerNorm(a, b, c, d, e, f, g, h, i)
 }
 func (r *recorder) LayerNormGrad(a, b int, c, d, e, f, g, h, i, j buffer) {
 	r.on("LayerNormGrad").LayerNormGrad(a, b, c, d, e, f, g, h, i, j)
 }
-func (r *recorder) Lerp(a float64, b, c buffer)  { r.on("Lerp").Lerp(a, b, c) }
+func (r *recorder) Lerp(a float64, b, c buffer) { r.on("Lerp").Lerp(a, b, c) }
+func (r *recorder) MaxWindows(a kernel.Windows, b, c buffer) {
+	r.on("MaxWindows").MaxWindows(a, b, c)
+}
+func (r *recorder) MaxWindowsGrad(a kernel.Windows, b, c, d buffer) {
+	r.on("MaxWindowsGrad").MaxWindowsGrad(a, b, c, d)
+}
 func (r *recorder) Normal(a, b uint64, c buffer) { r.on("Normal").Normal(a, b, c) }
 func (r *recorder) PairLoss(a kernel.PairLoss, b, c float64, d, e, f buffer) {
 	r.on("PairLoss").PairLoss(a, b, c, d, e, f)
@@ -133,7 +147,10 @@ func (r *recorder) Softmax(a bool, b kernel.Span, c, d buffer) { r.on("Softmax")
 func (r *recorder) SoftmaxGrad(a bool, b kernel.Span, c, d, e buffer) {
 	r.on("SoftmaxGrad").SoftmaxGrad(a, b, c, d, e)
 }
-func (r *recorder) SumSquares(a []buffer) float64                { return r.on("SumSquares").SumSquares(a) }
+func (r *recorder) SumSquares(a []buffer) float64 { return r.on("SumSquares").SumSquares(a) }
+func (r *recorder) SumWindows(a kernel.Windows, b float64, c, d buffer) {
+	r.on("SumWindows").SumWindows(a, b, c, d)
+}
 func (r *recorder) SumTo(a kernel.Broadcast, b, c buffer)        { r.on("SumTo").SumTo(a, b, c) }
 func (r *recorder) Unary(a kernel.Unary, b float64, c, d buffer) { r.on("Unary").Unary(a, b, c, d) }
 func (r *recorder) UnaryGrad(a kernel.Unary, b float64, c, d, e, f buffer) {
@@ -142,3 +159,6 @@ func (r *recorder) UnaryGrad(a kernel.Unary, b float64, c, d, e, f buffer) {
 func (r *recorder) Uniform(a, b uint64, c buffer)  { r.on("Uniform").Uniform(a, b, c) }
 func (r *recorder) Upload(a buffer, b []float32)   { r.on("Upload").Upload(a, b) }
 func (r *recorder) UploadInts(a buffer, b []int32) { r.on("UploadInts").UploadInts(a, b) }
+func (r *recorder) Upsample(a kernel.Windows, b float64, c, d buffer) {
+	r.on("Upsample").Upsample(a, b, c, d)
+}

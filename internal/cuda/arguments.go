@@ -20,6 +20,8 @@ type arguments struct {
 	attention   attentionArguments
 	running     runningArguments
 	batchGrad   batchGradArguments
+	groupNorm   groupNormArguments
+	windows     kernel.Windows
 }
 
 // flag returns b as a C int.

@@ -210,7 +210,7 @@ func TestFewBlocks(t *testing.T) {
 	mostBlocks = 1
 	for name, f := range map[string]func(*testing.T){
 		"Reduce": TestReduce, "SumTo": TestSumTo, "ActivationBiasGrad": TestActivationBiasGrad, "SoftmaxOfRows": TestSoftmaxOfRows,
-		"BatchNorm": TestBatchNorm, "LayerNorm": TestLayerNorm, "Coupling": TestCoupling, "Copy": TestCopy, "Random": TestRandom,
+		"BatchNorm": TestBatchNorm, "LayerNorm": TestLayerNorm, "GroupNorm": TestGroupNorm, "Windows": TestWindows, "Coupling": TestCoupling, "Copy": TestCopy, "Random": TestRandom,
 	} {
 		t.Run(name, f)
 	}

@@ -23,6 +23,7 @@ var sharedStructs = map[string]any{
 	"drawing.cu Drawing":                  drawArguments{},
 	"elementwise.cu Broadcast":            kernel.Broadcast{},
 	"gemm.cuh Product":                    productArguments{},
+	"group_norm.cuh GroupNorm":            groupNormArguments{},
 	"memory.cu Words":                     words{},
 	"movement.cu Strided":                 kernel.Strided{},
 	"optimisation.cu AdamParam":           adamParam{},
@@ -31,6 +32,7 @@ var sharedStructs = map[string]any{
 	"products.cu Skinny":                  skinnyArguments{},
 	"reductions.cu SumTo":                 sumToArguments{},
 	"small.cu Layer":                      layerArguments{},
+	"resolution.cu Windows":               kernel.Windows{},
 	"winograd.cu Winograd":                winogradArguments{},
 }
 

@@ -87,6 +87,7 @@ type Device interface {
 	Normalisation
 	Couplings
 	Movement
+	Pictures
 	Random
 	Optimisation
 	Sequences

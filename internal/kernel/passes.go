@@ -166,6 +166,10 @@ type Normalisation interface {
 	LayerNorm(rows, n int, eps float64, x, gamma, beta, y, mean, rstd Buffer)
 	// LayerNormGrad is its adjoint; gamma, ggamma and gbeta may be nil.
 	LayerNormGrad(rows, n int, x, gamma, mean, rstd, gy, gx, ggamma, gbeta Buffer)
+	// GroupNorm writes y, and mean and rstd [Pictures, Groups]; gamma and beta [Channels] may be nil (1 and 0).
+	GroupNorm(g GroupNorm, x, gamma, beta, y, mean, rstd Buffer)
+	// GroupNormGrad is its adjoint; gamma, beta, gx, ggamma and gbeta may be nil.
+	GroupNormGrad(g GroupNorm, x, gamma, beta, mean, rstd, gy, gx, ggamma, gbeta Buffer)
 }
 
 // Strided describes a copy between two strided views of a common shape; offsets and strides count elements.

@@ -1,0 +1,42 @@
+package kernel
+
+// GroupNorm describes group normalisation (Wu & He, 2018) of Pictures pictures [Pixels, Channels]. The Channels of a picture are cut
+// into Groups of neighbours, and each group is normalised over its pixels and channels:
+//
+//	y = (x − mean)/√(variance + Eps)·gamma + beta
+//
+// With SiLU, y is y·sigmoid(y) of that (Elfwing et al., 2017). The variance divides by the number of elements. Groups divides Channels.
+type GroupNorm struct {
+	Pictures, Pixels, Channels, Groups int
+	Eps                                float64
+	SiLU                               bool
+}
+
+// Windows describes large pictures [N, H, W, C] that are cut into windows of Factor×Factor pixels, and small pictures
+// [N, H/Factor, W/Factor, C] with a pixel for each window. Factor divides H and W.
+type Windows struct{ N, H, W, C, Factor int }
+
+// Large is the number of elements of the large pictures.
+func (w Windows) Large() int { return w.N * w.H * w.W * w.C }
+
+// Small is the number of elements of the small pictures.
+func (w Windows) Small() int { return w.N * (w.H / w.Factor) * (w.W / w.Factor) * w.C }
+
+// Pictures are the kernels that change the resolution of pictures, beside convolutions.
+type Pictures interface {
+	// Upsample sets the pixels of each window of y, large, to scale times the pixel of x, small.
+	Upsample(w Windows, scale float64, x, y Buffer)
+	// SumWindows sets each pixel of y, small, to scale times the sum of the window of x, large: Upsample's adjoint.
+	SumWindows(w Windows, scale float64, x, y Buffer)
+	// MaxWindows sets each number of y, small, to the largest of the window of x, large. NaN is larger than any number.
+	MaxWindows(w Windows, x, y Buffer)
+	// MaxWindowsGrad is its adjoint: it sets gx to gy at the first of the largest numbers of each window, else to 0. Rows come
+	// first, and then columns.
+	MaxWindowsGrad(w Windows, x, gy, gx Buffer)
+	// Blur convolves each channel of x, large, with [1 3 3 1]⊗[1 3 3 1]/64 at stride 2 (Zhang, 2019). Factor is 2. The pixel of a
+	// window at row i and column j of y is the sum over rows 2i−1 … 2i+2 and columns 2j−1 … 2j+2 of x. Those outside of the
+	// picture are reflected: −1 is 1, and H is H−2.
+	Blur(w Windows, x, y Buffer)
+	// BlurGrad is its adjoint.
+	BlurGrad(w Windows, gy, gx Buffer)
+}
