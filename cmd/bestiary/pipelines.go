@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 
 	"github.com/bestiary-ml/bestiary/data"
 	"github.com/bestiary-ml/bestiary/fault"
@@ -58,7 +59,7 @@ func captionedData(dir string) (all []data.Description) {
 func isTextToImage(dir string) bool {
 	r, err := runfolder.Open(dir)
 	return err == nil && !r.HasWeights(models.Autoencoder.Name) &&
-		(r.HasWeights(models.DVAE.Name) || r.HasWeights(models.DALLE.Name) || r.HasWeights(models.CLIP.Name))
+		slices.ContainsFunc([]string{models.DVAE.Name, models.DALLE.Name, models.MaskGIT.Name, models.KL.Name, models.Rectified.Name, models.CLIP.Name}, r.HasWeights)
 }
 
 // remedied adds to an error about a missing model the command that makes the model.

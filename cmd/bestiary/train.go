@@ -29,7 +29,7 @@ checkpoint. "bestiary verify" checks a run folder.`,
 		Args: knownCommand,
 		RunE: help,
 	}
-	c.AddCommand(newTrainAutoencoder(), newTrainFlow(), newTrainDVAE(), newTrainDALLE(), newTrainCLIP())
+	c.AddCommand(newTrainAutoencoder(), newTrainFlow(), newTrainDVAE(), newTrainDALLE(), newTrainMaskGIT(), newTrainRectified(), newTrainCLIP())
 	return c
 }
 

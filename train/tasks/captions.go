@@ -2,6 +2,7 @@ package tasks
 
 import (
 	"context"
+	"fmt"
 
 	"github.com/bestiary-ml/bestiary/data"
 	"github.com/bestiary-ml/bestiary/dvae"
@@ -10,6 +11,7 @@ import (
 	"github.com/bestiary-ml/bestiary/tensor"
 	"github.com/bestiary-ml/bestiary/tokenizer"
 	"github.com/bestiary-ml/bestiary/train"
+	"github.com/bestiary-ml/bestiary/vqgan"
 )
 
 // CaptionOptions say which pictures with captions a model is trained on. They may be others than those of the run's
@@ -18,6 +20,7 @@ type CaptionOptions struct {
 	Data     data.Description `json:"data"`
 	Truncate bool             `json:"truncate_captions"` // cut captions that are too long instead of refusing them
 	DVAE     string           `json:"dvae,omitempty"`    // checksum of the discrete VAE that encodes the pictures, to notice another one
+	KL       string           `json:"kl,omitempty"`      // the same of the autoencoder with continuous latents
 	From     string           `json:"-"`                 // file that the tokenizer was read from; "" if it was trained
 }
 
@@ -63,25 +66,72 @@ func newCoder(ctx context.Context, d *tensor.Device, vae *dvae.VAE, training *da
 	if how != (data.Augment{}) {
 		return func(batch train.PictureBatch) []int32 { return encode(batch.Pixels) }, nil
 	}
+	all, err := encodeAll(ctx, training, encode, o.Progress)
+	return lookUp(all, c.Grid()*c.Grid()), err
+}
+
+// latentCoder returns the latents of the pictures of a batch, [N·G·G·C].
+type latentCoder func(batch train.PictureBatch) []float32
+
+// newLatentCoder is newCoder for continuous latents.
+func newLatentCoder(ctx context.Context, d *tensor.Device, kl *vqgan.Model, training *data.Dataset, how data.Augment, o Options) (latentCoder, error) {
+	encode := latentsOf(d, kl)
+	if how != (data.Augment{}) {
+		return func(batch train.PictureBatch) []float32 { return encode(batch.Pixels) }, nil
+	}
+	all, err := encodeAll(ctx, training, encode, o.Progress)
+	c := kl.Config()
+	return lookUp(all, c.Grid()*c.Grid()*c.Embed), err
+}
+
+// latentsOf returns a function that encodes pictures, values [N, S, S, C], as latents [N·G·G·C].
+func latentsOf(d *tensor.Device, kl *vqgan.Model) func(values []float32) []float32 {
+	c := kl.Config()
+	return func(values []float32) []float32 {
+		s := d.Scratch()
+		defer s.End()
+		n := len(values) / (c.ImageSize * c.ImageSize * c.Channels)
+		return kl.Encode(d.From(values, n, c.ImageSize, c.ImageSize, c.Channels)).Values()
+	}
+}
+
+// encodeAll encodes all pictures, until the context ends. progress may be nil.
+func encodeAll[T any](ctx context.Context, d *data.Dataset, encode func(values []float32) []T, progress func(done, total int)) (all []T, err error) {
 	const batch = 64
-	cells := c.Grid() * c.Grid()
-	all := make([]int32, 0, training.Len()*cells)
-	for lo := 0; lo < training.Len(); lo += batch {
+	for lo := 0; lo < d.Len(); lo += batch {
 		if err := ctx.Err(); err != nil {
 			return nil, err
 		}
-		hi := min(lo+batch, training.Len())
-		all = append(all, encode(pixels(training, lo, hi))...)
-		if o.Progress != nil {
-			o.Progress(hi, training.Len())
+		hi := min(lo+batch, d.Len())
+		all = append(all, encode(pixels(d, lo, hi))...)
+		if progress != nil {
+			progress(hi, d.Len())
 		}
 	}
-	codes := make([]int32, 0, o.Batch*cells)
-	return func(batch train.PictureBatch) []int32 {
-		codes = codes[:0]
+	return all, nil
+}
+
+// lookUp returns the function that copies what all holds of the pictures of a batch, n elements of each. The result is
+// overwritten by the next one.
+func lookUp[T any](all []T, n int) func(batch train.PictureBatch) []T {
+	var some []T
+	return func(batch train.PictureBatch) []T {
+		some = some[:0]
 		for _, i := range batch.Indices {
-			codes = append(codes, all[i*cells:(i+1)*cells]...)
+			some = append(some, all[i*n:(i+1)*n]...)
 		}
-		return codes
-	}, nil
+		return some
+	}
+}
+
+// firstCaptions returns the ids [N, length] of the first caption of each picture; long ones are cut.
+func firstCaptions(t *tokenizer.Tokenizer, d *data.Dataset, length int) (ids []int32, err error) {
+	for i := range d.Len() {
+		own, err := t.EncodeFixed(d.Captions[i][0], length, true)
+		if err != nil {
+			return nil, fmt.Errorf("%s: %w", d.Name(i), err)
+		}
+		ids = append(ids, own...)
+	}
+	return ids, nil
 }

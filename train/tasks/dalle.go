@@ -10,7 +10,6 @@ import (
 	"github.com/bestiary-ml/bestiary/eval"
 	"github.com/bestiary-ml/bestiary/fault"
 	"github.com/bestiary-ml/bestiary/models"
-	"github.com/bestiary-ml/bestiary/nn"
 	"github.com/bestiary-ml/bestiary/sample"
 	"github.com/bestiary-ml/bestiary/sample/layout"
 	"github.com/bestiary-ml/bestiary/tensor"
@@ -27,18 +26,16 @@ func DALLE(ctx context.Context, d *tensor.Device, c dalle.Config, vae *dvae.VAE,
 	if err := checkPictures(codes.ImageSize, codes.Channels, training, heldOut); err != nil {
 		return nil, nil, err
 	}
-	if c.TextTokens != t.VocabSize() {
-		return nil, nil, fmt.Errorf("the tokenizer has %d ids and the dalle is made for %d; put back the tokenizer that it was trained with", t.VocabSize(), c.TextTokens)
+	if err := checkVocabulary(models.DALLE.Name, c.TextTokens, t); err != nil {
+		return nil, nil, err
 	}
 	if c.ImageCodes != codes.Codes || c.Height != codes.Grid() || c.Width != codes.Grid() {
 		return nil, nil, fmt.Errorf("the dvae makes %d×%d of %d codes and the dalle is made for %d×%d of %d; put back the dvae that it was trained with",
 			codes.Grid(), codes.Grid(), codes.Codes, c.Height, c.Width, c.ImageCodes)
 	}
-	sum := nn.Checksum(vae)
-	if how.DVAE != "" && how.DVAE != sum {
-		return nil, nil, fmt.Errorf("the dvae has other weights than when the dalle's training began (%s, now %s); put them back, or train the dalle anew", how.DVAE, sum)
+	if how.DVAE, err = sameCodec(models.DALLE.Name, models.DVAE.Name, how.DVAE, vae); err != nil {
+		return nil, nil, err
 	}
-	how.DVAE = sum
 	g := tensor.NewGenerator(o.Seed).Fork(models.DALLE.Name)
 	if model, err = dalle.New(d, c, g); err != nil {
 		return nil, nil, err
