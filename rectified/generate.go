@@ -76,7 +76,8 @@ type Picture struct {
 }
 
 // Progress is called after each step of a solver with the share of the way that is done, from 0 to 1, and the latents
-// [N, h, w, c] that the last velocities lead to, x − t·v: the present estimate of the result. They must not be kept.
+// [N, h, w, c] that the last velocities lead to, x − t·v: the present estimate of the result, and at the end the result
+// itself. They must not be kept.
 type Progress func(done float64, estimates []float32)
 
 // Generate samples latents [N, h, w, c] together, by solving dx/dt = v(x, t, caption) from noise at t = 1 to t = 0. Each
@@ -102,6 +103,9 @@ func (m *Model) Generate(ctx context.Context, pictures []Picture, o Options, pro
 			left := 0.0
 			for _, t := range t {
 				left += t / float64(len(pictures))
+			}
+			if left == 0 {
+				r.estimates = r.finish()
 			}
 			progress(1-left, r.estimates)
 			return nil
