@@ -14,7 +14,7 @@ type Description struct {
 	Split       string   `json:"split,omitempty"`         // part of the pictures: trainval, test, all, …
 	Labels      string   `json:"labels,omitempty"`        // pets only: species or breed
 	Size        int      `json:"size"`                    // side of the square pictures, in pixels
-	Resize      string   `json:"resize"`                  // squash or crop
+	Resize      string   `json:"resize"`                  // squash, crop, or boxes with a margin
 	Pictures    int      `json:"pictures"`                // number of training pictures
 	HeldOut     int      `json:"held_out"`                // number of held-out pictures
 	Channels    int      `json:"channels,omitempty"`      // 4 for RGBA

@@ -38,7 +38,7 @@ func (f *dataFlags) fromRun(c *cobra.Command) {
 // addShapeFlags adds the flags that belong to a training and are kept in its run.
 func (f *dataFlags) addShapeFlags(c *cobra.Command) {
 	c.Flags().StringVar(&f.labels, "labels", "", "classes of the pets: species or breed (default species)")
-	c.Flags().StringVar(&f.resize, "resize", string(data.Squash), "how pictures become square: squash or crop")
+	c.Flags().StringVar(&f.resize, "resize", string(data.Squash), "how pictures become square: squash, crop, or of CUB_200_2011 boxes[:MARGIN], the square around the bird's bounding box with a margin as a share of its longer side")
 }
 
 // anyLayout documents that pictures may come in any layout, and adds the flags of these layouts; captions adds those of
@@ -156,5 +156,5 @@ func readPicture(path string, size, channels int, resize string) ([]uint8, error
 	if _, err := os.Stat(path); err != nil {
 		return nil, fmt.Errorf("%s: there is no such picture; check the path", path)
 	}
-	return data.DecodeFile(path, size, channels, data.Resize(resize))
+	return data.DecodeFile(path, size, channels, data.Resize(resize).WithoutBoxes())
 }
