@@ -177,22 +177,22 @@ func ClipScale(norm, limit float64) float64 {
 	return min(1, limit/(norm+1e-6))
 }
 
-// state returns copies of the moments, named m.<path> and v.<path>. The caller saves the number of steps.
-func (a *Adam) state() []safetensors.Tensor {
+// state returns copies of the moments, named m.<path> and v.<path> behind a prefix. The caller saves the number of steps.
+func (a *Adam) state(prefix string) []safetensors.Tensor {
 	var all []safetensors.Tensor
 	for i, p := range a.params {
-		all = append(all, weights.SaveAs(p, "m."+p.Path, a.m[i]), weights.SaveAs(p, "v."+p.Path, a.v[i]))
+		all = append(all, weights.SaveAs(p, prefix+"m."+p.Path, a.m[i]), weights.SaveAs(p, prefix+"v."+p.Path, a.v[i]))
 	}
 	return all
 }
 
 // setState restores moments that state returned after that many steps.
-func (a *Adam) setState(f *safetensors.File, steps int) error {
+func (a *Adam) setState(f *safetensors.File, prefix string, steps int) error {
 	for i, p := range a.params {
-		if err := weights.LoadFrom(p, f, "m."+p.Path, a.m[i]); err != nil {
+		if err := weights.LoadFrom(p, f, prefix+"m."+p.Path, a.m[i]); err != nil {
 			return err
 		}
-		if err := weights.LoadFrom(p, f, "v."+p.Path, a.v[i]); err != nil {
+		if err := weights.LoadFrom(p, f, prefix+"v."+p.Path, a.v[i]); err != nil {
 			return err
 		}
 	}

@@ -158,7 +158,7 @@ func TestAdamState(t *testing.T) {
 		step(m, a)
 	}
 	path := filepath.Join(t.TempDir(), "a.safetensors")
-	if err := safetensors.Write(path, append(a.state(), weights.Of(m)...), nil); err != nil {
+	if err := safetensors.Write(path, append(a.state(""), weights.Of(m)...), nil); err != nil {
 		t.Fatal(err)
 	}
 	f, err := safetensors.Read(path)
@@ -172,7 +172,7 @@ func TestAdamState(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	if err := b.setState(f, 3); err != nil || b.Steps() != 3 {
+	if err := b.setState(f, "", 3); err != nil || b.Steps() != 3 {
 		t.Fatal(err)
 	}
 	step(m, a)

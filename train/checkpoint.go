@@ -8,6 +8,7 @@ import (
 
 	"github.com/bestiary-ml/bestiary/fault"
 	"github.com/bestiary-ml/bestiary/internal/run"
+	"github.com/bestiary-ml/bestiary/internal/safetensors"
 	"github.com/bestiary-ml/bestiary/internal/weights"
 )
 
@@ -21,7 +22,8 @@ type place struct {
 	Plateau    Plateau              `json:"plateau"`
 	Best       Best                 `json:"best"`
 	Window     *openWindow          `json:"window,omitempty"` // of the metrics, if a line is not complete
-	Owed       bool                 `json:"owed,omitempty"`   // the evaluation and the line of the step failed; a resumed training makes up for them
+	Adversary  *adversaryPlace      `json:"adversary,omitempty"`
+	Owed       bool                 `json:"owed,omitempty"` // the evaluation and the line of the step failed; a resumed training makes up for them
 	Training   course               `json:"training_loss"`
 	HeldOut    course               `json:"held_out_loss"`
 }
@@ -51,6 +53,9 @@ func (t *trainer[B]) saveOwing(before place) error {
 
 // commit syncs the log and then commits it together with weights and state.
 func (t *trainer[B]) commit(withWeights, withState bool) error {
+	if err := t.calibrate(); err != nil {
+		return err
+	}
 	if err := t.report.metrics.Sync(); err != nil {
 		return err
 	}
@@ -95,6 +100,10 @@ func (t *trainer[B]) saveState(c *run.Commit) error {
 			return fmt.Errorf("%s: the state of the training can't be saved: %w", t.task.Model, err)
 		}
 	}
+	var adversary []safetensors.Tensor
+	if t.task.Adversary != nil {
+		adversary = t.saveAdversary()
+	}
 	text, err := json.Marshal(t.place)
 	if err != nil {
 		return fmt.Errorf("%s: the position of the training can't be saved: %w", t.task.Model, err)
@@ -103,7 +112,8 @@ func (t *trainer[B]) saveState(c *run.Commit) error {
 	for i := range tensors {
 		tensors[i].Name = weightPrefix + tensors[i].Name
 	}
-	tensors = append(tensors, t.adam.state()...)
+	tensors = append(tensors, t.adam.state("")...)
+	tensors = append(tensors, adversary...)
 	if t.average != nil {
 		tensors = append(tensors, t.average.state()...)
 	}
@@ -148,7 +158,10 @@ func (t *trainer[B]) resume() error {
 	if err := weights.Load(t.task.Module, f, weightPrefix); err != nil {
 		return err
 	}
-	if err := t.adam.setState(f, p.Step); err != nil {
+	if err := t.adam.setState(f, "", p.Step); err != nil {
+		return err
+	}
+	if err := t.resumeAdversary(f, p.Adversary); err != nil {
 		return err
 	}
 	if t.average != nil {

@@ -13,15 +13,16 @@ import (
 
 // trainer is the state of a training.
 type trainer[B Batch] struct {
-	run      *run.Run
-	task     *Task[B]
-	config   Config
-	device   *tensor.Device
-	adam     *Adam
-	average  *Average // nil without
-	schedule Schedule
-	total    int // steps
-	smallest int // batch
+	run       *run.Run
+	task      *Task[B]
+	config    Config
+	device    *tensor.Device
+	adam      *Adam
+	average   *Average // nil without
+	adversary *Adam    // optimizer of the task's adversary, nil without
+	schedule  Schedule
+	total     int // steps
+	smallest  int // batch
 
 	place  place
 	report *report
@@ -43,6 +44,9 @@ func newTrainer[B Batch](r *run.Run, task *Task[B], c Config) *trainer[B] {
 		adam:   NewAdam(task.Module, c.adam()), schedule: c.schedule(total), smallest: task.smallestBatch(),
 		place:  place{Plateau: Plateau{Scale: 1}},
 		window: window{sums: Metrics{}},
+	}
+	if a := task.Adversary; a != nil {
+		t.adversary = NewAdam(a.Module, a.Adam)
 	}
 	if c.EMA > 0 {
 		t.average = NewAverage(task.Module, c.EMA)
@@ -66,6 +70,9 @@ func (t *trainer[B]) stoppedEarly() bool {
 func (t *trainer[B]) loop(ctx context.Context) (err error) {
 	defer fault.Catch(&err)
 	t.task.Module.SetTraining(true)
+	if a := t.task.Adversary; a != nil {
+		a.Module.SetTraining(true)
+	}
 	t.place.Plateau.Factor, t.place.Plateau.Patience = t.config.DropFactor, t.config.DropEvery
 	t.result.Step, t.result.Best = t.place.Step, t.place.Best
 	if t.place.Owed {
@@ -121,6 +128,11 @@ func (t *trainer[B]) finish(ctx context.Context, step int) (stop bool, err error
 	if interrupted && !t.measured { // the weights are about to be saved, and their gradient was not checked
 		if norm := t.adam.WeightNorm(); math.IsNaN(norm) || math.IsInf(norm, 0) {
 			return true, t.diverged("the norm of the weights", norm, step, rate)
+		}
+		if t.adversary != nil {
+			if norm := t.adversary.WeightNorm(); math.IsNaN(norm) || math.IsInf(norm, 0) {
+				return true, t.diverged("the norm of the adversary's weights", norm, step, rate)
+			}
 		}
 	}
 	before := t.place

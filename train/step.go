@@ -16,6 +16,9 @@ func (t *trainer[B]) step(step int, rate float64, measure bool) error {
 		t.task.Before(step)
 	}
 	t.adam.ZeroGrad()
+	if t.adversary != nil {
+		t.adversary.ZeroGrad()
+	}
 	scale := 1 / float64(t.config.Accumulate)
 	t.measured = measure || t.config.Clip > 0
 	follow := !t.measured && t.config.Accumulate == 1
@@ -38,6 +41,7 @@ func (t *trainer[B]) step(step int, rate float64, measure bool) error {
 		t.window.batches++
 		t.window.timed += batch.Len()
 	}
+	average := scale
 	if t.measured {
 		t.norm = t.adam.GradNorm() * scale
 		if math.IsNaN(t.norm) || math.IsInf(t.norm, 0) {
@@ -46,6 +50,9 @@ func (t *trainer[B]) step(step int, rate float64, measure bool) error {
 		scale *= ClipScale(t.norm, t.config.Clip)
 	}
 	t.adam.Step(rate, scale)
+	if err := t.updateAdversary(step, rate/t.config.LearningRate, average); err != nil {
+		return err
+	}
 	if t.task.After != nil {
 		t.task.After(step, t.batch)
 	}
@@ -79,7 +86,7 @@ func (t *trainer[B]) backward(batch B, step int, rate float64, follow bool) erro
 			t.window.sums[name] += v
 		}
 	}
-	return nil
+	return t.oppose(batch, step, rate)
 }
 
 // diverged explains a number that is not finite: by the batch if that is its cause, else by a [*Diverged]. Nothing is
@@ -97,7 +104,7 @@ func (t *trainer[B]) diverged(what string, value float64, step int, rate float64
 type Diverged struct {
 	Model        string
 	Step         int
-	What         string  // "the loss", "the gradient" or "the norm of the weights"
+	What         string  // "the loss", "the gradient" or "the norm of the weights", also with "of the adversary"
 	Value        float64 // NaN or an infinity
 	GradNorm     float64 // as last measured
 	LearningRate float64 // of the step

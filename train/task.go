@@ -20,6 +20,9 @@ type Task[B Batch] struct {
 	// reading waits for all work that is queued.
 	Loss func(batch B) (*tensor.Tensor, *Figures)
 
+	// Adversary is trained beside the model; nil: none.
+	Adversary *Adversary[B]
+
 	// Check explains a loss or a gradient that is not finite: it returns an error if the batch itself holds NaN or
 	// infinities, see [CheckFinite]. The error names the place and the remedy. May be nil.
 	Check func(batch B) error
@@ -39,6 +42,11 @@ type Task[B Batch] struct {
 	// Evaluate measures the model, in evaluation mode, on held-out data. Early stopping and the plateau schedule use its
 	// "loss". May be nil.
 	Evaluate func() (Metrics, error)
+
+	// Calibrate sets buffers of Module that follow from its weights and that only its users need, such as statistics of
+	// latents. It is called before weights are saved, with the module as for Evaluate. It must depend on the weights only,
+	// and change nothing else. May be nil.
+	Calibrate func() error
 
 	// Samples writes samples of the model, which is in evaluation mode, to a PNG file. May be nil.
 	Samples func(path string) error
@@ -72,7 +80,11 @@ func (t *Task[B]) unit() string {
 // smallestBatch returns the smallest batch that the model can be trained on. Batch norm computes a variance and so needs
 // two rows; it is recognised by its running variance.
 func (t *Task[B]) smallestBatch() int {
-	for _, p := range nn.Params(t.Module) {
+	params := nn.Params(t.Module)
+	if t.Adversary != nil {
+		params = append(params, nn.Params(t.Adversary.Module)...)
+	}
+	for _, p := range params {
 		if !p.Trainable && (p.Path == "running_var" || strings.HasSuffix(p.Path, ".running_var")) {
 			return 2
 		}
@@ -91,6 +103,8 @@ func (t *Task[B]) check() error {
 		return fault.Field("Source", nil, "is missing; set what yields the batches")
 	case t.Loss == nil:
 		return fault.Field("Loss", nil, "is missing; set the function that computes the loss of a batch")
+	case t.Adversary != nil:
+		return t.Adversary.check()
 	}
 	return nil
 }

@@ -11,10 +11,11 @@ type bottleneck interface {
 	nn.Module
 	// forward draws latents for the decoder from features [N, G, G, features], in training.
 	forward(features *tensor.Tensor, g *tensor.Generator) latents
-	// encode returns latents [N, G, G, Embed] of features without randomness, as other models see them.
+	// encode returns latents [N, G, G, Embed] of features without randomness, as the decoder gets them.
 	encode(features *tensor.Tensor) *tensor.Tensor
-	// decoded returns the decoder's latents [N, G, G, Embed] for those of encode.
-	decoded(latents *tensor.Tensor) *tensor.Tensor
+	// normalised returns latents [N, G, G, Embed] as other models see them, and restored is its inverse.
+	normalised(z *tensor.Tensor) *tensor.Tensor
+	restored(z *tensor.Tensor) *tensor.Tensor
 }
 
 // latents are the result of a bottleneck in training.

@@ -80,12 +80,12 @@ func (b *gaussian) forwardWith(features *tensor.Tensor, noise func(shape ...int)
 
 func (b *gaussian) encode(features *tensor.Tensor) *tensor.Tensor {
 	mean, _ := b.posterior(features)
-	return b.normalised(mean)
+	return mean
 }
 
 func (b *gaussian) normalised(z *tensor.Tensor) *tensor.Tensor { return z.Sub(b.mean).Div(b.std) }
 
-func (b *gaussian) decoded(z *tensor.Tensor) *tensor.Tensor { return z.Mul(b.std).Add(b.mean) }
+func (b *gaussian) restored(z *tensor.Tensor) *tensor.Tensor { return z.Mul(b.std).Add(b.mean) }
 
 // Visit implements nn.Module.
 func (b *gaussian) Visit(path string, f func(nn.Param)) {

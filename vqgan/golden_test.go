@@ -99,3 +99,32 @@ func testGolden(t *testing.T, d *tensor.Device, f *safetensors.File, kl bool) {
 		return path
 	}, 1e-4)
 }
+
+// TestGoldenDiscriminator compares logits, the hinge loss, gradients and running statistics with NLayerDiscriminator's.
+func TestGoldenDiscriminator(t *testing.T) {
+	f := golden.Read(t, "testdata/discriminator.safetensors")
+	golden.KernelSets(t, func(t *testing.T, d *tensor.Device) {
+		p, err := NewDiscriminator(d, DiscriminatorConfig{Channels: 3, Width: 4, Layers: 2, Norm: "batch"}, tensor.NewGenerator(1))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := weights.Load(p, f, "weight."); err != nil {
+			t.Fatal(err)
+		}
+		s := d.Record()
+		defer s.End()
+		real := p.Forward(golden.Tensor(t, d, f, "real"))
+		made := p.Forward(golden.Tensor(t, d, f, "fake"))
+		loss := hinge(real, made)
+		loss.Backward()
+		golden.Near(t, "logits of real pictures", real.Values(), golden.Tensor(t, d, f, "logits_real").Values(), 1e-4)
+		golden.Near(t, "logits of made pictures", made.Values(), golden.Tensor(t, d, f, "logits_fake").Values(), 1e-4)
+		golden.Near(t, "loss", loss.Values(), golden.Floats(t, f, "loss"), 1e-4)
+		golden.Gradients(t, p, f, func(path string) string { return path }, 1e-4)
+		for _, q := range nn.Params(p) {
+			if !q.Trainable && !q.Tensor.IsInts() {
+				golden.Near(t, q.Path, q.Tensor.Values(), golden.Floats(t, f, "after."+q.Path), 1e-4)
+			}
+		}
+	})
+}

@@ -62,16 +62,18 @@ func (m *Model) Config() Config { return m.config }
 // Encode returns the latents [N, G, G, Embed] of pictures [N, S, S, C], as other models see them: of KL the means of the
 // posterior, normalised to mean 0 and standard deviation 1 over the training data.
 func (m *Model) Encode(images *tensor.Tensor) *tensor.Tensor {
-	return m.bottleneck.encode(m.features(images))
+	return m.bottleneck.normalised(m.bottleneck.encode(m.features(images)))
 }
 
 // Decode returns the pictures [N, S, S, C] of latents [N, G, G, Embed] of Encode. Values are near [−1, 1] and may exceed it.
 func (m *Model) Decode(latents *tensor.Tensor) *tensor.Tensor {
-	return m.decode(m.bottleneck.decoded(latents))
+	return m.decode(m.bottleneck.restored(latents))
 }
 
 // Reconstruct encodes and decodes pictures [N, S, S, C].
-func (m *Model) Reconstruct(images *tensor.Tensor) *tensor.Tensor { return m.Decode(m.Encode(images)) }
+func (m *Model) Reconstruct(images *tensor.Tensor) *tensor.Tensor {
+	return m.decode(m.bottleneck.encode(m.features(images)))
+}
 
 // features returns the encoder's output [N, G, G, features].
 func (m *Model) features(images *tensor.Tensor) *tensor.Tensor {
@@ -80,7 +82,23 @@ func (m *Model) features(images *tensor.Tensor) *tensor.Tensor {
 
 // decode decodes latents as the decoder sees them.
 func (m *Model) decode(z *tensor.Tensor) *tensor.Tensor {
-	return unpatched(m.decoder.Forward(m.postQuant.Forward(z)), m.config.Patch)
+	made, _ := m.decodeWithLast(z)
+	return made
+}
+
+// decodeWithLast also returns the input of the decoder's last convolution, [N, S/P, S/P, Width].
+func (m *Model) decodeWithLast(z *tensor.Tensor) (made, last *tensor.Tensor) {
+	h := m.postQuant.Forward(z)
+	for _, layer := range m.decoder.Layers() {
+		last, h = h, layer.Forward(h)
+	}
+	return unpatched(h, m.config.Patch), last
+}
+
+// lastConv is the decoder's last convolution.
+func (m *Model) lastConv() *nn.Conv2d {
+	layers := m.decoder.Layers()
+	return layers[len(layers)-1].(*nn.Conv2d)
 }
 
 // Visit implements nn.Module.
