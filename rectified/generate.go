@@ -182,30 +182,28 @@ func (r *run) velocity(rows []int, x []float32, t []float64) ([]float32, error) 
 	return v, nil
 }
 
-// guided returns the velocities of the model, [len(rows), n]. With guidance, the batch has each picture twice: first all of
-// them with their captions, then all of them without.
+// guided returns the velocities of the model, [len(rows), n]. With guidance, the model runs a second time without captions,
+// whose sequences are shorter.
 func (r *run) guided(rows []int, x []float32, t []float64) []float32 {
-	c := r.model.config
-	captions := make([][]int32, 0, 2*len(rows))
-	for _, row := range rows {
-		captions = append(captions, r.pictures[row].Text)
+	captions := make([][]int32, len(rows))
+	for i, row := range rows {
+		captions[i] = r.pictures[row].Text
 	}
+	v := r.evaluated(captions, x, t)
 	if r.guidance != 1 {
-		x, t = append(x[:len(x):len(x)], x...), append(t[:len(t):len(t)], t...)
-		captions = append(captions, make([][]int32, len(rows))...)
-	}
-	step := r.model.device.Scratch()
-	defer step.End()
-	in := r.model.device.From(x, len(captions), c.Height, c.Width, c.Channels)
-	v := r.model.Velocity(in, t, captions).Values()
-	if r.guidance != 1 {
-		half := len(v) / 2
-		for i, null := range v[half:] {
+		for i, null := range r.evaluated(make([][]int32, len(rows)), x, t) {
 			v[i] = null + float32(r.guidance)*(v[i]-null)
 		}
-		v = v[:half]
 	}
 	return v
+}
+
+// evaluated returns the velocities of states x with captions, [len(captions), n].
+func (r *run) evaluated(captions [][]int32, x []float32, t []float64) []float32 {
+	c := r.model.config
+	step := r.model.device.Scratch()
+	defer step.End()
+	return r.model.Velocity(r.model.device.From(x, len(captions), c.Height, c.Width, c.Channels), t, captions).Values()
 }
 
 // finish returns the latents. Known cells are exactly those given: their path ends there up to rounding.
