@@ -92,3 +92,12 @@ func TestLoadBoxes(t *testing.T) {
 		t.Errorf("without a box: %v", err)
 	}
 }
+
+// Class captions are the names of the classes; the dataset itself keeps its own.
+func TestWithClassCaptions(t *testing.T) {
+	d := &Dataset{Size: 1, Classes: []string{"Black_footed_Albatross", "cat"}, Labels: []int{1, 0}, Pixels: make([]uint8, 6)}
+	named := d.WithClassCaptions()
+	if d.Captions != nil || len(named.Captions) != 2 || named.Captions[0][0] != "cat" || named.Captions[1][0] != "Black footed Albatross" {
+		t.Errorf("captions %q", named.Captions)
+	}
+}

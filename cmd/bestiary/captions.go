@@ -24,7 +24,7 @@ type captionFlags struct {
 }
 
 // captionKept are the flags that belong to the model.
-var captionKept = []string{"tokenizer", "vocab-size", "text-len", "truncate-captions", "split", "resize", "image-columns", "text-columns", "hold-out", "flip", "crop", "balance"}
+var captionKept = []string{"tokenizer", "vocab-size", "text-len", "truncate-captions", "split", "resize", "image-columns", "text-columns", "class-captions", "hold-out", "flip", "crop", "balance"}
 
 func addCaptionFlags(c *cobra.Command, f *trainFlags, defaults data.Description) *captionFlags {
 	n := &captionFlags{trainFlags: f, how: tasks.CaptionOptions{Data: defaults}}

@@ -145,6 +145,29 @@ func TestTrainGenerators(t *testing.T) {
 	fails(t, 2, []string{"--dim 16", "twice --heads"}, append(flow, "--heads", "3")...)
 }
 
+// With --class-captions, prompts are classes; a resumed training and an evaluation use them again.
+func TestClassCaptions(t *testing.T) {
+	run, photos := filepath.Join(t.TempDir(), "run"), pictures(t, 24)
+	succeeds(t, tinyDVAE("--data", photos, "--out", run, "--steps", "4")...)
+	masked := []string{"train", "maskgit", "--run", run, "--dim", "16", "--depth", "1", "--heads", "2", "--dim-head", "8", "--vocab-size", "270", "--batch", "8", "--threads", "1", "--steps", "3"}
+	fails(t, 2, []string{"--data is missing", "has no captions"}, masked...)
+	succeeds(t, append(masked, "--class-captions")...)
+	succeeds(t, "train", "maskgit", "--run", run, "--resume", "--steps", "5", "--threads", "1")
+	succeeds(t, "generate", "--run", run, "--out", filepath.Join(t.TempDir(), "x.png"), "-n", "1", "cat")
+	var saved struct {
+		Options struct {
+			MaskGIT struct {
+				Data struct {
+					ClassCaptions bool `json:"class_captions"`
+				}
+			}
+		}
+	}
+	if config(t, run, &saved); !saved.Options.MaskGIT.Data.ClassCaptions {
+		t.Error("the run doesn't know that its captions are classes")
+	}
+}
+
 // Photos of birds are cut out by their boxes where there are boxes.
 func TestResizeBoxes(t *testing.T) {
 	run, photos := filepath.Join(t.TempDir(), "run"), pictures(t, 4)

@@ -18,6 +18,7 @@ type dataFlags struct {
 	images, texts               string // columns of a WebDataset
 	channels                    int    // 0 is 3
 	captions                    bool   // only pictures with captions
+	classCaptions               bool   // captions are the names of the classes
 	noCache                     bool
 	ofRun                       bool // path is that of the run's pictures, because --data is missing
 }
@@ -48,6 +49,7 @@ func (f *dataFlags) anyLayout(c *cobra.Command, captions bool) {
 	c.Flags().StringVar(&f.images, "image-columns", "", "columns of a WebDataset with the pictures, in order of preference (default jpg,jpeg,png,gif,webp,bmp)")
 	if f.captions = captions; captions {
 		c.Flags().Lookup("data").Usage = "pictures with captions: CUB_200_2011 with text_c10, a WebDataset .tar, a folder of pictures and .txt files of the same names, or birds:SEED:N to draw N birds"
+		c.Flags().BoolVar(&f.classCaptions, "class-captions", false, "use the name of its class as the caption of each picture, so that prompts are classes")
 		c.Flags().StringVar(&f.texts, "text-columns", "", "columns of a WebDataset with the captions, in order of preference; json:KEY is a value in JSON (default txt,caption)")
 	}
 }
@@ -65,7 +67,7 @@ func (f *dataFlags) load(c *cobra.Command, size int, split data.Split) (*data.Da
 	}
 	o := data.Options{
 		Size: size, Channels: f.channels, Resize: data.Resize(f.resize), Split: split, Labels: data.Labels(f.labels),
-		Images: f.images, Texts: f.texts, Captions: f.captions, Context: c.Context(),
+		Images: f.images, Texts: f.texts, Captions: f.captions && !f.classCaptions, Context: c.Context(),
 	}
 	if f.noCache {
 		o.Cache = data.NoCache
@@ -97,12 +99,16 @@ func (f *dataFlags) load(c *cobra.Command, size int, split data.Split) (*data.Da
 		return nil, err
 	}
 	fmt.Fprint(c.ErrOrStderr(), d.Report.String())
+	if f.classCaptions {
+		d = d.WithClassCaptions()
+	}
 	return d, c.Context().Err() // an interrupted command ends here
 }
 
 // like takes the settings of the pictures from those that the run was trained on.
 func (f *dataFlags) like(trained data.Description) {
 	f.labels, f.resize, f.images, f.texts, f.channels = trained.Labels, trained.Resize, trained.Images, trained.Texts, trained.Channels
+	f.classCaptions = f.classCaptions || trained.ClassCaptions
 	if f.path == "" {
 		f.path, f.from, f.ofRun = trained.Path, trained.From, true
 	}
@@ -111,6 +117,7 @@ func (f *dataFlags) like(trained data.Description) {
 // describe records where the pictures of a training come from.
 func (f *dataFlags) describe(d *data.Description) {
 	d.Path, d.From, d.Split, d.Labels, d.Resize, d.Images, d.Texts = f.path, f.from, f.split, f.labels, f.resize, f.images, f.texts
+	d.ClassCaptions = f.classCaptions
 	if f.channels != 3 {
 		d.Channels = f.channels
 	}
