@@ -12,21 +12,23 @@ import (
 
 // LossConfig has the weights of the parts of an [Objective].
 type LossConfig struct {
-	Squared     bool    `json:"squared"`           // squared error of the pixels instead of the absolute error
-	Perceptual  float64 `json:"perceptual"`        // weight of the perceptual loss; 0: none
-	Adversarial float64 `json:"adversarial"`       // weight of the discriminator's judgement, beside the adaptive one; 0: none
-	Start       int     `json:"adversarial_start"` // step from which on the discriminator is trained and judges, counted from 1
+	Squared     bool    `json:"squared"`     // squared error of the pixels instead of the absolute error
+	Perceptual  float64 `json:"perceptual"`  // weight of the perceptual loss; 0: none
+	Adversarial float64 `json:"adversarial"` // weight of the discriminator's judgement, beside the adaptive one; 0: none
+
+	// AdversarialStart is the step from which on the discriminator is trained and judges, counted from 1.
+	AdversarialStart int `json:"adversarial_start"`
 }
 
 // DefaultLossConfig returns weights for a training of some thousand steps.
 func DefaultLossConfig() LossConfig {
-	return LossConfig{Perceptual: 0.5, Adversarial: 0.25, Start: 2000}
+	return LossConfig{Perceptual: 0.5, Adversarial: 0.25, AdversarialStart: 2000}
 }
 
 // Validate returns a [*fault.FieldError] for a value that is not allowed.
 func (c LossConfig) Validate() error {
-	if c.Start < 0 {
-		return fault.Field("Start", c.Start, "must be 0 or more")
+	if c.AdversarialStart < 0 {
+		return fault.Field("AdversarialStart", c.AdversarialStart, "must be 0 or more")
 	}
 	return cmp.Or(notNegative("Perceptual", c.Perceptual), notNegative("Adversarial", c.Adversarial))
 }

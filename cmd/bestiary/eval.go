@@ -21,6 +21,9 @@ func newEval() *cobra.Command {
 		Short: "Measure the models of a run on held-out pictures, as JSON",
 		Long: `Measure the models of a run on held-out pictures and print the figures as JSON.
 
+A run of a KL autoencoder:
+  reconstruction  mean squared error and PSNR of decode(encode(picture)), for pixels in [-1, 1]
+
 A run of pets by flow:
   reconstruction  mean squared error and PSNR of decode(encode(picture)), for pixels in [-1, 1]
   flow            negative log-likelihood in nats and in bits per dimension, overall and by class;
@@ -51,6 +54,9 @@ A run of birds from words, with one caption for each picture:
 		if err := o.Validate(); err != nil {
 			return err
 		}
+		if isLatents(run) {
+			return evalLatents(c, run, pictures, device)
+		}
 		if isTextToImage(run) {
 			return evalTextToImage(c, run, pictures, device, o)
 		}
@@ -80,6 +86,28 @@ A run of birds from words, with one caption for each picture:
 		return printFigures(c, run, figures)
 	}
 	return c
+}
+
+func evalLatents(c *cobra.Command, run string, pictures *dataFlags, device *deviceFlags) error {
+	pipeline, err := openLatents(c, run, device)
+	if err != nil {
+		return err
+	}
+	if c.Flags().Changed("generated") {
+		return usagef("--generated: needs a run of birds from words; leave it out")
+	}
+	pictures.like(pipeline.Dataset())
+	pictures.channels = pipeline.Channels()
+	pictures.notTrainedOn(c, pipeline.Dataset())
+	heldOut, err := pictures.load(c, pipeline.Size(), data.Split(pictures.split))
+	if err != nil {
+		return err
+	}
+	figures, err := eval.EvaluateLatents(c.Context(), pipeline, heldOut)
+	if err != nil {
+		return err
+	}
+	return printFigures(c, run, figures)
 }
 
 func evalTextToImage(c *cobra.Command, run string, pictures *dataFlags, device *deviceFlags, o eval.Options) error {

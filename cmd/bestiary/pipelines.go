@@ -42,6 +42,17 @@ func openPipeline[P any](c *cobra.Command, dir, example string, device *deviceFl
 	return open(c.Context(), dir, d)
 }
 
+// openLatents loads the autoencoder with maps of latents of --run.
+func openLatents(c *cobra.Command, dir string, device *deviceFlags) (*sample.Latents, error) {
+	return openPipeline(c, dir, "runs/pets", device, sample.OpenLatents)
+}
+
+// isLatents reports whether a run has an autoencoder with maps of latents and no other.
+func isLatents(dir string) bool {
+	r, err := runfolder.Open(dir)
+	return err == nil && r.HasWeights(models.KL.Name) && !r.HasWeights(models.Autoencoder.Name) && !r.HasWeights(models.DVAE.Name)
+}
+
 // captionedData describes the pictures with captions that models of a run were trained on. They need not be those of the
 // run's discrete VAE.
 func captionedData(dir string) (all []data.Description) {
@@ -59,7 +70,7 @@ func captionedData(dir string) (all []data.Description) {
 func isTextToImage(dir string) bool {
 	r, err := runfolder.Open(dir)
 	return err == nil && !r.HasWeights(models.Autoencoder.Name) &&
-		slices.ContainsFunc([]string{models.DVAE.Name, models.DALLE.Name, models.MaskGIT.Name, models.KL.Name, models.Rectified.Name, models.CLIP.Name}, r.HasWeights)
+		slices.ContainsFunc([]string{models.DVAE.Name, models.DALLE.Name, models.MaskGIT.Name, models.Rectified.Name, models.CLIP.Name}, r.HasWeights)
 }
 
 // remedied adds to an error about a missing model the command that makes the model.

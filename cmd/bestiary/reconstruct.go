@@ -22,7 +22,10 @@ type reconstructor interface {
 }
 
 func openReconstructor(c *cobra.Command, dir string, device *deviceFlags) (reconstructor, error) {
-	if isTextToImage(dir) {
+	switch {
+	case isLatents(dir):
+		return openLatents(c, dir, device)
+	case isTextToImage(dir):
 		return openTextToImage(c, dir, device)
 	}
 	return openFlow(c, dir, device)
@@ -34,7 +37,7 @@ func newReconstruct() *cobra.Command {
 	c := &cobra.Command{
 		Use:   "reconstruct [PICTURE ...]",
 		Short: "Show pictures above their reconstructions",
-		Long: `Encode and decode pictures with a run's autoencoder or discrete VAE, and show the originals above
+		Long: `Encode and decode pictures with a run's autoencoder, KL autoencoder or discrete VAE, and show the originals above
 their reconstructions. The pictures are the given files, or n pictures of --data, spread over its
 classes. The command also prints the PSNR.`,
 		Example: `  bestiary reconstruct --run runs/pets --data oxford-pets -n 16 --out reconstructions.png

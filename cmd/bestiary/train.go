@@ -29,7 +29,7 @@ checkpoint. "bestiary verify" checks a run folder.`,
 		Args: knownCommand,
 		RunE: help,
 	}
-	c.AddCommand(newTrainAutoencoder(), newTrainFlow(), newTrainDVAE(), newTrainDALLE(), newTrainMaskGIT(), newTrainRectified(), newTrainCLIP())
+	c.AddCommand(newTrainAutoencoder(), newTrainFlow(), newTrainDVAE(), newTrainKL(), newTrainDALLE(), newTrainMaskGIT(), newTrainRectified(), newTrainCLIP())
 	return c
 }
 

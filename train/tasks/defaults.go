@@ -56,6 +56,25 @@ func DefaultDVAEOptions(steps int) DVAEOptions {
 	return DVAEOptions{Annealing: dvae.Annealing{Start: 1, Floor: 1.0 / 16, Steps: steps}}
 }
 
+// DefaultKL returns settings for photos of 64×64 pixels on a processor with two cores.
+func DefaultKL() Defaults[vqgan.Config] {
+	c := train.DefaultConfig()
+	c.Steps, c.LearningRate, c.Beta2, c.Clip = 10000, 4e-4, 0.99, 1
+	c.Schedule, c.Warmup, c.FinalRate, c.EMA = "cosine", 200, 0.05, 0.999
+	c.EvalEvery, c.SampleEvery, c.CheckpointEvery = 500, 500, 500
+	how := data.Description{Share: 0.1, Augment: data.Augment{Flip: true, Zoom: 0.9}}
+	return Defaults[vqgan.Config]{Model: vqgan.DefaultConfig(), Training: c, Data: how}
+}
+
+// DefaultLatentsOptions returns the losses of [DefaultKL]: the discriminator judges from the middle of the given steps on.
+func DefaultLatentsOptions(steps int) LatentsOptions {
+	loss := vqgan.DefaultLossConfig()
+	loss.AdversarialStart = steps / 2
+	return LatentsOptions{
+		Loss: loss, Discriminator: vqgan.DiscriminatorConfig{Channels: 3, Width: 48, Layers: 2, Norm: "batch"}, DiscriminatorRate: 2e-4,
+	}
+}
+
 // DefaultDALLE returns settings for photos of birds with ten captions each. The data and the discrete VAE decide the
 // sizes of text and codes in Model, see [FitDALLE].
 func DefaultDALLE() Defaults[dalle.Config] {
