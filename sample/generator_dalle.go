@@ -15,12 +15,6 @@ import (
 // The names of the generators.
 var dalleName, maskedName, rectifiedName = models.DALLE.Name, models.MaskGIT.Name, models.Rectified.Name
 
-// codecOf returns the name of the autoencoder whose codes or latents a generator generates.
-func codecOf(generator string) string {
-	kind, _ := models.Lookup(generator)
-	return kind.Needs[0]
-}
-
 // dalleGenerator is the generator that continues captions with codes, row by row.
 type dalleGenerator struct{ *dalle.DALLE }
 
@@ -36,17 +30,17 @@ func (g dalleGenerator) agree(m *TextToImageModels) error {
 	return m.fitsCodes("DALLE", g.name(), c.Height, c.Width, c.ImageCodes)
 }
 
-func (g dalleGenerator) require(p *TextToImage) error { return p.RequireVAE() }
+func (g dalleGenerator) require(p *TextToImage) error { return p.RequireCodec() }
 
 func (g dalleGenerator) sampling() sampling.Options { return sampling.Default() }
 
-// fitsCodes returns a FieldError if a generator of height·width codes doesn't fit the discrete VAE.
+// fitsCodes returns a FieldError if a generator of height·width codes doesn't fit the codec.
 func (m *TextToImageModels) fitsCodes(field, name string, height, width, codes int) error {
-	if m.VAE == nil {
+	if m.Codec == nil {
 		return nil
 	}
-	if v := m.VAE.Config(); codes != v.Codes || height != v.Grid() || width != v.Grid() {
-		return fault.Field(field, nil, "the %s draws %d×%d of %d codes, the dvae has %d×%d of %d", name, height, width, codes, v.Grid(), v.Grid(), v.Codes)
+	if c := m.Codec; codes != c.CodebookSize() || height != c.Grid() || width != c.Grid() {
+		return fault.Field(field, nil, "the %s draws %d×%d of %d codes, the %s has %d×%d of %d", name, height, width, codes, models.CodecName(c), c.Grid(), c.Grid(), c.CodebookSize())
 	}
 	return nil
 }

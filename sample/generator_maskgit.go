@@ -25,7 +25,7 @@ func (g maskedGenerator) agree(m *TextToImageModels) error {
 	return m.fitsCodes("MaskGIT", g.name(), c.Height, c.Width, c.ImageCodes)
 }
 
-func (g maskedGenerator) require(p *TextToImage) error { return p.RequireVAE() }
+func (g maskedGenerator) require(p *TextToImage) error { return p.RequireCodec() }
 
 func (g maskedGenerator) sampling() sampling.Options {
 	o := sampling.Default()

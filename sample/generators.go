@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"github.com/bestiary-ml/bestiary/fault"
+	"github.com/bestiary-ml/bestiary/models"
 	"github.com/bestiary-ml/bestiary/nn/sampling"
 	"github.com/bestiary-ml/bestiary/tensor"
 )
@@ -100,9 +101,17 @@ func (p *TextToImage) RequireGenerator(name string) error {
 	case p.models.Tokenizer == nil:
 		return p.missing("tokenizer")
 	case slices.Contains(p.recoded, g.name()):
-		return fmt.Errorf("the %s has changed since the %s was trained on what it makes of pictures; restore %[1]s.safetensors, or train the %[2]s again", codecOf(g.name()), g.name())
+		return fmt.Errorf("the %s has changed since the %s was trained on what it makes of pictures; restore %[1]s.safetensors, or train the %[2]s again", p.autoencoder(g.name()), g.name())
 	}
 	return g.require(p)
+}
+
+// autoencoder returns the name of the autoencoder whose codes or latents a generator generates.
+func (p *TextToImage) autoencoder(generator string) string {
+	if generator == rectifiedName {
+		return models.KL.Name
+	}
+	return models.CodecName(p.models.Codec)
 }
 
 // DefaultSampling returns the options with which the generator of that name ("": the only one) samples unless others are

@@ -18,7 +18,7 @@ func everyGenerator(t *testing.T, channels int) *TextToImage {
 	t.Helper()
 	d := openDevice(t)
 	var m TextToImageModels
-	m.VAE, m.DALLE, m.Tokenizer, m.CLIP = toy.TextToImage(d, channels)
+	m.Codec, m.DALLE, m.Tokenizer, m.CLIP = toy.TextToImage(d, channels)
 	m.MaskGIT, m.KL, m.Rectified = toy.Generators(d, channels)
 	p, err := NewTextToImage(d, toy.BirdData(), m)
 	if err != nil {
@@ -184,7 +184,7 @@ func TestGeneratorErrors(t *testing.T) {
 		}
 	}
 	for missing, change := range map[string]func(*TextToImageModels){
-		"dvae":      func(m *TextToImageModels) { m.VAE = nil },
+		"dvae":      func(m *TextToImageModels) { m.Codec = nil },
 		"kl":        func(m *TextToImageModels) { m.KL = nil },
 		"rectified": func(m *TextToImageModels) { m.Rectified = nil },
 		"maskgit":   func(m *TextToImageModels) { m.MaskGIT = nil },
@@ -215,7 +215,7 @@ func TestGeneratorsAgree(t *testing.T) {
 	masked, kl, flow := toy.Generators(d, 3)
 	_, wide, _ := toy.Generators(d, 4)
 	for want, m := range map[string]TextToImageModels{
-		"the kl makes pictures of size 16 with 4":   {VAE: vae, KL: wide},
+		"the kl makes pictures of size 16 with 4":   {Codec: vae, KL: wide},
 		"the clip reads pictures of size 16 with 3": {KL: wide, CLIP: judge},
 		"the maskgit reads 320 ids":                 {MaskGIT: masked, Tokenizer: toy.Tokenizer(300)},
 		"the rectified reads 320 ids":               {Rectified: flow, Tokenizer: toy.Tokenizer(300)},

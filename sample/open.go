@@ -84,8 +84,11 @@ func openTextToImage(ctx context.Context, r *run.Run, d *tensor.Device) (*TextTo
 	there := r.HasWeights
 	none := !there(models.KL.Name) && !there(models.Rectified.Name) && !there(models.CLIP.Name)
 	load := []func() error{
-		func() error {
-			return openInto(&m.VAE, models.DVAE, r, d, none || there(models.DALLE.Name) || there(models.MaskGIT.Name))
+		func() (err error) {
+			if none || there(models.DALLE.Name) || there(models.MaskGIT.Name) || r.First(models.Codecs()) != "" {
+				m.Codec, err = models.OpenCodec(r.Dir(), d)
+			}
+			return err
 		},
 		func() error { return openInto(&m.DALLE, models.DALLE, r, d, false) },
 		func() error { return openInto(&m.MaskGIT, models.MaskGIT, r, d, false) },
@@ -102,8 +105,8 @@ func openTextToImage(ctx context.Context, r *run.Run, d *tensor.Device) (*TextTo
 		}
 	}
 	for _, g := range m.generators() {
-		codec := nn.Module(m.VAE)
-		if codecOf(g.name()) == models.KL.Name {
+		codec := nn.Module(m.Codec)
+		if g.name() == models.Rectified.Name {
 			codec = m.KL
 		}
 		if sum := trainedOn(r, g.name()); sum != "" && sum != nn.Checksum(codec) {
@@ -137,7 +140,11 @@ func trainedOn(r *run.Run, generator string) string {
 	if r.Options(generator, &options) != nil {
 		return ""
 	}
-	sum, _ := options[codecOf(generator)].(string)
+	key := models.DVAE.Name // of any codec
+	if generator == models.Rectified.Name {
+		key = models.KL.Name
+	}
+	sum, _ := options[key].(string)
 	return sum
 }
 

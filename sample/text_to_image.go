@@ -7,7 +7,6 @@ import (
 	"github.com/bestiary-ml/bestiary/clip"
 	"github.com/bestiary-ml/bestiary/dalle"
 	"github.com/bestiary-ml/bestiary/data"
-	"github.com/bestiary-ml/bestiary/dvae"
 	"github.com/bestiary-ml/bestiary/fault"
 	"github.com/bestiary-ml/bestiary/maskgit"
 	"github.com/bestiary-ml/bestiary/models"
@@ -20,8 +19,8 @@ import (
 // TextToImageModels are the models of a [TextToImage]. Any may be nil; methods that need it then return a
 // [*fault.Missing].
 type TextToImageModels struct {
-	VAE       *dvae.VAE            // pictures to codes and back
-	DALLE     *dalle.DALLE         // generates codes of VAE for captions
+	Codec     models.Codec         // pictures to codes and back
+	DALLE     *dalle.DALLE         // generates codes of Codec for captions
 	MaskGIT   *maskgit.Model       // likewise
 	KL        *vqgan.Model         // pictures to latents and back
 	Rectified *rectified.Model     // generates latents of KL for captions
@@ -59,8 +58,8 @@ func (m *TextToImageModels) agree() error {
 		size, channels int
 	}
 	var all []pictures
-	if m.VAE != nil {
-		all = append(all, pictures{"the dvae makes", m.VAE.Config().ImageSize, m.VAE.Config().Channels})
+	if m.Codec != nil {
+		all = append(all, pictures{"the " + models.CodecName(m.Codec) + " makes", m.Codec.ImageSize(), m.Codec.Channels()})
 	}
 	if m.KL != nil {
 		all = append(all, pictures{"the kl makes", m.KL.Config().ImageSize, m.KL.Config().Channels})
@@ -94,8 +93,8 @@ func (m *TextToImageModels) agree() error {
 // Size is the width and the height of the pictures, in pixels.
 func (p *TextToImage) Size() int {
 	switch m := p.models; {
-	case m.VAE != nil:
-		return m.VAE.Config().ImageSize
+	case m.Codec != nil:
+		return m.Codec.ImageSize()
 	case m.KL != nil:
 		return m.KL.Config().ImageSize
 	case m.CLIP != nil:
@@ -107,8 +106,8 @@ func (p *TextToImage) Size() int {
 // Channels is 3 for RGB pictures and 4 for pictures with transparency.
 func (p *TextToImage) Channels() int {
 	switch m := p.models; {
-	case m.VAE != nil:
-		return m.VAE.Config().Channels
+	case m.Codec != nil:
+		return m.Codec.Channels()
 	case m.KL != nil:
 		return m.KL.Config().Channels
 	case m.CLIP != nil:
@@ -117,25 +116,25 @@ func (p *TextToImage) Channels() int {
 	return max(p.data.Channels, 3)
 }
 
-// Grid is the number G of rows, and of columns, of a picture's codes; 0 without a discrete VAE.
+// Grid is the number G of rows, and of columns, of a picture's codes; 0 without a codec.
 func (p *TextToImage) Grid() int {
-	if p.models.VAE == nil {
+	if p.models.Codec == nil {
 		return 0
 	}
-	return p.models.VAE.Config().Grid()
+	return p.models.Codec.Grid()
 }
 
 // cells is the number G·G of codes of a picture.
 func (p *TextToImage) cells() int { return p.Grid() * p.Grid() }
 
-// Models lists the models that are there: "dvae", "dalle", "maskgit", "kl", "rectified" and "clip", in this order.
+// Models lists the models that are there: the codec ("dvae", "vqgan" or "openai"), "dalle", "maskgit", "kl", "rectified" and "clip", in this order.
 func (p *TextToImage) Models() (names []string) {
 	m := p.models
 	for _, one := range []struct {
 		name  string
 		there bool
 	}{
-		{models.DVAE.Name, m.VAE != nil}, {models.DALLE.Name, m.DALLE != nil}, {models.MaskGIT.Name, m.MaskGIT != nil},
+		{models.CodecName(m.Codec), m.Codec != nil}, {models.DALLE.Name, m.DALLE != nil}, {models.MaskGIT.Name, m.MaskGIT != nil},
 		{models.KL.Name, m.KL != nil}, {models.Rectified.Name, m.Rectified != nil}, {models.CLIP.Name, m.CLIP != nil},
 	} {
 		if one.there {
@@ -163,16 +162,16 @@ func (p *TextToImage) Use(ctx context.Context, f func(d *tensor.Device, m TextTo
 	return err
 }
 
-// RequireVAE returns a [*fault.Missing] unless there is a discrete VAE.
-func (p *TextToImage) RequireVAE() error {
-	if p.models.VAE == nil {
+// RequireCodec returns a [*fault.Missing] unless there is a codec.
+func (p *TextToImage) RequireCodec() error {
+	if p.models.Codec == nil {
 		return p.missing(models.DVAE.Name)
 	}
 	return nil
 }
 
-// RequireDALLE returns an error unless there is a DALL-E with its tokenizer and its discrete VAE: a [*fault.Missing], or
-// an error that says that the discrete VAE has changed.
+// RequireDALLE returns an error unless there is a DALL-E with its tokenizer and its codec: a [*fault.Missing], or an error
+// that says that the codec has changed.
 func (p *TextToImage) RequireDALLE() error { return p.RequireGenerator(models.DALLE.Name) }
 
 // RequireCLIP returns a [*fault.Missing] unless there is a CLIP with its tokenizer.

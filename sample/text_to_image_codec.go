@@ -25,10 +25,10 @@ func (p *TextToImage) Decode(ctx context.Context, codes []int32) ([]*image.NRGBA
 	})
 }
 
-// Reconstruct decodes the most probable codes of pictures, pixels [N, S, S, C], or without a discrete VAE their latents.
+// Reconstruct decodes the most probable codes of pictures, pixels [N, S, S, C], or without a codec their latents.
 func (p *TextToImage) Reconstruct(ctx context.Context, pixels []uint8) ([]*image.NRGBA, error) {
 	return exclusive(ctx, p.device, func() ([]*image.NRGBA, error) {
-		if p.models.VAE == nil && p.models.KL != nil {
+		if p.models.Codec == nil && p.models.KL != nil {
 			latents, err := p.latents(ctx, pixels)
 			if err != nil {
 				return nil, err
@@ -44,10 +44,10 @@ func (p *TextToImage) Reconstruct(ctx context.Context, pixels []uint8) ([]*image
 }
 
 func (p *TextToImage) codes(ctx context.Context, pixels []uint8) (all []int32, err error) {
-	if err := p.RequireVAE(); err != nil {
+	if err := p.RequireCodec(); err != nil {
 		return nil, err
 	}
-	err = p.batches(ctx, pixels, func(x *tensor.Tensor) { all = append(all, p.models.VAE.Codes(x).IntValues()...) })
+	err = p.batches(ctx, pixels, func(x *tensor.Tensor) { all = append(all, p.models.Codec.Codes(x).IntValues()...) })
 	return all, err
 }
 
@@ -81,10 +81,10 @@ func (p *TextToImage) oneBatch(pixels []uint8, f func(x *tensor.Tensor)) {
 func (p *TextToImage) BatchSize() int { return max(1, batch*64*64/(p.Size()*p.Size())) }
 
 func (p *TextToImage) checkCodes(codes []int32) error {
-	if err := p.RequireVAE(); err != nil {
+	if err := p.RequireCodec(); err != nil {
 		return err
 	}
-	grid, n := p.Grid(), p.models.VAE.Config().Codes
+	grid, n := p.Grid(), p.models.Codec.CodebookSize()
 	if len(codes)%p.cells() != 0 {
 		return fault.Field("Codes", len(codes), "must be a whole number of pictures with %d×%d codes each", grid, grid)
 	}
@@ -115,7 +115,7 @@ func (p *TextToImage) decodeBatch(codes []int32) ([]*image.NRGBA, error) {
 	n, size := len(codes)/p.cells(), p.Size()
 	step := p.device.Scratch()
 	defer step.End()
-	values := p.models.VAE.Decode(p.device.Ints(codes, n, p.cells())).Values() // [n, S, S, C]
+	values := p.models.Codec.DecodeCodes(p.device.Ints(codes, n, p.cells())).Values() // [n, S, S, C]
 	return Pixels(values, n, size, size)
 }
 

@@ -79,7 +79,7 @@ func (f *captionFlags) prepare(c *cobra.Command, r *runfolder.Run, size, channel
 	return training, heldOut, t, f.fitText(c, t, training)
 }
 
-// load loads the pictures: on a resume those of the training, otherwise those of the flags or, without, of the run's dvae.
+// load loads the pictures: on a resume those of the training, otherwise those of the flags or, without, of the run's codec.
 func (f *captionFlags) load(c *cobra.Command, r *runfolder.Run, size, channels int) (training, heldOut *data.Dataset, err error) {
 	if f.resume {
 		path := f.data.path

@@ -32,7 +32,8 @@ A run of pets by flow:
                   pictures: copies would lie much nearer (needs the training split of --data)
 
 A run of birds from words, with one caption for each picture:
-  dvae            mean squared error and PSNR of decode(codes(picture)), and use of the codebook
+  codec           of the dvae or vqgan: mean squared error and PSNR of decode(codes(picture)), and use of
+                  the codebook
   dalle           cross-entropy, and its parts in nats per text token and per code
   clip            retrieval: how often a caption finds its picture and a picture its caption, beside
                   chance
@@ -124,7 +125,7 @@ func evalTextToImage(c *cobra.Command, run string, pictures *dataFlags, device *
 		}
 	}
 	captioned, shown := captionedData(run), pipeline.Dataset()
-	pictures.captions = !slices.Equal(there, []string{models.DVAE.Name})
+	pictures.captions = len(there) > 1 || !slices.Contains(models.Codecs(), there[0])
 	if pictures.captions && len(captioned) > 0 {
 		shown = captioned[0]
 	}

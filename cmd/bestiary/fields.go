@@ -19,6 +19,7 @@ var otherFlags = map[string][]string{
 	"Annealing.Steps":   {"anneal-steps"},
 	"DiscriminatorRate": {"discriminator-lr"},
 	"Floor":             {"temperature-floor"},
+	"EMADecay":          {"ema-decay"},
 	"ImageCodes":        {"codes"},
 	"Images":            {"image-columns"},
 	"LearningRate":      {"lr"},

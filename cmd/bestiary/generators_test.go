@@ -31,7 +31,7 @@ func generatorsRun(t *testing.T) string {
 		TextTokens: 300, TextLen: 24, ImageCodes: 12, Height: 4, Width: 4, NullProb: 0.1,
 		Transformer: transformer.Config{Dim: 16, Depth: 1, Heads: 2, DimHead: 8, FFMult: 2},
 	}, g)
-	kl, errKL := vqgan.New(d, tinyKL(), g)
+	kl, errKL := vqgan.New(d, tinyLatents(), g)
 	sizes := rectified.DefaultConfig()
 	sizes.TextTokens, sizes.TextLen, sizes.Height, sizes.Width, sizes.Channels, sizes.Dim, sizes.Depth, sizes.Heads = 300, 24, 4, 4, 2, 16, 1, 2
 	flow, errFlow := rectified.New(d, sizes, g)
@@ -49,8 +49,8 @@ func generatorsRun(t *testing.T) string {
 	return dir
 }
 
-// tinyKL is an autoencoder of pictures of 16×16 pixels with latents of 4×4×2.
-func tinyKL() vqgan.Config {
+// tinyLatents is an autoencoder of pictures of 16×16 pixels with latents of 4×4×2.
+func tinyLatents() vqgan.Config {
 	c := vqgan.DefaultConfig()
 	c.ImageSize, c.Width, c.Multipliers, c.Groups, c.ZChannels, c.Embed = 16, 8, []int{1, 2}, 4, 2, 2
 	return c
@@ -128,7 +128,7 @@ func TestTrainGenerators(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer d.Close()
-	kl, errKL := vqgan.New(d, tinyKL(), tensor.NewGenerator(1))
+	kl, errKL := vqgan.New(d, tinyLatents(), tensor.NewGenerator(1))
 	r, errRun := runfolder.Open(run)
 	if err := errors.Join(errKL, errRun); err != nil {
 		t.Fatal(err)

@@ -2,6 +2,7 @@ package main
 
 import (
 	"fmt"
+	"slices"
 
 	"github.com/bestiary-ml/bestiary/data"
 	"github.com/bestiary-ml/bestiary/internal/interchange"
@@ -32,6 +33,7 @@ type importOptions struct {
 	config        string   // path of a JSON file with hparams
 	classes       []string // of a flow
 	rawEmbeddings bool     // the flow's rows are not standardized
+	imageSize     int      // side of the pictures of a codec; 0: as the file says
 }
 
 // importedModel is a model of a file, or one that the run has already, whose module is nil.
@@ -72,6 +74,18 @@ func (i *importer) readFiles(files []string) error {
 			return err
 		}
 		i.checkpoints = append(i.checkpoints, c)
+	}
+	joined, err := interchange.Join(i.checkpoints)
+	if err != nil {
+		return err
+	}
+	i.checkpoints = joined
+	if i.options.imageSize != 0 {
+		for _, c := range i.checkpoints {
+			if err := c.Resize(i.options.imageSize); err != nil {
+				return err
+			}
+		}
 	}
 	for _, c := range i.checkpoints {
 		if c.Flow == nil {
@@ -150,9 +164,19 @@ func (i *importer) readRun() error {
 	return i.agree()
 }
 
-// agree checks that the models read pictures of the same shape, and embeddings of the same dimension.
+// agree checks that the models read pictures of the same shape, and embeddings of the same dimension, and that at most one
+// makes codes.
 func (i *importer) agree() error {
-	var first, embeds importedModel
+	var first, embeds, codec importedModel
+	for _, m := range i.models {
+		switch {
+		case !slices.Contains(models.Codecs(), m.name):
+		case codec.name != "":
+			return fmt.Errorf("%s: has a %s, and %s has a %s; import them into two folders, as a run has codes of one model", m.file, m.name, codec.file, codec.name)
+		default:
+			codec = m
+		}
+	}
 	for _, m := range i.models {
 		switch {
 		case m.dim == 0:

@@ -46,8 +46,7 @@ func (f *latentsFlags) prepare(c *cobra.Command, model *vqgan.Config, saved func
 		if *model, err = saved(f.run); err != nil {
 			return nil, err
 		}
-		l.how = tasks.LatentsOptions{}
-		if err := r.Options(f.kind.Name, &l.how); err != nil {
+		if l.how, err = f.saved(r); err != nil {
 			return nil, err
 		}
 		f.data.like(l.description)
@@ -78,7 +77,7 @@ func (f *latentsFlags) prepare(c *cobra.Command, model *vqgan.Config, saved func
 // check checks the flags by themselves.
 func (f *latentsFlags) check(c *cobra.Command, model *vqgan.Config) error {
 	changed := c.Flags().Changed
-	if changed("embed") && !changed("z-channels") {
+	if changed("embed") && !changed("z-channels") && model.Bottleneck != vqgan.FSQ {
 		model.ZChannels = model.Embed
 	}
 	if !(f.description.Share >= 0 && f.description.Share < 1) {

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"slices"
 
 	"github.com/bestiary-ml/bestiary/data"
 	"github.com/bestiary-ml/bestiary/fault"
@@ -70,7 +69,7 @@ func captionedData(dir string) (all []data.Description) {
 func isTextToImage(dir string) bool {
 	r, err := runfolder.Open(dir)
 	return err == nil && !r.HasWeights(models.Autoencoder.Name) &&
-		slices.ContainsFunc([]string{models.DVAE.Name, models.DALLE.Name, models.MaskGIT.Name, models.Rectified.Name, models.CLIP.Name}, r.HasWeights)
+		r.First(append(models.Codecs(), models.DALLE.Name, models.MaskGIT.Name, models.Rectified.Name, models.CLIP.Name)) != ""
 }
 
 // remedied adds to an error about a missing model the command that makes the model.

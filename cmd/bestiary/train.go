@@ -29,7 +29,7 @@ checkpoint. "bestiary verify" checks a run folder.`,
 		Args: knownCommand,
 		RunE: help,
 	}
-	c.AddCommand(newTrainAutoencoder(), newTrainFlow(), newTrainDVAE(), newTrainKL(), newTrainDALLE(), newTrainMaskGIT(), newTrainRectified(), newTrainCLIP())
+	c.AddCommand(newTrainAutoencoder(), newTrainFlow(), newTrainDVAE(), newTrainKL(), newTrainVQGAN(), newTrainDALLE(), newTrainMaskGIT(), newTrainRectified(), newTrainCLIP())
 	return c
 }
 
@@ -87,6 +87,9 @@ func (f *trainFlags) open(c *cobra.Command, create bool) (*runfolder.Run, *tenso
 	if err != nil {
 		return nil, nil, err
 	}
+	if err := f.onlyCodec(); err != nil {
+		return nil, nil, err
+	}
 	if create && !f.resume {
 		return nil, d, runfolder.Check(f.run, f.kind.Name)
 	}
@@ -95,6 +98,22 @@ func (f *trainFlags) open(c *cobra.Command, create bool) (*runfolder.Run, *tenso
 		err = r.CheckNew(f.kind.Name)
 	}
 	return r, d, err
+}
+
+// onlyCodec returns an error if the run has codes of another kind than is trained.
+func (f *trainFlags) onlyCodec() error {
+	if !f.kind.Codec {
+		return nil
+	}
+	r, err := runfolder.Open(f.run)
+	if err != nil { // there is no run yet
+		return nil
+	}
+	others := slices.DeleteFunc(models.Codecs(), func(name string) bool { return name == f.kind.Name })
+	if other := r.First(others); other != "" {
+		return fmt.Errorf("%s: has a %s already, and a run has codes of one model; train the %s in another folder", f.run, other, f.kind.Name)
+	}
+	return nil
 }
 
 // precision returns the precision at which the run's model was trained; "" if there is no such model, an error later.

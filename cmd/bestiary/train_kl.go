@@ -2,6 +2,7 @@ package main
 
 import (
 	"github.com/bestiary-ml/bestiary/data"
+	runfolder "github.com/bestiary-ml/bestiary/internal/run"
 	"github.com/bestiary-ml/bestiary/models"
 	"github.com/bestiary-ml/bestiary/train/tasks"
 	"github.com/bestiary-ml/bestiary/vqgan"
@@ -28,6 +29,7 @@ held-out pictures.`,
 		Args: noArguments,
 	}
 	f := addLatentsFlags(c, models.KL.Info, defaults, &model)
+	f.saved = func(r *runfolder.Run) (how tasks.LatentsOptions, err error) { return how, r.Options(f.kind.Name, &how) }
 	c.Flags().Float64Var(&model.KLWeight, "kl-weight", model.KLWeight, "weight of the KL divergence, in nats per number of a latent")
 	c.Flags().Float64Var(&model.Noise, "noise", model.Noise, "constant standard deviation of the posterior, instead of one that the encoder predicts (0: predicted)")
 	c.RunE = func(c *cobra.Command, _ []string) error {
@@ -50,6 +52,7 @@ type latentsFlags struct {
 	*trainFlags
 	description data.Description
 	how         tasks.LatentsOptions
+	saved       func(r *runfolder.Run) (tasks.LatentsOptions, error) // reads the options of the run that is resumed
 }
 
 // keptLatents are the flags that a resumed training can't change.

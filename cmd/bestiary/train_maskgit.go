@@ -15,7 +15,7 @@ func newTrainMaskGIT() *cobra.Command {
 		Short: "Train the MaskGIT that draws codes of pictures for captions in a few passes",
 		Long: `Train the bidirectional transformer that predicts masked codes of a picture from its caption and the
 other codes (MaskGIT; Chang et al., 2022). It generates all codes of a picture in 8 to 16 passes. The
-run's discrete VAE makes the codes. The pictures are those that it was trained on, unless --data names
+run's discrete VAE or VQGAN makes the codes. The pictures are those that it was trained on, unless --data names
 others. Each epoch shows every picture with one of its captions, chosen at random.
 
 The run folder keeps the tokenizer. Losses are in nats per masked code: loss with label smoothing,
@@ -25,7 +25,7 @@ image_loss without.`,
   bestiary train maskgit --run runs/birds --resume`,
 		Args: noArguments,
 	}
-	f := addCaptionFlags(c, addTrainFlags(c, models.MaskGIT.Info, "run", "run folder with a trained dvae (required)", defaults.Training), defaults.Data)
+	f := addCaptionFlags(c, addTrainFlags(c, models.MaskGIT.Info, "run", "run folder with a trained dvae or vqgan (required)", defaults.Training), defaults.Data)
 	c.Flags().IntVar(&t.Dim, "dim", t.Dim, "width of the transformer")
 	c.Flags().IntVar(&t.Depth, "depth", t.Depth, "layers")
 	c.Flags().IntVar(&t.Heads, "heads", t.Heads, "attention heads")
@@ -47,11 +47,10 @@ image_loss without.`,
 		if err != nil {
 			return err
 		}
-		vae, err := models.DVAE.Load(f.run, d)
+		codec, err := models.LoadCodec(f.run, d)
 		if err != nil {
 			return err
 		}
-		codes := vae.Config()
 		if f.resume {
 			if err := keepModel(c, kept...); err != nil {
 				return err
@@ -65,12 +64,12 @@ image_loss without.`,
 		if err != nil {
 			return err
 		}
-		training, heldOut, tokens, err := f.prepare(c, r, codes.ImageSize, codes.Channels)
+		training, heldOut, tokens, err := f.prepare(c, r, codec.ImageSize(), codec.Channels())
 		if err != nil {
 			return err
 		}
 		if !f.resume {
-			tasks.FitMaskGIT(&model, tokens.VocabSize(), f.textLen, codes)
+			tasks.FitMaskGIT(&model, tokens.VocabSize(), f.textLen, codec)
 			if err := model.Validate(); err != nil {
 				return invalid(err)
 			}
@@ -81,7 +80,7 @@ image_loss without.`,
 		fit(c, &settings, training.Len(), heldOut.Len())
 		bar := newBar(c.ErrOrStderr(), "coding pictures")
 		o := tasks.Options{Batch: settings.Batch, Seed: settings.Seed, Progress: bar.update}
-		_, task, err := tasks.MaskGIT(c.Context(), d, model, vae, tokens, f.how, training, heldOut, o)
+		_, task, err := tasks.MaskGIT(c.Context(), d, model, codec, tokens, f.how, training, heldOut, o)
 		bar.finish()
 		if err != nil {
 			return err

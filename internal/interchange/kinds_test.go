@@ -7,9 +7,12 @@ import (
 	"github.com/bestiary-ml/bestiary/models"
 )
 
+// ours are the kinds that no other program has files of.
+var ours = []string{models.KL.Name}
+
 // TestEveryKindIsImported checks that no kind of models was forgotten among the importers.
 func TestEveryKindIsImported(t *testing.T) {
-	kinds := Kinds()
+	kinds := append(Kinds(), ours...)
 	for _, info := range models.All() {
 		if !slices.Contains(kinds, info.Name) {
 			t.Errorf("a %s can't be imported", info.Name)

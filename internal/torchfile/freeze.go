@@ -29,6 +29,17 @@ func (f *freezer) freeze(v any, depth int) (any, error) {
 	case Tuple:
 		items, err := f.all(v, depth)
 		return Tuple(items), err
+	case *Object:
+		args, err := f.all(v.Args, depth)
+		if err != nil {
+			return nil, err
+		}
+		frozen := &Object{Class: v.Class, New: v.New}
+		if v.Args != nil {
+			frozen.Args = args
+		}
+		frozen.State, err = f.freeze(v.State, depth+1)
+		return frozen, err
 	case *Dict:
 		values, err := f.all(v.values, depth)
 		if err != nil {

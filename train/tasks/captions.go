@@ -5,7 +5,6 @@ import (
 	"fmt"
 
 	"github.com/bestiary-ml/bestiary/data"
-	"github.com/bestiary-ml/bestiary/dvae"
 	"github.com/bestiary-ml/bestiary/internal/run"
 	"github.com/bestiary-ml/bestiary/models"
 	"github.com/bestiary-ml/bestiary/tensor"
@@ -15,11 +14,11 @@ import (
 )
 
 // CaptionOptions say which pictures with captions a model is trained on. They may be others than those of the run's
-// discrete VAE, so the run folder keeps these options with the model.
+// codec, so the run folder keeps these options with the model.
 type CaptionOptions struct {
 	Data     data.Description `json:"data"`
 	Truncate bool             `json:"truncate_captions"` // cut captions that are too long instead of refusing them
-	DVAE     string           `json:"dvae,omitempty"`    // checksum of the discrete VAE that encodes the pictures, to notice another one
+	Codec    string           `json:"dvae,omitempty"`    // checksum of the codec that encodes the pictures, to notice another one
 	KL       string           `json:"kl,omitempty"`      // the same of the autoencoder with continuous latents
 	From     string           `json:"-"`                 // file that the tokenizer was read from; "" if it was trained
 }
@@ -55,19 +54,19 @@ type coder func(batch train.PictureBatch) []int32
 
 // newCoder returns a coder. Without augmentation it encodes all pictures beforehand, which takes a while and stops when
 // the context ends; with augmentation it encodes each batch.
-func newCoder(ctx context.Context, d *tensor.Device, vae *dvae.VAE, training *data.Dataset, how data.Augment, o Options) (coder, error) {
-	c := vae.Config()
+func newCoder(ctx context.Context, d *tensor.Device, codec models.Codec, training *data.Dataset, how data.Augment, o Options) (coder, error) {
+	size, channels := codec.ImageSize(), codec.Channels()
 	encode := func(values []float32) []int32 {
 		s := d.Scratch()
 		defer s.End()
-		n := len(values) / (c.ImageSize * c.ImageSize * c.Channels)
-		return vae.Codes(d.From(values, n, c.ImageSize, c.ImageSize, c.Channels)).IntValues()
+		n := len(values) / (size * size * channels)
+		return codec.Codes(d.From(values, n, size, size, channels)).IntValues()
 	}
 	if how != (data.Augment{}) {
 		return func(batch train.PictureBatch) []int32 { return encode(batch.Pixels) }, nil
 	}
 	all, err := encodeAll(ctx, training, encode, o.Progress)
-	return lookUp(all, c.Grid()*c.Grid()), err
+	return lookUp(all, codec.Grid()*codec.Grid()), err
 }
 
 // latentCoder returns the latents of the pictures of a batch, [N·G·G·C].

@@ -58,7 +58,7 @@ func dalleSizes(t *tokenizer.Tokenizer) dalle.Config {
 
 func maskedSizes(t *tokenizer.Tokenizer) maskgit.Config {
 	c := DefaultMaskGIT().Model
-	FitMaskGIT(&c, t.VocabSize(), textLen, codeSizes)
+	c.TextTokens, c.TextLen, c.ImageCodes, c.Height, c.Width = t.VocabSize(), textLen, codeSizes.Codes, codeSizes.Grid(), codeSizes.Grid()
 	c.Transformer = transformer.Config{Dim: 32, Depth: 1, Heads: 2, DimHead: 16, FFMult: 2, AttnDropout: 0.1, FFDropout: 0.1}
 	return c
 }
@@ -66,14 +66,14 @@ func maskedSizes(t *tokenizer.Tokenizer) maskgit.Config {
 // latentCoderOf is an autoencoder with its initial weights.
 func latentCoderOf(t *testing.T, d *tensor.Device) *vqgan.Model {
 	t.Helper()
-	kl, err := vqgan.New(d, latentSizes(), tensor.NewGenerator(2))
+	kl, err := vqgan.New(d, tinyLatents(), tensor.NewGenerator(2))
 	if err != nil {
 		t.Fatal(err)
 	}
 	return kl
 }
 
-func latentSizes() vqgan.Config {
+func tinyLatents() vqgan.Config {
 	c := vqgan.DefaultConfig()
 	c.ImageSize, c.Width, c.Multipliers, c.Groups, c.ZChannels, c.Embed = 16, 8, []int{1, 2}, 4, 2, 2
 	return c
@@ -81,7 +81,7 @@ func latentSizes() vqgan.Config {
 
 func rectifiedSizes(t *tokenizer.Tokenizer) rectified.Config {
 	c := DefaultRectified().Model
-	FitRectified(&c, t.VocabSize(), textLen, latentSizes())
+	FitRectified(&c, t.VocabSize(), textLen, tinyLatents())
 	c.Dim, c.Depth, c.Heads = 32, 1, 2
 	return c
 }
@@ -107,7 +107,7 @@ func TestGeneratorsFit(t *testing.T) {
 	for want, err := range map[string]error{
 		"the dvae makes":                      masked(func(c *maskgit.Config, _ *CaptionOptions) { c.ImageCodes++ }),
 		"the maskgit is made for 301":         masked(func(c *maskgit.Config, _ *CaptionOptions) { c.TextTokens = 301 }),
-		"when the maskgit's training began":   masked(func(_ *maskgit.Config, how *CaptionOptions) { how.DVAE = "abc" }),
+		"when the maskgit's training began":   masked(func(_ *maskgit.Config, how *CaptionOptions) { how.Codec = "abc" }),
 		"the kl makes latents of 4×4×2":       flow(func(c *rectified.Config, _ *CaptionOptions) { c.Channels = 3 }),
 		"the rectified is made for 301":       flow(func(c *rectified.Config, _ *CaptionOptions) { c.TextTokens = 301 }),
 		"when the rectified's training began": flow(func(_ *rectified.Config, how *CaptionOptions) { how.KL = "abc" }),
@@ -271,7 +271,7 @@ func TestCaptionsRefused(t *testing.T) {
 			}
 		}
 	}
-	how := CaptionOptions{DVAE: "00000000"}
+	how := CaptionOptions{Codec: "00000000"}
 	if _, _, err := DALLE(context.Background(), d, dalleSizes(words), coderOf(t, d), words, how, training, nil, Options{Batch: 4}); err == nil || !strings.Contains(err.Error(), "dvae has other weights") {
 		t.Errorf("another dvae: %v", err)
 	}

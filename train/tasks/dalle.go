@@ -6,7 +6,6 @@ import (
 
 	"github.com/bestiary-ml/bestiary/dalle"
 	"github.com/bestiary-ml/bestiary/data"
-	"github.com/bestiary-ml/bestiary/dvae"
 	"github.com/bestiary-ml/bestiary/eval"
 	"github.com/bestiary-ml/bestiary/fault"
 	"github.com/bestiary-ml/bestiary/models"
@@ -18,22 +17,25 @@ import (
 )
 
 // DALLE trains a DALL-E on sequences of a caption, which t turns into ids, and the codes of its picture, which a trained
-// discrete VAE makes. It evaluates the model on held-out pictures (nil: no evaluation). Without augmentation, it encodes
+// codec makes, such as a discrete VAE. It evaluates the model on held-out pictures (nil: no evaluation). Without augmentation, it encodes
 // all pictures beforehand, until the context ends.
-func DALLE(ctx context.Context, d *tensor.Device, c dalle.Config, vae *dvae.VAE, t *tokenizer.Tokenizer, how CaptionOptions, training, heldOut *data.Dataset, o Options) (model *dalle.DALLE, task *train.Task[train.CaptionedBatch], err error) {
+func DALLE(ctx context.Context, d *tensor.Device, c dalle.Config, codec models.Codec, t *tokenizer.Tokenizer, how CaptionOptions, training, heldOut *data.Dataset, o Options) (model *dalle.DALLE, task *train.Task[train.CaptionedBatch], err error) {
 	defer fault.Catch(&err)
-	codes := vae.Config()
-	if err := checkPictures(codes.ImageSize, codes.Channels, training, heldOut); err != nil {
+	if codec == nil {
+		return nil, nil, fault.Field("Codec", nil, "is missing; give the model that makes the codes of pictures")
+	}
+	name := models.CodecName(codec)
+	if err := checkPictures(codec.ImageSize(), codec.Channels(), training, heldOut); err != nil {
 		return nil, nil, err
 	}
 	if err := checkVocabulary(models.DALLE.Name, c.TextTokens, t); err != nil {
 		return nil, nil, err
 	}
-	if c.ImageCodes != codes.Codes || c.Height != codes.Grid() || c.Width != codes.Grid() {
-		return nil, nil, fmt.Errorf("the dvae makes %d×%d of %d codes and the dalle is made for %d×%d of %d; put back the dvae that it was trained with",
-			codes.Grid(), codes.Grid(), codes.Codes, c.Height, c.Width, c.ImageCodes)
+	if c.ImageCodes != codec.CodebookSize() || c.Height != codec.Grid() || c.Width != codec.Grid() {
+		return nil, nil, fmt.Errorf("the %s makes %d×%d of %d codes and the dalle is made for %d×%d of %d; put back the %s that it was trained with",
+			name, codec.Grid(), codec.Grid(), codec.CodebookSize(), c.Height, c.Width, c.ImageCodes, name)
 	}
-	if how.DVAE, err = sameCodec(models.DALLE.Name, models.DVAE.Name, how.DVAE, vae); err != nil {
+	if how.Codec, err = sameCodec(models.DALLE.Name, name, how.Codec, codec); err != nil {
 		return nil, nil, err
 	}
 	g := tensor.NewGenerator(o.Seed).Fork(models.DALLE.Name)
@@ -45,7 +47,7 @@ func DALLE(ctx context.Context, d *tensor.Device, c dalle.Config, vae *dvae.VAE,
 	if err != nil {
 		return nil, nil, err
 	}
-	encode, err := newCoder(ctx, d, vae, training, how.Data.Augment, o)
+	encode, err := newCoder(ctx, d, codec, training, how.Data.Augment, o)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -71,7 +73,7 @@ func DALLE(ctx context.Context, d *tensor.Device, c dalle.Config, vae *dvae.VAE,
 	if heldOut == nil || heldOut.Len() == 0 {
 		return model, task, nil
 	}
-	birds, err := sample.NewTextToImage(d, how.Data, sample.TextToImageModels{VAE: vae, DALLE: model, Tokenizer: t})
+	birds, err := sample.NewTextToImage(d, how.Data, sample.TextToImageModels{Codec: codec, DALLE: model, Tokenizer: t})
 	if err != nil {
 		return nil, nil, err
 	}

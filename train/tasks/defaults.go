@@ -8,6 +8,7 @@ import (
 	"github.com/bestiary-ml/bestiary/dvae"
 	"github.com/bestiary-ml/bestiary/flows"
 	"github.com/bestiary-ml/bestiary/maskgit"
+	"github.com/bestiary-ml/bestiary/models"
 	"github.com/bestiary-ml/bestiary/rectified"
 	"github.com/bestiary-ml/bestiary/train"
 	"github.com/bestiary-ml/bestiary/vqgan"
@@ -90,15 +91,15 @@ func DefaultDALLE() Defaults[dalle.Config] {
 	return Defaults[dalle.Config]{Model: model, Training: c, Data: captionedData()}
 }
 
-// FitDALLE sets the sizes of c that the tokenizer and the discrete VAE decide: ids of text, the length of a caption, and
+// FitDALLE sets the sizes of c that the tokenizer and the codec decide: ids of text, the length of a caption, and
 // the grid of codes.
-func FitDALLE(c *dalle.Config, vocabulary, textLen int, codes dvae.Config) {
+func FitDALLE(c *dalle.Config, vocabulary, textLen int, codec models.Codec) {
 	c.TextTokens, c.TextLen = vocabulary, textLen
-	c.ImageCodes, c.Height, c.Width = codes.Codes, codes.Grid(), codes.Grid()
+	c.ImageCodes, c.Height, c.Width = codec.CodebookSize(), codec.Grid(), codec.Grid()
 }
 
-// DefaultMaskGIT returns settings for photos of birds with ten captions each. The data and the discrete VAE decide the sizes
-// of text and codes in Model, see [FitMaskGIT].
+// DefaultMaskGIT returns settings for photos of birds with ten captions each. The data and the codec decide the sizes of text and
+// codes in Model, see [FitMaskGIT].
 func DefaultMaskGIT() Defaults[maskgit.Config] {
 	c := train.DefaultConfig()
 	c.Steps, c.Batch, c.LearningRate, c.Clip = 8000, 16, 5e-4, 1
@@ -108,11 +109,11 @@ func DefaultMaskGIT() Defaults[maskgit.Config] {
 	return Defaults[maskgit.Config]{Model: maskgit.DefaultConfig(), Training: c, Data: captionedData()}
 }
 
-// FitMaskGIT sets the sizes of c that the tokenizer and the discrete VAE decide: ids of text, the length of a caption, and
-// the grid of codes.
-func FitMaskGIT(c *maskgit.Config, vocabulary, textLen int, codes dvae.Config) {
+// FitMaskGIT sets the sizes of c that the tokenizer and the codec decide: ids of text, the length of a caption, and the
+// grid of codes.
+func FitMaskGIT(c *maskgit.Config, vocabulary, textLen int, codec models.Codec) {
 	c.TextTokens, c.TextLen = vocabulary, textLen
-	c.ImageCodes, c.Height, c.Width = codes.Codes, codes.Grid(), codes.Grid()
+	c.ImageCodes, c.Height, c.Width = codec.CodebookSize(), codec.Grid(), codec.Grid()
 }
 
 // DefaultRectified returns settings for photos of birds with ten captions each: 10 million parameters, of which a step of

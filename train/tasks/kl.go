@@ -61,7 +61,7 @@ func KL(d *tensor.Device, c vqgan.Config, how LatentsOptions, perceptual *vqgan.
 	if model, err = vqgan.NewKL(d, c, g); err != nil {
 		return nil, nil, err
 	}
-	task, err = latentsTask(d, models.KL.Name, model, g, how, perceptual, description, training, heldOut, o)
+	task, err = latentsTask(d, models.KL.Name, model, g, how, figuresOf, perceptual, description, training, heldOut, o)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -69,8 +69,8 @@ func KL(d *tensor.Device, c vqgan.Config, how LatentsOptions, perceptual *vqgan.
 }
 
 // latentsTask is the training of a model under a name. g is the generator that initialised it, from which it goes on to
-// draw.
-func latentsTask(d *tensor.Device, name string, model *vqgan.Model, g *tensor.Generator, how LatentsOptions, perceptual *vqgan.Perceptual, description data.Description, training, heldOut *data.Dataset, o Options) (*train.Task[train.PictureBatch], error) {
+// draw. figures returns what the metrics report of a loss.
+func latentsTask(d *tensor.Device, name string, model *vqgan.Model, g *tensor.Generator, how LatentsOptions, figures func(vqgan.Result) *train.Figures, perceptual *vqgan.Perceptual, description data.Description, training, heldOut *data.Dataset, o Options) (*train.Task[train.PictureBatch], error) {
 	c := model.Config()
 	how.Discriminator.Channels = c.Channels
 	if err := cmp.Or(how.Validate(), checkPictures(c.ImageSize, c.Channels, training, heldOut)); err != nil {
@@ -101,7 +101,7 @@ func latentsTask(d *tensor.Device, name string, model *vqgan.Model, g *tensor.Ge
 		Loss: func(batch train.PictureBatch) (*tensor.Tensor, *train.Figures) {
 			judged := how.Loss.Adversarial > 0 && now >= how.Loss.AdversarialStart
 			r := objective.Loss(batch.Tensor(d), judged) // [N, S, S, C]
-			return r.Loss, figuresOf(r)
+			return r.Loss, figures(r)
 		},
 		Calibrate: func() error { return model.MeasureLatents(slicesOf(d, few(training, calibrated), o.Batch)) },
 	}
