@@ -12,6 +12,7 @@ type Description struct {
 	From          string   `json:"from,omitempty"`           // absolute path of the folder in which Path was given, if Path is relative
 	Classes       []string `json:"classes"`                  // in the order of the flow's condition
 	Split         string   `json:"split,omitempty"`          // part of the pictures: trainval, test, all, …
+	Part          string   `json:"part,omitempty"`           // part of the split by the names of pictures, see Part
 	Labels        string   `json:"labels,omitempty"`         // pets only: species or breed
 	Size          int      `json:"size"`                     // side of the square pictures, in pixels
 	Resize        string   `json:"resize"`                   // squash, crop, or boxes with a margin

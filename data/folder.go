@@ -5,21 +5,26 @@ import (
 	"encoding/binary"
 	"fmt"
 	"io/fs"
+	"maps"
 	"os"
+	"path"
 	"path/filepath"
+	"slices"
 	"sort"
 	"strings"
 	"unicode/utf8"
 
+	"github.com/bestiary-ml/bestiary/fault"
 	"github.com/bestiary-ml/bestiary/internal/printable"
 )
 
 // Folder lists a folder with one sub-folder a class. The classes are the names of the sub-folders, sorted. Every file in a
 // sub-folder is taken for a picture; hidden files and folders are skipped. Splits are derived from names, see [HeldOut].
+// With Labels Breed, the classes are the names of the files without their numbers: persian_12.jpg is a persian.
 func Folder(root string, o Options) (s Source, err error) {
 	defer printable.Error(&err)
 	s = Source{Layout: "folder", Path: root}
-	o, err = o.ResolveFor(s.Layout, root, 0)
+	o, err = o.ResolveFor(s.Layout, root, UseLabels)
 	if err != nil {
 		return s, err
 	}
@@ -46,6 +51,7 @@ func Folder(root string, o Options) (s Source, err error) {
 	}
 	sort.Strings(s.Classes)
 	s.AddNote("not in a class and left out", loose)
+	breeds := map[string]bool{} // of all splits
 	for label, class := range s.Classes {
 		files, err := s.class(root, class)
 		if err != nil {
@@ -53,6 +59,13 @@ func Folder(root string, o Options) (s Source, err error) {
 		}
 		for _, f := range files {
 			name := class + "/" + f.Name()
+			if o.Labels == Breed {
+				breed := breedOf(name)
+				if breed == "" {
+					return s, fault.Field("Labels", o.Labels, "not available in %s (layout folder), as %s is not named after its breed and a number, like persian_12.jpg; leave it empty", root, name)
+				}
+				breeds[breed] = true
+			}
 			if !o.Split.Has(HeldOut(name)) {
 				continue
 			}
@@ -60,8 +73,24 @@ func Folder(root string, o Options) (s Source, err error) {
 			paths = append(paths, filepath.Join(root, class, f.Name()))
 		}
 	}
+	if o.Labels == Breed {
+		s.Classes = slices.Sorted(maps.Keys(breeds))
+		for i, item := range s.Items {
+			s.Items[i].Label, _ = slices.BinarySearch(s.Classes, breedOf(item.Name))
+		}
+	}
 	s.Read = Files(paths)
 	return s, nil
+}
+
+// breedOf returns the name of a file without its number: persian of cat/persian_12.jpg; "" if it has none.
+func breedOf(name string) string {
+	stem := strings.TrimSuffix(path.Base(name), path.Ext(name))
+	at := strings.LastIndexByte(stem, '_')
+	if at < 1 || at == len(stem)-1 || strings.Trim(stem[at+1:], "0123456789") != "" {
+		return ""
+	}
+	return stem[:at]
 }
 
 // CheckClass returns an error for a name that cannot be a class, as it is not UTF-8 text and a run could not store it.

@@ -26,13 +26,13 @@ func (s Split) Has(heldOut bool) bool {
 	return s == All || s == "" || heldOut == (s == Test || s == Unseen)
 }
 
-// Labels names what the classes of the pets are.
+// Labels names what the classes of the pets, or of a folder of classes, are.
 type Labels string
 
-// The labels of the pets.
+// The labels.
 const (
-	Species Labels = "species" // cat, dog; the zero value "" means the same for pets
-	Breed   Labels = "breed"   // Abyssinian, american_bulldog, …
+	Species Labels = "species" // cat, dog, or the sub-folders; the zero value "" means the same
+	Breed   Labels = "breed"   // Abyssinian, american_bulldog, …: the names of the files without their numbers
 )
 
 // Resize names how a picture of any shape becomes square.
@@ -61,7 +61,7 @@ type Options struct {
 	Channels int                   // 3: RGB, transparency blended with white; 4: RGBA with straight alpha; 0 means 3
 	Resize   Resize                // how pictures become square
 	Split    Split                 // part of the dataset
-	Labels   Labels                // pets only: what the classes are
+	Labels   Labels                // pets and folders of classes only: what the classes are
 	Images   string                // WebDataset only: columns with pictures, by preference; "" means "jpg,jpeg,png,gif,webp,bmp"
 	Texts    string                // WebDataset only: columns with captions, by preference; json:KEY is a value in JSON; "" means "txt,caption"
 	Captions bool                  // load only pictures with a caption; an error where none has one

@@ -7,6 +7,9 @@
 //	MeasureDALLE           cross-entropy of captions and codes
 //	MeasureCLIP            retrieval of pictures by captions and of captions by pictures
 //	MeasureGenerated       CLIP scores of generated pictures
+//	MeasureClassifier      accuracy and confusion matrix of a classifier
+//	Reference.Measure      pictures of any generator against held-out photos, with confidence intervals and the floor:
+//	                       Fréchet distance, precision and recall, density and coverage, class, attributes, retrieval, copies
 //
 // [EvaluateFlow] and [EvaluateTextToImage] measure all models of a pipeline. The results are structs for encoding/json.
 // All functions end early when their context ends, and take turns on the device with other callers batch by batch.

@@ -17,7 +17,8 @@ import (
 type FlowReport struct {
 	Pictures       int            `json:"pictures"`
 	Reconstruction Reconstruction `json:"reconstruction"`
-	Flow           *Density       `json:"flow,omitempty"` // nil without a flow
+	Flow           *Density       `json:"flow,omitempty"`    // nil without a flow
+	Quality        *Quality       `json:"quality,omitempty"` // of samples, see Reference.Measure; nil if not measured
 }
 
 // Reconstruction measures an autoencoder: decode(encode(x)) against x, with values in [−1, 1].

@@ -16,6 +16,7 @@ type TextToImageReport struct {
 	DALLE     *DALLEFigures     `json:"dalle,omitempty"`
 	CLIP      *CLIPFigures      `json:"clip,omitempty"`
 	Generated *GeneratedFigures `json:"generated,omitempty"` // needs all three models
+	Quality   *Quality          `json:"quality,omitempty"`   // of generated pictures, see Reference.Measure; nil if not measured
 }
 
 // Options say what [EvaluateTextToImage] does beyond measuring models on pictures.

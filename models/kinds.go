@@ -4,6 +4,7 @@ import (
 	"fmt"
 
 	"github.com/bestiary-ml/bestiary/autoencoder"
+	"github.com/bestiary-ml/bestiary/classifier"
 	"github.com/bestiary-ml/bestiary/clip"
 	"github.com/bestiary-ml/bestiary/dalle"
 	"github.com/bestiary-ml/bestiary/dvae"
@@ -77,6 +78,13 @@ var (
 		Facts: func(c rectified.Config) Facts {
 			return Facts{TextTokens: c.TextTokens,
 				Summary: fmt.Sprintf("captions of %d tokens, latents of %d×%d×%d, depth %d, dim %d", c.TextLen, c.Height, c.Width, c.Channels, c.Depth, c.Dim)}
+		},
+	})
+	// Classifier judges pictures of generators, and belongs to no pipeline; see package eval.
+	Classifier = Register(Kind[classifier.Config, *classifier.Classifier]{
+		Info: Info{Name: "classifier", Title: "classifier"}, New: classifier.New,
+		Facts: func(c classifier.Config) Facts {
+			return Facts{Summary: fmt.Sprintf("pictures of %d×%d as %d features, %d classes", c.ImageSize, c.ImageSize, c.Features(), len(c.Classes))}
 		},
 	})
 	CLIP = Register(Kind[clip.Config, *clip.CLIP]{

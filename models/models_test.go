@@ -12,6 +12,7 @@ import (
 	"testing"
 
 	"github.com/bestiary-ml/bestiary/autoencoder"
+	"github.com/bestiary-ml/bestiary/classifier"
 	"github.com/bestiary-ml/bestiary/clip"
 	"github.com/bestiary-ml/bestiary/dalle"
 	"github.com/bestiary-ml/bestiary/dvae"
@@ -122,12 +123,17 @@ func TestOpen(t *testing.T) {
 	flow.Layers, flow.Hidden = 2, []int{8}
 	opens(t, Flow, flow)
 	opens(t, DVAE, smallVAE())
+	opens(t, Classifier, smallClassifier())
 	opens(t, KL, smallKL())
 	opens(t, DALLE, smallDALLE())
 	opens(t, MaskGIT, smallMaskGIT())
 	opens(t, Rectified, smallRectified())
 	tower := clip.Tower{Dim: 32, Depth: 1, Heads: 2, DimHead: 16}
 	opens(t, CLIP, clip.Config{TextTokens: 300, TextLen: 8, ImageSize: 16, PatchSize: 4, Channels: 3, Latent: 16, Text: tower, Image: tower})
+}
+
+func smallClassifier() classifier.Config {
+	return classifier.Config{ImageSize: 32, Channels: 3, Classes: []string{"cat", "dog"}, Widths: []int{4, 6}, Blocks: 1}
 }
 
 // TestLargerConfig opens runs whose configurations ask for many times the memory of their weights: in a size of their own, in
@@ -154,6 +160,8 @@ func TestLargerConfig(t *testing.T) {
 	flow.Layers, flow.Hidden = 2, []int{8}
 	larger(t, Flow, flow, func(c *flows.Config) { c.Hidden = []int{4096, 4096} })
 	larger(t, Flow, flow, func(c *flows.Config) { c.Layers = 60000; c.Hidden = []int{64} })
+	larger(t, Classifier, smallClassifier(), func(c *classifier.Config) { c.Widths = []int{1024, 1024} })
+	larger(t, Classifier, smallClassifier(), func(c *classifier.Config) { c.Blocks, c.Widths = 16, []int{512, 512, 512} })
 	larger(t, Autoencoder, autoencoder.Config{ImageSize: 32, Channels: []int{3, 3, 4, 4, 6, 6}, Hidden: 12, Embedding: 5},
 		func(c *autoencoder.Config) { c.Hidden, c.Embedding = 4096, 60000 })
 }

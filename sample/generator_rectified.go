@@ -125,6 +125,17 @@ func (p *TextToImage) latents(ctx context.Context, pixels []uint8) (all []float3
 	return all, err
 }
 
+// reconstructLatents decodes the latents of pictures, pixels [N, S, S, C].
+func (p *TextToImage) reconstructLatents(ctx context.Context, pixels []uint8) ([]*image.NRGBA, error) {
+	return exclusive(ctx, p.device, func() ([]*image.NRGBA, error) {
+		latents, err := p.latents(ctx, pixels)
+		if err != nil {
+			return nil, err
+		}
+		return p.decodeLatents(ctx, latents)
+	})
+}
+
 // decodeLatents returns the pictures of latents [N, G, G, C].
 func (p *TextToImage) decodeLatents(ctx context.Context, latents []float32) (all []*image.NRGBA, err error) {
 	c := p.models.KL.Config()

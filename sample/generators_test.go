@@ -107,6 +107,31 @@ func TestGenerators(t *testing.T) {
 	}
 }
 
+// Every generator draws for measures, too.
+func TestGeneratorOf(t *testing.T) {
+	b := everyGenerator(t, 3)
+	for _, name := range b.Generators() {
+		g, err := b.GeneratorOf(name)
+		if err != nil || g.Model != name || g.Classes != nil {
+			t.Fatal(g, err)
+		}
+		drawn, err := g.Draw(t.Context(), []Request{{Prompt: prompts[0]}, {Prompt: prompts[0]}}, DrawOptions{Seed: 5})
+		if err != nil || slices.Equal(drawn[0].Pix, drawn[1].Pix) {
+			t.Errorf("%s: the same picture twice: %v", name, err)
+		}
+		want := generate(t, b, GenerateOptions{Model: name, Prompts: prompts[:1], Seed: 5})
+		if !slices.Equal(want[0].Image.Pix, drawn[0].Pix) {
+			t.Errorf("%s: another picture than that of Generate", name)
+		}
+		if made, err := g.Reconstruct(t.Context(), toy.Birds(2).Pixels); err != nil || len(made) != 2 {
+			t.Errorf("%s: %d reconstructions, %v", name, len(made), err)
+		}
+	}
+	if _, err := b.Generator(); err == nil || !strings.Contains(err.Error(), "must be one of") {
+		t.Errorf("one of several: %v", err)
+	}
+}
+
 // Priming and repainting keep a part of a picture, of codes exactly.
 func TestGeneratorsKeep(t *testing.T) {
 	whole := everyGenerator(t, 3)

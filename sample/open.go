@@ -3,6 +3,7 @@ package sample
 import (
 	"context"
 
+	"github.com/bestiary-ml/bestiary/data"
 	"github.com/bestiary-ml/bestiary/fault"
 	"github.com/bestiary-ml/bestiary/internal/run"
 	"github.com/bestiary-ml/bestiary/models"
@@ -104,7 +105,12 @@ func openTextToImage(ctx context.Context, r *run.Run, d *tensor.Device) (*TextTo
 			return nil, err
 		}
 	}
+	p.shown = map[string]data.Description{}
 	for _, g := range m.generators() {
+		var how struct{ Data data.Description }
+		if r.Options(g.name(), &how) == nil { // imported models have none
+			p.shown[g.name()] = how.Data
+		}
 		codec := nn.Module(m.Codec)
 		if g.name() == models.Rectified.Name {
 			codec = m.KL

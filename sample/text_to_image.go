@@ -36,7 +36,8 @@ type TextToImage struct {
 	run     string // path of the run folder; "" for models in memory
 	data    data.Description
 	models  TextToImageModels
-	recoded []string // generators that were trained on the codes or latents of other autoencoders than these
+	shown   map[string]data.Description // what each generator of the run was trained on, unless it is data
+	recoded []string                    // generators that were trained on the codes or latents of other autoencoders than these
 }
 
 // NewTextToImage makes a pipeline of models in memory on device d. Models that don't fit each other give a

@@ -24,7 +24,7 @@ type captionFlags struct {
 }
 
 // captionKept are the flags that belong to the model.
-var captionKept = []string{"tokenizer", "vocab-size", "text-len", "truncate-captions", "split", "resize", "image-columns", "text-columns", "class-captions", "hold-out", "flip", "crop", "balance"}
+var captionKept = []string{"tokenizer", "vocab-size", "text-len", "truncate-captions", "split", "part", "resize", "image-columns", "text-columns", "class-captions", "hold-out", "flip", "crop", "balance"}
 
 func addCaptionFlags(c *cobra.Command, f *trainFlags, defaults data.Description) *captionFlags {
 	n := &captionFlags{trainFlags: f, how: tasks.CaptionOptions{Data: defaults}}
@@ -33,6 +33,7 @@ func addCaptionFlags(c *cobra.Command, f *trainFlags, defaults data.Description)
 	d := &n.how.Data
 	c.Flags().StringVar(&f.data.resize, "resize", string(data.Squash), "how pictures become square: squash, crop, or of CUB_200_2011 boxes[:MARGIN], the square around the bird's bounding box with a margin as a share of its longer side (default: as for the run's autoencoder)")
 	c.Flags().Lookup("resize").DefValue = ""
+	addPartFlag(c, f.data)
 	c.Flags().Float64Var(&d.Share, "hold-out", d.Share, "share of the pictures that is held out to evaluate the training (default: that of the run's dvae)")
 	c.Flags().Lookup("hold-out").DefValue = "0"
 	c.Flags().BoolVar(&d.Augment.Flip, "flip", d.Augment.Flip, "mirror pictures at random; not for captions that tell left from right")
@@ -120,6 +121,9 @@ func (f *captionFlags) inherit(c *cobra.Command, trained data.Description) {
 	}
 	if given("data") {
 		return
+	}
+	if !given("part") {
+		f.data.part = trained.Part
 	}
 	f.data.path, f.data.from, f.data.labels, f.data.ofRun = trained.Path, trained.From, trained.Labels, true
 	if !given("split") {

@@ -14,6 +14,7 @@ type deviceFlags struct {
 	command *cobra.Command
 	name    string
 	options tensor.DeviceOptions
+	opened  *tensor.Device
 }
 
 func addDeviceFlags(c *cobra.Command) *deviceFlags {
@@ -26,7 +27,11 @@ func addDeviceFlags(c *cobra.Command) *deviceFlags {
 	return f
 }
 
+// open opens the device at the first call and returns it again at others: pipelines of a command share it.
 func (f *deviceFlags) open() (*tensor.Device, error) {
+	if f.opened != nil {
+		return f.opened, nil
+	}
 	if f.options.Threads < 0 {
 		return nil, usagef("--threads %d: must be positive, or 0 for one for each processor", f.options.Threads)
 	}
@@ -40,6 +45,7 @@ func (f *deviceFlags) open() (*tensor.Device, error) {
 	if asked := f.options.Precision; asked != "" && asked != d.Precision() {
 		fmt.Fprintf(f.command.ErrOrStderr(), "--precision %s: computes in float32 (highest): %s\n", asked, f.whyFloat32(asked))
 	}
+	f.opened = d
 	return d, nil
 }
 

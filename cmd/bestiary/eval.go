@@ -7,15 +7,23 @@ import (
 
 	"github.com/bestiary-ml/bestiary/data"
 	"github.com/bestiary-ml/bestiary/eval"
+	runfolder "github.com/bestiary-ml/bestiary/internal/run"
 	"github.com/bestiary-ml/bestiary/models"
 	"github.com/bestiary-ml/bestiary/sample"
 	"github.com/spf13/cobra"
 )
 
+// evalFlags are the flags of eval.
+type evalFlags struct {
+	*qualityFlags
+	run, model, beside, copies string
+	generated                  int
+	pictures                   *dataFlags
+	device                     *deviceFlags
+}
+
 func newEval() *cobra.Command {
-	var run string
-	var seed uint64
-	var generated int
+	f := &evalFlags{}
 	c := &cobra.Command{
 		Use:   "eval",
 		Short: "Measure the models of a run on held-out pictures, as JSON",
@@ -38,69 +46,93 @@ A run of birds from words, with one caption for each picture:
   clip            retrieval: how often a caption finds its picture and a picture its caption, beside
                   chance
   generated       CLIP score of pictures generated for captions, beside the scores with other
-                  captions and of the photos`,
+                  captions and of the photos
+
+A run with a classifier: accuracy and confusion matrix, or precision and recall of each word.
+
+Any generator, with --classifier, --inception, --clip, --samples or --copies (of a flow always):
+  quality         samples against held-out photos: Fréchet distance, precision and recall, density
+                  and coverage, the class or the words that a classifier sees, retrieval of the
+                  prompt among 100, and copies of training pictures. Each figure has its 95 %
+                  interval by bootstrap, the floor that as many real photos reach, and with
+                  --beside the figure of another run. docs/measures.md explains them.`,
 		Example: `  bestiary eval --run runs/pets --data oxford-pets
-  bestiary eval --run runs/birds --data cub --generated 100`,
+  bestiary eval --run runs/birds --data cub --generated 100
+  bestiary eval --run runs/pets --classifier runs/judge --beside runs/notebook --copies copies.png
+  bestiary eval --run runs/pets --inception pt_inception-2015-12-05-6726825d.pth`,
 		Args: noArguments,
 	}
-	addRunFlag(c, &run)
-	pictures := addDataFlags(c, data.Test)
-	pictures.anyPath(c)
-	pictures.fromRun(c)
-	device := addDeviceFlags(c)
-	c.Flags().Uint64Var(&seed, "seed", 0, "seed of the samples that are measured")
-	c.Flags().IntVar(&generated, "generated", 32, "pictures to generate and score by CLIP (0: none)")
+	addRunFlag(c, &f.run)
+	f.pictures = addDataFlags(c, data.Test)
+	f.pictures.anyPath(c)
+	f.pictures.fromRun(c)
+	f.device = addDeviceFlags(c)
+	c.Flags().IntVar(&f.generated, "generated", 32, "pictures to generate and score by the run's CLIP (0: none)")
+	c.Flags().StringVar(&f.model, "model", "", "generator to measure, if the run holds several")
+	f.qualityFlags = addQualityFlags(c)
+	c.Flags().StringVar(&f.beside, "beside", "", "run whose generator is measured on the same pictures, for comparison")
+	c.Flags().StringVar(&f.copies, "copies", "", "picture to write, with the samples and photos that are closest to training pictures (default: none)")
 	c.RunE = func(c *cobra.Command, _ []string) error {
-		o := eval.Options{Generated: generated, Seed: seed}
-		if err := o.Validate(); err != nil {
+		if err := (eval.Options{Generated: f.generated, Seed: f.seed}).Validate(); err != nil {
 			return err
 		}
-		if isLatents(run) {
-			return evalLatents(c, run, pictures, device)
-		}
-		if isTextToImage(run) {
-			return evalTextToImage(c, run, pictures, device, o)
-		}
-		pipeline, err := openFlow(c, run, device)
-		if err != nil {
-			return err
-		}
-		if c.Flags().Changed("generated") {
-			return usagef("--generated: needs a run of birds from words; leave it out")
-		}
-		pictures.like(pipeline.Dataset())
-		pictures.notTrainedOn(c, pipeline.Dataset())
-		heldOut, err := pictures.load(c, pipeline.Size(), data.Split(pictures.split))
-		if err != nil {
-			return err
-		}
-		var training *data.Dataset
-		if data.Split(pictures.split) == data.Test {
-			if training, err = pictures.load(c, pipeline.Size(), data.Trainval); err != nil {
+		if f.copies != "" {
+			if err := checkPNGOf("--copies", f.copies); err != nil {
 				return err
 			}
 		}
-		figures, err := eval.EvaluateFlow(c.Context(), pipeline, heldOut, training, seed)
-		if err != nil {
-			return err
-		}
-		return printFigures(c, run, figures)
+		return f.execute(c)
 	}
 	return c
 }
 
-func evalLatents(c *cobra.Command, run string, pictures *dataFlags, device *deviceFlags) error {
-	pipeline, err := openLatents(c, run, device)
+func (f *evalFlags) execute(c *cobra.Command) error {
+	if f.run == "" {
+		return usagef("--run is missing: name the run folder, for example --run runs/pets")
+	}
+	there, err := sample.Generators(f.run)
+	if err != nil {
+		return err
+	}
+	if f.model == "" && len(there) > 1 {
+		_, err := sample.OpenGenerator(c.Context(), f.run, "", nil)
+		return err // asks which
+	}
+	r, err := runfolder.Open(f.run)
+	if err != nil {
+		return err
+	}
+	generator := f.model
+	if generator == "" && len(there) == 1 {
+		generator = there[0]
+	}
+	switch {
+	case generator == "" && isLatents(f.run):
+		return f.latents(c)
+	case generator == models.DALLE.Name || generator == "" && isTextToImage(f.run):
+		return f.textToImage(c)
+	case generator == "" && !r.HasWeights(models.Autoencoder.Name) && r.HasWeights(models.Classifier.Name):
+		return f.classifier(c)
+	case generator != "" && generator != models.Flow.Name:
+		return f.generator(c, generator)
+	}
+	return f.flow(c)
+}
+
+// latents measures an autoencoder with maps of latents.
+func (f *evalFlags) latents(c *cobra.Command) error {
+	pipeline, err := openLatents(c, f.run, f.device)
 	if err != nil {
 		return err
 	}
 	if c.Flags().Changed("generated") {
 		return usagef("--generated: needs a run of birds from words; leave it out")
 	}
-	pictures.like(pipeline.Dataset())
-	pictures.channels = pipeline.Channels()
-	pictures.notTrainedOn(c, pipeline.Dataset())
-	heldOut, err := pictures.load(c, pipeline.Size(), data.Split(pictures.split))
+	if err := f.noGenerator(c); err != nil {
+		return err
+	}
+	f.pictures.channels = pipeline.Channels()
+	heldOut, _, err := f.sets(c, pipeline.Size(), pipeline.Dataset(), pipeline.Dataset())
 	if err != nil {
 		return err
 	}
@@ -108,23 +140,84 @@ func evalLatents(c *cobra.Command, run string, pictures *dataFlags, device *devi
 	if err != nil {
 		return err
 	}
-	return printFigures(c, run, figures)
+	return printFigures(c, f.run, figures)
 }
 
-func evalTextToImage(c *cobra.Command, run string, pictures *dataFlags, device *deviceFlags, o eval.Options) error {
-	pipeline, err := openTextToImage(c, run, device)
+// flow measures an autoencoder, and its flow if there is one.
+func (f *evalFlags) flow(c *cobra.Command) error {
+	pipeline, err := openFlow(c, f.run, f.device)
 	if err != nil {
 		return err
 	}
-	there := pipeline.Models()
-	if c.Flags().Changed("generated") && o.Generated > 0 {
+	if c.Flags().Changed("generated") {
+		return usagef("--generated: needs a run of birds from words; leave it out, or use --samples")
+	}
+	heldOut, training, err := f.sets(c, pipeline.Size(), pipeline.Dataset(), pipeline.Dataset())
+	if err != nil {
+		return err
+	}
+	figures, err := eval.EvaluateFlow(c.Context(), pipeline, heldOut, training, f.seed)
+	if err != nil {
+		return err
+	}
+	if figures.Flow != nil {
+		g, err := pipeline.Generator()
+		if err != nil {
+			return err
+		}
+		if figures.Quality, err = f.quality(c, g, heldOut, training, nil); err != nil {
+			return err
+		}
+	} else if err := f.noGenerator(c); err != nil {
+		return err
+	}
+	return printFigures(c, f.run, figures)
+}
+
+// noGenerator returns an error if a flag asks for measures of samples although the run has no generator yet.
+func (f *evalFlags) noGenerator(c *cobra.Command) error {
+	if !f.asked(c) && f.beside == "" && f.copies == "" {
+		return nil
+	}
+	d, err := f.device.open()
+	if err != nil {
+		return err
+	}
+	_, err = sample.OpenGenerator(c.Context(), f.run, f.model, d)
+	return err
+}
+
+// sets loads the held-out pictures and, if these are the test split, the training pictures of a generator.
+func (f *evalFlags) sets(c *cobra.Command, size int, shown, trained data.Description) (heldOut, training *data.Dataset, err error) {
+	p := f.pictures
+	p.like(shown)
+	p.notTrainedOn(c, trained)
+	if heldOut, err = p.load(c, size, data.Split(p.split)); err != nil || data.Split(p.split) != data.Test {
+		return heldOut, nil, err
+	}
+	part := ""
+	if samePath(data.Description{Path: p.path, From: p.from}, trained) {
+		part = trained.Part
+	}
+	training, err = p.loadPart(c, size, data.Trainval, part)
+	return heldOut, training, err
+}
+
+// textToImage measures a discrete VAE, a DALL-E and a CLIP.
+func (f *evalFlags) textToImage(c *cobra.Command) error {
+	pipeline, err := openTextToImage(c, f.run, f.device)
+	if err != nil {
+		return err
+	}
+	there, pictures := pipeline.Models(), f.pictures
+	if c.Flags().Changed("generated") && f.generated > 0 {
 		for _, kind := range []string{models.DALLE.Name, models.CLIP.Name} {
 			if !slices.Contains(there, kind) {
-				return usagef("--generated %d: takes a dalle to draw and a clip to score, and the run has no %s; train one first, or leave it out", o.Generated, kind)
+				return usagef("--generated %d: takes a dalle to draw and a clip to score, and the run has no %s; train one first, or leave it out", f.generated, kind)
 			}
 		}
 	}
-	captioned, shown := captionedData(run), pipeline.Dataset()
+	captioned, shown := captionedData(f.run), pipeline.Dataset()
 	pictures.captions = len(there) > 1 || !slices.Contains(models.Codecs(), there[0])
 	if pictures.captions && len(captioned) > 0 {
 		shown = captioned[0]
@@ -137,6 +230,7 @@ func evalTextToImage(c *cobra.Command, run string, pictures *dataFlags, device *
 		return err
 	}
 	bar := newBar(c.ErrOrStderr(), "drawing rows")
+	o := eval.Options{Generated: f.generated, Seed: f.seed}
 	o.Begin = func(what string) { fmt.Fprintf(c.ErrOrStderr(), "measuring %s\n", what) }
 	o.Rows = func(r sample.Rows) { bar.update(r.Done, r.Total) }
 	figures, err := eval.EvaluateTextToImage(c.Context(), pipeline, heldOut, o)
@@ -144,7 +238,130 @@ func evalTextToImage(c *cobra.Command, run string, pictures *dataFlags, device *
 	if err != nil {
 		return err
 	}
-	return printFigures(c, run, figures)
+	switch {
+	case !slices.Contains(there, models.DALLE.Name):
+		if err := f.noGenerator(c); err != nil {
+			return err
+		}
+	case f.asked(c) || f.beside != "" || f.copies != "":
+		g, err := pipeline.Generator()
+		if err != nil {
+			return err
+		}
+		var training *data.Dataset
+		if data.Split(pictures.split) == data.Test {
+			if training, err = pictures.loadPart(c, pipeline.Size(), data.Trainval, shown.Part); err != nil {
+				return err
+			}
+		}
+		judge := pipeline
+		if !slices.Contains(there, models.CLIP.Name) {
+			judge = nil
+		}
+		if figures.Quality, err = f.quality(c, g, heldOut, training, judge); err != nil {
+			return err
+		}
+	}
+	return printFigures(c, f.run, figures)
+}
+
+// generatorReport has the figures of a generator that no other report describes.
+type generatorReport struct {
+	Pictures int           `json:"pictures"`
+	Quality  *eval.Quality `json:"quality"`
+}
+
+// generator measures a generator of any other kind.
+func (f *evalFlags) generator(c *cobra.Command, model string) error {
+	d, err := f.device.open()
+	if err != nil {
+		return err
+	}
+	g, err := sample.OpenGenerator(c.Context(), f.run, model, d)
+	if err != nil {
+		return err
+	}
+	f.pictures.captions = g.Classes == nil
+	heldOut, training, err := f.sets(c, g.Size, g.Data, g.Data)
+	if err != nil {
+		return err
+	}
+	q, err := f.quality(c, g, heldOut, training, nil)
+	if err != nil {
+		return err
+	}
+	return printFigures(c, f.run, generatorReport{heldOut.Len(), q})
+}
+
+// quality measures samples of a generator, and of that of --beside. judge has the run's CLIP, or is nil.
+func (f *evalFlags) quality(c *cobra.Command, g *sample.Generator, heldOut, training *data.Dataset, judge *sample.TextToImage) (*eval.Quality, error) {
+	o, err := f.options(c, f.device, g)
+	if err != nil {
+		return nil, err
+	}
+	if o.CLIP == nil {
+		o.CLIP = judge
+	}
+	if !f.asked(c) && f.beside == "" && f.copies == "" && (heldOut.Len() <= eval.NearestDensity || training == nil) {
+		return nil, nil // too few pictures for what nobody asked for
+	}
+	reference, err := eval.NewReference(c.Context(), heldOut, training, o)
+	if err != nil {
+		return nil, err
+	}
+	q, err := reference.Measure(c.Context(), g)
+	if err != nil {
+		return nil, err
+	}
+	notMeasured(c, o, g, q)
+	if f.beside != "" {
+		d, err := f.device.open()
+		if err != nil {
+			return nil, err
+		}
+		other, err := sample.OpenGenerator(c.Context(), f.beside, "", d)
+		if err != nil {
+			return nil, fmt.Errorf("--beside: %w", remedied(err))
+		}
+		beside, err := reference.Measure(c.Context(), other)
+		if err != nil {
+			return nil, fmt.Errorf("--beside %s: %w", f.beside, err)
+		}
+		q.SetBeside(beside)
+	}
+	if f.copies != "" {
+		if err := writeCopies(f.copies, reference, q); err != nil {
+			return nil, err
+		}
+	}
+	return q, nil
+}
+
+// classifier measures a classifier.
+func (f *evalFlags) classifier(c *cobra.Command) error {
+	if f.asked(c) || f.beside != "" || f.copies != "" {
+		return usagef("--run %s: has a classifier and no generator, and the flags ask for measures of generated pictures; name the run of a generator", f.run)
+	}
+	d, err := f.device.open()
+	if err != nil {
+		return err
+	}
+	j, err := eval.OpenJudge(c.Context(), f.run, d)
+	if err != nil {
+		return err
+	}
+	f.pictures.like(j.Dataset())
+	f.pictures.captions, f.pictures.channels = j.Config().Attributes, j.Channels()
+	f.pictures.notTrainedOn(c, j.Dataset())
+	heldOut, err := f.pictures.load(c, j.Size(), data.Split(f.pictures.split))
+	if err != nil {
+		return err
+	}
+	figures, err := eval.MeasureClassifier(c.Context(), j, heldOut)
+	if err != nil {
+		return err
+	}
+	return printFigures(c, f.run, figures)
 }
 
 func printFigures(c *cobra.Command, run string, figures any) error {

@@ -21,11 +21,14 @@ func addGridFlags(c *cobra.Command, o *layout.Options) {
 }
 
 // checkPNG refuses a file name with another ending before any work is done.
-func checkPNG(out string) error {
+func checkPNG(out string) error { return checkPNGOf("--out", out) }
+
+// checkPNGOf is checkPNG for the value of any flag.
+func checkPNGOf(flag, out string) error {
 	if ext := strings.ToLower(filepath.Ext(out)); ext != ".png" {
-		return usagef("--out %s: pictures are written as PNG; use a name that ends in .png", out)
+		return usagef("%s %s: pictures are written as PNG; use a name that ends in .png", flag, out)
 	}
-	return checkWritable("--out", out)
+	return checkWritable(flag, out)
 }
 
 // checkWritable refuses a file that can't be written before any work is done.

@@ -65,6 +65,8 @@ func newRoot() *cobra.Command {
   Birds from words: a discrete VAE maps pictures to grids of codes, and a DALL-E learns captions
   and codes as one sequence. It continues a prompt with codes, which are decoded to new pictures.
 
+"bestiary train classifier", "eval" and "compare" measure generated pictures against photos.
+
 A run folder holds everything that a training writes. Results go to stdout, all other messages
 to stderr. The exit code is 0 for success, 1 for a failure and 2 for wrong usage.`,
 		Example: `  bestiary demo
@@ -86,7 +88,7 @@ to stderr. The exit code is 0 for success, 1 for a failure and 2 for wrong usage
 		return usagef("%w; see %s --help", err, c.CommandPath())
 	})
 	root.AddCommand(
-		newDemo(), newTrain(), newSample(), newGenerate(), newReconstruct(), newInterpolate(), newEval(),
+		newDemo(), newTrain(), newSample(), newGenerate(), newReconstruct(), newInterpolate(), newEval(), newCompare(),
 		newImport(), newExport(), newVerify(),
 		newBench(), newCache(), newDoctor(), newVersion(),
 	)

@@ -14,6 +14,7 @@ import (
 // dataFlags are the flags that choose pictures.
 type dataFlags struct {
 	path, split, labels, resize string
+	part                        string // of the pictures to train on, see data.Part
 	from                        string // folder in which a relative path was given
 	images, texts               string // columns of a WebDataset
 	channels                    int    // 0 is 3
@@ -38,8 +39,14 @@ func (f *dataFlags) fromRun(c *cobra.Command) {
 
 // addShapeFlags adds the flags that belong to a training and are kept in its run.
 func (f *dataFlags) addShapeFlags(c *cobra.Command) {
-	c.Flags().StringVar(&f.labels, "labels", "", "classes of the pets: species or breed (default species)")
+	c.Flags().StringVar(&f.labels, "labels", "", "classes: species (the default; of a folder its sub-folders) or breed (of a folder the files' names without number)")
+	addPartFlag(c, f)
 	c.Flags().StringVar(&f.resize, "resize", string(data.Squash), "how pictures become square: squash, crop, or of CUB_200_2011 boxes[:MARGIN], the square around the bird's bounding box with a margin as a share of its longer side")
+}
+
+// addPartFlag adds the flag of a training on a part of the pictures.
+func addPartFlag(c *cobra.Command, f *dataFlags) {
+	c.Flags().StringVar(&f.part, "part", "", "train on a part of the pictures, chosen by a hash of their names: 1/4 is a quarter of them, 2-4/4 the others (default: all)")
 }
 
 // anyLayout documents that pictures may come in any layout, and adds the flags of these layouts; captions adds those of
@@ -105,6 +112,19 @@ func (f *dataFlags) load(c *cobra.Command, size int, split data.Split) (*data.Da
 	return d, c.Context().Err() // an interrupted command ends here
 }
 
+// loadPart is load of a part of the pictures.
+func (f *dataFlags) loadPart(c *cobra.Command, size int, split data.Split, part string) (*data.Dataset, error) {
+	p, err := data.ParsePart(part)
+	if err != nil {
+		return nil, err
+	}
+	all, err := f.load(c, size, split)
+	if err != nil {
+		return nil, err
+	}
+	return all.Part(p)
+}
+
 // like takes the settings of the pictures from those that the run was trained on.
 func (f *dataFlags) like(trained data.Description) {
 	f.labels, f.resize, f.images, f.texts, f.channels = trained.Labels, trained.Resize, trained.Images, trained.Texts, trained.Channels
@@ -117,7 +137,7 @@ func (f *dataFlags) like(trained data.Description) {
 // describe records where the pictures of a training come from.
 func (f *dataFlags) describe(d *data.Description) {
 	d.Path, d.From, d.Split, d.Labels, d.Resize, d.Images, d.Texts = f.path, f.from, f.split, f.labels, f.resize, f.images, f.texts
-	d.ClassCaptions = f.classCaptions
+	d.Part, d.ClassCaptions = f.part, f.classCaptions
 	if f.channels != 3 {
 		d.Channels = f.channels
 	}

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"path/filepath"
@@ -29,7 +30,7 @@ checkpoint. "bestiary verify" checks a run folder.`,
 		Args: knownCommand,
 		RunE: help,
 	}
-	c.AddCommand(newTrainAutoencoder(), newTrainFlow(), newTrainDVAE(), newTrainKL(), newTrainVQGAN(), newTrainDALLE(), newTrainMaskGIT(), newTrainRectified(), newTrainCLIP())
+	c.AddCommand(newTrainAutoencoder(), newTrainFlow(), newTrainDVAE(), newTrainKL(), newTrainVQGAN(), newTrainDALLE(), newTrainMaskGIT(), newTrainRectified(), newTrainCLIP(), newTrainClassifier())
 	return c
 }
 
@@ -188,7 +189,8 @@ func steps(settings train.Config, items int) int {
 
 // pictures loads the pictures of the description and splits them.
 func (f *trainFlags) pictures(c *cobra.Command, size int, description data.Description) (training, heldOut *data.Dataset, err error) {
-	all, err := f.data.load(c, size, data.Split(f.data.split))
+	f.data.part = cmp.Or(f.data.part, description.Part)
+	all, err := f.data.loadPart(c, size, data.Split(f.data.split), f.data.part)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -196,6 +198,9 @@ func (f *trainFlags) pictures(c *cobra.Command, size int, description data.Descr
 	fmt.Fprintf(c.ErrOrStderr(), "training on %s, %d held out%s\n", count(training.Len(), "picture"), heldOut.Len(), heldOutAnyway(description.Share, training.Len(), heldOut.Len()))
 	if training.Len() < f.least {
 		return nil, nil, usagef("--hold-out %v: leaves %d of %s to train on, and it takes %d; choose a smaller share, or add pictures", description.Share, training.Len(), count(all.Len(), "picture"), f.least)
+	}
+	if n := training.Len(); n < fewPictures && f.kind.Name != models.Classifier.Name {
+		fmt.Fprintf(c.ErrOrStderr(), "%s to train on: the model will learn so few by heart, and samples will be copies; \"bestiary eval --copies copies.png\" shows them beside the training pictures\n", count(n, "picture"))
 	}
 	if empty := training.Report.Empty(); len(empty) > len(all.Report.Empty()) {
 		fmt.Fprintln(c.ErrOrStderr(), data.Note("classes that keep no picture to train on, as all are held out", empty, 10))
@@ -205,6 +210,9 @@ func (f *trainFlags) pictures(c *cobra.Command, size int, description data.Descr
 	}
 	return training, heldOut, nil
 }
+
+// fewPictures is a number of training pictures below which a generator learns them by heart.
+const fewPictures = 100
 
 // heldOutAnyway explains why the held-out pictures are not the share of --hold-out: none would be held out, or none left
 // to train on.

@@ -54,7 +54,7 @@ func newTrainAutoencoder() *cobra.Command {
 			return err
 		}
 		if f.resume {
-			if err := keepModel(c, "image-size", "channels", "hidden", "embedding", "dropout", "split", "labels", "resize", "hold-out", "flip", "zoom", "colour", "balance"); err != nil {
+			if err := keepModel(c, "image-size", "channels", "hidden", "embedding", "dropout", "split", "part", "labels", "resize", "hold-out", "flip", "zoom", "colour", "balance"); err != nil {
 				return err
 			}
 			if err := r.Data(&description); err != nil {

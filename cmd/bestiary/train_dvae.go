@@ -81,7 +81,7 @@ picture divided by 2^layers. Beside the loss, the metrics report the codes in us
 		if f.resume {
 			if err := keepModel(c, "image-size", "channels", "codes", "codebook-dim", "layers", "resnet-blocks", "hidden", "straight-through", "reinmax", "smooth-l1",
 				"kl-weight", "kl-sum", "checkpoint", "temperature", "temperature-floor", "anneal-steps", "revive",
-				"split", "labels", "resize", "image-columns", "hold-out", "flip", "crop", "colour", "balance"); err != nil {
+				"split", "part", "labels", "resize", "image-columns", "hold-out", "flip", "crop", "colour", "balance"); err != nil {
 				return err
 			}
 			if err := r.Data(&description); err != nil {

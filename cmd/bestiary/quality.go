@@ -1,0 +1,122 @@
+package main
+
+import (
+	"fmt"
+
+	"github.com/bestiary-ml/bestiary/data"
+	"github.com/bestiary-ml/bestiary/eval"
+	"github.com/bestiary-ml/bestiary/nn/sampling"
+	"github.com/bestiary-ml/bestiary/sample"
+	"github.com/bestiary-ml/bestiary/sample/layout"
+	"github.com/spf13/cobra"
+)
+
+// qualityFlags are the flags of commands that measure generated pictures.
+type qualityFlags struct {
+	classifiers     []string
+	inception, clip string
+	samples         int
+	seed            uint64
+	sampling        sampling.Options
+}
+
+func addQualityFlags(c *cobra.Command) *qualityFlags {
+	q := &qualityFlags{sampling: sampling.Default()}
+	c.Flags().StringArrayVar(&q.classifiers, "classifier", nil, "run with a classifier that judges the pictures; the features of the first compare them with photos (repeatable)")
+	c.Flags().StringVar(&q.inception, "inception", "", "weights of Inception-v3 in the layout of pytorch-fid or torchvision: compare in its features (FID)")
+	c.Flags().StringVar(&q.clip, "clip", "", "run with a CLIP that finds the prompts of generated pictures among 100 (default: that of the run)")
+	c.Flags().IntVar(&q.samples, "samples", 0, "pictures to draw and to compare with photos (0: as many as are held out, at most 2,000)")
+	c.Flags().Uint64Var(&q.seed, "seed", 0, "seed of the samples that are measured")
+	c.Flags().Float64Var(&q.sampling.Temperature, "temperature", q.sampling.Temperature, "temperature of the samples")
+	c.Flags().Float64Var(&q.sampling.Guidance, "guidance", q.sampling.Guidance, "classifier-free guidance scale of the samples (1: off)")
+	return q
+}
+
+// asked reports whether a flag asks for measures of samples that take long.
+func (q *qualityFlags) asked(c *cobra.Command) bool {
+	return len(q.classifiers) > 0 || q.inception != "" || q.clip != "" || c.Flags().Changed("samples")
+}
+
+// options opens what judges the pictures of generators. It warns if a classifier has seen pictures that a generator was
+// trained on.
+func (q *qualityFlags) options(c *cobra.Command, device *deviceFlags, generators ...*sample.Generator) (o eval.QualityOptions, err error) {
+	o = eval.QualityOptions{Samples: q.samples, Seed: q.seed, Sampling: &q.sampling}
+	if err := o.Validate(); err != nil {
+		return o, err
+	}
+	d, err := device.open()
+	if err != nil {
+		return o, err
+	}
+	for _, dir := range q.classifiers {
+		j, err := eval.OpenJudge(c.Context(), dir, d)
+		if err != nil {
+			return o, err
+		}
+		for _, g := range generators {
+			if j.Size() != g.Size || j.Channels() != g.Channels {
+				return o, usagef("--classifier %s: reads pictures of %d pixels with %d channels, and %s draws %d with %d; train one for these with \"bestiary train classifier --image-size %d --channels %d\"",
+					dir, j.Size(), j.Channels(), g.Run, g.Size, g.Channels, g.Size, g.Channels)
+			}
+			if sharesPictures(j.Dataset(), g.Data) {
+				fmt.Fprintf(c.ErrOrStderr(), "--classifier %s: was trained on pictures that %s was also trained on, so its features favour them; use disjoint parts, such as --part 1/4 and --part 2-4/4\n", dir, g.Run)
+			}
+		}
+		o.Judges = append(o.Judges, j)
+	}
+	if q.inception != "" {
+		e, err := eval.OpenInception(q.inception, d)
+		if err != nil {
+			return o, err
+		}
+		o.Features = e
+	}
+	if q.clip != "" {
+		if o.CLIP, err = sample.OpenTextToImage(c.Context(), q.clip, d); err != nil {
+			return o, err
+		}
+		if err := o.CLIP.RequireCLIP(); err != nil {
+			return o, err
+		}
+	}
+	bar := newBar(c.ErrOrStderr(), "drawing pictures")
+	o.Begin = func(what string) {
+		bar.finish()
+		fmt.Fprintf(c.ErrOrStderr(), "measuring %s\n", what)
+	}
+	o.Progress = bar.update
+	return o, nil
+}
+
+// notMeasured says which figures are missing although a classifier was given, and why.
+func notMeasured(c *cobra.Command, o eval.QualityOptions, g *sample.Generator, q *eval.Quality) {
+	for _, j := range o.Judges {
+		switch attributes := j.Config().Attributes; {
+		case attributes && g.Classes != nil:
+			fmt.Fprintf(c.ErrOrStderr(), "attributes are not measured: the %s draws classes, not prompts that name some\n", g.Model)
+		case attributes && q.Attributes == nil:
+			fmt.Fprintln(c.ErrOrStderr(), "attributes are not measured: no prompt has a word that the classifier knows")
+		case !attributes && g.Classes != nil && q.ClassAccuracy == nil:
+			fmt.Fprintln(c.ErrOrStderr(), "class_accuracy is not measured: there is one class, and the classifier doesn't know it; train one with pictures of others beside it")
+		}
+	}
+}
+
+// sharesPictures reports whether two trainings may have pictures in common.
+func sharesPictures(a, b data.Description) bool {
+	if a.Path == "" || !samePath(data.Description{Path: a.Path, From: a.From}, b) || disjoint(a.Split, b.Split) {
+		return false
+	}
+	one, err1 := data.ParsePart(a.Part)
+	two, err2 := data.ParsePart(b.Part)
+	return err1 != nil || err2 != nil || !one.Disjoint(two)
+}
+
+// writeCopies writes the page of the closest pairs.
+func writeCopies(path string, r *eval.Reference, q *eval.Quality) error {
+	page, err := r.CopyPage(q)
+	if err != nil {
+		return err
+	}
+	return layout.SavePNG(path, page)
+}

@@ -1,0 +1,134 @@
+package main
+
+import (
+	"cmp"
+	"strings"
+
+	"github.com/bestiary-ml/bestiary/eval"
+	"github.com/bestiary-ml/bestiary/models"
+	"github.com/bestiary-ml/bestiary/train/tasks"
+	"github.com/spf13/cobra"
+)
+
+// wordsLabels is the value of --labels for attributes; a colon and words may follow.
+const wordsLabels = "words"
+
+func newTrainClassifier() *cobra.Command {
+	defaults := tasks.DefaultClassifier()
+	model, description := defaults.Model, defaults.Data
+	c := &cobra.Command{
+		Use:   models.Classifier.Name,
+		Short: "Train a classifier, which judges the pictures of generators",
+		Long: `Train a small residual network that names the class of a picture, or which words its captions have.
+"bestiary eval --classifier" compares generated pictures with photos in its features, and checks that
+they show what was asked for.
+
+A fair judge has never seen the generator's training pictures. --part divides pictures by a hash of
+their names, whatever the order and whether others are added: train the classifier with --part 1/4
+and the generator with --part 2-4/4.`,
+		Example: `  bestiary train classifier --data oxford-pets --labels breed --part 1/4 --out runs/judge
+  bestiary train classifier --data cub --labels words:red,yellow,blue --part 1/4 --out runs/colours
+  bestiary eval --run runs/judge`,
+		Args: noArguments,
+	}
+	f := addTrainFlags(c, models.Classifier.Info, "out", "run folder to make or to resume (required)", defaults.Training)
+	f.least = 2
+	f.data.addShapeFlags(c)
+	f.data.anyLayout(c, true)
+	c.Flags().Lookup("labels").Usage += "; words:red,blue for words of the captions, words for the colour words that they have"
+	augment := &description.Augment
+	c.Flags().Float64Var(&description.Share, "hold-out", description.Share, "share of the pictures that is held out to evaluate the training")
+	c.Flags().BoolVar(&augment.Flip, "flip", augment.Flip, "mirror pictures at random")
+	c.Flags().Float64Var(&augment.Zoom, "zoom", augment.Zoom, "random crops of at least this share of the side (1: none)")
+	c.Flags().Float64Var(&augment.Colour, "colour", augment.Colour, "random changes of contrast, brightness and saturation of up to this much (default with --labels words: 0)")
+	c.Flags().BoolVar(&description.Balance, "balance", description.Balance, "show every class equally often, however many pictures it has")
+	c.Flags().IntVar(&model.ImageSize, "image-size", model.ImageSize, "side of the pictures, that of the generator's: 32, 64, 128 or 256")
+	c.Flags().IntVar(&model.Channels, "channels", model.Channels, "3 for RGB, 4 for RGBA")
+	c.Flags().IntSliceVar(&model.Widths, "widths", model.Widths, "channels of each stage; the last are the features")
+	c.Flags().IntVar(&model.Blocks, "blocks", model.Blocks, "residual blocks of a stage")
+	c.Flags().Float64Var(&model.Dropout, "dropout", model.Dropout, "dropout on the features")
+	c.Flags().Float64Var(&model.Smoothing, "smoothing", model.Smoothing, "label smoothing")
+	c.RunE = func(c *cobra.Command, _ []string) error {
+		if !(description.Share >= 0 && description.Share < 1) {
+			return usagef("--hold-out %v: is out of range; choose 0 to less than 1", description.Share)
+		}
+		if err := description.Augment.Validate(); err != nil {
+			return invalid(err)
+		}
+		words, found := strings.CutPrefix(f.data.labels, wordsLabels+":")
+		model.Attributes = found || f.data.labels == wordsLabels
+		if model.Attributes {
+			f.data.labels = ""
+			if !c.Flags().Changed("colour") {
+				augment.Colour = 0 // another colour would be another label
+			}
+		}
+		check := model
+		check.Classes = []string{"a", "b"} // until the pictures are known
+		if found {
+			check.Classes = strings.Split(words, ",")
+			for i, word := range check.Classes {
+				check.Classes[i] = strings.TrimSpace(word)
+			}
+		}
+		if err := check.Validate(); err != nil {
+			return invalid(err)
+		}
+		if f.data.path == "" && !f.resume {
+			return usagef("--data is missing: name the pictures, a folder with one sub-folder a class, or birds:1:2000")
+		}
+		r, d, err := f.open(c, true)
+		if err != nil {
+			return err
+		}
+		if f.resume {
+			if err := keepModel(c, "image-size", "channels", "widths", "blocks", "dropout", "smoothing", "split", "part", "labels", "resize",
+				"image-columns", "text-columns", "hold-out", "flip", "zoom", "colour", "balance"); err != nil {
+				return err
+			}
+			var o eval.JudgeOptions
+			if err := r.Options(f.kind.Name, &o); err != nil {
+				return err
+			}
+			description = o.Data
+			f.data.like(description)
+			f.data.split = cmp.Or(description.Split, f.data.split)
+			if model, err = models.Classifier.Config(f.run); err != nil {
+				return err
+			}
+		}
+		f.data.captions, f.data.channels = model.Attributes, model.Channels
+		settings, err := f.settings(c)
+		if err != nil {
+			return err
+		}
+		training, heldOut, err := f.pictures(c, model.ImageSize, description)
+		if err != nil {
+			return err
+		}
+		if err := checkBatch(c, settings, training); err != nil {
+			return err
+		}
+		if !f.resume {
+			model.Classes = check.Classes
+			switch {
+			case found:
+			case model.Attributes:
+				if model.Classes, err = tasks.ColourWords(training); err != nil {
+					return err
+				}
+			default:
+				model.Classes = training.Classes
+			}
+		}
+		f.data.describe(&description)
+		fit(c, &settings, training.Len(), heldOut.Len())
+		o := tasks.Options{Batch: settings.Batch, Seed: settings.Seed}
+		_, task, err := tasks.Classifier(d, model, description, training, heldOut, o)
+		if err != nil {
+			return err
+		}
+		return runTask(c, f, task, settings)
+	}
+	return c
+}

@@ -1,0 +1,281 @@
+package eval
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/bestiary-ml/bestiary/classifier"
+	"github.com/bestiary-ml/bestiary/data"
+	"github.com/bestiary-ml/bestiary/fault"
+	"github.com/bestiary-ml/bestiary/internal/run"
+	"github.com/bestiary-ml/bestiary/models"
+	"github.com/bestiary-ml/bestiary/sample"
+	"github.com/bestiary-ml/bestiary/tensor"
+)
+
+// Judge is a classifier that judges pictures, on the device that it was loaded to.
+type Judge struct {
+	device *tensor.Device
+	model  *classifier.Classifier
+	data   data.Description
+	run    string // path of the run folder; "" for a model in memory
+}
+
+// JudgeOptions are what a run folder records about a classifier's training beyond its Config.
+type JudgeOptions struct {
+	Data data.Description `json:"data"` // of the pictures that it was trained on
+}
+
+// NewJudge makes a judge of a classifier in memory on device d. The description is that of its training pictures.
+func NewJudge(d *tensor.Device, m *classifier.Classifier, description data.Description) (*Judge, error) {
+	if d == nil || m == nil {
+		return nil, fault.Field("Classifier", nil, "must not be nil, and neither its device")
+	}
+	return &Judge{device: d, model: m, data: description}, nil
+}
+
+// OpenJudge loads the classifier of a run folder to device d. A run without one is a [*fault.Missing].
+func OpenJudge(ctx context.Context, dir string, d *tensor.Device) (*Judge, error) {
+	r, err := run.Open(dir)
+	if err != nil {
+		return nil, err
+	}
+	j := &Judge{device: d, run: dir}
+	err = sample.Exclusive(ctx, d, func() (err error) { j.model, err = models.Classifier.Open(dir, d); return err })
+	if err != nil {
+		return nil, err
+	}
+	var o JudgeOptions
+	if r.Options(models.Classifier.Name, &o) == nil { // imported models have none
+		j.data = o.Data
+	}
+	return j, nil
+}
+
+// Config returns the configuration of the classifier.
+func (j *Judge) Config() classifier.Config { return j.model.Config() }
+
+// Dataset describes the pictures that the classifier was trained on.
+func (j *Judge) Dataset() data.Description { return j.data }
+
+// Size is the width and the height of the pictures that it reads, in pixels.
+func (j *Judge) Size() int { return j.model.Config().ImageSize }
+
+// Channels is the number of channels of the pictures that it reads.
+func (j *Judge) Channels() int { return j.model.Config().Channels }
+
+// Extractor returns the classifier's features as an [Extractor].
+func (j *Judge) Extractor() Extractor {
+	name := "a classifier"
+	if j.run != "" {
+		name = "the classifier of " + j.run
+	}
+	return Extractor{
+		Name: "Fréchet distance in own features", From: name, Size: j.Size(), Channels: j.Channels(),
+		Extract: func(ctx context.Context, pixels []uint8, _ int) (Features, error) {
+			f, _, err := j.Look(ctx, pixels)
+			return f, err
+		},
+	}
+}
+
+// Look returns the features and the probabilities of the classes, [N][classes], of pictures with pixels [N, S, S, C].
+func (j *Judge) Look(ctx context.Context, pixels []uint8) (Features, [][]float64, error) {
+	c := j.model.Config()
+	one := c.ImageSize * c.ImageSize * c.Channels
+	if len(pixels)%one != 0 {
+		return Features{}, nil, fault.Field("Pixels", len(pixels), "must be a whole number of pictures with %d×%d×%d values each", c.ImageSize, c.ImageSize, c.Channels)
+	}
+	f := Features{Dim: c.Features()}
+	var probabilities [][]float64
+	most := max(1, 64*64*64/(c.ImageSize*c.ImageSize)) // pictures at a time
+	for lo := 0; lo < len(pixels); lo += most * one {
+		part := pixels[lo:min(lo+most*one, len(pixels))]
+		n := len(part) / one
+		values := make([]float32, len(part))
+		data.Scale(values, part)
+		err := sample.Exclusive(ctx, j.device, func() error {
+			step := j.device.Scratch()
+			defer step.End()
+			features := j.model.Features(j.device.From(values, n, c.ImageSize, c.ImageSize, c.Channels)) // [n, F]
+			f.Rows = append(f.Rows, features.Values()...)
+			all := j.model.Probabilities(features).Values() // [n, classes]
+			for i := range n {
+				row := make([]float64, len(c.Classes))
+				for k := range row {
+					row[k] = float64(all[i*len(row)+k])
+				}
+				probabilities = append(probabilities, row)
+			}
+			return nil
+		})
+		if err != nil {
+			return Features{}, nil, err
+		}
+	}
+	return f, probabilities, nil
+}
+
+// Extractor computes features of pictures, in which sets of pictures are compared.
+type Extractor struct {
+	Name     string // of the Fréchet distance in these features: "FID", or "Fréchet distance in own features"
+	From     string // where the features come from: "the classifier of runs/judge"
+	Size     int    // side of the pictures that it reads, in pixels; 0 for any
+	Channels int    // of the pictures that it reads; 0 for any
+	// Extract returns the features of pictures with pixels [N, size, size, C], in their order.
+	Extract func(ctx context.Context, pixels []uint8, size int) (Features, error)
+}
+
+// check returns a FieldError if pictures of a size can't be read.
+func (e Extractor) check(size, channels int) error {
+	if e.Size != 0 && e.Size != size || e.Channels != 0 && e.Channels != channels {
+		return fault.Field("Features", nil, "%s reads pictures of %d pixels with %d channels, and these have %d pixels with %d; train a classifier with ImageSize %d and Channels %d",
+			e.From, e.Size, e.Channels, size, channels, size, channels)
+	}
+	return nil
+}
+
+// ClassifierFigures measure a classifier on held-out pictures.
+type ClassifierFigures struct {
+	Pictures     int                         `json:"pictures"`
+	Loss         float64                     `json:"cross_entropy_nats"` // without label smoothing; of attributes the mean
+	Accuracy     float64                     `json:"accuracy"`           // of attributes: share of right decisions
+	MajorityRate float64                     `json:"majority_rate"`      // accuracy of always choosing what is most frequent
+	Recall       map[string]float64          `json:"recall_by_class,omitempty"`
+	Confusion    [][]int                     `json:"confusion,omitempty"` // [class][class that the classifier names]
+	Classes      []string                    `json:"classes,omitempty"`   // in the order of Confusion
+	Attributes   map[string]AttributeFigures `json:"attributes,omitempty"`
+}
+
+// AttributeFigures measure the decisions on one attribute.
+type AttributeFigures struct {
+	Share     float64 `json:"share"`     // of pictures that have it
+	Precision float64 `json:"precision"` // share of right ones among the decisions for it; 0 without any
+	Recall    float64 `json:"recall"`    // share of pictures with it that are found; 0 without any
+}
+
+// MeasureClassifier measures the classifier on pictures. Classes are matched by name; for attributes, the pictures need
+// captions.
+func MeasureClassifier(ctx context.Context, j *Judge, d *data.Dataset) (*ClassifierFigures, error) {
+	if err := check(j, d); err != nil {
+		return nil, err
+	}
+	c := j.Config()
+	targets, err := TargetsOf(d, c)
+	if err != nil {
+		return nil, err
+	}
+	_, probabilities, err := j.Look(ctx, d.Pixels)
+	if err != nil {
+		return nil, err
+	}
+	if c.Attributes {
+		return attributeFigures(c.Classes, targets, probabilities), nil
+	}
+	f := &ClassifierFigures{Pictures: d.Len(), Classes: c.Classes, Recall: map[string]float64{}, Confusion: make([][]int, len(c.Classes))}
+	for i := range f.Confusion {
+		f.Confusion[i] = make([]int, len(c.Classes))
+	}
+	for i, row := range probabilities {
+		label := largest(targets[i*len(row) : (i+1)*len(row)])
+		f.Confusion[label][largest(row)]++
+		f.Loss -= logOf(row[label]) / float64(d.Len())
+	}
+	for label, row := range f.Confusion {
+		total := 0
+		for _, n := range row {
+			total += n
+		}
+		if total > 0 {
+			f.Recall[c.Classes[label]] = float64(row[label]) / float64(total)
+		}
+		f.Accuracy += float64(row[label]) / float64(d.Len())
+		f.MajorityRate = max(f.MajorityRate, float64(total)/float64(d.Len()))
+	}
+	return f, nil
+}
+
+func attributeFigures(names []string, targets []float32, probabilities [][]float64) *ClassifierFigures {
+	f := &ClassifierFigures{Pictures: len(probabilities), Attributes: map[string]AttributeFigures{}}
+	n := float64(len(probabilities))
+	for k, name := range names {
+		has, named, both, right := 0.0, 0.0, 0.0, 0.0
+		for i, row := range probabilities {
+			target, decision := float64(targets[i*len(names)+k]), 0.0
+			if row[k] > 0.5 {
+				decision = 1
+			}
+			has, named, both = has+target, named+decision, both+target*decision
+			if target == decision {
+				right++
+			}
+			p := row[k]
+			if target == 0 {
+				p = 1 - p
+			}
+			f.Loss -= logOf(p) / n / float64(len(names))
+		}
+		f.Accuracy += right / n / float64(len(names))
+		f.MajorityRate += max(has, n-has) / n / float64(len(names))
+		f.Attributes[name] = AttributeFigures{Share: has / n, Precision: both / max(1, named), Recall: both / max(1, has)}
+	}
+	return f
+}
+
+// TargetsOf returns the targets [N, classes] of a classifier for pictures: one-hot classes, matched by name, or attributes
+// of captions; see [classifier.AttributesOf].
+func TargetsOf(d *data.Dataset, c classifier.Config) ([]float32, error) {
+	targets := make([]float32, 0, d.Len()*len(c.Classes))
+	if c.Attributes {
+		if d.Captions == nil {
+			return nil, fault.Field("Pictures", nil, "have no captions, in which the classifier looks for %s; give pictures with captions", listOf(c.Classes))
+		}
+		for _, captions := range d.Captions {
+			targets = append(targets, classifier.AttributesOf(captions, c.Classes)...)
+		}
+		return targets, nil
+	}
+	translate, err := numbersOf(d.Classes, c.Classes)
+	if err != nil {
+		return nil, err
+	}
+	for i := range d.Len() {
+		one := make([]float32, len(c.Classes))
+		one[translate[d.Label(i)]] = 1
+		targets = append(targets, one...)
+	}
+	return targets, nil
+}
+
+// numbersOf returns the index of each name among the known ones.
+func numbersOf(names, known []string) ([]int, error) {
+	index := map[string]int{}
+	for i, name := range known {
+		index[name] = i
+	}
+	all := make([]int, len(names))
+	for i, name := range names {
+		n, ok := index[name]
+		if !ok {
+			return nil, fault.Field("Pictures", nil, "have the class %q, but the classifier knows %s only; give pictures of these classes, or train a classifier on theirs", name, listOf(known))
+		}
+		all[i] = n
+	}
+	return all, nil
+}
+
+// listOf writes names with commas, at most ten of them.
+func listOf(names []string) string {
+	const most = 10
+	text := ""
+	for i, name := range names[:min(most, len(names))] {
+		if i > 0 {
+			text += ", "
+		}
+		text += name
+	}
+	if len(names) > most {
+		text += fmt.Sprintf(" and %d more", len(names)-most)
+	}
+	return text
+}

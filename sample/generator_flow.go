@@ -1,0 +1,76 @@
+package sample
+
+import (
+	"context"
+	"image"
+
+	"github.com/bestiary-ml/bestiary/models"
+	"github.com/bestiary-ml/bestiary/tensor"
+)
+
+// Generator returns the flow as a [Generator]. Without a trained flow it is an error, see RequireFlow.
+func (p *Flow) Generator() (*Generator, error) {
+	if err := p.RequireFlow(); err != nil {
+		return nil, err
+	}
+	return &Generator{
+		Model: models.Flow.Name, Run: p.run, Size: p.Size(), Channels: 3, Data: p.data, Classes: p.Classes(),
+		Draw: func(ctx context.Context, requests []Request, o DrawOptions) ([]*image.NRGBA, error) {
+			return exclusive(ctx, p.device, func() ([]*image.NRGBA, error) { return p.drawFor(ctx, requests, o) })
+		},
+		LogDensity: func(ctx context.Context, pixels []uint8) ([][]float64, error) {
+			embeddings, err := p.Embed(ctx, pixels)
+			if err != nil {
+				return nil, err
+			}
+			return p.LogProb(ctx, embeddings)
+		},
+		Reconstruct: p.Reconstruct,
+	}, nil
+}
+
+// drawFor draws a picture for each request. The pictures of a class are those of Sample, in the order of drawing.
+func (p *Flow) drawFor(ctx context.Context, requests []Request, o DrawOptions) ([]*image.NRGBA, error) {
+	if err := checkPixels("Samples", len(requests), p.Size()); err != nil {
+		return nil, err
+	}
+	if err := (Options{Sampling: o.Sampling}).Validate(); err != nil {
+		return nil, err
+	}
+	all, done := make([]*image.NRGBA, len(requests)), 0
+	for class, name := range p.data.Classes {
+		var places []int // of the requests for the class
+		for i, r := range requests {
+			if r.Class == class {
+				places = append(places, i)
+			}
+		}
+		g := tensor.NewGenerator(o.Seed).Fork("sample " + name)
+		for len(places) > 0 {
+			if err := ctx.Err(); err != nil {
+				return nil, err
+			}
+			n := min(batch, len(places))
+			drawn, err := p.draw(n, class, settings(o.Sampling).Temperature, g)
+			if err != nil {
+				return nil, err
+			}
+			var embeddings []float32
+			for _, s := range drawn {
+				embeddings = append(embeddings, s.Embedding...)
+			}
+			images, err := p.decodeBatch(embeddings)
+			if err != nil {
+				return nil, err
+			}
+			for i, img := range images {
+				all[places[i]] = img
+			}
+			places, done = places[n:], done+n
+			if o.Progress != nil {
+				o.Progress(done, len(requests))
+			}
+		}
+	}
+	return all, nil
+}
