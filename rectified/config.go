@@ -31,7 +31,7 @@ type Config struct {
 func DefaultConfig() Config {
 	return Config{
 		Height: 8, Width: 8, Channels: 8, Patch: 1, TextTokens: 2048, TextLen: 64,
-		Dim: 256, Depth: 8, Heads: 4, FFMult: 4, NullProb: 0.1, TimeStd: 1,
+		Dim: 256, Depth: 6, Heads: 4, FFMult: 4, NullProb: 0.1, TimeStd: 1,
 	}
 }
 

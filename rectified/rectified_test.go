@@ -84,6 +84,18 @@ func TestNew(t *testing.T) {
 	}
 }
 
+// The default model has the size that its settings say.
+func TestDefaultSize(t *testing.T) {
+	m, err := New(golden.CPU(t), DefaultConfig(), tensor.NewGenerator(1))
+	if err != nil {
+		t.Fatal(err)
+	}
+	// 1.18 million a block, and 0.9 million besides.
+	if millions := float64(nn.Count(m)) / 1e6; math.Abs(millions-8.0) > 0.05 {
+		t.Errorf("the default model has %.2f million parameters", millions)
+	}
+}
+
 // Times are logit-normal.
 func TestTimes(t *testing.T) {
 	c := small()

@@ -32,7 +32,7 @@ class Block(nn.Module):
 
 
 class Rectified(nn.Module):
-    def __init__(self, vocabulary, text_len, side, channels, depth=8):
+    def __init__(self, vocabulary, text_len, side, channels, depth=6):
         super().__init__()
         self.text_len = text_len
         self.text, self.text_position = nn.Embedding(vocabulary + 1, DIM), nn.Parameter(torch.randn(text_len, DIM))

@@ -116,8 +116,8 @@ func FitMaskGIT(c *maskgit.Config, vocabulary, textLen int, codec models.Codec) 
 	c.ImageCodes, c.Height, c.Width = codec.CodebookSize(), codec.Grid(), codec.Grid()
 }
 
-// DefaultRectified returns settings for photos of birds with ten captions each: 10 million parameters, of which a step of
-// 32 pictures with captions of 32 tokens takes about 120 GFLOP. The data and the autoencoder decide the sizes of text and
+// DefaultRectified returns settings for photos of birds with ten captions each: 8 million parameters; a step of 32 pictures
+// with captions of 32 tokens takes about 94 GFLOP. The data and the autoencoder decide the sizes of text and
 // latent in Model, see [FitRectified].
 func DefaultRectified() Defaults[rectified.Config] {
 	c := train.DefaultConfig()
