@@ -70,11 +70,17 @@ func (t *Tensor) SiLU() *Tensor { return t.unary(kernel.SiLU, 0) }
 // Softplus returns ln(1+eᵗ).
 func (t *Tensor) Softplus() *Tensor { return t.unary(kernel.Softplus, 0) }
 
+// LogSigmoid returns ln(1/(1+e⁻ᵗ)), which is −Softplus(−t).
+func (t *Tensor) LogSigmoid() *Tensor { return t.Neg().Softplus().Neg() }
+
 // ClampMin returns max(t, lowest).
 func (t *Tensor) ClampMin(lowest float64) *Tensor { return t.unary(kernel.ClampMin, lowest) }
 
 // ClampMax returns min(t, highest).
 func (t *Tensor) ClampMax(highest float64) *Tensor { return t.unary(kernel.ClampMax, highest) }
+
+// Clamp returns min(max(t, lowest), highest). Its gradient is 0 where t is outside.
+func (t *Tensor) Clamp(lowest, highest float64) *Tensor { return t.ClampMin(lowest).ClampMax(highest) }
 
 // binary applies op to a and b with broadcasting; back adds to the operands' gradients.
 func binary(op kernel.Binary, a, b *Tensor, back func(y *Tensor, s kernel.Broadcast)) *Tensor {

@@ -33,6 +33,8 @@ func TestUnary(t *testing.T) {
 		"gelu":      {(*Tensor).GELU, func(x float64) float64 { return x / 2 * (1 + math.Erf(x/math.Sqrt2)) }},
 		"silu":      {(*Tensor).SiLU, func(x float64) float64 { return x * sigmoid(x) }},
 		"softplus":  {(*Tensor).Softplus, func(x float64) float64 { return math.Log(1 + math.Exp(x)) }},
+		"logSigm":   {(*Tensor).LogSigmoid, func(x float64) float64 { return math.Log(sigmoid(x)) }},
+		"clamp":     {func(x *Tensor) *Tensor { return x.Clamp(-0.5, 0.25) }, func(x float64) float64 { return min(max(x, -0.5), 0.25) }},
 		"clampMin":  {func(x *Tensor) *Tensor { return x.ClampMin(-0.25) }, func(x float64) float64 { return max(x, -0.25) }},
 		"clampMax":  {func(x *Tensor) *Tensor { return x.ClampMax(0.25) }, func(x float64) float64 { return min(x, 0.25) }},
 	}

@@ -160,6 +160,9 @@ func TestPassesAllocateNothing(t *testing.T) {
 	broadcast := kernel.Broadcast{Rank: 2, Shape: kernel.Dims{rows, n}, StrideA: kernel.Dims{n, 1}, StrideB: kernel.Dims{0, 1}}
 	params := []kernel.AdamParam{{P: x, G: gy, M: y, V: st}}
 	norm := kernel.BatchNorm{Rows: rows, Channels: n, Eps: 1e-5, Act: kernel.ActLeakyReLU, Slope: 0.2}
+	groups := kernel.GroupNorm{Pictures: 2, Pixels: rows / 2, Channels: n, Groups: 4, Eps: 1e-5, SiLU: true}
+	windows := kernel.Windows{N: 2, H: 30, W: 10, C: n, Factor: 2}
+	small := buffer(windows.Small())
 	index := make([]int32, n)
 	for column := range index {
 		index[column] = int32(column)
@@ -178,9 +181,16 @@ func TestPassesAllocateNothing(t *testing.T) {
 		d.Reduce(kernel.Sum, kernel.Span{Outer: 1, N: rows, Inner: n}, 1, x, gamma)
 		d.Copy(transposed, y, x)
 		d.AdamStep(kernel.Adam{Step: 1, Beta1: 0.9, Beta2: 0.9, GradScale: 1}, params)
+		d.GroupNorm(groups, x, gamma, gamma, y, mean, variance)
+		d.GroupNormGrad(groups, x, gamma, gamma, mean, variance, gy, gst.Slice(0, rows*n), gamma, gamma)
+		d.Upsample(windows, 1, small, y)
+		d.SumWindows(windows, 1, x, small)
+		d.MaxWindowsGrad(windows, x, small, y)
+		d.Blur(windows, x, small)
+		d.BlurGrad(windows, small, y)
 	}
 	step()
-	if allocated := cputest.Allocations(22, step); allocated > 22 {
-		t.Errorf("eleven kernels allocate %g times, want at most the pool's one or two each", allocated)
+	if allocated := cputest.Allocations(36, step); allocated > 36 {
+		t.Errorf("eighteen kernels allocate %g times, want at most the pool's one or two each", allocated)
 	}
 }

@@ -34,6 +34,10 @@ func (d *Device) Attention(a kernel.Attention, q, k, v, keep, y, logSum kernel.B
 	if a.Batch*a.Heads*a.Queries == 0 {
 		return
 	}
+	if attendsByProducts(a, keep) {
+		d.attendByProducts(a, q, k, v, y, logSum)
+		return
+	}
 	p := d.attending(a, q, k, v, keep)
 	p.y, p.logSum = y.Addr, logSum.Addr
 	p.vector = flag(attentionAligned(a, q, k, v))
@@ -52,10 +56,16 @@ func (d *Device) AttentionGrad(a kernel.Attention, q, k, v, keep, y, logSum, gy,
 	}
 	p := d.attending(a, q, k, v, keep)
 	p.result, p.gy, p.gq, p.gk, p.gv, p.logSum = y.Addr, gy.Addr, gq.Addr, gk.Addr, gv.Addr, logSum.Addr
+	var delta kernel.Buffer
 	if n := a.Batch * a.Heads * a.Queries; n > 0 {
-		p.delta = d.workspace("delta of attention", n).Addr
+		delta = d.workspace("delta of attention", n)
+		p.delta = delta.Addr
 		p.vector = flag(a.Dim%4 == 0 && aligned16(y.Addr, a.RowY, a.BatchY) && gy.Addr%16 == 0)
 		d.launch(function{"attention", "attend_delta"}, dim3{uint32((n + 31) / 32), 1, 1}, dim3{256, 1, 1}, 0, structArg(p), n)
+	}
+	if attendsByProducts(a, keep) {
+		d.attendGradByProducts(a, q, k, v, logSum, delta, gy, gq, gk, gv)
+		return
 	}
 	p.vector = flag(attentionAligned(a, q, k, v) && aligned16(gy.Addr, a.RowY, a.BatchY))
 	if width := tileWidth(a.Dim); width > 0 && wholeMask(a) {

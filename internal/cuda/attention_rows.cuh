@@ -4,7 +4,7 @@
 #include "attention_arguments.cuh"
 
 // These kernels are used if there are few queries, as in decoding; if the queries and keys are a part of those of the mask; or
-// if heads are wider than the tiled kernels allow. A block has a query (or a key, for its gradients) and treats CHUNK keys at a
+// if masked heads are wider than the tiled kernels allow. A block has a query (or a key, for its gradients) and treats CHUNK keys at a
 // time. First it computes all inner products, with 8 threads each. Then it sums up rows: each thread has one feature, of every
 // slices-th row.
 

@@ -96,6 +96,29 @@ func TestEveryHead(t *testing.T) {
 	})
 }
 
+// TestWideHeads has heads for products instead of tiles: several of them, in parts of the sequences, and many rows of scores.
+func TestWideHeads(t *testing.T) {
+	most := mostScores
+	defer func() { mostScores = most }()
+	atPrecision(t, func(t *testing.T, precision kernel.Precision) {
+		for _, size := range []struct{ batch, heads, n, dim, most int }{{3, 2, 20, 130, 2 * 20 * 20}, {4, 1, 34, 132, most}} {
+			mostScores = size.most
+			compare(t, 20*tolerances[precision], func(p *pair) {
+				width, tokens := size.heads*size.dim, size.batch*size.n
+				a := kernel.Attention{Batch: size.batch, Heads: size.heads, Dim: size.dim, Queries: size.n, Keys: size.n, Scale: 1 / math.Sqrt(float64(size.dim))}
+				a.RowQ, a.RowK, a.RowV, a.RowY = 3*width, 3*width, 3*width, width
+				a.BatchQ, a.BatchK, a.BatchV, a.BatchY = 3*width*size.n, 3*width*size.n, 3*width*size.n, width*size.n
+				qkv, gy := p.in(3*width*tokens, 1, 0), p.in(width*tokens, 1, 0)
+				q, k, v := qkv, skip(qkv, width), skip(qkv, 2*width)
+				y, logSum, g := p.out(width*tokens), p.out(size.heads*tokens), p.out(qkv.Len)
+				p.Attention(a, q, k, v, kernel.Buffer{}, y, kernel.Buffer{})
+				p.Attention(a, q, k, v, kernel.Buffer{}, y, logSum)
+				p.AttentionGrad(a, q, k, v, kernel.Buffer{}, y, logSum, gy, g, skip(g, width), skip(g, 2*width))
+			})
+		}
+	})
+}
+
 // TestEverySkinny computes skinny products of each number of rows, with both layouts of the large operand, and with depths of one
 // part and of several.
 func TestEverySkinny(t *testing.T) {

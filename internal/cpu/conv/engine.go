@@ -1,5 +1,5 @@
 // Package conv computes float32 convolutions and their gradients on the processor, in one of three ways: directly as products
-// (implicit GEMM), by rows of the kernel for inputs of few channels, or by Winograd's minimal filtering.
+// (implicit GEMM), by rows of the kernel for inputs or results of few channels, or by Winograd's minimal filtering.
 package conv
 
 import (
@@ -27,6 +27,7 @@ type Engine struct {
 
 	transformed []float32 // weights for Winograd's algorithm, unless they are kept
 	zeros       []float32 // a pixel outside an image
+	kernel      []float32 // reversed, for few outputs
 }
 
 // worker is the scratch memory of a worker.
@@ -74,6 +75,8 @@ func (p *Engine) Forward(c kernel.Conv, x, w, bias, y []float32) {
 		p.winogradForward(c, f, x, w, bias, y)
 	} else if p.fewChannels(c) {
 		p.forwardFewChannels(c, x, w, bias, y)
+	} else if p.fewOutputs(c) {
+		p.forwardFewOutputs(c, x, w, bias, y)
 	} else {
 		p.directForward(c, x, w, bias, y)
 	}
@@ -87,6 +90,8 @@ func (p *Engine) BackwardInput(c kernel.Conv, gy, w, bias, gx []float32) {
 		p.winogradBackwardInput(c, f, gy, w, bias, gx)
 	} else if p.fewChannels(c) {
 		p.backwardInputFewChannels(c, gy, w, bias, gx)
+	} else if p.fewOutputs(c) {
+		p.backwardInputFewOutputs(c, gy, w, bias, gx)
 	} else {
 		p.directBackwardInput(c, gy, w, bias, gx)
 	}
@@ -100,6 +105,8 @@ func (p *Engine) BackwardWeight(c kernel.Conv, x, gy, gw []float32) {
 		p.winogradBackwardWeight(c, f, x, gy, gw)
 	} else if p.fewChannels(c) {
 		p.backwardWeightFewChannels(c, x, gy, gw)
+	} else if p.fewOutputs(c) {
+		p.backwardWeightFewOutputs(c, x, gy, gw)
 	} else {
 		p.directBackwardWeight(c, x, gy, gw)
 	}

@@ -39,6 +39,7 @@ type Passes struct {
 	Max              func(x []float32) float32                     // −∞ of none
 	ExpShift         func(shift float32, x, y []float32) float64   // y = exp(x − shift); returns Σ y
 	SumExp           func(shift float32, x []float32) float64      // Σ exp(x − shift)
+	TakeLargest      func(x, largest, rest, gx []float32)          // gx = rest where x is largest or NaN, else 0; rest −= gx
 	SoftmaxGrad      func(dot float32, y, gy, gx []float32)        // gx = y·(gy − dot)
 	LogSoftmaxGrad   func(sum float32, y, gy, gx []float32)        // gx = gy − exp(y)·sum
 
@@ -52,7 +53,9 @@ type Passes struct {
 	Normalise           func(rows int, x, mean, scale, shift, y []float32) // y = (x−mean)·scale + shift
 	NormaliseReLU       func(rows int, x, mean, scale, shift, y []float32)
 	NormaliseLeaky      func(rows int, slope float32, x, mean, scale, shift, y []float32)
-	NormaliseGrad       func(rows int, x, gy, mean, a, b, c, gx []float32) // gx = a·g + b·(x−mean) + c
+	NormaliseSiLU       func(rows int, x, mean, scale, shift, y []float32)
+	NormaliseSiLUGrad   func(rows int, x, gy, mean, scale, shift, g []float32) // g = gy·silu'((x−mean)·scale + shift)
+	NormaliseGrad       func(rows int, x, gy, mean, a, b, c, gx []float32)     // gx = a·g + b·(x−mean) + c
 	NormaliseGradLeaky  func(rows int, slope float32, x, y, gy, mean, a, b, c, gx []float32)
 
 	// Layer normalisation of one row, with x̂ = (x−mean)·rstd.

@@ -116,3 +116,8 @@ func scaledDifferenceAVX2(factor float32, a []float32, b []float32, y []float32)
 //
 //go:noescape
 func smoothL1GradAVX2(beta float32, factor float32, a []float32, b []float32, y []float32)
+
+// takeLargestAVX2 sets gx to rest where x is largest or NaN, and rest to 0 there; gx is 0 elsewhere.
+//
+//go:noescape
+func takeLargestAVX2(x []float32, largest []float32, rest []float32, gx []float32)

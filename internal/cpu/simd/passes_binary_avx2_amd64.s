@@ -1409,6 +1409,107 @@ finished115:
 	VZEROUPPER
 	RET
 
+// func takeLargestAVX2(x []float32, largest []float32, rest []float32, gx []float32)
+// Requires: AVX
+TEXT ·takeLargestAVX2(SB), NOSPLIT, $0-96
+	MOVQ gx_len+80(FP), AX
+	MOVQ x_base+0(FP), CX
+	MOVQ largest_base+24(FP), DX
+	MOVQ rest_base+48(FP), BX
+	MOVQ gx_base+72(FP), SI
+	XORQ DI, DI
+	MOVQ AX, R8
+	SUBQ $+16, R8
+
+loop116:
+	CMPQ      DI, R8
+	JGT       done117
+	VMOVUPS   (CX)(DI*4), Y0
+	VMOVUPS   (BX)(DI*4), Y1
+	VCMPPS    $0x00, (DX)(DI*4), Y0, Y2
+	VCMPPS    $0x03, Y0, Y0, Y3
+	VXORPS    Y4, Y4, Y4
+	VBLENDVPS Y3, Y1, Y4, Y3
+	VBLENDVPS Y2, Y1, Y3, Y2
+	VMOVUPS   Y2, (SI)(DI*4)
+	VCMPPS    $0x00, (DX)(DI*4), Y0, Y2
+	VXORPS    Y3, Y3, Y3
+	VCMPPS    $0x03, Y0, Y0, Y0
+	VXORPS    Y4, Y4, Y4
+	VBLENDVPS Y0, Y4, Y1, Y0
+	VBLENDVPS Y2, Y3, Y0, Y0
+	VMOVUPS   Y0, (BX)(DI*4)
+	VMOVUPS   32(CX)(DI*4), Y0
+	VMOVUPS   32(BX)(DI*4), Y1
+	VCMPPS    $0x00, 32(DX)(DI*4), Y0, Y2
+	VCMPPS    $0x03, Y0, Y0, Y3
+	VXORPS    Y4, Y4, Y4
+	VBLENDVPS Y3, Y1, Y4, Y3
+	VBLENDVPS Y2, Y1, Y3, Y2
+	VMOVUPS   Y2, 32(SI)(DI*4)
+	VCMPPS    $0x00, 32(DX)(DI*4), Y0, Y2
+	VXORPS    Y3, Y3, Y3
+	VCMPPS    $0x03, Y0, Y0, Y0
+	VXORPS    Y4, Y4, Y4
+	VBLENDVPS Y0, Y4, Y1, Y0
+	VBLENDVPS Y2, Y3, Y0, Y0
+	VMOVUPS   Y0, 32(BX)(DI*4)
+	ADDQ      $+16, DI
+	JMP       loop116
+
+done117:
+	MOVQ AX, R8
+	SUBQ $+8, R8
+
+loop118:
+	CMPQ      DI, R8
+	JGT       done119
+	VMOVUPS   (CX)(DI*4), Y0
+	VMOVUPS   (BX)(DI*4), Y1
+	VCMPPS    $0x00, (DX)(DI*4), Y0, Y2
+	VCMPPS    $0x03, Y0, Y0, Y3
+	VXORPS    Y4, Y4, Y4
+	VBLENDVPS Y3, Y1, Y4, Y3
+	VBLENDVPS Y2, Y1, Y3, Y2
+	VMOVUPS   Y2, (SI)(DI*4)
+	VCMPPS    $0x00, (DX)(DI*4), Y0, Y2
+	VXORPS    Y3, Y3, Y3
+	VCMPPS    $0x03, Y0, Y0, Y0
+	VXORPS    Y4, Y4, Y4
+	VBLENDVPS Y0, Y4, Y1, Y0
+	VBLENDVPS Y2, Y3, Y0, Y0
+	VMOVUPS   Y0, (BX)(DI*4)
+	ADDQ      $+8, DI
+	JMP       loop118
+
+done119:
+	SUBQ       AX, DI
+	JEQ        finished120
+	LEAQ       tails<>+32(SB), R8
+	VMOVUPS    (R8)(DI*4), Y0
+	ADDQ       AX, DI
+	VMASKMOVPS (CX)(DI*4), Y0, Y1
+	VMASKMOVPS (BX)(DI*4), Y0, Y2
+	VMASKMOVPS (DX)(DI*4), Y0, Y3
+	VCMPPS     $0x00, Y3, Y1, Y3
+	VCMPPS     $0x03, Y1, Y1, Y4
+	VXORPS     Y5, Y5, Y5
+	VBLENDVPS  Y4, Y2, Y5, Y4
+	VBLENDVPS  Y3, Y2, Y4, Y3
+	VMASKMOVPS Y3, Y0, (SI)(DI*4)
+	VMASKMOVPS (DX)(DI*4), Y0, Y3
+	VCMPPS     $0x00, Y3, Y1, Y3
+	VXORPS     Y4, Y4, Y4
+	VCMPPS     $0x03, Y1, Y1, Y1
+	VXORPS     Y5, Y5, Y5
+	VBLENDVPS  Y1, Y5, Y2, Y1
+	VBLENDVPS  Y3, Y4, Y1, Y1
+	VMASKMOVPS Y1, Y0, (BX)(DI*4)
+
+finished120:
+	VZEROUPPER
+	RET
+
 DATA constants<>+0(SB)/4, $0xbf800000
 DATA constants<>+4(SB)/4, $0xbf800000
 DATA constants<>+8(SB)/4, $0xbf800000

@@ -116,3 +116,8 @@ func scaledDifferenceAVX512(factor float32, a []float32, b []float32, y []float3
 //
 //go:noescape
 func smoothL1GradAVX512(beta float32, factor float32, a []float32, b []float32, y []float32)
+
+// takeLargestAVX512 sets gx to rest where x is largest or NaN, and rest to 0 there; gx is 0 elsewhere.
+//
+//go:noescape
+func takeLargestAVX512(x []float32, largest []float32, rest []float32, gx []float32)

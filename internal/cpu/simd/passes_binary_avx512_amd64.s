@@ -1470,6 +1470,110 @@ finished115:
 	VZEROUPPER
 	RET
 
+// func takeLargestAVX512(x []float32, largest []float32, rest []float32, gx []float32)
+// Requires: AVX, AVX512F, BMI2
+TEXT ·takeLargestAVX512(SB), NOSPLIT, $0-96
+	MOVQ gx_len+80(FP), AX
+	MOVQ x_base+0(FP), CX
+	MOVQ largest_base+24(FP), DX
+	MOVQ rest_base+48(FP), BX
+	MOVQ gx_base+72(FP), SI
+	XORQ DI, DI
+	MOVQ AX, R8
+	SUBQ $+32, R8
+
+loop116:
+	CMPQ      DI, R8
+	JGT       done117
+	VMOVUPS   (CX)(DI*4), Z0
+	VMOVUPS   (BX)(DI*4), Z1
+	VCMPPS    $0x00, (DX)(DI*4), Z0, K1
+	VCMPPS    $0x03, Z0, Z0, K2
+	VPXORD    Z2, Z2, Z2
+	VBLENDMPS Z1, Z2, K2, Z3
+	VBLENDMPS Z1, Z3, K1, Z4
+	VMOVUPS   Z4, (SI)(DI*4)
+	VCMPPS    $0x00, (DX)(DI*4), Z0, K1
+	VPXORD    Z5, Z5, Z5
+	VCMPPS    $0x03, Z0, Z0, K2
+	VPXORD    Z6, Z6, Z6
+	VBLENDMPS Z6, Z1, K2, Z7
+	VBLENDMPS Z5, Z7, K1, Z8
+	VMOVUPS   Z8, (BX)(DI*4)
+	VMOVUPS   64(CX)(DI*4), Z0
+	VMOVUPS   64(BX)(DI*4), Z1
+	VCMPPS    $0x00, 64(DX)(DI*4), Z0, K1
+	VCMPPS    $0x03, Z0, Z0, K2
+	VPXORD    Z9, Z9, Z9
+	VBLENDMPS Z1, Z9, K2, Z10
+	VBLENDMPS Z1, Z10, K1, Z11
+	VMOVUPS   Z11, 64(SI)(DI*4)
+	VCMPPS    $0x00, 64(DX)(DI*4), Z0, K1
+	VPXORD    Z12, Z12, Z12
+	VCMPPS    $0x03, Z0, Z0, K2
+	VPXORD    Z13, Z13, Z13
+	VBLENDMPS Z13, Z1, K2, Z14
+	VBLENDMPS Z12, Z14, K1, Z15
+	VMOVUPS   Z15, 64(BX)(DI*4)
+	ADDQ      $+32, DI
+	JMP       loop116
+
+done117:
+	MOVQ AX, R8
+	SUBQ $+16, R8
+
+loop118:
+	CMPQ      DI, R8
+	JGT       done119
+	VMOVUPS   (CX)(DI*4), Z0
+	VMOVUPS   (BX)(DI*4), Z1
+	VCMPPS    $0x00, (DX)(DI*4), Z0, K1
+	VCMPPS    $0x03, Z0, Z0, K2
+	VPXORD    Z16, Z16, Z16
+	VBLENDMPS Z1, Z16, K2, Z17
+	VBLENDMPS Z1, Z17, K1, Z18
+	VMOVUPS   Z18, (SI)(DI*4)
+	VCMPPS    $0x00, (DX)(DI*4), Z0, K1
+	VPXORD    Z19, Z19, Z19
+	VCMPPS    $0x03, Z0, Z0, K2
+	VPXORD    Z20, Z20, Z20
+	VBLENDMPS Z20, Z1, K2, Z21
+	VBLENDMPS Z19, Z21, K1, Z22
+	VMOVUPS   Z22, (BX)(DI*4)
+	ADDQ      $+16, DI
+	JMP       loop118
+
+done119:
+	SUBQ      AX, DI
+	JEQ       finished120
+	MOVQ      DI, R8
+	NEGQ      R8
+	MOVQ      $-1, R9
+	BZHIQ     R8, R9, R9
+	KMOVW     R9, K1
+	ADDQ      AX, DI
+	VMOVUPS.Z (CX)(DI*4), K1, Z0
+	VMOVUPS.Z (BX)(DI*4), K1, Z1
+	VMOVUPS.Z (DX)(DI*4), K1, Z2
+	VCMPPS    $0x00, Z2, Z0, K2
+	VCMPPS    $0x03, Z0, Z0, K3
+	VPXORD    Z23, Z23, Z23
+	VBLENDMPS Z1, Z23, K3, Z24
+	VBLENDMPS Z1, Z24, K2, Z25
+	VMOVUPS   Z25, K1, (SI)(DI*4)
+	VMOVUPS.Z (DX)(DI*4), K1, Z2
+	VCMPPS    $0x00, Z2, Z0, K2
+	VPXORD    Z26, Z26, Z26
+	VCMPPS    $0x03, Z0, Z0, K3
+	VPXORD    Z27, Z27, Z27
+	VBLENDMPS Z27, Z1, K3, Z28
+	VBLENDMPS Z26, Z28, K2, Z29
+	VMOVUPS   Z29, K1, (BX)(DI*4)
+
+finished120:
+	VZEROUPPER
+	RET
+
 DATA constants<>+0(SB)/4, $0xbf800000
 DATA constants<>+4(SB)/4, $0x3f800000
 GLOBL constants<>(SB), RODATA|NOPTR, $8

@@ -42,6 +42,16 @@ func normaliseReLUAVX2(rows int, x []float32, mean []float32, scale []float32, s
 //go:noescape
 func normaliseLeakyAVX2(rows int, slope float32, x []float32, mean []float32, scale []float32, shift []float32, y []float32)
 
+// normaliseSiLUAVX2 sets y = act((x − mean[c])·scale[c] + shift[c]) for rows of len(mean) columns; y may be x.
+//
+//go:noescape
+func normaliseSiLUAVX2(rows int, x []float32, mean []float32, scale []float32, shift []float32, y []float32)
+
+// normaliseSiLUGradAVX2 sets g = gy·silu'((x − mean[c])·scale[c] + shift[c]); g may be gy.
+//
+//go:noescape
+func normaliseSiLUGradAVX2(rows int, x []float32, gy []float32, mean []float32, scale []float32, shift []float32, g []float32)
+
 // normaliseGradAVX2 sets gx = a[c]·g + b[c]·(x − mean[c]) + c[c], with g as in ColumnGradSums; gx may be gy.
 //
 //go:noescape

@@ -775,6 +775,261 @@ rows67:
 	VZEROUPPER
 	RET
 
+// func normaliseSiLUAVX2(rows int, x []float32, mean []float32, scale []float32, shift []float32, y []float32)
+// Requires: AVX, AVX2, FMA3
+TEXT ·normaliseSiLUAVX2(SB), NOSPLIT, $0-128
+	MOVQ mean_base+32(FP), AX
+	MOVQ scale_base+56(FP), CX
+	MOVQ shift_base+80(FP), DX
+	MOVQ rows+0(FP), BX
+	MOVQ mean_len+40(FP), SI
+	MOVQ x_base+8(FP), DI
+	MOVQ y_base+104(FP), R8
+
+row71:
+	SUBQ $+1, BX
+	JLT  rows72
+	XORQ R9, R9
+	MOVQ SI, R10
+	SUBQ $+8, R10
+
+loop73:
+	CMPQ         R9, R10
+	JGT          done74
+	VMOVUPS      (DI)(R9*4), Y0
+	VSUBPS       (AX)(R9*4), Y0, Y0
+	VMOVUPS      (CX)(R9*4), Y1
+	VFMADD213PS  (DX)(R9*4), Y1, Y0
+	VORPS        constants<>+32(SB), Y0, Y1
+	VBROADCASTSS constants<>+64(SB), Y2
+	VMAXPS       Y1, Y2, Y1
+	VBROADCASTSS constants<>+96(SB), Y2
+	VMINPS       Y1, Y2, Y1
+	VMULPS       constants<>+128(SB), Y1, Y2
+	VROUNDPS     $0x00, Y2, Y2
+	VMOVAPS      Y1, Y1
+	VFNMADD231PS constants<>+160(SB), Y2, Y1
+	VFNMADD231PS constants<>+192(SB), Y2, Y1
+	VBROADCASTSS constants<>+224(SB), Y3
+	VFMADD213PS  constants<>+256(SB), Y1, Y3
+	VFMADD213PS  constants<>+288(SB), Y1, Y3
+	VFMADD213PS  constants<>+320(SB), Y1, Y3
+	VFMADD213PS  constants<>+352(SB), Y1, Y3
+	VFMADD213PS  constants<>+384(SB), Y1, Y3
+	VMULPS       Y1, Y1, Y4
+	VFMADD213PS  Y1, Y4, Y3
+	VADDPS       constants<>+416(SB), Y3, Y1
+	VCVTPS2DQ    Y2, Y2
+	VPSRAD       $0x01, Y2, Y3
+	VPSUBD       Y3, Y2, Y2
+	VPSLLD       $0x17, Y3, Y3
+	VBROADCASTSS constants<>+416(SB), Y4
+	VPADDD       Y4, Y3, Y3
+	VMULPS       Y3, Y1, Y1
+	VPSLLD       $0x17, Y2, Y2
+	VBROADCASTSS constants<>+416(SB), Y3
+	VPADDD       Y3, Y2, Y2
+	VMULPS       Y2, Y1, Y1
+	VBROADCASTSS constants<>+416(SB), Y2
+	VBLENDVPS    Y0, Y1, Y2, Y2
+	VADDPS       constants<>+416(SB), Y1, Y1
+	VDIVPS       Y1, Y2, Y1
+	VMULPS       Y0, Y1, Y0
+	VMOVUPS      Y0, (R8)(R9*4)
+	ADDQ         $+8, R9
+	JMP          loop73
+
+done74:
+	SUBQ         SI, R9
+	JEQ          finished75
+	LEAQ         tails<>+32(SB), R10
+	VMOVUPS      (R10)(R9*4), Y0
+	ADDQ         SI, R9
+	VMASKMOVPS   (DI)(R9*4), Y0, Y1
+	VMASKMOVPS   (AX)(R9*4), Y0, Y2
+	VSUBPS       Y2, Y1, Y1
+	VMASKMOVPS   (CX)(R9*4), Y0, Y2
+	VMASKMOVPS   (DX)(R9*4), Y0, Y3
+	VFMADD213PS  Y3, Y2, Y1
+	VORPS        constants<>+32(SB), Y1, Y2
+	VBROADCASTSS constants<>+64(SB), Y3
+	VMAXPS       Y2, Y3, Y2
+	VBROADCASTSS constants<>+96(SB), Y3
+	VMINPS       Y2, Y3, Y2
+	VMULPS       constants<>+128(SB), Y2, Y3
+	VROUNDPS     $0x00, Y3, Y3
+	VMOVAPS      Y2, Y2
+	VFNMADD231PS constants<>+160(SB), Y3, Y2
+	VFNMADD231PS constants<>+192(SB), Y3, Y2
+	VBROADCASTSS constants<>+224(SB), Y4
+	VFMADD213PS  constants<>+256(SB), Y2, Y4
+	VFMADD213PS  constants<>+288(SB), Y2, Y4
+	VFMADD213PS  constants<>+320(SB), Y2, Y4
+	VFMADD213PS  constants<>+352(SB), Y2, Y4
+	VFMADD213PS  constants<>+384(SB), Y2, Y4
+	VMULPS       Y2, Y2, Y5
+	VFMADD213PS  Y2, Y5, Y4
+	VADDPS       constants<>+416(SB), Y4, Y2
+	VCVTPS2DQ    Y3, Y3
+	VPSRAD       $0x01, Y3, Y4
+	VPSUBD       Y4, Y3, Y3
+	VPSLLD       $0x17, Y4, Y4
+	VBROADCASTSS constants<>+416(SB), Y5
+	VPADDD       Y5, Y4, Y4
+	VMULPS       Y4, Y2, Y2
+	VPSLLD       $0x17, Y3, Y3
+	VBROADCASTSS constants<>+416(SB), Y4
+	VPADDD       Y4, Y3, Y3
+	VMULPS       Y3, Y2, Y2
+	VBROADCASTSS constants<>+416(SB), Y3
+	VBLENDVPS    Y1, Y2, Y3, Y3
+	VADDPS       constants<>+416(SB), Y2, Y2
+	VDIVPS       Y2, Y3, Y2
+	VMULPS       Y1, Y2, Y1
+	VMASKMOVPS   Y1, Y0, (R8)(R9*4)
+
+finished75:
+	LEAQ (DI)(SI*4), DI
+	LEAQ (R8)(SI*4), R8
+	JMP  row71
+
+rows72:
+	VZEROUPPER
+	RET
+
+// func normaliseSiLUGradAVX2(rows int, x []float32, gy []float32, mean []float32, scale []float32, shift []float32, g []float32)
+// Requires: AVX, AVX2, FMA3
+TEXT ·normaliseSiLUGradAVX2(SB), NOSPLIT, $0-152
+	MOVQ mean_base+56(FP), AX
+	MOVQ scale_base+80(FP), CX
+	MOVQ shift_base+104(FP), DX
+	MOVQ rows+0(FP), BX
+	MOVQ mean_len+64(FP), SI
+	MOVQ x_base+8(FP), DI
+	MOVQ gy_base+32(FP), R8
+	MOVQ g_base+128(FP), R9
+
+row76:
+	SUBQ $+1, BX
+	JLT  rows77
+	XORQ R10, R10
+	MOVQ SI, R11
+	SUBQ $+8, R11
+
+loop78:
+	CMPQ         R10, R11
+	JGT          done79
+	VMOVUPS      (DI)(R10*4), Y0
+	VSUBPS       (AX)(R10*4), Y0, Y0
+	VMOVUPS      (CX)(R10*4), Y1
+	VFMADD213PS  (DX)(R10*4), Y1, Y0
+	VORPS        constants<>+32(SB), Y0, Y1
+	VBROADCASTSS constants<>+64(SB), Y2
+	VMAXPS       Y1, Y2, Y1
+	VBROADCASTSS constants<>+96(SB), Y2
+	VMINPS       Y1, Y2, Y1
+	VMULPS       constants<>+128(SB), Y1, Y2
+	VROUNDPS     $0x00, Y2, Y2
+	VMOVAPS      Y1, Y1
+	VFNMADD231PS constants<>+160(SB), Y2, Y1
+	VFNMADD231PS constants<>+192(SB), Y2, Y1
+	VBROADCASTSS constants<>+224(SB), Y3
+	VFMADD213PS  constants<>+256(SB), Y1, Y3
+	VFMADD213PS  constants<>+288(SB), Y1, Y3
+	VFMADD213PS  constants<>+320(SB), Y1, Y3
+	VFMADD213PS  constants<>+352(SB), Y1, Y3
+	VFMADD213PS  constants<>+384(SB), Y1, Y3
+	VMULPS       Y1, Y1, Y4
+	VFMADD213PS  Y1, Y4, Y3
+	VADDPS       constants<>+416(SB), Y3, Y1
+	VCVTPS2DQ    Y2, Y2
+	VPSRAD       $0x01, Y2, Y3
+	VPSUBD       Y3, Y2, Y2
+	VPSLLD       $0x17, Y3, Y3
+	VBROADCASTSS constants<>+416(SB), Y4
+	VPADDD       Y4, Y3, Y3
+	VMULPS       Y3, Y1, Y1
+	VPSLLD       $0x17, Y2, Y2
+	VBROADCASTSS constants<>+416(SB), Y3
+	VPADDD       Y3, Y2, Y2
+	VMULPS       Y2, Y1, Y1
+	VBROADCASTSS constants<>+416(SB), Y2
+	VBLENDVPS    Y0, Y1, Y2, Y2
+	VADDPS       constants<>+416(SB), Y1, Y1
+	VDIVPS       Y1, Y2, Y1
+	VBROADCASTSS constants<>+416(SB), Y2
+	VSUBPS       Y1, Y2, Y2
+	VFMADD213PS  constants<>+416(SB), Y0, Y2
+	VMULPS       Y2, Y1, Y0
+	VMULPS       (R8)(R10*4), Y0, Y0
+	VMOVUPS      Y0, (R9)(R10*4)
+	ADDQ         $+8, R10
+	JMP          loop78
+
+done79:
+	SUBQ         SI, R10
+	JEQ          finished80
+	LEAQ         tails<>+32(SB), R11
+	VMOVUPS      (R11)(R10*4), Y0
+	ADDQ         SI, R10
+	VMASKMOVPS   (DI)(R10*4), Y0, Y1
+	VMASKMOVPS   (AX)(R10*4), Y0, Y2
+	VSUBPS       Y2, Y1, Y1
+	VMASKMOVPS   (CX)(R10*4), Y0, Y2
+	VMASKMOVPS   (DX)(R10*4), Y0, Y3
+	VFMADD213PS  Y3, Y2, Y1
+	VORPS        constants<>+32(SB), Y1, Y2
+	VBROADCASTSS constants<>+64(SB), Y3
+	VMAXPS       Y2, Y3, Y2
+	VBROADCASTSS constants<>+96(SB), Y3
+	VMINPS       Y2, Y3, Y2
+	VMULPS       constants<>+128(SB), Y2, Y3
+	VROUNDPS     $0x00, Y3, Y3
+	VMOVAPS      Y2, Y2
+	VFNMADD231PS constants<>+160(SB), Y3, Y2
+	VFNMADD231PS constants<>+192(SB), Y3, Y2
+	VBROADCASTSS constants<>+224(SB), Y4
+	VFMADD213PS  constants<>+256(SB), Y2, Y4
+	VFMADD213PS  constants<>+288(SB), Y2, Y4
+	VFMADD213PS  constants<>+320(SB), Y2, Y4
+	VFMADD213PS  constants<>+352(SB), Y2, Y4
+	VFMADD213PS  constants<>+384(SB), Y2, Y4
+	VMULPS       Y2, Y2, Y5
+	VFMADD213PS  Y2, Y5, Y4
+	VADDPS       constants<>+416(SB), Y4, Y2
+	VCVTPS2DQ    Y3, Y3
+	VPSRAD       $0x01, Y3, Y4
+	VPSUBD       Y4, Y3, Y3
+	VPSLLD       $0x17, Y4, Y4
+	VBROADCASTSS constants<>+416(SB), Y5
+	VPADDD       Y5, Y4, Y4
+	VMULPS       Y4, Y2, Y2
+	VPSLLD       $0x17, Y3, Y3
+	VBROADCASTSS constants<>+416(SB), Y4
+	VPADDD       Y4, Y3, Y3
+	VMULPS       Y3, Y2, Y2
+	VBROADCASTSS constants<>+416(SB), Y3
+	VBLENDVPS    Y1, Y2, Y3, Y3
+	VADDPS       constants<>+416(SB), Y2, Y2
+	VDIVPS       Y2, Y3, Y2
+	VBROADCASTSS constants<>+416(SB), Y3
+	VSUBPS       Y2, Y3, Y3
+	VFMADD213PS  constants<>+416(SB), Y1, Y3
+	VMULPS       Y3, Y2, Y1
+	VMASKMOVPS   (R8)(R10*4), Y0, Y2
+	VMULPS       Y2, Y1, Y1
+	VMASKMOVPS   Y1, Y0, (R9)(R10*4)
+
+finished80:
+	LEAQ (DI)(SI*4), DI
+	LEAQ (R8)(SI*4), R8
+	LEAQ (R9)(SI*4), R9
+	JMP  row76
+
+rows77:
+	VZEROUPPER
+	RET
+
 // func normaliseGradAVX2(rows int, x []float32, gy []float32, mean []float32, a []float32, b []float32, c []float32, gx []float32)
 // Requires: AVX, FMA3
 TEXT ·normaliseGradAVX2(SB), NOSPLIT, $0-176
@@ -788,16 +1043,16 @@ TEXT ·normaliseGradAVX2(SB), NOSPLIT, $0-176
 	MOVQ gy_base+32(FP), R9
 	MOVQ gx_base+152(FP), R10
 
-row71:
+row81:
 	SUBQ $+1, SI
-	JLT  rows72
+	JLT  rows82
 	XORQ R11, R11
 	MOVQ DI, R12
 	SUBQ $+8, R12
 
-loop73:
+loop83:
 	CMPQ        R11, R12
-	JGT         done74
+	JGT         done84
 	VMOVUPS     (R9)(R11*4), Y0
 	VMOVUPS     (R8)(R11*4), Y1
 	VSUBPS      (AX)(R11*4), Y1, Y1
@@ -806,11 +1061,11 @@ loop73:
 	VFMADD231PS (CX)(R11*4), Y0, Y1
 	VMOVUPS     Y1, (R10)(R11*4)
 	ADDQ        $+8, R11
-	JMP         loop73
+	JMP         loop83
 
-done74:
+done84:
 	SUBQ        DI, R11
-	JEQ         finished75
+	JEQ         finished85
 	LEAQ        tails<>+32(SB), R12
 	VMOVUPS     (R12)(R11*4), Y0
 	ADDQ        DI, R11
@@ -825,13 +1080,13 @@ done74:
 	VFMADD231PS Y3, Y1, Y2
 	VMASKMOVPS  Y2, Y0, (R10)(R11*4)
 
-finished75:
+finished85:
 	LEAQ (R8)(DI*4), R8
 	LEAQ (R9)(DI*4), R9
 	LEAQ (R10)(DI*4), R10
-	JMP  row71
+	JMP  row81
 
-rows72:
+rows82:
 	VZEROUPPER
 	RET
 
@@ -849,16 +1104,16 @@ TEXT ·normaliseGradLeakyAVX2(SB), NOSPLIT, $0-208
 	MOVQ gx_base+184(FP), R10
 	MOVQ y_base+40(FP), R11
 
-row76:
+row86:
 	SUBQ $+1, SI
-	JLT  rows77
+	JLT  rows87
 	XORQ R12, R12
 	MOVQ DI, R13
 	SUBQ $+8, R13
 
-loop78:
+loop88:
 	CMPQ         R12, R13
-	JGT          done79
+	JGT          done89
 	VMOVUPS      (R9)(R12*4), Y0
 	VMOVUPS      (R11)(R12*4), Y1
 	VXORPS       Y2, Y2, Y2
@@ -873,11 +1128,11 @@ loop78:
 	VFMADD231PS  (CX)(R12*4), Y0, Y1
 	VMOVUPS      Y1, (R10)(R12*4)
 	ADDQ         $+8, R12
-	JMP          loop78
+	JMP          loop88
 
-done79:
+done89:
 	SUBQ         DI, R12
-	JEQ          finished80
+	JEQ          finished90
 	LEAQ         tails<>+32(SB), R13
 	VMOVUPS      (R13)(R12*4), Y0
 	ADDQ         DI, R12
@@ -898,14 +1153,14 @@ done79:
 	VFMADD231PS  Y3, Y1, Y2
 	VMASKMOVPS   Y2, Y0, (R10)(R12*4)
 
-finished80:
+finished90:
 	LEAQ (R8)(DI*4), R8
 	LEAQ (R9)(DI*4), R9
 	LEAQ (R10)(DI*4), R10
 	LEAQ (R11)(DI*4), R11
-	JMP  row76
+	JMP  row86
 
-rows77:
+rows87:
 	VZEROUPPER
 	RET
 
@@ -917,7 +1172,111 @@ DATA constants<>+16(SB)/4, $0xff800000
 DATA constants<>+20(SB)/4, $0xff800000
 DATA constants<>+24(SB)/4, $0xff800000
 DATA constants<>+28(SB)/4, $0xff800000
-GLOBL constants<>(SB), RODATA|NOPTR, $32
+DATA constants<>+32(SB)/4, $0x80000000
+DATA constants<>+36(SB)/4, $0x80000000
+DATA constants<>+40(SB)/4, $0x80000000
+DATA constants<>+44(SB)/4, $0x80000000
+DATA constants<>+48(SB)/4, $0x80000000
+DATA constants<>+52(SB)/4, $0x80000000
+DATA constants<>+56(SB)/4, $0x80000000
+DATA constants<>+60(SB)/4, $0x80000000
+DATA constants<>+64(SB)/4, $0xc2d10000
+DATA constants<>+68(SB)/4, $0xc2d10000
+DATA constants<>+72(SB)/4, $0xc2d10000
+DATA constants<>+76(SB)/4, $0xc2d10000
+DATA constants<>+80(SB)/4, $0xc2d10000
+DATA constants<>+84(SB)/4, $0xc2d10000
+DATA constants<>+88(SB)/4, $0xc2d10000
+DATA constants<>+92(SB)/4, $0xc2d10000
+DATA constants<>+96(SB)/4, $0x42b20000
+DATA constants<>+100(SB)/4, $0x42b20000
+DATA constants<>+104(SB)/4, $0x42b20000
+DATA constants<>+108(SB)/4, $0x42b20000
+DATA constants<>+112(SB)/4, $0x42b20000
+DATA constants<>+116(SB)/4, $0x42b20000
+DATA constants<>+120(SB)/4, $0x42b20000
+DATA constants<>+124(SB)/4, $0x42b20000
+DATA constants<>+128(SB)/4, $0x3fb8aa3b
+DATA constants<>+132(SB)/4, $0x3fb8aa3b
+DATA constants<>+136(SB)/4, $0x3fb8aa3b
+DATA constants<>+140(SB)/4, $0x3fb8aa3b
+DATA constants<>+144(SB)/4, $0x3fb8aa3b
+DATA constants<>+148(SB)/4, $0x3fb8aa3b
+DATA constants<>+152(SB)/4, $0x3fb8aa3b
+DATA constants<>+156(SB)/4, $0x3fb8aa3b
+DATA constants<>+160(SB)/4, $0x3f317200
+DATA constants<>+164(SB)/4, $0x3f317200
+DATA constants<>+168(SB)/4, $0x3f317200
+DATA constants<>+172(SB)/4, $0x3f317200
+DATA constants<>+176(SB)/4, $0x3f317200
+DATA constants<>+180(SB)/4, $0x3f317200
+DATA constants<>+184(SB)/4, $0x3f317200
+DATA constants<>+188(SB)/4, $0x3f317200
+DATA constants<>+192(SB)/4, $0x35bfbe8e
+DATA constants<>+196(SB)/4, $0x35bfbe8e
+DATA constants<>+200(SB)/4, $0x35bfbe8e
+DATA constants<>+204(SB)/4, $0x35bfbe8e
+DATA constants<>+208(SB)/4, $0x35bfbe8e
+DATA constants<>+212(SB)/4, $0x35bfbe8e
+DATA constants<>+216(SB)/4, $0x35bfbe8e
+DATA constants<>+220(SB)/4, $0x35bfbe8e
+DATA constants<>+224(SB)/4, $0x39502bda
+DATA constants<>+228(SB)/4, $0x39502bda
+DATA constants<>+232(SB)/4, $0x39502bda
+DATA constants<>+236(SB)/4, $0x39502bda
+DATA constants<>+240(SB)/4, $0x39502bda
+DATA constants<>+244(SB)/4, $0x39502bda
+DATA constants<>+248(SB)/4, $0x39502bda
+DATA constants<>+252(SB)/4, $0x39502bda
+DATA constants<>+256(SB)/4, $0x3ab696c9
+DATA constants<>+260(SB)/4, $0x3ab696c9
+DATA constants<>+264(SB)/4, $0x3ab696c9
+DATA constants<>+268(SB)/4, $0x3ab696c9
+DATA constants<>+272(SB)/4, $0x3ab696c9
+DATA constants<>+276(SB)/4, $0x3ab696c9
+DATA constants<>+280(SB)/4, $0x3ab696c9
+DATA constants<>+284(SB)/4, $0x3ab696c9
+DATA constants<>+288(SB)/4, $0x3c0888a6
+DATA constants<>+292(SB)/4, $0x3c0888a6
+DATA constants<>+296(SB)/4, $0x3c0888a6
+DATA constants<>+300(SB)/4, $0x3c0888a6
+DATA constants<>+304(SB)/4, $0x3c0888a6
+DATA constants<>+308(SB)/4, $0x3c0888a6
+DATA constants<>+312(SB)/4, $0x3c0888a6
+DATA constants<>+316(SB)/4, $0x3c0888a6
+DATA constants<>+320(SB)/4, $0x3d2aaa7a
+DATA constants<>+324(SB)/4, $0x3d2aaa7a
+DATA constants<>+328(SB)/4, $0x3d2aaa7a
+DATA constants<>+332(SB)/4, $0x3d2aaa7a
+DATA constants<>+336(SB)/4, $0x3d2aaa7a
+DATA constants<>+340(SB)/4, $0x3d2aaa7a
+DATA constants<>+344(SB)/4, $0x3d2aaa7a
+DATA constants<>+348(SB)/4, $0x3d2aaa7a
+DATA constants<>+352(SB)/4, $0x3e2aaaab
+DATA constants<>+356(SB)/4, $0x3e2aaaab
+DATA constants<>+360(SB)/4, $0x3e2aaaab
+DATA constants<>+364(SB)/4, $0x3e2aaaab
+DATA constants<>+368(SB)/4, $0x3e2aaaab
+DATA constants<>+372(SB)/4, $0x3e2aaaab
+DATA constants<>+376(SB)/4, $0x3e2aaaab
+DATA constants<>+380(SB)/4, $0x3e2aaaab
+DATA constants<>+384(SB)/4, $0x3f000000
+DATA constants<>+388(SB)/4, $0x3f000000
+DATA constants<>+392(SB)/4, $0x3f000000
+DATA constants<>+396(SB)/4, $0x3f000000
+DATA constants<>+400(SB)/4, $0x3f000000
+DATA constants<>+404(SB)/4, $0x3f000000
+DATA constants<>+408(SB)/4, $0x3f000000
+DATA constants<>+412(SB)/4, $0x3f000000
+DATA constants<>+416(SB)/4, $0x3f800000
+DATA constants<>+420(SB)/4, $0x3f800000
+DATA constants<>+424(SB)/4, $0x3f800000
+DATA constants<>+428(SB)/4, $0x3f800000
+DATA constants<>+432(SB)/4, $0x3f800000
+DATA constants<>+436(SB)/4, $0x3f800000
+DATA constants<>+440(SB)/4, $0x3f800000
+DATA constants<>+444(SB)/4, $0x3f800000
+GLOBL constants<>(SB), RODATA|NOPTR, $448
 
 DATA tails<>+0(SB)/4, $0xffffffff
 DATA tails<>+4(SB)/4, $0xffffffff

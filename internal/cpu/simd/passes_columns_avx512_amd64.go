@@ -42,6 +42,16 @@ func normaliseReLUAVX512(rows int, x []float32, mean []float32, scale []float32,
 //go:noescape
 func normaliseLeakyAVX512(rows int, slope float32, x []float32, mean []float32, scale []float32, shift []float32, y []float32)
 
+// normaliseSiLUAVX512 sets y = act((x − mean[c])·scale[c] + shift[c]) for rows of len(mean) columns; y may be x.
+//
+//go:noescape
+func normaliseSiLUAVX512(rows int, x []float32, mean []float32, scale []float32, shift []float32, y []float32)
+
+// normaliseSiLUGradAVX512 sets g = gy·silu'((x − mean[c])·scale[c] + shift[c]); g may be gy.
+//
+//go:noescape
+func normaliseSiLUGradAVX512(rows int, x []float32, gy []float32, mean []float32, scale []float32, shift []float32, g []float32)
+
 // normaliseGradAVX512 sets gx = a[c]·g + b[c]·(x − mean[c]) + c[c], with g as in ColumnGradSums; gx may be gy.
 //
 //go:noescape

@@ -843,6 +843,231 @@ rows67:
 	VZEROUPPER
 	RET
 
+// func normaliseSiLUAVX512(rows int, x []float32, mean []float32, scale []float32, shift []float32, y []float32)
+// Requires: AVX, AVX512DQ, AVX512F, BMI2
+TEXT ·normaliseSiLUAVX512(SB), NOSPLIT, $0-128
+	MOVQ mean_base+32(FP), AX
+	MOVQ scale_base+56(FP), CX
+	MOVQ shift_base+80(FP), DX
+	MOVQ rows+0(FP), BX
+	MOVQ mean_len+40(FP), SI
+	MOVQ x_base+8(FP), DI
+	MOVQ y_base+104(FP), R8
+
+row71:
+	SUBQ $+1, BX
+	JLT  rows72
+	XORQ R9, R9
+	MOVQ SI, R10
+	SUBQ $+16, R10
+
+loop73:
+	CMPQ              R9, R10
+	JGT               done74
+	VMOVUPS           (DI)(R9*4), Z0
+	VSUBPS            (AX)(R9*4), Z0, Z0
+	VMOVUPS           (CX)(R9*4), Z3
+	VFMADD213PS       (DX)(R9*4), Z3, Z0
+	VORPS.BCST        constants<>+4(SB), Z0, Z3
+	VBROADCASTSS      constants<>+8(SB), Z4
+	VMAXPS            Z3, Z4, Z3
+	VBROADCASTSS      constants<>+12(SB), Z4
+	VMINPS            Z3, Z4, Z3
+	VMULPS.BCST       constants<>+16(SB), Z3, Z4
+	VRNDSCALEPS       $0x00, Z4, Z4
+	VMOVAPS           Z3, Z3
+	VFNMADD231PS.BCST constants<>+20(SB), Z4, Z3
+	VFNMADD231PS.BCST constants<>+24(SB), Z4, Z3
+	VBROADCASTSS      constants<>+28(SB), Z5
+	VFMADD213PS.BCST  constants<>+32(SB), Z3, Z5
+	VFMADD213PS.BCST  constants<>+36(SB), Z3, Z5
+	VFMADD213PS.BCST  constants<>+40(SB), Z3, Z5
+	VFMADD213PS.BCST  constants<>+44(SB), Z3, Z5
+	VFMADD213PS.BCST  constants<>+48(SB), Z3, Z5
+	VMULPS            Z3, Z3, Z6
+	VFMADD213PS       Z3, Z6, Z5
+	VADDPS.BCST       constants<>+52(SB), Z5, Z3
+	VSCALEFPS         Z4, Z3, Z3
+	VPMOVD2M          Z0, K1
+	VBROADCASTSS      constants<>+52(SB), Z4
+	VBLENDMPS         Z3, Z4, K1, Z1
+	VADDPS.BCST       constants<>+52(SB), Z3, Z3
+	VDIVPS            Z3, Z1, Z3
+	VMULPS            Z0, Z3, Z0
+	VMOVUPS           Z0, (R8)(R9*4)
+	ADDQ              $+16, R9
+	JMP               loop73
+
+done74:
+	SUBQ              SI, R9
+	JEQ               finished75
+	MOVQ              R9, R10
+	NEGQ              R10
+	MOVQ              $-1, R11
+	BZHIQ             R10, R11, R11
+	KMOVW             R11, K1
+	ADDQ              SI, R9
+	VMOVUPS.Z         (DI)(R9*4), K1, Z0
+	VMOVUPS.Z         (AX)(R9*4), K1, Z3
+	VSUBPS            Z3, Z0, Z0
+	VMOVUPS.Z         (CX)(R9*4), K1, Z3
+	VMOVUPS.Z         (DX)(R9*4), K1, Z4
+	VFMADD213PS       Z4, Z3, Z0
+	VORPS.BCST        constants<>+4(SB), Z0, Z3
+	VBROADCASTSS      constants<>+8(SB), Z4
+	VMAXPS            Z3, Z4, Z3
+	VBROADCASTSS      constants<>+12(SB), Z4
+	VMINPS            Z3, Z4, Z3
+	VMULPS.BCST       constants<>+16(SB), Z3, Z4
+	VRNDSCALEPS       $0x00, Z4, Z4
+	VMOVAPS           Z3, Z3
+	VFNMADD231PS.BCST constants<>+20(SB), Z4, Z3
+	VFNMADD231PS.BCST constants<>+24(SB), Z4, Z3
+	VBROADCASTSS      constants<>+28(SB), Z5
+	VFMADD213PS.BCST  constants<>+32(SB), Z3, Z5
+	VFMADD213PS.BCST  constants<>+36(SB), Z3, Z5
+	VFMADD213PS.BCST  constants<>+40(SB), Z3, Z5
+	VFMADD213PS.BCST  constants<>+44(SB), Z3, Z5
+	VFMADD213PS.BCST  constants<>+48(SB), Z3, Z5
+	VMULPS            Z3, Z3, Z6
+	VFMADD213PS       Z3, Z6, Z5
+	VADDPS.BCST       constants<>+52(SB), Z5, Z3
+	VSCALEFPS         Z4, Z3, Z3
+	VPMOVD2M          Z0, K2
+	VBROADCASTSS      constants<>+52(SB), Z4
+	VBLENDMPS         Z3, Z4, K2, Z2
+	VADDPS.BCST       constants<>+52(SB), Z3, Z3
+	VDIVPS            Z3, Z2, Z3
+	VMULPS            Z0, Z3, Z0
+	VMOVUPS           Z0, K1, (R8)(R9*4)
+
+finished75:
+	LEAQ (DI)(SI*4), DI
+	LEAQ (R8)(SI*4), R8
+	JMP  row71
+
+rows72:
+	VZEROUPPER
+	RET
+
+// func normaliseSiLUGradAVX512(rows int, x []float32, gy []float32, mean []float32, scale []float32, shift []float32, g []float32)
+// Requires: AVX, AVX512DQ, AVX512F, BMI2
+TEXT ·normaliseSiLUGradAVX512(SB), NOSPLIT, $0-152
+	MOVQ mean_base+56(FP), AX
+	MOVQ scale_base+80(FP), CX
+	MOVQ shift_base+104(FP), DX
+	MOVQ rows+0(FP), BX
+	MOVQ mean_len+64(FP), SI
+	MOVQ x_base+8(FP), DI
+	MOVQ gy_base+32(FP), R8
+	MOVQ g_base+128(FP), R9
+
+row76:
+	SUBQ $+1, BX
+	JLT  rows77
+	XORQ R10, R10
+	MOVQ SI, R11
+	SUBQ $+16, R11
+
+loop78:
+	CMPQ              R10, R11
+	JGT               done79
+	VMOVUPS           (DI)(R10*4), Z0
+	VSUBPS            (AX)(R10*4), Z0, Z0
+	VMOVUPS           (CX)(R10*4), Z3
+	VFMADD213PS       (DX)(R10*4), Z3, Z0
+	VORPS.BCST        constants<>+4(SB), Z0, Z3
+	VBROADCASTSS      constants<>+8(SB), Z4
+	VMAXPS            Z3, Z4, Z3
+	VBROADCASTSS      constants<>+12(SB), Z4
+	VMINPS            Z3, Z4, Z3
+	VMULPS.BCST       constants<>+16(SB), Z3, Z4
+	VRNDSCALEPS       $0x00, Z4, Z4
+	VMOVAPS           Z3, Z3
+	VFNMADD231PS.BCST constants<>+20(SB), Z4, Z3
+	VFNMADD231PS.BCST constants<>+24(SB), Z4, Z3
+	VBROADCASTSS      constants<>+28(SB), Z5
+	VFMADD213PS.BCST  constants<>+32(SB), Z3, Z5
+	VFMADD213PS.BCST  constants<>+36(SB), Z3, Z5
+	VFMADD213PS.BCST  constants<>+40(SB), Z3, Z5
+	VFMADD213PS.BCST  constants<>+44(SB), Z3, Z5
+	VFMADD213PS.BCST  constants<>+48(SB), Z3, Z5
+	VMULPS            Z3, Z3, Z6
+	VFMADD213PS       Z3, Z6, Z5
+	VADDPS.BCST       constants<>+52(SB), Z5, Z3
+	VSCALEFPS         Z4, Z3, Z3
+	VPMOVD2M          Z0, K1
+	VBROADCASTSS      constants<>+52(SB), Z4
+	VBLENDMPS         Z3, Z4, K1, Z1
+	VADDPS.BCST       constants<>+52(SB), Z3, Z3
+	VDIVPS            Z3, Z1, Z3
+	VBROADCASTSS      constants<>+52(SB), Z4
+	VSUBPS            Z3, Z4, Z4
+	VFMADD213PS.BCST  constants<>+52(SB), Z0, Z4
+	VMULPS            Z4, Z3, Z0
+	VMULPS            (R8)(R10*4), Z0, Z0
+	VMOVUPS           Z0, (R9)(R10*4)
+	ADDQ              $+16, R10
+	JMP               loop78
+
+done79:
+	SUBQ              SI, R10
+	JEQ               finished80
+	MOVQ              R10, R11
+	NEGQ              R11
+	MOVQ              $-1, R12
+	BZHIQ             R11, R12, R12
+	KMOVW             R12, K1
+	ADDQ              SI, R10
+	VMOVUPS.Z         (DI)(R10*4), K1, Z0
+	VMOVUPS.Z         (AX)(R10*4), K1, Z3
+	VSUBPS            Z3, Z0, Z0
+	VMOVUPS.Z         (CX)(R10*4), K1, Z3
+	VMOVUPS.Z         (DX)(R10*4), K1, Z4
+	VFMADD213PS       Z4, Z3, Z0
+	VORPS.BCST        constants<>+4(SB), Z0, Z3
+	VBROADCASTSS      constants<>+8(SB), Z4
+	VMAXPS            Z3, Z4, Z3
+	VBROADCASTSS      constants<>+12(SB), Z4
+	VMINPS            Z3, Z4, Z3
+	VMULPS.BCST       constants<>+16(SB), Z3, Z4
+	VRNDSCALEPS       $0x00, Z4, Z4
+	VMOVAPS           Z3, Z3
+	VFNMADD231PS.BCST constants<>+20(SB), Z4, Z3
+	VFNMADD231PS.BCST constants<>+24(SB), Z4, Z3
+	VBROADCASTSS      constants<>+28(SB), Z5
+	VFMADD213PS.BCST  constants<>+32(SB), Z3, Z5
+	VFMADD213PS.BCST  constants<>+36(SB), Z3, Z5
+	VFMADD213PS.BCST  constants<>+40(SB), Z3, Z5
+	VFMADD213PS.BCST  constants<>+44(SB), Z3, Z5
+	VFMADD213PS.BCST  constants<>+48(SB), Z3, Z5
+	VMULPS            Z3, Z3, Z6
+	VFMADD213PS       Z3, Z6, Z5
+	VADDPS.BCST       constants<>+52(SB), Z5, Z3
+	VSCALEFPS         Z4, Z3, Z3
+	VPMOVD2M          Z0, K2
+	VBROADCASTSS      constants<>+52(SB), Z4
+	VBLENDMPS         Z3, Z4, K2, Z2
+	VADDPS.BCST       constants<>+52(SB), Z3, Z3
+	VDIVPS            Z3, Z2, Z3
+	VBROADCASTSS      constants<>+52(SB), Z4
+	VSUBPS            Z3, Z4, Z4
+	VFMADD213PS.BCST  constants<>+52(SB), Z0, Z4
+	VMULPS            Z4, Z3, Z0
+	VMOVUPS.Z         (R8)(R10*4), K1, Z3
+	VMULPS            Z3, Z0, Z0
+	VMOVUPS           Z0, K1, (R9)(R10*4)
+
+finished80:
+	LEAQ (DI)(SI*4), DI
+	LEAQ (R8)(SI*4), R8
+	LEAQ (R9)(SI*4), R9
+	JMP  row76
+
+rows77:
+	VZEROUPPER
+	RET
+
 // func normaliseGradAVX512(rows int, x []float32, gy []float32, mean []float32, a []float32, b []float32, c []float32, gx []float32)
 // Requires: AVX, AVX512F, BMI2
 TEXT ·normaliseGradAVX512(SB), NOSPLIT, $0-176
@@ -856,16 +1081,16 @@ TEXT ·normaliseGradAVX512(SB), NOSPLIT, $0-176
 	MOVQ gy_base+32(FP), R9
 	MOVQ gx_base+152(FP), R10
 
-row71:
+row81:
 	SUBQ $+1, SI
-	JLT  rows72
+	JLT  rows82
 	XORQ R11, R11
 	MOVQ DI, R12
 	SUBQ $+16, R12
 
-loop73:
+loop83:
 	CMPQ        R11, R12
-	JGT         done74
+	JGT         done84
 	VMOVUPS     (R9)(R11*4), Z0
 	VMOVUPS     (R8)(R11*4), Z1
 	VSUBPS      (AX)(R11*4), Z1, Z1
@@ -874,11 +1099,11 @@ loop73:
 	VFMADD231PS (CX)(R11*4), Z0, Z1
 	VMOVUPS     Z1, (R10)(R11*4)
 	ADDQ        $+16, R11
-	JMP         loop73
+	JMP         loop83
 
-done74:
+done84:
 	SUBQ        DI, R11
-	JEQ         finished75
+	JEQ         finished85
 	MOVQ        R11, R12
 	NEGQ        R12
 	MOVQ        $-1, R13
@@ -896,13 +1121,13 @@ done74:
 	VFMADD231PS Z2, Z0, Z1
 	VMOVUPS     Z1, K1, (R10)(R11*4)
 
-finished75:
+finished85:
 	LEAQ (R8)(DI*4), R8
 	LEAQ (R9)(DI*4), R9
 	LEAQ (R10)(DI*4), R10
-	JMP  row71
+	JMP  row81
 
-rows72:
+rows82:
 	VZEROUPPER
 	RET
 
@@ -920,16 +1145,16 @@ TEXT ·normaliseGradLeakyAVX512(SB), NOSPLIT, $0-208
 	MOVQ gx_base+184(FP), R10
 	MOVQ y_base+40(FP), R11
 
-row76:
+row86:
 	SUBQ $+1, SI
-	JLT  rows77
+	JLT  rows87
 	XORQ R12, R12
 	MOVQ DI, R13
 	SUBQ $+16, R13
 
-loop78:
+loop88:
 	CMPQ        R12, R13
-	JGT         done79
+	JGT         done89
 	VMOVUPS     (R9)(R12*4), Z0
 	VMOVUPS     (R11)(R12*4), Z1
 	VPXORD      Z2, Z2, Z2
@@ -943,11 +1168,11 @@ loop78:
 	VFMADD231PS (CX)(R12*4), Z3, Z0
 	VMOVUPS     Z0, (R10)(R12*4)
 	ADDQ        $+16, R12
-	JMP         loop78
+	JMP         loop88
 
-done79:
+done89:
 	SUBQ        DI, R12
-	JEQ         finished80
+	JEQ         finished90
 	MOVQ        R12, R13
 	NEGQ        R13
 	MOVQ        $-1, R14
@@ -970,16 +1195,29 @@ done79:
 	VFMADD231PS Z1, Z5, Z0
 	VMOVUPS     Z0, K1, (R10)(R12*4)
 
-finished80:
+finished90:
 	LEAQ (R8)(DI*4), R8
 	LEAQ (R9)(DI*4), R9
 	LEAQ (R10)(DI*4), R10
 	LEAQ (R11)(DI*4), R11
-	JMP  row76
+	JMP  row86
 
-rows77:
+rows87:
 	VZEROUPPER
 	RET
 
 DATA constants<>+0(SB)/4, $0xff800000
-GLOBL constants<>(SB), RODATA|NOPTR, $4
+DATA constants<>+4(SB)/4, $0x80000000
+DATA constants<>+8(SB)/4, $0xc2d10000
+DATA constants<>+12(SB)/4, $0x42b20000
+DATA constants<>+16(SB)/4, $0x3fb8aa3b
+DATA constants<>+20(SB)/4, $0x3f317200
+DATA constants<>+24(SB)/4, $0x35bfbe8e
+DATA constants<>+28(SB)/4, $0x39502bda
+DATA constants<>+32(SB)/4, $0x3ab696c9
+DATA constants<>+36(SB)/4, $0x3c0888a6
+DATA constants<>+40(SB)/4, $0x3d2aaa7a
+DATA constants<>+44(SB)/4, $0x3e2aaaab
+DATA constants<>+48(SB)/4, $0x3f000000
+DATA constants<>+52(SB)/4, $0x3f800000
+GLOBL constants<>(SB), RODATA|NOPTR, $56

@@ -81,6 +81,15 @@ func TestColumns(t *testing.T) {
 				v := affine(i, ch)
 				return b2f(v > 0, v, alpha32*v)
 			})
+			silu := func(v float64) float64 { return v / (1 + math.Exp(-v)) }
+			p.NormaliseSiLU(rows, x, mean, a, b, out)
+			element("NormaliseSiLU", func(i, ch int) float64 { return silu(affine(i, ch)) })
+			p.NormaliseSiLUGrad(rows, x, gy, mean, a, b, out)
+			element("NormaliseSiLUGrad", func(i, ch int) float64 {
+				v := affine(i, ch)
+				s := 1 / (1 + math.Exp(-v))
+				return up(i, ch) * s * (1 + v*(1-s))
+			})
 			grad := func(up func(i, ch int) float64) func(i, ch int) float64 {
 				return func(i, ch int) float64 {
 					return float64(a[ch])*up(i, ch) + float64(b[ch])*deviation(i, ch) + float64(c[ch])
@@ -90,6 +99,33 @@ func TestColumns(t *testing.T) {
 			element("NormaliseGrad", grad(up))
 			p.NormaliseGradLeaky(rows, alpha, x, y, gy, mean, a, b, c, out)
 			element("NormaliseGradLeaky", grad(leakyUp))
+			g.check(t)
+		}
+	})
+}
+
+func TestTakeLargest(t *testing.T) {
+	eachLevel(t, func(t *testing.T, p *Passes) {
+		rng := rand.New(rand.NewPCG(13, 14))
+		for _, n := range lengths() {
+			g := &guarded{rng: rng}
+			x, largest, rest, gx := g.random(n, true), g.slice(n), g.random(n, false), g.slice(n)
+			for i := range largest {
+				if largest[i] = x[i]; x[i] == x[i] && rng.IntN(2) == 0 {
+					largest[i] = []float32{float32(math.NaN()), float32(math.Inf(1))}[rng.IntN(2)]
+				}
+			}
+			before := append([]float32(nil), rest...)
+			p.TakeLargest(x, largest, rest, gx)
+			for i, v := range x {
+				taken, left := float32(0), before[i]
+				if v == largest[i] || v != v {
+					taken, left = left, taken
+				}
+				if gx[i] != taken || rest[i] != left {
+					t.Fatalf("element %d of %d, %g where %g is largest: took %g and left %g of %g", i, n, v, largest[i], gx[i], rest[i], before[i])
+				}
+			}
 			g.check(t)
 		}
 	})

@@ -26,6 +26,7 @@ type Device struct {
 	partial      []float64     // sums by chunk
 	columns      []float32     // sums by chunk and column
 	scratch      []float32     // vectors by channel, or rows by task
+	upstream     []float32     // gradient before SiLU, of a group norm whose input has none
 	starts       []int         // of parameters among the chunks of all
 	inverse      []int32       // of an index
 	coefficients [][10]float32 // of Adam, by parameter
@@ -64,6 +65,8 @@ type jobs struct {
 	normaliseGrad normaliseGradJob
 	layerNorm     layerNormJob
 	layerNormGrad layerNormGradJob
+	groupNorm     groupNormJob
+	windows       windowsJob
 
 	couplingInput     couplingInputJob
 	couplingInputGrad couplingInputGradJob

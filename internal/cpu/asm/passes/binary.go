@@ -63,6 +63,17 @@ func binary(g *gen) {
 				g.store(at, g.mul(d, factor), y)
 			})
 		})
+	g.fn("TakeLargest", "(x, largest, rest, gx []float32)",
+		"sets gx to rest where x is largest or NaN, and rest to 0 there; gx is 0 elsewhere.", func() {
+			n, x, largest, rest, gx := g.size("gx"), g.ptr("x"), g.ptr("largest"), g.ptr("rest"), g.ptr("gx")
+			g.each(n, 2, func(at at) {
+				v, left := g.load(at, x), g.load(at, rest)
+				taken := g.pick(g.compare(equal, v, g.in(at, largest)), left, g.pick(g.compare(unordered, v, v), left, g.zero()))
+				g.store(at, taken, gx)
+				kept := g.pick(g.compare(equal, v, g.in(at, largest)), g.zero(), g.pick(g.compare(unordered, v, v), g.zero(), left))
+				g.store(at, kept, rest)
+			})
+		})
 }
 
 // larger is the larger of a and b, NaN where either is: VMAXPS returns its second operand for NaN, so the result of

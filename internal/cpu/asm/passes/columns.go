@@ -52,6 +52,7 @@ func columns(g *gen) {
 		{"Normalise", "", func(x vec) vec { return x }},
 		{"NormaliseReLU", "", g.relu},
 		{"NormaliseLeaky", "slope float32, ", func(x vec) vec { return g.leaky(x, g.arg("slope")) }},
+		{"NormaliseSiLU", "", func(x vec) vec { return g.mul(g.sigmoid(x), x) }},
 	}
 	for _, act := range activations {
 		g.fn(act.name, "(rows int, "+act.slope+"x, mean, scale, shift, y []float32)",
@@ -65,6 +66,16 @@ func columns(g *gen) {
 				})
 			})
 	}
+	g.fn("NormaliseSiLUGrad", "(rows int, x, gy, mean, scale, shift, g []float32)",
+		"sets g = gy·silu'((x − mean[c])·scale[c] + shift[c]); g may be gy.", func() {
+			mean, scale, shift := g.ptr("mean"), g.ptr("scale"), g.ptr("shift")
+			g.along("mean", []string{"x", "gy", "g"}, func(a at, p map[string]gp) {
+				v := g.sub(g.load(a, p["x"]), g.in(a, mean))
+				factor := g.load(a, scale)
+				g.horner(v, factor, g.in(a, shift))
+				g.store(a, g.mul(g.siluSlope(v), g.in(a, p["gy"])), p["g"])
+			})
+		})
 	for _, leaky := range []bool{false, true} {
 		name, signature, arrays := "NormaliseGrad", "(rows int, x, gy, mean, a, b, c, gx []float32)", []string{"x", "gy", "gx"}
 		if leaky {

@@ -72,12 +72,7 @@ func unary(g *gen) {
 		g.fma(cumulative, g.mul(bell, k(0.3989422804014327)), x)
 		return cumulative
 	})
-	gradient("SiLU", 1, func(_ param, x vec) src { // s·(1 + x·(1−s))
-		s := g.sigmoid(x)
-		rest := g.sub(g.reg(k(1)), s)
-		g.horner(rest, x, k(1))
-		return g.mul(s, rest)
-	})
+	gradient("SiLU", 1, func(_ param, x vec) src { return g.siluSlope(x) })
 	gradient("Softplus", 1, func(_ param, x vec) src { return g.sigmoid(x) })
 	gradient("ClampMin", 4, func(a param, x vec) src { return slope(g.compare(greater, x, a), k(0)) })
 	gradient("ClampMax", 4, func(a param, x vec) src { return slope(g.compare(less, x, a), k(0)) })
@@ -111,3 +106,11 @@ func (g *gen) tanhSlope(y vec) vec {
 
 // sigmoidSlope is y(1 − y), the derivative of y = sigmoid x.
 func (g *gen) sigmoidSlope(y vec) vec { return g.mul(y, g.sub(g.reg(k(1)), y)) }
+
+// siluSlope is s·(1 + x·(1−s)), the derivative of x·s for s = sigmoid x.
+func (g *gen) siluSlope(x vec) vec {
+	s := g.sigmoid(x)
+	rest := g.sub(g.reg(k(1)), s)
+	g.horner(rest, x, k(1))
+	return g.mul(s, rest)
+}
