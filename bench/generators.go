@@ -50,7 +50,7 @@ func generateRectified(name string, c rectified.Config, batch int) workload {
 		nn.Freeze(model)
 		pictures := make([]rectified.Picture, batch)
 		for i := range pictures {
-			pictures[i] = rectified.Picture{Text: randomIDs(g, c.TextLen, 1, c.TextTokens), Random: g}
+			pictures[i] = rectified.Picture{Text: randomIDs(g, c.TextLen, 1, c.TextTokens), Random: tensor.NewGenerator(uint64(i))}
 		}
 		return func() error {
 			_, _, err := model.Generate(context.Background(), pictures, rectified.Options{Guidance: 3}, nil)
@@ -87,7 +87,7 @@ func generateMaskGIT(name string, c maskgit.Config, batch int) workload {
 		nn.Freeze(model)
 		pictures := make([]maskgit.Picture, batch)
 		for i := range pictures {
-			pictures[i] = maskgit.Picture{Text: randomIDs(g, c.TextLen, 1, c.TextTokens), Random: g}
+			pictures[i] = maskgit.Picture{Text: randomIDs(g, c.TextLen, 1, c.TextTokens), Random: tensor.NewGenerator(uint64(i))}
 		}
 		o := maskgit.DefaultOptions()
 		o.Sampling = sampling.Options{Temperature: 1, Guidance: 2}

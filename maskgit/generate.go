@@ -1,9 +1,11 @@
 package maskgit
 
 import (
+	"cmp"
 	"context"
 	"math"
 	"slices"
+	"sync"
 
 	"github.com/bestiary-ml/bestiary/fault"
 	"github.com/bestiary-ml/bestiary/internal/caption"
@@ -47,7 +49,7 @@ func (o Options) Resolve() (Options, error) {
 type Picture struct {
 	Text   []int32           // the caption, up to TextLen ids; 0 is padding
 	Known  []int32           // Height·Width codes that are kept, [Masked] where they are to be sampled; nil samples all
-	Random *tensor.Generator // for this picture alone; may be nil at temperature 0
+	Random *tensor.Generator // for this picture alone, as pictures are sampled in parallel; may be nil at temperature 0
 }
 
 // PassFunc is called after each pass with the codes of each picture: those that are kept, and samples of the others. They
@@ -70,7 +72,7 @@ func (m *Model) Generate(ctx context.Context, pictures []Picture, o Options, pas
 	if err := m.check(pictures, o); err != nil || len(pictures) == 0 {
 		return nil, err
 	}
-	r := &run{model: m, options: o, sampler: sampling.New(o.Sampling), pictures: pictures}
+	r := &run{model: m, options: o, pictures: pictures}
 	cells := m.config.Cells()
 	for _, p := range pictures {
 		known := p.Known
@@ -125,58 +127,70 @@ func (m *Model) check(pictures []Picture, o Options) error {
 type run struct {
 	model    *Model
 	options  Options
-	sampler  *sampling.Sampler
 	pictures []Picture
 	codes    [][]int32 // of each picture, some masked
 	sampled  [][]int32 // the same with samples of the masked ones
 	unknown  []int     // codes of each picture that are sampled
 }
 
-// pass samples all masked codes, and keeps those of the highest confidence.
+// pass samples all masked codes, and keeps those of the highest confidence. Pictures are sampled in parallel.
 func (r *run) pass(n int) error {
 	logits, width := r.logits(), r.model.config.ImageCodes
-	done := float64(n) / float64(r.options.Passes)
-	noise := r.options.Choice * (1 - done)
-	if r.options.Sampling.Temperature == 0 {
+	failures := make([]error, len(r.codes))
+	var all sync.WaitGroup
+	for i, codes := range r.codes {
+		masked := 0
+		for _, code := range codes {
+			if code == Masked {
+				masked++
+			}
+		}
+		own := logits[:masked*width]
+		logits = logits[masked*width:]
+		all.Go(func() { failures[i] = r.sample(i, n, own) })
+	}
+	all.Wait()
+	return cmp.Or(failures...)
+}
+
+// sample samples the masked codes of picture i in pass n by their logits, and keeps those of the highest confidence.
+func (r *run) sample(i, n int, logits []float32) error {
+	o, codes, sampled, random := r.options, r.codes[i], r.sampled[i], r.pictures[i].Random
+	done := float64(n) / float64(o.Passes)
+	noise := o.Choice * (1 - done)
+	if o.Sampling.Temperature == 0 {
 		noise = 0
 	}
-	for i, codes := range r.codes {
-		confidence := map[int]float64{} // of cells
-		var cells []int
-		copy(r.sampled[i], codes)
-		for cell, code := range codes {
-			if code != Masked {
-				continue
-			}
-			own := logits[:width]
-			logits = logits[width:]
-			code, err := r.sampler.Sample(own, r.pictures[i].Random)
-			if err != nil {
-				return err
-			}
-			r.sampled[i][cell] = code
-			cells = append(cells, cell)
-			confidence[cell] = logProbability(own, code)
-			if noise > 0 {
-				confidence[cell] += noise * gumbel(r.pictures[i].Random)
-			}
+	type choice struct {
+		cell       int
+		confidence float64
+	}
+	var choices []choice
+	sampler, width := sampling.New(o.Sampling), r.model.config.ImageCodes
+	copy(sampled, codes)
+	for cell, code := range codes {
+		if code != Masked {
+			continue
 		}
-		left := int(math.Cos(math.Pi/2*done) * float64(r.unknown[i]))
-		if n == r.options.Passes {
-			left = 0
+		own := logits[:width]
+		logits = logits[width:]
+		code, err := sampler.Sample(own, random)
+		if err != nil {
+			return err
 		}
-		slices.SortStableFunc(cells, func(a, b int) int {
-			switch {
-			case confidence[a] > confidence[b]:
-				return -1
-			case confidence[a] < confidence[b]:
-				return 1
-			}
-			return 0
-		})
-		for _, cell := range cells[:max(0, len(cells)-left)] {
-			codes[cell] = r.sampled[i][cell]
+		c := choice{cell, logProbability(own, code)}
+		if noise > 0 {
+			c.confidence += noise * gumbel(random)
 		}
+		sampled[cell], choices = code, append(choices, c)
+	}
+	left := int(math.Cos(math.Pi/2*done) * float64(r.unknown[i]))
+	if n == o.Passes {
+		left = 0
+	}
+	slices.SortStableFunc(choices, func(a, b choice) int { return cmp.Compare(b.confidence, a.confidence) })
+	for _, c := range choices[:max(0, len(choices)-left)] {
+		codes[c.cell] = sampled[c.cell]
 	}
 	return nil
 }

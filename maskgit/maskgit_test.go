@@ -194,7 +194,7 @@ func TestKnown(t *testing.T) {
 	if err != nil || passes != 4 || codes[0][0] != 3 || codes[0][7] != 5 || known[1] != Masked {
 		t.Errorf("%v after %d passes: %v", codes, passes, err)
 	}
-	r := &run{model: m, options: o, sampler: sampling.New(o.Sampling), pictures: p,
+	r := &run{model: m, options: o, pictures: p,
 		codes: [][]int32{slices.Clone(known)}, sampled: [][]int32{slices.Clone(known)}, unknown: []int{10}}
 	for n, want := range []int{9, 7, 3, 0} { // ⌊10·cos(π/8·n)⌋
 		if err := r.pass(n + 1); err != nil {
