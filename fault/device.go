@@ -38,11 +38,17 @@ func (e *DeviceError) Error() string { return fmt.Sprintf("cuda: %s: %s", e.Call
 // with it; pipelines and trainings return it.
 type DeviceBusy struct {
 	Device string // "cpu/avx512"
+	Opened string // the line of code that opened the other step: "loop.go:48 (main.train)"; "" if unknown
 }
 
 // Error implements error.
 func (e *DeviceBusy) Error() string {
-	return fmt.Sprintf("tensor: another goroutine has a step open on %s; a device serves one goroutine at a time, so use a lock or a device each", e.Device)
+	where := ""
+	if e.Opened != "" {
+		where = ", opened at " + e.Opened
+	}
+	return fmt.Sprintf("tensor: another goroutine has a step open on %s%s; a device serves one goroutine at a time: compute within Device.Exclusive, "+
+		"or use a device each; if that goroutine has ended without Step.End, call Device.EndSteps", e.Device, where)
 }
 
 // Catch turns a panic with an [*OutOfMemory], a [*DeviceError] or a [*DeviceBusy] into an error. Defer it in a function with a named

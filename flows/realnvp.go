@@ -5,6 +5,7 @@ import (
 	"iter"
 
 	"github.com/bestiary-ml/bestiary/fault"
+	"github.com/bestiary-ml/bestiary/internal/require"
 	"github.com/bestiary-ml/bestiary/tensor"
 )
 
@@ -20,11 +21,8 @@ type RealNVP struct {
 // named flows.0, flows.1 … as in the reference: each coupling, then its permutation and its normalization. The error is a
 // [*fault.FieldError].
 func NewRealNVP(d *tensor.Device, cfg Config, g *tensor.Generator) (*RealNVP, error) {
-	switch {
-	case d == nil:
-		return nil, fault.Field("Device", nil, "must be given")
-	case g == nil:
-		return nil, fault.Field("Generator", nil, "must be given")
+	if err := require.Builder(d, g); err != nil {
+		return nil, err
 	}
 	if err := cfg.Validate(); err != nil {
 		return nil, err
@@ -63,6 +61,9 @@ func NewRealNVP(d *tensor.Device, cfg Config, g *tensor.Generator) (*RealNVP, er
 func (f *RealNVP) Fit(rows iter.Seq[[]float32]) error {
 	if f.standardize == nil {
 		return fault.Field("Standardize", false, "must be true to fit the flow to data")
+	}
+	if rows == nil {
+		return fault.Field("Rows", nil, "must not be nil; give the rows to fit the flow to")
 	}
 	return f.standardize.Fit(rows)
 }

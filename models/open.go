@@ -1,11 +1,13 @@
 package models
 
 import (
+	"context"
 	"errors"
 
 	"github.com/bestiary-ml/bestiary/fault"
 	"github.com/bestiary-ml/bestiary/internal/engine"
 	"github.com/bestiary-ml/bestiary/internal/kernel"
+	"github.com/bestiary-ml/bestiary/internal/require"
 	"github.com/bestiary-ml/bestiary/internal/run"
 	"github.com/bestiary-ml/bestiary/internal/safetensors"
 	"github.com/bestiary-ml/bestiary/internal/weights"
@@ -32,17 +34,34 @@ func (k *Kind[C, M]) In(dir string) bool {
 // [*fault.Missing]. A configuration that is not valid, or that describes a larger model than the file of weights holds, is
 // a [*fault.DamagedFile]: Open allocates at most a small multiple of the size of that file.
 func (k *Kind[C, M]) Open(dir string, d *tensor.Device) (M, error) {
-	m, err := k.Load(dir, d)
-	if err == nil {
-		nn.Freeze(m)
-	}
-	return m, err
+	return exclusive(d, func() (M, error) {
+		m, err := k.load(dir, d)
+		if err == nil {
+			nn.Freeze(m)
+		}
+		return m, err
+	})
 }
 
 // Load is Open without freezing the model. Use it to train another model on the outputs of this one: a frozen model is
 // faster but rounds differently, and a resumed training needs the same numbers to the bit.
 func (k *Kind[C, M]) Load(dir string, d *tensor.Device) (m M, err error) {
-	defer fault.Catch(&err)
+	return exclusive(d, func() (M, error) { return k.load(dir, d) })
+}
+
+// exclusive calls f while nothing else computes on the device.
+func exclusive[M any](d *tensor.Device, f func() (M, error)) (m M, err error) {
+	if err := require.Device(d); err != nil {
+		return m, err
+	}
+	err = d.Exclusive(context.Background(), func() (err error) {
+		m, err = f()
+		return err
+	})
+	return m, err
+}
+
+func (k *Kind[C, M]) load(dir string, d *tensor.Device) (m M, err error) {
 	r, err := run.Open(dir)
 	if err != nil {
 		return m, err

@@ -12,8 +12,8 @@
 // # Use in a server
 //
 // The methods of a pipeline may be called from several goroutines. A device computes for one caller at a time, so all
-// pipelines on a device take turns; a caller that waits for its turn returns as soon as its context ends. Running calls
-// look at their context between batches, and [TextToImage.Generate] between codes.
+// pipelines and trainings on a device take turns, with [tensor.Device.Exclusive]; a caller that waits for its turn returns
+// as soon as its context ends. Running calls look at their context between batches, and [TextToImage.Generate] between codes.
 //
 // Methods return errors and don't panic, except where a callback of the caller panics. Arguments that are not allowed
 // give a [*fault.FieldError] (one of several prompts: a [*PromptError]), a model that the pipeline lacks a

@@ -4,31 +4,24 @@ import (
 	"context"
 
 	"github.com/bestiary-ml/bestiary/fault"
-	"github.com/bestiary-ml/bestiary/internal/engine"
+	"github.com/bestiary-ml/bestiary/internal/require"
 	"github.com/bestiary-ml/bestiary/tensor"
 )
 
-// exclusive calls f while no other pipeline uses the device. It returns early if the context ends before that, and turns
-// failures of the device within f into errors.
+// exclusive calls f while nothing else computes on the device, see [tensor.Device.Exclusive].
 func exclusive[T any](ctx context.Context, d *tensor.Device, f func() (T, error)) (result T, err error) {
-	defer fault.Catch(&err)
-	if err := ctx.Err(); err != nil {
+	if err := require.Device(d); err != nil { // a pipeline that is a zero value
 		return result, err
 	}
-	turn := engine.Turn(d)
-	select {
-	case turn <- struct{}{}:
-		defer func() { <-turn }()
-	case <-ctx.Done():
-		return result, ctx.Err()
-	}
-	return f()
+	err = d.Exclusive(ctx, func() (err error) {
+		result, err = f()
+		return err
+	})
+	return result, err
 }
 
-// checkDevice returns an error for a device that is nil.
-func checkDevice(d *tensor.Device) error {
-	if d == nil {
-		return fault.Field("Device", nil, "must be an open device, not nil; see tensor.OpenDevice")
-	}
-	return nil
-}
+// errNoFunction is the error of Use with nil.
+var errNoFunction = fault.Field("Function", nil, "must not be nil; give Use what to call")
+
+// errNoPipeline is the error for a pipeline that is nil.
+var errNoPipeline = fault.Field("Pipeline", nil, "must not be nil; open one, or make one of models")

@@ -11,6 +11,7 @@ import (
 	"github.com/bestiary-ml/bestiary/data"
 	"github.com/bestiary-ml/bestiary/fault"
 	"github.com/bestiary-ml/bestiary/flows"
+	"github.com/bestiary-ml/bestiary/internal/require"
 	"github.com/bestiary-ml/bestiary/models"
 	"github.com/bestiary-ml/bestiary/nn"
 	"github.com/bestiary-ml/bestiary/tensor"
@@ -35,7 +36,7 @@ type Flow struct {
 // NewFlow makes a pipeline of models in memory on device d. The description names the classes in the order of the flow's
 // condition. Models that don't fit each other give a [*fault.FieldError].
 func NewFlow(d *tensor.Device, description data.Description, m FlowModels) (*Flow, error) {
-	if err := checkDevice(d); err != nil {
+	if err := require.Device(d); err != nil {
 		return nil, err
 	}
 	if m.Autoencoder == nil {
@@ -52,13 +53,21 @@ func NewFlow(d *tensor.Device, description data.Description, m FlowModels) (*Flo
 func (p *Flow) Classes() []string { return slices.Clone(p.data.Classes) }
 
 // Size is the width and the height of the pictures, in pixels.
-func (p *Flow) Size() int { return p.models.Autoencoder.Config().ImageSize }
+func (p *Flow) Size() int { return p.sizes().ImageSize }
 
 // Channels is 3: the pictures are RGB.
 func (p *Flow) Channels() int { return 3 }
 
 // Embedding is the number E of values of an embedding.
-func (p *Flow) Embedding() int { return p.models.Autoencoder.Config().Embedding }
+func (p *Flow) Embedding() int { return p.sizes().Embedding }
+
+// sizes returns the configuration of the autoencoder, the zero value for a pipeline that is nil or a zero value.
+func (p *Flow) sizes() (c autoencoder.Config) {
+	if p != nil && p.models.Autoencoder != nil {
+		c = p.models.Autoencoder.Config()
+	}
+	return c
+}
 
 // Pictures converts pixels [N, S, S, 3] to pictures.
 func (p *Flow) Pictures(pixels []uint8) []*image.NRGBA { return Split(pixels, p.Size(), 3) }
@@ -66,9 +75,12 @@ func (p *Flow) Pictures(pixels []uint8) []*image.NRGBA { return Split(pixels, p.
 // Dataset describes the pictures that the models were trained on.
 func (p *Flow) Dataset() data.Description { return p.data }
 
-// Use calls f with the device and the models while no other pipeline uses the device. f must not call methods of
-// pipelines on this device, which would deadlock. A failure of the device within f becomes Use's error.
+// Use calls f with the device and the models while nothing else computes on the device, see [tensor.Device.Exclusive]. A
+// failure of the device within f becomes Use's error.
 func (p *Flow) Use(ctx context.Context, f func(d *tensor.Device, m FlowModels) error) error {
+	if f == nil {
+		return errNoFunction
+	}
 	_, err := exclusive(ctx, p.device, func() (struct{}, error) { return struct{}{}, f(p.device, p.models) })
 	return err
 }
@@ -76,6 +88,9 @@ func (p *Flow) Use(ctx context.Context, f func(d *tensor.Device, m FlowModels) e
 // RequireFlow returns an error unless there is a trained flow that fits the autoencoder: a [*fault.Missing], or an error
 // that names the file that has changed.
 func (p *Flow) RequireFlow() error {
+	if p == nil {
+		return errNoPipeline
+	}
 	if p.stale != nil {
 		return p.stale
 	}

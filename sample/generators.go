@@ -94,6 +94,9 @@ func (p *TextToImage) generator(name string) (generator, error) {
 // its autoencoder: a [*fault.Missing], a [*fault.FieldError] of Model if there are several, or an error that says that the
 // autoencoder has changed.
 func (p *TextToImage) RequireGenerator(name string) error {
+	if p == nil {
+		return errNoPipeline
+	}
 	g, err := p.generator(name)
 	switch {
 	case err != nil:

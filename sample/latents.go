@@ -6,6 +6,7 @@ import (
 
 	"github.com/bestiary-ml/bestiary/data"
 	"github.com/bestiary-ml/bestiary/fault"
+	"github.com/bestiary-ml/bestiary/internal/require"
 	"github.com/bestiary-ml/bestiary/internal/run"
 	"github.com/bestiary-ml/bestiary/models"
 	"github.com/bestiary-ml/bestiary/tensor"
@@ -21,7 +22,7 @@ type Latents struct {
 
 // NewLatents makes a pipeline of a model in memory on device d. The description says which pictures it was trained on.
 func NewLatents(d *tensor.Device, description data.Description, m *vqgan.Model) (*Latents, error) {
-	if err := checkDevice(d); err != nil {
+	if err := require.Device(d); err != nil {
 		return nil, err
 	}
 	if m == nil {

@@ -5,6 +5,7 @@ import (
 
 	"github.com/bestiary-ml/bestiary/data"
 	"github.com/bestiary-ml/bestiary/fault"
+	"github.com/bestiary-ml/bestiary/internal/require"
 	"github.com/bestiary-ml/bestiary/internal/run"
 	"github.com/bestiary-ml/bestiary/models"
 	"github.com/bestiary-ml/bestiary/nn"
@@ -26,7 +27,7 @@ func OpenTextToImage(ctx context.Context, dir string, d *tensor.Device) (*TextTo
 
 // open opens a run folder and loads its models in a turn on the device.
 func open[P any](ctx context.Context, dir string, d *tensor.Device, load func(context.Context, *run.Run, *tensor.Device) (P, error)) (p P, err error) {
-	if err := checkDevice(d); err != nil {
+	if err := require.Device(d); err != nil {
 		return p, err
 	}
 	r, err := run.Open(dir)

@@ -95,7 +95,7 @@ func TestOpenTextToImageWithoutTokenizer(t *testing.T) {
 	if err := os.WriteFile(r.Path("config.json"), []byte(without), 0o666); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := run.Accept(r.Dir()); err != nil {
+	if _, err := run.Accept(r.Dir(), func() error { return nil }); err != nil {
 		t.Fatal(err)
 	}
 	some, err := OpenTextToImage(t.Context(), r.Dir(), b.device)

@@ -11,8 +11,7 @@ import (
 // MaskGIT and each step of a rectified flow.
 //
 // Generate waits for the callback, and other callers wait for Generate. So a callback should be fast: do slow work in
-// another goroutine. It must not call methods of pipelines on the same device, which would deadlock; Rows.Images is the
-// one exception.
+// another goroutine. If the callback waits for a goroutine that calls a pipeline on the same device, both wait for ever.
 type Rows struct {
 	Done, Total int // rows of codes, passes or steps of all pictures together; of an adaptive solver hundredths of the way
 	// First is the number of rows of codes that each of Pictures has by now. MaskGIT and rectified flow draw all rows at

@@ -13,6 +13,9 @@ import (
 // class below each, fewer of each class if need be; and if even one of each is too much, the title says how many are
 // shown.
 func SaveClasses(ctx context.Context, path string, p *Flow, o Options) error {
+	if err := p.RequireFlow(); err != nil {
+		return err
+	}
 	classes := p.Classes()
 	grid := arrangeClasses(len(classes), o.N, p.Size())
 	o.N = grid.each

@@ -189,3 +189,32 @@ func TestManyCandidates(t *testing.T) {
 		t.Error("the densest of 700 candidates are not the densest of 700 pictures")
 	}
 }
+
+// TestPipelinesWithinACallback calls pipelines from the callback of Generate and from Use, on the same device.
+func TestPipelinesWithinACallback(t *testing.T) {
+	d := openDevice(t)
+	p, b := flowOn(t, d), textToImageOn(t, d, 3)
+	wantPets := drawPictures(t, p, Options{N: 3, Seed: 1})
+	wantBirds := generate(t, b, GenerateOptions{Prompts: prompts, Seed: 1})
+	within := func() {
+		got, err := p.Sample(t.Context(), Options{N: 3, Seed: 1})
+		if err != nil || !slices.Equal(got[0].Image.Pix, wantPets[0].Image.Pix) {
+			t.Errorf("the flow draws other pictures within a callback (%v)", err)
+		}
+		made, err := b.Generate(t.Context(), GenerateOptions{Prompts: prompts, Seed: 1})
+		if err != nil || !sameCodes(made, wantBirds) {
+			t.Errorf("the DALL-E draws other pictures within a callback (%v)", err)
+		}
+	}
+	calls := 0
+	got := generate(t, b, GenerateOptions{Prompts: prompts, Seed: 1, Rows: func(Rows) {
+		calls++
+		within()
+	}})
+	if calls == 0 || !sameCodes(got, wantBirds) {
+		t.Errorf("after %d callbacks that generate, other pictures", calls)
+	}
+	if err := p.Use(t.Context(), func(*tensor.Device, FlowModels) error { within(); return nil }); err != nil {
+		t.Error(err)
+	}
+}

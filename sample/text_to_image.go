@@ -8,6 +8,7 @@ import (
 	"github.com/bestiary-ml/bestiary/dalle"
 	"github.com/bestiary-ml/bestiary/data"
 	"github.com/bestiary-ml/bestiary/fault"
+	"github.com/bestiary-ml/bestiary/internal/require"
 	"github.com/bestiary-ml/bestiary/maskgit"
 	"github.com/bestiary-ml/bestiary/models"
 	"github.com/bestiary-ml/bestiary/rectified"
@@ -43,7 +44,7 @@ type TextToImage struct {
 // NewTextToImage makes a pipeline of models in memory on device d. Models that don't fit each other give a
 // [*fault.FieldError].
 func NewTextToImage(d *tensor.Device, description data.Description, m TextToImageModels) (*TextToImage, error) {
-	if err := checkDevice(d); err != nil {
+	if err := require.Device(d); err != nil {
 		return nil, err
 	}
 	if err := m.agree(); err != nil {
@@ -156,15 +157,21 @@ func (p *TextToImage) Pictures(pixels []uint8) []*image.NRGBA {
 	return Split(pixels, p.Size(), p.Channels())
 }
 
-// Use calls f with the device and the models while no other pipeline uses the device. f must not call methods of
-// pipelines on this device, which would deadlock. A failure of the device within f becomes Use's error.
+// Use calls f with the device and the models while nothing else computes on the device, see [tensor.Device.Exclusive]. A
+// failure of the device within f becomes Use's error.
 func (p *TextToImage) Use(ctx context.Context, f func(d *tensor.Device, m TextToImageModels) error) error {
+	if f == nil {
+		return errNoFunction
+	}
 	_, err := exclusive(ctx, p.device, func() (struct{}, error) { return struct{}{}, f(p.device, p.models) })
 	return err
 }
 
 // RequireCodec returns a [*fault.Missing] unless there is a codec.
 func (p *TextToImage) RequireCodec() error {
+	if p == nil {
+		return errNoPipeline
+	}
 	if p.models.Codec == nil {
 		return p.missing(models.DVAE.Name)
 	}
@@ -177,6 +184,9 @@ func (p *TextToImage) RequireDALLE() error { return p.RequireGenerator(models.DA
 
 // RequireCLIP returns a [*fault.Missing] unless there is a CLIP with its tokenizer.
 func (p *TextToImage) RequireCLIP() error {
+	if p == nil {
+		return errNoPipeline
+	}
 	switch m := p.models; {
 	case m.CLIP == nil:
 		return p.missing(models.CLIP.Name)

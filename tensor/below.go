@@ -1,6 +1,7 @@
 package tensor
 
 import (
+	"context"
 	"slices"
 
 	"github.com/bestiary-ml/bestiary/internal/kernel"
@@ -14,11 +15,14 @@ type below struct{}
 func init() { link.Engine = below{} }
 
 func (below) NewDevice(k kernel.Device) *Device       { return newDevice(k) }
-func (below) Turn(d *Device) chan struct{}            { return d.turn }
 func (below) Kernels(d *Device) kernel.Device         { return d.kernels }
 func (below) Data(t *Tensor) kernel.Buffer            { return t.optional() }
 func (below) Empty(d *Device, shape ...int) *Tensor   { return d.empty(shape...) }
 func (below) Entries(t *Tensor, from, to int) *Tensor { return t.entries(from, to) }
+
+func (below) Acquire(ctx context.Context, d *Device) (release func(), err error) {
+	return d.acquire(ctx)
+}
 
 func (below) Decoding(d *Device) kernel.Decoding { return d.features.Decoding }
 

@@ -15,8 +15,9 @@ import (
 
 // Device is where tensors live and are computed: a processor or a GPU, its memory, and the steps that are open on it.
 //
-// A device serves one goroutine at a time. Goroutines that share a device must take turns, with a lock around each use;
-// opening a step while another goroutine has one open panics. Models that compute at the same time need a device each.
+// A device serves one goroutine at a time. Goroutines that share a device take turns with [Device.Exclusive], as pipelines
+// and trainings do; opening a step while another goroutine has one open panics. Models that compute at the same time need a
+// device each.
 //
 // The device of a processor has worker goroutines, which live until [Device.Close]; a device that is never closed keeps them
 // until the program ends.
@@ -29,7 +30,8 @@ type Device struct {
 	roots    uint64         // steps so far that record and are in no other that does
 	free     map[int][]kernel.Buffer
 	remark   string
-	turn     chan struct{} // holds a value while a pipeline uses the device: see engine.Turn
+	opened   atomic.Uintptr // program counter where the owner opened its outermost step
+	turn     turn
 }
 
 // DeviceOptions say how a device computes. The zero value is right for most uses.
@@ -127,7 +129,7 @@ func kernelLevel(name string) (simd.Level, error) {
 
 // newDevice returns a device that computes with kernels.
 func newDevice(kernels kernel.Device) *Device {
-	return &Device{kernels: kernels, features: kernels.Features(), free: map[int][]kernel.Buffer{}, turn: make(chan struct{}, 1)}
+	return &Device{kernels: kernels, features: kernels.Features(), free: map[int][]kernel.Buffer{}, turn: turn{taken: make(chan struct{}, 1)}}
 }
 
 // Remark says why [OpenDevice] chose the processor for "auto" although there is a GPU. It is empty otherwise.

@@ -2,6 +2,9 @@ package tensor
 
 import (
 	"fmt"
+	"path"
+	"path/filepath"
+	"runtime"
 
 	"github.com/bestiary-ml/bestiary/fault"
 	"github.com/bestiary-ml/bestiary/internal/kernel"
@@ -46,7 +49,7 @@ func (d *Device) Record() *Step { return d.open(true) }
 func (d *Device) Scratch() *Step { return d.open(false) }
 
 func (d *Device) open(recording bool) *Step {
-	d.claim()
+	d.claim(4)
 	s := d.spare
 	if s == nil {
 		s = &Step{device: d}
@@ -65,12 +68,28 @@ func (d *Device) open(recording bool) *Step {
 	return s
 }
 
-// claim makes the calling goroutine the owner of d until its outermost step ends.
-func (d *Device) claim() {
+// claim makes the calling goroutine the owner of d until its outermost step ends. skip is the number of callers between
+// the code that opens the step and runtime.Callers.
+func (d *Device) claim(skip int) {
 	caller := goroutine()
-	if d.owner.Load() != caller && !d.owner.CompareAndSwap(0, caller) {
-		panic(&fault.DeviceBusy{Device: d.Name()})
+	if d.owner.Load() == caller {
+		return
 	}
+	if !d.owner.CompareAndSwap(0, caller) {
+		panic(&fault.DeviceBusy{Device: d.Name(), Opened: lineOf(d.opened.Load())})
+	}
+	var opened [1]uintptr
+	runtime.Callers(skip, opened[:])
+	d.opened.Store(opened[0])
+}
+
+// lineOf returns the line of code of a program counter: "generate.go:48 (sample.(*TextToImage).generate)".
+func lineOf(pc uintptr) string {
+	if pc == 0 {
+		return ""
+	}
+	frame, _ := runtime.CallersFrames([]uintptr{pc}).Next()
+	return fmt.Sprintf("%s:%d (%s)", filepath.Base(frame.File), frame.Line, path.Base(frame.Function))
 }
 
 // End closes the step. Its tensors must not be used any more. Steps within it that are still open, because a panic passed
@@ -86,10 +105,7 @@ func (s *Step) End() {
 		d.step.end()
 	}
 	s.end()
-	if d.step == nil {
-		d.sortIdle()
-		d.owner.Store(0)
-	}
+	d.disown()
 }
 
 // end closes the innermost step.

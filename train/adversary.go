@@ -39,7 +39,7 @@ const adversaryLoss = "adversary"
 // check returns a [*fault.FieldError] if a field is missing or not allowed.
 func (a *Adversary[B]) check() error {
 	switch {
-	case a.Module == nil || len(nn.Trainable(a.Module)) == 0:
+	case isNil(a.Module) || len(nn.Trainable(a.Module)) == 0:
 		return fault.Field("Adversary.Module", nil, "must have parameters to train")
 	case a.Loss == nil:
 		return fault.Field("Adversary.Loss", nil, "is missing; set the function that computes the loss of a batch")
@@ -71,6 +71,9 @@ func (t *trainer[B]) oppose(batch B, step int, rate float64) error {
 	s := t.device.Record()
 	defer s.End()
 	loss, figures := a.Loss(batch)
+	if loss == nil {
+		return fmt.Errorf("%s: step %d: Adversary.Loss returned no loss; return a tensor of one number", t.task.Model, step)
+	}
 	if figures == nil {
 		figures = &Figures{}
 	}

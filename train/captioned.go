@@ -5,6 +5,7 @@ import (
 	"fmt"
 
 	"github.com/bestiary-ml/bestiary/data"
+	"github.com/bestiary-ml/bestiary/fault"
 	"github.com/bestiary-ml/bestiary/tensor"
 	"github.com/bestiary-ml/bestiary/tokenizer"
 )
@@ -33,15 +34,30 @@ type Captioned struct {
 // NewCaptioned returns a source of pictures that all have captions, see [CheckCaptions]. The tokenizer encodes a caption
 // as length ids: longer ones are cut, shorter ones padded with 0. Close the source.
 func NewCaptioned(d *data.Dataset, t *tokenizer.Tokenizer, length int, o data.LoaderOptions) (*Captioned, error) {
+	if t == nil {
+		return nil, fault.Field("Tokenizer", nil, "must not be nil; open or train one")
+	}
+	if length < 1 {
+		return nil, fault.Field("TextLen", length, "must be 1 or more")
+	}
 	pictures, err := NewPictures(d, o)
 	if err != nil {
 		return nil, err
+	}
+	for i := range d.Len() {
+		if i >= len(d.Captions) || len(d.Captions[i]) == 0 {
+			pictures.Close()
+			return nil, fault.Field("Data", nil, "%s has no caption; add one, or remove the picture", d.Name(i))
+		}
 	}
 	return &Captioned{pictures: pictures, tokenizer: t, length: length, text: make([]int32, 0, o.Batch*length)}, nil
 }
 
 // Next implements [Source].
 func (c *Captioned) Next() (batch CaptionedBatch, err error) {
+	if c.pictures == nil {
+		return batch, errNotMade
+	}
 	pictures, err := c.pictures.Next()
 	if err != nil {
 		return batch, err
@@ -61,13 +77,28 @@ func (c *Captioned) Next() (batch CaptionedBatch, err error) {
 }
 
 // Batches implements [Source].
-func (c *Captioned) Batches() int { return c.pictures.Batches() }
+func (c *Captioned) Batches() int {
+	if c.pictures == nil {
+		return 0
+	}
+	return c.pictures.Batches()
+}
 
 // State implements [Source].
-func (c *Captioned) State() (json.RawMessage, error) { return c.pictures.State() }
+func (c *Captioned) State() (json.RawMessage, error) {
+	if c.pictures == nil {
+		return nil, errNotMade
+	}
+	return c.pictures.State()
+}
 
 // SetState implements [Source].
-func (c *Captioned) SetState(state json.RawMessage) error { return c.pictures.SetState(state) }
+func (c *Captioned) SetState(state json.RawMessage) error {
+	if c.pictures == nil {
+		return errNotMade
+	}
+	return c.pictures.SetState(state)
+}
 
 // Close ends the goroutine that prepares batches.
 func (c *Captioned) Close() { c.pictures.Close() }

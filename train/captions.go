@@ -21,11 +21,17 @@ type CaptionCount struct {
 // Errors name the picture.
 func CheckCaptions(d *data.Dataset, t *tokenizer.Tokenizer, length int, truncate bool) (CaptionCount, error) {
 	var count CaptionCount
+	if d == nil {
+		return count, fault.Field("Data", nil, "must not be nil; give pictures with captions")
+	}
+	if t == nil {
+		return count, fault.Field("Tokenizer", nil, "must not be nil; open or train one")
+	}
 	var ids []int32
 	first := "" // caption that is too long, and its picture
 	tokens := 0 // in it
 	for i := range d.Len() {
-		if d.Captions == nil || len(d.Captions[i]) == 0 {
+		if i >= len(d.Captions) || len(d.Captions[i]) == 0 {
 			return count, fmt.Errorf("%s: has no caption; add one, or remove the picture", d.Name(i))
 		}
 		for _, caption := range d.Captions[i] {

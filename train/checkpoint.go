@@ -64,12 +64,17 @@ func (t *trainer[B]) commit(withWeights, withState bool) error {
 		return err
 	}
 	c.Log(t.report.metrics)
-	if withWeights {
-		err = t.saveWeights(c)
-	}
-	if err == nil && withState {
-		err = t.saveState(c)
-	}
+	err = t.exclusive(func() error {
+		if withWeights {
+			if err := t.saveWeights(c); err != nil {
+				return err
+			}
+		}
+		if withState {
+			return t.saveState(c)
+		}
+		return nil
+	})
 	if err != nil {
 		c.Abort()
 		return err
@@ -84,6 +89,17 @@ func (t *trainer[B]) commit(withWeights, withState bool) error {
 		t.saved = t.place.Step
 	}
 	debug.FreeOSMemory() // the copies have several times the size of the model, and no other garbage triggers a collection
+	return nil
+}
+
+// restoreWeights replaces weights that can't be read by those of the state. With early stopping, the weights were the best
+// ones, which are lost: the next evaluation finds new ones.
+func (t *trainer[B]) restoreWeights() error {
+	t.place.Best = Best{}
+	if err := t.commit(true, true); err != nil {
+		return err
+	}
+	t.report.say("%s: the weights are restored from the checkpoint of step %d (%v)", t.task.Model, t.place.Step, t.lost)
 	return nil
 }
 
@@ -133,15 +149,23 @@ func (t *trainer[B]) saveWeights(c *run.Commit) error {
 	return c.SaveWeights(t.task.Model, weights.Of(t.task.Module), meta)
 }
 
+// placeOf returns the place in a state file.
+func placeOf(f *safetensors.File) (p place, err error) {
+	if err := json.Unmarshal([]byte(f.Metadata[placeKey]), &p); err != nil {
+		return p, fault.Damaged(f.Path, "has no position of the training (%v); start it again in another folder", err)
+	}
+	return p, nil
+}
+
 // resume restores the run's checkpoint.
 func (t *trainer[B]) resume() error {
 	f, err := t.run.LoadState(t.task.Model)
 	if err != nil {
 		return err
 	}
-	var p place
-	if err := json.Unmarshal([]byte(f.Metadata[placeKey]), &p); err != nil {
-		return fault.Damaged(f.Path, "has no position of the training (%v); start it again in another folder", err)
+	p, err := placeOf(f)
+	if err != nil {
+		return err
 	}
 	if err := t.config.validateResume(&p.Config); err != nil {
 		return err

@@ -1,14 +1,15 @@
 package train
 
-import (
-	"errors"
-
-	"github.com/bestiary-ml/bestiary/fault"
-)
+import "errors"
 
 // aside calls f with the module in evaluation mode and, if there is an average, with the averaged weights. Afterwards the
-// generators are as before, so that the training draws the same numbers.
+// generators are as before, so that the training draws the same numbers. Nothing else computes on the device meanwhile; f
+// may call pipelines on it.
 func (t *trainer[B]) aside(f func() error) error {
+	return t.exclusive(func() error { return t.asideNow(f) })
+}
+
+func (t *trainer[B]) asideNow(f func() error) error {
 	generators := t.generators()
 	defer t.setGenerators(generators)
 	t.task.Module.SetTraining(false)
@@ -22,7 +23,6 @@ func (t *trainer[B]) aside(f func() error) error {
 
 // evaluate measures the model on held-out data. With early stopping, it notes whether the weights are the best so far.
 func (t *trainer[B]) evaluate(step int) (heldOut Metrics, err error) {
-	defer fault.Catch(&err)
 	err = t.aside(func() (err error) {
 		heldOut, err = t.task.Evaluate()
 		return err
@@ -49,7 +49,6 @@ func (t *trainer[B]) evaluate(step int) (heldOut Metrics, err error) {
 // sample writes samples of the model to the run folder. The training is saved and goes on if it fails.
 func (t *trainer[B]) sample(step int) {
 	draw := func() (path string, err error) {
-		defer fault.Catch(&err)
 		if path, err = t.run.SamplePath(t.task.Model, step); err != nil {
 			return "", err
 		}

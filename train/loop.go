@@ -30,6 +30,8 @@ type trainer[B Batch] struct {
 	best   bool // the last evaluation found the best weights so far, which are not saved yet
 	saved  int  // step of the checkpoint on disk, 0 if there is none
 	window window
+	kept   string // path of the weights that were there before; "" for none
+	lost   error  // why the weights beside the state of a resumed training can't be read
 
 	batch    B       // of the step in progress, the last one
 	norm     float64 // of the gradient, as last measured
@@ -86,7 +88,7 @@ func (t *trainer[B]) loop(ctx context.Context) (err error) {
 	}
 	for t.place.Step < t.total {
 		step := t.place.Step + 1
-		if err := t.step(step, t.rate(step), t.planned(step).log); err != nil {
+		if err := t.exclusive(func() error { return t.step(step, t.rate(step), t.planned(step).log) }); err != nil {
 			return err
 		}
 		t.place.Step, t.result.Step = step, step
@@ -126,13 +128,8 @@ func (t *trainer[B]) finish(ctx context.Context, step int) (stop bool, err error
 	due, rate := t.planned(step), t.rate(step)
 	interrupted := ctx.Err() != nil
 	if interrupted && !t.measured { // the weights are about to be saved, and their gradient was not checked
-		if norm := t.adam.WeightNorm(); math.IsNaN(norm) || math.IsInf(norm, 0) {
-			return true, t.diverged("the norm of the weights", norm, step, rate)
-		}
-		if t.adversary != nil {
-			if norm := t.adversary.WeightNorm(); math.IsNaN(norm) || math.IsInf(norm, 0) {
-				return true, t.diverged("the norm of the adversary's weights", norm, step, rate)
-			}
+		if err := t.exclusive(func() error { return t.checkWeights(step, rate) }); err != nil {
+			return true, err
 		}
 	}
 	before := t.place
@@ -171,7 +168,21 @@ func (t *trainer[B]) finish(ctx context.Context, step int) (stop bool, err error
 			t.task.Model, t.config.Patience, step, t.place.Best.Step)
 		return true, nil
 	case interrupted && step < t.total:
-		return true, &Interrupted{t.task.Model, step}
+		return true, &Interrupted{Model: t.task.Model, Step: step, Run: t.run.Dir()}
 	}
 	return false, nil
+}
+
+// checkWeights returns an error if the weights are not finite.
+func (t *trainer[B]) checkWeights(step int, rate float64) error {
+	if norm := t.adam.WeightNorm(); math.IsNaN(norm) || math.IsInf(norm, 0) {
+		return t.diverged("the norm of the weights", norm, step, rate)
+	}
+	if t.adversary == nil {
+		return nil
+	}
+	if norm := t.adversary.WeightNorm(); math.IsNaN(norm) || math.IsInf(norm, 0) {
+		return t.diverged("the norm of the adversary's weights", norm, step, rate)
+	}
+	return nil
 }

@@ -2,6 +2,7 @@ package train
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 
 	"github.com/bestiary-ml/bestiary/data"
@@ -47,6 +48,9 @@ func NewPictures(d *data.Dataset, o data.LoaderOptions) (*Pictures, error) {
 
 // Next implements [Source].
 func (p *Pictures) Next() (PictureBatch, error) {
+	if p.loader == nil {
+		return PictureBatch{}, errNotMade
+	}
 	b := p.loader.Next()
 	return PictureBatch{
 		Pixels: b.Pixels, Labels: b.Labels, Indices: b.Indices, Captions: b.Captions,
@@ -55,7 +59,12 @@ func (p *Pictures) Next() (PictureBatch, error) {
 }
 
 // Batches implements [Source].
-func (p *Pictures) Batches() int { return p.loader.Batches() }
+func (p *Pictures) Batches() int {
+	if p.loader == nil {
+		return 0
+	}
+	return p.loader.Batches()
+}
 
 type picturesState struct {
 	data.Position
@@ -64,11 +73,17 @@ type picturesState struct {
 
 // State implements [Source].
 func (p *Pictures) State() (json.RawMessage, error) {
+	if p.loader == nil {
+		return nil, errNotMade
+	}
 	return json.Marshal(picturesState{p.loader.Position(), p.fingerprint})
 }
 
 // SetState implements [Source].
 func (p *Pictures) SetState(state json.RawMessage) error {
+	if p.loader == nil {
+		return errNotMade
+	}
 	var s picturesState
 	if err := json.Unmarshal(state, &s); err != nil {
 		return errNoPosition(err)
@@ -79,6 +94,9 @@ func (p *Pictures) SetState(state json.RawMessage) error {
 	}
 	return p.loader.Seek(s.Position)
 }
+
+// errNotMade is the error of a source that is a zero value.
+var errNotMade = errors.New("train: the source is a zero value; make one with NewPictures or NewCaptioned")
 
 // errNoPosition is the error for a saved position that is not what State returned.
 func errNoPosition(err error) error {

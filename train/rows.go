@@ -110,7 +110,7 @@ func (r *Rows) Next() (RowBatch, error) {
 }
 
 // Batches implements [Source].
-func (r *Rows) Batches() int { return r.n / r.size }
+func (r *Rows) Batches() int { return r.n / max(r.size, 1) }
 
 // State implements [Source].
 func (r *Rows) State() (json.RawMessage, error) { return json.Marshal(r.at) }

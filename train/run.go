@@ -2,8 +2,11 @@ package train
 
 import (
 	"context"
+	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
+	"reflect"
 	"runtime/debug"
 
 	"github.com/bestiary-ml/bestiary/fault"
@@ -13,7 +16,7 @@ import (
 
 // Options say where a training starts and who sees its progress.
 type Options struct {
-	Resume   bool      // continue from the run's checkpoint instead of starting anew
+	Resume   bool      // continue from the run's checkpoint or weights instead of starting anew, see Run
 	Progress io.Writer // gets a progress bar if it is a terminal, lines if not; nil: nothing
 }
 
@@ -29,33 +32,49 @@ type Result struct {
 	HighLoss *HighLoss // not nil: the loss has become far larger than at the start, so the weights are of no use
 }
 
-// Interrupted is the error of a training that its context stopped. The checkpoint is saved.
+// Interrupted is the error of a training that its context stopped.
 type Interrupted struct {
 	Model string
-	Step  int // of the checkpoint
+	Step  int    // of the checkpoint that was saved; 0: the training stopped before its first step, and saved nothing
+	Run   string // path of the run folder
+	Began bool   // the run folder had the training before, so it can be resumed as before
 }
 
 // Error implements error.
 func (e *Interrupted) Error() string {
-	return fmt.Sprintf("%s: interrupted; saved after step %d", e.Model, e.Step)
+	switch {
+	case e.Step > 0:
+		return fmt.Sprintf("%s: interrupted; saved after step %d", e.Model, e.Step)
+	case e.Began:
+		return fmt.Sprintf("%s: interrupted before its first step; %s is as it was and can be resumed again", e.Model, e.Run)
+	}
+	return fmt.Sprintf("%s: interrupted before its first step; nothing was saved, so start it again", e.Model)
 }
 
 // Unwrap makes errors.Is(err, context.Canceled) true.
 func (e *Interrupted) Unwrap() error { return context.Canceled }
 
 // Run trains until the steps are done, early stopping ends the training, or ctx ends. In the last case it finishes the
-// step, saves a checkpoint and returns an [*Interrupted]. Afterwards the module is in evaluation mode. Without an error,
+// step, saves a checkpoint and returns an [*Interrupted]; before the first step it changes nothing. Afterwards the module is in evaluation mode. Without an error,
 // it has the weights that the run folder dir has: the averaged ones with [Config.EMA], the best with [Config.Patience],
 // otherwise the last.
 //
+// A training shares its device with pipelines and other trainings: each step, evaluation, checkpoint and drawing of samples
+// is a call of [tensor.Device.Exclusive].
+//
 // A new training makes the run folder if there is none, and fails if it already has the model. A resumed training takes
-// its settings from c, too; [Saved] reads those of the run. Settings that don't fit are a [*fault.FieldError].
+// its settings from c, too; [Saved] reads those of the run. Where the run has weights without a checkpoint, as after an
+// import, Resume trains these weights from step 0 with a new optimizer, and keeps the file as <model>.safetensors.earlier.
+// Settings that don't fit are a [*fault.FieldError].
 func Run[B Batch](ctx context.Context, dir string, task Task[B], c Config, o Options) (*Result, error) {
 	if err := task.check(); err != nil {
 		return nil, err
 	}
 	if err := c.validateFor(task.subject()); err != nil {
 		return nil, err
+	}
+	if ctx.Err() != nil {
+		return nil, &Interrupted{Model: task.Model, Run: dir, Began: o.Resume}
 	}
 	open := run.Create
 	if o.Resume {
@@ -71,11 +90,21 @@ func Run[B Batch](ctx context.Context, dir string, task Task[B], c Config, o Opt
 	}
 	defer lock.Unlock()
 	defer task.Module.SetTraining(false)
-	anew := o.Resume && !r.HasState(task.Model) && !r.HasWeights(task.Model) && r.HasTraining(task.Model)
-	resume := o.Resume && !anew
-	c.Precision = nn.Params(task.Module)[0].Tensor.Device().Precision()
-	t, err := prepare(r, &task, c, resume)
+	from, err := origin(r, task.Model, o.Resume)
 	if err != nil {
+		return nil, err
+	}
+	device := nn.Params(task.Module)[0].Tensor.Device()
+	c.Precision = device.Precision()
+	var t *trainer[B]
+	err = device.Exclusive(ctx, func() (err error) {
+		t, err = prepare(r, &task, c, from)
+		return err
+	})
+	if err != nil {
+		if ctx.Err() != nil && errors.Is(err, ctx.Err()) { // while it waited for the device
+			err = &Interrupted{Model: task.Model, Run: dir, Began: o.Resume}
+		}
 		return nil, err
 	}
 	if t.report, err = newReport(r, task.Model, task.unit(), t.place.Step, t.total, o.Progress); err != nil {
@@ -91,13 +120,21 @@ func Run[B Batch](ctx context.Context, dir string, task Task[B], c Config, o Opt
 	}
 	t.report.say("%s: %d parameters, %d steps of %d %s on %s", task.Model, nn.Count(task.Module), t.total,
 		c.Batch*c.Accumulate, task.unit(), on)
-	switch {
-	case anew:
+	if from == abandoned {
 		t.report.say("%s: starts anew, as the training that was started here was stopped before its first checkpoint", task.Model)
-	case resume:
+	}
+	if from == checkpoint {
 		t.report.say("%s: continues after step %d", task.Model, t.place.Step)
 	}
-	err = t.loop(ctx)
+	if t.kept != "" {
+		t.report.say("%s: the weights of %s stay as %s", task.Model, r.WeightsPath(task.Model), t.kept)
+	}
+	if t.lost != nil {
+		err = t.restoreWeights()
+	}
+	if err == nil {
+		err = t.loop(ctx)
+	}
 	if closeErr := t.report.close(); err == nil {
 		err = closeErr
 	}
@@ -105,7 +142,11 @@ func Run[B Batch](ctx context.Context, dir string, task Task[B], c Config, o Opt
 		return nil, err
 	}
 	if t.average != nil || c.Patience > 0 {
-		if _, err := r.LoadWeights(task.Model, task.Module); err != nil {
+		load := func() error {
+			_, err := r.LoadWeights(task.Model, task.Module)
+			return err
+		}
+		if err := t.exclusive(load); err != nil {
 			return nil, err
 		}
 	}
@@ -114,17 +155,62 @@ func Run[B Batch](ctx context.Context, dir string, task Task[B], c Config, o Opt
 	return &t.result, nil
 }
 
+// start is what a training starts from.
+type start int
+
+const (
+	nothing     start = iota // initial weights
+	abandoned                // initial weights, since an earlier training stopped before its first checkpoint
+	unfinished               // initial weights, since an older program stopped between the weights and the state of its first checkpoint
+	bareWeights              // weights without a state: imported ones, or those of an older program
+	checkpoint               // weights and state
+)
+
+// origin returns what a training of a model in a run starts from.
+func origin(r *run.Run, model string, resume bool) (start, error) {
+	switch {
+	case !resume && r.Unfinished(model):
+		return unfinished, nil
+	case !resume:
+		return nothing, r.CheckNew(model)
+	case r.HasState(model):
+		return checkpoint, nil
+	case r.HasWeights(model):
+		return bareWeights, nil
+	case r.HasTraining(model):
+		return abandoned, nil
+	}
+	_, err := r.LoadState(model) // which says what is missing
+	return nothing, err
+}
+
 // prepare makes the optimizer and starts or resumes the training in its run folder.
-func prepare[B Batch](r *run.Run, task *Task[B], c Config, resume bool) (t *trainer[B], err error) {
-	defer fault.Catch(&err)
+func prepare[B Batch](r *run.Run, task *Task[B], c Config, from start) (t *trainer[B], err error) {
+	kept := ""
+	switch from {
+	case bareWeights:
+		if _, err := r.LoadWeights(task.Model, task.Module); err != nil {
+			return nil, err
+		}
+		kept, err = r.Keep(task.Model)
+	case unfinished:
+		kept, err = r.KeepAndRemove(task.Model)
+	}
+	if err != nil {
+		return nil, err
+	}
 	t = newTrainer(r, task, c)
-	if !resume {
-		return t, t.start()
+	t.kept = kept
+	if from != checkpoint {
+		return t, t.start(from == bareWeights)
 	}
 	if err := t.resume(); err != nil {
 		return nil, err
 	}
-	if t.complete() { // there is nothing to train with the new settings
+	if _, err := r.ReadWeights(task.Model); err != nil {
+		t.lost = err
+	}
+	if t.complete() && t.lost == nil { // there is nothing to train with the new settings
 		return t, nil
 	}
 	return t, r.SetTraining(task.Model, c)
@@ -140,12 +226,10 @@ func Saved(dir, model string) (Config, error) {
 	return c, err
 }
 
-// start prepares a run folder for a new training.
-func (t *trainer[B]) start() error {
+// start prepares a run folder for a new training. keep says that the weights, and so the model's settings, are those of
+// the run.
+func (t *trainer[B]) start(keep bool) error {
 	model := t.task.Model
-	if err := t.run.CheckNew(model); err != nil {
-		return err
-	}
 	if t.task.Start != nil {
 		if err := t.task.Start(t.run.Dir()); err != nil {
 			return err
@@ -155,7 +239,9 @@ func (t *trainer[B]) start() error {
 	if err != nil {
 		return err
 	}
-	if t.task.Settings != nil {
+	if keep {
+		err = t.sameSettings()
+	} else if t.task.Settings != nil {
 		err = c.SetConfig(model, t.task.Settings)
 	}
 	if err == nil && t.task.Options != nil {
@@ -172,6 +258,29 @@ func (t *trainer[B]) start() error {
 		return err
 	}
 	return c.Commit()
+}
+
+// sameSettings returns an error if the task has other settings of the model than the run.
+func (t *trainer[B]) sameSettings() error {
+	if t.task.Settings == nil {
+		return nil
+	}
+	var there any
+	if err := t.run.Config(t.task.Model, &there); err != nil {
+		return err
+	}
+	text, err := json.Marshal(t.task.Settings)
+	if err != nil {
+		return err
+	}
+	var now any
+	if err := json.Unmarshal(text, &now); err != nil {
+		return err
+	}
+	if !reflect.DeepEqual(now, there) {
+		return fault.Field("Settings", nil, "are not those that %s has for the %s; train its weights with the same", t.run.Path("config.json"), t.task.Model)
+	}
+	return nil
 }
 
 // PaceCollector makes the garbage collector run often, until the returned function is called. Nearly all memory of a

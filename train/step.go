@@ -1,12 +1,19 @@
 package train
 
 import (
+	"context"
 	"fmt"
 	"math"
 	"time"
 
 	"github.com/bestiary-ml/bestiary/tensor"
 )
+
+// exclusive calls f while nothing else computes on the device. It waits although the training's context may have ended: an
+// interrupted training needs the device to save.
+func (t *trainer[B]) exclusive(f func() error) error {
+	return t.device.Exclusive(context.Background(), f)
+}
 
 // step makes one step of the optimizer, with gradients averaged over Accumulate batches. The norm of the gradient costs
 // a pass over it, so it is measured only where it is used: for clipping, and for reports, which precede each checkpoint.
@@ -68,6 +75,9 @@ func (t *trainer[B]) backward(batch B, step int, rate float64, follow bool) erro
 	s := t.device.Record()
 	defer s.End()
 	loss, figures := t.task.Loss(batch)
+	if loss == nil {
+		return fmt.Errorf("%s: step %d: Task.Loss returned no loss; return a tensor of one number", t.task.Model, step)
+	}
 	if figures == nil {
 		figures = &Figures{}
 	}

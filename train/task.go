@@ -1,6 +1,7 @@
 package train
 
 import (
+	"reflect"
 	"strings"
 
 	"github.com/bestiary-ml/bestiary/fault"
@@ -40,7 +41,8 @@ type Task[B Batch] struct {
 	State any
 
 	// Evaluate measures the model, in evaluation mode, on held-out data. Early stopping and the plateau schedule use its
-	// "loss". May be nil.
+	// "loss". It has the device to itself and may call pipelines on it, but not wait for another goroutine that does. May
+	// be nil.
 	Evaluate func() (Metrics, error)
 
 	// Calibrate sets buffers of Module that follow from its weights and that only its users need, such as statistics of
@@ -97,16 +99,23 @@ func (t *Task[B]) check() error {
 	switch {
 	case !run.ValidName(t.Model):
 		return fault.Field("Model", t.Model, "must be a name of letters, digits, hyphens and underscores")
-	case t.Module == nil || len(nn.Params(t.Module)) == 0:
+	case isNil(t.Module) || len(nn.Params(t.Module)) == 0:
 		return fault.Field("Module", nil, "must have parameters to train")
-	case t.Source == nil:
+	case isNil(t.Source):
 		return fault.Field("Source", nil, "is missing; set what yields the batches")
+	case t.Source.Batches() < 1:
+		return fault.Field("Source", nil, "has no batches; give it data, or a smaller batch")
 	case t.Loss == nil:
 		return fault.Field("Loss", nil, "is missing; set the function that computes the loss of a batch")
 	case t.Adversary != nil:
 		return t.Adversary.check()
 	}
 	return nil
+}
+
+// isNil reports whether an interface is nil or holds a nil pointer.
+func isNil(v any) bool {
+	return v == nil || reflect.ValueOf(v).Kind() == reflect.Pointer && reflect.ValueOf(v).IsNil()
 }
 
 // subject describes the task for [Config.validateFor].

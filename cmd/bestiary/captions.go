@@ -23,8 +23,11 @@ type captionFlags struct {
 	textLen   int // 0: as long as the captions
 }
 
-// captionKept are the flags that belong to the model.
-var captionKept = []string{"tokenizer", "vocab-size", "text-len", "truncate-captions", "split", "part", "resize", "image-columns", "text-columns", "class-captions", "hold-out", "flip", "crop", "balance"}
+// captionKept are the flags that belong to the model, and captionData those that belong to its data.
+var (
+	captionKept = []string{"vocab-size", "text-len"}
+	captionData = []string{"tokenizer", "truncate-captions", "split", "part", "resize", "image-columns", "text-columns", "class-captions", "hold-out", "flip", "crop", "balance"}
+)
 
 func addCaptionFlags(c *cobra.Command, f *trainFlags, defaults data.Description) *captionFlags {
 	n := &captionFlags{trainFlags: f, how: tasks.CaptionOptions{Data: defaults}}
@@ -82,7 +85,7 @@ func (f *captionFlags) prepare(c *cobra.Command, r *runfolder.Run, size, channel
 
 // load loads the pictures: on a resume those of the training, otherwise those of the flags or, without, of the run's codec.
 func (f *captionFlags) load(c *cobra.Command, r *runfolder.Run, size, channels int) (training, heldOut *data.Dataset, err error) {
-	if f.resume {
+	if f.resume && !f.fresh {
 		path := f.data.path
 		if err := r.Options(f.kind.Name, &f.how); err != nil {
 			return nil, nil, err
@@ -145,7 +148,7 @@ func (f *captionFlags) openTokenizer(c *cobra.Command, r *runfolder.Run, trainin
 	}
 	shared := reader != "" && r.HasTokenizer()
 	switch {
-	case f.resume || shared && f.tokenizer == "":
+	case f.resume && !f.fresh || shared && f.tokenizer == "":
 		t, err := r.LoadTokenizer()
 		if err == nil && !f.resume && c.Flags().Changed("vocab-size") && t.VocabSize() != f.vocabSize {
 			err = usagef("--vocab-size %d: the run's %s shares its tokenizer, which has %d ids; leave it out, or choose another folder", f.vocabSize, reader, t.VocabSize())

@@ -25,6 +25,16 @@ type demo struct {
 	progress io.Writer
 	device   *tensor.Device
 	run      *runfolder.Run // of the pets; the birds' is below it
+	diverged []*train.HighLoss
+}
+
+// trainDemo trains a model. A training that has diverged is reported at the end.
+func trainDemo[B train.Batch](ctx context.Context, d *demo, dir string, task *train.Task[B], c train.Config) (*train.Result, error) {
+	result, err := train.Run(ctx, dir, *task, c, train.Options{Progress: d.progress})
+	if err == nil && result.HighLoss != nil {
+		d.diverged = append(d.diverged, result.HighLoss)
+	}
+	return result, err
 }
 
 func newDemo() *cobra.Command {
@@ -69,8 +79,13 @@ beside their captions, loss plots, and report.md, which explains them with the m
 		if err != nil {
 			return err
 		}
-		_, err = fmt.Fprintf(c.OutOrStdout(), "%s\n", filepath.Join(d.dir, "report.md"))
-		return err
+		if _, err := fmt.Fprintf(c.OutOrStdout(), "%s\n", filepath.Join(d.dir, "report.md")); err != nil {
+			return err
+		}
+		if len(d.diverged) > 0 {
+			return d.diverged[0]
+		}
+		return nil
 	}
 	return c
 }
@@ -92,7 +107,7 @@ func (d *demo) show(ctx context.Context) error {
 		return err
 	}
 	r := report{
-		Seed: d.seed, Device: fmt.Sprintf("%s, %s", d.device.Name(), count(d.device.Threads(), "thread")),
+		Diverged: d.diverged, Seed: d.seed, Device: fmt.Sprintf("%s, %s", d.device.Name(), count(d.device.Threads(), "thread")),
 		petsReport: pets.report, Birds: birds.report,
 	}
 	return r.write(d.run.Path("report.md"))

@@ -91,7 +91,7 @@ func (d *birdsDemo) trainVAE(ctx context.Context, description data.Description) 
 		return nil, err
 	}
 	started := time.Now()
-	d.report.VAE, err = train.Run(ctx, d.run.Dir(), *task, c, train.Options{Progress: d.progress})
+	d.report.VAE, err = trainDemo(ctx, d.demo, d.run.Dir(), task, c)
 	d.report.VAETime = time.Since(started)
 	d.report.Grid, d.report.Codes = sizes.Grid(), sizes.Codes
 	return model, err
@@ -122,7 +122,7 @@ func (d *birdsDemo) trainDALLE(ctx context.Context, vae *dvae.VAE, description d
 		return err
 	}
 	started := time.Now()
-	d.report.DALLE, err = train.Run(ctx, d.run.Dir(), *task, c, train.Options{Progress: d.progress})
+	d.report.DALLE, err = trainDemo(ctx, d.demo, d.run.Dir(), task, c)
 	d.report.DALLETime = time.Since(started)
 	d.report.Words = words.VocabSize()
 	description.Size, description.Classes = d.size, d.training.Classes

@@ -80,7 +80,7 @@ func (d *petsDemo) train(ctx context.Context) error {
 	}
 	d.autoencoder = model
 	started = time.Now()
-	if d.report.Autoencoder, err = train.Run(ctx, d.run.Dir(), *task, c, train.Options{Progress: d.progress}); err != nil {
+	if d.report.Autoencoder, err = trainDemo(ctx, d.demo, d.run.Dir(), task, c); err != nil {
 		return err
 	}
 	d.report.AutoencoderTime = time.Since(started)
@@ -99,7 +99,7 @@ func (d *petsDemo) train(ctx context.Context) error {
 	}
 	d.flow = flow
 	started = time.Now()
-	if d.report.Flow, err = train.Run(ctx, d.run.Dir(), *flowTask, c, train.Options{Progress: d.progress}); err != nil {
+	if d.report.Flow, err = trainDemo(ctx, d.demo, d.run.Dir(), flowTask, c); err != nil {
 		return err
 	}
 	d.report.FlowTime = time.Since(started)

@@ -56,7 +56,7 @@ func explain(c *cobra.Command, err error) string {
 		return text
 	}
 	var stopped *train.Interrupted
-	if errors.As(err, &stopped) {
+	if errors.As(err, &stopped) && (stopped.Step > 0 || stopped.Began) {
 		say(stopped, stopped.Error()+"; continue with --resume")
 	}
 	var there *runfolder.InTraining

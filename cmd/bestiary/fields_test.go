@@ -44,8 +44,12 @@ func TestExplainTraining(t *testing.T) {
 			`a/Depth.jpg: its caption "A Depth, Heads" is too long; raise TextLen to 9`),
 		"--batch 1: must be 2 or more: Unknown and --steps.":             fault.Field("Batch", 1, "must be 2 or more: Unknown and Steps."),
 		"dalle: interrupted; saved after step 3; continue with --resume": &train.Interrupted{Model: "dalle", Step: 3},
-		"runs/x: holds a training of dalle already; continue it with --resume, choose another folder, or delete dalle.state.safetensors and dalle.safetensors": &runfolder.InTraining{
+		"runs/x: holds a training of dalle already; continue it with --resume, choose another folder, or move dalle.state.safetensors and dalle.safetensors to another folder": &runfolder.InTraining{
+			Run: "runs/x", Model: "dalle", State: true},
+		"runs/x: holds a trained dalle already; continue it with --resume to train these weights further, choose another folder, or move dalle.safetensors to another folder": &runfolder.InTraining{
 			Run: "runs/x", Model: "dalle"},
+		"dalle: interrupted before its first step; nothing was saved, so start it again":                                 &train.Interrupted{Model: "dalle", Run: "runs/x"},
+		"dalle: interrupted before its first step; runs/x is as it was and can be resumed again; continue with --resume": &train.Interrupted{Model: "dalle", Run: "runs/x", Began: true},
 		"plain": errors.New("plain"),
 	} {
 		if got := explain(dalle, err); got != want {

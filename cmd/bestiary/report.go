@@ -9,13 +9,15 @@ import (
 	"time"
 
 	"github.com/bestiary-ml/bestiary/internal/atomicfile"
+	"github.com/bestiary-ml/bestiary/train"
 )
 
 // report holds the figures that report.md shows.
 type report struct {
-	Dir    string
-	Seed   uint64
-	Device string
+	Dir      string
+	Seed     uint64
+	Device   string
+	Diverged []*train.HighLoss // trainings whose figures below mean nothing
 	petsReport
 	Birds birdsReport
 }

@@ -2,6 +2,7 @@ package main
 
 import (
 	"cmp"
+	"context"
 	"errors"
 	"fmt"
 	"path/filepath"
@@ -26,12 +27,28 @@ TensorBoard events, a plot of the loss, and samples drawn during the training.
 
 An interrupt (Ctrl-C, SIGTERM, SIGHUP) saves a checkpoint and stops; a second one stops at once. --resume
 continues from it, to the same bits. After a crash or a power cut, --resume continues from the last
-checkpoint. "bestiary verify" checks a run folder.`,
+checkpoint. Where there are weights without a checkpoint, as after "bestiary import", --resume trains
+them from step 0 with a new optimizer. "bestiary verify" checks a run folder.`,
 		Args: knownCommand,
 		RunE: help,
 	}
 	c.AddCommand(newTrainAutoencoder(), newTrainFlow(), newTrainDVAE(), newTrainKL(), newTrainVQGAN(), newTrainDALLE(), newTrainMaskGIT(), newTrainRectified(), newTrainCLIP(), newTrainClassifier())
+	for _, kind := range c.Commands() {
+		train := kind.RunE
+		kind.RunE = func(c *cobra.Command, args []string) error { return interrupted(c, train(c, args)) }
+	}
 	return c
+}
+
+// interrupted says what an interrupt before the first step means, such as one while the pictures are decoded.
+func interrupted(c *cobra.Command, err error) error {
+	var stopped *train.Interrupted
+	if !errors.Is(err, context.Canceled) || errors.As(err, &stopped) {
+		return err
+	}
+	run, _ := c.Flags().GetString("run")
+	resume, _ := c.Flags().GetBool("resume")
+	return &train.Interrupted{Model: c.Name(), Run: run, Began: resume}
 }
 
 // trainFlags are the flags of every training.
@@ -39,6 +56,7 @@ type trainFlags struct {
 	kind   models.Info // what is trained
 	run    string
 	resume bool
+	fresh  bool // resume trains weights that belong to no training, as imported ones: it takes all settings from flags
 	data   *dataFlags
 	device *deviceFlags
 	config train.Config
@@ -56,7 +74,7 @@ func addTrainFlags(c *cobra.Command, kind models.Info, runFlag, runUsage string,
 	})
 	f.data = addDataFlags(c, data.Trainval)
 	f.device = addDeviceFlags(c)
-	c.Flags().BoolVar(&f.resume, "resume", false, "continue from the run's checkpoint")
+	c.Flags().BoolVar(&f.resume, "resume", false, "continue from the run's checkpoint, or train its imported weights")
 	addConfigFlags(c.Flags(), &f.config)
 	return f
 }
@@ -92,11 +110,17 @@ func (f *trainFlags) open(c *cobra.Command, create bool) (*runfolder.Run, *tenso
 		return nil, nil, err
 	}
 	if create && !f.resume {
-		return nil, d, runfolder.Check(f.run, f.kind.Name)
+		return nil, d, runfolder.CheckTraining(f.run, f.kind.Name)
 	}
 	r, err := runfolder.Open(f.run)
-	if err == nil && !f.resume {
-		err = r.CheckNew(f.kind.Name)
+	if err != nil {
+		return nil, nil, err
+	}
+	if !f.resume {
+		return r, d, r.CheckStart(f.kind.Name)
+	}
+	if f.fresh = r.HasWeights(f.kind.Name) && !r.HasTraining(f.kind.Name); f.fresh {
+		err = f.config.Validate()
 	}
 	return r, d, err
 }
@@ -129,7 +153,7 @@ func (f *trainFlags) precision() string {
 // settings returns the settings of the training: those of the command line or, on a resume, those of the run with the
 // flags that are given.
 func (f *trainFlags) settings(c *cobra.Command) (train.Config, error) {
-	if !f.resume {
+	if !f.resume || f.fresh {
 		return f.config, nil
 	}
 	saved, err := train.Saved(f.run, f.kind.Name)
@@ -272,6 +296,14 @@ func (f *trainFlags) changesUnder(c *cobra.Command) {
 				other.Name, f.kind.Name, r.WeightsPath(other.Name), r.StatePath(other.Name), other.Name)
 		}
 	}
+}
+
+// keepData is keepModel for flags of the data, which imported weights don't keep.
+func (f *trainFlags) keepData(c *cobra.Command, flags ...string) error {
+	if f.fresh {
+		return nil
+	}
+	return keepModel(c, flags...)
 }
 
 // keepModel returns an error if a flag is given that can't be changed when a training is resumed.

@@ -54,14 +54,19 @@ func newTrainAutoencoder() *cobra.Command {
 			return err
 		}
 		if f.resume {
-			if err := keepModel(c, "image-size", "channels", "hidden", "embedding", "dropout", "split", "part", "labels", "resize", "hold-out", "flip", "zoom", "colour", "balance"); err != nil {
+			if err := keepModel(c, "image-size", "channels", "hidden", "embedding", "dropout"); err != nil {
 				return err
 			}
-			if err := r.Data(&description); err != nil {
+			if err := f.keepData(c, "split", "part", "labels", "resize", "hold-out", "flip", "zoom", "colour", "balance"); err != nil {
 				return err
 			}
-			f.data.like(description)
-			f.data.split = cmp.Or(description.Split, f.data.split)
+			if !f.fresh {
+				if err := r.Data(&description); err != nil {
+					return err
+				}
+				f.data.like(description)
+				f.data.split = cmp.Or(description.Split, f.data.split)
+			}
 			if model, err = models.Autoencoder.Config(f.run); err != nil {
 				return err
 			}

@@ -67,6 +67,9 @@ first, or among the first five, of all held-out ones, beside the rates at chance
 				"image-dim", "image-depth", "image-heads", "image-dim-head", "dropout"}, captionKept...)...); err != nil {
 				return err
 			}
+			if err := f.keepData(c, captionData...); err != nil {
+				return err
+			}
 			if model, err = models.CLIP.Config(f.run); err != nil {
 				return err
 			}

@@ -81,6 +81,9 @@ included, image_loss per code.`,
 			if err := keepModel(c, kept...); err != nil {
 				return err
 			}
+			if err := f.keepData(c, captionData...); err != nil {
+				return err
+			}
 			if model, err = models.DALLE.Config(f.run); err != nil {
 				return err
 			}

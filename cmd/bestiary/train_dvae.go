@@ -80,14 +80,19 @@ picture divided by 2^layers. Beside the loss, the metrics report the codes in us
 		}
 		if f.resume {
 			if err := keepModel(c, "image-size", "channels", "codes", "codebook-dim", "layers", "resnet-blocks", "hidden", "straight-through", "reinmax", "smooth-l1",
-				"kl-weight", "kl-sum", "checkpoint", "temperature", "temperature-floor", "anneal-steps", "revive",
+				"kl-weight", "kl-sum", "checkpoint"); err != nil {
+				return err
+			}
+			if err := f.keepData(c, "temperature", "temperature-floor", "anneal-steps", "revive",
 				"split", "part", "labels", "resize", "image-columns", "hold-out", "flip", "crop", "colour", "balance"); err != nil {
 				return err
 			}
-			if err := r.Data(&description); err != nil {
+			if model, err = models.DVAE.Config(f.run); err != nil {
 				return err
 			}
-			if model, err = models.DVAE.Config(f.run); err != nil {
+		}
+		if f.resume && !f.fresh {
+			if err := r.Data(&description); err != nil {
 				return err
 			}
 			if err := r.Options(f.kind.Name, &how); err != nil {
@@ -110,7 +115,7 @@ picture divided by 2^layers. Beside the loss, the metrics report the codes in us
 		}
 		f.data.describe(&description)
 		fit(c, &settings, training.Len(), heldOut.Len())
-		if !f.resume && !c.Flags().Changed("anneal-steps") {
+		if (!f.resume || f.fresh) && !c.Flags().Changed("anneal-steps") {
 			how.Annealing.Steps = steps(settings, training.Len())
 		}
 		_, task, err := tasks.DVAE(d, model, how, description, training, heldOut, tasks.Options{Batch: settings.Batch, Seed: settings.Seed})

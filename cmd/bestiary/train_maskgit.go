@@ -55,6 +55,9 @@ image_loss without.`,
 			if err := keepModel(c, kept...); err != nil {
 				return err
 			}
+			if err := f.keepData(c, captionData...); err != nil {
+				return err
+			}
 			if model, err = models.MaskGIT.Config(f.run); err != nil {
 				return err
 			}

@@ -57,6 +57,9 @@ predicts nothing has about 2.`,
 			if err := keepModel(c, kept...); err != nil {
 				return err
 			}
+			if err := f.keepData(c, captionData...); err != nil {
+				return err
+			}
 			if model, err = models.Rectified.Config(f.run); err != nil {
 				return err
 			}

@@ -18,7 +18,8 @@ func newVerify() *cobra.Command {
 is damaged, or what is lost. The exit code is 1 if there is one.
 
 A change that was made on purpose, such as an edited config.json or a file of weights from elsewhere,
-is accepted with --accept: from then on, the files as they are count as saved.`,
+is accepted with --accept: from then on, the files as they are count as saved. The models and the
+tokenizer are opened first; nothing is accepted if one of them can't be.`,
 		Example: `  bestiary verify runs/birds
   bestiary verify --accept runs/birds`,
 	}
@@ -45,7 +46,7 @@ is accepted with --accept: from then on, the files as they are count as saved.`,
 			return err
 		}
 		for _, line := range append(found.Problems, found.Notes...) {
-			fmt.Fprintln(c.OutOrStdout(), line)
+			fmt.Fprintln(c.OutOrStdout(), verified.Replace(line))
 		}
 		if n := len(found.Problems); n > 0 {
 			return fmt.Errorf("%s: %s found", dir, count(n, "problem"))
@@ -64,3 +65,10 @@ func acceptable(text string, err error) string {
 	}
 	return strings.Replace(text, "accept the files as they are", fmt.Sprintf("accept the change with \"bestiary verify --accept %s\"", changed.RunFolder()), 1)
 }
+
+// verified names the flags in what a verification finds.
+var verified = strings.NewReplacer(
+	"accept the files as they are", "accept them as they are with --accept",
+	"resume the training,", "resume the training with --resume,",
+	"and resume:", "and train with --resume:",
+)

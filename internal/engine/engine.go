@@ -14,6 +14,8 @@
 package engine
 
 import (
+	"context"
+
 	"github.com/bestiary-ml/bestiary/internal/kernel"
 	"github.com/bestiary-ml/bestiary/internal/link"
 	"github.com/bestiary-ml/bestiary/tensor"
@@ -24,7 +26,7 @@ import (
 var below = link.Engine.(interface {
 	NewDevice(k kernel.Device) *tensor.Device
 	Kernels(d *tensor.Device) kernel.Device
-	Turn(d *tensor.Device) chan struct{}
+	Acquire(ctx context.Context, d *tensor.Device) (release func(), err error)
 	Decoding(d *tensor.Device) kernel.Decoding
 	Data(t *tensor.Tensor) kernel.Buffer
 	Empty(d *tensor.Device, shape ...int) *tensor.Tensor
@@ -55,9 +57,11 @@ func NewDevice(k kernel.Device) *tensor.Device { return below.NewDevice(k) }
 // Kernels returns the kernels that d computes with.
 func Kernels(d *tensor.Device) kernel.Device { return below.Kernels(d) }
 
-// Turn is the lock of a device for the pipelines that share it: send to it before computing, and receive from it
-// afterwards. Unlike a sync.Mutex, it can be waited for in a select beside the end of a context.
-func Turn(d *tensor.Device) chan struct{} { return below.Turn(d) }
+// Acquire is [tensor.Device.Exclusive] for code that releases the device elsewhere than at the end of a function. The
+// goroutine that acquired it calls release.
+func Acquire(ctx context.Context, d *tensor.Device) (release func(), err error) {
+	return below.Acquire(ctx, d)
+}
 
 // Decoding returns the kernels for decoding one position per sequence, or nil where the device gains nothing by such kernels.
 func Decoding(d *tensor.Device) kernel.Decoding { return below.Decoding(d) }

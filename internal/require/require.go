@@ -11,11 +11,19 @@ import (
 
 // Builder checks the device that a model is to be built on, and the generator that initialises it, for nil.
 func Builder(d *tensor.Device, g *tensor.Generator) error {
-	if d == nil {
-		return fault.Field("Device", nil, "must not be nil; open one with tensor.OpenDevice")
+	if err := Device(d); err != nil {
+		return err
 	}
 	if g == nil {
 		return fault.Field("Generator", nil, "must not be nil; make one with tensor.NewGenerator")
+	}
+	return nil
+}
+
+// Device checks a device for nil.
+func Device(d *tensor.Device) error {
+	if d == nil {
+		return fault.Field("Device", nil, "must not be nil; open one with tensor.OpenDevice")
 	}
 	return nil
 }

@@ -75,9 +75,6 @@ func (c *Commit) SaveState(model string, tensors []safetensors.Tensor, meta map[
 // LoadState reads the file that SaveState wrote.
 func (r *Run) LoadState(model string) (*safetensors.File, error) {
 	if !r.HasState(model) {
-		if r.HasWeights(model) {
-			return nil, fmt.Errorf("%s: belongs to no training that can be resumed; delete it to start again, or choose another folder", r.WeightsPath(model))
-		}
 		return nil, fmt.Errorf("%s: has no training of %s to resume; start one first", r.dir, model)
 	}
 	return r.read(model+stateSuffix, model, stateKind)

@@ -59,7 +59,7 @@ func TestConfigIsBound(t *testing.T) {
 			t.Errorf("%v is no DamagedFile", err)
 		}
 	}
-	if accepted, err := Accept(r.Dir()); err != nil || len(accepted) != 1 || accepted[0] != configName {
+	if accepted, err := Accept(r.Dir(), func() error { return nil }); err != nil || len(accepted) != 1 || accepted[0] != configName {
 		t.Fatal(accepted, err)
 	}
 	if err := r.Config("flow", &s); err != nil || s.Width != 65 {
@@ -84,7 +84,7 @@ func TestFilesOfAnotherRun(t *testing.T) {
 		copyFile(t, b.StatePath("flow"), a.StatePath("flow"))
 		_, err = a.LoadState("flow")
 		fails(t, err, a.StatePath("flow"), word)
-		if _, err := Accept(a.Dir()); err != nil {
+		if _, err := Accept(a.Dir(), func() error { return nil }); err != nil {
 			t.Fatal(err)
 		}
 		if _, err := a.LoadWeights("flow", newModel(t, 3)); err != nil {
@@ -125,7 +125,7 @@ func TestAcceptRefusesDamage(t *testing.T) {
 	if err := os.WriteFile(r.WeightsPath("flow"), text, 0o666); err != nil {
 		t.Fatal(err)
 	}
-	_, err = Accept(r.Dir())
+	_, err = Accept(r.Dir(), func() error { return nil })
 	fails(t, err, r.WeightsPath("flow"), "checksum")
 }
 
@@ -135,7 +135,7 @@ func TestAcceptADamagedManifest(t *testing.T) {
 	edit(t, r.Path(manifestName), `"generation": 3`, `"generation": 4`)
 	_, err := r.Lock()
 	fails(t, err, r.Path(manifestName), "damaged", "accept")
-	if _, err := Accept(r.Dir()); err != nil {
+	if _, err := Accept(r.Dir(), func() error { return nil }); err != nil {
 		t.Fatal(err)
 	}
 	if report, err := Verify(r.Dir()); err != nil || len(report.Problems) > 0 {

@@ -18,6 +18,7 @@
 package run
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -66,10 +67,12 @@ func Create(dir string) (*Run, error) {
 // Check returns the error that [Create] would return for dir, or [Run.CheckNew] for the model. It writes nothing; a command
 // calls it before long work.
 func Check(dir, model string) error {
-	if err := check(dir); err != nil {
-		return err
-	}
-	return (&Run{dir}).CheckNew(model)
+	return cmp.Or(check(dir), (&Run{dir}).CheckNew(model))
+}
+
+// CheckTraining is Check with [Run.CheckStart].
+func CheckTraining(dir, model string) error {
+	return cmp.Or(check(dir), (&Run{dir}).CheckStart(model))
 }
 
 func check(dir string) error {
@@ -91,25 +94,39 @@ func check(dir string) error {
 	return nil
 }
 
-// InTraining is the error for a new training of a model that the run has a checkpoint of.
-type InTraining struct{ Run, Model string }
+// InTraining is the error for a new training of a model that the run has already: it can be resumed.
+type InTraining struct {
+	Run, Model string
+	State      bool // there is a checkpoint beside the weights
+}
 
 // Error implements error.
 func (e *InTraining) Error() string {
-	return fmt.Sprintf("%s: holds a training of %s already; resume it, choose another folder, or delete %s and %s",
+	if !e.State {
+		return fmt.Sprintf("%s: holds a trained %s already; resume it to train these weights further, choose another folder, or move %s to another folder",
+			e.Run, e.Model, e.Model+weightsSuffix)
+	}
+	return fmt.Sprintf("%s: holds a training of %s already; resume it, choose another folder, or move %s and %s to another folder",
 		e.Run, e.Model, e.Model+stateSuffix, e.Model+weightsSuffix)
 }
 
-// CheckNew returns an error if the run has the model already, which a new training would overwrite: an [*InTraining] if
-// the training can be resumed.
+// CheckNew returns an [*InTraining] if the run has the model already, which a new one would overwrite.
 func (r *Run) CheckNew(model string) error {
 	switch {
 	case r.HasState(model):
-		return &InTraining{r.dir, model}
+		return &InTraining{r.dir, model, true}
 	case r.HasWeights(model):
-		return fmt.Errorf("%s: holds a trained %s already; choose another folder, or delete %s", r.dir, model, model+weightsSuffix)
+		return &InTraining{r.dir, model, false}
 	}
 	return nil
+}
+
+// CheckStart is CheckNew for a training. It allows a model that is [Run.Unfinished].
+func (r *Run) CheckStart(model string) error {
+	if r.Unfinished(model) {
+		return nil
+	}
+	return r.CheckNew(model)
 }
 
 // Open opens an existing run folder.

@@ -5,7 +5,9 @@ import (
 	"fmt"
 	"hash/crc32"
 	"io/fs"
+	"maps"
 	"os"
+	"slices"
 	"strings"
 
 	"github.com/bestiary-ml/bestiary/internal/atomicfile"
@@ -60,11 +62,6 @@ func verify(dir string) (*Report, error) {
 	names := r.committable()
 	if m != nil {
 		for name := range m.Files {
-			if path, _ := r.locate(m, name); !exists(path) {
-				bad("%s: is missing; restore it from a copy", path)
-			}
-		}
-		for name := range m.Files {
 			if path, _ := r.locate(m, name); strings.HasSuffix(path, nextSuffix) {
 				note("%s: is committed and not renamed yet; the next training does it", path)
 				if !exists(r.Path(name)) {
@@ -73,11 +70,22 @@ func verify(dir string) (*Report, error) {
 			}
 		}
 	}
+	damaged := map[string]error{}
 	for _, name := range names {
 		report.Files++
 		if err := r.verifyFile(m, name); err != nil {
-			bad("%v", err)
+			damaged[name] = err
 		}
+	}
+	if m != nil {
+		for name := range m.Files {
+			if path, _ := r.locate(m, name); !exists(path) {
+				damaged[name] = fmt.Errorf("%s: is missing; restore it from a copy", path)
+			}
+		}
+	}
+	for _, name := range slices.Sorted(maps.Keys(damaged)) {
+		bad("%v%s", damaged[name], r.otherwise(name, damaged))
 	}
 	if r.HasTokenizer() {
 		report.Files++
@@ -88,6 +96,24 @@ func verify(dir string) (*Report, error) {
 	r.verifyLog(m, bad)
 	r.strays(m, note)
 	return report, nil
+}
+
+// otherwise returns the remedy for a damaged or missing file of a training whose other file is whole.
+func (r *Run) otherwise(name string, damaged map[string]error) string {
+	if damaged[configName] != nil {
+		return ""
+	}
+	if model, ok := strings.CutSuffix(name, stateSuffix); ok {
+		if weights := model + weightsSuffix; r.HasWeights(model) && damaged[weights] == nil {
+			return fmt.Sprintf(", or move it to another folder and resume: the training then starts at step 0 from the weights of %s", weights)
+		}
+		return ""
+	}
+	model, ok := strings.CutSuffix(name, weightsSuffix)
+	if state := model + stateSuffix; ok && r.HasState(model) && damaged[state] == nil {
+		return fmt.Sprintf(", or resume the training, which writes it again from %s", state)
+	}
+	return ""
 }
 
 // verifyFile reads a whole file.
@@ -160,8 +186,9 @@ func (r *Run) strays(m *manifest, note func(string, ...any)) {
 }
 
 // Accept makes the files of a run, as they are, its committed ones, after somebody has changed them on purpose. A file
-// that contradicts its own checksum is an error. accepted names what was changed.
-func Accept(dir string) (accepted []string, err error) {
+// that contradicts its own checksum, or a tokenizer that can't be read, is an error. try is called with the files as they
+// are accepted, and takes that back by an error. accepted names what was changed.
+func Accept(dir string, try func() error) (accepted []string, err error) {
 	r := &Run{dir}
 	if _, err := r.readConfigOf(nil); err != nil {
 		return nil, err
@@ -208,5 +235,28 @@ func Accept(dir string) (accepted []string, err error) {
 			accepted = append(accepted, metricsName)
 		}
 	}
-	return accepted, now.write(r.Path(manifestName))
+	before, err := os.ReadFile(r.Path(manifestName))
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return nil, fmt.Errorf("%s: can't be read (%w); check that you may read it", r.Path(manifestName), cause(err))
+	}
+	if err := now.write(r.Path(manifestName)); err != nil {
+		return nil, err
+	}
+	if err = r.usable(try); err == nil {
+		return accepted, nil
+	}
+	if before == nil {
+		return nil, errors.Join(err, atomicfile.Remove(r.Path(manifestName)))
+	}
+	return nil, errors.Join(err, atomicfile.WriteBytes(r.Path(manifestName), before))
+}
+
+// usable opens the tokenizer and then calls try.
+func (r *Run) usable(try func() error) error {
+	if r.HasTokenizer() {
+		if _, err := r.LoadTokenizer(); err != nil {
+			return err
+		}
+	}
+	return try()
 }

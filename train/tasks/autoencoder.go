@@ -37,6 +37,11 @@ const shown = 16
 // evaluation). The description says where the pictures come from and how they are shown; the run folder keeps it.
 func Autoencoder(d *tensor.Device, c autoencoder.Config, description data.Description, training, heldOut *data.Dataset, o Options) (model *autoencoder.Autoencoder, task *train.Task[train.PictureBatch], err error) {
 	defer fault.Catch(&err)
+	device, err := take(context.Background(), d)
+	if err != nil {
+		return nil, nil, err
+	}
+	defer device.end()
 	if err := checkPictures(c.ImageSize, 3, training, heldOut); err != nil {
 		return nil, nil, err
 	}

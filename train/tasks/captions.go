@@ -54,8 +54,8 @@ type coder func(batch train.PictureBatch) []int32
 
 // newCoder returns a coder. Without augmentation it encodes all pictures beforehand, which takes a while and stops when
 // the context ends; with augmentation it encodes each batch.
-func newCoder(ctx context.Context, d *tensor.Device, codec models.Codec, training *data.Dataset, how data.Augment, o Options) (coder, error) {
-	size, channels := codec.ImageSize(), codec.Channels()
+func newCoder(ctx context.Context, on *hold, codec models.Codec, training *data.Dataset, how data.Augment, o Options) (coder, error) {
+	d, size, channels := on.device, codec.ImageSize(), codec.Channels()
 	encode := func(values []float32) []int32 {
 		s := d.Scratch()
 		defer s.End()
@@ -65,7 +65,7 @@ func newCoder(ctx context.Context, d *tensor.Device, codec models.Codec, trainin
 	if how != (data.Augment{}) {
 		return func(batch train.PictureBatch) []int32 { return encode(batch.Pixels) }, nil
 	}
-	all, err := encodeAll(ctx, training, encode, o.Progress)
+	all, err := encodeAll(ctx, on, training, encode, o.Progress)
 	return lookUp(all, codec.Grid()*codec.Grid()), err
 }
 
@@ -73,12 +73,12 @@ func newCoder(ctx context.Context, d *tensor.Device, codec models.Codec, trainin
 type latentCoder func(batch train.PictureBatch) []float32
 
 // newLatentCoder is newCoder for continuous latents.
-func newLatentCoder(ctx context.Context, d *tensor.Device, kl *vqgan.Model, training *data.Dataset, how data.Augment, o Options) (latentCoder, error) {
-	encode := latentsOf(d, kl)
+func newLatentCoder(ctx context.Context, on *hold, kl *vqgan.Model, training *data.Dataset, how data.Augment, o Options) (latentCoder, error) {
+	encode := latentsOf(on.device, kl)
 	if how != (data.Augment{}) {
 		return func(batch train.PictureBatch) []float32 { return encode(batch.Pixels) }, nil
 	}
-	all, err := encodeAll(ctx, training, encode, o.Progress)
+	all, err := encodeAll(ctx, on, training, encode, o.Progress)
 	c := kl.Config()
 	return lookUp(all, c.Grid()*c.Grid()*c.Embed), err
 }
@@ -95,10 +95,10 @@ func latentsOf(d *tensor.Device, kl *vqgan.Model) func(values []float32) []float
 }
 
 // encodeAll encodes all pictures, until the context ends. progress may be nil.
-func encodeAll[T any](ctx context.Context, d *data.Dataset, encode func(values []float32) []T, progress func(done, total int)) (all []T, err error) {
+func encodeAll[T any](ctx context.Context, on *hold, d *data.Dataset, encode func(values []float32) []T, progress func(done, total int)) (all []T, err error) {
 	const batch = 64
 	for lo := 0; lo < d.Len(); lo += batch {
-		if err := ctx.Err(); err != nil {
+		if err := on.yield(ctx); err != nil {
 			return nil, err
 		}
 		hi := min(lo+batch, d.Len())

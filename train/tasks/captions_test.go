@@ -209,11 +209,11 @@ func TestCodesOnceOrEachTime(t *testing.T) {
 		t.Fatal(err)
 	}
 	o := Options{Batch: 4}
-	once, err := newCoder(context.Background(), d, vae, training, data.Augment{}, o)
+	once, err := newCoder(context.Background(), held(t, d), vae, training, data.Augment{}, o)
 	if err != nil {
 		t.Fatal(err)
 	}
-	each, err := newCoder(context.Background(), d, vae, training, data.Augment{Crop: 1e-9}, o)
+	each, err := newCoder(context.Background(), held(t, d), vae, training, data.Augment{Crop: 1e-9}, o)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -228,7 +228,7 @@ func TestCodesOnceOrEachTime(t *testing.T) {
 	}
 	ended, cancel := context.WithCancel(context.Background())
 	cancel()
-	if _, err := newCoder(ended, d, vae, training, data.Augment{}, o); !errors.Is(err, context.Canceled) {
+	if _, err := newCoder(ended, held(t, d), vae, training, data.Augment{}, o); !errors.Is(err, context.Canceled) {
 		t.Errorf("an ended context: %v", err)
 	}
 }

@@ -20,6 +20,14 @@ import (
 // captions into ids. The pictures have the Config's size and channels.
 func CLIP(d *tensor.Device, c clip.Config, t *tokenizer.Tokenizer, how CaptionOptions, training, heldOut *data.Dataset, o Options) (model *clip.CLIP, task *train.Task[train.CaptionedBatch], err error) {
 	defer fault.Catch(&err)
+	device, err := take(context.Background(), d)
+	if err != nil {
+		return nil, nil, err
+	}
+	defer device.end()
+	if t == nil {
+		return nil, nil, fault.Field("Tokenizer", nil, "must not be nil; open or train one")
+	}
 	if err := checkPictures(c.ImageSize, c.Channels, training, heldOut); err != nil {
 		return nil, nil, err
 	}

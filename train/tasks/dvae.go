@@ -25,6 +25,11 @@ type DVAEOptions struct {
 // channels.
 func DVAE(d *tensor.Device, c dvae.Config, how DVAEOptions, description data.Description, training, heldOut *data.Dataset, o Options) (model *dvae.VAE, task *train.Task[train.PictureBatch], err error) {
 	defer fault.Catch(&err)
+	device, err := take(context.Background(), d)
+	if err != nil {
+		return nil, nil, err
+	}
+	defer device.end()
 	if err := checkPictures(c.ImageSize, c.Channels, training, heldOut); err != nil {
 		return nil, nil, err
 	}

@@ -24,6 +24,14 @@ import (
 // order.
 func Flow(ctx context.Context, d *tensor.Device, c flows.Config, a *autoencoder.Autoencoder, description data.Description, training, heldOut *data.Dataset, o Options) (model *flows.RealNVP, task *train.Task[train.RowBatch], err error) {
 	defer fault.Catch(&err)
+	device, err := take(ctx, d)
+	if err != nil {
+		return nil, nil, err
+	}
+	defer device.end()
+	if a == nil {
+		return nil, nil, fault.Field("Autoencoder", nil, "must not be nil; give the one whose embeddings the flow learns")
+	}
 	if err := checkPictures(a.Config().ImageSize, 3, training, heldOut); err != nil {
 		return nil, nil, err
 	}
@@ -43,7 +51,7 @@ func Flow(ctx context.Context, d *tensor.Device, c flows.Config, a *autoencoder.
 	if err != nil {
 		return nil, nil, err
 	}
-	rows, labels, err := embedViews(ctx, d, a, training, description.Augment, o)
+	rows, labels, err := embedViews(ctx, device, a, training, description.Augment, o)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -100,8 +108,8 @@ func Flow(ctx context.Context, d *tensor.Device, c flows.Config, a *autoencoder.
 const views = 8
 
 // embedViews returns embeddings [rows, E] of the training pictures, unchanged and in random views, with their labels.
-func embedViews(ctx context.Context, d *tensor.Device, a *autoencoder.Autoencoder, training *data.Dataset, how data.Augment, o Options) (rows []float32, labels []int, err error) {
-	passes := 1
+func embedViews(ctx context.Context, on *hold, a *autoencoder.Autoencoder, training *data.Dataset, how data.Augment, o Options) (rows []float32, labels []int, err error) {
+	d, passes := on.device, 1
 	if how != (data.Augment{}) {
 		passes += views
 	}
@@ -116,7 +124,7 @@ func embedViews(ctx context.Context, d *tensor.Device, a *autoencoder.Autoencode
 			return nil, nil, err
 		}
 		for range loader.Batches() {
-			if err := ctx.Err(); err != nil {
+			if err := on.yield(ctx); err != nil {
 				loader.Close()
 				return nil, nil, err
 			}

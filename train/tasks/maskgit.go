@@ -20,6 +20,14 @@ import (
 // beforehand, until the context ends.
 func MaskGIT(ctx context.Context, d *tensor.Device, c maskgit.Config, codec models.Codec, t *tokenizer.Tokenizer, how CaptionOptions, training, heldOut *data.Dataset, o Options) (model *maskgit.Model, task *train.Task[train.CaptionedBatch], err error) {
 	defer fault.Catch(&err)
+	device, err := take(ctx, d)
+	if err != nil {
+		return nil, nil, err
+	}
+	defer device.end()
+	if t == nil {
+		return nil, nil, fault.Field("Tokenizer", nil, "must not be nil; open or train one")
+	}
 	if codec == nil {
 		return nil, nil, fault.Field("Codec", nil, "is missing; give the model that makes the codes of pictures")
 	}
@@ -46,7 +54,7 @@ func MaskGIT(ctx context.Context, d *tensor.Device, c maskgit.Config, codec mode
 	if err != nil {
 		return nil, nil, err
 	}
-	encode, err := newCoder(ctx, d, codec, training, how.Data.Augment, o)
+	encode, err := newCoder(ctx, device, codec, training, how.Data.Augment, o)
 	if err != nil {
 		return nil, nil, err
 	}

@@ -20,6 +20,17 @@ import (
 // pictures beforehand, until the context ends.
 func Rectified(ctx context.Context, d *tensor.Device, c rectified.Config, kl *vqgan.Model, t *tokenizer.Tokenizer, how CaptionOptions, training, heldOut *data.Dataset, o Options) (model *rectified.Model, task *train.Task[train.CaptionedBatch], err error) {
 	defer fault.Catch(&err)
+	device, err := take(ctx, d)
+	if err != nil {
+		return nil, nil, err
+	}
+	defer device.end()
+	if t == nil {
+		return nil, nil, fault.Field("Tokenizer", nil, "must not be nil; open or train one")
+	}
+	if kl == nil {
+		return nil, nil, fault.Field("KL", nil, "must not be nil; give the one whose latents the model learns")
+	}
 	latents := kl.Config()
 	if err := checkPictures(latents.ImageSize, latents.Channels, training, heldOut); err != nil {
 		return nil, nil, err
@@ -43,7 +54,7 @@ func Rectified(ctx context.Context, d *tensor.Device, c rectified.Config, kl *vq
 	if err != nil {
 		return nil, nil, err
 	}
-	encode, err := newLatentCoder(ctx, d, kl, training, how.Data.Augment, o)
+	encode, err := newLatentCoder(ctx, device, kl, training, how.Data.Augment, o)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -71,7 +82,7 @@ func Rectified(ctx context.Context, d *tensor.Device, c rectified.Config, kl *vq
 	if err != nil {
 		return nil, nil, err
 	}
-	known, err := encodeAll(ctx, heldOut, latentsOf(d, kl), nil)
+	known, err := encodeAll(ctx, device, heldOut, latentsOf(d, kl), nil)
 	if err != nil {
 		return nil, nil, err
 	}

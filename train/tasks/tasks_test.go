@@ -55,9 +55,20 @@ func shape() flows.Config {
 // encoder is an autoencoder with its initial weights.
 func encoder(t *testing.T, d *tensor.Device) *autoencoder.Autoencoder {
 	t.Helper()
-	a, err := autoencoder.New(d, sizes, tensor.NewGenerator(2))
+	a := encoderOn(d)
+	if a == nil {
+		t.Fatal("no autoencoder")
+	}
+	return a
+}
+
+func encoderOn(d *tensor.Device) (a *autoencoder.Autoencoder) {
+	err := d.Exclusive(context.Background(), func() (err error) {
+		a, err = autoencoder.New(d, sizes, tensor.NewGenerator(2))
+		return err
+	})
 	if err != nil {
-		t.Fatal(err)
+		return nil
 	}
 	a.SetTraining(false)
 	return a
@@ -190,7 +201,7 @@ func TestEmbedViews(t *testing.T) {
 	}
 	o := Options{Batch: 8, Seed: 1}
 	for _, how := range []data.Augment{{}, varied} {
-		rows, labels, err := embedViews(context.Background(), d, a, training, how, o)
+		rows, labels, err := embedViews(context.Background(), held(t, d), a, training, how, o)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -216,14 +227,14 @@ func TestEmbedViews(t *testing.T) {
 				t.Errorf("view %d shows the pictures as they are", view)
 			}
 		}
-		again, _, err := embedViews(context.Background(), d, a, training, how, o)
+		again, _, err := embedViews(context.Background(), held(t, d), a, training, how, o)
 		if err != nil || !slices.Equal(rows, again) {
 			t.Errorf("%+v: other rows the second time (%v)", how, err)
 		}
 	}
 	ended, cancel := context.WithCancel(context.Background())
 	cancel()
-	if _, _, err := embedViews(ended, d, a, training, varied, o); !errors.Is(err, context.Canceled) {
+	if _, _, err := embedViews(ended, held(t, d), a, training, varied, o); !errors.Is(err, context.Canceled) {
 		t.Errorf("an ended context: %v", err)
 	}
 }
@@ -248,4 +259,15 @@ func TestFlowWantsTheRunsClasses(t *testing.T) {
 			t.Errorf("classes %v: %v", classes, err)
 		}
 	}
+}
+
+// held takes a device until the test ends.
+func held(t *testing.T, d *tensor.Device) *hold {
+	t.Helper()
+	h, err := take(context.Background(), d)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(h.end)
+	return h
 }
