@@ -53,11 +53,11 @@ type Config struct {
 	Levels     []int   `json:"levels,omitempty"`     // of FSQ: levels of each channel of a latent; there are Embed of them
 }
 
-// DefaultConfig is an autoencoder of pictures of 64×64 pixels with latents of 8×8×8, small enough to train on two cores.
+// DefaultConfig is an autoencoder of pictures of 64×64 pixels with latents of 8×8×16, small enough to train on two cores.
 func DefaultConfig() Config {
 	return Config{
 		ImageSize: 64, Channels: 3, Patch: 2, Width: 64, Multipliers: []int{1, 2, 4}, Blocks: 1, AttentionAt: []int{}, Groups: 32,
-		Blur: true, ZChannels: 8, Embed: 8, Bottleneck: KL, KLWeight: 1e-3,
+		Blur: true, ZChannels: 16, Embed: 16, Bottleneck: KL, KLWeight: 1e-3,
 	}
 }
 

@@ -76,6 +76,9 @@ Any generator, with --classifier, --inception, --clip, --samples or --copies (of
 		if err := (eval.Options{Generated: f.generated, Seed: f.seed}).Validate(); err != nil {
 			return err
 		}
+		if err := f.check(f.device); err != nil {
+			return err
+		}
 		if f.copies != "" {
 			if err := checkPNGOf("--copies", f.copies); err != nil {
 				return err
@@ -107,40 +110,16 @@ func (f *evalFlags) execute(c *cobra.Command) error {
 		generator = there[0]
 	}
 	switch {
-	case generator == "" && isLatents(f.run):
-		return f.latents(c)
 	case generator == models.DALLE.Name || generator == "" && isTextToImage(f.run):
 		return f.textToImage(c)
+	case generator == "" && isLatents(f.run):
+		return f.latents(c)
 	case generator == "" && !r.HasWeights(models.Autoencoder.Name) && r.HasWeights(models.Classifier.Name):
 		return f.classifier(c)
 	case generator != "" && generator != models.Flow.Name:
 		return f.generator(c, generator)
 	}
 	return f.flow(c)
-}
-
-// latents measures an autoencoder with maps of latents.
-func (f *evalFlags) latents(c *cobra.Command) error {
-	pipeline, err := openLatents(c, f.run, f.device)
-	if err != nil {
-		return err
-	}
-	if c.Flags().Changed("generated") {
-		return usagef("--generated: needs a run of birds from words; leave it out")
-	}
-	if err := f.noGenerator(c); err != nil {
-		return err
-	}
-	f.pictures.channels = pipeline.Channels()
-	heldOut, _, err := f.sets(c, pipeline.Size(), pipeline.Dataset(), pipeline.Dataset())
-	if err != nil {
-		return err
-	}
-	figures, err := eval.EvaluateLatents(c.Context(), pipeline, heldOut)
-	if err != nil {
-		return err
-	}
-	return printFigures(c, f.run, figures)
 }
 
 // flow measures an autoencoder, and its flow if there is one.

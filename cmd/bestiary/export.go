@@ -29,6 +29,7 @@ var exportFormats = []struct {
 
 func newExport() *cobra.Command {
 	var run, model, format, out string
+	var force bool
 	c := &cobra.Command{
 		Use:   "export",
 		Short: "Write a run's models as a checkpoint for PyTorch",
@@ -60,6 +61,7 @@ is an error.`,
 	c.Flags().StringVar(&model, "model", "", "dalle (with the model of its codes), dvae, vqgan, openai, clip, flow or autoencoder (default: the first of them that the run has)")
 	c.Flags().StringVar(&format, "format", "", "pytorch, safetensors, lightning or dall_e (default: as --out ends, .pt, .safetensors, .ckpt or .pkl)")
 	c.Flags().StringVar(&out, "out", "", "file to write (required)")
+	c.Flags().BoolVar(&force, "force", false, "replace files that exist")
 	c.RunE = func(c *cobra.Command, _ []string) error {
 		if run == "" {
 			return usagef("--run is missing: name the run folder, for example --run runs/birds")
@@ -74,10 +76,8 @@ is an error.`,
 		if model != "" && !slices.Contains(exportModels, model) {
 			return usagef("--model %s: choose one of %s", model, strings.Join(exportModels, ", "))
 		}
-		for _, path := range []string{out, interchange.EmbeddingPath(out)} {
-			if err := checkWritable("--out", path); err != nil {
-				return err
-			}
+		if err := checkNew("--out", out, force); err != nil {
+			return err
 		}
 		d, err := tensor.OpenDevice("cpu", tensor.DeviceOptions{})
 		if err != nil {
@@ -95,6 +95,9 @@ is an error.`,
 		written := []string{out}
 		if exported.Flow != nil {
 			beside := interchange.EmbeddingPath(out)
+			if err := checkNew("--out", beside, force); err != nil {
+				return err
+			}
 			if err := write(beside, interchange.Models{Embedding: exported.Embedding}); err != nil {
 				return err
 			}
@@ -135,8 +138,17 @@ is an error.`,
 func exportFormat(name, out string) (write func(string, interchange.Models) error, err error) {
 	for _, f := range exportFormats {
 		if f.name == name || name == "" && f.ending != "" && filepath.Ext(out) == f.ending {
-			return f.write, nil
+			write = f.write
+			break
 		}
+	}
+	if write != nil {
+		for _, f := range exportFormats {
+			if f.ending != "" && filepath.Ext(out) == f.ending && (f.name == "safetensors") != (name == "safetensors") && name != "" {
+				return nil, usagef("--format %s: is not what --out %s ends in; let it end as the format does, or leave out --format", name, out)
+			}
+		}
+		return write, nil
 	}
 	if name != "" {
 		return nil, usagef("--format %s: choose pytorch, safetensors, lightning or dall_e", name)

@@ -2,6 +2,8 @@ package main
 
 import (
 	"errors"
+	"fmt"
+	"reflect"
 	"regexp"
 	"strings"
 
@@ -16,6 +18,7 @@ import (
 // the flags of a field.
 var otherFlags = map[string][]string{
 	"Candidates":        {"rank"},
+	"Augment":           {"discriminator-augment"},
 	"Annealing.Steps":   {"anneal-steps"},
 	"DiscriminatorRate": {"discriminator-lr"},
 	"Floor":             {"temperature-floor"},
@@ -50,6 +53,9 @@ func explain(c *cobra.Command, err error) string {
 	if errors.As(err, &wrong) {
 		said := *wrong
 		said.Field, said.Want = fieldFlag(c, wrong.Field), withFlags(c, wrong.Want)
+		if v := reflect.ValueOf(said.Value); v.Kind() == reflect.Slice { // as it is typed: 3,16,32
+			said.Value = strings.Join(strings.Fields(strings.Trim(fmt.Sprint(said.Value), "[]")), ",")
+		}
 		say(wrong, said.Error())
 	}
 	if c.Flags().Lookup("resume") == nil {

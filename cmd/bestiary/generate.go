@@ -149,11 +149,14 @@ func (g *generateFlags) check(c *cobra.Command, arguments []string) error {
 		return err
 	}
 	if g.codes != "" {
-		if err := checkWritable("--codes", g.codes); err != nil {
+		if err := checkReplaces("--codes", g.codes, codesStart, "codes"); err != nil {
 			return err
 		}
+		if g.codes == g.out || sameFile(g.codes, g.out) {
+			return usagef("--codes %s: is also --out; choose another name", g.codes)
+		}
 	}
-	return checkPNG(g.out)
+	return checkPNG(g.out, g.prime)
 }
 
 func (g *generateFlags) execute(c *cobra.Command, arguments []string) error {

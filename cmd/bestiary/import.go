@@ -33,7 +33,8 @@ Prompts also need the tokenizer that the model was trained with, as --tokenizer,
 
   bpe_simple_vocab_16e6.txt  DALLE-pytorch's own tokenizer, from its folder dalle_pytorch/data
   tokenizer.json             the file of --bpe_path with --hug
-  vocab.txt                  of bert-base-chinese, for --chinese
+  vocab.txt                  of bert-base-chinese, for --chinese; --cased or --uncased if its text keeps
+                             its case, or is lower-cased
 
 A checkpoint is a Python pickle, which may run any code when Python opens it. Bestiary runs none of it:
 a file with more than tensors, plain values and names of known modules is an error. So is a model with a setting that Bestiary
@@ -49,6 +50,7 @@ doesn't have; the error names the setting.`,
 	}
 	c.Flags().StringVar(&run, "out", "", "run folder to make, or to add to (required)")
 	c.Flags().StringVar(&tokenizerPath, "tokenizer", "", "the file of the tokenizer that the model was trained with")
+	addCasingFlags(c, &o.casing)
 	c.Flags().StringVar(&o.config, "config", "", "JSON file of the hparams of a file that has none: the constructor's arguments, or {\"hparams\": …, \"vae_params\": …}; or the .yaml of a VQGAN")
 	c.Flags().StringSliceVar(&o.classes, "classes", nil, "names of the classes of a flow, in the order of its condition, or of the pictures of an autoencoder")
 	c.Flags().IntVar(&o.imageSize, "image-size", 0, "side of the pictures of a VQGAN or OpenAI's VAE, whose weights serve any size (default: that of the file, or 256)")
@@ -59,6 +61,9 @@ doesn't have; the error names the setting.`,
 		}
 		if len(files) == 0 && tokenizerPath == "" {
 			return usagef("there is no file to import; name a checkpoint, for example dalle.pt")
+		}
+		if (o.casing.Cased || o.casing.Uncased) && tokenizerPath == "" {
+			return usagef("--cased and --uncased need --tokenizer; name a vocab.txt")
 		}
 		d, err := tensor.OpenDevice("cpu", tensor.DeviceOptions{})
 		if err != nil {

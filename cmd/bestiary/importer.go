@@ -32,8 +32,9 @@ type importer struct {
 type importOptions struct {
 	config        string   // path of a JSON file with hparams
 	classes       []string // of a flow
-	rawEmbeddings bool     // the flow's rows are not standardized
-	imageSize     int      // side of the pictures of a codec; 0: as the file says
+	casing        tokenizer.Options
+	rawEmbeddings bool // the flow's rows are not standardized
+	imageSize     int  // side of the pictures of a codec; 0: as the file says
 }
 
 // importedModel is a model of a file, or one that the run has already, whose module is nil.
@@ -236,7 +237,9 @@ func (i *importer) readTokenizer(path string) error {
 		return fmt.Errorf("%s: there is no dalle and no clip that reads its ids; import it with their checkpoint", path)
 	}
 	for _, fileIDs := range []bool{true, false} {
-		t, err := tokenizer.Open(path, tokenizer.Options{FileIDs: fileIDs})
+		o := i.options.casing
+		o.FileIDs = fileIDs
+		t, err := tokenizer.Open(path, o)
 		if err != nil {
 			return err
 		}

@@ -39,7 +39,7 @@ from the first to the second. An --out that ends in .gif becomes an animation, o
 	c.RunE = func(c *cobra.Command, _ []string) error {
 		ending := strings.ToLower(filepath.Ext(out))
 		if ending != ".png" && ending != ".gif" {
-			return usagef("--out %s: must end in .png or .gif", out)
+			return usagef("--out %q: must end in .png or .gif", out)
 		}
 		if frames == 0 {
 			frames = map[string]int{".png": 10, ".gif": 40}[ending]
@@ -47,7 +47,7 @@ from the first to the second. An --out that ends in .gif becomes an animation, o
 		if frames < 2 || frames > 1000 {
 			return usagef("--frames %d: must be from 2 to 1000", frames)
 		}
-		if err := checkWritable("--out", out); err != nil {
+		if err := checkPicture("--out", out, from, to); err != nil {
 			return err
 		}
 		pipeline, err := openFlow(c, run, device)

@@ -3,9 +3,12 @@ package main
 import (
 	"cmp"
 	"fmt"
+	"os"
 	"slices"
 
 	"github.com/bestiary-ml/bestiary/data"
+	"github.com/bestiary-ml/bestiary/eval"
+	"github.com/bestiary-ml/bestiary/models"
 	"github.com/bestiary-ml/bestiary/nn"
 	"github.com/bestiary-ml/bestiary/tensor"
 	"github.com/bestiary-ml/bestiary/train"
@@ -14,8 +17,8 @@ import (
 	"github.com/spf13/cobra"
 )
 
-// latentsTraining is what a training of an autoencoder with maps of latents takes.
-type latentsTraining struct {
+// trainingOfLatents is what a training of an autoencoder with maps of latents takes.
+type trainingOfLatents struct {
 	device            *tensor.Device
 	how               tasks.LatentsOptions
 	perceptual        *vqgan.Perceptual // nil: none
@@ -27,7 +30,7 @@ type latentsTraining struct {
 
 // prepare checks the flags, and loads the settings of a run that is resumed, and the pictures. keep are further flags that
 // a resumed training can't change.
-func (f *latentsFlags) prepare(c *cobra.Command, model *vqgan.Config, saved func(dir string) (vqgan.Config, error), keep ...string) (*latentsTraining, error) {
+func (f *latentsFlags) prepare(c *cobra.Command, model *vqgan.Config, saved func(dir string) (vqgan.Config, error), keep ...string) (*trainingOfLatents, error) {
 	if err := f.check(c, model); err != nil {
 		return nil, err
 	}
@@ -35,18 +38,24 @@ func (f *latentsFlags) prepare(c *cobra.Command, model *vqgan.Config, saved func
 	if err != nil {
 		return nil, err
 	}
-	l := &latentsTraining{device: d, description: f.description, how: f.how}
+	l := &trainingOfLatents{device: d, description: f.description, how: f.how}
 	if f.resume {
-		if err := keepModel(c, slices.Concat(keptLatents, keep)...); err != nil {
+		if err := keepModel(c, slices.Concat(latentsModel, keep)...); err != nil {
 			return nil, err
 		}
-		if err := r.Data(&l.description); err != nil {
+		if err := f.keepData(c, latentsTraining...); err != nil {
 			return nil, err
 		}
 		if *model, err = saved(f.run); err != nil {
 			return nil, err
 		}
-		if l.how, err = f.saved(r); err != nil {
+	}
+	if f.resume && !f.fresh {
+		if err := r.Data(&l.description); err != nil {
+			return nil, err
+		}
+		l.how = tasks.LatentsOptions{}
+		if err := r.Options(f.kind.Name, &l.how); err != nil {
 			return nil, err
 		}
 		f.data.like(l.description)
@@ -67,7 +76,7 @@ func (f *latentsFlags) prepare(c *cobra.Command, model *vqgan.Config, saved func
 	}
 	f.data.describe(&l.description)
 	fit(c, &l.settings, l.training.Len(), l.heldOut.Len())
-	if !f.resume && !c.Flags().Changed("adversarial-start") {
+	if (!f.resume || f.fresh) && !c.Flags().Changed("adversarial-start") {
 		l.how.Loss.AdversarialStart = max(1, steps(l.settings, l.training.Len())/2)
 	}
 	l.options = tasks.Options{Batch: l.settings.Batch, Seed: l.settings.Seed}
@@ -87,7 +96,7 @@ func (f *latentsFlags) check(c *cobra.Command, model *vqgan.Config) error {
 		return usagef("--perceptual %v: needs --features, which names what computes the features; give it, or leave this out", f.how.Loss.Perceptual)
 	}
 	if f.how.Loss.Adversarial == 0 {
-		for _, flag := range []string{"adversarial-start", "discriminator-width", "discriminator-layers", "discriminator-norm", "discriminator-lr"} {
+		for _, flag := range []string{"adversarial-start", "discriminator-width", "discriminator-layers", "discriminator-norm", "discriminator-lr", "discriminator-augment"} {
 			if changed(flag) {
 				return usagef("--%s: has no effect with --adversarial 0; leave it out, or give a weight", flag)
 			}
@@ -113,6 +122,9 @@ func openFeatures(how *tasks.LatentsOptions, c vqgan.Config, d *tensor.Device) (
 	if how.Features == "" {
 		return nil, nil
 	}
+	if info, err := os.Stat(how.Features); err == nil && info.IsDir() {
+		return openClassifierFeatures(how, c, d)
+	}
 	l, err := vqgan.OpenLPIPS(how.Features, d)
 	if err != nil {
 		return nil, err
@@ -121,6 +133,23 @@ func openFeatures(how *tasks.LatentsOptions, c vqgan.Config, d *tensor.Device) (
 		return nil, usagef("--features %s: VGG16 takes pictures with 3 channels whose size is a multiple of %d; they have %d and size %d", how.Features, lpipsFactor, c.Channels, c.ImageSize)
 	}
 	return l.Perceptual(), noteFeatures(how, l)
+}
+
+// openClassifierFeatures opens the classifier of a run, whose activations are the features.
+func openClassifierFeatures(how *tasks.LatentsOptions, c vqgan.Config, d *tensor.Device) (*vqgan.Perceptual, error) {
+	takes, err := models.Classifier.Config(how.Features)
+	if err != nil {
+		return nil, err
+	}
+	if takes.ImageSize != c.ImageSize || takes.Channels != c.Channels {
+		return nil, usagef("--features %s: its classifier takes pictures of size %d with %d channels, and these have size %d with %d; train one on pictures like these",
+			how.Features, takes.ImageSize, takes.Channels, c.ImageSize, c.Channels)
+	}
+	net, err := models.Classifier.Open(how.Features, d)
+	if err != nil {
+		return nil, err
+	}
+	return &vqgan.Perceptual{Net: net}, noteFeatures(how, net)
 }
 
 // lpipsFactor is what the size of pictures must be a multiple of for the poolings of VGG16.
@@ -134,4 +163,27 @@ func noteFeatures(how *tasks.LatentsOptions, m nn.Module) error {
 	}
 	how.FeaturesSum = sum
 	return nil
+}
+
+// latents measures the autoencoder with maps of latents of the run.
+func (f *evalFlags) latents(c *cobra.Command) error {
+	pipeline, err := openLatents(c, f.run, f.device)
+	if err != nil {
+		return err
+	}
+	if c.Flags().Changed("generated") {
+		return usagef("--generated: needs a run of birds from words; leave it out")
+	}
+	f.pictures.like(pipeline.Dataset())
+	f.pictures.channels = pipeline.Channels()
+	f.pictures.notTrainedOn(c, pipeline.Dataset())
+	heldOut, err := f.pictures.load(c, pipeline.Size(), data.Split(f.pictures.split))
+	if err != nil {
+		return err
+	}
+	figures, err := eval.EvaluateLatents(c.Context(), pipeline, heldOut)
+	if err != nil {
+		return err
+	}
+	return printFigures(c, f.run, figures)
 }

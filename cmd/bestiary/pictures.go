@@ -5,9 +5,11 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"strings"
 
 	"github.com/bestiary-ml/bestiary/data"
 	"github.com/bestiary-ml/bestiary/data/source"
+	"github.com/bestiary-ml/bestiary/fault"
 	"github.com/spf13/cobra"
 )
 
@@ -98,6 +100,9 @@ func (f *dataFlags) load(c *cobra.Command, size int, split data.Split) (*data.Da
 	bar := newBar(c.ErrOrStderr(), "decoding pictures")
 	o.Progress = bar.update
 	d, err := source.Open(path, o)
+	for dropInherited(c, &o, err) {
+		d, err = source.Open(path, o)
+	}
 	bar.finish()
 	if f.ofRun && errors.Is(err, data.ErrNoCaptions) {
 		return nil, usagef("--data is missing: %s, which models of the run were trained on, has no captions; name pictures that have some", f.path)
@@ -110,6 +115,26 @@ func (f *dataFlags) load(c *cobra.Command, size int, split data.Split) (*data.Da
 		d = d.WithClassCaptions()
 	}
 	return d, c.Context().Err() // an interrupted command ends here
+}
+
+// dropInherited reports whether err is about an option for a layout that doesn't have it, and the option is the run's, not
+// the command line's. It then clears the option: a run on breeds of the pets can be measured on one folder a breed.
+func dropInherited(c *cobra.Command, o *data.Options, err error) bool {
+	var wrong *fault.FieldError
+	if !errors.As(err, &wrong) || c.Flags().Changed(strings.TrimPrefix(fieldFlag(c, wrong.Field), "--")) {
+		return false
+	}
+	switch {
+	case wrong.Field == "Labels" && o.Labels != "":
+		o.Labels = ""
+	case wrong.Field == "Images" && o.Images != "":
+		o.Images = ""
+	case wrong.Field == "Texts" && o.Texts != "":
+		o.Texts = ""
+	default:
+		return false
+	}
+	return true
 }
 
 // loadPart is load of a part of the pictures.

@@ -54,7 +54,7 @@ classes. The command also prints the PSNR.`,
 		if err := checkN(n); err != nil {
 			return err
 		}
-		if err := checkPNG(out); err != nil {
+		if err := checkPNG(out, files...); err != nil {
 			return err
 		}
 		if len(files) > 0 && (c.Flags().Changed("data") || c.Flags().Changed("n")) {

@@ -306,6 +306,20 @@ func (f *trainFlags) keepData(c *cobra.Command, flags ...string) error {
 	return keepModel(c, flags...)
 }
 
+// checkCrops returns an error for crops of a share of 0, which package data takes for none.
+func checkCrops(c *cobra.Command) error {
+	for _, name := range []string{"zoom", "crop"} {
+		f := c.Flags().Lookup(name)
+		if f == nil || !f.Changed {
+			continue
+		}
+		if share, err := c.Flags().GetFloat64(name); err == nil && share == 0 {
+			return usagef("--%s %s: must be above 0 and at most 1, which is no crops", name, f.Value)
+		}
+	}
+	return nil
+}
+
 // keepModel returns an error if a flag is given that can't be changed when a training is resumed.
 func keepModel(c *cobra.Command, flags ...string) error {
 	for _, name := range flags {

@@ -44,7 +44,7 @@ first, or among the first five, of all held-out ones, beside the rates at chance
 	c.Flags().IntVar(&image.DimHead, "image-dim-head", image.DimHead, "width of a head of the image transformer")
 	c.Flags().Float64Var(&model.Dropout, "dropout", model.Dropout, "dropout in both transformers")
 	c.RunE = func(c *cobra.Command, _ []string) error {
-		if err := f.check(); err != nil {
+		if err := f.check(c); err != nil {
 			return err
 		}
 		if f.run == "" {

@@ -58,7 +58,7 @@ included, image_loss per code.`,
 		for _, pattern := range attention {
 			t.Attention = append(t.Attention, transformer.Pattern(pattern))
 		}
-		if err := f.check(); err != nil {
+		if err := f.check(c); err != nil {
 			return err
 		}
 		for _, name := range []string{"conv-kernel", "conv-dilation"} {

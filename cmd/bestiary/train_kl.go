@@ -15,7 +15,7 @@ func newTrainKL() *cobra.Command {
 	c := &cobra.Command{
 		Use:   models.KL.Name,
 		Short: "Train the autoencoder whose small maps of latents flows and diffusion learn",
-		Long: `Train the autoencoder of latent diffusion: it turns a picture into a small map of latents, 8x8 of 8 numbers
+		Long: `Train the autoencoder of latent diffusion: it turns a picture into a small map of latents, 8x8 of 16 numbers
 for 64 pixels, and back. The latents have a Gaussian posterior with a small weight of its KL divergence. The
 loss is the absolute error, a perceptual loss if --features names what computes the features, and from
 --adversarial-start on a discriminator of patches, which brings back textures.
@@ -55,12 +55,15 @@ type latentsFlags struct {
 	saved       func(r *runfolder.Run) (tasks.LatentsOptions, error) // reads the options of the run that is resumed
 }
 
-// keptLatents are the flags that a resumed training can't change.
-var keptLatents = []string{
-	"image-size", "channels", "patch", "width", "multipliers", "blocks", "attention-at", "groups", "blur", "z-channels", "embed",
-	"squared", "features", "perceptual", "adversarial", "adversarial-start", "discriminator-width", "discriminator-layers", "discriminator-norm",
-	"discriminator-lr", "split", "labels", "resize", "image-columns", "hold-out", "flip", "zoom", "colour", "balance",
-}
+// Flags that a resumed training can't change: those of the model, and those of its data and losses.
+var (
+	latentsModel    = []string{"image-size", "channels", "patch", "width", "multipliers", "blocks", "attention-at", "groups", "blur", "z-channels", "embed"}
+	latentsTraining = []string{
+		"squared", "features", "perceptual", "adversarial", "adversarial-start", "discriminator-width", "discriminator-layers",
+		"discriminator-norm", "discriminator-augment", "discriminator-lr", "split", "part", "labels", "resize", "image-columns", "hold-out",
+		"flip", "zoom", "colour", "balance",
+	}
+)
 
 func addLatentsFlags(c *cobra.Command, kind models.Info, defaults tasks.Defaults[vqgan.Config], model *vqgan.Config) *latentsFlags {
 	f := &latentsFlags{description: defaults.Data, how: tasks.DefaultLatentsOptions(defaults.Training.Steps)}
@@ -88,9 +91,10 @@ func addLatentsFlags(c *cobra.Command, kind models.Info, defaults tasks.Defaults
 
 	fs.BoolVar(&loss.Squared, "squared", loss.Squared, "squared error of the pixels instead of the absolute error")
 	fs.StringVar(&f.how.Features, "features", "", "what computes the features of the perceptual loss: the run of a classifier, or a file of LPIPS weights with VGG16 (default: no perceptual loss)")
-	fs.Float64Var(&loss.Perceptual, "perceptual", loss.Perceptual, "weight of the perceptual loss; needs --features")
+	fs.Float64Var(&loss.Perceptual, "perceptual", loss.Perceptual, "weight of the perceptual loss; needs --features; 1 is usual for LPIPS")
 	fs.Float64Var(&loss.Adversarial, "adversarial", loss.Adversarial, "weight of the discriminator, beside the adaptive one (0: none)")
 	fs.IntVar(&loss.AdversarialStart, "adversarial-start", 0, "step from which on the discriminator is trained and judges (default: half of the steps)")
+	fs.Float64Var(&loss.Augment, "discriminator-augment", loss.Augment, "target of adaptive discriminator augmentation (ADA), such as 0.6: it grows while the discriminator knows the pictures by heart (0: none)")
 	fs.IntVar(&judge.Width, "discriminator-width", judge.Width, "channels of the discriminator's first convolution")
 	fs.IntVar(&judge.Layers, "discriminator-layers", judge.Layers, "stride-2 convolutions of the discriminator; more judge larger patches")
 	fs.StringVar(&judge.Norm, "discriminator-norm", judge.Norm, "batch, group or none")

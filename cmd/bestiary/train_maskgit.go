@@ -37,7 +37,7 @@ image_loss without.`,
 	c.Flags().Float64Var(&model.NullProb, "null-prob", model.NullProb, "share of captions that are dropped in training, for classifier-free guidance (generate --guidance)")
 	kept := append([]string{"dim", "depth", "heads", "dim-head", "ff-mult", "attn-dropout", "ff-dropout", "label-smoothing", "null-prob"}, captionKept...)
 	c.RunE = func(c *cobra.Command, _ []string) error {
-		if err := f.check(); err != nil {
+		if err := f.check(c); err != nil {
 			return err
 		}
 		if err := model.Validate(); err != nil { // sizes that the data decides still have their defaults

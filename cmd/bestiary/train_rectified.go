@@ -36,7 +36,7 @@ predicts nothing has about 2.`,
 	c.Flags().Float64Var(&model.NullProb, "null-prob", model.NullProb, "share of captions that are dropped in training, for classifier-free guidance (generate --guidance)")
 	kept := append([]string{"dim", "depth", "heads", "ff-mult", "patch", "time-mean", "time-std", "null-prob"}, captionKept...)
 	c.RunE = func(c *cobra.Command, _ []string) error {
-		if err := f.check(); err != nil {
+		if err := f.check(c); err != nil {
 			return err
 		}
 		early := model // the autoencoder decides the latent, which Patch must divide

@@ -89,6 +89,10 @@ func Find(d data.Description) (_ string, err error) {
 		return path, nil
 	}
 	const remedy = "put the pictures back, or give the path that they have now"
+	if path == d.Path && !filepath.IsAbs(path) {
+		here, _ := os.Getwd() // "" leaves the folder out
+		return "", fmt.Errorf("data: %s: cannot be found in the current folder %s, and the run, which is of an earlier version, doesn't record in which folder it was trained; change to that folder, or give the path that the pictures have now", d.Path, here)
+	}
 	if path == d.Path {
 		return "", fmt.Errorf("data: %s: cannot be found, and the run was trained on it; %s", d.Path, remedy)
 	}

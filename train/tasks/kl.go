@@ -88,6 +88,12 @@ func latentsTask(d *tensor.Device, name string, model *vqgan.Model, g *tensor.Ge
 	if how.Loss.Perceptual > 0 {
 		objective.Perceptual = perceptual
 	}
+	generators := map[string]*tensor.Generator{name: g}
+	var state any
+	if how.Loss.Adversarial > 0 && how.Loss.Augment > 0 {
+		objective.Augmentation, objective.Augmenter = &vqgan.Augmentation{}, g.Fork("augmentation")
+		generators["augmentation"], state = objective.Augmenter, objective.Augmentation
+	}
 	now := 0
 	task := &train.Task[train.PictureBatch]{
 		Model:      name,
@@ -96,7 +102,8 @@ func latentsTask(d *tensor.Device, name string, model *vqgan.Model, g *tensor.Ge
 		Options:    how,
 		Data:       description,
 		Source:     source,
-		Generators: map[string]*tensor.Generator{name: g},
+		Generators: generators,
+		State:      state,
 		Before:     func(step int) { now = step },
 		Loss: func(batch train.PictureBatch) (*tensor.Tensor, *train.Figures) {
 			judged := how.Loss.Adversarial > 0 && now >= how.Loss.AdversarialStart
@@ -171,17 +178,34 @@ func adversary(d *tensor.Device, objective *vqgan.Objective, how LatentsOptions,
 	if objective.Discriminator, err = vqgan.NewDiscriminator(d, how.Discriminator, g); err != nil {
 		return nil, err
 	}
+	metrics := []string{"logits_real", "logits_made"}
+	if objective.Augmentation != nil {
+		metrics = append(metrics, "augmented")
+	}
 	return &train.Adversary[train.PictureBatch]{
 		Module: objective.Discriminator, Adam: discriminatorAdam, LearningRate: how.DiscriminatorRate, Start: how.Loss.AdversarialStart,
-		Metrics: []string{"logits_real", "logits_made"},
+		Metrics: metrics,
 		Loss: func(batch train.PictureBatch) (*tensor.Tensor, *train.Figures) {
 			loss, real, made := objective.DiscriminatorLoss(batch.Tensor(d))
 			return loss, &train.Figures{
 				Tensors: []*tensor.Tensor{real, made},
 				Metrics: func(values [][]float32) train.Metrics {
-					return train.Metrics{"logits_real": float64(values[0][0]), "logits_made": float64(values[1][0])}
+					m := train.Metrics{"logits_real": mean(values[0]), "logits_made": mean(values[1])}
+					if a := objective.Augmentation; a != nil {
+						m["augmented"] = a.P
+						a.Update(values[0], batch.Len(), how.Loss.Augment)
+					}
+					return m
 				},
 			}
 		},
 	}, nil
+}
+
+func mean(values []float32) float64 {
+	sum := 0.0
+	for _, v := range values {
+		sum += float64(v)
+	}
+	return sum / float64(len(values))
 }

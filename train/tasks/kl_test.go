@@ -27,7 +27,7 @@ var latentSizes = vqgan.Config{
 // opposed trains with a perceptual loss and, from step 6 on, a discriminator.
 func opposed() LatentsOptions {
 	return LatentsOptions{
-		Loss:          vqgan.LossConfig{Perceptual: 0.5, Adversarial: 0.5, AdversarialStart: 6},
+		Loss:          vqgan.LossConfig{Perceptual: 0.5, Adversarial: 0.5, AdversarialStart: 6, Augment: 0.01},
 		Discriminator: vqgan.DiscriminatorConfig{Channels: 3, Width: 8, Layers: 1, Norm: "batch"}, DiscriminatorRate: 1e-3,
 		Features: "a convolution",
 	}
@@ -142,6 +142,7 @@ func TestKLRefuses(t *testing.T) {
 		"Discriminator.Norm":   func(_ *vqgan.Config, o *LatentsOptions) { o.Discriminator.Norm = "layer" },
 		"Adversarial":          func(_ *vqgan.Config, o *LatentsOptions) { o.Loss.Adversarial = -1 },
 		"AdversarialStart":     func(_ *vqgan.Config, o *LatentsOptions) { o.Loss.AdversarialStart = -1 },
+		"Augment":              func(_ *vqgan.Config, o *LatentsOptions) { o.Loss.Augment = 2 },
 		"Perceptual":           func(_ *vqgan.Config, o *LatentsOptions) { o.Loss.Perceptual = math.NaN() },
 	} {
 		c, how := latentSizes, opposed()

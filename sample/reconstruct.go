@@ -76,9 +76,12 @@ func (p *Latents) Dataset() data.Description { return p.data }
 // BatchSize is the number of pictures that the model computes at a time, see [TextToImage.BatchSize].
 func (p *Latents) BatchSize() int { return max(1, batch*64*64/(p.Size()*p.Size())) }
 
-// Use calls f with the device and the model while no other pipeline uses the device. f must not call methods of pipelines
-// on this device, which would deadlock. A failure of the device within f becomes Use's error.
+// Use calls f with the device and the model while nothing else computes on the device, see [tensor.Device.Exclusive]. A
+// failure of the device within f becomes Use's error.
 func (p *Latents) Use(ctx context.Context, f func(d *tensor.Device, m *vqgan.Model) error) error {
+	if f == nil {
+		return errNoFunction
+	}
 	_, err := exclusive(ctx, p.device, func() (struct{}, error) { return struct{}{}, f(p.device, p.model) })
 	return err
 }
