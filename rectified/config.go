@@ -47,10 +47,10 @@ const (
 func (c Config) Validate() error {
 	if err := cmp.Or(
 		require.Sizes(
+			require.Size{Field: "Patch", Value: c.Patch, Min: 1, Max: 64},
 			require.Size{Field: "Height", Value: c.Height, Min: 1, Max: maxSide},
 			require.Size{Field: "Width", Value: c.Width, Min: 1, Max: maxSide},
 			require.Size{Field: "Channels", Value: c.Channels, Min: 1, Max: maxSide},
-			require.Size{Field: "Patch", Value: c.Patch, Min: 1, Max: 64},
 			require.Size{Field: "TextTokens", Value: c.TextTokens, Min: 2, Max: maxTokens},
 			require.Size{Field: "TextLen", Value: c.TextLen, Min: 1, Max: maxPositions},
 			require.Size{Field: "Dim", Value: c.Dim, Min: 2, Max: 1 << 14},
