@@ -9,7 +9,9 @@ import (
 	"github.com/bestiary-ml/bestiary/dalle"
 	"github.com/bestiary-ml/bestiary/dvae"
 	"github.com/bestiary-ml/bestiary/flows"
+	"github.com/bestiary-ml/bestiary/maskgit"
 	"github.com/bestiary-ml/bestiary/openaivae"
+	"github.com/bestiary-ml/bestiary/rectified"
 	"github.com/bestiary-ml/bestiary/tarflow"
 	"github.com/bestiary-ml/bestiary/vqgan"
 )
@@ -70,6 +72,20 @@ var (
 		Facts: func(c dalle.Config) Facts {
 			return Facts{TextTokens: c.TextTokens,
 				Summary: fmt.Sprintf("captions of %d tokens, depth %d, dim %d", c.TextLen, c.Transformer.Depth, c.Transformer.Dim)}
+		},
+	})
+	MaskGIT = Register(Kind[maskgit.Config, *maskgit.Model]{
+		Info: Info{Name: "maskgit", Title: "MaskGIT", Needs: Codecs(), Captions: true}, New: maskgit.New,
+		Facts: func(c maskgit.Config) Facts {
+			return Facts{TextTokens: c.TextTokens,
+				Summary: fmt.Sprintf("captions of %d tokens, %d×%d codes, depth %d, dim %d", c.TextLen, c.Height, c.Width, c.Transformer.Depth, c.Transformer.Dim)}
+		},
+	})
+	Rectified = Register(Kind[rectified.Config, *rectified.Model]{
+		Info: Info{Name: "rectified", Title: "rectified flow", Needs: []string{KL.Name}, Captions: true}, New: rectified.New,
+		Facts: func(c rectified.Config) Facts {
+			return Facts{TextTokens: c.TextTokens,
+				Summary: fmt.Sprintf("captions of %d tokens, latents of %d×%d×%d, depth %d, dim %d", c.TextLen, c.Height, c.Width, c.Channels, c.Depth, c.Dim)}
 		},
 	})
 	// Classifier judges pictures of generators, and belongs to no pipeline; see package eval.

@@ -2,8 +2,8 @@ package sample
 
 import (
 	"context"
-	"errors"
 
+	"github.com/bestiary-ml/bestiary/data"
 	"github.com/bestiary-ml/bestiary/fault"
 	"github.com/bestiary-ml/bestiary/internal/require"
 	"github.com/bestiary-ml/bestiary/internal/run"
@@ -52,8 +52,9 @@ func chooseFlow(r *run.Run, model string) (string, error) {
 	return vector, nil
 }
 
-// OpenTextToImage loads the codec, the DALL-E, the CLIP and the tokenizer of a run folder to device d. Any of them
-// may be missing as long as one model is there; methods that need it then return a [*fault.Missing].
+// OpenTextToImage loads the text-to-image models of a run folder and their tokenizer to device d, see
+// [TextToImageModels]. Any of them may be missing as long as one model is there; methods that need it then return a
+// [*fault.Missing].
 func OpenTextToImage(ctx context.Context, dir string, d *tensor.Device) (*TextToImage, error) {
 	return open(ctx, dir, d, openTextToImage)
 }
@@ -148,32 +149,45 @@ func openTextToImage(ctx context.Context, r *run.Run, d *tensor.Device) (*TextTo
 		}
 	}
 	m := &p.models
-	hasDALLE, hasCLIP := r.HasWeights(models.DALLE.Name), r.HasWeights(models.CLIP.Name)
-	_, err := models.CodecIn(r.Dir())
-	if missing := (*fault.Missing)(nil); !errors.As(err, &missing) || hasDALLE || !hasCLIP { // a CLIP may be alone
-		if m.Codec, err = models.OpenCodec(r.Dir(), d); err != nil {
+	there := r.HasWeights
+	none := !there(models.KL.Name) && !there(models.Rectified.Name) && !there(models.CLIP.Name)
+	load := []func() error{
+		func() (err error) {
+			if none || there(models.DALLE.Name) || there(models.MaskGIT.Name) || r.First(models.Codecs()) != "" {
+				m.Codec, err = models.OpenCodec(r.Dir(), d)
+			}
+			return err
+		},
+		func() error { return openInto(&m.DALLE, models.DALLE, r, d, false) },
+		func() error { return openInto(&m.MaskGIT, models.MaskGIT, r, d, false) },
+		func() error { return openInto(&m.KL, models.KL, r, d, there(models.Rectified.Name)) },
+		func() error { return openInto(&m.Rectified, models.Rectified, r, d, false) },
+		func() error { return openInto(&m.CLIP, models.CLIP, r, d, false) },
+	}
+	for _, load := range load {
+		if err := ctx.Err(); err != nil {
+			return nil, err
+		}
+		if err := load(); err != nil {
 			return nil, err
 		}
 	}
-	if err := ctx.Err(); err != nil {
-		return nil, err
-	}
-	if hasDALLE {
-		if m.DALLE, err = models.DALLE.Open(r.Dir(), d); err != nil {
-			return nil, err
+	p.shown = map[string]data.Description{}
+	for _, g := range m.generators() {
+		var how struct{ Data data.Description }
+		if r.Options(g.name(), &how) == nil { // imported models have none
+			p.shown[g.name()] = how.Data
 		}
-		sum := codedBy(r)
-		p.recoded = sum != "" && sum != nn.Checksum(m.Codec)
-	}
-	if err := ctx.Err(); err != nil {
-		return nil, err
-	}
-	if hasCLIP {
-		if m.CLIP, err = models.CLIP.Open(r.Dir(), d); err != nil {
-			return nil, err
+		codec := nn.Module(m.Codec)
+		if g.name() == models.Rectified.Name {
+			codec = m.KL
+		}
+		if sum := trainedOn(r, g.name()); sum != "" && sum != nn.Checksum(codec) {
+			p.recoded = append(p.recoded, g.name())
 		}
 	}
-	if (hasDALLE || hasCLIP) && r.HasTokenizer() { // imported models may have none yet
+	if (len(m.generators()) > 0 || m.CLIP != nil) && r.HasTokenizer() { // imported models may have none yet
+		var err error
 		if m.Tokenizer, err = r.LoadTokenizer(); err != nil {
 			return nil, err
 		}
@@ -184,13 +198,26 @@ func openTextToImage(ctx context.Context, r *run.Run, d *tensor.Device) (*TextTo
 	return p, nil
 }
 
-// codedBy returns the checksum of the codec on whose codes the run's DALL-E was trained; "" if unknown.
-func codedBy(r *run.Run) string {
+// openInto opens a model if the run has it. If it is required and missing, the error is a [*fault.Missing].
+func openInto[C any, M nn.Module](into *M, kind *models.Kind[C, M], r *run.Run, d *tensor.Device, required bool) (err error) {
+	if required || r.HasWeights(kind.Name) {
+		*into, err = kind.Open(r.Dir(), d)
+	}
+	return err
+}
+
+// trainedOn returns the checksum of the autoencoder on whose codes or latents a generator of the run was trained; "" if
+// unknown.
+func trainedOn(r *run.Run, generator string) string {
 	var options map[string]any
-	if r.Options(models.DALLE.Name, &options) != nil {
+	if r.Options(generator, &options) != nil {
 		return ""
 	}
-	sum, _ := options["dvae"].(string)
+	key := models.DVAE.Name // of any codec
+	if generator == models.Rectified.Name {
+		key = models.KL.Name
+	}
+	sum, _ := options[key].(string)
 	return sum
 }
 

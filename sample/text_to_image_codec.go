@@ -25,8 +25,11 @@ func (p *TextToImage) Decode(ctx context.Context, codes []int32) ([]*image.NRGBA
 	})
 }
 
-// Reconstruct decodes the most probable codes of pictures, pixels [N, S, S, C].
+// Reconstruct decodes the most probable codes of pictures, pixels [N, S, S, C], or without a codec their latents.
 func (p *TextToImage) Reconstruct(ctx context.Context, pixels []uint8) ([]*image.NRGBA, error) {
+	if p.models.Codec == nil && p.models.KL != nil {
+		return p.reconstructLatents(ctx, pixels)
+	}
 	return exclusive(ctx, p.device, func() ([]*image.NRGBA, error) {
 		codes, err := p.codes(ctx, pixels)
 		if err != nil {

@@ -33,7 +33,7 @@ func addCasingFlags(c *cobra.Command, o *tokenizer.Options) {
 // captionKept are the flags that belong to the model, and captionData those that belong to its data.
 var (
 	captionKept = []string{"vocab-size", "text-len"}
-	captionData = []string{"tokenizer", "cased", "uncased", "truncate-captions", "split", "part", "resize", "image-columns", "text-columns", "hold-out", "flip", "crop", "balance"}
+	captionData = []string{"tokenizer", "cased", "uncased", "truncate-captions", "split", "part", "resize", "image-columns", "text-columns", "class-captions", "hold-out", "flip", "crop", "balance"}
 )
 
 func addCaptionFlags(c *cobra.Command, f *trainFlags, defaults data.Description) *captionFlags {
@@ -41,7 +41,7 @@ func addCaptionFlags(c *cobra.Command, f *trainFlags, defaults data.Description)
 	f.data.anyLayout(c, true)
 	f.data.fromRun(c)
 	d := &n.how.Data
-	c.Flags().StringVar(&f.data.resize, "resize", string(data.Squash), "how pictures become square: squash or crop (default: as for the run's dvae)")
+	c.Flags().StringVar(&f.data.resize, "resize", string(data.Squash), "how pictures become square: squash, crop, or of CUB_200_2011 boxes[:MARGIN], the square around the bird's bounding box with a margin as a share of its longer side (default: as for the run's autoencoder)")
 	c.Flags().Lookup("resize").DefValue = ""
 	addPartFlag(c, f.data)
 	c.Flags().Float64Var(&d.Share, "hold-out", d.Share, "share of the pictures that is held out to evaluate the training (default: that of the run's dvae)")

@@ -64,7 +64,7 @@ func allowed(flag, value string) bool {
 	case "99999999999", "99999999999999999999999":
 		return flag == "seed" || flag == "top-k" || flag == "clip"
 	case "-1", "-0.5":
-		return flag == "guidance"
+		return flag == "guidance" || flag == "time-mean"
 	}
 	return false
 }

@@ -80,7 +80,7 @@ func captionedData(dir string) (all []data.Description) {
 func isTextToImage(dir string) bool {
 	r, err := runfolder.Open(dir)
 	return err == nil && !r.HasWeights(models.Autoencoder.Name) && !r.HasWeights(models.TarFlow.Name) &&
-		r.First(append(models.Codecs(), models.DALLE.Name, models.CLIP.Name)) != ""
+		r.First(append(models.Codecs(), models.DALLE.Name, models.MaskGIT.Name, models.Rectified.Name, models.CLIP.Name)) != ""
 }
 
 // remedied adds to an error about a missing model the command that makes the model.

@@ -32,8 +32,8 @@ them from step 0 with a new optimizer. "bestiary verify" checks a run folder.`,
 		Args: knownCommand,
 		RunE: help,
 	}
-	c.AddCommand(newTrainAutoencoder(), newTrainFlow(), newTrainKL(), newTrainTarFlow(), newTrainDVAE(), newTrainVQGAN(), newTrainDALLE(),
-		newTrainCLIP(), newTrainClassifier())
+	c.AddCommand(newTrainAutoencoder(), newTrainFlow(), newTrainKL(), newTrainTarFlow(), newTrainRectified(), newTrainDVAE(), newTrainVQGAN(),
+		newTrainDALLE(), newTrainMaskGIT(), newTrainCLIP(), newTrainClassifier())
 	for _, kind := range c.Commands() {
 		train := kind.RunE
 		kind.RunE = func(c *cobra.Command, args []string) error { return interrupted(c, train(c, args)) }

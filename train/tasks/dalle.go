@@ -9,7 +9,6 @@ import (
 	"github.com/bestiary-ml/bestiary/eval"
 	"github.com/bestiary-ml/bestiary/fault"
 	"github.com/bestiary-ml/bestiary/models"
-	"github.com/bestiary-ml/bestiary/nn"
 	"github.com/bestiary-ml/bestiary/sample"
 	"github.com/bestiary-ml/bestiary/sample/layout"
 	"github.com/bestiary-ml/bestiary/tensor"
@@ -37,18 +36,16 @@ func DALLE(ctx context.Context, d *tensor.Device, c dalle.Config, codec models.C
 	if err := checkPictures(codec.ImageSize(), codec.Channels(), training, heldOut); err != nil {
 		return nil, nil, err
 	}
-	if c.TextTokens != t.VocabSize() {
-		return nil, nil, fmt.Errorf("the tokenizer has %d ids and the dalle is made for %d; put back the tokenizer that it was trained with", t.VocabSize(), c.TextTokens)
+	if err := checkVocabulary(models.DALLE.Name, c.TextTokens, t); err != nil {
+		return nil, nil, err
 	}
 	if c.ImageCodes != codec.CodebookSize() || c.Height != codec.Grid() || c.Width != codec.Grid() {
 		return nil, nil, fmt.Errorf("the %s makes %d×%d of %d codes and the dalle is made for %d×%d of %d; put back the %s that it was trained with",
 			name, codec.Grid(), codec.Grid(), codec.CodebookSize(), c.Height, c.Width, c.ImageCodes, name)
 	}
-	sum := nn.Checksum(codec)
-	if how.Codec != "" && how.Codec != sum {
-		return nil, nil, fmt.Errorf("the %s has other weights than when the dalle's training began (%s, now %s); put them back, or train the dalle anew", name, how.Codec, sum)
+	if how.Codec, err = sameCodec(models.DALLE.Name, name, how.Codec, codec); err != nil {
+		return nil, nil, err
 	}
-	how.Codec = sum
 	g := tensor.NewGenerator(o.Seed).Fork(models.DALLE.Name)
 	if model, err = dalle.New(d, c, g); err != nil {
 		return nil, nil, err

@@ -7,7 +7,9 @@ import (
 	"github.com/bestiary-ml/bestiary/data"
 	"github.com/bestiary-ml/bestiary/dvae"
 	"github.com/bestiary-ml/bestiary/flows"
+	"github.com/bestiary-ml/bestiary/maskgit"
 	"github.com/bestiary-ml/bestiary/models"
+	"github.com/bestiary-ml/bestiary/rectified"
 	"github.com/bestiary-ml/bestiary/sample"
 	"github.com/bestiary-ml/bestiary/tarflow"
 	"github.com/bestiary-ml/bestiary/train"
@@ -112,6 +114,43 @@ func DefaultDALLE() Defaults[dalle.Config] {
 func FitDALLE(c *dalle.Config, vocabulary, textLen int, codec models.Codec) {
 	c.TextTokens, c.TextLen = vocabulary, textLen
 	c.ImageCodes, c.Height, c.Width = codec.CodebookSize(), codec.Grid(), codec.Grid()
+}
+
+// DefaultMaskGIT returns settings for photos of birds with ten captions each. The data and the codec decide the sizes of text and
+// codes in Model, see [FitMaskGIT].
+func DefaultMaskGIT() Defaults[maskgit.Config] {
+	c := train.DefaultConfig()
+	c.Steps, c.Batch, c.LearningRate, c.Clip = 8000, 16, 5e-4, 1
+	c.Schedule, c.Warmup, c.FinalRate, c.EMA = "cosine", 200, 0.05, 0.999
+	c.Optimizer, c.WeightDecay, c.DecayMatrices = "adamw", 0.01, true
+	c.EvalEvery, c.SampleEvery, c.CheckpointEvery = 250, 1000, 500
+	return Defaults[maskgit.Config]{Model: maskgit.DefaultConfig(), Training: c, Data: captionedData()}
+}
+
+// FitMaskGIT sets the sizes of c that the tokenizer and the codec decide: ids of text, the length of a caption, and the
+// grid of codes.
+func FitMaskGIT(c *maskgit.Config, vocabulary, textLen int, codec models.Codec) {
+	c.TextTokens, c.TextLen = vocabulary, textLen
+	c.ImageCodes, c.Height, c.Width = codec.CodebookSize(), codec.Grid(), codec.Grid()
+}
+
+// DefaultRectified returns settings for photos of birds with ten captions each: 8 million parameters; a step of 32 pictures
+// with captions of 32 tokens takes about 94 GFLOP. The data and the autoencoder decide the sizes of text and
+// latent in Model, see [FitRectified].
+func DefaultRectified() Defaults[rectified.Config] {
+	c := train.DefaultConfig()
+	c.Steps, c.LearningRate, c.Clip = 10_000, 5e-4, 1
+	c.Schedule, c.Warmup, c.FinalRate, c.EMA = "cosine", 200, 0.05, 0.999
+	c.Optimizer, c.WeightDecay, c.DecayMatrices = "adamw", 0.01, true
+	c.EvalEvery, c.SampleEvery, c.CheckpointEvery = 250, 1000, 500
+	return Defaults[rectified.Config]{Model: rectified.DefaultConfig(), Training: c, Data: captionedData()}
+}
+
+// FitRectified sets the sizes of c that the tokenizer and the autoencoder decide: ids of text, the length of a caption, and
+// the latent.
+func FitRectified(c *rectified.Config, vocabulary, textLen int, latents vqgan.Config) {
+	c.TextTokens, c.TextLen = vocabulary, textLen
+	c.Height, c.Width, c.Channels = latents.Grid(), latents.Grid(), latents.Embed
 }
 
 // DefaultCLIP returns settings for photos of birds with ten captions each. The tokenizer decides TextTokens and TextLen.
