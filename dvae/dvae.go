@@ -123,7 +123,9 @@ func (v *VAE) DecodeCodes(codes *tensor.Tensor) *tensor.Tensor {
 }
 
 // Reconstruct decodes the codes of pictures [N, S, S, C].
-func (v *VAE) Reconstruct(images *tensor.Tensor) *tensor.Tensor { return v.DecodeCodes(v.Codes(images)) }
+func (v *VAE) Reconstruct(images *tensor.Tensor) *tensor.Tensor {
+	return v.DecodeCodes(v.Codes(images))
+}
 
 // decodeMixture decodes weighted sums of the codebook's entries, given by weights [N, G, G, codes], to normalised pictures
 // [N, S, S, C].

@@ -12,6 +12,7 @@ import (
 	"github.com/bestiary-ml/bestiary/maskgit"
 	"github.com/bestiary-ml/bestiary/openaivae"
 	"github.com/bestiary-ml/bestiary/rectified"
+	"github.com/bestiary-ml/bestiary/tarflow"
 	"github.com/bestiary-ml/bestiary/vqgan"
 )
 
@@ -50,6 +51,13 @@ var (
 		Facts: func(c vqgan.Config) Facts {
 			return Facts{Size: c.ImageSize, Channels: c.Channels,
 				Summary: fmt.Sprintf("pictures of %d×%d as %d×%d×%d latents", c.ImageSize, c.ImageSize, c.Grid(), c.Grid(), c.Embed)}
+		},
+	})
+	TarFlow = Register(Kind[tarflow.Config, *tarflow.Flow]{
+		Info: Info{Name: "tarflow", Title: "transformer flow", Needs: []string{KL.Name}}, New: tarflow.New,
+		Facts: func(c tarflow.Config) Facts {
+			return Facts{Embedding: c.Numbers(), Classes: c.Classes,
+				Summary: fmt.Sprintf("latents of %d×%d×%d in %d classes, blocks of %v layers", c.Height, c.Width, c.Channels, c.Classes, c.Blocks)}
 		},
 	})
 	VQGAN = Register(Kind[vqgan.Config, *vqgan.Model]{

@@ -23,6 +23,7 @@ import (
 	"github.com/bestiary-ml/bestiary/maskgit"
 	"github.com/bestiary-ml/bestiary/nn"
 	"github.com/bestiary-ml/bestiary/rectified"
+	"github.com/bestiary-ml/bestiary/tarflow"
 	"github.com/bestiary-ml/bestiary/tensor"
 	"github.com/bestiary-ml/bestiary/vqgan"
 )
@@ -107,6 +108,12 @@ func smallRectified() rectified.Config {
 	return c
 }
 
+func smallTarFlow() tarflow.Config {
+	c := tarflow.DefaultConfig(2)
+	c.Height, c.Width, c.Blocks, c.Dim, c.HeadDim = 2, 4, []int{1, 1}, 16, 8
+	return c
+}
+
 func smallVAE() dvae.Config {
 	return dvae.Config{ImageSize: 16, Codes: 24, CodebookDim: 8, Layers: 2, ResnetBlocks: 1, Hidden: 8, Channels: 3, Temperature: 1}
 }
@@ -123,6 +130,7 @@ func TestOpen(t *testing.T) {
 	flow.Layers, flow.Hidden = 2, []int{8}
 	opens(t, Flow, flow)
 	opens(t, DVAE, smallVAE())
+	opens(t, TarFlow, smallTarFlow())
 	opens(t, Classifier, smallClassifier())
 	opens(t, KL, smallKL())
 	opens(t, DALLE, smallDALLE())
@@ -142,6 +150,10 @@ func TestLargerConfig(t *testing.T) {
 	larger(t, DVAE, smallVAE(), func(c *dvae.Config) { c.Hidden, c.ResnetBlocks = 2000, 2 }) // 300 million parameters
 	larger(t, KL, smallKL(), func(c *vqgan.Config) { c.Width = 512 })
 	larger(t, KL, smallKL(), func(c *vqgan.Config) { c.ZChannels, c.Embed = 4000, 4000 })
+	larger(t, TarFlow, smallTarFlow(), func(c *tarflow.Config) { c.Dim = 2048 })
+	larger(t, TarFlow, smallTarFlow(), func(c *tarflow.Config) { c.Blocks = []int{100, 100}; c.Dim = 256 })
+	larger(t, TarFlow, smallTarFlow(), func(c *tarflow.Config) { c.Height, c.Width = 128, 128 })
+	larger(t, TarFlow, smallTarFlow(), func(c *tarflow.Config) { c.Classes = 1 << 16; c.Dim = 1024 })
 	larger(t, DALLE, smallDALLE(), func(c *dalle.Config) { c.Transformer.Dim = 4096 })
 	larger(t, DALLE, smallDALLE(), func(c *dalle.Config) { c.Transformer.Dim, c.Transformer.Heads = 2048, 64 })
 	larger(t, DALLE, smallDALLE(), func(c *dalle.Config) { c.Transformer.FFMult, c.Transformer.Depth = 64, 512 })

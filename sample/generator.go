@@ -66,7 +66,10 @@ var generators = []struct {
 	open  openGenerator
 }{
 	{models.Flow.Name, func(ctx context.Context, dir string, d *tensor.Device) (*Generator, error) {
-		return generatorOf(OpenFlow(ctx, dir, d))
+		return generatorOf(OpenFlowModel(ctx, dir, models.Flow.Name, d))
+	}},
+	{models.TarFlow.Name, func(ctx context.Context, dir string, d *tensor.Device) (*Generator, error) {
+		return generatorOf(OpenFlowModel(ctx, dir, models.TarFlow.Name, d))
 	}},
 	{models.DALLE.Name, openTextGenerator(models.DALLE.Name)},
 	{models.MaskGIT.Name, openTextGenerator(models.MaskGIT.Name)},

@@ -13,9 +13,43 @@ import (
 )
 
 // OpenFlow loads the autoencoder and the flow of a run folder to device d. The flow may be missing; methods that need it
-// then return a [*fault.Missing].
+// then return a [*fault.Missing]. A run that holds both a RealNVP and a TarFlow gives a [*fault.FieldError]: use
+// [OpenFlowModel].
 func OpenFlow(ctx context.Context, dir string, d *tensor.Device) (*Flow, error) {
-	return open(ctx, dir, d, openFlow)
+	return OpenFlowModel(ctx, dir, "", d)
+}
+
+// OpenFlowModel is OpenFlow for a run that may hold two flows. model is the kind of flow to open, "flow" or "tarflow"; ""
+// is the one that the run has.
+func OpenFlowModel(ctx context.Context, dir, model string, d *tensor.Device) (*Flow, error) {
+	return open(ctx, dir, d, func(ctx context.Context, r *run.Run, d *tensor.Device) (*Flow, error) {
+		model, err := chooseFlow(r, model)
+		if err != nil {
+			return nil, err
+		}
+		return openFlow(ctx, r, model, d)
+	})
+}
+
+// chooseFlow returns the kind of flow of a run: the one that is asked for, trained, or whose autoencoder is trained.
+func chooseFlow(r *run.Run, model string) (string, error) {
+	vector, spatial := models.Flow.Name, models.TarFlow.Name
+	for _, pair := range [][2]string{{vector, spatial}, {models.Autoencoder.Name, models.KL.Name}} {
+		first, second := r.HasWeights(pair[0]), r.HasWeights(pair[1])
+		switch {
+		case model != "" && model != vector && model != spatial:
+			return "", fault.Field("Model", model, "must be %s or %s", vector, spatial)
+		case model != "":
+			return model, nil
+		case first && second:
+			return "", fault.Field("Model", nil, "must be chosen: the run has both %s and %s; choose %s or %s", pair[0], pair[1], vector, spatial)
+		case second:
+			return spatial, nil
+		case first:
+			return vector, nil
+		}
+	}
+	return vector, nil
 }
 
 // OpenTextToImage loads the text-to-image models of a run folder and their tokenizer to device d, see
@@ -37,42 +71,74 @@ func open[P any](ctx context.Context, dir string, d *tensor.Device, load func(co
 	return exclusive(ctx, d, func() (P, error) { return load(ctx, r, d) })
 }
 
-func openFlow(ctx context.Context, r *run.Run, d *tensor.Device) (*Flow, error) {
+// openFlow loads the flow of a kind and its autoencoder.
+func openFlow(ctx context.Context, r *run.Run, model string, d *tensor.Device) (*Flow, error) {
 	p := &Flow{device: d, run: r.Dir()}
 	if err := r.Data(&p.data); err != nil {
 		return nil, err
 	}
-	a, err := models.Autoencoder.Open(r.Dir(), d)
+	load := p.loadVectors
+	if model == models.TarFlow.Name {
+		load = p.loadSpatial
+	}
+	trained, err := load(ctx, r)
 	if err != nil {
 		return nil, err
 	}
-	if size := a.Config().ImageSize; len(p.data.Classes) == 0 || p.data.Size != size {
-		return nil, damaged(r, "the data has %d classes and pictures of size %d, the autoencoder takes size %d", len(p.data.Classes), p.data.Size, size)
+	if p.latents, err = p.models.latents(); err != nil {
+		return nil, err
 	}
-	p.models.Autoencoder = a
-	if !r.HasWeights(models.Flow.Name) {
-		return p, nil
+	encoder, flow := p.latents.kinds()
+	if size := p.Size(); len(p.data.Classes) == 0 || p.data.Size != size {
+		return nil, damaged(r, "the data has %d classes and pictures of size %d, the %s takes size %d", len(p.data.Classes), p.data.Size, encoder, size)
+	}
+	if err := p.models.agree(len(p.data.Classes)); err != nil {
+		return nil, damaged(r, "the %s %s", flow, err.(*fault.FieldError).Want)
+	}
+	if err := checkEncoder(trained, p.latents); err != nil {
+		p.stale = fault.Damaged(r.WeightsPath(encoder), "%v", err)
+		p.models.Flow, p.models.TarFlow = nil, nil
+		p.latents, err = p.models.latents()
+		return p, err
+	}
+	return p, nil
+}
+
+// loadVectors loads an autoencoder and a RealNVP, and returns the checksum of the autoencoder that this was trained with;
+// "" if unknown.
+func (p *Flow) loadVectors(ctx context.Context, r *run.Run) (trained string, err error) {
+	if p.models.Autoencoder, err = models.Autoencoder.Open(r.Dir(), p.device); err != nil || !r.HasWeights(models.Flow.Name) {
+		return "", err
 	}
 	if err := ctx.Err(); err != nil {
-		return nil, err
+		return "", err
 	}
-	flow, err := models.Flow.Open(r.Dir(), d)
-	if err != nil {
-		return nil, err
+	if p.models.Flow, err = models.Flow.Open(r.Dir(), p.device); err != nil {
+		return "", err
 	}
-	if c := flow.Config; c.Dim != p.Embedding() || c.Classes != len(p.data.Classes) {
-		return nil, damaged(r, "the flow has %d dimensions and %d classes, the autoencoder's embeddings have %d dimensions and the data %d classes",
-			c.Dim, c.Classes, p.Embedding(), len(p.data.Classes))
+	var o FlowOptions
+	if r.Options(models.Flow.Name, &o) != nil { // older runs have none
+		return "", nil
 	}
-	var trained FlowOptions
-	if r.Options(models.Flow.Name, &trained) == nil { // older runs have none
-		if err := trained.Check(a); err != nil {
-			p.stale = fault.Damaged(r.WeightsPath(models.Autoencoder.Name), "%v", err)
-			return p, nil
-		}
+	return o.Autoencoder, nil
+}
+
+// loadSpatial is loadVectors for a KL autoencoder and a TarFlow.
+func (p *Flow) loadSpatial(ctx context.Context, r *run.Run) (trained string, err error) {
+	if p.models.KL, err = models.KL.Open(r.Dir(), p.device); err != nil || !r.HasWeights(models.TarFlow.Name) {
+		return "", err
 	}
-	p.models.Flow = flow
-	return p, nil
+	if err := ctx.Err(); err != nil {
+		return "", err
+	}
+	if p.models.TarFlow, err = models.TarFlow.Open(r.Dir(), p.device); err != nil {
+		return "", err
+	}
+	var o TarFlowOptions
+	if r.Options(models.TarFlow.Name, &o) != nil {
+		return "", nil
+	}
+	return o.KL, nil
 }
 
 func openTextToImage(ctx context.Context, r *run.Run, d *tensor.Device) (*TextToImage, error) {

@@ -181,7 +181,7 @@ func TestCoding(t *testing.T) {
 		"vq": func(c *Config) { *c = coding(VQ) }, "ema": func(c *Config) { *c = coding(VQ); c.EMADecay = 0.9 },
 		"cosine":     func(c *Config) { *c = coding(VQ); c.Cosine = true },
 		"cosine ema": func(c *Config) { *c = coding(VQ); c.Cosine, c.EMADecay = true, 0.9 },
-		"gumbel":     func(c *Config) { *c = coding(Gumbel) }, "fsq": func(c *Config) { *c = coding(FSQ) },
+		"gumbel":     func(c *Config) { *c = coding(Gumbel); c.KLWeight = 5e-4 }, "fsq": func(c *Config) { *c = coding(FSQ) },
 	} {
 		t.Run(name, func(t *testing.T) {
 			c := small()

@@ -34,6 +34,7 @@ A run of a KL autoencoder:
 
 A run of pets by flow:
   reconstruction  mean squared error and PSNR of decode(encode(picture)), for pixels in [-1, 1]
+                  which is what the density of the latents doesn't describe
   flow            negative log-likelihood in nats and in bits per dimension, overall and by class;
                   accuracy as a classifier, beside that of always choosing the most frequent class
   nearest         distances of samples to the nearest training picture, beside those of held-out
@@ -116,7 +117,7 @@ func (f *evalFlags) execute(c *cobra.Command) error {
 		return f.latents(c)
 	case generator == "" && !r.HasWeights(models.Autoencoder.Name) && r.HasWeights(models.Classifier.Name):
 		return f.classifier(c)
-	case generator != "" && generator != models.Flow.Name:
+	case generator != "" && generator != models.Flow.Name && generator != models.TarFlow.Name:
 		return f.generator(c, generator)
 	}
 	return f.flow(c)
@@ -131,6 +132,7 @@ func (f *evalFlags) flow(c *cobra.Command) error {
 	if c.Flags().Changed("generated") {
 		return usagef("--generated: needs a run of birds from words; leave it out, or use --samples")
 	}
+	f.pictures.channels = pipeline.Channels()
 	heldOut, training, err := f.sets(c, pipeline.Size(), pipeline.Dataset(), pipeline.Dataset())
 	if err != nil {
 		return err

@@ -37,8 +37,8 @@ Prompts also need the tokenizer that the model was trained with, as --tokenizer,
                              its case, or is lower-cased
 
 A checkpoint is a Python pickle, which may run any code when Python opens it. Bestiary runs none of it:
-a file with more than tensors, plain values and names of known modules is an error. So is a model with a setting that Bestiary
-doesn't have; the error names the setting.`,
+a file with more than tensors, plain values and names of known modules is an error. So is a model with a
+setting that Bestiary doesn't have; the error names the setting.`,
 		Example: `  bestiary import dalle.pt --tokenizer bpe_simple_vocab_16e6.txt --out runs/x
   bestiary import vae.pt --out runs/vae
   bestiary import encoder.pkl decoder.pkl --image-size 64 --out runs/openai

@@ -54,8 +54,7 @@ func (f *latentsFlags) prepare(c *cobra.Command, model *vqgan.Config, saved func
 		if err := r.Data(&l.description); err != nil {
 			return nil, err
 		}
-		l.how = tasks.LatentsOptions{}
-		if err := r.Options(f.kind.Name, &l.how); err != nil {
+		if l.how, err = f.saved(r); err != nil {
 			return nil, err
 		}
 		f.data.like(l.description)

@@ -22,10 +22,11 @@ type reconstructor interface {
 }
 
 func openReconstructor(c *cobra.Command, dir string, device *deviceFlags) (reconstructor, error) {
+	chosen := c.Flags().Changed("model")
 	switch {
-	case isLatents(dir):
+	case isLatents(dir) && !chosen:
 		return openLatents(c, dir, device)
-	case isTextToImage(dir):
+	case isTextToImage(dir) && !chosen:
 		return openTextToImage(c, dir, device)
 	}
 	return openFlow(c, dir, device)
@@ -44,6 +45,7 @@ classes. The command also prints the PSNR.`,
   bestiary reconstruct --run runs/pets my-cat.jpg my-dog.png`,
 	}
 	addRunFlag(c, &run)
+	addModelFlag(c)
 	pictures := addDataFlags(c, data.Test)
 	pictures.anyPath(c)
 	pictures.fromRun(c)

@@ -19,26 +19,30 @@ func newSample() *cobra.Command {
 	c := &cobra.Command{
 		Use:   "sample",
 		Short: "Draw new pictures with a trained flow",
-		Long: `Draw new pictures of a class: the flow samples embeddings of the class, and the autoencoder
-decodes them to pictures. Without --class, every class gets a section of the grid.
+		Long: `Draw new pictures of a class: the flow samples latents of the class, and the autoencoder decodes
+them to pictures. Without --class, every class gets a section of the grid.
 
 Pictures are sorted by their log-density under the flow, the densest first. The densities are
 those of the model, so they can be compared between temperatures.
 
   --temperature  scales the latent noise: below 1 pictures are more typical and less varied;
                  0 always gives the mode of the flow's latent distribution
-  --candidates   draws more pictures than are shown, and keeps the densest ones`,
+  --candidates   draws more pictures than are shown, and keeps the densest ones
+  --guidance     of a tarflow: classifier-free guidance scale; above 1 pictures are more typical of
+                 their class and less varied (1: off)`,
 		Example: `  bestiary sample --run runs/pets --class dog -n 16 --out dogs.png
   bestiary sample --run runs/pets -n 8 --temperature 0.7 --seed 3 --out both.png
   bestiary sample --run runs/pets -n 8 --candidates 200 --out densest.png`,
 		Args: noArguments,
 	}
 	addRunFlag(c, &run)
+	addModelFlag(c)
 	device := addDeviceFlags(c)
 	c.Flags().StringVar(&o.Class, "class", "", "class to draw (default: every class)")
 	c.Flags().IntVarP(&o.N, "n", "n", 16, "pictures of a class")
 	c.Flags().IntVar(&o.Candidates, "candidates", 0, "draw this many and keep the n densest (0: n)")
 	c.Flags().Float64Var(&settings.Temperature, "temperature", settings.Temperature, "scale of the latent noise (0: the mode)")
+	c.Flags().Float64Var(&settings.Guidance, "guidance", settings.Guidance, "classifier-free guidance scale of a tarflow (1: off)")
 	c.Flags().Uint64Var(&o.Seed, "seed", 0, "the same seed gives the same pictures")
 	addGridFlags(c, &grid)
 	c.Flags().StringVar(&out, "out", "samples.png", "picture to write")
@@ -66,6 +70,9 @@ those of the model, so they can be compared between temperatures.
 		if err := checkGrid(out, grid, pipeline.Size(), slices.Repeat([]int{o.N}, len(classes))...); err != nil {
 			return err
 		}
+		bar := newBar(c.ErrOrStderr(), "drawing pictures")
+		o.Progress = bar.update
+		defer bar.finish()
 		var sections []layout.Section
 		var densities strings.Builder // printed when the picture is written
 		for _, name := range classes {
@@ -82,6 +89,7 @@ those of the model, so they can be compared between temperatures.
 			fmt.Fprintf(&densities, "%s: %s, log-density from %.1f to %.1f nats\n",
 				name, count(len(pictures), "picture"), pictures[0].LogDensity, pictures[len(pictures)-1].LogDensity)
 		}
+		bar.finish()
 		return writeGrid(c, out, densities.String(), grid, sections...)
 	}
 	return c

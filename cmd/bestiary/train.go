@@ -32,7 +32,8 @@ them from step 0 with a new optimizer. "bestiary verify" checks a run folder.`,
 		Args: knownCommand,
 		RunE: help,
 	}
-	c.AddCommand(newTrainAutoencoder(), newTrainFlow(), newTrainDVAE(), newTrainKL(), newTrainVQGAN(), newTrainDALLE(), newTrainMaskGIT(), newTrainRectified(), newTrainCLIP(), newTrainClassifier())
+	c.AddCommand(newTrainAutoencoder(), newTrainFlow(), newTrainKL(), newTrainTarFlow(), newTrainRectified(), newTrainDVAE(), newTrainVQGAN(),
+		newTrainDALLE(), newTrainMaskGIT(), newTrainCLIP(), newTrainClassifier())
 	for _, kind := range c.Commands() {
 		train := kind.RunE
 		kind.RunE = func(c *cobra.Command, args []string) error { return interrupted(c, train(c, args)) }
@@ -88,7 +89,7 @@ func (f *trainFlags) open(c *cobra.Command, create bool) (*runfolder.Run, *tenso
 			name = "out"
 		}
 		example := "runs/birds"
-		if name := f.kind.Name; name == models.Autoencoder.Name || name == models.Flow.Name {
+		if name := f.kind.Name; slices.Contains([]string{models.Autoencoder.Name, models.Flow.Name, models.TarFlow.Name}, name) {
 			example = "runs/pets"
 		}
 		return nil, nil, usagef("--%s is missing: name the run folder, for example --%s %s", name, name, example)

@@ -56,12 +56,21 @@ taming-transformers and DALLE-pytorch read ("bestiary export") takes --patch 1 -
 		if !f.resume {
 			fitBottleneck(c, &model, &how)
 		}
-		l, err := f.prepare(c, &model, models.VQGAN.Config, "bottleneck", "codes", "commitment", "legacy", "ema-decay", "cosine", "kl-weight", "levels",
-			"temperature", "temperature-floor", "anneal-steps", "revive")
+		l, err := f.prepare(c, &model, models.VQGAN.Config, "bottleneck", "codes", "commitment", "legacy", "ema-decay", "cosine", "kl-weight", "levels")
 		if err != nil {
 			return err
 		}
-		if !f.resume && model.Bottleneck == vqgan.Gumbel && !c.Flags().Changed("anneal-steps") {
+		if f.resume {
+			if err := f.keepData(c, "temperature", "temperature-floor", "anneal-steps", "revive"); err != nil {
+				return err
+			}
+		}
+		if f.fresh { // the model is that of the run, the rest of the flags
+			kept := model
+			fitBottleneck(c, &model, &how)
+			model = kept
+		}
+		if (!f.resume || f.fresh) && model.Bottleneck == vqgan.Gumbel && !c.Flags().Changed("anneal-steps") {
 			how.Annealing.Steps = steps(l.settings, l.training.Len())
 		}
 		how.LatentsOptions = l.how

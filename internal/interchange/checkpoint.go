@@ -1,5 +1,5 @@
-// Package interchange turns the checkpoints of DALLE-pytorch and of the flow notebook into models, and models into such
-// checkpoints.
+// Package interchange turns the checkpoints of DALLE-pytorch, of the pretrained codes that it uses and of the flow notebook
+// into models, and models into such checkpoints.
 //
 // DALLE-pytorch's training scripts write two kinds with torch.save:
 //
@@ -11,11 +11,16 @@
 // like as JSON in the metadata. Versions 0.x to 1.6.6 are read if they compute what 1.6.6 computes; an argument that is not
 // supported is an error that names it. A bare state_dict is read with hparams that are given beside it.
 //
+// A DALL-E on pretrained codes has vae_params None, and the weights of its VAE say what it is: OpenAI's discrete VAE, which the
+// package dall_e saves as two modules, encoder.pkl and decoder.pkl, or a VQGAN of taming-transformers, which is a checkpoint of
+// PyTorch Lightning and a configuration file.
+//
 // The flow notebook saves the bare state_dicts of its classes ImprovedAutoEncoder and LinearRNVP; their shapes say which
 // configuration they have. The statistics of standardized embeddings are in a file of their own, see [Embedding].
 //
 // Names and layouts of both programs are known in this package only: models have none of them. clip_state.go, dalle_state.go,
-// flow.go and flow_save.go translate state_dicts, clip.go, dalle.go and vae.go translate arguments.
+// flow.go and flow_save.go translate state_dicts, clip.go, dalle.go and vae.go translate arguments; openai.go, openai_module.go, vqgan.go
+// and vqgan_export.go know pretrained codes.
 package interchange
 
 import (

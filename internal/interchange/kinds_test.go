@@ -8,7 +8,7 @@ import (
 )
 
 // ours are the kinds that no other program has files of.
-var ours = []string{models.KL.Name}
+var ours = []string{models.KL.Name, models.Classifier.Name}
 
 // TestEveryKindIsImported checks that no kind of models was forgotten among the importers.
 func TestEveryKindIsImported(t *testing.T) {

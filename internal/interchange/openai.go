@@ -111,6 +111,11 @@ func (c *Checkpoint) describeOpenAI(prefix string) error {
 	}
 	// The sizes for which memory is allocated must be those of tensors in the file.
 	wide := 8 * config.Hidden
+	for i := range config.Blocks {
+		if err := s.expect(fmt.Sprintf("%senc.blocks.group_4.block_%d.res_path.conv_4.w", prefix, i+1), wide, wide/4, 1, 1); err != nil {
+			return err
+		}
+	}
 	for _, weight := range []struct {
 		name  string
 		shape []int

@@ -91,7 +91,14 @@ func (c *Checkpoint) describeVQGAN(prefix string) error {
 		return fmt.Errorf("describes a VQGAN of sizes that are not allowed (%v); name a checkpoint of taming-transformers", err)
 	}
 	// The sizes for which memory is allocated must be those of tensors in the file.
-	last, top := len(config.Multipliers)-1, config.Multipliers[len(config.Multipliers)-1]*config.Width
+	for i, m := range config.Multipliers {
+		for j := range config.Blocks {
+			if err := s.expect(fmt.Sprintf("%sencoder.down.%d.block.%d.conv2.weight", prefix, i, j), m*config.Width, m*config.Width, 3, 3); err != nil {
+				return err
+			}
+		}
+	}
+	top := config.Multipliers[len(config.Multipliers)-1] * config.Width
 	table, proj := vqTable, []int{config.Codes, config.Embed}
 	if config.Bottleneck == vqgan.Gumbel {
 		table = gumbelTable
@@ -100,7 +107,7 @@ func (c *Checkpoint) describeVQGAN(prefix string) error {
 		name  string
 		shape []int
 	}{
-		{fmt.Sprintf("encoder.down.%d.block.0.conv2.weight", last), []int{top, top, 3, 3}},
+		{"decoder.conv_in.weight", []int{top, config.ZChannels, 3, 3}},
 		{"decoder.mid.block_1.conv1.weight", []int{top, top, 3, 3}},
 		{"quant_conv.weight", []int{config.Embed, config.ZChannels, 1, 1}},
 		{table, proj},

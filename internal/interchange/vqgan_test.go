@@ -235,3 +235,30 @@ func TestVQGANNotExported(t *testing.T) {
 		}
 	}
 }
+
+// TestRealVQGAN compares at the sizes of the published files, with a folder that make_vqgan.py --real wrote.
+func TestRealVQGAN(t *testing.T) {
+	folder := os.Getenv("BESTIARY_VQGAN_GOLDEN")
+	if folder == "" {
+		t.Skip("BESTIARY_VQGAN_GOLDEN doesn't name a folder of testdata/pretrained/make_vqgan.py --real")
+	}
+	d := golden.Device(t)
+	for _, name := range []string{"f16", "f8"} {
+		_, m := importedWith(t, d, filepath.Join(folder, name+".ckpt"), filepath.Join(folder, name+".yaml"))
+		f := golden.Read(t, filepath.Join(folder, name+"_check.safetensors"))
+		want, differ := golden.Ints(t, f, "codes"), 0
+		s := d.Scratch()
+		for i, code := range m.VQGAN.Codes(picture(d, 256)).IntValues() {
+			if code != want[i] {
+				differ++
+			}
+		}
+		t.Logf("%s: %d of %d codes differ", name, differ, len(want))
+		if differ > len(want)/100 { // ties, to rounding
+			t.Errorf("%s: %d of %d codes differ", name, differ, len(want))
+		}
+		made := m.VQGAN.DecodeCodes(d.Ints(want, 1, len(want))).ClampMin(-1).ClampMax(1).Scale(0.5).AddScalar(0.5)
+		golden.Near(t, name+" decoded", made.Values(), golden.Tensor(t, d, f, "decoded").Values(), 1e-4)
+		s.End()
+	}
+}

@@ -3,6 +3,7 @@ package tasks
 import (
 	"context"
 	"fmt"
+	"slices"
 
 	"github.com/bestiary-ml/bestiary/data"
 	"github.com/bestiary-ml/bestiary/internal/run"
@@ -56,11 +57,18 @@ type coder func(batch train.PictureBatch) []int32
 // the context ends; with augmentation it encodes each batch.
 func newCoder(ctx context.Context, on *hold, codec models.Codec, training *data.Dataset, how data.Augment, o Options) (coder, error) {
 	d, size, channels := on.device, codec.ImageSize(), codec.Channels()
-	encode := func(values []float32) []int32 {
+	one := size * size * channels
+	batch := max(1, 64*64*64/(size*size)) // pictures at a time: 64 of 64×64 pixels, fewer of larger ones
+	some := func(values []float32) []int32 {
 		s := d.Scratch()
 		defer s.End()
-		n := len(values) / (size * size * channels)
-		return codec.Codes(d.From(values, n, size, size, channels)).IntValues()
+		return codec.Codes(d.From(values, len(values)/one, size, size, channels)).IntValues()
+	}
+	encode := func(values []float32) (codes []int32) {
+		for part := range slices.Chunk(values, batch*one) {
+			codes = append(codes, some(part)...)
+		}
+		return codes
 	}
 	if how != (data.Augment{}) {
 		return func(batch train.PictureBatch) []int32 { return encode(batch.Pixels) }, nil
@@ -96,7 +104,7 @@ func latentsOf(d *tensor.Device, kl *vqgan.Model) func(values []float32) []float
 
 // encodeAll encodes all pictures, until the context ends. progress may be nil.
 func encodeAll[T any](ctx context.Context, on *hold, d *data.Dataset, encode func(values []float32) []T, progress func(done, total int)) (all []T, err error) {
-	const batch = 64
+	batch := max(1, 64*64*64/max(1, d.Size*d.Size)) // 64 of 64×64 pixels, fewer of larger ones
 	for lo := 0; lo < d.Len(); lo += batch {
 		if err := on.yield(ctx); err != nil {
 			return nil, err

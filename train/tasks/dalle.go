@@ -17,8 +17,8 @@ import (
 )
 
 // DALLE trains a DALL-E on sequences of a caption, which t turns into ids, and the codes of its picture, which a trained
-// codec makes, such as a discrete VAE. It evaluates the model on held-out pictures (nil: no evaluation). Without augmentation, it encodes
-// all pictures beforehand, until the context ends.
+// codec makes, such as a discrete VAE. It evaluates the model on held-out pictures (nil: no evaluation). Without
+// augmentation, it encodes all pictures beforehand, until the context ends.
 func DALLE(ctx context.Context, d *tensor.Device, c dalle.Config, codec models.Codec, t *tokenizer.Tokenizer, how CaptionOptions, training, heldOut *data.Dataset, o Options) (model *dalle.DALLE, task *train.Task[train.CaptionedBatch], err error) {
 	defer fault.Catch(&err)
 	device, err := take(ctx, d)
@@ -30,7 +30,7 @@ func DALLE(ctx context.Context, d *tensor.Device, c dalle.Config, codec models.C
 		return nil, nil, fault.Field("Tokenizer", nil, "must not be nil; open or train one")
 	}
 	if codec == nil {
-		return nil, nil, fault.Field("Codec", nil, "is missing; give the model that makes the codes of pictures")
+		return nil, nil, fault.Field("Codec", nil, "must not be nil; give the model whose codes the DALL-E learns")
 	}
 	name := models.CodecName(codec)
 	if err := checkPictures(codec.ImageSize(), codec.Channels(), training, heldOut); err != nil {

@@ -10,6 +10,8 @@ import (
 	"github.com/bestiary-ml/bestiary/maskgit"
 	"github.com/bestiary-ml/bestiary/models"
 	"github.com/bestiary-ml/bestiary/rectified"
+	"github.com/bestiary-ml/bestiary/sample"
+	"github.com/bestiary-ml/bestiary/tarflow"
 	"github.com/bestiary-ml/bestiary/train"
 	"github.com/bestiary-ml/bestiary/vqgan"
 )
@@ -38,6 +40,22 @@ func DefaultFlow(dim, classes int) Defaults[flows.Config] {
 	model := flows.DefaultConfig(dim, classes)
 	model.Noise = 0.02
 	return Defaults[flows.Config]{Model: model, Training: c}
+}
+
+// DefaultTarFlow returns settings for the latent maps [8, 8, 16] of photos in the given number of classes. Data has the
+// augmentation of the views, see [DefaultTarFlowOptions].
+func DefaultTarFlow(classes int) Defaults[tarflow.Config] {
+	c := train.DefaultConfig()
+	c.Steps, c.Batch, c.LearningRate, c.Clip = 12000, 64, 5e-4, 1
+	c.Schedule, c.Warmup, c.FinalRate, c.EMA = "cosine", 200, 0.05, 0.999
+	c.Optimizer, c.WeightDecay, c.DecayMatrices, c.Beta2 = "adamw", 0.05, true, 0.95
+	c.EvalEvery, c.SampleEvery, c.CheckpointEvery = 500, 1000, 1000
+	return Defaults[tarflow.Config]{Model: tarflow.DefaultConfig(classes), Training: c}
+}
+
+// DefaultTarFlowOptions returns eight random views of each picture, mirrored and cropped.
+func DefaultTarFlowOptions() sample.TarFlowOptions {
+	return sample.TarFlowOptions{Views: 8, Augment: data.Augment{Flip: true, Crop: 0.8}}
 }
 
 // DefaultDVAE returns settings for photos of birds.

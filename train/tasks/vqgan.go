@@ -38,10 +38,21 @@ func (o VQGANOptions) validate(bottleneck string) error {
 	return nil
 }
 
+// vqganState is what changes during a training beside the weights.
+type vqganState struct {
+	*codebook
+	Augmentation any `json:"augmentation,omitempty"` // of the discriminator's pictures; nil: none
+}
+
 // VQGAN trains an autoencoder with a codebook to reproduce pictures, and evaluates it on held-out ones (nil: no
 // evaluation), see [KL].
 func VQGAN(d *tensor.Device, c vqgan.Config, how VQGANOptions, perceptual *vqgan.Perceptual, description data.Description, training, heldOut *data.Dataset, o Options) (model *vqgan.Model, task *train.Task[train.PictureBatch], err error) {
 	defer fault.Catch(&err)
+	device, err := take(context.Background(), d)
+	if err != nil {
+		return nil, nil, err
+	}
+	defer device.end()
 	g := tensor.NewGenerator(o.Seed).Fork(models.VQGAN.Name)
 	revival := g.Fork("revival")
 	if model, err = vqgan.NewVQ(d, c, g); err != nil {
@@ -71,7 +82,7 @@ func VQGAN(d *tensor.Device, c vqgan.Config, how VQGANOptions, perceptual *vqgan
 		return nil, nil, err
 	}
 	how.LatentsOptions = task.Options.(LatentsOptions)
-	task.Options, task.State = how, codes
+	task.Options, task.State = how, &vqganState{codes, task.State}
 	task.Generators["revival"] = revival
 	if c.Bottleneck == vqgan.Gumbel {
 		before := task.Before

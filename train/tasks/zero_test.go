@@ -8,6 +8,7 @@ import (
 	"github.com/bestiary-ml/bestiary/dvae"
 	"github.com/bestiary-ml/bestiary/internal/toy"
 	"github.com/bestiary-ml/bestiary/internal/zerotest"
+	"github.com/bestiary-ml/bestiary/vqgan"
 )
 
 // TestZeroValues makes tasks of nil, of zero values, and of models and data that don't fit each other.
@@ -43,6 +44,10 @@ func TestZeroValues(t *testing.T) {
 	c := dvae.Config{ImageSize: sizes.ImageSize, Codes: 16, CodebookDim: 8, Layers: 2, Hidden: 8, Channels: 3, Temperature: 1}
 	zerotest.Refuses(t, "DVAE without options", DVAE, map[int]any{0: d, 1: c, 4: training, 6: o})
 	zerotest.Refuses(t, "DVAE without a batch", DVAE, map[int]any{0: d, 1: c, 2: DefaultDVAEOptions(4), 4: training})
+	coder, coding := smallVQGAN(vqgan.VQ)
+	zerotest.Refuses(t, "VQGAN without options", VQGAN, map[int]any{0: d, 1: coder, 5: training, 7: o})
+	zerotest.Refuses(t, "VQGAN without a batch", VQGAN, map[int]any{0: d, 1: coder, 2: coding, 5: training})
+	zerotest.Refuses(t, "VQGAN without settings", VQGAN, map[int]any{0: d, 2: coding, 5: training, 7: o})
 	settings := DefaultDALLE().Model
 	FitDALLE(&settings, words.VocabSize(), 24, vae)
 	settings.Transformer.Dim, settings.Transformer.Depth, settings.Transformer.Heads, settings.Transformer.DimHead = 16, 1, 2, 8
@@ -64,7 +69,7 @@ func TestZeroValues(t *testing.T) {
 	clip.ImageSize, clip.PatchSize, clip.TextTokens = birds.Size, 4, words.VocabSize()
 	zerotest.Refuses(t, "CLIP without a tokenizer", CLIP, map[int]any{0: d, 1: clip, 3: how, 4: birds, 6: o})
 	zerotest.Refuses(t, "CLIP without a batch", CLIP, map[int]any{0: d, 1: clip, 2: words, 3: how, 4: birds})
-	for _, v := range []any{&CaptionOptions{}, &DVAEOptions{}, &Options{}} {
+	for _, v := range []any{&CaptionOptions{}, &DVAEOptions{}, &VQGANOptions{}, &Options{}} {
 		zerotest.Methods(t, v)
 	}
 	HoldOut(&data.Dataset{}, 0.5)

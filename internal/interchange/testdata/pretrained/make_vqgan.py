@@ -2,8 +2,11 @@
 DALLE-pytorch 1.6.6 on the codes of the first, as train_dalle.py saves it. *_check.safetensors have what they compute. See
 reference.py.
 
-To keep the files small, the weights are overlapping views of one random storage.
+To keep the files small, the weights are overlapping views of one random storage. With --real FOLDER, it writes instead
+models of the published sizes with random weights to that folder, for the test that BESTIARY_VQGAN_GOLDEN names it to:
+f16 with 1024 codes of ImageNet, and f8 with 8192 Gumbel codes.
 """
+import argparse
 import sys
 import types
 from pathlib import Path
@@ -58,6 +61,38 @@ def checkpoint(name, cfg, seed):
     }, here / f"{name}.ckpt")
     return vqgan_vae(here / f"{name}.ckpt", here / f"{name}.yaml"), state
 
+
+def real(folder):
+    """The sizes of vqgan_imagenet_f16_1024 and vqgan_gumbel_f8."""
+    scheduler = {"target": "taming.lr_scheduler.LambdaWarmUpCosineScheduler", "params": {
+        "warm_up_steps": 0, "lr_min": 0.9, "lr_max": 1.0, "lr_start": 1.0, "max_decay_steps": 9}}
+    for name, cfg in [("f16", config("taming.models.vqgan.VQModel", 256, [1, 1, 2, 2, 4], [16], 256, 256, 1024)),
+                      ("f8", config("taming.models.vqgan.GumbelVQ", 256, [1, 1, 2, 4], [32], 256, 256, 8192,
+                                    {"kl_weight": 1e-8, "temperature_scheduler_config": scheduler}))]:
+        cfg["model"]["params"]["ddconfig"].update(ch=128, num_res_blocks=2)
+        (folder / f"{name}.yaml").write_text(yaml.safe_dump(cfg))
+        torch.save({"state_dict": {}}, folder / f"{name}.ckpt")
+        torch.manual_seed(6)
+        vae = vqgan_vae(folder / f"{name}.ckpt", folder / f"{name}.yaml")
+        if not vae.is_gumbel:
+            vae.model.quantize.embedding.weight.data.normal_(std=0.3)  # as far apart as the latents
+        torch.save({"state_dict": vae.model.state_dict()}, folder / f"{name}.ckpt")
+        with torch.no_grad():
+            if vae.is_gumbel:
+                codes = vae.model.quantize.proj(vae.model.encode_to_prequant(2 * picture(256) - 1)).argmax(1).flatten(1)
+            else:
+                codes = vae.get_codebook_indices(picture(256))
+            decoded = vae.decode(codes)
+        print(name, "codes in use:", codes.unique().numel(), "pictures:", decoded.min().item(), decoded.max().item(), decoded.std().item())
+        save_file({"codes": codes, "decoded": decoded.contiguous()}, folder / f"{name}_check.safetensors")
+
+
+p = argparse.ArgumentParser()
+p.add_argument("--real")
+a = p.parse_args()
+if a.real:
+    real(Path(a.real))
+    sys.exit()
 
 vae, state = checkpoint("vqgan", config("taming.models.vqgan.VQModel", 256, [1, 1, 1, 1, 1], [16], 8, 3, 12), 4)
 image = picture(256)
