@@ -102,7 +102,7 @@ func latentsOf(d *tensor.Device, kl *vqgan.Model) func(values []float32) []float
 }
 
 // encodeBatch is the number of pictures that are encoded at a time: 64 of 64×64 pixels, fewer of larger ones.
-func encodeBatch(size int) int { return max(1, 64*64*64/(size*size)) }
+func encodeBatch(size int) int { return max(1, 64*64*64/max(1, size*size)) }
 
 // encodeAll encodes all pictures, until the context ends. progress may be nil.
 func encodeAll[T any](ctx context.Context, on *hold, d *data.Dataset, encode func(values []float32) []T, progress func(done, total int)) (all []T, err error) {
