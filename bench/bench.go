@@ -73,8 +73,8 @@ func run(ctx context.Context, chosen []workload, o Options, out, log io.Writer) 
 	if o.Time < 0 {
 		return fault.Field("Time", o.Time, "must be positive, or 0 for 3s")
 	}
-	if o.Rounds < 0 {
-		return fault.Field("Rounds", o.Rounds, "must be positive, or 0 for 5")
+	if o.Rounds < 0 || o.Rounds > 1000 {
+		return fault.Field("Rounds", o.Rounds, "must be 1 to 1000, or 0 for 5")
 	}
 	if o.Python != "" && o.Versus == "" {
 		return fault.Field("Python", o.Python, "is for PyTorch; set Versus to torch too, or leave it out")

@@ -106,7 +106,7 @@ func generate(name string, c dalle.Config, v dvae.Config) workload {
 			}
 			s := d.Scratch()
 			defer s.End()
-			vae.Decode(d.Ints(codes[0], 1, c.Cells())).CopyTo(values)
+			vae.DecodeCodes(d.Ints(codes[0], 1, c.Cells())).CopyTo(values)
 			_, err = sample.Pixels(values, 1, v.ImageSize, v.ImageSize)
 			return err
 		}, nil

@@ -68,6 +68,11 @@ func newCache(s Source, o Options) cache {
 	}
 	key := sha256.New()
 	fmt.Fprintf(key, "%s%q %q %q %d %d %q\n", cacheMagic, s.Layout, abs, o.Split, o.Size, o.Channels, o.Resize)
+	if _, boxed, _ := o.Resize.boxed(); boxed {
+		for _, item := range s.Items {
+			fmt.Fprintf(key, "%q %v\n", item.Name, item.Box)
+		}
+	}
 	return cache{filepath.Join(folder, hex.EncodeToString(key.Sum(nil)[:16])+cacheSuffix), o.picture()}
 }
 

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"hash/crc32"
 	"math"
+	"strings"
 
 	"github.com/bestiary-ml/bestiary/fault"
 	"github.com/bestiary-ml/bestiary/internal/ram"
@@ -167,4 +168,15 @@ func (d *Dataset) Where(keep func(i int) bool) *Dataset {
 		}
 	}
 	return part
+}
+
+// WithClassCaptions returns d with the name of its class as the caption of each picture, with spaces for underscores.
+// Models that read captions are then conditioned on classes. The pictures are shared with d.
+func (d *Dataset) WithClassCaptions() *Dataset {
+	named := *d
+	named.Captions = make([][]string, d.Len())
+	for i := range named.Captions {
+		named.Captions[i] = []string{strings.ReplaceAll(d.Classes[d.Label(i)], "_", " ")}
+	}
+	return &named
 }

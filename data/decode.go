@@ -25,8 +25,16 @@ var largeDecode sync.Mutex
 // The format is recognised by content: JPEG (grey, RGB, CMYK and YCCK), PNG, GIF, WebP and BMP; of an animation, the first
 // frame. The orientation in Exif or XMP data is applied. Errors, before a pixel is decoded: a picture of more than 50
 // million pixels, a side of more than 65,535 pixels, a JPEG of more than 100 scans. The error for another format names a
-// tool that converts it.
+// tool that converts it. The mode Boxes needs a box and is an error.
 func Decode(dst []uint8, encoded []byte, size int, mode Resize) (err error) {
+	if mode, err = oneOf("Resize", mode, Squash, CenterCrop); err != nil {
+		return err
+	}
+	return decode(dst, encoded, size, mode, Box{})
+}
+
+// decode is Decode with the box of the subject for the mode Boxes.
+func decode(dst []uint8, encoded []byte, size int, mode Resize, box Box) (err error) {
 	// The decoders are written for well-formed files. A panic on a hostile file becomes an error.
 	defer func() {
 		if r := recover(); r != nil {
@@ -36,7 +44,8 @@ func Decode(dst []uint8, encoded []byte, size int, mode Resize) (err error) {
 	if err := checkSize(size); err != nil {
 		return err
 	}
-	if mode, err = oneOf("Resize", mode, Squash, CenterCrop); err != nil {
+	margin, boxed, err := mode.boxed()
+	if err != nil {
 		return err
 	}
 	if len(dst) != size*size*3 && len(dst) != size*size*4 {
@@ -54,7 +63,11 @@ func Decode(dst []uint8, encoded []byte, size int, mode Resize) (err error) {
 	if err != nil {
 		return err
 	}
-	if mode == CenterCrop {
+	switch {
+	case boxed:
+		cut := box.Square(margin, decoded.Bounds().Dx(), decoded.Bounds().Dy())
+		decoded = imaging.Crop(decoded, cut.Add(decoded.Bounds().Min))
+	case mode == CenterCrop:
 		// Crop before resizing: otherwise a 1×20000 picture becomes 64×1280000 in between.
 		side := min(decoded.Bounds().Dx(), decoded.Bounds().Dy())
 		decoded = imaging.CropCenter(decoded, side, side)

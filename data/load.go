@@ -32,6 +32,7 @@ type Item struct {
 	Name  string // unique in the source, relative to its path, with forward slashes
 	Label int    // index into the classes
 	Stamp string // changes when the file of the picture does, see [Stamp]; "" if the cache is to compare the content
+	Box   Box    // of its subject, if Options.Resize is Boxes
 }
 
 // Encoded returns an encoded picture.
@@ -65,7 +66,7 @@ func Load(s Source, o Options) (_ *Dataset, err error) {
 	if need > maxMemory {
 		return nil, fmt.Errorf("%s: %d pictures of %d×%d need %d GB; choose a smaller picture size", what, len(s.Items), o.Size, o.Size, need>>30)
 	}
-	if err := s.check(); err != nil {
+	if err := s.check(o.Resize); err != nil {
 		return nil, fmt.Errorf("%s: %w", what, err)
 	}
 	cache := newCache(s, o)
@@ -109,13 +110,18 @@ type Unusable struct{ Reason string }
 func (u *Unusable) Error() string { return u.Reason }
 
 // check returns an error if the fields of a source contradict each other.
-func (s *Source) check() error {
+func (s *Source) check(resize Resize) error {
 	if s.Read == nil {
 		return errors.New("the source has no Read; give one")
 	}
 	for _, item := range s.Items {
 		if item.Label < 0 || item.Label >= len(s.Classes) {
 			return fmt.Errorf("%s: label %d is not one of %d classes; correct it", item.Name, item.Label, len(s.Classes))
+		}
+		if _, boxed, _ := resize.boxed(); boxed {
+			if err := item.Box.check(); err != nil {
+				return fmt.Errorf("%s: %w; correct it, or resize pictures by squash or crop", item.Name, err)
+			}
 		}
 	}
 	return nil
@@ -185,7 +191,7 @@ func decodeAll(s Source, o Options, old *cached) (decoded, error) {
 					finished(false)
 					continue
 				}
-				if err := Decode(to, encoded, o.Size, o.Resize); err != nil {
+				if err := decode(to, encoded, o.Size, o.Resize, s.Items[j.item].Box); err != nil {
 					failures[j.item] = &failed{j.item, err.Error(), false}
 				}
 				finished(true)

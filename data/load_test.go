@@ -216,7 +216,7 @@ func TestFolderFailures(t *testing.T) {
 		{"empty class", empty, "cat: has no pictures", Options{}},
 		{"labels", pets, "Labels breed: not available in ", Options{Labels: Breed}},
 		{"split", pets, "Split dev: must be all, trainval", Options{Split: "dev"}},
-		{"resize", pets, "Resize fit: must be squash or crop", Options{Resize: "fit"}},
+		{"resize", pets, "Resize fit: must be squash, crop, boxes", Options{Resize: "fit"}},
 		{"label name", pets, "Labels sex: must be species or breed", Options{Labels: "sex"}},
 		{"size", pets, "Size -3: must be 1 to 2048", Options{Size: -3}},
 		{"channels", pets, "Channels 5: must be 3 (RGB) or 4 (RGBA)", Options{Channels: 5}},

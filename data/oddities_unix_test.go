@@ -93,3 +93,22 @@ func TestClassNames(t *testing.T) {
 		}
 	}
 }
+
+// TestPairsBesideALoop finds the pairs of a folder with a link to a folder above, so that the error is about the link.
+func TestPairsBesideALoop(t *testing.T) {
+	root := t.TempDir()
+	for _, name := range []string{"1.png", "1.txt"} {
+		if err := os.WriteFile(filepath.Join(root, name), []byte("x"), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := os.Symlink(".", filepath.Join(root, "0")); err != nil {
+		t.Fatal(err)
+	}
+	if !HasPairs(root) {
+		t.Error("no pairs")
+	}
+	if _, err := Pairs(root, Options{}); err == nil || !strings.Contains(err.Error(), "is a link to a folder above it; remove it") {
+		t.Errorf("error is %v", err)
+	}
+}

@@ -41,7 +41,7 @@ type Resize string
 // The ways to resize.
 const (
 	Squash     Resize = "squash" // ignore the aspect ratio; the zero value "" means the same
-	CenterCrop Resize = "crop"   // cut out the largest centred square
+	CenterCrop Resize = "crop"   // cut out the largest centred square; see also Boxes
 )
 
 // NoCache as Options.Cache turns the cache on disk off.
@@ -92,7 +92,7 @@ func (o Options) Resolve() (Options, error) {
 		o.Workers = runtime.GOMAXPROCS(0)
 	}
 	var err error
-	if o.Resize, err = oneOf("Resize", o.Resize, Squash, CenterCrop); err != nil {
+	if o.Resize, err = o.Resize.resolve(); err != nil {
 		return o, err
 	}
 	if o.Split, err = oneOf("Split", o.Split, All, Trainval, Test, Seen, Unseen); err != nil {
@@ -137,6 +137,7 @@ const (
 	UseLabels  Use = 1 << iota // Labels
 	UseClasses                 // the splits Seen and Unseen
 	UseColumns                 // Images and Texts
+	UseBoxes                   // Boxes as Resize
 )
 
 // ResolveFor is Resolve for a layout and the path it lists. It also returns a [*fault.FieldError] for an option that the
@@ -147,7 +148,10 @@ func (o Options) ResolveFor(layout, path string, uses Use) (Options, error) {
 		return o, err
 	}
 	none := fmt.Sprintf("not available in %s (layout %s)", path, layout)
+	_, boxed, _ := o.Resize.boxed()
 	switch {
+	case boxed && uses&UseBoxes == 0:
+		return o, fault.Field("Resize", o.Resize, "%s, which has no bounding boxes; use squash or crop", none)
 	case o.Labels != "" && uses&UseLabels == 0:
 		return o, fault.Field("Labels", o.Labels, "%s; leave it empty", none)
 	case (o.Split == Seen || o.Split == Unseen) && uses&UseClasses == 0:

@@ -60,8 +60,8 @@ func Pairs(root string, o Options) (s Source, err error) {
 
 // HasPairs reports whether a folder holds, at any depth, a picture and a .txt file of the same name.
 func HasPairs(root string) bool {
-	m, err := matchFiles(root)
-	return err == nil && len(m.textOf) > 0
+	files, _ := Walk(root) // Pairs returns its error
+	return len(match(files).textOf) > 0
 }
 
 // matches are the files of a folder, with the text of each picture.
@@ -73,11 +73,16 @@ type matches struct {
 
 // matchFiles finds the text of each picture of a folder.
 func matchFiles(root string) (matches, error) {
-	m := matches{textOf: map[int]File{}}
 	files, err := Walk(root)
 	if err != nil {
-		return m, err
+		return matches{}, err
 	}
+	return match(files), nil
+}
+
+// match finds the text of each picture of some files.
+func match(files []File) matches {
+	m := matches{textOf: map[int]File{}}
 	texts := map[string]File{} // without a picture so far, by stem
 	for _, f := range files {
 		switch _, twice := texts[f.Stem()]; {
@@ -102,7 +107,7 @@ func matchFiles(root string) (matches, error) {
 		m.orphans = append(m.orphans, text.Name)
 	}
 	sort.Strings(m.orphans)
-	return m, nil
+	return m
 }
 
 // matchElsewhere matches pictures and texts in different folders by the end of their names: images/owl/1.jpg has its

@@ -7,6 +7,7 @@ import (
 	"os"
 	"path"
 	"path/filepath"
+	"slices"
 	"sort"
 	"strings"
 )
@@ -33,27 +34,28 @@ var pictureSuffixes = map[string]bool{
 }
 
 // Walk lists the files below a folder, sorted by name. It follows links, skips hidden files and folders, and returns an
-// error for a link to a folder above it. A link that leads nowhere is listed as a file, which then cannot be read.
+// error for a link to a folder above it, with the other files. A link that leads nowhere is listed as a file, which then
+// cannot be read.
 func Walk(root string) ([]File, error) {
 	info, err := os.Stat(root)
 	if err != nil {
 		return nil, fmt.Errorf("%s: cannot be read (%w); check the path and its permissions", root, withoutPath(err))
 	}
 	var files []File
-	if err := walk(root, "", []fs.FileInfo{info}, &files); err != nil {
-		return nil, err
-	}
+	err = walk(root, "", []fs.FileInfo{info}, &files)
 	sort.Slice(files, func(i, j int) bool { return files[i].Name < files[j].Name })
-	return files, nil
+	return files, err
 }
 
-// walk lists the folder below root with a name. chain are the folders from root to it.
+// walk lists the folder below root with a name. chain are the folders from root to it. It goes on after an error, and
+// returns the first.
 func walk(root, name string, chain []fs.FileInfo, files *[]File) error {
 	folder := filepath.Join(root, filepath.FromSlash(name))
 	entries, err := os.ReadDir(folder)
 	if err != nil {
 		return fmt.Errorf("%s: cannot be read (%w); check its permissions", folder, withoutPath(err))
 	}
+	var first error
 	for _, e := range entries {
 		if hidden(e.Name()) {
 			continue
@@ -61,22 +63,20 @@ func walk(root, name string, chain []fs.FileInfo, files *[]File) error {
 		below := path.Join(name, e.Name())
 		info, err := stat(filepath.Join(folder, e.Name()))
 		if err != nil {
-			return fmt.Errorf("%s: cannot be read (%w); repair or remove it", filepath.Join(folder, e.Name()), withoutPath(err))
+			first = cmp.Or(first, fmt.Errorf("%s: cannot be read (%w); repair or remove it", filepath.Join(folder, e.Name()), withoutPath(err)))
+			continue
 		}
 		if !info.IsDir() {
 			*files = append(*files, File{below, info})
 			continue
 		}
-		for _, above := range chain {
-			if os.SameFile(above, info) {
-				return fmt.Errorf("%s: is a link to a folder above it; remove it", filepath.Join(folder, e.Name()))
-			}
+		if slices.ContainsFunc(chain, func(above fs.FileInfo) bool { return os.SameFile(above, info) }) {
+			first = cmp.Or(first, fmt.Errorf("%s: is a link to a folder above it; remove it", filepath.Join(folder, e.Name())))
+			continue
 		}
-		if err := walk(root, below, append(chain[:len(chain):len(chain)], info), files); err != nil {
-			return err
-		}
+		first = cmp.Or(first, walk(root, below, append(chain[:len(chain):len(chain)], info), files))
 	}
-	return nil
+	return first
 }
 
 // CompareNames compares two names in the order of the numbers in them: part-2 comes before part-10. Equal numbers with more

@@ -32,8 +32,8 @@ func (a Annealing) Validate() error {
 	if err := require.Positive("Annealing.Start", a.Start); err != nil {
 		return err
 	}
-	if a.Steps < 0 {
-		return fault.Field("Annealing.Steps", a.Steps, "must be 0 or more")
+	if err := require.Sizes(require.Size{Field: "Annealing.Steps", Value: a.Steps, Min: 0, Max: math.MaxInt32}); err != nil {
+		return err
 	}
 	if a.Steps > 0 && !(a.Floor > 0 && a.Floor <= a.Start) {
 		return fault.Field("Annealing.Floor", a.Floor, "must be above 0, and at most Annealing.Start, %v", a.Start)

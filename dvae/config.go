@@ -76,8 +76,8 @@ func (c Config) Validate() error {
 	); err != nil {
 		return err
 	}
-	if !(c.KLWeight >= 0) || math.IsInf(c.KLWeight, 1) {
-		return fault.Field("KLWeight", c.KLWeight, "must be 0 or more")
+	if err := require.Between("KLWeight", c.KLWeight, 0, 1e6); err != nil {
+		return err
 	}
 	return c.Normalisation.validate(c.Channels)
 }

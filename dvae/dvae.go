@@ -87,6 +87,18 @@ func New(d *tensor.Device, c Config, g *tensor.Generator) (v *VAE, err error) {
 // Config returns the configuration that v was built with.
 func (v *VAE) Config() Config { return v.config }
 
+// ImageSize is the height and width of a picture in pixels.
+func (v *VAE) ImageSize() int { return v.config.ImageSize }
+
+// Channels is 3 for RGB pictures and 4 for RGBA.
+func (v *VAE) Channels() int { return v.config.Channels }
+
+// Grid is the height and width G of the grid of codes.
+func (v *VAE) Grid() int { return v.config.Grid() }
+
+// CodebookSize is the number of different codes.
+func (v *VAE) CodebookSize() int { return v.config.Codes }
+
 // Logits returns the logits [N, G, G, codes] of pictures [N, S, S, C].
 func (v *VAE) Logits(images *tensor.Tensor) *tensor.Tensor { return v.head.Forward(v.features(images)) }
 
@@ -100,8 +112,8 @@ func (v *VAE) Codes(images *tensor.Tensor) *tensor.Tensor {
 	return v.Logits(images).ArgMax().Reshape(images.Dim(0), -1)
 }
 
-// Decode returns the pictures [N, S, S, C] of codes, ints [N, G·G]. Values are near [−1, 1] and may exceed it.
-func (v *VAE) Decode(codes *tensor.Tensor) *tensor.Tensor {
+// DecodeCodes returns the pictures [N, S, S, C] of codes, ints [N, G·G]. Values are near [−1, 1] and may exceed it.
+func (v *VAE) DecodeCodes(codes *tensor.Tensor) *tensor.Tensor {
 	x := v.code.Forward(codes) // [N, G·G, CodebookDim]
 	x = x.Reshape(codes.Dim(0), v.config.Grid(), v.config.Grid(), v.config.CodebookDim)
 	if v.expand != nil {
@@ -111,7 +123,9 @@ func (v *VAE) Decode(codes *tensor.Tensor) *tensor.Tensor {
 }
 
 // Reconstruct decodes the codes of pictures [N, S, S, C].
-func (v *VAE) Reconstruct(images *tensor.Tensor) *tensor.Tensor { return v.Decode(v.Codes(images)) }
+func (v *VAE) Reconstruct(images *tensor.Tensor) *tensor.Tensor {
+	return v.DecodeCodes(v.Codes(images))
+}
 
 // decodeMixture decodes weighted sums of the codebook's entries, given by weights [N, G, G, codes], to normalised pictures
 // [N, S, S, C].

@@ -60,7 +60,7 @@ func TestShapes(t *testing.T) {
 		if want := []int{2, c.Grid() * c.Grid()}; !slices.Equal(codes.Shape(), want) {
 			t.Errorf("%s: codes have shape %v, want %v", name, codes.Shape(), want)
 		}
-		if got := v.Decode(codes).Shape(); !slices.Equal(got, x.Shape()) {
+		if got := v.DecodeCodes(codes).Shape(); !slices.Equal(got, x.Shape()) {
 			t.Errorf("%s: decoded pictures have shape %v, want %v", name, got, x.Shape())
 		}
 		s := d.Record()
@@ -98,11 +98,11 @@ func TestNormalisation(t *testing.T) {
 	want := plain.Logits(d.From(seen, x.Shape()...))
 	golden.Near(t, "logits", normalising.Logits(x).Values(), want.Values(), 1e-4)
 	codes := plain.Codes(d.From(seen, x.Shape()...))
-	made := plain.Decode(codes).Values()
+	made := plain.DecodeCodes(codes).Values()
 	for i, v := range made {
 		made[i] = float32((float64(v)*c.Normalisation.Std[i%3]+c.Normalisation.Mean[i%3])*2 - 1)
 	}
-	golden.Near(t, "pictures", normalising.Decode(codes).Values(), made, 1e-4)
+	golden.Near(t, "pictures", normalising.DecodeCodes(codes).Values(), made, 1e-4)
 
 	c = small()
 	c.Channels = 4

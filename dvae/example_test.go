@@ -23,7 +23,7 @@ func Example() {
 	}
 	pictures := d.Zeros(2, 16, 16, 3)
 	codes := v.Codes(pictures)
-	fmt.Println(codes.Shape(), v.Decode(codes).Shape())
+	fmt.Println(codes.Shape(), v.DecodeCodes(codes).Shape())
 	fmt.Println(v)
 	// Output:
 	// [2 16] [2 16 16 3]

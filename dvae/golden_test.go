@@ -76,6 +76,6 @@ func testGolden(t *testing.T, d *tensor.Device, f *safetensors.File) {
 	if got, want := codes.IntValues(), golden.Ints(t, f, "codes"); !slices.Equal(got, want) {
 		t.Fatalf("codes %d, want %d", got, want)
 	}
-	golden.Near(t, "decoded", v.Decode(codes).Values(), golden.Tensor(t, d, f, "decoded").Values(), 1e-4)
+	golden.Near(t, "decoded", v.DecodeCodes(codes).Values(), golden.Tensor(t, d, f, "decoded").Values(), 1e-4)
 	golden.Near(t, "reconstruction of codes", v.Reconstruct(images).Values(), golden.Tensor(t, d, f, "decoded").Values(), 1e-4)
 }

@@ -3,7 +3,7 @@
 //	MeasureReconstruction  mean squared error and PSNR of an autoencoder
 //	MeasureDensity         negative log-likelihood of a flow, and its accuracy as a classifier
 //	MeasureNearest         nearest-neighbour distances, which show whether samples are copies of training pictures
-//	MeasureVAE             reconstruction of a discrete VAE, and use of its codebook
+//	MeasureCodec           reconstruction of a discrete VAE or another codec, and use of its codebook
 //	MeasureDALLE           cross-entropy of captions and codes
 //	MeasureCLIP            retrieval of pictures by captions and of captions by pictures
 //	MeasureGenerated       CLIP scores of generated pictures

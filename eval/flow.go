@@ -10,7 +10,6 @@ import (
 	"github.com/bestiary-ml/bestiary/data"
 	"github.com/bestiary-ml/bestiary/fault"
 	"github.com/bestiary-ml/bestiary/sample"
-	"github.com/bestiary-ml/bestiary/tensor"
 )
 
 // FlowReport has the measures of a flow pipeline.
@@ -27,7 +26,8 @@ type Reconstruction struct {
 	PSNR float64 `json:"psnr_db"`
 }
 
-// Density measures a flow on embeddings with E values.
+// Density measures a flow on embeddings with E values, to which the noise of the flow's training is added, see
+// [sample.Flow.Perturb].
 type Density struct {
 	NLL          float64            `json:"nll_nats"`              // mean of −ln p(x | class of x)
 	BitsPerDim   float64            `json:"bits_per_dim"`          // NLL / (E·ln 2)
@@ -70,18 +70,13 @@ func MeasureReconstruction(ctx context.Context, p *sample.Flow, d *data.Dataset)
 	if err := check(p, d); err != nil {
 		return Reconstruction{}, err
 	}
+	errors, err := p.ReconstructionErrors(ctx, d.Pixels)
+	if err != nil {
+		return Reconstruction{}, err
+	}
 	total := 0.0
-	for n, values := range batches(d, 64) {
-		err := p.Use(ctx, func(device *tensor.Device, m sample.FlowModels) error {
-			step := device.Scratch()
-			defer step.End()
-			loss, _ := m.Autoencoder.Loss(device.From(values, n, d.Size, d.Size, 3))
-			total += loss.Item() * float64(n)
-			return nil
-		})
-		if err != nil {
-			return Reconstruction{}, err
-		}
+	for _, e := range errors {
+		total += e
 	}
 	mse := total / float64(d.Len())
 	return Reconstruction{MSE: mse, PSNR: PSNR(mse)}, nil
@@ -104,7 +99,11 @@ func measureDensity(ctx context.Context, p *sample.Flow, d *data.Dataset, embedd
 	if err != nil {
 		return nil, err
 	}
-	logProb, err := p.LogProb(ctx, embeddings) // [classes][N]
+	modelled, err := p.Perturb(ctx, embeddings, 0)
+	if err != nil {
+		return nil, err
+	}
+	logProb, err := p.LogProb(ctx, modelled) // [classes][N]
 	if err != nil {
 		return nil, err
 	}
@@ -114,17 +113,8 @@ func measureDensity(ctx context.Context, p *sample.Flow, d *data.Dataset, embedd
 // summarize computes the measures from the log-densities [classes][N].
 func summarize(p *sample.Flow, logProb [][]float64, labels []int) *Density {
 	sums, counts := make([]float64, len(logProb)), make([]int, len(logProb))
-	right, total := 0, 0.0
+	total := 0.0
 	for i, label := range labels {
-		best := 0
-		for class := range logProb {
-			if logProb[class][i] > logProb[best][i] {
-				best = class
-			}
-		}
-		if best == label {
-			right++
-		}
 		sums[label] -= logProb[label][i]
 		counts[label]++
 		total -= logProb[label][i]
@@ -133,7 +123,7 @@ func summarize(p *sample.Flow, logProb [][]float64, labels []int) *Density {
 	f := &Density{NLLByClass: map[string]float64{}, BitsByClass: map[string]float64{}}
 	f.NLL = total / n
 	f.BitsPerDim = f.NLL / nats
-	f.Accuracy = float64(right) / n
+	f.Accuracy = Accuracy(Bayes(logProb, nil), labels)
 	for class, name := range p.Classes() {
 		if counts[class] == 0 {
 			continue

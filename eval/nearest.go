@@ -6,9 +6,7 @@ import (
 	"slices"
 
 	"github.com/bestiary-ml/bestiary/data"
-	"github.com/bestiary-ml/bestiary/flows"
 	"github.com/bestiary-ml/bestiary/sample"
-	"github.com/bestiary-ml/bestiary/tensor"
 )
 
 // Nearest has median Euclidean distances between embeddings and their nearest neighbours. Each coordinate is divided by
@@ -44,7 +42,7 @@ func measureNearest(ctx context.Context, p *sample.Flow, unseen []float32, train
 	if err != nil {
 		return nil, err
 	}
-	samples, err := sampleLike(ctx, p, labels, seed)
+	samples, err := p.SampleEmbeddings(ctx, labels, seed)
 	if err != nil {
 		return nil, err
 	}
@@ -74,28 +72,6 @@ func measureNearest(ctx context.Context, p *sample.Flow, unseen []float32, train
 		*m.into = median(distances)
 	}
 	return n, nil
-}
-
-// sampleLike draws an embedding [N, E] for each label.
-func sampleLike(ctx context.Context, p *sample.Flow, labels []int, seed uint64) (samples []float32, err error) {
-	if err := p.RequireFlow(); err != nil {
-		return nil, err
-	}
-	err = p.Use(ctx, func(d *tensor.Device, m sample.FlowModels) error {
-		step := d.Scratch()
-		defer step.End()
-		condition, err := flows.OneHot(d, labels, len(p.Classes()))
-		if err != nil {
-			return err
-		}
-		x, _, err := m.Flow.Sample(len(labels), condition, 1, tensor.NewGenerator(seed).Fork("evaluate"))
-		if err != nil {
-			return err
-		}
-		samples = x.Values()
-		return nil
-	})
-	return samples, err
 }
 
 // Deviations returns the standard deviation of each column of rows [N, dim]; 1 for a constant column, none for dim < 1.

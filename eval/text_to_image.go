@@ -12,7 +12,7 @@ import (
 // TextToImageReport has the measures of a text-to-image pipeline; those of models that it lacks are nil.
 type TextToImageReport struct {
 	Pictures  int               `json:"pictures"`
-	VAE       *VAEFigures       `json:"dvae,omitempty"`
+	Codec     *CodecFigures     `json:"codec,omitempty"`
 	DALLE     *DALLEFigures     `json:"dalle,omitempty"`
 	CLIP      *CLIPFigures      `json:"clip,omitempty"`
 	Generated *GeneratedFigures `json:"generated,omitempty"` // needs all three models
@@ -39,7 +39,7 @@ func (o Options) Validate() error {
 }
 
 // EvaluateTextToImage measures the models of a pipeline on held-out pictures. The pictures need captions unless the
-// pipeline has a discrete VAE only.
+// pipeline has a codec only.
 func EvaluateTextToImage(ctx context.Context, p *sample.TextToImage, d *data.Dataset, o Options) (*TextToImageReport, error) {
 	if err := o.Validate(); err != nil {
 		return nil, err
@@ -49,15 +49,19 @@ func EvaluateTextToImage(ctx context.Context, p *sample.TextToImage, d *data.Dat
 	}
 	r := &TextToImageReport{Pictures: d.Len()}
 	there := map[string]bool{}
+	codec := ""
 	for _, name := range p.Models() {
 		there[name] = true
+		if k, _ := models.Lookup(name); k.Codec {
+			codec = name
+		}
 	}
 	for _, m := range []struct {
 		what    string
 		there   bool
 		measure func() error
 	}{
-		{models.DVAE.Name, there[models.DVAE.Name], func() (err error) { r.VAE, err = MeasureVAE(ctx, p, d); return err }},
+		{codec, codec != "", func() (err error) { r.Codec, err = MeasureCodec(ctx, p, d); return err }},
 		{models.DALLE.Name, there[models.DALLE.Name], func() (err error) { r.DALLE, err = MeasureDALLE(ctx, p, d); return err }},
 		{models.CLIP.Name, there[models.CLIP.Name], func() (err error) { r.CLIP, err = MeasureCLIP(ctx, p, d); return err }},
 		{"generated pictures", there[models.DALLE.Name] && there[models.CLIP.Name] && o.Generated > 0, func() (err error) {

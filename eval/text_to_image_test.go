@@ -14,16 +14,16 @@ func smallTextToImage(t testing.TB) *sample.TextToImage {
 	t.Helper()
 	d := openDevice(t)
 	vae, model, tokens, judge := toy.TextToImage(d, 3)
-	p, err := sample.NewTextToImage(d, toy.BirdData(), sample.TextToImageModels{VAE: vae, DALLE: model, Tokenizer: tokens, CLIP: judge})
+	p, err := sample.NewTextToImage(d, toy.BirdData(), sample.TextToImageModels{Codec: vae, DALLE: model, Tokenizer: tokens, CLIP: judge})
 	if err != nil {
 		t.Fatal(err)
 	}
 	return p
 }
 
-func TestMeasureVAE(t *testing.T) {
+func TestMeasureCodec(t *testing.T) {
 	b, birds := smallTextToImage(t), toy.Birds(64*16+3) // more than go through the model at a time
-	f, err := MeasureVAE(t.Context(), b, birds)
+	f, err := MeasureCodec(t.Context(), b, birds)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -49,7 +49,7 @@ func TestMeasureVAE(t *testing.T) {
 	if f.Codes != 12 || f.Used != len(counts) || f.Dead != 12-len(counts) || math.Abs(f.Perplexity-math.Exp(entropy)) > 1e-9 {
 		t.Errorf("%+v; %d codes are used, with perplexity %v", f, len(counts), math.Exp(entropy))
 	}
-	if _, err := MeasureVAE(t.Context(), b, toy.Pets(2)); err == nil || !strings.Contains(err.Error(), "32 pixels") {
+	if _, err := MeasureCodec(t.Context(), b, toy.Pets(2)); err == nil || !strings.Contains(err.Error(), "32 pixels") {
 		t.Errorf("pictures of another size: %v", err)
 	}
 }

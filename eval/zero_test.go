@@ -25,7 +25,7 @@ func TestZeroValues(t *testing.T) {
 		t.Fatal(err)
 	}
 	for name, f := range map[string]any{
-		"MeasureCLIP": MeasureCLIP, "MeasureDALLE": MeasureDALLE, "MeasureVAE": MeasureVAE, "MeasureGenerated": MeasureGenerated,
+		"MeasureCLIP": MeasureCLIP, "MeasureDALLE": MeasureDALLE, "MeasureCodec": MeasureCodec, "MeasureGenerated": MeasureGenerated,
 		"EvaluateTextToImage": EvaluateTextToImage, "MeasureDensity": MeasureDensity, "MeasureReconstruction": MeasureReconstruction,
 		"MeasureNearest": MeasureNearest, "EvaluateFlow": EvaluateFlow,
 	} {
@@ -52,14 +52,14 @@ func TestZeroValues(t *testing.T) {
 	}
 	zerotest.Refuses(t, "MeasureNearest without training data", MeasureNearest, map[int]any{1: p, 2: toy.Pets(4)})
 	for name, f := range map[string]any{
-		"MeasureCLIP": MeasureCLIP, "MeasureDALLE": MeasureDALLE, "MeasureVAE": MeasureVAE, "MeasureGenerated": MeasureGenerated,
+		"MeasureCLIP": MeasureCLIP, "MeasureDALLE": MeasureDALLE, "MeasureCodec": MeasureCodec, "MeasureGenerated": MeasureGenerated,
 		"EvaluateTextToImage": EvaluateTextToImage,
 	} {
 		zerotest.Refuses(t, name+" of an empty pipeline", f, map[int]any{1: &sample.TextToImage{}, 2: toy.Birds(4)})
 	}
 	for _, v := range []any{
 		&CLIPFigures{}, &DALLEFigures{}, &Density{}, &FlowReport{}, &GeneratedFigures{}, &Nearest{}, &Options{}, &Reconstruction{},
-		&Retrieval{}, &TextToImageReport{}, &VAEFigures{},
+		&Retrieval{}, &TextToImageReport{}, &CodecFigures{},
 	} {
 		zerotest.Methods(t, v)
 	}

@@ -34,6 +34,9 @@ func (e *FieldError) Error() string {
 	if e.Value == nil {
 		return fmt.Sprintf("%s: %s", e.Field, e.Want)
 	}
+	if fmt.Sprint(e.Value) == "" {
+		return fmt.Sprintf(`%s "": %s`, e.Field, e.Want)
+	}
 	return fmt.Sprintf("%s %v: %s", e.Field, e.Value, e.Want)
 }
 

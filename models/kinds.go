@@ -9,6 +9,10 @@ import (
 	"github.com/bestiary-ml/bestiary/dalle"
 	"github.com/bestiary-ml/bestiary/dvae"
 	"github.com/bestiary-ml/bestiary/flows"
+	"github.com/bestiary-ml/bestiary/maskgit"
+	"github.com/bestiary-ml/bestiary/openaivae"
+	"github.com/bestiary-ml/bestiary/rectified"
+	"github.com/bestiary-ml/bestiary/tarflow"
 	"github.com/bestiary-ml/bestiary/vqgan"
 )
 
@@ -29,9 +33,16 @@ var (
 		},
 	})
 	DVAE = Register(Kind[dvae.Config, *dvae.VAE]{
-		Info: Info{Name: "dvae", Title: "discrete VAE"}, New: dvae.New,
+		Info: Info{Name: "dvae", Title: "discrete VAE", Codec: true}, New: dvae.New,
 		Facts: func(c dvae.Config) Facts {
 			return Facts{Size: c.ImageSize, Channels: c.Channels,
+				Summary: fmt.Sprintf("pictures of %d×%d as %d×%d of %d codes", c.ImageSize, c.ImageSize, c.Grid(), c.Grid(), c.Codes)}
+		},
+	})
+	OpenAI = Register(Kind[openaivae.Config, *openaivae.VAE]{
+		Info: Info{Name: "openai", Title: "OpenAI's discrete VAE", Codec: true}, New: openaivae.New,
+		Facts: func(c openaivae.Config) Facts {
+			return Facts{Size: c.ImageSize, Channels: 3,
 				Summary: fmt.Sprintf("pictures of %d×%d as %d×%d of %d codes", c.ImageSize, c.ImageSize, c.Grid(), c.Grid(), c.Codes)}
 		},
 	})
@@ -42,11 +53,39 @@ var (
 				Summary: fmt.Sprintf("pictures of %d×%d as %d×%d×%d latents", c.ImageSize, c.ImageSize, c.Grid(), c.Grid(), c.Embed)}
 		},
 	})
+	TarFlow = Register(Kind[tarflow.Config, *tarflow.Flow]{
+		Info: Info{Name: "tarflow", Title: "transformer flow", Needs: []string{KL.Name}}, New: tarflow.New,
+		Facts: func(c tarflow.Config) Facts {
+			return Facts{Embedding: c.Numbers(), Classes: c.Classes,
+				Summary: fmt.Sprintf("latents of %d×%d×%d in %d classes, blocks of %v layers", c.Height, c.Width, c.Channels, c.Classes, c.Blocks)}
+		},
+	})
+	VQGAN = Register(Kind[vqgan.Config, *vqgan.Model]{
+		Info: Info{Name: "vqgan", Title: "VQGAN", Codec: true}, New: vqgan.NewVQ,
+		Facts: func(c vqgan.Config) Facts {
+			return Facts{Size: c.ImageSize, Channels: c.Channels,
+				Summary: fmt.Sprintf("pictures of %d×%d as %d×%d of %d codes", c.ImageSize, c.ImageSize, c.Grid(), c.Grid(), c.CodebookSize())}
+		},
+	})
 	DALLE = Register(Kind[dalle.Config, *dalle.DALLE]{
-		Info: Info{Name: "dalle", Title: "DALL-E", Needs: []string{DVAE.Name}, Captions: true}, New: dalle.New,
+		Info: Info{Name: "dalle", Title: "DALL-E", Needs: Codecs(), Captions: true}, New: dalle.New,
 		Facts: func(c dalle.Config) Facts {
 			return Facts{TextTokens: c.TextTokens,
 				Summary: fmt.Sprintf("captions of %d tokens, depth %d, dim %d", c.TextLen, c.Transformer.Depth, c.Transformer.Dim)}
+		},
+	})
+	MaskGIT = Register(Kind[maskgit.Config, *maskgit.Model]{
+		Info: Info{Name: "maskgit", Title: "MaskGIT", Needs: Codecs(), Captions: true}, New: maskgit.New,
+		Facts: func(c maskgit.Config) Facts {
+			return Facts{TextTokens: c.TextTokens,
+				Summary: fmt.Sprintf("captions of %d tokens, %d×%d codes, depth %d, dim %d", c.TextLen, c.Height, c.Width, c.Transformer.Depth, c.Transformer.Dim)}
+		},
+	})
+	Rectified = Register(Kind[rectified.Config, *rectified.Model]{
+		Info: Info{Name: "rectified", Title: "rectified flow", Needs: []string{KL.Name}, Captions: true}, New: rectified.New,
+		Facts: func(c rectified.Config) Facts {
+			return Facts{TextTokens: c.TextTokens,
+				Summary: fmt.Sprintf("captions of %d tokens, latents of %d×%d×%d, depth %d, dim %d", c.TextLen, c.Height, c.Width, c.Channels, c.Depth, c.Dim)}
 		},
 	})
 	// Classifier judges pictures of generators, and belongs to no pipeline; see package eval.

@@ -19,8 +19,9 @@ import (
 type Info struct {
 	Name     string   // in run folders and on the command line: "flow"
 	Title    string   // for people: "conditional flow"
-	Needs    []string // names of the kinds that a run must have before this one is trained
+	Needs    []string // names of kinds, of which a run must have one before this one is trained; nil: none
 	Captions bool     // reads captions, so the run needs a tokenizer
+	Codec    bool     // its models are a [Codec]
 }
 
 // Kind is a kind of model with configuration C, which encoding/json must be able to write and read, and type M.
@@ -46,22 +47,30 @@ type entry struct {
 	info   Info
 	config func(dir string) (any, error)
 	open   func(dir string, d *tensor.Device) (nn.Module, error)
+	load   func(dir string, d *tensor.Device) (nn.Module, error)
+	is     func(m nn.Module) bool // m has the type of its models
 	facts  func(config any) (Facts, error)
 }
 
 var table []entry
 
 // Register adds a kind to the registry. Call it while the program is initialised. It panics if the name is taken or is not
-// made of letters, digits, hyphens and underscores.
+// made of letters, digits, hyphens and underscores, or if its models are not what Info says.
 func Register[C any, M nn.Module](k Kind[C, M]) *Kind[C, M] {
 	if _, taken := Lookup(k.Name); taken || !run.ValidName(k.Name) {
 		panic(fmt.Sprintf("models: the name %q is taken or not valid", k.Name))
+	}
+	var model M
+	if _, ok := any(model).(Codec); k.Codec && !ok {
+		panic(fmt.Sprintf("models: the models of %q are no Codec", k.Name))
 	}
 	kind := &k
 	table = append(table, entry{
 		info:   k.Info,
 		config: func(dir string) (any, error) { return kind.Config(dir) },
 		open:   func(dir string, d *tensor.Device) (nn.Module, error) { return kind.Open(dir, d) },
+		load:   func(dir string, d *tensor.Device) (nn.Module, error) { return kind.Load(dir, d) },
+		is:     func(m nn.Module) bool { _, ok := m.(M); return ok },
 		facts:  kind.facts,
 	})
 	return kind

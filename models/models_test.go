@@ -7,6 +7,7 @@ import (
 	"path/filepath"
 	"reflect"
 	"runtime"
+	"slices"
 	"strings"
 	"testing"
 
@@ -19,7 +20,10 @@ import (
 	"github.com/bestiary-ml/bestiary/flows"
 	"github.com/bestiary-ml/bestiary/internal/run"
 	"github.com/bestiary-ml/bestiary/internal/weights"
+	"github.com/bestiary-ml/bestiary/maskgit"
 	"github.com/bestiary-ml/bestiary/nn"
+	"github.com/bestiary-ml/bestiary/rectified"
+	"github.com/bestiary-ml/bestiary/tarflow"
 	"github.com/bestiary-ml/bestiary/tensor"
 	"github.com/bestiary-ml/bestiary/vqgan"
 )
@@ -91,6 +95,25 @@ func smallDALLE() dalle.Config {
 	return c
 }
 
+func smallTarFlow() tarflow.Config {
+	c := tarflow.DefaultConfig(2)
+	c.Height, c.Width, c.Blocks, c.Dim, c.HeadDim = 2, 4, []int{1, 1}, 16, 8
+	return c
+}
+
+func smallMaskGIT() maskgit.Config {
+	c := maskgit.DefaultConfig()
+	c.TextTokens, c.TextLen, c.ImageCodes, c.Height, c.Width = 300, 8, 24, 4, 4
+	c.Transformer.Dim, c.Transformer.Depth, c.Transformer.Heads, c.Transformer.DimHead = 16, 1, 2, 8
+	return c
+}
+
+func smallRectified() rectified.Config {
+	c := rectified.DefaultConfig()
+	c.TextTokens, c.TextLen, c.Height, c.Width, c.Dim, c.Depth, c.Heads = 300, 8, 4, 4, 16, 1, 2
+	return c
+}
+
 func smallVAE() dvae.Config {
 	return dvae.Config{ImageSize: 16, Codes: 24, CodebookDim: 8, Layers: 2, ResnetBlocks: 1, Hidden: 8, Channels: 3, Temperature: 1}
 }
@@ -107,9 +130,12 @@ func TestOpen(t *testing.T) {
 	flow.Layers, flow.Hidden = 2, []int{8}
 	opens(t, Flow, flow)
 	opens(t, DVAE, smallVAE())
+	opens(t, TarFlow, smallTarFlow())
 	opens(t, Classifier, smallClassifier())
 	opens(t, KL, smallKL())
 	opens(t, DALLE, smallDALLE())
+	opens(t, MaskGIT, smallMaskGIT())
+	opens(t, Rectified, smallRectified())
 	tower := clip.Tower{Dim: 32, Depth: 1, Heads: 2, DimHead: 16}
 	opens(t, CLIP, clip.Config{TextTokens: 300, TextLen: 8, ImageSize: 16, PatchSize: 4, Channels: 3, Latent: 16, Text: tower, Image: tower})
 }
@@ -124,12 +150,20 @@ func TestLargerConfig(t *testing.T) {
 	larger(t, DVAE, smallVAE(), func(c *dvae.Config) { c.Hidden, c.ResnetBlocks = 2000, 2 }) // 300 million parameters
 	larger(t, KL, smallKL(), func(c *vqgan.Config) { c.Width = 512 })
 	larger(t, KL, smallKL(), func(c *vqgan.Config) { c.ZChannels, c.Embed = 4000, 4000 })
+	larger(t, TarFlow, smallTarFlow(), func(c *tarflow.Config) { c.Dim = 2048 })
+	larger(t, TarFlow, smallTarFlow(), func(c *tarflow.Config) { c.Blocks = []int{100, 100}; c.Dim = 256 })
+	larger(t, TarFlow, smallTarFlow(), func(c *tarflow.Config) { c.Height, c.Width = 128, 128 })
+	larger(t, TarFlow, smallTarFlow(), func(c *tarflow.Config) { c.Classes = 1 << 16; c.Dim = 1024 })
 	larger(t, DALLE, smallDALLE(), func(c *dalle.Config) { c.Transformer.Dim = 4096 })
 	larger(t, DALLE, smallDALLE(), func(c *dalle.Config) { c.Transformer.Dim, c.Transformer.Heads = 2048, 64 })
 	larger(t, DALLE, smallDALLE(), func(c *dalle.Config) { c.Transformer.FFMult, c.Transformer.Depth = 64, 512 })
 	larger(t, DALLE, smallDALLE(), func(c *dalle.Config) { c.TextTokens = 1 << 20; c.Transformer.Dim = 256 })
 	larger(t, DALLE, smallDALLE(), func(c *dalle.Config) { c.TextLen, c.Height, c.Width, c.Transformer.Dim = 12000, 64, 64, 4096 })
 	larger(t, DALLE, smallDALLE(), func(c *dalle.Config) { c.TextLen, c.Transformer.Dim = 12000, 4097 })
+	larger(t, MaskGIT, smallMaskGIT(), func(c *maskgit.Config) { c.Transformer.Dim, c.Transformer.Depth = 2048, 8 })
+	larger(t, MaskGIT, smallMaskGIT(), func(c *maskgit.Config) { c.TextTokens, c.Transformer.Dim = 1<<20, 256 })
+	larger(t, Rectified, smallRectified(), func(c *rectified.Config) { c.Dim, c.Depth = 2048, 8 })
+	larger(t, Rectified, smallRectified(), func(c *rectified.Config) { c.TextTokens, c.Dim = 1<<20, 256 })
 	tower := clip.Tower{Dim: 32, Depth: 1, Heads: 2, DimHead: 16}
 	small := clip.Config{TextTokens: 300, TextLen: 8, ImageSize: 16, PatchSize: 4, Channels: 3, Latent: 16, Text: tower, Image: tower}
 	larger(t, CLIP, small, func(c *clip.Config) { c.Text.Dim = 4096 })
@@ -236,7 +270,7 @@ func TestRegister(t *testing.T) {
 		}
 		seen[k.Name] = true
 	}
-	if got := CaptionReaders(); len(got) != 2 || got[0] != DALLE.Name || got[1] != CLIP.Name {
+	if got := CaptionReaders(); !slices.Equal(got, []string{DALLE.Name, MaskGIT.Name, Rectified.Name, CLIP.Name}) {
 		t.Errorf("captions are read by %v", got)
 	}
 }

@@ -52,7 +52,7 @@ func ExampleTextToImage_Generate() {
 	}
 	defer device.Close()
 	vae, model, tokens, judge := toy.TextToImage(device, 3)
-	birds, err := sample.NewTextToImage(device, toy.BirdData(), sample.TextToImageModels{VAE: vae, DALLE: model, Tokenizer: tokens, CLIP: judge})
+	birds, err := sample.NewTextToImage(device, toy.BirdData(), sample.TextToImageModels{Codec: vae, DALLE: model, Tokenizer: tokens, CLIP: judge})
 	if err != nil {
 		log.Fatal(err)
 	}

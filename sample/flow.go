@@ -12,25 +12,32 @@ import (
 	"github.com/bestiary-ml/bestiary/fault"
 	"github.com/bestiary-ml/bestiary/flows"
 	"github.com/bestiary-ml/bestiary/internal/require"
-	"github.com/bestiary-ml/bestiary/models"
 	"github.com/bestiary-ml/bestiary/nn"
+	"github.com/bestiary-ml/bestiary/tarflow"
 	"github.com/bestiary-ml/bestiary/tensor"
+	"github.com/bestiary-ml/bestiary/vqgan"
 )
 
-// FlowModels are the models of a [Flow].
+// FlowModels are the models of a [Flow]: an autoencoder, and a flow over its latents, which may be nil until it is trained.
+// They are either Autoencoder and Flow, or KL and TarFlow.
 type FlowModels struct {
-	Autoencoder *autoencoder.Autoencoder
-	Flow        *flows.RealNVP // over the embeddings of Autoencoder; nil until it is trained
+	Autoencoder *autoencoder.Autoencoder // pictures as vectors
+	Flow        *flows.RealNVP           // over the embeddings of Autoencoder
+
+	KL      *vqgan.Model  // pictures as latent maps
+	TarFlow *tarflow.Flow // over the latent maps of KL
 }
 
-// Flow is the pipeline of an autoencoder and a conditional flow over its embeddings. It samples pictures of a class with
-// their log-density, reconstructs pictures, and interpolates between two of them.
+// Flow is the pipeline of an autoencoder and a conditional flow over its latents. It samples pictures of a class with
+// their log-density, reconstructs pictures, and interpolates between two of them. An embedding is a row of E numbers: the
+// vector of an autoencoder, or the latent map of a KL autoencoder, row by row.
 type Flow struct {
-	device *tensor.Device
-	run    string // path of the run folder; "" for models in memory
-	data   data.Description
-	models FlowModels
-	stale  error // why the trained flow can't be used
+	device  *tensor.Device
+	run     string // path of the run folder; "" for models in memory
+	data    data.Description
+	models  FlowModels
+	latents latents // of models
+	stale   error   // why the trained flow can't be used
 }
 
 // NewFlow makes a pipeline of models in memory on device d. The description names the classes in the order of the flow's
@@ -39,38 +46,48 @@ func NewFlow(d *tensor.Device, description data.Description, m FlowModels) (*Flo
 	if err := require.Device(d); err != nil {
 		return nil, err
 	}
-	if m.Autoencoder == nil {
-		return nil, fault.Field("Autoencoder", nil, "must not be nil; only Flow may be")
+	l, err := m.latents()
+	if err != nil {
+		return nil, err
 	}
-	if f, a := m.Flow, m.Autoencoder.Config(); f != nil && (f.Config.Dim != a.Embedding || f.Config.Classes != len(description.Classes)) {
-		return nil, fault.Field("Flow", nil, "has %d dimensions and %d classes, but the autoencoder's embeddings have %d and the description names %d",
-			f.Config.Dim, f.Config.Classes, a.Embedding, len(description.Classes))
+	if err := m.agree(len(description.Classes)); err != nil {
+		return nil, err
 	}
-	return &Flow{device: d, data: description, models: m}, nil
+	return &Flow{device: d, data: description, models: m, latents: l}, nil
 }
 
 // Classes returns the names of the classes, in the order of the flow's condition.
 func (p *Flow) Classes() []string { return slices.Clone(p.data.Classes) }
 
 // Size is the width and the height of the pictures, in pixels.
-func (p *Flow) Size() int { return p.sizes().ImageSize }
-
-// Channels is 3: the pictures are RGB.
-func (p *Flow) Channels() int { return 3 }
-
-// Embedding is the number E of values of an embedding.
-func (p *Flow) Embedding() int { return p.sizes().Embedding }
-
-// sizes returns the configuration of the autoencoder, the zero value for a pipeline that is nil or a zero value.
-func (p *Flow) sizes() (c autoencoder.Config) {
-	if p != nil && p.models.Autoencoder != nil {
-		c = p.models.Autoencoder.Config()
+func (p *Flow) Size() int {
+	if p.empty() {
+		return 0
 	}
-	return c
+	return p.latents.size()
 }
 
-// Pictures converts pixels [N, S, S, 3] to pictures.
-func (p *Flow) Pictures(pixels []uint8) []*image.NRGBA { return Split(pixels, p.Size(), 3) }
+// Channels is the number C of values of a pixel: 3 for RGB, 4 for RGBA.
+func (p *Flow) Channels() int {
+	if p.empty() {
+		return 3
+	}
+	return p.latents.channels()
+}
+
+// Embedding is the number E of values of an embedding.
+func (p *Flow) Embedding() int {
+	if p.empty() {
+		return 0
+	}
+	return p.latents.dim()
+}
+
+// empty reports whether the pipeline is nil or a zero value.
+func (p *Flow) empty() bool { return p == nil || p.latents == nil }
+
+// Pictures converts pixels [N, S, S, C] to pictures.
+func (p *Flow) Pictures(pixels []uint8) []*image.NRGBA { return Split(pixels, p.Size(), p.Channels()) }
 
 // Dataset describes the pictures that the models were trained on.
 func (p *Flow) Dataset() data.Description { return p.data }
@@ -88,14 +105,15 @@ func (p *Flow) Use(ctx context.Context, f func(d *tensor.Device, m FlowModels) e
 // RequireFlow returns an error unless there is a trained flow that fits the autoencoder: a [*fault.Missing], or an error
 // that names the file that has changed.
 func (p *Flow) RequireFlow() error {
-	if p == nil {
+	if p.empty() {
 		return errNoPipeline
 	}
 	if p.stale != nil {
 		return p.stale
 	}
-	if p.models.Flow == nil {
-		return &fault.Missing{Run: p.run, Model: models.Flow.Name, There: []string{models.Autoencoder.Name}}
+	if !p.latents.trained() {
+		encoder, flow := p.latents.kinds()
+		return &fault.Missing{Run: p.run, Model: flow, There: []string{encoder}}
 	}
 	return nil
 }
@@ -123,12 +141,28 @@ type FlowOptions struct {
 
 // Check returns an error if a isn't the autoencoder on whose embeddings the flow was trained.
 func (o FlowOptions) Check(a *autoencoder.Autoencoder) error {
-	if o.Autoencoder == "" {
+	return checkEncoder(o.Autoencoder, vectors{autoencoder: a})
+}
+
+// TarFlowOptions are what a run folder records about the training of a TarFlow beyond its Config.
+type TarFlowOptions struct {
+	KL      string       `json:"kl"`      // checksum of the KL autoencoder that made the latents; "" if unknown
+	Views   int          `json:"views"`   // random views of each training picture, beside the picture itself
+	Augment data.Augment `json:"augment"` // what differs between the views
+}
+
+// Check returns an error if m isn't the KL autoencoder on whose latents the flow was trained.
+func (o TarFlowOptions) Check(m *vqgan.Model) error { return checkEncoder(o.KL, spatial{kl: m}) }
+
+// checkEncoder returns an error unless the encoder has the checksum with which the flow was trained; "" is unknown.
+func checkEncoder(trained string, l latents) error {
+	if trained == "" {
 		return nil
 	}
-	if sum := nn.Checksum(a); sum != o.Autoencoder {
-		return fmt.Errorf("the flow was trained with other weights of the autoencoder (%s, now %s); restore these, or delete flow.safetensors and flow.state.safetensors and train the flow again",
-			o.Autoencoder, sum)
+	encoder, flow := l.kinds()
+	if sum := nn.Checksum(l.encoder()); sum != trained {
+		return fmt.Errorf("the %s was trained with other weights of the %s (%s, now %s); restore these, or delete %s.safetensors and %s.state.safetensors and train the %s again",
+			flow, encoder, trained, sum, flow, flow, flow)
 	}
 	return nil
 }

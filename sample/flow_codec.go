@@ -7,12 +7,13 @@ import (
 
 	"github.com/bestiary-ml/bestiary/data"
 	"github.com/bestiary-ml/bestiary/fault"
+	"github.com/bestiary-ml/bestiary/tensor"
 )
 
-// batch is the number of pictures that a model computes at a time.
+// batch is the number of pictures that most models compute at a time.
 const batch = 64
 
-// Embed returns the embeddings [N, E] of pictures, RGB pixels [N, S, S, 3].
+// Embed returns the embeddings [N, E] of pictures, pixels [N, S, S, C].
 func (p *Flow) Embed(ctx context.Context, pixels []uint8) ([]float32, error) {
 	return exclusive(ctx, p.device, func() ([]float32, error) { return p.embed(ctx, pixels) })
 }
@@ -22,7 +23,7 @@ func (p *Flow) Decode(ctx context.Context, embeddings []float32) ([]*image.NRGBA
 	return exclusive(ctx, p.device, func() ([]*image.NRGBA, error) { return p.decode(ctx, embeddings) })
 }
 
-// Reconstruct encodes and decodes pictures, RGB pixels [N, S, S, 3].
+// Reconstruct encodes and decodes pictures, pixels [N, S, S, C].
 func (p *Flow) Reconstruct(ctx context.Context, pixels []uint8) ([]*image.NRGBA, error) {
 	return exclusive(ctx, p.device, func() ([]*image.NRGBA, error) {
 		embeddings, err := p.embed(ctx, pixels)
@@ -38,12 +39,44 @@ func (p *Flow) LogProb(ctx context.Context, embeddings []float32) ([][]float64, 
 	return exclusive(ctx, p.device, func() ([][]float64, error) { return p.logProb(ctx, embeddings) })
 }
 
+// ReconstructionErrors returns the mean squared error [N] between pictures, pixels [N, S, S, C], and their reconstruction,
+// for values in [−1, 1]. It is the part of a picture that its embedding, and so its density, doesn't describe.
+func (p *Flow) ReconstructionErrors(ctx context.Context, pixels []uint8) ([]float64, error) {
+	return exclusive(ctx, p.device, func() (all []float64, err error) {
+		size, channels := p.Size(), p.Channels()
+		if err := whole(pixels, size, channels); err != nil {
+			return nil, err
+		}
+		for part := range slices.Chunk(pixels, p.latents.rows()*size*size*channels) {
+			if err := ctx.Err(); err != nil {
+				return nil, err
+			}
+			all = append(all, p.reconstructionErrors(part)...)
+		}
+		return all, nil
+	})
+}
+
+// reconstructionErrors is ReconstructionErrors for one batch.
+func (p *Flow) reconstructionErrors(pixels []uint8) []float64 {
+	step := p.device.Scratch()
+	defer step.End()
+	x := p.upload(pixels)
+	made := p.latents.decode(p.latents.encode(x))
+	all := make([]float64, x.Dim(0))
+	for i, v := range made.Sub(x).Square().Mean(1, 2, 3).Values() {
+		all[i] = float64(v)
+	}
+	return all
+}
+
 func (p *Flow) embed(ctx context.Context, pixels []uint8) (all []float32, err error) {
-	size := p.Size()
-	if err := whole(pixels, size, 3); err != nil {
+	size, channels := p.Size(), p.Channels()
+	if err := whole(pixels, size, channels); err != nil {
 		return nil, err
 	}
-	one := size * size * 3
+	one := size * size * channels
+	batch := p.latents.rows()
 	for lo := 0; lo < len(pixels); lo += batch * one {
 		if err := ctx.Err(); err != nil {
 			return nil, err
@@ -53,14 +86,18 @@ func (p *Flow) embed(ctx context.Context, pixels []uint8) (all []float32, err er
 	return all, nil
 }
 
-// encode returns the embeddings [n, E] of one batch of pixels [n, S, S, 3].
+// encode returns the embeddings [n, E] of one batch of pixels [n, S, S, C].
 func (p *Flow) encode(pixels []uint8) []float32 {
-	values, size := make([]float32, len(pixels)), p.Size()
-	data.Scale(values, pixels) // in [−1, 1]
 	step := p.device.Scratch()
 	defer step.End()
-	x := p.device.From(values, len(pixels)/(size*size*3), size, size, 3) // [n, S, S, 3]
-	return p.models.Autoencoder.Encode(x).Values()                       // [n, E]
+	return p.latents.encode(p.upload(pixels)).Values() // [n, E]
+}
+
+// upload returns pixels as a tensor [n, S, S, C] with values in [−1, 1].
+func (p *Flow) upload(pixels []uint8) *tensor.Tensor {
+	values, size, channels := make([]float32, len(pixels)), p.Size(), p.Channels()
+	data.Scale(values, pixels)
+	return p.device.From(values, len(pixels)/(size*size*channels), size, size, channels)
 }
 
 func (p *Flow) decode(ctx context.Context, embeddings []float32) (all []*image.NRGBA, err error) {
@@ -71,6 +108,7 @@ func (p *Flow) decode(ctx context.Context, embeddings []float32) (all []*image.N
 	if err := checkPixels("Embeddings", len(embeddings)/dim, p.Size()); err != nil {
 		return nil, err
 	}
+	batch := p.latents.rows()
 	for lo := 0; lo < len(embeddings); lo += batch * dim {
 		if err := ctx.Err(); err != nil {
 			return nil, err
@@ -88,9 +126,34 @@ func (p *Flow) decodeBatch(embeddings []float32) ([]*image.NRGBA, error) {
 	size, n := p.Size(), len(embeddings)/p.Embedding()
 	step := p.device.Scratch()
 	defer step.End()
-	z := p.device.From(embeddings, n, p.Embedding())  // [n, E]
-	values := p.models.Autoencoder.Decode(z).Values() // [n, S, S, 3]
+	z := p.device.From(embeddings, n, p.Embedding()) // [n, E]
+	values := p.latents.decode(z).Values()           // [n, S, S, C]
 	return Pixels(values, n, size, size)
+}
+
+// Perturb returns embeddings [N, E] as the flow models them. A TarFlow models latents with the noise of its training, which
+// is added; the densities of latents without it are exact, too, but those of different classes don't compare well. For a
+// RealNVP the result is a copy.
+func (p *Flow) Perturb(ctx context.Context, embeddings []float32, seed uint64) ([]float32, error) {
+	return exclusive(ctx, p.device, func() ([]float32, error) {
+		if err := p.RequireFlow(); err != nil {
+			return nil, err
+		}
+		if err := p.checkEmbeddings(embeddings); err != nil {
+			return nil, err
+		}
+		all := slices.Clone(embeddings)
+		deviations := p.latents.noise()
+		if len(deviations) == 0 || len(all) == 0 {
+			return all, nil
+		}
+		step := p.device.Scratch()
+		defer step.End()
+		for i, e := range tensor.NewGenerator(seed).Fork("perturb").Normal(p.device, len(all)).Values() {
+			all[i] += deviations[i%len(deviations)] * e
+		}
+		return all, nil
+	})
 }
 
 func (p *Flow) logProb(ctx context.Context, embeddings []float32) ([][]float64, error) {
@@ -100,7 +163,7 @@ func (p *Flow) logProb(ctx context.Context, embeddings []float32) ([][]float64, 
 	if err := p.checkEmbeddings(embeddings); err != nil {
 		return nil, err
 	}
-	dim, rows := p.Embedding(), 4*batch
+	dim, rows := p.Embedding(), 4*p.latents.rows()
 	all := make([][]float64, len(p.data.Classes))
 	for class := range all {
 		for lo := 0; lo < len(embeddings); lo += rows * dim {
@@ -121,12 +184,12 @@ func (p *Flow) logProbBatch(embeddings []float32, class int) ([]float64, error) 
 	step := p.device.Scratch()
 	defer step.End()
 	n := len(embeddings) / p.Embedding()
-	condition, err := p.condition(slices.Repeat([]int{class}, n))
+	condition, err := p.oneHot(class, n)
 	if err != nil {
 		return nil, err
 	}
 	all := make([]float64, n)
-	for i, v := range p.models.Flow.LogProb(p.device.From(embeddings, n, p.Embedding()), condition).Values() {
+	for i, v := range p.latents.logProb(p.device.From(embeddings, n, p.Embedding()), condition).Values() {
 		all[i] = float64(v)
 	}
 	return all, nil

@@ -17,7 +17,11 @@ type Options struct {
 	N          int               // pictures; 0 is 1
 	Seed       uint64            // the same seed gives the same pictures
 	Candidates int               // draw this many and keep the N with the highest density; 0 draws N
-	Sampling   *sampling.Options // nil is sampling.Default(); a flow has Temperature only, 0 draws its mode
+	Sampling   *sampling.Options // nil is sampling.Default(); a flow has Temperature, and a TarFlow Guidance, see [Flow.Sample]
+
+	// Progress is called after each batch with the number of candidates that are drawn and that will be; may be nil. It must
+	// not call methods of pipelines on the same device.
+	Progress func(done, total int)
 }
 
 // Validate returns a [*fault.FieldError] for a value that no flow allows.
@@ -35,17 +39,21 @@ func (o Options) Validate() error {
 	case s.TopP != 0 && s.TopP != 1:
 		return fault.Field("TopP", s.TopP, "must be 0: a flow samples no tokens")
 	}
-	return checkUnguided(s)
+	return nil
 }
 
 // Picture is a sample.
 type Picture struct {
 	Image      *image.NRGBA
 	Embedding  []float32 // [E]
-	LogDensity float64   // ln p(embedding | class) in nats: the density under the flow, whatever the temperature
+	LogDensity float64   // ln p(embedding | class) in nats: the density under the flow, whatever the temperature and the guidance
 }
 
 // Sample draws pictures of a class, sorted by density from the highest.
+//
+// Temperature scales the latent noise, and 0 draws the mode of the base distribution. A TarFlow has classifier-free
+// guidance; 1 and 0 are off. Its samples are denoised (see [tarflow.Flow.Denoise]), and picture i before the sorting depends
+// on the seed, the class and i only, not on N.
 func (p *Flow) Sample(ctx context.Context, o Options) ([]Picture, error) {
 	return exclusive(ctx, p.device, func() ([]Picture, error) { return p.sample(ctx, o) })
 }
@@ -69,7 +77,7 @@ func (p *Flow) sample(ctx context.Context, o Options) ([]Picture, error) {
 	if err != nil {
 		return nil, err
 	}
-	for part := range slices.Chunk(best, batch) {
+	for part := range slices.Chunk(best, p.latents.rows()) {
 		if err := ctx.Err(); err != nil {
 			return nil, err
 		}
@@ -91,8 +99,14 @@ func (p *Flow) sample(ctx context.Context, o Options) ([]Picture, error) {
 // densest draws the candidates and returns the N with the highest density, without images. It holds a few times N
 // candidates in memory, however many are drawn.
 func (p *Flow) densest(ctx context.Context, class int, o Options) ([]Picture, error) {
-	total, temperature := max(o.Candidates, o.N), settings(o.Sampling).Temperature
-	g := tensor.NewGenerator(o.Seed).Fork("sample " + p.data.Classes[class])
+	total, how := max(o.Candidates, o.N), settings(o.Sampling)
+	draw, err := p.latents.sampler(drawing{
+		random:      tensor.NewGenerator(o.Seed).Fork("sample " + p.data.Classes[class]),
+		temperature: how.Temperature, guidance: cmp.Or(how.Guidance, 1),
+	})
+	if err != nil {
+		return nil, err
+	}
 	var best []Picture
 	keep := func() {
 		slices.SortStableFunc(best, func(a, b Picture) int { return cmp.Compare(b.LogDensity, a.LogDensity) })
@@ -102,12 +116,15 @@ func (p *Flow) densest(ctx context.Context, class int, o Options) ([]Picture, er
 		if err := ctx.Err(); err != nil {
 			return nil, err
 		}
-		n := min(batch, total-done)
-		drawn, err := p.draw(n, class, temperature, g)
+		n := min(p.latents.rows(), total-done)
+		condition := slices.Repeat([]int{class}, n)
+		drawn, err := p.draw(done, condition, draw)
 		if err != nil {
 			return nil, err
 		}
-		done += n
+		if done += n; o.Progress != nil {
+			o.Progress(done, total)
+		}
 		if best = append(best, drawn...); len(best) > 2*o.N+batch {
 			keep()
 		}
@@ -116,22 +133,48 @@ func (p *Flow) densest(ctx context.Context, class int, o Options) ([]Picture, er
 	return best, nil
 }
 
-// draw samples n embeddings of a class.
-func (p *Flow) draw(n, class int, temperature float64, g *tensor.Generator) ([]Picture, error) {
+// draw samples embeddings of some classes, for pictures from first on.
+func (p *Flow) draw(first int, classes []int, sampler sampler) ([]Picture, error) {
 	step := p.device.Scratch()
 	defer step.End()
-	condition, err := p.condition(slices.Repeat([]int{class}, n))
+	condition, err := p.condition(classes)
 	if err != nil {
 		return nil, err
 	}
-	x, logProb, err := p.models.Flow.Sample(n, condition, temperature, g) // [n, E], [n]
+	x, logProb, err := sampler(first, condition) // [n, E], [n]
 	if err != nil {
 		return nil, err
 	}
 	values, densities, dim := x.Values(), logProb.Values(), p.Embedding()
-	all := make([]Picture, n)
+	all := make([]Picture, len(classes))
 	for i := range all {
 		all[i] = Picture{Embedding: slices.Clone(values[i*dim : (i+1)*dim]), LogDensity: float64(densities[i])}
 	}
 	return all, nil
+}
+
+// SampleEmbeddings draws an embedding for each of the given numbers of classes, at temperature 1: [N, E].
+func (p *Flow) SampleEmbeddings(ctx context.Context, classes []int, seed uint64) ([]float32, error) {
+	return exclusive(ctx, p.device, func() (all []float32, err error) {
+		if err := p.RequireFlow(); err != nil {
+			return nil, err
+		}
+		draw, err := p.latents.sampler(drawing{random: tensor.NewGenerator(seed).Fork("evaluate"), temperature: 1, guidance: 1})
+		if err != nil {
+			return nil, err
+		}
+		for part := range slices.Chunk(classes, p.latents.rows()) {
+			if err := ctx.Err(); err != nil {
+				return nil, err
+			}
+			drawn, err := p.draw(len(all)/p.Embedding(), part, draw)
+			if err != nil {
+				return nil, err
+			}
+			for _, s := range drawn {
+				all = append(all, s.Embedding...)
+			}
+		}
+		return all, nil
+	})
 }

@@ -139,8 +139,11 @@ func TestSampleErrors(t *testing.T) {
 	if _, err := p.Sample(ended, Options{}); !errors.Is(err, context.Canceled) {
 		t.Errorf("an ended context: %v", err)
 	}
-	p.models.Flow = nil
-	_, err := p.Sample(context.Background(), Options{})
+	p, err := NewFlow(p.device, p.data, FlowModels{Autoencoder: p.models.Autoencoder})
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, err = p.Sample(context.Background(), Options{})
 	_, interpolateErr := p.Interpolate(t.Context(), Ends{nil, nil, "cat", "dog"}, 3)
 	for _, err := range []error{err, interpolateErr} {
 		var missing *fault.Missing

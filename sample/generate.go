@@ -9,8 +9,6 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/bestiary-ml/bestiary/dalle"
-	"github.com/bestiary-ml/bestiary/nn/sampling"
 	"github.com/bestiary-ml/bestiary/tensor"
 )
 
@@ -19,8 +17,12 @@ type Generated struct {
 	Prompt string
 	Index  int // number of the picture among those of its prompt, from 0
 	Image  *image.NRGBA
-	Codes  []int32 // [G·G], row by row
+	Codes  []int32 // [G·G], row by row; nil from a rectified flow
 	Score  float64 // cosine similarity of prompt and picture by CLIP; NaN without a CLIP
+
+	// Evaluations is how often the generator's network was evaluated for the picture: codes after the prime of DALL-E, passes
+	// of MaskGIT, evaluations of the velocity of a rectified flow. With guidance each is two runs of the network.
+	Evaluations int
 }
 
 // generateBatch is how many pictures are generated together unless the options say otherwise.
@@ -72,16 +74,19 @@ func insertBest(best []Generated, g Generated, n int) []Generated {
 type job struct {
 	*TextToImage
 	options  GenerateOptions // with defaults filled in
-	sampling sampling.Options
+	plan     plan
 	each     int       // pictures to draw for a prompt
 	texts    [][]int32 // ids of the prompts, [TextLen] each
-	prime    []int32   // codes that every picture begins with
 	progress Rows
 }
 
-// newJob checks the options and encodes the prompts and the picture of Prime.
+// newJob checks the options, encodes the prompts, and lets the generator prepare.
 func (p *TextToImage) newJob(ctx context.Context, o GenerateOptions) (*job, error) {
-	if err := p.RequireDALLE(); err != nil {
+	g, err := p.generator(o.Model)
+	if err != nil {
+		return nil, err
+	}
+	if err := p.RequireGenerator(g.name()); err != nil {
 		return nil, err
 	}
 	if err := o.Validate(); err != nil {
@@ -96,26 +101,29 @@ func (p *TextToImage) newJob(ctx context.Context, o GenerateOptions) (*job, erro
 	if err := checkPixels("N", o.N*len(o.Prompts), p.Size()); err != nil {
 		return nil, err
 	}
+	if o.Sampling == nil {
+		own := g.sampling()
+		o.Sampling = &own
+	}
 	o.Prompts = slices.Clone(o.Prompts)
 	for i, prompt := range o.Prompts { // blanks around a prompt must not change its pictures
 		o.Prompts[i] = strings.TrimSpace(prompt)
 	}
-	j := &job{TextToImage: p, options: o, sampling: settings(o.Sampling), each: max(o.N, o.Candidates)}
+	j := &job{TextToImage: p, options: o, each: max(o.N, o.Candidates)}
 	for i, prompt := range o.Prompts {
 		if err := ctx.Err(); err != nil {
 			return nil, err
 		}
-		ids, err := p.models.Tokenizer.EncodeFixed(prompt, p.models.DALLE.Config().TextLen, o.Truncate)
+		ids, err := p.models.Tokenizer.EncodeFixed(prompt, g.text().length, o.Truncate)
 		if err != nil {
 			return nil, &PromptError{i, err}
 		}
 		j.texts = append(j.texts, ids)
 	}
-	var err error
-	if j.prime, err = p.prime(ctx, o.Prime, o.PrimeRows); err != nil {
+	if j.plan, err = g.plan(ctx, p, o); err != nil {
 		return nil, err
 	}
-	j.progress = Rows{Total: j.total() * (p.Grid() - len(j.prime)/p.Grid()), pipeline: p}
+	j.progress = Rows{Total: j.total() * j.plan.units()}
 	return j, nil
 }
 
@@ -125,47 +133,17 @@ func (j *job) total() int { return j.each * len(j.texts) }
 // draw generates pictures lo to hi−1 together.
 func (j *job) draw(ctx context.Context, lo, hi int) ([]Generated, error) {
 	pictures := make([]Generated, 0, hi-lo)
-	requests := make([]dalle.Picture, 0, hi-lo)
+	requests := make([]request, 0, hi-lo)
 	for i := lo; i < hi; i++ {
 		prompt, index := i/j.each, i%j.each
 		g := Generated{Prompt: j.options.Prompts[prompt], Index: index, Score: math.NaN()}
 		random := tensor.NewGenerator(j.options.Seed).Fork(fmt.Sprintf("generate %d %s", index, g.Prompt))
 		pictures = append(pictures, g)
-		requests = append(requests, dalle.Picture{Text: j.texts[prompt], Prime: j.prime, Random: random})
+		requests = append(requests, request{j.texts[prompt], random})
 	}
-	codes, err := j.models.DALLE.Generate(ctx, requests, j.sampling, j.rowFunc(pictures))
-	if err != nil {
-		return nil, err
-	}
-	images, err := j.decode(ctx, slices.Concat(codes...))
-	if err != nil {
-		return nil, err
-	}
-	for i := range pictures {
-		pictures[i].Codes, pictures[i].Image = codes[i], images[i]
-	}
-	if j.models.CLIP != nil {
+	err := j.plan.draw(ctx, pictures, requests, j.reporter(pictures))
+	if err == nil && j.models.CLIP != nil {
 		err = j.score(ctx, pictures)
 	}
 	return pictures, err
-}
-
-// prime returns the codes of the first rows of a picture.
-func (p *TextToImage) prime(ctx context.Context, img *image.NRGBA, rows int) ([]int32, error) {
-	if img == nil {
-		return nil, nil
-	}
-	if err := checkImage("Prime", img, p.Size()); err != nil {
-		return nil, err
-	}
-	height := p.Grid()
-	if err := checkPrimeRows(rows, height); err != nil {
-		return nil, err
-	}
-	codes, err := p.codes(ctx, p.pixels(img))
-	if err != nil {
-		return nil, err
-	}
-	rows = cmp.Or(rows, max(1, height*7/16))
-	return codes[:rows*height], nil
 }

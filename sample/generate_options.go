@@ -12,18 +12,30 @@ import (
 // prompt from the model's own distribution.
 type GenerateOptions struct {
 	Prompts    []string
+	Model      string            // which generator draws: "dalle", "maskgit" or "rectified"; "" if there is only one
 	N          int               // pictures for a prompt; 0 is 1
 	Seed       uint64            // picture i of a prompt depends on the seed, the prompt and i only
-	Sampling   *sampling.Options // nil is sampling.Default()
+	Sampling   *sampling.Options // nil is the generator's default, see TextToImage.DefaultSampling
 	Candidates int               // draw this many for each prompt and keep the N with the highest CLIP score; 0 draws N
 	Truncate   bool              // cut a prompt that is too long for the model, instead of an error
 
 	Prime     *image.NRGBA // a picture of the model's size; every picture begins with its upper part; nil for none
-	PrimeRows int          // rows of codes to take from Prime; 0 is 7 of every 16 rows
+	PrimeRows int          // rows of codes or latents to take from Prime; 0 is 7 of every 16 rows
+	// Repaint is a rectangle of Prime, in pixels, that is drawn anew while the rest is kept. Codes or latents that it touches
+	// are sampled. The zero value keeps PrimeRows instead. Not for DALL-E, which draws row by row.
+	Repaint image.Rectangle
+
+	Steps     int      // passes of MaskGIT, or steps of a rectified flow's solver; 0 is the default
+	Choice    *float64 // MaskGIT: see maskgit.Options; nil is the default
+	Solver    string   // rectified flow: see rectified.Solver; "" is the default
+	Tolerance float64  // rectified flow with the adaptive solver: see rectified.Options; 0 is the default
 
 	Batch int        // pictures generated together: more are faster, take more memory and round differently; 0 is 16
-	Rows  func(Rows) // called after each row of codes; may be nil; see Rows
+	Rows  func(Rows) // called after each row of codes, pass or step; may be nil; see Rows
 }
+
+// maxSteps is the largest number of passes or steps.
+const maxSteps = 10_000
 
 // Validate returns a [*fault.FieldError], or a [*PromptError], for a value that no model allows.
 func (o GenerateOptions) Validate() error {
@@ -46,6 +58,19 @@ func (o GenerateOptions) Validate() error {
 	}
 	if o.PrimeRows != 0 && o.Prime == nil {
 		return fault.Field("PrimeRows", o.PrimeRows, "needs a picture to begin with; set Prime too, or leave PrimeRows out")
+	}
+	switch {
+	case o.Steps < 0 || o.Steps > maxSteps:
+		return fault.Field("Steps", o.Steps, "must be from 1 to %d, or 0 for the default", maxSteps)
+	case o.Choice != nil && !(*o.Choice >= 0 && *o.Choice <= 1e6):
+		return fault.Field("Choice", *o.Choice, "must be from 0 to 1e6")
+	case o.Tolerance != 0 && !(o.Tolerance >= 1e-5 && o.Tolerance <= 1):
+		return fault.Field("Tolerance", o.Tolerance, "must be from 1e-05 to 1, or 0 for the default")
+	}
+	if repaint := o.Repaint != (image.Rectangle{}); repaint && o.Prime == nil {
+		return fault.Field("Repaint", nil, "needs a picture; set Prime too, or leave Repaint out")
+	} else if repaint && o.PrimeRows != 0 {
+		return fault.Field("PrimeRows", o.PrimeRows, "can't be combined with Repaint; set one of them")
 	}
 	return settings(o.Sampling).Validate()
 }

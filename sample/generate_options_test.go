@@ -63,8 +63,8 @@ func TestGenerateErrors(t *testing.T) {
 	}
 	for want, m := range map[string]TextToImageModels{
 		"dvae":      {DALLE: b.models.DALLE, Tokenizer: b.models.Tokenizer},
-		"dalle":     {VAE: b.models.VAE, Tokenizer: b.models.Tokenizer},
-		"tokenizer": {VAE: b.models.VAE, DALLE: b.models.DALLE, CLIP: b.models.CLIP},
+		"dalle":     {Codec: b.models.Codec, Tokenizer: b.models.Tokenizer},
+		"tokenizer": {Codec: b.models.Codec, DALLE: b.models.DALLE, CLIP: b.models.CLIP},
 	} {
 		less, err := NewTextToImage(b.device, b.data, m)
 		if err != nil {

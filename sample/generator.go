@@ -42,7 +42,7 @@ type Request struct {
 // before it.
 type DrawOptions struct {
 	Seed     uint64
-	Sampling *sampling.Options     // nil is sampling.Default()
+	Sampling *sampling.Options     // nil is the default of the generator
 	Progress func(done, total int) // after each batch; may be nil
 }
 
@@ -66,11 +66,14 @@ var generators = []struct {
 	open  openGenerator
 }{
 	{models.Flow.Name, func(ctx context.Context, dir string, d *tensor.Device) (*Generator, error) {
-		return generatorOf(OpenFlow(ctx, dir, d))
+		return generatorOf(OpenFlowModel(ctx, dir, models.Flow.Name, d))
 	}},
-	{models.DALLE.Name, func(ctx context.Context, dir string, d *tensor.Device) (*Generator, error) {
-		return generatorOf(OpenTextToImage(ctx, dir, d))
+	{models.TarFlow.Name, func(ctx context.Context, dir string, d *tensor.Device) (*Generator, error) {
+		return generatorOf(OpenFlowModel(ctx, dir, models.TarFlow.Name, d))
 	}},
+	{models.DALLE.Name, openTextGenerator(models.DALLE.Name)},
+	{models.MaskGIT.Name, openTextGenerator(models.MaskGIT.Name)},
+	{models.Rectified.Name, openTextGenerator(models.Rectified.Name)},
 }
 
 func generatorOf[P interface{ Generator() (*Generator, error) }](p P, err error) (*Generator, error) {

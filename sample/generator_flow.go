@@ -1,10 +1,11 @@
 package sample
 
 import (
+	"cmp"
 	"context"
 	"image"
+	"slices"
 
-	"github.com/bestiary-ml/bestiary/models"
 	"github.com/bestiary-ml/bestiary/tensor"
 )
 
@@ -13,14 +14,18 @@ func (p *Flow) Generator() (*Generator, error) {
 	if err := p.RequireFlow(); err != nil {
 		return nil, err
 	}
+	_, flow := p.latents.kinds()
 	return &Generator{
-		Model: models.Flow.Name, Run: p.run, Size: p.Size(), Channels: 3, Data: p.data, Classes: p.Classes(),
+		Model: flow, Run: p.run, Size: p.Size(), Channels: p.Channels(), Data: p.data, Classes: p.Classes(),
 		Draw: func(ctx context.Context, requests []Request, o DrawOptions) ([]*image.NRGBA, error) {
 			return exclusive(ctx, p.device, func() ([]*image.NRGBA, error) { return p.drawFor(ctx, requests, o) })
 		},
 		LogDensity: func(ctx context.Context, pixels []uint8) ([][]float64, error) {
 			embeddings, err := p.Embed(ctx, pixels)
 			if err != nil {
+				return nil, err
+			}
+			if embeddings, err = p.Perturb(ctx, embeddings, 0); err != nil {
 				return nil, err
 			}
 			return p.LogProb(ctx, embeddings)
@@ -45,13 +50,20 @@ func (p *Flow) drawFor(ctx context.Context, requests []Request, o DrawOptions) (
 				places = append(places, i)
 			}
 		}
-		g := tensor.NewGenerator(o.Seed).Fork("sample " + name)
-		for len(places) > 0 {
+		how := settings(o.Sampling)
+		draw, err := p.latents.sampler(drawing{
+			random:      tensor.NewGenerator(o.Seed).Fork("sample " + name),
+			temperature: how.Temperature, guidance: cmp.Or(how.Guidance, 1),
+		})
+		if err != nil {
+			return nil, err
+		}
+		for first := 0; len(places) > 0; {
 			if err := ctx.Err(); err != nil {
 				return nil, err
 			}
-			n := min(batch, len(places))
-			drawn, err := p.draw(n, class, settings(o.Sampling).Temperature, g)
+			n := min(p.latents.rows(), len(places))
+			drawn, err := p.draw(first, slices.Repeat([]int{class}, n), draw)
 			if err != nil {
 				return nil, err
 			}
@@ -66,7 +78,7 @@ func (p *Flow) drawFor(ctx context.Context, requests []Request, o DrawOptions) (
 			for i, img := range images {
 				all[places[i]] = img
 			}
-			places, done = places[n:], done+n
+			places, done, first = places[n:], done+n, first+n
 			if o.Progress != nil {
 				o.Progress(done, len(requests))
 			}

@@ -85,7 +85,7 @@ func TestFlowGenerator(t *testing.T) {
 func TestTextGenerator(t *testing.T) {
 	d := toyDevice(t)
 	vae, model, tokens, judge := toy.TextToImage(d, 3)
-	p, err := NewTextToImage(d, toy.BirdData(), TextToImageModels{VAE: vae, DALLE: model, Tokenizer: tokens, CLIP: judge})
+	p, err := NewTextToImage(d, toy.BirdData(), TextToImageModels{Codec: vae, DALLE: model, Tokenizer: tokens, CLIP: judge})
 	if err != nil {
 		t.Fatal(err)
 	}

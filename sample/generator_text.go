@@ -5,21 +5,51 @@ import (
 	"image"
 
 	"github.com/bestiary-ml/bestiary/models"
+	"github.com/bestiary-ml/bestiary/tensor"
 )
 
-// Generator returns the DALL-E as a [Generator] that draws for prompts. Without a DALL-E it is an error, see RequireDALLE.
-func (p *TextToImage) Generator() (*Generator, error) {
-	if err := p.RequireDALLE(); err != nil {
+// openTextGenerator returns the function that opens the generator of that name in a run folder.
+func openTextGenerator(model string) openGenerator {
+	return func(ctx context.Context, dir string, d *tensor.Device) (*Generator, error) {
+		p, err := OpenTextToImage(ctx, dir, d)
+		if err != nil {
+			return nil, err
+		}
+		return p.GeneratorOf(model)
+	}
+}
+
+// Generator is GeneratorOf for the only generator.
+func (p *TextToImage) Generator() (*Generator, error) { return p.GeneratorOf("") }
+
+// GeneratorOf returns the generator of that name ("": the only one) as a [Generator] that draws for prompts. The error is
+// that of RequireGenerator.
+func (p *TextToImage) GeneratorOf(model string) (*Generator, error) {
+	if err := p.RequireGenerator(model); err != nil {
 		return nil, err
 	}
+	g, err := p.generator(model)
+	if err != nil {
+		return nil, err
+	}
+	draw := func(ctx context.Context, requests []Request, o DrawOptions) ([]*image.NRGBA, error) {
+		return p.drawFor(ctx, g.name(), requests, o)
+	}
+	reconstruct := p.Reconstruct
+	if g.name() == models.Rectified.Name {
+		reconstruct = p.reconstructLatents
+	}
+	shown := p.data
+	if own, ok := p.shown[g.name()]; ok {
+		shown = own
+	}
 	return &Generator{
-		Model: models.DALLE.Name, Run: p.run, Size: p.Size(), Channels: p.Channels(), Data: p.data,
-		Draw: p.drawFor, Reconstruct: p.Reconstruct,
+		Model: g.name(), Run: p.run, Size: p.Size(), Channels: p.Channels(), Data: shown, Draw: draw, Reconstruct: reconstruct,
 	}, nil
 }
 
 // drawFor draws a picture for each request; equal prompts get different pictures.
-func (p *TextToImage) drawFor(ctx context.Context, requests []Request, o DrawOptions) ([]*image.NRGBA, error) {
+func (p *TextToImage) drawFor(ctx context.Context, model string, requests []Request, o DrawOptions) ([]*image.NRGBA, error) {
 	places := map[string][]int{} // of each prompt among the requests
 	longest := 0
 	var prompts []string // without repetition
@@ -38,7 +68,7 @@ func (p *TextToImage) drawFor(ctx context.Context, requests []Request, o DrawOpt
 				some = append(some, prompt)
 			}
 		}
-		g := GenerateOptions{Prompts: some, Seed: o.Seed + uint64(round), Sampling: o.Sampling, Truncate: true}
+		g := GenerateOptions{Model: model, Prompts: some, Seed: o.Seed + uint64(round), Sampling: o.Sampling, Truncate: true}
 		if o.Progress != nil {
 			g.Rows = func(r Rows) { o.Progress(done+len(some)*r.Done/r.Total, len(requests)) }
 		}

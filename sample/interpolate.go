@@ -10,7 +10,7 @@ import (
 
 // Ends are the two ends of a [Flow.Interpolate].
 type Ends struct {
-	From, To           []uint8 // pixels [S, S, 3]
+	From, To           []uint8 // pixels [S, S, C]
 	ClassFrom, ClassTo string  // one of Classes; "" is the first
 }
 
@@ -39,16 +39,17 @@ func (p *Flow) interpolate(ctx context.Context, e Ends, frames int) ([]*image.NR
 	if err != nil {
 		return nil, err
 	}
-	size := p.Size()
-	if len(e.From) != size*size*3 || len(e.To) != size*size*3 {
-		return nil, fault.Field("Ends", nil, "must be two pictures with %d×%d×3 values each, not %d and %d values", size, size, len(e.From), len(e.To))
+	size, channels := p.Size(), p.Channels()
+	if one := size * size * channels; len(e.From) != one || len(e.To) != one {
+		return nil, fault.Field("Ends", nil, "must be two pictures with %d×%d×%d values each, not %d and %d values", size, size, channels, len(e.From), len(e.To))
 	}
 	ends := append(p.encode(e.From), p.encode(e.To)...) // [2, E]
-	latents, err := p.latents(ends, []int{first, last})
+	latents, err := p.basePoints(ends, []int{first, last})
 	if err != nil {
 		return nil, err
 	}
 	var all []*image.NRGBA
+	batch := p.latents.rows()
 	for lo := 0; lo < frames; lo += batch {
 		if err := ctx.Err(); err != nil {
 			return nil, err
@@ -71,8 +72,8 @@ func (p *Flow) interpolate(ctx context.Context, e Ends, frames int) ([]*image.NR
 	return all, nil
 }
 
-// latents returns the latents of two embeddings [2, E] of two classes.
-func (p *Flow) latents(embeddings []float32, classes []int) (z [2][]float32, err error) {
+// basePoints returns the points of the base distribution of two embeddings [2, E] of two classes.
+func (p *Flow) basePoints(embeddings []float32, classes []int) (z [2][]float32, err error) {
 	step := p.device.Scratch()
 	defer step.End()
 	condition, err := p.condition(classes)
@@ -80,8 +81,7 @@ func (p *Flow) latents(embeddings []float32, classes []int) (z [2][]float32, err
 		return z, err
 	}
 	dim := p.Embedding()
-	both, _ := p.models.Flow.Forward(p.device.From(embeddings, 2, dim), condition) // [2, E]
-	values := both.Values()
+	values := p.latents.toBase(p.device.From(embeddings, 2, dim), condition).Values() // [2, E]
 	return [2][]float32{values[:dim], values[dim:]}, nil
 }
 
@@ -90,8 +90,7 @@ func (p *Flow) inverse(latents, mix []float32) []float32 {
 	step := p.device.Scratch()
 	defer step.End()
 	n := len(latents) / p.Embedding()
-	x, _ := p.models.Flow.Inverse(p.device.From(latents, n, p.Embedding()), p.device.From(mix, n, len(p.data.Classes)))
-	return x.Values()
+	return p.latents.fromBase(p.device.From(latents, n, p.Embedding()), p.device.From(mix, n, len(p.data.Classes))).Values()
 }
 
 // slerp is spherical linear interpolation: the point at fraction t of the great arc from a to b, with the lengths

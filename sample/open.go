@@ -3,6 +3,7 @@ package sample
 import (
 	"context"
 
+	"github.com/bestiary-ml/bestiary/data"
 	"github.com/bestiary-ml/bestiary/fault"
 	"github.com/bestiary-ml/bestiary/internal/require"
 	"github.com/bestiary-ml/bestiary/internal/run"
@@ -12,13 +13,48 @@ import (
 )
 
 // OpenFlow loads the autoencoder and the flow of a run folder to device d. The flow may be missing; methods that need it
-// then return a [*fault.Missing].
+// then return a [*fault.Missing]. A run that holds both a RealNVP and a TarFlow gives a [*fault.FieldError]: use
+// [OpenFlowModel].
 func OpenFlow(ctx context.Context, dir string, d *tensor.Device) (*Flow, error) {
-	return open(ctx, dir, d, openFlow)
+	return OpenFlowModel(ctx, dir, "", d)
 }
 
-// OpenTextToImage loads the discrete VAE, the DALL-E, the CLIP and the tokenizer of a run folder to device d. Any of them
-// may be missing as long as one model is there; methods that need it then return a [*fault.Missing].
+// OpenFlowModel is OpenFlow for a run that may hold two flows. model is the kind of flow to open, "flow" or "tarflow"; ""
+// is the one that the run has.
+func OpenFlowModel(ctx context.Context, dir, model string, d *tensor.Device) (*Flow, error) {
+	return open(ctx, dir, d, func(ctx context.Context, r *run.Run, d *tensor.Device) (*Flow, error) {
+		model, err := chooseFlow(r, model)
+		if err != nil {
+			return nil, err
+		}
+		return openFlow(ctx, r, model, d)
+	})
+}
+
+// chooseFlow returns the kind of flow of a run: the one that is asked for, trained, or whose autoencoder is trained.
+func chooseFlow(r *run.Run, model string) (string, error) {
+	vector, spatial := models.Flow.Name, models.TarFlow.Name
+	for _, pair := range [][2]string{{vector, spatial}, {models.Autoencoder.Name, models.KL.Name}} {
+		first, second := r.HasWeights(pair[0]), r.HasWeights(pair[1])
+		switch {
+		case model != "" && model != vector && model != spatial:
+			return "", fault.Field("Model", model, "must be %s or %s", vector, spatial)
+		case model != "":
+			return model, nil
+		case first && second:
+			return "", fault.Field("Model", nil, "must be chosen: the run has both %s and %s; choose %s or %s", pair[0], pair[1], vector, spatial)
+		case second:
+			return spatial, nil
+		case first:
+			return vector, nil
+		}
+	}
+	return vector, nil
+}
+
+// OpenTextToImage loads the text-to-image models of a run folder and their tokenizer to device d, see
+// [TextToImageModels]. Any of them may be missing as long as one model is there; methods that need it then return a
+// [*fault.Missing].
 func OpenTextToImage(ctx context.Context, dir string, d *tensor.Device) (*TextToImage, error) {
 	return open(ctx, dir, d, openTextToImage)
 }
@@ -35,42 +71,74 @@ func open[P any](ctx context.Context, dir string, d *tensor.Device, load func(co
 	return exclusive(ctx, d, func() (P, error) { return load(ctx, r, d) })
 }
 
-func openFlow(ctx context.Context, r *run.Run, d *tensor.Device) (*Flow, error) {
+// openFlow loads the flow of a kind and its autoencoder.
+func openFlow(ctx context.Context, r *run.Run, model string, d *tensor.Device) (*Flow, error) {
 	p := &Flow{device: d, run: r.Dir()}
 	if err := r.Data(&p.data); err != nil {
 		return nil, err
 	}
-	a, err := models.Autoencoder.Open(r.Dir(), d)
+	load := p.loadVectors
+	if model == models.TarFlow.Name {
+		load = p.loadSpatial
+	}
+	trained, err := load(ctx, r)
 	if err != nil {
 		return nil, err
 	}
-	if size := a.Config().ImageSize; len(p.data.Classes) == 0 || p.data.Size != size {
-		return nil, damaged(r, "the data has %d classes and pictures of size %d, the autoencoder takes size %d", len(p.data.Classes), p.data.Size, size)
+	if p.latents, err = p.models.latents(); err != nil {
+		return nil, err
 	}
-	p.models.Autoencoder = a
-	if !r.HasWeights(models.Flow.Name) {
-		return p, nil
+	encoder, flow := p.latents.kinds()
+	if size := p.Size(); len(p.data.Classes) == 0 || p.data.Size != size {
+		return nil, damaged(r, "the data has %d classes and pictures of size %d, the %s takes size %d", len(p.data.Classes), p.data.Size, encoder, size)
+	}
+	if err := p.models.agree(len(p.data.Classes)); err != nil {
+		return nil, damaged(r, "the %s %s", flow, err.(*fault.FieldError).Want)
+	}
+	if err := checkEncoder(trained, p.latents); err != nil {
+		p.stale = fault.Damaged(r.WeightsPath(encoder), "%v", err)
+		p.models.Flow, p.models.TarFlow = nil, nil
+		p.latents, err = p.models.latents()
+		return p, err
+	}
+	return p, nil
+}
+
+// loadVectors loads an autoencoder and a RealNVP, and returns the checksum of the autoencoder that this was trained with;
+// "" if unknown.
+func (p *Flow) loadVectors(ctx context.Context, r *run.Run) (trained string, err error) {
+	if p.models.Autoencoder, err = models.Autoencoder.Open(r.Dir(), p.device); err != nil || !r.HasWeights(models.Flow.Name) {
+		return "", err
 	}
 	if err := ctx.Err(); err != nil {
-		return nil, err
+		return "", err
 	}
-	flow, err := models.Flow.Open(r.Dir(), d)
-	if err != nil {
-		return nil, err
+	if p.models.Flow, err = models.Flow.Open(r.Dir(), p.device); err != nil {
+		return "", err
 	}
-	if c := flow.Config; c.Dim != p.Embedding() || c.Classes != len(p.data.Classes) {
-		return nil, damaged(r, "the flow has %d dimensions and %d classes, the autoencoder's embeddings have %d dimensions and the data %d classes",
-			c.Dim, c.Classes, p.Embedding(), len(p.data.Classes))
+	var o FlowOptions
+	if r.Options(models.Flow.Name, &o) != nil { // older runs have none
+		return "", nil
 	}
-	var trained FlowOptions
-	if r.Options(models.Flow.Name, &trained) == nil { // older runs have none
-		if err := trained.Check(a); err != nil {
-			p.stale = fault.Damaged(r.WeightsPath(models.Autoencoder.Name), "%v", err)
-			return p, nil
-		}
+	return o.Autoencoder, nil
+}
+
+// loadSpatial is loadVectors for a KL autoencoder and a TarFlow.
+func (p *Flow) loadSpatial(ctx context.Context, r *run.Run) (trained string, err error) {
+	if p.models.KL, err = models.KL.Open(r.Dir(), p.device); err != nil || !r.HasWeights(models.TarFlow.Name) {
+		return "", err
 	}
-	p.models.Flow = flow
-	return p, nil
+	if err := ctx.Err(); err != nil {
+		return "", err
+	}
+	if p.models.TarFlow, err = models.TarFlow.Open(r.Dir(), p.device); err != nil {
+		return "", err
+	}
+	var o TarFlowOptions
+	if r.Options(models.TarFlow.Name, &o) != nil {
+		return "", nil
+	}
+	return o.KL, nil
 }
 
 func openTextToImage(ctx context.Context, r *run.Run, d *tensor.Device) (*TextToImage, error) {
@@ -81,32 +149,45 @@ func openTextToImage(ctx context.Context, r *run.Run, d *tensor.Device) (*TextTo
 		}
 	}
 	m := &p.models
-	hasDALLE, hasCLIP := r.HasWeights(models.DALLE.Name), r.HasWeights(models.CLIP.Name)
-	var err error
-	if r.HasWeights(models.DVAE.Name) || hasDALLE || !hasCLIP {
-		if m.VAE, err = models.DVAE.Open(r.Dir(), d); err != nil {
+	there := r.HasWeights
+	none := !there(models.KL.Name) && !there(models.Rectified.Name) && !there(models.CLIP.Name)
+	load := []func() error{
+		func() (err error) {
+			if none || there(models.DALLE.Name) || there(models.MaskGIT.Name) || r.First(models.Codecs()) != "" {
+				m.Codec, err = models.OpenCodec(r.Dir(), d)
+			}
+			return err
+		},
+		func() error { return openInto(&m.DALLE, models.DALLE, r, d, false) },
+		func() error { return openInto(&m.MaskGIT, models.MaskGIT, r, d, false) },
+		func() error { return openInto(&m.KL, models.KL, r, d, there(models.Rectified.Name)) },
+		func() error { return openInto(&m.Rectified, models.Rectified, r, d, false) },
+		func() error { return openInto(&m.CLIP, models.CLIP, r, d, false) },
+	}
+	for _, load := range load {
+		if err := ctx.Err(); err != nil {
+			return nil, err
+		}
+		if err := load(); err != nil {
 			return nil, err
 		}
 	}
-	if err := ctx.Err(); err != nil {
-		return nil, err
-	}
-	if hasDALLE {
-		if m.DALLE, err = models.DALLE.Open(r.Dir(), d); err != nil {
-			return nil, err
+	p.shown = map[string]data.Description{}
+	for _, g := range m.generators() {
+		var how struct{ Data data.Description }
+		if r.Options(g.name(), &how) == nil { // imported models have none
+			p.shown[g.name()] = how.Data
 		}
-		sum := codedBy(r)
-		p.recoded = sum != "" && sum != nn.Checksum(m.VAE)
-	}
-	if err := ctx.Err(); err != nil {
-		return nil, err
-	}
-	if hasCLIP {
-		if m.CLIP, err = models.CLIP.Open(r.Dir(), d); err != nil {
-			return nil, err
+		codec := nn.Module(m.Codec)
+		if g.name() == models.Rectified.Name {
+			codec = m.KL
+		}
+		if sum := trainedOn(r, g.name()); sum != "" && sum != nn.Checksum(codec) {
+			p.recoded = append(p.recoded, g.name())
 		}
 	}
-	if (hasDALLE || hasCLIP) && r.HasTokenizer() { // imported models may have none yet
+	if (len(m.generators()) > 0 || m.CLIP != nil) && r.HasTokenizer() { // imported models may have none yet
+		var err error
 		if m.Tokenizer, err = r.LoadTokenizer(); err != nil {
 			return nil, err
 		}
@@ -117,13 +198,26 @@ func openTextToImage(ctx context.Context, r *run.Run, d *tensor.Device) (*TextTo
 	return p, nil
 }
 
-// codedBy returns the checksum of the discrete VAE on whose codes the run's DALL-E was trained; "" if unknown.
-func codedBy(r *run.Run) string {
+// openInto opens a model if the run has it. If it is required and missing, the error is a [*fault.Missing].
+func openInto[C any, M nn.Module](into *M, kind *models.Kind[C, M], r *run.Run, d *tensor.Device, required bool) (err error) {
+	if required || r.HasWeights(kind.Name) {
+		*into, err = kind.Open(r.Dir(), d)
+	}
+	return err
+}
+
+// trainedOn returns the checksum of the autoencoder on whose codes or latents a generator of the run was trained; "" if
+// unknown.
+func trainedOn(r *run.Run, generator string) string {
 	var options map[string]any
-	if r.Options(models.DALLE.Name, &options) != nil {
+	if r.Options(generator, &options) != nil {
 		return ""
 	}
-	sum, _ := options["dvae"].(string)
+	key := models.DVAE.Name // of any codec
+	if generator == models.Rectified.Name {
+		key = models.KL.Name
+	}
+	sum, _ := options[key].(string)
 	return sum
 }
 

@@ -10,6 +10,7 @@ import (
 
 	"github.com/bestiary-ml/bestiary/clip"
 	"github.com/bestiary-ml/bestiary/dalle"
+	"github.com/bestiary-ml/bestiary/dvae"
 	"github.com/bestiary-ml/bestiary/internal/run"
 	"github.com/bestiary-ml/bestiary/internal/toy"
 	"github.com/bestiary-ml/bestiary/internal/weights"
@@ -28,10 +29,10 @@ func saveModels(t *testing.T, b *TextToImage) *run.Run {
 	for _, err := range []error{
 		r.SetData(b.data),
 		r.SetTokenizer(b.models.Tokenizer, ""),
-		r.SetConfig("dvae", b.models.VAE.Config()),
+		r.SetConfig("dvae", b.models.Codec.(*dvae.VAE).Config()),
 		r.SetConfig("dalle", b.models.DALLE.Config()),
 		r.SetConfig("clip", b.models.CLIP.Config()),
-		r.SaveWeights("dvae", weights.Of(b.models.VAE), nil),
+		r.SaveWeights("dvae", weights.Of(b.models.Codec), nil),
 		r.SaveWeights("dalle", weights.Of(b.models.DALLE), nil),
 		r.SaveWeights("clip", weights.Of(b.models.CLIP), nil),
 	} {
@@ -113,7 +114,7 @@ func TestOpenTextToImageWithoutTokenizer(t *testing.T) {
 func TestOpenTextToImageWithAnotherVAE(t *testing.T) {
 	b := smallTextToImage(t, 3)
 	r := saveModels(t, b)
-	for _, c := range []struct{ sum, want string }{{nn.Checksum(b.models.VAE), ""}, {"00c0ffee", "dvae has changed"}} {
+	for _, c := range []struct{ sum, want string }{{nn.Checksum(b.models.Codec), ""}, {"00c0ffee", "dvae has changed"}} {
 		if err := r.SetOptions("dalle", map[string]any{"dvae": c.sum, "truncate_captions": false}); err != nil {
 			t.Fatal(err)
 		}
@@ -156,7 +157,7 @@ func TestOpenTextToImageThatDontFit(t *testing.T) {
 			return errors.Join(err, r.SetConfig("clip", c), r.SaveWeights("clip", weights.Of(large), nil))
 		},
 		"dvae: Codes 1: must be 2 to 65536": func(r *run.Run) error {
-			c := b.models.VAE.Config()
+			c := b.models.Codec.(*dvae.VAE).Config()
 			c.Codes = 1
 			return r.SetConfig("dvae", c)
 		},

@@ -5,54 +5,53 @@ import (
 	"errors"
 	"image"
 	"slices"
-
-	"github.com/bestiary-ml/bestiary/dalle"
 )
 
-// Rows reports the progress of [TextToImage.Generate] to its callback.
+// Rows reports the progress of [TextToImage.Generate] to its callback: after each row of codes of DALL-E, each pass of
+// MaskGIT and each step of a rectified flow.
 //
 // Generate waits for the callback, and other callers wait for Generate. So a callback should be fast: do slow work in
 // another goroutine. If the callback waits for a goroutine that calls a pipeline on the same device, both wait for ever.
 type Rows struct {
-	Done, Total int         // rows of codes of all pictures together
-	First       int         // rows that each of Pictures has by now
-	Pictures    []Generated // the pictures that are generated together, without Image; Codes may be read during the call only
-	pipeline    *TextToImage
-	over        *bool // the callback has returned
+	Done, Total int // rows of codes, passes or steps of all pictures together; of an adaptive solver hundredths of the way
+	// First is the number of rows of codes that each of Pictures has by now. MaskGIT and rectified flow draw all rows at
+	// once, so it is always the number of rows of their codes or latents.
+	First    int
+	Pictures []Generated // the pictures that are generated together, without Image; Codes may be read during the call only
+
+	images func(ctx context.Context) ([]*image.NRGBA, error)
+	over   *bool // the callback has returned
 }
 
-// Images decodes the rows generated so far; the rest of each picture is transparent. It works during the callback only.
+// Images decodes the pictures as they are now. Of a DALL-E these are the rows generated so far; the rest of each picture
+// is transparent. MaskGIT and rectified flow have estimates of whole pictures. It works during the callback only.
 func (r Rows) Images(ctx context.Context) ([]*image.NRGBA, error) {
 	if r.over == nil || *r.over {
 		return nil, errors.New("the pictures of rows can be drawn during the callback only; call Images before it returns")
 	}
-	p := r.pipeline
-	grid, cells := p.Grid(), p.cells()
-	var codes []int32
-	for _, g := range r.Pictures {
-		codes = append(codes, g.Codes...)
-		for len(codes)%cells != 0 { // convolutions look beyond the last row; repeating that row disturbs it least
-			codes = append(codes, codes[len(codes)-grid])
-		}
-	}
-	images, err := p.decode(ctx, codes)
-	for _, img := range images {
-		clear(img.Pix[r.First*(p.Size()/grid)*img.Stride:])
-	}
-	return images, err
+	return r.images(ctx)
 }
 
-// rowFunc returns the callback of DALLE.Generate for a batch; nil without a callback.
-func (j *job) rowFunc(batch []Generated) dalle.RowFunc {
+// state is what a plan reports while it draws.
+type state struct {
+	units  int       // done of each picture
+	first  int       // rows that each picture has
+	codes  [][]int32 // of each picture so far, or nil
+	images func(ctx context.Context) ([]*image.NRGBA, error)
+}
+
+// reporter returns the function that reports a batch to the callback; nil without a callback.
+func (j *job) reporter(batch []Generated) func(state) {
 	if j.options.Rows == nil {
 		return nil
 	}
-	return func(rows int, codes [][]int32) {
-		j.progress.Done += len(batch)
+	before := j.progress.Done
+	return func(s state) {
+		j.progress.Done = before + s.units*len(batch)
 		r := j.progress
-		r.First, r.Pictures, r.over = rows, slices.Clone(batch), new(bool)
-		for i := range codes {
-			r.Pictures[i].Codes = codes[i]
+		r.First, r.Pictures, r.images, r.over = s.first, slices.Clone(batch), s.images, new(bool)
+		for i := range s.codes {
+			r.Pictures[i].Codes = s.codes[i]
 		}
 		defer func() { *r.over = true }()
 		j.options.Rows(r)

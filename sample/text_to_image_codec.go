@@ -25,8 +25,11 @@ func (p *TextToImage) Decode(ctx context.Context, codes []int32) ([]*image.NRGBA
 	})
 }
 
-// Reconstruct decodes the most probable codes of pictures, pixels [N, S, S, C].
+// Reconstruct decodes the most probable codes of pictures, pixels [N, S, S, C], or without a codec their latents.
 func (p *TextToImage) Reconstruct(ctx context.Context, pixels []uint8) ([]*image.NRGBA, error) {
+	if p.models.Codec == nil && p.models.KL != nil {
+		return p.reconstructLatents(ctx, pixels)
+	}
 	return exclusive(ctx, p.device, func() ([]*image.NRGBA, error) {
 		codes, err := p.codes(ctx, pixels)
 		if err != nil {
@@ -37,10 +40,10 @@ func (p *TextToImage) Reconstruct(ctx context.Context, pixels []uint8) ([]*image
 }
 
 func (p *TextToImage) codes(ctx context.Context, pixels []uint8) (all []int32, err error) {
-	if err := p.RequireVAE(); err != nil {
+	if err := p.RequireCodec(); err != nil {
 		return nil, err
 	}
-	err = p.batches(ctx, pixels, func(x *tensor.Tensor) { all = append(all, p.models.VAE.Codes(x).IntValues()...) })
+	err = p.batches(ctx, pixels, func(x *tensor.Tensor) { all = append(all, p.models.Codec.Codes(x).IntValues()...) })
 	return all, err
 }
 
@@ -74,10 +77,10 @@ func (p *TextToImage) oneBatch(pixels []uint8, f func(x *tensor.Tensor)) {
 func (p *TextToImage) BatchSize() int { return max(1, batch*64*64/(p.Size()*p.Size())) }
 
 func (p *TextToImage) checkCodes(codes []int32) error {
-	if err := p.RequireVAE(); err != nil {
+	if err := p.RequireCodec(); err != nil {
 		return err
 	}
-	grid, n := p.Grid(), p.models.VAE.Config().Codes
+	grid, n := p.Grid(), p.models.Codec.CodebookSize()
 	if len(codes)%p.cells() != 0 {
 		return fault.Field("Codes", len(codes), "must be a whole number of pictures with %d×%d codes each", grid, grid)
 	}
@@ -108,7 +111,7 @@ func (p *TextToImage) decodeBatch(codes []int32) ([]*image.NRGBA, error) {
 	n, size := len(codes)/p.cells(), p.Size()
 	step := p.device.Scratch()
 	defer step.End()
-	values := p.models.VAE.Decode(p.device.Ints(codes, n, p.cells())).Values() // [n, S, S, C]
+	values := p.models.Codec.DecodeCodes(p.device.Ints(codes, n, p.cells())).Values() // [n, S, S, C]
 	return Pixels(values, n, size, size)
 }
 

@@ -26,7 +26,7 @@ func smallTextToImage(t testing.TB, channels int) *TextToImage {
 func textToImageOn(t testing.TB, d *tensor.Device, channels int) *TextToImage {
 	t.Helper()
 	vae, model, tokens, judge := toy.TextToImage(d, channels)
-	p, err := NewTextToImage(d, toy.BirdData(), TextToImageModels{VAE: vae, DALLE: model, Tokenizer: tokens, CLIP: judge})
+	p, err := NewTextToImage(d, toy.BirdData(), TextToImageModels{Codec: vae, DALLE: model, Tokenizer: tokens, CLIP: judge})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -129,7 +129,7 @@ func (c *decoderSpec) metaspace(tokens []string, dropFirst bool) []string {
 	return tokens
 }
 
-// strip drops up to so many characters at the ends of a token.
+// strip drops up to Start characters at the start of a token and Stop at its end.
 func (c *decoderSpec) strip(token string) string {
 	if c.Content == "" {
 		return token

@@ -50,7 +50,7 @@ func (a *addedToken) UnmarshalJSON(data []byte) error {
 	return nil
 }
 
-// component is a normaliser or a pre-tokeniser, with the options of the known types.
+// component is a normalizer or a pre-tokenizer, with the options of the known types.
 type component struct {
 	Type               string      `json:"type"`
 	Normalizers        []component `json:"normalizers,omitempty"`

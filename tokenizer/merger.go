@@ -19,7 +19,7 @@ type merger struct {
 	ids    []int32 // that each rank makes
 }
 
-// build reads the merges. The right one of a pair loses its continuing_subword_prefix of so many bytes.
+// build reads the merges. The right one of a pair loses its continuing_subword_prefix, the first prefix bytes.
 func (b *merger) build(m *modelSpec, prefix int) error {
 	if len(m.Merges) >= maxID {
 		return damage("has %d merges", len(m.Merges))

@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 
 	"github.com/bestiary-ml/bestiary/fault"
 	"github.com/bestiary-ml/bestiary/internal/atomicfile"
@@ -123,6 +124,9 @@ func parseDocument(path string, data []byte) (*document, error) {
 	err := checkJSON(data)
 	if err == nil {
 		err = unmarshalStrictly(data, d)
+	}
+	if errors.Is(err, io.ErrUnexpectedEOF) {
+		err = errors.New("it is cut off")
 	}
 	if err != nil {
 		return nil, damaged(path, 0, "is no tokenizer.json that we can read (%v); save it again with Hugging Face's tokenizers", err)

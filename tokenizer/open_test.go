@@ -25,7 +25,7 @@ func TestParseRefuses(t *testing.T) {
 		options          Options
 	}{
 		{"model", file(`"model":{"type":"Odd","vocab":{"a":0}}`), `the tokenizer has the model "Odd"` + cannot, Options{}},
-		{"pre-tokeniser", file(model, `"pre_tokenizer":{"type":"UnicodeScripts"}`), `the tokenizer has the pre-tokeniser "UnicodeScripts"` + cannot, Options{}},
+		{"pre-tokenizer", file(model, `"pre_tokenizer":{"type":"UnicodeScripts"}`), `the tokenizer has the pre-tokenizer "UnicodeScripts"` + cannot, Options{}},
 		{"normaliser", file(model, split, `"normalizer":{"type":"Sequence","normalizers":[{"type":"NFC"},{"type":"Odd"}]}`), `the tokenizer has the normaliser "Odd"` + cannot, Options{}},
 		{"decoder", file(model, `"decoder":{"type":"CTC"}`), `the tokenizer has the decoder "CTC"` + cannot, Options{}},
 		{"no decoder", file(model, `"decoder":[]`), "the tokenizer has a decoder that cannot be read" + again, Options{}},
@@ -70,7 +70,7 @@ func TestParseRefuses(t *testing.T) {
 
 		{"field", file(model, split, `"colour":1`), `is no tokenizer.json that we can read (json: unknown field "colour"); save it again with Hugging Face's tokenizers`, Options{}},
 		{"merges", file(strings.Replace(model, `"a b"`, `["a"]`, 1), split), "is no tokenizer.json that we can read (its merge 0 is of 1 tokens, not two); save it again with Hugging Face's tokenizers", Options{}},
-		{"cut json", file(model, split)[:40], "is no tokenizer.json that we can read (unexpected EOF); save it again with Hugging Face's tokenizers", Options{}},
+		{"cut json", file(model, split)[:40], "is no tokenizer.json that we can read (it is cut off); save it again with Hugging Face's tokenizers", Options{}},
 		{"two documents", file(model, split) + "{}", "is no tokenizer.json that we can read (it goes on after its end); save it again with Hugging Face's tokenizers", Options{}},
 		{"cased json", file(model, split), "Cased true: must be false for f, which says itself whether it lower-cases; set it for a vocab.txt only", Options{Cased: true}},
 
@@ -83,7 +83,7 @@ func TestParseRefuses(t *testing.T) {
 		{"vocab without unknown", "bird\nwings\n", "has no line [UNK] and is no other tokenizer that we know; give a tokenizer.json, bpe_simple_vocab_16e6.txt(.gz) or vocab.txt", Options{}},
 		{"vocab twice", "[UNK]\nbird\nbird\n", `f:3: "bird" is blank or there twice; a vocab.txt has one token a line`, Options{}},
 		{"vocab blank", "[UNK]\n\nbird\n", `f:2: "" is blank or there twice; a vocab.txt has one token a line`, Options{}},
-		{"empty", "", `f:1: "" is blank or there twice; a vocab.txt has one token a line`, Options{}},
+		{"empty", "", `f: is empty; give a tokenizer.json, bpe_simple_vocab_16e6.txt(.gz) or vocab.txt`, Options{}},
 		{"binary", "\x00\xff\xfe", "is not text in UTF-8; give a tokenizer.json, bpe_simple_vocab_16e6.txt(.gz) or vocab.txt", Options{}},
 		{"cut gzip", string(zipped(t, "#version: 0.2\na b</w>\n")[:20]), "cannot be unpacked (unexpected EOF); fetch it again", Options{}},
 	} {
@@ -211,6 +211,23 @@ func TestCLIPOfFullSize(t *testing.T) {
 		}
 		if tok.VocabSize() != 49408 {
 			t.Errorf("%q behind the merges: %d ids, want 49408", rest, tok.VocabSize())
+		}
+	}
+}
+
+// TestByteOrderMark reads files that begin with a byte order mark as those without.
+func TestByteOrderMark(t *testing.T) {
+	for _, content := range []string{
+		"[PAD]\n[UNK]\n[CLS]\n[SEP]\n[MASK]\nbird\n",
+		`{"version":"1.0","model":{"type":"WordLevel","unk_token":"x","vocab":{"x":0,"bird":1}}}`,
+	} {
+		a, err := Parse("f", []byte(content), Options{FileIDs: true})
+		if err != nil {
+			t.Fatal(err)
+		}
+		b, err := Parse("f", []byte("\ufeff"+content), Options{FileIDs: true})
+		if err != nil || a.Fingerprint() != b.Fingerprint() {
+			t.Errorf("with a mark: %v", err)
 		}
 	}
 }

@@ -176,7 +176,7 @@ func wordRuns(text []byte, _ *scratch, matches []match) []match {
 	return matches
 }
 
-// eachLength is the pattern of pieces of so many characters.
+// eachLength is the pattern of pieces of length characters.
 func eachLength(length int) finder {
 	return func(text []byte, _ *scratch, matches []match) []match {
 		from, n := 0, 0

@@ -61,7 +61,7 @@ func (c *component) stages() ([]stage, error) {
 	case "Metaspace":
 		return c.metaspaceStages()
 	}
-	return nil, fmt.Errorf("has the pre-tokeniser %q", c.Type)
+	return nil, fmt.Errorf("has the pre-tokenizer %q", c.Type)
 }
 
 // behavior returns what a split does with its matches.

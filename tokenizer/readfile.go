@@ -71,5 +71,5 @@ func unpack(path string, data []byte) ([]byte, error) {
 	if !utf8.Valid(data) {
 		return nil, damaged(path, 0, "is not text in UTF-8; give a tokenizer.json, bpe_simple_vocab_16e6.txt(.gz) or vocab.txt")
 	}
-	return data, nil
+	return bytes.TrimPrefix(data, []byte("\ufeff")), nil // Windows programs write a byte order mark
 }

@@ -35,7 +35,7 @@ func setOf(tables ...*unicode.RangeTable) (set runeSet) {
 	return set
 }
 
-// combine returns the characters that are in so many of two sets: 1 for the union, 2 for the intersection.
+// combine returns the characters that are in at least needed of two sets: 1 for the union, 2 for the intersection.
 func combine(a, b runeSet, needed int) runeSet {
 	var out runeSet
 	for i, j := 0, 0; i < len(a) || j < len(b); {

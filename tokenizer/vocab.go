@@ -13,6 +13,9 @@ const unknownToken = "[UNK]"
 // are dropped. Its default is that of Hugging Face's BertTokenizer, true; but false for bert-base-chinese, whose published
 // configuration, which DALLE-pytorch uses, says so.
 func bertDocument(path, text string, c bertConfig) (*document, error) {
+	if strings.TrimSpace(text) == "" {
+		return nil, damaged(path, 0, "is empty; give a tokenizer.json, bpe_simple_vocab_16e6.txt(.gz) or vocab.txt")
+	}
 	lines := strings.Split(strings.TrimSuffix(text, "\n"), "\n")
 	vocab := make(vocabulary, len(lines))
 	for i, line := range lines {

@@ -141,10 +141,9 @@ func (t *trainer[B]) resumeAdversary(f *safetensors.File, p *adversaryPlace) err
 }
 
 // calibrate calls Task.Calibrate before weights are saved.
-func (t *trainer[B]) calibrate() (err error) {
+func (t *trainer[B]) calibrate() error {
 	if t.task.Calibrate == nil {
 		return nil
 	}
-	defer fault.Catch(&err)
 	return t.aside(t.task.Calibrate)
 }

@@ -120,7 +120,7 @@ func TestWrongUse(t *testing.T) {
 		words  []string
 	}{
 		"batch of one":       {func(c *Config, _ *Task[RowBatch]) { c.Batch = 1 }, []string{"Batch 1: the toy has batch norm", "2 or more"}},
-		"no batch":           {func(c *Config, _ *Task[RowBatch]) { c.Batch = 0 }, []string{"Batch 0", "1 or more"}},
+		"no batch":           {func(c *Config, _ *Task[RowBatch]) { c.Batch = 0 }, []string{"Batch 0", "must be 1 to"}},
 		"negative steps":     {func(c *Config, _ *Task[RowBatch]) { c.Steps = -3 }, []string{"Steps -3"}},
 		"no steps":           {func(c *Config, _ *Task[RowBatch]) { c.Steps = 0 }, []string{"Steps or Epochs"}},
 		"steps and epochs":   {func(c *Config, _ *Task[RowBatch]) { c.Epochs = 2 }, []string{"Steps 20", "Epochs 2"}},

@@ -1,9 +1,13 @@
 package train
 
 import (
-	"math"
-
 	"github.com/bestiary-ml/bestiary/fault"
+)
+
+const (
+	maxCount = 1<<31 - 1 // of steps, epochs, batches: their products fit into an int
+	maxRate  = 1e6       // of rates, which a float32 must hold together with their products
+	maxNorm  = 1e30      // of a gradient, near the largest float32
 )
 
 // Validate checks the values by themselves. It returns a [*fault.FieldError].
@@ -23,8 +27,8 @@ func (c *Config) Validate() error {
 		{"Warmup", c.Warmup, 0}, {"DropEvery", c.DropEvery, 1}, {"Patience", c.Patience, 0}, {"LogEvery", c.LogEvery, 1},
 		{"EvalEvery", c.EvalEvery, 0}, {"SampleEvery", c.SampleEvery, 0}, {"CheckpointEvery", c.CheckpointEvery, 0},
 	} {
-		if f.value < f.least {
-			return fault.Field(f.field, f.value, "must be %d or more", f.least)
+		if f.value < f.least || f.value > maxCount {
+			return fault.Field(f.field, f.value, "must be %d to %d", f.least, maxCount)
 		}
 	}
 	for _, f := range []struct {
@@ -33,17 +37,17 @@ func (c *Config) Validate() error {
 		ok    bool
 		want  string
 	}{
-		{"LearningRate", c.LearningRate, c.LearningRate > 0, "a number above 0"},
+		{"LearningRate", c.LearningRate, c.LearningRate > 0 && c.LearningRate <= maxRate, "above 0 and at most 1000000"},
 		{"Beta1", c.Beta1, c.Beta1 >= 0 && c.Beta1 < 1, "0 or more and less than 1"},
 		{"Beta2", c.Beta2, c.Beta2 >= 0 && c.Beta2 < 1, "0 or more and less than 1"},
-		{"Eps", c.Eps, c.Eps > 0, "a number above 0"},
-		{"WeightDecay", c.WeightDecay, c.WeightDecay >= 0, "0 or more"},
-		{"Clip", c.Clip, c.Clip >= 0, "0 or more"},
-		{"FinalRate", c.FinalRate, c.FinalRate >= 0 && c.FinalRate <= 1, "from 0 to 1"},
+		{"Eps", c.Eps, c.Eps > 0 && c.Eps <= maxRate, "above 0 and at most 1000000"},
+		{"WeightDecay", c.WeightDecay, c.WeightDecay >= 0 && c.WeightDecay <= maxRate, "0 to 1000000"},
+		{"Clip", c.Clip, c.Clip >= 0 && c.Clip <= maxNorm, "0 (no limit) to 1e30"},
+		{"FinalRate", c.FinalRate, c.FinalRate >= 0 && c.FinalRate <= 1, "0 to 1"},
 		{"DropFactor", c.DropFactor, c.DropFactor > 0 && c.DropFactor <= 1, "more than 0 and at most 1"},
 		{"EMA", c.EMA, c.EMA >= 0 && c.EMA < 1, "0 or more and less than 1, such as 0.999"},
 	} {
-		if !f.ok || math.IsInf(f.value, 0) {
+		if !f.ok {
 			return fault.Field(f.field, f.value, "must be %s", f.want)
 		}
 	}

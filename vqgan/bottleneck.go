@@ -28,5 +28,13 @@ type latents struct {
 
 // newBottleneck returns the bottleneck of a configuration.
 func newBottleneck(d *tensor.Device, c Config, g *tensor.Generator) bottleneck {
+	switch c.Bottleneck {
+	case VQ:
+		return newQuantizer(d, c, g)
+	case Gumbel:
+		return newGumbel(d, c, g)
+	case FSQ:
+		return newFinite(d, c, g)
+	}
 	return newGaussian(d, c, g)
 }

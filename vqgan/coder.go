@@ -39,18 +39,20 @@ func newEncoder(d *tensor.Device, c Config, g *tensor.Generator) *nn.Sequential 
 // newDecoder returns the decoder: [N, G, G, ZChannels] → pictures as [N, S/P, S/P, P²·C]. Its levels are counted from the
 // picture, as those of the encoder.
 func newDecoder(d *tensor.Device, c Config, g *tensor.Generator) *nn.Sequential {
-	e, last := newCoder(d, c, g), len(c.Multipliers)-1
-	at := c.Multipliers[last] * c.Width
+	e, lowest := newCoder(d, c, g), len(c.Multipliers)-1
+	at := c.Multipliers[lowest] * c.Width
 	e.Add("conv_in", conv3(d, c.ZChannels, at, g))
 	e.middle(at)
-	for i := last; i >= 0; i-- {
+	for i := lowest; i >= 0; i-- {
 		level := "up." + strconv.Itoa(i)
 		at = e.level(level, i, c.Blocks+1, at, c.Multipliers[i]*c.Width)
 		if i > 0 {
 			e.Add(level+".upsample", &upsample{conv3(d, at, at, g)})
 		}
 	}
-	e.end(at, c.Patch*c.Patch*c.Channels)
+	last := e.end(at, c.Patch*c.Patch*c.Channels)
+	equalPixels(last.Weight, c.Channels)
+	equalPixels(last.Bias, c.Channels)
 	return &e.Sequential
 }
 
@@ -75,9 +77,21 @@ func (e *coder) middle(channels int) {
 }
 
 // end adds the last norm and convolution.
-func (e *coder) end(from, to int) {
+func (e *coder) end(from, to int) *nn.Conv2d {
+	last := conv3(e.device, from, to, e.g)
 	e.Add("norm_out", newNorm(e.device, e.config, from, true))
-	e.Add("conv_out", conv3(e.device, from, to, e.g))
+	e.Add("conv_out", last)
+	return last
+}
+
+// equalPixels gives all pixels of a patch the initial weights of the first, so that no checkerboard is to be unlearned
+// (Aitken et al., 2017). w is [..., P²·C].
+func equalPixels(w *tensor.Tensor, channels int) {
+	values, n := w.Values(), w.Dim(-1)
+	for i := range values {
+		values[i] = values[i/n*n+i%n%channels]
+	}
+	w.Set(values)
 }
 
 // patches joins blocks of p×p positions: [N, H, W, C] → [N, H/p, W/p, p²·C].

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"math"
 	"slices"
+	"strings"
 
 	"github.com/bestiary-ml/bestiary/fault"
 	"github.com/bestiary-ml/bestiary/internal/require"
@@ -11,7 +12,10 @@ import (
 
 // The bottlenecks between encoder and decoder, for Config.Bottleneck.
 const (
-	KL = "kl" // continuous latents with a diagonal Gaussian posterior (Kingma & Welling, 2014)
+	KL     = "kl"     // continuous latents with a diagonal Gaussian posterior (Kingma & Welling, 2014)
+	VQ     = "vq"     // vector quantisation: the nearest of the entries of a codebook (van den Oord et al., 2017)
+	Gumbel = "gumbel" // codes drawn by the Gumbel-softmax (Jang et al., 2017)
+	FSQ    = "fsq"    // finite scalar quantisation: each channel is rounded (Mentzer et al., 2024)
 )
 
 // Config has the sizes of an autoencoder and the settings of its bottleneck. Behind each field is its name in
@@ -34,18 +38,26 @@ type Config struct {
 	ZChannels int `json:"z_channels"` // channels at the end of the encoder and the start of the decoder (z_channels)
 	Embed     int `json:"embed"`      // channels of a latent (embed_dim)
 
-	Bottleneck string  `json:"bottleneck"` // KL
-	KLWeight   float64 `json:"kl_weight"`  // weight of the KL divergence, in nats per number of a latent, in the loss of KL
+	Bottleneck string `json:"bottleneck"` // KL, VQ, Gumbel or FSQ
+	// KLWeight is the weight of the KL divergence in the loss: of KL in nats per number of a latent, of Gumbel in nats per code.
+	KLWeight float64 `json:"kl_weight"`
 	// Noise is the standard deviation of the posterior of KL if the encoder does not predict it: noise regularisation.
 	// 0: the encoder predicts it.
 	Noise float64 `json:"noise"`
+
+	Codes      int     `json:"codes,omitempty"`      // entries of the codebook of VQ and Gumbel (n_embed)
+	Commitment float64 `json:"commitment,omitempty"` // of VQ: weight of the latents' distance to their entries in the loss (beta)
+	Legacy     bool    `json:"legacy,omitempty"`     // of VQ: Commitment weighs the entries' distance instead, as early taming-transformers had it
+	EMADecay   float64 `json:"ema_decay,omitempty"`  // of VQ: entries are moving averages of their latents with this decay; 0: they learn by gradients
+	Cosine     bool    `json:"cosine,omitempty"`     // of VQ: latents and entries have length 1 (Yu et al., 2022)
+	Levels     []int   `json:"levels,omitempty"`     // of FSQ: levels of each channel of a latent; there are Embed of them
 }
 
-// DefaultConfig is an autoencoder of pictures of 64×64 pixels with latents of 8×8×8, small enough to train on two cores.
+// DefaultConfig is an autoencoder of pictures of 64×64 pixels with latents of 8×8×16, small enough to train on two cores.
 func DefaultConfig() Config {
 	return Config{
 		ImageSize: 64, Channels: 3, Patch: 2, Width: 64, Multipliers: []int{1, 2, 4}, Blocks: 1, AttentionAt: []int{}, Groups: 32,
-		Blur: true, ZChannels: 8, Embed: 8, Bottleneck: KL, KLWeight: 1e-3,
+		Blur: true, ZChannels: 16, Embed: 16, Bottleneck: KL, KLWeight: 1e-3,
 	}
 }
 
@@ -103,9 +115,79 @@ func (c Config) Validate() error {
 func (c Config) validateBottleneck() error {
 	switch c.Bottleneck {
 	case KL:
-		return cmp.Or(notNegative("KLWeight", c.KLWeight), notNegative("Noise", c.Noise))
+		return cmp.Or(notNegative("KLWeight", c.KLWeight), notNegative("Noise", c.Noise), c.unused())
+	case VQ, Gumbel, FSQ:
+		return c.validateCodes()
 	}
-	return fault.Field("Bottleneck", c.Bottleneck, "is not known; use %s", KL)
+	return fault.Field("Bottleneck", c.Bottleneck, "is not known; use %s, %s, %s or %s", KL, VQ, Gumbel, FSQ)
+}
+
+// maxCodes is the largest codebook.
+const maxCodes = 1 << 16
+
+// validateCodes checks the settings of a bottleneck with a codebook.
+func (c Config) validateCodes() error {
+	if c.Bottleneck == FSQ {
+		if len(c.Levels) != c.Embed {
+			return fault.Field("Levels", c.Levels, "must be %d numbers, one for each channel of a latent (Embed)", c.Embed)
+		}
+		n := 1
+		for _, l := range c.Levels {
+			if l < 2 || l > maxCodes {
+				return fault.Field("Levels", c.Levels, "must be 2 or more")
+			}
+			if n *= l; n > maxCodes {
+				return fault.Field("Levels", c.Levels, "must make at most %d codes", maxCodes)
+			}
+		}
+	} else if c.Codes < 2 || c.Codes > maxCodes {
+		return fault.Field("Codes", c.Codes, "must be 2 to %d", maxCodes)
+	}
+	if !(c.EMADecay >= 0 && c.EMADecay < 1) {
+		return fault.Field("EMADecay", c.EMADecay, "must be 0 or more and below 1")
+	}
+	return cmp.Or(notNegative("KLWeight", c.KLWeight), notNegative("Commitment", c.Commitment), c.unused())
+}
+
+// unused returns an error for a setting of another bottleneck.
+func (c Config) unused() error {
+	for _, s := range []struct {
+		field string
+		set   bool
+		of    []string
+	}{
+		{"KLWeight", c.KLWeight != 0, []string{KL, Gumbel}},
+		{"Noise", c.Noise != 0, []string{KL}},
+		{"Codes", c.Codes != 0, []string{VQ, Gumbel}},
+		{"Commitment", c.Commitment != 0, []string{VQ}},
+		{"Legacy", c.Legacy, []string{VQ}},
+		{"EMADecay", c.EMADecay != 0, []string{VQ}},
+		{"Cosine", c.Cosine, []string{VQ}},
+		{"Levels", len(c.Levels) > 0, []string{FSQ}},
+	} {
+		if s.set && !slices.Contains(s.of, c.Bottleneck) {
+			return fault.Field(s.field, nil, "belongs to the Bottleneck %s; leave it out", strings.Join(s.of, " or "))
+		}
+	}
+	if c.Legacy && c.EMADecay > 0 {
+		return fault.Field("Legacy", nil, "has no effect with EMADecay, which has no loss of the entries; leave it out")
+	}
+	return nil
+}
+
+// CodebookSize is the number of different codes; 0 for KL.
+func (c Config) CodebookSize() int {
+	switch c.Bottleneck {
+	case VQ, Gumbel:
+		return c.Codes
+	case FSQ:
+		n := 1
+		for _, l := range c.Levels {
+			n *= l
+		}
+		return n
+	}
+	return 0
 }
 
 func notNegative(field string, v float64) error {
@@ -149,5 +231,6 @@ func (c Config) products() int {
 		from = to
 	}
 	n += 2 * (4*9 + 4) * from * from // the middle
+	n += 2 * c.Codes * c.Embed
 	return n + (c.features()+c.ZChannels)*(9*from+2*c.Embed)
 }

@@ -101,8 +101,8 @@ func NewDiscriminator(d *tensor.Device, c DiscriminatorConfig, g *tensor.Generat
 	return p, nil
 }
 
-// smallest returns the smallest size of pictures that the discriminator takes.
-func (c DiscriminatorConfig) smallest() int {
+// SmallestSize returns the smallest size of pictures that the discriminator takes.
+func (c DiscriminatorConfig) SmallestSize() int {
 	size := 3 // two convolutions of 4×4 with a padding of 1 behind those of stride 2, and one position left
 	for range c.Layers {
 		size *= 2

@@ -6,29 +6,35 @@ import (
 	"github.com/bestiary-ml/bestiary/fault"
 	"github.com/bestiary-ml/bestiary/internal/engine"
 	"github.com/bestiary-ml/bestiary/internal/kernel"
+	"github.com/bestiary-ml/bestiary/internal/require"
 	"github.com/bestiary-ml/bestiary/nn"
 	"github.com/bestiary-ml/bestiary/tensor"
 )
 
 // LossConfig has the weights of the parts of an [Objective].
 type LossConfig struct {
-	Squared     bool    `json:"squared"`           // squared error of the pixels instead of the absolute error
-	Perceptual  float64 `json:"perceptual"`        // weight of the perceptual loss; 0: none
-	Adversarial float64 `json:"adversarial"`       // weight of the discriminator's judgement, beside the adaptive one; 0: none
-	Start       int     `json:"adversarial_start"` // step from which on the discriminator is trained and judges, counted from 1
+	Squared     bool    `json:"squared"`     // squared error of the pixels instead of the absolute error
+	Perceptual  float64 `json:"perceptual"`  // weight of the perceptual loss; 0: none
+	Adversarial float64 `json:"adversarial"` // weight of the discriminator's judgement, beside the adaptive one; 0: none
+
+	// AdversarialStart is the step from which on the discriminator is trained and judges, counted from 1.
+	AdversarialStart int `json:"adversarial_start"`
+
+	// Augment is the target of an [Augmentation] of what the discriminator sees: 0.6 in the paper. 0: none.
+	Augment float64 `json:"augment"`
 }
 
 // DefaultLossConfig returns weights for a training of some thousand steps.
 func DefaultLossConfig() LossConfig {
-	return LossConfig{Perceptual: 0.5, Adversarial: 0.25, Start: 2000}
+	return LossConfig{Perceptual: 0.1, Adversarial: 0.25, AdversarialStart: 2000}
 }
 
 // Validate returns a [*fault.FieldError] for a value that is not allowed.
 func (c LossConfig) Validate() error {
-	if c.Start < 0 {
-		return fault.Field("Start", c.Start, "must be 0 or more")
+	if c.AdversarialStart < 0 {
+		return fault.Field("AdversarialStart", c.AdversarialStart, "must be 0 or more")
 	}
-	return cmp.Or(notNegative("Perceptual", c.Perceptual), notNegative("Adversarial", c.Adversarial))
+	return cmp.Or(notNegative("Perceptual", c.Perceptual), notNegative("Adversarial", c.Adversarial), require.Between("Augment", c.Augment, 0, 1))
 }
 
 // Objective is what an autoencoder is trained by (Esser et al., 2021, section 3.1):
@@ -43,6 +49,8 @@ type Objective struct {
 	Perceptual    *Perceptual    // nil: none
 	Config        LossConfig
 	Generator     *tensor.Generator // of the noise in the latents
+	Augmentation  *Augmentation     // of what the discriminator sees; nil: none
+	Augmenter     *tensor.Generator // of Augmentation
 
 	made *tensor.Tensor // reconstruction of the step in progress, without a gradient
 }
@@ -114,7 +122,7 @@ func (o *Objective) judgedGradient(r *Result) *tensor.Tensor {
 	made := o.made.Detach().SetRequiresGrad(true)
 	step := made.Device().Record()
 	defer step.End()
-	loss := o.Discriminator.Forward(made).Mean().Neg().Reshape(1)
+	loss := o.Discriminator.Forward(o.varied(made)).Mean().Neg().Reshape(1)
 	put(r.Adversarial, loss)
 	loss.Backward()
 	return made.Grad()
@@ -144,11 +152,19 @@ func (o *Objective) adaptive(r *Result, last, gradient, judged *tensor.Tensor) {
 }
 
 // DiscriminatorLoss returns the hinge loss of the discriminator, [1], for pictures [N, S, S, C] against their
-// reconstructions of Loss, and the mean logits of both.
+// reconstructions of Loss, and the logits [N, P, P, 1] of both.
 func (o *Objective) DiscriminatorLoss(images *tensor.Tensor) (loss, real, made *tensor.Tensor) {
-	real = o.Discriminator.Forward(images)
-	made = o.Discriminator.Forward(o.made)
-	return hinge(real, made), real.Detach().Mean().Reshape(1), made.Detach().Mean().Reshape(1)
+	real = o.Discriminator.Forward(o.varied(images))
+	made = o.Discriminator.Forward(o.varied(o.made))
+	return hinge(real, made), real.Detach(), made.Detach()
+}
+
+// varied returns pictures [N, S, S, C] as the discriminator sees them.
+func (o *Objective) varied(images *tensor.Tensor) *tensor.Tensor {
+	if o.Augmentation == nil {
+		return images
+	}
+	return o.Augmentation.Apply(images, o.Augmenter)
 }
 
 // requiring switches the gradients of a module's parameters, and returns what restores them.

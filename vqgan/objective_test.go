@@ -133,7 +133,7 @@ func TestDistance(t *testing.T) {
 	x, y := waves(d, 4, 8, 3), waves(d, 2, 8, 3)
 	x = x.Slice(0, 2, 4)
 	net := newConvolutions(d)
-	plain, weighted := &Perceptual{Net: net}, &Perceptual{Net: net, Weights: []*tensor.Tensor{d.Full(1, 4), d.Full(1, 5)}}
+	plain, weighted := &Perceptual{Net: net}, &Perceptual{Net: net, Weights: []*tensor.Tensor{d.Full(0.5, 4), d.Full(0.5, 5)}}
 	a, b := plain.Distance(x, y).Item(), weighted.Distance(x, y).Item()
 	if math.Abs(a-b) > 1e-6 || !(a > 0.01) {
 		t.Errorf("distances %v and %v", a, b)
@@ -141,7 +141,7 @@ func TestDistance(t *testing.T) {
 	if same := plain.Distance(x, x).Item(); math.Abs(same) > 1e-4 {
 		t.Errorf("the distance of equal pictures is %v", same)
 	}
-	half := &Perceptual{Net: net, Weights: []*tensor.Tensor{d.Full(0.5, 4), d.Full(0.5, 5)}}
+	half := &Perceptual{Net: net, Weights: []*tensor.Tensor{d.Full(0.25, 4), d.Full(0.25, 5)}}
 	if c := half.Distance(x, y).Item(); math.Abs(c-b/2) > 1e-6 {
 		t.Errorf("half of the weights give %v, want %v", c, b/2)
 	}

@@ -14,7 +14,7 @@ type FeatureNet interface {
 //	Σ_l mean_{n,h,w} Σ_c w_lc (f_lc/‖f_l‖ − g_lc/‖g_l‖)²
 type Perceptual struct {
 	Net     FeatureNet
-	Weights []*tensor.Tensor // w_l [F] of each depth; nil: all 1
+	Weights []*tensor.Tensor // w_l [F] of each depth; nil: all 1/L, for L depths
 }
 
 // featureEps is added to ‖f‖².
@@ -30,6 +30,9 @@ func (p *Perceptual) Distance(x, y *tensor.Tensor) *tensor.Tensor {
 			d = sum.Add(d)
 		}
 		sum = d
+	}
+	if p.Weights == nil {
+		return sum.Scale(1 / float64(len(f)))
 	}
 	return sum
 }

@@ -4,7 +4,8 @@
 //	picture [N, S, S, C] → encoder → bottleneck [N, G, G, Embed] → decoder → picture
 //
 // Encoder and decoder consist of residual blocks of group norm, SiLU and convolutions, with attention at the lowest
-// resolution. The bottleneck is a diagonal Gaussian (KL). Layers and names of parameters are those of taming-transformers
+// resolution. The bottleneck is a diagonal Gaussian (KL) or a codebook: vector
+// quantisation (VQ, Gumbel) or finite scalar quantisation (FSQ). Layers and names of parameters are those of taming-transformers
 // and LDM.
 //
 // An [Objective] is what the autoencoder is trained by: absolute error, a perceptual loss (Zhang et al., 2018), and a

@@ -93,6 +93,14 @@ func TestPatches(t *testing.T) {
 	}
 }
 
+// TestEqualPixels checks that the pixels of a patch are equal before the training.
+func TestEqualPixels(t *testing.T) {
+	d, c := golden.CPU(t), small()
+	y := build(t, d, c).Reconstruct(waves(d, 1, 16, 3))
+	blocks := patches(y, c.Patch).Reshape(-1, 4, 3)
+	golden.Near(t, "pixels", blocks.Slice(1, 3, 4).Values(), blocks.Slice(1, 0, 1).Values(), 1e-5)
+}
+
 func TestStatistics(t *testing.T) {
 	d := golden.CPU(t)
 	m := build(t, d, small())

@@ -27,6 +27,7 @@ from autoencoder import EMBEDDING, Autoencoder
 from cached import CachedDALLE
 from dalle import DALLE
 from dvae import DiscreteVAE
+from generators import MaskGIT, Rectified
 from realnvp import CLASSES, DIM, RealNVP
 
 WARM_UP = 2  # iterations
@@ -109,6 +110,29 @@ def dalle_generate(vocabulary, text_len, codes, side):
     return step
 
 
+def rectified_train(batch, vocabulary, text_len, side, channels):
+    model, x = Rectified(vocabulary, text_len, side, channels), torch.randn(batch, side**2, channels)
+    text = torch.randint(1, vocabulary, (batch, text_len))
+    return train(model, lambda: model.loss(x, text))
+
+
+def rectified_generate(batch, vocabulary, text_len, side, channels):
+    model, text = Rectified(vocabulary, text_len, side, channels).eval(), torch.randint(1, vocabulary, (batch, text_len))
+    model.forward = compiled(model.forward)
+    return lambda: model.generate(torch.randn(batch, side**2, channels, device=text.device), text).cpu().numpy()
+
+
+def maskgit_train(batch, *sizes):
+    model, (text, image) = MaskGIT(*sizes), words_and_codes(batch, *sizes)
+    return train(model, lambda: model.loss(text, image))
+
+
+def maskgit_generate(batch, *sizes):
+    model, (text, _) = MaskGIT(*sizes).eval(), words_and_codes(batch, *sizes)
+    model.hidden = compiled(model.hidden)
+    return lambda: model.generate(text).cpu().numpy()
+
+
 WORKLOADS = {
     "gemm/1024": lambda: gemm(1024),
     "autoencoder/train/b32": lambda: autoencoder_train(32),
@@ -120,6 +144,10 @@ WORKLOADS = {
     "dalle/train/128px-v2048-k1024-b4": lambda: dalle_train(4, 2048, 64, 1024, 16),
     "dalle/train/256px-v49408-k8192-b4": lambda: dalle_train(4, 49408, 256, 8192, 32),
     "dalle/generate/128px-v2048": lambda: dalle_generate(2048, 64, 1024, 16),
+    "rectified/train/8x8x8-b32": lambda: rectified_train(32, 2048, 32, 8, 8),
+    "rectified/generate/8x8x8-e24-b8": lambda: rectified_generate(8, 2048, 32, 8, 8),
+    "maskgit/train/16x16-k512-b16": lambda: maskgit_train(16, 2048, 32, 512, 16),
+    "maskgit/generate/16x16-k512-b8": lambda: maskgit_generate(8, 2048, 32, 512, 16),
     "attention/full": lambda: attention("full"),
     "attention/axial_row": lambda: attention("axial_row"),
     "attention/axial_col": lambda: attention("axial_col"),

@@ -19,14 +19,21 @@ type captionFlags struct {
 	*trainFlags
 	how       tasks.CaptionOptions
 	tokenizer string
+	casing    tokenizer.Options
 	vocabSize int
 	textLen   int // 0: as long as the captions
+}
+
+// addCasingFlags adds the flags that say how a vocab.txt is used. The file doesn't.
+func addCasingFlags(c *cobra.Command, o *tokenizer.Options) {
+	c.Flags().BoolVar(&o.Cased, "cased", false, "keep the case and the accents of text, with a vocab.txt (default: as its tokenizer_config.json says, else as for bert-base-chinese)")
+	c.Flags().BoolVar(&o.Uncased, "uncased", false, "lower-case text and drop its accents, with a vocab.txt (default: as its tokenizer_config.json says, else if it is not that of bert-base-chinese)")
 }
 
 // captionKept are the flags that belong to the model, and captionData those that belong to its data.
 var (
 	captionKept = []string{"vocab-size", "text-len"}
-	captionData = []string{"tokenizer", "truncate-captions", "split", "part", "resize", "image-columns", "text-columns", "hold-out", "flip", "crop", "balance"}
+	captionData = []string{"tokenizer", "cased", "uncased", "truncate-captions", "split", "part", "resize", "image-columns", "text-columns", "class-captions", "hold-out", "flip", "crop", "balance"}
 )
 
 func addCaptionFlags(c *cobra.Command, f *trainFlags, defaults data.Description) *captionFlags {
@@ -34,7 +41,7 @@ func addCaptionFlags(c *cobra.Command, f *trainFlags, defaults data.Description)
 	f.data.anyLayout(c, true)
 	f.data.fromRun(c)
 	d := &n.how.Data
-	c.Flags().StringVar(&f.data.resize, "resize", string(data.Squash), "how pictures become square: squash or crop (default: as for the run's dvae)")
+	c.Flags().StringVar(&f.data.resize, "resize", string(data.Squash), "how pictures become square: squash, crop, or of CUB_200_2011 boxes[:MARGIN], the square around the bird's bounding box with a margin as a share of its longer side (default: as for the run's autoencoder)")
 	c.Flags().Lookup("resize").DefValue = ""
 	addPartFlag(c, f.data)
 	c.Flags().Float64Var(&d.Share, "hold-out", d.Share, "share of the pictures that is held out to evaluate the training (default: that of the run's dvae)")
@@ -43,6 +50,7 @@ func addCaptionFlags(c *cobra.Command, f *trainFlags, defaults data.Description)
 	c.Flags().Float64Var(&d.Augment.Crop, "crop", d.Augment.Crop, "random crops of at least this share of the area (1: none)")
 	c.Flags().BoolVar(&d.Balance, "balance", d.Balance, "show every class equally often, however many pictures it has")
 	c.Flags().StringVar(&n.tokenizer, "tokenizer", "", "tokenizer.json, bpe_simple_vocab_16e6.txt(.gz) or vocab.txt (default: the run's, or else one trained from the captions)")
+	addCasingFlags(c, &n.casing)
 	c.Flags().IntVar(&n.vocabSize, "vocab-size", 2048, "ids of a tokenizer that is trained from the captions")
 	c.Flags().IntVar(&n.textLen, "text-len", 0, "tokens of a caption, with padding (0: as many as the longest has, up to 256)")
 	c.Flags().BoolVar(&n.how.Truncate, "truncate-captions", false, "cut captions that are too long")
@@ -50,12 +58,18 @@ func addCaptionFlags(c *cobra.Command, f *trainFlags, defaults data.Description)
 }
 
 // check returns an error for flags that are wrong whatever the data is.
-func (f *captionFlags) check() error {
+func (f *captionFlags) check(c *cobra.Command) error {
+	if err := checkCrops(c); err != nil {
+		return err
+	}
 	if d := f.how.Data; !(d.Share >= 0 && d.Share < 1) {
 		return usagef("--hold-out %v: is out of range; choose 0 to less than 1", d.Share)
 	}
 	if err := f.how.Data.Augment.Validate(); err != nil {
 		return invalid(err)
+	}
+	if (f.casing.Cased || f.casing.Uncased) && f.tokenizer == "" {
+		return usagef("--cased and --uncased need --tokenizer; name a vocab.txt")
 	}
 	if f.vocabSize < leastVocabulary || f.vocabSize > 1<<20 {
 		return usagef("--vocab-size %d: is out of range; choose %d to %d", f.vocabSize, leastVocabulary, 1<<20)
@@ -83,7 +97,7 @@ func (f *captionFlags) prepare(c *cobra.Command, r *runfolder.Run, size, channel
 	return training, heldOut, t, f.fitText(c, t, training)
 }
 
-// load loads the pictures: on a resume those of the training, otherwise those of the flags or, without, of the run's dvae.
+// load loads the pictures: on a resume those of the training, otherwise those of the flags or, without, of the run's codec.
 func (f *captionFlags) load(c *cobra.Command, r *runfolder.Run, size, channels int) (training, heldOut *data.Dataset, err error) {
 	if f.resume && !f.fresh {
 		path := f.data.path
@@ -159,7 +173,7 @@ func (f *captionFlags) openTokenizer(c *cobra.Command, r *runfolder.Run, trainin
 			return nil, usagef("--vocab-size %d: the tokenizer of --tokenizer has a size of its own; leave out one of them", f.vocabSize)
 		}
 		f.how.From = f.tokenizer
-		t, err := tokenizer.Open(f.tokenizer, tokenizer.Options{})
+		t, err := tokenizer.Open(f.tokenizer, f.casing)
 		if err != nil || !shared {
 			return t, err
 		}

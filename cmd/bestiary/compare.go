@@ -65,11 +65,14 @@ func (f *compareFlags) execute(c *cobra.Command, runs []string) error {
 	if err := checkN(f.n); err != nil {
 		return err
 	}
+	if err := f.check(f.device); err != nil {
+		return err
+	}
 	if err := checkPNG(f.out); err != nil {
 		return err
 	}
 	if f.json != "" && f.json != "-" {
-		if err := checkWritable("--json", f.json); err != nil {
+		if err := checkReplaces("--json", f.json, figuresStart, "figures"); err != nil {
 			return err
 		}
 	}

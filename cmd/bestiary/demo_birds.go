@@ -38,7 +38,7 @@ type birdsReport struct {
 	GenerateTime                time.Duration
 	VAE, DALLE                  *train.Result
 	Grid, Codes, Words          int
-	Figures                     *eval.VAEFigures
+	Figures                     *eval.CodecFigures
 	Losses                      *eval.DALLEFigures
 	Generated, Combinations     int
 	Ceiling                     drawn.Agreement // of reconstructed drawings
@@ -129,7 +129,7 @@ func (d *birdsDemo) trainDALLE(ctx context.Context, vae *dvae.VAE, description d
 	if err != nil {
 		return err
 	}
-	d.birds, err = sample.NewTextToImage(d.device, description, sample.TextToImageModels{VAE: vae, DALLE: model, Tokenizer: words})
+	d.birds, err = sample.NewTextToImage(d.device, description, sample.TextToImageModels{Codec: vae, DALLE: model, Tokenizer: words})
 	return err
 }
 
@@ -140,7 +140,7 @@ const (
 
 // show measures the models and writes the pictures.
 func (d *birdsDemo) show(ctx context.Context) (err error) {
-	if d.report.Figures, err = eval.MeasureVAE(ctx, d.birds, d.heldOut); err != nil {
+	if d.report.Figures, err = eval.MeasureCodec(ctx, d.birds, d.heldOut); err != nil {
 		return err
 	}
 	if d.report.Losses, err = eval.MeasureDALLE(ctx, d.birds, d.heldOut); err != nil {

@@ -27,7 +27,7 @@ func refuse(c *cobra.Command, names ...string) error {
 
 // sampleRows draws rows of a density and writes them as a table.
 func sampleRows(c *cobra.Command, run string, device *deviceFlags, o sample.Options, given map[string]string, out string) error {
-	if err := refuse(c, "class", "candidates", "temperature", "columns", "scale"); err != nil {
+	if err := refuse(c, "class", "candidates", "temperature", "guidance", "model", "columns", "scale"); err != nil {
 		return err
 	}
 	if !c.Flags().Changed("out") {

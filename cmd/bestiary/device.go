@@ -28,12 +28,22 @@ func addDeviceFlags(c *cobra.Command) *deviceFlags {
 }
 
 // open opens the device at the first call and returns it again at others: pipelines of a command share it.
+// check refuses wrong flags before the device is opened.
+func (f *deviceFlags) check() error {
+	if n := f.options.Threads; n < 0 || n > maxThreads {
+		return usagef("--threads %d: must be 1 to %d, or 0 for one for each processor", n, maxThreads)
+	}
+	return nil
+}
+
+const maxThreads = 4096 // as package tensor has it
+
 func (f *deviceFlags) open() (*tensor.Device, error) {
 	if f.opened != nil {
 		return f.opened, nil
 	}
-	if f.options.Threads < 0 {
-		return nil, usagef("--threads %d: must be positive, or 0 for one for each processor", f.options.Threads)
+	if err := f.check(); err != nil {
+		return nil, err
 	}
 	d, err := tensor.OpenDevice(f.name, f.options)
 	if err != nil {

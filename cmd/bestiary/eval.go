@@ -30,15 +30,20 @@ func newEval() *cobra.Command {
 		Short: "Measure the models of a run on held-out pictures or rows, as JSON",
 		Long: `Measure the models of a run on held-out pictures or rows and print the figures as JSON.
 
+A run of a KL autoencoder:
+  reconstruction  mean squared error and PSNR of decode(encode(picture)), for pixels in [-1, 1]
+
 A run of pets by flow:
   reconstruction  mean squared error and PSNR of decode(encode(picture)), for pixels in [-1, 1]
+                  which is what the density of the latents doesn't describe
   flow            negative log-likelihood in nats and in bits per dimension, overall and by class;
                   accuracy as a classifier, beside that of always choosing the most frequent class
   nearest         distances of samples to the nearest training picture, beside those of held-out
                   pictures: copies would lie much nearer (needs the training split of --data)
 
 A run of birds from words, with one caption for each picture:
-  dvae            mean squared error and PSNR of decode(codes(picture)), and use of the codebook
+  codec           of the dvae or vqgan: mean squared error and PSNR of decode(codes(picture)), and use of
+                  the codebook
   dalle           cross-entropy, and its parts in nats per text token and per code
   clip            retrieval: how often a caption finds its picture and a picture its caption, beside
                   chance
@@ -87,6 +92,9 @@ Any generator, with --classifier, --inception, --clip, --samples or --copies (of
 		if err := (eval.Options{Generated: f.generated, Seed: f.seed}).Validate(); err != nil {
 			return err
 		}
+		if err := f.check(f.device); err != nil {
+			return err
+		}
 		if f.copies != "" {
 			if err := checkPNGOf("--copies", f.copies); err != nil {
 				return err
@@ -126,9 +134,11 @@ func (f *evalFlags) execute(c *cobra.Command) error {
 	switch {
 	case generator == models.DALLE.Name || generator == "" && isTextToImage(f.run):
 		return f.textToImage(c)
+	case generator == "" && isLatents(f.run):
+		return f.latents(c)
 	case generator == "" && !r.HasWeights(models.Autoencoder.Name) && r.HasWeights(models.Classifier.Name):
 		return f.classifier(c)
-	case generator != "" && generator != models.Flow.Name:
+	case generator != "" && generator != models.Flow.Name && generator != models.TarFlow.Name:
 		return f.generator(c, generator)
 	}
 	return f.flow(c)
@@ -143,6 +153,7 @@ func (f *evalFlags) flow(c *cobra.Command) error {
 	if c.Flags().Changed("generated") {
 		return usagef("--generated: needs a run of birds from words; leave it out, or use --samples")
 	}
+	f.pictures.channels = pipeline.Channels()
 	heldOut, training, err := f.sets(c, pipeline.Size(), pipeline.Dataset(), pipeline.Dataset())
 	if err != nil {
 		return err
@@ -209,7 +220,7 @@ func (f *evalFlags) textToImage(c *cobra.Command) error {
 		}
 	}
 	captioned, shown := captionedData(f.run), pipeline.Dataset()
-	pictures.captions = !slices.Equal(there, []string{models.DVAE.Name})
+	pictures.captions = len(there) > 1 || !slices.Contains(models.Codecs(), there[0])
 	if pictures.captions && len(captioned) > 0 {
 		shown = captioned[0]
 	}

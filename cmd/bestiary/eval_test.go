@@ -17,7 +17,7 @@ func TestEvalAndReconstructBirds(t *testing.T) {
 	if err := json.Unmarshal([]byte(succeeds(t, "eval", "--run", run, "--generated", "3")), &figures); err != nil {
 		t.Fatal(err)
 	}
-	if figures.Pictures != 4 || figures.VAE == nil || figures.DALLE == nil || figures.CLIP == nil || figures.Generated == nil || figures.Generated.Pictures != 3 {
+	if figures.Pictures != 4 || figures.Codec == nil || figures.DALLE == nil || figures.CLIP == nil || figures.Generated == nil || figures.Generated.Pictures != 3 {
 		t.Errorf("eval: %+v", figures)
 	}
 	if text := succeeds(t, "eval", "--run", run, "--generated", "0", "--data", "birds:5:20"); strings.Contains(text, "generated") {
@@ -41,7 +41,7 @@ func TestEvalAndReconstructBirds(t *testing.T) {
 	if err := json.Unmarshal([]byte(succeeds(t, "eval", "--run", run, "--data", folder, "--split", "all")), &figures); err != nil {
 		t.Fatal(err)
 	}
-	if figures.Pictures != 20 || figures.VAE == nil || figures.DALLE != nil || figures.CLIP != nil {
+	if figures.Pictures != 20 || figures.Codec == nil || figures.DALLE != nil || figures.CLIP != nil {
 		t.Errorf("eval of a discrete VAE: %+v", figures)
 	}
 }

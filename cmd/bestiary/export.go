@@ -22,24 +22,32 @@ var exportFormats = []struct {
 }{
 	{"pytorch", ".pt", interchange.WriteTorch},
 	{"safetensors", ".safetensors", interchange.WriteSafetensors},
+	{"lightning", ".ckpt", interchange.WriteTorch}, // a VQGAN
+	{"dall_e", ".pkl", interchange.WriteOpenAI},
 	{"dalle-pytorch", "", interchange.WriteTorch}, // the earlier name of pytorch
 }
 
 func newExport() *cobra.Command {
 	var run, model, format, out string
+	var force bool
 	c := &cobra.Command{
 		Use:   "export",
 		Short: "Write a run's models as a checkpoint for PyTorch",
 		Long: `Write a model of a run for other programs, as one file:
 
-  dalle, dvae, clip  for DALLE-pytorch 1.6.6; the file of a dalle includes its dvae. The checkpoint is as its
-                     train_dalle.py and train_vae.py write it, without the state of the optimizer; the scripts
-                     continue from it (--dalle_path, --vae_path)
+  dalle, dvae, clip  for DALLE-pytorch 1.6.6; the file of a dalle includes its dvae, vqgan or openai. The checkpoint
+                     is as its train_dalle.py and train_vae.py write it, without the state of the optimizer; the
+                     scripts continue from it (--dalle_path, --vae_path)
+  vqgan              for taming-transformers: a checkpoint and its configuration file, x.ckpt and x.yaml. A dalle
+                     on its codes gets both beside it, x.vqgan.ckpt and x.vqgan.yaml, for --vqgan_model_path and
+                     --vqgan_config_path
+  openai             for the package dall_e, with the ending .pkl: x.encoder.pkl and x.decoder.pkl. With .pt, the
+                     state_dict of DALLE-pytorch's OpenAIDiscreteVAE
   flow, autoencoder  for the flow notebook: the state_dict of its LinearRNVP or ImprovedAutoEncoder, which load
                      it with strict=True. Beside x.pt, the flow's x.emb.pt has emb_mean and emb_std, with which
                      embeddings were standardized, and the names of the classes
 
-The formats are pytorch (torch.save) and safetensors, with the same names and shapes; the latter has the settings
+The formats are pytorch (torch.save; also lightning for .ckpt and dall_e for .pkl) and safetensors, with the same names and shapes; the latter has the settings
 as JSON in the metadata. "bestiary import" reads both. A model with a setting that the other program doesn't have
 is an error.`,
 		Example: `  bestiary export --run runs/birds --out birds.pt
@@ -50,9 +58,10 @@ is an error.`,
 		Args: noArguments,
 	}
 	addRunFlag(c, &run)
-	c.Flags().StringVar(&model, "model", "", "dalle (with its dvae), dvae, clip, flow or autoencoder (default: the first of them that the run has)")
-	c.Flags().StringVar(&format, "format", "", "pytorch or safetensors (default: as --out ends, .pt or .safetensors)")
+	c.Flags().StringVar(&model, "model", "", "dalle (with the model of its codes), dvae, vqgan, openai, clip, flow or autoencoder (default: the first of them that the run has)")
+	c.Flags().StringVar(&format, "format", "", "pytorch, safetensors, lightning or dall_e (default: as --out ends, .pt, .safetensors, .ckpt or .pkl)")
 	c.Flags().StringVar(&out, "out", "", "file to write (required)")
+	c.Flags().BoolVar(&force, "force", false, "replace files that exist")
 	c.RunE = func(c *cobra.Command, _ []string) error {
 		if run == "" {
 			return usagef("--run is missing: name the run folder, for example --run runs/birds")
@@ -67,10 +76,8 @@ is an error.`,
 		if model != "" && !slices.Contains(exportModels, model) {
 			return usagef("--model %s: choose one of %s", model, strings.Join(exportModels, ", "))
 		}
-		for _, path := range []string{out, interchange.EmbeddingPath(out)} {
-			if err := checkWritable("--out", path); err != nil {
-				return err
-			}
+		if err := checkNew("--out", out, force); err != nil {
+			return err
 		}
 		d, err := tensor.OpenDevice("cpu", tensor.DeviceOptions{})
 		if err != nil {
@@ -88,6 +95,9 @@ is an error.`,
 		written := []string{out}
 		if exported.Flow != nil {
 			beside := interchange.EmbeddingPath(out)
+			if err := checkNew("--out", beside, force); err != nil {
+				return err
+			}
 			if err := write(beside, interchange.Models{Embedding: exported.Embedding}); err != nil {
 				return err
 			}
@@ -95,6 +105,19 @@ is an error.`,
 		}
 		if err := write(out, exported); err != nil {
 			return err
+		}
+		switch {
+		case exported.VQGAN != nil:
+			if err := interchange.WriteVQGAN(out, exported); err != nil {
+				return err
+			}
+			checkpoint, config := interchange.VQGANPaths(out, exported.DALLE != nil)
+			if written = append(written, config); checkpoint != out {
+				written = append(written, checkpoint)
+			}
+		case exported.OpenAI != nil && (format == "dall_e" || format == "" && filepath.Ext(out) == ".pkl"):
+			encoder, decoder := interchange.OpenAIPaths(out)
+			written = []string{encoder, decoder}
 		}
 		switch {
 		case exported.Flow != nil:
@@ -115,17 +138,26 @@ is an error.`,
 func exportFormat(name, out string) (write func(string, interchange.Models) error, err error) {
 	for _, f := range exportFormats {
 		if f.name == name || name == "" && f.ending != "" && filepath.Ext(out) == f.ending {
-			return f.write, nil
+			write = f.write
+			break
 		}
 	}
-	if name != "" {
-		return nil, usagef("--format %s: choose pytorch or safetensors", name)
+	if write != nil {
+		for _, f := range exportFormats {
+			if f.ending != "" && filepath.Ext(out) == f.ending && (f.name == "safetensors") != (name == "safetensors") && name != "" {
+				return nil, usagef("--format %s: is not what --out %s ends in; let it end as the format does, or leave out --format", name, out)
+			}
+		}
+		return write, nil
 	}
-	return nil, usagef("--out %s: has no ending of a known format; let it end in .pt or .safetensors, or give --format", out)
+	if name != "" {
+		return nil, usagef("--format %s: choose pytorch, safetensors, lightning or dall_e", name)
+	}
+	return nil, usagef("--out %s: has no ending of a known format; let it end in .pt, .safetensors, .ckpt or .pkl, or give --format", out)
 }
 
 // exportModels are the models that export writes, the preferred one first.
-var exportModels = []string{models.DALLE.Name, models.DVAE.Name, models.CLIP.Name, models.Flow.Name, models.Autoencoder.Name}
+var exportModels = []string{models.DALLE.Name, models.DVAE.Name, models.VQGAN.Name, models.OpenAI.Name, models.CLIP.Name, models.Flow.Name, models.Autoencoder.Name}
 
 // tellFlow says how the notebook uses the files of a flow: its weights and its statistics.
 func tellFlow(w io.Writer, m interchange.Models, files []string) {
@@ -168,7 +200,21 @@ func loadModels(r *runfolder.Run, d *tensor.Device, model string) (m interchange
 		m.Embedding = interchange.EmbeddingOf(m.Flow, description.Classes)
 		return m, nil
 	}
-	if m.VAE, err = models.DVAE.Open(r.Dir(), d); err != nil || model == models.DVAE.Name {
+	codec := model
+	if model == models.DALLE.Name {
+		if codec, err = models.CodecIn(r.Dir()); err != nil {
+			return m, err
+		}
+	}
+	switch codec {
+	case models.DVAE.Name:
+		m.VAE, err = models.DVAE.Open(r.Dir(), d)
+	case models.VQGAN.Name:
+		m.VQGAN, err = models.VQGAN.Open(r.Dir(), d)
+	case models.OpenAI.Name:
+		m.OpenAI, err = models.OpenAI.Open(r.Dir(), d)
+	}
+	if err != nil || model != models.DALLE.Name {
 		return m, err
 	}
 	m.DALLE, err = models.DALLE.Open(r.Dir(), d)

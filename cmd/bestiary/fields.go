@@ -2,6 +2,8 @@ package main
 
 import (
 	"errors"
+	"fmt"
+	"reflect"
 	"regexp"
 	"strings"
 
@@ -15,23 +17,26 @@ import (
 // otherFlags are the flags of fields whose names are not those of the field in kebab case. A command has at most one of
 // the flags of a field.
 var otherFlags = map[string][]string{
-	"Candidates":      {"rank"},
-	"Annealing.Steps": {"anneal-steps"},
-	"Floor":           {"temperature-floor"},
-	"ImageCodes":      {"codes"},
-	"Images":          {"image-columns"},
-	"Kinds":           {"kind"},
-	"LearningRate":    {"lr"},
-	"N":               {"n"},
-	"Path":            {"data"},
-	"ReinMax":         {"reinmax"},
-	"Share":           {"hold-out"},
-	"Size":            {"image-size"},
-	"Start":           {"temperature"},
-	"TextTokens":      {"vocab-size"},
-	"Texts":           {"text-columns"},
-	"Truncate":        {"truncate-captions"},
-	"Versus":          {"vs"},
+	"Candidates":        {"rank"},
+	"Augment":           {"discriminator-augment"},
+	"Annealing.Steps":   {"anneal-steps"},
+	"DiscriminatorRate": {"discriminator-lr"},
+	"Floor":             {"temperature-floor"},
+	"EMADecay":          {"ema-decay"},
+	"ImageCodes":        {"codes"},
+	"Images":            {"image-columns"},
+	"Kinds":             {"kind"},
+	"LearningRate":      {"lr"},
+	"N":                 {"n"},
+	"Path":              {"data"},
+	"ReinMax":           {"reinmax"},
+	"Share":             {"hold-out"},
+	"Size":              {"image-size"},
+	"Start":             {"temperature"},
+	"TextTokens":        {"vocab-size"},
+	"Texts":             {"text-columns"},
+	"Truncate":          {"truncate-captions"},
+	"Versus":            {"vs"},
 }
 
 // explain returns the text of an error in the words of the command line. The fields of a [fault.FieldError] become flags
@@ -49,6 +54,9 @@ func explain(c *cobra.Command, err error) string {
 	if errors.As(err, &wrong) {
 		said := *wrong
 		said.Field, said.Want = fieldFlag(c, wrong.Field), withFlags(c, wrong.Want)
+		if v := reflect.ValueOf(said.Value); v.Kind() == reflect.Slice { // as it is typed: 3,16,32
+			said.Value = strings.Join(strings.Fields(strings.Trim(fmt.Sprint(said.Value), "[]")), ",")
+		}
 		say(wrong, said.Error())
 	}
 	if c.Flags().Lookup("resume") == nil {

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"image"
 	"io"
 	"math"
 	"slices"
@@ -11,6 +12,8 @@ import (
 
 	"github.com/bestiary-ml/bestiary/data"
 	"github.com/bestiary-ml/bestiary/internal/atomicfile"
+	"github.com/bestiary-ml/bestiary/maskgit"
+	"github.com/bestiary-ml/bestiary/models"
 	"github.com/bestiary-ml/bestiary/nn/sampling"
 	"github.com/bestiary-ml/bestiary/sample"
 	"github.com/bestiary-ml/bestiary/sample/layout"
@@ -19,30 +22,41 @@ import (
 
 func newGenerate() *cobra.Command {
 	g := &generateFlags{sampling: sampling.Default()}
-	g.options.Sampling = &g.sampling
 	c := &cobra.Command{
 		Use:   "generate [PROMPT ...]",
-		Short: "Draw pictures for prompts with a trained DALL-E",
-		Long: `Draw pictures for prompts: the DALL-E continues each prompt with the codes of a picture, row by
-row, and the discrete VAE decodes the codes. Every prompt gets a section of the grid. A picture
+		Short: "Draw pictures for prompts with a trained text-to-image model",
+		Long: `Draw pictures for prompts with the generator of the run, which --model chooses if there are several:
+
+  dalle      continues each prompt with the codes of a picture, row by row
+  maskgit    samples all codes at once, and again in --steps passes those that it is least sure of
+  rectified  solves the differential equation of a rectified flow from noise to a latent
+
+The run's autoencoder decodes the codes or latents. Every prompt gets a section of the grid. A picture
 depends on the seed, its prompt and its number only, so more prompts or a larger -n leave the
 other pictures as they are.
 
-How codes are sampled:
-  --temperature  divides the logits: below 1 pictures are more typical, above 1 more varied;
+How pictures are sampled:
+  --temperature  divides the logits of codes: below 1 pictures are more typical, above 1 more varied;
                  0 is greedy, it always takes the most probable code
   --top-k        samples among the k most probable codes only
   --top-p        nucleus sampling: samples among the most probable codes that make up this share
                  of the probability
   --guidance     classifier-free guidance scale: above 1 pictures follow the prompt more closely;
                  the model must have been trained with --null-prob
+  --steps        passes of maskgit, or steps of rectified's --solver: more take longer and are better
+  --choice       maskgit: above 0 also keeps codes that it is less sure of, for more variety
 
-With --rank, CLIP reranks: the model draws more pictures than are shown, and those with the
-highest score are kept. With --prime, all pictures begin with the upper part of a given one.
-With --complete-text, the model first completes each prompt to a caption.`,
+A rectified flow has no codes, so it can't use --temperature, --top-k, --top-p and --choice.
+
+With --prime, all pictures begin with the upper part of a given one; with --repaint, they keep all of it
+but a rectangle, which is drawn anew (maskgit and rectified). With --rank, CLIP reranks: the model draws
+more pictures than are shown, and those with the highest score are kept. With --complete-text, a dalle
+first completes each prompt to a caption.`,
 		Example: `  bestiary generate --run runs/birds -n 8 --out grid.png "a small yellow bird with black wings"
   bestiary generate --run runs/birds --prompts prompts.txt --temperature 0.9 --top-k 256 --rank 32
   bestiary generate --run runs/birds --prime photo.png --prime-rows 7 "a bird with a red belly"
+  bestiary generate --run runs/birds --model rectified --solver heun --steps 10 --guidance 3 "a yellow bird"
+  bestiary generate --run runs/birds --prime photo.png --repaint 16,0,32,32 "a bird with a red crown"
   bestiary generate --run runs/birds --complete-text "this bird has"`,
 	}
 	addRunFlag(c, &g.run)
@@ -50,14 +64,21 @@ With --complete-text, the model first completes each prompt to a caption.`,
 	o, s := &g.options, &g.sampling
 	c.Flags().IntVarP(&o.N, "n", "n", 8, "pictures for a prompt")
 	c.Flags().StringVar(&g.prompts, "prompts", "", "file with more prompts, one on each line; - is the standard input")
+	c.Flags().StringVar(&o.Model, "model", "", "which generator draws: dalle, maskgit or rectified (default: the only one of the run)")
 	c.Flags().Float64Var(&s.Temperature, "temperature", s.Temperature, "divides the logits of the codes (0: greedy)")
 	c.Flags().IntVar(&s.TopK, "top-k", s.TopK, "sample among the k most probable codes (0: all)")
 	c.Flags().Float64Var(&s.TopP, "top-p", s.TopP, "nucleus sampling: sample among the most probable codes with this share of the probability (0: all)")
-	c.Flags().Float64Var(&s.Guidance, "guidance", s.Guidance, "classifier-free guidance scale (1: off)")
+	c.Flags().Float64Var(&s.Guidance, "guidance", s.Guidance, "classifier-free guidance scale (1: off; default: 1 of dalle, 2 of maskgit, 3 of rectified)")
+	c.Flags().Lookup("guidance").DefValue = "0" // not shown
+	c.Flags().IntVar(&o.Steps, "steps", 0, "passes of maskgit, or steps of rectified's solver (0: 12)")
+	c.Flags().Float64Var(&g.choice, "choice", maskgit.DefaultOptions().Choice, "maskgit: temperature of the noise on the confidence of codes")
+	c.Flags().StringVar(&o.Solver, "solver", "", "rectified: euler, heun or adaptive (default heun)")
+	c.Flags().Float64Var(&o.Tolerance, "tolerance", 0, "rectified with --solver adaptive: largest error of a step (0: 0.01)")
 	c.Flags().Uint64Var(&o.Seed, "seed", 0, "the same seed gives the same pictures")
 	c.Flags().BoolVar(&o.Truncate, "truncate", false, "cut prompts that are too long for the model")
 	c.Flags().StringVar(&g.prime, "prime", "", "picture whose upper part begins all pictures")
-	c.Flags().IntVar(&o.PrimeRows, "prime-rows", 0, "rows of codes to take from --prime (0: 7 of every 16)")
+	c.Flags().IntVar(&o.PrimeRows, "prime-rows", 0, "rows of codes or latents to take from --prime (0: 7 of every 16)")
+	c.Flags().IntSliceVar(&g.repaint, "repaint", nil, "rectangle of --prime that is drawn anew while the rest is kept: X,Y,WIDTH,HEIGHT in pixels")
 	c.Flags().StringVar(&g.primeResize, "prime-resize", "", "how --prime is resized to the model's size: squash or crop (default: it must have that size)")
 	c.Flags().IntVar(&o.Candidates, "rank", 0, "draw this many for each prompt and keep the n with the highest CLIP score (0: n)")
 	c.Flags().BoolVar(&g.complete, "complete-text", false, "complete each prompt to a caption first")
@@ -73,6 +94,8 @@ With --complete-text, the model first completes each prompt to a caption.`,
 type generateFlags struct {
 	run, prompts, prime, primeResize, out, codes string
 	complete                                     bool
+	choice                                       float64
+	repaint                                      []int
 	device                                       *deviceFlags
 	options                                      sample.GenerateOptions
 	sampling                                     sampling.Options
@@ -80,8 +103,22 @@ type generateFlags struct {
 }
 
 // check refuses wrong flags before the models are loaded.
-func (g *generateFlags) check(arguments []string) error {
+func (g *generateFlags) check(c *cobra.Command, arguments []string) error {
 	o := &g.options
+	switch n := len(g.repaint); {
+	case n == 0:
+	case n != 4 || g.repaint[2] < 1 || g.repaint[3] < 1:
+		return usagef("--repaint: must be X,Y,WIDTH,HEIGHT in pixels, such as 16,0,32,32")
+	case g.prime == "":
+		return usagef("--repaint needs --prime; name the picture of which it is a part")
+	case o.PrimeRows != 0:
+		return usagef("--repaint and --prime-rows exclude each other; leave out one of them")
+	default:
+		o.Repaint = image.Rect(g.repaint[0], g.repaint[1], g.repaint[0]+g.repaint[2], g.repaint[1]+g.repaint[3])
+	}
+	if c.Flags().Changed("choice") {
+		o.Choice = &g.choice
+	}
 	switch {
 	case len(arguments) == 0 && g.prompts == "":
 		return usagef("there is no prompt; say what to draw, for example \"a small yellow bird with black wings\", or name a file with --prompts")
@@ -103,7 +140,8 @@ func (g *generateFlags) check(arguments []string) error {
 		return err
 	}
 	limits := *o
-	limits.Prompts, limits.PrimeRows = []string{"any"}, 0 // they are read later
+	limits.Prompts, limits.PrimeRows, limits.Repaint = []string{"any"}, 0, image.Rectangle{} // they are read later
+	limits.Sampling = &g.sampling
 	if err := limits.Validate(); err != nil {
 		return err
 	}
@@ -111,15 +149,18 @@ func (g *generateFlags) check(arguments []string) error {
 		return err
 	}
 	if g.codes != "" {
-		if err := checkWritable("--codes", g.codes); err != nil {
+		if err := checkReplaces("--codes", g.codes, codesStart, "codes"); err != nil {
 			return err
 		}
+		if g.codes == g.out || sameFile(g.codes, g.out) {
+			return usagef("--codes %s: is also --out; choose another name", g.codes)
+		}
 	}
-	return checkPNG(g.out)
+	return checkPNG(g.out, g.prime)
 }
 
 func (g *generateFlags) execute(c *cobra.Command, arguments []string) error {
-	if err := g.check(arguments); err != nil {
+	if err := g.check(c, arguments); err != nil {
 		return err
 	}
 	prompts, err := readPrompts(c, arguments, g.prompts)
@@ -128,6 +169,9 @@ func (g *generateFlags) execute(c *cobra.Command, arguments []string) error {
 	}
 	pipeline, err := openTextToImage(c, g.run, g.device)
 	if err != nil {
+		return err
+	}
+	if err := g.choose(c, pipeline); err != nil {
 		return err
 	}
 	o := g.options
@@ -142,7 +186,7 @@ func (g *generateFlags) execute(c *cobra.Command, arguments []string) error {
 			return err
 		}
 	}
-	if g.sampling.Guidance != 1 && !pipeline.Guidable() {
+	if g.sampling.Guidance != 1 && !pipeline.Guidable(o.Model) {
 		fmt.Fprintf(c.ErrOrStderr(), "the model was trained with captions only (--null-prob 0), so --guidance %v may not help\n", g.sampling.Guidance)
 	}
 	if g.sampling.Temperature == 0 && max(o.N, o.Candidates) > 1 {
@@ -154,7 +198,7 @@ func (g *generateFlags) execute(c *cobra.Command, arguments []string) error {
 		}
 		o.Truncate = true // encoding a completed caption again may give more tokens than were generated
 	}
-	bar := newBar(c.ErrOrStderr(), "drawing rows")
+	bar := newBar(c.ErrOrStderr(), "drawing")
 	o.Rows = func(r sample.Rows) { bar.update(r.Done, r.Total) }
 	pictures, err := pipeline.Generate(c.Context(), o)
 	bar.finish()
@@ -171,6 +215,32 @@ func (g *generateFlags) execute(c *cobra.Command, arguments []string) error {
 		figures += g.codes + "\n"
 	}
 	return writeGrid(c, g.out, figures, g.layout, sections...)
+}
+
+// choose checks that the run has the generator, and completes the options of sampling with its defaults.
+func (g *generateFlags) choose(c *cobra.Command, pipeline *sample.TextToImage) error {
+	o := &g.options
+	if err := pipeline.RequireGenerator(o.Model); err != nil {
+		return err
+	}
+	if o.Model == "" {
+		o.Model = pipeline.Generators()[0]
+	}
+	own, err := pipeline.DefaultSampling(o.Model)
+	if err != nil {
+		return err
+	}
+	if !c.Flags().Changed("guidance") {
+		g.sampling.Guidance = own.Guidance
+	}
+	o.Sampling = &g.sampling
+	switch {
+	case g.complete && o.Model != models.DALLE.Name:
+		return usagef("--complete-text: takes a dalle, and a %s doesn't generate text; leave it out", o.Model)
+	case g.codes != "" && o.Model == models.Rectified.Name:
+		return usagef("--codes: a %s generates no codes; leave it out", o.Model)
+	}
+	return nil
 }
 
 // completeText replaces prompts by the captions that the model completes them to.

@@ -4,12 +4,9 @@ import (
 	"errors"
 	"fmt"
 	"image"
-	"os"
-	"path/filepath"
 	"strings"
 
 	"github.com/bestiary-ml/bestiary/fault"
-	"github.com/bestiary-ml/bestiary/internal/atomicfile"
 	"github.com/bestiary-ml/bestiary/sample/layout"
 	"github.com/spf13/cobra"
 )
@@ -18,25 +15,6 @@ import (
 func addGridFlags(c *cobra.Command, o *layout.Options) {
 	c.Flags().IntVar(&o.Columns, "columns", 0, "pictures in a row of the grid (0: chosen automatically)")
 	c.Flags().IntVar(&o.Scale, "scale", 0, "enlarge each pixel to a square of this many pixels a side (0: chosen automatically)")
-}
-
-// checkPNG refuses a file name with another ending before any work is done.
-func checkPNG(out string) error { return checkPNGOf("--out", out) }
-
-// checkPNGOf is checkPNG for the value of any flag.
-func checkPNGOf(flag, out string) error {
-	if ext := strings.ToLower(filepath.Ext(out)); ext != ".png" {
-		return usagef("%s %s: pictures are written as PNG; use a name that ends in .png", flag, out)
-	}
-	return checkWritable(flag, out)
-}
-
-// checkWritable refuses a file that can't be written before any work is done.
-func checkWritable(flag, file string) error {
-	if info, err := os.Stat(filepath.Dir(file)); err != nil || !info.IsDir() {
-		return fmt.Errorf("%s %s: there is no folder %s; make it first", flag, file, filepath.Dir(file))
-	}
-	return atomicfile.Check(file)
 }
 
 // checkGrid refuses a grid of square pictures that is too large before the pictures are made.

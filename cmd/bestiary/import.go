@@ -17,8 +17,11 @@ func newImport() *cobra.Command {
 		Long: `Make a run folder from checkpoints of other programs, which the other commands then use:
 
   DALLE-pytorch      what its train_vae.py and train_dalle.py write (.pt), versions 0.x to 1.6.6. The file of a
-                     DALL-E includes its discrete VAE; the file of a CLIP may be given as well. A bare state_dict
-                     needs the arguments of the constructor: --config hparams.json
+                     DALL-E includes its VAE: its own, OpenAI's or a VQGAN; the file of a CLIP may be given as
+                     well. A bare state_dict needs the arguments of the constructor: --config hparams.json
+  taming             the .ckpt of a VQModel or GumbelVQ of taming-transformers, with or without --config of its
+                     .yaml. The discriminator and the features of its loss are left out
+  OpenAI's dall_e    encoder.pkl and decoder.pkl, of which both are named
   the flow notebook  the state_dicts of its ImprovedAutoEncoder and LinearRNVP. A flow needs the names of its
                      classes, and the file of emb_mean and emb_std if it was trained on standardized embeddings;
                      x.emb.pt is found beside x.pt
@@ -30,13 +33,16 @@ Prompts also need the tokenizer that the model was trained with, as --tokenizer,
 
   bpe_simple_vocab_16e6.txt  DALLE-pytorch's own tokenizer, from its folder dalle_pytorch/data
   tokenizer.json             the file of --bpe_path with --hug
-  vocab.txt                  of bert-base-chinese, for --chinese
+  vocab.txt                  of bert-base-chinese, for --chinese; --cased or --uncased if its text keeps
+                             its case, or is lower-cased
 
 A checkpoint is a Python pickle, which may run any code when Python opens it. Bestiary runs none of it:
-a file with more than tensors and plain values is an error. So is a model with a setting that Bestiary
-doesn't have; the error names the setting.`,
+a file with more than tensors, plain values and names of known modules is an error. So is a model with a
+setting that Bestiary doesn't have; the error names the setting.`,
 		Example: `  bestiary import dalle.pt --tokenizer bpe_simple_vocab_16e6.txt --out runs/x
   bestiary import vae.pt --out runs/vae
+  bestiary import encoder.pkl decoder.pkl --image-size 64 --out runs/openai
+  bestiary import vqgan.ckpt --config vqgan.yaml --out runs/vqgan
   bestiary import weights.pt --config hparams.json --out runs/x
   bestiary import autoencoder.pt flow.pt --classes cat,dog --out runs/pets
   bestiary import --tokenizer tokenizer.json --out runs/x
@@ -44,8 +50,10 @@ doesn't have; the error names the setting.`,
 	}
 	c.Flags().StringVar(&run, "out", "", "run folder to make, or to add to (required)")
 	c.Flags().StringVar(&tokenizerPath, "tokenizer", "", "the file of the tokenizer that the model was trained with")
-	c.Flags().StringVar(&o.config, "config", "", "JSON file of the hparams of a file that has none: the constructor's arguments, or {\"hparams\": …, \"vae_params\": …}")
+	addCasingFlags(c, &o.casing)
+	c.Flags().StringVar(&o.config, "config", "", "JSON file of the hparams of a file that has none: the constructor's arguments, or {\"hparams\": …, \"vae_params\": …}; or the .yaml of a VQGAN")
 	c.Flags().StringSliceVar(&o.classes, "classes", nil, "names of the classes of a flow, in the order of its condition, or of the pictures of an autoencoder")
+	c.Flags().IntVar(&o.imageSize, "image-size", 0, "side of the pictures of a VQGAN or OpenAI's VAE, whose weights serve any size (default: that of the file, or 256)")
 	c.Flags().BoolVar(&o.rawEmbeddings, "raw-embeddings", false, "the flow was trained on embeddings as the autoencoder makes them, without emb_mean and emb_std")
 	c.RunE = func(c *cobra.Command, files []string) error {
 		if run == "" {
@@ -53,6 +61,9 @@ doesn't have; the error names the setting.`,
 		}
 		if len(files) == 0 && tokenizerPath == "" {
 			return usagef("there is no file to import; name a checkpoint, for example dalle.pt")
+		}
+		if (o.casing.Cased || o.casing.Uncased) && tokenizerPath == "" {
+			return usagef("--cased and --uncased need --tokenizer; name a vocab.txt")
 		}
 		d, err := tensor.OpenDevice("cpu", tensor.DeviceOptions{})
 		if err != nil {

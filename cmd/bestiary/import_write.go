@@ -70,7 +70,7 @@ func (i *importer) missing() (all []string) {
 	if i.run.First(models.CaptionReaders()) != "" && !i.run.HasTokenizer() {
 		all = append(all, fmt.Sprintf("the run needs a tokenizer to read prompts: bestiary import --tokenizer FILE --out %s", i.dir))
 	}
-	if models.DVAE.In(i.dir) && !models.DALLE.In(i.dir) {
+	if i.run.First(models.Codecs()) != "" && !models.DALLE.In(i.dir) {
 		all = append(all, fmt.Sprintf("the run needs a dalle to generate pictures: bestiary train dalle --run %s --data DIR", i.dir))
 	}
 	switch {

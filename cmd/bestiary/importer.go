@@ -2,6 +2,7 @@ package main
 
 import (
 	"fmt"
+	"slices"
 
 	"github.com/bestiary-ml/bestiary/data"
 	"github.com/bestiary-ml/bestiary/internal/interchange"
@@ -31,7 +32,9 @@ type importer struct {
 type importOptions struct {
 	config        string   // path of a JSON file with hparams
 	classes       []string // of a flow
-	rawEmbeddings bool     // the flow's rows are not standardized
+	casing        tokenizer.Options
+	rawEmbeddings bool // the flow's rows are not standardized
+	imageSize     int  // side of the pictures of a codec; 0: as the file says
 }
 
 // importedModel is a model of a file, or one that the run has already, whose module is nil.
@@ -72,6 +75,18 @@ func (i *importer) readFiles(files []string) error {
 			return err
 		}
 		i.checkpoints = append(i.checkpoints, c)
+	}
+	joined, err := interchange.Join(i.checkpoints)
+	if err != nil {
+		return err
+	}
+	i.checkpoints = joined
+	if i.options.imageSize != 0 {
+		for _, c := range i.checkpoints {
+			if err := c.Resize(i.options.imageSize); err != nil {
+				return err
+			}
+		}
 	}
 	for _, c := range i.checkpoints {
 		if c.Flow == nil {
@@ -150,9 +165,19 @@ func (i *importer) readRun() error {
 	return i.agree()
 }
 
-// agree checks that the models read pictures of the same shape, and embeddings of the same dimension.
+// agree checks that the models read pictures of the same shape, and embeddings of the same dimension, and that at most one
+// makes codes.
 func (i *importer) agree() error {
-	var first, embeds importedModel
+	var first, embeds, codec importedModel
+	for _, m := range i.models {
+		switch {
+		case !slices.Contains(models.Codecs(), m.name):
+		case codec.name != "":
+			return fmt.Errorf("%s: has a %s, and %s has a %s; import them into two folders, as a run has codes of one model", m.file, m.name, codec.file, codec.name)
+		default:
+			codec = m
+		}
+	}
 	for _, m := range i.models {
 		switch {
 		case m.dim == 0:
@@ -212,7 +237,9 @@ func (i *importer) readTokenizer(path string) error {
 		return fmt.Errorf("%s: there is no dalle and no clip that reads its ids; import it with their checkpoint", path)
 	}
 	for _, fileIDs := range []bool{true, false} {
-		t, err := tokenizer.Open(path, tokenizer.Options{FileIDs: fileIDs})
+		o := i.options.casing
+		o.FileIDs = fileIDs
+		t, err := tokenizer.Open(path, o)
 		if err != nil {
 			return err
 		}

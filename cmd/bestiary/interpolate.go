@@ -19,8 +19,8 @@ func newInterpolate() *cobra.Command {
 	c := &cobra.Command{
 		Use:   "interpolate",
 		Short: "Interpolate between two animals in the flow's latent space",
-		Long: `Interpolate between two animals: both are encoded and mapped to the flow's latent space. Points of
-the spherical interpolation between the two latents are decoded, while the class changes linearly
+		Long: `Interpolate between two animals: both are encoded and mapped to the base space of the flow. Points of
+the spherical interpolation between the two are mapped back and decoded, while the class changes linearly
 from the first to the second. An --out that ends in .gif becomes an animation, one that ends in
 .png a grid. Without --from or --to, that end is a sample of its class at temperature 0.7.`,
 		Example: `  bestiary interpolate --run runs/pets --from cat.jpg --to dog.jpg --from-class cat --to-class dog --out walk.gif
@@ -28,6 +28,7 @@ from the first to the second. An --out that ends in .gif becomes an animation, o
 		Args: noArguments,
 	}
 	addRunFlag(c, &run)
+	addModelFlag(c)
 	device := addDeviceFlags(c)
 	c.Flags().StringVar(&from, "from", "", "first picture (default: a sample)")
 	c.Flags().StringVar(&to, "to", "", "last picture (default: a sample)")
@@ -39,7 +40,7 @@ from the first to the second. An --out that ends in .gif becomes an animation, o
 	c.RunE = func(c *cobra.Command, _ []string) error {
 		ending := strings.ToLower(filepath.Ext(out))
 		if ending != ".png" && ending != ".gif" {
-			return usagef("--out %s: must end in .png or .gif", out)
+			return usagef("--out %q: must end in .png or .gif", out)
 		}
 		if frames == 0 {
 			frames = map[string]int{".png": 10, ".gif": 40}[ending]
@@ -47,7 +48,7 @@ from the first to the second. An --out that ends in .gif becomes an animation, o
 		if frames < 2 || frames > 1000 {
 			return usagef("--frames %d: must be from 2 to 1000", frames)
 		}
-		if err := checkWritable("--out", out); err != nil {
+		if err := checkPicture("--out", out, from, to); err != nil {
 			return err
 		}
 		pipeline, err := openFlow(c, run, device)
@@ -95,7 +96,7 @@ from the first to the second. An --out that ends in .gif becomes an animation, o
 	return c
 }
 
-// end returns the pixels [S, S, 3] of one end: a picture from a file, or a sample.
+// end returns the pixels [S, S, C] of one end: a picture from a file, or a sample.
 func end(c *cobra.Command, pipeline *sample.Flow, file, class string, seed uint64) ([]uint8, error) {
 	if file != "" {
 		return readPicture(file, pipeline.Size(), pipeline.Channels(), pipeline.Dataset().Resize)
@@ -105,6 +106,9 @@ func end(c *cobra.Command, pipeline *sample.Flow, file, class string, seed uint6
 	pictures, err := pipeline.Sample(c.Context(), sample.Options{Class: class, Seed: seed, Sampling: &typical})
 	if err != nil {
 		return nil, err
+	}
+	if pipeline.Channels() == 4 {
+		return pictures[0].Image.Pix, nil // [S, S, 4]
 	}
 	return sample.ToRGB(pictures[0].Image), nil
 }

@@ -90,9 +90,7 @@ to stderr. The exit code is 0 for success, 1 for a failure and 2 for wrong usage
 		Version:       version(),
 	}
 	root.SetVersionTemplate(versionLine())
-	root.SetFlagErrorFunc(func(c *cobra.Command, err error) error {
-		return usagef("%w; see %s --help", err, c.CommandPath())
-	})
+	root.SetFlagErrorFunc(flagError)
 	root.AddCommand(
 		newDemo(), newTrain(), newSample(), newGenerate(), newReconstruct(), newInterpolate(), newDensity(), newEval(), newCompare(),
 		newImport(), newExport(), newVerify(),

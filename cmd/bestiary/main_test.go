@@ -74,7 +74,7 @@ func TestFromPicturesToSamples(t *testing.T) {
 	}
 	others = filepath.Join(others, "all")
 	fails(t, 1, []string{`"ant"`, "cat, dog"}, "eval", "--run", run, "--data", others)
-	fails(t, 1, []string{"holds a training of flow already", "delete"}, tinyFlow(run, "--data", others, "--steps", "5")...)
+	fails(t, 1, []string{"holds a training of flow already", "move"}, tinyFlow(run, "--data", others, "--steps", "5")...)
 	for _, name := range []string{"flow.state.safetensors", "flow.safetensors"} {
 		if err := os.Remove(filepath.Join(run, name)); err != nil {
 			t.Fatal(err)

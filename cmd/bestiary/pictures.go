@@ -5,9 +5,11 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"strings"
 
 	"github.com/bestiary-ml/bestiary/data"
 	"github.com/bestiary-ml/bestiary/data/source"
+	"github.com/bestiary-ml/bestiary/fault"
 	"github.com/spf13/cobra"
 )
 
@@ -19,6 +21,7 @@ type dataFlags struct {
 	images, texts               string // columns of a WebDataset
 	channels                    int    // 0 is 3
 	captions                    bool   // only pictures with captions
+	classCaptions               bool   // captions are the names of the classes
 	noCache                     bool
 	ofRun                       bool // path is that of the run's pictures, because --data is missing
 }
@@ -40,7 +43,7 @@ func (f *dataFlags) fromRun(c *cobra.Command) {
 func (f *dataFlags) addShapeFlags(c *cobra.Command) {
 	c.Flags().StringVar(&f.labels, "labels", "", "classes: species (the default; of a folder its sub-folders) or breed (of a folder the files' names without number)")
 	addPartFlag(c, f)
-	c.Flags().StringVar(&f.resize, "resize", string(data.Squash), "how pictures become square: squash or crop")
+	c.Flags().StringVar(&f.resize, "resize", string(data.Squash), "how pictures become square: squash, crop, or of CUB_200_2011 boxes[:MARGIN], the square around the bird's bounding box with a margin as a share of its longer side")
 }
 
 // addPartFlag adds the flag of a training on a part of the pictures.
@@ -55,6 +58,7 @@ func (f *dataFlags) anyLayout(c *cobra.Command, captions bool) {
 	c.Flags().StringVar(&f.images, "image-columns", "", "columns of a WebDataset with the pictures, in order of preference (default jpg,jpeg,png,gif,webp,bmp)")
 	if f.captions = captions; captions {
 		c.Flags().Lookup("data").Usage = "pictures with captions: CUB_200_2011 with text_c10, a WebDataset .tar, a folder of pictures and .txt files of the same names, or birds:SEED:N to draw N birds"
+		c.Flags().BoolVar(&f.classCaptions, "class-captions", false, "use the name of its class as the caption of each picture, so that prompts are classes")
 		c.Flags().StringVar(&f.texts, "text-columns", "", "columns of a WebDataset with the captions, in order of preference; json:KEY is a value in JSON (default txt,caption)")
 	}
 }
@@ -72,7 +76,7 @@ func (f *dataFlags) load(c *cobra.Command, size int, split data.Split) (*data.Da
 	}
 	o := data.Options{
 		Size: size, Channels: f.channels, Resize: data.Resize(f.resize), Split: split, Labels: data.Labels(f.labels),
-		Images: f.images, Texts: f.texts, Captions: f.captions, Context: c.Context(),
+		Images: f.images, Texts: f.texts, Captions: f.captions && !f.classCaptions, Context: c.Context(),
 	}
 	if f.noCache {
 		o.Cache = data.NoCache
@@ -96,6 +100,9 @@ func (f *dataFlags) load(c *cobra.Command, size int, split data.Split) (*data.Da
 	bar := newBar(c.ErrOrStderr(), "decoding pictures")
 	o.Progress = bar.update
 	d, err := source.Open(path, o)
+	for dropInherited(c, &o, err) {
+		d, err = source.Open(path, o)
+	}
 	bar.finish()
 	if f.ofRun && errors.Is(err, data.ErrNoCaptions) {
 		return nil, usagef("--data is missing: %s, which models of the run were trained on, has no captions; name pictures that have some", f.path)
@@ -104,7 +111,30 @@ func (f *dataFlags) load(c *cobra.Command, size int, split data.Split) (*data.Da
 		return nil, err
 	}
 	fmt.Fprint(c.ErrOrStderr(), d.Report.String())
+	if f.classCaptions {
+		d = d.WithClassCaptions()
+	}
 	return d, c.Context().Err() // an interrupted command ends here
+}
+
+// dropInherited reports whether err is about an option for a layout that doesn't have it, and the option is the run's, not
+// the command line's. It then clears the option: a run on breeds of the pets can be measured on one folder a breed.
+func dropInherited(c *cobra.Command, o *data.Options, err error) bool {
+	var wrong *fault.FieldError
+	if !errors.As(err, &wrong) || c.Flags().Changed(strings.TrimPrefix(fieldFlag(c, wrong.Field), "--")) {
+		return false
+	}
+	switch {
+	case wrong.Field == "Labels" && o.Labels != "":
+		o.Labels = ""
+	case wrong.Field == "Images" && o.Images != "":
+		o.Images = ""
+	case wrong.Field == "Texts" && o.Texts != "":
+		o.Texts = ""
+	default:
+		return false
+	}
+	return true
 }
 
 // loadPart is load of a part of the pictures.
@@ -123,6 +153,7 @@ func (f *dataFlags) loadPart(c *cobra.Command, size int, split data.Split, part 
 // like takes the settings of the pictures from those that the run was trained on.
 func (f *dataFlags) like(trained data.Description) {
 	f.labels, f.resize, f.images, f.texts, f.channels = trained.Labels, trained.Resize, trained.Images, trained.Texts, trained.Channels
+	f.classCaptions = f.classCaptions || trained.ClassCaptions
 	if f.path == "" {
 		f.path, f.from, f.ofRun = trained.Path, trained.From, true
 	}
@@ -131,7 +162,7 @@ func (f *dataFlags) like(trained data.Description) {
 // describe records where the pictures of a training come from.
 func (f *dataFlags) describe(d *data.Description) {
 	d.Path, d.From, d.Split, d.Labels, d.Resize, d.Images, d.Texts = f.path, f.from, f.split, f.labels, f.resize, f.images, f.texts
-	d.Part = f.part
+	d.Part, d.ClassCaptions = f.part, f.classCaptions
 	if f.channels != 3 {
 		d.Channels = f.channels
 	}
@@ -177,5 +208,5 @@ func readPicture(path string, size, channels int, resize string) ([]uint8, error
 	if _, err := os.Stat(path); err != nil {
 		return nil, fmt.Errorf("%s: there is no such picture; check the path", path)
 	}
-	return data.DecodeFile(path, size, channels, data.Resize(resize))
+	return data.DecodeFile(path, size, channels, data.Resize(resize).WithoutBoxes())
 }

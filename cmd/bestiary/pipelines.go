@@ -20,12 +20,23 @@ func addRunFlag(c *cobra.Command, into *string) {
 	c.Flags().StringVar(into, "run", "", "run folder, as made by bestiary train (required)")
 }
 
-// openFlow loads the autoencoder and the flow of --run.
+// addModelFlag adds --model, which chooses between two flows of a run.
+func addModelFlag(c *cobra.Command) {
+	c.Flags().String("model", "", fmt.Sprintf("flow to use, %s or %s (default: the one that the run has)", models.Flow.Name, models.TarFlow.Name))
+}
+
+// openFlow loads the autoencoder and the flow of --run, those of --model where the command has it.
 func openFlow(c *cobra.Command, dir string, device *deviceFlags) (*sample.Flow, error) {
 	if isDensity(dir) {
 		return nil, errTable(dir)
 	}
-	return openPipeline(c, dir, "runs/pets", device, sample.OpenFlow)
+	model := ""
+	if flag := c.Flags().Lookup("model"); flag != nil {
+		model = flag.Value.String()
+	}
+	return openPipeline(c, dir, "runs/pets", device, func(ctx context.Context, dir string, d *tensor.Device) (*sample.Flow, error) {
+		return sample.OpenFlowModel(ctx, dir, model, d)
+	})
 }
 
 // openTextToImage loads the text-to-image models of --run.
@@ -45,6 +56,17 @@ func openPipeline[P any](c *cobra.Command, dir, example string, device *deviceFl
 		return p, err
 	}
 	return open(c.Context(), dir, d)
+}
+
+// openLatents loads the autoencoder with maps of latents of --run.
+func openLatents(c *cobra.Command, dir string, device *deviceFlags) (*sample.Latents, error) {
+	return openPipeline(c, dir, "runs/pets", device, sample.OpenLatents)
+}
+
+// isLatents reports whether a run has an autoencoder with maps of latents and no other.
+func isLatents(dir string) bool {
+	r, err := runfolder.Open(dir)
+	return err == nil && r.HasWeights(models.KL.Name) && !r.HasWeights(models.Autoencoder.Name) && !r.HasWeights(models.DVAE.Name)
 }
 
 // isDensity reports whether a run has the density of a table and no models of pictures.
@@ -76,11 +98,11 @@ func captionedData(dir string) (all []data.Description) {
 	return all
 }
 
-// isTextToImage reports whether a run has text-to-image models and no autoencoder.
+// isTextToImage reports whether a run has text-to-image models, and neither an autoencoder nor a TarFlow.
 func isTextToImage(dir string) bool {
 	r, err := runfolder.Open(dir)
-	return err == nil && !r.HasWeights(models.Autoencoder.Name) &&
-		(r.HasWeights(models.DVAE.Name) || r.HasWeights(models.DALLE.Name) || r.HasWeights(models.CLIP.Name))
+	return err == nil && !r.HasWeights(models.Autoencoder.Name) && !r.HasWeights(models.TarFlow.Name) &&
+		r.First(append(models.Codecs(), models.DALLE.Name, models.MaskGIT.Name, models.Rectified.Name, models.CLIP.Name)) != ""
 }
 
 // remedied adds to an error about a missing model the command that makes the model.

@@ -37,6 +37,17 @@ func (q *qualityFlags) asked(c *cobra.Command) bool {
 	return len(q.classifiers) > 0 || q.inception != "" || q.clip != "" || c.Flags().Changed("samples")
 }
 
+// check refuses wrong flags before the runs are opened.
+func (q *qualityFlags) check(device *deviceFlags) error {
+	o := eval.QualityOptions{Samples: q.samples, Seed: q.seed, Sampling: &q.sampling}
+	for _, err := range []error{o.Validate(), q.sampling.Validate()} {
+		if err != nil {
+			return err
+		}
+	}
+	return device.check()
+}
+
 // options opens what judges the pictures of generators. It warns if a classifier has seen pictures that a generator was
 // trained on.
 func (q *qualityFlags) options(c *cobra.Command, device *deviceFlags, generators ...*sample.Generator) (o eval.QualityOptions, err error) {

@@ -22,7 +22,11 @@ type reconstructor interface {
 }
 
 func openReconstructor(c *cobra.Command, dir string, device *deviceFlags) (reconstructor, error) {
-	if isTextToImage(dir) {
+	chosen := c.Flags().Changed("model")
+	switch {
+	case isLatents(dir) && !chosen:
+		return openLatents(c, dir, device)
+	case isTextToImage(dir) && !chosen:
 		return openTextToImage(c, dir, device)
 	}
 	return openFlow(c, dir, device)
@@ -34,13 +38,14 @@ func newReconstruct() *cobra.Command {
 	c := &cobra.Command{
 		Use:   "reconstruct [PICTURE ...]",
 		Short: "Show pictures above their reconstructions",
-		Long: `Encode and decode pictures with a run's autoencoder or discrete VAE, and show the originals above
+		Long: `Encode and decode pictures with a run's autoencoder, KL autoencoder or discrete VAE, and show the originals above
 their reconstructions. The pictures are the given files, or n pictures of --data, spread over its
 classes. The command also prints the PSNR.`,
 		Example: `  bestiary reconstruct --run runs/pets --data oxford-pets -n 16 --out reconstructions.png
   bestiary reconstruct --run runs/pets my-cat.jpg my-dog.png`,
 	}
 	addRunFlag(c, &run)
+	addModelFlag(c)
 	pictures := addDataFlags(c, data.Test)
 	pictures.anyPath(c)
 	pictures.fromRun(c)
@@ -51,7 +56,7 @@ classes. The command also prints the PSNR.`,
 		if err := checkN(n); err != nil {
 			return err
 		}
-		if err := checkPNG(out); err != nil {
+		if err := checkPNG(out, files...); err != nil {
 			return err
 		}
 		if len(files) > 0 && (c.Flags().Changed("data") || c.Flags().Changed("n")) {

@@ -20,8 +20,8 @@ func newSample() *cobra.Command {
 	c := &cobra.Command{
 		Use:   "sample",
 		Short: "Draw new pictures with a trained flow, or new rows of a table",
-		Long: `Draw new pictures of a class: the flow samples embeddings of the class, and the autoencoder
-decodes them to pictures. Without --class, every class gets a section of the grid.
+		Long: `Draw new pictures of a class: the flow samples latents of the class, and the autoencoder decodes
+them to pictures. Without --class, every class gets a section of the grid.
 
 Pictures are sorted by their log-density under the flow, the densest first. The densities are
 those of the model, so they can be compared between temperatures.
@@ -29,6 +29,8 @@ those of the model, so they can be compared between temperatures.
   --temperature  scales the latent noise: below 1 pictures are more typical and less varied;
                  0 always gives the mode of the flow's latent distribution
   --candidates   draws more pictures than are shown, and keeps the densest ones
+  --guidance     of a tarflow: classifier-free guidance scale; above 1 pictures are more typical of
+                 their class and less varied (1: off)
 
 From a run of "train density", -n rows are drawn and written as a table: the columns of the density and
 those that it is given. Without --given, their cells are those of random rows of the training.`,
@@ -39,11 +41,13 @@ those that it is given. Without --given, their cells are those of random rows of
 		Args: noArguments,
 	}
 	addRunFlag(c, &run)
+	addModelFlag(c)
 	device := addDeviceFlags(c)
 	c.Flags().StringVar(&o.Class, "class", "", "class to draw (default: every class)")
 	c.Flags().IntVarP(&o.N, "n", "n", 16, "pictures of a class, or rows")
 	c.Flags().IntVar(&o.Candidates, "candidates", 0, "draw this many and keep the n densest (0: n)")
 	c.Flags().Float64Var(&settings.Temperature, "temperature", settings.Temperature, "scale of the latent noise (0: the mode)")
+	c.Flags().Float64Var(&settings.Guidance, "guidance", settings.Guidance, "classifier-free guidance scale of a tarflow (1: off)")
 	c.Flags().Uint64Var(&o.Seed, "seed", 0, "the same seed gives the same pictures")
 	addGridFlags(c, &grid)
 	c.Flags().StringToStringVar(&given, "given", nil, "condition of rows: column=cell,…")
@@ -78,6 +82,9 @@ those that it is given. Without --given, their cells are those of random rows of
 		if err := checkGrid(out, grid, pipeline.Size(), slices.Repeat([]int{o.N}, len(classes))...); err != nil {
 			return err
 		}
+		bar := newBar(c.ErrOrStderr(), "drawing pictures")
+		o.Progress = bar.update
+		defer bar.finish()
 		var sections []layout.Section
 		var densities strings.Builder // printed when the picture is written
 		for _, name := range classes {
@@ -94,6 +101,7 @@ those that it is given. Without --given, their cells are those of random rows of
 			fmt.Fprintf(&densities, "%s: %s, log-density from %.1f to %.1f nats\n",
 				name, count(len(pictures), "picture"), pictures[0].LogDensity, pictures[len(pictures)-1].LogDensity)
 		}
+		bar.finish()
 		return writeGrid(c, out, densities.String(), grid, sections...)
 	}
 	return c

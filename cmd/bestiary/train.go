@@ -32,7 +32,8 @@ them from step 0 with a new optimizer. "bestiary verify" checks a run folder.`,
 		Args: knownCommand,
 		RunE: help,
 	}
-	c.AddCommand(newTrainAutoencoder(), newTrainFlow(), newTrainDVAE(), newTrainDALLE(), newTrainCLIP(), newTrainClassifier(), newTrainDensity())
+	c.AddCommand(newTrainAutoencoder(), newTrainFlow(), newTrainKL(), newTrainTarFlow(), newTrainRectified(), newTrainDVAE(), newTrainVQGAN(),
+		newTrainDALLE(), newTrainMaskGIT(), newTrainCLIP(), newTrainClassifier(), newTrainDensity())
 	for _, kind := range c.Commands() {
 		train := kind.RunE
 		kind.RunE = func(c *cobra.Command, args []string) error { return interrupted(c, train(c, args)) }
@@ -95,7 +96,7 @@ func (f *trainFlags) open(c *cobra.Command, create bool) (*runfolder.Run, *tenso
 			name = "out"
 		}
 		example := "runs/birds"
-		if name := f.kind.Name; name == models.Autoencoder.Name || name == models.Flow.Name {
+		if name := f.kind.Name; slices.Contains([]string{models.Autoencoder.Name, models.Flow.Name, models.TarFlow.Name}, name) {
 			example = "runs/pets"
 		} else if name == models.Density.Name {
 			example = "runs/table"
@@ -116,6 +117,9 @@ func (f *trainFlags) open(c *cobra.Command, create bool) (*runfolder.Run, *tenso
 		return nil, nil, err
 	}
 	if err := f.checkKinds(); err != nil {
+		return nil, nil, err
+	}
+	if err := f.onlyCodec(); err != nil {
 		return nil, nil, err
 	}
 	if create && !f.resume {
@@ -145,6 +149,22 @@ func (f *trainFlags) checkKinds() error {
 		if (other == models.Density.Name) != (f.kind.Name == models.Density.Name) {
 			return fmt.Errorf("%s: holds the model %s, and tables and pictures can't share a run; choose another folder", f.run, other)
 		}
+	}
+	return nil
+}
+
+// onlyCodec returns an error if the run has codes of another kind than is trained.
+func (f *trainFlags) onlyCodec() error {
+	if !f.kind.Codec {
+		return nil
+	}
+	r, err := runfolder.Open(f.run)
+	if err != nil { // there is no run yet
+		return nil
+	}
+	others := slices.DeleteFunc(models.Codecs(), func(name string) bool { return name == f.kind.Name })
+	if other := r.First(others); other != "" {
+		return fmt.Errorf("%s: has a %s already, and a run has codes of one model; train the %s in another folder", f.run, other, f.kind.Name)
 	}
 	return nil
 }
@@ -312,6 +332,20 @@ func (f *trainFlags) keepData(c *cobra.Command, flags ...string) error {
 		return nil
 	}
 	return keepModel(c, flags...)
+}
+
+// checkCrops returns an error for crops of a share of 0, which package data takes for none.
+func checkCrops(c *cobra.Command) error {
+	for _, name := range []string{"zoom", "crop"} {
+		f := c.Flags().Lookup(name)
+		if f == nil || !f.Changed {
+			continue
+		}
+		if share, err := c.Flags().GetFloat64(name); err == nil && share == 0 {
+			return usagef("--%s %s: must be above 0 and at most 1, which is no crops", name, f.Value)
+		}
+	}
+	return nil
 }
 
 // keepModel returns an error if a flag is given that can't be changed when a training is resumed.

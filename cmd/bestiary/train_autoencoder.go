@@ -34,6 +34,9 @@ func newTrainAutoencoder() *cobra.Command {
 	c.Flags().IntVar(&model.Embedding, "embedding", model.Embedding, "numbers in an embedding")
 	c.Flags().Float64Var(&model.Dropout, "dropout", model.Dropout, "dropout before and after the embedding")
 	c.RunE = func(c *cobra.Command, _ []string) error {
+		if err := checkCrops(c); err != nil {
+			return err
+		}
 		if !(description.Share >= 0 && description.Share < 1) {
 			return usagef("--hold-out %v: is out of range; choose 0 to less than 1", description.Share)
 		}

@@ -49,6 +49,9 @@ and the generator with --part 2-4/4.`,
 	c.Flags().Float64Var(&model.Dropout, "dropout", model.Dropout, "dropout on the features")
 	c.Flags().Float64Var(&model.Smoothing, "smoothing", model.Smoothing, "label smoothing")
 	c.RunE = func(c *cobra.Command, _ []string) error {
+		if err := checkCrops(c); err != nil {
+			return err
+		}
 		if !(description.Share >= 0 && description.Share < 1) {
 			return usagef("--hold-out %v: is out of range; choose 0 to less than 1", description.Share)
 		}

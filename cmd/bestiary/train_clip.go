@@ -44,7 +44,7 @@ first, or among the first five, of all held-out ones, beside the rates at chance
 	c.Flags().IntVar(&image.DimHead, "image-dim-head", image.DimHead, "width of a head of the image transformer")
 	c.Flags().Float64Var(&model.Dropout, "dropout", model.Dropout, "dropout in both transformers")
 	c.RunE = func(c *cobra.Command, _ []string) error {
-		if err := f.check(); err != nil {
+		if err := f.check(c); err != nil {
 			return err
 		}
 		if f.run == "" {
@@ -74,18 +74,22 @@ first, or among the first five, of all held-out ones, beside the rates at chance
 				return err
 			}
 			f.textLen = model.TextLen
-		} else if models.DVAE.In(f.run) {
-			vae, err := models.DVAE.Config(f.run)
+		} else if codec, err := models.CodecIn(f.run); err == nil {
+			config, err := models.Config(f.run, codec)
 			if err != nil {
 				return err
 			}
-			if c.Flags().Changed("image-size") && model.ImageSize != vae.ImageSize {
-				return usagef("--image-size %d: the run's dvae makes pictures of size %d; leave it out", model.ImageSize, vae.ImageSize)
+			made, err := models.Describe(codec, config)
+			if err != nil {
+				return err
 			}
-			if c.Flags().Changed("channels") && model.Channels != vae.Channels {
-				return usagef("--channels %d: the run's dvae makes pictures with %d; leave it out", model.Channels, vae.Channels)
+			if c.Flags().Changed("image-size") && model.ImageSize != made.Size {
+				return usagef("--image-size %d: the run's %s makes pictures of size %d; leave it out", model.ImageSize, codec, made.Size)
 			}
-			model.ImageSize, model.Channels = vae.ImageSize, vae.Channels
+			if c.Flags().Changed("channels") && model.Channels != made.Channels {
+				return usagef("--channels %d: the run's %s makes pictures with %d; leave it out", model.Channels, codec, made.Channels)
+			}
+			model.ImageSize, model.Channels = made.Size, made.Channels
 		}
 		if err := model.Validate(); err != nil {
 			return invalid(err)

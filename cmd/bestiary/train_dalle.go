@@ -17,8 +17,8 @@ func newTrainDALLE() *cobra.Command {
 		Use:   models.DALLE.Name,
 		Short: "Train the DALL-E that continues captions with codes of pictures",
 		Long: `Train the transformer that learns a caption and the codes of its picture as one sequence. The run's
-discrete VAE makes the codes. The pictures are those that it was trained on, unless --data names
-others. Each epoch shows every picture with one of its captions, chosen at random.
+dvae or vqgan, or OpenAI's VAE, makes the codes. The pictures are those that it was trained on, unless
+--data names others. Each epoch shows every picture with one of its captions, chosen at random.
 
 The run folder keeps the tokenizer. Losses are in nats: text_loss per token of a caption, padding
 included, image_loss per code.`,
@@ -28,7 +28,7 @@ included, image_loss per code.`,
   bestiary train dalle --run runs/birds --resume`,
 		Args: noArguments,
 	}
-	f := addCaptionFlags(c, addTrainFlags(c, models.DALLE.Info, "run", "run folder with a trained dvae (required)", defaults.Training), defaults.Data)
+	f := addCaptionFlags(c, addTrainFlags(c, models.DALLE.Info, "run", "run folder with a trained dvae or vqgan (required)", defaults.Training), defaults.Data)
 	var attention []string
 	c.Flags().IntVar(&t.Dim, "dim", t.Dim, "width of the transformer")
 	c.Flags().IntVar(&t.Depth, "depth", t.Depth, "layers")
@@ -58,7 +58,7 @@ included, image_loss per code.`,
 		for _, pattern := range attention {
 			t.Attention = append(t.Attention, transformer.Pattern(pattern))
 		}
-		if err := f.check(); err != nil {
+		if err := f.check(c); err != nil {
 			return err
 		}
 		for _, name := range []string{"conv-kernel", "conv-dilation"} {
@@ -73,11 +73,10 @@ included, image_loss per code.`,
 		if err != nil {
 			return err
 		}
-		vae, err := models.DVAE.Load(f.run, d)
+		codec, err := models.LoadCodec(f.run, d)
 		if err != nil {
 			return err
 		}
-		codes := vae.Config()
 		if f.resume {
 			if err := keepModel(c, kept...); err != nil {
 				return err
@@ -94,12 +93,12 @@ included, image_loss per code.`,
 		if err != nil {
 			return err
 		}
-		training, heldOut, tokens, err := f.prepare(c, r, codes.ImageSize, codes.Channels)
+		training, heldOut, tokens, err := f.prepare(c, r, codec.ImageSize(), codec.Channels())
 		if err != nil {
 			return err
 		}
 		if !f.resume {
-			tasks.FitDALLE(&model, tokens.VocabSize(), f.textLen, codes)
+			tasks.FitDALLE(&model, tokens.VocabSize(), f.textLen, codec)
 			if err := model.Validate(); err != nil {
 				return invalid(err)
 			}
@@ -110,7 +109,7 @@ included, image_loss per code.`,
 		fit(c, &settings, training.Len(), heldOut.Len())
 		bar := newBar(c.ErrOrStderr(), "coding pictures")
 		o := tasks.Options{Batch: settings.Batch, Seed: settings.Seed, Progress: bar.update}
-		_, task, err := tasks.DALLE(c.Context(), d, model, vae, tokens, f.how, training, heldOut, o)
+		_, task, err := tasks.DALLE(c.Context(), d, model, codec, tokens, f.how, training, heldOut, o)
 		bar.finish()
 		if err != nil {
 			return err

@@ -2,6 +2,7 @@ package main
 
 import (
 	"cmp"
+	"math"
 
 	"github.com/bestiary-ml/bestiary/models"
 	"github.com/bestiary-ml/bestiary/train/tasks"
@@ -51,11 +52,14 @@ picture divided by 2^layers. Beside the loss, the metrics report the codes in us
 	c.Flags().IntVar(&how.Revive, "revive", how.Revive, "steps after which unused codes are revived: each is split off from a used one (0: never)")
 	c.RunE = func(c *cobra.Command, _ []string) error {
 		model.Temperature = how.Annealing.Start
+		if err := checkCrops(c); err != nil {
+			return err
+		}
 		if !(description.Share >= 0 && description.Share < 1) {
 			return usagef("--hold-out %v: is out of range; choose 0 to less than 1", description.Share)
 		}
-		if how.Revive < 0 {
-			return usagef("--revive %d: must be 0 or more", how.Revive)
+		if how.Revive < 0 || how.Revive > math.MaxInt32 {
+			return usagef("--revive %d: must be 0 to %d", how.Revive, math.MaxInt32)
 		}
 		if model.KLSum && model.KLWeight == 0 && !f.resume {
 			return usagef("--kl-sum: has no effect with --kl-weight 0; leave it out, or give a weight")

@@ -34,6 +34,11 @@ that the autoencoder was trained on, unless --data names others with the same cl
 	c.Flags().BoolVar(&model.BoundedScale, "bounded-scale", model.BoundedScale, "apply tanh to the log-scale of the couplings")
 	c.Flags().Float64Var(&model.Noise, "noise", model.Noise, "Gaussian noise on the embeddings in training, in their standard deviations")
 	c.RunE = func(c *cobra.Command, _ []string) error {
+		early := model
+		early.Dim = 2 // until the autoencoder is read
+		if err := early.Validate(); err != nil {
+			return invalid(err)
+		}
 		r, d, err := f.open(c, false)
 		if err != nil {
 			return err

@@ -9,6 +9,10 @@
 //	image_class_labels.txt   image id, class id
 //	train_test_split.txt     image id, 1 for training or 0 for test
 //
+// If pictures are cut out by their boxes ([data.Boxes]), a fifth list of five columns is read:
+//
+//	bounding_boxes.txt       image id, x, y, width, height of the bird, in pixels
+//
 // The captions of a photo are in text_c10/CLASS/NAME.txt, ten of them, one a line. [Folder] says where text_c10 may be.
 package cub
 
@@ -20,6 +24,7 @@ import (
 	"strings"
 
 	"github.com/bestiary-ml/bestiary/data"
+	"github.com/bestiary-ml/bestiary/fault"
 	"github.com/bestiary-ml/bestiary/internal/printable"
 )
 
@@ -75,7 +80,7 @@ func captionFolder(root, cub string) (found string, places []string) {
 func Folder(root string, o data.Options) (s data.Source, err error) {
 	defer printable.Error(&err)
 	s = data.Source{Layout: layout, Path: root}
-	o, err = o.ResolveFor(layout, root, data.UseClasses)
+	o, err = o.ResolveFor(layout, root, data.UseClasses|data.UseBoxes)
 	if err != nil {
 		return s, err
 	}
@@ -92,6 +97,15 @@ func Folder(root string, o data.Options) (s data.Source, err error) {
 		return s, err
 	}
 	s.Classes = l.classes
+	var boxes map[int]data.Box
+	if o.Resize != o.Resize.WithoutBoxes() {
+		if !exists(cub, "bounding_boxes.txt") {
+			return s, fault.Field("Resize", o.Resize, "needs %s, which is not there; unpack it from CUB_200_2011.tgz, or use squash or crop", filepath.Join(cub, "bounding_boxes.txt"))
+		}
+		if boxes, err = readBoxes(cub, l.photos); err != nil {
+			return s, err
+		}
+	}
 	heldOut, err := l.heldOut(o.Split, texts, &s)
 	if err != nil {
 		return s, err
@@ -118,7 +132,7 @@ func Folder(root string, o data.Options) (s data.Source, err error) {
 		case !ok:
 			missing = append(missing, p.name)
 		case o.Split.Has(heldOut(p)):
-			s.Items = append(s.Items, data.Item{Name: p.name, Label: p.class, Stamp: data.Stamp(f.Info)})
+			s.Items = append(s.Items, data.Item{Name: p.name, Label: p.class, Stamp: data.Stamp(f.Info), Box: boxes[p.id]})
 			paths = append(paths, filepath.Join(cub, "images", filepath.FromSlash(p.name)))
 			names = append(names, caption.Name)
 		}

@@ -122,6 +122,31 @@ func TestUnseenList(t *testing.T) {
 	}
 }
 
+// The boxes of photos go with them in every split.
+func TestBoxes(t *testing.T) {
+	root := birds(t, "birds/text_c10")
+	write(t, "20 1 0 2 3\n1 0.5 0 2 3.0\n2 2 1 2 3\n11 0 0 1 1\n12 0 0 2 2\n", root, "CUB_200_2011", "bounding_boxes.txt")
+	for split, want := range map[data.Split][]data.Box{
+		data.All:      {{X: 0.5, Width: 2, Height: 3}, {X: 2, Y: 1, Width: 2, Height: 3}, {Width: 1, Height: 1}, {Width: 2, Height: 2}, {X: 1, Width: 2, Height: 3}},
+		data.Trainval: {{X: 0.5, Width: 2, Height: 3}, {Width: 2, Height: 2}, {X: 1, Width: 2, Height: 3}},
+	} {
+		s, err := Folder(root, data.Options{Split: split, Resize: data.BoxesWith(0.1)})
+		if err != nil {
+			t.Fatal(err)
+		}
+		var got []data.Box
+		for _, item := range s.Items {
+			got = append(got, item.Box)
+		}
+		if !slices.Equal(got, want) {
+			t.Errorf("%s: boxes %v, want %v", split, got, want)
+		}
+	}
+	if d := load(t, root, data.Options{Resize: data.Boxes}); d.Len() != 4 {
+		t.Errorf("%d photos", d.Len())
+	}
+}
+
 func TestWithoutCaptions(t *testing.T) {
 	root := birds(t, "birds/text_c10")
 	if err := os.RemoveAll(filepath.Join(root, "birds")); err != nil {
@@ -156,6 +181,10 @@ func TestFailures(t *testing.T) {
 		{"not in split", "train_test_split.txt: has no line for 001.Black_footed_Albatross/A_2.jpg", "CUB_200_2011/train_test_split.txt", "1 1\n", data.Options{Split: data.Test}},
 		{"other photos", "none of the photos listed", "CUB_200_2011/images.txt", "1 x/y.jpg\n", data.Options{}},
 		{"other classes", "names none of the classes", "birds/testclasses.txt", "x\n", data.Options{Split: data.Seen}},
+		{"no boxes", "bounding_boxes.txt, which is not there", "birds", "", data.Options{Resize: data.Boxes}},
+		{"boxes of no area", `bounding_boxes.txt:1: "1 0 0 0 3" is not`, "CUB_200_2011/bounding_boxes.txt", "1 0 0 0 3\n", data.Options{Resize: data.Boxes}},
+		{"boxes that are no numbers", `bounding_boxes.txt:1: "1 0 NaN 2 3" is not`, "CUB_200_2011/bounding_boxes.txt", "1 0 NaN 2 3\n", data.Options{Resize: data.Boxes}},
+		{"few boxes", "bounding_boxes.txt: has no line for 001.Black_footed_Albatross/A_2.jpg", "CUB_200_2011/bounding_boxes.txt", "1 0 0 2 3\n", data.Options{Resize: data.Boxes}},
 		{"labels", "Labels breed: not available in ", "birds", "", data.Options{Labels: data.Breed}},
 	} {
 		t.Run(test.name, func(t *testing.T) {

@@ -25,6 +25,7 @@ type lists struct {
 
 // photo is a line of images.txt with what the other lists say about it.
 type photo struct {
+	id    int
 	name  string // below images/
 	class int    // index
 	test  bool   // in the official test split; false if the split is not read
@@ -83,7 +84,7 @@ func readLists(cub string, split data.Split) (*lists, error) {
 		case !divided && len(training) > 0:
 			unknown = "train_test_split.txt"
 		}
-		l.photos = append(l.photos, photo{name, class, !train})
+		l.photos = append(l.photos, photo{id, name, class, !train})
 		return unknown == ""
 	})
 	if unknown != "" {
@@ -92,8 +93,39 @@ func readLists(cub string, split data.Split) (*lists, error) {
 	return l, err
 }
 
+// readBoxes reads bounding_boxes.txt: the boxes of photos by their id.
+func readBoxes(cub string, photos []photo) (map[int]data.Box, error) {
+	boxes := map[int]data.Box{}
+	err := readColumns(cub, "bounding_boxes.txt", "IMAGE-ID X Y WIDTH HEIGHT", 4, func(id int, values []string) bool {
+		var v [4]float64
+		for i, text := range values {
+			var err error
+			if v[i], err = strconv.ParseFloat(text, 64); err != nil || !(v[i] >= -1 && v[i] <= 1<<16) {
+				return false
+			}
+		}
+		boxes[id] = data.Box{X: v[0], Y: v[1], Width: v[2], Height: v[3]}
+		return v[2] > 0 && v[3] > 0
+	})
+	if err != nil {
+		return nil, err
+	}
+	for _, p := range photos {
+		if _, ok := boxes[p.id]; !ok {
+			return nil, damaged(filepath.Join(cub, "bounding_boxes.txt"), "has no line for %s of images.txt", p.name)
+		}
+	}
+	return boxes, nil
+}
+
 // readList calls f with the two columns of every line of a list. f returns false for a line that is wrong.
 func readList(cub, file, form string, f func(id int, value string) bool) error {
+	return readColumns(cub, file, form, 1, func(id int, values []string) bool { return f(id, values[0]) })
+}
+
+// readColumns calls f with the id and the n other columns of every line of a list. f returns false for a line that is
+// wrong.
+func readColumns(cub, file, form string, n int, f func(id int, values []string) bool) error {
 	name := filepath.Join(cub, file)
 	text, err := data.ReadList(name)
 	if err != nil {
@@ -111,7 +143,7 @@ func readList(cub, file, form string, f func(id int, value string) bool) error {
 			return damaged(fmt.Sprintf("%s:%d", name, number), "id %d is there twice", id)
 		}
 		seen[id] = true
-		if err != nil || len(fields) != 2 || !f(id, fields[1]) {
+		if err != nil || len(fields) != n+1 || !f(id, fields[1:]) {
 			return damaged(fmt.Sprintf("%s:%d", name, number), "\"%s\" is not %s", printable.Short(lines.Text()), form)
 		}
 	}

@@ -60,9 +60,15 @@ func OpenDescription(d data.Description, o data.Options) (*data.Dataset, error) 
 	if err != nil {
 		return nil, err
 	}
+	if d.ClassCaptions {
+		o.Captions = false
+	}
 	opened, err := Open(path, o)
 	if err != nil {
 		return nil, err
+	}
+	if d.ClassCaptions {
+		opened = opened.WithClassCaptions()
 	}
 	if len(d.Classes) > 0 && !slices.Equal(opened.Classes, d.Classes) {
 		return nil, fmt.Errorf("data: %s: its classes are %s and the run's are %s; put back the pictures that the run was trained on",
@@ -83,6 +89,10 @@ func Find(d data.Description) (_ string, err error) {
 		return path, nil
 	}
 	const remedy = "put the pictures back, or give the path that they have now"
+	if path == d.Path && !filepath.IsAbs(path) {
+		here, _ := os.Getwd() // "" leaves the folder out
+		return "", fmt.Errorf("data: %s: cannot be found in the current folder %s, and the run, which is of an earlier version, doesn't record in which folder it was trained; change to that folder, or give the path that the pictures have now", d.Path, here)
+	}
 	if path == d.Path {
 		return "", fmt.Errorf("data: %s: cannot be found, and the run was trained on it; %s", d.Path, remedy)
 	}

@@ -1,5 +1,5 @@
-// Package interchange turns the checkpoints of DALLE-pytorch and of the flow notebook into models, and models into such
-// checkpoints.
+// Package interchange turns the checkpoints of DALLE-pytorch, of the pretrained codes that it uses and of the flow notebook
+// into models, and models into such checkpoints.
 //
 // DALLE-pytorch's training scripts write two kinds with torch.save:
 //
@@ -11,11 +11,16 @@
 // like as JSON in the metadata. Versions 0.x to 1.6.6 are read if they compute what 1.6.6 computes; an argument that is not
 // supported is an error that names it. A bare state_dict is read with hparams that are given beside it.
 //
+// A DALL-E on pretrained codes has vae_params None, and the weights of its VAE say what it is: OpenAI's discrete VAE, which the
+// package dall_e saves as two modules, encoder.pkl and decoder.pkl, or a VQGAN of taming-transformers, which is a checkpoint of
+// PyTorch Lightning and a configuration file.
+//
 // The flow notebook saves the bare state_dicts of its classes ImprovedAutoEncoder and LinearRNVP; their shapes say which
 // configuration they have. The statistics of standardized embeddings are in a file of their own, see [Embedding].
 //
 // Names and layouts of both programs are known in this package only: models have none of them. clip_state.go, dalle_state.go,
-// flow.go and flow_save.go translate state_dicts, clip.go, dalle.go and vae.go translate arguments.
+// flow.go and flow_save.go translate state_dicts, clip.go, dalle.go and vae.go translate arguments; openai.go, openai_module.go, vqgan.go
+// and vqgan_export.go know pretrained codes.
 package interchange
 
 import (
@@ -30,7 +35,9 @@ import (
 	"github.com/bestiary-ml/bestiary/dvae"
 	"github.com/bestiary-ml/bestiary/fault"
 	"github.com/bestiary-ml/bestiary/flows"
+	"github.com/bestiary-ml/bestiary/openaivae"
 	"github.com/bestiary-ml/bestiary/tensor"
+	"github.com/bestiary-ml/bestiary/vqgan"
 )
 
 // Checkpoint is what a file describes. Models that it lacks are nil.
@@ -40,15 +47,19 @@ type Checkpoint struct {
 	VAE    *dvae.Config
 	DALLE  *dalle.Config
 	CLIP   *clip.Config
+	OpenAI *openaivae.Config
+	VQGAN  *vqgan.Config
 
 	Autoencoder *autoencoder.Config
 	Flow        *flows.Config
 	Embedding   *Embedding // of the flow, or the only content of the file
 
 	source   *source
-	oneClass bool // the flow has no condition, and gets one of zeros
-	scaled   bool // DALL-E's branches have scales: versions with LayerScale
-	padded   bool // DALL-E's padding has an id of its own at each position: versions from 0.9 on
+	half     string // of OpenAI's VAE that is in the file: openAIEncoder or openAIDecoder, see Join
+	prefix   string // of the weights of OpenAI or VQGAN
+	oneClass bool   // the flow has no condition, and gets one of zeros
+	scaled   bool   // DALL-E's branches have scales: versions with LayerScale
+	padded   bool   // DALL-E's padding has an id of its own at each position: versions from 0.9 on
 }
 
 // Read reads what a file describes. It checks the names and shapes of enough weights to make sure that models of the
@@ -70,7 +81,11 @@ func ReadWith(path, settings string) (*Checkpoint, error) {
 		}
 	}
 	c := &Checkpoint{Path: path, Origin: s.origin(), source: s}
-	if err := c.describe(); err != nil {
+	err = c.describe()
+	if _, given := s.values[vqganSettings]; given && err == nil && c.VQGAN == nil {
+		err = fmt.Errorf("has no VQGAN that %s could describe; import it without that file", settings)
+	}
+	if err != nil {
 		s.close()
 		return nil, fault.Damaged(path, "%v", err)
 	}
@@ -83,6 +98,16 @@ func (c *Checkpoint) Close() error { return c.source.close() }
 func (c *Checkpoint) describe() error {
 	if done, err := c.describeNotebook(); done || err != nil {
 		return err
+	}
+	if c.half = c.source.openAIHalf(); c.half != "" {
+		c.Origin = "OpenAI's package dall_e"
+		return nil
+	}
+	if _, ok := c.source.shape(openAIEncoder + openAIInput); ok {
+		return c.describeOpenAI("")
+	}
+	if _, ok := c.source.shape(vqganRoot); ok {
+		return c.describeVQGAN("")
 	}
 	hparams, ok := c.source.values["hparams"].(map[string]any)
 	if !ok {
@@ -98,17 +123,46 @@ func (c *Checkpoint) describe() error {
 		}
 		return c.describeVAE("hparams", hparams, "")
 	}
-	if class, ok := c.source.values["vae_class_name"].(string); ok && class != vaeClass {
-		return fmt.Errorf("has the vae_class_name %s, a VAE that is not supported; import a DALL-E that was trained with a %s", class, vaeClass)
-	}
-	params, ok := vaeParams.(map[string]any)
-	if !ok {
-		return fmt.Errorf("has no vae_params: its VAE is OpenAI's or a VQGAN, which are not supported; import a DALL-E that was trained with a %s", vaeClass)
-	}
-	if err := c.describeVAE("vae_params", params, vaePrefix); err != nil {
+	if err := c.describeCodec(vaeParams); err != nil {
 		return err
 	}
 	return c.describeDALLE(hparams)
+}
+
+// describeCodec describes the VAE of a DALL-E. DALLE-pytorch saves arguments for its own only; the weights of others, which
+// come from files, say what they are.
+func (c *Checkpoint) describeCodec(arguments any) error {
+	params, ok := arguments.(map[string]any)
+	class, named := c.source.values["vae_class_name"].(string)
+	if ok && (!named || class == vaeClass) {
+		return c.describeVAE("vae_params", params, vaePrefix)
+	}
+	if named && !slices.Contains([]string{vaeClass, openAIClass, vqganClass}, class) {
+		return fmt.Errorf("has the vae_class_name %.40s, a VAE that is not supported; import a DALL-E that was trained with a %s, %s or %s", class, vaeClass, openAIClass, vqganClass)
+	}
+	if _, ok := c.source.shape(vqganPrefix + vqganRoot); ok {
+		return c.describeVQGAN(vqganPrefix)
+	}
+	if _, ok := c.source.shape(vaePrefix + openAIEncoder + openAIInput); ok {
+		return c.describeOpenAI(vaePrefix)
+	}
+	if !named {
+		class = vaeClass
+	}
+	return fmt.Errorf("has the vae_class_name %s and no vae_params or weights of one below %q; name a checkpoint that DALLE-pytorch's train_dalle.py wrote", class, vaePrefix)
+}
+
+// codec returns the number of codes and the grid of the model of codes.
+func (c *Checkpoint) codec() (codes, grid int) {
+	switch {
+	case c.VAE != nil:
+		return c.VAE.Codes, c.VAE.Grid()
+	case c.OpenAI != nil:
+		return c.OpenAI.Codes, c.OpenAI.Grid()
+	case c.VQGAN != nil:
+		return c.VQGAN.CodebookSize(), c.VQGAN.Grid()
+	}
+	return 0, 0
 }
 
 // describeNotebook describes a file of the flow notebook; done is false for other files.
@@ -138,10 +192,12 @@ const (
 	vaePrefix = "vae."
 )
 
-// Models are the content of a file: a VAE, a VAE and the DALL-E that models its codes, a CLIP, an autoencoder, a flow, or the
+// Models are the content of a file: a VAE of any kind, a VAE and the DALL-E that models its codes, a CLIP, an autoencoder, a flow, or the
 // statistics of a flow's embeddings.
 type Models struct {
 	VAE         *dvae.VAE
+	OpenAI      *openaivae.VAE
+	VQGAN       *vqgan.Model
 	DALLE       *dalle.DALLE
 	CLIP        *clip.CLIP
 	Autoencoder *autoencoder.Autoencoder
@@ -157,6 +213,16 @@ func (c *Checkpoint) Build(d *tensor.Device) (m Models, err error) {
 			prefix = vaePrefix
 		}
 		if m.VAE, err = c.source.vae(d, *c.VAE, prefix); err != nil {
+			return m, err
+		}
+	}
+	if c.OpenAI != nil {
+		if m.OpenAI, err = c.source.openAI(d, *c.OpenAI, c.prefix); err != nil {
+			return m, err
+		}
+	}
+	if c.VQGAN != nil {
+		if m.VQGAN, err = c.source.vqgan(d, *c.VQGAN, c.prefix); err != nil {
 			return m, err
 		}
 	}

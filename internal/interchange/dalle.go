@@ -35,9 +35,10 @@ func (c *Checkpoint) describeDALLE(values map[string]any) error {
 		SharedAttn: p.ids("shared_attn_ids", depth), SharedFF: p.ids("shared_ff_ids", depth),
 	}
 	t.Attention = p.patterns(depth)
+	codes, grid := c.codec()
 	config := dalle.Config{
 		TextTokens: p.int("num_text_tokens", 10000), TextLen: p.int("text_seq_len", 256),
-		ImageCodes: c.VAE.Codes, Height: c.VAE.Grid(), Width: c.VAE.Grid(),
+		ImageCodes: codes, Height: grid, Width: grid,
 		ImageLossWeight: p.float("loss_img_weight", 7), ShareEmbeddings: p.bool("share_input_output_emb", false),
 		Stable: p.bool("stable", false), Transformer: t,
 	}

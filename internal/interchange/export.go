@@ -1,6 +1,7 @@
 package interchange
 
 import (
+	"cmp"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -9,6 +10,7 @@ import (
 	"github.com/bestiary-ml/bestiary/internal/safetensors"
 	"github.com/bestiary-ml/bestiary/internal/torchfile"
 	"github.com/bestiary-ml/bestiary/internal/weights"
+	"github.com/bestiary-ml/bestiary/models"
 )
 
 // torchVersion is the version of DALLE-pytorch that loads exported files.
@@ -22,6 +24,7 @@ const PositionNote = "its learned positions have the names of axial-positional-e
 // export is the content of a file of either format.
 type export struct {
 	bare     bool            // the file is the state_dict itself, with the sections among its entries
+	key      string          // of the state_dict; "" is weightsKey
 	sections *torchfile.Dict // hparams and so on, in the order of DALLE-pytorch's scripts
 	weights  []stateTensor
 }
@@ -44,7 +47,7 @@ func WriteTorch(path string, m Models) error {
 		}
 		return torchfile.Write(path, weights)
 	}
-	e.sections.Set(weightsKey, weights)
+	e.sections.Set(cmp.Or(e.key, weightsKey), weights)
 	return torchfile.Write(path, e.sections)
 }
 
@@ -125,24 +128,58 @@ func exportOf(m Models) (*export, error) {
 		add(saveCLIP(m.CLIP))
 		return e, err
 	}
-	vaeArgs, err := vaeParams(m.VAE.Config())
+	if m.VQGAN != nil && m.DALLE == nil {
+		return exportVQGAN(m.VQGAN)
+	}
+	codec, err := codecOf(m)
 	if err != nil {
 		return nil, err
 	}
 	if m.DALLE == nil {
-		e.sections = torchfile.NewDict("hparams", vaeArgs)
-		add(weights.Of(m.VAE))
+		e.sections = torchfile.NewDict()
+		if e.bare = codec.arguments == nil; !e.bare {
+			e.sections.Set("hparams", codec.arguments)
+		}
+		add(codec.weights)
 		return e, nil
 	}
-	args, err := dalleParams(m.DALLE.Config(), m.VAE.Config().Grid())
+	args, err := dalleParams(m.DALLE.Config(), codec.model.Grid())
 	if err != nil {
 		return nil, err
 	}
-	e.sections = torchfile.NewDict("hparams", args, "vae_params", vaeArgs, "epoch", 0, "version", torchVersion, "vae_class_name", vaeClass)
-	prefix = vaePrefix
-	add(weights.Of(m.VAE))
+	e.sections = torchfile.NewDict("hparams", args, "vae_params", codec.arguments, "epoch", 0, "version", torchVersion, "vae_class_name", codec.class)
+	prefix = codec.prefix
+	add(codec.weights)
 	e.weights = append(e.weights, saveDALLE(m.DALLE)...)
 	return e, nil
+}
+
+// exportedCodec is the model of codes as DALLE-pytorch has it.
+type exportedCodec struct {
+	model     models.Codec
+	class     string // of DALLE-pytorch
+	prefix    string // of its weights in a DALL-E
+	arguments any    // of the constructor; nil if it has none of the sizes
+	weights   []safetensors.Tensor
+}
+
+func codecOf(m Models) (exportedCodec, error) {
+	switch {
+	case m.OpenAI != nil:
+		return exportedCodec{m.OpenAI, openAIClass, vaePrefix, nil, weights.Of(m.OpenAI)}, checkOpenAI(m)
+	case m.VQGAN != nil:
+		return exportedCodec{m.VQGAN, vqganClass, vqganPrefix, nil, saveVQGAN(m.VQGAN)}, checkVQGAN(m.VQGAN.Config(), true)
+	}
+	args, err := vaeParams(m.VAE.Config())
+	return exportedCodec{m.VAE, vaeClass, vaePrefix, args, weights.Of(m.VAE)}, err
+}
+
+// checkOpenAI returns an error for a DALL-E that OpenAIDiscreteVAE doesn't fit, whose pictures have one size.
+func checkOpenAI(m Models) error {
+	if size := m.OpenAI.ImageSize(); m.DALLE != nil && size != openAISize {
+		return fmt.Errorf("its OpenAI VAE has pictures of %d×%d pixels, and DALLE-pytorch's of %d×%d only; export one of that size", size, size, openAISize, openAISize)
+	}
+	return nil
 }
 
 // jsonOf turns a value of Python into one for JSON.

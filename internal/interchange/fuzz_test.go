@@ -20,7 +20,7 @@ func FuzzDescribe(f *testing.F) {
 	if err != nil {
 		f.Fatal(err)
 	}
-	for _, path := range append(files, "testdata/vae_full.pt", "testdata/dalle_full.pt", "testdata/dalle_reversible.pt") {
+	for _, path := range append(files, pretrained+"dalle_openai.pt", pretrained+"gumbel.ckpt", "testdata/vae_full.pt", "testdata/dalle_full.pt", "testdata/dalle_reversible.pt") {
 		s, err := open(path)
 		if err != nil {
 			f.Fatal(err)

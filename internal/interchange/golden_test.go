@@ -64,7 +64,7 @@ func TestVAE(t *testing.T) {
 			if diff := cmp.Diff(golden.Ints(t, f, "codes"), codes.IntValues()); diff != "" {
 				t.Error(diff)
 			}
-			golden.Near(t, "decoded", m.VAE.Decode(codes).Values(), golden.Tensor(t, d, f, "decoded").Values(), 1e-5)
+			golden.Near(t, "decoded", m.VAE.DecodeCodes(codes).Values(), golden.Tensor(t, d, f, "decoded").Values(), 1e-5)
 		})
 	}
 }

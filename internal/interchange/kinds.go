@@ -13,6 +13,8 @@ var importers = []struct {
 	module func(m Models) nn.Module
 }{
 	{models.DVAE.Name, func(c *Checkpoint) any { return config(c.VAE) }, func(m Models) nn.Module { return m.VAE }},
+	{models.OpenAI.Name, func(c *Checkpoint) any { return config(c.OpenAI) }, func(m Models) nn.Module { return m.OpenAI }},
+	{models.VQGAN.Name, func(c *Checkpoint) any { return config(c.VQGAN) }, func(m Models) nn.Module { return m.VQGAN }},
 	{models.DALLE.Name, func(c *Checkpoint) any { return config(c.DALLE) }, func(m Models) nn.Module { return m.DALLE }},
 	{models.CLIP.Name, func(c *Checkpoint) any { return config(c.CLIP) }, func(m Models) nn.Module { return m.CLIP }},
 	{models.Autoencoder.Name, func(c *Checkpoint) any { return config(c.Autoencoder) }, func(m Models) nn.Module { return m.Autoencoder }},

@@ -9,7 +9,7 @@ import (
 
 // ours are the kinds that no other program has files of. A density belongs to the columns of one table; package flows tests that
 // it reads the weights of zuko's and nflows' flows.
-var ours = []string{models.KL.Name, models.Classifier.Name, models.Density.Name}
+var ours = []string{models.KL.Name, models.TarFlow.Name, models.Rectified.Name, models.MaskGIT.Name, models.Classifier.Name, models.Density.Name}
 
 // TestEveryKindIsImported checks that no kind of models was forgotten among the importers.
 func TestEveryKindIsImported(t *testing.T) {

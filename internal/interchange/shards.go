@@ -11,6 +11,7 @@ import (
 	"slices"
 
 	"github.com/bestiary-ml/bestiary/fault"
+	"gopkg.in/yaml.v3"
 )
 
 // shardIndexSuffix ends the names of files that list the shards of a checkpoint.
@@ -84,6 +85,38 @@ func readJSON(path string) ([]byte, error) {
 	return io.ReadAll(io.LimitReader(f, maxJSON))
 }
 
+// readYAML adds the settings of a configuration file of taming-transformers, whose model is what counts.
+func (s *source) readYAML(path string, text []byte) error {
+	var file struct {
+		Model map[string]any `yaml:"model"`
+	}
+	if err := yaml.Unmarshal(text, &file); err != nil {
+		return fault.Damaged(path, "is not a configuration file of taming-transformers (%v); name the .yaml of the model", err)
+	}
+	if _, ok := file.Model["params"].(map[string]any); !ok {
+		return fault.Damaged(path, "has no model with params; name the .yaml of a model of taming-transformers")
+	}
+	s.values[vqganSettings] = integers(file.Model)
+	return nil
+}
+
+// integers converts the numbers of YAML to those of a source.
+func integers(v any) any {
+	switch v := v.(type) {
+	case int:
+		return int64(v)
+	case []any:
+		for i := range v {
+			v[i] = integers(v[i])
+		}
+	case map[string]any:
+		for key := range v {
+			v[key] = integers(v[key])
+		}
+	}
+	return v
+}
+
 // causeOf returns the error of the system without the path, which the message has already.
 func causeOf(err error) error {
 	if p, ok := err.(*os.PathError); ok {
@@ -97,6 +130,9 @@ func (s *source) readSettings(path string) error {
 	text, err := readJSON(path)
 	if err != nil {
 		return err
+	}
+	if ending := filepath.Ext(path); ending == ".yaml" || ending == ".yml" {
+		return s.readYAML(path, text)
 	}
 	v, err := parseJSON(string(text))
 	given, ok := v.(map[string]any)

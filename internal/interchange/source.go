@@ -168,9 +168,12 @@ func (s *source) file(prefix string) (*safetensors.File, error) {
 	return safetensors.NewFile(s.path, all, nil), nil
 }
 
+// torchOrigin is the program that a file is from unless its content says otherwise.
+const torchOrigin = "DALLE-pytorch"
+
 // origin describes the program that wrote the file.
 func (s *source) origin() string {
-	origin := "DALLE-pytorch"
+	origin := torchOrigin
 	if version, ok := s.values["version"].(string); ok {
 		origin += fmt.Sprintf(" %.20s", version)
 	}

@@ -22,6 +22,11 @@ func openTorch(path string) (*source, error) {
 }
 
 func (s *source) readTorch(f *torchfile.File) error {
+	if module, ok := f.Root.(*torchfile.Object); ok { // that was saved whole
+		if f.Root = module.StateDict(); module.StateDict() == nil {
+			return fmt.Errorf("holds a %s, which is no module; name a checkpoint that DALLE-pytorch's train_vae.py or train_dalle.py wrote, or a state_dict", module.Class)
+		}
+	}
 	root, ok := f.Root.(*torchfile.Dict)
 	if !ok {
 		return fmt.Errorf("holds no dictionary; name a checkpoint that DALLE-pytorch's train_vae.py or train_dalle.py wrote, or a state_dict")

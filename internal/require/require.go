@@ -3,7 +3,7 @@
 package require
 
 import (
-	"math"
+	"strconv"
 
 	"github.com/bestiary-ml/bestiary/fault"
 	"github.com/bestiary-ml/bestiary/tensor"
@@ -55,15 +55,18 @@ func Dropout(field string, p float64) error {
 // Between checks that a number is from least to most.
 func Between(field string, v, least, most float64) error {
 	if !(v >= least && v <= most) {
-		return fault.Field(field, v, "must be from %v to %v", least, most)
+		return fault.Field(field, v, "must be from %s to %s", number(least), number(most))
 	}
 	return nil
 }
 
-// Positive checks that a number is above 0 and finite.
+// number returns a number without an exponent: 1000000, 0.5.
+func number(v float64) string { return strconv.FormatFloat(v, 'f', -1, 64) }
+
+// Positive checks that a number is above 0 and at most a million.
 func Positive(field string, v float64) error {
-	if !(v > 0) || math.IsInf(v, 1) {
-		return fault.Field(field, v, "must be a number above 0")
+	if !(v > 0 && v <= 1e6) {
+		return fault.Field(field, v, "must be above 0 and at most 1000000")
 	}
 	return nil
 }

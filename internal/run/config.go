@@ -10,10 +10,10 @@ import (
 	"hash/crc32"
 	"io"
 	"io/fs"
-	"os"
 	"runtime/debug"
 
 	"github.com/bestiary-ml/bestiary/fault"
+	"github.com/bestiary-ml/bestiary/internal/regular"
 )
 
 // format is the newest layout of a run folder that this package reads, and the one it writes.
@@ -234,7 +234,7 @@ func (r *Run) readConfig() (c config, err error) {
 
 func (r *Run) readConfigOf(m *manifest) (config, error) {
 	path, e := r.locate(m, configName)
-	raw, err := os.ReadFile(path)
+	raw, err := regular.ReadFile(path, maxSettings)
 	path = r.Path(configName)
 	if errors.Is(err, fs.ErrNotExist) {
 		switch {

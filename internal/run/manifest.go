@@ -16,6 +16,7 @@ import (
 
 	"github.com/bestiary-ml/bestiary/fault"
 	"github.com/bestiary-ml/bestiary/internal/atomicfile"
+	"github.com/bestiary-ml/bestiary/internal/regular"
 	"github.com/bestiary-ml/bestiary/internal/safetensors"
 )
 
@@ -67,7 +68,7 @@ func sumText(sum uint32) string {
 // readManifest returns nil if the run has none: it is new, or an older program wrote it.
 func (r *Run) readManifest() (*manifest, error) {
 	path := r.Path(manifestName)
-	text, err := os.ReadFile(path)
+	text, err := regular.ReadFile(path, maxSettings)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, nil
 	}

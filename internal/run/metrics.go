@@ -10,10 +10,10 @@ import (
 	"io/fs"
 	"maps"
 	"math"
-	"os"
 	"slices"
 
 	"github.com/bestiary-ml/bestiary/internal/atomicfile"
+	"github.com/bestiary-ml/bestiary/internal/regular"
 )
 
 const metricsName = "metrics.jsonl"
@@ -113,7 +113,7 @@ type MetricsLog struct {
 // with what the last commit recorded. The caller holds the folder's lock.
 func (r *Run) OpenMetrics(model string, step int) (*MetricsLog, error) {
 	path := r.Path(metricsName)
-	text, err := os.ReadFile(path)
+	text, err := regular.ReadFile(path, maxLog)
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return nil, fmt.Errorf("%s: can't be read (%w); check that you may read it", path, cause(err))
 	}
@@ -269,7 +269,7 @@ func (m *MetricsLog) Close() error { return m.file.Close() }
 // Metrics reads the lines of a model in order. Damaged lines are skipped; [Run.OpenMetrics] and [Verify] report them.
 func (r *Run) Metrics(model string) ([]Line, error) {
 	path := r.Path(metricsName)
-	text, err := os.ReadFile(path)
+	text, err := regular.ReadFile(path, maxLog)
 	if err != nil {
 		return nil, fmt.Errorf("%s: can't be read (%w); train a model first", path, cause(err))
 	}

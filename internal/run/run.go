@@ -36,6 +36,12 @@ const (
 	plotSuffix  = ".loss.png"
 )
 
+// Largest sizes of files that are read as a whole, in bytes.
+const (
+	maxSettings = 64 << 20
+	maxLog      = 1 << 30
+)
+
 // Run is a run folder. It holds nothing but the path: each method reads the files anew.
 type Run struct{ dir string }
 

@@ -11,6 +11,7 @@ import (
 	"strings"
 
 	"github.com/bestiary-ml/bestiary/internal/atomicfile"
+	"github.com/bestiary-ml/bestiary/internal/regular"
 	"github.com/bestiary-ml/bestiary/internal/safetensors"
 )
 
@@ -147,7 +148,7 @@ func (r *Run) verifyFile(m *manifest, name string) error {
 
 func (r *Run) verifyLog(m *manifest, bad func(string, ...any)) {
 	path := r.Path(metricsName)
-	text, err := os.ReadFile(path)
+	text, err := regular.ReadFile(path, maxLog)
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		bad("%s: can't be read (%v); check that you may read it", path, cause(err))
 		return
@@ -227,7 +228,7 @@ func Accept(dir string, try func() error) (accepted []string, err error) {
 			}
 		}
 	}
-	text, err := os.ReadFile(r.Path(metricsName))
+	text, err := regular.ReadFile(r.Path(metricsName), maxLog)
 	if err == nil {
 		s := scanLog(text, "", 0)
 		now.Log = &logEntry{Size: int64(len(text)), CRC: sumText(crc32.Checksum(text, castagnoli)), Models: s.models}

@@ -218,3 +218,40 @@ func TestFailures(t *testing.T) {
 		t.Error("Close forgot the failure")
 	}
 }
+
+// FuzzEvents writes any tag, step and value, and reads the file back.
+func FuzzEvents(f *testing.F) {
+	f.Add("train/loss", int64(7), 0.25)
+	f.Add("", int64(-1), math.Inf(1))
+	f.Add("\xff\x00\n", int64(math.MaxInt64), math.NaN())
+	file, err := os.Create(filepath.Join(f.TempDir(), "events"))
+	if err != nil {
+		f.Fatal(err)
+	}
+	f.Fuzz(func(t *testing.T, tag string, step int64, value float64) {
+		if err := file.Truncate(0); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := file.Seek(0, 0); err != nil {
+			t.Fatal(err)
+		}
+		w := &Writer{file: file, now: time.Now}
+		if err := w.Scalar(step, tag, value); err != nil {
+			t.Fatal(err)
+		}
+		written, err := os.ReadFile(file.Name())
+		if err != nil {
+			t.Fatal(err)
+		}
+		events := records(t, written)
+		if len(events) != 1 {
+			t.Fatalf("%d events", len(events))
+		}
+		numbers, nested := fields(t, events[0])
+		_, nested = fields(t, nested[eventSummary])
+		loss, nested := fields(t, nested[summaryValue])
+		if int64(numbers[eventStep]) != step || string(nested[valueTag]) != tag || uint32(loss[valueScalar]) != math.Float32bits(float32(value)) {
+			t.Errorf("wrote %q %d %v, read %q %d %v", tag, step, value, nested[valueTag], numbers[eventStep], loss[valueScalar])
+		}
+	})
+}

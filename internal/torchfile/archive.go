@@ -91,7 +91,7 @@ func openArchive(file io.ReaderAt, size int64) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	return freeze(object)
+	return freeze(object, len(code))
 }
 
 // storage returns the content of a storage's record.

@@ -64,7 +64,7 @@ func TestArchives(t *testing.T) {
 }
 
 func FuzzOpen(f *testing.F) {
-	for _, form := range []string{"values.pt", "values-protocol4.pt", "values-legacy.pt"} {
+	for _, form := range []string{"values.pt", "values-protocol4.pt", "values-legacy.pt", "objects.pt", "objects-legacy.pt"} {
 		whole, err := os.ReadFile("testdata/" + form)
 		if err != nil {
 			f.Fatal(err)

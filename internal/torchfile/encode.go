@@ -83,6 +83,8 @@ func (e *encoder) value(v any, depth int) error {
 		return e.items(items, opSetItems, depth)
 	case *safetensors.Tensor:
 		return e.tensor(v)
+	case *Object:
+		return e.object(v, depth)
 	default:
 		return fmt.Errorf("%s cannot be written", describe(v))
 	}
@@ -98,6 +100,28 @@ func (e *encoder) items(items []any, op byte, depth int) error {
 		}
 	}
 	e.op(op)
+	return nil
+}
+
+// object writes the class, the call or __new__ with the arguments, and the state.
+func (e *encoder) object(o *Object, depth int) error {
+	e.global(global(o.Class))
+	if o.Args == nil {
+		return nil
+	}
+	if err := e.items(o.Args, opTuple, depth); err != nil {
+		return err
+	}
+	if e.op(opReduce); o.New {
+		e.out[len(e.out)-1] = opNewObj
+	}
+	if o.State == nil {
+		return nil
+	}
+	if err := e.value(o.State, depth+1); err != nil {
+		return err
+	}
+	e.op(opBuild)
 	return nil
 }
 

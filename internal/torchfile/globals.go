@@ -54,8 +54,12 @@ func (m *machine) name(op byte) error {
 	}
 	g := global(module + "." + name)
 	// "torch" + "_utils._rebuild_tensor_v2" would look up attributes of attributes.
-	if strings.Contains(name, ".") || !g.allowed() {
+	if strings.Contains(name, ".") || !g.allowed() && !g.inert() {
 		return &namedError{printable.Short(string(g))}
+	}
+	if g.inert() {
+		m.push(&Object{Class: string(g)})
+		return nil
 	}
 	m.push(g)
 	return nil
@@ -67,8 +71,12 @@ func (m *machine) reduce() error {
 	if err != nil {
 		return err
 	}
-	g, ok1 := pair[0].(global)
 	args, ok2 := pair[1].(Tuple)
+	if class, ok := pair[0].(*Object); ok && class.Args == nil && ok2 { // named, not run
+		m.push(&Object{Class: class.Class, Args: nonNil(args)})
+		return nil
+	}
+	g, ok1 := pair[0].(global)
 	if !ok1 || !ok2 {
 		return fmt.Errorf("its pickle calls %s", describe(pair[0]))
 	}
@@ -127,12 +135,17 @@ func (g global) call(args Tuple) (any, error) {
 
 var errArguments = fmt.Errorf("called with other arguments than torch.save writes")
 
-// build runs BUILD, which sets attributes of an object. Only the OrderedDicts of modules have any here: their versions
-// (_metadata), which are not used.
+// build runs BUILD, which sets attributes of an object. Of an OrderedDict these are the versions of modules (_metadata),
+// which are not used.
 func (m *machine) build() error {
 	pair, err := m.take(2)
 	if err != nil {
 		return err
+	}
+	if o, ok := pair[0].(*Object); ok && o.Args != nil {
+		o.State = pair[1]
+		m.push(o)
+		return nil
 	}
 	d, ok1 := pair[0].(*Dict)
 	attributes, ok2 := pair[1].(*Dict)
@@ -155,6 +168,12 @@ func (m *machine) persistent() error {
 		return err
 	}
 	id, ok := v.(Tuple)
+	if ok && len(id) > 1 && id[0] == any("module") { // the class of a module with its source text, in the older form
+		if class, ok := id[1].(*Object); ok && class.Args == nil {
+			m.push(class)
+			return nil
+		}
+	}
 	if !ok || len(id) == 0 || id[0] != any("storage") {
 		return fmt.Errorf("its pickle has a persistent id that is no storage's (%s)", describe(v))
 	}

@@ -54,7 +54,7 @@ func openLegacy(file io.ReaderAt, size int64) (any, error) {
 		return nil, err
 	}
 	at += n
-	if object, err = freeze(object); err != nil {
+	if object, err = freeze(object, n); err != nil {
 		return nil, err
 	}
 

@@ -85,6 +85,8 @@ func (m *machine) step(op byte) error {
 		return m.persistent()
 	case opReduce:
 		return m.reduce()
+	case opNewObj:
+		return m.newObject()
 	case opBuild:
 		return m.build()
 	default:
@@ -109,6 +111,9 @@ func (d *Dict) add(items []any) error {
 		return errors.New("its pickle has a key without a value")
 	}
 	for i := 0; i < len(items); i += 2 {
+		if class, ok := items[i].(*Object); ok && class.Args == nil { // PyTorch Lightning's callbacks
+			items[i] = class.Class
+		}
 		if !isKey(items[i]) {
 			return fmt.Errorf("its pickle uses %s as a key", describe(items[i]))
 		}
@@ -168,6 +173,8 @@ func describe(v any) string {
 		return "a tensor's storage"
 	case global:
 		return string(v)
+	case *Object:
+		return v.Class
 	}
 	return fmt.Sprintf("a %T", v)
 }

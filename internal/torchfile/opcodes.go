@@ -46,13 +46,13 @@ const (
 	opStackGlobal    = 0x93
 	opReduce         = 'R'
 	opBuild          = 'b'
+	opNewObj         = 0x81
 )
 
 // The opcodes that only call or name Python objects, for messages.
 var refused = map[byte]string{
 	'i':  "INST",
 	'o':  "OBJ",
-	0x81: "NEWOBJ",
 	0x92: "NEWOBJ_EX",
 	'P':  "PERSID",
 	0x82: "EXT1",

@@ -2,8 +2,8 @@
 // tensors.
 //
 // Such a file holds its object as a pickle: a program for a small stack machine, which may call any Python function when
-// Python runs it. The machine here knows only plain values and the few names that tensors need. A file with any other name
-// is an error, and nothing of it is called. (github.com/nlpodyssey/gopickle allocates what a file asks for before it checks
+// Python runs it. The machine here knows only plain values, the few functions that tensors need, and names of classes of a
+// few libraries, whose objects it records without running anything. A file with any other name is an error. (github.com/nlpodyssey/gopickle allocates what a file asks for before it checks
 // the file's size.) The memory used is bounded by a constant and a small multiple of the file's size.
 //
 // Two forms are read: the zip archive (torch 1.6 and later; https://pytorch.org/docs/stable/notes/serialization.html) and
@@ -15,6 +15,7 @@
 //	nil, bool, int64, float64, string   None, bool, int, float, str
 //	List, Tuple, *Dict                  list; tuple and torch.Size; dict and collections.OrderedDict
 //	*Tensor, *safetensors.Tensor        a tensor that is read, a tensor to write
+//	*Object                             an object of some class, by name; nothing of it is run
 package torchfile
 
 import (

@@ -74,6 +74,8 @@ func (m *machine) container(op byte) error {
 			return err
 		}
 		switch target := target.(type) {
+		case *Object:
+			return target.add(items, op == opSetItem || op == opSetItems)
 		case *list:
 			if op == opAppend || op == opAppends {
 				target.items = append(target.items, items...)

@@ -3,6 +3,7 @@ package transformer
 import (
 	"cmp"
 	"slices"
+	"strings"
 
 	"github.com/bestiary-ml/bestiary/fault"
 	"github.com/bestiary-ml/bestiary/internal/require"
@@ -49,6 +50,7 @@ const (
 	maxDim    = 1 << 14
 	maxDepth  = 512
 	maxFFMult = 64
+	maxKeepMB = 1 << 20
 )
 
 // Validate returns a [*fault.FieldError] for a value that is not allowed.
@@ -69,8 +71,8 @@ func (c Config) Validate() error {
 	switch {
 	case c.Heads*c.DimHead > maxDim:
 		return fault.Field("Heads", c.Heads, "times DimHead %d must be at most %d", c.DimHead, maxDim)
-	case c.KeepMB < 0:
-		return fault.Field("KeepMB", c.KeepMB, "must be 0 or more")
+	case c.KeepMB < 0 || c.KeepMB > maxKeepMB:
+		return fault.Field("KeepMB", c.KeepMB, "must be 0 to %d", maxKeepMB)
 	case c.Reversible && c.Checkpoint:
 		return fault.Field("Checkpoint", nil, "can't be combined with Reversible, which recomputes activations anyway; set one of them")
 	case c.ShiftTokens && c.Dim < 2:
@@ -83,6 +85,22 @@ func (c Config) Validate() error {
 	return cmp.Or(c.Geometry.validate(), c.validatePatterns(), c.validateShared())
 }
 
+// choices lists patterns: "full, axial_row or sparse".
+func choices(all []Pattern) string {
+	var b strings.Builder
+	for i, p := range all {
+		switch {
+		case i == 0:
+		case i == len(all)-1:
+			b.WriteString(" or ")
+		default:
+			b.WriteString(", ")
+		}
+		b.WriteString(string(p))
+	}
+	return b.String()
+}
+
 func (c Config) validatePatterns() error {
 	if len(c.Attention) > c.Depth {
 		return fault.Field("Attention", c.Attention, "must have at most as many patterns as Depth, %d", c.Depth)
@@ -90,7 +108,7 @@ func (c Config) validatePatterns() error {
 	for _, p := range c.Attention {
 		switch {
 		case !slices.Contains(Patterns, p):
-			return fault.Field("Attention", p, "must be some of %v", Patterns)
+			return fault.Field("Attention", p, "must be %s", choices(Patterns))
 		case p != Full && !c.Causal:
 			return fault.Field("Attention", p, "needs a causal transformer; use %s", Full)
 		case p != Full && p != Sparse && c.Geometry.cells() == 0:

@@ -198,7 +198,7 @@ func TestGridRefuses(t *testing.T) {
 		},
 		"is empty":        func() error { _, err := Grid(Options{}, Section{Images: []*image.NRGBA{nil}}); return err },
 		"Columns -1":      func() error { _, err := Grid(Options{Columns: -1}, Section{Images: one}); return err },
-		"fewer pictures":  func() error { _, err := Grid(Options{Scale: math.MaxInt}, Section{Images: one}); return err },
+		"1 to 16384, or":  func() error { _, err := Grid(Options{Scale: math.MaxInt}, Section{Images: one}); return err },
 		"from 1 to 16384": func() error { return Options{}.Check(image.Pt(math.MaxInt, 1), 4) },
 		"from 0 to":       func() error { return Options{}.Check(image.Pt(1, 1), math.MaxInt, math.MaxInt) },
 		"not nil":         func() error { return SavePNG(filepath.Join(t.TempDir(), "x.png"), nil) },

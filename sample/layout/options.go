@@ -35,11 +35,11 @@ func (o Options) Check(size image.Point, counts ...int) error {
 
 // Validate returns a [*fault.FieldError] for a value that is not allowed.
 func (o Options) Validate() error {
-	if o.Columns < 0 {
-		return fault.Field("Columns", o.Columns, "must be 1 or more, or 0 to choose automatically")
+	if o.Columns < 0 || o.Columns > maxSide {
+		return fault.Field("Columns", o.Columns, "must be 1 to %d, or 0 to choose automatically", maxSide)
 	}
-	if o.Scale < 0 {
-		return fault.Field("Scale", o.Scale, "must be 1 or more, or 0 to choose automatically")
+	if o.Scale < 0 || o.Scale > maxSide {
+		return fault.Field("Scale", o.Scale, "must be 1 to %d, or 0 to choose automatically", maxSide)
 	}
 	return nil
 }

@@ -2,21 +2,25 @@ package tasks
 
 import (
 	"context"
+	"fmt"
+	"slices"
 
 	"github.com/bestiary-ml/bestiary/data"
-	"github.com/bestiary-ml/bestiary/dvae"
 	"github.com/bestiary-ml/bestiary/internal/run"
 	"github.com/bestiary-ml/bestiary/models"
+	"github.com/bestiary-ml/bestiary/tensor"
 	"github.com/bestiary-ml/bestiary/tokenizer"
 	"github.com/bestiary-ml/bestiary/train"
+	"github.com/bestiary-ml/bestiary/vqgan"
 )
 
 // CaptionOptions say which pictures with captions a model is trained on. They may be others than those of the run's
-// discrete VAE, so the run folder keeps these options with the model.
+// codec, so the run folder keeps these options with the model.
 type CaptionOptions struct {
 	Data     data.Description `json:"data"`
 	Truncate bool             `json:"truncate_captions"` // cut captions that are too long instead of refusing them
-	DVAE     string           `json:"dvae,omitempty"`    // checksum of the discrete VAE that encodes the pictures, to notice another one
+	Codec    string           `json:"dvae,omitempty"`    // checksum of the codec that encodes the pictures, to notice another one
+	KL       string           `json:"kl,omitempty"`      // the same of the autoencoder with continuous latents
 	From     string           `json:"-"`                 // file that the tokenizer was read from; "" if it was trained
 }
 
@@ -51,36 +55,92 @@ type coder func(batch train.PictureBatch) []int32
 
 // newCoder returns a coder. Without augmentation it encodes all pictures beforehand, which takes a while and stops when
 // the context ends; with augmentation it encodes each batch.
-func newCoder(ctx context.Context, on *hold, vae *dvae.VAE, training *data.Dataset, how data.Augment, o Options) (coder, error) {
-	d, c := on.device, vae.Config()
-	encode := func(values []float32) []int32 {
+func newCoder(ctx context.Context, on *hold, codec models.Codec, training *data.Dataset, how data.Augment, o Options) (coder, error) {
+	d, size, channels := on.device, codec.ImageSize(), codec.Channels()
+	one := size * size * channels
+	some := func(values []float32) []int32 {
 		s := d.Scratch()
 		defer s.End()
-		n := len(values) / (c.ImageSize * c.ImageSize * c.Channels)
-		return vae.Codes(d.From(values, n, c.ImageSize, c.ImageSize, c.Channels)).IntValues()
+		return codec.Codes(d.From(values, len(values)/one, size, size, channels)).IntValues()
+	}
+	encode := func(values []float32) (codes []int32) {
+		for part := range slices.Chunk(values, encodeBatch(size)*one) {
+			codes = append(codes, some(part)...)
+		}
+		return codes
 	}
 	if how != (data.Augment{}) {
 		return func(batch train.PictureBatch) []int32 { return encode(batch.Pixels) }, nil
 	}
-	const batch = 64
-	cells := c.Grid() * c.Grid()
-	all := make([]int32, 0, training.Len()*cells)
-	for lo := 0; lo < training.Len(); lo += batch {
+	all, err := encodeAll(ctx, on, training, encode, o.Progress)
+	return lookUp(all, codec.Grid()*codec.Grid()), err
+}
+
+// latentCoder returns the latents of the pictures of a batch, [N·G·G·C].
+type latentCoder func(batch train.PictureBatch) []float32
+
+// newLatentCoder is newCoder for continuous latents.
+func newLatentCoder(ctx context.Context, on *hold, kl *vqgan.Model, training *data.Dataset, how data.Augment, o Options) (latentCoder, error) {
+	encode := latentsOf(on.device, kl)
+	if how != (data.Augment{}) {
+		return func(batch train.PictureBatch) []float32 { return encode(batch.Pixels) }, nil
+	}
+	all, err := encodeAll(ctx, on, training, encode, o.Progress)
+	c := kl.Config()
+	return lookUp(all, c.Grid()*c.Grid()*c.Embed), err
+}
+
+// latentsOf returns a function that encodes pictures, values [N, S, S, C], as latents [N·G·G·C].
+func latentsOf(d *tensor.Device, kl *vqgan.Model) func(values []float32) []float32 {
+	c := kl.Config()
+	return func(values []float32) []float32 {
+		s := d.Scratch()
+		defer s.End()
+		n := len(values) / (c.ImageSize * c.ImageSize * c.Channels)
+		return kl.Encode(d.From(values, n, c.ImageSize, c.ImageSize, c.Channels)).Values()
+	}
+}
+
+// encodeBatch is the number of pictures that are encoded at a time: 64 of 64×64 pixels, fewer of larger ones.
+func encodeBatch(size int) int { return max(1, 64*64*64/max(1, size*size)) }
+
+// encodeAll encodes all pictures, until the context ends. progress may be nil.
+func encodeAll[T any](ctx context.Context, on *hold, d *data.Dataset, encode func(values []float32) []T, progress func(done, total int)) (all []T, err error) {
+	batch := encodeBatch(d.Size)
+	for lo := 0; lo < d.Len(); lo += batch {
 		if err := on.yield(ctx); err != nil {
 			return nil, err
 		}
-		hi := min(lo+batch, training.Len())
-		all = append(all, encode(pixels(training, lo, hi))...)
-		if o.Progress != nil {
-			o.Progress(hi, training.Len())
+		hi := min(lo+batch, d.Len())
+		all = append(all, encode(pixels(d, lo, hi))...)
+		if progress != nil {
+			progress(hi, d.Len())
 		}
 	}
-	codes := make([]int32, 0, o.Batch*cells)
-	return func(batch train.PictureBatch) []int32 {
-		codes = codes[:0]
+	return all, nil
+}
+
+// lookUp returns the function that copies what all holds of the pictures of a batch, n elements of each. The result is
+// overwritten by the next one.
+func lookUp[T any](all []T, n int) func(batch train.PictureBatch) []T {
+	var some []T
+	return func(batch train.PictureBatch) []T {
+		some = some[:0]
 		for _, i := range batch.Indices {
-			codes = append(codes, all[i*cells:(i+1)*cells]...)
+			some = append(some, all[i*n:(i+1)*n]...)
 		}
-		return codes
-	}, nil
+		return some
+	}
+}
+
+// firstCaptions returns the ids [N, length] of the first caption of each picture; long ones are cut.
+func firstCaptions(t *tokenizer.Tokenizer, d *data.Dataset, length int) (ids []int32, err error) {
+	for i := range d.Len() {
+		own, err := t.EncodeFixed(d.Captions[i][0], length, true)
+		if err != nil {
+			return nil, fmt.Errorf("%s: %w", d.Name(i), err)
+		}
+		ids = append(ids, own...)
+	}
+	return ids, nil
 }

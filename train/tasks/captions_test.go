@@ -15,11 +15,14 @@ import (
 	"github.com/bestiary-ml/bestiary/data"
 	"github.com/bestiary-ml/bestiary/dvae"
 	"github.com/bestiary-ml/bestiary/internal/run"
+	"github.com/bestiary-ml/bestiary/maskgit"
 	"github.com/bestiary-ml/bestiary/nn"
 	"github.com/bestiary-ml/bestiary/nn/transformer"
+	"github.com/bestiary-ml/bestiary/rectified"
 	"github.com/bestiary-ml/bestiary/tensor"
 	"github.com/bestiary-ml/bestiary/tokenizer"
 	"github.com/bestiary-ml/bestiary/train"
+	"github.com/bestiary-ml/bestiary/vqgan"
 	"github.com/google/go-cmp/cmp"
 )
 
@@ -53,6 +56,71 @@ func dalleSizes(t *tokenizer.Tokenizer) dalle.Config {
 	return c
 }
 
+func maskedSizes(t *tokenizer.Tokenizer) maskgit.Config {
+	c := DefaultMaskGIT().Model
+	c.TextTokens, c.TextLen, c.ImageCodes, c.Height, c.Width = t.VocabSize(), textLen, codeSizes.Codes, codeSizes.Grid(), codeSizes.Grid()
+	c.Transformer = transformer.Config{Dim: 32, Depth: 1, Heads: 2, DimHead: 16, FFMult: 2, AttnDropout: 0.1, FFDropout: 0.1}
+	return c
+}
+
+// latentCoderOf is an autoencoder with its initial weights.
+func latentCoderOf(t *testing.T, d *tensor.Device) *vqgan.Model {
+	t.Helper()
+	kl, err := vqgan.New(d, tinyLatents(), tensor.NewGenerator(2))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return kl
+}
+
+func tinyLatents() vqgan.Config {
+	c := vqgan.DefaultConfig()
+	c.ImageSize, c.Width, c.Multipliers, c.Groups, c.ZChannels, c.Embed = 16, 8, []int{1, 2}, 4, 2, 2
+	return c
+}
+
+func rectifiedSizes(t *tokenizer.Tokenizer) rectified.Config {
+	c := DefaultRectified().Model
+	FitRectified(&c, t.VocabSize(), textLen, tinyLatents())
+	c.Dim, c.Depth, c.Heads = 32, 1, 2
+	return c
+}
+
+// The trainings of generators refuse an autoencoder or a tokenizer that the model wasn't made for, or other weights than
+// when they began.
+func TestGeneratorsFit(t *testing.T) {
+	d, training := open(t), birds(t, 1, 12)
+	words := tokens(t, training)
+	how, o := CaptionOptions{Data: data.Description{Path: "birds:1:12"}}, Options{Batch: 4}
+	masked := func(change func(*maskgit.Config, *CaptionOptions)) error {
+		c, how := maskedSizes(words), how
+		change(&c, &how)
+		_, _, err := MaskGIT(context.Background(), d, c, coderOf(t, d), words, how, training, nil, o)
+		return err
+	}
+	flow := func(change func(*rectified.Config, *CaptionOptions)) error {
+		c, how := rectifiedSizes(words), how
+		change(&c, &how)
+		_, _, err := Rectified(context.Background(), d, c, latentCoderOf(t, d), words, how, training, nil, o)
+		return err
+	}
+	for want, err := range map[string]error{
+		"the dvae makes":                      masked(func(c *maskgit.Config, _ *CaptionOptions) { c.ImageCodes++ }),
+		"the maskgit is made for 301":         masked(func(c *maskgit.Config, _ *CaptionOptions) { c.TextTokens = 301 }),
+		"when the maskgit's training began":   masked(func(_ *maskgit.Config, how *CaptionOptions) { how.Codec = "abc" }),
+		"the kl makes latents of 4×4×2":       flow(func(c *rectified.Config, _ *CaptionOptions) { c.Channels = 3 }),
+		"the rectified is made for 301":       flow(func(c *rectified.Config, _ *CaptionOptions) { c.TextTokens = 301 }),
+		"when the rectified's training began": flow(func(_ *rectified.Config, how *CaptionOptions) { how.KL = "abc" }),
+	} {
+		if err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%v, want an error about %q", err, want)
+		}
+	}
+	if err := errors.Join(masked(func(*maskgit.Config, *CaptionOptions) {}), flow(func(*rectified.Config, *CaptionOptions) {})); err != nil {
+		t.Error(err)
+	}
+}
+
 func clipSizes(t *tokenizer.Tokenizer) clip.Config {
 	tower := clip.Tower{Dim: 32, Depth: 1, Heads: 2, DimHead: 16}
 	return clip.Config{TextTokens: t.VocabSize(), TextLen: textLen, ImageSize: 16, PatchSize: 4, Channels: 3, Latent: 16, Text: tower, Image: tower, Dropout: 0.1}
@@ -69,6 +137,12 @@ func TestCaptionedResume(t *testing.T) {
 		for name, make := range map[string]func() (nn.Module, *train.Task[train.CaptionedBatch], error){
 			"dalle": func() (nn.Module, *train.Task[train.CaptionedBatch], error) {
 				return DALLE(context.Background(), d, dalleSizes(words), coderOf(t, d), words, how, training, heldOut, o)
+			},
+			"maskgit": func() (nn.Module, *train.Task[train.CaptionedBatch], error) {
+				return MaskGIT(context.Background(), d, maskedSizes(words), coderOf(t, d), words, how, training, heldOut, o)
+			},
+			"rectified": func() (nn.Module, *train.Task[train.CaptionedBatch], error) {
+				return Rectified(context.Background(), d, rectifiedSizes(words), latentCoderOf(t, d), words, how, training, heldOut, o)
 			},
 			"clip": func() (nn.Module, *train.Task[train.CaptionedBatch], error) {
 				return CLIP(d, clipSizes(words), words, how, training, heldOut, o)
@@ -197,7 +271,7 @@ func TestCaptionsRefused(t *testing.T) {
 			}
 		}
 	}
-	how := CaptionOptions{DVAE: "00000000"}
+	how := CaptionOptions{Codec: "00000000"}
 	if _, _, err := DALLE(context.Background(), d, dalleSizes(words), coderOf(t, d), words, how, training, nil, Options{Batch: 4}); err == nil || !strings.Contains(err.Error(), "dvae has other weights") {
 		t.Errorf("another dvae: %v", err)
 	}

@@ -6,11 +6,9 @@ import (
 
 	"github.com/bestiary-ml/bestiary/dalle"
 	"github.com/bestiary-ml/bestiary/data"
-	"github.com/bestiary-ml/bestiary/dvae"
 	"github.com/bestiary-ml/bestiary/eval"
 	"github.com/bestiary-ml/bestiary/fault"
 	"github.com/bestiary-ml/bestiary/models"
-	"github.com/bestiary-ml/bestiary/nn"
 	"github.com/bestiary-ml/bestiary/sample"
 	"github.com/bestiary-ml/bestiary/sample/layout"
 	"github.com/bestiary-ml/bestiary/tensor"
@@ -19,9 +17,9 @@ import (
 )
 
 // DALLE trains a DALL-E on sequences of a caption, which t turns into ids, and the codes of its picture, which a trained
-// discrete VAE makes. It evaluates the model on held-out pictures (nil: no evaluation). Without augmentation, it encodes
-// all pictures beforehand, until the context ends.
-func DALLE(ctx context.Context, d *tensor.Device, c dalle.Config, vae *dvae.VAE, t *tokenizer.Tokenizer, how CaptionOptions, training, heldOut *data.Dataset, o Options) (model *dalle.DALLE, task *train.Task[train.CaptionedBatch], err error) {
+// codec makes, such as a discrete VAE. It evaluates the model on held-out pictures (nil: no evaluation). Without
+// augmentation, it encodes all pictures beforehand, until the context ends.
+func DALLE(ctx context.Context, d *tensor.Device, c dalle.Config, codec models.Codec, t *tokenizer.Tokenizer, how CaptionOptions, training, heldOut *data.Dataset, o Options) (model *dalle.DALLE, task *train.Task[train.CaptionedBatch], err error) {
 	defer fault.Catch(&err)
 	device, err := take(ctx, d)
 	if err != nil {
@@ -31,25 +29,23 @@ func DALLE(ctx context.Context, d *tensor.Device, c dalle.Config, vae *dvae.VAE,
 	if t == nil {
 		return nil, nil, fault.Field("Tokenizer", nil, "must not be nil; open or train one")
 	}
-	if vae == nil {
-		return nil, nil, fault.Field("VAE", nil, "must not be nil; give the one whose codes the model learns")
+	if codec == nil {
+		return nil, nil, fault.Field("Codec", nil, "must not be nil; give the model whose codes the DALL-E learns")
 	}
-	codes := vae.Config()
-	if err := checkPictures(codes.ImageSize, codes.Channels, training, heldOut); err != nil {
+	name := models.CodecName(codec)
+	if err := checkPictures(codec.ImageSize(), codec.Channels(), training, heldOut); err != nil {
 		return nil, nil, err
 	}
-	if c.TextTokens != t.VocabSize() {
-		return nil, nil, fmt.Errorf("the tokenizer has %d ids and the dalle is made for %d; put back the tokenizer that it was trained with", t.VocabSize(), c.TextTokens)
+	if err := checkVocabulary(models.DALLE.Name, c.TextTokens, t); err != nil {
+		return nil, nil, err
 	}
-	if c.ImageCodes != codes.Codes || c.Height != codes.Grid() || c.Width != codes.Grid() {
-		return nil, nil, fmt.Errorf("the dvae makes %d×%d of %d codes and the dalle is made for %d×%d of %d; put back the dvae that it was trained with",
-			codes.Grid(), codes.Grid(), codes.Codes, c.Height, c.Width, c.ImageCodes)
+	if c.ImageCodes != codec.CodebookSize() || c.Height != codec.Grid() || c.Width != codec.Grid() {
+		return nil, nil, fmt.Errorf("the %s makes %d×%d of %d codes and the dalle is made for %d×%d of %d; put back the %s that it was trained with",
+			name, codec.Grid(), codec.Grid(), codec.CodebookSize(), c.Height, c.Width, c.ImageCodes, name)
 	}
-	sum := nn.Checksum(vae)
-	if how.DVAE != "" && how.DVAE != sum {
-		return nil, nil, fmt.Errorf("the dvae has other weights than when the dalle's training began (%s, now %s); put them back, or train the dalle anew", how.DVAE, sum)
+	if how.Codec, err = sameCodec(models.DALLE.Name, name, how.Codec, codec); err != nil {
+		return nil, nil, err
 	}
-	how.DVAE = sum
 	g := tensor.NewGenerator(o.Seed).Fork(models.DALLE.Name)
 	if model, err = dalle.New(d, c, g); err != nil {
 		return nil, nil, err
@@ -59,7 +55,7 @@ func DALLE(ctx context.Context, d *tensor.Device, c dalle.Config, vae *dvae.VAE,
 	if err != nil {
 		return nil, nil, err
 	}
-	encode, err := newCoder(ctx, device, vae, training, how.Data.Augment, o)
+	encode, err := newCoder(ctx, device, codec, training, how.Data.Augment, o)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -85,7 +81,7 @@ func DALLE(ctx context.Context, d *tensor.Device, c dalle.Config, vae *dvae.VAE,
 	if heldOut == nil || heldOut.Len() == 0 {
 		return model, task, nil
 	}
-	birds, err := sample.NewTextToImage(d, how.Data, sample.TextToImageModels{VAE: vae, DALLE: model, Tokenizer: t})
+	birds, err := sample.NewTextToImage(d, how.Data, sample.TextToImageModels{Codec: codec, DALLE: model, Tokenizer: t})
 	if err != nil {
 		return nil, nil, err
 	}

@@ -7,7 +7,13 @@ import (
 	"github.com/bestiary-ml/bestiary/data"
 	"github.com/bestiary-ml/bestiary/dvae"
 	"github.com/bestiary-ml/bestiary/flows"
+	"github.com/bestiary-ml/bestiary/maskgit"
+	"github.com/bestiary-ml/bestiary/models"
+	"github.com/bestiary-ml/bestiary/rectified"
+	"github.com/bestiary-ml/bestiary/sample"
+	"github.com/bestiary-ml/bestiary/tarflow"
 	"github.com/bestiary-ml/bestiary/train"
+	"github.com/bestiary-ml/bestiary/vqgan"
 )
 
 // Defaults are the settings with which a model is trained unless others are given, here and on the command line.
@@ -36,6 +42,22 @@ func DefaultFlow(dim, classes int) Defaults[flows.Config] {
 	return Defaults[flows.Config]{Model: model, Training: c}
 }
 
+// DefaultTarFlow returns settings for the latent maps [8, 8, 16] of photos in the given number of classes. Data has the
+// augmentation of the views, see [DefaultTarFlowOptions].
+func DefaultTarFlow(classes int) Defaults[tarflow.Config] {
+	c := train.DefaultConfig()
+	c.Steps, c.Batch, c.LearningRate, c.Clip = 12000, 64, 5e-4, 1
+	c.Schedule, c.Warmup, c.FinalRate, c.EMA = "cosine", 200, 0.05, 0.999
+	c.Optimizer, c.WeightDecay, c.DecayMatrices, c.Beta2 = "adamw", 0.05, true, 0.95
+	c.EvalEvery, c.SampleEvery, c.CheckpointEvery = 500, 1000, 1000
+	return Defaults[tarflow.Config]{Model: tarflow.DefaultConfig(classes), Training: c}
+}
+
+// DefaultTarFlowOptions returns eight random views of each picture, mirrored and cropped.
+func DefaultTarFlowOptions() sample.TarFlowOptions {
+	return sample.TarFlowOptions{Views: 8, Augment: data.Augment{Flip: true, Crop: 0.8}}
+}
+
 // DefaultDVAE returns settings for photos of birds.
 func DefaultDVAE() Defaults[dvae.Config] {
 	c := train.DefaultConfig()
@@ -53,6 +75,25 @@ func DefaultDVAEOptions(steps int) DVAEOptions {
 	return DVAEOptions{Annealing: dvae.Annealing{Start: 1, Floor: 1.0 / 16, Steps: steps}}
 }
 
+// DefaultKL returns settings for photos of 64×64 pixels on a processor with two cores.
+func DefaultKL() Defaults[vqgan.Config] {
+	c := train.DefaultConfig()
+	c.Steps, c.LearningRate, c.Beta2, c.Clip = 10000, 4e-4, 0.99, 1
+	c.Schedule, c.Warmup, c.FinalRate, c.EMA = "cosine", 200, 0.05, 0.999
+	c.EvalEvery, c.SampleEvery, c.CheckpointEvery = 500, 500, 500
+	how := data.Description{Share: 0.1, Augment: data.Augment{Flip: true, Zoom: 0.9}}
+	return Defaults[vqgan.Config]{Model: vqgan.DefaultConfig(), Training: c, Data: how}
+}
+
+// DefaultLatentsOptions returns the losses of [DefaultKL]: the discriminator judges from the middle of the given steps on.
+func DefaultLatentsOptions(steps int) LatentsOptions {
+	loss := vqgan.DefaultLossConfig()
+	loss.AdversarialStart = steps / 2
+	return LatentsOptions{
+		Loss: loss, Discriminator: vqgan.DiscriminatorConfig{Channels: 3, Width: 48, Layers: 2, Norm: "batch"}, DiscriminatorRate: 2e-4,
+	}
+}
+
 // DefaultDALLE returns settings for photos of birds with ten captions each. The data and the discrete VAE decide the
 // sizes of text and codes in Model, see [FitDALLE].
 func DefaultDALLE() Defaults[dalle.Config] {
@@ -68,11 +109,48 @@ func DefaultDALLE() Defaults[dalle.Config] {
 	return Defaults[dalle.Config]{Model: model, Training: c, Data: captionedData()}
 }
 
-// FitDALLE sets the sizes of c that the tokenizer and the discrete VAE decide: ids of text, the length of a caption, and
+// FitDALLE sets the sizes of c that the tokenizer and the codec decide: ids of text, the length of a caption, and
 // the grid of codes.
-func FitDALLE(c *dalle.Config, vocabulary, textLen int, codes dvae.Config) {
+func FitDALLE(c *dalle.Config, vocabulary, textLen int, codec models.Codec) {
 	c.TextTokens, c.TextLen = vocabulary, textLen
-	c.ImageCodes, c.Height, c.Width = codes.Codes, codes.Grid(), codes.Grid()
+	c.ImageCodes, c.Height, c.Width = codec.CodebookSize(), codec.Grid(), codec.Grid()
+}
+
+// DefaultMaskGIT returns settings for photos of birds with ten captions each. The data and the codec decide the sizes of text and
+// codes in Model, see [FitMaskGIT].
+func DefaultMaskGIT() Defaults[maskgit.Config] {
+	c := train.DefaultConfig()
+	c.Steps, c.Batch, c.LearningRate, c.Clip = 8000, 16, 5e-4, 1
+	c.Schedule, c.Warmup, c.FinalRate, c.EMA = "cosine", 200, 0.05, 0.999
+	c.Optimizer, c.WeightDecay, c.DecayMatrices = "adamw", 0.01, true
+	c.EvalEvery, c.SampleEvery, c.CheckpointEvery = 250, 1000, 500
+	return Defaults[maskgit.Config]{Model: maskgit.DefaultConfig(), Training: c, Data: captionedData()}
+}
+
+// FitMaskGIT sets the sizes of c that the tokenizer and the codec decide: ids of text, the length of a caption, and the
+// grid of codes.
+func FitMaskGIT(c *maskgit.Config, vocabulary, textLen int, codec models.Codec) {
+	c.TextTokens, c.TextLen = vocabulary, textLen
+	c.ImageCodes, c.Height, c.Width = codec.CodebookSize(), codec.Grid(), codec.Grid()
+}
+
+// DefaultRectified returns settings for photos of birds with ten captions each: 8 million parameters; a step of 32 pictures
+// with captions of 32 tokens takes about 94 GFLOP. The data and the autoencoder decide the sizes of text and
+// latent in Model, see [FitRectified].
+func DefaultRectified() Defaults[rectified.Config] {
+	c := train.DefaultConfig()
+	c.Steps, c.LearningRate, c.Clip = 10_000, 5e-4, 1
+	c.Schedule, c.Warmup, c.FinalRate, c.EMA = "cosine", 200, 0.05, 0.999
+	c.Optimizer, c.WeightDecay, c.DecayMatrices = "adamw", 0.01, true
+	c.EvalEvery, c.SampleEvery, c.CheckpointEvery = 250, 1000, 500
+	return Defaults[rectified.Config]{Model: rectified.DefaultConfig(), Training: c, Data: captionedData()}
+}
+
+// FitRectified sets the sizes of c that the tokenizer and the autoencoder decide: ids of text, the length of a caption, and
+// the latent.
+func FitRectified(c *rectified.Config, vocabulary, textLen int, latents vqgan.Config) {
+	c.TextTokens, c.TextLen = vocabulary, textLen
+	c.Height, c.Width, c.Channels = latents.Grid(), latents.Grid(), latents.Embed
 }
 
 // DefaultCLIP returns settings for photos of birds with ten captions each. The tokenizer decides TextTokens and TextLen.

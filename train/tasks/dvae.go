@@ -20,15 +20,6 @@ type DVAEOptions struct {
 	Revive    int            `json:"revive"`    // steps between revivals of codes that no picture used in the meantime; 0: never
 }
 
-// reportWindow is the number of batches over which the use of codes is counted if none are revived.
-const reportWindow = 100
-
-// codebook is the part of the checkpoint about the use of codes.
-type codebook struct {
-	Usage   *dvae.Usage `json:"usage"`
-	Revived int         `json:"revived"` // revived codes since the start
-}
-
 // DVAE trains a discrete VAE to reproduce pictures, and evaluates it on held-out ones (nil: no evaluation). The description
 // says where the pictures come from and how they are shown; the run folder keeps it. They have the Config's size and
 // channels.
@@ -58,11 +49,7 @@ func DVAE(d *tensor.Device, c dvae.Config, how DVAEOptions, description data.Des
 	if err != nil {
 		return nil, nil, err
 	}
-	window := how.Revive
-	if window == 0 {
-		window = reportWindow
-	}
-	codes := &codebook{Usage: dvae.NewUsage(c.Codes, window)}
+	codes := newCodebook(c.Codes, how.Revive)
 	temperature := how.Annealing.Start
 	task = &train.Task[train.PictureBatch]{
 		Model:      models.DVAE.Name,
@@ -79,38 +66,25 @@ func DVAE(d *tensor.Device, c dvae.Config, how DVAEOptions, description data.Des
 			return r.Loss, &train.Figures{
 				Tensors: []*tensor.Tensor{r.Reconstruction, r.KL, r.Codes.Counts(c.Codes)},
 				Metrics: func(values [][]float32) train.Metrics {
-					codes.Usage.Add(values[2])
-					return train.Metrics{
-						"reconstruction": float64(values[0][0]), "kl": float64(values[1][0]), "temperature": temperature,
-						"perplexity": codes.Usage.Perplexity(), "codes_used": float64(codes.Usage.Used()), "revived": float64(codes.Revived),
-					}
+					m := train.Metrics{"reconstruction": float64(values[0][0]), "kl": float64(values[1][0]), "temperature": temperature}
+					codes.add(values[2], m)
+					return m
 				},
 			}
 		},
 	}
 	if how.Revive > 0 {
-		task.After = func(step int, batch train.PictureBatch) {
-			if step%how.Revive != 0 {
-				return
-			}
-			if dead := codes.Usage.Dead(); len(dead) > 0 {
-				dead = dead[:min(len(dead), (codes.Usage.Used()+1)/2)]
-				s := d.Scratch()
-				defer s.End()
-				codes.Revived += model.Revive(batch.Tensor(d), dead, revival)
-				codes.Usage.Reset()
-			}
-		}
+		task.After = codes.reviving(d, how.Revive, func(x *tensor.Tensor, dead []int) int { return model.Revive(x, dead, revival) })
 	}
 	if heldOut == nil || heldOut.Len() == 0 {
 		return model, task, nil
 	}
-	birds, err := sample.NewTextToImage(d, description, sample.TextToImageModels{VAE: model})
+	birds, err := sample.NewTextToImage(d, description, sample.TextToImageModels{Codec: model})
 	if err != nil {
 		return nil, nil, err
 	}
 	task.Evaluate = func() (train.Metrics, error) {
-		f, err := eval.MeasureVAE(context.Background(), birds, heldOut)
+		f, err := eval.MeasureCodec(context.Background(), birds, heldOut)
 		if err != nil {
 			return nil, err
 		}

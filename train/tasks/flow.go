@@ -51,7 +51,7 @@ func Flow(ctx context.Context, d *tensor.Device, c flows.Config, a *autoencoder.
 	if err != nil {
 		return nil, nil, err
 	}
-	rows, labels, err := embedViews(ctx, device, a, training, description.Augment, o)
+	rows, labels, err := embedViews(ctx, device, a.Encode, training, description.Augment, randomViews, o)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -104,11 +104,12 @@ func Flow(ctx context.Context, d *tensor.Device, c flows.Config, a *autoencoder.
 	return model, task, nil
 }
 
-// views is the number of random views of each picture that the flow is trained on with augmentation.
-const views = 8
+// randomViews is the number of random views of each picture that the flow is trained on with augmentation.
+const randomViews = 8
 
-// embedViews returns embeddings [rows, E] of the training pictures, unchanged and in random views, with their labels.
-func embedViews(ctx context.Context, on *hold, a *autoencoder.Autoencoder, training *data.Dataset, how data.Augment, o Options) (rows []float32, labels []int, err error) {
+// embedViews returns embeddings [rows, E] of the training pictures, unchanged and in a number of random views, with their
+// labels. Without augmentation there are no views.
+func embedViews(ctx context.Context, on *hold, encode func(x *tensor.Tensor) *tensor.Tensor, training *data.Dataset, how data.Augment, views int, o Options) (rows []float32, labels []int, err error) {
 	d, passes := on.device, 1
 	if how != (data.Augment{}) {
 		passes += views
@@ -130,7 +131,7 @@ func embedViews(ctx context.Context, on *hold, a *autoencoder.Autoencoder, train
 			}
 			batch := loader.Next()
 			step := d.Scratch()
-			rows = append(rows, a.Encode(d.From(batch.Pixels, batch.Len(), size, size, 3)).Values()...)
+			rows = append(rows, encode(d.From(batch.Pixels, batch.Len(), size, size, max(3, training.Channels))).Values()...)
 			step.End()
 			labels = append(labels, batch.Labels...)
 			if o.Progress != nil {

@@ -92,6 +92,9 @@ func TestResume(t *testing.T) {
 			"flow": trainedBy(func() (nn.Module, *train.Task[train.RowBatch], error) {
 				return Flow(context.Background(), d, shape(), encoder(t, d), description, training, heldOut, o)
 			}),
+			"tarflow": trainedBy(func() (nn.Module, *train.Task[train.RowBatch], error) {
+				return tarFlowOf(t, d, description, training, heldOut, o)
+			}),
 		} {
 			t.Run(fmt.Sprintf("%s, balance %t", name, balance), func(t *testing.T) {
 				c := train.DefaultConfig()
@@ -201,13 +204,13 @@ func TestEmbedViews(t *testing.T) {
 	}
 	o := Options{Batch: 8, Seed: 1}
 	for _, how := range []data.Augment{{}, varied} {
-		rows, labels, err := embedViews(context.Background(), held(t, d), a, training, how, o)
+		rows, labels, err := embedViews(context.Background(), held(t, d), a.Encode, training, how, randomViews, o)
 		if err != nil {
 			t.Fatal(err)
 		}
 		n := training.Len()
 		if how != (data.Augment{}) {
-			n *= 1 + views
+			n *= 1 + randomViews
 		}
 		if len(rows) != n*sizes.Embedding || len(labels) != n {
 			t.Fatalf("%+v: %d values and %d labels, want %d rows", how, len(rows), len(labels), n)
@@ -227,14 +230,14 @@ func TestEmbedViews(t *testing.T) {
 				t.Errorf("view %d shows the pictures as they are", view)
 			}
 		}
-		again, _, err := embedViews(context.Background(), held(t, d), a, training, how, o)
+		again, _, err := embedViews(context.Background(), held(t, d), a.Encode, training, how, randomViews, o)
 		if err != nil || !slices.Equal(rows, again) {
 			t.Errorf("%+v: other rows the second time (%v)", how, err)
 		}
 	}
 	ended, cancel := context.WithCancel(context.Background())
 	cancel()
-	if _, _, err := embedViews(ended, held(t, d), a, training, varied, o); !errors.Is(err, context.Canceled) {
+	if _, _, err := embedViews(ended, held(t, d), a.Encode, training, varied, randomViews, o); !errors.Is(err, context.Canceled) {
 		t.Errorf("an ended context: %v", err)
 	}
 }

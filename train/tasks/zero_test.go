@@ -8,6 +8,7 @@ import (
 	"github.com/bestiary-ml/bestiary/dvae"
 	"github.com/bestiary-ml/bestiary/internal/toy"
 	"github.com/bestiary-ml/bestiary/internal/zerotest"
+	"github.com/bestiary-ml/bestiary/vqgan"
 )
 
 // TestZeroValues makes tasks of nil, of zero values, and of models and data that don't fit each other.
@@ -43,19 +44,32 @@ func TestZeroValues(t *testing.T) {
 	c := dvae.Config{ImageSize: sizes.ImageSize, Codes: 16, CodebookDim: 8, Layers: 2, Hidden: 8, Channels: 3, Temperature: 1}
 	zerotest.Refuses(t, "DVAE without options", DVAE, map[int]any{0: d, 1: c, 4: training, 6: o})
 	zerotest.Refuses(t, "DVAE without a batch", DVAE, map[int]any{0: d, 1: c, 2: DefaultDVAEOptions(4), 4: training})
+	coder, coding := smallVQGAN(vqgan.VQ)
+	zerotest.Refuses(t, "VQGAN without options", VQGAN, map[int]any{0: d, 1: coder, 5: training, 7: o})
+	zerotest.Refuses(t, "VQGAN without a batch", VQGAN, map[int]any{0: d, 1: coder, 2: coding, 5: training})
+	zerotest.Refuses(t, "VQGAN without settings", VQGAN, map[int]any{0: d, 2: coding, 5: training, 7: o})
 	settings := DefaultDALLE().Model
-	FitDALLE(&settings, words.VocabSize(), 24, vae.Config())
+	FitDALLE(&settings, words.VocabSize(), 24, vae)
 	settings.Transformer.Dim, settings.Transformer.Depth, settings.Transformer.Heads, settings.Transformer.DimHead = 16, 1, 2, 8
 	how := CaptionOptions{Truncate: true}
 	zerotest.Refuses(t, "DALLE without a dvae", DALLE, map[int]any{0: ctx, 1: d, 2: settings, 4: words, 5: how, 6: birds, 8: o})
 	zerotest.Refuses(t, "DALLE without a tokenizer", DALLE, map[int]any{0: ctx, 1: d, 2: settings, 3: vae, 5: how, 6: birds, 8: o})
 	zerotest.Refuses(t, "DALLE without a batch", DALLE, map[int]any{0: ctx, 1: d, 2: settings, 3: vae, 4: words, 5: how, 6: birds})
 	zerotest.Refuses(t, "DALLE without settings", DALLE, map[int]any{0: ctx, 1: d, 3: vae, 4: words, 5: how, 6: birds, 8: o})
+	masked := maskedSizes(words)
+	masked.ImageCodes, masked.Height, masked.Width = vae.CodebookSize(), vae.Grid(), vae.Grid()
+	zerotest.Refuses(t, "MaskGIT without a codec", MaskGIT, map[int]any{0: ctx, 1: d, 2: masked, 4: words, 5: how, 6: birds, 8: o})
+	zerotest.Refuses(t, "MaskGIT without a tokenizer", MaskGIT, map[int]any{0: ctx, 1: d, 2: masked, 3: vae, 5: how, 6: birds, 8: o})
+	zerotest.Refuses(t, "MaskGIT without settings", MaskGIT, map[int]any{0: ctx, 1: d, 3: vae, 4: words, 5: how, 6: birds, 8: o})
+	kl := latentCoderOf(t, d)
+	zerotest.Refuses(t, "Rectified without a kl", Rectified, map[int]any{0: ctx, 1: d, 2: rectifiedSizes(words), 4: words, 5: how, 6: birds, 8: o})
+	zerotest.Refuses(t, "Rectified without a tokenizer", Rectified, map[int]any{0: ctx, 1: d, 2: rectifiedSizes(words), 3: kl, 5: how, 6: birds, 8: o})
+	zerotest.Refuses(t, "Rectified without settings", Rectified, map[int]any{0: ctx, 1: d, 3: kl, 4: words, 5: how, 6: birds, 8: o})
 	clip := DefaultCLIP().Model
 	clip.ImageSize, clip.PatchSize, clip.TextTokens = birds.Size, 4, words.VocabSize()
 	zerotest.Refuses(t, "CLIP without a tokenizer", CLIP, map[int]any{0: d, 1: clip, 3: how, 4: birds, 6: o})
 	zerotest.Refuses(t, "CLIP without a batch", CLIP, map[int]any{0: d, 1: clip, 2: words, 3: how, 4: birds})
-	for _, v := range []any{&CaptionOptions{}, &DVAEOptions{}, &Options{}} {
+	for _, v := range []any{&CaptionOptions{}, &DVAEOptions{}, &VQGANOptions{}, &Options{}} {
 		zerotest.Methods(t, v)
 	}
 	HoldOut(&data.Dataset{}, 0.5)

@@ -3,11 +3,13 @@
     python make_golden.py    # needs taming-transformers, torch, safetensors
 """
 import json
+import numpy as np
 import torch
 from safetensors.torch import save_file
 from taming.modules.diffusionmodules import model
 from taming.modules.diffusionmodules.model import Encoder, Decoder
 from taming.modules.discriminator.model import NLayerDiscriminator, weights_init
+from taming.modules.losses.lpips import LPIPS
 from taming.modules.losses.vqperceptual import hinge_d_loss
 
 GROUPS = 2  # 32 in taming-transformers, which makes files of megabytes
@@ -79,7 +81,35 @@ def discriminator(path):
     save_file({k: v.contiguous() for k, v in t.items()}, path)
 
 
+def waves(shape, i):
+    """Numbers from a formula, which the test computes too: the weights of VGG16 are too many for a file."""
+    n = np.prod(shape, dtype=int)
+    return torch.from_numpy(np.sin(np.arange(n) * (0.7 + 0.01 * i) + i).astype(np.float32).reshape(shape))
+
+
+def lpips(path):
+    from torchvision import models
+    models.vgg16 = lambda pretrained, real=models.vgg16: real(weights=None)
+    LPIPS.load_from_pretrained = lambda self: None
+    net, t = LPIPS().eval(), {}
+    for i, (name, p) in enumerate(net.named_parameters()):
+        w = waves(p.shape, i)
+        if name.startswith("lin"):
+            w = w.abs()
+        elif p.dim() == 4:
+            w = w * 2 / (p.shape[1] * 9) ** 0.5
+        else:
+            w = w * 0.1
+        p.data = w
+    net = net.double()  # in float32, activations near 0 change the gradient by thousandths
+    x, y = waves((2, 3, 16, 16), 100).double().requires_grad_(), waves((2, 3, 16, 16), 101).double()
+    distance = net(x, y).mean()
+    distance.backward()
+    save_file({"distance": distance.detach().float().reshape(1), "gradient": x.grad.float()}, path)
+
+
 if __name__ == "__main__":
+    lpips("lpips.safetensors")
     autoencoder("kl.safetensors", 1, 8, 1, True, ch=6, ch_mult=(1, 2), num_res_blocks=1, attn_resolutions=[], z_channels=2)
     autoencoder("vq.safetensors", 2, 8, 1, False, ch=4, ch_mult=(1, 2, 2), num_res_blocks=2, attn_resolutions=[4], z_channels=4)
     discriminator("discriminator.safetensors")

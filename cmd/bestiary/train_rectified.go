@@ -1,0 +1,99 @@
+package main
+
+import (
+	"github.com/bestiary-ml/bestiary/models"
+	"github.com/bestiary-ml/bestiary/train/tasks"
+	"github.com/spf13/cobra"
+)
+
+func newTrainRectified() *cobra.Command {
+	defaults := tasks.DefaultRectified()
+	model := defaults.Model
+	c := &cobra.Command{
+		Use:   models.Rectified.Name,
+		Short: "Train the rectified flow that draws latents of pictures for captions",
+		Long: `Train the rectified flow from noise to the latents of pictures, conditioned on their captions (Liu et
+al., 2023; Lipman et al., 2023): a transformer with adaLN-Zero over the caption and the latent. The
+run's autoencoder (bestiary train kl) makes the latents. The pictures are those that it was trained on,
+unless --data names others. Each epoch shows every picture with one of its captions, chosen at random.
+A caption may be the name of a class.
+
+The run folder keeps the tokenizer. The loss is the mean square error of the velocity; a model that
+predicts nothing has about 2.`,
+		Example: `  bestiary train rectified --run runs/birds
+  bestiary train rectified --run runs/birds --data cub --depth 12 --dim 384 --heads 6
+  bestiary train rectified --run runs/birds --resume`,
+		Args: noArguments,
+	}
+	f := addCaptionFlags(c, addTrainFlags(c, models.Rectified.Info, "run", "run folder with a trained kl (required)", defaults.Training), defaults.Data)
+	c.Flags().IntVar(&model.Dim, "dim", model.Dim, "width of the transformer")
+	c.Flags().IntVar(&model.Depth, "depth", model.Depth, "blocks")
+	c.Flags().IntVar(&model.Heads, "heads", model.Heads, "attention heads, which divide --dim")
+	c.Flags().IntVar(&model.FFMult, "ff-mult", model.FFMult, "width of the feed-forward layers, in multiples of --dim")
+	c.Flags().IntVar(&model.Patch, "patch", model.Patch, "side of the square of latent cells that make a token")
+	c.Flags().Float64Var(&model.TimeMean, "time-mean", model.TimeMean, "mean of the logits of the times of training; above 0 more of them are close to noise")
+	c.Flags().Float64Var(&model.TimeStd, "time-std", model.TimeStd, "standard deviation of the logits of the times of training")
+	c.Flags().Float64Var(&model.NullProb, "null-prob", model.NullProb, "share of captions that are dropped in training, for classifier-free guidance (generate --guidance)")
+	kept := append([]string{"dim", "depth", "heads", "ff-mult", "patch", "time-mean", "time-std", "null-prob"}, captionKept...)
+	c.RunE = func(c *cobra.Command, _ []string) error {
+		if err := f.check(c); err != nil {
+			return err
+		}
+		early := model // the autoencoder decides the latent, which Patch must divide
+		early.Height, early.Width = early.Patch, early.Patch
+		if err := early.Validate(); err != nil {
+			return invalid(err)
+		}
+		r, d, err := f.open(c, false)
+		if err != nil {
+			return err
+		}
+		kl, err := models.KL.Load(f.run, d)
+		if err != nil {
+			return err
+		}
+		latents := kl.Config()
+		if f.resume {
+			if err := keepModel(c, kept...); err != nil {
+				return err
+			}
+			if err := f.keepData(c, captionData...); err != nil {
+				return err
+			}
+			if model, err = models.Rectified.Config(f.run); err != nil {
+				return err
+			}
+			f.textLen = model.TextLen
+		}
+		settings, err := f.settings(c)
+		if err != nil {
+			return err
+		}
+		training, heldOut, tokens, err := f.prepare(c, r, latents.ImageSize, latents.Channels)
+		if err != nil {
+			return err
+		}
+		if !f.resume {
+			tasks.FitRectified(&model, tokens.VocabSize(), f.textLen, latents)
+			if err := model.Validate(); err != nil {
+				return invalid(err)
+			}
+		}
+		if err := checkBatch(c, settings, training); err != nil {
+			return err
+		}
+		fit(c, &settings, training.Len(), heldOut.Len())
+		bar := newBar(c.ErrOrStderr(), "encoding pictures")
+		o := tasks.Options{Batch: settings.Batch, Seed: settings.Seed, Progress: bar.update}
+		_, task, err := tasks.Rectified(c.Context(), d, model, kl, tokens, f.how, training, heldOut, o)
+		bar.finish()
+		if err != nil {
+			return err
+		}
+		if !r.HasData() {
+			task.Data = task.Options.(tasks.CaptionOptions).Data
+		}
+		return runTask(c, f.trainFlags, task, settings)
+	}
+	return c
+}
