@@ -27,6 +27,9 @@ func NewDensity(d *tensor.Device, description table.Description, f *flows.Flow) 
 		return nil, err
 	}
 	e := &description.Encoding
+	if err := e.Validate(); err != nil {
+		return nil, err
+	}
 	if f == nil || f.Base == nil || f.Base.Columns() != len(e.Columns) || f.Condition != e.Width() {
 		return nil, fault.Field("Flow", nil, "must be over %d columns given %d, as the description's rows are encoded", len(e.Columns), e.Width())
 	}
@@ -46,8 +49,7 @@ func OpenDensity(ctx context.Context, dir string, d *tensor.Device) (*Density, e
 		}
 		p, err := NewDensity(d, description, f)
 		if err != nil {
-			return nil, damaged(r, "the flow is over %d columns given %d, the data's encoding has %d given %d",
-				f.Base.Columns(), f.Condition, len(description.Encoding.Columns), description.Encoding.Width())
+			return nil, damaged(r, "the flow is over %d columns given %d, and the encoding of the data doesn't fit (%v)", f.Base.Columns(), f.Condition, err)
 		}
 		return p, nil
 	})

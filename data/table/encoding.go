@@ -30,6 +30,9 @@ type Encoding struct {
 // are always conditions: without a condition and a target, they are the condition.
 func NewEncoding(t *Table, target, condition []string) (*Encoding, error) {
 	e := &Encoding{}
+	if err := t.check(); err != nil {
+		return nil, err
+	}
 	for _, name := range slices.Concat(target, condition) {
 		if _, err := t.Column(name); err != nil {
 			return nil, err
@@ -49,6 +52,9 @@ func NewEncoding(t *Table, target, condition []string) (*Encoding, error) {
 		case len(target) == 0 && c.Kind != Category:
 			e.Columns = append(e.Columns, c)
 		}
+	}
+	if t.Rows == 0 {
+		return nil, fault.Damaged(t.Path, "has no rows")
 	}
 	if len(e.Columns) == 0 {
 		return nil, fault.Field("Target", nil, "must name columns of numbers; %s has none left beside the condition", t.Path)
@@ -80,6 +86,47 @@ func NewEncoding(t *Table, target, condition []string) (*Encoding, error) {
 		}
 	}
 	return e, nil
+}
+
+// Validate returns a [*fault.FieldError] for an encoding that [NewEncoding] wouldn't make, such as one from an edited file.
+func (e *Encoding) Validate() error {
+	if len(e.Columns) == 0 || len(e.Centres) != len(e.Columns) || len(e.Spreads) != len(e.Columns) {
+		return fault.Field("Encoding", len(e.Columns), "must have columns, each with a centre and a spread")
+	}
+	if len(e.Means) != len(e.Condition) || len(e.Deviations) != len(e.Condition) {
+		return fault.Field("Encoding", len(e.Condition), "must have a mean and a deviation for each column of the condition")
+	}
+	finite := func(v float64) bool { return !math.IsNaN(v) && !math.IsInf(v, 0) }
+	for i, c := range slices.Concat(e.Columns, e.Condition) {
+		centre, spread := 0.0, 0.0
+		if i < len(e.Columns) {
+			centre, spread = e.Centres[i], e.Spreads[i]
+		} else {
+			centre, spread = e.Means[i-len(e.Columns)], e.Deviations[i-len(e.Columns)]
+		}
+		switch {
+		case !finite(centre) || !finite(spread) || spread <= 0 || !finite(c.Low) || !finite(c.High):
+			return fault.Field("Encoding", c.Name, "must have finite numbers, and a spread above 0")
+		case !slices.Contains(kinds, c.Kind), c.Kind == Category && i < len(e.Columns):
+			return fault.Field("Encoding", c.Name, "must be of one of the kinds %q, and no target a %s", kinds, Category)
+		case c.Kind == Angle && !(c.Low < c.High), c.Kind == Category && len(c.Categories) == 0:
+			return fault.Field("Encoding", c.Name, "must have a circle, or categories")
+		}
+	}
+	return nil
+}
+
+// check returns an error for a table without rows, or one that wasn't read or made by this package.
+func (t *Table) check() error {
+	if t == nil || t.Rows < 0 {
+		return fault.Field("Table", nil, "must not be nil; read one")
+	}
+	for _, c := range t.Columns {
+		if len(c.Numbers) != t.Rows || len(t.lines) != t.Rows {
+			return fault.Field("Table", c.Name, "must have a number for each row; read it, or make it with FromRows")
+		}
+	}
+	return nil
 }
 
 // moments returns the mean and the standard deviation; the latter is 1 for a constant column.
@@ -167,8 +214,11 @@ func (e *Encoding) Rows(t *Table) ([]float32, error) {
 
 // checkSize returns an error for a table that is nil or whose encoding would be too large: a category takes a column for each text.
 func (e *Encoding) checkSize(t *Table) error {
-	if t == nil {
-		return fault.Field("Table", nil, "must not be nil; read one")
+	if err := t.check(); err != nil {
+		return err
+	}
+	if err := e.Validate(); err != nil {
+		return err
 	}
 	if width := len(e.Columns) + e.Width(); width > 0 && t.Rows > MaxCells/width {
 		return fault.Damaged(t.Path, "has %d rows that are encoded as %d numbers each, more than %d in all; leave out the categories with the most texts, or rows",
@@ -247,6 +297,9 @@ func (e *Encoding) Given(cells map[string]string) ([]float32, error) {
 			return nil, fault.Field("Condition", fmt.Sprintf("%.80q", name), "is no condition of this density; it has %s", e.conditions())
 		}
 	}
+	if err := e.Validate(); err != nil {
+		return nil, err
+	}
 	row := make([]float32, e.Width())
 	at := 0
 	for k, c := range e.Condition {
@@ -296,6 +349,9 @@ func short(names []string) string {
 func (e *Encoding) Decode(rows []float32) []float64 {
 	out := make([]float64, len(rows))
 	columns := len(e.Columns)
+	if columns == 0 {
+		return nil
+	}
 	scales, offsets := make([]float64, columns), make([]float64, columns)
 	for j := range columns {
 		scales[j], offsets[j] = e.Scale(j), e.Offset(j)

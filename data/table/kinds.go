@@ -9,12 +9,14 @@ import (
 	"github.com/bestiary-ml/bestiary/fault"
 )
 
+// kinds are all kinds.
+var kinds = []Kind{Continuous, Unit, Angle, Integer, Category}
+
 // fill sets the numbers of a column from the cells of whole rows, and its kind: the one that is wanted, or the one that the
 // cells have.
 func (t *Table) fill(c *Column, cells column, whole []bool, want Kind) error {
-	known := []Kind{"", Continuous, Unit, Angle, Integer, Category}
-	if !slices.Contains(known, want) {
-		return fault.Field("Kinds", fmt.Sprintf("%.80q", want), "must be one of %q", known[1:])
+	if want != "" && !slices.Contains(kinds, want) {
+		return fault.Field("Kinds", fmt.Sprintf("%.80q", want), "must be one of %q", kinds)
 	}
 	if cells.text != nil {
 		if want != "" && want != Category {

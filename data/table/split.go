@@ -10,6 +10,9 @@ import (
 // Choose returns a table of the given rows, which may repeat. It keeps the kinds, ranges and categories of the columns. An index
 // out of range is a [*fault.FieldError].
 func (t *Table) Choose(rows []int) (*Table, error) {
+	if err := t.check(); err != nil {
+		return nil, err
+	}
 	for _, i := range rows {
 		if i < 0 || i >= t.Rows {
 			return nil, fault.Field("Rows", i, "must be 0 to %d, an index of a row", t.Rows-1)
@@ -33,6 +36,9 @@ func (t *Table) Choose(rows []int) (*Table, error) {
 // Split divides the rows at random into those to train on and a share of held-out ones, at least one of each where there are two
 // rows. The same seed and number of rows give the same division.
 func (t *Table) Split(share float64, seed uint64) (training, heldOut *Table, err error) {
+	if err := t.check(); err != nil {
+		return nil, nil, err
+	}
 	if !(share >= 0 && share < 1) {
 		return nil, nil, fault.Field("Share", share, "must be 0 to less than 1")
 	}
@@ -51,7 +57,7 @@ func (t *Table) Split(share float64, seed uint64) (training, heldOut *Table, err
 
 // Some returns at most n rows, chosen at random by the seed; t itself if it has no more.
 func (t *Table) Some(n int, seed uint64) *Table {
-	if t.Rows <= n {
+	if t == nil || t.Rows <= n {
 		return t
 	}
 	list := make([]int, t.Rows)

@@ -66,6 +66,9 @@ const (
 
 // Column returns the column of that name. The error is a [*fault.FieldError] that lists the names.
 func (t *Table) Column(name string) (*Column, error) {
+	if t == nil {
+		return nil, fault.Field("Table", nil, "must not be nil; read one")
+	}
 	if i := slices.IndexFunc(t.Columns, func(c Column) bool { return c.Name == name }); i >= 0 {
 		return &t.Columns[i], nil
 	}

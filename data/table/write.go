@@ -39,6 +39,9 @@ func (e *Encoding) Cell(column int, v float64) string {
 // further cells of the row from that line; nil leaves them empty, as for a row with a missing cell. Lines are those of
 // [Table.Line]. A name that the table has already is a [*fault.FieldError].
 func Annotate(path string, w *csv.Writer, names []string, cells func(line int) []string) error {
+	if w == nil || cells == nil {
+		return fault.Field("Writer", nil, "must be given, and cells")
+	}
 	header, next, err := records(path)
 	if err != nil {
 		return explained(path, err)
