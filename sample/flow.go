@@ -151,6 +151,17 @@ type TarFlowOptions struct {
 	Augment data.Augment `json:"augment"` // what differs between the views
 }
 
+// maxViews bounds the memory of the latents: each view of a picture has as many as the picture.
+const maxViews = 1000
+
+// Validate returns a [*fault.FieldError] for a value that is not allowed.
+func (o TarFlowOptions) Validate() error {
+	if o.Views < 0 || o.Views > maxViews {
+		return fault.Field("Views", o.Views, "must be 0 to %d", maxViews)
+	}
+	return o.Augment.Validate()
+}
+
 // Check returns an error if m isn't the KL autoencoder on whose latents the flow was trained.
 func (o TarFlowOptions) Check(m *vqgan.Model) error { return checkEncoder(o.KL, spatial{kl: m}) }
 

@@ -59,6 +59,10 @@ const (
 
 // Validate returns a [*fault.FieldError] for a value that is not allowed.
 func (c Config) Validate() error {
+	// First, since the transformers' checks would name it otherwise.
+	if err := require.Dropout("Dropout", c.Dropout); err != nil {
+		return err
+	}
 	if err := require.Sizes(
 		require.Size{Field: "Height", Value: c.Height, Min: 1, Max: maxSide},
 		require.Size{Field: "Width", Value: c.Width, Min: 1, Max: maxSide},
@@ -101,9 +105,6 @@ func (c Config) Validate() error {
 	}
 	if !(c.ClassDropout >= 0 && c.ClassDropout <= 1) {
 		return fault.Field("ClassDropout", c.ClassDropout, "must be a share from 0 to 1")
-	}
-	if err := require.Dropout("Dropout", c.Dropout); err != nil {
-		return err
 	}
 	if n := c.products(); n > maxParameters {
 		return fault.Field("Dim", c.Dim, "with Blocks %v, FFMult %d and Classes %d makes %d million parameters; at most %d million are possible",

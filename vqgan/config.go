@@ -2,7 +2,6 @@ package vqgan
 
 import (
 	"cmp"
-	"math"
 	"slices"
 	"strings"
 
@@ -77,8 +76,8 @@ func (c Config) Validate() error {
 		require.Size{Field: "Width", Value: c.Width, Min: 1, Max: maxWidth},
 		require.Size{Field: "Blocks", Value: c.Blocks, Min: 1, Max: maxBlocks},
 		require.Size{Field: "Groups", Value: c.Groups, Min: 1, Max: c.Width},
-		require.Size{Field: "ZChannels", Value: c.ZChannels, Min: 1, Max: maxWidth},
 		require.Size{Field: "Embed", Value: c.Embed, Min: 1, Max: maxWidth},
+		require.Size{Field: "ZChannels", Value: c.ZChannels, Min: 1, Max: maxWidth},
 	); err != nil {
 		return err
 	}
@@ -105,10 +104,10 @@ func (c Config) Validate() error {
 			return fault.Field("AttentionAt", c.AttentionAt, "must be sizes of feature maps, which are %v", c.sizes())
 		}
 	}
-	if err := require.Parameters("Width", c.Width, c.products(), maxParameters, "Multipliers and Blocks"); err != nil {
+	if err := c.validateBottleneck(); err != nil {
 		return err
 	}
-	return c.validateBottleneck()
+	return require.Parameters("Width", c.Width, c.products(), maxParameters, "Multipliers and Blocks")
 }
 
 // validateBottleneck checks the settings of the bottleneck.
@@ -190,12 +189,10 @@ func (c Config) CodebookSize() int {
 	return 0
 }
 
-func notNegative(field string, v float64) error {
-	if !(v >= 0) || math.IsInf(v, 1) {
-		return fault.Field(field, v, "must be 0 or more")
-	}
-	return nil
-}
+func notNegative(field string, v float64) error { return require.Between(field, v, 0, maxWeight) }
+
+// maxWeight is the largest weight of a part of the loss, and the largest noise.
+const maxWeight = 1e6
 
 // Factor is the number of pixels along a side that one position of the latents stands for.
 func (c Config) Factor() int { return c.Patch << (len(c.Multipliers) - 1) }

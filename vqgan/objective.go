@@ -2,6 +2,7 @@ package vqgan
 
 import (
 	"cmp"
+	"math"
 
 	"github.com/bestiary-ml/bestiary/fault"
 	"github.com/bestiary-ml/bestiary/internal/engine"
@@ -31,8 +32,8 @@ func DefaultLossConfig() LossConfig {
 
 // Validate returns a [*fault.FieldError] for a value that is not allowed.
 func (c LossConfig) Validate() error {
-	if c.AdversarialStart < 0 {
-		return fault.Field("AdversarialStart", c.AdversarialStart, "must be 0 or more")
+	if c.AdversarialStart < 0 || c.AdversarialStart > math.MaxInt32 {
+		return fault.Field("AdversarialStart", c.AdversarialStart, "must be 0 to %d steps", math.MaxInt32)
 	}
 	return cmp.Or(notNegative("Perceptual", c.Perceptual), notNegative("Adversarial", c.Adversarial), require.Between("Augment", c.Augment, 0, 1))
 }

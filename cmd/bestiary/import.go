@@ -62,6 +62,10 @@ setting that Bestiary doesn't have; the error names the setting.`,
 		if len(files) == 0 && tokenizerPath == "" {
 			return usagef("there is no file to import; name a checkpoint, for example dalle.pt")
 		}
+		const maxImageSize = 512
+		if o.imageSize < 0 || o.imageSize > maxImageSize {
+			return usagef("--image-size %d: must be 1 to %d pixels, or 0 for that of the file", o.imageSize, maxImageSize)
+		}
 		if (o.casing.Cased || o.casing.Uncased) && tokenizerPath == "" {
 			return usagef("--cased and --uncased need --tokenizer; name a vocab.txt")
 		}

@@ -88,6 +88,9 @@ func (f *latentsFlags) check(c *cobra.Command, model *vqgan.Config) error {
 	if changed("embed") && !changed("z-channels") && model.Bottleneck != vqgan.FSQ {
 		model.ZChannels = model.Embed
 	}
+	if err := checkCrops(c); err != nil {
+		return err
+	}
 	if !(f.description.Share >= 0 && f.description.Share < 1) {
 		return usagef("--hold-out %v: is out of range; choose 0 to less than 1", f.description.Share)
 	}

@@ -45,6 +45,14 @@ log-density, without and with the frequencies of the classes.`,
 	c.Flags().BoolVar(&how.Augment.Flip, "flip", how.Augment.Flip, "mirror views at random")
 	c.Flags().Float64Var(&how.Augment.Crop, "crop", how.Augment.Crop, "views are random crops of at least this share of the area (1: none)")
 	c.RunE = func(c *cobra.Command, _ []string) error {
+		if err := checkCrops(c); err != nil {
+			return err
+		}
+		for _, err := range []error{model.Validate(), how.Validate()} { // the autoencoder's sizes are not known yet
+			if err != nil {
+				return invalid(err)
+			}
+		}
 		r, d, err := f.open(c, false)
 		if err != nil {
 			return err

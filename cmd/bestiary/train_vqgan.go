@@ -55,6 +55,9 @@ taming-transformers and DALLE-pytorch read ("bestiary export") takes --patch 1 -
 	c.RunE = func(c *cobra.Command, _ []string) error {
 		if !f.resume {
 			fitBottleneck(c, &model, &how)
+			if err := how.ValidateFor(model.Bottleneck); err != nil {
+				return invalid(err)
+			}
 		}
 		l, err := f.prepare(c, &model, models.VQGAN.Config, "bottleneck", "codes", "commitment", "legacy", "ema-decay", "cosine", "kl-weight", "levels")
 		if err != nil {

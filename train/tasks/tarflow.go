@@ -19,9 +19,6 @@ import (
 	"github.com/bestiary-ml/bestiary/vqgan"
 )
 
-// maxViews bounds the memory of the latents: each view of a picture has as many as the picture.
-const maxViews = 1000
-
 // TarFlow trains a transformer flow on the latent maps of pictures, which a trained KL autoencoder makes, and evaluates it
 // on held-out pictures (nil: no evaluation). Each picture is encoded unchanged and in how.Views random views; the latents
 // of all stay in memory. Encoding takes a while and stops when the context ends. The pictures must have the classes of the
@@ -48,10 +45,7 @@ func TarFlow(ctx context.Context, d *tensor.Device, c tarflow.Config, how sample
 		return nil, nil, fault.Field("Data", nil, "the classes are %s, but the run's are %s; give pictures of the same classes",
 			strings.Join(training.Classes, ", "), strings.Join(description.Classes, ", "))
 	}
-	if how.Views < 0 || how.Views > maxViews {
-		return nil, nil, fault.Field("Views", how.Views, "must be 0 to %d", maxViews)
-	}
-	if err := how.Augment.Validate(); err != nil {
+	if err := how.Validate(); err != nil {
 		return nil, nil, err
 	}
 	g := tensor.NewGenerator(o.Seed).Fork(models.TarFlow.Name)

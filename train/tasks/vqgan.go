@@ -2,6 +2,7 @@ package tasks
 
 import (
 	"context"
+	"math"
 
 	"github.com/bestiary-ml/bestiary/data"
 	"github.com/bestiary-ml/bestiary/dvae"
@@ -21,10 +22,10 @@ type VQGANOptions struct {
 	Revive    int            `json:"revive"`    // of VQ: steps between restarts of codes that no picture used in the meantime; 0: never
 }
 
-// validate returns a [*fault.FieldError] for a value that is not allowed with a bottleneck.
-func (o VQGANOptions) validate(bottleneck string) error {
-	if o.Revive < 0 {
-		return fault.Field("Revive", o.Revive, "must be 0 or more")
+// ValidateFor returns a [*fault.FieldError] for a value of Annealing or Revive that is not allowed with a bottleneck.
+func (o VQGANOptions) ValidateFor(bottleneck string) error {
+	if o.Revive < 0 || o.Revive > math.MaxInt32 {
+		return fault.Field("Revive", o.Revive, "must be 0 to %d", math.MaxInt32)
 	}
 	if o.Revive > 0 && bottleneck != vqgan.VQ {
 		return fault.Field("Revive", o.Revive, "belongs to the Bottleneck %s; leave it out", vqgan.VQ)
@@ -32,8 +33,13 @@ func (o VQGANOptions) validate(bottleneck string) error {
 	if bottleneck == vqgan.Gumbel {
 		return o.Annealing.Validate()
 	}
-	if o.Annealing != (dvae.Annealing{}) {
-		return fault.Field("Annealing.Start", o.Annealing.Start, "belongs to the Bottleneck %s; leave it out", vqgan.Gumbel)
+	for _, unused := range []struct {
+		field string
+		value float64
+	}{{"Annealing.Start", o.Annealing.Start}, {"Annealing.Floor", o.Annealing.Floor}, {"Annealing.Steps", float64(o.Annealing.Steps)}} {
+		if unused.value != 0 {
+			return fault.Field(unused.field, unused.value, "belongs to the Bottleneck %s; leave it out", vqgan.Gumbel)
+		}
 	}
 	return nil
 }
@@ -58,7 +64,7 @@ func VQGAN(d *tensor.Device, c vqgan.Config, how VQGANOptions, perceptual *vqgan
 	if model, err = vqgan.NewVQ(d, c, g); err != nil {
 		return nil, nil, err
 	}
-	if err := how.validate(c.Bottleneck); err != nil {
+	if err := how.ValidateFor(c.Bottleneck); err != nil {
 		return nil, nil, err
 	}
 	codes := newCodebook(model.CodebookSize(), how.Revive)
