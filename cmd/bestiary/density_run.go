@@ -26,7 +26,11 @@ func refuse(c *cobra.Command, names ...string) error {
 }
 
 // sampleRows draws rows of a density and writes them as a table.
-func sampleRows(c *cobra.Command, run string, device *deviceFlags, o sample.Options, given map[string]string, out string) error {
+func sampleRows(c *cobra.Command, run string, device *deviceFlags, o sample.Options, cells []string, out string) error {
+	given, err := parsePairs("--given", cells)
+	if err != nil {
+		return err
+	}
 	if err := refuse(c, "class", "candidates", "temperature", "guidance", "model", "columns", "scale"); err != nil {
 		return err
 	}

@@ -18,7 +18,7 @@ func commands(c *cobra.Command) (all []*cobra.Command) {
 	for _, sub := range c.Commands() {
 		all = append(all, commands(sub)...)
 	}
-	if !c.HasSubCommands() && c.Name() != "help" && c.Name() != "completion" {
+	if (!c.HasSubCommands() || c.Name() == "bench") && c.Name() != "help" && c.Name() != "completion" {
 		all = append(all, c)
 	}
 	return all
@@ -36,7 +36,11 @@ func baseOf(c *cobra.Command) []string {
 		return append(args, "--run", "nowhere", "--out", "x.pt")
 	case "bestiary import":
 		return append(args, "--out", "run", "nowhere.pt")
-	case "bestiary bench":
+	case "bestiary train density":
+		return append(args, "--data", "nowhere.csv", "--out", "run")
+	case "bestiary density":
+		return append(args, "--run", "nowhere", "--data", "nowhere.csv")
+	case "bestiary bench", "bestiary bench tables":
 		return append(args, "--only", "nonsense")
 	case "bestiary demo":
 		return append(args, "--out", "taken")

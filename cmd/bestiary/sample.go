@@ -16,7 +16,7 @@ func newSample() *cobra.Command {
 	settings := sampling.Default()
 	o := sample.Options{Sampling: &settings}
 	var grid layout.Options
-	var given map[string]string
+	var given []string
 	c := &cobra.Command{
 		Use:   "sample",
 		Short: "Draw new pictures with a trained flow, or new rows of a table",
@@ -50,7 +50,7 @@ those that it is given. Without --given, their cells are those of random rows of
 	c.Flags().Float64Var(&settings.Guidance, "guidance", settings.Guidance, "classifier-free guidance scale of a tarflow (1: off)")
 	c.Flags().Uint64Var(&o.Seed, "seed", 0, "the same seed gives the same pictures")
 	addGridFlags(c, &grid)
-	c.Flags().StringToStringVar(&given, "given", nil, "condition of rows: column=cell,…")
+	c.Flags().StringSliceVar(&given, "given", nil, "condition of rows: column=cell,…")
 	c.Flags().StringVar(&out, "out", "samples.png", "picture to write; or the table, samples.csv by default")
 	c.RunE = func(c *cobra.Command, _ []string) error {
 		if isDensity(run) {

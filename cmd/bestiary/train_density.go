@@ -2,6 +2,7 @@ package main
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/bestiary-ml/bestiary/data"
@@ -17,7 +18,7 @@ type densityFlags struct {
 	*trainFlags
 	path              string
 	target, condition []string
-	kinds             map[string]string
+	kinds             []string
 	share             float64
 	architecture      string
 	hidden            []int
@@ -54,7 +55,7 @@ Architectures:
 	c.Flags().StringVar(&f.path, "data", "", "table: .csv, .tsv, .txt, .parquet or .npy")
 	c.Flags().StringSliceVar(&f.target, "target", nil, "columns that the density is over (default: all columns of numbers)")
 	c.Flags().StringSliceVar(&f.condition, "condition", nil, "columns that it is given (default: all others with --target, and columns of text)")
-	c.Flags().StringToStringVar(&f.kinds, "kind", nil, "what columns hold, if it is not found out: wind=angle,count=integer; kinds are continuous, unit, angle, integer and category")
+	c.Flags().StringSliceVar(&f.kinds, "kind", nil, "what columns hold, if it is not found out: wind=angle,count=integer; kinds are continuous, unit, angle, integer and category")
 	c.Flags().Float64Var(&f.share, "hold-out", 0.1, "share of the rows that is held out to evaluate the training")
 	c.Flags().StringVar(&f.architecture, "architecture", "nsf", strings.Join(tasks.Architectures, ", "))
 	c.Flags().IntSliceVar(&f.hidden, "hidden", nil, "hidden layers of each network (default: those of the architecture)")
@@ -69,6 +70,17 @@ func (f *densityFlags) train(c *cobra.Command) error {
 		return usagef("--hold-out %v: is out of range; choose 0 to less than 1", f.share)
 	}
 	if err := f.how.Validate(); err != nil {
+		return err
+	}
+	for _, width := range f.hidden {
+		if width < 1 || width > 65536 {
+			return usagef("--hidden %d: must be widths of 1 to 65536", width)
+		}
+	}
+	if !slices.Contains(tasks.Architectures, f.architecture) {
+		return usagef("--architecture %.80q: must be one of %s", f.architecture, strings.Join(tasks.Architectures, ", "))
+	}
+	if _, err := parsePairs("--kind", f.kinds); err != nil {
 		return err
 	}
 	if f.path == "" && !f.resume {
@@ -146,7 +158,11 @@ func (f *densityFlags) train(c *cobra.Command) error {
 // read reads the table of a new training, prints what its columns hold, and divides it.
 func (f *densityFlags) read(c *cobra.Command, description *table.Description) (training, heldOut *table.Table, err error) {
 	o := table.Options{Kinds: map[string]table.Kind{}}
-	for name, kind := range f.kinds {
+	kinds, err := parsePairs("--kind", f.kinds)
+	if err != nil {
+		return nil, nil, err
+	}
+	for name, kind := range kinds {
 		o.Kinds[name] = table.Kind(kind)
 	}
 	description.Kinds = o.Kinds
@@ -157,7 +173,7 @@ func (f *densityFlags) read(c *cobra.Command, description *table.Description) (t
 	if err != nil {
 		return nil, nil, err
 	}
-	for name := range f.kinds {
+	for name := range kinds {
 		if _, err := t.Column(name); err != nil {
 			return nil, nil, usagef("--kind %.80q: %w", name, err)
 		}
@@ -184,6 +200,19 @@ func (f *densityFlags) read(c *cobra.Command, description *table.Description) (t
 		fmt.Fprintln(c.ErrOrStderr(), "rows are left out for missing cells in any column; name both --target and --condition to read no others")
 	}
 	return t.Split(description.Share, description.Seed)
+}
+
+// parsePairs divides each NAME=VALUE at its first equals sign.
+func parsePairs(flag string, list []string) (map[string]string, error) {
+	pairs := map[string]string{}
+	for _, one := range list {
+		name, value, found := strings.Cut(one, "=")
+		if _, twice := pairs[name]; !found || name == "" || twice {
+			return nil, usagef("%s %.80q: must be COLUMN=VALUE, each column once", flag, one)
+		}
+		pairs[name] = value
+	}
+	return pairs, nil
 }
 
 // some joins the first ten names.
