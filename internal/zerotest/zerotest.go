@@ -17,7 +17,7 @@ var (
 // and no panic. A context is never nil.
 func Refuses(t *testing.T, name string, f any, own map[int]any) {
 	t.Helper()
-	err, failure := call(reflect.ValueOf(f), own)
+	failure, err := call(reflect.ValueOf(f), own)
 	switch {
 	case failure != nil:
 		t.Errorf("%s panics: %v", name, failure)
@@ -38,13 +38,13 @@ func Methods(t *testing.T, v any) {
 				continue
 			}
 		}
-		if _, failure := call(value.Method(i), nil); failure != nil {
+		if failure, _ := call(value.Method(i), nil); failure != nil {
 			t.Errorf("%T.%s panics: %v", v, value.Type().Method(i).Name, failure)
 		}
 	}
 }
 
-func call(f reflect.Value, own map[int]any) (err error, failure any) {
+func call(f reflect.Value, own map[int]any) (failure any, err error) {
 	defer func() { failure = recover() }()
 	n := f.Type().NumIn()
 	if f.Type().IsVariadic() {
@@ -72,5 +72,5 @@ func call(f reflect.Value, own map[int]any) (err error, failure any) {
 	default:
 		err = fmt.Errorf("%v", last) // of a function without an error
 	}
-	return err, nil
+	return nil, err
 }
