@@ -7,7 +7,7 @@ import (
 
 func init() { engine.AddTrial("flows", newTrial) }
 
-// newTrial returns a flow of one coupling and one normalization of n rows of 40 numbers.
+// newTrial returns a flow of one coupling, one normalization and splines of n rows of 40 numbers.
 func newTrial(d *tensor.Device, g *tensor.Generator, n int) engine.Trial {
 	const dim, condition = 40, 3
 	leaf := func(shape ...int) *tensor.Tensor { return g.Normal(d, shape...).Scale(0.2).SetRequiresGrad(true) }
@@ -19,6 +19,8 @@ func newTrial(d *tensor.Device, g *tensor.Generator, n int) engine.Trial {
 	}
 	c := newColumns(d, dim, passing)
 	x, net, bias := leaf(n, dim), leaf(condition+len(passing), 2*c.active), leaf(2*c.active)
+	curve := DefaultSpline()
+	knots := leaf(n, dim*curve.Params())
 	logGamma, beta := leaf(dim), leaf(dim)
 	cond, order := g.Normal(d, n, condition), d.Ints(g.Permutation(dim))
 	r := running{mean: d.Zeros(dim), variance: d.Full(1, dim), momentum: 0.1}
@@ -27,12 +29,13 @@ func newTrial(d *tensor.Device, g *tensor.Generator, n int) engine.Trial {
 		return c.affine(x, c.input(x, cond).Linear(net, bias, tensor.Identity), a)
 	}
 	return engine.Trial{
-		Layers:     []string{"rows in a coupling", "a coupling's network", "a coupling's bias", "a flow's scale", "a flow's shift"},
-		Parameters: []*tensor.Tensor{x, net, bias, logGamma, beta},
+		Layers:     []string{"rows in a coupling", "a coupling's network", "a coupling's bias", "a flow's scale", "a flow's shift", "a spline's knots"},
+		Parameters: []*tensor.Tensor{x, net, bias, logGamma, beta, knots},
 		Loss: func() *tensor.Tensor {
 			y, logDet := couple(x, affine{order: order})
 			z, shared := normalize(y, logGamma, beta, r, true, 0.01, nil)
-			return z.Square().Mean().Sub(logDet.Mean()).Sub(shared)
+			bent, logSlope := curve.Apply(z, knots, false)
+			return bent.Square().Mean().Sub(logDet.Mean()).Sub(logSlope.Mean()).Sub(shared)
 		},
 		Answers: []engine.Answer{{Of: "inverse of a coupling", Compute: func() []float32 {
 			step := d.Scratch()

@@ -147,6 +147,10 @@ func (r *recorder) Softmax(a bool, b kernel.Span, c, d buffer) { r.on("Softmax")
 func (r *recorder) SoftmaxGrad(a bool, b kernel.Span, c, d, e buffer) {
 	r.on("SoftmaxGrad").SoftmaxGrad(a, b, c, d, e)
 }
+func (r *recorder) Spline(a kernel.Spline, b, c, d, e buffer) { r.on("Spline").Spline(a, b, c, d, e) }
+func (r *recorder) SplineGrad(a kernel.Spline, b, c, d, e, f, g buffer) {
+	r.on("SplineGrad").SplineGrad(a, b, c, d, e, f, g)
+}
 func (r *recorder) SumSquares(a []buffer) float64 { return r.on("SumSquares").SumSquares(a) }
 func (r *recorder) SumWindows(a kernel.Windows, b float64, c, d buffer) {
 	r.on("SumWindows").SumWindows(a, b, c, d)
