@@ -46,4 +46,11 @@ root = {
 }
 here = Path(__file__).parent
 torch.save(root, here / "objects.pt")
+
+
+def no_source(_):
+    raise OSError("the source code of classes is left out of the file")
+
+
+torch.serialization.get_source_lines_and_file = no_source
 torch.save(root, here / "objects-legacy.pt", _use_new_zipfile_serialization=False)
