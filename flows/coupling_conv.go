@@ -28,8 +28,8 @@ type ConvCoupling struct {
 	picture Picture
 }
 
-// NewConvCoupling returns a coupling of pictures with two channels or more. hidden is the number of the network's channels. A
-// condition of so many columns reaches the network as that many constant channels; 0 for none.
+// NewConvCoupling returns a coupling of pictures with two channels or more. hidden is the number of the network's channels,
+// condition that of the condition's columns, which reach the network as constant channels; 0 for none.
 func NewConvCoupling(d *tensor.Device, p Picture, m Monotone, hidden, condition int, g *tensor.Generator) *ConvCoupling {
 	if p.Channels < 2 {
 		panic("flows: a coupling of pictures needs two channels")

@@ -35,8 +35,8 @@ func (c GlowConfig) validate() error {
 // NewGlow returns the multiscale flow of pictures of Kingma & Dhariwal (2018, "Glow: Generative Flow with Invertible 1×1
 // Convolutions"), for rows [N, H·W·C]. Each level squeezes 2×2 pixels into channels and runs Steps steps: act norm, invertible
 // 1×1 convolution, coupling. All levels but the last then factor out half of the channels: given the other half, these are
-// normal with a mean and a deviation that a network predicts, which makes the split a coupling. The condition has so many
-// columns, 0 for none. The error is a [*fault.FieldError].
+// normal with a mean and a deviation that a network predicts, which makes the split a coupling. condition is the number of
+// columns of the condition, 0 for none. The error is a [*fault.FieldError].
 func NewGlow(d *tensor.Device, c GlowConfig, condition int, g *tensor.Generator) (*Sequential, error) {
 	if err := c.validate(); err != nil {
 		return nil, err
