@@ -156,8 +156,8 @@ func TestFiles(t *testing.T) {
 	if err != nil || b.Name() != "efficientnet-lite0" {
 		t.Fatalf("without counts of batches: %v", err)
 	}
-	if is, err := Holds(path); err != nil || !is {
-		t.Errorf("holds a network: %t, %v", is, err)
+	if name, err := Identify(path); err != nil || name != b.Name() {
+		t.Errorf("holds %q, %v", name, err)
 	}
 	extra := safetensors.Tensor{Name: "_blocks.0._se_reduce.weight", DType: safetensors.F32, Shape: []int{1}, F32: []float32{1}}
 	other := extra

@@ -20,7 +20,7 @@ func Open(path string, d *tensor.Device) (b *Backbone, err error) {
 	}
 	a := architectureOf(f)
 	if a == nil {
-		return nil, fault.Damaged(path, "holds no network of %s; name the weights of one, such as %s", titles(), architectures[0].published)
+		return nil, Unknown(path)
 	}
 	if b, err = New(d, a.name); err != nil {
 		return nil, err
@@ -32,10 +32,16 @@ func Open(path string, d *tensor.Device) (b *Backbone, err error) {
 	return b, nil
 }
 
-// Holds reports whether a file holds the weights of a network of [Names]. The error is that of reading it.
-func Holds(path string) (bool, error) {
+// Identify returns the name of the architecture whose weights a file holds, "" for another network. The error is that of reading it.
+func Identify(path string) (name string, err error) {
 	f, err := weights.ReadState(path)
-	return err == nil && architectureOf(f) != nil, err
+	if err != nil {
+		return "", err
+	}
+	if a := architectureOf(f); a != nil {
+		return a.name, nil
+	}
+	return "", nil
 }
 
 func architectureOf(f *safetensors.File) *architecture {
@@ -45,6 +51,11 @@ func architectureOf(f *safetensors.File) *architecture {
 		}
 	}
 	return nil
+}
+
+// Unknown returns the error for a file that holds no network of [Names], a [*fault.DamagedFile].
+func Unknown(path string) error {
+	return fault.Damaged(path, "holds no network of %s; name the weights of one, such as %s", titles(), architectures[0].published)
 }
 
 // titles lists the architectures.
