@@ -31,7 +31,7 @@ func noise(g *tensor.Generator, d *tensor.Device, n, size int) *tensor.Tensor {
 
 // trainKL is a training step of an autoencoder and of the discriminator that judges it, without a perceptual loss.
 func trainKL(name string, c vqgan.Config, batch int) workload {
-	return workload{name, batch, func(d *tensor.Device) (func() error, error) {
+	return workload{name: name, items: batch, prepare: func(d *tensor.Device) (func() error, error) {
 		g := tensor.NewGenerator(1)
 		model, err := vqgan.NewKL(d, c, g)
 		if err != nil {
@@ -61,7 +61,7 @@ func trainKL(name string, c vqgan.Config, batch int) workload {
 
 // decodeKL decodes latents to pictures.
 func decodeKL(name string, c vqgan.Config, n int) workload {
-	return workload{name, n, func(d *tensor.Device) (func() error, error) {
+	return workload{name: name, items: n, prepare: func(d *tensor.Device) (func() error, error) {
 		g := tensor.NewGenerator(1)
 		model, err := vqgan.NewKL(d, c, g)
 		if err != nil {
@@ -82,7 +82,7 @@ func decodeKL(name string, c vqgan.Config, n int) workload {
 
 // trainTarFlow is a training step of a TarFlow on random latents.
 func trainTarFlow(name string, c tarflow.Config, batch int) workload {
-	return workload{name, batch, func(d *tensor.Device) (func() error, error) {
+	return workload{name: name, items: batch, prepare: func(d *tensor.Device) (func() error, error) {
 		g := tensor.NewGenerator(1)
 		model, err := tarflow.New(d, c, g)
 		if err != nil {
@@ -95,7 +95,7 @@ func trainTarFlow(name string, c tarflow.Config, batch int) workload {
 
 // sampleTarFlow draws latents token by token, with a KV cache and guidance.
 func sampleTarFlow(name string, c tarflow.Config, n int) workload {
-	return workload{name, n, func(d *tensor.Device) (func() error, error) {
+	return workload{name: name, items: n, prepare: func(d *tensor.Device) (func() error, error) {
 		g := tensor.NewGenerator(1)
 		model, err := tarflow.New(d, c, g)
 		if err != nil {
@@ -121,7 +121,7 @@ func sampleTarFlow(name string, c tarflow.Config, n int) workload {
 
 // trainClassifier is a training step of a classifier on a batch of noise.
 func trainClassifier(name string, c classifier.Config, batch int) workload {
-	return workload{name, batch, func(d *tensor.Device) (func() error, error) {
+	return workload{name: name, items: batch, prepare: func(d *tensor.Device) (func() error, error) {
 		g := tensor.NewGenerator(1)
 		model, err := classifier.New(d, c, g)
 		if err != nil {

@@ -1,13 +1,14 @@
-"""The other side of `bestiary bench --vs torch`, torch-compile and torch-cached: the named workloads in PyTorch.
+"""The other side of `bestiary bench --vs torch`, torch-compile, torch-cached, zuko and nflows: the named workloads in PyTorch.
 
 Arguments are the number of threads, the device ("cpu", "cuda:0"), the precision of products there ("highest", "high" or "medium";
 on the processor all is float32), and the mode: "eager"; "compile", where torch.compile compiles each loss or inference
-function; "cached", where DALL-E generates with a KV cache.
+function; "cached", where DALL-E generates with a KV cache; "zuko" and "nflows", the flows of these libraries, eager.
 
 One long-lived process that reads commands from standard input and answers each with a line of JSON:
 
     (start)             {"version": "2.4.0", "threads": 2, "blas": "mkl", "precision": "highest", "gpu": null}
-    prepare NAME        {"prepared": NAME}                      builds the model and warms it up
+    prepare NAME        {"prepared": NAME}                      builds the model and warms it up; flows over rows of a table
+                                                                add {"parameters": N}
     run SECONDS         {"seconds": [...], "peak_bytes": N}     times whole iterations for about that long, at least one
 
 A workload that the mode doesn't support is answered with {"impossible": "why"}, an error with {"error": "..."}. The process ends with its
@@ -15,6 +16,7 @@ standard input.
 """
 
 import contextlib
+import importlib.metadata
 import json
 import re
 import sys
@@ -26,6 +28,7 @@ from attention import attention
 from autoencoder import EMBEDDING, Autoencoder
 from cached import CachedDALLE
 from dalle import DALLE
+from densities import LIBRARIES, density
 from dvae import DiscreteVAE
 from generators import MaskGIT, Rectified
 from latents import Classifier, Discriminator, KLAutoencoder, TarFlow, adversarial_step
@@ -248,15 +251,31 @@ def choose(mode):
         compiled = torch.compile
 
 
-def prepare(name, device):
+def impossible(name, mode):
+    """Why a mode doesn't support a workload; None if it does."""
+    if mode in LIBRARIES and not name.startswith("density/"):
+        return f"{mode} has flows over rows only"
+    if mode not in LIBRARIES and name.startswith("density/"):
+        return "PyTorch has no flows of its own; use zuko or nflows"
+    if mode == "cached" and "/generate/" not in name:
+        return "only generation has a cache; elsewhere it is torch that does the same"
+    return None
+
+
+def prepare(name, device, mode):
+    """A step of a workload, warmed up, and what the answer says about it."""
+    facts = {"prepared": name}
     with torch.device(device) if on_gpu() else contextlib.nullcontext():
-        step = WORKLOADS[name]()
+        if mode in LIBRARIES:
+            step, facts["parameters"] = density(mode, name, train)
+        else:
+            step = WORKLOADS[name]()
     for _ in range(WARM_UP):
         step()
     if on_gpu():
         torch.cuda.synchronize()
         torch.cuda.reset_peak_memory_stats()
-    return step
+    return step, facts
 
 
 def timed(step, seconds):
@@ -290,18 +309,18 @@ def main():
     except Exception as e:
         return answer(error=reason(e))
     answer(
-        version=torch.__version__, threads=torch.get_num_threads(), blas=blas(),
+        version=importlib.metadata.version(mode) if mode in LIBRARIES else torch.__version__, threads=torch.get_num_threads(), blas=blas(),
         gpu=torch.cuda.get_device_name() if on_gpu() else None, precision=precision if on_gpu() else "highest",
     )
     step = None
     for line in sys.stdin:
         command, argument = line.split()
         try:
-            if command == "prepare" and mode == "cached" and "/generate/" not in argument:
-                answer(impossible="only generation has a cache; elsewhere it is torch that does the same")
+            if command == "prepare" and impossible(argument, mode):
+                answer(impossible=impossible(argument, mode))
             elif command == "prepare":
-                step = prepare(argument, device)
-                answer(prepared=argument)
+                step, facts = prepare(argument, device, mode)
+                answer(**facts)
             elif command == "run":
                 answer(seconds=timed(step, float(argument)), peak_bytes=peak_bytes())
             else:
