@@ -33,7 +33,7 @@ func DefaultConfig() Config {
 // WithBackbone returns c with the features of a network of package backbone. Pictures of 64×64 pixels are resized to 160×160, which
 // networks that were trained on larger pictures recognise better.
 func (c Config) WithBackbone(name string) Config {
-	c.Backbone, c.BackboneSize, c.Widths, c.Blocks, c.Dropout = name, 160, nil, 0, 0.3
+	c.Backbone, c.BackboneSize, c.Widths, c.Blocks, c.Dropout = name, 224, nil, 0, 0.3
 	return c
 }
 
