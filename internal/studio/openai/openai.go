@@ -439,4 +439,3 @@ func (a *API) model(w http.ResponseWriter, r *http.Request) error {
 	wire.Answer(w, http.StatusOK, m)
 	return nil
 }
-

@@ -16,7 +16,7 @@ import (
 
 // Request is what a client asks for. Which fields are used depends on Kind; another one that is set is an error.
 type Request struct {
-	Kind  string `json:"kind"` // generate, sample, walk, interpolate, reconstruct or density
+	Kind  string `json:"kind"` // generate, sample, walk, interpolate, reconstruct, density or nearest
 	Run   string `json:"run"`
 	Model string `json:"model"` // generator, if the run has several
 
@@ -84,13 +84,14 @@ var kinds = map[string]struct {
 	"interpolate": {(*Desk).interpolate, "from to from_seed to_seed from_class to_class frames temperature"},
 	"reconstruct": {(*Desk).reconstruct, "pictures"},
 	"density":     {(*Desk).density, "pictures"},
+	"nearest":     {(*Desk).nearest, "pictures"},
 }
 
 // Task checks a request and returns the job for it.
 func (d *Desk) Task(ctx context.Context, r Request) (jobs.Task, error) {
 	kind, ok := kinds[r.Kind]
 	if !ok {
-		return jobs.Task{}, problem.Wrong("kind", "must be generate, sample, walk, interpolate, reconstruct or density")
+		return jobs.Task{}, problem.Wrong("kind", "must be generate, sample, walk, interpolate, reconstruct, density or nearest")
 	}
 	if err := r.only(strings.Fields(kind.fields)); err != nil {
 		return jobs.Task{}, err
