@@ -6,6 +6,7 @@ import (
 	"io"
 	"net/http"
 	"os"
+	"slices"
 	"strconv"
 	"time"
 
@@ -48,6 +49,7 @@ func notNil(s []string) []string {
 func (a *API) runs(w http.ResponseWriter, _ *http.Request) error {
 	all := []Run{}
 	for _, r := range a.Desk.Library.All() {
+		r.Models = slices.Clone(r.Models)
 		for i := range r.Models {
 			r.Models[i].Config, r.Models[i].Options = nil, nil
 		}
@@ -200,4 +202,3 @@ func (m *moving) Read(b []byte) (int, error) {
 	_ = m.c.SetReadDeadline(time.Now().Add(stall)) // tests have no connection
 	return m.Reader.Read(b)
 }
-

@@ -24,6 +24,7 @@ type Library struct {
 	single string // name of the run, if dir is a run itself
 	device *tensor.Device
 	shelf  shelf
+	seen   seen
 }
 
 // New returns the library of a folder. The folder may be empty or missing.
@@ -73,7 +74,9 @@ func (l *Library) Names() []string {
 }
 
 // folders returns the run folders by name.
-func (l *Library) folders() map[string]string {
+func (l *Library) folders() map[string]string { return l.seen.list(l.look) }
+
+func (l *Library) look() map[string]string {
 	found := map[string]string{}
 	base := ""
 	if l.single != "" {
@@ -150,7 +153,7 @@ func (l *Library) Get(name string) (Run, error) {
 	if err != nil {
 		return Run{}, err
 	}
-	return l.describe(name, dir), nil
+	return l.describe(name, dir).Run, nil
 }
 
 // All describes all runs.
@@ -159,13 +162,21 @@ func (l *Library) All() []Run {
 	folders := l.folders()
 	for _, name := range l.Names() {
 		if dir, ok := folders[name]; ok {
-			all = append(all, l.describe(name, dir))
+			all = append(all, l.describe(name, dir).Run)
 		}
 	}
 	return all
 }
 
-func (l *Library) describe(name, dir string) Run {
+// describe returns the description of a run, anew if one of its files has changed.
+func (l *Library) describe(name, dir string) description {
+	return l.seen.describe(dir, func() description {
+		text, flows := generators(dir)
+		return description{l.read(name, dir), text, flows}
+	})
+}
+
+func (l *Library) read(name, dir string) Run {
 	about := Run{Name: name, Models: []Model{}}
 	if info, err := os.Stat(filepath.Join(dir, "config.json")); err == nil {
 		about.Changed = info.ModTime()

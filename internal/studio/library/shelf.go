@@ -152,6 +152,11 @@ func (l *Library) Generators(name string) (text, flows []string) {
 	if err != nil {
 		return nil, nil
 	}
+	d := l.describe(name, dir)
+	return d.text, d.flows
+}
+
+func generators(dir string) (text, flows []string) {
 	all, err := sample.Generators(dir)
 	if err != nil {
 		return nil, nil
