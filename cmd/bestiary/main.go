@@ -94,7 +94,7 @@ to stderr. The exit code is 0 for success, 1 for a failure and 2 for wrong usage
 	root.AddCommand(
 		newDemo(), newTrain(), newSample(), newGenerate(), newReconstruct(), newInterpolate(), newDensity(), newEval(), newCompare(),
 		newInfo(), newCheck(), newImport(), newExport(), newVerify(),
-		newBench(), newCache(), newDoctor(), newVersion(),
+		newServe(), newBench(), newCache(), newDoctor(), newVersion(),
 	)
 	return root
 }
