@@ -42,9 +42,9 @@ func New(d *tensor.Device, c Config, g *tensor.Generator) (m *Classifier, err er
 	}
 	m = &Classifier{config: c, stem: &nn.Sequential{}, stages: &nn.Sequential{}}
 	from, side := c.Channels, c.ImageSize
-	for i := 0; i == 0 || side > firstSide; i++ {
+	for i := 0; i == 0 || side >= 2*firstSide; i++ {
 		stride := 1
-		if side > firstSide {
+		if side >= 2*firstSide {
 			stride = 2
 		}
 		m.stem.Add(strconv.Itoa(3*i), newConv(d, from, c.Widths[0], 3, stride, g))
@@ -82,7 +82,7 @@ func (m *Classifier) Features(x *tensor.Tensor) *tensor.Tensor {
 	return x.Reshape(x.Dim(0), x.Dim(1)*x.Dim(2), x.Dim(3)).Mean(1) // [N, F]
 }
 
-// Activations returns the output of each stage, [N, s, s, width] with s = 32, 16, …, for pictures [N, S, S, C] with values
+// Activations returns the output of each stage, [N, s, s, width] with s = 32, 16, … (or 48, 24, … of a multiple of 96), for pictures [N, S, S, C] with values
 // in [−1, 1].
 func (m *Classifier) Activations(x *tensor.Tensor) []*tensor.Tensor {
 	var all []*tensor.Tensor

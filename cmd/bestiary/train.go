@@ -28,7 +28,9 @@ TensorBoard events, a plot of the loss, and samples drawn during the training.
 An interrupt (Ctrl-C, SIGTERM, SIGHUP) saves a checkpoint and stops; a second one stops at once. --resume
 continues from it, to the same bits. After a crash or a power cut, --resume continues from the last
 checkpoint. Where there are weights without a checkpoint, as after "bestiary import", --resume trains
-them from step 0 with a new optimizer. "bestiary verify" checks a run folder.`,
+them from step 0 with a new optimizer. "bestiary verify" checks a run folder.
+
+--from RUN fine-tunes: a new training starts with the weights of another run, on other pictures.`,
 		Args: knownCommand,
 		RunE: help,
 	}
@@ -36,7 +38,16 @@ them from step 0 with a new optimizer. "bestiary verify" checks a run folder.`,
 		newTrainDALLE(), newTrainMaskGIT(), newTrainCLIP(), newTrainClassifier(), newTrainDensity())
 	for _, kind := range c.Commands() {
 		train := kind.RunE
-		kind.RunE = func(c *cobra.Command, args []string) error { return interrupted(c, train(c, args)) }
+		if kind.Name() != models.Density.Name {
+			addFromFlag(kind)
+		}
+		kind.RunE = func(c *cobra.Command, args []string) error {
+			err := train(c, args)
+			if err != nil {
+				err = errors.Join(err, dropFrom(c))
+			}
+			return interrupted(c, err)
+		}
 	}
 	return c
 }
@@ -121,6 +132,9 @@ func (f *trainFlags) open(c *cobra.Command, create bool) (*runfolder.Run, *tenso
 	}
 	if err := f.onlyCodec(); err != nil {
 		return nil, nil, err
+	}
+	if from := fromFlag(c); from != "" {
+		return f.openFrom(c, from, d)
 	}
 	if create && !f.resume {
 		return nil, d, runfolder.CheckTraining(f.run, f.kind.Name)
@@ -351,8 +365,11 @@ func checkCrops(c *cobra.Command) error {
 // keepModel returns an error if a flag is given that can't be changed when a training is resumed.
 func keepModel(c *cobra.Command, flags ...string) error {
 	for _, name := range flags {
-		if c.Flags().Changed(name) {
-			return usagef("--%s: belongs to the model or its data, which --resume keeps; leave it out, or start a new run", name)
+		if keeper := "resume"; c.Flags().Changed(name) {
+			if fromFlag(c) != "" {
+				keeper = "from"
+			}
+			return usagef("--%s: belongs to the model or its data, which --%s keeps; leave it out, or start a new run", name, keeper)
 		}
 	}
 	return nil
