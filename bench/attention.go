@@ -17,7 +17,7 @@ func attentions() []workload {
 
 func attention(name string, pattern transformer.Pattern) workload {
 	const batch, heads, features = 4, 4, 64
-	return workload{name, batch, func(d *tensor.Device) (func() error, error) {
+	return workload{name: name, items: batch, prepare: func(d *tensor.Device) (func() error, error) {
 		c := transformer.Config{
 			Attention: []transformer.Pattern{pattern}, ConvKernel: 5, ConvDilation: 1, Causal: true,
 			Geometry: transformer.Geometry{Text: 257, Height: 32, Width: 32},

@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"slices"
 	"time"
 
 	"github.com/bestiary-ml/bestiary/fault"
@@ -23,8 +24,10 @@ type Options struct {
 	Time   time.Duration // least time to measure each workload for, on each side; 0: 3 seconds
 	Rounds int           // turns that Time is divided into, each of at least one iteration; 0: 5
 
-	Versus string // peer to measure in the same run: "torch", "torch-compile", "torch-cached", "gorgonia", "gomlx", "spago", or "" for none
-	Python string // interpreter with PyTorch; "": the first of python3 and /usr/bin/python3 that has it
+	// Versus is a peer to measure in the same run: "torch", "torch-compile", "torch-cached", "zuko", "nflows", "gorgonia", "gomlx",
+	// "spago", or "" for none. With zuko and nflows, which have flows only, an empty Only chooses the workloads of density.
+	Versus string
+	Python string // interpreter with the packages of a peer in Python; "": the first of python3 and /usr/bin/python3 that has them
 
 	Profile string // file for a CPU profile of the timed iterations of one workload; not with Versus; "" for none
 }
@@ -44,6 +47,7 @@ type Result struct {
 	PeakFraction   *float64    `json:"peak_fraction"`
 	PeakBytes      *int64      `json:"peak_bytes"`
 	AllocatedBytes int64       `json:"allocated_bytes"`
+	Parameters     int         `json:"parameters,omitempty"` // of a flow over rows
 	Versus         *PeerResult `json:"versus,omitempty"`
 }
 
@@ -53,13 +57,17 @@ type PeerResult struct {
 	Peer
 	Impossible string `json:"impossible,omitempty"` // why the framework lacks the workload; there are no figures then
 	*Spread
-	PeakBytes *int64  `json:"peak_bytes"`      // of its process since the start; on a GPU of its tensors, as ours
-	Ratio     float64 `json:"ratio,omitempty"` // its median time over ours
+	PeakBytes  *int64  `json:"peak_bytes"`           // of its process since the start; on a GPU of its tensors, as ours
+	Ratio      float64 `json:"ratio,omitempty"`      // its median time over ours
+	Parameters int     `json:"parameters,omitempty"` // of a flow over rows; Run returns an error if ours has another number
 }
 
 // Run measures workloads. It writes the results to out and messages on the progress to log. Options that are not allowed
 // give a [*fault.FieldError].
 func Run(ctx context.Context, o Options, out, log io.Writer) error {
+	if len(o.Only) == 0 && slices.Contains(flowPeers, o.Versus) {
+		o.Only = []string{"density"}
+	}
 	chosen, err := choose(workloads(), o.Only)
 	if err != nil {
 		return err
@@ -77,7 +85,7 @@ func run(ctx context.Context, chosen []workload, o Options, out, log io.Writer) 
 		return fault.Field("Rounds", o.Rounds, "must be 1 to 1000, or 0 for 5")
 	}
 	if o.Python != "" && o.Versus == "" {
-		return fault.Field("Python", o.Python, "is for PyTorch; set Versus to torch too, or leave it out")
+		return fault.Field("Python", o.Python, "is for peers in Python; set Versus to torch, zuko or nflows too, or leave it out")
 	}
 	if err := checkProfile(o, len(chosen)); err != nil {
 		return err
@@ -164,10 +172,22 @@ func (t *task) measure(ctx context.Context, o Options, launcher *peerLauncher, l
 		fmt.Fprintf(log, "bench: %s: CUDA graphs: %v\n", t.workload.name, t.gpu.GraphUse())
 	}
 	r := t.result(peaks)
+	if r.Parameters, err = t.workload.parameters(); err != nil {
+		return Result{}, err
+	}
 	if other != nil {
 		r.Versus = other.result(r.Seconds)
+		return r, sameSize(t.workload.name, r)
 	}
 	return r, nil
+}
+
+// sameSize returns an error if the flow of a workload has another number of parameters than the peer's.
+func sameSize(name string, r Result) error {
+	if theirs := r.Versus.Parameters; r.Parameters != theirs && theirs != 0 {
+		return fmt.Errorf("%s: the flow has %d parameters and that of %s %d; they must be the same", name, r.Parameters, r.Versus.Name, theirs)
+	}
+	return nil
 }
 
 // turns times the FMA loop, the workload and the peer in turns. It returns the rates of the loop, which does not run on a GPU

@@ -168,15 +168,16 @@ func TestWrongOptions(t *testing.T) {
 	for want, o := range map[string]Options{
 		`Only "real": must match a workload: gemm/1024`: {Only: []string{"real"}},
 		`Only "[": must be a name`:                      {Only: []string{"["}},
-		`Versus "jax": must be one of torch, torch-compile, torch-cached, gorgonia, gomlx, spago`: {Only: []string{"gemm"}, Versus: "jax"},
-		`Python python3: is not used by the peer gomlx`:                                           {Only: []string{"gemm"}, Versus: "gomlx", Python: "python3"},
-		`Versus spago: computes on the processor only`:                                            {Only: []string{"gemm"}, Versus: "spago", Device: "cuda:0"},
-		`exactly one workload, not 2`:                                                             {Only: []string{"realnvp"}, Profile: "cpu.pprof"},
-		`leave one of them out`:                                                                   {Only: []string{"gemm"}, Profile: "cpu.pprof", Versus: "torch"},
-		`a/folder/that/is/missing`:                                                                {Only: []string{"gemm"}, Profile: "a/folder/that/is/missing"},
-		`set Versus to torch too`:                                                                 {Only: []string{"gemm"}, Python: "python3"},
-		`Time -1s: must be positive`:                                                              {Only: []string{"gemm"}, Time: -time.Second},
-		`Device "tpu": must be auto`:                                                              {Only: []string{"gemm"}, Device: "tpu"},
+		`Versus "jax": must be one of torch, torch-compile, torch-cached, zuko, nflows, gorgonia, gomlx, spago`: {Only: []string{"gemm"}, Versus: "jax"},
+		`Python python3: is not used by the peer gomlx`:                                                         {Only: []string{"gemm"}, Versus: "gomlx", Python: "python3"},
+		`Versus zuko: is measured on the processor only`:                                                        {Versus: "zuko", Device: "cuda:0"},
+		`Versus spago: computes on the processor only`:                                                          {Only: []string{"gemm"}, Versus: "spago", Device: "cuda:0"},
+		`exactly one workload, not 2`:                                                                           {Only: []string{"realnvp"}, Profile: "cpu.pprof"},
+		`leave one of them out`:                                                                                 {Only: []string{"gemm"}, Profile: "cpu.pprof", Versus: "torch"},
+		`a/folder/that/is/missing`:                                                                              {Only: []string{"gemm"}, Profile: "a/folder/that/is/missing"},
+		`set Versus to torch, zuko or nflows too`:                                                               {Only: []string{"gemm"}, Python: "python3"},
+		`Time -1s: must be positive`:                                                                            {Only: []string{"gemm"}, Time: -time.Second},
+		`Device "tpu": must be auto`:                                                                            {Only: []string{"gemm"}, Device: "tpu"},
 	} {
 		if err := Run(t.Context(), o, &bytes.Buffer{}, &bytes.Buffer{}); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("got error %v, want %q", err, want)

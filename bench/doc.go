@@ -25,4 +25,8 @@
 // reference does. Beside a GPU PyTorch computes on the same card at the same precision: "highest" without TF32 in products and
 // convolutions, "high" and "medium" with TF32 and set_float32_matmul_precision of that name. Its peak_bytes there is
 // torch.cuda.max_memory_allocated, reset when the workload is warmed up. On the processor PyTorch computes in float32.
+//
+// zuko 1.6.0 and nflows 0.14 are libraries of flows over PyTorch, measured eager and on the processor. They share the workloads
+// density/…: the same layers, hidden layers and bins on both sides. Both numbers of parameters are reported, and a difference is
+// an error.
 package bench

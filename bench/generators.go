@@ -28,7 +28,7 @@ func generators() []workload {
 
 // trainRectified is a training step of a rectified flow on random captions and latents.
 func trainRectified(name string, c rectified.Config, batch int) workload {
-	return workload{name, batch, func(d *tensor.Device) (func() error, error) {
+	return workload{name: name, items: batch, prepare: func(d *tensor.Device) (func() error, error) {
 		g := tensor.NewGenerator(1)
 		model, err := rectified.New(d, c, g)
 		if err != nil {
@@ -41,7 +41,7 @@ func trainRectified(name string, c rectified.Config, batch int) workload {
 
 // generateRectified draws latents for captions with 24 evaluations of Heun's method and guidance.
 func generateRectified(name string, c rectified.Config, batch int) workload {
-	return workload{name, batch, func(d *tensor.Device) (func() error, error) {
+	return workload{name: name, items: batch, prepare: func(d *tensor.Device) (func() error, error) {
 		g := tensor.NewGenerator(1)
 		model, err := rectified.New(d, c, g)
 		if err != nil {
@@ -61,7 +61,7 @@ func generateRectified(name string, c rectified.Config, batch int) workload {
 
 // trainMaskGIT is a training step of a MaskGIT on random captions and codes.
 func trainMaskGIT(name string, c maskgit.Config, batch int) workload {
-	return workload{name, batch, func(d *tensor.Device) (func() error, error) {
+	return workload{name: name, items: batch, prepare: func(d *tensor.Device) (func() error, error) {
 		g := tensor.NewGenerator(1)
 		model, err := maskgit.New(d, c, g)
 		if err != nil {
@@ -77,7 +77,7 @@ func trainMaskGIT(name string, c maskgit.Config, batch int) workload {
 
 // generateMaskGIT draws codes for captions in 12 passes with guidance.
 func generateMaskGIT(name string, c maskgit.Config, batch int) workload {
-	return workload{name, batch, func(d *tensor.Device) (func() error, error) {
+	return workload{name: name, items: batch, prepare: func(d *tensor.Device) (func() error, error) {
 		g := tensor.NewGenerator(1)
 		model, err := maskgit.New(d, c, g)
 		if err != nil {

@@ -18,7 +18,7 @@ import (
 )
 
 // peers are the frameworks that Options.Versus may name.
-var peers = append([]string{"torch", "torch-compile", "torch-cached"}, goPeers...)
+var peers = slices.Concat([]string{"torch", "torch-compile", "torch-cached"}, flowPeers, goPeers)
 
 // Peer describes another framework.
 type Peer struct {
@@ -61,6 +61,8 @@ type peerLauncher struct {
 // newPeerLauncher finds the peer that o names.
 func newPeerLauncher(ctx context.Context, o Options, log io.Writer) (*peerLauncher, error) {
 	switch name := o.Versus; {
+	case slices.Contains(flowPeers, name) && strings.HasPrefix(o.Device, "cuda"):
+		return nil, fault.Field("Versus", name, "is measured on the processor only; set Device to cpu")
 	case torchModes[name] != "":
 		return findTorch(ctx, name, o.Python)
 	case slices.Contains(goPeers, name) && o.Python != "":
@@ -85,6 +87,7 @@ type peer struct {
 	errors  bytes.Buffer // what it wrote to standard error
 
 	impossible string // why it lacks the workload
+	parameters int    // of the workload's flow over rows; 0 if it said nothing
 	times      []float64
 	peakBytes  *int64
 }
@@ -113,15 +116,24 @@ func (l *peerLauncher) start(ctx context.Context, at place, workload string) (*p
 		err = fmt.Errorf("%s: %s is %q there and %q here; set CUDA_VISIBLE_DEVICES so that both have the same card", p.Name, at.device, p.GPU, at.gpu)
 	}
 	if err == nil {
-		var prepared struct{ Impossible string }
-		err = p.ask("prepare "+workload, &prepared)
-		p.impossible = prepared.Impossible
+		err = p.prepare(workload)
 	}
 	if err != nil {
 		p.close()
 		return nil, err
 	}
 	return p, nil
+}
+
+// prepare prepares a workload. A later one takes its place.
+func (p *peer) prepare(workload string) error {
+	var prepared struct {
+		Impossible string
+		Parameters int
+	}
+	err := p.ask("prepare "+workload, &prepared)
+	p.impossible, p.parameters = prepared.Impossible, prepared.Parameters
+	return err
 }
 
 // ask sends a command and decodes the answer.
@@ -159,7 +171,7 @@ func (p *peer) broken(err error) error {
 	if last == "" {
 		last = "it wrote no error; run it by hand"
 		if p.Python != "" {
-			last = "it wrote no error; name a Python that has PyTorch"
+			last = "it wrote no error; name a Python that has its packages"
 		}
 	}
 	return fmt.Errorf("%s: %s stopped (%w): %s", p.Name, p.command.Path, err, last)
@@ -190,7 +202,7 @@ func (p *peer) result(ours float64) *PeerResult {
 		return &PeerResult{Peer: p.Peer, Impossible: p.impossible}
 	}
 	s := spread(p.times)
-	return &PeerResult{Peer: p.Peer, Spread: &s, PeakBytes: p.peakBytes, Ratio: s.Seconds / ours}
+	return &PeerResult{Peer: p.Peer, Spread: &s, PeakBytes: p.peakBytes, Ratio: s.Seconds / ours, Parameters: p.parameters}
 }
 
 // close ends the process, which stops at the end of its input. Its exit status adds nothing to its answers.

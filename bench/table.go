@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 	"unicode/utf8"
 )
@@ -26,6 +27,10 @@ func writeTable(out io.Writer, results []Result) error {
 			v.Name, v.Version, cmp.Or(v.Python, v.Go), v.Threads, v.BLAS, v.Precision)
 		header = append(header, v.Name, "q1–q3", memory, "runs", "ratio")
 	}
+	counted := slices.ContainsFunc(results, func(r Result) bool { return r.Parameters > 0 })
+	if counted {
+		header = append(header, "parameters")
+	}
 	rows := [][]string{header}
 	for _, r := range results {
 		row := []string{
@@ -40,11 +45,25 @@ func writeTable(out io.Writer, results []Result) error {
 			row = append(row, seconds(v.Seconds), seconds(v.SecondsQ1)+"–"+seconds(v.SecondsQ3), mebibytes(v.PeakBytes),
 				fmt.Sprint(v.Runs), fmt.Sprintf("%.2f×", v.Ratio))
 		}
+		if counted {
+			row = append(row, parameters(r))
+		}
 		rows = append(rows, row)
 	}
 	align(&text, rows)
 	_, err := io.WriteString(out, text.String())
 	return err
+}
+
+// parameters prints the number of parameters of a flow, and that of the peer's.
+func parameters(r Result) string {
+	switch {
+	case r.Parameters == 0:
+		return "–"
+	case r.Versus == nil || r.Versus.Parameters == 0:
+		return fmt.Sprint(r.Parameters)
+	}
+	return fmt.Sprintf("%d and %d", r.Parameters, r.Versus.Parameters)
 }
 
 // align writes rows of equal length in columns, the first aligned left and the others right.

@@ -43,7 +43,7 @@ func dalleConfig(vocabulary, textLen, codes, side int) dalle.Config {
 
 // trainVAE is a training step of a discrete VAE on a batch of noise, at Gumbel-softmax temperature 0.9.
 func trainVAE(name string, c dvae.Config, batch int) workload {
-	return workload{name, batch, func(d *tensor.Device) (func() error, error) {
+	return workload{name: name, items: batch, prepare: func(d *tensor.Device) (func() error, error) {
 		g := tensor.NewGenerator(1)
 		model, err := dvae.New(d, c, g)
 		if err != nil {
@@ -56,7 +56,7 @@ func trainVAE(name string, c dvae.Config, batch int) workload {
 
 // trainDALLE is a training step of a DALL-E on random captions and codes.
 func trainDALLE(name string, c dalle.Config, batch int) workload {
-	return workload{name, batch, func(d *tensor.Device) (func() error, error) {
+	return workload{name: name, items: batch, prepare: func(d *tensor.Device) (func() error, error) {
 		g := tensor.NewGenerator(1)
 		model, err := dalle.New(d, c, g)
 		if err != nil {
@@ -81,7 +81,7 @@ func randomIDs(g *tensor.Generator, n, low, high int) []int32 {
 
 // generate draws one picture for a caption with top-k sampling, k half of the codes, and decodes it.
 func generate(name string, c dalle.Config, v dvae.Config) workload {
-	return workload{name, 1, func(d *tensor.Device) (func() error, error) {
+	return workload{name: name, items: 1, prepare: func(d *tensor.Device) (func() error, error) {
 		g := tensor.NewGenerator(1)
 		model, err := dalle.New(d, c, g)
 		if err != nil {

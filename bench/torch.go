@@ -14,18 +14,33 @@ import (
 var torchScripts embed.FS
 
 // torchModes are the modes of torch/peer.py for its peers.
-var torchModes = map[string]string{"torch": "eager", "torch-compile": "compile", "torch-cached": "cached"}
+var torchModes = map[string]string{"torch": "eager", "torch-compile": "compile", "torch-cached": "cached", "zuko": "zuko", "nflows": "nflows"}
 
-// findTorch finds a Python with PyTorch for the peer of that name: python if it is given.
+// flowPeers are libraries of flows over PyTorch, eager.
+var flowPeers = []string{"zuko", "nflows"}
+
+// needs returns what a Python must import for a peer, as code that ends with an error otherwise, and how it is installed. Versions
+// of zuko and nflows are those whose modules torch/densities.py builds.
+func needs(name string) (code, install string) {
+	code, install = "import torch; torch.__version__", "install PyTorch (pip install torch)"
+	if version := map[string]string{"zuko": "1.6.0", "nflows": "0.14"}[name]; version != "" {
+		code += fmt.Sprintf("; import %s; from importlib.metadata import version; assert version(%q) == %q", name, name, version)
+		install = fmt.Sprintf("install it with PyTorch (pip install torch %s==%s)", name, version)
+	}
+	return code, install
+}
+
+// findTorch finds a Python with the packages of the peer of that name: python if it is given.
 func findTorch(ctx context.Context, name, python string) (*peerLauncher, error) {
 	candidates := []string{"python3", "/usr/bin/python3"}
 	if python != "" {
 		candidates = []string{python}
 	}
 	found := ""
+	code, install := needs(name)
 	for _, c := range candidates {
 		// The version distinguishes PyTorch from a folder named torch in the working directory.
-		if exec.CommandContext(ctx, c, "-c", "import torch; torch.__version__").Run() == nil {
+		if exec.CommandContext(ctx, c, "-c", code).Run() == nil {
 			found = c
 			break
 		}
@@ -34,8 +49,8 @@ func findTorch(ctx context.Context, name, python string) (*peerLauncher, error) 
 		return nil, err
 	}
 	if found == "" {
-		return nil, fmt.Errorf("%s can't import torch; install PyTorch (pip install torch) or name a Python that has it",
-			strings.Join(candidates, " and "))
+		return nil, fmt.Errorf("%s can't import %s; %s or name a Python that has it",
+			strings.Join(candidates, " and "), strings.TrimSuffix(strings.TrimSuffix(name, "-compile"), "-cached"), install)
 	}
 	dir, err := os.MkdirTemp("", "bestiary-bench-")
 	if err != nil {

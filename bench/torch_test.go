@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"bytes"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"os"
 	"os/exec"
@@ -68,11 +69,11 @@ func TestPeer(t *testing.T) {
 	o := Options{Threads: 2, JSON: true, Time: time.Nanosecond, Rounds: 3, Versus: "torch", Python: os.Args[0]}
 	for _, test := range []struct{ fault, want string }{
 		{"none", ""},
-		{"no torch", "can't import torch; install PyTorch"},
+		{"no torch", "can't import torch; install PyTorch (pip install torch) or name"},
 		{"prepare", "torch: RuntimeError: no"},
 		{"run", "torch: RuntimeError: no"},
 		{"dies", "stopped (EOF): out of luck"},
-		{"dies silently", "stopped (EOF): it wrote no error; name a Python that has PyTorch"},
+		{"dies silently", "stopped (EOF): it wrote no error; name a Python that has its packages"},
 		{"idle", "timed nothing"},
 		{"chatty", `answered "hello" instead of JSON`},
 	} {
@@ -164,13 +165,14 @@ func TestPeerPlace(t *testing.T) {
 	}
 }
 
-// realTorch finds a real PyTorch. Without one, or in short mode, the test is skipped.
+// realTorch finds a real Python with a peer's packages, BESTIARY_PYTORCH if it is set. Without one, or in short mode, the test is
+// skipped.
 func realTorch(t *testing.T, name string) *peerLauncher {
 	t.Helper()
 	if testing.Short() {
 		t.Skip("starting PyTorch takes seconds")
 	}
-	launcher, err := findTorch(t.Context(), name, "")
+	launcher, err := findTorch(t.Context(), name, os.Getenv("BESTIARY_PYTORCH"))
 	if err != nil {
 		t.Skip(err)
 	}
@@ -185,7 +187,7 @@ func TestScripts(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, name := range Names() {
-		if !bytes.Contains(source, fmt.Appendf(nil, "%q: lambda", name)) {
+		if !strings.HasPrefix(name, "density/") && !bytes.Contains(source, fmt.Appendf(nil, "%q: lambda", name)) {
 			t.Errorf("torch/peer.py doesn't know %s", name)
 		}
 	}
@@ -204,6 +206,49 @@ func TestScripts(t *testing.T) {
 	}
 	if err := p.ask("dance wildly", &struct{}{}); err == nil || !strings.Contains(err.Error(), "'dance' is not known") {
 		t.Errorf("got error %v for an unknown command", err)
+	}
+}
+
+// TestFlowPeers checks that the flows of zuko and nflows have as many parameters as ours, that they train and sample, and that the
+// libraries lack the other workloads.
+func TestFlowPeers(t *testing.T) {
+	for _, name := range flowPeers {
+		t.Run(name, func(t *testing.T) {
+			p, err := realTorch(t, name).start(t.Context(), place{1, "cpu", "", "highest"}, "gemm/1024")
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer p.close()
+			if p.impossible == "" {
+				t.Error("gemm is possible")
+			}
+			for _, w := range densities() {
+				if strings.Contains(w.name, "d64") {
+					continue // takes longer and checks nothing more
+				}
+				if err := errors.Join(p.prepare(w.name), p.run(time.Nanosecond)); err != nil {
+					t.Fatal(err)
+				}
+				if ours, err := w.parameters(); err != nil || ours != p.parameters || ours == 0 {
+					t.Errorf("%s: %d parameters, %v; those of %s %s are %d", w.name, ours, err, p.Name, p.Version, p.parameters)
+				}
+			}
+			if len(p.times) != 8 || slices.Min(p.times) <= 0 {
+				t.Errorf("times %v", p.times)
+			}
+		})
+	}
+}
+
+// TestSameSize checks that flows of different sizes are not compared.
+func TestSameSize(t *testing.T) {
+	r := Result{Parameters: 3, Versus: &PeerResult{Peer: Peer{Name: "zuko"}, Parameters: 4}}
+	if err := sameSize("a", r); err == nil || !strings.Contains(err.Error(), "3 parameters and that of zuko 4") {
+		t.Errorf("got error %v", err)
+	}
+	r.Versus.Parameters = 3
+	if err := sameSize("a", r); err != nil {
+		t.Error(err)
 	}
 }
 

@@ -21,6 +21,7 @@ type workload struct {
 	items int // pictures, rows or products in an iteration
 	// prepare builds models and data and returns one iteration.
 	prepare func(d *tensor.Device) (func() error, error)
+	flow    *flows.Spec // of flows over rows, whose parameters are counted; otherwise nil
 }
 
 // workloads returns all workloads, at the sizes of the reference models.
@@ -33,7 +34,7 @@ func workloads() []workload {
 		trainFlow("realnvp/train/b256", flow, 256),
 		sampleFlow("pets/sample/64", pets, flow, 64),
 	}
-	return slices.Concat(all, textToImage(), generators(), attentions())
+	return slices.Concat(all, textToImage(), generators(), latents(), densities(), attentions())
 }
 
 // Names lists the names of all workloads.
@@ -74,7 +75,7 @@ func choose(all []workload, patterns []string) ([]workload, error) {
 
 // gemm is C = A·B for matrices of size n×n.
 func gemm(name string, n int) workload {
-	return workload{name, 1, func(d *tensor.Device) (func() error, error) {
+	return workload{name: name, items: 1, prepare: func(d *tensor.Device) (func() error, error) {
 		g := tensor.NewGenerator(1)
 		a, b := g.Normal(d, n, n), g.Normal(d, n, n)
 		return func() error {
@@ -88,7 +89,7 @@ func gemm(name string, n int) workload {
 
 // trainAutoencoder is a training step of an autoencoder on a batch of noise.
 func trainAutoencoder(name string, c autoencoder.Config, batch int) workload {
-	return workload{name, batch, func(d *tensor.Device) (func() error, error) {
+	return workload{name: name, items: batch, prepare: func(d *tensor.Device) (func() error, error) {
 		g := tensor.NewGenerator(1)
 		model, err := autoencoder.New(d, c, g)
 		if err != nil {
@@ -104,7 +105,7 @@ func trainAutoencoder(name string, c autoencoder.Config, batch int) workload {
 
 // trainFlow is a training step of a flow on a batch of noise.
 func trainFlow(name string, c flows.Config, batch int) workload {
-	return workload{name, batch, func(d *tensor.Device) (func() error, error) {
+	return workload{name: name, items: batch, prepare: func(d *tensor.Device) (func() error, error) {
 		g := tensor.NewGenerator(1)
 		model, err := flows.NewRealNVP(d, c, g)
 		if err != nil {
@@ -144,7 +145,7 @@ func training(d *tensor.Device, model nn.Module, loss func() *tensor.Tensor) fun
 
 // sampleFlow maps latents through the inverse flow and the decoder to pictures, in evaluation mode.
 func sampleFlow(name string, c autoencoder.Config, f flows.Config, n int) workload {
-	return workload{name, n, func(d *tensor.Device) (func() error, error) {
+	return workload{name: name, items: n, prepare: func(d *tensor.Device) (func() error, error) {
 		g := tensor.NewGenerator(1)
 		pets, err := autoencoder.New(d, c, g)
 		if err != nil {

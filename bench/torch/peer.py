@@ -1,13 +1,14 @@
-"""The other side of `bestiary bench --vs torch`, torch-compile and torch-cached: the named workloads in PyTorch.
+"""The other side of `bestiary bench --vs torch`, torch-compile, torch-cached, zuko and nflows: the named workloads in PyTorch.
 
 Arguments are the number of threads, the device ("cpu", "cuda:0"), the precision of products there ("highest", "high" or "medium";
 on the processor all is float32), and the mode: "eager"; "compile", where torch.compile compiles each loss or inference
-function; "cached", where DALL-E generates with a KV cache.
+function; "cached", where DALL-E generates with a KV cache; "zuko" and "nflows", the flows of these libraries, eager.
 
 One long-lived process that reads commands from standard input and answers each with a line of JSON:
 
     (start)             {"version": "2.4.0", "threads": 2, "blas": "mkl", "precision": "highest", "gpu": null}
-    prepare NAME        {"prepared": NAME}                      builds the model and warms it up
+    prepare NAME        {"prepared": NAME}                      builds the model and warms it up; flows over rows of a table
+                                                                add {"parameters": N}
     run SECONDS         {"seconds": [...], "peak_bytes": N}     times whole iterations for about that long, at least one
 
 A workload that the mode doesn't support is answered with {"impossible": "why"}, an error with {"error": "..."}. The process ends with its
@@ -15,6 +16,7 @@ standard input.
 """
 
 import contextlib
+import importlib.metadata
 import json
 import re
 import sys
@@ -26,8 +28,10 @@ from attention import attention
 from autoencoder import EMBEDDING, Autoencoder
 from cached import CachedDALLE
 from dalle import DALLE
+from densities import LIBRARIES, density
 from dvae import DiscreteVAE
 from generators import MaskGIT, Rectified
+from latents import Classifier, Discriminator, KLAutoencoder, TarFlow, adversarial_step
 from realnvp import CLASSES, DIM, RealNVP
 
 WARM_UP = 2  # iterations
@@ -133,6 +137,42 @@ def maskgit_generate(batch, *sizes):
     return lambda: model.generate(text).cpu().numpy()
 
 
+def kl_train(batch):
+    model, judge, x = KLAutoencoder(), Discriminator(), torch.rand(batch, 3, 64, 64) * 2 - 1
+    adam = torch.optim.Adam(model.parameters(), lr=4e-4, betas=(0.9, 0.99))
+    opponent = torch.optim.Adam(judge.parameters(), lr=2e-4, betas=(0.5, 0.9))
+    model.forward, judge.forward = compiled(model.forward), compiled(judge.forward)
+    return lambda: adversarial_step(model, judge, adam, opponent, x)
+
+
+def kl_decode(n):
+    model = KLAutoencoder().eval()
+    z, decode = torch.randn(n, 16, 8, 8), compiled(model.decode)
+
+    @torch.no_grad()
+    def step():
+        return decode(z).cpu().numpy()
+
+    return step
+
+
+def tarflow_train(batch):
+    model, x = TarFlow(), torch.randn(batch, 64, 16)
+    classes = torch.arange(batch) % 2
+    return train(model, lambda: model.loss(x, classes))
+
+
+def tarflow_sample(n):
+    model, classes = TarFlow().eval(), torch.arange(n) % 2
+    z = torch.randn(n, 64, 16)
+    return lambda: model.sample(z, classes, guidance=2).cpu().numpy()
+
+
+def classifier_train(batch):
+    model, x, classes = Classifier(), torch.rand(batch, 3, 64, 64) * 2 - 1, torch.arange(batch) % 2
+    return train(model, lambda: torch.nn.functional.cross_entropy(model(x), classes, label_smoothing=0.1))
+
+
 WORKLOADS = {
     "gemm/1024": lambda: gemm(1024),
     "autoencoder/train/b32": lambda: autoencoder_train(32),
@@ -148,6 +188,11 @@ WORKLOADS = {
     "rectified/generate/8x8x8-e24-b8": lambda: rectified_generate(8, 2048, 32, 8, 8),
     "maskgit/train/16x16-k512-b16": lambda: maskgit_train(16, 2048, 32, 512, 16),
     "maskgit/generate/16x16-k512-b8": lambda: maskgit_generate(8, 2048, 32, 512, 16),
+    "kl/train/64px-b16": lambda: kl_train(16),
+    "kl/decode/64px-b8": lambda: kl_decode(8),
+    "tarflow/train/8x8x16-b32": lambda: tarflow_train(32),
+    "tarflow/sample/8x8x16-b8": lambda: tarflow_sample(8),
+    "classifier/train/64px-b64": lambda: classifier_train(64),
     "attention/full": lambda: attention("full"),
     "attention/axial_row": lambda: attention("axial_row"),
     "attention/axial_col": lambda: attention("axial_col"),
@@ -206,15 +251,31 @@ def choose(mode):
         compiled = torch.compile
 
 
-def prepare(name, device):
+def impossible(name, mode):
+    """Why a mode doesn't support a workload; None if it does."""
+    if mode in LIBRARIES and not name.startswith("density/"):
+        return f"{mode} has flows over rows only"
+    if mode not in LIBRARIES and name.startswith("density/"):
+        return "PyTorch has no flows of its own; use zuko or nflows"
+    if mode == "cached" and "/generate/" not in name:
+        return "only generation has a cache; elsewhere it is torch that does the same"
+    return None
+
+
+def prepare(name, device, mode):
+    """A step of a workload, warmed up, and what the answer says about it."""
+    facts = {"prepared": name}
     with torch.device(device) if on_gpu() else contextlib.nullcontext():
-        step = WORKLOADS[name]()
+        if mode in LIBRARIES:
+            step, facts["parameters"] = density(mode, name, train)
+        else:
+            step = WORKLOADS[name]()
     for _ in range(WARM_UP):
         step()
     if on_gpu():
         torch.cuda.synchronize()
         torch.cuda.reset_peak_memory_stats()
-    return step
+    return step, facts
 
 
 def timed(step, seconds):
@@ -248,18 +309,18 @@ def main():
     except Exception as e:
         return answer(error=reason(e))
     answer(
-        version=torch.__version__, threads=torch.get_num_threads(), blas=blas(),
+        version=importlib.metadata.version(mode) if mode in LIBRARIES else torch.__version__, threads=torch.get_num_threads(), blas=blas(),
         gpu=torch.cuda.get_device_name() if on_gpu() else None, precision=precision if on_gpu() else "highest",
     )
     step = None
     for line in sys.stdin:
         command, argument = line.split()
         try:
-            if command == "prepare" and mode == "cached" and "/generate/" not in argument:
-                answer(impossible="only generation has a cache; elsewhere it is torch that does the same")
+            if command == "prepare" and impossible(argument, mode):
+                answer(impossible=impossible(argument, mode))
             elif command == "prepare":
-                step = prepare(argument, device)
-                answer(prepared=argument)
+                step, facts = prepare(argument, device, mode)
+                answer(**facts)
             elif command == "run":
                 answer(seconds=timed(step, float(argument)), peak_bytes=peak_bytes())
             else:

@@ -21,6 +21,8 @@ With --vs, a peer runs the same workloads in turns with bestiary, and its ratio 
   torch-compile  PyTorch with torch.compile
   torch-cached   PyTorch that generates with a KV cache; the reference, as torch runs it, computes
                  the whole sequence again for each code
+  zuko, nflows   zuko 1.6.0 and nflows 0.14, libraries of flows over PyTorch, eager; without --only,
+                 the workloads density/… are measured
   gorgonia, gomlx, spago
                  libraries in Go, built from the checkout
 
@@ -35,10 +37,13 @@ Workloads:
   dvae/train/…            training step of the discrete VAE, 8 pictures of 128×128
   dalle/train/…           training step of DALL-E, 4 captions and pictures: 64+256 or 256+1,024 tokens
   dalle/generate/…        one picture for a caption: 256 codes with the KV cache, decoded
-  attention/…             forward and backward of each pattern, 4 sequences of 256+1,024 tokens`,
+  attention/…             forward and backward of each pattern, 4 sequences of 256+1,024 tokens
+  density/…               training step of RealNVP, NSF and MAF on 256 rows of 6, 21 and 64 columns, and
+                          256 samples of MAF: five layers, two hidden layers of 128, splines of 8 bins`,
 		Example: `  bestiary bench
   bestiary bench --only gemm/1024 --threads 1
   bestiary bench --vs torch --json
+  bestiary bench --vs zuko --threads 2
   bestiary bench --precision medium
   bestiary bench --device cuda --vs torch-compile --only realnvp
   bestiary bench --only dalle/generate --profile cpu.pprof && go tool pprof -top cpu.pprof
@@ -51,8 +56,8 @@ Workloads:
 	c.Flags().BoolVar(&o.JSON, "json", false, "print a JSON object for each workload")
 	c.Flags().DurationVar(&o.Time, "time", 0, "time to measure each workload for (0: 3s)")
 	c.Flags().IntVar(&o.Rounds, "rounds", 0, "number of turns that --time is divided into (0: 5)")
-	c.Flags().StringVar(&o.Versus, "vs", "", "peer to measure in the same run: torch, torch-compile, torch-cached, gorgonia, gomlx or spago")
-	c.Flags().StringVar(&o.Python, "python", "", "Python interpreter with PyTorch (default: python3 or /usr/bin/python3)")
+	c.Flags().StringVar(&o.Versus, "vs", "", "peer to measure in the same run: torch, torch-compile, torch-cached, zuko, nflows, gorgonia, gomlx or spago")
+	c.Flags().StringVar(&o.Python, "python", "", "Python interpreter with the packages of torch, zuko or nflows (default: python3 or /usr/bin/python3)")
 	c.Flags().StringVar(&o.Profile, "profile", "", "file for a CPU profile of one workload's timed iterations, for go tool pprof (not with --vs)")
 	c.Flags().BoolVar(&steady, "steady", false, "measure the memory of 5,000 training steps instead of time")
 	c.RunE = func(c *cobra.Command, _ []string) error {

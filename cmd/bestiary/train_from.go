@@ -1,6 +1,7 @@
 package main
 
 import (
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -61,7 +62,7 @@ func (f *trainFlags) openFrom(c *cobra.Command, from string, d *tensor.Device) (
 
 // copyModel copies the weights and the configuration of a model, and the tokenizer that it reads, to a run.
 func copyModel(source *runfolder.Run, dir string, kind models.Info) (*runfolder.Run, error) {
-	var config any
+	var config json.RawMessage
 	if err := source.Config(kind.Name, &config); err != nil {
 		return nil, err
 	}
