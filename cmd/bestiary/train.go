@@ -65,14 +65,17 @@ func interrupted(c *cobra.Command, err error) error {
 
 // trainFlags are the flags of every training.
 type trainFlags struct {
-	kind   models.Info // what is trained
-	run    string
-	resume bool
-	fresh  bool // resume trains weights that belong to no training, as imported ones: it takes all settings from flags
-	data   *dataFlags
-	device *deviceFlags
-	config train.Config
-	least  int // pictures that a training needs: two if a batch is compared or normalised
+	kind     models.Info // what is trained
+	run      string
+	resume   bool
+	fresh    bool // resume trains weights that belong to no training, as imported ones: it takes all settings from flags
+	data     *dataFlags
+	device   *deviceFlags
+	config   train.Config
+	track    []string // values of --track
+	trackers []train.Tracker
+
+	least int // pictures that a training needs: two if a batch is compared or normalised
 }
 
 // addTrainFlags adds the flags of a training on pictures.
@@ -94,6 +97,7 @@ func addTrainFlagsOnly(c *cobra.Command, kind models.Info, runFlag, runUsage str
 	})
 	f.device = addDeviceFlags(c)
 	c.Flags().BoolVar(&f.resume, "resume", false, "continue from the run's checkpoint, or train its imported weights")
+	addTrackFlag(c, &f.track)
 	addConfigFlags(c.Flags(), &f.config)
 	return f
 }
@@ -118,6 +122,10 @@ func (f *trainFlags) open(c *cobra.Command, create bool) (*runfolder.Run, *tenso
 		f.config.Steps = 0
 	}
 	if err := f.config.Validate(); err != nil && !f.resume {
+		return nil, nil, err
+	}
+	var err error
+	if f.trackers, err = openTrackers(f.track); err != nil {
 		return nil, nil, err
 	}
 	if f.resume && !c.Flags().Changed("precision") {
@@ -300,7 +308,7 @@ func heldOutAnyway(share float64, training, heldOut int) string {
 // runTask trains a task in its run folder, which it makes if there is none, and reports how it ended.
 func runTask[B train.Batch](c *cobra.Command, f *trainFlags, task *train.Task[B], settings train.Config) error {
 	defer train.SurviveClosedPipes()()
-	result, err := train.Run(c.Context(), f.run, *task, settings, train.Options{Resume: f.resume, Progress: c.ErrOrStderr()})
+	result, err := train.Run(c.Context(), f.run, *task, settings, train.Options{Resume: f.resume, Progress: c.ErrOrStderr(), Trackers: f.trackers})
 	if err != nil {
 		return err
 	}
