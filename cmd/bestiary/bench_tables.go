@@ -29,7 +29,8 @@ func newBenchTables() *cobra.Command {
 docs/tables.md says which files the folders hold.`,
 		Example: `  bestiary bench tables --only toy/8gaussians
   bestiary bench tables --only toy --architectures nsf --steps 3000 --json
-  bestiary bench tables --only uci --data uci --splits 20`,
+  bestiary bench tables --only uci --data uci --results uci.jsonl
+  bestiary bench tables --only uci/yacht --data uci --splits 5`,
 		Args: noArguments,
 	}
 	device := addDeviceFlags(c)
@@ -39,6 +40,7 @@ docs/tables.md says which files the folders hold.`,
 	c.Flags().IntVar(&o.Splits, "splits", 0, "splits of each UCI table, at most (0: 20)")
 	c.Flags().StringVar(&o.Data, "data", "", "folder with folders of tables")
 	c.Flags().StringVar(&o.Digits, "digits", "", "table of scikit-learn's digits")
+	c.Flags().StringVar(&o.Results, "results", "", "file that keeps each result and each split as soon as it is measured; what it has is not measured again")
 	c.Flags().BoolVar(&o.JSON, "json", false, "print a JSON object for each result")
 	c.RunE = func(c *cobra.Command, _ []string) error {
 		d, err := device.open()
