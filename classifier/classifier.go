@@ -8,6 +8,9 @@
 //
 // of 3×3 convolutions, and each stage but the first halves the picture. The features are the averages of the last
 // stage's channels over the picture. The logits are a linear function of them.
+//
+// With Config.Backbone, the features are those of a network that was trained on ImageNet, and only the linear function is
+// trained. That needs far fewer pictures.
 package classifier
 
 import (
@@ -26,6 +29,7 @@ type Classifier struct {
 	config  Config
 	stem    *nn.Sequential
 	stages  *nn.Sequential
+	pre     *pretrained // instead of stem and stages; nil without Config.Backbone
 	dropout *nn.Dropout
 	fc      *nn.Linear
 }
@@ -41,6 +45,21 @@ func New(d *tensor.Device, c Config, g *tensor.Generator) (m *Classifier, err er
 		return nil, err
 	}
 	m = &Classifier{config: c, stem: &nn.Sequential{}, stages: &nn.Sequential{}}
+	if c.Backbone != "" {
+		if m.pre, err = newPretrained(d, c); err != nil {
+			return nil, err
+		}
+	} else {
+		m.addStages(d, g)
+	}
+	m.dropout = nn.NewDropout(c.Dropout, g)
+	m.fc = nn.NewLinear(d, c.Features(), len(c.Classes), true, g)
+	return m, nil
+}
+
+// addStages adds the stem and the stages.
+func (m *Classifier) addStages(d *tensor.Device, g *tensor.Generator) {
+	c := m.config
 	from, side := c.Channels, c.ImageSize
 	for i := 0; i == 0 || side > firstSide; i++ {
 		stride := 1
@@ -61,9 +80,6 @@ func New(d *tensor.Device, c Config, g *tensor.Generator) (m *Classifier, err er
 			from = width
 		}
 	}
-	m.dropout = nn.NewDropout(c.Dropout, g)
-	m.fc = nn.NewLinear(d, c.Features(), len(c.Classes), true, g)
-	return m, nil
 }
 
 // newConv returns a convolution without bias, which a batch normalization follows, with weights from N(0, 2/fan) where fan
@@ -78,13 +94,19 @@ func (m *Classifier) Config() Config { return m.config }
 
 // Features returns the features [N, F] of pictures [N, S, S, C] with values in [−1, 1].
 func (m *Classifier) Features(x *tensor.Tensor) *tensor.Tensor {
+	if m.pre != nil {
+		return m.pre.features(x)
+	}
 	x = m.stages.Forward(m.stem.Forward(x))                         // [N, s, s, F]
 	return x.Reshape(x.Dim(0), x.Dim(1)*x.Dim(2), x.Dim(3)).Mean(1) // [N, F]
 }
 
 // Activations returns the output of each stage, [N, s, s, width] with s = 32, 16, …, for pictures [N, S, S, C] with values
-// in [−1, 1].
+// in [−1, 1]; with Config.Backbone, its features at strides 4 to 32.
 func (m *Classifier) Activations(x *tensor.Tensor) []*tensor.Tensor {
+	if m.pre != nil {
+		return m.pre.backbone.Features(m.pre.resize(x))
+	}
 	var all []*tensor.Tensor
 	x = m.stem.Forward(x)
 	for i, block := range m.stages.Layers() {
@@ -98,6 +120,9 @@ func (m *Classifier) Activations(x *tensor.Tensor) []*tensor.Tensor {
 
 // Logits returns the logits [N, classes] of features [N, F].
 func (m *Classifier) Logits(features *tensor.Tensor) *tensor.Tensor {
+	if m.pre != nil {
+		features = m.pre.standardize(features)
+	}
 	return m.fc.Forward(m.dropout.Forward(features))
 }
 
@@ -114,7 +139,12 @@ func (m *Classifier) Probabilities(features *tensor.Tensor) *tensor.Tensor {
 // classes, or attributes that are 0 or 1. The loss is the cross-entropy of the softmax with label smoothing (Szegedy et
 // al., 2016), or the mean of the attributes' binary cross-entropies.
 func (m *Classifier) Loss(x, targets *tensor.Tensor) (loss, logits *tensor.Tensor) {
-	logits = m.Logits(m.Features(x)) // [N, classes]
+	return m.FeatureLoss(m.Features(x), targets)
+}
+
+// FeatureLoss is Loss for features [N, F] of pictures.
+func (m *Classifier) FeatureLoss(features, targets *tensor.Tensor) (loss, logits *tensor.Tensor) {
+	logits = m.Logits(features) // [N, classes]
 	c, n := m.config, float64(targets.Dim(0))
 	classes := float64(len(c.Classes))
 	if c.Attributes {
@@ -129,6 +159,9 @@ func (m *Classifier) Loss(x, targets *tensor.Tensor) (loss, logits *tensor.Tenso
 func (m *Classifier) Visit(path string, f func(nn.Param)) {
 	m.stem.Visit(nn.Join(path, "stem"), f)
 	m.stages.Visit(nn.Join(path, "stages"), f)
+	if m.pre != nil {
+		m.pre.visit(path, f)
+	}
 	m.fc.Visit(nn.Join(path, "fc"), f)
 }
 

@@ -6,13 +6,14 @@ import (
 	"github.com/bestiary-ml/bestiary/tensor"
 )
 
-// batch is the state of Generate. With classifier-free guidance, the transformer's batch has each picture twice: first
-// all of them with their captions, then all of them without.
+// batch is the state of Generate. The transformer's batch has a row for each picture and its caption, and then a row
+// without the caption, its twin, for each picture with classifier-free guidance.
 type batch struct {
 	model   *DALLE
 	cache   *transformer.Cache
-	options sampling.Options
-	sampler *sampling.Sampler
+	options []sampling.Options // of each picture
+	sampler []*sampling.Sampler
+	twins   []int       // row of each picture's twin, or 0
 	rows    int         // of the transformer's batch
 	codes   [][]int32   // of each picture so far
 	last    []int32     // the latest code of each row
@@ -21,12 +22,24 @@ type batch struct {
 }
 
 func (m *DALLE) newBatch(pictures []Picture, o sampling.Options) *batch {
-	b := &batch{model: m, options: o, sampler: sampling.New(o), rows: len(pictures)}
-	if o.Guidance != 1 {
-		b.rows *= 2
+	b := &batch{model: m, rows: len(pictures)}
+	alike := map[sampling.Options]*sampling.Sampler{}
+	for _, p := range pictures {
+		own, twin := p.options(o), 0
+		if own.Guidance != 1 {
+			twin = b.rows
+			b.rows++
+		}
+		if alike[own] == nil {
+			alike[own] = sampling.New(own)
+		}
+		b.options, b.sampler, b.twins = append(b.options, own), append(b.sampler, alike[own]), append(b.twins, twin)
 	}
 	b.cache = m.transformer.NewCache(b.rows)
-	if b.device = m.newDeviceDraw(pictures, o); b.device == nil {
+	if len(alike) == 1 { // a device samples all pictures alike
+		b.device = m.newDeviceDraw(pictures, b.options[0])
+	}
+	if b.device == nil {
 		b.last, b.logits = make([]int32, b.rows), make([]float32, b.rows*m.config.ImageCodes)
 	}
 	for _, p := range pictures {
@@ -39,13 +52,13 @@ func (m *DALLE) newBatch(pictures []Picture, o sampling.Options) *batch {
 func (b *batch) prefill(pictures []Picture) {
 	m := b.model
 	var ids, codes []int32
-	for row := range b.rows {
-		p := pictures[row%len(pictures)]
-		caption := p.Text
-		if row >= len(pictures) {
-			caption = nil
+	for _, p := range pictures {
+		ids, codes = m.appendIDs(ids, p.Text), append(codes, p.Prime...)
+	}
+	for i, twin := range b.twins {
+		if twin != 0 {
+			ids, codes = m.appendIDs(ids, nil), append(codes, pictures[i].Prime...)
 		}
-		ids, codes = m.appendIDs(ids, caption), append(codes, p.Prime...)
 	}
 	step := m.device.Scratch()
 	defer step.End()
@@ -85,16 +98,18 @@ func (b *batch) sample(pictures []Picture, done int) error {
 	n := b.model.config.ImageCodes
 	for i := range pictures {
 		logits := b.logits[i*n : (i+1)*n]
-		if null := i + len(pictures); null < b.rows { // the row without the caption
-			b.options.Guide(logits, b.logits[null*n:(null+1)*n])
+		twin := b.twins[i]
+		if twin != 0 {
+			b.options[i].Guide(logits, b.logits[twin*n:(twin+1)*n])
 		}
-		code, err := b.sampler.Sample(logits, pictures[i].Random)
+		code, err := b.sampler[i].Sample(logits, pictures[i].Random)
 		if err != nil {
 			return err
 		}
 		b.codes[i] = append(b.codes[i], code)
-		for row := i; row < b.rows; row += len(pictures) {
-			b.last[row] = code
+		b.last[i] = code
+		if twin != 0 {
+			b.last[twin] = code
 		}
 	}
 	return nil

@@ -13,6 +13,16 @@ type Picture struct {
 	Text   []int32           // the caption, up to TextLen ids; 0 is padding
 	Prime  []int32           // codes that it begins with, row by row; the same number for each picture of a batch
 	Random *tensor.Generator // for this picture alone; may be nil at temperature 0
+
+	Sampling *sampling.Options // of this picture alone; nil is that of the call
+}
+
+// options returns how the codes of the picture are sampled.
+func (p Picture) options(o sampling.Options) sampling.Options {
+	if p.Sampling != nil {
+		return *p.Sampling
+	}
+	return o
 }
 
 // RowFunc is called when the first rows of codes of all pictures of a batch are complete. codes holds the codes of each
@@ -75,7 +85,11 @@ func (m *DALLE) checkPictures(pictures []Picture, o sampling.Options) error {
 		}
 	}
 	for i, p := range pictures {
-		if p.Random == nil && o.Temperature != 0 {
+		own := p.options(o)
+		if err := own.Validate(); err != nil {
+			return err
+		}
+		if p.Random == nil && own.Temperature != 0 {
 			return fault.Field("Random", nil, "picture %d has no generator; it needs one unless Temperature is 0", i+1)
 		}
 	}

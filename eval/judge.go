@@ -71,7 +71,7 @@ func (j *Judge) Extractor() Extractor {
 		name = "the classifier of " + j.run
 	}
 	return Extractor{
-		Name: "Fréchet distance in own features", From: name, Size: j.Size(), Channels: j.Channels(),
+		Name: "Fréchet distance in " + j.Config().FeatureName(), From: name, Size: j.Size(), Channels: j.Channels(),
 		Extract: func(ctx context.Context, pixels []uint8, _ int) (Features, error) {
 			f, _, err := j.Look(ctx, pixels)
 			return f, err
@@ -88,7 +88,7 @@ func (j *Judge) Look(ctx context.Context, pixels []uint8) (Features, [][]float64
 	}
 	f := Features{Dim: c.Features()}
 	var probabilities [][]float64
-	most := max(1, 64*64*64/(c.ImageSize*c.ImageSize)) // pictures at a time
+	most := c.PicturesAtOnce()
 	for lo := 0; lo < len(pixels); lo += most * one {
 		part := pixels[lo:min(lo+most*one, len(pixels))]
 		n := len(part) / one
@@ -118,7 +118,7 @@ func (j *Judge) Look(ctx context.Context, pixels []uint8) (Features, [][]float64
 
 // Extractor computes features of pictures, in which sets of pictures are compared.
 type Extractor struct {
-	Name     string // of the Fréchet distance in these features: "FID", or "Fréchet distance in own features"
+	Name     string // of the Fréchet distance in these features: "FID", "Fréchet distance in own features", …
 	From     string // where the features come from: "the classifier of runs/judge"
 	Size     int    // side of the pictures that it reads, in pixels; 0 for any
 	Channels int    // of the pictures that it reads; 0 for any

@@ -38,6 +38,7 @@ func TestInitialisation(t *testing.T) {
 		{"conv bias", conv.Bias, []int{32}, uniform(4 * 9), 0},
 		{"transposed conv weight", up.Weight, []int{3, 3, 4, 32}, uniform(4 * 9), 0},
 		{"transposed conv bias", up.Bias, []int{8}, uniform(4 * 9), 0},
+		{"depth-wise conv weight", NewDepthwiseConv2d(d, 40, 5, true, tensor.DepthwiseOptions{}, g).Weight, []int{5, 5, 1, 40}, uniform(25), 0},
 		{"embedding", NewEmbedding(d, 100, 30, g).Weight, []int{100, 30}, 0, 1},
 		{"normal", Normal(d, g, 0, 0.02, 40, 50), []int{40, 50}, 0, 0.02},
 	} {

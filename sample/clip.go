@@ -24,7 +24,7 @@ func (p *TextToImage) embedTexts(ctx context.Context, texts []string) (all []flo
 		return nil, err
 	}
 	length := p.models.CLIP.Config().TextLen
-	for part := range slices.Chunk(texts, batch) {
+	for part := range slices.Chunk(texts, p.atOnceOf(batch)) {
 		var ids []int32 // [n, length]
 		for _, text := range part {
 			if err := ctx.Err(); err != nil {

@@ -39,25 +39,38 @@ func (p *TextToImage) generate(ctx context.Context, o GenerateOptions) ([]Genera
 	if err != nil {
 		return nil, err
 	}
-	var all []Generated
-	first := 0 // of the pictures of the current prompt
+	if err := j.plan.prepare(ctx); err != nil {
+		return nil, err
+	}
+	var all chosen
 	for lo := 0; lo < j.total(); lo += j.options.Batch {
 		drawn, err := j.draw(ctx, lo, min(lo+j.options.Batch, j.total()))
 		if err != nil {
 			return nil, err
 		}
-		if o.Candidates == 0 {
-			all = append(all, drawn...)
-			continue
-		}
-		for _, g := range drawn {
-			if g.Index == 0 {
-				first = len(all)
-			}
-			all = append(all[:first], insertBest(all[first:], g, j.options.N)...)
-		}
+		all.add(j, drawn)
 	}
-	return all, nil
+	return all.pictures, nil
+}
+
+// chosen are the pictures that a call returns, as far as they are drawn.
+type chosen struct {
+	pictures []Generated
+	first    int // of the pictures of the current prompt
+}
+
+// add adds pictures of a job, in their order. With Candidates it keeps the best N of a prompt.
+func (c *chosen) add(j *job, drawn []Generated) {
+	if j.options.Candidates == 0 {
+		c.pictures = append(c.pictures, drawn...)
+		return
+	}
+	for _, g := range drawn {
+		if g.Index == 0 {
+			c.first = len(c.pictures)
+		}
+		c.pictures = append(c.pictures[:c.first], insertBest(c.pictures[c.first:], g, j.options.N)...)
+	}
 }
 
 // insertBest inserts g into pictures sorted by score, of which it keeps n.
@@ -120,7 +133,7 @@ func (p *TextToImage) newJob(ctx context.Context, o GenerateOptions) (*job, erro
 		}
 		j.texts = append(j.texts, ids)
 	}
-	if j.plan, err = g.plan(ctx, p, o); err != nil {
+	if j.plan, err = g.plan(p, o); err != nil {
 		return nil, err
 	}
 	j.progress = Rows{Total: j.total() * j.plan.units()}
@@ -135,15 +148,20 @@ func (j *job) draw(ctx context.Context, lo, hi int) ([]Generated, error) {
 	pictures := make([]Generated, 0, hi-lo)
 	requests := make([]request, 0, hi-lo)
 	for i := lo; i < hi; i++ {
-		prompt, index := i/j.each, i%j.each
-		g := Generated{Prompt: j.options.Prompts[prompt], Index: index, Score: math.NaN()}
-		random := tensor.NewGenerator(j.options.Seed).Fork(fmt.Sprintf("generate %d %s", index, g.Prompt))
-		pictures = append(pictures, g)
-		requests = append(requests, request{j.texts[prompt], random})
+		g, r := j.picture(i)
+		pictures, requests = append(pictures, g), append(requests, r)
 	}
 	err := j.plan.draw(ctx, pictures, requests, j.reporter(pictures))
 	if err == nil && j.models.CLIP != nil {
 		err = j.score(ctx, pictures)
 	}
 	return pictures, err
+}
+
+// picture returns picture i of the job, and what is needed to draw it.
+func (j *job) picture(i int) (Generated, request) {
+	prompt, index := i/j.each, i%j.each
+	g := Generated{Prompt: j.options.Prompts[prompt], Index: index, Score: math.NaN()}
+	random := tensor.NewGenerator(j.options.Seed).Fork(fmt.Sprintf("generate %d %s", index, g.Prompt))
+	return g, request{j.texts[prompt], random, j.plan}
 }

@@ -45,7 +45,15 @@ func (m *TextToImageModels) fitsCodes(field, name string, height, width, codes i
 	return nil
 }
 
-func (g dalleGenerator) plan(ctx context.Context, p *TextToImage, o GenerateOptions) (plan, error) {
+func (g dalleGenerator) scratch() int {
+	c := g.Config()
+	t, n := c.Transformer, c.TextLen+c.Cells()
+	cached := t.Depth * n * (2*t.Heads*t.DimHead + 2*t.Dim)
+	prefilled := n * (8*t.Dim + 4*t.Heads*t.DimHead + 3*t.Dim*t.FFMult)
+	return 2 * 4 * (cached + prefilled) // twice for guidance
+}
+
+func (g dalleGenerator) plan(p *TextToImage, o GenerateOptions) (plan, error) {
 	const rows = "which draws row by row"
 	if err := refuse(g.name(),
 		refused{"Repaint", nil, o.Repaint != image.Rectangle{}, rows + " and can only continue the upper part of a picture"},
@@ -54,18 +62,10 @@ func (g dalleGenerator) plan(ctx context.Context, p *TextToImage, o GenerateOpti
 	); err != nil {
 		return nil, err
 	}
-	d := &dallePlan{p, *o.Sampling, nil}
+	d := &dallePlan{TextToImage: p, sampling: *o.Sampling, picture: o.Prime}
 	keep, err := p.kept(o, p.Grid(), p.Grid())
-	if keep == nil || err != nil {
-		return d, err
-	}
-	codes, err := p.codes(ctx, p.pixels(o.Prime))
-	if err != nil {
-		return nil, err
-	}
-	n := slices.Index(keep, false)
-	d.prime = codes[:n]
-	return d, nil
+	d.primed = max(0, slices.Index(keep, false))
+	return d, err
 }
 
 // kept returns which of height·width cells are kept from the picture of Prime; nil without one.
@@ -106,21 +106,42 @@ func (p *TextToImage) kept(o GenerateOptions, height, width int) ([]bool, error)
 type dallePlan struct {
 	*TextToImage
 	sampling sampling.Options
-	prime    []int32 // codes that every picture begins with
+	picture  *image.NRGBA // to begin with, or nil
+	primed   int          // number of its codes to begin with
+	prime    []int32      // these, once they are encoded
 }
 
-func (d *dallePlan) units() int { return d.Grid() - len(d.prime)/d.Grid() }
+func (d *dallePlan) units() int { return d.Grid() - d.primed/d.Grid() }
+
+func (d *dallePlan) key() any {
+	if sampling.Available(d.device) { // a device samples all pictures alike
+		return []any{d.primed, d.sampling}
+	}
+	return d.primed
+}
+
+func (d *dallePlan) prepare(ctx context.Context) error {
+	if d.picture == nil || d.prime != nil {
+		return nil
+	}
+	codes, err := d.codes(ctx, d.pixels(d.picture))
+	if err == nil {
+		d.prime = codes[:d.primed]
+	}
+	return err
+}
 
 func (d *dallePlan) draw(ctx context.Context, pictures []Generated, requests []request, report func(state)) error {
 	var all []dalle.Picture
 	for _, r := range requests {
-		all = append(all, dalle.Picture{Text: r.text, Prime: d.prime, Random: r.random})
+		own := r.own.(*dallePlan)
+		all = append(all, dalle.Picture{Text: r.text, Prime: own.prime, Random: r.random, Sampling: &own.sampling})
 	}
 	var row dalle.RowFunc
 	if report != nil {
 		row = func(rows int, codes [][]int32) {
-			report(state{units: rows - len(d.prime)/d.Grid(), first: rows, codes: codes, images: func(ctx context.Context) ([]*image.NRGBA, error) {
-				return d.upper(ctx, codes, rows)
+			report(state{units: rows - d.primed/d.Grid(), first: rows, codes: codes, images: func(ctx context.Context, from, to int) ([]*image.NRGBA, error) {
+				return d.upper(ctx, codes[from:to], rows)
 			}})
 		}
 	}
@@ -128,7 +149,7 @@ func (d *dallePlan) draw(ctx context.Context, pictures []Generated, requests []r
 	if err != nil {
 		return err
 	}
-	return d.decodeInto(ctx, pictures, codes, d.cells()-len(d.prime))
+	return d.decodeInto(ctx, pictures, codes, d.cells()-d.primed)
 }
 
 // decodeInto sets the codes of pictures, their images, and the number of evaluations.

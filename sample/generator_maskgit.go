@@ -35,7 +35,13 @@ func (g maskedGenerator) sampling() sampling.Options {
 	return o
 }
 
-func (g maskedGenerator) plan(ctx context.Context, p *TextToImage, o GenerateOptions) (plan, error) {
+func (g maskedGenerator) scratch() int {
+	c := g.Config()
+	t, n := c.Transformer, c.TextLen+c.Cells()
+	return 2 * 4 * (n*(8*t.Dim+4*t.Heads*t.DimHead+3*t.Dim*t.FFMult) + 2*c.Cells()*c.ImageCodes)
+}
+
+func (g maskedGenerator) plan(p *TextToImage, o GenerateOptions) (plan, error) {
 	const passes = "which has no differential equation to solve"
 	if err := refuse(g.name(), refused{"Solver", o.Solver, o.Solver != "", passes}, refused{"Tolerance", o.Tolerance, o.Tolerance != 0, passes}); err != nil {
 		return nil, err
@@ -49,19 +55,9 @@ func (g maskedGenerator) plan(ctx context.Context, p *TextToImage, o GenerateOpt
 	if m.options, err = m.options.Resolve(); err != nil {
 		return nil, renamed(err, "Passes", "Steps")
 	}
-	keep, err := p.kept(o, p.Grid(), p.Grid())
-	if keep == nil || err != nil {
-		return m, err
-	}
-	if m.known, err = p.codes(ctx, p.pixels(o.Prime)); err != nil {
-		return nil, err
-	}
-	for i, kept := range keep {
-		if !kept {
-			m.known[i] = maskgit.Masked
-		}
-	}
-	return m, nil
+	m.picture = o.Prime
+	m.keep, err = p.kept(o, p.Grid(), p.Grid())
+	return m, err
 }
 
 // renamed returns a FieldError with another name of its field.
@@ -78,7 +74,28 @@ func renamed(err error, from, to string) error {
 type maskedPlan struct {
 	*TextToImage
 	options maskgit.Options
-	known   []int32 // codes that every picture keeps, or nil
+	picture *image.NRGBA // of which a part is kept, or nil
+	keep    []bool       // its cells that are kept
+	known   []int32      // codes that every picture keeps, or nil, once they are encoded
+}
+
+func (m *maskedPlan) key() any { return m.options }
+
+func (m *maskedPlan) prepare(ctx context.Context) (err error) {
+	if m.picture == nil || m.known != nil {
+		return nil
+	}
+	known, err := m.codes(ctx, m.pixels(m.picture))
+	if err != nil {
+		return err
+	}
+	for i, kept := range m.keep {
+		if !kept {
+			known[i] = maskgit.Masked
+		}
+	}
+	m.known = known
+	return nil
 }
 
 func (m *maskedPlan) units() int { return m.options.Passes }
@@ -86,13 +103,13 @@ func (m *maskedPlan) units() int { return m.options.Passes }
 func (m *maskedPlan) draw(ctx context.Context, pictures []Generated, requests []request, report func(state)) error {
 	var all []maskgit.Picture
 	for _, r := range requests {
-		all = append(all, maskgit.Picture{Text: r.text, Known: m.known, Random: r.random})
+		all = append(all, maskgit.Picture{Text: r.text, Known: r.own.(*maskedPlan).known, Random: r.random})
 	}
 	var pass maskgit.PassFunc
 	if report != nil {
 		pass = func(passes int, codes [][]int32) {
-			report(state{units: passes, first: m.Grid(), codes: codes, images: func(ctx context.Context) ([]*image.NRGBA, error) {
-				return m.decode(ctx, slices.Concat(codes...))
+			report(state{units: passes, first: m.Grid(), codes: codes, images: func(ctx context.Context, from, to int) ([]*image.NRGBA, error) {
+				return m.decode(ctx, slices.Concat(codes[from:to]...))
 			}})
 		}
 	}

@@ -51,7 +51,12 @@ func (g rectifiedGenerator) sampling() sampling.Options {
 	return o
 }
 
-func (g rectifiedGenerator) plan(ctx context.Context, p *TextToImage, o GenerateOptions) (plan, error) {
+func (g rectifiedGenerator) scratch() int {
+	c := g.Config()
+	return 2 * 4 * (c.TextLen + c.Tokens()) * c.Dim * (16 + 3*c.FFMult)
+}
+
+func (g rectifiedGenerator) plan(p *TextToImage, o GenerateOptions) (plan, error) {
 	const codes = "which generates no codes"
 	s := *o.Sampling
 	if err := refuse(g.name(),
@@ -64,12 +69,9 @@ func (g rectifiedGenerator) plan(ctx context.Context, p *TextToImage, o Generate
 	if err != nil {
 		return nil, err
 	}
-	r := &rectifiedPlan{TextToImage: p, options: options}
+	r := &rectifiedPlan{TextToImage: p, options: options, picture: o.Prime}
 	c := g.Config()
-	if r.keep, err = p.kept(o, c.Height, c.Width); r.keep == nil || err != nil {
-		return r, err
-	}
-	r.known, err = p.latents(ctx, p.pixels(o.Prime))
+	r.keep, err = p.kept(o, c.Height, c.Width)
 	return r, err
 }
 
@@ -77,8 +79,18 @@ func (g rectifiedGenerator) plan(ctx context.Context, p *TextToImage, o Generate
 type rectifiedPlan struct {
 	*TextToImage
 	options rectified.Options
-	known   []float32 // latent of which every picture keeps a part, or nil
-	keep    []bool    // its cells
+	picture *image.NRGBA // of which a part is kept, or nil
+	known   []float32    // its latent, once it is encoded
+	keep    []bool       // its cells that are kept
+}
+
+func (r *rectifiedPlan) key() any { return r.options }
+
+func (r *rectifiedPlan) prepare(ctx context.Context) (err error) {
+	if r.picture != nil && r.known == nil {
+		r.known, err = r.latents(ctx, r.pixels(r.picture))
+	}
+	return err
 }
 
 func (r *rectifiedPlan) units() int {
@@ -91,14 +103,18 @@ func (r *rectifiedPlan) units() int {
 func (r *rectifiedPlan) draw(ctx context.Context, pictures []Generated, requests []request, report func(state)) error {
 	var all []rectified.Picture
 	for _, q := range requests {
-		all = append(all, rectified.Picture{Text: q.text, Random: q.random, Known: r.known, Keep: r.keep})
+		own := q.own.(*rectifiedPlan)
+		all = append(all, rectified.Picture{Text: q.text, Random: q.random, Known: own.known, Keep: own.keep})
 	}
 	var progress rectified.Progress
 	if report != nil {
 		progress = func(done float64, estimates []float32) {
 			report(state{
 				units: int(math.Round(done * float64(r.units()))), first: r.models.Rectified.Config().Height,
-				images: func(ctx context.Context) ([]*image.NRGBA, error) { return r.decodeLatents(ctx, estimates) },
+				images: func(ctx context.Context, from, to int) ([]*image.NRGBA, error) {
+					one := len(estimates) / len(pictures)
+					return r.decodeLatents(ctx, estimates[from*one:to*one])
+				},
 			})
 		}
 	}
@@ -140,7 +156,7 @@ func (p *TextToImage) reconstructLatents(ctx context.Context, pixels []uint8) ([
 func (p *TextToImage) decodeLatents(ctx context.Context, latents []float32) (all []*image.NRGBA, err error) {
 	c := p.models.KL.Config()
 	one := c.Grid() * c.Grid() * c.Embed
-	for most := p.BatchSize() * one; len(latents) > 0; {
+	for most := p.atOnce() * one; len(latents) > 0; {
 		if err := ctx.Err(); err != nil {
 			return nil, err
 		}

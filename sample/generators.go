@@ -24,8 +24,10 @@ type generator interface {
 	require(p *TextToImage) error
 	// sampling are its default options.
 	sampling() sampling.Options
-	// plan checks the options, with a FieldError for one that the generator can't use, and prepares a call of Generate.
-	plan(ctx context.Context, p *TextToImage, o GenerateOptions) (plan, error)
+	// plan checks the options, with a FieldError for one that the generator can't use. It computes nothing.
+	plan(p *TextToImage, o GenerateOptions) (plan, error)
+	// scratch is about how many bytes the generator uses to draw a picture.
+	scratch() int
 }
 
 // textFormat says which captions a generator reads.
@@ -38,6 +40,10 @@ type textFormat struct {
 type plan interface {
 	// units is the number of units of progress of a picture, see Rows.
 	units() int
+	// key is equal for plans whose pictures can be drawn together.
+	key() any
+	// prepare encodes the picture to begin with.
+	prepare(ctx context.Context) error
 	// draw generates pictures together and sets their Image, Codes and Evaluations. report may be nil.
 	draw(ctx context.Context, pictures []Generated, requests []request, report func(state)) error
 }
@@ -46,6 +52,7 @@ type plan interface {
 type request struct {
 	text   []int32           // ids of the prompt, [TextLen]
 	random *tensor.Generator // for this picture alone
+	own    plan              // of the call that asks for the picture
 }
 
 // generators returns the generators that are there.

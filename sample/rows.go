@@ -37,7 +37,8 @@ type state struct {
 	units  int       // done of each picture
 	first  int       // rows that each picture has
 	codes  [][]int32 // of each picture so far, or nil
-	images func(ctx context.Context) ([]*image.NRGBA, error)
+	// images decodes pictures from to to−1 of those that are drawn.
+	images func(ctx context.Context, from, to int) ([]*image.NRGBA, error)
 }
 
 // reporter returns the function that reports a batch to the callback; nil without a callback.
@@ -49,7 +50,8 @@ func (j *job) reporter(batch []Generated) func(state) {
 	return func(s state) {
 		j.progress.Done = before + s.units*len(batch)
 		r := j.progress
-		r.First, r.Pictures, r.images, r.over = s.first, slices.Clone(batch), s.images, new(bool)
+		r.First, r.Pictures, r.over = s.first, slices.Clone(batch), new(bool)
+		r.images = func(ctx context.Context) ([]*image.NRGBA, error) { return s.images(ctx, 0, len(batch)) }
 		for i := range s.codes {
 			r.Pictures[i].Codes = s.codes[i]
 		}

@@ -38,6 +38,7 @@ type TextToImage struct {
 	data    data.Description
 	models  TextToImageModels
 	shown   map[string]data.Description // what each generator of the run was trained on, unless it is data
+	alone   bool                        // compute one picture at a time where results would depend on the others, see GenerateTogether
 	recoded []string                    // generators that were trained on the codes or latents of other autoencoders than these
 }
 

@@ -53,7 +53,7 @@ func (p *TextToImage) batches(ctx context.Context, pixels []uint8, f func(x *ten
 	if err := whole(pixels, size, channels); err != nil {
 		return err
 	}
-	most := p.BatchSize() * size * size * channels
+	most := p.atOnce() * size * size * channels
 	for lo := 0; lo < len(pixels); lo += most {
 		if err := ctx.Err(); err != nil {
 			return err
@@ -76,6 +76,16 @@ func (p *TextToImage) oneBatch(pixels []uint8, f func(x *tensor.Tensor)) {
 // batch always has about the same number of pixels.
 func (p *TextToImage) BatchSize() int { return max(1, batch*64*64/(p.Size()*p.Size())) }
 
+// atOnce is the number of pictures that an autoencoder or CLIP computes at a time.
+func (p *TextToImage) atOnce() int { return p.atOnceOf(p.BatchSize()) }
+
+func (p *TextToImage) atOnceOf(n int) int {
+	if p.alone {
+		return 1
+	}
+	return n
+}
+
 func (p *TextToImage) checkCodes(codes []int32) error {
 	if err := p.RequireCodec(); err != nil {
 		return err
@@ -93,7 +103,7 @@ func (p *TextToImage) checkCodes(codes []int32) error {
 }
 
 func (p *TextToImage) decode(ctx context.Context, codes []int32) (all []*image.NRGBA, err error) {
-	most := p.BatchSize() * p.cells()
+	most := p.atOnce() * p.cells()
 	for lo := 0; lo < len(codes); lo += most {
 		if err := ctx.Err(); err != nil {
 			return nil, err

@@ -15,7 +15,7 @@ type algebra struct {
 	conv, up, dense, bias, scale, shift *Tensor // of pictureLoss
 	words, project                      *Tensor // of sentenceLoss
 	halve, blend, offset                *Tensor // of featureLoss
-	groupScale, groupShift, mix         *Tensor // of resolutionLoss
+	groupScale, groupShift, mix, each   *Tensor // of resolutionLoss
 
 	images        *Tensor // [N, side, side, 3]
 	features      *Tensor // [N, wide, wide, channels]
@@ -43,7 +43,7 @@ func newAlgebra(d *Device, g *Generator, size trialSize) trial {
 		conv: leaf(4, 4, 3, features), up: leaf(4, 4, 3, features), dense: leaf(features, columns), bias: leaf(columns),
 		scale: leaf(features), shift: leaf(features),
 		words: leaf(columns, width), project: leaf(width, 3*width),
-		groupScale: leaf(channels), groupShift: leaf(channels), mix: leaf(3, 3, channels, trialMixed),
+		groupScale: leaf(channels), groupShift: leaf(channels), mix: leaf(3, 3, channels, trialMixed), each: leaf(3, 3, 1, trialMixed),
 		halve: leaf(4, 4, channels, channels), blend: leaf(3, 3, channels, channels), offset: leaf(channels),
 		features: g.Normal(d, n, size.wide, size.wide, channels), images: g.Normal(d, n, side, side, 3), order: d.Ints(g.Permutation(columns)),
 		running: Running{Mean: d.Zeros(features), Variance: d.Zeros(features), Momentum: 0.1},
@@ -63,11 +63,11 @@ func newAlgebra(d *Device, g *Generator, size trialSize) trial {
 			"a convolution", "a transposed convolution", "a linear layer", "a bias", "a batch norm's scale", "a batch norm's shift",
 			"an embedding", "an attention",
 			"a convolution of stride 2", "a convolution of 3×3", "a convolution's bias",
-			"a group norm's scale", "a group norm's shift", "a convolution with asymmetric padding",
+			"a group norm's scale", "a group norm's shift", "a convolution with asymmetric padding", "a depth-wise convolution",
 		},
 		Parameters: []*Tensor{
 			a.conv, a.up, a.dense, a.bias, a.scale, a.shift, a.words, a.project, a.halve, a.blend, a.offset,
-			a.groupScale, a.groupShift, a.mix,
+			a.groupScale, a.groupShift, a.mix, a.each,
 		},
 		Loss: func() *Tensor {
 			return a.pictureLoss().Add(a.sentenceLoss()).Add(a.featureLoss()).Add(a.resolutionLoss())
@@ -93,6 +93,7 @@ func (a *algebra) featureLoss() *Tensor {
 func (a *algebra) resolutionLoss() *Tensor {
 	h := a.features.GroupNorm(a.groupScale, a.groupShift, GroupNormOptions{Groups: 2, Eps: 1e-6, SiLU: true}) // [N, wide, wide, channels]
 	h = h.Pad(0, 1, 0, 1).Conv2d(a.mix, nil, StridePad(2, 0))                                                 // [N, wide/2, wide/2, trialMixed]
+	h = h.DepthwiseConv2d(a.each, nil, DepthwiseOptions{Top: 1, Left: 1, Bottom: 1, Right: 1})                // [N, wide/2, wide/2, trialMixed]
 	up := h.Upsample(2).SiLU()                                                                                // [N, wide, wide, trialMixed]
 	return up.Blur().Add(up.AvgPool(2)).Add(up.MaxPool(2)).Square().Mean()
 }

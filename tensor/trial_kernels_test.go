@@ -100,6 +100,15 @@ func (r *recorder) CrossEntropyGrad(a, b int, c, d, e, f buffer) {
 }
 func (r *recorder) Download(a []float32, b buffer)   { r.on("Download").Download(a, b) }
 func (r *recorder) DownloadInts(a []int32, b buffer) { r.on("DownloadInts").DownloadInts(a, b) }
+func (r *recorder) Depthwise(a kernel.Depthwise, b, c, d, e buffer) {
+	r.on("Depthwise").Depthwise(a, b, c, d, e)
+}
+func (r *recorder) DepthwiseGradInput(a kernel.Depthwise, b, c, d buffer) {
+	r.on("DepthwiseGradInput").DepthwiseGradInput(a, b, c, d)
+}
+func (r *recorder) DepthwiseGradWeight(a kernel.Depthwise, b, c, d buffer) {
+	r.on("DepthwiseGradWeight").DepthwiseGradWeight(a, b, c, d)
+}
 func (r *recorder) Dropout(a float64, b, c uint64, d, e buffer) {
 	r.on("Dropout").Dropout(a, b, c, d, e)
 }

@@ -23,6 +23,9 @@ func newDisplay(w io.Writer, step, total int) display {
 		return plain{io.Discard, total}
 	}
 	if f, ok := w.(*os.File); ok && term.IsTerminal(int(f.Fd())) {
+		if columns(f) < fullWidth {
+			return &narrow{w: w, total: total, width: func() int { return columns(f) }}
+		}
 		return newBar(w, step, total)
 	}
 	return plain{w, total}

@@ -34,6 +34,10 @@ type Config struct {
 	Groups      int   `json:"groups"`       // groups of the group norms, 32 in taming-transformers
 	Blur        bool  `json:"blur"`         // anti-aliased downsampling: blur, then a convolution, instead of one with stride 2
 
+	// Linear adds a linear path beside encoder and decoder of KL, from blocks of pixels to latents and back; see
+	// [Model.FitLinear]. ZChannels must be at least Embed.
+	Linear bool `json:"linear,omitempty"`
+
 	ZChannels int `json:"z_channels"` // channels at the end of the encoder and the start of the decoder (z_channels)
 	Embed     int `json:"embed"`      // channels of a latent (embed_dim)
 
@@ -104,6 +108,9 @@ func (c Config) Validate() error {
 			return fault.Field("AttentionAt", c.AttentionAt, "must be sizes of feature maps, which are %v", c.sizes())
 		}
 	}
+	if c.Linear && c.ZChannels < c.Embed {
+		return fault.Field("ZChannels", c.ZChannels, "must be at least Embed %d with the Linear path", c.Embed)
+	}
 	if err := c.validateBottleneck(); err != nil {
 		return err
 	}
@@ -157,6 +164,7 @@ func (c Config) unused() error {
 	}{
 		{"KLWeight", c.KLWeight != 0, []string{KL, Gumbel}},
 		{"Noise", c.Noise != 0, []string{KL}},
+		{"Linear", c.Linear, []string{KL}},
 		{"Codes", c.Codes != 0, []string{VQ, Gumbel}},
 		{"Commitment", c.Commitment != 0, []string{VQ}},
 		{"Legacy", c.Legacy, []string{VQ}},
@@ -229,5 +237,8 @@ func (c Config) products() int {
 	}
 	n += 2 * (4*9 + 4) * from * from // the middle
 	n += 2 * c.Codes * c.Embed
+	if c.Linear {
+		n += c.Factor() * c.Factor() * c.Channels * (c.features() + c.Embed)
+	}
 	return n + (c.features()+c.ZChannels)*(9*from+2*c.Embed)
 }

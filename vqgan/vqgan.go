@@ -30,6 +30,7 @@ type Model struct {
 	bottleneck bottleneck // with quant_conv
 	postQuant  *nn.Conv2d // [N, G, G, Embed] → [N, G, G, ZChannels]
 	decoder    *nn.Sequential
+	linear     *linear // nil: none
 }
 
 // New builds an autoencoder on a device, initialised from g. The error is a [*fault.FieldError], or a
@@ -45,7 +46,7 @@ func New(d *tensor.Device, c Config, g *tensor.Generator) (m *Model, err error) 
 	return &Model{
 		config:  c,
 		encoder: newEncoder(d, c, g), bottleneck: newBottleneck(d, c, g),
-		postQuant: conv1(d, c.Embed, c.ZChannels, g), decoder: newDecoder(d, c, g),
+		postQuant: conv1(d, c.Embed, c.ZChannels, g), decoder: newDecoder(d, c, g), linear: newLinear(d, c, g),
 	}, nil
 }
 
@@ -78,7 +79,7 @@ func (m *Model) Reconstruct(images *tensor.Tensor) *tensor.Tensor {
 
 // features returns the encoder's output [N, G, G, features].
 func (m *Model) features(images *tensor.Tensor) *tensor.Tensor {
-	return m.encoder.Forward(patches(images, m.config.Patch))
+	return m.linear.features(images, m.encoder.Forward(patches(images, m.config.Patch)))
 }
 
 // decode decodes latents as the decoder sees them.
@@ -93,7 +94,7 @@ func (m *Model) decodeWithLast(z *tensor.Tensor) (made, last *tensor.Tensor) {
 	for _, layer := range m.decoder.Layers() {
 		last, h = h, layer.Forward(h)
 	}
-	return unpatched(h, m.config.Patch), last
+	return m.linear.pictures(z, unpatched(h, m.config.Patch)), last
 }
 
 // lastConv is the decoder's last convolution.
@@ -108,6 +109,7 @@ func (m *Model) Visit(path string, f func(nn.Param)) {
 	m.bottleneck.Visit(path, f)
 	m.postQuant.Visit(nn.Join(path, "post_quant_conv"), f)
 	m.decoder.Visit(nn.Join(path, "decoder"), f)
+	m.linear.Visit(path, f)
 }
 
 // SetTraining implements nn.Module.

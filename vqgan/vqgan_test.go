@@ -56,6 +56,7 @@ func TestShapes(t *testing.T) {
 		"one level":       func(c *Config) { c.Multipliers = []int{1} },
 		"attention":       func(c *Config) { c.AttentionAt = []int{8, 4} },
 		"constant noise":  func(c *Config) { c.Noise = 0.1 },
+		"linear path":     func(c *Config) { c.Linear = true },
 	} {
 		c := small()
 		change(&c)

@@ -31,6 +31,7 @@ from dalle import DALLE
 from densities import LIBRARIES, density
 from dvae import DiscreteVAE
 from generators import MaskGIT, Rectified
+from latents import Classifier, Discriminator, KLAutoencoder, TarFlow, adversarial_step
 from realnvp import CLASSES, DIM, RealNVP
 
 WARM_UP = 2  # iterations
@@ -136,6 +137,42 @@ def maskgit_generate(batch, *sizes):
     return lambda: model.generate(text).cpu().numpy()
 
 
+def kl_train(batch):
+    model, judge, x = KLAutoencoder(), Discriminator(), torch.rand(batch, 3, 64, 64) * 2 - 1
+    adam = torch.optim.Adam(model.parameters(), lr=4e-4, betas=(0.9, 0.99))
+    opponent = torch.optim.Adam(judge.parameters(), lr=2e-4, betas=(0.5, 0.9))
+    model.forward, judge.forward = compiled(model.forward), compiled(judge.forward)
+    return lambda: adversarial_step(model, judge, adam, opponent, x)
+
+
+def kl_decode(n):
+    model = KLAutoencoder().eval()
+    z, decode = torch.randn(n, 16, 8, 8), compiled(model.decode)
+
+    @torch.no_grad()
+    def step():
+        return decode(z).cpu().numpy()
+
+    return step
+
+
+def tarflow_train(batch):
+    model, x = TarFlow(), torch.randn(batch, 64, 16)
+    classes = torch.arange(batch) % 2
+    return train(model, lambda: model.loss(x, classes))
+
+
+def tarflow_sample(n):
+    model, classes = TarFlow().eval(), torch.arange(n) % 2
+    z = torch.randn(n, 64, 16)
+    return lambda: model.sample(z, classes, guidance=2).cpu().numpy()
+
+
+def classifier_train(batch):
+    model, x, classes = Classifier(), torch.rand(batch, 3, 64, 64) * 2 - 1, torch.arange(batch) % 2
+    return train(model, lambda: torch.nn.functional.cross_entropy(model(x), classes, label_smoothing=0.1))
+
+
 WORKLOADS = {
     "gemm/1024": lambda: gemm(1024),
     "autoencoder/train/b32": lambda: autoencoder_train(32),
@@ -151,6 +188,11 @@ WORKLOADS = {
     "rectified/generate/8x8x8-e24-b8": lambda: rectified_generate(8, 2048, 32, 8, 8),
     "maskgit/train/16x16-k512-b16": lambda: maskgit_train(16, 2048, 32, 512, 16),
     "maskgit/generate/16x16-k512-b8": lambda: maskgit_generate(8, 2048, 32, 512, 16),
+    "kl/train/64px-b16": lambda: kl_train(16),
+    "kl/decode/64px-b8": lambda: kl_decode(8),
+    "tarflow/train/8x8x16-b32": lambda: tarflow_train(32),
+    "tarflow/sample/8x8x16-b8": lambda: tarflow_sample(8),
+    "classifier/train/64px-b64": lambda: classifier_train(64),
     "attention/full": lambda: attention("full"),
     "attention/axial_row": lambda: attention("axial_row"),
     "attention/axial_col": lambda: attention("axial_col"),

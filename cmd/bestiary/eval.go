@@ -323,7 +323,7 @@ func (f *evalFlags) quality(c *cobra.Command, g *sample.Generator, heldOut, trai
 		}
 		other, err := sample.OpenGenerator(c.Context(), f.beside, "", d)
 		if err != nil {
-			return nil, fmt.Errorf("--beside: %w", remedied(err))
+			return nil, fmt.Errorf("--beside: %w", remedied(c, err))
 		}
 		beside, err := reference.Measure(c.Context(), other)
 		if err != nil {

@@ -57,7 +57,9 @@ first completes each prompt to a caption.`,
   bestiary generate --run runs/birds --prime photo.png --prime-rows 7 "a bird with a red belly"
   bestiary generate --run runs/birds --model rectified --solver heun --steps 10 --guidance 3 "a yellow bird"
   bestiary generate --run runs/birds --prime photo.png --repaint 16,0,32,32 "a bird with a red crown"
-  bestiary generate --run runs/birds --complete-text "this bird has"`,
+  bestiary generate --run runs/birds --complete-text "this bird has"
+  bestiary generate --run runs/birds -n 50 --each drawn/ --json "a small yellow bird"
+  bestiary generate --run runs/birds -n 1 --each - "a small yellow bird" > bird.png`,
 	}
 	addRunFlag(c, &g.run)
 	g.device = addDeviceFlags(c)
@@ -79,12 +81,12 @@ first completes each prompt to a caption.`,
 	c.Flags().StringVar(&g.prime, "prime", "", "picture whose upper part begins all pictures")
 	c.Flags().IntVar(&o.PrimeRows, "prime-rows", 0, "rows of codes or latents to take from --prime (0: 7 of every 16)")
 	c.Flags().IntSliceVar(&g.repaint, "repaint", nil, "rectangle of --prime that is drawn anew while the rest is kept: X,Y,WIDTH,HEIGHT in pixels")
-	c.Flags().StringVar(&g.primeResize, "prime-resize", "", "how --prime is resized to the model's size: squash or crop (default: it must have that size)")
+	c.Flags().StringVar(&g.primeResize, "prime-resize", "", "how --prime is resized to the model's size: crop (its centre, the default) or squash")
 	c.Flags().IntVar(&o.Candidates, "rank", 0, "draw this many for each prompt and keep the n with the highest CLIP score (0: n)")
 	c.Flags().BoolVar(&g.complete, "complete-text", false, "complete each prompt to a caption first")
 	c.Flags().IntVar(&o.Batch, "batch", 16, "pictures drawn together: more are faster and take more memory")
 	addGridFlags(c, &g.layout)
-	c.Flags().StringVar(&g.out, "out", "generated.png", "picture to write")
+	g.files = addOutputFlags(c, "generated.png", "grid to write")
 	c.Flags().StringVar(&g.codes, "codes", "", "file to write the codes of the pictures to, as JSON (default: none)")
 	c.RunE = g.execute
 	return c
@@ -92,14 +94,15 @@ first completes each prompt to a caption.`,
 
 // generateFlags are the flags of generate.
 type generateFlags struct {
-	run, prompts, prime, primeResize, out, codes string
-	complete                                     bool
-	choice                                       float64
-	repaint                                      []int
-	device                                       *deviceFlags
-	options                                      sample.GenerateOptions
-	sampling                                     sampling.Options
-	layout                                       layout.Options
+	run, prompts, prime, primeResize, codes string
+	complete                                bool
+	choice                                  float64
+	repaint                                 []int
+	device                                  *deviceFlags
+	files                                   *pictureOutput
+	options                                 sample.GenerateOptions
+	sampling                                sampling.Options
+	layout                                  layout.Options
 }
 
 // check refuses wrong flags before the models are loaded.
@@ -152,11 +155,11 @@ func (g *generateFlags) check(c *cobra.Command, arguments []string) error {
 		if err := checkReplaces("--codes", g.codes, codesStart, "codes"); err != nil {
 			return err
 		}
-		if g.codes == g.out || sameFile(g.codes, g.out) {
+		if g.codes == g.files.out || sameFile(g.codes, g.files.out) {
 			return usagef("--codes %s: is also --out; choose another name", g.codes)
 		}
 	}
-	return checkPNG(g.out, g.prime)
+	return g.files.check(g.prime)
 }
 
 func (g *generateFlags) execute(c *cobra.Command, arguments []string) error {
@@ -178,11 +181,11 @@ func (g *generateFlags) execute(c *cobra.Command, arguments []string) error {
 	for _, p := range prompts {
 		o.Prompts = append(o.Prompts, p.text)
 	}
-	if err := checkGrid(g.out, g.layout, pipeline.Size(), slices.Repeat([]int{o.N}, len(prompts))...); err != nil {
+	if err := g.files.checkGrid(g.layout, pipeline.Size(), slices.Repeat([]int{o.N}, len(prompts))...); err != nil {
 		return err
 	}
 	if g.prime != "" {
-		if o.Prime, err = readPrime(pipeline, g.prime, g.primeResize); err != nil {
+		if o.Prime, err = readPrime(c, pipeline, g.prime, g.primeResize); err != nil {
 			return err
 		}
 	}
@@ -214,7 +217,7 @@ func (g *generateFlags) execute(c *cobra.Command, arguments []string) error {
 	if g.codes != "" {
 		figures += g.codes + "\n"
 	}
-	return writeGrid(c, g.out, figures, g.layout, sections...)
+	return g.files.write(g.run, figures, g.made(pipeline.Grid(), o.Prompts, pictures), gridOf(g.layout, sections...))
 }
 
 // choose checks that the run has the generator, and completes the options of sampling with its defaults.

@@ -84,7 +84,10 @@ func TestGenerate(t *testing.T) {
 		}
 	}
 	large := drawnBird(t, 32)
-	fails(t, 1, []string{large, "32×32", "16×16", "--prime-resize"}, "generate", "--run", run, "--out", out, "--prime", large, "a red bird")
+	if _, stderr, code := bestiary(t, "generate", "--run", run, "--out", out, "-n", "1", "--prime", large, "a red bird"); code != 0 ||
+		!strings.Contains(stderr, large+": has 32×32 pixels; its centre is scaled to the model's 16×16 (--prime-resize") {
+		t.Errorf("primed with a picture of another size: code %d, %q", code, stderr)
+	}
 	drawTo(out, codes, "--prime", large, "--prime-resize", "crop", "-n", "1", "a red bird")
 
 	printed = drawTo(out, codes, "--complete-text", "-n", "1", "--top-k", "1", "a red")

@@ -13,7 +13,7 @@ import (
 )
 
 func newInterpolate() *cobra.Command {
-	var run, from, to, classFrom, classTo, out string
+	var run, from, to, classFrom, classTo string
 	var frames int
 	var seed uint64
 	c := &cobra.Command{
@@ -36,11 +36,15 @@ from the first to the second. An --out that ends in .gif becomes an animation, o
 	c.Flags().StringVar(&classTo, "to-class", "", "class of the last picture (default: the last class)")
 	c.Flags().IntVar(&frames, "frames", 0, "pictures, both ends included (0: 10 for PNG, 40 for GIF)")
 	c.Flags().Uint64Var(&seed, "seed", 0, "seed of the samples at the ends")
-	c.Flags().StringVar(&out, "out", "walk.png", "picture (.png) or animation (.gif) to write")
+	files := addOutputFlags(c, "walk.png", "grid (.png) or animation (.gif) to write")
 	c.RunE = func(c *cobra.Command, _ []string) error {
+		out := files.out
 		ending := strings.ToLower(filepath.Ext(out))
+		if out == standard || !files.grid() {
+			ending = ".png"
+		}
 		if ending != ".png" && ending != ".gif" {
-			return usagef("--out %q: must end in .png or .gif", out)
+			return usagef("--out %q: must end in .png or .gif, or be -", out)
 		}
 		if frames == 0 {
 			frames = map[string]int{".png": 10, ".gif": 40}[ending]
@@ -48,7 +52,7 @@ from the first to the second. An --out that ends in .gif becomes an animation, o
 		if frames < 2 || frames > 1000 {
 			return usagef("--frames %d: must be from 2 to 1000", frames)
 		}
-		if err := checkPicture("--out", out, from, to); err != nil {
+		if err := files.check(from, to); err != nil {
 			return err
 		}
 		pipeline, err := openFlow(c, run, device)
@@ -56,7 +60,7 @@ from the first to the second. An --out that ends in .gif becomes an animation, o
 			return err
 		}
 		if ending == ".png" {
-			if err := checkGrid(out, layout.Options{}, pipeline.Size(), frames); err != nil {
+			if err := files.checkGrid(layout.Options{}, pipeline.Size(), frames); err != nil {
 				return err
 			}
 		}
@@ -84,14 +88,20 @@ from the first to the second. An --out that ends in .gif becomes an animation, o
 		if err != nil {
 			return err
 		}
+		made := make([]madePicture, len(walk))
+		for i, img := range walk {
+			made[i] = madePicture{image: img, name: fmt.Sprintf("walk-%04d", i+1), Index: i}
+		}
 		if ending == ".gif" {
 			if err := layout.SaveGIF(out, walk, layout.Animation{Delay: 80 * time.Millisecond, PingPong: true}); err != nil {
 				return err
 			}
-			_, err = fmt.Fprintln(c.OutOrStdout(), out)
-			return err
+			if err := files.writeEach(made); err != nil {
+				return err
+			}
+			return files.print(outputReport{Run: run, Grid: out, Pictures: made}, "")
 		}
-		return writeGrid(c, out, "", layout.Options{Title: classFrom + " to " + classTo}, layout.Section{Images: walk})
+		return files.write(run, "", made, gridOf(layout.Options{Title: classFrom + " to " + classTo}, layout.Section{Images: walk}))
 	}
 	return c
 }

@@ -45,7 +45,7 @@ func run(args []string, stdout, stderr io.Writer) (code int) {
 	if errors.Is(err, context.Canceled) && !errors.As(err, &stopped) {
 		err = errors.New("interrupted")
 	}
-	fmt.Fprintf(stderr, "bestiary: %s\n", printable.Lines(explain(c, remedied(err))))
+	fmt.Fprintf(stderr, "bestiary: %s\n", printable.Lines(explain(c, remedied(c, err))))
 	if isUsage(err) {
 		return 2
 	}
@@ -93,7 +93,7 @@ to stderr. The exit code is 0 for success, 1 for a failure and 2 for wrong usage
 	root.SetFlagErrorFunc(flagError)
 	root.AddCommand(
 		newDemo(), newTrain(), newSample(), newGenerate(), newReconstruct(), newInterpolate(), newDensity(), newEval(), newCompare(),
-		newImport(), newExport(), newVerify(),
+		newInfo(), newCheck(), newImport(), newExport(), newVerify(),
 		newBench(), newCache(), newDoctor(), newVersion(),
 	)
 	return root

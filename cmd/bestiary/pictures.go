@@ -74,6 +74,19 @@ func (f *dataFlags) load(c *cobra.Command, size int, split data.Split) (*data.Da
 	if f.path == "" {
 		return nil, usagef("--data is missing: name the pictures, a folder, a parquet file, a WebDataset .tar or birds:SEED:N")
 	}
+	d, err := f.read(c, size, split)
+	if err != nil {
+		return nil, err
+	}
+	fmt.Fprint(c.ErrOrStderr(), d.Report.String())
+	if f.classCaptions {
+		d = d.WithClassCaptions()
+	}
+	return d, c.Context().Err() // an interrupted command ends here
+}
+
+// read is load without the report.
+func (f *dataFlags) read(c *cobra.Command, size int, split data.Split) (*data.Dataset, error) {
 	o := data.Options{
 		Size: size, Channels: f.channels, Resize: data.Resize(f.resize), Split: split, Labels: data.Labels(f.labels),
 		Images: f.images, Texts: f.texts, Captions: f.captions && !f.classCaptions, Context: c.Context(),
@@ -107,14 +120,7 @@ func (f *dataFlags) load(c *cobra.Command, size int, split data.Split) (*data.Da
 	if f.ofRun && errors.Is(err, data.ErrNoCaptions) {
 		return nil, usagef("--data is missing: %s, which models of the run were trained on, has no captions; name pictures that have some", f.path)
 	}
-	if err != nil {
-		return nil, err
-	}
-	fmt.Fprint(c.ErrOrStderr(), d.Report.String())
-	if f.classCaptions {
-		d = d.WithClassCaptions()
-	}
-	return d, c.Context().Err() // an interrupted command ends here
+	return d, err
 }
 
 // dropInherited reports whether err is about an option for a layout that doesn't have it, and the option is the run's, not

@@ -27,8 +27,8 @@ func addModelFlag(c *cobra.Command) {
 
 // openFlow loads the autoencoder and the flow of --run, those of --model where the command has it.
 func openFlow(c *cobra.Command, dir string, device *deviceFlags) (*sample.Flow, error) {
-	if isDensity(dir) {
-		return nil, errTable(dir)
+	if err := wrongFamily(dir, petsFamily); err != nil {
+		return nil, err
 	}
 	model := ""
 	if flag := c.Flags().Lookup("model"); flag != nil {
@@ -41,8 +41,8 @@ func openFlow(c *cobra.Command, dir string, device *deviceFlags) (*sample.Flow, 
 
 // openTextToImage loads the text-to-image models of --run.
 func openTextToImage(c *cobra.Command, dir string, device *deviceFlags) (*sample.TextToImage, error) {
-	if isDensity(dir) {
-		return nil, errTable(dir)
+	if err := wrongFamily(dir, birdsFamily); err != nil {
+		return nil, err
 	}
 	return openPipeline(c, dir, "runs/birds", device, sample.OpenTextToImage)
 }
@@ -75,13 +75,11 @@ func isDensity(dir string) bool {
 	return err == nil && r.HasWeights(models.Density.Name)
 }
 
-// errTable is the error of commands for pictures about a run with the density of a table.
-func errTable(dir string) error {
-	return fmt.Errorf("%s: holds the density of a table and no models of pictures; name another run", dir)
-}
-
 // openDensity loads the density of --run.
 func openDensity(c *cobra.Command, dir string, device *deviceFlags) (*sample.Density, error) {
+	if err := wrongFamily(dir, tableFamily); err != nil {
+		return nil, err
+	}
 	return openPipeline(c, dir, "runs/table", device, sample.OpenDensity)
 }
 
@@ -105,8 +103,9 @@ func isTextToImage(dir string) bool {
 		r.First(append(models.Codecs(), models.DALLE.Name, models.MaskGIT.Name, models.Rectified.Name, models.CLIP.Name)) != ""
 }
 
-// remedied adds to an error about a missing model the command that makes the model.
-func remedied(err error) error {
+// remedied adds to an error about a missing model the command that makes the model or, if the run has models of another
+// kind, the command that uses them.
+func remedied(c *cobra.Command, err error) error {
 	var missing *fault.Missing
 	if !errors.As(err, &missing) || missing.Run == "" {
 		return err
@@ -117,6 +116,10 @@ func remedied(err error) error {
 	kind, known := models.Lookup(missing.Model)
 	if !known {
 		return err
+	}
+	training := c != nil && c.HasParent() && c.Parent().Name() == "train"
+	if other := otherFamily(missing.Run, missing.Model, missing.There, training); other != nil {
+		return other
 	}
 	flags := "--run " + missing.Run
 	switch {

@@ -21,7 +21,7 @@ func TestRemedied(t *testing.T) {
 		{missing("tokenizer"), `runs/x: has no tokenizer; give it the one that its models were trained with: bestiary import --tokenizer FILE --out runs/x`},
 		{errors.New("something else"), "something else"},
 	} {
-		if got := remedied(test.err).Error(); got != test.want {
+		if got := remedied(nil, test.err).Error(); got != test.want {
 			t.Errorf("%v became %q, want %q", test.err, got, test.want)
 		}
 	}

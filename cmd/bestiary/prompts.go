@@ -82,18 +82,22 @@ func locate(err error, prompts []prompt) error {
 	return err
 }
 
-// readPrime reads a picture to begin with. It must have the models' size unless resize is given.
-func readPrime(pipeline *sample.TextToImage, path, resize string) (*image.NRGBA, error) {
+// readPrime reads a picture to begin with. One of another size than the model's is resized: its centre is cut out, unless
+// resize says otherwise, and c's stderr gets a line about it.
+func readPrime(c *cobra.Command, pipeline *sample.TextToImage, path, resize string) (*image.NRGBA, error) {
 	f, err := os.Open(path)
 	if err != nil {
 		return nil, fmt.Errorf("%s: there is no such picture; check the path", path)
 	}
 	defer f.Close()
 	size := pipeline.Size()
-	// DecodeFile below explains a file that can't be decoded.
-	if c, _, err := image.DecodeConfig(f); err == nil && resize == "" && (c.Width != size || c.Height != size) {
-		return nil, fmt.Errorf("%s: has %d×%d pixels, but the model draws %d×%d; scale it to that size, or use --prime-resize crop or squash",
-			path, c.Width, c.Height, size, size)
+	if resize == "" {
+		resize = string(data.CenterCrop)
+		// DecodeFile below explains a file that can't be decoded.
+		if found, _, err := image.DecodeConfig(f); err == nil && (found.Width != size || found.Height != size) {
+			fmt.Fprintf(c.ErrOrStderr(), "%s: has %d×%d pixels; its centre is scaled to the model's %d×%d (--prime-resize squash scales all of it)\n",
+				path, found.Width, found.Height, size, size)
+		}
 	}
 	pixels, err := data.DecodeFile(path, size, pipeline.Channels(), data.Resize(resize))
 	if err != nil {

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"image"
 	"path/filepath"
+	"strings"
 
 	"github.com/bestiary-ml/bestiary/data"
 	"github.com/bestiary-ml/bestiary/eval"
@@ -33,7 +34,7 @@ func openReconstructor(c *cobra.Command, dir string, device *deviceFlags) (recon
 }
 
 func newReconstruct() *cobra.Command {
-	var run, out string
+	var run string
 	var n int
 	c := &cobra.Command{
 		Use:   "reconstruct [PICTURE ...]",
@@ -51,12 +52,12 @@ classes. The command also prints the PSNR.`,
 	pictures.fromRun(c)
 	device := addDeviceFlags(c)
 	c.Flags().IntVarP(&n, "n", "n", 16, "pictures of --data")
-	c.Flags().StringVar(&out, "out", "reconstructions.png", "picture to write")
+	output := addOutputFlags(c, "reconstructions.png", "grid to write")
 	c.RunE = func(c *cobra.Command, files []string) error {
 		if err := checkN(n); err != nil {
 			return err
 		}
-		if err := checkPNG(out, files...); err != nil {
+		if err := output.check(files...); err != nil {
 			return err
 		}
 		if len(files) > 0 && (c.Flags().Changed("data") || c.Flags().Changed("n")) {
@@ -72,7 +73,7 @@ classes. The command also prints the PSNR.`,
 			pictures.notTrainedOn(c, pipeline.Dataset())
 		}
 		var pixels []uint8
-		var captions []string
+		var captions, names []string
 		for _, file := range files {
 			p, err := readPicture(file, pipeline.Size(), pipeline.Channels(), pictures.resize)
 			if err != nil {
@@ -87,12 +88,12 @@ classes. The command also prints the PSNR.`,
 			}
 			for i := range min(n, d.Len()) {
 				from := i * d.Len() / min(n, d.Len()) // spread over the classes
-				pixels = append(pixels, d.Image(from)...)
+				pixels, names = append(pixels, d.Image(from)...), append(names, d.Name(from))
 			}
 		}
 		originals := pipeline.Pictures(pixels)
 		grid := layout.Options{Columns: layout.Columns(len(originals))}
-		if err := checkGrid(out, grid, pipeline.Size(), len(originals), len(originals)); err != nil {
+		if err := output.checkGrid(grid, pipeline.Size(), len(originals), len(originals)); err != nil {
 			return err
 		}
 		made, err := pipeline.Reconstruct(c.Context(), pixels)
@@ -100,9 +101,20 @@ classes. The command also prints the PSNR.`,
 			return err
 		}
 		figures := fmt.Sprintf("%s, PSNR %.2f dB\n", count(len(made), "picture"), eval.ImagePSNR(originals, made))
-		return writeGrid(c, out, figures, grid, layout.Interleave(grid.Columns,
+		each := make([]madePicture, len(made))
+		for i, img := range made {
+			each[i] = madePicture{image: img, name: fmt.Sprintf("reconstruction-%04d", i+1), Index: i, PSNR: known(eval.ImagePSNR(originals[i:i+1], made[i:i+1]))}
+			if len(files) > 0 {
+				each[i].Source = files[i]
+				each[i].name += "-" + slug(strings.TrimSuffix(filepath.Base(files[i]), filepath.Ext(files[i])))
+				each[i].name = strings.TrimSuffix(each[i].name, "-")
+			} else {
+				each[i].Source = names[i]
+			}
+		}
+		return output.write(run, figures, each, gridOf(grid, layout.Interleave(grid.Columns,
 			layout.Section{Title: "original", Images: originals, Captions: captions},
-			layout.Section{Title: "reconstruction", Images: made})...)
+			layout.Section{Title: "reconstruction", Images: made})...))
 	}
 	return c
 }

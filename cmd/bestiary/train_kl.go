@@ -18,7 +18,8 @@ func newTrainKL() *cobra.Command {
 		Long: `Train the autoencoder of latent diffusion: it turns a picture into a small map of latents, 8x8 of 16 numbers
 for 64 pixels, and back. The latents have a Gaussian posterior with a small weight of its KL divergence. The
 loss is the absolute error, a perceptual loss if --features names what computes the features, and from
---adversarial-start on a discriminator of patches, which brings back textures.
+--adversarial-start on a discriminator of patches, which brings back textures. A linear path beside the network
+begins as the principal component analysis of the pictures; --linear=false leaves it out.
 
 Beside the loss, the metrics report its parts, the weight that balances the discriminator, and the PSNR of
 held-out pictures.`,
@@ -31,9 +32,10 @@ held-out pictures.`,
 	f := addLatentsFlags(c, models.KL.Info, defaults, &model)
 	f.saved = func(r *runfolder.Run) (how tasks.LatentsOptions, err error) { return how, r.Options(f.kind.Name, &how) }
 	c.Flags().Float64Var(&model.KLWeight, "kl-weight", model.KLWeight, "weight of the KL divergence, in nats per number of a latent")
+	c.Flags().BoolVar(&model.Linear, "linear", model.Linear, "a linear path beside the network, which begins as the principal component analysis of the pictures")
 	c.Flags().Float64Var(&model.Noise, "noise", model.Noise, "constant standard deviation of the posterior, instead of one that the encoder predicts (0: predicted)")
 	c.RunE = func(c *cobra.Command, _ []string) error {
-		l, err := f.prepare(c, &model, models.KL.Config, "kl-weight", "noise")
+		l, err := f.prepare(c, &model, models.KL.Config, "kl-weight", "noise", "linear")
 		if err != nil {
 			return err
 		}

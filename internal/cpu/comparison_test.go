@@ -163,6 +163,8 @@ func TestPassesAllocateNothing(t *testing.T) {
 	groups := kernel.GroupNorm{Pictures: 2, Pixels: rows / 2, Channels: n, Groups: 4, Eps: 1e-5, SiLU: true}
 	windows := kernel.Windows{N: 2, H: 30, W: 10, C: n, Factor: 2}
 	small := buffer(windows.Small())
+	depthwise := kernel.Depthwise{N: 2, H: 30, W: 10, C: n, OH: 30, OW: 10, KH: 3, KW: 3, StrideH: 1, StrideW: 1, DilationH: 1, DilationW: 1, Top: 1, Left: 1}
+	taps := buffer(depthwise.Weights())
 	index := make([]int32, n)
 	for column := range index {
 		index[column] = int32(column)
@@ -188,9 +190,12 @@ func TestPassesAllocateNothing(t *testing.T) {
 		d.MaxWindowsGrad(windows, x, small, y)
 		d.Blur(windows, x, small)
 		d.BlurGrad(windows, small, y)
+		d.Depthwise(depthwise, x, taps, gamma, y)
+		d.DepthwiseGradInput(depthwise, gy, taps, y)
+		d.DepthwiseGradWeight(depthwise, x, gy, taps)
 	}
 	step()
-	if allocated := cputest.Allocations(36, step); allocated > 36 {
-		t.Errorf("eighteen kernels allocate %g times, want at most the pool's one or two each", allocated)
+	if allocated := cputest.Allocations(42, step); allocated > 42 {
+		t.Errorf("twenty-one kernels allocate %g times, want at most the pool's one or two each", allocated)
 	}
 }

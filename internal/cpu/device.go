@@ -58,6 +58,7 @@ func (d *Device) Features() kernel.Features {
 	f := d.Device.Features()
 	f.Precision, f.Arithmetic = d.arithmetic.Precision(), d.arithmetic.String()
 	f.LinearGradients, f.LinearGradStepper = d, d
+	f.UniformRows = func(on bool) { d.products.Uniform = on }
 	return f
 }
 

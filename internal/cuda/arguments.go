@@ -22,6 +22,7 @@ type arguments struct {
 	batchGrad   batchGradArguments
 	groupNorm   groupNormArguments
 	windows     kernel.Windows
+	depthwise   kernel.Depthwise
 }
 
 // flag returns b as a C int.

@@ -39,3 +39,19 @@ func TestWindows(t *testing.T) {
 		p.BlurGrad(w, small, p.out(w.Large()))
 	})
 }
+
+// TestDepthwise has a kernel with different padding on opposite sides, steps over several channels, and a share for each row.
+func TestDepthwise(t *testing.T) {
+	for _, c := range []kernel.Depthwise{
+		{N: 2, H: 9, W: 8, C: 40, OH: 5, OW: 4, KH: 3, KW: 3, StrideH: 2, StrideW: 2, DilationH: 1, DilationW: 1, Top: 1},
+		{N: 1, H: 7, W: 6, C: 5, OH: 7, OW: 6, KH: 5, KW: 3, StrideH: 1, StrideW: 1, DilationH: 1, DilationW: 2, Top: 2, Left: 2},
+	} {
+		compare(t, 1e-5, func(p *pair) {
+			x, w, gy := p.in(c.Input(), 1, 0), p.in(c.Weights(), 0.3, 0), p.in(c.Output(), 1, 0)
+			p.Depthwise(c, x, w, p.in(c.C, 1, 0), p.out(c.Output()))
+			p.Depthwise(c, x, w, kernel.Buffer{}, p.out(c.Output()))
+			p.DepthwiseGradInput(c, gy, w, p.out(c.Input()))
+			p.DepthwiseGradWeight(c, x, gy, p.out(c.Weights()))
+		})
+	}
+}

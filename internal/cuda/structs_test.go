@@ -20,6 +20,7 @@ var sharedStructs = map[string]any{
 	"batch_norm.cuh Running":              runningArguments{},
 	"convolution_patches.cuh Convolution": convolutionArguments{},
 	"decoding.cu Rows":                    rowArguments{},
+	"depthwise.cu Depthwise":              kernel.Depthwise{},
 	"drawing.cu Drawing":                  drawArguments{},
 	"elementwise.cu Broadcast":            kernel.Broadcast{},
 	"gemm.cuh Product":                    productArguments{},

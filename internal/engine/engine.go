@@ -155,3 +155,17 @@ func UpdateWith(s *tensor.Step, update func(leaf *tensor.Tensor) (kernel.Adam, k
 
 // With calls f while d computes with other kernels, which share d's memory: those that wrap [Kernels] of d.
 func With(d *tensor.Device, k kernel.Device, f func()) { below.With(d, k, f) }
+
+// Uniform calls f while rows of products on d don't depend on the number of rows, see [kernel.Features]. It reports whether the
+// device can do that; otherwise it calls f all the same.
+func Uniform(d *tensor.Device, f func()) bool {
+	set := Kernels(d).Features().UniformRows
+	if set == nil {
+		f()
+		return false
+	}
+	set(true)
+	defer set(false)
+	f()
+	return true
+}

@@ -13,6 +13,10 @@ type Features struct {
 	// Arithmetic names what these products are computed in, for reports: "float32", "bfloat16 (AMX)", "TF32".
 	Arithmetic string
 
+	// UniformRows switches a mode on or off in which a row of a product doesn't depend on the number of rows, to the bit; without it,
+	// products with few rows may add in another order. It is nil if the device has no such mode.
+	UniformRows func(on bool)
+
 	LinearGradients   LinearGradients
 	LinearGradStepper LinearGradStepper
 	Decoding          Decoding

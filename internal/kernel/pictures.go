@@ -22,8 +22,39 @@ func (w Windows) Large() int { return w.N * w.H * w.W * w.C }
 // Small is the number of elements of the small pictures.
 func (w Windows) Small() int { return w.N * (w.H / w.Factor) * (w.W / w.Factor) * w.C }
 
-// Pictures are the kernels that change the resolution of pictures, beside convolutions.
+// Depthwise describes a depth-wise convolution (Chollet, 2017): each channel is convolved with a kernel of its own.
+//
+//	x [N, H, W, C]   w [KH, KW, C]   y [N, OH, OW, C]
+//	y[n, i, j, c] = bias[c] + Σ x[n, i·StrideH + a·DilationH − Top, j·StrideW + b·DilationW − Left, c] · w[a, b, c]
+//
+// Pixels outside of the picture are 0. OH and OW imply the padding at the bottom and at the right, which may differ from Top and
+// Left, as with TensorFlow's SAME.
+type Depthwise struct {
+	N, H, W, C           int
+	OH, OW               int
+	KH, KW               int
+	StrideH, StrideW     int
+	DilationH, DilationW int
+	Top, Left            int
+}
+
+// Input is the number of elements of x.
+func (c Depthwise) Input() int { return c.N * c.H * c.W * c.C }
+
+// Weights is the number of elements of w.
+func (c Depthwise) Weights() int { return c.KH * c.KW * c.C }
+
+// Output is the number of elements of y.
+func (c Depthwise) Output() int { return c.N * c.OH * c.OW * c.C }
+
+// Pictures are the kernels that change the resolution of pictures, and depth-wise convolutions.
 type Pictures interface {
+	// Depthwise convolves x with w; bias (C elements) may be nil.
+	Depthwise(c Depthwise, x, w, bias, y Buffer)
+	// DepthwiseGradInput is its adjoint in x.
+	DepthwiseGradInput(c Depthwise, gy, w, gx Buffer)
+	// DepthwiseGradWeight is its adjoint in w.
+	DepthwiseGradWeight(c Depthwise, x, gy, gw Buffer)
 	// Upsample sets the pixels of each window of y, large, to scale times the pixel of x, small.
 	Upsample(w Windows, scale float64, x, y Buffer)
 	// SumWindows sets each pixel of y, small, to scale times the sum of the window of x, large: Upsample's adjoint.

@@ -38,7 +38,7 @@ func newWriter(f *opentype.Font, pixels float64, c color.Color) writer {
 	if err != nil {
 		panic(err) // can't happen with embedded fonts and constant sizes
 	}
-	return writer{face, c}
+	return writer{newMixedFace(f, face), c}
 }
 
 func (w writer) width(s string) int { return font.MeasureString(w.face, s).Ceil() }

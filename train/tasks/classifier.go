@@ -68,18 +68,23 @@ func Classifier(d *tensor.Device, c classifier.Config, description data.Descript
 	if heldOut == nil || heldOut.Len() == 0 {
 		return model, task, nil
 	}
+	task.Evaluate, err = evaluateClassifier(d, model, description, heldOut)
+	return model, task, err
+}
+
+// evaluateClassifier returns the evaluation of a classifier on held-out pictures.
+func evaluateClassifier(d *tensor.Device, model *classifier.Classifier, description data.Description, heldOut *data.Dataset) (func() (train.Metrics, error), error) {
 	judge, err := eval.NewJudge(d, model, description)
 	if err != nil {
-		return nil, nil, err
+		return nil, err
 	}
-	task.Evaluate = func() (train.Metrics, error) {
+	return func() (train.Metrics, error) {
 		f, err := eval.MeasureClassifier(context.Background(), judge, heldOut)
 		if err != nil {
 			return nil, err
 		}
 		return train.Metrics{"loss": f.Loss, "accuracy": f.Accuracy, "majority_rate": f.MajorityRate}, nil
-	}
-	return model, task, nil
+	}, nil
 }
 
 // checkTargets returns an error unless there are pictures of two classes, or with and without each attribute.

@@ -82,7 +82,9 @@ func DefaultKL() Defaults[vqgan.Config] {
 	c.Schedule, c.Warmup, c.FinalRate, c.EMA = "cosine", 200, 0.05, 0.999
 	c.EvalEvery, c.SampleEvery, c.CheckpointEvery = 500, 500, 500
 	how := data.Description{Share: 0.1, Augment: data.Augment{Flip: true, Zoom: 0.9}}
-	return Defaults[vqgan.Config]{Model: vqgan.DefaultConfig(), Training: c, Data: how}
+	model := vqgan.DefaultConfig()
+	model.Linear = true
+	return Defaults[vqgan.Config]{Model: model, Training: c, Data: how}
 }
 
 // DefaultLatentsOptions returns the losses of [DefaultKL]: the discriminator judges from the middle of the given steps on.

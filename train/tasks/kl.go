@@ -61,6 +61,9 @@ func KL(d *tensor.Device, c vqgan.Config, how LatentsOptions, perceptual *vqgan.
 	if model, err = vqgan.NewKL(d, c, g); err != nil {
 		return nil, nil, err
 	}
+	if err := model.FitLinear(slicesOf(d, few(training, calibrated), max(o.Batch, 1))); err != nil {
+		return nil, nil, err
+	}
 	task, err = latentsTask(d, models.KL.Name, model, g, how, figuresOf, perceptual, description, training, heldOut, o)
 	if err != nil {
 		return nil, nil, err

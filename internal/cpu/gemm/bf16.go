@@ -47,7 +47,7 @@ func Pairs(depth int) int { return (depth + 1) / 2 }
 
 // Paired reports whether a product of m×n sums of depth terms is computed in bfloat16.
 func (p *Engine) Paired(m, n, depth int) bool {
-	return p.BF16 != nil && m >= pairedRows && n >= pairedColumns && depth >= pairedDepth
+	return p.BF16 != nil && (m >= pairedRows || p.Uniform) && n >= pairedColumns && depth >= pairedDepth
 }
 
 // PairsOf is the number of pairs that the microkernels read for a depth; on AMX zeros fill up the last tile.

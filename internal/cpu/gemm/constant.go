@@ -60,7 +60,7 @@ func (c *constants) Room(name Constant, size int) (room []float32, kept bool) {
 
 // keepPanels packs all of a job's B if it is constant and its tasks would pack it, or finds it packed.
 func (p *Engine) keepPanels(j *RowsJob) {
-	raw := !j.B.Transposed && Ceil(j.M, j.mTasks) <= rawRows
+	raw := !j.B.Transposed && Ceil(j.M, j.mTasks) <= rawRows && !p.Uniform // few rows read a B in panels faster, too
 	if j.Constant == 0 || j.Paired || j.Batch > 1 || raw || len(j.Taps) == 0 {
 		return
 	}

@@ -25,6 +25,7 @@ import (
 type Engine struct {
 	*simd.Products
 	BF16    *BF16Kernels // nil: products are float32
+	Uniform bool         // the form of a product doesn't depend on its number of rows, see kernel.Features
 	Passes  *simd.Passes
 	Pool    *pool.Pool
 	Workers []*Worker

@@ -72,7 +72,7 @@ func (p *Engine) LinearGradStep(l kernel.LinearGrad, a kernel.Adam, w kernel.Ada
 // swapped computes a product A·Bᵀ as (B·Aᵀ)ᵀ, like the gradient of a linear layer's input; it returns false if g has another form
 // or its C is too small.
 func (p *Engine) swapped(g kernel.Gemm, a, b, bias, c []float32) bool {
-	if !g.TransB || g.TransA || g.Batch > 1 || g.Accumulate || bias != nil || g.Act != kernel.ActNone ||
+	if p.Uniform || !g.TransB || g.TransA || g.Batch > 1 || g.Accumulate || bias != nil || g.Act != kernel.ActNone ||
 		g.M <= SkinnyRows || g.M > LinearRows || g.N < 4*g.M || g.K < g.M || p.Paired(g.M, g.N, g.K) {
 		return false
 	}

@@ -23,7 +23,7 @@ const (
 
 // multiplySkinny computes a skinny product; it returns false if g is not one.
 func (p *Engine) multiplySkinny(g kernel.Gemm, a, b, bias, c []float32) bool {
-	if g.M > SkinnyRows || g.Batch > 1 || g.TransA || g.K < 8 || g.N < SkinnyColumns {
+	if p.Uniform || g.M > SkinnyRows || g.Batch > 1 || g.TransA || g.K < 8 || g.N < SkinnyColumns {
 		return false
 	}
 	p.mu.Lock()

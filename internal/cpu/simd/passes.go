@@ -73,6 +73,9 @@ type Passes struct {
 	AddRows func(a *[4]float32, x []float32, stride int, y []float32)
 	DotRows func(x, w []float32, stride int, y *[4]float32)
 
+	// AddProducts adds the terms of a depth-wise convolution: y += Σ over t < terms of x[t·strideX …]·w[t·strideW …].
+	AddProducts func(terms int, x []float32, strideX int, w []float32, strideW int, y []float32)
+
 	// GatherRow sets y[j] = x[index[j]], or 0 where the index is negative. Indices are not checked.
 	GatherRow func(index []int32, x, y []float32)
 

@@ -107,6 +107,7 @@ var passesAVX2 = func() *Passes {
 	p.Normal = normalAVX2
 	p.AddRows = addRowsAVX2
 	p.DotRows = dotRowsAVX2
+	p.AddProducts = addProductsAVX2
 	p.WinogradInput[3] = winogradInput3AVX2
 	p.WinogradExpand[3][2] = winogradExpand32AVX2
 	p.WinogradCollect[3][2] = winogradCollect32AVX2

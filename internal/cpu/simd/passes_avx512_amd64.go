@@ -107,6 +107,7 @@ var passesAVX512 = func() *Passes {
 	p.Normal = normalAVX512
 	p.AddRows = addRowsAVX512
 	p.DotRows = dotRowsAVX512
+	p.AddProducts = addProductsAVX512
 	p.WinogradInput[3] = winogradInput3AVX512
 	p.WinogradExpand[3][2] = winogradExpand32AVX512
 	p.WinogradCollect[3][2] = winogradCollect32AVX512

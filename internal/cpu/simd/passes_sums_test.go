@@ -1,6 +1,7 @@
 package simd
 
 import (
+	"fmt"
 	"math"
 	"math/rand/v2"
 	"testing"
@@ -78,6 +79,32 @@ func TestMax(t *testing.T) {
 						t.Fatalf("largest of %d numbers with a NaN: got %g", n, got)
 					}
 				}
+			}
+		}
+	})
+}
+
+func TestAddProducts(t *testing.T) {
+	eachLevel(t, func(t *testing.T, p *Passes) {
+		rng := rand.New(rand.NewPCG(31, 32))
+		for _, n := range lengths() {
+			for terms := range 6 {
+				g := &guarded{rng: rng}
+				strideX, strideW := n+n%7, n+n%3
+				room := func(stride int) int { return max(0, (terms-1)*stride+n) }
+				x, w, y := g.random(room(strideX), false), g.random(room(strideW), false), g.random(n, false)
+				want := make([]float64, n)
+				for i := range want {
+					want[i] = float64(y[i])
+					for k := range terms {
+						want[i] += float64(x[k*strideX+i]) * float64(w[k*strideW+i])
+					}
+				}
+				p.AddProducts(terms, x, strideX, w, strideW, y)
+				for i, v := range y {
+					near(t, fmt.Sprintf("%d terms, element %d of %d", terms, i, n), v, want[i], 10)
+				}
+				g.check(t)
 			}
 		}
 	})

@@ -67,6 +67,7 @@ type jobs struct {
 	layerNormGrad layerNormGradJob
 	groupNorm     groupNormJob
 	windows       windowsJob
+	depthwise     depthwiseJob
 
 	couplingInput     couplingInputJob
 	couplingInputGrad couplingInputGradJob

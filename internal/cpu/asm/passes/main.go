@@ -33,6 +33,7 @@ var groups = []struct {
 	{"gather", gather},
 	{"random", random},
 	{"skinny", skinny},
+	{"depthwise", depthwise},
 	{"winograd", winograd},
 	{"prefetch", prefetch},
 }

@@ -1,0 +1,184 @@
+package backbone
+
+import (
+	"errors"
+	"math"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/bestiary-ml/bestiary/fault"
+	"github.com/bestiary-ml/bestiary/internal/golden"
+	"github.com/bestiary-ml/bestiary/internal/gradcheck"
+	"github.com/bestiary-ml/bestiary/internal/safetensors"
+	"github.com/bestiary-ml/bestiary/internal/weights"
+	"github.com/bestiary-ml/bestiary/nn"
+	"github.com/bestiary-ml/bestiary/tensor"
+)
+
+// numbers are those of testdata/make_golden.py.
+func numbers(name string, n int) []float32 {
+	state := uint64(14695981039346656037)
+	for _, b := range []byte(name) {
+		state = (state ^ uint64(b)) * 1099511628211
+	}
+	out := make([]float32, n)
+	for i := range out {
+		state += 0x9E3779B97F4A7C15
+		z := state
+		z = (z ^ z>>30) * 0xBF58476D1CE4E5B9
+		z = (z ^ z>>27) * 0x94D049BB133111EB
+		z ^= z >> 31
+		out[i] = float32(float64(z>>40)/(1<<23) - 1)
+	}
+	return out
+}
+
+// state returns the weights of testdata/make_golden.py.
+func state(b *Backbone) (all []safetensors.Tensor) {
+	for _, p := range nn.Params(b) {
+		s := weights.Save(p)
+		if s.DType != safetensors.F32 {
+			all = append(all, s)
+			continue
+		}
+		s.F32 = numbers(p.Path, len(s.F32))
+		fan := 1
+		for _, n := range s.Shape[1:] {
+			fan *= n
+		}
+		for i, v := range s.F32 {
+			switch half := 0.5 * v; {
+			case len(s.Shape) > 1:
+				s.F32[i] = v * float32(math.Sqrt(6/float64(fan)))
+			case strings.HasSuffix(p.Path, "running_var"), strings.HasSuffix(p.Path, "weight"):
+				s.F32[i] = 1 + half
+			default:
+				s.F32[i] = 0.1 * v
+			}
+		}
+		all = append(all, s)
+	}
+	return all
+}
+
+func build(t *testing.T, d *tensor.Device, name string) *Backbone {
+	t.Helper()
+	b, err := New(d, name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return b
+}
+
+// TestGolden compares features and logits with the published Python code, of a network that is trained and of a frozen one, and the
+// gradient of the pictures. The gradient is computed in float64: see testdata/make_golden.py.
+func TestGolden(t *testing.T) {
+	for _, name := range Names() {
+		t.Run(name, func(t *testing.T) {
+			f := golden.Read(t, "testdata/"+name+".safetensors")
+			d := golden.Device(t)
+			b := build(t, d, name)
+			if err := b.load(safetensors.NewFile("golden", state(b), nil)); err != nil {
+				t.Fatal(err)
+			}
+			compare(t, b, f, false)
+			b.Freeze()
+			compare(t, b, f, false)
+			exact := build(t, gradcheck.Device(t), name)
+			if err := exact.load(safetensors.NewFile("golden", state(b), nil)); err != nil {
+				t.Fatal(err)
+			}
+			exact.Freeze()
+			compare(t, exact, f, true)
+		})
+	}
+}
+
+func compare(t *testing.T, b *Backbone, f *safetensors.File, gradient bool) {
+	t.Helper()
+	d := b.scale.Device()
+	size := int(math.Sqrt(float64(len(golden.Floats(t, f, "gradient")) / 6)))
+	s := d.Record()
+	defer s.End()
+	x := d.From(numbers("pictures", 2*size*size*3), 2, size, size, 3).SetRequiresGrad(gradient)
+	all := b.Features(x)
+	loss := all[0].Square().Mean()
+	for i, stride := range []string{"stride4", "stride8", "stride16", "stride32"} {
+		golden.Near(t, stride, all[i].Values(), golden.Floats(t, f, stride), 1e-4)
+		if all[i].Dim(3) != b.Widths()[i] {
+			t.Errorf("%s has %d channels", stride, all[i].Dim(3))
+		}
+		if i > 0 {
+			loss = loss.Add(all[i].Square().Mean())
+		}
+	}
+	pooled := b.net.pooled(all[3])
+	golden.Near(t, "pooled", pooled.Values(), golden.Floats(t, f, "pooled"), 1e-4)
+	golden.Near(t, "logits", b.Logits(pooled).Values(), golden.Floats(t, f, "logits"), 1e-4)
+	if gradient {
+		loss.Backward()
+		golden.Near(t, "gradient", x.Grad().Values(), golden.Floats(t, f, "gradient"), 1e-4)
+	}
+}
+
+// TestParameters compares the numbers of parameters with the published ones.
+func TestParameters(t *testing.T) {
+	d := golden.CPU(t)
+	for name, want := range map[string]int{"efficientnet-lite0": 4_652_008} {
+		b := build(t, d, name)
+		if n := nn.Count(b); n != want {
+			t.Errorf("%s has %d parameters, want %d", name, n, want)
+		}
+		f, err := PooledFeatures(name)
+		if pooled := b.Pooled(d.Zeros(1, 32, 32, 3)); err != nil || pooled.Dim(1) != f {
+			t.Errorf("%s pools %v, %v", name, pooled, err)
+		}
+		if !strings.Contains(b.String(), b.Title()) || TitleOf(name) != b.Title() || TitleOf("another") != "another" {
+			t.Errorf("%s is titled %q", name, b.Title())
+		}
+	}
+}
+
+// TestFiles opens whole files, and files that are not what they should be.
+func TestFiles(t *testing.T) {
+	d, path := golden.CPU(t), filepath.Join(t.TempDir(), "weights.safetensors")
+	all := state(build(t, d, "efficientnet-lite0"))
+	write := func(tensors []safetensors.Tensor) {
+		t.Helper()
+		if err := safetensors.Write(path, tensors, nil); err != nil {
+			t.Fatal(err)
+		}
+	}
+	write(slices.DeleteFunc(slices.Clone(all), func(s safetensors.Tensor) bool { return s.DType != safetensors.F32 }))
+	b, err := Open(path, d)
+	if err != nil || b.Name() != "efficientnet-lite0" {
+		t.Fatalf("without counts of batches: %v", err)
+	}
+	if name, err := Identify(path); err != nil || name != b.Name() {
+		t.Errorf("holds %q, %v", name, err)
+	}
+	extra := safetensors.Tensor{Name: "_blocks.0._se_reduce.weight", DType: safetensors.F32, Shape: []int{1}, F32: []float32{1}}
+	other := extra
+	other.Name = "conv.weight"
+	turned := slices.Clone(all)
+	turned[0].Shape = []int{3, 32, 3, 3}
+	for want, tensors := range map[string][]safetensors.Tensor{
+		"_se_reduce": append(slices.Clone(all), extra), "_bn0.bias": slices.Delete(slices.Clone(all), 2, 3),
+		"[3 32 3 3]": turned, "holds no network of EfficientNet-Lite0": {other},
+	} {
+		write(tensors)
+		var damaged *fault.DamagedFile
+		if _, err := Open(path, d); !errors.As(err, &damaged) || !strings.Contains(err.Error(), want) {
+			t.Errorf("%v, want %q", err, want)
+		}
+	}
+	var wrong *fault.FieldError
+	if _, err := New(d, "resnet1"); !errors.As(err, &wrong) || wrong.Field != "Backbone" {
+		t.Errorf("another name: %v", err)
+	}
+	if _, err := New(nil, "efficientnet-lite0"); err == nil {
+		t.Error("no device")
+	}
+}
