@@ -19,14 +19,15 @@ import (
 
 // Options say what is measured.
 type Options struct {
-	// Only are names of what to measure, or prefixes up to a slash: toy, toy/moons, uci, uci/yacht, maf/power, digits. Empty: all
-	// toys, and all tables that Data and Digits have.
+	// Only are names of what to measure, or prefixes up to a slash: toy, toy/moons, uci, uci/yacht, maf/power, digits, pets. Empty: all
+	// toys, and all tables that Data, Digits and Run have.
 	Only          []string
 	Architectures []string  // for toys, digits and the tables of MAF; empty: nsf, maf, realnvp
-	Steps         int       // of a training; 0: 3000, and for UCI's tables 2000 to 8000 by their rows
+	Steps         int       // of a training; 0: 3000, for UCI's tables 2000 to 8000 by their rows, and 4000 at most for embeddings
 	Splits        int       // of each UCI table, at most; 0: 20
 	Data          string    // folder with UCI tables, and folders power, gas, hepmass, miniboone and BSDS300; "" for none
 	Digits        string    // table of scikit-learn's digits; "" for none
+	Run           string    // run folder with an autoencoder, whose embeddings are learned; "" for none
 	JSON          bool      // print a JSON object for each result
 	Progress      io.Writer // gets lines of progress; nil: nothing
 
@@ -34,7 +35,7 @@ type Options struct {
 	// is printed and not measured again, so that a run can be interrupted and repeated, or divided by Only.
 	Results string
 
-	uciSteps int // 0: by the rows
+	ownSteps int // Steps as given: UCI's tables and embeddings have defaults of their own
 	results  *results
 }
 
@@ -48,7 +49,7 @@ func (o Options) withDefaults() (Options, error) {
 			return o, fault.Field("Architectures", fmt.Sprintf("%.80q", a), "must be some of %q", tasks.Architectures)
 		}
 	}
-	if o.uciSteps = o.Steps; o.Steps == 0 {
+	if o.ownSteps = o.Steps; o.Steps == 0 {
 		o.Steps = 3000
 	}
 	if o.Splits == 0 {
@@ -137,6 +138,9 @@ func (o Options) list() (all []work, err error) {
 				return runParts(ctx, d, "digits", parts, err, a, o)
 			}})
 		}
+	}
+	if o.Run != "" {
+		all = append(all, o.listPets()...)
 	}
 	if o.Data == "" {
 		return all, nil

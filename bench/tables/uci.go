@@ -161,10 +161,10 @@ func runUCI(ctx context.Context, d *tensor.Device, u *UCI, splits int, o Options
 		r.Published = &known
 	}
 	for k := range r.Splits {
-		name := fmt.Sprintf("uci/%s, split %d, %s", u.Name, k, stepsOf(o.uciSteps))
+		name := fmt.Sprintf("uci/%s, split %d, %s", u.Name, k, stepsOf(o.ownSteps))
 		s, err := once(o.results, name, func() (split, error) {
 			start := time.Now()
-			l, err := u.test(ctx, d, k, o.uciSteps)
+			l, err := u.test(ctx, d, k, o.ownSteps)
 			return split{l, time.Since(start).Seconds()}, err
 		})
 		if err != nil {
