@@ -4,10 +4,13 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"github.com/bestiary-ml/bestiary/internal/ram"
 )
 
 // TestLimitFlags bounds pictures and memory.
 func TestLimitFlags(t *testing.T) {
+	t.Cleanup(func() { ram.SetLimit(0) }) // the limit is one of the process
 	folder, run := pictures(t, 24), filepath.Join(t.TempDir(), "run")
 	fails(t, 1, []string{"32×32 pixels, more than the 500 that are allowed"}, tiny("--data", folder, "--out", run, "--steps", "1", "--max-pixels", "500")...)
 	fails(t, 1, []string{"decoding takes more than 1ns"}, "check", folder, "--no-cache", "--max-picture-time", "1ns")

@@ -45,7 +45,7 @@ A training that a program starts is a process of its own: it goes on when the se
 	c.Flags().StringVar(&data, "data", "", "folder whose sub-folders trainings may use (default: none)")
 	c.Flags().IntVar(&o.Queue, "queue", 256, "jobs that may wait; later ones are refused")
 	c.Flags().IntVar(&o.Batch, "batch", 16, "pictures of different requests that are drawn together; 1 draws requests one at a time")
-	c.Flags().IntVar(&memory, "max-memory", 0, "memory in MB for jobs that wait and run (0: half of what is free)")
+	c.Flags().IntVar(&memory, "job-memory", 0, "memory in MB for jobs that wait and run (0: half of what is free)")
 	c.Flags().BoolVar(&quiet, "quiet", false, "don't log requests")
 	c.RunE = func(c *cobra.Command, args []string) error {
 		switch {
@@ -54,7 +54,7 @@ A training that a program starts is a process of its own: it goes on when the se
 		case o.Batch < 1 || o.Batch > 16:
 			return usagef("--batch %d: must be from 1 to 16", o.Batch)
 		case memory < 0 || memory > 1<<30:
-			return usagef("--max-memory %d: must be from 1 to %d, or 0 for half of what is free", memory, 1<<30)
+			return usagef("--job-memory %d: must be from 1 to %d, or 0 for half of what is free", memory, 1<<30)
 		}
 		if err := cmp.Or(checkListen(address), device.check()); err != nil {
 			return err
