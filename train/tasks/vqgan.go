@@ -124,7 +124,7 @@ func DefaultVQGAN(bottleneck string) Defaults[vqgan.Config] {
 	defaults := DefaultKL()
 	m := &defaults.Model
 	m.Bottleneck, m.KLWeight, m.Multipliers = bottleneck, 0, []int{1, 2}
-	m.ZChannels, m.Embed = 16, 16
+	m.ZChannels, m.Embed, m.Linear = 16, 16, false
 	switch bottleneck {
 	case vqgan.VQ:
 		m.Codes, m.Commitment, m.EMADecay, m.Cosine = 1024, 0.25, 0.99, true
