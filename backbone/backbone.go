@@ -69,6 +69,18 @@ func (b *Backbone) Features(x *tensor.Tensor) []*tensor.Tensor {
 	return b.net.features(x.Mul(b.scale).Add(b.shift))
 }
 
+// perceptualSide is the side to which Activations enlarges smaller pictures. The features of smaller ones are few and coarse.
+const perceptualSide = 128
+
+// Activations returns the features of pictures [N, S, S, 3] with values in [−1, 1] for a perceptual loss: see
+// [Backbone.Features]. Smaller pictures are enlarged to 128×128 pixels first.
+func (b *Backbone) Activations(x *tensor.Tensor) []*tensor.Tensor {
+	if x.Dim(1) < perceptualSide {
+		x = x.ResizeBilinear(perceptualSide, perceptualSide)
+	}
+	return b.Features(x)
+}
+
 // Pooled returns the features before the classes [N, F], averages over positions, for pictures as in [Backbone.Features].
 func (b *Backbone) Pooled(x *tensor.Tensor) *tensor.Tensor {
 	all := b.Features(x)

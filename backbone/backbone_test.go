@@ -182,3 +182,42 @@ func TestFiles(t *testing.T) {
 		t.Error("no device")
 	}
 }
+
+// TestActivations checks the shapes of the features of a small picture, and in float64 the slope of their sum of squares along a
+// random direction against its gradient.
+func TestActivations(t *testing.T) {
+	d := gradcheck.Device(t)
+	b := build(t, d, "efficientnet-lite0")
+	if err := b.load(safetensors.NewFile("golden", state(b), nil)); err != nil {
+		t.Fatal(err)
+	}
+	b.Freeze()
+	const size = 16
+	values, direction := numbers("a picture", size*size*3), numbers("a direction", size*size*3)
+	loss := func(step float64) (sum float64, gradient []float32) {
+		s := d.Record()
+		defer s.End()
+		x := d.From(values, 1, size, size, 3).SetRequiresGrad(true)
+		moved := x.Add(d.From(direction, 1, size, size, 3).Scale(step)) // in float64
+		total := d.Zeros(1)
+		for i, a := range b.Activations(moved) {
+			if side := perceptualSide / (4 << i); a.Dim(1) != side || a.Dim(2) != side {
+				t.Errorf("stage %d: %v", i, a)
+			}
+			total = total.Add(a.Square().Mean().Reshape(1))
+		}
+		total.Backward()
+		return gradcheck.Exact(total)[0], x.Grad().Values()
+	}
+	_, gradient := loss(0)
+	const step = 1e-7
+	above, _ := loss(step)
+	below, _ := loss(-step)
+	slope := 0.0
+	for i, g := range gradient {
+		slope += float64(g) * float64(direction[i])
+	}
+	if got := (above - below) / (2 * step); math.Abs(got-slope) > 2e-3*math.Abs(slope) {
+		t.Errorf("the loss changes by %v, the gradient says %v", got, slope)
+	}
+}

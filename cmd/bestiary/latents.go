@@ -6,6 +6,7 @@ import (
 	"os"
 	"slices"
 
+	"github.com/bestiary-ml/bestiary/backbone"
 	"github.com/bestiary-ml/bestiary/data"
 	"github.com/bestiary-ml/bestiary/eval"
 	"github.com/bestiary-ml/bestiary/models"
@@ -126,6 +127,20 @@ func openFeatures(how *tasks.LatentsOptions, c vqgan.Config, d *tensor.Device) (
 	}
 	if info, err := os.Stat(how.Features); err == nil && info.IsDir() {
 		return openClassifierFeatures(how, c, d)
+	}
+	name, err := backbone.Identify(how.Features)
+	if err != nil {
+		return nil, err
+	}
+	if name != "" {
+		b, err := backbone.Open(how.Features, d)
+		if err != nil {
+			return nil, err
+		}
+		if c.Channels != 3 {
+			return nil, usagef("--features %s: %s takes pictures with 3 channels; they have %d", how.Features, b.Title(), c.Channels)
+		}
+		return &vqgan.Perceptual{Net: b}, noteFeatures(how, b)
 	}
 	l, err := vqgan.OpenLPIPS(how.Features, d)
 	if err != nil {

@@ -18,8 +18,8 @@ import (
 func DefaultClassifierHead(backbone string) Defaults[classifier.Config] {
 	all := DefaultClassifier()
 	all.Model = all.Model.WithBackbone(backbone)
-	all.Training.Steps, all.Training.LearningRate, all.Training.EMA, all.Training.Warmup = 400, 2e-3, 0.98, 20
-	all.Training.EvalEvery, all.Training.CheckpointEvery, all.Training.WeightDecay = 200, 200, 0.3
+	all.Training.Steps, all.Training.LearningRate, all.Training.EMA, all.Training.Warmup = 200, 2e-3, 0.98, 20
+	all.Training.EvalEvery, all.Training.CheckpointEvery, all.Training.WeightDecay = 50, 100, 0.3
 	return all
 }
 
