@@ -28,8 +28,8 @@ type Config struct {
 	Variance bool    `json:"variance"`  // learn the variance of the base distribution of each number of each token
 	LogScale float64 `json:"log_scale"` // bound B of the log-scale of a block and of the base distribution, see the package
 
-	// Noise is the standard deviation of the Gaussian noise that training adds, in standard deviations of the latents'
-	// channels. The flow then models the density of noisy latents.
+	// Noise is the standard deviation of the Gaussian noise that training adds, in standard deviations of the latents, over
+	// all channels. The flow then models the density of noisy latents.
 	Noise        float64 `json:"noise"`
 	ClassDropout float64 `json:"class_dropout"` // share of training rows without class, for guidance
 	Dropout      float64 `json:"dropout"`       // after attention and in the feed-forward branches

@@ -3,6 +3,7 @@ package tarflow
 import (
 	"fmt"
 	"math"
+	"slices"
 	"strconv"
 
 	"github.com/bestiary-ml/bestiary/fault"
@@ -80,13 +81,27 @@ func (f *Flow) Fit(values []float32) error {
 	return nil
 }
 
-// NoiseDeviations returns the standard deviations [c] of the noise that training adds to the channels of latent maps.
+// NoiseDeviations returns the standard deviations [c] of the noise that training adds to the channels of latent maps. They
+// are equal: Config.Noise times the root mean square of the channels' standard deviations. So a channel that matters little
+// for the pictures, and has a small variance, is mostly noise, and the flow spends little on it.
 func (f *Flow) NoiseDeviations() []float32 {
-	all := f.std.Values()
+	all, squares := f.std.Values(), 0.0
+	for _, v := range all {
+		squares += float64(v) * float64(v) / float64(len(all))
+	}
 	for i := range all {
-		all[i] *= float32(f.config.Noise)
+		all[i] = float32(f.config.Noise * math.Sqrt(squares))
 	}
 	return all
+}
+
+// noise returns the standard deviations [D] of the noise of a standardized token.
+func (f *Flow) noise() *tensor.Tensor {
+	all := f.NoiseDeviations()
+	for i, v := range f.std.Values() {
+		all[i] /= v
+	}
+	return f.device.From(slices.Repeat(all, f.config.Patch*f.config.Patch), f.config.TokenDim())
 }
 
 // constant is the relative standard deviation below which a channel counts as constant: rounding makes as much.

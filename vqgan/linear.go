@@ -7,6 +7,7 @@ import (
 	"github.com/bestiary-ml/bestiary/fault"
 	"github.com/bestiary-ml/bestiary/nn"
 	"github.com/bestiary-ml/bestiary/tensor"
+	"gonum.org/v1/gonum/floats"
 	"gonum.org/v1/gonum/mat"
 )
 
@@ -43,11 +44,11 @@ func (l *linear) pictures(z, network *tensor.Tensor) *tensor.Tensor {
 	return network.Add(unpatched(l.out.Forward(z), l.factor))
 }
 
-// initialNoise is the standard deviation of the posterior after FitLinear, for latents of standard deviation 1.
+// initialNoise is the standard deviation of the posterior after FitLinear, for latents of mean square 1.
 const initialNoise = 0.1
 
 // FitLinear initialises the linear path as the principal component analysis of pictures, batches [N, S, S, C], and makes
-// the network contribute nothing: its last layers become zero. Latents have standard deviation 1 then. Each batch is used
+// the network contribute nothing: its last layers become zero. Latents have mean 0 and mean square 1 then. Each batch is used
 // before the next one is taken. Without a linear path nothing happens. The error is a [*fault.FieldError] if the pictures
 // have fewer independent directions than a latent has numbers.
 func (m *Model) FitLinear(batches iter.Seq[*tensor.Tensor]) error {
@@ -86,15 +87,17 @@ func (m *Model) FitLinear(batches iter.Seq[*tensor.Tensor]) error {
 	return m.silence()
 }
 
-// set makes the linear path the projection on the Embed directions of the largest variances, divided by the standard
-// deviations, and its inverse. Variances rise, and directions are columns.
+// set makes the linear path the projection on the Embed directions of the largest variances, and its inverse. One factor
+// scales all latents to mean square 1: a channel keeps its share of the variance of the pictures, so that a squared error of
+// latents is one of pictures, and noise of one strength hides details before shapes. Variances rise, and directions are
+// columns.
 func (l *linear) set(c Config, mean, variances []float64, directions *mat.Dense) {
 	pixels, features := len(mean), c.features()
 	in, inBias := make([]float32, pixels*features), make([]float32, features)
 	out, outBias := make([]float32, c.Embed*pixels), make([]float32, pixels)
+	std := math.Sqrt(max(floats.Sum(variances[pixels-c.Embed:])/float64(c.Embed), 1e-8)) // pictures of a single colour vary by rounding
 	for k := range c.Embed {
 		column := pixels - 1 - k
-		std := math.Sqrt(max(variances[column], 1e-8)) // blocks of a single colour have constant directions
 		center := 0.0
 		for i := range pixels {
 			v := directions.At(i, column)

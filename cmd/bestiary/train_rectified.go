@@ -6,6 +6,11 @@ import (
 	"github.com/spf13/cobra"
 )
 
+const (
+	defaultViews = 8
+	maxViews     = 1000
+)
+
 func newTrainRectified() *cobra.Command {
 	defaults := tasks.DefaultRectified()
 	model := defaults.Model
@@ -34,10 +39,14 @@ predicts nothing has about 2.`,
 	c.Flags().Float64Var(&model.TimeMean, "time-mean", model.TimeMean, "mean of the logits of the times of training; above 0 more of them are close to noise")
 	c.Flags().Float64Var(&model.TimeStd, "time-std", model.TimeStd, "standard deviation of the logits of the times of training")
 	c.Flags().Float64Var(&model.NullProb, "null-prob", model.NullProb, "share of captions that are dropped in training, for classifier-free guidance (generate --guidance)")
-	kept := append([]string{"dim", "depth", "heads", "ff-mult", "patch", "time-mean", "time-std", "null-prob"}, captionKept...)
+	c.Flags().IntVar(&f.how.Views, "views", defaultViews, "random views of each picture, see --flip and --crop, that are encoded beforehand beside the picture itself (0: encode each batch anew, which takes longer)")
+	kept := append([]string{"dim", "depth", "heads", "ff-mult", "patch", "time-mean", "time-std", "null-prob", "views"}, captionKept...)
 	c.RunE = func(c *cobra.Command, _ []string) error {
 		if err := f.check(c); err != nil {
 			return err
+		}
+		if f.how.Views < 0 || f.how.Views > maxViews {
+			return usagef("--views %d: is out of range; choose 0 to %d", f.how.Views, maxViews)
 		}
 		early := model // the autoencoder decides the latent, which Patch must divide
 		early.Height, early.Width = early.Patch, early.Patch

@@ -153,7 +153,7 @@ class TarFlow(nn.Module):
     def denoise(self, y, cond):
         y = y.detach().requires_grad_()
         (score,) = torch.autograd.grad(self.log_prob(y, cond).sum(), y)
-        return (y + (self.c["noise"] * self.std) ** 2 * score).detach()
+        return (y + self.c["noise"] ** 2 * self.std.square().mean() * score).detach()
 
 
 def make(name, seed, **c):

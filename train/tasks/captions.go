@@ -21,6 +21,7 @@ type CaptionOptions struct {
 	Truncate bool             `json:"truncate_captions"` // cut captions that are too long instead of refusing them
 	Codec    string           `json:"dvae,omitempty"`    // checksum of the codec that encodes the pictures, to notice another one
 	KL       string           `json:"kl,omitempty"`      // the same of the autoencoder with continuous latents
+	Views    int              `json:"views,omitempty"`   // of a rectified flow with augmentation: random views of each picture
 	From     string           `json:"-"`                 // file that the tokenizer was read from; "" if it was trained
 }
 
@@ -34,9 +35,11 @@ func captioned(t *tokenizer.Tokenizer, length int, how CaptionOptions, training,
 			return nil, err
 		}
 	}
-	return train.NewCaptioned(training, t, length, data.LoaderOptions{
-		Shuffle: true, Batch: o.Batch, Seed: o.Seed, Augment: how.Data.Augment, Balance: how.Data.Balance,
-	})
+	loader := data.LoaderOptions{Shuffle: true, Batch: o.Batch, Seed: o.Seed, Augment: how.Data.Augment, Balance: how.Data.Balance}
+	if how.Views > 0 {
+		loader.Augment = data.Augment{} // the views are encoded beforehand
+	}
+	return train.NewCaptioned(training, t, length, loader)
 }
 
 // start saves the tokenizer in the run folder.
@@ -79,15 +82,31 @@ func newCoder(ctx context.Context, on *hold, codec models.Codec, training *data.
 // latentCoder returns the latents of the pictures of a batch, [N·G·G·C].
 type latentCoder func(batch train.PictureBatch) []float32
 
-// newLatentCoder is newCoder for continuous latents.
-func newLatentCoder(ctx context.Context, on *hold, kl *vqgan.Model, training *data.Dataset, how data.Augment, o Options) (latentCoder, error) {
-	encode := latentsOf(on.device, kl)
-	if how != (data.Augment{}) {
+// newLatentCoder returns a latentCoder. It encodes all pictures beforehand, unchanged and, with augmentation, in how.Views
+// random views, which takes a while and stops when the context ends. A batch has a random view of each of its pictures, drawn
+// from g. With augmentation and no views, it encodes each batch.
+func newLatentCoder(ctx context.Context, on *hold, kl *vqgan.Model, training *data.Dataset, how CaptionOptions, g *tensor.Generator, o Options) (latentCoder, error) {
+	if how.Data.Augment != (data.Augment{}) && how.Views == 0 {
+		encode := latentsOf(on.device, kl)
 		return func(batch train.PictureBatch) []float32 { return encode(batch.Pixels) }, nil
 	}
-	all, err := encodeAll(ctx, on, training, encode, o.Progress)
-	c := kl.Config()
-	return lookUp(all, c.Grid()*c.Grid()*c.Embed), err
+	all, _, err := embedViews(ctx, on, kl.Encode, training, how.Data.Augment, how.Views, o)
+	if err != nil {
+		return nil, err
+	}
+	n := kl.Config().Grid() * kl.Config().Grid() * kl.Config().Embed
+	views := len(all) / (n * training.Len())
+	look := lookUp(all, n)
+	return func(batch train.PictureBatch) []float32 {
+		if views > 1 {
+			rows := make([]int, len(batch.Indices)) // all pictures in a view, then all in the next one
+			for i, picture := range batch.Indices {
+				rows[i] = g.Intn(views)*training.Len() + picture
+			}
+			batch.Indices = rows
+		}
+		return look(batch)
+	}, nil
 }
 
 // latentsOf returns a function that encodes pictures, values [N, S, S, C], as latents [N·G·G·C].

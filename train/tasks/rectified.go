@@ -15,9 +15,13 @@ import (
 	"github.com/bestiary-ml/bestiary/vqgan"
 )
 
+// maxViews bounds the memory of the latents: each view of a picture has as many as the picture.
+const maxViews = 1000
+
 // Rectified trains a rectified flow on captions, which t turns into ids, and the latents of their pictures, which a trained
-// autoencoder makes. It evaluates the model on held-out pictures (nil: no evaluation). Without augmentation, it encodes all
-// pictures beforehand, until the context ends.
+// autoencoder makes. It evaluates the model on held-out pictures (nil: no evaluation). With augmentation in how.Data, each
+// picture is encoded unchanged and in how.Views random views; the latents of all stay in memory. Encoding takes a while and
+// stops when the context ends. Without views, each batch is encoded anew.
 func Rectified(ctx context.Context, d *tensor.Device, c rectified.Config, kl *vqgan.Model, t *tokenizer.Tokenizer, how CaptionOptions, training, heldOut *data.Dataset, o Options) (model *rectified.Model, task *train.Task[train.CaptionedBatch], err error) {
 	defer fault.Catch(&err)
 	device, err := take(ctx, d)
@@ -45,6 +49,9 @@ func Rectified(ctx context.Context, d *tensor.Device, c rectified.Config, kl *vq
 	if how.KL, err = sameCodec(models.Rectified.Name, models.KL.Name, how.KL, kl); err != nil {
 		return nil, nil, err
 	}
+	if how.Views < 0 || how.Views > maxViews {
+		return nil, nil, fault.Field("Views", how.Views, "must be 0 to %d", maxViews)
+	}
 	g := tensor.NewGenerator(o.Seed).Fork(models.Rectified.Name)
 	if model, err = rectified.New(d, c, g); err != nil {
 		return nil, nil, err
@@ -54,7 +61,7 @@ func Rectified(ctx context.Context, d *tensor.Device, c rectified.Config, kl *vq
 	if err != nil {
 		return nil, nil, err
 	}
-	encode, err := newLatentCoder(ctx, device, kl, training, how.Data.Augment, o)
+	encode, err := newLatentCoder(ctx, device, kl, training, how, g, o)
 	if err != nil {
 		return nil, nil, err
 	}
