@@ -3,6 +3,7 @@ package main
 import (
 	"slices"
 
+	"github.com/bestiary-ml/bestiary/dalle"
 	"github.com/bestiary-ml/bestiary/models"
 	"github.com/bestiary-ml/bestiary/nn/transformer"
 	"github.com/bestiary-ml/bestiary/train/tasks"
@@ -52,8 +53,8 @@ included, image_loss per code.`,
 	c.Flags().BoolVar(&model.ShareEmbeddings, "share-embeddings", model.ShareEmbeddings, "share the embeddings of tokens and codes with the output layers")
 	c.Flags().Float64Var(&model.ImageLossWeight, "image-loss-weight", model.ImageLossWeight, "weight of the loss of the codes; that of the text has weight 1")
 	c.Flags().Float64Var(&model.NullProb, "null-prob", model.NullProb, "share of captions that are dropped in training, for classifier-free guidance (generate --guidance)")
-	kept := append([]string{"dim", "depth", "heads", "dim-head", "ff-mult", "attention", "conv-kernel", "conv-dilation", "attn-dropout", "ff-dropout", "rotary", "shift-tokens", "sandwich-norm",
-		"stable", "reversible", "keep-mb", "checkpoint", "shared-attn", "shared-ff", "share-embeddings", "image-loss-weight", "null-prob"}, captionKept...)
+	kept := []string{"dim", "depth", "heads", "dim-head", "ff-mult", "attention", "conv-kernel", "conv-dilation", "attn-dropout", "ff-dropout", "rotary", "shift-tokens", "sandwich-norm",
+		"stable", "reversible", "keep-mb", "checkpoint", "shared-attn", "shared-ff", "share-embeddings", "image-loss-weight", "null-prob"}
 	c.RunE = func(c *cobra.Command, _ []string) error {
 		for _, pattern := range attention {
 			t.Attention = append(t.Attention, transformer.Pattern(pattern))
@@ -69,55 +70,10 @@ included, image_loss per code.`,
 		if err := model.Validate(); err != nil { // sizes that the data decides still have their defaults
 			return invalid(err)
 		}
-		r, d, err := f.open(c, false)
-		if err != nil {
-			return err
-		}
-		codec, err := models.LoadCodec(f.run, d)
-		if err != nil {
-			return err
-		}
-		if f.resume {
-			if err := keepModel(c, kept...); err != nil {
-				return err
-			}
-			if err := f.keepData(c, captionData...); err != nil {
-				return err
-			}
-			if model, err = models.DALLE.Config(f.run); err != nil {
-				return err
-			}
-			f.textLen = model.TextLen
-		}
-		settings, err := f.settings(c)
-		if err != nil {
-			return err
-		}
-		training, heldOut, tokens, err := f.prepare(c, r, codec.ImageSize(), codec.Channels())
-		if err != nil {
-			return err
-		}
-		if !f.resume {
-			tasks.FitDALLE(&model, tokens.VocabSize(), f.textLen, codec)
-			if err := model.Validate(); err != nil {
-				return invalid(err)
-			}
-		}
-		if err := checkBatch(c, settings, training); err != nil {
-			return err
-		}
-		fit(c, &settings, training.Len(), heldOut.Len())
-		bar := newBar(c.ErrOrStderr(), "coding pictures")
-		o := tasks.Options{Batch: settings.Batch, Seed: settings.Seed, Progress: bar.update}
-		_, task, err := tasks.DALLE(c.Context(), d, model, codec, tokens, f.how, training, heldOut, o)
-		bar.finish()
-		if err != nil {
-			return err
-		}
-		if !r.HasData() {
-			task.Data = task.Options.(tasks.CaptionOptions).Data
-		}
-		return runTask(c, f.trainFlags, task, settings)
+		return captioned[dalle.Config, models.Codec, *dalle.DALLE]{
+			codec: models.LoadCodec, config: models.DALLE.Config, textLen: func(c dalle.Config) int { return c.TextLen },
+			fit: tasks.FitDALLE, task: tasks.DALLE,
+		}.run(c, f, model, kept)
 	}
 	return c
 }

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"github.com/bestiary-ml/bestiary/maskgit"
 	"github.com/bestiary-ml/bestiary/models"
 	"github.com/bestiary-ml/bestiary/train/tasks"
 	"github.com/spf13/cobra"
@@ -35,7 +36,7 @@ image_loss without.`,
 	c.Flags().Float64Var(&t.FFDropout, "ff-dropout", t.FFDropout, "dropout in the feed-forward layers")
 	c.Flags().Float64Var(&model.LabelSmoothing, "label-smoothing", model.LabelSmoothing, "share of the target that is spread over all codes")
 	c.Flags().Float64Var(&model.NullProb, "null-prob", model.NullProb, "share of captions that are dropped in training, for classifier-free guidance (generate --guidance)")
-	kept := append([]string{"dim", "depth", "heads", "dim-head", "ff-mult", "attn-dropout", "ff-dropout", "label-smoothing", "null-prob"}, captionKept...)
+	kept := []string{"dim", "depth", "heads", "dim-head", "ff-mult", "attn-dropout", "ff-dropout", "label-smoothing", "null-prob"}
 	c.RunE = func(c *cobra.Command, _ []string) error {
 		if err := f.check(c); err != nil {
 			return err
@@ -43,55 +44,10 @@ image_loss without.`,
 		if err := model.Validate(); err != nil { // sizes that the data decides still have their defaults
 			return invalid(err)
 		}
-		r, d, err := f.open(c, false)
-		if err != nil {
-			return err
-		}
-		codec, err := models.LoadCodec(f.run, d)
-		if err != nil {
-			return err
-		}
-		if f.resume {
-			if err := keepModel(c, kept...); err != nil {
-				return err
-			}
-			if err := f.keepData(c, captionData...); err != nil {
-				return err
-			}
-			if model, err = models.MaskGIT.Config(f.run); err != nil {
-				return err
-			}
-			f.textLen = model.TextLen
-		}
-		settings, err := f.settings(c)
-		if err != nil {
-			return err
-		}
-		training, heldOut, tokens, err := f.prepare(c, r, codec.ImageSize(), codec.Channels())
-		if err != nil {
-			return err
-		}
-		if !f.resume {
-			tasks.FitMaskGIT(&model, tokens.VocabSize(), f.textLen, codec)
-			if err := model.Validate(); err != nil {
-				return invalid(err)
-			}
-		}
-		if err := checkBatch(c, settings, training); err != nil {
-			return err
-		}
-		fit(c, &settings, training.Len(), heldOut.Len())
-		bar := newBar(c.ErrOrStderr(), "coding pictures")
-		o := tasks.Options{Batch: settings.Batch, Seed: settings.Seed, Progress: bar.update}
-		_, task, err := tasks.MaskGIT(c.Context(), d, model, codec, tokens, f.how, training, heldOut, o)
-		bar.finish()
-		if err != nil {
-			return err
-		}
-		if !r.HasData() {
-			task.Data = task.Options.(tasks.CaptionOptions).Data
-		}
-		return runTask(c, f.trainFlags, task, settings)
+		return captioned[maskgit.Config, models.Codec, *maskgit.Model]{
+			codec: models.LoadCodec, config: models.MaskGIT.Config, textLen: func(c maskgit.Config) int { return c.TextLen },
+			fit: tasks.FitMaskGIT, task: tasks.MaskGIT,
+		}.run(c, f, model, kept)
 	}
 	return c
 }

@@ -2,7 +2,9 @@ package main
 
 import (
 	"github.com/bestiary-ml/bestiary/models"
+	"github.com/bestiary-ml/bestiary/rectified"
 	"github.com/bestiary-ml/bestiary/train/tasks"
+	"github.com/bestiary-ml/bestiary/vqgan"
 	"github.com/spf13/cobra"
 )
 
@@ -40,7 +42,7 @@ predicts nothing has about 2.`,
 	c.Flags().Float64Var(&model.TimeStd, "time-std", model.TimeStd, "standard deviation of the logits of the times of training")
 	c.Flags().Float64Var(&model.NullProb, "null-prob", model.NullProb, "share of captions that are dropped in training, for classifier-free guidance (generate --guidance)")
 	c.Flags().IntVar(&f.how.Views, "views", defaultViews, "random views of each picture, see --flip and --crop, that are encoded beforehand beside the picture itself (0: encode each batch anew, which takes longer)")
-	kept := append([]string{"dim", "depth", "heads", "ff-mult", "patch", "time-mean", "time-std", "null-prob", "views"}, captionKept...)
+	kept := []string{"dim", "depth", "heads", "ff-mult", "patch", "time-mean", "time-std", "null-prob", "views"}
 	c.RunE = func(c *cobra.Command, _ []string) error {
 		if err := f.check(c); err != nil {
 			return err
@@ -53,56 +55,12 @@ predicts nothing has about 2.`,
 		if err := early.Validate(); err != nil {
 			return invalid(err)
 		}
-		r, d, err := f.open(c, false)
-		if err != nil {
-			return err
-		}
-		kl, err := models.KL.Load(f.run, d)
-		if err != nil {
-			return err
-		}
-		latents := kl.Config()
-		if f.resume {
-			if err := keepModel(c, kept...); err != nil {
-				return err
-			}
-			if err := f.keepData(c, captionData...); err != nil {
-				return err
-			}
-			if model, err = models.Rectified.Config(f.run); err != nil {
-				return err
-			}
-			f.textLen = model.TextLen
-		}
-		settings, err := f.settings(c)
-		if err != nil {
-			return err
-		}
-		training, heldOut, tokens, err := f.prepare(c, r, latents.ImageSize, latents.Channels)
-		if err != nil {
-			return err
-		}
-		if !f.resume {
-			tasks.FitRectified(&model, tokens.VocabSize(), f.textLen, latents)
-			if err := model.Validate(); err != nil {
-				return invalid(err)
-			}
-		}
-		if err := checkBatch(c, settings, training); err != nil {
-			return err
-		}
-		fit(c, &settings, training.Len(), heldOut.Len())
-		bar := newBar(c.ErrOrStderr(), "encoding pictures")
-		o := tasks.Options{Batch: settings.Batch, Seed: settings.Seed, Progress: bar.update}
-		_, task, err := tasks.Rectified(c.Context(), d, model, kl, tokens, f.how, training, heldOut, o)
-		bar.finish()
-		if err != nil {
-			return err
-		}
-		if !r.HasData() {
-			task.Data = task.Options.(tasks.CaptionOptions).Data
-		}
-		return runTask(c, f.trainFlags, task, settings)
+		return captioned[rectified.Config, *vqgan.Model, *rectified.Model]{
+			codec: models.KL.Load, config: models.Rectified.Config, textLen: func(c rectified.Config) int { return c.TextLen },
+			fit: func(c *rectified.Config, vocabulary, textLen int, kl *vqgan.Model) {
+				tasks.FitRectified(c, vocabulary, textLen, kl.Config())
+			}, task: tasks.Rectified,
+		}.run(c, f, model, kept)
 	}
 	return c
 }

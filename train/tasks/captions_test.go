@@ -144,6 +144,11 @@ func TestCaptionedResume(t *testing.T) {
 			"rectified": func() (nn.Module, *train.Task[train.CaptionedBatch], error) {
 				return Rectified(context.Background(), d, rectifiedSizes(words), latentCoderOf(t, d), words, how, training, heldOut, o)
 			},
+			"rectified of views": func() (nn.Module, *train.Task[train.CaptionedBatch], error) {
+				how := how
+				how.Views = 2
+				return Rectified(context.Background(), d, rectifiedSizes(words), latentCoderOf(t, d), words, how, training, heldOut, o)
+			},
 			"clip": func() (nn.Module, *train.Task[train.CaptionedBatch], error) {
 				return CLIP(d, clipSizes(words), words, how, training, heldOut, o)
 			},
@@ -231,6 +236,59 @@ func TestCodesOnceOrEachTime(t *testing.T) {
 	if _, err := newCoder(ended, held(t, d), vae, training, data.Augment{}, o); !errors.Is(err, context.Canceled) {
 		t.Errorf("an ended context: %v", err)
 	}
+}
+
+// TestViews checks that a batch has latents of its pictures, or of their mirror images, and each of them now and then.
+func TestViews(t *testing.T) {
+	d, training := open(t), birds(t, 1, 9)
+	kl, words := latentCoderOf(t, d), tokens(t, training)
+	how := CaptionOptions{Views: 3, Data: data.Description{Augment: data.Augment{Flip: true}}}
+	source, err := captioned(words, textLen, how, training, nil, Options{Batch: 4, Seed: 3})
+	if err != nil {
+		t.Fatal(err)
+	}
+	encode, err := newLatentCoder(context.Background(), held(t, d), kl, training, how, tensor.NewGenerator(5), Options{Batch: 4})
+	if err != nil {
+		t.Fatal(err)
+	}
+	fresh, mirrored, unchanged := latentsOf(d, kl), 0, 0
+	for range 12 {
+		batch, err := source.Next()
+		if err != nil {
+			t.Fatal(err)
+		}
+		mirror := slices.Clone(batch.Pixels)
+		for row := range slices.Chunk(mirror, batch.Size*batch.Channels) {
+			slices.Reverse(row)
+			for pixel := range slices.Chunk(row, batch.Channels) {
+				slices.Reverse(pixel)
+			}
+		}
+		got, plain, flipped := encode(batch.PictureBatch), fresh(batch.Pixels), fresh(mirror)
+		one := len(got) / batch.Len()
+		for i := range batch.Len() {
+			switch part := got[i*one : (i+1)*one]; {
+			case near(part, plain[i*one:(i+1)*one]):
+				unchanged++
+			case near(part, flipped[i*one:(i+1)*one]):
+				mirrored++
+			default:
+				t.Fatalf("picture %d of a batch has the latents of neither", i)
+			}
+		}
+	}
+	if mirrored < 5 || unchanged < 5 {
+		t.Errorf("%d mirrored, %d unchanged", mirrored, unchanged)
+	}
+}
+
+func near(a, b []float32) bool {
+	for i, v := range a {
+		if math.Abs(float64(v-b[i])) > 1e-4 {
+			return false
+		}
+	}
+	return true
 }
 
 func TestCaptionsRefused(t *testing.T) {
