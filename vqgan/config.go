@@ -111,6 +111,9 @@ func (c Config) Validate() error {
 	if c.Linear && c.ZChannels < c.Embed {
 		return fault.Field("ZChannels", c.ZChannels, "must be at least Embed %d with the Linear path", c.Embed)
 	}
+	if pixels := c.Factor() * c.Factor() * c.Channels; c.Linear && c.Embed > pixels {
+		return fault.Field("Embed", c.Embed, "must be at most %d with the Linear path, the numbers of a block of %d×%d pixels", pixels, c.Factor(), c.Factor())
+	}
 	if err := c.validateBottleneck(); err != nil {
 		return err
 	}

@@ -78,12 +78,12 @@ func DefaultDVAEOptions(steps int) DVAEOptions {
 // DefaultKL returns settings for photos of 64×64 pixels on a processor with two cores.
 func DefaultKL() Defaults[vqgan.Config] {
 	c := train.DefaultConfig()
-	c.Steps, c.LearningRate, c.Beta2, c.Clip = 10000, 4e-4, 0.99, 1
-	c.Schedule, c.Warmup, c.FinalRate, c.EMA = "cosine", 200, 0.05, 0.999
-	c.EvalEvery, c.SampleEvery, c.CheckpointEvery = 500, 500, 500
+	c.Steps, c.Batch, c.LearningRate, c.Beta2, c.Clip = 2000, 16, 4e-4, 0.99, 1
+	c.Schedule, c.Warmup, c.FinalRate, c.EMA = "cosine", 200, 0.05, 0.998
+	c.EvalEvery, c.SampleEvery, c.CheckpointEvery = 250, 500, 500
 	how := data.Description{Share: 0.1, Augment: data.Augment{Flip: true, Zoom: 0.9}}
 	model := vqgan.DefaultConfig()
-	model.Linear = true
+	model.Linear, model.Embed, model.ZChannels, model.Noise = true, 32, 32, 0.05
 	return Defaults[vqgan.Config]{Model: model, Training: c, Data: how}
 }
 

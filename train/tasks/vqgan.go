@@ -124,7 +124,9 @@ func DefaultVQGAN(bottleneck string) Defaults[vqgan.Config] {
 	defaults := DefaultKL()
 	m := &defaults.Model
 	m.Bottleneck, m.Linear, m.KLWeight, m.Multipliers = bottleneck, false, 0, []int{1, 2}
-	m.ZChannels, m.Embed = 16, 16
+	m.ZChannels, m.Embed, m.Noise = 16, 16, 0
+	t := &defaults.Training
+	t.Steps, t.Batch, t.EMA, t.EvalEvery = 10000, 32, 0.999, 500
 	switch bottleneck {
 	case vqgan.VQ:
 		m.Codes, m.Commitment, m.EMADecay, m.Cosine = 1024, 0.25, 0.99, true
