@@ -3,6 +3,7 @@ package tasks
 import (
 	"context"
 	"fmt"
+	"slices"
 
 	"github.com/bestiary-ml/bestiary/dalle"
 	"github.com/bestiary-ml/bestiary/data"
@@ -102,21 +103,33 @@ const (
 	perPrompt = 4
 )
 
-// saveGenerated generates pictures for the first caption of each picture and writes them beside it.
+// saveGenerated generates pictures for the first caption of each picture and writes them beside it. Pictures with the same
+// caption, such as a class, get different ones.
 func saveGenerated(path string, birds *sample.TextToImage, d *data.Dataset, seed uint64) error {
-	var captions []string
-	for _, own := range d.Captions {
-		captions = append(captions, own[0])
+	var captions []string // different ones
+	before, most := make([]int, d.Len()), 0
+	for i, own := range d.Captions {
+		if !slices.Contains(captions, own[0]) {
+			captions = append(captions, own[0])
+		}
+		for _, earlier := range d.Captions[:i] {
+			if earlier[0] == own[0] {
+				before[i]++
+			}
+		}
+		most = max(most, before[i]+1)
 	}
-	made, err := birds.Generate(context.Background(), sample.GenerateOptions{Prompts: captions, N: perPrompt, Seed: seed, Truncate: true})
+	n := most * perPrompt
+	made, err := birds.Generate(context.Background(), sample.GenerateOptions{Prompts: captions, N: n, Seed: seed, Truncate: true})
 	if err != nil {
 		return err
 	}
 	originals := birds.Pictures(d.Pixels)
 	var sections []layout.Section
-	for i, caption := range captions {
-		s := layout.Section{Title: caption, Images: originals[i : i+1 : i+1]}
-		for _, p := range made[i*perPrompt : (i+1)*perPrompt] {
+	for i, own := range d.Captions {
+		s := layout.Section{Title: own[0], Images: originals[i : i+1 : i+1]}
+		from := slices.Index(captions, own[0])*n + before[i]*perPrompt
+		for _, p := range made[from : from+perPrompt] {
 			s.Images = append(s.Images, p.Image)
 		}
 		sections = append(sections, s)
