@@ -9,13 +9,6 @@ import (
 	"github.com/bestiary-ml/bestiary/sample"
 )
 
-// Compared is a figure of generated pictures beside that of real photos.
-type Compared struct {
-	Estimate
-	Floor  *Estimate `json:"floor,omitempty"`  // of real photos: the best that a generator can reach; nil without training pictures
-	Beside *Estimate `json:"beside,omitempty"` // of another run, see Quality.SetBeside
-}
-
 // Quality measures the pictures of a generator. Figures that lack what they need are nil.
 type Quality struct {
 	Model    string `json:"model"`
@@ -240,54 +233,4 @@ func (r *Reference) reconstruction(ctx context.Context, q *Quality, g *sample.Ge
 	}
 	q.ReconstructionFrechet = &Compared{Estimate: d}
 	return nil
-}
-
-// SetBeside puts the figures of another run, measured against the same Reference, beside those of q.
-func (q *Quality) SetBeside(other *Quality) {
-	q.Beside = other.Model
-	if other.Run != "" {
-		q.Beside = other.Run + " (" + other.Model + ")"
-	}
-	theirs := other.figures()
-	for i, f := range q.figures() {
-		if own, o := *f.compared, *theirs[i].compared; own != nil && o != nil {
-			own.Beside = &o.Estimate
-		}
-	}
-}
-
-// figure is a figure of Quality under a name for people.
-type figure struct {
-	name     string
-	compared **Compared
-}
-
-// figures returns all figures in the order of tables.
-func (q *Quality) figures() []figure {
-	name := q.FrechetName
-	if name == "" {
-		name = "Fréchet distance"
-	}
-	all := []figure{
-		{name, &q.Frechet}, {"precision", &q.Precision}, {"recall", &q.Recall}, {"density", &q.Density}, {"coverage", &q.Coverage},
-		{"class seen by the classifier", &q.ClassAccuracy}, {"attributes seen by the classifier", &q.Attributes}, {"attributes of other prompts", &q.AttributesShuffled},
-	}
-	retrieval := q.Retrieval
-	if retrieval == nil {
-		retrieval = &Retrieval100{}
-	}
-	all = append(all, figure{"prompt found among others, first", &retrieval.Top1}, figure{"prompt found among others, first five", &retrieval.Top5},
-		figure{"class by densities", &q.Bayes}, figure{"class by densities and prior", &q.BayesWithPrior},
-		figure{"PSNR of reconstructions, dB", &q.ReconstructionPSNR}, figure{"Fréchet distance of reconstructions", &q.ReconstructionFrechet})
-	for _, test := range []struct {
-		name string
-		test *CopyTest
-	}{{"copies in features", q.CopiesFeatures}, {"copies in pixels", q.CopiesPixels}} {
-		rate := new(*Compared)
-		if test.test != nil {
-			*rate = &test.test.Copies
-		}
-		all = append(all, figure{test.name, rate})
-	}
-	return all
 }
