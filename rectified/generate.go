@@ -13,7 +13,7 @@ import (
 // Options say how latents are sampled.
 type Options struct {
 	Solver    Solver  // "" is Heun
-	Steps     int     // of Euler and Heun; 0 is 24 evaluations: 24 steps of Euler, 12 of Heun
+	Steps     int     // of Euler, Heun and Adams; 0 is 24 evaluations: 12 steps of Heun, 24 of the others
 	Tolerance float64 // of Adaptive: error of a step, absolute and relative; 0 is 0.01
 	Guidance  float64 // classifier-free guidance scale s (Ho & Salimans, 2021): null + s·(v − null); 1 is off
 }
@@ -30,7 +30,7 @@ func (o Options) Resolve() (Options, error) {
 		o.Solver = Heun
 	}
 	switch o.Solver {
-	case Euler, Heun:
+	case Euler, Heun, Adams:
 		if o.Tolerance != 0 {
 			return o, fault.Field("Tolerance", o.Tolerance, "belongs to the solver %s, not to %s; set Steps instead", Adaptive, o.Solver)
 		}
@@ -54,7 +54,7 @@ func (o Options) Resolve() (Options, error) {
 			return o, err
 		}
 	default:
-		return o, fault.Field("Solver", o.Solver, "must be %s, %s or %s", Euler, Heun, Adaptive)
+		return o, fault.Field("Solver", o.Solver, "must be %s, %s, %s or %s", Euler, Heun, Adams, Adaptive)
 	}
 	if !(math.Abs(o.Guidance) <= 1e6) {
 		return o, fault.Field("Guidance", o.Guidance, "must be a number such as 3; 1 is off")

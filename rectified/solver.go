@@ -16,6 +16,7 @@ type Solver string
 const (
 	Euler    Solver = "euler"    // order 1, one evaluation a step
 	Heun     Solver = "heun"     // order 2, two evaluations a step
+	Adams    Solver = "adams"    // order 2 by the velocity of the step before (Adams & Bashforth), one evaluation a step
 	Adaptive Solver = "adaptive" // order 3 with error control (Bogacki & Shampine, 1989), three evaluations a step
 )
 
@@ -39,9 +40,12 @@ type system struct {
 
 func (s system) ode() ode.System { return ode.System{N: s.n, Velocity: s.velocity, After: s.after} }
 
-// fixed solves the system for states x [N, n], which it overwrites, by equal steps of Euler's or Heun's method. It returns
-// the number of evaluations.
+// fixed solves the system for states x [N, n], which it overwrites, by equal steps. It returns the number of
+// evaluations.
 func (s system) fixed(ctx context.Context, x []float32, solver Solver, steps int) (evaluations int, err error) {
+	if solver == Adams {
+		return s.ode().Adams(ctx, x, 1, 0, steps)
+	}
 	return s.ode().Fixed(ctx, x, 1, 0, methods[solver], steps)
 }
 

@@ -69,7 +69,7 @@ first completes each prompt to a caption.`,
 	c.Flags().Lookup("guidance").DefValue = "0" // not shown
 	c.Flags().IntVar(&o.Steps, "steps", 0, "passes of maskgit, or steps of rectified's solver (0: 12)")
 	c.Flags().Float64Var(&g.choice, "choice", maskgit.DefaultOptions().Choice, "maskgit: temperature of the noise on the confidence of codes")
-	c.Flags().StringVar(&o.Solver, "solver", "", "rectified: euler, heun or adaptive (default heun)")
+	c.Flags().StringVar(&o.Solver, "solver", "", "rectified: euler, heun, adams or adaptive (default heun)")
 	c.Flags().Float64Var(&o.Tolerance, "tolerance", 0, "rectified with --solver adaptive: largest error of a step (0: 0.01)")
 	c.Flags().Uint64Var(&o.Seed, "seed", 0, "the same seed gives the same pictures")
 	c.Flags().BoolVar(&o.Truncate, "truncate", false, "cut prompts that are too long for the model")

@@ -43,6 +43,17 @@ func TestOrders(t *testing.T) {
 			t.Errorf("%s: errors %v, so its order is %.2f", m.Name, errs, order)
 		}
 	}
+	var errs [2]float64
+	for k, steps := range []int{20, 40} {
+		x := []float32{1, 0}
+		if n, err := spin().Adams(context.Background(), x, 0, 1, steps); err != nil || n != steps {
+			t.Fatalf("%d evaluations of %d steps of Adams, %v", n, steps, err)
+		}
+		errs[k] = distance(x)
+	}
+	if order := math.Log2(errs[0] / errs[1]); math.Abs(order-2) > 0.3 {
+		t.Errorf("Adams: errors %v, so its order is %.2f", errs, order)
+	}
 	x := []float32{1, 0}
 	if _, err := spin().Fixed(context.Background(), x, 0, 1, DormandPrince, 5); err != nil || distance(x) > 1e-5 {
 		t.Errorf("dormand-prince: error %g after 5 steps, %v", distance(x), err)
