@@ -7,6 +7,8 @@ import (
 	"image/png"
 	"strings"
 	"testing"
+
+	"github.com/google/go-cmp/cmp"
 )
 
 func TestSquare(t *testing.T) {
@@ -99,5 +101,21 @@ func TestWithClassCaptions(t *testing.T) {
 	named := d.WithClassCaptions()
 	if d.Captions != nil || len(named.Captions) != 2 || named.Captions[0][0] != "cat" || named.Captions[1][0] != "Black footed Albatross" {
 		t.Errorf("captions %q", named.Captions)
+	}
+}
+
+// Breed captions name breed and class, and need pictures that are named after their breed.
+func TestWithBreedCaptions(t *testing.T) {
+	d := &Dataset{Size: 1, Classes: []string{"cat", "dog"}, Labels: []int{1, 0}, Pixels: make([]uint8, 6), Names: []string{"dog/golden_retriever_7.jpg", "cat/persian_12.jpg"}}
+	named, err := d.WithBreedCaptions()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff([][]string{{"golden retriever dog", "dog"}, {"persian cat", "cat"}}, named.Captions); diff != "" || d.Captions != nil {
+		t.Errorf("captions (- want, + got):\n%s", diff)
+	}
+	d.Names[1] = "cat/holiday.jpg"
+	if _, err := d.WithBreedCaptions(); err == nil || !strings.Contains(err.Error(), "cat/holiday.jpg") {
+		t.Errorf("a picture that is not named after a breed: %v", err)
 	}
 }

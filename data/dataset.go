@@ -180,3 +180,18 @@ func (d *Dataset) WithClassCaptions() *Dataset {
 	}
 	return &named
 }
+
+// WithBreedCaptions returns d with two captions of each picture: its breed and class, such as "persian cat", and its class
+// alone. The breed is the name of the picture without its number. The pictures are shared with d. The error is a
+// [*fault.FieldError] for a picture that is not named after its breed.
+func (d *Dataset) WithBreedCaptions() (*Dataset, error) {
+	named := d.WithClassCaptions()
+	for i, class := range named.Captions {
+		breed := breedOf(d.Name(i))
+		if breed == "" {
+			return nil, fault.Field("BreedCaptions", true, "not available for %s, which is not named after its breed and a number, like persian_12.jpg; use ClassCaptions", d.Name(i))
+		}
+		named.Captions[i] = []string{strings.ReplaceAll(breed, "_", " ") + " " + class[0], class[0]}
+	}
+	return named, nil
+}

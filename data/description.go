@@ -22,6 +22,7 @@ type Description struct {
 	Images        string   `json:"image_columns,omitempty"`  // WebDataset only: columns with pictures, by preference
 	Texts         string   `json:"text_columns,omitempty"`   // WebDataset only: columns with captions, by preference
 	ClassCaptions bool     `json:"class_captions,omitempty"` // captions are the names of the classes, see Dataset.WithClassCaptions
+	BreedCaptions bool     `json:"breed_captions,omitempty"` // captions are the names of breed and class, see Dataset.WithBreedCaptions
 	Fingerprint   string   `json:"fingerprint"`              // of the training pictures: a resumed training checks it
 	Share         float64  `json:"hold_out"`                 // share of the pictures that is held out
 	Augment       Augment  `json:"augment"`                  // of the training pictures

@@ -33,7 +33,7 @@ func addCasingFlags(c *cobra.Command, o *tokenizer.Options) {
 // captionKept are the flags that belong to the model, and captionData those that belong to its data.
 var (
 	captionKept = []string{"vocab-size", "text-len"}
-	captionData = []string{"tokenizer", "cased", "uncased", "truncate-captions", "split", "part", "resize", "image-columns", "text-columns", "class-captions", "hold-out", "flip", "crop", "balance"}
+	captionData = []string{"tokenizer", "cased", "uncased", "truncate-captions", "split", "part", "resize", "image-columns", "text-columns", "class-captions", "breed-captions", "hold-out", "flip", "crop", "balance"}
 )
 
 func addCaptionFlags(c *cobra.Command, f *trainFlags, defaults data.Description) *captionFlags {
@@ -61,6 +61,9 @@ func addCaptionFlags(c *cobra.Command, f *trainFlags, defaults data.Description)
 func (f *captionFlags) check(c *cobra.Command) error {
 	if err := checkCrops(c); err != nil {
 		return err
+	}
+	if f.data.classCaptions && f.data.breedCaptions {
+		return usagef("--class-captions and --breed-captions both choose the captions; leave one of them out")
 	}
 	if d := f.how.Data; !(d.Share >= 0 && d.Share < 1) {
 		return usagef("--hold-out %v: is out of range; choose 0 to less than 1", d.Share)

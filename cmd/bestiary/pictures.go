@@ -22,6 +22,7 @@ type dataFlags struct {
 	channels                    int    // 0 is 3
 	captions                    bool   // only pictures with captions
 	classCaptions               bool   // captions are the names of the classes
+	breedCaptions               bool   // captions are the names of breeds and classes
 	noCache                     bool
 	ofRun                       bool // path is that of the run's pictures, because --data is missing
 }
@@ -59,6 +60,7 @@ func (f *dataFlags) anyLayout(c *cobra.Command, captions bool) {
 	if f.captions = captions; captions {
 		c.Flags().Lookup("data").Usage = "pictures with captions: CUB_200_2011 with text_c10, a WebDataset .tar, a folder of pictures and .txt files of the same names, or birds:SEED:N to draw N birds"
 		c.Flags().BoolVar(&f.classCaptions, "class-captions", false, "use the name of its class as the caption of each picture, so that prompts are classes")
+		c.Flags().BoolVar(&f.breedCaptions, "breed-captions", false, "use breed and class as the caption of each picture, such as \"persian cat\" of cat/persian_12.jpg, and the class alone as a second one")
 		c.Flags().StringVar(&f.texts, "text-columns", "", "columns of a WebDataset with the captions, in order of preference; json:KEY is a value in JSON (default txt,caption)")
 	}
 }
@@ -82,6 +84,11 @@ func (f *dataFlags) load(c *cobra.Command, size int, split data.Split) (*data.Da
 	if f.classCaptions {
 		d = d.WithClassCaptions()
 	}
+	if f.breedCaptions {
+		if d, err = d.WithBreedCaptions(); err != nil {
+			return nil, invalid(err)
+		}
+	}
 	return d, c.Context().Err() // an interrupted command ends here
 }
 
@@ -89,7 +96,7 @@ func (f *dataFlags) load(c *cobra.Command, size int, split data.Split) (*data.Da
 func (f *dataFlags) read(c *cobra.Command, size int, split data.Split) (*data.Dataset, error) {
 	o := data.Options{
 		Size: size, Channels: f.channels, Resize: data.Resize(f.resize), Split: split, Labels: data.Labels(f.labels),
-		Images: f.images, Texts: f.texts, Captions: f.captions && !f.classCaptions, Context: c.Context(),
+		Images: f.images, Texts: f.texts, Captions: f.captions && !f.classCaptions && !f.breedCaptions, Context: c.Context(),
 		Limits: decodeLimits,
 	}
 	if f.noCache {
@@ -160,7 +167,7 @@ func (f *dataFlags) loadPart(c *cobra.Command, size int, split data.Split, part 
 // like takes the settings of the pictures from those that the run was trained on.
 func (f *dataFlags) like(trained data.Description) {
 	f.labels, f.resize, f.images, f.texts, f.channels = trained.Labels, trained.Resize, trained.Images, trained.Texts, trained.Channels
-	f.classCaptions = f.classCaptions || trained.ClassCaptions
+	f.classCaptions, f.breedCaptions = f.classCaptions || trained.ClassCaptions, f.breedCaptions || trained.BreedCaptions
 	if f.path == "" {
 		f.path, f.from, f.ofRun = trained.Path, trained.From, true
 	}
@@ -169,7 +176,7 @@ func (f *dataFlags) like(trained data.Description) {
 // describe records where the pictures of a training come from.
 func (f *dataFlags) describe(d *data.Description) {
 	d.Path, d.From, d.Split, d.Labels, d.Resize, d.Images, d.Texts = f.path, f.from, f.split, f.labels, f.resize, f.images, f.texts
-	d.Part, d.ClassCaptions = f.part, f.classCaptions
+	d.Part, d.ClassCaptions, d.BreedCaptions = f.part, f.classCaptions, f.breedCaptions
 	if f.channels != 3 {
 		d.Channels = f.channels
 	}
