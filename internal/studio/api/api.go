@@ -1,0 +1,68 @@
+// Package api has the native routes: jobs, runs, trainings and uploads, in JSON, with problem details (RFC 9457).
+package api
+
+import (
+	"net/http"
+
+	"github.com/bestiary-ml/bestiary/internal/studio/problem"
+	"github.com/bestiary-ml/bestiary/internal/studio/trainings"
+	"github.com/bestiary-ml/bestiary/internal/studio/wire"
+	"github.com/bestiary-ml/bestiary/internal/studio/work"
+)
+
+// API has the routes.
+type API struct {
+	Desk      *work.Desk
+	Trainings *trainings.Manager
+	Version   string
+}
+
+// Register adds the routes to a mux.
+func (a *API) Register(mux *http.ServeMux) {
+	for route, f := range map[string]handler{
+		"GET /api/openapi.json": a.openAPI,
+
+		"POST /api/jobs":                    a.submit,
+		"GET /api/jobs":                     a.jobs,
+		"GET /api/jobs/{id}":                a.job,
+		"DELETE /api/jobs/{id}":             a.cancel,
+		"GET /api/jobs/{id}/events":         a.events,
+		"GET /api/jobs/{id}/pictures/{n}":   a.picture,
+		"GET /api/runs":                     a.runs,
+		"GET /api/runs/{run}":               a.run,
+		"GET /api/runs/{run}/metrics":       a.metrics,
+		"GET /api/runs/{run}/samples":       a.samples,
+		"GET /api/runs/{run}/samples/{png}": a.sample,
+		"GET /api/recipes":                  a.recipes,
+		"GET /api/trainings":                a.trainings,
+		"POST /api/trainings":               a.train,
+		"GET /api/trainings/{id}":           a.training,
+		"POST /api/trainings/{id}/stop":     a.stop,
+		"POST /api/trainings/{id}/resume":   a.resume,
+		"POST /api/uploads":                 a.upload,
+		"/api/": func(http.ResponseWriter, *http.Request) error {
+			return problem.New(http.StatusNotFound, "there is no such route; /api/openapi.json describes those that there are")
+		},
+	} {
+		mux.HandleFunc(route, Handle(f))
+	}
+}
+
+type handler = func(w http.ResponseWriter, r *http.Request) error
+
+// Handle writes errors as problem details.
+func Handle(f handler) http.HandlerFunc {
+	return func(w http.ResponseWriter, r *http.Request) {
+		if err := f(w, r); err != nil {
+			problem.Write(w, err)
+		}
+	}
+}
+
+func answer(w http.ResponseWriter, v any, err error) error {
+	if err != nil {
+		return err
+	}
+	wire.Answer(w, http.StatusOK, v)
+	return nil
+}

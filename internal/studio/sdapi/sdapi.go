@@ -1,0 +1,210 @@
+// Package sdapi answers the routes that clients of Stable Diffusion's web interface use.
+package sdapi
+
+import (
+	"encoding/base64"
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/bestiary-ml/bestiary/internal/studio/jobs"
+	"github.com/bestiary-ml/bestiary/internal/studio/problem"
+	"github.com/bestiary-ml/bestiary/internal/studio/wire"
+	"github.com/bestiary-ml/bestiary/internal/studio/work"
+)
+
+// API has the routes.
+type API struct{ Desk *work.Desk }
+
+// Register adds the routes to a mux.
+func (a *API) Register(mux *http.ServeMux) {
+	mux.HandleFunc("POST /sdapi/v1/txt2img", a.handle(a.draw))
+	mux.HandleFunc("GET /sdapi/v1/progress", a.handle(a.progress))
+	mux.HandleFunc("GET /sdapi/v1/sd-models", a.handle(a.models))
+	mux.HandleFunc("GET /sdapi/v1/options", a.handle(a.options))
+	mux.HandleFunc("/sdapi/", a.handle(func(http.ResponseWriter, *http.Request) error {
+		return problem.New(http.StatusNotFound, "there is no such route; the server has /sdapi/v1/txt2img and /sdapi/v1/progress")
+	}))
+}
+
+// handle writes errors in the form of that interface.
+func (a *API) handle(f func(w http.ResponseWriter, r *http.Request) error) http.HandlerFunc {
+	return func(w http.ResponseWriter, r *http.Request) {
+		if err := f(w, r); err != nil {
+			d := problem.Of(err)
+			problem.Header(w, d)
+			wire.Answer(w, d.Status, struct {
+				Error  string `json:"error"`
+				Detail string `json:"detail"`
+				Errors string `json:"errors"`
+			}{d.Title, d.Detail, d.Detail})
+		}
+	}
+}
+
+// used are the fields of a request that have a meaning here. Clients send many more; info lists those that were ignored.
+var used = []string{"prompt", "batch_size", "n_iter", "seed", "cfg_scale", "steps", "override_settings", "send_images"}
+
+func (a *API) draw(w http.ResponseWriter, r *http.Request) error {
+	var all map[string]json.RawMessage
+	if err := wire.JSON(w, r, false, &all); err != nil {
+		return err
+	}
+	var q struct {
+		Prompt    string   `json:"prompt"`
+		BatchSize int      `json:"batch_size"`
+		Rounds    int      `json:"n_iter"`
+		Seed      *int64   `json:"seed"`
+		Guidance  *float64 `json:"cfg_scale"`
+		Steps     int      `json:"steps"`
+		Override  struct {
+			Model string `json:"sd_model_checkpoint"`
+		} `json:"override_settings"`
+	}
+	raw, err := json.Marshal(all)
+	if err != nil {
+		return err
+	}
+	if err := json.Unmarshal(raw, &q); err != nil {
+		return err
+	}
+	if q.BatchSize < 0 || q.Rounds < 0 || max(1, q.BatchSize) > 64 || max(1, q.Rounds) > 64 {
+		return problem.Wrong("batch_size", "must be from 1 to 64, like n_iter")
+	}
+	ignored := []string{}
+	for name := range all {
+		if !slices.Contains(used, name) {
+			ignored = append(ignored, name)
+		}
+	}
+	run, generator, _ := strings.Cut(q.Override.Model, ":")
+	text := a.generators(run)
+	if run == "" || len(text) == 0 {
+		for _, name := range a.Desk.Library.Names() {
+			if text = a.generators(name); len(text) > 0 && (run == "" || run == name) {
+				run = name
+				break
+			}
+		}
+	}
+	if len(text) == 0 {
+		return problem.New(http.StatusNotFound, "the server has no trained generator for prompts with that name")
+	}
+	if generator == "" {
+		generator = text[0]
+	}
+	ask := work.Request{Kind: "generate", Run: run, Model: generator, Prompt: q.Prompt, N: max(1, q.BatchSize) * max(1, q.Rounds), Guidance: q.Guidance, Previews: 4, Truncate: true}
+	if generator != "dalle" {
+		ask.Steps = q.Steps
+	} else if q.Steps != 0 {
+		ignored = append(ignored, "steps")
+	}
+	if q.Seed != nil && *q.Seed >= 0 {
+		seed := uint64(*q.Seed)
+		ask.Seed = &seed
+	}
+	v, err := a.Desk.Do(r.Context(), ask, nil)
+	if err != nil {
+		return err
+	}
+	answer := struct {
+		Images     []string                   `json:"images"`
+		Parameters map[string]json.RawMessage `json:"parameters"`
+		Info       string                     `json:"info"`
+	}{Images: []string{}, Parameters: all}
+	seeds := []uint64{}
+	for _, p := range v.Result.Pictures {
+		answer.Images, seeds = append(answer.Images, base64.StdEncoding.EncodeToString(p.PNG)), append(seeds, p.Seed)
+	}
+	slices.Sort(ignored)
+	info, err := json.Marshal(struct {
+		Prompt  string   `json:"prompt"`
+		Seed    uint64   `json:"seed"`
+		Seeds   []uint64 `json:"all_seeds"`
+		Model   string   `json:"sd_model_name"`
+		Ignored []string `json:"ignored"` // fields of the request without a meaning here
+	}{q.Prompt, seeds[0], seeds, run + ":" + generator, ignored})
+	if err != nil {
+		return err
+	}
+	answer.Info = string(info)
+	wire.Answer(w, http.StatusOK, answer)
+	return nil
+}
+
+// progress tells about the job that runs.
+func (a *API) progress(w http.ResponseWriter, r *http.Request) error {
+	var answer struct {
+		Progress float64 `json:"progress"` // from 0 to 1
+		ETA      float64 `json:"eta_relative"`
+		State    struct {
+			Skipped     bool   `json:"skipped"`
+			Interrupted bool   `json:"interrupted"`
+			Job         string `json:"job"`
+			Jobs        int    `json:"job_count"`
+			Step        int    `json:"sampling_step"`
+			Steps       int    `json:"sampling_steps"`
+		} `json:"state"`
+		Image *string `json:"current_image"`
+		Text  *string `json:"textinfo"`
+	}
+	waiting, running, _ := a.Desk.Queue.Load()
+	answer.State.Jobs = waiting + running
+	if all := a.Desk.Queue.Running(); len(all) > 0 {
+		v := all[0].View()
+		answer.State.Job, answer.State.Step, answer.State.Steps = v.Kind, v.Done, v.Total
+		if v.Total > 0 {
+			answer.Progress = float64(v.Done) / float64(v.Total)
+			if v.Done > 0 {
+				answer.ETA = time.Since(v.Begun).Seconds() * float64(v.Total-v.Done) / float64(v.Done)
+			}
+		}
+		if len(v.Partial) > 0 && r.URL.Query().Get("skip_current_image") != "true" {
+			answer.Image = image(v.Partial)
+		}
+		text := fmt.Sprintf("%d of %d", v.Done, v.Total)
+		answer.Text = &text
+	}
+	wire.Answer(w, http.StatusOK, answer)
+	return nil
+}
+
+func image(all []jobs.Picture) *string {
+	text := base64.StdEncoding.EncodeToString(all[0].PNG)
+	return &text
+}
+
+func (a *API) generators(run string) []string {
+	text, _ := a.Desk.Library.Generators(run)
+	return text
+}
+
+func (a *API) models(w http.ResponseWriter, _ *http.Request) error {
+	type entry struct {
+		Title string `json:"title"`
+		Name  string `json:"model_name"`
+	}
+	all := []entry{}
+	for _, run := range a.Desk.Library.Names() {
+		for _, g := range a.generators(run) {
+			all = append(all, entry{run + ":" + g, run + ":" + g})
+		}
+	}
+	wire.Answer(w, http.StatusOK, all)
+	return nil
+}
+
+func (a *API) options(w http.ResponseWriter, _ *http.Request) error {
+	model := ""
+	for _, run := range a.Desk.Library.Names() {
+		if text := a.generators(run); len(text) > 0 {
+			model = run + ":" + text[0]
+			break
+		}
+	}
+	wire.Answer(w, http.StatusOK, map[string]string{"sd_model_checkpoint": model})
+	return nil
+}

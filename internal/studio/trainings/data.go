@@ -1,0 +1,78 @@
+package trainings
+
+import (
+	"net/http"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"github.com/bestiary-ml/bestiary/internal/studio/problem"
+)
+
+// Drawn are the data sets that the program draws itself.
+var Drawn = []string{"birds:1:2000", "drawn:1:2000"}
+
+// DataSets returns the names of what can be trained on: sub-folders of the server's folder of data, uploads, and what the
+// program draws itself.
+func (m *Manager) DataSets() []string {
+	names := slices.Clone(Drawn)
+	for name := range m.dataFolders() {
+		names = append(names, name)
+	}
+	slices.Sort(names[len(Drawn):])
+	return names
+}
+
+// dataFolders returns folders by name.
+func (m *Manager) dataFolders() map[string]string {
+	found := map[string]string{}
+	for prefix, dir := range map[string]string{"": m.data, "upload/": m.folder("data")} {
+		if dir == "" {
+			continue
+		}
+		entries, _ := os.ReadDir(dir) // a folder that can't be read has none
+		for _, e := range entries {
+			if strings.HasPrefix(e.Name(), ".") {
+				continue
+			}
+			if info, err := os.Stat(filepath.Join(dir, e.Name())); err == nil && (info.IsDir() || strings.Contains(e.Name(), ".tar") || strings.HasSuffix(e.Name(), ".parquet")) {
+				found[prefix+e.Name()] = filepath.Join(dir, e.Name())
+			}
+		}
+	}
+	return found
+}
+
+// dataPath returns the path of a data set by name. Paths are never made of what a client says.
+func (m *Manager) dataPath(r Recipe, name string) (string, error) {
+	switch {
+	case name == "" && r.first() && r.Name != "demo":
+		return "", problem.Wrong("data", "must name what to train on")
+	case name != "" && r.Name == "demo":
+		return "", problem.Wrong("data", "has no use for the demo, which draws its own; leave it out")
+	case name == "" || slices.Contains(Drawn, name):
+		return name, nil
+	}
+	path, ok := m.dataFolders()[name]
+	if !ok {
+		return "", problem.Wrong("data", "must be a data set of the server")
+	}
+	whole, err := filepath.Abs(path)
+	if err != nil {
+		return "", problem.New(http.StatusInternalServerError, "the folder of the data can't be found")
+	}
+	return whole, nil
+}
+
+// UploadFolder returns the folder for an upload of that name, which must be new.
+func (m *Manager) UploadFolder(name string) (string, error) {
+	if !runName.MatchString(name) {
+		return "", problem.Wrong("name", "must be a name of small letters, digits, hyphens and underscores")
+	}
+	dir := m.folder("data", name)
+	if _, err := os.Lstat(dir); err == nil {
+		return "", problem.Wrong("name", "must be new: there is an upload %q", name)
+	}
+	return dir, os.MkdirAll(m.folder("data"), 0o700)
+}

@@ -1,0 +1,78 @@
+package trainings
+
+import (
+	"slices"
+	"strconv"
+
+	"github.com/bestiary-ml/bestiary/internal/studio/problem"
+)
+
+// Recipe is a kind of training that can be started from a page.
+type Recipe struct {
+	Name  string              `json:"name"`  // of the model, or "demo"
+	Title string              `json:"title"` // for people
+	Needs string              `json:"needs"` // model that the run must have; "" starts a new run
+	Sizes []string            `json:"sizes"`
+	flags map[string][]string // of each size
+}
+
+// sizes of a training, the smallest first.
+var sizes = []string{"small", "medium", "large"}
+
+// transformer returns flags of a transformer of each size.
+func transformer(more ...string) map[string][]string {
+	all := map[string][]string{}
+	for i, size := range sizes {
+		all[size] = append([]string{"--dim", []string{"128", "256", "512"}[i], "--depth", []string{"4", "6", "8"}[i]}, more...)
+	}
+	return all
+}
+
+// pictures returns flags for pictures of each size.
+func pictures() map[string][]string {
+	return map[string][]string{"small": {"--image-size", "32"}, "medium": {"--image-size", "64"}, "large": {"--image-size", "128"}}
+}
+
+// Recipes are all kinds of trainings, in the order of a page.
+func Recipes() []Recipe {
+	return []Recipe{
+		{"demo", "Demo: draws its own animals and trains both pipelines on them", "", []string{"quick", "full"}, map[string][]string{"quick": {"--quick"}, "full": nil}},
+		{"autoencoder", "Autoencoder: pictures of classes as vectors", "", sizes, pictures()},
+		{"flow", "Flow: samples pictures of a class, with their density", "autoencoder", []string{"small", "medium"}, map[string][]string{"small": {"--layers", "6"}, "medium": nil}},
+		{"dvae", "Discrete VAE: pictures as grids of codes", "", sizes, map[string][]string{
+			"small":  {"--image-size", "32", "--layers", "2", "--codes", "128", "--hidden", "32"},
+			"medium": {"--image-size", "64", "--layers", "3", "--codes", "256", "--hidden", "64"},
+			"large":  {"--image-size", "128", "--layers", "3", "--codes", "512", "--hidden", "64"},
+		}},
+		{"dalle", "DALL-E: draws pictures for prompts", "dvae", sizes, transformer("--null-prob", "0.1")},
+		{"maskgit", "MaskGIT: draws pictures for prompts in a few passes", "dvae", sizes, transformer()},
+		{"clip", "CLIP: scores how well pictures fit captions", "dvae", []string{"medium"}, map[string][]string{"medium": nil}},
+		{"kl", "KL autoencoder: pictures as maps of latents", "", sizes, pictures()},
+		{"tarflow", "Transformer flow: samples pictures of a class", "kl", []string{"medium"}, map[string][]string{"medium": nil}},
+		{"rectified", "Rectified flow: draws pictures for prompts", "kl", sizes, transformer()},
+	}
+}
+
+// first are the recipes that make a run.
+func (r Recipe) first() bool { return r.Needs == "" }
+
+// arguments returns the command line of a training.
+func (r Recipe) arguments(o Options, dir, data string) ([]string, error) {
+	flags, ok := r.flags[o.Size]
+	if !slices.Contains(r.Sizes, o.Size) || !ok {
+		return nil, problem.Wrong("size", "must be one of %v", r.Sizes)
+	}
+	seed := strconv.FormatUint(o.Seed, 10)
+	if r.Name == "demo" {
+		return append([]string{"demo", "--out", dir, "--seed", seed}, flags...), nil
+	}
+	args := []string{"train", r.Name, "--run", dir, "--seed", seed}
+	if data != "" {
+		args = append(args, "--data", data)
+	}
+	if o.Steps != 0 {
+		every := strconv.Itoa(max(1, min(500, o.Steps/10)))
+		args = append(args, "--steps", strconv.Itoa(o.Steps), "--eval-every", every, "--sample-every", every, "--checkpoint-every", every)
+	}
+	return append(args, flags...), nil
+}

@@ -1,0 +1,316 @@
+// Package trainings starts trainings as processes of their own, which go on without the server and are found again.
+package trainings
+
+import (
+	"crypto/rand"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/bestiary-ml/bestiary/internal/atomicfile"
+	"github.com/bestiary-ml/bestiary/internal/printable"
+	"github.com/bestiary-ml/bestiary/internal/regular"
+	"github.com/bestiary-ml/bestiary/internal/run"
+	"github.com/bestiary-ml/bestiary/internal/studio/library"
+	"github.com/bestiary-ml/bestiary/internal/studio/problem"
+)
+
+// Options say what is trained.
+type Options struct {
+	Model string `json:"model"` // name of a recipe
+	Run   string `json:"run"`   // name of a new run, or of one that has what the model needs
+	Data  string `json:"data"`  // name of a data set of the server; "" is the run's
+	Size  string `json:"size"`
+	Steps int    `json:"steps"` // 0 is the default of the model
+	Seed  uint64 `json:"seed"`
+}
+
+// Record is a training, as a file keeps it.
+type Record struct {
+	ID      string    `json:"id"`
+	Options Options   `json:"options"`
+	Dir     string    `json:"dir"` // of the run
+	Args    []string  `json:"args"`
+	PID     int       `json:"pid"`
+	Started time.Time `json:"started"`
+	Exit    *int      `json:"exit,omitempty"` // code, if a server has seen the end
+}
+
+// Status is what a client learns of a training.
+type Status struct {
+	ID      string    `json:"id"`
+	Options Options   `json:"options"`
+	State   string    `json:"state"` // running, done, failed or ended: the server wasn't there
+	Started time.Time `json:"started"`
+	Message string    `json:"message"` // the last line of its output
+}
+
+// Manager starts and watches trainings. Its files are in a hidden folder of the library.
+type Manager struct {
+	library *library.Library
+	data    string // folder whose sub-folders may be trained on; "" for none
+	program string
+
+	mu sync.Mutex
+}
+
+// New returns the manager for a library. data is a folder whose sub-folders may be trained on; "" for none. program is the
+// command that trains.
+func New(l *library.Library, data, program string) *Manager {
+	return &Manager{library: l, data: data, program: program}
+}
+
+func (m *Manager) folder(parts ...string) string {
+	return filepath.Join(append([]string{m.library.Dir(), ".studio"}, parts...)...)
+}
+
+// runName are the names that a new run may have.
+var runName = regexp.MustCompile(`^[a-z0-9][a-z0-9_-]{0,63}$`)
+
+// MaxRunning is the number of trainings that run at a time.
+const MaxRunning = 2
+
+// Start starts a training.
+func (m *Manager) Start(o Options) (Status, error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	recipes := Recipes()
+	i := slices.IndexFunc(recipes, func(r Recipe) bool { return r.Name == o.Model })
+	if i < 0 {
+		return Status{}, problem.Wrong("model", "must be a kind of training that the server has")
+	}
+	r := recipes[i]
+	if o.Steps < 0 || o.Steps > 10_000_000 {
+		return Status{}, problem.Wrong("steps", "must be from 1 to 10000000, or 0 for the default")
+	}
+	dir, err := m.target(r, o)
+	if err != nil {
+		return Status{}, err
+	}
+	data, err := m.dataPath(r, o.Data)
+	if err != nil {
+		return Status{}, err
+	}
+	args, err := r.arguments(o, dir, data)
+	if err != nil {
+		return Status{}, err
+	}
+	return m.launch(Record{ID: rand.Text()[:12], Options: o, Dir: dir, Args: args})
+}
+
+// target returns the folder of the run to train in.
+func (m *Manager) target(r Recipe, o Options) (string, error) {
+	known, err := m.library.Path(o.Run)
+	switch {
+	case r.first() && err == nil:
+		return "", problem.Wrong("run", "must be a new name: there is a run %q", o.Run)
+	case r.first() && m.library.Single():
+		return "", problem.New(http.StatusConflict, "the server serves one run; serve a folder of runs to train new ones")
+	case r.first() && !runName.MatchString(o.Run):
+		return "", problem.Wrong("run", "must be a name of small letters, digits, hyphens and underscores")
+	case r.first():
+		return filepath.Join(m.library.Dir(), o.Run), nil
+	case err != nil:
+		return "", problem.Wrong("run", "must be a run with a trained %s", r.Needs)
+	}
+	opened, err := run.Open(known)
+	if err != nil {
+		return "", problem.New(http.StatusConflict, "run %q is damaged", o.Run)
+	}
+	if !opened.HasWeights(r.Needs) {
+		return "", problem.Wrong("run", "must be a run with a trained %s", r.Needs)
+	}
+	return known, nil
+}
+
+// launch starts the process of a training and keeps a record of it.
+func (m *Manager) launch(r Record) (Status, error) {
+	running := 0
+	for _, s := range m.records() {
+		if m.running(s.ID) {
+			if running++; running >= MaxRunning {
+				return Status{}, problem.New(http.StatusConflict, "%d trainings run already; wait for one, or stop it", running)
+			}
+			if s.Dir == r.Dir {
+				return Status{}, problem.New(http.StatusConflict, "a training runs in this run already; wait for it, or stop it")
+			}
+		}
+	}
+	if err := os.MkdirAll(m.folder("trainings"), 0o700); err != nil {
+		return Status{}, fmt.Errorf("the folder of runs can't be written; serve one that can: %w", err)
+	}
+	log, err := os.OpenFile(m.folder("trainings", r.ID+".log"), os.O_CREATE|os.O_WRONLY|os.O_APPEND, 0o600)
+	if err != nil {
+		return Status{}, err
+	}
+	defer log.Close()
+	c := exec.Command(m.program, r.Args...)
+	c.Stdout, c.Stderr = log, log
+	detach(c)
+	held, err := hold(c, m.folder("trainings", r.ID+".lock"))
+	if err != nil {
+		return Status{}, err
+	}
+	defer held.Close() // the process has it, too
+	if err := c.Start(); err != nil {
+		return Status{}, fmt.Errorf("the training can't be started: %w", err)
+	}
+	r.PID, r.Started, r.Exit = c.Process.Pid, time.Now(), nil
+	if err := m.save(r); err != nil {
+		_ = c.Process.Kill()
+		return Status{}, err
+	}
+	go func() {
+		code := 0
+		var failed *exec.ExitError
+		if err := c.Wait(); errors.As(err, &failed) {
+			code = failed.ExitCode()
+		}
+		m.mu.Lock()
+		defer m.mu.Unlock()
+		r.Exit = &code
+		_ = m.save(r) // the state is then "ended"
+	}()
+	return m.status(r), nil
+}
+
+func (m *Manager) save(r Record) error {
+	raw, err := json.MarshalIndent(r, "", "  ")
+	if err != nil {
+		return err
+	}
+	return atomicfile.WriteBytes(m.folder("trainings", r.ID+".json"), raw)
+}
+
+// records returns all trainings, the latest first.
+func (m *Manager) records() (all []Record) {
+	entries, _ := os.ReadDir(m.folder("trainings")) // no folder: no trainings
+	for _, e := range entries {
+		if !strings.HasSuffix(e.Name(), ".json") {
+			continue
+		}
+		raw, err := regular.ReadFile(m.folder("trainings", e.Name()), 1<<20)
+		var r Record
+		if err == nil && json.Unmarshal(raw, &r) == nil && r.ID+".json" == e.Name() {
+			all = append(all, r)
+		}
+	}
+	slices.SortFunc(all, func(a, b Record) int { return b.Started.Compare(a.Started) })
+	return all
+}
+
+// List returns all trainings, the latest first.
+func (m *Manager) List() []Status {
+	all := []Status{}
+	for _, r := range m.records() {
+		all = append(all, m.status(r))
+	}
+	return all
+}
+
+// find returns a training by its id.
+func (m *Manager) find(id string) (Record, error) {
+	for _, r := range m.records() {
+		if r.ID == id {
+			return r, nil
+		}
+	}
+	return Record{}, problem.New(http.StatusNotFound, "there is no training %q", id)
+}
+
+// Get returns a training.
+func (m *Manager) Get(id string) (Status, error) {
+	r, err := m.find(id)
+	if err != nil {
+		return Status{}, err
+	}
+	return m.status(r), nil
+}
+
+// running reports whether the process of a training is there: it holds a lock.
+func (m *Manager) running(id string) bool { return held(m.folder("trainings", id+".lock")) }
+
+func (m *Manager) status(r Record) Status {
+	s := Status{ID: r.ID, Options: r.Options, Started: r.Started, State: "ended", Message: m.lastLine(r.ID)}
+	switch {
+	case m.running(r.ID):
+		s.State = "running"
+	case r.Exit != nil && *r.Exit == 0:
+		s.State = "done"
+	case r.Exit != nil:
+		s.State = "failed"
+	}
+	if strings.Contains(s.Message, "interrupted") || strings.Contains(s.Message, "stopped at step") {
+		s.State = "stopped"
+	}
+	return s
+}
+
+// lastLine returns the last line of a training's output, without folders of the server.
+func (m *Manager) lastLine(id string) string {
+	f, info, err := regular.Open(m.folder("trainings", id+".log"))
+	if err != nil {
+		return ""
+	}
+	defer f.Close()
+	const most = 4096
+	raw, err := io.ReadAll(io.NewSectionReader(f, max(0, info.Size()-most), most))
+	if err != nil {
+		return ""
+	}
+	lines := strings.FieldsFunc(string(raw), func(r rune) bool { return r == '\n' || r == '\r' })
+	for i := len(lines) - 1; i >= 0; i-- {
+		if text := strings.TrimSpace(lines[i]); text != "" {
+			return problem.Hide(printable.Text(strings.ReplaceAll(text, m.library.Dir()+string(filepath.Separator), "")))
+		}
+	}
+	return ""
+}
+
+// Stop asks a training to save and stop.
+func (m *Manager) Stop(id string) (Status, error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	r, err := m.find(id)
+	if err != nil {
+		return Status{}, err
+	}
+	if !m.running(id) {
+		return Status{}, problem.New(http.StatusConflict, "the training doesn't run")
+	}
+	if err := interrupt(r.PID); err != nil {
+		return Status{}, fmt.Errorf("the training can't be stopped: %w", err)
+	}
+	return m.status(r), nil
+}
+
+// Resume continues a training that has been stopped, or has ended otherwise.
+func (m *Manager) Resume(id string) (Status, error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	r, err := m.find(id)
+	if err != nil {
+		return Status{}, err
+	}
+	if m.running(id) {
+		return Status{}, problem.New(http.StatusConflict, "the training runs")
+	}
+	if r.Options.Model == "demo" {
+		return Status{}, problem.New(http.StatusConflict, "a demo can't be resumed; start another one")
+	}
+	opened, err := run.Open(r.Dir)
+	if err == nil && opened.HasState(r.Options.Model) && !slices.Contains(r.Args, "--resume") {
+		r.Args = append(slices.Clone(r.Args), "--resume")
+	}
+	return m.launch(r)
+}

@@ -1,0 +1,135 @@
+// Package wire reads bodies of requests and writes answers, within bounds of size and time.
+package wire
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"io"
+	"mime"
+	"net/http"
+	"os"
+	"strings"
+	"time"
+
+	"github.com/bestiary-ml/bestiary/internal/studio/problem"
+)
+
+// MaxBody is the largest size of a body in JSON.
+const MaxBody = 96 << 20
+
+// Times for clients. A slower one is cut off.
+const (
+	bodyTime  = time.Minute // for a body in JSON
+	writeTime = 30 * time.Second
+)
+
+// Body reads the body of a request.
+func Body(w http.ResponseWriter, r *http.Request, most int64) ([]byte, error) {
+	c := http.NewResponseController(w)
+	_ = c.SetReadDeadline(time.Now().Add(bodyTime)) // tests have no connection
+	raw, err := io.ReadAll(http.MaxBytesReader(w, r.Body, most))
+	if errors.Is(err, os.ErrDeadlineExceeded) {
+		return nil, problem.New(http.StatusRequestTimeout, "the body took longer than %v to arrive", bodyTime)
+	}
+	_ = c.SetReadDeadline(time.Time{}) // otherwise the request ends with it
+	return raw, err
+}
+
+// JSON reads a body in JSON. strict refuses fields that v doesn't have.
+func JSON(w http.ResponseWriter, r *http.Request, strict bool, v any) error {
+	if kind, _, err := mime.ParseMediaType(r.Header.Get("Content-Type")); err != nil || kind != "application/json" {
+		return problem.New(http.StatusUnsupportedMediaType, "the body must be application/json")
+	}
+	raw, err := Body(w, r, MaxBody)
+	if err != nil {
+		return err
+	}
+	d := json.NewDecoder(bytes.NewReader(raw))
+	if strict {
+		d.DisallowUnknownFields()
+	}
+	if err := d.Decode(v); err != nil {
+		if name, ok := strings.CutPrefix(err.Error(), `json: unknown field "`); ok {
+			return problem.Wrong(strings.TrimSuffix(name, `"`), "is no field of this request; leave it out")
+		}
+		var typed *json.UnmarshalTypeError
+		var syntax *json.SyntaxError
+		if errors.As(err, &typed) || errors.As(err, &syntax) {
+			return err
+		}
+		return problem.New(http.StatusBadRequest, "the body is not the JSON object that is needed: %v", err)
+	}
+	if d.More() {
+		return problem.New(http.StatusBadRequest, "the body has more than one JSON value")
+	}
+	return nil
+}
+
+// Answer writes v as JSON.
+func Answer(w http.ResponseWriter, status int, v any) {
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("Cache-Control", "no-store")
+	w.WriteHeader(status)
+	_ = json.NewEncoder(w).Encode(v) // a client that is gone
+}
+
+// Events writes server-sent events.
+type Events struct {
+	w http.ResponseWriter
+	c *http.ResponseController
+}
+
+// NewEvents begins an answer of events.
+func NewEvents(w http.ResponseWriter) *Events {
+	w.Header().Set("Content-Type", "text/event-stream")
+	w.Header().Set("Cache-Control", "no-store")
+	w.Header().Set("X-Accel-Buffering", "no")
+	e := &Events{w, http.NewResponseController(w)}
+	_ = e.c.Flush() // sends the header
+	return e
+}
+
+// Send writes an event.
+func (e *Events) Send(name string, v any) error {
+	raw, err := json.Marshal(v)
+	if err != nil {
+		return err
+	}
+	return e.raw("event: " + name + "\ndata: " + string(raw) + "\n\n")
+}
+
+// Text writes an event without a name.
+func (e *Events) Text(data string) error { return e.raw("data: " + data + "\n\n") }
+
+// Beat writes a comment, which keeps the connection alive.
+func (e *Events) Beat() error { return e.raw(": \n\n") }
+
+func (e *Events) raw(text string) error {
+	if _, err := io.WriteString(e.w, text); err != nil {
+		return err
+	}
+	return e.c.Flush()
+}
+
+// Slow cuts off clients that don't read their answer.
+func Slow(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		next.ServeHTTP(&patient{w, http.NewResponseController(w)}, r)
+	})
+}
+
+// patient gives each write its own time, since an answer may take long to compute.
+type patient struct {
+	http.ResponseWriter
+	c *http.ResponseController
+}
+
+// Write implements http.ResponseWriter.
+func (p *patient) Write(b []byte) (int, error) {
+	_ = p.c.SetWriteDeadline(time.Now().Add(writeTime)) // tests have no connection
+	return p.ResponseWriter.Write(b)
+}
+
+// Unwrap is for http.ResponseController.
+func (p *patient) Unwrap() http.ResponseWriter { return p.ResponseWriter }
