@@ -92,7 +92,8 @@ func (p *Distribution) some(n int, g *tensor.Generator, f func(x, logProb *tenso
 	if err != nil {
 		return nil, err
 	}
-	return f(x, logProb).Values(), nil
+	values = f(x, logProb).Values()
+	return values, CheckFinite("the log-density", 0, values)
 }
 
 // String implements [fmt.Stringer].

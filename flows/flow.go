@@ -1,6 +1,7 @@
 package flows
 
 import (
+	"cmp"
 	"fmt"
 	"iter"
 
@@ -28,7 +29,7 @@ func NewFlow(d *tensor.Device, dim, condition int, layers ...Bijection) *Flow {
 //
 //	log p(x) = log N(f(x); 0, I) + log|det ∂f/∂x|
 //
-// It panics if the shapes are not those of the flow.
+// Where float32 overflows, the log-density is −∞ or NaN; see [CheckFinite]. It panics if the shapes are not those of the flow.
 func (f *Flow) LogProb(x, cond *tensor.Tensor) *tensor.Tensor {
 	if x.Rank() != 2 || x.Dim(1) != f.Base.Columns() {
 		panic(fmt.Sprintf("flows: rows %v in a flow of %d dimensions", x.Shape(), f.Base.Columns()))
@@ -94,7 +95,7 @@ const (
 // temperatures can be ranked together.
 //
 // Errors are a [*fault.FieldError] for an argument that is not allowed, [ErrNotInvertible] for a flow with batch norm in
-// training, and those of [fault.Catch].
+// training, an [*Overflow], and those of [fault.Catch].
 func (f *Flow) Sample(n int, cond *tensor.Tensor, temperature float64, g *tensor.Generator) (x, logProb *tensor.Tensor, err error) {
 	defer fault.Catch(&err)
 	if err := f.checkSample(n, cond, temperature, g); err != nil {
@@ -104,7 +105,11 @@ func (f *Flow) Sample(n int, cond *tensor.Tensor, temperature float64, g *tensor
 	defer step.End()
 	z := f.Base.Sample(f.device, n, cond, temperature, g) // [n, D]
 	rows, logDet := f.Inverse(z, cond)                    // [n, D], [n]
-	return rows.Keep(), f.Base.LogProb(z, cond).Sub(logDet).Keep(), nil
+	logProb = f.Base.LogProb(z, cond).Sub(logDet)
+	if err := cmp.Or(CheckFinite("the log-density", 0, logProb.Values()), CheckFinite("the sum", 0, rows.Sum(1).Values())); err != nil {
+		return nil, nil, err
+	}
+	return rows.Keep(), logProb.Keep(), nil
 }
 
 func (f *Flow) checkSample(n int, cond *tensor.Tensor, temperature float64, g *tensor.Generator) error {

@@ -19,7 +19,7 @@ func TestPeers(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if len(file.Metadata) < 7 {
+	if len(file.Metadata) < 9 {
 		t.Fatalf("the file has %d flows", len(file.Metadata))
 	}
 	for name, text := range file.Metadata {

@@ -78,8 +78,8 @@ const (
 
 // LogProb returns the log-density of each row of a table in nats, in the table's units [Rows]. For whole numbers it is the
 // logarithm of the probability of the row's numbers, averaged over 16 draws of the noise, always the same ones (Ho et al., 2019,
-// "Flow++", eq. 4). Each batch is a turn on the device. The errors are those of [table.Encoding.Rows] and
-// [table.Encoding.Conditions], and that of ctx if it ends.
+// "Flow++", eq. 4). Rows so far away that float32 overflows get −3.4·10³⁸. Each batch is a turn on the device. The errors are those
+// of [table.Encoding.Rows] and [table.Encoding.Conditions], a [*flows.Overflow], and that of ctx if it ends.
 func (p *Density) LogProb(ctx context.Context, t *table.Table) ([]float64, error) {
 	rows, conditions, err := p.encode(t)
 	if err != nil {
@@ -90,7 +90,7 @@ func (p *Density) LogProb(ctx context.Context, t *table.Table) ([]float64, error
 	for lo := 0; lo < t.Rows; lo += densityBatch {
 		hi := min(lo+densityBatch, t.Rows)
 		some, err := exclusive(ctx, p.device, func() ([]float64, error) {
-			return p.logProb(rows[lo*len(e.Columns):hi*len(e.Columns)], conditions[lo*e.Width():hi*e.Width()], hi-lo), nil
+			return p.logProb(lo, rows[lo*len(e.Columns):hi*len(e.Columns)], conditions[lo*e.Width():hi*e.Width()], hi-lo)
 		})
 		if err != nil {
 			return nil, err
@@ -112,8 +112,8 @@ func (p *Density) encode(t *table.Table) (rows, conditions []float32, err error)
 	return rows, conditions, err
 }
 
-// logProb computes a batch.
-func (p *Density) logProb(rows, conditions []float32, n int) []float64 {
+// logProb computes a batch, which begins with row first of the table.
+func (p *Density) logProb(first int, rows, conditions []float32, n int) ([]float64, error) {
 	e := &p.data.Encoding
 	step := p.device.Scratch()
 	defer step.End()
@@ -134,17 +134,26 @@ func (p *Density) logProb(rows, conditions []float32, n int) []float64 {
 		if whole {
 			y = x.Add(g.Uniform(p.device, n, len(e.Columns)).Mul(p.device.From(noise, 1, len(noise))))
 		}
-		for i, l := range p.flow.LogProb(y, cond).Values() {
-			if k == 0 {
-				out[i] = float64(l)
+		logs := p.flow.LogProb(y, cond).Values()
+		if err := checkLogs(first, logs); err != nil {
+			return nil, err
+		}
+		for i, l32 := range logs {
+			l := float64(l32)
+			switch {
+			case k == 0:
+				sums[i], out[i] = 1, l
+			case l > out[i]: // sums are relative to the largest
+				sums[i], out[i] = sums[i]*math.Exp(out[i]-l)+1, l
+			default:
+				sums[i] += math.Exp(l - out[i])
 			}
-			sums[i] += math.Exp(float64(l) - out[i]) // relative to the first draw
 		}
 	}
 	for i := range out {
 		out[i] += math.Log(sums[i]/float64(draws)) + scale
 	}
-	return out
+	return out, nil
 }
 
 // conditions copies encoded conditions [n, C] to the device; nil without any.

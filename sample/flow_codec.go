@@ -3,10 +3,12 @@ package sample
 import (
 	"context"
 	"image"
+	"math"
 	"slices"
 
 	"github.com/bestiary-ml/bestiary/data"
 	"github.com/bestiary-ml/bestiary/fault"
+	"github.com/bestiary-ml/bestiary/flows"
 	"github.com/bestiary-ml/bestiary/tensor"
 )
 
@@ -170,7 +172,7 @@ func (p *Flow) logProb(ctx context.Context, embeddings []float32) ([][]float64, 
 			if err := ctx.Err(); err != nil {
 				return nil, err
 			}
-			some, err := p.logProbBatch(embeddings[lo:min(lo+rows*dim, len(embeddings))], class)
+			some, err := p.logProbBatch(lo/dim, embeddings[lo:min(lo+rows*dim, len(embeddings))], class)
 			if err != nil {
 				return nil, err
 			}
@@ -180,7 +182,8 @@ func (p *Flow) logProb(ctx context.Context, embeddings []float32) ([][]float64, 
 	return all, nil
 }
 
-func (p *Flow) logProbBatch(embeddings []float32, class int) ([]float64, error) {
+// logProbBatch computes a batch, which begins with embedding first.
+func (p *Flow) logProbBatch(first int, embeddings []float32, class int) ([]float64, error) {
 	step := p.device.Scratch()
 	defer step.End()
 	n := len(embeddings) / p.Embedding()
@@ -188,8 +191,12 @@ func (p *Flow) logProbBatch(embeddings []float32, class int) ([]float64, error) 
 	if err != nil {
 		return nil, err
 	}
+	logs := p.latents.logProb(p.device.From(embeddings, n, p.Embedding()), condition).Values()
+	if err := checkLogs(first, logs); err != nil {
+		return nil, err
+	}
 	all := make([]float64, n)
-	for i, v := range p.latents.logProb(p.device.From(embeddings, n, p.Embedding()), condition).Values() {
+	for i, v := range logs {
 		all[i] = float64(v)
 	}
 	return all, nil
@@ -200,4 +207,15 @@ func (p *Flow) checkEmbeddings(embeddings []float32) error {
 		return fault.Field("Embeddings", len(embeddings), "must be a whole number of embeddings with %d values each", dim)
 	}
 	return nil
+}
+
+// checkLogs returns an error for log-densities that are not finite; first is the row of logs[0]. −∞ is that of a row whose image
+// is so far away that its square overflows, and becomes the smallest number.
+func checkLogs(first int, logs []float32) error {
+	for i, l := range logs {
+		if math.IsInf(float64(l), -1) {
+			logs[i] = -math.MaxFloat32
+		}
+	}
+	return flows.CheckFinite("the log-density", first, logs)
 }

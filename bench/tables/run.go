@@ -1,11 +1,11 @@
 package tables
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"fmt"
 	"io"
-	"math"
 	"os"
 	"path/filepath"
 	"slices"
@@ -23,7 +23,7 @@ type Options struct {
 	// toys, and all tables that Data, Digits and Run have.
 	Only          []string
 	Architectures []string  // for toys, digits and the tables of MAF; empty: nsf, maf, realnvp
-	Steps         int       // of a training; 0: 3000, for UCI's tables 2000 to 8000 by their rows, and 4000 at most for embeddings
+	Steps         int       // of a training; 0: 6000 for toys, 3000 for digits and MAF's tables, 2000 to 8000 for UCI's by their rows, 4000 at most for embeddings
 	Splits        int       // of each UCI table, at most; 0: 20
 	Data          string    // folder with UCI tables, and folders power, gas, hepmass, miniboone and BSDS300; "" for none
 	Digits        string    // table of scikit-learn's digits; "" for none
@@ -35,7 +35,7 @@ type Options struct {
 	// is printed and not measured again, so that a run can be interrupted and repeated, or divided by Only.
 	Results string
 
-	ownSteps int // Steps as given: UCI's tables and embeddings have defaults of their own
+	ownSteps int // Steps as given: toys, UCI's tables and embeddings have defaults of their own
 	results  *results
 }
 
@@ -118,8 +118,9 @@ func (o Options) list() (all []work, err error) {
 	for _, toy := range Toys() {
 		for _, a := range o.Architectures {
 			all = append(all, work{"toy/" + toy.Name + "/" + a, func(ctx context.Context, d *tensor.Device, o Options) (any, string, error) {
-				name := fmt.Sprintf("toy/%s/%s, %d steps", toy.Name, a, o.Steps)
-				r, err := once(o.results, name, func() (*ToyResult, error) { return runToy(ctx, d, toy, a, o) })
+				steps := cmp.Or(o.ownSteps, toySteps)
+				name := fmt.Sprintf("toy/%s/%s, %d steps of a million rows", toy.Name, a, steps)
+				r, err := once(o.results, name, func() (*ToyResult, error) { return runToy(ctx, d, toy, a, steps) })
 				if err != nil {
 					return nil, "", err
 				}
@@ -186,54 +187,4 @@ func (o Options) list() (all []work, err error) {
 		return nil, fault.Field("Data", o.Data, "must hold folders of tables with data.txt and index_target.txt, or power, gas, hepmass, miniboone or BSDS300")
 	}
 	return all, nil
-}
-
-// PartsResult is how well an architecture learned a table that is divided once.
-type PartsResult struct {
-	Table         string             `json:"table"`
-	Architecture  string             `json:"architecture"`
-	Columns       int                `json:"columns"`
-	Rows          [3]int             `json:"rows"` // to train on, to validate, to test
-	LogLikelihood float64            `json:"test_log_likelihood"`
-	StandardError float64            `json:"standard_error"`
-	Published     map[string]float64 `json:"published,omitempty"`
-}
-
-// runParts trains on the first part of a table, stops early by the second and tests on the third.
-func runParts(ctx context.Context, d *tensor.Device, name string, parts *Parts, err error, architecture string, o Options) (any, string, error) {
-	if err != nil {
-		return nil, "", err
-	}
-	full := fmt.Sprintf("parts/%s/%s, %d steps", name, architecture, o.Steps)
-	result, err := once(o.results, full, func() (*PartsResult, error) { return measureParts(ctx, d, name, parts, architecture, o.Steps) })
-	if err != nil {
-		return nil, "", err
-	}
-	line := fmt.Sprintf("%-12s %-8s test log-likelihood %9.4f ± %.4f nats (%.3f bits a column)", name, architecture, result.LogLikelihood, result.StandardError,
-		-result.LogLikelihood/float64(result.Columns)/math.Ln2)
-	for _, source := range slices.Sorted(keys(result.Published)) {
-		line += fmt.Sprintf(", %s %.2f", source, result.Published[source])
-	}
-	return result, line, nil
-}
-
-// measureParts is runParts without the printing.
-func measureParts(ctx context.Context, d *tensor.Device, name string, parts *Parts, architecture string, steps int) (*PartsResult, error) {
-	e, err := encodingOf(parts)
-	if err != nil {
-		return nil, err
-	}
-	r := recipe{spec: named(architecture), config: configure(steps, 512, max(1, steps/30), 1)}
-	p, err := r.fit(ctx, d, e, parts.Training, parts.Validation)
-	if err != nil {
-		return nil, err
-	}
-	logs, err := p.LogProb(ctx, parts.Test)
-	if err != nil {
-		return nil, err
-	}
-	result := &PartsResult{Table: name, Architecture: architecture, Columns: len(e.Columns), Published: publishedParts[name],
-		Rows: [3]int{parts.Training.Rows, parts.Validation.Rows, parts.Test.Rows}}
-	result.LogLikelihood, result.StandardError = meanAndError(logs)
-	return result, nil
 }

@@ -3,6 +3,10 @@ package tables
 import (
 	"math"
 	"testing"
+
+	"github.com/bestiary-ml/bestiary/data/table"
+	"github.com/bestiary-ml/bestiary/tensor"
+	"github.com/bestiary-ml/bestiary/train/tasks"
 )
 
 // TestEntropy compares the entropy of each toy with the mean of −log p over its samples, and integrates the density on a grid.
@@ -31,5 +35,35 @@ func TestEntropy(t *testing.T) {
 		if math.Abs(mass-1) > 1e-3 {
 			t.Errorf("%s: the density integrates to %v", toy.Name, mass)
 		}
+	}
+}
+
+// TestIntegral checks that the density of each architecture integrates to 1 ± 0.01 on a grid.
+func TestIntegral(t *testing.T) {
+	d, err := tensor.OpenDevice("cpu", tensor.DeviceOptions{Threads: 1})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer d.Close()
+	toy := gaussians()
+	names, kinds := continuous(toy.Columns)
+	training, err := table.FromRows(toy.Name, names, toy.Sample(2000, 1), kinds)
+	if err != nil {
+		t.Fatal(err)
+	}
+	e, err := table.NewEncoding(training, nil, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, architecture := range tasks.Architectures {
+		p, err := toyRecipe(toy, architecture, 60).fit(t.Context(), d, e, training, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		mass, err := integral(t.Context(), p, toy, architecture)
+		if err != nil || !(math.Abs(mass-1) <= 0.01) {
+			t.Errorf("%s: the density integrates to %v, %v", architecture, mass, err)
+		}
+		t.Logf("%s: the density integrates to %.4f", architecture, mass)
 	}
 }

@@ -40,7 +40,7 @@ docs/tables.md says which files the folders hold.`,
 	device := addDeviceFlags(c)
 	c.Flags().StringArrayVar(&o.Only, "only", nil, "what to measure: a name or the beginning of one up to a slash (repeatable; default: all)")
 	c.Flags().StringSliceVar(&o.Architectures, "architectures", nil, "of toys, digits and the tables of MAF, some of "+strings.Join(tasks.Architectures, ", ")+" (default nsf,maf,realnvp)")
-	c.Flags().IntVar(&o.Steps, "steps", 0, "steps of a training (0: 3000, for UCI's tables 2000 to 8000 by their rows, and 4000 for embeddings)")
+	c.Flags().IntVar(&o.Steps, "steps", 0, "steps of a training (0: 6000 for toys, 3000 for digits and the tables of MAF, 2000 to 8000 for UCI's by their rows, 4000 for embeddings)")
 	c.Flags().IntVar(&o.Splits, "splits", 0, "splits of each UCI table, at most (0: 20)")
 	c.Flags().StringVar(&o.Data, "data", "", "folder with folders of tables")
 	c.Flags().StringVar(&o.Digits, "digits", "", "table of scikit-learn's digits")

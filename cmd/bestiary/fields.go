@@ -22,6 +22,7 @@ var otherFlags = map[string][]string{
 	"Annealing.Steps":   {"anneal-steps"},
 	"DiscriminatorRate": {"discriminator-lr"},
 	"Floor":             {"temperature-floor"},
+	"Condition":         {"condition", "given"},
 	"EMADecay":          {"ema-decay"},
 	"ImageCodes":        {"codes"},
 	"Images":            {"image-columns"},

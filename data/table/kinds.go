@@ -131,7 +131,13 @@ func (t *Table) checkKind(c *Column) error {
 	case Angle:
 		in, ok := c.circle()
 		if !ok {
-			bad, must = func(v float64) bool { return v < -180 || v > 360 }, "an angle: within ±π, 0 to 2π, ±180 or 0 to 360"
+			// The first number that no circle with all numbers before it holds.
+			seen := Column{Low: math.Inf(1), High: math.Inf(-1)}
+			bad, must = func(v float64) bool {
+				seen.Low, seen.High = min(seen.Low, v), max(seen.High, v)
+				_, ok := seen.circle()
+				return !ok
+			}, "an angle on one circle with those above it: within ±π, 0 to 2π, ±180 or 0 to 360"
 			break
 		}
 		c.Low, c.High = in.low, in.high

@@ -111,6 +111,9 @@ func (c *Column) describe() string {
 	case len(c.Numbers) > 0:
 		s += fmt.Sprintf(", %.10g to %.10g", c.Low, c.High)
 	}
+	if _, circular := c.circle(); !circular && c.Kind != Category && angular.MatchString(c.Name) {
+		s += " (by its name an angle, but its numbers are on no circle; the kind angle tells which one is not)"
+	}
 	if c.Missing > 0 {
 		s += fmt.Sprintf(", %d missing", c.Missing)
 	}

@@ -72,7 +72,7 @@ func TestSeparators(t *testing.T) {
 // TestRefuses checks that each mistake gets one sentence that names the place.
 func TestRefuses(t *testing.T) {
 	for _, c := range []struct{ text, want string }{
-		{"a,b\n1,2\n3,4\n5,6\nfive,7\n", `line 5, column 1: "five" is no number`},
+		{"a,b\n1,2\n3,4\n5,6\nfive,7\n", `line 5, column 1 ("a"): "five" is no number`},
 		{"a,b\n1,2\n3\n", "line 3 has 1 cells instead of 2"},
 		{"a,a\n1,2\n", `columns 1 and 2 are both named "a"`},
 		{"a,b\n1,inf\n", `line 2, column "b": +Inf is no finite number`},
@@ -98,6 +98,13 @@ func TestRefuses(t *testing.T) {
 		if _, err := table.Read(path, o); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%v: the error is %v", o, err)
 		}
+	}
+	both := write(t, "both.csv", "angle\n-100\n10\n300\n")
+	if _, err := table.Read(both, table.Options{Kinds: map[string]table.Kind{"angle": table.Angle}}); err == nil || !strings.Contains(err.Error(), "line 4, column \"angle\": 300") {
+		t.Errorf("angles of two circles: %v", err)
+	}
+	if read, err := table.Read(both, table.Options{}); err != nil || !strings.Contains(read.String(), "by its name an angle") {
+		t.Errorf("angles of two circles as numbers: %v, %v", read, err)
 	}
 	if _, err := table.Read(write(t, "t.npy", "a,b\n1,2\n"), table.Options{}); err == nil || !strings.Contains(err.Error(), "NumPy") {
 		t.Errorf("text named .npy: %v", err)
@@ -147,7 +154,10 @@ func TestEncoding(t *testing.T) {
 	}
 	for want, f := range map[string]func() error{
 		`"cow" is none of the categories`: func() error { _, err := e.Conditions(read(t, "kind,x,y,n\ncow,1.5,2.5,3\n")); return err },
-		`must be a column of`:             func() error { _, err := e.Rows(read(t, "kind,x\ncat,1.5\n")); return err },
+		`has no column "y"`:               func() error { _, err := e.Rows(read(t, "kind,x\ncat,1.5\n")); return err },
+		`Target "q"`:                      func() error { _, err := table.NewEncoding(got, []string{"q"}, nil); return err },
+		`Condition "q"`:                   func() error { _, err := table.NewEncoding(got, nil, []string{"q"}); return err },
+		`a single row`:                    func() error { _, err := table.NewEncoding(read(t, "a,b\n1,2\n"), nil, nil); return err },
 		`kind="cow"`:                      func() error { _, err := e.Given(map[string]string{"kind": "cow"}); return err },
 		`is missing`:                      func() error { _, err := e.Given(nil); return err },
 		`is no condition`:                 func() error { _, err := e.Given(map[string]string{"x": "1"}); return err },

@@ -59,7 +59,7 @@ func readText(path string, only []string) (*raw, error) {
 	if r.names, err = uniqueNames(header, width); err != nil {
 		return nil, err
 	}
-	b := builder{columns: make([]columnBuilder, width), skip: make([]bool, width)}
+	b := builder{names: r.names, columns: make([]columnBuilder, width), skip: make([]bool, width)}
 	for j, name := range r.names {
 		b.skip[j] = len(only) > 0 && !slices.Contains(only, name)
 	}
@@ -128,6 +128,7 @@ func splitter(text []byte) func() (cells []string, line int, err error) {
 // builder collects the cells of columns. A column holds numbers until a cell is none; then it holds text, if so far it had no
 // numbers, and otherwise the cell is a mistake.
 type builder struct {
+	names   []string
 	columns []columnBuilder
 	skip    []bool
 }
@@ -158,7 +159,7 @@ func (b *builder) add(cells []string) error {
 				c.counted++
 			}
 		case c.counted >= mistakes:
-			return &cellError{j, cell}
+			return &cellError{j, b.names[j], cell}
 		default: // text; the cells so far were missing, or a few numbers
 			c.text = make([]string, 0, len(c.numbers)+1)
 			for _, v := range c.numbers {
@@ -176,12 +177,12 @@ func (b *builder) add(cells []string) error {
 
 // cellError is text in a column of numbers.
 type cellError struct {
-	column int
-	cell   string
+	column     int
+	name, cell string
 }
 
 func (e *cellError) Error() string {
-	return fmt.Sprintf(", column %d: %.40q is no number, as the cells before it are; correct the cell, or leave the column out", e.column+1, e.cell)
+	return fmt.Sprintf(", column %d (%q): %.40q is no number, as the cells before it are; correct the cell, or leave the column out", e.column+1, e.name, e.cell)
 }
 
 // clean is a cell of text; "" if it stands for a missing one.

@@ -12,7 +12,7 @@ import os
 import torch
 import zuko
 from nflows import transforms as nt
-from nflows.distributions.normal import StandardNormal
+from nflows.distributions.normal import DiagonalNormal, StandardNormal
 from nflows.flows.base import Flow
 from nflows.nn.nets import MLP
 from safetensors.torch import save_file
@@ -48,8 +48,8 @@ def disturb(flow, scale):
             p.mul_(scale)
 
 
-def finish(case, layers, log_prob, inverse, condition=0):
-    specs[case] = {"columns": D, "condition": condition, "base": {"kind": "normal"}, "layers": layers}
+def finish(case, layers, log_prob, inverse, condition=0, base="normal"):
+    specs[case] = {"columns": D, "condition": condition, "base": {"kind": base}, "layers": layers}
     x = torch.randn(64, D) * 1.5
     c = torch.randn(64, C) if condition else None
     put(case, "x", x)
@@ -87,12 +87,17 @@ def zuko_flow(case, flow, kind, map, condition=0):
     finish(case, layers, lambda x, c: given(c).log_prob(x), lambda z, c: given(c).transform.inv(z), condition)
 
 
-def nflows_flow(case, transforms, specs_of, save, condition=0):
-    flow = Flow(nt.CompositeTransform(transforms), StandardNormal([D]))
+def nflows_flow(case, transforms, specs_of, save, base=None):
+    flow = Flow(nt.CompositeTransform(transforms), base or StandardNormal([D]))
     disturb(flow, 2)
+    flow.eval()
     for i, t in enumerate(transforms):
         save(case, i, t)
-    finish(case, specs_of, lambda x, c: flow.log_prob(x, c), lambda z, c: flow._transform.inverse(z, c)[0], condition)
+    if base:
+        put(case, "weights.base.mean", base.mean_.flatten())
+        put(case, "weights.base.log_std", base.log_std_.flatten())
+    finish(case, specs_of, lambda x, c: flow.log_prob(x, c), lambda z, c: flow._transform.inverse(z, c)[0],
+           base="diagonal" if base else "normal")
 
 
 def made(case, i, t):
@@ -109,6 +114,10 @@ zuko_flow("zuko maf", zuko.flows.MAF(D, transforms=3, hidden_features=HIDDEN), "
 zuko_flow("zuko maf given", zuko.flows.MAF(D, C, transforms=2, hidden_features=HIDDEN), "autoregressive", "affine", C)
 zuko_flow("zuko nsf", zuko.flows.NSF(D, bins=BINS, transforms=3, hidden_features=HIDDEN), "autoregressive", "spline")
 zuko_flow("zuko realnvp given", zuko.flows.RealNVP(D, C, transforms=3, hidden_features=HIDDEN), "coupling", "affine", C)
+
+zuko_flow("zuko nsf coupling given", zuko.flows.NICE(
+    D, C, transforms=3, univariate=zuko.transforms.MonotonicRQSTransform, shapes=[(BINS,), (BINS,), (BINS - 1,)], hidden_features=HIDDEN),
+    "coupling", "spline", C)
 
 hidden = {"features": D, "hidden_features": HIDDEN[0], "num_blocks": 2, "use_residual_blocks": False}
 nflows_flow("nflows maf", [nt.MaskedAffineAutoregressiveTransform(**hidden)],
@@ -139,5 +148,35 @@ coupling = lambda: nt.PiecewiseRationalQuadraticCouplingTransform(
 spline = {"kind": "coupling", "map": "spline", "hidden": HIDDEN, "bins": BINS, "bound": 4, "least": 1e-3}
 nflows_flow("nflows nsf coupling", [nt.LULinear(D), coupling(), nt.QRLinear(D, 3), coupling(), nt.HouseholderSequence(D, 4)],
             [{"kind": "lu"}, spline, {"kind": "qr", "reflections": 3}, spline, {"kind": "householder", "reflections": 4}], coupled)
+
+
+
+def normalized(case, i, t):
+    if isinstance(t, nt.ActNorm):
+        put(case, f"weights.{i}.log_scale", t.log_scale)
+        put(case, f"weights.{i}.bias", t.shift)
+        tensors[f"{case}.weights.{i}.initialized"] = torch.ones(1, dtype=torch.int64)
+    elif isinstance(t, nt.BatchNorm):
+        put(case, f"weights.{i}.log_gamma", t.weight.log())
+        put(case, f"weights.{i}.beta", t.bias)
+        put(case, f"weights.{i}.running_mean", t.running_mean)
+        put(case, f"weights.{i}.running_var", t.running_var)
+    elif isinstance(t, nt.ReversePermutation):
+        tensors[f"{case}.weights.{i}.p"] = torch.arange(D - 1, -1, -1)
+        tensors[f"{case}.weights.{i}.invp"] = torch.arange(D - 1, -1, -1)
+    else:
+        made(case, i, t)
+
+
+act, batch = nt.ActNorm(D), nt.BatchNorm(D)
+base = DiagonalNormal([D])
+with torch.no_grad():
+    for p in [act.log_scale, act.shift, batch.bias, batch.running_mean, base.mean_, base.log_std_]:
+        p.copy_(torch.randn_like(p) * 0.3)
+    batch.running_var.copy_(torch.rand(D) + 0.5)
+masked = lambda: nt.MaskedAffineAutoregressiveTransform(**hidden)
+affine = {"kind": "autoregressive", "map": "softplus-affine", "hidden": [HIDDEN[0]] * 3}
+nflows_flow("nflows norms", [act, masked(), nt.ReversePermutation(D), batch, masked()],
+            [{"kind": "act-norm"}, affine, {"kind": "reverse"}, {"kind": "batch-norm"}, affine], normalized, base)
 
 save_file(tensors, os.path.join(os.path.dirname(__file__), "peers.safetensors"), {k: json.dumps(v) for k, v in specs.items()})

@@ -67,6 +67,19 @@ type Passes struct {
 	Coupling, CouplingBounded, CouplingInverse, CouplingInverseBounded                 func(x, s, t, y []float32) float64
 	CouplingGrad, CouplingBoundedGrad, CouplingInverseGrad, CouplingInverseBoundedGrad func(gLogDet float32, x, s, y, gy, gx, gs, gt []float32)
 
+	// Splines of SplineBlock numbers; all matrices have rows of that length, see SplineRows.
+	//
+	// SplineWeights sets bins rows of weights to exp(logit − the largest), and the row factor to total over their sum.
+	// SplinePieces takes V, Wide and High, weights [2·bins] of widths and then heights, and the slopes [bins+1] at all knots; it finds
+	// the piece that V lies in on the x axis (SplinePiecesInverse: on the y axis) and sets X, W, Y, H, D0, D1 and Bin. The domain is
+	// [low, high], and least the smallest size. SplineGrad takes GY and GLog and sets the rows from GV on; inverseTotal is 1 over
+	// the domain less all least sizes. SplineLogitGrad and SplineSlopeGrad spread the gradients of the pieces over the parameters.
+	SplineWeights                     func(bins int, total float32, logits, weights, factor []float32)
+	SplinePieces, SplinePiecesInverse func(bins int, low, high, least float32, weights, slopes, rows []float32)
+	SplineGrad                        func(low, high, least, inverseTotal, minSlope float32, rows []float32)
+	SplineLogitGrad                   func(bins int, weights, factor, bin, start, size, dot, grads []float32)
+	SplineSlopeGrad                   func(slopes int, bin, left, right, grads []float32)
+
 	Adam func(c *[10]float32, p, g, m, v []float32)
 
 	// Skinny products: y += Σ over r < 4 of a[r]·x[r·stride …], and y[r] = Σ x·w[r·stride …] in float32.

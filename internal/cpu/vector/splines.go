@@ -13,7 +13,7 @@ type splineJob struct {
 	simd        *simd.Passes
 	x, params   []float32
 	y, logSlope []float32
-	scratch     []float32 // splineRoom numbers for each task
+	scratch     []float32 // of splineTasks
 	perTask     int
 }
 
@@ -22,11 +22,20 @@ func splineRoom(s kernel.Spline) int { return 2*s.Bins + 2*s.Slopes() }
 
 // Spline implements kernel.Splines.
 func (d *Device) Spline(s kernel.Spline, x, params, y, logSlope kernel.Buffer) {
-	run(d, s.Count, portable.SplinesPerTask(s), &d.jobs.spline, splineJob{s, d.simd, f32(x), f32(params), f32(y), f32(logSlope),
-		d.splineScratch(s), portable.SplinesPerTask(s)})
+	perTask, scratch := d.splineTasks(s, blocked(s))
+	run(d, s.Count, perTask, &d.jobs.spline, splineJob{s, d.simd, f32(x), f32(params), f32(y), f32(logSlope), scratch, perTask})
 }
 
 func (j *splineJob) chunk(lo, hi int) {
+	if blocked(j.Spline) {
+		b := newSplineBlock(j.Spline, row(j.scratch, lo/j.perTask, splineBlockSize(j.Spline)))
+		for ; lo < hi; lo += simd.SplineBlock {
+			to := min(hi, lo+simd.SplineBlock)
+			b.find(j.simd, j.Spline, j.x[lo:to], j.params[lo*j.Params():to*j.Params()])
+			b.apply(j.simd, j.Spline, j.x[lo:to], j.y[lo:to], j.logSlope[lo:to])
+		}
+		return
+	}
 	scratch := row(j.scratch, lo/j.perTask, splineRoom(j.Spline))
 	weights := scratch[:2*j.Bins]
 	for i := lo; i < hi; i++ {
@@ -53,11 +62,21 @@ type splineGradJob struct {
 
 // SplineGrad implements kernel.Splines.
 func (d *Device) SplineGrad(s kernel.Spline, x, params, gy, gLogSlope, gx, gparams kernel.Buffer) {
-	run(d, s.Count, portable.SplinesPerTask(s), &d.jobs.splineGrad, splineGradJob{s, d.simd, f32(x), f32(params), f32(gy), f32(gLogSlope),
-		f32(gx), f32(gparams), d.splineScratch(s), portable.SplinesPerTask(s)})
+	perTask, scratch := d.splineTasks(s, blocked(s) && !s.Inverse)
+	run(d, s.Count, perTask, &d.jobs.splineGrad, splineGradJob{s, d.simd, f32(x), f32(params), f32(gy), f32(gLogSlope),
+		f32(gx), f32(gparams), scratch, perTask})
 }
 
 func (j *splineGradJob) chunk(lo, hi int) {
+	if blocked(j.Spline) && !j.Inverse {
+		b := newSplineBlock(j.Spline, row(j.scratch, lo/j.perTask, splineBlockSize(j.Spline)))
+		for ; lo < hi; lo += simd.SplineBlock {
+			to := min(hi, lo+simd.SplineBlock)
+			b.find(j.simd, j.Spline, j.x[lo:to], j.params[lo*j.Params():to*j.Params()])
+			b.grad(j.simd, j.Spline, j.gy[lo:to], j.gLogSlope[lo:to], j.gx[lo:to], j.gparams[lo*j.Params():to*j.Params()])
+		}
+		return
+	}
 	scratch := row(j.scratch, lo/j.perTask, splineRoom(j.Spline))
 	weights := scratch[:2*j.Bins]
 	for i := lo; i < hi; i++ {
@@ -73,11 +92,15 @@ func (j *splineGradJob) chunk(lo, hi int) {
 	}
 }
 
-// splineScratch returns room for the weights and slopes of each task.
-func (d *Device) splineScratch(s kernel.Spline) []float32 {
-	tasks := (s.Count + portable.SplinesPerTask(s) - 1) / portable.SplinesPerTask(s)
-	d.scratch = resize(d.scratch, splineRoom(s)*tasks)
-	return d.scratch
+// splineTasks returns the number of splines of a task, and scratch memory for all tasks.
+func (d *Device) splineTasks(s kernel.Spline, blocks bool) (perTask int, scratch []float32) {
+	size := splineRoom(s)
+	perTask = portable.SplinesPerTask(s)
+	if blocks {
+		size, perTask = splineBlockSize(s), splineBlocks*simd.SplineBlock
+	}
+	d.scratch = resize(d.scratch, size*((s.Count+perTask-1)/perTask))
+	return perTask, d.scratch
 }
 
 // splineWeights sets weights [2·Bins] to what portable.SplineAt takes.

@@ -28,6 +28,7 @@ var groups = []struct {
 	{"columns", columns},
 	{"layernorm", layerNorm},
 	{"coupling", coupling},
+	{"splines", splines},
 	{"adam", adam},
 	{"transposition", transposition},
 	{"gather", gather},
