@@ -74,7 +74,7 @@ func TestDefaultSize(t *testing.T) {
 	if millions := float64(nn.Count(a)) / 1e6; math.Abs(millions-18.6) > 0.1 {
 		t.Errorf("the default autoencoder has %.2f million parameters, want 18.6", millions)
 	}
-	for _, size := range []int{32, 128} {
+	for _, size := range []int{32, 96, 128, 192} {
 		c := Config{ImageSize: size, Channels: []int{3, 2, 2, 2, 2, 2}, Hidden: 4, Embedding: 3}
 		small, err := New(d, c, tensor.NewGenerator(1))
 		if err != nil {

@@ -9,7 +9,7 @@ import (
 
 // Config has the sizes of an autoencoder.
 type Config struct {
-	ImageSize int     `json:"image_size"` // height and width of a picture in pixels: 32, 64, 128 or 256
+	ImageSize int     `json:"image_size"` // height and width of a picture in pixels: a multiple of 32 up to 256
 	Channels  []int   `json:"channels"`   // 3, and the channels after each of the five halvings
 	Hidden    int     `json:"hidden"`     // width between the convolutions and the embedding
 	Embedding int     `json:"embedding"`  // dimension of the embedding
@@ -32,8 +32,8 @@ const (
 
 // Validate returns a [*fault.FieldError] for a value that is not allowed.
 func (c Config) Validate() error {
-	if c.ImageSize < 32 || c.ImageSize > 256 || c.ImageSize&(c.ImageSize-1) != 0 {
-		return fault.Field("ImageSize", c.ImageSize, "must be 32, 64, 128 or 256")
+	if c.ImageSize < 1<<halvings || c.ImageSize > 256 || c.ImageSize%(1<<halvings) != 0 {
+		return fault.Field("ImageSize", c.ImageSize, "must be a multiple of %d, up to 256", 1<<halvings)
 	}
 	if len(c.Channels) != halvings+1 {
 		return fault.Field("Channels", c.Channels, "must be %d numbers, the first of them 3", halvings+1)

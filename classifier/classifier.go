@@ -61,9 +61,9 @@ func New(d *tensor.Device, c Config, g *tensor.Generator) (m *Classifier, err er
 func (m *Classifier) addStages(d *tensor.Device, g *tensor.Generator) {
 	c := m.config
 	from, side := c.Channels, c.ImageSize
-	for i := 0; i == 0 || side > firstSide; i++ {
+	for i := 0; i == 0 || side >= 2*firstSide; i++ {
 		stride := 1
-		if side > firstSide {
+		if side >= 2*firstSide {
 			stride = 2
 		}
 		m.stem.Add(strconv.Itoa(3*i), newConv(d, from, c.Widths[0], 3, stride, g))
@@ -101,8 +101,8 @@ func (m *Classifier) Features(x *tensor.Tensor) *tensor.Tensor {
 	return x.Reshape(x.Dim(0), x.Dim(1)*x.Dim(2), x.Dim(3)).Mean(1) // [N, F]
 }
 
-// Activations returns the output of each stage, [N, s, s, width] with s = 32, 16, …, for pictures [N, S, S, C] with values
-// in [−1, 1]; with Config.Backbone, its features at strides 4 to 32.
+// Activations returns the output of each stage, [N, s, s, width] with s = 32, 16, … (48, 24, … of a multiple of 96 pixels),
+// for pictures [N, S, S, C] with values in [−1, 1]; with Config.Backbone, its features at strides 4 to 32.
 func (m *Classifier) Activations(x *tensor.Tensor) []*tensor.Tensor {
 	if m.pre != nil {
 		return m.pre.backbone.Features(m.pre.resize(x))

@@ -61,7 +61,7 @@ func TestSizes(t *testing.T) {
 	if millions := float64(nn.Count(m)) / 1e6; math.Abs(millions-1.3) > 0.1 {
 		t.Errorf("the default classifier has %.2f million parameters, want 1.3", millions)
 	}
-	for _, size := range []int{32, 64, 128, 256} {
+	for size, first := range map[int]int{32: 32, 64: 32, 96: 48, 128: 32, 192: 48, 224: 56, 256: 32} {
 		m, err := New(d, small(size), tensor.NewGenerator(1))
 		if err != nil {
 			t.Fatal(err)
@@ -72,7 +72,7 @@ func TestSizes(t *testing.T) {
 		}
 		activations := m.Activations(d.Zeros(2, size, size, 3))
 		for i, a := range activations {
-			if side := 32 >> i; a.Dim(1) != side || a.Dim(3) != []int{4, 6, 8}[i] {
+			if side := first >> i; a.Dim(1) != side || a.Dim(3) != []int{4, 6, 8}[i] {
 				t.Errorf("stage %d of %d pixels: %v", i, size, a.Shape())
 			}
 		}

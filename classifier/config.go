@@ -10,7 +10,7 @@ import (
 
 // Config has the sizes of a classifier and the settings of its loss.
 type Config struct {
-	ImageSize  int      `json:"image_size"` // height and width of a picture in pixels: 32, 64, 128 or 256
+	ImageSize  int      `json:"image_size"` // height and width of a picture in pixels: a multiple of 32 up to 256
 	Channels   int      `json:"channels"`   // 3: RGB, 4: RGBA
 	Classes    []string `json:"classes"`    // names of the classes, or of the attributes
 	Attributes bool     `json:"attributes"` // a picture may have any number of Classes: a sigmoid for each instead of a softmax
@@ -33,7 +33,7 @@ func DefaultConfig() Config {
 // WithBackbone returns c with the features of a network of package backbone. Pictures of 64×64 pixels are resized to 160×160, which
 // networks that were trained on larger pictures recognise better.
 func (c Config) WithBackbone(name string) Config {
-	c.Backbone, c.BackboneSize, c.Widths, c.Blocks, c.Dropout = name, 160, nil, 0, 0.3
+	c.Backbone, c.BackboneSize, c.Widths, c.Blocks, c.Dropout = name, 224, nil, 0, 0.3
 	return c
 }
 
@@ -44,14 +44,14 @@ const (
 	maxWidth      = 1 << 12
 	maxClasses    = 1 << 16
 	maxParameters = 500_000_000
-	firstSide     = 32 // side of the picture in the first stage
+	firstSide     = 32 // least side of the picture in the first stage
 	maxSide       = 512
 )
 
 // Validate returns a [*fault.FieldError] for a value that is not allowed.
 func (c Config) Validate() error {
-	if c.ImageSize < firstSide || c.ImageSize > 256 || c.ImageSize&(c.ImageSize-1) != 0 {
-		return fault.Field("ImageSize", c.ImageSize, "must be 32, 64, 128 or 256")
+	if c.ImageSize < firstSide || c.ImageSize > 256 || c.ImageSize%firstSide != 0 {
+		return fault.Field("ImageSize", c.ImageSize, "must be a multiple of %d, up to 256", firstSide)
 	}
 	if c.Backbone != "" {
 		if err := c.validateBackbone(); err != nil {

@@ -27,14 +27,22 @@ var largeDecode sync.Mutex
 // million pixels, a side of more than 65,535 pixels, a JPEG of more than 100 scans. The error for another format names a
 // tool that converts it. The mode Boxes needs a box and is an error.
 func Decode(dst []uint8, encoded []byte, size int, mode Resize) (err error) {
+	return Limits{}.Decode(dst, encoded, size, mode)
+}
+
+// Decode is [Decode] within limits.
+func (l Limits) Decode(dst []uint8, encoded []byte, size int, mode Resize) (err error) {
 	if mode, err = oneOf("Resize", mode, Squash, CenterCrop); err != nil {
 		return err
 	}
-	return decode(dst, encoded, size, mode, Box{})
+	if err := l.Validate(); err != nil {
+		return err
+	}
+	return l.decode(dst, encoded, size, mode, Box{})
 }
 
 // decode is Decode with the box of the subject for the mode Boxes.
-func decode(dst []uint8, encoded []byte, size int, mode Resize, box Box) (err error) {
+func (l Limits) decode(dst []uint8, encoded []byte, size int, mode Resize, box Box) (err error) {
 	// The decoders are written for well-formed files. A panic on a hostile file becomes an error.
 	defer func() {
 		if r := recover(); r != nil {
@@ -55,11 +63,18 @@ func decode(dst []uint8, encoded []byte, size int, mode Resize, box Box) (err er
 	if err != nil {
 		return err
 	}
+	if err := l.check(config); err != nil {
+		return err
+	}
 	if config.Heavy {
 		largeDecode.Lock()
 		defer largeDecode.Unlock()
 	}
-	decoded, err := picture.Decode(encoded, config)
+	deadline := l.deadline()
+	decoded, err := picture.DecodeUntil(encoded, config, deadline)
+	if late := l.late(deadline); late != nil {
+		return late
+	}
 	if err != nil {
 		return err
 	}
@@ -73,6 +88,9 @@ func decode(dst []uint8, encoded []byte, size int, mode Resize, box Box) (err er
 		decoded = imaging.CropCenter(decoded, side, side)
 	}
 	resized := resize(decoded, size).Pix
+	if err := l.late(deadline); err != nil {
+		return err
+	}
 	if len(dst) == len(resized) {
 		copy(dst, resized)
 	} else {
@@ -106,6 +124,11 @@ func onWhite(rgb, rgba []uint8) {
 // DecodeFile reads and decodes one picture to pixels [size, size, channels], with 3 channels for RGB or 4 for RGBA; see
 // [Decode]. The error for a file that is not a picture is a [*fault.DamagedFile].
 func DecodeFile(path string, size, channels int, mode Resize) (_ []uint8, err error) {
+	return Limits{}.DecodeFile(path, size, channels, mode)
+}
+
+// DecodeFile is [DecodeFile] within limits.
+func (l Limits) DecodeFile(path string, size, channels int, mode Resize) (_ []uint8, err error) {
 	defer printable.Error(&err)
 	if err := checkSize(size); err != nil {
 		return nil, err
@@ -122,7 +145,7 @@ func DecodeFile(path string, size, channels int, mode Resize) (_ []uint8, err er
 		return nil, fmt.Errorf("%s: cannot be read (%w); check the path and its permissions", path, err)
 	}
 	pixels := make([]uint8, size*size*channels)
-	if err := Decode(pixels, encoded, size, mode); err != nil {
+	if err := l.Decode(pixels, encoded, size, mode); err != nil {
 		return nil, fault.Damaged(path, "not an image we can decode (%v); replace it", err)
 	}
 	return pixels, nil

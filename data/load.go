@@ -191,8 +191,9 @@ func decodeAll(s Source, o Options, old *cached) (decoded, error) {
 					finished(false)
 					continue
 				}
-				if err := decode(to, encoded, o.Size, o.Resize, s.Items[j.item].Box); err != nil {
-					failures[j.item] = &failed{j.item, err.Error(), false}
+				if err := o.Limits.decode(to, encoded, o.Size, o.Resize, s.Items[j.item].Box); err != nil {
+					var own *exceeded
+					failures[j.item] = &failed{j.item, err.Error(), errors.As(err, &own)}
 				}
 				finished(true)
 			}

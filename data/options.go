@@ -65,6 +65,7 @@ type Options struct {
 	Images   string                // WebDataset only: columns with pictures, by preference; "" means "jpg,jpeg,png,gif,webp,bmp"
 	Texts    string                // WebDataset only: columns with captions, by preference; json:KEY is a value in JSON; "" means "txt,caption"
 	Captions bool                  // load only pictures with a caption; an error where none has one
+	Limits   Limits                // what decoding a picture may take
 	Workers  int                   // pictures decoded at a time, up to 1024; 0 means GOMAXPROCS
 	Cache    string                // folder for decoded pictures; "" means bestiary in the user's cache folder, NoCache none
 	Progress func(done, total int) // called after each picture, never by two goroutines at once; may be nil
@@ -83,6 +84,9 @@ func (o Options) Resolve() (Options, error) {
 		o.Channels = 3
 	}
 	if err := checkChannels(o.Channels); err != nil {
+		return o, err
+	}
+	if err := o.Limits.Validate(); err != nil {
 		return o, err
 	}
 	if o.Workers < 0 || o.Workers > maxWorkers {

@@ -12,8 +12,10 @@ import (
 // they depend on.
 type unitPlan struct {
 	layers []plannedLayer
-	order  []int // columns by position
-	inputs int   // columns of the condition
+	order  []int          // columns by position
+	back   *tensor.Tensor // positions by column, [D]
+	inputs int            // columns of the condition
+	frozen []uint64       // identifies the weights; nil if they may change
 }
 
 // plannedLayer is a layer of a unitPlan.
@@ -25,8 +27,8 @@ type plannedLayer struct {
 
 // inverseByUnits computes x column by column, and each unit of the network when its degree is reached, without gradients.
 func (a *Autoregressive) inverseByUnits(z, cond *tensor.Tensor) (x, logSlope *tensor.Tensor) {
-	d, n, dim, params := z.Device(), z.Dim(0), z.Dim(1), a.Map.Params()
-	p := a.Net.plan(cond)
+	d, n, dim := z.Device(), z.Dim(0), z.Dim(1)
+	p := a.Net.planned(cond)
 	input := engine.Empty(d, n, p.inputs+dim) // [N, C + D], columns by position
 	if cond != nil {
 		copyColumns(input, 0, cond, 0, cond.Dim(1))
@@ -35,7 +37,8 @@ func (a *Autoregressive) inverseByUnits(z, cond *tensor.Tensor) (x, logSlope *te
 	for i, l := range p.layers {
 		units[i] = engine.Empty(d, n, l.weight.Dim(1))
 	}
-	columns, slopes := make([]*tensor.Tensor, dim), make([]*tensor.Tensor, dim)
+	logSlope = engine.Empty(d, n, dim) // by position
+	invert := a.inverter(z, units[len(units)-1], input, logSlope)
 	for t, column := range p.order { // columns at positions 0 to t−1 are known
 		below, known := input, p.inputs+t
 		for i, l := range p.layers {
@@ -46,12 +49,37 @@ func (a *Autoregressive) inverseByUnits(z, cond *tensor.Tensor) (x, logSlope *te
 			l.block(below, known, units[i], from, to)
 			below, known = units[i], to
 		}
-		own := engine.Empty(d, n, params)
-		copyColumns(own, 0, below, t*params, params)
-		columns[column], slopes[column] = a.Map.Apply(z.Slice(1, column, column+1), own, true) // [N, 1]
-		copyColumns(input, p.inputs+t, columns[column], 0, 1)
+		invert(column, t, p.inputs+t)
 	}
-	return tensor.Concat(1, columns...), tensor.Concat(1, slopes...)
+	return input.Slice(1, p.inputs, p.inputs+dim).Gather(1, p.back), logSlope
+}
+
+// inverter returns a function that inverts the map of a column of z [N, D]. It takes the parameters of position t from params, and
+// writes the result to column at of input, and the logarithm of its derivative to column t of logSlope.
+func (a *Autoregressive) inverter(z, params, input, logSlope *tensor.Tensor) func(column, t, at int) {
+	d, n, each := z.Device(), z.Dim(0), a.Map.Params()
+	if affine, ok := a.Map.(Affine); ok && engine.AffineMaps(d) != nil {
+		maps := engine.AffineMaps(d)
+		m := kernel.AffineMap{
+			Rows: n, Cols: 1, Clip: affine.Clip, Inverse: true,
+			LdX: z.Dim(1), LdParams: params.Dim(1), LdY: input.Dim(1), LdSlope: logSlope.Dim(1),
+		}
+		return func(column, t, at int) { // in place, without copies
+			maps.AffineMap(m, from(z, column), from(params, t*each), from(input, at), from(logSlope, t))
+		}
+	}
+	return func(column, t, at int) {
+		own := engine.Empty(d, n, each)
+		copyColumns(own, 0, params, t*each, each)
+		x, slope := a.Map.Apply(z.Slice(1, column, column+1), own, true) // [N, 1]
+		copyColumns(input, at, x, 0, 1)
+		copyColumns(logSlope, t, slope, 0, 1)
+	}
+}
+
+// from returns the elements of t from the first one of a column on.
+func from(t *tensor.Tensor, column int) kernel.Buffer {
+	return engine.Data(t).Slice(column, t.Len()-column)
 }
 
 // block computes units [from, to) of a layer from the first known columns of x.
@@ -75,12 +103,50 @@ func copyColumns(dst *tensor.Tensor, to int, src *tensor.Tensor, from, count int
 	}, engine.Data(dst), engine.Data(src))
 }
 
-// plan sorts the units of the network by their degrees, which follow from the masks.
-func (m *MADE) plan(cond *tensor.Tensor) unitPlan {
-	p := unitPlan{order: make([]int, m.dim)}
-	for column, position := range m.order {
-		p.order[position-1] = column
+// planned returns the plan of the network. It is kept as long as all weights are frozen.
+func (m *MADE) planned(cond *tensor.Tensor) *unitPlan {
+	frozen := m.frozen()
+	if m.kept != nil && frozen != nil && slices.Equal(frozen, m.kept.frozen) {
+		return m.kept
 	}
+	p := m.plan(cond)
+	if m.kept = nil; frozen != nil {
+		p.keep()
+		p.frozen, m.kept = frozen, p
+	}
+	return p
+}
+
+// frozen returns numbers that identify the weights and masks; nil if one of them may change.
+func (m *MADE) frozen() (all []uint64) {
+	for _, l := range m.Layers {
+		for _, t := range []*tensor.Tensor{l.Weight, l.Bias, l.Mask} {
+			number := engine.Constant(t)
+			if number == 0 {
+				return nil
+			}
+			all = append(all, number)
+		}
+	}
+	return all
+}
+
+// keep moves the plan's tensors out of the current step.
+func (p *unitPlan) keep() {
+	p.back = p.back.Keep()
+	for i := range p.layers {
+		p.layers[i].weight, p.layers[i].bias = p.layers[i].weight.Keep(), p.layers[i].bias.Keep()
+	}
+}
+
+// plan sorts the units of the network by their degrees, which follow from the masks.
+func (m *MADE) plan(cond *tensor.Tensor) *unitPlan {
+	p := &unitPlan{order: make([]int, m.dim)}
+	back := make([]int32, m.dim)
+	for column, position := range m.order {
+		p.order[position-1], back[column] = column, int32(position-1)
+	}
+	p.back = m.Layers[0].Weight.Device().Ints(back)
 	degrees := []int{}
 	if cond != nil {
 		p.inputs = cond.Dim(1)

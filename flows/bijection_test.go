@@ -9,6 +9,11 @@ import (
 	"github.com/bestiary-ml/bestiary/tensor"
 )
 
+// evaluated stays in evaluation mode: dropout would make every call another function.
+type evaluated struct{ *flows.ClassFlow }
+
+func (evaluated) SetTraining(bool) {}
+
 // TestBijections runs the suite that every bijection must pass.
 func TestBijections(t *testing.T) {
 	coupling := func(dim int, passive []int, cfg flows.CouplingConfig) flowtest.Case {
@@ -23,6 +28,18 @@ func TestBijections(t *testing.T) {
 				t.Fatal(err)
 			}
 			return f
+		}}
+	}
+	classFlow := func(architecture string, dim, classes int, hidden ...int) flowtest.Case {
+		cfg := flows.DefaultClassConfig(architecture, dim, classes)
+		cfg.Layers, cfg.Hidden = 2, hidden
+		return flowtest.Case{Dim: cfg.Dim, Condition: cfg.Classes, New: func(d *tensor.Device, g *tensor.Generator) flows.Bijection {
+			f, err := flows.NewClassFlow(d, cfg, g)
+			if err != nil {
+				t.Fatal(err)
+			}
+			f.SetTraining(false)
+			return evaluated{f}
 		}}
 	}
 	plain := func(dim int, build func(d *tensor.Device, g *tensor.Generator) flows.Bijection) flowtest.Case {
@@ -62,6 +79,9 @@ func TestBijections(t *testing.T) {
 		}),
 		"empty sequence":     plain(3, func(*tensor.Device, *tensor.Generator) flows.Bijection { return flows.NewSequential() }),
 		"RealNVP":            realNVP(full),
+		"class NSF":          classFlow(flows.SplineFlow, 5, 2, 8, 7),
+		"class MAF":          classFlow(flows.MaskedFlow, 4, 0, 9, 11),
+		"class TarFlow":      classFlow(flows.TransformerFlow, 6, 2, 8),
 		"RealNVP, flipping":  realNVP(flipping),
 		"RealNVP, reversing": realNVP(reversing),
 		"spline coupling": conditional(5, 2, func(d *tensor.Device, g *tensor.Generator) flows.Bijection {

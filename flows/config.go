@@ -1,6 +1,8 @@
 package flows
 
 import (
+	"cmp"
+	"errors"
 	"slices"
 	"strconv"
 
@@ -27,12 +29,30 @@ const (
 	NoNormalization    Norm = "none"
 )
 
-// Config describes a [RealNVP]. The zero value is not valid; start from [DefaultConfig].
+// Architectures of a [ClassFlow]; "" is RealNVPFlow.
+const (
+	RealNVPFlow     = "realnvp" // affine couplings (Dinh et al., 2017)
+	SplineFlow      = "nsf"     // couplings of rational-quadratic splines (Durkan et al., 2019)
+	MaskedFlow      = "maf"     // masked autoregressive affine maps (Papamakarios et al., 2017)
+	TransformerFlow = "tarflow" // transformers over pieces of the vector (Zhai et al., 2024)
+)
+
+// ClassArchitectures lists the architectures of a [ClassFlow].
+func ClassArchitectures() []string {
+	return []string{RealNVPFlow, SplineFlow, MaskedFlow, TransformerFlow}
+}
+
+// Config describes a [ClassFlow]. The zero value is not valid; start from [DefaultConfig] or [DefaultClassConfig].
 type Config struct {
-	Dim     int   `json:"dim"`     // numbers per row
-	Classes int   `json:"classes"` // columns of the condition, a one-hot class label; 0 for an unconditional flow
-	Layers  int   `json:"layers"`  // couplings
-	Hidden  []int `json:"hidden"`  // widths of the hidden layers of the couplings' networks
+	// Architecture is one of ClassArchitectures; "" is RealNVPFlow. RepeatHidden, SingleNetwork, BoundedScale, Mask, Permutation and
+	// Norm are for RealNVPFlow only and must be zero otherwise.
+	Architecture string `json:"architecture,omitempty"`
+
+	Dim     int `json:"dim"`     // numbers per row
+	Classes int `json:"classes"` // columns of the condition, a one-hot class label; 0 for an unconditional flow
+	Layers  int `json:"layers"`  // couplings, autoregressive layers, or blocks of transformers
+	// Hidden are the widths of the hidden layers of the networks; of TransformerFlow, the one width of the transformers.
+	Hidden []int `json:"hidden"`
 	// RepeatHidden repeats the first hidden layer, as the reference does: [256, 256] makes three layers.
 	RepeatHidden  bool  `json:"repeat_hidden"`
 	SingleNetwork bool  `json:"single_network"` // one network for log-scale and shift
@@ -58,6 +78,30 @@ func DefaultConfig(dim, classes int) Config {
 	}
 }
 
+// DefaultClassConfig returns the default flow of an architecture; of RealNVPFlow it is DefaultConfig.
+func DefaultClassConfig(architecture string, dim, classes int) Config {
+	c := Config{Architecture: architecture, Dim: dim, Classes: classes, Standardize: true}
+	switch architecture {
+	case SplineFlow:
+		c.Layers, c.Hidden = 6, []int{128, 128}
+	case MaskedFlow:
+		c.Layers, c.Hidden = 5, []int{256, 256}
+	case TransformerFlow:
+		c.Layers, c.Hidden = 4, []int{128}
+	default:
+		return DefaultConfig(dim, classes)
+	}
+	return c
+}
+
+// architecture is Architecture with its default.
+func (c Config) architecture() string { return cmp.Or(c.Architecture, RealNVPFlow) }
+
+// Batched reports whether a training needs two rows or more in a batch: a single one has no variance to normalize by.
+func (c Config) Batched() bool {
+	return c.Norm == BatchNormalization || c.Norm == ActNormalization || c.Architecture == MaskedFlow
+}
+
 // Limits on sizes that come from a file, so that a damaged file can't exhaust memory.
 const (
 	maxSize       = 1 << 16
@@ -71,8 +115,10 @@ func (c Config) Validate() error {
 		return fault.Field("Dim", c.Dim, "must be 2 to %d, since a coupling splits its columns in two", maxSize)
 	case c.Classes < 0 || c.Classes > maxSize:
 		return fault.Field("Classes", c.Classes, "must be 0 (an unconditional flow) to %d", maxSize)
+	case !slices.Contains(ClassArchitectures(), c.architecture()):
+		return fault.Field("Architecture", strconv.Quote(c.Architecture), "must be one of %q", ClassArchitectures())
 	case c.Layers < 1 || c.Layers > maxSize:
-		return fault.Field("Layers", c.Layers, "must be 1 to %d couplings", maxSize)
+		return fault.Field("Layers", c.Layers, "must be 1 to %d couplings, autoregressive layers or blocks", maxSize)
 	case c.RepeatHidden && len(c.Hidden) == 0:
 		return fault.Field("RepeatHidden", c.RepeatHidden, "must be false without hidden layers; there is none to repeat in Hidden")
 	case !(c.Noise >= 0 && c.Noise <= 10):
@@ -82,6 +128,9 @@ func (c Config) Validate() error {
 		if size < 1 || size > maxSize {
 			return fault.Field("Hidden", c.Hidden, "must be widths of 1 to %d", maxSize)
 		}
+	}
+	if c.architecture() != RealNVPFlow {
+		return c.validateOther()
 	}
 	if n := c.products(); n > maxParameters {
 		return fault.Field("Layers", c.Layers, "must be lower: with Hidden %v and Dim %d they have %d million parameters, and %d million are possible",
@@ -100,6 +149,37 @@ func (c Config) Validate() error {
 		}
 	}
 	return nil
+}
+
+// validateOther validates architectures other than RealNVP beyond what all have in common.
+func (c Config) validateOther() error {
+	for _, own := range []struct {
+		field string
+		set   bool
+	}{
+		{"RepeatHidden", c.RepeatHidden}, {"SingleNetwork", c.SingleNetwork}, {"BoundedScale", c.BoundedScale},
+		{"Mask", c.Mask != ""}, {"Permutation", c.Permutation != ""}, {"Norm", c.Norm != ""},
+	} {
+		if own.set {
+			return fault.Field(own.field, own.set, "must be left out: it is for the Architecture %s, not %s", RealNVPFlow, c.Architecture)
+		}
+	}
+	if c.Architecture != TransformerFlow {
+		return c.spec().Validate()
+	}
+	if len(c.Hidden) != 1 {
+		return fault.Field("Hidden", c.Hidden, "must be one width for the Architecture %s, that of its transformers", TransformerFlow)
+	}
+	err := c.transformer().Validate()
+	if wrong, ok := errors.AsType[*fault.FieldError](err); ok { // in the words of this configuration
+		switch wrong.Field {
+		case "Dim", "HeadDim":
+			return fault.Field("Hidden", c.Hidden, "must be a positive multiple of %d, or less than that; at most 500 million parameters are possible", transformerHead)
+		case "Blocks":
+			return fault.Field("Layers", c.Layers, "must be 1 to 64 blocks for the Architecture %s", TransformerFlow)
+		}
+	}
+	return err
 }
 
 // products estimates the number of parameters of the linear layers, as if the mask split the columns evenly. It is a float64

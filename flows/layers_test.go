@@ -232,3 +232,37 @@ func TestOneHot(t *testing.T) {
 	_, err = flows.OneHot(d, nil, -1)
 	wantField(t, err, "Classes")
 }
+
+// TestKeptPlan checks that sampling with frozen weights, whose plan is kept, gives what it gave before, and that a plan is not kept
+// while weights may change.
+func TestKeptPlan(t *testing.T) {
+	d := openDevice(t, "cpu")
+	for _, s := range []flows.Spec{small(flows.MAF(5, 0)), small(flows.Torus(3, 0))} {
+		f, err := flows.New(d, s, tensor.NewGenerator(1))
+		if err != nil {
+			t.Fatal(err)
+		}
+		f.SetTraining(false)
+		draw := func() []float32 {
+			step := d.Scratch()
+			defer step.End()
+			x, _, err := f.Sample(20, nil, 1, tensor.NewGenerator(3))
+			if err != nil {
+				t.Fatal(err)
+			}
+			return x.Values()
+		}
+		first := draw()
+		scaleWeights(f, 1.5)
+		changed := draw()
+		if slices.Equal(first, changed) {
+			t.Error("samples don't follow the weights")
+		}
+		nn.Freeze(f)
+		for range 2 {
+			if got := draw(); !slices.Equal(got, changed) {
+				t.Errorf("frozen weights give %v, want %v", got[:3], changed[:3])
+			}
+		}
+	}
+}

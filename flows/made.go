@@ -20,7 +20,8 @@ type MADE struct {
 	Layers []*MaskedLinear
 	dim    int
 	params int
-	order  []int // order[j] is the position of column j, counted from 1
+	order  []int     // order[j] is the position of column j, counted from 1
+	kept   *unitPlan // of frozen weights, see planned
 }
 
 // MaskedLinear is a linear layer x·(Weight∘Mask) + Bias.

@@ -3,6 +3,7 @@ package flows
 import (
 	"fmt"
 
+	"github.com/bestiary-ml/bestiary/internal/engine"
 	"github.com/bestiary-ml/bestiary/internal/kernel"
 	"github.com/bestiary-ml/bestiary/tensor"
 )
@@ -30,6 +31,9 @@ func (Affine) Params() int { return 2 }
 
 // Apply implements [Monotone].
 func (a Affine) Apply(x, params *tensor.Tensor, inverse bool) (y, logSlope *tensor.Tensor) {
+	if maps := engine.AffineMaps(x.Device()); maps != nil {
+		return affineMap(maps, a.Clip, x, params, inverse)
+	}
 	shift, u := shiftAndScale(x, params)
 	s := u.Div(u.Abs().Scale(1 / a.Clip).AddScalar(1))
 	if inverse {

@@ -3,51 +3,39 @@ package flows
 import (
 	"fmt"
 
-	"github.com/bestiary-ml/bestiary/internal/require"
+	"github.com/bestiary-ml/bestiary/fault"
 	"github.com/bestiary-ml/bestiary/tensor"
 )
 
-// RealNVP is a flow of affine couplings, with permutations and normalization between them (Dinh et al., 2017), given a class as
-// a one-hot condition [N, Classes] (see [OneHot]).
-type RealNVP struct {
-	*Flow
-	Config Config
-}
+// RealNVP is a [ClassFlow] of affine couplings, with permutations and normalization between them (Dinh et al., 2017).
+type RealNVP = ClassFlow
 
-// NewRealNVP builds the flow that cfg describes, in training mode; parameters and permutations are drawn from g. Its layers are
+// NewRealNVP builds the RealNVP that cfg describes, in training mode; parameters and permutations are drawn from g. Its layers are
 // named flows.0, flows.1 … as in the reference: each coupling, then its permutation and its normalization. The error is a
 // [*fault.FieldError].
 func NewRealNVP(d *tensor.Device, cfg Config, g *tensor.Generator) (*RealNVP, error) {
-	if err := require.Builder(d, g); err != nil {
-		return nil, err
+	if cfg.architecture() != RealNVPFlow {
+		return nil, fault.Field("Architecture", fmt.Sprintf("%q", cfg.Architecture), "must be %q; NewClassFlow builds the others", RealNVPFlow)
 	}
-	if err := cfg.Validate(); err != nil {
-		return nil, err
-	}
-	f := &RealNVP{Flow: NewFlow(d, cfg.Dim, cfg.Classes), Config: cfg}
-	if cfg.Standardize {
-		f.Add("standardize", NewStandardize(d, cfg.Dim))
-	}
-	count := 0
-	add := func(b Bijection) {
-		f.Add(fmt.Sprintf("flows.%d", count), b)
-		count++
-	}
-	for i := range cfg.Layers {
-		flipped := cfg.Permutation == FlipMasks && i%2 == 1
-		add(NewAffineCoupling(d, cfg.Dim, cfg.Mask.Passive(cfg.Dim, flipped), cfg.coupling(), g))
-		switch cfg.Permutation {
+	return NewClassFlow(d, cfg, g)
+}
+
+// realNVP appends the layers of a RealNVP.
+func (c Config) realNVP(d *tensor.Device, g *tensor.Generator, add func(b Bijection)) {
+	for i := range c.Layers {
+		flipped := c.Permutation == FlipMasks && i%2 == 1
+		add(NewAffineCoupling(d, c.Dim, c.Mask.Passive(c.Dim, flipped), c.coupling(), g))
+		switch c.Permutation {
 		case RandomOrder:
-			add(NewRandomPermutation(d, cfg.Dim, g))
+			add(NewRandomPermutation(d, c.Dim, g))
 		case ReverseOrder:
-			add(NewReversal(d, cfg.Dim))
+			add(NewReversal(d, c.Dim))
 		}
-		switch cfg.Norm {
+		switch c.Norm {
 		case BatchNormalization:
-			add(NewBatchNorm(d, cfg.Dim))
+			add(NewBatchNorm(d, c.Dim))
 		case ActNormalization:
-			add(NewActNorm(d, cfg.Dim))
+			add(NewActNorm(d, c.Dim))
 		}
 	}
-	return f, nil
 }

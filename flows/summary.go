@@ -19,7 +19,10 @@ func (f *Flow) String() string { return "Flow" + f.summary() }
 //	RealNVP of rows [N, 4] given a condition [N, 2]: 3 layers, 138 parameters
 //	  flows.0  AffineCoupling(2 of 4 columns, s and t: 4 → 8 → 4)  76
 //	  …
-func (f *RealNVP) String() string { return "RealNVP" + f.summary() }
+func (f *ClassFlow) String() string {
+	names := map[string]string{RealNVPFlow: "RealNVP", SplineFlow: "NSF", MaskedFlow: "MAF", TransformerFlow: "TarFlow"}
+	return names[f.Config.architecture()] + f.summary()
+}
 
 func (f *Flow) summary() string {
 	given := ""

@@ -1,6 +1,7 @@
 package models
 
 import (
+	"cmp"
 	"fmt"
 
 	"github.com/bestiary-ml/bestiary/autoencoder"
@@ -25,11 +26,11 @@ var (
 				Summary: fmt.Sprintf("pictures of %d×%d as embeddings of %d", c.ImageSize, c.ImageSize, c.Embedding)}
 		},
 	})
-	Flow = Register(Kind[flows.Config, *flows.RealNVP]{
-		Info: Info{Name: "flow", Title: "conditional flow", Needs: []string{Autoencoder.Name}}, New: flows.NewRealNVP,
+	Flow = Register(Kind[flows.Config, *flows.ClassFlow]{
+		Info: Info{Name: "flow", Title: "conditional flow", Needs: []string{Autoencoder.Name}}, New: flows.NewClassFlow,
 		Facts: func(c flows.Config) Facts {
 			return Facts{Embedding: c.Dim, Classes: c.Classes,
-				Summary: fmt.Sprintf("embeddings of %d in %d classes, %d couplings", c.Dim, c.Classes, c.Layers)}
+				Summary: flowSummary(c)}
 		},
 	})
 	DVAE = Register(Kind[dvae.Config, *dvae.VAE]{
@@ -109,3 +110,9 @@ var (
 		},
 	})
 )
+
+// flowSummary describes a flow over embeddings.
+func flowSummary(c flows.Config) string {
+	layers := map[string]string{flows.SplineFlow: "spline couplings", flows.MaskedFlow: "autoregressive layers", flows.TransformerFlow: "blocks of transformers"}
+	return fmt.Sprintf("embeddings of %d in %d classes, %d %s", c.Dim, c.Classes, c.Layers, cmp.Or(layers[c.Architecture], "couplings"))
+}

@@ -22,7 +22,7 @@ import (
 // They are either Autoencoder and Flow, or KL and TarFlow.
 type FlowModels struct {
 	Autoencoder *autoencoder.Autoencoder // pictures as vectors
-	Flow        *flows.RealNVP           // over the embeddings of Autoencoder
+	Flow        *flows.ClassFlow         // over the embeddings of Autoencoder
 
 	KL      *vqgan.Model  // pictures as latent maps
 	TarFlow *tarflow.Flow // over the latent maps of KL

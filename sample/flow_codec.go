@@ -133,7 +133,7 @@ func (p *Flow) decodeBatch(embeddings []float32) ([]*image.NRGBA, error) {
 
 // Perturb returns embeddings [N, E] as the flow models them. A TarFlow models latents with the noise of its training, which
 // is added; the densities of latents without it are exact, too, but those of different classes don't compare well. For a
-// RealNVP the result is a copy.
+// flow over embeddings the result is a copy.
 func (p *Flow) Perturb(ctx context.Context, embeddings []float32, seed uint64) ([]float32, error) {
 	return exclusive(ctx, p.device, func() ([]float32, error) {
 		if err := p.RequireFlow(); err != nil {

@@ -80,10 +80,10 @@ func (m FlowModels) agree(classes int) error {
 	return nil
 }
 
-// vectors are embeddings of an autoencoder and a RealNVP.
+// vectors are embeddings of an autoencoder and a flow over them.
 type vectors struct {
 	autoencoder *autoencoder.Autoencoder
-	flow        *flows.RealNVP
+	flow        *flows.ClassFlow
 }
 
 func (v vectors) kinds() (encoder, flow string) { return models.Autoencoder.Name, models.Flow.Name }
@@ -97,7 +97,7 @@ func (v vectors) rows() int                     { return batch }
 func (v vectors) encode(x *tensor.Tensor) *tensor.Tensor { return v.autoencoder.Encode(x) }
 func (v vectors) decode(z *tensor.Tensor) *tensor.Tensor { return v.autoencoder.Decode(z) }
 
-// noise implements latents: the little noise in the training of a RealNVP is a regularisation.
+// noise implements latents: the little noise in the training of a flow over embeddings is a regularisation.
 func (v vectors) noise() []float32 { return nil }
 
 func (v vectors) logProb(x, condition *tensor.Tensor) *tensor.Tensor {
@@ -116,7 +116,7 @@ func (v vectors) fromBase(z, condition *tensor.Tensor) *tensor.Tensor {
 
 func (v vectors) sampler(d drawing) (sampler, error) {
 	if d.guidance != 1 {
-		return nil, fault.Field("Guidance", d.guidance, "must be 1 (off): a RealNVP has no guidance, only a TarFlow has")
+		return nil, fault.Field("Guidance", d.guidance, "must be 1 (off): a flow over embeddings has no guidance, only a TarFlow over latent maps has")
 	}
 	return func(_ int, condition *tensor.Tensor) (x, logProb *tensor.Tensor, err error) {
 		return v.flow.Sample(condition.Dim(0), condition, d.temperature, d.random) // rows follow each other in the stream

@@ -13,7 +13,7 @@ import (
 )
 
 // OpenFlow loads the autoencoder and the flow of a run folder to device d. The flow may be missing; methods that need it
-// then return a [*fault.Missing]. A run that holds both a RealNVP and a TarFlow gives a [*fault.FieldError]: use
+// then return a [*fault.Missing]. A run that holds both a flow over embeddings and a TarFlow gives a [*fault.FieldError]: use
 // [OpenFlowModel].
 func OpenFlow(ctx context.Context, dir string, d *tensor.Device) (*Flow, error) {
 	return OpenFlowModel(ctx, dir, "", d)
@@ -104,7 +104,7 @@ func openFlow(ctx context.Context, r *run.Run, model string, d *tensor.Device) (
 	return p, nil
 }
 
-// loadVectors loads an autoencoder and a RealNVP, and returns the checksum of the autoencoder that this was trained with;
+// loadVectors loads an autoencoder and the flow over its embeddings, and returns the checksum of the autoencoder that this was trained with;
 // "" if unknown.
 func (p *Flow) loadVectors(ctx context.Context, r *run.Run) (trained string, err error) {
 	if p.models.Autoencoder, err = models.Autoencoder.Open(r.Dir(), p.device); err != nil || !r.HasWeights(models.Flow.Name) {

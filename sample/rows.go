@@ -34,9 +34,9 @@ func (r Rows) Images(ctx context.Context) ([]*image.NRGBA, error) {
 
 // state is what a plan reports while it draws.
 type state struct {
-	units  int       // done of each picture
-	first  int       // rows that each picture has
-	codes  [][]int32 // of each picture so far, or nil
+	units int       // done of each picture
+	first int       // rows that each picture has
+	codes [][]int32 // of each picture so far, or nil
 	// images decodes pictures from to to−1 of those that are drawn.
 	images func(ctx context.Context, from, to int) ([]*image.NRGBA, error)
 }

@@ -121,7 +121,6 @@ type member struct {
 	chosen  chosen
 	mail    *mailbox
 	drawn   int // pictures
-	reports int // states with images so far
 }
 
 // over notes why a request is not drawn any further.

@@ -26,6 +26,10 @@ func (below) Acquire(ctx context.Context, d *Device) (release func(), err error)
 
 func (below) Decoding(d *Device) kernel.Decoding { return d.features.Decoding }
 
+func (below) AffineMaps(d *Device) kernel.AffineMaps { return d.features.AffineMaps }
+
+func (below) Constant(t *Tensor) uint64 { return t.constant }
+
 func (below) Mask(m *AttentionMask) *kernel.AttentionMask {
 	if m == nil {
 		return nil

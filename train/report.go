@@ -24,6 +24,9 @@ type report struct {
 	display display
 	warned  []*warning
 
+	trackers []Tracker
+	end      TrackedEnd
+
 	total, first int // steps in all, and before this process
 	began, shown time.Time
 	plotted      time.Time
@@ -104,11 +107,12 @@ func (r *report) evaluated(step int, heldOut Metrics) {
 	r.say("%s: step %d/%d, held out:%s", r.model, step, r.total, b.String())
 }
 
-// line logs figures. TensorBoard has "loss" as train/loss, "held_out.loss" as held_out/loss.
+// line logs figures, to trackers too. TensorBoard has "loss" as train/loss, "held_out.loss" as held_out/loss.
 func (r *report) line(step int, values Metrics) error {
 	if err := r.metrics.Append(run.Line{Model: r.model, Step: step, Values: values}); err != nil {
 		return err
 	}
+	r.tracked(func(t Tracker) { t.Log(step, values) })
 	for _, name := range sortedNames(values) {
 		tag, ok := strings.CutPrefix(name, "held_out.")
 		if ok {
@@ -127,8 +131,9 @@ func (r *report) line(step int, values Metrics) error {
 	return nil
 }
 
-// picture logs samples to TensorBoard.
+// picture logs samples to TensorBoard and trackers.
 func (r *report) picture(step int, path string) {
+	r.tracked(func(t Tracker) { t.Picture(step, path) })
 	if r.events == nil {
 		return
 	}
@@ -199,6 +204,7 @@ func (r *report) close() error {
 			r.warn("events", "write", err)
 		}
 	}
+	r.tracked(func(t Tracker) { t.End(r.end, r.run.LossPlot(r.model)) })
 	for _, w := range r.warnings() {
 		r.say("%s", w)
 	}

@@ -18,6 +18,7 @@ import (
 type Options struct {
 	Resume   bool      // continue from the run's checkpoint or weights instead of starting anew, see Run
 	Progress io.Writer // gets a progress bar if it is a terminal, lines if not; nil: nothing
+	Trackers []Tracker // also get metrics and samples; their failures become Result.Warnings
 }
 
 // Result describes a training that has ended.
@@ -129,11 +130,18 @@ func Run[B Batch](ctx context.Context, dir string, task Task[B], c Config, o Opt
 	if t.kept != "" {
 		t.report.say("%s: the weights of %s stay as %s", task.Model, r.WeightsPath(task.Model), t.kept)
 	}
+	t.report.track(o.Trackers, TrackedRun{Dir: dir, Model: task.Model, Step: t.place.Step, Params: t.parameters()})
 	if t.lost != nil {
 		err = t.restoreWeights()
 	}
 	if err == nil {
 		err = t.loop(ctx)
+	}
+	var stopped *Interrupted
+	if errors.As(err, &stopped) {
+		t.report.end = Stopped
+	} else if err != nil {
+		t.report.end = Failed
 	}
 	if closeErr := t.report.close(); err == nil {
 		err = closeErr

@@ -19,18 +19,24 @@ import (
 
 // Options say what is measured.
 type Options struct {
-	// Only are names of what to measure, or prefixes up to a slash: toy, toy/moons, uci, uci/yacht, maf/power, digits. Empty: all
-	// toys, and all tables that Data and Digits have.
+	// Only are names of what to measure, or prefixes up to a slash: toy, toy/moons, uci, uci/yacht, maf/power, digits, pets. Empty: all
+	// toys, and all tables that Data, Digits and Run have.
 	Only          []string
 	Architectures []string  // for toys, digits and the tables of MAF; empty: nsf, maf, realnvp
-	Steps         int       // of a training; 0: 3000, and for UCI's tables 2000 to 8000 by their rows
+	Steps         int       // of a training; 0: 3000, for UCI's tables 2000 to 8000 by their rows, and 4000 at most for embeddings
 	Splits        int       // of each UCI table, at most; 0: 20
 	Data          string    // folder with UCI tables, and folders power, gas, hepmass, miniboone and BSDS300; "" for none
 	Digits        string    // table of scikit-learn's digits; "" for none
+	Run           string    // run folder with an autoencoder, whose embeddings are learned; "" for none
 	JSON          bool      // print a JSON object for each result
 	Progress      io.Writer // gets lines of progress; nil: nothing
 
-	uciSteps int // 0: by the rows
+	// Results is a file that keeps each result as soon as it is measured, and each split of a UCI table; "" for none. What it has
+	// is printed and not measured again, so that a run can be interrupted and repeated, or divided by Only.
+	Results string
+
+	ownSteps int // Steps as given: UCI's tables and embeddings have defaults of their own
+	results  *results
 }
 
 // withDefaults returns o with its defaults, or a [*fault.FieldError].
@@ -43,7 +49,7 @@ func (o Options) withDefaults() (Options, error) {
 			return o, fault.Field("Architectures", fmt.Sprintf("%.80q", a), "must be some of %q", tasks.Architectures)
 		}
 	}
-	if o.uciSteps = o.Steps; o.Steps == 0 {
+	if o.ownSteps = o.Steps; o.Steps == 0 {
 		o.Steps = 3000
 	}
 	if o.Splits == 0 {
@@ -69,6 +75,9 @@ func Run(ctx context.Context, d *tensor.Device, o Options, w io.Writer) error {
 	}
 	all, err := o.list()
 	if err != nil {
+		return err
+	}
+	if o.results, err = openResults(o.Results); err != nil {
 		return err
 	}
 	var chosen []work
@@ -109,7 +118,8 @@ func (o Options) list() (all []work, err error) {
 	for _, toy := range Toys() {
 		for _, a := range o.Architectures {
 			all = append(all, work{"toy/" + toy.Name + "/" + a, func(ctx context.Context, d *tensor.Device, o Options) (any, string, error) {
-				r, err := runToy(ctx, d, toy, a, o)
+				name := fmt.Sprintf("toy/%s/%s, %d steps", toy.Name, a, o.Steps)
+				r, err := once(o.results, name, func() (*ToyResult, error) { return runToy(ctx, d, toy, a, o) })
 				if err != nil {
 					return nil, "", err
 				}
@@ -128,6 +138,9 @@ func (o Options) list() (all []work, err error) {
 				return runParts(ctx, d, "digits", parts, err, a, o)
 			}})
 		}
+	}
+	if o.Run != "" {
+		all = append(all, o.listPets()...)
 	}
 	if o.Data == "" {
 		return all, nil
@@ -191,26 +204,36 @@ func runParts(ctx context.Context, d *tensor.Device, name string, parts *Parts, 
 	if err != nil {
 		return nil, "", err
 	}
-	e, err := encodingOf(parts)
+	full := fmt.Sprintf("parts/%s/%s, %d steps", name, architecture, o.Steps)
+	result, err := once(o.results, full, func() (*PartsResult, error) { return measureParts(ctx, d, name, parts, architecture, o.Steps) })
 	if err != nil {
 		return nil, "", err
 	}
-	r := recipe{spec: named(architecture), config: configure(o.Steps, 512, max(1, o.Steps/30), 1)}
-	p, err := r.fit(ctx, d, e, parts.Training, parts.Validation)
-	if err != nil {
-		return nil, "", err
-	}
-	logs, err := p.LogProb(ctx, parts.Test)
-	if err != nil {
-		return nil, "", err
-	}
-	result := &PartsResult{Table: name, Architecture: architecture, Columns: len(e.Columns), Published: publishedParts[name],
-		Rows: [3]int{parts.Training.Rows, parts.Validation.Rows, parts.Test.Rows}}
-	result.LogLikelihood, result.StandardError = meanAndError(logs)
 	line := fmt.Sprintf("%-12s %-8s test log-likelihood %9.4f ± %.4f nats (%.3f bits a column)", name, architecture, result.LogLikelihood, result.StandardError,
-		-result.LogLikelihood/float64(len(e.Columns))/math.Ln2)
+		-result.LogLikelihood/float64(result.Columns)/math.Ln2)
 	for _, source := range slices.Sorted(keys(result.Published)) {
 		line += fmt.Sprintf(", %s %.2f", source, result.Published[source])
 	}
 	return result, line, nil
+}
+
+// measureParts is runParts without the printing.
+func measureParts(ctx context.Context, d *tensor.Device, name string, parts *Parts, architecture string, steps int) (*PartsResult, error) {
+	e, err := encodingOf(parts)
+	if err != nil {
+		return nil, err
+	}
+	r := recipe{spec: named(architecture), config: configure(steps, 512, max(1, steps/30), 1)}
+	p, err := r.fit(ctx, d, e, parts.Training, parts.Validation)
+	if err != nil {
+		return nil, err
+	}
+	logs, err := p.LogProb(ctx, parts.Test)
+	if err != nil {
+		return nil, err
+	}
+	result := &PartsResult{Table: name, Architecture: architecture, Columns: len(e.Columns), Published: publishedParts[name],
+		Rows: [3]int{parts.Training.Rows, parts.Validation.Rows, parts.Test.Rows}}
+	result.LogLikelihood, result.StandardError = meanAndError(logs)
+	return result, nil
 }

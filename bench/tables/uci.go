@@ -156,22 +156,40 @@ func conditionalRecipe(rows, steps int, seed uint64) recipe {
 
 // runUCI trains and tests on the first splits of a table.
 func runUCI(ctx context.Context, d *tensor.Device, u *UCI, splits int, o Options) (*UCIResult, error) {
-	start := time.Now()
 	r := &UCIResult{Table: u.Name, Splits: min(splits, u.Splits)}
 	if known, ok := Published[u.Name]; ok {
 		r.Published = &known
 	}
 	for k := range r.Splits {
-		l, err := u.test(ctx, d, k, o.uciSteps)
+		name := fmt.Sprintf("uci/%s, split %d, %s", u.Name, k, stepsOf(o.ownSteps))
+		s, err := once(o.results, name, func() (split, error) {
+			start := time.Now()
+			l, err := u.test(ctx, d, k, o.ownSteps)
+			return split{l, time.Since(start).Seconds()}, err
+		})
 		if err != nil {
 			return nil, fmt.Errorf("%s, split %d: %w", u.Name, k, err)
 		}
-		r.Each = append(r.Each, l)
-		say(o.Progress, "%s, split %d of %d: test log-likelihood %.4f", u.Name, k+1, r.Splits, l)
+		r.Each = append(r.Each, s.LogLikelihood)
+		r.Seconds += s.Seconds
+		say(o.Progress, "%s, split %d of %d: test log-likelihood %.4f", u.Name, k+1, r.Splits, s.LogLikelihood)
 	}
 	r.LogLikelihood, r.StandardError = meanAndError(r.Each)
-	r.Seconds = time.Since(start).Seconds()
 	return r, nil
+}
+
+// split is the result of one split.
+type split struct {
+	LogLikelihood float64 `json:"test_log_likelihood"`
+	Seconds       float64 `json:"seconds"`
+}
+
+// stepsOf names a number of steps, 0 for one that the rows decide.
+func stepsOf(steps int) string {
+	if steps == 0 {
+		return "steps by rows"
+	}
+	return fmt.Sprint(steps, " steps")
 }
 
 // test returns the mean log-likelihood of the test rows of split k under the average of the flows' densities.

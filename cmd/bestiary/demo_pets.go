@@ -26,7 +26,7 @@ type petsDemo struct {
 
 	training, heldOut, test *data.Dataset
 	autoencoder             *autoencoder.Autoencoder
-	flow                    *flows.RealNVP
+	flow                    *flows.ClassFlow
 	pets                    *sample.Flow
 	report                  petsReport
 }

@@ -30,9 +30,10 @@ var exportFormats = []struct {
 func newExport() *cobra.Command {
 	var run, model, format, out string
 	var force bool
+	var card hubFlags
 	c := &cobra.Command{
 		Use:   "export",
-		Short: "Write a run's models as a checkpoint for PyTorch",
+		Short: "Write a run's models for PyTorch, or as a folder for the Hugging Face Hub",
 		Long: `Write a model of a run for other programs, as one file:
 
   dalle, dvae, clip  for DALLE-pytorch 1.6.6; the file of a dalle includes its dvae, vqgan or openai. The checkpoint
@@ -49,25 +50,39 @@ func newExport() *cobra.Command {
 
 The formats are pytorch (torch.save; also lightning for .ckpt and dall_e for .pkl) and safetensors, with the same names and shapes; the latter has the settings
 as JSON in the metadata. "bestiary import" reads both. A model with a setting that the other program doesn't have
-is an error.`,
+is an error.
+
+With --format huggingface, --out is a folder as the Hugging Face Hub expects it, of all models of the run or that
+of --model, whatever their kinds: config.json, model.safetensors, the tokenizer, and README.md, the model card with
+its metadata, the figures and the last samples of the trainings, and those of --figures. "bestiary import" takes such
+a folder back, to the bit. Paths of this machine are left out.`,
 		Example: `  bestiary export --run runs/birds --out birds.pt
   bestiary export --run runs/birds --format safetensors --out birds.safetensors
   bestiary export --run runs/birds --model dvae --out vae.pt
   bestiary export --run runs/pets --model flow --out flow.pt
-  bestiary export --run runs/pets --model autoencoder --out autoencoder.pt`,
+  bestiary export --run runs/pets --model autoencoder --out autoencoder.pt
+  bestiary eval --run runs/pets > figures.json
+  bestiary export --run runs/pets --format huggingface --license cc-by-4.0 --figures figures.json --out pets-flow`,
 		Args: noArguments,
 	}
 	addRunFlag(c, &run)
 	c.Flags().StringVar(&model, "model", "", "dalle (with the model of its codes), dvae, vqgan, openai, clip, flow or autoencoder (default: the first of them that the run has)")
-	c.Flags().StringVar(&format, "format", "", "pytorch, safetensors, lightning or dall_e (default: as --out ends, .pt, .safetensors, .ckpt or .pkl)")
+	c.Flags().StringVar(&format, "format", "", "pytorch, safetensors, lightning or dall_e (default: as --out ends, .pt, .safetensors, .ckpt or .pkl), or huggingface, a folder")
 	c.Flags().StringVar(&out, "out", "", "file to write (required)")
 	c.Flags().BoolVar(&force, "force", false, "replace files that exist")
+	card.add(c)
 	c.RunE = func(c *cobra.Command, _ []string) error {
 		if run == "" {
 			return usagef("--run is missing: name the run folder, for example --run runs/birds")
 		}
 		if out == "" {
 			return usagef("--out is missing: name the file to write, for example --out birds.pt")
+		}
+		if format == hubFormat {
+			return exportHub(c, run, model, out, &card, force)
+		}
+		if err := card.refuse(c); err != nil {
+			return err
 		}
 		write, err := exportFormat(format, out)
 		if err != nil {
@@ -151,7 +166,7 @@ func exportFormat(name, out string) (write func(string, interchange.Models) erro
 		return write, nil
 	}
 	if name != "" {
-		return nil, usagef("--format %s: choose pytorch, safetensors, lightning or dall_e", name)
+		return nil, usagef("--format %s: choose pytorch, safetensors, lightning, dall_e or huggingface", name)
 	}
 	return nil, usagef("--out %s: has no ending of a known format; let it end in .pt, .safetensors, .ckpt or .pkl, or give --format", out)
 }

@@ -48,7 +48,7 @@ func baseOf(c *cobra.Command) []string {
 		return append(args, "nonsense")
 	case "bestiary compare":
 		return append(args, "nowhere", "nothing")
-	case "bestiary verify", "bestiary info", "bestiary check":
+	case "bestiary verify", "bestiary info", "bestiary check", "bestiary man", "bestiary serve":
 		return append(args, "nowhere")
 	}
 	if c.Flags().Lookup("run") != nil {

@@ -27,19 +27,6 @@ func checkGrid(out string, o layout.Options, size int, counts ...int) error {
 	return err
 }
 
-// writeGrid writes a grid to a file, and prints figures and the file's name.
-func writeGrid(c *cobra.Command, out, figures string, o layout.Options, sections ...layout.Section) error {
-	grid, err := layout.Grid(o, sections...)
-	if err != nil {
-		return err
-	}
-	if err := layout.SavePNG(out, grid); err != nil {
-		return err
-	}
-	_, err = fmt.Fprintf(c.OutOrStdout(), "%s%s\n", figures, out)
-	return err
-}
-
 // count is "1 picture" or "2 pictures".
 func count(n int, what string) string {
 	if n != 1 {

@@ -3,6 +3,7 @@ package main
 import (
 	"fmt"
 
+	"github.com/bestiary-ml/bestiary/internal/hub"
 	"github.com/bestiary-ml/bestiary/nn"
 	"github.com/bestiary-ml/bestiary/tensor"
 	"github.com/spf13/cobra"
@@ -25,6 +26,7 @@ func newImport() *cobra.Command {
   the flow notebook  the state_dicts of its ImprovedAutoEncoder and LinearRNVP. A flow needs the names of its
                      classes, and the file of emb_mean and emb_std if it was trained on standardized embeddings;
                      x.emb.pt is found beside x.pt
+  Bestiary           a folder of "bestiary export --format huggingface", of models of any kind
 
 Files may be safetensors, too, as "bestiary export" writes them, also in shards: name the file
 model.safetensors.index.json. Weights of modules in DataParallel or torch.compile are read.
@@ -45,6 +47,7 @@ setting that Bestiary doesn't have; the error names the setting.`,
   bestiary import vqgan.ckpt --config vqgan.yaml --out runs/vqgan
   bestiary import weights.pt --config hparams.json --out runs/x
   bestiary import autoencoder.pt flow.pt --classes cat,dog --out runs/pets
+  bestiary import pets-flow/ --out runs/pets
   bestiary import --tokenizer tokenizer.json --out runs/x
   bestiary generate --run runs/x "a small yellow bird with black wings"`,
 	}
@@ -61,6 +64,14 @@ setting that Bestiary doesn't have; the error names the setting.`,
 		}
 		if len(files) == 0 && tokenizerPath == "" {
 			return usagef("there is no file to import; name a checkpoint, for example dalle.pt")
+		}
+		for _, file := range files {
+			if hub.Is(file) {
+				if len(files) > 1 {
+					return usagef("%s: is a whole folder of models; import it alone", file)
+				}
+				return importHub(c, file, run)
+			}
 		}
 		const maxImageSize = 512
 		if o.imageSize < 0 || o.imageSize > maxImageSize {

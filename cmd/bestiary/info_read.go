@@ -234,4 +234,3 @@ func runFlagOf(kind string) string {
 	}
 	return "run"
 }
-

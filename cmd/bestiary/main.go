@@ -91,10 +91,11 @@ to stderr. The exit code is 0 for success, 1 for a failure and 2 for wrong usage
 	}
 	root.SetVersionTemplate(versionLine())
 	root.SetFlagErrorFunc(flagError)
+	addLimitFlags(root)
 	root.AddCommand(
 		newDemo(), newTrain(), newSample(), newGenerate(), newReconstruct(), newInterpolate(), newDensity(), newEval(), newCompare(),
 		newInfo(), newCheck(), newImport(), newExport(), newVerify(),
-		newServe(), newBench(), newCache(), newDoctor(), newVersion(),
+		newServe(), newBench(), newCache(), newDoctor(), newVersion(), newMan(),
 	)
 	return root
 }

@@ -90,6 +90,7 @@ func (f *dataFlags) read(c *cobra.Command, size int, split data.Split) (*data.Da
 	o := data.Options{
 		Size: size, Channels: f.channels, Resize: data.Resize(f.resize), Split: split, Labels: data.Labels(f.labels),
 		Images: f.images, Texts: f.texts, Captions: f.captions && !f.classCaptions, Context: c.Context(),
+		Limits: decodeLimits,
 	}
 	if f.noCache {
 		o.Cache = data.NoCache
@@ -214,5 +215,5 @@ func readPicture(path string, size, channels int, resize string) ([]uint8, error
 	if _, err := os.Stat(path); err != nil {
 		return nil, fmt.Errorf("%s: there is no such picture; check the path", path)
 	}
-	return data.DecodeFile(path, size, channels, data.Resize(resize).WithoutBoxes())
+	return decodeLimits.DecodeFile(path, size, channels, data.Resize(resize).WithoutBoxes())
 }

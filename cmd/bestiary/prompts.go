@@ -99,7 +99,7 @@ func readPrime(c *cobra.Command, pipeline *sample.TextToImage, path, resize stri
 				path, found.Width, found.Height, size, size)
 		}
 	}
-	pixels, err := data.DecodeFile(path, size, pipeline.Channels(), data.Resize(resize))
+	pixels, err := decodeLimits.DecodeFile(path, size, pipeline.Channels(), data.Resize(resize))
 	if err != nil {
 		return nil, err
 	}

@@ -28,7 +28,9 @@ TensorBoard events, a plot of the loss, and samples drawn during the training.
 An interrupt (Ctrl-C, SIGTERM, SIGHUP) saves a checkpoint and stops; a second one stops at once. --resume
 continues from it, to the same bits. After a crash or a power cut, --resume continues from the last
 checkpoint. Where there are weights without a checkpoint, as after "bestiary import", --resume trains
-them from step 0 with a new optimizer. "bestiary verify" checks a run folder.`,
+them from step 0 with a new optimizer. "bestiary verify" checks a run folder.
+
+--from RUN fine-tunes: a new training starts with the weights of another run, on other pictures.`,
 		Args: knownCommand,
 		RunE: help,
 	}
@@ -36,7 +38,16 @@ them from step 0 with a new optimizer. "bestiary verify" checks a run folder.`,
 		newTrainDALLE(), newTrainMaskGIT(), newTrainCLIP(), newTrainClassifier(), newTrainDensity())
 	for _, kind := range c.Commands() {
 		train := kind.RunE
-		kind.RunE = func(c *cobra.Command, args []string) error { return interrupted(c, train(c, args)) }
+		if kind.Name() != models.Density.Name {
+			addFromFlag(kind)
+		}
+		kind.RunE = func(c *cobra.Command, args []string) error {
+			err := train(c, args)
+			if err != nil {
+				err = errors.Join(err, dropFrom(c))
+			}
+			return interrupted(c, err)
+		}
 	}
 	return c
 }
@@ -54,14 +65,17 @@ func interrupted(c *cobra.Command, err error) error {
 
 // trainFlags are the flags of every training.
 type trainFlags struct {
-	kind   models.Info // what is trained
-	run    string
-	resume bool
-	fresh  bool // resume trains weights that belong to no training, as imported ones: it takes all settings from flags
-	data   *dataFlags
-	device *deviceFlags
-	config train.Config
-	least  int // pictures that a training needs: two if a batch is compared or normalised
+	kind     models.Info // what is trained
+	run      string
+	resume   bool
+	fresh    bool // resume trains weights that belong to no training, as imported ones: it takes all settings from flags
+	data     *dataFlags
+	device   *deviceFlags
+	config   train.Config
+	track    []string // values of --track
+	trackers []train.Tracker
+
+	least int // pictures that a training needs: two if a batch is compared or normalised
 }
 
 // addTrainFlags adds the flags of a training on pictures.
@@ -83,6 +97,7 @@ func addTrainFlagsOnly(c *cobra.Command, kind models.Info, runFlag, runUsage str
 	})
 	f.device = addDeviceFlags(c)
 	c.Flags().BoolVar(&f.resume, "resume", false, "continue from the run's checkpoint, or train its imported weights")
+	addTrackFlag(c, &f.track)
 	addConfigFlags(c.Flags(), &f.config)
 	return f
 }
@@ -109,6 +124,10 @@ func (f *trainFlags) open(c *cobra.Command, create bool) (*runfolder.Run, *tenso
 	if err := f.config.Validate(); err != nil && !f.resume {
 		return nil, nil, err
 	}
+	var err error
+	if f.trackers, err = openTrackers(f.track); err != nil {
+		return nil, nil, err
+	}
 	if f.resume && !c.Flags().Changed("precision") {
 		f.device.options.Precision = f.precision()
 	}
@@ -121,6 +140,9 @@ func (f *trainFlags) open(c *cobra.Command, create bool) (*runfolder.Run, *tenso
 	}
 	if err := f.onlyCodec(); err != nil {
 		return nil, nil, err
+	}
+	if from := fromFlag(c); from != "" {
+		return f.openFrom(c, from, d)
 	}
 	if create && !f.resume {
 		return nil, d, runfolder.CheckTraining(f.run, f.kind.Name)
@@ -286,7 +308,7 @@ func heldOutAnyway(share float64, training, heldOut int) string {
 // runTask trains a task in its run folder, which it makes if there is none, and reports how it ended.
 func runTask[B train.Batch](c *cobra.Command, f *trainFlags, task *train.Task[B], settings train.Config) error {
 	defer train.SurviveClosedPipes()()
-	result, err := train.Run(c.Context(), f.run, *task, settings, train.Options{Resume: f.resume, Progress: c.ErrOrStderr()})
+	result, err := train.Run(c.Context(), f.run, *task, settings, train.Options{Resume: f.resume, Progress: c.ErrOrStderr(), Trackers: f.trackers})
 	if err != nil {
 		return err
 	}
@@ -351,8 +373,11 @@ func checkCrops(c *cobra.Command) error {
 // keepModel returns an error if a flag is given that can't be changed when a training is resumed.
 func keepModel(c *cobra.Command, flags ...string) error {
 	for _, name := range flags {
-		if c.Flags().Changed(name) {
-			return usagef("--%s: belongs to the model or its data, which --resume keeps; leave it out, or start a new run", name)
+		if keeper := "resume"; c.Flags().Changed(name) {
+			if fromFlag(c) != "" {
+				keeper = "from"
+			}
+			return usagef("--%s: belongs to the model or its data, which --%s keeps; leave it out, or start a new run", name, keeper)
 		}
 	}
 	return nil

@@ -28,7 +28,7 @@ func newTrainAutoencoder() *cobra.Command {
 	c.Flags().Float64Var(&augment.Zoom, "zoom", augment.Zoom, "random crops of at least this share of the side (1: none)")
 	c.Flags().Float64Var(&augment.Colour, "colour", augment.Colour, "random changes of contrast, brightness and saturation of up to this much")
 	c.Flags().BoolVar(&description.Balance, "balance", description.Balance, "show every class equally often, however many pictures it has")
-	c.Flags().IntVar(&model.ImageSize, "image-size", model.ImageSize, "side of the pictures: 32, 64, 128 or 256")
+	c.Flags().IntVar(&model.ImageSize, "image-size", model.ImageSize, "side of the pictures: a multiple of 32, up to 256")
 	c.Flags().IntSliceVar(&model.Channels, "channels", model.Channels, "channels of the picture and after each of the five stride-2 convolutions")
 	c.Flags().IntVar(&model.Hidden, "hidden", model.Hidden, "width of the layer between the convolutions and the embedding")
 	c.Flags().IntVar(&model.Embedding, "embedding", model.Embedding, "numbers in an embedding")

@@ -55,7 +55,7 @@ and the generator with --part 2-4/4.`,
 	c.Flags().Float64Var(&augment.Zoom, "zoom", augment.Zoom, "random crops of at least this share of the side (1: none)")
 	c.Flags().Float64Var(&augment.Colour, "colour", augment.Colour, "random changes of contrast, brightness and saturation of up to this much (default with --labels words: 0)")
 	c.Flags().BoolVar(&description.Balance, "balance", description.Balance, "show every class equally often, however many pictures it has")
-	c.Flags().IntVar(&model.ImageSize, "image-size", model.ImageSize, "side of the pictures, that of the generator's: 32, 64, 128 or 256")
+	c.Flags().IntVar(&model.ImageSize, "image-size", model.ImageSize, "side of the pictures, that of the generator's: a multiple of 32, up to 256")
 	c.Flags().IntVar(&model.Channels, "channels", model.Channels, "3 for RGB, 4 for RGBA")
 	c.Flags().IntSliceVar(&model.Widths, "widths", model.Widths, "channels of each stage; the last are the features")
 	c.Flags().IntVar(&model.Blocks, "blocks", model.Blocks, "residual blocks of a stage")

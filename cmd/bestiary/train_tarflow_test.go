@@ -69,6 +69,6 @@ func TestTrainTarFlow(t *testing.T) {
 	fails(t, 2, []string{"--model", "both flow and tarflow"}, "sample", "--run", run, "--out", out)
 	succeeds(t, "sample", "--run", run, "-n", "2", "--model", "tarflow", "--out", out)
 	succeeds(t, "sample", "--run", run, "-n", "2", "--model", "flow", "--out", out)
-	fails(t, 2, []string{"--guidance 2", "RealNVP"}, "sample", "--run", run, "-n", "2", "--model", "flow", "--guidance", "2", "--out", out)
+	fails(t, 2, []string{"--guidance 2", "flow over embeddings"}, "sample", "--run", run, "-n", "2", "--model", "flow", "--guidance", "2", "--out", out)
 	fails(t, 2, []string{"--model", "flow or tarflow"}, "sample", "--run", run, "--model", "dalle", "--out", out)
 }

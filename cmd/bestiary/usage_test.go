@@ -47,7 +47,7 @@ func TestWrongUsage(t *testing.T) {
 		{"doctor --precision low", `"low" highest medium`},
 		{"train autoencoder --out x", "--data"},
 		{"train autoencoder --data x", "--out"},
-		{"train autoencoder --data x --out y --image-size 48", "--image-size 48 32, 64, 128"},
+		{"train autoencoder --data x --out y --image-size 48", "--image-size 48 multiple of 32, 256"},
 		{"train autoencoder --data x --out y --channels 3,4", "--channels 6"},
 		{"train autoencoder --data x --out y --channels 4,4,4,4,4,4", "--channels begin with 3"},
 		{"train autoencoder --data x --out y --hidden 100000000", "--hidden 65536"},

@@ -44,6 +44,8 @@ var below = link.Engine.(interface {
 	Take(d *tensor.Device, n int) kernel.Buffer
 	Give(d *tensor.Device, b kernel.Buffer)
 	BorrowGrad(d *tensor.Device, t *tensor.Tensor) kernel.Buffer
+	AffineMaps(d *tensor.Device) kernel.AffineMaps
+	Constant(t *tensor.Tensor) uint64
 	ReturnGrad(d *tensor.Device, t *tensor.Tensor, g kernel.Buffer)
 	Idle(d *tensor.Device) []kernel.Buffer
 	AddTrial(name string, build func(d *tensor.Device, g *tensor.Generator, n int) Trial)
@@ -65,6 +67,12 @@ func Acquire(ctx context.Context, d *tensor.Device) (release func(), err error) 
 
 // Decoding returns the kernels for decoding one position per sequence, or nil where the device gains nothing by such kernels.
 func Decoding(d *tensor.Device) kernel.Decoding { return below.Decoding(d) }
+
+// AffineMaps returns the kernels for affine maps, or nil where the device has none.
+func AffineMaps(d *tensor.Device) kernel.AffineMaps { return below.AffineMaps(d) }
+
+// Constant returns a number that identifies the elements of a frozen tensor, which never change; 0 for others.
+func Constant(t *tensor.Tensor) uint64 { return below.Constant(t) }
 
 // Data returns the storage of t; the nil buffer if t is nil.
 func Data(t *tensor.Tensor) kernel.Buffer { return below.Data(t) }

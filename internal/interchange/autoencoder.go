@@ -36,13 +36,13 @@ func (c *Checkpoint) describeAutoencoder() error {
 		*into[0], *into[1] = shape[0], shape[1]
 	}
 	last := config.Channels[stages]
-	for side := 1; side <= 8; side *= 2 {
+	for side := 1; side <= 8; side++ {
 		if side*side*last == features {
 			config.ImageSize = side << stages
 		}
 	}
 	if config.ImageSize == 0 {
-		return fmt.Errorf("has %q for %d features, which are not those of a picture of 32, 64, 128 or 256 pixels; import an autoencoder of such pictures", autoencoderRoot, features)
+		return fmt.Errorf("has %q for %d features, which are not those of a picture whose side is a multiple of 32 pixels, up to 256; import an autoencoder of such pictures", autoencoderRoot, features)
 	}
 	if err := config.Validate(); err != nil {
 		return fmt.Errorf("describes an autoencoder of sizes that are not allowed (%v); name the state_dict of an ImprovedAutoEncoder", err)

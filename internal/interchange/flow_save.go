@@ -55,6 +55,9 @@ func checkNotebook(c flows.Config) error {
 	refuse := func(what string) error {
 		return fmt.Errorf("its flow has %s, which LinearRNVP doesn't; export one without", what)
 	}
+	if c.Architecture != "" && c.Architecture != flows.RealNVPFlow {
+		return refuse("the architecture " + c.Architecture)
+	}
 	topology := topologyOf(c)
 	switch {
 	case !c.BoundedScale:

@@ -20,6 +20,7 @@ type Features struct {
 	LinearGradients   LinearGradients
 	LinearGradStepper LinearGradStepper
 	Decoding          Decoding
+	AffineMaps        AffineMaps
 	Accelerator       Accelerator
 }
 

@@ -6,6 +6,7 @@ import (
 	"math"
 	"runtime/debug"
 	"runtime/metrics"
+	"sync/atomic"
 
 	"github.com/bestiary-ml/bestiary/fault"
 )
@@ -42,6 +43,34 @@ func Check(who string, need int) error {
 	return &fault.OutOfMemory{Device: who, Need: need, Held: held, Available: all.Free, Memory: all.Memory}
 }
 
+// limit is what SetLimit has set; 0: nothing.
+var limit atomic.Int64
+
+// SetLimit limits the memory of this process to that many bytes: Check returns errors beyond it, and garbage is collected in
+// time to stay below. 0 is no limit.
+func SetLimit(bytes int64) {
+	old := limit.Swap(bytes)
+	switch {
+	case bytes > 0 && old == 0:
+		collected.Store(debug.SetMemoryLimit(bytes))
+	case bytes > 0:
+		debug.SetMemoryLimit(bytes)
+	case old > 0:
+		debug.SetMemoryLimit(collected.Load())
+	}
+}
+
+// collected is the limit of the garbage collector before SetLimit, such as that of GOMEMLIMIT.
+var collected atomic.Int64
+
+// within lowers the memory to the limit of SetLimit, of which the process holds some.
+func within(all Total, held int) Total {
+	if most := int(limit.Load()); most > 0 {
+		all.Memory, all.Free = min(all.Memory, most), min(all.Free, max(0, most-held))
+	}
+	return all
+}
+
 // Look returns the memory of this process.
 func Look() Total {
 	all, _ := look()
@@ -55,9 +84,9 @@ func look() (all Total, held int) {
 	held = int(samples[0].Value.Uint64() - samples[1].Value.Uint64())
 	s, ok := ask()
 	if !ok {
-		return Total{Unlimited, Unlimited}, held
+		return within(Total{Unlimited, Unlimited}, held), held
 	}
-	return s.total(held), held
+	return within(s.total(held), held), held
 }
 
 // total subtracts from the free memory what Go holds but has not touched yet: the system counts only touched memory.

@@ -22,7 +22,7 @@ import (
 // pictures (nil: no evaluation). With augmentation in the description, each picture is embedded in several views. The
 // embedding takes a while and stops when the context ends. The pictures must have the classes of the description, in its
 // order.
-func Flow(ctx context.Context, d *tensor.Device, c flows.Config, a *autoencoder.Autoencoder, description data.Description, training, heldOut *data.Dataset, o Options) (model *flows.RealNVP, task *train.Task[train.RowBatch], err error) {
+func Flow(ctx context.Context, d *tensor.Device, c flows.Config, a *autoencoder.Autoencoder, description data.Description, training, heldOut *data.Dataset, o Options) (model *flows.ClassFlow, task *train.Task[train.RowBatch], err error) {
 	defer fault.Catch(&err)
 	device, err := take(ctx, d)
 	if err != nil {
@@ -39,11 +39,11 @@ func Flow(ctx context.Context, d *tensor.Device, c flows.Config, a *autoencoder.
 		return nil, nil, fault.Field("Data", nil, "the classes are %s, but the run's are %s; give pictures of the same classes",
 			strings.Join(training.Classes, ", "), strings.Join(description.Classes, ", "))
 	}
-	if c.Norm == flows.ActNormalization && o.Batch < 2 {
+	if c.Batched() && c.Norm != flows.BatchNormalization && o.Batch < 2 {
 		return nil, nil, fault.Field("Batch", o.Batch, "must be 2 or more: a single row can't initialise activation norm")
 	}
 	g := tensor.NewGenerator(o.Seed).Fork(models.Flow.Name)
-	if model, err = flows.NewRealNVP(d, c, g); err != nil {
+	if model, err = flows.NewClassFlow(d, c, g); err != nil {
 		return nil, nil, err
 	}
 	a.SetTraining(false)

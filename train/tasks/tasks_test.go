@@ -52,6 +52,14 @@ func shape() flows.Config {
 	return c
 }
 
+// other is a small flow of another architecture.
+func other(architecture string, hidden ...int) flows.Config {
+	s := shape()
+	c := flows.DefaultClassConfig(architecture, s.Dim, s.Classes)
+	c.Layers, c.Hidden, c.Noise = 2, hidden, s.Noise
+	return c
+}
+
 // encoder is an autoencoder with its initial weights.
 func encoder(t *testing.T, d *tensor.Device) *autoencoder.Autoencoder {
 	t.Helper()
@@ -91,6 +99,12 @@ func TestResume(t *testing.T) {
 			}),
 			"flow": trainedBy(func() (nn.Module, *train.Task[train.RowBatch], error) {
 				return Flow(context.Background(), d, shape(), encoder(t, d), description, training, heldOut, o)
+			}),
+			"flow of splines": trainedBy(func() (nn.Module, *train.Task[train.RowBatch], error) {
+				return Flow(context.Background(), d, other(flows.SplineFlow, 8), encoder(t, d), description, training, heldOut, o)
+			}),
+			"flow of transformers": trainedBy(func() (nn.Module, *train.Task[train.RowBatch], error) {
+				return Flow(context.Background(), d, other(flows.TransformerFlow, 8), encoder(t, d), description, training, heldOut, o)
 			}),
 			"tarflow": trainedBy(func() (nn.Module, *train.Task[train.RowBatch], error) {
 				return tarFlowOf(t, d, description, training, heldOut, o)

@@ -123,7 +123,7 @@ func VQGAN(d *tensor.Device, c vqgan.Config, how VQGANOptions, perceptual *vqgan
 func DefaultVQGAN(bottleneck string) Defaults[vqgan.Config] {
 	defaults := DefaultKL()
 	m := &defaults.Model
-	m.Bottleneck, m.KLWeight, m.Multipliers = bottleneck, 0, []int{1, 2}
+	m.Bottleneck, m.Linear, m.KLWeight, m.Multipliers = bottleneck, false, 0, []int{1, 2}
 	m.ZChannels, m.Embed = 16, 16
 	switch bottleneck {
 	case vqgan.VQ:

@@ -7,6 +7,7 @@ import (
 	"image"
 	"image/jpeg"
 	"io"
+	"time"
 )
 
 // Markers of a JPEG file (ITU-T T.81, table B.1).
@@ -110,7 +111,7 @@ var codings = map[byte]string{
 
 // decodeJPEG decodes a JPEG. Four components without Adobe's segment APP14 are an error in Go's library. Here they are
 // inverted CMYK, which is what Adobe writes and Pillow assumes.
-func decodeJPEG(b []byte) (image.Image, error) {
+func decodeJPEG(b []byte, deadline time.Time) (image.Image, error) {
 	components, adobe := 0, false
 	segments(b, func(marker byte, content []byte) bool {
 		switch {
@@ -122,8 +123,8 @@ func decodeJPEG(b []byte) (image.Image, error) {
 		return marker != markerSOS
 	})
 	if components != 4 || adobe {
-		return jpeg.Decode(bytes.NewReader(b))
+		return jpeg.Decode(until(bytes.NewReader(b), deadline))
 	}
 	with := io.MultiReader(bytes.NewReader(b[:2]), bytes.NewReader([]byte("\xff\xee\x00\x0eAdobe\x00\x64\x00\x00\x00\x00\x00")), bytes.NewReader(b[2:]))
-	return jpeg.Decode(with)
+	return jpeg.Decode(until(with, deadline))
 }

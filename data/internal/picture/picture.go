@@ -19,6 +19,8 @@ import (
 	"image"
 	"image/gif"
 	"image/png"
+	"io"
+	"time"
 )
 
 // Limits of a picture.
@@ -83,11 +85,17 @@ func size(c image.Config, err error) (width, height int, _ error) { return c.Wid
 
 // Decode decodes a picture that [Inspect] has accepted, the first frame if it is animated, and applies its orientation.
 func Decode(encoded []byte, c Config) (image.Image, error) {
+	return DecodeUntil(encoded, c, time.Time{})
+}
+
+// DecodeUntil is Decode that ends with an error when the decoder reads after a deadline; the zero time is none. BMP and
+// WebP are read at once, and end when they are decoded.
+func DecodeUntil(encoded []byte, c Config, deadline time.Time) (image.Image, error) {
 	var m image.Image
 	var err error
-	switch r := bytes.NewReader(encoded); c.Format {
+	switch r := until(bytes.NewReader(encoded), deadline); c.Format {
 	case "jpeg":
-		m, err = decodeJPEG(encoded)
+		m, err = decodeJPEG(encoded, deadline)
 	case "png":
 		m, err = png.Decode(r)
 	case "gif":
@@ -124,4 +132,25 @@ func onCanvas(frame image.Image, c Config) image.Image {
 		}
 	}
 	return canvas
+}
+
+// until returns a reader that fails after a deadline.
+func until(r io.Reader, deadline time.Time) io.Reader {
+	if deadline.IsZero() {
+		return r
+	}
+	return &untilReader{r, deadline}
+}
+
+type untilReader struct {
+	io.Reader
+	deadline time.Time
+}
+
+// Read implements io.Reader. It returns little at a time, so that the time is looked at often.
+func (u *untilReader) Read(p []byte) (int, error) {
+	if time.Now().After(u.deadline) {
+		return 0, errors.New("the time for the picture is up")
+	}
+	return u.Reader.Read(p[:min(len(p), 4096)])
 }

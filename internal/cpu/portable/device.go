@@ -47,7 +47,9 @@ func (d *Device[F]) Features() kernel.Features {
 	if d.ElemSize() == 8 {
 		arithmetic = "float64"
 	}
-	return kernel.Features{HostMemory: true, Threads: d.pool.Threads(), Precision: kernel.Highest, Arithmetic: arithmetic, UniformRows: func(bool) {}}
+	return kernel.Features{
+		HostMemory: true, Threads: d.pool.Threads(), Precision: kernel.Highest, Arithmetic: arithmetic, UniformRows: func(bool) {}, AffineMaps: d,
+	}
 }
 
 // ElemSize implements kernel.Device.

@@ -52,8 +52,15 @@ func copyRows[T int32 | float64](s *kernel.Strided, lo, hi int, dst, src []T) {
 			to += i * s.StrideDst[dim]
 			from += i * s.StrideSrc[dim]
 		}
-		if stepDst == 1 && stepSrc == 1 {
+		switch {
+		case stepDst == 1 && stepSrc == 1:
 			copy(dst[to:to+inner], src[from:from+inner])
+			continue
+		case stepDst == 1 && stepSrc == 0: // a number that is expanded
+			v, run := src[from], dst[to:to+inner]
+			for i := range run {
+				run[i] = v
+			}
 			continue
 		}
 		for i := range inner {

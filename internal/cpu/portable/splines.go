@@ -17,7 +17,7 @@ func (d *Device[F]) Spline(s kernel.Spline, x, params, y, logSlope kernel.Buffer
 		for i := lo; i < hi; i++ {
 			p := Row(all, i, s.Params())
 			splineWeights(s, p, weights)
-			out[i], slopes[i] = SplineAt(s, in[i], weights, p[2*s.Bins:])
+			out[i], slopes[i] = SplineAt(s, in[i], weights, p[2*s.Bins:], SplineSlopes[F]{})
 		}
 	})
 }
@@ -31,7 +31,7 @@ func (d *Device[F]) SplineGrad(s kernel.Spline, x, params, gy, gLogSlope, gx, gp
 		for i := lo; i < hi; i++ {
 			p := Row(all, i, s.Params())
 			splineWeights(s, p, weights)
-			down[i] = SplineGradAt(s, in[i], weights, p, up[i], upSlope[i], Row(downParams, i, s.Params()))
+			down[i] = SplineGradAt(s, in[i], weights, p, SplineSlopes[F]{}, up[i], upSlope[i], Row(downParams, i, s.Params()))
 		}
 	})
 }
@@ -59,21 +59,21 @@ func SplineLogit(s kernel.Spline, u float64) float64 {
 }
 
 // splinePiece is the piece of a spline that a number falls in: it begins at the knot (x, y), where it has slope d0, and is w
-// wide and h high; at its end the slope is d1.
+// wide and h high; at its end the slope is d1. wide and high are the factors from weights to widths and heights beyond the least.
 type splinePiece struct {
 	bin                int
 	x, y, w, h, d0, d1 float64
+	wide, high         float64
 }
 
 // findPiece returns the piece for v, which lies in [−Bound, Bound]. weights are proportional to the widths, and then to the
 // heights. The slopes are set by setSlopes.
 func findPiece[F Float](s kernel.Spline, v float64, weights []F) splinePiece {
 	widths, heights := weights[:s.Bins], weights[s.Bins:]
-	wide, high := splineScale(s, widths), splineScale(s, heights)
 	least := 2 * s.Bound * s.MinSize
-	p := splinePiece{x: -s.Bound, y: -s.Bound}
+	p := splinePiece{x: -s.Bound, y: -s.Bound, wide: splineScale(s, widths), high: splineScale(s, heights)}
 	for ; ; p.bin++ {
-		p.w, p.h = least+wide*float64(widths[p.bin]), least+high*float64(heights[p.bin])
+		p.w, p.h = least+p.wide*float64(widths[p.bin]), least+p.high*float64(heights[p.bin])
 		end := p.x + p.w
 		if s.Inverse {
 			end = p.y + p.h
@@ -120,16 +120,22 @@ func splineSlope(s kernel.Spline, u float64) (slope, derivative float64) {
 	return slope, slope * shrink * shrink
 }
 
-// setSlopes sets the slopes at the piece's ends.
-func setSlopes[F Float](p *splinePiece, s kernel.Spline, slopes []F) {
-	p.d0, p.d1 = 1, 1
-	left, right := p.slopeNumbers(s)
-	if left >= 0 {
-		p.d0, _ = splineSlope(s, float64(slopes[left]))
+// SplineSlopes are a spline's slopes at the knots and their derivatives by the parameters, if a device has computed them together;
+// nil otherwise.
+type SplineSlopes[F Float] struct{ Values, Derivatives []F }
+
+// at returns the slope with the given number, of which params has the parameters, and its derivative.
+func (k SplineSlopes[F]) at(s kernel.Spline, number int, params []F) (slope, derivative float64) {
+	if number < 0 {
+		return 1, 0
 	}
-	if right >= 0 {
-		p.d1, _ = splineSlope(s, float64(slopes[right]))
+	if k.Values == nil {
+		return splineSlope(s, float64(params[number]))
 	}
+	if k.Derivatives != nil {
+		derivative = float64(k.Derivatives[number])
+	}
+	return float64(k.Values[number]), derivative
 }
 
 // position returns where v lies in the piece, from 0 at its left end to 1 at its right. For an inverse, v is a value of the
@@ -150,13 +156,15 @@ func (p *splinePiece) position(s kernel.Spline, v float64) float64 {
 }
 
 // SplineAt computes a spline at v and the logarithm of its derivative; with s.Inverse, the inverse function. weights [2·Bins]
-// are proportional to widths and heights, slopes are the parameters of the slopes.
-func SplineAt[F Float](s kernel.Spline, v F, weights, slopes []F) (y, logSlope F) {
+// are proportional to widths and heights, slopes are the parameters of the slopes, and known their values.
+func SplineAt[F Float](s kernel.Spline, v F, weights, slopes []F, known SplineSlopes[F]) (y, logSlope F) {
 	if x := float64(v); !(x >= -s.Bound && x <= s.Bound) { // NaN passes too
 		return v, 0
 	}
 	p := findPiece(s, float64(v), weights)
-	setSlopes(&p, s, slopes)
+	left, right := p.slopeNumbers(s)
+	p.d0, _ = known.at(s, left, slopes)
+	p.d1, _ = known.at(s, right, slopes)
 	xi := p.position(s, float64(v))
 	slope := p.h / p.w
 	theta := xi * (1 - xi)

@@ -48,14 +48,17 @@ func (p *splinePiece) derivatives(xi float64) (f, logSlope partials) {
 // For the inverse function v ↦ u with f(u) = v, the derivatives follow from those of f at u:
 //
 //	∂u/∂v = 1/f′    ∂u/∂p = −(∂f/∂p)/f′    logSlope = −log f′(u)
-func SplineGradAt[F Float](s kernel.Spline, v F, weights, params []F, gy, gLogSlope F, gparams []F) (gv F) {
+func SplineGradAt[F Float](s kernel.Spline, v F, weights, params []F, known SplineSlopes[F], gy, gLogSlope F, gparams []F) (gv F) {
 	clear(gparams)
 	if x := float64(v); !(x >= -s.Bound && x <= s.Bound) {
 		return gy
 	}
 	slopes, gslopes := params[2*s.Bins:], gparams[2*s.Bins:]
 	p := findPiece(s, float64(v), weights)
-	setSlopes(&p, s, slopes)
+	left, right := p.slopeNumbers(s)
+	var byLeft, byRight float64 // derivatives of the slopes by their parameters
+	p.d0, byLeft = known.at(s, left, slopes)
+	p.d1, byRight = known.at(s, right, slopes)
 	f, logSlope := p.derivatives(p.position(s, float64(v)))
 	ofF, ofLog, down := float64(gy), float64(gLogSlope), 0.0
 	if s.Inverse {
@@ -65,25 +68,21 @@ func SplineGradAt[F Float](s kernel.Spline, v F, weights, params []F, gy, gLogSl
 		down = ofF*f.v + ofLog*logSlope.v
 	}
 	grad := func(f, logSlope float64) float64 { return ofF*f + ofLog*logSlope }
-	splineSizeGrad(s, p.bin, grad(f.x, logSlope.x), grad(f.w, logSlope.w), weights[:s.Bins], params, gparams)
-	splineSizeGrad(s, p.bin, grad(f.y, logSlope.y), grad(f.h, logSlope.h), weights[s.Bins:], params[s.Bins:], gparams[s.Bins:])
-	left, right := p.slopeNumbers(s)
-	for _, end := range []struct {
-		number int
-		g      float64
-	}{{left, grad(f.d0, logSlope.d0)}, {right, grad(f.d1, logSlope.d1)}} {
-		if end.number >= 0 {
-			_, derivative := splineSlope(s, float64(slopes[end.number]))
-			gslopes[end.number] += F(end.g * derivative)
-		}
+	splineSizeGrad(s, p.bin, grad(f.x, logSlope.x), grad(f.w, logSlope.w), p.wide, weights[:s.Bins], params, gparams)
+	splineSizeGrad(s, p.bin, grad(f.y, logSlope.y), grad(f.h, logSlope.h), p.high, weights[s.Bins:], params[s.Bins:], gparams[s.Bins:])
+	if left >= 0 {
+		gslopes[left] += F(grad(f.d0, logSlope.d0) * byLeft)
+	}
+	if right >= 0 {
+		gslopes[right] += F(grad(f.d1, logSlope.d1) * byRight)
 	}
 	return F(down)
 }
 
 // splineSizeGrad writes the gradient of the logits of widths, or of heights, to g, given the gradients of where a bin begins
-// and of its size. It goes through the sum of the sizes before, and through the softmax.
-func splineSizeGrad[F Float](s kernel.Spline, bin int, start, size float64, weights, logits, g []F) {
-	factor := splineScale(s, weights) // size = smallest + factor·weight, for weights that add up to their sum
+// and of its size. It goes through the sum of the sizes before, and through the softmax. A size is the smallest plus factor times its
+// weight.
+func splineSizeGrad[F Float](s kernel.Spline, bin int, start, size, factor float64, weights, logits, g []F) {
 	total := 2 * s.Bound * (1 - float64(s.Bins)*s.MinSize)
 	dot := size * factor * float64(weights[bin])
 	for _, w := range weights[:bin] {

@@ -75,6 +75,8 @@ type jobs struct {
 	couplingGrad      couplingGradJob
 	spline            splineJob
 	splineGrad        splineGradJob
+	affineMap         affineMapJob
+	affineMapGrad     affineMapGradJob
 
 	transposition transpositionJob
 	gather        gatherJob
@@ -148,3 +150,10 @@ func f32(b kernel.Buffer) []float32 { return kernel.Slice[float32](b) }
 
 // ints views a buffer of indices as a slice.
 func ints(b kernel.Buffer) []int32 { return kernel.Slice[int32](b) }
+
+// Features implements kernel.Device.
+func (d *Device) Features() kernel.Features {
+	f := d.Device.Features()
+	f.AffineMaps = d
+	return f
+}

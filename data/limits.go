@@ -1,0 +1,60 @@
+package data
+
+import (
+	"fmt"
+	"time"
+
+	"github.com/bestiary-ml/bestiary/data/internal/picture"
+	"github.com/bestiary-ml/bestiary/fault"
+)
+
+// MaxPixels is the largest number of pixels of a picture that is decoded, unless Limits has a lower one.
+const MaxPixels = picture.MaxPixels
+
+// Limits bound what decoding a picture may take, for programs that decode the files of strangers. The zero value has the
+// bounds of this package alone.
+type Limits struct {
+	Pixels int           // of a picture, up to MaxPixels; 0: MaxPixels
+	Time   time.Duration // for decoding a picture and resizing it; 0: none. It is checked while the file is read and between the steps
+}
+
+// Validate returns a [*fault.FieldError] for a value that is not allowed.
+func (l Limits) Validate() error {
+	switch {
+	case l.Pixels < 0 || l.Pixels > MaxPixels:
+		return fault.Field("Pixels", l.Pixels, "must be 1 to %d, or 0 for %d", MaxPixels, MaxPixels)
+	case l.Time < 0:
+		return fault.Field("Time", l.Time, "must be above 0, or 0 for none")
+	}
+	return nil
+}
+
+// exceeded is the error for a picture that exceeds the limits of a caller. Another caller may have others, so the cache doesn't
+// keep it.
+type exceeded struct{ what string }
+
+func (e *exceeded) Error() string { return e.what }
+
+// check returns an error if a picture has too many pixels.
+func (l Limits) check(c picture.Config) error {
+	if l.Pixels > 0 && c.Pixels() > l.Pixels {
+		return &exceeded{fmt.Sprintf("%d×%d pixels, more than the %d that are allowed", c.Width, c.Height, l.Pixels)}
+	}
+	return nil
+}
+
+// deadline returns until when a picture must be decoded that is begun now; the zero time: there is none.
+func (l Limits) deadline() time.Time {
+	if l.Time == 0 {
+		return time.Time{}
+	}
+	return time.Now().Add(l.Time)
+}
+
+// late returns an error after a deadline.
+func (l Limits) late(deadline time.Time) error {
+	if deadline.IsZero() || time.Now().Before(deadline) {
+		return nil
+	}
+	return &exceeded{fmt.Sprintf("decoding takes more than %v", l.Time)}
+}
