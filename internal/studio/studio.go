@@ -50,6 +50,7 @@ type Options struct {
 type Studio struct {
 	queue   *jobs.Queue
 	handler http.Handler
+	routes  func(wire.Mux) // registers those of the API
 	log     *slog.Logger
 }
 
@@ -83,11 +84,14 @@ func New(d *tensor.Device, o Options) *Studio {
 	trained := trainings.New(runs, o.Data, o.Program)
 
 	mux := http.NewServeMux()
-	(&api.API{Desk: desk, Trainings: trained, Version: o.Version}).Register(mux)
-	(&openai.API{Desk: desk}).Register(mux)
-	(&sdapi.API{Desk: desk}).Register(mux)
-	mux.HandleFunc("GET /healthz", s.health)
-	mux.Handle("GET /metrics", figures.Handler())
+	s.routes = func(mux wire.Mux) {
+		(&api.API{Desk: desk, Trainings: trained, Version: o.Version}).Register(mux)
+		(&openai.API{Desk: desk}).Register(mux)
+		(&sdapi.API{Desk: desk}).Register(mux)
+		mux.HandleFunc("GET /healthz", s.health)
+		mux.HandleFunc("GET /metrics", figures.Handler().ServeHTTP)
+	}
+	s.routes(mux)
 	policy := security.Policy{Token: o.Token, Hosts: o.Hosts}
 	s.handler = wire.Slow(s.logged(policy.Wrap(figures.Wrap(mux))))
 	return s

@@ -27,12 +27,12 @@ import (
 type API struct{ Desk *work.Desk }
 
 // Register adds the routes to a mux.
-func (a *API) Register(mux *http.ServeMux) {
+func (a *API) Register(mux wire.Mux) {
 	mux.HandleFunc("POST /v1/images/generations", a.handle(a.generate))
 	mux.HandleFunc("GET /v1/models", a.handle(a.models))
 	mux.HandleFunc("GET /v1/models/{model}", a.handle(a.model))
-	mux.HandleFunc("/v1/", a.handle(func(http.ResponseWriter, *http.Request) error {
-		return problem.New(http.StatusNotFound, "there is no such route; the server has /v1/images/generations and /v1/models")
+	mux.HandleFunc("/v1/", a.handle(func(w http.ResponseWriter, r *http.Request) error {
+		return wire.NoRoute(mux, w, r, problem.New(http.StatusNotFound, "there is no such route; the server has /v1/images/generations and /v1/models"))
 	}))
 }
 
