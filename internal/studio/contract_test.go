@@ -391,3 +391,13 @@ func (c *contract) stop(own string) {
 	c.do(exchange{route: "POST /api/trainings/{id}/stop", path: own + "/stop", code: 200})
 	wait("stopped", "interrupted")
 }
+
+// TestRefusals expects a request without the token to get an error in the form of its route.
+func TestRefusals(t *testing.T) {
+	c := newContract(t, nil)
+	guarded := serve(t, func(o *Options) { o.Token = "secret" })
+	c.url = guarded.url
+	for _, path := range []string{"/api/jobs", "/v1/models", "/sdapi/v1/options"} {
+		c.do(exchange{route: "GET " + path, path: path, code: 401})
+	}
+}

@@ -15,6 +15,7 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"strings"
 	"time"
 
 	"github.com/bestiary-ml/bestiary/internal/ram"
@@ -23,6 +24,7 @@ import (
 	"github.com/bestiary-ml/bestiary/internal/studio/library"
 	"github.com/bestiary-ml/bestiary/internal/studio/metrics"
 	"github.com/bestiary-ml/bestiary/internal/studio/openai"
+	"github.com/bestiary-ml/bestiary/internal/studio/problem"
 	"github.com/bestiary-ml/bestiary/internal/studio/sdapi"
 	"github.com/bestiary-ml/bestiary/internal/studio/security"
 	"github.com/bestiary-ml/bestiary/internal/studio/trainings"
@@ -92,9 +94,21 @@ func New(d *tensor.Device, o Options) *Studio {
 		mux.HandleFunc("GET /metrics", figures.Handler().ServeHTTP)
 	}
 	s.routes(mux)
-	policy := security.Policy{Token: o.Token, Hosts: o.Hosts}
+	policy := security.Policy{Token: o.Token, Hosts: o.Hosts, Refuse: refuse}
 	s.handler = wire.Slow(s.logged(policy.Wrap(figures.Wrap(mux))))
 	return s
+}
+
+// refuse answers a request with an error, in the form of its route.
+func refuse(w http.ResponseWriter, r *http.Request, err error) {
+	switch {
+	case strings.HasPrefix(r.URL.Path, "/v1/"):
+		openai.WriteError(w, err)
+	case strings.HasPrefix(r.URL.Path, "/sdapi/"):
+		sdapi.WriteError(w, err)
+	default:
+		problem.Write(w, err)
+	}
 }
 
 // Handler answers requests.

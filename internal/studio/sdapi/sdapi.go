@@ -30,19 +30,24 @@ func (a *API) Register(mux wire.Mux) {
 	}))
 }
 
-// handle writes errors in the form of that interface.
+// handle answers errors.
 func (a *API) handle(f func(w http.ResponseWriter, r *http.Request) error) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
 		if err := f(w, r); err != nil {
-			d := problem.Of(err)
-			problem.Header(w, d)
-			wire.Answer(w, d.Status, struct {
-				Error  string `json:"error"`
-				Detail string `json:"detail"`
-				Errors string `json:"errors"`
-			}{d.Title, d.Detail, d.Detail})
+			WriteError(w, err)
 		}
 	}
+}
+
+// WriteError answers with an error in the form of that interface.
+func WriteError(w http.ResponseWriter, err error) {
+	d := problem.Of(err)
+	problem.Header(w, d)
+	wire.Answer(w, d.Status, struct {
+		Error  string `json:"error"`
+		Detail string `json:"detail"`
+		Errors string `json:"errors"`
+	}{d.Title, d.Detail, d.Detail})
 }
 
 // used are the fields of a request that have a meaning here. Clients send many more; info lists those that were ignored.
