@@ -11,12 +11,14 @@ import (
 	"net/http"
 	"os"
 	"os/exec"
+	"runtime"
 	"strings"
 	"sync"
 	"syscall"
 	"testing"
 	"time"
 
+	"github.com/bestiary-ml/bestiary/internal/studio/load"
 	"github.com/bestiary-ml/bestiary/internal/studio/studiotest"
 	"github.com/bestiary-ml/bestiary/tensor"
 )
@@ -160,5 +162,27 @@ func TestServeTerminates(t *testing.T) {
 	}
 	if count[200] == 0 || count[503] == 0 || count[200]+count[503] != clients {
 		t.Errorf("statuses %v", count)
+	}
+}
+
+// TestBenchServe measures a server for a moment.
+func TestBenchServe(t *testing.T) {
+	command := func(args ...string) *exec.Cmd {
+		c := exec.Command(os.Args[0], "-test.run=^TestServerProcess$")
+		c.Env = append(os.Environ(), serverArguments+"="+strings.Join(args, "\n"))
+		return c
+	}
+	var out bytes.Buffer
+	o := load.Options{Command: command, Device: []string{"--device", "cpu"}, Clients: []int{1, 6}, Time: 300 * time.Millisecond, Early: 10, Requests: 30, Jobs: 2, JSON: true}
+	if err := load.Run(t.Context(), o, &out, io.Discard); err != nil {
+		t.Fatal(err)
+	}
+	var r load.Report
+	if err := json.Unmarshal(out.Bytes(), &r); err != nil {
+		t.Fatal(err)
+	}
+	if len(r.Together) != 2 || len(r.Alone) != 2 || r.Together[1].Clients != 6 || r.Together[1].Requests < 6 || r.Alone[1].P99 < r.Alone[1].P50 ||
+		r.Alone[0].P50 <= 0 || r.First <= 0 || r.Whole < r.First || runtime.GOOS == "linux" && (r.Bytes == nil || *r.Bytes < 1<<20) {
+		t.Errorf("%s", out.String())
 	}
 }
