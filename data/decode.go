@@ -23,8 +23,9 @@ var largeDecode sync.Mutex
 // transparency is blended with white, or [size, size, 4] for RGBA with straight alpha.
 //
 // The format is recognised by content: JPEG (grey, RGB, CMYK and YCCK), PNG, GIF, WebP and BMP; of an animation, the first
-// frame. The orientation in Exif or XMP data is applied. Errors, before a pixel is decoded: a picture of more than 50
-// million pixels, a side of more than 65,535 pixels, a JPEG of more than 100 scans. The error for another format names a
+// frame. The orientation in Exif or XMP data is applied. A JPEG of more than 50 million pixels is decoded to an eighth of its
+// width and height. Errors, before a pixel is decoded: a picture of more than 50 million pixels, a JPEG of more than 256
+// million, a side of more than 65,535 pixels, a JPEG of more than 100 scans. The error for another format names a
 // tool that converts it. The mode Boxes needs a box and is an error.
 func Decode(dst []uint8, encoded []byte, size int, mode Resize) (err error) {
 	return Limits{}.Decode(dst, encoded, size, mode)
@@ -80,6 +81,8 @@ func (l Limits) decode(dst []uint8, encoded []byte, size int, mode Resize, box B
 	}
 	switch {
 	case boxed:
+		by := float64(config.Scale)
+		box = Box{box.X / by, box.Y / by, box.Width / by, box.Height / by}
 		cut := box.Square(margin, decoded.Bounds().Dx(), decoded.Bounds().Dy())
 		decoded = imaging.Crop(decoded, cut.Add(decoded.Bounds().Min))
 	case mode == CenterCrop:

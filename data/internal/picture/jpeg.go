@@ -90,7 +90,7 @@ func (c *Config) inspectJPEG(b []byte) error {
 		return errors.New("picture without pixels")
 	case scans > MaxScans:
 		return fmt.Errorf("a JPEG with %d scans, more than the %d we decode", scans, MaxScans)
-	case scans*c.Pixels() > MaxScanned && c.Pixels() <= MaxPixels:
+	case scans*c.Pixels() > MaxScanned && c.Pixels() <= MaxPixels, scans*c.Pixels()/4 > MaxScanned: // scaled decoding is faster
 		return fmt.Errorf("a JPEG of %d×%d pixels with %d scans, more work than we allow", c.Width, c.Height, scans)
 	}
 	switch {

@@ -7,7 +7,8 @@
 //
 // # Limits
 //
-// A picture has at most [MaxPixels] pixels, and no side is longer than [MaxSide]. A JPEG has at most [MaxScans] scans, and
+// A picture has at most [MaxPixels] pixels, and no side is longer than [MaxSide]. A JPEG may have up to [MaxScaled] pixels:
+// above MaxPixels it is decoded to an eighth of its width and height. A JPEG has at most [MaxScans] scans, and
 // at most [MaxScanned] pixels in all of them. So a decode takes a few seconds, and at most 1 MB, 16 times the file and 20
 // bytes a pixel; a WebP with lossless data takes up to 400 bytes a pixel and 256 MB, for its Huffman trees.
 package picture
@@ -36,6 +37,7 @@ type Config struct {
 	Format        string // "jpeg", "png", "gif", "webp" or "bmp"
 	Width, Height int    // in pixels, before the orientation is applied
 	Orientation   int    // as in Exif, 1 to 8; 1 is upright
+	Scale         int    // by which Decode divides the sides; 1, or [Scale] for a JPEG of more than MaxPixels
 	Heavy         bool   // takes far more memory to decode than most; decode one such picture at a time
 }
 
@@ -48,7 +50,7 @@ func (c Config) Pixels() int { return c.Width * c.Height }
 // Inspect returns the format, the size and the orientation of a picture, or an error for one that [Decode] would refuse by
 // these alone. It allocates little.
 func Inspect(encoded []byte) (c Config, err error) {
-	c.Format, c.Orientation = formatOf(encoded), 1
+	c.Format, c.Orientation, c.Scale = formatOf(encoded), 1, 1
 	switch c.Format {
 	case "jpeg":
 		err = c.inspectJPEG(encoded)
@@ -73,6 +75,10 @@ func Inspect(encoded []byte) (c Config, err error) {
 		return c, errors.New("picture without pixels")
 	case c.Width > MaxSide || c.Height > MaxSide:
 		return c, fmt.Errorf("%d×%d pixels, a side longer than the %d we decode", c.Width, c.Height, MaxSide)
+	case c.Format == "jpeg" && c.Pixels() > MaxPixels && c.Pixels() <= MaxScaled:
+		c.Scale = Scale
+	case c.Format == "jpeg" && c.Pixels() > MaxScaled:
+		return c, fmt.Errorf("%d×%d pixels, more than the %d million we decode of a JPEG", c.Width, c.Height, MaxScaled/1_000_000)
 	case c.Pixels() > MaxPixels:
 		return c, fmt.Errorf("%d×%d pixels, more than the %d million we decode", c.Width, c.Height, MaxPixels/1_000_000)
 	}
@@ -95,7 +101,11 @@ func DecodeUntil(encoded []byte, c Config, deadline time.Time) (image.Image, err
 	var err error
 	switch r := until(bytes.NewReader(encoded), deadline); c.Format {
 	case "jpeg":
-		m, err = decodeJPEG(encoded, deadline)
+		if c.Scale > 1 {
+			m, err = decodeScaled(encoded, deadline)
+		} else {
+			m, err = decodeJPEG(encoded, deadline)
+		}
 	case "png":
 		m, err = png.Decode(r)
 	case "gif":
