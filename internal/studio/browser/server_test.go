@@ -18,7 +18,7 @@ import (
 // serve starts a server of a folder and returns its address.
 func serve(t *testing.T, o studio.Options) string {
 	t.Helper()
-	d, err := tensor.NewDevice(tensor.DeviceOptions{})
+	d, err := tensor.OpenDevice("cpu", tensor.DeviceOptions{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -47,7 +47,7 @@ func runs(t *testing.T) string {
 	if dir := os.Getenv("BESTIARY_RUNS"); dir != "" {
 		return dir
 	}
-	d, err := tensor.NewDevice(tensor.DeviceOptions{})
+	d, err := tensor.OpenDevice("cpu", tensor.DeviceOptions{})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -1,9 +1,12 @@
 package browser
 
 import (
+	"bytes"
 	"context"
-	"encoding/base64"
 	"fmt"
+	"image"
+	"image/color"
+	"image/png"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -13,8 +16,6 @@ import (
 	"time"
 
 	"github.com/chromedp/cdproto/emulation"
-	"github.com/chromedp/cdproto/log"
-	"github.com/chromedp/cdproto/runtime"
 	"github.com/chromedp/chromedp"
 )
 
@@ -43,7 +44,7 @@ func open(t *testing.T, url string) *tab {
 	if path == "" {
 		t.Skip("there is no Chromium; name one with BESTIARY_BROWSER")
 	}
-	options := append(chromedp.DefaultExecAllocatorOptions[:], chromedp.ExecPath(path), chromedp.NoSandbox, chromedp.WSURLReadTimeout(time.Minute),
+	options := append(chromedp.DefaultExecAllocatorOptions[:], chromedp.ExecPath(path), chromedp.NoSandbox,
 		chromedp.Flag("force-color-profile", "srgb"), chromedp.Flag("hide-scrollbars", true))
 	ctx, cancel := chromedp.NewExecAllocator(context.Background(), options...)
 	t.Cleanup(cancel)
@@ -52,21 +53,17 @@ func open(t *testing.T, url string) *tab {
 	ctx, cancel = context.WithTimeout(ctx, 10*time.Minute)
 	t.Cleanup(cancel)
 	own := &tab{T: t, ctx: ctx, url: url}
-	chromedp.ListenTarget(ctx, func(event any) {
-		switch e := event.(type) {
-		case *runtime.EventConsoleAPICalled:
-			if e.Type == runtime.APITypeError || e.Type == runtime.APITypeWarning || e.Type == runtime.APITypeAssert {
-				own.problem(fmt.Sprintf("console: %s", e.Args[0].Value))
+	messages := chromedp.Console(ctx)
+	go func() {
+		for m, err := range messages {
+			if err != nil {
+				return // the tab is closed
 			}
-		case *runtime.EventExceptionThrown:
-			own.problem("exception: " + e.ExceptionDetails.Error())
-		case *log.EventEntryAdded:
-			if e.Entry.Level == log.LevelError || e.Entry.Level == log.LevelWarning {
-				own.problem(fmt.Sprintf("%s: %s (%s)", e.Entry.Source, e.Entry.Text, e.Entry.URL))
+			if m.Type == chromedp.ConsoleError || m.Type == chromedp.ConsoleWarning || m.IsException() {
+				own.problem(fmt.Sprintf("%s (%s %s)", m, m.Source, m.URL))
 			}
 		}
-	})
-	own.do(log.Enable(), runtime.Enable())
+	}()
 	return own
 }
 
@@ -88,9 +85,9 @@ func (b *tab) quiet() {
 }
 
 // do runs actions.
-func (b *tab) do(actions ...chromedp.Action) {
+func (b *tab) do(actions ...chromedp.Action[chromedp.Void]) {
 	b.Helper()
-	if err := chromedp.Run(b.ctx, actions...); err != nil {
+	if err := chromedp.Do(b.ctx, actions...); err != nil {
 		b.screenshot("failed")
 		b.Fatal(err)
 	}
@@ -104,9 +101,13 @@ func (b *tab) visit(path string) {
 }
 
 // value evaluates JavaScript.
-func value[T any](b *tab, script string) (v T) {
+func value[T any](b *tab, script string) T {
 	b.Helper()
-	b.do(chromedp.Evaluate(script, &v, func(p *runtime.EvaluateParams) *runtime.EvaluateParams { return p.WithAwaitPromise(true) }))
+	v, err := chromedp.Run(b.ctx, chromedp.Evaluate[T](script, chromedp.EvalAwaitPromise))
+	if err != nil {
+		b.screenshot("failed")
+		b.Fatalf("%.200s: %v", script, err)
+	}
 	return v
 }
 
@@ -138,8 +139,17 @@ func (b *tab) look(v view) {
 	if v.dark {
 		scheme = "dark"
 	}
-	b.do(emulation.SetDeviceMetricsOverride(v.width, v.height, 1, v.phone),
-		emulation.SetEmulatedMedia().WithFeatures([]*emulation.MediaFeature{{Name: "prefers-color-scheme", Value: scheme}, {Name: "prefers-reduced-motion", Value: "reduce"}}))
+	var options []chromedp.EmulateViewportOption
+	if v.phone {
+		options = append(options, chromedp.EmulateMobile, chromedp.EmulateTouch)
+	}
+	b.do(chromedp.EmulateViewport(v.width, v.height, options...))
+	media := emulation.SetEmulatedMediaParams{Features: []*emulation.MediaFeature{
+		{Name: "prefers-color-scheme", Value: scheme}, {Name: "prefers-reduced-motion", Value: "reduce"},
+	}}
+	if _, err := chromedp.Call(b.ctx, emulation.SetEmulatedMedia, media); err != nil {
+		b.Fatal(err)
+	}
 }
 
 // screenshot writes a picture of the page to the folder BESTIARY_SCREENSHOTS, if there is one.
@@ -148,8 +158,8 @@ func (b *tab) screenshot(name string) {
 	if dir == "" {
 		return
 	}
-	var shot []byte
-	if err := chromedp.Run(b.ctx, chromedp.FullScreenshot(&shot, 100)); err != nil {
+	shot, err := chromedp.Run(b.ctx, chromedp.FullScreenshot(100))
+	if err != nil {
 		b.Log(err)
 		return
 	}
@@ -161,14 +171,25 @@ func (b *tab) screenshot(name string) {
 // upload gives a file field a picture.
 func (b *tab) upload(field string) {
 	b.Helper()
-	const dot = "iVBORw0KGgoAAAANSUhEUgAAAAIAAAACCAIAAAD91JpzAAAAFklEQVR4nGM4ceJEZ2cnQ2dn54kTJwAoQQY5xE2dpgAAAABJRU5ErkJggg=="
-	raw, err := base64.StdEncoding.DecodeString(dot)
-	if err != nil {
-		b.Fatal(err)
-	}
 	path := filepath.Join(b.TempDir(), "photo.png")
-	if err := os.WriteFile(path, raw, 0o666); err != nil {
+	if err := os.WriteFile(path, photo(b.T, 200, 150), 0o666); err != nil {
 		b.Fatal(err)
 	}
 	b.do(chromedp.SetUploadFiles(field, []string{path}))
+}
+
+// photo returns a PNG file.
+func photo(t *testing.T, width, height int) []byte {
+	t.Helper()
+	img := image.NewRGBA(image.Rect(0, 0, width, height))
+	for y := range height {
+		for x := range width {
+			img.Set(x, y, color.RGBA{uint8(x), uint8(y), uint8(x * y / 100), 255})
+		}
+	}
+	var file bytes.Buffer
+	if err := png.Encode(&file, img); err != nil {
+		t.Fatal(err)
+	}
+	return file.Bytes()
 }

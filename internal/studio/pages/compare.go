@@ -71,7 +71,9 @@ func (p *Pages) comparedOf(kind models.Info, runs []library.Run) compared {
 		}
 		m := r.Models[i]
 		c.Runs = append(c.Runs, r.Name)
-		c.Series = append(c.Series, series{r.Name, kind.Name})
+		if m.Step > 0 { // otherwise it has no log
+			c.Series = append(c.Series, series{r.Name, kind.Name})
+		}
 		figures = append(figures, p.figures(r.Name, m))
 		settings = append(settings, append(flatten(map[string]any{"training": m.Options}), flatten(map[string]any{"model": m.Config})...))
 	}

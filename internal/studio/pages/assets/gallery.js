@@ -10,7 +10,7 @@ export function batch(title) {
   const stop = el("button", { type: "button", class: "plain" }, "Cancel");
   const head = el("div", { class: "state" }, progress, el("div", { class: "head" }, state, stop));
   const tiles = el("ul", { class: "tiles" });
-  const section = el("section", { class: "batch", "aria-label": title }, el("h3", {}, title), head, tiles);
+  const section = el("div", { class: "batch" }, el("h3", {}, title), head, tiles);
   byId("results").prepend(section);
   return {
     tiles,

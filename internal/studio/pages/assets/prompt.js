@@ -5,6 +5,7 @@ import { batch, open, tile } from "./gallery.js";
 
 const form = byId("form");
 let prime = null; // a picture that all begin with
+const chosen = () => byId("generator").selectedOptions[0].dataset;
 
 if (form) {
   byId("generator").addEventListener("change", fit);
@@ -24,8 +25,6 @@ if (form) {
   });
   fit();
 }
-
-const chosen = () => byId("generator").selectedOptions[0].dataset;
 
 /** Shows the settings that the chosen model has. */
 function fit() {
