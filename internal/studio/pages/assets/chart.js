@@ -60,7 +60,7 @@ export function chart(place, title) {
       svg.append(shape("text", { x: x(v), y: height - 12, "text-anchor": "middle" }, figure(v)));
     }
     for (const s of [...shown].sort((a, b) => Boolean(b.faint) - Boolean(a.faint))) {
-      const path = s.points.map(([a, b], i) => `${i ? "L" : "M"}${x(a).toFixed(1)} ${y(log ? Math.max(b, 1e-30) : b).toFixed(1)}`).join("");
+      const path = s.points.map(([a, b], i) => `${i ? "L" : "M"}${x(a).toFixed(1)} ${y(log ? Math.max(b, 1e-30) : b).toFixed(1)}`).join("") + (s.points.length === 1 ? "h0.1" : ""); // a point is a dot
       svg.append(shape("path", { class: `series s${s.colour}${s.dashed ? " dashed" : ""}${s.faint ? " faint" : ""}`, d: path }));
     }
     const say = shown.filter((s) => !s.faint).map((s) => `${s.name}: ${figure(s.points[0][1])} at step ${s.points[0][0]}, ${figure(s.points.at(-1)[1])} at step ${s.points.at(-1)[0]}`);

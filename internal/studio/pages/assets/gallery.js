@@ -12,6 +12,7 @@ export function batch(title) {
   const tiles = el("ul", { class: "tiles" });
   const section = el("div", { class: "batch" }, el("h3", {}, title), head, tiles);
   byId("results").prepend(section);
+  if (section.getBoundingClientRect().top > innerHeight * 0.8) byId("results").scrollIntoView(); // on a phone they are below the form
   return {
     tiles,
     /** Calls f when the request is to be cancelled. */

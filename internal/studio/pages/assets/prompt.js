@@ -74,7 +74,7 @@ async function draw() {
       place.cancelled(() => api("DELETE", `/api/jobs/${id}`).catch(() => {})); // it may have ended
     });
     place.done(job.pictures, (p) => {
-      const text = p.score === undefined ? p.prompt : `${figure(p.score)} · ${p.prompt}`;
+      const text = [p.score !== undefined && `CLIP ${figure(p.score)}`, r.prompts.length > 1 && p.prompt].filter(Boolean).join(" · ") || `Picture ${p.index + 1}`;
       return tile(p.url, `${p.prompt}, picture ${p.index + 1}`, text, () => about(r, p));
     });
   } catch (error) {
