@@ -1,7 +1,13 @@
 package main
 
 import (
+	"os"
+	"os/exec"
+	"slices"
+
 	"github.com/bestiary-ml/bestiary/bench"
+	"github.com/bestiary-ml/bestiary/fault"
+	"github.com/bestiary-ml/bestiary/internal/studio/load"
 	"github.com/spf13/cobra"
 )
 
@@ -39,7 +45,11 @@ Workloads:
   dalle/generate/…        one picture for a caption: 256 codes with the KV cache, decoded
   attention/…             forward and backward of each pattern, 4 sequences of 256+1,024 tokens
   density/…               training step of RealNVP, NSF and MAF on 256 rows of 6, 21 and 64 columns, and
-                          256 samples of MAF: five layers, two hidden layers of 128, splines of 8 bins`,
+                          256 samples of MAF: five layers, two hidden layers of 128, splines of 8 bins
+  serve                   only by --only serve: requests a second and latency of 1, 16 and 256 clients of
+                          "bestiary serve", a process of its own with a DALL-E of the demo's size,
+                          drawn together and one at a time; time to the first partial picture; memory
+                          after 100 and 10,000 requests`,
 		Example: `  bestiary bench
   bestiary bench --only gemm/1024 --threads 1
   bestiary bench --vs torch --json
@@ -47,6 +57,7 @@ Workloads:
   bestiary bench --precision medium
   bestiary bench --device cuda --vs torch-compile --only realnvp
   bestiary bench --only dalle/generate --profile cpu.pprof && go tool pprof -top cpu.pprof
+  bestiary bench --only serve
   bestiary bench --steady`,
 		Args: noArguments,
 	}
@@ -68,10 +79,29 @@ Workloads:
 		d.Close()
 		o.Device, o.Threads, o.Kernels = device.name, device.options.Threads, device.options.Kernels
 		o.Precision = device.options.Precision
+		if slices.Equal(o.Only, []string{"serve"}) {
+			return benchServe(c, o, steady, device)
+		}
 		if steady {
 			return bench.Steady(c.Context(), o, 0, c.OutOrStdout(), c.ErrOrStderr())
 		}
 		return bench.Run(c.Context(), o, c.OutOrStdout(), c.ErrOrStderr())
 	}
 	return c
+}
+
+// benchServe measures a server, which is this program again.
+func benchServe(c *cobra.Command, o bench.Options, steady bool, device *deviceFlags) error {
+	if steady {
+		return usagef("--steady: is for trainings; leave it out with --only serve")
+	}
+	if o.Rounds != 0 || o.Versus != "" || o.Python != "" || o.Profile != "" {
+		return fault.Field("Only", "serve", "has no use for Rounds, Versus, Python and Profile; leave them out")
+	}
+	program, err := os.Executable()
+	if err != nil {
+		return err
+	}
+	command := func(args ...string) *exec.Cmd { return exec.Command(program, args...) }
+	return load.Run(c.Context(), load.Options{Command: command, Device: device.arguments(), Time: o.Time, JSON: o.JSON}, c.OutOrStdout(), c.ErrOrStderr())
 }

@@ -2,6 +2,7 @@ package main
 
 import (
 	"fmt"
+	"strconv"
 
 	"github.com/bestiary-ml/bestiary/internal/cpu/simd"
 	"github.com/bestiary-ml/bestiary/tensor"
@@ -25,6 +26,11 @@ func addDeviceFlags(c *cobra.Command) *deviceFlags {
 	c.Flags().StringVar(&f.options.Precision, "precision", "highest",
 		"lowest precision of matrix products and convolutions: highest (float32), high or medium (bfloat16)")
 	return f
+}
+
+// arguments are the flags as a command line has them.
+func (f *deviceFlags) arguments() []string {
+	return []string{"--device", f.name, "--threads", strconv.Itoa(f.options.Threads), "--kernels", f.options.Kernels, "--precision", f.options.Precision}
 }
 
 // open opens the device at the first call and returns it again at others: pipelines of a command share it.

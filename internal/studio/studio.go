@@ -15,6 +15,7 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"strings"
 	"time"
 
 	"github.com/bestiary-ml/bestiary/internal/ram"
@@ -24,6 +25,7 @@ import (
 	"github.com/bestiary-ml/bestiary/internal/studio/metrics"
 	"github.com/bestiary-ml/bestiary/internal/studio/openai"
 	"github.com/bestiary-ml/bestiary/internal/studio/pages"
+	"github.com/bestiary-ml/bestiary/internal/studio/problem"
 	"github.com/bestiary-ml/bestiary/internal/studio/sdapi"
 	"github.com/bestiary-ml/bestiary/internal/studio/security"
 	"github.com/bestiary-ml/bestiary/internal/studio/trainings"
@@ -51,6 +53,7 @@ type Options struct {
 type Studio struct {
 	queue   *jobs.Queue
 	handler http.Handler
+	routes  func(wire.Mux) // registers those of the API
 	log     *slog.Logger
 }
 
@@ -84,15 +87,30 @@ func New(d *tensor.Device, o Options) *Studio {
 	trained := trainings.New(runs, o.Data, o.Program)
 
 	mux := http.NewServeMux()
-	(&api.API{Desk: desk, Trainings: trained, Version: o.Version}).Register(mux)
-	(&openai.API{Desk: desk}).Register(mux)
-	(&sdapi.API{Desk: desk}).Register(mux)
+	s.routes = func(mux wire.Mux) {
+		(&api.API{Desk: desk, Trainings: trained, Version: o.Version}).Register(mux)
+		(&openai.API{Desk: desk}).Register(mux)
+		(&sdapi.API{Desk: desk}).Register(mux)
+		mux.HandleFunc("GET /healthz", s.health)
+		mux.HandleFunc("GET /metrics", figures.Handler().ServeHTTP)
+	}
+	s.routes(mux)
 	(&pages.Pages{Library: runs, Trainings: trained, Version: o.Version}).Register(mux)
-	mux.HandleFunc("GET /healthz", s.health)
-	mux.Handle("GET /metrics", figures.Handler())
-	policy := security.Policy{Token: o.Token, Hosts: o.Hosts}
+	policy := security.Policy{Token: o.Token, Hosts: o.Hosts, Refuse: refuse}
 	s.handler = wire.Slow(s.logged(policy.Wrap(figures.Wrap(mux))))
 	return s
+}
+
+// refuse answers a request with an error, in the form of its route.
+func refuse(w http.ResponseWriter, r *http.Request, err error) {
+	switch {
+	case strings.HasPrefix(r.URL.Path, "/v1/"):
+		openai.WriteError(w, err)
+	case strings.HasPrefix(r.URL.Path, "/sdapi/"):
+		sdapi.WriteError(w, err)
+	default:
+		problem.Write(w, err)
+	}
 }
 
 // Handler answers requests.

@@ -18,7 +18,7 @@ type API struct {
 }
 
 // Register adds the routes to a mux.
-func (a *API) Register(mux *http.ServeMux) {
+func (a *API) Register(mux wire.Mux) {
 	for route, f := range map[string]handler{
 		"GET /api/openapi.json": a.openAPI,
 
@@ -41,8 +41,8 @@ func (a *API) Register(mux *http.ServeMux) {
 		"POST /api/trainings/{id}/stop":     a.stop,
 		"POST /api/trainings/{id}/resume":   a.resume,
 		"POST /api/uploads":                 a.upload,
-		"/api/": func(http.ResponseWriter, *http.Request) error {
-			return problem.New(http.StatusNotFound, "there is no such route; /api/openapi.json describes those that there are")
+		"/api/": func(w http.ResponseWriter, r *http.Request) error {
+			return wire.NoRoute(mux, w, r, problem.New(http.StatusNotFound, "there is no such route; /api/openapi.json describes those that there are"))
 		},
 	} {
 		mux.HandleFunc(route, Handle(f))

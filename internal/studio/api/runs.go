@@ -73,6 +73,9 @@ const maxLines = 2000
 
 func (a *API) metrics(w http.ResponseWriter, r *http.Request) error {
 	q := r.URL.Query()
+	if q.Get("model") == "" {
+		return problem.Wrong("model", "must name a model of the run, such as dalle")
+	}
 	most := maxLines
 	if q.Has("lines") {
 		n, err := strconv.Atoi(q.Get("lines"))

@@ -76,6 +76,8 @@ type Job struct {
 	done    int
 	total   int
 	partial []Picture
+	recent  [][]Picture // the last ones of partial, for a caller that waits
+	drawn   int         // how often partial was set
 	result  Result
 	err     error
 	begun   time.Time
@@ -93,6 +95,8 @@ type View struct {
 	Done, Total int // units of progress
 	Together    int // jobs that run together
 	Partial     []Picture
+	Recent      [][]Picture // in [Queue.Do]: the last [MostRecent] values of Partial, the latest last, even after the end
+	Drawn       int         // how often Partial was set
 	Result      Result
 	Err         error
 	Created     time.Time
@@ -115,7 +119,7 @@ func (j *Job) view() (View, <-chan struct{}) {
 	defer j.mu.Unlock()
 	return View{
 		ID: j.ID, Kind: j.Kind, State: j.state, Place: place, Done: j.done, Total: j.total, Together: j.batch, Partial: j.partial,
-		Result: j.result, Err: j.err, Created: j.Created, Begun: j.begun, Ended: j.ended,
+		Recent: j.recent, Drawn: j.drawn, Result: j.result, Err: j.err, Created: j.Created, Begun: j.begun, Ended: j.ended,
 	}, j.changed
 }
 
@@ -135,12 +139,20 @@ func (j *Job) Watch(ctx context.Context, f func(View) error) error {
 	}
 }
 
+// MostRecent is the number of values of View.Partial that a caller who waits doesn't miss, however fast they follow.
+const MostRecent = 3
+
 // Progress sets how far the job is. Pictures may be nil; those of before are then kept.
 func (j *Job) Progress(done, total int, pictures []Picture) {
 	j.change(func() {
 		j.done, j.total = done, total
-		if pictures != nil {
-			j.partial = pictures
+		if pictures == nil {
+			return
+		}
+		j.partial = pictures
+		j.drawn++
+		if j.owned {
+			j.recent = append(slices.Clone(j.recent[max(0, len(j.recent)-MostRecent+1):]), pictures)
 		}
 	})
 }

@@ -76,6 +76,9 @@ type Queue struct {
 	closed  bool
 	waiting []*Job
 	running []*Job
+	last    int           // jobs of the last batch
+	ended   time.Time     // when it ended
+	pause   time.Duration // to wait for jobs that may run together with the first, see gather
 	bytes   int
 	kept    []*Job // finished, the oldest first
 	took    time.Duration
@@ -223,6 +226,14 @@ func (q *Queue) work() {
 	for {
 		q.mu.Lock()
 		wake, closed := q.wake, q.closed
+		if wait := q.gather(); wait > 0 && !closed {
+			q.mu.Unlock()
+			select {
+			case <-wake:
+			case <-time.After(wait):
+			}
+			continue
+		}
 		batch := q.take()
 		waiting := slices.Clone(q.waiting)
 		q.mu.Unlock()
@@ -236,6 +247,28 @@ func (q *Queue) work() {
 		movedAll(waiting)
 		q.run(batch)
 	}
+}
+
+// maxPause bounds what a job waits for others.
+const maxPause = 20 * time.Millisecond
+
+// gather returns how long the first job is to wait for others that can run together with it. The clients of a batch that
+// has just ended ask again within moments of each other: if the first of them ran at once, it would run alone, and all the
+// others would wait for it. After a batch of one job there is no such pause, so a single client never waits.
+func (q *Queue) gather() time.Duration {
+	if q.last < 2 || len(q.waiting) == 0 || q.waiting[0].Key == "" {
+		return 0
+	}
+	jobs, pictures := 0, 0
+	for _, j := range q.waiting {
+		if j.Key == q.waiting[0].Key {
+			jobs, pictures = jobs+1, pictures+j.Pictures
+		}
+	}
+	if jobs >= q.last || pictures >= q.limits.Together {
+		return 0
+	}
+	return q.pause - time.Since(q.ended)
 }
 
 // take removes the first job and those that run together with it.
@@ -274,6 +307,7 @@ func (q *Queue) run(batch []*Job) {
 	q.mu.Lock()
 	q.took = (3*q.took + took) / 4
 	q.running = nil
+	q.last, q.ended, q.pause = len(batch), time.Now(), min(took/8, maxPause)
 	q.mu.Unlock()
 	for _, j := range batch {
 		j.Finish(Result{}, errNothing)

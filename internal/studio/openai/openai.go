@@ -27,24 +27,29 @@ import (
 type API struct{ Desk *work.Desk }
 
 // Register adds the routes to a mux.
-func (a *API) Register(mux *http.ServeMux) {
+func (a *API) Register(mux wire.Mux) {
 	mux.HandleFunc("POST /v1/images/generations", a.handle(a.generate))
 	mux.HandleFunc("GET /v1/models", a.handle(a.models))
 	mux.HandleFunc("GET /v1/models/{model}", a.handle(a.model))
-	mux.HandleFunc("/v1/", a.handle(func(http.ResponseWriter, *http.Request) error {
-		return problem.New(http.StatusNotFound, "there is no such route; the server has /v1/images/generations and /v1/models")
+	mux.HandleFunc("/v1/", a.handle(func(w http.ResponseWriter, r *http.Request) error {
+		return wire.NoRoute(mux, w, r, problem.New(http.StatusNotFound, "there is no such route; the server has /v1/images/generations and /v1/models"))
 	}))
 }
 
-// handle writes errors as OpenAI's error object.
+// handle answers errors.
 func (a *API) handle(f func(w http.ResponseWriter, r *http.Request) error) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
 		if err := f(w, r); err != nil {
-			d := problem.Of(err)
-			problem.Header(w, d)
-			wire.Answer(w, d.Status, errorOf(d))
+			WriteError(w, err)
 		}
 	}
+}
+
+// WriteError answers with OpenAI's error object.
+func WriteError(w http.ResponseWriter, err error) {
+	d := problem.Of(err)
+	problem.Header(w, d)
+	wire.Answer(w, d.Status, errorOf(d))
 }
 
 type errorObject struct {
@@ -64,6 +69,8 @@ func errorOf(d problem.Details) errorObject {
 	switch {
 	case d.Status == http.StatusTooManyRequests:
 		e.Type, code = "rate_limit_error", "rate_limit_exceeded"
+	case d.Status == http.StatusUnauthorized:
+		code = "invalid_api_key"
 	case d.Status == http.StatusNotFound:
 		code = "not_found"
 	case d.Status >= 500:
@@ -93,7 +100,8 @@ type request struct {
 	Style             string  `json:"style"`
 	Background        string  `json:"background"`
 	Moderation        string  `json:"moderation"`
-	User              string  `json:"user"` // of the client's records
+	User              string  `json:"user"` // of the client's records, as the next one
+	SafetyIdentifier  string  `json:"safety_identifier"`
 	Seed              *uint64 `json:"seed"` // not OpenAI's: the same seed gives the same pictures
 }
 
@@ -166,7 +174,7 @@ func (q *request) form() (f form, err error) {
 		allowed     []string
 	}{
 		{"quality", q.Quality, []string{"", "auto", "standard"}}, {"style", q.Style, []string{""}},
-		{"background", q.Background, []string{"", "auto"}}, {"moderation", q.Moderation, []string{"", "auto", "low"}},
+		{"background", q.Background, []string{"", "auto", "opaque"}}, {"moderation", q.Moderation, []string{"", "auto", "low"}},
 	} {
 		if !slices.Contains(fixed.allowed, fixed.value) {
 			return f, problem.Wrong(fixed.name, "must be left out: the server's models have no choice of it")
@@ -282,7 +290,6 @@ type usage struct {
 func (a *API) stream(w http.ResponseWriter, r *http.Request, ask work.Request, f form) error {
 	var events *wire.Events
 	sent := 0
-	var before *jobs.Picture // the first of the pictures that were sent last
 	send := func(kind string, p jobs.Picture, index *int) error {
 		encoded, side, err := f.picture(p.PNG)
 		if err != nil {
@@ -301,16 +308,17 @@ func (a *API) stream(w http.ResponseWriter, r *http.Request, ask work.Request, f
 		if events == nil && (v.Err == nil || v.State == jobs.Done) {
 			events = wire.NewEvents(w)
 		}
-		if len(v.Partial) == 0 || before == &v.Partial[0] {
-			return nil
-		}
-		before = &v.Partial[0]
-		for _, p := range v.Partial {
-			if err := send("image_generation.partial_image", p, &sent); err != nil {
-				return err
+		for ; sent < v.Drawn; sent++ {
+			at := len(v.Recent) - (v.Drawn - sent)
+			if at < 0 || v.Err != nil {
+				continue
+			}
+			for _, p := range v.Recent[at] {
+				if err := send("image_generation.partial_image", p, &sent); err != nil {
+					return err
+				}
 			}
 		}
-		sent++
 		return nil
 	})
 	if err == nil {

@@ -17,6 +17,7 @@ import (
 	"github.com/bestiary-ml/bestiary/internal/studio/library"
 	"github.com/bestiary-ml/bestiary/internal/studio/problem"
 	"github.com/bestiary-ml/bestiary/internal/studio/trainings"
+	"github.com/bestiary-ml/bestiary/internal/studio/wire"
 )
 
 // Pages are the pages.
@@ -27,7 +28,7 @@ type Pages struct {
 }
 
 // Register adds the routes to a mux.
-func (p *Pages) Register(mux *http.ServeMux) {
+func (p *Pages) Register(mux wire.Mux) {
 	for route, f := range map[string]func(r *http.Request) (page, error){
 		"GET /{$}":        p.home,
 		"GET /runs/{run}": p.card,
@@ -36,11 +37,15 @@ func (p *Pages) Register(mux *http.ServeMux) {
 		"GET /sample":     p.sample,
 		"GET /train":      p.train,
 		"GET /train/{id}": p.training,
-		"/":               p.missing,
 	} {
 		mux.HandleFunc(route, func(w http.ResponseWriter, r *http.Request) { p.answer(w, r, f) })
 	}
 	mux.HandleFunc("GET /assets/{file}", p.asset)
+	mux.HandleFunc("/", func(w http.ResponseWriter, r *http.Request) { // what has no route
+		p.answer(w, r, func(r *http.Request) (page, error) {
+			return page{}, wire.NoRoute(mux, w, r, problem.New(http.StatusNotFound, "there is no such page"))
+		})
+	})
 }
 
 // page is what a template shows.
@@ -107,10 +112,6 @@ func (p *Pages) answer(w http.ResponseWriter, r *http.Request, f func(r *http.Re
 	w.Header().Set("Cache-Control", "no-store")
 	w.WriteHeader(status)
 	_, _ = w.Write(b.Bytes()) // a client that is gone
-}
-
-func (p *Pages) missing(*http.Request) (page, error) {
-	return page{}, problem.New(http.StatusNotFound, "there is no such page")
 }
 
 // asset answers with a script, the style or a picture. Browsers keep it, and ask each time whether it has changed.

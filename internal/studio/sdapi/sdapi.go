@@ -20,29 +20,34 @@ import (
 type API struct{ Desk *work.Desk }
 
 // Register adds the routes to a mux.
-func (a *API) Register(mux *http.ServeMux) {
+func (a *API) Register(mux wire.Mux) {
 	mux.HandleFunc("POST /sdapi/v1/txt2img", a.handle(a.draw))
 	mux.HandleFunc("GET /sdapi/v1/progress", a.handle(a.progress))
 	mux.HandleFunc("GET /sdapi/v1/sd-models", a.handle(a.models))
 	mux.HandleFunc("GET /sdapi/v1/options", a.handle(a.options))
-	mux.HandleFunc("/sdapi/", a.handle(func(http.ResponseWriter, *http.Request) error {
-		return problem.New(http.StatusNotFound, "there is no such route; the server has /sdapi/v1/txt2img and /sdapi/v1/progress")
+	mux.HandleFunc("/sdapi/", a.handle(func(w http.ResponseWriter, r *http.Request) error {
+		return wire.NoRoute(mux, w, r, problem.New(http.StatusNotFound, "there is no such route; the server has /sdapi/v1/txt2img and /sdapi/v1/progress"))
 	}))
 }
 
-// handle writes errors in the form of that interface.
+// handle answers errors.
 func (a *API) handle(f func(w http.ResponseWriter, r *http.Request) error) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
 		if err := f(w, r); err != nil {
-			d := problem.Of(err)
-			problem.Header(w, d)
-			wire.Answer(w, d.Status, struct {
-				Error  string `json:"error"`
-				Detail string `json:"detail"`
-				Errors string `json:"errors"`
-			}{d.Title, d.Detail, d.Detail})
+			WriteError(w, err)
 		}
 	}
+}
+
+// WriteError answers with an error in the form of that interface.
+func WriteError(w http.ResponseWriter, err error) {
+	d := problem.Of(err)
+	problem.Header(w, d)
+	wire.Answer(w, d.Status, struct {
+		Error  string `json:"error"`
+		Detail string `json:"detail"`
+		Errors string `json:"errors"`
+	}{d.Title, d.Detail, d.Detail})
 }
 
 // used are the fields of a request that have a meaning here. Clients send many more; info lists those that were ignored.
@@ -71,8 +76,8 @@ func (a *API) draw(w http.ResponseWriter, r *http.Request) error {
 	if err := json.Unmarshal(raw, &q); err != nil {
 		return err
 	}
-	if q.BatchSize < 0 || q.Rounds < 0 || max(1, q.BatchSize) > 64 || max(1, q.Rounds) > 64 {
-		return problem.Wrong("batch_size", "must be from 1 to 64, like n_iter")
+	if q.BatchSize < 0 || q.Rounds < 0 || q.BatchSize > work.MaxPictures || q.Rounds > work.MaxPictures || max(1, q.BatchSize)*max(1, q.Rounds) > work.MaxPictures {
+		return problem.Wrong("batch_size", "must be from 1 to %d, also times n_iter", work.MaxPictures)
 	}
 	ignored := []string{}
 	for name := range all {

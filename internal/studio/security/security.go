@@ -18,6 +18,9 @@ import (
 type Policy struct {
 	Token string   // that a request needs; "" needs none
 	Hosts []string // names under which the server is reached, beside localhost and addresses
+
+	// Refuse answers a request with an error. nil writes problem details.
+	Refuse func(w http.ResponseWriter, r *http.Request, err error)
 }
 
 // NewToken returns a token that can't be guessed.
@@ -56,7 +59,11 @@ func (p Policy) Wrap(next http.Handler) http.Handler {
 			if problem.Of(err).Status == http.StatusUnauthorized {
 				h.Set("WWW-Authenticate", `Bearer realm="bestiary"`)
 			}
-			problem.Write(w, err)
+			if p.Refuse != nil {
+				p.Refuse(w, r, err)
+			} else {
+				problem.Write(w, err)
+			}
 			return
 		}
 		if p.Token != "" && r.Method == http.MethodGet && r.URL.Query().Has("token") { // the address that the server prints

@@ -58,7 +58,7 @@ type Request struct {
 
 // Limits of a request.
 const (
-	maxPictures   = 64
+	MaxPictures   = 64 // of a prompt or class
 	maxCandidates = 256
 	maxUploads    = 64
 	maxFrames     = 64
@@ -106,8 +106,8 @@ func (d *Desk) Task(ctx context.Context, r Request) (jobs.Task, error) {
 		}
 		r.Run = names[0]
 	}
-	if r.N < 0 || r.N > maxPictures {
-		return jobs.Task{}, problem.Wrong("n", "must be from 1 to %d", maxPictures)
+	if r.N < 0 || r.N > MaxPictures {
+		return jobs.Task{}, problem.Wrong("n", "must be from 1 to %d", MaxPictures)
 	}
 	if r.Rank < 0 || r.Rank > maxCandidates {
 		return jobs.Task{}, problem.Wrong("rank", "must be from n to %d, or 0 to draw n", maxCandidates)
