@@ -23,8 +23,10 @@ func newServe() *cobra.Command {
 	var quiet bool
 	c := &cobra.Command{
 		Use:   "serve [RUNS]",
-		Short: "Serve trained models to programs over HTTP",
-		Long: `Serve the runs of a folder (default: the current one), or a single run, at the address that is printed.
+		Short: "Serve trained models: pages for a browser, and an API for programs",
+		Long: `Serve the runs of a folder (default: the current one), or a single run. The address that is printed has
+pages to draw pictures for prompts, to sample, to walk between pictures, to train, and to compare runs, on
+a phone as well as on a desk. In an empty folder the first page offers to train the demo.
 
 Programs use the API of OpenAI (POST /v1/images/generations), that of Stable Diffusion's web interface
 (POST /sdapi/v1/txt2img), or the native one (/api/openapi.json describes it). /healthz and /metrics are for
@@ -33,7 +35,7 @@ those who operate the server.
 Only this machine can reach the server unless --listen says otherwise. Then requests need a token, which is
 printed as a part of the address and can be chosen with the environment variable BESTIARY_TOKEN.
 
-A training that a program starts is a process of its own: it goes on when the server ends.`,
+A training that a page or a program starts is a process of its own: it goes on when the server ends.`,
 		Example: `  bestiary serve runs
   bestiary serve runs/birds --listen 127.0.0.1:9000
   bestiary serve runs --data pictures --listen 0.0.0.0:8080 --host studio.example.org`,
@@ -42,7 +44,7 @@ A training that a program starts is a process of its own: it goes on when the se
 	device := addDeviceFlags(c)
 	c.Flags().StringVar(&address, "listen", "127.0.0.1:8080", "address and port to listen on; port 0 takes a free one")
 	c.Flags().StringSliceVar(&o.Hosts, "host", nil, "name under which clients reach the server, beside localhost and addresses (repeatable)")
-	c.Flags().StringVar(&data, "data", "", "folder whose sub-folders trainings may use (default: none)")
+	c.Flags().StringVar(&data, "data", "", "folder whose sub-folders pages and programs may train on (default: none)")
 	c.Flags().IntVar(&o.Queue, "queue", 256, "jobs that may wait; later ones are refused")
 	c.Flags().IntVar(&o.Batch, "batch", 16, "pictures of different requests that are drawn together; 1 draws requests one at a time")
 	c.Flags().IntVar(&memory, "job-memory", 0, "memory in MB for jobs that wait and run (0: half of what is free)")

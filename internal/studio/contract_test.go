@@ -252,7 +252,7 @@ func (c *contract) jobs() {
 	c.do(exchange{route: one + "/pictures/{n}", path: job + "/pictures/last", code: 404, odd: true})
 	for _, body := range []object{
 		{"kind": "sample", "run": "pets", "class": "dog", "n": 2, "temperature": 0.7},
-		{"kind": "walk", "run": "pets", "sliders": []float64{1, -1}},
+		{"kind": "walk", "run": "pets", "sliders": []float64{1, -1}, "spread": 0.5, "n": 2, "latents": true},
 		{"kind": "interpolate", "run": "pets", "from": bird, "to_seed": 3, "frames": 3},
 		{"kind": "reconstruct", "run": "pets", "pictures": [][]byte{bird}},
 		{"kind": "density", "run": "pets", "pictures": [][]byte{bird}},
@@ -354,6 +354,8 @@ func (c *contract) trainings() {
 	c.do(exchange{route: "GET " + at + "/{id}", path: own, code: 200})
 	c.do(exchange{route: "POST " + at + "/{id}/resume", path: own + "/resume", code: 409})
 	c.stop(own)
+	c.change(c.do(exchange{route: "GET " + at + "/{id}/events", path: own + "/events", code: 200})) // until it has ended
+	c.do(exchange{route: "GET " + at + "/{id}/events", path: at + "/none/events", code: 404})
 	c.do(exchange{route: "POST " + at + "/{id}/stop", path: own + "/stop", code: 409})
 	c.do(exchange{route: "POST " + at + "/{id}/resume", path: own + "/resume", code: 200})
 	c.stop(own)
@@ -369,6 +371,20 @@ func (c *contract) trainings() {
 		c.do(exchange{route: "POST " + at, path: at, body: body, code: 400})
 	}
 	c.do(exchange{route: "GET " + at + "/{id}", path: at + "/none", code: 404})
+}
+
+// change expects the first event of a training to be as described.
+func (c *contract) change(events []byte) {
+	c.t.Helper()
+	event, _, _ := strings.Cut(string(events), "\n\n")
+	_, data, ok := strings.Cut(event, "event: change\ndata: ")
+	var v any
+	if err := json.Unmarshal([]byte(data), &v); err != nil || !ok {
+		c.t.Fatalf("%.80s: %v", event, err)
+	}
+	if err := c.doc.Components.Schemas["TrainingChange"].Value.VisitJSON(v); err != nil {
+		c.t.Error(err)
+	}
 }
 
 // stop stops a training and waits for its end.

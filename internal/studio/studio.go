@@ -1,11 +1,11 @@
-// Package studio is the server: routes to prompt, sample, walk and train, on top of the pipelines of package
+// Package studio is the server: pages and routes to prompt, sample, walk and train, on top of the pipelines of package
 // sample.
 //
 //	jobs       the queue: places, batches, results
 //	library    run folders and their open pipelines
 //	work       requests to jobs
 //	trainings  processes that train
-//	api, openai, sdapi          routes
+//	api, openai, sdapi, pages   routes
 //	security, upload, wire, problem, metrics   what they share
 package studio
 
@@ -24,6 +24,7 @@ import (
 	"github.com/bestiary-ml/bestiary/internal/studio/library"
 	"github.com/bestiary-ml/bestiary/internal/studio/metrics"
 	"github.com/bestiary-ml/bestiary/internal/studio/openai"
+	"github.com/bestiary-ml/bestiary/internal/studio/pages"
 	"github.com/bestiary-ml/bestiary/internal/studio/problem"
 	"github.com/bestiary-ml/bestiary/internal/studio/sdapi"
 	"github.com/bestiary-ml/bestiary/internal/studio/security"
@@ -94,6 +95,7 @@ func New(d *tensor.Device, o Options) *Studio {
 		mux.HandleFunc("GET /metrics", figures.Handler().ServeHTTP)
 	}
 	s.routes(mux)
+	(&pages.Pages{Library: runs, Trainings: trained, Version: o.Version}).Register(mux)
 	policy := security.Policy{Token: o.Token, Hosts: o.Hosts, Refuse: refuse}
 	s.handler = wire.Slow(s.logged(policy.Wrap(figures.Wrap(mux))))
 	return s

@@ -37,6 +37,7 @@ func (a *API) Register(mux wire.Mux) {
 		"GET /api/trainings":                a.trainings,
 		"POST /api/trainings":               a.train,
 		"GET /api/trainings/{id}":           a.training,
+		"GET /api/trainings/{id}/events":    a.trainingEvents,
 		"POST /api/trainings/{id}/stop":     a.stop,
 		"POST /api/trainings/{id}/resume":   a.resume,
 		"POST /api/uploads":                 a.upload,

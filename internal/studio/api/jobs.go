@@ -40,6 +40,8 @@ type Picture struct {
 	Seed       uint64   `json:"seed"`
 	Score      *float64 `json:"score,omitempty"`
 	LogDensity *float64 `json:"log_density,omitempty"`
+
+	Latent []float32 `json:"latent,omitempty"`
 }
 
 func jobOf(v jobs.View, partial bool) Job {
@@ -55,7 +57,7 @@ func jobOf(v jobs.View, partial bool) Job {
 	for i, p := range v.Result.Pictures {
 		j.Pictures = append(j.Pictures, Picture{
 			URL: "/api/jobs/" + v.ID + "/pictures/" + strconv.Itoa(i), Prompt: p.Prompt, Class: p.Class, Index: p.Index, Seed: p.Seed,
-			Score: p.Score, LogDensity: p.LogDensity,
+			Score: p.Score, LogDensity: p.LogDensity, Latent: p.Latent,
 		})
 	}
 	if v.Err != nil {
@@ -130,6 +132,21 @@ func (a *API) events(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
+	var before *jobs.Picture
+	stream(w, func(send func(name string, v any) error) {
+		_ = j.Watch(r.Context(), func(v jobs.View) error { // a client that is gone
+			fresh := len(v.Partial) > 0 && before != &v.Partial[0]
+			if fresh {
+				before = &v.Partial[0]
+			}
+			return send("state", jobOf(v, fresh))
+		})
+	})
+	return nil
+}
+
+// stream answers with the events that f sends, and keeps the connection alive in between.
+func stream(w http.ResponseWriter, f func(send func(name string, v any) error)) {
 	events := wire.NewEvents(w)
 	var mu sync.Mutex
 	done := make(chan struct{})
@@ -148,19 +165,13 @@ func (a *API) events(w http.ResponseWriter, r *http.Request) error {
 			}
 		}
 	})
-	var before *jobs.Picture
-	_ = j.Watch(r.Context(), func(v jobs.View) error { // a client that is gone
-		fresh := len(v.Partial) > 0 && before != &v.Partial[0]
-		if fresh {
-			before = &v.Partial[0]
-		}
+	f(func(name string, v any) error {
 		mu.Lock()
 		defer mu.Unlock()
-		return events.Send("state", jobOf(v, fresh))
+		return events.Send(name, v)
 	})
 	close(done)
 	beats.Wait()
-	return nil
 }
 
 func (a *API) picture(w http.ResponseWriter, r *http.Request) error {

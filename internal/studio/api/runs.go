@@ -144,6 +144,21 @@ func (a *API) training(w http.ResponseWriter, r *http.Request) error {
 	return answer(w, s, err)
 }
 
+// trainingEvents answers with an event for each change of a training, until it has ended.
+func (a *API) trainingEvents(w http.ResponseWriter, r *http.Request) error {
+	id := r.PathValue("id")
+	if _, err := a.Trainings.Get(id); err != nil {
+		return err
+	}
+	stream(w, func(send func(name string, v any) error) {
+		_ = a.Trainings.Watch(r.Context(), id, func(c trainings.Change) error { return send("change", c) }) // a client that is gone
+		if r.Context().Err() == nil {
+			_ = send("end", struct{}{})
+		}
+	})
+	return nil
+}
+
 func (a *API) stop(w http.ResponseWriter, r *http.Request) error {
 	s, err := a.Trainings.Stop(r.PathValue("id"))
 	return answer(w, s, err)

@@ -31,6 +31,7 @@ type Picture struct {
 	Seed       uint64
 	Score      *float64 // by CLIP
 	LogDensity *float64 // in nats, under a flow
+	Latent     []float32
 }
 
 // Result is what a job gives.
@@ -43,7 +44,7 @@ type Result struct {
 func (r Result) bytes() int {
 	n := 1 << 10
 	for _, p := range r.Pictures {
-		n += len(p.PNG) + 256
+		n += len(p.PNG) + 4*len(p.Latent) + 256
 	}
 	return n
 }

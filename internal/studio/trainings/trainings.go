@@ -309,8 +309,8 @@ func (m *Manager) Resume(id string) (Status, error) {
 		return Status{}, problem.New(http.StatusConflict, "a demo can't be resumed; start another one")
 	}
 	opened, err := run.Open(r.Dir)
-	if err == nil && opened.HasState(r.Options.Model) && !slices.Contains(r.Args, "--resume") {
-		r.Args = append(slices.Clone(r.Args), "--resume")
+	if err == nil && opened.HasState(r.Options.Model) { // which keeps all other settings
+		r.Args = []string{"train", r.Options.Model, "--run", r.Dir, "--resume"}
 	}
 	return m.launch(r)
 }

@@ -61,7 +61,11 @@ func (d *Desk) sample(b *library.Book, r *Request) (jobs.Task, error) {
 			if err != nil {
 				return jobs.Result{}, err
 			}
-			all.Pictures = append(all.Pictures, jobs.Picture{PNG: file, Class: name, Index: i, Seed: o.Seed, LogDensity: &p.LogDensity})
+			own := jobs.Picture{PNG: file, Class: name, Index: i, Seed: o.Seed, LogDensity: &p.LogDensity}
+			if r.Latents {
+				own.Latent = p.Embedding
+			}
+			all.Pictures = append(all.Pictures, own)
 		}
 		return all, nil
 	}), nil

@@ -40,7 +40,10 @@ type Request struct {
 	PrimeRows   int      `json:"prime_rows"`
 	Previews    int      `json:"previews"` // states with pictures while they are drawn; −1: after each row, pass or step
 
+	Latents bool      `json:"latents"` // answer with the latents of the pictures, too
+	Latent  []float32 `json:"latent"`  // where a walk starts, instead of a picture of a class
 	Sliders []float64 `json:"sliders"` // of a walk: standard deviations along the latent directions
+	Spread  float64   `json:"spread"`  // of a walk: standard deviations of what is added to the sliders at random
 
 	Pictures [][]byte `json:"pictures"`
 	From     []byte   `json:"from"`
@@ -79,8 +82,8 @@ var kinds = map[string]struct {
 	fields string
 }{
 	"generate":    {(*Desk).generate, "model prompt prompts n seed temperature top_k top_p guidance rank steps solver tolerance choice truncate prime prime_rows previews"},
-	"sample":      {(*Desk).sample, "class n seed temperature guidance rank"},
-	"walk":        {(*Desk).walk, "class seed temperature sliders"},
+	"sample":      {(*Desk).sample, "class n seed temperature guidance rank latents"},
+	"walk":        {(*Desk).walk, "class n seed temperature latent from latents sliders spread"},
 	"interpolate": {(*Desk).interpolate, "from to from_seed to_seed from_class to_class frames temperature"},
 	"reconstruct": {(*Desk).reconstruct, "pictures"},
 	"density":     {(*Desk).density, "pictures"},
@@ -152,7 +155,7 @@ func (r *Request) only(used []string) error {
 		"model": r.Model != "", "prompt": r.Prompt != "", "prompts": r.Prompts != nil, "class": r.Class != "", "n": r.N != 0, "seed": r.Seed != nil,
 		"temperature": r.Temperature != nil, "top_k": r.TopK != 0, "top_p": r.TopP != 0, "guidance": r.Guidance != nil, "rank": r.Rank != 0,
 		"steps": r.Steps != 0, "solver": r.Solver != "", "tolerance": r.Tolerance != 0, "choice": r.Choice != nil, "truncate": r.Truncate,
-		"prime": r.Prime != nil, "prime_rows": r.PrimeRows != 0, "previews": r.Previews != 0, "sliders": r.Sliders != nil,
+		"prime": r.Prime != nil, "prime_rows": r.PrimeRows != 0, "previews": r.Previews != 0, "latents": r.Latents, "latent": r.Latent != nil, "sliders": r.Sliders != nil, "spread": r.Spread != 0,
 		"pictures": r.Pictures != nil, "from": r.From != nil, "to": r.To != nil, "from_seed": r.FromSeed != nil, "to_seed": r.ToSeed != nil,
 		"from_class": r.FromClass != "", "to_class": r.ToClass != "", "frames": r.Frames != 0,
 	}

@@ -3,10 +3,13 @@ package work
 import (
 	"context"
 	"math"
+	"math/rand/v2"
+	"slices"
 
 	"github.com/bestiary-ml/bestiary/internal/studio/jobs"
 	"github.com/bestiary-ml/bestiary/internal/studio/library"
 	"github.com/bestiary-ml/bestiary/internal/studio/problem"
+	"github.com/bestiary-ml/bestiary/internal/studio/upload"
 	"github.com/bestiary-ml/bestiary/nn/sampling"
 	"github.com/bestiary-ml/bestiary/sample"
 	"gonum.org/v1/gonum/mat"
@@ -21,7 +24,19 @@ const maxSlider = 6
 // samplesOfDirections is the number of embeddings from which the directions are computed.
 const samplesOfDirections = 192
 
-// walk makes a job that draws a picture, moved along the latent directions of most variance.
+// Walk is what a job of kind "walk" tells beside its pictures.
+type Walk struct {
+	// Share is the part of the variance of the flow's samples that lies along each direction, the largest first.
+	Share []float64 `json:"share"`
+}
+
+// directions are the latent directions of most variance.
+type directions struct {
+	along [][]float32 // each as long as its standard deviation
+	share []float64   // of the variance
+}
+
+// walk makes a job that draws pictures, moved along the latent directions of most variance.
 func (d *Desk) walk(b *library.Book, r *Request) (jobs.Task, error) {
 	if b.Flow == nil {
 		return jobs.Task{}, noFlow(b)
@@ -41,48 +56,94 @@ func (d *Desk) walk(b *library.Book, r *Request) (jobs.Task, error) {
 			return jobs.Task{}, problem.Wrong("sliders", "must be from %d to %d standard deviations", -maxSlider, maxSlider)
 		}
 	}
+	if !(r.Spread >= 0 && r.Spread <= maxSlider) {
+		return jobs.Task{}, problem.Wrong("spread", "must be from 0 to %d standard deviations", maxSlider)
+	}
 	o := sample.Options{Class: b.Flow.Classes()[class], Seed: *r.Seed, Sampling: r.sampling(sampling.Default())}
 	if err := o.Validate(); err != nil {
 		return jobs.Task{}, err
 	}
-	sliders := r.Sliders
-	return alone(1, b.Flow.Size(), func(ctx context.Context, _ *jobs.Job) (jobs.Result, error) {
+	start, err := newStart(b.Flow, r, o)
+	if err != nil {
+		return jobs.Task{}, err
+	}
+	n, sliders, spread, latents := max(1, r.N), r.Sliders, r.Spread, r.Latents
+	return alone(n, b.Flow.Size(), func(ctx context.Context, _ *jobs.Job) (jobs.Result, error) {
 		directions, err := directionsOf(ctx, b)
 		if err != nil {
 			return jobs.Result{}, err
 		}
-		drawn, err := b.Flow.Sample(ctx, o)
+		x, err := start(ctx)
 		if err != nil {
 			return jobs.Result{}, err
 		}
-		x := drawn[0].Embedding
-		for k, s := range sliders {
-			if k < len(directions) {
-				for i, v := range directions[k] {
-					x[i] += float32(s) * v
-				}
+		dim := len(x)
+		rows := moved(x, n, directions, sliders, spread, o.Seed)
+		densities, err := b.Flow.LogProb(ctx, rows) // [classes][n]
+		if err != nil {
+			return jobs.Result{}, err
+		}
+		images, err := b.Flow.Decode(ctx, rows)
+		all, err := pictures(images, err)
+		for i := range all.Pictures {
+			own := &all.Pictures[i]
+			own.Class, own.Seed, own.LogDensity = o.Class, o.Seed, &densities[class][i]
+			if latents {
+				own.Latent = rows[i*dim : (i+1)*dim]
 			}
 		}
-		densities, err := b.Flow.LogProb(ctx, x) // [classes][1]
-		if err != nil {
-			return jobs.Result{}, err
-		}
-		images, err := b.Flow.Decode(ctx, x)
-		all, err := pictures(images, err)
-		if err == nil {
-			own := &all.Pictures[0]
-			own.Class, own.Seed, own.LogDensity = o.Class, o.Seed, &densities[class][0]
-		}
+		all.Values = Walk{directions.share}
 		return all, err
 	}), nil
 }
 
-// directionsOf returns the principal directions of the flow's samples of all classes, each as long as its standard
-// deviation. They are computed once for a run.
-func directionsOf(ctx context.Context, b *library.Book) ([][]float32, error) {
+// newStart returns how the latent is found from which a walk starts: it is given, that of a picture, or drawn.
+func newStart(f *sample.Flow, r *Request, o sample.Options) (func(ctx context.Context) ([]float32, error), error) {
+	switch {
+	case r.Latent != nil && r.From != nil:
+		return nil, problem.Wrong("latent", "can't be combined with from; set one of them")
+	case r.Latent != nil:
+		if len(r.Latent) != f.Embedding() {
+			return nil, problem.Wrong("latent", "must have %d numbers", f.Embedding())
+		}
+		return func(context.Context) ([]float32, error) { return r.Latent, nil }, nil
+	case r.From != nil:
+		pixels, err := upload.Picture("from", r.From, f.Size(), f.Channels(), true)
+		return func(ctx context.Context) ([]float32, error) { return f.Embed(ctx, pixels) }, err
+	}
+	return func(ctx context.Context) ([]float32, error) {
+		drawn, err := f.Sample(ctx, o)
+		if err != nil {
+			return nil, err
+		}
+		return drawn[0].Embedding, nil
+	}, nil
+}
+
+// moved returns n copies [n, E] of a latent, each moved by the sliders and by random amounts of a standard deviation.
+func moved(x []float32, n int, d directions, sliders []float64, spread float64, seed uint64) (rows []float32) {
+	random := rand.New(rand.NewPCG(seed, 0))
+	for range n {
+		row := slices.Clone(x)
+		for k, along := range d.along {
+			by := spread * random.NormFloat64()
+			if k < len(sliders) {
+				by += sliders[k]
+			}
+			for i, v := range along {
+				row[i] += float32(by) * v
+			}
+		}
+		rows = append(rows, row...)
+	}
+	return rows
+}
+
+// directionsOf returns the principal directions of the flow's samples of all classes. They are computed once for a run.
+func directionsOf(ctx context.Context, b *library.Book) (directions, error) {
 	b.Lock()
 	defer b.Unlock()
-	if known, ok := b.Walk.([][]float32); ok {
+	if known, ok := b.Walk.(directions); ok {
 		return known, nil
 	}
 	classes := make([]int, samplesOfDirections)
@@ -91,7 +152,7 @@ func directionsOf(ctx context.Context, b *library.Book) ([][]float32, error) {
 	}
 	rows, err := b.Flow.SampleEmbeddings(ctx, classes, 1)
 	if err != nil {
-		return nil, err
+		return directions{}, err
 	}
 	found := principal(rows, len(classes))
 	b.Walk = found
@@ -100,7 +161,7 @@ func directionsOf(ctx context.Context, b *library.Book) ([][]float32, error) {
 
 // principal returns the principal directions of n rows, from the eigenvectors of their n×n Gram matrix: there are fewer
 // rows than columns.
-func principal(rows []float32, n int) (directions [][]float32) {
+func principal(rows []float32, n int) (found directions) {
 	dim := len(rows) / n
 	mean := make([]float64, dim)
 	for i, v := range rows {
@@ -120,9 +181,13 @@ func principal(rows []float32, n int) (directions [][]float32) {
 	}
 	var eigen mat.EigenSym
 	if !eigen.Factorize(symmetric, true) {
-		return nil
+		return found
 	}
 	values := eigen.Values(nil) // in ascending order
+	whole := 0.0
+	for _, v := range values {
+		whole += max(0, v)
+	}
 	var vectors mat.Dense
 	eigen.VectorsTo(&vectors)
 	for k := range min(Directions, n, dim) {
@@ -136,7 +201,7 @@ func principal(rows []float32, n int) (directions [][]float32) {
 		for i := range own {
 			own[i] = float32(v.AtVec(i) / math.Sqrt(float64(n-1)))
 		}
-		directions = append(directions, own)
+		found.along, found.share = append(found.along, own), append(found.share, values[at]/whole)
 	}
-	return directions
+	return found
 }

@@ -1,0 +1,56 @@
+package browser
+
+import (
+	"testing"
+
+	"github.com/bestiary-ml/bestiary/internal/studio"
+)
+
+// pages are the pages that need nothing but runs.
+var pages = map[string]string{
+	"runs": "/", "prompt": "/prompt", "sample": "/sample", "train": "/train", "card": "/runs/pets", "damaged": "/runs/broken",
+	"compare": "/compare?run=birds&run=pets", "choose": "/compare", "missing": "/nowhere",
+}
+
+// TestPages opens each page on each kind of screen: nothing is wider than the screen, the browser has no complaint, and axe
+// finds no violation.
+func TestPages(t *testing.T) {
+	b := open(t, serve(t, studio.Options{Runs: runs(t), Program: "none"}))
+	for name, path := range pages {
+		for _, v := range views {
+			b.look(v)
+			b.visit(path)
+			b.check(name, v)
+		}
+	}
+}
+
+// TestEmpty looks at the pages of an empty folder.
+func TestEmpty(t *testing.T) {
+	b := open(t, serve(t, studio.Options{Runs: t.TempDir(), Program: "none"}))
+	for _, name := range []string{"runs", "prompt", "sample", "train"} {
+		for _, v := range views {
+			b.look(v)
+			b.visit(pages[name])
+			b.check(name, v)
+		}
+	}
+}
+
+// check looks at the page that is open.
+func (b *tab) check(name string, v view) {
+	b.Helper()
+	b.screenshot(name + "-" + v.name)
+	if wide := value[int64](b, "document.documentElement.scrollWidth"); wide > v.width {
+		b.Errorf("%s on a %s: %d pixels wide, more than the screen", name, v.name, wide)
+	}
+	for _, violation := range b.violations() {
+		b.Errorf("%s on a %s: %s", name, v.name, violation)
+	}
+	b.mu.Lock()
+	if name == "missing" { // the browser tells that the page itself is missing
+		b.problems = nil
+	}
+	b.mu.Unlock()
+	b.quiet()
+}
