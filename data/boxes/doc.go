@@ -1,0 +1,2 @@
+// Package boxes has bounding boxes of objects in pictures.
+package boxes
