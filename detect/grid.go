@@ -2,55 +2,60 @@ package detect
 
 import "math"
 
-// suppressor holds the kept boxes of a suppression so that those which may overlap a box are found fast. If the IoU of boxes A
-// and B is above t, then
+// suppressor holds the kept boxes of a suppression so that those which may overlap a box are found fast. The IoU of boxes A and
+// B is at most that of their intervals of x, and so is above t only if
 //
-//	t < w_A/w_B < 1/t,   t < |A|/|B| < 1/t,   |x_A − x_B| < w_A·(1 − t)/(2t),
+//	t < w_A/w_B < 1/t   and   |x_A − x_B| < (w_A + w_B)·(1 − t)/(2(1 + t)),
 //
-// the last since the IoU is at most that of the intervals of x. So a box is compared with boxes of neighbouring sizes and
-// places: it has a level, the octave of √area, and a cell at that level's grid of centres. Per box that takes a few cells
-// instead of all kept boxes.
+// and likewise for heights and y. So a box is compared with boxes of neighbouring sizes and places: kept boxes are in tables by
+// the octaves of their widths and heights, and in each table in a grid of cells by their centres.
 type suppressor struct {
 	boxes     []Box
 	threshold float64
-	reach     float64 // (1 − t)/(2t), or infinite
+	reach     float64 // (1 − t)/(2(1 + t)); 0: the threshold is too low, compare with all
 	kept      []rect
 
 	left, top     float64 // of all centres
 	width, height float64
-	largest       int // level of the largest box
-	levels        [maxLevels]level
+	widest        int // octave of the largest width
+	highest       int // and height
+	tables        [octaves * octaves]table
 }
 
 const (
-	maxLevels = 16 // of sizes; smaller boxes are in the last one
-	maxCells  = 64 // along a side of a level
+	octaves  = 8  // of widths, and of heights; smaller boxes are in the last one
+	maxCells = 64 // along a side of a table
 )
 
-// level is a grid of the centres of boxes of about the same size.
-type level struct {
+// table is a grid of the centres of boxes of about the same size.
+type table struct {
 	columns, rows int
 	toX, toY      float64 // cells a pixel
-	first         []int32 // [rows, columns], last kept box of a cell or −1; nil: no box
+	first         []int32 // [rows, columns], 1 + the last kept box of a cell, or 0; nil: no box
 }
 
-// octave returns the number of the power of two that √area is in, counted from any fixed one.
-func octave(area float32) int { return int(math.Float32bits(area)>>23) >> 1 }
+// octave returns the exponent of a positive number.
+func octave(length float32) int { return int(math.Float32bits(length) >> 23) }
+
+// usable reports whether a box takes part in suppression.
+func usable(b Box, r *rect) bool {
+	return !b.Empty() && r.area > 0 && !math.IsInf(float64(r.area), 0) && r.x1 > r.x0 && r.y1 > r.y0
+}
 
 func newSuppressor(b []Box, threshold float64) *suppressor {
-	s := &suppressor{boxes: b, threshold: threshold, reach: math.Inf(1)}
+	s := &suppressor{boxes: b, threshold: threshold}
 	if threshold > 0.05 {
-		s.reach = (1-threshold)/(2*threshold)*1.001 + 1e-4 // with room for rounding
+		s.reach = (1-threshold)/(2*(1+threshold))*1.001 + 1e-4 // with room for rounding
 	}
 	right, bottom := math.Inf(-1), math.Inf(-1)
 	s.left, s.top = math.Inf(1), math.Inf(1)
 	for i := range b {
-		x, y := (b[i].X0+b[i].X1)/2, (b[i].Y0+b[i].Y1)/2
-		area := float32((b[i].X1 - b[i].X0) * (b[i].Y1 - b[i].Y0))
-		if b[i].Empty() || !(area > 0) || math.IsInf(float64(area), 0) {
+		r := newRect(b[i])
+		if !usable(b[i], &r) {
 			continue
 		}
-		s.largest = max(s.largest, octave(area))
+		s.widest, s.highest = max(s.widest, octave(r.x1-r.x0)), max(s.highest, octave(r.y1-r.y0))
+		x, y := r.center()
 		s.left, right = min(s.left, x), max(right, x)
 		s.top, bottom = min(s.top, y), max(bottom, y)
 	}
@@ -58,79 +63,80 @@ func newSuppressor(b []Box, threshold float64) *suppressor {
 	return s
 }
 
-// level returns the index of the level of an area; 0 has the largest boxes.
-func (s *suppressor) level(area float32) int { return min(max(s.largest-octave(area), 0), maxLevels-1) }
+// center returns the centre.
+func (a *rect) center() (x, y float64) {
+	return (float64(a.x0) + float64(a.x1)) / 2, (float64(a.y0) + float64(a.y1)) / 2
+}
 
-// open makes the grid of a level.
-func (s *suppressor) open(i int) *level {
-	l := &s.levels[i]
-	if l.first != nil {
-		return l
+// index returns the number of the octave of a length; 0 has the largest lengths.
+func index(largest int, length float32) int { return min(max(largest-octave(length), 0), octaves-1) }
+
+// open makes the grid of the table of octaves i and j, with cells as long as the smallest of its boxes.
+func (s *suppressor) open(i, j int) *table {
+	t := &s.tables[i*octaves+j]
+	if t.first != nil {
+		return t
 	}
-	cell := math.Ldexp(1, s.largest-i-62) // about the upper end of √area
-	cells := func(length float64) (int, float64) {
-		n := min(max(math.Ceil(length/cell), 1), maxCells)
+	cells := func(length float64, exponent int) (int, float64) {
 		if !(length > 0) {
 			return 1, 0
 		}
+		n := min(max(math.Ceil(length/math.Ldexp(1, exponent-127)), 1), maxCells)
 		return int(n), n / length
 	}
-	l.columns, l.toX = cells(s.width)
-	l.rows, l.toY = cells(s.height)
-	l.first = make([]int32, l.columns*l.rows)
-	for j := range l.first {
-		l.first[j] = -1
-	}
-	return l
+	t.columns, t.toX = cells(s.width, s.widest-i)
+	t.rows, t.toY = cells(s.height, s.highest-j)
+	t.first = make([]int32, t.columns*t.rows)
+	return t
 }
 
-// column returns the cell of a place along x; row along y.
-func (l *level) column(x float64) int { return int(min(max(x*l.toX, 0), float64(l.columns-1))) }
-func (l *level) row(y float64) int    { return int(min(max(y*l.toY, 0), float64(l.rows-1))) }
-
-// center returns the centre of a box relative to all centres.
-func (s *suppressor) center(r *rect) (x, y float64) {
-	return (float64(r.x0)+float64(r.x1))/2 - s.left, (float64(r.y0)+float64(r.y1))/2 - s.top
-}
+// cell returns the number of the cell at a place on a side with n cells.
+func cell(place float64, n int) int { return min(max(int(place), 0), n-1) }
 
 // add keeps a box.
 func (s *suppressor) add(r rect) {
-	l := s.open(s.level(r.area))
-	x, y := s.center(&r)
-	first := &l.first[l.row(y)*l.columns+l.column(x)]
+	t := s.open(index(s.widest, r.x1-r.x0), index(s.highest, r.y1-r.y0))
+	x, y := r.center()
+	first := &t.first[cell((y-s.top)*t.toY, t.rows)*t.columns+cell((x-s.left)*t.toX, t.columns)]
 	r.next = *first
-	*first = int32(len(s.kept))
 	s.kept = append(s.kept, r)
+	*first = int32(len(s.kept))
 }
 
 // suppressed reports whether the IoU of a box with a kept one is above the threshold.
 func (s *suppressor) suppressed(r *rect) bool {
-	if math.IsInf(s.reach, 0) {
+	if s.reach == 0 || len(s.kept) < 16 {
 		return s.any(r)
 	}
-	x, y := s.center(r)
-	reachX, reachY := float64(r.x1-r.x0)*s.reach, float64(r.y1-r.y0)*s.reach
 	ratio := float32(s.threshold) * 0.999
-	from, to := s.level(r.area/ratio), s.level(r.area*ratio)
+	width, height := r.x1-r.x0, r.y1-r.y0
+	x, y := r.center()
+	x, y = x-s.left, y-s.top
 	cells := 0
-	for i := from; i <= to; i++ {
-		l := &s.levels[i]
-		if l.first == nil {
-			continue
-		}
-		left, right := l.column(x-reachX), l.column(x+reachX)
-		top, bottom := l.row(y-reachY), l.row(y+reachY)
-		if cells += (right - left + 1) * (bottom - top + 1); cells > len(s.kept) {
-			return s.any(r) // fewer boxes than cells
-		}
-		for row := top; row <= bottom; row++ {
-			for _, j := range l.first[row*l.columns+left : row*l.columns+right+1] {
-				for j >= 0 {
-					other := &s.kept[j]
-					if other.overlaps(r, s.threshold) {
-						return true
+	lastX, lastY := index(s.widest, width*ratio), index(s.highest, height*ratio)
+	firstY := index(s.highest, height/ratio)
+	for i := index(s.widest, width/ratio); i <= lastX; i++ {
+		reachX := s.reach * (float64(width) + math.Ldexp(1, s.widest-i-126))
+		for j := firstY; j <= lastY; j++ {
+			t := &s.tables[i*octaves+j]
+			if t.first == nil {
+				continue
+			}
+			reachY := s.reach * (float64(height) + math.Ldexp(1, s.highest-j-126))
+			left, right := cell((x-reachX)*t.toX, t.columns), cell((x+reachX)*t.toX, t.columns)
+			top, bottom := cell((y-reachY)*t.toY, t.rows), cell((y+reachY)*t.toY, t.rows)
+			if cells += (right - left + 1) * (bottom - top + 1); cells > len(s.kept) {
+				return s.any(r) // fewer boxes than cells
+			}
+			for row := top; row <= bottom; row++ {
+				for _, k := range t.first[row*t.columns+left : row*t.columns+right+1] {
+					for k > 0 {
+						other := &s.kept[k-1]
+						if other.overlaps(r, s.threshold) {
+							return true
+						}
+						k = other.next
 					}
-					j = other.next
 				}
 			}
 		}
@@ -140,8 +146,8 @@ func (s *suppressor) suppressed(r *rect) bool {
 
 // any compares a box with all that are kept.
 func (s *suppressor) any(r *rect) bool {
-	for j := range s.kept {
-		if s.kept[j].overlaps(r, s.threshold) {
+	for k := range s.kept {
+		if s.kept[k].overlaps(r, s.threshold) {
 			return true
 		}
 	}

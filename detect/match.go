@@ -1,8 +1,6 @@
 package detect
 
 import (
-	"math"
-
 	"github.com/bestiary-ml/bestiary/fault"
 )
 
@@ -94,35 +92,12 @@ func (m Matcher) Match(objects, priors []Box) []int {
 	return matches
 }
 
-// newRect returns a box in float32.
-func newRect(b Box) rect {
-	r := rect{x0: float32(b.X0), y0: float32(b.Y0), x1: float32(b.X1), y1: float32(b.Y1)}
-	r.area = float32((r.x1 - r.x0) * (r.y1 - r.y0))
-	return r
-}
-
 // iou returns the intersection over union in float32, 0 if it is not a number.
 func (a *rect) iou(b *rect) float32 {
-	x0, x1, y0, y1 := a.x0, a.x1, a.y0, a.y1
-	if b.x0 > x0 {
-		x0 = b.x0
-	}
-	if b.x1 < x1 {
-		x1 = b.x1
-	}
-	if b.y0 > y0 {
-		y0 = b.y0
-	}
-	if b.y1 < y1 {
-		y1 = b.y1
-	}
-	if !(x1 > x0 && y1 > y0) {
+	width, height := min(a.x1, b.x1)-max(a.x0, b.x0), min(a.y1, b.y1)-max(a.y0, b.y0)
+	inter := float32(max(width, 0) * max(height, 0))
+	if !(inter > 0) {
 		return 0
 	}
-	inter := float32((x1 - x0) * (y1 - y0))
-	iou := inter / (float32(a.area+b.area) - inter)
-	if math.IsNaN(float64(iou)) {
-		return 0
-	}
-	return iou
+	return inter / (float32(a.area+b.area) - inter)
 }

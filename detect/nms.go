@@ -108,43 +108,38 @@ func byScore(scores []float32) []int32 {
 	return order
 }
 
-// rect is a kept box in the numbers of torchvision.
+// rect is a box in the numbers of torchvision.
 type rect struct {
 	x0, y0, x1, y1, area float32
-	next                 int32 // kept box before it in its cell, −1 at the end
+	next                 int32 // of a kept box: 1 + the one before it in its cell, or 0
 }
 
-// overlaps reports whether the IoU of two boxes is above a threshold. The conversions keep products from being fused into
-// sums, which would round differently.
+// newRect returns a box in float32. The conversions here and below keep products from being fused into sums, which would round
+// differently.
+func newRect(b Box) rect {
+	r := rect{x0: float32(b.X0), y0: float32(b.Y0), x1: float32(b.X1), y1: float32(b.Y1)}
+	r.area = float32((r.x1 - r.x0) * (r.y1 - r.y0))
+	return r
+}
+
+// overlaps reports whether the IoU of two boxes is above a threshold. It has no branch that depends on which box is to the
+// left, as a processor could not predict it.
 func (a *rect) overlaps(b *rect, threshold float64) bool {
-	x0, x1, y0, y1 := a.x0, a.x1, a.y0, a.y1
-	if b.x0 > x0 {
-		x0 = b.x0
+	width, height := min(a.x1, b.x1)-max(a.x0, b.x0), min(a.y1, b.y1)-max(a.y0, b.y0)
+	inter := float32(max(width, 0) * max(height, 0))
+	union := float32(a.area+b.area) - inter
+	if inter <= union*float32(threshold)*0.999 {
+		return false // without a division
 	}
-	if b.x1 < x1 {
-		x1 = b.x1
-	}
-	if b.y0 > y0 {
-		y0 = b.y0
-	}
-	if b.y1 < y1 {
-		y1 = b.y1
-	}
-	if x1 <= x0 || y1 <= y0 {
-		return false
-	}
-	inter := float32((x1 - x0) * (y1 - y0))
-	return float64(inter/(float32(a.area+b.area)-inter)) > threshold
+	return float64(inter/union) > threshold
 }
 
 // run goes through the boxes in an order and returns those that are kept.
 func (s *suppressor) run(order []int32) []int {
 	var kept []int
 	for _, i := range order {
-		b := s.boxes[i]
-		r := rect{x0: float32(b.X0), y0: float32(b.Y0), x1: float32(b.X1), y1: float32(b.Y1), next: -1}
-		r.area = float32((r.x1 - r.x0) * (r.y1 - r.y0))
-		if b.Empty() || !(r.area > 0) || math.IsInf(float64(r.area), 0) {
+		r := newRect(s.boxes[i])
+		if !usable(s.boxes[i], &r) {
 			kept = append(kept, int(i))
 			continue
 		}
