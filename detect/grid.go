@@ -37,6 +37,9 @@ type table struct {
 // octave returns the exponent of a positive number.
 func octave(length float32) int { return int(math.Float32bits(length) >> 23) }
 
+// power returns the power of two with the octave of [octave]: the least length in it.
+func power(octave int) float64 { return math.Float64frombits(uint64(octave-127+1023) << 52) }
+
 // usable reports whether a box takes part in suppression.
 func usable(b Box, r *rect) bool {
 	return !b.Empty() && r.area > 0 && !math.IsInf(float64(r.area), 0) && r.x1 > r.x0 && r.y1 > r.y0
@@ -81,7 +84,7 @@ func (s *suppressor) open(i, j int) *table {
 		if !(length > 0) {
 			return 1, 0
 		}
-		n := min(max(math.Ceil(length/math.Ldexp(1, exponent-127)), 1), maxCells)
+		n := min(max(math.Ceil(length/power(exponent)), 1), maxCells)
 		return int(n), n / length
 	}
 	t.columns, t.toX = cells(s.width, s.widest-i)
@@ -116,13 +119,13 @@ func (s *suppressor) suppressed(r *rect) bool {
 	lastX, lastY := index(s.widest, width*ratio), index(s.highest, height*ratio)
 	firstY := index(s.highest, height/ratio)
 	for i := index(s.widest, width/ratio); i <= lastX; i++ {
-		reachX := s.reach * (float64(width) + math.Ldexp(1, s.widest-i-126))
+		reachX := s.reach * (float64(width) + 2*power(s.widest-i))
 		for j := firstY; j <= lastY; j++ {
 			t := &s.tables[i*octaves+j]
 			if t.first == nil {
 				continue
 			}
-			reachY := s.reach * (float64(height) + math.Ldexp(1, s.highest-j-126))
+			reachY := s.reach * (float64(height) + 2*power(s.highest-j))
 			left, right := cell((x-reachX)*t.toX, t.columns), cell((x+reachX)*t.toX, t.columns)
 			top, bottom := cell((y-reachY)*t.toY, t.rows), cell((y+reachY)*t.toY, t.rows)
 			if cells += (right - left + 1) * (bottom - top + 1); cells > len(s.kept) {

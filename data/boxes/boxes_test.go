@@ -15,7 +15,7 @@ import (
 	"github.com/bestiary-ml/bestiary/fault"
 )
 
-// write writes a file; picture a grey PNG of that size.
+// write writes a file; grey a grey PNG of that size.
 func write(t testing.TB, content string, elem ...string) {
 	t.Helper()
 	file := filepath.Join(elem...)
@@ -27,7 +27,7 @@ func write(t testing.TB, content string, elem ...string) {
 	}
 }
 
-func picture(t testing.TB, width, height int, elem ...string) {
+func grey(t testing.TB, width, height int, elem ...string) {
 	t.Helper()
 	write(t, "", elem...)
 	f, err := os.Create(filepath.Join(elem...))
@@ -92,9 +92,9 @@ func TestVOCBadInput(t *testing.T) {
 		write(t, content, root, name+".xml")
 	}
 	for _, name := range []string{"1", "2", "3", "4", "7", "9"} {
-		picture(t, 100, 50, root, name+".png")
+		grey(t, 100, 50, root, name+".png")
 	}
-	picture(t, 60, 50, root, "6.png")
+	grey(t, 60, 50, root, "6.png")
 	write(t, "not a picture", root, "8.png")
 	s, err := Open(root, Options{})
 	if err != nil {
@@ -141,7 +141,7 @@ func TestVOCUnions(t *testing.T) {
 		for _, list := range []string{"trainval", "test"} {
 			n++
 			name := fmt.Sprintf("%06d", n)
-			picture(t, 100, 50, kit, year, "JPEGImages", name+".jpg")
+			grey(t, 100, 50, kit, year, "JPEGImages", name+".jpg")
 			write(t, "<annotation><source><database>The VOC2007 Database</database></source><size><width>100</width><height>50</height></size>"+
 				object("dog", 1, 1, 100, 50)+object("person", 3, 4, 5, 6)+"</annotation>", kit, year, "Annotations", name+".xml")
 			write(t, name+"\n", kit, year, "ImageSets", "Main", list+".txt")
@@ -209,8 +209,8 @@ func TestCOCO(t *testing.T) {
 "categories": [{"id": 18, "name": "dog"}, {"id": 3, "name": "bird"}]
 }`
 	write(t, content, file)
-	picture(t, 100, 50, root, "val2017", "a.png")
-	picture(t, 20, 20, root, "val2017", "b.png")
+	grey(t, 100, 50, root, "val2017", "a.png")
+	grey(t, 20, 20, root, "val2017", "b.png")
 	for _, path := range []string{root, file} {
 		s, err := Open(path, Options{})
 		if err != nil {
@@ -254,8 +254,8 @@ func TestYOLO(t *testing.T) {
 	write(t, "names: ['cat', \"dog\"]\n", root, "data.yaml")
 	write(t, "0 0.5 0.5 0.2 0.4\n\n1 0.05 0.5 0.2 0.2\n2 0.5 0.5 0.1 0.1\n0 0.5 0.5 0.1\n0 a b c d\n1 0.1 0.2 0.3 0.2 0.3 0.6\n0 .5 .5 NaN .5\n0 .5 .5 0 .5\n0 0.5 0.5 1.00001 1\n", root, "labels", "train", "a.txt")
 	write(t, "0 0.5 0.5 0.2 0.4\n", root, "labels", "val", "gone.txt")
-	picture(t, 100, 50, root, "images", "train", "a.png")
-	picture(t, 100, 50, root, "images", "val", "b.png")
+	grey(t, 100, 50, root, "images", "train", "a.png")
+	grey(t, 100, 50, root, "images", "val", "b.png")
 	s, err := Open(root, Options{})
 	if err != nil {
 		t.Fatal(err)
