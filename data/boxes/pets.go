@@ -1,0 +1,103 @@
+package boxes
+
+import (
+	"fmt"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"github.com/bestiary-ml/bestiary/data"
+	"github.com/bestiary-ml/bestiary/data/cub"
+	"github.com/bestiary-ml/bestiary/internal/printable"
+)
+
+const (
+	layoutPets = "pets"
+	layoutCUB  = "birds"
+)
+
+// Pets reads the head boxes of the Oxford-IIIT Pet Dataset (Parkhi et al., 2012): annotations/xmls/*.xml and images/. The
+// classes are cat and dog, or the breeds with o.Labels data.Breed. The splits are annotations/trainval.txt and test.txt; the
+// published dataset has boxes of trainval only. Pictures without an XML file are left out, as there is a head in them.
+func Pets(root string, o Options) (s *Set, err error) {
+	defer printable.Error(&err)
+	r, err := newReading(layoutPets, root, o)
+	if err != nil {
+		return nil, err
+	}
+	files, err := data.Walk(root)
+	if err != nil {
+		return nil, err
+	}
+	f := index(root, files)
+	names := slices.SortedFunc(keys(f.annotations), data.CompareNames)
+	if o.Split == data.Trainval || o.Split == data.Test {
+		listed, err := readNames(filepath.Join(root, "annotations", string(o.Split)+".txt"))
+		if err != nil {
+			return nil, err
+		}
+		names = nil
+		var without []string
+		for _, name := range listed {
+			if _, ok := f.annotations[name]; ok {
+				names = append(names, name)
+			} else if name != "" {
+				without = append(without, name)
+			}
+		}
+		if len(names) == 0 {
+			return nil, fmt.Errorf("%s: %s: none of %d pictures of the split %s has a box; use another split", layoutPets, root, len(without), o.Split)
+		}
+		if len(without) > 0 {
+			r.set.Report.Notes = append(r.set.Report.Notes, data.Note("listed without an XML file, left out", without, 5))
+		}
+	}
+	for _, name := range names {
+		class := ""
+		if o.Labels == data.Breed {
+			class = strings.TrimRight(name, "0123456789")
+			class = strings.TrimSuffix(class, "_")
+		}
+		r.annotation(root, f, name, class)
+	}
+	r.sortClasses()
+	return r.done()
+}
+
+// CUB reads Caltech-UCSD Birds-200-2011 with bounding_boxes.txt; see package cub. Each picture has one box.
+func CUB(root string, o Options) (s *Set, err error) {
+	defer printable.Error(&err)
+	r, err := newReading(layoutCUB, root, o)
+	if err != nil {
+		return nil, err
+	}
+	source, err := cub.Folder(root, data.Options{Resize: data.Boxes, Split: o.Split})
+	if err != nil {
+		return nil, err
+	}
+	folder := root
+	if exists(root, "CUB_200_2011", "images.txt") {
+		folder = filepath.Join(root, "CUB_200_2011")
+	}
+	if !r.fixed {
+		for _, name := range source.Classes {
+			r.class(name)
+		}
+		r.fixed = true
+	}
+	r.set.Report.Notes = source.Notes
+	for _, item := range source.Items {
+		at := mark{file: filepath.Join(folder, "images", filepath.FromSlash(item.Name))}
+		p := Picture{Name: item.Name, Path: at.file}
+		if !r.measure(&p, at, 0, 0) {
+			continue
+		}
+		if class, ok := r.class(source.Classes[item.Label]); ok {
+			r.add(&p, at, Object{Class: class, Box: FromSize(item.Box.X, item.Box.Y, item.Box.Width, item.Box.Height)})
+		} else {
+			r.unknown(at, source.Classes[item.Label])
+		}
+		r.keep(p)
+	}
+	return r.done()
+}
