@@ -50,7 +50,7 @@ func open(t *testing.T, url string) *tab {
 	t.Cleanup(cancel)
 	ctx, cancel = chromedp.NewContext(ctx)
 	t.Cleanup(cancel)
-	ctx, cancel = context.WithTimeout(ctx, 10*time.Minute)
+	ctx, cancel = context.WithTimeout(ctx, 20*time.Minute)
 	t.Cleanup(cancel)
 	own := &tab{T: t, ctx: ctx, url: url}
 	messages := chromedp.Console(ctx)
@@ -114,7 +114,7 @@ func value[T any](b *tab, script string) T {
 // until waits for a condition in JavaScript.
 func (b *tab) until(condition string) {
 	b.Helper()
-	end := time.Now().Add(2 * time.Minute)
+	end := time.Now().Add(4 * time.Minute)
 	for !value[bool](b, "Boolean("+condition+")") {
 		if time.Now().After(end) {
 			b.screenshot("failed")

@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -29,6 +30,10 @@ func TestMain(m *testing.M) {
 
 func fakeTraining() error {
 	model, dir := os.Args[2], os.Args[slices.Index(os.Args, "--run")+1]
+	if slices.Contains(os.Args, "--resume") {
+		fmt.Println(strings.Join(slices.Concat(os.Args[1:4], os.Args[5:]), " ")) // without the folder
+		return nil
+	}
 	r, err := run.Create(dir)
 	if err != nil {
 		return err
@@ -67,7 +72,8 @@ func TestWatch(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	m := trainings.New(library.New(t.TempDir(), nil), "", self)
+	dir := t.TempDir()
+	m := trainings.New(library.New(dir, nil), "", self)
 	s, err := m.Start(trainings.Options{Model: "autoencoder", Run: "new", Data: trainings.Drawn[1], Size: "small", Seed: 1})
 	if err != nil {
 		t.Fatal(err)
@@ -112,6 +118,18 @@ func TestWatch(t *testing.T) {
 	}
 	if states[0] != "running" || states[len(states)-1] == "running" {
 		t.Errorf("states %v", states)
+	}
+	if err := os.WriteFile(filepath.Join(dir, "new", "autoencoder.state.safetensors"), nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := m.Resume(s.ID); err != nil {
+		t.Fatal(err)
+	}
+	if err := m.Watch(ctx, s.ID, func(trainings.Change) error { return nil }); err != nil {
+		t.Fatal(err)
+	}
+	if again, err := m.Get(s.ID); err != nil || again.Message != "train autoencoder --run --resume" { // other settings are those of the run
+		t.Errorf("%+v, %v", again, err)
 	}
 	if err := m.Watch(ctx, "nothing", nil); err == nil {
 		t.Error("an unknown training is watched")
