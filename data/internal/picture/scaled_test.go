@@ -73,7 +73,7 @@ func TestScaled(t *testing.T) {
 				t.Fatal(err)
 			}
 			compareScaled(t, name, b.Bytes(), 12) // chroma is of blocks of 16×16
-			for n := range b.Len() { // damaged and short ones are errors, and nothing worse
+			for n := range b.Len() {              // damaged and short ones are errors, and nothing worse
 				if n%97 == 0 {
 					cut := bytes.Clone(b.Bytes()[:n])
 					if _, err := decodeScaled(cut, time.Time{}); err == nil && n < b.Len()/2 {
