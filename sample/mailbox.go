@@ -1,41 +1,66 @@
 package sample
 
-// mailbox passes states to a function in a goroutine of its own. Only the latest state waits.
+import "sync"
+
+// mailbox passes states to a function in a goroutine of its own. A few states wait: one without pictures is replaced by the
+// next, and beyond maxStates the oldest is dropped.
 type mailbox struct {
-	waiting chan Partial
+	mu      sync.Mutex
+	waiting []Partial
+	wake    chan struct{} // has a value when states wait
 	done    chan struct{}
 }
 
+// maxStates is the number of states that wait: three with pictures aren't lost, however fast they follow.
+const maxStates = 4
+
 func newMailbox(f func(Partial)) *mailbox {
-	m := &mailbox{make(chan Partial, 1), make(chan struct{})}
+	m := &mailbox{wake: make(chan struct{}, 1), done: make(chan struct{})}
 	go func() {
 		defer close(m.done)
-		for p := range m.waiting {
-			f(p)
+		for range m.wake {
+			for {
+				p, ok := m.take()
+				if !ok {
+					break
+				}
+				f(p)
+			}
 		}
 	}()
 	return m
 }
 
-// put replaces the waiting state. A state with pictures isn't replaced by one without.
+// take removes the oldest state.
+func (m *mailbox) take() (p Partial, ok bool) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if len(m.waiting) == 0 {
+		return p, false
+	}
+	p, m.waiting = m.waiting[0], m.waiting[1:]
+	return p, true
+}
+
+// put adds a state.
 func (m *mailbox) put(p Partial) {
+	m.mu.Lock()
+	if n := len(m.waiting); n > 0 && m.waiting[n-1].Pictures == nil {
+		m.waiting = m.waiting[:n-1]
+	}
+	m.waiting = append(m.waiting, p)
+	if len(m.waiting) > maxStates {
+		m.waiting = append([]Partial(nil), m.waiting[1:]...)
+	}
+	m.mu.Unlock()
 	select {
-	case m.waiting <- p:
-		return
+	case m.wake <- struct{}{}:
 	default:
 	}
-	select {
-	case old := <-m.waiting:
-		if p.Pictures == nil {
-			p.Pictures = old.Pictures
-		}
-	default:
-	}
-	m.waiting <- p // there is room, as nobody else puts
 }
 
 // close waits until the function has got the last state.
 func (m *mailbox) close() {
-	close(m.waiting)
+	close(m.wake)
 	<-m.done
 }

@@ -184,7 +184,7 @@ func TestContract(t *testing.T) {
 		t.Skip("trainings are imitated by a shell script")
 	}
 	trainer := filepath.Join(t.TempDir(), "trainer")
-	script := "#!/bin/sh\necho step 1\ntrap 'echo interrupted at step 1; exit 130' INT\nwhile :; do sleep 0.05; done\n"
+	script := "#!/bin/sh\ntrap 'echo interrupted at step 1; exit 130' INT\necho step 1\nwhile :; do sleep 0.05; done\n"
 	if err := os.WriteFile(trainer, []byte(script), 0o700); err != nil {
 		t.Fatal(err)
 	}
@@ -392,12 +392,12 @@ func (c *contract) stop(own string) {
 	c.t.Helper()
 	wait := func(state, message string) {
 		c.t.Helper()
-		for range 1000 {
+		for range 2000 {
 			var s struct{ State, Message string }
 			if err := json.Unmarshal(c.do(exchange{route: "GET /api/trainings/{id}", path: own, code: 200}), &s); err != nil {
 				c.t.Fatal(err)
 			}
-			if s.State == state && strings.Contains(s.Message, message) {
+			if s.State == state && s.Message == message {
 				return
 			}
 		}
@@ -405,7 +405,7 @@ func (c *contract) stop(own string) {
 	}
 	wait("running", "step 1")
 	c.do(exchange{route: "POST /api/trainings/{id}/stop", path: own + "/stop", code: 200})
-	wait("stopped", "interrupted")
+	wait("stopped", "interrupted at step 1")
 }
 
 // TestRefusals expects a request without the token to get an error in the form of its route.

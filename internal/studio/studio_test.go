@@ -203,7 +203,7 @@ func TestOpenAIStream(t *testing.T) {
 	}
 	events := strings.Split(strings.TrimSpace(string(raw)), "\n\n")
 	last := events[len(events)-1]
-	if !strings.HasPrefix(last, "event: image_generation.completed\ndata: {") || len(events) != 2 { // the model draws two rows
+	if !strings.HasPrefix(last, "event: image_generation.completed\ndata: {") || len(events) != 3 {
 		t.Errorf("%d events, the last one %.60s", len(events), last)
 	}
 	for _, e := range events[:len(events)-1] {

@@ -250,7 +250,7 @@ func (m *Manager) status(r Record) Status {
 	case r.Exit != nil:
 		s.State = "failed"
 	}
-	if strings.Contains(s.Message, "interrupted") || strings.Contains(s.Message, "stopped at step") {
+	if s.State != "running" && (strings.Contains(s.Message, "interrupted") || strings.Contains(s.Message, "stopped at step")) {
 		s.State = "stopped"
 	}
 	return s
