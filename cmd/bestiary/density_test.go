@@ -222,7 +222,7 @@ func TestTrainDensityRefuses(t *testing.T) {
 		{"a,b\n1,2\n3,4\n5,6\nfive,7\n", "", `t.csv line 5 column 1 "five" correct`, 1},
 		{"a,b\n1.5,2\n1.5,4\n1.5,6\n", "", `t.csv "a" 1.5 leave`, 1},
 		{"a,a\n1,2\n3,4\n", "", `t.csv columns 1 and 2 "a" name`, 1},
-		{"a,b\n1.5,2\n", "", "t.csv row leave", 1},
+		{"a,b\n1.5,2\n", "", "t.csv single row add", 1},
 		{"a,b\n1.5,inf\n2,3\n", "", `t.csv line 2 "b" finite correct`, 1},
 		{"a,b\nnan,1\n2,nan\n", "", "t.csv missing fill", 1},
 		{"a,b\n1,2\n3\n", "", "t.csv line 3 cells correct", 1},
