@@ -1,8 +1,6 @@
 package train
 
 import (
-	"math"
-
 	"github.com/bestiary-ml/bestiary/internal/engine"
 	"github.com/bestiary-ml/bestiary/internal/kernel"
 	"github.com/bestiary-ml/bestiary/internal/safetensors"
@@ -43,29 +41,19 @@ func DefaultAdamW(decay float64) AdamOptions {
 //	adam.Step(rate, train.ClipScale(adam.GradNorm(), 1))
 //	adam.ZeroGrad()
 type Adam struct {
+	gradients
 	options AdamOptions
-	device  *tensor.Device
-	params  []nn.Param // trainable parameters, each once, even if the model shares it
-	m, v    []*tensor.Tensor
+	m, v    []*tensor.Tensor // parallel to params
 	steps   int
-
-	place map[*tensor.Tensor]int // index in params
-	early *kernel.Adam           // step that Follow has begun, or nil
-
-	due       []kernel.AdamParam // reused by Step
-	gradients []kernel.Buffer    // reused by GradNorm
+	early   *kernel.Adam       // step that Follow has begun, or nil
+	due     []kernel.AdamParam // reused by Step
 }
 
 // NewAdam returns an optimizer for the trainable parameters of m.
 func NewAdam(m nn.Module, o AdamOptions) *Adam {
-	a := &Adam{options: o, place: map[*tensor.Tensor]int{}}
-	for _, p := range nn.Trainable(m) {
-		if _, seen := a.place[p.Tensor]; seen {
-			continue
-		}
-		a.place[p.Tensor] = len(a.params)
-		a.device = p.Tensor.Device()
-		a.params = append(a.params, p)
+	a := &Adam{options: o}
+	a.collect(m)
+	for _, p := range a.params {
 		a.m = append(a.m, a.device.Zeros(p.Tensor.Shape()...))
 		a.v = append(a.v, a.device.Zeros(p.Tensor.Shape()...))
 	}
@@ -74,32 +62,6 @@ func NewAdam(m nn.Module, o AdamOptions) *Adam {
 
 // Steps returns the number of steps so far.
 func (a *Adam) Steps() int { return a.steps }
-
-// GradNorm returns the Euclidean norm of all gradients together. It is not finite if any of them is not.
-func (a *Adam) GradNorm() float64 {
-	a.gradients = a.gradients[:0]
-	for _, p := range a.params {
-		if g := p.Tensor.Grad(); g != nil {
-			a.gradients = append(a.gradients, engine.Data(g))
-		}
-	}
-	if len(a.gradients) == 0 {
-		return 0
-	}
-	return math.Sqrt(engine.Kernels(a.device).SumSquares(a.gradients))
-}
-
-// WeightNorm returns the Euclidean norm of all parameters together. It is not finite if any of them is not.
-func (a *Adam) WeightNorm() float64 {
-	if len(a.params) == 0 {
-		return 0
-	}
-	weights := make([]kernel.Buffer, len(a.params))
-	for i, p := range a.params {
-		weights[i] = engine.Data(p.Tensor)
-	}
-	return math.Sqrt(engine.Kernels(a.device).SumSquares(weights))
-}
 
 // Step updates the parameters that have a gradient, at a learning rate. Gradients are multiplied by gradScale first: 1, or
 // what [ClipScale] returns, or 1/n to average n accumulated batches.
@@ -159,22 +121,6 @@ func (a *Adam) param(i int) kernel.AdamParam {
 		decay = 0
 	}
 	return kernel.AdamParam{P: engine.Data(p.Tensor), M: engine.Data(a.m[i]), V: engine.Data(a.v[i]), WeightDecay: decay}
-}
-
-// ZeroGrad deletes the gradients of the parameters.
-func (a *Adam) ZeroGrad() {
-	for _, p := range a.params {
-		p.Tensor.ZeroGrad()
-	}
-}
-
-// ClipScale returns the factor that clips gradients of that norm to at most limit, as PyTorch's clip_grad_norm_ does; 1 if
-// limit is 0.
-func ClipScale(norm, limit float64) float64 {
-	if limit == 0 {
-		return 1
-	}
-	return min(1, limit/(norm+1e-6))
 }
 
 // state returns copies of the moments, named m.<path> and v.<path> behind a prefix. The caller saves the number of steps.

@@ -128,7 +128,7 @@ func (t *trainer[B]) saveState(c *run.Commit) error {
 	for i := range tensors {
 		tensors[i].Name = weightPrefix + tensors[i].Name
 	}
-	tensors = append(tensors, t.adam.state("")...)
+	tensors = append(tensors, t.optimizer.state("")...)
 	tensors = append(tensors, adversary...)
 	if t.average != nil {
 		tensors = append(tensors, t.average.state()...)
@@ -182,7 +182,7 @@ func (t *trainer[B]) resume() error {
 	if err := weights.Load(t.task.Module, f, weightPrefix); err != nil {
 		return err
 	}
-	if err := t.adam.setState(f, "", p.Step); err != nil {
+	if err := t.optimizer.setState(f, "", p.Step); err != nil {
 		return err
 	}
 	if err := t.resumeAdversary(f, p.Adversary); err != nil {

@@ -17,7 +17,7 @@ type trainer[B Batch] struct {
 	task      *Task[B]
 	config    Config
 	device    *tensor.Device
-	adam      *Adam
+	optimizer optimizer
 	average   *Average // nil without
 	adversary *Adam    // optimizer of the task's adversary, nil without
 	schedule  Schedule
@@ -42,8 +42,8 @@ func newTrainer[B Batch](r *run.Run, task *Task[B], c Config) *trainer[B] {
 	total := c.total(task.Source.Batches())
 	t := &trainer[B]{
 		run: r, task: task, config: c, total: total,
-		device: nn.Params(task.Module)[0].Tensor.Device(),
-		adam:   NewAdam(task.Module, c.adam()), schedule: c.schedule(total), smallest: task.smallestBatch(),
+		device:    nn.Params(task.Module)[0].Tensor.Device(),
+		optimizer: task.optimizer(c), schedule: c.schedule(total), smallest: task.smallestBatch(),
 		place:  place{Plateau: Plateau{Scale: 1}},
 		window: window{sums: Metrics{}},
 	}
@@ -175,7 +175,7 @@ func (t *trainer[B]) finish(ctx context.Context, step int) (stop bool, err error
 
 // checkWeights returns an error if the weights are not finite.
 func (t *trainer[B]) checkWeights(step int, rate float64) error {
-	if norm := t.adam.WeightNorm(); math.IsNaN(norm) || math.IsInf(norm, 0) {
+	if norm := t.optimizer.WeightNorm(); math.IsNaN(norm) || math.IsInf(norm, 0) {
 		return t.diverged("the norm of the weights", norm, step, rate)
 	}
 	if t.adversary == nil {

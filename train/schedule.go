@@ -26,6 +26,31 @@ func Exponential(factor float64, every int) Schedule {
 	return func(step int) float64 { return math.Pow(factor, float64((step-1)/max(every, 1))) }
 }
 
+// Steps is multiplied by factor after each milestone, a number of steps: PyTorch's MultiStepLR.
+func Steps(factor float64, milestones ...int) Schedule {
+	return func(step int) float64 {
+		scale := 1.
+		for _, m := range milestones {
+			if step > m {
+				scale *= factor
+			}
+		}
+		return scale
+	}
+}
+
+// Piecewise is values[i] up to and including step boundaries[i], and the last value after the last boundary: there is one value
+// more than boundaries, which rise. It is Keras' PiecewiseConstantDecay.
+func Piecewise(boundaries []int, values []float64) Schedule {
+	return func(step int) float64 {
+		i := 0
+		for i < len(boundaries) && i+1 < len(values) && step > boundaries[i] {
+			i++
+		}
+		return values[i]
+	}
+}
+
 // Warmup rises linearly over the first steps, 1/steps, 2/steps … 1, times next(1). It then follows next from its start.
 func Warmup(steps int, next Schedule) Schedule {
 	return func(step int) float64 {

@@ -22,7 +22,7 @@ func (t *trainer[B]) step(step int, rate float64, measure bool) error {
 	if t.task.Before != nil {
 		t.task.Before(step)
 	}
-	t.adam.ZeroGrad()
+	t.optimizer.ZeroGrad()
 	if t.adversary != nil {
 		t.adversary.ZeroGrad()
 	}
@@ -50,13 +50,13 @@ func (t *trainer[B]) step(step int, rate float64, measure bool) error {
 	}
 	average := scale
 	if t.measured {
-		t.norm = t.adam.GradNorm() * scale
+		t.norm = t.optimizer.GradNorm() * scale
 		if math.IsNaN(t.norm) || math.IsInf(t.norm, 0) {
 			return t.diverged("the gradient", t.norm, step, rate)
 		}
 		scale *= ClipScale(t.norm, t.config.Clip)
 	}
-	t.adam.Step(rate, scale)
+	t.optimizer.Step(rate, scale)
 	if err := t.updateAdversary(step, rate/t.config.LearningRate, average); err != nil {
 		return err
 	}
@@ -87,7 +87,7 @@ func (t *trainer[B]) backward(batch B, step int, rate float64, follow bool) erro
 		return t.diverged("the loss", value, step, rate)
 	}
 	if follow {
-		t.adam.Follow(s, rate, 1)
+		t.optimizer.Follow(s, rate, 1)
 	}
 	loss.Backward()
 	t.window.sums["loss"] += value

@@ -21,6 +21,10 @@ type Task[B Batch] struct {
 	// reading waits for all work that is queued.
 	Loss func(batch B) (*tensor.Tensor, *Figures)
 
+	// SGD makes the optimizer [SGD] with these constants; nil: [Adam], with those of Config. Config's constants of Adam and its
+	// weight decay are then not used.
+	SGD *SGDOptions
+
 	// Adversary is trained beside the model; nil: none.
 	Adversary *Adversary[B]
 
@@ -107,7 +111,13 @@ func (t *Task[B]) check() error {
 		return fault.Field("Source", nil, "has no batches; give it data, or a smaller batch")
 	case t.Loss == nil:
 		return fault.Field("Loss", nil, "is missing; set the function that computes the loss of a batch")
-	case t.Adversary != nil:
+	}
+	if t.SGD != nil {
+		if err := t.SGD.Validate(); err != nil {
+			return err
+		}
+	}
+	if t.Adversary != nil {
 		return t.Adversary.check()
 	}
 	return nil
@@ -121,4 +131,12 @@ func isNil(v any) bool {
 // subject describes the task for [Config.validateFor].
 func (t *Task[B]) subject() subject {
 	return subject{model: t.Model, smallest: t.smallestBatch(), batches: t.Source.Batches(), evaluated: t.Evaluate != nil}
+}
+
+// optimizer returns a new optimizer of the model.
+func (t *Task[B]) optimizer(c Config) optimizer {
+	if t.SGD != nil {
+		return NewSGD(t.Module, *t.SGD)
+	}
+	return NewAdam(t.Module, c.adam())
 }
