@@ -104,6 +104,7 @@ func (f *captionFlags) prepare(c *cobra.Command, r *runfolder.Run, size, channel
 func (f *captionFlags) load(c *cobra.Command, r *runfolder.Run, size, channels int) (training, heldOut *data.Dataset, err error) {
 	if f.resume && !f.fresh {
 		path := f.data.path
+		f.how = tasks.CaptionOptions{} // without the defaults of flags: what the run leaves out is zero
 		if err := r.Options(f.kind.Name, &f.how); err != nil {
 			return nil, nil, err
 		}

@@ -1,9 +1,11 @@
 package main
 
 import (
+	"bytes"
 	"errors"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -136,6 +138,10 @@ func TestTrainGenerators(t *testing.T) {
 	if err := errors.Join(r.SetConfig("kl", kl.Config()), r.SaveWeights("kl", weights.Of(kl), nil)); err != nil {
 		t.Fatal(err)
 	}
+	anew := filepath.Join(t.TempDir(), "anew")
+	if err := os.CopyFS(anew, os.DirFS(run)); err != nil {
+		t.Fatal(err)
+	}
 	if printed := succeeds(t, append(flow, "--steps", "4")...); !strings.HasPrefix(printed, "rectified: 4 steps, lowest held-out loss") {
 		t.Errorf("printed %q", printed)
 	}
@@ -143,6 +149,24 @@ func TestTrainGenerators(t *testing.T) {
 	succeeds(t, "train", "rectified", "--run", run, "--resume", "--steps", "6", "--threads", "1")
 	fails(t, 2, []string{"--patch", "start a new run"}, "train", "rectified", "--run", run, "--resume", "--patch", "2")
 	fails(t, 2, []string{"--dim 16", "twice --heads"}, append(flow, "--heads", "3")...)
+
+	// a training that encodes each batch anew does so when it is resumed, whatever the default of --views
+	fails(t, 2, []string{"--views -1", "0 to"}, append(flow, "--views", "-1")...)
+	whole := filepath.Join(t.TempDir(), "whole")
+	if err := os.CopyFS(whole, os.DirFS(anew)); err != nil {
+		t.Fatal(err)
+	}
+	constant := []string{"--views", "0", "--schedule", "constant", "--warmup", "0", "--steps"}
+	flow[3] = whole
+	succeeds(t, slices.Concat(flow, constant, []string{"4"})...)
+	flow[3] = anew
+	succeeds(t, slices.Concat(flow, constant, []string{"2"})...)
+	succeeds(t, "train", "rectified", "--run", anew, "--resume", "--steps", "4", "--threads", "1")
+	one, err1 := os.ReadFile(filepath.Join(whole, "rectified.safetensors"))
+	two, err2 := os.ReadFile(filepath.Join(anew, "rectified.safetensors"))
+	if err := errors.Join(err1, err2); err != nil || !bytes.Equal(one, two) {
+		t.Errorf("a training without views that is resumed has other weights than one in a piece (%v)", err)
+	}
 }
 
 // With --class-captions, prompts are classes; a resumed training and an evaluation use them again.
