@@ -56,3 +56,18 @@ func (d Description) Locate() string {
 	}
 	return there
 }
+
+// NamesAsCaptions reports whether captions are made from the names of classes or breeds, instead of read.
+func (d Description) NamesAsCaptions() bool { return d.ClassCaptions || d.BreedCaptions }
+
+// Caption returns pictures with the captions that d makes from names, or the pictures themselves. The error is that of
+// [Dataset.WithBreedCaptions].
+func (d Description) Caption(pictures *Dataset) (*Dataset, error) {
+	switch {
+	case d.BreedCaptions:
+		return pictures.WithBreedCaptions()
+	case d.ClassCaptions:
+		return pictures.WithClassCaptions(), nil
+	}
+	return pictures, nil
+}

@@ -1,6 +1,7 @@
 package sample
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"image"
@@ -154,13 +155,16 @@ type TarFlowOptions struct {
 // maxViews bounds the memory of the latents: each view of a picture has as many as the picture.
 const maxViews = 1000
 
-// Validate returns a [*fault.FieldError] for a value that is not allowed.
-func (o TarFlowOptions) Validate() error {
-	if o.Views < 0 || o.Views > maxViews {
-		return fault.Field("Views", o.Views, "must be 0 to %d", maxViews)
+// CheckViews returns a [*fault.FieldError] for a number of random views of each training picture that is not allowed.
+func CheckViews(n int) error {
+	if n < 0 || n > maxViews {
+		return fault.Field("Views", n, "must be 0 to %d", maxViews)
 	}
-	return o.Augment.Validate()
+	return nil
 }
+
+// Validate returns a [*fault.FieldError] for a value that is not allowed.
+func (o TarFlowOptions) Validate() error { return cmp.Or(CheckViews(o.Views), o.Augment.Validate()) }
 
 // Check returns an error if m isn't the KL autoencoder on whose latents the flow was trained.
 func (o TarFlowOptions) Check(m *vqgan.Model) error { return checkEncoder(o.KL, spatial{kl: m}) }

@@ -15,7 +15,7 @@ func (f *Flow) Loss(x *tensor.Tensor, labels []int, g *tensor.Generator) *tensor
 	f.check(x, cond)
 	tokens := f.tokens(x) // [N, T, D]
 	if f.config.Noise > 0 {
-		tokens = tokens.Add(g.Normal(f.device, tokens.Shape()...).Mul(f.noise()))
+		tokens = tokens.Add(g.Normal(f.device, tokens.Shape()...).Mul(f.tokenNoise()))
 	}
 	z, logDet := f.forward(tokens, cond)
 	return standardNormal(z).Add(logDet).Mean().Scale(-1 / float64(f.config.Numbers()))
@@ -48,14 +48,15 @@ func (f *Flow) trainingCondition(labels []int, g *tensor.Generator) *tensor.Tens
 //
 //	E[x | y] = y + σ²·∇ log p(y | cond)
 //
-// with the standard deviations σ of [Flow.NoiseDeviations]. The result belongs to the current step of the device. It panics on other shapes.
+// with the standard deviations σ of [Flow.NoiseDeviations]. The result belongs to the current step of the device. It panics on
+// other shapes.
 func (f *Flow) Denoise(y, cond *tensor.Tensor) *tensor.Tensor {
 	f.check(y, cond)
 	if f.config.Noise == 0 {
 		return y
 	}
 	defer f.constant()()
-	tokens, variance := f.tokens(y), f.noise().Square() // [N, T, D], [D]
+	tokens, variance := f.tokens(y), f.tokenNoise().Square() // [N, T, D], [D]
 	var parts []*tensor.Tensor
 	for lo := 0; lo < y.Dim(0); lo += denoised {
 		hi := min(lo+denoised, y.Dim(0))

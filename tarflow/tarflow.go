@@ -85,23 +85,19 @@ func (f *Flow) Fit(values []float32) error {
 // are equal: Config.Noise times the root mean square of the channels' standard deviations. So a channel that matters little
 // for the pictures, and has a small variance, is mostly noise, and the flow spends little on it.
 func (f *Flow) NoiseDeviations() []float32 {
-	all, squares := f.std.Values(), 0.0
-	for _, v := range all {
-		squares += float64(v) * float64(v) / float64(len(all))
-	}
-	for i := range all {
-		all[i] = float32(f.config.Noise * math.Sqrt(squares))
-	}
-	return all
+	step := f.device.Scratch()
+	defer step.End()
+	return f.std.Mul(f.noise()).Values()
 }
 
-// noise returns the standard deviations [D] of the noise of a standardized token.
+// noise returns the standard deviations [c] of the noise of standardized channels.
 func (f *Flow) noise() *tensor.Tensor {
-	all := f.NoiseDeviations()
-	for i, v := range f.std.Values() {
-		all[i] /= v
-	}
-	return f.device.From(slices.Repeat(all, f.config.Patch*f.config.Patch), f.config.TokenDim())
+	return f.std.Square().Mean().Sqrt().Scale(f.config.Noise).Div(f.std)
+}
+
+// tokenNoise returns the standard deviations [D] of the noise of a standardized token, whose cells have the same channels.
+func (f *Flow) tokenNoise() *tensor.Tensor {
+	return tensor.Concat(0, slices.Repeat([]*tensor.Tensor{f.noise()}, f.config.Patch*f.config.Patch)...)
 }
 
 // constant is the relative standard deviation below which a channel counts as constant: rounding makes as much.

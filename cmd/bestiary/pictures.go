@@ -81,22 +81,22 @@ func (f *dataFlags) load(c *cobra.Command, size int, split data.Split) (*data.Da
 		return nil, err
 	}
 	fmt.Fprint(c.ErrOrStderr(), d.Report.String())
-	if f.classCaptions {
-		d = d.WithClassCaptions()
-	}
-	if f.breedCaptions {
-		if d, err = d.WithBreedCaptions(); err != nil {
-			return nil, invalid(err)
-		}
+	if d, err = f.naming().Caption(d); err != nil {
+		return nil, invalid(err)
 	}
 	return d, c.Context().Err() // an interrupted command ends here
+}
+
+// naming says which names are captions.
+func (f *dataFlags) naming() data.Description {
+	return data.Description{ClassCaptions: f.classCaptions, BreedCaptions: f.breedCaptions}
 }
 
 // read is load without the report.
 func (f *dataFlags) read(c *cobra.Command, size int, split data.Split) (*data.Dataset, error) {
 	o := data.Options{
 		Size: size, Channels: f.channels, Resize: data.Resize(f.resize), Split: split, Labels: data.Labels(f.labels),
-		Images: f.images, Texts: f.texts, Captions: f.captions && !f.classCaptions && !f.breedCaptions, Context: c.Context(),
+		Images: f.images, Texts: f.texts, Captions: f.captions && !f.naming().NamesAsCaptions(), Context: c.Context(),
 		Limits: decodeLimits,
 	}
 	if f.noCache {

@@ -3,14 +3,10 @@ package main
 import (
 	"github.com/bestiary-ml/bestiary/models"
 	"github.com/bestiary-ml/bestiary/rectified"
+	"github.com/bestiary-ml/bestiary/sample"
 	"github.com/bestiary-ml/bestiary/train/tasks"
 	"github.com/bestiary-ml/bestiary/vqgan"
 	"github.com/spf13/cobra"
-)
-
-const (
-	defaultViews = 8
-	maxViews     = 1000
 )
 
 func newTrainRectified() *cobra.Command {
@@ -41,14 +37,14 @@ predicts nothing has about 2.`,
 	c.Flags().Float64Var(&model.TimeMean, "time-mean", model.TimeMean, "mean of the logits of the times of training; above 0 more of them are close to noise")
 	c.Flags().Float64Var(&model.TimeStd, "time-std", model.TimeStd, "standard deviation of the logits of the times of training")
 	c.Flags().Float64Var(&model.NullProb, "null-prob", model.NullProb, "share of captions that are dropped in training, for classifier-free guidance (generate --guidance)")
-	c.Flags().IntVar(&f.how.Views, "views", defaultViews, "random views of each picture, see --flip and --crop, that are encoded beforehand beside the picture itself (0: encode each batch anew, which takes longer)")
+	c.Flags().IntVar(&f.how.Views, "views", tasks.DefaultViews, "random views of each picture, see --flip and --crop, that are encoded beforehand beside the picture itself (0: encode each batch anew, which takes longer)")
 	kept := []string{"dim", "depth", "heads", "ff-mult", "patch", "time-mean", "time-std", "null-prob", "views"}
 	c.RunE = func(c *cobra.Command, _ []string) error {
 		if err := f.check(c); err != nil {
 			return err
 		}
-		if f.how.Views < 0 || f.how.Views > maxViews {
-			return usagef("--views %d: is out of range; choose 0 to %d", f.how.Views, maxViews)
+		if err := sample.CheckViews(f.how.Views); err != nil {
+			return invalid(err)
 		}
 		early := model // the autoencoder decides the latent, which Patch must divide
 		early.Height, early.Width = early.Patch, early.Patch

@@ -60,20 +60,15 @@ func OpenDescription(d data.Description, o data.Options) (*data.Dataset, error) 
 	if err != nil {
 		return nil, err
 	}
-	if d.ClassCaptions || d.BreedCaptions {
+	if d.NamesAsCaptions() {
 		o.Captions = false
 	}
 	opened, err := Open(path, o)
 	if err != nil {
 		return nil, err
 	}
-	if d.ClassCaptions {
-		opened = opened.WithClassCaptions()
-	}
-	if d.BreedCaptions {
-		if opened, err = opened.WithBreedCaptions(); err != nil {
-			return nil, err
-		}
+	if opened, err = d.Caption(opened); err != nil {
+		return nil, err
 	}
 	if len(d.Classes) > 0 && !slices.Equal(opened.Classes, d.Classes) {
 		return nil, fmt.Errorf("data: %s: its classes are %s and the run's are %s; put back the pictures that the run was trained on",

@@ -15,7 +15,7 @@ import (
 	"github.com/bestiary-ml/bestiary/fault"
 )
 
-// Picture is what there is in a picture, and what a detector found.
+// Picture has the objects of a picture and a detector's detections.
 type Picture struct {
 	Objects    []boxes.Object
 	Detections []detect.Detection

@@ -127,55 +127,55 @@ func (s System) Fixed(ctx context.Context, x []float32, from, to float64, m Meth
 	if m.Error != nil {
 		stages-- // the last only serves the estimate
 	}
-	for step := range steps {
-		if err := ctx.Err(); err != nil {
-			return 0, err
-		}
+	return stages * steps, v.march(ctx, from, to, steps, func(int) error {
 		for j := range stages {
 			if err := v.evaluate(j); err != nil {
-				return 0, err
+				return err
 			}
 		}
 		v.combine(m.B)
-		if err := v.advance(from + (to-from)*float64(step+1)/float64(steps)); err != nil {
-			return 0, err
-		}
-	}
-	return stages * steps, nil
+		return nil
+	})
 }
 
 // Adams solves the equation like Fixed, by the method of Adams and Bashforth of order 2: a step reuses the velocity of the
 // step before, so it takes one evaluation. The first step is Euler's.
 func (s System) Adams(ctx context.Context, x []float32, from, to float64, steps int) (evaluations int, err error) {
 	v := s.start(x, Method{A: [][]float64{{}, {}}, C: []float64{0, 0}}, from, (to-from)/float64(steps))
-	weights := []float64{1}
-	for step := range steps {
-		if err := ctx.Err(); err != nil {
-			return 0, err
-		}
+	return steps, v.march(ctx, from, to, steps, func(step int) error {
 		v.k[0], v.k[1] = v.k[1], v.k[0]
 		if err := v.evaluate(0); err != nil {
-			return 0, err
+			return err
 		}
-		v.combine(weights)
-		if err := v.advance(from + (to-from)*float64(step+1)/float64(steps)); err != nil {
-			return 0, err
+		if step == 0 {
+			v.combine([]float64{1})
+		} else {
+			v.combine([]float64{1.5, -0.5})
 		}
-		weights = []float64{1.5, -0.5}
-	}
-	return steps, nil
+		return nil
+	})
 }
 
-// advance makes trial the states, and t their time.
-func (v *solver) advance(t float64) error {
-	copy(v.x, v.trial)
-	for i := range v.t {
-		v.t[i] = t
+// march takes equal steps from a time to another. next sets trial to the states after a step.
+func (v *solver) march(ctx context.Context, from, to float64, steps int, next func(step int) error) error {
+	for step := range steps {
+		if err := ctx.Err(); err != nil {
+			return err
+		}
+		if err := next(step); err != nil {
+			return err
+		}
+		copy(v.x, v.trial)
+		for i := range v.t {
+			v.t[i] = from + (to-from)*float64(step+1)/float64(steps)
+		}
+		if v.After != nil {
+			if err := v.After(v.t); err != nil {
+				return err
+			}
+		}
 	}
-	if v.After == nil {
-		return nil
-	}
-	return v.After(v.t)
+	return nil
 }
 
 // TooMany is the error of an equation that takes more evaluations than are allowed.

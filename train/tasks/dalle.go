@@ -3,7 +3,6 @@ package tasks
 import (
 	"context"
 	"fmt"
-	"slices"
 
 	"github.com/bestiary-ml/bestiary/dalle"
 	"github.com/bestiary-ml/bestiary/data"
@@ -106,20 +105,20 @@ const (
 // saveGenerated generates pictures for the first caption of each picture and writes them beside it. Pictures with the same
 // caption, such as a class, get different ones.
 func saveGenerated(path string, birds *sample.TextToImage, d *data.Dataset, seed uint64) error {
-	var captions []string // different ones
-	before, most := make([]int, d.Len()), 0
+	var captions []string          // different ones
+	places := map[string]int{}     // of a caption in captions
+	pictures := map[string]int{}   // that have a caption
+	before := make([]int, d.Len()) // pictures with the same caption before each
+	n := 0
 	for i, own := range d.Captions {
-		if !slices.Contains(captions, own[0]) {
-			captions = append(captions, own[0])
+		caption := own[0]
+		if before[i] = pictures[caption]; before[i] == 0 {
+			places[caption] = len(captions)
+			captions = append(captions, caption)
 		}
-		for _, earlier := range d.Captions[:i] {
-			if earlier[0] == own[0] {
-				before[i]++
-			}
-		}
-		most = max(most, before[i]+1)
+		pictures[caption]++
+		n = max(n, pictures[caption]*perPrompt)
 	}
-	n := most * perPrompt
 	made, err := birds.Generate(context.Background(), sample.GenerateOptions{Prompts: captions, N: n, Seed: seed, Truncate: true})
 	if err != nil {
 		return err
@@ -128,7 +127,7 @@ func saveGenerated(path string, birds *sample.TextToImage, d *data.Dataset, seed
 	var sections []layout.Section
 	for i, own := range d.Captions {
 		s := layout.Section{Title: own[0], Images: originals[i : i+1 : i+1]}
-		from := slices.Index(captions, own[0])*n + before[i]*perPrompt
+		from := places[own[0]]*n + before[i]*perPrompt
 		for _, p := range made[from : from+perPrompt] {
 			s.Images = append(s.Images, p.Image)
 		}

@@ -55,7 +55,7 @@ func DefaultTarFlow(classes int) Defaults[tarflow.Config] {
 
 // DefaultTarFlowOptions returns eight random views of each picture, mirrored and cropped.
 func DefaultTarFlowOptions() sample.TarFlowOptions {
-	return sample.TarFlowOptions{Views: 8, Augment: data.Augment{Flip: true, Crop: 0.8}}
+	return sample.TarFlowOptions{Views: DefaultViews, Augment: data.Augment{Flip: true, Crop: 0.8}}
 }
 
 // DefaultDVAE returns settings for photos of birds.

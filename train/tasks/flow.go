@@ -51,7 +51,7 @@ func Flow(ctx context.Context, d *tensor.Device, c flows.Config, a *autoencoder.
 	if err != nil {
 		return nil, nil, err
 	}
-	rows, labels, err := embedViews(ctx, device, a.Encode, training, description.Augment, randomViews, o)
+	rows, labels, err := embedViews(ctx, device, a.Encode, training, description.Augment, DefaultViews, o)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -104,8 +104,8 @@ func Flow(ctx context.Context, d *tensor.Device, c flows.Config, a *autoencoder.
 	return model, task, nil
 }
 
-// randomViews is the number of random views of each picture that the flow is trained on with augmentation.
-const randomViews = 8
+// DefaultViews is the number of random views of each picture that flows are trained on with augmentation.
+const DefaultViews = 8
 
 // embedViews returns embeddings [rows, E] of the training pictures, unchanged and in a number of random views, with their
 // labels. Without augmentation there are no views.

@@ -15,9 +15,6 @@ import (
 	"github.com/bestiary-ml/bestiary/vqgan"
 )
 
-// maxViews bounds the memory of the latents: each view of a picture has as many as the picture.
-const maxViews = 1000
-
 // Rectified trains a rectified flow on captions, which t turns into ids, and the latents of their pictures, which a trained
 // autoencoder makes. It evaluates the model on held-out pictures (nil: no evaluation). With augmentation in how.Data, each
 // picture is encoded unchanged and in how.Views random views; the latents of all stay in memory. Encoding takes a while and
@@ -49,8 +46,8 @@ func Rectified(ctx context.Context, d *tensor.Device, c rectified.Config, kl *vq
 	if how.KL, err = sameCodec(models.Rectified.Name, models.KL.Name, how.KL, kl); err != nil {
 		return nil, nil, err
 	}
-	if how.Views < 0 || how.Views > maxViews {
-		return nil, nil, fault.Field("Views", how.Views, "must be 0 to %d", maxViews)
+	if err := sample.CheckViews(how.Views); err != nil {
+		return nil, nil, err
 	}
 	g := tensor.NewGenerator(o.Seed).Fork(models.Rectified.Name)
 	if model, err = rectified.New(d, c, g); err != nil {

@@ -218,13 +218,13 @@ func TestEmbedViews(t *testing.T) {
 	}
 	o := Options{Batch: 8, Seed: 1}
 	for _, how := range []data.Augment{{}, varied} {
-		rows, labels, err := embedViews(context.Background(), held(t, d), a.Encode, training, how, randomViews, o)
+		rows, labels, err := embedViews(context.Background(), held(t, d), a.Encode, training, how, DefaultViews, o)
 		if err != nil {
 			t.Fatal(err)
 		}
 		n := training.Len()
 		if how != (data.Augment{}) {
-			n *= 1 + randomViews
+			n *= 1 + DefaultViews
 		}
 		if len(rows) != n*sizes.Embedding || len(labels) != n {
 			t.Fatalf("%+v: %d values and %d labels, want %d rows", how, len(rows), len(labels), n)
@@ -244,14 +244,14 @@ func TestEmbedViews(t *testing.T) {
 				t.Errorf("view %d shows the pictures as they are", view)
 			}
 		}
-		again, _, err := embedViews(context.Background(), held(t, d), a.Encode, training, how, randomViews, o)
+		again, _, err := embedViews(context.Background(), held(t, d), a.Encode, training, how, DefaultViews, o)
 		if err != nil || !slices.Equal(rows, again) {
 			t.Errorf("%+v: other rows the second time (%v)", how, err)
 		}
 	}
 	ended, cancel := context.WithCancel(context.Background())
 	cancel()
-	if _, _, err := embedViews(ended, held(t, d), a.Encode, training, varied, randomViews, o); !errors.Is(err, context.Canceled) {
+	if _, _, err := embedViews(ended, held(t, d), a.Encode, training, varied, DefaultViews, o); !errors.Is(err, context.Canceled) {
 		t.Errorf("an ended context: %v", err)
 	}
 }

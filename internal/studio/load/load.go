@@ -1,4 +1,4 @@
-// Package load measures a server from outside: clients in a closed loop, each of which asks again when it has its answer.
+// Package load measures a server from outside, by clients in a closed loop: each sends its next request after the answer.
 // The server is a process of its own. Every answer is compared with the picture that its seed must give.
 package load
 
@@ -12,6 +12,7 @@ import (
 	"net/http"
 	"slices"
 	"strconv"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -21,7 +22,7 @@ import (
 type Figures struct {
 	Clients   int     `json:"clients"`
 	Requests  int     `json:"requests"` // answered
-	Refused   int     `json:"refused"`  // with 429; the client waits as it is told, and asks again
+	Refused   int     `json:"refused"`  // with 429; the client waits for Retry-After and retries
 	PerSecond float64 `json:"requests_per_second"`
 	P50       float64 `json:"p50_seconds"` // from the first try of a request to the end of its answer
 	P99       float64 `json:"p99_seconds"`
@@ -51,6 +52,18 @@ func (t *target) learn(ctx context.Context) (err error) {
 	return nil
 }
 
+// send sends a request; body is JSON.
+func (t *target) send(ctx context.Context, method, path, body string) (*http.Response, error) {
+	q, err := http.NewRequestWithContext(ctx, method, t.address+path, strings.NewReader(body))
+	if err != nil {
+		return nil, err
+	}
+	if body != "" {
+		q.Header.Set("Content-Type", "application/json")
+	}
+	return t.client.Do(q)
+}
+
 // refusal is the answer 429.
 type refusal struct{ after time.Duration }
 
@@ -58,13 +71,7 @@ func (r refusal) Error() string { return "the queue is full" }
 
 // ask draws a picture.
 func (t *target) ask(ctx context.Context, seed int) ([]byte, error) {
-	body := fmt.Appendf(nil, `{"prompt":"a small red bird with a long beak","seed":%d}`, seed)
-	q, err := http.NewRequestWithContext(ctx, http.MethodPost, t.address+"v1/images/generations", bytes.NewReader(body))
-	if err != nil {
-		return nil, err
-	}
-	q.Header.Set("Content-Type", "application/json")
-	a, err := t.client.Do(q)
+	a, err := t.send(ctx, http.MethodPost, "v1/images/generations", fmt.Sprintf(`{"prompt":"a small red bird with a long beak","seed":%d}`, seed))
 	if err != nil {
 		return nil, err
 	}
@@ -91,8 +98,8 @@ func (t *target) ask(ctx context.Context, seed int) ([]byte, error) {
 	return answer.Data[0].Picture, nil
 }
 
-// press lets clients ask for a time, or until so many requests are answered, if most is not 0. A request that is begun in
-// the time counts, with all the time that it takes.
+// press lets clients send requests for the duration d, or, if most is not 0, until most are answered. A request that begins
+// within d counts in full.
 func (t *target) press(ctx context.Context, clients int, d time.Duration, most int) (Figures, error) {
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
@@ -133,7 +140,7 @@ func (t *target) press(ctx context.Context, clients int, d time.Duration, most i
 	return f, nil
 }
 
-// insist asks until the server accepts, and compares the picture.
+// insist retries until the server accepts, and compares the picture.
 func (t *target) insist(ctx context.Context, seed int) (refused int, err error) {
 	for {
 		picture, err := t.ask(ctx, seed)

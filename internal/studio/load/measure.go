@@ -37,7 +37,7 @@ type Report struct {
 	Whole    float64   `json:"whole_seconds"`   // to the end of the same jobs
 	Early    int       `json:"early_requests"`
 	Requests int       `json:"requests"`
-	// EarlyBytes and Bytes are the resident memory after Early and after all requests; null where the system doesn't tell.
+	// EarlyBytes and Bytes are the resident memory after Early and after all requests; null on systems without the figure.
 	EarlyBytes *int64 `json:"resident_bytes_early"`
 	Bytes      *int64 `json:"resident_bytes"`
 }

@@ -2,7 +2,6 @@ package load
 
 import (
 	"bufio"
-	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -15,13 +14,7 @@ import (
 // watch submits a job and returns the seconds to its first event with the rows that are drawn so far, and to its end.
 func (t *target) watch(ctx context.Context) (first, whole float64, err error) {
 	begun := time.Now()
-	body := []byte(`{"kind":"generate","prompt":"a small red bird with a long beak","seed":1,"previews":-1}`)
-	q, err := http.NewRequestWithContext(ctx, http.MethodPost, t.address+"api/jobs", bytes.NewReader(body))
-	if err != nil {
-		return 0, 0, err
-	}
-	q.Header.Set("Content-Type", "application/json")
-	accepted, err := t.client.Do(q)
+	accepted, err := t.send(ctx, http.MethodPost, "api/jobs", `{"kind":"generate","prompt":"a small red bird with a long beak","seed":1,"previews":-1}`)
 	if err != nil {
 		return 0, 0, err
 	}
@@ -30,10 +23,7 @@ func (t *target) watch(ctx context.Context) (first, whole float64, err error) {
 		return 0, 0, fmt.Errorf("the server answers a job with %d", accepted.StatusCode)
 	}
 	path := strings.TrimPrefix(accepted.Header.Get("Location"), "/") + "/events"
-	if q, err = http.NewRequestWithContext(ctx, http.MethodGet, t.address+path, nil); err != nil {
-		return 0, 0, err
-	}
-	events, err := t.client.Do(q)
+	events, err := t.send(ctx, http.MethodGet, path, "")
 	if err != nil {
 		return 0, 0, err
 	}

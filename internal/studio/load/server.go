@@ -119,13 +119,9 @@ func (s *server) stop() {
 	_ = s.Wait()
 }
 
-// resident is the resident memory of the server in bytes, as it tells Prometheus; nil where it doesn't.
+// resident is the resident memory of the server in bytes, as in its metrics; nil on systems without the figure.
 func (s *server) resident(ctx context.Context) (*int64, error) {
-	q, err := http.NewRequestWithContext(ctx, http.MethodGet, s.address+"metrics", nil)
-	if err != nil {
-		return nil, err
-	}
-	a, err := s.client.Do(q)
+	a, err := s.send(ctx, http.MethodGet, "metrics", "")
 	if err != nil {
 		return nil, err
 	}
