@@ -179,6 +179,10 @@ func TestClassCaptions(t *testing.T) {
 	succeeds(t, "train", "maskgit", "--run", run, "--resume", "--steps", "5", "--threads", "1")
 	succeeds(t, "generate", "--run", run, "--out", filepath.Join(t.TempDir(), "x.png"), "-n", "1", "cat")
 	succeeds(t, "eval", "--run", run, "--samples", "8", "--copies", filepath.Join(t.TempDir(), "copies.png"), "--threads", "1")
+	classes := succeeds(t, "compare", run, run, "-n", "2", "--samples", "8", "--guidance", "2", "--out", filepath.Join(t.TempDir(), "grid.png"), "--threads", "1")
+	if strings.Contains(classes, "retriev") || strings.Contains(classes, "no guidance") {
+		t.Errorf("prompts that are classes are not compared as classes: %s", classes)
+	}
 	var saved struct {
 		Options struct {
 			MaskGIT struct {
