@@ -38,8 +38,8 @@ func TestEmpty(t *testing.T) {
 	}
 }
 
-// TestToken opens a page without the token. The page that asks for it takes the right one only, and leads to the first.
-func TestToken(t *testing.T) {
+// TestAskForToken opens a page without the token. The page that asks for it takes the right one only, and leads to the first.
+func TestAskForToken(t *testing.T) {
 	b := open(t, serve(t, studio.Options{Runs: t.TempDir(), Program: "none", Token: "secret"}))
 	for _, v := range views {
 		b.look(v)
