@@ -176,10 +176,13 @@ func (d *Dataset) WithClassCaptions() *Dataset {
 	named := *d
 	named.Captions = make([][]string, d.Len())
 	for i := range named.Captions {
-		named.Captions[i] = []string{strings.ReplaceAll(d.Classes[d.Label(i)], "_", " ")}
+		named.Captions[i] = []string{ClassCaption(d.Classes[d.Label(i)])}
 	}
 	return &named
 }
+
+// ClassCaption is the name of a class as a caption.
+func ClassCaption(class string) string { return strings.ReplaceAll(class, "_", " ") }
 
 // WithBreedCaptions returns d with two captions of each picture: its breed and class, such as "persian cat", and its class
 // alone. The breed is the name of the picture without its number. The pictures are shared with d. The error is a

@@ -19,7 +19,7 @@ func TestPeers(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if len(file.Metadata) < 9 {
+	if len(file.Metadata) < 12 {
 		t.Fatalf("the file has %d flows", len(file.Metadata))
 	}
 	for name, text := range file.Metadata {

@@ -23,6 +23,7 @@ type Generator struct {
 	Channels int              // 3: RGB, 4: RGBA
 	Data     data.Description // of the pictures that it was trained on
 	Classes  []string         // what it draws pictures of; nil if it draws for prompts
+	Unguided bool             // it has no classifier-free guidance
 	// Draw returns a picture for each request, in their order and without choosing among several.
 	Draw func(ctx context.Context, requests []Request, o DrawOptions) ([]*image.NRGBA, error)
 	// LogDensity returns ln p(x | class) in nats, up to a term that is the same for all classes, [classes][N], of pictures
@@ -55,6 +56,24 @@ func (g *Generator) ClassRequests(names ...string) ([]Request, error) {
 		}
 	}
 	return all, nil
+}
+
+// ForClasses returns a generator whose prompts are names of classes as one that draws classes, so that it is measured and compared
+// like a flow. It returns others as they are.
+func (g *Generator) ForClasses() *Generator {
+	if g.Classes != nil || !g.Data.NamesAsCaptions() || len(g.Data.Classes) == 0 {
+		return g
+	}
+	classes := *g
+	classes.Classes = g.Data.Classes
+	classes.Draw = func(ctx context.Context, requests []Request, o DrawOptions) ([]*image.NRGBA, error) {
+		prompts := slices.Clone(requests)
+		for i, r := range prompts {
+			prompts[i] = Request{Prompt: data.ClassCaption(classes.Classes[r.Class])}
+		}
+		return g.Draw(ctx, prompts, o)
+	}
+	return &classes
 }
 
 // openGenerator opens the generator of a kind in a run folder.

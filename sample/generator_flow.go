@@ -16,7 +16,8 @@ func (p *Flow) Generator() (*Generator, error) {
 	}
 	_, flow := p.latents.kinds()
 	return &Generator{
-		Model: flow, Run: p.run, Size: p.Size(), Channels: p.Channels(), Data: p.data, Classes: p.Classes(),
+		Unguided: p.models.TarFlow == nil || len(p.Classes()) < 2,
+		Model:    flow, Run: p.run, Size: p.Size(), Channels: p.Channels(), Data: p.data, Classes: p.Classes(),
 		Draw: func(ctx context.Context, requests []Request, o DrawOptions) ([]*image.NRGBA, error) {
 			return exclusive(ctx, p.device, func() ([]*image.NRGBA, error) { return p.drawFor(ctx, requests, o) })
 		},

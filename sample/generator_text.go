@@ -45,6 +45,7 @@ func (p *TextToImage) GeneratorOf(model string) (*Generator, error) {
 	}
 	return &Generator{
 		Model: g.name(), Run: p.run, Size: p.Size(), Channels: p.Channels(), Data: shown, Draw: draw, Reconstruct: reconstruct,
+		Unguided: g.text().nullProb == 0,
 	}, nil
 }
 

@@ -2,6 +2,7 @@ package sample
 
 import (
 	"context"
+	"encoding/json"
 
 	"github.com/bestiary-ml/bestiary/data"
 	"github.com/bestiary-ml/bestiary/fault"
@@ -174,15 +175,18 @@ func openTextToImage(ctx context.Context, r *run.Run, d *tensor.Device) (*TextTo
 	}
 	p.shown = map[string]data.Description{}
 	for _, g := range m.generators() {
-		var how struct{ Data data.Description }
-		if r.Options(g.name(), &how) == nil { // imported models have none
-			p.shown[g.name()] = how.Data
+		shown, sum, err := trainedOn(r, g.name())
+		if err != nil {
+			return nil, err
+		}
+		if shown != nil {
+			p.shown[g.name()] = *shown
 		}
 		codec := nn.Module(m.Codec)
 		if g.name() == models.Rectified.Name {
 			codec = m.KL
 		}
-		if sum := trainedOn(r, g.name()); sum != "" && sum != nn.Checksum(codec) {
+		if sum != "" && sum != nn.Checksum(codec) {
 			p.recoded = append(p.recoded, g.name())
 		}
 	}
@@ -206,19 +210,23 @@ func openInto[C any, M nn.Module](into *M, kind *models.Kind[C, M], r *run.Run, 
 	return err
 }
 
-// trainedOn returns the checksum of the autoencoder on whose codes or latents a generator of the run was trained; "" if
-// unknown.
-func trainedOn(r *run.Run, generator string) string {
-	var options map[string]any
-	if r.Options(generator, &options) != nil {
-		return ""
+// trainedOn returns the pictures that a generator was trained on, nil for an imported one, and the checksum of the codec that
+// encoded them, "" if the run doesn't tell.
+func trainedOn(r *run.Run, generator string) (shown *data.Description, sum string, err error) {
+	var options map[string]json.RawMessage
+	if r.Options(generator, &options) != nil { // imported models have none
+		return nil, "", nil
 	}
 	key := models.DVAE.Name // of any codec
 	if generator == models.Rectified.Name {
 		key = models.KL.Name
 	}
-	sum, _ := options[key].(string)
-	return sum
+	for field, into := range map[string]any{"data": &shown, key: &sum} {
+		if raw := options[field]; raw != nil && json.Unmarshal(raw, into) != nil {
+			return nil, "", damaged(r, "options.%s.%s can't be understood", generator, field)
+		}
+	}
+	return shown, sum, nil
 }
 
 // damaged returns an error for settings in a run folder that contradict each other.

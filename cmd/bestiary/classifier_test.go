@@ -55,6 +55,9 @@ func TestClassifierJudges(t *testing.T) {
 		t.Errorf("no word of shared pictures: %s", stderr)
 	}
 
+	if _, stderr, code := bestiary(t, "compare", run, other, "-n", "2", "--samples", "8", "--guidance", "2", "--out", filepath.Join(dir, "guided.png")); code != 0 || !strings.Contains(stderr, "has no guidance and is drawn without") {
+		t.Errorf("flows without guidance are not compared: %s", stderr)
+	}
 	grid, text := filepath.Join(dir, "compare.png"), filepath.Join(dir, "figures.json")
 	told := succeeds(t, "compare", run, other+":flow", "--classifier", judge, "-n", "3", "--samples", "10", "--out", grid, "--json", text)
 	for _, want := range []string{"Fréchet distance in own features", run + " (flow)", "real photos", "copies in pixels", grid} {

@@ -80,7 +80,7 @@ func (f *compareFlags) execute(c *cobra.Command, runs []string) error {
 	if err != nil {
 		return err
 	}
-	generators, err := f.open(c, runs)
+	generators, err := f.open(c, runs, len(prompts) == 0)
 	if err != nil {
 		return err
 	}
@@ -135,8 +135,9 @@ func (f *compareFlags) print(c *cobra.Command, all []*eval.Quality) error {
 	return err
 }
 
-// open loads the generators. All of them draw for prompts, or all of them pictures of the first one's classes.
-func (f *compareFlags) open(c *cobra.Command, runs []string) (all []*sample.Generator, err error) {
+// open loads the generators. All of them draw for prompts, or all of them pictures of the first one's classes, as those do, too,
+// whose prompts are classes, unless there are other prompts.
+func (f *compareFlags) open(c *cobra.Command, runs []string, byClass bool) (all []*sample.Generator, err error) {
 	d, err := f.device.open()
 	if err != nil {
 		return nil, err
@@ -157,6 +158,10 @@ func (f *compareFlags) open(c *cobra.Command, runs []string) (all []*sample.Gene
 		if err != nil {
 			return nil, err
 		}
+		if byClass {
+			g = g.ForClasses()
+		}
+		f.leaveUnguided(c, g)
 		if len(all) > 0 && (g.Classes == nil) != (all[0].Classes == nil) {
 			return nil, usagef("%s: can't be compared with %s, as one draws pictures of classes and the other for prompts; compare runs of one kind", g.Run, all[0].Run)
 		}

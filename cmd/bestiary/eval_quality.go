@@ -25,6 +25,7 @@ func (f *evalFlags) generator(c *cobra.Command, model string) error {
 	if err != nil {
 		return err
 	}
+	g = g.ForClasses()
 	f.pictures.captions = g.Classes == nil
 	heldOut, training, err := f.sets(c, g.Size, g.Data, g.Data)
 	if err != nil {
@@ -39,7 +40,23 @@ func (f *evalFlags) generator(c *cobra.Command, model string) error {
 
 // quality measures samples of a generator, and of that of --beside. judge has the run's CLIP, or is nil.
 func (f *evalFlags) quality(c *cobra.Command, g *sample.Generator, heldOut, training *data.Dataset, judge *sample.TextToImage) (*eval.Quality, error) {
-	o, err := f.options(c, f.device, g)
+	measured := []*sample.Generator{g}
+	if f.beside != "" {
+		d, err := f.device.open()
+		if err != nil {
+			return nil, err
+		}
+		other, err := sample.OpenGenerator(c.Context(), f.beside, "", d)
+		if err != nil {
+			return nil, fmt.Errorf("--beside: %w", remedied(c, err))
+		}
+		f.leaveUnguided(c, other)
+		if g.Classes != nil {
+			other = other.ForClasses()
+		}
+		measured = append(measured, other)
+	}
+	o, err := f.options(c, f.device, measured...)
 	if err != nil {
 		return nil, err
 	}
@@ -58,15 +75,7 @@ func (f *evalFlags) quality(c *cobra.Command, g *sample.Generator, heldOut, trai
 		return nil, err
 	}
 	notMeasured(c, o, g, q)
-	if f.beside != "" {
-		d, err := f.device.open()
-		if err != nil {
-			return nil, err
-		}
-		other, err := sample.OpenGenerator(c.Context(), f.beside, "", d)
-		if err != nil {
-			return nil, fmt.Errorf("--beside: %w", remedied(c, err))
-		}
+	for _, other := range measured[1:] {
 		beside, err := reference.Measure(c.Context(), other)
 		if err != nil {
 			return nil, fmt.Errorf("--beside %s: %w", f.beside, err)

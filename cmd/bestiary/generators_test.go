@@ -171,13 +171,18 @@ func TestTrainGenerators(t *testing.T) {
 
 // With --class-captions, prompts are classes; a resumed training and an evaluation use them again.
 func TestClassCaptions(t *testing.T) {
-	run, photos := filepath.Join(t.TempDir(), "run"), pictures(t, 24)
+	run, photos := filepath.Join(t.TempDir(), "run"), pictures(t, 80)
 	succeeds(t, tinyDVAE("--data", photos, "--out", run, "--steps", "4")...)
 	masked := []string{"train", "maskgit", "--run", run, "--dim", "16", "--depth", "1", "--heads", "2", "--dim-head", "8", "--vocab-size", "270", "--batch", "8", "--threads", "1", "--steps", "3"}
 	fails(t, 2, []string{"--data is missing", "has no captions"}, masked...)
 	succeeds(t, append(masked, "--class-captions")...)
 	succeeds(t, "train", "maskgit", "--run", run, "--resume", "--steps", "5", "--threads", "1")
 	succeeds(t, "generate", "--run", run, "--out", filepath.Join(t.TempDir(), "x.png"), "-n", "1", "cat")
+	succeeds(t, "eval", "--run", run, "--samples", "8", "--copies", filepath.Join(t.TempDir(), "copies.png"), "--threads", "1")
+	classes := succeeds(t, "compare", run, run, "-n", "2", "--samples", "8", "--guidance", "2", "--out", filepath.Join(t.TempDir(), "grid.png"), "--threads", "1")
+	if strings.Contains(classes, "retriev") || strings.Contains(classes, "no guidance") {
+		t.Errorf("prompts that are classes are not compared as classes: %s", classes)
+	}
 	var saved struct {
 		Options struct {
 			MaskGIT struct {

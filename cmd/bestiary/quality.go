@@ -1,7 +1,9 @@
 package main
 
 import (
+	"context"
 	"fmt"
+	"image"
 
 	"github.com/bestiary-ml/bestiary/data"
 	"github.com/bestiary-ml/bestiary/eval"
@@ -97,6 +99,21 @@ func (q *qualityFlags) options(c *cobra.Command, device *deviceFlags, generators
 	}
 	o.Progress = bar.update
 	return o, nil
+}
+
+// leaveUnguided draws without guidance from a generator that has none, so that it can be compared with one that has.
+func (q *qualityFlags) leaveUnguided(c *cobra.Command, g *sample.Generator) {
+	if !g.Unguided || q.sampling.Guidance == 0 || q.sampling.Guidance == 1 {
+		return
+	}
+	fmt.Fprintf(c.ErrOrStderr(), "%s: the %s has no guidance and is drawn without\n", g.Run, g.Model)
+	draw := g.Draw
+	g.Draw = func(ctx context.Context, requests []sample.Request, o sample.DrawOptions) ([]*image.NRGBA, error) {
+		s := *o.Sampling
+		s.Guidance = 1
+		o.Sampling = &s
+		return draw(ctx, requests, o)
+	}
 }
 
 // notMeasured says which figures are missing although a classifier was given, and why.

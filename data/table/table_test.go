@@ -74,6 +74,7 @@ func TestRefuses(t *testing.T) {
 	for _, c := range []struct{ text, want string }{
 		{"a,b\n1,2\n3,4\n5,6\nfive,7\n", `line 5, column 1 ("a"): "five" is no number`},
 		{"a,b\n1,2\n3\n", "line 3 has 1 cells instead of 2"},
+		{",b\n0,2\n", "line 1: column 1 has no name"},
 		{"a,a\n1,2\n", `columns 1 and 2 are both named "a"`},
 		{"a,b\n1,inf\n", `line 2, column "b": +Inf is no finite number`},
 		{"a,b\n1,1e39\n", `line 2, column "b"`},

@@ -59,6 +59,11 @@ func readText(path string, only []string) (*raw, error) {
 	if r.names, err = uniqueNames(header, width); err != nil {
 		return nil, err
 	}
+	for j, name := range header {
+		if len(only) == 0 && strings.TrimSpace(name) == "" {
+			return nil, fmt.Errorf("line %d: column %d has no name; name it, or remove it if it only numbers the rows (pandas: to_csv(…, index=False))", line, j+1)
+		}
+	}
 	b := builder{names: r.names, columns: make([]columnBuilder, width), skip: make([]bool, width)}
 	for j, name := range r.names {
 		b.skip[j] = len(only) > 0 && !slices.Contains(only, name)

@@ -179,4 +179,51 @@ affine = {"kind": "autoregressive", "map": "softplus-affine", "hidden": [HIDDEN[
 nflows_flow("nflows norms", [act, masked(), nt.ReversePermutation(D), batch, masked()],
             [{"kind": "act-norm"}, affine, {"kind": "reverse"}, {"kind": "batch-norm"}, affine], normalized, base)
 
+
+def continuous(case, condition):
+    """zuko's latent rows are at time 1, ours at time 0: t becomes 1 - t, the velocity its negative, sin(k·πt) becomes
+    -(-1)^k·sin(k·πt) and cos(k·πt) becomes (-1)^k·cos(k·πt). zuko's frequencies are 1 to 4, ours 1, 2 and 4."""
+    flow = zuko.flows.CNF(D, condition, freqs=4, hidden_features=HIDDEN, activation=torch.nn.SiLU, atol=1e-9, rtol=1e-8)
+    layers = [m for m in flow.transform.ode if hasattr(m, "weight")]
+    with torch.no_grad():
+        layers[0].weight[:, [2, 6]] = 0
+        layers[-1].weight.mul_(3)
+    for k, layer in enumerate(layers):
+        weight, bias = layer.weight, layer.bias
+        if k == 0:
+            mine = torch.zeros(len(weight), 8)
+            for j, frequency in enumerate([1, 2, 4]):
+                sign = (-1) ** frequency
+                mine[:, 1 + 2 * j], mine[:, 2 + 2 * j] = -sign * weight[:, 3 + frequency], sign * weight[:, frequency - 1]
+            x = weight[:, 8:]
+            weight = torch.cat([mine, x[:, D:], x[:, :D]], 1)
+        if k == len(layers) - 1:
+            weight, bias = -weight, -bias
+        put(case, f"weights.0.{2 * k}.weight", weight)
+        put(case, f"weights.0.{2 * k}.bias", bias)
+    flow = flow.double().eval()
+    given = lambda c: flow(c.double()) if condition else flow()
+    finish(case, [{"kind": "continuous", "hidden": HIDDEN}], lambda x, c: given(c).log_prob(x.double()),
+           lambda z, c: given(c).transform.inv(z.double()), condition)
+
+
+continuous("zuko cnf", 0)
+continuous("zuko cnf given", C)
+
+
+def mixture(case, parts=3):
+    base = zuko.mixtures.GMM(D, components=parts, covariance_type="diagonal", epsilon=0)
+    with torch.no_grad():
+        base.phi[1].mul_(2)
+        base.phi[2].mul_(0.3)
+    maf = zuko.flows.MAF(D, transforms=1, hidden_features=HIDDEN)
+    zuko_flow(case, zuko.lazy.Flow(maf.transform.transforms, base), "autoregressive", "affine")
+    put(case, "weights.base.logits", base.phi[0])
+    put(case, "weights.base.mean", base.phi[1])
+    put(case, "weights.base.log_std", base.phi[2])
+    specs[case]["base"] = {"kind": "mixture", "parts": parts}
+
+
+mixture("zuko mixture")
+
 save_file(tensors, os.path.join(os.path.dirname(__file__), "peers.safetensors"), {k: json.dumps(v) for k, v in specs.items()})

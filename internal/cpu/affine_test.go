@@ -14,7 +14,13 @@ func TestAffineMaps(t *testing.T) {
 	if simd.Detect() == simd.Portable {
 		t.Skip("there is no fast kernel set for this processor")
 	}
-	fast, plain := New(simd.Detect(), 2, kernel.Highest), New(simd.Portable, 1, kernel.Highest)
+	for level := simd.AVX2; level <= simd.Detect(); level++ {
+		t.Run(level.String(), func(t *testing.T) { testAffineMaps(t, level) })
+	}
+}
+
+func testAffineMaps(t *testing.T, level simd.Level) {
+	fast, plain := New(level, 2, kernel.Highest), New(simd.Portable, 1, kernel.Highest)
 	defer fast.Close()
 	defer plain.Close()
 	check(t, func(t *rapid.T) {

@@ -185,6 +185,25 @@ func Contiguous(n int) Strided {
 	return Strided{Rank: 1, Shape: Dims{n}, StrideDst: Dims{1}, StrideSrc: Dims{1}}
 }
 
+// Simplified describes the same copy in as few dimensions as possible: without those of one element, and neighbours as one where
+// both views walk through them evenly. So the last dimension is as long as can be.
+func (s Strided) Simplified() Strided {
+	out := Strided{OffsetDst: s.OffsetDst, OffsetSrc: s.OffsetSrc}
+	for dim := range s.Rank {
+		n, dst, src := s.Shape[dim], s.StrideDst[dim], s.StrideSrc[dim]
+		if n == 1 {
+			continue
+		}
+		if last := out.Rank - 1; last >= 0 && out.StrideDst[last] == n*dst && out.StrideSrc[last] == n*src {
+			out.Shape[last], out.StrideDst[last], out.StrideSrc[last] = out.Shape[last]*n, dst, src
+			continue
+		}
+		out.Shape[out.Rank], out.StrideDst[out.Rank], out.StrideSrc[out.Rank] = n, dst, src
+		out.Rank++
+	}
+	return out
+}
+
 // Movement are the kernels that rearrange elements.
 type Movement interface {
 	// Copy copies src to dst as s describes, of any element type: transposition, slicing, concatenation and expansion.

@@ -15,14 +15,24 @@ import (
 type Pool struct {
 	threads int
 	mu      sync.Mutex // one run at a time
-	ticket  atomic.Uint64
-	tasks   atomic.Int64
-	done    atomic.Int64
-	work    atomic.Pointer[func(task, worker int)]
-	failure atomic.Pointer[failure] // first panic of the run
 	workers []*worker
 	closed  atomic.Bool
+
+	// Idle workers read the ticket all the time, and Run writes the description of a run. They lie in cache lines of their own, as
+	// does the count that Run waits for.
+	_       line
+	ticket  atomic.Uint64
+	_       line
+	tasks   atomic.Int64
+	work    atomic.Pointer[func(task, worker int)]
+	failure atomic.Pointer[failure] // first panic of the run
+	_       line
+	done    atomic.Int64
+	_       line
 }
+
+// line keeps fields apart by two cache lines, since some processors load lines in pairs.
+type line [128]byte
 
 // failure is what a task panicked with.
 type failure struct{ value any }

@@ -7,6 +7,7 @@ import (
 
 // Copy implements kernel.Movement. It moves elements of any type of the buffers' size.
 func (d *Device[F]) Copy(s kernel.Strided, dst, src kernel.Buffer) {
+	s = s.Simplified()
 	if dst.Size == 4 {
 		copyStrided(d.pool, s, kernel.Slice[int32](dst), kernel.Slice[int32](src))
 		return
@@ -32,7 +33,23 @@ func copyStrided[T int32 | float64](p *pool.Pool, s kernel.Strided, dst, src []T
 		copyRows(&s, 0, rows, dst, src)
 		return
 	}
+	if rows == 1 {
+		copyPieces(p, s, inner, dst, src)
+		return
+	}
 	copyParallel(p, s, rows, max(1, Grain/inner), dst, src)
+}
+
+// copyPieces is copyParallel for a single row.
+func copyPieces[T int32 | float64](p *pool.Pool, s kernel.Strided, inner int, dst, src []T) {
+	last := s.Rank - 1
+	p.For(inner, Grain, func(lo, hi int) {
+		piece := s
+		piece.Shape[last] = hi - lo
+		piece.OffsetDst += lo * s.StrideDst[last]
+		piece.OffsetSrc += lo * s.StrideSrc[last]
+		copyRows(&piece, 0, 1, dst, src)
+	})
 }
 
 // copyParallel is apart from copyStrided because its closure makes s escape, which costs an allocation on entry.

@@ -67,6 +67,13 @@ type Passes struct {
 	Coupling, CouplingBounded, CouplingInverse, CouplingInverseBounded                 func(x, s, t, y []float32) float64
 	CouplingGrad, CouplingBoundedGrad, CouplingInverseGrad, CouplingInverseBoundedGrad func(gLogDet float32, x, s, y, gy, gx, gs, gt []float32)
 
+	// Affine maps of kernel.AffineMap whose parameters t and u lie apart, and their adjoints. Unzip takes pairs apart and Zip puts them
+	// together: elements beyond the last multiple of PairGroup are left to the caller.
+	AffineMap, AffineMapInverse         func(inverseClip float32, x, t, u, y, logSlope []float32)
+	AffineMapGrad, AffineMapInverseGrad func(inverseClip float32, x, t, u, gy, gLogSlope, gx, gt, gu []float32)
+	Unzip                               func(pairs, first, second []float32)
+	Zip                                 func(first, second, pairs []float32)
+
 	// Splines of SplineBlock numbers; all matrices have rows of that length, see SplineRows.
 	//
 	// SplineWeights sets bins rows of weights to exp(logit − the largest), and the row factor to total over their sum.
@@ -113,6 +120,9 @@ type Passes struct {
 	// TransposeBlocks sets y[j, i] = x[i, j] for i < 8·blocks, j < 8; the strides count elements.
 	TransposeBlocks func(blocks int, x []float32, strideX int, y []float32, strideY int)
 }
+
+// PairGroup is the granularity of Unzip and Zip: a multiple of what the kernels move at once.
+const PairGroup = 16
 
 // RandomGroup is the granularity of random numbers: a multiple of what the kernels compute at once.
 const RandomGroup = 32

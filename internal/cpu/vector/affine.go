@@ -8,8 +8,8 @@ import (
 // affineBlock is the number of maps whose exponentials are computed together. They stay in the L1 cache.
 const affineBlock = 512
 
-// affineScratch is the number of scratch numbers of a task: log-slopes and their exponentials.
-const affineScratch = 2 * affineBlock
+// affineScratch is the number of scratch numbers of a task: parameters and their gradients, or log-slopes and their exponentials.
+const affineScratch = 4 * affineBlock
 
 type affineMapJob struct {
 	kernel.AffineMap
@@ -36,11 +36,50 @@ func (d *Device) AffineMap(a kernel.AffineMap, x, params, y, logSlope kernel.Buf
 
 func (j *affineMapJob) chunk(lo, hi int) {
 	scratch := row(j.scratch, lo/j.perTask, affineScratch)
+	if dense(&j.AffineMap) {
+		j.dense(lo*j.Cols, hi*j.Cols, scratch)
+		return
+	}
 	rows := max(1, affineBlock/j.Cols)
 	for ; lo < hi; lo += rows {
 		for from := 0; from < j.Cols; from += affineBlock { // all columns at once, unless there are many
-			j.block(lo, min(hi, lo+rows), from, min(j.Cols, from+affineBlock), scratch[:affineBlock], scratch[affineBlock:])
+			j.block(lo, min(hi, lo+rows), from, min(j.Cols, from+affineBlock), scratch[:affineBlock], scratch[affineBlock:2*affineBlock])
 		}
+	}
+}
+
+// dense reports whether rows follow each other without a gap, so that all numbers are one row.
+func dense(a *kernel.AffineMap) bool {
+	return a.LdX == a.Cols && a.LdParams == 2*a.Cols && a.LdY == a.Cols && a.LdSlope == a.Cols
+}
+
+// dense computes numbers [lo, hi).
+func (j *affineMapJob) dense(lo, hi int, scratch []float32) {
+	maps := j.simd.AffineMap
+	if j.Inverse {
+		maps = j.simd.AffineMapInverse
+	}
+	for ; lo < hi; lo += affineBlock {
+		n := min(hi-lo, affineBlock)
+		t, u := scratch[:n], scratch[affineBlock:][:n]
+		unzip(j.simd, j.params[2*lo:2*(lo+n)], t, u)
+		maps(float32(1/j.Clip), j.x[lo:lo+n], t, u, j.y[lo:lo+n], j.logSlope[lo:lo+n])
+	}
+}
+
+// unzip takes pairs apart.
+func unzip(s *simd.Passes, pairs, first, second []float32) {
+	s.Unzip(pairs, first, second)
+	for i := len(first) &^ (simd.PairGroup - 1); i < len(first); i++ {
+		first[i], second[i] = pairs[2*i], pairs[2*i+1]
+	}
+}
+
+// zip puts pairs together.
+func zip(s *simd.Passes, first, second, pairs []float32) {
+	s.Zip(first, second, pairs)
+	for i := len(first) &^ (simd.PairGroup - 1); i < len(first); i++ {
+		pairs[2*i], pairs[2*i+1] = first[i], second[i]
 	}
 }
 
@@ -98,11 +137,30 @@ func (d *Device) AffineMapGrad(a kernel.AffineMap, x, params, gy, gLogSlope, gx,
 
 func (j *affineMapGradJob) chunk(lo, hi int) {
 	scratch := row(j.scratch, lo/j.perTask, affineScratch)
+	if dense(&j.AffineMap) {
+		j.dense(lo*j.Cols, hi*j.Cols, scratch)
+		return
+	}
 	rows := max(1, affineBlock/j.Cols)
 	for ; lo < hi; lo += rows {
 		for from := 0; from < j.Cols; from += affineBlock {
-			j.block(lo, min(hi, lo+rows), from, min(j.Cols, from+affineBlock), scratch[:affineBlock], scratch[affineBlock:])
+			j.block(lo, min(hi, lo+rows), from, min(j.Cols, from+affineBlock), scratch[:affineBlock], scratch[affineBlock:2*affineBlock])
 		}
+	}
+}
+
+// dense computes the gradients of numbers [lo, hi).
+func (j *affineMapGradJob) dense(lo, hi int, scratch []float32) {
+	grads := j.simd.AffineMapGrad
+	if j.Inverse {
+		grads = j.simd.AffineMapInverseGrad
+	}
+	for ; lo < hi; lo += affineBlock {
+		n := min(hi-lo, affineBlock)
+		t, u, gt, gu := scratch[:n], scratch[affineBlock:][:n], scratch[2*affineBlock:][:n], scratch[3*affineBlock:][:n]
+		unzip(j.simd, j.params[2*lo:2*(lo+n)], t, u)
+		grads(float32(1/j.Clip), j.x[lo:lo+n], t, u, j.gy[lo:lo+n], j.gLogSlope[lo:lo+n], j.gx[lo:lo+n], gt, gu)
+		zip(j.simd, gt, gu, j.gparams[2*lo:2*(lo+n)])
 	}
 }
 

@@ -28,6 +28,7 @@ var groups = []struct {
 	{"columns", columns},
 	{"layernorm", layerNorm},
 	{"coupling", coupling},
+	{"affine", affine},
 	{"splines", splines},
 	{"adam", adam},
 	{"transposition", transposition},
