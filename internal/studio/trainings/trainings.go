@@ -152,6 +152,9 @@ func (m *Manager) launch(r Record) (Status, error) {
 		}
 		m.mu.Lock()
 		defer m.mu.Unlock()
+		if now, err := m.find(r.ID); err == nil && !now.Started.Equal(r.Started) {
+			return // it has been resumed already, as another process
+		}
 		r.Exit = &code
 		_ = m.save(r) // the state is then "ended"
 	}()
