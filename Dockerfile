@@ -12,8 +12,9 @@ RUN CGO_ENABLED=0 go build -trimpath -ldflags="-s -w" -o /bestiary ./cmd/bestiar
 FROM gcr.io/distroless/static-debian12:nonroot
 COPY --from=build /bestiary /usr/bin/bestiary
 # A new volume gets the owner of this folder, uid 65532.
-COPY --from=build --chown=nonroot:nonroot /empty /runs
-USER nonroot
+COPY --from=build --chown=65532:65532 /empty /runs
+# nonroot, as a number: Kubernetes checks runAsNonRoot by it.
+USER 65532:65532
 WORKDIR /runs
 VOLUME /runs
 ENV XDG_CACHE_HOME=/tmp

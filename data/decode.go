@@ -149,7 +149,11 @@ func (l Limits) DecodeFile(path string, size, channels int, mode Resize) (_ []ui
 	}
 	pixels := make([]uint8, size*size*channels)
 	if err := l.Decode(pixels, encoded, size, mode); err != nil {
-		return nil, fault.Damaged(path, "not an image we can decode (%v); replace it", err)
+		var over *exceeded
+		if errors.As(err, &over) {
+			return nil, fault.Damaged(path, "%v; make the picture smaller", err)
+		}
+		return nil, picture.Damaged(path, err)
 	}
 	return pixels, nil
 }

@@ -8,6 +8,7 @@ import (
 	"image/color/palette"
 	"image/gif"
 	"math"
+	"os"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -167,6 +168,22 @@ func TestDecodeFailures(t *testing.T) {
 				t.Errorf("error is %v, want one with %q", err, test.want)
 			}
 		})
+	}
+}
+
+// TestDecodeFileRemedies expects one remedy: that for what the file is, where it is known.
+func TestDecodeFileRemedies(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "photo.heic")
+	for content, want := range map[string]string{
+		"\x00\x00\x00\x18ftypheic\x00\x00\x00\x00": "photo.heic: not a JPEG, PNG, GIF, WebP or BMP picture but a HEIC file; convert it, such as with: heif-dec in.heic out.png",
+		"\x89PNG\r\n\x1a\n\x00\x00\x00\x0dIHDR":    "photo.heic: can't be decoded as a picture (unexpected EOF); replace it",
+	} {
+		if err := os.WriteFile(path, []byte(content), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := DecodeFile(path, 4, 3, Squash); err == nil || !strings.HasSuffix(err.Error(), want) {
+			t.Errorf("got %v, want %s", err, want)
+		}
 	}
 }
 

@@ -42,7 +42,7 @@ func (g maskedGenerator) scratch() int {
 }
 
 func (g maskedGenerator) plan(p *TextToImage, o GenerateOptions) (plan, error) {
-	const passes = "which has no differential equation to solve"
+	const passes = "which has no differential equation to solve" // #nosec G101 -- no credential
 	if err := refuse(g.name(), refused{"Solver", o.Solver, o.Solver != "", passes}, refused{"Tolerance", o.Tolerance, o.Tolerance != 0, passes}); err != nil {
 		return nil, err
 	}

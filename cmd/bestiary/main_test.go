@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"image"
+	"image/gif"
 	"image/png"
 	"os"
 	"path/filepath"
@@ -50,10 +51,16 @@ func TestFromPicturesToSamples(t *testing.T) {
 		t.Errorf("reconstruct printed %q", told)
 	}
 	readImage(t, out)
-	gif := filepath.Join(dir, "walk.gif")
-	succeeds(t, "interpolate", "--run", run, "--from", picture, "--frames", "4", "--out", gif)
-	if format, _ := readImage(t, gif); format != "gif" {
-		t.Errorf("a walk to a .gif is a %s", format)
+	walk := filepath.Join(dir, "walk.gif")
+	succeeds(t, "interpolate", "--run", run, "--from", picture, "--frames", "4", "--out", walk)
+	file, err := os.Open(walk)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer file.Close()
+	frames, err := gif.DecodeAll(file)
+	if err != nil || len(frames.Image) != 6 || frames.Delay[5] != 8 || frames.Image[5].Bounds() != frames.Image[0].Bounds() {
+		t.Errorf("a walk of 4 pictures to a .gif: %v, %d frames", err, len(frames.Image))
 	}
 	succeeds(t, "interpolate", "--run", run, "--out", out)
 

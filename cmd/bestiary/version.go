@@ -8,6 +8,9 @@ import (
 	"github.com/spf13/cobra"
 )
 
+// released is the version of a release, which the linker sets.
+var released string
+
 // version is the module's version with the commit of the build.
 func version() string {
 	v, commit, changed := "(devel)", "", ""
@@ -23,6 +26,9 @@ func version() string {
 				changed = " with local changes"
 			}
 		}
+	}
+	if released != "" {
+		v = released
 	}
 	return v + commit + changed
 }

@@ -30,7 +30,7 @@ func (p Picture) Read() (_ *Image, err error) {
 	}
 	m, err := decode(encoded)
 	if err != nil {
-		return nil, fault.Damaged(p.Path, "not an image we can decode (%v); replace it", err)
+		return nil, picture.Damaged(p.Path, err)
 	}
 	if m.Width != p.Width || m.Height != p.Height {
 		return nil, fault.Damaged(p.Path, "has %d×%d pixels now, and had %d×%d; read the dataset again", m.Width, m.Height, p.Width, p.Height)

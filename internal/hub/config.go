@@ -17,7 +17,7 @@ import (
 const (
 	configName     = "config.json"
 	weightsName    = "model.safetensors"
-	tokenizerName  = "tokenizer.json"
+	tokenizerName  = "tokenizer.json" // #nosec G101 -- no credential
 	cardName       = "README.md"
 	attributesName = ".gitattributes"
 )

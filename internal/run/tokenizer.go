@@ -20,7 +20,7 @@ type Tokenizer struct {
 
 const (
 	tokenizerSection = "tokenizer"
-	tokenizerName    = "tokenizer.json"
+	tokenizerName    = "tokenizer.json" // #nosec G101 -- no credential
 )
 
 // HasTokenizer reports whether the run has a tokenizer.

@@ -51,7 +51,7 @@ func (c *contract) operations() (all []string) {
 
 func newContract(t *testing.T, change func(*Options)) *contract {
 	t.Helper()
-	for _, kind := range []string{"image/png", "text/event-stream"} {
+	for _, kind := range []string{"image/png", "image/gif", "text/event-stream"} {
 		openapi3filter.RegisterBodyDecoder(kind, openapi3filter.FileBodyDecoder)
 	}
 	openapi3filter.RegisterBodyDecoder("application/zip", openapi3filter.FileBodyDecoder)
@@ -261,7 +261,12 @@ func (c *contract) jobs() {
 		job := ask(body)
 		c.do(exchange{route: one + "/events", path: job + "/events", code: 200})
 		c.do(exchange{route: one, path: job, code: 200})
+		if body["kind"] == "interpolate" {
+			c.do(exchange{route: one + "/animation.gif", path: job + "/animation.gif", code: 200})
+			c.do(exchange{route: one + "/animation.gif", path: job + "/animation.gif?delay=0", code: 400, odd: true})
+		}
 	}
+	c.do(exchange{route: one + "/animation.gif", path: job + "/animation.gif", code: 404})
 	c.do(exchange{route: "DELETE /api/jobs/{id}", path: job, code: 200})
 	c.do(exchange{route: "GET /api/jobs", path: "/api/jobs", code: 200})
 	for _, path := range []string{"/api/jobs/none", "/api/jobs/none/events"} {

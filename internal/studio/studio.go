@@ -95,8 +95,9 @@ func New(d *tensor.Device, o Options) *Studio {
 		mux.HandleFunc("GET /metrics", figures.Handler().ServeHTTP)
 	}
 	s.routes(mux)
-	(&pages.Pages{Library: runs, Trainings: trained, Version: o.Version}).Register(mux)
-	policy := security.Policy{Token: o.Token, Hosts: o.Hosts, Refuse: refuse}
+	shown := &pages.Pages{Library: runs, Trainings: trained, Version: o.Version}
+	shown.Register(mux)
+	policy := security.Policy{Token: o.Token, Hosts: o.Hosts, Refuse: refuse, Ask: shown.AskToken}
 	s.handler = wire.Slow(s.logged(policy.Wrap(figures.Wrap(mux))))
 	return s
 }

@@ -2,6 +2,10 @@ package studio
 
 import (
 	"bytes"
+	"image"
+	"image/gif"
+	"image/png"
+	"math"
 	"net/http"
 	"strings"
 	"testing"
@@ -53,4 +57,63 @@ func TestWalks(t *testing.T) {
 			t.Errorf("%v: %d %s", ask, code, raw)
 		}
 	}
+}
+
+// TestAnimation decodes a walk between two pictures as one file.
+func TestAnimation(t *testing.T) {
+	s := serve(t, nil)
+	job := s.run(object{"kind": "interpolate", "run": "pets", "from_seed": 1, "to_seed": 2, "frames": 5})
+	path, ok := job["animation"].(string)
+	if !ok {
+		t.Fatalf("%v has no animation", job)
+	}
+	first, err := png.Decode(bytes.NewReader(picture(t, s, job, 0)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for query, delay := range map[string]int{"": 8, "?delay=250": 25} {
+		code, raw, header := s.call("GET", path+query, nil)
+		if code != http.StatusOK || header.Get("Content-Type") != "image/gif" {
+			t.Fatalf("%d %s", code, header)
+		}
+		all, err := gif.DecodeAll(bytes.NewReader(raw))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if len(all.Image) != 8 || all.LoopCount != 0 { // there and back, each end once
+			t.Errorf("%d frames, %d loops", len(all.Image), all.LoopCount)
+		}
+		scale := all.Config.Width / first.Bounds().Dx()
+		if side := all.Config.Width; scale < 1 || side != scale*first.Bounds().Dx() || all.Config.Height != side || side < 128 {
+			t.Errorf("%d×%d pixels of %v", side, all.Config.Height, first.Bounds())
+		}
+		for i, frame := range all.Image {
+			if frame.Bounds() != image.Rect(0, 0, all.Config.Width, all.Config.Height) || all.Delay[i] != delay {
+				t.Errorf("frame %d: %v, %d hundredths of a second", i, frame.Bounds(), all.Delay[i])
+			}
+		}
+		if got, want := brightness(all.Image[0]), brightness(first); math.Abs(got-want) > 0.02 {
+			t.Errorf("the first frame has brightness %.3f, the picture %.3f", got, want)
+		}
+	}
+	if code, _, _ := s.call("GET", path+"?delay=19", nil); code != http.StatusBadRequest {
+		t.Errorf("a delay of 19 ms: %d", code)
+	}
+	other := s.run(object{"kind": "sample", "run": "pets", "n": 2})
+	if code, raw, _ := s.call("GET", "/api/jobs/"+other["id"].(string)+"/animation.gif", nil); code != http.StatusNotFound || other["animation"] != nil {
+		t.Errorf("%d %s", code, raw)
+	}
+}
+
+// brightness is the mean of the channels of a picture, from 0 to 1.
+func brightness(img image.Image) float64 {
+	var sum float64
+	b := img.Bounds()
+	for y := b.Min.Y; y < b.Max.Y; y++ {
+		for x := b.Min.X; x < b.Max.X; x++ {
+			r, g, b, _ := img.At(x, y).RGBA()
+			sum += float64(r+g+b) / (3 * 0xffff)
+		}
+	}
+	return sum / float64(b.Dx()*b.Dy())
 }

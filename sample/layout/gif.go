@@ -15,19 +15,26 @@ import (
 	"github.com/bestiary-ml/bestiary/internal/atomicfile"
 )
 
-// Animation says how [SaveGIF] shows frames. The animation repeats without end.
+// Animation says how [EncodeGIF] shows frames. The animation repeats without end.
 type Animation struct {
 	Delay    time.Duration // between frames, rounded to 10 ms; 0 is 80 ms
 	PingPong bool          // play backwards to the first frame instead of jumping to it
 	Scale    int           // every pixel becomes Scale×Scale pixels; 0 chooses a scale at which frames are easy to see
 }
 
-// SaveGIF writes frames of one size as an animated GIF. All frames share one palette of 256 colours, because a palette
-// for each frame would flicker, and are dithered. Wrong arguments give a [*fault.FieldError]; an error leaves the file as
-// it was.
+// SaveGIF writes frames to a file, as [EncodeGIF] does. An error leaves the file as it was.
 func SaveGIF(path string, frames []*image.NRGBA, a Animation) error {
 	if err := a.check(frames); err != nil {
 		return fmt.Errorf("%s: %w", path, err)
+	}
+	return atomicfile.Write(path, func(w io.Writer) error { return EncodeGIF(w, frames, a) })
+}
+
+// EncodeGIF writes frames of one size as an animated GIF. All frames share one palette of 256 colours, because a palette
+// for each frame would flicker, and are dithered. Wrong arguments give a [*fault.FieldError].
+func EncodeGIF(w io.Writer, frames []*image.NRGBA, a Animation) error {
+	if err := a.check(frames); err != nil {
+		return err
 	}
 	size := frames[0].Bounds().Size()
 	scale := a.scale(size)
@@ -49,7 +56,7 @@ func SaveGIF(path string, frames []*image.NRGBA, a Animation) error {
 		anim.Delay[i] = hundredths
 	}
 	anim.Config = image.Config{ColorModel: images[0].Palette, Width: size.X * scale, Height: size.Y * scale}
-	return atomicfile.Write(path, func(w io.Writer) error { return gif.EncodeAll(w, anim) })
+	return gif.EncodeAll(w, anim)
 }
 
 // check returns an error for frames that can't be written.

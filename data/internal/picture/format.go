@@ -5,6 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+
+	"github.com/bestiary-ml/bestiary/fault"
 )
 
 // formatOf returns the format of a picture by its first bytes, "" if none of those that are decoded here.
@@ -86,6 +88,15 @@ func unknown(b []byte) error {
 		return fmt.Errorf("%s but a PNM file; convert it, such as with: magick in.pnm out.png", decoded)
 	}
 	return errors.New(decoded)
+}
+
+// Damaged returns the error for a file whose picture can't be decoded. What is wrong may name a remedy, as that of unknown
+// does.
+func Damaged(path string, err error) error {
+	if strings.Contains(err.Error(), "; ") {
+		return fault.Damaged(path, "%v", err)
+	}
+	return fault.Damaged(path, "can't be decoded as a picture (%v); replace it", err)
 }
 
 func little16(b []byte) uint16 { return uint16(b[0]) | uint16(b[1])<<8 }

@@ -3,6 +3,7 @@ package api
 
 import (
 	"net/http"
+	"sync"
 
 	"github.com/bestiary-ml/bestiary/internal/studio/problem"
 	"github.com/bestiary-ml/bestiary/internal/studio/trainings"
@@ -15,6 +16,8 @@ type API struct {
 	Desk      *work.Desk
 	Trainings *trainings.Manager
 	Version   string
+
+	animating sync.Mutex
 }
 
 // Register adds the routes to a mux.
@@ -28,6 +31,7 @@ func (a *API) Register(mux wire.Mux) {
 		"DELETE /api/jobs/{id}":             a.cancel,
 		"GET /api/jobs/{id}/events":         a.events,
 		"GET /api/jobs/{id}/pictures/{n}":   a.picture,
+		"GET /api/jobs/{id}/animation.gif":  a.animation,
 		"GET /api/runs":                     a.runs,
 		"GET /api/runs/{run}":               a.run,
 		"GET /api/runs/{run}/metrics":       a.metrics,

@@ -29,6 +29,8 @@ type Job struct {
 	Pictures []Picture        `json:"pictures,omitempty"`
 	Values   any              `json:"values,omitempty"`
 	Error    *problem.Details `json:"error,omitempty"`
+
+	Animation string `json:"animation,omitempty"` // path of the pictures as one file
 }
 
 // Picture is a picture of a job.
@@ -59,6 +61,9 @@ func jobOf(v jobs.View, partial bool) Job {
 			URL: "/api/jobs/" + v.ID + "/pictures/" + strconv.Itoa(i), Prompt: p.Prompt, Class: p.Class, Index: p.Index, Seed: p.Seed,
 			Score: p.Score, LogDensity: p.LogDensity, Latent: p.Latent,
 		})
+	}
+	if v.Kind == animated && v.State == jobs.Done {
+		j.Animation = "/api/jobs/" + v.ID + "/animation.gif"
 	}
 	if v.Err != nil {
 		d := problem.Of(v.Err)

@@ -151,6 +151,9 @@ func TestSampleByKeyboard(t *testing.T) {
 			b.to("#walk-form button")
 			b.press(kb.Enter)
 			b.until(`!document.querySelector("#player").hidden`)
+			if kind := value[string](b, `fetch(document.querySelector("#walk-download").href).then((a) => a.headers.get("Content-Type"))`); kind != "image/gif" {
+				b.Errorf("the animation to download is %q", kind)
+			}
 			b.to("#position")
 			b.press(kb.ArrowRight)
 			b.to("#play")

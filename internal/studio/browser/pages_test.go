@@ -4,6 +4,7 @@ import (
 	"testing"
 
 	"github.com/bestiary-ml/bestiary/internal/studio"
+	"github.com/chromedp/chromedp/kb"
 )
 
 // pages are the pages that need nothing but runs.
@@ -37,6 +38,34 @@ func TestEmpty(t *testing.T) {
 	}
 }
 
+// TestAskForToken opens a page without the token. The page that asks for it takes the right one only, and leads to the first.
+func TestAskForToken(t *testing.T) {
+	b := open(t, serve(t, studio.Options{Runs: t.TempDir(), Program: "none", Token: "secret"}))
+	for _, v := range views {
+		b.look(v)
+		b.visit("/prompt?run=birds")
+		b.check("token", v)
+	}
+	give := func(token string) {
+		t.Helper()
+		b.until(`document.activeElement.id === "token"`)
+		b.press(token)
+		b.to("form button.primary")
+		b.press(kb.Enter)
+	}
+	give("guess")
+	b.until(`document.querySelector("[role=alert]")?.textContent.includes("not the server")`)
+	b.check("token", views[3])
+	give("secret")
+	b.until(`location.pathname + location.search === "/prompt?run=birds" && document.querySelector("nav")`)
+	if cookie := value[string](b, "document.cookie"); cookie != "" {
+		t.Errorf("scripts can read %q", cookie)
+	}
+	b.problems = nil // the answer with status 401
+	b.visit("/sample")
+	b.quiet()
+}
+
 // check looks at the page that is open.
 func (b *tab) check(name string, v view) {
 	b.Helper()
@@ -48,7 +77,7 @@ func (b *tab) check(name string, v view) {
 		b.Errorf("%s on a %s: %s", name, v.name, violation)
 	}
 	b.mu.Lock()
-	if name == "missing" { // the browser tells that the page itself is missing
+	if name == "missing" || name == "token" { // the browser complains about the status of the page itself
 		b.problems = nil
 	}
 	b.mu.Unlock()

@@ -5,54 +5,10 @@ package jobs
 import (
 	"context"
 	"crypto/rand"
-	"errors"
-	"fmt"
 	"slices"
 	"sync"
 	"time"
 )
-
-// Limits bound what a queue holds.
-type Limits struct {
-	Waiting   int           // jobs that wait
-	Bytes     int           // of memory that waiting and running jobs take
-	Together  int           // pictures of jobs that run together
-	Kept      int           // finished jobs
-	KeptBytes int           // of their pictures
-	KeptFor   time.Duration // after the end
-}
-
-// DefaultLimits are those of a server with that much memory for jobs.
-func DefaultLimits(bytes int) Limits {
-	return Limits{Waiting: 256, Bytes: bytes, Together: 16, Kept: 64, KeptBytes: 64 << 20, KeptFor: 15 * time.Minute}
-}
-
-var (
-	errCancelled = errors.New("the job was cancelled")
-	errNothing   = errors.New("the job ended without a result")
-)
-
-// ErrClosed is the error of jobs that wait when the server shuts down, and of later ones.
-var ErrClosed = errors.New("the server shuts down; try again later")
-
-// Full is the error for a job that the queue has no room for.
-type Full struct {
-	Waiting int           // jobs
-	Retry   time.Duration // when there may be room
-}
-
-// Error implements error.
-func (e *Full) Error() string {
-	return fmt.Sprintf("the queue is full: %d jobs wait; try again in %d s", e.Waiting, int(e.Retry.Seconds()))
-}
-
-// TooLarge is the error for a job that never fits.
-type TooLarge struct{ Bytes, Most int }
-
-// Error implements error.
-func (e *TooLarge) Error() string {
-	return fmt.Sprintf("the job needs about %d MB of memory, and the server has %d MB for jobs; ask for fewer pictures", e.Bytes>>20, e.Most>>20)
-}
 
 // Event says what happened to a job, for metrics.
 type Event struct {
@@ -154,11 +110,6 @@ func (q *Queue) accept(j *Job) error {
 	return nil
 }
 
-// retry guesses when there is room: after a batch.
-func (q *Queue) retry() time.Duration {
-	return min(max(q.took, time.Second), 2*time.Minute).Round(time.Second)
-}
-
 // Get returns a job that waits, runs, or is kept.
 func (q *Queue) Get(id string) (*Job, bool) {
 	q.mu.Lock()
@@ -220,101 +171,6 @@ func (q *Queue) Close(ctx context.Context) {
 	q.cancel()
 }
 
-// work runs batches until the queue is closed.
-func (q *Queue) work() {
-	defer close(q.idle)
-	for {
-		q.mu.Lock()
-		wake, closed := q.wake, q.closed
-		if wait := q.gather(); wait > 0 && !closed {
-			q.mu.Unlock()
-			select {
-			case <-wake:
-			case <-time.After(wait):
-			}
-			continue
-		}
-		batch := q.take()
-		waiting := slices.Clone(q.waiting)
-		q.mu.Unlock()
-		if closed && len(batch) == 0 {
-			return
-		}
-		if len(batch) == 0 {
-			<-wake
-			continue
-		}
-		movedAll(waiting)
-		q.run(batch)
-	}
-}
-
-// maxPause bounds what a job waits for others.
-const maxPause = 20 * time.Millisecond
-
-// gather returns how long the first job is to wait for others that can run together with it. The clients of a batch that
-// has just ended ask again within moments of each other: if the first of them ran at once, it would run alone, and all the
-// others would wait for it. After a batch of one job there is no such pause, so a single client never waits.
-func (q *Queue) gather() time.Duration {
-	if q.last < 2 || len(q.waiting) == 0 || q.waiting[0].Key == "" {
-		return 0
-	}
-	jobs, pictures := 0, 0
-	for _, j := range q.waiting {
-		if j.Key == q.waiting[0].Key {
-			jobs, pictures = jobs+1, pictures+j.Pictures
-		}
-	}
-	if jobs >= q.last || pictures >= q.limits.Together {
-		return 0
-	}
-	return q.pause - time.Since(q.ended)
-}
-
-// take removes the first job and those that run together with it.
-func (q *Queue) take() (batch []*Job) {
-	pictures := 0
-	q.waiting = slices.DeleteFunc(q.waiting, func(j *Job) bool {
-		switch {
-		case len(batch) == 0:
-		case j.Key == "" || j.Key != batch[0].Key || pictures+j.Pictures > q.limits.Together:
-			return false
-		}
-		batch, pictures = append(batch, j), pictures+j.Pictures
-		return true
-	})
-	q.running = batch
-	return batch
-}
-
-func (q *Queue) run(batch []*Job) {
-	begun := time.Now()
-	for _, j := range batch {
-		j.begin(len(batch))
-	}
-	func() {
-		defer func() {
-			if failure := recover(); failure != nil {
-				for _, j := range batch {
-					j.Finish(Result{}, fmt.Errorf("the server failed: %v", failure))
-				}
-			}
-		}()
-		batch[0].Run(q.ctx, slices.Clone(batch))
-	}()
-	took := time.Since(begun)
-	q.notify(Event{Job: batch[0], What: "batch", Together: len(batch), Took: took})
-	q.mu.Lock()
-	q.took = (3*q.took + took) / 4
-	q.running = nil
-	q.last, q.ended, q.pause = len(batch), time.Now(), min(took/8, maxPause)
-	q.mu.Unlock()
-	for _, j := range batch {
-		j.Finish(Result{}, errNothing)
-		q.finished(j)
-	}
-}
-
 // place is the place of a job that waits, from 1.
 func (q *Queue) place(j *Job) int {
 	q.mu.Lock()
@@ -331,38 +187,4 @@ func (q *Queue) remove(j *Job) bool {
 		q.waiting = slices.Delete(q.waiting, i, i+1)
 	}
 	return i >= 0
-}
-
-// finished gives back the memory of a job that has ended, and keeps its result for a while.
-func (q *Queue) finished(j *Job) {
-	v := j.View()
-	j.cancel(nil)
-	q.notify(Event{Job: j, What: string(v.State), Waited: v.Begun.Sub(v.Created), Took: v.Ended.Sub(v.Created)})
-	q.mu.Lock()
-	defer q.mu.Unlock()
-	q.bytes -= j.Bytes
-	j.Work, j.Run = nil, nil
-	if j.owned {
-		delete(q.all, j.ID)
-		return
-	}
-	q.kept = append(q.kept, j)
-	q.forget()
-}
-
-// forget drops jobs that have been kept long enough, or for which there is no room.
-func (q *Queue) forget() {
-	bytes := 0
-	for _, j := range q.kept {
-		bytes += j.size()
-	}
-	for len(q.kept) > 0 {
-		j := q.kept[0]
-		if len(q.kept) <= q.limits.Kept && bytes <= q.limits.KeptBytes && time.Since(j.end()) < q.limits.KeptFor {
-			return
-		}
-		bytes -= j.size()
-		delete(q.all, j.ID)
-		q.kept = slices.Delete(q.kept, 0, 1)
-	}
 }

@@ -55,6 +55,7 @@ type page struct {
 	Section  string // of the navigation
 	Script   string // name of its module; "" for none
 	Version  string
+	Bare     bool // without the navigation
 	Content  any
 }
 
@@ -102,6 +103,11 @@ func (p *Pages) answer(w http.ResponseWriter, r *http.Request, f func(r *http.Re
 		d := problem.Of(err)
 		status, shown = d.Status, page{Template: "problem", Title: d.Title, Content: d}
 	}
+	p.write(w, status, shown)
+}
+
+// write writes a page.
+func (p *Pages) write(w http.ResponseWriter, status int, shown page) {
 	shown.Version = p.Version
 	var b bytes.Buffer
 	if err := templates[shown.Template].ExecuteTemplate(&b, "layout.html", shown); err != nil {
@@ -135,5 +141,6 @@ func (p *Pages) asset(w http.ResponseWriter, r *http.Request) {
 		kind = "text/javascript; charset=utf-8"
 	}
 	w.Header().Set("Content-Type", kind)
+	// #nosec G705 -- a file of the program
 	_, _ = w.Write(raw) // a client that is gone
 }

@@ -3,8 +3,6 @@
 package security
 
 import (
-	"crypto/rand"
-	"crypto/subtle"
 	"net"
 	"net/http"
 	"net/netip"
@@ -21,10 +19,10 @@ type Policy struct {
 
 	// Refuse answers a request with an error. nil writes problem details.
 	Refuse func(w http.ResponseWriter, r *http.Request, err error)
+	// Ask answers a browser that has no token, or a wrong one, with a page whose form posts "token" and "to", the page to
+	// open afterwards, to [SignIn]. nil refuses.
+	Ask func(w http.ResponseWriter, to string, wrong bool)
 }
-
-// NewToken returns a token that can't be guessed.
-func NewToken() string { return rand.Text() }
 
 // Loopback reports whether an address to listen on is reached from this machine only.
 func Loopback(address string) bool {
@@ -38,8 +36,6 @@ func Loopback(address string) bool {
 	ip, err := netip.ParseAddr(host)
 	return err == nil && ip.IsLoopback()
 }
-
-const cookieName = "bestiary-token"
 
 // content is the Content-Security-Policy: nothing inline, nothing from elsewhere.
 const content = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data: blob:; connect-src 'self'; " +
@@ -56,31 +52,37 @@ func (p Policy) Wrap(next http.Handler) http.Handler {
 		h.Set("Cross-Origin-Resource-Policy", "same-origin")
 		h.Set("Permissions-Policy", "camera=(), microphone=(), geolocation=()")
 		if err := p.check(r); err != nil {
-			if problem.Of(err).Status == http.StatusUnauthorized {
-				h.Set("WWW-Authenticate", `Bearer realm="bestiary"`)
-			}
-			if p.Refuse != nil {
-				p.Refuse(w, r, err)
-			} else {
-				problem.Write(w, err)
-			}
+			p.refuse(w, r, err)
 			return
 		}
-		if p.Token != "" && r.Method == http.MethodGet && r.URL.Query().Has("token") { // the address that the server prints
-			http.SetCookie(w, &http.Cookie{Name: cookieName, Value: p.Token, Path: "/", HttpOnly: true, SameSite: http.SameSiteStrictMode})
-			to := *r.URL
-			q := to.Query()
-			q.Del("token")
-			to.RawQuery = q.Encode()
-			to.Scheme, to.Host = "", ""
-			to.Path = "/" + strings.TrimLeft(to.Path, "/") // not another host
-			http.Redirect(w, r, to.String(), http.StatusSeeOther)
+		if p.Token == "" {
+			next.ServeHTTP(w, r)
 			return
 		}
-		next.ServeHTTP(w, r)
+		switch {
+		case r.Method == http.MethodPost && r.URL.Path == SignIn:
+			p.signIn(w, r)
+		case open(r):
+			next.ServeHTTP(w, r)
+		case !p.authorised(r):
+			p.unauthorised(w, r)
+		case r.Method == http.MethodGet && r.URL.Query().Has("token"): // the address that the server prints
+			p.letIn(w, r, r.URL)
+		default:
+			next.ServeHTTP(w, r)
+		}
 	})
 }
 
+func (p Policy) refuse(w http.ResponseWriter, r *http.Request, err error) {
+	if p.Refuse != nil {
+		p.Refuse(w, r, err)
+		return
+	}
+	problem.Write(w, err)
+}
+
+// check returns an error for a request that names another server, or comes from a page of another site.
 func (p Policy) check(r *http.Request) error {
 	if !p.known(r.Host) {
 		return problem.New(http.StatusMisdirectedRequest, "this server isn't reached under the name that the request has; start it with that name as a host")
@@ -93,9 +95,6 @@ func (p Policy) check(r *http.Request) error {
 	}
 	if site := r.Header.Get("Sec-Fetch-Site"); r.Method != http.MethodGet && r.Method != http.MethodHead && site != "" && site != "same-origin" && site != "none" {
 		return problem.New(http.StatusForbidden, "the request comes from a page of another site")
-	}
-	if p.Token != "" && r.URL.Path != "/healthz" && !p.authorised(r) {
-		return problem.New(http.StatusUnauthorized, "the request needs the server's token: as \"Authorization: Bearer …\", or open the address that the server printed")
 	}
 	return nil
 }
@@ -117,22 +116,6 @@ func (p Policy) known(hostport string) bool {
 	}
 	for _, name := range p.Hosts {
 		if host == strings.ToLower(name) {
-			return true
-		}
-	}
-	return false
-}
-
-func (p Policy) authorised(r *http.Request) bool {
-	said := []string{r.URL.Query().Get("token")}
-	if kind, token, ok := strings.Cut(r.Header.Get("Authorization"), " "); ok && strings.EqualFold(kind, "Bearer") {
-		said = append(said, strings.TrimSpace(token))
-	}
-	if c, err := r.Cookie(cookieName); err == nil {
-		said = append(said, c.Value)
-	}
-	for _, token := range said {
-		if subtle.ConstantTimeCompare([]byte(token), []byte(p.Token)) == 1 {
 			return true
 		}
 	}

@@ -15,7 +15,7 @@ func detach(c *exec.Cmd) { c.SysProcAttr = &syscall.SysProcAttr{Setsid: true} }
 
 // hold gives a process a lock, which it holds until it ends, however it ends. The caller closes its own handle.
 func hold(c *exec.Cmd, path string) (*os.File, error) {
-	f, err := os.OpenFile(path, os.O_CREATE|os.O_RDWR, 0o600)
+	f, err := os.OpenFile(path, os.O_CREATE|os.O_RDWR, 0o600) // #nosec G304 -- the lock of a training, by its id
 	if err != nil {
 		return nil, err
 	}
@@ -29,7 +29,7 @@ func hold(c *exec.Cmd, path string) (*os.File, error) {
 
 // held reports whether a process holds a lock.
 func held(path string) bool {
-	f, err := os.OpenFile(path, os.O_RDWR, 0)
+	f, err := os.OpenFile(path, os.O_RDWR, 0) // #nosec G304 -- the lock of a training, by its id
 	if err != nil {
 		return false
 	}

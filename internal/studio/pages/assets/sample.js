@@ -211,6 +211,7 @@ async function walk() {
       return p.url;
     });
     state.textContent = "";
+    byId("walk-download").href = job.animation;
     byId("frame-hint").hidden = true;
     byId("frame").hidden = byId("player").hidden = false;
     byId("position").max = frames.length - 1;
@@ -241,7 +242,7 @@ function play() {
     if (at + step >= frames.length || at + step < 0) step = -step;
     at += step;
     show(at);
-  }, 90);
+  }, 80);
 }
 
 function stop() {
