@@ -78,8 +78,8 @@ func (below) With(d *Device, k kernel.Device, f func()) {
 }
 
 func (below) Idle(d *Device) (idle []kernel.Buffer) {
-	for _, list := range d.free {
-		idle = append(idle, list...)
+	for _, list := range d.idle.free {
+		idle = append(idle, list.buffers...)
 	}
 	return idle
 }

@@ -28,7 +28,7 @@ type Device struct {
 	step     *Step          // innermost open step, nil outside of steps
 	spare    *Step          // closed steps, for reuse
 	roots    uint64         // steps so far that record and are in no other that does
-	free     map[int][]kernel.Buffer
+	idle     buffers
 	remark   string
 	opened   atomic.Uintptr // program counter where the owner opened its outermost step
 	turn     turn
@@ -129,7 +129,7 @@ func kernelLevel(name string) (simd.Level, error) {
 
 // newDevice returns a device that computes with kernels.
 func newDevice(kernels kernel.Device) *Device {
-	return &Device{kernels: kernels, features: kernels.Features(), free: map[int][]kernel.Buffer{}, turn: turn{taken: make(chan struct{}, 1)}}
+	return &Device{kernels: kernels, features: kernels.Features(), idle: buffers{free: map[int]*sizeList{}}, turn: turn{taken: make(chan struct{}, 1)}}
 }
 
 // Remark says why [OpenDevice] chose the processor for "auto" although there is a GPU. It is empty otherwise.
@@ -144,60 +144,6 @@ func (d *Device) Precision() string { return d.kernels.Features().Precision.Stri
 
 // Close ends the device's worker goroutines. Its tensors stay usable, at the speed of one thread.
 func (d *Device) Close() { d.kernels.Close() }
-
-// sizeClass rounds a length up, so that buffers of similar lengths can be reused for each other: to a multiple of 64, and from
-// 4096 on to a multiple of a 32nd to a 64th of the length.
-func sizeClass(n int) int {
-	unit := 64
-	for unit*64 <= n {
-		unit *= 2
-	}
-	return (n + unit - 1) / unit * unit
-}
-
-// take returns an uninitialised buffer of n elements from the pool; release it with give.
-func (d *Device) take(n int) kernel.Buffer {
-	class := sizeClass(n)
-	if list := d.free[class]; len(list) > 0 {
-		b := list[len(list)-1]
-		d.free[class] = list[:len(list)-1]
-		b.Len = n
-		return b
-	}
-	b := d.alloc(class)
-	b.Len = n
-	return b
-}
-
-// alloc allocates. If memory is not enough, it frees the pooled buffers and tries again.
-func (d *Device) alloc(n int) (b kernel.Buffer) {
-	defer func() {
-		switch failure := recover().(type) {
-		case nil:
-		case *fault.OutOfMemory:
-			for _, list := range d.free {
-				for _, b := range list {
-					d.kernels.Free(b)
-				}
-			}
-			clear(d.free)
-			b = d.kernels.Alloc(n)
-		default:
-			panic(failure)
-		}
-	}()
-	return d.kernels.Alloc(n)
-}
-
-// give releases a buffer of take to the pool.
-func (d *Device) give(b kernel.Buffer) {
-	if b.IsNil() {
-		return
-	}
-	class := sizeClass(b.Len)
-	b.Len = class
-	d.free[class] = append(d.free[class], b)
-}
 
 // Threads returns the number of threads that compute; it is 1 on a GPU.
 func (d *Device) Threads() int { return d.features.Threads }

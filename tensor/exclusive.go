@@ -55,6 +55,9 @@ func (d *Device) acquire(ctx context.Context) (release func(), err error) {
 	outer := d.current(caller)
 	return func() {
 		d.endWithin(outer, caller)
+		if outer == nil {
+			d.trim()
+		}
 		d.turn.holder.Store(0)
 		<-d.turn.taken
 	}, nil

@@ -13,7 +13,7 @@ func (d *Device) sortIdle() {
 	if d.features.HostMemory {
 		return // the processor has no graphs
 	}
-	for _, list := range d.free {
-		slices.SortFunc(list, func(a, b kernel.Buffer) int { return cmp.Compare(b.Addr, a.Addr) })
+	for _, list := range d.idle.free {
+		slices.SortFunc(list.buffers, func(a, b kernel.Buffer) int { return cmp.Compare(b.Addr, a.Addr) })
 	}
 }

@@ -32,8 +32,8 @@ func TestPanicsLeaveNothing(t *testing.T) {
 	}
 	state := func() [4]int {
 		idle, spare := 0, 0
-		for _, list := range d.free {
-			idle += len(list)
+		for _, list := range d.idle.free {
+			idle += len(list.buffers)
 		}
 		for s := d.spare; s != nil; s = s.parent {
 			spare++

@@ -87,8 +87,8 @@ func TestStepsMakeNoGarbage(t *testing.T) {
 		}
 		allocations.n = 0
 		held := func() (buffers int) {
-			for _, list := range d.free {
-				buffers += len(list)
+			for _, list := range d.idle.free {
+				buffers += len(list.buffers)
 			}
 			return buffers
 		}
