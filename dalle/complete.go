@@ -30,6 +30,8 @@ func (m *DALLE) CompleteText(ctx context.Context, prefix []int32, o sampling.Opt
 	caption = make([]int32, m.config.TextLen)
 	copy(caption, prefix)
 	sampler, logits := sampling.New(o), make([]float32, m.config.TextRows())
+	step := m.device.Scratch() // holds the cache
+	defer step.End()
 	cache := m.transformer.NewCache(1)
 	for p := len(prefix); p < m.config.TextLen; p++ {
 		if err := ctx.Err(); err != nil {

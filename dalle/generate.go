@@ -42,6 +42,8 @@ func (m *DALLE) Generate(ctx context.Context, pictures []Picture, o sampling.Opt
 	if len(pictures) == 0 {
 		return nil, nil
 	}
+	step := m.device.Scratch() // holds the cache, so that the next batch finds its memory
+	defer step.End()
 	b := m.newBatch(pictures, o)
 	primed := len(pictures[0].Prime)
 	for done := primed; done < m.config.Cells(); {

@@ -17,15 +17,15 @@ type branchCache struct {
 	inputs *tensor.Tensor // [B, Len, Dim]: normalized, before the token shift; nil without it
 }
 
-// NewCache returns an empty cache for a batch of sequences. It panics if the transformer is not causal. Its memory is
-// released when it is no longer referenced.
+// NewCache returns an empty cache for a batch of sequences. It panics if the transformer is not causal. Its memory
+// is that of the current step, or is released when it is no longer referenced where no step is open.
 func (t *Transformer) NewCache(batch int) *Cache {
 	if !t.config.Causal {
 		panic("transformer: only causal transformers can use a cache")
 	}
 	d, c := t.layers[0].attention.scale.Device(), t.config
 	n := c.Geometry.Len()
-	room := func(shape ...int) *tensor.Tensor { return d.Zeros(shape...).Keep() }
+	room := d.Zeros
 	cache := &Cache{layers: make([]layerCache, c.Depth)}
 	for i := range cache.layers {
 		l := &cache.layers[i]
