@@ -12,7 +12,7 @@ import (
 type buffers struct {
 	free map[int]*sizeList
 	turn int              // of Exclusive
-	used [recentTurns]int // bytes of the classes that each of the last turns used
+	used [recentTurns]int // bytes of the classes that each of the last turns with work used
 }
 
 // sizeList are idle buffers of one size class.
@@ -119,6 +119,9 @@ func (d *Device) trim() {
 		if list.turn == i.turn {
 			used += n
 		}
+	}
+	if used == 0 {
+		return // a turn without work doesn't count
 	}
 	i.used[i.turn%recentTurns] = used
 	most := slices.Max(i.used[:])
