@@ -105,7 +105,7 @@ func (l *sizeList) bytes() int {
 	return n
 }
 
-// trim ends a turn of the device. If the idle buffers take more than half as much again as the largest of the last turns used,
+// trim ends a turn of the device. If the idle buffers take more than an eighth above what the largest of the last turns used,
 // those are freed that were not used for the longest time: a server whose batches have many sizes doesn't keep the buffers of
 // each. The buffers of a GPU stay, as its graphs know their addresses.
 func (d *Device) trim() {
@@ -126,7 +126,7 @@ func (d *Device) trim() {
 	i.used[i.turn%recentTurns] = used
 	most := slices.Max(i.used[:])
 	i.turn++
-	if total <= most+most/2 {
+	if total <= most+most/8 {
 		return
 	}
 	var classes []int
@@ -135,7 +135,7 @@ func (d *Device) trim() {
 	}
 	slices.SortFunc(classes, func(a, b int) int { return cmp.Or(i.free[a].turn-i.free[b].turn, a-b) })
 	for _, class := range classes {
-		if total <= most+most/2 {
+		if total <= most+most/8 {
 			return
 		}
 		total -= i.free[class].bytes()

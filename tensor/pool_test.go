@@ -31,7 +31,7 @@ func TestTrim(t *testing.T) {
 	for round := range 4 {
 		for n := 1; n <= 32; n++ {
 			turn(n << 10)
-			if got := held(); got > once*3/2+4096 {
+			if got := held(); got > once*9/8+4096 {
 				t.Fatalf("round %d: %d bytes are idle after turns of at most %d", round, got, once)
 			}
 		}

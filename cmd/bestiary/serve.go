@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"net/netip"
 	"os"
+	"runtime/debug"
 	"path/filepath"
 
 	"github.com/bestiary-ml/bestiary/internal/studio"
@@ -79,6 +80,9 @@ A training that a page or a program starts is a process of its own: it goes on w
 		}
 		if !quiet {
 			o.Log = slog.New(slog.NewTextHandler(c.ErrOrStderr(), nil))
+		}
+		if os.Getenv("GOGC") == "" {
+			debug.SetGCPercent(50) // a server holds its memory for days: half as much garbage, for a few percent of its time
 		}
 		d, err := device.open()
 		if err != nil {
