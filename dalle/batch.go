@@ -1,6 +1,8 @@
 package dalle
 
 import (
+	"fmt"
+
 	"github.com/bestiary-ml/bestiary/nn/sampling"
 	"github.com/bestiary-ml/bestiary/nn/transformer"
 	"github.com/bestiary-ml/bestiary/tensor"
@@ -35,7 +37,6 @@ func (m *DALLE) newBatch(pictures []Picture, o sampling.Options) *batch {
 		}
 		b.options, b.sampler, b.twins = append(b.options, own), append(b.sampler, alike[own]), append(b.twins, twin)
 	}
-	b.cache = m.transformer.NewCache(b.rows)
 	if len(alike) == 1 { // a device samples all pictures alike
 		b.device = m.newDeviceDraw(pictures, b.options[0])
 	}
@@ -48,21 +49,45 @@ func (m *DALLE) newBatch(pictures []Picture, o sampling.Options) *batch {
 	return b
 }
 
-// prefill reads the captions and the codes that pictures begin with, and computes the logits of the next code.
+// prefill reads the captions and the codes that pictures begin with, and computes the logits of the next code. Rows that begin
+// alike, such as all twins, are computed once.
 func (b *batch) prefill(pictures []Picture) {
 	m := b.model
 	var ids, codes []int32
+	var first []int32 // of each row, its place among those that differ
+	places := map[string]int32{}
+	add := func(text, prime []int32) {
+		beginning := fmt.Sprint(text, prime)
+		place, known := places[beginning]
+		if !known {
+			place = int32(len(places))
+			places[beginning] = place
+			ids, codes = m.appendIDs(ids, text), append(codes, prime...)
+		}
+		first = append(first, place)
+	}
 	for _, p := range pictures {
-		ids, codes = m.appendIDs(ids, p.Text), append(codes, p.Prime...)
+		add(p.Text, p.Prime)
 	}
 	for i, twin := range b.twins {
 		if twin != 0 {
-			ids, codes = m.appendIDs(ids, nil), append(codes, pictures[i].Prime...)
+			add(nil, pictures[i].Prime)
 		}
 	}
-	step := m.device.Scratch()
-	defer step.End()
-	b.extend(m.embed(ids, codes, b.rows, 0))
+	b.cache = m.transformer.NewCache(len(places))
+	rows := m.device.Ints(first)
+	func() {
+		step := m.device.Scratch()
+		defer step.End()
+		logits := m.next(m.embed(ids, codes, len(places), 0), b.cache, m.imageHead)
+		if len(places) < b.rows {
+			logits = logits.Gather(0, rows)
+		}
+		b.keep(logits)
+	}()
+	if len(places) < b.rows {
+		b.cache = b.cache.Spread(rows)
+	}
 }
 
 // next reads the latest codes, which are those of a cell, and computes the logits of the following ones.
@@ -78,7 +103,11 @@ func (b *batch) next(cell int) {
 
 // extend reads x [rows, n, Dim] and keeps the logits of the next code, or samples it on the device.
 func (b *batch) extend(x *tensor.Tensor) {
-	logits := b.model.next(x, b.cache, b.model.imageHead) // [rows, 1, ImageCodes]
+	b.keep(b.model.next(x, b.cache, b.model.imageHead))
+}
+
+// keep keeps logits [rows, 1, ImageCodes], or samples codes on the device.
+func (b *batch) keep(logits *tensor.Tensor) {
 	if b.device != nil {
 		b.device.draw(logits)
 	} else {

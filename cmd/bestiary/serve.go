@@ -9,8 +9,8 @@ import (
 	"net/http"
 	"net/netip"
 	"os"
-	"runtime/debug"
 	"path/filepath"
+	"runtime/debug"
 
 	"github.com/bestiary-ml/bestiary/internal/studio"
 	"github.com/bestiary-ml/bestiary/internal/studio/security"

@@ -37,5 +37,18 @@ func (t *Transformer) NewCache(batch int) *Cache {
 	return cache
 }
 
+// Spread returns a cache whose sequence i continues sequence rows[i] of c. Its memory is as that of [Transformer.NewCache].
+func (c *Cache) Spread(rows *tensor.Tensor) *Cache {
+	all := &Cache{length: c.length, layers: make([]layerCache, len(c.layers))}
+	for i, l := range c.layers {
+		to := &all.layers[i]
+		to.attention.memory = l.attention.memory.Gather(1, rows)
+		if l.attention.inputs != nil {
+			to.attention.inputs, to.feedForward.inputs = l.attention.inputs.Gather(0, rows), l.feedForward.inputs.Gather(0, rows)
+		}
+	}
+	return all
+}
+
 // Len returns the number of positions in the cache.
 func (c *Cache) Len() int { return c.length }
