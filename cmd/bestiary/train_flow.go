@@ -59,6 +59,7 @@ Architectures:
   maf      masked autoregressive layers (Papamakarios et al., 2017)
   tarflow  transformers over pieces of the embedding (Zhai et al., 2024)
 
+On the embeddings of 2,000 photos, realnvp gave the highest densities (docs/tables.md).
 "bestiary bench tables --only pets --run RUN" compares them on the embeddings of a run.`,
 		Example: `  bestiary train flow --run runs/pets
   bestiary train flow --run runs/pets --architecture nsf
