@@ -10,6 +10,8 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"os"
+	"path/filepath"
 	"strings"
 	"sync"
 	"testing"
@@ -273,6 +275,35 @@ func TestDamagedRun(t *testing.T) {
 	code, raw, _ := s.call("POST", "/api/jobs", object{"kind": "generate", "run": "broken", "prompt": "a"})
 	if code != http.StatusConflict || !strings.Contains(string(raw), "damaged") || strings.Contains(string(raw), s.runs) {
 		t.Errorf("%d %s", code, raw)
+	}
+	// Damage that shows only when the run is opened: then others take its place.
+	first := filepath.Join(s.runs, "a-first")
+	defer os.RemoveAll(first)
+	if err := os.CopyFS(first, os.DirFS(filepath.Join(s.runs, "birds"))); err != nil {
+		t.Fatal(err)
+	}
+	path := filepath.Join(first, "dalle.safetensors")
+	weights, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	copy(weights[len(weights)-8:], "nonsense")
+	if err := os.WriteFile(path, weights, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for range 100 { // until the new folder is seen
+		if code, _, _ = s.call("POST", "/sdapi/v1/txt2img", object{"prompt": "a"}); code != http.StatusOK {
+			break
+		}
+		time.Sleep(50 * time.Millisecond)
+	}
+	if code != http.StatusConflict {
+		t.Errorf("the damaged run gives %d", code)
+	}
+	for _, route := range []string{"/sdapi/v1/txt2img", "/v1/images/generations"} {
+		if code, raw, _ := s.call("POST", route, object{"prompt": "a"}); code != http.StatusOK {
+			t.Errorf("%s after the damaged run: %d %s", route, code, raw)
+		}
 	}
 }
 

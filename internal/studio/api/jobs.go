@@ -65,7 +65,7 @@ func jobOf(v jobs.View, partial bool) Job {
 	if v.Kind == animated && v.State == jobs.Done {
 		j.Animation = "/api/jobs/" + v.ID + "/animation.gif"
 	}
-	if v.Err != nil {
+	if v.Err != nil && v.State != jobs.Cancelled { // which is no error
 		d := problem.Of(v.Err)
 		j.Error = &d
 	}

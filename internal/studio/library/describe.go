@@ -72,8 +72,11 @@ func (l *Library) All() []Run {
 // describe returns the description of a run, anew if one of its files has changed.
 func (l *Library) describe(name, dir string) description {
 	return l.seen.describe(dir, func() description {
-		text, flows := generators(dir)
-		return description{l.read(name, dir), text, flows}
+		about, text, flows := l.read(name, dir), []string(nil), []string(nil)
+		if about.Problem == "" {
+			text, flows = generators(dir) // a damaged run is listed, but nothing draws with it
+		}
+		return description{about, text, flows}
 	})
 }
 

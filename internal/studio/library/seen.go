@@ -65,6 +65,16 @@ func (s *seen) describe(dir string, read func() description) description {
 	return d
 }
 
+// damaged notes what is wrong with a folder, until one of its files changes.
+func (s *seen) damaged(dir, what string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if k, ok := s.known[dir]; ok {
+		k.Problem, k.text, k.flows = what, nil, nil
+		s.known[dir] = k
+	}
+}
+
 // filesOf changes when a file of a run does.
 func filesOf(dir string) string {
 	var b strings.Builder

@@ -2,6 +2,7 @@ package library
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net/http"
 	"os"
@@ -10,6 +11,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/bestiary-ml/bestiary/fault"
 	"github.com/bestiary-ml/bestiary/internal/run"
 	"github.com/bestiary-ml/bestiary/internal/studio/problem"
 	"github.com/bestiary-ml/bestiary/models"
@@ -142,7 +144,12 @@ func (l *Library) load(ctx context.Context, name, dir string) (*Book, error) {
 	return b, nil
 }
 
+// damaged returns the error for a run that can't be opened. If a file is damaged, the run is listed so from now on.
 func (l *Library) damaged(dir, name string, err error) error {
+	var file *fault.DamagedFile
+	if errors.As(err, &file) {
+		l.seen.damaged(dir, l.hide(dir, name, err))
+	}
 	return problem.New(http.StatusConflict, "run %q can't be opened: %s", name, l.hide(dir, name, err))
 }
 

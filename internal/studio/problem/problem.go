@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"math"
 	"net/http"
+	"reflect"
 	"regexp"
 	"strconv"
 	"strings"
@@ -85,7 +86,7 @@ func Of(err error) Details {
 	case errors.As(err, &large):
 		d.Status = http.StatusRequestEntityTooLarge
 	case errors.As(err, &body):
-		d.Status, d.Detail = http.StatusRequestEntityTooLarge, fmt.Sprintf("the body is larger than %d MB", body.Limit>>20)
+		d.Status, d.Detail = http.StatusRequestEntityTooLarge, "the body is larger than "+size(body.Limit)
 	case errors.Is(err, jobs.ErrClosed):
 		d.Status, d.RetryAfter = http.StatusServiceUnavailable, 10
 	case errors.As(err, &missing):
@@ -96,7 +97,11 @@ func Of(err error) Details {
 		d.Status, d.RetryAfter = http.StatusServiceUnavailable, 10
 	case errors.As(err, &typed):
 		d.Status, d.Field = http.StatusBadRequest, typed.Field
-		d.Detail = fmt.Sprintf("%s: must be %s, not %s", typed.Field, kindName(typed.Type.Kind().String()), typed.Value)
+		what := "the body"
+		if typed.Field != "" {
+			what = typed.Field + ":"
+		}
+		d.Detail = fmt.Sprintf("%s must be %s, not %s", what, typeName(typed.Type), strings.TrimPrefix(typed.Value, "number "))
 	case errors.As(err, &syntax):
 		d.Status, d.Detail = http.StatusBadRequest, "the body is not JSON: "+syntax.Error()
 	case errors.Is(err, context.Canceled):
@@ -108,20 +113,38 @@ func Of(err error) Details {
 	return d
 }
 
-func kindName(kind string) string {
-	switch {
-	case strings.HasPrefix(kind, "int"), strings.HasPrefix(kind, "uint"):
-		return "a whole number"
-	case strings.HasPrefix(kind, "float"):
-		return "a number"
-	case kind == "slice":
-		return "an array"
-	case kind == "struct", kind == "map":
-		return "an object"
-	case kind == "bool":
-		return "true or false"
+// size is a number of bytes for people.
+func size(bytes int64) string {
+	if bytes < 1<<20 {
+		return fmt.Sprintf("%d kB", bytes>>10)
 	}
-	return "a " + kind
+	return fmt.Sprintf("%d MB", bytes>>20)
+}
+
+// typeName says what a value in JSON must be to fit a type.
+func typeName(t reflect.Type) string {
+	if t == reflect.TypeFor[[]byte]() {
+		return "a text in base64"
+	}
+	switch kind := t.Kind(); kind {
+	case reflect.Int, reflect.Int8, reflect.Int16, reflect.Int32, reflect.Int64:
+		most := int64(1)<<(t.Bits()-1) - 1
+		return fmt.Sprintf("a whole number from %d to %d", -most-1, most)
+	case reflect.Uint, reflect.Uint8, reflect.Uint16, reflect.Uint32, reflect.Uint64:
+		return fmt.Sprintf("a whole number from 0 to %d", uint64(math.MaxUint64)>>(64-t.Bits()))
+	case reflect.Float32, reflect.Float64:
+		return "a number"
+	case reflect.Slice, reflect.Array:
+		return "an array"
+	case reflect.Struct, reflect.Map:
+		return "an object"
+	case reflect.Bool:
+		return "true or false"
+	case reflect.String:
+		return "a text"
+	default:
+		return "a " + kind.String()
+	}
 }
 
 // Write answers with problem details.

@@ -3,6 +3,7 @@ package wire
 
 import (
 	"bytes"
+	"encoding/base64"
 	"encoding/json"
 	"errors"
 	"io"
@@ -26,6 +27,9 @@ const (
 
 // Body reads the body of a request.
 func Body(w http.ResponseWriter, r *http.Request, most int64) ([]byte, error) {
+	if r.ContentLength > most { // there is no need to wait for it
+		return nil, &http.MaxBytesError{Limit: most}
+	}
 	c := http.NewResponseController(w)
 	_ = c.SetReadDeadline(time.Now().Add(bodyTime)) // tests have no connection
 	raw, err := io.ReadAll(http.MaxBytesReader(w, r.Body, most))
@@ -57,6 +61,10 @@ func JSON(w http.ResponseWriter, r *http.Request, strict bool, v any) error {
 		var syntax *json.SyntaxError
 		if errors.As(err, &typed) || errors.As(err, &syntax) {
 			return err
+		}
+		var encoding base64.CorruptInputError
+		if errors.As(err, &encoding) {
+			return problem.New(http.StatusBadRequest, "a picture must be a text in base64, which is wrong from its byte %d on", int64(encoding))
 		}
 		return problem.New(http.StatusBadRequest, "the body is not the JSON object that is needed: %v", err)
 	}
