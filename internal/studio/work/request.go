@@ -109,8 +109,8 @@ func (d *Desk) Task(ctx context.Context, r Request) (jobs.Task, error) {
 	if r.N < 0 || r.N > MaxPictures {
 		return jobs.Task{}, problem.Wrong("n", "must be from 1 to %d", MaxPictures)
 	}
-	if r.Rank < 0 || r.Rank > maxCandidates {
-		return jobs.Task{}, problem.Wrong("rank", "must be from n to %d, or 0 to draw n", maxCandidates)
+	if n := max(1, r.N); r.Rank != 0 && (r.Rank < n || r.Rank > maxCandidates) {
+		return jobs.Task{}, problem.Wrong("rank", "must be from n, which is %d, to %d, or 0 to draw n", n, maxCandidates)
 	}
 	select {
 	case d.open <- struct{}{}:
