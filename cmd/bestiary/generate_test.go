@@ -145,7 +145,7 @@ func TestGenerateRefuses(t *testing.T) {
 		{1, []string{"prompt 1: the caption has", "--truncate"}, []string{long}},
 		{1, []string{"prompt 1: the caption has", "shorten"}, []string{"--complete-text", long}},
 		{1, []string{"no.png: there is no such picture"}, []string{"a bird", "--prime", "no.png"}},
-		{1, []string{"notes.png: not an image"}, []string{"a bird", "--prime", "notes.png"}},
+		{1, []string{"notes.png: can't be decoded as a picture"}, []string{"a bird", "--prime", "notes.png"}},
 		{2, []string{"--prime-rows 4: must be from 1 to 3"}, []string{"a bird", "--prime", drawnBird(t, 16), "--prime-rows", "4"}},
 		{1, []string{"--out nowhere", "no folder nowhere", "make it"}, []string{"a bird", "--out", filepath.Join("nowhere", "x.png")}},
 		{1, []string{"taken.png: is a folder"}, []string{"a bird", "--out", taken}},
