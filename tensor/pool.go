@@ -96,13 +96,12 @@ func (d *Device) drop(list *sizeList) {
 	list.buffers = nil
 }
 
-// bytes is the memory of a list of a size class.
+// bytes is the memory of a list, whose buffers are all alike.
 func (l *sizeList) bytes() int {
-	n := 0
-	for _, b := range l.buffers {
-		n += b.Len * b.Size
+	if len(l.buffers) == 0 {
+		return 0
 	}
-	return n
+	return len(l.buffers) * l.buffers[0].Len * l.buffers[0].Size
 }
 
 // trim ends a turn of the device. If the idle buffers take more than an eighth above what the largest of the last turns used,
@@ -124,9 +123,10 @@ func (d *Device) trim() {
 		return // a turn without work doesn't count
 	}
 	i.used[i.turn%recentTurns] = used
-	most := slices.Max(i.used[:])
 	i.turn++
-	if total <= most+most/8 {
+	most := slices.Max(i.used[:])
+	most += most / 8
+	if total <= most {
 		return
 	}
 	var classes []int
@@ -135,7 +135,7 @@ func (d *Device) trim() {
 	}
 	slices.SortFunc(classes, func(a, b int) int { return cmp.Or(i.free[a].turn-i.free[b].turn, a-b) })
 	for _, class := range classes {
-		if total <= most+most/8 {
+		if total <= most {
 			return
 		}
 		total -= i.free[class].bytes()

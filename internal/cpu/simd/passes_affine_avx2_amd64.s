@@ -19,16 +19,10 @@ loop1:
 	CMPQ         R8, R9
 	JGT          done2
 	VMOVUPS      (BX)(R8*4), Y0
-	VBROADCASTSS constants<>+0(SB), Y1
-	VANDPS       constants<>+32(SB), Y0, Y2
-	VBROADCASTSS inverseClip+0(FP), Y3
-	VMULPS       Y3, Y2, Y2
-	VADDPS       constants<>+0(SB), Y2, Y2
-	VDIVPS       Y2, Y1, Y1
-	VANDPS       constants<>+32(SB), Y0, Y1
+	VANDPS       constants<>+0(SB), Y0, Y1
 	VBROADCASTSS inverseClip+0(FP), Y2
 	VMULPS       Y2, Y1, Y1
-	VADDPS       constants<>+0(SB), Y1, Y1
+	VADDPS       constants<>+32(SB), Y1, Y1
 	VDIVPS       Y1, Y0, Y0
 	VMOVUPS      Y0, (DI)(R8*4)
 	VBROADCASTSS constants<>+64(SB), Y1
@@ -48,16 +42,16 @@ loop1:
 	VFMADD213PS  constants<>+384(SB), Y0, Y2
 	VMULPS       Y0, Y0, Y3
 	VFMADD213PS  Y0, Y3, Y2
-	VADDPS       constants<>+0(SB), Y2, Y0
+	VADDPS       constants<>+32(SB), Y2, Y0
 	VCVTPS2DQ    Y1, Y1
 	VPSRAD       $0x01, Y1, Y2
 	VPSUBD       Y2, Y1, Y1
 	VPSLLD       $0x17, Y2, Y2
-	VBROADCASTSS constants<>+0(SB), Y3
+	VBROADCASTSS constants<>+32(SB), Y3
 	VPADDD       Y3, Y2, Y2
 	VMULPS       Y2, Y0, Y0
 	VPSLLD       $0x17, Y1, Y1
-	VBROADCASTSS constants<>+0(SB), Y2
+	VBROADCASTSS constants<>+32(SB), Y2
 	VPADDD       Y2, Y1, Y1
 	VMULPS       Y1, Y0, Y0
 	VMOVUPS      (CX)(R8*4), Y1
@@ -73,16 +67,10 @@ done2:
 	VMOVUPS      (R9)(R8*4), Y0
 	ADDQ         AX, R8
 	VMASKMOVPS   (BX)(R8*4), Y0, Y1
-	VBROADCASTSS constants<>+0(SB), Y2
-	VANDPS       constants<>+32(SB), Y1, Y3
-	VBROADCASTSS inverseClip+0(FP), Y4
-	VMULPS       Y4, Y3, Y3
-	VADDPS       constants<>+0(SB), Y3, Y3
-	VDIVPS       Y3, Y2, Y2
-	VANDPS       constants<>+32(SB), Y1, Y2
+	VANDPS       constants<>+0(SB), Y1, Y2
 	VBROADCASTSS inverseClip+0(FP), Y3
 	VMULPS       Y3, Y2, Y2
-	VADDPS       constants<>+0(SB), Y2, Y2
+	VADDPS       constants<>+32(SB), Y2, Y2
 	VDIVPS       Y2, Y1, Y1
 	VMASKMOVPS   Y1, Y0, (DI)(R8*4)
 	VBROADCASTSS constants<>+64(SB), Y2
@@ -102,16 +90,16 @@ done2:
 	VFMADD213PS  constants<>+384(SB), Y1, Y3
 	VMULPS       Y1, Y1, Y4
 	VFMADD213PS  Y1, Y4, Y3
-	VADDPS       constants<>+0(SB), Y3, Y1
+	VADDPS       constants<>+32(SB), Y3, Y1
 	VCVTPS2DQ    Y2, Y2
 	VPSRAD       $0x01, Y2, Y3
 	VPSUBD       Y3, Y2, Y2
 	VPSLLD       $0x17, Y3, Y3
-	VBROADCASTSS constants<>+0(SB), Y4
+	VBROADCASTSS constants<>+32(SB), Y4
 	VPADDD       Y4, Y3, Y3
 	VMULPS       Y3, Y1, Y1
 	VPSLLD       $0x17, Y2, Y2
-	VBROADCASTSS constants<>+0(SB), Y3
+	VBROADCASTSS constants<>+32(SB), Y3
 	VPADDD       Y3, Y2, Y2
 	VMULPS       Y2, Y1, Y1
 	VMASKMOVPS   (CX)(R8*4), Y0, Y2
@@ -143,17 +131,13 @@ loop4:
 	CMPQ         R10, R11
 	JGT          done5
 	VMOVUPS      (DX)(R10*4), Y0
-	VBROADCASTSS constants<>+0(SB), Y1
-	VANDPS       constants<>+32(SB), Y0, Y2
-	VBROADCASTSS inverseClip+0(FP), Y3
-	VMULPS       Y3, Y2, Y2
-	VADDPS       constants<>+0(SB), Y2, Y2
-	VDIVPS       Y2, Y1, Y1
-	VANDPS       constants<>+32(SB), Y0, Y2
-	VBROADCASTSS inverseClip+0(FP), Y3
-	VMULPS       Y3, Y2, Y2
-	VADDPS       constants<>+0(SB), Y2, Y2
-	VDIVPS       Y2, Y0, Y0
+	VANDPS       constants<>+0(SB), Y0, Y1
+	VBROADCASTSS inverseClip+0(FP), Y2
+	VMULPS       Y2, Y1, Y1
+	VADDPS       constants<>+32(SB), Y1, Y1
+	VDIVPS       Y1, Y0, Y0
+	VBROADCASTSS constants<>+32(SB), Y2
+	VDIVPS       Y1, Y2, Y1
 	VMOVUPS      (BX)(R10*4), Y2
 	VBROADCASTSS constants<>+64(SB), Y3
 	VMAXPS       Y0, Y3, Y0
@@ -172,16 +156,16 @@ loop4:
 	VFMADD213PS  constants<>+384(SB), Y0, Y4
 	VMULPS       Y0, Y0, Y5
 	VFMADD213PS  Y0, Y5, Y4
-	VADDPS       constants<>+0(SB), Y4, Y0
+	VADDPS       constants<>+32(SB), Y4, Y0
 	VCVTPS2DQ    Y3, Y3
 	VPSRAD       $0x01, Y3, Y4
 	VPSUBD       Y4, Y3, Y3
 	VPSLLD       $0x17, Y4, Y4
-	VBROADCASTSS constants<>+0(SB), Y5
+	VBROADCASTSS constants<>+32(SB), Y5
 	VPADDD       Y5, Y4, Y4
 	VMULPS       Y4, Y0, Y0
 	VPSLLD       $0x17, Y3, Y3
-	VBROADCASTSS constants<>+0(SB), Y4
+	VBROADCASTSS constants<>+32(SB), Y4
 	VPADDD       Y4, Y3, Y3
 	VMULPS       Y3, Y0, Y0
 	VMULPS       Y2, Y0, Y0
@@ -202,17 +186,13 @@ done5:
 	VMOVUPS      (R11)(R10*4), Y0
 	ADDQ         AX, R10
 	VMASKMOVPS   (DX)(R10*4), Y0, Y1
-	VBROADCASTSS constants<>+0(SB), Y2
-	VANDPS       constants<>+32(SB), Y1, Y3
-	VBROADCASTSS inverseClip+0(FP), Y4
-	VMULPS       Y4, Y3, Y3
-	VADDPS       constants<>+0(SB), Y3, Y3
-	VDIVPS       Y3, Y2, Y2
-	VANDPS       constants<>+32(SB), Y1, Y3
-	VBROADCASTSS inverseClip+0(FP), Y4
-	VMULPS       Y4, Y3, Y3
-	VADDPS       constants<>+0(SB), Y3, Y3
-	VDIVPS       Y3, Y1, Y1
+	VANDPS       constants<>+0(SB), Y1, Y2
+	VBROADCASTSS inverseClip+0(FP), Y3
+	VMULPS       Y3, Y2, Y2
+	VADDPS       constants<>+32(SB), Y2, Y2
+	VDIVPS       Y2, Y1, Y1
+	VBROADCASTSS constants<>+32(SB), Y3
+	VDIVPS       Y2, Y3, Y2
 	VMASKMOVPS   (BX)(R10*4), Y0, Y3
 	VBROADCASTSS constants<>+64(SB), Y4
 	VMAXPS       Y1, Y4, Y1
@@ -231,16 +211,16 @@ done5:
 	VFMADD213PS  constants<>+384(SB), Y1, Y5
 	VMULPS       Y1, Y1, Y6
 	VFMADD213PS  Y1, Y6, Y5
-	VADDPS       constants<>+0(SB), Y5, Y1
+	VADDPS       constants<>+32(SB), Y5, Y1
 	VCVTPS2DQ    Y4, Y4
 	VPSRAD       $0x01, Y4, Y5
 	VPSUBD       Y5, Y4, Y4
 	VPSLLD       $0x17, Y5, Y5
-	VBROADCASTSS constants<>+0(SB), Y6
+	VBROADCASTSS constants<>+32(SB), Y6
 	VPADDD       Y6, Y5, Y5
 	VMULPS       Y5, Y1, Y1
 	VPSLLD       $0x17, Y4, Y4
-	VBROADCASTSS constants<>+0(SB), Y5
+	VBROADCASTSS constants<>+32(SB), Y5
 	VPADDD       Y5, Y4, Y4
 	VMULPS       Y4, Y1, Y1
 	VMULPS       Y3, Y1, Y1
@@ -274,16 +254,10 @@ loop7:
 	CMPQ         R8, R9
 	JGT          done8
 	VMOVUPS      (BX)(R8*4), Y0
-	VBROADCASTSS constants<>+0(SB), Y1
-	VANDPS       constants<>+32(SB), Y0, Y2
-	VBROADCASTSS inverseClip+0(FP), Y3
-	VMULPS       Y3, Y2, Y2
-	VADDPS       constants<>+0(SB), Y2, Y2
-	VDIVPS       Y2, Y1, Y1
-	VANDPS       constants<>+32(SB), Y0, Y1
+	VANDPS       constants<>+0(SB), Y0, Y1
 	VBROADCASTSS inverseClip+0(FP), Y2
 	VMULPS       Y2, Y1, Y1
-	VADDPS       constants<>+0(SB), Y1, Y1
+	VADDPS       constants<>+32(SB), Y1, Y1
 	VDIVPS       Y1, Y0, Y0
 	VXORPS       constants<>+416(SB), Y0, Y0
 	VMOVUPS      Y0, (DI)(R8*4)
@@ -304,16 +278,16 @@ loop7:
 	VFMADD213PS  constants<>+384(SB), Y0, Y2
 	VMULPS       Y0, Y0, Y3
 	VFMADD213PS  Y0, Y3, Y2
-	VADDPS       constants<>+0(SB), Y2, Y0
+	VADDPS       constants<>+32(SB), Y2, Y0
 	VCVTPS2DQ    Y1, Y1
 	VPSRAD       $0x01, Y1, Y2
 	VPSUBD       Y2, Y1, Y1
 	VPSLLD       $0x17, Y2, Y2
-	VBROADCASTSS constants<>+0(SB), Y3
+	VBROADCASTSS constants<>+32(SB), Y3
 	VPADDD       Y3, Y2, Y2
 	VMULPS       Y2, Y0, Y0
 	VPSLLD       $0x17, Y1, Y1
-	VBROADCASTSS constants<>+0(SB), Y2
+	VBROADCASTSS constants<>+32(SB), Y2
 	VPADDD       Y2, Y1, Y1
 	VMULPS       Y1, Y0, Y0
 	VMOVUPS      (CX)(R8*4), Y1
@@ -330,16 +304,10 @@ done8:
 	VMOVUPS      (R9)(R8*4), Y0
 	ADDQ         AX, R8
 	VMASKMOVPS   (BX)(R8*4), Y0, Y1
-	VBROADCASTSS constants<>+0(SB), Y2
-	VANDPS       constants<>+32(SB), Y1, Y3
-	VBROADCASTSS inverseClip+0(FP), Y4
-	VMULPS       Y4, Y3, Y3
-	VADDPS       constants<>+0(SB), Y3, Y3
-	VDIVPS       Y3, Y2, Y2
-	VANDPS       constants<>+32(SB), Y1, Y2
+	VANDPS       constants<>+0(SB), Y1, Y2
 	VBROADCASTSS inverseClip+0(FP), Y3
 	VMULPS       Y3, Y2, Y2
-	VADDPS       constants<>+0(SB), Y2, Y2
+	VADDPS       constants<>+32(SB), Y2, Y2
 	VDIVPS       Y2, Y1, Y1
 	VXORPS       constants<>+416(SB), Y1, Y1
 	VMASKMOVPS   Y1, Y0, (DI)(R8*4)
@@ -360,16 +328,16 @@ done8:
 	VFMADD213PS  constants<>+384(SB), Y1, Y3
 	VMULPS       Y1, Y1, Y4
 	VFMADD213PS  Y1, Y4, Y3
-	VADDPS       constants<>+0(SB), Y3, Y1
+	VADDPS       constants<>+32(SB), Y3, Y1
 	VCVTPS2DQ    Y2, Y2
 	VPSRAD       $0x01, Y2, Y3
 	VPSUBD       Y3, Y2, Y2
 	VPSLLD       $0x17, Y3, Y3
-	VBROADCASTSS constants<>+0(SB), Y4
+	VBROADCASTSS constants<>+32(SB), Y4
 	VPADDD       Y4, Y3, Y3
 	VMULPS       Y3, Y1, Y1
 	VPSLLD       $0x17, Y2, Y2
-	VBROADCASTSS constants<>+0(SB), Y3
+	VBROADCASTSS constants<>+32(SB), Y3
 	VPADDD       Y3, Y2, Y2
 	VMULPS       Y2, Y1, Y1
 	VMASKMOVPS   (CX)(R8*4), Y0, Y2
@@ -402,18 +370,14 @@ loop10:
 	CMPQ         R11, R12
 	JGT          done11
 	VMOVUPS      (BX)(R11*4), Y0
-	VBROADCASTSS constants<>+0(SB), Y1
-	VANDPS       constants<>+32(SB), Y0, Y2
-	VBROADCASTSS inverseClip+0(FP), Y3
-	VMULPS       Y3, Y2, Y2
-	VADDPS       constants<>+0(SB), Y2, Y2
-	VDIVPS       Y2, Y1, Y1
-	VANDPS       constants<>+32(SB), Y0, Y2
-	VBROADCASTSS inverseClip+0(FP), Y3
-	VMULPS       Y3, Y2, Y2
-	VADDPS       constants<>+0(SB), Y2, Y2
-	VDIVPS       Y2, Y0, Y0
+	VANDPS       constants<>+0(SB), Y0, Y1
+	VBROADCASTSS inverseClip+0(FP), Y2
+	VMULPS       Y2, Y1, Y1
+	VADDPS       constants<>+32(SB), Y1, Y1
+	VDIVPS       Y1, Y0, Y0
 	VXORPS       constants<>+416(SB), Y0, Y0
+	VBROADCASTSS constants<>+32(SB), Y2
+	VDIVPS       Y1, Y2, Y1
 	VMOVUPS      (SI)(R11*4), Y2
 	VBROADCASTSS constants<>+64(SB), Y3
 	VMAXPS       Y0, Y3, Y0
@@ -432,16 +396,16 @@ loop10:
 	VFMADD213PS  constants<>+384(SB), Y0, Y4
 	VMULPS       Y0, Y0, Y5
 	VFMADD213PS  Y0, Y5, Y4
-	VADDPS       constants<>+0(SB), Y4, Y0
+	VADDPS       constants<>+32(SB), Y4, Y0
 	VCVTPS2DQ    Y3, Y3
 	VPSRAD       $0x01, Y3, Y4
 	VPSUBD       Y4, Y3, Y3
 	VPSLLD       $0x17, Y4, Y4
-	VBROADCASTSS constants<>+0(SB), Y5
+	VBROADCASTSS constants<>+32(SB), Y5
 	VPADDD       Y5, Y4, Y4
 	VMULPS       Y4, Y0, Y0
 	VPSLLD       $0x17, Y3, Y3
-	VBROADCASTSS constants<>+0(SB), Y4
+	VBROADCASTSS constants<>+32(SB), Y4
 	VPADDD       Y4, Y3, Y3
 	VMULPS       Y3, Y0, Y0
 	VMULPS       Y2, Y0, Y0
@@ -466,18 +430,14 @@ done11:
 	VMOVUPS      (R12)(R11*4), Y0
 	ADDQ         AX, R11
 	VMASKMOVPS   (BX)(R11*4), Y0, Y1
-	VBROADCASTSS constants<>+0(SB), Y2
-	VANDPS       constants<>+32(SB), Y1, Y3
-	VBROADCASTSS inverseClip+0(FP), Y4
-	VMULPS       Y4, Y3, Y3
-	VADDPS       constants<>+0(SB), Y3, Y3
-	VDIVPS       Y3, Y2, Y2
-	VANDPS       constants<>+32(SB), Y1, Y3
-	VBROADCASTSS inverseClip+0(FP), Y4
-	VMULPS       Y4, Y3, Y3
-	VADDPS       constants<>+0(SB), Y3, Y3
-	VDIVPS       Y3, Y1, Y1
+	VANDPS       constants<>+0(SB), Y1, Y2
+	VBROADCASTSS inverseClip+0(FP), Y3
+	VMULPS       Y3, Y2, Y2
+	VADDPS       constants<>+32(SB), Y2, Y2
+	VDIVPS       Y2, Y1, Y1
 	VXORPS       constants<>+416(SB), Y1, Y1
+	VBROADCASTSS constants<>+32(SB), Y3
+	VDIVPS       Y2, Y3, Y2
 	VMASKMOVPS   (SI)(R11*4), Y0, Y3
 	VBROADCASTSS constants<>+64(SB), Y4
 	VMAXPS       Y1, Y4, Y1
@@ -496,16 +456,16 @@ done11:
 	VFMADD213PS  constants<>+384(SB), Y1, Y5
 	VMULPS       Y1, Y1, Y6
 	VFMADD213PS  Y1, Y6, Y5
-	VADDPS       constants<>+0(SB), Y5, Y1
+	VADDPS       constants<>+32(SB), Y5, Y1
 	VCVTPS2DQ    Y4, Y4
 	VPSRAD       $0x01, Y4, Y5
 	VPSUBD       Y5, Y4, Y4
 	VPSLLD       $0x17, Y5, Y5
-	VBROADCASTSS constants<>+0(SB), Y6
+	VBROADCASTSS constants<>+32(SB), Y6
 	VPADDD       Y6, Y5, Y5
 	VMULPS       Y5, Y1, Y1
 	VPSLLD       $0x17, Y4, Y4
-	VBROADCASTSS constants<>+0(SB), Y5
+	VBROADCASTSS constants<>+32(SB), Y5
 	VPADDD       Y5, Y4, Y4
 	VMULPS       Y4, Y1, Y1
 	VMULPS       Y3, Y1, Y1
@@ -584,22 +544,22 @@ done16:
 	VZEROUPPER
 	RET
 
-DATA constants<>+0(SB)/4, $0x3f800000
-DATA constants<>+4(SB)/4, $0x3f800000
-DATA constants<>+8(SB)/4, $0x3f800000
-DATA constants<>+12(SB)/4, $0x3f800000
-DATA constants<>+16(SB)/4, $0x3f800000
-DATA constants<>+20(SB)/4, $0x3f800000
-DATA constants<>+24(SB)/4, $0x3f800000
-DATA constants<>+28(SB)/4, $0x3f800000
-DATA constants<>+32(SB)/4, $0x7fffffff
-DATA constants<>+36(SB)/4, $0x7fffffff
-DATA constants<>+40(SB)/4, $0x7fffffff
-DATA constants<>+44(SB)/4, $0x7fffffff
-DATA constants<>+48(SB)/4, $0x7fffffff
-DATA constants<>+52(SB)/4, $0x7fffffff
-DATA constants<>+56(SB)/4, $0x7fffffff
-DATA constants<>+60(SB)/4, $0x7fffffff
+DATA constants<>+0(SB)/4, $0x7fffffff
+DATA constants<>+4(SB)/4, $0x7fffffff
+DATA constants<>+8(SB)/4, $0x7fffffff
+DATA constants<>+12(SB)/4, $0x7fffffff
+DATA constants<>+16(SB)/4, $0x7fffffff
+DATA constants<>+20(SB)/4, $0x7fffffff
+DATA constants<>+24(SB)/4, $0x7fffffff
+DATA constants<>+28(SB)/4, $0x7fffffff
+DATA constants<>+32(SB)/4, $0x3f800000
+DATA constants<>+36(SB)/4, $0x3f800000
+DATA constants<>+40(SB)/4, $0x3f800000
+DATA constants<>+44(SB)/4, $0x3f800000
+DATA constants<>+48(SB)/4, $0x3f800000
+DATA constants<>+52(SB)/4, $0x3f800000
+DATA constants<>+56(SB)/4, $0x3f800000
+DATA constants<>+60(SB)/4, $0x3f800000
 DATA constants<>+64(SB)/4, $0xc2d10000
 DATA constants<>+68(SB)/4, $0xc2d10000
 DATA constants<>+72(SB)/4, $0xc2d10000

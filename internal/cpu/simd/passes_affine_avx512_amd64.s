@@ -19,14 +19,9 @@ loop1:
 	CMPQ              R8, R9
 	JGT               done2
 	VMOVUPS           (BX)(R8*4), Z0
-	VBROADCASTSS      constants<>+0(SB), Z1
-	VANDPS.BCST       constants<>+4(SB), Z0, Z2
-	VMULPS.BCST       inverseClip+0(FP), Z2, Z2
-	VADDPS.BCST       constants<>+0(SB), Z2, Z2
-	VDIVPS            Z2, Z1, Z1
-	VANDPS.BCST       constants<>+4(SB), Z0, Z1
+	VANDPS.BCST       constants<>+0(SB), Z0, Z1
 	VMULPS.BCST       inverseClip+0(FP), Z1, Z1
-	VADDPS.BCST       constants<>+0(SB), Z1, Z1
+	VADDPS.BCST       constants<>+4(SB), Z1, Z1
 	VDIVPS            Z1, Z0, Z0
 	VMOVUPS           Z0, (DI)(R8*4)
 	VBROADCASTSS      constants<>+8(SB), Z1
@@ -46,7 +41,7 @@ loop1:
 	VFMADD213PS.BCST  constants<>+48(SB), Z0, Z2
 	VMULPS            Z0, Z0, Z3
 	VFMADD213PS       Z0, Z3, Z2
-	VADDPS.BCST       constants<>+0(SB), Z2, Z0
+	VADDPS.BCST       constants<>+4(SB), Z2, Z0
 	VSCALEFPS         Z1, Z0, Z0
 	VMOVUPS           (CX)(R8*4), Z1
 	VFMADD213PS       (DX)(R8*4), Z1, Z0
@@ -64,14 +59,9 @@ done2:
 	KMOVW             R10, K1
 	ADDQ              AX, R8
 	VMOVUPS.Z         (BX)(R8*4), K1, Z0
-	VBROADCASTSS      constants<>+0(SB), Z1
-	VANDPS.BCST       constants<>+4(SB), Z0, Z2
-	VMULPS.BCST       inverseClip+0(FP), Z2, Z2
-	VADDPS.BCST       constants<>+0(SB), Z2, Z2
-	VDIVPS            Z2, Z1, Z1
-	VANDPS.BCST       constants<>+4(SB), Z0, Z1
+	VANDPS.BCST       constants<>+0(SB), Z0, Z1
 	VMULPS.BCST       inverseClip+0(FP), Z1, Z1
-	VADDPS.BCST       constants<>+0(SB), Z1, Z1
+	VADDPS.BCST       constants<>+4(SB), Z1, Z1
 	VDIVPS            Z1, Z0, Z0
 	VMOVUPS           Z0, K1, (DI)(R8*4)
 	VBROADCASTSS      constants<>+8(SB), Z1
@@ -91,7 +81,7 @@ done2:
 	VFMADD213PS.BCST  constants<>+48(SB), Z0, Z2
 	VMULPS            Z0, Z0, Z3
 	VFMADD213PS       Z0, Z3, Z2
-	VADDPS.BCST       constants<>+0(SB), Z2, Z0
+	VADDPS.BCST       constants<>+4(SB), Z2, Z0
 	VSCALEFPS         Z1, Z0, Z0
 	VMOVUPS.Z         (CX)(R8*4), K1, Z1
 	VMOVUPS.Z         (DX)(R8*4), K1, Z2
@@ -122,15 +112,12 @@ loop4:
 	CMPQ              R10, R11
 	JGT               done5
 	VMOVUPS           (DX)(R10*4), Z0
-	VBROADCASTSS      constants<>+0(SB), Z1
-	VANDPS.BCST       constants<>+4(SB), Z0, Z2
-	VMULPS.BCST       inverseClip+0(FP), Z2, Z2
-	VADDPS.BCST       constants<>+0(SB), Z2, Z2
-	VDIVPS            Z2, Z1, Z1
-	VANDPS.BCST       constants<>+4(SB), Z0, Z2
-	VMULPS.BCST       inverseClip+0(FP), Z2, Z2
-	VADDPS.BCST       constants<>+0(SB), Z2, Z2
-	VDIVPS            Z2, Z0, Z0
+	VANDPS.BCST       constants<>+0(SB), Z0, Z1
+	VMULPS.BCST       inverseClip+0(FP), Z1, Z1
+	VADDPS.BCST       constants<>+4(SB), Z1, Z1
+	VDIVPS            Z1, Z0, Z0
+	VBROADCASTSS      constants<>+4(SB), Z2
+	VDIVPS            Z1, Z2, Z1
 	VMOVUPS           (BX)(R10*4), Z2
 	VBROADCASTSS      constants<>+8(SB), Z3
 	VMAXPS            Z0, Z3, Z0
@@ -149,7 +136,7 @@ loop4:
 	VFMADD213PS.BCST  constants<>+48(SB), Z0, Z4
 	VMULPS            Z0, Z0, Z5
 	VFMADD213PS       Z0, Z5, Z4
-	VADDPS.BCST       constants<>+0(SB), Z4, Z0
+	VADDPS.BCST       constants<>+4(SB), Z4, Z0
 	VSCALEFPS         Z3, Z0, Z0
 	VMULPS            Z2, Z0, Z0
 	VMOVUPS           (SI)(R10*4), Z3
@@ -172,15 +159,12 @@ done5:
 	KMOVW             R12, K1
 	ADDQ              AX, R10
 	VMOVUPS.Z         (DX)(R10*4), K1, Z0
-	VBROADCASTSS      constants<>+0(SB), Z1
-	VANDPS.BCST       constants<>+4(SB), Z0, Z2
-	VMULPS.BCST       inverseClip+0(FP), Z2, Z2
-	VADDPS.BCST       constants<>+0(SB), Z2, Z2
-	VDIVPS            Z2, Z1, Z1
-	VANDPS.BCST       constants<>+4(SB), Z0, Z2
-	VMULPS.BCST       inverseClip+0(FP), Z2, Z2
-	VADDPS.BCST       constants<>+0(SB), Z2, Z2
-	VDIVPS            Z2, Z0, Z0
+	VANDPS.BCST       constants<>+0(SB), Z0, Z1
+	VMULPS.BCST       inverseClip+0(FP), Z1, Z1
+	VADDPS.BCST       constants<>+4(SB), Z1, Z1
+	VDIVPS            Z1, Z0, Z0
+	VBROADCASTSS      constants<>+4(SB), Z2
+	VDIVPS            Z1, Z2, Z1
 	VMOVUPS.Z         (BX)(R10*4), K1, Z2
 	VBROADCASTSS      constants<>+8(SB), Z3
 	VMAXPS            Z0, Z3, Z0
@@ -199,7 +183,7 @@ done5:
 	VFMADD213PS.BCST  constants<>+48(SB), Z0, Z4
 	VMULPS            Z0, Z0, Z5
 	VFMADD213PS       Z0, Z5, Z4
-	VADDPS.BCST       constants<>+0(SB), Z4, Z0
+	VADDPS.BCST       constants<>+4(SB), Z4, Z0
 	VSCALEFPS         Z3, Z0, Z0
 	VMULPS            Z2, Z0, Z0
 	VMOVUPS.Z         (SI)(R10*4), K1, Z3
@@ -232,14 +216,9 @@ loop7:
 	CMPQ              R8, R9
 	JGT               done8
 	VMOVUPS           (BX)(R8*4), Z0
-	VBROADCASTSS      constants<>+0(SB), Z1
-	VANDPS.BCST       constants<>+4(SB), Z0, Z2
-	VMULPS.BCST       inverseClip+0(FP), Z2, Z2
-	VADDPS.BCST       constants<>+0(SB), Z2, Z2
-	VDIVPS            Z2, Z1, Z1
-	VANDPS.BCST       constants<>+4(SB), Z0, Z1
+	VANDPS.BCST       constants<>+0(SB), Z0, Z1
 	VMULPS.BCST       inverseClip+0(FP), Z1, Z1
-	VADDPS.BCST       constants<>+0(SB), Z1, Z1
+	VADDPS.BCST       constants<>+4(SB), Z1, Z1
 	VDIVPS            Z1, Z0, Z0
 	VXORPS.BCST       constants<>+52(SB), Z0, Z0
 	VMOVUPS           Z0, (DI)(R8*4)
@@ -260,7 +239,7 @@ loop7:
 	VFMADD213PS.BCST  constants<>+48(SB), Z0, Z2
 	VMULPS            Z0, Z0, Z3
 	VFMADD213PS       Z0, Z3, Z2
-	VADDPS.BCST       constants<>+0(SB), Z2, Z0
+	VADDPS.BCST       constants<>+4(SB), Z2, Z0
 	VSCALEFPS         Z1, Z0, Z0
 	VMOVUPS           (CX)(R8*4), Z1
 	VSUBPS            (DX)(R8*4), Z1, Z1
@@ -279,14 +258,9 @@ done8:
 	KMOVW             R10, K1
 	ADDQ              AX, R8
 	VMOVUPS.Z         (BX)(R8*4), K1, Z0
-	VBROADCASTSS      constants<>+0(SB), Z1
-	VANDPS.BCST       constants<>+4(SB), Z0, Z2
-	VMULPS.BCST       inverseClip+0(FP), Z2, Z2
-	VADDPS.BCST       constants<>+0(SB), Z2, Z2
-	VDIVPS            Z2, Z1, Z1
-	VANDPS.BCST       constants<>+4(SB), Z0, Z1
+	VANDPS.BCST       constants<>+0(SB), Z0, Z1
 	VMULPS.BCST       inverseClip+0(FP), Z1, Z1
-	VADDPS.BCST       constants<>+0(SB), Z1, Z1
+	VADDPS.BCST       constants<>+4(SB), Z1, Z1
 	VDIVPS            Z1, Z0, Z0
 	VXORPS.BCST       constants<>+52(SB), Z0, Z0
 	VMOVUPS           Z0, K1, (DI)(R8*4)
@@ -307,7 +281,7 @@ done8:
 	VFMADD213PS.BCST  constants<>+48(SB), Z0, Z2
 	VMULPS            Z0, Z0, Z3
 	VFMADD213PS       Z0, Z3, Z2
-	VADDPS.BCST       constants<>+0(SB), Z2, Z0
+	VADDPS.BCST       constants<>+4(SB), Z2, Z0
 	VSCALEFPS         Z1, Z0, Z0
 	VMOVUPS.Z         (CX)(R8*4), K1, Z1
 	VMOVUPS.Z         (DX)(R8*4), K1, Z2
@@ -339,16 +313,13 @@ loop10:
 	CMPQ              R11, R12
 	JGT               done11
 	VMOVUPS           (BX)(R11*4), Z0
-	VBROADCASTSS      constants<>+0(SB), Z1
-	VANDPS.BCST       constants<>+4(SB), Z0, Z2
-	VMULPS.BCST       inverseClip+0(FP), Z2, Z2
-	VADDPS.BCST       constants<>+0(SB), Z2, Z2
-	VDIVPS            Z2, Z1, Z1
-	VANDPS.BCST       constants<>+4(SB), Z0, Z2
-	VMULPS.BCST       inverseClip+0(FP), Z2, Z2
-	VADDPS.BCST       constants<>+0(SB), Z2, Z2
-	VDIVPS            Z2, Z0, Z0
+	VANDPS.BCST       constants<>+0(SB), Z0, Z1
+	VMULPS.BCST       inverseClip+0(FP), Z1, Z1
+	VADDPS.BCST       constants<>+4(SB), Z1, Z1
+	VDIVPS            Z1, Z0, Z0
 	VXORPS.BCST       constants<>+52(SB), Z0, Z0
+	VBROADCASTSS      constants<>+4(SB), Z2
+	VDIVPS            Z1, Z2, Z1
 	VMOVUPS           (SI)(R11*4), Z2
 	VBROADCASTSS      constants<>+8(SB), Z3
 	VMAXPS            Z0, Z3, Z0
@@ -367,7 +338,7 @@ loop10:
 	VFMADD213PS.BCST  constants<>+48(SB), Z0, Z4
 	VMULPS            Z0, Z0, Z5
 	VFMADD213PS       Z0, Z5, Z4
-	VADDPS.BCST       constants<>+0(SB), Z4, Z0
+	VADDPS.BCST       constants<>+4(SB), Z4, Z0
 	VSCALEFPS         Z3, Z0, Z0
 	VMULPS            Z2, Z0, Z0
 	VMOVUPS           (DI)(R11*4), Z2
@@ -394,16 +365,13 @@ done11:
 	KMOVW             R13, K1
 	ADDQ              AX, R11
 	VMOVUPS.Z         (BX)(R11*4), K1, Z0
-	VBROADCASTSS      constants<>+0(SB), Z1
-	VANDPS.BCST       constants<>+4(SB), Z0, Z2
-	VMULPS.BCST       inverseClip+0(FP), Z2, Z2
-	VADDPS.BCST       constants<>+0(SB), Z2, Z2
-	VDIVPS            Z2, Z1, Z1
-	VANDPS.BCST       constants<>+4(SB), Z0, Z2
-	VMULPS.BCST       inverseClip+0(FP), Z2, Z2
-	VADDPS.BCST       constants<>+0(SB), Z2, Z2
-	VDIVPS            Z2, Z0, Z0
+	VANDPS.BCST       constants<>+0(SB), Z0, Z1
+	VMULPS.BCST       inverseClip+0(FP), Z1, Z1
+	VADDPS.BCST       constants<>+4(SB), Z1, Z1
+	VDIVPS            Z1, Z0, Z0
 	VXORPS.BCST       constants<>+52(SB), Z0, Z0
+	VBROADCASTSS      constants<>+4(SB), Z2
+	VDIVPS            Z1, Z2, Z1
 	VMOVUPS.Z         (SI)(R11*4), K1, Z2
 	VBROADCASTSS      constants<>+8(SB), Z3
 	VMAXPS            Z0, Z3, Z0
@@ -422,7 +390,7 @@ done11:
 	VFMADD213PS.BCST  constants<>+48(SB), Z0, Z4
 	VMULPS            Z0, Z0, Z5
 	VFMADD213PS       Z0, Z5, Z4
-	VADDPS.BCST       constants<>+0(SB), Z4, Z0
+	VADDPS.BCST       constants<>+4(SB), Z4, Z0
 	VSCALEFPS         Z3, Z0, Z0
 	VMULPS            Z2, Z0, Z0
 	VMOVUPS.Z         (DI)(R11*4), K1, Z2
@@ -524,8 +492,8 @@ DATA zip<>+48(SB)/8, $0x0000000000000003
 DATA zip<>+56(SB)/8, $0x0000000000000007
 GLOBL zip<>(SB), RODATA|NOPTR, $64
 
-DATA constants<>+0(SB)/4, $0x3f800000
-DATA constants<>+4(SB)/4, $0x7fffffff
+DATA constants<>+0(SB)/4, $0x7fffffff
+DATA constants<>+4(SB)/4, $0x3f800000
 DATA constants<>+8(SB)/4, $0xc2d10000
 DATA constants<>+12(SB)/4, $0x42b20000
 DATA constants<>+16(SB)/4, $0x3fb8aa3b

@@ -19,7 +19,6 @@ type transpositionJob struct {
 
 // Copy implements kernel.Movement. It transposes in registers; other copies are left to the portable kernel.
 func (d *Device) Copy(s kernel.Strided, dst, src kernel.Buffer) {
-	s = s.Simplified()
 	if dst.Size != 4 || !d.transpose(s, dst, src) {
 		d.Device.Copy(s, dst, src)
 	}

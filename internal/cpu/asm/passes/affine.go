@@ -10,20 +10,20 @@ func affine(g *gen) {
 		if inverse {
 			name += "Inverse"
 		}
-		// scale returns the logarithm of the derivative, and the square root of its slope by u.
-		scale := func(a at, u vec, inverseClip param) (s, shrink vec) {
-			shrink = g.div(g.reg(k(1)), g.add(g.mul(g.abs(u), inverseClip), k(1)))
-			s = g.div(u, g.add(g.mul(g.abs(u), inverseClip), k(1)))
+		// scale returns the logarithm of the derivative, ±u/bound, and bound.
+		scale := func(u vec, inverseClip param) (s, bound vec) {
+			bound = g.add(g.mul(g.abs(u), inverseClip), k(1))
+			s = g.div(u, bound)
 			if inverse {
 				s = g.negate(s)
 			}
-			return s, shrink
+			return s, bound
 		}
 		g.fn(name, "(inverseClip float32, x, t, u, y, logSlope []float32)", "maps x by the parameters t and u.", func() {
 			n, x, t, u, y, logSlope := g.size("y"), g.ptr("x"), g.ptr("t"), g.ptr("u"), g.ptr("y"), g.ptr("logSlope")
 			inverseClip := g.arg("inverseClip")
 			g.each(n, 1, func(a at) {
-				s, _ := scale(a, g.load(a, u), inverseClip)
+				s, _ := scale(g.load(a, u), inverseClip)
 				g.store(a, s, logSlope)
 				e := g.exp(s)
 				if inverse {
@@ -39,7 +39,8 @@ func affine(g *gen) {
 			gx, gt, gu := g.ptr("gx"), g.ptr("gt"), g.ptr("gu")
 			inverseClip := g.arg("inverseClip")
 			g.each(n, 1, func(a at) {
-				s, shrink := scale(a, g.load(a, u), inverseClip)
+				s, bound := scale(g.load(a, u), inverseClip)
+				shrink := g.div(g.reg(k(1)), bound) // its square is the slope of s by u
 				up := g.load(a, gy)
 				down := g.mul(g.exp(s), up)
 				along := g.load(a, gLogSlope)
