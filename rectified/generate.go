@@ -57,7 +57,7 @@ func (o Options) Resolve() (Options, error) {
 		return o, fault.Field("Solver", o.Solver, "must be %s, %s, %s or %s", Euler, Heun, Adams, Adaptive)
 	}
 	if !(math.Abs(o.Guidance) <= 1e6) {
-		return o, fault.Field("Guidance", o.Guidance, "must be a number such as 3; 1 is off")
+		return o, fault.Field("Guidance", o.Guidance, "must be a number from -1e+06 to 1e+06, such as 3; 1 is off")
 	}
 	return o, nil
 }

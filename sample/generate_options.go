@@ -86,7 +86,7 @@ func checkPrimeRows(rows, height int) error {
 // checkPrompt returns an error for a prompt that is too large to be read.
 func checkPrompt(prompt string) error {
 	if len(prompt) > MaxPromptBytes {
-		return fault.Field("Prompts", nil, "must have at most %d bytes each, not %d; shorten it", MaxPromptBytes, len(prompt))
+		return fmt.Errorf("must have at most %d bytes, not %d; shorten it", MaxPromptBytes, len(prompt))
 	}
 	return nil
 }

@@ -274,7 +274,7 @@ func (c *contract) jobs() {
 	}
 	c.do(exchange{route: "DELETE /api/jobs/{id}", path: "/api/jobs/none", code: 404})
 	for _, body := range []object{
-		{}, {"kind": "paint"}, {"kind": "generate", "run": "birds", "prompt": "a", "n": 65}, {"kind": "generate", "run": "birds", "prompt": "a", "n": -1},
+		{}, {"kind": "paint"}, {"kind": "generate", "run": "birds", "prompt": "a", "n": 65}, {"kind": "generate", "run": "birds", "prompt": "a", "n": 0}, {"kind": "generate", "run": "birds", "prompt": "a", "n": -1},
 		{"kind": "generate", "run": "birds", "prompt": 7}, {"kind": "generate", "run": "birds", "prompt": "a", "solver": "fast"},
 		{"kind": "generate", "run": "birds", "prompt": "a", "colour": "red"}, {"kind": "walk", "run": "pets", "sliders": []float64{7}},
 		{"kind": "generate", "run": "birds", "prompt": "a", "temperature": -1}, {"kind": "generate", "run": "birds", "prompt": "a", "top_p": 2},
@@ -322,6 +322,7 @@ func (c *contract) images() {
 		"override_settings": object{"sd_model_checkpoint": "birds:maskgit"},
 	}})
 	c.do(exchange{route: "POST " + draw, path: draw, code: 400, body: object{"prompt": "a", "batch_size": 99}, odd: true})
+	c.do(exchange{route: "POST " + draw, path: draw, code: 400, body: object{"prompt": "a", "batch_size": 0}, odd: true})
 	c.do(exchange{route: "POST " + draw, path: draw, code: 400, body: object{"prompt": "a", "batch_size": 9, "n_iter": 9}})
 	c.do(exchange{route: "POST " + draw, path: draw, code: 400, body: object{"prompt": 7}, odd: true})
 	c.do(exchange{route: "POST " + draw, path: draw, code: 404, body: object{"prompt": "a", "override_settings": object{"sd_model_checkpoint": "none"}}})

@@ -97,21 +97,30 @@ func New(d *tensor.Device, o Options) *Studio {
 	s.routes(mux)
 	shown := &pages.Pages{Library: runs, Trainings: trained, Version: o.Version}
 	shown.Register(mux)
-	policy := security.Policy{Token: o.Token, Hosts: o.Hosts, Refuse: refuse, Ask: shown.AskToken}
+	policy := security.Policy{Token: o.Token, Hosts: o.Hosts, Refuse: refuser(shown), Ask: shown.AskToken}
 	s.handler = wire.Slow(s.logged(policy.Wrap(figures.Wrap(mux))))
 	return s
 }
 
-// refuse answers a request with an error, in the form of its route.
-func refuse(w http.ResponseWriter, r *http.Request, err error) {
-	switch {
-	case strings.HasPrefix(r.URL.Path, "/v1/"):
-		openai.WriteError(w, err)
-	case strings.HasPrefix(r.URL.Path, "/sdapi/"):
-		sdapi.WriteError(w, err)
-	default:
-		problem.Write(w, err)
+// refuser answers requests with errors, in the form of their routes.
+func refuser(shown *pages.Pages) func(w http.ResponseWriter, r *http.Request, err error) {
+	return func(w http.ResponseWriter, r *http.Request, err error) {
+		switch {
+		case under(r, "/v1"):
+			openai.WriteError(w, err)
+		case under(r, "/sdapi"):
+			sdapi.WriteError(w, err)
+		case under(r, "/api"):
+			problem.Write(w, err)
+		default:
+			shown.Refuse(w, r, err)
+		}
 	}
+}
+
+// under reports whether a request is to a path or below it.
+func under(r *http.Request, path string) bool {
+	return r.URL.Path == path || strings.HasPrefix(r.URL.Path, path+"/")
 }
 
 // Handler answers requests.

@@ -56,7 +56,7 @@ func (o Options) Validate() error {
 	case !(o.TopP >= 0 && o.TopP <= 1):
 		return fault.Field("TopP", o.TopP, "must be a probability from 0 to 1")
 	case !(math.Abs(o.Guidance) <= maxGuidance):
-		return fault.Field("Guidance", o.Guidance, "must be a number such as 3; 1 is off")
+		return fault.Field("Guidance", o.Guidance, "must be a number from -1e+06 to 1e+06, such as 3; 1 is off")
 	}
 	return nil
 }

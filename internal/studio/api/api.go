@@ -22,6 +22,9 @@ type API struct {
 
 // Register adds the routes to a mux.
 func (a *API) Register(mux wire.Mux) {
+	none := func(w http.ResponseWriter, r *http.Request) error {
+		return wire.NoRoute(mux, w, r, problem.New(http.StatusNotFound, "there is no such route; /api/openapi.json describes those that there are"))
+	}
 	for route, f := range map[string]handler{
 		"GET /api/openapi.json": a.openAPI,
 
@@ -45,9 +48,8 @@ func (a *API) Register(mux wire.Mux) {
 		"POST /api/trainings/{id}/stop":     a.stop,
 		"POST /api/trainings/{id}/resume":   a.resume,
 		"POST /api/uploads":                 a.upload,
-		"/api/": func(w http.ResponseWriter, r *http.Request) error {
-			return wire.NoRoute(mux, w, r, problem.New(http.StatusNotFound, "there is no such route; /api/openapi.json describes those that there are"))
-		},
+		"/api/":                             none,
+		"/api":                              none,
 	} {
 		mux.HandleFunc(route, Handle(f))
 	}

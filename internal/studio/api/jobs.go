@@ -106,7 +106,7 @@ func (a *API) jobs(w http.ResponseWriter, _ *http.Request) error {
 func (a *API) find(r *http.Request) (*jobs.Job, error) {
 	j, ok := a.Desk.Queue.Get(r.PathValue("id"))
 	if !ok {
-		return nil, problem.New(http.StatusNotFound, "there is no job %q; finished jobs are kept for some minutes", r.PathValue("id"))
+		return nil, problem.New(http.StatusNotFound, "there is no such job; finished jobs are kept for some minutes")
 	}
 	return j, nil
 }

@@ -20,7 +20,7 @@ func (l *Library) Metrics(name, model string, most int) ([]run.Line, error) {
 		return nil, err
 	}
 	if _, ok := models.Lookup(model); !ok {
-		return nil, problem.New(http.StatusNotFound, "there is no kind of models %q", model)
+		return nil, problem.At(http.StatusNotFound, "model", "there is no kind of models %q", model)
 	}
 	r, err := run.Open(dir)
 	if err != nil {
@@ -28,7 +28,7 @@ func (l *Library) Metrics(name, model string, most int) ([]run.Line, error) {
 	}
 	lines, err := r.Metrics(model)
 	if err != nil {
-		return nil, problem.New(http.StatusNotFound, "run %q has no log of a training", name)
+		return nil, problem.At(http.StatusNotFound, "model", "run %q has no log of a training", name)
 	}
 	if len(lines) > most { // thinned out evenly, the last one included
 		thin := make([]run.Line, 0, most)

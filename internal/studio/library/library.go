@@ -105,5 +105,5 @@ func (l *Library) Path(name string) (string, error) {
 	if path, ok := l.folders()[name]; ok {
 		return path, nil
 	}
-	return "", problem.New(http.StatusNotFound, "there is no run %q", name)
+	return "", problem.At(http.StatusNotFound, "run", "there is no run %q", name)
 }

@@ -34,6 +34,8 @@ func errorOf(d problem.Details) errorObject {
 		e.Type, code = "rate_limit_error", "rate_limit_exceeded"
 	case d.Status == http.StatusUnauthorized:
 		code = "invalid_api_key"
+	case d.Status == http.StatusNotFound && d.Field == "model":
+		code = "model_not_found"
 	case d.Status == http.StatusNotFound:
 		code = "not_found"
 	case d.Status >= 500:

@@ -55,9 +55,9 @@ func (a *API) find(name string) (modelObject, error) {
 		names = append(names, m.ID)
 	}
 	if len(list) == 0 {
-		return modelObject{}, problem.New(http.StatusNotFound, "the server has no trained generator yet")
+		return modelObject{}, problem.At(http.StatusNotFound, "model", "the server has no trained generator yet")
 	}
-	return modelObject{}, problem.New(http.StatusNotFound, "there is no model %q; the server has %s", name, strings.Join(names, ", "))
+	return modelObject{}, problem.At(http.StatusNotFound, "model", "there is no model %q; the server has %s", name, strings.Join(names, ", "))
 }
 
 func (a *API) models(w http.ResponseWriter, _ *http.Request) error {

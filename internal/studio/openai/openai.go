@@ -20,9 +20,11 @@ func (a *API) Register(mux wire.Mux) {
 	mux.HandleFunc("POST /v1/images/generations", a.handle(a.generate))
 	mux.HandleFunc("GET /v1/models", a.handle(a.models))
 	mux.HandleFunc("GET /v1/models/{model}", a.handle(a.model))
-	mux.HandleFunc("/v1/", a.handle(func(w http.ResponseWriter, r *http.Request) error {
+	none := a.handle(func(w http.ResponseWriter, r *http.Request) error {
 		return wire.NoRoute(mux, w, r, problem.New(http.StatusNotFound, "there is no such route; the server has /v1/images/generations and /v1/models"))
-	}))
+	})
+	mux.HandleFunc("/v1/", none)
+	mux.HandleFunc("/v1", none)
 }
 
 // handle answers errors.
@@ -47,9 +49,9 @@ func (a *API) generate(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	ask := work.Request{Kind: "generate", Run: m.run, Model: m.generator, Prompt: q.Prompt, N: f.n, Seed: q.Seed, Previews: f.partial}
+	ask := work.Request{Kind: "generate", Run: m.run, Model: m.generator, Prompt: q.Prompt, N: &f.n, Seed: q.Seed, Previews: f.partial}
 	if m.flow {
-		ask = work.Request{Kind: "sample", Run: m.run, Class: q.Prompt, N: f.n, Seed: q.Seed}
+		ask = work.Request{Kind: "sample", Run: m.run, Class: q.Prompt, N: &f.n, Seed: q.Seed}
 	}
 	switch {
 	case q.Stream:

@@ -43,7 +43,7 @@ func (f form) picture(file []byte) (text string, side int, err error) {
 		draw.Draw(flat, flat.Bounds(), img, img.Bounds().Min, draw.Over)
 		err = jpeg.Encode(&b, flat, &jpeg.Options{Quality: f.quality})
 	} else {
-		err = png.Encode(&b, img)
+		err = (&png.Encoder{CompressionLevel: png.BestSpeed}).Encode(&b, img)
 	}
 	return base64.StdEncoding.EncodeToString(b.Bytes()), side, err
 }

@@ -93,17 +93,23 @@ func parse() map[string]*template.Template {
 
 // answer writes a page, or a page about an error. A client that doesn't read HTML gets problem details.
 func (p *Pages) answer(w http.ResponseWriter, r *http.Request, f func(r *http.Request) (page, error)) {
-	status := http.StatusOK
 	shown, err := f(r)
 	if err != nil {
-		if !strings.Contains(r.Header.Get("Accept"), "text/html") {
-			problem.Write(w, err)
-			return
-		}
-		d := problem.Of(err)
-		status, shown = d.Status, page{Template: "problem", Title: d.Title, Content: d}
+		p.Refuse(w, r, err)
+		return
 	}
-	p.write(w, status, shown)
+	p.write(w, http.StatusOK, shown)
+}
+
+// Refuse writes a page about an error. A client that doesn't read HTML gets problem details.
+func (p *Pages) Refuse(w http.ResponseWriter, r *http.Request, err error) {
+	if !strings.Contains(r.Header.Get("Accept"), "text/html") {
+		problem.Write(w, err)
+		return
+	}
+	d := problem.Of(err)
+	problem.Header(w, d)
+	p.write(w, d.Status, page{Template: "problem", Title: d.Title, Content: d})
 }
 
 // write writes a page.

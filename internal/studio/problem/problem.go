@@ -31,6 +31,7 @@ type Details struct {
 // Error is an error with a status.
 type Error struct {
 	Status int
+	Field  string // of the request that is to blame, by its name in JSON; "" for none
 	Err    error
 }
 
@@ -42,7 +43,12 @@ func (e *Error) Unwrap() error { return e.Err }
 
 // New returns an error with a status. format is for args.
 func New(status int, format string, args ...any) error {
-	return &Error{status, fmt.Errorf(format, args...)}
+	return &Error{status, "", fmt.Errorf(format, args...)}
+}
+
+// At returns an error with a status that blames a field of a request, by its name in JSON. format is for args.
+func At(status int, field, format string, args ...any) error {
+	return &Error{status, field, fmt.Errorf(format, args...)}
 }
 
 // Wrong returns the error for a field of a request with a value that is not allowed, by its name in JSON.
@@ -75,12 +81,12 @@ func Of(err error) Details {
 	)
 	switch {
 	case errors.As(err, &own):
-		d.Status = own.Status
+		d.Status, d.Field = own.Status, own.Field
 	case errors.As(err, &named):
 		d.Status, d.Field = http.StatusBadRequest, named.field
 	case errors.As(err, &field):
 		d.Status, d.Field = http.StatusBadRequest, JSONName(field.Field)
-		d.Detail = d.Field + ": " + Hide(jsonWords(field.Want))
+		d.Detail = d.Field + ": " + Hide(Words(field.Want))
 	case errors.As(err, &full):
 		d.Status, d.RetryAfter = http.StatusTooManyRequests, int(math.Ceil(full.Retry.Seconds()))
 	case errors.As(err, &large):
@@ -188,7 +194,8 @@ func JSONName(field string) string {
 	return b.String()
 }
 
-func jsonWords(text string) string { return words.ReplaceAllStringFunc(text, JSONName) }
+// Words returns the text of an error with fields by their names in requests.
+func Words(text string) string { return words.ReplaceAllStringFunc(text, JSONName) }
 
 // paths are absolute paths of two or more parts.
 var paths = regexp.MustCompile(`(^|[\s"'(=])(?:[A-Za-z]:)?((?:[/\\][^\s/\\:"',;()]+){2,})`)

@@ -25,9 +25,11 @@ func (a *API) Register(mux wire.Mux) {
 	mux.HandleFunc("GET /sdapi/v1/progress", a.handle(a.progress))
 	mux.HandleFunc("GET /sdapi/v1/sd-models", a.handle(a.models))
 	mux.HandleFunc("GET /sdapi/v1/options", a.handle(a.options))
-	mux.HandleFunc("/sdapi/", a.handle(func(w http.ResponseWriter, r *http.Request) error {
+	none := a.handle(func(w http.ResponseWriter, r *http.Request) error {
 		return wire.NoRoute(mux, w, r, problem.New(http.StatusNotFound, "there is no such route; the server has /sdapi/v1/txt2img and /sdapi/v1/progress"))
-	}))
+	})
+	mux.HandleFunc("/sdapi/", none)
+	mux.HandleFunc("/sdapi", none)
 }
 
 // handle answers errors.
@@ -60,8 +62,8 @@ func (a *API) draw(w http.ResponseWriter, r *http.Request) error {
 	}
 	var q struct {
 		Prompt    string   `json:"prompt"`
-		BatchSize int      `json:"batch_size"`
-		Rounds    int      `json:"n_iter"`
+		BatchSize *int     `json:"batch_size"`
+		Rounds    *int     `json:"n_iter"`
 		Seed      *int64   `json:"seed"`
 		Guidance  *float64 `json:"cfg_scale"`
 		Steps     int      `json:"steps"`
@@ -76,8 +78,21 @@ func (a *API) draw(w http.ResponseWriter, r *http.Request) error {
 	if err := json.Unmarshal(raw, &q); err != nil {
 		return err
 	}
-	if q.BatchSize < 0 || q.Rounds < 0 || q.BatchSize > work.MaxPictures || q.Rounds > work.MaxPictures || max(1, q.BatchSize)*max(1, q.Rounds) > work.MaxPictures {
-		return problem.Wrong("batch_size", "must be from 1 to %d, also times n_iter", work.MaxPictures)
+	n := 1
+	for _, factor := range []struct {
+		name  string
+		value *int
+	}{{"batch_size", q.BatchSize}, {"n_iter", q.Rounds}} {
+		if factor.value == nil {
+			continue
+		}
+		if *factor.value < 1 || *factor.value > work.MaxPictures {
+			return problem.Wrong(factor.name, "must be from 1 to %d", work.MaxPictures)
+		}
+		n *= *factor.value
+	}
+	if n > work.MaxPictures {
+		return problem.Wrong("batch_size", "times n_iter must be at most %d", work.MaxPictures)
 	}
 	ignored := []string{}
 	for name := range all {
@@ -96,12 +111,12 @@ func (a *API) draw(w http.ResponseWriter, r *http.Request) error {
 		}
 	}
 	if len(text) == 0 {
-		return problem.New(http.StatusNotFound, "the server has no trained generator for prompts with that name")
+		return problem.At(http.StatusNotFound, "override_settings.sd_model_checkpoint", "the server has no trained generator for prompts with that name")
 	}
 	if generator == "" {
 		generator = text[0]
 	}
-	ask := work.Request{Kind: "generate", Run: run, Model: generator, Prompt: q.Prompt, N: max(1, q.BatchSize) * max(1, q.Rounds), Guidance: q.Guidance, Previews: 4, Truncate: true}
+	ask := work.Request{Kind: "generate", Run: run, Model: generator, Prompt: q.Prompt, N: &n, Guidance: q.Guidance, Previews: 4, Truncate: true}
 	if generator != "dalle" {
 		ask.Steps = q.Steps
 	} else if q.Steps != 0 {

@@ -4,6 +4,7 @@ import (
 	"crypto/rand"
 	"crypto/sha256"
 	"crypto/subtle"
+	"mime"
 	"net/http"
 	"net/url"
 	"path"
@@ -66,6 +67,10 @@ func (p Policy) ask(w http.ResponseWriter, to *url.URL, wrong bool) {
 
 // signIn answers the form of the page that asks for the token.
 func (p Policy) signIn(w http.ResponseWriter, r *http.Request) {
+	if kind, _, err := mime.ParseMediaType(r.Header.Get("Content-Type")); err != nil || kind != "application/x-www-form-urlencoded" {
+		p.refuse(w, r, problem.New(http.StatusUnsupportedMediaType, "the body must be a form: application/x-www-form-urlencoded"))
+		return
+	}
 	raw, err := wire.Body(w, r, maxForm)
 	if err != nil {
 		p.refuse(w, r, err)

@@ -3,6 +3,7 @@ package trainings
 import (
 	"slices"
 	"strconv"
+	"strings"
 
 	"github.com/bestiary-ml/bestiary/internal/studio/problem"
 )
@@ -60,7 +61,7 @@ func (r Recipe) first() bool { return r.Needs == "" }
 func (r Recipe) arguments(o Options, dir, data string) ([]string, error) {
 	flags, ok := r.flags[o.Size]
 	if !slices.Contains(r.Sizes, o.Size) || !ok {
-		return nil, problem.Wrong("size", "must be one of %v", r.Sizes)
+		return nil, problem.Wrong("size", "must be one of %s", strings.Join(r.Sizes, ", "))
 	}
 	seed := strconv.FormatUint(o.Seed, 10)
 	if r.Name == "demo" {

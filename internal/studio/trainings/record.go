@@ -123,6 +123,11 @@ func (m *Manager) lastLine(id string) string {
 	lines := strings.FieldsFunc(string(raw), func(r rune) bool { return r == '\n' || r == '\r' })
 	for i := len(lines) - 1; i >= 0; i-- {
 		if text := strings.TrimSpace(lines[i]); text != "" {
+			uploads := m.folder("data") + string(filepath.Separator) // absolute or not, as the arguments have it
+			if whole, err := filepath.Abs(uploads); err == nil {
+				text = strings.ReplaceAll(text, whole+string(filepath.Separator), "upload/")
+			}
+			text = strings.ReplaceAll(text, uploads, "upload/")
 			return problem.Hide(printable.Text(strings.ReplaceAll(text, m.library.Dir()+string(filepath.Separator), "")))
 		}
 	}

@@ -3,6 +3,7 @@ package upload
 import (
 	"archive/zip"
 	"errors"
+	"fmt"
 	"io"
 	"net/http"
 	"os"
@@ -10,6 +11,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"unicode"
 
 	"github.com/bestiary-ml/bestiary/internal/studio/problem"
 )
@@ -20,11 +22,15 @@ const (
 	maxUnpacked = 8 << 30 // bytes, unpacked
 	maxFile     = 256 << 20
 	maxFiles    = 200_000
-	maxParts    = 8 // of a path
+	maxParts    = 8   // of a path
+	maxName     = 255 // bytes of a part, which file systems allow
 )
 
-// extensions are those of files that a training may need. Others are left out.
-var extensions = []string{".jpg", ".jpeg", ".png", ".gif", ".webp", ".bmp", ".txt", ".mat"}
+// pictures are the extensions of pictures, and beside them those of other files that a training may need. Others are left out.
+var (
+	pictures = []string{".jpg", ".jpeg", ".png", ".gif", ".webp", ".bmp"}
+	beside   = []string{".txt", ".mat"}
+)
 
 // Unpack unpacks a zip archive to a new folder, and returns the number of its files and of those that were left out. An
 // archive with a path outside of the folder, a link, or too much in it is an error, and leaves nothing behind.
@@ -54,21 +60,23 @@ func Unpack(archive, dir string) (files, left int, err error) {
 		return 0, 0, err
 	}
 	defer root.Close()
-	room := int64(maxUnpacked)
+	room, drawn := int64(maxUnpacked), 0
 	for _, f := range z.File {
 		name := strings.TrimSuffix(f.Name, "/")
-		switch {
-		case !filepath.IsLocal(filepath.FromSlash(name)) || strings.ContainsAny(name, "\\:\x00") || path.Clean(name) != name:
-			return 0, 0, problem.New(http.StatusBadRequest, "the archive has paths outside of it")
-		case f.Mode()&os.ModeSymlink != 0 || !f.Mode().IsRegular() && !f.Mode().IsDir():
-			return 0, 0, problem.New(http.StatusBadRequest, "the archive has links or devices")
-		case strings.Count(name, "/") >= maxParts:
-			return 0, 0, problem.New(http.StatusBadRequest, "the archive has folders more than %d deep", maxParts)
-		case f.Mode().IsDir():
+		if err := checkEntry(f, name); err != nil {
+			return 0, 0, err
+		}
+		if f.Mode().IsDir() {
 			continue
-		case !slices.Contains(extensions, strings.ToLower(path.Ext(name))) || strings.HasPrefix(path.Base(name), "."):
+		}
+		extension := strings.ToLower(path.Ext(name))
+		picture := slices.Contains(pictures, extension)
+		if hidden(name) || !picture && !slices.Contains(beside, extension) {
 			left++
 			continue
+		}
+		if picture {
+			drawn++
 		}
 		n, err := unpackFile(root, name, f, min(room, maxFile))
 		if err != nil {
@@ -77,10 +85,37 @@ func Unpack(archive, dir string) (files, left int, err error) {
 		room -= n
 		files++
 	}
-	if files == 0 {
-		return 0, 0, problem.New(http.StatusBadRequest, "the archive has no pictures")
+	if drawn == 0 {
+		return 0, 0, problem.New(http.StatusBadRequest, "the archive has no pictures: files that end in %s, outside of hidden folders", strings.Join(pictures, ", "))
 	}
 	return files, left, nil
+}
+
+// checkEntry returns an error for an entry of an archive that no honest archive of pictures has.
+func checkEntry(f *zip.File, name string) error {
+	reason := ""
+	switch {
+	case strings.ContainsFunc(name, unicode.IsControl):
+		reason = "names with control characters; rename these files"
+	case strings.ContainsAny(name, `\:`):
+		reason = `names with a colon or a backslash; rename these files`
+	case !filepath.IsLocal(filepath.FromSlash(name)) || path.Clean(name) != name:
+		reason = "paths outside of it"
+	case f.Mode()&os.ModeSymlink != 0 || !f.Mode().IsRegular() && !f.Mode().IsDir():
+		reason = "links or devices"
+	case strings.Count(name, "/") >= maxParts:
+		reason = fmt.Sprintf("folders more than %d deep", maxParts)
+	case slices.ContainsFunc(strings.Split(name, "/"), func(part string) bool { return len(part) > maxName }):
+		reason = fmt.Sprintf("names of more than %d bytes; rename these files", maxName)
+	default:
+		return nil
+	}
+	return problem.New(http.StatusBadRequest, "the archive has %s", reason)
+}
+
+// hidden reports whether a path has a part that file managers hide, as macOS adds to archives.
+func hidden(name string) bool {
+	return slices.ContainsFunc(strings.Split(name, "/"), func(part string) bool { return strings.HasPrefix(part, ".") || part == "__MACOSX" })
 }
 
 // unpackFile unpacks a file of at most that many bytes, whatever the archive says about its size.

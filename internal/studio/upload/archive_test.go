@@ -50,10 +50,11 @@ func pack(t *testing.T, entries ...entry) string {
 }
 
 func TestUnpack(t *testing.T) {
-	archive := pack(t, entry{"cat/", fs.ModeDir | 0o755, ""}, entry{"cat/1.png", 0o644, "a"}, entry{"cat/1.txt", 0o644, "b"}, entry{"run.sh", 0o755, "c"}, entry{"cat/.hidden.png", 0o644, "d"})
+	archive := pack(t, entry{"cat/", fs.ModeDir | 0o755, ""}, entry{"cat/1.png", 0o644, "a"}, entry{"cat/1.txt", 0o644, "b"}, entry{"run.sh", 0o755, "c"}, entry{"cat/.hidden.png", 0o644, "d"},
+		entry{".a/1.png", 0o644, "e"}, entry{"__MACOSX/cat/1.png", 0o644, "f"})
 	dir := filepath.Join(t.TempDir(), "new")
 	files, left, err := Unpack(archive, dir)
-	if err != nil || files != 2 || left != 2 {
+	if err != nil || files != 2 || left != 4 {
 		t.Fatalf("%d files, %d left out, %v", files, left, err)
 	}
 	if text, err := os.ReadFile(filepath.Join(dir, "cat", "1.png")); err != nil || string(text) != "a" {
@@ -75,6 +76,10 @@ func TestUnpackAttacks(t *testing.T) {
 		"a device":                 {"evil.png", fs.ModeDevice | 0o666, ""},
 		"a file twice":             good,
 		"a file as a folder":       {"cat/1.png/evil.png", 0o644, "x"},
+		"a colon":                  {"c:/3.png", 0o644, "x"},
+		"a line break":             {"cat/1\n2.png", 0o644, "x"},
+		"a zero byte":              {"cat/1\x00.png", 0o644, "x"},
+		"a long name":              {strings.Repeat("a", 260) + ".png", 0o644, "x"},
 		"folders without end":      {strings.Repeat("a/", 50) + "evil.png", 0o644, "x"},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -89,8 +94,10 @@ func TestUnpackAttacks(t *testing.T) {
 			}
 		})
 	}
-	if _, _, err := Unpack(pack(t, entry{"readme.md", 0o644, "x"}), filepath.Join(t.TempDir(), "new")); err == nil {
-		t.Error("an archive without pictures is unpacked")
+	for _, name := range []string{"readme.md", "captions.txt", "__MACOSX/1.png"} {
+		if _, _, err := Unpack(pack(t, entry{name, 0o644, "x"}), filepath.Join(t.TempDir(), "new")); err == nil {
+			t.Errorf("an archive without pictures is unpacked: it has %s", name)
+		}
 	}
 }
 

@@ -10,6 +10,8 @@ import (
 	"mime"
 	"net/http"
 	"os"
+	"reflect"
+	"strconv"
 	"strings"
 	"time"
 
@@ -64,7 +66,7 @@ func JSON(w http.ResponseWriter, r *http.Request, strict bool, v any) error {
 		}
 		var encoding base64.CorruptInputError
 		if errors.As(err, &encoding) {
-			return problem.New(http.StatusBadRequest, "a picture must be a text in base64, which is wrong from its byte %d on", int64(encoding))
+			return problem.Wrong(corrupt(raw, v), "must be a text in base64, which is wrong from its byte %d on", int64(encoding))
 		}
 		return problem.New(http.StatusBadRequest, "the body is not the JSON object that is needed: %v", err)
 	}
@@ -72,6 +74,36 @@ func JSON(w http.ResponseWriter, r *http.Request, strict bool, v any) error {
 		return problem.New(http.StatusBadRequest, "the body has more than one JSON value")
 	}
 	return nil
+}
+
+// corrupt names the first picture of a body whose text in base64 is wrong, by the fields of v: "prime", or "pictures[2]".
+func corrupt(raw []byte, v any) string {
+	var fields map[string]json.RawMessage
+	t := reflect.TypeOf(v).Elem()
+	if json.Unmarshal(raw, &fields) != nil || t.Kind() != reflect.Struct {
+		return "the body"
+	}
+	for i := range t.NumField() {
+		f := t.Field(i)
+		name, _, _ := strings.Cut(f.Tag.Get("json"), ",")
+		value, ok := fields[name]
+		switch {
+		case !ok:
+		case f.Type == reflect.TypeFor[[]byte]():
+			if json.Unmarshal(value, new([]byte)) != nil {
+				return name
+			}
+		case f.Type == reflect.TypeFor[[][]byte]():
+			var all []json.RawMessage
+			_ = json.Unmarshal(value, &all) // no array: has no pictures
+			for k, one := range all {
+				if json.Unmarshal(one, new([]byte)) != nil {
+					return name + "[" + strconv.Itoa(k) + "]"
+				}
+			}
+		}
+	}
+	return "the body"
 }
 
 // Answer writes v as JSON.

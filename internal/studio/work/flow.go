@@ -1,7 +1,6 @@
 package work
 
 import (
-	"cmp"
 	"context"
 	"image"
 	"strconv"
@@ -45,7 +44,7 @@ func (d *Desk) sample(b *library.Book, r *Request) (jobs.Task, error) {
 		return jobs.Task{}, err
 	}
 	name := b.Flow.Classes()[class]
-	o := sample.Options{Class: name, N: max(1, r.N), Seed: *r.Seed, Candidates: r.Rank, Sampling: r.sampling(sampling.Default())}
+	o := sample.Options{Class: name, N: r.count(), Seed: *r.Seed, Candidates: r.Rank, Sampling: r.sampling(sampling.Default())}
 	if err := o.Validate(); err != nil {
 		return jobs.Task{}, err
 	}
@@ -79,7 +78,10 @@ func (d *Desk) interpolate(b *library.Book, r *Request) (jobs.Task, error) {
 	if err := b.Flow.RequireFlow(); err != nil {
 		return jobs.Task{}, err
 	}
-	frames := cmp.Or(r.Frames, 12)
+	frames := 12
+	if r.Frames != nil {
+		frames = *r.Frames
+	}
 	if frames < 2 || frames > maxFrames {
 		return jobs.Task{}, problem.Wrong("frames", "must be from 2 to %d", maxFrames)
 	}

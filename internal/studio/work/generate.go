@@ -4,10 +4,12 @@ import (
 	"bytes"
 	"cmp"
 	"context"
+	"errors"
 	"image"
 	"image/png"
 	"math"
 	"net/http"
+	"strconv"
 
 	"github.com/bestiary-ml/bestiary/internal/studio/jobs"
 	"github.com/bestiary-ml/bestiary/internal/studio/library"
@@ -26,7 +28,7 @@ type generation struct {
 // generate makes a job that draws pictures for prompts. Jobs of the same pipeline run together.
 func (d *Desk) generate(b *library.Book, r *Request) (jobs.Task, error) {
 	if b.Text == nil || len(b.Text.Generators()) == 0 {
-		return jobs.Task{}, problem.New(http.StatusNotFound, "run %q has no generator for prompts", b.Name)
+		return jobs.Task{}, problem.At(http.StatusNotFound, "kind", "run %q has no generator for prompts", b.Name)
 	}
 	model := r.Model
 	if all := b.Text.Generators(); model == "" {
@@ -44,7 +46,7 @@ func (d *Desk) generate(b *library.Book, r *Request) (jobs.Task, error) {
 		prompts = []string{r.Prompt}
 	}
 	o := sample.GenerateOptions{
-		Prompts: prompts, Model: model, N: max(1, r.N), Seed: *r.Seed, Sampling: r.sampling(defaults), Candidates: r.Rank, Truncate: r.Truncate,
+		Prompts: prompts, Model: model, N: r.count(), Seed: *r.Seed, Sampling: r.sampling(defaults), Candidates: r.Rank, Truncate: r.Truncate,
 		PrimeRows: r.PrimeRows, Steps: r.Steps, Choice: r.Choice, Solver: r.Solver, Tolerance: r.Tolerance,
 	}
 	if len(prompts) == 0 {
@@ -61,13 +63,29 @@ func (d *Desk) generate(b *library.Book, r *Request) (jobs.Task, error) {
 			return jobs.Task{}, err
 		}
 	}
+	if r.Rank != 0 && b.Text.RequireCLIP() != nil {
+		return jobs.Task{}, problem.At(http.StatusNotFound, "rank", "run %q has no trained CLIP to rank pictures with; leave rank out", b.Name)
+	}
 	e, err := b.Text.Estimate(o)
 	if err != nil {
-		return jobs.Task{}, err
+		return jobs.Task{}, r.blame(err)
 	}
 	return jobs.Task{
 		Key: b.Name + " " + e.Key, Pictures: e.Pictures, Bytes: e.Bytes, Work: &generation{b.Text, o, r.Previews}, Run: generateTogether,
 	}, nil
+}
+
+// blame names the prompt that an error is about as the request does.
+func (r *Request) blame(err error) error {
+	var prompt *sample.PromptError
+	if !errors.As(err, &prompt) {
+		return err
+	}
+	field := "prompt"
+	if r.Prompts != nil {
+		field = "prompts[" + strconv.Itoa(prompt.Prompt) + "]"
+	}
+	return problem.Wrong(field, "%s", problem.Words(prompt.Err.Error()))
 }
 
 // prime decodes the picture that all begin with.

@@ -23,7 +23,7 @@ type Request struct {
 	Prompt  string   `json:"prompt"`
 	Prompts []string `json:"prompts"`
 	Class   string   `json:"class"`
-	N       int      `json:"n"`
+	N       *int     `json:"n"`    // nil: 1
 	Seed    *uint64  `json:"seed"` // nil: one is chosen
 
 	Temperature *float64 `json:"temperature"`
@@ -53,7 +53,7 @@ type Request struct {
 	ToSeed    *uint64 `json:"to_seed"`
 	FromClass string  `json:"from_class"`
 	ToClass   string  `json:"to_class"`
-	Frames    int     `json:"frames"`
+	Frames    *int    `json:"frames"` // nil: 12
 }
 
 // Limits of a request.
@@ -106,10 +106,11 @@ func (d *Desk) Task(ctx context.Context, r Request) (jobs.Task, error) {
 		}
 		r.Run = names[0]
 	}
-	if r.N < 0 || r.N > MaxPictures {
+	n := r.count()
+	if n < 1 || n > MaxPictures {
 		return jobs.Task{}, problem.Wrong("n", "must be from 1 to %d", MaxPictures)
 	}
-	if n := max(1, r.N); r.Rank != 0 && (r.Rank < n || r.Rank > maxCandidates) {
+	if r.Rank != 0 && (r.Rank < n || r.Rank > maxCandidates) {
 		return jobs.Task{}, problem.Wrong("rank", "must be from n, which is %d, to %d, or 0 to draw n", n, maxCandidates)
 	}
 	select {
@@ -152,12 +153,12 @@ func (d *Desk) Do(ctx context.Context, r Request, watch func(jobs.View) error) (
 // only returns an error for a field that is set and isn't used.
 func (r *Request) only(used []string) error {
 	set := map[string]bool{
-		"model": r.Model != "", "prompt": r.Prompt != "", "prompts": r.Prompts != nil, "class": r.Class != "", "n": r.N != 0, "seed": r.Seed != nil,
+		"model": r.Model != "", "prompt": r.Prompt != "", "prompts": r.Prompts != nil, "class": r.Class != "", "n": r.N != nil, "seed": r.Seed != nil,
 		"temperature": r.Temperature != nil, "top_k": r.TopK != 0, "top_p": r.TopP != 0, "guidance": r.Guidance != nil, "rank": r.Rank != 0,
 		"steps": r.Steps != 0, "solver": r.Solver != "", "tolerance": r.Tolerance != 0, "choice": r.Choice != nil, "truncate": r.Truncate,
 		"prime": r.Prime != nil, "prime_rows": r.PrimeRows != 0, "previews": r.Previews != 0, "latents": r.Latents, "latent": r.Latent != nil, "sliders": r.Sliders != nil, "spread": r.Spread != 0,
 		"pictures": r.Pictures != nil, "from": r.From != nil, "to": r.To != nil, "from_seed": r.FromSeed != nil, "to_seed": r.ToSeed != nil,
-		"from_class": r.FromClass != "", "to_class": r.ToClass != "", "frames": r.Frames != 0,
+		"from_class": r.FromClass != "", "to_class": r.ToClass != "", "frames": r.Frames != nil,
 	}
 	for _, name := range used {
 		delete(set, name)
@@ -168,6 +169,14 @@ func (r *Request) only(used []string) error {
 		}
 	}
 	return nil
+}
+
+// count is the number of pictures to draw for a prompt or of a class.
+func (r *Request) count() int {
+	if r.N == nil {
+		return 1
+	}
+	return *r.N
 }
 
 // sampling are the options of sampling, with defaults where the request has none.
@@ -192,5 +201,5 @@ func randomSeed() uint64 {
 
 // noFlow is the error for a run without a flow.
 func noFlow(b *library.Book) error {
-	return problem.New(http.StatusNotFound, "run %q has no flow", b.Name)
+	return problem.At(http.StatusNotFound, "kind", "run %q has no flow", b.Name)
 }

@@ -21,6 +21,9 @@ const Directions = 6
 // maxSlider bounds a slider, in standard deviations.
 const maxSlider = 6
 
+// maxLatent bounds the numbers of a latent that a client gives: log-densities stay finite.
+const maxLatent = 1e6
+
 // samplesOfDirections is the number of embeddings from which the directions are computed.
 const samplesOfDirections = 192
 
@@ -67,7 +70,7 @@ func (d *Desk) walk(b *library.Book, r *Request) (jobs.Task, error) {
 	if err != nil {
 		return jobs.Task{}, err
 	}
-	n, sliders, spread, latents := max(1, r.N), r.Sliders, r.Spread, r.Latents
+	n, sliders, spread, latents := r.count(), r.Sliders, r.Spread, r.Latents
 	return alone(n, b.Flow.Size(), func(ctx context.Context, _ *jobs.Job) (jobs.Result, error) {
 		directions, err := directionsOf(ctx, b)
 		if err != nil {
@@ -105,6 +108,9 @@ func newStart(f *sample.Flow, r *Request, o sample.Options) (func(ctx context.Co
 	case r.Latent != nil:
 		if len(r.Latent) != f.Embedding() {
 			return nil, problem.Wrong("latent", "must have %d numbers", f.Embedding())
+		}
+		if slices.ContainsFunc(r.Latent, func(v float32) bool { return !(v >= -maxLatent && v <= maxLatent) }) {
+			return nil, problem.Wrong("latent", "must have numbers from %g to %g", -maxLatent, maxLatent)
 		}
 		return func(context.Context) ([]float32, error) { return r.Latent, nil }, nil
 	case r.From != nil:
