@@ -92,7 +92,7 @@ func (p *Engine) winogradSumsTask(task, worker int) {
 	point, tiles := task/s.rangesOfC, s.to-s.from
 	first, last := gemm.Split(j.depth, task%s.rangesOfC, s.rangesOfC), gemm.Split(j.depth, task%s.rangesOfC+1, s.rangesOfC)
 	output, rows, paired := gemm.Address(s.output)+uintptr(4*point*j.width*winogradBlock), winogradBlock, p.BF16 != nil
-	*t = simd.Tile{K: tiles, BStride: 4 * width, C: &w.Rows[0], Columns: width}
+	*t = simd.Tile{Panels: 1, K: tiles, BStride: 4 * width, C: &w.Rows[0], Columns: width}
 	if paired {
 		output, t.BLow = p.pairWinogradOutput(w, output, tiles)
 		t.K = p.BF16.PairsOf(tiles)

@@ -82,7 +82,7 @@ func (p *Engine) winogradProducts(w *worker, part, tiles int, accumulate bool) {
 	j, s, t := &p.winograd, &w.winograd, &w.Tile
 	points, stride, productStride := j.n*j.n, pointStride(tiles, j.depth), pointStride(tiles, j.width)
 	values, products := gemm.Address(s.points), gemm.Address(gemm.Aligned(&s.products, points*productStride))
-	*t = simd.Tile{Taps: 1, K: j.depth, BStride: 4 * p.Width(), Columns: p.Width()}
+	*t = simd.Tile{Panels: 1, Taps: 1, K: j.depth, BStride: 4 * p.Width(), Columns: p.Width()}
 	paired := p.BF16 != nil
 	if paired {
 		t.K, t.BLow = gemm.Pairs(j.depth), p.winogradLow()

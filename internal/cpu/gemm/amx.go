@@ -45,14 +45,16 @@ func (p *Engine) mostTerms(most int, paired bool) int {
 	return most
 }
 
-// multiplyTiles computes a block.
+// multiplyTiles computes a block for each panel of t.
 func (h *BF16Kernels) multiplyTiles(w *Worker, t *simd.Tile, vectors, height int) {
 	t.Height, t.Sums = height, Address(Aligned(&w.tiles.sums, blockRows*blockRows))
 	kernels := &h.Tiles.Product
 	if h.Split {
 		kernels = &h.Tiles.Split
 	}
+	b, offset, bias := t.B, t.COffset, t.Bias
 	kernels[Ceil(height, tileRows)-1][vectors-1](t)
+	t.B, t.COffset, t.Bias = b, offset, bias
 }
 
 // pairAcross is PairTiles on AMX, where the pairs of a column of A must lie side by side: it transposes them.

@@ -20,7 +20,7 @@ func (p *Engine) filled(table []uintptr) []uintptr {
 // pairedPanels is Panels in bfloat16: all panels are packed, their depth counts pairs, and low parts follow.
 func (p *Engine) pairedPanels(w *Worker, b Matrix, taps []Tap, from, to, n0, n1 int) panels {
 	depth := p.BF16.PairsOf(to - from) // of a tap
-	q := panels{Engine: p, depth: len(taps) * depth, n0: n0, n1: n1}
+	q := panels{Engine: p, depth: len(taps) * depth, n0: n0, n1: n1, paired: true}
 	size := max(1, q.depth) * Ceil(n1-n0, p.Width()) * p.Width()
 	q.packed, q.low = Aligned(&w.B, p.BF16.Parts()*size), 4*size
 	if q.depth == 0 {

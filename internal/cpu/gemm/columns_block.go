@@ -45,7 +45,7 @@ func (p *Engine) columnsBlock(w *Worker, j *ColumnsJob, k0, k1 int, first, last 
 			}
 			t.AOffset = 4 * (r0 - pairedFrom)
 		}
-		for n := n0; n < n1; n += p.Width() {
+		for n := n0; n < n1; n += t.Panels * p.Width() {
 			vectors := b.place(t, n)
 			t.Bias = 0
 			if last && j.Bias != 0 {

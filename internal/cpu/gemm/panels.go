@@ -19,6 +19,7 @@ type panels struct {
 	packed        []float32
 	raw           uintptr // address of the first row if whole panels are read in place, else 0
 	stride        int
+	paired        bool
 	low           int // bytes from numbers to their low parts, where they are split
 }
 
@@ -106,9 +107,14 @@ func (p *Engine) pack(w *Worker, b Matrix, from, to, n, columns int, panel []flo
 	}
 }
 
-// place sets t to read the panel that begins with column n, and returns its width in vectors.
+// place sets t to read the panel that begins with column n, and returns its width in vectors. On AMX, t reads all whole panels from
+// there on.
 func (q *panels) place(t *simd.Tile, n int) (vectors int) {
 	t.Columns, t.COffset, t.BLow = min(q.Width(), q.n1-n), 4*n, q.low
+	t.Panels, t.BPanel = 1, 4*q.Width()*q.depth
+	if q.paired && q.BF16.Tiles != nil {
+		t.Panels = max(1, (q.n1-n)/q.Width())
+	}
 	vectors = Ceil(t.Columns, q.Lanes)
 	if q.raw != 0 && t.Columns%q.Lanes == 0 {
 		t.B, t.BStride = q.raw+uintptr(4*n), q.stride

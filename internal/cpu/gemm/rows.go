@@ -184,7 +184,7 @@ func (p *Engine) rowsTile(w *Worker, j *RowsJob, b panels, at point, rows []uint
 	if j.Paired {
 		p.RoundTile(w, t, table, s.to-s.from)
 	}
-	for n := b.n0; n < b.n1; n += p.Width() {
+	for n := b.n0; n < b.n1; n += t.Panels * p.Width() {
 		vectors := b.place(t, n)
 		t.B += uintptr(skip * t.K * t.BStride)
 		t.Bias = 0

@@ -30,18 +30,21 @@ func TestBlocks(t *testing.T) {
 	for i, split := range []bool{false, true} {
 		for height := 1; height <= 32; height++ {
 			columns, taps, steps := 1+(7*height+5*i)%32, 1+height%2, 1+height%3
-			checkBlock(t, rng, split, height, columns, taps, 16*steps)
+			checkBlock(t, rng, split, height, columns, taps, 16*steps, 1)
 		}
-		checkBlock(t, rng, split, 16, 16, 1, 16)
-		checkBlock(t, rng, split, 32, 32, 2, 48)
+		checkBlock(t, rng, split, 16, 16, 1, 16, 1)
+		checkBlock(t, rng, split, 32, 32, 2, 48, 1)
+		checkBlock(t, rng, split, 32, 32, 1, 32, 3)
+		checkBlock(t, rng, split, 7, 16, 2, 16, 2)
 	}
 }
 
-func checkBlock(t *testing.T, rng *rand.Rand, split bool, height, columns, taps, pairs int) {
+func checkBlock(t *testing.T, rng *rand.Rand, split bool, height, columns, taps, pairs, panels int) {
 	t.Helper()
 	down, across := (height+15)/16, (columns+15)/16
 	stride, width := 2*pairs+32, 16*across // of a row of A, in numbers; of B, in pairs
-	sizeA, sizeB := (taps*height+16*down)*stride, 2*taps*pairs*width
+	panel := 2*taps*pairs*width + 64       // numbers from one to the next
+	sizeA, sizeB := (taps*height+16*down)*stride, panels*panel
 	a, aValues := bf16Matrix(rng, 2*sizeA)
 	b, bValues := bf16Matrix(rng, 2*sizeB)
 	for _, low := range [][]float64{aValues[sizeA:], bValues[sizeB:]} {
@@ -55,8 +58,8 @@ func checkBlock(t *testing.T, rng *rand.Rand, split bool, height, columns, taps,
 	for i, v := range bValues[sizeB:] {
 		b[sizeB+i] = uint16(math.Float32bits(float32(v)) >> 16)
 	}
-	const ld = 40
-	c, bias, sums := make([]float32, height*ld), make([]float32, columns), make([]float32, 32*32)
+	ld := panels*width + 8
+	c, bias, sums := make([]float32, height*ld), make([]float32, panels*width), make([]float32, 32*32)
 	for i := range c {
 		c[i] = float32(rng.NormFloat64())
 	}
@@ -73,21 +76,23 @@ func checkBlock(t *testing.T, rng *rand.Rand, split bool, height, columns, taps,
 	tile := Tile{
 		A: &rowsA[0], Taps: taps, K: pairs, B: addressOf(b), C: &rowsC[0], COffset: 4, Columns: columns, Bias: addressOf(bias),
 		Accumulate: height % 2, Act: ActLeakyReLU, Slope: 0.25,
-		Height: height, AStride: 2 * stride, ALow: 2 * sizeA, BLow: 2 * sizeB, Sums: addressOf(sums),
+		Height: height, AStride: 2 * stride, ALow: 2 * sizeA, BLow: 2 * sizeB, Sums: addressOf(sums), Panels: panels, BPanel: 2 * panel,
 	}
 	want := make([]float64, len(c))
 	for i, v := range c {
 		want[i] = float64(v)
 	}
 	for r := range height {
-		for j := range columns {
-			sum := float64(bias[j])
+		for i := range panels * columns {
+			p, j := i/columns, i%columns
+			at := p*width + j
+			sum := float64(bias[at])
 			if tile.Accumulate != 0 {
-				sum += want[r*ld+1+j]
+				sum += want[r*ld+1+at]
 			}
 			for tap := range taps {
 				for k := range 2 * pairs {
-					x, y := (tap*height+r)*stride+k, 2*((tap*pairs+k/2)*width+j)+k%2
+					x, y := (tap*height+r)*stride+k, p*panel+2*((tap*pairs+k/2)*width+j)+k%2
 					sum += aValues[x] * bValues[y]
 					if split {
 						sum += aValues[x]*bValues[sizeB+y] + aValues[sizeA+x]*bValues[y]
@@ -97,7 +102,7 @@ func checkBlock(t *testing.T, rng *rand.Rand, split bool, height, columns, taps,
 			if sum < 0 {
 				sum *= 0.25
 			}
-			want[r*ld+1+j] = sum
+			want[r*ld+1+at] = sum
 		}
 	}
 	kernel := AMXKernels().Product

@@ -33,6 +33,8 @@ type Tile struct {
 	AStride    int     // distance between the rows of A of a tap, in bytes
 	ALow, BLow int     // distances from numbers to their low parts, in bytes; only where operands are split
 	Sums       uintptr // scratch memory of 32×32 numbers
+	Panels     int     // panels of B, at least 1, each with Columns columns; B, COffset and Bias begin with the first and move on
+	BPanel     int     // distance between panels, in bytes
 }
 
 // Values of Tile.Act.
@@ -110,6 +112,7 @@ var (
 	_ = [1]int{}[unsafe.Offsetof(Tile{}.Slope)-96]
 	_ = [1]int{}[unsafe.Offsetof(Tile{}.Height)-104]
 	_ = [1]int{}[unsafe.Offsetof(Tile{}.Sums)-136]
+	_ = [1]int{}[unsafe.Offsetof(Tile{}.BPanel)-152]
 	_ = [1]int{}[unsafe.Offsetof(Tile{}.Bias)-72]
 	_ = [1]int{}[unsafe.Offsetof(Tile{}.C)-48]
 	_ = [1]int{}[unsafe.Offsetof(Panel{}.Columns)-32]

@@ -6,22 +6,25 @@
 // Requires: AVX, AVX512DQ, AVX512F, BMI2, MMX+
 TEXT ·blockProduct16x16AMX(SB), NOSPLIT, $0-8
 	MOVQ t+0(FP), DI
+	LEAQ tileConfiguration<>+0(SB), DX
+	BYTE $0xc4
+	BYTE $0xe2
+	BYTE $0x78
+	BYTE $0x49
+	BYTE $0x02
+	MOVQ 144(DI), R15
+
+panel1:
 	MOVQ 48(DI), SI
 	MOVQ 56(DI), BX
 	MOVQ 104(DI), CX
 
-row1:
+row2:
 	MOVQ       (SI), AX
 	PREFETCHT0 (AX)(BX*1)
 	ADDQ       $0x08, SI
 	DECQ       CX
-	JNE        row1
-	LEAQ       tileConfiguration<>+0(SB), DX
-	BYTE       $0xc4
-	BYTE       $0xe2
-	BYTE       $0x78
-	BYTE       $0x49
-	BYTE       $0x02
+	JNE        row2
 	BYTE       $0xc4
 	BYTE       $0xe2
 	BYTE       $0x7b
@@ -33,14 +36,14 @@ row1:
 	MOVQ       112(DI), R11
 	MOVQ       $0x00000040, R12
 
-tap2:
+tap3:
 	MOVQ (SI), AX
 	MOVQ 104(DI), DX
 	LEAQ (SI)(DX*8), SI
 	MOVQ 24(DI), R14
 	SHRQ $0x04, R14
 
-step3:
+step4:
 	BYTE $0xc4
 	BYTE $0xa2
 	BYTE $0x7b
@@ -63,9 +66,9 @@ step3:
 	ADDQ $0x40, AX
 	ADDQ $0x00000400, CX
 	DECQ R14
-	JNE  step3
+	JNE  step4
 	DECQ R13
-	JNE  tap2
+	JNE  tap3
 	MOVQ 136(DI), R8
 	BYTE $0xc4
 	BYTE $0x82
@@ -75,19 +78,14 @@ step3:
 	BYTE $0x20
 	BYTE $0x00
 	ADDQ $0x00000400, R8
-	BYTE $0xc4
-	BYTE $0xe2
-	BYTE $0x78
-	BYTE $0x49
-	BYTE $0xc0
 	MOVQ t+0(FP), DI
 	MOVQ 48(DI), SI
 	MOVQ 136(DI), R8
 	MOVQ 104(DI), R9
 
-rows4:
+rows5:
 	CMPQ      R9, $0x04
-	JLT       end5
+	JLT       end6
 	VMOVUPS   (R8), Z0
 	VMOVUPS   64(R8), Z1
 	VMOVUPS   128(R8), Z2
@@ -100,7 +98,7 @@ rows4:
 	SHRQ      $0x10, DX
 	KMOVW     DX, K2
 	CMPQ      80(DI), $0x00
-	JE        noSum6
+	JE        noSum7
 	MOVQ      (SI), AX
 	VMOVUPS.Z (AX)(BX*1), K1, Z6
 	VADDPS    Z6, Z0, Z0
@@ -114,29 +112,29 @@ rows4:
 	VMOVUPS.Z (AX)(BX*1), K1, Z6
 	VADDPS    Z6, Z3, Z3
 
-noSum6:
+noSum7:
 	MOVQ      72(DI), DX
 	TESTQ     DX, DX
-	JE        noBias7
+	JE        noBias8
 	VMOVUPS.Z (DX), K1, Z6
 	VADDPS    Z6, Z0, Z0
 	VADDPS    Z6, Z1, Z1
 	VADDPS    Z6, Z2, Z2
 	VADDPS    Z6, Z3, Z3
 
-noBias7:
+noBias8:
 	CMPQ   88(DI), $0x00
-	JE     store8
+	JE     store9
 	VXORPS Z4, Z4, Z4
 	CMPQ   88(DI), $0x02
-	JE     leaky9
+	JE     leaky10
 	VMAXPS Z0, Z4, Z0
 	VMAXPS Z1, Z4, Z1
 	VMAXPS Z2, Z4, Z2
 	VMAXPS Z3, Z4, Z3
-	JMP    store8
+	JMP    store9
 
-leaky9:
+leaky10:
 	VBROADCASTSS 96(DI), Z5
 	VCMPPS       $0x0a, Z4, Z0, K3
 	VMULPS       Z5, Z0, K3, Z0
@@ -147,7 +145,7 @@ leaky9:
 	VCMPPS       $0x0a, Z4, Z3, K3
 	VMULPS       Z5, Z3, K3, Z3
 
-store8:
+store9:
 	MOVQ    (SI), AX
 	VMOVUPS Z0, K1, (AX)(BX*1)
 	MOVQ    8(SI), AX
@@ -159,12 +157,12 @@ store8:
 	ADDQ    $0x20, SI
 	ADDQ    $0x00000100, R8
 	SUBQ    $0x04, R9
-	JMP     rows4
+	JMP     rows5
 
-end5:
-rows10:
+end6:
+rows11:
 	CMPQ      R9, $0x01
-	JLT       end11
+	JLT       end12
 	VMOVUPS   (R8), Z0
 	MOVQ      56(DI), BX
 	MOVQ      64(DI), CX
@@ -174,41 +172,56 @@ rows10:
 	SHRQ      $0x10, DX
 	KMOVW     DX, K2
 	CMPQ      80(DI), $0x00
-	JE        noSum12
+	JE        noSum13
 	MOVQ      (SI), AX
 	VMOVUPS.Z (AX)(BX*1), K1, Z3
 	VADDPS    Z3, Z0, Z0
 
-noSum12:
+noSum13:
 	MOVQ      72(DI), DX
 	TESTQ     DX, DX
-	JE        noBias13
+	JE        noBias14
 	VMOVUPS.Z (DX), K1, Z3
 	VADDPS    Z3, Z0, Z0
 
-noBias13:
+noBias14:
 	CMPQ   88(DI), $0x00
-	JE     store14
+	JE     store15
 	VXORPS Z1, Z1, Z1
 	CMPQ   88(DI), $0x02
-	JE     leaky15
+	JE     leaky16
 	VMAXPS Z0, Z1, Z0
-	JMP    store14
+	JMP    store15
 
-leaky15:
+leaky16:
 	VBROADCASTSS 96(DI), Z2
 	VCMPPS       $0x0a, Z1, Z0, K3
 	VMULPS       Z2, Z0, K3, Z0
 
-store14:
+store15:
 	MOVQ    (SI), AX
 	VMOVUPS Z0, K1, (AX)(BX*1)
 	ADDQ    $0x08, SI
 	ADDQ    $0x00000040, R8
 	SUBQ    $0x01, R9
-	JMP     rows10
+	JMP     rows11
 
-end11:
+end12:
+	MOVQ 152(DI), DX
+	ADDQ DX, 32(DI)
+	ADDQ $0x00000040, 56(DI)
+	CMPQ 72(DI), $0x00
+	JE   noBias17
+	ADDQ $0x00000040, 72(DI)
+
+noBias17:
+	DECQ R15
+	JNE  panel1
+	BYTE $0xc4
+	BYTE $0xe2
+	BYTE $0x78
+	BYTE $0x49
+	BYTE $0xc0
 	VZEROUPPER
 	RET
 
@@ -234,23 +247,26 @@ GLOBL tileConfiguration<>(SB), RODATA|NOPTR, $64
 // Requires: AVX, AVX512DQ, AVX512F, BMI2, MMX+
 TEXT ·blockProduct16x32AMX(SB), NOSPLIT, $0-8
 	MOVQ t+0(FP), DI
+	LEAQ tileConfiguration<>+0(SB), DX
+	BYTE $0xc4
+	BYTE $0xe2
+	BYTE $0x78
+	BYTE $0x49
+	BYTE $0x02
+	MOVQ 144(DI), R15
+
+panel18:
 	MOVQ 48(DI), SI
 	MOVQ 56(DI), BX
 	MOVQ 104(DI), CX
 
-row16:
+row19:
 	MOVQ       (SI), AX
 	PREFETCHT0 (AX)(BX*1)
 	PREFETCHT0 64(AX)(BX*1)
 	ADDQ       $0x08, SI
 	DECQ       CX
-	JNE        row16
-	LEAQ       tileConfiguration<>+0(SB), DX
-	BYTE       $0xc4
-	BYTE       $0xe2
-	BYTE       $0x78
-	BYTE       $0x49
-	BYTE       $0x02
+	JNE        row19
 	BYTE       $0xc4
 	BYTE       $0xe2
 	BYTE       $0x7b
@@ -267,14 +283,14 @@ row16:
 	MOVQ       112(DI), R11
 	MOVQ       $0x00000080, R12
 
-tap17:
+tap20:
 	MOVQ (SI), AX
 	MOVQ 104(DI), DX
 	LEAQ (SI)(DX*8), SI
 	MOVQ 24(DI), R14
 	SHRQ $0x04, R14
 
-step18:
+step21:
 	BYTE $0xc4
 	BYTE $0xa2
 	BYTE $0x7b
@@ -309,9 +325,9 @@ step18:
 	ADDQ $0x40, AX
 	ADDQ $0x00000800, CX
 	DECQ R14
-	JNE  step18
+	JNE  step21
 	DECQ R13
-	JNE  tap17
+	JNE  tap20
 	MOVQ 136(DI), R8
 	BYTE $0xc4
 	BYTE $0x82
@@ -328,19 +344,14 @@ step18:
 	BYTE $0x20
 	BYTE $0x40
 	ADDQ $0x00000800, R8
-	BYTE $0xc4
-	BYTE $0xe2
-	BYTE $0x78
-	BYTE $0x49
-	BYTE $0xc0
 	MOVQ t+0(FP), DI
 	MOVQ 48(DI), SI
 	MOVQ 136(DI), R8
 	MOVQ 104(DI), R9
 
-rows19:
+rows22:
 	CMPQ      R9, $0x04
-	JLT       end20
+	JLT       end23
 	VMOVUPS   (R8), Z0
 	VMOVUPS   64(R8), Z1
 	VMOVUPS   128(R8), Z2
@@ -357,7 +368,7 @@ rows19:
 	SHRQ      $0x10, DX
 	KMOVW     DX, K2
 	CMPQ      80(DI), $0x00
-	JE        noSum21
+	JE        noSum24
 	MOVQ      (SI), AX
 	VMOVUPS.Z (AX)(BX*1), K1, Z10
 	VADDPS    Z10, Z0, Z0
@@ -379,10 +390,10 @@ rows19:
 	VMOVUPS.Z 64(AX)(BX*1), K2, Z10
 	VADDPS    Z10, Z7, Z7
 
-noSum21:
+noSum24:
 	MOVQ      72(DI), DX
 	TESTQ     DX, DX
-	JE        noBias22
+	JE        noBias25
 	VMOVUPS.Z (DX), K1, Z10
 	VADDPS    Z10, Z0, Z0
 	VADDPS    Z10, Z2, Z2
@@ -394,12 +405,12 @@ noSum21:
 	VADDPS    Z10, Z5, Z5
 	VADDPS    Z10, Z7, Z7
 
-noBias22:
+noBias25:
 	CMPQ   88(DI), $0x00
-	JE     store23
+	JE     store26
 	VXORPS Z8, Z8, Z8
 	CMPQ   88(DI), $0x02
-	JE     leaky24
+	JE     leaky27
 	VMAXPS Z0, Z8, Z0
 	VMAXPS Z1, Z8, Z1
 	VMAXPS Z2, Z8, Z2
@@ -408,9 +419,9 @@ noBias22:
 	VMAXPS Z5, Z8, Z5
 	VMAXPS Z6, Z8, Z6
 	VMAXPS Z7, Z8, Z7
-	JMP    store23
+	JMP    store26
 
-leaky24:
+leaky27:
 	VBROADCASTSS 96(DI), Z9
 	VCMPPS       $0x0a, Z8, Z0, K3
 	VMULPS       Z9, Z0, K3, Z0
@@ -429,7 +440,7 @@ leaky24:
 	VCMPPS       $0x0a, Z8, Z7, K3
 	VMULPS       Z9, Z7, K3, Z7
 
-store23:
+store26:
 	MOVQ    (SI), AX
 	VMOVUPS Z0, K1, (AX)(BX*1)
 	VMOVUPS Z1, K2, 64(AX)(BX*1)
@@ -445,12 +456,12 @@ store23:
 	ADDQ    $0x20, SI
 	ADDQ    $0x00000200, R8
 	SUBQ    $0x04, R9
-	JMP     rows19
+	JMP     rows22
 
-end20:
-rows25:
+end23:
+rows28:
 	CMPQ      R9, $0x01
-	JLT       end26
+	JLT       end29
 	VMOVUPS   (R8), Z0
 	VMOVUPS   64(R8), Z1
 	MOVQ      56(DI), BX
@@ -461,49 +472,64 @@ rows25:
 	SHRQ      $0x10, DX
 	KMOVW     DX, K2
 	CMPQ      80(DI), $0x00
-	JE        noSum27
+	JE        noSum30
 	MOVQ      (SI), AX
 	VMOVUPS.Z (AX)(BX*1), K1, Z4
 	VADDPS    Z4, Z0, Z0
 	VMOVUPS.Z 64(AX)(BX*1), K2, Z4
 	VADDPS    Z4, Z1, Z1
 
-noSum27:
+noSum30:
 	MOVQ      72(DI), DX
 	TESTQ     DX, DX
-	JE        noBias28
+	JE        noBias31
 	VMOVUPS.Z (DX), K1, Z4
 	VADDPS    Z4, Z0, Z0
 	VMOVUPS.Z 64(DX), K2, Z4
 	VADDPS    Z4, Z1, Z1
 
-noBias28:
+noBias31:
 	CMPQ   88(DI), $0x00
-	JE     store29
+	JE     store32
 	VXORPS Z2, Z2, Z2
 	CMPQ   88(DI), $0x02
-	JE     leaky30
+	JE     leaky33
 	VMAXPS Z0, Z2, Z0
 	VMAXPS Z1, Z2, Z1
-	JMP    store29
+	JMP    store32
 
-leaky30:
+leaky33:
 	VBROADCASTSS 96(DI), Z3
 	VCMPPS       $0x0a, Z2, Z0, K3
 	VMULPS       Z3, Z0, K3, Z0
 	VCMPPS       $0x0a, Z2, Z1, K3
 	VMULPS       Z3, Z1, K3, Z1
 
-store29:
+store32:
 	MOVQ    (SI), AX
 	VMOVUPS Z0, K1, (AX)(BX*1)
 	VMOVUPS Z1, K2, 64(AX)(BX*1)
 	ADDQ    $0x08, SI
 	ADDQ    $0x00000080, R8
 	SUBQ    $0x01, R9
-	JMP     rows25
+	JMP     rows28
 
-end26:
+end29:
+	MOVQ 152(DI), DX
+	ADDQ DX, 32(DI)
+	ADDQ $0x00000080, 56(DI)
+	CMPQ 72(DI), $0x00
+	JE   noBias34
+	ADDQ $0x00000080, 72(DI)
+
+noBias34:
+	DECQ R15
+	JNE  panel18
+	BYTE $0xc4
+	BYTE $0xe2
+	BYTE $0x78
+	BYTE $0x49
+	BYTE $0xc0
 	VZEROUPPER
 	RET
 
@@ -511,22 +537,25 @@ end26:
 // Requires: AVX, AVX512DQ, AVX512F, BMI2, MMX+
 TEXT ·blockProduct32x16AMX(SB), NOSPLIT, $0-8
 	MOVQ t+0(FP), DI
+	LEAQ tileConfiguration<>+0(SB), DX
+	BYTE $0xc4
+	BYTE $0xe2
+	BYTE $0x78
+	BYTE $0x49
+	BYTE $0x02
+	MOVQ 144(DI), R15
+
+panel35:
 	MOVQ 48(DI), SI
 	MOVQ 56(DI), BX
 	MOVQ 104(DI), CX
 
-row31:
+row36:
 	MOVQ       (SI), AX
 	PREFETCHT0 (AX)(BX*1)
 	ADDQ       $0x08, SI
 	DECQ       CX
-	JNE        row31
-	LEAQ       tileConfiguration<>+0(SB), DX
-	BYTE       $0xc4
-	BYTE       $0xe2
-	BYTE       $0x78
-	BYTE       $0x49
-	BYTE       $0x02
+	JNE        row36
 	BYTE       $0xc4
 	BYTE       $0xe2
 	BYTE       $0x7b
@@ -543,7 +572,7 @@ row31:
 	MOVQ       112(DI), R11
 	MOVQ       $0x00000040, R12
 
-tap32:
+tap37:
 	MOVQ (SI), AX
 	MOVQ (SI), BX
 	MOVQ R11, DX
@@ -554,7 +583,7 @@ tap32:
 	MOVQ 24(DI), R14
 	SHRQ $0x04, R14
 
-step33:
+step38:
 	BYTE $0xc4
 	BYTE $0xa2
 	BYTE $0x7b
@@ -590,9 +619,9 @@ step33:
 	ADDQ $0x40, BX
 	ADDQ $0x00000400, CX
 	DECQ R14
-	JNE  step33
+	JNE  step38
 	DECQ R13
-	JNE  tap32
+	JNE  tap37
 	MOVQ 136(DI), R8
 	BYTE $0xc4
 	BYTE $0x82
@@ -610,19 +639,14 @@ step33:
 	BYTE $0x20
 	BYTE $0x00
 	ADDQ $0x00000400, R8
-	BYTE $0xc4
-	BYTE $0xe2
-	BYTE $0x78
-	BYTE $0x49
-	BYTE $0xc0
 	MOVQ t+0(FP), DI
 	MOVQ 48(DI), SI
 	MOVQ 136(DI), R8
 	MOVQ 104(DI), R9
 
-rows34:
+rows39:
 	CMPQ      R9, $0x04
-	JLT       end35
+	JLT       end40
 	VMOVUPS   (R8), Z0
 	VMOVUPS   64(R8), Z1
 	VMOVUPS   128(R8), Z2
@@ -635,7 +659,7 @@ rows34:
 	SHRQ      $0x10, DX
 	KMOVW     DX, K2
 	CMPQ      80(DI), $0x00
-	JE        noSum36
+	JE        noSum41
 	MOVQ      (SI), AX
 	VMOVUPS.Z (AX)(BX*1), K1, Z6
 	VADDPS    Z6, Z0, Z0
@@ -649,29 +673,29 @@ rows34:
 	VMOVUPS.Z (AX)(BX*1), K1, Z6
 	VADDPS    Z6, Z3, Z3
 
-noSum36:
+noSum41:
 	MOVQ      72(DI), DX
 	TESTQ     DX, DX
-	JE        noBias37
+	JE        noBias42
 	VMOVUPS.Z (DX), K1, Z6
 	VADDPS    Z6, Z0, Z0
 	VADDPS    Z6, Z1, Z1
 	VADDPS    Z6, Z2, Z2
 	VADDPS    Z6, Z3, Z3
 
-noBias37:
+noBias42:
 	CMPQ   88(DI), $0x00
-	JE     store38
+	JE     store43
 	VXORPS Z4, Z4, Z4
 	CMPQ   88(DI), $0x02
-	JE     leaky39
+	JE     leaky44
 	VMAXPS Z0, Z4, Z0
 	VMAXPS Z1, Z4, Z1
 	VMAXPS Z2, Z4, Z2
 	VMAXPS Z3, Z4, Z3
-	JMP    store38
+	JMP    store43
 
-leaky39:
+leaky44:
 	VBROADCASTSS 96(DI), Z5
 	VCMPPS       $0x0a, Z4, Z0, K3
 	VMULPS       Z5, Z0, K3, Z0
@@ -682,7 +706,7 @@ leaky39:
 	VCMPPS       $0x0a, Z4, Z3, K3
 	VMULPS       Z5, Z3, K3, Z3
 
-store38:
+store43:
 	MOVQ    (SI), AX
 	VMOVUPS Z0, K1, (AX)(BX*1)
 	MOVQ    8(SI), AX
@@ -694,12 +718,12 @@ store38:
 	ADDQ    $0x20, SI
 	ADDQ    $0x00000100, R8
 	SUBQ    $0x04, R9
-	JMP     rows34
+	JMP     rows39
 
-end35:
-rows40:
+end40:
+rows45:
 	CMPQ      R9, $0x01
-	JLT       end41
+	JLT       end46
 	VMOVUPS   (R8), Z0
 	MOVQ      56(DI), BX
 	MOVQ      64(DI), CX
@@ -709,41 +733,56 @@ rows40:
 	SHRQ      $0x10, DX
 	KMOVW     DX, K2
 	CMPQ      80(DI), $0x00
-	JE        noSum42
+	JE        noSum47
 	MOVQ      (SI), AX
 	VMOVUPS.Z (AX)(BX*1), K1, Z3
 	VADDPS    Z3, Z0, Z0
 
-noSum42:
+noSum47:
 	MOVQ      72(DI), DX
 	TESTQ     DX, DX
-	JE        noBias43
+	JE        noBias48
 	VMOVUPS.Z (DX), K1, Z3
 	VADDPS    Z3, Z0, Z0
 
-noBias43:
+noBias48:
 	CMPQ   88(DI), $0x00
-	JE     store44
+	JE     store49
 	VXORPS Z1, Z1, Z1
 	CMPQ   88(DI), $0x02
-	JE     leaky45
+	JE     leaky50
 	VMAXPS Z0, Z1, Z0
-	JMP    store44
+	JMP    store49
 
-leaky45:
+leaky50:
 	VBROADCASTSS 96(DI), Z2
 	VCMPPS       $0x0a, Z1, Z0, K3
 	VMULPS       Z2, Z0, K3, Z0
 
-store44:
+store49:
 	MOVQ    (SI), AX
 	VMOVUPS Z0, K1, (AX)(BX*1)
 	ADDQ    $0x08, SI
 	ADDQ    $0x00000040, R8
 	SUBQ    $0x01, R9
-	JMP     rows40
+	JMP     rows45
 
-end41:
+end46:
+	MOVQ 152(DI), DX
+	ADDQ DX, 32(DI)
+	ADDQ $0x00000040, 56(DI)
+	CMPQ 72(DI), $0x00
+	JE   noBias51
+	ADDQ $0x00000040, 72(DI)
+
+noBias51:
+	DECQ R15
+	JNE  panel35
+	BYTE $0xc4
+	BYTE $0xe2
+	BYTE $0x78
+	BYTE $0x49
+	BYTE $0xc0
 	VZEROUPPER
 	RET
 
@@ -751,23 +790,26 @@ end41:
 // Requires: AVX, AVX512DQ, AVX512F, BMI2, MMX+
 TEXT ·blockProduct32x32AMX(SB), NOSPLIT, $0-8
 	MOVQ t+0(FP), DI
+	LEAQ tileConfiguration<>+0(SB), DX
+	BYTE $0xc4
+	BYTE $0xe2
+	BYTE $0x78
+	BYTE $0x49
+	BYTE $0x02
+	MOVQ 144(DI), R15
+
+panel52:
 	MOVQ 48(DI), SI
 	MOVQ 56(DI), BX
 	MOVQ 104(DI), CX
 
-row46:
+row53:
 	MOVQ       (SI), AX
 	PREFETCHT0 (AX)(BX*1)
 	PREFETCHT0 64(AX)(BX*1)
 	ADDQ       $0x08, SI
 	DECQ       CX
-	JNE        row46
-	LEAQ       tileConfiguration<>+0(SB), DX
-	BYTE       $0xc4
-	BYTE       $0xe2
-	BYTE       $0x78
-	BYTE       $0x49
-	BYTE       $0x02
+	JNE        row53
 	BYTE       $0xc4
 	BYTE       $0xe2
 	BYTE       $0x7b
@@ -794,7 +836,7 @@ row46:
 	MOVQ       112(DI), R11
 	MOVQ       $0x00000080, R12
 
-tap47:
+tap54:
 	MOVQ (SI), AX
 	MOVQ (SI), BX
 	MOVQ R11, DX
@@ -805,7 +847,7 @@ tap47:
 	MOVQ 24(DI), R14
 	SHRQ $0x04, R14
 
-step48:
+step55:
 	BYTE $0xc4
 	BYTE $0xa2
 	BYTE $0x7b
@@ -858,9 +900,9 @@ step48:
 	ADDQ $0x40, BX
 	ADDQ $0x00000800, CX
 	DECQ R14
-	JNE  step48
+	JNE  step55
 	DECQ R13
-	JNE  tap47
+	JNE  tap54
 	MOVQ 136(DI), R8
 	BYTE $0xc4
 	BYTE $0x82
@@ -892,19 +934,14 @@ step48:
 	BYTE $0x20
 	BYTE $0x40
 	ADDQ $0x00000800, R8
-	BYTE $0xc4
-	BYTE $0xe2
-	BYTE $0x78
-	BYTE $0x49
-	BYTE $0xc0
 	MOVQ t+0(FP), DI
 	MOVQ 48(DI), SI
 	MOVQ 136(DI), R8
 	MOVQ 104(DI), R9
 
-rows49:
+rows56:
 	CMPQ      R9, $0x04
-	JLT       end50
+	JLT       end57
 	VMOVUPS   (R8), Z0
 	VMOVUPS   64(R8), Z1
 	VMOVUPS   128(R8), Z2
@@ -921,7 +958,7 @@ rows49:
 	SHRQ      $0x10, DX
 	KMOVW     DX, K2
 	CMPQ      80(DI), $0x00
-	JE        noSum51
+	JE        noSum58
 	MOVQ      (SI), AX
 	VMOVUPS.Z (AX)(BX*1), K1, Z10
 	VADDPS    Z10, Z0, Z0
@@ -943,10 +980,10 @@ rows49:
 	VMOVUPS.Z 64(AX)(BX*1), K2, Z10
 	VADDPS    Z10, Z7, Z7
 
-noSum51:
+noSum58:
 	MOVQ      72(DI), DX
 	TESTQ     DX, DX
-	JE        noBias52
+	JE        noBias59
 	VMOVUPS.Z (DX), K1, Z10
 	VADDPS    Z10, Z0, Z0
 	VADDPS    Z10, Z2, Z2
@@ -958,12 +995,12 @@ noSum51:
 	VADDPS    Z10, Z5, Z5
 	VADDPS    Z10, Z7, Z7
 
-noBias52:
+noBias59:
 	CMPQ   88(DI), $0x00
-	JE     store53
+	JE     store60
 	VXORPS Z8, Z8, Z8
 	CMPQ   88(DI), $0x02
-	JE     leaky54
+	JE     leaky61
 	VMAXPS Z0, Z8, Z0
 	VMAXPS Z1, Z8, Z1
 	VMAXPS Z2, Z8, Z2
@@ -972,9 +1009,9 @@ noBias52:
 	VMAXPS Z5, Z8, Z5
 	VMAXPS Z6, Z8, Z6
 	VMAXPS Z7, Z8, Z7
-	JMP    store53
+	JMP    store60
 
-leaky54:
+leaky61:
 	VBROADCASTSS 96(DI), Z9
 	VCMPPS       $0x0a, Z8, Z0, K3
 	VMULPS       Z9, Z0, K3, Z0
@@ -993,7 +1030,7 @@ leaky54:
 	VCMPPS       $0x0a, Z8, Z7, K3
 	VMULPS       Z9, Z7, K3, Z7
 
-store53:
+store60:
 	MOVQ    (SI), AX
 	VMOVUPS Z0, K1, (AX)(BX*1)
 	VMOVUPS Z1, K2, 64(AX)(BX*1)
@@ -1009,12 +1046,12 @@ store53:
 	ADDQ    $0x20, SI
 	ADDQ    $0x00000200, R8
 	SUBQ    $0x04, R9
-	JMP     rows49
+	JMP     rows56
 
-end50:
-rows55:
+end57:
+rows62:
 	CMPQ      R9, $0x01
-	JLT       end56
+	JLT       end63
 	VMOVUPS   (R8), Z0
 	VMOVUPS   64(R8), Z1
 	MOVQ      56(DI), BX
@@ -1025,49 +1062,64 @@ rows55:
 	SHRQ      $0x10, DX
 	KMOVW     DX, K2
 	CMPQ      80(DI), $0x00
-	JE        noSum57
+	JE        noSum64
 	MOVQ      (SI), AX
 	VMOVUPS.Z (AX)(BX*1), K1, Z4
 	VADDPS    Z4, Z0, Z0
 	VMOVUPS.Z 64(AX)(BX*1), K2, Z4
 	VADDPS    Z4, Z1, Z1
 
-noSum57:
+noSum64:
 	MOVQ      72(DI), DX
 	TESTQ     DX, DX
-	JE        noBias58
+	JE        noBias65
 	VMOVUPS.Z (DX), K1, Z4
 	VADDPS    Z4, Z0, Z0
 	VMOVUPS.Z 64(DX), K2, Z4
 	VADDPS    Z4, Z1, Z1
 
-noBias58:
+noBias65:
 	CMPQ   88(DI), $0x00
-	JE     store59
+	JE     store66
 	VXORPS Z2, Z2, Z2
 	CMPQ   88(DI), $0x02
-	JE     leaky60
+	JE     leaky67
 	VMAXPS Z0, Z2, Z0
 	VMAXPS Z1, Z2, Z1
-	JMP    store59
+	JMP    store66
 
-leaky60:
+leaky67:
 	VBROADCASTSS 96(DI), Z3
 	VCMPPS       $0x0a, Z2, Z0, K3
 	VMULPS       Z3, Z0, K3, Z0
 	VCMPPS       $0x0a, Z2, Z1, K3
 	VMULPS       Z3, Z1, K3, Z1
 
-store59:
+store66:
 	MOVQ    (SI), AX
 	VMOVUPS Z0, K1, (AX)(BX*1)
 	VMOVUPS Z1, K2, 64(AX)(BX*1)
 	ADDQ    $0x08, SI
 	ADDQ    $0x00000080, R8
 	SUBQ    $0x01, R9
-	JMP     rows55
+	JMP     rows62
 
-end56:
+end63:
+	MOVQ 152(DI), DX
+	ADDQ DX, 32(DI)
+	ADDQ $0x00000080, 56(DI)
+	CMPQ 72(DI), $0x00
+	JE   noBias68
+	ADDQ $0x00000080, 72(DI)
+
+noBias68:
+	DECQ R15
+	JNE  panel52
+	BYTE $0xc4
+	BYTE $0xe2
+	BYTE $0x78
+	BYTE $0x49
+	BYTE $0xc0
 	VZEROUPPER
 	RET
 
@@ -1075,22 +1127,25 @@ end56:
 // Requires: AVX, AVX512DQ, AVX512F, BMI2, MMX+
 TEXT ·blockSplit16x16AMX(SB), NOSPLIT, $0-8
 	MOVQ t+0(FP), DI
+	LEAQ tileConfiguration<>+0(SB), DX
+	BYTE $0xc4
+	BYTE $0xe2
+	BYTE $0x78
+	BYTE $0x49
+	BYTE $0x02
+	MOVQ 144(DI), R15
+
+panel69:
 	MOVQ 48(DI), SI
 	MOVQ 56(DI), BX
 	MOVQ 104(DI), CX
 
-row61:
+row70:
 	MOVQ       (SI), AX
 	PREFETCHT0 (AX)(BX*1)
 	ADDQ       $0x08, SI
 	DECQ       CX
-	JNE        row61
-	LEAQ       tileConfiguration<>+0(SB), DX
-	BYTE       $0xc4
-	BYTE       $0xe2
-	BYTE       $0x78
-	BYTE       $0x49
-	BYTE       $0x02
+	JNE        row70
 	BYTE       $0xc4
 	BYTE       $0xe2
 	BYTE       $0x7b
@@ -1104,7 +1159,7 @@ row61:
 	MOVQ       128(DI), R10
 	ADDQ       CX, R10
 
-tap62:
+tap71:
 	MOVQ (SI), AX
 	MOVQ 120(DI), R8
 	ADDQ AX, R8
@@ -1113,7 +1168,7 @@ tap62:
 	MOVQ 24(DI), R14
 	SHRQ $0x04, R14
 
-step63:
+step72:
 	BYTE $0xc4
 	BYTE $0xa2
 	BYTE $0x7b
@@ -1162,9 +1217,9 @@ step63:
 	ADDQ $0x00000400, CX
 	ADDQ $0x00000400, R10
 	DECQ R14
-	JNE  step63
+	JNE  step72
 	DECQ R13
-	JNE  tap62
+	JNE  tap71
 	MOVQ 136(DI), R8
 	BYTE $0xc4
 	BYTE $0x82
@@ -1174,19 +1229,14 @@ step63:
 	BYTE $0x20
 	BYTE $0x00
 	ADDQ $0x00000400, R8
-	BYTE $0xc4
-	BYTE $0xe2
-	BYTE $0x78
-	BYTE $0x49
-	BYTE $0xc0
 	MOVQ t+0(FP), DI
 	MOVQ 48(DI), SI
 	MOVQ 136(DI), R8
 	MOVQ 104(DI), R9
 
-rows64:
+rows73:
 	CMPQ      R9, $0x04
-	JLT       end65
+	JLT       end74
 	VMOVUPS   (R8), Z0
 	VMOVUPS   64(R8), Z1
 	VMOVUPS   128(R8), Z2
@@ -1199,7 +1249,7 @@ rows64:
 	SHRQ      $0x10, DX
 	KMOVW     DX, K2
 	CMPQ      80(DI), $0x00
-	JE        noSum66
+	JE        noSum75
 	MOVQ      (SI), AX
 	VMOVUPS.Z (AX)(BX*1), K1, Z6
 	VADDPS    Z6, Z0, Z0
@@ -1213,29 +1263,29 @@ rows64:
 	VMOVUPS.Z (AX)(BX*1), K1, Z6
 	VADDPS    Z6, Z3, Z3
 
-noSum66:
+noSum75:
 	MOVQ      72(DI), DX
 	TESTQ     DX, DX
-	JE        noBias67
+	JE        noBias76
 	VMOVUPS.Z (DX), K1, Z6
 	VADDPS    Z6, Z0, Z0
 	VADDPS    Z6, Z1, Z1
 	VADDPS    Z6, Z2, Z2
 	VADDPS    Z6, Z3, Z3
 
-noBias67:
+noBias76:
 	CMPQ   88(DI), $0x00
-	JE     store68
+	JE     store77
 	VXORPS Z4, Z4, Z4
 	CMPQ   88(DI), $0x02
-	JE     leaky69
+	JE     leaky78
 	VMAXPS Z0, Z4, Z0
 	VMAXPS Z1, Z4, Z1
 	VMAXPS Z2, Z4, Z2
 	VMAXPS Z3, Z4, Z3
-	JMP    store68
+	JMP    store77
 
-leaky69:
+leaky78:
 	VBROADCASTSS 96(DI), Z5
 	VCMPPS       $0x0a, Z4, Z0, K3
 	VMULPS       Z5, Z0, K3, Z0
@@ -1246,7 +1296,7 @@ leaky69:
 	VCMPPS       $0x0a, Z4, Z3, K3
 	VMULPS       Z5, Z3, K3, Z3
 
-store68:
+store77:
 	MOVQ    (SI), AX
 	VMOVUPS Z0, K1, (AX)(BX*1)
 	MOVQ    8(SI), AX
@@ -1258,225 +1308,13 @@ store68:
 	ADDQ    $0x20, SI
 	ADDQ    $0x00000100, R8
 	SUBQ    $0x04, R9
-	JMP     rows64
+	JMP     rows73
 
-end65:
-rows70:
-	CMPQ      R9, $0x01
-	JLT       end71
-	VMOVUPS   (R8), Z0
-	MOVQ      56(DI), BX
-	MOVQ      64(DI), CX
-	MOVQ      $-1, DX
-	BZHIQ     CX, DX, DX
-	KMOVW     DX, K1
-	SHRQ      $0x10, DX
-	KMOVW     DX, K2
-	CMPQ      80(DI), $0x00
-	JE        noSum72
-	MOVQ      (SI), AX
-	VMOVUPS.Z (AX)(BX*1), K1, Z3
-	VADDPS    Z3, Z0, Z0
-
-noSum72:
-	MOVQ      72(DI), DX
-	TESTQ     DX, DX
-	JE        noBias73
-	VMOVUPS.Z (DX), K1, Z3
-	VADDPS    Z3, Z0, Z0
-
-noBias73:
-	CMPQ   88(DI), $0x00
-	JE     store74
-	VXORPS Z1, Z1, Z1
-	CMPQ   88(DI), $0x02
-	JE     leaky75
-	VMAXPS Z0, Z1, Z0
-	JMP    store74
-
-leaky75:
-	VBROADCASTSS 96(DI), Z2
-	VCMPPS       $0x0a, Z1, Z0, K3
-	VMULPS       Z2, Z0, K3, Z0
-
-store74:
-	MOVQ    (SI), AX
-	VMOVUPS Z0, K1, (AX)(BX*1)
-	ADDQ    $0x08, SI
-	ADDQ    $0x00000040, R8
-	SUBQ    $0x01, R9
-	JMP     rows70
-
-end71:
-	VZEROUPPER
-	RET
-
-// func blockSplit16x32AMX(t *byte)
-// Requires: AVX, AVX512DQ, AVX512F, BMI2, MMX+
-TEXT ·blockSplit16x32AMX(SB), NOSPLIT, $0-8
-	MOVQ t+0(FP), DI
-	MOVQ 48(DI), SI
-	MOVQ 56(DI), BX
-	MOVQ 104(DI), CX
-
-row76:
-	MOVQ       (SI), AX
-	PREFETCHT0 (AX)(BX*1)
-	PREFETCHT0 64(AX)(BX*1)
-	ADDQ       $0x08, SI
-	DECQ       CX
-	JNE        row76
-	LEAQ       tileConfiguration<>+0(SB), DX
-	BYTE       $0xc4
-	BYTE       $0xe2
-	BYTE       $0x78
-	BYTE       $0x49
-	BYTE       $0x02
-	BYTE       $0xc4
-	BYTE       $0xe2
-	BYTE       $0x7b
-	BYTE       $0x49
-	BYTE       $0xc0
-	BYTE       $0xc4
-	BYTE       $0xe2
-	BYTE       $0x7b
-	BYTE       $0x49
-	BYTE       $0xc8
-	MOVQ       (DI), SI
-	MOVQ       16(DI), R13
-	MOVQ       32(DI), CX
-	MOVQ       112(DI), R11
-	MOVQ       $0x00000080, R12
-	MOVQ       128(DI), R10
-	ADDQ       CX, R10
-
-tap77:
-	MOVQ (SI), AX
-	MOVQ 120(DI), R8
-	ADDQ AX, R8
-	MOVQ 104(DI), DX
-	LEAQ (SI)(DX*8), SI
-	MOVQ 24(DI), R14
-	SHRQ $0x04, R14
-
-step78:
-	BYTE $0xc4
-	BYTE $0xa2
-	BYTE $0x7b
-	BYTE $0x4b
-	BYTE $0x64
-	BYTE $0x18
-	BYTE $0x00
-	BYTE $0xc4
-	BYTE $0x82
-	BYTE $0x7b
-	BYTE $0x4b
-	BYTE $0x74
-	BYTE $0x22
-	BYTE $0x00
-	BYTE $0xc4
-	BYTE $0xe2
-	BYTE $0x4a
-	BYTE $0x5c
-	BYTE $0xc4
-	BYTE $0xc4
-	BYTE $0x82
-	BYTE $0x7b
-	BYTE $0x4b
-	BYTE $0x7c
-	BYTE $0x22
-	BYTE $0x40
-	BYTE $0xc4
-	BYTE $0xe2
-	BYTE $0x42
-	BYTE $0x5c
-	BYTE $0xcc
-	BYTE $0xc4
-	BYTE $0xa2
-	BYTE $0x7b
-	BYTE $0x4b
-	BYTE $0x74
-	BYTE $0x21
-	BYTE $0x00
-	BYTE $0xc4
-	BYTE $0xe2
-	BYTE $0x4a
-	BYTE $0x5c
-	BYTE $0xc4
-	BYTE $0xc4
-	BYTE $0xa2
-	BYTE $0x7b
-	BYTE $0x4b
-	BYTE $0x7c
-	BYTE $0x21
-	BYTE $0x40
-	BYTE $0xc4
-	BYTE $0xe2
-	BYTE $0x42
-	BYTE $0x5c
-	BYTE $0xcc
-	BYTE $0xc4
-	BYTE $0x82
-	BYTE $0x7b
-	BYTE $0x4b
-	BYTE $0x64
-	BYTE $0x18
-	BYTE $0x00
-	BYTE $0xc4
-	BYTE $0xe2
-	BYTE $0x4a
-	BYTE $0x5c
-	BYTE $0xc4
-	BYTE $0xc4
-	BYTE $0xe2
-	BYTE $0x42
-	BYTE $0x5c
-	BYTE $0xcc
-	ADDQ $0x40, AX
-	ADDQ $0x40, R8
-	ADDQ $0x00000800, CX
-	ADDQ $0x00000800, R10
-	DECQ R14
-	JNE  step78
-	DECQ R13
-	JNE  tap77
-	MOVQ 136(DI), R8
-	BYTE $0xc4
-	BYTE $0x82
-	BYTE $0x7a
-	BYTE $0x4b
-	BYTE $0x44
-	BYTE $0x20
-	BYTE $0x00
-	BYTE $0xc4
-	BYTE $0x82
-	BYTE $0x7a
-	BYTE $0x4b
-	BYTE $0x4c
-	BYTE $0x20
-	BYTE $0x40
-	ADDQ $0x00000800, R8
-	BYTE $0xc4
-	BYTE $0xe2
-	BYTE $0x78
-	BYTE $0x49
-	BYTE $0xc0
-	MOVQ t+0(FP), DI
-	MOVQ 48(DI), SI
-	MOVQ 136(DI), R8
-	MOVQ 104(DI), R9
-
+end74:
 rows79:
-	CMPQ      R9, $0x04
+	CMPQ      R9, $0x01
 	JLT       end80
 	VMOVUPS   (R8), Z0
-	VMOVUPS   64(R8), Z1
-	VMOVUPS   128(R8), Z2
-	VMOVUPS   192(R8), Z3
-	VMOVUPS   256(R8), Z4
-	VMOVUPS   320(R8), Z5
-	VMOVUPS   384(R8), Z6
-	VMOVUPS   448(R8), Z7
 	MOVQ      56(DI), BX
 	MOVQ      64(DI), CX
 	MOVQ      $-1, DX
@@ -1487,6 +1325,231 @@ rows79:
 	CMPQ      80(DI), $0x00
 	JE        noSum81
 	MOVQ      (SI), AX
+	VMOVUPS.Z (AX)(BX*1), K1, Z3
+	VADDPS    Z3, Z0, Z0
+
+noSum81:
+	MOVQ      72(DI), DX
+	TESTQ     DX, DX
+	JE        noBias82
+	VMOVUPS.Z (DX), K1, Z3
+	VADDPS    Z3, Z0, Z0
+
+noBias82:
+	CMPQ   88(DI), $0x00
+	JE     store83
+	VXORPS Z1, Z1, Z1
+	CMPQ   88(DI), $0x02
+	JE     leaky84
+	VMAXPS Z0, Z1, Z0
+	JMP    store83
+
+leaky84:
+	VBROADCASTSS 96(DI), Z2
+	VCMPPS       $0x0a, Z1, Z0, K3
+	VMULPS       Z2, Z0, K3, Z0
+
+store83:
+	MOVQ    (SI), AX
+	VMOVUPS Z0, K1, (AX)(BX*1)
+	ADDQ    $0x08, SI
+	ADDQ    $0x00000040, R8
+	SUBQ    $0x01, R9
+	JMP     rows79
+
+end80:
+	MOVQ 152(DI), DX
+	ADDQ DX, 32(DI)
+	ADDQ $0x00000040, 56(DI)
+	CMPQ 72(DI), $0x00
+	JE   noBias85
+	ADDQ $0x00000040, 72(DI)
+
+noBias85:
+	DECQ R15
+	JNE  panel69
+	BYTE $0xc4
+	BYTE $0xe2
+	BYTE $0x78
+	BYTE $0x49
+	BYTE $0xc0
+	VZEROUPPER
+	RET
+
+// func blockSplit16x32AMX(t *byte)
+// Requires: AVX, AVX512DQ, AVX512F, BMI2, MMX+
+TEXT ·blockSplit16x32AMX(SB), NOSPLIT, $0-8
+	MOVQ t+0(FP), DI
+	LEAQ tileConfiguration<>+0(SB), DX
+	BYTE $0xc4
+	BYTE $0xe2
+	BYTE $0x78
+	BYTE $0x49
+	BYTE $0x02
+	MOVQ 144(DI), R15
+
+panel86:
+	MOVQ 48(DI), SI
+	MOVQ 56(DI), BX
+	MOVQ 104(DI), CX
+
+row87:
+	MOVQ       (SI), AX
+	PREFETCHT0 (AX)(BX*1)
+	PREFETCHT0 64(AX)(BX*1)
+	ADDQ       $0x08, SI
+	DECQ       CX
+	JNE        row87
+	BYTE       $0xc4
+	BYTE       $0xe2
+	BYTE       $0x7b
+	BYTE       $0x49
+	BYTE       $0xc0
+	BYTE       $0xc4
+	BYTE       $0xe2
+	BYTE       $0x7b
+	BYTE       $0x49
+	BYTE       $0xc8
+	MOVQ       (DI), SI
+	MOVQ       16(DI), R13
+	MOVQ       32(DI), CX
+	MOVQ       112(DI), R11
+	MOVQ       $0x00000080, R12
+	MOVQ       128(DI), R10
+	ADDQ       CX, R10
+
+tap88:
+	MOVQ (SI), AX
+	MOVQ 120(DI), R8
+	ADDQ AX, R8
+	MOVQ 104(DI), DX
+	LEAQ (SI)(DX*8), SI
+	MOVQ 24(DI), R14
+	SHRQ $0x04, R14
+
+step89:
+	BYTE $0xc4
+	BYTE $0xa2
+	BYTE $0x7b
+	BYTE $0x4b
+	BYTE $0x64
+	BYTE $0x18
+	BYTE $0x00
+	BYTE $0xc4
+	BYTE $0x82
+	BYTE $0x7b
+	BYTE $0x4b
+	BYTE $0x74
+	BYTE $0x22
+	BYTE $0x00
+	BYTE $0xc4
+	BYTE $0xe2
+	BYTE $0x4a
+	BYTE $0x5c
+	BYTE $0xc4
+	BYTE $0xc4
+	BYTE $0x82
+	BYTE $0x7b
+	BYTE $0x4b
+	BYTE $0x7c
+	BYTE $0x22
+	BYTE $0x40
+	BYTE $0xc4
+	BYTE $0xe2
+	BYTE $0x42
+	BYTE $0x5c
+	BYTE $0xcc
+	BYTE $0xc4
+	BYTE $0xa2
+	BYTE $0x7b
+	BYTE $0x4b
+	BYTE $0x74
+	BYTE $0x21
+	BYTE $0x00
+	BYTE $0xc4
+	BYTE $0xe2
+	BYTE $0x4a
+	BYTE $0x5c
+	BYTE $0xc4
+	BYTE $0xc4
+	BYTE $0xa2
+	BYTE $0x7b
+	BYTE $0x4b
+	BYTE $0x7c
+	BYTE $0x21
+	BYTE $0x40
+	BYTE $0xc4
+	BYTE $0xe2
+	BYTE $0x42
+	BYTE $0x5c
+	BYTE $0xcc
+	BYTE $0xc4
+	BYTE $0x82
+	BYTE $0x7b
+	BYTE $0x4b
+	BYTE $0x64
+	BYTE $0x18
+	BYTE $0x00
+	BYTE $0xc4
+	BYTE $0xe2
+	BYTE $0x4a
+	BYTE $0x5c
+	BYTE $0xc4
+	BYTE $0xc4
+	BYTE $0xe2
+	BYTE $0x42
+	BYTE $0x5c
+	BYTE $0xcc
+	ADDQ $0x40, AX
+	ADDQ $0x40, R8
+	ADDQ $0x00000800, CX
+	ADDQ $0x00000800, R10
+	DECQ R14
+	JNE  step89
+	DECQ R13
+	JNE  tap88
+	MOVQ 136(DI), R8
+	BYTE $0xc4
+	BYTE $0x82
+	BYTE $0x7a
+	BYTE $0x4b
+	BYTE $0x44
+	BYTE $0x20
+	BYTE $0x00
+	BYTE $0xc4
+	BYTE $0x82
+	BYTE $0x7a
+	BYTE $0x4b
+	BYTE $0x4c
+	BYTE $0x20
+	BYTE $0x40
+	ADDQ $0x00000800, R8
+	MOVQ t+0(FP), DI
+	MOVQ 48(DI), SI
+	MOVQ 136(DI), R8
+	MOVQ 104(DI), R9
+
+rows90:
+	CMPQ      R9, $0x04
+	JLT       end91
+	VMOVUPS   (R8), Z0
+	VMOVUPS   64(R8), Z1
+	VMOVUPS   128(R8), Z2
+	VMOVUPS   192(R8), Z3
+	VMOVUPS   256(R8), Z4
+	VMOVUPS   320(R8), Z5
+	VMOVUPS   384(R8), Z6
+	VMOVUPS   448(R8), Z7
+	MOVQ      56(DI), BX
+	MOVQ      64(DI), CX
+	MOVQ      $-1, DX
+	BZHIQ     CX, DX, DX
+	KMOVW     DX, K1
+	SHRQ      $0x10, DX
+	KMOVW     DX, K2
+	CMPQ      80(DI), $0x00
+	JE        noSum92
+	MOVQ      (SI), AX
 	VMOVUPS.Z (AX)(BX*1), K1, Z10
 	VADDPS    Z10, Z0, Z0
 	VMOVUPS.Z 64(AX)(BX*1), K2, Z10
@@ -1507,10 +1570,10 @@ rows79:
 	VMOVUPS.Z 64(AX)(BX*1), K2, Z10
 	VADDPS    Z10, Z7, Z7
 
-noSum81:
+noSum92:
 	MOVQ      72(DI), DX
 	TESTQ     DX, DX
-	JE        noBias82
+	JE        noBias93
 	VMOVUPS.Z (DX), K1, Z10
 	VADDPS    Z10, Z0, Z0
 	VADDPS    Z10, Z2, Z2
@@ -1522,12 +1585,12 @@ noSum81:
 	VADDPS    Z10, Z5, Z5
 	VADDPS    Z10, Z7, Z7
 
-noBias82:
+noBias93:
 	CMPQ   88(DI), $0x00
-	JE     store83
+	JE     store94
 	VXORPS Z8, Z8, Z8
 	CMPQ   88(DI), $0x02
-	JE     leaky84
+	JE     leaky95
 	VMAXPS Z0, Z8, Z0
 	VMAXPS Z1, Z8, Z1
 	VMAXPS Z2, Z8, Z2
@@ -1536,9 +1599,9 @@ noBias82:
 	VMAXPS Z5, Z8, Z5
 	VMAXPS Z6, Z8, Z6
 	VMAXPS Z7, Z8, Z7
-	JMP    store83
+	JMP    store94
 
-leaky84:
+leaky95:
 	VBROADCASTSS 96(DI), Z9
 	VCMPPS       $0x0a, Z8, Z0, K3
 	VMULPS       Z9, Z0, K3, Z0
@@ -1557,7 +1620,7 @@ leaky84:
 	VCMPPS       $0x0a, Z8, Z7, K3
 	VMULPS       Z9, Z7, K3, Z7
 
-store83:
+store94:
 	MOVQ    (SI), AX
 	VMOVUPS Z0, K1, (AX)(BX*1)
 	VMOVUPS Z1, K2, 64(AX)(BX*1)
@@ -1573,12 +1636,12 @@ store83:
 	ADDQ    $0x20, SI
 	ADDQ    $0x00000200, R8
 	SUBQ    $0x04, R9
-	JMP     rows79
+	JMP     rows90
 
-end80:
-rows85:
+end91:
+rows96:
 	CMPQ      R9, $0x01
-	JLT       end86
+	JLT       end97
 	VMOVUPS   (R8), Z0
 	VMOVUPS   64(R8), Z1
 	MOVQ      56(DI), BX
@@ -1589,49 +1652,64 @@ rows85:
 	SHRQ      $0x10, DX
 	KMOVW     DX, K2
 	CMPQ      80(DI), $0x00
-	JE        noSum87
+	JE        noSum98
 	MOVQ      (SI), AX
 	VMOVUPS.Z (AX)(BX*1), K1, Z4
 	VADDPS    Z4, Z0, Z0
 	VMOVUPS.Z 64(AX)(BX*1), K2, Z4
 	VADDPS    Z4, Z1, Z1
 
-noSum87:
+noSum98:
 	MOVQ      72(DI), DX
 	TESTQ     DX, DX
-	JE        noBias88
+	JE        noBias99
 	VMOVUPS.Z (DX), K1, Z4
 	VADDPS    Z4, Z0, Z0
 	VMOVUPS.Z 64(DX), K2, Z4
 	VADDPS    Z4, Z1, Z1
 
-noBias88:
+noBias99:
 	CMPQ   88(DI), $0x00
-	JE     store89
+	JE     store100
 	VXORPS Z2, Z2, Z2
 	CMPQ   88(DI), $0x02
-	JE     leaky90
+	JE     leaky101
 	VMAXPS Z0, Z2, Z0
 	VMAXPS Z1, Z2, Z1
-	JMP    store89
+	JMP    store100
 
-leaky90:
+leaky101:
 	VBROADCASTSS 96(DI), Z3
 	VCMPPS       $0x0a, Z2, Z0, K3
 	VMULPS       Z3, Z0, K3, Z0
 	VCMPPS       $0x0a, Z2, Z1, K3
 	VMULPS       Z3, Z1, K3, Z1
 
-store89:
+store100:
 	MOVQ    (SI), AX
 	VMOVUPS Z0, K1, (AX)(BX*1)
 	VMOVUPS Z1, K2, 64(AX)(BX*1)
 	ADDQ    $0x08, SI
 	ADDQ    $0x00000080, R8
 	SUBQ    $0x01, R9
-	JMP     rows85
+	JMP     rows96
 
-end86:
+end97:
+	MOVQ 152(DI), DX
+	ADDQ DX, 32(DI)
+	ADDQ $0x00000080, 56(DI)
+	CMPQ 72(DI), $0x00
+	JE   noBias102
+	ADDQ $0x00000080, 72(DI)
+
+noBias102:
+	DECQ R15
+	JNE  panel86
+	BYTE $0xc4
+	BYTE $0xe2
+	BYTE $0x78
+	BYTE $0x49
+	BYTE $0xc0
 	VZEROUPPER
 	RET
 
@@ -1639,22 +1717,25 @@ end86:
 // Requires: AVX, AVX512DQ, AVX512F, BMI2, MMX+
 TEXT ·blockSplit32x16AMX(SB), NOSPLIT, $0-8
 	MOVQ t+0(FP), DI
+	LEAQ tileConfiguration<>+0(SB), DX
+	BYTE $0xc4
+	BYTE $0xe2
+	BYTE $0x78
+	BYTE $0x49
+	BYTE $0x02
+	MOVQ 144(DI), R15
+
+panel103:
 	MOVQ 48(DI), SI
 	MOVQ 56(DI), BX
 	MOVQ 104(DI), CX
 
-row91:
+row104:
 	MOVQ       (SI), AX
 	PREFETCHT0 (AX)(BX*1)
 	ADDQ       $0x08, SI
 	DECQ       CX
-	JNE        row91
-	LEAQ       tileConfiguration<>+0(SB), DX
-	BYTE       $0xc4
-	BYTE       $0xe2
-	BYTE       $0x78
-	BYTE       $0x49
-	BYTE       $0x02
+	JNE        row104
 	BYTE       $0xc4
 	BYTE       $0xe2
 	BYTE       $0x7b
@@ -1673,7 +1754,7 @@ row91:
 	MOVQ       128(DI), R10
 	ADDQ       CX, R10
 
-tap92:
+tap105:
 	MOVQ (SI), AX
 	MOVQ 120(DI), R8
 	ADDQ AX, R8
@@ -1688,7 +1769,7 @@ tap92:
 	MOVQ 24(DI), R14
 	SHRQ $0x04, R14
 
-step93:
+step106:
 	BYTE $0xc4
 	BYTE $0xa2
 	BYTE $0x7b
@@ -1768,9 +1849,9 @@ step93:
 	ADDQ $0x00000400, CX
 	ADDQ $0x00000400, R10
 	DECQ R14
-	JNE  step93
+	JNE  step106
 	DECQ R13
-	JNE  tap92
+	JNE  tap105
 	MOVQ 136(DI), R8
 	BYTE $0xc4
 	BYTE $0x82
@@ -1788,19 +1869,14 @@ step93:
 	BYTE $0x20
 	BYTE $0x00
 	ADDQ $0x00000400, R8
-	BYTE $0xc4
-	BYTE $0xe2
-	BYTE $0x78
-	BYTE $0x49
-	BYTE $0xc0
 	MOVQ t+0(FP), DI
 	MOVQ 48(DI), SI
 	MOVQ 136(DI), R8
 	MOVQ 104(DI), R9
 
-rows94:
+rows107:
 	CMPQ      R9, $0x04
-	JLT       end95
+	JLT       end108
 	VMOVUPS   (R8), Z0
 	VMOVUPS   64(R8), Z1
 	VMOVUPS   128(R8), Z2
@@ -1813,7 +1889,7 @@ rows94:
 	SHRQ      $0x10, DX
 	KMOVW     DX, K2
 	CMPQ      80(DI), $0x00
-	JE        noSum96
+	JE        noSum109
 	MOVQ      (SI), AX
 	VMOVUPS.Z (AX)(BX*1), K1, Z6
 	VADDPS    Z6, Z0, Z0
@@ -1827,29 +1903,29 @@ rows94:
 	VMOVUPS.Z (AX)(BX*1), K1, Z6
 	VADDPS    Z6, Z3, Z3
 
-noSum96:
+noSum109:
 	MOVQ      72(DI), DX
 	TESTQ     DX, DX
-	JE        noBias97
+	JE        noBias110
 	VMOVUPS.Z (DX), K1, Z6
 	VADDPS    Z6, Z0, Z0
 	VADDPS    Z6, Z1, Z1
 	VADDPS    Z6, Z2, Z2
 	VADDPS    Z6, Z3, Z3
 
-noBias97:
+noBias110:
 	CMPQ   88(DI), $0x00
-	JE     store98
+	JE     store111
 	VXORPS Z4, Z4, Z4
 	CMPQ   88(DI), $0x02
-	JE     leaky99
+	JE     leaky112
 	VMAXPS Z0, Z4, Z0
 	VMAXPS Z1, Z4, Z1
 	VMAXPS Z2, Z4, Z2
 	VMAXPS Z3, Z4, Z3
-	JMP    store98
+	JMP    store111
 
-leaky99:
+leaky112:
 	VBROADCASTSS 96(DI), Z5
 	VCMPPS       $0x0a, Z4, Z0, K3
 	VMULPS       Z5, Z0, K3, Z0
@@ -1860,7 +1936,7 @@ leaky99:
 	VCMPPS       $0x0a, Z4, Z3, K3
 	VMULPS       Z5, Z3, K3, Z3
 
-store98:
+store111:
 	MOVQ    (SI), AX
 	VMOVUPS Z0, K1, (AX)(BX*1)
 	MOVQ    8(SI), AX
@@ -1872,12 +1948,12 @@ store98:
 	ADDQ    $0x20, SI
 	ADDQ    $0x00000100, R8
 	SUBQ    $0x04, R9
-	JMP     rows94
+	JMP     rows107
 
-end95:
-rows100:
+end108:
+rows113:
 	CMPQ      R9, $0x01
-	JLT       end101
+	JLT       end114
 	VMOVUPS   (R8), Z0
 	MOVQ      56(DI), BX
 	MOVQ      64(DI), CX
@@ -1887,41 +1963,56 @@ rows100:
 	SHRQ      $0x10, DX
 	KMOVW     DX, K2
 	CMPQ      80(DI), $0x00
-	JE        noSum102
+	JE        noSum115
 	MOVQ      (SI), AX
 	VMOVUPS.Z (AX)(BX*1), K1, Z3
 	VADDPS    Z3, Z0, Z0
 
-noSum102:
+noSum115:
 	MOVQ      72(DI), DX
 	TESTQ     DX, DX
-	JE        noBias103
+	JE        noBias116
 	VMOVUPS.Z (DX), K1, Z3
 	VADDPS    Z3, Z0, Z0
 
-noBias103:
+noBias116:
 	CMPQ   88(DI), $0x00
-	JE     store104
+	JE     store117
 	VXORPS Z1, Z1, Z1
 	CMPQ   88(DI), $0x02
-	JE     leaky105
+	JE     leaky118
 	VMAXPS Z0, Z1, Z0
-	JMP    store104
+	JMP    store117
 
-leaky105:
+leaky118:
 	VBROADCASTSS 96(DI), Z2
 	VCMPPS       $0x0a, Z1, Z0, K3
 	VMULPS       Z2, Z0, K3, Z0
 
-store104:
+store117:
 	MOVQ    (SI), AX
 	VMOVUPS Z0, K1, (AX)(BX*1)
 	ADDQ    $0x08, SI
 	ADDQ    $0x00000040, R8
 	SUBQ    $0x01, R9
-	JMP     rows100
+	JMP     rows113
 
-end101:
+end114:
+	MOVQ 152(DI), DX
+	ADDQ DX, 32(DI)
+	ADDQ $0x00000040, 56(DI)
+	CMPQ 72(DI), $0x00
+	JE   noBias119
+	ADDQ $0x00000040, 72(DI)
+
+noBias119:
+	DECQ R15
+	JNE  panel103
+	BYTE $0xc4
+	BYTE $0xe2
+	BYTE $0x78
+	BYTE $0x49
+	BYTE $0xc0
 	VZEROUPPER
 	RET
 
@@ -1929,23 +2020,26 @@ end101:
 // Requires: AVX, AVX512DQ, AVX512F, BMI2, MMX+
 TEXT ·blockSplit32x32AMX(SB), NOSPLIT, $0-8
 	MOVQ t+0(FP), DI
+	LEAQ tileConfiguration<>+0(SB), DX
+	BYTE $0xc4
+	BYTE $0xe2
+	BYTE $0x78
+	BYTE $0x49
+	BYTE $0x02
+	MOVQ 144(DI), R15
+
+panel120:
 	MOVQ 48(DI), SI
 	MOVQ 56(DI), BX
 	MOVQ 104(DI), CX
 
-row106:
+row121:
 	MOVQ       (SI), AX
 	PREFETCHT0 (AX)(BX*1)
 	PREFETCHT0 64(AX)(BX*1)
 	ADDQ       $0x08, SI
 	DECQ       CX
-	JNE        row106
-	LEAQ       tileConfiguration<>+0(SB), DX
-	BYTE       $0xc4
-	BYTE       $0xe2
-	BYTE       $0x78
-	BYTE       $0x49
-	BYTE       $0x02
+	JNE        row121
 	BYTE       $0xc4
 	BYTE       $0xe2
 	BYTE       $0x7b
@@ -1974,7 +2068,7 @@ row106:
 	MOVQ       128(DI), R10
 	ADDQ       CX, R10
 
-tap107:
+tap122:
 	MOVQ (SI), AX
 	MOVQ 120(DI), R8
 	ADDQ AX, R8
@@ -1989,7 +2083,7 @@ tap107:
 	MOVQ 24(DI), R14
 	SHRQ $0x04, R14
 
-step108:
+step123:
 	BYTE $0xc4
 	BYTE $0xa2
 	BYTE $0x7b
@@ -2113,9 +2207,9 @@ step108:
 	ADDQ $0x00000800, CX
 	ADDQ $0x00000800, R10
 	DECQ R14
-	JNE  step108
+	JNE  step123
 	DECQ R13
-	JNE  tap107
+	JNE  tap122
 	MOVQ 136(DI), R8
 	BYTE $0xc4
 	BYTE $0x82
@@ -2147,19 +2241,14 @@ step108:
 	BYTE $0x20
 	BYTE $0x40
 	ADDQ $0x00000800, R8
-	BYTE $0xc4
-	BYTE $0xe2
-	BYTE $0x78
-	BYTE $0x49
-	BYTE $0xc0
 	MOVQ t+0(FP), DI
 	MOVQ 48(DI), SI
 	MOVQ 136(DI), R8
 	MOVQ 104(DI), R9
 
-rows109:
+rows124:
 	CMPQ      R9, $0x04
-	JLT       end110
+	JLT       end125
 	VMOVUPS   (R8), Z0
 	VMOVUPS   64(R8), Z1
 	VMOVUPS   128(R8), Z2
@@ -2176,7 +2265,7 @@ rows109:
 	SHRQ      $0x10, DX
 	KMOVW     DX, K2
 	CMPQ      80(DI), $0x00
-	JE        noSum111
+	JE        noSum126
 	MOVQ      (SI), AX
 	VMOVUPS.Z (AX)(BX*1), K1, Z10
 	VADDPS    Z10, Z0, Z0
@@ -2198,10 +2287,10 @@ rows109:
 	VMOVUPS.Z 64(AX)(BX*1), K2, Z10
 	VADDPS    Z10, Z7, Z7
 
-noSum111:
+noSum126:
 	MOVQ      72(DI), DX
 	TESTQ     DX, DX
-	JE        noBias112
+	JE        noBias127
 	VMOVUPS.Z (DX), K1, Z10
 	VADDPS    Z10, Z0, Z0
 	VADDPS    Z10, Z2, Z2
@@ -2213,12 +2302,12 @@ noSum111:
 	VADDPS    Z10, Z5, Z5
 	VADDPS    Z10, Z7, Z7
 
-noBias112:
+noBias127:
 	CMPQ   88(DI), $0x00
-	JE     store113
+	JE     store128
 	VXORPS Z8, Z8, Z8
 	CMPQ   88(DI), $0x02
-	JE     leaky114
+	JE     leaky129
 	VMAXPS Z0, Z8, Z0
 	VMAXPS Z1, Z8, Z1
 	VMAXPS Z2, Z8, Z2
@@ -2227,9 +2316,9 @@ noBias112:
 	VMAXPS Z5, Z8, Z5
 	VMAXPS Z6, Z8, Z6
 	VMAXPS Z7, Z8, Z7
-	JMP    store113
+	JMP    store128
 
-leaky114:
+leaky129:
 	VBROADCASTSS 96(DI), Z9
 	VCMPPS       $0x0a, Z8, Z0, K3
 	VMULPS       Z9, Z0, K3, Z0
@@ -2248,7 +2337,7 @@ leaky114:
 	VCMPPS       $0x0a, Z8, Z7, K3
 	VMULPS       Z9, Z7, K3, Z7
 
-store113:
+store128:
 	MOVQ    (SI), AX
 	VMOVUPS Z0, K1, (AX)(BX*1)
 	VMOVUPS Z1, K2, 64(AX)(BX*1)
@@ -2264,12 +2353,12 @@ store113:
 	ADDQ    $0x20, SI
 	ADDQ    $0x00000200, R8
 	SUBQ    $0x04, R9
-	JMP     rows109
+	JMP     rows124
 
-end110:
-rows115:
+end125:
+rows130:
 	CMPQ      R9, $0x01
-	JLT       end116
+	JLT       end131
 	VMOVUPS   (R8), Z0
 	VMOVUPS   64(R8), Z1
 	MOVQ      56(DI), BX
@@ -2280,48 +2369,63 @@ rows115:
 	SHRQ      $0x10, DX
 	KMOVW     DX, K2
 	CMPQ      80(DI), $0x00
-	JE        noSum117
+	JE        noSum132
 	MOVQ      (SI), AX
 	VMOVUPS.Z (AX)(BX*1), K1, Z4
 	VADDPS    Z4, Z0, Z0
 	VMOVUPS.Z 64(AX)(BX*1), K2, Z4
 	VADDPS    Z4, Z1, Z1
 
-noSum117:
+noSum132:
 	MOVQ      72(DI), DX
 	TESTQ     DX, DX
-	JE        noBias118
+	JE        noBias133
 	VMOVUPS.Z (DX), K1, Z4
 	VADDPS    Z4, Z0, Z0
 	VMOVUPS.Z 64(DX), K2, Z4
 	VADDPS    Z4, Z1, Z1
 
-noBias118:
+noBias133:
 	CMPQ   88(DI), $0x00
-	JE     store119
+	JE     store134
 	VXORPS Z2, Z2, Z2
 	CMPQ   88(DI), $0x02
-	JE     leaky120
+	JE     leaky135
 	VMAXPS Z0, Z2, Z0
 	VMAXPS Z1, Z2, Z1
-	JMP    store119
+	JMP    store134
 
-leaky120:
+leaky135:
 	VBROADCASTSS 96(DI), Z3
 	VCMPPS       $0x0a, Z2, Z0, K3
 	VMULPS       Z3, Z0, K3, Z0
 	VCMPPS       $0x0a, Z2, Z1, K3
 	VMULPS       Z3, Z1, K3, Z1
 
-store119:
+store134:
 	MOVQ    (SI), AX
 	VMOVUPS Z0, K1, (AX)(BX*1)
 	VMOVUPS Z1, K2, 64(AX)(BX*1)
 	ADDQ    $0x08, SI
 	ADDQ    $0x00000080, R8
 	SUBQ    $0x01, R9
-	JMP     rows115
+	JMP     rows130
 
-end116:
+end131:
+	MOVQ 152(DI), DX
+	ADDQ DX, 32(DI)
+	ADDQ $0x00000080, 56(DI)
+	CMPQ 72(DI), $0x00
+	JE   noBias136
+	ADDQ $0x00000080, 72(DI)
+
+noBias136:
+	DECQ R15
+	JNE  panel120
+	BYTE $0xc4
+	BYTE $0xe2
+	BYTE $0x78
+	BYTE $0x49
+	BYTE $0xc0
 	VZEROUPPER
 	RET

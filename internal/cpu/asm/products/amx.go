@@ -38,8 +38,9 @@ func (isa *isa) writeBlocks() error {
 	return g.save("AMX", tables.String())
 }
 
-// block writes the microkernel that computes down×across tiles of a product, see simd.AMX. It configures, uses and releases the
-// tiles without a call in between, so that no other code of the thread ever sees them.
+// block writes the microkernel that computes down×across tiles of a product, for one panel of B after the other, see simd.AMX. It
+// configures, uses and releases the tiles without a call in between, so that no other code of the thread ever sees them. It does
+// so once for all panels, because it costs as much as 20 products of tiles.
 //
 // A step multiplies each tile of A by each tile of B, for 16 pairs of the depth. Operands are loaded between the products, in the
 // order of their use. Split operands are multiplied in the order hi·lo, hi·hi, lo·hi, which loads each part once: eight loads for
@@ -51,10 +52,14 @@ func (g *generator) block(name string, down, across int, split bool) {
 	b, bLow, aStride, bStride := reg.RCX, reg.R10, reg.R11, reg.R12
 	a, aLow := []reg.GPPhysical{reg.RAX, reg.RBX}[:down], []reg.GPPhysical{reg.R8, reg.R9}[:down]
 
+	panels, panel := reg.R15, g.unique("panel")
 	g.Load(g.Param("t"), tile)
-	g.prefetchBlock(across)
 	g.LEAQ(g.configuration(), scratch)
 	g.ldTileCfg(scratch)
+	g.MOVQ(at(tile, tilePanels), panels)
+
+	g.Label(panel)
+	g.prefetchBlock(across)
 	for i := range down {
 		for j := range across {
 			g.tileZero(sumTile + 2*i + j)
@@ -143,10 +148,26 @@ func (g *generator) block(name string, down, across int, split bool) {
 		}
 		g.ADDQ(operand.U32(tileRows*across*tileBytes), sums)
 	}
-	g.tileRelease()
 	g.finishBlock(across)
+	g.nextPanel(across)
+	g.DECQ(panels)
+	g.JNE(operand.LabelRef(panel))
+	g.tileRelease()
 	g.VZEROUPPER()
 	g.RET()
+}
+
+// nextPanel moves a block to the panel of B that follows.
+func (g *generator) nextPanel(across int) {
+	tile, scratch, noBias := reg.RDI, reg.RDX, g.unique("noBias")
+	width := operand.U32(across * tileBytes)
+	g.MOVQ(at(tile, tileBPanel), scratch)
+	g.ADDQ(scratch, at(tile, tileB))
+	g.ADDQ(width, at(tile, tileCOffset))
+	g.CMPQ(at(tile, tileBias), operand.Imm(0))
+	g.JE(operand.LabelRef(noBias))
+	g.ADDQ(width, at(tile, tileBias))
+	g.Label(noBias)
 }
 
 // prefetchBlock prefetches the block's part of C, which is needed when the sums are done.
