@@ -19,13 +19,19 @@ func (p *Engine) filled(table []uintptr) []uintptr {
 
 // pairedPanels is Panels in bfloat16: all panels are packed, their depth counts pairs, and low parts follow.
 func (p *Engine) pairedPanels(w *Worker, b Matrix, taps []Tap, from, to, n0, n1 int) panels {
-	depth := p.BF16.PairsOf(to - from) // of a tap
-	q := panels{Engine: p, depth: len(taps) * depth, n0: n0, n1: n1, paired: true}
+	q := panels{Engine: p, depth: len(taps) * p.BF16.PairsOf(to-from), n0: n0, n1: n1, paired: true}
 	size := max(1, q.depth) * Ceil(n1-n0, p.Width()) * p.Width()
 	q.packed, q.low = Aligned(&w.B, p.BF16.Parts()*size), 4*size
+	p.pairPanels(w, &q, b, taps, from, to)
+	return q
+}
+
+// pairPanels packs the columns of q: rows from to to of every tap of b.
+func (p *Engine) pairPanels(w *Worker, q *panels, b Matrix, taps []Tap, from, to int) {
 	if q.depth == 0 {
-		return q
+		return
 	}
+	depth := q.depth / len(taps)
 	if !b.Transposed {
 		table := w.Addresses(2 * q.depth)
 		for i, tap := range taps {
@@ -37,8 +43,8 @@ func (p *Engine) pairedPanels(w *Worker, b Matrix, taps []Tap, from, to, n0, n1 
 			p.filled(rows)
 		}
 	}
-	for n := n0; n < n1; n += p.Width() {
-		columns, panel := min(p.Width(), n1-n), q.packed[(n-n0)*q.depth:]
+	for n := q.n0; n < q.n1; n += p.Width() {
+		columns, panel := min(p.Width(), q.n1-n), q.packed[(n-q.n0)*q.depth:]
 		if b.Transposed {
 			p.packPaired(w, b, taps, from, to, n, columns, Address(panel), q.low)
 			continue
@@ -48,7 +54,6 @@ func (p *Engine) pairedPanels(w *Worker, b Matrix, taps []Tap, from, to, n0, n1 
 		}
 		p.BF16.pair(Ceil(columns, p.Lanes), &w.pairing)
 	}
-	return q
 }
 
 // packPaired packs the panel of columns from n on of a matrix that is stored transposed. Rounding its rows makes pairs, which are

@@ -1,5 +1,7 @@
 package gemm
 
+import "cmp"
+
 // ColumnsJob is a product with the depth down the columns of A, for each tap t, Batch times:
 //
 //	C[t][m][n] = act(Σ over k of A[k shifted by t][m] · B[k][n] + bias[n])
@@ -20,8 +22,10 @@ type ColumnsJob struct {
 	paired         bool // in bfloat16
 	most           int  // largest number of rows of A and B in a block
 	parts          int  // of the depth, summed apart (split-K)
+	blocks         int  // of a part's, or an image's, depth
 	begin, end     int  // rows of the part
 	mTasks, nTasks int
+	sharing        sharing // B in bfloat16, if it has regions
 }
 
 const (
@@ -60,8 +64,20 @@ func (p *Engine) StartColumns(j ColumnsJob) {
 	if j.parts > 1 {
 		p.partialSums(j.parts * size)
 	}
+	deepest := j.Depth // rows that are cut into blocks
+	if j.Images == 0 {
+		deepest = Ceil(j.Depth, j.parts)
+	}
+	j.blocks = max(1, Ceil(deepest, j.most))
 	if want := 4 * p.Pool.Threads(); p.Pool.Threads() > 1 && j.Batch*size*max(j.Depth*max(1, j.Images), 16) > smallJob {
-		j.mTasks = max(1, min(Ceil(want, j.Batch*j.parts*j.nTasks), tiles/6))
+		most := tiles / 6
+		if j.paired {
+			regions := j.blocks * cmp.Or(j.Images, j.parts)
+			if s, ok := p.share(j.N, regions, p.BF16.PairsOf(Ceil(deepest, j.blocks)), j.Batch); ok {
+				j.sharing, most = s, tiles
+			}
+		}
+		j.mTasks = max(1, min(Ceil(want, j.Batch*j.parts*j.nTasks), most))
 		if tasks := j.tasks(); tasks < want {
 			j.nTasks = min(panels, j.nTasks*Ceil(want, tasks))
 		}
@@ -70,6 +86,7 @@ func (p *Engine) StartColumns(j ColumnsJob) {
 		}
 	}
 	p.columns = j
+	p.shareColumns()
 	p.Pool.Run(j.tasks(), p.runColumns)
 	if j.parts > 1 {
 		p.Pool.Run(Ceil(size, sumGrain), p.runSum)
@@ -105,23 +122,29 @@ func (p *Engine) columnsTask(task, worker int) {
 	}
 	w := p.Workers[worker]
 	if j.begin, j.end = from, to; j.Images == 0 {
-		p.columnsDepth(w, &j, from, to, true, tile0, tile1, n0, n1)
+		p.columnsDepth(w, &j, batch, from, to, true, tile0, tile1, n0, n1)
 		return
 	}
 	first := j.B.Base
 	for image := from; image < to; image++ {
 		j.A.Base = w.padded(j.Padding, image)
 		j.B.Base = first + uintptr(image*j.Depth*j.B.Stride)
-		p.columnsDepth(w, &j, 0, j.Depth, image == from, tile0, tile1, n0, n1)
+		p.columnsDepth(w, &j, image, 0, j.Depth, image == from, tile0, tile1, n0, n1)
 	}
 }
 
 // columnsDepth adds rows from to to of A and B to columns n0 to n1 of tiles tile0 to tile1 of C, which are counted down all taps.
-func (p *Engine) columnsDepth(w *Worker, j *ColumnsJob, from, to int, first bool, tile0, tile1, n0, n1 int) {
-	blocks := max(1, Ceil(to-from, j.most))
-	for i := range blocks {
-		k0, k1 := from+Split(to-from, i, blocks), from+Split(to-from, i+1, blocks)
-		p.columnsBlock(w, j, k0, k1, first && i == 0, i == blocks-1, tile0, tile1, n0, n1)
+// part is the number of the image, or of the part of the depth.
+func (p *Engine) columnsDepth(w *Worker, j *ColumnsJob, part, from, to int, first bool, tile0, tile1, n0, n1 int) {
+	for i := range j.blocks {
+		k0, k1 := from+Split(to-from, i, j.blocks), from+Split(to-from, i+1, j.blocks)
+		var b panels
+		if j.sharing.regions > 0 {
+			b = j.sharing.panels(p, part*j.blocks+i, p.BF16.PairsOf(k1-k0), j.N, n0, n1)
+		} else {
+			b = p.Panels(w, j.B, WholeDepth, k0, k1, n0, n1, tile1-tile0 <= rawTiles, j.paired)
+		}
+		p.columnsBlock(w, j, b, k0, k1, first && i == 0, i == j.blocks-1, tile0, tile1)
 	}
 }
 

@@ -2,9 +2,10 @@ package gemm
 
 import "github.com/bestiary-ml/bestiary/internal/cpu/simd"
 
-// columnsBlock is columnsDepth for a block of rows k0 to k1; first and last say that it is the first and the last block.
-func (p *Engine) columnsBlock(w *Worker, j *ColumnsJob, k0, k1 int, first, last bool, tile0, tile1, n0, n1 int) {
-	b := p.Panels(w, j.B, WholeDepth, k0, k1, n0, n1, tile1-tile0 <= rawTiles, j.paired)
+// columnsBlock is columnsDepth for a block of rows k0 to k1, with B in panels; first and last say that it is the first and the last
+// block.
+func (p *Engine) columnsBlock(w *Worker, j *ColumnsJob, b panels, k0, k1 int, first, last bool, tile0, tile1 int) {
+	n0, n1 := b.n0, b.n1
 	t, tallest := &w.Tile, p.Tallest(j.paired)
 	if t.K = k1 - k0; j.paired {
 		t.K = p.BF16.PairsOf(t.K)

@@ -46,9 +46,11 @@ type Engine struct {
 	// The tasks of jobs, bound once: binding allocates.
 	runRows, runColumns, runSum   func(task, worker int)
 	runSkinny, runLinear, runKeep func(task, worker int)
+	runShareRows, runShareColumns func(task, worker int)
 
 	blank   []float32 // zeros that end an odd depth in bfloat16
 	partial []float32 // sums over parts of a ColumnsJob's depth
+	shared  []float32 // B in bfloat16 of the jobs that run
 }
 
 // Worker is the scratch memory of a worker. Arguments of microkernels are here because they must not move.
@@ -78,6 +80,7 @@ func New(level simd.Level, arithmetic Arithmetic, p *pool.Pool) *Engine {
 		e.Workers = append(e.Workers, new(Worker))
 	}
 	e.runRows, e.runColumns, e.runSum = e.rowsTask, e.columnsTask, e.sumTask
+	e.runShareRows, e.runShareColumns = e.shareRowsTask, e.shareColumnsTask
 	e.runSkinny, e.runLinear, e.runKeep = e.skinnyTask, e.linearTask, e.keepTask
 	return e
 }

@@ -15,7 +15,8 @@ type RowsJob struct {
 	Constant    uint64 // not 0: name of a B whose panels are kept, see keepPanels
 	Epilogue
 
-	kept []float32 // B in panels, or nil
+	kept    []float32 // B in panels, or nil
+	sharing sharing   // B in bfloat16, if it has regions
 
 	Paired         bool // in bfloat16
 	most           int  // largest number of terms in a block
@@ -56,7 +57,11 @@ func (p *Engine) AddRows(j RowsJob) {
 	most := p.mostPanels(Ceil(total, j.Blocks), j.Paired) // panels that a task may hold
 	j.nTasks, j.mTasks = Ceil(panels, most), 1
 	if want := 4 * p.Pool.Threads(); p.Pool.Threads() > 1 && j.Batch*j.M*j.N*max(total, 16) > smallJob {
-		j.mTasks = max(1, min(Ceil(want, j.Batch*j.nTasks), j.M/(8*p.Tallest(j.Paired))))
+		least := 8 * p.Tallest(j.Paired) // rows of a task
+		if s, ok := p.shareRowsOf(&j); ok {
+			j.sharing, least = s, p.Tallest(true)
+		}
+		j.mTasks = max(1, min(Ceil(want, j.Batch*j.nTasks), j.M/least))
 		if j.A.images > 0 {
 			j.mTasks = min(j.mTasks, j.M/j.A.images)
 		}
@@ -78,6 +83,7 @@ func (p *Engine) StartRows() {
 	for i := range p.rows {
 		p.keepPanels(&p.rows[i])
 	}
+	p.shareRows()
 	if n := len(p.rows); n > 0 {
 		p.Pool.Run(p.rows[n-1].firstTask+p.rows[n-1].tasks(), p.runRows)
 	}
@@ -132,6 +138,10 @@ func (p *Engine) rowsBlock(w *Worker, j *RowsJob, block, m0, m1, n0, n1 int) {
 	s := j.block(block)
 	if j.kept != nil {
 		p.RowsTiles(w, j, p.keptPanels(j, s, n0, n1), block, m0, m1)
+		return
+	}
+	if j.sharing.regions > 0 {
+		p.RowsTiles(w, j, p.sharedRows(j, block, n0, n1), block, m0, m1)
 		return
 	}
 	p.RowsTiles(w, j, p.Panels(w, j.B, j.Taps[s.first:s.end], s.from, s.to, n0, n1, m1-m0 <= rawRows, j.Paired), block, m0, m1)
