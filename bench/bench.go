@@ -56,6 +56,7 @@ type Result struct {
 type PeerResult struct {
 	Peer
 	Impossible string `json:"impossible,omitempty"` // why the framework lacks the workload; there are no figures then
+	Form       string `json:"form,omitempty"`       // how it computes: "bfloat16 autocast, channels-last", the fastest of its forms
 	*Spread
 	PeakBytes  *int64  `json:"peak_bytes"`           // of its process since the start; on a GPU of its tensors, as ours
 	Ratio      float64 `json:"ratio,omitempty"`      // its median time over ours

@@ -38,13 +38,13 @@ type place struct {
 	threads   int
 	device    string // "cpu", or our name of the GPU: "cuda:0"
 	gpu       string // name of the card
-	precision string // of products; on the processor peers compute in float32
+	precision string // of products; peers in Go compute in float32
 }
 
 // place returns where the peer of t computes. A peer on a GPU has all threads of the processor.
 func (t *task) place() place {
 	if t.gpu == nil {
-		return place{threads: t.threads, device: "cpu", precision: "highest"}
+		return place{threads: t.threads, device: "cpu", precision: t.precision}
 	}
 	return place{runtime.GOMAXPROCS(0), t.counter.Name(), t.gpu.Card(), t.precision}
 }
@@ -87,6 +87,7 @@ type peer struct {
 	errors  bytes.Buffer // what it wrote to standard error
 
 	impossible string // why it lacks the workload
+	form       string // how it computes the workload, beside the precision
 	parameters int    // of the workload's flow over rows; 0 if it said nothing
 	times      []float64
 	peakBytes  *int64
@@ -129,10 +130,11 @@ func (l *peerLauncher) start(ctx context.Context, at place, workload string) (*p
 func (p *peer) prepare(workload string) error {
 	var prepared struct {
 		Impossible string
+		Form       string
 		Parameters int
 	}
 	err := p.ask("prepare "+workload, &prepared)
-	p.impossible, p.parameters = prepared.Impossible, prepared.Parameters
+	p.impossible, p.form, p.parameters = prepared.Impossible, prepared.Form, prepared.Parameters
 	return err
 }
 
@@ -202,7 +204,7 @@ func (p *peer) result(ours float64) *PeerResult {
 		return &PeerResult{Peer: p.Peer, Impossible: p.impossible}
 	}
 	s := spread(p.times)
-	return &PeerResult{Peer: p.Peer, Spread: &s, PeakBytes: p.peakBytes, Ratio: s.Seconds / ours, Parameters: p.parameters}
+	return &PeerResult{Peer: p.Peer, Form: p.form, Spread: &s, PeakBytes: p.peakBytes, Ratio: s.Seconds / ours, Parameters: p.parameters}
 }
 
 // close ends the process, which stops at the end of its input. Its exit status adds nothing to its answers.

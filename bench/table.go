@@ -51,6 +51,11 @@ func writeTable(out io.Writer, results []Result) error {
 		rows = append(rows, row)
 	}
 	align(&text, rows)
+	for _, r := range results {
+		if v := r.Versus; v != nil && v.Form != "" {
+			fmt.Fprintf(&text, "%s computes %s with %s\n", v.Name, r.Name, v.Form)
+		}
+	}
 	_, err := io.WriteString(out, text.String())
 	return err
 }

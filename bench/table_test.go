@@ -13,6 +13,8 @@ func TestTable(t *testing.T) {
 		Peer:   Peer{Name: "torch", Version: "1.13.0", Python: "python3", Threads: 2, BLAS: "mkl", Precision: "highest"},
 		Spread: &Spread{Seconds: 2, SecondsQ1: 1.5, SecondsQ3: 2.5, Runs: 5}, PeakBytes: &bytes, Ratio: 16,
 	}
+	cast := *peer
+	cast.Form = "bfloat16 autocast"
 	lacking := &PeerResult{Peer: peer.Peer, Impossible: "no operation for it"}
 	results := []Result{
 		{
@@ -20,7 +22,7 @@ func TestTable(t *testing.T) {
 			Spread:         Spread{Seconds: 0.125, SecondsQ1: 0.12, SecondsQ3: 0.131, Runs: 12},
 			ItemsPerSecond: 8, GFlops: 17.18, PeakFraction: &fraction, PeakBytes: &bytes, AllocatedBytes: 1500, Versus: peer,
 		},
-		{Name: "a", Device: "cpu/avx2", Spread: Spread{Seconds: 1, SecondsQ1: 1, SecondsQ3: 1, Runs: 5}, ItemsPerSecond: 12345, Versus: peer},
+		{Name: "a", Device: "cpu/avx2", Spread: Spread{Seconds: 1, SecondsQ1: 1, SecondsQ3: 1, Runs: 5}, ItemsPerSecond: 12345, Versus: &cast},
 		{Name: "b", Device: "cpu/avx2", Spread: Spread{Seconds: 1, SecondsQ1: 1, SecondsQ3: 1, Runs: 5}, ItemsPerSecond: 1, Versus: lacking},
 	}
 	want := `cpu/avx2, threads: 2, precision: highest
@@ -29,6 +31,7 @@ workload   seconds        q1–q3    items/s  GF/s  of peak   memory  garbage  r
 gemm/1024    0.125  0.120–0.131          8  17.2     88 %  300 MiB   1.5 kB    12   2.00  1.50–2.50  300 MiB     5  16.00×
 a             1.00    1.00–1.00  1.234e+04   0.0        –        –   0.0 kB     5   2.00  1.50–2.50  300 MiB     5  16.00×
 b             1.00    1.00–1.00          1   0.0        –        –   0.0 kB     5      –          –        –     –       –
+torch computes a with bfloat16 autocast
 `
 	var got strings.Builder
 	if err := writeTable(&got, results); err != nil {

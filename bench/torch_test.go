@@ -60,7 +60,7 @@ func actPython(fault string) {
 		case command == "run":
 			fmt.Println(`{"seconds": [3, 1], "peak_bytes": 77}`)
 		default:
-			fmt.Printf(`{"prepared": %q}`+"\n", argument)
+			fmt.Printf(`{"prepared": %q, "form": "channels-last"}`+"\n", argument)
 		}
 	}
 }
@@ -95,7 +95,7 @@ func TestPeer(t *testing.T) {
 				t.Fatal(err)
 			}
 			v := got.Versus
-			if v == nil || v.Name != "torch" || v.Version != "9.9" || v.Threads != 2 || v.BLAS != "cpu highest eager" || v.PeakBytes == nil || *v.PeakBytes != 77 {
+			if v == nil || v.Name != "torch" || v.Version != "9.9" || v.Threads != 2 || v.BLAS != "cpu highest eager" || v.Form != "channels-last" || v.PeakBytes == nil || *v.PeakBytes != 77 {
 				t.Fatalf("got %+v", v)
 			}
 			if want := (Spread{Seconds: 2, SecondsMin: 1, SecondsQ1: 1, SecondsQ3: 3, Runs: 6}); *v.Spread != want {
@@ -203,6 +203,14 @@ func TestScripts(t *testing.T) {
 	}
 	if p.Version == "" || p.Threads != 1 || len(p.times) != 2 || slices.Min(p.times) <= 0 {
 		t.Errorf("got %+v and times %v", p.Peer, p.times)
+	}
+	lower, err := realTorch(t, "torch").start(t.Context(), place{1, "cpu", "", "medium"}, "realnvp/train/b32")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer lower.close()
+	if err := lower.run(time.Nanosecond); err != nil || p.Precision != "highest" || lower.Precision != "medium" {
+		t.Errorf("precisions %s and %s, error %v", p.Precision, lower.Precision, err)
 	}
 	if err := p.ask("dance wildly", &struct{}{}); err == nil || !strings.Contains(err.Error(), "'dance' is not known") {
 		t.Errorf("got error %v for an unknown command", err)

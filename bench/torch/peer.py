@@ -1,13 +1,16 @@
 """The other side of `bestiary bench --vs torch`, torch-compile, torch-cached, zuko and nflows: the named workloads in PyTorch.
 
-Arguments are the number of threads, the device ("cpu", "cuda:0"), the precision of products there ("highest", "high" or "medium";
-on the processor all is float32), and the mode: "eager"; "compile", where torch.compile compiles each loss or inference
-function; "cached", where DALL-E generates with a KV cache; "zuko" and "nflows", the flows of these libraries, eager.
+Arguments are the number of threads, the device ("cpu", "cuda:0"), the precision of products ("highest", "high" or "medium"), and the
+mode: "eager"; "compile", where torch.compile compiles each loss or inference function; "cached", where DALL-E generates with a KV
+cache; "zuko" and "nflows", the flows of these libraries, eager.
+
+On the processor, a workload is prepared in the form that is fastest there: with or without channels-last pictures, and at
+"medium" with or without autocast to bfloat16.
 
 One long-lived process that reads commands from standard input and answers each with a line of JSON:
 
     (start)             {"version": "2.4.0", "threads": 2, "blas": "mkl", "precision": "highest", "gpu": null}
-    prepare NAME        {"prepared": NAME}                      builds the model and warms it up; flows over rows of a table
+    prepare NAME        {"prepared": NAME, "form": "..."}       builds the model and warms it up; flows over rows of a table
                                                                 add {"parameters": N}
     run SECONDS         {"seconds": [...], "peak_bytes": N}     times whole iterations for about that long, at least one
 
@@ -36,8 +39,46 @@ from realnvp import CLASSES, DIM, RealNVP
 
 WARM_UP = 2  # iterations
 
-compiled = lambda function: function  # or torch.compile
+compiler = lambda function: function  # or torch.compile
 Generator = DALLE  # or CachedDALLE
+
+
+class Form:
+    """How PyTorch computes a workload, beside the precision of its products."""
+
+    def __init__(self, autocast=False, channels_last=False):
+        self.autocast, self.channels_last = autocast, channels_last
+
+    def __str__(self):
+        names = {"autocast": "bfloat16 autocast", "channels_last": "channels-last"}
+        return ", ".join(text for name, text in names.items() if getattr(self, name))
+
+
+form = Form()  # of the workload that is prepared
+convolves = False  # whether a model of that workload has convolutions
+
+
+def in_form(function):
+    """A function that computes in the form of the workload."""
+    if not form.autocast:
+        return function
+
+    def cast(*arguments, **named):
+        with torch.autocast("cpu", dtype=torch.bfloat16):
+            return function(*arguments, **named)
+
+    return cast
+
+
+def compiled(function):
+    return in_form(compiler(function))
+
+
+def laid_out(model):
+    """A model with its filters in the form's layout, which pictures then have, too."""
+    global convolves
+    convolves = convolves or any(p.dim() == 4 for p in model.parameters())
+    return model.to(memory_format=torch.channels_last) if form.channels_last else model
 
 
 def gemm(n):
@@ -57,7 +98,7 @@ def train(model, loss):
 
 
 def autoencoder_train(batch):
-    model, x = Autoencoder(), torch.rand(batch, 3, 64, 64) * 2 - 1
+    model, x = laid_out(Autoencoder()), torch.rand(batch, 3, 64, 64) * 2 - 1
     return train(model, lambda: torch.nn.functional.mse_loss(model(x), x))
 
 
@@ -76,7 +117,7 @@ def pixels(pictures):
 
 
 def pets_sample(n):
-    flow, pets = RealNVP().eval(), Autoencoder().eval()
+    flow, pets = RealNVP().eval(), laid_out(Autoencoder().eval())
     z, y = torch.randn(n, EMBEDDING), one_hot(n)
     decoded = compiled(lambda: pixels(pets.decode(flow.inverse(z, y)[0])))
 
@@ -88,7 +129,7 @@ def pets_sample(n):
 
 
 def dvae_train(hidden, blocks, codes, batch):
-    model, x = DiscreteVAE(codes=codes, hidden=hidden, blocks=blocks), torch.rand(batch, 3, 128, 128)
+    model, x = laid_out(DiscreteVAE(codes=codes, hidden=hidden, blocks=blocks)), torch.rand(batch, 3, 128, 128)
     return train(model, lambda: model.loss(x))
 
 
@@ -102,7 +143,7 @@ def dalle_train(batch, *sizes):
 
 
 def dalle_generate(vocabulary, text_len, codes, side):
-    model, vae = Generator(vocabulary, text_len, codes, side).eval(), DiscreteVAE(codes=codes, hidden=256, blocks=2).eval()
+    model, vae = Generator(vocabulary, text_len, codes, side).eval(), laid_out(DiscreteVAE(codes=codes, hidden=256, blocks=2).eval())
     text = torch.randint(1, vocabulary, (1, text_len))
     model.logits = compiled(model.logits)
     decoded = compiled(lambda codes: pixels(vae.decoder(vae.codebook(codes).view(1, side, side, -1).permute(0, 3, 1, 2))))
@@ -138,7 +179,7 @@ def maskgit_generate(batch, *sizes):
 
 
 def kl_train(batch):
-    model, judge, x = KLAutoencoder(), Discriminator(), torch.rand(batch, 3, 64, 64) * 2 - 1
+    model, judge, x = laid_out(KLAutoencoder()), laid_out(Discriminator()), torch.rand(batch, 3, 64, 64) * 2 - 1
     adam = torch.optim.Adam(model.parameters(), lr=4e-4, betas=(0.9, 0.99))
     opponent = torch.optim.Adam(judge.parameters(), lr=2e-4, betas=(0.5, 0.9))
     model.forward, judge.forward = compiled(model.forward), compiled(judge.forward)
@@ -146,12 +187,12 @@ def kl_train(batch):
 
 
 def kl_decode(n):
-    model = KLAutoencoder().eval()
+    model = laid_out(KLAutoencoder().eval())
     z, decode = torch.randn(n, 16, 8, 8), compiled(model.decode)
 
     @torch.no_grad()
     def step():
-        return decode(z).cpu().numpy()
+        return decode(z).float().cpu().numpy()
 
     return step
 
@@ -165,11 +206,11 @@ def tarflow_train(batch):
 def tarflow_sample(n):
     model, classes = TarFlow().eval(), torch.arange(n) % 2
     z = torch.randn(n, 64, 16)
-    return lambda: model.sample(z, classes, guidance=2).cpu().numpy()
+    return in_form(lambda: model.sample(z, classes, guidance=2).float().cpu().numpy())
 
 
 def classifier_train(batch):
-    model, x, classes = Classifier(), torch.rand(batch, 3, 64, 64) * 2 - 1, torch.arange(batch) % 2
+    model, x, classes = laid_out(Classifier()), torch.rand(batch, 3, 64, 64) * 2 - 1, torch.arange(batch) % 2
     return train(model, lambda: torch.nn.functional.cross_entropy(model(x), classes, label_smoothing=0.1))
 
 
@@ -244,11 +285,11 @@ def use_gpu(device, precision):
 
 
 def choose(mode):
-    global compiled, Generator
+    global compiler, Generator
     if mode == "cached":
         Generator = CachedDALLE
     elif mode == "compile":
-        compiled = torch.compile
+        compiler = torch.compile
 
 
 def impossible(name, mode):
@@ -262,20 +303,64 @@ def impossible(name, mode):
     return None
 
 
-def prepare(name, device, mode):
-    """A step of a workload, warmed up, and what the answer says about it."""
-    facts = {"prepared": name}
+def build(name, device, mode):
+    """A step of a workload in the current form, and the number of parameters of a flow over rows."""
     with torch.device(device) if on_gpu() else contextlib.nullcontext():
         if mode in LIBRARIES:
-            step, facts["parameters"] = density(mode, name, train)
-        else:
-            step = WORKLOADS[name]()
+            return density(mode, name, train)
+        return WORKLOADS[name](), None
+
+
+def forms(mode, precision):
+    """The forms that PyTorch may compute in, best guess last. Compiling takes long, so that mode has one."""
+    if mode in LIBRARIES:
+        return [Form()]
+    casts = [False, True] if precision == "medium" else [False]
+    if mode == "compile":
+        return [Form(autocast=casts[-1])]
+    return [Form(autocast, channels_last) for channels_last in (False, True) for autocast in casts]
+
+
+def fastest(name, device, mode, candidates):
+    """The form in which a step is fastest: the better of two, after one that warms up."""
+    global form
+    best, least = candidates[0], float("inf")
+    for form in candidates:
+        if form.channels_last and not convolves:
+            continue
+        step, _ = build(name, device, mode)
+        step()
+        if (took := min(timed(step, 0) + timed(step, 0))) < least:
+            best, least = form, took
+        del step
+    return best
+
+
+def prepare(name, device, mode, precision):
+    """A step of a workload, warmed up, and what the answer says about it."""
+    global form, convolves
+    form, convolves = Form(), False
+    if not on_gpu():
+        candidates = forms(mode, precision)
+        form = fastest(name, device, mode, candidates) if len(candidates) > 1 else candidates[0]
+        reset_peak()
+    step, parameters = build(name, device, mode)
     for _ in range(WARM_UP):
         step()
     if on_gpu():
         torch.cuda.synchronize()
         torch.cuda.reset_peak_memory_stats()
-    return step, facts
+    facts = {"prepared": name, "form": str(form)}
+    return step, facts if parameters is None else facts | {"parameters": parameters}
+
+
+def reset_peak():
+    """Forgets the highest resident memory of the forms that were tried, where the system can."""
+    try:
+        with open("/proc/self/clear_refs", "w") as refs:
+            refs.write("5")
+    except OSError:
+        pass
 
 
 def timed(step, seconds):
@@ -305,12 +390,14 @@ def main():
             raise RuntimeError(f"PyTorch {torch.__version__} is too old for that; use 2.0 or later")
         if device != "cpu":
             use_gpu(device, precision)
+        elif precision != "highest":
+            torch.set_float32_matmul_precision(precision)
         choose(mode)
     except Exception as e:
         return answer(error=reason(e))
     answer(
         version=importlib.metadata.version(mode) if mode in LIBRARIES else torch.__version__, threads=torch.get_num_threads(), blas=blas(),
-        gpu=torch.cuda.get_device_name() if on_gpu() else None, precision=precision if on_gpu() else "highest",
+        gpu=torch.cuda.get_device_name() if on_gpu() else None, precision=precision,
     )
     step = None
     for line in sys.stdin:
@@ -319,7 +406,7 @@ def main():
             if command == "prepare" and impossible(argument, mode):
                 answer(impossible=impossible(argument, mode))
             elif command == "prepare":
-                step, facts = prepare(argument, device, mode)
+                step, facts = prepare(argument, device, mode, precision)
                 answer(**facts)
             elif command == "run":
                 answer(seconds=timed(step, float(argument)), peak_bytes=peak_bytes())

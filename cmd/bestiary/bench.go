@@ -32,6 +32,9 @@ With --vs, a peer runs the same workloads in turns with bestiary, and its ratio 
   gorgonia, gomlx, spago
                  libraries in Go, built from the checkout
 
+PyTorch computes at the same precision. On the processor it is measured in the form that is fastest
+there: with channels-last pictures, and at medium in bfloat16 autocast, or without.
+
 With --device cuda, PyTorch computes on the same GPU at the same precision, memory is that of the
 GPU after the warm-up, and there is no share of a peak.
 
