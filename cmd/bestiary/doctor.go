@@ -41,6 +41,7 @@ output belongs in a bug report.`,
 			{"Go", fmt.Sprintf("%s %s/%s", runtime.Version(), runtime.GOOS, runtime.GOARCH)},
 			{"processor", processorName()},
 			{"features", features()},
+			{"caches", caches()},
 			{"processors", fmt.Sprintf("%d usable of %d", runtime.GOMAXPROCS(0), runtime.NumCPU())},
 			{"memory", memory()},
 			{"kernel sets", kernelSets()},
@@ -110,6 +111,23 @@ func features() string {
 		return "none that have kernels"
 	}
 	return strings.Join(have, ", ")
+}
+
+// caches names the data caches, by which the kernels choose sizes of blocks.
+func caches() string {
+	all := simd.DetectCaches()
+	var sizes []string
+	for i, bytes := range []int{all.L1, all.L2, all.L3} {
+		size := "unknown"
+		switch {
+		case bytes >= 1<<20:
+			size = fmt.Sprintf("%d MB", bytes>>20)
+		case bytes > 0:
+			size = fmt.Sprintf("%d kB", bytes>>10)
+		}
+		sizes = append(sizes, fmt.Sprintf("level %d: %s", i+1, size))
+	}
+	return strings.Join(sizes, ", ")
 }
 
 func kernelSets() string {

@@ -29,6 +29,7 @@ type Engine struct {
 	Passes  *simd.Passes
 	Pool    *pool.Pool
 	Workers []*Worker
+	room    int // bytes for panels of B, see panelRoom
 	mu      sync.Mutex
 
 	// The job that runs, and the slices that it has the addresses of.
@@ -75,7 +76,7 @@ type Worker struct {
 
 // New returns an engine with the microkernels of a level that has some, in an arithmetic that this processor has.
 func New(level simd.Level, arithmetic Arithmetic, p *pool.Pool) *Engine {
-	e := &Engine{Products: simd.ProductsFor(level), Passes: simd.PassesFor(level), Pool: p, BF16: bf16For(level, arithmetic)}
+	e := &Engine{Products: simd.ProductsFor(level), Passes: simd.PassesFor(level), Pool: p, BF16: bf16For(level, arithmetic), room: panelRoom(simd.DetectCaches().L2)}
 	for range p.Threads() {
 		e.Workers = append(e.Workers, new(Worker))
 	}

@@ -1,6 +1,10 @@
 package gemm
 
-import "github.com/bestiary-ml/bestiary/internal/cpu/simd"
+import (
+	"cmp"
+
+	"github.com/bestiary-ml/bestiary/internal/cpu/simd"
+)
 
 // Matrix is the right operand B of a product.
 type Matrix struct {
@@ -23,22 +27,21 @@ type panels struct {
 	low           int // bytes from numbers to their low parts, where they are split
 }
 
-const (
-	// panelBytes is the part of a worker's level-2 cache for panels of B; tilePanelBytes is that on processors with AMX, whose
-	// level-2 cache has 2 MB.
-	panelBytes, tilePanelBytes = 600 << 10, 1200 << 10
-)
+// panelRoom is the part of a worker's level-2 cache, of that many bytes, for panels of B: the rest is for the rows of A and C that
+// pass through it. Where the size is unknown, it is taken for 1 MB. More than 600 kB are slower on a core of an Intel Xeon with
+// 2 MB: a virtual processor may have but half of a core's cache.
+func panelRoom(cache int) int {
+	const unknown, least, most, share = 1 << 20, 256 << 10, 600 << 10, 0.59
+	return min(most, int(share*float64(max(least, cmp.Or(cache, unknown)))))
+}
 
 // mostPanels is the largest number of panels of a task whose depth is terms.
 func (p *Engine) mostPanels(terms int, paired bool) int {
-	bytes, number := panelBytes, 4
+	number := 4 // bytes
 	if paired {
 		number = 2 * p.BF16.Parts()
-		if p.BF16.Tiles != nil {
-			bytes = tilePanelBytes
-		}
 	}
-	return max(1, bytes/number/p.Width()/max(1, terms))
+	return max(1, p.room/number/p.Width()/max(1, terms))
 }
 
 // Panels packs columns n0 to n1 of b in the worker's buffer; the depth is rows from to to of every tap. With raw, whole panels are
