@@ -42,6 +42,15 @@ func (o Options) Validate() error {
 	return nil
 }
 
+// Check returns the error that Sample has for options that no flow allows, or that this one can't use: a [*fault.FieldError].
+func (p *Flow) Check(o Options) error {
+	if err := o.Validate(); err != nil {
+		return err
+	}
+	_, err := p.latents.sampler(drawing{guidance: cmp.Or(settings(o.Sampling).Guidance, 1)})
+	return err
+}
+
 // Picture is a sample.
 type Picture struct {
 	Image      *image.NRGBA

@@ -45,6 +45,9 @@ and their brightness hardly differs.`,
 		if f.distance < 0 || f.distance > data.MaxLookDistance {
 			return usagef("--distance %d: must be 0 to %d", f.distance, data.MaxLookDistance)
 		}
+		if f.size < 1 {
+			return usagef("--image-size %d: must be 1 or more", f.size)
+		}
 		f.data.path = args[0]
 		checked, err := f.check(c)
 		if err != nil {

@@ -8,9 +8,11 @@ import (
 	"net"
 	"net/http"
 	"net/netip"
+	"net/url"
 	"os"
 	"path/filepath"
 	"runtime/debug"
+	"strings"
 
 	"github.com/bestiary-ml/bestiary/internal/studio"
 	"github.com/bestiary-ml/bestiary/internal/studio/security"
@@ -40,7 +42,12 @@ A training that a page or a program starts is a process of its own: it goes on w
 		Example: `  bestiary serve runs
   bestiary serve runs/birds --listen 127.0.0.1:9000
   bestiary serve runs --data pictures --listen 0.0.0.0:8080 --host studio.example.org`,
-		Args: cobra.MaximumNArgs(1),
+		Args: func(c *cobra.Command, args []string) error {
+			if len(args) > 1 {
+				return usagef("serve takes one folder of runs, not %d; see %s --help", len(args), c.CommandPath())
+			}
+			return nil
+		},
 	}
 	device := addDeviceFlags(c)
 	c.Flags().StringVar(&address, "listen", "127.0.0.1:8080", "address and port to listen on; port 0 takes a free one")
@@ -73,6 +80,9 @@ A training that a page or a program starts is a process of its own: it goes on w
 		}
 		if o.Token = os.Getenv("BESTIARY_TOKEN"); o.Token == "" && !security.Loopback(address) {
 			o.Token = security.NewToken()
+		}
+		if err := cmp.Or(checkToken(o.Token), checkHosts(o.Hosts)); err != nil {
+			return err
 		}
 		var err error
 		if o.Program, err = os.Executable(); err != nil {
@@ -117,6 +127,28 @@ func checkListen(address string) error {
 	return nil
 }
 
+// checkToken refuses a token that a header field can't carry, or that is easy to guess.
+func checkToken(token string) error {
+	odd := strings.ContainsFunc(token, func(r rune) bool { return r <= ' ' || r > '~' })
+	if token != "" && (odd || len(token) < 8) {
+		return usagef("BESTIARY_TOKEN: must have at least 8 visible characters of ASCII, without blanks")
+	}
+	return nil
+}
+
+// checkHosts refuses what can't be the name of a host.
+func checkHosts(names []string) error {
+	for _, name := range names {
+		plain := name != "" && !strings.ContainsFunc(name, func(r rune) bool {
+			return !(r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' || r >= '0' && r <= '9' || strings.ContainsRune("-._", r))
+		})
+		if !plain {
+			return usagef("--host %q: must be the name of a host, such as studio.example.org, without scheme, port and path", name)
+		}
+	}
+	return nil
+}
+
 // pageAddress returns the address to open in a browser. One on all interfaces names this machine.
 func pageAddress(a net.Addr, token string) string {
 	at, err := netip.ParseAddrPort(a.String())
@@ -133,7 +165,7 @@ func pageAddress(a net.Addr, token string) string {
 	}
 	page := "http://" + filepath.ToSlash(host) + "/"
 	if token != "" {
-		page += "?token=" + token
+		page += "?token=" + url.QueryEscape(token)
 	}
 	return page
 }

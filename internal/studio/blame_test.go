@@ -36,6 +36,8 @@ func TestBlame(t *testing.T) {
 		{"/sdapi/v1/txt2img", object{"prompt": "a", "batch_size": 0}, 400, "", "batch_size: must be from 1 to 64"},
 		{"/sdapi/v1/txt2img", object{"prompt": "a", "n_iter": -1}, 400, "", "n_iter: must be from 1 to 64"},
 		{"/sdapi/v1/txt2img", object{"prompt": "a", "batch_size": 9, "n_iter": 9}, 400, "", "batch_size: times n_iter must be at most 64"},
+		{"/sdapi/v1/txt2img", object{"prompt": "a", "cfg_scale": 1e9}, 400, "", "cfg_scale: must be a number from"},
+		{"/api/trainings", object{"model": "flow", "run": "pets", "size": "small"}, 400, "run", "must be a run without a flow"},
 		{"/sdapi", nil, 404, "", "there is no such route"},
 		{"/api", nil, 404, "", "there is no such route"},
 	} {

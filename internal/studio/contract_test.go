@@ -14,6 +14,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/getkin/kin-openapi/openapi3"
 	"github.com/getkin/kin-openapi/openapi3filter"
@@ -370,7 +371,7 @@ func (c *contract) trainings() {
 		c.do(exchange{route: "POST " + at, path: at, body: body, code: 400, odd: true})
 	}
 	for _, body := range []object{
-		{"model": "gpt", "run": "x"}, {"model": "autoencoder", "run": "../x", "data": "upload/mine", "size": "small"}, {"model": "autoencoder", "run": "x", "size": "small"},
+		{"model": "gpt", "run": "x", "size": "small"}, {"model": "autoencoder", "run": "../x", "data": "upload/mine", "size": "small"}, {"model": "autoencoder", "run": "x", "size": "small"},
 		{"model": "autoencoder", "run": "pets", "data": "upload/mine", "size": "small"}, {"model": "flow", "run": "none", "size": "small"},
 		{"model": "autoencoder", "run": "x", "data": "/etc", "size": "small"}, {"model": "autoencoder", "run": "x", "data": "upload/mine", "size": "huge"},
 	} {
@@ -406,6 +407,7 @@ func (c *contract) stop(own string) {
 			if s.State == state && s.Message == message {
 				return
 			}
+			time.Sleep(5 * time.Millisecond)
 		}
 		c.t.Fatalf("the training never says %q in state %s", message, state)
 	}

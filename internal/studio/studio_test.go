@@ -314,7 +314,16 @@ func TestStableDiffusionRoutes(t *testing.T) {
 		Images []string
 		Info   string
 	}
-	if err := json.Unmarshal(raw, &answer); err != nil || code != 200 || len(answer.Images) != 2 || !strings.Contains(answer.Info, `"ignored":["sampler_name"]`) {
+	if err := json.Unmarshal(raw, &answer); err != nil || code != 200 || len(answer.Images) != 2 || !strings.Contains(answer.Info, `"ignored":["sampler_name"]`) || !strings.Contains(answer.Info, `"all_seeds":[7,8]`) {
+		t.Errorf("%d %s", code, raw)
+	}
+	second := answer.Images[len(answer.Images)-1] // is drawn again by its seed
+	code, raw, _ = s.call("POST", "/sdapi/v1/txt2img", object{"prompt": "a red bird", "seed": 8, "override_settings": object{"sd_model_checkpoint": "birds:maskgit"}})
+	if err := json.Unmarshal(raw, &answer); err != nil || code != 200 || len(answer.Images) != 1 || answer.Images[0] != second {
+		t.Errorf("%d %s", code, raw)
+	}
+	code, raw, _ = s.call("POST", "/sdapi/v1/txt2img", object{"prompt": "a", "send_images": false, "override_settings": object{"eta": 1}})
+	if err := json.Unmarshal(raw, &answer); err != nil || code != 200 || len(answer.Images) != 0 || !strings.Contains(answer.Info, `"ignored":["override_settings.eta"]`) {
 		t.Errorf("%d %s", code, raw)
 	}
 	if code, raw, _ := s.call("GET", "/sdapi/v1/progress", nil); code != 200 || !strings.Contains(string(raw), `"progress":0`) {

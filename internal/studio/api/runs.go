@@ -3,7 +3,9 @@ package api
 import (
 	"bytes"
 	_ "embed"
+	"errors"
 	"io"
+	"io/fs"
 	"net/http"
 	"os"
 	"slices"
@@ -178,6 +180,9 @@ func (a *API) upload(w http.ResponseWriter, r *http.Request) error {
 	if kind := r.Header.Get("Content-Type"); kind != "application/zip" {
 		return problem.New(http.StatusUnsupportedMediaType, "the body must be application/zip")
 	}
+	if err := wire.Plain(r); err != nil {
+		return err
+	}
 	name := r.URL.Query().Get("name")
 	dir, err := a.Trainings.UploadFolder(name)
 	if err != nil {
@@ -199,6 +204,9 @@ func (a *API) upload(w http.ResponseWriter, r *http.Request) error {
 	}
 	_ = c.SetReadDeadline(time.Time{}) // tests have no connection
 	files, left, err := upload.Unpack(f.Name(), dir)
+	if errors.Is(err, fs.ErrExist) { // another upload was faster
+		return problem.Wrong("name", "must be new: there is an upload %q", name)
+	}
 	if err != nil {
 		return err
 	}
@@ -219,5 +227,9 @@ type moving struct {
 // Read implements io.Reader.
 func (m *moving) Read(b []byte) (int, error) {
 	_ = m.c.SetReadDeadline(time.Now().Add(stall)) // tests have no connection
-	return m.Reader.Read(b)
+	n, err := m.Reader.Read(b)
+	if err == io.EOF {
+		return n, err
+	}
+	return n, wire.Unread(err)
 }

@@ -1,8 +1,10 @@
 package library
 
 import (
+	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 
@@ -75,9 +77,36 @@ func (l *Library) describe(name, dir string) description {
 		about, text, flows := l.read(name, dir), []string(nil), []string(nil)
 		if about.Problem == "" {
 			text, flows = generators(dir) // a damaged run is listed, but nothing draws with it
+			if err := incomplete(dir, text); err != nil {
+				about.Problem, text, flows = l.hide(dir, name, err), nil, nil
+			}
 		}
 		return description{about, text, flows}
 	})
+}
+
+// incomplete says what a run lacks without which its generators for prompts can't draw.
+func incomplete(dir string, generators []string) error {
+	if len(generators) == 0 {
+		return nil
+	}
+	r, err := run.Open(dir)
+	if err != nil {
+		return err
+	}
+	if _, err := r.LoadTokenizer(); err != nil {
+		return err
+	}
+	for _, g := range generators {
+		codecs := models.Codecs()
+		if g == models.Rectified.Name {
+			codecs = []string{models.KL.Name}
+		}
+		if !slices.ContainsFunc(codecs, r.HasWeights) {
+			return fmt.Errorf("it has no trained %s, which its %s needs; restore the file, or train it", codecs[0], g)
+		}
+	}
+	return nil
 }
 
 func (l *Library) read(name, dir string) Run {

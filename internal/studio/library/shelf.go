@@ -144,10 +144,11 @@ func (l *Library) load(ctx context.Context, name, dir string) (*Book, error) {
 	return b, nil
 }
 
-// damaged returns the error for a run that can't be opened. If a file is damaged, the run is listed so from now on.
+// damaged returns the error for a run that can't be opened. Unless it is for want of memory or time, the run is listed so from now
+// on.
 func (l *Library) damaged(dir, name string, err error) error {
-	var file *fault.DamagedFile
-	if errors.As(err, &file) {
+	var memory *fault.OutOfMemory
+	if !errors.As(err, &memory) && !errors.Is(err, context.DeadlineExceeded) {
 		l.seen.damaged(dir, l.hide(dir, name, err))
 	}
 	return problem.New(http.StatusConflict, "run %q can't be opened: %s", name, l.hide(dir, name, err))

@@ -52,8 +52,11 @@ func errorOf(d problem.Details) errorObject {
 
 // renamed calls the class of a flow a prompt, as the request does.
 func renamed(err error) error {
-	if d := problem.Of(err); d.Field == "class" {
+	switch d := problem.Of(err); {
+	case d.Field == "class":
 		return problem.Wrong("prompt", "names the class to draw, and %s", strings.TrimPrefix(d.Detail, "class: "))
+	case d.Field == "prompt" && d.Status == http.StatusBadRequest: // there is no field to cut it
+		return problem.Wrong("prompt", "%s", strings.TrimSuffix(strings.TrimPrefix(d.Detail, "prompt: "), " or set truncate"))
 	}
 	return err
 }

@@ -115,8 +115,16 @@ func Of(err error) Details {
 	case errors.Is(err, context.DeadlineExceeded):
 		d.Status = http.StatusGatewayTimeout
 	}
-	d.Title = http.StatusText(d.Status)
+	d.Title, d.Detail, d.Field = http.StatusText(d.Status), shortened(d.Detail, 1000), shortened(d.Field, 100)
 	return d
+}
+
+// shortened returns at most that many bytes of a text, which a client may have made long.
+func shortened(text string, most int) string {
+	if len(text) <= most {
+		return text
+	}
+	return strings.ToValidUTF8(text[:most], "") + "…"
 }
 
 // size is a number of bytes for people.
@@ -134,8 +142,7 @@ func typeName(t reflect.Type) string {
 	}
 	switch kind := t.Kind(); kind {
 	case reflect.Int, reflect.Int8, reflect.Int16, reflect.Int32, reflect.Int64:
-		most := int64(1)<<(t.Bits()-1) - 1
-		return fmt.Sprintf("a whole number from %d to %d", -most-1, most)
+		return "a whole number"
 	case reflect.Uint, reflect.Uint8, reflect.Uint16, reflect.Uint32, reflect.Uint64:
 		return fmt.Sprintf("a whole number from 0 to %d", uint64(math.MaxUint64)>>(64-t.Bits()))
 	case reflect.Float32, reflect.Float64:

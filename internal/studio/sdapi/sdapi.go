@@ -2,6 +2,7 @@
 package sdapi
 
 import (
+	"context"
 	"encoding/base64"
 	"encoding/json"
 	"fmt"
@@ -9,6 +10,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"golang.org/x/sync/errgroup"
 
 	"github.com/bestiary-ml/bestiary/internal/studio/jobs"
 	"github.com/bestiary-ml/bestiary/internal/studio/problem"
@@ -26,7 +29,7 @@ func (a *API) Register(mux wire.Mux) {
 	mux.HandleFunc("GET /sdapi/v1/sd-models", a.handle(a.models))
 	mux.HandleFunc("GET /sdapi/v1/options", a.handle(a.options))
 	none := a.handle(func(w http.ResponseWriter, r *http.Request) error {
-		return wire.NoRoute(mux, w, r, problem.New(http.StatusNotFound, "there is no such route; the server has /sdapi/v1/txt2img and /sdapi/v1/progress"))
+		return wire.NoRoute(mux, w, r, problem.New(http.StatusNotFound, "there is no such route; the server has txt2img, progress, sd-models and options in /sdapi/v1"))
 	})
 	mux.HandleFunc("/sdapi/", none)
 	mux.HandleFunc("/sdapi", none)
@@ -61,15 +64,14 @@ func (a *API) draw(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	var q struct {
-		Prompt    string   `json:"prompt"`
-		BatchSize *int     `json:"batch_size"`
-		Rounds    *int     `json:"n_iter"`
-		Seed      *int64   `json:"seed"`
-		Guidance  *float64 `json:"cfg_scale"`
-		Steps     int      `json:"steps"`
-		Override  struct {
-			Model string `json:"sd_model_checkpoint"`
-		} `json:"override_settings"`
+		Prompt    string                     `json:"prompt"`
+		BatchSize *int                       `json:"batch_size"`
+		Rounds    *int                       `json:"n_iter"`
+		Seed      *int64                     `json:"seed"`
+		Guidance  *float64                   `json:"cfg_scale"`
+		Steps     int                        `json:"steps"`
+		Send      *bool                      `json:"send_images"`
+		Override  map[string]json.RawMessage `json:"override_settings"`
 	}
 	raw, err := json.Marshal(all)
 	if err != nil {
@@ -100,7 +102,15 @@ func (a *API) draw(w http.ResponseWriter, r *http.Request) error {
 			ignored = append(ignored, name)
 		}
 	}
-	run, generator, _ := strings.Cut(q.Override.Model, ":")
+	model := ""
+	for name, value := range q.Override {
+		if name != "sd_model_checkpoint" {
+			ignored = append(ignored, "override_settings."+name)
+		} else if json.Unmarshal(value, &model) != nil {
+			return problem.Wrong("override_settings."+name, "must be the name of a model")
+		}
+	}
+	run, generator, _ := strings.Cut(model, ":")
 	text := a.generators(run)
 	if run == "" || len(text) == 0 {
 		for _, name := range a.Desk.Library.Names() {
@@ -116,19 +126,19 @@ func (a *API) draw(w http.ResponseWriter, r *http.Request) error {
 	if generator == "" {
 		generator = text[0]
 	}
-	ask := work.Request{Kind: "generate", Run: run, Model: generator, Prompt: q.Prompt, N: &n, Guidance: q.Guidance, Previews: 4, Truncate: true}
+	ask := work.Request{Kind: "generate", Run: run, Model: generator, Prompt: q.Prompt, Guidance: q.Guidance, Previews: 4, Truncate: true}
 	if generator != "dalle" {
 		ask.Steps = q.Steps
 	} else if q.Steps != 0 {
 		ignored = append(ignored, "steps")
 	}
+	seed := work.RandomSeed()
 	if q.Seed != nil && *q.Seed >= 0 {
-		seed := uint64(*q.Seed)
-		ask.Seed = &seed
+		seed = uint64(*q.Seed)
 	}
-	v, err := a.Desk.Do(r.Context(), ask, nil)
+	pictures, err := a.pictures(r.Context(), ask, seed, n)
 	if err != nil {
-		return err
+		return renamed(err)
 	}
 	answer := struct {
 		Images     []string                   `json:"images"`
@@ -136,8 +146,11 @@ func (a *API) draw(w http.ResponseWriter, r *http.Request) error {
 		Info       string                     `json:"info"`
 	}{Images: []string{}, Parameters: all}
 	seeds := []uint64{}
-	for _, p := range v.Result.Pictures {
-		answer.Images, seeds = append(answer.Images, base64.StdEncoding.EncodeToString(p.PNG)), append(seeds, p.Seed)
+	for _, p := range pictures {
+		seeds = append(seeds, p.Seed)
+		if q.Send == nil || *q.Send {
+			answer.Images = append(answer.Images, base64.StdEncoding.EncodeToString(p.PNG))
+		}
 	}
 	slices.Sort(ignored)
 	info, err := json.Marshal(struct {
@@ -153,6 +166,34 @@ func (a *API) draw(w http.ResponseWriter, r *http.Request) error {
 	answer.Info = string(info)
 	wire.Answer(w, http.StatusOK, answer)
 	return nil
+}
+
+// pictures draws n pictures, each with a seed of its own, as that interface does: a client can draw one of them again. The queue
+// draws them together.
+func (a *API) pictures(ctx context.Context, ask work.Request, seed uint64, n int) ([]jobs.Picture, error) {
+	all := make([]jobs.Picture, n)
+	group, ctx := errgroup.WithContext(ctx)
+	for i := range n {
+		own, one := ask, seed+uint64(i)
+		own.Seed = &one
+		group.Go(func() error {
+			v, err := a.Desk.Do(ctx, own, nil)
+			if err == nil {
+				all[i] = v.Result.Pictures[0]
+			}
+			return err
+		})
+	}
+	return all, group.Wait()
+}
+
+// renamed calls the fields of a job as the request does.
+func renamed(err error) error {
+	d := problem.Of(err)
+	if d.Field != "guidance" {
+		return err
+	}
+	return problem.Wrong("cfg_scale", "%s", strings.TrimPrefix(d.Detail, "guidance: "))
 }
 
 // progress tells about the job that runs.

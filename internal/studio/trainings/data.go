@@ -68,7 +68,7 @@ func (m *Manager) dataPath(r Recipe, name string) (string, error) {
 // UploadFolder returns the folder for an upload of that name, which must be new.
 func (m *Manager) UploadFolder(name string) (string, error) {
 	if !runName.MatchString(name) {
-		return "", problem.Wrong("name", "must be a name of small letters, digits, hyphens and underscores")
+		return "", problem.Wrong("name", "%s", wantName)
 	}
 	dir := m.folder("data", name)
 	if _, err := os.Lstat(dir); err == nil {

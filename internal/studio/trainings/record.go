@@ -24,6 +24,7 @@ type Record struct {
 	Args    []string  `json:"args"`
 	PID     int       `json:"pid"`
 	Started time.Time `json:"started"`
+	Stopped bool      `json:"stopped"`        // asked to save and stop
 	Exit    *int      `json:"exit,omitempty"` // code, if a server has seen the end
 }
 
@@ -95,7 +96,7 @@ func (m *Manager) running(id string) bool { return held(m.folder("trainings", id
 func (m *Manager) status(r Record) Status {
 	s := Status{ID: r.ID, Options: r.Options, Started: r.Started, State: "ended", Message: m.lastLine(r.ID)}
 	switch {
-	case m.running(r.ID):
+	case m.running(r.ID) || m.awaited(r.ID):
 		s.State = "running"
 	case r.Exit != nil && *r.Exit == 0:
 		s.State = "done"

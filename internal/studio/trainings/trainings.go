@@ -35,7 +35,14 @@ type Manager struct {
 	data    string // folder whose sub-folders may be trained on; "" for none
 	program string
 
-	mu sync.Mutex
+	mu  sync.Mutex
+	own sync.Map // ids of trainings that this server has started and whose end it waits for
+}
+
+// awaited reports whether the end of a training is still to be recorded.
+func (m *Manager) awaited(id string) bool {
+	_, ok := m.own.Load(id)
+	return ok
 }
 
 // New returns the manager for a library. data is a folder whose sub-folders may be trained on; "" for none. program is the
@@ -50,6 +57,9 @@ func (m *Manager) folder(parts ...string) string {
 
 // runName are the names that a new run may have.
 var runName = regexp.MustCompile(`^[a-z0-9][a-z0-9_-]{0,63}$`)
+
+// wantName says it in words.
+const wantName = "must be 1 to 64 small letters, digits, hyphens and underscores, and begin with a letter or a digit"
 
 // MaxRunning is the number of trainings that run at a time.
 const MaxRunning = 2
@@ -91,7 +101,7 @@ func (m *Manager) target(r Recipe, o Options) (string, error) {
 	case r.first() && m.library.Single():
 		return "", problem.New(http.StatusConflict, "the server serves one run; serve a folder of runs to train new ones")
 	case r.first() && !runName.MatchString(o.Run):
-		return "", problem.Wrong("run", "must be a name of small letters, digits, hyphens and underscores")
+		return "", problem.Wrong("run", "%s", wantName)
 	case r.first():
 		return filepath.Join(m.library.Dir(), o.Run), nil
 	case err != nil:
@@ -103,6 +113,9 @@ func (m *Manager) target(r Recipe, o Options) (string, error) {
 	}
 	if !opened.HasWeights(r.Needs) {
 		return "", problem.Wrong("run", "must be a run with a trained %s", r.Needs)
+	}
+	if opened.HasWeights(r.Name) || opened.HasState(r.Name) {
+		return "", problem.Wrong("run", "must be a run without a %s; %q has one", r.Name, o.Run)
 	}
 	return known, nil
 }
@@ -139,12 +152,14 @@ func (m *Manager) launch(r Record) (Status, error) {
 	if err := c.Start(); err != nil {
 		return Status{}, fmt.Errorf("the training can't be started: %w", err)
 	}
-	r.PID, r.Started, r.Exit = c.Process.Pid, time.Now(), nil
+	r.PID, r.Started, r.Stopped, r.Exit = c.Process.Pid, time.Now(), false, nil
 	if err := m.save(r); err != nil {
 		_ = c.Process.Kill()
 		return Status{}, err
 	}
+	m.own.Store(r.ID, true)
 	go func() {
+		defer m.own.Delete(r.ID)
 		code := 0
 		var failed *exec.ExitError
 		if err := c.Wait(); errors.As(err, &failed) {
@@ -172,8 +187,15 @@ func (m *Manager) Stop(id string) (Status, error) {
 	if !m.running(id) {
 		return Status{}, problem.New(http.StatusConflict, "the training doesn't run")
 	}
+	if r.Stopped { // a second signal would end it at once, without saving
+		return m.status(r), nil
+	}
 	if err := interrupt(r.PID); err != nil {
 		return Status{}, fmt.Errorf("the training can't be stopped: %w", err)
+	}
+	r.Stopped = true
+	if err := m.save(r); err != nil {
+		return Status{}, err
 	}
 	return m.status(r), nil
 }

@@ -39,13 +39,29 @@ func Body(w http.ResponseWriter, r *http.Request, most int64) ([]byte, error) {
 		return nil, problem.New(http.StatusRequestTimeout, "the body took longer than %v to arrive", bodyTime)
 	}
 	_ = c.SetReadDeadline(time.Time{}) // otherwise the request ends with it
-	return raw, err
+	return raw, Unread(err)
+}
+
+// Unread returns the error for a body that could not be read to its end.
+func Unread(err error) error {
+	var large *http.MaxBytesError
+	switch {
+	case err == nil, errors.As(err, &large):
+		return err
+	case errors.Is(err, os.ErrDeadlineExceeded):
+		return problem.New(http.StatusRequestTimeout, "the body stops in between for too long")
+	}
+	return problem.New(http.StatusBadRequest, "the body can't be read to its end: %v", err)
 }
 
 // JSON reads a body in JSON. strict refuses fields that v doesn't have.
 func JSON(w http.ResponseWriter, r *http.Request, strict bool, v any) error {
-	if kind, _, err := mime.ParseMediaType(r.Header.Get("Content-Type")); err != nil || kind != "application/json" {
-		return problem.New(http.StatusUnsupportedMediaType, "the body must be application/json")
+	kind, how, err := mime.ParseMediaType(r.Header.Get("Content-Type"))
+	if charset := how["charset"]; err != nil || kind != "application/json" || charset != "" && !strings.EqualFold(charset, "utf-8") {
+		return problem.New(http.StatusUnsupportedMediaType, "the body must be application/json, in UTF-8")
+	}
+	if err := Plain(r); err != nil {
+		return err
 	}
 	raw, err := Body(w, r, MaxBody)
 	if err != nil {
@@ -72,6 +88,14 @@ func JSON(w http.ResponseWriter, r *http.Request, strict bool, v any) error {
 	}
 	if d.More() {
 		return problem.New(http.StatusBadRequest, "the body has more than one JSON value")
+	}
+	return careful(raw, v)
+}
+
+// Plain returns an error for a body that is packed.
+func Plain(r *http.Request) error {
+	if packed := r.Header.Get("Content-Encoding"); packed != "" && !strings.EqualFold(packed, "identity") {
+		return problem.New(http.StatusUnsupportedMediaType, "the body must not be packed: leave out the header field Content-Encoding")
 	}
 	return nil
 }

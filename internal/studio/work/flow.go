@@ -45,7 +45,7 @@ func (d *Desk) sample(b *library.Book, r *Request) (jobs.Task, error) {
 	}
 	name := b.Flow.Classes()[class]
 	o := sample.Options{Class: name, N: r.count(), Seed: *r.Seed, Candidates: r.Rank, Sampling: r.sampling(sampling.Default())}
-	if err := o.Validate(); err != nil {
+	if err := b.Flow.Check(o); err != nil {
 		return jobs.Task{}, err
 	}
 	return alone(max(o.N, o.Candidates), b.Flow.Size(), func(ctx context.Context, j *jobs.Job) (jobs.Result, error) {
@@ -91,6 +91,9 @@ func (d *Desk) interpolate(b *library.Book, r *Request) (jobs.Task, error) {
 	}
 	if err := (sample.Options{Sampling: &o}).Validate(); err != nil {
 		return jobs.Task{}, err
+	}
+	if r.From != nil && r.To != nil && r.Temperature != nil {
+		return jobs.Task{}, problem.Wrong("temperature", "has no use between two pictures that are given; leave it out")
 	}
 	from, err := newEnd(b.Flow, "from", r.From, r.FromSeed, r.FromClass)
 	if err != nil {

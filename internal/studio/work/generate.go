@@ -11,6 +11,7 @@ import (
 	"net/http"
 	"strconv"
 
+	"github.com/bestiary-ml/bestiary/fault"
 	"github.com/bestiary-ml/bestiary/internal/studio/jobs"
 	"github.com/bestiary-ml/bestiary/internal/studio/library"
 	"github.com/bestiary-ml/bestiary/internal/studio/problem"
@@ -35,6 +36,10 @@ func (d *Desk) generate(b *library.Book, r *Request) (jobs.Task, error) {
 		model = all[0]
 	}
 	defaults, err := b.Text.DefaultSampling(model)
+	var missing *fault.Missing
+	if errors.As(err, &missing) {
+		return jobs.Task{}, problem.At(http.StatusNotFound, "model", "run %q has no trained %s", b.Name, missing.Model)
+	}
 	if err != nil {
 		return jobs.Task{}, err
 	}

@@ -125,7 +125,7 @@ func (d *Desk) Task(ctx context.Context, r Request) (jobs.Task, error) {
 	}
 	if r.Seed == nil {
 		r.Seed = new(uint64)
-		*r.Seed = randomSeed()
+		*r.Seed = RandomSeed()
 	}
 	t, err := kind.make(d, b, &r)
 	t.Kind = r.Kind
@@ -192,8 +192,8 @@ func (r *Request) sampling(defaults sampling.Options) *sampling.Options {
 	return &o
 }
 
-// randomSeed returns a seed that JavaScript can hold.
-func randomSeed() uint64 {
+// RandomSeed returns a seed that JavaScript can hold.
+func RandomSeed() uint64 {
 	var b [8]byte
 	_, _ = rand.Read(b[:]) // never fails
 	return binary.LittleEndian.Uint64(b[:]) >> 32

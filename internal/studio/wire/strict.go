@@ -1,0 +1,90 @@
+package wire
+
+import (
+	"bytes"
+	"encoding/json"
+	"reflect"
+	"slices"
+	"strings"
+	"unicode/utf8"
+
+	"github.com/bestiary-ml/bestiary/internal/studio/problem"
+)
+
+// careful refuses what package json accepts though it is hardly meant: a field twice, of which the last would win, null in an array,
+// which would be 0, and text that isn't UTF-8. Fields of v must have their exact names, in small letters. raw is valid JSON.
+func careful(raw []byte, v any) error {
+	if !utf8.Valid(raw) {
+		return problem.New(400, "the body is not UTF-8")
+	}
+	c := &carefully{json.NewDecoder(bytes.NewReader(raw)), namesOf(v)}
+	return c.value("", true)
+}
+
+// namesOf returns the names of the fields of *v in JSON; nil if it is no struct.
+func namesOf(v any) (names []string) {
+	if t := reflect.TypeOf(v).Elem(); t.Kind() == reflect.Struct {
+		for i := range t.NumField() {
+			name, _, _ := strings.Cut(t.Field(i).Tag.Get("json"), ",")
+			names = append(names, name)
+		}
+	}
+	return names
+}
+
+type carefully struct {
+	*json.Decoder
+	known []string // names of the outermost fields; nil: any
+}
+
+// value reads a value, the one of the field or the element of that name.
+func (c *carefully) value(name string, outermost bool) error {
+	token, err := c.Token()
+	if err != nil {
+		return err
+	}
+	switch token {
+	case json.Delim('['):
+		for c.More() {
+			if err := c.element(name); err != nil {
+				return err
+			}
+		}
+	case json.Delim('{'):
+		seen := map[string]bool{}
+		for c.More() {
+			key, err := c.Token()
+			if err != nil {
+				return err
+			}
+			field := key.(string)
+			if seen[field] {
+				return problem.Wrong(field, "must be there once")
+			}
+			if outermost && c.known != nil && !slices.Contains(c.known, field) {
+				return problem.Wrong(field, "is no field of this request; leave it out")
+			}
+			seen[field] = true
+			if err := c.value(field, false); err != nil {
+				return err
+			}
+		}
+	default:
+		return nil
+	}
+	_, err = c.Token() // the end
+	return err
+}
+
+// element reads an element of an array.
+func (c *carefully) element(name string) error {
+	rest := struct{ v json.RawMessage }{}
+	if err := c.Decode(&rest.v); err != nil {
+		return err
+	}
+	if string(rest.v) == "null" {
+		return problem.Wrong(name, "must have no null in it")
+	}
+	own := &carefully{json.NewDecoder(bytes.NewReader(rest.v)), nil}
+	return own.value(name, false)
+}
