@@ -54,6 +54,8 @@ type Request struct {
 	FromClass string  `json:"from_class"`
 	ToClass   string  `json:"to_class"`
 	Frames    *int    `json:"frames"` // nil: 12
+
+	seeded bool // Seed was set by the client
 }
 
 // Limits of a request.
@@ -123,7 +125,7 @@ func (d *Desk) Task(ctx context.Context, r Request) (jobs.Task, error) {
 	if err != nil {
 		return jobs.Task{}, err
 	}
-	if r.Seed == nil {
+	if r.seeded = r.Seed != nil; !r.seeded {
 		r.Seed = new(uint64)
 		*r.Seed = RandomSeed()
 	}

@@ -66,8 +66,11 @@ func (d *Desk) walk(b *library.Book, r *Request) (jobs.Task, error) {
 	if err := o.Validate(); err != nil {
 		return jobs.Task{}, err
 	}
-	if given := r.Latent != nil || r.From != nil; given && r.Temperature != nil {
+	switch given := r.Latent != nil || r.From != nil; {
+	case given && r.Temperature != nil:
 		return jobs.Task{}, problem.Wrong("temperature", "has no use where the walk starts from a picture or a latent; leave it out")
+	case given && r.seeded && r.Spread == 0:
+		return jobs.Task{}, problem.Wrong("seed", "has no use where the walk starts from a picture or a latent, without spread; leave it out")
 	}
 	start, err := newStart(b.Flow, r, o)
 	if err != nil {
