@@ -69,7 +69,7 @@ func (p *Engine) StartColumns(j ColumnsJob) {
 		deepest = Ceil(j.Depth, j.parts)
 	}
 	j.blocks = max(1, Ceil(deepest, j.most))
-	if want := 4 * p.Pool.Threads(); p.Pool.Threads() > 1 && j.Batch*size*max(j.Depth*max(1, j.Images), 16) > smallJob {
+	if want := p.wanted(j.Batch * size * max(j.Depth*max(1, j.Images), 16)); want > 1 {
 		most := tiles / 6
 		if j.paired {
 			regions := j.blocks * cmp.Or(j.Images, j.parts)

@@ -34,6 +34,19 @@ const (
 	smallJob = 128 << 10
 )
 
+// wanted is the number of tasks for a job of that many multiply-adds: several for each thread, so that all end at about the same
+// time, but one for each if the job is so short that claiming a task takes a good part of it.
+func (p *Engine) wanted(work int) int {
+	switch threads := p.Pool.Threads(); {
+	case work <= smallJob:
+		return 1
+	case work <= 16*smallJob*threads:
+		return threads
+	default:
+		return 4 * threads
+	}
+}
+
 // AddRows appends a job to those that StartRows runs.
 func (p *Engine) AddRows(j RowsJob) {
 	if j.Batch*j.M*j.N == 0 {
@@ -56,7 +69,7 @@ func (p *Engine) AddRows(j RowsJob) {
 	panels := Ceil(j.N, p.Width())
 	most := p.mostPanels(Ceil(total, j.Blocks), j.Paired) // panels that a task may hold
 	j.nTasks, j.mTasks = Ceil(panels, most), 1
-	if want := 4 * p.Pool.Threads(); p.Pool.Threads() > 1 && j.Batch*j.M*j.N*max(total, 16) > smallJob {
+	if want := p.wanted(j.Batch * j.M * j.N * max(total, 16)); want > 1 {
 		least := 8 * p.Tallest(j.Paired) // rows of a task
 		if s, ok := p.shareRowsOf(&j); ok {
 			j.sharing, least = s, p.Tallest(true)

@@ -133,19 +133,25 @@ func (p *Pool) For(n, grain int, f func(lo, hi int)) {
 	p.Run((n+grain-1)/grain, func(task, _ int) { f(task*grain, min(n, (task+1)*grain)) })
 }
 
-// takeTasks claims and runs tasks of the current run until none is left.
+// takeTasks claims and runs tasks of the current run until none is left. They are counted as done together: each addition takes the
+// cache line of the count from another core.
 func (p *Pool) takeTasks(worker int) {
+	own := int64(0)
 	for {
 		ticket := p.ticket.Load()
 		work, tasks := p.work.Load(), p.tasks.Load()
 		next := int64(ticket & taken)
 		if next >= tasks {
-			return
+			break
 		}
-		// Success proves that work and tasks belong to this run: it can't end before the task claimed here does.
+		// Success proves that work and tasks belong to this run: it can't end before the task claimed here is counted.
 		if p.ticket.CompareAndSwap(ticket, ticket+1) {
 			p.do(*work, int(next), worker)
+			own++
 		}
+	}
+	if own > 0 {
+		p.done.Add(own)
 	}
 }
 
@@ -156,7 +162,6 @@ func (p *Pool) do(work func(task, worker int), task, worker int) {
 		if value := recover(); value != nil {
 			p.failure.CompareAndSwap(nil, &failure{value})
 		}
-		p.done.Add(1)
 	}()
 	work(task, worker)
 }
