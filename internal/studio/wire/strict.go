@@ -3,6 +3,7 @@ package wire
 import (
 	"bytes"
 	"encoding/json"
+	"net/http"
 	"reflect"
 	"slices"
 	"strings"
@@ -15,10 +16,10 @@ import (
 // which would be 0, and text that isn't UTF-8. Fields of v must have their exact names, in small letters. raw is valid JSON.
 func careful(raw []byte, v any) error {
 	if !utf8.Valid(raw) {
-		return problem.New(400, "the body is not UTF-8")
+		return problem.New(http.StatusBadRequest, "the body is not UTF-8")
 	}
 	c := &carefully{json.NewDecoder(bytes.NewReader(raw)), namesOf(v)}
-	return c.value("", true)
+	return c.value("the body", false, true)
 }
 
 // namesOf returns the names of the fields of *v in JSON; nil if it is no struct.
@@ -37,37 +38,27 @@ type carefully struct {
 	known []string // names of the outermost fields; nil: any
 }
 
-// value reads a value, the one of the field or the element of that name.
-func (c *carefully) value(name string, outermost bool) error {
+// value reads a value: that of a field, or an element of the array that is a field's value.
+func (c *carefully) value(field string, element, outermost bool) error {
 	token, err := c.Token()
 	if err != nil {
 		return err
 	}
 	switch token {
+	case nil:
+		if element {
+			return problem.Wrong(field, "must have no null in it")
+		}
+		return nil
 	case json.Delim('['):
 		for c.More() {
-			if err := c.element(name); err != nil {
+			if err := c.value(field, true, false); err != nil {
 				return err
 			}
 		}
 	case json.Delim('{'):
-		seen := map[string]bool{}
-		for c.More() {
-			key, err := c.Token()
-			if err != nil {
-				return err
-			}
-			field := key.(string)
-			if seen[field] {
-				return problem.Wrong(field, "must be there once")
-			}
-			if outermost && c.known != nil && !slices.Contains(c.known, field) {
-				return problem.Wrong(field, "is no field of this request; leave it out")
-			}
-			seen[field] = true
-			if err := c.value(field, false); err != nil {
-				return err
-			}
+		if err := c.fields(outermost); err != nil {
+			return err
 		}
 	default:
 		return nil
@@ -76,15 +67,25 @@ func (c *carefully) value(name string, outermost bool) error {
 	return err
 }
 
-// element reads an element of an array.
-func (c *carefully) element(name string) error {
-	rest := struct{ v json.RawMessage }{}
-	if err := c.Decode(&rest.v); err != nil {
-		return err
+// fields reads the fields of an object.
+func (c *carefully) fields(outermost bool) error {
+	seen := map[string]bool{}
+	for c.More() {
+		key, err := c.Token()
+		if err != nil {
+			return err
+		}
+		field := key.(string)
+		switch {
+		case seen[field]:
+			return problem.Wrong(field, "must be there once")
+		case outermost && c.known != nil && !slices.Contains(c.known, field):
+			return problem.Wrong(field, "is no field of this request; leave it out")
+		}
+		seen[field] = true
+		if err := c.value(field, false, false); err != nil {
+			return err
+		}
 	}
-	if string(rest.v) == "null" {
-		return problem.Wrong(name, "must have no null in it")
-	}
-	own := &carefully{json.NewDecoder(bytes.NewReader(rest.v)), nil}
-	return own.value(name, false)
+	return nil
 }
