@@ -174,11 +174,6 @@ func (f *compareFlags) open(c *cobra.Command, runs []string, byClass bool) (all 
 func (f *compareFlags) sets(c *cobra.Command, generators []*sample.Generator) (heldOut, training *data.Dataset, err error) {
 	p, first := f.pictures, generators[0]
 	shown := first.Data
-	if first.Classes == nil {
-		if captioned := captionedData(first.Run); len(captioned) > 0 {
-			shown = captioned[0]
-		}
-	}
 	p.captions = first.Classes == nil
 	p.like(shown)
 	p.channels = first.Channels

@@ -27,7 +27,7 @@ func SaveGIF(path string, frames []*image.NRGBA, a Animation) error {
 	if err := a.check(frames); err != nil {
 		return fmt.Errorf("%s: %w", path, err)
 	}
-	return atomicfile.Write(path, func(w io.Writer) error { return EncodeGIF(w, frames, a) })
+	return atomicfile.Write(path, func(w io.Writer) error { return a.encode(w, frames) })
 }
 
 // EncodeGIF writes frames of one size as an animated GIF. All frames share one palette of 256 colours, because a palette
@@ -36,6 +36,11 @@ func EncodeGIF(w io.Writer, frames []*image.NRGBA, a Animation) error {
 	if err := a.check(frames); err != nil {
 		return err
 	}
+	return a.encode(w, frames)
+}
+
+// encode writes frames that were checked.
+func (a Animation) encode(w io.Writer, frames []*image.NRGBA) error {
 	size := frames[0].Bounds().Size()
 	scale := a.scale(size)
 	delay := a.Delay
