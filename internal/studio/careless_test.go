@@ -61,14 +61,17 @@ func TestCarelessJSON(t *testing.T) {
 	s := serve(t, nil)
 	host := strings.TrimPrefix(s.url, "http://")
 	for body, want := range map[string]string{
-		`{"kind":"generate","prompt":"a","prompt":"b"}`:                   "prompt: must be there once",
-		`{"KIND":"generate"}`:                                             "KIND: is no field",
-		`{"kind":"walk","run":"pets","sliders":[null]}`:                   "sliders: must have no null in it",
-		"{\"kind\":\"generate\",\"run\":\"birds\",\"prompt\":\"a \xff\"}": "is not UTF-8",
-		`{"kind":"walk","run":"pets","from":"","temperature":1}`:          "temperature: has no use where",
-		`{"kind":"sample","run":"pets","guidance":2}`:                     "guidance: must be 1 (off)",
-		`{"kind":"generate","run":"birds","prompt":"a","model":"dvae"}`:   "model",
-		`{"` + strings.Repeat("k", 100_000) + `":1}`:                      "…",
+		`{"kind":"generate","prompt":"a","prompt":"b"}`:                    "prompt: must be there once",
+		`{"KIND":"generate"}`:                                              "KIND: is no field",
+		`{"kind":"walk","run":"pets","sliders":[null]}`:                    "sliders: must have no null in it",
+		"{\"kind\":\"generate\",\"run\":\"birds\",\"prompt\":\"a \xff\"}":  "is not UTF-8",
+		`{"kind":"generate","run":"birds","prompt":"a \ud800"}`:            "is not UTF-8",
+		`{"kind":"generate","run":"birds","prompt":"\udc00\ud800"}`:        "is not UTF-8",
+		`{"kind":"generate","run":"none","prompt":"\ud83d\ude00 \\ud800"}`: "there is no run",
+		`{"kind":"walk","run":"pets","from":"","temperature":1}`:           "temperature: has no use where",
+		`{"kind":"sample","run":"pets","guidance":2}`:                      "guidance: must be 1 (off)",
+		`{"kind":"generate","run":"birds","prompt":"a","model":"dvae"}`:    "model",
+		`{"` + strings.Repeat("k", 100_000) + `":1}`:                       "…",
 	} {
 		head := fmt.Sprintf("POST /api/jobs HTTP/1.1\r\nHost: %s\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n", host, len(body))
 		if code, text := s.raw(head+body, false); code < 400 || code >= 500 || !strings.Contains(text, want) || len(text) > 3000 {

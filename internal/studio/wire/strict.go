@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"reflect"
 	"slices"
+	"strconv"
 	"strings"
 	"unicode/utf8"
 
@@ -15,11 +16,30 @@ import (
 // careful refuses what package json accepts though it is hardly meant: a field twice, of which the last would win, null in an array,
 // which would be 0, and text that isn't UTF-8. Fields of v must have their exact names, in small letters. raw is valid JSON.
 func careful(raw []byte, v any) error {
-	if !utf8.Valid(raw) {
+	if !utf8.Valid(raw) || halfCharacter(raw) {
 		return problem.New(http.StatusBadRequest, "the body is not UTF-8")
 	}
 	c := &carefully{json.NewDecoder(bytes.NewReader(raw)), namesOf(v)}
 	return c.value("the body", false, true)
+}
+
+// halfCharacter reports whether a text of valid JSON has one half of a surrogate pair, such as "\ud800", which package json replaces.
+func halfCharacter(raw []byte) bool {
+	wanted := false // the lower half
+	for i := 0; i < len(raw); i++ {
+		var code uint64
+		if raw[i] == '\\' && i+5 < len(raw) && raw[i+1] == 'u' {
+			code, _ = strconv.ParseUint(string(raw[i+2:i+6]), 16, 16) // valid JSON has four hexadecimal digits
+			i += 5
+		} else if raw[i] == '\\' {
+			i++
+		}
+		if lower := code >= 0xdc00 && code <= 0xdfff; lower != wanted {
+			return true
+		}
+		wanted = code >= 0xd800 && code <= 0xdbff
+	}
+	return wanted
 }
 
 // namesOf returns the names of the fields of *v in JSON; nil if it is no struct.
