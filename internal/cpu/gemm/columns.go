@@ -46,9 +46,25 @@ func (p *Engine) StartColumns(j ColumnsJob) {
 	if j.Batch*j.M*j.N*len(j.Taps) == 0 {
 		return
 	}
-	if j.paired = p.Paired(len(j.Taps)*j.M, j.N, j.Depth); j.paired {
+	p.planColumns(&j)
+	if j.paired {
 		p.NeedBlank(max(j.M, j.N))
 	}
+	size := len(j.Taps) * j.M * j.N
+	if j.parts > 1 {
+		p.partialSums(j.parts * size)
+	}
+	p.columns = j
+	p.shareColumns()
+	p.Pool.Run(j.tasks(), p.runColumns)
+	if j.parts > 1 {
+		p.Pool.Run(Ceil(size, sumGrain), p.runSum)
+	}
+}
+
+// planColumns decides how j is cut into blocks, parts and tasks.
+func (p *Engine) planColumns(j *ColumnsJob) {
+	j.paired = p.Paired(len(j.Taps)*j.M, j.N, j.Depth)
 	j.most = p.mostTerms(columnsBlock, j.paired)
 	tiles, panels := len(j.Taps)*Ceil(j.M, p.Tallest(j.paired)), Ceil(j.N, p.Width())
 	most := p.mostPanels(min(j.most, j.Depth), j.paired) // panels that a task may hold
@@ -60,9 +76,6 @@ func (p *Engine) StartColumns(j ColumnsJob) {
 		j.parts = min(mostParts, j.Images)
 	} else if plain && small && j.Depth >= splitDepth {
 		j.parts = min(mostParts, 4*j.Depth/splitDepth)
-	}
-	if j.parts > 1 {
-		p.partialSums(j.parts * size)
 	}
 	deepest := j.Depth // rows that are cut into blocks
 	if j.Images == 0 {
@@ -77,6 +90,10 @@ func (p *Engine) StartColumns(j ColumnsJob) {
 				j.sharing, most = s, tiles
 			}
 		}
+		if threads := p.Pool.Threads(); threads > fewThreads {
+			j.mTasks, j.nTasks = p.cut(cutting{threads, j.Batch * j.parts, tiles, panels, max(most, tiles/2, 1), j.nTasks})
+			return
+		}
 		j.mTasks = max(1, min(Ceil(want, j.Batch*j.parts*j.nTasks), most))
 		if tasks := j.tasks(); tasks < want {
 			j.nTasks = min(panels, j.nTasks*Ceil(want, tasks))
@@ -84,12 +101,6 @@ func (p *Engine) StartColumns(j ColumnsJob) {
 		if tasks := j.tasks(); tasks < want {
 			j.mTasks = min(tiles, j.mTasks*Ceil(want, tasks))
 		}
-	}
-	p.columns = j
-	p.shareColumns()
-	p.Pool.Run(j.tasks(), p.runColumns)
-	if j.parts > 1 {
-		p.Pool.Run(Ceil(size, sumGrain), p.runSum)
 	}
 }
 
@@ -100,10 +111,7 @@ func (j *ColumnsJob) tasks() int { return j.Batch * j.parts * j.mTasks * j.nTask
 func (p *Engine) columnsTask(task, worker int) {
 	j := p.columns
 	batch := task / (j.mTasks * j.nTasks)
-	mTask, nTask := task%j.mTasks, task/j.mTasks%j.nTasks
-	tiles, panels := len(j.Taps)*Ceil(j.M, p.Tallest(j.paired)), Ceil(j.N, p.Width())
-	tile0, tile1 := Split(tiles, mTask, j.mTasks), Split(tiles, mTask+1, j.mTasks)
-	n0, n1 := Split(panels, nTask, j.nTasks)*p.Width(), min(j.N, Split(panels, nTask+1, j.nTasks)*p.Width())
+	tile0, tile1, n0, n1 := p.columnsRectangle(&j, task)
 	depth := j.Depth
 	if j.Images > 0 {
 		depth = j.Images
@@ -146,6 +154,15 @@ func (p *Engine) columnsDepth(w *Worker, j *ColumnsJob, part, from, to int, firs
 		}
 		p.columnsBlock(w, j, b, k0, k1, first && i == 0, i == j.blocks-1, tile0, tile1)
 	}
+}
+
+// columnsRectangle returns the tiles, counted down all taps, and the columns of C that a task of j computes.
+func (p *Engine) columnsRectangle(j *ColumnsJob, task int) (tile0, tile1, n0, n1 int) {
+	mTask, nTask := task%j.mTasks, task/j.mTasks%j.nTasks
+	tiles, panels := len(j.Taps)*Ceil(j.M, p.Tallest(j.paired)), Ceil(j.N, p.Width())
+	tile0, tile1 = Split(tiles, mTask, j.mTasks), Split(tiles, mTask+1, j.mTasks)
+	n0, n1 = Split(panels, nTask, j.nTasks)*p.Width(), min(j.N, Split(panels, nTask+1, j.nTasks)*p.Width())
+	return tile0, tile1, n0, n1
 }
 
 // row returns the address of row r of tap t of C, or of the task's part of the sums.

@@ -52,6 +52,7 @@ type Engine struct {
 	blank   []float32 // zeros that end an odd depth in bfloat16
 	partial []float32 // sums over parts of a ColumnsJob's depth
 	shared  []float32 // B in bfloat16 of the jobs that run
+	cuts    map[cutting][2]int
 }
 
 // Worker is the scratch memory of a worker. Arguments of microkernels are here because they must not move.

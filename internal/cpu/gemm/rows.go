@@ -74,12 +74,18 @@ func (p *Engine) AddRows(j RowsJob) {
 		if s, ok := p.shareRowsOf(&j); ok {
 			j.sharing, least = s, p.Tallest(true)
 		}
-		j.mTasks = max(1, min(Ceil(want, j.Batch*j.nTasks), j.M/least))
+		most := max(1, j.M/least)
 		if j.A.images > 0 {
-			j.mTasks = min(j.mTasks, j.M/j.A.images)
+			most = min(most, j.M/j.A.images)
 		}
-		if tasks := j.Batch * j.mTasks * j.nTasks; tasks < want {
-			j.nTasks = min(panels, j.nTasks*Ceil(want, tasks))
+		if threads := p.Pool.Threads(); threads > fewThreads {
+			units := Ceil(j.M, p.unit(&j))
+			j.mTasks, j.nTasks = p.cut(cutting{threads, j.Batch, units, panels, max(most, units/2), j.nTasks})
+		} else {
+			j.mTasks = min(Ceil(want, j.Batch*j.nTasks), most)
+			if tasks := j.tasks(); tasks < want {
+				j.nTasks = min(panels, j.nTasks*Ceil(want, tasks))
+			}
 		}
 	}
 	if n := len(p.rows); n > 0 {
@@ -133,17 +139,27 @@ func (p *Engine) rowsTask(task, worker int) {
 	if j.Padding != nil {
 		j.A.Base = p.Workers[worker].padded(j.Padding, batch)
 	}
-	mTask, nTask := task%j.mTasks, task/j.mTasks%j.nTasks
-	unit := p.Tallest(j.Paired) // rows that belong to one task
-	if j.A.images > 0 {
-		unit = j.A.images
-	}
-	units, panels := Ceil(j.M, unit), Ceil(j.N, p.Width())
-	m0, m1 := Split(units, mTask, j.mTasks)*unit, min(j.M, Split(units, mTask+1, j.mTasks)*unit)
-	n0, n1 := Split(panels, nTask, j.nTasks)*p.Width(), min(j.N, Split(panels, nTask+1, j.nTasks)*p.Width())
+	m0, m1, n0, n1 := p.rectangle(&j, task)
 	for block := range j.Blocks {
 		p.rowsBlock(p.Workers[worker], &j, block, m0, m1, n0, n1)
 	}
+}
+
+// unit is the number of rows that belong to one task.
+func (p *Engine) unit(j *RowsJob) int {
+	if j.A.images > 0 {
+		return j.A.images
+	}
+	return p.Tallest(j.Paired)
+}
+
+// rectangle returns the rows and columns of C that a task of j computes.
+func (p *Engine) rectangle(j *RowsJob, task int) (m0, m1, n0, n1 int) {
+	mTask, nTask, unit := task%j.mTasks, task/j.mTasks%j.nTasks, p.unit(j)
+	units, panels := Ceil(j.M, unit), Ceil(j.N, p.Width())
+	m0, m1 = Split(units, mTask, j.mTasks)*unit, min(j.M, Split(units, mTask+1, j.mTasks)*unit)
+	n0, n1 = Split(panels, nTask, j.nTasks)*p.Width(), min(j.N, Split(panels, nTask+1, j.nTasks)*p.Width())
+	return m0, m1, n0, n1
 }
 
 // rowsBlock adds a block of the depth to rows m0 to m1 and columns n0 to n1 of C.
