@@ -44,7 +44,7 @@ func (o Options) Validate() error {
 
 // Check returns the error that Sample has for options that no flow allows, or that this one can't use: a [*fault.FieldError].
 func (p *Flow) Check(o Options) error {
-	if err := o.Validate(); err != nil {
+	if err := cmp.Or(p.RequireFlow(), o.Validate()); err != nil {
 		return err
 	}
 	_, err := p.latents.sampler(drawing{guidance: cmp.Or(settings(o.Sampling).Guidance, 1)})
