@@ -70,7 +70,7 @@ fails(openai.BadRequestError, "size", prompt="a bird", size="1024x1536")
 fails(openai.BadRequestError, "quality", prompt="a bird", quality="hd")
 fails(openai.BadRequestError, "prompt", model="pets", prompt="unicorn")
 fails(openai.BadRequestError, "prompt", model="pets", prompt="unicorn", stream=True)
-assert fails(openai.NotFoundError, model="dall-e-3", prompt="a bird").code == "not_found"
+assert fails(openai.NotFoundError, "model", model="dall-e-3", prompt="a bird").code == "model_not_found"
 try:
     openai.OpenAI(base_url=address + "v1", api_key="wrong", max_retries=0).models.list()
     raise AssertionError("a wrong token is accepted")
