@@ -326,8 +326,6 @@ def fastest(name, device, mode, candidates):
     global form
     best, least = candidates[0], float("inf")
     for form in candidates:
-        if form.channels_last and not convolves:
-            continue
         step, _ = build(name, device, mode)
         step()
         if (took := min(timed(step, 0) + timed(step, 0))) < least:
@@ -339,12 +337,15 @@ def fastest(name, device, mode, candidates):
 def prepare(name, device, mode, precision):
     """A step of a workload, warmed up, and what the answer says about it."""
     global form, convolves
-    form, convolves = Form(), False
-    if not on_gpu():
-        candidates = forms(mode, precision)
-        form = fastest(name, device, mode, candidates) if len(candidates) > 1 else candidates[0]
-        reset_peak()
+    candidates = [Form()] if on_gpu() else forms(mode, precision)
+    form, convolves = candidates[0], False
     step, parameters = build(name, device, mode)
+    candidates = [c for c in candidates if convolves or not c.channels_last]
+    if len(candidates) > 1:
+        del step
+        form = fastest(name, device, mode, candidates)
+        reset_peak()
+        step, parameters = build(name, device, mode)
     for _ in range(WARM_UP):
         step()
     if on_gpu():

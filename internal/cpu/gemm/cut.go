@@ -6,15 +6,15 @@ import "iter"
 // tasks would leave a good part of them idle, so the cut is chosen by when its last task ends.
 const fewThreads = 2
 
-// cutting is how a job may be cut: units of rows by panels of columns, batch times.
+// cutting is a job to be cut into tasks: units of rows by panels of columns, batch times.
 type cutting struct {
-	threads, batch        int
-	units, panels         int
-	mostUnits, leastParts int // most parts of the units; least parts of the panels, since a task can hold only so many
+	threads, batch int
+	units, panels  int
+	maxM, minN     int // bounds: at most maxM parts of the units; at least minN of the panels, so that those of a task fit its cache
 }
 
-// cut returns the parts of the units and of the panels with which a job ends first, if each thread takes the next task when it is
-// free. Of those that end within a twentieth of that, they are the finest: then threads end closer together.
+// cut returns the numbers of parts, m of the units and n of the panels, that minimize the time of a job whose threads take the next
+// task when they are free. Within 5 % of the minimum it prefers more parts: then threads end closer together.
 func (c cutting) cut() (m, n int) {
 	best := 0
 	for _, time := range c.all() {
@@ -46,13 +46,13 @@ func (p *Engine) cut(c cutting) (m, n int) {
 	return parts[0], parts[1]
 }
 
-// all returns the cuts and the times that they take. A task takes its area and, for the panels that it packs, one unit more.
+// all returns each m and n and the time that they take. A task takes as long as its area and one unit of rows more, for packing.
 func (c cutting) all() iter.Seq2[[2]int, int] {
 	return func(yield func([2]int, int) bool) {
 		for columns := c.panels; columns > 0; columns = next(c.panels, columns) {
 			for rows := c.units; rows > 0; rows = next(c.units, rows) {
 				m, n := Ceil(c.units, rows), Ceil(c.panels, columns)
-				if n < c.leastParts || m > c.mostUnits {
+				if n < c.minN || m > c.maxM {
 					continue
 				}
 				if !yield([2]int{m, n}, Ceil(c.batch*m*n, c.threads)*columns*(rows+1)) {

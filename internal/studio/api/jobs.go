@@ -81,7 +81,7 @@ func moment(t time.Time) *time.Time {
 
 func (a *API) submit(w http.ResponseWriter, r *http.Request) error {
 	var q work.Request
-	if err := wire.JSON(w, r, true, &q); err != nil {
+	if err := wire.JSON(w, r, &q); err != nil {
 		return err
 	}
 	j, err := a.Desk.Submit(r.Context(), q)

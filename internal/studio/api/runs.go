@@ -130,7 +130,7 @@ func (a *API) trainings(w http.ResponseWriter, _ *http.Request) error {
 
 func (a *API) train(w http.ResponseWriter, r *http.Request) error {
 	var o trainings.Options
-	if err := wire.JSON(w, r, true, &o); err != nil {
+	if err := wire.JSON(w, r, &o); err != nil {
 		return err
 	}
 	s, err := a.Trainings.Start(o)
@@ -205,7 +205,7 @@ func (a *API) upload(w http.ResponseWriter, r *http.Request) error {
 	_ = c.SetReadDeadline(time.Time{}) // tests have no connection
 	files, left, err := upload.Unpack(f.Name(), dir)
 	if errors.Is(err, fs.ErrExist) { // another upload was faster
-		return problem.Wrong("name", "must be new: there is an upload %q", name)
+		return trainings.Taken(name)
 	}
 	if err != nil {
 		return err

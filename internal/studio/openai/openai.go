@@ -38,7 +38,7 @@ func (a *API) handle(f func(w http.ResponseWriter, r *http.Request) error) http.
 
 func (a *API) generate(w http.ResponseWriter, r *http.Request) error {
 	var q request
-	if err := wire.JSON(w, r, true, &q); err != nil {
+	if err := wire.JSON(w, r, &q); err != nil {
 		return err
 	}
 	f, err := q.form()

@@ -9,6 +9,7 @@ import (
 	"image/jpeg"
 	"image/png"
 
+	"github.com/bestiary-ml/bestiary/internal/studio/work"
 	scale "golang.org/x/image/draw"
 )
 
@@ -36,14 +37,14 @@ func (f form) picture(file []byte) (text string, side int, err error) {
 		scale.CatmullRom.Scale(larger, larger.Bounds(), img, img.Bounds(), scale.Src, nil)
 		img = larger
 	}
-	var b bytes.Buffer
-	if f.jpeg {
-		flat := image.NewRGBA(img.Bounds())
-		draw.Draw(flat, flat.Bounds(), image.NewUniform(color.White), image.Point{}, draw.Src)
-		draw.Draw(flat, flat.Bounds(), img, img.Bounds().Min, draw.Over)
-		err = jpeg.Encode(&b, flat, &jpeg.Options{Quality: f.quality})
-	} else {
-		err = (&png.Encoder{CompressionLevel: png.BestSpeed}).Encode(&b, img)
+	if !f.jpeg {
+		scaled, err := work.EncodePNG(img)
+		return base64.StdEncoding.EncodeToString(scaled), side, err
 	}
+	var b bytes.Buffer
+	flat := image.NewRGBA(img.Bounds())
+	draw.Draw(flat, flat.Bounds(), image.NewUniform(color.White), image.Point{}, draw.Src)
+	draw.Draw(flat, flat.Bounds(), img, img.Bounds().Min, draw.Over)
+	err = jpeg.Encode(&b, flat, &jpeg.Options{Quality: f.quality})
 	return base64.StdEncoding.EncodeToString(b.Bytes()), side, err
 }

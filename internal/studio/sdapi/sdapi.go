@@ -60,7 +60,7 @@ var used = []string{"prompt", "batch_size", "n_iter", "seed", "cfg_scale", "step
 
 func (a *API) draw(w http.ResponseWriter, r *http.Request) error {
 	var all map[string]json.RawMessage
-	if err := wire.JSON(w, r, false, &all); err != nil {
+	if err := wire.JSON(w, r, &all); err != nil {
 		return err
 	}
 	var q struct {

@@ -65,6 +65,11 @@ func (m *Manager) dataPath(r Recipe, name string) (string, error) {
 	return whole, nil
 }
 
+// Taken is the error for an upload whose name another one has.
+func Taken(name string) error {
+	return problem.Wrong("name", "must be new: there is an upload %q", name)
+}
+
 // UploadFolder returns the folder for an upload of that name, which must be new.
 func (m *Manager) UploadFolder(name string) (string, error) {
 	if !runName.MatchString(name) {
@@ -72,7 +77,7 @@ func (m *Manager) UploadFolder(name string) (string, error) {
 	}
 	dir := m.folder("data", name)
 	if _, err := os.Lstat(dir); err == nil {
-		return "", problem.Wrong("name", "must be new: there is an upload %q", name)
+		return "", Taken(name)
 	}
 	return dir, os.MkdirAll(m.folder("data"), 0o700)
 }

@@ -36,7 +36,7 @@ type Manager struct {
 	program string
 
 	mu  sync.Mutex
-	own sync.Map // ids of trainings that this server has started and whose end it waits for
+	own sync.Map // processes of trainings, by id, that this server has started and whose end it waits for
 }
 
 // awaited reports whether the end of a training is still to be recorded.
@@ -157,9 +157,9 @@ func (m *Manager) launch(r Record) (Status, error) {
 		_ = c.Process.Kill()
 		return Status{}, err
 	}
-	m.own.Store(r.ID, true)
+	m.own.Store(r.ID, r.PID)
 	go func() {
-		defer m.own.Delete(r.ID)
+		defer m.own.CompareAndDelete(r.ID, r.PID) // it may have been resumed, as another process
 		code := 0
 		var failed *exec.ExitError
 		if err := c.Wait(); errors.As(err, &failed) {

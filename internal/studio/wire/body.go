@@ -54,8 +54,8 @@ func Unread(err error) error {
 	return problem.New(http.StatusBadRequest, "the body can't be read to its end: %v", err)
 }
 
-// JSON reads a body in JSON. strict refuses fields that v doesn't have.
-func JSON(w http.ResponseWriter, r *http.Request, strict bool, v any) error {
+// JSON reads a body in JSON. Fields that *v doesn't have are refused, unless it is a map.
+func JSON(w http.ResponseWriter, r *http.Request, v any) error {
 	kind, how, err := mime.ParseMediaType(r.Header.Get("Content-Type"))
 	if charset := how["charset"]; err != nil || kind != "application/json" || charset != "" && !strings.EqualFold(charset, "utf-8") {
 		return problem.New(http.StatusUnsupportedMediaType, "the body must be application/json, in UTF-8")
@@ -68,12 +68,10 @@ func JSON(w http.ResponseWriter, r *http.Request, strict bool, v any) error {
 		return err
 	}
 	d := json.NewDecoder(bytes.NewReader(raw))
-	if strict {
-		d.DisallowUnknownFields()
-	}
+	d.DisallowUnknownFields() // has no effect on a map
 	if err := d.Decode(v); err != nil {
 		if name, ok := strings.CutPrefix(err.Error(), `json: unknown field "`); ok {
-			return problem.Wrong(strings.TrimSuffix(name, `"`), "is no field of this request; leave it out")
+			return unknown(strings.TrimSuffix(name, `"`))
 		}
 		var typed *json.UnmarshalTypeError
 		var syntax *json.SyntaxError

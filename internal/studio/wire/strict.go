@@ -53,6 +53,11 @@ func namesOf(v any) (names []string) {
 	return names
 }
 
+// unknown is the error for a field that a request doesn't have.
+func unknown(field string) error {
+	return problem.Wrong(field, "is no field of this request; leave it out")
+}
+
 type carefully struct {
 	*json.Decoder
 	known []string // names of the outermost fields; nil: any
@@ -100,7 +105,7 @@ func (c *carefully) fields(outermost bool) error {
 		case seen[field]:
 			return problem.Wrong(field, "must be there once")
 		case outermost && c.known != nil && !slices.Contains(c.known, field):
-			return problem.Wrong(field, "is no field of this request; leave it out")
+			return unknown(field)
 		}
 		seen[field] = true
 		if err := c.value(field, false, false); err != nil {

@@ -56,7 +56,7 @@ func (d *Desk) sample(b *library.Book, r *Request) (jobs.Task, error) {
 		}
 		var all jobs.Result
 		for i, p := range drawn {
-			file, err := encodePNG(p.Image)
+			file, err := EncodePNG(p.Image)
 			if err != nil {
 				return jobs.Result{}, err
 			}
@@ -235,7 +235,7 @@ func pictures(images []*image.NRGBA, err error) (all jobs.Result, _ error) {
 		return all, err
 	}
 	for i, img := range images {
-		file, err := encodePNG(img)
+		file, err := EncodePNG(img)
 		if err != nil {
 			return all, err
 		}

@@ -141,7 +141,7 @@ func generateTogether(ctx context.Context, batch []*jobs.Job) {
 func encode(all []sample.Generated, seed uint64) ([]jobs.Picture, error) {
 	pictures := make([]jobs.Picture, len(all))
 	for i, g := range all {
-		file, err := encodePNG(g.Image)
+		file, err := EncodePNG(g.Image)
 		if err != nil {
 			return nil, err
 		}
@@ -153,7 +153,8 @@ func encode(all []sample.Generated, seed uint64) ([]jobs.Picture, error) {
 	return pictures, nil
 }
 
-func encodePNG(img image.Image) ([]byte, error) {
+// EncodePNG returns a picture as a PNG file, fast rather than small.
+func EncodePNG(img image.Image) ([]byte, error) {
 	var b bytes.Buffer
 	if err := (&png.Encoder{CompressionLevel: png.BestSpeed}).Encode(&b, img); err != nil {
 		return nil, err
