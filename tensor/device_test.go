@@ -40,7 +40,7 @@ func TestIdleMemoryIsGivenBack(t *testing.T) {
 		}
 		return nil
 	}
-	for _, fits := range [][]int{{512, 384}, {960}, {64, 128, 192}, {768, 192}} {
+	for _, fits := range [][]int{{512, 384}, {960}, {64, 128, 192}, {832, 128}} {
 		if lack := lengths(fits...); lack != nil {
 			t.Fatalf("%d elements don't fit: %v", fits, lack)
 		}

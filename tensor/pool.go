@@ -38,6 +38,11 @@ func sizeClass(n int) int {
 func (d *Device) take(n int) kernel.Buffer {
 	class := sizeClass(n)
 	list := d.idle.list(class)
+	if len(list.buffers) == 0 && d.features.HostMemory {
+		if larger := d.idle.larger(class); larger != nil {
+			list = larger
+		}
+	}
 	list.turn = d.idle.turn
 	if last := len(list.buffers) - 1; last >= 0 {
 		b := list.buffers[last]
@@ -46,8 +51,21 @@ func (d *Device) take(n int) kernel.Buffer {
 		return b
 	}
 	b := d.alloc(class)
-	b.Len = n
+	b.Len, b.Room = n, class
 	return b
+}
+
+// larger returns the smallest class with an idle buffer among those that are up to half as large again, nil if there is none.
+// Batches of captions have a length of their own each; so the buffers of the longest serve all. New memory costs more than the
+// work on it: the system clears each page when it is first touched.
+func (i *buffers) larger(class int) (best *sizeList) {
+	smallest := class + class/2 + 1
+	for size, list := range i.free {
+		if class < size && size < smallest && len(list.buffers) > 0 {
+			smallest, best = size, list
+		}
+	}
+	return best
 }
 
 // list returns the list of a size class.
@@ -82,9 +100,8 @@ func (d *Device) give(b kernel.Buffer) {
 	if b.IsNil() {
 		return
 	}
-	class := sizeClass(b.Len)
-	b.Len = class
-	list := d.idle.list(class)
+	b.Len = b.Room
+	list := d.idle.list(b.Room)
 	list.buffers = append(list.buffers, b)
 }
 

@@ -24,6 +24,7 @@ type Buffer struct {
 	Addr uint64         // first element, in the address space of an accelerator
 	Len  int            // number of elements
 	Size int            // bytes an element: 4 (float32, int32) or 8 (float64)
+	Room int            // elements of memory from the first one on, at least Len; only the pool that made the buffer sets it
 
 	Owner unsafe.Pointer // keeps the memory at Addr alive; only its device uses it
 }
