@@ -12,7 +12,6 @@ import (
 	"github.com/bestiary-ml/bestiary/internal/golden"
 	"github.com/bestiary-ml/bestiary/nn"
 	"github.com/bestiary-ml/bestiary/tensor"
-	"github.com/bestiary-ml/bestiary/train"
 )
 
 // TestPresets compares the priors of SSD300 with those of package detect, and looks at other sizes.
@@ -103,14 +102,14 @@ func TestLearns(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			adam := train.NewAdam(m, train.DefaultAdam())
+			adam := golden.NewAdam(d, m, 3e-3, 0.999, 0)
 			for range 60 {
 				s := d.Record()
 				loss, _ := m.Loss(d.From(pixels, 3, side, side, 3), objects)
 				loss.Backward()
 				s.End()
-				adam.Step(3e-3, 1)
-				adam.ZeroGrad()
+				adam.Step()
+				nn.ZeroGrad(m)
 			}
 			m.SetTraining(false)
 			found := m.Detect(d.From(pixels, 3, side, side, 3))
