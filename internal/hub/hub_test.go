@@ -54,6 +54,7 @@ func allKinds(d *tensor.Device) map[string][]module {
 	openai := must(openaivae.New(d, openaivae.Config{ImageSize: 16, Codes: 16, Hidden: 8, Init: 8, Blocks: 1}, g))
 	c := classifier.Config{ImageSize: 32, Channels: 3, Classes: []string{"cat", "dog"}, Widths: []int{4, 6}, Blocks: 1}
 	class := must(classifier.New(d, c, g))
+	detector := must(ssd.New(d, ssd.VOC(ssd.Small, 32, 2), g))
 	spec := flows.NSF(3, 0)
 	density := must(flows.New(d, spec, g))
 	return map[string][]module{
@@ -64,6 +65,7 @@ func allKinds(d *tensor.Device) map[string][]module {
 		"vqgan":      {{"vqgan", vq.Config(), vq}},
 		"openai":     {{"openai", openai.Config(), openai}},
 		"classifier": {{"classifier", class.Config(), class}},
+		"detector":   {{"ssd", detector.Config(), detector}},
 		"table":      {{"density", spec, density}},
 	}
 }
