@@ -22,6 +22,7 @@ import (
 	"github.com/bestiary-ml/bestiary/models"
 	"github.com/bestiary-ml/bestiary/nn"
 	"github.com/bestiary-ml/bestiary/openaivae"
+	"github.com/bestiary-ml/bestiary/ssd"
 	"github.com/bestiary-ml/bestiary/tensor"
 	"github.com/bestiary-ml/bestiary/vqgan"
 )
