@@ -65,7 +65,7 @@ func (m Mistake) caption(classes []string) string {
 	class := printable.Text(classes[m.Class])
 	switch m.Kind {
 	case Missed:
-		if m.Other != nil {
+		if m.IoU >= touching {
 			return fmt.Sprintf("%s missed: IoU %.2f", class, m.IoU)
 		}
 		return class + " missed"

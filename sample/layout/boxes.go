@@ -44,7 +44,7 @@ func DrawBoxes(img *image.NRGBA, boxes ...Box) error {
 	}
 	size := img.Bounds().Size()
 	side := float64(min(size.X, size.Y))
-	line := max(1, int(side/180+0.5))
+	line := 1 + int(side/150)
 	text := newWriter(medium(), min(max(side/28, 10), 28), color.White)
 	for _, b := range boxes {
 		pixel := func(v float64, most int) int { return int(min(max(math.Round(v), -1), float64(most+1))) }
