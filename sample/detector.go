@@ -2,6 +2,7 @@ package sample
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"sync"
@@ -11,6 +12,9 @@ import (
 	"github.com/bestiary-ml/bestiary/detect"
 	"github.com/bestiary-ml/bestiary/fault"
 	"github.com/bestiary-ml/bestiary/internal/require"
+	"github.com/bestiary-ml/bestiary/internal/run"
+	"github.com/bestiary-ml/bestiary/models"
+	"github.com/bestiary-ml/bestiary/ssd"
 	"github.com/bestiary-ml/bestiary/tensor"
 )
 
@@ -55,6 +59,37 @@ func (o DetectorOptions) validate(classes int) error {
 		return fault.Field("IDs", len(o.IDs), "must be as many as Classes, %d", classes)
 	}
 	return nil
+}
+
+// NewDetector makes a pipeline of a model on device d. The model must be in evaluation mode when [Detector.Detect] is called.
+func NewDetector(d *tensor.Device, o DetectorOptions, m *ssd.Model) (*Detector, error) {
+	if m == nil {
+		return nil, fault.Field("Model", nil, "must not be nil; give a detector")
+	}
+	return newDetector(d, o, m, m.Config().ImageSize, m.Config().Classes)
+}
+
+// OpenDetector loads the detector of a run folder to device d. A run without one is a [*fault.Missing].
+func OpenDetector(ctx context.Context, dir string, d *tensor.Device) (*Detector, error) {
+	return open(ctx, dir, d, func(_ context.Context, r *run.Run, d *tensor.Device) (*Detector, error) {
+		m, err := models.SSD.Open(dir, d)
+		if err != nil {
+			return nil, err
+		}
+		var o DetectorOptions
+		if err := r.Options(models.SSD.Name, &o); err != nil {
+			return nil, err
+		}
+		p, err := NewDetector(d, o, m)
+		var wrong *fault.FieldError
+		if errors.As(err, &wrong) {
+			return nil, damaged(r, "options.%s: %s %s", models.SSD.Name, wrong.Field, wrong.Want)
+		}
+		if err == nil {
+			p.run = dir
+		}
+		return p, err
+	})
 }
 
 // newDetector makes a pipeline of a model for pictures of a size.

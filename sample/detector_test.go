@@ -3,11 +3,18 @@ package sample
 import (
 	"context"
 	"errors"
+	"math"
+	"path/filepath"
+	"slices"
 	"testing"
 
 	"github.com/bestiary-ml/bestiary/data/boxes"
 	"github.com/bestiary-ml/bestiary/detect"
 	"github.com/bestiary-ml/bestiary/fault"
+	"github.com/bestiary-ml/bestiary/internal/run"
+	"github.com/bestiary-ml/bestiary/internal/weights"
+	"github.com/bestiary-ml/bestiary/models"
+	"github.com/bestiary-ml/bestiary/ssd"
 	"github.com/bestiary-ml/bestiary/tensor"
 )
 
@@ -101,5 +108,77 @@ func TestDetector(t *testing.T) {
 	}
 	if _, err := (&Detector{}).Detect(context.Background(), pictures[:1]); !errors.As(err, &wrong) {
 		t.Errorf("zero: %v", err)
+	}
+}
+
+// TestOpenDetector detects with an untrained model in memory and again from a run folder.
+func TestOpenDetector(t *testing.T) {
+	d := openDevice(t)
+	m, err := ssd.New(d, ssd.VOC(ssd.Small, 64, 2), tensor.NewGenerator(1))
+	if err != nil {
+		t.Fatal(err)
+	}
+	m.SetTraining(false)
+	o := DetectorOptions{Classes: []string{"cat", "dog"}, IDs: []int64{17, 18}}
+	p, err := NewDetector(d, o, m)
+	if err != nil {
+		t.Fatal(err)
+	}
+	pictures := []*boxes.Image{shaded(100, 60, boxes.FromSize(20, 10, 30, 30)), shaded(60, 100, boxes.Box{})}
+	want, err := p.Detect(t.Context(), pictures)
+	if err != nil || len(want[0]) == 0 || p.Size() != 64 {
+		t.Fatal(want, err)
+	}
+	for i, own := range want {
+		for k, f := range own {
+			if b := f.Box.Clip(float64(pictures[i].Width), float64(pictures[i].Height)); b != f.Box || b.Empty() || k > 0 && f.Score > own[k-1].Score {
+				t.Fatalf("picture %d: %+v", i, f)
+			}
+		}
+	}
+	dir := filepath.Join(t.TempDir(), "run")
+	r, err := run.Create(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	name := models.SSD.Name
+	if err := errors.Join(r.SetConfig(name, m.Config()), r.SetOptions(name, o), r.SaveWeights(name, weights.Of(m), nil)); err != nil {
+		t.Fatal(err)
+	}
+	again, err := OpenDetector(t.Context(), dir, d)
+	if err != nil || again.Run() != dir || !slices.Equal(again.IDs(), o.IDs) {
+		t.Fatal(err)
+	}
+	got, err := again.Detect(t.Context(), pictures)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i := range want { // a frozen model rounds differently
+		for k, w := range want[i][:10] {
+			if g := got[i][k]; math.Abs(g.Score-w.Score) > 1e-5 || g.Class == w.Class && g.Box.IoU(w.Box) < 0.999 {
+				t.Errorf("picture %d: the opened model detects %+v, want %+v", i, g, w)
+			}
+		}
+	}
+	if err := r.SetOptions(models.SSD.Name, DetectorOptions{Classes: []string{"cat"}}); err != nil {
+		t.Fatal(err)
+	}
+	var file *fault.DamagedFile
+	if _, err := OpenDetector(t.Context(), dir, d); !errors.As(err, &file) {
+		t.Errorf("one name for two classes: %v", err)
+	}
+	var missing *fault.Missing
+	if _, err := run.Create(filepath.Join(dir, "empty")); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := OpenDetector(t.Context(), filepath.Join(dir, "empty"), d); !errors.As(err, &missing) {
+		t.Errorf("no detector: %v", err)
+	}
+	var wrong *fault.FieldError
+	if _, err := NewDetector(d, o, nil); !errors.As(err, &wrong) {
+		t.Errorf("nil: %v", err)
+	}
+	if _, err := NewDetector(nil, o, m); err == nil {
+		t.Error("no device")
 	}
 }
