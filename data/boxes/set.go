@@ -26,6 +26,8 @@ type Picture struct {
 	ID            int64  // COCO's id; in other layouts its number in the dataset, from 1
 	Width, Height int    // in pixels
 	Objects       []Object
+
+	draw func() *Image // of a drawn picture, which has no file
 }
 
 // Set is a dataset of pictures with boxes.
