@@ -37,6 +37,8 @@ type finder interface {
 type DetectorOptions struct {
 	Classes []string `json:"classes"`       // names, in the order of the model's classes
 	IDs     []int64  `json:"ids,omitempty"` // COCO's ids of the classes; nil: 1, 2 and so on
+
+	Data *boxes.Description `json:"data,omitempty"` // what the model was trained on; nil for an imported one
 }
 
 // validate returns a [*fault.FieldError] unless there are names for a number of classes.
