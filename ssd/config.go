@@ -153,6 +153,12 @@ func (c Config) Validate() error {
 		if _, err := backbone.PooledFeatures(c.Backbone); err != nil {
 			return fault.Field("Backbone", c.Backbone, "must be %s or one of %s", Small, list(backbone.Names()))
 		}
+		if !c.Pretrained {
+			return fault.Field("Pretrained", c.Pretrained, "must be true with the Backbone %s, which has no initial weights; load some", c.Backbone)
+		}
+		if c.Frozen != 0 && c.Frozen != stages {
+			return fault.Field("Frozen", c.Frozen, "must be 0 or %d with the Backbone %s", stages, c.Backbone)
+		}
 	}
 	err := cmp.Or(
 		require.Sizes(

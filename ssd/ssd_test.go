@@ -6,13 +6,13 @@ import (
 	"slices"
 	"testing"
 
+	"github.com/bestiary-ml/bestiary/backbone"
 	"github.com/bestiary-ml/bestiary/data/boxes"
 	"github.com/bestiary-ml/bestiary/detect"
 	"github.com/bestiary-ml/bestiary/fault"
 	"github.com/bestiary-ml/bestiary/internal/golden"
 	"github.com/bestiary-ml/bestiary/nn"
 	"github.com/bestiary-ml/bestiary/tensor"
-	"github.com/bestiary-ml/bestiary/train"
 )
 
 // TestPresets compares the priors of SSD300 with those of package detect, and looks at other sizes.
@@ -103,14 +103,14 @@ func TestLearns(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			adam := train.NewAdam(m, train.DefaultAdam())
+			adam := golden.NewAdam(d, m, 3e-3, 0.999, 0)
 			for range 60 {
 				s := d.Record()
 				loss, _ := m.Loss(d.From(pixels, 3, side, side, 3), objects)
 				loss.Backward()
 				s.End()
-				adam.Step(3e-3, 1)
-				adam.ZeroGrad()
+				adam.Step()
+				nn.ZeroGrad(m)
 			}
 			m.SetTraining(false)
 			found := m.Detect(d.From(pixels, 3, side, side, 3))
@@ -194,5 +194,45 @@ func TestNegatives(t *testing.T) {
 			}()
 			m.match([][]boxes.Object{{o}})
 		}()
+	}
+}
+
+// TestNet builds a detector on a network of package backbone and copies its weights.
+func TestNet(t *testing.T) {
+	d := golden.CPU(t)
+	c := VOC("efficientnet-lite0", 64, 2)
+	c.Pretrained = true
+	m, err := New(d, c, tensor.NewGenerator(1))
+	if err != nil {
+		t.Fatal(err)
+	}
+	b, err := backbone.New(d, c.Backbone)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, p := range nn.Trainable(b) {
+		p.Tensor.Set(numbers(p.Path, p.Tensor.Len()))
+	}
+	if err := m.SetBackbone(b); err != nil {
+		t.Fatal(err)
+	}
+	copied := map[string]*tensor.Tensor{}
+	for _, p := range nn.Params(m) {
+		copied[p.Path] = p.Tensor
+	}
+	b.VisitFeatures("backbone.body", func(p nn.Param) {
+		if !p.Tensor.IsInts() && !slices.Equal(p.Tensor.Values(), copied[p.Path].Values()) {
+			t.Errorf("%s is not copied", p.Path)
+		}
+	})
+	s := d.Scratch()
+	defer s.End()
+	logits, codes := m.Forward(d.Zeros(2, 64, 64, 3))
+	if logits.Dim(1) != codes.Dim(1) || logits.Dim(2) != 3 || codes.Dim(2) != 4 || !slices.Equal(m.grids, c.Grids()) {
+		t.Errorf("logits %v, codes %v, maps %v", logits.Shape(), codes.Shape(), m.grids)
+	}
+	vgg, err := New(d, VOC(Small, 64, 2), tensor.NewGenerator(1))
+	if err != nil || vgg.SetBackbone(b) == nil {
+		t.Errorf("weights of another network are accepted, %v", err)
 	}
 }

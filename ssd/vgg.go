@@ -45,16 +45,12 @@ func newVGG(d *tensor.Device, frozen int, g *tensor.Generator) *vgg {
 	from, index := 3, 0 // index counts convolutions, activations and poolings
 	for i, widths := range vggBlocks {
 		for _, width := range widths {
-			name := "features." + strconv.Itoa(index)
-			if i == stages-1 {
-				name = "extra.0." + strconv.Itoa(index-poolFour)
-			}
 			c := kaiming(d, from, width, 3, rectified(tensor.StridePad(1, 1)), g)
 			if i < frozen {
 				c.Weight.SetRequiresGrad(false)
 				c.Bias.SetRequiresGrad(false)
 			}
-			m.blocks[i] = append(m.blocks[i], &conv{name, c})
+			m.blocks[i] = append(m.blocks[i], &conv{vggName(index), c})
 			from, index = width, index+2
 		}
 		index++
@@ -68,6 +64,14 @@ func newVGG(d *tensor.Device, frozen int, g *tensor.Generator) *vgg {
 
 // poolFour is the index of the fourth pooling, with which torchvision's second part begins.
 const poolFour = 23
+
+// vggName returns torchvision's name of the layer that has an index in VGG16.
+func vggName(index int) string {
+	if index >= poolFour {
+		return "extra.0." + strconv.Itoa(index-poolFour)
+	}
+	return "features." + strconv.Itoa(index)
+}
 
 func (m *vgg) features(x *tensor.Tensor) []*tensor.Tensor {
 	x = x.Mul(m.scale).Add(m.shift)

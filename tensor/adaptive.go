@@ -23,12 +23,13 @@ func (t *Tensor) AdaptiveAvgPool2d(height, width int) *Tensor {
 
 // averages returns the matrix [from, to] whose column i has the weights of the pixels of window i.
 func (d *Device) averages(from, to int) *Tensor {
-	values := make([]float32, from*to)
+	values, counts := make([]float32, from*to), make([]float32, to)
 	for i := range to {
 		first, end := i*from/to, ((i+1)*from+to-1)/to
 		for at := first; at < end; at++ {
-			values[at*to+i] = 1 / float32(end-first)
+			values[at*to+i] = 1
 		}
+		counts[i] = float32(end - first)
 	}
-	return d.From(values, from, to)
+	return d.From(values, from, to).Div(d.From(counts, to)) // divided by the device, so exact where it computes in float64
 }

@@ -147,7 +147,7 @@ func TestResumeToTheBit(t *testing.T) {
 			c.Optimizer, c.Nesterov, c.WeightDecay, c.BiasRate = "sgd", true, 5e-4, 2
 			c.Schedule, c.Milestones, c.Warmup, c.LearningRate = "multistep", []int{8, 14}, 3, 1e-2
 		},
-		"exponential":  func(c *Config) { c.Schedule, c.DropEvery, c.EMA, c.Accumulate = "exponential", 2, 0, 1 },
+		"exponential": func(c *Config) { c.Schedule, c.DropEvery, c.EMA, c.Accumulate = "exponential", 2, 0, 1 },
 	} {
 		t.Run(name, func(t *testing.T) {
 			c := toyConfig(steps)
