@@ -40,6 +40,10 @@ func baseOf(c *cobra.Command) []string {
 		return append(args, "--data", "nowhere.csv", "--out", "run")
 	case "bestiary density":
 		return append(args, "--run", "nowhere", "--data", "nowhere.csv")
+	case "bestiary detect":
+		return append(args, "--run", "nowhere", "nothing.jpg")
+	case "bestiary crop":
+		return append(args, "--run", "nowhere", "--data", "nothing", "--out", "cropped")
 	case "bestiary bench", "bestiary bench tables":
 		return append(args, "--only", "nonsense")
 	case "bestiary demo":

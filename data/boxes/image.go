@@ -5,6 +5,7 @@ import (
 	"image"
 	"image/draw"
 
+	"github.com/bestiary-ml/bestiary/data"
 	"github.com/bestiary-ml/bestiary/data/internal/picture"
 	"github.com/bestiary-ml/bestiary/fault"
 	"github.com/bestiary-ml/bestiary/internal/printable"
@@ -26,7 +27,7 @@ func (p Picture) Read() (_ *Image, err error) {
 	if p.draw != nil {
 		return p.draw(), nil
 	}
-	m, err := read(p.Path, false)
+	m, err := read(p.Path, false, p.limits)
 	if err != nil {
 		return nil, err
 	}
@@ -38,38 +39,17 @@ func (p Picture) Read() (_ *Image, err error) {
 
 // ReadUpright decodes the picture in a file. Unlike [Picture.Read], it applies the orientation in Exif data, as viewers do.
 // Transparency is blended with white. The error for a file that is no picture is a [*fault.DamagedFile].
-func ReadUpright(path string) (*Image, error) { return read(path, true) }
+func ReadUpright(path string, limits data.Limits) (*Image, error) { return read(path, true, limits) }
 
-func read(path string, upright bool) (_ *Image, err error) {
+func read(path string, upright bool, limits data.Limits) (_ *Image, err error) {
 	defer printable.Error(&err)
 	encoded, err := regular.ReadFile(path, maxEncoded)
 	if err != nil {
 		return nil, fmt.Errorf("%s: cannot be read (%w); check the path and its permissions", path, err)
 	}
-	m, err := decode(encoded, upright)
+	decoded, err := limits.DecodeWhole(encoded, upright)
 	if err != nil {
 		return nil, picture.Damaged(path, err)
-	}
-	return m, nil
-}
-
-func decode(encoded []byte, upright bool) (_ *Image, err error) {
-	// The decoders are written for well-formed files. A panic on a hostile file becomes an error.
-	defer func() {
-		if r := recover(); r != nil {
-			err = fmt.Errorf("the decoder failed: %v", r)
-		}
-	}()
-	config, err := picture.Inspect(encoded)
-	if err != nil {
-		return nil, err
-	}
-	if !upright {
-		config.Orientation = 1
-	}
-	decoded, err := picture.Decode(encoded, config)
-	if err != nil {
-		return nil, err
 	}
 	return NewImage(decoded), nil
 }

@@ -72,7 +72,7 @@ func TestReadUpright(t *testing.T) {
 	if err != nil || stored.Width != 16 {
 		t.Fatal(err)
 	}
-	upright, err := ReadUpright(path)
+	upright, err := ReadUpright(path, data.Limits{})
 	if err != nil || upright.Width != 8 || upright.Height != 16 {
 		t.Fatalf("%+v, %v", upright, err)
 	}
@@ -82,9 +82,12 @@ func TestReadUpright(t *testing.T) {
 	if upright.Cut(image.Rect(20, 20, 30, 30)) != nil || upright.NRGBA().Bounds().Dx() != 8 {
 		t.Error("a part outside of the picture")
 	}
-	write(t, "text", path)
 	var damaged *fault.DamagedFile
-	if _, err := ReadUpright(path); !errors.As(err, &damaged) {
+	if _, err := ReadUpright(path, data.Limits{Pixels: 100}); !errors.As(err, &damaged) || !strings.Contains(err.Error(), "more than the 100 that are allowed") {
+		t.Errorf("128 pixels of 100: %v", err)
+	}
+	write(t, "text", path)
+	if _, err := ReadUpright(path, data.Limits{}); !errors.As(err, &damaged) {
 		t.Errorf("%v", err)
 	}
 }

@@ -1,6 +1,7 @@
 package drawn
 
 import (
+	"cmp"
 	"fmt"
 	"math"
 	"math/rand/v2"
@@ -102,9 +103,7 @@ func (s *Scene) draw(animals bool) []uint8 {
 		}
 	})
 	// What stands lower is nearer.
-	slices.SortStableFunc(members, func(a, b member) int {
-		return int(math.Copysign(1, a.Box[3]-b.Box[3]))
-	})
+	slices.SortStableFunc(members, func(a, b member) int { return cmp.Compare(a.Box[3], b.Box[3]) })
 	for _, m := range members {
 		if animals {
 			c.within(m.at, func() { m.draw(c) })
