@@ -122,6 +122,14 @@ func (p *Detector) IDs() []int64 {
 	return slices.Clone(p.o.IDs)
 }
 
+// Dataset describes the pictures that the model was trained on; ok is false if that is not known, as of an imported one.
+func (p *Detector) Dataset() (d boxes.Description, ok bool) {
+	if p == nil || p.o.Data == nil {
+		return d, false
+	}
+	return *p.o.Data, true
+}
+
 // Size is the side in pixels to which the model resizes pictures.
 func (p *Detector) Size() int {
 	if p == nil {

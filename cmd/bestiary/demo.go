@@ -51,12 +51,16 @@ results. Nothing is downloaded.
   combinations of colours that were not in the training pictures.
 
 The folder then has reconstructions, samples, an interpolation between two animals, generated birds
-beside their captions, loss plots, and report.md, which explains them with the measured figures.`,
+beside their captions, loss plots, and report.md, which explains them with the measured figures.
+
+"bestiary demo detection" is another demonstration: it trains a detector of drawn animals.`,
 		Example: `  bestiary demo
   bestiary demo --out my-demo --seed 7
-  bestiary demo --quick`,
+  bestiary demo --quick
+  bestiary demo detection`,
 		Args: noArguments,
 	}
+	c.AddCommand(newDemoDetection())
 	device := addDeviceFlags(c)
 	c.Flags().StringVar(&d.dir, "out", "demo", "folder to write")
 	c.Flags().Uint64Var(&d.seed, "seed", 1, "seed of the drawings, the training and the samples")

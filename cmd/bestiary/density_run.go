@@ -123,7 +123,7 @@ func writeRows(c *cobra.Command, out string, e *table.Encoding, rows []float64, 
 
 // density measures the density of a table.
 func (f *evalFlags) density(c *cobra.Command) error {
-	if err := refuse(c, "split", "no-cache", "generated", "model", "classifier", "inception", "clip", "samples", "temperature", "guidance", "beside", "copies"); err != nil {
+	if err := refuse(c, "split", "no-cache", "generated", "model", "classifier", "detector", "min-score", "inception", "clip", "samples", "temperature", "guidance", "beside", "copies", "mistakes", "results"); err != nil {
 		return err
 	}
 	p, err := openDensity(c, f.run, f.device)

@@ -117,7 +117,6 @@ func (f *detectFlags) detect(c *cobra.Command, d *sample.Detector, photos []phot
 		index.Pictures = append(index.Pictures, boxes.Picture{Name: p.name, ID: id, Width: m.Width, Height: m.Height})
 		results = append(results, detection.Results(id, index.IDs, found)...)
 		seen := map[int]bool{}
-		var drawn []layout.Box
 		for _, o := range found {
 			if o.Score < f.least {
 				continue
@@ -126,15 +125,12 @@ func (f *detectFlags) detect(c *cobra.Command, d *sample.Detector, photos []phot
 				seen[o.Class] = true
 				pictures[o.Class]++
 			}
-			drawn = append(drawn, layout.Box{X0: o.Box.X0, Y0: o.Box.Y0, X1: o.Box.X1, Y1: o.Box.Y1,
-				Label: fmt.Sprintf("%s %.2f", printable.Text(classes[o.Class]), o.Score), Colour: layout.ClassColour(o.Class)})
 		}
-		if len(drawn) == 0 {
+		if len(seen) == 0 {
 			without = append(without, p.name)
 		}
-		slices.Reverse(drawn) // the highest score on top
 		img := m.NRGBA()
-		if err := layout.DrawBoxes(img, drawn...); err != nil {
+		if err := layout.DrawBoxes(img, drawnBoxes(found, classes, f.least)...); err != nil {
 			return err
 		}
 		file, err := names.next(withoutExt(p.name), layout.Format(f.format).Ext())

@@ -1,13 +1,16 @@
 package main
 
 import (
+	"encoding/json"
 	"errors"
+	"math"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
 
 	"github.com/bestiary-ml/bestiary/data/boxes"
+	"github.com/bestiary-ml/bestiary/eval"
 	"github.com/bestiary-ml/bestiary/eval/detection"
 	runfolder "github.com/bestiary-ml/bestiary/internal/run"
 	"github.com/bestiary-ml/bestiary/internal/weights"
@@ -183,4 +186,105 @@ func TestCrop(t *testing.T) {
 	if _, err := os.Stat(filepath.Join(dir, "never")); err == nil {
 		t.Error("a command that failed left a folder")
 	}
+}
+
+func TestEvalDetector(t *testing.T) {
+	run, dir := detectorRun(t), t.TempDir()
+	plot, mistakes, results := filepath.Join(dir, "plot.png"), filepath.Join(dir, "mistakes.png"), filepath.Join(dir, "results.json")
+	args := []string{"eval", "--run", run, "--data", "scenes:3:40", "--threads", "1"}
+	stdout := succeeds(t, append(args, "--plot", plot, "--mistakes", mistakes, "--min-score", "0.2", "--results", results)...)
+	var figures struct {
+		Pictures int      `json:"pictures"`
+		Area     *float64 `json:"map"`
+		VOC07    *float64 `json:"map_voc2007"`
+		COCO     map[string]*float64
+		Classes  []struct{ Name string }
+	}
+	if err := json.Unmarshal([]byte(stdout), &figures); err != nil {
+		t.Fatal(err)
+	}
+	if figures.Pictures != 8 || figures.Area == nil || figures.VOC07 == nil || figures.COCO["ap"] == nil || len(figures.Classes) != 3 {
+		t.Errorf("%s", stdout)
+	}
+	readImage(t, plot)
+	readImage(t, mistakes)
+	s, err := boxes.Open("scenes:3:40", boxes.Options{Split: "test"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	read, err := detection.ReadResults(results)
+	if err != nil {
+		t.Fatal(err)
+	}
+	pictures, err := detection.Assign(s, read)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if again, err := detection.VOC(pictures, s.Classes, detection.VOCOptions{}); err != nil || math.Abs(again.Mean-*figures.Area) > 1e-9 {
+		t.Errorf("from its results %v, printed %v, %v", again.Mean, *figures.Area, err)
+	}
+	for words, more := range map[string][]string{
+		"--classifier: belongs to runs of other models":     {"--classifier", run},
+		"--min-score: of a detector's run, chooses":         {"--min-score", "0.3"},
+		"--split seen: must be all, trainval or test":       {"--split", "seen"},
+		"--min-score 2: must be above 0 and at most 1":      {"--min-score", "2"},
+		"--results " + plot + ": exists and holds no":       {"--results", plot},
+		"--mistakes \"m.jpg\": pictures are written as PNG": {"--mistakes", "m.jpg"},
+	} {
+		fails(t, 2, []string{words}, append(args, more...)...)
+	}
+	fails(t, 2, []string{"--data is missing", "was not trained here"}, "eval", "--run", run)
+	fails(t, 1, []string{"this is a detector run", "bestiary detect --run " + run}, "sample", "--run", run)
+}
+
+// TestEvalByDetector measures a generator by a detector.
+func TestEvalByDetector(t *testing.T) {
+	if testing.Short() {
+		t.Skip("trains a flow for a few steps")
+	}
+	folder, run, detector := pictures(t, 60), filepath.Join(t.TempDir(), "run"), detectorRun(t)
+	succeeds(t, tiny("--data", folder, "--out", run, "--steps", "2")...)
+	succeeds(t, tinyFlow(run, "--steps", "2")...)
+	stdout := succeeds(t, "eval", "--run", run, "--detector", detector, "--min-score", "0.05", "--samples", "8", "--threads", "1")
+	var figures struct {
+		Quality struct {
+			Found *eval.Found `json:"found"`
+		} `json:"quality"`
+	}
+	if err := json.Unmarshal([]byte(stdout), &figures); err != nil {
+		t.Fatal(err)
+	}
+	if f := figures.Quality.Found; f == nil || f.Any == nil || f.Any.Floor == nil || f.Noise == nil || f.Right == nil || f.Score != 0.05 || f.Detector != detector {
+		t.Errorf("%s", stdout)
+	}
+	fails(t, 2, []string{"--min-score: needs --detector"}, "eval", "--run", run, "--min-score", "0.3")
+	fails(t, 2, []string{"--mistakes and --results: belong to a detector"}, "eval", "--run", run, "--mistakes", filepath.Join(t.TempDir(), "m.png"))
+	fails(t, 1, []string{"--detector: ", "use \"bestiary"}, "eval", "--run", run, "--detector", run)
+}
+
+func TestDemoDetection(t *testing.T) {
+	if testing.Short() {
+		t.Skip("trains a detector for a few steps, which takes seconds")
+	}
+	dir := filepath.Join(t.TempDir(), "demo")
+	printed := succeeds(t, "demo", "detection", "--quick", "--out", dir)
+	report := filepath.Join(dir, "report.md")
+	if !strings.HasSuffix(printed, report+"\n") || !strings.Contains(printed, "mean") {
+		t.Errorf("printed %q", printed)
+	}
+	text, err := os.ReadFile(report)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, name := range []string{"found.png", "curves.png", "mistakes.png", "ssd.loss.png"} {
+		readImage(t, filepath.Join(dir, name))
+		if !strings.Contains(string(text), "("+name+")") {
+			t.Errorf("the report doesn't show %s", name)
+		}
+	}
+	fails(t, 1, []string{"--force", "--out"}, "demo", "detection", "--quick", "--out", dir)
+	succeeds(t, "eval", "--run", dir, "--threads", "1") // on the scenes that the training has not seen
+	succeeds(t, "info", dir)
+	run := detectorRun(t)
+	fails(t, 1, []string{"not from a demo"}, "demo", "detection", "--quick", "--force", "--out", run)
 }

@@ -18,6 +18,7 @@ type evalFlags struct {
 	*qualityFlags
 	run, model, beside, copies string
 	plot, pairs                string
+	mistakes, results          string
 	generated                  int
 	pictures                   *dataFlags
 	device                     *deviceFlags
@@ -56,15 +57,22 @@ of central intervals. --data is a table (default: the rows that the training hel
 
 A run with a classifier: accuracy and confusion matrix, or precision and recall of each word.
 
-Any generator, with --classifier, --inception, --clip, --samples or --copies (of a flow always):
+A run with a detector: mean average precision at IoU 0.5 in the two forms of Pascal VOC, COCO's average
+precision and recall from IoU 0.5 to 0.95 and by size, and the same for each class. --data is a dataset
+with boxes (default: that of the run).
+
+Any generator, with --classifier, --detector, --inception, --clip, --samples or --copies (of a flow always):
   quality         samples against held-out photos: Fréchet distance, precision and recall, density
-                  and coverage, the class or the words that a classifier sees, retrieval of the
-                  prompt among 100, and copies of training pictures. Each figure has its 95 %
+                  and coverage, the class or the words that a classifier sees, in how many samples a
+                  detector finds an object, retrieval of the prompt among 100, and copies of
+                  training pictures. Each figure has its 95 %
                   interval by bootstrap, the floor that as many real photos reach, and with
                   --beside the figure of another run. docs/measures.md explains them.`,
 		Example: `  bestiary eval --run runs/pets --data oxford-pets
   bestiary eval --run runs/birds --data cub --generated 100
   bestiary eval --run runs/pets --classifier runs/judge --beside runs/notebook --copies copies.png
+  bestiary eval --run runs/ssd --data VOCdevkit --plot curves.png --mistakes mistakes.png
+  bestiary eval --run runs/pets --detector runs/ssd
   bestiary eval --run runs/wine --data other.csv --plot calibration.png --pairs pairs.png
   bestiary eval --run runs/pets --inception pt_inception-2015-12-05-6726825d.pth`,
 		Args: noArguments,
@@ -79,10 +87,12 @@ Any generator, with --classifier, --inception, --clip, --samples or --copies (of
 	f.qualityFlags = addQualityFlags(c)
 	c.Flags().StringVar(&f.beside, "beside", "", "run whose generator is measured on the same pictures, for comparison")
 	c.Flags().StringVar(&f.copies, "copies", "", "picture to write, with the samples and photos that are closest to training pictures (default: none)")
-	c.Flags().StringVar(&f.plot, "plot", "", "picture to write for the density of a table: coverage of central intervals (default: none)")
+	c.Flags().StringVar(&f.plot, "plot", "", "picture to write for the density of a table: coverage of central intervals; for a detector: precision and recall of each class (default: none)")
 	c.Flags().StringVar(&f.pairs, "pairs", "", "picture to write for the density of a table: rows beside samples, for each pair of six columns (default: none)")
+	c.Flags().StringVar(&f.mistakes, "mistakes", "", "picture to write for a detector: its worst mistakes (default: none)")
+	c.Flags().StringVar(&f.results, "results", "", "file to write for a detector: its detections in COCO's result form (default: none)")
 	c.RunE = func(c *cobra.Command, _ []string) error {
-		for flag, path := range map[string]string{"--plot": f.plot, "--pairs": f.pairs} {
+		for flag, path := range map[string]string{"--plot": f.plot, "--pairs": f.pairs, "--mistakes": f.mistakes} {
 			if path != "" {
 				if err := checkPNGOf(flag, path); err != nil {
 					return err
@@ -100,6 +110,11 @@ Any generator, with --classifier, --inception, --clip, --samples or --copies (of
 				return err
 			}
 		}
+		if f.results != "" {
+			if err := checkReplaces("--results", f.results, "[", "results"); err != nil {
+				return err
+			}
+		}
 		return f.execute(c)
 	}
 	return c
@@ -112,8 +127,17 @@ func (f *evalFlags) execute(c *cobra.Command) error {
 	if isDensity(f.run) {
 		return f.density(c)
 	}
+	if isDetector(f.run) {
+		return f.detections(c)
+	}
 	if f.plot != "" || f.pairs != "" {
-		return usagef("--plot and --pairs: belong to the density of a table, which %s doesn't have; leave them out", f.run)
+		return usagef("--plot and --pairs: belong to the density of a table or to a detector, which %s doesn't have; leave them out", f.run)
+	}
+	if f.mistakes != "" || f.results != "" {
+		return usagef("--mistakes and --results: belong to a detector, which %s doesn't have; leave them out", f.run)
+	}
+	if c.Flags().Changed("min-score") && f.detector == "" {
+		return usagef("--min-score: needs --detector; leave it out")
 	}
 	there, err := sample.Generators(f.run)
 	if err != nil {

@@ -75,6 +75,12 @@ func isDensity(dir string) bool {
 	return err == nil && r.HasWeights(models.Density.Name)
 }
 
+// isDetector reports whether a run has a detector.
+func isDetector(dir string) bool {
+	r, err := runfolder.Open(dir)
+	return err == nil && r.HasWeights(models.SSD.Name)
+}
+
 // openDensity loads the density of --run.
 func openDensity(c *cobra.Command, dir string, device *deviceFlags) (*sample.Density, error) {
 	if err := wrongFamily(dir, tableFamily); err != nil {

@@ -17,6 +17,8 @@ import (
 // qualityFlags are the flags of commands that measure generated pictures.
 type qualityFlags struct {
 	classifiers     []string
+	detector        string
+	least           float64
 	inception, clip string
 	samples         int
 	seed            uint64
@@ -27,6 +29,8 @@ type qualityFlags struct {
 func addQualityFlags(c *cobra.Command) *qualityFlags {
 	q := &qualityFlags{sampling: sampling.Default()}
 	c.Flags().StringArrayVar(&q.classifiers, "classifier", nil, "run with a classifier that judges the pictures; the features of the first compare them with photos (repeatable)")
+	c.Flags().StringVar(&q.detector, "detector", "", "run with a detector: in how many pictures does it find an object?")
+	addMinScore(c, &q.least, "least score of an object that a detector finds")
 	c.Flags().StringVar(&q.inception, "inception", "", "weights of Inception-v3 in the layout of pytorch-fid or torchvision: compare in its features (FID)")
 	c.Flags().StringVar(&q.clip, "clip", "", "run with a CLIP that finds the prompts of generated pictures among 100 (default: that of the run)")
 	c.Flags().IntVar(&q.samples, "samples", 0, "pictures to draw and to compare with photos (0: as many as are held out, at most 2,000)")
@@ -41,12 +45,12 @@ func addQualityFlags(c *cobra.Command) *qualityFlags {
 
 // asked reports whether a flag asks for measures of samples that take long.
 func (q *qualityFlags) asked(c *cobra.Command) bool {
-	return len(q.classifiers) > 0 || q.inception != "" || q.clip != "" || c.Flags().Changed("samples")
+	return len(q.classifiers) > 0 || q.detector != "" || q.inception != "" || q.clip != "" || c.Flags().Changed("samples")
 }
 
 // measured are the options without what judges the pictures.
 func (q *qualityFlags) measured() eval.QualityOptions {
-	return eval.QualityOptions{Samples: q.samples, Seed: q.seed, Sampling: &q.sampling, Solving: q.solving}
+	return eval.QualityOptions{Samples: q.samples, Seed: q.seed, Sampling: &q.sampling, Solving: q.solving, DetectorScore: q.least}
 }
 
 // addGuidanceTimes adds the flags for the times between which a rectified flow is guided.
@@ -58,7 +62,7 @@ func addGuidanceTimes(c *cobra.Command, from, to *float64) {
 // check refuses wrong flags before the runs are opened.
 func (q *qualityFlags) check(device *deviceFlags) error {
 	o := q.measured()
-	for _, err := range []error{o.Validate(), q.sampling.Validate()} {
+	for _, err := range []error{checkMinScore(q.least), o.Validate(), q.sampling.Validate()} {
 		if err != nil {
 			return err
 		}
@@ -72,6 +76,9 @@ func (q *qualityFlags) options(c *cobra.Command, device *deviceFlags, generators
 	o = q.measured()
 	if err := o.Validate(); err != nil {
 		return o, err
+	}
+	if c.Flags().Changed("min-score") && q.detector == "" {
+		return o, usagef("--min-score: needs --detector; leave it out")
 	}
 	d, err := device.open()
 	if err != nil {
@@ -92,6 +99,13 @@ func (q *qualityFlags) options(c *cobra.Command, device *deviceFlags, generators
 			}
 		}
 		o.Judges = append(o.Judges, j)
+	}
+	if q.detector != "" {
+		p, err := openDetector(device.command, q.detector, device)
+		if err != nil {
+			return o, fmt.Errorf("--detector: %w", remedied(c, err))
+		}
+		o.Detector = p
 	}
 	if q.inception != "" {
 		e, err := eval.OpenInception(q.inception, d)
