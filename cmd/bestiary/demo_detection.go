@@ -157,9 +157,9 @@ func (d *detectionDemo) show(ctx context.Context) error {
 
 // Settings of the detector.
 const (
-	demoScenes    = 1500
+	demoScenes    = 2000
 	demoSceneSize = 128
-	demoSteps     = 900
+	demoSteps     = 1500
 )
 
 func (d *detectionDemo) train(ctx context.Context) (err error) {
@@ -179,11 +179,12 @@ func (d *detectionDemo) train(ctx context.Context) (err error) {
 	defaults := tasks.DefaultSSD(ssd.Small, demoSceneSize)
 	sizes, c, how := defaults.Model, defaults.Training, defaults.Data
 	sizes.Classes = len(all.Classes)
-	c.Seed, c.Steps = d.seed, demoSteps
+	c.Seed, c.Steps, c.LearningRate = d.seed, demoSteps, 3e-3
 	c.EvalEvery, c.SampleEvery, c.CheckpointEvery = demoSteps/3, demoSteps/3, demoSteps
 	d.shorten(&c)
 	how.Path, how.Split, how.Share = path, string(data.Trainval), demoShare
-	how.Augment.Expand, how.Augment.Hue = 0, 0
+	// The scenes differ enough: they are only moved a little and mirrored, and their colours change a little.
+	how.Augment.Overlaps, how.Augment.MaxExpand, how.Augment.Colour, how.Augment.Hue = nil, 1.3, 0.2, 0
 	model, task, err := tasks.SSD(d.device, sizes, how, d.training, d.heldOut, tasks.Options{Batch: c.Batch, Seed: c.Seed})
 	if err != nil {
 		return err
