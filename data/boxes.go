@@ -19,11 +19,41 @@ func BoxesWith(margin float64) Resize {
 	return Boxes + ":" + Resize(strconv.FormatFloat(margin, 'g', -1, 64))
 }
 
+// DetectedBy as a Resize cuts out the square around the subject that a detector finds: "detector:RUN" or "detector:RUN:MARGIN",
+// with the run folder of the detector. Options.Subjects finds it. See [Resize.Run].
+const DetectedBy Resize = "detector"
+
+// Run returns the run folder of the detector that finds the subjects; "" if r finds none by a detector.
+func (r Resize) Run() string {
+	run, _, _ := r.detector()
+	return run
+}
+
+// detector returns the run and the margin of a Resize of the form detector:RUN[:MARGIN]; found is false for another form.
+func (r Resize) detector() (run string, margin float64, found bool) {
+	kind, rest, _ := strings.Cut(string(r), ":")
+	if kind != string(DetectedBy) {
+		return "", 0, false
+	}
+	if i := strings.LastIndexByte(rest, ':'); i >= 0 {
+		if v, err := strconv.ParseFloat(rest[i+1:], 64); err == nil {
+			return rest[:i], v, true
+		}
+	}
+	return rest, 0, true
+}
+
 // maxMargin is the largest margin: the box is then about a fifth of the square.
 const maxMargin = 2
 
 // boxed reports whether r cuts out boxes, and their margin.
 func (r Resize) boxed() (margin float64, ok bool, err error) {
+	if run, margin, found := r.detector(); found {
+		if run == "" || !(margin >= 0 && margin <= maxMargin) {
+			return 0, true, fault.Field("Resize", r, "must be detector:RUN or detector:RUN:MARGIN with a margin from 0 to %d, such as detector:runs/ssd:0.1", maxMargin)
+		}
+		return margin, true, nil
+	}
 	kind, text, given := strings.Cut(string(r), ":")
 	if kind != string(Boxes) {
 		return 0, false, nil
@@ -44,7 +74,7 @@ func (r Resize) resolve() (Resize, error) {
 		return r, err
 	}
 	if r != "" && r != Squash && r != CenterCrop {
-		return r, fault.Field("Resize", r, "must be squash, crop, boxes or boxes:MARGIN")
+		return r, fault.Field("Resize", r, "must be squash, crop, boxes, boxes:MARGIN, detector:RUN or detector:RUN:MARGIN")
 	}
 	return oneOf("Resize", r, Squash, CenterCrop)
 }

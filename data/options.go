@@ -60,6 +60,7 @@ type Options struct {
 	Size     int                   // side of the square pictures in pixels, 1 to 2048; 0 means 64
 	Channels int                   // 3: RGB, transparency blended with white; 4: RGBA with straight alpha; 0 means 3
 	Resize   Resize                // how pictures become square
+	Subjects Subjects              // finds the subjects of pictures if Resize is DetectedBy; see FindSubjects
 	Split    Split                 // part of the dataset
 	Labels   Labels                // pets and folders of classes only: what the classes are
 	Images   string                // WebDataset only: columns with pictures, by preference; "" means "jpg,jpeg,png,gif,webp,bmp"

@@ -41,7 +41,7 @@ func addCaptionFlags(c *cobra.Command, f *trainFlags, defaults data.Description)
 	f.data.anyLayout(c, true)
 	f.data.fromRun(c)
 	d := &n.how.Data
-	c.Flags().StringVar(&f.data.resize, "resize", string(data.Squash), "how pictures become square: squash, crop, or of CUB_200_2011 boxes[:MARGIN], the square around the bird's bounding box with a margin as a share of its longer side (default: as for the run's autoencoder)")
+	c.Flags().StringVar(&f.data.resize, "resize", string(data.Squash), "how pictures become square: squash, crop, boxes[:MARGIN], the square around the largest bounding box with a margin as a share of its longer side, or detector:RUN[:MARGIN], the same around what a detector finds (default: as for the run's autoencoder)")
 	c.Flags().Lookup("resize").DefValue = ""
 	addPartFlag(c, f.data)
 	c.Flags().Float64Var(&d.Share, "hold-out", d.Share, "share of the pictures that is held out to evaluate the training (default: that of the run's dvae)")

@@ -48,6 +48,7 @@ explains the figures.`,
 	f.pictures.anyPath(c)
 	c.Flags().Lookup("data").Usage += " (default: those of the first run)"
 	f.device = addDeviceFlags(c)
+	f.pictures.device = f.device
 	f.qualityFlags = addQualityFlags(c)
 	c.Flags().IntVarP(&f.n, "n", "n", 8, "pictures of each class, or prompts, in the grid")
 	c.Flags().StringArrayVar(&f.prompts, "prompt", nil, "prompt of the grid (repeatable; default: captions of held-out pictures)")

@@ -288,3 +288,18 @@ func TestDemoDetection(t *testing.T) {
 	run := detectorRun(t)
 	fails(t, 1, []string{"not from a demo"}, "demo", "detection", "--quick", "--force", "--out", run)
 }
+
+// TestResizeByDetector trains on pictures that are cut around what a detector finds, from another folder than the resume.
+func TestResizeByDetector(t *testing.T) {
+	detector, folder, run := detectorRun(t), pictures(t, 24), filepath.Join(t.TempDir(), "run")
+	t.Chdir(filepath.Dir(detector))
+	succeeds(t, tiny("--data", folder, "--out", run, "--steps", "2", "--resize", "detector:"+filepath.Base(detector)+":0.1")...)
+	t.Chdir(t.TempDir())
+	if text := succeeds(t, "info", run); !strings.Contains(text, "detector:"+detector+":0.1") {
+		t.Log(text)
+	}
+	succeeds(t, "train", "autoencoder", "--out", run, "--resume", "--steps", "4", "--threads", "1")
+	succeeds(t, "eval", "--run", run, "--threads", "1")
+	fails(t, 2, []string{"--resize detector:: must be detector:RUN"}, tiny("--data", folder, "--out", run+"2", "--resize", "detector:")...)
+	fails(t, 1, []string{"--resize detector:", "there is no such run folder"}, tiny("--data", folder, "--out", run+"2", "--resize", "detector:nowhere")...)
+}

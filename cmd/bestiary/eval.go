@@ -82,6 +82,7 @@ Any generator, with --classifier, --detector, --inception, --clip, --samples or 
 	f.pictures.anyPath(c)
 	f.pictures.fromRun(c)
 	f.device = addDeviceFlags(c)
+	f.pictures.device = f.device
 	c.Flags().IntVar(&f.generated, "generated", 32, "pictures to generate and score by the run's CLIP (0: none)")
 	c.Flags().StringVar(&f.model, "model", "", "generator to measure, if the run holds several")
 	f.qualityFlags = addQualityFlags(c)

@@ -24,6 +24,7 @@ type dataFlags struct {
 	classCaptions               bool   // captions are the names of the classes
 	breedCaptions               bool   // captions are the names of breeds and classes
 	noCache                     bool
+	device                      *deviceFlags // of a detector in resize
 	ofRun                       bool // path is that of the run's pictures, because --data is missing
 }
 
@@ -44,7 +45,7 @@ func (f *dataFlags) fromRun(c *cobra.Command) {
 func (f *dataFlags) addShapeFlags(c *cobra.Command) {
 	c.Flags().StringVar(&f.labels, "labels", "", "classes: species (the default; of a folder its sub-folders) or breed (of a folder the files' names without number)")
 	addPartFlag(c, f)
-	c.Flags().StringVar(&f.resize, "resize", string(data.Squash), "how pictures become square: squash, crop, or of CUB_200_2011 boxes[:MARGIN], the square around the bird's bounding box with a margin as a share of its longer side")
+	c.Flags().StringVar(&f.resize, "resize", string(data.Squash), "how pictures become square: squash, crop, boxes[:MARGIN], the square around the largest bounding box with a margin as a share of its longer side, or detector:RUN[:MARGIN], the same around what a detector finds")
 }
 
 // addPartFlag adds the flag of a training on a part of the pictures.
@@ -94,6 +95,7 @@ func (f *dataFlags) naming() data.Description {
 
 // read is load without the report.
 func (f *dataFlags) read(c *cobra.Command, size int, split data.Split) (*data.Dataset, error) {
+	f.resize = absoluteDetector(f.resize)
 	o := data.Options{
 		Size: size, Channels: f.channels, Resize: data.Resize(f.resize), Split: split, Labels: data.Labels(f.labels),
 		Images: f.images, Texts: f.texts, Captions: f.captions && !f.naming().NamesAsCaptions(), Context: c.Context(),
@@ -112,14 +114,19 @@ func (f *dataFlags) read(c *cobra.Command, size int, split data.Split) (*data.Da
 		}
 	}
 	path := f.path
+	var err error
 	if f.ofRun {
-		var err error
 		if path, err = source.Find(data.Description{Path: f.path, From: f.from}); err != nil {
 			return nil, err
 		}
 	}
 	bar := newBar(c.ErrOrStderr(), "decoding pictures")
 	o.Progress = bar.update
+	if run := o.Resize.Run(); run != "" {
+		if o.Subjects, err = f.subjects(c, run); err != nil {
+			return nil, err
+		}
+	}
 	d, err := source.Open(path, o)
 	for dropInherited(c, &o, err) {
 		d, err = source.Open(path, o)

@@ -51,6 +51,7 @@ classes. The command also prints the PSNR.`,
 	pictures.anyPath(c)
 	pictures.fromRun(c)
 	device := addDeviceFlags(c)
+	pictures.device = device
 	c.Flags().IntVarP(&n, "n", "n", 16, "pictures of --data")
 	output := addOutputFlags(c, "reconstructions.png", "grid to write")
 	c.RunE = func(c *cobra.Command, files []string) error {

@@ -81,6 +81,7 @@ type trainFlags struct {
 func addTrainFlags(c *cobra.Command, kind models.Info, runFlag, runUsage string, defaults train.Config) *trainFlags {
 	f := addTrainFlagsOnly(c, kind, runFlag, runUsage, defaults)
 	f.data = addDataFlags(c, data.Trainval)
+	f.data.device = f.device
 	return f
 }
 

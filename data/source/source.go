@@ -9,9 +9,11 @@ import (
 	"strings"
 
 	"github.com/bestiary-ml/bestiary/data"
+	"github.com/bestiary-ml/bestiary/data/boxes"
 	"github.com/bestiary-ml/bestiary/data/cub"
 	"github.com/bestiary-ml/bestiary/data/pets"
 	"github.com/bestiary-ml/bestiary/data/webdataset"
+	"github.com/bestiary-ml/bestiary/fault"
 	"github.com/bestiary-ml/bestiary/internal/printable"
 	"github.com/bestiary-ml/bestiary/internal/regular"
 )
@@ -40,11 +42,71 @@ func Open(path string, o data.Options) (d *data.Dataset, err error) {
 	if IsDrawn(path) {
 		return openDrawn(path, o)
 	}
-	s, err := list(path, o)
+	s, err := listSubjects(path, o)
 	if err != nil {
 		return nil, err
 	}
 	return data.Load(s, o)
+}
+
+// listSubjects is list with the boxes of the subjects, if o.Resize cuts them out: those that a detector finds, those of CUB, or those
+// of any other dataset with boxes that package boxes reads.
+func listSubjects(path string, o data.Options) (data.Source, error) {
+	if o.Resize == o.Resize.WithoutBoxes() || o.Resize.Run() == "" && cub.Is(path) {
+		return list(path, o)
+	}
+	if _, err := o.Resolve(); err != nil {
+		return data.Source{}, err
+	}
+	squashed := o
+	squashed.Resize = data.Squash
+	s, err := list(path, squashed)
+	switch {
+	case err != nil:
+		return s, err
+	case o.Resize.Run() != "":
+		return data.FindSubjects(s, o)
+	}
+	return withBoxes(path, s, o)
+}
+
+// withBoxes adds the largest box of each picture.
+func withBoxes(path string, s data.Source, o data.Options) (data.Source, error) {
+	set, err := boxes.Open(path, boxes.Options{})
+	if err != nil {
+		return s, fault.Field("Resize", o.Resize, "not available in %s (layout %s), which has no bounding boxes (%v); use squash or crop", path, s.Layout, err)
+	}
+	largest := map[string]data.Box{}
+	for _, p := range set.Pictures {
+		var best boxes.Box
+		for _, object := range p.Objects {
+			if !object.Crowd && object.Box.Area() > best.Area() {
+				best = object.Box
+			}
+		}
+		if !best.Empty() {
+			x, y, width, height := best.Size()
+			largest[p.Name] = data.Box{X: x, Y: y, Width: width, Height: height}
+		}
+	}
+	all := make([]data.Box, len(s.Items))
+	var pictures []string
+	for i, item := range s.Items {
+		all[i] = largest[item.Name]
+		if _, there := largest[item.Name]; !there && !isAnnotation(item.Name) {
+			pictures = append(pictures, item.Name)
+		}
+	}
+	if s, err = s.WithBoxes(all, ""); err != nil {
+		return s, err
+	}
+	s.AddNote("pictures without a box, left out", pictures)
+	return s, nil
+}
+
+// isAnnotation reports whether a file beside pictures may have their boxes.
+func isAnnotation(name string) bool {
+	return slices.Contains([]string{".xml", ".txt", ".json"}, strings.ToLower(filepath.Ext(name)))
 }
 
 // OpenDescription opens the pictures that a run was trained on, its held-out pictures included: those of d's path, in

@@ -1,7 +1,12 @@
 package source
 
 import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
 	"image"
+	"image/draw"
 	"image/png"
 	"os"
 	"path/filepath"
@@ -11,6 +16,7 @@ import (
 	"github.com/parquet-go/parquet-go"
 
 	"github.com/bestiary-ml/bestiary/data"
+	"github.com/bestiary-ml/bestiary/fault"
 )
 
 // picture writes a small picture.
@@ -115,5 +121,106 @@ func TestOfficialPhotos(t *testing.T) {
 	}
 	if total[data.Trainval] == 0 || total[data.Test] == 0 || total[data.All] < total[data.Trainval]+total[data.Test] {
 		t.Errorf("splits have %v photos", total)
+	}
+}
+
+// TestSubjects cuts pictures around boxes of XML files beside them, and around what a detector finds.
+func TestSubjects(t *testing.T) {
+	root := t.TempDir()
+	t.Setenv("XDG_CACHE_HOME", t.TempDir())
+	// White pictures with a black square; the box is that of the square.
+	for i, at := range []image.Point{{10, 5}, {60, 20}, {0, 0}} {
+		m := image.NewGray(image.Rect(0, 0, 100, 50))
+		for k := range m.Pix {
+			m.Pix[k] = 255
+		}
+		draw.Draw(m, image.Rect(0, 0, 20, 20).Add(at), image.Black, image.Point{}, draw.Src)
+		class := filepath.Join(root, []string{"cat", "dog", "dog"}[i])
+		if err := os.MkdirAll(class, 0o777); err != nil {
+			t.Fatal(err)
+		}
+		var b bytes.Buffer
+		if err := png.Encode(&b, m); err != nil {
+			t.Fatal(err)
+		}
+		xml := fmt.Sprintf("<annotation><object><name>x</name><bndbox><xmin>%d</xmin><ymin>%d</ymin><xmax>%d</xmax><ymax>%d</ymax></bndbox></object></annotation>", at.X, at.Y, at.X+20, at.Y+20)
+		if i == 2 {
+			xml = "<annotation></annotation>"
+		}
+		name := filepath.Join(class, fmt.Sprint(i))
+		if err := errors.Join(os.WriteFile(name+".png", b.Bytes(), 0o666), os.WriteFile(name+".xml", []byte(xml), 0o666)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	check := func(o data.Options, note string) {
+		t.Helper()
+		o.Size, o.Split = 16, data.All
+		d, err := Open(root, o)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if d.Len() != 2 || d.Name(0) != "cat/0.png" || d.Name(1) != "dog/1.png" || d.Label(1) != 1 {
+			t.Fatalf("%v", d.Names)
+		}
+		for i, v := range d.Pixels {
+			if v > 40 {
+				t.Fatalf("value %d is %d: not the square alone", i, v)
+			}
+		}
+		if !strings.Contains(d.Report.String(), note+": 1: dog/2.png") {
+			t.Error(d.Report.String())
+		}
+	}
+	check(data.Options{Resize: data.Boxes}, "pictures without a box, left out")
+	calls := 0
+	find := func(_ context.Context, pictures []image.Image) (all []data.Box, err error) {
+		calls++
+		for _, m := range pictures {
+			b := data.Box{}
+			for y := range 50 {
+				for x := range 100 {
+					if r, _, _, _ := m.At(x, y).RGBA(); r == 0 && b.Width == 0 {
+						b = data.Box{X: float64(x), Y: float64(y), Width: 20, Height: 20}
+					}
+				}
+			}
+			all = append(all, b)
+		}
+		return all, nil
+	}
+	find2 := func(ctx context.Context, pictures []image.Image) ([]data.Box, error) {
+		all, err := find(ctx, pictures)
+		for i := range all {
+			if all[i].X < 5 { // the square of the third picture is no subject
+				all[i] = data.Box{}
+			}
+		}
+		return all, err
+	}
+	check(data.Options{Resize: data.DetectedBy + ":runs/a:b:0", Subjects: find2}, "pictures without a subject, left out")
+	if calls != 1 {
+		t.Errorf("%d calls for three pictures", calls)
+	}
+	if run := (data.DetectedBy + ":runs/a:b:0.25").Run(); run != "runs/a:b" {
+		t.Error(run)
+	}
+	var wrong *fault.FieldError
+	for _, r := range []data.Resize{"detector", "detector:", "detector:x:9", "detector:x:-1", "boxes:x"} {
+		if _, err := Open(root, data.Options{Size: 16, Resize: r, Subjects: find}); !errors.As(err, &wrong) || wrong.Field != "Resize" {
+			t.Errorf("%s: %v", r, err)
+		}
+	}
+	if _, err := Open(root, data.Options{Size: 16, Resize: "detector:x"}); !errors.As(err, &wrong) || !strings.Contains(err.Error(), "needs Subjects") {
+		t.Errorf("without a detector: %v", err)
+	}
+	none := func(_ context.Context, pictures []image.Image) ([]data.Box, error) {
+		return make([]data.Box, len(pictures)), nil
+	}
+	if _, err := Open(root, data.Options{Size: 16, Resize: "detector:x", Subjects: none}); err == nil || !strings.Contains(err.Error(), "none of 3 pictures has a subject") {
+		t.Errorf("nothing found: %v", err)
+	}
+	failing := func(context.Context, []image.Image) ([]data.Box, error) { return nil, errors.New("broken") }
+	if _, err := Open(root, data.Options{Size: 16, Resize: "detector:x", Subjects: failing}); err == nil || !strings.Contains(err.Error(), "broken") {
+		t.Errorf("a failure: %v", err)
 	}
 }
