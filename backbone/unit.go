@@ -17,7 +17,21 @@ const (
 	linear act = iota
 	relu
 	relu6 // min(max(x, 0), 6)
+	silu  // x·sigmoid(x)
 )
+
+// of returns the activation of x.
+func (a act) of(x *tensor.Tensor) *tensor.Tensor {
+	switch a {
+	case relu:
+		return x.ReLU()
+	case relu6:
+		return x.ReLU().ClampMax(6)
+	case silu:
+		return x.SiLU()
+	}
+	return x
+}
 
 // unit is a convolution without bias, dense or depth-wise, batch normalization and an activation.
 type unit struct {
@@ -74,20 +88,21 @@ func (u *unit) weight() *tensor.Tensor {
 // forward maps [N, H, W, in] to [N, H', W', out].
 func (u *unit) forward(x *tensor.Tensor) *tensor.Tensor {
 	if u.weight().RequiresGrad() {
-		return u.activate(u.norm.Forward(u.convolve(x, u.weight(), nil, tensor.Identity)))
+		return u.act.of(u.norm.Forward(u.convolve(x, u.weight(), nil, tensor.Identity)))
 	}
 	if u.folded == nil {
 		u.folded = u.fold()
 	}
-	fused := tensor.Identity
-	if u.act != linear && u.dense != nil {
-		fused = tensor.ReLU
+	if u.dense == nil || u.act == silu {
+		return u.act.of(u.convolve(x, u.folded.weight, u.folded.bias, tensor.Identity))
 	}
-	y := u.convolve(x, u.folded.weight, u.folded.bias, fused)
-	if fused == tensor.ReLU {
-		return u.cut(y)
+	switch u.act {
+	case relu:
+		return u.convolve(x, u.folded.weight, u.folded.bias, tensor.ReLU)
+	case relu6:
+		return u.convolve(x, u.folded.weight, u.folded.bias, tensor.ReLU).ClampMax(6)
 	}
-	return u.activate(y)
+	return u.convolve(x, u.folded.weight, u.folded.bias, tensor.Identity)
 }
 
 // convolve pads and convolves x. A dense convolution applies the fused activation, a depth-wise one none.
@@ -106,21 +121,6 @@ func (u *unit) convolve(x, w, bias *tensor.Tensor, fused tensor.Activation) *ten
 		}
 	}
 	return x.Conv2d(w, bias, o)
-}
-
-func (u *unit) activate(x *tensor.Tensor) *tensor.Tensor {
-	if u.act == linear {
-		return x
-	}
-	return u.cut(x.ReLU())
-}
-
-// cut limits ReLU6 from above.
-func (u *unit) cut(x *tensor.Tensor) *tensor.Tensor {
-	if u.act == relu6 {
-		return x.ClampMax(6)
-	}
-	return x
 }
 
 // fold computes the weights of the folded convolution.
