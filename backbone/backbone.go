@@ -24,6 +24,7 @@ import (
 type Backbone struct {
 	of           *architecture
 	net          network
+	depth        *stochasticDepth
 	scale, shift *tensor.Tensor // [3] pictures in [−1, 1] to what the network was trained on
 }
 
@@ -50,8 +51,9 @@ func New(d *tensor.Device, name string) (b *Backbone, err error) {
 	if err != nil {
 		return nil, err
 	}
+	depth := &stochasticDepth{}
 	scale, shift := a.normalization.of()
-	return &Backbone{of: a, net: a.build(builder{d}), scale: d.From(scale, 3).Keep(), shift: d.From(shift, 3).Keep()}, nil
+	return &Backbone{of: a, net: a.build(builder{d, depth}), depth: depth, scale: d.From(scale, 3).Keep(), shift: d.From(shift, 3).Keep()}, nil
 }
 
 // Name is the name of the architecture: "efficientnet-lite0".
@@ -99,8 +101,9 @@ func (b *Backbone) Visit(path string, f func(nn.Param)) { b.net.visit(path, true
 // VisitFeatures is Visit without the parameters of [Backbone.Logits].
 func (b *Backbone) VisitFeatures(path string, f func(nn.Param)) { b.net.visit(path, false, f) }
 
-// SetTraining implements nn.Module. Batch normalization is always in evaluation mode.
-func (b *Backbone) SetTraining(bool) {}
+// SetTraining implements nn.Module. Batch normalization is always in evaluation mode; training has an effect on
+// [Backbone.SetStochasticDepth] only.
+func (b *Backbone) SetTraining(on bool) { b.depth.training = on }
 
 // String implements fmt.Stringer.
 func (b *Backbone) String() string {

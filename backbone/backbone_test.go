@@ -3,6 +3,8 @@ package backbone
 import (
 	"errors"
 	"math"
+	"os"
+	"os/exec"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -35,6 +37,15 @@ func numbers(name string, n int) []float32 {
 	return out
 }
 
+// gain is the number of testdata/make_golden.py for the weights of an architecture.
+func gain(name string) float64 {
+	switch name {
+	case "efficientnet_b5", "efficientnet_b6", "efficientnet_b7":
+		return 5
+	}
+	return 6
+}
+
 // state returns the weights of testdata/make_golden.py.
 func state(b *Backbone) (all []safetensors.Tensor) {
 	for _, p := range nn.Params(b) {
@@ -51,7 +62,7 @@ func state(b *Backbone) (all []safetensors.Tensor) {
 		for i, v := range s.F32 {
 			switch half := 0.5 * v; {
 			case len(s.Shape) > 1:
-				s.F32[i] = v * float32(math.Sqrt(6/float64(fan)))
+				s.F32[i] = v * float32(math.Sqrt(gain(b.Name())/float64(fan)))
 			case strings.HasSuffix(p.Path, "running_var"), strings.HasSuffix(p.Path, "weight"):
 				s.F32[i] = 1 + half
 			default:
@@ -75,9 +86,37 @@ func build(t *testing.T, d *tensor.Device, name string) *Backbone {
 // TestGolden compares features and logits with the published Python code, of a network that is trained and of a frozen one, and the
 // gradient of the pictures. The gradient is computed in float64: see testdata/make_golden.py.
 func TestGolden(t *testing.T) {
+	stored, err := filepath.Glob("testdata/*.safetensors")
+	if err != nil || len(stored) == 0 {
+		t.Fatal("no golden values: ", err)
+	}
+	compareAll(t, stored)
+}
+
+// TestEachArchitecture is TestGolden for the architectures whose golden values are not stored. Python computes them.
+func TestEachArchitecture(t *testing.T) {
+	python := os.Getenv("BESTIARY_PYTORCH")
+	if python == "" {
+		t.Skip("set BESTIARY_PYTORCH to a Python with torch, torchvision and timm to compare all architectures")
+	}
 	for _, name := range Names() {
+		if _, err := os.Stat("testdata/" + name + ".safetensors"); err == nil {
+			continue
+		}
+		dir := t.TempDir()
+		if out, err := exec.CommandContext(t.Context(), python, "testdata/make_golden.py", dir, name).CombinedOutput(); err != nil {
+			t.Fatalf("%s: %v\n%s", name, err, out)
+		}
+		compareAll(t, []string{filepath.Join(dir, name+".safetensors")})
+	}
+}
+
+// compareAll compares the architectures that golden files are named after.
+func compareAll(t *testing.T, files []string) {
+	for _, path := range files {
+		name := strings.TrimSuffix(filepath.Base(path), ".safetensors")
 		t.Run(name, func(t *testing.T) {
-			f := golden.Read(t, "testdata/"+name+".safetensors")
+			f := golden.Read(t, path)
 			d := golden.Device(t)
 			b := build(t, d, name)
 			if err := b.load(safetensors.NewFile("golden", state(b), nil)); err != nil {
@@ -126,7 +165,11 @@ func compare(t *testing.T, b *Backbone, f *safetensors.File, gradient bool) {
 // TestParameters compares the numbers of parameters with the published ones.
 func TestParameters(t *testing.T) {
 	d := golden.CPU(t)
-	for name, want := range map[string]int{"efficientnet-lite0": 4_652_008} {
+	for name, want := range map[string]int{
+		"efficientnet-lite0": 4_652_008, "mobilenet_v1": 4_231_976, "mobilenet_v2": 3_504_872, "efficientnet_b0": 5_288_548,
+		"efficientnet_b1": 7_794_184, "efficientnet_b2": 9_109_994, "efficientnet_b3": 12_233_232, "efficientnet_b4": 19_341_616,
+		"efficientnet_b5": 30_389_784, "efficientnet_b6": 43_040_704, "efficientnet_b7": 66_347_960,
+	} {
 		b := build(t, d, name)
 		if n := nn.Count(b); n != want {
 			t.Errorf("%s has %d parameters, want %d", name, n, want)

@@ -8,7 +8,10 @@ import (
 )
 
 // builder makes units on a device.
-type builder struct{ device *tensor.Device }
+type builder struct {
+	device *tensor.Device
+	depth  *stochasticDepth // shared by the blocks that may be skipped
+}
 
 // act is the activation after a unit.
 type act int
@@ -17,6 +20,7 @@ const (
 	linear act = iota
 	relu
 	relu6 // min(max(x, 0), 6)
+	silu  // x·sigmoid(x)
 )
 
 // unit is a convolution without bias, dense or depth-wise, batch normalization and an activation.
@@ -80,7 +84,7 @@ func (u *unit) forward(x *tensor.Tensor) *tensor.Tensor {
 		u.folded = u.fold()
 	}
 	fused := tensor.Identity
-	if u.act != linear && u.dense != nil {
+	if (u.act == relu || u.act == relu6) && u.dense != nil {
 		fused = tensor.ReLU
 	}
 	y := u.convolve(x, u.folded.weight, u.folded.bias, fused)
@@ -109,8 +113,11 @@ func (u *unit) convolve(x, w, bias *tensor.Tensor, fused tensor.Activation) *ten
 }
 
 func (u *unit) activate(x *tensor.Tensor) *tensor.Tensor {
-	if u.act == linear {
+	switch u.act {
+	case linear:
 		return x
+	case silu:
+		return x.SiLU()
 	}
 	return u.cut(x.ReLU())
 }
