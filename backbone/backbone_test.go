@@ -181,7 +181,23 @@ func TestParameters(t *testing.T) {
 		if !strings.Contains(b.String(), b.Title()) || TitleOf(name) != b.Title() || TitleOf("another") != "another" {
 			t.Errorf("%s is titled %q", name, b.Title())
 		}
+		if a := architectureOf(shapes(b)); a == nil || a.name != name {
+			t.Errorf("a file of %s is taken for %v", name, a)
+		}
 	}
+}
+
+// shapes is a file with the names and shapes of the parameters of b, as in PyTorch.
+func shapes(b *Backbone) *safetensors.File {
+	var all []safetensors.Tensor
+	for _, p := range nn.Params(b) {
+		shape := slices.Clone(p.Tensor.Shape())
+		for i, from := range p.Torch {
+			shape[i] = p.Tensor.Dim(from)
+		}
+		all = append(all, safetensors.Tensor{Name: p.Path, Shape: shape})
+	}
+	return safetensors.NewFile("shapes", all, nil)
 }
 
 // TestFiles opens whole files, and files that are not what they should be.

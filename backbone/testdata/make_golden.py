@@ -123,7 +123,7 @@ def networks():
 
 
 # Those in the repository; the others are large, or differ from these in numbers only.
-STORED = ["efficientnet-lite0", "mobilenet_v1", "mobilenet_v2", "efficientnet_b0", "efficientnet_b3", "efficientnet_b5"]
+STORED = ["efficientnet-lite0", "mobilenet_v1", "mobilenet_v2", "efficientnet_b0", "efficientnet_b5"]
 
 
 def main():
