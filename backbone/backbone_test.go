@@ -104,6 +104,9 @@ func TestEachArchitecture(t *testing.T) {
 	if python == "" {
 		t.Skip("set BESTIARY_PYTORCH to a Python with torch, torchvision and timm to compare all architectures")
 	}
+	if err := exec.CommandContext(t.Context(), python, "-c", "import torchvision, timm").Run(); err != nil {
+		t.Skipf("%s can't import torchvision and timm", python)
+	}
 	for _, name := range Names() {
 		if _, err := os.Stat("testdata/" + name + ".safetensors"); err == nil && name != "vgg16" {
 			continue
