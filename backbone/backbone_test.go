@@ -243,6 +243,34 @@ func TestParameters(t *testing.T) {
 	}
 }
 
+// TestAnotherArchitecture has files whose names are those of ResNet-50 but for a shape or a block.
+func TestAnotherArchitecture(t *testing.T) {
+	all := shapes(build(t, engine.NewDevice(shapesOnly{}), "resnet50"))
+	for _, change := range []func(s *safetensors.Tensor){
+		func(s *safetensors.Tensor) { // Wide ResNet-50-2
+			if s.Name == "layer1.0.conv2.weight" {
+				s.Shape = []int{128, 128, 3, 3}
+			}
+		},
+		func(s *safetensors.Tensor) { s.Name = strings.Replace(s.Name, "layer3.5", "layer3.6", 1) },
+		func(s *safetensors.Tensor) { s.Name = strings.Replace(s.Name, "fc.", "head.", 1) },
+	} {
+		var other []safetensors.Tensor
+		for _, name := range all.Names() {
+			s, err := all.Tensor(name)
+			if err != nil {
+				t.Fatal(err)
+			}
+			changed := *s
+			change(&changed)
+			other = append(other, changed)
+		}
+		if a := architectureOf(safetensors.NewFile("other", other, nil)); a != nil {
+			t.Errorf("another file is taken for %s", a.name)
+		}
+	}
+}
+
 // shapes is a file with the names and shapes of the parameters of b, as in PyTorch.
 func shapes(b *Backbone) *safetensors.File {
 	var all []safetensors.Tensor
