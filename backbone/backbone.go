@@ -171,6 +171,13 @@ func (b *Backbone) VisitFeatures(path string, f func(nn.Param)) { b.net.visit(pa
 // VisitStages is Visit for the parameters of [Backbone.Features] only, which are all that detectors need.
 func (b *Backbone) VisitStages(path string, f func(nn.Param)) { b.net.visit(path, stages, f) }
 
+// VisitFirstStages is Visit for the parameters that compute the first n of the features, n from 0 to 4.
+func (b *Backbone) VisitFirstStages(path string, n int, f func(nn.Param)) {
+	if n > 0 {
+		b.net.visit(path, part(min(n, len(b.of.widths))), f)
+	}
+}
+
 // SetTraining implements nn.Module. Training makes batch normalization of networks of [NewRandom] use the statistics of the batch,
 // except in stages that are frozen; it is in evaluation mode otherwise. [Backbone.SetStochasticDepth] works in training only.
 func (b *Backbone) SetTraining(on bool) {

@@ -54,9 +54,10 @@ without boxes are allowed.
 
   small      a small residual network for pictures of 96 to 160 pixels, trained from random weights
   vgg16      VGG16 as in the paper and in torchvision's ssd300_vgg16
-  FILE       weights of a network that was trained on ImageNet, such as resnet50 of torchvision
+  NAME       another network, such as resnet50 or mobilenet_v2, from random weights
+  FILE       the weights of such a network that was trained on ImageNet
 
-The defaults of the training depend on it: AdamW for small, otherwise SGD with momentum, a rate that falls
+The defaults of the training depend on it: AdamW for small, else SGD with momentum, a rate that falls
 after two thirds and five sixths of the steps, and biases at twice the rate.
 
 --from fine-tunes a detector: a run folder, or a state dict of torchvision's ssd300_vgg16. With other
@@ -77,7 +78,7 @@ classes, the layers that predict classes are new.`,
 	f.StringSliceVar(&s.classes, "classes", nil, "names of the classes, in their order; boxes of others are left out (default: those of the data)")
 	f.Float64Var(&s.how.Share, "hold-out", s.how.Share, "share of the pictures that is held out to evaluate the training")
 	f.StringVar(&s.augment, "augment", "ssd", "how pictures are varied: ssd (expanded, cropped around objects, mirrored, colours distorted), mirror, or none")
-	f.StringVar(&s.backbone, "backbone", ssd.Small, "small, vgg16, or a file with the weights of a network (changes the defaults of training)")
+	f.StringVar(&s.backbone, "backbone", ssd.Small, "small, vgg16 or the name of another network, or a file with its weights (changes the defaults of training)")
 	f.IntVar(&s.model.ImageSize, "image-size", smallSize, "side in pixels to which pictures are resized (default of other backbones than small: 300)")
 	f.StringVar(&s.preset, "preset", "voc", "sizes of the default boxes: voc, or coco with smaller ones")
 	f.StringVar(&s.model.Regression, "regression", s.model.Regression, "loss of the boxes: smooth-l1, giou, diou or ciou")
@@ -183,7 +184,7 @@ func (s *ssdFlags) choose(c *cobra.Command) error {
 		}
 	} else {
 		name := s.backbone
-		if _, err := os.Stat(name); err == nil && name != ssd.Small && name != ssd.VGG16 {
+		if _, err := os.Stat(name); err == nil && name != ssd.Small && !slices.Contains(backbone.Names(), name) {
 			if name, err = backbone.Identify(s.backbone); err != nil {
 				return err
 			}
