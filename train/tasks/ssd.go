@@ -43,7 +43,10 @@ func DefaultSSD(backbone string, imageSize int) SSDDefaults {
 }
 
 // SSDMilestones are two thirds and five sixths of a number of steps.
-func SSDMilestones(steps int) []int { return []int{steps * 2 / 3, steps * 5 / 6} }
+func SSDMilestones(steps int) []int {
+	first := max(1, steps*2/3)
+	return []int{first, max(first+1, steps*5/6)}
+}
 
 // maxEvaluated is the number of held-out pictures on which a detector is evaluated during its training, evenly spread.
 const maxEvaluated = 500
