@@ -47,7 +47,6 @@ type detectionReport struct {
 	Training, HeldOut, Test int
 	Objects                 int // in the scenes to train on
 	Size                    int
-	Parameters              int
 	Train                   *train.Result
 	TrainTime, DetectTime   time.Duration
 	Figures                 *eval.DetectorFigures
@@ -185,7 +184,7 @@ func (d *detectionDemo) train(ctx context.Context) (err error) {
 	how.Path, how.Split, how.Share = path, string(data.Trainval), demoShare
 	// The scenes differ enough: they are only moved a little and mirrored, and their colours change a little.
 	how.Augment.Overlaps, how.Augment.MaxExpand, how.Augment.Colour, how.Augment.Hue = nil, 1.3, 0.2, 0
-	model, task, err := tasks.SSD(d.device, sizes, how, d.training, d.heldOut, tasks.Options{Batch: c.Batch, Seed: c.Seed})
+	_, task, err := tasks.SSD(d.device, sizes, how, d.training, d.heldOut, tasks.Options{Batch: c.Batch, Seed: c.Seed})
 	if err != nil {
 		return err
 	}
@@ -196,8 +195,7 @@ func (d *detectionDemo) train(ctx context.Context) (err error) {
 		return err
 	}
 	r.TrainTime = time.Since(started)
-	model.SetTraining(false)
-	d.detector, err = sample.NewDetector(d.device, sample.DetectorOptions{Classes: all.Classes}, model)
+	d.detector, err = sample.OpenDetector(ctx, d.run.Dir(), d.device) // with the averaged weights that the run keeps
 	return err
 }
 

@@ -25,7 +25,7 @@ type dataFlags struct {
 	breedCaptions               bool   // captions are the names of breeds and classes
 	noCache                     bool
 	device                      *deviceFlags // of a detector in resize
-	ofRun                       bool // path is that of the run's pictures, because --data is missing
+	ofRun                       bool         // path is that of the run's pictures, because --data is missing
 }
 
 func addDataFlags(c *cobra.Command, split data.Split) *dataFlags {

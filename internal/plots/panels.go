@@ -25,7 +25,7 @@ func Panels(path string, a Axes, series ...Series) error {
 		columns++
 	}
 	rows := (len(series) + columns - 1) / columns
-	side, heading := vg.Length(pairPx+30)*vg.Inch/dpi, vg.Length(30)
+	side, heading := vg.Length(pairPx+30)*vg.Inch/dpi, vg.Length(36)
 	canvas := vgimg.NewWith(vgimg.UseDPI(dpi), vgimg.UseWH(vg.Length(columns)*side, vg.Length(rows)*side+heading))
 	all := draw.New(canvas)
 	white(all)
@@ -44,7 +44,7 @@ func Panels(path string, a Axes, series ...Series) error {
 		}
 		x, y := vg.Length(i%columns)*side, vg.Length(rows-1-i/columns)*side
 		p.Draw(draw.Canvas{Canvas: all.Canvas, Rectangle: vg.Rectangle{
-			Min: vg.Point{X: x + 6, Y: y + 4}, Max: vg.Point{X: x + side - 6, Y: y + side - 4}}})
+			Min: vg.Point{X: x + 6, Y: y + 4}, Max: vg.Point{X: x + side - 6, Y: y + side - 12}}})
 	}
 	return atomicfile.Write(path, func(w io.Writer) error {
 		_, err := vgimg.PngCanvas{Canvas: canvas}.WriteTo(w)
