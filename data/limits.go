@@ -2,6 +2,7 @@ package data
 
 import (
 	"fmt"
+	"image"
 	"time"
 
 	"github.com/bestiary-ml/bestiary/data/internal/picture"
@@ -57,4 +58,38 @@ func (l Limits) late(deadline time.Time) error {
 		return nil
 	}
 	return &exceeded{fmt.Sprintf("decoding takes more than %v", l.Time)}
+}
+
+// DecodeWhole decodes a picture in its own size within limits. With upright, the orientation in Exif or XMP data is applied. The
+// formats and the bounds are those of [Decode].
+func (l Limits) DecodeWhole(encoded []byte, upright bool) (_ image.Image, err error) {
+	// The decoders are written for well-formed files. A panic on a hostile file becomes an error.
+	defer func() {
+		if r := recover(); r != nil {
+			err = fmt.Errorf("the decoder failed: %v", r)
+		}
+	}()
+	if err := l.Validate(); err != nil {
+		return nil, err
+	}
+	config, err := picture.Inspect(encoded)
+	if err != nil {
+		return nil, err
+	}
+	if err := l.check(config); err != nil {
+		return nil, err
+	}
+	if !upright {
+		config.Orientation = 1
+	}
+	if config.Heavy {
+		largeDecode.Lock()
+		defer largeDecode.Unlock()
+	}
+	deadline := l.deadline()
+	decoded, err := picture.DecodeUntil(encoded, config, deadline)
+	if late := l.late(deadline); late != nil {
+		return nil, late
+	}
+	return decoded, err
 }

@@ -33,6 +33,8 @@ type Quality struct {
 	AttributesShuffled *Compared     `json:"attributes_shuffled,omitempty"` // the same for the attributes of another prompt: chance
 	Retrieval          *Retrieval100 `json:"retrieval,omitempty"`
 
+	Found *Found `json:"found,omitempty"` // by a detector
+
 	// The class by the generator's own densities: argmax of ln p(x|class), and of ln p(x|class) + ln p(class).
 	Bayes          *Compared `json:"bayes_accuracy,omitempty"`
 	BayesWithPrior *Compared `json:"bayes_accuracy_with_prior,omitempty"`
@@ -92,6 +94,7 @@ func (r *Reference) Measure(ctx context.Context, g *sample.Generator) (q *Qualit
 			q.Retrieval, err = r.retrieval(ctx, drawn.Pixels)
 			return err
 		}},
+		{"objects found by the detector", r.options.Detector != nil, func() error { return r.find(ctx, q, g) }},
 		{"densities", g.LogDensity != nil && g.Classes != nil, func() error { return r.bayes(ctx, q, g) }},
 		{"reconstruction", g.Reconstruct != nil, func() error { return r.reconstruction(ctx, q, g) }},
 		{"copies", r.training != nil, func() (err error) {

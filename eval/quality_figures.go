@@ -37,6 +37,11 @@ func (q *Quality) figures() []figure {
 		{name, &q.Frechet}, {"precision", &q.Precision}, {"recall", &q.Recall}, {"density", &q.Density}, {"coverage", &q.Coverage},
 		{"class seen by the classifier", &q.ClassAccuracy}, {"attributes seen by the classifier", &q.Attributes}, {"attributes of other prompts", &q.AttributesShuffled},
 	}
+	found := q.Found
+	if found == nil {
+		found = &Found{}
+	}
+	all = append(all, figure{"object found by the detector", &found.Any}, figure{"object of the class asked for found", &found.Right})
 	retrieval := q.Retrieval
 	if retrieval == nil {
 		retrieval = &Retrieval100{}

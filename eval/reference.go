@@ -13,16 +13,18 @@ import (
 
 // QualityOptions say how generators are measured.
 type QualityOptions struct {
-	Samples   int                   // pictures to draw; 0: as many as there are held-out ones, and at most 2,000
-	Seed      uint64                // of the samples
-	Sampling  *sampling.Options     // of the samples; nil is sampling.Default()
-	Solving   sample.Solving        // of the samples of a rectified flow
-	Judges    []*Judge              // classifiers of the class asked for, and of attributes of captions
-	Features  *Extractor            // in which sets of pictures are compared; nil: the features of the first judge, if any
-	CLIP      *sample.TextToImage   // finds prompts of generated pictures; nil: no retrieval
-	Resamples int                   // resampled sets for the intervals of Fréchet distances; 0: 200
-	Begin     func(what string)     // called before each measurement with its name; may be nil
-	Progress  func(done, total int) // of the drawing; may be nil
+	Samples       int                   // pictures to draw; 0: as many as there are held-out ones, and at most 2,000
+	Seed          uint64                // of the samples
+	Sampling      *sampling.Options     // of the samples; nil is sampling.Default()
+	Solving       sample.Solving        // of the samples of a rectified flow
+	Judges        []*Judge              // classifiers of the class asked for, and of attributes of captions
+	Features      *Extractor            // in which sets of pictures are compared; nil: the features of the first judge, if any
+	CLIP          *sample.TextToImage   // finds prompts of generated pictures; nil: no retrieval
+	Detector      Detector              // finds objects in generated pictures; nil: none
+	DetectorScore float64               // least score of Detector's detections; 0: 0.5
+	Resamples     int                   // resampled sets for the intervals of Fréchet distances; 0: 200
+	Begin         func(what string)     // called before each measurement with its name; may be nil
+	Progress      func(done, total int) // of the drawing; may be nil
 }
 
 // MaxSamples is the largest number of pictures that a measurement draws.
@@ -41,6 +43,9 @@ func (o QualityOptions) Validate() error {
 	}
 	if o.Resamples < 0 || o.Resamples > 10_000 {
 		return fault.Field("Resamples", o.Resamples, "must be from 1 to 10000, or 0 for 200")
+	}
+	if !(o.DetectorScore >= 0 && o.DetectorScore <= 1) {
+		return fault.Field("DetectorScore", o.DetectorScore, "must be above 0 and at most 1, or 0 for %v", foundScore)
 	}
 	return nil
 }

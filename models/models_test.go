@@ -176,7 +176,7 @@ func TestLargerConfig(t *testing.T) {
 	larger(t, Flow, flow, func(c *flows.Config) { c.Layers = 60000; c.Hidden = []int{64} })
 	larger(t, Classifier, smallClassifier(), func(c *classifier.Config) { c.Widths = []int{1024, 1024} })
 	larger(t, Classifier, smallClassifier(), func(c *classifier.Config) { c.Blocks, c.Widths = 16, []int{512, 512, 512} })
-	larger(t, SSD, ssd.VOC(ssd.Small, 32, 2), func(c *ssd.Config) { c.Classes = 4000 })
+	larger(t, SSD, ssd.VOC(ssd.Small, 32, 2), func(c *ssd.Config) { c.Classes = 2200 })
 	larger(t, Autoencoder, autoencoder.Config{ImageSize: 32, Channels: []int{3, 3, 4, 4, 6, 6}, Hidden: 12, Embedding: 5},
 		func(c *autoencoder.Config) { c.Hidden, c.Embedding = 4096, 60000 })
 }

@@ -32,7 +32,7 @@ type Config struct {
 	ImageSize  int                 `json:"image_size"`           // height and width of a picture in pixels
 	Classes    int                 `json:"classes"`              // without the background
 	Priors     detect.DefaultBoxes `json:"priors"`               // a list of AspectRatios for each feature map
-	Frozen     int                 `json:"frozen,omitempty"`     // first stages of the backbone whose weights are not trained, 0 to 5
+	Frozen     int                 `json:"frozen,omitempty"`     // first stages of the backbone whose weights are not trained, up to 4, or 5 of vgg16 and small
 
 	MatchIoU       float64 `json:"match_iou"`       // IoU from which a prior is matched to an object
 	Negatives      float64 `json:"negatives"`       // hard negatives for each matched prior of a picture
@@ -139,6 +139,14 @@ func (c Config) own() int {
 	return 3
 }
 
+// stages is the number of stages that Frozen counts.
+func (c Config) stages() int {
+	if c.Backbone == VGG16 || c.Backbone == Small {
+		return stages
+	}
+	return netStages
+}
+
 // Validate returns a [*fault.FieldError] for a value that is not allowed.
 func (c Config) Validate() error {
 	least := minSide
@@ -153,18 +161,12 @@ func (c Config) Validate() error {
 		if _, err := backbone.PooledFeatures(c.Backbone); err != nil {
 			return fault.Field("Backbone", c.Backbone, "must be %s or one of %s", Small, list(backbone.Names()))
 		}
-		if !c.Pretrained {
-			return fault.Field("Pretrained", c.Pretrained, "must be true with the Backbone %s, which has no initial weights; load some", c.Backbone)
-		}
-		if c.Frozen != 0 && c.Frozen != stages {
-			return fault.Field("Frozen", c.Frozen, "must be 0 or %d with the Backbone %s", stages, c.Backbone)
-		}
 	}
 	err := cmp.Or(
 		require.Sizes(
 			require.Size{Field: "ImageSize", Value: c.ImageSize, Min: least, Max: maxSide},
 			require.Size{Field: "Classes", Value: c.Classes, Min: 1, Max: maxClasses},
-			require.Size{Field: "Frozen", Value: c.Frozen, Min: 0, Max: stages},
+			require.Size{Field: "Frozen", Value: c.Frozen, Min: 0, Max: c.stages()},
 			require.Size{Field: "EmptyNegatives", Value: c.EmptyNegatives, Min: 0, Max: 1 << 20},
 			require.Size{Field: "TopK", Value: c.TopK, Min: 1, Max: 1 << 20},
 			require.Size{Field: "MaxFound", Value: c.MaxFound, Min: 1, Max: 1 << 20},

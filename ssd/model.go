@@ -41,7 +41,7 @@ func New(d *tensor.Device, c Config, g *tensor.Generator) (m *Model, err error) 
 	case Small:
 		m.trunk = newSmall(d, c.Frozen, g)
 	default:
-		if m.trunk, err = newNet(d, c); err != nil {
+		if m.trunk, err = newNet(d, c, g); err != nil {
 			return nil, err
 		}
 	}

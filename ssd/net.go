@@ -10,23 +10,31 @@ import (
 	"github.com/bestiary-ml/bestiary/tensor"
 )
 
+// netStages is the number of stages of networks of package backbone, for Config.Frozen.
+const netStages = 4
+
 // net is a network of package backbone, whose feature maps at strides 8, 16 and 32 are used.
 type net struct {
 	backbone *backbone.Backbone
-	frozen   bool
+	frozen   map[*tensor.Tensor]bool
 }
 
-func newNet(d *tensor.Device, c Config) (*net, error) {
-	b, err := backbone.New(d, c.Backbone)
+func newNet(d *tensor.Device, c Config, g *tensor.Generator) (n *net, err error) {
+	n = &net{frozen: map[*tensor.Tensor]bool{}}
+	if c.Pretrained {
+		n.backbone, err = backbone.New(d, c.Backbone)
+	} else {
+		n.backbone, err = backbone.NewRandom(d, c.Backbone, g)
+	}
 	if err != nil {
 		return nil, err
 	}
-	n := &net{b, c.Frozen == stages}
-	if n.frozen {
-		for _, p := range nn.Params(b) {
-			p.Tensor.SetRequiresGrad(false)
-		}
-	}
+	// Without a gradient, batch normalization of these stages uses its running statistics. Backbone.FreezeStages is not for weights
+	// that are loaded later.
+	n.backbone.VisitFirstStages("", c.Frozen, func(p nn.Param) {
+		p.Tensor.SetRequiresGrad(false)
+		n.frozen[p.Tensor] = true
+	})
 	return n, nil
 }
 
@@ -35,8 +43,8 @@ func (n *net) features(x *tensor.Tensor) []*tensor.Tensor { return n.backbone.Fe
 func (n *net) widths() []int { return n.backbone.Widths()[1:] }
 
 func (n *net) visit(path string, f func(nn.Param)) {
-	n.backbone.VisitFeatures(nn.Join(path, "body"), func(p nn.Param) {
-		p.Trainable = p.Trainable && !n.frozen
+	n.backbone.VisitStages(nn.Join(path, "body"), func(p nn.Param) {
+		p.Trainable = p.Trainable && !n.frozen[p.Tensor]
 		f(p)
 	})
 }
@@ -50,11 +58,14 @@ func (m *Model) SetBackbone(b *backbone.Backbone) error {
 	}
 	to := map[string]*tensor.Tensor{}
 	m.trunk.visit("", func(p nn.Param) { to[p.Path] = p.Tensor })
-	b.VisitFeatures("", func(p nn.Param) {
+	b.VisitStages("", func(p nn.Param) {
 		if t := to[nameOf(m.config.Backbone, p.Path)]; t != nil && !p.Tensor.IsInts() { // counts of batches have no use
 			t.Set(p.Tensor.Values())
 		}
 	})
+	if v, ok := m.trunk.(*vgg); ok {
+		v.adapt()
+	}
 	return nil
 }
 

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"math"
 	"slices"
+	"strings"
 	"testing"
 
 	"github.com/bestiary-ml/bestiary/backbone"
@@ -220,7 +221,7 @@ func TestNet(t *testing.T) {
 	for _, p := range nn.Params(m) {
 		copied[p.Path] = p.Tensor
 	}
-	b.VisitFeatures("backbone.body", func(p nn.Param) {
+	b.VisitStages("backbone.body", func(p nn.Param) {
 		if !p.Tensor.IsInts() && !slices.Equal(p.Tensor.Values(), copied[p.Path].Values()) {
 			t.Errorf("%s is not copied", p.Path)
 		}
@@ -231,8 +232,71 @@ func TestNet(t *testing.T) {
 	if logits.Dim(1) != codes.Dim(1) || logits.Dim(2) != 3 || codes.Dim(2) != 4 || !slices.Equal(m.grids, c.Grids()) {
 		t.Errorf("logits %v, codes %v, maps %v", logits.Shape(), codes.Shape(), m.grids)
 	}
-	vgg, err := New(d, VOC(Small, 64, 2), tensor.NewGenerator(1))
-	if err != nil || vgg.SetBackbone(b) == nil {
+	other, err := New(d, VOC(Small, 64, 2), tensor.NewGenerator(1))
+	if err != nil || other.SetBackbone(b) == nil {
 		t.Errorf("weights of another network are accepted, %v", err)
 	}
+}
+
+// TestRandomNet trains a network of package backbone from initial weights, of which the first two stages are frozen.
+func TestRandomNet(t *testing.T) {
+	d := golden.CPU(t)
+	c := VOC("mobilenet_v2", 64, 2)
+	c.Frozen = 2
+	m, err := New(d, c, tensor.NewGenerator(1))
+	if err != nil {
+		t.Fatal(err)
+	}
+	m.SetTraining(true)
+	s := d.Record()
+	defer s.End()
+	x := append(scene(64, 8, 12, 20), scene(64, 24, 8, 32)...)
+	loss, _ := m.Loss(d.From(x, 2, 64, 64, 3), [][]boxes.Object{{{Box: boxes.FromSize(8, 12, 20, 20)}}, {{Class: 1, Box: boxes.FromSize(24, 8, 32, 32)}}})
+	loss.Backward()
+	frozen := 0
+	for _, p := range nn.Params(m) {
+		if p.Tensor.IsInts() || strings.Contains(p.Path, "running_") {
+			continue
+		}
+		if (p.Tensor.Grad() != nil) != p.Trainable {
+			t.Errorf("%s: gradient %v, trainable %t", p.Path, p.Tensor.Grad() != nil, p.Trainable)
+		}
+		if !p.Trainable {
+			frozen++
+		}
+	}
+	if frozen == 0 || math.IsNaN(loss.Item()) {
+		t.Errorf("%d parameters are frozen, loss %v", frozen, loss.Item())
+	}
+}
+
+// TestVGGBackbone compares the features of a picture of even colour with those of the network whose weights are copied.
+func TestVGGBackbone(t *testing.T) {
+	d := golden.CPU(t)
+	b, err := backbone.NewRandom(d, VGG16, tensor.NewGenerator(2))
+	if err != nil {
+		t.Fatal(err)
+	}
+	m := newVGG(d, 0, tensor.NewGenerator(1))
+	c := VOC(VGG16, 48, 1)
+	if err := (&Model{config: c, trunk: m}).SetBackbone(b); err != nil {
+		t.Fatal(err)
+	}
+	s := d.Scratch()
+	defer s.End()
+	x := d.From(numbers("picture", 48*48*3), 1, 48, 48, 3)
+	first := m.blocks[0][0].Forward(x.Mul(m.scale).Add(m.shift)) // [1, 48, 48, 64]
+	var weight, bias *tensor.Tensor
+	b.VisitFirstStages("", 1, func(p nn.Param) {
+		switch p.Path {
+		case "features.0.weight":
+			weight = p.Tensor
+		case "features.0.bias":
+			bias = p.Tensor
+		}
+	})
+	normal := x.AddScalar(1).Scale(0.5).Sub(d.From([]float32{0.485, 0.456, 0.406}, 3)).Div(d.From([]float32{0.229, 0.224, 0.225}, 3))
+	want := normal.Conv2d(weight, bias, rectified(tensor.StridePad(1, 1)))
+	inner := func(t *tensor.Tensor) []float32 { return t.Slice(1, 1, 47).Slice(2, 1, 47).Values() } // without padding
+	golden.Near(t, "conv1_1", inner(first), inner(want), 1e-5)
 }

@@ -7,7 +7,7 @@ import (
 	"github.com/bestiary-ml/bestiary/tensor"
 )
 
-// stages is the number of stages of every backbone, for Config.Frozen.
+// stages is the number of stages of VGG16 and of the small network, for Config.Frozen.
 const stages = 5
 
 // trunk is a backbone as a detector uses it.

@@ -1,11 +1,13 @@
 """Outputs and gradients of backbones with random weights, computed by the Python code that published them.
 
-    python backbone/testdata/make_golden.py      writes NAME.safetensors for each architecture
+    python backbone/testdata/make_golden.py                     writes NAME.safetensors for the architectures that are stored
+    python backbone/testdata/make_golden.py FOLDER NAME ...     writes those of these architectures into a folder
 
-The test makes the weights and the pictures itself, by the same generator. Needs torch, torchvision, safetensors and
-efficientnet-lite-pytorch.
+The test makes the weights and the pictures itself, by the same generator. Needs torch, torchvision, timm, safetensors
+and efficientnet-lite-pytorch.
 """
 import os
+import sys
 
 import numpy as np
 import torch
@@ -27,14 +29,14 @@ def numbers(name, n):
     return ((z >> np.uint64(40)).astype(np.float64) / 2**23 - 1).astype(np.float32)
 
 
-def initialise(net):
+def initialise(net, gain):
     state = net.state_dict()
     for name, t in state.items():
         if t.dtype != torch.float32:
             continue
         v = torch.from_numpy(numbers(name, t.numel())).reshape(t.shape)
         if t.dim() > 1:
-            v = v * float(np.float32(np.sqrt(6 / t[0].numel())))
+            v = v * float(np.float32(np.sqrt(gain / t[0].numel())))
         elif name.endswith("running_var") or name.endswith("weight"):
             v = 1 + 0.5 * v
         else:
@@ -44,18 +46,22 @@ def initialise(net):
     return net.eval()
 
 
-def golden(name, net, features, size, mean, deviation):
+def golden(path, net, features, size, mean, deviation, gain):
     """features(net, x) returns those at strides 4, 8, 16 and 32, the pooled ones, and the logits. In float64, no rounding error
     puts a number on the other side of a ReLU's kink, where the gradient differs."""
-    net = initialise(net).double()
+    net = initialise(net, gain).double()
     x = torch.from_numpy(numbers("pictures", 2 * size * size * 3)).reshape(2, size, size, 3).double().requires_grad_()
     mean, deviation = torch.tensor(mean).double(), torch.tensor(deviation).double()
     stages, pooled, logits = features(net, (((x + 1) / 2 - mean) / deviation).permute(0, 3, 1, 2))
     sum(s.square().mean() for s in stages).backward()
     out = {f"stride{4 * 2**i}": s.detach().permute(0, 2, 3, 1).contiguous() for i, s in enumerate(stages)}
     out |= {"pooled": pooled.detach().contiguous(), "logits": logits.detach().contiguous(), "gradient": x.grad.contiguous()}
-    out = {key: v.float() for key, v in out.items()}
-    save_file(out, os.path.join(os.path.dirname(__file__), name + ".safetensors"))
+    save_file({key: some(v.float()) for key, v in out.items()}, path)
+
+
+def some(v):
+    """Some of the numbers, at odd distances, so that all channels are among them."""
+    return v.flatten()[:: v.numel() // 1024 | 1].contiguous()
 
 
 def efficientnet(net, x):
@@ -69,11 +75,95 @@ def efficientnet(net, x):
     return stages, pooled, net._fc(pooled)
 
 
-def main():
-    from efficientnet_lite_pytorch import EfficientNet
+def sequence(*ends):
+    """features of a network of torchvision whose layers up to the head are a sequence, and whose stages end at those places."""
 
-    lite = [127 / 255] * 3, [128 / 255] * 3
-    golden("efficientnet-lite0", EfficientNet.from_name("efficientnet-lite0"), efficientnet, 32, *lite)
+    def features(net, x):
+        stages = []
+        for i, layer in enumerate(net.features):
+            x = layer(x)
+            if i in ends:
+                stages.append(x)
+        pooled = x.mean((2, 3))
+        return stages, pooled, net.classifier(pooled)
+
+    return features
+
+
+def mobilenet_v1(net, x):
+    x = net.bn1(net.conv_stem(x))
+    stages = []
+    for i, block in enumerate(net.blocks):
+        x = block(x)
+        if i > 0:
+            stages.append(x)
+    pooled = net.global_pool(x)
+    return stages, pooled, net.classifier(pooled)
+
+
+def resnet(net, x):
+    """of torchvision, and of timm's legacy_se*"""
+    x = net.maxpool(net.relu(net.bn1(net.conv1(x)))) if hasattr(net, "conv1") else net.pool0(net.layer0(x))
+    stages = []
+    for layer in (net.layer1, net.layer2, net.layer3, net.layer4):
+        x = layer(x)
+        stages.append(x)
+    pooled = x.mean((2, 3))
+    return stages, pooled, (net.fc if hasattr(net, "fc") else net.last_linear)(pooled)
+
+
+def vgg(net, x):
+    stages = []
+    for i, layer in enumerate(net.features):
+        x = layer(x)
+        if i in (8, 15, 22, 29):  # before pooling
+            stages.append(x)
+    x = net.avgpool(x).flatten(1)
+    pooled = net.classifier[:5](x)
+    return stages, pooled, net.classifier[5:](pooled)
+
+
+def networks():
+    """For each architecture: what builds it, its features, the normalization of its pictures, and the gain of its weights. With a
+    gain of 6 the deepest networks amplify rounding errors without bound."""
+    import timm
+    from torchvision.models import get_model
+
+    lite, half = ([127 / 255] * 3, [128 / 255] * 3), ([0.5] * 3, [0.5] * 3)
+    imagenet = [0.485, 0.456, 0.406], [0.229, 0.224, 0.225]
+
+    def efficientnet_lite0():
+        from efficientnet_lite_pytorch import EfficientNet
+
+        return EfficientNet.from_name("efficientnet-lite0")
+
+    all = {
+        "efficientnet-lite0": (efficientnet_lite0, efficientnet, lite, 6),
+        "mobilenet_v1": (lambda: timm.create_model("mobilenetv1_100"), mobilenet_v1, half, 6),
+        "mobilenet_v2": (lambda: get_model("mobilenet_v2", weights=None), sequence(3, 6, 13, 17), imagenet, 6),
+    }
+    all["vgg16"] = lambda: get_model("vgg16", weights=None), vgg, imagenet, 6
+    for name in ["resnet18", "resnet34", "resnet50", "resnet101", "resnet152", "resnext50_32x4d", "resnext101_32x8d"]:
+        all[name] = lambda name=name: get_model(name, weights=None), resnet, imagenet, 3
+    for name in ["seresnet50", "seresnet101", "seresnet152", "seresnext50_32x4d", "seresnext101_32x4d", "senet154"]:
+        legacy = "legacy_" + name
+        all[name] = lambda legacy=legacy: timm.create_model(legacy), resnet, imagenet, 3
+    for i in range(8):
+        name = f"efficientnet_b{i}"
+        all[name] = lambda name=name: get_model(name, weights=None), sequence(2, 3, 5, 7), imagenet, 6 if i < 5 else 5
+    return all
+
+
+# Those in the repository; the others are large, or differ from these in numbers only.
+STORED = ["vgg16", "resnet18", "resnext50_32x4d", "seresnet50"]
+STORED += ["efficientnet-lite0", "mobilenet_v1", "mobilenet_v2", "efficientnet_b0", "efficientnet_b5"]
+
+
+def main():
+    folder, *names = sys.argv[1:] or [os.path.dirname(__file__), *STORED]
+    for name in names:
+        build, features, normalization, gain = networks()[name]
+        golden(os.path.join(folder, name + ".safetensors"), build(), features, 32, *normalization, gain)
 
 
 main()

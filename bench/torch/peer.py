@@ -20,6 +20,7 @@ standard input.
 
 import contextlib
 import importlib.metadata
+import importlib.util
 import json
 import re
 import sys
@@ -29,6 +30,7 @@ import torch
 
 from attention import attention
 from autoencoder import EMBEDDING, Autoencoder
+from backbones import Features
 from cached import CachedDALLE
 from dalle import DALLE
 from densities import LIBRARIES, density
@@ -214,6 +216,17 @@ def classifier_train(batch):
     return train(model, lambda: torch.nn.functional.cross_entropy(model(x), classes, label_smoothing=0.1))
 
 
+def backbone_features(name, size):
+    model, x = laid_out(Features(name)), torch.rand(1, 3, size, size) * 2 - 1
+    features = compiled(model)
+
+    @torch.no_grad()
+    def step():
+        return features(x)[-1].float().cpu().numpy()
+
+    return step
+
+
 WORKLOADS = {
     "gemm/1024": lambda: gemm(1024),
     "autoencoder/train/b32": lambda: autoencoder_train(32),
@@ -234,6 +247,14 @@ WORKLOADS = {
     "tarflow/train/8x8x16-b32": lambda: tarflow_train(32),
     "tarflow/sample/8x8x16-b8": lambda: tarflow_sample(8),
     "classifier/train/64px-b64": lambda: classifier_train(64),
+    "backbone/features/vgg16-224": lambda: backbone_features("vgg16", 224),
+    "backbone/features/vgg16-512": lambda: backbone_features("vgg16", 512),
+    "backbone/features/resnet50-224": lambda: backbone_features("resnet50", 224),
+    "backbone/features/resnet50-512": lambda: backbone_features("resnet50", 512),
+    "backbone/features/mobilenet_v2-224": lambda: backbone_features("mobilenet_v2", 224),
+    "backbone/features/mobilenet_v2-512": lambda: backbone_features("mobilenet_v2", 512),
+    "backbone/features/efficientnet_b0-224": lambda: backbone_features("efficientnet_b0", 224),
+    "backbone/features/efficientnet_b0-512": lambda: backbone_features("efficientnet_b0", 512),
     "attention/full": lambda: attention("full"),
     "attention/axial_row": lambda: attention("axial_row"),
     "attention/axial_col": lambda: attention("axial_col"),
@@ -298,6 +319,8 @@ def impossible(name, mode):
         return f"{mode} has flows over rows only"
     if mode not in LIBRARIES and name.startswith("density/"):
         return "PyTorch has no flows of its own; use zuko or nflows"
+    if name.startswith("backbone/") and importlib.util.find_spec("torchvision") is None:
+        return "the networks are those of torchvision, which is not installed"
     if mode == "cached" and "/generate/" not in name:
         return "only generation has a cache; elsewhere it is torch that does the same"
     return None

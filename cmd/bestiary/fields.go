@@ -21,6 +21,7 @@ var otherFlags = map[string][]string{
 	"Augment":           {"discriminator-augment"},
 	"Annealing.Steps":   {"anneal-steps"},
 	"DiscriminatorRate": {"discriminator-lr"},
+	"Frozen":            {"freeze"},
 	"Floor":             {"temperature-floor"},
 	"Condition":         {"condition", "given"},
 	"EMADecay":          {"ema-decay"},

@@ -26,6 +26,8 @@ func newImport() *cobra.Command {
   the flow notebook  the state_dicts of its ImprovedAutoEncoder and LinearRNVP. A flow needs the names of its
                      classes, and the file of emb_mean and emb_std if it was trained on standardized embeddings;
                      x.emb.pt is found beside x.pt
+  torchvision        the state_dict of ssd300_vgg16, a detector. With other classes than the 90 of COCO it needs
+                     their names as --classes
   Bestiary           a folder of "bestiary export --format huggingface", of models of any kind
 
 Files may be safetensors, too, as "bestiary export" writes them, also in shards: name the file
@@ -47,6 +49,7 @@ setting that Bestiary doesn't have; the error names the setting.`,
   bestiary import vqgan.ckpt --config vqgan.yaml --out runs/vqgan
   bestiary import weights.pt --config hparams.json --out runs/x
   bestiary import autoencoder.pt flow.pt --classes cat,dog --out runs/pets
+  bestiary import ssd300_vgg16_coco.pth --out runs/coco
   bestiary import pets-flow/ --out runs/pets
   bestiary import --tokenizer tokenizer.json --out runs/x
   bestiary generate --run runs/x "a small yellow bird with black wings"`,
@@ -55,7 +58,7 @@ setting that Bestiary doesn't have; the error names the setting.`,
 	c.Flags().StringVar(&tokenizerPath, "tokenizer", "", "the file of the tokenizer that the model was trained with")
 	addCasingFlags(c, &o.casing)
 	c.Flags().StringVar(&o.config, "config", "", "JSON file of the hparams of a file that has none: the constructor's arguments, or {\"hparams\": …, \"vae_params\": …}; or the .yaml of a VQGAN")
-	c.Flags().StringSliceVar(&o.classes, "classes", nil, "names of the classes of a flow, in the order of its condition, or of the pictures of an autoencoder")
+	c.Flags().StringSliceVar(&o.classes, "classes", nil, "names of the classes of a flow, in the order of its condition, of the pictures of an autoencoder, or of a detector")
 	c.Flags().IntVar(&o.imageSize, "image-size", 0, "side of the pictures of a VQGAN or OpenAI's VAE, whose weights serve any size (default: that of the file, or 256)")
 	c.Flags().BoolVar(&o.rawEmbeddings, "raw-embeddings", false, "the flow was trained on embeddings as the autoencoder makes them, without emb_mean and emb_std")
 	c.RunE = func(c *cobra.Command, files []string) error {

@@ -13,6 +13,7 @@ import (
 	"github.com/bestiary-ml/bestiary/models"
 	"github.com/bestiary-ml/bestiary/nn"
 	"github.com/bestiary-ml/bestiary/sample"
+	"github.com/bestiary-ml/bestiary/ssd"
 )
 
 // standardize gives a flow the statistics of its embeddings: those of another file on the command line, its own, or those of
@@ -62,6 +63,19 @@ func (i *importer) standardize(flow *interchange.Checkpoint) error {
 	return nil
 }
 
+// nameObjects gives the classes of a detector their names: those of the command line, or COCO's for as many classes.
+func (i *importer) nameObjects(c ssd.Config, names []string) error {
+	o := &sample.DetectorOptions{Classes: names}
+	if len(names) == 0 {
+		o.Classes, o.IDs = interchange.SSDClasses(c.Classes)
+	}
+	if len(o.Classes) != c.Classes {
+		return usagef("--classes %s: must name the %d classes of the detector, in their order and without the background", strings.Join(names, ","), c.Classes)
+	}
+	i.detector = o
+	return nil
+}
+
 // nameClasses finds the names of the classes of the flow, or of the pictures of an autoencoder alone: those of the run, of the command line, or of the file of statistics. A
 // wrong order would give pictures of other classes, so there is no default.
 func (i *importer) nameClasses() error {
@@ -74,6 +88,9 @@ func (i *importer) nameClasses() error {
 		if name == "" || slices.Contains(names[:at], name) {
 			return usagef("--classes %s: a name is empty or there twice; give each class a name", strings.Join(names, ","))
 		}
+	}
+	if m := i.model(models.SSD.Name); m != nil && m.module != nil {
+		return i.nameObjects(m.config.(ssd.Config), names)
 	}
 	if flow == nil || flow.module == nil {
 		if a := i.model(models.Autoencoder.Name); len(i.options.classes) > 0 {

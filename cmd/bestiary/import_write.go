@@ -58,6 +58,11 @@ func (i *importer) fill(c *runfolder.Commit) error {
 				return err
 			}
 		}
+		if m.name == models.SSD.Name {
+			if err := c.SetOptions(m.name, *i.detector); err != nil {
+				return err
+			}
+		}
 		if err := c.SaveWeights(m.name, weights.Of(m.module), map[string]string{"imported": m.origin}); err != nil {
 			return err
 		}

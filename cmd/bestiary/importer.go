@@ -9,6 +9,7 @@ import (
 	runfolder "github.com/bestiary-ml/bestiary/internal/run"
 	"github.com/bestiary-ml/bestiary/models"
 	"github.com/bestiary-ml/bestiary/nn"
+	"github.com/bestiary-ml/bestiary/sample"
 	"github.com/bestiary-ml/bestiary/tensor"
 	"github.com/bestiary-ml/bestiary/tokenizer"
 )
@@ -24,8 +25,9 @@ type importer struct {
 
 	options     importOptions
 	checkpoints []*interchange.Checkpoint
-	embedding   *interchange.Embedding // of the flow
-	data        *data.Description      // new: names the classes of the flow
+	embedding   *interchange.Embedding  // of the flow
+	data        *data.Description       // new: names the classes of the flow
+	detector    *sample.DetectorOptions // of the detector
 }
 
 // importOptions say what a file leaves open.

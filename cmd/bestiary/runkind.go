@@ -30,7 +30,10 @@ var (
 	judgeFamily = &family{"classifier", "a classifier of pictures",
 		[]string{models.Classifier.Name},
 		`"bestiary eval --run OTHER --classifier RUN"`}
-	families = []*family{petsFamily, birdsFamily, tableFamily, judgeFamily}
+	detectorFamily = &family{"detector", "a detector of objects in pictures",
+		[]string{models.SSD.Name},
+		`"bestiary detect --run RUN PICTURES"`}
+	families = []*family{petsFamily, birdsFamily, tableFamily, judgeFamily, detectorFamily}
 )
 
 // familyOf returns the family to which most of some models belong; nil if there is none.

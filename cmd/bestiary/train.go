@@ -34,10 +34,10 @@ them from step 0 with a new optimizer. "bestiary verify" checks a run folder.
 		RunE: help,
 	}
 	c.AddCommand(newTrainAutoencoder(), newTrainFlow(), newTrainKL(), newTrainTarFlow(), newTrainRectified(), newTrainDVAE(), newTrainVQGAN(),
-		newTrainDALLE(), newTrainMaskGIT(), newTrainCLIP(), newTrainClassifier(), newTrainDensity())
+		newTrainDALLE(), newTrainMaskGIT(), newTrainCLIP(), newTrainClassifier(), newTrainSSD(), newTrainDensity())
 	for _, kind := range c.Commands() {
 		train := kind.RunE
-		if kind.Name() != models.Density.Name {
+		if kind.Name() != models.Density.Name && kind.Name() != models.SSD.Name { // which has one of its own
 			addFromFlag(kind)
 		}
 		kind.RunE = func(c *cobra.Command, args []string) error {
@@ -114,6 +114,8 @@ func (f *trainFlags) open(c *cobra.Command, create bool) (*runfolder.Run, *tenso
 			example = "runs/pets"
 		} else if name == models.Density.Name {
 			example = "runs/table"
+		} else if name == models.SSD.Name {
+			example = "runs/ssd"
 		}
 		return nil, nil, usagef("--%s is missing: name the run folder, for example --%s %s", name, name, example)
 	}
@@ -140,7 +142,7 @@ func (f *trainFlags) open(c *cobra.Command, create bool) (*runfolder.Run, *tenso
 	if err := f.onlyCodec(); err != nil {
 		return nil, nil, err
 	}
-	if from := fromFlag(c); from != "" {
+	if from := fromFlag(c); from != "" && f.kind.Name != models.SSD.Name {
 		return f.openFrom(c, from, d)
 	}
 	if create && !f.resume {

@@ -26,7 +26,7 @@ func marked(width, height int, at image.Rectangle) *Image {
 			}
 		}
 	}
-	return newImage(m)
+	return NewImage(m)
 }
 
 // found returns the box of what is white in a view in [-1, 1].

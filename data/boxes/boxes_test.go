@@ -318,3 +318,41 @@ func TestReal(t *testing.T) {
 		}
 	}
 }
+
+// TestWriteCOCO reads a set again that was written as COCO's JSON.
+func TestWriteCOCO(t *testing.T) {
+	root := t.TempDir()
+	write(t, annotation(object("dog", 10, 10, 20, 30), object("cat", 0, 0, 100, 50)), root, "1.xml")
+	write(t, annotation(), root, "2.xml")
+	grey(t, 100, 50, root, "1.png")
+	grey(t, 100, 50, root, "2.png")
+	s, err := Open(root, Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, ids := range [][]int64{nil, {17, 18}} {
+		s.IDs = ids
+		var b strings.Builder
+		if err := s.WriteCOCO(&b); err != nil {
+			t.Fatal(err)
+		}
+		write(t, b.String(), root, "set.json")
+		again, err := COCO(filepath.Join(root, "set.json"), Options{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if !slices.Equal(again.Classes, s.Classes) || len(again.Pictures) != 2 || ids != nil && !slices.Equal(again.IDs, ids) {
+			t.Errorf("%+v", again)
+		}
+		for i, p := range again.Pictures {
+			for k, o := range p.Objects {
+				if was := s.Pictures[i].Objects[k]; o.Box != was.Box || o.Class != was.Class {
+					t.Errorf("%+v became %+v", was, o)
+				}
+			}
+			if len(p.Objects) != len(s.Pictures[i].Objects) || p.ID != s.Pictures[i].ID {
+				t.Errorf("%+v", p)
+			}
+		}
+	}
+}

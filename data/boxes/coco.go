@@ -46,6 +46,7 @@ type cocoAnnotation struct {
 	Box      []float64 `json:"bbox"`
 	Area     float64   `json:"area"`
 	Crowd    int       `json:"iscrowd"`
+	Hard     int       `json:"difficult"` // not COCO's own, see WriteCOCO
 	line     int
 }
 
@@ -246,7 +247,7 @@ func (r *reading) coco(file string, coco *cocoFile, o Options) (*Set, error) {
 		case len(p.Objects) == maxObjects:
 			r.set.Report.add(BoxLeftOut, at, "%s has more than %d boxes", p.Name, maxObjects)
 		default:
-			r.add(p, at, Object{Class: class, Box: FromSize(a.Box[0], a.Box[1], a.Box[2], a.Box[3]), Crowd: a.Crowd != 0, Area: a.Area})
+			r.add(p, at, Object{Class: class, Box: FromSize(a.Box[0], a.Box[1], a.Box[2], a.Box[3]), Crowd: a.Crowd != 0, Difficult: a.Hard != 0, Area: a.Area})
 		}
 	}
 	for _, id := range order {

@@ -7,6 +7,7 @@
 //	CUB      the boxes of Caltech-UCSD Birds-200-2011
 //	COCO     a JSON file of COCO's form and the pictures that it names
 //	YOLO     images/ and labels/ with a text file a picture, or the text files beside the pictures
+//	Scenes   drawn cats, dogs and birds, for demonstrations and tests: scenes:SEED:N
 //
 // Pictures are not decoded here; only their size is read. What is wrong with a dataset is in the [Report] of its [Set], with
 // the file and the line: a picture is left out if its annotation cannot be read or if it is missing, a box if it is empty,

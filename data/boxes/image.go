@@ -5,6 +5,7 @@ import (
 	"image"
 	"image/draw"
 
+	"github.com/bestiary-ml/bestiary/data"
 	"github.com/bestiary-ml/bestiary/data/internal/picture"
 	"github.com/bestiary-ml/bestiary/fault"
 	"github.com/bestiary-ml/bestiary/internal/printable"
@@ -23,14 +24,12 @@ const maxEncoded = 256 << 20
 // Read decodes the picture as it is stored, without the orientation in Exif data, as boxes are. Transparency is blended with
 // white. The error for a damaged picture is a [*fault.DamagedFile].
 func (p Picture) Read() (_ *Image, err error) {
-	defer printable.Error(&err)
-	encoded, err := regular.ReadFile(p.Path, maxEncoded)
-	if err != nil {
-		return nil, fmt.Errorf("%s: cannot be read (%w); check the path and its permissions", p.Path, err)
+	if p.draw != nil {
+		return p.draw(), nil
 	}
-	m, err := decode(encoded)
+	m, err := read(p.Path, false, p.limits)
 	if err != nil {
-		return nil, picture.Damaged(p.Path, err)
+		return nil, err
 	}
 	if m.Width != p.Width || m.Height != p.Height {
 		return nil, fault.Damaged(p.Path, "has %d×%d pixels now, and had %d×%d; read the dataset again", m.Width, m.Height, p.Width, p.Height)
@@ -38,27 +37,48 @@ func (p Picture) Read() (_ *Image, err error) {
 	return m, nil
 }
 
-func decode(encoded []byte) (_ *Image, err error) {
-	// The decoders are written for well-formed files. A panic on a hostile file becomes an error.
-	defer func() {
-		if r := recover(); r != nil {
-			err = fmt.Errorf("the decoder failed: %v", r)
-		}
-	}()
-	config, err := picture.Inspect(encoded)
+// ReadUpright decodes the picture in a file. Unlike [Picture.Read], it applies the orientation in Exif data, as viewers do.
+// Transparency is blended with white. The error for a file that is no picture is a [*fault.DamagedFile].
+func ReadUpright(path string, limits data.Limits) (*Image, error) { return read(path, true, limits) }
+
+func read(path string, upright bool, limits data.Limits) (_ *Image, err error) {
+	defer printable.Error(&err)
+	encoded, err := regular.ReadFile(path, maxEncoded)
 	if err != nil {
-		return nil, err
+		return nil, fmt.Errorf("%s: cannot be read (%w); check the path and its permissions", path, err)
 	}
-	config.Orientation = 1
-	decoded, err := picture.Decode(encoded, config)
+	decoded, err := limits.DecodeWhole(encoded, upright)
 	if err != nil {
-		return nil, err
+		return nil, picture.Damaged(path, err)
 	}
-	return newImage(decoded), nil
+	return NewImage(decoded), nil
 }
 
-// newImage copies a picture.
-func newImage(from image.Image) *Image {
+// NRGBA returns a copy of the picture for package image.
+func (m *Image) NRGBA() *image.NRGBA {
+	to := image.NewNRGBA(image.Rect(0, 0, m.Width, m.Height))
+	for i, j := 0, 0; i < len(m.Pixels); i, j = i+3, j+4 {
+		copy(to.Pix[j:j+3], m.Pixels[i:i+3])
+		to.Pix[j+3] = 255
+	}
+	return to
+}
+
+// Cut returns the part of the picture within a rectangle of whole pixels, which is clipped to the picture; nil if nothing is left.
+func (m *Image) Cut(r image.Rectangle) *Image {
+	r = r.Intersect(image.Rect(0, 0, m.Width, m.Height))
+	if r.Empty() {
+		return nil
+	}
+	part := &Image{Width: r.Dx(), Height: r.Dy(), Pixels: make([]uint8, 0, 3*r.Dx()*r.Dy())}
+	for y := r.Min.Y; y < r.Max.Y; y++ {
+		part.Pixels = append(part.Pixels, m.Pixels[3*(y*m.Width+r.Min.X):3*(y*m.Width+r.Max.X)]...)
+	}
+	return part
+}
+
+// NewImage copies a picture. Transparency is blended with white.
+func NewImage(from image.Image) *Image {
 	bounds := from.Bounds()
 	rgba := image.NewRGBA(image.Rect(0, 0, bounds.Dx(), bounds.Dy()))
 	draw.Draw(rgba, rgba.Rect, image.White, image.Point{}, draw.Src)

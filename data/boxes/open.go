@@ -11,9 +11,13 @@ import (
 	"github.com/bestiary-ml/bestiary/internal/printable"
 )
 
-// Open recognises the layout of a dataset and reads it: a JSON file is COCO's; the layout of a folder is found by its files.
+// Open recognises the layout of a dataset and reads it: a JSON file is COCO's; the layout of a folder is found by its files;
+// "scenes:SEED:N" are drawn [Scenes].
 func Open(root string, o Options) (s *Set, err error) {
 	defer printable.Error(&err)
+	if IsScenes(root) {
+		return Scenes(root, o)
+	}
 	info, err := os.Stat(root)
 	if err != nil {
 		return nil, fmt.Errorf("%s: cannot be read; check the path and its permissions", root)

@@ -26,6 +26,9 @@ type Picture struct {
 	ID            int64  // COCO's id; in other layouts its number in the dataset, from 1
 	Width, Height int    // in pixels
 	Objects       []Object
+
+	limits data.Limits   // of Read
+	draw   func() *Image // of a drawn picture, which has no file
 }
 
 // Set is a dataset of pictures with boxes.
@@ -44,6 +47,7 @@ type Options struct {
 	Years   string      // Pascal VOC only: "07", "12", "07+12" or "07++12"; "" means all that are there. See [VOC]
 	Labels  data.Labels // pets only: Species or Breed
 	Images  string      // COCO only: the folder of the pictures; "" means one beside the JSON file
+	Limits  data.Limits // of [Picture.Read]
 }
 
 // Limits of a dataset.
@@ -59,6 +63,8 @@ type reading struct {
 	set   *Set
 	index map[string]int // of the classes by name
 	fixed bool           // the classes were given
+
+	limits data.Limits
 }
 
 func newReading(layout, path string, o Options) (*reading, error) {
@@ -72,7 +78,10 @@ func newReading(layout, path string, o Options) (*reading, error) {
 		}
 		r.class(name)
 	}
-	r.fixed = len(o.Classes) > 0
+	r.fixed, r.limits = len(o.Classes) > 0, o.Limits
+	if err := o.Limits.Validate(); err != nil {
+		return nil, err
+	}
 	switch {
 	case o.Split != "" && o.Split != data.All && o.Split != data.Trainval && o.Split != data.Test:
 		return nil, fault.Field("Split", o.Split, "must be all, trainval or test for pictures with boxes")
@@ -190,6 +199,7 @@ func (r *reading) keep(p Picture) {
 	if p.ID == 0 {
 		p.ID = int64(len(r.set.Pictures)) + 1
 	}
+	p.limits = r.limits
 	if len(p.Objects) == 0 {
 		r.set.Report.Empty = append(r.set.Report.Empty, p.Name)
 	}

@@ -48,6 +48,11 @@ func drawBird(c *canvas, b Bird, r dice) {
 	s := newStance(r)
 	wing, belly, bill := b.Wing.shade(r), b.Belly.shade(r), b.Bill.shade(r)
 	scenery(c, r, s)
+	s.plumage(c, wing, belly, bill)
+}
+
+// plumage draws a bird without its feet.
+func (s stance) plumage(c *canvas, wing, belly, bill color) {
 	s.within(c, s.tilt, func() {
 		c.fill(birdTail, across(point{-0.2, 0}, point{-0.4, 0.2}, wing.darker(0.12), wing))
 		c.fill(birdBody, around(point{0.1, -0.12}, 0.5, belly.lighter(0.06), belly.darker(0.14)))

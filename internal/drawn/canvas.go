@@ -20,6 +20,20 @@ type canvas struct {
 	raster vector.Rasterizer
 	cover  image.Alpha
 	points []point // of the shape being filled, in pixels
+	extent *extent // of the shapes that are filled, if not nil; see measured
+	dry    bool    // measure only
+}
+
+// extent is the smallest rectangle around shapes, in pixels, beyond the canvas too.
+type extent struct{ lo, hi point }
+
+// measured returns the extent of what draw fills, without drawing it. What is clipped adds nothing: its clip is filled, too.
+func (c *canvas) measured(draw func()) extent {
+	e := extent{point{math.Inf(1), math.Inf(1)}, point{math.Inf(-1), math.Inf(-1)}}
+	c.extent, c.dry = &e, true
+	draw()
+	c.extent, c.dry = nil, false
+	return e
 }
 
 type point struct{ x, y float64 }
@@ -72,6 +86,9 @@ func (c *canvas) within(m affine, draw func()) {
 
 // clipped draws inside a shape only.
 func (c *canvas) clipped(shape []point, draw func()) {
+	if c.dry {
+		return
+	}
 	clear(c.clip)
 	if box, ok := c.rasterise(shape); ok {
 		w := box.Dx()
@@ -124,6 +141,12 @@ func (c *canvas) rasterise(shape []point) (image.Rectangle, bool) {
 		c.points = append(c.points, p)
 		lo = point{min(lo.x, p.x), min(lo.y, p.y)}
 		hi = point{max(hi.x, p.x), max(hi.y, p.y)}
+	}
+	if e := c.extent; e != nil {
+		e.lo, e.hi = point{min(e.lo.x, lo.x), min(e.lo.y, lo.y)}, point{max(e.hi.x, hi.x), max(e.hi.y, hi.y)}
+	}
+	if c.dry {
+		return image.Rectangle{}, false
 	}
 	box := image.Rect(int(math.Floor(lo.x)), int(math.Floor(lo.y)), int(math.Ceil(hi.x)), int(math.Ceil(hi.y)))
 	box = box.Intersect(c.cover.Rect)

@@ -32,10 +32,15 @@ func scenery(c *canvas, r dice, s stance) {
 		at := point{s.middle.x, feet + 0.03}
 		c.fill(ellipse(at, 0.25, 0.04), around(at, 0.25, shadow, shadow.fade(0)))
 	}
+	s.feet(c, twig.darker(0.25))
+}
+
+// feet draws the legs and feet of a bird.
+func (s stance) feet(c *canvas, skin color) {
 	s.within(c, 0, func() {
 		for _, x := range []float64{-0.05, 0.06} {
-			c.fill(stroke(0.026, 0.022, point{x, 0.18}, point{x + 0.01, 0.35}), flat(twig.darker(0.25)))
-			c.fill(stroke(0.024, 0.018, point{x - 0.02, 0.355}, point{x + 0.05, 0.355}), flat(twig.darker(0.25)))
+			c.fill(stroke(0.026, 0.022, point{x, 0.18}, point{x + 0.01, 0.35}), flat(skin))
+			c.fill(stroke(0.024, 0.018, point{x - 0.02, 0.355}, point{x + 0.05, 0.355}), flat(skin))
 		}
 	})
 }

@@ -18,8 +18,10 @@
 // The flow notebook saves the bare state_dicts of its classes ImprovedAutoEncoder and LinearRNVP; their shapes say which
 // configuration they have. The statistics of standardized embeddings are in a file of their own, see [Embedding].
 //
-// Names and layouts of both programs are known in this package only: models have none of them. clip_state.go, dalle_state.go,
-// flow.go and flow_save.go translate state_dicts, clip.go, dalle.go and vae.go translate arguments; openai.go, openai_module.go, vqgan.go
+// A state_dict of torchvision's ssd300_vgg16 is a detector.
+//
+// Names and layouts of these programs are known in this package only: models have none of them. clip_state.go, dalle_state.go,
+// flow.go and flow_save.go translate state_dicts, clip.go, dalle.go and vae.go translate arguments; ssd.go reads detectors; openai.go, openai_module.go, vqgan.go
 // and vqgan_export.go know pretrained codes.
 package interchange
 
@@ -36,6 +38,7 @@ import (
 	"github.com/bestiary-ml/bestiary/fault"
 	"github.com/bestiary-ml/bestiary/flows"
 	"github.com/bestiary-ml/bestiary/openaivae"
+	"github.com/bestiary-ml/bestiary/ssd"
 	"github.com/bestiary-ml/bestiary/tensor"
 	"github.com/bestiary-ml/bestiary/vqgan"
 )
@@ -49,6 +52,7 @@ type Checkpoint struct {
 	CLIP   *clip.Config
 	OpenAI *openaivae.Config
 	VQGAN  *vqgan.Config
+	SSD    *ssd.Config
 
 	Autoencoder *autoencoder.Config
 	Flow        *flows.Config
@@ -108,6 +112,9 @@ func (c *Checkpoint) describe() error {
 	}
 	if _, ok := c.source.shape(vqganRoot); ok {
 		return c.describeVQGAN("")
+	}
+	if _, ok := c.source.shape(ssdRoot); ok {
+		return c.describeSSD()
 	}
 	hparams, ok := c.source.values["hparams"].(map[string]any)
 	if !ok {
@@ -192,8 +199,8 @@ const (
 	vaePrefix = "vae."
 )
 
-// Models are the content of a file: a VAE of any kind, a VAE and the DALL-E that models its codes, a CLIP, an autoencoder, a flow, or the
-// statistics of a flow's embeddings.
+// Models are the content of a file: a VAE of any kind, a VAE and the DALL-E that models its codes, a CLIP, an autoencoder, a flow, the
+// statistics of a flow's embeddings, or a detector.
 type Models struct {
 	VAE         *dvae.VAE
 	OpenAI      *openaivae.VAE
@@ -203,6 +210,7 @@ type Models struct {
 	Autoencoder *autoencoder.Autoencoder
 	Flow        *flows.RealNVP
 	Embedding   *Embedding
+	SSD         *ssd.Model
 }
 
 // Build builds the models of the checkpoint on a device. Errors about the content are a [*fault.DamagedFile].
@@ -233,6 +241,11 @@ func (c *Checkpoint) Build(d *tensor.Device) (m Models, err error) {
 	}
 	if c.CLIP != nil {
 		if m.CLIP, err = c.source.clip(d, *c.CLIP); err != nil {
+			return m, err
+		}
+	}
+	if c.SSD != nil {
+		if m.SSD, err = c.source.ssd(d, *c.SSD); err != nil {
 			return m, err
 		}
 	}

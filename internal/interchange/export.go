@@ -122,6 +122,9 @@ func exportOf(m Models) (*export, error) {
 		}
 		return e, nil
 	}
+	if m.SSD != nil {
+		return exportSSD(m.SSD)
+	}
 	if m.CLIP != nil {
 		args, err := clipParams(m.CLIP.Config())
 		e.sections = torchfile.NewDict("hparams", args)

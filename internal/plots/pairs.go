@@ -2,7 +2,6 @@ package plots
 
 import (
 	"fmt"
-	"image/color"
 	"io"
 	"math"
 	"slices"
@@ -49,7 +48,7 @@ func Pairs(path string, columns []string, clouds ...Cloud) error {
 	legend := vg.Length(26)
 	canvas := vgimg.NewWith(vgimg.UseDPI(dpi), vgimg.UseWH(max(side, 2*pairPx*vg.Inch/dpi), side+legend))
 	all := draw.New(canvas)
-	all.FillPolygon(color.White, []vg.Point{all.Min, {X: all.Max.X, Y: all.Min.Y}, all.Max, {X: all.Min.X, Y: all.Max.Y}})
+	white(all)
 	f := &figure{}
 	for i, c := range clouds {
 		f.legend(c.Name, 0, line(nil, draw.LineStyle{Color: colour(i), Width: 2.2}))

@@ -114,8 +114,7 @@ func (f *figure) save(path string, r bounds) error {
 	canvas := vgimg.NewWith(vgimg.UseDPI(dpi), vgimg.UseWH(
 		vg.Length(widthPx)*vg.Inch/dpi, vg.Length(heightPx)*vg.Inch/dpi))
 	all := draw.New(canvas)
-	all.FillPolygon(color.White, []vg.Point{
-		all.Min, {X: all.Max.X, Y: all.Min.Y}, all.Max, {X: all.Min.X, Y: all.Max.Y}})
+	white(all)
 	all = draw.Crop(all, margin, -margin, margin, -margin)
 
 	title := textStyle(14, ink, font.Font{Weight: xfont.WeightBold})
@@ -137,6 +136,11 @@ func (f *figure) save(path string, r bounds) error {
 		_, err := vgimg.PngCanvas{Canvas: canvas}.WriteTo(w)
 		return err
 	})
+}
+
+// white covers a canvas.
+func white(c draw.Canvas) {
+	c.FillPolygon(color.White, []vg.Point{c.Min, {X: c.Max.X, Y: c.Min.Y}, c.Max, {X: c.Min.X, Y: c.Max.Y}})
 }
 
 // drawLegend draws the entries of the legend side by side below top, in as many rows as needed, and returns their lower end. A

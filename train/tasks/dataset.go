@@ -11,11 +11,17 @@ import (
 // of a picture decides, so every training on the same pictures holds out the same ones. If none would be held out, one is;
 // if none would be left to train on, one is.
 func HoldOut(d *data.Dataset, share float64) (training, heldOut *data.Dataset) {
-	place := make([]float64, d.Len()) // in [0, 1), evenly spread
+	aside := heldOutNames(d.Len(), d.Name, share)
+	return d.Where(func(i int) bool { return !aside[i] }), d.Where(func(i int) bool { return aside[i] })
+}
+
+// heldOutNames says which of n pictures are held out, see [HoldOut].
+func heldOutNames(n int, name func(i int) string, share float64) []bool {
+	place, aside := make([]float64, n), make([]bool, n) // place is in [0, 1), evenly spread
 	first, last := 0, 0
 	for i := range place {
 		h := fnv.New64a()
-		h.Write([]byte(d.Name(i)))
+		h.Write([]byte(name(i)))
 		mixed := h.Sum64() * 0x9e3779b97f4a7c15 // FNV's high bits hardly depend on the last characters
 		place[i] = float64(mixed>>11) / (1 << 53)
 		if place[i] < place[first] {
@@ -25,8 +31,10 @@ func HoldOut(d *data.Dataset, share float64) (training, heldOut *data.Dataset) {
 			last = i
 		}
 	}
-	aside := func(i int) bool { return share > 0 && i != last && (i == first || place[i] < share) }
-	return d.Where(func(i int) bool { return !aside(i) }), d.Where(aside)
+	for i := range place {
+		aside[i] = share > 0 && i != last && (i == first || place[i] < share)
+	}
+	return aside
 }
 
 // checkPictures checks that there are pictures to train on and that all, held-out ones included, have the size and the

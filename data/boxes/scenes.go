@@ -1,0 +1,88 @@
+package boxes
+
+import (
+	"errors"
+	"fmt"
+	"strconv"
+	"strings"
+
+	"github.com/bestiary-ml/bestiary/data"
+	"github.com/bestiary-ml/bestiary/fault"
+	"github.com/bestiary-ml/bestiary/internal/drawn"
+	"github.com/bestiary-ml/bestiary/internal/ram"
+)
+
+const (
+	layoutScenes = "scenes"
+	scenesPrefix = layoutScenes + ":"
+	sceneSize    = 256 // pixels of the longer side
+	maxScenes    = 1_000_000
+)
+
+// ScenesPath returns the path of n drawn scenes of a seed: "scenes:SEED:N". [Open] draws them.
+func ScenesPath(seed uint64, n int) string { return fmt.Sprintf("%s%d:%d", scenesPrefix, seed, n) }
+
+// IsScenes reports whether a path names drawn scenes, be it well formed or not.
+func IsScenes(path string) bool { return strings.HasPrefix(path, scenesPrefix) }
+
+// Scenes are pictures that this module draws: one to four cats, dogs and birds of different sizes, with exact boxes, before
+// backgrounds with things that are no animals. The longer side has 256 pixels. The path is "scenes:SEED:N". Scenes 0 to N−1 of
+// the seed are split Trainval, the next N/5 (at least one) are split Test. Each scene depends on the seed and its number alone.
+//
+// A picture is drawn when it is read. There is no file at its Path.
+func Scenes(path string, o Options) (*Set, error) {
+	r, err := newReading(layoutScenes, path, o)
+	if err != nil {
+		return nil, err
+	}
+	seed, n, err := seedAndNumber(strings.TrimPrefix(path, scenesPrefix))
+	if err != nil {
+		return nil, fault.Field("Path", path, "must be scenes:SEED:N, such as scenes:1:2000 for 2,000 drawn scenes of seed 1, and at most %d", maxScenes)
+	}
+	from, to := 0, n+max(1, n/5)
+	switch o.Split {
+	case data.Trainval:
+		to = n
+	case data.Test:
+		from = n
+	}
+	if err := ram.Check(fmt.Sprintf("%d drawn scenes", to-from), (to-from)*1024); err != nil {
+		return nil, err
+	}
+	if !r.fixed {
+		for _, name := range drawn.SceneClasses {
+			r.class(name)
+		}
+		r.fixed = true
+	}
+	for i := from; i < to; i++ {
+		s, err := drawn.NewScene(seed, i, sceneSize)
+		if err != nil {
+			return nil, err
+		}
+		name := fmt.Sprintf("scene %d", i)
+		p := Picture{Name: name, Path: path + "/" + name, ID: int64(i) + 1, Width: s.Width, Height: s.Height}
+		p.draw = func() *Image { return &Image{Width: s.Width, Height: s.Height, Pixels: s.Pixels()} }
+		for _, a := range s.Animals {
+			if class, ok := r.class(drawn.SceneClasses[a.Class]); ok {
+				r.add(&p, mark{file: p.Path}, Object{Class: class, Box: Box{a.Box[0], a.Box[1], a.Box[2], a.Box[3]}, Truncated: a.Truncated})
+			} else {
+				r.unknown(mark{file: p.Path}, drawn.SceneClasses[a.Class])
+			}
+		}
+		r.keep(p)
+	}
+	return r.done()
+}
+
+// seedAndNumber parses "SEED:N".
+func seedAndNumber(text string) (seed uint64, n int, err error) {
+	seedText, nText, _ := strings.Cut(text, ":")
+	if seed, err = strconv.ParseUint(seedText, 10, 64); err != nil {
+		return 0, 0, err
+	}
+	if n, err = strconv.Atoi(nText); err == nil && (n < 1 || n > maxScenes) {
+		err = errors.New("out of range")
+	}
+	return seed, n, err
+}

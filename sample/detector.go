@@ -1,0 +1,201 @@
+package sample
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"sync"
+
+	"github.com/bestiary-ml/bestiary/data"
+	"github.com/bestiary-ml/bestiary/data/boxes"
+	"github.com/bestiary-ml/bestiary/detect"
+	"github.com/bestiary-ml/bestiary/fault"
+	"github.com/bestiary-ml/bestiary/internal/require"
+	"github.com/bestiary-ml/bestiary/internal/run"
+	"github.com/bestiary-ml/bestiary/models"
+	"github.com/bestiary-ml/bestiary/ssd"
+	"github.com/bestiary-ml/bestiary/tensor"
+)
+
+// Detector is the pipeline of an object detector: it finds the objects in pictures of any size. It is safe for concurrent use.
+type Detector struct {
+	device *tensor.Device
+	model  finder
+	size   int // side of the model's pictures in pixels
+	o      DetectorOptions
+	run    string // path of the run folder; "" for a model in memory
+}
+
+// finder is what a Detector needs of its model.
+type finder interface {
+	// Detect returns the objects in pictures [N, S, S, 3] with values in [−1, 1], by falling score, in shares of the sides.
+	Detect(x *tensor.Tensor) [][]detect.Detection
+}
+
+// DetectorOptions are what a run folder records about a detector beyond its Config.
+type DetectorOptions struct {
+	Classes []string `json:"classes"`       // names, in the order of the model's classes
+	IDs     []int64  `json:"ids,omitempty"` // COCO's ids of the classes; nil: 1, 2 and so on
+
+	Data *boxes.Description `json:"data,omitempty"` // what the model was trained on; nil for an imported one
+}
+
+// validate returns a [*fault.FieldError] unless there are names for a number of classes.
+func (o DetectorOptions) validate(classes int) error {
+	if len(o.Classes) != classes {
+		return fault.Field("Classes", len(o.Classes), "must be the names of the %d classes of the model", classes)
+	}
+	for i, name := range o.Classes {
+		if name == "" {
+			return fault.Field("Classes", name, "must have a name for each class, and class %d has none", i)
+		}
+		if err := data.CheckClass(name); err != nil {
+			return fault.Field("Classes", name, "must be names of classes: %v", err)
+		}
+		if slices.Contains(o.Classes[:i], name) {
+			return fault.Field("Classes", name, "must be listed once")
+		}
+	}
+	if o.IDs != nil && len(o.IDs) != classes {
+		return fault.Field("IDs", len(o.IDs), "must be as many as Classes, %d", classes)
+	}
+	return nil
+}
+
+// NewDetector makes a pipeline of a model on device d. The model must be in evaluation mode when [Detector.Detect] is called.
+func NewDetector(d *tensor.Device, o DetectorOptions, m *ssd.Model) (*Detector, error) {
+	if m == nil {
+		return nil, fault.Field("Model", nil, "must not be nil; give a detector")
+	}
+	return newDetector(d, o, m, m.Config().ImageSize, m.Config().Classes)
+}
+
+// OpenDetector loads the detector of a run folder to device d. A run without one is a [*fault.Missing].
+func OpenDetector(ctx context.Context, dir string, d *tensor.Device) (*Detector, error) {
+	return open(ctx, dir, d, func(_ context.Context, r *run.Run, d *tensor.Device) (*Detector, error) {
+		m, err := models.SSD.Open(dir, d)
+		if err != nil {
+			return nil, err
+		}
+		var o DetectorOptions
+		if err := r.Options(models.SSD.Name, &o); err != nil {
+			return nil, err
+		}
+		p, err := NewDetector(d, o, m)
+		var wrong *fault.FieldError
+		if errors.As(err, &wrong) {
+			return nil, damaged(r, "options.%s: %s %s", models.SSD.Name, wrong.Field, wrong.Want)
+		}
+		if err == nil {
+			p.run = dir
+		}
+		return p, err
+	})
+}
+
+// newDetector makes a pipeline of a model for pictures of a size.
+func newDetector(d *tensor.Device, o DetectorOptions, m finder, size, classes int) (*Detector, error) {
+	if err := require.Device(d); err != nil {
+		return nil, err
+	}
+	if err := o.validate(classes); err != nil {
+		return nil, err
+	}
+	o.Classes, o.IDs = slices.Clone(o.Classes), slices.Clone(o.IDs)
+	return &Detector{device: d, model: m, size: size, o: o}, nil
+}
+
+// Classes returns the names of the classes.
+func (p *Detector) Classes() []string {
+	if p == nil {
+		return nil
+	}
+	return slices.Clone(p.o.Classes)
+}
+
+// IDs returns COCO's ids of the classes; nil if the dataset has none.
+func (p *Detector) IDs() []int64 {
+	if p == nil {
+		return nil
+	}
+	return slices.Clone(p.o.IDs)
+}
+
+// Size is the side in pixels to which the model resizes pictures.
+func (p *Detector) Size() int {
+	if p == nil {
+		return 0
+	}
+	return p.size
+}
+
+// Run returns the path of the run folder; "" for a model in memory.
+func (p *Detector) Run() string {
+	if p == nil {
+		return ""
+	}
+	return p.run
+}
+
+const (
+	detectBatch    = 8     // pictures that are resized and computed together
+	maxDetected    = 1024  // pictures of a call
+	maxDetectSides = 65536 // pixels
+)
+
+// Detect returns the objects in each picture, by falling score, with boxes in pixels of the picture. Pictures are squashed to the
+// size of the model. Detections have the least score of the model's Config, which is low: keep those of the score that you need.
+// A call takes at most 1024 pictures.
+func (p *Detector) Detect(ctx context.Context, pictures []*boxes.Image) (_ [][]detect.Detection, err error) {
+	defer fault.Catch(&err)
+	if p == nil || p.model == nil {
+		return nil, errNoPipeline
+	}
+	if len(pictures) > maxDetected {
+		return nil, fault.Field("Pictures", len(pictures), "must be at most %d in one call; divide them into several calls", maxDetected)
+	}
+	for i, m := range pictures {
+		if m == nil || m.Width < 1 || m.Height < 1 || m.Width > maxDetectSides || m.Height > maxDetectSides || len(m.Pixels) != 3*m.Width*m.Height {
+			return nil, fault.Field("Pictures", nil, "must have 3 bytes for each of their pixels, and picture %d doesn't", i)
+		}
+	}
+	all := make([][]detect.Detection, 0, len(pictures))
+	for batch := range slices.Chunk(pictures, detectBatch) {
+		found, err := p.detect(ctx, batch)
+		if err != nil {
+			return nil, err
+		}
+		all = append(all, found...)
+	}
+	return all, nil
+}
+
+// detect is Detect of a batch.
+func (p *Detector) detect(ctx context.Context, pictures []*boxes.Image) ([][]detect.Detection, error) {
+	one := p.size * p.size * 3
+	values := make([]float32, len(pictures)*one) // [N, S, S, 3]
+	var wait sync.WaitGroup
+	for i, m := range pictures {
+		wait.Go(func() { boxes.Whole(m.Width, m.Height).Show(values[i*one:(i+1)*one], m, p.size, p.size) })
+	}
+	wait.Wait()
+	found, err := exclusive(ctx, p.device, func() ([][]detect.Detection, error) {
+		step := p.device.Scratch()
+		defer step.End()
+		return p.model.Detect(p.device.From(values, len(pictures), p.size, p.size, 3)), nil
+	})
+	if err != nil {
+		return nil, err
+	}
+	if len(found) != len(pictures) {
+		return nil, fmt.Errorf("sample: the detector answered for %d of %d pictures", len(found), len(pictures))
+	}
+	for i, m := range pictures {
+		width, height := float64(m.Width), float64(m.Height)
+		for k := range found[i] {
+			found[i][k].Box = found[i][k].Box.Scale(width, height).Clip(width, height)
+		}
+	}
+	return found, nil
+}

@@ -1,0 +1,237 @@
+package tasks
+
+import (
+	"fmt"
+	"image"
+	"image/color"
+	"math"
+
+	"github.com/bestiary-ml/bestiary/data/boxes"
+	"github.com/bestiary-ml/bestiary/detect"
+	"github.com/bestiary-ml/bestiary/eval/detection"
+	"github.com/bestiary-ml/bestiary/fault"
+	"github.com/bestiary-ml/bestiary/models"
+	"github.com/bestiary-ml/bestiary/sample"
+	"github.com/bestiary-ml/bestiary/sample/layout"
+	"github.com/bestiary-ml/bestiary/ssd"
+	"github.com/bestiary-ml/bestiary/tensor"
+	"github.com/bestiary-ml/bestiary/train"
+)
+
+// SSDDefaults are the settings with which a detector is trained unless others are given.
+type SSDDefaults struct {
+	Model    ssd.Config // Classes remains to be set
+	Training train.Config
+	Data     boxes.Description
+}
+
+// DefaultSSD returns settings for a backbone and pictures of a size. Networks with weights of ImageNet are trained by SGD as in the
+// paper, at a rate for batches of 8: momentum 0.9, weight decay 5e-4, biases at twice the rate, and a rate that falls after two thirds
+// and five sixths of the steps. The small network is trained by AdamW from random weights.
+func DefaultSSD(backbone string, imageSize int) SSDDefaults {
+	c := train.DefaultConfig()
+	c.EvalEvery, c.SampleEvery, c.CheckpointEvery = 250, 500, 500
+	if backbone == ssd.Small {
+		c.Steps, c.Batch, c.LearningRate, c.Schedule, c.Warmup = 1500, 16, 2e-3, "cosine", 50
+		c.Optimizer, c.WeightDecay, c.DecayMatrices, c.Clip, c.EMA = "adamw", 0.02, true, 10, 0.995
+	} else {
+		c.Steps, c.Batch, c.LearningRate, c.Schedule, c.Warmup, c.DropFactor = 12000, 8, 1e-3, "multistep", 500, 0.1
+		c.Optimizer, c.Momentum, c.WeightDecay, c.BiasRate, c.Clip = "sgd", 0.9, 5e-4, 2, 20
+		c.Milestones = SSDMilestones(c.Steps)
+	}
+	return SSDDefaults{Model: ssd.VOC(backbone, imageSize, 1), Training: c, Data: boxes.Description{Share: 0.1, Augment: boxes.DefaultSSD()}}
+}
+
+// SSDMilestones are two thirds and five sixths of a number of steps.
+func SSDMilestones(steps int) []int {
+	first := max(1, steps*2/3)
+	return []int{first, max(first+1, steps*5/6)}
+}
+
+// maxEvaluated is the number of held-out pictures on which a detector is evaluated during its training, evenly spread.
+const maxEvaluated = 500
+
+// SSD trains a detector to find the objects of pictures, and evaluates it on held-out ones (nil: no evaluation): its loss, and the mean
+// average precision at IoU 0.5 of Pascal VOC. The classes of the model are those of the set. The model is made with initial weights;
+// others may be loaded into it before the training begins.
+func SSD(d *tensor.Device, c ssd.Config, how boxes.Description, training, heldOut *boxes.Set, o Options) (model *ssd.Model, task *train.Task[BoxBatch], err error) {
+	defer fault.Catch(&err)
+	if training == nil || len(training.Pictures) == 0 {
+		return nil, nil, fault.Field("Data", nil, "there are no pictures to train on; give some")
+	}
+	if training.Boxes() == 0 {
+		return nil, nil, fault.Field("Data", nil, "none of the %d pictures to train on has a box; give some", len(training.Pictures))
+	}
+	if len(training.Classes) != c.Classes {
+		return nil, nil, fault.Field("Classes", c.Classes, "must be the number of classes of the pictures, %d", len(training.Classes))
+	}
+	g := tensor.NewGenerator(o.Seed).Fork(models.SSD.Name)
+	if model, err = ssd.New(d, c, g); err != nil {
+		return nil, nil, err
+	}
+	pictures := newPictureCache()
+	source, err := newBoxSource(training, c.ImageSize, o.Batch, how.Augment, o.Seed, pictures)
+	if err != nil {
+		return nil, nil, err
+	}
+	describeBoxes(&how, training, heldOut)
+	task = &train.Task[BoxBatch]{
+		Model:      models.SSD.Name,
+		Module:     model,
+		Settings:   c,
+		Options:    sample.DetectorOptions{Classes: training.Classes, IDs: training.IDs, Data: &how},
+		Source:     source,
+		Generators: map[string]*tensor.Generator{models.SSD.Name: g},
+		Loss: func(batch BoxBatch) (*tensor.Tensor, *train.Figures) {
+			loss, parts := model.Loss(batch.Tensor(d), batch.Objects)
+			return loss, &train.Figures{
+				Tensors: []*tensor.Tensor{parts.Classification, parts.Regression},
+				Metrics: func(values [][]float32) train.Metrics {
+					return train.Metrics{
+						"classification_loss": float64(values[0][0]), "regression_loss": float64(values[1][0]),
+						"matched_priors": float64(parts.Matched) / float64(batch.Len()),
+					}
+				},
+			}
+		},
+	}
+	if heldOut == nil || len(heldOut.Pictures) == 0 {
+		return model, task, nil
+	}
+	v := &boxViewer{model, d, pictures, heldOut.Classes}
+	some := fewBoxes(heldOut, maxEvaluated)
+	task.Evaluate = func() (train.Metrics, error) { return v.measure(some, o.Batch) }
+	task.Samples = func(path string) error { return v.draw(path, fewBoxes(heldOut, shown)) }
+	return model, task, nil
+}
+
+// boxViewer evaluates a detector during its training.
+type boxViewer struct {
+	model    *ssd.Model
+	device   *tensor.Device
+	pictures *pictureCache
+	classes  []string
+}
+
+// whole returns pictures without augmentation.
+func (v *boxViewer) whole(pictures []boxes.Picture) (BoxBatch, error) {
+	size := v.model.Config().ImageSize
+	one := size * size * 3
+	b := BoxBatch{Pixels: make([]float32, len(pictures)*one), Objects: make([][]boxes.Object, len(pictures)), Size: size}
+	b.Indices = make([]int, len(pictures))
+	err := each(len(pictures), func(i int) error {
+		p := pictures[i]
+		m, err := v.pictures.read(p)
+		if err != nil {
+			return err
+		}
+		view := boxes.Whole(p.Width, p.Height)
+		view.Show(b.Pixels[i*one:(i+1)*one], m, size, size)
+		b.Objects[i], b.Indices[i] = usable(view.Objects(p.Objects, size, size)), i
+		return nil
+	})
+	return b, err
+}
+
+// measure returns the loss of pictures and the mean average precision.
+func (v *boxViewer) measure(pictures []boxes.Picture, batch int) (train.Metrics, error) {
+	var classification, regression, matched float64
+	var measured []detection.Picture
+	for lo := 0; lo < len(pictures); lo += batch {
+		some := pictures[lo:min(lo+batch, len(pictures))]
+		b, err := v.whole(some)
+		if err != nil {
+			return nil, err
+		}
+		step := v.device.Scratch()
+		logits, codes := v.model.Forward(b.Tensor(v.device))
+		parts := v.model.Losses(logits, codes, b.Objects)
+		found := v.model.Detections(logits, codes)
+		weight := float64(max(parts.Matched, 1))
+		classification += weight * parts.Classification.Item()
+		regression += weight * parts.Regression.Item()
+		matched += weight
+		step.End()
+		for i, p := range some {
+			measured = append(measured, detection.Picture{Objects: p.Objects, Detections: inPixels(found[i], p)})
+		}
+	}
+	m := train.Metrics{
+		"loss": (classification + regression) / matched, "classification_loss": classification / matched, "regression_loss": regression / matched,
+	}
+	r, err := detection.VOC(measured, v.classes, detection.VOCOptions{})
+	if err != nil {
+		return nil, err
+	}
+	if !math.IsNaN(r.Mean) { // there are objects
+		m["map50"] = r.Mean
+	}
+	return m, nil
+}
+
+// inPixels returns detections with boxes in pixels of a picture.
+func inPixels(found []detect.Detection, p boxes.Picture) []detect.Detection {
+	for k := range found {
+		found[k].Box = found[k].Box.Scale(float64(p.Width), float64(p.Height))
+	}
+	return found
+}
+
+const (
+	drawnSide  = 320 // pixels of the longer side of a picture in samples
+	drawnScore = 0.3 // least score of a box in samples
+)
+
+// draw writes pictures with the boxes of their objects, in white, and those that are found.
+func (v *boxViewer) draw(path string, pictures []boxes.Picture) error {
+	b, err := v.whole(pictures)
+	if err != nil {
+		return err
+	}
+	found := v.model.Detect(b.Tensor(v.device))
+	var images []*image.NRGBA
+	for i, p := range pictures {
+		m, err := v.pictures.read(p)
+		if err != nil {
+			return err
+		}
+		scale := min(1, drawnSide/float64(max(p.Width, p.Height)))
+		width, height := max(1, int(float64(p.Width)*scale)), max(1, int(float64(p.Height)*scale))
+		img := shrink(m, width, height)
+		var all []layout.Box
+		add := func(b boxes.Box, label string, c color.NRGBA) {
+			all = append(all, layout.Box{X0: b.X0, Y0: b.Y0, X1: b.X1, Y1: b.Y1, Label: label, Colour: c})
+		}
+		for _, o := range p.Objects {
+			add(o.Box.Scale(scale, scale), "", color.NRGBA{255, 255, 255, 255})
+		}
+		for _, d := range found[i] {
+			if d.Score >= drawnScore {
+				add(d.Box.Scale(float64(width), float64(height)), fmt.Sprintf("%s %.2f", v.classes[d.Class], d.Score), layout.ClassColour(d.Class))
+			}
+		}
+		if err := layout.DrawBoxes(img, all...); err != nil {
+			return err
+		}
+		images = append(images, img)
+	}
+	grid, err := layout.Grid(layout.Options{}, layout.Section{Images: images})
+	if err != nil {
+		return err
+	}
+	return layout.SavePNG(path, grid)
+}
+
+// shrink returns a picture in another size.
+func shrink(m *boxes.Image, width, height int) *image.NRGBA {
+	values := make([]float32, width*height*3)
+	boxes.Whole(m.Width, m.Height).Show(values, m, width, height)
+	img := image.NewNRGBA(image.Rect(0, 0, width, height))
+	for i := range width * height {
+		for c := range 3 {
+			img.Pix[4*i+c] = uint8(min(max((values[3*i+c]+1)*127.5+0.5, 0), 255))
+		}
+		img.Pix[4*i+3] = 255
+	}
+	return img
+}
