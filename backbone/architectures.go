@@ -9,7 +9,8 @@ import (
 // architecture is a network with weights that somebody published.
 type architecture struct {
 	name, title   string
-	widths        []int // of the features at strides 4, 8, 16 and 32
+	widths        []int // of the features
+	strides       []int // of the features
 	features      int   // pooled
 	normalization normalization
 	published     string // name of the file with the weights, for messages
@@ -18,7 +19,10 @@ type architecture struct {
 }
 
 // architectures are all that there are.
-var architectures = slices.Concat([]architecture{efficientNetLite0()}, mobileNets(), efficientNets())
+var architectures = slices.Concat(vggs(), resNets(), seNets(), mobileNets(), []architecture{efficientNetLite0()}, efficientNets())
+
+// quarters are the strides of networks whose first stage has a quarter of the picture's resolution.
+var quarters = []int{4, 8, 16, 32}
 
 // normalization is what a network's pictures had when it was trained: (v − mean)/deviation of each channel, for v from 0 to 1.
 type normalization struct{ mean, deviation [3]float64 }

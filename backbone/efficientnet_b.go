@@ -56,7 +56,7 @@ func efficientNets() (all []architecture) {
 		s := c.stages()
 		all = append(all, architecture{
 			name: fmt.Sprintf("efficientnet_b%d", i), title: fmt.Sprintf("EfficientNet-B%d", i),
-			widths: []int{s[1].out, s[2].out, s[4].out, s[6].out}, features: c.head(), normalization: imageNet,
+			widths: []int{s[1].out, s[2].out, s[4].out, s[6].out}, strides: quarters, features: c.head(), normalization: imageNet,
 			published: c.published + " of torchvision",
 			is:        c.is, build: c.build,
 		})
@@ -98,7 +98,7 @@ func (c compound) build(b builder) network {
 			block.expand = &expand
 		}
 		block.each = b.depthwise(wide, s.kernel, stride, silu).centred().eps(c.eps).inSequence(place())
-		block.squeeze = b.excitation(place(), wide, max(1, in/4))
+		block.squeeze = b.excitation(place(), wide, max(1, in/4), silu)
 		block.project = b.conv(wide, s.out, 1, 1, linear).eps(c.eps).inSequence(place())
 		return block
 	})

@@ -1,6 +1,7 @@
 package backbone
 
 import (
+	"slices"
 	"strings"
 
 	"github.com/bestiary-ml/bestiary/fault"
@@ -51,6 +52,12 @@ func architectureOf(f *safetensors.File) *architecture {
 		}
 	}
 	return nil
+}
+
+// shaped reports whether a file has a tensor of that name and shape.
+func shaped(f *safetensors.File, name string, shape ...int) bool {
+	t, err := f.Tensor(name)
+	return err == nil && slices.Equal(t.Shape, shape)
 }
 
 // Unknown returns the error for a file that holds no network of [Names], a [*fault.DamagedFile].

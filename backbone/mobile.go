@@ -20,9 +20,6 @@ type mobile struct {
 // that the blocks widen their input before the depth-wise convolution.
 type mobileStage struct{ repeats, kernel, stride, expand, out int }
 
-// mobileClasses is the number of classes of ImageNet.
-const mobileClasses = 1000
-
 // stack adds the blocks of stages to m, for an input [N, S/2, S/2, in], and finds the ends of the strides. It returns the number of
 // channels of the last one. block makes a block of a stage; at is the number of its stage, and i its place there.
 func (m *mobile) stack(in int, stages []mobileStage, block func(at, i, in, stride int, s mobileStage) *mobileBlock) int {
@@ -46,7 +43,7 @@ func (m *mobile) stack(in int, stages []mobileStage, block func(at, i, in, strid
 
 // classifier sets the layer of the logits.
 func (m *mobile) classifier(b builder, in int, path string) {
-	m.fc = &nn.Linear{Weight: nn.Constant(b.device, 0, in, mobileClasses), Bias: nn.Constant(b.device, 0, mobileClasses)}
+	m.fc = b.linear(in, classes, tensor.Identity)
 	m.fcPath = path
 }
 
@@ -70,48 +67,20 @@ func (m *mobile) pooled(deepest *tensor.Tensor) *tensor.Tensor {
 
 func (m *mobile) logits(pooled *tensor.Tensor) *tensor.Tensor { return m.fc.Forward(pooled) }
 
-func (m *mobile) visit(path string, classes bool, f func(nn.Param)) {
+func (m *mobile) visit(path string, last part, f func(nn.Param)) {
 	m.stem.visitNamed(path, f)
-	for _, block := range m.blocks {
+	for i, block := range m.blocks {
+		if last < head && i > m.ends[last-1] {
+			return
+		}
 		block.visit(path, f)
 	}
-	if m.head != nil {
+	if m.head != nil && last >= head {
 		m.head.visitNamed(path, f)
 	}
-	if classes {
+	if last == classifier {
 		m.fc.Visit(nn.Join(path, m.fcPath), f)
 	}
-}
-
-// average is the mean over positions, [N, H, W, C] → [N, C].
-func average(x *tensor.Tensor) *tensor.Tensor {
-	return x.Reshape(x.Dim(0), x.Dim(1)*x.Dim(2), x.Dim(3)).Mean(1)
-}
-
-// named is a unit with the paths of its convolution and its batch normalization.
-type named struct {
-	*unit
-	conv, norm string
-}
-
-// inSequence names a unit as PyTorch does in a Sequential of a convolution and a batch normalization.
-func (u *unit) inSequence(path string) named { return named{u, path + ".0", path + ".1"} }
-
-// named names a unit by the paths of its layers.
-func (u *unit) named(conv, norm string) named { return named{u, conv, norm} }
-
-func (n named) visitNamed(path string, f func(nn.Param)) { n.visit(path, n.conv, n.norm, f) }
-
-// centred makes u pad all sides by half the kernel, as PyTorch's networks do.
-func (u *unit) centred() *unit {
-	pad := u.weight().Dim(0) / 2
-	if u.dense != nil {
-		u.dense.Options.Padding = [2]int{pad, pad}
-		return u
-	}
-	o := &u.each.Options
-	o.Top, o.Bottom, o.Left, o.Right = pad, pad, pad, pad
-	return u
 }
 
 // mobileBlock maps [N, H, W, in] to [N, H/stride, W/stride, out]. An inverted bottleneck (Sandler et al., 2018) widens its input,

@@ -16,10 +16,10 @@ import (
 
 // randomBlock is an inverted bottleneck with squeeze-and-excitation and stochastic depth, in float64. Its variances are positive.
 func randomBlock(d *tensor.Device, depth *stochasticDepth) (block *mobileBlock, trained []*tensor.Tensor) {
-	b, r := builder{d, depth}, rand.New(rand.NewPCG(1, 2))
+	b, r := builder{d, depth, new([]*nn.BatchNorm)}, rand.New(rand.NewPCG(1, 2))
 	expand := b.conv(3, 6, 1, 1, silu).inSequence("0")
 	block = &mobileBlock{
-		expand: &expand, each: b.depthwise(6, 3, 1, silu).centred().inSequence("1"), squeeze: b.excitation("2", 6, 2),
+		expand: &expand, each: b.depthwise(6, 3, 1, silu).centred().inSequence("1"), squeeze: b.excitation("2", 6, 2, silu),
 		project: b.conv(6, 3, 1, 1, linear).inSequence("3"), skip: true, depth: depth, placement: 0.5,
 	}
 	block.visit("", func(p nn.Param) {

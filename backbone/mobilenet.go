@@ -24,7 +24,7 @@ const (
 func mobileNets() []architecture {
 	return []architecture{
 		{
-			name: "mobilenet_v1", title: "MobileNet V1", widths: []int{128, 256, 512, 1024}, features: mobileNetV1Out, normalization: half,
+			name: "mobilenet_v1", title: "MobileNet V1", widths: []int{128, 256, 512, 1024}, strides: quarters, features: mobileNetV1Out, normalization: half,
 			published: "mobilenetv1_100.ra4_e3600_r224_in1k of timm",
 			is: func(f *safetensors.File) bool { // timm's other networks with these names have more stages or a head
 				return f.Has("conv_stem.weight") && f.Has("blocks.0.0.conv_dw.weight") && !f.Has("blocks.5.0.bn1.weight") && !f.Has("conv_head.weight")
@@ -32,7 +32,7 @@ func mobileNets() []architecture {
 			build: newMobileNetV1,
 		},
 		{
-			name: "mobilenet_v2", title: "MobileNet V2", widths: []int{24, 32, 96, 320}, features: mobileNetV2Head, normalization: imageNet,
+			name: "mobilenet_v2", title: "MobileNet V2", widths: []int{24, 32, 96, 320}, strides: quarters, features: mobileNetV2Head, normalization: imageNet,
 			published: "mobilenet_v2-7ebf99e0.pth of torchvision",
 			is:        func(f *safetensors.File) bool { return f.Has("features.1.conv.0.0.weight") },
 			build:     newMobileNetV2,

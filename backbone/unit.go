@@ -7,10 +7,11 @@ import (
 	"github.com/bestiary-ml/bestiary/tensor"
 )
 
-// builder makes units on a device.
+// builder makes the layers of a network on a device.
 type builder struct {
 	device *tensor.Device
 	depth  *stochasticDepth // shared by the blocks that may be skipped
+	norms  *[]*nn.BatchNorm // all that it made
 }
 
 // act is the activation after a unit.
@@ -22,6 +23,19 @@ const (
 	relu6 // min(max(x, 0), 6)
 	silu  // x·sigmoid(x)
 )
+
+// of returns the activation of x.
+func (a act) of(x *tensor.Tensor) *tensor.Tensor {
+	switch a {
+	case relu:
+		return x.ReLU()
+	case relu6:
+		return x.ReLU().ClampMax(6)
+	case silu:
+		return x.SiLU()
+	}
+	return x
+}
 
 // unit is a convolution without bias, dense or depth-wise, batch normalization and an activation.
 type unit struct {
@@ -39,8 +53,15 @@ type folded struct{ weight, bias *tensor.Tensor }
 
 // conv returns a dense unit with a square kernel.
 func (b builder) conv(in, out, kernel, stride int, a act) *unit {
+	return b.grouped(in, out, kernel, stride, 1, a)
+}
+
+// grouped returns a dense unit with a square kernel, in groups of channels.
+func (b builder) grouped(in, out, kernel, stride, groups int, a act) *unit {
 	o := tensor.StridePad(stride, 0)
-	return &unit{dense: &nn.Conv2d{Weight: nn.Constant(b.device, 0, kernel, kernel, in, out), Options: o}, norm: b.norm(out), act: a}
+	o.Groups = groups
+	w := nn.Constant(b.device, 0, kernel, kernel, in/groups, out)
+	return &unit{dense: &nn.Conv2d{Weight: w, Options: o}, norm: b.norm(out), act: a}
 }
 
 // depthwise returns a depth-wise unit with a square kernel.
@@ -52,12 +73,30 @@ func (b builder) depthwise(channels, kernel, stride int, a act) *unit {
 func (b builder) norm(channels int) *nn.BatchNorm {
 	n := nn.NewBatchNorm(b.device, channels, tensor.Identity)
 	n.SetTraining(false)
+	*b.norms = append(*b.norms, n)
 	return n
+}
+
+// linear returns a linear layer with a bias.
+func (b builder) linear(in, out int, a tensor.Activation) *nn.Linear {
+	return &nn.Linear{Weight: nn.Constant(b.device, 0, in, out), Bias: nn.Constant(b.device, 0, out), Act: a}
 }
 
 // padded makes u pad as TensorFlow's SAME does.
 func (u *unit) padded() *unit {
 	u.same = true
+	return u
+}
+
+// centred makes u pad all sides by half the kernel, as PyTorch's networks do.
+func (u *unit) centred() *unit {
+	pad := u.weight().Dim(0) / 2
+	if u.dense != nil {
+		u.dense.Options.Padding = [2]int{pad, pad}
+		return u
+	}
+	o := &u.each.Options
+	o.Top, o.Bottom, o.Left, o.Right = pad, pad, pad, pad
 	return u
 }
 
@@ -78,20 +117,21 @@ func (u *unit) weight() *tensor.Tensor {
 // forward maps [N, H, W, in] to [N, H', W', out].
 func (u *unit) forward(x *tensor.Tensor) *tensor.Tensor {
 	if u.weight().RequiresGrad() {
-		return u.activate(u.norm.Forward(u.convolve(x, u.weight(), nil, tensor.Identity)))
+		return u.act.of(u.norm.Forward(u.convolve(x, u.weight(), nil, tensor.Identity)))
 	}
 	if u.folded == nil {
 		u.folded = u.fold()
 	}
-	fused := tensor.Identity
-	if (u.act == relu || u.act == relu6) && u.dense != nil {
-		fused = tensor.ReLU
+	if u.dense == nil || u.act == silu {
+		return u.act.of(u.convolve(x, u.folded.weight, u.folded.bias, tensor.Identity))
 	}
-	y := u.convolve(x, u.folded.weight, u.folded.bias, fused)
-	if fused == tensor.ReLU {
-		return u.cut(y)
+	switch u.act {
+	case relu:
+		return u.convolve(x, u.folded.weight, u.folded.bias, tensor.ReLU)
+	case relu6:
+		return u.convolve(x, u.folded.weight, u.folded.bias, tensor.ReLU).ClampMax(6)
 	}
-	return u.activate(y)
+	return u.convolve(x, u.folded.weight, u.folded.bias, tensor.Identity)
 }
 
 // convolve pads and convolves x. A dense convolution applies the fused activation, a depth-wise one none.
@@ -110,24 +150,6 @@ func (u *unit) convolve(x, w, bias *tensor.Tensor, fused tensor.Activation) *ten
 		}
 	}
 	return x.Conv2d(w, bias, o)
-}
-
-func (u *unit) activate(x *tensor.Tensor) *tensor.Tensor {
-	switch u.act {
-	case linear:
-		return x
-	case silu:
-		return x.SiLU()
-	}
-	return u.cut(x.ReLU())
-}
-
-// cut limits ReLU6 from above.
-func (u *unit) cut(x *tensor.Tensor) *tensor.Tensor {
-	if u.act == relu6 {
-		return x.ClampMax(6)
-	}
-	return x
 }
 
 // fold computes the weights of the folded convolution.
@@ -161,4 +183,23 @@ func (u *unit) visit(path, conv, norm string, f func(nn.Param)) {
 		u.each.Visit(nn.Join(path, conv), f)
 	}
 	u.norm.Visit(nn.Join(path, norm), f)
+}
+
+// named is a unit with the paths of its convolution and its batch normalization.
+type named struct {
+	*unit
+	conv, norm string
+}
+
+// inSequence names a unit as PyTorch does in a Sequential of a convolution and a batch normalization.
+func (u *unit) inSequence(path string) named { return named{u, path + ".0", path + ".1"} }
+
+// named names a unit by the paths of its layers.
+func (u *unit) named(conv, norm string) named { return named{u, conv, norm} }
+
+func (n named) visitNamed(path string, f func(nn.Param)) { n.visit(path, n.conv, n.norm, f) }
+
+// average is the mean over positions, [N, H, W, C] → [N, C].
+func average(x *tensor.Tensor) *tensor.Tensor {
+	return x.Reshape(x.Dim(0), x.Dim(1)*x.Dim(2), x.Dim(3)).Mean(1)
 }

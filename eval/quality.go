@@ -68,7 +68,7 @@ func (r *Reference) Measure(ctx context.Context, g *sample.Generator) (q *Qualit
 		q.Training = r.training.Len()
 	}
 	r.begin("samples of the " + g.Model)
-	if q.images, err = g.Draw(ctx, requests, sample.DrawOptions{Seed: r.options.Seed, Sampling: r.options.Sampling, Progress: r.options.Progress}); err != nil {
+	if q.images, err = g.Draw(ctx, requests, sample.DrawOptions{Seed: r.options.Seed, Sampling: r.options.Sampling, Solving: r.options.Solving, Progress: r.options.Progress}); err != nil {
 		return nil, err
 	}
 	drawn := datasetOf(g, q.images)

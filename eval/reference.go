@@ -16,6 +16,7 @@ type QualityOptions struct {
 	Samples   int                   // pictures to draw; 0: as many as there are held-out ones, and at most 2,000
 	Seed      uint64                // of the samples
 	Sampling  *sampling.Options     // of the samples; nil is sampling.Default()
+	Solving   sample.Solving        // of the samples of a rectified flow
 	Judges    []*Judge              // classifiers of the class asked for, and of attributes of captions
 	Features  *Extractor            // in which sets of pictures are compared; nil: the features of the first judge, if any
 	CLIP      *sample.TextToImage   // finds prompts of generated pictures; nil: no retrieval
@@ -34,6 +35,9 @@ const defaultSamples = 2000
 func (o QualityOptions) Validate() error {
 	if o.Samples < 0 || o.Samples > MaxSamples {
 		return fault.Field("Samples", o.Samples, "must be from 1 to %d pictures, or 0 for as many as are held out", MaxSamples)
+	}
+	if err := o.Solving.Validate(); err != nil {
+		return err
 	}
 	if o.Resamples < 0 || o.Resamples > 10_000 {
 		return fault.Field("Resamples", o.Resamples, "must be from 1 to 10000, or 0 for 200")

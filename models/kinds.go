@@ -13,6 +13,7 @@ import (
 	"github.com/bestiary-ml/bestiary/maskgit"
 	"github.com/bestiary-ml/bestiary/openaivae"
 	"github.com/bestiary-ml/bestiary/rectified"
+	"github.com/bestiary-ml/bestiary/ssd"
 	"github.com/bestiary-ml/bestiary/tarflow"
 	"github.com/bestiary-ml/bestiary/vqgan"
 )
@@ -94,6 +95,13 @@ var (
 		Info: Info{Name: "classifier", Title: "classifier"}, New: classifier.New,
 		Facts: func(c classifier.Config) Facts {
 			return Facts{Summary: fmt.Sprintf("pictures of %d×%d as %d features, %d classes", c.ImageSize, c.ImageSize, c.Features(), len(c.Classes))}
+		},
+	})
+	// SSD is a detector, and belongs to no pipeline of a generator.
+	SSD = Register(Kind[ssd.Config, *ssd.Model]{
+		Info: Info{Name: "ssd", Title: "detector"}, New: ssd.New,
+		Facts: func(c ssd.Config) Facts {
+			return Facts{Summary: fmt.Sprintf("boxes of %d classes in pictures of %d×%d, backbone %s", c.Classes, c.ImageSize, c.ImageSize, c.Backbone)}
 		},
 	})
 	CLIP = Register(Kind[clip.Config, *clip.CLIP]{

@@ -23,6 +23,7 @@ import (
 	"github.com/bestiary-ml/bestiary/maskgit"
 	"github.com/bestiary-ml/bestiary/nn"
 	"github.com/bestiary-ml/bestiary/rectified"
+	"github.com/bestiary-ml/bestiary/ssd"
 	"github.com/bestiary-ml/bestiary/tarflow"
 	"github.com/bestiary-ml/bestiary/tensor"
 	"github.com/bestiary-ml/bestiary/vqgan"
@@ -132,6 +133,7 @@ func TestOpen(t *testing.T) {
 	opens(t, DVAE, smallVAE())
 	opens(t, TarFlow, smallTarFlow())
 	opens(t, Classifier, smallClassifier())
+	opens(t, SSD, ssd.VOC(ssd.Small, 32, 2))
 	opens(t, KL, smallKL())
 	opens(t, DALLE, smallDALLE())
 	opens(t, MaskGIT, smallMaskGIT())
@@ -174,6 +176,7 @@ func TestLargerConfig(t *testing.T) {
 	larger(t, Flow, flow, func(c *flows.Config) { c.Layers = 60000; c.Hidden = []int{64} })
 	larger(t, Classifier, smallClassifier(), func(c *classifier.Config) { c.Widths = []int{1024, 1024} })
 	larger(t, Classifier, smallClassifier(), func(c *classifier.Config) { c.Blocks, c.Widths = 16, []int{512, 512, 512} })
+	larger(t, SSD, ssd.VOC(ssd.Small, 32, 2), func(c *ssd.Config) { c.Classes = 4000 })
 	larger(t, Autoencoder, autoencoder.Config{ImageSize: 32, Channels: []int{3, 3, 4, 4, 6, 6}, Hidden: 12, Embedding: 5},
 		func(c *autoencoder.Config) { c.Hidden, c.Embedding = 4096, 60000 })
 }

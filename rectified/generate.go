@@ -16,6 +16,11 @@ type Options struct {
 	Steps     int     // of Euler, Heun and Adams; 0 is 24 evaluations: 12 steps of Heun, 24 of the others
 	Tolerance float64 // of Adaptive: error of a step, absolute and relative; 0 is 0.01
 	Guidance  float64 // classifier-free guidance scale s (Ho & Salimans, 2021): null + s·(v − null); 1 is off
+
+	// GuidanceFrom and GuidanceTo are the times between which Guidance applies (Kynkäänniemi et al., 2024); GuidanceTo 0 is
+	// 1, so the zero values guide always. Guidance near t = 1, where all is noise, makes pictures alike; near t = 0 it
+	// changes little and costs time.
+	GuidanceFrom, GuidanceTo float64
 }
 
 const (
@@ -59,7 +64,21 @@ func (o Options) Resolve() (Options, error) {
 	if !(math.Abs(o.Guidance) <= 1e6) {
 		return o, fault.Field("Guidance", o.Guidance, "must be a number from -1e+06 to 1e+06, such as 3; 1 is off")
 	}
+	if o.GuidanceTo == 0 {
+		o.GuidanceTo = 1
+	}
+	if err := require.Between("GuidanceTo", o.GuidanceTo, 0, 1); err != nil {
+		return o, err
+	}
+	if !(o.GuidanceFrom >= 0 && o.GuidanceFrom < o.GuidanceTo) {
+		return o, fault.Field("GuidanceFrom", o.GuidanceFrom, "must be 0 or more and below GuidanceTo %v; both are times, of which 1 is noise", o.GuidanceTo)
+	}
 	return o, nil
+}
+
+// guides reports whether guidance applies at a time.
+func (o Options) guides(t float64) bool {
+	return o.Guidance != 1 && t >= o.GuidanceFrom && t <= o.GuidanceTo
 }
 
 // Picture is a latent to sample.
@@ -95,7 +114,7 @@ func (m *Model) Generate(ctx context.Context, pictures []Picture, o Options, pro
 	if err := m.check(pictures); err != nil || len(pictures) == 0 {
 		return nil, nil, err
 	}
-	r := &run{model: m, guidance: o.Guidance, pictures: pictures}
+	r := &run{model: m, options: o, pictures: pictures}
 	r.begin()
 	s := system{n: m.config.numbers(), velocity: r.velocity}
 	if progress != nil {
@@ -146,7 +165,7 @@ func (m *Model) check(pictures []Picture) error {
 // run is one call of Generate.
 type run struct {
 	model     *Model
-	guidance  float64
+	options   Options
 	pictures  []Picture
 	x, noise  []float32 // [N, h, w, c]: the states, and what they were at t = 1
 	estimates []float32 // [N, h, w, c]: x − t·v
@@ -182,17 +201,27 @@ func (r *run) velocity(rows []int, x []float32, t []float64) ([]float32, error) 
 	return v, nil
 }
 
-// guided returns the velocities of the model, [len(rows), n]. With guidance, the model runs a second time without captions,
-// whose sequences are shorter.
+// guided returns the velocities of the model, [len(rows), n]. Where guidance applies, the model runs a second time without
+// captions, whose sequences are shorter.
 func (r *run) guided(rows []int, x []float32, t []float64) []float32 {
 	captions := make([][]int32, len(rows))
 	for i, row := range rows {
 		captions[i] = r.pictures[row].Text
 	}
 	v := r.evaluated(captions, x, t)
-	if r.guidance != 1 {
-		for i, null := range r.evaluated(make([][]int32, len(rows)), x, t) {
-			v[i] = null + float32(r.guidance)*(v[i]-null)
+	n, guided, states, times := r.model.config.numbers(), []int(nil), []float32(nil), []float64(nil)
+	for k := range rows {
+		if r.options.guides(t[k]) {
+			guided, states, times = append(guided, k), append(states, x[k*n:(k+1)*n]...), append(times, t[k])
+		}
+	}
+	if guided == nil {
+		return v
+	}
+	null := r.evaluated(make([][]int32, len(guided)), states, times)
+	for i, k := range guided {
+		for j, null := range null[i*n : (i+1)*n] {
+			v[k*n+j] = null + float32(r.options.Guidance)*(v[k*n+j]-null)
 		}
 	}
 	return v

@@ -154,6 +154,32 @@ func TestGuidance(t *testing.T) {
 	golden.Near(t, "guidance 3", generate(t, m, example(c, 0, 1), o), want.Scale(3).Sub(null.Scale(2)).Values(), 1e-4)
 }
 
+// Guidance between two times applies to the steps that begin there only, also with a time for each picture.
+func TestGuidanceTimes(t *testing.T) {
+	d := golden.CPU(t)
+	c := small()
+	m := build(t, d, c)
+	draw := func(o Options) []float32 { return generate(t, m, example(c, 0, 4), o) }
+	without := draw(Options{Solver: Euler, Steps: 4, Guidance: 1})
+	always := draw(Options{Solver: Euler, Steps: 4, Guidance: 3})
+	if got := draw(Options{Solver: Euler, Steps: 4, Guidance: 3, GuidanceTo: 1}); !slices.Equal(got, always) {
+		t.Error("times from 0 to 1 are not always")
+	}
+	// Steps begin at 1, 0.75, 0.5 and 0.25.
+	if got := draw(Options{Solver: Euler, Steps: 4, Guidance: 3, GuidanceFrom: 0.8, GuidanceTo: 0.9}); !slices.Equal(got, without) {
+		t.Error("no step begins from 0.9 to 0.8, and it changes the latents")
+	}
+	first := draw(Options{Solver: Euler, Steps: 4, Guidance: 3, GuidanceFrom: 0.9})
+	if slices.Equal(first, without) || slices.Equal(first, always) {
+		t.Error("guidance in the first step only changes nothing, or as much as in all steps")
+	}
+	o := Options{Solver: Adaptive, Guidance: 3, GuidanceFrom: 0.3, GuidanceTo: 0.7}
+	together := draw(o)
+	for i := range 4 {
+		golden.Near(t, "alone", generate(t, m, example(c, i, 1), o), together[i*c.numbers():(i+1)*c.numbers()], 1e-4)
+	}
+}
+
 // Known cells come back exactly, the others are sampled and differ from those without known cells.
 func TestKnown(t *testing.T) {
 	d := golden.CPU(t)
@@ -216,6 +242,8 @@ func TestWrongOptions(t *testing.T) {
 		"Solver":           func(o *Options, _ *Picture) { o.Solver = "rk4" },
 		"Steps -1":         func(o *Options, _ *Picture) { o.Steps = -1 },
 		"Steps 5":          func(o *Options, _ *Picture) { o.Solver, o.Steps = Adaptive, 5 },
+		"GuidanceTo 2":     func(o *Options, _ *Picture) { o.GuidanceTo = 2 },
+		"GuidanceFrom 0.5": func(o *Options, _ *Picture) { o.GuidanceFrom, o.GuidanceTo = 0.5, 0.5 },
 		"Tolerance 0.1":    func(o *Options, _ *Picture) { o.Tolerance = 0.1 },
 		"Tolerance 1e-09":  func(o *Options, _ *Picture) { o.Solver, o.Tolerance = Adaptive, 1e-9 },
 		"Guidance NaN":     func(o *Options, _ *Picture) { o.Guidance = math.NaN() },

@@ -30,12 +30,11 @@ type GenerateOptions struct {
 	Solver    string   // rectified flow: see rectified.Solver; "" is the default
 	Tolerance float64  // rectified flow with the adaptive solver: see rectified.Options; 0 is the default
 
+	GuidanceFrom, GuidanceTo float64 // rectified flow: times between which it is guided, see rectified.Options; 0 and 0: always
+
 	Batch int        // pictures generated together: more are faster, take more memory and round differently; 0 is 16
 	Rows  func(Rows) // called after each row of codes, pass or step; may be nil; see Rows
 }
-
-// maxSteps is the largest number of passes or steps.
-const maxSteps = 10_000
 
 // Validate returns a [*fault.FieldError], or a [*PromptError], for a value that no model allows.
 func (o GenerateOptions) Validate() error {
@@ -60,12 +59,13 @@ func (o GenerateOptions) Validate() error {
 		return fault.Field("PrimeRows", o.PrimeRows, "needs a picture to begin with; set Prime too, or leave PrimeRows out")
 	}
 	switch {
-	case o.Steps < 0 || o.Steps > maxSteps:
-		return fault.Field("Steps", o.Steps, "must be from 1 to %d, or 0 for the default", maxSteps)
 	case o.Choice != nil && !(*o.Choice >= 0 && *o.Choice <= 1e6):
 		return fault.Field("Choice", *o.Choice, "must be from 0 to 1e6")
 	case o.Tolerance != 0 && !(o.Tolerance >= 1e-5 && o.Tolerance <= 1):
 		return fault.Field("Tolerance", o.Tolerance, "must be from 1e-05 to 1, or 0 for the default")
+	}
+	if err := o.solving().Validate(); err != nil {
+		return err
 	}
 	if repaint := o.Repaint != (image.Rectangle{}); repaint && o.Prime == nil {
 		return fault.Field("Repaint", nil, "needs a picture; set Prime too, or leave Repaint out")

@@ -44,6 +44,7 @@ type Request struct {
 type DrawOptions struct {
 	Seed     uint64
 	Sampling *sampling.Options     // nil is the default of the generator
+	Solving  Solving               // of a rectified flow; others return an error for one that isn't zero
 	Progress func(done, total int) // after each batch; may be nil
 }
 

@@ -57,9 +57,11 @@ func (g dalleGenerator) plan(p *TextToImage, o GenerateOptions) (plan, error) {
 	const rows = "which draws row by row"
 	if err := refuse(g.name(),
 		refused{"Repaint", nil, o.Repaint != image.Rectangle{}, rows + " and can only continue the upper part of a picture"},
-		refused{"Steps", o.Steps, o.Steps != 0, rows}, refused{"Choice", nil, o.Choice != nil, rows},
-		refused{"Solver", o.Solver, o.Solver != "", rows}, refused{"Tolerance", o.Tolerance, o.Tolerance != 0, rows},
+		refused{"Choice", nil, o.Choice != nil, rows}, refused{"Tolerance", o.Tolerance, o.Tolerance != 0, rows},
 	); err != nil {
+		return nil, err
+	}
+	if err := o.solving().refuse(g.name()); err != nil {
 		return nil, err
 	}
 	d := &dallePlan{TextToImage: p, sampling: *o.Sampling, picture: o.Prime}

@@ -43,6 +43,10 @@ func (p *Flow) drawFor(ctx context.Context, requests []Request, o DrawOptions) (
 	if err := (Options{Sampling: o.Sampling}).Validate(); err != nil {
 		return nil, err
 	}
+	_, flow := p.latents.kinds()
+	if err := o.Solving.refuse(flow); err != nil {
+		return nil, err
+	}
 	all, done := make([]*image.NRGBA, len(requests)), 0
 	for class, name := range p.data.Classes {
 		var places []int // of the requests for the class

@@ -42,8 +42,12 @@ func (g maskedGenerator) scratch() int {
 }
 
 func (g maskedGenerator) plan(p *TextToImage, o GenerateOptions) (plan, error) {
-	const passes = "which has no differential equation to solve" // #nosec G101 -- no credential
-	if err := refuse(g.name(), refused{"Solver", o.Solver, o.Solver != "", passes}, refused{"Tolerance", o.Tolerance, o.Tolerance != 0, passes}); err != nil {
+	solving := o.solving()
+	solving.Steps = 0 // passes
+	if err := solving.refuse(g.name()); err != nil {
+		return nil, err
+	}
+	if err := refuse(g.name(), refused{"Tolerance", o.Tolerance, o.Tolerance != 0, "which has no differential equation to solve"}); err != nil {
 		return nil, err
 	}
 	m := &maskedPlan{TextToImage: p, options: maskgit.DefaultOptions()}

@@ -65,7 +65,7 @@ func (g rectifiedGenerator) plan(p *TextToImage, o GenerateOptions) (plan, error
 	); err != nil {
 		return nil, err
 	}
-	options, err := rectified.Options{Solver: rectified.Solver(o.Solver), Steps: o.Steps, Tolerance: o.Tolerance, Guidance: s.Guidance}.Resolve()
+	options, err := rectified.Options{Solver: rectified.Solver(o.Solver), Steps: o.Steps, Tolerance: o.Tolerance, Guidance: s.Guidance, GuidanceFrom: o.GuidanceFrom, GuidanceTo: o.GuidanceTo}.Resolve()
 	if err != nil {
 		return nil, err
 	}

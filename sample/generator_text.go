@@ -69,7 +69,10 @@ func (p *TextToImage) drawFor(ctx context.Context, model string, requests []Requ
 				some = append(some, prompt)
 			}
 		}
-		g := GenerateOptions{Model: model, Prompts: some, Seed: o.Seed + uint64(round), Sampling: o.Sampling, Truncate: true}
+		g := GenerateOptions{
+			Model: model, Prompts: some, Seed: o.Seed + uint64(round), Sampling: o.Sampling, Truncate: true,
+			Steps: o.Solving.Steps, Solver: o.Solving.Solver, GuidanceFrom: o.Solving.GuidanceFrom, GuidanceTo: o.Solving.GuidanceTo,
+		}
 		if o.Progress != nil {
 			g.Rows = func(r Rows) { o.Progress(done+len(some)*r.Done/r.Total, len(requests)) }
 		}

@@ -95,6 +95,133 @@ func TestPools(t *testing.T) {
 	gradcheck.Panics(t, func() { d.Zeros(4, 4).MaxPool(2) })
 }
 
+// drawPool draws options of pooling, and returns them with the size of a result along both axes.
+func drawPool(t *rapid.T, x *Tensor) (o PoolOptions) {
+	o.Ceil, o.ExcludePadding = rapid.Bool().Draw(t, "ceil"), rapid.Bool().Draw(t, "exclude padding")
+	for axis := range 2 {
+		o.Kernel[axis] = rapid.IntRange(1, 4).Draw(t, "kernel")
+		o.Padding[axis] = rapid.IntRange(0, o.Kernel[axis]/2).Draw(t, "padding")
+		o.Stride[axis] = rapid.IntRange(0, 4).Draw(t, "stride")
+		o.Kernel[axis] = min(o.Kernel[axis], x.Dim(1+axis)+2*o.Padding[axis])
+		o.Padding[axis] = min(o.Padding[axis], o.Kernel[axis]/2)
+		o.Kernel[axis] = min(o.Kernel[axis], x.Dim(1+axis)+2*o.Padding[axis])
+		o.Padding[axis] = min(o.Padding[axis], o.Kernel[axis]/2)
+	}
+	return o
+}
+
+// TestPools2d compares windows of any size, stride and padding with sums over their pixels.
+func TestPools2d(t *testing.T) {
+	d := gradcheck.Device(t)
+	rapid.Check(t, func(t *rapid.T) {
+		draw := func(name string, high int) int { return rapid.IntRange(1, high).Draw(t, name) }
+		x := gradcheck.Normal(d, gradcheck.Rand(t), draw("N", 2), draw("H", 6), draw("W", 6), draw("C", 2))
+		o := drawPool(t, x)
+		largest := x.MaxPool2d(o)
+		shape := largest.Shape()
+		largestWant, averageWant := make([]float64, product(shape)), make([]float64, product(shape))
+		for i := range averageWant {
+			at := position(i, shape)
+			largestWant[i] = math.Inf(-1)
+			inside, padded := 0, 0
+			for a := range o.Kernel[0] {
+				for b := range o.Kernel[1] {
+					pixel := [2]int{a, b}
+					in, counted := true, true
+					for axis := range 2 {
+						stride := o.Stride[axis]
+						if stride == 0 {
+							stride = o.Kernel[axis]
+						}
+						pixel[axis] += at[1+axis]*stride - o.Padding[axis]
+						in = in && pixel[axis] >= 0 && pixel[axis] < x.Dim(1+axis)
+						counted = counted && pixel[axis] < x.Dim(1+axis)+o.Padding[axis]
+					}
+					if counted {
+						padded++
+					}
+					if in {
+						inside++
+						v := element(x, []int{at[0], pixel[0], pixel[1], at[3]})
+						largestWant[i], averageWant[i] = max(largestWant[i], v), averageWant[i]+v
+					}
+				}
+			}
+			if o.ExcludePadding {
+				padded = inside
+			}
+			averageWant[i] /= float64(padded)
+		}
+		gradcheck.Values(t, largest, shape, largestWant)
+		gradcheck.Values(t, x.AvgPool2d(o), shape, averageWant)
+		gradcheck.Check(t, func() *Tensor { return x.MaxPool2d(o) }, x)
+		gradcheck.Check(t, func() *Tensor { return x.AvgPool2d(o) }, x)
+	})
+	gradcheck.Panics(t, func() { d.Zeros(1, 4, 4, 1).MaxPool2d(Pool(3, 1, 2)) })
+	gradcheck.Panics(t, func() { d.Zeros(1, 4, 4, 1).MaxPool2d(Pool(5, 1, 0)) })
+	gradcheck.Panics(t, func() { d.Zeros(1, 4, 4, 1).AvgPool2d(PoolOptions{}) })
+	gradcheck.Panics(t, func() { d.Zeros(4, 4).AvgPool2d(Pool(2, 2, 0)) })
+}
+
+func TestAdaptiveAvgPool2d(t *testing.T) {
+	d := gradcheck.Device(t)
+	rapid.Check(t, func(t *rapid.T) {
+		draw := func(name string, high int) int { return rapid.IntRange(1, high).Draw(t, name) }
+		x := gradcheck.Normal(d, gradcheck.Rand(t), draw("N", 2), draw("H", 6), draw("W", 6), draw("C", 2))
+		shape := []int{x.Dim(0), draw("height", 7), draw("width", 7), x.Dim(3)}
+		want := make([]float64, product(shape))
+		for i := range want {
+			at := position(i, shape)
+			first := func(axis, i int) int { return i * x.Dim(axis) / shape[axis] }
+			end := func(axis, i int) int { return ((i+1)*x.Dim(axis) + shape[axis] - 1) / shape[axis] }
+			n := 0.0
+			for row := first(1, at[1]); row < end(1, at[1]); row++ {
+				for column := first(2, at[2]); column < end(2, at[2]); column++ {
+					want[i] += element(x, []int{at[0], row, column, at[3]})
+					n++
+				}
+			}
+			want[i] /= n
+		}
+		gradcheck.Values(t, x.AdaptiveAvgPool2d(shape[1], shape[2]), shape, want)
+		gradcheck.Check(t, func() *Tensor { return x.AdaptiveAvgPool2d(shape[1], shape[2]) }, x)
+	})
+	gradcheck.Panics(t, func() { d.Zeros(1, 2, 2, 1).AdaptiveAvgPool2d(0, 1) })
+}
+
+// TestPoolSizes compares the numbers of windows with those of PyTorch.
+func TestPoolSizes(t *testing.T) {
+	d := gradcheck.Device(t)
+	for _, c := range []struct {
+		size, kernel, stride, padding int
+		ceil                          bool
+		want                          int
+	}{
+		{75, 2, 2, 0, true, 38},
+		{75, 2, 2, 0, false, 37},
+		{19, 3, 1, 1, false, 19},
+		{112, 3, 2, 0, true, 56},
+		{112, 3, 2, 1, false, 56},
+		{7, 3, 2, 1, true, 4},
+		{6, 3, 2, 1, true, 4},
+		{5, 2, 3, 1, true, 2},
+		{4, 2, 3, 1, true, 2},
+		{3, 3, 5, 1, true, 1},
+		{2, 3, 2, 0, true, 1},
+		{1, 2, 2, 0, true, 1},
+		{5, 1, 2, 0, true, 3},
+		{6, 1, 2, 0, true, 3},
+		{6, 1, 3, 0, true, 2},
+		{2, 4, 4, 2, true, 1},
+	} {
+		o := Pool(c.kernel, c.stride, c.padding)
+		o.Ceil = c.ceil
+		if got := d.Zeros(1, c.size, c.size, 1).MaxPool2d(o).Dim(1); got != c.want {
+			t.Errorf("%+v: %d windows", c, got)
+		}
+	}
+}
+
 // TestMaxPoolOfEquals checks that the gradient flows to the first of several largest numbers.
 func TestMaxPoolOfEquals(t *testing.T) {
 	d := gradcheck.Device(t)

@@ -58,15 +58,8 @@ func (t *Tensor) AvgPool(factor int) *Tensor {
 // MaxPool returns the largest number of each channel in windows of factor×factor pixels of t [N, H, W, C] that don't overlap:
 // [N, H/factor, W/factor, C]. factor must divide H and W. The gradient flows to the first of the largest numbers.
 func (t *Tensor) MaxPool(factor int) *Tensor {
-	w := t.reduced("MaxPool", factor)
-	y := t.device.emptySmall(w)
-	t.kernels().MaxWindows(w, t.data, y.data)
-	if t.device.recording(t) {
-		t.device.record(func() {
-			t.addGrad(func(dst kernel.Buffer) { t.kernels().MaxWindowsGrad(w, t.data, y.grad, dst) })
-		}, y)
-	}
-	return y
+	t.reduced("MaxPool", factor)
+	return t.MaxPool2d(PoolOptions{Kernel: [2]int{factor, factor}})
 }
 
 // Blur halves the resolution of t [N, H, W, C] without aliasing: [N, H/2, W/2, C]. It convolves each channel with

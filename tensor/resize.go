@@ -8,11 +8,17 @@ func (t *Tensor) ResizeBilinear(height, width int) *Tensor {
 	if t.rank != 4 || min(height, width, t.dims[1], t.dims[2]) < 1 {
 		panic(fmt.Sprintf("tensor: ResizeBilinear of %v to %d×%d", t, height, width))
 	}
-	x := t.Permute(0, 3, 1, 2)                              // [N, C, H, W]
-	x = x.MatMul(t.device.interpolation(t.dims[2], width))  // [N, C, H, width]
-	x = x.Permute(0, 1, 3, 2)                               // [N, C, width, H]
-	x = x.MatMul(t.device.interpolation(t.dims[1], height)) // [N, C, width, height]
-	return x.Permute(0, 3, 2, 1)                            // [N, height, width, C]
+	return t.resample(t.device.interpolation(t.dims[1], height), t.device.interpolation(t.dims[2], width))
+}
+
+// resample returns weighted sums of the rows and columns of pictures t [N, H, W, C] for matrices [H, height] and [W, width]:
+// [N, height, width, C].
+func (t *Tensor) resample(rows, columns *Tensor) *Tensor {
+	x := t.Permute(0, 3, 1, 2)   // [N, C, H, W]
+	x = x.MatMul(columns)        // [N, C, H, width]
+	x = x.Permute(0, 1, 3, 2)    // [N, C, width, H]
+	x = x.MatMul(rows)           // [N, C, width, height]
+	return x.Permute(0, 3, 2, 1) // [N, height, width, C]
 }
 
 // interpolation returns the matrix [from, to] whose column i has the weights of the pixels that pixel i lies between.

@@ -95,7 +95,7 @@ func (a *algebra) resolutionLoss() *Tensor {
 	h = h.Pad(0, 1, 0, 1).Conv2d(a.mix, nil, StridePad(2, 0))                                                 // [N, wide/2, wide/2, trialMixed]
 	h = h.DepthwiseConv2d(a.each, nil, DepthwiseOptions{Top: 1, Left: 1, Bottom: 1, Right: 1})                // [N, wide/2, wide/2, trialMixed]
 	up := h.Upsample(2).SiLU()                                                                                // [N, wide, wide, trialMixed]
-	return up.Blur().Add(up.AvgPool(2)).Add(up.MaxPool(2)).Square().Mean()
+	return up.Blur().Add(up.AvgPool(2)).Add(up.MaxPool2d(Pool(3, 2, 1))).Square().Mean()
 }
 
 func (a *algebra) pictureLoss() *Tensor {

@@ -131,12 +131,10 @@ func (r *recorder) LayerNorm(a, b int, c float64, d, e, f, g, h, i buffer) {
 func (r *recorder) LayerNormGrad(a, b int, c, d, e, f, g, h, i, j buffer) {
 	r.on("LayerNormGrad").LayerNormGrad(a, b, c, d, e, f, g, h, i, j)
 }
-func (r *recorder) Lerp(a float64, b, c buffer) { r.on("Lerp").Lerp(a, b, c) }
-func (r *recorder) MaxWindows(a kernel.Windows, b, c buffer) {
-	r.on("MaxWindows").MaxWindows(a, b, c)
-}
-func (r *recorder) MaxWindowsGrad(a kernel.Windows, b, c, d buffer) {
-	r.on("MaxWindowsGrad").MaxWindowsGrad(a, b, c, d)
+func (r *recorder) Lerp(a float64, b, c buffer)        { r.on("Lerp").Lerp(a, b, c) }
+func (r *recorder) MaxPool(a kernel.Pool, b, c buffer) { r.on("MaxPool").MaxPool(a, b, c) }
+func (r *recorder) MaxPoolGrad(a kernel.Pool, b, c, d buffer) {
+	r.on("MaxPoolGrad").MaxPoolGrad(a, b, c, d)
 }
 func (r *recorder) Normal(a, b uint64, c buffer) { r.on("Normal").Normal(a, b, c) }
 func (r *recorder) PairLoss(a kernel.PairLoss, b, c float64, d, e, f buffer) {

@@ -21,8 +21,8 @@ type Task[B Batch] struct {
 	// reading waits for all work that is queued.
 	Loss func(batch B) (*tensor.Tensor, *Figures)
 
-	// SGD makes the optimizer [SGD] with these constants; nil: [Adam], with those of Config. Config's constants of Adam and its
-	// weight decay are then not used.
+	// SGD makes the optimizer [SGD] with these constants; nil: that of Config. Config's constants of optimizers and its weight decay
+	// are then not used.
 	SGD *SGDOptions
 
 	// Adversary is trained beside the model; nil: none.
@@ -135,8 +135,11 @@ func (t *Task[B]) subject() subject {
 
 // optimizer returns a new optimizer of the model.
 func (t *Task[B]) optimizer(c Config) optimizer {
-	if t.SGD != nil {
+	switch {
+	case t.SGD != nil:
 		return NewSGD(t.Module, *t.SGD)
+	case c.Optimizer == "sgd":
+		return NewSGD(t.Module, c.sgd())
 	}
 	return NewAdam(t.Module, c.adam())
 }

@@ -1,6 +1,8 @@
 package train
 
 import (
+	"cmp"
+
 	"github.com/bestiary-ml/bestiary/fault"
 )
 
@@ -41,6 +43,8 @@ func (c *Config) Validate() error {
 		{"Beta1", c.Beta1, c.Beta1 >= 0 && c.Beta1 < 1, "0 or more and less than 1"},
 		{"Beta2", c.Beta2, c.Beta2 >= 0 && c.Beta2 < 1, "0 or more and less than 1"},
 		{"Eps", c.Eps, c.Eps > 0 && c.Eps <= maxRate, "above 0 and at most 1000000"},
+		{"Momentum", c.Momentum, c.Momentum >= 0 && c.Momentum < 1, "0 or more and less than 1"},
+		{"BiasRate", c.BiasRate, c.BiasRate >= 0 && c.BiasRate <= maxRate, "0 (1) to 1000000"},
 		{"WeightDecay", c.WeightDecay, c.WeightDecay >= 0 && c.WeightDecay <= maxRate, "0 to 1000000"},
 		{"Clip", c.Clip, c.Clip >= 0 && c.Clip <= maxNorm, "0 (no limit) to 1e30"},
 		{"FinalRate", c.FinalRate, c.FinalRate >= 0 && c.FinalRate <= 1, "0 to 1"},
@@ -52,14 +56,43 @@ func (c *Config) Validate() error {
 		}
 	}
 	switch c.Optimizer {
-	case "adam", "adamw":
+	case "adam", "adamw", "sgd":
 	default:
-		return fault.Field("Optimizer", c.Optimizer, "is not known; use adam or adamw")
+		return fault.Field("Optimizer", c.Optimizer, "is not known; use adam, adamw or sgd")
 	}
 	switch c.Schedule {
-	case "constant", "cosine", "exponential", "plateau":
+	case "constant", "cosine", "exponential", "multistep", "plateau":
 	default:
-		return fault.Field("Schedule", c.Schedule, "is not known; use constant, cosine, exponential or plateau")
+		return fault.Field("Schedule", c.Schedule, "is not known; use constant, cosine, exponential, multistep or plateau")
+	}
+	return cmp.Or(c.validateSGD(), c.validateMilestones())
+}
+
+// validateSGD checks what only SGD has.
+func (c *Config) validateSGD() error {
+	switch {
+	case c.Optimizer != "sgd" && c.Nesterov:
+		return fault.Field("Nesterov", c.Nesterov, "needs the Optimizer sgd, and it is %s", c.Optimizer)
+	case c.Optimizer != "sgd" && c.BiasRate != 0 && c.BiasRate != 1:
+		return fault.Field("BiasRate", c.BiasRate, "needs the Optimizer sgd, and it is %s", c.Optimizer)
+	case c.Nesterov && c.Momentum == 0:
+		return fault.Field("Nesterov", c.Nesterov, "needs Momentum above 0")
+	}
+	return nil
+}
+
+// validateMilestones checks that milestones rise, and that there are some where they are used and nowhere else.
+func (c *Config) validateMilestones() error {
+	switch steps := c.Schedule == "multistep"; {
+	case steps && len(c.Milestones) == 0:
+		return fault.Field("Schedule", c.Schedule, "needs Milestones, the steps after which the learning rate falls")
+	case !steps && len(c.Milestones) > 0:
+		return fault.Field("Milestones", c.Milestones, "need the Schedule multistep, and it is %s", c.Schedule)
+	}
+	for i, m := range c.Milestones {
+		if m <= c.Warmup || m > maxCount || i > 0 && m <= c.Milestones[i-1] {
+			return fault.Field("Milestones", c.Milestones, "must rise, be above Warmup %d and at most %d", c.Warmup, maxCount)
+		}
 	}
 	return nil
 }

@@ -4,19 +4,19 @@ import (
 	"fmt"
 	"math"
 	"math/rand/v2"
+	"sync"
 )
 
 // Toy is a distribution of rows with a known density and entropy.
 type Toy struct {
 	Name    string
 	Columns int
-	// Entropy is the differential entropy −∫ p log p in nats: by formula, or integrated numerically to 1e-4 or better.
-	Entropy float64
 	// Low and High are bounds of a square that holds all but 1e-6 of the probability, for two columns.
 	Low, High float64
 
 	draw       func(r *rand.Rand, row []float64)
 	logDensity func(row []float64) float64
+	entropy    func() float64
 }
 
 // Sample draws n rows [n, Columns].
@@ -30,6 +30,13 @@ func (t *Toy) Sample(n int, seed uint64) []float64 {
 
 // LogDensity returns log p of a row in nats.
 func (t *Toy) LogDensity(row []float64) float64 { return t.logDensity(row) }
+
+// Entropy returns the differential entropy −∫ p log p in nats: by formula, or integrated numerically to 1e-4 or better, which
+// takes up to a tenth of a second.
+func (t *Toy) Entropy() float64 { return t.entropy() }
+
+// constant is an entropy that is known.
+func constant(nats float64) func() float64 { return func() float64 { return nats } }
 
 // Toys returns all toys: eight Gaussians, checkerboard, rings, moons, spirals, and mixtures in 2, 8, 16 and 64 columns.
 func Toys() []*Toy {
@@ -52,7 +59,7 @@ func gaussians() *Toy {
 
 // checkerboard is uniform on eight of the sixteen squares of side 2 in [−4, 4]²: its entropy is log 32.
 func checkerboard() *Toy {
-	return &Toy{Name: "checkerboard", Columns: 2, Entropy: math.Log(32), Low: -4, High: 4,
+	return &Toy{Name: "checkerboard", Columns: 2, entropy: constant(math.Log(32)), Low: -4, High: 4,
 		draw: func(r *rand.Rand, row []float64) {
 			x, k := r.IntN(4), r.IntN(2)
 			y := 2*k + x%2
@@ -131,7 +138,7 @@ func smeared(name string, points [][2]float64, sigma float64) *Toy {
 		}
 		return math.Log(sum) - nearest/(2*sigma*sigma) + scale
 	}
-	t.Entropy = smearedEntropy(points, sigma, t.High)
+	t.entropy = sync.OnceValue(func() float64 { return smearedEntropy(points, sigma, t.High) })
 	return t
 }
 
@@ -176,7 +183,7 @@ func mixture(columns int) *Toy {
 	const parts, radius = 4, 8.0
 	r := rand.New(rand.NewPCG(uint64(columns), 7))
 	t := &Toy{Name: fmt.Sprint("mixture", columns), Columns: columns, Low: -radius - 6, High: radius + 6}
-	centres, scales, axes := make([][]float64, parts), make([][]float64, parts), make([][][]float64, parts)
+	entropy, centres, scales, axes := 0.0, make([][]float64, parts), make([][]float64, parts), make([][][]float64, parts)
 	for k := range parts {
 		centres[k], scales[k] = make([]float64, columns), make([]float64, columns)
 		sin, cos := math.Sincos(math.Pi/4 + math.Pi/2*float64(k))
@@ -197,8 +204,9 @@ func mixture(columns int) *Toy {
 			}
 			axes[k] = append(axes[k], v)
 		}
-		t.Entropy += (math.Log(parts) + 0.5*float64(columns)*math.Log(2*math.Pi*math.E) + logs) / parts
+		entropy += (math.Log(parts) + 0.5*float64(columns)*math.Log(2*math.Pi*math.E) + logs) / parts
 	}
+	t.entropy = constant(entropy)
 	t.draw = func(r *rand.Rand, row []float64) {
 		k := r.IntN(parts)
 		for j := range row {

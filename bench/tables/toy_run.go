@@ -73,7 +73,7 @@ func runToy(ctx context.Context, d *tensor.Device, toy *Toy, architecture string
 	if err != nil {
 		return nil, err
 	}
-	result := &ToyResult{Toy: toy.Name, Architecture: architecture, Steps: steps, Seconds: time.Since(start).Seconds(), Entropy: toy.Entropy}
+	result := &ToyResult{Toy: toy.Name, Architecture: architecture, Steps: steps, Seconds: time.Since(start).Seconds(), Entropy: toy.Entropy()}
 	n := toyTested
 	if architecture == "cfm" {
 		n /= 10 // a differential equation each

@@ -161,7 +161,7 @@ func (f *compareFlags) open(c *cobra.Command, runs []string, byClass bool) (all 
 		if byClass {
 			g = g.ForClasses()
 		}
-		f.leaveUnguided(c, g)
+		f.adapt(c, g)
 		if len(all) > 0 && (g.Classes == nil) != (all[0].Classes == nil) {
 			return nil, usagef("%s: can't be compared with %s, as one draws pictures of classes and the other for prompts; compare runs of one kind", g.Run, all[0].Run)
 		}
@@ -230,7 +230,7 @@ func (f *compareFlags) grid(c *cobra.Command, generators []*sample.Generator, he
 					return fmt.Errorf("%s: %w", g.Run, err)
 				}
 			}
-			drawn, err := g.Draw(c.Context(), requests, sample.DrawOptions{Seed: f.seed, Sampling: &f.sampling})
+			drawn, err := g.Draw(c.Context(), requests, sample.DrawOptions{Seed: f.seed, Sampling: &f.sampling, Solving: f.solving})
 			if err != nil {
 				return fmt.Errorf("%s: %w", g.Run, err)
 			}

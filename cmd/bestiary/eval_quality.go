@@ -50,7 +50,7 @@ func (f *evalFlags) quality(c *cobra.Command, g *sample.Generator, heldOut, trai
 		if err != nil {
 			return nil, fmt.Errorf("--beside: %w", remedied(c, err))
 		}
-		f.leaveUnguided(c, other)
+		f.adapt(c, other)
 		if g.Classes != nil {
 			other = other.ForClasses()
 		}

@@ -103,6 +103,7 @@ var tasksOfHub = []struct {
 	{[]string{models.Flow.Name, models.TarFlow.Name}, "unconditional-image-generation", "bestiary sample --run runs/imported"},
 	{[]string{models.CLIP.Name}, "zero-shot-image-classification", "bestiary info runs/imported"},
 	{[]string{models.Classifier.Name}, "image-classification", "bestiary eval --run OTHER --classifier runs/imported"},
+	{[]string{models.SSD.Name}, "object-detection", "bestiary detect --run runs/imported PICTURE"},
 	{[]string{models.Density.Name}, "other", "bestiary density --run runs/imported --data TABLE"},
 	{nil, "image-to-image", "bestiary reconstruct --run runs/imported PICTURE"},
 }

@@ -133,7 +133,7 @@ func TestFlagErrors(t *testing.T) {
 		"train dvae --data x --out y --crop 0":                  "--crop 0: must be above 0 and at most 1, which is no crops",
 		"train autoencoder --data x --out y --zoom 0":           "--zoom 0: must be above 0 and at most 1, which is no crops",
 		"train flow --run x --epochs 99999999999":               "--epochs 99999999999: must be 0 to 2147483647",
-		"train flow --run x --optimizer=":                       `--optimizer "": is not known; use adam or adamw`,
+		"train flow --run x --optimizer=":                       `--optimizer "": is not known; use adam, adamw or sgd`,
 		"train dalle --run x --attention row":                   "--attention row: must be full, axial_row, axial_col, conv_like or sparse",
 		"train clip --run x --cased":                            "--cased and --uncased need --tokenizer; name a vocab.txt",
 		"export --run x --format safetensors --out foo.pt":      "--format safetensors: is not what --out foo.pt ends in; let it end as the format does, or leave out --format",

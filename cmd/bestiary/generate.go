@@ -71,6 +71,7 @@ first completes each prompt to a caption.`,
 	c.Flags().Float64Var(&g.choice, "choice", maskgit.DefaultOptions().Choice, "maskgit: temperature of the noise on the confidence of codes")
 	c.Flags().StringVar(&o.Solver, "solver", "", "rectified: euler, heun, adams or adaptive (default heun)")
 	c.Flags().Float64Var(&o.Tolerance, "tolerance", 0, "rectified with --solver adaptive: largest error of a step (0: 0.01)")
+	addGuidanceTimes(c, &o.GuidanceFrom, &o.GuidanceTo)
 	c.Flags().Uint64Var(&o.Seed, "seed", 0, "the same seed gives the same pictures")
 	c.Flags().BoolVar(&o.Truncate, "truncate", false, "cut prompts that are too long for the model")
 	c.Flags().StringVar(&g.prime, "prime", "", "picture whose upper part begins all pictures")

@@ -7,6 +7,7 @@ import (
 
 	"github.com/bestiary-ml/bestiary/data"
 	"github.com/bestiary-ml/bestiary/eval"
+	"github.com/bestiary-ml/bestiary/models"
 	"github.com/bestiary-ml/bestiary/nn/sampling"
 	"github.com/bestiary-ml/bestiary/sample"
 	"github.com/bestiary-ml/bestiary/sample/layout"
@@ -20,6 +21,7 @@ type qualityFlags struct {
 	samples         int
 	seed            uint64
 	sampling        sampling.Options
+	solving         sample.Solving
 }
 
 func addQualityFlags(c *cobra.Command) *qualityFlags {
@@ -31,6 +33,9 @@ func addQualityFlags(c *cobra.Command) *qualityFlags {
 	c.Flags().Uint64Var(&q.seed, "seed", 0, "seed of the samples that are measured")
 	c.Flags().Float64Var(&q.sampling.Temperature, "temperature", q.sampling.Temperature, "temperature of the samples")
 	c.Flags().Float64Var(&q.sampling.Guidance, "guidance", q.sampling.Guidance, "classifier-free guidance scale of the samples (1: off)")
+	c.Flags().IntVar(&q.solving.Steps, "steps", 0, "steps of a rectified flow's --solver, or passes of maskgit (0: the default of generate)")
+	c.Flags().StringVar(&q.solving.Solver, "solver", "", "rectified: euler, heun, adams or adaptive (default heun)")
+	addGuidanceTimes(c, &q.solving.GuidanceFrom, &q.solving.GuidanceTo)
 	return q
 }
 
@@ -39,9 +44,20 @@ func (q *qualityFlags) asked(c *cobra.Command) bool {
 	return len(q.classifiers) > 0 || q.inception != "" || q.clip != "" || c.Flags().Changed("samples")
 }
 
+// measured are the options without what judges the pictures.
+func (q *qualityFlags) measured() eval.QualityOptions {
+	return eval.QualityOptions{Samples: q.samples, Seed: q.seed, Sampling: &q.sampling, Solving: q.solving}
+}
+
+// addGuidanceTimes adds the flags for the times between which a rectified flow is guided.
+func addGuidanceTimes(c *cobra.Command, from, to *float64) {
+	c.Flags().Float64Var(from, "guidance-from", 0, "rectified: guide down to this time only, of times from 1, which is noise, to 0")
+	c.Flags().Float64Var(to, "guidance-to", 0, "rectified: guide from this time on only, such as 0.8: pictures differ more (0: from the beginning)")
+}
+
 // check refuses wrong flags before the runs are opened.
 func (q *qualityFlags) check(device *deviceFlags) error {
-	o := eval.QualityOptions{Samples: q.samples, Seed: q.seed, Sampling: &q.sampling}
+	o := q.measured()
 	for _, err := range []error{o.Validate(), q.sampling.Validate()} {
 		if err != nil {
 			return err
@@ -53,7 +69,7 @@ func (q *qualityFlags) check(device *deviceFlags) error {
 // options opens what judges the pictures of generators. It warns if a classifier has seen pictures that a generator was
 // trained on.
 func (q *qualityFlags) options(c *cobra.Command, device *deviceFlags, generators ...*sample.Generator) (o eval.QualityOptions, err error) {
-	o = eval.QualityOptions{Samples: q.samples, Seed: q.seed, Sampling: &q.sampling}
+	o = q.measured()
 	if err := o.Validate(); err != nil {
 		return o, err
 	}
@@ -101,17 +117,26 @@ func (q *qualityFlags) options(c *cobra.Command, device *deviceFlags, generators
 	return o, nil
 }
 
-// leaveUnguided draws without guidance from a generator that has none, so that it can be compared with one that has.
-func (q *qualityFlags) leaveUnguided(c *cobra.Command, g *sample.Generator) {
-	if !g.Unguided || q.sampling.Guidance == 0 || q.sampling.Guidance == 1 {
-		return
+// adapt leaves out what a generator doesn't have, guidance or a solver, so that it can be compared with one that has.
+func (q *qualityFlags) adapt(c *cobra.Command, g *sample.Generator) {
+	unguided := g.Unguided && q.sampling.Guidance != 0 && q.sampling.Guidance != 1
+	unsolved := g.Model != models.Rectified.Name && g.Model != models.MaskGIT.Name && q.solving != sample.Solving{}
+	if unguided {
+		fmt.Fprintf(c.ErrOrStderr(), "%s: the %s has no guidance and is drawn without\n", g.Run, g.Model)
 	}
-	fmt.Fprintf(c.ErrOrStderr(), "%s: the %s has no guidance and is drawn without\n", g.Run, g.Model)
+	if unsolved {
+		fmt.Fprintf(c.ErrOrStderr(), "%s: the %s solves no differential equation; --solver, --steps, --guidance-from and --guidance-to are not for it\n", g.Run, g.Model)
+	}
 	draw := g.Draw
 	g.Draw = func(ctx context.Context, requests []sample.Request, o sample.DrawOptions) ([]*image.NRGBA, error) {
-		s := *o.Sampling
-		s.Guidance = 1
-		o.Sampling = &s
+		if unguided {
+			s := *o.Sampling
+			s.Guidance = 1
+			o.Sampling = &s
+		}
+		if unsolved {
+			o.Solving = sample.Solving{}
+		}
 		return draw(ctx, requests, o)
 	}
 }

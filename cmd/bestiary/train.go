@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"path/filepath"
 	"slices"
+	"strings"
 
 	"github.com/bestiary-ml/bestiary/data"
 	runfolder "github.com/bestiary-ml/bestiary/internal/run"
@@ -220,7 +221,8 @@ func (f *trainFlags) settings(c *cobra.Command) (train.Config, error) {
 		if given.Name == "epochs" {
 			saved.Steps = 0
 		}
-		err = errors.Join(err, again.Set(given.Name, given.Value.String()))
+		value := strings.Trim(given.Value.String(), "[]") // of a list: 1,2
+		err = errors.Join(err, again.Set(given.Name, value))
 	})
 	if err == nil {
 		err = saved.Validate()

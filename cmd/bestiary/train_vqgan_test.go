@@ -37,7 +37,7 @@ func TestTrainVQGAN(t *testing.T) {
 	succeeds(t, "train", "vqgan", "--run", run, "--resume", "--steps", "10", "--threads", "1")
 	fails(t, 2, []string{"--codes", "start a new run"}, "train", "vqgan", "--run", run, "--resume", "--codes", "32")
 
-	succeeds(t, tinyDALLE(run)...)
+	succeeds(t, tinyDALLE(run, "--steps", "20")...)
 	drawn := filepath.Join(dir, "drawn.png")
 	succeeds(t, "generate", "--run", run, "--out", drawn, "a red bird")
 	succeeds(t, "reconstruct", "--run", run, "--data", "birds:4:4", "--out", drawn)

@@ -64,20 +64,25 @@ func TestWindowsAgainstPortable(t *testing.T) {
 		w.H, w.W = w.Factor*draw("rows", 1, 9), w.Factor*draw("columns", 1, 9)
 		s := newSource(t)
 		large, small := s.floats(w.Large()), s.floats(w.Small())
-		for i := range large.floats {
-			large.floats[i] = float32(int(4 * large.floats[i])) // some are equal
-		}
 		blurred := w
 		blurred.H, blurred.W, blurred.Factor = 2*w.H, 2*w.W, 2
 		fine, coarse := s.floats(blurred.Large()), s.floats(blurred.Small())
-		sizes := []int{w.Large(), w.Small(), w.Small(), w.Large(), blurred.Small(), blurred.Large()}
+		sizes := []int{w.Large(), w.Small(), blurred.Small(), blurred.Large()}
 		c.run(t, fmt.Sprintf("%+v", w), 1e-6, []input{large, small, fine, coarse}, sizes, func(d kernel.Device, in, out []kernel.Buffer) {
 			d.Upsample(w, 0.3, in[1], out[0])
 			d.SumWindows(w, 0.3, in[0], out[1])
-			d.MaxWindows(w, in[0], out[2])
-			d.MaxWindowsGrad(w, in[0], in[1], out[3])
-			d.Blur(blurred, in[2], out[4])
-			d.BlurGrad(blurred, in[3], out[5])
+			d.Blur(blurred, in[2], out[2])
+			d.BlurGrad(blurred, in[3], out[3])
+		})
+		p := drawPool(t)
+		p.C = w.C
+		x, gy := s.floats(p.Input()), s.floats(p.Output())
+		for i := range x.floats {
+			x.floats[i] = float32(int(4 * x.floats[i])) // some are equal
+		}
+		c.run(t, fmt.Sprintf("%+v", p), 1e-6, []input{x, gy}, []int{p.Output(), p.Input()}, func(d kernel.Device, in, out []kernel.Buffer) {
+			d.MaxPool(p, in[0], out[0])
+			d.MaxPoolGrad(p, in[0], in[1], out[1])
 		})
 	})
 }

@@ -16,16 +16,32 @@ func drawWindows(t *rapid.T) kernel.Windows {
 	return w
 }
 
-// TestConformanceWindows has NaN, infinities and equal numbers in windows.
+// drawPool draws windows that overlap, touch or leave pixels out, and that may reach out of the picture on each side.
+func drawPool(t *rapid.T) kernel.Pool {
+	draw := func(name string, low, high int) int { return rapid.IntRange(low, high).Draw(t, name) }
+	p := kernel.Pool{
+		N: draw("pictures", 0, 3), H: draw("rows", 1, 12), W: draw("columns", 1, 12), C: draw("channels", 1, 40),
+		KH: draw("kernel rows", 1, 4), KW: draw("kernel columns", 1, 4), StrideH: draw("stride down", 1, 4), StrideW: draw("stride", 1, 4),
+	}
+	p.Top, p.Left = draw("top", 0, p.KH-1), draw("left", 0, p.KW-1)
+	p.OH, p.OW = draw("output rows", 1, (p.H-1+p.Top)/p.StrideH+1), draw("output columns", 1, (p.W-1+p.Left)/p.StrideW+1)
+	return p
+}
+
+// TestConformanceMaxPool has NaN, infinities and equal numbers in windows.
+func TestConformanceMaxPool(t *testing.T) {
+	check(t, func(t *rapid.T) {
+		p := drawPool(t)
+		x, gy := numbers(t, p.Input()), newSource(t).floats(p.Output()).floats
+		conform(t, "MaxPool", 0, 0, func(m *memory) { m.MaxPool(p, m.in(x), m.out(p.Output())) })
+		conform(t, "MaxPoolGrad", 1e-6, float64(10*p.KH*p.KW), func(m *memory) { m.MaxPoolGrad(p, m.in(x), m.in(gy), m.out(p.Input())) })
+	})
+}
+
 func TestConformanceWindows(t *testing.T) {
 	check(t, func(t *rapid.T) {
 		w := drawWindows(t)
-		large, small := numbers(t, w.Large()), newSource(t).floats(w.Small()).floats
-		conform(t, "MaxWindows", 0, 0, func(m *memory) {
-			m.MaxWindows(w, m.in(large), m.out(w.Small()))
-			m.MaxWindowsGrad(w, m.in(large), m.in(small), m.out(w.Large()))
-		})
-		plain := newSource(t).floats(w.Large()).floats
+		small, plain := newSource(t).floats(w.Small()).floats, newSource(t).floats(w.Large()).floats
 		conform(t, "SumWindows and Upsample", 1e-6, 10, func(m *memory) {
 			m.SumWindows(w, 0.25, m.in(plain), m.out(w.Small()))
 			m.Upsample(w, 0.5, m.in(small), m.out(w.Large()))

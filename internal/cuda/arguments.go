@@ -22,6 +22,7 @@ type arguments struct {
 	batchGrad   batchGradArguments
 	groupNorm   groupNormArguments
 	windows     kernel.Windows
+	pool        kernel.Pool
 	depthwise   kernel.Depthwise
 }
 

@@ -33,11 +33,23 @@ func TestWindows(t *testing.T) {
 		large, small := p.in(w.Large(), 1, 0), p.in(w.Small(), 1, 0)
 		p.Upsample(w, 0.5, small, p.out(w.Large()))
 		p.SumWindows(w, 0.5, large, p.out(w.Small()))
-		p.MaxWindows(w, large, p.out(w.Small()))
-		p.MaxWindowsGrad(w, large, small, p.out(w.Large()))
 		p.Blur(w, large, p.out(w.Small()))
 		p.BlurGrad(w, small, p.out(w.Large()))
 	})
+}
+
+// TestMaxPool has windows that overlap and that reach out of the picture, and windows that leave pixels out.
+func TestMaxPool(t *testing.T) {
+	for _, c := range []kernel.Pool{
+		{N: 2, H: 9, W: 8, C: 40, OH: 5, OW: 4, KH: 3, KW: 3, StrideH: 2, StrideW: 2, Top: 1, Left: 1},
+		{N: 1, H: 7, W: 6, C: 5, OH: 3, OW: 6, KH: 1, KW: 3, StrideH: 3, StrideW: 1, Left: 1},
+	} {
+		compare(t, 1e-5, func(p *pair) {
+			x, gy := p.in(c.Input(), 1, 0), p.in(c.Output(), 1, 0)
+			p.MaxPool(c, x, p.out(c.Output()))
+			p.MaxPoolGrad(c, x, gy, p.out(c.Input()))
+		})
+	}
 }
 
 // TestDepthwise has a kernel with different padding on opposite sides, steps over several channels, and a share for each row.

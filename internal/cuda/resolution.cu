@@ -51,29 +51,6 @@ extern "C" __global__ void sum_windows(const __grid_constant__ Windows w, float 
     }
 }
 
-extern "C" __global__ void max_windows(const __grid_constant__ Windows w, const float *x, float *y) {
-    EACH_SMALL(i, w) {
-        const Place p = small_place(w, i);
-        float largest = -INFINITE;
-        EACH_IN_WINDOW(at, w, p) largest = max_nan(largest, x[at]);
-        y[i] = largest;
-    }
-}
-
-extern "C" __global__ void max_windows_grad(const __grid_constant__ Windows w, const float *x, const float *gy, float *gx) {
-    EACH_SMALL(i, w) {
-        const Place p = small_place(w, i);
-        i64 best = in_large(w, p, w.factor * p.row, w.factor * p.column);
-        float largest = x[best];
-        EACH_IN_WINDOW(at, w, p) {
-            const float v = x[at];
-            if (v > largest || (v != v && largest == largest)) best = at, largest = v;
-            gx[at] = 0;
-        }
-        gx[best] = gy[i];
-    }
-}
-
 // Position i of n, reflected into the picture: −1 is 1, and n is n−2.
 __device__ inline i64 reflected(i64 i, i64 n) { return i < 0 ? -i : i >= n ? 2 * n - 2 - i : i; }
 

@@ -14,18 +14,6 @@ func (d *Device) SumWindows(w kernel.Windows, scale float64, x, y kernel.Buffer)
 	d.each(function{"resolution", "sum_windows"}, w.Small(), structArg(&d.arguments.windows), float32(scale), x, y)
 }
 
-// MaxWindows implements kernel.Pictures.
-func (d *Device) MaxWindows(w kernel.Windows, x, y kernel.Buffer) {
-	d.arguments.windows = w
-	d.each(function{"resolution", "max_windows"}, w.Small(), structArg(&d.arguments.windows), x, y)
-}
-
-// MaxWindowsGrad implements kernel.Pictures.
-func (d *Device) MaxWindowsGrad(w kernel.Windows, x, gy, gx kernel.Buffer) {
-	d.arguments.windows = w
-	d.each(function{"resolution", "max_windows_grad"}, w.Small(), structArg(&d.arguments.windows), x, gy, gx)
-}
-
 // Blur implements kernel.Pictures.
 func (d *Device) Blur(w kernel.Windows, x, y kernel.Buffer) {
 	d.arguments.windows = w

@@ -30,6 +30,7 @@ var sharedStructs = map[string]any{
 	"optimisation.cu AdamParam":           adamParam{},
 	"optimisation.cu Share":               share{},
 	"optimisation.cu Vector":              vector{},
+	"pooling.cu Pool":                     kernel.Pool{},
 	"products.cu Skinny":                  skinnyArguments{},
 	"reductions.cu SumTo":                 sumToArguments{},
 	"small.cu Layer":                      layerArguments{},

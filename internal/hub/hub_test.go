@@ -22,6 +22,7 @@ import (
 	"github.com/bestiary-ml/bestiary/models"
 	"github.com/bestiary-ml/bestiary/nn"
 	"github.com/bestiary-ml/bestiary/openaivae"
+	"github.com/bestiary-ml/bestiary/ssd"
 	"github.com/bestiary-ml/bestiary/tensor"
 	"github.com/bestiary-ml/bestiary/vqgan"
 )
@@ -54,6 +55,7 @@ func allKinds(d *tensor.Device) map[string][]module {
 	openai := must(openaivae.New(d, openaivae.Config{ImageSize: 16, Codes: 16, Hidden: 8, Init: 8, Blocks: 1}, g))
 	c := classifier.Config{ImageSize: 32, Channels: 3, Classes: []string{"cat", "dog"}, Widths: []int{4, 6}, Blocks: 1}
 	class := must(classifier.New(d, c, g))
+	detector := must(ssd.New(d, ssd.VOC(ssd.Small, 32, 2), g))
 	spec := flows.NSF(3, 0)
 	density := must(flows.New(d, spec, g))
 	return map[string][]module{
@@ -64,6 +66,7 @@ func allKinds(d *tensor.Device) map[string][]module {
 		"vqgan":      {{"vqgan", vq.Config(), vq}},
 		"openai":     {{"openai", openai.Config(), openai}},
 		"classifier": {{"classifier", class.Config(), class}},
+		"detector":   {{"ssd", detector.Config(), detector}},
 		"table":      {{"density", spec, density}},
 	}
 }

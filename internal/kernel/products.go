@@ -35,7 +35,8 @@ type Gemm struct {
 //
 // NaN reaches every result that depends on it. By Winograd's algorithm, which computes neighbouring results from common sums, NaN may
 // also reach results less than 3 outputs away or, in the gradient of the weights, other taps of the same channel; and an infinity
-// may give NaN. The latter also holds for the gradient of the weights with few outputs.
+// may give NaN. The latter also holds for the gradient of the weights with few outputs. Groups of few channels may be computed with
+// neighbouring groups, so that NaN and infinities reach these too.
 type Conv struct {
 	N, H, W, C           int
 	O, OH, OW            int

@@ -28,6 +28,7 @@ type Engine struct {
 	transformed []float32 // weights for Winograd's algorithm, unless they are kept
 	zeros       []float32 // a pixel outside an image
 	kernel      []float32 // reversed, for few outputs
+	weights     []float32 // of groups that are computed as one
 }
 
 // worker is the scratch memory of a worker.
@@ -69,6 +70,7 @@ func (p *Engine) stop() {
 
 // Forward implements kernel.Products' Conv2d.
 func (p *Engine) Forward(c kernel.Conv, x, w, bias, y []float32) {
+	c, w = p.merge(c, w)
 	p.start(c, x, w, bias, y)
 	defer p.stop()
 	if f, worth := p.chooseWinograd(c); worth {
@@ -84,6 +86,7 @@ func (p *Engine) Forward(c kernel.Conv, x, w, bias, y []float32) {
 
 // BackwardInput implements kernel.Products' Conv2dBackwardInput.
 func (p *Engine) BackwardInput(c kernel.Conv, gy, w, bias, gx []float32) {
+	c, w = p.merge(c, w)
 	p.start(c, gy, w, bias, gx)
 	defer p.stop()
 	if f, worth := p.chooseWinograd(c); worth {
@@ -99,6 +102,10 @@ func (p *Engine) BackwardInput(c kernel.Conv, gy, w, bias, gx []float32) {
 
 // BackwardWeight implements kernel.Products' Conv2dBackwardWeight.
 func (p *Engine) BackwardWeight(c kernel.Conv, x, gy, gw []float32) {
+	if _, groups := p.merged(c); groups > 1 {
+		p.backwardWeightGroups(c, x, gy, gw)
+		return
+	}
 	p.start(c, x, gy, nil, gw)
 	defer p.stop()
 	if f, worth := p.chooseWinogradWeight(c); worth {

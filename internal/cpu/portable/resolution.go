@@ -48,35 +48,6 @@ func (d *Device[F]) SumWindows(w kernel.Windows, scale float64, x, y kernel.Buff
 	})
 }
 
-// MaxWindows implements kernel.Pictures.
-func (d *Device[F]) MaxWindows(w kernel.Windows, x, y kernel.Buffer) {
-	in, out := Floats[F](x), Floats[F](y)
-	d.eachWindow(w, func(small, large int) {
-		for c := range w.C {
-			largest := in[large+c]
-			eachPixel(w, large, func(at int) { largest = max(largest, in[at+c]) })
-			out[small+c] = largest
-		}
-	})
-}
-
-// MaxWindowsGrad implements kernel.Pictures.
-func (d *Device[F]) MaxWindowsGrad(w kernel.Windows, x, gy, gx kernel.Buffer) {
-	in, up, down := Floats[F](x), Floats[F](gy), Floats[F](gx)
-	d.eachWindow(w, func(small, large int) {
-		for c := range w.C {
-			best := large + c
-			eachPixel(w, large, func(at int) {
-				if v := in[at+c]; v > in[best] || v != v && in[best] == in[best] {
-					best = at + c
-				}
-				down[at+c] = 0
-			})
-			down[best] = up[small+c]
-		}
-	})
-}
-
 // blurTaps are the weights of kernel.Pictures.Blur along an axis, of positions 2i−1 … 2i+2.
 var blurTaps = [4]float64{1. / 8, 3. / 8, 3. / 8, 1. / 8}
 

@@ -67,6 +67,8 @@ type jobs struct {
 	layerNormGrad layerNormGradJob
 	groupNorm     groupNormJob
 	windows       windowsJob
+	maxPool       maxPoolJob
+	maxPoolGrad   maxPoolGradJob
 	depthwise     depthwiseJob
 
 	couplingInput     couplingInputJob

@@ -11,19 +11,13 @@ type windowsJob struct {
 	simd         *simd.Passes
 	scale        float32
 	small, large []float32 // of the operand and the result
-	gradient     []float32 // of the largest numbers, [large]
-	perTask      int       // rows of windows
-	scratch      []float32 // two pixels for each task of largestGrad
 	row          func(j *windowsJob, row int)
 }
 
-// windowsPerTask is the number of rows of windows of a task.
-func windowsPerTask(w kernel.Windows) int { return rowsPerTask(w.Factor * w.W * w.C) }
-
 // runWindows runs j by rows of windows.
 func (d *Device) runWindows(j windowsJob) {
-	j.simd, j.perTask = d.simd, windowsPerTask(j.Windows)
-	run(d, j.N*j.H/j.Factor, j.perTask, &d.jobs.windows, j)
+	j.simd = d.simd
+	run(d, j.N*j.H/j.Factor, rowsPerTask(j.Factor*j.W*j.C), &d.jobs.windows, j)
 }
 
 func (j *windowsJob) chunk(lo, hi int) {
@@ -76,47 +70,6 @@ func (j *windowsJob) sum(windows int) {
 		j.simd.Unary[kernel.Scale](j.scale, j.pixel(j.large, windows, column, 0, 0), sum)
 		for i := 1; i < j.Factor*j.Factor; i++ {
 			j.simd.AddScaled(j.scale, j.pixel(j.large, windows, column, i/j.Factor, i%j.Factor), sum)
-		}
-	}
-}
-
-// MaxWindows implements kernel.Pictures.
-func (d *Device) MaxWindows(w kernel.Windows, x, y kernel.Buffer) {
-	d.runWindows(windowsJob{Windows: w, small: f32(y), large: f32(x), row: (*windowsJob).largest})
-}
-
-func (j *windowsJob) largest(windows int) {
-	for column := range j.W / j.Factor {
-		j.largestOf(windows, column, j.smallPixel(j.small, windows, column))
-	}
-}
-
-// largestOf sets largest to the largest numbers of a window.
-func (j *windowsJob) largestOf(windows, column int, largest []float32) {
-	copy(largest, j.pixel(j.large, windows, column, 0, 0))
-	for i := 1; i < j.Factor*j.Factor; i++ {
-		j.simd.Binary[kernel.Maximum](largest, j.pixel(j.large, windows, column, i/j.Factor, i%j.Factor), largest)
-	}
-}
-
-// MaxWindowsGrad implements kernel.Pictures.
-func (d *Device) MaxWindowsGrad(w kernel.Windows, x, gy, gx kernel.Buffer) {
-	d.scratch = resize(d.scratch, 2*w.C*(w.N*w.H/w.Factor/windowsPerTask(w)+1))
-	d.runWindows(windowsJob{
-		Windows: w, small: f32(gy), large: f32(x), gradient: f32(gx), scratch: d.scratch, row: (*windowsJob).largestGrad,
-	})
-}
-
-// largestGrad gives the gradient of each window to the pixels in turn; each takes what the earlier ones left.
-func (j *windowsJob) largestGrad(windows int) {
-	task := windows / j.perTask
-	largest, rest := row(j.scratch, 2*task, j.C), row(j.scratch, 2*task+1, j.C)
-	for column := range j.W / j.Factor {
-		j.largestOf(windows, column, largest)
-		copy(rest, j.smallPixel(j.small, windows, column))
-		for i := range j.Factor * j.Factor {
-			y, x := i/j.Factor, i%j.Factor
-			j.simd.TakeLargest(j.pixel(j.large, windows, column, y, x), largest, rest, j.pixel(j.gradient, windows, column, y, x))
 		}
 	}
 }

@@ -181,7 +181,7 @@ func Header(w http.ResponseWriter, d Details) {
 var jsonNames = map[string]string{"Candidates": "rank", "Prompts": "prompt", "Ends": "from", "Values": "sliders"}
 
 // words are the fields that errors name.
-var words = regexp.MustCompile(`\b(N|Temperature|TopK|TopP|Guidance|Candidates|Prompts|PrimeRows|Prime|Repaint|Steps|Solver|Tolerance|Choice|Class|Seed|Truncate|Model|Frames)\b`)
+var words = regexp.MustCompile(`\b(N|Temperature|TopK|TopP|GuidanceFrom|GuidanceTo|Guidance|Candidates|Prompts|PrimeRows|Prime|Repaint|Steps|Solver|Tolerance|Choice|Class|Seed|Truncate|Model|Frames)\b`)
 
 // JSONName returns the name in requests of a field.
 func JSONName(field string) string {

@@ -53,6 +53,7 @@ func (d *Desk) generate(b *library.Book, r *Request) (jobs.Task, error) {
 	o := sample.GenerateOptions{
 		Prompts: prompts, Model: model, N: r.count(), Seed: *r.Seed, Sampling: r.sampling(defaults), Candidates: r.Rank, Truncate: r.Truncate,
 		PrimeRows: r.PrimeRows, Steps: r.Steps, Choice: r.Choice, Solver: r.Solver, Tolerance: r.Tolerance,
+		GuidanceFrom: r.GuideFrom, GuidanceTo: r.GuideTo,
 	}
 	if len(prompts) == 0 {
 		return jobs.Task{}, problem.Wrong("prompt", "must say what to draw")

@@ -34,6 +34,8 @@ type Request struct {
 	Steps       int      `json:"steps"`
 	Solver      string   `json:"solver"`
 	Tolerance   float64  `json:"tolerance"`
+	GuideFrom   float64  `json:"guidance_from"`
+	GuideTo     float64  `json:"guidance_to"`
 	Choice      *float64 `json:"choice"`
 	Truncate    bool     `json:"truncate"`
 	Prime       []byte   `json:"prime"` // an encoded picture
@@ -83,7 +85,7 @@ var kinds = map[string]struct {
 	make   func(d *Desk, b *library.Book, r *Request) (jobs.Task, error)
 	fields string
 }{
-	"generate":    {(*Desk).generate, "model prompt prompts n seed temperature top_k top_p guidance rank steps solver tolerance choice truncate prime prime_rows previews"},
+	"generate":    {(*Desk).generate, "model prompt prompts n seed temperature top_k top_p guidance rank steps solver tolerance guidance_from guidance_to choice truncate prime prime_rows previews"},
 	"sample":      {(*Desk).sample, "class n seed temperature guidance rank latents"},
 	"walk":        {(*Desk).walk, "class n seed temperature latent from latents sliders spread"},
 	"interpolate": {(*Desk).interpolate, "from to from_seed to_seed from_class to_class frames temperature"},
@@ -157,7 +159,7 @@ func (r *Request) only(used []string) error {
 	set := map[string]bool{
 		"model": r.Model != "", "prompt": r.Prompt != "", "prompts": r.Prompts != nil, "class": r.Class != "", "n": r.N != nil, "seed": r.Seed != nil,
 		"temperature": r.Temperature != nil, "top_k": r.TopK != 0, "top_p": r.TopP != 0, "guidance": r.Guidance != nil, "rank": r.Rank != 0,
-		"steps": r.Steps != 0, "solver": r.Solver != "", "tolerance": r.Tolerance != 0, "choice": r.Choice != nil, "truncate": r.Truncate,
+		"steps": r.Steps != 0, "solver": r.Solver != "", "tolerance": r.Tolerance != 0, "guidance_from": r.GuideFrom != 0, "guidance_to": r.GuideTo != 0, "choice": r.Choice != nil, "truncate": r.Truncate,
 		"prime": r.Prime != nil, "prime_rows": r.PrimeRows != 0, "previews": r.Previews != 0, "latents": r.Latents, "latent": r.Latent != nil, "sliders": r.Sliders != nil, "spread": r.Spread != 0,
 		"pictures": r.Pictures != nil, "from": r.From != nil, "to": r.To != nil, "from_seed": r.FromSeed != nil, "to_seed": r.ToSeed != nil,
 		"from_class": r.FromClass != "", "to_class": r.ToClass != "", "frames": r.Frames != nil,

@@ -1,0 +1,79 @@
+package ssd
+
+import (
+	"cmp"
+	"slices"
+
+	"github.com/bestiary-ml/bestiary/detect"
+	"github.com/bestiary-ml/bestiary/tensor"
+)
+
+// coder is that of SSD.
+var coder = detect.NewCoder(10, 10, 5, 5)
+
+// Detect returns the objects in pictures x [N, S, S, 3] with values in [−1, 1], by falling score. Classes are counted from 0, without the
+// background. Boxes are shares of the sides, 0 to 1. The model must be in evaluation mode.
+func (m *Model) Detect(x *tensor.Tensor) [][]detect.Detection {
+	s := m.device.Scratch()
+	defer s.End()
+	logits, codes := m.Forward(x)
+	return m.Detections(logits, codes)
+}
+
+// Detections returns the objects for what [Model.Forward] returns, as torchvision's postprocess_detections does: of each class the
+// TopK boxes with a score above MinScore, of which non-maximum suppression leaves some, and of all classes the best MaxFound.
+// Boxes that are empty once clipped to the picture are left out.
+func (m *Model) Detections(logits, codes *tensor.Tensor) [][]detect.Detection {
+	values := tensor.Read(logits.Softmax(2), codes)
+	n, columns := logits.Dim(0), m.config.Classes+1
+	all := make([][]detect.Detection, n)
+	for i := range all {
+		p := len(m.priors)
+		all[i] = m.detections(values[0][i*p*columns:(i+1)*p*columns], values[1][i*p*4:(i+1)*p*4])
+	}
+	return all
+}
+
+// detections are those of one picture, for the probabilities [P, classes+1] and codes [P, 4] of its priors.
+func (m *Model) detections(probabilities, codes []float32) []detect.Detection {
+	c, side := m.config, float64(m.config.ImageSize)
+	columns := c.Classes + 1
+	decoded := make([]detect.Box, len(m.priors)) // zero until it is needed
+	var (
+		found   []detect.Box
+		scores  []float32
+		classes []int
+	)
+	var own []int
+	for class := range c.Classes {
+		own = own[:0]
+		score := func(p int) float32 { return probabilities[p*columns+class+1] }
+		for p := range m.priors {
+			if score(p) > float32(c.MinScore) {
+				own = append(own, p)
+			}
+		}
+		if len(own) > c.TopK {
+			slices.SortStableFunc(own, func(a, b int) int { return cmp.Compare(score(b), score(a)) })
+			own = own[:c.TopK]
+		}
+		for _, p := range own {
+			if decoded[p] == (detect.Box{}) {
+				decoded[p] = coder.Decode([4]float32(codes[4*p:]), m.priors[p]).Clip(side, side)
+			}
+			if b := decoded[p]; b.Finite() && !b.Empty() {
+				found, scores, classes = append(found, b), append(scores, score(p)), append(classes, class)
+			}
+		}
+	}
+	kept, err := detect.NMSPerClass(found, scores, classes, c.NMS)
+	if err != nil {
+		panic(err) // Validate has checked the threshold
+	}
+	kept = kept[:min(len(kept), c.MaxFound)]
+	all := make([]detect.Detection, len(kept))
+	for i, k := range kept {
+		all[i] = detect.Detection{Class: classes[k], Box: found[k].Scale(1/side, 1/side), Score: float64(scores[k])}
+	}
+	return all
+}
