@@ -2,11 +2,8 @@ package bench
 
 import (
 	"fmt"
-	"math"
-	"slices"
 
 	"github.com/bestiary-ml/bestiary/backbone"
-	"github.com/bestiary-ml/bestiary/nn"
 	"github.com/bestiary-ml/bestiary/tensor"
 )
 
@@ -14,9 +11,6 @@ import (
 // peer has the networks of torchvision.
 func backbones() (all []workload) {
 	for _, net := range []string{"vgg16", "resnet50", "mobilenet_v2", "efficientnet_b0"} {
-		if !slices.Contains(backbone.Names(), net) {
-			continue
-		}
 		for _, size := range []int{224, 512} {
 			all = append(all, extractFeatures(fmt.Sprintf("backbone/features/%s-%d", net, size), net, size))
 		}
@@ -28,15 +22,9 @@ func backbones() (all []workload) {
 func extractFeatures(name, net string, size int) workload {
 	return workload{name: name, items: 1, prepare: func(d *tensor.Device) (func() error, error) {
 		g := tensor.NewGenerator(1)
-		b, err := backbone.New(d, net)
+		b, err := backbone.NewRandom(d, net, g)
 		if err != nil {
 			return nil, err
-		}
-		for _, p := range nn.Trainable(b) {
-			if p.Tensor.Rank() > 1 { // biases and norms stay 0 and 1
-				fan := p.Tensor.Len() / p.Tensor.Dim(-1)
-				p.Tensor.Set(g.Normal(d, p.Tensor.Shape()...).Scale(math.Sqrt(2 / float64(fan))).Values())
-			}
 		}
 		b.Freeze()
 		x := noise(g, d, 1, size)
