@@ -2,8 +2,10 @@ package bench
 
 import (
 	"fmt"
+	"math"
 
 	"github.com/bestiary-ml/bestiary/backbone"
+	"github.com/bestiary-ml/bestiary/nn"
 	"github.com/bestiary-ml/bestiary/tensor"
 )
 
@@ -22,10 +24,18 @@ func backbones() (all []workload) {
 func extractFeatures(name, net string, size int) workload {
 	return workload{name: name, items: 1, prepare: func(d *tensor.Device) (func() error, error) {
 		g := tensor.NewGenerator(1)
-		b, err := backbone.NewRandom(d, net, g)
+		b, err := backbone.New(d, net)
 		if err != nil {
 			return nil, err
 		}
+		b.VisitStages("", func(p nn.Param) { // not of the classifier, which is larger than the rest of VGG16
+			if p.Tensor.Rank() == 4 {
+				s := d.Scratch()
+				defer s.End()
+				fan := p.Tensor.Len() / p.Tensor.Dim(-1)
+				p.Tensor.Set(g.Normal(d, p.Tensor.Shape()...).Scale(math.Sqrt(2 / float64(fan))).Values())
+			}
+		})
 		b.Freeze()
 		x := noise(g, d, 1, size)
 		var values []float32
