@@ -3,6 +3,8 @@ package backbone
 import (
 	"math"
 
+	"github.com/bestiary-ml/bestiary/internal/engine"
+	"github.com/bestiary-ml/bestiary/internal/kernel"
 	"github.com/bestiary-ml/bestiary/nn"
 	"github.com/bestiary-ml/bestiary/tensor"
 )
@@ -22,6 +24,7 @@ const (
 	relu
 	relu6 // min(max(x, 0), 6)
 	silu  // x·sigmoid(x)
+	clamp // min(x, 6), the rest of relu6 after ReLU
 )
 
 // of returns the activation of x.
@@ -33,6 +36,38 @@ func (a act) of(x *tensor.Tensor) *tensor.Tensor {
 		return x.ReLU().ClampMax(6)
 	case silu:
 		return x.SiLU()
+	case clamp:
+		return x.ClampMax(6)
+	}
+	return x
+}
+
+// fused returns what a dense convolution can compute of the activation, and the rest.
+func (a act) fused() (tensor.Activation, act) {
+	switch a {
+	case relu:
+		return tensor.ReLU, linear
+	case relu6:
+		return tensor.ReLU, clamp
+	}
+	return tensor.Identity, a
+}
+
+// replace is of, in the memory of x where no gradient is recorded: the networks spend much of their time on memory. Nothing else may
+// use x.
+func (a act) replace(x *tensor.Tensor) *tensor.Tensor {
+	if x.RequiresGrad() {
+		return a.of(x)
+	}
+	k, data := engine.Kernels(x.Device()), engine.Data(x)
+	switch a {
+	case relu, relu6:
+		k.Unary(kernel.ReLU, 0, data, data)
+	case silu:
+		k.Unary(kernel.SiLU, 0, data, data)
+	}
+	if a == relu6 || a == clamp {
+		k.Unary(kernel.ClampMax, 6, data, data)
 	}
 	return x
 }
@@ -122,16 +157,11 @@ func (u *unit) forward(x *tensor.Tensor) *tensor.Tensor {
 	if u.folded == nil {
 		u.folded = u.fold()
 	}
-	if u.dense == nil || u.act == silu {
-		return u.act.of(u.convolve(x, u.folded.weight, u.folded.bias, tensor.Identity))
+	fused, rest := tensor.Identity, u.act
+	if u.dense != nil {
+		fused, rest = u.act.fused()
 	}
-	switch u.act {
-	case relu:
-		return u.convolve(x, u.folded.weight, u.folded.bias, tensor.ReLU)
-	case relu6:
-		return u.convolve(x, u.folded.weight, u.folded.bias, tensor.ReLU).ClampMax(6)
-	}
-	return u.convolve(x, u.folded.weight, u.folded.bias, tensor.Identity)
+	return rest.replace(u.convolve(x, u.folded.weight, u.folded.bias, fused))
 }
 
 // convolve pads and convolves x. A dense convolution applies the fused activation, a depth-wise one none.

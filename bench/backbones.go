@@ -3,7 +3,6 @@ package bench
 import (
 	"fmt"
 	"math"
-	"slices"
 
 	"github.com/bestiary-ml/bestiary/backbone"
 	"github.com/bestiary-ml/bestiary/nn"
@@ -14,9 +13,6 @@ import (
 // peer has the networks of torchvision.
 func backbones() (all []workload) {
 	for _, net := range []string{"vgg16", "resnet50", "mobilenet_v2", "efficientnet_b0"} {
-		if !slices.Contains(backbone.Names(), net) {
-			continue
-		}
 		for _, size := range []int{224, 512} {
 			all = append(all, extractFeatures(fmt.Sprintf("backbone/features/%s-%d", net, size), net, size))
 		}
@@ -32,12 +28,14 @@ func extractFeatures(name, net string, size int) workload {
 		if err != nil {
 			return nil, err
 		}
-		for _, p := range nn.Trainable(b) {
-			if p.Tensor.Rank() > 1 { // biases and norms stay 0 and 1
+		b.VisitStages("", func(p nn.Param) { // not of the classifier, which is larger than the rest of VGG16
+			if p.Tensor.Rank() == 4 {
+				s := d.Scratch()
+				defer s.End()
 				fan := p.Tensor.Len() / p.Tensor.Dim(-1)
 				p.Tensor.Set(g.Normal(d, p.Tensor.Shape()...).Scale(math.Sqrt(2 / float64(fan))).Values())
 			}
-		}
+		})
 		b.Freeze()
 		x := noise(g, d, 1, size)
 		var values []float32

@@ -14,5 +14,5 @@
 //
 // A detector has priors: default boxes ([DefaultBoxes], SSD) or anchors ([Anchors], Faster R-CNN). [Matcher] finds the
 // object of each prior, [Coder] writes the object's box relative to its prior, and [NMS] removes duplicates from what is
-// decoded.
+// decoded; [NMSOn] does so on a GPU.
 package detect

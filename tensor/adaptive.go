@@ -12,7 +12,7 @@ func (t *Tensor) AdaptiveAvgPool2d(height, width int) *Tensor {
 	h, w := t.dims[1], t.dims[2]
 	switch {
 	case height == h && width == w:
-		return t
+		return t.Reshape(t.dims[0], h, w, t.dims[3])
 	case height == 1 && width == 1:
 		return t.Reshape(t.dims[0], h*w, t.dims[3]).Mean(1).Reshape(t.dims[0], 1, 1, t.dims[3])
 	case h%height == 0 && w%width == 0:

@@ -28,6 +28,8 @@ func (below) Decoding(d *Device) kernel.Decoding { return d.features.Decoding }
 
 func (below) AffineMaps(d *Device) kernel.AffineMaps { return d.features.AffineMaps }
 
+func (below) Suppression(d *Device) kernel.Suppression { return d.features.Suppression }
+
 func (below) Constant(t *Tensor) uint64 { return t.constant }
 
 func (below) Mask(m *AttentionMask) *kernel.AttentionMask {

@@ -23,14 +23,19 @@ func newDoctor() *cobra.Command {
 		Short: "Show what this machine offers and what --device auto chooses",
 		Long: `Show the processor, its vector instructions and kernel sets, the memory, the NVIDIA GPUs, the cache
 for decoded pictures, and the device that --device chooses, with a small computation on it. The
-output belongs in a bug report.`,
+output belongs in a bug report. Started by mpirun, it also lets the ranks add ones.`,
 		Example: `  bestiary doctor
+  mpirun -n 4 bestiary doctor
   bestiary doctor --device cuda
   bestiary doctor --precision medium`,
 		Args: noArguments,
 	}
 	device := addDeviceFlags(c)
 	c.RunE = func(c *cobra.Command, _ []string) error {
+		launched, ranks, err := ranks(c.Context())
+		if err != nil || launched.Rank > 0 {
+			return err // the first rank speaks for all
+		}
 		chosen, err := device.open()
 		if err != nil {
 			return err
@@ -49,6 +54,7 @@ output belongs in a bug report.`,
 		}
 		rows = append(rows, gpu()...)
 		rows = append(rows, [][2]string{
+			{"MPI", ranks},
 			{"picture cache", pictureCache()},
 			{"device chosen", fmt.Sprintf("%s, %s, precision %s", chosen.Name(), count(chosen.Threads(), "thread"), chosen.Precision())},
 			{"arithmetic", trying(func() string { return arithmetic(chosen) })},

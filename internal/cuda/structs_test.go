@@ -35,6 +35,7 @@ var sharedStructs = map[string]any{
 	"reductions.cu SumTo":                 sumToArguments{},
 	"small.cu Layer":                      layerArguments{},
 	"resolution.cu Windows":               kernel.Windows{},
+	"suppression.cu Box":                  struct{ x0, y0, x1, y1, group float32 }{}, // rows of a buffer
 	"winograd.cu Winograd":                winogradArguments{},
 }
 

@@ -45,6 +45,7 @@ var below = link.Engine.(interface {
 	Give(d *tensor.Device, b kernel.Buffer)
 	BorrowGrad(d *tensor.Device, t *tensor.Tensor) kernel.Buffer
 	AffineMaps(d *tensor.Device) kernel.AffineMaps
+	Suppression(d *tensor.Device) kernel.Suppression
 	Constant(t *tensor.Tensor) uint64
 	ReturnGrad(d *tensor.Device, t *tensor.Tensor, g kernel.Buffer)
 	Idle(d *tensor.Device) []kernel.Buffer
@@ -70,6 +71,9 @@ func Decoding(d *tensor.Device) kernel.Decoding { return below.Decoding(d) }
 
 // AffineMaps returns the kernels for affine maps, or nil where the device has none.
 func AffineMaps(d *tensor.Device) kernel.AffineMaps { return below.AffineMaps(d) }
+
+// Suppression returns the kernels for non-maximum suppression, or nil where the device gains nothing by such kernels.
+func Suppression(d *tensor.Device) kernel.Suppression { return below.Suppression(d) }
 
 // Constant returns a number that identifies the elements of a frozen tensor, which never change; 0 for others.
 func Constant(t *tensor.Tensor) uint64 { return below.Constant(t) }

@@ -22,6 +22,7 @@ type Features struct {
 	Decoding          Decoding
 	AffineMaps        AffineMaps
 	Accelerator       Accelerator
+	Suppression       Suppression
 }
 
 // Accelerator is what a GPU reports about itself.

@@ -16,7 +16,7 @@ func TestZeroValues(t *testing.T) {
 	d := open(t)
 	defer d.Close()
 	training := animals(t, 8)
-	for name, f := range map[string]any{"Autoencoder": Autoencoder, "Flow": Flow, "DVAE": DVAE, "DALLE": DALLE, "CLIP": CLIP} {
+	for name, f := range map[string]any{"Autoencoder": Autoencoder, "Flow": Flow, "DVAE": DVAE, "DALLE": DALLE, "CLIP": CLIP, "SSD": SSD} {
 		zerotest.Refuses(t, name, f, nil)
 	}
 	vae, _, words, _ := toy.TextToImage(d, 3)

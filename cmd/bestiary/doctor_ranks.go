@@ -1,0 +1,43 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"time"
+
+	"github.com/bestiary-ml/bestiary/internal/comm"
+	"github.com/bestiary-ml/bestiary/internal/mpi"
+)
+
+// sumWait is how long the ranks have to add ones.
+const sumWait = time.Minute
+
+// ranks says which MPI library there is. If a launcher has started several processes, they add ones.
+func ranks(ctx context.Context) (p comm.Place, text string, err error) {
+	p, launched, err := comm.Launched(os.Getenv)
+	if err != nil {
+		return p, "", err
+	}
+	if !launched {
+		version, path, err := mpi.Find("")
+		if err != nil {
+			return p, "none: " + err.Error(), nil
+		}
+		return p, version + " (" + path + "), started without a launcher", nil
+	}
+	w, err := mpi.Open(p)
+	if err != nil {
+		return p, "", err
+	}
+	ctx, cancel := context.WithTimeout(ctx, sumWait)
+	defer cancel()
+	ones := []float32{1}
+	if err := w.AllReduce(ctx, ones).Wait(); err != nil {
+		return p, "", fmt.Errorf("%s: the ranks can't add: %w", p.Launcher, err)
+	}
+	p = w.Place()
+	version, path := w.Version()
+	text = fmt.Sprintf("%s (%s): %d ranks, %d on this machine, started by %s; the sum of their ones is %v", version, path, p.Size, p.LocalSize, p.Launcher, ones[0])
+	return p, text, w.Close()
+}

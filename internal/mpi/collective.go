@@ -1,0 +1,133 @@
+package mpi
+
+import (
+	"unsafe"
+
+	"context"
+	"fmt"
+)
+
+// Pending is a collective operation that has been started.
+type Pending struct{ done chan error }
+
+// Wait returns when the operation has ended.
+func (p *Pending) Wait() error {
+	err := <-p.done
+	p.done <- err // for the next Wait
+	return err
+}
+
+// most is the largest number of elements of a call, whose counts are C ints.
+const most = 1 << 30
+
+// start queues operations. Those of a World are made one after the other, in the order of their start; begin starts one in the
+// library. keep is the memory that they read and write.
+func (w *World) start(ctx context.Context, keep any, begin ...func(request *uint64) error) *Pending {
+	p := &Pending{done: make(chan error, 1)}
+	job := func() {
+		for _, begin := range begin {
+			request := new(uint64)
+			if err := begin(request); err != nil {
+				p.done <- err
+				return
+			}
+			if err := w.library.wait(ctx, request); err != nil {
+				w.lost = append(w.lost, keep, request)
+				p.done <- err
+				return
+			}
+		}
+		p.done <- nil
+	}
+	w.jobs <- job
+	return p
+}
+
+// AllReduce replaces x by the sum of the ranks' x, elementwise. All ranks get the same bits.
+func (w *World) AllReduce(ctx context.Context, x []float32) *Pending {
+	l := w.library
+	var parts []func(*uint64) error
+	for len(x) > 0 {
+		part := x[:min(len(x), most)]
+		parts = append(parts, func(request *uint64) error {
+			return l.check(iAllreduce, l.inPlace, uintptr(unsafe.Pointer(&part[0])), uintptr(len(part)), l.float, l.sum, l.world, uintptr(unsafe.Pointer(request)))
+		})
+		x = x[len(part):]
+	}
+	return w.start(ctx, x, parts...)
+}
+
+// ReduceScatter sums the ranks' x elementwise. own gets this rank's part of the sum: of the Size parts of x, all of len(own)
+// elements, the one with the number of the rank.
+func (w *World) ReduceScatter(ctx context.Context, own, x []float32) *Pending {
+	l := w.library
+	if err := w.parts("ReduceScatter", len(own), len(x)); err != nil {
+		return failed(err)
+	}
+	return w.start(ctx, [][]float32{own, x}, func(request *uint64) error {
+		return l.check(iReduceScatterBlock, uintptr(unsafe.Pointer(&x[0])), uintptr(unsafe.Pointer(&own[0])), uintptr(len(own)), l.float, l.sum, l.world, uintptr(unsafe.Pointer(request)))
+	})
+}
+
+// AllGather fills all with the ranks' own, one after the other.
+func (w *World) AllGather(ctx context.Context, all, own []float32) *Pending {
+	l := w.library
+	if err := w.parts("AllGather", len(own), len(all)); err != nil {
+		return failed(err)
+	}
+	return w.start(ctx, [][]float32{all, own}, func(request *uint64) error {
+		return l.check(iAllgather, uintptr(unsafe.Pointer(&own[0])), uintptr(len(own)), l.float, uintptr(unsafe.Pointer(&all[0])), uintptr(len(own)), l.float, l.world, uintptr(unsafe.Pointer(request)))
+	})
+}
+
+// Gather returns the ranks' texts of length bytes each, one after the other.
+func (w *World) Gather(ctx context.Context, own []byte) ([][]byte, error) {
+	l, n := w.library, len(own)
+	if n == 0 || n > most/w.place.Size {
+		return nil, fmt.Errorf("mpi: Gather of %d bytes by %d ranks", n, w.place.Size)
+	}
+	together := make([]byte, n*w.place.Size)
+	err := w.start(ctx, [][]byte{own, together}, func(request *uint64) error {
+		return l.check(iAllgather, uintptr(unsafe.Pointer(&own[0])), uintptr(n), l.bytes, uintptr(unsafe.Pointer(&together[0])), uintptr(n), l.bytes, l.world, uintptr(unsafe.Pointer(request)))
+	}).Wait()
+	var all [][]byte
+	for i := range w.place.Size {
+		all = append(all, together[i*n:(i+1)*n])
+	}
+	return all, err
+}
+
+// Broadcast fills data of all ranks with that of rank root.
+func (w *World) Broadcast(ctx context.Context, data []byte, root int) error {
+	l := w.library
+	var parts []func(*uint64) error
+	for len(data) > 0 {
+		part := data[:min(len(data), most)]
+		parts = append(parts, func(request *uint64) error {
+			return l.check(iBcast, uintptr(unsafe.Pointer(&part[0])), uintptr(len(part)), l.bytes, uintptr(root), l.world, uintptr(unsafe.Pointer(request))) // #nosec G115 -- a rank
+		})
+		data = data[len(part):]
+	}
+	return w.start(ctx, data, parts...).Wait()
+}
+
+// Barrier returns when all ranks have called it.
+func (w *World) Barrier(ctx context.Context) error {
+	l := w.library
+	return w.start(ctx, nil, func(request *uint64) error { return l.check(iBarrier, l.world, uintptr(unsafe.Pointer(request))) }).Wait()
+}
+
+// parts checks that all has a part for each rank.
+func (w *World) parts(operation string, own, all int) error {
+	if own == 0 || own > most || all != own*w.place.Size {
+		return fmt.Errorf("mpi: %s of %d elements in parts of %d for %d ranks", operation, all, own, w.place.Size)
+	}
+	return nil
+}
+
+// failed is an operation that wasn't started.
+func failed(err error) *Pending {
+	p := &Pending{done: make(chan error, 1)}
+	p.done <- err
+	return p
+}

@@ -1,0 +1,201 @@
+//go:build linux && (amd64 || arm64)
+
+package mpi
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/bestiary-ml/bestiary/internal/comm"
+)
+
+// asRank is the variable by which the tests start themselves as ranks: the name of what a rank does.
+const asRank = "BESTIARY_TEST_RANK"
+
+// TestMain makes the test a rank if a launcher has started it.
+func TestMain(m *testing.M) {
+	if what := os.Getenv(asRank); what != "" {
+		if err := rank(what); err != nil {
+			fmt.Println("rank failed:", err)
+			os.Exit(1)
+		}
+		os.Exit(0)
+	}
+	os.Exit(m.Run())
+}
+
+// launch starts n ranks by a launcher and returns what they print.
+func launch(t *testing.T, launcher string, n int, what string) (printed string, err error) {
+	t.Helper()
+	path, err := exec.LookPath(launcher)
+	if err != nil {
+		t.Skipf("%s is not installed", launcher)
+	}
+	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
+	defer cancel()
+	arguments := []string{"-n", fmt.Sprint(n)}
+	if strings.Contains(launcher, "openmpi") {
+		arguments = append(arguments, "--oversubscribe")
+	}
+	c := exec.CommandContext(ctx, path, append(arguments, os.Args[0])...)
+	c.Env = append(os.Environ(), asRank+"="+what, "OMPI_ALLOW_RUN_AS_ROOT=1", "OMPI_ALLOW_RUN_AS_ROOT_CONFIRM=1", "OMPI_MCA_rmaps_base_oversubscribe=1")
+	var out bytes.Buffer
+	c.Stdout, c.Stderr = &out, &out
+	err = c.Run()
+	return out.String(), err
+}
+
+// rank joins the others and does something.
+func rank(what string) error {
+	p, ok, err := comm.Launched(os.Getenv)
+	if err != nil || !ok {
+		return fmt.Errorf("no launcher: %w", err)
+	}
+	w, err := Open(p)
+	if err != nil {
+		return err
+	}
+	if w.Place() != p && p.LocalSize > 0 {
+		return fmt.Errorf("MPI says %+v, the launcher %+v", w.Place(), p)
+	}
+	if err := map[string]func(*World) error{"collective": collective, "hang": hang, "abort": abortLast}[what](w); err != nil {
+		return err
+	}
+	return w.Close()
+}
+
+// collective tries all operations on numbers whose sums are known.
+func collective(w *World) error {
+	ctx, p := context.Background(), w.Place()
+	n := float32(p.Size)
+	sumOfRanks := n * (n - 1) / 2
+	for _, length := range []int{1, 7, 100_000} {
+		x := make([]float32, length*p.Size)
+		for i := range x {
+			x[i] = float32(i%1000) + float32(p.Rank)
+		}
+		own, all := make([]float32, length), make([]float32, length*p.Size)
+		if err := w.ReduceScatter(ctx, own, x).Wait(); err != nil {
+			return err
+		}
+		for i, v := range own {
+			if want := n*float32((p.Rank*length+i)%1000) + sumOfRanks; v != want {
+				return fmt.Errorf("ReduceScatter of %d: element %d is %v, want %v", length, i, v, want)
+			}
+		}
+		gathered := w.AllGather(ctx, all, own)
+		reduced := w.AllReduce(ctx, x) // while the other is under way
+		for _, pending := range []*Pending{gathered, reduced, reduced} {
+			if err := pending.Wait(); err != nil {
+				return err
+			}
+		}
+		for i := range x {
+			if want := n*float32(i%1000) + sumOfRanks; x[i] != want || all[i] != want {
+				return fmt.Errorf("element %d of %d: AllReduce %v, AllGather %v, want %v", i, length, x[i], all[i], want)
+			}
+		}
+	}
+	text := []byte("from rank 0")
+	if p.Rank > 0 {
+		clear(text)
+	}
+	if err := w.Broadcast(ctx, text, 0); err != nil || string(text) != "from rank 0" {
+		return fmt.Errorf("Broadcast: %q, %w", text, err)
+	}
+	every, err := w.Gather(ctx, []byte{byte(p.Rank), 9})
+	if err != nil {
+		return err
+	}
+	for i, b := range every {
+		if !bytes.Equal(b, []byte{byte(i), 9}) {
+			return fmt.Errorf("Gather: rank %d says %v", i, b)
+		}
+	}
+	if err := w.AllGather(ctx, make([]float32, 3), make([]float32, 3)).Wait(); p.Size > 1 && err == nil {
+		return errors.New("an AllGather without room for all ranks")
+	}
+	if err := w.Barrier(ctx); err != nil {
+		return err
+	}
+	version, path := w.Version()
+	fmt.Printf("rank %d of %d is fine, %s at %s\n", p.Rank, p.Size, version, path)
+	return nil
+}
+
+// hang has rank 0 wait for one that doesn't come.
+func hang(w *World) error {
+	if w.Place().Rank == 0 {
+		ctx, cancel := context.WithTimeout(context.Background(), 300*time.Millisecond)
+		defer cancel()
+		if err := w.Barrier(ctx); !errors.Is(err, context.DeadlineExceeded) {
+			return fmt.Errorf("a rank is missing: %w", err)
+		}
+		fmt.Println("noticed")
+		w.Abort(3)
+	}
+	time.Sleep(time.Minute)
+	return nil
+}
+
+// abortLast ends all ranks while the others wait.
+func abortLast(w *World) error {
+	if w.Place().Rank == w.Place().Size-1 {
+		w.Abort(4)
+	}
+	return w.Barrier(context.Background())
+}
+
+// launchers are the programs that start ranks, as Debian names them.
+var launchers = []string{"mpirun.openmpi", "mpirun.mpich"}
+
+// TestCollective runs all operations on 1, 2 and 4 ranks of each library that is installed.
+func TestCollective(t *testing.T) {
+	for _, launcher := range launchers {
+		for _, n := range []int{1, 2, 4} {
+			t.Run(fmt.Sprint(launcher, n), func(t *testing.T) {
+				printed, err := launch(t, launcher, n, "collective")
+				if err != nil || strings.Count(printed, "is fine") != n {
+					t.Errorf("%v\n%s", err, printed)
+				}
+				t.Log(printed)
+			})
+		}
+	}
+}
+
+// TestHang checks that a rank that doesn't come is noticed, and that one rank ends all.
+func TestHang(t *testing.T) {
+	for _, launcher := range launchers {
+		t.Run(launcher, func(t *testing.T) {
+			began := time.Now()
+			printed, err := launch(t, launcher, 2, "hang")
+			if err == nil || !strings.Contains(printed, "noticed") || time.Since(began) > 40*time.Second {
+				t.Errorf("after %v: %v\n%s", time.Since(began), err, printed)
+			}
+			if printed, err = launch(t, launcher, 3, "abort"); err == nil {
+				t.Errorf("an abort is no failure\n%s", printed)
+			}
+		})
+	}
+}
+
+// TestLibraries checks the errors for libraries that can't be used.
+func TestLibraries(t *testing.T) {
+	for path, want := range map[string]string{"/nowhere/libmpi.so": "there is no such library", "libc.so.6": "is no library of MPI 3"} {
+		t.Setenv(Library, path)
+		if _, err := openLibrary("Open MPI"); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%s: %v", path, err)
+		}
+	}
+	if _, err := abiOf(0, "Some MPI 1.0", false); err == nil || !strings.Contains(err.Error(), "neither") {
+		t.Errorf("another library: %v", err)
+	}
+}

@@ -1,0 +1,169 @@
+package mpi
+
+import (
+	"unsafe"
+
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"runtime"
+	"sync"
+	"time"
+
+	"github.com/bestiary-ml/bestiary/internal/comm"
+)
+
+// World are the processes that a launcher has started together. Its methods may be called by one goroutine at a time, and by all
+// ranks in the same order.
+type World struct {
+	place   comm.Place
+	library *library
+	jobs    chan func() // run by the thread of MPI, in their order
+	lost    []any       // what operations that were given up may still read and write
+	ended   chan struct{}
+	close   sync.Once
+	shut    error
+}
+
+// Open opens the library of a launcher and joins the other ranks. It waits for all of them.
+func Open(p comm.Place) (*World, error) {
+	l, err := openLibrary(p.Launcher)
+	if err != nil {
+		return nil, err
+	}
+	w := &World{library: l, jobs: make(chan func(), queued), ended: make(chan struct{})}
+	go w.serve()
+	if err := w.run(w.join); err != nil {
+		return nil, err
+	}
+	if p.Size != w.place.Size {
+		return nil, errors.Join(fmt.Errorf("the launcher %s has started %d processes, and %s (%s) knows of %d; use the library of that launcher, or name it in %s",
+			p.Launcher, p.Size, l.version, l.path, w.place.Size, Library), w.Close())
+	}
+	w.place.Launcher, w.place.Address = p.Launcher, p.Address
+	return w, nil
+}
+
+// queued is the number of operations that may wait for their turn; who starts more waits.
+const queued = 1024
+
+// serve is the thread of MPI.
+func (w *World) serve() {
+	runtime.LockOSThread() // never unlocked: the thread ends with the goroutine
+	defer close(w.ended)
+	for job := range w.jobs {
+		job()
+	}
+}
+
+// run runs a function on the thread of MPI.
+func (w *World) run(f func() error) error {
+	done := make(chan error, 1)
+	w.jobs <- func() { done <- f() }
+	return <-done
+}
+
+// join initializes MPI and asks for the place of this process.
+func (w *World) join() error {
+	l, provided := w.library, new(int32)
+	if err := l.check(initThread, 0, 0, uintptr(l.funneled), uintptr(unsafe.Pointer(provided))); err != nil {
+		return err
+	}
+	if *provided < l.funneled {
+		return fmt.Errorf("%s (%s) was built without threads; install one with MPI_THREAD_FUNNELED", l.version, l.path)
+	}
+	if err := l.check(commSetErrhandler, l.world, l.errorsReturn); err != nil {
+		return err
+	}
+	var err error
+	if w.place.Rank, w.place.Size, err = w.rankIn(l.world); err != nil {
+		return err
+	}
+	node := new(uint64) // a handle of 4 or 8 bytes
+	if err := l.check(commSplitType, l.world, l.shared, uintptr(w.place.Rank), l.infoNull, uintptr(unsafe.Pointer(node))); err != nil {
+		return err
+	}
+	if w.place.LocalRank, w.place.LocalSize, err = w.rankIn(l.handle(node)); err != nil {
+		return err
+	}
+	return l.check(commFree, uintptr(unsafe.Pointer(node)))
+}
+
+// handle reads a handle that a function has written.
+func (l *library) handle(at *uint64) uintptr {
+	if l.handles == 4 {
+		return uintptr(uint32(*at)) // #nosec G115 -- the lower half
+	}
+	return uintptr(*at)
+}
+
+func (w *World) rankIn(communicator uintptr) (rank, size int, err error) {
+	r, n := new(int32), new(int32)
+	if err := w.library.check(commRank, communicator, uintptr(unsafe.Pointer(r))); err != nil {
+		return 0, 0, err
+	}
+	err = w.library.check(commSize, communicator, uintptr(unsafe.Pointer(n)))
+	return int(*r), int(*n), err
+}
+
+// Place returns where this process is.
+func (w *World) Place() comm.Place { return w.place }
+
+// Version returns what the library says of itself, and its file.
+func (w *World) Version() (text, path string) { return w.library.version, w.library.path }
+
+// Abort ends all ranks at once with an exit code. It doesn't return.
+func (w *World) Abort(code int) {
+	aborted := make(chan struct{})
+	go func() {
+		defer close(aborted)
+		select {
+		case w.jobs <- func() { w.library.call(abort, w.library.world, uintptr(code)) }: // #nosec G115 -- an exit code
+			<-w.ended
+		case <-w.ended:
+		}
+	}()
+	select {
+	case <-aborted:
+	case <-time.After(abortWait): // the thread is inside of a call
+	}
+	os.Exit(code)
+}
+
+// abortWait is how long Abort waits for the library.
+const abortWait = 5 * time.Second
+
+// Close leaves the world, once all ranks do.
+func (w *World) Close() error {
+	w.close.Do(func() {
+		w.shut = w.run(func() error { return w.library.check(finalize) })
+		close(w.jobs)
+		<-w.ended
+	})
+	return w.shut
+}
+
+// wait tests a request until it has ended. The thread sleeps between tests, longer and longer, up to a 20th of the time that has
+// passed.
+func (l *library) wait(ctx context.Context, request *uint64) error {
+	done := new(int32)
+	for began := time.Now(); ; {
+		if err := l.check(test, uintptr(unsafe.Pointer(request)), uintptr(unsafe.Pointer(done)), l.statusIgnore); err != nil {
+			return err
+		}
+		if *done != 0 {
+			return nil
+		}
+		if err := ctx.Err(); err != nil {
+			return err
+		}
+		time.Sleep(min(longestSleep, max(shortestSleep, time.Since(began)/20)))
+	}
+}
+
+// Bounds of the sleep between two tests of a request.
+const (
+	shortestSleep = 5 * time.Microsecond
+	longestSleep  = time.Millisecond
+)
