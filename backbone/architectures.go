@@ -18,8 +18,8 @@ type architecture struct {
 	build         func(b builder) network
 }
 
-// architectures are all that there are.
-var architectures = slices.Concat(vggs(), resNets(), seNets(), mobileNets(), []architecture{efficientNetLite0()}, efficientNets())
+// architectures are all that there are. The first one is the example of messages: its file is small, and comes with a package.
+var architectures = slices.Concat([]architecture{efficientNetLite0()}, vggs(), resNets(), seNets(), mobileNets(), efficientNets())
 
 // quarters are the strides of networks whose first stage has a quarter of the picture's resolution.
 var quarters = []int{4, 8, 16, 32}
