@@ -128,7 +128,7 @@ func TestWrongUse(t *testing.T) {
 		"infinite rate":      {func(c *Config, _ *Task[RowBatch]) { c.LearningRate = math.Inf(1) }, []string{"LearningRate +Inf"}},
 		"average":            {func(c *Config, _ *Task[RowBatch]) { c.EMA = 1 }, []string{"EMA 1"}},
 		"schedule":           {func(c *Config, _ *Task[RowBatch]) { c.Schedule = "linear" }, []string{"Schedule linear", "plateau"}},
-		"optimizer":          {func(c *Config, _ *Task[RowBatch]) { c.Optimizer = "sgd" }, []string{"Optimizer sgd", "adamw"}},
+		"optimizer":          {func(c *Config, _ *Task[RowBatch]) { c.Optimizer = "lion" }, []string{"Optimizer lion", "adamw"}},
 		"warm-up":            {func(c *Config, _ *Task[RowBatch]) { c.Warmup = 20 }, []string{"Warmup 20", "20 steps"}},
 		"nothing held out":   {func(c *Config, k *Task[RowBatch]) { c.Schedule, c.Patience, k.Evaluate = "cosine", 1, nil }, []string{"Patience 1", "held-out"}},
 		"nothing to judge":   {func(_ *Config, k *Task[RowBatch]) { k.Evaluate = nil }, []string{"Schedule plateau", "held-out"}},

@@ -158,7 +158,7 @@ func (d *detectionDemo) show(ctx context.Context) error {
 const (
 	demoScenes    = 2000
 	demoSceneSize = 128
-	demoSteps     = 1500
+	demoSteps     = 1000
 )
 
 func (d *detectionDemo) train(ctx context.Context) (err error) {

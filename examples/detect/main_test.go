@@ -1,55 +1,59 @@
 package main
 
 import (
+	"context"
 	"errors"
 	"image"
 	"io"
 	"path/filepath"
 	"testing"
 
+	"github.com/bestiary-ml/bestiary/data/boxes"
 	"github.com/bestiary-ml/bestiary/fault"
-	"github.com/bestiary-ml/bestiary/internal/run"
-	"github.com/bestiary-ml/bestiary/internal/weights"
-	"github.com/bestiary-ml/bestiary/models"
-	"github.com/bestiary-ml/bestiary/sample"
 	"github.com/bestiary-ml/bestiary/sample/layout"
 	"github.com/bestiary-ml/bestiary/ssd"
 	"github.com/bestiary-ml/bestiary/tensor"
+	"github.com/bestiary-ml/bestiary/train"
+	"github.com/bestiary-ml/bestiary/train/tasks"
 )
 
-// TestFind opens a detector that was not trained.
+// TestFind trains a detector for a step and opens it.
 func TestFind(t *testing.T) {
+	run, photo := filepath.Join(t.TempDir(), "ssd"), filepath.Join(t.TempDir(), "photo.png")
+	detector(t, run)
+	if err := layout.SavePNG(photo, image.NewNRGBA(image.Rect(0, 0, 80, 60))); err != nil {
+		t.Fatal(err)
+	}
+	if err := find(io.Discard, run, photo); err != nil {
+		t.Fatal(err)
+	}
+	var damaged *fault.DamagedFile
+	if err := find(io.Discard, run, filepath.Join(run, "config.json")); !errors.As(err, &damaged) {
+		t.Errorf("a file that is no picture: %v", err)
+	}
+}
+
+// detector trains a small detector on drawn scenes for a step.
+func detector(t *testing.T, run string) {
+	t.Helper()
 	d, err := tensor.OpenDevice("cpu", tensor.DeviceOptions{Threads: 1})
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer d.Close()
-	m, err := ssd.New(d, ssd.VOC(ssd.Small, 64, 1), tensor.NewGenerator(1))
+	scenes, err := boxes.Open(boxes.ScenesPath(1, 4), boxes.Options{})
 	if err != nil {
 		t.Fatal(err)
 	}
-	r, err := run.Create(filepath.Join(t.TempDir(), "ssd"))
+	how := tasks.DefaultSSD(ssd.Small, 32)
+	how.Model.Classes = len(scenes.Classes)
+	c := train.DefaultConfig()
+	c.Steps, c.Batch = 1, 2
+	_, task, err := tasks.SSD(d, how.Model, how.Data, scenes, nil, tasks.Options{Batch: c.Batch})
 	if err != nil {
 		t.Fatal(err)
 	}
-	name := models.SSD.Name
-	err = errors.Join(r.SetConfig(name, m.Config()), r.SetOptions(name, sample.DetectorOptions{Classes: []string{"raccoon"}}), r.SaveWeights(name, weights.Of(m), nil))
-	if err != nil {
+	if _, err := train.Run(context.Background(), run, *task, c, train.Options{}); err != nil {
 		t.Fatal(err)
-	}
-	photo := filepath.Join(t.TempDir(), "photo.png")
-	if err := layout.SavePNG(photo, image.NewNRGBA(image.Rect(0, 0, 80, 60))); err != nil {
-		t.Fatal(err)
-	}
-	if err := find(io.Discard, r.Dir(), photo); err != nil {
-		t.Fatal(err)
-	}
-	var missing *fault.Missing
-	empty, err := run.Create(filepath.Join(t.TempDir(), "empty"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := find(io.Discard, empty.Dir(), photo); !errors.As(err, &missing) {
-		t.Errorf("a run without a detector: %v", err)
 	}
 }
