@@ -34,7 +34,7 @@ func workloads() []workload {
 		trainFlow("realnvp/train/b256", flow, 256),
 		sampleFlow("pets/sample/64", pets, flow, 64),
 	}
-	return slices.Concat(all, textToImage(), generators(), latents(), backbones(), densities(), attentions())
+	return slices.Concat(all, textToImage(), generators(), latents(), backbones(), detectors(), densities(), attentions())
 }
 
 // Names lists the names of all workloads.

@@ -1,4 +1,4 @@
-"""Backbones of torchvision, which return the outputs of the stages that detectors use."""
+"""Backbones of torchvision, which return the outputs of the stages that detectors use, and its SSD."""
 
 import torch
 
@@ -32,3 +32,19 @@ class Features(torch.nn.Module):
             if i in self.ends:
                 stages.append(x)
         return stages
+
+
+def ssd300(classes):
+    """SSD300 with random weights; classes are those of VOC, without the background."""
+    from torchvision.models.detection import ssd300_vgg16
+
+    return ssd300_vgg16(weights=None, weights_backbone=None, num_classes=classes + 1)
+
+
+def targets(batch):
+    """Three objects in each picture, as bench/detectors.go has them."""
+    all = []
+    for i in range(batch):
+        boxes = [[20 + 10 * i + 60 * k, 80, 20 + 10 * i + 60 * k + 60 + 20 * k, 200] for k in range(3)]
+        all.append({"boxes": torch.tensor(boxes, dtype=torch.float32), "labels": torch.tensor([(i + k) % 20 + 1 for k in range(3)])})
+    return all

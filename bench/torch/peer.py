@@ -30,7 +30,7 @@ import torch
 
 from attention import attention
 from autoencoder import EMBEDDING, Autoencoder
-from backbones import Features
+from backbones import Features, ssd300, targets
 from cached import CachedDALLE
 from dalle import DALLE
 from densities import LIBRARIES, density
@@ -227,6 +227,21 @@ def backbone_features(name, size):
     return step
 
 
+def ssd_detect(n):
+    model, x = laid_out(ssd300(20).eval()), list(torch.rand(n, 3, 300, 300))
+
+    @torch.no_grad()
+    def step():
+        return [found["boxes"].float().cpu().numpy() for found in model(x)]
+
+    return step
+
+
+def ssd_train(batch):
+    model, x, objects = laid_out(ssd300(20)), list(torch.rand(batch, 3, 300, 300)), targets(batch)
+    return train(model, lambda: sum(model(x, objects).values()))
+
+
 WORKLOADS = {
     "gemm/1024": lambda: gemm(1024),
     "autoencoder/train/b32": lambda: autoencoder_train(32),
@@ -247,6 +262,9 @@ WORKLOADS = {
     "tarflow/train/8x8x16-b32": lambda: tarflow_train(32),
     "tarflow/sample/8x8x16-b8": lambda: tarflow_sample(8),
     "classifier/train/64px-b64": lambda: classifier_train(64),
+    "ssd/detect/300px-vgg16-b1": lambda: ssd_detect(1),
+    "ssd/detect/300px-vgg16-b8": lambda: ssd_detect(8),
+    "ssd/train/300px-vgg16-b8": lambda: ssd_train(8),
     "backbone/features/vgg16-224": lambda: backbone_features("vgg16", 224),
     "backbone/features/vgg16-512": lambda: backbone_features("vgg16", 512),
     "backbone/features/resnet50-224": lambda: backbone_features("resnet50", 224),
@@ -319,7 +337,7 @@ def impossible(name, mode):
         return f"{mode} has flows over rows only"
     if mode not in LIBRARIES and name.startswith("density/"):
         return "PyTorch has no flows of its own; use zuko or nflows"
-    if name.startswith("backbone/") and importlib.util.find_spec("torchvision") is None:
+    if name.startswith(("backbone/", "ssd/")) and importlib.util.find_spec("torchvision") is None:
         return "the networks are those of torchvision, which is not installed"
     if mode == "cached" and "/generate/" not in name:
         return "only generation has a cache; elsewhere it is torch that does the same"

@@ -49,7 +49,7 @@ func (m *Manager) Watch(ctx context.Context, id string, f func(Change) error) er
 	if err != nil {
 		return err
 	}
-	w := &watcher{m: m, record: r, steps: map[string]int{}, sheets: map[string]bool{}}
+	w := &watcher{m: m, record: r, steps: map[string]int{}, lines: map[string]int{}, sheets: map[string]bool{}}
 	ticker := time.NewTicker(look)
 	defer ticker.Stop()
 	for {
@@ -78,7 +78,8 @@ type watcher struct {
 	m      *Manager
 	record Record
 	status Status
-	steps  map[string]int // the last of each model
+	steps  map[string]int // of each model, as it was last told
+	lines  map[string]int // the step of its last line that was told: the log may be ahead
 	sheets map[string]bool
 }
 
@@ -127,21 +128,22 @@ func (w *watcher) runs() (names []string) {
 // curve adds what is new in the log of a model.
 func (w *watcher) curve(c *Change, name string, model library.Model) {
 	key := name + "/" + model.Name
-	last, told := w.steps[key]
-	if told && last == model.Step {
+	before, told := w.steps[key]
+	if told && before == model.Step {
 		return
 	}
 	lines, err := w.m.library.Metrics(name, model.Name, maxLines)
 	if err != nil {
 		lines = nil // the training has not written any yet
 	}
-	if model.Step < last {
-		last = 0 // resumed from an earlier step
+	if model.Step < before {
+		w.lines[key] = 0 // resumed from an earlier step
 	}
 	own := Curve{Run: name, Model: model.Name, Title: model.Title, Step: model.Step, Steps: model.Steps, Lines: []run.Line{}}
 	for _, l := range lines {
-		if l.Step > last {
+		if l.Step > w.lines[key] {
 			own.Lines = append(own.Lines, l)
+			w.lines[key] = l.Step
 		}
 	}
 	if len(lines) > 0 {
