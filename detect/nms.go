@@ -18,7 +18,7 @@ func NMS(b []Box, scores []float32, threshold float64) ([]int, error) {
 	if err := checkNMS(b, scores, threshold); err != nil {
 		return nil, err
 	}
-	order := byScore(scores)
+	order := ByScore(scores)
 	s := newSuppressor(b, threshold)
 	return s.run(order), nil
 }
@@ -32,7 +32,7 @@ func NMSPerClass(b []Box, scores []float32, classes []int, threshold float64) ([
 	if len(classes) != len(b) {
 		return nil, fmt.Errorf("detect: %d classes for %d boxes; give one a box", len(classes), len(b))
 	}
-	order := byScore(scores)
+	order := ByScore(scores)
 	of := map[int][]int32{}
 	for _, i := range order {
 		of[classes[i]] = append(of[classes[i]], i)
@@ -65,9 +65,9 @@ func checkNMS(b []Box, scores []float32, threshold float64) error {
 	return nil
 }
 
-// byScore returns indices by falling score; the sort is stable. It is a radix sort, as a comparing one takes longer than the
-// suppression.
-func byScore(scores []float32) []int32 {
+// ByScore returns the indices of scores by falling score, equal ones in their order; NaN is the lowest. It is a radix sort, as a
+// comparing one takes longer than the suppression.
+func ByScore(scores []float32) []int32 {
 	type entry struct {
 		key   uint32 // rises as the score falls
 		index int32

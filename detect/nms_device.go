@@ -40,7 +40,7 @@ func NMSOn(d *tensor.Device, b []Box, scores []float32, classes []int, threshold
 
 // suppressOn compares all pairs of boxes that may suppress or be suppressed on a device, and goes through them.
 func suppressOn(d *tensor.Device, s kernel.Suppression, b []Box, scores []float32, classes []int, threshold float64) []int {
-	order := byScore(scores)
+	order := ByScore(scores)
 	var values []float32             // [n, 5] of the usable boxes by falling score
 	place := make([]int, len(order)) // of each box by falling score among them, or -1
 	groups := map[int]float32{}

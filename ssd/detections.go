@@ -1,9 +1,6 @@
 package ssd
 
 import (
-	"cmp"
-	"slices"
-
 	"github.com/bestiary-ml/bestiary/detect"
 	"github.com/bestiary-ml/bestiary/tensor"
 )
@@ -44,25 +41,23 @@ func (m *Model) detections(probabilities, codes []float32) []detect.Detection {
 		scores  []float32
 		classes []int
 	)
-	var own []int
+	var own []int           // priors with a score of the class above the least
+	var ownScores []float32 // likewise
 	for class := range c.Classes {
-		own = own[:0]
-		score := func(p int) float32 { return probabilities[p*columns+class+1] }
+		own, ownScores = own[:0], ownScores[:0]
 		for p := range m.priors {
-			if score(p) > float32(c.MinScore) {
-				own = append(own, p)
+			if score := probabilities[p*columns+class+1]; score > float32(c.MinScore) {
+				own, ownScores = append(own, p), append(ownScores, score)
 			}
 		}
-		if len(own) > c.TopK {
-			slices.SortStableFunc(own, func(a, b int) int { return cmp.Compare(score(b), score(a)) })
-			own = own[:c.TopK]
-		}
-		for _, p := range own {
+		order := detect.ByScore(ownScores)
+		for _, k := range order[:min(len(order), c.TopK)] {
+			p := own[k]
 			if decoded[p] == (detect.Box{}) {
 				decoded[p] = coder.Decode([4]float32(codes[4*p:]), m.priors[p]).Clip(side, side)
 			}
 			if b := decoded[p]; b.Finite() && !b.Empty() {
-				found, scores, classes = append(found, b), append(scores, score(p)), append(classes, class)
+				found, scores, classes = append(found, b), append(scores, ownScores[k]), append(classes, class)
 			}
 		}
 	}
