@@ -163,7 +163,7 @@ func TestErrors(t *testing.T) {
 	}
 }
 
-// The issue asks for at most 2 ms for 10,000 boxes.
+// The goal is 2 ms for 10,000 boxes.
 func BenchmarkNMS(b *testing.B) {
 	r := rand.New(rand.NewPCG(1, 2))
 	for name, sizes := range map[string][2]float64{"small": {8, 32}, "mixed": {8, 400}, "large": {100, 300}} {
