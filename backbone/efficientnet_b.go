@@ -27,7 +27,7 @@ var compounds = []compound{
 	{2.0, 3.1, 1e-3, "efficientnet_b7_lukemelas-c5b4e57e.pth"},
 }
 
-// channels returns a number of channels times the width, rounded to a multiple of 8 that is no more than a tenth below.
+// channels scales a number of channels by the width multiplier and rounds it to a multiple of 8, but not down by more than 10 %.
 func (c compound) channels(n int) int {
 	wide := float64(n) * c.width
 	rounded := max(8, int(wide+4)/8*8)

@@ -64,16 +64,26 @@ func (o Options) Resolve() (Options, error) {
 	if !(math.Abs(o.Guidance) <= 1e6) {
 		return o, fault.Field("Guidance", o.Guidance, "must be a number from -1e+06 to 1e+06, such as 3; 1 is off")
 	}
+	if err := CheckGuidanceTimes(o.GuidanceFrom, o.GuidanceTo); err != nil {
+		return o, err
+	}
 	if o.GuidanceTo == 0 {
 		o.GuidanceTo = 1
 	}
-	if err := require.Between("GuidanceTo", o.GuidanceTo, 0, 1); err != nil {
-		return o, err
-	}
-	if !(o.GuidanceFrom >= 0 && o.GuidanceFrom < o.GuidanceTo) {
-		return o, fault.Field("GuidanceFrom", o.GuidanceFrom, "must be 0 or more and below GuidanceTo %v; both are times, of which 1 is noise", o.GuidanceTo)
-	}
 	return o, nil
+}
+
+// CheckGuidanceTimes returns a [*fault.FieldError] for times between which guidance can't apply; see [Options].
+func CheckGuidanceTimes(from, to float64) error {
+	switch {
+	case !(to >= 0 && to <= 1):
+		return fault.Field("GuidanceTo", to, "must be a time from 0 to 1, which is noise; 0 and 1 guide from the beginning")
+	case !(from >= 0 && from < 1):
+		return fault.Field("GuidanceFrom", from, "must be a time from 0, which is the finished picture, to below 1")
+	case to > 0 && from >= to:
+		return fault.Field("GuidanceFrom", from, "must be below GuidanceTo %v; both are times, from 1, which is noise, to 0", to)
+	}
+	return nil
 }
 
 // guides reports whether guidance applies at a time.

@@ -1,6 +1,9 @@
 package sample
 
-import "github.com/bestiary-ml/bestiary/fault"
+import (
+	"github.com/bestiary-ml/bestiary/fault"
+	"github.com/bestiary-ml/bestiary/rectified"
+)
 
 // Solving says how the differential equation of a rectified flow is solved: the fields of [GenerateOptions] with these names.
 type Solving struct {
@@ -14,17 +17,10 @@ const maxSteps = 10_000
 
 // Validate returns a [*fault.FieldError] for a value that no model allows.
 func (s Solving) Validate() error {
-	switch {
-	case s.Steps < 0 || s.Steps > maxSteps:
+	if s.Steps < 0 || s.Steps > maxSteps {
 		return fault.Field("Steps", s.Steps, "must be from 1 to %d, or 0 for the default", maxSteps)
-	case !(s.GuidanceTo >= 0 && s.GuidanceTo <= 1):
-		return fault.Field("GuidanceTo", s.GuidanceTo, "must be a time from 0 to 1, which is noise; 0 and 1 guide from the beginning")
-	case !(s.GuidanceFrom >= 0 && s.GuidanceFrom < 1):
-		return fault.Field("GuidanceFrom", s.GuidanceFrom, "must be a time from 0, which is the finished picture, to below 1")
-	case s.GuidanceTo > 0 && s.GuidanceFrom >= s.GuidanceTo:
-		return fault.Field("GuidanceFrom", s.GuidanceFrom, "must be below GuidanceTo %v; both are times, from 1, which is noise, to 0", s.GuidanceTo)
 	}
-	return nil
+	return rectified.CheckGuidanceTimes(s.GuidanceFrom, s.GuidanceTo)
 }
 
 // refuse returns a [*fault.FieldError] for a value that isn't zero, of a model that solves no equation.

@@ -159,7 +159,7 @@ func (c Config) Validate() error {
 		}
 	default:
 		if _, err := backbone.PooledFeatures(c.Backbone); err != nil {
-			return fault.Field("Backbone", c.Backbone, "must be %s or one of %s", Small, list(backbone.Names()))
+			return fault.Field("Backbone", c.Backbone, "must be %s or one of %s", Small, strings.Join(backbone.Names(), ", "))
 		}
 	}
 	err := cmp.Or(
@@ -212,12 +212,4 @@ func (c Config) headParameters() int {
 // priors returns the default boxes in pixels.
 func (c Config) priors(grids []detect.Grid) ([]detect.Box, error) {
 	return c.Priors.Boxes(c.ImageSize, c.ImageSize, grids)
-}
-
-// list joins names for a message.
-func list(names []string) string {
-	if !slices.Contains(names, VGG16) {
-		names = append([]string{VGG16}, names...)
-	}
-	return strings.Join(names, ", ")
 }

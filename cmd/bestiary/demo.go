@@ -38,8 +38,7 @@ func trainDemo[B train.Batch](ctx context.Context, d *demo, dir string, task *tr
 }
 
 func newDemo() *cobra.Command {
-	var d demo
-	var force bool
+	d := &demo{}
 	c := &cobra.Command{
 		Use:   "demo",
 		Short: "Train all models on drawn animals in a few minutes, and write a report",
@@ -61,10 +60,23 @@ beside their captions, loss plots, and report.md, which explains them with the m
 		Args: noArguments,
 	}
 	c.AddCommand(newDemoDetection())
+	d.command(c, "demo", "seed of the drawings, the training and the samples", d)
+	return c
+}
+
+// demonstration is what a demo does in its folder.
+type demonstration interface {
+	prepare(force bool) error       // makes the folder; force replaces an earlier demo
+	show(ctx context.Context) error // trains the models and writes the report
+	figures() string                // to print before the path of the report
+}
+
+// command gives a demo its flags and runs it.
+func (d *demo) command(c *cobra.Command, dir, seed string, how demonstration) {
 	device := addDeviceFlags(c)
-	c.Flags().StringVar(&d.dir, "out", "demo", "folder to write")
-	c.Flags().Uint64Var(&d.seed, "seed", 1, "seed of the drawings, the training and the samples")
-	c.Flags().BoolVar(&force, "force", false, "replace the folder of an earlier demo")
+	c.Flags().StringVar(&d.dir, "out", dir, "folder to write")
+	c.Flags().Uint64Var(&d.seed, "seed", 1, seed)
+	force := c.Flags().Bool("force", false, "replace the folder of an earlier demo")
 	c.Flags().BoolVar(&d.quick, "quick", false, "train a few steps only, as a test")
 	c.RunE = func(c *cobra.Command, _ []string) error {
 		var err error
@@ -72,18 +84,18 @@ beside their captions, loss plots, and report.md, which explains them with the m
 			return err
 		}
 		defer d.device.Close()
-		if err := d.prepare(force); err != nil {
+		if err := how.prepare(*force); err != nil {
 			return err
 		}
 		d.progress = c.ErrOrStderr()
-		err = d.show(c.Context())
+		err = how.show(c.Context())
 		if errors.Is(err, context.Canceled) { // a demo can't be resumed
 			return fmt.Errorf("demo: interrupted; start it again with --force, which replaces %s", d.dir)
 		}
 		if err != nil {
 			return err
 		}
-		if _, err := fmt.Fprintf(c.OutOrStdout(), "%s\n", filepath.Join(d.dir, "report.md")); err != nil {
+		if _, err := fmt.Fprintf(c.OutOrStdout(), "%s%s\n", how.figures(), filepath.Join(d.dir, "report.md")); err != nil {
 			return err
 		}
 		if len(d.diverged) > 0 {
@@ -91,8 +103,10 @@ beside their captions, loss plots, and report.md, which explains them with the m
 		}
 		return nil
 	}
-	return c
 }
+
+// figures implements demonstration: the report has them.
+func (d *demo) figures() string { return "" }
 
 // show runs both pipelines and writes the report.
 func (d *demo) show(ctx context.Context) error {

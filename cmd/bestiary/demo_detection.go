@@ -3,7 +3,6 @@ package main
 import (
 	"context"
 	_ "embed"
-	"errors"
 	"fmt"
 	"image"
 	"io"
@@ -55,7 +54,6 @@ type detectionReport struct {
 
 func newDemoDetection() *cobra.Command {
 	d := &detectionDemo{demo: &demo{}}
-	var force bool
 	c := &cobra.Command{
 		Use:   "detection",
 		Short: "Train a small detector on drawn scenes in minutes, and write a report",
@@ -70,39 +68,12 @@ folder is a run: use it with "bestiary detect" and "bestiary eval".`,
   bestiary detect --run demo-detection scenes:9:10 --out found`,
 		Args: noArguments,
 	}
-	device := addDeviceFlags(c)
-	c.Flags().StringVar(&d.dir, "out", "demo-detection", "folder to write")
-	c.Flags().Uint64Var(&d.seed, "seed", 1, "seed of the drawings and the training")
-	c.Flags().BoolVar(&force, "force", false, "replace the folder of an earlier demo")
-	c.Flags().BoolVar(&d.quick, "quick", false, "train a few steps only, as a test")
-	c.RunE = func(c *cobra.Command, _ []string) error {
-		var err error
-		if d.device, err = device.open(); err != nil {
-			return err
-		}
-		defer d.device.Close()
-		if err := d.prepare(force); err != nil {
-			return err
-		}
-		d.progress = c.ErrOrStderr()
-		err = d.show(c.Context())
-		if errors.Is(err, context.Canceled) { // a demo can't be resumed
-			return fmt.Errorf("demo: interrupted; start it again with --force, which replaces %s", d.dir)
-		}
-		if err != nil {
-			return err
-		}
-		text := d.report.Figures.String() + filepath.Join(d.dir, "report.md") + "\n"
-		if _, err := io.WriteString(c.OutOrStdout(), text); err != nil {
-			return err
-		}
-		if len(d.diverged) > 0 {
-			return d.diverged[0]
-		}
-		return nil
-	}
+	d.command(c, "demo-detection", "seed of the drawings and the training", d)
 	return c
 }
+
+// figures implements demonstration.
+func (d *detectionDemo) figures() string { return d.report.Figures.String() }
 
 // prepare makes the run folder.
 func (d *detectionDemo) prepare(force bool) (err error) {

@@ -32,8 +32,8 @@ output belongs in a bug report. Started by mpirun, it also lets the ranks add on
 	}
 	device := addDeviceFlags(c)
 	c.RunE = func(c *cobra.Command, _ []string) error {
-		launched, ranks, err := ranks(c.Context())
-		if err != nil || launched.Rank > 0 {
+		place, found, err := ranks(c.Context())
+		if err != nil || place.Rank > 0 {
 			return err // the first rank speaks for all
 		}
 		chosen, err := device.open()
@@ -54,7 +54,7 @@ output belongs in a bug report. Started by mpirun, it also lets the ranks add on
 		}
 		rows = append(rows, gpu()...)
 		rows = append(rows, [][2]string{
-			{"MPI", ranks},
+			{"MPI", found},
 			{"picture cache", pictureCache()},
 			{"device chosen", fmt.Sprintf("%s, %s, precision %s", chosen.Name(), count(chosen.Threads(), "thread"), chosen.Precision())},
 			{"arithmetic", trying(func() string { return arithmetic(chosen) })},

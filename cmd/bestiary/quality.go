@@ -141,6 +141,9 @@ func (q *qualityFlags) adapt(c *cobra.Command, g *sample.Generator) {
 	if unsolved {
 		fmt.Fprintf(c.ErrOrStderr(), "%s: the %s solves no differential equation; --solver, --steps, --guidance-from and --guidance-to are not for it\n", g.Run, g.Model)
 	}
+	if !unguided && !unsolved {
+		return
+	}
 	draw := g.Draw
 	g.Draw = func(ctx context.Context, requests []sample.Request, o sample.DrawOptions) ([]*image.NRGBA, error) {
 		if unguided {

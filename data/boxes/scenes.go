@@ -1,9 +1,7 @@
 package boxes
 
 import (
-	"errors"
 	"fmt"
-	"strconv"
 	"strings"
 
 	"github.com/bestiary-ml/bestiary/data"
@@ -16,7 +14,6 @@ const (
 	layoutScenes = "scenes"
 	scenesPrefix = layoutScenes + ":"
 	sceneSize    = 256 // pixels of the longer side
-	maxScenes    = 1_000_000
 )
 
 // ScenesPath returns the path of n drawn scenes of a seed: "scenes:SEED:N". [Open] draws them.
@@ -35,9 +32,9 @@ func Scenes(path string, o Options) (*Set, error) {
 	if err != nil {
 		return nil, err
 	}
-	seed, n, err := seedAndNumber(strings.TrimPrefix(path, scenesPrefix))
+	seed, n, err := drawn.SeedAndNumber(strings.TrimPrefix(path, scenesPrefix))
 	if err != nil {
-		return nil, fault.Field("Path", path, "must be scenes:SEED:N, such as scenes:1:2000 for 2,000 drawn scenes of seed 1, and at most %d", maxScenes)
+		return nil, fault.Field("Path", path, "must be scenes:SEED:N, such as scenes:1:2000 for 2,000 drawn scenes of seed 1, and at most %d", drawn.MaxPictures)
 	}
 	from, to := 0, n+max(1, n/5)
 	switch o.Split {
@@ -73,16 +70,4 @@ func Scenes(path string, o Options) (*Set, error) {
 		r.keep(p)
 	}
 	return r.done()
-}
-
-// seedAndNumber parses "SEED:N".
-func seedAndNumber(text string) (seed uint64, n int, err error) {
-	seedText, nText, _ := strings.Cut(text, ":")
-	if seed, err = strconv.ParseUint(seedText, 10, 64); err != nil {
-		return 0, 0, err
-	}
-	if n, err = strconv.Atoi(nText); err == nil && (n < 1 || n > maxScenes) {
-		err = errors.New("out of range")
-	}
-	return seed, n, err
 }

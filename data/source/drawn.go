@@ -1,9 +1,7 @@
 package source
 
 import (
-	"errors"
 	"fmt"
-	"strconv"
 	"strings"
 
 	"github.com/bestiary-ml/bestiary/data"
@@ -16,9 +14,6 @@ const (
 	petsPrefix  = "drawn:"
 	birdsPrefix = "birds:"
 )
-
-// maxDrawn is the largest N of such a path.
-const maxDrawn = 1_000_000
 
 // DrawnPets returns the path of n drawn cats and dogs of a seed: "drawn:SEED:N". [Open] draws them.
 func DrawnPets(seed uint64, n int) string { return fmt.Sprintf("%s%d:%d", petsPrefix, seed, n) }
@@ -35,9 +30,9 @@ func IsDrawn(path string) bool {
 // are split Test, and All is both.
 func openDrawn(path string, o data.Options) (*data.Dataset, error) {
 	kind, rest, _ := strings.Cut(path, ":")
-	seed, n, err := seedAndNumber(rest)
+	seed, n, err := drawn.SeedAndNumber(rest)
 	if err != nil {
-		return nil, fault.Field("Path", path, "must be %s:SEED:N, such as %s:1:2000 for 2,000 drawn pictures of seed 1, and at most %d pictures", kind, kind, maxDrawn)
+		return nil, fault.Field("Path", path, "must be %s:SEED:N, such as %s:1:2000 for 2,000 drawn pictures of seed 1, and at most %d pictures", kind, kind, drawn.MaxPictures)
 	}
 	if o, err = o.ResolveFor(kind, path, 0); err != nil {
 		return nil, err
@@ -70,16 +65,4 @@ func openDrawn(path string, o data.Options) (*data.Dataset, error) {
 	}
 	d.Report.Source = fmt.Sprintf("%s: %d of seed %d (%s, %d×%d)", kind, d.Len(), seed, o.Split, o.Size, o.Size)
 	return d, nil
-}
-
-// seedAndNumber parses "SEED:N".
-func seedAndNumber(text string) (seed uint64, n int, err error) {
-	seedText, nText, _ := strings.Cut(text, ":")
-	if seed, err = strconv.ParseUint(seedText, 10, 64); err != nil {
-		return 0, 0, err
-	}
-	if n, err = strconv.Atoi(nText); err == nil && (n < 1 || n > maxDrawn) {
-		err = errors.New("out of range")
-	}
-	return seed, n, err
 }

@@ -160,7 +160,7 @@ func TestCaptionedResume(t *testing.T) {
 				broken := filepath.Join(t.TempDir(), "broken")
 				trained(t, make, broken, c, 7)
 				if diff := cmp.Diff(whole, trained(t, make, broken, c, 0)); diff != "" {
-					t.Errorf("a resumed training comes by other weights (- whole, + resumed):\n%s", diff)
+					t.Errorf("a resumed training has other weights (- whole, + resumed):\n%s", diff)
 				}
 			})
 		}

@@ -60,7 +60,7 @@ func TestClassifierHeadResumes(t *testing.T) {
 	broken := filepath.Join(t.TempDir(), "broken")
 	trained(t, broken, c, 3)
 	if diff := cmp.Diff(whole, trained(t, broken, c, 0)); diff != "" {
-		t.Errorf("a resumed training comes by other weights (- whole, + resumed):\n%s", diff)
+		t.Errorf("a resumed training has other weights (- whole, + resumed):\n%s", diff)
 	}
 }
 

@@ -33,7 +33,7 @@ func TestClassifierResumes(t *testing.T) {
 	broken := filepath.Join(t.TempDir(), "broken")
 	trained(t, broken, c, 6)
 	if diff := cmp.Diff(whole, trained(t, broken, c, 0)); diff != "" {
-		t.Errorf("a resumed training comes by other weights (- whole, + resumed):\n%s", diff)
+		t.Errorf("a resumed training has other weights (- whole, + resumed):\n%s", diff)
 	}
 }
 

@@ -123,7 +123,7 @@ func TestDensityResumes(t *testing.T) {
 			broken := filepath.Join(t.TempDir(), "broken")
 			trained(t, broken, c, 5)
 			if diff := cmp.Diff(whole, trained(t, broken, c, 0)); diff != "" {
-				t.Errorf("a resumed training comes by other weights (- whole, + resumed):\n%s", diff)
+				t.Errorf("a resumed training has other weights (- whole, + resumed):\n%s", diff)
 			}
 			p, err := sample.OpenDensity(context.Background(), broken, d)
 			if err != nil {

@@ -66,7 +66,7 @@ func TestDVAEResume(t *testing.T) {
 			broken := filepath.Join(t.TempDir(), "broken")
 			trained(t, make, broken, s, 5) // in the middle of a window
 			if diff := cmp.Diff(whole, trained(t, make, broken, s, 0)); diff != "" {
-				t.Errorf("a resumed training comes by other weights (- whole, + resumed):\n%s", diff)
+				t.Errorf("a resumed training has other weights (- whole, + resumed):\n%s", diff)
 			}
 			if state.Revived != revived {
 				t.Errorf("%d codes were revived, want %d", state.Revived, revived)

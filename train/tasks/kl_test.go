@@ -62,7 +62,7 @@ func TestKLResume(t *testing.T) {
 		broken := filepath.Join(t.TempDir(), "broken")
 		trained(t, make, broken, s, at)
 		if diff := cmp.Diff(whole, trained(t, make, broken, s, 0)); diff != "" {
-			t.Errorf("a training that was interrupted after step %d comes by other weights (- whole, + resumed):\n%s", at, diff)
+			t.Errorf("a training that was interrupted after step %d has other weights (- whole, + resumed):\n%s", at, diff)
 		}
 	}
 }

@@ -42,7 +42,7 @@ func TestSSDResumes(t *testing.T) {
 	broken := filepath.Join(t.TempDir(), "broken")
 	trained(t, broken, c, 4)
 	if diff := cmp.Diff(whole, trained(t, broken, c, 0)); diff != "" {
-		t.Errorf("a resumed training comes by other weights (- whole, + resumed):\n%s", diff)
+		t.Errorf("a resumed training has other weights (- whole, + resumed):\n%s", diff)
 	}
 	p, err := sample.OpenDetector(context.Background(), broken, d)
 	if err != nil || len(p.Classes()) != len(training.Classes) || p.Size() != 32 {

@@ -58,7 +58,7 @@ func TestVQGANResume(t *testing.T) {
 			broken := filepath.Join(t.TempDir(), "broken")
 			trained(t, make, broken, s, 7)
 			if diff := cmp.Diff(whole, trained(t, make, broken, s, 0)); diff != "" {
-				t.Errorf("a resumed training comes by other weights (- whole, + resumed):\n%s", diff)
+				t.Errorf("a resumed training has other weights (- whole, + resumed):\n%s", diff)
 			}
 			if state.Revived != revived {
 				t.Errorf("%d codes were moved, want %d", state.Revived, revived)
