@@ -15,7 +15,7 @@ type excitation struct {
 	act           act
 }
 
-// excitation returns a squeeze-and-excitation of channels features, with a bottleneck of between features.
+// excitation returns a squeeze-and-excitation block: channels → between → channels.
 func (b builder) excitation(path string, channels, between int, a act) *excitation {
 	layer := func(in, out int, fused tensor.Activation) *nn.Conv2d {
 		return &nn.Conv2d{Weight: nn.Constant(b.device, 0, 1, 1, in, out), Bias: nn.Constant(b.device, 0, out), Options: tensor.ConvOptions{Act: fused}}
