@@ -4,7 +4,7 @@ import (
 	"fmt"
 	"slices"
 
-	"github.com/bestiary-ml/bestiary/nn/sampling"
+	"github.com/bestiary-ml/bestiary/internal/caption"
 	"github.com/bestiary-ml/bestiary/nn/transformer"
 	"github.com/bestiary-ml/bestiary/tensor"
 )
@@ -131,11 +131,8 @@ func (m *DALLE) ids(text, image []int32, random *tensor.Generator) []int32 {
 		panic(fmt.Sprintf("dalle: %d ids of text and %d codes, want %d and %d for each picture", len(text), len(image), n, cells))
 	}
 	ids := make([]int32, 0, len(text)+len(text)/n)
-	for caption := range slices.Chunk(text, n) {
-		if random != nil && m.config.NullProb > 0 && sampling.Uniform(random) < m.config.NullProb {
-			caption = nil
-		}
-		ids = m.appendIDs(ids, caption)
+	for _, own := range caption.Split(text, n, m.config.NullProb, random) {
+		ids = m.appendIDs(ids, own)
 	}
 	return ids
 }

@@ -39,6 +39,7 @@ func (b *Batch) Len() int { return len(b.Labels) }
 type Loader struct {
 	dataset *Dataset
 	options LoaderOptions
+	share   share        // of each batch that Next returns
 	next    Position     // of the batch that Next returns
 	current *filledBatch // returned by the last Next
 	ahead   *prefetch
@@ -68,7 +69,29 @@ func NewLoader(d *Dataset, o LoaderOptions) (*Loader, error) {
 	if err := d.check(); err != nil {
 		return nil, err
 	}
-	return &Loader{dataset: d, options: o}, nil
+	return &Loader{dataset: d, options: o, share: share{0, 1}}, nil
+}
+
+// share is one of several equal shares of each batch.
+type share struct{ rank, size int }
+
+// of returns the places of the share in a batch of n.
+func (s share) of(n int) (from, to int) { return n / s.size * s.rank, n / s.size * (s.rank + 1) }
+
+// Share makes Next return one of size equal shares of each batch, that with the number rank: the ranks of a training each take theirs.
+// It returns a [*fault.FieldError] if the batches don't divide, as they don't at the end of an epoch without DropLast.
+func (l *Loader) Share(rank, size int) error {
+	switch {
+	case rank < 0 || rank >= size:
+		return fmt.Errorf("data: share %d of %d; count from 0", rank, size)
+	case l.options.Batch%size != 0:
+		return fault.Field("Batch", l.options.Batch, "doesn't divide among %d ranks; use a multiple of %d", size, size)
+	case size > 1 && !l.options.DropLast:
+		return fault.Field("DropLast", false, "leaves batches that don't divide among %d ranks; set it", size)
+	}
+	l.Close()
+	l.share = share{rank, size}
+	return nil
 }
 
 // Batches returns the number of batches in an epoch.
@@ -84,7 +107,7 @@ func (l *Loader) Batches() int {
 // uses its memory again. Next makes no garbage.
 func (l *Loader) Next() *Batch {
 	if l.ahead == nil {
-		l.ahead = startPrefetch(l.dataset, l.options, l.next)
+		l.ahead = startPrefetch(l.dataset, l.options, l.share, l.next)
 	}
 	if l.current != nil {
 		l.ahead.free <- l.current

@@ -16,13 +16,13 @@ type filledBatch struct {
 	columns, rows []tap // scratch of view.show, [S]
 }
 
-func startPrefetch(d *Dataset, o LoaderOptions, from Position) *prefetch {
+func startPrefetch(d *Dataset, o LoaderOptions, s share, from Position) *prefetch {
 	const batches = prefetchDepth + 1 // with the one that the caller uses
 	p := &prefetch{
 		free: make(chan *filledBatch, batches), ready: make(chan *filledBatch, batches),
 		stop: make(chan struct{}), done: make(chan struct{}),
 	}
-	size := min(o.Batch, d.Len())
+	size := min(o.Batch, d.Len()) / s.size
 	for range batches {
 		p.free <- &filledBatch{
 			Batch: Batch{
@@ -31,11 +31,11 @@ func startPrefetch(d *Dataset, o LoaderOptions, from Position) *prefetch {
 			columns: make([]tap, d.Size), rows: make([]tap, d.Size),
 		}
 	}
-	go p.run(d, o, from)
+	go p.run(d, o, s, from)
 	return p
 }
 
-func (p *prefetch) run(d *Dataset, o LoaderOptions, at Position) {
+func (p *prefetch) run(d *Dataset, o LoaderOptions, s share, at Position) {
 	defer close(p.done)
 	var (
 		order   = NewOrder(d.Labels, o.Shuffle || o.Balance, o.Balance)
@@ -53,7 +53,7 @@ func (p *prefetch) run(d *Dataset, o LoaderOptions, at Position) {
 			order.Fill(list, o.Seed, at.Epoch)
 			ordered = at.Epoch
 		}
-		at = b.fill(d, o, list, at)
+		at = b.fill(d, o, s, list, at)
 		p.ready <- b // never blocks: the channel has room for all batches
 	}
 }
@@ -63,16 +63,19 @@ func (p *prefetch) close() {
 	<-p.done
 }
 
-// fill makes the batch at a position and returns the position after it. list is the order of the epoch.
-func (b *filledBatch) fill(d *Dataset, o LoaderOptions, list []int, at Position) Position {
-	n := min(o.Batch, len(list)-at.Index)
+// fill makes a share of the batch at a position and returns the position after the batch. list is the order of the epoch.
+func (b *filledBatch) fill(d *Dataset, o LoaderOptions, s share, list []int, at Position) Position {
+	whole := min(o.Batch, len(list)-at.Index)
+	from, to := s.of(whole)
+	n := to - from
 	picture := d.picture()
 	b.Pixels, b.Labels, b.Indices, b.Captions = b.Pixels[:n*picture], b.Labels[:n], b.Indices[:n], b.Captions[:n]
 	for k := range n {
-		i, to := list[at.Index+k], b.Pixels[k*picture:(k+1)*picture]
+		place := at.Index + from + k
+		i, to := list[place], b.Pixels[k*picture:(k+1)*picture]
 		b.Labels[k], b.Indices[k] = d.Labels[i], i
 		b.Captions[k] = d.caption(o.Seed, at.Epoch, i)
-		switch v := o.view(o.Seed, at.Epoch, at.Index+k, d.Size); {
+		switch v := o.view(o.Seed, at.Epoch, place, d.Size); {
 		case !v.whole(d.Size):
 			v.show(to, d.Image(i), b.columns, b.rows)
 		case v.flip:
@@ -81,7 +84,7 @@ func (b *filledBatch) fill(d *Dataset, o LoaderOptions, list []int, at Position)
 			Scale(to, d.Image(i))
 		}
 	}
-	b.after = Position{at.Epoch, at.Index + n}
+	b.after = Position{at.Epoch, at.Index + whole}
 	if rest := len(list) - b.after.Index; rest == 0 || o.DropLast && rest < o.Batch {
 		b.after = Position{at.Epoch + 1, 0}
 	}

@@ -6,6 +6,7 @@ import (
 	"slices"
 
 	"github.com/bestiary-ml/bestiary/internal/caption"
+	"github.com/bestiary-ml/bestiary/internal/engine"
 	"github.com/bestiary-ml/bestiary/nn/sampling"
 	"github.com/bestiary-ml/bestiary/tensor"
 )
@@ -44,9 +45,11 @@ func (m *Model) Logits(codes []int32, captions [][]int32) *tensor.Tensor {
 func (m *Model) Loss(text, codes []int32, random *tensor.Generator) (loss, plain *tensor.Tensor) {
 	share := make([]float64, len(codes)/m.config.Cells())
 	captions := caption.Split(text, m.config.TextLen, m.config.NullProb, random)
-	for i := range share {
-		share[i] = math.Cos(math.Pi / 2 * sampling.Uniform(random))
-	}
+	engine.Rows(random, len(share), func(i int) {
+		if u := sampling.Uniform(random); i >= 0 {
+			share[i] = math.Cos(math.Pi / 2 * u)
+		}
+	})
 	return m.lossOf(captions, codes, share, random)
 }
 
@@ -65,12 +68,16 @@ func (m *Model) HeldOutLoss(text, codes []int32, first int, random *tensor.Gener
 func (m *Model) lossOf(captions [][]int32, codes []int32, share []float64, random *tensor.Generator) (loss, plain *tensor.Tensor) {
 	cells := m.config.Cells()
 	hidden := slices.Clone(codes)
-	for i, s := range share {
-		n := min(cells, max(1, int(math.Ceil(s*float64(cells)))))
-		for _, cell := range random.Permutation(cells)[:n] {
+	engine.Rows(random, len(share), func(i int) {
+		order := random.Permutation(cells)
+		if i < 0 {
+			return
+		}
+		n := min(cells, max(1, int(math.Ceil(share[i]*float64(cells)))))
+		for _, cell := range order[:n] {
 			hidden[i*cells+int(cell)] = Masked
 		}
-	}
+	})
 	var labels []int32
 	for i, code := range hidden {
 		if code == Masked {

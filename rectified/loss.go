@@ -5,6 +5,7 @@ import (
 	"math"
 
 	"github.com/bestiary-ml/bestiary/internal/caption"
+	"github.com/bestiary-ml/bestiary/internal/engine"
 	"github.com/bestiary-ml/bestiary/nn/sampling"
 	"github.com/bestiary-ml/bestiary/tensor"
 )
@@ -15,9 +16,11 @@ import (
 func (m *Model) Loss(text []int32, latents *tensor.Tensor, random *tensor.Generator) *tensor.Tensor {
 	captions := caption.Split(text, m.config.TextLen, m.config.NullProb, random)
 	times := make([]float64, len(captions))
-	for i := range times {
-		times[i] = m.time01(sampling.Uniform(random))
-	}
+	engine.Rows(random, len(times), func(i int) {
+		if u := sampling.Uniform(random); i >= 0 {
+			times[i] = m.time01(u)
+		}
+	})
 	return m.lossAt(captions, latents, times, random)
 }
 

@@ -3,6 +3,7 @@ package tarflow
 import (
 	"fmt"
 
+	"github.com/bestiary-ml/bestiary/internal/engine"
 	"github.com/bestiary-ml/bestiary/nn"
 	"github.com/bestiary-ml/bestiary/tensor"
 )
@@ -33,13 +34,15 @@ func (f *Flow) trainingCondition(labels []int, g *tensor.Generator) *tensor.Tens
 		if label < 0 || label >= classes {
 			panic(fmt.Sprintf("tarflow: label %d in a flow of %d classes", label, classes))
 		}
-		row := rows[i*classes : (i+1)*classes]
-		if row[label] = 1; float64(g.Intn(fine)) < f.config.ClassDropout*fine {
-			for k := range row {
-				row[k] = 1 / float32(classes)
+		rows[i*classes+label] = 1
+	}
+	engine.Rows(g, len(labels), func(i int) {
+		if dropped := float64(g.Intn(fine)) < f.config.ClassDropout*fine; dropped && i >= 0 {
+			for k := range classes {
+				rows[i*classes+k] = 1 / float32(classes)
 			}
 		}
-	}
+	})
 	return f.device.From(rows, len(labels), classes)
 }
 

@@ -4,6 +4,7 @@ import (
 	"context"
 	"slices"
 
+	"github.com/bestiary-ml/bestiary/internal/comm"
 	"github.com/bestiary-ml/bestiary/internal/kernel"
 	"github.com/bestiary-ml/bestiary/internal/link"
 )
@@ -70,6 +71,19 @@ func (below) ReturnGrad(d *Device, t *Tensor, g kernel.Buffer) {
 
 func (below) UpdateWith(s *Step, update func(*Tensor) (kernel.Adam, kernel.AdamParam, bool)) {
 	s.updater = update
+}
+
+func (below) ShareGenerator(g *Generator, rank, size int) { g.setShare(rank, size) }
+func (below) Rows(g *Generator, n int, draw func(int))    { g.rows(n, draw) }
+func (below) WhenReady(s *Step, ready func(*Tensor))      { s.ready = ready }
+func (below) SetGroup(d *Device, g comm.Group)            { d.group = g }
+func (below) Group(d *Device) comm.Group                  { return d.group }
+
+func (below) DropGrad(leaf *Tensor) {
+	if !leaf.grad.IsNil() {
+		leaf.device.give(leaf.grad)
+		leaf.grad, leaf.hasGrad = kernel.Buffer{}, false
+	}
 }
 
 func (below) With(d *Device, k kernel.Device, f func()) {

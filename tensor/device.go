@@ -7,6 +7,7 @@ import (
 	"sync/atomic"
 
 	"github.com/bestiary-ml/bestiary/fault"
+	"github.com/bestiary-ml/bestiary/internal/comm"
 	"github.com/bestiary-ml/bestiary/internal/cpu"
 	"github.com/bestiary-ml/bestiary/internal/cpu/simd"
 	"github.com/bestiary-ml/bestiary/internal/cuda"
@@ -32,6 +33,7 @@ type Device struct {
 	remark   string
 	opened   atomic.Uintptr // program counter where the owner opened its outermost step
 	turn     turn
+	group    comm.Group // ranks of the training that is in progress; nil: none
 }
 
 // DeviceOptions say how a device computes. The zero value is right for most uses.

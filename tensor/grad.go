@@ -1,6 +1,10 @@
 package tensor
 
-import "github.com/bestiary-ml/bestiary/internal/kernel"
+import (
+	"fmt"
+
+	"github.com/bestiary-ml/bestiary/internal/kernel"
+)
 
 // SetRequiresGrad makes t a leaf whose gradient Backward computes, or a constant, and returns t.
 func (t *Tensor) SetRequiresGrad(on bool) *Tensor {
@@ -32,11 +36,29 @@ func (t *Tensor) addGrad(compute func(dst kernel.Buffer)) {
 		compute(term)
 		t.kernels().AddScaled(1, term, t.grad)
 		t.device.give(term)
+	} else {
+		t.ensureGrad()
+		compute(t.grad)
+		t.hasGrad = true
+	}
+	t.arrive()
+}
+
+// arrive counts a gradient of t, and tells the step when those of all uses are there.
+func (t *Tensor) arrive() {
+	if t.owner != nil || t.device.step == nil {
 		return
 	}
-	t.ensureGrad()
-	compute(t.grad)
-	t.hasGrad = true
+	root := t.device.step.root
+	if root == nil || root.ready == nil || t.usedIn != root.number {
+		return
+	}
+	switch t.arrived++; {
+	case t.arrived == t.uses:
+		root.ready(t)
+	case t.arrived > t.uses:
+		panic(fmt.Sprintf("tensor: %v received more gradients than it has uses", t))
+	}
 }
 
 // moveGrad adds from's gradient to t's, after compute has changed it in place (nil: no change). from has none afterwards. It is
@@ -59,6 +81,7 @@ func (t *Tensor) moveGrad(from *Tensor, compute func(g kernel.Buffer)) {
 		t.kernels().Copy(kernel.Contiguous(t.Len()), t.grad, from.grad)
 		t.hasGrad = true
 	}
+	t.arrive()
 }
 
 // gradFor returns a buffer to compute a gradient in, for settleGrad: t's own, if it has one that isn't in use. It is the nil
@@ -83,6 +106,7 @@ func (d *Device) settleGrad(t *Tensor, g kernel.Buffer) {
 	case t == nil || !t.requires:
 	case t.grad.IsNil():
 		t.grad, t.hasGrad = g, true
+		t.arrive()
 		return
 	default:
 		t.addGrad(func(dst kernel.Buffer) { d.kernels.Copy(kernel.Contiguous(t.Len()), dst, g) })

@@ -3,6 +3,7 @@ package tensor
 import (
 	"fmt"
 
+	"github.com/bestiary-ml/bestiary/internal/kernel"
 	"github.com/bestiary-ml/bestiary/internal/philox"
 )
 
@@ -10,6 +11,7 @@ import (
 // numbers are the same on every device. There is no global generator.
 type Generator struct {
 	key, offset uint64
+	share       share // of several ranks; the zero value for all
 }
 
 // NewGenerator returns a generator at the start of the stream with key seed.
@@ -48,15 +50,25 @@ func (g *Generator) advance(n int) (offset uint64) {
 
 // Normal draws a tensor of that shape from N(0, 1).
 func (g *Generator) Normal(d *Device, shape ...int) *Tensor {
-	t := d.empty(shape...)
-	d.kernels.Normal(g.key, g.advance(t.Len()), t.data)
-	return t
+	return g.draw(d, shape, d.kernels.Normal)
 }
 
 // Uniform draws a tensor of that shape from U[0, 1).
 func (g *Generator) Uniform(d *Device, shape ...int) *Tensor {
+	return g.draw(d, shape, d.kernels.Uniform)
+}
+
+// draw fills a new tensor of that shape by a kernel.
+func (g *Generator) draw(d *Device, shape []int, fill func(key, offset uint64, dst kernel.Buffer)) *Tensor {
 	t := d.empty(shape...)
-	d.kernels.Uniform(g.key, g.advance(t.Len()), t.data)
+	if n := t.Len(); g.aligned(n) {
+		fill(g.key, g.reserve(n), t.data)
+		return t
+	}
+	whole := d.take(t.Len() * g.share.size)
+	fill(g.key, g.advance(whole.Len), whole)
+	d.kernels.Copy(kernel.Contiguous(t.Len()), t.data, whole.Slice(g.share.rank*t.Len(), t.Len()))
+	d.give(whole)
 	return t
 }
 
@@ -82,7 +94,10 @@ func (t *Tensor) Dropout(p float64, g *Generator) *Tensor {
 	if p == 0 {
 		return t
 	}
-	key, offset := g.key, g.advance(t.Len())
+	if !g.aligned(t.Len()) {
+		return t.Mul(g.keep(t, p))
+	}
+	key, offset := g.key, g.reserve(t.Len())
 	y := t.device.empty(t.Shape()...)
 	t.kernels().Dropout(p, key, offset, t.data, y.data)
 	if t.device.recording(t) {
@@ -92,6 +107,14 @@ func (t *Tensor) Dropout(p float64, g *Generator) *Tensor {
 		}, y)
 	}
 	return y
+}
+
+// keep returns what Dropout multiplies t with, for shares that don't start at a whole block of random numbers.
+func (g *Generator) keep(t *Tensor, p float64) *Tensor {
+	d := t.device
+	whole := d.Full(1, t.Len()*g.share.size)
+	d.kernels.Dropout(p, g.key, g.advance(whole.Len()), whole.data, whole.data)
+	return whole.Reshape(g.share.size, t.Len()).entries(g.share.rank, g.share.rank+1).Reshape(t.Shape()...)
 }
 
 // Intn draws an integer uniformly from [0, n); n is positive.

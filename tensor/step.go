@@ -27,6 +27,7 @@ type Step struct {
 	root      *Step                                                    // the outermost recording step around this one, or this one; nil if none records
 	number    uint64                                                   // of a root, unique
 	updater   func(leaf *Tensor) (kernel.Adam, kernel.AdamParam, bool) // updates weights within Backward; nil: none
+	ready     func(leaf *Tensor)                                       // called within Backward for a leaf whose gradient is complete; nil: none
 	owned     []kernel.Buffer
 	tape      []node
 	slabs     [][]Tensor
@@ -56,7 +57,7 @@ func (d *Device) open(recording bool) *Step {
 	} else {
 		d.spare = s.parent
 	}
-	s.parent, s.recording, s.root, s.number, s.updater = d.step, recording, nil, 0, nil
+	s.parent, s.recording, s.root, s.number, s.updater, s.ready = d.step, recording, nil, 0, nil, nil
 	if s.parent != nil {
 		s.root = s.parent.root
 	}

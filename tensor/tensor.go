@@ -25,6 +25,7 @@ type Tensor struct {
 	grad     kernel.Buffer
 	usedIn   uint64 // number of the root step that uses counts in; see Step.use
 	uses     int
+	arrived  int    // gradients of these uses
 	constant uint64 // a number that identifies the elements, which never change, or 0; see Freeze
 }
 

@@ -13,7 +13,7 @@ func (s *Step) use(t *Tensor) {
 		return
 	}
 	if t.usedIn != root.number {
-		t.usedIn, t.uses = root.number, 0
+		t.usedIn, t.uses, t.arrived = root.number, 0, 0
 	}
 	if t.uses++; s != root {
 		t.uses++

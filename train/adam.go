@@ -4,7 +4,6 @@ import (
 	"github.com/bestiary-ml/bestiary/internal/engine"
 	"github.com/bestiary-ml/bestiary/internal/kernel"
 	"github.com/bestiary-ml/bestiary/internal/safetensors"
-	"github.com/bestiary-ml/bestiary/internal/weights"
 	"github.com/bestiary-ml/bestiary/nn"
 	"github.com/bestiary-ml/bestiary/tensor"
 )
@@ -43,7 +42,7 @@ func DefaultAdamW(decay float64) AdamOptions {
 type Adam struct {
 	gradients
 	options AdamOptions
-	m, v    []*tensor.Tensor // parallel to params
+	m, v    []*tensor.Tensor // parallel to pieces
 	steps   int
 	early   *kernel.Adam       // step that Follow has begun, or nil
 	due     []kernel.AdamParam // reused by Step
@@ -53,11 +52,14 @@ type Adam struct {
 func NewAdam(m nn.Module, o AdamOptions) *Adam {
 	a := &Adam{options: o}
 	a.collect(m)
-	for _, p := range a.params {
-		a.m = append(a.m, a.device.Zeros(p.Tensor.Shape()...))
-		a.v = append(a.v, a.device.Zeros(p.Tensor.Shape()...))
-	}
+	a.m, a.v = a.zeros(), a.zeros()
 	return a
+}
+
+// share implements optimizer.
+func (a *Adam) share(r *reducer) {
+	a.reduce(r)
+	a.m, a.v = a.zeros(), a.zeros()
 }
 
 // Steps returns the number of steps so far.
@@ -72,13 +74,13 @@ func (a *Adam) Step(rate, gradScale float64) {
 	}
 	a.early = nil
 	a.due = a.due[:0]
-	for i, p := range a.params {
-		g := p.Tensor.Grad()
-		if g == nil {
+	for j := range a.pieces {
+		g, ok := a.grad(j)
+		if !ok {
 			continue
 		}
-		due := a.param(i)
-		due.G = engine.Data(g)
+		due := a.param(j)
+		due.G = g
 		a.due = append(a.due, due)
 	}
 	if len(a.due) == 0 {
@@ -113,34 +115,33 @@ func (a *Adam) next(rate, gradScale float64) *kernel.Adam {
 	}
 }
 
-// param describes parameter i without its gradient.
-func (a *Adam) param(i int) kernel.AdamParam {
-	p := a.params[i]
+// param describes piece j without its gradient.
+func (a *Adam) param(j int) kernel.AdamParam {
+	p := a.params[a.pieces[j].param]
 	decay := a.options.WeightDecay
 	if a.options.MatricesOnly && p.Tensor.Rank() < 2 {
 		decay = 0
 	}
-	return kernel.AdamParam{P: engine.Data(p.Tensor), M: engine.Data(a.m[i]), V: engine.Data(a.v[i]), WeightDecay: decay}
+	return kernel.AdamParam{P: a.data(j), M: engine.Data(a.m[j]), V: engine.Data(a.v[j]), WeightDecay: decay}
 }
 
 // state returns copies of the moments, named m.<path> and v.<path> behind a prefix. The caller saves the number of steps.
-func (a *Adam) state(prefix string) []safetensors.Tensor {
-	var all []safetensors.Tensor
-	for i, p := range a.params {
-		all = append(all, weights.SaveAs(p, prefix+"m."+p.Path, a.m[i]), weights.SaveAs(p, prefix+"v."+p.Path, a.v[i]))
+func (a *Adam) state(prefix string) ([]safetensors.Tensor, error) {
+	m, err := a.save(prefix+"m.", a.m)
+	if err != nil {
+		return nil, err
 	}
-	return all
+	v, err := a.save(prefix+"v.", a.v)
+	return append(m, v...), err
 }
 
 // setState restores moments that state returned after that many steps.
 func (a *Adam) setState(f *safetensors.File, prefix string, steps int) error {
-	for i, p := range a.params {
-		if err := weights.LoadFrom(p, f, prefix+"m."+p.Path, a.m[i]); err != nil {
-			return err
-		}
-		if err := weights.LoadFrom(p, f, prefix+"v."+p.Path, a.v[i]); err != nil {
-			return err
-		}
+	if err := a.load(f, prefix+"m.", a.m); err != nil {
+		return err
+	}
+	if err := a.load(f, prefix+"v.", a.v); err != nil {
+		return err
 	}
 	a.steps = steps
 	return nil

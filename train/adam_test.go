@@ -158,7 +158,11 @@ func TestAdamState(t *testing.T) {
 		step(m, a)
 	}
 	path := filepath.Join(t.TempDir(), "a.safetensors")
-	if err := safetensors.Write(path, append(a.state(""), weights.Of(m)...), nil); err != nil {
+	moments, err := a.state("")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := safetensors.Write(path, append(moments, weights.Of(m)...), nil); err != nil {
 		t.Fatal(err)
 	}
 	f, err := safetensors.Read(path)

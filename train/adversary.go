@@ -100,7 +100,11 @@ func (t *trainer[B]) updateAdversary(step int, factor, scale float64) error {
 	}
 	rate := t.task.Adversary.LearningRate * factor
 	if t.measured {
-		norm := t.adversary.GradNorm() * scale
+		norm, err := t.gradNorm(t.adversary)
+		if err != nil {
+			return err
+		}
+		norm *= scale
 		if math.IsNaN(norm) || math.IsInf(norm, 0) {
 			return t.diverged("the gradient of the adversary", norm, step, rate)
 		}
@@ -111,13 +115,14 @@ func (t *trainer[B]) updateAdversary(step int, factor, scale float64) error {
 }
 
 // saveAdversary returns what a checkpoint has of the adversary.
-func (t *trainer[B]) saveAdversary() []safetensors.Tensor {
+func (t *trainer[B]) saveAdversary() ([]safetensors.Tensor, error) {
 	tensors := weights.Of(t.task.Adversary.Module)
 	for i := range tensors {
 		tensors[i].Name = adversaryPrefix + weightPrefix + tensors[i].Name
 	}
 	t.place.Adversary = &adversaryPlace{Steps: t.adversary.Steps()}
-	return append(tensors, t.adversary.state(adversaryPrefix)...)
+	moments, err := t.adversary.state(adversaryPrefix)
+	return append(tensors, moments...), err
 }
 
 // adversaryPlace is the adversary's part of a [place].

@@ -27,7 +27,7 @@ func origin(r *run.Run, model string, resume bool) (start, error) {
 }
 
 // prepare makes the optimizer and starts or resumes the training in its run folder.
-func prepare[B Batch](r *run.Run, task *Task[B], c Config, from start) (t *trainer[B], err error) {
+func prepare[B Batch](r *run.Run, task *Task[B], c Config, from start, o Options) (t *trainer[B], err error) {
 	kept := ""
 	switch from {
 	case bareWeights:
@@ -41,8 +41,8 @@ func prepare[B Batch](r *run.Run, task *Task[B], c Config, from start) (t *train
 	if err != nil {
 		return nil, err
 	}
-	t = newTrainer(r, task, c)
-	t.kept = kept
+	t = newTrainer(r, task, c, o)
+	t.kept, t.from = kept, from
 	if from != checkpoint {
 		return t, t.start(from == bareWeights)
 	}

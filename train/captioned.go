@@ -100,5 +100,13 @@ func (c *Captioned) SetState(state json.RawMessage) error {
 	return c.pictures.SetState(state)
 }
 
+// Share makes Next return the rank's share of each batch, see [data.Loader.Share].
+func (c *Captioned) Share(rank, size int) error {
+	if c.pictures == nil {
+		return errNotMade
+	}
+	return c.pictures.Share(rank, size)
+}
+
 // Close ends the goroutine that prepares batches.
 func (c *Captioned) Close() { c.pictures.Close() }

@@ -56,16 +56,19 @@ func (t *trainer[B]) commit(withWeights, withState bool) error {
 	if err := t.calibrate(); err != nil {
 		return err
 	}
-	if err := t.report.metrics.Sync(); err != nil {
-		return err
+	var c *run.Commit // nil on a rank that follows
+	if t.leads() {
+		if err := t.report.metrics.Sync(); err != nil {
+			return err
+		}
+		var err error
+		if c, err = t.run.Begin(); err != nil {
+			return err
+		}
+		c.Log(t.report.metrics)
 	}
-	c, err := t.run.Begin()
-	if err != nil {
-		return err
-	}
-	c.Log(t.report.metrics)
-	err = t.exclusive(func() error {
-		if withWeights {
+	err := t.exclusive(func() error {
+		if withWeights && t.leads() {
 			if err := t.saveWeights(c); err != nil {
 				return err
 			}
@@ -75,11 +78,14 @@ func (t *trainer[B]) commit(withWeights, withState bool) error {
 		}
 		return nil
 	})
-	if err != nil {
-		c.Abort()
-		return err
+	if c != nil {
+		if err != nil {
+			c.Abort()
+		} else {
+			err = c.Commit()
+		}
 	}
-	if err := c.Commit(); err != nil {
+	if err != nil {
 		return err
 	}
 	if withWeights {
@@ -118,7 +124,13 @@ func (t *trainer[B]) saveState(c *run.Commit) error {
 	}
 	var adversary []safetensors.Tensor
 	if t.task.Adversary != nil {
-		adversary = t.saveAdversary()
+		if adversary, err = t.saveAdversary(); err != nil {
+			return err
+		}
+	}
+	moments, err := t.optimizer.state("")
+	if err != nil || !t.leads() {
+		return err
 	}
 	text, err := json.Marshal(t.place)
 	if err != nil {
@@ -128,7 +140,7 @@ func (t *trainer[B]) saveState(c *run.Commit) error {
 	for i := range tensors {
 		tensors[i].Name = weightPrefix + tensors[i].Name
 	}
-	tensors = append(tensors, t.optimizer.state("")...)
+	tensors = append(tensors, moments...)
 	tensors = append(tensors, adversary...)
 	if t.average != nil {
 		tensors = append(tensors, t.average.state()...)

@@ -1,6 +1,10 @@
 package train
 
-import "errors"
+import (
+	"errors"
+
+	"github.com/bestiary-ml/bestiary/internal/engine"
+)
 
 // aside calls f with the module in evaluation mode and, if there is an average, with the averaged weights. Afterwards the
 // generators are as before, so that the training draws the same numbers. Nothing else computes on the device meanwhile; f
@@ -10,6 +14,13 @@ func (t *trainer[B]) aside(f func() error) error {
 }
 
 func (t *trainer[B]) asideNow(f func() error) error {
+	if t.ranks != nil {
+		t.leaveRanks()
+		defer func() {
+			engine.SetGroup(t.device, t.ranks.group)
+			t.shareGenerators(t.ranks.Rank(), t.ranks.Size())
+		}()
+	}
 	generators := t.generators()
 	defer t.setGenerators(generators)
 	t.task.Module.SetTraining(false)
@@ -23,10 +34,19 @@ func (t *trainer[B]) asideNow(f func() error) error {
 
 // evaluate measures the model on held-out data. With early stopping, it notes whether the weights are the best so far.
 func (t *trainer[B]) evaluate(step int) (heldOut Metrics, err error) {
-	err = t.aside(func() (err error) {
-		heldOut, err = t.task.Evaluate()
-		return err
-	})
+	if t.leads() {
+		err = t.aside(func() (err error) {
+			heldOut, err = t.task.Evaluate()
+			return err
+		})
+	}
+	if t.ranks != nil {
+		wait, cancel := t.ranks.waiting()
+		defer cancel()
+		if err = t.ranks.agree(wait, err); err == nil {
+			err = t.ranks.leaderSays(wait, &heldOut)
+		}
+	}
 	if err != nil {
 		return nil, err
 	}

@@ -30,15 +30,20 @@ type trainer[B Batch] struct {
 	best   bool // the last evaluation found the best weights so far, which are not saved yet
 	saved  int  // step of the checkpoint on disk, 0 if there is none
 	window window
+	from   start
 	kept   string // path of the weights that were there before; "" for none
 	lost   error  // why the weights beside the state of a resumed training can't be read
 
-	batch    B       // of the step in progress, the last one
+	batch    B          // of the step in progress, the last one
+	ranks    *Ranks     // nil: one process
+	reducers []*reducer // of the optimizer and of the adversary's
+	stop     bool       // a rank has been interrupted
+
 	norm     float64 // of the gradient, as last measured
 	measured bool    // norm is that of the last step
 }
 
-func newTrainer[B Batch](r *run.Run, task *Task[B], c Config) *trainer[B] {
+func newTrainer[B Batch](r *run.Run, task *Task[B], c Config, o Options) *trainer[B] {
 	total := c.total(task.Source.Batches())
 	t := &trainer[B]{
 		run: r, task: task, config: c, total: total,
@@ -53,6 +58,7 @@ func newTrainer[B Batch](r *run.Run, task *Task[B], c Config) *trainer[B] {
 	if c.EMA > 0 {
 		t.average = NewAverage(task.Module, c.EMA)
 	}
+	t.joinRanks(o)
 	return t
 }
 
@@ -88,6 +94,7 @@ func (t *trainer[B]) loop(ctx context.Context) (err error) {
 	}
 	for t.place.Step < t.total {
 		step := t.place.Step + 1
+		t.stop = ctx.Err() != nil
 		if err := t.exclusive(func() error { return t.step(step, t.rate(step), t.planned(step).log) }); err != nil {
 			return err
 		}
@@ -122,11 +129,32 @@ func (t *trainer[B]) planned(step int) plan {
 	return p
 }
 
-// finish does what is due after a step: it evaluates, logs, saves, and then draws, which may fail without harm. stop is
-// whether the training is over.
+// finish does what is due after a step, see finishAlone. Ranks wait for each other if it takes a while.
 func (t *trainer[B]) finish(ctx context.Context, step int) (stop bool, err error) {
-	due, rate := t.planned(step), t.rate(step)
 	interrupted := ctx.Err() != nil
+	if t.ranks == nil {
+		return t.finishAlone(step, interrupted)
+	}
+	interrupted = t.stop // as they have agreed
+	due := t.planned(step)
+	stop, err = t.finishAlone(step, interrupted)
+	if stop || interrupted || due.evaluate || due.save || due.sample {
+		wait, cancel := t.ranks.waiting()
+		defer cancel()
+		var ended *Interrupted
+		if errors.As(err, &ended) {
+			return stop, &agreed{err}
+		}
+		if err = t.ranks.agree(wait, err); err != nil {
+			stop = true
+		}
+	}
+	return stop, err
+}
+
+// finishAlone evaluates, logs, saves, and then draws, which may fail without harm. stop is whether the training is over.
+func (t *trainer[B]) finishAlone(step int, interrupted bool) (stop bool, err error) {
+	due, rate := t.planned(step), t.rate(step)
 	if interrupted && !t.measured { // the weights are about to be saved, and their gradient was not checked
 		if err := t.exclusive(func() error { return t.checkWeights(step, rate) }); err != nil {
 			return true, err
@@ -155,7 +183,7 @@ func (t *trainer[B]) finish(ctx context.Context, step int) (stop bool, err error
 	if err != nil {
 		return true, err
 	}
-	if t.task.Samples != nil && (due.sample || early) {
+	if t.task.Samples != nil && (due.sample || early) && t.leads() {
 		t.sample(step)
 	}
 	if due.evaluate {

@@ -13,12 +13,14 @@ import (
 // optimizer is what the loop needs of [Adam] and [SGD].
 type optimizer interface {
 	Step(rate, gradScale float64)
+	shared() *gradients
+	share(r *reducer)
 	Follow(s *tensor.Step, rate, gradScale float64)
 	ZeroGrad()
 	GradNorm() float64
 	WeightNorm() float64
 
-	state(prefix string) []safetensors.Tensor
+	state(prefix string) ([]safetensors.Tensor, error)
 	setState(f *safetensors.File, prefix string, steps int) error
 }
 
@@ -27,9 +29,15 @@ type gradients struct {
 	device *tensor.Device
 	params []nn.Param // trainable parameters, each once, even if the model shares it
 
+	pieces  []piece  // what is updated
+	reducer *reducer // sums the gradients of several ranks; nil: there is one
+
 	place map[*tensor.Tensor]int // index in params
 	norms []kernel.Buffer        // reused by GradNorm
 }
+
+// shared implements optimizer.
+func (g *gradients) shared() *gradients { return g }
 
 // collect adds the parameters of a module.
 func (g *gradients) collect(m nn.Module) {
@@ -42,14 +50,15 @@ func (g *gradients) collect(m nn.Module) {
 		g.device = p.Tensor.Device()
 		g.params = append(g.params, p)
 	}
+	g.pieces = g.whole()
 }
 
 // GradNorm returns the Euclidean norm of all gradients together. It is not finite if any of them is not.
 func (g *gradients) GradNorm() float64 {
 	g.norms = g.norms[:0]
-	for _, p := range g.params {
-		if grad := p.Tensor.Grad(); grad != nil {
-			g.norms = append(g.norms, engine.Data(grad))
+	for j := range g.pieces {
+		if grad, ok := g.grad(j); ok {
+			g.norms = append(g.norms, grad)
 		}
 	}
 	if len(g.norms) == 0 {

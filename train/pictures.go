@@ -95,6 +95,14 @@ func (p *Pictures) SetState(state json.RawMessage) error {
 	return p.loader.Seek(s.Position)
 }
 
+// Share makes Next return the rank's share of each batch, see [data.Loader.Share].
+func (p *Pictures) Share(rank, size int) error {
+	if p.loader == nil {
+		return errNotMade
+	}
+	return p.loader.Share(rank, size)
+}
+
 // errNotMade is the error of a source that is a zero value.
 var errNotMade = errors.New("train: the source is a zero value; make one with NewPictures or NewCaptioned")
 

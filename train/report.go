@@ -21,6 +21,7 @@ type report struct {
 	unit    string // of a batch
 	metrics *run.MetricsLog
 	events  *tfevents.Writer // nil: they can't be written
+	silent  bool             // nothing is written
 	display display
 	warned  []*warning
 
@@ -50,6 +51,11 @@ func newReport(r *run.Run, model, unit string, step, total int, progress io.Writ
 		report.warn("events", "write", err)
 	}
 	return report, nil
+}
+
+// silentReport returns the report of a rank that doesn't write to the run folder.
+func silentReport() *report {
+	return &report{silent: true, display: newDisplay(nil, 0, 0), shown: time.Now()}
 }
 
 // warning counts failures that cost the run a picture or events, and nothing that the training needs.
@@ -109,6 +115,9 @@ func (r *report) evaluated(step int, heldOut Metrics) {
 
 // line logs figures, to trackers too. TensorBoard has "loss" as train/loss, "held_out.loss" as held_out/loss.
 func (r *report) line(step int, values Metrics) error {
+	if r.silent {
+		return nil
+	}
 	if err := r.metrics.Append(run.Line{Model: r.model, Step: step, Values: values}); err != nil {
 		return err
 	}
@@ -159,7 +168,7 @@ const plotInterval = 15 * time.Second
 
 // plotIfDue draws the plot, at intervals.
 func (r *report) plotIfDue() {
-	if time.Since(r.plotted) >= plotInterval {
+	if !r.silent && time.Since(r.plotted) >= plotInterval {
 		r.plotOrWarn()
 	}
 }
@@ -197,6 +206,9 @@ func (r *report) plot() error {
 
 // close draws the last plot, which may show why a training failed, closes the files, and repeats the warnings.
 func (r *report) close() error {
+	if r.silent {
+		return nil
+	}
 	r.display.done()
 	r.plotOrWarn()
 	if r.events != nil {

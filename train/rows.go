@@ -41,7 +41,8 @@ type Rows struct {
 	list    []int // order of the epoch
 	ordered int   // epoch of list
 	at      rowsPlace
-	size    int      // of a batch, N
+	size    int      // of a batch
+	share   [2]int   // first row and number of rows of a batch that Next returns, N
 	batch   RowBatch // its memory is reused
 }
 
@@ -63,7 +64,7 @@ func NewRows(x []float32, dim int, labels []int, batch int, balance bool, seed u
 	}
 	r := &Rows{
 		x: x, labels: labels, n: n, d: dim, size: batch,
-		seed: seed, order: data.NewOrder(labels, true, balance), list: make([]int, n), ordered: -1,
+		share: [2]int{0, batch}, seed: seed, order: data.NewOrder(labels, true, balance), list: make([]int, n), ordered: -1,
 		batch: RowBatch{X: make([]float32, batch*dim), Dim: dim}, // [N, D]
 	}
 	if labels != nil {
@@ -96,7 +97,8 @@ func (r *Rows) Next() (RowBatch, error) {
 		r.ordered = r.at.Epoch
 	}
 	b := &r.batch
-	b.Indices = r.list[r.at.Index : r.at.Index+r.size]
+	from := r.at.Index + r.share[0]
+	b.Indices = r.list[from : from+r.share[1]]
 	for k, i := range b.Indices {
 		copy(b.X[k*r.d:(k+1)*r.d], r.x[i*r.d:])
 		if r.labels != nil {
@@ -107,6 +109,24 @@ func (r *Rows) Next() (RowBatch, error) {
 		r.at.Epoch, r.at.Index = r.at.Epoch+1, 0
 	}
 	return *b, nil
+}
+
+// Share makes Next return one of size equal shares of each batch, that with the number rank. It returns a [*fault.FieldError] if the
+// batches don't divide.
+func (r *Rows) Share(rank, size int) error {
+	switch {
+	case rank < 0 || rank >= size:
+		return fmt.Errorf("train: share %d of %d; count from 0", rank, size)
+	case r.size%size != 0:
+		return fault.Field("Batch", r.size, "doesn't divide among %d ranks; use a multiple of %d", size, size)
+	}
+	n := r.size / size
+	r.share = [2]int{rank * n, n}
+	r.batch.X = r.batch.X[:n*r.d]
+	if r.labels != nil {
+		r.batch.Labels = r.batch.Labels[:n]
+	}
+	return nil
 }
 
 // Batches implements [Source].

@@ -7,7 +7,6 @@ import (
 	"io"
 	"runtime/debug"
 
-	"github.com/bestiary-ml/bestiary/internal/run"
 	"github.com/bestiary-ml/bestiary/nn"
 )
 
@@ -16,6 +15,9 @@ type Options struct {
 	Resume   bool      // continue from the run's checkpoint or weights instead of starting anew, see Run
 	Progress io.Writer // gets a progress bar if it is a terminal, lines if not; nil: nothing
 	Trackers []Tracker // also get metrics and samples; their failures become Result.Warnings
+
+	Ranks *Ranks // the processes that train together, see JoinRanks; nil: this one alone
+	Shard Shard  // what the ranks divide, beside the batch
 }
 
 // Result describes a training that has ended.
@@ -71,50 +73,44 @@ func Run[B Batch](ctx context.Context, dir string, task Task[B], c Config, o Opt
 	if err := c.validateFor(task.subject()); err != nil {
 		return nil, err
 	}
+	if err := task.checkRanks(o.Ranks, c, o.Shard); err != nil {
+		return nil, err
+	}
 	if ctx.Err() != nil {
 		return nil, &Interrupted{Model: task.Model, Run: dir, Began: o.Resume}
 	}
-	open := run.Create
-	if o.Resume {
-		open = run.Open
-	}
-	r, err := open(dir)
-	if err != nil {
-		return nil, err
-	}
-	lock, err := r.Lock()
-	if err != nil {
-		return nil, err
-	}
-	defer lock.Unlock()
-	defer task.Module.SetTraining(false)
-	from, err := origin(r, task.Model, o.Resume)
-	if err != nil {
-		return nil, err
-	}
 	device := nn.Params(task.Module)[0].Tensor.Device()
 	c.Precision = device.Precision()
-	var t *trainer[B]
-	err = device.Exclusive(ctx, func() (err error) {
-		t, err = prepare(r, &task, c, from)
-		return err
-	})
+	defer task.Module.SetTraining(false)
+	t, lock, err := enter(ctx, dir, &task, c, o)
+	if lock != nil {
+		defer lock.Unlock()
+	}
 	if err != nil {
 		if ctx.Err() != nil && errors.Is(err, ctx.Err()) { // while it waited for the device
 			err = &Interrupted{Model: task.Model, Run: dir, Began: o.Resume}
 		}
 		return nil, err
 	}
-	if t.report, err = newReport(r, task.Model, task.unit(), t.place.Step, t.total, o.Progress); err != nil {
+	defer t.leaveRanks()
+	r, from := t.run, t.from
+	if !t.leads() {
+		t.report = silentReport()
+	} else if t.report, err = newReport(r, task.Model, task.unit(), t.place.Step, t.total, o.Progress); err != nil {
 		return nil, err
 	}
-	for _, note := range lock.Recovered {
-		t.report.say("%s", note)
+	if lock != nil {
+		for _, note := range lock.Recovered {
+			t.report.say("%s", note)
+		}
 	}
 	defer PaceCollector()()
 	on := t.device.Name()
 	if c.Precision != "highest" {
 		on += ", precision " + c.Precision
+	}
+	if o.Ranks != nil {
+		on = fmt.Sprintf("%d ranks, each on %s", o.Ranks.Size(), on)
 	}
 	t.report.say("%s: %d parameters, %d steps of %d %s on %s", task.Model, nn.Count(task.Module), t.total,
 		c.Batch*c.Accumulate, task.unit(), on)

@@ -7,7 +7,6 @@ import (
 	"github.com/bestiary-ml/bestiary/internal/engine"
 	"github.com/bestiary-ml/bestiary/internal/kernel"
 	"github.com/bestiary-ml/bestiary/internal/safetensors"
-	"github.com/bestiary-ml/bestiary/internal/weights"
 	"github.com/bestiary-ml/bestiary/nn"
 	"github.com/bestiary-ml/bestiary/tensor"
 )
@@ -50,8 +49,8 @@ func (o SGDOptions) Validate() error {
 type SGD struct {
 	gradients
 	options  SGDOptions
-	velocity []*tensor.Tensor // parallel to params; nil without momentum
-	groups   []SGDGroup       // likewise
+	velocity []*tensor.Tensor // parallel to pieces; nil without momentum
+	groups   []SGDGroup       // of each parameter
 }
 
 // NewSGD returns an optimizer for the trainable parameters of m.
@@ -64,11 +63,18 @@ func NewSGD(m nn.Module, o SGDOptions) *SGD {
 			group = o.Group(p)
 		}
 		s.groups = append(s.groups, group)
-		if o.Momentum > 0 {
-			s.velocity = append(s.velocity, s.device.Zeros(p.Tensor.Shape()...))
-		}
+	}
+	if o.Momentum > 0 {
+		s.velocity = s.zeros()
 	}
 	return s
+}
+
+// share implements optimizer.
+func (s *SGD) share(r *reducer) {
+	if s.reduce(r); s.options.Momentum > 0 {
+		s.velocity = s.zeros()
+	}
 }
 
 // Step updates the parameters that have a gradient, at a learning rate. Gradients are multiplied by gradScale first, as in
@@ -78,13 +84,13 @@ func (s *SGD) Step(rate, gradScale float64) {
 		return
 	}
 	k := engine.Kernels(s.device)
-	for i, p := range s.params {
-		grad := p.Tensor.Grad()
-		if grad == nil {
+	for i, p := range s.pieces {
+		g, ok := s.grad(i)
+		if !ok {
 			continue
 		}
-		w, g := engine.Data(p.Tensor), engine.Data(grad)
-		rate, decay, momentum := rate*s.groups[i].Rate, s.groups[i].WeightDecay, s.options.Momentum
+		w, group := s.data(i), s.groups[p.param]
+		rate, decay, momentum := rate*group.Rate, group.WeightDecay, s.options.Momentum
 		if momentum > 0 {
 			v := engine.Data(s.velocity[i])
 			k.Unary(kernel.Scale, momentum, v, v)
@@ -111,22 +117,17 @@ func (s *SGD) Step(rate, gradScale float64) {
 func (s *SGD) Follow(*tensor.Step, float64, float64) {}
 
 // state returns copies of the velocities, named velocity.<path>.
-func (s *SGD) state(prefix string) []safetensors.Tensor {
-	var all []safetensors.Tensor
-	for i, v := range s.velocity {
-		p := s.params[i]
-		all = append(all, weights.SaveAs(p, prefix+"velocity."+p.Path, v))
+func (s *SGD) state(prefix string) ([]safetensors.Tensor, error) {
+	if s.velocity == nil {
+		return nil, nil
 	}
-	return all
+	return s.save(prefix+"velocity.", s.velocity)
 }
 
 // setState restores velocities that state returned.
 func (s *SGD) setState(f *safetensors.File, prefix string, _ int) error {
-	for i, v := range s.velocity {
-		p := s.params[i]
-		if err := weights.LoadFrom(p, f, prefix+"velocity."+p.Path, v); err != nil {
-			return err
-		}
+	if s.velocity == nil {
+		return nil
 	}
-	return nil
+	return s.load(f, prefix+"velocity.", s.velocity)
 }

@@ -42,7 +42,11 @@ func TestSGDAgreesWithPyTorch(t *testing.T) {
 				golden.Near(t, fmt.Sprintf("%s: a of step %d", name, step), m.a.Values(), values("a", step), 1e-6)
 				golden.Near(t, fmt.Sprintf("%s: b of step %d", name, step), m.b.Values(), values("b", step), 1e-6)
 				if step == 3 {
-					saved := safetensors.NewFile("state", sgd.state("x."), nil)
+					state, err := sgd.state("x.")
+					if err != nil {
+						t.Fatal(err)
+					}
+					saved := safetensors.NewFile("state", state, nil)
 					sgd = NewSGD(m, o)
 					if err := sgd.setState(saved, "x.", step); err != nil {
 						t.Fatal(err)

@@ -6,6 +6,7 @@ import (
 	"math"
 	"time"
 
+	"github.com/bestiary-ml/bestiary/internal/engine"
 	"github.com/bestiary-ml/bestiary/tensor"
 )
 
@@ -26,31 +27,25 @@ func (t *trainer[B]) step(step int, rate float64, measure bool) error {
 	if t.adversary != nil {
 		t.adversary.ZeroGrad()
 	}
-	scale := 1 / float64(t.config.Accumulate)
 	t.measured = measure || t.config.Clip > 0
-	follow := !t.measured && t.config.Accumulate == 1
-	for range t.config.Accumulate {
-		batch, err := t.task.Source.Next()
-		if err != nil {
+	scale := 1 / float64(t.config.Accumulate)
+	if t.ranks == nil {
+		if err := t.gradients(step, rate); err != nil {
 			return err
 		}
-		switch n := batch.Len(); {
-		case n < 1:
-			return fmt.Errorf("%s: step %d: the source returned an empty batch; return an error instead", t.task.Model, step)
-		case n < t.smallest:
-			return fmt.Errorf("%s: step %d: batch norm can't be trained on a batch of %d %s; leave out the last batch of an epoch, or choose another batch size",
-				t.task.Model, step, n, t.task.unit())
-		}
-		t.batch = batch
-		if err := t.backward(batch, step, rate, follow); err != nil {
+	} else {
+		if err := t.gradientsOfRanks(step, rate); err != nil {
 			return err
 		}
-		t.window.batches++
-		t.window.timed += batch.Len()
+		scale /= float64(t.ranks.Size())
 	}
 	average := scale
 	if t.measured {
-		t.norm = t.optimizer.GradNorm() * scale
+		var err error
+		if t.norm, err = t.gradNorm(t.optimizer); err != nil {
+			return err
+		}
+		t.norm *= scale
 		if math.IsNaN(t.norm) || math.IsInf(t.norm, 0) {
 			return t.diverged("the gradient", t.norm, step, rate)
 		}
@@ -58,6 +53,9 @@ func (t *trainer[B]) step(step int, rate float64, measure bool) error {
 	}
 	t.optimizer.Step(rate, scale)
 	if err := t.updateAdversary(step, rate/t.config.LearningRate, average); err != nil {
+		return err
+	}
+	if err := t.spread(); err != nil {
 		return err
 	}
 	if t.task.After != nil {
@@ -70,8 +68,37 @@ func (t *trainer[B]) step(step int, rate float64, measure bool) error {
 	return nil
 }
 
-// backward adds the gradients of a batch. With follow, the optimizer updates weights during the backward pass.
-func (t *trainer[B]) backward(batch B, step int, rate float64, follow bool) error {
+// gradients adds the gradients and the figures of the batches of a step.
+func (t *trainer[B]) gradients(step int, rate float64) error {
+	follow := !t.measured && t.config.Accumulate == 1 && t.ranks == nil
+	for i := range t.config.Accumulate {
+		batch, err := t.task.Source.Next()
+		if err != nil {
+			return err
+		}
+		switch n := batch.Len(); {
+		case n < 1:
+			return fmt.Errorf("%s: step %d: the source returned an empty batch; return an error instead", t.task.Model, step)
+		case n < t.smallest:
+			return fmt.Errorf("%s: step %d: batch norm can't be trained on a batch of %d %s; leave out the last batch of an epoch, or choose another batch size",
+				t.task.Model, step, n, t.task.unit())
+		}
+		t.batch = batch
+		if err := t.backward(batch, step, rate, follow, i == t.config.Accumulate-1); err != nil {
+			return err
+		}
+		t.window.batches++
+		t.window.timed += batch.Len()
+		if t.ranks != nil {
+			t.window.timed += batch.Len() * (t.ranks.Size() - 1)
+		}
+	}
+	return nil
+}
+
+// backward adds the gradients of a batch. With follow, the optimizer updates weights during the backward pass. last says that it is
+// the last batch of the step, after which ranks sum their gradients.
+func (t *trainer[B]) backward(batch B, step int, rate float64, follow, last bool) error {
 	s := t.device.Record()
 	defer s.End()
 	loss, figures := t.task.Loss(batch)
@@ -88,6 +115,9 @@ func (t *trainer[B]) backward(batch B, step int, rate float64, follow bool) erro
 	}
 	if follow {
 		t.optimizer.Follow(s, rate, 1)
+	}
+	if t.ranks != nil && last {
+		engine.WhenReady(s, t.reducers[0].ready)
 	}
 	loss.Backward()
 	t.window.sums["loss"] += value

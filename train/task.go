@@ -64,6 +64,11 @@ type Task[B Batch] struct {
 	// Start writes further files of a new run. The run folder is locked while it runs. May be nil.
 	Start func(dir string) error
 
+	// Joint names what Loss or After computes over the whole batch, so that ranks which each have a share of it can't: "the contrast of
+	// all pictures and captions". Batch norm is found without it. "" means that the gradient of a batch is the mean of the gradients
+	// of its equal shares.
+	Joint string
+
 	Unit string // what a batch consists of, in reports; "" means "images"
 }
 

@@ -41,9 +41,13 @@ const (
 )
 
 // parameters returns the settings of a training as text by name.
-func (t *trainer[B]) parameters() map[string]string {
-	all := map[string]string{"parameters": fmt.Sprint(nn.Count(t.task.Module)), "device": t.device.Name()}
-	for section, v := range map[string]any{"model": t.task.Settings, "training": t.config, "options": t.task.Options, "data": t.task.Data} {
+func (t *trainer[B]) parameters() map[string]string { return describe(t.task, t.config) }
+
+// describe returns the settings of a training as text by name.
+func describe[B Batch](t *Task[B], c Config) map[string]string {
+	device := nn.Params(t.Module)[0].Tensor.Device()
+	all := map[string]string{"parameters": fmt.Sprint(nn.Count(t.Module)), "device": device.Name()}
+	for section, v := range map[string]any{"model": t.Settings, "training": c, "options": t.Options, "data": t.Data} {
 		raw, err := json.Marshal(v)
 		if err != nil {
 			continue

@@ -3,6 +3,7 @@ package vqgan
 import (
 	"math"
 
+	"github.com/bestiary-ml/bestiary/internal/engine"
 	"github.com/bestiary-ml/bestiary/tensor"
 )
 
@@ -59,15 +60,18 @@ func (a *Augmentation) Apply(x *tensor.Tensor, g *tensor.Generator) *tensor.Tens
 	d, n, size, channels := x.Device(), x.Dim(0), x.Dim(1), x.Dim(3)
 	from := make([]int32, 0, n*size*size)
 	factors, terms := make([]float32, n), make([]float32, n)
-	for i := range n {
+	engine.Rows(g, n, func(i int) {
 		v := a.draw(size, g)
+		if i < 0 {
+			return
+		}
 		factors[i], terms[i] = v.factor, v.term
 		for row := range size {
 			for column := range size {
 				from = append(from, int32(i*size*size+v.source(row, column, size)))
 			}
 		}
-	}
+	})
 	y := x.Reshape(-1, channels).Gather(0, d.Ints(from)).Reshape(n, -1) // [N, S·S·C]
 	y = y.Mul(d.From(factors, n, 1)).Add(d.From(terms, n, 1))
 	return y.Reshape(n, size, size, channels)

@@ -7,6 +7,7 @@ import (
 	"slices"
 
 	"github.com/bestiary-ml/bestiary/fault"
+	"github.com/bestiary-ml/bestiary/internal/engine"
 	"github.com/bestiary-ml/bestiary/nn/sampling"
 	"github.com/bestiary-ml/bestiary/tensor"
 )
@@ -52,13 +53,15 @@ func Split(ids []int32, length int, drop float64, random *tensor.Generator) [][]
 	if len(ids) == 0 || len(ids)%length != 0 {
 		panic(fmt.Sprintf("caption: %d ids are not captions of %d", len(ids), length))
 	}
-	var all [][]int32
-	for own := range slices.Chunk(ids, length) {
-		if random != nil && drop > 0 && sampling.Uniform(random) < drop {
-			own = nil
-		}
-		all = append(all, own)
+	all := slices.Collect(slices.Chunk(ids, length))
+	if random == nil || drop <= 0 {
+		return all
 	}
+	engine.Rows(random, len(all), func(i int) {
+		if dropped := sampling.Uniform(random) < drop; dropped && i >= 0 {
+			all[i] = nil
+		}
+	})
 	return all
 }
 

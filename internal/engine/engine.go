@@ -16,6 +16,7 @@ package engine
 import (
 	"context"
 
+	"github.com/bestiary-ml/bestiary/internal/comm"
 	"github.com/bestiary-ml/bestiary/internal/kernel"
 	"github.com/bestiary-ml/bestiary/internal/link"
 	"github.com/bestiary-ml/bestiary/tensor"
@@ -49,6 +50,12 @@ var below = link.Engine.(interface {
 	Constant(t *tensor.Tensor) uint64
 	ReturnGrad(d *tensor.Device, t *tensor.Tensor, g kernel.Buffer)
 	Idle(d *tensor.Device) []kernel.Buffer
+	ShareGenerator(g *tensor.Generator, rank, size int)
+	Rows(g *tensor.Generator, n int, draw func(row int))
+	WhenReady(s *tensor.Step, ready func(leaf *tensor.Tensor))
+	DropGrad(leaf *tensor.Tensor)
+	SetGroup(d *tensor.Device, g comm.Group)
+	Group(d *tensor.Device) comm.Group
 	AddTrial(name string, build func(d *tensor.Device, g *tensor.Generator, n int) Trial)
 	UpdateWith(s *tensor.Step, update func(leaf *tensor.Tensor) (kernel.Adam, kernel.AdamParam, bool))
 	With(d *tensor.Device, k kernel.Device, f func())

@@ -5,13 +5,15 @@ import (
 
 	"context"
 	"fmt"
+
+	"github.com/bestiary-ml/bestiary/internal/comm"
 )
 
-// Pending is a collective operation that has been started.
-type Pending struct{ done chan error }
+// pending is a collective operation that has been started.
+type pending struct{ done chan error }
 
-// Wait returns when the operation has ended.
-func (p *Pending) Wait() error {
+// Wait implements [comm.Pending].
+func (p *pending) Wait() error {
 	err := <-p.done
 	p.done <- err // for the next Wait
 	return err
@@ -22,8 +24,8 @@ const most = 1 << 30
 
 // start queues operations. Those of a World are made one after the other, in the order of their start; begin starts one in the
 // library. keep is the memory that they read and write.
-func (w *World) start(ctx context.Context, keep any, begin ...func(request *uint64) error) *Pending {
-	p := &Pending{done: make(chan error, 1)}
+func (w *World) start(ctx context.Context, keep any, begin ...func(request *uint64) error) *pending {
+	p := &pending{done: make(chan error, 1)}
 	job := func() {
 		for _, begin := range begin {
 			request := new(uint64)
@@ -43,8 +45,8 @@ func (w *World) start(ctx context.Context, keep any, begin ...func(request *uint
 	return p
 }
 
-// AllReduce replaces x by the sum of the ranks' x, elementwise. All ranks get the same bits.
-func (w *World) AllReduce(ctx context.Context, x []float32) *Pending {
+// AllReduce implements [comm.Group].
+func (w *World) AllReduce(ctx context.Context, x []float32) comm.Pending {
 	l := w.library
 	var parts []func(*uint64) error
 	for len(x) > 0 {
@@ -57,9 +59,8 @@ func (w *World) AllReduce(ctx context.Context, x []float32) *Pending {
 	return w.start(ctx, x, parts...)
 }
 
-// ReduceScatter sums the ranks' x elementwise. own gets this rank's part of the sum: of the Size parts of x, all of len(own)
-// elements, the one with the number of the rank.
-func (w *World) ReduceScatter(ctx context.Context, own, x []float32) *Pending {
+// ReduceScatter implements [comm.Group].
+func (w *World) ReduceScatter(ctx context.Context, own, x []float32) comm.Pending {
 	l := w.library
 	if err := w.parts("ReduceScatter", len(own), len(x)); err != nil {
 		return failed(err)
@@ -69,18 +70,22 @@ func (w *World) ReduceScatter(ctx context.Context, own, x []float32) *Pending {
 	})
 }
 
-// AllGather fills all with the ranks' own, one after the other.
-func (w *World) AllGather(ctx context.Context, all, own []float32) *Pending {
+// AllGather implements [comm.Group].
+func (w *World) AllGather(ctx context.Context, all, own []float32) comm.Pending {
 	l := w.library
 	if err := w.parts("AllGather", len(own), len(all)); err != nil {
 		return failed(err)
 	}
 	return w.start(ctx, [][]float32{all, own}, func(request *uint64) error {
-		return l.check(iAllgather, uintptr(unsafe.Pointer(&own[0])), uintptr(len(own)), l.float, uintptr(unsafe.Pointer(&all[0])), uintptr(len(own)), l.float, l.world, uintptr(unsafe.Pointer(request)))
+		from := uintptr(unsafe.Pointer(&own[0]))
+		if &own[0] == &all[w.place.Rank*len(own)] {
+			from = l.inPlace // MPI forbids that the two overlap
+		}
+		return l.check(iAllgather, from, uintptr(len(own)), l.float, uintptr(unsafe.Pointer(&all[0])), uintptr(len(own)), l.float, l.world, uintptr(unsafe.Pointer(request)))
 	})
 }
 
-// Gather returns the ranks' texts of length bytes each, one after the other.
+// Gather implements [comm.Group].
 func (w *World) Gather(ctx context.Context, own []byte) ([][]byte, error) {
 	l, n := w.library, len(own)
 	if n == 0 || n > most/w.place.Size {
@@ -97,7 +102,7 @@ func (w *World) Gather(ctx context.Context, own []byte) ([][]byte, error) {
 	return all, err
 }
 
-// Broadcast fills data of all ranks with that of rank root.
+// Broadcast implements [comm.Group].
 func (w *World) Broadcast(ctx context.Context, data []byte, root int) error {
 	l := w.library
 	var parts []func(*uint64) error
@@ -111,7 +116,7 @@ func (w *World) Broadcast(ctx context.Context, data []byte, root int) error {
 	return w.start(ctx, data, parts...).Wait()
 }
 
-// Barrier returns when all ranks have called it.
+// Barrier implements [comm.Group].
 func (w *World) Barrier(ctx context.Context) error {
 	l := w.library
 	return w.start(ctx, nil, func(request *uint64) error { return l.check(iBarrier, l.world, uintptr(unsafe.Pointer(request))) }).Wait()
@@ -126,8 +131,8 @@ func (w *World) parts(operation string, own, all int) error {
 }
 
 // failed is an operation that wasn't started.
-func failed(err error) *Pending {
-	p := &Pending{done: make(chan error, 1)}
+func failed(err error) *pending {
+	p := &pending{done: make(chan error, 1)}
 	p.done <- err
 	return p
 }

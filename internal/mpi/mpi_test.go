@@ -92,7 +92,7 @@ func collective(w *World) error {
 		}
 		gathered := w.AllGather(ctx, all, own)
 		reduced := w.AllReduce(ctx, x) // while the other is under way
-		for _, pending := range []*Pending{gathered, reduced, reduced} {
+		for _, pending := range []comm.Pending{gathered, reduced, reduced} {
 			if err := pending.Wait(); err != nil {
 				return err
 			}

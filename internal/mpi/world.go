@@ -14,8 +14,7 @@ import (
 	"github.com/bestiary-ml/bestiary/internal/comm"
 )
 
-// World are the processes that a launcher has started together. Its methods may be called by one goroutine at a time, and by all
-// ranks in the same order.
+// World are the processes that a launcher has started together: a [comm.Group].
 type World struct {
 	place   comm.Place
 	library *library

@@ -46,6 +46,7 @@ type boxSource struct {
 	at       boxPlace
 	batch    BoxBatch // its memory is reused
 	n        int      // pictures of a batch
+	share    [2]int   // first picture and number of pictures of a batch that Next returns
 }
 
 type boxPlace struct {
@@ -64,7 +65,7 @@ func newBoxSource(s *boxes.Set, size, batch int, augment boxes.SSD, seed uint64,
 		return nil, err
 	}
 	return &boxSource{
-		set: s, augment: augment, size: size, seed: seed, pictures: pictures, n: batch,
+		set: s, augment: augment, size: size, seed: seed, pictures: pictures, n: batch, share: [2]int{0, batch},
 		order: data.NewOrder(make([]int, n), true, false), list: make([]int, n), ordered: -1,
 		at:    boxPlace{Data: fingerprint(s)},
 		batch: BoxBatch{Pixels: make([]float32, batch*size*size*3), Objects: make([][]boxes.Object, batch), Size: size},
@@ -91,7 +92,8 @@ func (s *boxSource) Next() (BoxBatch, error) {
 		s.ordered = s.at.Epoch
 	}
 	b := &s.batch
-	b.Indices = s.list[s.at.Index : s.at.Index+s.n]
+	from := s.at.Index + s.share[0]
+	b.Indices = s.list[from : from+s.share[1]]
 	err := each(len(b.Indices), func(k int) error {
 		i := b.Indices[k]
 		r := rand.New(data.NewPhilox(s.seed, viewPurpose, uint64(s.at.Epoch)<<32|uint64(i)))
@@ -126,6 +128,17 @@ func usable(objects []boxes.Object) (all []boxes.Object) {
 		}
 	}
 	return all
+}
+
+// Share makes Next return one of size equal shares of each batch, that with the number rank.
+func (s *boxSource) Share(rank, size int) error {
+	if s.n%size != 0 {
+		return fault.Field("Batch", s.n, "doesn't divide among %d ranks; use a multiple of %d", size, size)
+	}
+	n := s.n / size
+	s.share = [2]int{rank * n, n}
+	s.batch.Pixels, s.batch.Objects = s.batch.Pixels[:n*s.size*s.size*3], s.batch.Objects[:n]
+	return nil
 }
 
 // Batches implements [train.Source].

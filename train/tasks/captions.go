@@ -6,6 +6,7 @@ import (
 	"slices"
 
 	"github.com/bestiary-ml/bestiary/data"
+	"github.com/bestiary-ml/bestiary/internal/engine"
 	"github.com/bestiary-ml/bestiary/internal/run"
 	"github.com/bestiary-ml/bestiary/models"
 	"github.com/bestiary-ml/bestiary/tensor"
@@ -100,9 +101,11 @@ func newLatentCoder(ctx context.Context, on *hold, kl *vqgan.Model, training *da
 	return func(batch train.PictureBatch) []float32 {
 		if views > 1 {
 			rows := make([]int, len(batch.Indices)) // all pictures in a view, then all in the next one
-			for i, picture := range batch.Indices {
-				rows[i] = g.Intn(views)*training.Len() + picture
-			}
+			engine.Rows(g, len(rows), func(i int) {
+				if view := g.Intn(views); i >= 0 {
+					rows[i] = view*training.Len() + batch.Indices[i]
+				}
+			})
 			batch.Indices = rows
 		}
 		return look(batch)

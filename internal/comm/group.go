@@ -1,0 +1,35 @@
+package comm
+
+import "context"
+
+// Group are the ranks of one training with the collective operations between them. All ranks call its methods in the same order,
+// each from one goroutine at a time. Operations are made in the order of their calls. One whose context ends leaves the group unusable.
+type Group interface {
+	Place() Place
+
+	// AllReduce replaces x by the sum of the ranks' x, elementwise. All ranks get the same bits.
+	AllReduce(ctx context.Context, x []float32) Pending
+	// ReduceScatter sums the ranks' x elementwise. own gets this rank's part of the sum: of the Size parts of x, all of len(own)
+	// elements, the one with the number of the rank.
+	ReduceScatter(ctx context.Context, own, x []float32) Pending
+	// AllGather fills all with the ranks' own, one after the other. own may be this rank's part of all.
+	AllGather(ctx context.Context, all, own []float32) Pending
+
+	// Gather returns the ranks' texts, all of the same length, one after the other.
+	Gather(ctx context.Context, own []byte) ([][]byte, error)
+	// Broadcast fills data of all ranks with that of rank root.
+	Broadcast(ctx context.Context, data []byte, root int) error
+	// Barrier returns when all ranks have called it.
+	Barrier(ctx context.Context) error
+
+	// Abort ends all ranks at once with an exit code. It doesn't return.
+	Abort(code int)
+	// Close leaves the group, once all ranks do.
+	Close() error
+}
+
+// Pending is an operation that has been started. What it reads and writes belongs to it until Wait returns.
+type Pending interface {
+	// Wait returns when the operation has ended.
+	Wait() error
+}

@@ -1,0 +1,241 @@
+package train
+
+import (
+	"context"
+	"encoding/binary"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"maps"
+	"math"
+	"slices"
+	"strings"
+
+	"github.com/bestiary-ml/bestiary/fault"
+)
+
+// RankFailed is the error of the ranks whose training ends because another rank has failed.
+type RankFailed struct {
+	Rank int
+	Text string // the other rank's error
+}
+
+// Error implements error.
+func (e *RankFailed) Error() string { return fmt.Sprintf("rank %d has failed: %s", e.Rank, e.Text) }
+
+// Agreed reports whether all ranks know of an error, so that all of them end by themselves.
+func Agreed(err error) bool {
+	var a *agreed
+	return errors.As(err, &a)
+}
+
+// agreed is an error that all ranks know of.
+type agreed struct{ error }
+
+func (a *agreed) Unwrap() error { return a.error }
+
+// agree returns the errors of the ranks, of which err is this rank's: each rank its own if it has one, else that of the first that
+// failed. It waits for all.
+func (r *Ranks) agree(ctx context.Context, err error) error {
+	if r == nil {
+		return err
+	}
+	all, lost := r.texts(ctx, text(err))
+	if lost != nil {
+		return errors.Join(err, lost)
+	}
+	if err != nil {
+		return &agreed{err}
+	}
+	for rank, t := range all {
+		if t != "" {
+			return &agreed{&RankFailed{rank, t}}
+		}
+	}
+	return nil
+}
+
+func text(err error) string {
+	if err == nil {
+		return ""
+	}
+	return err.Error()
+}
+
+// texts returns the texts of all ranks.
+func (r *Ranks) texts(ctx context.Context, own string) (all []string, err error) {
+	sizes, err := r.group.Gather(ctx, binary.LittleEndian.AppendUint64(nil, uint64(len(own))))
+	if err != nil {
+		return nil, r.late(err)
+	}
+	longest := uint64(0)
+	for _, s := range sizes {
+		longest = max(longest, binary.LittleEndian.Uint64(s))
+	}
+	if longest == 0 {
+		return make([]string, len(sizes)), nil
+	}
+	padded := make([]byte, longest)
+	copy(padded, own)
+	whole, err := r.group.Gather(ctx, padded)
+	if err != nil {
+		return nil, r.late(err)
+	}
+	for i, t := range whole {
+		all = append(all, string(t[:binary.LittleEndian.Uint64(sizes[i])]))
+	}
+	return all, nil
+}
+
+// leaderSays gives all ranks a value of rank 0, in the form of JSON.
+func (r *Ranks) leaderSays(ctx context.Context, value any) error {
+	own := ""
+	if r.Rank() == 0 {
+		data, err := json.Marshal(value)
+		if err != nil {
+			return err
+		}
+		own = string(data)
+	}
+	all, err := r.texts(ctx, own)
+	if err == nil && r.Rank() > 0 {
+		err = json.Unmarshal([]byte(all[0]), value)
+	}
+	return err
+}
+
+// waiting returns a context for what rank 0 does alone while the others wait.
+func (r *Ranks) waiting() (context.Context, context.CancelFunc) {
+	return context.WithTimeout(context.Background(), patience*r.timeout)
+}
+
+// same returns an error if the ranks don't describe the same training. facts are what this rank has, by name.
+func (r *Ranks) same(ctx context.Context, facts map[string]string) error {
+	var b strings.Builder
+	for _, name := range slices.Sorted(maps.Keys(facts)) {
+		fmt.Fprintf(&b, "%s\x00%s\x00", name, facts[name])
+	}
+	all, err := r.texts(ctx, b.String())
+	if err != nil {
+		return err
+	}
+	lead := parse(all[0])
+	for rank, t := range all {
+		for name, value := range parse(t) {
+			if value != lead[name] {
+				return &agreed{fmt.Errorf("rank %d has %s for %s where rank 0 has %s; start all ranks with the same program, command and data", rank, value, name, lead[name])}
+			}
+		}
+		if len(parse(t)) != len(lead) {
+			return &agreed{fmt.Errorf("rank %d trains with other settings than rank 0; start all ranks with the same program, command and data", rank)}
+		}
+	}
+	return nil
+}
+
+func parse(t string) map[string]string {
+	facts := map[string]string{}
+	fields := strings.Split(t, "\x00")
+	for i := 0; i+1 < len(fields); i += 2 {
+		facts[fields[i]] = fields[i+1]
+	}
+	return facts
+}
+
+// meeting is what the ranks tell each other after each step.
+type meeting struct {
+	failed, interrupted bool
+	figures             []float64 // sums over the step's batches
+	has                 []bool    // parameters with a gradient
+}
+
+// maxFigures bounds the figures of a step. Their number is not in the message, so that a rank that failed sends as much as others.
+const maxFigures = 64
+
+func (m *meeting) bytes() ([]byte, error) {
+	if len(m.figures) > maxFigures {
+		return nil, fmt.Errorf("a loss reports %d figures, and ranks exchange %d at most", len(m.figures), maxFigures)
+	}
+	b := make([]byte, 2, 2+8*maxFigures+len(m.has))
+	b[0], b[1] = bit(m.failed), bit(m.interrupted)
+	for i := range maxFigures {
+		v := 0.0
+		if i < len(m.figures) {
+			v = m.figures[i]
+		}
+		b = binary.LittleEndian.AppendUint64(b, math.Float64bits(v))
+	}
+	packed := make([]byte, (len(m.has)+7)/8)
+	for i, has := range m.has {
+		packed[i/8] |= bit(has) << (i % 8)
+	}
+	return append(b, packed...), nil
+}
+
+func bit(on bool) byte {
+	if on {
+		return 1
+	}
+	return 0
+}
+
+// add takes another rank's message.
+func (m *meeting) add(b []byte) {
+	m.failed, m.interrupted = m.failed || b[0] != 0, m.interrupted || b[1] != 0
+	b = b[2:]
+	for i := range m.figures {
+		m.figures[i] += math.Float64frombits(binary.LittleEndian.Uint64(b[8*i:]))
+	}
+	b = b[8*maxFigures:]
+	for i := range m.has {
+		m.has[i] = m.has[i] || b[i/8]>>(i%8)&1 != 0
+	}
+}
+
+// meet exchanges the messages of a step: failures and interruptions of any, sums of the figures, gradients that any has.
+func (r *Ranks) meet(ctx context.Context, own meeting) (together meeting, err error) {
+	message, err := own.bytes()
+	if err != nil {
+		return together, err
+	}
+	all, err := r.group.Gather(ctx, message)
+	if err != nil {
+		return together, r.late(err)
+	}
+	together = meeting{figures: make([]float64, len(own.figures)), has: make([]bool, len(own.has))}
+	for _, m := range all {
+		together.add(m)
+	}
+	return together, nil
+}
+
+// checkRanks returns a [*fault.FieldError] if a training can't be divided among the ranks.
+func (t *Task[B]) checkRanks(r *Ranks, c Config, s Shard) error {
+	if err := s.Validate(); err != nil {
+		return err
+	}
+	if r == nil {
+		if s != "" && s != ShardNone {
+			return fault.Field("Shard", s, "needs several ranks, and there is one; start the training by mpirun")
+		}
+		return nil
+	}
+	if c.Batch%r.Size() != 0 {
+		return fault.Field("Batch", c.Batch, "doesn't divide among %d ranks; use a multiple of %d", r.Size(), r.Size())
+	}
+	if _, ok := any(t.Source).(sharer); !ok {
+		return fault.Field("Source", nil, "can't be divided among ranks; give it a method Share, or train in one process")
+	}
+	if t.smallestBatch() > 1 {
+		return fault.Field("Module", nil, "the %s has batch norm, whose statistics are of the whole batch, and ranks see a share of it; train it in one process", t.Model)
+	}
+	if t.Joint != "" {
+		return fault.Field("Module", nil, "the %s can't be trained by several ranks, because of %s; train it in one process", t.Model, t.Joint)
+	}
+	return nil
+}
+
+// sharer is a [Source] whose batches divide.
+type sharer interface {
+	Share(rank, size int) error
+}

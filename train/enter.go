@@ -1,0 +1,174 @@
+package train
+
+import (
+	"context"
+	"crypto/sha256"
+	"fmt"
+	"os"
+	"path/filepath"
+	"runtime/debug"
+
+	"github.com/bestiary-ml/bestiary/internal/engine"
+	"github.com/bestiary-ml/bestiary/internal/run"
+	"github.com/bestiary-ml/bestiary/nn"
+)
+
+// enter opens the run folder and prepares the training. The lock is that of the process that writes to the folder: with ranks, rank 0.
+func enter[B Batch](ctx context.Context, dir string, task *Task[B], c Config, o Options) (t *trainer[B], lock *run.Lock, err error) {
+	ranks := o.Ranks
+	device := nn.Params(task.Module)[0].Tensor.Device()
+	wait, cancel := context.Background(), context.CancelFunc(func() {})
+	if ranks != nil {
+		wait, cancel = ranks.waiting()
+	}
+	defer cancel()
+	var r *run.Run
+	var from start
+	begin := func() (err error) {
+		open := run.Create
+		if o.Resume {
+			open = run.Open
+		}
+		if r, err = open(dir); err != nil {
+			return err
+		}
+		if lock, err = r.Lock(); err != nil {
+			return err
+		}
+		if from, err = origin(r, task.Model, o.Resume); err != nil {
+			return err
+		}
+		return device.Exclusive(ctx, func() (err error) {
+			t, err = prepare(r, task, c, from, o)
+			return err
+		})
+	}
+	if ranks == nil {
+		return t, lock, begin()
+	}
+	if err := ranks.same(wait, task.facts(c)); err != nil { // all have come so far, and rank 0 has not written anything
+		return nil, nil, err
+	}
+	if err := task.shareSource(ranks); err != nil {
+		return nil, nil, err
+	}
+	if ranks.Rank() == 0 {
+		err = begin()
+	}
+	if err := ranks.agree(wait, err); err != nil {
+		return nil, lock, err
+	}
+	text, err := os.ReadFile(filepath.Join(dir, "config.json"))
+	sum := [1]string{fmt.Sprintf("%x", sha256.Sum256(text))}
+	if err == nil {
+		err = ranks.leaderSays(wait, &sum)
+	}
+	if own := fmt.Sprintf("%x", sha256.Sum256(text)); err != nil || own != sum[0] {
+		err = fmt.Errorf("%s is not the run folder that rank 0 writes to; put it on a file system that all machines share, at the same path", dir)
+	}
+	if err := ranks.agree(wait, err); err != nil {
+		return nil, lock, err
+	}
+	if err := ranks.leaderSays(wait, &from); err != nil {
+		return nil, lock, err
+	}
+	if ranks.Rank() > 0 {
+		err = device.Exclusive(ctx, func() error {
+			if r, err = run.Open(dir); err != nil {
+				return err
+			}
+			t, err = follow(r, task, c, from, o)
+			return err
+		})
+	}
+	return t, lock, ranks.agree(wait, err)
+}
+
+// follow is prepare for the ranks that don't write to the run folder.
+func follow[B Batch](r *run.Run, task *Task[B], c Config, from start, o Options) (*trainer[B], error) {
+	if from == bareWeights {
+		if _, err := r.LoadWeights(task.Model, task.Module); err != nil {
+			return nil, err
+		}
+	}
+	t := newTrainer(r, task, c, o)
+	t.from = from
+	if from != checkpoint {
+		return t, nil
+	}
+	if _, err := r.ReadWeights(task.Model); err != nil {
+		t.lost = err
+	}
+	return t, t.resume()
+}
+
+// facts are what the ranks of a training must have in common.
+func (t *Task[B]) facts(c Config) map[string]string {
+	facts := describe(t, c)
+	delete(facts, "device")
+	facts["version"] = version()
+	facts["weights"] = fmt.Sprintf("checksum %08x", nn.Checksum(t.Module))
+	if state, err := t.Source.State(); err == nil {
+		facts["position in the data"] = string(state)
+	}
+	return facts
+}
+
+// version returns what distinguishes builds of the program.
+func version() string {
+	info, ok := debug.ReadBuildInfo()
+	if !ok {
+		return ""
+	}
+	text := info.Main.Version
+	for _, s := range info.Settings {
+		if s.Key == "vcs.revision" || s.Key == "vcs.modified" {
+			text += " " + s.Value
+		}
+	}
+	return text
+}
+
+// shareSource makes the source yield this rank's share of each batch.
+func (t *Task[B]) shareSource(r *Ranks) error {
+	return any(t.Source).(sharer).Share(r.Rank(), r.Size())
+}
+
+// joinRanks makes the training one of several ranks.
+func (t *trainer[B]) joinRanks(o Options) {
+	if t.ranks = o.Ranks; t.ranks == nil {
+		return
+	}
+	shard := o.Shard
+	if shard == "" {
+		shard = ShardNone
+	}
+	sum := func(opt optimizer) *reducer {
+		red := newReducer(t.ranks, shard, opt.shared())
+		opt.share(red)
+		return red
+	}
+	t.reducers = append(t.reducers, sum(t.optimizer))
+	if t.adversary != nil {
+		t.reducers = append(t.reducers, sum(t.adversary))
+	}
+	engine.SetGroup(t.device, t.ranks.group)
+	t.shareGenerators(t.ranks.Rank(), t.ranks.Size())
+}
+
+// leaveRanks ends what joinRanks has begun.
+func (t *trainer[B]) leaveRanks() {
+	if t.ranks != nil {
+		engine.SetGroup(t.device, nil)
+		t.shareGenerators(0, 1)
+	}
+}
+
+func (t *trainer[B]) shareGenerators(rank, size int) {
+	for _, g := range t.task.Generators {
+		engine.ShareGenerator(g, rank, size)
+	}
+}
+
+// leads reports whether this process writes to the run folder.
+func (t *trainer[B]) leads() bool { return t.ranks == nil || t.ranks.Rank() == 0 }

@@ -1,0 +1,99 @@
+package train
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"time"
+
+	"github.com/bestiary-ml/bestiary/fault"
+	"github.com/bestiary-ml/bestiary/internal/comm"
+	"github.com/bestiary-ml/bestiary/internal/mpi"
+)
+
+// Ranks are the processes that a launcher such as mpirun has started for one training. Each computes an equal share of every batch.
+// Results are those of a single process, to rounding.
+type Ranks struct {
+	group   comm.Group
+	timeout time.Duration
+}
+
+// JoinRanks joins the other processes over MPI, if a launcher has started several; otherwise it returns nil. A rank that doesn't come
+// to a step within timeout ends the training of all.
+func JoinRanks(timeout time.Duration) (*Ranks, error) {
+	if timeout < time.Second {
+		return nil, fault.Field("Timeout", timeout, "must be a second or more")
+	}
+	place, launched, err := comm.Launched(os.Getenv)
+	if err != nil || !launched || place.Size == 1 {
+		return nil, err
+	}
+	world, err := mpi.Open(place)
+	if err != nil {
+		return nil, err
+	}
+	return &Ranks{group: world, timeout: timeout}, nil
+}
+
+// Rank returns the number of this process, from 0.
+func (r *Ranks) Rank() int { return r.group.Place().Rank }
+
+// Size returns the number of processes.
+func (r *Ranks) Size() int { return r.group.Place().Size }
+
+// Local returns the number of this process among those on this machine, and their number.
+func (r *Ranks) Local() (rank, size int) {
+	p := r.group.Place()
+	return p.LocalRank, max(p.LocalSize, 1)
+}
+
+// String returns "rank 1 of 4".
+func (r *Ranks) String() string { return fmt.Sprintf("rank %d of %d", r.Rank(), r.Size()) }
+
+// Abort ends all processes at once with an exit code, as when one of them can't go on. It doesn't return.
+func (r *Ranks) Abort(code int) { r.group.Abort(code) }
+
+// Close leaves the others, once all do.
+func (r *Ranks) Close() error { return r.group.Close() }
+
+// Shard says what the ranks of a training divide among them, beside the batch (ZeRO; Rajbhandari et al., 2020). What is divided takes
+// 1/N of the memory on each of N ranks. The results are the same.
+type Shard string
+
+// The shards, each with those before it.
+const (
+	ShardNone      Shard = "none"      // nothing: gradients are summed by all
+	ShardOptimizer Shard = "optimizer" // the optimizer's moments: each rank updates a part of the weights, and all gather them
+	ShardGradients Shard = "gradients" // the gradients: each rank keeps the sum of its part only
+)
+
+// Validate returns a [*fault.FieldError] for a value that isn't one of the above; "" is ShardNone.
+func (s Shard) Validate() error {
+	switch s {
+	case "", ShardNone, ShardOptimizer, ShardGradients:
+		return nil
+	}
+	return fault.Field("Shard", s, "is not known; use none, optimizer or gradients")
+}
+
+// divides reports whether each rank updates a part of the weights only.
+func (s Shard) divides() bool { return s == ShardOptimizer || s == ShardGradients }
+
+// patience is the time that ranks wait for one that evaluates, draws or saves, in units of the timeout of a step.
+const patience = 30
+
+// within returns a context that ends when a rank is late for a step.
+func (r *Ranks) within() (context.Context, context.CancelFunc) {
+	return context.WithTimeout(context.Background(), r.timeout)
+}
+
+// late explains why a collective operation has failed.
+func (r *Ranks) late(err error) error {
+	if err == nil {
+		return nil
+	}
+	if err == context.DeadlineExceeded {
+		return fmt.Errorf("%s: another rank hasn't come within %v; see what it says or whether its machine is there, and resume from the last checkpoint", r, r.timeout)
+	}
+	return fmt.Errorf("%s: the ranks can't exchange data: %w", r, err)
+}

@@ -1,0 +1,221 @@
+package train
+
+import (
+	"context"
+	"slices"
+
+	"github.com/bestiary-ml/bestiary/internal/comm"
+	"github.com/bestiary-ml/bestiary/internal/engine"
+	"github.com/bestiary-ml/bestiary/internal/kernel"
+	"github.com/bestiary-ml/bestiary/nn"
+	"github.com/bestiary-ml/bestiary/tensor"
+)
+
+// bucketElements is the least number of elements of a bucket but the last: 4 MB, which a network moves at its full speed.
+const bucketElements = 1 << 20
+
+// reducer sums the gradients of the ranks, bucket by bucket, while the backward pass goes on (Li et al., 2020: PyTorch
+// DistributedDataParallel). Buckets are started in a fixed order, so that the ranks' operations match; the order is that in which
+// gradients become complete: the last parameters first.
+type reducer struct {
+	ranks   *Ranks
+	shard   Shard
+	params  []nn.Param
+	place   map[*tensor.Tensor]int // index in params
+	device  *tensor.Device
+	buckets []*bucket
+	of      []*bucket // the bucket of each parameter
+	next    int       // first bucket that isn't started in this step
+	has     []bool    // parameters that have a gradient on some rank, after exchange
+	context context.Context
+	cancel  context.CancelFunc
+}
+
+// bucket is consecutive memory for the gradients of some parameters.
+type bucket struct {
+	params  []int // their numbers, in the order of their memory
+	offsets []int // of each of params
+	filled  []bool
+	left    int // of params whose gradient isn't there yet
+	length  int // elements: a multiple of the number of ranks
+
+	sum     flat // the ranks' gradients, then their sum; with ShardGradients only from the first gradient to the sum
+	own     flat // with shards: this rank's part of the sum
+	pending comm.Pending
+}
+
+// flat is memory of the device that the group can read and write: on a GPU, through a copy in the program's memory.
+type flat struct {
+	data kernel.Buffer
+	host []float32
+}
+
+// newFlat makes a flat of a buffer, filled with zeros.
+func newFlat(d *tensor.Device, b kernel.Buffer) flat {
+	engine.Kernels(d).Fill(b, 0)
+	if b.Host != nil {
+		return flat{b, kernel.Slice[float32](b)}
+	}
+	return flat{b, make([]float32, b.Len)}
+}
+
+// down copies the elements to where the group reads them, and up copies back what it has written.
+func (f flat) down(k kernel.Device) {
+	if f.data.Host == nil {
+		k.Download(f.host, f.data)
+	}
+}
+
+func (f flat) up(k kernel.Device) {
+	if f.data.Host == nil {
+		k.Upload(f.data, f.host)
+	}
+}
+
+// newReducer returns a reducer of the gradients of an optimizer's parameters.
+func newReducer(r *Ranks, s Shard, g *gradients) *reducer {
+	red := &reducer{ranks: r, shard: s, params: g.params, place: g.place, device: g.device, of: make([]*bucket, len(g.params)), has: make([]bool, len(g.params))}
+	var b *bucket
+	for i := len(g.params) - 1; i >= 0; i-- {
+		if b == nil || b.length >= bucketElements {
+			b = &bucket{}
+			red.buckets = append(red.buckets, b)
+		}
+		b.params, b.offsets, b.filled = append(b.params, i), append(b.offsets, b.length), append(b.filled, false)
+		b.length += g.params[i].Tensor.Len()
+		red.of[i] = b
+	}
+	size := r.Size()
+	for _, b := range red.buckets {
+		b.length = (b.length + size - 1) / size * size
+		if s != ShardGradients {
+			b.sum = newFlat(red.device, engine.Kernels(red.device).Alloc(b.length))
+		}
+		if s.divides() {
+			b.own = newFlat(red.device, engine.Kernels(red.device).Alloc(b.length/size))
+		}
+	}
+	return red
+}
+
+// begin prepares a step.
+func (r *reducer) begin() {
+	r.context, r.cancel = r.ranks.within()
+	r.next = 0
+	for _, b := range r.buckets {
+		b.left, b.pending = len(b.params), nil
+		clear(b.filled)
+	}
+}
+
+// ready takes the gradient of a parameter, which is complete.
+func (r *reducer) ready(leaf *tensor.Tensor) {
+	i, ok := r.place[leaf]
+	if !ok {
+		return
+	}
+	b := r.of[i]
+	at := slices.Index(b.params, i)
+	r.take(b, at)
+	for r.next < len(r.buckets) && r.buckets[r.next].left == 0 {
+		r.start(r.buckets[r.next])
+		if r.next++; r.shard == ShardGradients && r.next > inFlight {
+			r.release(r.buckets[r.next-1-inFlight])
+		}
+	}
+}
+
+// inFlight is the number of buckets that may be on their way with ShardGradients, whose memory is used again as soon as possible.
+const inFlight = 2
+
+// release waits for a bucket's sum, of which this rank keeps its part, and gives back the memory of the whole.
+func (r *reducer) release(b *bucket) {
+	if b.sum.host == nil {
+		return
+	}
+	if err := b.pending.Wait(); err == nil { // otherwise the operation may still use the memory
+		engine.Give(r.device, b.sum.data)
+	}
+	b.sum = flat{}
+}
+
+// take moves the gradient of a parameter to its bucket, zeros if there is none.
+func (r *reducer) take(b *bucket, at int) {
+	i := b.params[at]
+	leaf, k := r.params[i].Tensor, engine.Kernels(r.device)
+	if b.sum.host == nil {
+		b.sum = newFlat(r.device, engine.Take(r.device, b.length))
+	}
+	to := b.sum.data.Slice(b.offsets[at], leaf.Len())
+	grad := leaf.Grad()
+	if r.has[i] = grad != nil; grad == nil {
+		k.Fill(to, 0)
+	} else {
+		k.Copy(kernel.Contiguous(leaf.Len()), to, engine.Data(grad))
+		engine.DropGrad(leaf)
+	}
+	b.filled[at] = true
+	b.left--
+}
+
+// start begins the sum of a bucket over the ranks.
+func (r *reducer) start(b *bucket) {
+	b.sum.down(engine.Kernels(r.device))
+	if r.shard.divides() {
+		b.pending = r.ranks.group.ReduceScatter(r.context, b.own.host, b.sum.host)
+	} else {
+		b.pending = r.ranks.group.AllReduce(r.context, b.sum.host)
+	}
+}
+
+// finish starts what is left and waits until all buckets are summed. A rank that has failed calls it, too: the others wait for it.
+func (r *reducer) finish() error {
+	defer r.cancel()
+	for ; r.next < len(r.buckets); r.next++ {
+		b := r.buckets[r.next]
+		for at := range b.params {
+			if !b.filled[at] {
+				r.take(b, at)
+			}
+		}
+		r.start(b)
+	}
+	k := engine.Kernels(r.device)
+	for _, b := range r.buckets {
+		if err := b.pending.Wait(); err != nil {
+			return r.ranks.late(err)
+		}
+		if r.shard == ShardGradients {
+			r.release(b)
+		}
+		if r.shard.divides() {
+			b.own.up(k)
+		} else {
+			b.sum.up(k)
+		}
+	}
+	return nil
+}
+
+// part returns the range of a bucket's elements that this rank updates.
+func (r *reducer) part(b *bucket) (from, to int) {
+	if !r.shard.divides() {
+		return 0, b.length
+	}
+	n := b.length / r.ranks.Size()
+	return n * r.ranks.Rank(), n * (r.ranks.Rank() + 1)
+}
+
+// grad returns the sum of the gradients of a piece; ok is false if no rank has one.
+func (r *reducer) grad(p piece) (g kernel.Buffer, ok bool) {
+	b := r.of[p.param]
+	at := b.offsets[slices.Index(b.params, p.param)] + p.from
+	if !r.has[p.param] {
+		return g, false
+	}
+	if r.shard.divides() {
+		from, _ := r.part(b)
+		return b.own.data.Slice(at-from, p.n), true
+	}
+	return b.sum.data.Slice(at, p.n), true
+}

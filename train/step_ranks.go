@@ -1,0 +1,95 @@
+package train
+
+import (
+	"encoding/binary"
+	"maps"
+	"math"
+	"slices"
+
+	"github.com/bestiary-ml/bestiary/fault"
+)
+
+// gradientsOfRanks sums the gradients of a step over the ranks, and the figures. A rank that fails takes part until all know it.
+func (t *trainer[B]) gradientsOfRanks(step int, rate float64) error {
+	sums := t.window.sums
+	t.window.sums = Metrics{}
+	for _, r := range t.reducers {
+		r.begin()
+	}
+	failed := t.caught(func() error { return t.gradients(step, rate) })
+	for _, r := range t.reducers {
+		if err := r.finish(); err != nil {
+			return err
+		}
+	}
+	names := slices.Sorted(maps.Keys(t.window.sums))
+	own := meeting{failed: failed != nil, interrupted: t.stop}
+	for _, name := range names {
+		own.figures = append(own.figures, t.window.sums[name])
+	}
+	for _, r := range t.reducers {
+		own.has = append(own.has, r.has...)
+	}
+	ctx, cancel := t.ranks.within()
+	defer cancel()
+	all, err := t.ranks.meet(ctx, own)
+	if err != nil {
+		return err
+	}
+	if all.failed {
+		return t.ranks.agree(ctx, failed)
+	}
+	t.stop = all.interrupted
+	t.window.sums = sums
+	for i, name := range names {
+		t.window.sums[name] += all.figures[i] / float64(t.ranks.Size())
+	}
+	for _, r := range t.reducers {
+		all.has = all.has[copy(r.has, all.has):]
+	}
+	return nil
+}
+
+// caught returns the error of f, or the failure of the device within it.
+func (t *trainer[B]) caught(f func() error) (err error) {
+	defer fault.Catch(&err)
+	return f()
+}
+
+// gradNorm returns the norm of all gradients, of which ranks may have parts.
+func (t *trainer[B]) gradNorm(o optimizer) (float64, error) {
+	norm := o.GradNorm()
+	if !o.shared().divided() {
+		return norm, nil
+	}
+	ctx, cancel := t.ranks.within()
+	defer cancel()
+	all, err := t.ranks.group.Gather(ctx, binary.LittleEndian.AppendUint64(nil, math.Float64bits(norm*norm)))
+	if err != nil {
+		return 0, t.ranks.late(err)
+	}
+	sum := 0.0
+	for _, square := range all {
+		sum += math.Float64frombits(binary.LittleEndian.Uint64(square))
+	}
+	return math.Sqrt(sum), nil
+}
+
+// spread makes the weights that each rank has updated known to all.
+func (t *trainer[B]) spread() error {
+	if t.ranks == nil {
+		return nil
+	}
+	optimizers := []optimizer{t.optimizer}
+	if t.adversary != nil {
+		optimizers = append(optimizers, t.adversary)
+	}
+	for i, o := range optimizers {
+		if g := o.shared(); g.divided() {
+			if err := t.reducers[i].spread(g.data); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
