@@ -17,6 +17,7 @@ import (
 	"math"
 
 	"github.com/bestiary-ml/bestiary/fault"
+	"github.com/bestiary-ml/bestiary/internal/ranks"
 	"github.com/bestiary-ml/bestiary/internal/require"
 	"github.com/bestiary-ml/bestiary/nn"
 	"github.com/bestiary-ml/bestiary/tensor"
@@ -85,6 +86,7 @@ func (m *CLIP) Similarity(text, images, keep *tensor.Tensor) *tensor.Tensor {
 // of the cross-entropies in both directions, ln N by chance. See EncodeText for text and keep.
 func (m *CLIP) Loss(text, images, keep *tensor.Tensor) *tensor.Tensor {
 	t, i := m.EncodeText(text, keep), m.EncodeImages(images) // [N, Latent]
+	t, i = ranks.Rows(t), ranks.Rows(i)                      // those of the whole batch: each rank computes its whole loss
 	similar := t.MatMulT(i).Mul(m.temperature.Exp())         // [N, N]
 	own := make([]int32, t.Dim(0))
 	for row := range own {

@@ -51,7 +51,16 @@ func (e *DeviceBusy) Error() string {
 		"or use a device each; if that goroutine has ended without Step.End, call Device.EndSteps", e.Device, where)
 }
 
-// Catch turns a panic with an [*OutOfMemory], a [*DeviceError] or a [*DeviceBusy] into an error. Defer it in a function with a named
+// RanksError says that the ranks of a training can't exchange what they compute over a whole batch. Operations on tensors panic with it.
+type RanksError struct{ Err error }
+
+// Error implements error.
+func (e *RanksError) Error() string { return "the ranks can't exchange data: " + e.Err.Error() }
+
+// Unwrap returns the cause.
+func (e *RanksError) Unwrap() error { return e.Err }
+
+// Catch turns a panic with an [*OutOfMemory], a [*DeviceError], a [*DeviceBusy] or a [*RanksError] into an error. Defer it in a function with a named
 // error result:
 //
 //	func sample() (err error) {
@@ -68,6 +77,8 @@ func Catch(err *error) {
 	case *DeviceError:
 		*err = failure
 	case *DeviceBusy:
+		*err = failure
+	case *RanksError:
 		*err = failure
 	default:
 		panic(failure)

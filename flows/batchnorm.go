@@ -1,6 +1,7 @@
 package flows
 
 import (
+	"github.com/bestiary-ml/bestiary/internal/ranks"
 	"github.com/bestiary-ml/bestiary/nn"
 	"github.com/bestiary-ml/bestiary/tensor"
 )
@@ -44,7 +45,7 @@ func (b *BatchNorm) accumulate(x, _ *tensor.Tensor, l logDets, inverse bool) (y 
 		l.shared = plus(l.shared, logScale.Sum())
 		return x.Sub(b.Beta).Mul(logScale.Exp()).Add(b.RunningMean), l
 	}
-	if b.training && x.Dim(0) < 2 {
+	if b.training && x.Dim(0)*ranks.Size(x.Device()) < 2 {
 		panic("flows: batch norm can't be trained on a single row; use batches of two or more")
 	}
 	r := running{b.RunningMean, b.RunningVar, b.Momentum}

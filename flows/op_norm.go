@@ -5,6 +5,7 @@ import (
 
 	"github.com/bestiary-ml/bestiary/internal/engine"
 	"github.com/bestiary-ml/bestiary/internal/kernel"
+	"github.com/bestiary-ml/bestiary/internal/ranks"
 	"github.com/bestiary-ml/bestiary/tensor"
 )
 
@@ -36,9 +37,24 @@ func normalize(x, logGamma, beta *tensor.Tensor, r running, training bool, eps f
 	if !training {
 		return normalizeBy(b, x, logGamma, beta, r.mean, r.variance, before)
 	}
+	if ranks.Size(x.Device()) > 1 {
+		return normalizeTogether(x, logGamma, beta, r, eps, before)
+	}
 	b.Running = kernel.Running{Mean: engine.Data(r.mean), Variance: engine.Data(r.variance), Momentum: r.momentum}
 	d := x.Device()
 	return normalizeBy(b, x, logGamma, beta, engine.Empty(d, dim), engine.Empty(d, dim), before)
+}
+
+// normalizeTogether is normalize in training where x is a rank's share of the batch.
+func normalizeTogether(x, logGamma, beta *tensor.Tensor, r running, eps float64, before *tensor.Tensor) (y, logDet *tensor.Tensor) {
+	mean := ranks.Mean(x.Mean(0))
+	centred := x.Sub(mean)
+	rows := x.Dim(0) * ranks.Size(x.Device())
+	biased := ranks.Mean(centred.Square().Mean(0))
+	variance := biased.Scale(float64(rows) / float64(rows-1))
+	ranks.Follow(r.mean, r.variance, mean, biased, rows, r.momentum)
+	logScale := logGamma.Sub(variance.AddScalar(eps).Log().Scale(0.5))
+	return centred.Mul(logScale.Exp()).Add(beta), plus(before, logScale.Sum().Reshape(1))
 }
 
 // normalizeBy runs b, which writes mean and variance unless they are fixed, and records its gradients.

@@ -7,6 +7,7 @@ import (
 
 	"github.com/bestiary-ml/bestiary/internal/caption"
 	"github.com/bestiary-ml/bestiary/internal/engine"
+	"github.com/bestiary-ml/bestiary/internal/ranks"
 	"github.com/bestiary-ml/bestiary/nn/sampling"
 	"github.com/bestiary-ml/bestiary/tensor"
 )
@@ -85,11 +86,12 @@ func (m *Model) lossOf(captions [][]int32, codes []int32, share []float64, rando
 		}
 	}
 	logits := m.Logits(hidden, captions) // [M, ImageCodes]
-	plain = logits.CrossEntropy(m.device.Ints(labels)).Mean()
+	weight := ranks.Weight(m.device, len(labels))
+	plain = logits.CrossEntropy(m.device.Ints(labels)).Mean().Scale(weight)
 	e := m.config.LabelSmoothing
 	if e == 0 {
 		return plain, plain
 	}
-	spread := logits.LogSoftmax(-1).Mean().Neg() // cross-entropy with the uniform distribution
+	spread := logits.LogSoftmax(-1).Mean().Neg().Scale(weight) // cross-entropy with the uniform distribution
 	return plain.Scale(1 - e).Add(spread.Scale(e)), plain
 }

@@ -5,6 +5,7 @@ import (
 
 	"github.com/bestiary-ml/bestiary/internal/engine"
 	"github.com/bestiary-ml/bestiary/internal/kernel"
+	"github.com/bestiary-ml/bestiary/internal/ranks"
 	"github.com/bestiary-ml/bestiary/tensor"
 )
 
@@ -45,14 +46,26 @@ func (b *BatchNorm) Forward(x *tensor.Tensor) *tensor.Tensor {
 	if !b.training {
 		return x.BatchNormWith(b.RunningMean, b.RunningVar, b.Weight, b.Bias, o)
 	}
-	rows := x.Len() / x.Dim(-1)
+	size := ranks.Size(x.Device())
+	rows := x.Len() / x.Dim(-1) * size
 	if rows < 2 {
 		panic("nn: batch normalization can't be trained on a single row; use batches of two or more")
+	}
+	if size > 1 {
+		b.count(engine.Kernels(x.Device()))
+		return b.together(x)
 	}
 	o.Running = tensor.Running{Mean: b.RunningMean, Variance: b.RunningVar, Momentum: b.Momentum}
 	y, _, _ := x.BatchNorm(b.Weight, b.Bias, o)
 	b.count(engine.Kernels(x.Device()))
 	return y
+}
+
+// together is Forward in training where x is a rank's share of the batch.
+func (b *BatchNorm) together(x *tensor.Tensor) *tensor.Tensor {
+	y, mean, variance, rows := ranks.Normalize(x, b.Weight, b.Bias, b.Eps)
+	ranks.Follow(b.RunningMean, b.RunningVar, mean, variance, rows, b.Momentum)
+	return b.Act.Apply(y)
 }
 
 // count counts a batch. Only the first call reads Batches, since that waits for the device.

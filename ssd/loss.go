@@ -7,6 +7,7 @@ import (
 
 	"github.com/bestiary-ml/bestiary/data/boxes"
 	"github.com/bestiary-ml/bestiary/detect"
+	"github.com/bestiary-ml/bestiary/internal/ranks"
 	"github.com/bestiary-ml/bestiary/tensor"
 )
 
@@ -74,13 +75,13 @@ func (m *Model) Losses(logits, codes *tensor.Tensor, objects [][]boxes.Object) P
 	n, p := logits.Dim(0), logits.Dim(1)
 	each := logits.Reshape(n*p, logits.Dim(2)).CrossEntropy(d.Ints(t.labels, n*p)) // [N·P]
 	chosen := m.choose(each.Values(), t)
-	total := float64(max(len(t.matched), 1))
+	total := float64(max(ranks.Total(d, len(t.matched)), 1)) / float64(ranks.Size(d)) // of the whole batch, for the mean over the ranks
 	parts := Parts{Matched: len(t.matched)}
 	parts.Classification = each.Mul(d.From(chosen, n*p)).Sum().Scale(1 / total)
 	parts.Regression = d.Zeros(parts.Classification.Shape()...)
 	if len(t.matched) > 0 {
 		of := codes.Reshape(n*p, 4).Gather(0, d.Ints(t.matched, len(t.matched))) // [M, 4]
-		parts.Regression = m.regression(of, t).Reshape(parts.Classification.Shape()...)
+		parts.Regression = m.regression(of, t).Reshape(parts.Classification.Shape()...).Scale(float64(len(t.matched)) / total)
 	}
 	return parts
 }

@@ -45,6 +45,21 @@ func (a Activation) String() string {
 	return "Identity"
 }
 
+// Apply applies a to t as an operation of its own.
+func (a Activation) Apply(t *Tensor) *Tensor {
+	switch a.kind {
+	case kernel.ActReLU:
+		return t.ReLU()
+	case kernel.ActLeakyReLU:
+		return t.LeakyReLU(a.slope)
+	case kernel.ActTanh:
+		return t.Tanh()
+	case kernel.ActSigmoid:
+		return t.Sigmoid()
+	}
+	return t
+}
+
 // activationGrad turns y's gradient into that of the fused activation's argument, in place.
 func activationGrad(act Activation, y *Tensor) {
 	if act.kind != kernel.ActNone {

@@ -226,9 +226,6 @@ func (t *Task[B]) checkRanks(r *Ranks, c Config, s Shard) error {
 	if _, ok := any(t.Source).(sharer); !ok {
 		return fault.Field("Source", nil, "can't be divided among ranks; give it a method Share, or train in one process")
 	}
-	if t.smallestBatch() > 1 {
-		return fault.Field("Module", nil, "the %s has batch norm, whose statistics are of the whole batch, and ranks see a share of it; train it in one process", t.Model)
-	}
 	if t.Joint != "" {
 		return fault.Field("Module", nil, "the %s can't be trained by several ranks, because of %s; train it in one process", t.Model, t.Joint)
 	}

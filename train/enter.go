@@ -152,11 +152,16 @@ func (t *trainer[B]) joinRanks(o Options) {
 	if t.adversary != nil {
 		t.reducers = append(t.reducers, sum(t.adversary))
 	}
-	engine.SetGroup(t.device, t.ranks.group)
+	t.rejoin()
+}
+
+// rejoin makes losses and generators those of a rank.
+func (t *trainer[B]) rejoin() {
+	engine.SetGroup(t.device, punctual{t.ranks.group, t.ranks.timeout, &t.joint})
 	t.shareGenerators(t.ranks.Rank(), t.ranks.Size())
 }
 
-// leaveRanks ends what joinRanks has begun.
+// leaveRanks ends what rejoin has begun.
 func (t *trainer[B]) leaveRanks() {
 	if t.ranks != nil {
 		engine.SetGroup(t.device, nil)

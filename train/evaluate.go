@@ -1,10 +1,6 @@
 package train
 
-import (
-	"errors"
-
-	"github.com/bestiary-ml/bestiary/internal/engine"
-)
+import "errors"
 
 // aside calls f with the module in evaluation mode and, if there is an average, with the averaged weights. Afterwards the
 // generators are as before, so that the training draws the same numbers. Nothing else computes on the device meanwhile; f
@@ -16,10 +12,7 @@ func (t *trainer[B]) aside(f func() error) error {
 func (t *trainer[B]) asideNow(f func() error) error {
 	if t.ranks != nil {
 		t.leaveRanks()
-		defer func() {
-			engine.SetGroup(t.device, t.ranks.group)
-			t.shareGenerators(t.ranks.Rank(), t.ranks.Size())
-		}()
+		defer t.rejoin()
 	}
 	generators := t.generators()
 	defer t.setGenerators(generators)

@@ -38,6 +38,7 @@ type trainer[B Batch] struct {
 	ranks    *Ranks     // nil: one process
 	reducers []*reducer // of the optimizer and of the adversary's
 	stop     bool       // a rank has been interrupted
+	joint    bool       // losses exchange something with other ranks
 
 	norm     float64 // of the gradient, as last measured
 	measured bool    // norm is that of the last step

@@ -87,6 +87,49 @@ func (r *Ranks) within() (context.Context, context.CancelFunc) {
 	return context.WithTimeout(context.Background(), r.timeout)
 }
 
+// punctual is a group whose operations end when a rank is late for a step, for losses, which have no context.
+type punctual struct {
+	comm.Group
+	timeout time.Duration
+	used    *bool // becomes true: losses exchange something
+}
+
+// timed is a [comm.Pending] with a deadline.
+type timed struct {
+	comm.Pending
+	cancel context.CancelFunc
+}
+
+func (t timed) Wait() error {
+	defer t.cancel()
+	return t.Pending.Wait()
+}
+
+func (p punctual) within(ctx context.Context, start func(ctx context.Context) comm.Pending) comm.Pending {
+	*p.used = true
+	ctx, cancel := context.WithTimeout(ctx, p.timeout)
+	return timed{start(ctx), cancel}
+}
+
+func (p punctual) AllReduce(ctx context.Context, x []float32) comm.Pending {
+	return p.within(ctx, func(ctx context.Context) comm.Pending { return p.Group.AllReduce(ctx, x) })
+}
+
+func (p punctual) ReduceScatter(ctx context.Context, own, x []float32) comm.Pending {
+	return p.within(ctx, func(ctx context.Context) comm.Pending { return p.Group.ReduceScatter(ctx, own, x) })
+}
+
+func (p punctual) AllGather(ctx context.Context, all, own []float32) comm.Pending {
+	return p.within(ctx, func(ctx context.Context) comm.Pending { return p.Group.AllGather(ctx, all, own) })
+}
+
+func (p punctual) Gather(ctx context.Context, own []byte) ([][]byte, error) {
+	*p.used = true
+	ctx, cancel := context.WithTimeout(ctx, p.timeout)
+	defer cancel()
+	return p.Group.Gather(ctx, own)
+}
+
 // late explains why a collective operation has failed.
 func (r *Ranks) late(err error) error {
 	if err == nil {

@@ -11,7 +11,9 @@ import (
 	"testing"
 	"time"
 
+	"github.com/bestiary-ml/bestiary/flows"
 	"github.com/bestiary-ml/bestiary/internal/comm"
+	"github.com/bestiary-ml/bestiary/internal/ranks"
 	"github.com/bestiary-ml/bestiary/internal/run"
 	"github.com/bestiary-ml/bestiary/nn"
 	"github.com/bestiary-ml/bestiary/tensor"
@@ -21,6 +23,8 @@ import (
 type sharedToy struct {
 	in, twice, out, idle *nn.Linear
 	drop                 *nn.Dropout
+	norm                 *nn.BatchNorm
+	flow                 *flows.BatchNorm
 }
 
 func (m *sharedToy) Visit(path string, f func(nn.Param)) {
@@ -28,52 +32,70 @@ func (m *sharedToy) Visit(path string, f func(nn.Param)) {
 	m.twice.Visit(nn.Join(path, "twice"), f)
 	m.out.Visit(nn.Join(path, "out"), f)
 	m.idle.Visit(nn.Join(path, "idle"), f)
+	m.norm.Visit(nn.Join(path, "norm"), f)
+	m.flow.Visit(nn.Join(path, "flow"), f)
 }
 
-func (m *sharedToy) SetTraining(on bool) { m.drop.SetTraining(on) }
+func (m *sharedToy) SetTraining(on bool) {
+	m.drop.SetTraining(on)
+	m.norm.SetTraining(on)
+	m.flow.SetTraining(on)
+}
+
+// embed is the network up to its last layer; joint with batch norm.
+func (m *sharedToy) embed(x *tensor.Tensor, joint bool) (y, logDet *tensor.Tensor) {
+	if !joint {
+		return m.twice.Forward(m.twice.Forward(m.in.Forward(x)).Tanh()), nil
+	}
+	z, logDet := m.flow.Forward(x, nil)
+	return m.twice.Forward(m.norm.Forward(m.twice.Forward(m.in.Forward(z).Tanh()))), logDet
+}
 
 // toyTask is the training of a sharedToy on one rank.
-func toyTask(t *testing.T, fail int) (Task[RowBatch], *sharedToy) {
+func toyTask(t *testing.T, joint bool) (Task[RowBatch], *sharedToy) {
 	d := openPortable()
 	g := tensor.NewGenerator(3)
 	init, dropout := g.Fork("init"), g.Fork("dropout")
 	m := &sharedToy{
-		in: nn.NewLinear(d, toyInputs, 7, true, init), twice: nn.NewLinear(d, 7, 7, true, init), out: nn.NewLinear(d, 7, 1, true, init),
+		in: nn.NewLinear(d, toyInputs, 7, false, init), twice: nn.NewLinear(d, 7, 7, true, init), out: nn.NewLinear(d, 7, 1, true, init),
 		idle: nn.NewLinear(d, 3, 3, true, init), drop: nn.NewDropout(0.3, dropout),
+		norm: nn.NewBatchNorm(d, 7, tensor.LeakyReLU(0.2)), flow: flows.NewBatchNorm(d, toyInputs),
 	}
 	rows, err := NewRows(toyRows(), toyInputs, nil, 8, false, 3)
 	if err != nil {
 		t.Error(err)
 	}
-	steps := 0
 	return Task[RowBatch]{
 		Model: "toy", Module: m, Source: rows, Generators: map[string]*tensor.Generator{"dropout": dropout},
 		Loss: func(b RowBatch) (*tensor.Tensor, *Figures) {
-			if steps++; steps == fail {
-				panic(errors.New("a loss that fails"))
-			}
 			x := b.Tensor(d)
-			h := m.drop.Forward(m.twice.Forward(m.twice.Forward(m.in.Forward(x)).Tanh()))
+			y, logDet := m.embed(x, joint)
+			h := m.drop.Forward(y)
 			noise := dropout.Normal(d, b.Len()).Scale(0.1) // 2 or 4 numbers: shares that begin within a block of the generator
 			loss := m.out.Forward(h).Reshape(-1).Add(noise).Sub(x.Slice(1, 0, 1).Reshape(-1)).Square().Mean()
+			if joint {
+				all := ranks.Rows(h) // a contrast of all rows
+				loss = loss.Add(all.MatMulT(all).LogSoftmax(-1).Mean().Scale(-0.1)).Add(logDet.Mean().Scale(-0.01))
+			}
 			return loss, &Figures{Tensors: []*tensor.Tensor{loss}, Metrics: func(v [][]float32) Metrics { return Metrics{"twice_loss": 2 * float64(v[0][0])} }}
 		},
 		Evaluate: func() (Metrics, error) {
 			s := d.Scratch()
 			defer s.End()
-			return Metrics{"loss": m.out.Forward(m.in.Forward(d.From(toyRows(), 50, toyInputs))).Square().Mean().Item()}, nil
+			y, _ := m.embed(d.From(toyRows(), 50, toyInputs), joint)
+			return Metrics{"loss": m.out.Forward(y).Square().Mean().Item()}, nil
 		},
 	}, m
 }
 
 // trainRanks trains on n ranks of this process and returns their results.
-func trainRanks(t *testing.T, dir string, n int, c Config, o Options, change func(rank int, task *Task[RowBatch])) (errs []error, models []*sharedToy) {
+func trainRanks(t *testing.T, dir string, n int, joint bool, c Config, o Options, change func(rank int, task *Task[RowBatch])) (errs []error, models []*sharedToy) {
 	t.Helper()
 	errs, models = make([]error, n), make([]*sharedToy, n)
 	groups := comm.Local(n)
 	var wait sync.WaitGroup
 	for i := range n {
-		task, m := toyTask(t, 0)
+		task, m := toyTask(t, joint)
 		if models[i] = m; change != nil {
 			change(i, &task)
 		}
@@ -138,22 +160,27 @@ func TestRanksTrainAlike(t *testing.T) {
 	} {
 		c := ranksConfig(40)
 		change(&c)
+		joint := name == "adam" || name == "sgd"
 		alone := filepath.Join(t.TempDir(), "alone")
-		if errs, _ := trainRanks(t, alone, 1, c, Options{}, nil); errs[0] != nil {
+		if errs, _ := trainRanks(t, alone, 1, joint, c, Options{}, nil); errs[0] != nil {
 			t.Fatal(errs[0])
 		}
 		want := loggedLosses(t, alone)
-		for _, shard := range []Shard{ShardNone, ShardOptimizer, ShardGradients} {
+		shards := []Shard{ShardNone}
+		if name == "clip, ema" || name == "sgd" {
+			shards = []Shard{ShardOptimizer, ShardGradients}
+		}
+		for _, shard := range shards {
 			for _, n := range []int{2, 4} {
 				dir := filepath.Join(t.TempDir(), "together")
 				half := c
 				half.Steps = 20
-				errs, _ := trainRanks(t, dir, n, half, Options{Shard: shard}, nil)
+				errs, _ := trainRanks(t, dir, n, joint, half, Options{Shard: shard}, nil)
 				if err := errors.Join(errs...); err != nil {
 					t.Fatalf("%s, %s, %d ranks: %v", name, shard, n, err)
 				}
 				other := 6 - n // 4 go on with 2, 2 with 4
-				errs, models := trainRanks(t, dir, other, c, Options{Shard: shard, Resume: true}, nil)
+				errs, models := trainRanks(t, dir, other, joint, c, Options{Shard: shard, Resume: true}, nil)
 				if err := errors.Join(errs...); err != nil {
 					t.Fatalf("%s, %s, resumed by %d ranks: %v", name, shard, other, err)
 				}
@@ -189,10 +216,10 @@ func TestRankFails(t *testing.T) {
 			}
 		}, "rank 1 has failed: toy: step 12: the loss is NaN"},
 		"data":    {func(task *Task[RowBatch]) { task.Data = "others" }, "rank 1 has others for data where rank 0 has"},
-		"weights": {func(task *Task[RowBatch]) { task.Module.(*sharedToy).in.Bias.Set([]float32{1, 2, 3, 4, 5, 6, 7}) }, "for weights where rank 0 has"},
+		"weights": {func(task *Task[RowBatch]) { task.Module.(*sharedToy).twice.Bias.Set([]float32{1, 2, 3, 4, 5, 6, 7}) }, "for weights where rank 0 has"},
 	} {
 		dir := filepath.Join(t.TempDir(), "run")
-		errs, _ := trainRanks(t, dir, 3-1, c, Options{}, func(rank int, task *Task[RowBatch]) {
+		errs, _ := trainRanks(t, dir, 2, false, c, Options{}, func(rank int, task *Task[RowBatch]) {
 			task.Data = "some"
 			if rank == 1 {
 				test.change(task)
@@ -225,7 +252,7 @@ func TestRanksStop(t *testing.T) {
 	errs := make([]error, 2)
 	var wait sync.WaitGroup
 	for i := range 2 {
-		task, _ := toyTask(t, 0)
+		task, _ := toyTask(t, false)
 		ctx, cancel := context.WithCancel(t.Context())
 		defer cancel()
 		if i == 1 {
@@ -254,7 +281,7 @@ func TestRanksStop(t *testing.T) {
 
 // TestRanksRefuse refuses what ranks can't do.
 func TestRanksRefuse(t *testing.T) {
-	task, _ := toyTask(t, 0)
+	task, _ := toyTask(t, false)
 	c := ranksConfig(5)
 	ranks := &Ranks{group: comm.Local(3)[0], timeout: time.Second}
 	for want, try := range map[string]func() error{

@@ -76,7 +76,11 @@ func (t *trainer[B]) gradients(step int, rate float64) error {
 		if err != nil {
 			return err
 		}
-		switch n := batch.Len(); {
+		shares := 1
+		if t.ranks != nil {
+			shares = t.ranks.Size()
+		}
+		switch n := batch.Len() * shares; {
 		case n < 1:
 			return fmt.Errorf("%s: step %d: the source returned an empty batch; return an error instead", t.task.Model, step)
 		case n < t.smallest:
@@ -88,10 +92,7 @@ func (t *trainer[B]) gradients(step int, rate float64) error {
 			return err
 		}
 		t.window.batches++
-		t.window.timed += batch.Len()
-		if t.ranks != nil {
-			t.window.timed += batch.Len() * (t.ranks.Size() - 1)
-		}
+		t.window.timed += batch.Len() * shares
 	}
 	return nil
 }

@@ -2,6 +2,7 @@ package train
 
 import (
 	"encoding/binary"
+	"errors"
 	"maps"
 	"math"
 	"slices"
@@ -17,9 +18,12 @@ func (t *trainer[B]) gradientsOfRanks(step int, rate float64) error {
 		r.begin()
 	}
 	failed := t.caught(func() error { return t.gradients(step, rate) })
+	if failed != nil && t.joint { // the others wait for what the loss would have exchanged: the caller must end them
+		return failed
+	}
 	for _, r := range t.reducers {
 		if err := r.finish(); err != nil {
-			return err
+			return errors.Join(failed, err)
 		}
 	}
 	names := slices.Sorted(maps.Keys(t.window.sums))

@@ -65,8 +65,8 @@ type Task[B Batch] struct {
 	Start func(dir string) error
 
 	// Joint names what Loss or After computes over the whole batch, so that ranks which each have a share of it can't: "the contrast of
-	// all pictures and captions". Batch norm is found without it. "" means that the gradient of a batch is the mean of the gradients
-	// of its equal shares.
+	// all pictures and captions". "" means that the gradient of a batch is the mean of the gradients of its equal shares, or that the
+	// loss exchanges what it needs, as batch norm does.
 	Joint string
 
 	Unit string // what a batch consists of, in reports; "" means "images"

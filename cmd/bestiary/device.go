@@ -6,6 +6,7 @@ import (
 
 	"github.com/bestiary-ml/bestiary/internal/cpu/simd"
 	"github.com/bestiary-ml/bestiary/tensor"
+	"github.com/bestiary-ml/bestiary/train"
 	"github.com/spf13/cobra"
 	"golang.org/x/sys/cpu"
 )
@@ -51,7 +52,7 @@ func (f *deviceFlags) open() (*tensor.Device, error) {
 	if err := f.check(); err != nil {
 		return nil, err
 	}
-	d, err := tensor.OpenDevice(f.name, f.options)
+	d, err := f.openFor(ranksOf(f.command))
 	if err != nil {
 		return nil, usagef("%w", err)
 	}
@@ -63,6 +64,30 @@ func (f *deviceFlags) open() (*tensor.Device, error) {
 	}
 	f.opened = d
 	return d, nil
+}
+
+// openFor opens the device of this process, which may be one of several ranks: on each machine they take a GPU each or, where there are
+// none, their share of the processors.
+func (f *deviceFlags) openFor(ranks *train.Ranks) (*tensor.Device, error) {
+	if ranks == nil {
+		return tensor.OpenDevice(f.name, f.options)
+	}
+	local, _ := ranks.Local()
+	o := f.options
+	if f.name == "cuda" || f.name == "auto" && o.Threads == 0 && (o.Kernels == "" || o.Kernels == "auto") {
+		d, err := tensor.OpenDevice(fmt.Sprintf("cuda:%d", local), o)
+		if err == nil || f.name == "cuda" {
+			return d, err
+		}
+	}
+	name := f.name
+	if name == "auto" {
+		name = "cpu"
+	}
+	if o.Threads == 0 && name == "cpu" {
+		o.Threads = threadsOf(ranks)
+	}
+	return tensor.OpenDevice(name, o)
 }
 
 // whyFloat32 returns the reason why products are computed in float32 although a lower precision is allowed.

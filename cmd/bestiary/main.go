@@ -33,17 +33,22 @@ func run(args []string, stdout, stderr io.Writer) (code int) {
 	}()
 	ctx, stop := train.UntilSignal(context.Background())
 	defer stop()
+	ctx, others := withRanks(ctx)
 	root := newRoot()
 	root.SetArgs(args)
 	root.SetOut(stdout)
 	root.SetErr(stderr)
 	c, err := root.ExecuteContextC(ctx)
+	defer func() { others.end(err, code) }()
 	if err == nil {
 		return 0
 	}
 	var stopped *train.Interrupted // its text says what is saved
 	if errors.Is(err, context.Canceled) && !errors.As(err, &stopped) {
 		err = errors.New("interrupted")
+	}
+	if others.ranks != nil {
+		err = fmt.Errorf("%s: %w", others.ranks, err)
 	}
 	fmt.Fprintf(stderr, "bestiary: %s\n", printable.Lines(explain(c, remedied(c, err))))
 	if isUsage(err) {

@@ -29,7 +29,10 @@ continues from it, to the same bits. After a crash or a power cut, --resume cont
 checkpoint. Where there are weights without a checkpoint, as after "bestiary import", --resume trains
 them from step 0 with a new optimizer. "bestiary verify" checks a run folder.
 
---from RUN fine-tunes: a new training starts with the weights of another run, on other pictures.`,
+--from RUN fine-tunes: a new training starts with the weights of another run, on other pictures.
+
+Started by mpirun, several processes train one model: each computes its share of every batch. The result
+is that of one process, and the checkpoint, too: any number of ranks resumes it. docs/cluster.md tells more.`,
 		Args: knownCommand,
 		RunE: help,
 	}
@@ -37,10 +40,14 @@ them from step 0 with a new optimizer. "bestiary verify" checks a run folder.
 		newTrainDALLE(), newTrainMaskGIT(), newTrainCLIP(), newTrainClassifier(), newTrainSSD(), newTrainDensity())
 	for _, kind := range c.Commands() {
 		train := kind.RunE
+		ranks := addRankFlags(kind)
 		if kind.Name() != models.Density.Name && kind.Name() != models.SSD.Name { // which has one of its own
 			addFromFlag(kind)
 		}
 		kind.RunE = func(c *cobra.Command, args []string) error {
+			if err := ranks.join(c); err != nil {
+				return err
+			}
 			err := train(c, args)
 			if err != nil {
 				err = errors.Join(err, dropFrom(c))
@@ -236,8 +243,12 @@ func (f *trainFlags) settings(c *cobra.Command) (train.Config, error) {
 // runTask trains a task in its run folder, which it makes if there is none, and reports how it ended.
 func runTask[B train.Batch](c *cobra.Command, f *trainFlags, task *train.Task[B], settings train.Config) error {
 	defer train.SurviveClosedPipes()()
-	result, err := train.Run(c.Context(), f.run, *task, settings, train.Options{Resume: f.resume, Progress: c.ErrOrStderr(), Trackers: f.trackers})
-	if err != nil {
+	shard, _ := c.Flags().GetString("shard")
+	ranks := ranksOf(c)
+	result, err := train.Run(c.Context(), f.run, *task, settings, train.Options{
+		Resume: f.resume, Progress: c.ErrOrStderr(), Trackers: f.trackers, Ranks: ranks, Shard: train.Shard(shard),
+	})
+	if err != nil || ranks != nil && ranks.Rank() > 0 {
 		return err
 	}
 	fmt.Fprintf(c.OutOrStdout(), "%s: %d steps", task.Model, result.Step)
