@@ -4,6 +4,7 @@ import (
 	"math"
 
 	"github.com/bestiary-ml/bestiary/internal/engine"
+	"github.com/bestiary-ml/bestiary/internal/ranks"
 	"github.com/bestiary-ml/bestiary/nn"
 	"github.com/bestiary-ml/bestiary/tensor"
 )
@@ -52,10 +53,11 @@ func (a *ActNorm) accumulate(x, _ *tensor.Tensor, l logDets, inverse bool) (*ten
 
 // initialize gives the columns of this batch mean 0 and variance 1. Constant columns are only centred.
 func (a *ActNorm) initialize(x *tensor.Tensor) {
-	if x.Dim(0) < 2 {
+	if x.Dim(0)*ranks.Size(x.Device()) < 2 {
 		panic("flows: activation norm can't be initialized from a single row; use a first batch of two or more")
 	}
-	_, mean, variance := x.Detach().BatchNorm(nil, nil, tensor.BatchNormOptions{})
+	mean := ranks.Mean(x.Detach().Mean(0))
+	variance := ranks.Mean(x.Detach().Sub(mean).Square().Mean(0))
 	logScale, bias := variance.Values(), mean.Values()
 	for i, v := range logScale {
 		if v == 0 {

@@ -7,6 +7,7 @@ import (
 	"github.com/bestiary-ml/bestiary/fault"
 	"github.com/bestiary-ml/bestiary/internal/engine"
 	"github.com/bestiary-ml/bestiary/internal/kernel"
+	"github.com/bestiary-ml/bestiary/internal/ranks"
 	"github.com/bestiary-ml/bestiary/internal/require"
 	"github.com/bestiary-ml/bestiary/nn"
 	"github.com/bestiary-ml/bestiary/tensor"
@@ -146,7 +147,7 @@ func (o *Objective) adaptive(r *Result, last, gradient, judged *tensor.Tensor) {
 	norm := func(g *tensor.Tensor) *tensor.Tensor {
 		y.BackwardFrom(patches(g, p))
 		defer w.ZeroGrad()
-		return w.Grad().Square().Sum().Sqrt().Reshape(1)
+		return ranks.Mean(w.Grad()).Square().Sum().Sqrt().Reshape(1)
 	}
 	ratio := norm(gradient).Div(norm(judged).AddScalar(adaptiveEps))
 	put(r.Weight, ratio.ClampMax(maxAdaptive).Scale(o.Config.Adversarial))

@@ -116,6 +116,9 @@ func latentsTask(d *tensor.Device, name string, model *vqgan.Model, g *tensor.Ge
 		Calibrate: func() error { return model.MeasureLatents(slicesOf(d, few(training, calibrated), o.Batch)) },
 	}
 	if how.Loss.Adversarial > 0 {
+		if how.Loss.Augment > 0 {
+			task.Joint = "the augmentation of the discriminator (Augment), which follows its judgement of the whole batch"
+		}
 		if task.Adversary, err = adversary(d, objective, how, tensor.NewGenerator(o.Seed).Fork("discriminator")); err != nil {
 			return nil, err
 		}

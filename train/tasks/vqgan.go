@@ -98,7 +98,11 @@ func VQGAN(d *tensor.Device, c vqgan.Config, how VQGANOptions, perceptual *vqgan
 			before(step)
 		}
 	}
+	if c.EMADecay > 0 {
+		task.Joint = "the moving averages of the codebook (EMADecay), which look at the whole batch"
+	}
 	if how.Revive > 0 {
+		task.Joint = "the restarts of codes (Revive), which look at the whole batch"
 		task.After = codes.reviving(d, how.Revive, func(x *tensor.Tensor, dead []int) int { return model.Restart(x, dead, revival) })
 	}
 	if task.Evaluate == nil {
