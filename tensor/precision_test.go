@@ -14,7 +14,7 @@ func TestPrecision(t *testing.T) {
 	if simd.HasAMX() {
 		high = "high"
 	}
-	if simd.BF16For(simd.Detect()) != nil {
+	if simd.BF16For(simd.Detect()) != nil && (simd.HasAMX() || simd.BF16Pays()) {
 		medium = "medium"
 	}
 	for _, c := range []struct{ device, kernels, asked, want string }{

@@ -95,6 +95,8 @@ func (f *deviceFlags) whyFloat32(precision string) string {
 	switch {
 	case simd.BF16For(simd.Detect()) == nil:
 		return "this processor has no AVX512-BF16"
+	case !simd.HasAMX() && !simd.BF16Pays():
+		return noTiles() + ", and its AVX512-BF16 is not faster than float32"
 	case precision == "high" && !simd.HasAMX():
 		return noTiles() + ", and three products in bfloat16 take longer on AVX512-BF16 than one in float32"
 	default:

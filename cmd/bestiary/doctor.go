@@ -151,6 +151,8 @@ func precisions() string {
 		return "highest, high and medium all in float32: no AVX512-BF16"
 	case simd.HasAMX():
 		return "highest in float32; high in three products in bfloat16 and medium in one, on AMX's tiles"
+	case !simd.BF16Pays():
+		return "highest, high and medium all in float32: " + noTiles() + ", and its AVX512-BF16 is not faster than float32"
 	}
 	return "highest and high in float32 (" + noTiles() + ", and three products in bfloat16 take longer on AVX512-BF16), medium in bfloat16"
 }

@@ -33,11 +33,11 @@ func (a Arithmetic) Precision() kernel.Precision {
 	return [...]kernel.Precision{kernel.Highest, kernel.Medium, kernel.Medium, kernel.High, kernel.High}[a]
 }
 
-// hasAMX is a variable because tests with emulated tiles replace it.
-var hasAMX = simd.HasAMX
+// hasAMX and bf16Pays are variables because tests replace them.
+var hasAMX, bf16Pays = simd.HasAMX, simd.BF16Pays
 
 // ArithmeticOf returns the fastest arithmetic of this processor, with a kernel set, that satisfies a precision. Without AMX that
-// is float32 for High: AVX512-BF16 computes two bfloat16 products in the time of a float32 product, and three are needed.
+// is float32 for High: AVX512-BF16 computes at most two bfloat16 products in the time of a float32 product, and three are needed.
 func ArithmeticOf(level simd.Level, p kernel.Precision) Arithmetic {
 	switch {
 	case p == kernel.Highest || simd.BF16For(level) == nil:
@@ -46,7 +46,7 @@ func ArithmeticOf(level simd.Level, p kernel.Precision) Arithmetic {
 		return SplitBFloat16Tiles
 	case p == kernel.Medium && hasAMX():
 		return BFloat16Tiles
-	case p == kernel.Medium:
+	case p == kernel.Medium && bf16Pays():
 		return BFloat16
 	}
 	return Float32

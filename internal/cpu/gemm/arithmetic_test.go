@@ -9,22 +9,25 @@ import (
 	"github.com/bestiary-ml/bestiary/internal/kernel"
 )
 
-// TestArithmeticOf covers what processors with and without AMX compute in.
+// TestArithmeticOf covers what processors with and without AMX compute in, where AVX512-BF16 is faster than float32 and where it isn't.
 func TestArithmeticOf(t *testing.T) {
-	defer func(detected func() bool) { hasAMX = detected }(hasAMX)
-	for _, amx := range []bool{false, true} {
-		hasAMX = func() bool { return amx }
+	defer func(amx, pays func() bool) { hasAMX, bf16Pays = amx, pays }(hasAMX, bf16Pays)
+	for i := range 4 {
+		amx, pays := i%2 == 0, i/2 == 0
+		hasAMX, bf16Pays = func() bool { return amx }, func() bool { return pays }
 		for level := simd.Portable; level <= simd.Detect(); level++ {
 			want := map[kernel.Precision]Arithmetic{kernel.Highest: Float32, kernel.High: Float32, kernel.Medium: Float32}
 			if simd.BF16For(level) != nil {
-				want[kernel.Medium] = BFloat16
+				if pays {
+					want[kernel.Medium] = BFloat16
+				}
 				if amx {
 					want[kernel.High], want[kernel.Medium] = SplitBFloat16Tiles, BFloat16Tiles
 				}
 			}
 			for _, p := range kernel.Precisions {
 				if got := ArithmeticOf(level, p); got != want[p] || got.Precision() > p {
-					t.Errorf("%v at %v, AMX %v: %v, of precision %v; want %v", level, p, amx, got, got.Precision(), want[p])
+					t.Errorf("%v at %v, AMX %v, faster %v: %v, of precision %v; want %v", level, p, amx, pays, got, got.Precision(), want[p])
 				}
 			}
 		}

@@ -1,0 +1,278 @@
+//go:build linux && (amd64 || arm64)
+
+package main
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"math/rand/v2"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	runfolder "github.com/bestiary-ml/bestiary/internal/run"
+	"github.com/bestiary-ml/bestiary/train"
+)
+
+// rankArguments is the variable that makes TestRankProcess a rank: the arguments of the program, one a line.
+const rankArguments = "BESTIARY_TEST_RANK_ARGUMENTS"
+
+// TestRankProcess is a process that mpirun starts for the other tests.
+func TestRankProcess(t *testing.T) {
+	arguments := os.Getenv(rankArguments)
+	if arguments == "" {
+		t.Skip("a part of the tests of mpirun")
+	}
+	os.Exit(run(strings.Split(arguments, "\n"), os.Stdout, os.Stderr))
+}
+
+// launchers are the programs that start ranks, where they are installed.
+func launchers(t *testing.T) (all []string) {
+	t.Helper()
+	for _, name := range []string{"mpirun.openmpi", "mpirun.mpich"} {
+		if _, err := exec.LookPath(name); err == nil {
+			all = append(all, name)
+		}
+	}
+	if all == nil {
+		t.Skip("neither Open MPI nor MPICH is installed")
+	}
+	return all
+}
+
+// mpirun prepares n ranks of the program; with more than one list of arguments, a rank for each.
+func mpirun(ctx context.Context, launcher string, n int, arguments ...[]string) *exec.Cmd {
+	var line []string
+	if strings.Contains(launcher, "openmpi") {
+		line = append(line, "--oversubscribe")
+	}
+	for i, own := range arguments {
+		if i > 0 {
+			line = append(line, ":")
+		}
+		line = append(line, "-n", strconv.Itoa(n), "env", rankArguments+"="+strings.Join(own, "\n"), os.Args[0], "-test.run=^TestRankProcess$")
+	}
+	c := exec.CommandContext(ctx, launcher, line...)
+	c.Env = append(os.Environ(), "OMPI_ALLOW_RUN_AS_ROOT=1", "OMPI_ALLOW_RUN_AS_ROOT_CONFIRM=1")
+	return c
+}
+
+// runRanks runs n ranks to their end.
+func runRanks(t *testing.T, launcher string, n int, arguments ...[]string) (printed string, err error) {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), 3*time.Minute)
+	defer cancel()
+	out, err := mpirun(ctx, launcher, n, arguments...).CombinedOutput()
+	return string(out), err
+}
+
+// codedBirds makes a run with a trained dvae of tiny birds.
+func codedBirds(t *testing.T) (dir string) {
+	t.Helper()
+	pictures(t, 4) // for its cache folder
+	dir = filepath.Join(t.TempDir(), "birds")
+	succeeds(t, "train", "dvae", "--data", "birds:1:64", "--out", dir, "--steps", "10", "--image-size", "16", "--hidden", "8", "--codes", "16",
+		"--codebook-dim", "8", "--batch", "8", "--threads", "1")
+	return dir
+}
+
+func sharedDALLE(run string, more ...string) []string {
+	return append([]string{"train", "dalle", "--run", run, "--batch", "8", "--dim", "32", "--depth", "2", "--heads", "2", "--dim-head", "16", "--log-every", "1",
+		"--eval-every", "25", "--checkpoint-every", "25", "--sample-every", "0", "--attn-dropout", "0.1", "--clip", "0.5", "--steps", "50",
+		"--schedule", "constant", "--warmup", "0"}, more...)
+}
+
+// lossesOf returns the logged losses of a model.
+func lossesOf(t *testing.T, dir, model string) (all []float64) {
+	t.Helper()
+	r, err := runfolder.Open(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	lines, err := r.Metrics(model)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, l := range lines {
+		all = append(all, l.Values["loss"])
+		if v, ok := l.Values["held_out.loss"]; ok {
+			all = append(all, v)
+		}
+	}
+	return all
+}
+
+// differ says how two trainings differ by more than a share; "" if they don't.
+func differ(a, b []float64, tolerance float64) string {
+	if len(a) != len(b) || len(a) == 0 {
+		return fmt.Sprintf("%d and %d losses", len(a), len(b))
+	}
+	for i := range a {
+		if d := (a[i] - b[i]) / a[i]; !(d < tolerance && d > -tolerance) {
+			return fmt.Sprintf("loss %d is %v and %v", i, a[i], b[i])
+		}
+	}
+	return ""
+}
+
+// TestMpirunTrainsAlike trains a DALL-E for 50 steps on 1, 2 and 4 ranks of both MPI libraries. The losses are the same, and other
+// numbers of ranks resume the checkpoints.
+func TestMpirunTrainsAlike(t *testing.T) {
+	base := codedBirds(t)
+	alone := filepath.Join(t.TempDir(), "alone")
+	copyRun(t, base, alone)
+	succeeds(t, sharedDALLE(alone, "--threads", "1")...)
+	want := lossesOf(t, alone, "dalle")
+	for i, launcher := range launchers(t) {
+		for _, n := range [][2]int{{1, 4}, {2, 1}, {4, 2}} {
+			shard := []string{"none", "optimizer", "gradients"}[(i+n[0])%3]
+			if n[0] == 1 || n[1] == 1 {
+				shard = "none"
+			}
+			dir := filepath.Join(t.TempDir(), "run")
+			copyRun(t, base, dir)
+			if printed, err := runRanks(t, launcher, n[0], sharedDALLE(dir, "--steps", "25", "--shard", shard)); err != nil {
+				t.Fatalf("%s -n %d: %v\n%s", launcher, n[0], err, printed)
+			}
+			if printed, err := runRanks(t, launcher, n[1], []string{"train", "dalle", "--run", dir, "--resume", "--steps", "50", "--shard", shard}); err != nil {
+				t.Fatalf("%s -n %d, resumed: %v\n%s", launcher, n[1], err, printed)
+			}
+			if d := differ(want, lossesOf(t, dir, "dalle"), 1e-5); d != "" {
+				t.Errorf("%s, %d and then %d ranks, shard %s: %s", launcher, n[0], n[1], shard, d)
+			}
+		}
+	}
+}
+
+// TestMpirunJoint trains models whose losses look at the whole batch: batch norm, and the contrast of CLIP. A
+// gradient of a weight before batch norm is 0 but for rounding in some directions, which Adam enlarges.
+func TestMpirunJoint(t *testing.T) {
+	launcher := launchers(t)[0]
+	folder, base := pictures(t, 40), codedBirds(t)
+	clip := func(run string) []string {
+		return []string{"train", "clip", "--run", run, "--batch", "8", "--steps", "12", "--log-every", "1", "--latent", "16", "--text-dim", "16", "--text-depth", "1",
+			"--image-dim", "16", "--image-depth", "1", "--sample-every", "0", "--eval-every", "6"}
+	}
+	coder := func(run string) []string {
+		return []string{"train", "autoencoder", "--channels", "3,4,4,8,8,8", "--hidden", "16", "--embedding", "6", "--image-size", "32", "--batch", "8",
+			"--data", folder, "--out", run, "--steps", "12", "--log-every", "1", "--sample-every", "0", "--eval-every", "0", "--patience", "0"}
+	}
+	for model, arguments := range map[string]func(string) []string{"clip": clip, "autoencoder": coder} {
+		alone, together := filepath.Join(t.TempDir(), "alone"), filepath.Join(t.TempDir(), "together")
+		if model == "clip" {
+			copyRun(t, base, alone)
+			copyRun(t, base, together)
+		}
+		succeeds(t, arguments(alone)...)
+		if printed, err := runRanks(t, launcher, 2, arguments(together)); err != nil {
+			t.Fatalf("%s: %v\n%s", model, err, printed)
+		}
+		if d := differ(lossesOf(t, alone, model), lossesOf(t, together, model), 1e-4); d != "" {
+			t.Errorf("%s: %s", model, d)
+		}
+	}
+}
+
+// TestMpirunDisagree starts ranks whose settings differ, and a batch that doesn't divide.
+func TestMpirunDisagree(t *testing.T) {
+	launcher, base := launchers(t)[0], codedBirds(t)
+	printed, err := runRanks(t, launcher, 1, sharedDALLE(base), sharedDALLE(base, "--lr", "0.01"))
+	if want := "rank 1 has 0.01 for training.learning_rate where rank 0 has"; err == nil || !strings.Contains(printed, want) {
+		t.Errorf("%v, %q, want %q", err, printed, want)
+	}
+	printed, err = runRanks(t, launcher, 2, sharedDALLE(base, "--batch", "7"))
+	if want := "--batch 7: doesn't divide among 2 ranks"; err == nil || !strings.Contains(printed, want) {
+		t.Errorf("%v, %q, want %q", err, printed, want)
+	}
+}
+
+// TestMpirunKilled kills a random rank at random moments: all ranks end soon, the run is whole, and it is resumed to the same losses.
+// BESTIARY_KILLS is the number of kills, 2 by default.
+func TestMpirunKilled(t *testing.T) {
+	kills, err := strconv.Atoi(os.Getenv("BESTIARY_KILLS"))
+	if err != nil {
+		kills = 2
+	}
+	base := codedBirds(t)
+	alone := filepath.Join(t.TempDir(), "alone")
+	copyRun(t, base, alone)
+	succeeds(t, sharedDALLE(alone, "--threads", "1", "--checkpoint-every", "5")...)
+	want := lossesOf(t, alone, "dalle")
+	longest := time.Duration(0)
+	for i := range kills {
+		launcher := launchers(t)[i%len(launchers(t))]
+		dir := filepath.Join(t.TempDir(), "run")
+		copyRun(t, base, dir)
+		ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
+		c := mpirun(ctx, launcher, 2, sharedDALLE(dir, "--checkpoint-every", "5"))
+		var out bytes.Buffer
+		c.Stdout, c.Stderr = &out, &out
+		if err := c.Start(); err != nil {
+			t.Fatal(err)
+		}
+		time.Sleep(time.Duration(200+rand.IntN(2000)) * time.Millisecond)
+		if victims := rankProcesses(c.Process.Pid); len(victims) > 0 {
+			_ = syscall.Kill(victims[rand.IntN(len(victims))], syscall.SIGKILL)
+		}
+		began := time.Now()
+		_ = c.Wait()
+		cancel()
+		longest = max(longest, time.Since(began))
+		if longest > time.Minute {
+			t.Fatalf("%s: the other rank went on for %v\n%s", launcher, longest, out.String())
+		}
+		if v, err := train.Verify(dir); err != nil || len(v.Problems) > 0 {
+			t.Fatalf("kill %d: the run is damaged: %+v, %v", i, v, err)
+		}
+		again := sharedDALLE(dir, "--checkpoint-every", "5")
+		if r, err := runfolder.Open(dir); err == nil && r.HasTraining("dalle") {
+			again = []string{"train", "dalle", "--run", dir, "--resume"}
+		}
+		succeeds(t, again...)
+		if d := differ(want, lossesOf(t, dir, "dalle"), 1e-5); d != "" {
+			t.Fatalf("kill %d: %s", i, d)
+		}
+	}
+	t.Logf("%d kills: the other rank ended after %v at most", kills, longest)
+}
+
+// rankProcesses returns the processes of the program below a launcher.
+func rankProcesses(launcher int) (all []int) {
+	children := map[int][]int{}
+	stats, _ := filepath.Glob("/proc/[0-9]*/stat")
+	program := map[int]bool{}
+	for _, path := range stats {
+		text, err := os.ReadFile(path)
+		if err != nil {
+			continue
+		}
+		fields := strings.Fields(string(text[bytes.LastIndexByte(text, ')')+1:]))
+		pid, _ := strconv.Atoi(filepath.Base(filepath.Dir(path)))
+		parent, _ := strconv.Atoi(fields[1])
+		children[parent] = append(children[parent], pid)
+		target, _ := os.Readlink(filepath.Dir(path) + "/exe")
+		program[pid] = target == os.Args[0]
+	}
+	for queue := []int{launcher}; len(queue) > 0; queue = queue[1:] {
+		for _, c := range children[queue[0]] {
+			if queue = append(queue, c); program[c] {
+				all = append(all, c)
+			}
+		}
+	}
+	return all
+}
+
+// copyRun copies a run folder.
+func copyRun(t *testing.T, from, to string) {
+	t.Helper()
+	if err := os.CopyFS(to, os.DirFS(from)); err != nil {
+		t.Fatal(err)
+	}
+}
