@@ -3,7 +3,9 @@ package scaling
 import (
 	"errors"
 	"math"
+	"os"
 	"slices"
+	"strings"
 	"testing"
 
 	"github.com/bestiary-ml/bestiary/fault"
@@ -250,5 +252,22 @@ func TestDifference(t *testing.T) {
 		if rows, err := Predict(o); err != nil || slices.Equal(rows, base) {
 			t.Errorf("%s changes nothing, %v", name, err)
 		}
+	}
+}
+
+// TestDocumented compares the table in docs/cluster.md with what "bestiary bench scaling --gpus 8,64,1024 --stage 0,1,3" prints.
+func TestDocumented(t *testing.T) {
+	text, err := os.ReadFile("../../docs/cluster.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	o := Defaults()
+	o.GPUs, o.Stage = []int{8, 64, 1024}, []int{0, 1, 3}
+	var table strings.Builder
+	if err := Run(o, &table); err != nil {
+		t.Fatal(err)
+	}
+	if !strings.Contains(string(text), table.String()) {
+		t.Errorf("docs/cluster.md lacks the table\n%s", table.String())
 	}
 }
