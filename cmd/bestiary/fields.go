@@ -22,6 +22,7 @@ var otherFlags = map[string][]string{
 	"Annealing.Steps":   {"anneal-steps"},
 	"DiscriminatorRate": {"discriminator-lr"},
 	"Frozen":            {"freeze"},
+	"GPUs":              {"gpus"},
 	"Floor":             {"temperature-floor"},
 	"Condition":         {"condition", "given"},
 	"EMADecay":          {"ema-decay"},

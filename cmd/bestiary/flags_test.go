@@ -46,6 +46,8 @@ func baseOf(c *cobra.Command) []string {
 		return append(args, "--run", "nowhere", "--data", "nothing", "--out", "cropped")
 	case "bestiary bench", "bestiary bench tables":
 		return append(args, "--only", "nonsense")
+	case "bestiary bench scaling":
+		return append(args, "--gpu", "nonsense")
 	case "bestiary demo", "bestiary demo detection":
 		return append(args, "--out", "taken")
 	case "bestiary cache limit":
