@@ -1,6 +1,7 @@
 package ssd
 
 import (
+	"math"
 	"strconv"
 	"strings"
 
@@ -13,9 +14,11 @@ import (
 // netStages is the number of stages of networks of package backbone, for Config.Frozen.
 const netStages = 4
 
-// net is a network of package backbone, whose feature maps at strides 8, 16 and 32 are used.
+// net is a network of package backbone, whose feature maps at strides 8, 16 and 32 are used. The maps differ in size by an order of
+// magnitude among networks and strides, so each is normalized and scaled as SSD's conv4_3 is.
 type net struct {
 	backbone *backbone.Backbone
+	norms    []*tensor.Tensor // [C] scale of each normalized map
 	frozen   map[*tensor.Tensor]bool
 }
 
@@ -29,6 +32,9 @@ func newNet(d *tensor.Device, c Config, g *tensor.Generator) (n *net, err error)
 	if err != nil {
 		return nil, err
 	}
+	for _, width := range n.widths() {
+		n.norms = append(n.norms, nn.Constant(d, mapScale(width), width))
+	}
 	// Without a gradient, batch normalization of these stages uses its running statistics. Backbone.FreezeStages is not for weights
 	// that are loaded later.
 	n.backbone.VisitFirstStages("", c.Frozen, func(p nn.Param) {
@@ -38,11 +44,22 @@ func newNet(d *tensor.Device, c Config, g *tensor.Generator) (n *net, err error)
 	return n, nil
 }
 
-func (n *net) features(x *tensor.Tensor) []*tensor.Tensor { return n.backbone.Features(x)[1:] }
+// mapScale returns the initial scale of a normalized map of that many channels: the root mean square is that of conv4_3 in the paper.
+func mapScale(width int) float64 { return l2Scale * math.Sqrt(float64(width)/float64(vggBlocks[3][0])) }
+
+func (n *net) features(x *tensor.Tensor) (maps []*tensor.Tensor) {
+	for i, m := range n.backbone.Features(x)[1:] {
+		maps = append(maps, normalize(m).Mul(n.norms[i]))
+	}
+	return maps
+}
 
 func (n *net) widths() []int { return n.backbone.Widths()[1:] }
 
 func (n *net) visit(path string, f func(nn.Param)) {
+	for i, norm := range n.norms {
+		f(nn.Param{Path: nn.Join(path, "scale_weight."+strconv.Itoa(i)), Tensor: norm, Trainable: true})
+	}
 	n.backbone.VisitStages(nn.Join(path, "body"), func(p nn.Param) {
 		p.Trainable = p.Trainable && !n.frozen[p.Tensor]
 		f(p)
