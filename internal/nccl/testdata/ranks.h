@@ -1,5 +1,5 @@
-// What is behind the functions of the stand-in: ranks, streams, and sums. The ranks are threads or processes that really reduce, through a file that all of them map. "GPUs" are
-// numbers, "device memory" is the program's, and streams are threads.
+// What is behind the functions of the stand-in: ranks, streams, and sums. Ranks are threads or processes that really reduce,
+// through a file that all of them map. "GPUs" are numbers, "device memory" is the program's, and streams are threads.
 #include <fcntl.h>
 #include <limits.h>
 #include <pthread.h>
@@ -51,11 +51,11 @@ struct communicator {
 	shared *s;
 	int rank, size, device, blocking, finalized, polls;
 	atomic_int state, aborted, users;
-	task *held, **end; // not yet in their stream
+	task *held; // not yet in their stream
 };
 
 static __thread int current = -1, depth;
-static __thread task *group, **group_end;
+static __thread task *group, **group_end; // operations since ncclGroupStart
 static atomic_int fail_code, dead_rank = -1, async_rank = -1, stuck_abort, blocking, aborts, groups;
 static char fail_name[64], message[256], folder[64] = "/tmp";
 

@@ -38,7 +38,6 @@ static int opened(communicator **to, int size, unique_id id, int rank) {
 	c->rank = rank;
 	c->size = size;
 	c->device = current;
-	c->end = &c->held;
 	c->state = IN_PROGRESS;
 	if (atomic_exchange(&c->s->joined[rank], 1)) return fail(INVALID_USAGE, "the rank exists");
 	*to = c;
@@ -100,10 +99,10 @@ int ncclCommFinalize(communicator *c) {
 
 int ncclCommGetAsyncError(communicator *c, int *state) {
 	if (c->held && ++c->polls == 3) { // operations get into their stream some time after the call
-		post(c->held);
+		task *all = c->held;
 		c->held = 0;
-		c->end = &c->held;
-		c->state = SUCCESS;
+		c->state = SUCCESS; // before an operation sets it
+		post(all);
 	}
 	*state = c->state;
 	return SUCCESS;
@@ -149,6 +148,7 @@ int ncclGroupEnd(void) {
 	task *all = group;
 	communicator *c = all->c;
 	group = 0;
+	for (task *t = all; t && code; t = t->next) c->users--;
 	if (code) return code;
 	c->polls = 0;
 	if (c->blocking) return post(all), SUCCESS;
