@@ -1,5 +1,5 @@
 // Package nccl runs collective operations between GPUs over NVIDIA's NCCL 2.10 or later, which it opens at run time: no cgo, and no
-// library at build time. Names, numbers and structs are those of nccl.h of NCCL 2.14 to 2.30.
+// library at build time. Names, numbers and structs are those of nccl.h of NCCL 2.14 to 2.32.
 //
 // Rank 0 makes an [ID], which reaches the other ranks over MPI or by comm.Place.Share. All ranks [Library.Join] with it.
 // [Communicator.Start] queues operations in a CUDA stream, and [Communicator.Wait] waits for the stream.
