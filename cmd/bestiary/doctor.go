@@ -21,9 +21,10 @@ func newDoctor() *cobra.Command {
 	c := &cobra.Command{
 		Use:   "doctor",
 		Short: "Show what this machine offers and what --device auto chooses",
-		Long: `Show the processor, its vector instructions and kernel sets, the memory, the NVIDIA GPUs, the cache
-for decoded pictures, and the device that --device chooses, with a small computation on it. The
-output belongs in a bug report. Started by mpirun, it also lets the ranks add ones.`,
+		Long: `Show the processor, its vector instructions and kernel sets, the memory, the NVIDIA GPUs, the
+libraries of MPI and NCCL, the cache for decoded pictures, and the device that --device chooses, with
+a small computation on it. The output belongs in a bug report. Started by mpirun, it also lets the
+ranks add ones.`,
 		Example: `  bestiary doctor
   mpirun -n 4 bestiary doctor
   bestiary doctor --device cuda
@@ -55,6 +56,7 @@ output belongs in a bug report. Started by mpirun, it also lets the ranks add on
 		rows = append(rows, gpu()...)
 		rows = append(rows, [][2]string{
 			{"MPI", found},
+			{"NCCL", collectives()},
 			{"picture cache", pictureCache()},
 			{"device chosen", fmt.Sprintf("%s, %s, precision %s", chosen.Name(), count(chosen.Threads(), "thread"), chosen.Precision())},
 			{"arithmetic", trying(func() string { return arithmetic(chosen) })},

@@ -8,6 +8,7 @@ import (
 
 	"github.com/bestiary-ml/bestiary/internal/comm"
 	"github.com/bestiary-ml/bestiary/internal/mpi"
+	"github.com/bestiary-ml/bestiary/internal/nccl"
 )
 
 // sumWait is how long the ranks have to add ones.
@@ -40,4 +41,14 @@ func ranks(ctx context.Context) (p comm.Place, text string, err error) {
 	version, path := w.Version()
 	text = fmt.Sprintf("%s (%s): %d ranks, %d on this machine, started by %s; the sum of their ones is %v", version, path, p.Size, p.LocalSize, p.Launcher, ones[0])
 	return p, text, w.Close()
+}
+
+// collectives says which NCCL there is.
+func collectives() string {
+	l, err := nccl.Open()
+	if err != nil {
+		return "none: " + err.Error()
+	}
+	number, path := l.Version()
+	return number + " (" + path + ")"
 }

@@ -29,3 +29,15 @@ func TestTryingTellsFailures(t *testing.T) {
 		}
 	}
 }
+
+// TestDoctorLibraries has the doctor look for libraries of MPI and NCCL that aren't there.
+func TestDoctorLibraries(t *testing.T) {
+	t.Setenv("BESTIARY_MPI", "/nowhere/libmpi.so")
+	t.Setenv("BESTIARY_NCCL", "/nowhere/libnccl.so.2")
+	text := succeeds(t, "doctor")
+	for _, want := range []string{"\nMPI            none: BESTIARY_MPI names /nowhere/libmpi.so", "\nNCCL           none: BESTIARY_NCCL names /nowhere/libnccl.so.2"} {
+		if !strings.Contains(text, want) {
+			t.Errorf("no %q in\n%s", want, text)
+		}
+	}
+}

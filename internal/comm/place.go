@@ -4,6 +4,7 @@ package comm
 
 import (
 	"fmt"
+	"net"
 	"strconv"
 	"strings"
 )
@@ -106,5 +107,5 @@ func address(getenv func(string) string, l launcher) string {
 	if l.address == "" || getenv(l.address) == "" || getenv(l.port) == "" {
 		return ""
 	}
-	return getenv(l.address) + ":" + getenv(l.port)
+	return net.JoinHostPort(strings.Trim(getenv(l.address), "[]"), getenv(l.port)) // an IPv6 address may have brackets
 }

@@ -23,6 +23,8 @@ const (
 	cuDevicePrimaryCtxRelease
 	cuCtxSetCurrent
 	cuStreamCreate
+	cuStreamDestroy
+	cuStreamQuery
 	cuStreamSynchronize
 	cuStreamWaitEvent
 	cuStreamBeginCapture
@@ -57,7 +59,9 @@ const (
 func (s symbol) forGraphs() bool { return s >= cuStreamBeginCapture && s <= cuGraphDestroy }
 
 // optional reports whether a driver may lack the function.
-func (s symbol) optional() bool { return s.forGraphs() || s == cuDevicePrimaryCtxRelease }
+func (s symbol) optional() bool {
+	return s.forGraphs() || s == cuDevicePrimaryCtxRelease || s == cuStreamDestroy || s == cuStreamQuery
+}
 
 // symbolNames are the names under which libcuda exports the functions. A version _v2 has been the current one since CUDA 4,
 // 11 or 12 and stays exported beside newer ones, so all drivers since CUDA 12 have these names.
@@ -73,6 +77,8 @@ var symbolNames = [symbolCount]string{
 	cuDevicePrimaryCtxRelease:      "cuDevicePrimaryCtxRelease_v2",
 	cuCtxSetCurrent:                "cuCtxSetCurrent",
 	cuStreamCreate:                 "cuStreamCreate",
+	cuStreamDestroy:                "cuStreamDestroy_v2",
+	cuStreamQuery:                  "cuStreamQuery",
 	cuStreamSynchronize:            "cuStreamSynchronize",
 	cuStreamWaitEvent:              "cuStreamWaitEvent",
 	cuStreamBeginCapture:           "cuStreamBeginCapture_v2",
@@ -110,6 +116,7 @@ const (
 	outOfMemory result = 2
 	noDevice    result = 100
 	noCompiler  result = 221
+	notReady    result = 600
 )
 
 // driver is an opened libcuda.

@@ -56,6 +56,7 @@ const (
 	invalidHandle  = 400
 	notFound       = 500
 	notInCapture   = 900
+	notReady       = 600
 	launchFailed   = 719
 	processors     = 16
 	computeMajor   = 75

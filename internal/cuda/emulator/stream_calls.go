@@ -51,6 +51,24 @@ func (g *gpu) streamCalls() map[string]any {
 			g.streams[n] = &stream{}
 			return give(to, n)
 		},
+		"cuStreamDestroy_v2": func(number uintptr) uintptr { // its work still runs
+			s := g.streams[number]
+			if s == nil {
+				return invalidHandle
+			}
+			delete(g.streams, number)
+			return g.wait(s, s.end())
+		},
+		"cuStreamQuery": func(number uintptr) uintptr { // each question runs one task, so that the answer changes
+			s := g.streams[number]
+			if s == nil {
+				return invalidHandle
+			}
+			if code := g.wait(s, min(s.done+1, s.end())); code != 0 || s.done == s.end() {
+				return code
+			}
+			return notReady
+		},
 		"cuStreamSynchronize": func(number uintptr) uintptr {
 			s := g.streams[number]
 			return g.wait(s, s.end())

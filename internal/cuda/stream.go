@@ -1,0 +1,83 @@
+package cuda
+
+import (
+	"fmt"
+	"runtime"
+	"unsafe"
+)
+
+// Stream is a stream beside that of the device's kernels, for work that runs beside them, such as the communication with other
+// GPUs. Its work is queued by other libraries with [Stream.Handle]. The rule that one goroutine at a time may use a device is
+// also for its streams.
+type Stream struct {
+	device        *Device
+	handle        uintptr
+	before, after uintptr // events of Follow and Lead
+}
+
+// NewStream returns a new stream.
+func (d *Device) NewStream() (*Stream, error) {
+	for _, s := range []symbol{cuStreamQuery, cuStreamDestroy} {
+		if d.driver.functions[s] == 0 {
+			return nil, fmt.Errorf("the NVIDIA driver at %s has no %s, which communication between GPUs needs; update the driver", d.driver.path, symbolNames[s])
+		}
+	}
+	s := &Stream{device: d}
+	if err := d.check(cuStreamCreate, uintptr(unsafe.Pointer(&s.handle)), nonBlocking); err != nil {
+		return nil, err
+	}
+	for _, event := range []*uintptr{&s.before, &s.after} {
+		const disableTiming = 2
+		if err := d.check(cuEventCreate, uintptr(unsafe.Pointer(event)), disableTiming); err != nil {
+			return nil, err
+		}
+	}
+	return s, nil
+}
+
+// Handle returns the driver's handle, a CUstream.
+func (s *Stream) Handle() uintptr { return s.handle }
+
+// Follow lets the work that the stream gets from now on wait for the kernels that the device has got so far.
+func (s *Stream) Follow() {
+	d := s.device
+	d.flush()
+	d.must(cuEventRecord, s.before, d.stream)
+	d.must(cuStreamWaitEvent, s.handle, s.before, 0)
+}
+
+// Lead lets the kernels that the device gets from now on wait for the work that the stream has got so far. Buffers which that
+// work uses may be freed from now on. If that work may hang, wait for it by Idle before the device is synchronized.
+func (s *Stream) Lead() {
+	d := s.device
+	d.flush() // these kernels don't wait
+	d.must(cuEventRecord, s.after, s.handle)
+	d.must(cuStreamWaitEvent, d.stream, s.after, 0)
+}
+
+// Idle reports whether all work of the stream has ended.
+func (s *Stream) Idle() (bool, error) {
+	r := s.device.call(cuStreamQuery, s.handle)
+	if r == notReady {
+		return false, nil
+	}
+	return r == success, s.device.driver.failure(cuStreamQuery, r)
+}
+
+// Close destroys the stream. Its work still runs.
+func (s *Stream) Close() {
+	s.device.must(cuEventDestroy, s.before)
+	s.device.must(cuEventDestroy, s.after)
+	s.device.must(cuStreamDestroy, s.handle)
+}
+
+// Use calls f on a thread with the device's context, for libraries that take the current one. f must not leave the thread.
+// Unlike other methods, it may be called by several goroutines at once.
+func (d *Device) Use(f func() error) error {
+	runtime.LockOSThread()
+	defer runtime.UnlockOSThread()
+	if r := d.driver.call(cuCtxSetCurrent, d.current[:]...); r != success {
+		return d.driver.failure(cuCtxSetCurrent, r)
+	}
+	return f()
+}
