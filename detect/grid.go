@@ -1,38 +1,45 @@
 package detect
 
-import "math"
+import (
+	"math"
 
-// suppressor holds the kept boxes of a suppression so that those which may overlap a box are found fast. The IoU of boxes A and
-// B is at most that of their intervals of x, and so is above t only if
+	"github.com/bestiary-ml/bestiary/internal/cpu/simd"
+)
+
+// suppressor holds the kept boxes of a suppression, so that those which may overlap a box are found fast. The IoU of boxes A and B is at
+// most that of their intervals of y, and so is above t only if
 //
-//	t < w_A/w_B < 1/t   and   |x_A − x_B| < (w_A + w_B)·(1 − t)/(2(1 + t)),
+//	t < h_A/h_B < 1/t   and   |y_A − y_B| < (h_A + h_B)·(1 − t)/(2(1 + t)).
 //
-// and likewise for heights and y. So a box is compared with boxes of neighbouring sizes and places: kept boxes are in tables by
-// the octaves of their widths and heights, and in each table in a grid of cells by their centres.
+// So kept boxes are in tables by the octaves of their heights, and in each table in horizontal strips by their centres. A box is compared
+// with the strips of neighbouring heights and places, by vector instructions with all boxes of a strip at once.
 type suppressor struct {
 	boxes     []Box
 	threshold float64
+	ratio     float32 // an IoU that is below the threshold by more than roundings
 	reach     float64 // (1 − t)/(2(1 + t)); 0: the threshold is too low, compare with all
-	kept      []rect
+	passes    *simd.Passes
+	excess    [chunk]float32
 
-	left, top     float64 // of all centres
-	width, height float64
-	widest        int // octave of the largest width
-	highest       int // and height
-	tables        [octaves * octaves]table
+	top, height float64 // the least centre, and the range of all centres
+	tallest     int     // octave of the largest height
+	tables      [octaves]table
 }
 
 const (
-	octaves  = 8  // of widths, and of heights; smaller boxes are in the last one
-	maxCells = 64 // along a side of a table
+	octaves   = 16 // of heights; lower boxes are in the last one
+	maxStrips = 64 // of a table
+	chunk     = 128 // boxes that are compared at once
 )
 
-// table is a grid of the centres of boxes of about the same size.
+// table is a list of strips.
 type table struct {
-	columns, rows int
-	toX, toY      float64 // cells a pixel
-	first         []int32 // [rows, columns], 1 + the last kept box of a cell, or 0; nil: no box
+	toStrip float64 // strips a pixel
+	strips  []strip
 }
+
+// strip has the numbers of the kept boxes whose centres are in it.
+type strip struct{ x0, y0, x1, y1, area []float32 }
 
 // octave returns the exponent of a positive number.
 func octave(length float32) int { return int(math.Float32bits(length) >> 23) }
@@ -46,113 +53,110 @@ func usable(b Box, r *rect) bool {
 }
 
 func newSuppressor(b []Box, threshold float64) *suppressor {
-	s := &suppressor{boxes: b, threshold: threshold}
+	s := &suppressor{boxes: b, threshold: threshold, ratio: float32(threshold) * 0.999, passes: simd.PassesFor(simd.Detect())}
 	if threshold > 0.05 {
 		s.reach = (1-threshold)/(2*(1+threshold))*1.001 + 1e-4 // with room for rounding
 	}
-	right, bottom := math.Inf(-1), math.Inf(-1)
-	s.left, s.top = math.Inf(1), math.Inf(1)
+	s.top = math.Inf(1)
+	bottom := math.Inf(-1)
 	for i := range b {
-		r := newRect(b[i])
-		if !usable(b[i], &r) {
-			continue
+		if r := newRect(b[i]); usable(b[i], &r) {
+			y := r.middle()
+			s.top, bottom, s.tallest = min(s.top, y), max(bottom, y), max(s.tallest, octave(r.y1-r.y0))
 		}
-		s.widest, s.highest = max(s.widest, octave(r.x1-r.x0)), max(s.highest, octave(r.y1-r.y0))
-		x, y := r.center()
-		s.left, right = min(s.left, x), max(right, x)
-		s.top, bottom = min(s.top, y), max(bottom, y)
 	}
-	s.width, s.height = right-s.left, bottom-s.top
+	s.height = bottom - s.top
 	return s
 }
 
-// center returns the centre.
-func (a *rect) center() (x, y float64) {
-	return (float64(a.x0) + float64(a.x1)) / 2, (float64(a.y0) + float64(a.y1)) / 2
+// middle returns the centre of y.
+func (a *rect) middle() float64 { return (float64(a.y0) + float64(a.y1)) / 2 }
+
+// index returns the number of the table for a height; 0 has the largest ones.
+func (s *suppressor) index(height float32) int {
+	return min(max(s.tallest-octave(height), 0), octaves-1)
 }
 
-// index returns the number of the octave of a length; 0 has the largest lengths.
-func index(largest int, length float32) int { return min(max(largest-octave(length), 0), octaves-1) }
-
-// open makes the grid of the table of octaves i and j, with cells as long as the smallest of its boxes.
-func (s *suppressor) open(i, j int) *table {
-	t := &s.tables[i*octaves+j]
-	if t.first != nil {
-		return t
-	}
-	cells := func(length float64, exponent int) (int, float64) {
-		if !(length > 0) {
-			return 1, 0
+// open returns the table with a number. Its strips are four times as high as its highest box: comparing 200 boxes takes as long as one call.
+func (s *suppressor) open(i int) *table {
+	t := &s.tables[i]
+	if t.strips == nil {
+		n := 1.0
+		if s.height > 0 {
+			n = min(max(math.Ceil(s.height/(8*power(s.tallest-i))), 1), maxStrips)
+			t.toStrip = n / s.height
 		}
-		n := min(max(math.Ceil(length/power(exponent)), 1), maxCells)
-		return int(n), n / length
+		t.strips = make([]strip, int(n))
 	}
-	t.columns, t.toX = cells(s.width, s.widest-i)
-	t.rows, t.toY = cells(s.height, s.highest-j)
-	t.first = make([]int32, t.columns*t.rows)
 	return t
 }
 
-// cell returns the number of the cell at a place on a side with n cells.
-func cell(place float64, n int) int { return min(max(int(place), 0), n-1) }
+// strip returns the number of the strip at y.
+func (t *table) strip(y float64) int { return min(max(int(y*t.toStrip), 0), len(t.strips)-1) }
 
 // add keeps a box.
-func (s *suppressor) add(r rect) {
-	t := s.open(index(s.widest, r.x1-r.x0), index(s.highest, r.y1-r.y0))
-	x, y := r.center()
-	first := &t.first[cell((y-s.top)*t.toY, t.rows)*t.columns+cell((x-s.left)*t.toX, t.columns)]
-	r.next = *first
-	s.kept = append(s.kept, r)
-	*first = int32(len(s.kept))
+func (s *suppressor) add(r *rect) {
+	table := s.open(s.index(r.y1 - r.y0))
+	t := &table.strips[table.strip(r.middle()-s.top)]
+	t.x0, t.y0 = append(t.x0, r.x0), append(t.y0, r.y0)
+	t.x1, t.y1 = append(t.x1, r.x1), append(t.y1, r.y1)
+	t.area = append(t.area, r.area)
 }
 
 // suppressed reports whether the IoU of a box with a kept one is above the threshold.
 func (s *suppressor) suppressed(r *rect) bool {
-	if s.reach == 0 || len(s.kept) < 16 {
-		return s.any(r)
+	height := r.y1 - r.y0
+	y, from, to := r.middle()-s.top, 0, octaves-1
+	if s.reach > 0 {
+		from, to = s.index(height/s.ratio), s.index(height*s.ratio)
 	}
-	ratio := float32(s.threshold) * 0.999
-	width, height := r.x1-r.x0, r.y1-r.y0
-	x, y := r.center()
-	x, y = x-s.left, y-s.top
-	cells := 0
-	lastX, lastY := index(s.widest, width*ratio), index(s.highest, height*ratio)
-	firstY := index(s.highest, height/ratio)
-	for i := index(s.widest, width/ratio); i <= lastX; i++ {
-		reachX := s.reach * (float64(width) + 2*power(s.widest-i))
-		for j := firstY; j <= lastY; j++ {
-			t := &s.tables[i*octaves+j]
-			if t.first == nil {
-				continue
-			}
-			reachY := s.reach * (float64(height) + 2*power(s.highest-j))
-			left, right := cell((x-reachX)*t.toX, t.columns), cell((x+reachX)*t.toX, t.columns)
-			top, bottom := cell((y-reachY)*t.toY, t.rows), cell((y+reachY)*t.toY, t.rows)
-			if cells += (right - left + 1) * (bottom - top + 1); cells > len(s.kept) {
-				return s.any(r) // fewer boxes than cells
-			}
-			for row := top; row <= bottom; row++ {
-				for _, k := range t.first[row*t.columns+left : row*t.columns+right+1] {
-					for k > 0 {
-						other := &s.kept[k-1]
-						if other.overlaps(r, s.threshold) {
-							return true
-						}
-						k = other.next
-					}
-				}
+	for i := from; i <= to; i++ {
+		t := &s.tables[i]
+		if t.strips == nil {
+			continue
+		}
+		first, last := 0, len(t.strips)-1
+		if s.reach > 0 {
+			reach := s.reach * (float64(height) + 2*power(s.tallest-i))
+			first, last = t.strip(y-reach), t.strip(y+reach)
+		}
+		for k := first; k <= last; k++ {
+			if s.within(&t.strips[k], r) {
+				return true
 			}
 		}
 	}
 	return false
 }
 
-// any compares a box with all that are kept.
-func (s *suppressor) any(r *rect) bool {
-	for k := range s.kept {
-		if s.kept[k].overlaps(r, s.threshold) {
-			return true
+// within reports whether a box of a strip suppresses r. Vector instructions find the few whose IoU is near the threshold or above.
+func (s *suppressor) within(t *strip, r *rect) bool {
+	n := len(t.area)
+	if s.passes == nil {
+		for k := range n {
+			if t.overlaps(k, r, s.threshold) {
+				return true
+			}
+		}
+		return false
+	}
+	for lo := 0; lo < n; lo += chunk {
+		hi := min(lo+chunk, n)
+		excess := s.excess[:hi-lo]
+		if s.passes.Excess(r.x0, r.y0, r.x1, r.y1, r.area, s.ratio, t.x0[lo:], t.y0[lo:], t.x1[lo:], t.y1[lo:], t.area[lo:], excess) <= 0 {
+			continue
+		}
+		for k, e := range excess {
+			if e > 0 && t.overlaps(lo+k, r, s.threshold) {
+				return true
+			}
 		}
 	}
 	return false
+}
+
+// overlaps reports whether the IoU of box k and r is above a threshold.
+func (t *strip) overlaps(k int, r *rect, threshold float64) bool {
+	other := rect{t.x0[k], t.y0[k], t.x1[k], t.y1[k], t.area[k]}
+	return other.overlaps(r, threshold)
 }

@@ -111,7 +111,6 @@ func ByScore(scores []float32) []int32 {
 // rect is a box in the numbers of torchvision.
 type rect struct {
 	x0, y0, x1, y1, area float32
-	next                 int32 // of a kept box: 1 + the one before it in its cell, or 0
 }
 
 // newRect returns a box in float32. The conversions here and below keep products from being fused into sums, which would round
@@ -144,7 +143,7 @@ func (s *suppressor) run(order []int32) []int {
 			continue
 		}
 		if !s.suppressed(&r) {
-			s.add(r)
+			s.add(&r)
 			kept = append(kept, int(i))
 		}
 	}

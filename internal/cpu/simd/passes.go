@@ -98,6 +98,9 @@ type Passes struct {
 
 	// GatherRow sets y[j] = x[index[j]], or 0 where the index is negative. Indices are not checked.
 	GatherRow func(index []int32, x, y []float32)
+	// Excess sets excess to the intersection of a box of that area with each of others, less ratio times their union, and returns the
+	// largest; −∞ of none. Arrays have the length of excess.
+	Excess func(left, top, right, bottom, area, ratio float32, x0, y0, x1, y1, areas, excess []float32) float32
 
 	// Uniform and Normal set y to the numbers of a Philox stream from block counter on; Dropout sets elements to 0 where the uniform
 	// number is less than p, and scales the others. They compute whole groups of RandomGroup numbers and leave the rest of y. The

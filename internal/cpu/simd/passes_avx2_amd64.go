@@ -114,6 +114,7 @@ var passesAVX2 = func() *Passes {
 	p.Adam = adamAVX2
 	p.TransposeBlocks = transposeBlocksAVX2
 	p.GatherRow = gatherRowAVX2
+	p.Excess = excessAVX2
 	p.Uniform = uniformAVX2
 	p.Dropout = dropoutAVX2
 	p.Normal = normalAVX2

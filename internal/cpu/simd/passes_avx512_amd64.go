@@ -114,6 +114,7 @@ var passesAVX512 = func() *Passes {
 	p.Adam = adamAVX512
 	p.TransposeBlocks = transposeBlocksAVX512
 	p.GatherRow = gatherRowAVX512
+	p.Excess = excessAVX512
 	p.Uniform = uniformAVX512
 	p.Dropout = dropoutAVX512
 	p.Normal = normalAVX512

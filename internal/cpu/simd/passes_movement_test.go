@@ -138,3 +138,33 @@ func TestRandom(t *testing.T) {
 		}
 	})
 }
+
+// TestExcess compares the kernels with the definition.
+func TestExcess(t *testing.T) {
+	eachLevel(t, func(t *testing.T, p *Passes) {
+		r := rand.New(rand.NewPCG(1, 2))
+		for n := range 70 {
+			var sides [5][]float32
+			for i := range sides {
+				sides[i] = make([]float32, n)
+				for k := range sides[i] {
+					sides[i][k] = float32(r.IntN(50))
+				}
+			}
+			excess, largest := make([]float32, n), float32(math.Inf(-1))
+			got := p.Excess(10, 12, 30, 40, 560, 0.25, sides[0], sides[1], sides[2], sides[3], sides[4], excess)
+			for k := range n {
+				inter := max(min(30, sides[2][k])-max(10, sides[0][k]), 0) * max(min(40, sides[3][k])-max(12, sides[1][k]), 0)
+				union := 560 + sides[4][k] - inter
+				want := inter - union*0.25 // exact in these numbers
+				if excess[k] != want {
+					t.Fatalf("%d boxes: excess %d is %v, want %v", n, k, excess[k], want)
+				}
+				largest = max(largest, want)
+			}
+			if got != largest {
+				t.Fatalf("%d boxes: %v is the largest, want %v", n, got, largest)
+			}
+		}
+	})
+}

@@ -33,6 +33,7 @@ var groups = []struct {
 	{"adam", adam},
 	{"transposition", transposition},
 	{"gather", gather},
+	{"overlap", overlap},
 	{"random", random},
 	{"skinny", skinny},
 	{"depthwise", depthwise},
