@@ -5,6 +5,7 @@ import (
 
 	"github.com/bestiary-ml/bestiary/data"
 	"github.com/bestiary-ml/bestiary/dvae"
+	"github.com/bestiary-ml/bestiary/internal/ranks"
 	"github.com/bestiary-ml/bestiary/models"
 	"github.com/bestiary-ml/bestiary/sample"
 	"github.com/bestiary-ml/bestiary/tensor"
@@ -29,20 +30,26 @@ func MeasureCodec(ctx context.Context, p *sample.TextToImage, d *data.Dataset) (
 	if err := check(p, d); err != nil {
 		return nil, err
 	}
-	var usage *dvae.Usage
-	name, codebook, squares := "", 0, 0.0
-	for n, values := range batches(d, p.BatchSize()) {
+	var on *tensor.Device
+	var counts []float64 // of each code
+	name, squares := "", 0.0
+	err := p.Use(ctx, func(device *tensor.Device, m sample.TextToImageModels) error {
+		on, name, counts = device, models.CodecName(m.Codec), make([]float64, m.Codec.CodebookSize())
+		return nil
+	})
+	if err != nil {
+		return nil, err
+	}
+	codebook := len(counts)
+	for n, values := range batches(on, d, p.BatchSize()) {
 		err := p.Use(ctx, func(device *tensor.Device, m sample.TextToImageModels) error {
-			if usage == nil {
-				name = models.CodecName(m.Codec)
-				codebook = m.Codec.CodebookSize()
-				usage = dvae.NewUsage(codebook, d.Len())
-			}
 			step := device.Scratch()
 			defer step.End()
 			x := device.From(values, n, d.Size, d.Size, p.Channels()) // [n, S, S, C]
 			codes := m.Codec.Codes(x)                                 // [n, G·G]
-			usage.Add(codes.Counts(codebook).Values())
+			for code, n := range codes.Counts(codebook).Values() {
+				counts[code] += float64(n)
+			}
 			made := m.Codec.DecodeCodes(codes).ClampMin(-1).ClampMax(1) // [n, S, S, C], as it is shown
 			squares += made.MSELoss(x).Item() * float64(n)
 			return nil
@@ -51,6 +58,16 @@ func MeasureCodec(ctx context.Context, p *sample.TextToImage, d *data.Dataset) (
 			return nil, err
 		}
 	}
+	sums, all := []*float64{&squares}, make([]float32, codebook)
+	for code := range counts {
+		sums = append(sums, &counts[code])
+	}
+	ranks.Add(on, sums...)
+	for code, n := range counts {
+		all[code] = float32(n)
+	}
+	usage := dvae.NewUsage(codebook, 1)
+	usage.Add(all)
 	mse := squares / float64(d.Len())
 	return &CodecFigures{
 		Model: name,

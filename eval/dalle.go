@@ -6,6 +6,7 @@ import (
 
 	"github.com/bestiary-ml/bestiary/dalle"
 	"github.com/bestiary-ml/bestiary/data"
+	"github.com/bestiary-ml/bestiary/internal/ranks"
 	"github.com/bestiary-ml/bestiary/sample"
 	"github.com/bestiary-ml/bestiary/tensor"
 )
@@ -32,7 +33,8 @@ func MeasureDALLE(ctx context.Context, p *sample.TextToImage, d *data.Dataset) (
 		return nil, err
 	}
 	var c dalle.Config
-	err := p.Use(ctx, func(_ *tensor.Device, m sample.TextToImageModels) error { c = m.DALLE.Config(); return nil })
+	var on *tensor.Device
+	err := p.Use(ctx, func(d *tensor.Device, m sample.TextToImageModels) error { on, c = d, m.DALLE.Config(); return nil })
 	if err != nil {
 		return nil, err
 	}
@@ -43,8 +45,7 @@ func MeasureDALLE(ctx context.Context, p *sample.TextToImage, d *data.Dataset) (
 	total := len(pairs.pictures)
 	f := &DALLEFigures{Pictures: total, Truncated: pairs.truncated, Uniform: math.Log(float64(c.ImageCodes))}
 	const most = 16 // sequences at a time
-	for lo := 0; lo < total; lo += most {
-		hi := min(lo+most, total)
+	for lo, hi := range ranks.Chunks(on, total, most) {
 		var pixels []uint8
 		for _, i := range pairs.pictures[lo:hi] {
 			pixels = append(pixels, d.Image(i)...)
@@ -67,6 +68,7 @@ func MeasureDALLE(ctx context.Context, p *sample.TextToImage, d *data.Dataset) (
 			return nil, err
 		}
 	}
+	ranks.Add(on, &f.Loss, &f.Text, &f.Image)
 	f.Caption = f.Text * float64(c.TextLen)
 	f.TextPerplexity, f.ImagePerplexity = math.Exp(f.Text), math.Exp(f.Image)
 	return f, nil

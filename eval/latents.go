@@ -4,6 +4,7 @@ import (
 	"context"
 
 	"github.com/bestiary-ml/bestiary/data"
+	"github.com/bestiary-ml/bestiary/internal/ranks"
 	"github.com/bestiary-ml/bestiary/sample"
 	"github.com/bestiary-ml/bestiary/tensor"
 	"github.com/bestiary-ml/bestiary/vqgan"
@@ -30,7 +31,13 @@ func MeasureLatents(ctx context.Context, p *sample.Latents, d *data.Dataset) (Re
 		return Reconstruction{}, err
 	}
 	squares := 0.0
-	for n, values := range batches(d, p.BatchSize()) {
+	on, err := deviceOf(func(f func(*tensor.Device)) error {
+		return p.Use(ctx, func(device *tensor.Device, _ *vqgan.Model) error { f(device); return nil })
+	})
+	if err != nil {
+		return Reconstruction{}, err
+	}
+	for n, values := range batches(on, d, p.BatchSize()) {
 		err := p.Use(ctx, func(device *tensor.Device, m *vqgan.Model) error {
 			step := device.Scratch()
 			defer step.End()
@@ -42,6 +49,7 @@ func MeasureLatents(ctx context.Context, p *sample.Latents, d *data.Dataset) (Re
 			return Reconstruction{}, err
 		}
 	}
+	ranks.Add(on, &squares)
 	mse := squares / float64(d.Len())
 	return Reconstruction{MSE: mse, PSNR: PSNR(mse)}, nil
 }

@@ -8,6 +8,8 @@ import (
 
 	"github.com/bestiary-ml/bestiary/data"
 	"github.com/bestiary-ml/bestiary/fault"
+	"github.com/bestiary-ml/bestiary/internal/ranks"
+	"github.com/bestiary-ml/bestiary/tensor"
 )
 
 // PSNR is the peak signal-to-noise ratio in dB of a mean squared error between values in [−1, 1]: 10·log₁₀(2² / mse).
@@ -58,16 +60,21 @@ func check(p pipeline, d *data.Dataset) error {
 	return nil
 }
 
+// deviceOf returns the device of a pipeline.
+func deviceOf(use func(f func(*tensor.Device)) error) (on *tensor.Device, err error) {
+	err = use(func(d *tensor.Device) { on = d })
+	return on, err
+}
+
 // batches iterates over a dataset in batches of at most most pictures: their number and their values [n, S, S, C] in
 // [−1, 1].
-func batches(d *data.Dataset, most int) iter.Seq2[int, []float32] {
+func batches(on *tensor.Device, d *data.Dataset, most int) iter.Seq2[int, []float32] {
 	one := len(d.Pixels) / d.Len()
 	return func(yield func(int, []float32) bool) {
-		for lo := 0; lo < d.Len(); lo += most {
-			n := min(most, d.Len()-lo)
-			values := make([]float32, n*one)
-			data.Scale(values, d.Pixels[lo*one:(lo+n)*one])
-			if !yield(n, values) {
+		for lo, hi := range ranks.Chunks(on, d.Len(), most) {
+			values := make([]float32, (hi-lo)*one)
+			data.Scale(values, d.Pixels[lo*one:hi*one])
+			if !yield(hi-lo, values) {
 				return
 			}
 		}

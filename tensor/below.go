@@ -79,6 +79,9 @@ func (below) WhenReady(s *Step, ready func(*Tensor))      { s.ready = ready }
 func (below) SetGroup(d *Device, g comm.Group)            { d.group = g }
 func (below) Group(d *Device) comm.Group                  { return d.group }
 
+func (below) SetEvaluators(d *Device, g comm.Group) { d.evaluators = g }
+func (below) Evaluators(d *Device) comm.Group       { return d.evaluators }
+
 func (below) DropGrad(leaf *Tensor) {
 	if !leaf.grad.IsNil() {
 		leaf.device.give(leaf.grad)

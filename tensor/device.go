@@ -33,7 +33,8 @@ type Device struct {
 	remark   string
 	opened   atomic.Uintptr // program counter where the owner opened its outermost step
 	turn     turn
-	group    comm.Group // ranks of the training that is in progress; nil: none
+
+	group, evaluators comm.Group // ranks of the training or of the evaluation that is in progress; nil: none
 }
 
 // DeviceOptions say how a device computes. The zero value is right for most uses.

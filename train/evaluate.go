@@ -1,6 +1,10 @@
 package train
 
-import "errors"
+import (
+	"errors"
+
+	"github.com/bestiary-ml/bestiary/internal/engine"
+)
 
 // aside calls f with the module in evaluation mode and, if there is an average, with the averaged weights. Afterwards the
 // generators are as before, so that the training draws the same numbers. Nothing else computes on the device meanwhile; f
@@ -27,12 +31,15 @@ func (t *trainer[B]) asideNow(f func() error) error {
 
 // evaluate measures the model on held-out data. With early stopping, it notes whether the weights are the best so far.
 func (t *trainer[B]) evaluate(step int) (heldOut Metrics, err error) {
-	if t.leads() {
-		err = t.aside(func() (err error) {
-			heldOut, err = t.task.Evaluate()
-			return err
-		})
-	}
+	err = t.aside(func() (err error) {
+		if t.ranks != nil { // each evaluates a part, where the task's measures can be divided
+			unused := false
+			engine.SetEvaluators(t.device, punctual{t.ranks.group, patience * t.ranks.timeout, &unused})
+			defer engine.SetEvaluators(t.device, nil)
+		}
+		heldOut, err = t.task.Evaluate()
+		return err
+	})
 	if t.ranks != nil {
 		wait, cancel := t.ranks.waiting()
 		defer cancel()

@@ -56,6 +56,8 @@ var below = link.Engine.(interface {
 	DropGrad(leaf *tensor.Tensor)
 	SetGroup(d *tensor.Device, g comm.Group)
 	Group(d *tensor.Device) comm.Group
+	SetEvaluators(d *tensor.Device, g comm.Group)
+	Evaluators(d *tensor.Device) comm.Group
 	AddTrial(name string, build func(d *tensor.Device, g *tensor.Generator, n int) Trial)
 	UpdateWith(s *tensor.Step, update func(leaf *tensor.Tensor) (kernel.Adam, kernel.AdamParam, bool))
 	With(d *tensor.Device, k kernel.Device, f func())

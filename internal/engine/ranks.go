@@ -26,3 +26,9 @@ func SetGroup(d *tensor.Device, g comm.Group) { below.SetGroup(d, g) }
 
 // Group returns the ranks among which each batch is divided; nil if there is one only.
 func Group(d *tensor.Device) comm.Group { return below.Group(d) }
+
+// SetEvaluators tells a device of the ranks that evaluate a model together; nil ends it.
+func SetEvaluators(d *tensor.Device, g comm.Group) { below.SetEvaluators(d, g) }
+
+// Evaluators returns the ranks that evaluate a model together; nil if there is one only.
+func Evaluators(d *tensor.Device) comm.Group { return below.Evaluators(d) }

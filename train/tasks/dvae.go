@@ -2,11 +2,13 @@ package tasks
 
 import (
 	"context"
+	"strconv"
 
 	"github.com/bestiary-ml/bestiary/data"
 	"github.com/bestiary-ml/bestiary/dvae"
 	"github.com/bestiary-ml/bestiary/eval"
 	"github.com/bestiary-ml/bestiary/fault"
+	"github.com/bestiary-ml/bestiary/internal/ranks"
 	"github.com/bestiary-ml/bestiary/models"
 	"github.com/bestiary-ml/bestiary/sample"
 	"github.com/bestiary-ml/bestiary/sample/layout"
@@ -107,13 +109,13 @@ func DVAE(d *tensor.Device, c dvae.Config, how DVAEOptions, description data.Des
 func lossOfDVAE(d *tensor.Device, model *dvae.VAE, temperature float64, heldOut *data.Dataset, batch int) float64 {
 	c, n, sum := model.Config(), heldOut.Len(), 0.0
 	g := tensor.NewGenerator(0).Fork("held out")
-	for lo := 0; lo < n; lo += batch {
-		hi := min(lo+batch, n)
+	for lo, hi := range ranks.Chunks(d, n, batch) {
 		s := d.Scratch()
 		x := d.From(pixels(heldOut, lo, hi), hi-lo, c.ImageSize, c.ImageSize, c.Channels)
-		sum += model.Loss(x, temperature, g).Loss.Item() * float64(hi-lo)
+		sum += model.Loss(x, temperature, g.Fork(strconv.Itoa(lo))).Loss.Item() * float64(hi-lo)
 		s.End()
 	}
+	ranks.Add(d, &sum)
 	return sum / float64(n)
 }
 

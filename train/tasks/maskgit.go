@@ -3,9 +3,11 @@ package tasks
 import (
 	"context"
 	"fmt"
+	"strconv"
 
 	"github.com/bestiary-ml/bestiary/data"
 	"github.com/bestiary-ml/bestiary/fault"
+	"github.com/bestiary-ml/bestiary/internal/ranks"
 	"github.com/bestiary-ml/bestiary/maskgit"
 	"github.com/bestiary-ml/bestiary/models"
 	"github.com/bestiary-ml/bestiary/nn"
@@ -93,7 +95,7 @@ func MaskGIT(ctx context.Context, d *tensor.Device, c maskgit.Config, codec mode
 	}
 	cells := c.Cells()
 	task.Evaluate = func() (train.Metrics, error) {
-		loss, plain := meanOver(heldOut.Len(), o.Batch, func(lo, hi int, random *tensor.Generator) (float64, float64) {
+		loss, plain := meanOver(d, heldOut.Len(), o.Batch, func(lo, hi int, random *tensor.Generator) (float64, float64) {
 			s := d.Scratch()
 			defer s.End()
 			loss, plain := model.HeldOutLoss(text[lo*c.TextLen:hi*c.TextLen], known[lo*cells:hi*cells], lo, random)
@@ -124,13 +126,13 @@ func sameCodec(model, codec, began string, m nn.Module) (sum string, err error) 
 
 // meanOver returns the means of two losses over n pictures. It calls loss for batches of pictures lo to hi−1, always with
 // the same random numbers.
-func meanOver(n, batch int, loss func(lo, hi int, random *tensor.Generator) (a, b float64)) (meanA, meanB float64) {
+func meanOver(d *tensor.Device, n, batch int, loss func(lo, hi int, random *tensor.Generator) (a, b float64)) (meanA, meanB float64) {
 	random := tensor.NewGenerator(0).Fork("held out")
-	for lo := 0; lo < n; lo += batch {
-		hi := min(lo+batch, n)
-		a, b := loss(lo, hi, random)
+	for lo, hi := range ranks.Chunks(d, n, batch) {
+		a, b := loss(lo, hi, random.Fork(strconv.Itoa(lo)))
 		share := float64(hi-lo) / float64(n)
 		meanA, meanB = meanA+share*a, meanB+share*b
 	}
+	ranks.Add(d, &meanA, &meanB)
 	return meanA, meanB
 }

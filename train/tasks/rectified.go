@@ -92,7 +92,7 @@ func Rectified(ctx context.Context, d *tensor.Device, c rectified.Config, kl *vq
 	}
 	one := c.Cells() * c.Channels
 	task.Evaluate = func() (train.Metrics, error) {
-		loss, _ := meanOver(heldOut.Len(), o.Batch, func(lo, hi int, random *tensor.Generator) (float64, float64) {
+		loss, _ := meanOver(d, heldOut.Len(), o.Batch, func(lo, hi int, random *tensor.Generator) (float64, float64) {
 			s := d.Scratch()
 			defer s.End()
 			x := d.From(known[lo*one:hi*one], hi-lo, c.Height, c.Width, c.Channels)
