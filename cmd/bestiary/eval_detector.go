@@ -98,6 +98,9 @@ func (f *evalFlags) boxes(c *cobra.Command, d *sample.Detector) (*boxes.Set, err
 	}
 	own := there && (f.pictures.path == "" || samePath(data.Description{Path: path, From: data.GivenIn(path)}, data.Description{Path: trained.Path, From: trained.From}))
 	o := boxes.Options{Classes: d.Classes()}
+	if there && trained.As != "" {
+		o.Classes, o.As = trained.Of, trained.As
+	}
 	if own {
 		o = trained.Options(d.Classes())
 	}

@@ -19,6 +19,7 @@ import (
 var otherFlags = map[string][]string{
 	"Candidates":        {"rank"},
 	"Augment":           {"discriminator-augment"},
+	"As":                {"one-class"},
 	"Annealing.Steps":   {"anneal-steps"},
 	"DiscriminatorRate": {"discriminator-lr"},
 	"Frozen":            {"freeze"},

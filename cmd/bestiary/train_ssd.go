@@ -76,6 +76,7 @@ classes, the layers that predict classes are new.`,
 	f.StringVar(&s.how.Labels, "labels", "", "pets only: species (the default) or breed")
 	f.StringVar(&s.how.Images, "images", "", "COCO only: the folder of the pictures (default: one beside the JSON file)")
 	f.StringSliceVar(&s.classes, "classes", nil, "names of the classes, in their order; boxes of others are left out (default: those of the data)")
+	f.StringVar(&s.how.As, "one-class", "", "name that makes all classes, or those of --classes, one: a detector of any of them")
 	f.Float64Var(&s.how.Share, "hold-out", s.how.Share, "share of the pictures that is held out to evaluate the training")
 	f.StringVar(&s.augment, "augment", "ssd", "how pictures are varied: ssd (expanded, cropped around objects, mirrored, colours distorted), mirror, or none")
 	f.StringVar(&s.backbone, "backbone", ssd.Small, "small, vgg16 or the name of another network, or a file with its weights (changes the defaults of training)")
@@ -276,7 +277,7 @@ func (s *ssdFlags) defaults(c *cobra.Command) {
 
 // keep takes the model and the data of a resumed run.
 func (s *ssdFlags) keep(c *cobra.Command, r *runfolder.Run) error {
-	err := keepModel(c, "backbone", "image-size", "preset", "regression", "freeze", "empty-negatives", "classes", "split", "years", "labels", "images", "hold-out", "augment")
+	err := keepModel(c, "backbone", "image-size", "preset", "regression", "freeze", "empty-negatives", "classes", "one-class", "split", "years", "labels", "images", "hold-out", "augment")
 	if err != nil {
 		return err
 	}
@@ -304,6 +305,9 @@ func (s *ssdFlags) keep(c *cobra.Command, r *runfolder.Run) error {
 
 // pictures opens the pictures and splits them.
 func (s *ssdFlags) pictures(c *cobra.Command) (training, heldOut *boxes.Set, err error) {
+	if s.how.As != "" && !s.resume {
+		s.how.Of = s.classes
+	}
 	o := s.how.Options(s.classes)
 	o.Limits = decodeLimits
 	all, err := boxes.Open(s.how.Path, o)

@@ -356,3 +356,46 @@ func TestWriteCOCO(t *testing.T) {
 		}
 	}
 }
+
+// TestOneClass makes the classes of a set one.
+func TestOneClass(t *testing.T) {
+	all, err := Open("scenes:1:20", Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, test := range []struct {
+		of    []string
+		boxes int
+	}{{nil, all.Boxes()}, {[]string{"cat"}, count(all, "cat")}} {
+		described := Description{Path: "scenes:1:20", As: "animal", Of: test.of}
+		s, err := Open("scenes:1:20", described.Options([]string{"animal"}))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if !slices.Equal(s.Classes, []string{"animal"}) || s.Boxes() != test.boxes || s.Boxes() == 0 {
+			t.Errorf("of %v: classes %v and %d boxes, want %d", test.of, s.Classes, s.Boxes(), test.boxes)
+		}
+		for _, p := range s.Pictures {
+			for _, o := range p.Objects {
+				if o.Class != 0 {
+					t.Fatalf("of %v: an object of class %d", test.of, o.Class)
+				}
+			}
+		}
+	}
+	if _, err := Open("scenes:1:20", Options{As: "a\nb"}); err == nil {
+		t.Error("a name with a line break is taken")
+	}
+}
+
+// count returns the number of boxes of a class.
+func count(s *Set, class string) (n int) {
+	for _, p := range s.Pictures {
+		for _, o := range p.Objects {
+			if s.Classes[o.Class] == class {
+				n++
+			}
+		}
+	}
+	return n
+}

@@ -15,6 +15,11 @@ import (
 // "scenes:SEED:N" are drawn [Scenes].
 func Open(root string, o Options) (s *Set, err error) {
 	defer printable.Error(&err)
+	defer func() {
+		if err == nil && o.As != "" {
+			s.merge(o.As)
+		}
+	}()
 	if IsScenes(root) {
 		return Scenes(root, o)
 	}

@@ -47,6 +47,7 @@ type Options struct {
 	Years   string      // Pascal VOC only: "07", "12", "07+12" or "07++12"; "" means all that are there. See [VOC]
 	Labels  data.Labels // pets only: Species or Breed
 	Images  string      // COCO only: the folder of the pictures; "" means one beside the JSON file
+	As      string      // makes all classes, or those of Classes, one of this name; "": they stay
 	Limits  data.Limits // of [Picture.Read]
 }
 
@@ -81,6 +82,9 @@ func newReading(layout, path string, o Options) (*reading, error) {
 	r.fixed, r.limits = len(o.Classes) > 0, o.Limits
 	if err := o.Limits.Validate(); err != nil {
 		return nil, err
+	}
+	if err := data.CheckClass(o.As); o.As != "" && err != nil {
+		return nil, fault.Field("As", o.As, "must be the name of a class: %v", err)
 	}
 	switch {
 	case o.Split != "" && o.Split != data.All && o.Split != data.Trainval && o.Split != data.Test:
@@ -125,6 +129,16 @@ func (r *reading) sortClasses() {
 		}
 	}
 	r.set.Classes, r.index = sorted, to
+}
+
+// merge makes the classes of a set one.
+func (s *Set) merge(name string) {
+	s.Classes, s.IDs = []string{name}, nil
+	for _, p := range s.Pictures {
+		for i := range p.Objects {
+			p.Objects[i].Class = 0
+		}
+	}
 }
 
 // mark is a place in an annotation.
