@@ -383,8 +383,8 @@ func TestOneClass(t *testing.T) {
 			}
 		}
 	}
-	if _, err := Open("scenes:1:20", Options{As: "a\nb"}); err == nil {
-		t.Error("a name with a line break is taken")
+	if _, err := Open("scenes:1:20", Options{As: "a\xff"}); err == nil {
+		t.Error("a name that is not UTF-8 is taken")
 	}
 }
 
