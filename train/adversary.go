@@ -121,6 +121,9 @@ func (t *trainer[B]) saveAdversary() ([]safetensors.Tensor, error) {
 		tensors[i].Name = adversaryPrefix + weightPrefix + tensors[i].Name
 	}
 	t.place.Adversary = &adversaryPlace{Steps: t.adversary.Steps()}
+	if !t.leads() && !t.adversary.divided() {
+		return nil, nil
+	}
 	moments, err := t.adversary.state(adversaryPrefix)
 	return append(tensors, moments...), err
 }

@@ -128,7 +128,10 @@ func (t *trainer[B]) saveState(c *run.Commit) error {
 			return err
 		}
 	}
-	moments, err := t.optimizer.state("")
+	var moments []safetensors.Tensor
+	if t.leads() || t.optimizer.shared().divided() {
+		moments, err = t.optimizer.state("")
+	}
 	if err != nil || !t.leads() {
 		return err
 	}

@@ -76,7 +76,7 @@ func (g *gradients) zeros() (all []*tensor.Tensor) {
 }
 
 // save returns copies of what an optimizer keeps of the pieces, as one tensor for each parameter, named behind a prefix by its path.
-// Where ranks have pieces, all of them must call it.
+// Where ranks have pieces, all of them must call it; rank 0 gets the tensors.
 func (g *gradients) save(prefix string, of []*tensor.Tensor) (all []safetensors.Tensor, err error) {
 	if !g.divided() {
 		for i, p := range g.params {
@@ -84,8 +84,9 @@ func (g *gradients) save(prefix string, of []*tensor.Tensor) (all []safetensors.
 		}
 		return all, nil
 	}
-	whole, err := g.reducer.gather(func(j int) kernel.Buffer { return engine.Data(of[j]) })
-	if err != nil {
+	leads := g.reducer.ranks.Rank() == 0
+	whole, err := g.reducer.gather(leads, func(j int) kernel.Buffer { return engine.Data(of[j]) })
+	if err != nil || !leads {
 		return nil, err
 	}
 	for i, p := range g.params {
@@ -119,8 +120,9 @@ func (g *gradients) load(f *safetensors.File, prefix string, of []*tensor.Tensor
 	return nil
 }
 
-// gather returns the elements of all parameters, of which each rank has its pieces.
-func (r *reducer) gather(of func(j int) kernel.Buffer) ([][]float32, error) {
+// gather returns the elements of all parameters, of which each rank has its pieces. All ranks must call it; those that don't keep what
+// they get have the memory of a bucket only.
+func (r *reducer) gather(keep bool, of func(j int) kernel.Buffer) ([][]float32, error) {
 	ctx, cancel := r.ranks.within()
 	defer cancel()
 	k, whole := engine.Kernels(r.device), make([][]float32, len(r.params))
@@ -140,7 +142,9 @@ func (r *reducer) gather(of func(j int) kernel.Buffer) ([][]float32, error) {
 			return nil, r.ranks.late(err)
 		}
 		for at, i := range b.params {
-			whole[i] = all[b.offsets[at] : b.offsets[at]+r.params[i].Tensor.Len()]
+			if keep {
+				whole[i] = all[b.offsets[at] : b.offsets[at]+r.params[i].Tensor.Len()]
+			}
 		}
 	}
 	return whole, nil
@@ -148,7 +152,7 @@ func (r *reducer) gather(of func(j int) kernel.Buffer) ([][]float32, error) {
 
 // spread sends the elements of the parameters that this rank has updated to the others, and takes theirs.
 func (r *reducer) spread(data func(j int) kernel.Buffer) error {
-	whole, err := r.gather(data)
+	whole, err := r.gather(true, data)
 	if err != nil {
 		return err
 	}
