@@ -25,6 +25,11 @@ const most = 1 << 30
 // start queues operations. Those of a World are made one after the other, in the order of their start; begin starts one in the
 // library. keep is the memory that they read and write.
 func (w *World) start(ctx context.Context, keep any, begin ...func(request *uint64) error) *pending {
+	return w.startWith(ctx, keep, func() {}, begin...)
+}
+
+// startWith is start with something to do at the end.
+func (w *World) startWith(ctx context.Context, keep any, end func(), begin ...func(request *uint64) error) *pending {
 	p := &pending{done: make(chan error, 1)}
 	job := func() {
 		for _, begin := range begin {
@@ -39,6 +44,7 @@ func (w *World) start(ctx context.Context, keep any, begin ...func(request *uint
 				return
 			}
 		}
+		end()
 		p.done <- nil
 	}
 	w.jobs <- job
@@ -59,15 +65,29 @@ func (w *World) AllReduce(ctx context.Context, x []float32) comm.Pending {
 	return w.start(ctx, x, parts...)
 }
 
-// ReduceScatter implements [comm.Group].
+// ReduceScatter implements [comm.Group]. Each rank sends each other its part of x and adds what it gets, in the order of the ranks: that
+// is (N−1)/N of x, the least there can be. Open MPI's MPI_Ireduce_scatter_block sums at rank 0 and sends twice as much.
 func (w *World) ReduceScatter(ctx context.Context, own, x []float32) comm.Pending {
 	l := w.library
 	if err := w.parts("ReduceScatter", len(own), len(x)); err != nil {
 		return failed(err)
 	}
-	return w.start(ctx, [][]float32{own, x}, func(request *uint64) error {
-		return l.check(iReduceScatterBlock, uintptr(unsafe.Pointer(&x[0])), uintptr(unsafe.Pointer(&own[0])), uintptr(len(own)), l.float, l.sum, l.world, uintptr(unsafe.Pointer(request)))
-	})
+	begin := func(request *uint64) error {
+		if len(w.parted) < len(x) {
+			w.parted = make([]float32, len(x))
+		}
+		return l.check(iAlltoall, uintptr(unsafe.Pointer(&x[0])), uintptr(len(own)), l.float, uintptr(unsafe.Pointer(&w.parted[0])), uintptr(len(own)), l.float, l.world, uintptr(unsafe.Pointer(request)))
+	}
+	add := func() {
+		copy(own, w.parted)
+		for r := 1; r < w.place.Size; r++ {
+			part := w.parted[r*len(own) : (r+1)*len(own)]
+			for i, v := range part {
+				own[i] += v
+			}
+		}
+	}
+	return w.startWith(ctx, [][]float32{own, x}, add, begin)
 }
 
 // AllGather implements [comm.Group].

@@ -27,7 +27,7 @@ const (
 	commFree
 	errorString
 	iAllreduce
-	iReduceScatterBlock
+	iAlltoall
 	iAllgather
 	iBcast
 	iBarrier
@@ -37,7 +37,7 @@ const (
 
 var functionNames = [functions]string{
 	"MPI_Get_library_version", "MPI_Init_thread", "MPI_Finalize", "MPI_Abort", "MPI_Comm_rank", "MPI_Comm_size", "MPI_Comm_split_type",
-	"MPI_Comm_set_errhandler", "MPI_Comm_free", "MPI_Error_string", "MPI_Iallreduce", "MPI_Ireduce_scatter_block", "MPI_Iallgather",
+	"MPI_Comm_set_errhandler", "MPI_Comm_free", "MPI_Error_string", "MPI_Iallreduce", "MPI_Ialltoall", "MPI_Iallgather",
 	"MPI_Ibcast", "MPI_Ibarrier", "MPI_Test",
 }
 
