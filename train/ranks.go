@@ -2,8 +2,10 @@ package train
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os"
+	"strings"
 	"time"
 
 	"github.com/bestiary-ml/bestiary/fault"
@@ -130,13 +132,24 @@ func (p punctual) Gather(ctx context.Context, own []byte) ([][]byte, error) {
 	return p.Group.Gather(ctx, own)
 }
 
+// answerTime is how long ranks have to answer one that waits in vain. Those that wait for the same begin at different times.
+const answerTime = 10 * time.Second
+
 // late explains why a collective operation has failed.
 func (r *Ranks) late(err error) error {
 	if err == nil {
 		return nil
 	}
-	if err == context.DeadlineExceeded {
-		return fmt.Errorf("%s: another rank hasn't come within %v; see what it says or whether its machine is there, and resume from the last checkpoint", r, r.timeout)
+	if errors.Is(err, context.DeadlineExceeded) {
+		ctx, cancel := context.WithTimeout(context.Background(), answerTime)
+		defer cancel()
+		who := "a rank is late, though all answer"
+		if missing := r.group.Missing(ctx); len(missing) == 1 {
+			who = fmt.Sprintf("rank %d doesn't answer", missing[0])
+		} else if len(missing) > 1 {
+			who = fmt.Sprintf("ranks %s don't answer", strings.Trim(fmt.Sprint(missing), "[]"))
+		}
+		return fmt.Errorf("%s: %s within %v; see what it says or whether its machine is there, and resume from the last checkpoint", r, who, r.timeout)
 	}
 	return fmt.Errorf("%s: the ranks can't exchange data: %w", r, err)
 }

@@ -18,6 +18,10 @@ func (t *trainer[B]) gradientsOfRanks(step int, rate float64) error {
 		r.begin()
 	}
 	failed := t.caught(func() error { return t.gradients(step, rate) })
+	var lost *fault.RanksError
+	if errors.As(failed, &lost) {
+		return t.ranks.late(lost.Err)
+	}
 	if failed != nil && t.joint { // the others wait for what the loss would have exchanged: the caller must end them
 		return failed
 	}

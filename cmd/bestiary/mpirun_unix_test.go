@@ -242,6 +242,51 @@ func TestMpirunKilled(t *testing.T) {
 	t.Logf("%d kills: the other rank ended after %v at most", kills, longest)
 }
 
+// TestMpirunHangs stops a rank: the others name it after --rank-timeout, and all end.
+func TestMpirunHangs(t *testing.T) {
+	base := codedBirds(t)
+	for _, launcher := range launchers(t) {
+		dir := filepath.Join(t.TempDir(), "run")
+		copyRun(t, base, dir)
+		ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
+		defer cancel()
+		c := mpirun(ctx, launcher, 2, sharedDALLE(dir, "--steps", "100000", "--rank-timeout", "3s", "--checkpoint-every", "5"))
+		var out bytes.Buffer
+		c.Stdout, c.Stderr = &out, &out
+		if err := c.Start(); err != nil {
+			t.Fatal(err)
+		}
+		victim, rank := 0, ""
+		for try := 0; victim == 0 && try < 600; try++ {
+			time.Sleep(100 * time.Millisecond)
+			r, err := runfolder.Open(dir)
+			if lines, _ := r.Metrics("dalle"); err != nil || len(lines) < 8 {
+				continue
+			}
+			for _, pid := range rankProcesses(c.Process.Pid) {
+				environment, _ := os.ReadFile(fmt.Sprintf("/proc/%d/environ", pid))
+				for _, entry := range strings.Split(string(environment), "\x00") {
+					if entry == "OMPI_COMM_WORLD_RANK=1" || entry == "PMI_RANK=1" {
+						victim, rank = pid, "rank 1"
+					}
+				}
+			}
+		}
+		if victim == 0 {
+			t.Fatalf("%s: no training\n%s", launcher, out.String())
+		}
+		_ = syscall.Kill(victim, syscall.SIGSTOP)
+		began := time.Now()
+		err := c.Wait()
+		if took := time.Since(began); err == nil || took > time.Minute || !strings.Contains(out.String(), rank+" doesn't answer within 3s") {
+			t.Errorf("%s: after %v: %v\n%s", launcher, took, err, out.String())
+		}
+		if v, err := train.Verify(dir); err != nil || len(v.Problems) > 0 {
+			t.Errorf("the run is damaged: %+v, %v", v, err)
+		}
+	}
+}
+
 // rankProcesses returns the processes of the program below a launcher.
 func rankProcesses(launcher int) (all []int) {
 	children := map[int][]int{}

@@ -22,6 +22,10 @@ type Group interface {
 	// Barrier returns when all ranks have called it.
 	Barrier(ctx context.Context) error
 
+	// Missing returns the ranks that don't answer until the context ends. Call it after an operation that ended by its deadline: the other
+	// ranks that waited for it call Missing, too. Nothing but Abort is possible afterwards.
+	Missing(ctx context.Context) []int
+
 	// Abort ends all ranks at once with an exit code. It doesn't return.
 	Abort(code int)
 	// Close leaves the group, once all ranks do.

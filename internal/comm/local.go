@@ -157,6 +157,18 @@ func (l *local) Barrier(ctx context.Context) error {
 	return l.start(ctx, true, func([]any) func() { return func() {} }).Wait()
 }
 
+func (l *local) Missing(ctx context.Context) (missing []int) {
+	<-ctx.Done()
+	l.meeting.mutex.Lock()
+	defer l.meeting.mutex.Unlock()
+	for rank, b := range l.meeting.here {
+		if b == nil {
+			missing = append(missing, rank)
+		}
+	}
+	return missing
+}
+
 func (l *local) Abort(code int) {
 	panic(fmt.Sprintf("rank %d aborts with code %d", l.place.Rank, code))
 }

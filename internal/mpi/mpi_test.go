@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -130,15 +131,21 @@ func collective(w *World) error {
 	return nil
 }
 
-// hang has rank 0 wait for one that doesn't come.
+// hang has ranks wait for one that doesn't come.
 func hang(w *World) error {
-	if w.Place().Rank == 0 {
+	if w.Place().Rank != 1 {
 		ctx, cancel := context.WithTimeout(context.Background(), 300*time.Millisecond)
 		defer cancel()
 		if err := w.Barrier(ctx); !errors.Is(err, context.DeadlineExceeded) {
 			return fmt.Errorf("a rank is missing: %w", err)
 		}
+		ctx, cancel = context.WithTimeout(context.Background(), 2*time.Second)
+		defer cancel()
+		if missing := w.Missing(ctx); !slices.Equal(missing, []int{1}) {
+			return fmt.Errorf("%v don't answer, and rank 1 doesn't", missing)
+		}
 		fmt.Println("noticed")
+		time.Sleep(time.Second) // until the other has noticed, too
 		w.Abort(3)
 	}
 	time.Sleep(time.Minute)
@@ -176,8 +183,8 @@ func TestHang(t *testing.T) {
 	for _, launcher := range launchers {
 		t.Run(launcher, func(t *testing.T) {
 			began := time.Now()
-			printed, err := launch(t, launcher, 2, "hang")
-			if err == nil || !strings.Contains(printed, "noticed") || time.Since(began) > 40*time.Second {
+			printed, err := launch(t, launcher, 3, "hang")
+			if err == nil || strings.Count(printed, "noticed") != 2 || time.Since(began) > 40*time.Second {
 				t.Errorf("after %v: %v\n%s", time.Since(began), err, printed)
 			}
 			if printed, err = launch(t, launcher, 3, "abort"); err == nil {
