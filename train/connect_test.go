@@ -177,15 +177,17 @@ func TestJoinedDevices(t *testing.T) {
 
 // TestNotJoined has ranks whose devices can't be joined: the training passes through the program's memory, and rank 0 says why.
 func TestNotJoined(t *testing.T) {
+	const cant = "rank 1 can't join its device to the others: "
+	type devices = []*tensor.Device
 	for name, test := range map[string]struct {
-		change func(devices []*tensor.Device, all []*fakeCollectives)
+		change func(d devices, all []*fakeCollectives)
 		want   string
 		ended  string // of rank 0's peers
 	}{
-		"library":    {func(_ []*tensor.Device, all []*fakeCollectives) { all[1].missing = errors.New("there is no wire") }, "rank 1 can't join its device to the others: there is no wire\n", ""},
-		"refused":    {func(_ []*tensor.Device, all []*fakeCollectives) { all[1].refuses = errors.New("Duplicate GPU") }, "rank 1 can't join its device to the others: Duplicate GPU\n", "aborted"},
-		"mixed":      {func(d []*tensor.Device, _ []*fakeCollectives) { d[1] = openPortable() }, "rank 1 can't join its device to the others: it computes without a GPU\n", ""},
-		"processors": {func(d []*tensor.Device, _ []*fakeCollectives) { d[0], d[1] = openPortable(), openPortable() }, "", ""},
+		"library":    {func(_ devices, all []*fakeCollectives) { all[1].missing = errors.New("there is no wire") }, cant + "there is no wire\n", ""},
+		"refused":    {func(_ devices, all []*fakeCollectives) { all[1].refuses = errors.New("the same GPU") }, cant + "the same GPU\n", "aborted"},
+		"mixed":      {func(d devices, _ []*fakeCollectives) { d[1] = openPortable() }, cant + "it computes without a GPU\n", ""},
+		"processors": {func(d devices, _ []*fakeCollectives) { d[0], d[1] = openPortable(), openPortable() }, "", ""},
 	} {
 		devices, all := joinables(2)
 		test.change(devices, all)
@@ -212,7 +214,8 @@ func TestJoinedFail(t *testing.T) {
 	all[0].fails, all[1].fails = 5, 5
 	errs, _ := trainOn(t, filepath.Join(t.TempDir(), "run"), devices, onlyMessages(t, 2), false, ranksConfig(20), Options{}, nil)
 	for i, err := range errs {
-		if err == nil || !strings.Contains(err.Error(), "the ranks can't exchange data: the cable is cut") || Agreed(err) || all[i].peers.ended != "aborted" {
+		if err == nil || !strings.Contains(err.Error(), "the ranks can't exchange data: the cable is cut") || Agreed(err) ||
+			all[i].peers.ended != "aborted" {
 			t.Errorf("rank %d: %v, %q", i, err, all[i].peers.ended)
 		}
 	}

@@ -53,27 +53,37 @@ func emulatedGPUs(t *testing.T, n int) ([]*tensor.Device, standin.Controls) {
 func TestNCCL(t *testing.T) {
 	smallBuckets(t)
 	devices, s := emulatedGPUs(t, 2)
-	c := ranksConfig(4)
+	c := ranksConfig(3)
 	c.Clip = 0.5
-	alone := filepath.Join(t.TempDir(), "alone")
-	if errs, _ := trainOn(t, alone, devices[:1], comm.Local(1), false, c, Options{}, nil); errs[0] != nil {
-		t.Fatal(errs[0])
+	alone := map[bool]string{}
+	for _, joint := range []bool{false, true} {
+		alone[joint] = filepath.Join(t.TempDir(), "alone")
+		if errs, _ := trainOn(t, alone[joint], devices[:1], comm.Local(1), joint, c, Options{}, nil); errs[0] != nil {
+			t.Fatal(errs[0])
+		}
 	}
-	for _, shard := range []Shard{ShardNone, ShardOptimizer, ShardGradients} {
+	for _, test := range []struct {
+		shard  Shard
+		joint  bool // the loss exchanges something through the program's memory, too
+		groups []comm.Group
+	}{
+		{ShardNone, false, onlyMessages(t, 2)}, {ShardOptimizer, false, onlyMessages(t, 2)}, {ShardGradients, false, onlyMessages(t, 2)},
+		{ShardGradients, true, comm.Local(2)},
+	} {
 		dir := filepath.Join(t.TempDir(), "together")
 		var printed progress
-		errs, models := trainOn(t, dir, devices, onlyMessages(t, 2), false, c, Options{Shard: shard, Progress: &printed}, nil)
+		errs, models := trainOn(t, dir, devices, test.groups, test.joint, c, Options{Shard: test.shard, Progress: &printed}, nil)
 		if err := errors.Join(errs...); err != nil {
-			t.Fatalf("%s: %v", shard, err)
+			t.Fatalf("%s: %v", test.shard, err)
 		}
-		if err := agreeWithin(loggedLosses(t, alone), loggedLosses(t, dir), 1e-5); err != nil {
-			t.Errorf("%s: %v", shard, err)
+		if err := agreeWithin(loggedLosses(t, alone[test.joint]), loggedLosses(t, dir), 1e-5); err != nil {
+			t.Errorf("%s: %v", test.shard, err)
 		}
 		if nn.Checksum(models[0]) != nn.Checksum(models[1]) {
-			t.Errorf("%s: the ranks have other weights", shard)
+			t.Errorf("%s: the ranks have other weights", test.shard)
 		}
 		if !strings.Contains(printed.String(), "on 2 ranks, each on cuda:0, joined by NCCL 2.30.7\n") {
-			t.Errorf("%s: prints\n%s", shard, printed.String())
+			t.Errorf("%s: prints\n%s", test.shard, printed.String())
 		}
 	}
 	s.Fail("ncclCommInitRankConfig", 5) // as with two ranks on one GPU
@@ -84,7 +94,7 @@ func TestNCCL(t *testing.T) {
 	if err := errors.Join(errs...); err != nil {
 		t.Fatal(err)
 	}
-	if err := agreeWithin(loggedLosses(t, alone), loggedLosses(t, dir), 1e-5); err != nil {
+	if err := agreeWithin(loggedLosses(t, alone[false]), loggedLosses(t, dir), 1e-5); err != nil {
 		t.Errorf("through the program's memory: %v", err)
 	}
 	if !strings.Contains(printed.String(), "program's memory: rank 0 can't join its device to the others: ") || !strings.Contains(printed.String(), "invalid usage") {

@@ -52,7 +52,9 @@ func (m *sharedToy) embed(x *tensor.Tensor, joint bool) (y, logDet *tensor.Tenso
 }
 
 // toyTask is the training of a sharedToy on one rank.
-func toyTask(t *testing.T, joint bool) (Task[RowBatch], *sharedToy) { return toyTaskOn(t, openPortable(), joint) }
+func toyTask(t *testing.T, joint bool) (Task[RowBatch], *sharedToy) {
+	return toyTaskOn(t, openPortable(), joint)
+}
 
 func toyTaskOn(t *testing.T, d *tensor.Device, joint bool) (Task[RowBatch], *sharedToy) {
 	g := tensor.NewGenerator(3)
