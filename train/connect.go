@@ -55,7 +55,7 @@ func (r *Ranks) connect(ctx context.Context, d *tensor.Device) (*connection, err
 		c.abandon(&err)
 		return c, r.agree(wait, err)
 	}
-	c.sums = deviceSums{c.peers, d}
+	c.sums = &deviceSums{peers: c.peers, device: d}
 	return c, nil
 }
 

@@ -56,8 +56,11 @@ type fakePeers struct {
 }
 
 func (p *fakePeers) start(s comm.Pending) error {
-	if p.started++; p.started == p.c.fails {
+	switch p.started++; {
+	case p.started == p.c.fails:
 		return errors.New("the cable is cut")
+	case p.c.fails > 0 && p.started > p.c.fails:
+		return errors.New("there is no cable")
 	}
 	p.pending = append(p.pending, s)
 	return nil
@@ -210,13 +213,17 @@ func TestNotJoined(t *testing.T) {
 
 // TestJoinedFail has an operation that fails on both ranks: the training ends, and leaves the peers at once.
 func TestJoinedFail(t *testing.T) {
-	devices, all := joinables(2)
-	all[0].fails, all[1].fails = 5, 5
-	errs, _ := trainOn(t, filepath.Join(t.TempDir(), "run"), devices, onlyMessages(t, 2), false, ranksConfig(20), Options{}, nil)
-	for i, err := range errs {
-		if err == nil || !strings.Contains(err.Error(), "the ranks can't exchange data: the cable is cut") || Agreed(err) ||
-			all[i].peers.ended != "aborted" {
-			t.Errorf("rank %d: %v, %q", i, err, all[i].peers.ended)
+	smallBuckets(t)
+	for _, shard := range []Shard{ShardNone, ShardGradients} {
+		devices, all := joinables(2)
+		all[0].fails, all[1].fails = 13, 13
+		o := Options{Shard: shard}
+		errs, _ := trainOn(t, filepath.Join(t.TempDir(), "run"), devices, onlyMessages(t, 2), false, ranksConfig(20), o, nil)
+		for i, err := range errs {
+			if err == nil || !strings.Contains(err.Error(), "the ranks can't exchange data: the cable is cut") || Agreed(err) ||
+				all[i].peers.ended != "aborted" {
+				t.Errorf("%s: rank %d: %v, %q", shard, i, err, all[i].peers.ended)
+			}
 		}
 	}
 }

@@ -91,10 +91,11 @@ func (r *reducer) ready(leaf *tensor.Tensor) {
 	at := slices.Index(b.params, i)
 	r.take(b, at)
 	for r.next < len(r.buckets) && r.buckets[r.next].left == 0 {
-		r.start(r.buckets[r.next])
-		if r.next++; r.shard == ShardGradients && r.next > inFlight {
-			r.release(r.buckets[r.next-1-inFlight])
+		if r.shard == ShardGradients && r.next >= inFlight {
+			r.release(r.buckets[r.next-inFlight])
 		}
+		r.start(r.buckets[r.next])
+		r.next++
 	}
 }
 

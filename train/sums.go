@@ -94,36 +94,49 @@ func (c *copied) Wait() error {
 type deviceSums struct {
 	peers  kernel.Peers
 	device *tensor.Device
+	failed error // the first failure, which says more than those that follow from it
 }
 
-func (d deviceSums) flat(b kernel.Buffer) flat {
+func (d *deviceSums) flat(b kernel.Buffer) flat {
 	engine.Kernels(d.device).Fill(b, 0)
 	return flat{data: b}
 }
 
-func (d deviceSums) allReduce(ctx context.Context, x flat) comm.Pending {
-	return &queued{ctx, d.peers, d.peers.AllReduce(ctx, x.data)}
+func (d *deviceSums) allReduce(ctx context.Context, x flat) comm.Pending {
+	return d.queue(ctx, d.peers.AllReduce(ctx, x.data))
 }
 
-func (d deviceSums) reduceScatter(ctx context.Context, own, x flat) comm.Pending {
-	return &queued{ctx, d.peers, d.peers.ReduceScatter(ctx, own.data, x.data)}
+func (d *deviceSums) reduceScatter(ctx context.Context, own, x flat) comm.Pending {
+	return d.queue(ctx, d.peers.ReduceScatter(ctx, own.data, x.data))
 }
 
-func (d deviceSums) allGather(ctx context.Context, x flat) comm.Pending {
-	return &queued{ctx, d.peers, d.peers.AllGather(ctx, x.data)}
+func (d *deviceSums) allGather(ctx context.Context, x flat) comm.Pending {
+	return d.queue(ctx, d.peers.AllGather(ctx, x.data))
 }
 
-// queued is an operation that was given to a device.
+// queue returns an operation that the device got, with that result.
+func (d *deviceSums) queue(ctx context.Context, err error) comm.Pending {
+	if d.failed == nil {
+		d.failed = err
+	}
+	return &queued{ctx: ctx, sums: d}
+}
+
+// queued is an operation that a device got.
 type queued struct {
-	ctx    context.Context
-	peers  kernel.Peers
-	failed error
+	ctx   context.Context
+	sums  *deviceSums
+	ended bool
 }
 
 // Wait implements comm.Pending. It also waits for the operations that were queued after this one.
 func (q *queued) Wait() error {
-	if q.failed != nil {
-		return q.failed
+	if q.ended {
+		return nil
 	}
-	return q.peers.Wait(q.ctx)
+	if q.sums.failed == nil {
+		q.sums.failed = q.sums.peers.Wait(q.ctx)
+	}
+	q.ended = q.sums.failed == nil
+	return q.sums.failed
 }
