@@ -52,6 +52,14 @@ func enter[B Batch](ctx context.Context, dir string, task *Task[B], c Config, o 
 	if err := task.shareSource(ranks); err != nil {
 		return nil, nil, err
 	}
+	if o.connection, err = ranks.connect(ctx, device); err != nil {
+		return nil, nil, err
+	}
+	defer func() {
+		if err != nil {
+			o.connection.abandon(&err)
+		}
+	}()
 	if ranks.Rank() == 0 {
 		err = begin()
 	}
@@ -136,7 +144,7 @@ func (t *Task[B]) shareSource(r *Ranks) error {
 
 // joinRanks makes the training one of several ranks.
 func (t *trainer[B]) joinRanks(o Options) {
-	if t.ranks = o.Ranks; t.ranks == nil {
+	if t.ranks, t.connection = o.Ranks, o.connection; t.ranks == nil {
 		return
 	}
 	shard := o.Shard
@@ -144,7 +152,7 @@ func (t *trainer[B]) joinRanks(o Options) {
 		shard = ShardNone
 	}
 	sum := func(opt optimizer) *reducer {
-		red := newReducer(t.ranks, shard, opt.shared())
+		red := newReducer(t.ranks, o.connection.sums, shard, opt.shared())
 		opt.share(red)
 		return red
 	}

@@ -34,11 +34,12 @@ type trainer[B Batch] struct {
 	kept   string // path of the weights that were there before; "" for none
 	lost   error  // why the weights beside the state of a resumed training can't be read
 
-	batch    B          // of the step in progress, the last one
-	ranks    *Ranks     // nil: one process
-	reducers []*reducer // of the optimizer and of the adversary's
-	stop     bool       // a rank has been interrupted
-	joint    bool       // losses exchange something with other ranks
+	batch      B           // of the step in progress, the last one
+	ranks      *Ranks      // nil: one process
+	connection *connection // of the ranks' devices
+	reducers   []*reducer  // of the optimizer and of the adversary's
+	stop       bool        // a rank has been interrupted
+	joint      bool        // losses exchange something with other ranks
 
 	norm     float64 // of the gradient, as last measured
 	measured bool    // norm is that of the last step

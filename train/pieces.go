@@ -85,14 +85,19 @@ func (g *gradients) save(prefix string, of []*tensor.Tensor) (all []safetensors.
 		return all, nil
 	}
 	leads := g.reducer.ranks.Rank() == 0
-	whole, err := g.reducer.gather(leads, func(j int) kernel.Buffer { return engine.Data(of[j]) })
-	if err != nil || !leads {
-		return nil, err
+	if leads {
+		all = make([]safetensors.Tensor, len(g.params))
 	}
-	for i, p := range g.params {
-		all = append(all, weights.SaveAs(p, prefix+p.Path, g.device.From(whole[i], p.Tensor.Shape()...)))
-	}
-	return all, nil
+	err = g.reducer.gather(func(j int) kernel.Buffer { return engine.Data(of[j]) }, func(i int, whole kernel.Buffer) {
+		if !leads {
+			return
+		}
+		p := g.params[i]
+		t := g.device.Zeros(p.Tensor.Shape()...)
+		engine.Kernels(g.device).Copy(kernel.Contiguous(whole.Len), engine.Data(t), whole)
+		all[i] = weights.SaveAs(p, prefix+p.Path, t)
+	})
+	return all, err
 }
 
 // load restores what save returned.
@@ -120,44 +125,36 @@ func (g *gradients) load(f *safetensors.File, prefix string, of []*tensor.Tensor
 	return nil
 }
 
-// gather returns the elements of all parameters, of which each rank has its pieces. All ranks must call it; those that don't keep what
-// they get have the memory of a bucket only.
-func (r *reducer) gather(keep bool, of func(j int) kernel.Buffer) ([][]float32, error) {
+// gather calls got with the elements of each parameter, of which each rank has its pieces. The memory is not used any longer.
+func (r *reducer) gather(of func(j int) kernel.Buffer, got func(param int, whole kernel.Buffer)) error {
 	ctx, cancel := r.ranks.within()
 	defer cancel()
-	k, whole := engine.Kernels(r.device), make([][]float32, len(r.params))
+	k := engine.Kernels(r.device)
 	j := 0
 	for _, b := range r.buckets {
+		all := r.sums.flat(engine.Take(r.device, b.length))
 		from, to := r.part(b)
-		all := make([]float32, b.length)
-		own := all[from:to]
 		for at, i := range b.params {
 			first, last := max(from, b.offsets[at]), min(to, b.offsets[at]+r.params[i].Tensor.Len())
 			if first < last {
-				k.Download(own[first-from:last-from], of(j))
+				k.Copy(kernel.Contiguous(last-first), all.data.Slice(first, last-first), of(j))
 				j++
 			}
 		}
-		if err := r.ranks.group.AllGather(ctx, all, own).Wait(); err != nil {
-			return nil, r.ranks.late(err)
+		if err := r.sums.allGather(ctx, all).Wait(); err != nil { // the operation may still use the memory
+			return r.ranks.late(err)
 		}
 		for at, i := range b.params {
-			if keep {
-				whole[i] = all[b.offsets[at] : b.offsets[at]+r.params[i].Tensor.Len()]
-			}
+			got(i, all.data.Slice(b.offsets[at], r.params[i].Tensor.Len()))
 		}
+		engine.Give(r.device, all.data)
 	}
-	return whole, nil
+	return nil
 }
 
 // spread sends the elements of the parameters that this rank has updated to the others, and takes theirs.
 func (r *reducer) spread(data func(j int) kernel.Buffer) error {
-	whole, err := r.gather(true, data)
-	if err != nil {
-		return err
-	}
-	for i, p := range r.params {
-		engine.Kernels(r.device).Upload(engine.Data(p.Tensor), whole[i])
-	}
-	return nil
+	return r.gather(data, func(param int, whole kernel.Buffer) {
+		engine.Kernels(r.device).Copy(kernel.Contiguous(whole.Len), engine.Data(r.params[param].Tensor), whole)
+	})
 }

@@ -53,7 +53,10 @@ func (m *sharedToy) embed(x *tensor.Tensor, joint bool) (y, logDet *tensor.Tenso
 
 // toyTask is the training of a sharedToy on one rank.
 func toyTask(t *testing.T, joint bool) (Task[RowBatch], *sharedToy) {
-	d := openPortable()
+	return toyTaskOn(t, openPortable(), joint)
+}
+
+func toyTaskOn(t *testing.T, d *tensor.Device, joint bool) (Task[RowBatch], *sharedToy) {
 	g := tensor.NewGenerator(3)
 	init, dropout := g.Fork("init"), g.Fork("dropout")
 	m := &sharedToy{
@@ -91,11 +94,21 @@ func toyTask(t *testing.T, joint bool) (Task[RowBatch], *sharedToy) {
 // trainRanks trains on n ranks of this process and returns their results.
 func trainRanks(t *testing.T, dir string, n int, joint bool, c Config, o Options, change func(rank int, task *Task[RowBatch])) (errs []error, models []*sharedToy) {
 	t.Helper()
+	devices := make([]*tensor.Device, n)
+	for i := range devices {
+		devices[i] = openPortable()
+	}
+	return trainOn(t, dir, devices, comm.Local(n), joint, c, o, change)
+}
+
+// trainOn is trainRanks on devices, a rank on each.
+func trainOn(t *testing.T, dir string, devices []*tensor.Device, groups []comm.Group, joint bool, c Config, o Options, change func(rank int, task *Task[RowBatch])) (errs []error, models []*sharedToy) {
+	t.Helper()
+	n := len(devices)
 	errs, models = make([]error, n), make([]*sharedToy, n)
-	groups := comm.Local(n)
 	var wait sync.WaitGroup
 	for i := range n {
-		task, m := toyTask(t, joint)
+		task, m := toyTaskOn(t, devices[i], joint)
 		if models[i] = m; change != nil {
 			change(i, &task)
 		}

@@ -12,13 +12,14 @@ import (
 )
 
 // bucketElements is the least number of elements of a bucket but the last: 4 MB, which a network moves at its full speed.
-const bucketElements = 1 << 20
+var bucketElements = 1 << 20 // tests lower it
 
 // reducer sums the gradients of the ranks, bucket by bucket, while the backward pass goes on (Li et al., 2020: PyTorch
 // DistributedDataParallel). Buckets are started in a fixed order, so that the ranks' operations match; the order is that in which
 // gradients become complete: the last parameters first.
 type reducer struct {
 	ranks   *Ranks
+	sums    sums
 	shard   Shard
 	params  []nn.Param
 	place   map[*tensor.Tensor]int // index in params
@@ -44,37 +45,9 @@ type bucket struct {
 	pending comm.Pending
 }
 
-// flat is memory of the device that the group can read and write: on a GPU, through a copy in the program's memory.
-type flat struct {
-	data kernel.Buffer
-	host []float32
-}
-
-// newFlat makes a flat of a buffer, filled with zeros.
-func newFlat(d *tensor.Device, b kernel.Buffer) flat {
-	engine.Kernels(d).Fill(b, 0)
-	if b.Host != nil {
-		return flat{b, kernel.Slice[float32](b)}
-	}
-	return flat{b, make([]float32, b.Len)}
-}
-
-// down copies the elements to where the group reads them, and up copies back what it has written.
-func (f flat) down(k kernel.Device) {
-	if f.data.Host == nil {
-		k.Download(f.host, f.data)
-	}
-}
-
-func (f flat) up(k kernel.Device) {
-	if f.data.Host == nil {
-		k.Upload(f.data, f.host)
-	}
-}
-
 // newReducer returns a reducer of the gradients of an optimizer's parameters.
-func newReducer(r *Ranks, s Shard, g *gradients) *reducer {
-	red := &reducer{ranks: r, shard: s, params: g.params, place: g.place, device: g.device, of: make([]*bucket, len(g.params)), has: make([]bool, len(g.params))}
+func newReducer(r *Ranks, over sums, s Shard, g *gradients) *reducer {
+	red := &reducer{ranks: r, sums: over, shard: s, params: g.params, place: g.place, device: g.device, of: make([]*bucket, len(g.params)), has: make([]bool, len(g.params))}
 	var b *bucket
 	for i := len(g.params) - 1; i >= 0; i-- {
 		if b == nil || b.length >= bucketElements {
@@ -89,10 +62,10 @@ func newReducer(r *Ranks, s Shard, g *gradients) *reducer {
 	for _, b := range red.buckets {
 		b.length = (b.length + size - 1) / size * size
 		if s != ShardGradients {
-			b.sum = newFlat(red.device, engine.Kernels(red.device).Alloc(b.length))
+			b.sum = over.flat(engine.Kernels(red.device).Alloc(b.length))
 		}
 		if s.divides() {
-			b.own = newFlat(red.device, engine.Kernels(red.device).Alloc(b.length/size))
+			b.own = over.flat(engine.Kernels(red.device).Alloc(b.length / size))
 		}
 	}
 	return red
@@ -118,10 +91,11 @@ func (r *reducer) ready(leaf *tensor.Tensor) {
 	at := slices.Index(b.params, i)
 	r.take(b, at)
 	for r.next < len(r.buckets) && r.buckets[r.next].left == 0 {
-		r.start(r.buckets[r.next])
-		if r.next++; r.shard == ShardGradients && r.next > inFlight {
-			r.release(r.buckets[r.next-1-inFlight])
+		if r.shard == ShardGradients && r.next >= inFlight {
+			r.release(r.buckets[r.next-inFlight])
 		}
+		r.start(r.buckets[r.next])
+		r.next++
 	}
 }
 
@@ -130,7 +104,7 @@ const inFlight = 2
 
 // release waits for a bucket's sum, of which this rank keeps its part, and gives back the memory of the whole.
 func (r *reducer) release(b *bucket) {
-	if b.sum.host == nil {
+	if b.sum.data.IsNil() {
 		return
 	}
 	if err := b.pending.Wait(); err == nil { // otherwise the operation may still use the memory
@@ -143,8 +117,8 @@ func (r *reducer) release(b *bucket) {
 func (r *reducer) take(b *bucket, at int) {
 	i := b.params[at]
 	leaf, k := r.params[i].Tensor, engine.Kernels(r.device)
-	if b.sum.host == nil {
-		b.sum = newFlat(r.device, engine.Take(r.device, b.length))
+	if b.sum.data.IsNil() {
+		b.sum = r.sums.flat(engine.Take(r.device, b.length))
 	}
 	to := b.sum.data.Slice(b.offsets[at], leaf.Len())
 	grad := leaf.Grad()
@@ -160,11 +134,10 @@ func (r *reducer) take(b *bucket, at int) {
 
 // start begins the sum of a bucket over the ranks.
 func (r *reducer) start(b *bucket) {
-	b.sum.down(engine.Kernels(r.device))
 	if r.shard.divides() {
-		b.pending = r.ranks.group.ReduceScatter(r.context, b.own.host, b.sum.host)
+		b.pending = r.sums.reduceScatter(r.context, b.own, b.sum)
 	} else {
-		b.pending = r.ranks.group.AllReduce(r.context, b.sum.host)
+		b.pending = r.sums.allReduce(r.context, b.sum)
 	}
 }
 
@@ -180,18 +153,12 @@ func (r *reducer) finish() error {
 		}
 		r.start(b)
 	}
-	k := engine.Kernels(r.device)
 	for _, b := range r.buckets {
 		if err := b.pending.Wait(); err != nil {
 			return r.ranks.late(err)
 		}
 		if r.shard == ShardGradients {
 			r.release(b)
-		}
-		if r.shard.divides() {
-			b.own.up(k)
-		} else {
-			b.sum.up(k)
 		}
 	}
 	return nil

@@ -18,6 +18,8 @@ type Options struct {
 
 	Ranks *Ranks // the processes that train together, see JoinRanks; nil: this one alone
 	Shard Shard  // what the ranks divide, beside the batch
+
+	connection *connection // of the ranks' devices, once they have entered the training
 }
 
 // Result describes a training that has ended.
@@ -66,7 +68,7 @@ func (e *Interrupted) Unwrap() error { return context.Canceled }
 // its settings from c, too; [Saved] reads those of the run. Where the run has weights without a checkpoint, as after an
 // import, Resume trains these weights from step 0 with a new optimizer, and keeps the file as <model>.safetensors.earlier.
 // Settings that don't fit are a [*fault.FieldError].
-func Run[B Batch](ctx context.Context, dir string, task Task[B], c Config, o Options) (*Result, error) {
+func Run[B Batch](ctx context.Context, dir string, task Task[B], c Config, o Options) (result *Result, err error) {
 	if err := task.check(); err != nil {
 		return nil, err
 	}
@@ -93,6 +95,7 @@ func Run[B Batch](ctx context.Context, dir string, task Task[B], c Config, o Opt
 		return nil, err
 	}
 	defer t.leaveRanks()
+	defer t.connection.abandon(&err) // unless it has ended
 	r, from := t.run, t.from
 	if !t.leads() {
 		t.report = silentReport()
@@ -110,10 +113,13 @@ func Run[B Batch](ctx context.Context, dir string, task Task[B], c Config, o Opt
 		on += ", precision " + c.Precision
 	}
 	if o.Ranks != nil {
-		on = fmt.Sprintf("%d ranks, each on %s", o.Ranks.Size(), on)
+		on = fmt.Sprintf("%d ranks, each on %s%s", o.Ranks.Size(), on, t.connection)
 	}
 	t.report.say("%s: %d parameters, %d steps of %d %s on %s", task.Model, nn.Count(task.Module), t.total,
 		c.Batch*c.Accumulate, task.unit(), on)
+	if o.Ranks != nil && t.connection.why != "" {
+		t.report.say("%s: what the ranks exchange passes through the program's memory: %s", task.Model, t.connection.why)
+	}
 	if from == abandoned {
 		t.report.say("%s: starts anew, as the training that was started here was stopped before its first checkpoint", task.Model)
 	}
@@ -129,6 +135,11 @@ func Run[B Batch](ctx context.Context, dir string, task Task[B], c Config, o Opt
 	}
 	if err == nil {
 		err = t.loop(ctx)
+	}
+	if o.Ranks != nil {
+		if left := o.Ranks.end(t.connection, err); left != nil {
+			t.report.say("%s: %v", task.Model, left)
+		}
 	}
 	var stopped *Interrupted
 	if errors.As(err, &stopped) {

@@ -15,12 +15,20 @@ type Stream struct {
 	before, after uintptr // events of Follow and Lead
 }
 
-// NewStream returns a new stream.
-func (d *Device) NewStream() (*Stream, error) {
+// streams returns an error if the driver lacks a function of streams.
+func (d *Device) streams() error {
 	for _, s := range []symbol{cuStreamQuery, cuStreamDestroy} {
 		if d.driver.functions[s] == 0 {
-			return nil, fmt.Errorf("the NVIDIA driver at %s has no %s, which communication between GPUs needs; update the driver", d.driver.path, symbolNames[s])
+			return fmt.Errorf("the NVIDIA driver at %s has no %s, which communication between GPUs needs; update the driver", d.driver.path, symbolNames[s])
 		}
+	}
+	return nil
+}
+
+// NewStream returns a new stream.
+func (d *Device) NewStream() (*Stream, error) {
+	if err := d.streams(); err != nil {
+		return nil, err
 	}
 	s := &Stream{device: d}
 	if err := d.check(cuStreamCreate, uintptr(unsafe.Pointer(&s.handle)), nonBlocking); err != nil {

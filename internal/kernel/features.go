@@ -23,6 +23,7 @@ type Features struct {
 	AffineMaps        AffineMaps
 	Accelerator       Accelerator
 	Suppression       Suppression
+	Collectives       Collectives
 }
 
 // Accelerator is what a GPU reports about itself.

@@ -19,15 +19,15 @@ func TestMissingRank(t *testing.T) {
 		want           string
 	}{{current, 0, 1, "can't join the other ranks"}, {current, 1, 0, "inside of NCCL"}, {old, 0, 0, "inside of NCCL"}} {
 		l, s := open(t, test.version)
-		s.control("standin_block", test.blocks)
-		before := s.control("standin_aborts", 0)
+		s.Set("standin_block", test.blocks)
+		before := s.Set("standin_aborts", 0)
 		id, err := l.UniqueID()
 		if err != nil {
 			t.Fatal(err)
 		}
 		_, err = l.Join(within(t, 100*time.Millisecond), gpu{s, 0}, id, 1, 2)
 		fails(t, test.version, err, "rank 1 of 2 ", test.want, "all 2 ranks")
-		if !errors.Is(err, context.DeadlineExceeded) || s.control("standin_aborts", 0)-before != test.aborts {
+		if !errors.Is(err, context.DeadlineExceeded) || s.Set("standin_aborts", 0)-before != test.aborts {
 			t.Errorf("%s: %v", test.version, err)
 		}
 		_, err = l.Join(t.Context(), gpu{s, 0}, id, 2, 2)
@@ -42,8 +42,8 @@ func TestLostPeer(t *testing.T) {
 		{"standin_die", "rank 1 of 2 waits for the GPUs: context deadline exceeded after", "another rank is slow, hangs or has died"},
 	} {
 		l, s := open(t, current)
-		s.control(test.control, 1)
-		before := s.control("standin_aborts", 0)
+		s.Set(test.control, 1)
+		before := s.Set("standin_aborts", 0)
 		failures := ranks(t, l, s, 2, func(c *Communicator) error {
 			st, x := s.stream(), make([]float32, 5)
 			if err := c.Start(within(t, 10*time.Second), st, AllReduce(uintptr(unsafe.Pointer(&x[0])), len(x), Float32)); err != nil {
@@ -59,7 +59,7 @@ func TestLostPeer(t *testing.T) {
 		})
 		fails(t, "rank 0", failures[0], "rank 0 of 2 waits for the GPUs: context deadline exceeded after", "another rank is slow, hangs or has died")
 		fails(t, "rank 1", failures[1], test.noticed, test.other)
-		if n := s.control("standin_aborts", 0) - before; n != 2 {
+		if n := s.Set("standin_aborts", 0) - before; n != 2 {
 			t.Errorf("%d aborts", n)
 		}
 	}
@@ -77,7 +77,7 @@ func TestFailures(t *testing.T) {
 			v = old
 		}
 		l, s := open(t, v)
-		s.fail(function, 4)
+		s.Fail(function, 4)
 		err := func() error {
 			id, err := l.UniqueID()
 			if err != nil {
@@ -114,7 +114,7 @@ func TestStuck(t *testing.T) {
 	defer func(d time.Duration) { abortWait = d }(abortWait)
 	abortWait = 50 * time.Millisecond
 	for _, err := range ranks(t, l, s, 1, func(c *Communicator) error {
-		s.control("standin_stick", 1)
+		s.Set("standin_stick", 1)
 		ctx, cancel := context.WithCancel(t.Context())
 		cancel()
 		return c.Start(ctx, s.stream(), AllReduce(8, 1, Float32))

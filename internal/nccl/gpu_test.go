@@ -1,8 +1,9 @@
 //go:build linux && (amd64 || arm64) && !nocuda
 
-package nccl
+package nccl_test
 
 import (
+	"context"
 	"fmt"
 	"os"
 	"sync"
@@ -10,11 +11,12 @@ import (
 	"time"
 
 	"github.com/bestiary-ml/bestiary/internal/cuda"
+	"github.com/bestiary-ml/bestiary/internal/nccl"
 )
 
 var (
-	_ Device = (*cuda.Device)(nil)
-	_ Stream = (*cuda.Stream)(nil)
+	_ nccl.Device = (*cuda.Device)(nil)
+	_ nccl.Stream = (*cuda.Stream)(nil)
 )
 
 // TestGPUs runs all operations between the GPUs of this machine with the NCCL that is installed, if BESTIARY_TEST_DEVICE is cuda.
@@ -22,7 +24,7 @@ func TestGPUs(t *testing.T) {
 	if os.Getenv("BESTIARY_TEST_DEVICE") != "cuda" {
 		t.Skip("BESTIARY_TEST_DEVICE is not cuda")
 	}
-	l, err := Open()
+	l, err := nccl.Open()
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -49,7 +51,7 @@ func TestGPUs(t *testing.T) {
 }
 
 // onGPU is a rank of TestGPUs. Kernels write what is sent, and read what arrives.
-func onGPU(t *testing.T, l *Library, id ID, rank, size int) error {
+func onGPU(t *testing.T, l *nccl.Library, id nccl.ID, rank, size int) error {
 	d, err := cuda.Open(rank)
 	if err != nil {
 		return err
@@ -58,7 +60,8 @@ func onGPU(t *testing.T, l *Library, id ID, rank, size int) error {
 	if err != nil {
 		return err
 	}
-	ctx := within(t, time.Minute)
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	defer cancel()
 	c, err := l.Join(ctx, d, id, rank, size)
 	if err != nil {
 		return err
@@ -68,12 +71,12 @@ func onGPU(t *testing.T, l *Library, id ID, rank, size int) error {
 	at := func(address uint64) uintptr { return uintptr(address) }
 	for _, b := range []struct {
 		fill  func()
-		start Operation
+		start nccl.Operation
 	}{
-		{func() { d.Fill(x, float64(rank+1)) }, AllReduce(at(x.Addr), n, Float32)},
-		{func() { d.Fill(parts, float64(rank+1)) }, ReduceScatter(at(own.Addr), at(parts.Addr), n, Float32)},
-		{func() {}, AllGather(at(parts.Addr), at(own.Addr), n, Float32)},
-		{func() { d.Fill(sent, float64(rank+1)) }, Broadcast(at(sent.Addr), n, Float32, size-1)},
+		{func() { d.Fill(x, float64(rank+1)) }, nccl.AllReduce(at(x.Addr), n, nccl.Float32)},
+		{func() { d.Fill(parts, float64(rank+1)) }, nccl.ReduceScatter(at(own.Addr), at(parts.Addr), n, nccl.Float32)},
+		{func() {}, nccl.AllGather(at(parts.Addr), at(own.Addr), n, nccl.Float32)},
+		{func() { d.Fill(sent, float64(rank+1)) }, nccl.Broadcast(at(sent.Addr), n, nccl.Float32, size-1)},
 	} {
 		b.fill()
 		s.Follow()

@@ -65,9 +65,9 @@ func TestSums(t *testing.T) {
 		for _, size := range []int{1, 2, 4} {
 			t.Run(fmt.Sprint(v, " ", size), func(t *testing.T) {
 				l, s := open(t, v)
-				before := s.control("standin_groups", 0)
+				before := s.Set("standin_groups", 0)
 				succeed(t, ranks(t, l, s, size, func(c *Communicator) error { return sums(t, c, s) }))
-				if groups := s.control("standin_groups", 0) - before; groups != 4*size {
+				if groups := s.Set("standin_groups", 0) - before; groups != 4*size {
 					t.Errorf("%d groups by %d ranks", groups, size)
 				}
 			})

@@ -7,20 +7,17 @@ import (
 	"errors"
 	"fmt"
 	"os"
-	"os/exec"
-	"path/filepath"
 	"runtime"
 	"strings"
 	"sync"
 	"testing"
 	"time"
-	"unsafe"
 
-	"github.com/bestiary-ml/bestiary/internal/dynamic"
+	"github.com/bestiary-ml/bestiary/internal/nccl/standin"
 )
 
 // standIn is an opened stand-in for NCCL, with what controls it.
-type standIn struct{ handle uintptr }
+type standIn struct{ standin.Controls }
 
 // Versions that the stand-in pretends to be.
 const (
@@ -43,22 +40,19 @@ func build(t *testing.T, version string) string {
 	if path := built.paths[version]; path != "" {
 		return path
 	}
-	compiler, err := exec.LookPath("cc")
-	if err != nil {
-		t.Skip("the stand-in for NCCL needs a C compiler")
-	}
 	if built.folder == "" {
+		var err error
 		if built.folder, err = os.MkdirTemp("", "nccl"); err != nil {
 			t.Fatal(err)
 		}
 		built.paths = map[string]string{}
 	}
-	path := filepath.Join(built.folder, version+".so")
-	// Several stand-ins are open at once. Bsymbolic makes each call its own functions.
-	c := exec.Command(compiler, "-std=gnu11", "-Wall", "-Wextra", "-Werror", "-O1", "-fPIC", "-shared", "-pthread", "-Wl,-Bsymbolic",
-		"-DNCCL_VERSION_CODE="+version, "-o", path, "testdata/standin.c")
-	if text, err := c.CombinedOutput(); err != nil {
-		t.Fatalf("%v\n%s", err, text)
+	path, err := standin.Build(built.folder, version)
+	if errors.Is(err, standin.ErrNoCompiler) {
+		t.Skip(err)
+	}
+	if err != nil {
+		t.Fatal(err)
 	}
 	built.paths[version] = path
 	return path
@@ -94,47 +88,20 @@ func open(t *testing.T, version string) (*Library, standIn) {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() {
-		s.fail("", 0)
+		s.Fail("", 0)
 		for _, name := range []string{"standin_die", "standin_lose"} {
-			s.control(name, -1)
+			s.Set(name, -1)
 		}
-		s.control("standin_block", 0)
-		s.control("standin_stick", 0)
+		s.Set("standin_block", 0)
+		s.Set("standin_stick", 0)
 	})
 	return l, s
 }
 
 // controls returns what controls an open stand-in. Ranks meet in files in a folder.
 func controls(path, folder string) (standIn, error) {
-	handle, err := dynamic.Open(path)
-	if err != nil {
-		return standIn{}, err
-	}
-	s := standIn{handle}
-	name := append([]byte(folder), 0)
-	s.call("standin_folder", uintptr(unsafe.Pointer(&name[0])))
-	runtime.KeepAlive(name)
-	return s, nil
-}
-
-//go:uintptrescapes
-func (s standIn) call(name string, args ...uintptr) uintptr {
-	f, err := dynamic.Symbol(s.handle, name)
-	if err != nil {
-		panic(err)
-	}
-	return dynamic.Call(f, args...)
-}
-
-func (s standIn) control(name string, value int) int {
-	return int(int32(s.call(name, uintptr(value))))
-}
-
-// fail makes a function fail from now on.
-func (s standIn) fail(function string, code int) {
-	name := append([]byte(function), 0)
-	s.call("standin_fail", uintptr(unsafe.Pointer(&name[0])), uintptr(code))
-	runtime.KeepAlive(name)
+	c, err := standin.Control(path, folder)
+	return standIn{c}, err
 }
 
 // gpu is a device of the stand-in.
@@ -147,8 +114,8 @@ type gpu struct {
 func (g gpu) Use(f func() error) error {
 	runtime.LockOSThread()
 	defer runtime.UnlockOSThread()
-	g.s.control("standin_use", g.number)
-	defer g.s.control("standin_use", -1)
+	g.s.Set("standin_use", g.number)
+	defer g.s.Set("standin_use", -1)
 	return f()
 }
 
@@ -159,9 +126,9 @@ type stream struct {
 }
 
 func (s stream) Handle() uintptr     { return s.handle }
-func (s stream) Idle() (bool, error) { return s.s.call("standin_idle", s.handle)&1 == 1, nil }
+func (s stream) Idle() (bool, error) { return s.s.Call("standin_idle", s.handle)&1 == 1, nil }
 
-func (s standIn) stream() stream { return stream{s, s.call("standin_stream")} }
+func (s standIn) stream() stream { return stream{s, s.Call("standin_stream")} }
 
 // ranks starts size ranks as goroutines and returns their errors.
 func ranks(t *testing.T, l *Library, s standIn, size int, do func(c *Communicator) error) []error {

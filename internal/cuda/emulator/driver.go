@@ -10,9 +10,10 @@ import (
 	"github.com/ebitengine/purego"
 )
 
-// gpu is the state of the emulated driver. There is one, as there is one driver.
+// gpu is an emulated GPU with a driver of its own.
 type gpu struct {
 	Machine
+	number    int                           // of its context
 	texts     map[string]map[string]*Kernel // kernels by PTX text
 	modules   []map[string]*Kernel
 	functions []*loaded
@@ -68,15 +69,24 @@ const (
 // Functions returns the functions of libcuda that internal/cuda calls, by name, as addresses of C functions. They drive an
 // emulated GPU with 1 GiB of memory. Work that is queued in a stream runs when the program waits for it, and not before.
 var Functions = sync.OnceValue(func() map[string]uintptr {
-	g := &gpu{texts: map[string]map[string]*Kernel{}, streams: map[uintptr]*stream{}, events: map[uintptr]*event{}, graphs: map[uintptr]*graph{}}
-	functions := map[string]uintptr{}
+	functions, _ := Another(1)
+	return functions
+})
+
+// Another is [Functions] of another GPU, which another goroutine may use at the same time. number is the handle of its context. queue
+// appends work to one of its streams, as other libraries do. The functions are never freed, and a program can have about 40 GPUs.
+func Another(number int) (functions map[string]uintptr, queue func(stream uintptr, run func())) {
+	g := &gpu{number: number, texts: map[string]map[string]*Kernel{}, streams: map[uintptr]*stream{}, events: map[uintptr]*event{}, graphs: map[uintptr]*graph{}}
+	functions = map[string]uintptr{}
 	for _, calls := range []map[string]any{g.calls(), g.streamCalls()} {
 		for name, f := range calls {
 			functions[name] = purego.NewCallback(f)
 		}
 	}
-	return functions
-})
+	return functions, func(stream uintptr, run func()) {
+		g.queue(stream, func() error { run(); return nil })
+	}
+}
 
 // at returns a view of the memory at a C pointer.
 func at[T any](p uintptr) *T { return *(**T)(unsafe.Pointer(&p)) }
@@ -120,7 +130,7 @@ func (g *gpu) calls() map[string]any {
 			return 0
 		},
 		"cuDeviceTotalMem_v2":          func(n, _ uintptr) uintptr { return give(n, memoryOfDevice) },
-		"cuDevicePrimaryCtxRetain":     func(context, _ uintptr) uintptr { return give(context, 1) },
+		"cuDevicePrimaryCtxRetain":     func(context, _ uintptr) uintptr { return give(context, uintptr(g.number)) },
 		"cuDevicePrimaryCtxRelease_v2": func(uintptr) uintptr { return 0 },
 		"cuCtxSetCurrent":              func(uintptr) uintptr { return 0 },
 		"cuMemGetInfo_v2": func(free, total uintptr) uintptr {
@@ -139,10 +149,10 @@ func (g *gpu) calls() map[string]any {
 		"cuModuleLoadDataEx":  func(module, image, _, _, _ uintptr) uintptr { return g.loadModule(module, image) },
 		"cuModuleGetFunction": func(f, module, name uintptr) uintptr { return g.function(f, module, name) },
 		"cuFuncSetAttribute":  g.permit,
-		"cuGetErrorName":      func(_, text uintptr) uintptr { return give(text, cText("CUDA_ERROR_EMULATED")) },
+		"cuGetErrorName":      func(_, text uintptr) uintptr { return give(text, uintptr(unsafe.Pointer(&errorName[0]))) },
 		"cuGetErrorString": func(_, text uintptr) uintptr {
 			if g.failed == nil {
-				return give(text, cText("no more is known"))
+				return give(text, uintptr(unsafe.Pointer(&errorText[0])))
 			}
 			return give(text, uintptr(unsafe.Pointer(&g.failed[0])))
 		},
@@ -153,15 +163,8 @@ func give(to uintptr, v uintptr) uintptr { *at[uintptr](to) = v; return 0 }
 
 func host(p, n uintptr) []byte { return unsafe.Slice(at[byte](p), n) }
 
-var texts = map[string][]byte{}
-
-// cText returns a C string that is never freed.
-func cText(s string) uintptr {
-	if texts[s] == nil {
-		texts[s] = append([]byte(s), 0)
-	}
-	return uintptr(unsafe.Pointer(&texts[s][0]))
-}
+// What is said of errors about which no more is known, as C strings.
+var errorName, errorText = []byte("CUDA_ERROR_EMULATED\x00"), []byte("no more is known\x00")
 
 func goText(p uintptr) string {
 	n := 0
