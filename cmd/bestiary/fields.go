@@ -39,6 +39,7 @@ var otherFlags = map[string][]string{
 	"Start":             {"temperature"},
 	"TextTokens":        {"vocab-size"},
 	"Texts":             {"text-columns"},
+	"Timeout":           {"rank-timeout"},
 	"Truncate":          {"truncate-captions"},
 	"Versus":            {"vs"},
 }

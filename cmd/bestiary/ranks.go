@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"runtime"
@@ -9,6 +10,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/bestiary-ml/bestiary/fault"
 	"github.com/bestiary-ml/bestiary/train"
 	"github.com/spf13/cobra"
 )
@@ -50,6 +52,10 @@ func (f *rankFlags) join(c *cobra.Command) error {
 		return invalid(err)
 	}
 	ranks, err := train.JoinRanks(f.timeout)
+	var wrong *fault.FieldError
+	if errors.As(err, &wrong) {
+		return invalid(err)
+	}
 	if err != nil || ranks == nil {
 		return err
 	}
