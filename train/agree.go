@@ -226,10 +226,7 @@ func (t *Task[B]) checkRanks(r *Ranks, c Config, s Shard) error {
 	if _, ok := any(t.Source).(sharer); !ok {
 		return fault.Field("Source", nil, "can't be divided among ranks; give it a method Share, or train in one process")
 	}
-	if t.Joint != "" {
-		return fault.Field("Module", nil, "the %s can't be trained by several ranks, because of %s; train it in one process", t.Model, t.Joint)
-	}
-	return nil
+	return t.Joint
 }
 
 // sharer is a [Source] whose batches divide.

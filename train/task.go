@@ -64,10 +64,10 @@ type Task[B Batch] struct {
 	// Start writes further files of a new run. The run folder is locked while it runs. May be nil.
 	Start func(dir string) error
 
-	// Joint names what Loss or After computes over the whole batch, so that ranks which each have a share of it can't: "the contrast of
-	// all pictures and captions". "" means that the gradient of a batch is the mean of the gradients of its equal shares, or that the
-	// loss exchanges what it needs, as batch norm does.
-	Joint string
+	// Joint is the error of a training by several ranks, such as a [*fault.FieldError] of what Loss or After computes over the whole
+	// batch, of which each rank has a share. nil means that the gradient of a batch is the mean of the gradients of its equal shares, or
+	// that the loss exchanges what it needs, as batch norm does.
+	Joint error
 
 	Unit string // what a batch consists of, in reports; "" means "images"
 }

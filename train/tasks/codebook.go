@@ -4,6 +4,7 @@ import (
 	"cmp"
 
 	"github.com/bestiary-ml/bestiary/dvae"
+	"github.com/bestiary-ml/bestiary/fault"
 	"github.com/bestiary-ml/bestiary/tensor"
 	"github.com/bestiary-ml/bestiary/train"
 )
@@ -26,6 +27,11 @@ func newCodebook(codes, revive int) *codebook {
 func (c *codebook) add(counts []float32, m train.Metrics) {
 	c.Usage.Add(counts)
 	m["perplexity"], m["codes_used"], m["revived"] = c.Usage.Perplexity(), float64(c.Usage.Used()), float64(c.Revived)
+}
+
+// joint is the error of a training by several ranks with a setting that looks at the whole batch.
+func joint(field string, value any) error {
+	return fault.Field(field, value, "looks at the whole batch, of which each rank sees a share; set it to 0, or train in one process")
 }
 
 // reviving returns what is done after a step: every that many steps, codes that no picture of the window used are revived

@@ -76,7 +76,7 @@ func DVAE(d *tensor.Device, c dvae.Config, how DVAEOptions, description data.Des
 		},
 	}
 	if how.Revive > 0 {
-		task.Joint = "the revival of codes (Revive), which looks at the whole batch"
+		task.Joint = joint("Revive", how.Revive)
 		task.After = codes.reviving(d, how.Revive, func(x *tensor.Tensor, dead []int) int { return model.Revive(x, dead, revival) })
 	}
 	if heldOut == nil || heldOut.Len() == 0 {

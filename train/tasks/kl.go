@@ -117,7 +117,7 @@ func latentsTask(d *tensor.Device, name string, model *vqgan.Model, g *tensor.Ge
 	}
 	if how.Loss.Adversarial > 0 {
 		if how.Loss.Augment > 0 {
-			task.Joint = "the augmentation of the discriminator (Augment), which follows its judgement of the whole batch"
+			task.Joint = joint("Augment", how.Loss.Augment)
 		}
 		if task.Adversary, err = adversary(d, objective, how, tensor.NewGenerator(o.Seed).Fork("discriminator")); err != nil {
 			return nil, err

@@ -99,10 +99,10 @@ func VQGAN(d *tensor.Device, c vqgan.Config, how VQGANOptions, perceptual *vqgan
 		}
 	}
 	if c.EMADecay > 0 {
-		task.Joint = "the moving averages of the codebook (EMADecay), which look at the whole batch"
+		task.Joint = joint("EMADecay", c.EMADecay)
 	}
 	if how.Revive > 0 {
-		task.Joint = "the restarts of codes (Revive), which look at the whole batch"
+		task.Joint = joint("Revive", how.Revive)
 		task.After = codes.reviving(d, how.Revive, func(x *tensor.Tensor, dead []int) int { return model.Restart(x, dead, revival) })
 	}
 	if task.Evaluate == nil {
