@@ -9,10 +9,15 @@ import (
 	"github.com/bestiary-ml/bestiary/tensor"
 )
 
-// backbones returns the features of one picture by networks of package backbone, in the sizes of classification and of detection. The
-// peer has the networks of torchvision.
+// peerBackbones are the networks of package backbone that torchvision has, too.
+var peerBackbones = []string{
+	"vgg16", "resnet18", "resnet34", "resnet50", "resnet101", "resnet152", "resnext50_32x4d", "resnext101_32x8d", "mobilenet_v2",
+	"efficientnet_b0", "efficientnet_b1", "efficientnet_b2", "efficientnet_b3", "efficientnet_b4", "efficientnet_b5", "efficientnet_b6", "efficientnet_b7",
+}
+
+// backbones returns the features of one picture by networks of package backbone, in the sizes of classification and of detection.
 func backbones() (all []workload) {
-	for _, net := range []string{"vgg16", "resnet50", "mobilenet_v2", "efficientnet_b0"} {
+	for _, net := range peerBackbones {
 		for _, size := range []int{224, 512} {
 			all = append(all, extractFeatures(fmt.Sprintf("backbone/features/%s-%d", net, size), net, size))
 		}

@@ -5,7 +5,7 @@ import torch
 ENDS = {  # places in the sequence of layers that end a stage
     "vgg16": (8, 15, 22, 29),
     "mobilenet_v2": (3, 6, 13, 17),
-    "efficientnet_b0": (2, 3, 5, 7),
+    **{f"efficientnet_b{i}": (2, 3, 5, 7) for i in range(8)},
 }
 
 
@@ -17,7 +17,7 @@ class Features(torch.nn.Module):
         from torchvision.models import get_model
 
         net = get_model(name, weights=None)
-        if name.startswith("resnet"):
+        if name.startswith(("resnet", "resnext")):
             stem = torch.nn.Sequential(net.conv1, net.bn1, net.relu, net.maxpool)
             self.layers, self.ends = torch.nn.ModuleList([stem, net.layer1, net.layer2, net.layer3, net.layer4]), (1, 2, 3, 4)
         else:

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"runtime"
 	"strconv"
@@ -63,7 +64,10 @@ func (f *rankFlags) join(c *cobra.Command) error {
 	if !ok {
 		return fmt.Errorf("this command can't join %s", ranks)
 	}
-	t.ranks = ranks
+	if t.ranks = ranks; ranks.Rank() > 0 { // rank 0 says the same
+		c.SetOut(io.Discard)
+		c.SetErr(io.Discard)
+	}
 	return nil
 }
 
