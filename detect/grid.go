@@ -27,8 +27,8 @@ type suppressor struct {
 }
 
 const (
-	octaves   = 16 // of heights; lower boxes are in the last one
-	maxStrips = 64 // of a table
+	octaves   = 16  // of heights; lower boxes are in the last one
+	maxStrips = 64  // of a table
 	chunk     = 128 // boxes that are compared at once
 )
 
@@ -38,7 +38,7 @@ type table struct {
 	strips  []strip
 }
 
-// strip has the numbers of the kept boxes whose centres are in it.
+// strip has the coordinates and areas of the kept boxes whose centres are in it.
 type strip struct{ x0, y0, x1, y1, area []float32 }
 
 // octave returns the exponent of a positive number.

@@ -41,6 +41,7 @@ func MeasureCodec(ctx context.Context, p *sample.TextToImage, d *data.Dataset) (
 		return nil, err
 	}
 	codebook := len(counts)
+	var failed error
 	for n, values := range batches(on, d, p.BatchSize()) {
 		err := p.Use(ctx, func(device *tensor.Device, m sample.TextToImageModels) error {
 			step := device.Scratch()
@@ -54,15 +55,17 @@ func MeasureCodec(ctx context.Context, p *sample.TextToImage, d *data.Dataset) (
 			squares += made.MSELoss(x).Item() * float64(n)
 			return nil
 		})
-		if err != nil {
-			return nil, err
+		if failed = err; failed != nil {
+			break
 		}
 	}
 	sums, all := []*float64{&squares}, make([]float32, codebook)
 	for code := range counts {
 		sums = append(sums, &counts[code])
 	}
-	ranks.Add(on, sums...)
+	if err := ranks.Add(on, failed, sums...); err != nil {
+		return nil, err
+	}
 	for code, n := range counts {
 		all[code] = float32(n)
 	}

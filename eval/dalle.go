@@ -45,16 +45,17 @@ func MeasureDALLE(ctx context.Context, p *sample.TextToImage, d *data.Dataset) (
 	total := len(pairs.pictures)
 	f := &DALLEFigures{Pictures: total, Truncated: pairs.truncated, Uniform: math.Log(float64(c.ImageCodes))}
 	const most = 16 // sequences at a time
+	var failed error
 	for lo, hi := range ranks.Chunks(on, total, most) {
 		var pixels []uint8
 		for _, i := range pairs.pictures[lo:hi] {
 			pixels = append(pixels, d.Image(i)...)
 		}
 		codes, err := p.Codes(ctx, pixels)
-		if err != nil {
-			return nil, err
+		if failed = err; failed != nil {
+			break
 		}
-		err = p.Use(ctx, func(device *tensor.Device, m sample.TextToImageModels) error {
+		failed = p.Use(ctx, func(device *tensor.Device, m sample.TextToImageModels) error {
 			step := device.Scratch()
 			defer step.End()
 			loss, text, image := m.DALLE.Loss(pairs.ids[lo*c.TextLen:hi*c.TextLen], codes, nil)
@@ -64,11 +65,13 @@ func MeasureDALLE(ctx context.Context, p *sample.TextToImage, d *data.Dataset) (
 			f.Image += image.Item() * share
 			return nil
 		})
-		if err != nil {
-			return nil, err
+		if failed != nil {
+			break
 		}
 	}
-	ranks.Add(on, &f.Loss, &f.Text, &f.Image)
+	if err := ranks.Add(on, failed, &f.Loss, &f.Text, &f.Image); err != nil {
+		return nil, err
+	}
 	f.Caption = f.Text * float64(c.TextLen)
 	f.TextPerplexity, f.ImagePerplexity = math.Exp(f.Text), math.Exp(f.Image)
 	return f, nil

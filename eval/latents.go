@@ -31,6 +31,7 @@ func MeasureLatents(ctx context.Context, p *sample.Latents, d *data.Dataset) (Re
 		return Reconstruction{}, err
 	}
 	squares := 0.0
+	var failed error
 	on, err := deviceOf(func(f func(*tensor.Device)) error {
 		return p.Use(ctx, func(device *tensor.Device, _ *vqgan.Model) error { f(device); return nil })
 	})
@@ -45,11 +46,13 @@ func MeasureLatents(ctx context.Context, p *sample.Latents, d *data.Dataset) (Re
 			squares += m.Reconstruct(x).ClampMin(-1).ClampMax(1).MSELoss(x).Item() * float64(n)
 			return nil
 		})
-		if err != nil {
-			return Reconstruction{}, err
+		if failed = err; failed != nil {
+			break
 		}
 	}
-	ranks.Add(on, &squares)
+	if err := ranks.Add(on, failed, &squares); err != nil {
+		return Reconstruction{}, err
+	}
 	mse := squares / float64(d.Len())
 	return Reconstruction{MSE: mse, PSNR: PSNR(mse)}, nil
 }

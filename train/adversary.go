@@ -106,7 +106,7 @@ func (t *trainer[B]) updateAdversary(step int, factor, scale float64) error {
 		}
 		norm *= scale
 		if math.IsNaN(norm) || math.IsInf(norm, 0) {
-			return t.diverged("the gradient of the adversary", norm, step, rate)
+			return t.together(t.diverged("the gradient of the adversary", norm, step, rate))
 		}
 		scale *= ClipScale(norm, t.config.Clip)
 	}
@@ -114,18 +114,14 @@ func (t *trainer[B]) updateAdversary(step int, factor, scale float64) error {
 	return nil
 }
 
-// saveAdversary returns what a checkpoint has of the adversary.
-func (t *trainer[B]) saveAdversary() ([]safetensors.Tensor, error) {
+// saveAdversary returns what a checkpoint has of the adversary, beside its optimizer.
+func (t *trainer[B]) saveAdversary() []safetensors.Tensor {
 	tensors := weights.Of(t.task.Adversary.Module)
 	for i := range tensors {
 		tensors[i].Name = adversaryPrefix + weightPrefix + tensors[i].Name
 	}
 	t.place.Adversary = &adversaryPlace{Steps: t.adversary.Steps()}
-	if !t.leads() && !t.adversary.divided() {
-		return nil, nil
-	}
-	moments, err := t.adversary.state(adversaryPrefix)
-	return append(tensors, moments...), err
+	return tensors
 }
 
 // adversaryPlace is the adversary's part of a [place].

@@ -10,6 +10,7 @@ import (
 	"math"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/bestiary-ml/bestiary/fault"
 )
@@ -64,9 +65,11 @@ func text(err error) string {
 
 // texts returns the texts of all ranks.
 func (r *Ranks) texts(ctx context.Context, own string) (all []string, err error) {
+	began := time.Now()
+	late := func(err error) error { return r.late(err, time.Since(began).Round(time.Second)) }
 	sizes, err := r.group.Gather(ctx, binary.LittleEndian.AppendUint64(nil, uint64(len(own))))
 	if err != nil {
-		return nil, r.late(err)
+		return nil, late(err)
 	}
 	longest := uint64(0)
 	for _, s := range sizes {
@@ -79,7 +82,7 @@ func (r *Ranks) texts(ctx context.Context, own string) (all []string, err error)
 	copy(padded, own)
 	whole, err := r.group.Gather(ctx, padded)
 	if err != nil {
-		return nil, r.late(err)
+		return nil, late(err)
 	}
 	for i, t := range whole {
 		all = append(all, string(t[:binary.LittleEndian.Uint64(sizes[i])]))
@@ -89,19 +92,16 @@ func (r *Ranks) texts(ctx context.Context, own string) (all []string, err error)
 
 // leaderSays gives all ranks a value of rank 0, in the form of JSON.
 func (r *Ranks) leaderSays(ctx context.Context, value any) error {
-	own := ""
+	var own []byte
+	var failed error
 	if r.Rank() == 0 {
-		data, err := json.Marshal(value)
-		if err != nil {
-			return err
-		}
-		own = string(data)
+		own, failed = json.Marshal(value) // if it fails, the others get what is no JSON
 	}
-	all, err := r.texts(ctx, own)
+	all, err := r.texts(ctx, string(own))
 	if err == nil && r.Rank() > 0 {
 		err = json.Unmarshal([]byte(all[0]), value)
 	}
-	return err
+	return errors.Join(failed, err)
 }
 
 // waiting returns a context for what rank 0 does alone while the others wait.
@@ -145,6 +145,8 @@ func parse(t string) map[string]string {
 // meeting is what the ranks tell each other after each step.
 type meeting struct {
 	failed, interrupted bool
+	names               uint32 // checksum of the figures' names; mixed: they differ
+	mixed               bool
 	figures             []float64 // sums over the step's batches
 	has                 []bool    // parameters with a gradient
 }
@@ -156,8 +158,8 @@ func (m *meeting) bytes() ([]byte, error) {
 	if len(m.figures) > maxFigures {
 		return nil, fmt.Errorf("a loss reports %d figures, and ranks exchange %d at most", len(m.figures), maxFigures)
 	}
-	b := make([]byte, 2, 2+8*maxFigures+len(m.has))
-	b[0], b[1] = bit(m.failed), bit(m.interrupted)
+	b := []byte{bit(m.failed), bit(m.interrupted)}
+	b = binary.LittleEndian.AppendUint32(b, m.names)
 	for i := range maxFigures {
 		v := 0.0
 		if i < len(m.figures) {
@@ -182,7 +184,8 @@ func bit(on bool) byte {
 // add takes another rank's message.
 func (m *meeting) add(b []byte) {
 	m.failed, m.interrupted = m.failed || b[0] != 0, m.interrupted || b[1] != 0
-	b = b[2:]
+	m.mixed = m.mixed || binary.LittleEndian.Uint32(b[2:]) != m.names
+	b = b[6:]
 	for i := range m.figures {
 		m.figures[i] += math.Float64frombits(binary.LittleEndian.Uint64(b[8*i:]))
 	}
@@ -200,9 +203,9 @@ func (r *Ranks) meet(ctx context.Context, own meeting) (together meeting, err er
 	}
 	all, err := r.group.Gather(ctx, message)
 	if err != nil {
-		return together, r.late(err)
+		return together, r.late(err, r.timeout)
 	}
-	together = meeting{figures: make([]float64, len(own.figures)), has: make([]bool, len(own.has))}
+	together = meeting{names: own.names, figures: make([]float64, len(own.figures)), has: make([]bool, len(own.has))}
 	for _, m := range all {
 		together.add(m)
 	}

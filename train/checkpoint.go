@@ -56,37 +56,17 @@ func (t *trainer[B]) commit(withWeights, withState bool) error {
 	if err := t.calibrate(); err != nil {
 		return err
 	}
-	var c *run.Commit // nil on a rank that follows
-	if t.leads() {
-		if err := t.report.metrics.Sync(); err != nil {
-			return err
-		}
-		var err error
-		if c, err = t.run.Begin(); err != nil {
-			return err
-		}
-		c.Log(t.report.metrics)
-	}
-	err := t.exclusive(func() error {
-		if withWeights && t.leads() {
-			if err := t.saveWeights(c); err != nil {
-				return err
-			}
-		}
-		if withState {
-			return t.saveState(c)
-		}
-		return nil
-	})
-	if c != nil {
+	var kept []safetensors.Tensor // of the optimizers
+	if withState {
+		err := t.exclusive(func() (err error) { kept, err = t.optimizerState(); return err })
 		if err != nil {
-			c.Abort()
-		} else {
-			err = c.Commit()
+			return err
 		}
 	}
-	if err != nil {
-		return err
+	if t.leads() {
+		if err := t.write(withWeights, withState, kept); err != nil {
+			return err
+		}
 	}
 	if withWeights {
 		t.best = false
@@ -96,6 +76,51 @@ func (t *trainer[B]) commit(withWeights, withState bool) error {
 	}
 	debug.FreeOSMemory() // the copies have several times the size of the model, and no other garbage triggers a collection
 	return nil
+}
+
+// write commits the files of a checkpoint.
+func (t *trainer[B]) write(withWeights, withState bool, kept []safetensors.Tensor) error {
+	if err := t.report.metrics.Sync(); err != nil {
+		return err
+	}
+	c, err := t.run.Begin()
+	if err != nil {
+		return err
+	}
+	c.Log(t.report.metrics)
+	err = t.exclusive(func() error {
+		if withWeights {
+			if err := t.saveWeights(c); err != nil {
+				return err
+			}
+		}
+		if withState {
+			return t.saveState(c, kept)
+		}
+		return nil
+	})
+	if err != nil {
+		c.Abort()
+		return err
+	}
+	return c.Commit()
+}
+
+// optimizerState returns what a checkpoint has of the optimizers. Ranks that divide them gather it: all must call this, before one of
+// them writes, which takes its time and may fail.
+func (t *trainer[B]) optimizerState() ([]safetensors.Tensor, error) {
+	var kept []safetensors.Tensor
+	if t.leads() || t.optimizer.shared().divided() {
+		var err error
+		if kept, err = t.optimizer.state(""); err != nil {
+			return nil, err
+		}
+	}
+	if t.adversary == nil || !t.leads() && !t.adversary.divided() {
+		return kept, nil
+	}
+	more, err := t.adversary.state(adversaryPrefix)
+	return append(kept, more...), err
 }
 
 // restoreWeights replaces weights that can't be read by those of the state. With early stopping, the weights were the best
@@ -110,7 +135,7 @@ func (t *trainer[B]) restoreWeights() error {
 }
 
 // saveState writes what a resumed training needs.
-func (t *trainer[B]) saveState(c *run.Commit) error {
+func (t *trainer[B]) saveState(c *run.Commit, kept []safetensors.Tensor) error {
 	source, err := t.task.Source.State()
 	if err != nil {
 		return err
@@ -124,16 +149,7 @@ func (t *trainer[B]) saveState(c *run.Commit) error {
 	}
 	var adversary []safetensors.Tensor
 	if t.task.Adversary != nil {
-		if adversary, err = t.saveAdversary(); err != nil {
-			return err
-		}
-	}
-	var moments []safetensors.Tensor
-	if t.leads() || t.optimizer.shared().divided() {
-		moments, err = t.optimizer.state("")
-	}
-	if err != nil || !t.leads() {
-		return err
+		adversary = t.saveAdversary()
 	}
 	text, err := json.Marshal(t.place)
 	if err != nil {
@@ -143,8 +159,8 @@ func (t *trainer[B]) saveState(c *run.Commit) error {
 	for i := range tensors {
 		tensors[i].Name = weightPrefix + tensors[i].Name
 	}
-	tensors = append(tensors, moments...)
 	tensors = append(tensors, adversary...)
+	tensors = append(tensors, kept...)
 	if t.average != nil {
 		tensors = append(tensors, t.average.state()...)
 	}

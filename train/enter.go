@@ -46,7 +46,12 @@ func enter[B Batch](ctx context.Context, dir string, task *Task[B], c Config, o 
 	if ranks == nil {
 		return t, lock, begin()
 	}
-	if err := ranks.same(wait, task.facts(c)); err != nil { // all have come so far, and rank 0 has not written anything
+	defer func() {
+		if err != nil && t != nil {
+			t.leaveRanks()
+		}
+	}()
+	if err := ranks.same(wait, task.facts(c, o)); err != nil { // all have come so far, and rank 0 has not written anything
 		return nil, nil, err
 	}
 	if err := task.shareSource(ranks); err != nil {
@@ -66,12 +71,13 @@ func enter[B Batch](ctx context.Context, dir string, task *Task[B], c Config, o 
 	if err := ranks.agree(wait, err); err != nil {
 		return nil, lock, err
 	}
-	text, err := os.ReadFile(filepath.Join(dir, "config.json"))
-	sum := [1]string{fmt.Sprintf("%x", sha256.Sum256(text))}
-	if err == nil {
-		err = ranks.leaderSays(wait, &sum)
+	text, unread := os.ReadFile(filepath.Join(dir, "config.json"))
+	own := fmt.Sprintf("%x", sha256.Sum256(text))
+	sum := own
+	if err := ranks.leaderSays(wait, &sum); err != nil {
+		return nil, lock, err
 	}
-	if own := fmt.Sprintf("%x", sha256.Sum256(text)); err != nil || own != sum[0] {
+	if unread != nil || own != sum {
 		err = fmt.Errorf("%s is not the run folder that rank 0 writes to; put it on a file system that all machines share, at the same path", dir)
 	}
 	if err := ranks.agree(wait, err); err != nil {
@@ -111,10 +117,10 @@ func follow[B Batch](r *run.Run, task *Task[B], c Config, from start, o Options)
 }
 
 // facts are what the ranks of a training must have in common.
-func (t *Task[B]) facts(c Config) map[string]string {
+func (t *Task[B]) facts(c Config, o Options) map[string]string {
 	facts := describe(t, c)
 	delete(facts, "device")
-	facts["version"] = version()
+	facts["version"], facts["shard"], facts["resume"] = version(), string(o.Shard), fmt.Sprint(o.Resume)
 	facts["weights"] = fmt.Sprintf("checksum %08x", nn.Checksum(t.Module))
 	if state, err := t.Source.State(); err == nil {
 		facts["position in the data"] = string(state)
@@ -152,7 +158,7 @@ func (t *trainer[B]) joinRanks(o Options) {
 		shard = ShardNone
 	}
 	sum := func(opt optimizer) *reducer {
-		red := newReducer(t.ranks, o.connection.sums, shard, opt.shared())
+		red := newReducer(t.ranks, o.connection.sums, shard, &t.joint, opt.shared())
 		opt.share(red)
 		return red
 	}

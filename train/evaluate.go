@@ -2,6 +2,7 @@ package train
 
 import (
 	"errors"
+	"strconv"
 
 	"github.com/bestiary-ml/bestiary/internal/engine"
 )
@@ -44,7 +45,16 @@ func (t *trainer[B]) evaluate(step int) (heldOut Metrics, err error) {
 		wait, cancel := t.ranks.waiting()
 		defer cancel()
 		if err = t.ranks.agree(wait, err); err == nil {
-			err = t.ranks.leaderSays(wait, &heldOut)
+			said := map[string]string{} // JSON has no infinities
+			for name, v := range heldOut {
+				said[name] = strconv.FormatFloat(v, 'g', -1, 64)
+			}
+			if err = t.ranks.leaderSays(wait, &said); err == nil {
+				heldOut = Metrics{}
+				for name, text := range said {
+					heldOut[name], _ = strconv.ParseFloat(text, 64) // as FormatFloat wrote it
+				}
+			}
 		}
 	}
 	if err != nil {

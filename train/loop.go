@@ -40,6 +40,7 @@ type trainer[B Batch] struct {
 	reducers   []*reducer  // of the optimizer and of the adversary's
 	stop       bool        // a rank has been interrupted
 	joint      bool        // losses exchange something with other ranks
+	stepped    bool        // a step was made, so joint is known
 
 	norm     float64 // of the gradient, as last measured
 	measured bool    // norm is that of the last step

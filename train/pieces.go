@@ -142,7 +142,7 @@ func (r *reducer) gather(of func(j int) kernel.Buffer, got func(param int, whole
 			}
 		}
 		if err := r.sums.allGather(ctx, all).Wait(); err != nil { // the operation may still use the memory
-			return r.ranks.late(err)
+			return r.ranks.late(err, r.ranks.timeout)
 		}
 		for at, i := range b.params {
 			got(i, all.data.Slice(b.offsets[at], r.params[i].Tensor.Len()))

@@ -135,8 +135,8 @@ func (p punctual) Gather(ctx context.Context, own []byte) ([][]byte, error) {
 // answerTime is how long ranks have to answer one that waits in vain. Those that wait for the same begin at different times.
 const answerTime = 10 * time.Second
 
-// late explains why a collective operation has failed.
-func (r *Ranks) late(err error) error {
+// late explains why a collective operation has failed, which was waited for so long if it has not ended.
+func (r *Ranks) late(err error, waited time.Duration) error {
 	if err == nil {
 		return nil
 	}
@@ -149,7 +149,7 @@ func (r *Ranks) late(err error) error {
 		} else if len(missing) > 1 {
 			who = fmt.Sprintf("ranks %s don't answer", strings.Trim(fmt.Sprint(missing), "[]"))
 		}
-		return fmt.Errorf("%s: %s within %v; see what it says or whether its machine is there, and resume from the last checkpoint", r, who, r.timeout)
+		return fmt.Errorf("%s: %s within %v; see what it says or whether its machine is there, and resume from the last checkpoint", r, who, waited)
 	}
 	return fmt.Errorf("%s: the ranks can't exchange data: %w", r, err)
 }

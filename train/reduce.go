@@ -21,6 +21,7 @@ type reducer struct {
 	ranks   *Ranks
 	sums    sums
 	shard   Shard
+	joint   *bool // losses exchange something with other ranks
 	params  []nn.Param
 	place   map[*tensor.Tensor]int // index in params
 	device  *tensor.Device
@@ -46,8 +47,8 @@ type bucket struct {
 }
 
 // newReducer returns a reducer of the gradients of an optimizer's parameters.
-func newReducer(r *Ranks, over sums, s Shard, g *gradients) *reducer {
-	red := &reducer{ranks: r, sums: over, shard: s, params: g.params, place: g.place, device: g.device, of: make([]*bucket, len(g.params)), has: make([]bool, len(g.params))}
+func newReducer(r *Ranks, over sums, s Shard, joint *bool, g *gradients) *reducer {
+	red := &reducer{ranks: r, sums: over, shard: s, joint: joint, params: g.params, place: g.place, device: g.device, of: make([]*bucket, len(g.params)), has: make([]bool, len(g.params))}
 	var b *bucket
 	for i := len(g.params) - 1; i >= 0; i-- {
 		if b == nil || b.length >= bucketElements {
@@ -90,7 +91,9 @@ func (r *reducer) ready(leaf *tensor.Tensor) {
 	b := r.of[i]
 	at := slices.Index(b.params, i)
 	r.take(b, at)
-	for r.next < len(r.buckets) && r.buckets[r.next].left == 0 {
+	// Where losses exchange something, so may their backward passes, in the same queue. A rank whose share lacks what a loss needs, such
+	// as objects, has some gradients later than others: so all buckets are started at the end.
+	for !*r.joint && r.next < len(r.buckets) && r.buckets[r.next].left == 0 {
 		if r.shard == ShardGradients && r.next >= inFlight {
 			r.release(r.buckets[r.next-inFlight])
 		}
@@ -155,7 +158,7 @@ func (r *reducer) finish() error {
 	}
 	for _, b := range r.buckets {
 		if err := b.pending.Wait(); err != nil {
-			return r.ranks.late(err)
+			return r.ranks.late(err, r.ranks.timeout)
 		}
 		if r.shard == ShardGradients {
 			r.release(b)

@@ -47,7 +47,7 @@ func (t *trainer[B]) step(step int, rate float64, measure bool) error {
 		}
 		t.norm *= scale
 		if math.IsNaN(t.norm) || math.IsInf(t.norm, 0) {
-			return t.diverged("the gradient", t.norm, step, rate)
+			return t.together(t.diverged("the gradient", t.norm, step, rate))
 		}
 		scale *= ClipScale(t.norm, t.config.Clip)
 	}
@@ -128,6 +128,14 @@ func (t *trainer[B]) backward(batch B, step int, rate float64, follow, last bool
 		}
 	}
 	return t.oppose(batch, step, rate)
+}
+
+// together marks an error that all ranks have at the same time.
+func (t *trainer[B]) together(err error) error {
+	if t.ranks == nil {
+		return err
+	}
+	return &agreed{err}
 }
 
 // diverged explains a number that is not finite: by the batch if that is its cause, else by a [*Diverged]. Nothing is

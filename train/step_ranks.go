@@ -3,9 +3,12 @@ package train
 import (
 	"encoding/binary"
 	"errors"
+	"fmt"
+	"hash/crc32"
 	"maps"
 	"math"
 	"slices"
+	"strings"
 
 	"github.com/bestiary-ml/bestiary/fault"
 )
@@ -16,13 +19,14 @@ func (t *trainer[B]) gradientsOfRanks(step int, rate float64) error {
 	t.window.sums = Metrics{}
 	for _, r := range t.reducers {
 		r.begin()
+		defer r.cancel()
 	}
 	failed := t.caught(func() error { return t.gradients(step, rate) })
 	var lost *fault.RanksError
 	if errors.As(failed, &lost) {
-		return t.ranks.late(lost.Err)
+		return t.ranks.late(lost.Err, t.ranks.timeout)
 	}
-	if failed != nil && t.joint { // the others wait for what the loss would have exchanged: the caller must end them
+	if failed != nil && (t.joint || !t.stepped) { // the others may wait for what the loss exchanges: the caller must end them
 		return failed
 	}
 	for _, r := range t.reducers {
@@ -31,7 +35,7 @@ func (t *trainer[B]) gradientsOfRanks(step int, rate float64) error {
 		}
 	}
 	names := slices.Sorted(maps.Keys(t.window.sums))
-	own := meeting{failed: failed != nil, interrupted: t.stop}
+	own := meeting{failed: failed != nil, interrupted: t.stop, names: crc32.ChecksumIEEE([]byte(strings.Join(names, " ")))}
 	for _, name := range names {
 		own.figures = append(own.figures, t.window.sums[name])
 	}
@@ -47,7 +51,10 @@ func (t *trainer[B]) gradientsOfRanks(step int, rate float64) error {
 	if all.failed {
 		return t.ranks.agree(ctx, failed)
 	}
-	t.stop = all.interrupted
+	if all.mixed {
+		return &agreed{fmt.Errorf("%s: step %d: the ranks' losses report different figures; their names must not depend on the batch", t.task.Model, step)}
+	}
+	t.stop, t.stepped = all.interrupted, true
 	t.window.sums = sums
 	for i, name := range names {
 		t.window.sums[name] += all.figures[i] / float64(t.ranks.Size())
@@ -74,7 +81,7 @@ func (t *trainer[B]) gradNorm(o optimizer) (float64, error) {
 	defer cancel()
 	all, err := t.ranks.group.Gather(ctx, binary.LittleEndian.AppendUint64(nil, math.Float64bits(norm*norm)))
 	if err != nil {
-		return 0, t.ranks.late(err)
+		return 0, t.ranks.late(err, t.ranks.timeout)
 	}
 	sum := 0.0
 	for _, square := range all {

@@ -83,6 +83,9 @@ func flatten(name string, v any, into map[string]string) {
 
 // track starts the trackers.
 func (r *report) track(trackers []Tracker, run TrackedRun) {
+	if r.silent {
+		return
+	}
 	r.trackers = slices.DeleteFunc(slices.Clone(trackers), func(t Tracker) bool { return t == nil })
 	for _, t := range r.trackers {
 		t.Start(run)

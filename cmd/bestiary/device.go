@@ -76,6 +76,9 @@ func (f *deviceFlags) openFor(ranks *train.Ranks) (*tensor.Device, error) {
 	o := f.options
 	if f.name == "cuda" || f.name == "auto" && o.Threads == 0 && (o.Kernels == "" || o.Kernels == "auto") {
 		d, err := tensor.OpenDevice(fmt.Sprintf("cuda:%d", local), o)
+		if err != nil && local > 0 { // the launcher may show each rank one GPU only
+			d, err = tensor.OpenDevice("cuda:0", o)
+		}
 		if err == nil || f.name == "cuda" {
 			return d, err
 		}

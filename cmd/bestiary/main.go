@@ -21,19 +21,20 @@ func main() {
 
 // run executes a command line and returns the exit code: 0 for success, 1 for a failure, 2 for wrong usage.
 func run(args []string, stdout, stderr io.Writer) (code int) {
+	ctx, others := withRanks(context.Background())
 	defer func() {
 		switch failure := recover().(type) {
 		case nil:
-		case *fault.OutOfMemory, *fault.DeviceError: // operations on tensors panic with these
+		case *fault.OutOfMemory, *fault.DeviceError, *fault.RanksError: // operations on tensors panic with these
 			fmt.Fprintf(stderr, "bestiary: %v\n", failure)
 			code = 1
+			others.end(errors.New("the device has failed"), code)
 		default:
 			panic(failure)
 		}
 	}()
-	ctx, stop := train.UntilSignal(context.Background())
+	ctx, stop := train.UntilSignal(ctx)
 	defer stop()
-	ctx, others := withRanks(ctx)
 	root := newRoot()
 	root.SetArgs(args)
 	root.SetOut(stdout)

@@ -37,6 +37,8 @@ func fromFlag(c *cobra.Command) string {
 // openFrom copies the weights of another run into the run, which it makes if there is none.
 func (f *trainFlags) openFrom(c *cobra.Command, from string, d *tensor.Device) (*runfolder.Run, *tensor.Device, error) {
 	switch {
+	case ranksOf(c) != nil:
+		return nil, nil, usagef("--from %s: can't begin on several ranks; begin it in one process, interrupt it, and go on by ranks with --resume", from)
 	case f.resume:
 		return nil, nil, usagef("--from %s: begins a training, and --resume continues one; leave one of them out", from)
 	case sameFile(from, f.run):

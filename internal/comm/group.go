@@ -22,7 +22,7 @@ type Group interface {
 	// Barrier returns when all ranks have called it.
 	Barrier(ctx context.Context) error
 
-	// Missing returns the ranks that don't answer until the context ends. Call it after an operation that ended by its deadline: the other
+	// Missing returns the ranks that haven't answered when the context ends. Call it after an operation that ended by its deadline: the other
 	// ranks that waited for it call Missing, too. Nothing but Abort is possible afterwards.
 	Missing(ctx context.Context) []int
 

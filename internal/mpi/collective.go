@@ -39,7 +39,8 @@ func (w *World) startWith(ctx context.Context, keep any, end func(), begin ...fu
 				return
 			}
 			if err := w.library.wait(ctx, request); err != nil {
-				w.lost = append(w.lost, keep, request)
+				w.lost = append(w.lost, keep, request, w.parted)
+				w.parted = nil
 				p.done <- err
 				return
 			}

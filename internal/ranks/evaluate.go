@@ -3,6 +3,7 @@ package ranks
 import (
 	"context"
 	"encoding/binary"
+	"errors"
 	"iter"
 	"math"
 
@@ -26,14 +27,17 @@ func Chunks(d *tensor.Device, n, most int) iter.Seq2[int, int] {
 	}
 }
 
-// Add replaces values by their sums over the ranks that evaluate, in the order of the ranks. All of them must call it, also after an
-// error, as others wait.
-func Add(d *tensor.Device, values ...*float64) {
+// Add replaces values by their sums over the ranks that evaluate, in the order of the ranks. All of them must call it, also one that has
+// failed: it returns failed, or an error if another rank has failed.
+func Add(d *tensor.Device, failed error, values ...*float64) error {
 	g := engine.Evaluators(d)
 	if g == nil {
-		return
+		return failed
 	}
-	var own []byte
+	own := []byte{0}
+	if failed != nil {
+		own[0] = 1
+	}
 	for _, v := range values {
 		own = binary.LittleEndian.AppendUint64(own, math.Float64bits(*v))
 		*v = 0
@@ -41,8 +45,12 @@ func Add(d *tensor.Device, values ...*float64) {
 	all, err := g.Gather(context.Background(), own)
 	must(err)
 	for _, b := range all {
+		if b[0] != 0 && failed == nil {
+			failed = errors.New("another rank has failed to evaluate its part")
+		}
 		for i, v := range values {
-			*v += math.Float64frombits(binary.LittleEndian.Uint64(b[8*i:]))
+			*v += math.Float64frombits(binary.LittleEndian.Uint64(b[1+8*i:]))
 		}
 	}
+	return failed
 }
