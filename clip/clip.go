@@ -86,7 +86,7 @@ func (m *CLIP) Similarity(text, images, keep *tensor.Tensor) *tensor.Tensor {
 // of the cross-entropies in both directions, ln N by chance. See EncodeText for text and keep.
 func (m *CLIP) Loss(text, images, keep *tensor.Tensor) *tensor.Tensor {
 	t, i := m.EncodeText(text, keep), m.EncodeImages(images) // [N, Latent]
-	t, i = ranks.Rows(t), ranks.Rows(i)                      // those of the whole batch: each rank computes its whole loss
+	t, i = ranks.GatherRows(t), ranks.GatherRows(i)          // those of the whole batch: each rank computes its whole loss
 	similar := t.MatMulT(i).Mul(m.temperature.Exp())         // [N, N]
 	own := make([]int32, t.Dim(0))
 	for row := range own {

@@ -78,15 +78,26 @@ type share struct{ rank, size int }
 // of returns the places of the share in a batch of n.
 func (s share) of(n int) (from, to int) { return n / s.size * s.rank, n / s.size * (s.rank + 1) }
 
+// ShareOf returns the first place and the number of places of one of size equal shares of a batch, that with the number rank, from 0. It
+// returns a [*fault.FieldError] if the batch doesn't divide.
+func ShareOf(batch, rank, size int) (first, n int, err error) {
+	switch {
+	case rank < 0 || rank >= size:
+		return 0, 0, fmt.Errorf("data: share %d of %d; count from 0", rank, size)
+	case batch%size != 0:
+		return 0, 0, fault.Field("Batch", batch, "doesn't divide among %d ranks; use a multiple of %d", size, size)
+	}
+	n = batch / size
+	return rank * n, n, nil
+}
+
 // Share makes Next return one of size equal shares of each batch, that with the number rank: the ranks of a training each take theirs.
 // It returns a [*fault.FieldError] if the batches don't divide, as they don't at the end of an epoch without DropLast.
 func (l *Loader) Share(rank, size int) error {
-	switch {
-	case rank < 0 || rank >= size:
-		return fmt.Errorf("data: share %d of %d; count from 0", rank, size)
-	case l.options.Batch%size != 0:
-		return fault.Field("Batch", l.options.Batch, "doesn't divide among %d ranks; use a multiple of %d", size, size)
-	case size > 1 && !l.options.DropLast:
+	if _, _, err := ShareOf(l.options.Batch, rank, size); err != nil {
+		return err
+	}
+	if size > 1 && !l.options.DropLast {
 		return fault.Field("DropLast", false, "leaves batches that don't divide among %d ranks; set it", size)
 	}
 	l.Close()

@@ -32,9 +32,8 @@ func MeasureLatents(ctx context.Context, p *sample.Latents, d *data.Dataset) (Re
 	}
 	squares := 0.0
 	var failed error
-	on, err := deviceOf(func(f func(*tensor.Device)) error {
-		return p.Use(ctx, func(device *tensor.Device, _ *vqgan.Model) error { f(device); return nil })
-	})
+	var on *tensor.Device
+	err := p.Use(ctx, func(device *tensor.Device, _ *vqgan.Model) error { on = device; return nil })
 	if err != nil {
 		return Reconstruction{}, err
 	}

@@ -60,12 +60,6 @@ func check(p pipeline, d *data.Dataset) error {
 	return nil
 }
 
-// deviceOf returns the device of a pipeline.
-func deviceOf(use func(f func(*tensor.Device)) error) (on *tensor.Device, err error) {
-	err = use(func(d *tensor.Device) { on = d })
-	return on, err
-}
-
 // batches iterates over a dataset in batches of at most most pictures: their number and their values [n, S, S, C] in
 // [−1, 1].
 func batches(on *tensor.Device, d *data.Dataset, most int) iter.Seq2[int, []float32] {

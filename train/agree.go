@@ -12,6 +12,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/bestiary-ml/bestiary/data"
 	"github.com/bestiary-ml/bestiary/fault"
 )
 
@@ -223,8 +224,8 @@ func (t *Task[B]) checkRanks(r *Ranks, c Config, s Shard) error {
 		}
 		return nil
 	}
-	if c.Batch%r.Size() != 0 {
-		return fault.Field("Batch", c.Batch, "doesn't divide among %d ranks; use a multiple of %d", r.Size(), r.Size())
+	if _, _, err := data.ShareOf(c.Batch, r.Rank(), r.Size()); err != nil {
+		return err
 	}
 	if _, ok := any(t.Source).(sharer); !ok {
 		return fault.Field("Source", nil, "can't be divided among ranks; give it a method Share, or train in one process")

@@ -23,15 +23,23 @@ func (g *gradients) whole() (all []piece) {
 // pieces returns the pieces that this rank updates, bucket by bucket.
 func (r *reducer) pieces() (all []piece) {
 	for _, b := range r.buckets {
-		from, to := r.part(b)
-		for at, i := range b.params {
-			first, last := max(from, b.offsets[at]), min(to, b.offsets[at]+r.params[i].Tensor.Len())
-			if first < last {
-				all = append(all, piece{param: i, from: first - b.offsets[at], n: last - first})
-			}
-		}
+		r.each(b, func(at, first, last int) {
+			all = append(all, piece{param: b.params[at], from: first - b.offsets[at], n: last - first})
+		})
 	}
 	return all
+}
+
+// each calls f for each parameter of a bucket of which this rank updates elements: its place in b.params, and the elements [first, last)
+// of the bucket.
+func (r *reducer) each(b *bucket, f func(at, first, last int)) {
+	from, to := r.part(b)
+	for at, i := range b.params {
+		first, last := max(from, b.offsets[at]), min(to, b.offsets[at]+r.params[i].Tensor.Len())
+		if first < last {
+			f(at, first, last)
+		}
+	}
 }
 
 // data returns the elements of piece j.
@@ -125,7 +133,7 @@ func (g *gradients) load(f *safetensors.File, prefix string, of []*tensor.Tensor
 	return nil
 }
 
-// gather calls got with the elements of each parameter, of which each rank has its pieces. The memory is not used any longer.
+// gather all-gathers the pieces of each parameter and calls got with the whole. got must not keep the buffer.
 func (r *reducer) gather(of func(j int) kernel.Buffer, got func(param int, whole kernel.Buffer)) error {
 	ctx, cancel := r.ranks.within()
 	defer cancel()
@@ -133,14 +141,10 @@ func (r *reducer) gather(of func(j int) kernel.Buffer, got func(param int, whole
 	j := 0
 	for _, b := range r.buckets {
 		all := r.sums.flat(engine.Take(r.device, b.length))
-		from, to := r.part(b)
-		for at, i := range b.params {
-			first, last := max(from, b.offsets[at]), min(to, b.offsets[at]+r.params[i].Tensor.Len())
-			if first < last {
-				k.Copy(kernel.Contiguous(last-first), all.data.Slice(first, last-first), of(j))
-				j++
-			}
-		}
+		r.each(b, func(_, first, last int) {
+			k.Copy(kernel.Contiguous(last-first), all.data.Slice(first, last-first), of(j))
+			j++
+		})
 		if err := r.sums.allGather(ctx, all).Wait(); err != nil { // the operation may still use the memory
 			return r.ranks.late(err, r.ranks.timeout)
 		}

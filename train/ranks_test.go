@@ -77,7 +77,7 @@ func toyTaskOn(t *testing.T, d *tensor.Device, joint bool) (Task[RowBatch], *sha
 			noise := dropout.Normal(d, b.Len()).Scale(0.1) // 2 or 4 numbers: shares that begin within a block of the generator
 			loss := m.out.Forward(h).Reshape(-1).Add(noise).Sub(x.Slice(1, 0, 1).Reshape(-1)).Square().Mean()
 			if joint {
-				all := ranks.Rows(h) // a contrast of all rows
+				all := ranks.GatherRows(h) // a contrast of all rows
 				loss = loss.Add(all.MatMulT(all).LogSoftmax(-1).Mean().Scale(-0.1)).Add(logDet.Mean().Scale(-0.01))
 			}
 			return loss, &Figures{Tensors: []*tensor.Tensor{loss}, Metrics: func(v [][]float32) Metrics { return Metrics{"twice_loss": 2 * float64(v[0][0])} }}

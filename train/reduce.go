@@ -2,7 +2,6 @@ package train
 
 import (
 	"context"
-	"slices"
 
 	"github.com/bestiary-ml/bestiary/internal/comm"
 	"github.com/bestiary-ml/bestiary/internal/engine"
@@ -27,6 +26,7 @@ type reducer struct {
 	device  *tensor.Device
 	buckets []*bucket
 	of      []*bucket // the bucket of each parameter
+	at      []int     // its place in the bucket
 	next    int       // first bucket that isn't started in this step
 	has     []bool    // parameters that have a gradient on some rank, after exchange
 	context context.Context
@@ -48,7 +48,7 @@ type bucket struct {
 
 // newReducer returns a reducer of the gradients of an optimizer's parameters.
 func newReducer(r *Ranks, over sums, s Shard, joint *bool, g *gradients) *reducer {
-	red := &reducer{ranks: r, sums: over, shard: s, joint: joint, params: g.params, place: g.place, device: g.device, of: make([]*bucket, len(g.params)), has: make([]bool, len(g.params))}
+	red := &reducer{ranks: r, sums: over, shard: s, joint: joint, params: g.params, place: g.place, device: g.device, of: make([]*bucket, len(g.params)), at: make([]int, len(g.params)), has: make([]bool, len(g.params))}
 	var b *bucket
 	for i := len(g.params) - 1; i >= 0; i-- {
 		if b == nil || b.length >= bucketElements {
@@ -57,7 +57,7 @@ func newReducer(r *Ranks, over sums, s Shard, joint *bool, g *gradients) *reduce
 		}
 		b.params, b.offsets, b.filled = append(b.params, i), append(b.offsets, b.length), append(b.filled, false)
 		b.length += g.params[i].Tensor.Len()
-		red.of[i] = b
+		red.of[i], red.at[i] = b, len(b.params)-1
 	}
 	size := r.Size()
 	for _, b := range red.buckets {
@@ -89,8 +89,7 @@ func (r *reducer) ready(leaf *tensor.Tensor) {
 		return
 	}
 	b := r.of[i]
-	at := slices.Index(b.params, i)
-	r.take(b, at)
+	r.take(b, r.at[i])
 	// Where losses exchange something, so may their backward passes, in the same queue. A rank whose share lacks what a loss needs, such
 	// as objects, has some gradients later than others: so all buckets are started at the end.
 	for !*r.joint && r.next < len(r.buckets) && r.buckets[r.next].left == 0 {
@@ -179,7 +178,7 @@ func (r *reducer) part(b *bucket) (from, to int) {
 // grad returns the sum of the gradients of a piece; ok is false if no rank has one.
 func (r *reducer) grad(p piece) (g kernel.Buffer, ok bool) {
 	b := r.of[p.param]
-	at := b.offsets[slices.Index(b.params, p.param)] + p.from
+	at := b.offsets[r.at[p.param]] + p.from
 	if !r.has[p.param] {
 		return g, false
 	}

@@ -114,14 +114,11 @@ func (r *Rows) Next() (RowBatch, error) {
 // Share makes Next return one of size equal shares of each batch, that with the number rank. It returns a [*fault.FieldError] if the
 // batches don't divide.
 func (r *Rows) Share(rank, size int) error {
-	switch {
-	case rank < 0 || rank >= size:
-		return fmt.Errorf("train: share %d of %d; count from 0", rank, size)
-	case r.size%size != 0:
-		return fault.Field("Batch", r.size, "doesn't divide among %d ranks; use a multiple of %d", size, size)
+	first, n, err := data.ShareOf(r.size, rank, size)
+	if err != nil {
+		return err
 	}
-	n := r.size / size
-	r.share = [2]int{rank * n, n}
+	r.share = [2]int{first, n}
 	r.batch.X = r.batch.X[:n*r.d]
 	if r.labels != nil {
 		r.batch.Labels = r.batch.Labels[:n]

@@ -114,7 +114,7 @@ func (d *deviceSums) allGather(ctx context.Context, x flat) comm.Pending {
 	return d.queue(ctx, d.peers.AllGather(ctx, x.data))
 }
 
-// queue returns an operation that the device got, with that result.
+// queue returns a Pending for an operation just queued; err is the error of queuing it.
 func (d *deviceSums) queue(ctx context.Context, err error) comm.Pending {
 	if d.failed == nil {
 		d.failed = err

@@ -1,6 +1,6 @@
 package scaling
 
-// states returns the bytes of weights, gradients and Adam's moments that a GPU keeps of a model with so many parameters. Each stage
+// states returns the bytes of the weights, gradients and Adam moments on each GPU, by the number of parameters. Each stage
 // of ZeRO divides one of them among the GPUs: 1 the moments, 2 also the gradients, 3 also the weights.
 func states(parameters float64, stage, gpus int) (weights, gradients, moments float64) {
 	weights, gradients, moments = weightBytes*parameters, gradientBytes*parameters, momentBytes*parameters

@@ -47,7 +47,7 @@ func ranksOf(c *cobra.Command) *train.Ranks {
 	return nil
 }
 
-// joinRanks joins the processes that a launcher has started with this one.
+// join joins the processes that a launcher has started with this one.
 func (f *rankFlags) join(c *cobra.Command) error {
 	if err := train.Shard(f.shard).Validate(); err != nil {
 		return invalid(err)

@@ -32,6 +32,22 @@ type Group interface {
 	Close() error
 }
 
+// Result is a [Pending] whose end somebody else tells.
+type Result struct{ end chan error }
+
+// NewResult returns the result of an operation that hasn't ended.
+func NewResult() *Result { return &Result{make(chan error, 1)} }
+
+// End ends the operation. It is called once.
+func (r *Result) End(err error) { r.end <- err }
+
+// Wait implements [Pending].
+func (r *Result) Wait() error {
+	err := <-r.end
+	r.end <- err // for the next Wait
+	return err
+}
+
 // Pending is an operation that has been started. What it reads and writes belongs to it until Wait returns.
 type Pending interface {
 	// Wait returns when the operation has ended.

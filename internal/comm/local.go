@@ -22,7 +22,6 @@ func Local(n int) []Group {
 type meeting struct {
 	mutex   sync.Mutex
 	size    int
-	round   int
 	here    []any         // what the ranks of the round that have come brought, by rank; nil: not yet
 	last    []any         // of the round before
 	changed chan struct{} // closed at the end of a round
@@ -51,7 +50,6 @@ func (m *meeting) exchange(ctx context.Context, rank int, brought any) ([]any, e
 	}
 	defer m.mutex.Unlock()
 	m.last, m.here = m.here, nil
-	m.round++
 	close(m.changed)
 	m.changed = make(chan struct{})
 	return m.last, nil
@@ -71,19 +69,10 @@ func (l *local) serve() {
 	}
 }
 
-// started is a [Pending] of local.
-type started struct{ done chan error }
-
-func (s *started) Wait() error {
-	err := <-s.done
-	s.done <- err // for the next Wait
-	return err
-}
-
 // start queues an operation: what a rank brings, and what it makes of what all brought. No rank changes what it has brought before
 // all have read it: combine returns a function that does so after a second meeting.
-func (l *local) start(ctx context.Context, brought any, combine func(all []any) (after func())) *started {
-	s := &started{done: make(chan error, 1)}
+func (l *local) start(ctx context.Context, brought any, combine func(all []any) (after func())) *Result {
+	s := NewResult()
 	l.jobs <- func() {
 		all, err := l.meeting.exchange(ctx, l.place.Rank, brought)
 		if err == nil {
@@ -92,7 +81,7 @@ func (l *local) start(ctx context.Context, brought any, combine func(all []any) 
 				after()
 			}
 		}
-		s.done <- err
+		s.End(err)
 	}
 	return s
 }

@@ -9,44 +9,34 @@ import (
 	"github.com/bestiary-ml/bestiary/internal/comm"
 )
 
-// pending is a collective operation that has been started.
-type pending struct{ done chan error }
-
-// Wait implements [comm.Pending].
-func (p *pending) Wait() error {
-	err := <-p.done
-	p.done <- err // for the next Wait
-	return err
-}
-
 // most is the largest number of elements of a call, whose counts are C ints.
 const most = 1 << 30
 
 // start queues operations. Those of a World are made one after the other, in the order of their start; begin starts one in the
 // library. keep is the memory that they read and write.
-func (w *World) start(ctx context.Context, keep any, begin ...func(request *uint64) error) *pending {
+func (w *World) start(ctx context.Context, keep any, begin ...func(request *uint64) error) *comm.Result {
 	return w.startWith(ctx, keep, func() {}, begin...)
 }
 
 // startWith is start with something to do at the end.
-func (w *World) startWith(ctx context.Context, keep any, end func(), begin ...func(request *uint64) error) *pending {
-	p := &pending{done: make(chan error, 1)}
+func (w *World) startWith(ctx context.Context, keep any, end func(), begin ...func(request *uint64) error) *comm.Result {
+	p := comm.NewResult()
 	job := func() {
 		for _, begin := range begin {
 			request := new(uint64)
 			if err := begin(request); err != nil {
-				p.done <- err
+				p.End(err)
 				return
 			}
 			if err := w.library.wait(ctx, request); err != nil {
 				w.lost = append(w.lost, keep, request, w.parted)
 				w.parted = nil
-				p.done <- err
+				p.End(err)
 				return
 			}
 		}
 		end()
-		p.done <- nil
+		p.End(nil)
 	}
 	w.jobs <- job
 	return p
@@ -152,8 +142,8 @@ func (w *World) parts(operation string, own, all int) error {
 }
 
 // failed is an operation that wasn't started.
-func failed(err error) *pending {
-	p := &pending{done: make(chan error, 1)}
-	p.done <- err
+func failed(err error) *comm.Result {
+	p := comm.NewResult()
+	p.End(err)
 	return p
 }

@@ -43,8 +43,8 @@ func Mean(x *tensor.Tensor) *tensor.Tensor {
 	return y.Scale(1 / float64(Size(d)))
 }
 
-// Rows returns the ranks' rows of x [n, …], one rank's after the other's: [Size·n, …].
-func Rows(x *tensor.Tensor) *tensor.Tensor {
+// GatherRows returns the ranks' rows of x [n, …], one rank's after the other's: [Size·n, …].
+func GatherRows(x *tensor.Tensor) *tensor.Tensor {
 	d := x.Device()
 	g := engine.Group(d)
 	if g == nil {

@@ -132,11 +132,11 @@ func usable(objects []boxes.Object) (all []boxes.Object) {
 
 // Share makes Next return one of size equal shares of each batch, that with the number rank.
 func (s *boxSource) Share(rank, size int) error {
-	if s.n%size != 0 {
-		return fault.Field("Batch", s.n, "doesn't divide among %d ranks; use a multiple of %d", size, size)
+	first, n, err := data.ShareOf(s.n, rank, size)
+	if err != nil {
+		return err
 	}
-	n := s.n / size
-	s.share = [2]int{rank * n, n}
+	s.share = [2]int{first, n}
 	s.batch.Pixels, s.batch.Objects = s.batch.Pixels[:n*s.size*s.size*3], s.batch.Objects[:n]
 	return nil
 }
