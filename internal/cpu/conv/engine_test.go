@@ -111,6 +111,11 @@ func TestFewOutputs(t *testing.T) {
 		if reached == 0 {
 			t.Error("no convolution had few outputs")
 		}
+		c := kernel.Conv{ // large enough for tiles; those drawn may all be too small
+			N: 4, H: 12, W: 12, C: 150, O: 5, OH: 12, OW: 12, KH: 3, KW: 3, PadH: 1, PadW: 1,
+			StrideH: 1, StrideW: 1, DilationH: 1, DilationW: 1, Groups: 1,
+		}
+		checkConv(t, all, c, rand.New(rand.NewPCG(7, 8)), true, false)
 	})
 }
 

@@ -70,6 +70,11 @@ func TestWinograd(t *testing.T) {
 			rng := rand.New(rand.NewPCG(rapid.Uint64().Draw(t, "seed"), 0))
 			checkWinograd(t, all, c, f, rng)
 		})
+		c := kernel.Conv{ // large enough for tiles; those drawn may all be too small
+			N: 2, H: 12, W: 12, C: 64, O: 64, OH: 12, OW: 12, KH: 3, KW: 3, PadH: 1, PadW: 1,
+			StrideH: 1, StrideW: 1, DilationH: 1, DilationW: 1, Groups: 1,
+		}
+		checkWinograd(t, all, c, winograd.Filter{M: 2, R: 3}, rand.New(rand.NewPCG(7, 8)))
 	})
 }
 
