@@ -14,7 +14,7 @@ func (p *Engine) columnsBlock(w *Worker, j *ColumnsJob, b panels, k0, k1 int, fi
 	tilesPerTap := Ceil(j.M, tallest)
 	table := w.Addresses(max(k1-k0, 2*t.K))[:k1-k0] // with room for zeros that fill up pairs
 	t.A, t.C = &w.Table[0], &w.Rows[0]
-	gather := p.Lanes == 8 && n1-n0 >= gatherPanels*p.Width() && t.K > 0
+	gather := !j.paired && n1-n0 >= gatherPanels*p.Width() && t.K > 0
 	read := table // rows that the microkernels read
 	if gather {
 		read = w.gatherTable(t.K, p.Lanes)
