@@ -147,6 +147,9 @@ func (r *recorder) Reduce(a kernel.Reduce, b kernel.Span, c float64, d, e buffer
 	r.on("Reduce").Reduce(a, b, c, d, e)
 }
 func (r *recorder) Rotary(a kernel.Rotary, b, c, d, e buffer) { r.on("Rotary").Rotary(a, b, c, d, e) }
+func (r *recorder) SparseProduct(a kernel.Sparse, b, c, d, e, f buffer) {
+	r.on("SparseProduct").SparseProduct(a, b, c, d, e, f)
+}
 func (r *recorder) ScatterAdd(a kernel.Span, b, c, d buffer) {
 	r.on("ScatterAdd").ScatterAdd(a, b, c, d)
 }

@@ -135,6 +135,29 @@ func TestGatherAgainstPortable(t *testing.T) {
 	})
 }
 
+func TestSparseProductAgainstPortable(t *testing.T) {
+	c := newComparison(t)
+	rapid.Check(t, func(t *rapid.T) {
+		s := newSource(t)
+		p := kernel.Sparse{Rows: rapid.IntRange(1, 40).Draw(t, "rows"), Columns: rapid.IntRange(1, 30).Draw(t, "columns"), Width: rapid.IntRange(1, 80).Draw(t, "width")}
+		begins, index := drawSparse(t, p)
+		c.run(t, fmt.Sprintf("%+v", p), 1e-5, []input{begins, index, s.floats(len(index.ints)), s.floats(p.Columns * p.Width)}, []int{p.Rows * p.Width},
+			func(d kernel.Device, in, out []kernel.Buffer) { d.SparseProduct(p, in[0], in[1], in[2], in[3], out[0]) })
+	})
+}
+
+// drawSparse draws the beginnings of rows of up to ten terms, and their columns.
+func drawSparse(t *rapid.T, p kernel.Sparse) (begins, index input) {
+	begins.ints = []int32{0}
+	for range p.Rows {
+		for range rapid.IntRange(0, 10).Draw(t, "terms") {
+			index.ints = append(index.ints, rapid.Int32Range(0, int32(p.Columns)-1).Draw(t, "column"))
+		}
+		begins.ints = append(begins.ints, int32(len(index.ints)))
+	}
+	return begins, index
+}
+
 func TestRandomAgainstPortable(t *testing.T) {
 	c := newComparison(t)
 	rapid.Check(t, func(t *rapid.T) {

@@ -90,6 +90,12 @@ func TestConformanceMovement(t *testing.T) {
 			m.Gather(span, m.in(x), m.ints(index), m.out(len(up)))
 			m.ScatterAdd(span, m.in(up), m.ints(index), m.out(len(x)))
 		})
+		product := kernel.Sparse{Rows: outer, Columns: n, Width: inner}
+		begins, columns := drawSparse(t, product)
+		weights, wide := s.floats(len(columns.ints)).floats, s.floats(n*inner).floats
+		conform(t, "SparseProduct", 1e-6, 10, func(m *memory) {
+			m.SparseProduct(product, m.ints(begins.ints), m.ints(columns.ints), m.in(weights), m.in(wide), m.out(outer*inner))
+		})
 		exchange := kernel.Strided{
 			Rank: 3, Shape: kernel.Dims{n, outer, inner},
 			StrideSrc: kernel.Dims{inner, n * inner, 1}, StrideDst: kernel.Dims{outer * inner, inner, 1},
@@ -112,8 +118,11 @@ func TestIndicesOutOfRange(t *testing.T) {
 			x, wide := make([]float32, 8*inner), make([]float32, 2*inner)
 			coupling := kernel.Coupling{Rows: 2, Cols: 4, Active: 2, Index: m.ints([]int32{0, -1, 1, -2}), Order: m.ints([]int32{2, 1, 0, 4})}
 			for name, f := range map[string]func(){
-				"Gather":       func() { m.Gather(span, m.in(x), m.ints([]int32{4}), m.inOut(wide)) },
-				"ScatterAdd":   func() { m.ScatterAdd(span, m.in(wide), m.ints([]int32{4}), m.inOut(x)) },
+				"Gather":     func() { m.Gather(span, m.in(x), m.ints([]int32{4}), m.inOut(wide)) },
+				"ScatterAdd": func() { m.ScatterAdd(span, m.in(wide), m.ints([]int32{4}), m.inOut(x)) },
+				"SparseProduct": func() {
+					m.SparseProduct(kernel.Sparse{Rows: 2, Columns: 8, Width: inner}, m.ints([]int32{0, 1, 1}), m.ints([]int32{8}), m.in([]float32{1}), m.in(x), m.inOut(wide))
+				},
 				"CrossEntropy": func() { m.CrossEntropy(2, 4, m.in(x), m.ints([]int32{0, 4}), m.inOut(wide)) },
 				"Coupling":     func() { m.Coupling(coupling, m.in(x), m.in(x), kernel.Buffer{}, m.inOut(x), m.inOut(wide)) },
 				"CouplingGrad": func() {

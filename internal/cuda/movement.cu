@@ -115,3 +115,18 @@ extern "C" __global__ void scatter_add_few(i64 outer, i64 n, i64 inner, i64 pick
         y[at] = sum;
     }
 }
+
+// y[r, i] = Σ weights[k]·x[index[k], i] over k from begins[r] to begins[r+1]−1. Neighbouring threads read neighbouring columns.
+extern "C" __global__ void sparse_product(i64 rows, i64 n, i64 width, const int *begins, const int *index,
+                                          const float *weights, const float *x, float *y, u32 *fault) {
+    GRID_STRIDE(at, rows * width) {
+        const i64 r = at / width, i = at - r * width;
+        float sum = 0;
+        for (int k = begins[r]; k < begins[r + 1]; k++) {
+            const int from = index[k];
+            if (from < 0 || from >= n) *fault = 1;
+            else sum += weights[k] * x[from * width + i];
+        }
+        y[at] = sum;
+    }
+}

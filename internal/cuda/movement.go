@@ -100,3 +100,8 @@ func (d *Device) ScatterAdd(s kernel.Span, x, index, y kernel.Buffer) {
 		s.N, picks, index, order, begins, counts, d.fault(wrongIndex))
 	d.each(function{"movement", "scatter_add"}, y.Len, s.Outer, s.N, s.Inner, picks, x, order, begins, counts, y)
 }
+
+// SparseProduct implements kernel.Movement.
+func (d *Device) SparseProduct(s kernel.Sparse, begins, index, weights, x, y kernel.Buffer) {
+	d.each(function{"movement", "sparse_product"}, y.Len, s.Rows, s.Columns, s.Width, begins, index, weights, x, y, d.fault(wrongIndex))
+}

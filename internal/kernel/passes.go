@@ -213,7 +213,13 @@ type Movement interface {
 	Gather(s Span, x, index, y Buffer)
 	// ScatterAdd sets y [Outer, N, Inner] to 0 and adds x[o, j, i] to y[o, index[j], i]: Gather's adjoint.
 	ScatterAdd(s Span, x, index, y Buffer)
+	// SparseProduct sets y = S·x for x [Columns, Width] and y [Rows, Width]. S is in compressed rows: row r of y is the sum of
+	// weights[k]·x[index[k]], for k from begins[r] to begins[r+1]−1 in this order. begins rises from 0 to the number of weights.
+	SparseProduct(s Sparse, begins, index, weights, x, y Buffer)
 }
+
+// Sparse are the sizes of a product of a sparse matrix [Rows, Columns] with a matrix [Columns, Width].
+type Sparse struct{ Rows, Columns, Width int }
 
 // Random are the kernels that generate numbers, from the Philox 4×32-10 stream (Salmon et al., 2011) of a key. Element i of the
 // output is number offset+i of the stream, on every device.

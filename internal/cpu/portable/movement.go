@@ -141,3 +141,22 @@ func scatterAdd[F Float](inner int, x []F, index []int32, y []F) {
 		}
 	}
 }
+
+// SparseProduct implements kernel.Movement.
+func (d *Device[F]) SparseProduct(s kernel.Sparse, begins, index, weights, x, y kernel.Buffer) {
+	from, at, of, in, out := Ints(begins), Ints(index), Floats[F](weights), Floats[F](x), Floats[F](y)
+	if s.Rows == 0 {
+		return
+	}
+	d.pool.For(s.Rows, max(1, Grain*s.Rows/max(1, len(at)*s.Width)), func(lo, hi int) {
+		for r := lo; r < hi; r++ {
+			row := out[r*s.Width:][:s.Width]
+			clear(row)
+			for k := from[r]; k < from[r+1]; k++ {
+				for i, v := range in[int(at[k])*s.Width:][:s.Width] {
+					row[i] += F(of[k] * v)
+				}
+			}
+		}
+	})
+}

@@ -68,6 +68,7 @@ type jobs struct {
 	groupNorm     groupNormJob
 	windows       windowsJob
 	maxPool       maxPoolJob
+	sparse        sparseJob
 	maxPoolGrad   maxPoolGradJob
 	depthwise     depthwiseJob
 
