@@ -125,6 +125,15 @@ func (b *Backbone) Features(x *tensor.Tensor) []*tensor.Tensor {
 	return b.net.features(x.Mul(b.scale).Add(b.shift))
 }
 
+// Neutral is the colour, with values in [−1, 1], that is 0 for the network: the mean of the pictures it was trained on.
+func (b *Backbone) Neutral() (colour [3]float32) {
+	scale, shift := b.of.normalization.of()
+	for i := range colour {
+		colour[i] = -shift[i] / scale[i]
+	}
+	return colour
+}
+
 // perceptualSide is the side to which Activations enlarges smaller pictures. The features of smaller ones are few and coarse.
 const perceptualSide = 128
 

@@ -15,29 +15,11 @@ import (
 	"github.com/bestiary-ml/bestiary/tensor"
 )
 
-// numbers are those of testdata/make_golden.py.
-func numbers(name string, n int) []float32 {
-	state := uint64(14695981039346656037)
-	for _, b := range []byte(name) {
-		state = (state ^ uint64(b)) * 1099511628211
-	}
-	out := make([]float32, n)
-	for i := range out {
-		state += 0x9E3779B97F4A7C15
-		z := state
-		z = (z ^ z>>30) * 0xBF58476D1CE4E5B9
-		z = (z ^ z>>27) * 0x94D049BB133111EB
-		z ^= z >> 31
-		out[i] = float32(float64(z>>40)/(1<<23) - 1)
-	}
-	return out
-}
-
 // state returns the weights of testdata/make_golden.py.
 func state(m nn.Module) (all []safetensors.Tensor) {
 	for _, p := range nn.Params(m) {
 		s := weights.Save(p)
-		s.F32 = numbers(p.Path, len(s.F32))
+		s.F32 = golden.Numbers(p.Path, len(s.F32))
 		fan := 1
 		for _, n := range s.Shape[1:] {
 			fan *= n
@@ -64,7 +46,7 @@ func TestTorchvision(t *testing.T) {
 	f, d := golden.Read(t, "testdata/golden.safetensors"), golden.Device(t)
 	m := computed(t, d, Torchvision(3))
 	const size = 300
-	x := d.From(numbers("picture", size*size*3), 1, size, size, 3)
+	x := d.From(golden.Numbers("picture", size*size*3), 1, size, size, 3)
 	objects := []boxes.Object{
 		{Class: 0, Box: detect.Box{X0: 20, Y0: 30, X1: 140, Y1: 200}},
 		{Class: 2, Box: detect.Box{X0: 150, Y0: 40, X1: 190, Y1: 75}},
@@ -81,7 +63,7 @@ func TestTorchvision(t *testing.T) {
 		golden.Near(t, regression, m.Losses(logits, codes, [][]boxes.Object{objects}).Regression.Values(), golden.Floats(t, f, regression), 1e-4)
 	}
 	parts.Classification.Add(parts.Regression).Backward()
-	gradients(t, m, f, func(path string) float64 {
+	golden.SampledGradients(t, m, f, func(path string) float64 {
 		if strings.HasPrefix(path, "backbone.features.") {
 			return 3e-3 // rounding puts some of a million numbers on the other side of a kink of ReLU; see TestGradients
 		}
@@ -99,13 +81,13 @@ func TestGradients(t *testing.T) {
 	m := computed(t, d, c)
 	s := d.Record()
 	defer s.End()
-	loss, parts := m.Loss(d.From(numbers("picture", 48*48*3), 1, 48, 48, 3), [][]boxes.Object{{
+	loss, parts := m.Loss(d.From(golden.Numbers("picture", 48*48*3), 1, 48, 48, 3), [][]boxes.Object{{
 		{Class: 0, Box: detect.Box{X0: 4, Y0: 6, X1: 30, Y1: 40}}, {Class: 2, Box: detect.Box{X0: 30, Y0: 8, X1: 40, Y1: 17}},
 	}})
 	golden.Near(t, "classification", parts.Classification.Values(), golden.Floats(t, f, "classification"), 1e-5)
 	golden.Near(t, "regression", parts.Regression.Values(), golden.Floats(t, f, "bbox_regression"), 1e-5)
 	loss.Backward()
-	gradients(t, m, f, func(string) float64 { return 1e-4 })
+	golden.SampledGradients(t, m, f, func(string) float64 { return 1e-4 })
 }
 
 // computed returns a model with the weights of testdata/make_golden.py.
@@ -119,28 +101,6 @@ func computed(t *testing.T, d *tensor.Device, c Config) *Model {
 		t.Fatal(err)
 	}
 	return m
-}
-
-// gradients compares the norm of each gradient, and some of its numbers relative to the largest, or to the root mean square of all
-// if that is larger.
-func gradients(t *testing.T, m *Model, f *safetensors.File, tolerance func(path string) float64) {
-	t.Helper()
-	const samples = 16
-	for _, p := range nn.Trainable(m) {
-		all := weights.SaveAs(p, p.Path, p.Tensor.Grad()).F32
-		norm, want := golden.Floats(t, f, "norm."+p.Path), golden.Floats(t, f, "grad."+p.Path)
-		var some []float32
-		square := 0.0
-		for i, v := range all {
-			if i%max(1, len(all)/samples) == 0 {
-				some = append(some, v)
-			}
-			square += float64(v) * float64(v)
-		}
-		usual := norm[0] / float32(math.Sqrt(float64(len(all)))) // in the comparison, so that it is the least scale
-		golden.Near(t, "norm of the gradient of "+p.Path, []float32{float32(math.Sqrt(square))}, norm, 1e-4)
-		golden.Near(t, "gradient of "+p.Path, append(some, usual), append(want, usual), tolerance(p.Path))
-	}
 }
 
 // compare compares detections with those of torchvision, in their order.

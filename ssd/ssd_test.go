@@ -212,7 +212,7 @@ func TestNet(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, p := range nn.Trainable(b) {
-		p.Tensor.Set(numbers(p.Path, p.Tensor.Len()))
+		p.Tensor.Set(golden.Numbers(p.Path, p.Tensor.Len()))
 	}
 	if err := m.SetBackbone(b); err != nil {
 		t.Fatal(err)
@@ -284,7 +284,7 @@ func TestVGGBackbone(t *testing.T) {
 	}
 	s := d.Scratch()
 	defer s.End()
-	x := d.From(numbers("picture", 48*48*3), 1, 48, 48, 3)
+	x := d.From(golden.Numbers("picture", 48*48*3), 1, 48, 48, 3)
 	first := m.blocks[0][0].Forward(x.Mul(m.scale).Add(m.shift)) // [1, 48, 48, 64]
 	var weight, bias *tensor.Tensor
 	b.VisitFirstStages("", 1, func(p nn.Param) {

@@ -1,0 +1,45 @@
+package maskrcnn
+
+import "math"
+
+// Paste returns the mask of an object in a picture of that size: 1 where the probability is at least threshold. The probabilities are
+// enlarged to the box between pixels, as torchvision's paste_masks_in_image does. Other implementations use 0.5.
+func (f Found) Paste(size Size, threshold float32) *Bitmap {
+	side := int(math.Sqrt(float64(len(f.Mask))))
+	out := &Bitmap{Width: size.Width, Height: size.Height, Pixels: make([]uint8, size.Width*size.Height)}
+	if side == 0 {
+		return out
+	}
+	// A border of zeros, and the box as much larger.
+	padded := side + 2
+	scale := float64(padded) / float64(side)
+	x, y, width, height := f.Box.Center()
+	x0, x1 := int(x-width/2*scale), int(x+width/2*scale)
+	y0, y1 := int(y-height/2*scale), int(y+height/2*scale)
+	columns, rows := max(x1-x0+1, 1), max(y1-y0+1, 1)
+	at := func(i, j int) float32 {
+		if i < 1 || i > side || j < 1 || j > side {
+			return 0
+		}
+		return f.Mask[(i-1)*side+j-1]
+	}
+	for row := max(y0, 0); row < min(y1+1, size.Height); row++ {
+		i, down := halfway(row-y0, padded, rows)
+		for column := max(x0, 0); column < min(x1+1, size.Width); column++ {
+			j, right := halfway(column-x0, padded, columns)
+			upper := at(i, j)*(1-right) + at(i, min(j+1, padded-1))*right
+			lower := at(min(i+1, padded-1), j)*(1-right) + at(min(i+1, padded-1), min(j+1, padded-1))*right
+			if upper*(1-down)+lower*down >= threshold {
+				out.Pixels[row*size.Width+column] = 1
+			}
+		}
+	}
+	return out
+}
+
+// halfway returns the place of pixel i of n among from places, and the share of the next place.
+func halfway(i, from, n int) (place int, share float32) {
+	v := max((float32(i)+0.5)*float32(from)/float32(n)-0.5, 0)
+	place = int(v)
+	return place, v - float32(place)
+}
