@@ -21,13 +21,18 @@ var gains = map[string]float64{
 	"roi_heads.box_predictor.bbox_pred": 0.5, "roi_heads.mask_predictor.mask_fcn_logits": 0.5,
 }
 
-// small is the model of testdata/make_golden.py, with its weights.
-func small(t *testing.T, d *tensor.Device) *Model {
-	t.Helper()
+// config is that of the larger model of testdata/make_golden.py.
+func config() Config {
 	c := Torchvision("resnet18", 3)
 	c.Pretrained, c.MinSide, c.MaxSide = true, 128, 400
 	c.Proposals.Sampled, c.Boxes.Sampled, c.Boxes.MaxFound = maxCount, maxCount, 12
 	c.Proposals.TrainBefore, c.Proposals.TrainAfter, c.Proposals.Before, c.Proposals.After = 60, 40, 60, 40
+	return c
+}
+
+// computed returns a model with the weights of testdata/make_golden.py.
+func computed(t *testing.T, d *tensor.Device, c Config) *Model {
+	t.Helper()
 	m, err := New(d, c, tensor.NewGenerator(1))
 	if err != nil {
 		t.Fatal(err)
@@ -65,15 +70,15 @@ func small(t *testing.T, d *tensor.Device) *Model {
 	return m
 }
 
-// sizes are those of the pictures of testdata/make_golden.py.
-var sizes = []Size{{128, 160}, {128, 144}}
+// sizes are those of the pictures of testdata/make_golden.py, divided by half.
+func sizes(half int) []Size { return []Size{{128 / half, 160 / half}, {128 / half, 144 / half}} }
 
-// batch returns its pictures, padded to the size of the larger one with what is 0 after normalization.
-func batch(m *Model) *tensor.Tensor {
-	const height, width = 128, 160
+// batch returns its pictures, padded to a multiple of 32 with what is 0 after normalization.
+func batch(m *Model, half int) *tensor.Tensor {
+	height, width := 128/half, (160/half+31)/32*32
 	padding := m.Padding()
 	values := make([]float32, 2*height*width*3)
-	for i, size := range sizes {
+	for i, size := range sizes(half) {
 		own := golden.Numbers(fmt.Sprintf("picture %d", i), size.Height*size.Width*3)
 		for y := range height {
 			for x := range width {
@@ -104,44 +109,52 @@ func ellipse(size Size, b detect.Box) *Bitmap {
 	return m
 }
 
-func objects() [][]Target {
-	target := func(picture, class int, x0, y0, x1, y1 float64) Target {
-		b := detect.Box{X0: x0, Y0: y0, X1: x1, Y1: y1}
-		return Target{Class: class, Box: b, Mask: ellipse(sizes[picture], b)}
+func objects(half int) [][]Target {
+	target := func(picture, class int, b detect.Box) Target {
+		b = b.Scale(1/float64(half), 1/float64(half))
+		return Target{Class: class, Box: b, Mask: ellipse(sizes(half)[picture], b)}
 	}
-	return [][]Target{{target(0, 0, 20, 30, 110, 100), target(0, 2, 90, 8, 130, 60)}, {target(1, 1, 30, 20, 120, 120)}}
-}
-
-// TestLosses compares the five losses with torchvision's, and in float64 all gradients.
-func TestLosses(t *testing.T) {
-	f := golden.Read(t, "testdata/golden.safetensors")
-	for name, d := range map[string]*tensor.Device{"float32": golden.Device(t), "float64": gradcheck.Device(t)} {
-		t.Run(name, func(t *testing.T) {
-			m := small(t, d)
-			m.SetTraining(true)
-			s := d.Record()
-			defer s.End()
-			l := m.Loss(batch(m), sizes, objects(), tensor.NewGenerator(1))
-			for stored, loss := range map[string]*tensor.Tensor{
-				"loss_objectness": l.Objectness, "loss_rpn_box_reg": l.Proposals, "loss_classifier": l.Classification, "loss_box_reg": l.Boxes, "loss_mask": l.Masks,
-			} {
-				golden.Near(t, stored, loss.Values(), golden.Floats(t, f, stored), 1e-4)
-			}
-			if name == "float64" {
-				l.Sum().Backward()
-				golden.SampledGradients(t, m, f, func(string) float64 { return 1e-4 })
-			}
-		})
+	return [][]Target{
+		{target(0, 0, detect.Box{X0: 20, Y0: 30, X1: 110, Y1: 100}), target(0, 2, detect.Box{X0: 90, Y0: 8, X1: 130, Y1: 60})},
+		{target(1, 1, detect.Box{X0: 30, Y0: 20, X1: 120, Y1: 120})},
 	}
 }
 
-// TestDetections compares the pyramid, proposals, boxes, scores and masks with torchvision's.
-func TestDetections(t *testing.T) {
+// losses compares the five losses with torchvision's, and returns their sum.
+func losses(t *testing.T, m *Model, half int, f *safetensors.File) *tensor.Tensor {
+	t.Helper()
+	m.SetTraining(true)
+	l := m.Loss(batch(m, half), sizes(half), objects(half), tensor.NewGenerator(1))
+	for stored, loss := range map[string]*tensor.Tensor{
+		"loss_objectness": l.Objectness, "loss_rpn_box_reg": l.Proposals, "loss_classifier": l.Classification, "loss_box_reg": l.Boxes, "loss_mask": l.Masks,
+	} {
+		golden.Near(t, stored, loss.Values(), golden.Floats(t, f, stored), 1e-4)
+	}
+	return l.Sum()
+}
+
+// TestGradients compares losses and all gradients in float64, where nothing is rounded across a kink of ReLU.
+func TestGradients(t *testing.T) {
+	f, d := golden.Read(t, "testdata/tiny.safetensors"), gradcheck.Device(t)
+	c := config()
+	c.MinSide, c.Width, c.HeadWidth, c.MaskWidth = 64, 16, 32, 16
+	m := computed(t, d, c)
+	s := d.Record()
+	defer s.End()
+	losses(t, m, 2, f).Backward()
+	golden.SampledGradients(t, m, f, func(string) float64 { return 1e-4 })
+}
+
+// TestTorchvision compares losses, the pyramid, proposals, boxes, scores and masks with torchvision's.
+func TestTorchvision(t *testing.T) {
 	f, d := golden.Read(t, "testdata/golden.safetensors"), golden.Device(t)
-	m := small(t, d)
-	m.SetTraining(false)
-	x := batch(m)
+	m := computed(t, d, config())
 	s := d.Scratch()
+	losses(t, m, 1, f)
+	s.End()
+	m.SetTraining(false)
+	x, sizes := batch(m, 1), sizes(1)
+	s = d.Scratch()
 	v := m.view(x, sizes)
 	for i, p := range v.maps {
 		var some []float32

@@ -1,6 +1,7 @@
-"""Proposals, losses, gradients and detections of torchvision's Mask R-CNN with a ResNet-18 and computed weights.
+"""Proposals, losses and detections of torchvision's Mask R-CNN with a ResNet-18 and computed weights, and losses and gradients of one
+with narrow heads for small pictures.
 
-    python maskrcnn/testdata/make_golden.py      writes golden.safetensors beside it
+    python maskrcnn/testdata/make_golden.py      writes golden.safetensors and tiny.safetensors beside it
 
 The test makes the weights and the pictures itself, by the same generator. The network is computed in float64. All anchors and
 proposals are in the loss, so nothing is drawn at random. Needs torch, torchvision and safetensors.
@@ -11,8 +12,10 @@ import numpy as np
 import torch
 from safetensors.torch import save_file
 from torchvision.models import resnet18
-from torchvision.models.detection.backbone_utils import _resnet_fpn_extractor
-from torchvision.models.detection.mask_rcnn import MaskRCNN
+from torchvision.models.detection.backbone_utils import BackboneWithFPN, _resnet_fpn_extractor
+from torchvision.models.detection.faster_rcnn import FastRCNNPredictor, TwoMLPHead
+from torchvision.models.detection.mask_rcnn import MaskRCNN, MaskRCNNHeads, MaskRCNNPredictor
+from torchvision.models.detection.rpn import RPNHead
 from torchvision.ops import roi_align
 from torchvision.ops.misc import FrozenBatchNorm2d
 
@@ -57,8 +60,8 @@ def initialise(net):
     net.load_state_dict(state)
 
 
-def picture(i):
-    height, width = SIZES[i]
+def picture(i, half=1):
+    height, width = SIZES[i][0] // half, SIZES[i][1] // half
     values = torch.from_numpy(numbers(f"picture {i}", height * width * 3)).reshape(height, width, 3)
     return (values.permute(2, 0, 1).double() + 1) / 2
 
@@ -69,34 +72,59 @@ def ellipse(size, box):
     return torch.from_numpy((((x - cx) / rx) ** 2 + ((y - cy) / ry) ** 2 <= 1).astype(np.uint8))
 
 
-def target(i, boxes, labels):
+def target(i, boxes, labels, half=1):
+    size = SIZES[i][0] // half, SIZES[i][1] // half
+    boxes = [[v / half for v in b] for b in boxes]
     return {
         "boxes": torch.tensor(boxes).double(), "labels": torch.tensor(labels),
-        "masks": torch.stack([ellipse(SIZES[i], b) for b in boxes]),
+        "masks": torch.stack([ellipse(size, b) for b in boxes]),
     }
 
 
-net = MaskRCNN(
-    _resnet_fpn_extractor(resnet18(weights=None, norm_layer=FrozenBatchNorm2d), 5), CLASSES + 1, min_size=128, max_size=400,
-    rpn_batch_size_per_image=10**6, box_batch_size_per_image=10**6, rpn_pre_nms_top_n_train=60, rpn_post_nms_top_n_train=40,
+def targets(half=1):
+    return [target(0, [[20.0, 30, 110, 100], [90, 8, 130, 60]], [1, 3], half), target(1, [[30.0, 20, 120, 120]], [2], half)]
+
+
+SETTINGS = dict(
+    max_size=400, rpn_batch_size_per_image=10**6, box_batch_size_per_image=10**6, rpn_pre_nms_top_n_train=60, rpn_post_nms_top_n_train=40,
     rpn_pre_nms_top_n_test=60, rpn_post_nms_top_n_test=40, box_detections_per_img=12,
+)
+
+
+def save(name, out):
+    save_file({k: v.float().contiguous() for k, v in out.items()}, os.path.join(os.path.dirname(__file__), name + ".safetensors"))
+
+
+def train(net, half, out):
+    """Keeps the losses and sets the gradients."""
+    net.train()
+    losses = net([picture(0, half), picture(1, half)], targets(half))
+    sum(losses.values()).backward()
+    for name, value in losses.items():
+        out[name] = value.detach().reshape(1)
+
+
+out, width = {}, 16
+net = MaskRCNN(
+    BackboneWithFPN(
+        resnet18(weights=None, norm_layer=FrozenBatchNorm2d), {f"layer{i + 1}": str(i) for i in range(4)}, [64, 128, 256, 512], width),
+    rpn_head=RPNHead(width, 3), box_head=TwoMLPHead(width * 49, 32), box_predictor=FastRCNNPredictor(32, CLASSES + 1),
+    mask_head=MaskRCNNHeads(width, (width,) * 4, 1), mask_predictor=MaskRCNNPredictor(width, width, CLASSES + 1), min_size=64, **SETTINGS,
 )
 initialise(net)
 net = net.double()
-out = {}
-targets = [target(0, [[20.0, 30, 110, 100], [90, 8, 130, 60]], [1, 3]), target(1, [[30.0, 20, 120, 120]], [2])]
-net.train()
-losses = net([picture(0), picture(1)], targets)
-sum(losses.values()).backward()
-for name, value in losses.items():
-    out[name] = value.detach().reshape(1)
-    print(name, float(value))
+train(net, 2, out)
 for name, p in net.named_parameters():
-    if p.grad is None:
-        continue
     flat = p.grad.reshape(-1)
     out["grad." + name] = flat[:: max(1, len(flat) // SAMPLES)].clone()
     out["norm." + name] = flat.norm().reshape(1)
+save("tiny", out)
+
+
+net = MaskRCNN(_resnet_fpn_extractor(resnet18(weights=None, norm_layer=FrozenBatchNorm2d), 5), CLASSES + 1, min_size=128, **SETTINGS)
+initialise(net)
+net, out = net.double(), {}
+train(net, 1, out)
 
 net.eval()
 with torch.no_grad():
@@ -104,12 +132,8 @@ with torch.no_grad():
     features = net.backbone(images.tensors)
     for i, f in enumerate(features.values()):
         out[f"p{i + 2}"] = f.permute(0, 2, 3, 1).reshape(-1)[::97].clone()
-        print("map", tuple(f.shape), float(f.std()))
-    objectness, codes = net.rpn.head(list(features.values()))
-    print("objectness", [float(o.std()) for o in objectness], [float(c.std()) for c in codes])
     proposals, _ = net.rpn(images, features)
     for i, found in enumerate(net([picture(0), picture(1)])):
-        print("detections", len(found["boxes"]), found["scores"][:5].tolist(), found["labels"].tolist())
         out[f"proposals.{i}"], out[f"boxes.{i}"], out[f"scores.{i}"] = proposals[i], found["boxes"], found["scores"]
         out[f"labels.{i}"] = found["labels"].double()
         pasted = found["masks"] >= 0.5  # [n, 1, H, W]
@@ -129,4 +153,4 @@ for aligned in (False, True):
         out[name] = y.detach().permute(0, 2, 3, 1).reshape(-1)
         out[name + ".grad"] = x.grad.permute(0, 2, 3, 1).reshape(-1)
 
-save_file({k: v.float().contiguous() for k, v in out.items()}, os.path.join(os.path.dirname(__file__), "golden.safetensors"))
+save("golden", out)
