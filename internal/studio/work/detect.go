@@ -45,7 +45,11 @@ const usualScore = 0.5
 // detect makes a job that finds objects in pictures.
 func (d *Desk) detect(b *library.Book, r *Request) (jobs.Task, error) {
 	if b.Detector == nil {
-		return jobs.Task{}, problem.At(http.StatusNotFound, "kind", "run %q has no detector", b.Name)
+		field := "kind"
+		if r.Body { // which has no kind
+			field = "run"
+		}
+		return jobs.Task{}, problem.At(http.StatusNotFound, field, "run %q has no detector", b.Name)
 	}
 	least := usualScore
 	if r.MinScore != nil {
