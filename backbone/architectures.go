@@ -36,6 +36,10 @@ var lite = normalization{
 // imageNet is the normalization of torchvision: mean and deviation of the channels of ImageNet's pictures.
 var imageNet = normalization{mean: [3]float64{0.485, 0.456, 0.406}, deviation: [3]float64{0.229, 0.224, 0.225}}
 
+// ImageNet returns the mean and the standard deviation of the channels of ImageNet's pictures, for values from 0 to 1, as torchvision has
+// them.
+func ImageNet() (mean, deviation [3]float64) { return imageNet.mean, imageNet.deviation }
+
 // half is the normalization of Inception and of timm's MobileNets: values from −1 to 1.
 var half = normalization{mean: [3]float64{0.5, 0.5, 0.5}, deviation: [3]float64{0.5, 0.5, 0.5}}
 

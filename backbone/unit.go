@@ -2,6 +2,7 @@ package backbone
 
 import (
 	"math"
+	"slices"
 
 	"github.com/bestiary-ml/bestiary/internal/engine"
 	"github.com/bestiary-ml/bestiary/internal/kernel"
@@ -195,8 +196,10 @@ func (u *unit) fold() *folded {
 		shift[c] -= mean[c] * scale[c]
 	}
 	values := w.Values() // [KH, KW, in or 1, out]
-	for i := range values {
-		values[i] *= scale[i%len(scale)]
+	for row := range slices.Chunk(values, len(scale)) {
+		for c := range row {
+			row[c] *= scale[c]
+		}
 	}
 	f := &folded{weight: d.From(values, w.Shape()...).Keep(), bias: d.From(shift, len(shift)).Keep()}
 	f.weight.Freeze()

@@ -60,6 +60,19 @@ func (l Limits) late(deadline time.Time) error {
 	return &exceeded{fmt.Sprintf("decoding takes more than %v", l.Time)}
 }
 
+// Inspect returns the number of pixels of a picture without decoding it, or the error for one that [Limits.DecodeWhole] refuses by what
+// the file says about itself.
+func (l Limits) Inspect(encoded []byte) (pixels int, err error) {
+	if err := l.Validate(); err != nil {
+		return 0, err
+	}
+	config, err := picture.Inspect(encoded)
+	if err != nil {
+		return 0, err
+	}
+	return config.Pixels(), l.check(config)
+}
+
 // DecodeWhole decodes a picture in its own size within limits. With upright, the orientation in Exif or XMP data is applied. The
 // formats and the bounds are those of [Decode].
 func (l Limits) DecodeWhole(encoded []byte, upright bool) (_ image.Image, err error) {

@@ -49,6 +49,12 @@ func TestLimits(t *testing.T) {
 	dst := make([]uint8, 8*8*3)
 	for _, format := range []string{"jpeg", "png", "gif", "bmp"} {
 		b := encodedAs(t, format, 400)
+		if n, err := (data.Limits{}).Inspect(b); n != 400*400 || err != nil {
+			t.Errorf("%s has %d pixels, %v", format, n, err)
+		}
+		if _, err := (data.Limits{Pixels: 400*400 - 1}).Inspect(b); err == nil {
+			t.Errorf("%s: too many pixels are accepted", format)
+		}
 		for _, test := range []struct {
 			limits data.Limits
 			want   string
@@ -69,6 +75,12 @@ func TestLimits(t *testing.T) {
 		if err := l.Decode(dst, nil, 8, data.Squash); !errors.As(err, &wrong) {
 			t.Errorf("%+v: %v", l, err)
 		}
+		if _, err := l.Inspect(nil); !errors.As(err, &wrong) {
+			t.Errorf("%+v: %v", l, err)
+		}
+	}
+	if _, err := (data.Limits{}).Inspect([]byte("no picture")); err == nil {
+		t.Error("a text is a picture")
 	}
 }
 

@@ -3,11 +3,13 @@ package sample
 import (
 	"context"
 	"errors"
+	"image"
 	"math"
 	"path/filepath"
 	"slices"
 	"testing"
 
+	"github.com/bestiary-ml/bestiary/data"
 	"github.com/bestiary-ml/bestiary/data/boxes"
 	"github.com/bestiary-ml/bestiary/detect"
 	"github.com/bestiary-ml/bestiary/fault"
@@ -108,6 +110,26 @@ func TestDetector(t *testing.T) {
 	}
 	if _, err := (&Detector{}).Detect(context.Background(), pictures[:1]); !errors.As(err, &wrong) {
 		t.Errorf("zero: %v", err)
+	}
+}
+
+// TestSubjects takes the best detection of a picture, if there is one.
+func TestSubjects(t *testing.T) {
+	p, err := newDetector(openDevice(t), DetectorOptions{Classes: []string{"cat", "dog"}}, dark{20}, 20, 2)
+	if err != nil {
+		t.Fatal(err)
+	}
+	found, err := p.Subjects()(t.Context(), []image.Image{shaded(100, 80, boxes.FromSize(10, 20, 50, 40)).NRGBA(), shaded(40, 40, boxes.Box{}).NRGBA()})
+	if err != nil || len(found) != 2 || found[1] != (data.Box{}) {
+		t.Fatal(found, err)
+	}
+	if b := boxes.FromSize(found[0].X, found[0].Y, found[0].Width, found[0].Height); b.IoU(boxes.FromSize(10, 20, 50, 40)) < 0.6 {
+		t.Errorf("%+v", found[0])
+	}
+	var none *Detector
+	var wrong *fault.FieldError
+	if _, err := none.Subjects()(t.Context(), nil); !errors.As(err, &wrong) {
+		t.Errorf("nil: %v", err)
 	}
 }
 

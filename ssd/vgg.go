@@ -3,6 +3,7 @@ package ssd
 import (
 	"strconv"
 
+	"github.com/bestiary-ml/bestiary/backbone"
 	"github.com/bestiary-ml/bestiary/nn"
 	"github.com/bestiary-ml/bestiary/tensor"
 )
@@ -35,21 +36,16 @@ const (
 // vggMean is the mean of the channels, for v from 0 to 1; the deviation is 1/255.
 var vggMean = [3]float64{0.48235, 0.45882, 0.40784}
 
-// Mean and deviation of the channels for which VGG16 was trained on ImageNet, for v from 0 to 1.
-var (
-	imageNetMean      = [3]float64{0.485, 0.456, 0.406}
-	imageNetDeviation = [3]float64{0.229, 0.224, 0.225}
-)
-
 // adapt changes the first convolution from pictures (v − mean)/deviation of ImageNet to 255·(v − vggMean). Only the padding differs
 // then, by the small difference of the means.
 func (m *vgg) adapt() {
+	mean, deviation := backbone.ImageNet()
 	c := m.blocks[0][0]
 	weight, bias := c.Weight.Values(), c.Bias.Values() // [3, 3, 3, 64], [64]
 	for i, w := range weight {
 		in, out := i/len(bias)%3, i%len(bias)
-		bias[out] += w * float32((vggMean[in]-imageNetMean[in])/imageNetDeviation[in])
-		weight[i] = w / float32(255*imageNetDeviation[in])
+		bias[out] += w * float32((vggMean[in]-mean[in])/deviation[in])
+		weight[i] = w / float32(255*deviation[in])
 	}
 	c.Weight.Set(weight)
 	c.Bias.Set(bias)

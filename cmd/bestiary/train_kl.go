@@ -92,7 +92,7 @@ func addLatentsFlags(c *cobra.Command, kind models.Info, defaults tasks.Defaults
 	fs.IntVar(&model.Embed, "embed", model.Embed, "channels of the latents")
 
 	fs.BoolVar(&loss.Squared, "squared", loss.Squared, "squared error of the pixels instead of the absolute error")
-	fs.StringVar(&f.how.Features, "features", "", "what computes the features of the perceptual loss: the run of a classifier, a file of LPIPS weights with VGG16, or of EfficientNet-Lite0 (default: no perceptual loss)")
+	fs.StringVar(&f.how.Features, "features", "", "what computes the features of the perceptual loss: the run of a classifier, a file of LPIPS weights with VGG16, or the weights of a network that was trained on ImageNet, such as EfficientNet-Lite0 or ResNet-50 (default: no perceptual loss)")
 	fs.Float64Var(&loss.Perceptual, "perceptual", loss.Perceptual, "weight of the perceptual loss; needs --features; 1 is usual for LPIPS")
 	fs.Float64Var(&loss.Adversarial, "adversarial", loss.Adversarial, "weight of the discriminator, beside the adaptive one (0: none)")
 	fs.IntVar(&loss.AdversarialStart, "adversarial-start", 0, "step from which on the discriminator is trained and judges (default: half of the steps)")

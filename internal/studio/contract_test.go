@@ -72,7 +72,7 @@ func newContract(t *testing.T, change func(*Options)) *contract {
 type exchange struct {
 	route string // of the description: "GET /api/jobs/{id}"
 	path  string
-	body  any // JSON, or bytes of an archive
+	body  any // JSON, or bytes of an archive or a picture
 	code  int
 	odd   bool // the description must refuse the request, too
 }
@@ -91,7 +91,9 @@ func (c *contract) do(x exchange) []byte {
 	switch b := x.body.(type) {
 	case nil:
 	case []byte:
-		body, kind = b, "application/zip"
+		if body, kind = b, "application/zip"; strings.HasSuffix(template, "/detect") {
+			kind = "image/png"
+		}
 	default:
 		var err error
 		if body, err = json.Marshal(b); err != nil {
@@ -222,7 +224,9 @@ func TestContract(t *testing.T) {
 	c.do(exchange{route: "GET /api/runs/{run}/samples/{png}", path: "/api/runs/birds/samples/..%2fconfig.json", code: 404})
 	c.do(exchange{route: "GET /v1/models/{model}", path: "/v1/models/birds:maskgit", code: 200})
 	c.do(exchange{route: "GET /v1/models/{model}", path: "/v1/models/gpt-image-1", code: 404})
+	c.do(exchange{route: "GET /api/runs/{run}", path: "/api/runs/scenes", code: 200})
 	c.jobs()
+	c.detect()
 	c.images()
 	c.trainings()
 
@@ -258,6 +262,7 @@ func (c *contract) jobs() {
 		{"kind": "reconstruct", "run": "pets", "pictures": [][]byte{bird}},
 		{"kind": "density", "run": "pets", "pictures": [][]byte{bird}},
 		{"kind": "nearest", "run": "birds", "pictures": [][]byte{bird}},
+		{"kind": "detect", "run": "scenes", "pictures": [][]byte{bird, bird}, "min_score": 0.1},
 	} {
 		job := ask(body)
 		c.do(exchange{route: one + "/events", path: job + "/events", code: 200})
@@ -280,9 +285,25 @@ func (c *contract) jobs() {
 		{"kind": "generate", "run": "birds", "prompt": "a", "colour": "red"}, {"kind": "walk", "run": "pets", "sliders": []float64{7}},
 		{"kind": "generate", "run": "birds", "prompt": "a", "temperature": -1}, {"kind": "generate", "run": "birds", "prompt": "a", "top_p": 2},
 		{"kind": "generate", "run": "birds", "prompt": "a", "seed": -1}, {"kind": "interpolate", "run": "pets", "from_seed": 1, "to_seed": 2, "frames": 65},
+		{"kind": "detect", "run": "scenes", "pictures": [][]byte{bird}, "min_score": 1.5}, {"kind": "detect", "run": "scenes", "pictures": [][]byte{bird}, "min_score": 0},
 	} {
 		c.do(exchange{route: post, path: "/api/jobs", body: body, code: 400, odd: true})
 	}
+}
+
+// detect calls the route of detectors.
+func (c *contract) detect() {
+	c.t.Helper()
+	const route, path = "POST /api/runs/{run}/detect", "/api/runs/scenes/detect"
+	photo := noisePNG(c.t, 40, 30)
+	c.do(exchange{route: route, path: path + "?min_score=0.2", body: photo, code: 200})
+	c.do(exchange{route: route, path: path, body: photo, code: 200})
+	c.do(exchange{route: route, path: path, body: []byte("no picture"), code: 400})
+	c.do(exchange{route: route, path: path + "?min_score=0", body: photo, code: 400, odd: true})
+	c.do(exchange{route: route, path: path + "?min_score=2", body: photo, code: 400, odd: true})
+	c.do(exchange{route: route, path: path, body: object{}, code: 415, odd: true})
+	c.do(exchange{route: route, path: "/api/runs/pets/detect", body: photo, code: 404})
+	c.do(exchange{route: route, path: "/api/runs/none/detect", body: photo, code: 404})
 }
 
 // images calls the routes of OpenAI's and of Stable Diffusion's clients.
@@ -373,6 +394,7 @@ func (c *contract) trainings() {
 	for _, body := range []object{
 		{"model": "gpt", "run": "x", "size": "small"}, {"model": "autoencoder", "run": "../x", "data": "upload/mine", "size": "small"}, {"model": "autoencoder", "run": "x", "size": "small"},
 		{"model": "autoencoder", "run": "pets", "data": "upload/mine", "size": "small"}, {"model": "flow", "run": "none", "size": "small"},
+		{"model": "ssd", "run": "x", "data": "birds:1:2000", "size": "small"}, {"model": "autoencoder", "run": "x", "data": "scenes:1:2000", "size": "small"},
 		{"model": "autoencoder", "run": "x", "data": "/etc", "size": "small"}, {"model": "autoencoder", "run": "x", "data": "upload/mine", "size": "huge"},
 	} {
 		c.do(exchange{route: "POST " + at, path: at, body: body, code: 400})

@@ -40,6 +40,7 @@ func (a *API) Register(mux wire.Mux) {
 		"GET /api/runs/{run}/metrics":       a.metrics,
 		"GET /api/runs/{run}/samples":       a.samples,
 		"GET /api/runs/{run}/samples/{png}": a.sample,
+		"POST /api/runs/{run}/detect":       a.detect,
 		"GET /api/recipes":                  a.recipes,
 		"GET /api/trainings":                a.trainings,
 		"POST /api/trainings":               a.train,

@@ -9,7 +9,7 @@ import (
 
 // pages are the pages that need nothing but runs.
 var pages = map[string]string{
-	"runs": "/", "prompt": "/prompt", "sample": "/sample", "train": "/train", "card": "/runs/pets", "damaged": "/runs/broken",
+	"runs": "/", "prompt": "/prompt", "sample": "/sample", "detect": "/detect", "train": "/train", "detector": "/runs/scenes", "card": "/runs/pets", "damaged": "/runs/broken",
 	"compare": "/compare?run=birds&run=pets", "choose": "/compare", "missing": "/nowhere",
 }
 
@@ -29,7 +29,7 @@ func TestPages(t *testing.T) {
 // TestEmpty looks at the pages of an empty folder.
 func TestEmpty(t *testing.T) {
 	b := open(t, serve(t, studio.Options{Runs: t.TempDir(), Program: "none"}))
-	for _, name := range []string{"runs", "prompt", "sample", "train"} {
+	for _, name := range []string{"runs", "prompt", "sample", "detect", "train"} {
 		for _, v := range views {
 			b.look(v)
 			b.visit(pages[name])

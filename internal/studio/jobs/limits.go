@@ -45,7 +45,7 @@ type TooLarge struct{ Bytes, Most int }
 
 // Error implements error.
 func (e *TooLarge) Error() string {
-	return fmt.Sprintf("the job needs about %d MB of memory, and the server has %d MB for jobs; ask for fewer pictures", e.Bytes>>20, e.Most>>20)
+	return fmt.Sprintf("the job needs about %d MB of memory, and the server has %d MB for jobs; ask for fewer or smaller pictures", e.Bytes>>20, e.Most>>20)
 }
 
 // retry guesses when there is room: after a batch.

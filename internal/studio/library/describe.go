@@ -12,6 +12,7 @@ import (
 	"github.com/bestiary-ml/bestiary/internal/run"
 	"github.com/bestiary-ml/bestiary/internal/studio/problem"
 	"github.com/bestiary-ml/bestiary/models"
+	"github.com/bestiary-ml/bestiary/ssd"
 )
 
 // Run describes a run.
@@ -19,7 +20,8 @@ type Run struct {
 	Name     string    `json:"name"`
 	Models   []Model   `json:"models"`
 	Data     *Data     `json:"data,omitempty"`
-	Problem  string    `json:"problem,omitempty"` // why it can't be used
+	Detector *Detector `json:"detector,omitempty"` // nil: the run has none
+	Problem  string    `json:"problem,omitempty"`  // why it can't be used
 	Training string    `json:"training,omitempty"`
 	Changed  time.Time `json:"changed"`
 }
@@ -141,6 +143,11 @@ func (l *Library) read(name, dir string) Run {
 			m.Config = c
 			if f, err := models.Describe(kind.Name, c); err == nil {
 				m.Summary = f.Summary
+			}
+			if settings, ok := c.(ssd.Config); ok && m.Trained {
+				if about.Detector, err = detectorOf(r, settings); err != nil {
+					m.Problem = l.hide(dir, name, err)
+				}
 			}
 		} else if m.Trained {
 			m.Problem = l.hide(dir, name, err)

@@ -20,10 +20,11 @@ import (
 
 // Book is an open run. Requests share its weights.
 type Book struct {
-	Name string
-	Text *sample.TextToImage // nil: the run has no text-to-image models
-	Flow *sample.Flow        // nil: the run has no flow, or several
-	Walk any                 // what package work computes once for the flow
+	Name     string
+	Text     *sample.TextToImage // nil: the run has no text-to-image models
+	Flow     *sample.Flow        // nil: the run has no flow, or several
+	Detector *sample.Detector    // nil: the run has no detector
+	Walk     any                 // what package work computes once for the flow
 
 	mu sync.Mutex // for Walk
 }
@@ -138,7 +139,12 @@ func (l *Library) load(ctx context.Context, name, dir string) (*Book, error) {
 			return nil, l.damaged(dir, name, err)
 		}
 	}
-	if b.Text == nil && b.Flow == nil {
+	if has(models.SSD.Name) {
+		if b.Detector, err = sample.OpenDetector(ctx, dir, l.device); err != nil {
+			return nil, l.damaged(dir, name, err)
+		}
+	}
+	if b.Text == nil && b.Flow == nil && b.Detector == nil {
 		return nil, problem.New(http.StatusConflict, "run %q has no models of pictures yet", name)
 	}
 	return b, nil

@@ -15,6 +15,7 @@ type modelCard struct {
 	Parts  []part
 	Use    []string // command lines
 	Others int      // runs to compare with
+	Finds  bool     // its only model is a detector
 }
 
 // part is a model of the card.
@@ -32,6 +33,7 @@ func (p *Pages) card(r *http.Request) (page, error) {
 		return page{}, err
 	}
 	c := modelCard{runCard: p.cardOf(about), Sheets: p.sheets(about), Others: len(p.Library.Names()) - 1}
+	c.Finds = len(about.Models) == 1 && about.Models[0].Name == models.SSD.Name
 	has := map[string]bool{}
 	for _, m := range about.Models {
 		has[m.Name] = m.Trained
@@ -66,6 +68,9 @@ func uses(name string, has map[string]bool) (all []string) {
 	}
 	if has[models.Flow.Name] || has[models.TarFlow.Name] {
 		all = append(all, "bestiary sample --run "+name)
+	}
+	if has[models.SSD.Name] {
+		all = append(all, "bestiary detect --run "+name+" photo.jpg")
 	}
 	if len(all) > 0 {
 		all = append(all, "bestiary eval --run "+name)

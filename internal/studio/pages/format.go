@@ -38,7 +38,7 @@ func count(n int) string {
 
 // phrase turns the name of a figure or a setting into words: "held_out.loss" into "held-out loss".
 func phrase(name string) string {
-	return strings.NewReplacer("held_out.", "held-out ", "_", " ", ".", " · ").Replace(name)
+	return strings.NewReplacer("held_out.", "held-out ", "map50", "mean average precision", "_", " ", ".", " · ").Replace(name)
 }
 
 // runURL is the address of the model card of a run.

@@ -35,6 +35,7 @@ func (p *Pages) Register(mux wire.Mux) {
 		"GET /compare":    p.compare,
 		"GET /prompt":     p.prompt,
 		"GET /sample":     p.sample,
+		"GET /detect":     p.detect,
 		"GET /train":      p.train,
 		"GET /train/{id}": p.training,
 	} {

@@ -26,6 +26,7 @@ type runCard struct {
 	URL     string
 	Prompt  string // address of the page that draws with it; "" without a generator for prompts
 	Sample  string // "" without a flow
+	Detect  string // "" without a detector
 	Thumb   string // address of a picture that it has drawn; ""
 	Summary string
 	When    string
@@ -53,25 +54,32 @@ func (p *Pages) cardOf(r library.Run) runCard {
 	if r.Problem == "" && len(flows) > 0 {
 		c.Sample = "/sample?run=" + url.QueryEscape(r.Name)
 	}
+	if r.Problem == "" && r.Detector != nil {
+		c.Detect = "/detect?run=" + url.QueryEscape(r.Name)
+	}
 	if sheets := p.sheets(r); len(sheets) > 0 {
 		c.Thumb = sheets[0].URL
 	}
 	return c
 }
 
-// summary says what a run was trained on.
+// summary says what a run was trained on, and how well its detector does.
 func summary(r library.Run) string {
 	d := r.Data
-	if d == nil {
+	switch {
+	case d == nil && r.Detector != nil:
+		return detectorSummary(r.Detector)
+	case d == nil:
 		return "No record of its training data."
 	}
 	text := fmt.Sprintf("%s pictures of %d×%d pixels from %s", count(d.Pictures), d.Size, d.Size, d.Name)
-	if len(d.Classes) > 0 && len(d.Classes) <= 4 {
-		text += ", of " + strings.Join(d.Classes, ", ")
-	} else if len(d.Classes) > 4 {
-		text += fmt.Sprintf(", of %d classes", len(d.Classes))
+	if len(d.Classes) > 0 {
+		text += ", of " + classes(d.Classes)
 	}
-	return text + "."
+	if text += "."; r.Detector != nil {
+		text += " " + detectorSummary(r.Detector)
+	}
+	return text
 }
 
 // sheet is a grid of samples.
@@ -80,7 +88,7 @@ type sheet struct{ URL, Model, Step string }
 // drawers are the kinds of models whose samples say most about a run, the first before the others.
 var drawers = []string{
 	models.Rectified.Name, models.DALLE.Name, models.MaskGIT.Name, models.TarFlow.Name, models.Flow.Name, models.KL.Name, models.VQGAN.Name,
-	models.DVAE.Name, models.Autoencoder.Name,
+	models.DVAE.Name, models.Autoencoder.Name, models.SSD.Name,
 }
 
 // sheets returns the last samples of each model of a run, those of generators first.

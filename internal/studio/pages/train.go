@@ -13,19 +13,32 @@ import (
 // training is the content of the page that starts trainings.
 type trainingForm struct {
 	Recipes   []trainings.Recipe
-	Data      []string
+	Data      []dataset
 	Runs      []trainee
 	Trainings []trainings.Status
 	Single    bool
 	NewName   string // of a run, not yet taken
 }
 
+// dataset is what can be trained on.
+type dataset struct{ Name, Boxes string } // Boxes: "yes" or "no" of pictures that the program draws; "" is not known before they are read
+
 // trainee is a run that a model can be added to.
 type trainee struct{ Name, Has string }
 
 func (p *Pages) train(*http.Request) (page, error) {
 	c := trainingForm{
-		Recipes: trainings.Recipes(), Data: p.Trainings.DataSets(), Trainings: p.Trainings.List(), Single: p.Library.Single(),
+		Recipes: trainings.Recipes(), Trainings: p.Trainings.List(), Single: p.Library.Single(),
+	}
+	for _, name := range p.Trainings.DataSets() {
+		own := dataset{Name: name}
+		switch {
+		case slices.Contains(trainings.Drawn, name):
+			own.Boxes = "no"
+		case slices.Contains(trainings.DrawnBoxes, name):
+			own.Boxes = "yes"
+		}
+		c.Data = append(c.Data, own)
 	}
 	if c.Single { // a new run needs a folder of runs
 		c.Recipes = slices.DeleteFunc(c.Recipes, func(r trainings.Recipe) bool { return r.Needs == "" })

@@ -2,14 +2,19 @@
 package studiotest
 
 import (
+	"errors"
+	"fmt"
 	"os"
 	"path/filepath"
 
+	"github.com/bestiary-ml/bestiary/data/boxes"
 	"github.com/bestiary-ml/bestiary/internal/run"
 	"github.com/bestiary-ml/bestiary/internal/toy"
 	"github.com/bestiary-ml/bestiary/internal/weights"
 	"github.com/bestiary-ml/bestiary/models"
 	"github.com/bestiary-ml/bestiary/nn"
+	"github.com/bestiary-ml/bestiary/sample"
+	"github.com/bestiary-ml/bestiary/ssd"
 	"github.com/bestiary-ml/bestiary/tensor"
 )
 
@@ -20,8 +25,8 @@ type part struct {
 	module nn.Module
 }
 
-// Runs makes runs in a folder: "birds" with generators for prompts, "pets" with a flow, and "broken", whose weights are
-// cut off. Their models are not trained: they draw noise.
+// Runs makes runs in a folder: "birds" with generators for prompts, "pets" with a flow, "scenes" with a detector, and "broken", whose
+// weights are cut off. Their models are not trained: they draw noise, and find it.
 func Runs(dir string, d *tensor.Device) error {
 	vae, model, tokens, judge := toy.TextToImage(d, 3)
 	masked, _, _ := toy.Generators(d, 3)
@@ -43,8 +48,33 @@ func Runs(dir string, d *tensor.Device) error {
 	a, flow := toy.Flow(d)
 	pets := toy.PetData()
 	pets.Path, pets.Pictures, pets.Split = "drawn:5:40", 40, "all"
-	_, err := save(filepath.Join(dir, "pets"), pets, part{"autoencoder", a.Config(), a}, part{"flow", flow.Config, flow})
-	return err
+	if _, err := save(filepath.Join(dir, "pets"), pets, part{"autoencoder", a.Config(), a}, part{"flow", flow.Config, flow}); err != nil {
+		return err
+	}
+	return detector(filepath.Join(dir, "scenes"), d)
+}
+
+// MAP50 is the mean average precision in the log of the detector.
+const MAP50 = 0.625
+
+// detector makes a run with a detector of birds, cats and dogs, and the log of its training.
+func detector(dir string, d *tensor.Device) error {
+	m, err := ssd.New(d, ssd.VOC(ssd.Small, 64, 3), tensor.NewGenerator(1))
+	if err != nil {
+		return err
+	}
+	r, err := run.Create(dir)
+	if err != nil {
+		return err
+	}
+	name := models.SSD.Name
+	about := boxes.Description{Path: "scenes:1:40", Pictures: 36, Boxes: 90, HeldOut: 4}
+	o := sample.DetectorOptions{Classes: []string{"bird", "cat", "dog"}, IDs: []int64{16, 17, 18}, Data: &about}
+	if err := errors.Join(r.SetConfig(name, m.Config()), r.SetOptions(name, o), r.SaveWeights(name, weights.Of(m), nil)); err != nil {
+		return err
+	}
+	log := fmt.Sprintf("{\"model\":%q,\"step\":10,\"loss\":7,\"held_out.map50\":0.1}\n{\"model\":%[1]q,\"step\":20,\"loss\":5,\"held_out.loss\":6,\"held_out.map50\":%v}\n", name, MAP50)
+	return os.WriteFile(filepath.Join(dir, "metrics.jsonl"), []byte(log), 0o600)
 }
 
 func save(dir string, data any, parts ...part) (*run.Run, error) {

@@ -1,6 +1,7 @@
 package trainings
 
 import (
+	"maps"
 	"net/http"
 	"os"
 	"path/filepath"
@@ -10,18 +11,16 @@ import (
 	"github.com/bestiary-ml/bestiary/internal/studio/problem"
 )
 
-// Drawn are the data sets that the program draws itself.
-var Drawn = []string{"birds:1:2000", "drawn:1:2000"}
+// Drawn are the data sets that the program draws itself. DrawnBoxes are those with boxes.
+var (
+	Drawn      = []string{"birds:1:2000", "drawn:1:2000"}
+	DrawnBoxes = []string{"scenes:1:2000"}
+)
 
 // DataSets returns the names of what can be trained on: sub-folders of the server's folder of data, uploads, and what the
 // program draws itself.
 func (m *Manager) DataSets() []string {
-	names := slices.Clone(Drawn)
-	for name := range m.dataFolders() {
-		names = append(names, name)
-	}
-	slices.Sort(names[len(Drawn):])
-	return names
+	return slices.Concat(Drawn, DrawnBoxes, slices.Sorted(maps.Keys(m.dataFolders())))
 }
 
 // dataFolders returns folders by name.
@@ -51,7 +50,11 @@ func (m *Manager) dataPath(r Recipe, name string) (string, error) {
 		return "", problem.Wrong("data", "must name what to train on")
 	case name != "" && r.Name == "demo":
 		return "", problem.Wrong("data", "has no use for the demo, which draws its own; leave it out")
-	case name == "" || slices.Contains(Drawn, name):
+	case r.Boxes && slices.Contains(Drawn, name):
+		return "", problem.Wrong("data", "must be pictures with boxes, such as %s, to train a detector", DrawnBoxes[0])
+	case !r.Boxes && slices.Contains(DrawnBoxes, name):
+		return "", problem.Wrong("data", "must be pictures of classes or with captions, such as %s; those of %s have boxes, for a detector", Drawn[0], name)
+	case name == "" || slices.Contains(Drawn, name) || slices.Contains(DrawnBoxes, name):
 		return name, nil
 	}
 	path, ok := m.dataFolders()[name]

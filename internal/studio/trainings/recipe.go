@@ -14,6 +14,7 @@ type Recipe struct {
 	Title string              `json:"title"` // for people
 	Needs string              `json:"needs"` // model that the run must have; "" starts a new run
 	Sizes []string            `json:"sizes"`
+	Boxes bool                `json:"boxes"` // it is trained on pictures with boxes
 	flags map[string][]string // of each size
 }
 
@@ -37,20 +38,23 @@ func pictures() map[string][]string {
 // Recipes are all kinds of trainings, in the order of a page.
 func Recipes() []Recipe {
 	return []Recipe{
-		{"demo", "Demo: draws its own animals and trains both pipelines on them", "", []string{"quick", "full"}, map[string][]string{"quick": {"--quick"}, "full": nil}},
-		{"autoencoder", "Autoencoder: pictures of classes as vectors", "", sizes, pictures()},
-		{"flow", "Flow: samples pictures of a class, with their density", "autoencoder", []string{"small", "medium"}, map[string][]string{"small": {"--layers", "6"}, "medium": nil}},
-		{"dvae", "Discrete VAE: pictures as grids of codes", "", sizes, map[string][]string{
+		{"demo", "Demo: draws its own animals and trains both pipelines on them", "", []string{"quick", "full"}, false, map[string][]string{"quick": {"--quick"}, "full": nil}},
+		{"autoencoder", "Autoencoder: pictures of classes as vectors", "", sizes, false, pictures()},
+		{"flow", "Flow: samples pictures of a class, with their density", "autoencoder", []string{"small", "medium"}, false, map[string][]string{"small": {"--layers", "6"}, "medium": nil}},
+		{"dvae", "Discrete VAE: pictures as grids of codes", "", sizes, false, map[string][]string{
 			"small":  {"--image-size", "32", "--layers", "2", "--codes", "128", "--hidden", "32"},
 			"medium": {"--image-size", "64", "--layers", "3", "--codes", "256", "--hidden", "64"},
 			"large":  {"--image-size", "128", "--layers", "3", "--codes", "512", "--hidden", "64"},
 		}},
-		{"dalle", "DALL-E: draws pictures for prompts", "dvae", sizes, transformer("--null-prob", "0.1")},
-		{"maskgit", "MaskGIT: draws pictures for prompts in a few passes", "dvae", sizes, transformer()},
-		{"clip", "CLIP: scores how well pictures fit captions", "dvae", []string{"medium"}, map[string][]string{"medium": nil}},
-		{"kl", "KL autoencoder: pictures as maps of latents", "", sizes, pictures()},
-		{"tarflow", "Transformer flow: samples pictures of a class", "kl", []string{"medium"}, map[string][]string{"medium": nil}},
-		{"rectified", "Rectified flow: draws pictures for prompts", "kl", sizes, transformer()},
+		{"dalle", "DALL-E: draws pictures for prompts", "dvae", sizes, false, transformer("--null-prob", "0.1")},
+		{"maskgit", "MaskGIT: draws pictures for prompts in a few passes", "dvae", sizes, false, transformer()},
+		{"clip", "CLIP: scores how well pictures fit captions", "dvae", []string{"medium"}, false, map[string][]string{"medium": nil}},
+		{"kl", "KL autoencoder: pictures as maps of latents", "", sizes, false, pictures()},
+		{"tarflow", "Transformer flow: samples pictures of a class", "kl", []string{"medium"}, false, map[string][]string{"medium": nil}},
+		{"rectified", "Rectified flow: draws pictures for prompts", "kl", sizes, false, transformer()},
+		{"ssd", "Detector: finds objects in pictures", "", sizes, true, map[string][]string{
+			"small": {"--image-size", "96"}, "medium": {"--image-size", "128"}, "large": {"--image-size", "160"},
+		}},
 	}
 }
 

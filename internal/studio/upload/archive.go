@@ -29,7 +29,7 @@ const (
 // pictures are the extensions of pictures, and beside them those of other files that a training may need. Others are left out.
 var (
 	pictures = []string{".jpg", ".jpeg", ".png", ".gif", ".webp", ".bmp"}
-	beside   = []string{".txt", ".mat"}
+	beside   = []string{".txt", ".mat", ".xml", ".json"}
 )
 
 // Unpack unpacks a zip archive to a new folder, and returns the number of its files and of those that were left out. An

@@ -51,10 +51,10 @@ func pack(t *testing.T, entries ...entry) string {
 
 func TestUnpack(t *testing.T) {
 	archive := pack(t, entry{"cat/", fs.ModeDir | 0o755, ""}, entry{"cat/1.png", 0o644, "a"}, entry{"cat/1.txt", 0o644, "b"}, entry{"run.sh", 0o755, "c"}, entry{"cat/.hidden.png", 0o644, "d"},
-		entry{".a/1.png", 0o644, "e"}, entry{"__MACOSX/cat/1.png", 0o644, "f"})
+		entry{".a/1.png", 0o644, "e"}, entry{"__MACOSX/cat/1.png", 0o644, "f"}, entry{"cat/1.xml", 0o644, "g"}, entry{"annotations/train.json", 0o644, "h"})
 	dir := filepath.Join(t.TempDir(), "new")
 	files, left, err := Unpack(archive, dir)
-	if err != nil || files != 2 || left != 4 {
+	if err != nil || files != 4 || left != 4 {
 		t.Fatalf("%d files, %d left out, %v", files, left, err)
 	}
 	if text, err := os.ReadFile(filepath.Join(dir, "cat", "1.png")); err != nil || string(text) != "a" {

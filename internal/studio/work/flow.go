@@ -3,7 +3,7 @@ package work
 import (
 	"context"
 	"image"
-	"strconv"
+	"net/http"
 
 	"github.com/bestiary-ml/bestiary/internal/studio/jobs"
 	"github.com/bestiary-ml/bestiary/internal/studio/library"
@@ -164,7 +164,7 @@ func uploads(r *Request, size, channels int) (all []uint8, err error) {
 		return nil, problem.Wrong("pictures", "must be from 1 to %d pictures", maxUploads)
 	}
 	for i, encoded := range r.Pictures {
-		pixels, err := upload.Picture("pictures["+strconv.Itoa(i)+"]", encoded, size, channels, true)
+		pixels, err := upload.Picture(r.pictureField(i), encoded, size, channels, true)
 		if err != nil {
 			return nil, err
 		}
@@ -180,9 +180,14 @@ func (d *Desk) reconstruct(b *library.Book, r *Request) (jobs.Task, error) {
 		Channels() int
 		Reconstruct(ctx context.Context, pixels []uint8) ([]*image.NRGBA, error)
 	}
-	var p pipeline = b.Flow
-	if b.Flow == nil {
+	var p pipeline
+	switch {
+	case b.Flow != nil:
+		p = b.Flow
+	case b.Text != nil:
 		p = b.Text
+	default:
+		return jobs.Task{}, problem.At(http.StatusNotFound, "kind", "run %q has no model that encodes and decodes pictures", b.Name)
 	}
 	pixels, err := uploads(r, p.Size(), p.Channels())
 	if err != nil {

@@ -32,10 +32,13 @@ const maxTraining = 1 << 30
 func (d *Desk) nearest(b *library.Book, r *Request) (jobs.Task, error) {
 	var about data.Description
 	var channels int
-	if b.Flow != nil {
+	switch {
+	case b.Flow != nil:
 		about, channels = b.Flow.Dataset(), b.Flow.Channels()
-	} else {
+	case b.Text != nil:
 		about, channels = b.Text.Dataset(), b.Text.Channels()
+	default:
+		return jobs.Task{}, problem.At(http.StatusNotFound, "kind", "run %q has no model that draws pictures", b.Name)
 	}
 	if about.Path == "" || about.Size == 0 {
 		return jobs.Task{}, problem.New(http.StatusNotFound, "run %q doesn't know its training pictures", b.Name)
@@ -52,7 +55,7 @@ func (d *Desk) nearest(b *library.Book, r *Request) (jobs.Task, error) {
 		return jobs.Task{}, err
 	}
 	task := alone(1, about.Size, func(ctx context.Context, _ *jobs.Job) (jobs.Result, error) {
-		set, err := source.OpenDescription(about, data.Options{})
+		set, err := d.training(ctx, about)
 		if err != nil {
 			return jobs.Result{}, problem.New(http.StatusConflict, "the training pictures can't be read: %s", problem.Hide(err.Error()))
 		}
@@ -60,6 +63,19 @@ func (d *Desk) nearest(b *library.Book, r *Request) (jobs.Task, error) {
 	})
 	task.Bytes += 2 * bytes
 	return task, nil
+}
+
+// training opens the training pictures of a run. If a detector has cut them out, it does so again.
+func (d *Desk) training(ctx context.Context, about data.Description) (*data.Dataset, error) {
+	o := data.Options{Context: ctx}
+	if run := data.Resize(about.Resize).Run(); run != "" {
+		detector, err := d.Library.OpenDetector(ctx, run)
+		if err != nil {
+			return nil, err
+		}
+		o.Subjects = detector.Subjects()
+	}
+	return source.OpenDescription(about, o)
 }
 
 // closest returns the pictures of a dataset that are nearest to pixels.

@@ -16,7 +16,7 @@ import (
 
 // Request is what a client asks for. Which fields are used depends on Kind; another one that is set is an error.
 type Request struct {
-	Kind  string `json:"kind"` // generate, sample, walk, interpolate, reconstruct, density or nearest
+	Kind  string `json:"kind"` // generate, sample, walk, interpolate, reconstruct, density, nearest or detect
 	Run   string `json:"run"`
 	Model string `json:"model"` // generator, if the run has several
 
@@ -48,6 +48,7 @@ type Request struct {
 	Spread  float64   `json:"spread"`  // of a walk: standard deviations of what is added to the sliders at random
 
 	Pictures [][]byte `json:"pictures"`
+	MinScore *float64 `json:"min_score"` // least score of a detection; nil: 0.5
 	From     []byte   `json:"from"`
 	To       []byte   `json:"to"`
 	// FromSeed and ToSeed draw the ends of an interpolation, unless there are pictures.
@@ -57,6 +58,7 @@ type Request struct {
 	ToClass   string  `json:"to_class"`
 	Frames    *int    `json:"frames"` // nil: 12
 
+	Body   bool `json:"-"` // the picture is the body of the request, not a field
 	seeded bool // Seed was set by the client
 }
 
@@ -92,13 +94,14 @@ var kinds = map[string]struct {
 	"reconstruct": {(*Desk).reconstruct, "pictures"},
 	"density":     {(*Desk).density, "pictures"},
 	"nearest":     {(*Desk).nearest, "pictures"},
+	"detect":      {(*Desk).detect, "pictures min_score"},
 }
 
 // Task checks a request and returns the job for it.
 func (d *Desk) Task(ctx context.Context, r Request) (jobs.Task, error) {
 	kind, ok := kinds[r.Kind]
 	if !ok {
-		return jobs.Task{}, problem.Wrong("kind", "must be generate, sample, walk, interpolate, reconstruct, density or nearest")
+		return jobs.Task{}, problem.Wrong("kind", "must be generate, sample, walk, interpolate, reconstruct, density, nearest or detect")
 	}
 	if err := r.only(strings.Fields(kind.fields)); err != nil {
 		return jobs.Task{}, err
@@ -161,7 +164,7 @@ func (r *Request) only(used []string) error {
 		"temperature": r.Temperature != nil, "top_k": r.TopK != 0, "top_p": r.TopP != 0, "guidance": r.Guidance != nil, "rank": r.Rank != 0,
 		"steps": r.Steps != 0, "solver": r.Solver != "", "tolerance": r.Tolerance != 0, "guidance_from": r.GuideFrom != 0, "guidance_to": r.GuideTo != 0, "choice": r.Choice != nil, "truncate": r.Truncate,
 		"prime": r.Prime != nil, "prime_rows": r.PrimeRows != 0, "previews": r.Previews != 0, "latents": r.Latents, "latent": r.Latent != nil, "sliders": r.Sliders != nil, "spread": r.Spread != 0,
-		"pictures": r.Pictures != nil, "from": r.From != nil, "to": r.To != nil, "from_seed": r.FromSeed != nil, "to_seed": r.ToSeed != nil,
+		"pictures": r.Pictures != nil, "min_score": r.MinScore != nil, "from": r.From != nil, "to": r.To != nil, "from_seed": r.FromSeed != nil, "to_seed": r.ToSeed != nil,
 		"from_class": r.FromClass != "", "to_class": r.ToClass != "", "frames": r.Frames != nil,
 	}
 	for _, name := range used {

@@ -97,12 +97,12 @@ export function base64(blob) {
 // A photo is made smaller before it is sent: models read small pictures.
 const largest = 768;
 
-/** Reads a picture from a file: base64 for the API, and an address to show it. */
-export async function picture(file) {
+/** Reads a picture from a file: base64 for the API, and an address to show it. Its longer side has at most that many pixels. */
+export async function picture(file, most = largest) {
   let blob = file;
   try {
     const bitmap = await createImageBitmap(file);
-    const scale = largest / Math.max(bitmap.width, bitmap.height);
+    const scale = most / Math.max(bitmap.width, bitmap.height);
     if (scale < 1 || !/^image\/(png|jpeg)$/.test(file.type)) {
       const canvas = el("canvas");
       canvas.width = Math.round(bitmap.width * Math.min(1, scale));

@@ -20,7 +20,8 @@ function fit() {
   byId("old-run").hidden = needs === "";
   byId("data-field").hidden = byId("steps-field").hidden = demo;
   byId("data").querySelector("[data-own]").hidden = byId("data").querySelector("[data-own]").disabled = needs === "";
-  if (needs === "" && byId("data").value === "") byId("data").selectedIndex = 1;
+  fitData(option.dataset.boxes === "yes");
+  if (needs === "" && byId("data").value === "") byId("data").value = [...byId("data").options].find((o) => !o.disabled).value;
   if (needs !== "") byId("data").value = "";
   const before = form.elements.size?.value;
   const all = sizes.split(" ");
@@ -35,6 +36,16 @@ function fit() {
   byId("run-help").textContent = usable > 0 || needs === "" ? "" : `It needs a run with a trained ${needs}: train that first.`;
   form.querySelector("button.primary").disabled = needs !== "" && usable === 0;
   fitRun();
+}
+
+/** Offers pictures with boxes to detectors, others to the rest. What folders have shows when they are read. */
+function fitData(boxes) {
+  const data = byId("data");
+  for (const option of data.options) {
+    if (option.dataset.boxes) option.hidden = option.disabled = (option.dataset.boxes === "yes") !== boxes;
+  }
+  if (data.selectedOptions[0]?.disabled) data.value = "";
+  byId("boxes-help").hidden = !boxes;
 }
 
 function fitRun() {

@@ -56,7 +56,7 @@ function section(m) {
     return dd;
   };
   const list = el("dl", { class: "stats" });
-  const own = { lines: [], step: stat("Step"), loss: stat("Loss"), heldOut: stat("Held-out loss"), rate: stat("Pictures a second"), left: stat("Time left") };
+  const own = { lines: [], stat, step: stat("Step"), loss: stat("Loss"), heldOut: stat("Held-out loss"), rate: stat("Pictures a second"), left: stat("Time left") };
   own.progress = el("progress", { max: 1, value: 0, "aria-label": `Steps of the ${m.title}` });
   const place = el("figure", { class: "chart" }, el("div", { class: "plot" }), el("ul", { class: "legend" }));
   byId("models").append(el("section", { class: "stack", "aria-label": m.title }, el("h2", {}, m.title), own.progress, list, place));
@@ -76,6 +76,11 @@ function showModel(m) {
   const last = (name) => own.lines.findLast((l) => Number.isFinite(l[name]))?.[name];
   own.loss.textContent = figure(last("loss"));
   own.heldOut.textContent = figure(last("held_out.loss"));
+  const map = last("held_out.map50");
+  if (map !== undefined) {
+    own.map ??= own.stat("Mean average precision");
+    own.map.textContent = `${figure(100 * map)} %`;
+  }
   own.rate.textContent = m.rate ? figure(m.rate) : "–";
   own.left.textContent = m.seconds_left ? duration(m.seconds_left) : "–";
   own.draw(losses(own.lines, "", 0, 1));

@@ -1,0 +1,56 @@
+package library
+
+import (
+	"context"
+	"math"
+	"path/filepath"
+
+	"github.com/bestiary-ml/bestiary/internal/run"
+	"github.com/bestiary-ml/bestiary/models"
+	"github.com/bestiary-ml/bestiary/sample"
+	"github.com/bestiary-ml/bestiary/ssd"
+)
+
+// Detector describes the detector of a run, and the pictures with boxes that it was trained on.
+type Detector struct {
+	Size     int      `json:"size"` // side in pixels to which pictures are resized
+	Classes  []string `json:"classes"`
+	MAP50    *float64 `json:"map50,omitempty"` // mean average precision at IoU 0.5, from 0 to 1, of held-out pictures, when the training last measured it
+	Data     string   `json:"data,omitempty"`  // name of the pictures; "" if they are not known, as of an imported detector
+	Pictures int      `json:"pictures"`
+	Boxes    int      `json:"boxes"`
+	HeldOut  int      `json:"held_out"`
+}
+
+// heldOutMAP is the figure of a log that MAP50 is taken from.
+const heldOutMAP = "held_out.map50"
+
+// detectorOf describes the detector of a run.
+func detectorOf(r *run.Run, c ssd.Config) (*Detector, error) {
+	var o sample.DetectorOptions
+	if err := r.Options(models.SSD.Name, &o); err != nil {
+		return nil, err
+	}
+	d := &Detector{Size: c.ImageSize, Classes: o.Classes}
+	if o.Classes == nil {
+		d.Classes = []string{}
+	}
+	if o.Data != nil {
+		d.Data, d.Pictures, d.Boxes, d.HeldOut = filepath.Base(o.Data.Path), o.Data.Pictures, o.Data.Boxes, o.Data.HeldOut
+	}
+	lines, err := r.Metrics(models.SSD.Name)
+	if err != nil {
+		return d, nil // an imported detector has no log
+	}
+	for _, l := range lines {
+		if v, ok := l.Values[heldOutMAP]; ok && !math.IsNaN(v) {
+			d.MAP50 = &v
+		}
+	}
+	return d, nil
+}
+
+// OpenDetector opens the detector of a run folder that a run's description of its data names.
+func (l *Library) OpenDetector(ctx context.Context, dir string) (*sample.Detector, error) {
+	return sample.OpenDetector(ctx, dir, l.device)
+}
