@@ -13,11 +13,6 @@ type Mask struct {
 	Runs     *RLE // nil if there are polygons
 }
 
-// Rectangle returns the mask of a box.
-func Rectangle(x0, y0, x1, y1 float64) *Mask {
-	return &Mask{Polygons: []Polygon{{{x0, y0}, {x1, y0}, {x1, y1}, {x0, y1}}}}
-}
-
 // RLE returns the pixels of the mask in its picture of width×height pixels. Runs of another size are an error.
 func (m *Mask) RLE(width, height int) (RLE, error) {
 	switch {

@@ -37,25 +37,58 @@ func (m *Mask) Move(at data.Map) *Mask {
 // clip returns the part of a polygon within a picture (Sutherland and Hodgman, 1974). Parts of it that are apart remain joined by
 // edges along the picture's, which cover nothing.
 func (p Polygon) clip(width, height float64) Polygon {
-	for _, side := range []func(q Point) float64{ // how far a point is within
-		func(q Point) float64 { return q.X }, func(q Point) float64 { return width - q.X },
-		func(q Point) float64 { return q.Y }, func(q Point) float64 { return height - q.Y },
-	} {
-		var kept Polygon
-		for i, q := range p {
-			last := p[(i+len(p)-1)%len(p)]
-			a, b := side(last), side(q)
-			if a < 0 != (b < 0) {
-				t := a / (a - b)
-				kept = append(kept, Point{last.X + t*(q.X-last.X), last.Y + t*(q.Y-last.Y)})
-			}
-			if b >= 0 {
-				kept = append(kept, q)
-			}
-		}
-		p = kept
+	if x0, y0, x1, y1 := p.Extent(); x0 >= 0 && y0 >= 0 && x1 <= width && y1 <= height {
+		return p
 	}
-	return p
+	x, y := func(q *Point) *float64 { return &q.X }, func(q *Point) *float64 { return &q.Y }
+	p = p.cut(x, 0, 1).cut(x, width, -1)
+	p = p.cut(y, 0, 1).cut(y, height, -1)
+	return p.withoutSpikes()
+}
+
+// cut returns the part of a polygon in which the coordinate is at least the bound, with sign 1, or at most, with sign −1.
+func (p Polygon) cut(coordinate func(q *Point) *float64, bound, sign float64) Polygon {
+	var kept Polygon
+	for i, q := range p {
+		last := p[(i+len(p)-1)%len(p)]
+		a, b := sign*(*coordinate(&last)-bound), sign*(*coordinate(&q)-bound)
+		if a < 0 != (b < 0) {
+			t := a / (a - b)
+			at := Point{last.X + t*(q.X-last.X), last.Y + t*(q.Y-last.Y)}
+			*coordinate(&at) = bound
+			kept = append(kept, at)
+		}
+		if b >= 0 {
+			kept = append(kept, q)
+		}
+	}
+	return kept
+}
+
+// withoutSpikes leaves out corners from which a horizontal or vertical edge leads back: beside what a cut leaves, the bounds are
+// then those of what is covered.
+func (p Polygon) withoutSpikes() Polygon {
+	spike := func(a, b, c Point) bool {
+		return a.X == b.X && b.X == c.X && (b.Y-a.Y)*(c.Y-b.Y) <= 0 || a.Y == b.Y && b.Y == c.Y && (b.X-a.X)*(c.X-b.X) <= 0
+	}
+	var kept Polygon
+	for _, q := range p {
+		for len(kept) > 1 && spike(kept[len(kept)-2], kept[len(kept)-1], q) {
+			kept = kept[:len(kept)-1]
+		}
+		kept = append(kept, q)
+	}
+	for n := len(kept); n > 2; n = len(kept) { // around the end
+		switch {
+		case spike(kept[n-2], kept[n-1], kept[0]):
+			kept = kept[:n-1]
+		case spike(kept[n-1], kept[0], kept[1]):
+			kept = kept[1:]
+		default:
+			return kept
+		}
+	}
+	return kept
 }
 
 // move returns the pixels after a transform of the picture.
