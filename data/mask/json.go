@@ -3,6 +3,7 @@ package mask
 import (
 	"bytes"
 	"encoding/json"
+	"errors"
 	"fmt"
 )
 
@@ -29,7 +30,7 @@ func (m *Mask) UnmarshalJSON(content []byte) error {
 	}
 	var all [][]float64
 	if err := json.Unmarshal(content, &all); err != nil {
-		return fmt.Errorf("the segmentation is neither a list of lists of numbers nor a run-length encoding; correct it")
+		return errors.New("the segmentation is neither a list of lists of numbers nor a run-length encoding; correct it")
 	}
 	for i, values := range all {
 		if len(values)%2 != 0 {
