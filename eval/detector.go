@@ -79,7 +79,7 @@ func DetectSet(ctx context.Context, d Detector, s *boxes.Set, progress func(done
 			return nil, err
 		}
 		for i, p := range kept.Pictures[len(kept.Pictures)-len(usable):] {
-			result.Pictures = append(result.Pictures, detection.Picture{Objects: p.Objects, Detections: found[i]})
+			result.Pictures = append(result.Pictures, detection.Picture{Width: p.Width, Height: p.Height, Objects: p.Objects, Detections: found[i]})
 		}
 		if done += len(batch); progress != nil {
 			progress(done, len(s.Pictures))

@@ -49,7 +49,7 @@ with a margin; where the square is longer than the picture, it ends at the pictu
   --run RUN --data FOLDER  finds the subjects with the detector of a run. The cuts keep the sub-folders
                            of their pictures, and with them the classes; a .txt file of the same name,
                            a caption, is copied beside each cut
-  --boxes DATASET          cuts along the boxes of a dataset: Pascal VOC, COCO, YOLO, Oxford pets, CUB.
+  --boxes DATASET          cuts along the boxes of a dataset: Pascal VOC, COCO, YOLO, VIA, labelme, Oxford pets, CUB.
                            The cuts of each class get a sub-folder of its name
 
 --out must be a new or an empty folder, so nothing is overwritten. Pictures without a subject and

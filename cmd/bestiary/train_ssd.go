@@ -46,7 +46,8 @@ func newTrainSSD() *cobra.Command {
 		Use:   models.SSD.Name,
 		Short: "Train a detector, which finds objects in pictures",
 		Long: `Train an SSD detector on pictures with boxes: Pascal VOC (VOCdevkit, a year, or a folder of XML files), a JSON
-file of COCO's form, the head boxes of the Oxford-IIIT pets, CUB_200_2011, a YOLO folder, or drawn scenes.
+file of COCO's form, the head boxes of the Oxford-IIIT pets, CUB_200_2011, a YOLO folder,
+annotations of VIA or labelme, or drawn scenes.
 Boxes that are empty, outside of their picture or of an unknown class are counted and named; pictures
 without boxes are allowed.
 
@@ -70,7 +71,7 @@ classes, the layers that predict classes are new.`,
 	}
 	s.trainFlags = addTrainFlagsOnly(c, models.SSD.Info, "out", "run folder to make or to resume (required)", defaults.Training)
 	f := c.Flags()
-	f.StringVar(&s.how.Path, "data", "", "pictures with boxes: VOCdevkit or a folder of XML files, a JSON file of COCO's form, the Oxford-IIIT Pet folder, CUB_200_2011, a YOLO folder, or scenes:SEED:N to draw N scenes")
+	f.StringVar(&s.how.Path, "data", "", "pictures with boxes: VOCdevkit or a folder of XML files, a JSON file of COCO's form, the Oxford-IIIT Pet folder, CUB_200_2011, a YOLO folder, annotations of VIA or labelme, or scenes:SEED:N to draw N scenes")
 	f.StringVar(&s.how.Split, "split", string(data.Trainval), "part of the pictures: trainval, test or all")
 	f.StringVar(&s.how.Years, "years", "", "Pascal VOC only: 07, 12, 07+12 or 07++12 (default: all that are there)")
 	f.StringVar(&s.how.Labels, "labels", "", "pets only: species (the default) or breed")

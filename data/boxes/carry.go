@@ -2,8 +2,9 @@ package boxes
 
 import "github.com/bestiary-ml/bestiary/data"
 
-// Carry returns the objects after a transform of their picture: their boxes are moved and clipped. Objects of which less than
-// the share visible of the area remains are left out; with 0, those of which nothing remains.
+// Carry returns the objects after a transform of their picture: their boxes and masks are moved and clipped. The box of an object
+// that is cut is no larger than what is left of its mask. Objects of which less than the share visible of the area of the box
+// remains are left out; with 0, those of which nothing remains.
 func Carry(objects []Object, m data.Map, visible float64) []Object {
 	var all []Object
 	for _, o := range objects {
@@ -15,6 +16,17 @@ func Carry(objects []Object, m data.Map, visible float64) []Object {
 		}
 		if o.Area > 0 {
 			o.Area *= m.ScaleX * m.ScaleY * clipped.Area() / moved.Area()
+		}
+		if o.Mask != nil {
+			if o.Mask = o.Mask.Move(m); o.Mask == nil {
+				continue
+			}
+			if clipped != moved {
+				left, top, right, bottom := o.Mask.Bounds()
+				if clipped = clipped.Intersect(Box{left, top, right, bottom}); clipped.Empty() {
+					continue
+				}
+			}
 		}
 		o.Truncated = o.Truncated || clipped != moved
 		o.Box = clipped

@@ -1,16 +1,14 @@
 package boxes
 
 import (
-	"bytes"
 	"encoding/json"
-	"errors"
 	"fmt"
-	"io"
 	"path/filepath"
 	"sort"
 	"strings"
 
 	"github.com/bestiary-ml/bestiary/data"
+	"github.com/bestiary-ml/bestiary/data/mask"
 	"github.com/bestiary-ml/bestiary/fault"
 	"github.com/bestiary-ml/bestiary/internal/printable"
 	"github.com/bestiary-ml/bestiary/internal/regular"
@@ -47,98 +45,65 @@ type cocoAnnotation struct {
 	Area     float64   `json:"area"`
 	Crowd    int       `json:"iscrowd"`
 	Hard     int       `json:"difficult"` // not COCO's own, see WriteCOCO
+	mask     cocoMask
 	line     int
 }
 
-// parseCOCO reads a JSON file, one part after the other. Its errors are [*lineError].
-func parseCOCO(content []byte) (*cocoFile, error) {
-	content = bytes.TrimPrefix(content, []byte("\ufeff"))
-	d := json.NewDecoder(bytes.NewReader(content))
-	line, counted := 1, 0
-	at := func() int {
-		// The offset is before the spaces that precede the next value.
-		offset := int(d.InputOffset())
-		for offset < len(content) && strings.IndexByte(" \t\r\n,:", content[offset]) >= 0 {
-			offset++
-		}
-		if offset > counted {
-			line += bytes.Count(content[counted:offset], []byte("\n"))
-			counted = offset
-		}
-		return line
+// cocoMask is the mask of an annotation, or what is wrong with it.
+type cocoMask struct {
+	mask    *mask.Mask
+	problem error
+}
+
+// UnmarshalJSON keeps an error, so that the other annotations are read.
+func (m *cocoMask) UnmarshalJSON(content []byte) error {
+	if string(content) != "null" {
+		m.mask = &mask.Mask{}
+		m.problem = json.Unmarshal(content, m.mask)
 	}
-	bad := func(err error) error {
-		var syntax *json.SyntaxError
-		var kind *json.UnmarshalTypeError
-		switch {
-		case errors.As(err, &syntax):
-			return &lineError{1 + bytes.Count(content[:min(int(syntax.Offset), len(content))], []byte("\n")), "is not well-formed JSON (" + short(err.Error()) + "); repair it"}
-		case errors.As(err, &kind):
-			return &lineError{at(), fmt.Sprintf("has a %s where %s is expected in %s; correct it", short(kind.Value), kind.Type, short(kind.Field))}
-		case err == io.EOF || err == io.ErrUnexpectedEOF:
-			return &lineError{1 + bytes.Count(content, []byte("\n")), "ends too early; copy it again"}
-		}
-		return &lineError{at(), "cannot be read (" + short(err.Error()) + "); repair it"}
-	}
-	opens := func(want json.Delim, what string) error {
-		line := at()
-		token, err := d.Token()
-		if err != nil {
-			return bad(err)
-		}
-		if token != want {
-			return &lineError{line, what + "; give a JSON file of COCO's form"}
-		}
-		return nil
-	}
-	if err := opens('{', "does not begin with an object"); err != nil {
-		return nil, err
-	}
+	return nil
+}
+
+// parseCOCO reads a JSON file, one part after the other, with the masks of the annotations or without them. Its errors are
+// [*lineError].
+func parseCOCO(content []byte, masks bool) (*cocoFile, error) {
+	r := newJSON(content)
 	f := &cocoFile{}
-	for d.More() {
-		token, err := d.Token()
-		if err != nil {
-			return nil, bad(err)
-		}
-		key, _ := token.(string)
+	err := r.object("give a JSON file of COCO's form", func(key string) error {
 		var element func(line int) error
 		switch key {
 		case "categories":
 			element = func(line int) error {
 				f.categories = append(f.categories, cocoCategory{line: line})
-				return d.Decode(&f.categories[len(f.categories)-1])
+				return r.decode(&f.categories[len(f.categories)-1])
 			}
 		case "images":
 			element = func(line int) error {
 				f.images = append(f.images, cocoImage{line: line})
-				return d.Decode(&f.images[len(f.images)-1])
+				return r.decode(&f.images[len(f.images)-1])
 			}
 		case "annotations":
 			element = func(line int) error {
-				f.annotations = append(f.annotations, cocoAnnotation{line: line})
-				return d.Decode(&f.annotations[len(f.annotations)-1])
+				a := struct {
+					cocoAnnotation
+					Mask cocoMask `json:"segmentation"`
+				}{}
+				read := any(&a)
+				if !masks {
+					read = &a.cocoAnnotation
+				}
+				err := r.decode(read)
+				a.line, a.mask = line, a.Mask
+				f.annotations = append(f.annotations, a.cocoAnnotation)
+				return err
 			}
 		default:
-			var skipped json.RawMessage
-			if err := d.Decode(&skipped); err != nil {
-				return nil, bad(err)
-			}
-			continue
+			return r.skip()
 		}
-		if err := opens('[', key+" is not a list"); err != nil {
-			return nil, err
-		}
-		for d.More() {
-			if err := element(at()); err != nil {
-				return nil, bad(err)
-			}
-		}
-		if _, err := d.Token(); err != nil {
-			return nil, bad(err)
-		}
-	}
-	if _, err := d.Token(); err != nil {
-		return nil, bad(err)
+		return r.list(key+" is not a list; give a JSON file of COCO's form", element)
+	})
+	if err != nil {
+		return nil, err
 	}
 	if f.images == nil || f.categories == nil {
 		return nil, &lineError{1, "has no lists images and categories; give a JSON file of COCO's form, such as instances_val2017.json"}
@@ -150,7 +115,8 @@ func parseCOCO(content []byte) (*cocoFile, error) {
 // or a folder with annotations/instances_train*.json (split Trainval) and instances_val*.json (split Test). The pictures are
 // in o.Images; beside the file; in images/; or in a folder such as ../train2017 for instances_train2017.json.
 //
-// The classes are the categories by rising id. Annotations without a box are left out and counted.
+// The classes are the categories by rising id. Annotations without a box are left out and counted. With o.Masks, those without a
+// usable segmentation are, and a box that is not given is that around the mask.
 func COCO(root string, o Options) (s *Set, err error) {
 	defer printable.Error(&err)
 	r, err := newReading(layoutCOCO, root, o)
@@ -165,13 +131,9 @@ func COCO(root string, o Options) (s *Set, err error) {
 	if err != nil {
 		return nil, fault.Damaged(file, "cannot be read (%v); replace it", err)
 	}
-	coco, err := parseCOCO(content)
+	coco, err := parseCOCO(content, o.Masks)
 	if err != nil {
-		var where *lineError
-		if errors.As(err, &where) {
-			return nil, fault.Damaged(fmt.Sprintf("%s:%d", file, where.line), "%s", where.text)
-		}
-		return nil, err
+		return nil, located(file, err)
 	}
 	return r.coco(file, coco, o)
 }
@@ -242,12 +204,24 @@ func (r *reading) coco(file string, coco *cocoFile, o Options) (*Set, error) {
 			r.unknown(at, named[a.Category])
 		case !known:
 			r.set.Report.add(BoxLeftOut, at, "annotation %d names category id %d, which is not in categories; correct it", a.ID, a.Category)
-		case len(a.Box) != 4:
+		case r.masks && a.mask.problem != nil:
+			r.set.Report.add(BoxLeftOut, at, "annotation %d: %v", a.ID, a.mask.problem)
+		case r.masks && a.mask.mask == nil:
+			r.set.Report.add(BoxLeftOut, at, "annotation %d has no segmentation; add it", a.ID)
+		case len(a.Box) != 4 && !(r.masks && len(a.Box) == 0):
 			r.set.Report.add(BoxLeftOut, at, "annotation %d has a bbox of %d numbers; give x, y, width and height", a.ID, len(a.Box))
 		case len(p.Objects) == maxObjects:
 			r.set.Report.add(BoxLeftOut, at, "%s has more than %d boxes", p.Name, maxObjects)
 		default:
-			r.add(p, at, Object{Class: class, Box: FromSize(a.Box[0], a.Box[1], a.Box[2], a.Box[3]), Crowd: a.Crowd != 0, Difficult: a.Hard != 0, Area: a.Area})
+			object := Object{Class: class, Crowd: a.Crowd != 0, Difficult: a.Hard != 0, Area: a.Area}
+			if len(a.Box) == 4 {
+				object.Box = FromSize(a.Box[0], a.Box[1], a.Box[2], a.Box[3])
+			}
+			if r.masks {
+				r.addMasked(p, at, object, a.mask.mask, len(a.Box) == 0)
+			} else {
+				r.add(p, at, object)
+			}
 		}
 	}
 	for _, id := range order {

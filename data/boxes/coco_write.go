@@ -4,10 +4,12 @@ import (
 	"bufio"
 	"encoding/json"
 	"io"
+
+	"github.com/bestiary-ml/bestiary/data/mask"
 )
 
 // WriteCOCO writes the set as a JSON file of COCO's form, which [COCO] and pycocotools read. The classes have the ids s.IDs, or 1,
-// 2 and so on. Difficult objects have "difficult": 1, which pycocotools ignores: to it, they are objects like others.
+// 2 and so on. Masks are written where there are any. Difficult objects have "difficult": 1, which pycocotools ignores: to it, they are objects like others.
 func (s *Set) WriteCOCO(w io.Writer) error {
 	type category struct {
 		ID   int64  `json:"id"`
@@ -27,6 +29,7 @@ func (s *Set) WriteCOCO(w io.Writer) error {
 		Area      float64    `json:"area"`
 		Crowd     int        `json:"iscrowd"`
 		Difficult int        `json:"difficult,omitempty"`
+		Mask      *mask.Mask `json:"segmentation,omitempty"`
 	}
 	number := func(set bool) int {
 		if set {
@@ -47,7 +50,7 @@ func (s *Set) WriteCOCO(w io.Writer) error {
 		for _, o := range p.Objects {
 			x, y, width, height := o.Box.Size()
 			annotations = append(annotations, annotation{
-				int64(len(annotations)) + 1, p.ID, ids[o.Class], [4]float64{x, y, width, height}, o.Size(), number(o.Crowd), number(o.Difficult)})
+				int64(len(annotations)) + 1, p.ID, ids[o.Class], [4]float64{x, y, width, height}, o.Size(), number(o.Crowd), number(o.Difficult), o.Mask})
 		}
 	}
 	b := bufio.NewWriter(w)

@@ -30,7 +30,7 @@ func FuzzCOCO(f *testing.F) {
 	f.Add([]byte("{\"images\": [], \"x\": {\"y\": [1, 2]},\n \"annotations\": [{}, {\"bbox\": null}], \"categories\": []}"))
 	f.Add([]byte("\ufeff{\"images\": [1]}"))
 	f.Fuzz(func(t *testing.T, content []byte) {
-		coco, err := parseCOCO(content)
+		coco, err := parseCOCO(content, true)
 		if err != nil {
 			if where, ok := err.(*lineError); !ok || where.line < 1 || where.text == "" {
 				t.Errorf("%v has no line", err)
@@ -78,4 +78,45 @@ func inside(t *testing.T, p Picture) {
 			t.Errorf("%v is not within the picture", b)
 		}
 	}
+}
+
+func FuzzVIA(f *testing.F) {
+	f.Add([]byte(`{"a": {"filename": "a", "regions": [{"shape_attributes": {"name": "rect", "x": 1, "y": 1, "width": 3, "height": 4}}]}}`))
+	f.Add([]byte(`{"_via_img_metadata": {"a": {"regions": {"0": {"shape_attributes": {"name": "ellipse", "rx": 1e9, "ry": 3, "theta": 1e300}}}}}}`))
+	f.Add([]byte(`{"a": {"regions": [{"shape_attributes": {"name": "polygon", "all_points_x": [1, 50, 3], "all_points_y": [1e5, 2, 3]}}]}}`))
+	f.Fuzz(func(t *testing.T, content []byte) {
+		all, err := parseVIA(content)
+		if err != nil {
+			if where, ok := err.(*lineError); !ok || where.line < 1 || where.text == "" {
+				t.Errorf("%v has no line", err)
+			}
+			return
+		}
+		s := &reading{set: &Set{}, index: map[string]int{}, masks: true}
+		p := Picture{Width: 100, Height: 50}
+		for _, entry := range all {
+			for _, region := range entry.regions {
+				s.viaRegion(&p, mark{"x", region.line}, region, "")
+			}
+		}
+		inside(t, p)
+	})
+}
+
+func FuzzLabelme(f *testing.F) {
+	f.Add([]byte(`{"shapes": [{"label": "a", "points": [[1, 2], [30, 4], [5, 60]], "group_id": 1, "shape_type": "polygon"}], "imagePath": "a"}`))
+	f.Add([]byte(`{"shapes": [{"label": "a", "points": [[1, 2], [1e9, 4]], "shape_type": "circle"}, {"label": "b", "points": [[1, 2], [], null]}]}`))
+	f.Fuzz(func(t *testing.T, content []byte) {
+		file, err := parseLabelme(content)
+		if err != nil {
+			if where, ok := err.(*lineError); !ok || where.line < 1 || where.text == "" {
+				t.Errorf("%v has no line", err)
+			}
+			return
+		}
+		s := &reading{set: &Set{}, index: map[string]int{}, masks: true}
+		p := Picture{Width: 100, Height: 50}
+		s.labelmeShapes(&p, "x", file.shapes)
+		inside(t, p)
+	})
 }

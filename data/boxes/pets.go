@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"path/filepath"
 	"slices"
-	"strings"
 
 	"github.com/bestiary-ml/bestiary/data"
 	"github.com/bestiary-ml/bestiary/data/cub"
@@ -19,6 +18,9 @@ const (
 // Pets reads the head boxes of the Oxford-IIIT Pet Dataset (Parkhi et al., 2012): annotations/xmls/*.xml and images/. The
 // classes are cat and dog, or the breeds with o.Labels data.Breed. The splits are annotations/trainval.txt and test.txt; the
 // published dataset has boxes of trainval only. Pictures without an XML file are left out, as there is a head in them.
+//
+// With o.Masks, the objects are the animals and not their heads: the pixels of value 1 in annotations/trimaps/*.png, without those
+// of value 3, which are unsure, and the box around them. Pictures without a trimap are left out.
 func Pets(root string, o Options) (s *Set, err error) {
 	defer printable.Error(&err)
 	r, err := newReading(layoutPets, root, o)
@@ -30,6 +32,18 @@ func Pets(root string, o Options) (s *Set, err error) {
 		return nil, err
 	}
 	f := index(root, files)
+	if o.Masks {
+		var names []string
+		if o.Split == data.Trainval || o.Split == data.Test {
+			if names, err = readNames(filepath.Join(root, "annotations", string(o.Split)+".txt")); err != nil {
+				return nil, err
+			}
+			names = append([]string{}, names...) // nil stands for all
+		}
+		r.trimaps(root, f.pictures, files, names, o)
+		r.sortClasses()
+		return r.done()
+	}
 	names := slices.SortedFunc(keys(f.annotations), data.CompareNames)
 	if o.Split == data.Trainval || o.Split == data.Test {
 		listed, err := readNames(filepath.Join(root, "annotations", string(o.Split)+".txt"))
@@ -55,8 +69,7 @@ func Pets(root string, o Options) (s *Set, err error) {
 	for _, name := range names {
 		class := ""
 		if o.Labels == data.Breed {
-			class = strings.TrimRight(name, "0123456789")
-			class = strings.TrimSuffix(class, "_")
+			class = breed(name)
 		}
 		r.annotation(root, f, name, class)
 	}

@@ -16,11 +16,14 @@ const (
 	PictureLeftOut Kind = "pictures left out"
 	BoxLeftOut     Kind = "boxes left out"
 	BoxClipped     Kind = "boxes that reach beyond their picture, clipped"
+	PolygonLeftOut Kind = "polygons of masks left out"
+	PolygonClipped Kind = "polygons of masks that reach beyond their picture, clipped"
+	PolygonCrosses Kind = "polygons of masks that cross themselves, filled by the even-odd rule"
 	SizeDiffers    Kind = "annotations with another size than their picture, whose own is used"
 )
 
 // kinds are all kinds in the order of a report.
-var kinds = []Kind{PictureLeftOut, BoxLeftOut, BoxClipped, SizeDiffers}
+var kinds = []Kind{PictureLeftOut, BoxLeftOut, BoxClipped, PolygonLeftOut, PolygonClipped, PolygonCrosses, SizeDiffers}
 
 // Problem is something wrong with a dataset.
 type Problem struct {

@@ -58,6 +58,11 @@ var sizes = [4][2]float64{{0, 1e10}, {0, 32 * 32}, {32 * 32, 96 * 96}, {96 * 96,
 // detection within the crowd. Detections of crowds, of difficult objects and of objects of other sizes count for nothing, and
 // neither do wrong detections of other sizes. Detections of equal scores count in the order of the pictures.
 func COCO(pictures []Picture, classes []string) (COCOResult, error) {
+	return coco(pictures, classes, boxOverlaps)
+}
+
+// coco measures detections by their overlaps with objects.
+func coco(pictures []Picture, classes []string, overlaps overlaps) (COCOResult, error) {
 	if err := check(pictures, classes); err != nil {
 		return COCOResult{}, err
 	}
@@ -67,7 +72,10 @@ func COCO(pictures []Picture, classes []string) (COCOResult, error) {
 	for c, name := range classes {
 		own := &result.Classes[c]
 		own.Name = name
-		candidates := ofClass(pictures, c)
+		candidates, err := ofClass(pictures, c, overlaps)
+		if err != nil {
+			return COCOResult{}, err
+		}
 		for s, size := range sizes {
 			tallies := tally(candidates, size)
 			for i := range iouLevels {
@@ -131,11 +139,30 @@ func classMean(levels [10][]float64, class int) float64 {
 type candidates struct {
 	objects    []boxes.Object
 	detections []detect.Detection // by falling score
+	areas      []float64          // of the detections, in pixels
 	iou        [][]float64        // [detections][objects]
 }
 
+// overlaps fills in what a measure compares: the areas of the detections and the IoU.
+type overlaps func(p Picture, c *candidates) error
+
+// boxOverlaps is [overlaps] of boxes.
+func boxOverlaps(_ Picture, c *candidates) error {
+	for _, d := range c.detections {
+		row := make([]float64, len(c.objects))
+		for j, o := range c.objects {
+			if row[j] = d.Box.IoU(o.Box); o.Crowd && !d.Box.Empty() {
+				row[j] = d.Box.Intersect(o.Box).Area() / d.Box.Area()
+			}
+		}
+		c.iou = append(c.iou, row)
+		c.areas = append(c.areas, d.Box.Area())
+	}
+	return nil
+}
+
 // ofClass returns the objects and detections of a class, by picture.
-func ofClass(pictures []Picture, class int) []candidates {
+func ofClass(pictures []Picture, class int, overlaps overlaps) ([]candidates, error) {
 	var all []candidates
 	for _, p := range pictures {
 		var c candidates
@@ -154,18 +181,12 @@ func ofClass(pictures []Picture, class int) []candidates {
 		}
 		slices.SortStableFunc(c.detections, func(a, b detect.Detection) int { return cmp.Compare(b.Score, a.Score) })
 		c.detections = c.detections[:min(len(c.detections), mostDetections)]
-		for _, d := range c.detections {
-			row := make([]float64, len(c.objects))
-			for j, o := range c.objects {
-				if row[j] = d.Box.IoU(o.Box); o.Crowd && !d.Box.Empty() {
-					row[j] = d.Box.Intersect(o.Box).Area() / d.Box.Area()
-				}
-			}
-			c.iou = append(c.iou, row)
+		if err := overlaps(p, &c); err != nil {
+			return nil, err
 		}
 		all = append(all, c)
 	}
-	return all
+	return all, nil
 }
 
 // tallies are the detections of a class with what they count for.
@@ -209,7 +230,7 @@ func tally(pictures []candidates, size [2]float64) tallies {
 		judged := make([]tallied, len(p.detections))
 		for i, level := range iouLevels {
 			found := make([]bool, len(order))
-			for d, detection := range p.detections {
+			for d := range p.detections {
 				best, at := min(level, 1-1e-10), -1
 				for n, j := range order {
 					if found[n] && !p.objects[j].Crowd {
@@ -229,7 +250,7 @@ func tally(pictures []candidates, size [2]float64) tallies {
 					if at >= wanted {
 						is = ignored
 					}
-				case outside(detection.Box.Area()):
+				case outside(p.areas[d]):
 					is = ignored
 				default:
 					is = wrong

@@ -2,7 +2,7 @@
 // (precision) against the share of all objects that they find (recall).
 //
 // [VOC] is the measure of Pascal VOC (Everingham et al., 2010), and [COCO] that of COCO (Lin et al., 2014), with the values of
-// pycocotools. A detection is right if its IoU with an object of its class is high enough, and no detection of a higher score
+// pycocotools; [COCOMasks] is the latter with masks in the place of boxes. A detection is right if its IoU with an object of its class is high enough, and no detection of a higher score
 // has found that object.
 package detection
 
@@ -17,8 +17,9 @@ import (
 
 // Picture has the objects of a picture and a detector's detections.
 type Picture struct {
-	Objects    []boxes.Object
-	Detections []detect.Detection
+	Width, Height int // in pixels; only [COCOMasks] needs them
+	Objects       []boxes.Object
+	Detections    []detect.Detection
 }
 
 // Point is a point of a precision-recall curve: what holds of all detections of at least that score.
