@@ -25,7 +25,7 @@ type rankFlags struct {
 
 func addRankFlags(c *cobra.Command) *rankFlags {
 	f := &rankFlags{}
-	c.Flags().StringVar(&f.shard, "shard", string(train.ShardNone), "what ranks started by mpirun divide, beside the batch: none, optimizer (its moments) or gradients (both)")
+	c.Flags().StringVar(&f.shard, "shard", string(train.ShardNone), "what ranks divide, beside the batch: none, optimizer (its moments) or gradients (both)")
 	c.Flags().StringVar(&f.reduce, "reduce", string(train.ReduceFloat32),
 		"numbers in which ranks send gradients: float32, or bfloat16 with error feedback (half the bytes); one rank sends none")
 	c.Flags().DurationVar(&f.timeout, "rank-timeout", time.Minute, "how long ranks wait for one that is late for a step, before all stop")

@@ -31,8 +31,9 @@ them from step 0 with a new optimizer. "bestiary verify" checks a run folder.
 
 --from RUN fine-tunes: a new training starts with the weights of another run, on other pictures.
 
-Started by mpirun, several processes train one model: each computes its share of every batch. The result
-is that of one process, and the checkpoint, too: any number of ranks resumes it. See docs/cluster.md.`,
+Started by mpirun, or on GPUs by torchrun, several processes train one model: each computes its share of
+every batch. The result is that of one process, and the checkpoint, too: any number of ranks resumes it.
+See docs/cluster.md.`,
 		Args: knownCommand,
 		RunE: help,
 	}
