@@ -214,8 +214,12 @@ func (r *Ranks) meet(ctx context.Context, own meeting) (together meeting, err er
 }
 
 // checkRanks returns a [*fault.FieldError] if a training can't be divided among the ranks.
-func (t *Task[B]) checkRanks(r *Ranks, c Config, s Shard) error {
+func (t *Task[B]) checkRanks(o Options, c Config) error {
+	r, s := o.Ranks, o.Shard
 	if err := s.Validate(); err != nil {
+		return err
+	}
+	if err := o.Reduce.Validate(); err != nil {
 		return err
 	}
 	if r == nil {

@@ -15,7 +15,8 @@ import (
 type connection struct {
 	sums
 	device *tensor.Device
-	peers  kernel.Peers // the joined devices; nil: the program's memory is used
+	peers  kernel.Peers // the joined devices, which the training leaves at its end; nil: there are none
+	by     string       // what joins the devices; "": the program's memory is used
 	why    string       // why the devices aren't joined although some could be; "" for processors
 }
 
@@ -26,6 +27,10 @@ const withoutGPU = "it computes without a GPU"
 // call it, and get the same.
 func (r *Ranks) connect(ctx context.Context, d *tensor.Device) (*connection, error) {
 	c := &connection{sums: hostSums{r.group, d}, device: d}
+	if g, ok := r.group.(*deviceGroup); ok { // they are joined, for messages
+		c.sums, c.by = &deviceSums{peers: g.peers, device: d}, g.peers.Name()
+		return c, nil
+	}
 	wait, cancel := r.waiting()
 	defer cancel()
 	device := engine.Kernels(d).Features().Collectives
@@ -55,7 +60,7 @@ func (r *Ranks) connect(ctx context.Context, d *tensor.Device) (*connection, err
 		c.abandon(&err)
 		return c, r.agree(wait, err)
 	}
-	c.sums = &deviceSums{peers: c.peers, device: d}
+	c.sums, c.by = &deviceSums{peers: c.peers, device: d}, c.peers.Name()
 	return c, nil
 }
 
@@ -83,10 +88,10 @@ func firstReason(all []string) string {
 
 // String says what joins the devices, for reports; "" if nothing does.
 func (c *connection) String() string {
-	if c.peers == nil {
+	if c.by == "" {
 		return ""
 	}
-	return ", joined by " + c.peers.Name()
+	return ", joined by " + c.by
 }
 
 // end leaves the other devices after a training with that error: together if all ranks know of it, else at once.

@@ -73,6 +73,12 @@ func (p *fakePeers) AllReduce(ctx context.Context, x kernel.Buffer) error {
 func (p *fakePeers) ReduceScatter(ctx context.Context, own, x kernel.Buffer) error {
 	return p.start(p.c.group.ReduceScatter(ctx, kernel.Slice[float32](own), kernel.Slice[float32](x)))
 }
+func (p *fakePeers) AllReduceBfloat16(ctx context.Context, x, lost kernel.Buffer) error {
+	return p.start(p.c.group.AllReduceBfloat16(ctx, kernel.Slice[float32](x), kernel.Slice[float32](lost)))
+}
+func (p *fakePeers) ReduceScatterBfloat16(ctx context.Context, own, x, lost kernel.Buffer) error {
+	return p.start(p.c.group.ReduceScatterBfloat16(ctx, kernel.Slice[float32](own), kernel.Slice[float32](x), kernel.Slice[float32](lost)))
+}
 func (p *fakePeers) AllGather(ctx context.Context, x kernel.Buffer) error {
 	all, place := kernel.Slice[float32](x), p.c.group.Place()
 	n := len(all) / place.Size
@@ -101,6 +107,14 @@ func (m messages) AllReduce(ctx context.Context, x []float32) comm.Pending {
 func (m messages) ReduceScatter(ctx context.Context, own, x []float32) comm.Pending {
 	m.t.Error("ReduceScatter through the program's memory")
 	return m.Group.ReduceScatter(ctx, own, x)
+}
+func (m messages) AllReduceBfloat16(ctx context.Context, x, lost []float32) comm.Pending {
+	m.t.Error("AllReduceBfloat16 through the program's memory")
+	return m.Group.AllReduceBfloat16(ctx, x, lost)
+}
+func (m messages) ReduceScatterBfloat16(ctx context.Context, own, x, lost []float32) comm.Pending {
+	m.t.Error("ReduceScatterBfloat16 through the program's memory")
+	return m.Group.ReduceScatterBfloat16(ctx, own, x, lost)
 }
 func (m messages) AllGather(ctx context.Context, all, own []float32) comm.Pending {
 	m.t.Error("AllGather through the program's memory")

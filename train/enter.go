@@ -51,6 +51,11 @@ func enter[B Batch](ctx context.Context, dir string, task *Task[B], c Config, o 
 			t.leaveRanks()
 		}
 	}()
+	if g, ok := ranks.group.(*deviceGroup); ok {
+		if err := g.reach(wait, device); err != nil {
+			return nil, nil, err
+		}
+	}
 	if err := ranks.same(wait, task.facts(c, o)); err != nil { // all have come so far, and rank 0 has not written anything
 		return nil, nil, err
 	}
@@ -120,7 +125,8 @@ func follow[B Batch](r *run.Run, task *Task[B], c Config, from start, o Options)
 func (t *Task[B]) facts(c Config, o Options) map[string]string {
 	facts := describe(t, c)
 	delete(facts, "device")
-	facts["version"], facts["shard"], facts["resume"] = version(), string(o.Shard), fmt.Sprint(o.Resume)
+	facts["version"], facts["resume"] = version(), fmt.Sprint(o.Resume)
+	facts["shard"], facts["reduce"] = string(o.Shard), string(o.Reduce)
 	facts["weights"] = fmt.Sprintf("checksum %08x", nn.Checksum(t.Module))
 	if state, err := t.Source.State(); err == nil {
 		facts["position in the data"] = string(state)
@@ -158,7 +164,7 @@ func (t *trainer[B]) joinRanks(o Options) {
 		shard = ShardNone
 	}
 	sum := func(opt optimizer) *reducer {
-		red := newReducer(t.ranks, o.connection.sums, shard, &t.joint, opt.shared())
+		red := newReducer(t.ranks, o.connection.sums, shard, o.Reduce, &t.joint, opt.shared())
 		opt.share(red)
 		return red
 	}

@@ -21,7 +21,7 @@ type Ranks struct {
 }
 
 // JoinRanks joins the other processes over MPI, if a launcher has started several; otherwise it returns nil. A rank that doesn't come
-// to a step within timeout ends the training of all.
+// to a step within timeout ends the training of all. Under a launcher without MPI, such as torchrun, [Run] joins them by their GPUs.
 func JoinRanks(timeout time.Duration) (*Ranks, error) {
 	if timeout < time.Second {
 		return nil, fault.Field("Timeout", timeout, "must be a second or more")
@@ -29,6 +29,9 @@ func JoinRanks(timeout time.Duration) (*Ranks, error) {
 	place, launched, err := comm.Launched(os.Getenv)
 	if err != nil || !launched || place.Size == 1 {
 		return nil, err
+	}
+	if place.NoMPI {
+		return &Ranks{group: &deviceGroup{place: place}, timeout: timeout}, nil
 	}
 	world, err := mpi.Open(place)
 	if err != nil {
@@ -133,7 +136,7 @@ func (p punctual) Gather(ctx context.Context, own []byte) ([][]byte, error) {
 }
 
 // answerTime is how long ranks have to answer one that waits in vain. Those that wait for the same begin at different times.
-const answerTime = 10 * time.Second
+var answerTime = 10 * time.Second // tests lower it
 
 // late explains why a collective operation has failed, which was waited for so long if it has not ended.
 func (r *Ranks) late(err error, waited time.Duration) error {

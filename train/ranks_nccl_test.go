@@ -64,20 +64,30 @@ func TestNCCL(t *testing.T) {
 	}
 	for _, test := range []struct {
 		shard  Shard
+		reduce Reduce
 		joint  bool // the loss exchanges something through the program's memory, too
 		groups []comm.Group
 	}{
-		{ShardNone, false, onlyMessages(t, 2)}, {ShardOptimizer, false, onlyMessages(t, 2)}, {ShardGradients, false, onlyMessages(t, 2)},
-		{ShardGradients, true, comm.Local(2)},
+		{ShardNone, "", false, onlyMessages(t, 2)}, {ShardOptimizer, "", false, onlyMessages(t, 2)}, {ShardGradients, "", false, onlyMessages(t, 2)},
+		{ShardGradients, "", true, comm.Local(2)},
+		{ShardNone, ReduceBfloat16, false, onlyMessages(t, 2)}, {ShardGradients, ReduceBfloat16, false, onlyMessages(t, 2)},
 	} {
 		dir := filepath.Join(t.TempDir(), "together")
 		var printed progress
-		errs, models := trainOn(t, dir, devices, test.groups, test.joint, c, Options{Shard: test.shard, Progress: &printed}, nil)
+		errs, models := trainOn(t, dir, devices, test.groups, test.joint, c, Options{Shard: test.shard, Reduce: test.reduce, Progress: &printed}, nil)
 		if err := errors.Join(errs...); err != nil {
 			t.Fatalf("%s: %v", test.shard, err)
 		}
-		if err := agreeWithin(loggedLosses(t, alone[test.joint]), loggedLosses(t, dir), 1e-5); err != nil {
-			t.Errorf("%s: %v", test.shard, err)
+		want := loggedLosses(t, alone[test.joint])
+		if test.reduce == ReduceBfloat16 { // then those of two processors
+			inMemory := filepath.Join(t.TempDir(), "processors")
+			if errs, _ := trainRanks(t, inMemory, 2, false, c, Options{Shard: test.shard, Reduce: test.reduce}, nil); errors.Join(errs...) != nil {
+				t.Fatal(errs)
+			}
+			want = loggedLosses(t, inMemory)
+		}
+		if err := agreeWithin(want, loggedLosses(t, dir), 1e-5); err != nil {
+			t.Errorf("%s, %s: %v", test.shard, test.reduce, err)
 		}
 		if nn.Checksum(models[0]) != nn.Checksum(models[1]) {
 			t.Errorf("%s: the ranks have other weights", test.shard)

@@ -298,9 +298,10 @@ func TestRanksRefuse(t *testing.T) {
 	c := ranksConfig(5)
 	ranks := &Ranks{group: comm.Local(3)[0], timeout: time.Second}
 	for want, try := range map[string]func() error{
-		"doesn't divide among 3 ranks": func() error { return task.checkRanks(ranks, c, "") },
-		"is not known":                 func() error { return task.checkRanks(nil, c, "all") },
-		"needs several ranks":          func() error { return task.checkRanks(nil, c, ShardGradients) },
+		"doesn't divide among 3 ranks": func() error { return task.checkRanks(Options{Ranks: ranks}, c) },
+		"use float32 or bfloat16":      func() error { return task.checkRanks(Options{Reduce: "half"}, c) },
+		"is not known":                 func() error { return task.checkRanks(Options{Shard: "all"}, c) },
+		"needs several ranks":          func() error { return task.checkRanks(Options{Shard: ShardGradients}, c) },
 	} {
 		if err := try(); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%v, want %q", err, want)

@@ -39,15 +39,16 @@ type bucket struct {
 	offsets []int // of each of params
 	filled  []bool
 	left    int // of params whose gradient isn't there yet
-	length  int // elements: a multiple of the number of ranks
+	length  int // elements: a multiple of the number of ranks, and of twice this number with ReduceBfloat16
 
 	sum     flat // the ranks' gradients, then their sum; with ShardGradients only from the first gradient to the sum
 	own     flat // with shards: this rank's part of the sum
+	lost    flat // with ReduceBfloat16: what rounding has taken off this rank's gradients, to be added to those of the next step
 	pending comm.Pending
 }
 
 // newReducer returns a reducer of the gradients of an optimizer's parameters.
-func newReducer(r *Ranks, over sums, s Shard, joint *bool, g *gradients) *reducer {
+func newReducer(r *Ranks, over sums, s Shard, as Reduce, joint *bool, g *gradients) *reducer {
 	red := &reducer{ranks: r, sums: over, shard: s, joint: joint, params: g.params, place: g.place, device: g.device, of: make([]*bucket, len(g.params)), at: make([]int, len(g.params)), has: make([]bool, len(g.params))}
 	var b *bucket
 	for i := len(g.params) - 1; i >= 0; i-- {
@@ -59,9 +60,15 @@ func newReducer(r *Ranks, over sums, s Shard, joint *bool, g *gradients) *reduce
 		b.length += g.params[i].Tensor.Len()
 		red.of[i], red.at[i] = b, len(b.params)-1
 	}
-	size := r.Size()
+	size, unit := r.Size(), r.Size()
+	if as == ReduceBfloat16 {
+		unit = 2 * size // GPUs handle pairs of bfloat16 numbers
+	}
 	for _, b := range red.buckets {
-		b.length = (b.length + size - 1) / size * size
+		b.length = (b.length + unit - 1) / unit * unit
+		if as == ReduceBfloat16 {
+			b.lost = over.rest(b.length)
+		}
 		if s != ShardGradients {
 			b.sum = over.flat(engine.Kernels(red.device).Alloc(b.length))
 		}
@@ -137,9 +144,9 @@ func (r *reducer) take(b *bucket, at int) {
 // start begins the sum of a bucket over the ranks.
 func (r *reducer) start(b *bucket) {
 	if r.shard.divides() {
-		b.pending = r.sums.reduceScatter(r.context, b.own, b.sum)
+		b.pending = r.sums.reduceScatter(r.context, b.own, b.sum, b.lost)
 	} else {
-		b.pending = r.sums.allReduce(r.context, b.sum)
+		b.pending = r.sums.allReduce(r.context, b.sum, b.lost)
 	}
 }
 

@@ -16,8 +16,9 @@ type Options struct {
 	Progress io.Writer // gets a progress bar if it is a terminal, lines if not; nil: nothing
 	Trackers []Tracker // also get metrics and samples; their failures become Result.Warnings
 
-	Ranks *Ranks // the processes that train together, see JoinRanks; nil: this one alone
-	Shard Shard  // what the ranks divide, beside the batch
+	Ranks  *Ranks // the processes that train together, see JoinRanks; nil: this one alone
+	Shard  Shard  // what the ranks divide, beside the batch
+	Reduce Reduce // how they send gradients; without ranks, nothing is sent
 
 	connection *connection // of the ranks' devices, once they have entered the training
 }
@@ -75,7 +76,7 @@ func Run[B Batch](ctx context.Context, dir string, task Task[B], c Config, o Opt
 	if err := c.validateFor(task.subject()); err != nil {
 		return nil, err
 	}
-	if err := task.checkRanks(o.Ranks, c, o.Shard); err != nil {
+	if err := task.checkRanks(o, c); err != nil {
 		return nil, err
 	}
 	if ctx.Err() != nil {

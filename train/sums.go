@@ -14,10 +14,13 @@ import (
 type sums interface {
 	// flat makes a buffer of the device usable for the operations, and fills it with zeros.
 	flat(b kernel.Buffer) flat
-	// allReduce replaces x by the sum over the ranks.
-	allReduce(ctx context.Context, x flat) comm.Pending
-	// reduceScatter gives own the sum of this rank's part of x: of as many equal parts as there are ranks, the one with its number.
-	reduceScatter(ctx context.Context, own, x flat) comm.Pending
+	// rest returns zeros for what rounding takes off n elements, which stays on this rank.
+	rest(n int) flat
+	// allReduce replaces x by the sum over the ranks. With lost, which rest has made, it rounds to bfloat16, with error feedback.
+	allReduce(ctx context.Context, x, lost flat) comm.Pending
+	// reduceScatter gives own the sum of this rank's part of x: of as many equal parts as there are ranks, the one with its number. lost is
+	// as for allReduce.
+	reduceScatter(ctx context.Context, own, x, lost flat) comm.Pending
 	// allGather gives each rank's part of x to all ranks.
 	allGather(ctx context.Context, x flat) comm.Pending
 }
@@ -42,13 +45,21 @@ func (h hostSums) flat(b kernel.Buffer) flat {
 	return flat{b, make([]float32, b.Len)}
 }
 
-func (h hostSums) allReduce(ctx context.Context, x flat) comm.Pending {
+func (h hostSums) rest(n int) flat { return flat{host: make([]float32, n)} }
+
+func (h hostSums) allReduce(ctx context.Context, x, lost flat) comm.Pending {
 	h.down(x)
+	if lost.host != nil {
+		return h.up(x, h.group.AllReduceBfloat16(ctx, x.host, lost.host))
+	}
 	return h.up(x, h.group.AllReduce(ctx, x.host))
 }
 
-func (h hostSums) reduceScatter(ctx context.Context, own, x flat) comm.Pending {
+func (h hostSums) reduceScatter(ctx context.Context, own, x, lost flat) comm.Pending {
 	h.down(x)
+	if lost.host != nil {
+		return h.up(own, h.group.ReduceScatterBfloat16(ctx, own.host, x.host, lost.host))
+	}
 	return h.up(own, h.group.ReduceScatter(ctx, own.host, x.host))
 }
 
@@ -102,11 +113,19 @@ func (d *deviceSums) flat(b kernel.Buffer) flat {
 	return flat{data: b}
 }
 
-func (d *deviceSums) allReduce(ctx context.Context, x flat) comm.Pending {
+func (d *deviceSums) rest(n int) flat { return d.flat(engine.Kernels(d.device).Alloc(n)) }
+
+func (d *deviceSums) allReduce(ctx context.Context, x, lost flat) comm.Pending {
+	if !lost.data.IsNil() {
+		return d.queue(ctx, d.peers.AllReduceBfloat16(ctx, x.data, lost.data))
+	}
 	return d.queue(ctx, d.peers.AllReduce(ctx, x.data))
 }
 
-func (d *deviceSums) reduceScatter(ctx context.Context, own, x flat) comm.Pending {
+func (d *deviceSums) reduceScatter(ctx context.Context, own, x, lost flat) comm.Pending {
+	if !lost.data.IsNil() {
+		return d.queue(ctx, d.peers.ReduceScatterBfloat16(ctx, own.data, x.data, lost.data))
+	}
 	return d.queue(ctx, d.peers.ReduceScatter(ctx, own.data, x.data))
 }
 

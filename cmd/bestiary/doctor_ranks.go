@@ -27,6 +27,9 @@ func ranks(ctx context.Context) (p comm.Place, text string, err error) {
 		}
 		return p, version + " (" + path + "), started without a launcher", nil
 	}
+	if p.NoMPI {
+		return p, fmt.Sprintf("rank %d of %d, started by %s without MPI: ranks can train together on GPUs, by NCCL", p.Rank, p.Size, p.Launcher), nil
+	}
 	w, err := mpi.Open(p)
 	if err != nil {
 		return p, "", err

@@ -19,12 +19,15 @@ import (
 // rankFlags are the flags of trainings that several processes share.
 type rankFlags struct {
 	shard   string
+	reduce  string
 	timeout time.Duration
 }
 
 func addRankFlags(c *cobra.Command) *rankFlags {
 	f := &rankFlags{}
-	c.Flags().StringVar(&f.shard, "shard", string(train.ShardNone), "what ranks started by mpirun divide, beside the batch: none, optimizer (its moments) or gradients (both)")
+	c.Flags().StringVar(&f.shard, "shard", string(train.ShardNone), "what ranks divide, beside the batch: none, optimizer (its moments) or gradients (both)")
+	c.Flags().StringVar(&f.reduce, "reduce", string(train.ReduceFloat32),
+		"numbers in which ranks send gradients: float32, or bfloat16 with error feedback (half the bytes); one rank sends none")
 	c.Flags().DurationVar(&f.timeout, "rank-timeout", time.Minute, "how long ranks wait for one that is late for a step, before all stop")
 	return f
 }
@@ -50,6 +53,9 @@ func ranksOf(c *cobra.Command) *train.Ranks {
 // join joins the processes that a launcher has started with this one.
 func (f *rankFlags) join(c *cobra.Command) error {
 	if err := train.Shard(f.shard).Validate(); err != nil {
+		return invalid(err)
+	}
+	if err := train.Reduce(f.reduce).Validate(); err != nil {
 		return invalid(err)
 	}
 	ranks, err := train.JoinRanks(f.timeout)

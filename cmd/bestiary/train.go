@@ -31,8 +31,9 @@ them from step 0 with a new optimizer. "bestiary verify" checks a run folder.
 
 --from RUN fine-tunes: a new training starts with the weights of another run, on other pictures.
 
-Started by mpirun, several processes train one model: each computes its share of every batch. The result
-is that of one process, and the checkpoint, too: any number of ranks resumes it. See docs/cluster.md.`,
+Started by mpirun, or on GPUs by torchrun, several processes train one model: each computes its share of
+every batch. The result is that of one process, and the checkpoint, too: any number of ranks resumes it.
+See docs/cluster.md.`,
 		Args: knownCommand,
 		RunE: help,
 	}
@@ -244,9 +245,10 @@ func (f *trainFlags) settings(c *cobra.Command) (train.Config, error) {
 func runTask[B train.Batch](c *cobra.Command, f *trainFlags, task *train.Task[B], settings train.Config) error {
 	defer train.SurviveClosedPipes()()
 	shard, _ := c.Flags().GetString("shard")
+	reduce, _ := c.Flags().GetString("reduce")
 	ranks := ranksOf(c)
 	result, err := train.Run(c.Context(), f.run, *task, settings, train.Options{
-		Resume: f.resume, Progress: c.ErrOrStderr(), Trackers: f.trackers, Ranks: ranks, Shard: train.Shard(shard),
+		Resume: f.resume, Progress: c.ErrOrStderr(), Trackers: f.trackers, Ranks: ranks, Shard: train.Shard(shard), Reduce: train.Reduce(reduce),
 	})
 	if err != nil || ranks != nil && ranks.Rank() > 0 {
 		return err

@@ -12,6 +12,12 @@ type Group interface {
 	// ReduceScatter sums the ranks' x elementwise. own gets this rank's part of the sum: of the Size parts of x, all of len(own)
 	// elements, the one with the number of the rank.
 	ReduceScatter(ctx context.Context, own, x []float32) Pending
+	// AllReduceBfloat16 is AllReduce with half the bytes: what ranks send is rounded to bfloat16, and sums are formed in float32. lost, as
+	// long as x, has what rounding has taken off x of earlier calls, which is added first; it gets what is taken off now. The length of x
+	// is a multiple of Size.
+	AllReduceBfloat16(ctx context.Context, x, lost []float32) Pending
+	// ReduceScatterBfloat16 is ReduceScatter with half the bytes, as AllReduceBfloat16. The sum in own is not rounded.
+	ReduceScatterBfloat16(ctx context.Context, own, x, lost []float32) Pending
 	// AllGather fills all with the ranks' own, one after the other. own may be this rank's part of all.
 	AllGather(ctx context.Context, all, own []float32) Pending
 

@@ -2,8 +2,11 @@ package comm
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"sync"
+
+	"github.com/bestiary-ml/bestiary/internal/bfloat16"
 )
 
 // Local returns groups of n ranks that are goroutines of this process, one for each. Tests train with them where there is no MPI.
@@ -115,6 +118,46 @@ func (l *local) AllGather(ctx context.Context, all, own []float32) Pending {
 			together = append(together, other.([]float32)...)
 		}
 		return func() { copy(all, together) }
+	})
+}
+
+func (l *local) AllReduceBfloat16(ctx context.Context, x, lost []float32) Pending {
+	n := len(x) / l.place.Size
+	own := x[l.place.Rank*n:][:n]
+	rounded := make([]uint16, n)
+	reduced := l.sumBfloat16(ctx, own, x, lost, func() { bfloat16.Round(rounded, own, lost[l.place.Rank*n:][:n]) })
+	gathered := l.start(ctx, rounded, func(brought []any) func() {
+		together := make([]uint16, 0, len(x))
+		for _, other := range brought {
+			together = append(together, other.([]uint16)...)
+		}
+		return func() { bfloat16.Widen(x, together) }
+	})
+	return both{reduced, gathered}
+}
+
+// both are operations of which the second goes on from the first.
+type both [2]Pending
+
+func (b both) Wait() error { return errors.Join(b[0].Wait(), b[1].Wait()) }
+
+func (l *local) ReduceScatterBfloat16(ctx context.Context, own, x, lost []float32) Pending {
+	return l.sumBfloat16(ctx, own, x, lost, func() {})
+}
+
+// sumBfloat16 gives own the sum of this rank's part of what the ranks have rounded, and calls after.
+func (l *local) sumBfloat16(ctx context.Context, own, x, lost []float32, after func()) Pending {
+	rounded, n := make([]uint16, len(x)), len(own)
+	bfloat16.Round(rounded, x, lost)
+	return l.start(ctx, rounded, func(all []any) func() {
+		var parts []uint16
+		for _, other := range all {
+			parts = append(parts, other.([]uint16)[l.place.Rank*n:][:n]...)
+		}
+		return func() {
+			bfloat16.Sum(own, parts, lost[l.place.Rank*n:])
+			after()
+		}
 	})
 }
 

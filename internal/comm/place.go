@@ -15,6 +15,7 @@ type Place struct {
 	LocalRank, LocalSize int    // among those on this machine; LocalSize 0: the launcher doesn't say
 	Launcher             string // "Open MPI"
 	Address              string // host:port of rank 0, if the launcher names one
+	NoMPI                bool   // the launcher starts processes for other libraries than MPI
 }
 
 // launcher is a family of environment variables.
@@ -22,6 +23,7 @@ type launcher struct {
 	name                               string
 	rank, size, localRank, localSize   string
 	address, port                      string
+	noMPI                              bool
 	nodes, perNode, nodeRank, jobIndex string // for launchers that count machines
 }
 
@@ -30,8 +32,8 @@ var launchers = []launcher{
 	{name: "Open MPI", rank: "OMPI_COMM_WORLD_RANK", size: "OMPI_COMM_WORLD_SIZE", localRank: "OMPI_COMM_WORLD_LOCAL_RANK", localSize: "OMPI_COMM_WORLD_LOCAL_SIZE"},
 	{name: "MPICH", rank: "PMI_RANK", size: "PMI_SIZE", localRank: "MPI_LOCALRANKID", localSize: "MPI_LOCALNRANKS"},
 	{name: "Slurm", rank: "SLURM_PROCID", size: "SLURM_STEP_NUM_TASKS", localRank: "SLURM_LOCALID", localSize: ""},
-	{name: "torchrun", rank: "RANK", size: "WORLD_SIZE", localRank: "LOCAL_RANK", localSize: "LOCAL_WORLD_SIZE", address: "MASTER_ADDR", port: "MASTER_PORT"},
-	{name: "Kubeflow", nodes: "PET_NNODES", perNode: "PET_NPROC_PER_NODE", nodeRank: "PET_NODE_RANK", jobIndex: "JOB_COMPLETION_INDEX", address: "PET_MASTER_ADDR", port: "PET_MASTER_PORT"},
+	{name: "torchrun", rank: "RANK", size: "WORLD_SIZE", localRank: "LOCAL_RANK", localSize: "LOCAL_WORLD_SIZE", address: "MASTER_ADDR", port: "MASTER_PORT", noMPI: true},
+	{name: "Kubeflow", nodes: "PET_NNODES", perNode: "PET_NPROC_PER_NODE", nodeRank: "PET_NODE_RANK", jobIndex: "JOB_COMPLETION_INDEX", address: "PET_MASTER_ADDR", port: "PET_MASTER_PORT", noMPI: true},
 }
 
 // Launched returns where a launcher has put this process, according to the environment. Without a launcher, ok is false.
@@ -47,7 +49,7 @@ func Launched(getenv func(name string) string) (p Place, ok bool, err error) {
 // place reads the variables of a launcher; ok is false if it hasn't set them.
 func (l launcher) place(getenv func(string) string) (p Place, ok bool, err error) {
 	r := reader{getenv: getenv}
-	p.Launcher = l.name
+	p.Launcher, p.NoMPI = l.name, l.noMPI
 	if l.nodes != "" {
 		return l.nodePlace(getenv)
 	}
@@ -79,7 +81,7 @@ func (l launcher) nodePlace(getenv func(string) string) (p Place, ok bool, err e
 		return Place{}, false, fmt.Errorf("%s is %q, and this program starts no processes itself; start that many on each machine with mpirun or torchrun, or set it to 1", l.perNode, each)
 	}
 	r := reader{getenv: getenv}
-	p = Place{Launcher: l.name, LocalSize: 1, Address: address(getenv, l)}
+	p = Place{Launcher: l.name, NoMPI: l.noMPI, LocalSize: 1, Address: address(getenv, l)}
 	p.Size = r.number(l.nodes, 1, maxRanks)
 	p.Rank = r.number(rank, 0, p.Size-1)
 	return p, true, r.err

@@ -13,9 +13,9 @@ func TestLaunched(t *testing.T) {
 		"PMI_RANK=1 PMI_SIZE=2 MPI_LOCALRANKID=1 MPI_LOCALNRANKS=2":                                                                                     {Rank: 1, Size: 2, LocalRank: 1, LocalSize: 2, Launcher: "MPICH"},
 		"SLURM_PROCID=5 SLURM_STEP_NUM_TASKS=8 SLURM_LOCALID=1":                                                                                         {Rank: 5, Size: 8, LocalRank: 1, Launcher: "Slurm"},
 		"SLURM_PROCID=0 SLURM_NTASKS=8":                                                                                                                 {}, // a batch script outside of srun
-		"RANK=1 WORLD_SIZE=2 LOCAL_RANK=0 LOCAL_WORLD_SIZE=1 MASTER_ADDR=10.0.0.1 MASTER_PORT=2950":                                                     {Rank: 1, Size: 2, LocalSize: 1, Launcher: "torchrun", Address: "10.0.0.1:2950"},
-		"PET_NNODES=4 PET_NPROC_PER_NODE=1 PET_NODE_RANK=2 PET_MASTER_ADDR=job-0 PET_MASTER_PORT=1":                                                     {Rank: 2, Size: 4, LocalSize: 1, Launcher: "Kubeflow", Address: "job-0:1"},
-		"PET_NNODES=4 JOB_COMPLETION_INDEX=3":                                                                                                           {Rank: 3, Size: 4, LocalSize: 1, Launcher: "Kubeflow"},
+		"RANK=1 WORLD_SIZE=2 LOCAL_RANK=0 LOCAL_WORLD_SIZE=1 MASTER_ADDR=10.0.0.1 MASTER_PORT=2950":                                                     {Rank: 1, Size: 2, LocalSize: 1, Launcher: "torchrun", Address: "10.0.0.1:2950", NoMPI: true},
+		"PET_NNODES=4 PET_NPROC_PER_NODE=1 PET_NODE_RANK=2 PET_MASTER_ADDR=job-0 PET_MASTER_PORT=1":                                                     {Rank: 2, Size: 4, LocalSize: 1, Launcher: "Kubeflow", Address: "job-0:1", NoMPI: true},
+		"PET_NNODES=4 JOB_COMPLETION_INDEX=3":                                                                                                           {Rank: 3, Size: 4, LocalSize: 1, Launcher: "Kubeflow", NoMPI: true},
 		"RANK=1":                                                                                                                                        {},
 	} {
 		p, ok, err := Launched(environment(text))

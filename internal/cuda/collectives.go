@@ -46,14 +46,17 @@ func (c collectives) Join(ctx context.Context, id [128]byte, rank, size int) (ke
 		return nil, err
 	}
 	number, _ := l.Version()
-	return &peers{name: "NCCL " + number, stream: s, joined: joined}, nil
+	return &peers{name: "NCCL " + number, device: c.device, stream: s, joined: joined}, nil
 }
 
 // peers implements kernel.Peers. Operations run in a stream of their own, beside the kernels.
 type peers struct {
 	name   string
+	device *Device
 	stream *Stream
 	joined *nccl.Communicator
+
+	rounded, parts kernel.Buffer // pairs of bfloat16 numbers, see bfloat16.go
 }
 
 // Name implements kernel.Peers.
@@ -109,5 +112,7 @@ func (p *peers) leave(joined func() error) (err error) {
 	p.stream = nil
 	err = joined()
 	s.Close()
+	p.device.Free(p.rounded)
+	p.device.Free(p.parts)
 	return err
 }

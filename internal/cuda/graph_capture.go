@@ -14,7 +14,7 @@ func (d *Device) capture(s segment) (*graph, error) {
 	if err := d.check(cuStreamBeginCapture, d.stream, relaxed); err != nil {
 		return nil, err
 	}
-	err := d.issue(s, func(i int) error {
+	err := d.issue(d.stream, s, func(i int) error {
 		if s.calls[i].kernel == nil {
 			return nil
 		}

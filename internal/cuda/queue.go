@@ -61,13 +61,13 @@ func (d *Device) flush() {
 	if d.replay(s) {
 		return
 	}
-	if err := d.issue(s, nil); err != nil {
+	if err := d.issue(d.stream, s, nil); err != nil {
 		panic(err)
 	}
 }
 
-// issue makes the calls of s one by one. After each call, it calls done, unless that is nil.
-func (d *Device) issue(s segment, done func(i int) error) error {
+// issue makes the calls of s one by one in a stream; products go to that of the kernels. After each call, it calls done, unless that is nil.
+func (d *Device) issue(stream uintptr, s segment, done func(i int) error) error {
 	runtime.LockOSThread() // see Device.call
 	defer runtime.UnlockOSThread()
 	if r := d.driver.call(cuCtxSetCurrent, d.current[:]...); r != success {
@@ -81,7 +81,7 @@ func (d *Device) issue(s segment, done func(i int) error) error {
 			}
 		} else if r := d.driver.call(cuLaunchKernel, c.kernel.handle,
 			uintptr(c.grid[0]), uintptr(c.grid[1]), uintptr(c.grid[2]), uintptr(c.block[0]), uintptr(c.block[1]), uintptr(c.block[2]),
-			uintptr(c.shared), d.stream, d.parameters(c, s.values), 0); r != success {
+			uintptr(c.shared), stream, d.parameters(c, s.values), 0); r != success {
 			return &fault.DeviceError{Call: "cuLaunchKernel of " + c.kernel.name, Code: int(r), Text: d.driver.describe(r)}
 		}
 		if done != nil {

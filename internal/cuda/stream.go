@@ -63,6 +63,17 @@ func (s *Stream) Lead() {
 	d.must(cuStreamWaitEvent, d.stream, s.after, 0)
 }
 
+// launch queues a kernel that treats n elements alike in the stream, after the work that it has got.
+func (s *Stream) launch(f function, n int, args ...any) error {
+	d := s.device
+	d.flush()
+	d.each(f, n, args...)
+	q := &d.queue
+	own := q.segment
+	q.calls, q.values = q.calls[:0], q.values[:0]
+	return d.issue(s.handle, own, nil)
+}
+
 // Idle reports whether all work of the stream has ended.
 func (s *Stream) Idle() (bool, error) {
 	r := s.device.call(cuStreamQuery, s.handle)

@@ -24,6 +24,12 @@ type Peers interface {
 	// ReduceScatter sums the ranks' x elementwise. own gets this rank's part of the sum: of as many equal parts of x as there are
 	// ranks, the one with the number of the rank.
 	ReduceScatter(ctx context.Context, own, x Buffer) error
+	// AllReduceBfloat16 is AllReduce with half the bytes: what ranks send is rounded to bfloat16, and sums are formed in float32. lost, as
+	// long as x, has what rounding has taken off x of earlier calls, which is added first; it gets what is taken off now. The length of x
+	// is a multiple of twice the number of ranks.
+	AllReduceBfloat16(ctx context.Context, x, lost Buffer) error
+	// ReduceScatterBfloat16 is ReduceScatter with half the bytes, as AllReduceBfloat16. The sum in own is not rounded.
+	ReduceScatterBfloat16(ctx context.Context, own, x, lost Buffer) error
 	// AllGather gives each rank's part of x, as of ReduceScatter, to all ranks.
 	AllGather(ctx context.Context, x Buffer) error
 	// Wait returns when all operations have ended. Kernels may use the results, and the memory may be freed, only then. The program must

@@ -29,8 +29,8 @@ func (w *World) startWith(ctx context.Context, keep any, end func(), begin ...fu
 				return
 			}
 			if err := w.library.wait(ctx, request); err != nil {
-				w.lost = append(w.lost, keep, request, w.parted)
-				w.parted = nil
+				w.lost = append(w.lost, keep, request, w.scratch)
+				w.scratch = scratch{}
 				p.End(err)
 				return
 			}
@@ -64,21 +64,34 @@ func (w *World) ReduceScatter(ctx context.Context, own, x []float32) comm.Pendin
 		return failed(err)
 	}
 	begin := func(request *uint64) error {
-		if len(w.parted) < len(x) {
-			w.parted = make([]float32, len(x))
-		}
-		return l.check(iAlltoall, uintptr(unsafe.Pointer(&x[0])), uintptr(len(own)), l.float, uintptr(unsafe.Pointer(&w.parted[0])), uintptr(len(own)), l.float, l.world, uintptr(unsafe.Pointer(request)))
+		parted := room(&w.scratch.parted, len(x))
+		return l.check(iAlltoall, uintptr(unsafe.Pointer(&x[0])), uintptr(len(own)), l.float, uintptr(unsafe.Pointer(&parted[0])), uintptr(len(own)), l.float, l.world, uintptr(unsafe.Pointer(request)))
 	}
 	add := func() {
-		copy(own, w.parted)
+		parted := w.scratch.parted
+		copy(own, parted)
 		for r := 1; r < w.place.Size; r++ {
-			part := w.parted[r*len(own) : (r+1)*len(own)]
+			part := parted[r*len(own) : (r+1)*len(own)]
 			for i, v := range part {
 				own[i] += v
 			}
 		}
 	}
 	return w.startWith(ctx, [][]float32{own, x}, add, begin)
+}
+
+// scratch is memory that operations use one after the other.
+type scratch struct {
+	parted         []float32 // what ReduceScatter gets from the ranks
+	rounded, parts []uint16  // what operations of bfloat16 numbers send, and get
+}
+
+// room returns n elements of memory that grows.
+func room[T any](of *[]T, n int) []T {
+	if len(*of) < n {
+		*of = make([]T, n)
+	}
+	return (*of)[:n]
 }
 
 // AllGather implements [comm.Group].

@@ -11,6 +11,7 @@ import (
 	"os/exec"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -104,6 +105,9 @@ func collective(w *World) error {
 			}
 		}
 	}
+	if err := halves(w); err != nil {
+		return err
+	}
 	text := []byte("from rank 0")
 	if p.Rank > 0 {
 		clear(text)
@@ -128,6 +132,47 @@ func collective(w *World) error {
 	}
 	version, path := w.Version()
 	fmt.Printf("rank %d of %d is fine, %s at %s\n", p.Rank, p.Size, version, path)
+	return nil
+}
+
+// halves compares sums of bfloat16 numbers with those of ranks of one process, to the bit, at several calls in a row.
+func halves(w *World) error {
+	ctx, p := context.Background(), w.Place()
+	const calls = 3
+	for _, length := range []int{1, 7, 10_001} {
+		n := length * p.Size
+		of := func(g comm.Group) (sums [][]float32) {
+			rank := g.Place().Rank
+			reduced, scattered := make([]float32, n), make([]float32, n)
+			for call := range calls {
+				x, y, own := make([]float32, n), make([]float32, n), make([]float32, length)
+				for i := range x {
+					x[i] = (float32(i%1000) + float32(rank)/3) / float32(call+1)
+				}
+				copy(y, x)
+				first, second := g.AllReduceBfloat16(ctx, x, reduced), g.ReduceScatterBfloat16(ctx, own, y, scattered) // both under way
+				if err := errors.Join(first.Wait(), second.Wait()); err != nil {
+					panic(err)
+				}
+				sums = append(sums, x, own)
+			}
+			return append(sums, reduced, scattered)
+		}
+		want := make([][][]float32, p.Size)
+		var all sync.WaitGroup
+		for rank, g := range comm.Local(p.Size) {
+			all.Go(func() { want[rank] = of(g) })
+		}
+		all.Wait()
+		for i, got := range of(w) {
+			if !slices.Equal(got, want[p.Rank][i]) {
+				return fmt.Errorf("bfloat16: slice %d of %d elements is %v, want %v", i, n, got[:min(8, len(got))], want[p.Rank][i][:min(8, len(got))])
+			}
+		}
+	}
+	if err := w.AllReduceBfloat16(ctx, make([]float32, 4*p.Size), make([]float32, 3)).Wait(); err == nil {
+		return errors.New("an AllReduceBfloat16 without room for what rounding takes off")
+	}
 	return nil
 }
 

@@ -19,7 +19,7 @@ type World struct {
 	place   comm.Place
 	library *library
 	jobs    chan func() // run by the thread of MPI, in their order
-	parted  []float32   // what ReduceScatter gets from the ranks; only its thread uses it
+	scratch scratch     // of operations; only the thread uses it
 	lost    []any       // what operations that were given up may still read and write
 	ended   chan struct{}
 	close   sync.Once

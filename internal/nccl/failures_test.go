@@ -93,6 +93,10 @@ func TestFailures(t *testing.T) {
 				fails(t, function, c.Start(t.Context(), st, all...), "was aborted; join again")
 				return err
 			}
+			y := make([]byte, 8)
+			if err := c.Start(within(t, 10*time.Second), st, AllToAll(address(y), address(x), 1, Int32, 1)...); err != nil {
+				return err
+			}
 			if err := c.Wait(within(t, 10*time.Second), st); err != nil {
 				return err
 			}

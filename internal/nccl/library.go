@@ -26,6 +26,8 @@ const (
 	reduceScatter
 	allGather
 	broadcast
+	send
+	receive
 	groupStart
 	groupEnd
 	getLastError       // from NCCL 2.13 on
@@ -38,7 +40,7 @@ const (
 // with one id it does what ncclCommInitRankConfig does.
 var functionNames = [functions]string{
 	"ncclGetVersion", "ncclGetErrorString", "ncclGetUniqueId", "ncclCommInitRank", "ncclCommGetAsyncError", "ncclCommAbort", "ncclCommDestroy",
-	"ncclAllReduce", "ncclReduceScatter", "ncclAllGather", "ncclBroadcast", "ncclGroupStart", "ncclGroupEnd",
+	"ncclAllReduce", "ncclReduceScatter", "ncclAllGather", "ncclBroadcast", "ncclSend", "ncclRecv", "ncclGroupStart", "ncclGroupEnd",
 	"ncclGetLastError", "ncclCommInitRankConfig", "ncclCommFinalize",
 }
 

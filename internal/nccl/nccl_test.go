@@ -67,7 +67,7 @@ func TestSums(t *testing.T) {
 				l, s := open(t, v)
 				before := s.Set("standin_groups", 0)
 				succeed(t, ranks(t, l, s, size, func(c *Communicator) error { return sums(t, c, s) }))
-				if groups := s.Set("standin_groups", 0) - before; groups != 4*size {
+				if groups := s.Set("standin_groups", 0) - before; groups != 8*size {
 					t.Errorf("%d groups by %d ranks", groups, size)
 				}
 			})
@@ -109,6 +109,11 @@ func sums(t *testing.T, c *Communicator, s standIn) error {
 			Broadcast(address(sent), n, e, size-1)); err != nil {
 			return err
 		}
+		exchanged := make([]byte, n*size*width)
+		toEach := of(e, n*size, func(i int) int { return value(rank, i%n) + i/n }) // another part for each rank
+		if err := c.Start(ctx, st, AllToAll(address(exchanged), address(toEach), n, e, size)...); err != nil {
+			return err
+		}
 		if err := c.Wait(ctx, st); err != nil {
 			return err
 		}
@@ -121,6 +126,7 @@ func sums(t *testing.T, c *Communicator, s standIn) error {
 			{"ReduceScatter", part, of(e, n, func(i int) int { return total(rank*n + i) })},
 			{"ReduceScatter in place", inPlace[rank*n*width:][:n*width], part},
 			{"AllGather in place", gathered, all}, {"AllGather", elsewhere, all},
+			{"AllToAll", exchanged, of(e, n*size, func(i int) int { return value(i/n, i%n) + rank })},
 			{"Broadcast", sent, of(e, n, func(i int) int { return value(size-1, i) })},
 		} {
 			if !bytes.Equal(check.got, check.want) {

@@ -39,7 +39,7 @@ type Operation struct {
 	send, receive uintptr
 	n             int // count of the function's elements
 	element       Type
-	root          int
+	root          int // of a send or a receive: the other rank
 }
 
 // AllReduce replaces the n elements at buffer by the sums of the ranks' elements.
@@ -62,6 +62,17 @@ func AllGather(all, own uintptr, n int, t Type) Operation {
 // Broadcast fills the n elements at buffer with those of rank root.
 func Broadcast(buffer uintptr, n int, t Type, root int) Operation {
 	return Operation{function: broadcast, send: buffer, receive: buffer, n: n, element: t, root: root}
+}
+
+// AllToAll returns the operations, of one call of Start, that send each of size ranks its n elements of the size·n at from, and fill to
+// with what the ranks send, one after the other.
+func AllToAll(to, from uintptr, n int, t Type, size int) (all []Operation) {
+	for rank := range size {
+		at := uintptr(rank*n) * t.bytes()
+		all = append(all, Operation{function: send, send: from + at, receive: to, n: n, element: t, root: rank},
+			Operation{function: receive, send: from, receive: to + at, n: n, element: t, root: rank})
+	}
+	return all
 }
 
 // Start queues operations in a stream. Several at once are a group, which NCCL launches together. The operations have not ended
@@ -111,6 +122,12 @@ func (o Operation) arguments(communicator, stream uintptr) []uintptr {
 		args = append(args, sum)
 	case broadcast:
 		args = append(args, uintptr(o.root)) // #nosec G115 -- a rank
+	case send, receive:
+		args[1] = o.send
+		if o.function == receive {
+			args[1] = o.receive
+		}
+		args = append(args[1:], uintptr(o.root)) // #nosec G115 -- a rank
 	}
 	return append(args, communicator, stream)
 }

@@ -74,7 +74,7 @@ var Functions = sync.OnceValue(func() map[string]uintptr {
 })
 
 // Another is [Functions] of another GPU, which another goroutine may use at the same time. number is the handle of its context. queue
-// appends work to one of its streams, as other libraries do. The functions are never freed, and a program can have about 40 GPUs.
+// appends work to one of its streams, as other libraries do; it runs beside the program. The functions are never freed, and a program can have about 40 GPUs.
 func Another(number int) (functions map[string]uintptr, queue func(stream uintptr, run func())) {
 	g := &gpu{number: number, texts: map[string]map[string]*Kernel{}, streams: map[uintptr]*stream{}, events: map[uintptr]*event{}, graphs: map[uintptr]*graph{}}
 	functions = map[string]uintptr{}
@@ -84,7 +84,15 @@ func Another(number int) (functions map[string]uintptr, queue func(stream uintpt
 		}
 	}
 	return functions, func(stream uintptr, run func()) {
-		g.queue(stream, func() error { run(); return nil })
+		begin := func() <-chan struct{} {
+			ended := make(chan struct{})
+			go func() {
+				defer close(ended)
+				run()
+			}()
+			return ended
+		}
+		g.streams[stream].add(task{begin: begin})
 	}
 }
 

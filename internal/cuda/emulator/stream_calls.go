@@ -64,6 +64,9 @@ func (g *gpu) streamCalls() map[string]any {
 			if s == nil {
 				return invalidHandle
 			}
+			if s.busy() {
+				return notReady
+			}
 			if code := g.wait(s, min(s.done+1, s.end())); code != 0 || s.done == s.end() {
 				return code
 			}

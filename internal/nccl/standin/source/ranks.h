@@ -13,7 +13,7 @@
 
 enum { SUCCESS, CUDA_ERROR, SYSTEM_ERROR, INTERNAL_ERROR, INVALID_ARGUMENT, INVALID_USAGE, REMOTE_ERROR, IN_PROGRESS };
 enum { UINT8 = 1, INT32 = 2, FLOAT32 = 7, BFLOAT16 = 9 };
-enum { ALL_REDUCE = 1, REDUCE_SCATTER, ALL_GATHER, BROADCAST };
+enum { ALL_REDUCE = 1, REDUCE_SCATTER, ALL_GATHER, BROADCAST, SEND, RECEIVE, EXCHANGE /* a group of the two before */ };
 enum { RANKS = 8, SLOT = 1 << 16, PAUSE = 50 /* µs */ };
 
 typedef struct { char internal[128]; } unique_id;
@@ -26,6 +26,7 @@ typedef struct {
 	atomic_int joined[RANKS], left[RANKS], ended;
 	atomic_int arrived, round, wrong;
 	header headers[RANKS];
+	size_t sent[RANKS][RANKS]; // bytes, by sender and receiver, of the exchange under way
 	char slots[RANKS][SLOT];
 } shared;
 
@@ -37,7 +38,7 @@ typedef struct task {
 	char *receive;
 	communicator *c;
 	struct stream *stream;
-	struct task *next;
+	struct task *next, *messages; // of an exchange: its sends and receives
 } task;
 
 typedef struct stream {
@@ -110,6 +111,39 @@ static void sum(communicator *c, int type, size_t at, char *to) {
 	memcpy(to, type == FLOAT32 ? (void *)&real : type == BFLOAT16 ? (void *)&half : (void *)&integer, bytes_of(type));
 }
 
+// An exchange is between all ranks. Each part of a slot is for one of them.
+enum { MESSAGE = SLOT / RANKS };
+
+static void give(task *t) {
+	communicator *c = t->c;
+	memset(c->s->sent[c->rank], 0, sizeof c->s->sent[0]);
+	for (task *m = t->messages; m; m = m->next) {
+		size_t bytes = m->h.count * bytes_of(m->h.type);
+		if (m->h.operation != SEND) continue;
+		if (bytes > MESSAGE) abort();
+		if (c->s->sent[c->rank][m->h.root]) c->s->wrong = 1; // one message to a rank is enough here
+		c->s->sent[c->rank][m->h.root] = bytes;
+		memcpy(c->s->slots[c->rank] + m->h.root * MESSAGE, m->send, bytes);
+	}
+}
+
+static void take(task *t) {
+	communicator *c = t->c;
+	size_t expected[RANKS] = {0};
+	for (task *m = t->messages; m; m = m->next) {
+		if (m->h.operation != RECEIVE) continue;
+		expected[m->h.root] = m->h.count * bytes_of(m->h.type);
+		memcpy(m->receive, c->s->slots[m->h.root] + c->rank * MESSAGE, expected[m->h.root]);
+	}
+	for (int r = 0; r < c->size; r++)
+		if (c->s->sent[r][c->rank] != expected[r]) c->s->wrong = 1; // NCCL would hang
+}
+
+static void release_task(task *t) {
+	for (task *m = t->messages, *next; m; m = next) next = m->next, free(m);
+	free(t);
+}
+
 static void compute(task *t) {
 	communicator *c = t->c;
 	shared *s = c->s;
@@ -119,9 +153,13 @@ static void compute(task *t) {
 	}
 	size_t width = bytes_of(t->h.type), n = t->h.count;
 	size_t sent = n * (t->h.operation == REDUCE_SCATTER ? c->size : 1);
-	if (sent * width > SLOT) abort();
 	s->headers[c->rank] = t->h;
-	memcpy(s->slots[c->rank], t->send, sent * width);
+	if (t->h.operation == EXCHANGE) {
+		give(t);
+	} else {
+		if (sent * width > SLOT) abort();
+		memcpy(s->slots[c->rank], t->send, sent * width);
+	}
 	if (async_rank == c->rank) {
 		fail(REMOTE_ERROR, "the connection to a peer is lost");
 		c->state = REMOTE_ERROR;
@@ -137,6 +175,7 @@ static void compute(task *t) {
 	for (size_t i = 0; i < n && t->h.operation == REDUCE_SCATTER; i++) sum(c, t->h.type, c->rank * n + i, t->receive + i * width);
 	for (int r = 0; r < c->size && t->h.operation == ALL_GATHER; r++) memcpy(t->receive + r * n * width, s->slots[r], n * width);
 	if (t->h.operation == BROADCAST) memcpy(t->receive, s->slots[t->h.root], n * width);
+	if (t->h.operation == EXCHANGE) take(t);
 	if (!meet(c)) return;
 	if (s->wrong) {
 		fail(INVALID_USAGE, "the ranks' operations differ");
@@ -156,7 +195,7 @@ static void *serve(void *argument) {
 		if (!(s->first = t->next)) s->end = &s->first;
 		s->waiting--;
 		t->c->users--;
-		free(t);
+		release_task(t);
 	}
 	return 0;
 }
@@ -184,7 +223,7 @@ void standin_queue(void (*queue)(int device, stream *s, task *t)) { elsewhere = 
 void standin_run(task *t) {
 	compute(t);
 	t->c->users--;
-	free(t);
+	release_task(t);
 }
 
 // post puts tasks into their streams.
