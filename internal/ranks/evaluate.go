@@ -12,13 +12,15 @@ import (
 )
 
 // Chunks iterates over the chunks of most of n items that this rank evaluates, from lo to hi−1: every Size-th one. Ranks add what they
-// find by [Add]. The chunks don't depend on the number of ranks.
+// find by [Add]. The chunks don't depend on the number of ranks. Within a chunk, a rank evaluates alone.
 func Chunks(d *tensor.Device, n, most int) iter.Seq2[int, int] {
-	rank, size := 0, 1
-	if g := engine.Evaluators(d); g != nil {
-		rank, size = g.Place().Rank, g.Place().Size
-	}
 	return func(yield func(lo, hi int) bool) {
+		rank, size := 0, 1
+		if g := engine.Evaluators(d); g != nil {
+			rank, size = g.Place().Rank, g.Place().Size
+			engine.SetEvaluators(d, nil)
+			defer engine.SetEvaluators(d, g)
+		}
 		for i := rank; i*most < n; i += size {
 			if !yield(i*most, min((i+1)*most, n)) {
 				return
