@@ -40,14 +40,11 @@ is that of one process, and the checkpoint, too: any number of ranks resumes it.
 		newTrainDALLE(), newTrainMaskGIT(), newTrainCLIP(), newTrainClassifier(), newTrainSSD(), newTrainDensity())
 	for _, kind := range c.Commands() {
 		train := kind.RunE
-		ranks := addRankFlags(kind)
+		addTrainRanks(kind)
 		if kind.Name() != models.Density.Name && kind.Name() != models.SSD.Name { // which has one of its own
 			addFromFlag(kind)
 		}
 		kind.RunE = func(c *cobra.Command, args []string) error {
-			if err := ranks.join(c); err != nil {
-				return err
-			}
 			err := train(c, args)
 			if err != nil {
 				err = errors.Join(err, dropFrom(c))
