@@ -71,7 +71,7 @@ func leads(c *cobra.Command) bool {
 // joinRanks joins the processes that a launcher has started with this one, or refuses a command that is for one process.
 func joinRanks(c *cobra.Command, arguments []string) error {
 	what := c.Annotations[ranksKey]
-	if what == ranksEach || c.HasSubCommands() {
+	if what == ranksEach || !c.HasParent() {
 		return nil
 	}
 	if what == "" {

@@ -33,8 +33,9 @@ them from step 0 with a new optimizer. "bestiary verify" checks a run folder.
 
 Started by mpirun, several processes train one model: each computes its share of every batch. The result
 is that of one process, and the checkpoint, too: any number of ranks resumes it. See docs/cluster.md.`,
-		Args: knownCommand,
-		RunE: help,
+		Args:        knownCommand,
+		RunE:        help,
+		Annotations: map[string]string{ranksKey: ranksEach},
 	}
 	c.AddCommand(newTrainAutoencoder(), newTrainFlow(), newTrainKL(), newTrainTarFlow(), newTrainRectified(), newTrainDVAE(), newTrainVQGAN(),
 		newTrainDALLE(), newTrainMaskGIT(), newTrainCLIP(), newTrainClassifier(), newTrainSSD(), newTrainDensity())
