@@ -64,8 +64,11 @@ func Divide[T any](d *tensor.Device, n, most int, compute func(lo, hi int) ([]T,
 // share computes this rank's chunks.
 func share[T any](d *tensor.Device, n, most int, compute func(lo, hi int) ([]T, error)) (chunks [][]T, err error) {
 	defer fault.Catch(&err) // the others wait for this rank
-	for lo, hi := range Chunks(d, n, most) {
-		some, err := compute(lo, hi)
+	g := engine.Evaluators(d)
+	engine.SetEvaluators(d, nil) // within a chunk, a rank is alone
+	defer engine.SetEvaluators(d, g)
+	for i := g.Place().Rank; i*most < n; i += g.Place().Size {
+		some, err := compute(i*most, min((i+1)*most, n))
 		if err != nil {
 			return nil, err
 		}

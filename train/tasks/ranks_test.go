@@ -97,6 +97,14 @@ func TestRanksEvaluate(t *testing.T) {
 			m, task, err := CLIP(d, clipSizes(words), words, CaptionOptions{Truncate: true}, captioned, unseen, o)
 			return look(d, dir, m, task, err)
 		},
+		"dvae": func(d *tensor.Device, dir string) (looks, error) {
+			m, task, err := DVAE(d, codeSizes, DefaultDVAEOptions(4), data.Description{}, captioned, unseen, o)
+			return look(d, dir, m, task, err)
+		},
+		"maskgit": func(d *tensor.Device, dir string) (looks, error) {
+			m, task, err := MaskGIT(ctx, d, maskedSizes(words), coderOf(t, d), words, CaptionOptions{Truncate: true}, captioned, unseen, o)
+			return look(d, dir, m, task, err)
+		},
 		"ssd": func(d *tensor.Device, dir string) (looks, error) {
 			defaults := DefaultSSD(ssd.Small, 32)
 			defaults.Model.Classes = len(boxed.Classes)
