@@ -31,43 +31,40 @@ func MeasureCodec(ctx context.Context, p *sample.TextToImage, d *data.Dataset) (
 		return nil, err
 	}
 	var on *tensor.Device
-	var counts []float64 // of each code
-	name, squares := "", 0.0
+	name, codebook := "", 0
 	err := p.Use(ctx, func(device *tensor.Device, m sample.TextToImageModels) error {
-		on, name, counts = device, models.CodecName(m.Codec), make([]float64, m.Codec.CodebookSize())
+		on, name, codebook = device, models.CodecName(m.Codec), m.Codec.CodebookSize()
 		return nil
 	})
 	if err != nil {
 		return nil, err
 	}
-	codebook := len(counts)
-	var failed error
-	for n, values := range batches(on, d, p.BatchSize()) {
-		err := p.Use(ctx, func(device *tensor.Device, m sample.TextToImageModels) error {
+	type figures struct { // of a batch
+		Squares float64
+		Counts  []float32 // of each code
+	}
+	batches, err := ranks.Divide(on, d.Len(), p.BatchSize(), func(lo, hi int) (own []figures, err error) {
+		err = p.Use(ctx, func(device *tensor.Device, m sample.TextToImageModels) error {
 			step := device.Scratch()
 			defer step.End()
-			x := device.From(values, n, d.Size, d.Size, p.Channels()) // [n, S, S, C]
-			codes := m.Codec.Codes(x)                                 // [n, G·G]
-			for code, n := range codes.Counts(codebook).Values() {
-				counts[code] += float64(n)
-			}
+			x := upload(device, d, lo, hi)                              // [n, S, S, C]
+			codes := m.Codec.Codes(x)                                   // [n, G·G]
 			made := m.Codec.DecodeCodes(codes).ClampMin(-1).ClampMax(1) // [n, S, S, C], as it is shown
-			squares += made.MSELoss(x).Item() * float64(n)
+			own = []figures{{made.MSELoss(x).Item() * float64(hi-lo), codes.Counts(codebook).Values()}}
 			return nil
 		})
-		if failed = err; failed != nil {
-			break
-		}
-	}
-	sums, all := []*float64{&squares}, make([]float32, codebook)
-	for code := range counts {
-		sums = append(sums, &counts[code])
-	}
-	if err := ranks.Add(on, failed, sums...); err != nil {
+		return own, err
+	})
+	if err != nil {
 		return nil, err
 	}
-	for code, n := range counts {
-		all[code] = float32(n)
+	squares, counts, all := 0.0, make([]float64, codebook), make([]float32, codebook)
+	for _, b := range batches {
+		squares += b.Squares
+		for code, n := range b.Counts {
+			counts[code] += float64(n)
+			all[code] = float32(counts[code])
+		}
 	}
 	usage := dvae.NewUsage(codebook, 1)
 	usage.Add(all)

@@ -45,32 +45,30 @@ func MeasureDALLE(ctx context.Context, p *sample.TextToImage, d *data.Dataset) (
 	total := len(pairs.pictures)
 	f := &DALLEFigures{Pictures: total, Truncated: pairs.truncated, Uniform: math.Log(float64(c.ImageCodes))}
 	const most = 16 // sequences at a time
-	var failed error
-	for lo, hi := range ranks.Chunks(on, total, most) {
+	terms, err := ranks.Divide(on, total, most, func(lo, hi int) (own [][3]float64, err error) {
 		var pixels []uint8
 		for _, i := range pairs.pictures[lo:hi] {
 			pixels = append(pixels, d.Image(i)...)
 		}
 		codes, err := p.Codes(ctx, pixels)
-		if failed = err; failed != nil {
-			break
+		if err != nil {
+			return nil, err
 		}
-		failed = p.Use(ctx, func(device *tensor.Device, m sample.TextToImageModels) error {
+		err = p.Use(ctx, func(device *tensor.Device, m sample.TextToImageModels) error {
 			step := device.Scratch()
 			defer step.End()
 			loss, text, image := m.DALLE.Loss(pairs.ids[lo*c.TextLen:hi*c.TextLen], codes, nil)
 			share := float64(hi-lo) / float64(total)
-			f.Loss += loss.Item() * share
-			f.Text += text.Item() * share
-			f.Image += image.Item() * share
+			own = [][3]float64{{loss.Item() * share, text.Item() * share, image.Item() * share}}
 			return nil
 		})
-		if failed != nil {
-			break
-		}
-	}
-	if err := ranks.Add(on, failed, &f.Loss, &f.Text, &f.Image); err != nil {
+		return own, err
+	})
+	if err != nil {
 		return nil, err
+	}
+	for _, t := range terms {
+		f.Loss, f.Text, f.Image = f.Loss+t[0], f.Text+t[1], f.Image+t[2]
 	}
 	f.Caption = f.Text * float64(c.TextLen)
 	f.TextPerplexity, f.ImagePerplexity = math.Exp(f.Text), math.Exp(f.Image)

@@ -70,10 +70,13 @@ func (r *Reference) find(ctx context.Context, q *Quality, g *sample.Generator) e
 	return nil
 }
 
+// bestOf is the number of pictures that a call of a detector takes: enough for many ranks.
+const bestOf = 256
+
 // best returns the detection of the highest score in each picture, with score 0 if there is none.
 func best(ctx context.Context, d Detector, pictures []*image.NRGBA) ([]detect.Detection, error) {
 	all := make([]detect.Detection, 0, len(pictures))
-	for batch := range slices.Chunk(pictures, readAhead) {
+	for batch := range slices.Chunk(pictures, bestOf) {
 		images := make([]*boxes.Image, len(batch))
 		for i, m := range batch {
 			images[i] = boxes.NewImage(m)

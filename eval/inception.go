@@ -8,6 +8,7 @@ import (
 	"github.com/bestiary-ml/bestiary/fault"
 	"github.com/bestiary-ml/bestiary/inception"
 	"github.com/bestiary-ml/bestiary/internal/interchange"
+	"github.com/bestiary-ml/bestiary/internal/ranks"
 	"github.com/bestiary-ml/bestiary/internal/safetensors"
 	"github.com/bestiary-ml/bestiary/internal/weights"
 	"github.com/bestiary-ml/bestiary/nn"
@@ -74,21 +75,20 @@ func newInception(path string, f *safetensors.File, name string, c inception.Con
 			if size < 1 || len(pixels)%one != 0 {
 				return all, fault.Field("Pixels", len(pixels), "must be a whole number of RGB pictures of %d×%d pixels", size, size)
 			}
-			for part := range slices.Chunk(pixels, most*one) {
-				err := sample.Exclusive(ctx, d, func() error {
+			var err error
+			all.Rows, err = ranks.Divide(d, len(pixels)/one, most, func(lo, hi int) (rows []float32, err error) {
+				err = sample.Exclusive(ctx, d, func() error {
 					step := d.Scratch()
 					defer step.End()
-					f, err := m.Features(part, size) // [n, F]
+					f, err := m.Features(pixels[lo*one:hi*one], size) // [n, F]
 					if err == nil {
-						all.Rows = append(all.Rows, f.Values()...)
+						rows = f.Values()
 					}
 					return err
 				})
-				if err != nil {
-					return all, err
-				}
-			}
-			return all, nil
+				return rows, err
+			})
+			return all, err
 		},
 	}, nil
 }

@@ -2,10 +2,12 @@ package eval
 
 import (
 	"context"
+	"slices"
 
 	"github.com/bestiary-ml/bestiary/classifier"
 	"github.com/bestiary-ml/bestiary/data"
 	"github.com/bestiary-ml/bestiary/fault"
+	"github.com/bestiary-ml/bestiary/internal/ranks"
 	"github.com/bestiary-ml/bestiary/internal/run"
 	"github.com/bestiary-ml/bestiary/models"
 	"github.com/bestiary-ml/bestiary/sample"
@@ -85,31 +87,32 @@ func (j *Judge) Look(ctx context.Context, pixels []uint8) (Features, [][]float64
 	if len(pixels)%one != 0 {
 		return Features{}, nil, fault.Field("Pixels", len(pixels), "must be a whole number of pictures with %d×%d×%d values each", c.ImageSize, c.ImageSize, c.Channels)
 	}
-	f := Features{Dim: c.Features()}
-	var probabilities [][]float64
-	most := c.PicturesAtOnce()
-	for lo := 0; lo < len(pixels); lo += most * one {
-		part := pixels[lo:min(lo+most*one, len(pixels))]
-		n := len(part) / one
-		values := make([]float32, len(part))
-		data.Scale(values, part)
-		err := sample.Exclusive(ctx, j.device, func() error {
+	type seen struct{ Features, Probabilities []float32 } // of a batch
+	batches, err := ranks.Divide(j.device, len(pixels)/one, c.PicturesAtOnce(), func(lo, hi int) (own []seen, err error) {
+		values := make([]float32, (hi-lo)*one)
+		data.Scale(values, pixels[lo*one:hi*one])
+		err = sample.Exclusive(ctx, j.device, func() error {
 			step := j.device.Scratch()
 			defer step.End()
-			features := j.model.Features(j.device.From(values, n, c.ImageSize, c.ImageSize, c.Channels)) // [n, F]
-			f.Rows = append(f.Rows, features.Values()...)
-			all := j.model.Probabilities(features).Values() // [n, classes]
-			for i := range n {
-				row := make([]float64, len(c.Classes))
-				for k := range row {
-					row[k] = float64(all[i*len(row)+k])
-				}
-				probabilities = append(probabilities, row)
-			}
+			features := j.model.Features(j.device.From(values, hi-lo, c.ImageSize, c.ImageSize, c.Channels)) // [n, F]
+			own = []seen{{features.Values(), j.model.Probabilities(features).Values()}}                      // [n, F], [n, classes]
 			return nil
 		})
-		if err != nil {
-			return Features{}, nil, err
+		return own, err
+	})
+	if err != nil {
+		return Features{}, nil, err
+	}
+	f := Features{Dim: c.Features()}
+	var probabilities [][]float64
+	for _, b := range batches {
+		f.Rows = append(f.Rows, b.Features...)
+		for some := range slices.Chunk(b.Probabilities, len(c.Classes)) {
+			row := make([]float64, len(some))
+			for k, p := range some {
+				row[k] = float64(p)
+			}
+			probabilities = append(probabilities, row)
 		}
 	}
 	return f, probabilities, nil

@@ -30,27 +30,27 @@ func MeasureLatents(ctx context.Context, p *sample.Latents, d *data.Dataset) (Re
 	if err := check(p, d); err != nil {
 		return Reconstruction{}, err
 	}
-	squares := 0.0
-	var failed error
 	var on *tensor.Device
 	err := p.Use(ctx, func(device *tensor.Device, _ *vqgan.Model) error { on = device; return nil })
 	if err != nil {
 		return Reconstruction{}, err
 	}
-	for n, values := range batches(on, d, p.BatchSize()) {
-		err := p.Use(ctx, func(device *tensor.Device, m *vqgan.Model) error {
+	sums, err := ranks.Divide(on, d.Len(), p.BatchSize(), func(lo, hi int) (own []float64, err error) {
+		err = p.Use(ctx, func(device *tensor.Device, m *vqgan.Model) error {
 			step := device.Scratch()
 			defer step.End()
-			x := device.From(values, n, d.Size, d.Size, p.Channels()) // [n, S, S, C]
-			squares += m.Reconstruct(x).ClampMin(-1).ClampMax(1).MSELoss(x).Item() * float64(n)
+			x := upload(device, d, lo, hi) // [n, S, S, C]
+			own = []float64{m.Reconstruct(x).ClampMin(-1).ClampMax(1).MSELoss(x).Item() * float64(hi-lo)}
 			return nil
 		})
-		if failed = err; failed != nil {
-			break
-		}
-	}
-	if err := ranks.Add(on, failed, &squares); err != nil {
+		return own, err
+	})
+	if err != nil {
 		return Reconstruction{}, err
+	}
+	squares := 0.0
+	for _, s := range sums {
+		squares += s
 	}
 	mse := squares / float64(d.Len())
 	return Reconstruction{MSE: mse, PSNR: PSNR(mse)}, nil

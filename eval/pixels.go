@@ -2,13 +2,11 @@ package eval
 
 import (
 	"image"
-	"iter"
 	"math"
 	"slices"
 
 	"github.com/bestiary-ml/bestiary/data"
 	"github.com/bestiary-ml/bestiary/fault"
-	"github.com/bestiary-ml/bestiary/internal/ranks"
 	"github.com/bestiary-ml/bestiary/tensor"
 )
 
@@ -60,17 +58,10 @@ func check(p pipeline, d *data.Dataset) error {
 	return nil
 }
 
-// batches iterates over a dataset in batches of at most most pictures: their number and their values [n, S, S, C] in
-// [−1, 1].
-func batches(on *tensor.Device, d *data.Dataset, most int) iter.Seq2[int, []float32] {
+// upload returns pictures lo to hi−1 of a dataset as a tensor [hi−lo, S, S, C] with values in [−1, 1].
+func upload(on *tensor.Device, d *data.Dataset, lo, hi int) *tensor.Tensor {
 	one := len(d.Pixels) / d.Len()
-	return func(yield func(int, []float32) bool) {
-		for lo, hi := range ranks.Chunks(on, d.Len(), most) {
-			values := make([]float32, (hi-lo)*one)
-			data.Scale(values, d.Pixels[lo*one:hi*one])
-			if !yield(hi-lo, values) {
-				return
-			}
-		}
-	}
+	values := make([]float32, (hi-lo)*one)
+	data.Scale(values, d.Pixels[lo*one:hi*one])
+	return on.From(values, hi-lo, d.Size, d.Size, max(d.Channels, 3))
 }

@@ -2,9 +2,9 @@ package sample
 
 import (
 	"context"
-	"slices"
 
 	"github.com/bestiary-ml/bestiary/fault"
+	"github.com/bestiary-ml/bestiary/internal/ranks"
 	"github.com/bestiary-ml/bestiary/tensor"
 )
 
@@ -19,14 +19,14 @@ func (p *TextToImage) EmbedImages(ctx context.Context, pixels []uint8) ([]float3
 	return exclusive(ctx, p.device, func() ([]float32, error) { return p.embedImages(ctx, pixels) })
 }
 
-func (p *TextToImage) embedTexts(ctx context.Context, texts []string) (all []float32, err error) {
+func (p *TextToImage) embedTexts(ctx context.Context, texts []string) ([]float32, error) {
 	if err := p.RequireCLIP(); err != nil {
 		return nil, err
 	}
 	length := p.models.CLIP.Config().TextLen
-	for part := range slices.Chunk(texts, p.atOnceOf(batch)) {
+	return ranks.Divide(p.device, len(texts), p.atOnceOf(batch), func(lo, hi int) ([]float32, error) {
 		var ids []int32 // [n, length]
-		for _, text := range part {
+		for _, text := range texts[lo:hi] {
 			if err := ctx.Err(); err != nil {
 				return nil, err
 			}
@@ -39,9 +39,8 @@ func (p *TextToImage) embedTexts(ctx context.Context, texts []string) (all []flo
 			}
 			ids = append(ids, some...)
 		}
-		all = append(all, p.embedIDs(ids, len(part))...)
-	}
-	return all, nil
+		return p.embedIDs(ids, hi-lo), nil
+	})
 }
 
 // embedIDs returns the embeddings [n, latent] of ids [n, length].
@@ -51,12 +50,11 @@ func (p *TextToImage) embedIDs(ids []int32, n int) []float32 {
 	return p.models.CLIP.EncodeText(p.device.Ints(ids, n, len(ids)/n), nil).Values()
 }
 
-func (p *TextToImage) embedImages(ctx context.Context, pixels []uint8) (all []float32, err error) {
+func (p *TextToImage) embedImages(ctx context.Context, pixels []uint8) ([]float32, error) {
 	if err := p.RequireCLIP(); err != nil {
 		return nil, err
 	}
-	err = p.batches(ctx, pixels, func(x *tensor.Tensor) { all = append(all, p.models.CLIP.EncodeImages(x).Values()...) })
-	return all, err
+	return inBatches(ctx, p, pixels, func(x *tensor.Tensor) []float32 { return p.models.CLIP.EncodeImages(x).Values() })
 }
 
 // score sets the cosine similarity of pictures to their prompts.

@@ -8,6 +8,7 @@ import (
 	"github.com/bestiary-ml/bestiary/data/table"
 	"github.com/bestiary-ml/bestiary/fault"
 	"github.com/bestiary-ml/bestiary/flows"
+	"github.com/bestiary-ml/bestiary/internal/ranks"
 	"github.com/bestiary-ml/bestiary/internal/require"
 	"github.com/bestiary-ml/bestiary/internal/run"
 	"github.com/bestiary-ml/bestiary/models"
@@ -86,18 +87,11 @@ func (p *Density) LogProb(ctx context.Context, t *table.Table) ([]float64, error
 		return nil, err
 	}
 	e := &p.data.Encoding
-	all := make([]float64, 0, t.Rows)
-	for lo := 0; lo < t.Rows; lo += densityBatch {
-		hi := min(lo+densityBatch, t.Rows)
-		some, err := exclusive(ctx, p.device, func() ([]float64, error) {
+	return ranks.Divide(p.device, t.Rows, densityBatch, func(lo, hi int) ([]float64, error) {
+		return exclusive(ctx, p.device, func() ([]float64, error) {
 			return p.logProb(lo, rows[lo*len(e.Columns):hi*len(e.Columns)], conditions[lo*e.Width():hi*e.Width()], hi-lo)
 		})
-		if err != nil {
-			return nil, err
-		}
-		all = append(all, some...)
-	}
-	return all, nil
+	})
 }
 
 // encode returns the rows and the conditions of a table.
@@ -217,27 +211,27 @@ const MaxRows = 1 << 28
 
 // draw draws n rows in batches, each a turn on the device; condition returns the condition of rows lo to hi−1, [hi−lo, C].
 func (p *Density) draw(ctx context.Context, n int, seed uint64, condition func(lo, hi int) *tensor.Tensor) (rows, logProb []float64, err error) {
+	type drawn struct{ Rows, LogProb []float64 }
 	scale := p.logScale()
-	for lo := 0; lo < n; lo += densityBatch {
-		hi := min(lo+densityBatch, n)
-		_, err := exclusive(ctx, p.device, func() (struct{}, error) {
+	all, err := ranks.Divide(p.device, n, densityBatch, func(lo, hi int) ([]drawn, error) {
+		return exclusive(ctx, p.device, func() ([]drawn, error) {
 			step := p.device.Scratch()
 			defer step.End()
 			x, logs, err := p.flow.Sample(hi-lo, condition(lo, hi), 1, tensor.NewGenerator(seed).Fork(fmt.Sprint("rows ", lo)))
 			if err != nil {
-				return struct{}{}, err
+				return nil, err
 			}
-			rows = append(rows, p.data.Encoding.Decode(x.Values())...)
+			own := drawn{Rows: p.data.Encoding.Decode(x.Values())}
 			for _, l := range logs.Values() {
-				logProb = append(logProb, float64(l)+scale)
+				own.LogProb = append(own.LogProb, float64(l)+scale)
 			}
-			return struct{}{}, nil
+			return []drawn{own}, nil
 		})
-		if err != nil {
-			return nil, nil, err
-		}
+	})
+	for _, own := range all {
+		rows, logProb = append(rows, own.Rows...), append(logProb, own.LogProb...)
 	}
-	return rows, logProb, nil
+	return rows, logProb, err
 }
 
 // logScale is what is added to log-densities of encoded rows for those in the table's units.

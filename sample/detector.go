@@ -11,6 +11,7 @@ import (
 	"github.com/bestiary-ml/bestiary/data/boxes"
 	"github.com/bestiary-ml/bestiary/detect"
 	"github.com/bestiary-ml/bestiary/fault"
+	"github.com/bestiary-ml/bestiary/internal/ranks"
 	"github.com/bestiary-ml/bestiary/internal/require"
 	"github.com/bestiary-ml/bestiary/internal/run"
 	"github.com/bestiary-ml/bestiary/models"
@@ -168,15 +169,9 @@ func (p *Detector) Detect(ctx context.Context, pictures []*boxes.Image) (_ [][]d
 			return nil, fault.Field("Pictures", nil, "must have 3 bytes for each of their pixels, and picture %d doesn't", i)
 		}
 	}
-	all := make([][]detect.Detection, 0, len(pictures))
-	for batch := range slices.Chunk(pictures, detectBatch) {
-		found, err := p.detect(ctx, batch)
-		if err != nil {
-			return nil, err
-		}
-		all = append(all, found...)
-	}
-	return all, nil
+	return ranks.Divide(p.device, len(pictures), detectBatch, func(lo, hi int) ([][]detect.Detection, error) {
+		return p.detect(ctx, pictures[lo:hi])
+	})
 }
 
 // detect is Detect of a batch.

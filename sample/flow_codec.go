@@ -9,6 +9,7 @@ import (
 	"github.com/bestiary-ml/bestiary/data"
 	"github.com/bestiary-ml/bestiary/fault"
 	"github.com/bestiary-ml/bestiary/flows"
+	"github.com/bestiary-ml/bestiary/internal/ranks"
 	"github.com/bestiary-ml/bestiary/tensor"
 )
 
@@ -44,19 +45,7 @@ func (p *Flow) LogProb(ctx context.Context, embeddings []float32) ([][]float64, 
 // ReconstructionErrors returns the mean squared error [N] between pictures, pixels [N, S, S, C], and their reconstruction,
 // for values in [−1, 1]. It is the part of a picture that its embedding, and so its density, doesn't describe.
 func (p *Flow) ReconstructionErrors(ctx context.Context, pixels []uint8) ([]float64, error) {
-	return exclusive(ctx, p.device, func() (all []float64, err error) {
-		size, channels := p.Size(), p.Channels()
-		if err := whole(pixels, size, channels); err != nil {
-			return nil, err
-		}
-		for part := range slices.Chunk(pixels, p.latents.rows()*size*size*channels) {
-			if err := ctx.Err(); err != nil {
-				return nil, err
-			}
-			all = append(all, p.reconstructionErrors(part)...)
-		}
-		return all, nil
-	})
+	return exclusive(ctx, p.device, func() ([]float64, error) { return perPicture(ctx, p, pixels, p.reconstructionErrors) })
 }
 
 // reconstructionErrors is ReconstructionErrors for one batch.
@@ -72,20 +61,23 @@ func (p *Flow) reconstructionErrors(pixels []uint8) []float64 {
 	return all
 }
 
-func (p *Flow) embed(ctx context.Context, pixels []uint8) (all []float32, err error) {
+func (p *Flow) embed(ctx context.Context, pixels []uint8) ([]float32, error) {
+	return perPicture(ctx, p, pixels, p.encode)
+}
+
+// perPicture calls f with batches of pictures, pixels [N, S, S, C], and returns what it gave. Ranks divide the batches.
+func perPicture[T any](ctx context.Context, p *Flow, pixels []uint8, f func(pixels []uint8) []T) ([]T, error) {
 	size, channels := p.Size(), p.Channels()
 	if err := whole(pixels, size, channels); err != nil {
 		return nil, err
 	}
 	one := size * size * channels
-	batch := p.latents.rows()
-	for lo := 0; lo < len(pixels); lo += batch * one {
+	return ranks.Divide(p.device, len(pixels)/one, p.latents.rows(), func(lo, hi int) ([]T, error) {
 		if err := ctx.Err(); err != nil {
 			return nil, err
 		}
-		all = append(all, p.encode(pixels[lo:min(lo+batch*one, len(pixels))])...)
-	}
-	return all, nil
+		return f(pixels[lo*one : hi*one]), nil
+	})
 }
 
 // encode returns the embeddings [n, E] of one batch of pixels [n, S, S, C].
@@ -102,7 +94,7 @@ func (p *Flow) upload(pixels []uint8) *tensor.Tensor {
 	return p.device.From(values, len(pixels)/(size*size*channels), size, size, channels)
 }
 
-func (p *Flow) decode(ctx context.Context, embeddings []float32) (all []*image.NRGBA, err error) {
+func (p *Flow) decode(ctx context.Context, embeddings []float32) ([]*image.NRGBA, error) {
 	dim := p.Embedding()
 	if err := p.checkEmbeddings(embeddings); err != nil {
 		return nil, err
@@ -110,18 +102,12 @@ func (p *Flow) decode(ctx context.Context, embeddings []float32) (all []*image.N
 	if err := checkPixels("Embeddings", len(embeddings)/dim, p.Size()); err != nil {
 		return nil, err
 	}
-	batch := p.latents.rows()
-	for lo := 0; lo < len(embeddings); lo += batch * dim {
+	return ranks.Divide(p.device, len(embeddings)/dim, p.latents.rows(), func(lo, hi int) ([]*image.NRGBA, error) {
 		if err := ctx.Err(); err != nil {
 			return nil, err
 		}
-		images, err := p.decodeBatch(embeddings[lo:min(lo+batch*dim, len(embeddings))])
-		if err != nil {
-			return nil, err
-		}
-		all = append(all, images...)
-	}
-	return all, nil
+		return p.decodeBatch(embeddings[lo*dim : hi*dim])
+	})
 }
 
 func (p *Flow) decodeBatch(embeddings []float32) ([]*image.NRGBA, error) {
@@ -167,17 +153,25 @@ func (p *Flow) logProb(ctx context.Context, embeddings []float32) ([][]float64, 
 	}
 	dim, rows := p.Embedding(), 4*p.latents.rows()
 	all := make([][]float64, len(p.data.Classes))
-	for class := range all {
-		for lo := 0; lo < len(embeddings); lo += rows * dim {
-			if err := ctx.Err(); err != nil {
-				return nil, err
-			}
-			some, err := p.logProbBatch(lo/dim, embeddings[lo:min(lo+rows*dim, len(embeddings))], class)
-			if err != nil {
-				return nil, err
-			}
-			all[class] = append(all[class], some...)
+	n := len(embeddings) / dim
+	each := max(1, (n+rows-1)/rows) // batches of a class
+	// Ranks divide the batches of all classes: the embeddings alone may be one batch.
+	logs, err := ranks.Divide(p.device, len(all)*each, 1, func(i, _ int) ([][]float64, error) {
+		if err := ctx.Err(); err != nil {
+			return nil, err
 		}
+		class, lo := i/each, i%each*rows
+		if lo >= n {
+			return [][]float64{nil}, nil
+		}
+		some, err := p.logProbBatch(lo, embeddings[lo*dim:min(lo+rows, n)*dim], class)
+		return [][]float64{some}, err
+	})
+	if err != nil {
+		return nil, err
+	}
+	for class := range all {
+		all[class] = slices.Concat(logs[class*each : (class+1)*each]...)
 	}
 	return all, nil
 }

@@ -7,6 +7,7 @@ import (
 	"slices"
 
 	"github.com/bestiary-ml/bestiary/fault"
+	"github.com/bestiary-ml/bestiary/internal/ranks"
 	"github.com/bestiary-ml/bestiary/nn/sampling"
 	"github.com/bestiary-ml/bestiary/tensor"
 )
@@ -67,6 +68,28 @@ func (p *Flow) Sample(ctx context.Context, o Options) ([]Picture, error) {
 	return exclusive(ctx, p.device, func() ([]Picture, error) { return p.sample(ctx, o) })
 }
 
+// SampleClasses is Sample for several classes, in their order. It sets the Class of the options itself. Ranks that draw together share the
+// classes if there are as many as ranks; otherwise they share the pictures of each.
+func (p *Flow) SampleClasses(ctx context.Context, classes []string, o Options) ([][]Picture, error) {
+	return exclusive(ctx, p.device, func() (all [][]Picture, err error) {
+		draw := func(lo, hi int) (some [][]Picture, err error) {
+			own := o
+			for _, own.Class = range classes[lo:hi] {
+				pictures, err := p.sample(ctx, own)
+				if err != nil {
+					return nil, err
+				}
+				some = append(some, pictures)
+			}
+			return some, nil
+		}
+		if len(classes) < ranks.Evaluators(p.device) {
+			return draw(0, len(classes))
+		}
+		return ranks.Divide(p.device, len(classes), 1, draw)
+	})
+}
+
 func (p *Flow) sample(ctx context.Context, o Options) ([]Picture, error) {
 	if err := p.RequireFlow(); err != nil {
 		return nil, err
@@ -86,21 +109,16 @@ func (p *Flow) sample(ctx context.Context, o Options) ([]Picture, error) {
 	if err != nil {
 		return nil, err
 	}
-	for part := range slices.Chunk(best, p.latents.rows()) {
-		if err := ctx.Err(); err != nil {
-			return nil, err
-		}
-		var embeddings []float32 // [n, E]
-		for _, s := range part {
-			embeddings = append(embeddings, s.Embedding...)
-		}
-		images, err := p.decode(ctx, embeddings)
-		if err != nil {
-			return nil, err
-		}
-		for i := range part {
-			part[i].Image = images[i]
-		}
+	embeddings := make([]float32, 0, len(best)*p.Embedding()) // [N, E]
+	for _, s := range best {
+		embeddings = append(embeddings, s.Embedding...)
+	}
+	images, err := p.decode(ctx, embeddings)
+	if err != nil {
+		return nil, err
+	}
+	for i := range best {
+		best[i].Image = images[i]
 	}
 	return best, nil
 }
@@ -121,20 +139,22 @@ func (p *Flow) densest(ctx context.Context, class int, o Options) ([]Picture, er
 		slices.SortStableFunc(best, func(a, b Picture) int { return cmp.Compare(b.LogDensity, a.LogDensity) })
 		best = slices.Clip(best[:min(len(best), o.N)])
 	}
+	rows := p.latents.rows()
 	for done := 0; done < total; {
-		if err := ctx.Err(); err != nil {
-			return nil, err
-		}
-		n := min(p.latents.rows(), total-done)
-		condition := slices.Repeat([]int{class}, n)
-		drawn, err := p.draw(done, condition, draw)
+		n := min(rows*ranks.Evaluators(p.device), total-done) // a batch for each rank, so that few wait at a time
+		drawn, err := ranks.Divide(p.device, n, rows, func(lo, hi int) ([]Picture, error) {
+			if err := ctx.Err(); err != nil {
+				return nil, err
+			}
+			return p.draw(done+lo, slices.Repeat([]int{class}, hi-lo), draw)
+		})
 		if err != nil {
 			return nil, err
 		}
 		if done += n; o.Progress != nil {
 			o.Progress(done, total)
 		}
-		if best = append(best, drawn...); len(best) > 2*o.N+batch {
+		if best = append(best, drawn...); len(best) > 2*o.N+batch*ranks.Evaluators(p.device) {
 			keep()
 		}
 	}
@@ -164,7 +184,7 @@ func (p *Flow) draw(first int, classes []int, sampler sampler) ([]Picture, error
 
 // SampleEmbeddings draws an embedding for each of the given numbers of classes, at temperature 1: [N, E].
 func (p *Flow) SampleEmbeddings(ctx context.Context, classes []int, seed uint64) ([]float32, error) {
-	return exclusive(ctx, p.device, func() (all []float32, err error) {
+	return exclusive(ctx, p.device, func() ([]float32, error) {
 		if err := p.RequireFlow(); err != nil {
 			return nil, err
 		}
@@ -172,18 +192,15 @@ func (p *Flow) SampleEmbeddings(ctx context.Context, classes []int, seed uint64)
 		if err != nil {
 			return nil, err
 		}
-		for part := range slices.Chunk(classes, p.latents.rows()) {
+		return ranks.Divide(p.device, len(classes), p.latents.rows(), func(lo, hi int) (some []float32, err error) {
 			if err := ctx.Err(); err != nil {
 				return nil, err
 			}
-			drawn, err := p.draw(len(all)/p.Embedding(), part, draw)
-			if err != nil {
-				return nil, err
-			}
+			drawn, err := p.draw(lo, classes[lo:hi], draw)
 			for _, s := range drawn {
-				all = append(all, s.Embedding...)
+				some = append(some, s.Embedding...)
 			}
-		}
-		return all, nil
+			return some, err
+		})
 	})
 }

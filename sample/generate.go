@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/bestiary-ml/bestiary/internal/ranks"
 	"github.com/bestiary-ml/bestiary/tensor"
 )
 
@@ -43,11 +44,13 @@ func (p *TextToImage) generate(ctx context.Context, o GenerateOptions) ([]Genera
 		return nil, err
 	}
 	var all chosen
-	for lo := 0; lo < j.total(); lo += j.options.Batch {
-		drawn, err := j.draw(ctx, lo, min(lo+j.options.Batch, j.total()))
+	for lo, at := 0, j.options.Batch*ranks.Evaluators(p.device); lo < j.total(); lo += at { // a batch for each rank, so that few wait at a time
+		n := min(at, j.total()-lo)
+		drawn, err := ranks.Divide(p.device, n, j.options.Batch, func(from, to int) ([]Generated, error) { return j.draw(ctx, lo+from, lo+to) })
 		if err != nil {
 			return nil, err
 		}
+		j.progress.Done = j.plan.units() * (lo + n)
 		all.add(j, drawn)
 	}
 	return all.pictures, nil

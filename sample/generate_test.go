@@ -189,7 +189,7 @@ func TestGenerateRanks(t *testing.T) {
 		t.Fatal(err)
 	}
 	var x *tensor.Tensor
-	if err := b.batches(context.Background(), b.pixels(p.Image), func(y *tensor.Tensor) { x = y.Keep() }); err != nil {
+	if _, err := inBatches(context.Background(), b, b.pixels(p.Image), func(y *tensor.Tensor) []int32 { x = y.Keep(); return nil }); err != nil {
 		t.Fatal(err)
 	}
 	if want := b.models.CLIP.Similarity(b.device.Ints(ids, 1, 16), x, nil).Item() * 0.07; math.Abs(p.Score-want) > 1e-5 {

@@ -6,6 +6,7 @@ import (
 	"image"
 	"slices"
 
+	"github.com/bestiary-ml/bestiary/internal/ranks"
 	"github.com/bestiary-ml/bestiary/tensor"
 )
 
@@ -63,12 +64,11 @@ func (p *Flow) drawFor(ctx context.Context, requests []Request, o DrawOptions) (
 		if err != nil {
 			return nil, err
 		}
-		for first := 0; len(places) > 0; {
+		images, err := ranks.Divide(p.device, len(places), p.latents.rows(), func(lo, hi int) ([]*image.NRGBA, error) {
 			if err := ctx.Err(); err != nil {
 				return nil, err
 			}
-			n := min(p.latents.rows(), len(places))
-			drawn, err := p.draw(first, slices.Repeat([]int{class}, n), draw)
+			drawn, err := p.draw(lo, slices.Repeat([]int{class}, hi-lo), draw)
 			if err != nil {
 				return nil, err
 			}
@@ -76,18 +76,18 @@ func (p *Flow) drawFor(ctx context.Context, requests []Request, o DrawOptions) (
 			for _, s := range drawn {
 				embeddings = append(embeddings, s.Embedding...)
 			}
-			images, err := p.decodeBatch(embeddings)
-			if err != nil {
-				return nil, err
-			}
-			for i, img := range images {
-				all[places[i]] = img
-			}
-			places, done, first = places[n:], done+n, first+n
 			if o.Progress != nil {
-				o.Progress(done, len(requests))
+				o.Progress(done+hi, len(requests))
 			}
+			return p.decodeBatch(embeddings)
+		})
+		if err != nil {
+			return nil, err
 		}
+		for i, img := range images {
+			all[places[i]] = img
+		}
+		done += len(places)
 	}
 	return all, nil
 }

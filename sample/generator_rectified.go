@@ -6,6 +6,7 @@ import (
 	"math"
 
 	"github.com/bestiary-ml/bestiary/fault"
+	"github.com/bestiary-ml/bestiary/internal/ranks"
 	"github.com/bestiary-ml/bestiary/models"
 	"github.com/bestiary-ml/bestiary/nn/sampling"
 	"github.com/bestiary-ml/bestiary/rectified"
@@ -133,12 +134,11 @@ func (r *rectifiedPlan) draw(ctx context.Context, pictures []Generated, requests
 }
 
 // latents returns the latents [N, G, G, C] of pictures, pixels [N, S, S, C].
-func (p *TextToImage) latents(ctx context.Context, pixels []uint8) (all []float32, err error) {
+func (p *TextToImage) latents(ctx context.Context, pixels []uint8) ([]float32, error) {
 	if err := p.RequireKL(); err != nil {
 		return nil, err
 	}
-	err = p.batches(ctx, pixels, func(x *tensor.Tensor) { all = append(all, p.models.KL.Encode(x).Values()...) })
-	return all, err
+	return inBatches(ctx, p, pixels, func(x *tensor.Tensor) []float32 { return p.models.KL.Encode(x).Values() })
 }
 
 // reconstructLatents decodes the latents of pictures, pixels [N, S, S, C].
@@ -153,21 +153,15 @@ func (p *TextToImage) reconstructLatents(ctx context.Context, pixels []uint8) ([
 }
 
 // decodeLatents returns the pictures of latents [N, G, G, C].
-func (p *TextToImage) decodeLatents(ctx context.Context, latents []float32) (all []*image.NRGBA, err error) {
+func (p *TextToImage) decodeLatents(ctx context.Context, latents []float32) ([]*image.NRGBA, error) {
 	c := p.models.KL.Config()
 	one := c.Grid() * c.Grid() * c.Embed
-	for most := p.atOnce() * one; len(latents) > 0; {
+	return ranks.Divide(p.device, len(latents)/one, p.atOnce(), func(lo, hi int) ([]*image.NRGBA, error) {
 		if err := ctx.Err(); err != nil {
 			return nil, err
 		}
-		n := min(most, len(latents))
-		images, err := p.decodeLatentBatch(latents[:n], n/one)
-		if err != nil {
-			return nil, err
-		}
-		all, latents = append(all, images...), latents[n:]
-	}
-	return all, nil
+		return p.decodeLatentBatch(latents[lo*one:hi*one], hi-lo)
+	})
 }
 
 func (p *TextToImage) decodeLatentBatch(latents []float32, n int) ([]*image.NRGBA, error) {

@@ -3,7 +3,9 @@ package sample
 import (
 	"context"
 	"image"
+	"slices"
 
+	"github.com/bestiary-ml/bestiary/internal/ranks"
 	"github.com/bestiary-ml/bestiary/models"
 	"github.com/bestiary-ml/bestiary/tensor"
 )
@@ -51,6 +53,54 @@ func (p *TextToImage) GeneratorOf(model string) (*Generator, error) {
 
 // drawFor draws a picture for each request; equal prompts get different pictures.
 func (p *TextToImage) drawFor(ctx context.Context, model string, requests []Request, o DrawOptions) ([]*image.NRGBA, error) {
+	if err := checkPixels("Samples", len(requests), p.Size()); err != nil {
+		return nil, err
+	}
+	parts := drawnTogether(requests)
+	before, n := make([]int, len(parts)), 0 // requests in the parts before each
+	for i, part := range parts {
+		before[i] = n
+		n += len(part.places)
+	}
+	images, err := ranks.Divide(p.device, len(parts), 1, func(i, _ int) (images []*image.NRGBA, err error) {
+		part := parts[i]
+		g := GenerateOptions{
+			Model: model, Seed: o.Seed + uint64(part.round), Sampling: o.Sampling, Truncate: true, // #nosec G115 -- a count
+			Steps: o.Solving.Steps, Solver: o.Solving.Solver, GuidanceFrom: o.Solving.GuidanceFrom, GuidanceTo: o.Solving.GuidanceTo,
+		}
+		for _, place := range part.places {
+			g.Prompts = append(g.Prompts, requests[place].Prompt)
+		}
+		if o.Progress != nil {
+			g.Rows = func(r Rows) { o.Progress(before[i]+len(part.places)*r.Done/r.Total, len(requests)) }
+		}
+		pictures, err := p.Generate(ctx, g)
+		for _, picture := range pictures {
+			images = append(images, picture.Image)
+		}
+		return images, err
+	})
+	if err != nil {
+		return nil, err
+	}
+	all := make([]*image.NRGBA, len(requests))
+	for i, part := range parts {
+		for k, place := range part.places {
+			all[place] = images[before[i]+k]
+		}
+	}
+	return all, nil
+}
+
+// part are requests for different prompts that are drawn together.
+type part struct {
+	round  int   // number of requests for the same prompt before each
+	places []int // among the requests
+}
+
+// drawnTogether divides requests into parts of at most generateBatch: first those for the first picture of each prompt, then those for
+// the second.
+func drawnTogether(requests []Request) (parts []part) {
 	places := map[string][]int{} // of each prompt among the requests
 	longest := 0
 	var prompts []string // without repetition
@@ -61,29 +111,16 @@ func (p *TextToImage) drawFor(ctx context.Context, model string, requests []Requ
 		places[r.Prompt] = append(places[r.Prompt], i)
 		longest = max(longest, len(places[r.Prompt]))
 	}
-	all, done := make([]*image.NRGBA, len(requests)), 0
-	for round := range longest { // picture number round of each prompt
-		var some []string
+	for round := range longest {
+		var all []int
 		for _, prompt := range prompts {
 			if len(places[prompt]) > round {
-				some = append(some, prompt)
+				all = append(all, places[prompt][round])
 			}
 		}
-		g := GenerateOptions{
-			Model: model, Prompts: some, Seed: o.Seed + uint64(round), Sampling: o.Sampling, Truncate: true,
-			Steps: o.Solving.Steps, Solver: o.Solving.Solver, GuidanceFrom: o.Solving.GuidanceFrom, GuidanceTo: o.Solving.GuidanceTo,
+		for some := range slices.Chunk(all, generateBatch) {
+			parts = append(parts, part{round, some})
 		}
-		if o.Progress != nil {
-			g.Rows = func(r Rows) { o.Progress(done+len(some)*r.Done/r.Total, len(requests)) }
-		}
-		pictures, err := p.Generate(ctx, g)
-		if err != nil {
-			return nil, err
-		}
-		for i, picture := range pictures {
-			all[places[some[i]][round]] = picture.Image
-		}
-		done += len(some)
 	}
-	return all, nil
+	return parts
 }

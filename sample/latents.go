@@ -36,12 +36,12 @@ type latents interface {
 	sampler(d drawing) (sampler, error)
 }
 
-// sampler draws rows x [n, E] with their log-densities ln p [n], for pictures first to first+n−1.
+// sampler draws rows x [n, E] with their log-densities ln p [n], for pictures first to first+n−1. first is a multiple of rows.
 type sampler func(first int, condition *tensor.Tensor) (x, logProb *tensor.Tensor, err error)
 
 // drawing says how rows are drawn.
 type drawing struct {
-	random                *tensor.Generator // of the seed and the class
+	random                *tensor.Generator // of the seed and the class, at its start
 	temperature, guidance float64
 }
 
@@ -118,8 +118,10 @@ func (v vectors) sampler(d drawing) (sampler, error) {
 	if d.guidance != 1 {
 		return nil, fault.Field("Guidance", d.guidance, "must be 1 (off): a flow over embeddings has no guidance, only a TarFlow over latent maps has")
 	}
-	return func(_ int, condition *tensor.Tensor) (x, logProb *tensor.Tensor, err error) {
-		return v.flow.Sample(condition.Dim(0), condition, d.temperature, d.random) // rows follow each other in the stream
+	return func(first int, condition *tensor.Tensor) (x, logProb *tensor.Tensor, err error) {
+		key, _ := d.random.State()
+		d.random.SetState(key, uint64(first*v.dim())) // #nosec G115 -- rows follow each other in the stream
+		return v.flow.Sample(condition.Dim(0), condition, d.temperature, d.random)
 	}, nil
 }
 

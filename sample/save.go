@@ -20,13 +20,12 @@ func SaveClasses(ctx context.Context, path string, p *Flow, o Options) error {
 	grid := arrangeClasses(len(classes), o.N, p.Size())
 	o.N = grid.each
 	var sections []layout.Section
-	for _, class := range classes[:grid.classes] {
-		o.Class = class
-		pictures, err := p.Sample(ctx, o)
-		if err != nil {
-			return err
-		}
-		section := layout.Section{Title: class}
+	drawn, err := p.SampleClasses(ctx, classes[:grid.classes], o)
+	if err != nil {
+		return err
+	}
+	for i, pictures := range drawn {
+		section := layout.Section{Title: classes[i]}
 		for _, s := range pictures {
 			section.Images = append(section.Images, s.Image)
 		}

@@ -7,6 +7,7 @@ import (
 
 	"github.com/bestiary-ml/bestiary/data"
 	"github.com/bestiary-ml/bestiary/fault"
+	"github.com/bestiary-ml/bestiary/internal/ranks"
 	"github.com/bestiary-ml/bestiary/tensor"
 )
 
@@ -39,37 +40,31 @@ func (p *TextToImage) Reconstruct(ctx context.Context, pixels []uint8) ([]*image
 	})
 }
 
-func (p *TextToImage) codes(ctx context.Context, pixels []uint8) (all []int32, err error) {
+func (p *TextToImage) codes(ctx context.Context, pixels []uint8) ([]int32, error) {
 	if err := p.RequireCodec(); err != nil {
 		return nil, err
 	}
-	err = p.batches(ctx, pixels, func(x *tensor.Tensor) { all = append(all, p.models.Codec.Codes(x).IntValues()...) })
-	return all, err
+	return inBatches(ctx, p, pixels, func(x *tensor.Tensor) []int32 { return p.models.Codec.Codes(x).IntValues() })
 }
 
-// batches calls f with batches [n, S, S, C] of pictures, pixels [N, S, S, C], in a step each, until the context ends.
-func (p *TextToImage) batches(ctx context.Context, pixels []uint8, f func(x *tensor.Tensor)) error {
+// inBatches calls f with batches [n, S, S, C] of pictures, pixels [N, S, S, C], in a step each, until the context ends. It returns what f
+// gave. Ranks divide the batches.
+func inBatches[T any](ctx context.Context, p *TextToImage, pixels []uint8, f func(x *tensor.Tensor) []T) ([]T, error) {
 	size, channels := p.Size(), p.Channels()
 	if err := whole(pixels, size, channels); err != nil {
-		return err
+		return nil, err
 	}
-	most := p.atOnce() * size * size * channels
-	for lo := 0; lo < len(pixels); lo += most {
+	one := size * size * channels
+	return ranks.Divide(p.device, len(pixels)/one, p.atOnce(), func(lo, hi int) ([]T, error) {
 		if err := ctx.Err(); err != nil {
-			return err
+			return nil, err
 		}
-		p.oneBatch(pixels[lo:min(lo+most, len(pixels))], f)
-	}
-	return nil
-}
-
-func (p *TextToImage) oneBatch(pixels []uint8, f func(x *tensor.Tensor)) {
-	size, channels := p.Size(), p.Channels()
-	values := make([]float32, len(pixels))
-	data.Scale(values, pixels) // in [−1, 1]
-	step := p.device.Scratch()
-	defer step.End()
-	f(p.device.From(values, len(pixels)/(size*size*channels), size, size, channels))
+		values := make([]float32, (hi-lo)*one)
+		data.Scale(values, pixels[lo*one:hi*one]) // in [−1, 1]
+		step := p.device.Scratch()
+		defer step.End()
+		return f(p.device.From(values, hi-lo, size, size, channels)), nil
+	})
 }
 
 // BatchSize is the number of pictures that a model computes at a time. It falls with the size of a picture, so that a
@@ -102,19 +97,14 @@ func (p *TextToImage) checkCodes(codes []int32) error {
 	return checkPixels("Codes", len(codes)/p.cells(), p.Size())
 }
 
-func (p *TextToImage) decode(ctx context.Context, codes []int32) (all []*image.NRGBA, err error) {
-	most := p.atOnce() * p.cells()
-	for lo := 0; lo < len(codes); lo += most {
+func (p *TextToImage) decode(ctx context.Context, codes []int32) ([]*image.NRGBA, error) {
+	one := p.cells()
+	return ranks.Divide(p.device, len(codes)/one, p.atOnce(), func(lo, hi int) ([]*image.NRGBA, error) {
 		if err := ctx.Err(); err != nil {
 			return nil, err
 		}
-		images, err := p.decodeBatch(codes[lo:min(lo+most, len(codes))])
-		if err != nil {
-			return nil, err
-		}
-		all = append(all, images...)
-	}
-	return all, nil
+		return p.decodeBatch(codes[lo*one : hi*one])
+	})
 }
 
 func (p *TextToImage) decodeBatch(codes []int32) ([]*image.NRGBA, error) {

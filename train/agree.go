@@ -14,6 +14,7 @@ import (
 
 	"github.com/bestiary-ml/bestiary/data"
 	"github.com/bestiary-ml/bestiary/fault"
+	"github.com/bestiary-ml/bestiary/internal/comm"
 )
 
 // RankFailed is the error of the ranks whose training ends because another rank has failed.
@@ -67,26 +68,12 @@ func text(err error) string {
 // texts returns the texts of all ranks.
 func (r *Ranks) texts(ctx context.Context, own string) (all []string, err error) {
 	began := time.Now()
-	late := func(err error) error { return r.late(err, time.Since(began).Round(time.Second)) }
-	sizes, err := r.group.Gather(ctx, binary.LittleEndian.AppendUint64(nil, uint64(len(own))))
+	messages, err := comm.Exchange(ctx, r.group, []byte(own))
 	if err != nil {
-		return nil, late(err)
+		return nil, r.late(err, time.Since(began).Round(time.Second))
 	}
-	longest := uint64(0)
-	for _, s := range sizes {
-		longest = max(longest, binary.LittleEndian.Uint64(s))
-	}
-	if longest == 0 {
-		return make([]string, len(sizes)), nil
-	}
-	padded := make([]byte, longest)
-	copy(padded, own)
-	whole, err := r.group.Gather(ctx, padded)
-	if err != nil {
-		return nil, late(err)
-	}
-	for i, t := range whole {
-		all = append(all, string(t[:binary.LittleEndian.Uint64(sizes[i])]))
+	for _, m := range messages {
+		all = append(all, string(m))
 	}
 	return all, nil
 }

@@ -2,8 +2,11 @@ package train
 
 import (
 	"errors"
+	"os"
+	"path/filepath"
 	"strconv"
 
+	"github.com/bestiary-ml/bestiary/fault"
 	"github.com/bestiary-ml/bestiary/internal/engine"
 )
 
@@ -30,21 +33,27 @@ func (t *trainer[B]) asideNow(f func() error) error {
 	return f()
 }
 
-// evaluate measures the model on held-out data. With early stopping, it notes whether the weights are the best so far.
-func (t *trainer[B]) evaluate(step int) (heldOut Metrics, err error) {
-	err = t.aside(func() (err error) {
-		if t.ranks != nil { // each evaluates a part, where the task's measures can be divided
-			unused := false
-			engine.SetEvaluators(t.device, punctual{t.ranks.group, patience * t.ranks.timeout, &unused})
+// asideTogether is aside of all ranks, which divide what pipelines compute and what tasks divide themselves. Each calls f.
+func (t *trainer[B]) asideTogether(f func() error) error {
+	return t.aside(func() error {
+		if t.ranks != nil {
+			engine.SetEvaluators(t.device, t.ranks.together(patience*t.ranks.timeout))
 			defer engine.SetEvaluators(t.device, nil)
 		}
+		return f()
+	})
+}
+
+// evaluate measures the model on held-out data. With early stopping, it notes whether the weights are the best so far.
+func (t *trainer[B]) evaluate(step int) (heldOut Metrics, err error) {
+	err = t.asideTogether(func() (err error) {
 		heldOut, err = t.task.Evaluate()
 		return err
 	})
 	if t.ranks != nil {
-		wait, cancel := t.ranks.waiting()
-		defer cancel()
-		if err = t.ranks.agree(wait, err); err == nil {
+		if err = t.agree(err); err == nil {
+			wait, cancel := t.ranks.waiting()
+			defer cancel()
 			said := map[string]string{} // JSON has no infinities
 			for name, v := range heldOut {
 				said[name] = strconv.FormatFloat(v, 'g', -1, 64)
@@ -78,16 +87,40 @@ func (t *trainer[B]) evaluate(step int) (heldOut Metrics, err error) {
 
 // sample writes samples of the model to the run folder. The training is saved and goes on if it fails.
 func (t *trainer[B]) sample(step int) {
-	draw := func() (path string, err error) {
-		if path, err = t.run.SamplePath(t.task.Model, step); err != nil {
-			return "", err
-		}
-		return path, t.aside(func() error { return t.task.Samples(path) })
-	}
-	path, err := draw()
+	path, err := t.draw(step)
 	if err != nil {
 		t.report.warn("samples", "draw", err)
 		return
 	}
 	t.report.picture(step, path)
+}
+
+// draw draws samples, of which all ranks compute a part. Rank 0 writes them to the run folder. The others write them to a folder that is
+// removed: a task's Samples knows nothing of ranks.
+func (t *trainer[B]) draw(step int) (path string, err error) {
+	if t.leads() {
+		path, err = t.run.SamplePath(t.task.Model, step)
+	} else {
+		var dir string
+		if dir, err = os.MkdirTemp("", "bestiary-samples-"); err == nil {
+			defer os.RemoveAll(dir)
+			path = filepath.Join(dir, "samples.png")
+		}
+	}
+	if err := t.agree(err); err != nil { // before any rank waits for the others' part
+		return "", err
+	}
+	err = t.asideTogether(func() error { return t.task.Samples(path) })
+	return path, t.agree(err)
+}
+
+// agree returns an error on all ranks if one has an error, see [Ranks.agree]. Once the ranks can't exchange data, they can't agree.
+func (t *trainer[B]) agree(err error) error {
+	var lost *fault.RanksError
+	if t.ranks == nil || errors.As(err, &lost) {
+		return err
+	}
+	wait, cancel := t.ranks.waiting()
+	defer cancel()
+	return t.ranks.agree(wait, err)
 }

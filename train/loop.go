@@ -142,13 +142,11 @@ func (t *trainer[B]) finish(ctx context.Context, step int) (stop bool, err error
 	due := t.planned(step)
 	stop, err = t.finishAlone(step, interrupted)
 	if stop || interrupted || due.evaluate || due.save || due.sample {
-		wait, cancel := t.ranks.waiting()
-		defer cancel()
 		var ended *Interrupted
 		if errors.As(err, &ended) {
 			return stop, &agreed{err}
 		}
-		if err = t.ranks.agree(wait, err); err != nil {
+		if err = t.agree(err); err != nil {
 			stop = true
 		}
 	}
@@ -186,7 +184,7 @@ func (t *trainer[B]) finishAlone(step int, interrupted bool) (stop bool, err err
 	if err != nil {
 		return true, err
 	}
-	if t.task.Samples != nil && (due.sample || early) && t.leads() {
+	if t.task.Samples != nil && (due.sample || early) {
 		t.sample(step)
 	}
 	if due.evaluate {

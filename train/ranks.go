@@ -144,15 +144,21 @@ func (r *Ranks) late(err error, waited time.Duration) error {
 		return nil
 	}
 	if errors.Is(err, context.DeadlineExceeded) {
-		ctx, cancel := context.WithTimeout(context.Background(), answerTime)
-		defer cancel()
-		who := "a rank is late, though all answer"
-		if missing := r.group.Missing(ctx); len(missing) == 1 {
-			who = fmt.Sprintf("rank %d doesn't answer", missing[0])
-		} else if len(missing) > 1 {
-			who = fmt.Sprintf("ranks %s don't answer", strings.Trim(fmt.Sprint(missing), "[]"))
-		}
-		return fmt.Errorf("%s: %s within %v; see what it says or whether its machine is there, and resume from the last checkpoint", r, who, waited)
+		return fmt.Errorf("%s: %s within %v; see what it says or whether its machine is there, and resume from the last checkpoint", r, r.absent(), waited)
 	}
 	return fmt.Errorf("%s: the ranks can't exchange data: %w", r, err)
+}
+
+// absent says which ranks don't answer.
+func (r *Ranks) absent() string {
+	ctx, cancel := context.WithTimeout(context.Background(), answerTime)
+	defer cancel()
+	switch missing := r.group.Missing(ctx); len(missing) {
+	case 0:
+		return "a rank is late, though all answer"
+	case 1:
+		return fmt.Sprintf("rank %d doesn't answer", missing[0])
+	default:
+		return fmt.Sprintf("ranks %s don't answer", strings.Trim(fmt.Sprint(missing), "[]"))
+	}
 }

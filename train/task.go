@@ -54,7 +54,8 @@ type Task[B Batch] struct {
 	// and change nothing else. May be nil.
 	Calibrate func() error
 
-	// Samples writes samples of the model, which is in evaluation mode, to a PNG file. May be nil.
+	// Samples writes samples of the model, which is in evaluation mode, to a PNG file. It may call pipelines as Evaluate may. All ranks
+	// of a training call it, each with a path of its own, and pipelines divide what they compute among the ranks. May be nil.
 	Samples func(path string) error
 
 	Settings any // configuration of the model, for config.json of a new run; nil keeps what is there

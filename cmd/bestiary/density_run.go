@@ -40,8 +40,10 @@ func sampleRows(c *cobra.Command, run string, device *deviceFlags, o sample.Opti
 	if ext := strings.ToLower(filepath.Ext(out)); !slices.Contains([]string{".csv", ".tsv", ".txt", ""}, ext) {
 		return usagef("--out %s: rows are written as text; use a name that ends in .csv or .tsv", out)
 	}
-	if err := atomicfile.Check(out); err != nil {
-		return err
+	if leads(c) {
+		if err := atomicfile.Check(out); err != nil {
+			return err
+		}
 	}
 	p, err := openDensity(c, run, device)
 	if err != nil {
@@ -89,6 +91,9 @@ func sampleRows(c *cobra.Command, run string, device *deviceFlags, o sample.Opti
 
 // writeRows writes rows [n, D] with the cells of their condition.
 func writeRows(c *cobra.Command, out string, e *table.Encoding, rows []float64, condition func(i int, column table.Column) string) error {
+	if !leads(c) {
+		return nil
+	}
 	n := len(rows) / len(e.Columns)
 	err := atomicfile.Write(out, func(w io.Writer) error {
 		text := table.NewWriter(w, out)
@@ -144,7 +149,7 @@ func (f *evalFlags) density(c *cobra.Command) error {
 	if err != nil {
 		return err
 	}
-	if f.plot != "" {
+	if f.plot != "" && leads(c) {
 		if err := report.SavePlot(f.plot); err != nil {
 			return err
 		}
@@ -155,8 +160,10 @@ func (f *evalFlags) density(c *cobra.Command) error {
 		if err != nil {
 			return err
 		}
-		if err := sample.SavePairs(f.pairs, some, &description.Encoding, made); err != nil {
-			return err
+		if leads(c) {
+			if err := sample.SavePairs(f.pairs, some, &description.Encoding, made); err != nil {
+				return err
+			}
 		}
 	}
 	return printFigures(c, f.run, report)

@@ -34,7 +34,6 @@ func (f *deviceFlags) arguments() []string {
 	return []string{"--device", f.name, "--threads", strconv.Itoa(f.options.Threads), "--kernels", f.options.Kernels, "--precision", f.options.Precision}
 }
 
-// open opens the device at the first call and returns it again at others: pipelines of a command share it.
 // check refuses wrong flags before the device is opened.
 func (f *deviceFlags) check() error {
 	if n := f.options.Threads; n < 0 || n > maxThreads {
@@ -45,6 +44,7 @@ func (f *deviceFlags) check() error {
 
 const maxThreads = 4096 // as package tensor has it
 
+// open opens the device at the first call and returns it again at others: pipelines of a command share it.
 func (f *deviceFlags) open() (*tensor.Device, error) {
 	if f.opened != nil {
 		return f.opened, nil
@@ -61,6 +61,11 @@ func (f *deviceFlags) open() (*tensor.Device, error) {
 	}
 	if asked := f.options.Precision; asked != "" && asked != d.Precision() {
 		fmt.Fprintf(f.command.ErrOrStderr(), "--precision %s: computes in float32 (highest): %s\n", asked, f.whyFloat32(asked))
+	}
+	if r := ranksOf(f.command); r != nil && f.command.Annotations[ranksKey] == ranksDivide {
+		if err := r.Divide(d); err != nil {
+			return nil, err
+		}
 	}
 	f.opened = d
 	return d, nil

@@ -31,9 +31,10 @@ ranks add ones.`,
   bestiary doctor --precision medium`,
 		Args: noArguments,
 	}
+	c.Annotations = map[string]string{ranksKey: ranksEach}
 	device := addDeviceFlags(c)
 	c.RunE = func(c *cobra.Command, _ []string) error {
-		place, found, err := ranks(c.Context())
+		place, found, err := addOnes(c.Context())
 		if err != nil || place.Rank > 0 {
 			return err // the first rank speaks for all
 		}

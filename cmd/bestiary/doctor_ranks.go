@@ -14,8 +14,8 @@ import (
 // sumWait is how long the ranks have to add ones.
 const sumWait = time.Minute
 
-// ranks says which MPI library there is. If a launcher has started several processes, they add ones.
-func ranks(ctx context.Context) (p comm.Place, text string, err error) {
+// addOnes says which MPI library there is. If a launcher has started several processes, they add ones.
+func addOnes(ctx context.Context) (p comm.Place, text string, err error) {
 	p, launched, err := comm.Launched(os.Getenv)
 	if err != nil {
 		return p, "", err

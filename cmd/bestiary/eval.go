@@ -69,6 +69,7 @@ Any generator, with --classifier, --detector, --inception, --clip, --samples or 
                   interval by bootstrap, the floor that as many real photos reach, and with
                   --beside the figure of another run. docs/measures.md explains them.`,
 		Example: `  bestiary eval --run runs/pets --data oxford-pets
+  mpirun -n 4 bestiary eval --run runs/birds --data cub
   bestiary eval --run runs/birds --data cub --generated 100
   bestiary eval --run runs/pets --classifier runs/judge --beside runs/notebook --copies copies.png
   bestiary eval --run runs/ssd --data VOCdevkit --plot curves.png --mistakes mistakes.png
@@ -82,6 +83,7 @@ Any generator, with --classifier, --detector, --inception, --clip, --samples or 
 	f.pictures.anyPath(c)
 	f.pictures.fromRun(c)
 	f.device = addDeviceFlags(c)
+	addDivideRanks(c)
 	f.pictures.device = f.device
 	c.Flags().IntVar(&f.generated, "generated", 32, "pictures to generate and score by the run's CLIP (0: none)")
 	c.Flags().StringVar(&f.model, "model", "", "generator to measure, if the run holds several")
@@ -93,32 +95,35 @@ Any generator, with --classifier, --detector, --inception, --clip, --samples or 
 	c.Flags().StringVar(&f.mistakes, "mistakes", "", "picture to write for a detector: its worst mistakes (default: none)")
 	c.Flags().StringVar(&f.results, "results", "", "file to write for a detector: its detections in COCO's result form (default: none)")
 	c.RunE = func(c *cobra.Command, _ []string) error {
-		for flag, path := range map[string]string{"--plot": f.plot, "--pairs": f.pairs, "--mistakes": f.mistakes} {
-			if path != "" {
-				if err := checkPNGOf(flag, path); err != nil {
-					return err
-				}
-			}
-		}
 		if err := (eval.Options{Generated: f.generated, Seed: f.seed}).Validate(); err != nil {
 			return err
 		}
 		if err := f.check(f.device); err != nil {
 			return err
 		}
-		if f.copies != "" {
-			if err := checkPNGOf("--copies", f.copies); err != nil {
-				return err
-			}
-		}
-		if f.results != "" {
-			if err := checkReplaces("--results", f.results, "[", "results"); err != nil {
+		if leads(c) {
+			if err := f.checkFiles(); err != nil {
 				return err
 			}
 		}
 		return f.execute(c)
 	}
 	return c
+}
+
+// checkFiles refuses files that can't be written before anything is measured.
+func (f *evalFlags) checkFiles() error {
+	for flag, path := range map[string]string{"--plot": f.plot, "--pairs": f.pairs, "--mistakes": f.mistakes, "--copies": f.copies} {
+		if path != "" {
+			if err := checkPNGOf(flag, path); err != nil {
+				return err
+			}
+		}
+	}
+	if f.results != "" {
+		return checkReplaces("--results", f.results, "[", "results")
+	}
+	return nil
 }
 
 func (f *evalFlags) execute(c *cobra.Command) error {

@@ -47,8 +47,10 @@ func (f *evalFlags) detections(c *cobra.Command) error {
 	if err != nil {
 		return err
 	}
-	if err := f.writeDetections(c, d, found, figures); err != nil {
-		return err
+	if leads(c) {
+		if err := f.writeDetections(c, d, found, figures); err != nil {
+			return err
+		}
 	}
 	fmt.Fprint(c.ErrOrStderr(), figures.String())
 	return printFigures(c, f.run, figures)

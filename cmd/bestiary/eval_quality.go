@@ -82,7 +82,7 @@ func (f *evalFlags) quality(c *cobra.Command, g *sample.Generator, heldOut, trai
 		}
 		q.SetBeside(beside)
 	}
-	if f.copies != "" {
+	if f.copies != "" && leads(c) {
 		if err := writeCopies(f.copies, reference, q); err != nil {
 			return nil, err
 		}

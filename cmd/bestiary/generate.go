@@ -43,6 +43,8 @@ How pictures are sampled:
 
 A rectified flow has no codes, so it can't use --temperature, --top-k, --top-p and --choice.
 
+Started by mpirun, several processes divide the batches; see docs/cluster.md.
+
 With --prime, all pictures begin with the upper part of a given one; with --repaint, they keep all of it
 but a rectangle, which is drawn anew (maskgit and rectified). With --rank, CLIP reranks: the model draws
 more pictures than are shown, and those with the highest score are kept. With --complete-text, a dalle
@@ -58,6 +60,7 @@ first completes each prompt to a caption.`,
 	}
 	addRunFlag(c, &g.run)
 	g.device = addDeviceFlags(c)
+	addDivideRanks(c)
 	o, s := &g.options, &g.sampling
 	c.Flags().IntVarP(&o.N, "n", "n", 8, "pictures for a prompt")
 	c.Flags().StringVar(&g.prompts, "prompts", "", "file with more prompts, one on each line; - is the standard input")
@@ -147,7 +150,7 @@ func (g *generateFlags) check(c *cobra.Command, arguments []string) error {
 	if err := g.layout.Validate(); err != nil {
 		return err
 	}
-	if g.codes != "" {
+	if g.codes != "" && leads(c) {
 		if err := checkReplaces("--codes", g.codes, codesStart, "codes"); err != nil {
 			return err
 		}
@@ -197,6 +200,7 @@ func (g *generateFlags) execute(c *cobra.Command, arguments []string) error {
 		}
 		o.Truncate = true // encoding a completed caption again may give more tokens than were generated
 	}
+	g.idleRanks(c, len(prompts))
 	bar := newBar(c.ErrOrStderr(), "drawing")
 	o.Rows = func(r sample.Rows) { bar.update(r.Done, r.Total) }
 	pictures, err := pipeline.Generate(c.Context(), o)
@@ -204,7 +208,7 @@ func (g *generateFlags) execute(c *cobra.Command, arguments []string) error {
 	if err != nil {
 		return locate(err, prompts)
 	}
-	if g.codes != "" {
+	if g.codes != "" && leads(c) {
 		if err := saveCodes(g.codes, pipeline.Grid(), pictures); err != nil {
 			return err
 		}

@@ -8,6 +8,7 @@ import (
 	"math"
 
 	"github.com/bestiary-ml/bestiary/internal/atomicfile"
+	"github.com/bestiary-ml/bestiary/internal/ranks"
 	"github.com/bestiary-ml/bestiary/sample"
 	"github.com/bestiary-ml/bestiary/sample/layout"
 	"github.com/spf13/cobra"
@@ -18,18 +19,33 @@ func (g *generateFlags) completeText(c *cobra.Command, pipeline *sample.TextToIm
 	unguided := g.sampling
 	unguided.Guidance = 1
 	o := sample.CompleteOptions{Seed: g.options.Seed, Sampling: &unguided}
-	for i, beginning := range texts {
-		captions, err := pipeline.CompleteText(c.Context(), beginning, o)
+	d, err := g.device.open()
+	if err != nil {
+		return err
+	}
+	completed, err := ranks.Divide(d, len(texts), 1, func(i, _ int) ([]string, error) {
+		captions, err := pipeline.CompleteText(c.Context(), texts[i], o)
 		var wrong *sample.PromptError
 		if errors.As(err, &wrong) {
-			return locate(&sample.PromptError{Prompt: i, Err: wrong.Err}, prompts)
+			return nil, locate(&sample.PromptError{Prompt: i, Err: wrong.Err}, prompts)
 		}
-		if err != nil {
-			return err
-		}
-		texts[i] = captions[0]
+		return captions, err
+	})
+	copy(texts, completed)
+	return err
+}
+
+// idleRanks says that there are fewer batches than ranks.
+func (g *generateFlags) idleRanks(c *cobra.Command, prompts int) {
+	r := ranksOf(c)
+	if r == nil {
+		return
 	}
-	return nil
+	n, most := max(g.options.N, g.options.Candidates)*prompts, g.options.Batch
+	if batches := (n + most - 1) / most; batches < r.Size() {
+		fmt.Fprintf(c.ErrOrStderr(), "%s to draw are %d of --batch %d, and there are %d ranks; a smaller --batch gives all of them something to do\n",
+			count(n, "picture"), batches, most, r.Size())
+	}
 }
 
 // arrange makes a section of the pictures of each prompt, and a line of figures for each.

@@ -20,13 +20,18 @@ type limitFlags struct {
 // decodeLimits are the limits of pictures of the command that runs.
 var decodeLimits data.Limits
 
-// addLimitFlags adds the flags to the root command, and what checks and sets them before a command runs.
+// addLimitFlags adds the flags to the root command, and what checks and sets them before a command runs. Before that, it joins ranks.
 func addLimitFlags(root *cobra.Command) {
 	f := &limitFlags{}
 	root.PersistentFlags().StringVar(&f.memory, "max-memory", "", "most memory to take, such as 4GB; a command that needs more ends with an error (default: what is free)")
 	root.PersistentFlags().IntVar(&f.limits.Pixels, "max-pixels", 0, "largest picture to decode, in pixels; larger ones are left out (0: 50000000)")
 	root.PersistentFlags().DurationVar(&f.limits.Time, "max-picture-time", 0, "longest time to decode a picture, such as 5s; slower ones are left out (0: no limit)")
-	root.PersistentPreRunE = func(_ *cobra.Command, _ []string) error { return f.set() }
+	root.PersistentPreRunE = func(c *cobra.Command, arguments []string) error {
+		if err := joinRanks(c, arguments); err != nil {
+			return err
+		}
+		return f.set()
+	}
 }
 
 func (f *limitFlags) set() error {

@@ -5,7 +5,9 @@ package main
 import (
 	"bytes"
 	"context"
+	"crypto/sha256"
 	"fmt"
+	"io/fs"
 	"math/rand/v2"
 	"os"
 	"os/exec"
@@ -18,6 +20,7 @@ import (
 
 	runfolder "github.com/bestiary-ml/bestiary/internal/run"
 	"github.com/bestiary-ml/bestiary/train"
+	"github.com/google/go-cmp/cmp"
 )
 
 // rankArguments is the variable that makes TestRankProcess a rank: the arguments of the program, one a line.
@@ -194,6 +197,63 @@ func TestMpirunDisagree(t *testing.T) {
 	if want := "--batch 7: doesn't divide among 2 ranks"; err == nil || !strings.Contains(printed, want) {
 		t.Errorf("%v, %q, want %q", err, printed, want)
 	}
+}
+
+// TestMpirunDivides generates, samples and evaluates on two ranks: files, pictures and figures are those of one process, and each is written
+// once. Ranks that are given different things say so, and other commands refuse to be run twice.
+func TestMpirunDivides(t *testing.T) {
+	all := launchers(t)
+	birds, pets := birdsRun(t), filepath.Join(t.TempDir(), "pets")
+	folder := pictures(t, 40)
+	succeeds(t, tiny("--data", folder, "--out", pets, "--steps", "4", "--sample-every", "0", "--eval-every", "0", "--patience", "0")...)
+	succeeds(t, "train", "flow", "--run", pets, "--batch", "8", "--steps", "4", "--sample-every", "0", "--eval-every", "0", "--threads", "1")
+	generate := []string{"generate", "--run", birds, "--json", "-n", "3", "--batch", "2", "--seed", "5", "--each", "drawn", "--out", "grid.png", "--codes", "codes.json", "a red bird", "a blue bird"}
+	for i, arguments := range [][]string{
+		generate,
+		{"sample", "--run", pets, "--json", "-n", "3", "--seed", "5", "--each", "drawn", "--out", "grid.png"},
+		{"eval", "--run", pets, "--data", folder, "--split", "all", "--samples", "70"},
+		{"eval", "--run", birds, "--data", "birds:4:30", "--generated", "20", "--samples", "20", "--copies", "copies.png"},
+	} {
+		t.Chdir(t.TempDir())
+		printed := succeeds(t, append(arguments, "--threads", "1")...)
+		want := written(t)
+		t.Chdir(t.TempDir())
+		launcher := all[i%len(all)]
+		got, err := runRanks(t, launcher, 2, arguments)
+		if err != nil || strings.Count(got, printed) != 1 {
+			t.Errorf("%s by %s: %v\n%s\nwant once\n%s", arguments[0], launcher, err, got, printed)
+		}
+		if diff := cmp.Diff(want, written(t)); diff != "" {
+			t.Errorf("%s by %s (- one process, + two ranks):\n%s", arguments[0], launcher, diff)
+		}
+	}
+	for want, arguments := range map[string][][]string{
+		"rank 1 has 6 for --seed where rank 0 has 5":  {generate, append(generate, "--seed", "6")},
+		"bestiary info runs in one process, and":      {{"info", birds}, {"info", birds}},
+		"--prompts -: a launcher passes the standard": {{"generate", "--run", birds, "--prompts", "-"}, {"generate", "--run", birds, "--prompts", "-"}},
+	} {
+		if printed, err := runRanks(t, all[0], 1, arguments...); err == nil || !strings.Contains(printed, want) {
+			t.Errorf("%v, %q, want %q", err, printed, want)
+		}
+	}
+}
+
+// written returns checksums of the files below the working folder.
+func written(t *testing.T) map[string]string {
+	t.Helper()
+	sums := map[string]string{}
+	err := filepath.WalkDir(".", func(path string, e fs.DirEntry, err error) error {
+		if err != nil || e.IsDir() {
+			return err
+		}
+		text, err := os.ReadFile(path)
+		sums[path] = fmt.Sprintf("%x", sha256.Sum256(text))
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return sums
 }
 
 // TestMpirunKilled kills a random rank at random moments: all ranks end soon, the run is whole, and it is resumed to the same losses.

@@ -34,6 +34,9 @@ func readPrompts(c *cobra.Command, arguments []string, path string) ([]prompt, e
 	}
 	var in io.Reader = c.InOrStdin()
 	if path == "-" {
+		if ranksOf(c) != nil {
+			return nil, usagef("--prompts -: a launcher passes the standard input to one rank only; name a file")
+		}
 		path = "standard input"
 	} else {
 		f, err := os.Open(path)

@@ -1,35 +1,49 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
+	"hash/crc32"
 	"io"
 	"os"
+	"path/filepath"
 	"runtime"
 	"strconv"
 	"strings"
 	"time"
 
 	"github.com/bestiary-ml/bestiary/fault"
+	"github.com/bestiary-ml/bestiary/internal/comm"
 	"github.com/bestiary-ml/bestiary/train"
 	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
 )
 
-// rankFlags are the flags of trainings that several processes share.
-type rankFlags struct {
-	shard   string
-	reduce  string
-	timeout time.Duration
+// What several processes that a launcher has started do with a command: an annotation of it. A command without one is for one process.
+const (
+	ranksKey    = "ranks"
+	ranksTrain  = "train"  // they train together
+	ranksDivide = "divide" // they divide what its pipelines compute
+	ranksEach   = "each"   // each runs it
+)
+
+// addTrainRanks adds the flags of a training that several processes share.
+func addTrainRanks(c *cobra.Command) {
+	addRanks(c, ranksTrain, time.Minute, "how long ranks wait for one that is late for a step, before all stop")
+	c.Flags().String("shard", string(train.ShardNone), "what ranks started by mpirun divide, beside the batch: none, optimizer (its moments) or gradients (both)")
+	c.Flags().String("reduce", string(train.ReduceFloat32), "numbers in which ranks send gradients: float32, or bfloat16 with error feedback (half the bytes); one rank sends none")
 }
 
-func addRankFlags(c *cobra.Command) *rankFlags {
-	f := &rankFlags{}
-	c.Flags().StringVar(&f.shard, "shard", string(train.ShardNone), "what ranks divide, beside the batch: none, optimizer (its moments) or gradients (both)")
-	c.Flags().StringVar(&f.reduce, "reduce", string(train.ReduceFloat32),
-		"numbers in which ranks send gradients: float32, or bfloat16 with error feedback (half the bytes); one rank sends none")
-	c.Flags().DurationVar(&f.timeout, "rank-timeout", time.Minute, "how long ranks wait for one that is late for a step, before all stop")
-	return f
+// addDivideRanks adds the flag of a command whose work several processes divide.
+func addDivideRanks(c *cobra.Command) {
+	addRanks(c, ranksDivide, 30*time.Minute, "how long ranks started by mpirun wait for one that is late, before all stop")
+}
+
+func addRanks(c *cobra.Command, what string, timeout time.Duration, usage string) {
+	c.Annotations = map[string]string{ranksKey: what}
+	c.Flags().Duration("rank-timeout", timeout, usage)
 }
 
 // together is where a command keeps the ranks that it has joined, so that a failure can end all of them.
@@ -50,15 +64,36 @@ func ranksOf(c *cobra.Command) *train.Ranks {
 	return nil
 }
 
-// join joins the processes that a launcher has started with this one.
-func (f *rankFlags) join(c *cobra.Command) error {
-	if err := train.Shard(f.shard).Validate(); err != nil {
-		return invalid(err)
+// leads reports whether this process writes files: it is alone, or rank 0.
+func leads(c *cobra.Command) bool {
+	r := ranksOf(c)
+	return r == nil || r.Rank() == 0
+}
+
+// joinRanks joins the processes that a launcher has started with this one, or refuses a command that is for one process.
+func joinRanks(c *cobra.Command, arguments []string) error {
+	what := c.Annotations[ranksKey]
+	if what == ranksEach || !c.HasParent() {
+		return nil
 	}
-	if err := train.Reduce(f.reduce).Validate(); err != nil {
-		return invalid(err)
+	if what == "" {
+		if place, launched, err := comm.Launched(os.Getenv); err == nil && launched && place.Size > 1 {
+			return usagef("%s runs in one process, and %s has started %d; start it without a launcher", c.CommandPath(), place.Launcher, place.Size)
+		}
+		return nil
 	}
-	ranks, err := train.JoinRanks(f.timeout)
+	if what == ranksTrain {
+		shard, _ := c.Flags().GetString("shard")
+		reduce, _ := c.Flags().GetString("reduce")
+		if err := cmp.Or(train.Shard(shard).Validate(), train.Reduce(reduce).Validate()); err != nil {
+			return invalid(err)
+		}
+	}
+	timeout, err := c.Flags().GetDuration("rank-timeout")
+	if err != nil {
+		return err
+	}
+	ranks, err := train.JoinRanks(timeout)
 	var wrong *fault.FieldError
 	if errors.As(err, &wrong) {
 		return invalid(err)
@@ -74,7 +109,45 @@ func (f *rankFlags) join(c *cobra.Command) error {
 		c.SetOut(io.Discard)
 		c.SetErr(io.Discard)
 	}
+	if what == ranksDivide { // trainings compare more, later
+		return ranks.Same(commonFacts(c, arguments))
+	}
 	return nil
+}
+
+// commonFacts are what ranks that divide a command must have in common: arguments, flags but those of a machine, and the weights.
+func commonFacts(c *cobra.Command, arguments []string) map[string]string {
+	facts := map[string]string{"the arguments": strings.Join(arguments, " ")}
+	c.Flags().VisitAll(func(f *pflag.Flag) {
+		switch f.Name {
+		case "device", "threads", "kernels", "max-memory", "rank-timeout":
+		case "run":
+			facts["the weights of "+f.Value.String()] = weightsSum(f.Value.String())
+			fallthrough
+		default:
+			facts["--"+f.Name] = f.Value.String()
+		}
+	})
+	return facts
+}
+
+// weightsSum returns a checksum of the weights of a run folder; what can't be read is found later.
+func weightsSum(dir string) string {
+	entries, err := os.ReadDir(dir)
+	if err != nil {
+		return "no folder"
+	}
+	sum := crc32.NewIEEE()
+	for _, e := range entries {
+		if name := e.Name(); strings.HasSuffix(name, ".safetensors") && !strings.HasSuffix(name, ".state.safetensors") {
+			io.WriteString(sum, name)
+			if f, err := os.Open(filepath.Join(dir, name)); err == nil {
+				_, _ = io.Copy(sum, f)
+				f.Close()
+			}
+		}
+	}
+	return fmt.Sprintf("checksum %08x", sum.Sum32())
 }
 
 // end leaves the other ranks. After an error that they don't know of, it ends them.

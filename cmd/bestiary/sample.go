@@ -32,6 +32,9 @@ those of the model, so they can be compared between temperatures.
   --guidance     of a tarflow: classifier-free guidance scale; above 1 pictures are more typical of
                  their class and less varied (1: off)
 
+Started by mpirun, several processes divide the classes, or the pictures of a few classes; see
+docs/cluster.md.
+
 From a run of "train density", -n rows are drawn and written as a table: the columns of the density and
 those that it is given. Without --given, their cells are those of random rows of the training.`,
 		Example: `  bestiary sample --run runs/pets --class dog -n 16 --out dogs.png
@@ -44,6 +47,7 @@ those that it is given. Without --given, their cells are those of random rows of
 	addRunFlag(c, &run)
 	addModelFlag(c)
 	device := addDeviceFlags(c)
+	addDivideRanks(c)
 	c.Flags().StringVar(&o.Class, "class", "", "class to draw (default: every class)")
 	c.Flags().IntVarP(&o.N, "n", "n", 16, "pictures of a class, or rows")
 	c.Flags().IntVar(&o.Candidates, "candidates", 0, "draw this many and keep the n densest (0: n)")
@@ -89,12 +93,12 @@ those that it is given. Without --given, their cells are those of random rows of
 		var sections []layout.Section
 		var made []madePicture
 		var densities strings.Builder // printed when the picture is written
-		for _, name := range classes {
-			o.Class = name
-			pictures, err := pipeline.Sample(c.Context(), o)
-			if err != nil {
-				return err
-			}
+		drawn, err := pipeline.SampleClasses(c.Context(), classes, o)
+		if err != nil {
+			return err
+		}
+		for k, pictures := range drawn {
+			name := classes[k]
 			section := layout.Section{Title: name}
 			for i, p := range pictures {
 				section.Images = append(section.Images, p.Image)

@@ -34,21 +34,19 @@ them from step 0 with a new optimizer. "bestiary verify" checks a run folder.
 Started by mpirun, or on GPUs by torchrun, several processes train one model: each computes its share of
 every batch. The result is that of one process, and the checkpoint, too: any number of ranks resumes it.
 See docs/cluster.md.`,
-		Args: knownCommand,
-		RunE: help,
+		Args:        knownCommand,
+		RunE:        help,
+		Annotations: map[string]string{ranksKey: ranksEach},
 	}
 	c.AddCommand(newTrainAutoencoder(), newTrainFlow(), newTrainKL(), newTrainTarFlow(), newTrainRectified(), newTrainDVAE(), newTrainVQGAN(),
 		newTrainDALLE(), newTrainMaskGIT(), newTrainCLIP(), newTrainClassifier(), newTrainSSD(), newTrainDensity())
 	for _, kind := range c.Commands() {
 		train := kind.RunE
-		ranks := addRankFlags(kind)
+		addTrainRanks(kind)
 		if kind.Name() != models.Density.Name && kind.Name() != models.SSD.Name { // which has one of its own
 			addFromFlag(kind)
 		}
 		kind.RunE = func(c *cobra.Command, args []string) error {
-			if err := ranks.join(c); err != nil {
-				return err
-			}
 			err := train(c, args)
 			if err != nil {
 				err = errors.Join(err, dropFrom(c))

@@ -9,6 +9,7 @@ import (
 	"github.com/bestiary-ml/bestiary/data"
 	"github.com/bestiary-ml/bestiary/eval"
 	"github.com/bestiary-ml/bestiary/fault"
+	"github.com/bestiary-ml/bestiary/internal/ranks"
 	"github.com/bestiary-ml/bestiary/models"
 	"github.com/bestiary-ml/bestiary/sample"
 	"github.com/bestiary-ml/bestiary/tensor"
@@ -71,10 +72,17 @@ func CLIP(d *tensor.Device, c clip.Config, t *tokenizer.Tokenizer, how CaptionOp
 	}
 	task.Evaluate = func() (train.Metrics, error) {
 		m := train.Metrics{"chance_loss": math.Log(float64(min(o.Batch, heldOut.Len())))}
-		for _, b := range batches {
+		// Ranks divide the batches, and not the pictures of a batch: the loss contrasts these.
+		losses, err := ranks.Divide(d, len(batches), 1, func(i, _ int) ([]float64, error) {
 			s := d.Scratch()
-			m["loss"] += model.Loss(b.TextTensor(d), b.Tensor(d), nil).Item() / float64(len(batches))
-			s.End()
+			defer s.End()
+			return []float64{model.Loss(batches[i].TextTensor(d), batches[i].Tensor(d), nil).Item()}, nil
+		})
+		if err != nil {
+			return nil, err
+		}
+		for _, loss := range losses {
+			m["loss"] += loss / float64(len(batches))
 		}
 		f, err := eval.MeasureCLIP(context.Background(), birds, heldOut)
 		if err != nil {

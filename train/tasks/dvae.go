@@ -91,8 +91,8 @@ func DVAE(d *tensor.Device, c dvae.Config, how DVAEOptions, description data.Des
 		if err != nil {
 			return nil, err
 		}
-		loss := lossOfDVAE(d, model, temperature, heldOut, o.Batch)
-		return train.Metrics{"loss": loss, "psnr_db": f.PSNR, "perplexity": f.Perplexity, "codes_used": float64(f.Used)}, nil
+		loss, err := lossOfDVAE(d, model, temperature, heldOut, o.Batch)
+		return train.Metrics{"loss": loss, "psnr_db": f.PSNR, "perplexity": f.Perplexity, "codes_used": float64(f.Used)}, err
 	}
 	task.Samples = func(path string) error {
 		some := few(heldOut, shown)
@@ -106,17 +106,19 @@ func DVAE(d *tensor.Device, c dvae.Config, how DVAEOptions, description data.Des
 }
 
 // lossOfDVAE returns the loss of pictures, in batches as in training but always with the same noise.
-func lossOfDVAE(d *tensor.Device, model *dvae.VAE, temperature float64, heldOut *data.Dataset, batch int) float64 {
-	c, n, sum := model.Config(), heldOut.Len(), 0.0
+func lossOfDVAE(d *tensor.Device, model *dvae.VAE, temperature float64, heldOut *data.Dataset, batch int) (loss float64, err error) {
+	c, n := model.Config(), heldOut.Len()
 	g := tensor.NewGenerator(0).Fork("held out")
-	for lo, hi := range ranks.Chunks(d, n, batch) {
+	sums, err := ranks.Divide(d, n, batch, func(lo, hi int) ([]float64, error) {
 		s := d.Scratch()
+		defer s.End()
 		x := d.From(pixels(heldOut, lo, hi), hi-lo, c.ImageSize, c.ImageSize, c.Channels)
-		sum += model.Loss(x, temperature, g.Fork(strconv.Itoa(lo))).Loss.Item() * float64(hi-lo)
-		s.End()
+		return []float64{model.Loss(x, temperature, g.Fork(strconv.Itoa(lo))).Loss.Item() * float64(hi-lo)}, nil
+	})
+	for _, sum := range sums {
+		loss += sum
 	}
-	_ = ranks.Add(d, nil, &sum) // nothing fails
-	return sum / float64(n)
+	return loss / float64(n), err
 }
 
 // pixels returns the values of pictures lo to hi−1, [hi−lo, S, S, C] in [−1, 1].

@@ -122,7 +122,9 @@ func TestDVAERepeatsItsMeasurement(t *testing.T) {
 		t.Fatal(err)
 	}
 	heldOut := birds(t, 2, 10)
-	if a, b := lossOfDVAE(open(t), model, 1, heldOut, 4), lossOfDVAE(open(t), model, 1, heldOut, 4); a != b || !(a > 0) {
+	a, err1 := lossOfDVAE(open(t), model, 1, heldOut, 4)
+	b, err2 := lossOfDVAE(open(t), model, 1, heldOut, 4)
+	if err1 != nil || err2 != nil || a != b || !(a > 0) {
 		t.Errorf("loss %v, and then %v", a, b)
 	}
 }

@@ -95,13 +95,13 @@ func MaskGIT(ctx context.Context, d *tensor.Device, c maskgit.Config, codec mode
 	}
 	cells := c.Cells()
 	task.Evaluate = func() (train.Metrics, error) {
-		loss, plain := meanOver(d, heldOut.Len(), o.Batch, func(lo, hi int, random *tensor.Generator) (float64, float64) {
+		loss, plain, err := meanOver(d, heldOut.Len(), o.Batch, func(lo, hi int, random *tensor.Generator) (float64, float64) {
 			s := d.Scratch()
 			defer s.End()
 			loss, plain := model.HeldOutLoss(text[lo*c.TextLen:hi*c.TextLen], known[lo*cells:hi*cells], lo, random)
 			return loss.Item(), plain.Item()
 		})
-		return train.Metrics{"loss": loss, "image_loss": plain}, nil
+		return train.Metrics{"loss": loss, "image_loss": plain}, err
 	}
 	task.Samples = func(path string) error { return saveGenerated(path, birds, few(heldOut, prompts), o.Seed) }
 	return model, task, nil
@@ -125,14 +125,16 @@ func sameCodec(model, codec, began string, m nn.Module) (sum string, err error) 
 }
 
 // meanOver returns the means of two losses over n pictures. It calls loss for batches of pictures lo to hi−1, always with
-// the same random numbers.
-func meanOver(d *tensor.Device, n, batch int, loss func(lo, hi int, random *tensor.Generator) (a, b float64)) (meanA, meanB float64) {
+// the same random numbers. Ranks divide the batches.
+func meanOver(d *tensor.Device, n, batch int, loss func(lo, hi int, random *tensor.Generator) (a, b float64)) (meanA, meanB float64, err error) {
 	random := tensor.NewGenerator(0).Fork("held out")
-	for lo, hi := range ranks.Chunks(d, n, batch) {
+	terms, err := ranks.Divide(d, n, batch, func(lo, hi int) ([][2]float64, error) {
 		a, b := loss(lo, hi, random.Fork(strconv.Itoa(lo)))
 		share := float64(hi-lo) / float64(n)
-		meanA, meanB = meanA+share*a, meanB+share*b
+		return [][2]float64{{share * a, share * b}}, nil
+	})
+	for _, t := range terms {
+		meanA, meanB = meanA+t[0], meanB+t[1]
 	}
-	_ = ranks.Add(d, nil, &meanA, &meanB) // nothing fails
-	return meanA, meanB
+	return meanA, meanB, err
 }

@@ -92,13 +92,13 @@ func Rectified(ctx context.Context, d *tensor.Device, c rectified.Config, kl *vq
 	}
 	one := c.Cells() * c.Channels
 	task.Evaluate = func() (train.Metrics, error) {
-		loss, _ := meanOver(d, heldOut.Len(), o.Batch, func(lo, hi int, random *tensor.Generator) (float64, float64) {
+		loss, _, err := meanOver(d, heldOut.Len(), o.Batch, func(lo, hi int, random *tensor.Generator) (float64, float64) {
 			s := d.Scratch()
 			defer s.End()
 			x := d.From(known[lo*one:hi*one], hi-lo, c.Height, c.Width, c.Channels)
 			return model.HeldOutLoss(text[lo*c.TextLen:hi*c.TextLen], x, lo, random).Item(), 0
 		})
-		return train.Metrics{"loss": loss}, nil
+		return train.Metrics{"loss": loss}, err
 	}
 	task.Samples = func(path string) error { return saveGenerated(path, birds, few(heldOut, prompts), o.Seed) }
 	return model, task, nil

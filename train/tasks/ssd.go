@@ -10,6 +10,7 @@ import (
 	"github.com/bestiary-ml/bestiary/detect"
 	"github.com/bestiary-ml/bestiary/eval/detection"
 	"github.com/bestiary-ml/bestiary/fault"
+	"github.com/bestiary-ml/bestiary/internal/ranks"
 	"github.com/bestiary-ml/bestiary/models"
 	"github.com/bestiary-ml/bestiary/sample"
 	"github.com/bestiary-ml/bestiary/sample/layout"
@@ -135,25 +136,33 @@ func (v *boxViewer) whole(pictures []boxes.Picture) (BoxBatch, error) {
 
 // measure returns the loss of pictures and the mean average precision.
 func (v *boxViewer) measure(pictures []boxes.Picture, batch int) (train.Metrics, error) {
-	var classification, regression, matched float64
-	var measured []detection.Picture
-	for lo := 0; lo < len(pictures); lo += batch {
-		some := pictures[lo:min(lo+batch, len(pictures))]
-		b, err := v.whole(some)
+	type figures struct {
+		Classification, Regression, Weight float64 // of a batch: means over Weight matched priors
+		Found                              [][]detect.Detection
+	}
+	batches, err := ranks.Divide(v.device, len(pictures), batch, func(lo, hi int) ([]figures, error) {
+		b, err := v.whole(pictures[lo:hi])
 		if err != nil {
 			return nil, err
 		}
 		step := v.device.Scratch()
+		defer step.End()
 		logits, codes := v.model.Forward(b.Tensor(v.device))
 		parts := v.model.Losses(logits, codes, b.Objects)
-		found := v.model.Detections(logits, codes)
-		weight := float64(max(parts.Matched, 1))
-		classification += weight * parts.Classification.Item()
-		regression += weight * parts.Regression.Item()
-		matched += weight
-		step.End()
-		for i, p := range some {
-			measured = append(measured, detection.Picture{Objects: p.Objects, Detections: inPixels(found[i], p)})
+		return []figures{{parts.Classification.Item(), parts.Regression.Item(), float64(max(parts.Matched, 1)), v.model.Detections(logits, codes)}}, nil
+	})
+	if err != nil {
+		return nil, err
+	}
+	var classification, regression, matched float64
+	var measured []detection.Picture
+	for _, b := range batches {
+		classification += b.Weight * b.Classification
+		regression += b.Weight * b.Regression
+		matched += b.Weight
+		for _, found := range b.Found {
+			p := pictures[len(measured)]
+			measured = append(measured, detection.Picture{Objects: p.Objects, Detections: inPixels(found, p)})
 		}
 	}
 	m := train.Metrics{
