@@ -23,11 +23,23 @@ func (t *trainer[B]) asideNow(f func() error) error {
 	defer t.setGenerators(generators)
 	t.task.Module.SetTraining(false)
 	defer t.task.Module.SetTraining(true)
+	return t.averaged(func() error { return t.whole(true, f) })
+}
+
+// averaged calls f with the averaged weights, if there is an average. Ranks may have parts of both.
+func (t *trainer[B]) averaged(f func() error) error {
 	if t.average != nil {
 		t.average.Swap()
 		defer t.average.Swap()
 	}
 	return f()
+}
+
+// agree returns the errors of all ranks, which may come late.
+func (t *trainer[B]) agree(err error) error {
+	wait, cancel := t.ranks.waiting()
+	defer cancel()
+	return t.ranks.agree(wait, err)
 }
 
 // evaluate measures the model on held-out data. With early stopping, it notes whether the weights are the best so far.
@@ -76,18 +88,28 @@ func (t *trainer[B]) evaluate(step int) (heldOut Metrics, err error) {
 	return heldOut, nil
 }
 
-// sample writes samples of the model to the run folder. The training is saved and goes on if it fails.
-func (t *trainer[B]) sample(step int) {
-	draw := func() (path string, err error) {
-		if path, err = t.run.SamplePath(t.task.Model, step); err != nil {
-			return "", err
+// sample writes samples of the model to the run folder. The training is saved and goes on if it fails. Where ranks divide the parameters,
+// all call it, and it may fail to gather them.
+func (t *trainer[B]) sample(step int) error {
+	if !t.leads() {
+		if !t.divides() {
+			return nil
 		}
-		return path, t.aside(func() error { return t.task.Samples(path) })
+		return t.exclusive(func() error {
+			return t.averaged(func() error { return t.whole(false, func() error { return nil }) })
+		})
 	}
-	path, err := draw()
+	path := ""
+	err := t.aside(func() (err error) {
+		if path, err = t.run.SamplePath(t.task.Model, step); err != nil {
+			return err
+		}
+		return t.task.Samples(path)
+	})
 	if err != nil {
 		t.report.warn("samples", "draw", err)
-		return
+		return nil
 	}
 	t.report.picture(step, path)
+	return nil
 }

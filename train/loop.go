@@ -38,6 +38,7 @@ type trainer[B Batch] struct {
 	ranks      *Ranks      // nil: one process
 	connection *connection // of the ranks' devices
 	reducers   []*reducer  // of the optimizer and of the adversary's
+	itinerary  itinerary   // of the blocks, with ShardParameters
 	stop       bool        // a rank has been interrupted
 	joint      bool        // losses exchange something with other ranks
 	stepped    bool        // a step was made, so joint is known
@@ -46,7 +47,7 @@ type trainer[B Batch] struct {
 	measured bool    // norm is that of the last step
 }
 
-func newTrainer[B Batch](r *run.Run, task *Task[B], c Config, o Options) *trainer[B] {
+func newTrainer[B Batch](r *run.Run, task *Task[B], c Config, o Options) (*trainer[B], error) {
 	total := c.total(task.Source.Batches())
 	t := &trainer[B]{
 		run: r, task: task, config: c, total: total,
@@ -61,8 +62,7 @@ func newTrainer[B Batch](r *run.Run, task *Task[B], c Config, o Options) *traine
 	if c.EMA > 0 {
 		t.average = NewAverage(task.Module, c.EMA)
 	}
-	t.joinRanks(o)
-	return t
+	return t, t.joinRanks(o)
 }
 
 // due reports whether an action with the interval every, in steps, is due after this step. It always is after the last.
@@ -183,11 +183,17 @@ func (t *trainer[B]) finishAlone(step int, interrupted bool) (stop bool, err err
 	} else if t.best {
 		err = t.saveBest()
 	}
+	draws := t.task.Samples != nil && (due.sample || early)
+	if draws && t.divides() { // all ranks gather the parameters for it
+		err = t.agree(err)
+	}
 	if err != nil {
 		return true, err
 	}
-	if t.task.Samples != nil && (due.sample || early) && t.leads() {
-		t.sample(step)
+	if draws {
+		if err := t.sample(step); err != nil {
+			return true, err
+		}
 	}
 	if due.evaluate {
 		t.report.plotIfDue()
@@ -206,14 +212,16 @@ func (t *trainer[B]) finishAlone(step int, interrupted bool) (stop bool, err err
 
 // checkWeights returns an error if the weights are not finite.
 func (t *trainer[B]) checkWeights(step int, rate float64) error {
-	if norm := t.optimizer.WeightNorm(); math.IsNaN(norm) || math.IsInf(norm, 0) {
-		return t.diverged("the norm of the weights", norm, step, rate)
+	check := func(o optimizer, what string) error {
+		norm, err := t.norms(o, o.WeightNorm())
+		if err == nil && (math.IsNaN(norm) || math.IsInf(norm, 0)) {
+			err = t.diverged(what, norm, step, rate)
+		}
+		return err
 	}
-	if t.adversary == nil {
-		return nil
+	err := check(t.optimizer, "the norm of the weights")
+	if err == nil && t.adversary != nil {
+		err = check(t.adversary, "the norm of the adversary's weights")
 	}
-	if norm := t.adversary.WeightNorm(); math.IsNaN(norm) || math.IsInf(norm, 0) {
-		return t.diverged("the norm of the adversary's weights", norm, step, rate)
-	}
-	return nil
+	return err
 }

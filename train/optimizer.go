@@ -43,7 +43,10 @@ func (g *gradients) shared() *gradients { return g }
 func (g *gradients) collect(m nn.Module) {
 	g.place = map[*tensor.Tensor]int{}
 	for _, p := range nn.Trainable(m) {
-		if _, seen := g.place[p.Tensor]; seen {
+		if i, seen := g.place[p.Tensor]; seen {
+			if g.params[i].Block != p.Block {
+				g.params[i].Block = nil // it is used in both
+			}
 			continue
 		}
 		g.place[p.Tensor] = len(g.params)
@@ -67,14 +70,15 @@ func (g *gradients) GradNorm() float64 {
 	return math.Sqrt(engine.Kernels(g.device).SumSquares(g.norms))
 }
 
-// WeightNorm returns the Euclidean norm of all parameters together. It is not finite if any of them is not.
+// WeightNorm returns the Euclidean norm of all parameters together, or of those that this rank updates. It is not finite if any of them
+// is not.
 func (g *gradients) WeightNorm() float64 {
-	if len(g.params) == 0 {
+	if len(g.pieces) == 0 {
 		return 0
 	}
-	weights := make([]kernel.Buffer, len(g.params))
-	for i, p := range g.params {
-		weights[i] = engine.Data(p.Tensor)
+	weights := make([]kernel.Buffer, len(g.pieces))
+	for j := range g.pieces {
+		weights[j] = g.data(j)
 	}
 	return math.Sqrt(engine.Kernels(g.device).SumSquares(weights))
 }

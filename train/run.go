@@ -96,6 +96,11 @@ func Run[B Batch](ctx context.Context, dir string, task Task[B], c Config, o Opt
 	}
 	defer t.leaveRanks()
 	defer t.connection.abandon(&err) // unless it has ended
+	defer func() {
+		if left := t.reunite(false); left != nil { // unless it has happened
+			err = errors.Join(err, left)
+		}
+	}()
 	r, from := t.run, t.from
 	if !t.leads() {
 		t.report = silentReport()
@@ -130,11 +135,15 @@ func Run[B Batch](ctx context.Context, dir string, task Task[B], c Config, o Opt
 		t.report.say("%s: the weights of %s stay as %s", task.Model, r.WeightsPath(task.Model), t.kept)
 	}
 	t.report.track(o.Trackers, TrackedRun{Dir: dir, Model: task.Model, Step: t.place.Step, Params: t.parameters()})
-	if t.lost != nil {
+	err = t.exclusive(t.release)
+	if err == nil && t.lost != nil {
 		err = t.restoreWeights()
 	}
 	if err == nil {
 		err = t.loop(ctx)
+	}
+	if err == nil {
+		err = t.reunite(true)
 	}
 	if o.Ranks != nil {
 		if left := o.Ranks.end(t.connection, err); left != nil {
