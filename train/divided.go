@@ -100,8 +100,9 @@ func (d *divided) finish(i int) error {
 		return err
 	}
 	for _, part := range d.others(i) {
-		n := part.to - part.from
-		engine.Kernels(d.device).Copy(kernel.Contiguous(n), h.data.Slice(part.from, n), c.all.data.Slice(part.from, n))
+		if n := part.to - part.from; n > 0 { // a slice without elements could point behind the memory
+			engine.Kernels(d.device).Copy(kernel.Contiguous(n), h.data.Slice(part.from, n), c.all.data.Slice(part.from, n))
+		}
 	}
 	engine.Give(d.device, c.all.data)
 	h.whole = true
