@@ -24,7 +24,7 @@ type rankFlags struct {
 
 func addRankFlags(c *cobra.Command) *rankFlags {
 	f := &rankFlags{}
-	c.Flags().StringVar(&f.shard, "shard", string(train.ShardNone), "what ranks started by mpirun divide, beside the batch: none, optimizer (its moments) or gradients (both)")
+	c.Flags().StringVar(&f.shard, "shard", string(train.ShardNone), "what ranks started by mpirun divide, beside the batch: none, optimizer (its moments), gradients (and moments) or parameters (all three; on processors under Linux)")
 	c.Flags().DurationVar(&f.timeout, "rank-timeout", time.Minute, "how long ranks wait for one that is late for a step, before all stop")
 	return f
 }
