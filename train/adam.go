@@ -46,12 +46,18 @@ type Adam struct {
 	steps   int
 	early   *kernel.Adam       // step that Follow has begun, or nil
 	due     []kernel.AdamParam // reused by Step
+	trips   [2]trip            // memory of stepAtHome
 }
 
 // NewAdam returns an optimizer for the trainable parameters of m.
-func NewAdam(m nn.Module, o AdamOptions) *Adam {
+func NewAdam(m nn.Module, o AdamOptions) *Adam { return newAdam(m, o, nil) }
+
+// newAdam is NewAdam with the moments on another device; nil: that of m.
+func newAdam(m nn.Module, o AdamOptions, home *tensor.Device) *Adam {
 	a := &Adam{options: o}
-	a.collect(m)
+	if a.collect(m); home != nil {
+		a.home = home
+	}
 	a.m, a.v = a.zeros(), a.zeros()
 	return a
 }
@@ -73,6 +79,10 @@ func (a *Adam) Step(rate, gradScale float64) {
 		step = a.next(rate, gradScale)
 	}
 	a.early = nil
+	if a.home != a.device {
+		a.stepAtHome(*step)
+		return
+	}
 	a.due = a.due[:0]
 	for j := range a.pieces {
 		g, ok := a.grad(j)
@@ -93,6 +103,9 @@ func (a *Adam) Step(rate, gradScale float64) {
 // gradient is gone afterwards. Step, with the same arguments, updates the other weights. Use it for steps with a single
 // Backward, whose gradients are not needed for anything else. The result is the same to the bit.
 func (a *Adam) Follow(s *tensor.Step, rate, gradScale float64) {
+	if a.home != a.device {
+		return // such devices gain nothing by it
+	}
 	a.early = a.next(rate, gradScale)
 	engine.UpdateWith(s, a.update)
 }

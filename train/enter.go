@@ -108,9 +108,10 @@ func follow[B Batch](r *run.Run, task *Task[B], c Config, from start, o Options)
 		}
 	}
 	t, err := newTrainer(r, task, c, o)
-	if t.from = from; err != nil {
+	if err != nil {
 		return t, err
 	}
+	t.from = from
 	if from != checkpoint {
 		return t, nil
 	}

@@ -17,6 +17,7 @@ type trainer[B Batch] struct {
 	task      *Task[B]
 	config    Config
 	device    *tensor.Device
+	host      *tensor.Device // of the optimizer, with OffloadOptimizer; otherwise nil
 	optimizer optimizer
 	average   *Average // nil without
 	adversary *Adam    // optimizer of the task's adversary, nil without
@@ -49,15 +50,23 @@ type trainer[B Batch] struct {
 
 func newTrainer[B Batch](r *run.Run, task *Task[B], c Config, o Options) (*trainer[B], error) {
 	total := c.total(task.Source.Batches())
+	var host *tensor.Device
+	if o.Offload == OffloadOptimizer {
+		var err error
+		if host, err = openHost(o); err != nil {
+			return nil, err
+		}
+	}
 	t := &trainer[B]{
 		run: r, task: task, config: c, total: total,
 		device:    nn.Params(task.Module)[0].Tensor.Device(),
-		optimizer: task.optimizer(c), schedule: c.schedule(total), smallest: task.smallestBatch(),
+		host:      host,
+		optimizer: task.optimizer(c, host), schedule: c.schedule(total), smallest: task.smallestBatch(),
 		place:  place{Plateau: Plateau{Scale: 1}},
 		window: window{sums: Metrics{}},
 	}
 	if a := task.Adversary; a != nil {
-		t.adversary = NewAdam(a.Module, a.Adam)
+		t.adversary = newAdam(a.Module, a.Adam, host)
 	}
 	if c.EMA > 0 {
 		t.average = NewAverage(task.Module, c.EMA)

@@ -19,6 +19,8 @@ type Options struct {
 	Ranks *Ranks // the processes that train together, see JoinRanks; nil: this one alone
 	Shard Shard  // what the ranks divide, beside the batch
 
+	Offload Offload // what of a training on a GPU lives in the program's memory
+
 	connection *connection // of the ranks' devices, once they have entered the training
 }
 
@@ -82,11 +84,17 @@ func Run[B Batch](ctx context.Context, dir string, task Task[B], c Config, o Opt
 		return nil, &Interrupted{Model: task.Model, Run: dir, Began: o.Resume}
 	}
 	device := nn.Params(task.Module)[0].Tensor.Device()
+	if err := task.checkOffload(o.Offload, c, device); err != nil {
+		return nil, err
+	}
 	c.Precision = device.Precision()
 	defer task.Module.SetTraining(false)
 	t, lock, err := enter(ctx, dir, &task, c, o)
 	if lock != nil {
 		defer lock.Unlock()
+	}
+	if t != nil && t.host != nil {
+		defer t.host.Close()
 	}
 	if err != nil {
 		if ctx.Err() != nil && errors.Is(err, ctx.Err()) { // while it waited for the device
@@ -116,6 +124,9 @@ func Run[B Batch](ctx context.Context, dir string, task Task[B], c Config, o Opt
 	on := t.device.Name()
 	if c.Precision != "highest" {
 		on += ", precision " + c.Precision
+	}
+	if t.host != nil {
+		on += ", moments on " + t.host.Name()
 	}
 	if o.Ranks != nil {
 		on = fmt.Sprintf("%d ranks, each on %s%s", o.Ranks.Size(), on, t.connection)

@@ -25,6 +25,7 @@ type rankFlags struct {
 func addRankFlags(c *cobra.Command) *rankFlags {
 	f := &rankFlags{}
 	c.Flags().StringVar(&f.shard, "shard", string(train.ShardNone), "what ranks started by mpirun divide, beside the batch: none, optimizer (its moments), gradients (and moments) or parameters (all three; on processors under Linux)")
+	c.Flags().String("offload", string(train.OffloadNone), "what of a training on a GPU lives in the program's memory: none or optimizer (Adam's moments, with which the processor updates the weights)")
 	c.Flags().DurationVar(&f.timeout, "rank-timeout", time.Minute, "how long ranks wait for one that is late for a step, before all stop")
 	return f
 }

@@ -244,9 +244,10 @@ func (f *trainFlags) settings(c *cobra.Command) (train.Config, error) {
 func runTask[B train.Batch](c *cobra.Command, f *trainFlags, task *train.Task[B], settings train.Config) error {
 	defer train.SurviveClosedPipes()()
 	shard, _ := c.Flags().GetString("shard")
+	offload, _ := c.Flags().GetString("offload")
 	ranks := ranksOf(c)
 	result, err := train.Run(c.Context(), f.run, *task, settings, train.Options{
-		Resume: f.resume, Progress: c.ErrOrStderr(), Trackers: f.trackers, Ranks: ranks, Shard: train.Shard(shard),
+		Resume: f.resume, Progress: c.ErrOrStderr(), Trackers: f.trackers, Ranks: ranks, Shard: train.Shard(shard), Offload: train.Offload(offload),
 	})
 	if err != nil || ranks != nil && ranks.Rank() > 0 {
 		return err
