@@ -50,15 +50,18 @@ type Adam struct {
 }
 
 // NewAdam returns an optimizer for the trainable parameters of m.
-func NewAdam(m nn.Module, o AdamOptions) *Adam { return newAdam(m, o, nil) }
+func NewAdam(m nn.Module, o AdamOptions) *Adam {
+	a := newAdam(m, o, nil)
+	a.share(nil)
+	return a
+}
 
-// newAdam is NewAdam with the moments on another device; nil: that of m.
+// newAdam is NewAdam without moments, which share makes, on another device; nil: that of m.
 func newAdam(m nn.Module, o AdamOptions, home *tensor.Device) *Adam {
 	a := &Adam{options: o}
 	if a.collect(m); home != nil {
 		a.home = home
 	}
-	a.m, a.v = a.zeros(), a.zeros()
 	return a
 }
 

@@ -26,7 +26,7 @@ func (t *itinerary) begin() error {
 		for i := range d.held {
 			if d.blockOf(i) == nil {
 				if err := d.finish(i); err != nil {
-					return err
+					return &fault.RanksError{Err: err}
 				}
 			}
 		}

@@ -93,7 +93,7 @@ func (d *divided) finish(i int) error {
 	}
 	defer c.cancel()
 	if err := c.Wait(); err != nil { // the operation may still use the memory
-		return d.ranks.late(err, d.ranks.timeout)
+		return err
 	}
 	h.coming = nil
 	if err := d.restore(i); err != nil {
@@ -159,7 +159,7 @@ func (d *divided) gatherAll(keep bool) error {
 			d.start(i+1, d.ranks.waiting)
 		}
 		if err := d.finish(i); err != nil {
-			return err
+			return d.ranks.late(err, patience*d.ranks.timeout)
 		}
 		if !keep {
 			if err := d.release(i); err != nil {

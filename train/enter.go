@@ -153,9 +153,13 @@ func (t *Task[B]) shareSource(r *Ranks) error {
 	return any(t.Source).(sharer).Share(r.Rank(), r.Size())
 }
 
-// joinRanks makes the training one of several ranks.
+// joinRanks makes the training one of several ranks, if there are several.
 func (t *trainer[B]) joinRanks(o Options) error {
 	if t.ranks, t.connection = o.Ranks, o.connection; t.ranks == nil {
+		t.optimizer.share(nil)
+		if t.adversary != nil {
+			t.adversary.share(nil)
+		}
 		return nil
 	}
 	shard := o.Shard

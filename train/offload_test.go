@@ -91,6 +91,7 @@ func TestOffloadAdam(t *testing.T) {
 		d := elsewheres(1)[0]
 		task, m := toyTaskOn(t, d, false)
 		a := newAdam(m, DefaultAdamW(0.1), home)
+		a.share(nil)
 		for range 3 {
 			batch, err := task.Source.Next()
 			if err != nil {

@@ -14,7 +14,7 @@ import (
 type optimizer interface {
 	Step(rate, gradScale float64)
 	shared() *gradients
-	share(r *reducer)
+	share(r *reducer) // makes what the optimizer keeps: for all parameters or, among ranks, for the pieces of this one
 	Follow(s *tensor.Step, rate, gradScale float64)
 	ZeroGrad()
 	GradNorm() float64

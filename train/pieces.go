@@ -60,10 +60,10 @@ func (g *gradients) grad(j int) (grad kernel.Buffer, ok bool) {
 	return grad, false
 }
 
-// reduce makes the optimizer use the sums of a reducer. With shards, it updates the pieces of this rank only.
+// reduce makes the optimizer use the sums of a reducer; nil: there are no other ranks. With shards, it updates the pieces of this rank
+// only.
 func (g *gradients) reduce(r *reducer) {
-	g.reducer = r
-	if r.shard.divides() {
+	if g.reducer = r; g.divided() {
 		g.pieces = r.pieces()
 	}
 }

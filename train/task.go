@@ -138,13 +138,13 @@ func (t *Task[B]) subject() subject {
 	return subject{model: t.Model, smallest: t.smallestBatch(), batches: t.Source.Batches(), evaluated: t.Evaluate != nil}
 }
 
-// optimizer returns a new optimizer of the model. host is where the moments live; nil: where the model does.
+// optimizer returns a new optimizer of the model, which share completes. host is where the moments live; nil: where the model does.
 func (t *Task[B]) optimizer(c Config, host *tensor.Device) optimizer {
 	switch {
 	case t.SGD != nil:
-		return NewSGD(t.Module, *t.SGD)
+		return newSGD(t.Module, *t.SGD)
 	case c.Optimizer == "sgd":
-		return NewSGD(t.Module, c.sgd())
+		return newSGD(t.Module, c.sgd())
 	}
 	return newAdam(t.Module, c.adam(), host)
 }
