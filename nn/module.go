@@ -35,6 +35,9 @@ type Param struct {
 	// Layer describes the layer that the parameter belongs to in one line, for [Summary]; nil if unknown. It must not
 	// call Summary.
 	Layer fmt.Stringer
+	// Block is the part of the model that alone uses the parameter, and that [Enter] announces before it does, such as a layer of a
+	// transformer; nil: it may be used at any time. It identifies the part, as a pointer does.
+	Block any
 }
 
 // Module is anything with parameters.

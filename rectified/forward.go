@@ -4,6 +4,7 @@ import (
 	"fmt"
 
 	"github.com/bestiary-ml/bestiary/internal/caption"
+	"github.com/bestiary-ml/bestiary/nn"
 	"github.com/bestiary-ml/bestiary/tensor"
 )
 
@@ -25,8 +26,9 @@ func (m *Model) velocity(x *tensor.Tensor, times []float64, captions *caption.Ba
 	y := tensor.Concat(1, text, m.tokens(x))                       // [N, L+tokens, Dim]
 	keep := captions.KeepWith(m.device, m.config.Tokens())
 	for _, b := range m.blocks {
-		y = b.forward(m, y, condition, keep) // [N, L+tokens, Dim]
+		y = b.forward(m, nn.Enter(y, b), condition, keep) // [N, L+tokens, Dim]
 	}
+	y = nn.Enter(y, nil)
 	y = y.Slice(1, length, y.Dim(1)) // [N, tokens, Dim]
 	part := parts(m.last.Forward(condition), 2)
 	return m.latent(m.out.Forward(m.modulated(y, part[0], part[1])))

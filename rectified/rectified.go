@@ -102,7 +102,7 @@ func (m *Model) Visit(path string, f func(nn.Param)) {
 	m.time[1].Visit(nn.Join(path, "time.2"), f)
 	m.pooled.Visit(nn.Join(path, "pooled"), f)
 	for i, b := range m.blocks {
-		b.visit(nn.Join(path, "blocks."+strconv.Itoa(i)), f)
+		b.visit(nn.Join(path, "blocks."+strconv.Itoa(i)), nn.Within(b, f))
 	}
 	m.last.Visit(nn.Join(path, "last.modulation"), f)
 	m.out.Visit(nn.Join(path, "last.out"), f)

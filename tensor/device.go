@@ -35,6 +35,9 @@ type Device struct {
 	turn     turn
 
 	group, evaluators comm.Group // ranks of the training or of the evaluation that is in progress; nil: none
+
+	entered func(block any) // told which block of a model computes next; nil: nobody
+	block   any             // the last one
 }
 
 // DeviceOptions say how a device computes. The zero value is right for most uses.

@@ -46,13 +46,22 @@ type Adam struct {
 	steps   int
 	early   *kernel.Adam       // step that Follow has begun, or nil
 	due     []kernel.AdamParam // reused by Step
+	trips   [2]trip            // memory of stepAtHome
 }
 
 // NewAdam returns an optimizer for the trainable parameters of m.
 func NewAdam(m nn.Module, o AdamOptions) *Adam {
+	a := newAdam(m, o, nil)
+	a.share(nil)
+	return a
+}
+
+// newAdam is NewAdam without moments, which share makes, on another device; nil: that of m.
+func newAdam(m nn.Module, o AdamOptions, home *tensor.Device) *Adam {
 	a := &Adam{options: o}
-	a.collect(m)
-	a.m, a.v = a.zeros(), a.zeros()
+	if a.collect(m); home != nil {
+		a.home = home
+	}
 	return a
 }
 
@@ -73,6 +82,10 @@ func (a *Adam) Step(rate, gradScale float64) {
 		step = a.next(rate, gradScale)
 	}
 	a.early = nil
+	if a.home != a.device {
+		a.stepAtHome(*step)
+		return
+	}
 	a.due = a.due[:0]
 	for j := range a.pieces {
 		g, ok := a.grad(j)
@@ -93,6 +106,9 @@ func (a *Adam) Step(rate, gradScale float64) {
 // gradient is gone afterwards. Step, with the same arguments, updates the other weights. Use it for steps with a single
 // Backward, whose gradients are not needed for anything else. The result is the same to the bit.
 func (a *Adam) Follow(s *tensor.Step, rate, gradScale float64) {
+	if a.home != a.device {
+		return // such devices gain nothing by it
+	}
 	a.early = a.next(rate, gradScale)
 	engine.UpdateWith(s, a.update)
 }

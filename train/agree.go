@@ -15,6 +15,9 @@ import (
 	"github.com/bestiary-ml/bestiary/data"
 	"github.com/bestiary-ml/bestiary/fault"
 	"github.com/bestiary-ml/bestiary/internal/comm"
+	"github.com/bestiary-ml/bestiary/internal/engine"
+	"github.com/bestiary-ml/bestiary/internal/pages"
+	"github.com/bestiary-ml/bestiary/nn"
 )
 
 // RankFailed is the error of the ranks whose training ends because another rank has failed.
@@ -217,6 +220,9 @@ func (t *Task[B]) checkRanks(o Options, c Config) error {
 	}
 	if _, _, err := data.ShareOf(c.Batch, r.Rank(), r.Size()); err != nil {
 		return err
+	}
+	if device := nn.Params(t.Module)[0].Tensor.Device(); s == ShardParameters && !(pages.Supported && engine.Kernels(device).Features().HostMemory) {
+		return fault.Field("Shard", s, "needs a processor under Linux, whose memory can be given back page by page; use gradients")
 	}
 	if _, ok := any(t.Source).(sharer); !ok {
 		return fault.Field("Source", nil, "can't be divided among ranks; give it a method Share, or train in one process")

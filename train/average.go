@@ -18,7 +18,9 @@ import (
 type Average struct {
 	decay   float64
 	all     []nn.Param
-	copies  []*tensor.Tensor // parallel to all; nil for integers and for tensors that are visited a second time
+	copies  []*tensor.Tensor // parallel to all; nil for integers, for tensors that are visited a second time, and for what is divided
+	own     *gradients       // of which this rank has pieces; nil: it has all
+	parts   []*tensor.Tensor // parallel to own's pieces
 	scratch kernel.Buffer    // as long as the longest tensor
 	updates int
 }
@@ -42,43 +44,64 @@ func NewAverage(m nn.Module, decay float64) *Average {
 	return a
 }
 
+// divide leaves the rank the average of its pieces of the parameters.
+func (a *Average) divide(g *gradients) {
+	whole := make([]*tensor.Tensor, len(g.params))
+	for i, p := range a.all {
+		if at, ok := g.place[p.Tensor]; ok && a.copies[i] != nil {
+			whole[at], a.copies[i] = a.copies[i], nil
+		}
+	}
+	a.own, a.parts = g, g.zeros()
+	for j, p := range g.pieces {
+		engine.Kernels(g.device).Copy(kernel.Contiguous(p.n), engine.Data(a.parts[j]), engine.Data(whole[p.param]).Slice(p.from, p.n))
+	}
+}
+
+// each calls f for the memory of each tensor that this rank averages, and of its average.
+func (a *Average) each(f func(k kernel.Device, weights, average kernel.Buffer)) {
+	for i, p := range a.all {
+		if c := a.copies[i]; c != nil {
+			f(engine.Kernels(p.Tensor.Device()), engine.Data(p.Tensor), engine.Data(c))
+		}
+	}
+	for j, c := range a.parts {
+		f(engine.Kernels(a.own.device), a.own.data(j), engine.Data(c))
+	}
+}
+
 // Update moves the average towards the current weights. Call it after each optimizer step.
 func (a *Average) Update() {
 	a.updates++
 	n := float64(a.updates)
 	weight := 1 - min(a.decay, (1+n)/(10+n))
-	for i, p := range a.all {
-		if c := a.copies[i]; c != nil {
-			engine.Kernels(p.Tensor.Device()).Lerp(weight, engine.Data(p.Tensor), engine.Data(c))
-		}
-	}
+	a.each(func(k kernel.Device, weights, average kernel.Buffer) { k.Lerp(weight, weights, average) })
 }
 
 // Swap exchanges the model's weights and the average. A second call undoes it.
 func (a *Average) Swap() {
-	for i, p := range a.all {
-		c := a.copies[i]
-		if c == nil {
-			continue
-		}
-		k, n := engine.Kernels(p.Tensor.Device()), p.Tensor.Len()
-		one := kernel.Contiguous(n)
-		held := a.scratch.Slice(0, n)
-		k.Copy(one, held, engine.Data(p.Tensor))
-		k.Copy(one, engine.Data(p.Tensor), engine.Data(c))
-		k.Copy(one, engine.Data(c), held)
-	}
+	a.each(func(k kernel.Device, weights, average kernel.Buffer) {
+		one := kernel.Contiguous(weights.Len)
+		held := a.scratch.Slice(0, weights.Len)
+		k.Copy(one, held, weights)
+		k.Copy(one, weights, average)
+		k.Copy(one, average, held)
+	})
 }
 
-// state returns copies of the averages, named ema.<path>.
-func (a *Average) state() []safetensors.Tensor {
+// state returns copies of the averages, named ema.<path>. Where ranks have parts, all of them must call it; rank 0 gets all.
+func (a *Average) state() ([]safetensors.Tensor, error) {
 	var all []safetensors.Tensor
 	for i, p := range a.all {
 		if c := a.copies[i]; c != nil {
 			all = append(all, weights.SaveAs(p, "ema."+p.Path, c))
 		}
 	}
-	return all
+	if a.own == nil {
+		return all, nil
+	}
+	more, err := a.own.save("ema.", a.parts)
+	return append(all, more...), err
 }
 
 // setState restores an average that state returned after that many updates.
@@ -88,6 +111,11 @@ func (a *Average) setState(f *safetensors.File, updates int) error {
 			if err := weights.LoadFrom(p, f, "ema."+p.Path, c); err != nil {
 				return err
 			}
+		}
+	}
+	if a.own != nil {
+		if err := a.own.load(f, "ema.", a.parts); err != nil {
+			return err
 		}
 	}
 	a.updates = updates

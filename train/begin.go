@@ -41,13 +41,15 @@ func prepare[B Batch](r *run.Run, task *Task[B], c Config, from start, o Options
 	if err != nil {
 		return nil, err
 	}
-	t = newTrainer(r, task, c, o)
+	if t, err = newTrainer(r, task, c, o); err != nil {
+		return t, err
+	}
 	t.kept, t.from = kept, from
 	if from != checkpoint {
 		return t, t.start(from == bareWeights)
 	}
 	if err := t.resume(); err != nil {
-		return nil, err
+		return t, err
 	}
 	if _, err := r.ReadWeights(task.Model); err != nil {
 		t.lost = err

@@ -56,17 +56,30 @@ func (t *trainer[B]) commit(withWeights, withState bool) error {
 	if err := t.calibrate(); err != nil {
 		return err
 	}
-	var kept []safetensors.Tensor // of the optimizers
-	if withState {
-		err := t.exclusive(func() (err error) { kept, err = t.optimizerState(); return err })
-		if err != nil {
-			return err
+	var kept []safetensors.Tensor    // of the optimizers
+	var average []safetensors.Tensor // that ranks have parts of
+	err := t.exclusive(func() (err error) {
+		if withState {
+			if kept, err = t.optimizerState(); err != nil {
+				return err
+			}
 		}
+		if withWeights && t.divides() && t.average != nil {
+			average, err = t.averagedWeights()
+		}
+		return err
+	})
+	if err != nil {
+		return err
 	}
-	if t.leads() {
-		if err := t.write(withWeights, withState, kept); err != nil {
-			return err
+	err = t.whole(t.leads(), func() error {
+		if !t.leads() {
+			return nil
 		}
+		return t.write(withWeights, withState, kept, average)
+	})
+	if err != nil {
+		return err
 	}
 	if withWeights {
 		t.best = false
@@ -79,7 +92,7 @@ func (t *trainer[B]) commit(withWeights, withState bool) error {
 }
 
 // write commits the files of a checkpoint.
-func (t *trainer[B]) write(withWeights, withState bool, kept []safetensors.Tensor) error {
+func (t *trainer[B]) write(withWeights, withState bool, kept, average []safetensors.Tensor) error {
 	if err := t.report.metrics.Sync(); err != nil {
 		return err
 	}
@@ -90,7 +103,7 @@ func (t *trainer[B]) write(withWeights, withState bool, kept []safetensors.Tenso
 	c.Log(t.report.metrics)
 	err = t.exclusive(func() error {
 		if withWeights {
-			if err := t.saveWeights(c); err != nil {
+			if err := t.saveWeights(c, average); err != nil {
 				return err
 			}
 		}
@@ -116,11 +129,31 @@ func (t *trainer[B]) optimizerState() ([]safetensors.Tensor, error) {
 			return nil, err
 		}
 	}
-	if t.adversary == nil || !t.leads() && !t.adversary.divided() {
+	if t.adversary != nil && (t.leads() || t.adversary.divided()) {
+		more, err := t.adversary.state(adversaryPrefix)
+		if err != nil {
+			return nil, err
+		}
+		kept = append(kept, more...)
+	}
+	if t.average == nil || !t.leads() && !t.divides() {
 		return kept, nil
 	}
-	more, err := t.adversary.state(adversaryPrefix)
+	more, err := t.average.state()
 	return append(kept, more...), err
+}
+
+// averagedWeights gathers the averaged weights, of which ranks have parts, for rank 0.
+func (t *trainer[B]) averagedWeights() (all []safetensors.Tensor, err error) {
+	err = t.averaged(func() error {
+		return t.whole(t.leads(), func() error {
+			if t.leads() {
+				all = weights.Of(t.task.Module)
+			}
+			return nil
+		})
+	})
+	return all, err
 }
 
 // restoreWeights replaces weights that can't be read by those of the state. With early stopping, the weights were the best
@@ -161,23 +194,19 @@ func (t *trainer[B]) saveState(c *run.Commit, kept []safetensors.Tensor) error {
 	}
 	tensors = append(tensors, adversary...)
 	tensors = append(tensors, kept...)
-	if t.average != nil {
-		tensors = append(tensors, t.average.state()...)
-	}
 	meta := map[string]string{"step": strconv.Itoa(t.place.Step), placeKey: string(text)}
 	return c.SaveState(t.task.Model, tensors, meta)
 }
 
 const weightPrefix = "weight."
 
-// saveWeights writes the weights to use: the averaged ones if there is an average.
-func (t *trainer[B]) saveWeights(c *run.Commit) error {
-	if t.average != nil {
-		t.average.Swap()
-		defer t.average.Swap()
-	}
+// saveWeights writes the weights to use: the averaged ones if there is an average, which have been gathered if ranks have parts of it.
+func (t *trainer[B]) saveWeights(c *run.Commit, average []safetensors.Tensor) error {
 	meta := map[string]string{"step": strconv.Itoa(t.place.Step)}
-	return c.SaveWeights(t.task.Model, weights.Of(t.task.Module), meta)
+	if average != nil {
+		return c.SaveWeights(t.task.Model, average, meta)
+	}
+	return t.averaged(func() error { return c.SaveWeights(t.task.Model, weights.Of(t.task.Module), meta) })
 }
 
 // placeOf returns the place in a state file.

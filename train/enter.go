@@ -3,6 +3,7 @@ package train
 import (
 	"context"
 	"crypto/sha256"
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -49,6 +50,7 @@ func enter[B Batch](ctx context.Context, dir string, task *Task[B], c Config, o 
 	defer func() {
 		if err != nil && t != nil {
 			t.leaveRanks()
+			err = errors.Join(err, t.reunite(false))
 		}
 	}()
 	if g, ok := ranks.group.(*deviceGroup); ok {
@@ -110,7 +112,10 @@ func follow[B Batch](r *run.Run, task *Task[B], c Config, from start, o Options)
 			return nil, err
 		}
 	}
-	t := newTrainer(r, task, c, o)
+	t, err := newTrainer(r, task, c, o)
+	if err != nil {
+		return t, err
+	}
 	t.from = from
 	if from != checkpoint {
 		return t, nil
@@ -154,10 +159,14 @@ func (t *Task[B]) shareSource(r *Ranks) error {
 	return any(t.Source).(sharer).Share(r.Rank(), r.Size())
 }
 
-// joinRanks makes the training one of several ranks.
-func (t *trainer[B]) joinRanks(o Options) {
+// joinRanks makes the training one of several ranks, if there are several.
+func (t *trainer[B]) joinRanks(o Options) error {
 	if t.ranks, t.connection = o.Ranks, o.connection; t.ranks == nil {
-		return
+		t.optimizer.share(nil)
+		if t.adversary != nil {
+			t.adversary.share(nil)
+		}
+		return nil
 	}
 	shard := o.Shard
 	if shard == "" {
@@ -173,6 +182,20 @@ func (t *trainer[B]) joinRanks(o Options) {
 		t.reducers = append(t.reducers, sum(t.adversary))
 	}
 	t.rejoin()
+	if shard != ShardParameters {
+		return nil
+	}
+	for _, r := range t.reducers {
+		d, err := newDivided(r)
+		t.itinerary.all = append(t.itinerary.all, d)
+		if err != nil {
+			return err
+		}
+	}
+	if t.average != nil {
+		t.average.divide(t.optimizer.shared())
+	}
+	return nil
 }
 
 // rejoin makes losses and generators those of a rank.

@@ -26,6 +26,11 @@ func (t *trainer[B]) asideNow(f func() error) error {
 	defer t.setGenerators(generators)
 	t.task.Module.SetTraining(false)
 	defer t.task.Module.SetTraining(true)
+	return t.averaged(func() error { return t.whole(true, f) })
+}
+
+// averaged calls f with the averaged weights, if there is an average. Ranks may have parts of both.
+func (t *trainer[B]) averaged(f func() error) error {
 	if t.average != nil {
 		t.average.Swap()
 		defer t.average.Swap()

@@ -17,6 +17,7 @@ type trainer[B Batch] struct {
 	task      *Task[B]
 	config    Config
 	device    *tensor.Device
+	host      *tensor.Device // of the optimizer, with OffloadOptimizer; otherwise nil
 	optimizer optimizer
 	average   *Average // nil without
 	adversary *Adam    // optimizer of the task's adversary, nil without
@@ -38,6 +39,7 @@ type trainer[B Batch] struct {
 	ranks      *Ranks      // nil: one process
 	connection *connection // of the ranks' devices
 	reducers   []*reducer  // of the optimizer and of the adversary's
+	itinerary  itinerary   // of the blocks, with ShardParameters
 	stop       bool        // a rank has been interrupted
 	joint      bool        // losses exchange something with other ranks
 	stepped    bool        // a step was made, so joint is known
@@ -46,23 +48,30 @@ type trainer[B Batch] struct {
 	measured bool    // norm is that of the last step
 }
 
-func newTrainer[B Batch](r *run.Run, task *Task[B], c Config, o Options) *trainer[B] {
+func newTrainer[B Batch](r *run.Run, task *Task[B], c Config, o Options) (*trainer[B], error) {
 	total := c.total(task.Source.Batches())
+	var host *tensor.Device
+	if o.Offload == OffloadOptimizer {
+		var err error
+		if host, err = openHost(o); err != nil {
+			return nil, err
+		}
+	}
 	t := &trainer[B]{
 		run: r, task: task, config: c, total: total,
 		device:    nn.Params(task.Module)[0].Tensor.Device(),
-		optimizer: task.optimizer(c), schedule: c.schedule(total), smallest: task.smallestBatch(),
+		host:      host,
+		optimizer: task.optimizer(c, host), schedule: c.schedule(total), smallest: task.smallestBatch(),
 		place:  place{Plateau: Plateau{Scale: 1}},
 		window: window{sums: Metrics{}},
 	}
 	if a := task.Adversary; a != nil {
-		t.adversary = NewAdam(a.Module, a.Adam)
+		t.adversary = newAdam(a.Module, a.Adam, host)
 	}
 	if c.EMA > 0 {
 		t.average = NewAverage(task.Module, c.EMA)
 	}
-	t.joinRanks(o)
-	return t
+	return t, t.joinRanks(o)
 }
 
 // due reports whether an action with the interval every, in steps, is due after this step. It always is after the last.
@@ -181,10 +190,14 @@ func (t *trainer[B]) finishAlone(step int, interrupted bool) (stop bool, err err
 	} else if t.best {
 		err = t.saveBest()
 	}
+	draws := t.task.Samples != nil && (due.sample || early)
+	if draws { // all ranks compute a part of the samples
+		err = t.agree(err)
+	}
 	if err != nil {
 		return true, err
 	}
-	if t.task.Samples != nil && (due.sample || early) {
+	if draws {
 		t.sample(step)
 	}
 	if due.evaluate {
@@ -204,14 +217,16 @@ func (t *trainer[B]) finishAlone(step int, interrupted bool) (stop bool, err err
 
 // checkWeights returns an error if the weights are not finite.
 func (t *trainer[B]) checkWeights(step int, rate float64) error {
-	if norm := t.optimizer.WeightNorm(); math.IsNaN(norm) || math.IsInf(norm, 0) {
-		return t.diverged("the norm of the weights", norm, step, rate)
+	check := func(o optimizer, what string) error {
+		norm, err := t.norms(o, o.WeightNorm())
+		if err == nil && (math.IsNaN(norm) || math.IsInf(norm, 0)) {
+			err = t.diverged(what, norm, step, rate)
+		}
+		return err
 	}
-	if t.adversary == nil {
-		return nil
+	err := check(t.optimizer, "the norm of the weights")
+	if err == nil && t.adversary != nil {
+		err = check(t.adversary, "the norm of the adversary's weights")
 	}
-	if norm := t.adversary.WeightNorm(); math.IsNaN(norm) || math.IsInf(norm, 0) {
-		return t.diverged("the norm of the adversary's weights", norm, step, rate)
-	}
-	return nil
+	return err
 }

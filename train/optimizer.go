@@ -14,7 +14,7 @@ import (
 type optimizer interface {
 	Step(rate, gradScale float64)
 	shared() *gradients
-	share(r *reducer)
+	share(r *reducer) // makes what the optimizer keeps: for all parameters or, among ranks, for the pieces of this one
 	Follow(s *tensor.Step, rate, gradScale float64)
 	ZeroGrad()
 	GradNorm() float64
@@ -27,7 +27,8 @@ type optimizer interface {
 // gradients are the trainable parameters of a module, and what optimizers do with their gradients.
 type gradients struct {
 	device *tensor.Device
-	params []nn.Param // trainable parameters, each once, even if the model shares it
+	home   *tensor.Device // where what the optimizer keeps lives
+	params []nn.Param     // trainable parameters, each once, even if the model shares it
 
 	pieces  []piece  // what is updated
 	reducer *reducer // sums the gradients of several ranks; nil: there is one
@@ -43,11 +44,15 @@ func (g *gradients) shared() *gradients { return g }
 func (g *gradients) collect(m nn.Module) {
 	g.place = map[*tensor.Tensor]int{}
 	for _, p := range nn.Trainable(m) {
-		if _, seen := g.place[p.Tensor]; seen {
+		if i, seen := g.place[p.Tensor]; seen {
+			if g.params[i].Block != p.Block {
+				g.params[i].Block = nil // it is used in both
+			}
 			continue
 		}
 		g.place[p.Tensor] = len(g.params)
 		g.device = p.Tensor.Device()
+		g.home = g.device
 		g.params = append(g.params, p)
 	}
 	g.pieces = g.whole()
@@ -67,14 +72,15 @@ func (g *gradients) GradNorm() float64 {
 	return math.Sqrt(engine.Kernels(g.device).SumSquares(g.norms))
 }
 
-// WeightNorm returns the Euclidean norm of all parameters together. It is not finite if any of them is not.
+// WeightNorm returns the Euclidean norm of all parameters together, or of those that this rank updates. It is not finite if any of them
+// is not.
 func (g *gradients) WeightNorm() float64 {
-	if len(g.params) == 0 {
+	if len(g.pieces) == 0 {
 		return 0
 	}
-	weights := make([]kernel.Buffer, len(g.params))
-	for i, p := range g.params {
-		weights[i] = engine.Data(p.Tensor)
+	weights := make([]kernel.Buffer, len(g.pieces))
+	for j := range g.pieces {
+		weights[j] = g.data(j)
 	}
 	return math.Sqrt(engine.Kernels(g.device).SumSquares(weights))
 }

@@ -60,10 +60,10 @@ func (g *gradients) grad(j int) (grad kernel.Buffer, ok bool) {
 	return grad, false
 }
 
-// reduce makes the optimizer use the sums of a reducer. With shards, it updates the pieces of this rank only.
+// reduce makes the optimizer use the sums of a reducer; nil: there are no other ranks. With shards, it updates the pieces of this rank
+// only.
 func (g *gradients) reduce(r *reducer) {
-	g.reducer = r
-	if r.shard.divides() {
+	if g.reducer = r; g.divided() {
 		g.pieces = r.pieces()
 	}
 }
@@ -75,9 +75,9 @@ func (g *gradients) divided() bool { return g.reducer != nil && g.reducer.shard.
 func (g *gradients) zeros() (all []*tensor.Tensor) {
 	for _, p := range g.pieces {
 		if g.divided() {
-			all = append(all, g.device.Zeros(p.n))
+			all = append(all, g.home.Zeros(p.n))
 		} else {
-			all = append(all, g.device.Zeros(g.params[p.param].Tensor.Shape()...))
+			all = append(all, g.home.Zeros(g.params[p.param].Tensor.Shape()...))
 		}
 	}
 	return all
@@ -96,7 +96,7 @@ func (g *gradients) save(prefix string, of []*tensor.Tensor) (all []safetensors.
 	if leads {
 		all = make([]safetensors.Tensor, len(g.params))
 	}
-	err = g.reducer.gather(func(j int) kernel.Buffer { return engine.Data(of[j]) }, func(i int, whole kernel.Buffer) {
+	err = g.reducer.gather(func(j int, to kernel.Buffer) { g.send(to, of[j]) }, func(i int, whole kernel.Buffer) {
 		if !leads {
 			return
 		}
@@ -106,6 +106,15 @@ func (g *gradients) save(prefix string, of []*tensor.Tensor) (all []safetensors.
 		all[i] = weights.SaveAs(p, prefix+p.Path, t)
 	})
 	return all, err
+}
+
+// send copies what an optimizer keeps of a piece to the memory of the device.
+func (g *gradients) send(to kernel.Buffer, kept *tensor.Tensor) {
+	if g.home != g.device {
+		engine.Kernels(g.device).Upload(to, kept.Values())
+		return
+	}
+	engine.Kernels(g.device).Copy(kernel.Contiguous(to.Len), to, engine.Data(kept))
 }
 
 // load restores what save returned.
@@ -123,26 +132,25 @@ func (g *gradients) load(f *safetensors.File, prefix string, of []*tensor.Tensor
 	for j, p := range g.pieces {
 		param := g.params[p.param]
 		if p.param != last {
-			whole, last = g.device.Zeros(param.Tensor.Shape()...), p.param
+			whole, last = g.home.Zeros(param.Tensor.Shape()...), p.param
 			if err := weights.LoadFrom(param, f, prefix+param.Path, whole); err != nil {
 				return err
 			}
 		}
-		engine.Kernels(g.device).Copy(kernel.Contiguous(p.n), engine.Data(of[j]), engine.Data(whole).Slice(p.from, p.n))
+		engine.Kernels(g.home).Copy(kernel.Contiguous(p.n), engine.Data(of[j]), engine.Data(whole).Slice(p.from, p.n))
 	}
 	return nil
 }
 
-// gather all-gathers the pieces of each parameter and calls got with the whole. got must not keep the buffer.
-func (r *reducer) gather(of func(j int) kernel.Buffer, got func(param int, whole kernel.Buffer)) error {
+// gather all-gathers the pieces of each parameter, which put copies, and calls got with the whole. got must not keep the buffer.
+func (r *reducer) gather(put func(j int, to kernel.Buffer), got func(param int, whole kernel.Buffer)) error {
 	ctx, cancel := r.ranks.within()
 	defer cancel()
-	k := engine.Kernels(r.device)
 	j := 0
 	for _, b := range r.buckets {
 		all := r.sums.flat(engine.Take(r.device, b.length))
 		r.each(b, func(_, first, last int) {
-			k.Copy(kernel.Contiguous(last-first), all.data.Slice(first, last-first), of(j))
+			put(j, all.data.Slice(first, last-first))
 			j++
 		})
 		if err := r.sums.allGather(ctx, all).Wait(); err != nil { // the operation may still use the memory
@@ -158,7 +166,10 @@ func (r *reducer) gather(of func(j int) kernel.Buffer, got func(param int, whole
 
 // spread sends the elements of the parameters that this rank has updated to the others, and takes theirs.
 func (r *reducer) spread(data func(j int) kernel.Buffer) error {
-	return r.gather(data, func(param int, whole kernel.Buffer) {
+	put := func(j int, to kernel.Buffer) {
+		engine.Kernels(r.device).Copy(kernel.Contiguous(to.Len), to, data(j))
+	}
+	return r.gather(put, func(param int, whole kernel.Buffer) {
 		engine.Kernels(r.device).Copy(kernel.Contiguous(whole.Len), engine.Data(r.params[param].Tensor), whole)
 	})
 }

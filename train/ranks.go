@@ -70,19 +70,27 @@ const (
 	ShardNone      Shard = "none"      // nothing: gradients are summed by all
 	ShardOptimizer Shard = "optimizer" // the optimizer's moments: each rank updates a part of the weights, and all gather them
 	ShardGradients Shard = "gradients" // the gradients: each rank keeps the sum of its part only
+
+	// ShardParameters divides the parameters, which are gathered for a block of the model (see [nn.Enter]) before it computes, forward and
+	// backward. What belongs to no block is gathered for the whole step. Evaluate, Calibrate, Samples and After have all of them; outside of
+	// these and of Loss, reading a parameter ends the program.
+	ShardParameters Shard = "parameters"
 )
 
 // Validate returns a [*fault.FieldError] for a value that isn't one of the above; "" is ShardNone.
 func (s Shard) Validate() error {
 	switch s {
-	case "", ShardNone, ShardOptimizer, ShardGradients:
+	case "", ShardNone, ShardOptimizer, ShardGradients, ShardParameters:
 		return nil
 	}
-	return fault.Field("Shard", s, "is not known; use none, optimizer or gradients")
+	return fault.Field("Shard", s, "is not known; use none, optimizer, gradients or parameters")
 }
 
 // divides reports whether each rank updates a part of the weights only.
-func (s Shard) divides() bool { return s == ShardOptimizer || s == ShardGradients }
+func (s Shard) divides() bool { return s == ShardOptimizer || s.dividesGradients() }
+
+// dividesGradients reports whether each rank keeps a part of the gradients only.
+func (s Shard) dividesGradients() bool { return s == ShardGradients || s == ShardParameters }
 
 // patience is the time that ranks wait for one that evaluates, draws or saves, in units of the timeout of a step.
 const patience = 30

@@ -41,7 +41,7 @@ type bucket struct {
 	left    int // of params whose gradient isn't there yet
 	length  int // elements: a multiple of the number of ranks, and of twice this number with ReduceBfloat16
 
-	sum     flat // the ranks' gradients, then their sum; with ShardGradients only from the first gradient to the sum
+	sum     flat // the ranks' gradients, then their sum; where ranks divide gradients only from the first gradient to the sum
 	own     flat // with shards: this rank's part of the sum
 	lost    flat // with ReduceBfloat16: what rounding has taken off this rank's gradients, to be added to those of the next step
 	pending comm.Pending
@@ -52,9 +52,12 @@ func newReducer(r *Ranks, over sums, s Shard, as Reduce, joint *bool, g *gradien
 	red := &reducer{ranks: r, sums: over, shard: s, joint: joint, params: g.params, place: g.place, device: g.device, of: make([]*bucket, len(g.params)), at: make([]int, len(g.params)), has: make([]bool, len(g.params))}
 	var b *bucket
 	for i := len(g.params) - 1; i >= 0; i-- {
-		if b == nil || b.length >= bucketElements {
+		if b == nil || b.length >= bucketElements || s == ShardParameters && g.params[i].Block != g.params[i+1].Block {
 			b = &bucket{}
 			red.buckets = append(red.buckets, b)
+		}
+		if s == ShardParameters {
+			b.length = (b.length + 15) / 16 * 16 // the memory of parameters begins with a line of the caches
 		}
 		b.params, b.offsets, b.filled = append(b.params, i), append(b.offsets, b.length), append(b.filled, false)
 		b.length += g.params[i].Tensor.Len()
@@ -69,7 +72,7 @@ func newReducer(r *Ranks, over sums, s Shard, as Reduce, joint *bool, g *gradien
 		if as == ReduceBfloat16 {
 			b.lost = over.rest(b.length)
 		}
-		if s != ShardGradients {
+		if !s.dividesGradients() {
 			b.sum = over.flat(engine.Kernels(red.device).Alloc(b.length))
 		}
 		if s.divides() {
@@ -100,7 +103,7 @@ func (r *reducer) ready(leaf *tensor.Tensor) {
 	// Where losses exchange something, so may their backward passes, in the same queue. A rank whose share lacks what a loss needs, such
 	// as objects, has some gradients later than others: so all buckets are started at the end.
 	for !*r.joint && r.next < len(r.buckets) && r.buckets[r.next].left == 0 {
-		if r.shard == ShardGradients && r.next >= inFlight {
+		if r.shard.dividesGradients() && r.next >= inFlight {
 			r.release(r.buckets[r.next-inFlight])
 		}
 		r.start(r.buckets[r.next])
@@ -108,7 +111,7 @@ func (r *reducer) ready(leaf *tensor.Tensor) {
 	}
 }
 
-// inFlight is the number of buckets that may be on their way with ShardGradients, whose memory is used again as soon as possible.
+// inFlight is the number of buckets that may be on their way where ranks divide gradients, whose memory is used again as soon as possible.
 const inFlight = 2
 
 // release waits for a bucket's sum, of which this rank keeps its part, and gives back the memory of the whole.
@@ -166,7 +169,7 @@ func (r *reducer) finish() error {
 		if err := b.pending.Wait(); err != nil {
 			return r.ranks.late(err, r.ranks.timeout)
 		}
-		if r.shard == ShardGradients {
+		if r.shard.dividesGradients() {
 			r.release(b)
 		}
 	}

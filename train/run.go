@@ -20,6 +20,8 @@ type Options struct {
 	Shard  Shard  // what the ranks divide, beside the batch
 	Reduce Reduce // how they send gradients; without ranks, nothing is sent
 
+	Offload Offload // what of a training on a GPU lives in the program's memory
+
 	connection *connection // of the ranks' devices, once they have entered the training
 }
 
@@ -83,11 +85,17 @@ func Run[B Batch](ctx context.Context, dir string, task Task[B], c Config, o Opt
 		return nil, &Interrupted{Model: task.Model, Run: dir, Began: o.Resume}
 	}
 	device := nn.Params(task.Module)[0].Tensor.Device()
+	if err := task.checkOffload(o.Offload, c, device); err != nil {
+		return nil, err
+	}
 	c.Precision = device.Precision()
 	defer task.Module.SetTraining(false)
 	t, lock, err := enter(ctx, dir, &task, c, o)
 	if lock != nil {
 		defer lock.Unlock()
+	}
+	if t != nil && t.host != nil {
+		defer t.host.Close()
 	}
 	if err != nil {
 		if ctx.Err() != nil && errors.Is(err, ctx.Err()) { // while it waited for the device
@@ -97,6 +105,11 @@ func Run[B Batch](ctx context.Context, dir string, task Task[B], c Config, o Opt
 	}
 	defer t.leaveRanks()
 	defer t.connection.abandon(&err) // unless it has ended
+	defer func() {
+		if left := t.reunite(false); left != nil { // unless it has happened
+			err = errors.Join(err, left)
+		}
+	}()
 	r, from := t.run, t.from
 	if !t.leads() {
 		t.report = silentReport()
@@ -112,6 +125,9 @@ func Run[B Batch](ctx context.Context, dir string, task Task[B], c Config, o Opt
 	on := t.device.Name()
 	if c.Precision != "highest" {
 		on += ", precision " + c.Precision
+	}
+	if t.host != nil {
+		on += ", moments on " + t.host.Name()
 	}
 	if o.Ranks != nil {
 		on = fmt.Sprintf("%d ranks, each on %s%s", o.Ranks.Size(), on, t.connection)
@@ -131,11 +147,15 @@ func Run[B Batch](ctx context.Context, dir string, task Task[B], c Config, o Opt
 		t.report.say("%s: the weights of %s stay as %s", task.Model, r.WeightsPath(task.Model), t.kept)
 	}
 	t.report.track(o.Trackers, TrackedRun{Dir: dir, Model: task.Model, Step: t.place.Step, Params: t.parameters()})
-	if t.lost != nil {
+	err = t.exclusive(t.release)
+	if err == nil && t.lost != nil {
 		err = t.restoreWeights()
 	}
 	if err == nil {
 		err = t.loop(ctx)
+	}
+	if err == nil {
+		err = t.reunite(true)
 	}
 	if o.Ranks != nil {
 		if left := o.Ranks.end(t.connection, err); left != nil {

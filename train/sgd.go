@@ -55,6 +55,13 @@ type SGD struct {
 
 // NewSGD returns an optimizer for the trainable parameters of m.
 func NewSGD(m nn.Module, o SGDOptions) *SGD {
+	s := newSGD(m, o)
+	s.share(nil)
+	return s
+}
+
+// newSGD is NewSGD without velocities, which share makes.
+func newSGD(m nn.Module, o SGDOptions) *SGD {
 	s := &SGD{options: o}
 	s.collect(m)
 	for _, p := range s.params {
@@ -63,9 +70,6 @@ func NewSGD(m nn.Module, o SGDOptions) *SGD {
 			group = o.Group(p)
 		}
 		s.groups = append(s.groups, group)
-	}
-	if o.Momentum > 0 {
-		s.velocity = s.zeros()
 	}
 	return s
 }

@@ -59,7 +59,13 @@ func (t *trainer[B]) step(step int, rate float64, measure bool) error {
 		return err
 	}
 	if t.task.After != nil {
-		t.task.After(step, t.batch)
+		after := func() error {
+			t.task.After(step, t.batch)
+			return nil
+		}
+		if err := t.whole(true, after); err != nil {
+			return err
+		}
 	}
 	if t.average != nil {
 		t.average.Update()

@@ -21,12 +21,14 @@ func (t *trainer[B]) gradientsOfRanks(step int, rate float64) error {
 		r.begin()
 		defer r.cancel()
 	}
-	failed := t.caught(func() error { return t.gradients(step, rate) })
+	failed := t.caught(func() error {
+		return t.inBlocks(func() error { return t.gradients(step, rate) })
+	})
 	var lost *fault.RanksError
 	if errors.As(failed, &lost) {
 		return t.ranks.late(lost.Err, t.ranks.timeout)
 	}
-	if failed != nil && (t.joint || !t.stepped) { // the others may wait for what the loss exchanges: the caller must end them
+	if failed != nil && (t.joint || t.divides() || !t.stepped) { // the others may wait for what the loss exchanges: the caller must end them
 		return failed
 	}
 	for _, r := range t.reducers {
@@ -71,9 +73,11 @@ func (t *trainer[B]) caught(f func() error) (err error) {
 	return f()
 }
 
-// gradNorm returns the norm of all gradients, of which ranks may have parts.
-func (t *trainer[B]) gradNorm(o optimizer) (float64, error) {
-	norm := o.GradNorm()
+// gradNorm returns the norm of all gradients.
+func (t *trainer[B]) gradNorm(o optimizer) (float64, error) { return t.norms(o, o.GradNorm()) }
+
+// norms returns the norm of what ranks may have parts of, from that of this rank's part.
+func (t *trainer[B]) norms(o optimizer, norm float64) (float64, error) {
 	if !o.shared().divided() {
 		return norm, nil
 	}
@@ -92,7 +96,7 @@ func (t *trainer[B]) gradNorm(o optimizer) (float64, error) {
 
 // spread makes the weights that each rank has updated known to all.
 func (t *trainer[B]) spread() error {
-	if t.ranks == nil {
+	if t.ranks == nil || t.divides() {
 		return nil
 	}
 	optimizers := []optimizer{t.optimizer}

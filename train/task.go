@@ -139,13 +139,13 @@ func (t *Task[B]) subject() subject {
 	return subject{model: t.Model, smallest: t.smallestBatch(), batches: t.Source.Batches(), evaluated: t.Evaluate != nil}
 }
 
-// optimizer returns a new optimizer of the model.
-func (t *Task[B]) optimizer(c Config) optimizer {
+// optimizer returns a new optimizer of the model, which share completes. host is where the moments live; nil: where the model does.
+func (t *Task[B]) optimizer(c Config, host *tensor.Device) optimizer {
 	switch {
 	case t.SGD != nil:
-		return NewSGD(t.Module, *t.SGD)
+		return newSGD(t.Module, *t.SGD)
 	case c.Optimizer == "sgd":
-		return NewSGD(t.Module, c.sgd())
+		return newSGD(t.Module, c.sgd())
 	}
-	return NewAdam(t.Module, c.adam())
+	return newAdam(t.Module, c.adam(), host)
 }

@@ -137,17 +137,18 @@ func TestMpirunTrainsAlike(t *testing.T) {
 	succeeds(t, sharedDALLE(alone, "--threads", "1")...)
 	want := lossesOf(t, alone, "dalle")
 	for i, launcher := range launchers(t) {
-		for _, n := range [][2]int{{1, 4}, {2, 1}, {4, 2}} {
-			shard := []string{"none", "optimizer", "gradients"}[(i+n[0])%3]
-			if n[0] == 1 || n[1] == 1 {
-				shard = "none"
-			}
+		third := []string{"optimizer", "gradients"}[i%2]
+		for _, way := range []struct {
+			n     [2]int
+			shard [2]string
+		}{{[2]int{1, 4}, [2]string{"none", "parameters"}}, {[2]int{2, 1}, [2]string{"parameters", "none"}}, {[2]int{4, 2}, [2]string{third, third}}} {
+			n, shard := way.n, way.shard
 			dir := filepath.Join(t.TempDir(), "run")
 			copyRun(t, base, dir)
-			if printed, err := runRanks(t, launcher, n[0], sharedDALLE(dir, "--steps", "25", "--shard", shard)); err != nil {
+			if printed, err := runRanks(t, launcher, n[0], sharedDALLE(dir, "--steps", "25", "--shard", shard[0])); err != nil {
 				t.Fatalf("%s -n %d: %v\n%s", launcher, n[0], err, printed)
 			}
-			if printed, err := runRanks(t, launcher, n[1], []string{"train", "dalle", "--run", dir, "--resume", "--steps", "50", "--shard", shard}); err != nil {
+			if printed, err := runRanks(t, launcher, n[1], []string{"train", "dalle", "--run", dir, "--resume", "--steps", "50", "--shard", shard[1]}); err != nil {
 				t.Fatalf("%s -n %d, resumed: %v\n%s", launcher, n[1], err, printed)
 			}
 			if d := differ(want, lossesOf(t, dir, "dalle"), 1e-5); d != "" {

@@ -32,8 +32,9 @@ const (
 // addTrainRanks adds the flags of a training that several processes share.
 func addTrainRanks(c *cobra.Command) {
 	addRanks(c, ranksTrain, time.Minute, "how long ranks wait for one that is late for a step, before all stop")
-	c.Flags().String("shard", string(train.ShardNone), "what ranks started by mpirun divide, beside the batch: none, optimizer (its moments) or gradients (both)")
+	c.Flags().String("shard", string(train.ShardNone), "what ranks started by mpirun divide, beside the batch: none, optimizer (its moments), gradients (and moments) or parameters (all three; on processors under Linux)")
 	c.Flags().String("reduce", string(train.ReduceFloat32), "numbers in which ranks send gradients: float32, or bfloat16 with error feedback (half the bytes); one rank sends none")
+	c.Flags().String("offload", string(train.OffloadNone), "what of a training on a GPU lives in the program's memory: none or optimizer (Adam's moments, with which the processor updates the weights)")
 }
 
 // addDivideRanks adds the flag of a command whose work several processes divide.
@@ -85,7 +86,8 @@ func joinRanks(c *cobra.Command, arguments []string) error {
 	if what == ranksTrain {
 		shard, _ := c.Flags().GetString("shard")
 		reduce, _ := c.Flags().GetString("reduce")
-		if err := cmp.Or(train.Shard(shard).Validate(), train.Reduce(reduce).Validate()); err != nil {
+		offload, _ := c.Flags().GetString("offload")
+		if err := cmp.Or(train.Shard(shard).Validate(), train.Reduce(reduce).Validate(), train.Offload(offload).Validate()); err != nil {
 			return invalid(err)
 		}
 	}

@@ -244,9 +244,11 @@ func runTask[B train.Batch](c *cobra.Command, f *trainFlags, task *train.Task[B]
 	defer train.SurviveClosedPipes()()
 	shard, _ := c.Flags().GetString("shard")
 	reduce, _ := c.Flags().GetString("reduce")
+	offload, _ := c.Flags().GetString("offload")
 	ranks := ranksOf(c)
 	result, err := train.Run(c.Context(), f.run, *task, settings, train.Options{
-		Resume: f.resume, Progress: c.ErrOrStderr(), Trackers: f.trackers, Ranks: ranks, Shard: train.Shard(shard), Reduce: train.Reduce(reduce),
+		Resume: f.resume, Progress: c.ErrOrStderr(), Trackers: f.trackers, Ranks: ranks,
+		Shard: train.Shard(shard), Reduce: train.Reduce(reduce), Offload: train.Offload(offload),
 	})
 	if err != nil || ranks != nil && ranks.Rank() > 0 {
 		return err

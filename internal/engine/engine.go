@@ -61,6 +61,10 @@ var below = link.Engine.(interface {
 	AddTrial(name string, build func(d *tensor.Device, g *tensor.Generator, n int) Trial)
 	UpdateWith(s *tensor.Step, update func(leaf *tensor.Tensor) (kernel.Adam, kernel.AdamParam, bool))
 	With(d *tensor.Device, k kernel.Device, f func())
+	WhenEntered(d *tensor.Device, entered func(block any))
+	Enter(x *tensor.Tensor, block any) *tensor.Tensor
+	EnterBlock(d *tensor.Device, block any) (before any)
+	Place(t *tensor.Tensor, b kernel.Buffer)
 })
 
 // NewDevice returns a device that computes with k.

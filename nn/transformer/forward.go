@@ -3,6 +3,7 @@ package transformer
 import (
 	"fmt"
 
+	"github.com/bestiary-ml/bestiary/nn"
 	"github.com/bestiary-ml/bestiary/tensor"
 )
 
@@ -28,6 +29,9 @@ func (t *Transformer) Streams(x, keep *tensor.Tensor, cache *Cache) (y, twin *te
 	x1, x2, first := t.recomputed(x, p)
 	for i := first; i < len(t.layers); i++ {
 		l, memory := t.layers[i], p.layer(i)
+		if cache == nil {
+			x1 = nn.Enter(x1, t.block(i))
+		}
 		if t.config.Reversible {
 			x1 = l.attention.forward(x1, x2, p, &memory.attention)     // [B, n, Dim]
 			x2 = l.feedForward.forward(x2, x1, p, &memory.feedForward) // [B, n, Dim]
@@ -43,7 +47,9 @@ func (t *Transformer) Streams(x, keep *tensor.Tensor, cache *Cache) (y, twin *te
 			x1 = run(x1)
 		}
 	}
-	if cache != nil {
+	if cache == nil {
+		x1 = nn.Enter(x1, nil)
+	} else {
 		cache.length += x.Dim(1)
 	}
 	if t.config.Reversible {
@@ -65,8 +71,9 @@ func (t *Transformer) recomputed(x *tensor.Tensor, p *pass) (x1, x2 *tensor.Tens
 	blocks := make([]reversibleBlock, n)
 	for i, l := range t.layers[:n] {
 		blocks[i] = reversibleBlock{
-			f: func(x *tensor.Tensor) *tensor.Tensor { return l.attention.forward(nil, x, p, nil) },
-			g: func(x *tensor.Tensor) *tensor.Tensor { return l.feedForward.forward(nil, x, p, nil) },
+			key: t.block(i),
+			f:   func(x *tensor.Tensor) *tensor.Tensor { return l.attention.forward(nil, x, p, nil) },
+			g:   func(x *tensor.Tensor) *tensor.Tensor { return l.feedForward.forward(nil, x, p, nil) },
 		}
 	}
 	x1, x2 = reversible(x, x, blocks, t.random)

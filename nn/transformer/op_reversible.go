@@ -9,6 +9,7 @@ import (
 // reversibleBlock is a pair of residual functions: y1 = x1 + F(x2), y2 = x2 + G(y1).
 type reversibleBlock struct {
 	f, g func(*tensor.Tensor) *tensor.Tensor
+	key  any // for nn.Enter
 }
 
 // reversible runs two streams of the same shape through reversible residual blocks (Gomez et al., 2017). It keeps the
@@ -20,7 +21,11 @@ func reversible(x1, x2 *tensor.Tensor, blocks []reversibleBlock, random *tensor.
 	d := x1.Device()
 	y1, y2 = copyOf(x1), copyOf(x2)
 	marks := make([]mark, 0, 2*len(blocks))
-	for _, b := range blocks {
+	before := engine.EnterBlock(d, blocks[0].key)
+	for i, b := range blocks {
+		if i > 0 {
+			engine.EnterBlock(d, b.key)
+		}
 		marks = append(marks, markOf(random))
 		addTo(y1, b.f, y2)
 		marks = append(marks, markOf(random))
@@ -34,11 +39,13 @@ func reversible(x1, x2 *tensor.Tensor, blocks []reversibleBlock, random *tensor.
 		engine.GradOrZero(y1)
 		engine.GradOrZero(y2)
 		for i := len(blocks) - 1; i >= 0; i-- {
+			engine.EnterBlock(d, blocks[i].key)
 			rewind(random, marks[2*i+1])
 			undo(y2, blocks[i].g, y1)
 			rewind(random, marks[2*i])
 			undo(y1, blocks[i].f, y2)
 		}
+		engine.EnterBlock(d, before)
 		rewind(random, after)
 		passGrad(x1, y1)
 		passGrad(x2, y2)

@@ -108,7 +108,7 @@ func TestReversible(t *testing.T) {
 		return layer(w1)(y1.Mul(y2))
 	}
 	recomputed := func() *tensor.Tensor {
-		y1, y2 := reversible(x, x, []reversibleBlock{{layer(w1), layer(w2)}, {layer(w2), layer(w3)}}, random)
+		y1, y2 := reversible(x, x, []reversibleBlock{{f: layer(w1), g: layer(w2)}, {f: layer(w2), g: layer(w3)}}, random)
 		return tensor.Checkpoint(layer(w1), y1.Mul(y2), random)
 	}
 	var want [][]float64

@@ -91,10 +91,18 @@ func New(d *tensor.Device, c Config, g *tensor.Generator) (t *Transformer, err e
 // Visit implements nn.Module. Weights that layers share are visited once, in the first of the layers.
 func (t *Transformer) Visit(path string, f func(nn.Param)) {
 	for i, l := range t.layers {
-		at := nn.Join(path, "layers."+strconv.Itoa(i))
-		l.attention.Visit(nn.Join(at, "attention"), f)
-		l.feedForward.Visit(nn.Join(at, "ff"), f)
+		at, own := nn.Join(path, "layers."+strconv.Itoa(i)), nn.Within(t.block(i), f)
+		l.attention.Visit(nn.Join(at, "attention"), own)
+		l.feedForward.Visit(nn.Join(at, "ff"), own)
 	}
+}
+
+// block identifies a layer for nn.Enter; nil for those of a transformer whose layers share weights.
+func (t *Transformer) block(i int) any {
+	if len(t.config.SharedAttn)+len(t.config.SharedFF) > 0 {
+		return nil
+	}
+	return &t.layers[i]
 }
 
 // SetTraining implements nn.Module: dropout acts in training only.
