@@ -13,13 +13,14 @@ import (
 // kind is a kind of models with functions to export.
 type kind struct {
 	name string
+	open func(below *tensor.Device) *trace.Tracer
 	load func(dir string, d *tensor.Device) (nn.Module, []Function, error)
 }
 
 // kindOf makes a kind. Models are loaded without being frozen: frozen ones keep what they compute from their weights, and a graph
 // must compute everything itself.
 func kindOf[C any, M nn.Module](k *models.Kind[C, M], functions func(m M) []Function) kind {
-	return kind{k.Name, func(dir string, d *tensor.Device) (nn.Module, []Function, error) {
+	return kind{k.Name, trace.New, func(dir string, d *tensor.Device) (nn.Module, []Function, error) {
 		m, err := k.Load(dir, d)
 		if err != nil {
 			return nil, nil, err
@@ -28,8 +29,15 @@ func kindOf[C any, M nn.Module](k *models.Kind[C, M], functions func(m M) []Func
 	}}
 }
 
+// decoding makes a kind of one whose models decode with a KV cache.
+func decoding(k kind) kind {
+	k.open = trace.NewDecoding
+	return k
+}
+
 // kinds are the kinds of models that are exported.
 var kinds = []kind{
+	decoding(kindOf(models.DALLE, ofDALLE)),
 	kindOf(models.CLIP, ofCLIP),
 	kindOf(models.Rectified, ofRectified),
 	kindOf(models.DVAE, asCodec),
@@ -64,7 +72,7 @@ func Open(dir, name, version string) ([]File, error) {
 			return nil, err
 		}
 		defer below.Close()
-		t := trace.New(below)
+		t := k.open(below)
 		m, functions, err := k.load(dir, t.Tensors())
 		if err != nil {
 			return nil, err

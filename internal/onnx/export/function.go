@@ -5,6 +5,7 @@ package export
 import (
 	"fmt"
 	"io"
+	"slices"
 
 	"github.com/bestiary-ml/bestiary/internal/onnx"
 	"github.com/bestiary-ml/bestiary/internal/onnx/trace"
@@ -24,8 +25,20 @@ type Function struct {
 // Input describes an input.
 type Input struct {
 	Name, Doc string
-	Shape     []int // behind the batch
+	Shape     []int // without the batch
 	Ids       int   // 0 for numbers; otherwise the input has indices below it
+	Batch     int   // dimension of the batch, or noBatch
+}
+
+// noBatch says that an input is the same for all rows.
+const noBatch = -1
+
+// shape returns the shape for a batch of n.
+func (in *Input) shape(n int) []int {
+	if in.Batch == noBatch {
+		return in.Shape
+	}
+	return slices.Insert(slices.Clone(in.Shape), in.Batch, n)
 }
 
 // Output describes an output.
@@ -36,7 +49,7 @@ func (f *Function) graph(t *trace.Tracer, m nn.Module) (*onnx.Graph, error) {
 	return t.Graph(f.Name, m, func(g *trace.Graph) {
 		in := make([]*tensor.Tensor, len(f.Inputs))
 		for i, input := range f.Inputs {
-			shape := append([]int{trace.N}, input.Shape...)
+			shape := input.shape(trace.N)
 			if input.Ids > 0 {
 				in[i] = g.Ints(input.Name, input.Doc, shape...)
 			} else {

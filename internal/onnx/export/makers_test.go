@@ -6,9 +6,11 @@ import (
 	"github.com/bestiary-ml/bestiary/autoencoder"
 	"github.com/bestiary-ml/bestiary/classifier"
 	"github.com/bestiary-ml/bestiary/clip"
+	"github.com/bestiary-ml/bestiary/dalle"
 	"github.com/bestiary-ml/bestiary/dvae"
 	"github.com/bestiary-ml/bestiary/flows"
 	"github.com/bestiary-ml/bestiary/nn"
+	"github.com/bestiary-ml/bestiary/nn/transformer"
 	"github.com/bestiary-ml/bestiary/openaivae"
 	"github.com/bestiary-ml/bestiary/rectified"
 	"github.com/bestiary-ml/bestiary/ssd"
@@ -57,6 +59,14 @@ func classFlow(architecture string) flows.Config {
 	return c
 }
 
+// smallDALLE returns a small DALL-E.
+func smallDALLE(t transformer.Config) dalle.Config {
+	return dalle.Config{
+		TextTokens: 20, TextLen: 6, ImageCodes: 12, Height: 3, Width: 4, ImageLossWeight: 7, Transformer: t,
+		Stable: t.Reversible, ShareEmbeddings: !t.Rotary && !t.Reversible,
+	}
+}
+
 // density is a flow of a table with all kinds of layers that rows of any columns can have.
 func density(layers ...flows.LayerSpec) flows.Spec {
 	return flows.Spec{Columns: 4, Condition: 2, Base: flows.BaseSpec{Kind: "normal"}, Layers: append([]flows.LayerSpec{{Kind: "standardize"}}, layers...)}
@@ -98,4 +108,10 @@ var makers = []maker{
 	makerOf("rectified", rectified.New, rectified.Config{
 		Height: 4, Width: 4, Channels: 3, Patch: 2, TextTokens: 20, TextLen: 6, Dim: 16, Depth: 2, Heads: 2, FFMult: 2, TimeStd: 1,
 	}, ofRectified),
+	makerOf("dalle", dalle.New, smallDALLE(transformer.Config{Dim: 16, Depth: 2, Heads: 2, DimHead: 8, FFMult: 2, Rotary: true, ShiftTokens: true}), ofDALLE),
+	makerOf("dalle-reversible", dalle.New, smallDALLE(transformer.Config{
+		Dim: 16, Depth: 4, Heads: 2, DimHead: 8, FFMult: 2, Reversible: true, SandwichNorm: true, ShiftTokens: true, ConvKernel: 3, ConvDilation: 1,
+		Attention: []transformer.Pattern{transformer.AxialRow, transformer.AxialCol, transformer.ConvLike, transformer.Full},
+	}), ofDALLE),
+	makerOf("dalle-plain", dalle.New, smallDALLE(transformer.Config{Dim: 16, Depth: 2, Heads: 2, DimHead: 8, FFMult: 2}), ofDALLE),
 }

@@ -90,6 +90,9 @@ func TestRuntime(t *testing.T) {
 	for _, make := range makers {
 		t.Run(make.name, func(t *testing.T) {
 			tracer := trace.New(below)
+			if strings.HasPrefix(make.name, "dalle") {
+				tracer = trace.NewDecoding(below)
+			}
 			traced := make.build(t, tracer.Tensors(), tensor.NewGenerator(1))
 			real := make.build(t, below, tensor.NewGenerator(1))
 			disturb(traced, tracer.Tensors(), 0.1)
@@ -142,10 +145,10 @@ func (f *Function) example(d *tensor.Device, model, path string) testCase {
 	g := tensor.NewGenerator(7)
 	var in []*tensor.Tensor
 	for _, input := range f.Inputs {
-		shape := append([]int{3}, input.Shape...)
+		shape := input.shape(3)
 		x := g.Uniform(d, shape...)
 		switch {
-		case input.Name == "noise" || input.Name == "latents" || input.Name == "sample":
+		case input.Name != "images" && input.Name != "time" && input.Ids == 0:
 			x = g.Normal(d, shape...)
 		case input.Name == "images":
 			x = x.Scale(2).AddScalar(-1)

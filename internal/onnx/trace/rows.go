@@ -120,7 +120,11 @@ func (t *Tracer) LayerNorm(rows, n int, eps float64, x, gamma, beta, y, mean, rs
 		t.Device.LayerNorm(rows, n, eps, x, gamma, beta, y, mean, rstd)
 		return
 	}
-	v := t.rows(x, rows, n)
+	t.write(y, t.normalized(t.rows(x, rows, n), n, eps, gamma, beta))
+}
+
+// normalized is layer normalization of rows of n numbers.
+func (t *Tracer) normalized(v *value, n int, eps float64, gamma, beta kernel.Buffer) *value {
 	in := []*value{v, t.expand(&value{shape: []int{1}, kind: onnx.Float, floats: []float32{1}}, []int{n})}
 	if !gamma.IsNil() {
 		in[1] = t.shaped(gamma, n)
@@ -128,7 +132,7 @@ func (t *Tracer) LayerNorm(rows, n int, eps float64, x, gamma, beta, y, mean, rs
 	if !beta.IsNil() {
 		in = append(in, t.shaped(beta, n))
 	}
-	t.write(y, t.node("LayerNormalization", onnx.Float, v.shape, in, attribute("axis", -1), attribute("epsilon", eps)))
+	return t.node("LayerNormalization", onnx.Float, v.shape, in, attribute("axis", -1), attribute("epsilon", eps))
 }
 
 // GroupNorm implements kernel.Normalisation. Mean and rstd are for gradients, and are left out.

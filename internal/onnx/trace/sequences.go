@@ -68,12 +68,17 @@ func (t *Tracer) Rotary(r kernel.Rotary, cos, sin, x, y kernel.Buffer) {
 		return
 	}
 	rows := r.Batch * r.Tokens * r.Groups
-	v := t.shaped(x, rows, r.Dim)
-	half := []int{r.Batch, r.Tokens, r.Groups, r.Pairs}
+	t.write(y, t.rotated(r, t.shaped(x, rows, r.Dim), t.shaped(cos, r.Tokens, r.Pairs), t.shaped(sin, r.Tokens, r.Pairs)))
+}
+
+// rotated is v [Batch·Tokens·Groups, Dim] rotated by angles [Tokens, Pairs].
+func (t *Tracer) rotated(r kernel.Rotary, v, cos, sin *value) *value {
+	rows, half := v.shape[0], []int{r.Batch, r.Tokens, r.Groups, r.Pairs}
 	pairs := t.reshape(t.slice(v, 1, 0, 2*r.Pairs), []int{rows, r.Pairs, 2})
 	first := t.reshape(t.slice(pairs, 2, 0, 1), half)
 	second := t.reshape(t.slice(pairs, 2, 1, 1), half)
-	c, s := t.shaped(cos, r.Tokens, 1, r.Pairs), t.shaped(sin, r.Tokens, 1, r.Pairs)
+	angles := []int{r.Tokens, 1, r.Pairs}
+	c, s := t.reshape(cos, angles), t.reshape(sin, angles)
 	if r.Inverse {
 		s = t.float("Neg", s)
 	}
@@ -88,7 +93,7 @@ func (t *Tracer) Rotary(r kernel.Rotary, cos, sin, x, y kernel.Buffer) {
 	if rest := r.Dim - 2*r.Pairs; rest > 0 {
 		all = append(all, t.slice(v, 1, 2*r.Pairs, rest))
 	}
-	t.write(y, t.concat(1, all...))
+	return t.concat(1, all...)
 }
 
 // GatedGELU implements kernel.Sequences.

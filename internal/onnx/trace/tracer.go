@@ -29,12 +29,18 @@ type Tracer struct {
 	named  []namedMemory
 	next   uint64          // address of the next allocation while tracing
 	taken  []kernel.Buffer // allocations while tracing, ascending
+	steps  bool            // it has kernels for decoding
 	*graph                 // nil: none is traced
 }
 
 // New returns a tracer above a device of the processor. A model to be traced is built on [Tracer.Tensors].
-func New(below *tensor.Device) *Tracer {
-	t := &Tracer{Device: engine.Kernels(below), next: firstAddress}
+func New(below *tensor.Device) *Tracer { return open(below, false) }
+
+// NewDecoding is New for models that decode with a KV cache: [Step] makes the position an input.
+func NewDecoding(below *tensor.Device) *Tracer { return open(below, true) }
+
+func open(below *tensor.Device, steps bool) *Tracer {
+	t := &Tracer{Device: engine.Kernels(below), next: firstAddress, steps: steps}
 	t.device = engine.NewDevice(t)
 	return t
 }
@@ -42,8 +48,14 @@ func New(below *tensor.Device) *Tracer {
 // Tensors returns the device as package tensor sees it.
 func (t *Tracer) Tensors() *tensor.Device { return t.device }
 
-// Features implements kernel.Device: none, so that models use the plain kernels.
-func (t *Tracer) Features() kernel.Features { return kernel.Features{Threads: 1} }
+// Features implements kernel.Device: none but those for decoding, so that models use the plain kernels.
+func (t *Tracer) Features() kernel.Features {
+	f := kernel.Features{Threads: 1}
+	if t.steps {
+		f.Decoding = decoding{t}
+	}
+	return f
+}
 
 // graph is the graph that is traced.
 type graph struct {
@@ -52,6 +64,7 @@ type graph struct {
 	seen    map[string]*value // nodes by operator, inputs and attributes: equal ones are made once
 	used    map[string]int    // names of values, and how often each was wanted
 	input   *value            // the first input, whose first dimension is the batch
+	step    *step             // of decoding; nil: none
 }
 
 // failure is what a kernel panics with; Graph returns its error.
@@ -91,14 +104,14 @@ func (t *Tracer) Graph(name string, m nn.Module, f func(g *Graph)) (g *onnx.Grap
 // Graph gives a function that is traced its inputs, and takes its outputs.
 type Graph struct{ t *Tracer }
 
-// Floats returns an input of the shape [N, …].
+// Floats returns an input. The shape of the first input begins with N.
 func (g *Graph) Floats(name, doc string, shape ...int) *tensor.Tensor {
 	x := engine.Empty(g.t.device, shape...)
 	g.t.write(engine.Data(x), g.t.addInput(name, doc, onnx.Float, shape))
 	return x
 }
 
-// Ints returns an input of the shape [N, …], of type int64 in the graph.
+// Ints is Floats for indices, of type int64 in the graph.
 func (g *Graph) Ints(name, doc string, shape ...int) *tensor.Tensor {
 	x := engine.EmptyInts(g.t.device, shape...)
 	v := g.t.addInput(name, doc, onnx.Int64, shape)
@@ -107,8 +120,8 @@ func (g *Graph) Ints(name, doc string, shape ...int) *tensor.Tensor {
 }
 
 func (t *Tracer) addInput(name, doc string, kind onnx.Type, shape []int) *value {
-	if len(shape) == 0 || shape[0] != N {
-		fail("the input %s of shape %v has no batch", name, shape)
+	if t.input == nil && (len(shape) == 0 || shape[0] != N) {
+		fail("the first input %s of shape %v has no batch", name, shape)
 	}
 	v := &value{name: t.unique(name), shape: shape, kind: kind}
 	t.made.Inputs = append(t.made.Inputs, onnx.Value{Name: v.name, Doc: doc, Type: kind, Dims: dims(shape)})
