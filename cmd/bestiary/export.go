@@ -58,6 +58,7 @@ writes x.encode.onnx and x.decode.onnx. The number N of rows is chosen when a fi
 in [-1, 1]; indices are int64, all others float. The command lists inputs and outputs.
 
   clip                  text: tokens to embedding; image: images to embedding
+  maskgit               predict: tokens, codes to logits
   rectified             velocity: latents, time, tokens to velocity
   dalle                 prefill: tokens to logits and caches; step: code, cell and caches to logits and caches
   dvae, vqgan, openai   encode: images to codes; decode: codes to image

@@ -1,10 +1,12 @@
 package export
 
 import (
+	"fmt"
 	"slices"
 
 	"github.com/bestiary-ml/bestiary/clip"
 	"github.com/bestiary-ml/bestiary/internal/onnx/trace"
+	"github.com/bestiary-ml/bestiary/maskgit"
 	"github.com/bestiary-ml/bestiary/rectified"
 	"github.com/bestiary-ml/bestiary/tensor"
 )
@@ -34,20 +36,39 @@ func ofCLIP(m *clip.CLIP) []Function {
 	}
 }
 
+// caption is tokens for a model whose empty caption has an id of its own, the one after the tokenizer's.
+func caption(length, ids int) Input {
+	in := tokens(length, ids+1)
+	in.Doc += fmt.Sprintf("; the empty caption is the id %d", ids)
+	return in
+}
+
+// keepWith returns the mask [N, n+more] of captions [N, n] and more positions after them, which are all kept.
+func keepWith(ids *tensor.Tensor, more int) *tensor.Tensor {
+	n := ids.Dim(0)
+	return tensor.Concat(1, ids, ids.Device().Ints(slices.Repeat([]int32{1}, n*more), n, more))
+}
+
 func ofRectified(m *rectified.Model) []Function {
 	c := m.Config()
-	caption := tokens(c.TextLen, c.TextTokens+1)
-	caption.Doc += "; the empty caption is the id after the tokenizer's last"
 	return []Function{{"velocity", "velocity of a latent on its way from noise (time 1) to data (time 0)", []Input{
 		{Name: "latents", Doc: "latents of the KL autoencoder on their way", Shape: []int{c.Height, c.Width, c.Channels}},
 		{Name: "time", Doc: "times in [0, 1]"},
-		caption,
+		caption(c.TextLen, c.TextTokens),
 	}, []Output{{"velocity", "the derivative of the latents by the time"}},
 		func(in []*tensor.Tensor) []*tensor.Tensor {
 			x, ids := in[0], in[2]
-			n, d := ids.Dim(0), ids.Device()
-			picture := d.Ints(slices.Repeat([]int32{1}, n*c.Tokens()), n, c.Tokens())
-			keep := tensor.Concat(1, ids, picture)
-			return []*tensor.Tensor{m.VelocityOf(x, trace.Sinusoids(in[1], rectified.Frequencies()), ids, keep, average(ids, c.TextTokens+1))}
+			features := trace.Sinusoids(in[1], rectified.Frequencies())
+			return []*tensor.Tensor{m.VelocityOf(x, features, ids, keepWith(ids, c.Tokens()), average(ids, c.TextTokens+1))}
+		}}}
+}
+
+func ofMaskGIT(m *maskgit.Model) []Function {
+	c := m.Config()
+	codes := Input{Name: "codes", Doc: fmt.Sprintf("codes row by row; %d is a masked one", c.ImageCodes), Shape: []int{c.Cells()}, Ids: c.ImageCodes + 1}
+	return []Function{{"predict", "captions and codes, some of them masked, to the logits of all codes", []Input{caption(c.TextLen, c.TextTokens), codes},
+		[]Output{{"logits", "of the codes of all cells"}},
+		func(in []*tensor.Tensor) []*tensor.Tensor {
+			return []*tensor.Tensor{m.LogitsOf(in[0], in[1], keepWith(in[0], c.Cells()))}
 		}}}
 }

@@ -39,6 +39,7 @@ func decoding(k kind) kind {
 var kinds = []kind{
 	decoding(kindOf(models.DALLE, ofDALLE)),
 	kindOf(models.CLIP, ofCLIP),
+	kindOf(models.MaskGIT, ofMaskGIT),
 	kindOf(models.Rectified, ofRectified),
 	kindOf(models.DVAE, asCodec),
 	kindOf(models.VQGAN, asCodec),

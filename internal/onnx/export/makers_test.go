@@ -1,6 +1,7 @@
 package export
 
 import (
+	"math"
 	"testing"
 
 	"github.com/bestiary-ml/bestiary/autoencoder"
@@ -9,6 +10,7 @@ import (
 	"github.com/bestiary-ml/bestiary/dalle"
 	"github.com/bestiary-ml/bestiary/dvae"
 	"github.com/bestiary-ml/bestiary/flows"
+	"github.com/bestiary-ml/bestiary/maskgit"
 	"github.com/bestiary-ml/bestiary/nn"
 	"github.com/bestiary-ml/bestiary/nn/transformer"
 	"github.com/bestiary-ml/bestiary/openaivae"
@@ -59,6 +61,13 @@ func classFlow(architecture string) flows.Config {
 	return c
 }
 
+// withBackbone returns a classifier on the features of a published network.
+func withBackbone() classifier.Config {
+	c := classifier.DefaultConfig().WithBackbone("efficientnet-lite0")
+	c.ImageSize, c.BackboneSize, c.Classes = 32, 64, []string{"cat", "dog", "bird"}
+	return c
+}
+
 // smallDALLE returns a small DALL-E.
 func smallDALLE(t transformer.Config) dalle.Config {
 	return dalle.Config{
@@ -99,6 +108,16 @@ var makers = []maker{
 		flows.LayerSpec{Kind: "inverse-autoregressive", Map: "affine", Hidden: twoLays},
 		flows.LayerSpec{Kind: "autoregressive", Map: "spline", Hidden: twoLays, Flipped: true},
 	), ofDensity),
+	makerOf("density-bounded", flows.New, flows.Spec{Columns: 4, Base: flows.BaseSpec{Kind: "mixture", Parts: 3}, Layers: []flows.LayerSpec{
+		{Kind: "bounded", Intervals: [][2]flows.Number{{-9, 9}, {flows.Number(math.Inf(-1)), 9}, {-9, flows.Number(math.Inf(1))}, {flows.Number(math.Inf(-1)), flows.Number(math.Inf(1))}}},
+		{Kind: "coupling", Map: "spline", Hidden: twoLays, Clip: 3}, {Kind: "permutation"},
+	}}, ofDensity),
+	makerOf("density-circular", flows.New, flows.Spec{Columns: 3, Base: flows.BaseSpec{Kind: "box", Low: -math.Pi, High: math.Pi}, Layers: []flows.LayerSpec{
+		{Kind: "autoregressive", Map: "circular", Hidden: twoLays},
+	}}, ofDensity),
+	makerOf("density-glow", flows.New, flows.Spec{Columns: 48, Condition: 2, Base: flows.BaseSpec{Kind: "diagonal"}, Layers: []flows.LayerSpec{
+		{Kind: "glow", Glow: &flows.GlowConfig{Picture: flows.Picture{Height: 4, Width: 4, Channels: 3}, Levels: 2, Steps: 1, Hidden: 4}},
+	}}, ofDensity),
 	makerOf("tarflow", tarflow.New, tarflow.Config{
 		Height: 4, Width: 2, Channels: 3, Patch: 2, Classes: 3, Blocks: []int{2, 1}, Dim: 16, HeadDim: 8, FFMult: 2, Start: true, Variance: true, LogScale: 3,
 	}, ofTarFlow),
@@ -108,10 +127,19 @@ var makers = []maker{
 	makerOf("rectified", rectified.New, rectified.Config{
 		Height: 4, Width: 4, Channels: 3, Patch: 2, TextTokens: 20, TextLen: 6, Dim: 16, Depth: 2, Heads: 2, FFMult: 2, TimeStd: 1,
 	}, ofRectified),
+	makerOf("maskgit", maskgit.New, maskgit.Config{
+		TextTokens: 9, TextLen: 4, ImageCodes: 7, Height: 3, Width: 4, Transformer: transformer.Config{Dim: 8, Depth: 2, Heads: 2, DimHead: 4, FFMult: 2},
+	}, ofMaskGIT),
 	makerOf("dalle", dalle.New, smallDALLE(transformer.Config{Dim: 16, Depth: 2, Heads: 2, DimHead: 8, FFMult: 2, Rotary: true, ShiftTokens: true}), ofDALLE),
 	makerOf("dalle-reversible", dalle.New, smallDALLE(transformer.Config{
 		Dim: 16, Depth: 4, Heads: 2, DimHead: 8, FFMult: 2, Reversible: true, SandwichNorm: true, ShiftTokens: true, ConvKernel: 3, ConvDilation: 1,
 		Attention: []transformer.Pattern{transformer.AxialRow, transformer.AxialCol, transformer.ConvLike, transformer.Full},
 	}), ofDALLE),
 	makerOf("dalle-plain", dalle.New, smallDALLE(transformer.Config{Dim: 16, Depth: 2, Heads: 2, DimHead: 8, FFMult: 2}), ofDALLE),
+}
+
+// large have millions of weights, and are tested where the graphs can run.
+var large = []maker{
+	makerOf("classifier-backbone", classifier.New, withBackbone(), ofClassifier),
+	makerOf("ssd-vgg16", ssd.New, ssd.VOC(ssd.VGG16, 64, 3), ofSSD),
 }

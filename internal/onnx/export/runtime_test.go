@@ -87,7 +87,11 @@ func TestRuntime(t *testing.T) {
 	defer below.Close()
 	dir := t.TempDir()
 	var cases []testCase
-	for _, make := range makers {
+	python, all := os.Getenv("BESTIARY_ONNX"), makers
+	if python != "" {
+		all = append(all, large...)
+	}
+	for _, make := range all {
 		t.Run(make.name, func(t *testing.T) {
 			tracer := trace.New(below)
 			if strings.HasPrefix(make.name, "dalle") {
@@ -114,11 +118,12 @@ func TestRuntime(t *testing.T) {
 				if err := file.Close(); err != nil {
 					t.Fatal(err)
 				}
-				cases = append(cases, real.functions[i].example(below, make.name, path))
+				for cell := range real.functions[i].cells() {
+					cases = append(cases, real.functions[i].example(below, make.name, path, cell))
+				}
 			}
 		})
 	}
-	python := os.Getenv("BESTIARY_ONNX")
 	if t.Failed() || python == "" {
 		t.Skip("BESTIARY_ONNX names no Python with onnx and onnxruntime")
 	}
@@ -137,8 +142,18 @@ func TestRuntime(t *testing.T) {
 	}
 }
 
-// example computes the function for three random rows.
-func (f *Function) example(d *tensor.Device, model, path string) testCase {
+// cells is the number of cells that a decoding step is tested for; 1 for other functions.
+func (f *Function) cells() int {
+	for _, input := range f.Inputs {
+		if input.Batch == noBatch {
+			return input.Ids
+		}
+	}
+	return 1
+}
+
+// example computes the function for three random rows, and a step for the given cell.
+func (f *Function) example(d *tensor.Device, model, path string, cell int) testCase {
 	step := d.Scratch()
 	defer step.End()
 	c := testCase{Name: model + " " + f.Name, Model: path, Inputs: map[string]array{}, Outputs: map[string]array{}}
@@ -148,14 +163,19 @@ func (f *Function) example(d *tensor.Device, model, path string) testCase {
 		shape := input.shape(3)
 		x := g.Uniform(d, shape...)
 		switch {
-		case input.Name != "images" && input.Name != "time" && input.Ids == 0:
+		case input.Batch != noBatch && input.Name != "images" && input.Name != "time" && input.Ids == 0:
 			x = g.Normal(d, shape...)
 		case input.Name == "images":
 			x = x.Scale(2).AddScalar(-1)
+		case input.Batch == noBatch:
+			x = d.Ints([]int32{int32(cell)})
 		case input.Ids > 0:
 			ids := make([]int32, x.Len())
 			for i := range ids {
-				ids[i] = int32(1 + g.Intn(input.Ids-1))
+				ids[i] = int32(g.Intn(input.Ids))
+				if input.Name == "tokens" {
+					ids[i] = int32(1 + g.Intn(input.Ids-1))
+				}
 				if length := input.Shape[0]; input.Name == "tokens" && i%length > i/length { // the captions have one to three tokens
 					ids[i] = 0
 				}

@@ -16,6 +16,25 @@ func (t *Tracer) Gemm(g kernel.Gemm, a, b, bias, c kernel.Buffer) {
 		t.Device.Gemm(g, a, b, bias, c)
 		return
 	}
+	l := layout{shape: []int{g.M, g.N}, strides: []int{g.LdC, 1}}
+	if g.Batch > 1 {
+		l.shape, l.strides = append([]int{g.Batch}, l.shape...), append([]int{g.StrideC}, l.strides...)
+	}
+	y := t.product(g, a, b, l.shape)
+	if !bias.IsNil() {
+		y = t.float("Add", y, t.shaped(bias, g.N))
+	}
+	if g.Accumulate {
+		y = t.float("Add", y, t.view(c, l))
+	}
+	t.put(c, l, t.activation(g.Act, g.Slope, y))
+}
+
+// product returns op(A)·op(B) in a shape, of all matrices of a batch.
+func (t *Tracer) product(g kernel.Gemm, a, b kernel.Buffer, shape []int) *value {
+	if g.K == 0 { // operands may not be there
+		return t.reshape(filled(0, product(shape)), shape)
+	}
 	operand := func(x kernel.Buffer, rows, columns, ld, stride int, transposed bool) *value {
 		l := layout{shape: []int{rows, columns}, strides: []int{ld, 1}}
 		if transposed {
@@ -28,25 +47,11 @@ func (t *Tracer) Gemm(g kernel.Gemm, a, b, bias, c kernel.Buffer) {
 	}
 	u := operand(a, g.M, g.K, g.LdA, g.StrideA, g.TransA)
 	v := operand(b, g.K, g.N, g.LdB, g.StrideB, g.TransB)
-	l := layout{shape: []int{g.M, g.N}, strides: []int{g.LdC, 1}}
-	if g.Batch > 1 {
-		l.shape, l.strides = append([]int{g.Batch}, l.shape...), append([]int{g.StrideC}, l.strides...)
+	if len(shape) == 2 || len(u.shape) == 3 || len(v.shape) == 3 {
+		return t.node("MatMul", onnx.Float, shape, []*value{u, v})
 	}
-	shape := l.shape
-	if len(u.shape) == 2 && len(v.shape) == 2 {
-		shape = shape[len(shape)-2:]
-	}
-	y := t.node("MatMul", onnx.Float, shape, []*value{u, v})
-	if len(shape) < len(l.shape) { // the same product, several times
-		y = t.expand(t.reshape(y, append([]int{1}, shape...)), l.shape)
-	}
-	if !bias.IsNil() {
-		y = t.float("Add", y, t.shaped(bias, g.N))
-	}
-	if g.Accumulate {
-		y = t.float("Add", y, t.view(c, l))
-	}
-	t.put(c, l, t.activation(g.Act, g.Slope, y))
+	y := t.node("MatMul", onnx.Float, shape[1:], []*value{u, v}) // the same product, several times
+	return t.expand(t.reshape(y, append([]int{1}, shape[1:]...)), shape)
 }
 
 // channelsFirst and channelsLast reorder pictures.

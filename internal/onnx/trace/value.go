@@ -63,7 +63,7 @@ func (t *Tracer) nameOf(v *value) string {
 	}
 	if v.fill {
 		whole := t.expand(&value{shape: make1(len(v.shape)), kind: v.kind, floats: v.floats, ints: v.ints}, v.shape)
-		v.name, v.fill = whole.name, false
+		v.name, v.fill, v.floats, v.ints = t.nameOf(whole), false, nil, nil
 		return v.name
 	}
 	key := fmt.Sprint("constant ", v.kind, v.shape, v.wish, v.key)
