@@ -6,6 +6,7 @@ import (
 	"encoding/binary"
 	"fmt"
 	"math"
+	"slices"
 )
 
 // Opset is the version of the operators that graphs use. 17 is the first with LayerNormalization. Later ones have nothing that our
@@ -122,6 +123,26 @@ func Bools(name string, dims []int, values []bool) Tensor {
 		}
 	}
 	return Tensor{name, Bool, dims, data}
+}
+
+// Prune removes the nodes and constants that no output depends on.
+func (g *Graph) Prune() {
+	wanted := map[string]bool{}
+	for _, v := range g.Outputs {
+		wanted[v.Name] = true
+	}
+	var nodes []Node
+	for _, n := range slices.Backward(g.Nodes) {
+		if slices.ContainsFunc(n.Outputs, func(name string) bool { return wanted[name] }) {
+			nodes = append(nodes, n)
+			for _, name := range n.Inputs {
+				wanted[name] = true
+			}
+		}
+	}
+	slices.Reverse(nodes)
+	g.Nodes = nodes
+	g.Initializers = slices.DeleteFunc(g.Initializers, func(t Tensor) bool { return !wanted[t.Name] })
 }
 
 // String is how messages show a value: "images: float [N, 64, 64, 3]".

@@ -110,6 +110,16 @@ func TestAttributes(t *testing.T) {
 	}
 }
 
+// TestPrune removes what no output depends on, and nothing else.
+func TestPrune(t *testing.T) {
+	g := tiny().Graph
+	g.Initializers = append(g.Initializers, Floats("two", []int{1}, []float32{2}))
+	g.Nodes = append([]Node{{Op: "Neg", Inputs: []string{"two"}, Outputs: []string{"a"}}, {Op: "Neg", Inputs: []string{"a"}, Outputs: []string{"b"}}}, g.Nodes...)
+	if g.Prune(); !reflect.DeepEqual(g, tiny().Graph) {
+		t.Errorf("left are %+v", g)
+	}
+}
+
 // TestTooLarge refuses what protobuf can't hold. The constants share their memory.
 func TestTooLarge(t *testing.T) {
 	m, data := tiny(), make([]byte, 1<<28)

@@ -69,10 +69,13 @@ func disturb(m nn.Module, d *tensor.Device, scale float64) {
 		noise := g.Normal(d, p.Tensor.Shape()...).Scale(scale)
 		if !p.Trainable {
 			name := p.Path[strings.LastIndex(p.Path, ".")+1:]
-			if !slices.Contains([]string{"mean", "std", "running_mean", "running_var"}, name) {
+			switch name {
+			case "mean", "std", "running_mean", "running_var":
+				noise = noise.Abs() // variances stay positive
+			case "weight", "bias": // of a backbone that is not trained
+			default:
 				continue // such as masks
 			}
-			noise = noise.Abs() // variances stay positive
 		}
 		p.Tensor.Set(p.Tensor.Add(noise).Values())
 	}

@@ -98,6 +98,7 @@ func (t *Tracer) Graph(name string, m nn.Module, f func(g *Graph)) (g *onnx.Grap
 		}
 	}()
 	f(&Graph{t})
+	t.made.Prune()
 	return &t.made, nil
 }
 
