@@ -92,15 +92,15 @@ func (t *Transformer) CacheOf(positions int, memory []*tensor.Tensor) *Cache {
 // Tables are what decoding takes for each position.
 type Tables struct {
 	Cos, Sin *tensor.Tensor // [Len, R] of the rotary angles; nil without them
-	// Sources [4·Len] has the position that each quarter of the channels is taken from by the token shift, −1 for none; nil without one,
-	// and where quarters don't divide the channels.
+	// Sources [4·Len] has the position that each quarter of the channels is taken from by the token shift, −1 for none; nil without one.
 	Sources []int32
+	Uneven  bool // the token shift doesn't take quarters, as the width is no multiple of 4; Sources is nil
 }
 
 // Tables returns what decoding takes for each position.
 func (t *Transformer) Tables() Tables {
-	all := Tables{Cos: t.cos, Sin: t.sin}
-	if t.shift != nil && t.config.Dim%4 == 0 {
+	all := Tables{Cos: t.cos, Sin: t.sin, Uneven: t.shift != nil && t.config.Dim%4 != 0}
+	if t.shift != nil && !all.Uneven {
 		for _, from := range t.index {
 			if from >= 0 {
 				from /= 4

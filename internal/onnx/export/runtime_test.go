@@ -9,8 +9,11 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/bestiary-ml/bestiary/dalle"
+	"github.com/bestiary-ml/bestiary/flows"
 	"github.com/bestiary-ml/bestiary/internal/onnx/trace"
 	"github.com/bestiary-ml/bestiary/nn"
+	"github.com/bestiary-ml/bestiary/nn/transformer"
 	"github.com/bestiary-ml/bestiary/tensor"
 )
 
@@ -142,6 +145,29 @@ func TestRuntime(t *testing.T) {
 	t.Logf("%s", out)
 	if err != nil {
 		t.Fatal(err)
+	}
+}
+
+// TestRefusals names the models that have no graph, and why.
+func TestRefusals(t *testing.T) {
+	below, err := tensor.OpenDevice("cpu", tensor.DeviceOptions{Threads: 1})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer below.Close()
+	for want, make := range map[string]maker{
+		"density: sample has no graph: the program reads numbers that depend on the inputs": makerOf("density", flows.New, flows.CFM(3, 0), ofDensity),
+		"dalle: step has no graph: the token shift": makerOf("dalle", dalle.New,
+			smallDALLE(transformer.Config{Dim: 18, Depth: 1, Heads: 2, DimHead: 8, FFMult: 2, ShiftTokens: true}), ofDALLE),
+	} {
+		tracer := trace.NewDecoding(below)
+		m := make.build(t, tracer.Tensors(), tensor.NewGenerator(1))
+		if _, err := files(tracer, make.name, "test", m, m.functions); err == nil || !strings.HasPrefix(err.Error(), want) {
+			t.Errorf("the error is %v, want %q", err, want)
+		}
+	}
+	if _, err := Open(t.TempDir(), "mask-rcnn", "test"); err == nil || !strings.Contains(err.Error(), "a mask-rcnn is not exported as ONNX; choose one of dalle, ") {
+		t.Errorf("the error is %v", err)
 	}
 }
 

@@ -28,8 +28,11 @@ func Step(cell *tensor.Tensor, first int, tables transformer.Tables) int {
 	if !ok || t.graph == nil {
 		return first + int(cell.IntValues()[0])
 	}
-	if !t.steps {
+	switch {
+	case !t.steps:
 		fail("the tracer has no kernels for decoding")
+	case tables.Uneven: // no kernel does that, so the position would be that which is traced
+		fail("the token shift of a transformer whose width is no multiple of 4 is not translated")
 	}
 	position := t.node("Add", onnx.Int32, []int{1}, []*value{t.whole(engine.Data(cell)), indices([]int32{int32(first)})})
 	t.step = &step{position, first, tables}
