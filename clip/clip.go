@@ -66,7 +66,12 @@ func (m *CLIP) EncodeText(text, keep *tensor.Tensor) *tensor.Tensor {
 	if keep == nil {
 		keep = text
 	}
-	return m.text.embed(m.tokens.Forward(text), keep)
+	return m.EncodeTextWith(text, keep, meanWeights(keep))
+}
+
+// EncodeTextWith is EncodeText with weights [N, 1, n] by which positions are averaged.
+func (m *CLIP) EncodeTextWith(text, keep, weights *tensor.Tensor) *tensor.Tensor {
+	return m.text.embed(m.tokens.Forward(text), keep, weights)
 }
 
 // EncodeImages returns the embeddings [N, Latent] of unit length of pictures [N, S, S, C].
@@ -74,7 +79,7 @@ func (m *CLIP) EncodeImages(images *tensor.Tensor) *tensor.Tensor {
 	n, side, size := images.Dim(0), m.config.ImageSize/m.config.PatchSize, m.config.PatchSize
 	x := images.Reshape(n, side, size, side, size, m.config.Channels).Permute(0, 1, 3, 2, 4, 5) // [N, side, side, P, P, C]
 	x = x.Reshape(n, side*side, -1)                                                             // [N, side², P·P·C]
-	return m.image.embed(m.patches.Forward(x), nil)
+	return m.image.embed(m.patches.Forward(x), nil, nil)
 }
 
 // Similarity returns how well each caption describes its picture, [N]. See EncodeText for text and keep.

@@ -21,15 +21,16 @@ func newTower(d *tensor.Device, c transformer.Config, latent int, g *tensor.Gene
 	return t, err
 }
 
-// embed returns the embeddings [N, Latent] of x [N, n, Dim]. keep, ints [N, n], is 0 at ignored positions; nil keeps all.
-func (t *tower) embed(x *tensor.Tensor, keep *tensor.Tensor) *tensor.Tensor {
+// embed returns the embeddings [N, Latent] of x [N, n, Dim]. keep, ints [N, n], is 0 at ignored positions, and weights [N, 1, n]
+// average the others; nil and nil keep all.
+func (t *tower) embed(x, keep, weights *tensor.Tensor) *tensor.Tensor {
 	x = x.Add(t.position.Weight.Slice(0, 0, x.Dim(1)))
 	x = t.transformer.Forward(x, keep, nil) // [N, n, Dim]
 	var mean *tensor.Tensor                 // [N, Dim]
 	if keep == nil {
 		mean = x.Mean(1)
 	} else {
-		mean = meanWeights(keep).MatMul(x).Reshape(x.Dim(0), x.Dim(2))
+		mean = weights.MatMul(x).Reshape(x.Dim(0), x.Dim(2))
 	}
 	z := t.latent.Forward(mean) // [N, Latent]
 	length := z.Square().Sum(1).ClampMin(1e-24).Sqrt()

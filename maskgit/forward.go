@@ -32,12 +32,26 @@ func (m *Model) Logits(codes []int32, captions [][]int32) *tensor.Tensor {
 			masked = append(masked, int32(i+(i/c.Cells()+1)*text.Len))
 		}
 	}
-	x := m.text.Forward(m.device.Ints(text.IDs, n, text.Len)).Add(m.textPosition.Weight.Slice(0, 0, text.Len)) // [N, L, Dim]
-	y := m.image.Forward(m.device.Ints(ids, n, c.Cells()))                                                     // [N, cells, Dim]
-	y = y.Add(m.row.Forward(m.places[0]).Add(m.column.Forward(m.places[1])))
-	x = m.transformer.Forward(tensor.Concat(1, x, y), text.KeepWith(m.device, c.Cells()), nil) // [N, L+cells, Dim]
-	x = x.Reshape(n*x.Dim(1), c.Transformer.Dim).Gather(0, m.device.Ints(masked))              // [M, Dim]
+	x := m.hidden(m.device.Ints(text.IDs, n, text.Len), m.device.Ints(ids, n, c.Cells()), text.KeepWith(m.device, c.Cells()))
+	x = x.Reshape(n*x.Dim(1), c.Transformer.Dim).Gather(0, m.device.Ints(masked)) // [M, Dim]
 	return m.head.Forward(m.norm.Forward(x))
+}
+
+// hidden returns the transformer's output [N, L+cells, Dim] for captions, ints [N, L], codes, ints [N, cells], and keep as of
+// LogitsOf.
+func (m *Model) hidden(captions, codes, keep *tensor.Tensor) *tensor.Tensor {
+	x := m.text.Forward(captions).Add(m.textPosition.Weight.Slice(0, 0, captions.Dim(1))) // [N, L, Dim]
+	y := m.image.Forward(codes)                                                           // [N, cells, Dim]
+	y = y.Add(m.row.Forward(m.places[0]).Add(m.column.Forward(m.places[1])))
+	return m.transformer.Forward(tensor.Concat(1, x, y), keep, nil)
+}
+
+// LogitsOf returns the logits [N, cells, ImageCodes] of all codes, masked or not, with all arguments on the device: captions, ints
+// [N, L], where TextTokens alone is the empty caption; codes, ints [N, cells], where ImageCodes is a masked one; and keep, ints
+// [N, L+cells], 0 for padding of the captions.
+func (m *Model) LogitsOf(captions, codes, keep *tensor.Tensor) *tensor.Tensor {
+	x := m.hidden(captions, codes, keep)
+	return m.head.Forward(m.norm.Forward(x.Slice(1, captions.Dim(1), x.Dim(1))))
 }
 
 // Loss returns the mean cross-entropy of masked codes with label smoothing, in nats, and plain, the same without it. text

@@ -19,12 +19,21 @@ func (m *Model) Velocity(x *tensor.Tensor, times []float64, captions [][]int32) 
 }
 
 func (m *Model) velocity(x *tensor.Tensor, times []float64, captions *caption.Batch) *tensor.Tensor {
-	n, length := captions.N, captions.Len
-	text := m.text.Forward(m.device.Ints(captions.IDs, n, length)) // [N, L, Dim]
-	condition := m.condition(text, times, captions).SiLU()         // [N, Dim]
-	text = text.Add(m.textPosition.Weight.Slice(0, 0, length))     // [N, L, Dim]
-	y := tensor.Concat(1, text, m.tokens(x))                       // [N, L+tokens, Dim]
-	keep := captions.KeepWith(m.device, m.config.Tokens())
+	n, length, d := captions.N, captions.Len, m.device
+	return m.VelocityOf(x, d.From(sinusoids(times), n, frequencies), d.Ints(captions.IDs, n, length),
+		captions.KeepWith(d, m.config.Tokens()), d.From(captions.Mean, n, 1, length))
+}
+
+// VelocityOf is Velocity with its arguments as tensors. features [N, 256] are those of the times: cosines and then sines of each
+// time multiplied by [Frequencies]. ids, ints [N, L], are captions, where −1 or a position that is not kept is padding. keep,
+// ints [N, L+tokens], is 0 for padding and 1 for the tokens of the latent behind the caption; nil keeps all. mean [N, 1, L] are weights
+// that average the ids of a caption.
+func (m *Model) VelocityOf(x, features, ids, keep, mean *tensor.Tensor) *tensor.Tensor {
+	length := ids.Dim(1)
+	text := m.text.Forward(ids)                                // [N, L, Dim]
+	condition := m.condition(text, features, mean).SiLU()      // [N, Dim]
+	text = text.Add(m.textPosition.Weight.Slice(0, 0, length)) // [N, L, Dim]
+	y := tensor.Concat(1, text, m.tokens(x))                   // [N, L+tokens, Dim]
 	for _, b := range m.blocks {
 		y = b.forward(m, nn.Enter(y, b), condition, keep) // [N, L+tokens, Dim]
 	}
@@ -34,13 +43,11 @@ func (m *Model) velocity(x *tensor.Tensor, times []float64, captions *caption.Ba
 	return m.latent(m.out.Forward(m.modulated(y, part[0], part[1])))
 }
 
-// condition returns time net(t) + pooled(mean embedding of the caption), [N, Dim].
-func (m *Model) condition(text *tensor.Tensor, times []float64, captions *caption.Batch) *tensor.Tensor {
-	n := captions.N
-	time := m.device.From(sinusoids(times), n, frequencies)
-	time = m.time[1].Forward(m.time[0].Forward(time).SiLU())              // [N, Dim]
-	mean := m.device.From(captions.Mean, n, 1, captions.Len).MatMul(text) // [N, 1, Dim]
-	return time.Add(m.pooled.Forward(mean.Reshape(n, m.config.Dim)))
+// condition returns time net(features) + pooled(mean embedding of the caption), [N, Dim].
+func (m *Model) condition(text, features, mean *tensor.Tensor) *tensor.Tensor {
+	time := m.time[1].Forward(m.time[0].Forward(features).SiLU()) // [N, Dim]
+	pooled := mean.MatMul(text)                                   // [N, 1, Dim]
+	return time.Add(m.pooled.Forward(pooled.Reshape(text.Dim(0), m.config.Dim)))
 }
 
 // tokens returns the vectors [N, tokens, Dim] of the patches of x [N, h, w, c].

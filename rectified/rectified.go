@@ -121,6 +121,15 @@ func (m *Model) String() string {
 // frequencies is the number of features of a time: cosines and sines of 128 frequencies.
 const frequencies = 256
 
+// Frequencies returns the 128 numbers by which a time is multiplied to make its features: 1000 to 0.1.
+func Frequencies() []float64 {
+	all := make([]float64, frequencies/2)
+	for i := range all {
+		all[i] = 1000 * math.Exp(-math.Log(1e4)*float64(i)/float64(len(all)))
+	}
+	return all
+}
+
 // sinusoids returns the features [N, 256] of times in [0, 1]: cos(1000·t·ω) and then sin(1000·t·ω), for frequencies ω from
 // 1 to 1e-4 (Peebles & Xie, 2023).
 func sinusoids(times []float64) []float32 {

@@ -73,6 +73,15 @@ func (m *Model) Forward(x *tensor.Tensor) (logits, codes *tensor.Tensor) {
 	return m.classes.forward(maps), m.codes.forward(maps)
 }
 
+// Boxes returns the boxes [N, P, 4] of the codes that [Model.Forward] returns: x0, y0, x1, y1 as shares of the sides, clipped to the
+// picture. Forward must have been called.
+func (m *Model) Boxes(codes *tensor.Tensor) *tensor.Tensor {
+	n, p, side := codes.Dim(0), len(m.priors), float64(m.config.ImageSize)
+	priors := m.device.From(detect.Values(m.priors), 1, p, 4).Expand(n, p, 4)
+	boxes := coder.DecodeTensor(codes.Reshape(n*p, 4), priors.Reshape(n*p, 4))
+	return boxes.Clamp(0, side).Scale(1/side).Reshape(n, p, 4)
+}
+
 // place computes the priors of feature maps.
 func (m *Model) place(maps []*tensor.Tensor) {
 	if m.priors != nil {

@@ -19,6 +19,9 @@ func (below) NewDevice(k kernel.Device) *Device       { return newDevice(k) }
 func (below) Kernels(d *Device) kernel.Device         { return d.kernels }
 func (below) Data(t *Tensor) kernel.Buffer            { return t.optional() }
 func (below) Empty(d *Device, shape ...int) *Tensor   { return d.empty(shape...) }
+func (below) EmptyInts(d *Device, shape ...int) *Tensor {
+	return d.emptyInts(shape...)
+}
 func (below) Entries(t *Tensor, from, to int) *Tensor { return t.entries(from, to) }
 
 func (below) Acquire(ctx context.Context, d *Device) (release func(), err error) {

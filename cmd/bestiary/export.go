@@ -33,7 +33,7 @@ func newExport() *cobra.Command {
 	var card hubFlags
 	c := &cobra.Command{
 		Use:   "export",
-		Short: "Write a run's models for PyTorch, or as a folder for the Hugging Face Hub",
+		Short: "Write a run's models for PyTorch, as ONNX files, or as a folder for the Hugging Face Hub",
 		Long: `Write a model of a run for other programs, as one file:
 
   dalle, dvae, clip  for DALLE-pytorch 1.6.6; the file of a dalle includes its dvae, vqgan or openai. The checkpoint
@@ -53,6 +53,22 @@ The formats are pytorch (torch.save; also lightning for .ckpt and dall_e for .pk
 as JSON in the metadata. "bestiary import" reads both. A model with a setting that the other program doesn't have
 is an error.
 
+With --format onnx, each function of the model becomes a file with ONNX operators, opset 17, beside --out: --out x.onnx
+writes x.encode.onnx and x.decode.onnx. The number N of rows is chosen when a file runs. Pictures are channels last, values
+in [-1, 1]; indices are int64, all others float. The command lists inputs and outputs.
+
+  clip                  text: tokens to embedding; image: images to embedding
+  maskgit               predict: tokens, codes to logits
+  rectified             velocity: latents, time, tokens to velocity
+  dalle                 prefill: tokens to logits and caches; step: code, cell and caches to logits and caches
+  dvae, vqgan, openai   encode: images to codes; decode: codes to image
+  kl                    encode: images to latents; decode: latents to image
+  autoencoder           encode: images to embedding; decode: embedding to image
+  flow, density         sample: noise, condition to sample, log_density; density: sample, condition to log_density, noise
+  tarflow               sample: noise, condition to latents; density: latents, condition to log_density
+  classifier            classify: images to features, probabilities
+  ssd                   detect: images to scores, boxes of all priors
+
 With --format huggingface, --out is a folder as the Hugging Face Hub expects it, of all models of the run or that
 of --model, whatever their kinds: config.json, model.safetensors, the tokenizer, and README.md, the model card with
 its metadata, the figures and the last samples of the trainings, and those of --figures. "bestiary import" takes such
@@ -62,13 +78,14 @@ a folder back, to the bit. Paths of this machine are left out.`,
   bestiary export --run runs/birds --model dvae --out vae.pt
   bestiary export --run runs/pets --model flow --out flow.pt
   bestiary export --run runs/pets --model autoencoder --out autoencoder.pt
+  bestiary export --run runs/birds --model dvae --format onnx --out birds.onnx
   bestiary eval --run runs/pets > figures.json
   bestiary export --run runs/pets --format huggingface --license cc-by-4.0 --figures figures.json --out pets-flow`,
 		Args: noArguments,
 	}
 	addRunFlag(c, &run)
-	c.Flags().StringVar(&model, "model", "", "dalle (with the model of its codes), dvae, vqgan, openai, clip, flow, autoencoder or ssd (default: the first of them that the run has)")
-	c.Flags().StringVar(&format, "format", "", "pytorch, safetensors, lightning or dall_e (default: as --out ends, .pt, .safetensors, .ckpt or .pkl), or huggingface, a folder")
+	c.Flags().StringVar(&model, "model", "", "dalle (with the model of its codes), dvae, vqgan, openai, clip, flow, autoencoder or ssd (default: the first of them that the run has); onnx and huggingface have others")
+	c.Flags().StringVar(&format, "format", "", "pytorch, safetensors, lightning or dall_e (default: as --out ends, .pt, .safetensors, .ckpt or .pkl), onnx (default for .onnx), or huggingface, a folder")
 	c.Flags().StringVar(&out, "out", "", "file to write (required)")
 	c.Flags().BoolVar(&force, "force", false, "replace files that exist")
 	card.add(c)
@@ -84,6 +101,9 @@ a folder back, to the bit. Paths of this machine are left out.`,
 		}
 		if err := card.refuse(c); err != nil {
 			return err
+		}
+		if format == onnxFormat || format == "" && filepath.Ext(out) == onnxEnding {
+			return exportONNX(c, run, model, out, force)
 		}
 		write, err := exportFormat(format, out)
 		if err != nil {
@@ -169,9 +189,9 @@ func exportFormat(name, out string) (write func(string, interchange.Models) erro
 		return write, nil
 	}
 	if name != "" {
-		return nil, usagef("--format %s: choose pytorch, safetensors, lightning, dall_e or huggingface", name)
+		return nil, usagef("--format %s: choose pytorch, safetensors, lightning, dall_e, onnx or huggingface", name)
 	}
-	return nil, usagef("--out %s: has no ending of a known format; let it end in .pt, .safetensors, .ckpt or .pkl, or give --format", out)
+	return nil, usagef("--out %s: has no ending of a known format; let it end in .pt, .safetensors, .ckpt, .pkl or .onnx, or give --format", out)
 }
 
 // exportModels are the models that export writes, the preferred one first.

@@ -31,6 +31,7 @@ var below = link.Engine.(interface {
 	Decoding(d *tensor.Device) kernel.Decoding
 	Data(t *tensor.Tensor) kernel.Buffer
 	Empty(d *tensor.Device, shape ...int) *tensor.Tensor
+	EmptyInts(d *tensor.Device, shape ...int) *tensor.Tensor
 	Entries(t *tensor.Tensor, from, to int) *tensor.Tensor
 	Mask(m *tensor.AttentionMask) *kernel.AttentionMask
 	Taping(d *tensor.Device) bool
@@ -96,6 +97,9 @@ func Data(t *tensor.Tensor) kernel.Buffer { return below.Data(t) }
 
 // Empty makes an uninitialised tensor within the current step, if there is one.
 func Empty(d *tensor.Device, shape ...int) *tensor.Tensor { return below.Empty(d, shape...) }
+
+// EmptyInts is Empty for a tensor of indices.
+func EmptyInts(d *tensor.Device, shape ...int) *tensor.Tensor { return below.EmptyInts(d, shape...) }
 
 // Entries views entries [from, to) of the first dimension of t, in t's storage. No gradient flows.
 func Entries(t *tensor.Tensor, from, to int) *tensor.Tensor { return below.Entries(t, from, to) }
