@@ -15,10 +15,10 @@ type below struct{}
 
 func init() { link.Engine = below{} }
 
-func (below) NewDevice(k kernel.Device) *Device       { return newDevice(k) }
-func (below) Kernels(d *Device) kernel.Device         { return d.kernels }
-func (below) Data(t *Tensor) kernel.Buffer            { return t.optional() }
-func (below) Empty(d *Device, shape ...int) *Tensor   { return d.empty(shape...) }
+func (below) NewDevice(k kernel.Device) *Device     { return newDevice(k) }
+func (below) Kernels(d *Device) kernel.Device       { return d.kernels }
+func (below) Data(t *Tensor) kernel.Buffer          { return t.optional() }
+func (below) Empty(d *Device, shape ...int) *Tensor { return d.empty(shape...) }
 func (below) EmptyInts(d *Device, shape ...int) *Tensor {
 	return d.emptyInts(shape...)
 }
