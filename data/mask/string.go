@@ -118,3 +118,9 @@ func (r *RLE) UnmarshalJSON(content []byte) error {
 	}
 	return err
 }
+
+// MarshalBinary writes the JSON of the mask, for messages in Go's encoding/gob.
+func (r RLE) MarshalBinary() ([]byte, error) { return r.MarshalJSON() }
+
+// UnmarshalBinary reads what [RLE.MarshalBinary] writes.
+func (r *RLE) UnmarshalBinary(content []byte) error { return r.UnmarshalJSON(content) }

@@ -116,6 +116,10 @@ func TestFewOutputs(t *testing.T) {
 			StrideH: 1, StrideW: 1, DilationH: 1, DilationW: 1, Groups: 1,
 		}
 		checkConv(t, all, c, rand.New(rand.NewPCG(7, 8)), true, false)
+		c = kernel.Conv{ // too small for bfloat16; it copies columns after the larger one has paired some
+			N: 1, H: 4, W: 4, C: 96, O: 1, OH: 4, OW: 3, KH: 1, KW: 2, StrideH: 1, StrideW: 1, DilationH: 1, DilationW: 1, Groups: 1,
+		}
+		checkConv(t, all, c, rand.New(rand.NewPCG(7, 8)), false, false)
 	})
 }
 

@@ -68,6 +68,7 @@ type Worker struct {
 	Table         []uintptr          // addresses of its rows of A
 	gathered      []float32          // rows of A, a vector apart
 	gatheredTable []uintptr          // their addresses
+	gatheredApart int                // numbers from one to the next
 	B             []float32          // panels of B
 	BF16          []float32          // rows in bfloat16
 	tiles         tileWorker
@@ -122,13 +123,17 @@ func (w *Worker) Addresses(n int) []uintptr {
 	return w.Table[:n]
 }
 
-// gatherTable returns the addresses of n vectors in w.gathered, which it grows as needed.
+// gatherTable returns the addresses of n vectors of that many lanes in w.gathered, which it grows as needed.
 func (w *Worker) gatherTable(n, lanes int) []uintptr {
 	if len(w.gatheredTable) < n {
-		w.gatheredTable = make([]uintptr, n)
-		for i, base := 0, Address(Aligned(&w.gathered, n*lanes)); i < n; i++ {
+		w.gatheredTable, w.gatheredApart = make([]uintptr, n), 0
+	}
+	if w.gatheredApart != lanes {
+		base := Address(Aligned(&w.gathered, len(w.gatheredTable)*lanes))
+		for i := range w.gatheredTable {
 			w.gatheredTable[i] = base + uintptr(4*lanes*i)
 		}
+		w.gatheredApart = lanes
 	}
 	return w.gatheredTable
 }
