@@ -22,24 +22,6 @@ import (
 	"github.com/bestiary-ml/bestiary/tensor"
 )
 
-// numbers are those of testdata/make_golden.py.
-func numbers(name string, n int) []float32 {
-	state := uint64(14695981039346656037)
-	for _, b := range []byte(name) {
-		state = (state ^ uint64(b)) * 1099511628211
-	}
-	out := make([]float32, n)
-	for i := range out {
-		state += 0x9E3779B97F4A7C15
-		z := state
-		z = (z ^ z>>30) * 0xBF58476D1CE4E5B9
-		z = (z ^ z>>27) * 0x94D049BB133111EB
-		z ^= z >> 31
-		out[i] = float32(float64(z>>40)/(1<<23) - 1)
-	}
-	return out
-}
-
 // gain is the number of testdata/make_golden.py for the weights of an architecture.
 func gain(name string) float64 {
 	switch {
@@ -59,7 +41,7 @@ func state(m nn.Module, of string) (all []safetensors.Tensor) {
 			all = append(all, weights.Save(p))
 			continue
 		}
-		s := safetensors.Tensor{Name: p.Path, DType: safetensors.F32, Shape: torchShape(p), F32: numbers(p.Path, p.Tensor.Len())}
+		s := safetensors.Tensor{Name: p.Path, DType: safetensors.F32, Shape: torchShape(p), F32: golden.Numbers(p.Path, p.Tensor.Len())}
 		fan := 1
 		for _, n := range s.Shape[1:] {
 			fan *= n
@@ -198,7 +180,7 @@ func compare(t *testing.T, b upTo, f *safetensors.File, gradient bool) {
 	const size = 32
 	s := d.Record()
 	defer s.End()
-	x := d.From(numbers("pictures", 2*size*size*3), 2, size, size, 3).SetRequiresGrad(gradient)
+	x := d.From(golden.Numbers("pictures", 2*size*size*3), 2, size, size, 3).SetRequiresGrad(gradient)
 	all := b.Features(x)
 	loss := all[0].Square().Mean()
 	for i, stride := range []string{"stride4", "stride8", "stride16", "stride32"} {
@@ -355,7 +337,7 @@ func TestActivations(t *testing.T) {
 	}
 	b.Freeze()
 	const size = 16
-	values, direction := numbers("a picture", size*size*3), numbers("a direction", size*size*3)
+	values, direction := golden.Numbers("a picture", size*size*3), golden.Numbers("a direction", size*size*3)
 	loss := func(step float64, backward bool) (sum float64, gradient []float32) {
 		s := d.Record()
 		defer s.End()
@@ -394,7 +376,7 @@ func TestNewRandom(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	x := d.From(numbers("pictures", 2*64*64*3), 2, 64, 64, 3)
+	x := d.From(golden.Numbers("pictures", 2*64*64*3), 2, 64, 64, 3)
 	state := func() map[string][]float32 {
 		all := map[string][]float32{}
 		for _, p := range nn.Params(b) {

@@ -60,7 +60,7 @@ func TestStochasticDepth(t *testing.T) {
 	block, _ := randomBlock(d, depth)
 	s := d.Scratch()
 	defer s.End()
-	x := d.From(numbers("pictures", n*2*2*3), n, 2, 2, 3)
+	x := d.From(golden.Numbers("pictures", n*2*2*3), n, 2, 2, 3)
 	in, random := gradcheck.Exact(x), gradcheck.Exact(block.forward(x))
 	depth.training = false
 	whole := gradcheck.Exact(block.forward(x))
@@ -101,13 +101,13 @@ func TestSetStochasticDepth(t *testing.T) {
 	}
 	for _, p := range nn.Params(b) {
 		if !p.Tensor.IsInts() {
-			p.Tensor.Set(numbers(p.Path, p.Tensor.Len()))
+			p.Tensor.Set(golden.Numbers(p.Path, p.Tensor.Len()))
 		}
 		if p.Path[len(p.Path)-3:] == "var" {
 			p.Tensor.Set(slices.Repeat([]float32{1}, p.Tensor.Len()))
 		}
 	}
-	x := d.From(numbers("pictures", 2*32*32*3), 2, 32, 32, 3)
+	x := d.From(golden.Numbers("pictures", 2*32*32*3), 2, 32, 32, 3)
 	run := func(training bool, seed uint64) []float32 {
 		t.Helper()
 		s := d.Scratch()

@@ -7,8 +7,8 @@ import (
 
 // Found is an object with its mask.
 type Found struct {
-	detect.Detection           // Class is counted from 0, without the background; Box is in pixels of the picture
-	Mask             []float32 // probabilities of side×side pixels inside the box, for [Model.Config]'s side of 2·MaskSize; see [Paste]
+	detect.Detection           // Class is counted from 0, without the background; Box is in pixels of the picture; Mask is nil, see [Found.Paste]
+	Probabilities    []float32 // of the mask's pixels inside the box, side×side with a side of 2·Config.MaskSize
 }
 
 // smallestDetection is the shortest side of a detection in pixels.
@@ -90,7 +90,7 @@ func (m *Model) draw(v *view, all [][]Found) {
 	values, pixels := ofClasses(logits, labels).Sigmoid().Values(), 4*m.config.MaskSize*m.config.MaskSize
 	for i := range all {
 		for k := range all[i] {
-			all[i][k].Mask, values = values[:pixels:pixels], values[pixels:]
+			all[i][k].Probabilities, values = values[:pixels:pixels], values[pixels:]
 		}
 	}
 }

@@ -6,6 +6,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/bestiary-ml/bestiary/data/mask"
 	"github.com/bestiary-ml/bestiary/detect"
 	"github.com/bestiary-ml/bestiary/internal/golden"
 	"github.com/bestiary-ml/bestiary/internal/gradcheck"
@@ -95,16 +96,20 @@ func batch(m *Model, half int) *tensor.Tensor {
 }
 
 // ellipse is the mask of an object that fills its box.
-func ellipse(size Size, b detect.Box) *Bitmap {
+func ellipse(size Size, b detect.Box) mask.RLE {
 	x, y, width, height := b.Center()
-	m := &Bitmap{Width: size.Width, Height: size.Height, Pixels: make([]uint8, size.Width*size.Height)}
+	pixels := make([]uint8, size.Width*size.Height)
 	for i := range size.Height {
 		for j := range size.Width {
 			u, v := (float64(j)+0.5-x)/(width/2), (float64(i)+0.5-y)/(height/2)
 			if u*u+v*v <= 1 {
-				m.Pixels[i*size.Width+j] = 1
+				pixels[i*size.Width+j] = 1
 			}
 		}
+	}
+	m, err := mask.FromPixels(pixels, size.Width, size.Height)
+	if err != nil {
+		panic(err)
 	}
 	return m
 }
@@ -174,11 +179,11 @@ func TestTorchvision(t *testing.T) {
 		var scores, labels, areas []float32
 		for _, o := range found {
 			boxes, scores, labels = append(boxes, o.Box), append(scores, float32(o.Score)), append(labels, float32(o.Class+1))
-			area := float32(0)
-			for _, pixel := range o.Paste(sizes[i], 0.5).Pixels {
-				area += float32(pixel)
+			pasted, err := o.Paste(sizes[i], 0.5)
+			if err != nil {
+				t.Fatal(err)
 			}
-			areas = append(areas, area)
+			areas = append(areas, float32(pasted.Area()))
 		}
 		golden.Near(t, "boxes", detect.Values(boxes), golden.Floats(t, f, fmt.Sprintf("boxes.%d", i)), 1e-4)
 		golden.Near(t, "scores", scores, golden.Floats(t, f, fmt.Sprintf("scores.%d", i)), 1e-4)

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"math/rand/v2"
 
+	"github.com/bestiary-ml/bestiary/data/mask"
 	"github.com/bestiary-ml/bestiary/detect"
 	"github.com/bestiary-ml/bestiary/internal/ranks"
 	"github.com/bestiary-ml/bestiary/tensor"
@@ -13,7 +14,7 @@ import (
 type Target struct {
 	Class int
 	Box   detect.Box // in pixels of the picture
-	Mask  *Bitmap    // of the whole picture
+	Mask  mask.RLE   // of the whole picture
 }
 
 // Losses are the five parts of the loss, single numbers.
@@ -52,7 +53,7 @@ func (m *Model) check(sizes []Size, targets [][]Target) {
 			if t.Class < 0 || t.Class >= m.config.Classes || t.Box.Empty() || !t.Box.Finite() {
 				panic(fmt.Sprintf("maskrcnn: an object of class %d with the box %v, and the model has %d classes of boxes with an area", t.Class, t.Box, m.config.Classes))
 			}
-			if t.Mask == nil || t.Mask.Width != sizes[i].Width || t.Mask.Height != sizes[i].Height || len(t.Mask.Pixels) != t.Mask.Width*t.Mask.Height {
+			if width, height := t.Mask.Size(); width != sizes[i].Width || height != sizes[i].Height {
 				panic(fmt.Sprintf("maskrcnn: an object of a picture of %d×%d pixels has no mask of as many", sizes[i].Width, sizes[i].Height))
 			}
 		}
@@ -142,7 +143,7 @@ func (m *Model) headLoss(v *view, proposals [][]detect.Box, targets [][]Target, 
 	for i, own := range targets {
 		truth := around(own)
 		all := append(append([]detect.Box(nil), proposals[i]...), truth...)
-		matches := matcher.Match(truth, all)
+		matches, pixels := matcher.Match(truth, all), maskPixels(own)
 		for _, k := range (sampler{c.Boxes.Sampled, c.Boxes.Positive}).choose(matches, sources[i]) {
 			sampled[i] = append(sampled[i], all[k])
 			o := matches[k]
@@ -153,7 +154,7 @@ func (m *Model) headLoss(v *view, proposals [][]detect.Box, targets [][]Target, 
 			label, code := int32(own[o].Class+1), boxCoder.Encode(truth[o], all[k])
 			rows, codes = append(rows, int32(len(labels)*(c.Classes+1))+label), append(codes, code[:]...)
 			labels = append(labels, label)
-			drawn.add(i, all[k], own[o])
+			drawn.boxes[i], drawn.labels, drawn.pixels = append(drawn.boxes[i], all[k]), append(drawn.labels, label), append(drawn.pixels, pixels(o))
 		}
 	}
 	l.Objects = len(rows)

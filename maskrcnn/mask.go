@@ -5,22 +5,22 @@ import (
 	"github.com/bestiary-ml/bestiary/tensor"
 )
 
-// Bitmap is a mask: Pixels is 1 inside and 0 outside, row by row.
-type Bitmap struct {
-	Width, Height int
-	Pixels        []uint8
-}
-
 // masked are the regions whose masks are trained.
 type masked struct {
 	boxes  [][]detect.Box // of each picture
 	labels []int32        // class of each, counted from 1
-	masks  []*Bitmap      // of the object of each
+	pixels [][]uint8      // of the mask of the object of each
 }
 
-func (m *masked) add(picture int, b detect.Box, object Target) {
-	m.boxes[picture] = append(m.boxes[picture], b)
-	m.labels, m.masks = append(m.labels, int32(object.Class+1)), append(m.masks, object.Mask)
+// maskPixels returns the pixels of the masks of objects, each decoded when it is first needed.
+func maskPixels(objects []Target) func(i int) []uint8 {
+	decoded := make([][]uint8, len(objects))
+	return func(i int) []uint8 {
+		if decoded[i] == nil {
+			decoded[i] = objects[i].Mask.Pixels()
+		}
+		return decoded[i]
+	}
 }
 
 // maskLoss returns the mean loss of the pixels of masks, each for its own class.
@@ -33,9 +33,9 @@ func (m *Model) maskLoss(v *view, drawn masked) *tensor.Tensor {
 	logits := m.masks.forward(v.read(drawn.boxes, m.config.MaskSize)) // [R, side, side, classes+1]
 	var want []float32
 	k := 0
-	for _, own := range drawn.boxes {
+	for i, own := range drawn.boxes {
 		for _, b := range own {
-			want = append(want, drawn.masks[k].within(b, side)...)
+			want = append(want, within(drawn.pixels[k], v.sizes[i], b, side)...)
 			k++
 		}
 	}
@@ -55,13 +55,14 @@ func ofClasses(logits *tensor.Tensor, columns []int32) *tensor.Tensor {
 	return rows.Gather(0, logits.Device().Ints(index)).Reshape(n*pixels, 1)
 }
 
-// within returns the mask in a box as side×side shares of the area, as torchvision's project_masks_on_boxes.
-func (b *Bitmap) within(box detect.Box, side int) []float32 {
-	s := detect.ROIAlign{Size: side}.Weights([]detect.Map{{Grid: detect.Grid{Height: b.Height, Width: b.Width}, Scale: 1}}, 1, []detect.Region{{Box: box}})
+// within returns the mask of a picture in a box as side×side shares of the area, as torchvision's project_masks_on_boxes. These are not
+// the pixels of [mask.Mask.Within], which are 0 or 1.
+func within(pixels []uint8, size Size, box detect.Box, side int) []float32 {
+	s := detect.ROIAlign{Size: side}.Weights([]detect.Map{{Grid: detect.Grid(size), Scale: 1}}, 1, []detect.Region{{Box: box}})
 	out := make([]float32, s.Rows)
 	for r := range out {
 		for k := s.Begins[r]; k < s.Begins[r+1]; k++ {
-			out[r] += s.Weights[k] * float32(b.Pixels[s.Index[k]])
+			out[r] += s.Weights[k] * float32(pixels[s.Index[k]])
 		}
 	}
 	return out

@@ -1,14 +1,19 @@
 package maskrcnn
 
-import "math"
+import (
+	"math"
+
+	"github.com/bestiary-ml/bestiary/data/mask"
+)
 
 // Paste returns the mask of an object in a picture of that size: 1 where the probability is at least threshold. The probabilities are
-// enlarged to the box between pixels, as torchvision's paste_masks_in_image does. Other implementations use 0.5.
-func (f Found) Paste(size Size, threshold float32) *Bitmap {
-	side := int(math.Sqrt(float64(len(f.Mask))))
-	out := &Bitmap{Width: size.Width, Height: size.Height, Pixels: make([]uint8, size.Width*size.Height)}
+// enlarged to the box between pixels, as torchvision's paste_masks_in_image does. The usual threshold is 0.5. It is an error if the size
+// is none of a picture.
+func (f Found) Paste(size Size, threshold float32) (mask.RLE, error) {
+	side := int(math.Sqrt(float64(len(f.Probabilities))))
+	pixels := make([]uint8, max(size.Width, 0)*max(size.Height, 0))
 	if side == 0 {
-		return out
+		return mask.FromPixels(pixels, size.Width, size.Height)
 	}
 	// A border of zeros, and the box as much larger.
 	padded := side + 2
@@ -21,7 +26,7 @@ func (f Found) Paste(size Size, threshold float32) *Bitmap {
 		if i < 1 || i > side || j < 1 || j > side {
 			return 0
 		}
-		return f.Mask[(i-1)*side+j-1]
+		return f.Probabilities[(i-1)*side+j-1]
 	}
 	for row := max(y0, 0); row < min(y1+1, size.Height); row++ {
 		i, down := halfway(row-y0, padded, rows)
@@ -30,11 +35,11 @@ func (f Found) Paste(size Size, threshold float32) *Bitmap {
 			upper := at(i, j)*(1-right) + at(i, min(j+1, padded-1))*right
 			lower := at(min(i+1, padded-1), j)*(1-right) + at(min(i+1, padded-1), min(j+1, padded-1))*right
 			if upper*(1-down)+lower*down >= threshold {
-				out.Pixels[row*size.Width+column] = 1
+				pixels[row*size.Width+column] = 1
 			}
 		}
 	}
-	return out
+	return mask.FromPixels(pixels, size.Width, size.Height)
 }
 
 // halfway returns the place of pixel i of n among from places, and the share of the next place.

@@ -46,7 +46,7 @@ type Adam struct {
 	steps   int
 	early   *kernel.Adam       // step that Follow has begun, or nil
 	due     []kernel.AdamParam // reused by Step
-	trips   [2]trip            // memory of stepAtHome
+	staging [2]chunk           // memory of stepOnHost
 }
 
 // NewAdam returns an optimizer for the trainable parameters of m.
@@ -57,10 +57,10 @@ func NewAdam(m nn.Module, o AdamOptions) *Adam {
 }
 
 // newAdam is NewAdam without moments, which share makes, on another device; nil: that of m.
-func newAdam(m nn.Module, o AdamOptions, home *tensor.Device) *Adam {
+func newAdam(m nn.Module, o AdamOptions, host *tensor.Device) *Adam {
 	a := &Adam{options: o}
-	if a.collect(m); home != nil {
-		a.home = home
+	if a.collect(m); host != nil {
+		a.stateDevice = host
 	}
 	return a
 }
@@ -82,8 +82,8 @@ func (a *Adam) Step(rate, gradScale float64) {
 		step = a.next(rate, gradScale)
 	}
 	a.early = nil
-	if a.home != a.device {
-		a.stepAtHome(*step)
+	if a.stateDevice != a.device {
+		a.stepOnHost(*step)
 		return
 	}
 	a.due = a.due[:0]
@@ -106,7 +106,7 @@ func (a *Adam) Step(rate, gradScale float64) {
 // gradient is gone afterwards. Step, with the same arguments, updates the other weights. Use it for steps with a single
 // Backward, whose gradients are not needed for anything else. The result is the same to the bit.
 func (a *Adam) Follow(s *tensor.Step, rate, gradScale float64) {
-	if a.home != a.device {
+	if a.stateDevice != a.device {
 		return // such devices gain nothing by it
 	}
 	a.early = a.next(rate, gradScale)

@@ -18,17 +18,9 @@ type itinerary struct {
 func (t *itinerary) begin() error {
 	t.now = t.now[:0]
 	for _, d := range t.all {
-		for i := range d.held {
-			if d.blockOf(i) == nil {
-				d.start(i, d.ranks.within)
-			}
-		}
-		for i := range d.held {
-			if d.blockOf(i) == nil {
-				if err := d.finish(i); err != nil {
-					return &fault.RanksError{Err: err}
-				}
-			}
+		d.gather(nil)
+		if err := d.await(nil); err != nil {
+			return &fault.RanksError{Err: err}
 		}
 		if len(t.last) > 0 {
 			d.gather(t.last[0])
@@ -66,13 +58,25 @@ func (t *itinerary) end() error {
 // blockOf returns the block to which the parameters of a bucket belong.
 func (d *divided) blockOf(i int) any { return d.params[d.buckets[i].params[0]].Block }
 
-// gather starts to gather a block; nil is none.
+// gather starts to gather a block; nil is what belongs to no block, which is there for the whole step.
 func (d *divided) gather(block any) {
 	for i := range d.held {
-		if block != nil && d.blockOf(i) == block {
+		if d.blockOf(i) == block {
 			d.start(i, d.ranks.within)
 		}
 	}
+}
+
+// await waits until a block is there.
+func (d *divided) await(block any) error {
+	for i := range d.held {
+		if d.blockOf(i) == block {
+			if err := d.finish(i); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
 }
 
 // keep keeps two blocks and waits for the first.
@@ -86,14 +90,7 @@ func (d *divided) keep(block, next any) error {
 	}
 	d.gather(block)
 	d.gather(next)
-	for i := range d.held {
-		if block != nil && d.blockOf(i) == block {
-			if err := d.finish(i); err != nil {
-				return err
-			}
-		}
-	}
-	return nil
+	return d.await(block)
 }
 
 // divides reports whether ranks have parts of the parameters only.

@@ -54,26 +54,26 @@ func openHost(o Options) (*tensor.Device, error) {
 // offloadElements is the number of elements that are on their way between a GPU and the processor, or computed there, at a time.
 var offloadElements = 1 << 20 // tests lower it
 
-// trip is a range of elements of a piece that the processor updates.
-type trip struct {
+// chunk is a range of elements of a piece that the processor updates.
+type chunk struct {
 	to   kernel.Buffer // the weights on the GPU
 	w, g []float32     // copies of the weights and of their gradients
 	done chan struct{} // closed when w is updated
 }
 
-// stepAtHome makes a step on the processor. While it updates some weights, gradients and weights of the next come down.
-func (a *Adam) stepAtHome(step kernel.Adam) {
-	gpu, processor := engine.Kernels(a.device), engine.Kernels(a.home)
-	var last *trip
-	bring := func(t *trip) {
+// stepOnHost makes a step on the processor. While it updates some weights, gradients and weights of the next come down.
+func (a *Adam) stepOnHost(step kernel.Adam) {
+	gpu, processor := engine.Kernels(a.device), engine.Kernels(a.stateDevice)
+	var last *chunk
+	bring := func(t *chunk) {
 		if t != nil {
 			<-t.done
 			gpu.Upload(t.to, t.w)
 		}
 	}
-	for i := range a.trips {
-		if a.trips[i].w == nil {
-			a.trips[i] = trip{w: make([]float32, offloadElements), g: make([]float32, offloadElements)}
+	for i := range a.staging {
+		if a.staging[i].w == nil {
+			a.staging[i] = chunk{w: make([]float32, offloadElements), g: make([]float32, offloadElements)}
 		}
 	}
 	turn := 0
@@ -85,9 +85,9 @@ func (a *Adam) stepAtHome(step kernel.Adam) {
 		due := a.param(j)
 		for from := 0; from < g.Len; from += offloadElements {
 			n := min(offloadElements, g.Len-from)
-			memory := &a.trips[turn%len(a.trips)]
+			memory := &a.staging[turn%len(a.staging)]
 			turn++
-			t := &trip{to: due.P.Slice(from, n), w: memory.w[:n], g: memory.g[:n], done: make(chan struct{})}
+			t := &chunk{to: due.P.Slice(from, n), w: memory.w[:n], g: memory.g[:n], done: make(chan struct{})}
 			gpu.Download(t.g, g.Slice(from, n))
 			gpu.Download(t.w, t.to)
 			bring(last)

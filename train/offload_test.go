@@ -87,10 +87,10 @@ func TestOffloadAdam(t *testing.T) {
 	smallTrips(t)
 	var models []*sharedToy
 	var optimizers []*Adam
-	for _, home := range []*tensor.Device{nil, openPortable()} {
+	for _, host := range []*tensor.Device{nil, openPortable()} {
 		d := elsewheres(1)[0]
 		task, m := toyTaskOn(t, d, false)
-		a := newAdam(m, DefaultAdamW(0.1), home)
+		a := newAdam(m, DefaultAdamW(0.1), host)
 		a.share(nil)
 		for range 3 {
 			batch, err := task.Source.Next()

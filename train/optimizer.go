@@ -26,9 +26,9 @@ type optimizer interface {
 
 // gradients are the trainable parameters of a module, and what optimizers do with their gradients.
 type gradients struct {
-	device *tensor.Device
-	home   *tensor.Device // where what the optimizer keeps lives
-	params []nn.Param     // trainable parameters, each once, even if the model shares it
+	device      *tensor.Device
+	stateDevice *tensor.Device // of the optimizer's state
+	params      []nn.Param     // trainable parameters, each once, even if the model shares it
 
 	pieces  []piece  // what is updated
 	reducer *reducer // sums the gradients of several ranks; nil: there is one
@@ -52,7 +52,7 @@ func (g *gradients) collect(m nn.Module) {
 		}
 		g.place[p.Tensor] = len(g.params)
 		g.device = p.Tensor.Device()
-		g.home = g.device
+		g.stateDevice = g.device
 		g.params = append(g.params, p)
 	}
 	g.pieces = g.whole()

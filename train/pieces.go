@@ -75,9 +75,9 @@ func (g *gradients) divided() bool { return g.reducer != nil && g.reducer.shard.
 func (g *gradients) zeros() (all []*tensor.Tensor) {
 	for _, p := range g.pieces {
 		if g.divided() {
-			all = append(all, g.home.Zeros(p.n))
+			all = append(all, g.stateDevice.Zeros(p.n))
 		} else {
-			all = append(all, g.home.Zeros(g.params[p.param].Tensor.Shape()...))
+			all = append(all, g.stateDevice.Zeros(g.params[p.param].Tensor.Shape()...))
 		}
 	}
 	return all
@@ -110,7 +110,7 @@ func (g *gradients) save(prefix string, of []*tensor.Tensor) (all []safetensors.
 
 // send copies what an optimizer keeps of a piece to the memory of the device.
 func (g *gradients) send(to kernel.Buffer, kept *tensor.Tensor) {
-	if g.home != g.device {
+	if g.stateDevice != g.device {
 		engine.Kernels(g.device).Upload(to, kept.Values())
 		return
 	}
@@ -132,12 +132,12 @@ func (g *gradients) load(f *safetensors.File, prefix string, of []*tensor.Tensor
 	for j, p := range g.pieces {
 		param := g.params[p.param]
 		if p.param != last {
-			whole, last = g.home.Zeros(param.Tensor.Shape()...), p.param
+			whole, last = g.stateDevice.Zeros(param.Tensor.Shape()...), p.param
 			if err := weights.LoadFrom(param, f, prefix+param.Path, whole); err != nil {
 				return err
 			}
 		}
-		engine.Kernels(g.home).Copy(kernel.Contiguous(p.n), engine.Data(of[j]), engine.Data(whole).Slice(p.from, p.n))
+		engine.Kernels(g.stateDevice).Copy(kernel.Contiguous(p.n), engine.Data(of[j]), engine.Data(whole).Slice(p.from, p.n))
 	}
 	return nil
 }

@@ -2,16 +2,24 @@ package boxes
 
 import "testing"
 
+// refused reports whether there is an error, which must name a line.
+func refused(t *testing.T, err error) bool {
+	if err == nil {
+		return false
+	}
+	if where, ok := err.(*lineError); !ok || where.line < 1 || where.text == "" {
+		t.Errorf("%v has no line", err)
+	}
+	return true
+}
+
 func FuzzVOC(f *testing.F) {
 	f.Add([]byte(annotation(object("cat", 1, 2, 3, 4))))
 	f.Add([]byte("<?xml version='1.0' encoding='latin1'?><annotation><object><part><bndbox></bndbox></part></object></annotation>"))
 	f.Add([]byte("<annotation><object/><size><width>1e9</width></size></annotation></annotation>"))
 	f.Fuzz(func(t *testing.T, content []byte) {
 		file, err := parseVOC(content)
-		if err != nil {
-			if where, ok := err.(*lineError); !ok || where.line < 1 || where.text == "" {
-				t.Errorf("%v has no line", err)
-			}
+		if refused(t, err) {
 			return
 		}
 		s := &reading{set: &Set{}, index: map[string]int{}}
@@ -31,10 +39,7 @@ func FuzzCOCO(f *testing.F) {
 	f.Add([]byte("\ufeff{\"images\": [1]}"))
 	f.Fuzz(func(t *testing.T, content []byte) {
 		coco, err := parseCOCO(content, true)
-		if err != nil {
-			if where, ok := err.(*lineError); !ok || where.line < 1 || where.text == "" {
-				t.Errorf("%v has no line", err)
-			}
+		if refused(t, err) {
 			return
 		}
 		s := &reading{set: &Set{}, index: map[string]int{}}
@@ -86,10 +91,7 @@ func FuzzVIA(f *testing.F) {
 	f.Add([]byte(`{"a": {"regions": [{"shape_attributes": {"name": "polygon", "all_points_x": [1, 50, 3], "all_points_y": [1e5, 2, 3]}}]}}`))
 	f.Fuzz(func(t *testing.T, content []byte) {
 		all, err := parseVIA(content)
-		if err != nil {
-			if where, ok := err.(*lineError); !ok || where.line < 1 || where.text == "" {
-				t.Errorf("%v has no line", err)
-			}
+		if refused(t, err) {
 			return
 		}
 		s := &reading{set: &Set{}, index: map[string]int{}, masks: true}
@@ -108,10 +110,7 @@ func FuzzLabelme(f *testing.F) {
 	f.Add([]byte(`{"shapes": [{"label": "a", "points": [[1, 2], [1e9, 4]], "shape_type": "circle"}, {"label": "b", "points": [[1, 2], [], null]}]}`))
 	f.Fuzz(func(t *testing.T, content []byte) {
 		file, err := parseLabelme(content)
-		if err != nil {
-			if where, ok := err.(*lineError); !ok || where.line < 1 || where.text == "" {
-				t.Errorf("%v has no line", err)
-			}
+		if refused(t, err) {
 			return
 		}
 		s := &reading{set: &Set{}, index: map[string]int{}, masks: true}

@@ -7,6 +7,7 @@ The test makes the weights and the pictures itself, by the same generator. The n
 proposals are in the loss, so nothing is drawn at random. Needs torch, torchvision and safetensors.
 """
 import os
+import sys
 
 import numpy as np
 import torch
@@ -19,25 +20,12 @@ from torchvision.models.detection.rpn import RPNHead
 from torchvision.ops import roi_align
 from torchvision.ops.misc import FrozenBatchNorm2d
 
-MASK = 2**64 - 1
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "../../internal/golden"))
+from computed import numbers  # noqa: E402
+
 CLASSES = 3  # without the background
 SAMPLES = 16  # numbers of each gradient that are kept, evenly spread
 SIZES = [(128, 160), (128, 144)]  # height, width
-
-
-def numbers(name, n):
-    """n numbers in [-1, 1): a counter that starts at the FNV-1a hash of a name, hashed by SplitMix64."""
-    state = 14695981039346656037
-    for byte in name.encode():
-        state = (state ^ byte) * 1099511628211 & MASK
-    with np.errstate(over="ignore"):
-        z = np.uint64(state) + np.arange(1, n + 1, dtype=np.uint64) * np.uint64(0x9E3779B97F4A7C15)
-        z = (z ^ (z >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
-        z = (z ^ (z >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
-        z = z ^ (z >> np.uint64(31))
-    return ((z >> np.uint64(40)).astype(np.float64) / 2**23 - 1).astype(np.float32)
-
-
 PREDICTORS = {  # what their weights are multiplied by
     "rpn.head.cls_logits": 0.5, "rpn.head.bbox_pred": 0.1,
     "roi_heads.box_predictor.cls_score": 0.5, "roi_heads.box_predictor.bbox_pred": 0.5,

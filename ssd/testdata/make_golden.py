@@ -7,6 +7,7 @@ The test makes the weights and the picture itself, by the same generator. The ne
 and safetensors.
 """
 import os
+import sys
 
 import numpy as np
 import torch
@@ -15,22 +16,11 @@ from torchvision import ops
 from torchvision.models.detection import ssd, ssd300_vgg16
 from torchvision.models.detection.anchor_utils import DefaultBoxGenerator
 
-MASK = 2**64 - 1
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "../../internal/golden"))
+from computed import numbers  # noqa: E402
+
 CLASSES = 3  # without the background
 SAMPLES = 16  # gradients of each parameter that are kept, evenly spread
-
-
-def numbers(name, n):
-    """n numbers in [-1, 1): a counter that starts at the FNV-1a hash of a name, hashed by SplitMix64."""
-    state = 14695981039346656037
-    for byte in name.encode():
-        state = (state ^ byte) * 1099511628211 & MASK
-    with np.errstate(over="ignore"):
-        z = np.uint64(state) + np.arange(1, n + 1, dtype=np.uint64) * np.uint64(0x9E3779B97F4A7C15)
-        z = (z ^ (z >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
-        z = (z ^ (z >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
-        z = z ^ (z >> np.uint64(31))
-    return ((z >> np.uint64(40)).astype(np.float64) / 2**23 - 1).astype(np.float32)
 
 
 def initialise(net):
