@@ -2,7 +2,7 @@ package tasks
 
 import (
 	"context"
-	"image/png"
+	"crypto/sha256"
 	"os"
 	"path/filepath"
 	"sync"
@@ -29,10 +29,10 @@ func (c *counted) Gather(ctx context.Context, own []byte) ([][]byte, error) {
 	return c.Group.Gather(ctx, own)
 }
 
-// looks are what a task computes aside from its training: the figures of an evaluation, and the pixels of its samples.
+// looks are what a task computes aside from its training: the figures of an evaluation, and a hash of the picture of its samples.
 type looks struct {
 	Metrics train.Metrics
-	Samples []uint32
+	Samples [sha256.Size]byte
 }
 
 // look evaluates a task and draws its samples.
@@ -49,18 +49,8 @@ func look[B train.Batch](d *tensor.Device, dir string, model nn.Module, task *tr
 		if err := task.Samples(path); err != nil {
 			return err
 		}
-		f, err := os.Open(path)
-		if err != nil {
-			return err
-		}
-		defer f.Close()
-		img, err := png.Decode(f)
-		for y := range img.Bounds().Dy() {
-			for x := range img.Bounds().Dx() {
-				r, g, b, _ := img.At(x, y).RGBA()
-				l.Samples = append(l.Samples, r, g, b)
-			}
-		}
+		picture, err := os.ReadFile(path)
+		l.Samples = sha256.Sum256(picture)
 		return err
 	})
 }
