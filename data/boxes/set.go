@@ -117,6 +117,13 @@ func (r *reading) class(name string) (int, bool) {
 	return i, true
 }
 
+// sameName notes names that several classes of a dataset have.
+func (r *reading) sameName(names []string) {
+	if len(names) > 0 {
+		r.set.Report.Notes = append(r.set.Report.Notes, data.Note("names that several classes have, which are one here", names, 5))
+	}
+}
+
 // sortClasses puts classes that were found into the order of their names.
 func (r *reading) sortClasses() {
 	if r.fixed {
