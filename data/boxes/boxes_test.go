@@ -216,10 +216,10 @@ func TestVOCUnions(t *testing.T) {
 		t.Errorf("year 13: %v", err)
 	}
 	write(t, "000009\n", kit, "VOC2012", "ImageSets", "Main", "test.txt")
-	if _, err := VOC(root, Options{Years: "12", Split: data.Test}); err == nil || !strings.Contains(err.Error(), "test.txt:1: 000009 has no XML file") {
+	if _, err := VOC(root, Options{Years: "12", Split: data.Test}); !NoSplit(err) || !strings.Contains(err.Error(), "test.txt:1: 000009 has no XML file") {
 		t.Errorf("a list without annotations: %v", err)
 	}
-	if _, err := VOC(t.TempDir(), Options{Split: data.Test}); err == nil || !strings.Contains(err.Error(), "test.txt: cannot be read") {
+	if _, err := VOC(t.TempDir(), Options{Split: data.Test}); err == nil || !NoSplit(err) || !strings.Contains(err.Error(), "test.txt is missing; use all, or another split") {
 		t.Errorf("no list: %v", err)
 	}
 }
@@ -362,6 +362,18 @@ func TestYOLONames(t *testing.T) {
 	write(t, "a\na\n", root, "classes.txt")
 	if s, err := YOLO(root, Options{}); err != nil || !strings.Contains(s.String(), "names that several classes have, which are one here: 1: a") {
 		t.Errorf("%v, %v", s, err)
+	}
+}
+
+// TestManyProblems names some problems of each kind, however many there are of another.
+func TestManyProblems(t *testing.T) {
+	s := &Set{}
+	for line := range 2 * maxProblems {
+		s.Report.add(BoxLeftOut, mark{"a", line + 1}, "bad")
+	}
+	s.Report.add(PictureLeftOut, mark{"b", 7}, "gone")
+	if n := len(s.Report.Problems); n != maxProblems+1 || !strings.Contains(s.String(), "pictures left out: 1: b:7: gone\n") || !strings.Contains(s.String(), "boxes left out: 20000: a:1: bad,") {
+		t.Errorf("%d problems kept:\n%s", n, s)
 	}
 }
 

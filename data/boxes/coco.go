@@ -160,7 +160,7 @@ func cocoJSON(root string, o Options) (string, error) {
 	whole := o.Split == "" || o.Split == data.All
 	if strings.EqualFold(filepath.Ext(root), ".json") {
 		if !whole {
-			return "", fault.Field("Split", o.Split, "not available in %s, a single file; give the folder above annotations/, or use all", root)
+			return "", noSplit(o, "%s is a single file", root)
 		}
 		return root, nil
 	}
@@ -175,6 +175,9 @@ func cocoJSON(root string, o Options) (string, error) {
 	}
 	switch len(found) {
 	case 0:
+		if !whole {
+			return "", noSplit(o, "there is no annotations/%s", kind)
+		}
 		return "", fmt.Errorf("%s: %s: has no %s in annotations/; give the JSON file", layoutCOCO, root, kind)
 	case 1:
 		return found[0], nil

@@ -191,7 +191,7 @@ func TestVIA(t *testing.T) {
 	if s, err = Open(filepath.Join(root, "other"), Options{}); err != nil || s.Layout != "via" || len(s.Pictures) != 1 {
 		t.Errorf("a folder with another file: %v, %v", s, err)
 	}
-	if _, err := VIA(t.TempDir(), Options{Split: data.Test}); err == nil || !strings.Contains(err.Error(), "has no via_region_data.json in val/") {
+	if _, err := VIA(t.TempDir(), Options{Split: data.Test}); !NoSplit(err) || !strings.Contains(err.Error(), "there is no val/via_region_data.json") {
 		t.Errorf("%v", err)
 	}
 }

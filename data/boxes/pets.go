@@ -1,7 +1,6 @@
 package boxes
 
 import (
-	"fmt"
 	"path/filepath"
 
 	"github.com/bestiary-ml/bestiary/data"
@@ -59,7 +58,7 @@ func Pets(root string, o Options) (s *Set, err error) {
 			}
 		}
 		if len(names) == 0 {
-			return nil, fmt.Errorf("%s: %s: none of %d pictures of the split %s has a box; use another split", layoutPets, root, len(without), o.Split)
+			return nil, noSplit(o, "none of its %d pictures has a box", len(without))
 		}
 		if len(without) > 0 {
 			r.set.Report.Notes = append(r.set.Report.Notes, data.Note("listed without an XML file, left out", without, 5))

@@ -117,7 +117,7 @@ func VIA(root string, o Options) (s *Set, err error) {
 	if err != nil {
 		return nil, err
 	}
-	files, err := viaFiles(root, o.Split)
+	files, err := viaFiles(root, o)
 	if err != nil {
 		return nil, err
 	}
@@ -147,16 +147,16 @@ func VIA(root string, o Options) (s *Set, err error) {
 }
 
 // viaFiles returns the JSON files.
-func viaFiles(root string, split data.Split) ([]string, error) {
-	whole := split == "" || split == data.All
+func viaFiles(root string, o Options) ([]string, error) {
+	whole := o.Split == "" || o.Split == data.All
 	if strings.EqualFold(filepath.Ext(root), ".json") {
 		if !whole {
-			return nil, fault.Field("Split", split, "not available in %s, a single file; give the folder above train/, or use all", root)
+			return nil, noSplit(o, "%s is a single file", root)
 		}
 		return []string{root}, nil
 	}
 	folders := []string{"", "train", "val"}
-	switch split {
+	switch o.Split {
 	case data.Trainval:
 		folders = []string{"train"}
 	case data.Test:
@@ -167,6 +167,9 @@ func viaFiles(root string, split data.Split) ([]string, error) {
 		if exists(root, folder, viaFile) {
 			files = append(files, filepath.Join(root, folder, viaFile))
 		}
+	}
+	if files == nil && !whole {
+		return nil, noSplit(o, "there is no %s", filepath.Join(folders[0], viaFile))
 	}
 	if files == nil {
 		return nil, fmt.Errorf("%s: %s: has no %s in %s; give the JSON file", layoutVIA, root, viaFile, strings.TrimPrefix(strings.Join(folders, "/, ")+"/", "/, "))

@@ -54,7 +54,7 @@ func VOC(root string, o Options) (s *Set, err error) {
 	}
 	official := true
 	for _, p := range parts {
-		if err := r.folder(root, p); err != nil {
+		if err := r.folder(root, p, o); err != nil {
 			return nil, err
 		}
 		official = official && strings.HasPrefix(filepath.Base(p.folder), "VOC20")
@@ -122,7 +122,7 @@ func exists(elem ...string) bool {
 }
 
 // folder reads the annotations of a part.
-func (r *reading) folder(root string, part vocPart) error {
+func (r *reading) folder(root string, part vocPart, o Options) error {
 	files, err := data.Walk(part.folder)
 	if err != nil {
 		return err
@@ -134,6 +134,9 @@ func (r *reading) folder(root string, part vocPart) error {
 		listedIn := map[string]mark{}
 		for _, list := range part.lists {
 			file := filepath.Join(part.folder, "ImageSets", "Main", list+".txt")
+			if !exists(file) {
+				return noSplit(o, "%s is missing", file)
+			}
 			listed, err := readNames(file)
 			if err != nil {
 				return err
@@ -154,6 +157,9 @@ func (r *reading) folder(root string, part vocPart) error {
 				listedIn[name] = at
 				names = append(names, name)
 			}
+		}
+		if problems := r.set.Report.Problems; len(names) == 0 && len(problems) > 0 { // VOC2012 publishes no annotations of its test
+			return noSplit(o, "no picture of it has an XML file, for instance since %s", problems[len(problems)-1])
 		}
 	}
 	used := map[string]bool{}

@@ -101,6 +101,9 @@ func YOLO(root string, o Options) (s *Set, err error) {
 	}
 	r.fixed = true
 	r.sameName(again)
+	if !slices.ContainsFunc(files, func(f data.File) bool { return f.IsPicture() && ofSplit(f.Name, o.Split) }) && o.Split != "" && o.Split != data.All {
+		return nil, noSplit(o, "no folder of pictures has the name of that split, such as train or val")
+	}
 	texts := map[string]bool{}
 	for _, f := range files {
 		texts[f.Name] = f.IsText() && f.Name != source

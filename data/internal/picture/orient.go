@@ -57,6 +57,13 @@ func xmpOrientation(xmp []byte) (orientation int, ok bool) {
 	return 1, false
 }
 
+// Turned reports whether the start of a JPEG file, up to its frame, has an orientation other than upright.
+func Turned(head []byte) bool {
+	c := Config{Orientation: 1}
+	_ = c.inspectJPEG(head) // the file goes on, so what is missing is no error here
+	return c.Orientation != 1
+}
+
 // upright turns and mirrors a picture so that it is upright.
 func upright(m image.Image, orientation int) image.Image {
 	switch orientation {
