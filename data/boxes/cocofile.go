@@ -2,7 +2,6 @@ package boxes
 
 import (
 	"encoding/json"
-	"math"
 
 	"github.com/bestiary-ml/bestiary/data/mask"
 )
@@ -32,31 +31,12 @@ type cocoAnnotation struct {
 	ID       int64   `json:"id"`
 	Image    int64   `json:"image_id"`
 	Category int64   `json:"category_id"`
-	Box      cocoBox `json:"bbox"`
+	Box      numbers `json:"bbox"`
 	Area     float64 `json:"area"`
 	Crowd    int     `json:"iscrowd"`
 	Hard     int     `json:"difficult"` // not COCO's own, see WriteCOCO
 	mask     cocoMask
 	line     int
-}
-
-// cocoBox is a list of numbers. Those that are null are NaN, and not 0.
-type cocoBox []float64
-
-// UnmarshalJSON implements json.Unmarshaler.
-func (b *cocoBox) UnmarshalJSON(content []byte) error {
-	var numbers []*float64
-	if err := json.Unmarshal(content, &numbers); err != nil {
-		return err
-	}
-	for _, v := range numbers {
-		if v == nil {
-			*b = append(*b, math.NaN())
-		} else {
-			*b = append(*b, *v)
-		}
-	}
-	return nil
 }
 
 // cocoMask is the mask of an annotation, or what is wrong with it.

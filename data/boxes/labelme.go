@@ -25,7 +25,7 @@ type labelmeFile struct {
 
 type labelmeShape struct {
 	Label  string
-	Points [][]float64
+	Points []numbers
 	Group  *int64 `json:"group_id"`
 	Type   string `json:"shape_type"`
 	line   int
