@@ -300,6 +300,20 @@ func TestCOCO(t *testing.T) {
 	}
 }
 
+// TestCOCOFromZero has ids from 0, as some programs write them.
+func TestCOCOFromZero(t *testing.T) {
+	root := t.TempDir()
+	file := filepath.Join(root, "a.json")
+	write(t, `{"images": [{"id": 0, "file_name": "a.png"}, {"id": 1, "file_name": "b.png"}], "categories": [{"id": 0, "name": "cat"}],
+"annotations": [{"id": 0, "image_id": 0, "category_id": 0, "bbox": [1, 2, 3, 4]}]}`, file)
+	grey(t, 100, 50, root, "a.png")
+	grey(t, 100, 50, root, "b.png")
+	s, err := COCO(file, Options{})
+	if err != nil || s.Pictures[0].ID != 0 || s.Pictures[1].ID != 1 || s.IDs[0] != 0 || len(s.Pictures[0].Objects) != 1 {
+		t.Errorf("%+v, %v", s, err)
+	}
+}
+
 func TestYOLO(t *testing.T) {
 	root := t.TempDir()
 	write(t, "path: .\nnames:\n  0: cat\n  1: dog # nothing\n", root, "data.yaml")
