@@ -231,7 +231,7 @@ func sizeOf(path string) (width, height int, turned bool, err error) {
 
 // keep adds a picture to the set.
 func (r *reading) keep(p Picture) {
-	if r.set.Layout != layoutCOCO { // whose ids may be 0
+	if p.ID == 0 && r.set.Layout != layoutCOCO { // whose ids may be 0
 		p.ID = int64(len(r.set.Pictures)) + 1
 	}
 	p.limits = r.limits
