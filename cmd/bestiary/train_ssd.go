@@ -3,6 +3,7 @@ package main
 import (
 	"fmt"
 	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 
@@ -72,7 +73,7 @@ classes, the layers that predict classes are new.`,
 	s.trainFlags = addTrainFlagsOnly(c, models.SSD.Info, "out", "run folder to make or to resume (required)", defaults.Training)
 	f := c.Flags()
 	f.StringVar(&s.how.Path, "data", "", "pictures with boxes: VOCdevkit or a folder of XML files, a JSON file of COCO's form, the Oxford-IIIT Pet folder, CUB_200_2011, a YOLO folder, annotations of VIA or labelme, or scenes:SEED:N to draw N scenes")
-	f.StringVar(&s.how.Split, "split", string(data.Trainval), "part of the pictures: trainval, test or all")
+	f.StringVar(&s.how.Split, "split", string(data.Trainval), "part of the pictures: trainval, test or all; without --split, data that have no splits are used whole")
 	f.StringVar(&s.how.Years, "years", "", "Pascal VOC only: 07, 12, 07+12 or 07++12 (default: all that are there)")
 	f.StringVar(&s.how.Labels, "labels", "", "pets only: species (the default) or breed")
 	f.StringVar(&s.how.Images, "images", "", "COCO only: the folder of the pictures (default: one beside the JSON file)")
@@ -194,6 +195,8 @@ func (s *ssdFlags) choose(c *cobra.Command) error {
 				return backbone.Unknown(s.backbone)
 			}
 			s.weights = s.backbone
+		} else if err != nil && (strings.ContainsAny(name, `/\`) || slices.Contains([]string{".pth", ".pt", ".safetensors"}, filepath.Ext(name))) {
+			return fmt.Errorf("%s: there is no such file of weights; check the path, or name a network", name)
 		}
 		if name != ssd.Small && !c.Flags().Changed("image-size") {
 			given.ImageSize = usualSize
@@ -312,6 +315,11 @@ func (s *ssdFlags) pictures(c *cobra.Command) (training, heldOut *boxes.Set, err
 	o := s.how.Options(s.classes)
 	o.Limits = decodeLimits
 	all, err := boxes.Open(s.how.Path, o)
+	if boxes.NoSplit(err) && !c.Flags().Changed("split") && !s.resume && s.withoutSplits(o) {
+		o.Split = data.All
+		s.how.Split = string(o.Split)
+		all, err = boxes.Open(s.how.Path, o)
+	}
 	if err != nil {
 		return nil, nil, err
 	}
@@ -336,6 +344,13 @@ func (s *ssdFlags) pictures(c *cobra.Command) (training, heldOut *boxes.Set, err
 		s.how.From = ""
 	}
 	return training, heldOut, nil
+}
+
+// withoutSplits reports whether the pictures lack the split test. If they have it and lack trainval, all of them would be used to train.
+func (s *ssdFlags) withoutSplits(o boxes.Options) bool {
+	o.Split = data.Test
+	_, err := boxes.Open(s.how.Path, o)
+	return boxes.NoSplit(err)
 }
 
 // load sets the initial weights that files have.
