@@ -7,11 +7,13 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/bestiary-ml/bestiary/data/internal/picture"
 	"github.com/bestiary-ml/bestiary/fault"
 )
 
 // Boxes as a Resize cuts out the square around the bounding box of the subject, where the dataset has boxes. "boxes:0.1"
-// adds a margin of a tenth of the longer side of the box on each side. See [Box.Square].
+// adds a margin of a tenth of the longer side of the box on each side. See [Box.Square]. The boxes are in pixels of the picture as it is
+// stored; an orientation in its Exif data turns both.
 const Boxes Resize = "boxes"
 
 // BoxesWith returns Boxes with a margin, as a share of the longer side of a box.
@@ -103,6 +105,12 @@ func (b Box) Square(margin float64, width, height int) image.Rectangle {
 	left, right := segment(b.X+b.Width/2, width)
 	top, bottom := segment(b.Y+b.Height/2, height)
 	return image.Rect(left, top, right, bottom)
+}
+
+// upright returns the box in the upright picture.
+func (b Box) upright(c picture.Config) Box {
+	left, top, right, bottom := c.Upright(b.X, b.Y, b.X+b.Width, b.Y+b.Height)
+	return Box{left, top, right - left, bottom - top}
 }
 
 // check returns an error unless the box is one.

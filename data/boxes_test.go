@@ -2,9 +2,12 @@ package data
 
 import (
 	"bytes"
+	"context"
 	"image"
 	"image/color"
+	"image/jpeg"
 	"image/png"
+	"slices"
 	"strings"
 	"testing"
 
@@ -92,6 +95,71 @@ func TestLoadBoxes(t *testing.T) {
 	bad := Source{Layout: "test", Path: "x", Classes: []string{"a"}, Items: []Item{{Name: "p"}}, Read: func(func(int, Encoded) bool) error { return nil }}
 	if _, err := Load(bad, Options{Resize: Boxes, Cache: NoCache}); err == nil || !strings.Contains(err.Error(), "p: the bounding box") {
 		t.Errorf("without a box: %v", err)
+	}
+}
+
+// TestTurnedBoxes cuts the red quarter out of a picture that Exif data turn or mirror: its box is that of the picture as it is stored.
+// The box of a detector is that of the upright picture.
+func TestTurnedBoxes(t *testing.T) {
+	img := image.NewNRGBA(image.Rect(0, 0, 64, 32))
+	for i := range 64 * 32 {
+		img.Set(i%64, i/64, color.NRGBA{0, 0, 255, 255})
+		if i%64 < 16 && i/64 < 16 {
+			img.Set(i%64, i/64, color.NRGBA{255, 0, 0, 255})
+		}
+	}
+	var encoded bytes.Buffer
+	if err := jpeg.Encode(&encoded, img, &jpeg.Options{Quality: 100}); err != nil {
+		t.Fatal(err)
+	}
+	upright := map[byte]Box{
+		1: {0, 0, 16, 16}, 2: {48, 0, 16, 16}, 3: {48, 16, 16, 16}, 4: {0, 16, 16, 16},
+		5: {0, 0, 16, 16}, 6: {16, 0, 16, 16}, 7: {16, 48, 16, 16}, 8: {0, 48, 16, 16},
+	}
+	for orientation, detected := range upright {
+		file := turned(encoded.Bytes(), orientation)
+		for mode, box := range map[Resize]Box{Boxes: {0, 0, 16, 16}, "detector:x": detected} {
+			var pixel [3]uint8
+			if err := (Limits{}).decode(pixel[:], file, 1, mode, box); err != nil || pixel[0] < 240 || pixel[2] > 15 {
+				t.Errorf("orientation %d, %s: %v, %v", orientation, mode, pixel, err)
+			}
+		}
+	}
+}
+
+// turned puts an orientation into the Exif data of a JPEG.
+func turned(encoded []byte, orientation byte) []byte {
+	exif := "\xff\xe1\x00\x22Exif\x00\x00MM\x00\x2a\x00\x00\x00\x08\x00\x01\x01\x12\x00\x03\x00\x00\x00\x01\x00" + string(orientation) + "\x00\x00\x00\x00\x00\x00"
+	return slices.Concat(encoded[:2], []byte(exif), encoded[2:])
+}
+
+// TestDecodeWholeLarge refuses a JPEG that would be decoded to an eighth of its sides, in whose pixels boxes are not; a detector that
+// finds subjects sees it, and its boxes are scaled.
+func TestDecodeWholeLarge(t *testing.T) {
+	var b bytes.Buffer
+	if err := jpeg.Encode(&b, image.NewGray(image.Rect(0, 0, 8000, 6304)), nil); err != nil {
+		t.Fatal(err)
+	}
+	const want = "8000×6304 pixels, more than the 50 million we decode in their own size; make it smaller"
+	if _, err := (Limits{}).DecodeWhole(b.Bytes(), true); err == nil || !strings.Contains(err.Error(), want) {
+		t.Error(err)
+	}
+	if _, err := (Limits{}).Inspect(b.Bytes()); err == nil || !strings.Contains(err.Error(), want) {
+		t.Error(err)
+	}
+	s := Source{Layout: "test", Path: "x", Classes: []string{"a"}, Items: []Item{{Name: "p"}}}
+	s.Read = func(yield func(int, Encoded) bool) error {
+		yield(0, func() ([]byte, error) { return b.Bytes(), nil })
+		return nil
+	}
+	found, err := FindSubjects(s, Options{Subjects: func(_ context.Context, pictures []image.Image) ([]Box, error) {
+		if size := pictures[0].Bounds().Size(); size != image.Pt(1000, 788) {
+			t.Error(size)
+		}
+		return []Box{{1, 2, 3, 4}}, nil
+	}})
+	if err != nil || found.Items[0].Box != (Box{8, 16, 24, 32}) {
+		t.Errorf("%v, %v", found.Items, err)
 	}
 }
 

@@ -69,6 +69,9 @@ func newCache(s Source, o Options) cache {
 	key := sha256.New()
 	fmt.Fprintf(key, "%s%q %q %q %d %d %q\n", cacheMagic, s.Layout, abs, o.Split, o.Size, o.Channels, o.Resize)
 	if _, boxed, _ := o.Resize.boxed(); boxed {
+		if o.Resize.Run() == "" { // before, they were taken for boxes of the upright picture
+			fmt.Fprintln(key, "boxes of the picture as it is stored")
+		}
 		for _, item := range s.Items {
 			fmt.Fprintf(key, "%q %v\n", item.Name, item.Box)
 		}

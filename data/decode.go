@@ -81,6 +81,9 @@ func (l Limits) decode(dst []uint8, encoded []byte, size int, mode Resize, box B
 	}
 	switch {
 	case boxed:
+		if mode.Run() == "" { // boxes of datasets are those of the picture as it is stored, those of detectors of the upright one
+			box = box.upright(config)
+		}
 		by := float64(config.Scale)
 		box = Box{box.X / by, box.Y / by, box.Width / by, box.Height / by}
 		cut := box.Square(margin, decoded.Bounds().Dx(), decoded.Bounds().Dy())

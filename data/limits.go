@@ -70,12 +70,31 @@ func (l Limits) Inspect(encoded []byte) (pixels int, err error) {
 	if err != nil {
 		return 0, err
 	}
-	return config.Pixels(), l.check(config)
+	return config.Pixels(), l.checkWhole(config)
+}
+
+// checkWhole returns an error if a picture is not decoded in its own size.
+func (l Limits) checkWhole(c picture.Config) error {
+	if err := l.check(c); err != nil {
+		return err
+	}
+	if c.Scale > 1 { // boxes in an eighth of its sides would not be those of the picture
+		return fmt.Errorf("%d×%d pixels, more than the %d million we decode in their own size; make it smaller, such as with: magick in.jpg -resize 50%% out.jpg",
+			c.Width, c.Height, MaxPixels/1_000_000)
+	}
+	return nil
 }
 
 // DecodeWhole decodes a picture in its own size within limits. With upright, the orientation in Exif or XMP data is applied. The
-// formats and the bounds are those of [Decode].
-func (l Limits) DecodeWhole(encoded []byte, upright bool) (_ image.Image, err error) {
+// formats and the bounds are those of [Decode], but a JPEG of more than MaxPixels is an error too.
+func (l Limits) DecodeWhole(encoded []byte, upright bool) (image.Image, error) {
+	m, _, err := l.decodeUnresized(encoded, upright, l.checkWhole)
+	return m, err
+}
+
+// decodeUnresized decodes a picture whose configuration passes a check. The sides of a large JPEG are divided by scale, those of other
+// pictures by 1.
+func (l Limits) decodeUnresized(encoded []byte, upright bool, check func(picture.Config) error) (_ image.Image, scale int, err error) {
 	// The decoders are written for well-formed files. A panic on a hostile file becomes an error.
 	defer func() {
 		if r := recover(); r != nil {
@@ -83,14 +102,14 @@ func (l Limits) DecodeWhole(encoded []byte, upright bool) (_ image.Image, err er
 		}
 	}()
 	if err := l.Validate(); err != nil {
-		return nil, err
+		return nil, 0, err
 	}
 	config, err := picture.Inspect(encoded)
 	if err != nil {
-		return nil, err
+		return nil, 0, err
 	}
-	if err := l.check(config); err != nil {
-		return nil, err
+	if err := check(config); err != nil {
+		return nil, 0, err
 	}
 	if !upright {
 		config.Orientation = 1
@@ -102,7 +121,7 @@ func (l Limits) DecodeWhole(encoded []byte, upright bool) (_ image.Image, err er
 	deadline := l.deadline()
 	decoded, err := picture.DecodeUntil(encoded, config, deadline)
 	if late := l.late(deadline); late != nil {
-		return nil, late
+		return nil, 0, late
 	}
-	return decoded, err
+	return decoded, config.Scale, err
 }

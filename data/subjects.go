@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"image"
 
-	"github.com/bestiary-ml/bestiary/data/internal/picture"
 	"github.com/bestiary-ml/bestiary/fault"
 )
 
@@ -70,18 +69,16 @@ func FindSubjects(s Source, o Options) (Source, error) {
 		}
 		encoded, err := read()
 		var decoded image.Image
-		var config picture.Config
+		var scale int
 		if err == nil {
-			if config, err = picture.Inspect(encoded); err == nil {
-				decoded, err = o.Limits.DecodeWhole(encoded, true)
-			}
+			decoded, scale, err = o.Limits.decodeUnresized(encoded, true, o.Limits.check)
 		}
 		if err != nil {
 			unread++
 			found[i] = Box{Width: 1, Height: 1} // Load decodes it again, and says what is wrong
 			return true
 		}
-		items, pictures, scales = append(items, i), append(pictures, decoded), append(scales, float64(config.Scale))
+		items, pictures, scales = append(items, i), append(pictures, decoded), append(scales, float64(scale))
 		return len(items) < subjectBatch || flush()
 	})
 	if failure == nil && err == nil {

@@ -123,8 +123,8 @@ func (f *evalFlags) boxes(c *cobra.Command, d *sample.Detector, masks bool) (*bo
 	before := o.Split
 	if !own || before == data.Trainval {
 		o.Split = data.Test
-		if s, err := boxes.Open(path, o); err == nil {
-			return s, nil
+		if s, err := boxes.Open(path, o); !boxes.NoSplit(err) {
+			return s, err
 		}
 		o.Split = before
 	}

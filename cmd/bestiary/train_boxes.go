@@ -3,6 +3,7 @@ package main
 import (
 	"fmt"
 	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 
@@ -34,7 +35,7 @@ type boxFlags struct {
 // add adds the flags of the data.
 func (b *boxFlags) add(f *pflag.FlagSet, augment, dataUsage string) {
 	f.StringVar(&b.how.Path, "data", "", dataUsage)
-	f.StringVar(&b.how.Split, "split", string(data.Trainval), "part of the pictures: trainval, test or all")
+	f.StringVar(&b.how.Split, "split", string(data.Trainval), "part of the pictures: trainval, test or all; without --split, data that have no splits are used whole")
 	f.StringVar(&b.how.Labels, "labels", "", "pets only: species (the default) or breed")
 	f.StringVar(&b.how.Images, "images", "", "COCO only: the folder of the pictures (default: one beside the JSON file)")
 	f.StringSliceVar(&b.classes, "classes", nil, "names of the classes, in their order; boxes of others are left out (default: those of the data)")
@@ -69,8 +70,14 @@ func (b *boxFlags) check() error {
 // that is none of package backbone.
 func (b *boxFlags) network(own string) (string, error) {
 	name := b.backbone
-	if _, err := os.Stat(name); err != nil || name == own || slices.Contains(backbone.Names(), name) {
+	if name == own || slices.Contains(backbone.Names(), name) {
 		return name, nil
+	}
+	if _, err := os.Stat(name); err != nil {
+		if strings.ContainsAny(name, `/\`) || slices.Contains([]string{".pth", ".pt", ".safetensors"}, filepath.Ext(name)) {
+			return "", fmt.Errorf("%s: there is no such file of weights; check the path, or name a network", name)
+		}
+		return name, nil // which is none, as the model's Validate says
 	}
 	name, err := backbone.Identify(b.backbone)
 	if err != nil {
@@ -184,6 +191,11 @@ func (b *boxFlags) pictures(c *cobra.Command) (training, heldOut *boxes.Set, err
 	o := b.how.Options(b.classes)
 	o.Limits = decodeLimits
 	all, err := boxes.Open(b.how.Path, o)
+	if boxes.NoSplit(err) && !c.Flags().Changed("split") && !b.resume && b.withoutSplits(o) {
+		o.Split = data.All
+		b.how.Split = string(o.Split)
+		all, err = boxes.Open(b.how.Path, o)
+	}
 	if err != nil {
 		return nil, nil, err
 	}
@@ -208,6 +220,13 @@ func (b *boxFlags) pictures(c *cobra.Command) (training, heldOut *boxes.Set, err
 		b.how.From = ""
 	}
 	return training, heldOut, nil
+}
+
+// withoutSplits reports whether the pictures lack the split test. If they have it and lack trainval, all of them would be used to train.
+func (b *boxFlags) withoutSplits(o boxes.Options) bool {
+	o.Split = data.Test
+	_, err := boxes.Open(b.how.Path, o)
+	return boxes.NoSplit(err)
 }
 
 // startable is a detector that starts with weights of files.

@@ -1,11 +1,17 @@
 package main
 
 import (
+	"fmt"
+	"os"
 	"path/filepath"
 	"strings"
 	"testing"
 
+	"github.com/bestiary-ml/bestiary/data"
+	"github.com/bestiary-ml/bestiary/data/boxes"
+	"github.com/bestiary-ml/bestiary/internal/atomicfile"
 	"github.com/bestiary-ml/bestiary/models"
+	"github.com/bestiary-ml/bestiary/sample/layout"
 	"github.com/bestiary-ml/bestiary/ssd"
 	"github.com/bestiary-ml/bestiary/train"
 )
@@ -41,6 +47,7 @@ func TestTrainSSD(t *testing.T) {
 		"--from a: begins a training, and --resume continues one":   {"--out", "a", "--from", "a", "--resume"},
 		"nowhere: there is no such run folder or file":              {"--data", "x", "--out", "c", "--from", "nowhere"},
 		"--backbone nothing: must be small or one of":               {"--data", "x", "--out", "c", "--backbone", "nothing"},
+		"weights.pth: there is no such file of weights":             {"--data", "x", "--out", "c", "--backbone", "weights.pth"},
 		"--image-size 8: must be 32 to 1024":                        {"--data", "x", "--out", "c", "--image-size", "8"},
 		"--regression l2: must be smooth-l1, giou, diou or ciou":    {"--data", "x", "--out", "c", "--regression", "l2"},
 		"--freeze 9: must be 0 to 5":                                {"--data", "x", "--out", "c", "--freeze", "9"},
@@ -56,4 +63,62 @@ func TestTrainSSD(t *testing.T) {
 	if there, _ := filepath.Glob("c*"); len(there) > 0 {
 		t.Error("a wrong flag leaves a run folder")
 	}
+}
+
+// TestTrainSSDWithoutSplits trains on a JSON file, and on a folder of YOLO, which have no splits: they are used whole, unless --split or
+// the split test is there.
+func TestTrainSSDWithoutSplits(t *testing.T) {
+	t.Chdir(t.TempDir())
+	s, err := boxes.Open("scenes:1:5", boxes.Options{Split: data.Trainval})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i := range s.Pictures {
+		p := &s.Pictures[i]
+		m, err := p.Read()
+		if err != nil {
+			t.Fatal(err)
+		}
+		p.Name = fmt.Sprintf("%d.png", i)
+		for _, folder := range []string{"coco", "yolo"} {
+			if err := os.MkdirAll(folder, 0o777); err != nil {
+				t.Fatal(err)
+			}
+			if err := layout.SavePNG(filepath.Join(folder, p.Name), m.NRGBA()); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if err := os.WriteFile(filepath.Join("yolo", fmt.Sprintf("%d.txt", i)), []byte("0 .5 .5 .4 .4\n"), 0o666); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := atomicfile.Write(filepath.Join("coco", "a.json"), s.WriteCOCO); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(filepath.Join("yolo", "classes.txt"), []byte("cat\n"), 0o666); err != nil {
+		t.Fatal(err)
+	}
+	train := func(want string, args ...string) {
+		t.Helper()
+		_, stderr, code := bestiary(t, append([]string{"train", "ssd", "--image-size", "32", "--steps", "1", "--batch", "2", "--hold-out", "0.2"}, args...)...)
+		if (code != 0) != strings.Contains(want, "not available") || !strings.Contains(stderr, want) {
+			t.Errorf("%v: code %d, %s; want %q", args, code, stderr, want)
+		}
+	}
+	train("training on 4 pictures, 1 held out", "--data", "coco/a.json", "--out", "a")
+	train("training on 4 pictures, 1 held out", "--data", "coco", "--out", "b")
+	train("training on 4 pictures, 1 held out", "--data", "yolo", "--out", "c")
+	train("--split trainval: not available, as coco/a.json is a single file; use all", "--data", "coco/a.json", "--out", "d", "--split", "trainval")
+	if _, stderr, code := bestiary(t, "eval", "--run", "a"); code != 0 || !strings.Contains(stderr, "measuring the 1 picture that the training held out") {
+		t.Errorf("code %d, %s", code, stderr)
+	}
+	if err := os.Mkdir(filepath.Join("yolo", "val"), 0o777); err != nil {
+		t.Fatal(err)
+	}
+	for _, ending := range []string{".png", ".txt"} {
+		if err := os.Rename(filepath.Join("yolo", "0"+ending), filepath.Join("yolo", "val", "0"+ending)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	train("--split trainval: not available", "--data", "yolo", "--out", "e") // those of val are not to be trained on
 }

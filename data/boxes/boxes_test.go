@@ -132,6 +132,46 @@ func TestVOCBadInput(t *testing.T) {
 	}
 }
 
+// TestVOCSameNames has files of the same name in several folders, and pictures that no XML file has.
+func TestVOCSameNames(t *testing.T) {
+	root := t.TempDir()
+	for i, folder := range []string{"a", "b"} {
+		grey(t, 100, 50, root, folder, "1.png")
+		write(t, annotation(object([]string{"cat", "dog"}[i], 10, 10, 20, 20)), root, folder, "1.xml")
+	}
+	grey(t, 100, 50, root, "b", "alone.png")
+	s, err := VOC(root, Options{})
+	if err != nil || len(s.Pictures) != 2 || len(s.Report.Problems) > 0 {
+		t.Fatalf("%v, %v", s, err)
+	}
+	for i, want := range []string{"a/1.png cat", "b/1.png dog"} {
+		if p := s.Pictures[i]; p.Name+" "+s.Classes[p.Objects[0].Class] != want {
+			t.Errorf("%+v, want %s", p, want)
+		}
+	}
+	if !strings.Contains(s.String(), "pictures without an XML file, left out: 1: b/alone.png") {
+		t.Errorf("the report is silent about a picture without an XML file:\n%s", s)
+	}
+	if err := os.Remove(filepath.Join(root, "b", "1.png")); err != nil {
+		t.Fatal(err)
+	}
+	if s, err = VOC(root, Options{}); err != nil || len(s.Pictures) != 1 {
+		t.Fatalf("%v, %v", s, err)
+	}
+	expect(t, s, "pictures left out: 1.xml: its picture a/1.png has another XML file; add the picture, or remove a file")
+
+	root = t.TempDir() // VOC's folders, with sub-folders, and a list
+	for _, folder := range []string{"a", "b"} {
+		grey(t, 100, 50, root, "JPEGImages", folder, "1.jpg")
+		write(t, annotation(object(folder, 10, 10, 20, 20)), root, "Annotations", folder, "1.xml")
+	}
+	write(t, "1\n\n1\n", root, "ImageSets", "Main", "trainval.txt")
+	if s, err = VOC(root, Options{Split: data.Trainval}); err != nil || len(s.Pictures) != 2 || s.Pictures[1].Name != "JPEGImages/b/1.jpg" || s.Classes[s.Pictures[1].Objects[0].Class] != "b" {
+		t.Fatalf("%v, %v", s, err)
+	}
+	expect(t, s, "pictures left out: trainval.txt:3: 1 is listed twice, first in trainval.txt:1; remove a line")
+}
+
 // TestVOCUnions has two years whose lists name one picture each.
 func TestVOCUnions(t *testing.T) {
 	root := t.TempDir()
@@ -176,10 +216,10 @@ func TestVOCUnions(t *testing.T) {
 		t.Errorf("year 13: %v", err)
 	}
 	write(t, "000009\n", kit, "VOC2012", "ImageSets", "Main", "test.txt")
-	if _, err := VOC(root, Options{Years: "12", Split: data.Test}); err == nil || !strings.Contains(err.Error(), "test.txt:1: 000009 has no XML file") {
+	if _, err := VOC(root, Options{Years: "12", Split: data.Test}); !NoSplit(err) || !strings.Contains(err.Error(), "test.txt:1: 000009 has no XML file") {
 		t.Errorf("a list without annotations: %v", err)
 	}
-	if _, err := VOC(t.TempDir(), Options{Split: data.Test}); err == nil || !strings.Contains(err.Error(), "test.txt: cannot be read") {
+	if _, err := VOC(t.TempDir(), Options{Split: data.Test}); err == nil || !NoSplit(err) || !strings.Contains(err.Error(), "test.txt is missing; use all, or another split") {
 		t.Errorf("no list: %v", err)
 	}
 }
@@ -204,7 +244,8 @@ func TestCOCO(t *testing.T) {
  {"id": 5, "image_id": 7, "category_id": 99, "bbox": [1, 1, 1, 1]},
  {"id": 6, "image_id": 7, "category_id": 18, "bbox": [1, 1, 1]},
  {"id": 7, "image_id": 7, "category_id": 18, "bbox": [1, 1, -5, 1]},
- {"id": 8, "image_id": 7, "category_id": 18}
+ {"id": 8, "image_id": 7, "category_id": 18},
+ {"id": 9, "image_id": 7, "category_id": 18, "bbox": [null, 1, 1, 1]}
 ],
 "categories": [{"id": 18, "name": "dog"}, {"id": 3, "name": "bird"}]
 }`
@@ -218,23 +259,34 @@ func TestCOCO(t *testing.T) {
 		}
 		expect(t, s,
 			"pictures left out: instances_val2017.json:5: its picture gone.png is missing; add it or remove the entry",
-			"pictures left out: instances_val2017.json:6: its picture ../../etc/passwd is missing",
+			`pictures left out: instances_val2017.json:6: its picture "../../etc/passwd" is not named below the folder of the pictures; correct file_name`,
 			"pictures left out: instances_val2017.json:7: image id 7 occurs twice",
 			"boxes left out: instances_val2017.json:14: annotation 4 names image id 99, which is not in images; correct it",
 			"boxes left out: instances_val2017.json:15: annotation 5 names category id 99, which is not in categories; correct it",
 			"boxes left out: instances_val2017.json:16: annotation 6 has a bbox of 3 numbers; give x, y, width and height",
 			"boxes left out: instances_val2017.json:17: the box {1 1 -4 2} is inverted",
 			"boxes left out: instances_val2017.json:18: annotation 8 has a bbox of 0 numbers",
+			"boxes left out: instances_val2017.json:19: the box {NaN 1 NaN 2} is not within a picture",
 		)
 		want := []Object{{Class: 1, Box: Box{10, 20, 40.5, 30}, Area: 123.5}, {Class: 0, Box: Box{0, 0, 10, 10}, Crowd: true}}
 		if !slices.Equal(s.Pictures[0].Objects, want) || !slices.Equal(s.Classes, []string{"bird", "dog"}) || !slices.Equal(s.IDs, []int64{3, 18}) || s.Pictures[1].ID != 3 {
 			t.Errorf("%+v", s)
 		}
 	}
+	s, err := COCO(file, Options{Classes: []string{"cat", "dog", "cow"}})
+	if err != nil || !slices.Equal(s.IDs, []int64{19, 18, 20}) { // cats and cows have no category
+		t.Errorf("ids %v, %v", s.IDs, err)
+	}
+	write(t, strings.Replace(content, `"gone.png"`, `"sub\\c.png"`, 1), file) // made on Windows
+	grey(t, 100, 50, root, "val2017", "sub", "c.png")
+	if s, err := COCO(file, Options{}); err != nil || s.Pictures[1].Name != "sub/c.png" {
+		t.Errorf("a backslash: %v, %v", s, err)
+	}
 	for bad, want := range map[string]string{
 		content[:200]: "ends too early", "{\n\"images\": [\n{\"id\": \"x\"}]}": ":3: has a string where int64 is expected in id",
-		"[1]": ":1: does not begin with an object", `{"images": {}}`: "images is not a list", "{}": "has no lists images and categories",
-		"{\n\"images\": [}": "is not well-formed JSON", "": "ends too early",
+		"[1]": ":1: does not begin with an object", `{"images": {}}`: "images is not a list", "{}": "has no images or no categories", content + "\n{}": ":23: goes on after the end",
+		strings.Replace(content, `"dog"`, `""`, 1): ":21: category id 18 has no name",
+		"{\n\"images\": [}":                        "is not well-formed JSON", "": "ends too early",
 	} {
 		write(t, bad, file)
 		_, err := COCO(file, Options{})
@@ -245,6 +297,20 @@ func TestCOCO(t *testing.T) {
 	}
 	if _, err := COCO(file, Options{Split: data.Test}); err == nil {
 		t.Error("a split of a file")
+	}
+}
+
+// TestCOCOFromZero has ids from 0, as some programs write them.
+func TestCOCOFromZero(t *testing.T) {
+	root := t.TempDir()
+	file := filepath.Join(root, "a.json")
+	write(t, `{"images": [{"id": 0, "file_name": "a.png"}, {"id": 1, "file_name": "b.png"}], "categories": [{"id": 0, "name": "cat"}],
+"annotations": [{"id": 0, "image_id": 0, "category_id": 0, "bbox": [1, 2, 3, 4]}]}`, file)
+	grey(t, 100, 50, root, "a.png")
+	grey(t, 100, 50, root, "b.png")
+	s, err := COCO(file, Options{})
+	if err != nil || s.Pictures[0].ID != 0 || s.Pictures[1].ID != 1 || s.IDs[0] != 0 || len(s.Pictures[0].Objects) != 1 {
+		t.Errorf("%+v, %v", s, err)
 	}
 }
 
@@ -275,10 +341,53 @@ func TestYOLO(t *testing.T) {
 	if s, err = YOLO(root, Options{Split: data.Trainval}); err != nil || len(s.Pictures) != 1 {
 		t.Errorf("trainval: %v, %v", s, err)
 	}
-	for text, want := range map[string]string{"names:\n- a\n- b\nnc: 2": "a b", "nc: 1\nnames:\n  0: x\n  1: 'y'\n": "x y", "train: x": ""} {
-		if got := strings.Join(yamlNames(text), " "); got != want {
-			t.Errorf("%q names %q", text, got)
+}
+
+// TestYOLONames reads names of classes as people write them; what is uncertain is an error with its line.
+func TestYOLONames(t *testing.T) {
+	root := t.TempDir()
+	grey(t, 100, 50, root, "a.png")
+	write(t, "0 .5 .5 .2 .4\n", root, "a.txt")
+	for _, test := range []struct{ file, text, want string }{
+		{"data.yaml", "names:\n- a\n- b\nnc: 2", "a|b"},
+		{"data.yaml", "nc: 1\nnames:\n  0: x # of two\n  1: 'y'\n", "x|y"},
+		{"data.yaml", "names: ['a, b', \"c\"] # two\n", "a, b|c"},
+		{"data.yaml", "names: [a,\n  b]\n", "a|b"},
+		{"data.yaml", "names: {1: b, 0: a}\n", "a|b"},
+		{"data.yaml", "train: x\n", "has no names of classes; add classes.txt"},
+		{"data.yaml", "names:\n  1: a\n  2: b\n", `data.yaml:3: "2" is not the number of one of 2 classes; number them from 0 without gaps`},
+		{"data.yaml", "names:\n- a\n-\n", "data.yaml:3: class 1 has no name; give it one"},
+		{"data.yaml", "names: cat\n", "data.yaml:1: names is neither a list nor names by number"},
+		{"data.yaml", "names: [a\n", "data.yaml:1: is not YAML that can be read"},
+		{"classes.txt", "\ufeffa\r\nb c\r\n\r\n", "a|b c"},
+		{"classes.txt", "a\n\nb\n", "classes.txt:2: is blank, so the numbers of the classes below are uncertain; remove the line"},
+	} {
+		os.Remove(filepath.Join(root, "data.yaml"))
+		write(t, test.text, root, test.file)
+		s, err := YOLO(root, Options{})
+		got := fmt.Sprint(err)
+		if err == nil {
+			got = strings.Join(s.Classes, "|")
 		}
+		if !strings.Contains(got, test.want) {
+			t.Errorf("%q: %s, want %s", test.text, got, test.want)
+		}
+	}
+	write(t, "a\na\n", root, "classes.txt")
+	if s, err := YOLO(root, Options{}); err != nil || !strings.Contains(s.String(), "names that several classes have, which are one here: 1: a") {
+		t.Errorf("%v, %v", s, err)
+	}
+}
+
+// TestManyProblems names some problems of each kind, however many there are of another.
+func TestManyProblems(t *testing.T) {
+	s := &Set{}
+	for line := range 2 * maxProblems {
+		s.Report.add(BoxLeftOut, mark{"a", line + 1}, "bad")
+	}
+	s.Report.add(PictureLeftOut, mark{"b", 7}, "gone")
+	if n := len(s.Report.Problems); n != maxProblems+1 || !strings.Contains(s.String(), "pictures left out: 1: b:7: gone\n") || !strings.Contains(s.String(), "boxes left out: 20000: a:1: bad,") {
+		t.Errorf("%d problems kept:\n%s", n, s)
 	}
 }
 

@@ -1,115 +1,18 @@
 package boxes
 
 import (
-	"encoding/json"
 	"fmt"
 	"path/filepath"
 	"sort"
 	"strings"
 
 	"github.com/bestiary-ml/bestiary/data"
-	"github.com/bestiary-ml/bestiary/data/mask"
 	"github.com/bestiary-ml/bestiary/fault"
 	"github.com/bestiary-ml/bestiary/internal/printable"
 	"github.com/bestiary-ml/bestiary/internal/regular"
 )
 
 const layoutCOCO = "coco"
-
-// cocoFile is the content of a JSON file, with the lines of its parts.
-type cocoFile struct {
-	categories  []cocoCategory
-	images      []cocoImage
-	annotations []cocoAnnotation
-}
-
-type cocoCategory struct {
-	ID   int64  `json:"id"`
-	Name string `json:"name"`
-	line int
-}
-
-type cocoImage struct {
-	ID     int64  `json:"id"`
-	File   string `json:"file_name"`
-	Width  int    `json:"width"`
-	Height int    `json:"height"`
-	line   int
-}
-
-type cocoAnnotation struct {
-	ID       int64     `json:"id"`
-	Image    int64     `json:"image_id"`
-	Category int64     `json:"category_id"`
-	Box      []float64 `json:"bbox"`
-	Area     float64   `json:"area"`
-	Crowd    int       `json:"iscrowd"`
-	Hard     int       `json:"difficult"` // not COCO's own, see WriteCOCO
-	mask     cocoMask
-	line     int
-}
-
-// cocoMask is the mask of an annotation, or what is wrong with it.
-type cocoMask struct {
-	mask    *mask.Mask
-	problem error
-}
-
-// UnmarshalJSON keeps an error, so that the other annotations are read.
-func (m *cocoMask) UnmarshalJSON(content []byte) error {
-	if string(content) != "null" {
-		m.mask = &mask.Mask{}
-		m.problem = json.Unmarshal(content, m.mask)
-	}
-	return nil
-}
-
-// parseCOCO reads a JSON file, one part after the other, with the masks of the annotations or without them. Its errors are
-// [*lineError].
-func parseCOCO(content []byte, masks bool) (*cocoFile, error) {
-	r := newJSON(content)
-	f := &cocoFile{}
-	err := r.object("give a JSON file of COCO's form", func(key string) error {
-		var element func(line int) error
-		switch key {
-		case "categories":
-			element = func(line int) error {
-				f.categories = append(f.categories, cocoCategory{line: line})
-				return r.decode(&f.categories[len(f.categories)-1])
-			}
-		case "images":
-			element = func(line int) error {
-				f.images = append(f.images, cocoImage{line: line})
-				return r.decode(&f.images[len(f.images)-1])
-			}
-		case "annotations":
-			element = func(line int) error {
-				a := struct {
-					cocoAnnotation
-					Mask cocoMask `json:"segmentation"`
-				}{}
-				read := any(&a)
-				if !masks {
-					read = &a.cocoAnnotation
-				}
-				err := r.decode(read)
-				a.line, a.mask = line, a.Mask
-				f.annotations = append(f.annotations, a.cocoAnnotation)
-				return err
-			}
-		default:
-			return r.skip()
-		}
-		return r.list(key+" is not a list; give a JSON file of COCO's form", element)
-	})
-	if err != nil {
-		return nil, err
-	}
-	if f.images == nil || f.categories == nil {
-		return nil, &lineError{1, "has no lists images and categories; give a JSON file of COCO's form, such as instances_val2017.json"}
-	}
-	return f, nil
-}
 
 // COCO reads a JSON file of COCO's form (Lin et al., 2014): lists of images, categories and annotations. The root is the file,
 // or a folder with annotations/instances_train*.json (split Trainval) and instances_val*.json (split Test). The pictures are
@@ -143,7 +46,16 @@ func (r *reading) coco(file string, coco *cocoFile, o Options) (*Set, error) {
 	sort.SliceStable(coco.categories, func(i, j int) bool { return coco.categories[i].ID < coco.categories[j].ID })
 	classOf := map[int64]int{}
 	named := map[int64]string{}
+	seen := map[string]bool{}
+	var again []string
 	for _, c := range coco.categories {
+		if c.Name == "" {
+			return nil, fault.Damaged(fmt.Sprintf("%s:%d", file, c.line), "category id %d has no name; give it one", c.ID)
+		}
+		if seen[c.Name] {
+			again = append(again, c.Name)
+		}
+		seen[c.Name] = true
 		if _, twice := named[c.ID]; twice {
 			return nil, fault.Damaged(fmt.Sprintf("%s:%d", file, c.line), "category id %d occurs twice; correct it", c.ID)
 		}
@@ -152,10 +64,20 @@ func (r *reading) coco(file string, coco *cocoFile, o Options) (*Set, error) {
 			classOf[c.ID] = class
 		}
 	}
+	r.sameName(again)
 	r.set.IDs = make([]int64, len(r.set.Classes))
+	there := make([]bool, len(r.set.Classes))
+	last := int64(0)
 	for _, c := range coco.categories {
-		if class, ok := classOf[c.ID]; ok {
-			r.set.IDs[class] = c.ID
+		if class, ok := classOf[c.ID]; ok && !there[class] {
+			r.set.IDs[class], there[class] = c.ID, true
+		}
+		last = max(last, c.ID)
+	}
+	for class, ok := range there { // a class of the options that is no category has a new id
+		if !ok {
+			last++
+			r.set.IDs[class] = last
 		}
 	}
 	r.fixed = true
@@ -173,20 +95,23 @@ func (r *reading) coco(file string, coco *cocoFile, o Options) (*Set, error) {
 			continue
 		}
 		absent[image.ID] = true
-		path := ""
-		if filepath.IsLocal(filepath.FromSlash(image.File)) {
-			for _, folder := range folders {
-				if exists(folder, filepath.FromSlash(image.File)) {
-					path = filepath.Join(folder, filepath.FromSlash(image.File))
-					break
-				}
+		name := strings.ReplaceAll(image.File, `\`, "/") // of a file that was made on Windows
+		local, path := filepath.FromSlash(name), ""
+		if !filepath.IsLocal(local) {
+			r.set.Report.add(PictureLeftOut, at, "its picture %q is not named below the folder of the pictures; correct file_name", short(image.File))
+			continue
+		}
+		for _, folder := range folders {
+			if exists(folder, local) {
+				path = filepath.Join(folder, local)
+				break
 			}
 		}
 		if path == "" {
 			r.set.Report.add(PictureLeftOut, at, "its picture %s is missing; add it or remove the entry", short(image.File))
 			continue
 		}
-		p := Picture{Name: image.File, Path: path, ID: image.ID}
+		p := Picture{Name: name, Path: path, ID: image.ID}
 		if r.measure(&p, at, image.Width, image.Height) {
 			pictures[image.ID] = &p
 			order = append(order, image.ID)
@@ -235,7 +160,7 @@ func cocoJSON(root string, o Options) (string, error) {
 	whole := o.Split == "" || o.Split == data.All
 	if strings.EqualFold(filepath.Ext(root), ".json") {
 		if !whole {
-			return "", fault.Field("Split", o.Split, "not available in %s, a single file; give the folder above annotations/, or use all", root)
+			return "", noSplit(o, "%s is a single file", root)
 		}
 		return root, nil
 	}
@@ -250,6 +175,9 @@ func cocoJSON(root string, o Options) (string, error) {
 	}
 	switch len(found) {
 	case 0:
+		if !whole {
+			return "", noSplit(o, "there is no annotations/%s", kind)
+		}
 		return "", fmt.Errorf("%s: %s: has no %s in annotations/; give the JSON file", layoutCOCO, root, kind)
 	case 1:
 		return found[0], nil

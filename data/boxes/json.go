@@ -6,6 +6,8 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"math"
+	"reflect"
 	"strings"
 
 	"github.com/bestiary-ml/bestiary/fault"
@@ -134,4 +136,27 @@ func located(file string, err error) error {
 		return fault.Damaged(fmt.Sprintf("%s:%d", file, where.line), "%s", where.text)
 	}
 	return err
+}
+
+// numbers is a list of numbers. Those that are null are NaN, and not 0.
+type numbers []float64
+
+// UnmarshalJSON implements json.Unmarshaler.
+func (n *numbers) UnmarshalJSON(content []byte) error {
+	var all []*float64
+	if err := json.Unmarshal(content, &all); err != nil {
+		var kind *json.UnmarshalTypeError
+		if errors.As(err, &kind) && kind.Type == reflect.TypeOf(all) {
+			kind.Type = reflect.TypeFor[[]float64]() // for the message
+		}
+		return err
+	}
+	for _, v := range all {
+		if v == nil {
+			*n = append(*n, math.NaN())
+		} else {
+			*n = append(*n, *v)
+		}
+	}
+	return nil
 }

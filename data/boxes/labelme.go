@@ -9,7 +9,6 @@ import (
 
 	"github.com/bestiary-ml/bestiary/data"
 	"github.com/bestiary-ml/bestiary/data/mask"
-	"github.com/bestiary-ml/bestiary/fault"
 	"github.com/bestiary-ml/bestiary/internal/printable"
 	"github.com/bestiary-ml/bestiary/internal/regular"
 )
@@ -26,7 +25,7 @@ type labelmeFile struct {
 
 type labelmeShape struct {
 	Label  string
-	Points [][]float64
+	Points []numbers
 	Group  *int64 `json:"group_id"`
 	Type   string `json:"shape_type"`
 	line   int
@@ -103,7 +102,7 @@ func Labelme(root string, o Options) (s *Set, err error) {
 		return nil, err
 	}
 	if o.Split != "" && o.Split != data.All {
-		return nil, fault.Field("Split", o.Split, "not available in %s (layout %s); use all", root, layoutLabelme)
+		return nil, noSplit(o, "annotations of labelme have no splits")
 	}
 	folder, names := root, []string(nil)
 	var pictures []string

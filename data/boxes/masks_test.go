@@ -138,6 +138,43 @@ func TestWriteMasks(t *testing.T) {
 	}
 }
 
+// TestShapesWithoutSize has shapes without a size, inverted ones, and points that are null.
+func TestShapesWithoutSize(t *testing.T) {
+	root := t.TempDir()
+	shapes := []string{
+		`"name": "rect", "x": 9, "y": 9, "width": -5, "height": 5`, `"name": "rect", "x": 9, "y": 9`, `"name": "circle", "cx": 9, "cy": 9, "r": -3`,
+		`"name": "ellipse", "cx": 9, "cy": 9, "rx": 3, "ry": 0`, `"name": "polygon", "all_points_x": [1, 9, null], "all_points_y": [1, 1, 9]`,
+		`"name": "rect", "x": 9, "y": 9, "width": 5, "height": 5`,
+	}
+	var regions []string
+	for _, shape := range shapes {
+		regions = append(regions, "\n{\"shape_attributes\": {"+shape+"}, \"region_attributes\": {}}")
+	}
+	write(t, `{"a.png": {"filename": "a.png", "regions": [`+strings.Join(regions, ",")+"]}}", root, viaFile)
+	grey(t, 20, 20, root, "a.png")
+	s, err := VIA(root, Options{})
+	if err != nil || s.Boxes() != 1 || s.Pictures[0].Objects[0].Box != (Box{9, 9, 14, 14}) {
+		t.Fatalf("%v, %v", s, err)
+	}
+	expect(t, s,
+		viaFile+":2: the rect has a width or a height of -5, which must be above 0; correct it", viaFile+":3: the rect has a width or a height of 0",
+		viaFile+":4: the circle has a radius of -3", viaFile+":5: the ellipse has a radius of 0",
+		viaFile+":6: polygon 1 of the mask: the point NaN, 9", viaFile+":6: the mask has no polygon",
+	)
+	for points, want := range map[string]string{
+		"[[1, 1], [9, null]]": "a.json:2: polygon 1 of the mask: the point", `[[1, 1], ["9", 1]]`: "a.json:2: has a string where float64 is expected in Points",
+		`[{"x": 1}]`: "a.json:2: has a object where []float64 is expected in Points",
+	} {
+		folder := t.TempDir()
+		grey(t, 20, 20, folder, "a.png")
+		write(t, `{"imagePath": "a.png", "shapes": [`+"\n"+`{"label": "cat", "shape_type": "rectangle", "points": `+points+"}]}", folder, "a.json")
+		s, err := Labelme(folder, Options{Classes: []string{"cat"}})
+		if got := fmt.Sprint(s, err); !strings.Contains(got, want) {
+			t.Errorf("%s: %s, want %s", points, got, want)
+		}
+	}
+}
+
 func TestVIA(t *testing.T) {
 	root := t.TempDir()
 	polygon := `{"name": "polygon", "all_points_x": [1, 4, 4, 1], "all_points_y": [1, 1, 3, 3]}`
@@ -191,7 +228,7 @@ func TestVIA(t *testing.T) {
 	if s, err = Open(filepath.Join(root, "other"), Options{}); err != nil || s.Layout != "via" || len(s.Pictures) != 1 {
 		t.Errorf("a folder with another file: %v, %v", s, err)
 	}
-	if _, err := VIA(t.TempDir(), Options{Split: data.Test}); err == nil || !strings.Contains(err.Error(), "has no via_region_data.json in val/") {
+	if _, err := VIA(t.TempDir(), Options{Split: data.Test}); !NoSplit(err) || !strings.Contains(err.Error(), "there is no val/via_region_data.json") {
 		t.Errorf("%v", err)
 	}
 }
@@ -219,7 +256,7 @@ func TestVIAShapes(t *testing.T) {
 		t.Fatal(err)
 	}
 	expect(t, s,
-		":4: the mask covers no pixel", `:5: the shape "point" has no inside`, ":6: the attribute type of the region names no class",
+		":4: the ellipse has a radius of 0", `:5: the shape "point" has no inside`, ":6: the attribute type of the region names no class",
 		":7: the attribute type of the region names no class", ":8: polygon 1 of the mask: the polygon has 2 points", ":8: the mask has no polygon",
 	)
 	for i, want := range []struct {

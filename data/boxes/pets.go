@@ -1,9 +1,7 @@
 package boxes
 
 import (
-	"fmt"
 	"path/filepath"
-	"slices"
 
 	"github.com/bestiary-ml/bestiary/data"
 	"github.com/bestiary-ml/bestiary/data/cub"
@@ -44,7 +42,7 @@ func Pets(root string, o Options) (s *Set, err error) {
 		r.sortClasses()
 		return r.done()
 	}
-	names := slices.SortedFunc(keys(f.annotations), data.CompareNames)
+	names := f.names()
 	if o.Split == data.Trainval || o.Split == data.Test {
 		listed, err := readNames(filepath.Join(root, "annotations", string(o.Split)+".txt"))
 		if err != nil {
@@ -60,18 +58,21 @@ func Pets(root string, o Options) (s *Set, err error) {
 			}
 		}
 		if len(names) == 0 {
-			return nil, fmt.Errorf("%s: %s: none of %d pictures of the split %s has a box; use another split", layoutPets, root, len(without), o.Split)
+			return nil, noSplit(o, "none of its %d pictures has a box", len(without))
 		}
 		if len(without) > 0 {
 			r.set.Report.Notes = append(r.set.Report.Notes, data.Note("listed without an XML file, left out", without, 5))
 		}
 	}
+	used := map[string]bool{}
 	for _, name := range names {
 		class := ""
 		if o.Labels == data.Breed {
 			class = breed(name)
 		}
-		r.annotation(root, f, name, class)
+		for _, file := range f.annotations[name] {
+			r.annotation(root, f, file, class, used)
+		}
 	}
 	r.sortClasses()
 	return r.done()

@@ -41,12 +41,14 @@ func (p Problem) String() string {
 	return fmt.Sprintf("%s: %s", p.File, p.Reason)
 }
 
-// maxProblems is the number of problems that are kept; the others are counted.
-const maxProblems = 10_000
+const (
+	maxProblems = 10_000 // that are kept, and the first of each kind; the others are counted
+	shownOfKind = 5      // that a description names
+)
 
 // Report says what is wrong with a dataset.
 type Report struct {
-	Problems []Problem    // the first 10,000
+	Problems []Problem    // the first 10,000, and of each kind the first five
 	Counts   map[Kind]int // of all problems
 	Empty    []string     // names of the pictures without boxes, which stay
 	Notes    []string     // other remarks
@@ -58,7 +60,7 @@ func (r *Report) add(kind Kind, at mark, reason string, args ...any) {
 		r.Counts = map[Kind]int{}
 	}
 	r.Counts[kind]++
-	if len(r.Problems) < maxProblems {
+	if len(r.Problems) < maxProblems || r.Counts[kind] <= shownOfKind {
 		r.Problems = append(r.Problems, Problem{kind, at.file, at.line, printable.Text(fmt.Sprintf(reason, args...))})
 	}
 }
@@ -82,7 +84,7 @@ func (s *Set) String() string {
 		}
 		var shown []string
 		for _, p := range s.Report.Problems {
-			if p.Kind == kind && len(shown) < 5 {
+			if p.Kind == kind && len(shown) < shownOfKind {
 				shown = append(shown, printable.Text(p.String()))
 			}
 		}

@@ -76,6 +76,13 @@ func TestReadUpright(t *testing.T) {
 	if err != nil || upright.Width != 8 || upright.Height != 16 {
 		t.Fatalf("%+v, %v", upright, err)
 	}
+	folder := filepath.Dir(path) // as a dataset
+	grey(t, 16, 8, folder, "straight.png")
+	write(t, "cat\n", folder, "classes.txt")
+	write(t, "0 .5 .5 .5 .5\n", folder, "turned.txt")
+	if s, err := YOLO(folder, Options{}); err != nil || !strings.Contains(s.String(), "boxes are taken as those of the picture as it is stored: 1: turned.jpg") {
+		t.Errorf("%v, %v", s, err)
+	}
 	if part := upright.Cut(image.Rect(-5, 4, 3, 30)); part.Width != 3 || part.Height != 12 || len(part.Pixels) != 3*3*12 {
 		t.Errorf("%d×%d", part.Width, part.Height)
 	}

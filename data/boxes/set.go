@@ -1,12 +1,14 @@
 package boxes
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"image"
 	_ "image/gif"  // sizes of pictures
 	_ "image/jpeg" // likewise
 	_ "image/png"  // likewise
+	"io"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -15,6 +17,7 @@ import (
 	_ "golang.org/x/image/webp" // likewise
 
 	"github.com/bestiary-ml/bestiary/data"
+	"github.com/bestiary-ml/bestiary/data/internal/picture"
 	"github.com/bestiary-ml/bestiary/fault"
 	"github.com/bestiary-ml/bestiary/internal/regular"
 )
@@ -67,6 +70,8 @@ type reading struct {
 	fixed bool           // the classes were given
 	masks bool           // objects have masks
 
+	turned []string // names of the pictures whose Exif data have an orientation
+
 	limits data.Limits
 }
 
@@ -115,6 +120,13 @@ func (r *reading) class(name string) (int, bool) {
 	r.index[name] = i
 	r.set.Classes = append(r.set.Classes, name)
 	return i, true
+}
+
+// sameName notes names that several classes of a dataset have.
+func (r *reading) sameName(names []string) {
+	if len(names) > 0 {
+		r.set.Report.Notes = append(r.set.Report.Notes, data.Note("names that several classes have, which are one here", names, 5))
+	}
 }
 
 // sortClasses puts classes that were found into the order of their names.
@@ -184,10 +196,14 @@ func (r *reading) add(p *Picture, at mark, o Object) {
 // measure fills in the size of a picture, from its file. claimed is the size in its annotation, or 0.
 func (r *reading) measure(p *Picture, at mark, width, height int) bool {
 	var err error
-	p.Width, p.Height, err = sizeOf(p.Path)
+	var turned bool
+	p.Width, p.Height, turned, err = sizeOf(p.Path)
 	if err != nil {
 		r.set.Report.add(PictureLeftOut, at, "%s: %v; replace it", p.Name, err)
 		return false
+	}
+	if turned {
+		r.turned = append(r.turned, p.Name)
 	}
 	if (width != 0 || height != 0) && (width != p.Width || height != p.Height) {
 		r.set.Report.add(SizeDiffers, at, "%s has %d×%d pixels, and not %d×%d", p.Name, p.Width, p.Height, width, height)
@@ -195,26 +211,27 @@ func (r *reading) measure(p *Picture, at mark, width, height int) bool {
 	return true
 }
 
-// sizeOf returns the size of a picture as it is stored.
-func sizeOf(path string) (width, height int, err error) {
+// sizeOf returns the size of a picture as it is stored, and whether its Exif or XMP data say that it is shown turned or mirrored.
+func sizeOf(path string) (width, height int, turned bool, err error) {
 	f, _, err := regular.Open(path)
 	if err != nil {
-		return 0, 0, fmt.Errorf("cannot be read (%w)", err)
+		return 0, 0, false, fmt.Errorf("cannot be read (%w)", err)
 	}
 	defer f.Close()
-	c, _, err := image.DecodeConfig(f)
+	var head bytes.Buffer
+	c, format, err := image.DecodeConfig(io.TeeReader(f, &head))
 	switch {
 	case err != nil:
-		return 0, 0, fmt.Errorf("not a JPEG, PNG, GIF, WebP or BMP picture (%w)", err)
+		return 0, 0, false, fmt.Errorf("not a JPEG, PNG, GIF, WebP or BMP picture (%w)", err)
 	case c.Width < 1 || c.Height < 1:
-		return 0, 0, errors.New("picture without pixels")
+		return 0, 0, false, errors.New("picture without pixels")
 	}
-	return c.Width, c.Height, nil
+	return c.Width, c.Height, format == "jpeg" && picture.Turned(head.Bytes()), nil
 }
 
 // keep adds a picture to the set.
 func (r *reading) keep(p Picture) {
-	if p.ID == 0 {
+	if p.ID == 0 && r.set.Layout != layoutCOCO { // whose ids may be 0
 		p.ID = int64(len(r.set.Pictures)) + 1
 	}
 	p.limits = r.limits
@@ -227,6 +244,9 @@ func (r *reading) keep(p Picture) {
 // done completes the set. Without a picture it is an error that names the first reason.
 func (r *reading) done() (*Set, error) {
 	s := r.set
+	if len(r.turned) > 0 {
+		s.Report.Notes = append(s.Report.Notes, data.Note("pictures with an orientation in their Exif data, whose boxes are taken as those of the picture as it is stored", r.turned, 5))
+	}
 	for _, name := range s.Classes {
 		if err := data.CheckClass(name); err != nil {
 			return nil, fmt.Errorf("%s: %s: %w", s.Layout, s.Path, err)

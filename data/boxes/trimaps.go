@@ -23,7 +23,7 @@ const (
 
 // trimaps adds the pictures of the pets that have a trimap: annotations/trimaps/*.png with the names of the pictures. names are
 // those of a split, or nil.
-func (r *reading) trimaps(root string, pictures map[string]string, files []data.File, names []string, o Options) {
+func (r *reading) trimaps(root string, pictures map[string][]string, files []data.File, names []string, o Options) {
 	maps := map[string]string{}
 	for _, f := range files {
 		if strings.HasPrefix(f.Name, "annotations/trimaps/") && strings.HasSuffix(strings.ToLower(f.Name), ".png") {
@@ -32,8 +32,8 @@ func (r *reading) trimaps(root string, pictures map[string]string, files []data.
 	}
 	var without []string
 	if names == nil {
-		names = slices.SortedFunc(keys(maps), data.CompareNames)
-		for _, name := range slices.SortedFunc(keys(pictures), data.CompareNames) {
+		names = sortedNames(maps)
+		for _, name := range sortedNames(pictures) {
 			if maps[name] == "" {
 				without = append(without, name)
 			}
@@ -61,7 +61,11 @@ func (r *reading) trimaps(root string, pictures map[string]string, files []data.
 		}
 		wait.Wait()
 		for i, name := range batch {
-			r.trimap(pictures[name], name, mark{file: maps[name]}, masks[i], failures[i], o.Labels)
+			file := ""
+			if all := pictures[name]; len(all) > 0 {
+				file = all[0]
+			}
+			r.trimap(file, name, mark{file: maps[name]}, masks[i], failures[i], o.Labels)
 		}
 	}
 }

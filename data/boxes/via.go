@@ -36,8 +36,8 @@ type viaRegion struct {
 
 type viaShape struct {
 	Name          string
-	Xs            []float64 `json:"all_points_x"`
-	Ys            []float64 `json:"all_points_y"`
+	Xs            numbers `json:"all_points_x"`
+	Ys            numbers `json:"all_points_y"`
 	X, Y          float64
 	Width, Height float64
 	CX, CY        float64
@@ -47,6 +47,14 @@ type viaShape struct {
 
 // mask returns the mask of a shape, or what is wrong with it.
 func (s viaShape) mask() (m *mask.Mask, problem string) {
+	above := func(names string, sizes ...float64) string {
+		for _, size := range sizes {
+			if !(size > 0) {
+				return fmt.Sprintf("the %s has %s of %v, which must be above 0; correct it", s.Name, names, size)
+			}
+		}
+		return ""
+	}
 	switch s.Name {
 	case "polygon":
 		if len(s.Xs) != len(s.Ys) {
@@ -58,11 +66,11 @@ func (s viaShape) mask() (m *mask.Mask, problem string) {
 		}
 		return &mask.Mask{Polygons: []mask.Polygon{p}}, ""
 	case "rect":
-		return mask.Rectangle(s.X, s.Y, s.X+s.Width, s.Y+s.Height), ""
+		return mask.Rectangle(s.X, s.Y, s.X+s.Width, s.Y+s.Height), above("a width or a height", s.Width, s.Height)
 	case "circle":
-		return mask.Ellipse(s.CX, s.CY, s.R, s.R, 0), ""
+		return mask.Ellipse(s.CX, s.CY, s.R, s.R, 0), above("a radius", s.R)
 	case "ellipse":
-		return mask.Ellipse(s.CX, s.CY, s.RX, s.RY, s.Theta), ""
+		return mask.Ellipse(s.CX, s.CY, s.RX, s.RY, s.Theta), above("a radius", s.RX, s.RY)
 	}
 	return nil, fmt.Sprintf("the shape %q has no inside; draw a polygon, rect, circle or ellipse", short(s.Name))
 }
@@ -117,7 +125,7 @@ func VIA(root string, o Options) (s *Set, err error) {
 	if err != nil {
 		return nil, err
 	}
-	files, err := viaFiles(root, o.Split)
+	files, err := viaFiles(root, o)
 	if err != nil {
 		return nil, err
 	}
@@ -147,16 +155,16 @@ func VIA(root string, o Options) (s *Set, err error) {
 }
 
 // viaFiles returns the JSON files.
-func viaFiles(root string, split data.Split) ([]string, error) {
-	whole := split == "" || split == data.All
+func viaFiles(root string, o Options) ([]string, error) {
+	whole := o.Split == "" || o.Split == data.All
 	if strings.EqualFold(filepath.Ext(root), ".json") {
 		if !whole {
-			return nil, fault.Field("Split", split, "not available in %s, a single file; give the folder above train/, or use all", root)
+			return nil, noSplit(o, "%s is a single file", root)
 		}
 		return []string{root}, nil
 	}
 	folders := []string{"", "train", "val"}
-	switch split {
+	switch o.Split {
 	case data.Trainval:
 		folders = []string{"train"}
 	case data.Test:
@@ -167,6 +175,9 @@ func viaFiles(root string, split data.Split) ([]string, error) {
 		if exists(root, folder, viaFile) {
 			files = append(files, filepath.Join(root, folder, viaFile))
 		}
+	}
+	if files == nil && !whole {
+		return nil, noSplit(o, "there is no %s", filepath.Join(folders[0], viaFile))
 	}
 	if files == nil {
 		return nil, fmt.Errorf("%s: %s: has no %s in %s; give the JSON file", layoutVIA, root, viaFile, strings.TrimPrefix(strings.Join(folders, "/, ")+"/", "/, "))

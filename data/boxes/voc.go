@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"errors"
 	"os"
-	"path"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -55,7 +54,7 @@ func VOC(root string, o Options) (s *Set, err error) {
 	}
 	official := true
 	for _, p := range parts {
-		if err := r.folder(root, p); err != nil {
+		if err := r.folder(root, p, o); err != nil {
 			return nil, err
 		}
 		official = official && strings.HasPrefix(filepath.Base(p.folder), "VOC20")
@@ -123,17 +122,21 @@ func exists(elem ...string) bool {
 }
 
 // folder reads the annotations of a part.
-func (r *reading) folder(root string, part vocPart) error {
+func (r *reading) folder(root string, part vocPart, o Options) error {
 	files, err := data.Walk(part.folder)
 	if err != nil {
 		return err
 	}
 	f := index(part.folder, files)
-	names := slices.SortedFunc(keys(f.annotations), data.CompareNames)
+	names := f.names()
 	if part.lists != nil {
 		names = nil
+		listedIn := map[string]mark{}
 		for _, list := range part.lists {
 			file := filepath.Join(part.folder, "ImageSets", "Main", list+".txt")
+			if !exists(file) {
+				return noSplit(o, "%s is missing", file)
+			}
 			listed, err := readNames(file)
 			if err != nil {
 				return err
@@ -142,57 +145,37 @@ func (r *reading) folder(root string, part vocPart) error {
 				if name == "" {
 					continue
 				}
+				at := mark{file, line + 1}
 				if _, ok := f.annotations[name]; !ok {
-					r.set.Report.add(PictureLeftOut, mark{file, line + 1}, "%s has no XML file; add it or remove the line", short(name))
+					r.set.Report.add(PictureLeftOut, at, "%s has no XML file; add it or remove the line", short(name))
 					continue
 				}
+				if first, twice := listedIn[name]; twice {
+					r.set.Report.add(PictureLeftOut, at, "%s is listed twice, first in %s:%d; remove a line", short(name), filepath.Base(first.file), first.line)
+					continue
+				}
+				listedIn[name] = at
 				names = append(names, name)
 			}
 		}
+		if problems := r.set.Report.Problems; len(names) == 0 && len(problems) > 0 { // VOC2012 publishes no annotations of its test
+			return noSplit(o, "no picture of it has an XML file, for instance since %s", problems[len(problems)-1])
+		}
 	}
+	used := map[string]bool{}
 	for _, name := range names {
-		r.annotation(root, f, name, "")
+		for _, file := range f.annotations[name] {
+			r.annotation(root, f, file, "", used)
+		}
+	}
+	if without := f.unused(used); part.lists == nil && len(without) > 0 {
+		r.set.Report.Notes = append(r.set.Report.Notes, data.Note("pictures without an XML file, left out", without, 5))
 	}
 	return nil
 }
 
-// indexed are the files of a folder by stem.
-type indexed struct {
-	annotations map[string]string // paths of XML files
-	pictures    map[string]string // paths of pictures
-}
-
-// index finds XML files and pictures. Of pictures of the same stem, one in JPEGImages or images comes first.
-func index(folder string, files []data.File) indexed {
-	f := indexed{map[string]string{}, map[string]string{}}
-	for _, file := range files {
-		full := filepath.Join(folder, filepath.FromSlash(file.Name))
-		key := stem(file.Name)
-		switch {
-		case strings.EqualFold(path.Ext(file.Name), ".xml"):
-			f.annotations[key] = full
-		case file.IsPicture() && !strings.Contains(file.Name, "Segmentation") && !strings.Contains(file.Name, "trimaps/"):
-			if _, ok := f.pictures[key]; !ok {
-				f.pictures[key] = full
-			}
-		}
-	}
-	return f
-}
-
-func keys(m map[string]string) func(yield func(string) bool) {
-	return func(yield func(string) bool) {
-		for k := range m {
-			if !yield(k) {
-				return
-			}
-		}
-	}
-}
-
-// annotation reads an XML file and adds its picture. class replaces the names of the objects unless it is empty.
-func (r *reading) annotation(root string, f indexed, name, class string) {
-	file := f.annotations[name]
+// annotation reads an XML file and adds its picture, which it notes in used. class replaces the names of the objects unless it is empty.
+func (r *reading) annotation(root string, f indexed, file, class string, used map[string]bool) {
 	at := mark{file: file}
 	content, err := regular.ReadFile(file, maxAnnotation)
 	if err != nil {
@@ -208,15 +191,17 @@ func (r *reading) annotation(root string, f indexed, name, class string) {
 		r.set.Report.add(PictureLeftOut, at, "%v", err)
 		return
 	}
-	p := Picture{Path: f.pictures[name]}
-	if other := f.pictures[stem(voc.filename)]; other != "" && p.Path == "" {
-		p.Path = other
-	}
+	p := Picture{Path: f.picture(file, voc.filename)}
 	if p.Path == "" {
-		r.set.Report.add(PictureLeftOut, at, "its picture %s is missing; add it or remove the file", short(cmp.Or(voc.filename, name)))
+		r.set.Report.add(PictureLeftOut, at, "its picture %s is missing; add it or remove the file", short(cmp.Or(voc.filename, stem(file))))
 		return
 	}
 	p.Name = relative(root, p.Path)
+	if used[p.Path] {
+		r.set.Report.add(PictureLeftOut, at, "its picture %s has another XML file; add the picture, or remove a file", short(p.Name))
+		return
+	}
+	used[p.Path] = true
 	if !r.measure(&p, at, voc.width, voc.height) {
 		return
 	}

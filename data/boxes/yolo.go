@@ -10,7 +10,6 @@ import (
 	"strings"
 
 	"github.com/bestiary-ml/bestiary/data"
-	"github.com/bestiary-ml/bestiary/fault"
 	"github.com/bestiary-ml/bestiary/internal/printable"
 	"github.com/bestiary-ml/bestiary/internal/regular"
 )
@@ -90,13 +89,21 @@ func YOLO(root string, o Options) (s *Set, err error) {
 		return nil, fmt.Errorf("%s: %s: has no names of classes; add classes.txt with a name a line", layoutYOLO, root)
 	}
 	classOf := make([]int, len(names))
+	var again []string
 	for i, name := range names {
+		if slices.Contains(names[:i], name) {
+			again = append(again, name)
+		}
 		class, ok := r.class(name)
 		if classOf[i] = class; !ok {
 			classOf[i] = -1
 		}
 	}
 	r.fixed = true
+	r.sameName(again)
+	if !slices.ContainsFunc(files, func(f data.File) bool { return f.IsPicture() && ofSplit(f.Name, o.Split) }) && o.Split != "" && o.Split != data.All {
+		return nil, noSplit(o, "no folder of pictures has the name of that split, such as train or val")
+	}
 	texts := map[string]bool{}
 	for _, f := range files {
 		texts[f.Name] = f.IsText() && f.Name != source
@@ -202,73 +209,4 @@ func isYOLO(path string) bool {
 	}
 	lines := parseYOLO(content)
 	return len(lines) > 0 && lines[0].problem == ""
-}
-
-// yoloNames finds the names of the classes, and the file with them; nil if there is none.
-func yoloNames(root string, files []data.File) (names []string, source string, err error) {
-	read := func(name string) ([]byte, error) {
-		content, err := regular.ReadFile(filepath.Join(root, filepath.FromSlash(name)), maxAnnotation)
-		if err != nil {
-			return nil, fault.Damaged(filepath.Join(root, name), "cannot be read (%v); replace it", err)
-		}
-		return content, nil
-	}
-	for _, f := range files {
-		base := f.Name[strings.LastIndexByte(f.Name, '/')+1:]
-		switch {
-		case base == "classes.txt" || strings.HasSuffix(base, ".names"):
-			content, err := read(f.Name)
-			if err != nil {
-				return nil, "", err
-			}
-			for line := range strings.Lines(string(content)) {
-				if line = strings.TrimSpace(line); line != "" {
-					names = append(names, line)
-				}
-			}
-		case base == "data.yaml" || base == "data.yml" || base == "dataset.yaml":
-			content, err := read(f.Name)
-			if err != nil {
-				return nil, "", err
-			}
-			names = yamlNames(string(content))
-		default:
-			continue
-		}
-		if len(names) > 0 {
-			return names, f.Name, nil
-		}
-	}
-	return nil, "", nil
-}
-
-// yamlNames returns the names in a YAML file: names: [a, b], or a list or numbered lines below names:.
-func yamlNames(text string) (names []string) {
-	within := false
-	unquote := func(s string) string { return strings.Trim(strings.TrimSpace(s), `'"`) }
-	for line := range strings.Lines(text) {
-		trimmed := strings.TrimSpace(line)
-		rest, ok := strings.CutPrefix(line, "names:")
-		switch {
-		case ok:
-			within = true
-			if rest = strings.TrimSpace(rest); strings.HasPrefix(rest, "[") {
-				for name := range strings.SplitSeq(strings.Trim(rest, "[]"), ",") {
-					names = append(names, unquote(name))
-				}
-				return names
-			}
-		case !within || trimmed == "" || strings.HasPrefix(trimmed, "#"):
-		case strings.HasPrefix(trimmed, "- "):
-			names = append(names, unquote(trimmed[2:]))
-		case line[0] == ' ' || line[0] == '\t':
-			number, name, _ := strings.Cut(trimmed, ":")
-			if n, err := strconv.Atoi(number); err == nil && n == len(names) {
-				names = append(names, unquote(name))
-			}
-		default:
-			return names
-		}
-	}
-	return names
 }

@@ -57,6 +57,13 @@ func xmpOrientation(xmp []byte) (orientation int, ok bool) {
 	return 1, false
 }
 
+// Turned reports whether the start of a JPEG file, up to its frame, has an orientation other than upright.
+func Turned(head []byte) bool {
+	c := Config{Orientation: 1}
+	_ = c.inspectJPEG(head) // the file goes on, so what is missing is no error here
+	return c.Orientation != 1
+}
+
 // upright turns and mirrors a picture so that it is upright.
 func upright(m image.Image, orientation int) image.Image {
 	switch orientation {
@@ -76,4 +83,27 @@ func upright(m image.Image, orientation int) image.Image {
 		return imaging.Rotate90(m)
 	}
 	return m
+}
+
+// Upright returns where a rectangle of the picture as it is stored is in the upright picture. Like Width and Height, its corners are in
+// pixels before a large JPEG is scaled.
+func (c Config) Upright(x0, y0, x1, y1 float64) (left, top, right, bottom float64) {
+	width, height := float64(c.Width), float64(c.Height)
+	switch c.Orientation {
+	case 2:
+		return width - x1, y0, width - x0, y1
+	case 3:
+		return width - x1, height - y1, width - x0, height - y0
+	case 4:
+		return x0, height - y1, x1, height - y0
+	case 5:
+		return y0, x0, y1, x1
+	case 6:
+		return height - y1, x0, height - y0, x1
+	case 7:
+		return height - y1, width - x1, height - y0, width - x0
+	case 8:
+		return y0, width - x1, y1, width - x0
+	}
+	return x0, y0, x1, y1
 }

@@ -43,16 +43,12 @@ func unusable(field string, err error) error {
 	return problem.Wrong(field, "is not a picture that can be used: %v", err)
 }
 
-// whole are the limits of pictures in their own size. Without them, a JPEG of more pixels is decoded to an eighth of its sides, and boxes
-// in it are not those of the picture.
-var whole = data.Limits{Pixels: data.MaxPixels}
-
 // Inspect returns the number of pixels of a picture that [Whole] decodes, without decoding it.
 func Inspect(field string, encoded []byte) (pixels int, err error) {
 	if err := sized(field, encoded); err != nil {
 		return 0, err
 	}
-	if pixels, err = whole.Inspect(encoded); err != nil {
+	if pixels, err = (data.Limits{}).Inspect(encoded); err != nil {
 		return 0, unusable(field, err)
 	}
 	return pixels, nil
@@ -63,7 +59,7 @@ func Whole(field string, encoded []byte) (image.Image, error) {
 	if err := sized(field, encoded); err != nil {
 		return nil, err
 	}
-	decoded, err := whole.DecodeWhole(encoded, true)
+	decoded, err := (data.Limits{}).DecodeWhole(encoded, true)
 	if err != nil {
 		return nil, unusable(field, err)
 	}
