@@ -23,7 +23,8 @@ const matterport = "matterport"
 //   - A proposal is a detection of its most probable class only.
 //
 // Where the program says the same in other numbers, an importer translates them: a softmax of two is a sigmoid of their difference,
-// and deviations of box codes are factors of the weights. Losses are those of this package.
+// and deviations of box codes are factors of the weights. Boxes without an extent are left out, such as those that lie in the padding;
+// the program keeps some as a line of pixels. Losses and pasted masks are those of this package.
 func Matterport(backbone string, classes int) Config {
 	c := Torchvision(backbone, classes)
 	c.Conventions, c.MaxSide, c.ProposalWidth = matterport, 1024, 512
