@@ -11,6 +11,7 @@ import (
 	"github.com/bestiary-ml/bestiary/dvae"
 	"github.com/bestiary-ml/bestiary/flows"
 	"github.com/bestiary-ml/bestiary/maskgit"
+	"github.com/bestiary-ml/bestiary/maskrcnn"
 	"github.com/bestiary-ml/bestiary/openaivae"
 	"github.com/bestiary-ml/bestiary/rectified"
 	"github.com/bestiary-ml/bestiary/ssd"
@@ -102,6 +103,13 @@ var (
 		Info: Info{Name: "ssd", Title: "detector"}, New: ssd.New,
 		Facts: func(c ssd.Config) Facts {
 			return Facts{Summary: fmt.Sprintf("boxes of %d classes in pictures of %d×%d, backbone %s", c.Classes, c.ImageSize, c.ImageSize, c.Backbone)}
+		},
+	})
+	// MaskRCNN is a detector that draws masks, too.
+	MaskRCNN = Register(Kind[maskrcnn.Config, *maskrcnn.Model]{
+		Info: Info{Name: "maskrcnn", Title: "Mask R-CNN"}, New: maskrcnn.New,
+		Facts: func(c maskrcnn.Config) Facts {
+			return Facts{Summary: fmt.Sprintf("boxes and masks of %d classes in pictures of %d to %d pixels, backbone %s", c.Classes, c.MinSide, c.MaxSide, c.Backbone)}
 		},
 	})
 	CLIP = Register(Kind[clip.Config, *clip.CLIP]{

@@ -84,6 +84,9 @@ func TestMatterport(t *testing.T) {
 	if c.MaskRCNN.Backbone != "resnet50" || c.MaskRCNN.Classes != 3 || c.MaskRCNN.MaxSide != 1024 {
 		t.Errorf("describes %+v", c.MaskRCNN)
 	}
+	if found := c.Found(); len(found) != 1 || found[0].Kind != "maskrcnn" {
+		t.Errorf("found %+v", found)
+	}
 	smallPictures(c.MaskRCNN)
 	built, err := c.Build(d)
 	if err != nil {
