@@ -9,8 +9,9 @@ import (
 // Anchors are the priors of Faster R-CNN (Ren et al., 2015): at each place of a feature map, a box for each aspect ratio and
 // each size. It is torchvision's AnchorGenerator.
 type Anchors struct {
-	Sizes        [][]float64 `json:"sizes"`         // of each feature map: √area in pixels
-	AspectRatios [][]float64 `json:"aspect_ratios"` // of each feature map: height/width
+	Sizes        [][]float64 `json:"sizes"`           // of each feature map: √area in pixels
+	AspectRatios [][]float64 `json:"aspect_ratios"`   // of each feature map: height/width
+	Exact        bool        `json:"exact,omitempty"` // sides are not rounded to whole pixels
 }
 
 // FPNAnchors returns the anchors of a feature pyramid, as in torchvision's maskrcnn_resnet50_fpn: sizes 32 to 512, one a map,
@@ -79,13 +80,15 @@ func (a Anchors) Boxes(width, height int, grids []Grid) ([]Box, error) {
 	return all, nil
 }
 
-// base returns the anchors of feature map k around the origin, rounded to whole pixels as in torchvision.
+// base returns the anchors of feature map k around the origin, rounded to whole pixels as in torchvision unless they are exact.
 func (a Anchors) base(k int) []Box {
 	var all []Box
 	for _, ratio := range a.AspectRatios[k] {
 		for _, size := range a.Sizes[k] {
-			x := math.RoundToEven(size / math.Sqrt(ratio) / 2)
-			y := math.RoundToEven(size * math.Sqrt(ratio) / 2)
+			x, y := size/math.Sqrt(ratio)/2, size*math.Sqrt(ratio)/2
+			if !a.Exact {
+				x, y = math.RoundToEven(x), math.RoundToEven(y)
+			}
 			all = append(all, Box{X0: -x, Y0: -y, X1: x, Y1: y})
 		}
 	}

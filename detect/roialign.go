@@ -13,6 +13,7 @@ import (
 type ROIAlign struct {
 	Size     int  // bins along each side
 	Sampling int  // points along each side of a bin; 0: as many as the bin has places, rounded up
+	Corners  bool // a bin is one point instead, and the first and last are the region's corners: TensorFlow's crop_and_resize
 	Aligned  bool // the centre of a place is at one half, so regions are half a place further up and left; without it a region has at least one place
 }
 
@@ -34,6 +35,8 @@ func (a ROIAlign) Validate() error {
 	switch {
 	case a.Size < 1 || a.Size > 1<<10:
 		return fault.Field("Size", a.Size, "must be 1 to %d", 1<<10)
+	case a.Corners && (a.Sampling != 0 || a.Aligned):
+		return fault.Field("Corners", a.Corners, "must be false with Sampling or Aligned")
 	case a.Sampling < 0 || a.Sampling > 1<<6:
 		return fault.Field("Sampling", a.Sampling, "must be 0 to %d", 1<<6)
 	}
@@ -89,6 +92,9 @@ func (a ROIAlign) axis(low, high, scale float64, places int) [][]point {
 	if a.Aligned {
 		half = 0.5
 	}
+	if a.Corners {
+		return a.corners(low*scale, high*scale, places)
+	}
 	start, end := float32(float32(low)*float32(scale))-half, float32(float32(high)*float32(scale))-half
 	length := end - start
 	if !a.Aligned {
@@ -104,6 +110,24 @@ func (a ROIAlign) axis(low, high, scale float64, places int) [][]point {
 		for k := range count {
 			v := start + float32(float32(i)*bin) + float32((float32(k)+0.5)*bin)/float32(count)
 			all[i] = append(all[i], between(v, places))
+		}
+	}
+	return all
+}
+
+// corners returns one point a bin, from low to high on the map; of a single bin, the middle.
+func (a ROIAlign) corners(low, high float64, places int) [][]point {
+	all := make([][]point, a.Size)
+	for i := range all {
+		share := 0.5
+		if a.Size > 1 {
+			share = float64(i) / float64(a.Size-1)
+		}
+		v := low + (high-low)*share
+		if v < 0 || v > float64(places-1)+1e-3 { // the end of a region at the last place may be rounded beyond it
+			all[i] = []point{{outside: true}}
+		} else {
+			all[i] = []point{between(float32(v), places)}
 		}
 	}
 	return all

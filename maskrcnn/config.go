@@ -17,12 +17,15 @@ type Config struct {
 	Frozen     int    `json:"frozen,omitempty"`     // first stages of the backbone whose weights are not trained, up to 4
 	Classes    int    `json:"classes"`              // without the background
 
+	Conventions string `json:"conventions,omitempty"` // "": those of torchvision; "matterport": see [Matterport]
+
 	MinSide int `json:"min_side"` // of a picture: its shorter side becomes as long,
 	MaxSide int `json:"max_side"` // but its longer one at most as long as this
 
-	Width     int `json:"width"`      // channels of the pyramid
-	HeadWidth int `json:"head_width"` // numbers between the two linear layers of the box head
-	MaskWidth int `json:"mask_width"` // channels of the mask head
+	Width         int `json:"width"`                    // channels of the pyramid
+	ProposalWidth int `json:"proposal_width,omitempty"` // channels between the convolutions of region proposals; 0: Width
+	HeadWidth     int `json:"head_width"`               // numbers between the two linear layers of the box head
+	MaskWidth     int `json:"mask_width"`               // channels of the mask head
 
 	Anchors   detect.Anchors `json:"anchors"` // of P2 to P6
 	Proposals Proposals      `json:"proposals"`
@@ -92,6 +95,7 @@ func (c Config) Validate() error {
 			require.Size{Field: "MinSide", Value: c.MinSide, Min: minSide, Max: maxSide},
 			require.Size{Field: "MaxSide", Value: c.MaxSide, Min: c.MinSide, Max: maxSide},
 			require.Size{Field: "Width", Value: c.Width, Min: 1, Max: 4096},
+			require.Size{Field: "ProposalWidth", Value: c.ProposalWidth, Min: 0, Max: 4096},
 			require.Size{Field: "HeadWidth", Value: c.HeadWidth, Min: 1, Max: 1 << 14},
 			require.Size{Field: "MaskWidth", Value: c.MaskWidth, Min: 1, Max: 4096},
 			require.Size{Field: "MaskSize", Value: c.MaskSize, Min: 1, Max: 64},
@@ -108,7 +112,7 @@ func (c Config) Validate() error {
 		require.Between("Proposals.Positive", p.Positive, 0, 1), require.Between("Proposals.NMS", p.NMS, 0, 1),
 		require.Between("Boxes.IoU", b.IoU, 0, 1), require.Between("Boxes.Positive", b.Positive, 0, 1),
 		require.Between("Boxes.MinScore", b.MinScore, 0, 1), require.Between("Boxes.NMS", b.NMS, 0, 1),
-		c.Anchors.Validate(),
+		c.Anchors.Validate(), c.validateConventions(),
 	)
 	if err != nil {
 		return err
@@ -127,7 +131,7 @@ func (c Config) Validate() error {
 
 // headParameters is about the number of weights of pyramid and heads.
 func (c Config) headParameters() int {
-	n := 4*(2048+9*c.Width)*c.Width + 9*c.Width*c.Width
+	n := 4*(2048+9*c.Width)*c.Width + 9*c.Width*max(c.ProposalWidth, c.Width)
 	n += c.Boxes.Size*c.Boxes.Size*c.Width*c.HeadWidth + c.HeadWidth*(c.HeadWidth+5*(c.Classes+1))
 	return n + 9*c.Width*c.MaskWidth + 9*3*c.MaskWidth*c.MaskWidth + 4*c.MaskWidth*c.MaskWidth + c.MaskWidth*(c.Classes+1)
 }

@@ -14,9 +14,9 @@ type Found struct {
 // smallestDetection is the shortest side of a detection in pixels.
 const smallestDetection = 1e-2
 
-// Detect returns the objects in pictures x [N, H, W, 3] with values in [−1, 1], padded on the right and below to multiples of 32, by
+// Detect returns the objects in pictures x [N, H, W, 3] with values in [−1, 1], padded to multiples of 32 as [Config.Corner] says, by
 // falling score; sizes are those without padding. The model must be in evaluation mode. It is torchvision's
-// postprocess_detections.
+// postprocess_detections, or what [Matterport] says.
 func (m *Model) Detect(x *tensor.Tensor, sizes []Size) [][]Found {
 	s := m.device.Scratch()
 	defer s.End()
@@ -34,12 +34,12 @@ func (m *Model) found(v *view, proposals [][]detect.Box) [][]Found {
 	if total == 0 {
 		return all
 	}
-	logits, codes := m.boxes.forward(v.read(proposals, m.config.Boxes.Size))
+	logits, codes := m.boxes.forward(m.read(v, proposals, m.config.Boxes.Size))
 	values := tensor.Read(logits.Softmax(1), codes)
 	columns, first := m.config.Classes+1, 0
 	for i, own := range proposals {
 		n := len(own)
-		all[i] = m.detections(own, values[0][first*columns:(first+n)*columns], values[1][first*columns*4:(first+n)*columns*4], sizes[i])
+		all[i] = m.detections(own, values[0][first*columns:(first+n)*columns], values[1][first*columns*4:(first+n)*columns*4], v.places[i])
 		first += n
 	}
 	m.draw(v, all)
@@ -47,7 +47,7 @@ func (m *Model) found(v *view, proposals [][]detect.Box) [][]Found {
 }
 
 // detections are those of one picture, for the probabilities [R, classes+1] and codes [R, classes+1, 4] of its proposals.
-func (m *Model) detections(proposals []detect.Box, probabilities, codes []float32, size Size) []Found {
+func (m *Model) detections(proposals []detect.Box, probabilities, codes []float32, at place) []Found {
 	c, columns := m.config.Boxes, m.config.Classes+1
 	var (
 		found   []detect.Box
@@ -55,14 +55,14 @@ func (m *Model) detections(proposals []detect.Box, probabilities, codes []float3
 		classes []int
 	)
 	for r, proposal := range proposals {
+		own := probabilities[r*columns : (r+1)*columns]
 		for class := 1; class < columns; class++ {
-			at := r*columns + class
-			if !(probabilities[at] > float32(c.MinScore)) {
+			if !m.config.detects(own, class) {
 				continue
 			}
-			b := boxCoder.Decode([4]float32(codes[4*at:]), proposal).Clip(float64(size.Width), float64(size.Height))
+			b := clip(boxCoder.Decode([4]float32(codes[4*(r*columns+class):]), proposal), at.window)
 			if b.Finite() && b.Width() >= smallestDetection && b.Height() >= smallestDetection {
-				found, scores, classes = append(found, b), append(scores, probabilities[at]), append(classes, class-1)
+				found, scores, classes = append(found, b), append(scores, own[class]), append(classes, class-1)
 			}
 		}
 	}
@@ -73,7 +73,7 @@ func (m *Model) detections(proposals []detect.Box, probabilities, codes []float3
 	kept = kept[:min(len(kept), c.MaxFound)]
 	all := make([]Found, len(kept))
 	for i, k := range kept {
-		all[i].Detection = detect.Detection{Class: classes[k], Box: found[k], Score: float64(scores[k])}
+		all[i].Detection = detect.Detection{Class: classes[k], Box: at.outOf(found[k]), Score: float64(scores[k])}
 	}
 	return all
 }
@@ -84,13 +84,13 @@ func (m *Model) draw(v *view, all [][]Found) {
 	var labels []int32
 	for i, own := range all {
 		for _, f := range own {
-			boxes[i], labels = append(boxes[i], f.Box), append(labels, int32(f.Class+1))
+			boxes[i], labels = append(boxes[i], v.places[i].into(f.Box)), append(labels, int32(f.Class+1))
 		}
 	}
 	if len(labels) == 0 {
 		return
 	}
-	logits := m.masks.forward(v.read(boxes, m.config.MaskSize))
+	logits := m.masks.forward(m.read(v, boxes, m.config.MaskSize))
 	values, pixels := ofClasses(logits, labels).Sigmoid().Values(), 4*m.config.MaskSize*m.config.MaskSize
 	for i := range all {
 		for k := range all[i] {

@@ -4,7 +4,7 @@
 // a mask of 28×28 pixels.
 //
 // With the backbone "resnet50" a model is torchvision's maskrcnn_resnet50_fpn, and its parameters have the names of that state
-// dict. Other backbones are those of package backbone.
+// dict. Other backbones are those of package backbone. [Matterport] is the other program whose weights a model can have.
 //
 // The loss is the sum of five:
 //

@@ -31,7 +31,7 @@ func (l Losses) Sum() *tensor.Tensor {
 // smoothness is the difference up to which the loss of a box is quadratic.
 const smoothness = 1. / 9
 
-// Loss returns the losses of pictures x [N, H, W, 3] with values in [−1, 1], padded on the right and below to multiples of 32; sizes
+// Loss returns the losses of pictures x [N, H, W, 3] with values in [−1, 1], padded to multiples of 32 as [Config.Corner] says; sizes
 // are those without padding, targets the objects of each. random chooses the anchors and proposals that are trained. It panics if an
 // object has a class that the model doesn't have, an empty box, or a mask of another size than its picture.
 func (m *Model) Loss(x *tensor.Tensor, sizes []Size, targets [][]Target, random *tensor.Generator) Losses {
@@ -73,11 +73,11 @@ func (m *Model) check(sizes []Size, targets [][]Target) {
 	}
 }
 
-// around returns the boxes of objects.
-func around(objects []Target) []detect.Box {
+// around returns the boxes of objects in coordinates of the batch.
+func (p place) around(objects []Target) []detect.Box {
 	all := make([]detect.Box, len(objects))
 	for i, o := range objects {
-		all[i] = o.Box
+		all[i] = p.into(o.Box)
 	}
 	return all
 }
@@ -97,7 +97,7 @@ func (m *Model) proposalLoss(v *view, targets [][]Target, sources []*rand.Rand) 
 	var c chosen
 	n := len(v.anchors)
 	for i, own := range targets {
-		truth := around(own)
+		truth := v.places[i].around(own)
 		matches := matcher.Match(truth, v.anchors)
 		for _, a := range (sampler{p.Sampled, p.Positive}).choose(matches, sources[i]) {
 			c.index = append(c.index, int32(i*n+a))
@@ -154,7 +154,7 @@ func (m *Model) headLoss(v *view, proposals [][]detect.Box, targets [][]Target, 
 	)
 	drawn.boxes = make([][]detect.Box, len(targets))
 	for i, own := range targets {
-		truth := around(own)
+		truth := v.places[i].around(own)
 		all := append(append([]detect.Box(nil), proposals[i]...), truth...)
 		matches, pixels := matcher.Match(truth, all), maskPixels(own)
 		for _, k := range (sampler{c.Boxes.Sampled, c.Boxes.Positive}).choose(matches, sources[i]) {
@@ -175,7 +175,7 @@ func (m *Model) headLoss(v *view, proposals [][]detect.Box, targets [][]Target, 
 	if len(labels) == 0 {
 		l.Classification, l.Boxes = d.Zeros(1), d.Zeros(1)
 	} else {
-		logits, deltas := m.boxes.forward(v.read(sampled, c.Boxes.Size))
+		logits, deltas := m.boxes.forward(m.read(v, sampled, c.Boxes.Size))
 		l.Classification = logits.CrossEntropy(d.Ints(labels)).Sum().Reshape(1).Scale(share)
 		l.Boxes = regression(deltas.Reshape(-1, 4), rows, codes, share)
 	}

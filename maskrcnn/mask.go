@@ -30,12 +30,12 @@ func (m *Model) maskLoss(v *view, drawn masked) *tensor.Tensor {
 	if n == 0 {
 		return d.Zeros(1)
 	}
-	logits := m.masks.forward(v.read(drawn.boxes, m.config.MaskSize)) // [R, side, side, classes+1]
+	logits := m.masks.forward(m.read(v, drawn.boxes, m.config.MaskSize)) // [R, side, side, classes+1]
 	var want []float32
 	k := 0
 	for i, own := range drawn.boxes {
 		for _, b := range own {
-			want = append(want, within(drawn.pixels[k], v.sizes[i], b, side)...)
+			want = append(want, within(drawn.pixels[k], v.sizes[i], v.places[i].outOf(b), side)...)
 			k++
 		}
 	}

@@ -11,11 +11,11 @@ import (
 // proposer predicts at each place of each map, for each anchor, whether it is an object and how its box is (Ren et al., 2015).
 type proposer struct{ conv, scores, codes *nn.Conv2d }
 
-func newProposer(d *tensor.Device, width, anchors int, g *tensor.Generator) *proposer {
+func newProposer(d *tensor.Device, width, between, anchors int, g *tensor.Generator) *proposer {
 	return &proposer{
-		conv:   normal(d, width, width, 3, 0.01, rectified(tensor.StridePad(1, 1)), g),
-		scores: normal(d, width, anchors, 1, 0.01, tensor.StridePad(1, 0), g),
-		codes:  normal(d, width, 4*anchors, 1, 0.01, tensor.StridePad(1, 0), g),
+		conv:   normal(d, width, between, 3, 0.01, rectified(tensor.StridePad(1, 1)), g),
+		scores: normal(d, between, anchors, 1, 0.01, tensor.StridePad(1, 0), g),
+		codes:  normal(d, between, 4*anchors, 1, 0.01, tensor.StridePad(1, 0), g),
 	}
 }
 
@@ -43,19 +43,19 @@ var anchorCoder = detect.NewCoder(1, 1, 1, 1)
 const smallestProposal = 1e-3
 
 // propose returns the proposals of each picture by falling score: of each map the best, of which non-maximum suppression within
-// the map leaves some, and of all maps the best. It is torchvision's filter_proposals.
+// the map leaves some, and of all maps the best. It is torchvision's filter_proposals. Boxes are in coordinates of the batch.
 func (m *Model) propose(v *view) [][]detect.Box {
 	values := tensor.Read(v.scores, v.codes)
 	all := make([][]detect.Box, len(v.sizes))
 	n := len(v.anchors)
-	for i, size := range v.sizes {
-		all[i] = m.proposals(v, values[0][i*n:(i+1)*n], values[1][i*n*4:(i+1)*n*4], size)
+	for i, at := range v.places {
+		all[i] = m.proposals(v, values[0][i*n:(i+1)*n], values[1][i*n*4:(i+1)*n*4], at)
 	}
 	return all
 }
 
 // proposals are those of one picture, for the logits [anchors] and codes [anchors, 4].
-func (m *Model) proposals(v *view, logits, codes []float32, size Size) []detect.Box {
+func (m *Model) proposals(v *view, logits, codes []float32, at place) []detect.Box {
 	before, after := m.config.proposals(m.training)
 	var (
 		found  []detect.Box
@@ -67,7 +67,7 @@ func (m *Model) proposals(v *view, logits, codes []float32, size Size) []detect.
 		order := detect.ByScore(logits[first : first+count])
 		for _, j := range order[:min(count, before)] {
 			a := first + int(j)
-			b := anchorCoder.Decode([4]float32(codes[4*a:]), v.anchors[a]).Clip(float64(size.Width), float64(size.Height))
+			b := clip(anchorCoder.Decode([4]float32(codes[4*a:]), v.anchors[a]), at.frame)
 			if b.Finite() && b.Width() >= smallestProposal && b.Height() >= smallestProposal {
 				found, scores, maps = append(found, b), append(scores, float32(1/(1+math.Exp(-float64(logits[a]))))), append(maps, k)
 			}

@@ -16,21 +16,37 @@ const (
 // sampling is the number of points along each side of a bin.
 const sampling = 2
 
-// read returns the bins [R·size², width] of boxes of each picture, each box in the map for its size.
-func (v *view) read(boxes [][]detect.Box, size int) *tensor.Tensor {
+// read returns the bins [R·size², width] of boxes of each picture in coordinates of the batch, each box in the map for its size.
+func (m *Model) read(v *view, boxes [][]detect.Box, size int) *tensor.Tensor {
 	var regions []detect.Region
 	for picture, own := range boxes {
 		for _, b := range own {
-			regions = append(regions, detect.Region{Map: v.level(b), Picture: picture, Box: b})
+			regions = append(regions, detect.Region{Map: m.mapOf(b), Picture: picture, Box: b})
 		}
 	}
 	used := len(v.maps) - 1 // P6 is for proposals only
-	return detect.ROIAlign{Size: size, Sampling: sampling}.Features(v.maps[:used], v.scales[:used], regions)
+	return m.config.align(size).Features(v.maps[:used], v.scales[:used], regions)
 }
 
-// level returns the index of the map for a box: P2 to P5, by ⌊4 + log₂(√area/224)⌋.
-func (v *view) level(b detect.Box) int {
-	finest, coarsest := -math.Round(math.Log2(v.scales[0])), -math.Round(math.Log2(v.scales[len(v.scales)-2]))
-	side := math.Sqrt(float64(float32(b.Width()) * float32(b.Height())))
-	return int(min(max(math.Floor(canonicalLevel+math.Log2(side/canonicalSide)+1e-6), finest), coarsest) - finest)
+// align is how a region is read.
+func (c Config) align(size int) detect.ROIAlign {
+	if c.Conventions == matterport {
+		return detect.ROIAlign{Size: size, Corners: true}
+	}
+	return detect.ROIAlign{Size: size, Sampling: sampling}
+}
+
+// scale is the number of places of a map for each pixel.
+func (c Config) scale(places, pixels int) float64 {
+	if c.Conventions == matterport { // from the first to the last
+		return float64(places-1) / float64(pixels-1)
+	}
+	return float64(places) / float64(pixels)
+}
+
+// mapOf returns the index of the map for a box, one of the backbone's: P2 to P5 at strides of 4 to 32.
+func (m *Model) mapOf(b detect.Box) int {
+	strides := m.backbone.Strides()
+	finest := math.Round(math.Log2(float64(strides[0])))
+	return int(min(max(m.config.level(b)-finest, 0), float64(len(strides)-1)))
 }

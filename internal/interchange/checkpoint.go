@@ -18,10 +18,10 @@
 // The flow notebook saves the bare state_dicts of its classes ImprovedAutoEncoder and LinearRNVP; their shapes say which
 // configuration they have. The statistics of standardized embeddings are in a file of their own, see [Embedding].
 //
-// A state_dict of torchvision's ssd300_vgg16 is a detector.
+// A state_dict of torchvision's ssd300_vgg16 is a detector, and so is a file of Keras with the weights of matterport's Mask_RCNN.
 //
 // Names and layouts of these programs are known in this package only: models have none of them. clip_state.go, dalle_state.go,
-// flow.go and flow_save.go translate state_dicts, clip.go, dalle.go and vae.go translate arguments; ssd.go reads detectors; openai.go, openai_module.go, vqgan.go
+// flow.go and flow_save.go translate state_dicts, clip.go, dalle.go and vae.go translate arguments; ssd.go and matterport.go read detectors; openai.go, openai_module.go, vqgan.go
 // and vqgan_export.go know pretrained codes.
 package interchange
 
@@ -37,6 +37,7 @@ import (
 	"github.com/bestiary-ml/bestiary/dvae"
 	"github.com/bestiary-ml/bestiary/fault"
 	"github.com/bestiary-ml/bestiary/flows"
+	"github.com/bestiary-ml/bestiary/maskrcnn"
 	"github.com/bestiary-ml/bestiary/openaivae"
 	"github.com/bestiary-ml/bestiary/ssd"
 	"github.com/bestiary-ml/bestiary/tensor"
@@ -53,6 +54,8 @@ type Checkpoint struct {
 	OpenAI *openaivae.Config
 	VQGAN  *vqgan.Config
 	SSD    *ssd.Config
+
+	MaskRCNN *maskrcnn.Config
 
 	Autoencoder *autoencoder.Config
 	Flow        *flows.Config
@@ -100,6 +103,9 @@ func ReadWith(path, settings string) (*Checkpoint, error) {
 func (c *Checkpoint) Close() error { return c.source.close() }
 
 func (c *Checkpoint) describe() error {
+	if c.source.keras {
+		return c.describeMatterport()
+	}
 	if done, err := c.describeNotebook(); done || err != nil {
 		return err
 	}
@@ -211,6 +217,7 @@ type Models struct {
 	Flow        *flows.RealNVP
 	Embedding   *Embedding
 	SSD         *ssd.Model
+	MaskRCNN    *maskrcnn.Model
 }
 
 // Build builds the models of the checkpoint on a device. Errors about the content are a [*fault.DamagedFile].
@@ -249,6 +256,11 @@ func (c *Checkpoint) Build(d *tensor.Device) (m Models, err error) {
 			return m, err
 		}
 	}
+	if c.MaskRCNN != nil {
+		if m.MaskRCNN, err = c.source.maskRCNN(d, *c.MaskRCNN); err != nil {
+			return m, err
+		}
+	}
 	if c.Autoencoder != nil {
 		if m.Autoencoder, err = c.source.autoencoder(d, *c.Autoencoder); err != nil {
 			return m, err
@@ -278,12 +290,17 @@ func damaged(path string, err error) error {
 
 // expect returns an error unless there is a tensor of that name and shape.
 func (s *source) expect(name string, want ...int) error {
+	return s.expectOf(name, "its hparams", want...)
+}
+
+// expectOf is expect, where something else than hparams says what the shape must be.
+func (s *source) expectOf(name, by string, want ...int) error {
 	got, ok := s.shape(name)
 	if !ok {
 		return fmt.Errorf("has no %q among its weights; name a checkpoint that is whole", name)
 	}
 	if !slices.Equal(got, want) {
-		return fmt.Errorf("has %q with shape %v where its hparams make it %v; name a checkpoint that is whole", name, got, want)
+		return fmt.Errorf("has %q with shape %v where %s make it %v; name a checkpoint that is whole", name, got, by, want)
 	}
 	return nil
 }

@@ -9,16 +9,18 @@ import (
 	"strings"
 
 	"github.com/bestiary-ml/bestiary/fault"
+	"github.com/bestiary-ml/bestiary/internal/hdf5"
 	"github.com/bestiary-ml/bestiary/internal/safetensors"
 )
 
-// source is an open file of either format: values (nil, bool, int64, float64, string, []any, map[string]any) and tensors.
+// source is an open file of one of the formats: values (nil, bool, int64, float64, string, []any, map[string]any) and tensors.
 type source struct {
 	path    string
 	values  map[string]any
 	order   []string // the tensors' names
 	tensors map[string]entry
 	close   func() error
+	keras   bool // names and layouts are those of Keras
 }
 
 // entry is a tensor that is not loaded yet.
@@ -32,7 +34,7 @@ var sections = []string{"hparams", "vae_params", "vae_class_name", "version", "e
 
 const weightsKey = "weights"
 
-// open opens a file of either format. Names lose what wrappers of modules put into them.
+// open opens a file of any of the formats. Names lose what wrappers of modules put into them.
 func open(path string) (*source, error) {
 	s, err := openFormat(path)
 	if err != nil {
@@ -53,8 +55,11 @@ func openFormat(path string) (*source, error) {
 	file, err := os.Open(path)
 	if err == nil {
 		head := make([]byte, 9)
-		n, _ := io.ReadFull(file, head) // a shorter file is of neither format
+		n, _ := io.ReadFull(file, head) // a shorter file is of none of the formats
 		file.Close()
+		if hdf5.Is(head[:n]) {
+			return openKeras(path)
+		}
 		if n == len(head) && head[8] == '{' && bytes.Equal(head[5:8], []byte{0, 0, 0}) {
 			return openSafetensors(path)
 		}

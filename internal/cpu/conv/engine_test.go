@@ -87,6 +87,9 @@ func TestProductsConvBlocks(t *testing.T) {
 		for _, c := range smallPictures {
 			checkConv(t, all, c, rand.New(rand.NewPCG(7, 8)), true, false)
 		}
+		// Of the positions of a 1×1 convolution with a stride, three of four belong to no pixel of the result.
+		strided := kernel.Conv{N: 2, H: 4, W: 4, C: 9, O: gemm.DepthBlock + 7, OH: 2, OW: 2, KH: 1, KW: 1, StrideH: 2, StrideW: 2, DilationH: 1, DilationW: 1, Groups: 1}
+		checkConv(t, all, strided, rand.New(rand.NewPCG(7, 8)), true, false)
 	})
 }
 

@@ -61,7 +61,7 @@ func (p *Engine) AddRows(j RowsJob) {
 		p.NeedBlank(j.N)
 	}
 	j.most = p.mostTerms(DepthBlock, j.Paired)
-	if j.Depth > j.most {
+	if total > 0 && j.Depth > j.most {
 		j.Blocks = len(j.Taps) * Ceil(j.Depth, j.most)
 	} else if total > j.most {
 		j.Blocks = Ceil(len(j.Taps), j.most/j.Depth)
