@@ -59,7 +59,7 @@ func (r resizing) show(d *tensor.Device, pictures []*boxes.Image) (func() ([][]d
 	for i, m := range pictures {
 		sizes[i] = r.model.Config().Resized(m.Width, m.Height)
 	}
-	sides := maskrcnn.Sides(sizes)
+	sides := r.model.Config().Sides(sizes)
 	pixels, err := r.model.Frame(sizes, sides, func(i int, to []float32) error {
 		m := pictures[i]
 		boxes.Whole(m.Width, m.Height).Show(to, m, sizes[i].Width, sizes[i].Height)

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"slices"
 	"fmt"
 
 	runfolder "github.com/bestiary-ml/bestiary/internal/run"
@@ -58,7 +59,7 @@ func (i *importer) fill(c *runfolder.Commit) error {
 				return err
 			}
 		}
-		if m.name == models.SSD.Name {
+		if slices.Contains(models.Detectors(), m.name) {
 			if err := c.SetOptions(m.name, *i.detector); err != nil {
 				return err
 			}

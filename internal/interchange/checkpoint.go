@@ -18,7 +18,7 @@
 // The flow notebook saves the bare state_dicts of its classes ImprovedAutoEncoder and LinearRNVP; their shapes say which
 // configuration they have. The statistics of standardized embeddings are in a file of their own, see [Embedding].
 //
-// A state_dict of torchvision's ssd300_vgg16 is a detector, and so is a file of Keras with the weights of matterport's Mask_RCNN.
+// A state_dict of torchvision's ssd300_vgg16 or maskrcnn_resnet50_fpn is a detector, and so is a file of Keras with the weights of matterport's Mask_RCNN.
 //
 // Names and layouts of these programs are known in this package only: models have none of them. clip_state.go, dalle_state.go,
 // flow.go and flow_save.go translate state_dicts, clip.go, dalle.go and vae.go translate arguments; ssd.go and matterport.go read detectors; openai.go, openai_module.go, vqgan.go
@@ -121,6 +121,9 @@ func (c *Checkpoint) describe() error {
 	}
 	if _, ok := c.source.shape(ssdRoot); ok {
 		return c.describeSSD()
+	}
+	if _, ok := c.source.shape(maskRCNNHead); ok {
+		return c.describeMaskRCNN()
 	}
 	hparams, ok := c.source.values["hparams"].(map[string]any)
 	if !ok {

@@ -63,8 +63,8 @@ func (c *Checkpoint) describeMatterport() error {
 	return nil
 }
 
-// maskRCNN builds the detector.
-func (s *source) maskRCNN(d *tensor.Device, config maskrcnn.Config) (*maskrcnn.Model, error) {
+// matterport builds the detector.
+func (s *source) matterport(d *tensor.Device, config maskrcnn.Config) (*maskrcnn.Model, error) {
 	m, err := maskrcnn.New(d, config, tensor.NewGenerator(0))
 	if err != nil {
 		return nil, damaged(s.path, err)
@@ -143,18 +143,4 @@ func codes(n int, places, sides float64) (columns [][]term) {
 		columns = append(columns, []term{{4*i + 1, places}}, []term{{4 * i, places}}, []term{{4*i + 3, sides}}, []term{{4*i + 2, sides}})
 	}
 	return columns
-}
-
-// MaskRCNNClasses returns the names of the classes and their ids of a detector with the 80 classes of COCO, as matterport's Mask_RCNN
-// counts them. For other numbers of classes it returns nil: the file has no names.
-func MaskRCNNClasses(classes int) (names []string, ids []int64) {
-	for i, name := range strings.Split(cocoNames, ",") {
-		if name != "" {
-			names, ids = append(names, name), append(ids, int64(i+1))
-		}
-	}
-	if classes != len(names) {
-		return nil, nil
-	}
-	return names, ids
 }

@@ -212,7 +212,7 @@ func TestKerasNames(t *testing.T) {
 			t.Errorf("%s is %s, want %s", path, got, want)
 		}
 	}
-	if names, ids := MaskRCNNClasses(80); len(names) != 80 || names[15] != "cat" || ids[15] != 17 || ids[79] != 90 {
+	if names, ids := COCOClasses(80); len(names) != 80 || names[15] != "cat" || ids[15] != 17 || ids[79] != 90 {
 		t.Errorf("classes %q, %v", names, ids)
 	}
 	if !hdf5.Is([]byte("\x89HDF\r\n\x1a\n\x00")) || hdf5.Is([]byte("PK")) {

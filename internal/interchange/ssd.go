@@ -85,28 +85,3 @@ func SSDCall(c ssd.Config) string {
 	return call + fmt.Sprintf(" with the anchor_generator DefaultBoxGenerator(%s, scales=%s, steps=%s)",
 		list(c.Priors.AspectRatios), list(c.Priors.Scales), strings.Replace(list(c.Priors.Steps), "[]", "None", 1))
 }
-
-// cocoNames are the classes of COCO by their ids from 1, "" for ids that are not used.
-const cocoNames = "person,bicycle,car,motorcycle,airplane,bus,train,truck,boat,traffic light,fire hydrant,,stop sign," +
-	"parking meter,bench,bird,cat,dog,horse,sheep,cow,elephant,bear,zebra,giraffe,,backpack,umbrella,,," +
-	"handbag,tie,suitcase,frisbee,skis,snowboard,sports ball,kite,baseball bat,baseball glove,skateboard," +
-	"surfboard,tennis racket,bottle,,wine glass,cup,fork,knife,spoon,bowl,banana,apple,sandwich,orange," +
-	"broccoli,carrot,hot dog,pizza,donut,cake,chair,couch,potted plant,bed,,dining table,,,toilet,,tv," +
-	"laptop,mouse,remote,keyboard,cell phone,microwave,oven,toaster,sink,refrigerator,,book,clock,vase," +
-	"scissors,teddy bear,hair drier,toothbrush"
-
-// SSDClasses returns the names of the classes and their ids of a detector with torchvision's 90 classes of COCO. Ids that are not used
-// have names such as "unused 12". For other numbers of classes it returns nil: the file has no names.
-func SSDClasses(classes int) (names []string, ids []int64) {
-	all := strings.Split(cocoNames, ",")
-	if classes != len(all) {
-		return nil, nil
-	}
-	for i, name := range all {
-		if name == "" {
-			name = fmt.Sprintf("unused %d", i+1)
-		}
-		names, ids = append(names, name), append(ids, int64(i+1))
-	}
-	return names, ids
-}

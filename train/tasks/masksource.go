@@ -53,7 +53,7 @@ func (s *maskSource) Next() (MaskBatch, error) {
 	for _, i := range s.own() {
 		own = append(own, s.set.Pictures[i])
 	}
-	b, err := showMasked(s.model, s.pictures, own, views[s.share[0]:][:s.share[1]], maskrcnn.Sides(sizes))
+	b, err := showMasked(s.model, s.pictures, own, views[s.share[0]:][:s.share[1]], s.model.Config().Sides(sizes))
 	if err != nil {
 		return MaskBatch{}, err
 	}

@@ -36,7 +36,7 @@ func (v *maskViewer) whole(pictures []boxes.Picture) (MaskBatch, error) {
 		view := boxes.Whole(p.Width, p.Height)
 		views, sizes = append(views, view), append(sizes, resized(v.model, view))
 	}
-	return showMasked(v.model, v.pictures, pictures, views, maskrcnn.Sides(sizes))
+	return showMasked(v.model, v.pictures, pictures, views, v.model.Config().Sides(sizes))
 }
 
 // maskFigures are the figures of a batch.
