@@ -108,11 +108,27 @@ func readAll(pictures []boxes.Picture) (images []*boxes.Image, failures []error)
 	return images, failures
 }
 
-// Figures measures the detections.
+// Figures measures the detections: their boxes, and their masks if all objects and detections have some.
 func (d *Detected) Figures() (*DetectorFigures, error) {
 	r, err := detection.NewReport(d.Pictures, d.Set.Classes)
 	if err != nil {
 		return nil, err
 	}
+	if d.masked() {
+		if err := r.MeasureMasks(d.Pictures, d.Set.Classes); err != nil {
+			return nil, err
+		}
+	}
 	return &DetectorFigures{Report: r, LeftOut: d.LeftOut}, nil
+}
+
+// masked reports whether all objects and detections have masks.
+func (d *Detected) masked() bool {
+	for _, p := range d.Pictures {
+		if slices.ContainsFunc(p.Objects, func(o boxes.Object) bool { return o.Mask == nil }) ||
+			slices.ContainsFunc(p.Detections, func(d detect.Detection) bool { return d.Mask == nil }) {
+			return false
+		}
+	}
+	return true
 }

@@ -21,8 +21,12 @@ func (m *Model) Detect(x *tensor.Tensor, sizes []Size) [][]Found {
 	s := m.device.Scratch()
 	defer s.End()
 	v := m.view(x, sizes)
-	proposals := m.propose(v)
-	total := 0
+	return m.found(v, m.propose(v))
+}
+
+// found returns the objects among the proposals of each picture.
+func (m *Model) found(v *view, proposals [][]detect.Box) [][]Found {
+	total, sizes := 0, v.sizes
 	for _, own := range proposals {
 		total += len(own)
 	}

@@ -37,9 +37,22 @@ const smoothness = 1. / 9
 func (m *Model) Loss(x *tensor.Tensor, sizes []Size, targets [][]Target, random *tensor.Generator) Losses {
 	m.check(sizes, targets)
 	v := m.view(x, sizes)
-	sources := shuffles(random, len(sizes))
+	return m.losses(v, m.propose(v), targets, random)
+}
+
+// Evaluate is [Model.Loss] and [Model.Detect] of the same pictures, for which features and proposals are computed once. The model must
+// be in evaluation mode, so the losses are those of the proposals of that mode.
+func (m *Model) Evaluate(x *tensor.Tensor, sizes []Size, targets [][]Target, random *tensor.Generator) (Losses, [][]Found) {
+	m.check(sizes, targets)
+	v := m.view(x, sizes)
+	proposals := m.propose(v)
+	return m.losses(v, proposals, targets, random), m.found(v, proposals)
+}
+
+func (m *Model) losses(v *view, proposals [][]detect.Box, targets [][]Target, random *tensor.Generator) Losses {
+	sources := shuffles(random, len(targets))
 	objectness, boxes := m.proposalLoss(v, targets, sources)
-	l := m.headLoss(v, m.propose(v), targets, sources)
+	l := m.headLoss(v, proposals, targets, sources)
 	l.Objectness, l.Proposals = objectness, boxes
 	return l
 }

@@ -11,6 +11,7 @@ import (
 	"github.com/bestiary-ml/bestiary/dvae"
 	"github.com/bestiary-ml/bestiary/flows"
 	"github.com/bestiary-ml/bestiary/maskgit"
+	"github.com/bestiary-ml/bestiary/maskrcnn"
 	"github.com/bestiary-ml/bestiary/openaivae"
 	"github.com/bestiary-ml/bestiary/rectified"
 	"github.com/bestiary-ml/bestiary/ssd"
@@ -104,6 +105,13 @@ var (
 			return Facts{Summary: fmt.Sprintf("boxes of %d classes in pictures of %d×%d, backbone %s", c.Classes, c.ImageSize, c.ImageSize, c.Backbone)}
 		},
 	})
+	// MaskRCNN is a detector that draws masks, too.
+	MaskRCNN = Register(Kind[maskrcnn.Config, *maskrcnn.Model]{
+		Info: Info{Name: "maskrcnn", Title: "Mask R-CNN"}, New: maskrcnn.New,
+		Facts: func(c maskrcnn.Config) Facts {
+			return Facts{Summary: fmt.Sprintf("boxes and masks of %d classes in pictures of %d to %d pixels, backbone %s", c.Classes, c.MinSide, c.MaxSide, c.Backbone)}
+		},
+	})
 	CLIP = Register(Kind[clip.Config, *clip.CLIP]{
 		Info: Info{Name: "clip", Title: "CLIP", Captions: true}, New: clip.New,
 		Facts: func(c clip.Config) Facts {
@@ -124,3 +132,6 @@ func flowSummary(c flows.Config) string {
 	layers := map[string]string{flows.SplineFlow: "spline couplings", flows.MaskedFlow: "autoregressive layers", flows.TransformerFlow: "blocks of transformers"}
 	return fmt.Sprintf("embeddings of %d in %d classes, %d %s", c.Dim, c.Classes, c.Layers, cmp.Or(layers[c.Architecture], "couplings"))
 }
+
+// Detectors returns the names of the kinds of models that find objects in pictures.
+func Detectors() []string { return []string{SSD.Name, MaskRCNN.Name} }

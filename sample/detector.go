@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"slices"
-	"sync"
 
 	"github.com/bestiary-ml/bestiary/data"
 	"github.com/bestiary-ml/bestiary/data/boxes"
@@ -14,24 +13,21 @@ import (
 	"github.com/bestiary-ml/bestiary/internal/ranks"
 	"github.com/bestiary-ml/bestiary/internal/require"
 	"github.com/bestiary-ml/bestiary/internal/run"
+	"github.com/bestiary-ml/bestiary/maskrcnn"
 	"github.com/bestiary-ml/bestiary/models"
 	"github.com/bestiary-ml/bestiary/ssd"
 	"github.com/bestiary-ml/bestiary/tensor"
 )
 
-// Detector is the pipeline of an object detector: it finds the objects in pictures of any size. It is safe for concurrent use.
+// Detector is the pipeline of an object detector, an SSD or a Mask R-CNN: it finds the objects in pictures of any size. It is safe for
+// concurrent use.
 type Detector struct {
 	device *tensor.Device
 	model  finder
-	size   int // side of the model's pictures in pixels
+	size   int  // side of the model's pictures in pixels
+	masks  bool // detections have masks
 	o      DetectorOptions
 	run    string // path of the run folder; "" for a model in memory
-}
-
-// finder is what a Detector needs of its model.
-type finder interface {
-	// Detect returns the objects in pictures [N, S, S, 3] with values in [−1, 1], by falling score, in shares of the sides.
-	Detect(x *tensor.Tensor) [][]detect.Detection
 }
 
 // DetectorOptions are what a run folder records about a detector beyond its Config.
@@ -64,35 +60,64 @@ func (o DetectorOptions) validate(classes int) error {
 	return nil
 }
 
-// NewDetector makes a pipeline of a model on device d. The model must be in evaluation mode when [Detector.Detect] is called.
+// NewDetector makes a pipeline of an SSD on device d. The model must be in evaluation mode when [Detector.Detect] is called.
 func NewDetector(d *tensor.Device, o DetectorOptions, m *ssd.Model) (*Detector, error) {
 	if m == nil {
 		return nil, fault.Field("Model", nil, "must not be nil; give a detector")
 	}
-	return newDetector(d, o, m, m.Config().ImageSize, m.Config().Classes)
+	return newDetector(d, o, squashing{m, m.Config().ImageSize}, m.Config().ImageSize, m.Config().Classes)
+}
+
+// NewMaskDetector is [NewDetector] for a Mask R-CNN: detections have masks.
+func NewMaskDetector(d *tensor.Device, o DetectorOptions, m *maskrcnn.Model) (*Detector, error) {
+	if m == nil {
+		return nil, fault.Field("Model", nil, "must not be nil; give a detector")
+	}
+	p, err := newDetector(d, o, resizing{m}, m.Config().MinSide, m.Config().Classes)
+	if err == nil {
+		p.masks = true
+	}
+	return p, err
 }
 
 // OpenDetector loads the detector of a run folder to device d. A run without one is a [*fault.Missing].
 func OpenDetector(ctx context.Context, dir string, d *tensor.Device) (*Detector, error) {
 	return open(ctx, dir, d, func(_ context.Context, r *run.Run, d *tensor.Device) (*Detector, error) {
-		m, err := models.SSD.Open(dir, d)
-		if err != nil {
+		kind := r.First(models.Detectors())
+		if kind == "" {
+			_, err := models.SSD.Open(dir, d) // which says what is missing
 			return nil, err
 		}
 		var o DetectorOptions
-		if err := r.Options(models.SSD.Name, &o); err != nil {
+		if err := r.Options(kind, &o); err != nil {
 			return nil, err
 		}
-		p, err := NewDetector(d, o, m)
+		p, err := openDetector(d, dir, kind, o)
 		var wrong *fault.FieldError
 		if errors.As(err, &wrong) {
-			return nil, damaged(r, "options.%s: %s %s", models.SSD.Name, wrong.Field, wrong.Want)
+			return nil, damaged(r, "options.%s: %s %s", kind, wrong.Field, wrong.Want)
 		}
 		if err == nil {
 			p.run = dir
 		}
 		return p, err
 	})
+}
+
+// openDetector opens the model of a kind, and makes a pipeline of it.
+func openDetector(d *tensor.Device, dir, kind string, o DetectorOptions) (*Detector, error) {
+	if kind == models.MaskRCNN.Name {
+		m, err := models.MaskRCNN.Open(dir, d)
+		if err != nil {
+			return nil, err
+		}
+		return NewMaskDetector(d, o, m)
+	}
+	m, err := models.SSD.Open(dir, d)
+	if err != nil {
+		return nil, err
+	}
+	return NewDetector(d, o, m)
 }
 
 // newDetector makes a pipeline of a model for pictures of a size.
@@ -131,7 +156,10 @@ func (p *Detector) Dataset() (d boxes.Description, ok bool) {
 	return *p.o.Data, true
 }
 
-// Size is the side in pixels to which the model resizes pictures.
+// Masks reports whether detections have masks.
+func (p *Detector) Masks() bool { return p != nil && p.masks }
+
+// Size is the side in pixels to which the model resizes pictures: both sides for an SSD, the shorter one for a Mask R-CNN.
 func (p *Detector) Size() int {
 	if p == nil {
 		return 0
@@ -148,13 +176,13 @@ func (p *Detector) Run() string {
 }
 
 const (
-	detectBatch    = 8     // pictures that are resized and computed together
 	maxDetected    = 1024  // pictures of a call
 	maxDetectSides = 65536 // pixels
 )
 
-// Detect returns the objects in each picture, by falling score, with boxes in pixels of the picture. Pictures are squashed to the
-// size of the model. Detections have the least score of the model's Config, which is low: keep those of the score that you need.
+// Detect returns the objects in each picture, by falling score, with boxes in pixels of the picture, and with masks if [Detector.Masks].
+// An SSD squashes pictures to its size; a Mask R-CNN keeps their aspect ratio, and gets them one by one, without padding beyond what its
+// strides need. Detections have the least score of the model's Config, which is low: keep those of the score that you need.
 // A call takes at most 1024 pictures.
 func (p *Detector) Detect(ctx context.Context, pictures []*boxes.Image) (_ [][]detect.Detection, err error) {
 	defer fault.Catch(&err)
@@ -169,24 +197,21 @@ func (p *Detector) Detect(ctx context.Context, pictures []*boxes.Image) (_ [][]d
 			return nil, fault.Field("Pictures", nil, "must have 3 bytes for each of their pixels, and picture %d doesn't", i)
 		}
 	}
-	return ranks.Divide(p.device, len(pictures), detectBatch, func(lo, hi int) ([][]detect.Detection, error) {
+	return ranks.Divide(p.device, len(pictures), p.model.together(), func(lo, hi int) ([][]detect.Detection, error) {
 		return p.detect(ctx, pictures[lo:hi])
 	})
 }
 
 // detect is Detect of a batch.
 func (p *Detector) detect(ctx context.Context, pictures []*boxes.Image) ([][]detect.Detection, error) {
-	one := p.size * p.size * 3
-	values := make([]float32, len(pictures)*one) // [N, S, S, 3]
-	var wait sync.WaitGroup
-	for i, m := range pictures {
-		wait.Go(func() { boxes.Whole(m.Width, m.Height).Show(values[i*one:(i+1)*one], m, p.size, p.size) })
+	compute, err := p.model.show(p.device, pictures)
+	if err != nil {
+		return nil, err
 	}
-	wait.Wait()
 	found, err := exclusive(ctx, p.device, func() ([][]detect.Detection, error) {
 		step := p.device.Scratch()
 		defer step.End()
-		return p.model.Detect(p.device.From(values, len(pictures), p.size, p.size, 3)), nil
+		return compute()
 	})
 	if err != nil {
 		return nil, err
@@ -195,9 +220,8 @@ func (p *Detector) detect(ctx context.Context, pictures []*boxes.Image) ([][]det
 		return nil, fmt.Errorf("sample: the detector answered for %d of %d pictures", len(found), len(pictures))
 	}
 	for i, m := range pictures {
-		width, height := float64(m.Width), float64(m.Height)
 		for k := range found[i] {
-			found[i][k].Box = found[i][k].Box.Scale(width, height).Clip(width, height)
+			found[i][k].Box = found[i][k].Box.Clip(float64(m.Width), float64(m.Height))
 		}
 	}
 	return found, nil

@@ -55,7 +55,7 @@ func shaded(width, height int, r boxes.Box) *boxes.Image {
 
 func TestDetector(t *testing.T) {
 	d := openDevice(t)
-	p, err := newDetector(d, DetectorOptions{Classes: []string{"cat", "dog"}}, dark{20}, 20, 2)
+	p, err := newDetector(d, DetectorOptions{Classes: []string{"cat", "dog"}}, squashing{dark{20}, 20}, 20, 2)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -100,7 +100,7 @@ func TestDetector(t *testing.T) {
 		t.Errorf("stopped: %v", err)
 	}
 	for _, o := range []DetectorOptions{{}, {Classes: []string{"cat"}}, {Classes: []string{"cat", "cat"}}, {Classes: []string{"cat", ""}}, {Classes: []string{"a", "b"}, IDs: []int64{1}}} {
-		if _, err := newDetector(d, o, dark{20}, 20, 2); !errors.As(err, &wrong) {
+		if _, err := newDetector(d, o, squashing{dark{20}, 20}, 20, 2); !errors.As(err, &wrong) {
 			t.Errorf("%+v: %v", o, err)
 		}
 	}
@@ -115,7 +115,7 @@ func TestDetector(t *testing.T) {
 
 // TestSubjects takes the best detection of a picture, if there is one.
 func TestSubjects(t *testing.T) {
-	p, err := newDetector(openDevice(t), DetectorOptions{Classes: []string{"cat", "dog"}}, dark{20}, 20, 2)
+	p, err := newDetector(openDevice(t), DetectorOptions{Classes: []string{"cat", "dog"}}, squashing{dark{20}, 20}, 20, 2)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -3,10 +3,8 @@ package ssd
 import (
 	"strings"
 
-	"github.com/bestiary-ml/bestiary/fault"
 	"github.com/bestiary-ml/bestiary/internal/safetensors"
 	"github.com/bestiary-ml/bestiary/internal/weights"
-	"github.com/bestiary-ml/bestiary/nn"
 )
 
 // classHead begins the names of what predicts classes.
@@ -40,29 +38,5 @@ func (m *Model) LoadState(path string, newClasses bool) (fresh bool, err error) 
 	if err != nil {
 		return false, err
 	}
-	own, all := map[string]bool{}, []safetensors.Tensor{}
-	for _, p := range nn.Params(m) {
-		own[p.Path] = true
-		now := weights.Save(p)
-		t, err := f.Tensor(p.Path)
-		if err != nil {
-			return false, fault.Damaged(path, "has no %q, so it holds no weights of this detector; name those of one with the same backbone and feature maps", p.Path)
-		}
-		if !strings.HasPrefix(p.Path, classHead) {
-			all = append(all, *t)
-			continue
-		}
-		if newClasses || len(t.Shape) == 0 || t.Shape[0] != now.Shape[0] {
-			fresh = true
-			all = append(all, now)
-		} else {
-			all = append(all, *t)
-		}
-	}
-	for _, name := range f.Names() {
-		if !own[name] {
-			return false, fault.Damaged(path, "holds %q, which this detector doesn't have; name the weights of one with the same backbone and feature maps", name)
-		}
-	}
-	return fresh, weights.Load(m, safetensors.NewFile(path, all, nil), "")
+	return weights.LoadBut(m, f, newClasses, func(path string) bool { return strings.HasPrefix(path, classHead) })
 }

@@ -24,6 +24,9 @@ type detectFlags struct {
 	run, out, format string
 	least            float64
 	device           *deviceFlags
+
+	masks   bool // of segment: draws masks, too
+	cutouts bool // likewise: writes what masks cover
 }
 
 func newDetect() *cobra.Command {
@@ -88,12 +91,24 @@ func (f *detectFlags) check(arguments []string) error {
 		return err
 	}
 	if f.run == "" {
-		return usagef("--run is missing: name the run folder, for example --run runs/ssd")
+		return usagef("--run is missing: name the run folder, for example --run %s", f.example())
 	}
 	if len(arguments) == 0 {
-		return usagef("detect takes pictures or folders with pictures; see bestiary detect --help")
+		name := "detect"
+		if f.masks {
+			name = "segment"
+		}
+		return usagef("%s takes pictures or folders with pictures; see bestiary %s --help", name, name)
 	}
 	return checkNewFolder("--out", f.out)
+}
+
+// example returns a run folder to name in errors.
+func (f *detectFlags) example() string {
+	if f.masks {
+		return "runs/masks"
+	}
+	return "runs/ssd"
 }
 
 // openDetector loads the detector of a run.
@@ -108,7 +123,7 @@ func openDetector(c *cobra.Command, dir string, device *deviceFlags) (*sample.De
 func (f *detectFlags) detect(c *cobra.Command, d *sample.Detector, photos []photo) error {
 	classes := d.Classes()
 	index := &boxes.Set{Classes: classes, IDs: d.IDs()}
-	names := outputNames{dir: f.out}
+	names, cuts := outputNames{dir: f.out}, outputNames{dir: filepath.Join(f.out, "cutouts")}
 	var results []detection.Result
 	var without []string
 	objects, pictures := make([]int, len(classes)), make([]int, len(classes))
@@ -130,6 +145,16 @@ func (f *detectFlags) detect(c *cobra.Command, d *sample.Detector, photos []phot
 			without = append(without, p.name)
 		}
 		img := m.NRGBA()
+		if f.cutouts {
+			if err := saveCutouts(&cuts, withoutExt(p.name), img, found, f.least); err != nil {
+				return err
+			}
+		}
+		if f.masks {
+			if err := drawMasks(img, found, f.least); err != nil {
+				return err
+			}
+		}
 		if err := layout.DrawBoxes(img, drawnBoxes(found, classes, f.least)...); err != nil {
 			return err
 		}

@@ -58,8 +58,8 @@ of central intervals. --data is a table (default: the rows that the training hel
 A run with a classifier: accuracy and confusion matrix, or precision and recall of each word.
 
 A run with a detector: mean average precision at IoU 0.5 in the two forms of Pascal VOC, COCO's average
-precision and recall from IoU 0.5 to 0.95 and by size, and the same for each class. --data is a dataset
-with boxes (default: that of the run).
+precision and recall from IoU 0.5 to 0.95 and by size, and the same for each class. A Mask R-CNN has the
+figures of its masks, too. --data is a dataset with boxes or masks (default: that of the run).
 
 Any generator, with --classifier, --detector, --inception, --clip, --samples or --copies (of a flow always):
   quality         samples against held-out photos: Fréchet distance, precision and recall, density

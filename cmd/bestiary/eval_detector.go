@@ -1,6 +1,7 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"io"
 
@@ -8,6 +9,7 @@ import (
 	"github.com/bestiary-ml/bestiary/data/boxes"
 	"github.com/bestiary-ml/bestiary/eval"
 	"github.com/bestiary-ml/bestiary/eval/detection"
+	"github.com/bestiary-ml/bestiary/fault"
 	"github.com/bestiary-ml/bestiary/internal/atomicfile"
 	"github.com/bestiary-ml/bestiary/sample"
 	"github.com/bestiary-ml/bestiary/train/tasks"
@@ -29,7 +31,12 @@ func (f *evalFlags) detections(c *cobra.Command) error {
 	if err != nil {
 		return err
 	}
-	s, err := f.boxes(c, d)
+	s, err := f.boxes(c, d, d.Masks())
+	var wrong *fault.FieldError
+	if errors.As(err, &wrong) && wrong.Field == "Masks" {
+		fmt.Fprintf(c.ErrOrStderr(), "the pictures have no masks, so boxes alone are measured\n")
+		s, err = f.boxes(c, d, false)
+	}
 	if err != nil {
 		return err
 	}
@@ -86,10 +93,10 @@ func (f *evalFlags) writeDetections(c *cobra.Command, d *sample.Detector, found 
 	return atomicfile.Write(f.results, func(w io.Writer) error { return detection.WriteResults(w, all) })
 }
 
-// boxes opens the pictures to measure a detector on: those of --data, or else those of its run. Without --split it is the split
+// boxes opens the pictures to measure a detector on, with or without masks: those of --data, or else those of its run. Without --split it is the split
 // test. A dataset without splits is measured as a whole, or, if the detector was trained on it, the pictures that the training
 // held out.
-func (f *evalFlags) boxes(c *cobra.Command, d *sample.Detector) (*boxes.Set, error) {
+func (f *evalFlags) boxes(c *cobra.Command, d *sample.Detector, masks bool) (*boxes.Set, error) {
 	trained, there := d.Dataset()
 	path := f.pictures.path
 	if path == "" {
@@ -106,7 +113,7 @@ func (f *evalFlags) boxes(c *cobra.Command, d *sample.Detector) (*boxes.Set, err
 	if own {
 		o = trained.Options(d.Classes())
 	}
-	o.Limits = decodeLimits
+	o.Limits, o.Masks = decodeLimits, masks
 	if split := f.pictures.split; c.Flags().Changed("split") {
 		if o.Split = data.Split(split); own && !disjoint(split, trained.Split) {
 			fmt.Fprintf(c.ErrOrStderr(), "the run was trained on some of these pictures, so not all are new to it\n")

@@ -17,6 +17,7 @@ import (
 // otherFlags are the flags of fields whose names are not those of the field in kebab case. A command has at most one of
 // the flags of a field.
 var otherFlags = map[string][]string{
+	"Boxes.Sampled":     {"regions"},
 	"Candidates":        {"rank"},
 	"Augment":           {"discriminator-augment"},
 	"As":                {"one-class"},
@@ -31,6 +32,8 @@ var otherFlags = map[string][]string{
 	"Images":            {"image-columns"},
 	"Kinds":             {"kind"},
 	"LearningRate":      {"lr"},
+	"MaxSide":           {"max-size"},
+	"MinSide":           {"min-size"},
 	"N":                 {"n"},
 	"Path":              {"data"},
 	"ReinMax":           {"reinmax"},

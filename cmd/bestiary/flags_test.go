@@ -28,7 +28,7 @@ func commands(c *cobra.Command) (all []*cobra.Command) {
 func baseOf(c *cobra.Command) []string {
 	args := strings.Fields(c.CommandPath())[1:]
 	switch c.CommandPath() {
-	case "bestiary train autoencoder", "bestiary train kl", "bestiary train dvae", "bestiary train vqgan", "bestiary train classifier", "bestiary train ssd":
+	case "bestiary train autoencoder", "bestiary train kl", "bestiary train dvae", "bestiary train vqgan", "bestiary train classifier", "bestiary train ssd", "bestiary train maskrcnn":
 		return append(args, "--data", "nowhere", "--out", "run")
 	case "bestiary generate":
 		return append(args, "--run", "nowhere", "a bird")
@@ -40,7 +40,7 @@ func baseOf(c *cobra.Command) []string {
 		return append(args, "--data", "nowhere.csv", "--out", "run")
 	case "bestiary density":
 		return append(args, "--run", "nowhere", "--data", "nowhere.csv")
-	case "bestiary detect":
+	case "bestiary detect", "bestiary segment":
 		return append(args, "--run", "nowhere", "nothing.jpg")
 	case "bestiary crop":
 		return append(args, "--run", "nowhere", "--data", "nothing", "--out", "cropped")

@@ -99,7 +99,7 @@ to stderr. The exit code is 0 for success, 1 for a failure and 2 for wrong usage
 	root.SetFlagErrorFunc(flagError)
 	addLimitFlags(root)
 	root.AddCommand(
-		newDemo(), newTrain(), newSample(), newGenerate(), newReconstruct(), newInterpolate(), newDensity(), newDetect(), newCrop(), newEval(), newCompare(),
+		newDemo(), newTrain(), newSample(), newGenerate(), newReconstruct(), newInterpolate(), newDensity(), newDetect(), newSegment(), newCrop(), newEval(), newCompare(),
 		newInfo(), newCheck(), newImport(), newExport(), newVerify(),
 		newServe(), newBench(), newCache(), newDoctor(), newVersion(), newMan(),
 	)

@@ -78,7 +78,7 @@ func isDensity(dir string) bool {
 // isDetector reports whether a run has a detector.
 func isDetector(dir string) bool {
 	r, err := runfolder.Open(dir)
-	return err == nil && r.HasWeights(models.SSD.Name)
+	return err == nil && r.First(models.Detectors()) != ""
 }
 
 // openDensity loads the density of --run.

@@ -31,7 +31,7 @@ var (
 		[]string{models.Classifier.Name},
 		`"bestiary eval --run OTHER --classifier RUN"`}
 	detectorFamily = &family{"detector", "a detector of objects in pictures",
-		[]string{models.SSD.Name},
+		models.Detectors(),
 		`"bestiary detect --run RUN PICTURES"`}
 	families = []*family{petsFamily, birdsFamily, tableFamily, judgeFamily, detectorFamily}
 )

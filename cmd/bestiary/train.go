@@ -39,11 +39,11 @@ See docs/cluster.md.`,
 		Annotations: map[string]string{ranksKey: ranksEach},
 	}
 	c.AddCommand(newTrainAutoencoder(), newTrainFlow(), newTrainKL(), newTrainTarFlow(), newTrainRectified(), newTrainDVAE(), newTrainVQGAN(),
-		newTrainDALLE(), newTrainMaskGIT(), newTrainCLIP(), newTrainClassifier(), newTrainSSD(), newTrainDensity())
+		newTrainDALLE(), newTrainMaskGIT(), newTrainCLIP(), newTrainClassifier(), newTrainSSD(), newTrainMaskRCNN(), newTrainDensity())
 	for _, kind := range c.Commands() {
 		train := kind.RunE
 		addTrainRanks(kind)
-		if kind.Name() != models.Density.Name && kind.Name() != models.SSD.Name { // which has one of its own
+		if name := kind.Name(); name != models.Density.Name && !slices.Contains(models.Detectors(), name) { // which have one of their own
 			addFromFlag(kind)
 		}
 		kind.RunE = func(c *cobra.Command, args []string) error {
@@ -123,6 +123,8 @@ func (f *trainFlags) open(c *cobra.Command, create bool) (*runfolder.Run, *tenso
 			example = "runs/table"
 		} else if name == models.SSD.Name {
 			example = "runs/ssd"
+		} else if name == models.MaskRCNN.Name {
+			example = "runs/masks"
 		}
 		return nil, nil, usagef("--%s is missing: name the run folder, for example --%s %s", name, name, example)
 	}
@@ -149,7 +151,7 @@ func (f *trainFlags) open(c *cobra.Command, create bool) (*runfolder.Run, *tenso
 	if err := f.onlyCodec(); err != nil {
 		return nil, nil, err
 	}
-	if from := fromFlag(c); from != "" && f.kind.Name != models.SSD.Name {
+	if from := fromFlag(c); from != "" && !slices.Contains(models.Detectors(), f.kind.Name) {
 		return f.openFrom(c, from, d)
 	}
 	if create && !f.resume {

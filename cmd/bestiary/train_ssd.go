@@ -2,36 +2,19 @@ package main
 
 import (
 	"fmt"
-	"os"
-	"slices"
-	"strings"
 
-	"github.com/bestiary-ml/bestiary/backbone"
-	"github.com/bestiary-ml/bestiary/data"
-	"github.com/bestiary-ml/bestiary/data/boxes"
 	runfolder "github.com/bestiary-ml/bestiary/internal/run"
 	"github.com/bestiary-ml/bestiary/models"
-	"github.com/bestiary-ml/bestiary/sample"
 	"github.com/bestiary-ml/bestiary/ssd"
-	"github.com/bestiary-ml/bestiary/tensor"
 	"github.com/bestiary-ml/bestiary/train/tasks"
 	"github.com/spf13/cobra"
-	"github.com/spf13/pflag"
 )
 
 // ssdFlags are the flags of the training of a detector.
 type ssdFlags struct {
-	*trainFlags
-	model    ssd.Config
-	how      boxes.Description
-	classes  []string
-	preset   string
-	backbone string // a name, or a file of weights
-	augment  string
-	from     string // a run folder or a file of weights
-
-	weights string // file of the backbone's weights; "" for none
-	origin  *sample.DetectorOptions
+	*boxFlags
+	model  ssd.Config
+	preset string
 }
 
 const (
@@ -41,7 +24,7 @@ const (
 
 func newTrainSSD() *cobra.Command {
 	defaults := tasks.DefaultSSD(ssd.Small, smallSize)
-	s := &ssdFlags{model: defaults.Model, how: defaults.Data}
+	s := &ssdFlags{boxFlags: &boxFlags{how: defaults.Data}, model: defaults.Model}
 	c := &cobra.Command{
 		Use:   models.SSD.Name,
 		Short: "Train a detector, which finds objects in pictures",
@@ -71,15 +54,8 @@ classes, the layers that predict classes are new.`,
 	}
 	s.trainFlags = addTrainFlagsOnly(c, models.SSD.Info, "out", "run folder to make or to resume (required)", defaults.Training)
 	f := c.Flags()
-	f.StringVar(&s.how.Path, "data", "", "pictures with boxes: VOCdevkit or a folder of XML files, a JSON file of COCO's form, the Oxford-IIIT Pet folder, CUB_200_2011, a YOLO folder, annotations of VIA or labelme, or scenes:SEED:N to draw N scenes")
-	f.StringVar(&s.how.Split, "split", string(data.Trainval), "part of the pictures: trainval, test or all")
+	s.add(f, "ssd", "pictures with boxes: VOCdevkit or a folder of XML files, a JSON file of COCO's form, the Oxford-IIIT Pet folder, CUB_200_2011, a YOLO folder, annotations of VIA or labelme, or scenes:SEED:N to draw N scenes")
 	f.StringVar(&s.how.Years, "years", "", "Pascal VOC only: 07, 12, 07+12 or 07++12 (default: all that are there)")
-	f.StringVar(&s.how.Labels, "labels", "", "pets only: species (the default) or breed")
-	f.StringVar(&s.how.Images, "images", "", "COCO only: the folder of the pictures (default: one beside the JSON file)")
-	f.StringSliceVar(&s.classes, "classes", nil, "names of the classes, in their order; boxes of others are left out (default: those of the data)")
-	f.StringVar(&s.how.As, "one-class", "", "name that makes all classes, or those of --classes, one: a detector of any of them")
-	f.Float64Var(&s.how.Share, "hold-out", s.how.Share, "share of the pictures that is held out to evaluate the training")
-	f.StringVar(&s.augment, "augment", "ssd", "how pictures are varied: ssd (expanded, cropped around objects, mirrored, colours distorted), mirror, or none")
 	f.StringVar(&s.backbone, "backbone", ssd.Small, "small, vgg16 or the name of another network, or a file with its weights (changes the defaults of training)")
 	f.IntVar(&s.model.ImageSize, "image-size", smallSize, "side in pixels to which pictures are resized (default of other backbones than small: 300)")
 	f.StringVar(&s.preset, "preset", "voc", "sizes of the default boxes: voc, or coco with smaller ones")
@@ -116,13 +92,8 @@ func (s *ssdFlags) train(c *cobra.Command) error {
 	if err != nil {
 		return err
 	}
-	items := len(training.Pictures)
-	if settings.Batch > items && c.Flags().Changed("batch") {
-		return usagef("--batch %d: is more than the %s to train on; choose a smaller batch, or add pictures", settings.Batch, count(items, "picture"))
-	}
-	fit(c, &settings, items, len(heldOut.Pictures))
-	if settings.Schedule == "multistep" && !s.resume && !c.Flags().Changed("milestones") {
-		settings.Milestones = tasks.SSDMilestones(steps(settings, items))
+	if err := s.fit(c, &settings, training, heldOut, tasks.SSDMilestones); err != nil {
+		return err
 	}
 	if !s.resume {
 		s.model.Classes = len(training.Classes)
@@ -141,25 +112,11 @@ func (s *ssdFlags) train(c *cobra.Command) error {
 
 // check checks the flags without the data, and sets the defaults of the backbone.
 func (s *ssdFlags) check(c *cobra.Command) error {
-	if !(s.how.Share >= 0 && s.how.Share < 1) {
-		return usagef("--hold-out %v: is out of range; choose 0 to less than 1", s.how.Share)
+	if err := s.boxFlags.check(); err != nil {
+		return err
 	}
-	augment := boxes.DefaultSSD()
-	switch s.augment {
-	case "ssd":
-	case "mirror":
-		augment = boxes.SSD{Mirror: augment.Mirror}
-	case "none":
-		augment = boxes.SSD{}
-	default:
-		return usagef("--augment %q: must be ssd, mirror or none", s.augment)
-	}
-	s.how.Augment = augment
 	if s.preset != "voc" && s.preset != "coco" {
 		return usagef("--preset %q: must be voc or coco", s.preset)
-	}
-	if s.from != "" && s.resume {
-		return usagef("--from %s: begins a training, and --resume continues one; leave one of them out", s.from)
 	}
 	if s.resume {
 		return nil
@@ -167,7 +124,7 @@ func (s *ssdFlags) check(c *cobra.Command) error {
 	if err := s.choose(c); err != nil {
 		return err
 	}
-	s.defaults(c)
+	s.defaults(c, tasks.DefaultSSD(s.model.Backbone, s.model.ImageSize).Training)
 	return invalid(s.model.Validate())
 }
 
@@ -175,25 +132,17 @@ func (s *ssdFlags) check(c *cobra.Command) error {
 func (s *ssdFlags) choose(c *cobra.Command) error {
 	given := s.model
 	if s.from != "" {
-		for _, name := range []string{"backbone", "image-size", "preset"} {
-			if c.Flags().Changed(name) {
-				return usagef("--%s: belongs to the model, which --from keeps; leave one of them out", name)
-			}
+		if err := ofFrom(c, "backbone", "image-size", "preset"); err != nil {
+			return err
 		}
 		var err error
 		if s.model, err = s.start(); err != nil {
 			return err
 		}
 	} else {
-		name := s.backbone
-		if _, err := os.Stat(name); err == nil && name != ssd.Small && !slices.Contains(backbone.Names(), name) {
-			if name, err = backbone.Identify(s.backbone); err != nil {
-				return err
-			}
-			if name == "" {
-				return backbone.Unknown(s.backbone)
-			}
-			s.weights = s.backbone
+		name, err := s.network(ssd.Small)
+		if err != nil {
+			return err
 		}
 		if name != ssd.Small && !c.Flags().Changed("image-size") {
 			given.ImageSize = usualSize
@@ -222,22 +171,11 @@ func (s *ssdFlags) choose(c *cobra.Command) error {
 
 // start returns the configuration of the detector of --from.
 func (s *ssdFlags) start() (ssd.Config, error) {
-	if info, err := os.Stat(s.from); err != nil {
-		return ssd.Config{}, fmt.Errorf("%s: there is no such run folder or file; check the path", s.from)
-	} else if info.IsDir() {
-		if sameFile(s.from, s.run) {
-			return ssd.Config{}, usagef("--from %s: is the run itself; choose a new folder, or continue with --resume", s.from)
-		}
-		r, err := runfolder.Open(s.from)
+	if is, err := s.fromRun(); is || err != nil {
 		if err != nil {
 			return ssd.Config{}, err
 		}
-		c, err := models.SSD.Config(s.from)
-		if err != nil {
-			return c, err
-		}
-		s.origin = &sample.DetectorOptions{}
-		return c, r.Options(models.SSD.Name, s.origin)
+		return models.SSD.Config(s.from)
 	}
 	classes, is, err := ssd.Identify(s.from)
 	if err != nil {
@@ -249,121 +187,14 @@ func (s *ssdFlags) start() (ssd.Config, error) {
 	return ssd.Torchvision(classes), nil
 }
 
-// defaults sets the settings of the training that flags don't give.
-func (s *ssdFlags) defaults(c *cobra.Command) {
-	settings := tasks.DefaultSSD(s.model.Backbone, s.model.ImageSize).Training
-	fields := pflag.NewFlagSet(s.kind.Name, pflag.ContinueOnError)
-	addConfigFlags(fields, &settings)
-	c.Flags().Visit(func(given *pflag.Flag) {
-		if fields.Lookup(given.Name) != nil {
-			_ = fields.Set(given.Name, strings.Trim(given.Value.String(), "[]")) // which was parsed already
-		}
-	})
-	if !c.Flags().Changed("epochs") || c.Flags().Changed("steps") {
-		if !c.Flags().Changed("warmup") {
-			settings.Warmup = min(settings.Warmup, settings.Steps/10)
-		}
-	}
-	if !c.Flags().Changed("milestones") {
-		settings.Milestones = nil
-		if settings.Schedule == "multistep" { // of an unknown number of steps, until the data is known
-			settings.Milestones = []int{settings.Warmup + 1}
-		}
-	}
-	if settings.Optimizer != "sgd" && !c.Flags().Changed("bias-rate") {
-		settings.BiasRate = 1
-	}
-	s.config = settings
-}
-
 // keep takes the model and the data of a resumed run.
 func (s *ssdFlags) keep(c *cobra.Command, r *runfolder.Run) error {
-	err := keepModel(c, "backbone", "image-size", "preset", "regression", "freeze", "empty-negatives", "classes", "one-class", "split", "years", "labels", "images", "hold-out", "augment")
+	err := keepModel(c, "backbone", "image-size", "preset", "regression", "freeze", "empty-negatives", "years")
 	if err != nil {
 		return err
 	}
 	if s.model, err = models.SSD.Config(s.run); err != nil {
 		return err
 	}
-	var o sample.DetectorOptions
-	if err := r.Options(s.kind.Name, &o); err != nil {
-		return err
-	}
-	s.classes = o.Classes
-	path := s.how.Path
-	if o.Data != nil {
-		s.how = *o.Data
-		s.how.Path = o.Data.Locate()
-	}
-	if path != "" {
-		s.how.Path = path
-	}
-	if s.how.Path == "" {
-		return usagef("--data is missing: the run was imported and has no pictures; name some with boxes")
-	}
-	return nil
-}
-
-// pictures opens the pictures and splits them.
-func (s *ssdFlags) pictures(c *cobra.Command) (training, heldOut *boxes.Set, err error) {
-	if s.how.As != "" && !s.resume {
-		s.how.Of = s.classes
-	}
-	o := s.how.Options(s.classes)
-	o.Limits = decodeLimits
-	all, err := boxes.Open(s.how.Path, o)
-	if err != nil {
-		return nil, nil, err
-	}
-	bar := newBar(c.ErrOrStderr(), "decoding pictures")
-	kept, damaged, err := tasks.DecodableBoxes(c.Context(), all, bar.update)
-	bar.finish()
-	if err != nil {
-		return nil, nil, err
-	}
-	fmt.Fprint(c.ErrOrStderr(), kept.String())
-	for i, failure := range damaged {
-		if i == 5 {
-			fmt.Fprintf(c.ErrOrStderr(), "%d more pictures that can't be decoded are left out\n", len(damaged)-i)
-			break
-		}
-		fmt.Fprintf(c.ErrOrStderr(), "left out: %v\n", failure)
-	}
-	training, heldOut = tasks.HoldOutBoxes(kept, s.how.Share)
-	n := len(training.Pictures)
-	fmt.Fprintf(c.ErrOrStderr(), "training on %s, %d held out%s\n", count(n, "picture"), len(heldOut.Pictures), heldOutAnyway(s.how.Share, n, len(heldOut.Pictures)))
-	if s.how.From = data.GivenIn(s.how.Path); boxes.IsScenes(s.how.Path) {
-		s.how.From = ""
-	}
-	return training, heldOut, nil
-}
-
-// load sets the initial weights that files have.
-func (s *ssdFlags) load(c *cobra.Command, d *tensor.Device, m *ssd.Model, classes []string) error {
-	if s.weights != "" {
-		b, err := backbone.Open(s.weights, d)
-		if err != nil {
-			return err
-		}
-		return m.SetBackbone(b)
-	}
-	if s.from == "" {
-		return nil
-	}
-	path, other := s.from, false
-	if s.origin != nil {
-		r, err := runfolder.Open(s.from)
-		if err != nil {
-			return err
-		}
-		path, other = r.WeightsPath(s.kind.Name), !slices.Equal(s.origin.Classes, classes)
-	}
-	fresh, err := m.LoadState(path, other)
-	if err != nil {
-		return err
-	}
-	if fresh {
-		fmt.Fprintf(c.ErrOrStderr(), "the layers that predict classes are new, as %s has other classes; all other weights are kept\n", s.from)
-	}
-	return nil
+	return s.keepPictures(c, r)
 }

@@ -12,13 +12,14 @@ type Description struct {
 	Images      string   `json:"images,omitempty"` // likewise
 	As          string   `json:"as,omitempty"`     // likewise
 	Of          []string `json:"of,omitempty"`     // with As: Options.Classes
+	Masks       bool     `json:"masks,omitempty"`  // likewise
 	Share       float64  `json:"hold_out"`         // share of the pictures that is held out
 	Augment     SSD      `json:"augment"`          // of the training pictures
 	Pictures    int      `json:"pictures"`         // to train on
 	Boxes       int      `json:"boxes"`            // in them
 	Empty       int      `json:"empty"`            // of Pictures, without boxes
 	HeldOut     int      `json:"held_out"`         // pictures
-	Fingerprint string   `json:"fingerprint"`      // of the training pictures and their boxes
+	Fingerprint string   `json:"fingerprint"`      // of the training pictures with their boxes and masks
 }
 
 // Locate returns the path of the pictures as seen from the current folder: see [data.Description.Locate].
@@ -34,5 +35,5 @@ func (d Description) Options(classes []string) Options {
 	if d.As != "" {
 		classes = d.Of
 	}
-	return Options{As: d.As, Split: data.Split(d.Split), Classes: classes, Years: d.Years, Labels: data.Labels(d.Labels), Images: d.Images}
+	return Options{As: d.As, Masks: d.Masks, Split: data.Split(d.Split), Classes: classes, Years: d.Years, Labels: data.Labels(d.Labels), Images: d.Images}
 }

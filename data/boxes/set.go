@@ -47,7 +47,7 @@ type Options struct {
 	Years   string      // Pascal VOC only: "07", "12", "07+12" or "07++12"; "" means all that are there. See [VOC]
 	Labels  data.Labels // pets only: Species or Breed
 	Images  string      // COCO only: the folder of the pictures; "" means one beside the JSON file
-	Masks   bool        // also the masks of the objects: COCO, VIA, labelme and pets. Objects without one are left out
+	Masks   bool        // also the masks of the objects: COCO, VIA, labelme, pets and drawn scenes. Objects without one are left out
 	As      string      // makes all classes, or those of Classes, one of this name; "": they stay
 	Limits  data.Limits // of [Picture.Read]
 }
@@ -95,8 +95,8 @@ func newReading(layout, path string, o Options) (*reading, error) {
 		return nil, fault.Field("Years", o.Years, "not available in %s (layout %s); leave it empty", path, layout)
 	case o.Labels != "" && layout != layoutPets:
 		return nil, fault.Field("Labels", o.Labels, "not available in %s (layout %s); leave it empty", path, layout)
-	case o.Masks && !slices.Contains([]string{layoutCOCO, layoutVIA, layoutLabelme, layoutPets}, layout):
-		return nil, fault.Field("Masks", o.Masks, "not available in %s (layout %s); give a dataset of COCO, VIA, labelme or Oxford pets", path, layout)
+	case o.Masks && !slices.Contains([]string{layoutCOCO, layoutVIA, layoutLabelme, layoutPets, layoutScenes}, layout):
+		return nil, fault.Field("Masks", o.Masks, "not available in %s (layout %s); give a dataset of COCO, VIA, labelme or Oxford pets, or drawn scenes", path, layout)
 	case o.Images != "" && layout != layoutCOCO:
 		return nil, fault.Field("Images", o.Images, "not available in %s (layout %s); leave it empty", path, layout)
 	}

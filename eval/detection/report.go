@@ -22,7 +22,23 @@ type Report struct {
 
 	Classes []ClassReport `json:"classes"`
 
+	Masks *MaskReport `json:"masks,omitempty"` // nil from a detector of boxes
+
 	curves []VOCClass
+}
+
+// MaskReport has the figures of masks, see [COCOMasks].
+type MaskReport struct {
+	COCOFigures
+	Classes []MaskClass `json:"classes"`
+}
+
+// MaskClass has the figures of the masks of a class.
+type MaskClass struct {
+	Name string   `json:"name"`
+	AP   *float64 `json:"ap"`
+	AP50 *float64 `json:"ap_50"`
+	AP75 *float64 `json:"ap_75"`
 }
 
 // COCOFigures are the twelve figures of pycocotools, see [COCOResult].
@@ -67,10 +83,7 @@ func NewReport(pictures []Picture, classes []string) (*Report, error) {
 	if err != nil {
 		return nil, err
 	}
-	r := &Report{Pictures: len(pictures), VOC07: known(eleven.Mean), Area: known(area.Mean), curves: area.Classes, COCO: COCOFigures{
-		known(coco.AP), known(coco.AP50), known(coco.AP75), known(coco.APSmall), known(coco.APMedium), known(coco.APLarge),
-		known(coco.AR1), known(coco.AR10), known(coco.AR100), known(coco.ARSmall), known(coco.ARMedium), known(coco.ARLarge),
-	}}
+	r := &Report{Pictures: len(pictures), VOC07: known(eleven.Mean), Area: known(area.Mean), curves: area.Classes, COCO: figuresOf(coco)}
 	for _, p := range pictures {
 		r.Detections += len(p.Detections)
 	}
@@ -84,6 +97,26 @@ func NewReport(pictures []Picture, classes []string) (*Report, error) {
 		})
 	}
 	return r, nil
+}
+
+// MeasureMasks adds the figures of masks, which all objects and detections of the pictures need.
+func (r *Report) MeasureMasks(pictures []Picture, classes []string) error {
+	coco, err := COCOMasks(pictures, classes)
+	if err != nil {
+		return err
+	}
+	r.Masks = &MaskReport{COCOFigures: figuresOf(coco)}
+	for _, c := range coco.Classes {
+		r.Masks.Classes = append(r.Masks.Classes, MaskClass{c.Name, known(c.AP), known(c.AP50), known(c.AP75)})
+	}
+	return nil
+}
+
+func figuresOf(r COCOResult) COCOFigures {
+	return COCOFigures{
+		known(r.AP), known(r.AP50), known(r.AP75), known(r.APSmall), known(r.APMedium), known(r.APLarge),
+		known(r.AR1), known(r.AR10), known(r.AR100), known(r.ARSmall), known(r.ARMedium), known(r.ARLarge),
+	}
 }
 
 // known returns a figure; nil for NaN.
@@ -102,7 +135,7 @@ func Percent(v *float64) string {
 	return fmt.Sprintf("%.1f %%", 100**v)
 }
 
-// String returns a table of the classes, with the means in the last line.
+// String returns a table of the classes, with the means in the last line, and then one of their masks.
 func (r *Report) String() string {
 	var b strings.Builder
 	w := tabwriter.NewWriter(&b, 0, 0, 2, ' ', tabwriter.AlignRight)
@@ -111,6 +144,13 @@ func (r *Report) String() string {
 		fmt.Fprintf(w, "%s\t%d\t%d\t%s\t%s\t%s\t\n", c.Name, c.Objects, c.Detections, Percent(c.Area), Percent(c.VOC07), Percent(c.COCO))
 	}
 	fmt.Fprintf(w, "mean\t%d\t%d\t%s\t%s\t%s\t\n", r.Objects, r.Detections, Percent(r.Area), Percent(r.VOC07), Percent(r.COCO.AP))
+	if r.Masks != nil {
+		fmt.Fprintln(w, "masks\t\t\tAP@0.5\tAP@0.75\tAP@0.5:0.95\t")
+		for _, c := range r.Masks.Classes {
+			fmt.Fprintf(w, "%s\t\t\t%s\t%s\t%s\t\n", c.Name, Percent(c.AP50), Percent(c.AP75), Percent(c.AP))
+		}
+		fmt.Fprintf(w, "mean\t\t\t%s\t%s\t%s\t\n", Percent(r.Masks.AP50), Percent(r.Masks.AP75), Percent(r.Masks.AP))
+	}
 	w.Flush()
 	return b.String()
 }

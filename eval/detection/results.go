@@ -11,6 +11,7 @@ import (
 	"strings"
 
 	"github.com/bestiary-ml/bestiary/data/boxes"
+	"github.com/bestiary-ml/bestiary/data/mask"
 	"github.com/bestiary-ml/bestiary/detect"
 	"github.com/bestiary-ml/bestiary/fault"
 	"github.com/bestiary-ml/bestiary/internal/printable"
@@ -23,6 +24,7 @@ type Result struct {
 	Category int64      `json:"category_id"`
 	Box      [4]float64 `json:"bbox"` // left edge, upper edge, width and height in pixels
 	Score    float64    `json:"score"`
+	Mask     *mask.Mask `json:"segmentation,omitempty"` // nil from a detector of boxes
 
 	at string // file and line that it was read from
 }
@@ -34,6 +36,9 @@ func Results(image int64, ids []int64, detections []detect.Detection) []Result {
 	for i, d := range detections {
 		x, y, width, height := d.Box.Size()
 		all[i] = Result{Image: image, Category: categoryOf(ids, d.Class), Box: [4]float64{x, y, width, height}, Score: d.Score}
+		if d.Mask != nil {
+			all[i].Mask = &mask.Mask{Runs: d.Mask}
+		}
 	}
 	return all
 }
@@ -74,7 +79,7 @@ func WriteResults(w io.Writer, all []Result) error {
 // maxResults is the number of bytes of a file of results.
 const maxResults = 4 << 30
 
-// ReadResults reads a file of results in COCO's form. Results without a bbox, such as those of segmentation, are an error. Errors
+// ReadResults reads a file of results in COCO's form. Results without a bbox, such as those of masks alone, are an error. Errors
 // are a [*fault.DamagedFile] with the line.
 func ReadResults(path string) (_ []Result, err error) {
 	defer printable.Error(&err)
@@ -129,10 +134,11 @@ func parseResults(content []byte) (all []Result, line int, problem string) {
 	for d.More() {
 		advance(int(d.InputOffset()))
 		var r struct {
-			Image    *int64    `json:"image_id"`
-			Category *int64    `json:"category_id"`
-			Box      []float64 `json:"bbox"`
-			Score    *float64  `json:"score"`
+			Image    *int64     `json:"image_id"`
+			Category *int64     `json:"category_id"`
+			Box      []float64  `json:"bbox"`
+			Score    *float64   `json:"score"`
+			Mask     *mask.Mask `json:"segmentation"`
 		}
 		if err := d.Decode(&r); err != nil {
 			return nil, line, bad(err)
@@ -143,7 +149,7 @@ func parseResults(content []byte) (all []Result, line int, problem string) {
 		case len(r.Box) != 4:
 			return nil, line, fmt.Sprintf("has a bbox of %d numbers; give x, y, width and height", len(r.Box))
 		}
-		all = append(all, Result{*r.Image, *r.Category, [4]float64(r.Box), *r.Score, fmt.Sprintf(":%d", line)})
+		all = append(all, Result{*r.Image, *r.Category, [4]float64(r.Box), *r.Score, r.Mask, fmt.Sprintf(":%d", line)})
 	}
 	if _, err := d.Token(); err != nil {
 		return nil, line, bad(err)
@@ -157,7 +163,7 @@ func Assign(s *boxes.Set, all []Result) ([]Picture, error) {
 	pictures := make([]Picture, len(s.Pictures))
 	index := map[int64]int{}
 	for i, p := range s.Pictures {
-		pictures[i].Objects, index[p.ID] = p.Objects, i
+		pictures[i].Width, pictures[i].Height, pictures[i].Objects, index[p.ID] = p.Width, p.Height, p.Objects, i
 	}
 	classOf := map[int64]int{}
 	for c := range s.Classes {
@@ -173,7 +179,15 @@ func Assign(s *boxes.Set, all []Result) ([]Picture, error) {
 			return nil, fault.Damaged(r.place(), "names category id %d, which %s doesn't have; give the results of a detector of its classes", r.Category, s.Path)
 		}
 		box := boxes.FromSize(r.Box[0], r.Box[1], r.Box[2], r.Box[3])
-		pictures[i].Detections = append(pictures[i].Detections, detect.Detection{Class: class, Box: box, Score: r.Score})
+		d := detect.Detection{Class: class, Box: box, Score: r.Score}
+		if r.Mask != nil {
+			covered, err := r.Mask.RLE(pictures[i].Width, pictures[i].Height)
+			if err != nil {
+				return nil, fault.Damaged(r.place(), "has a mask that can't be used: %v", err)
+			}
+			d.Mask = &covered
+		}
+		pictures[i].Detections = append(pictures[i].Detections, d)
 	}
 	return pictures, nil
 }

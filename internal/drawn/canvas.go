@@ -22,6 +22,8 @@ type canvas struct {
 	points []point // of the shape being filled, in pixels
 	extent *extent // of the shapes that are filled, if not nil; see measured
 	dry    bool    // measure only
+	mark   uint8   // what is noted in marks for pixels of which shapes cover half or more, if marks is not nil; nothing is painted then
+	marks  []uint8 // [size, size]
 }
 
 // extent is the smallest rectangle around shapes, in pixels, beyond the canvas too.
@@ -107,6 +109,10 @@ func (c *canvas) fill(shape []point, p paint) {
 	if !ok {
 		return
 	}
+	if c.marks != nil {
+		c.note(box)
+		return
+	}
 	shade := p.shader(c.to)
 	for y := range box.Dy() {
 		row := (box.Min.Y+y)*c.size + box.Min.X
@@ -128,6 +134,18 @@ func (c *canvas) fill(shape []point, p paint) {
 			px[0] += (col.r - px[0]) * alpha
 			px[1] += (col.g - px[1]) * alpha
 			px[2] += (col.b - px[2]) * alpha
+		}
+	}
+}
+
+// note marks the pixels in a box of which the shape that was rasterised, and the clip, cover half or more.
+func (c *canvas) note(box image.Rectangle) {
+	for y := range box.Dy() {
+		row := (box.Min.Y+y)*c.size + box.Min.X
+		for x, a := range c.cover.Pix[y*c.size:][:box.Dx()] {
+			if a >= 128 && !(c.clips && c.clip[row+x] < 128) {
+				c.marks[row+x] = c.mark
+			}
 		}
 	}
 }

@@ -102,11 +102,9 @@ func (s *Scene) draw(animals bool) []uint8 {
 			clutter(c, r)
 		}
 	})
-	// What stands lower is nearer.
-	slices.SortStableFunc(members, func(a, b member) int { return cmp.Compare(a.Box[3], b.Box[3]) })
-	for _, m := range members {
-		if animals {
-			c.within(m.at, func() { m.draw(c) })
+	if animals {
+		for _, i := range byNearness(members) {
+			c.within(members[i].at, func() { members[i].draw(c) })
 		}
 	}
 	whole := make([]uint8, s.size*s.size*3)
@@ -119,6 +117,45 @@ func (s *Scene) draw(animals bool) []uint8 {
 		pixels = append(pixels, whole[y*s.size*3:][:s.Width*3]...)
 	}
 	return pixels
+}
+
+// Masks returns which pixels the animals cover, [Height, Width] each, in their order: those that are seen, as nearer animals hide
+// others. A pixel is covered if at least half of it is.
+func (s *Scene) Masks() [][]uint8 {
+	r := s.dice()
+	s.shape(r)
+	members := s.members(r)
+	c := newCanvas(s.size)
+	c.reset()
+	c.marks = make([]uint8, s.size*s.size)
+	for _, i := range byNearness(members) {
+		c.mark = uint8(i + 1)
+		c.within(members[i].at, func() { members[i].draw(c) })
+	}
+	all := make([][]uint8, len(members))
+	for i := range all {
+		all[i] = make([]uint8, 0, s.Width*s.Height)
+		for y := range s.Height {
+			for _, mark := range c.marks[y*s.size:][:s.Width] {
+				pixel := uint8(0)
+				if mark == uint8(i+1) {
+					pixel = 1
+				}
+				all[i] = append(all[i], pixel)
+			}
+		}
+	}
+	return all
+}
+
+// byNearness returns the indices of animals, the farthest first: what stands lower is nearer.
+func byNearness(members []member) []int {
+	order := make([]int, len(members))
+	for i := range order {
+		order[i] = i
+	}
+	slices.SortStableFunc(order, func(i, j int) int { return cmp.Compare(members[i].Box[3], members[j].Box[3]) })
+	return order
 }
 
 // clutter draws a thing that is no animal: a ball, a box or a bush.

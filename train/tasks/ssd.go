@@ -208,15 +208,13 @@ func (v *boxViewer) draw(path string, pictures []boxes.Picture) error {
 		width, height := max(1, int(float64(p.Width)*scale)), max(1, int(float64(p.Height)*scale))
 		img := shrink(m, width, height)
 		var all []layout.Box
-		add := func(b boxes.Box, label string, c color.NRGBA) {
-			all = append(all, layout.Box{X0: b.X0, Y0: b.Y0, X1: b.X1, Y1: b.Y1, Label: label, Colour: c})
-		}
 		for _, o := range p.Objects {
-			add(o.Box.Scale(scale, scale), "", color.NRGBA{255, 255, 255, 255})
+			all = append(all, drawnBox(o.Box.Scale(scale, scale), "", color.NRGBA{255, 255, 255, 255}))
 		}
 		for _, d := range found[i] {
 			if d.Score >= drawnScore {
-				add(d.Box.Scale(float64(width), float64(height)), fmt.Sprintf("%s %.2f", v.classes[d.Class], d.Score), layout.ClassColour(d.Class))
+				b := d.Box.Scale(float64(width), float64(height))
+				all = append(all, drawnBox(b, fmt.Sprintf("%s %.2f", v.classes[d.Class], d.Score), layout.ClassColour(d.Class)))
 			}
 		}
 		if err := layout.DrawBoxes(img, all...); err != nil {
@@ -224,6 +222,15 @@ func (v *boxViewer) draw(path string, pictures []boxes.Picture) error {
 		}
 		images = append(images, img)
 	}
+	return saveGrid(path, images)
+}
+
+func drawnBox(b boxes.Box, label string, c color.NRGBA) layout.Box {
+	return layout.Box{X0: b.X0, Y0: b.Y0, X1: b.X1, Y1: b.Y1, Label: label, Colour: c}
+}
+
+// saveGrid writes pictures to a PNG file.
+func saveGrid(path string, images []*image.NRGBA) error {
 	grid, err := layout.Grid(layout.Options{}, layout.Section{Images: images})
 	if err != nil {
 		return err

@@ -1,0 +1,96 @@
+package main
+
+import (
+	"fmt"
+	"image"
+	"slices"
+
+	"github.com/bestiary-ml/bestiary/detect"
+	"github.com/bestiary-ml/bestiary/sample/layout"
+	"github.com/spf13/cobra"
+)
+
+func newSegment() *cobra.Command {
+	f := &detectFlags{masks: true}
+	c := &cobra.Command{
+		Use:   "segment PICTURE|FOLDER ...",
+		Short: "Find objects in pictures and their masks by a run's Mask R-CNN, and draw or cut them out",
+		Long: `Find the objects in pictures, and which pixels each of them covers, with the Mask R-CNN of a run. The
+pictures are files, or folders with pictures at any depth. --out gets each picture with the masks, boxes
+and labels of --min-score or more drawn on it, and:
+
+  results.json  all detections in COCO's result form: image_id, category_id, bbox, score, and the mask as
+                segmentation, run-length encoded. They are in pixels of the upright picture: an
+                orientation in Exif data is applied
+  images.json   the pictures and classes of these ids, in COCO's form. pycocotools reads both
+  cutouts/      with --cutouts: each object that is drawn as a PNG of its own, with a transparent background
+
+Pictures that can't be decoded are left out, named and counted.`,
+		Example: `  bestiary segment --run runs/masks photos/ --out found
+  bestiary segment --run runs/masks cat.jpg dog.jpg --min-score 0.7 --cutouts --out found`,
+	}
+	addRunFlag(c, &f.run)
+	c.Flags().StringVar(&f.out, "out", "found", "new folder to write")
+	addMinScore(c, &f.least, "least score of the objects that are drawn, cut out and counted")
+	c.Flags().StringVar(&f.format, "format", "", "format of the pictures: png, jpeg or webp (default png)")
+	c.Flags().BoolVar(&f.cutouts, "cutouts", false, "also write each object as a PNG with a transparent background")
+	f.device = addDeviceFlags(c)
+	c.RunE = func(c *cobra.Command, arguments []string) error {
+		if err := f.check(arguments); err != nil {
+			return err
+		}
+		photos, err := findPhotos(arguments)
+		if err != nil {
+			return err
+		}
+		d, err := openDetector(c, f.run, f.device)
+		if err != nil {
+			return err
+		}
+		if !d.Masks() {
+			return fmt.Errorf("%s: has a detector that finds boxes only; use \"bestiary detect --run %s PICTURES\", or train a Mask R-CNN with \"bestiary train maskrcnn\"", f.run, f.run)
+		}
+		return f.detect(c, d, photos)
+	}
+	return c
+}
+
+// drawMasks draws the masks of detections of a least score, the highest score last.
+func drawMasks(img *image.NRGBA, found []detect.Detection, least float64) error {
+	for _, o := range slices.Backward(found) {
+		if o.Score >= least {
+			if err := layout.DrawMask(img, *o.Mask, layout.ClassColour(o.Class)); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// saveCutouts writes what the masks of detections of a least score cover, as PNG files with a transparent background. A mask that covers
+// nothing has no file.
+func saveCutouts(names *outputNames, name string, img *image.NRGBA, found []detect.Detection, least float64) error {
+	for _, o := range found {
+		if o.Score < least || o.Mask.Area() == 0 {
+			continue
+		}
+		file, err := names.next(name, ".png")
+		if err != nil {
+			return err
+		}
+		x0, y0, x1, y1 := o.Mask.Bounds()
+		width, _ := o.Mask.Size()
+		pixels, part := o.Mask.Pixels(), image.NewNRGBA(image.Rect(0, 0, x1-x0, y1-y0))
+		for y := y0; y < y1; y++ {
+			for x := x0; x < x1; x++ {
+				if pixels[y*width+x] != 0 {
+					part.SetNRGBA(x-x0, y-y0, img.NRGBAAt(img.Rect.Min.X+x, img.Rect.Min.Y+y))
+				}
+			}
+		}
+		if err := layout.SavePNG(file, part); err != nil {
+			return err
+		}
+	}
+	return nil
+}
