@@ -321,3 +321,29 @@ func TestMove(t *testing.T) {
 		}
 	}
 }
+
+// TestFromPart compares a part with the whole picture around it.
+func TestFromPart(t *testing.T) {
+	const width, height, left, top, columns, rows = 9, 7, 2, 3, 5, 4
+	part, whole := make([]uint8, columns*rows), make([]uint8, width*height)
+	for i := range part {
+		part[i] = uint8(i * 7 % 3)
+		whole[(top+i/columns)*width+left+i%columns] = part[i]
+	}
+	want, err := FromPixels(whole, width, height)
+	if err != nil {
+		t.Fatal(err)
+	}
+	got, err := FromPart(part, left, top, columns, rows, width, height)
+	if err != nil || got.String() != want.String() {
+		t.Errorf("%v, %v; want %v", got.Counts(), err, want.Counts())
+	}
+	if got, err := FromPart(nil, 9, 7, 0, 0, width, height); err != nil || got.Area() != 0 {
+		t.Errorf("an empty part: %v, %v", got, err)
+	}
+	for _, at := range [][4]int{{-1, 0, 5, 4}, {5, 0, 5, 4}, {0, 4, 5, 4}, {0, 0, 4, 4}} {
+		if _, err := FromPart(part, at[0], at[1], at[2], at[3], width, height); err == nil {
+			t.Errorf("%v is accepted", at)
+		}
+	}
+}

@@ -73,6 +73,47 @@ func TestSceneBoxes(t *testing.T) {
 	}
 }
 
+// TestSceneMasks compares masks with the pixels that differ from the scene without animals: all of them that differ much are covered,
+// and no mask reaches beyond its box.
+func TestSceneMasks(t *testing.T) {
+	for i := range 20 {
+		s := scene(t, 5, i, 160)
+		full, empty, masks := s.Pixels(), s.draw(false), s.Masks()
+		if len(masks) != len(s.Animals) {
+			t.Fatalf("scene %d: %d masks of %d animals", i, len(masks), len(s.Animals))
+		}
+		differ, missed := 0, 0
+		for p := range s.Width * s.Height {
+			covered := 0
+			for n, m := range masks {
+				x, y, b := float64(p%s.Width), float64(p/s.Width), s.Animals[n].Box
+				if m[p] == 0 {
+					continue
+				}
+				if covered++; x < b[0]-1 || y < b[1]-1 || x > b[2] || y > b[3] {
+					t.Fatalf("scene %d: animal %d covers %v, %v, and its box is %v", i, n, x, y, b)
+				}
+			}
+			if covered > 1 {
+				t.Fatalf("scene %d: %d animals cover pixel %d", i, covered, p)
+			}
+			far := 0
+			for k := range 3 {
+				d := int(full[3*p+k]) - int(empty[3*p+k])
+				far = max(far, d, -d)
+			}
+			if far > 60 {
+				if differ++; covered == 0 {
+					missed++
+				}
+			}
+		}
+		if differ == 0 || missed*20 > differ {
+			t.Errorf("scene %d: masks miss %d of %d pixels", i, missed, differ)
+		}
+	}
+}
+
 func TestScenesAreDeterministic(t *testing.T) {
 	a, b, other := scene(t, 1, 7, 96), scene(t, 1, 7, 96), scene(t, 1, 8, 96)
 	if !reflect.DeepEqual(a, b) || !bytes.Equal(a.Pixels(), b.Pixels()) || !bytes.Equal(a.Pixels(), a.Pixels()) {
