@@ -26,8 +26,8 @@ func newImport() *cobra.Command {
   the flow notebook  the state_dicts of its ImprovedAutoEncoder and LinearRNVP. A flow needs the names of its
                      classes, and the file of emb_mean and emb_std if it was trained on standardized embeddings;
                      x.emb.pt is found beside x.pt
-  torchvision        the state_dict of ssd300_vgg16, a detector. With other classes than the 90 of COCO it needs
-                     their names as --classes
+  torchvision        the state_dict of ssd300_vgg16 or of maskrcnn_resnet50_fpn, detectors. With other classes than
+                     the 90 of COCO it needs their names as --classes
   Bestiary           a folder of "bestiary export --format huggingface", of models of any kind
 
 Files may be safetensors, too, as "bestiary export" writes them, also in shards: name the file
@@ -50,6 +50,7 @@ setting that Bestiary doesn't have; the error names the setting.`,
   bestiary import weights.pt --config hparams.json --out runs/x
   bestiary import autoencoder.pt flow.pt --classes cat,dog --out runs/pets
   bestiary import ssd300_vgg16_coco.pth --out runs/coco
+  bestiary import maskrcnn_resnet50_fpn_coco.pth --out runs/masks
   bestiary import pets-flow/ --out runs/pets
   bestiary import --tokenizer tokenizer.json --out runs/x
   bestiary generate --run runs/x "a small yellow bird with black wings"`,

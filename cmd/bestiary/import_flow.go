@@ -10,6 +10,7 @@ import (
 	"github.com/bestiary-ml/bestiary/data"
 	"github.com/bestiary-ml/bestiary/internal/interchange"
 	runfolder "github.com/bestiary-ml/bestiary/internal/run"
+	"github.com/bestiary-ml/bestiary/maskrcnn"
 	"github.com/bestiary-ml/bestiary/models"
 	"github.com/bestiary-ml/bestiary/nn"
 	"github.com/bestiary-ml/bestiary/sample"
@@ -64,13 +65,13 @@ func (i *importer) standardize(flow *interchange.Checkpoint) error {
 }
 
 // nameObjects gives the classes of a detector their names: those of the command line, or COCO's for as many classes.
-func (i *importer) nameObjects(c ssd.Config, names []string) error {
+func (i *importer) nameObjects(classes int, names []string) error {
 	o := &sample.DetectorOptions{Classes: names}
 	if len(names) == 0 {
-		o.Classes, o.IDs = interchange.SSDClasses(c.Classes)
+		o.Classes, o.IDs = interchange.COCOClasses(classes)
 	}
-	if len(o.Classes) != c.Classes {
-		return usagef("--classes %s: must name the %d classes of the detector, in their order and without the background", strings.Join(names, ","), c.Classes)
+	if len(o.Classes) != classes {
+		return usagef("--classes %s: must name the %d classes of the detector, in their order and without the background", strings.Join(names, ","), classes)
 	}
 	i.detector = o
 	return nil
@@ -90,7 +91,10 @@ func (i *importer) nameClasses() error {
 		}
 	}
 	if m := i.model(models.SSD.Name); m != nil && m.module != nil {
-		return i.nameObjects(m.config.(ssd.Config), names)
+		return i.nameObjects(m.config.(ssd.Config).Classes, names)
+	}
+	if m := i.model(models.MaskRCNN.Name); m != nil && m.module != nil {
+		return i.nameObjects(m.config.(maskrcnn.Config).Classes, names)
 	}
 	if flow == nil || flow.module == nil {
 		if a := i.model(models.Autoencoder.Name); len(i.options.classes) > 0 {

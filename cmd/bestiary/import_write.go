@@ -2,6 +2,7 @@ package main
 
 import (
 	"fmt"
+	"slices"
 
 	runfolder "github.com/bestiary-ml/bestiary/internal/run"
 	"github.com/bestiary-ml/bestiary/internal/weights"
@@ -58,7 +59,7 @@ func (i *importer) fill(c *runfolder.Commit) error {
 				return err
 			}
 		}
-		if m.name == models.SSD.Name {
+		if slices.Contains(models.Detectors(), m.name) {
 			if err := c.SetOptions(m.name, *i.detector); err != nil {
 				return err
 			}

@@ -19,6 +19,7 @@ import (
 	"github.com/bestiary-ml/bestiary/internal/safetensors"
 	"github.com/bestiary-ml/bestiary/internal/toy"
 	"github.com/bestiary-ml/bestiary/internal/weights"
+	"github.com/bestiary-ml/bestiary/maskrcnn"
 	"github.com/bestiary-ml/bestiary/models"
 	"github.com/bestiary-ml/bestiary/nn"
 	"github.com/bestiary-ml/bestiary/openaivae"
@@ -56,6 +57,9 @@ func allKinds(d *tensor.Device) map[string][]module {
 	c := classifier.Config{ImageSize: 32, Channels: 3, Classes: []string{"cat", "dog"}, Widths: []int{4, 6}, Blocks: 1}
 	class := must(classifier.New(d, c, g))
 	detector := must(ssd.New(d, ssd.VOC(ssd.Small, 32, 2), g))
+	sizes := maskrcnn.Torchvision("resnet18", 2)
+	sizes.Width, sizes.HeadWidth, sizes.MaskWidth = 8, 8, 8
+	masks := must(maskrcnn.New(d, sizes, g))
 	spec := flows.NSF(3, 0)
 	density := must(flows.New(d, spec, g))
 	return map[string][]module{
@@ -67,6 +71,7 @@ func allKinds(d *tensor.Device) map[string][]module {
 		"openai":     {{"openai", openai.Config(), openai}},
 		"classifier": {{"classifier", class.Config(), class}},
 		"detector":   {{"ssd", detector.Config(), detector}},
+		"masks":      {{"maskrcnn", sizes, masks}},
 		"table":      {{"density", spec, density}},
 	}
 }

@@ -21,7 +21,7 @@
 // A state_dict of torchvision's ssd300_vgg16 is a detector.
 //
 // Names and layouts of these programs are known in this package only: models have none of them. clip_state.go, dalle_state.go,
-// flow.go and flow_save.go translate state_dicts, clip.go, dalle.go and vae.go translate arguments; ssd.go reads detectors; openai.go, openai_module.go, vqgan.go
+// flow.go and flow_save.go translate state_dicts, clip.go, dalle.go and vae.go translate arguments; ssd.go and maskrcnn.go read detectors; openai.go, openai_module.go, vqgan.go
 // and vqgan_export.go know pretrained codes.
 package interchange
 
@@ -37,6 +37,7 @@ import (
 	"github.com/bestiary-ml/bestiary/dvae"
 	"github.com/bestiary-ml/bestiary/fault"
 	"github.com/bestiary-ml/bestiary/flows"
+	"github.com/bestiary-ml/bestiary/maskrcnn"
 	"github.com/bestiary-ml/bestiary/openaivae"
 	"github.com/bestiary-ml/bestiary/ssd"
 	"github.com/bestiary-ml/bestiary/tensor"
@@ -54,6 +55,7 @@ type Checkpoint struct {
 	VQGAN  *vqgan.Config
 	SSD    *ssd.Config
 
+	MaskRCNN    *maskrcnn.Config
 	Autoencoder *autoencoder.Config
 	Flow        *flows.Config
 	Embedding   *Embedding // of the flow, or the only content of the file
@@ -115,6 +117,9 @@ func (c *Checkpoint) describe() error {
 	}
 	if _, ok := c.source.shape(ssdRoot); ok {
 		return c.describeSSD()
+	}
+	if _, ok := c.source.shape(maskRoot); ok {
+		return c.describeMaskRCNN()
 	}
 	hparams, ok := c.source.values["hparams"].(map[string]any)
 	if !ok {
@@ -211,6 +216,7 @@ type Models struct {
 	Flow        *flows.RealNVP
 	Embedding   *Embedding
 	SSD         *ssd.Model
+	MaskRCNN    *maskrcnn.Model
 }
 
 // Build builds the models of the checkpoint on a device. Errors about the content are a [*fault.DamagedFile].
@@ -246,6 +252,11 @@ func (c *Checkpoint) Build(d *tensor.Device) (m Models, err error) {
 	}
 	if c.SSD != nil {
 		if m.SSD, err = c.source.ssd(d, *c.SSD); err != nil {
+			return m, err
+		}
+	}
+	if c.MaskRCNN != nil {
+		if m.MaskRCNN, err = c.source.maskRCNN(d, *c.MaskRCNN); err != nil {
 			return m, err
 		}
 	}

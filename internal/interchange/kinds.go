@@ -19,6 +19,7 @@ var importers = []struct {
 	{models.CLIP.Name, func(c *Checkpoint) any { return config(c.CLIP) }, func(m Models) nn.Module { return m.CLIP }},
 	{models.Autoencoder.Name, func(c *Checkpoint) any { return config(c.Autoencoder) }, func(m Models) nn.Module { return m.Autoencoder }},
 	{models.Flow.Name, func(c *Checkpoint) any { return config(c.Flow) }, func(m Models) nn.Module { return m.Flow }},
+	{models.MaskRCNN.Name, func(c *Checkpoint) any { return config(c.MaskRCNN) }, func(m Models) nn.Module { return m.MaskRCNN }},
 	{models.SSD.Name, func(c *Checkpoint) any { return config(c.SSD) }, func(m Models) nn.Module { return m.SSD }},
 }
 

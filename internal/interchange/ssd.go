@@ -95,9 +95,9 @@ const cocoNames = "person,bicycle,car,motorcycle,airplane,bus,train,truck,boat,t
 	"laptop,mouse,remote,keyboard,cell phone,microwave,oven,toaster,sink,refrigerator,,book,clock,vase," +
 	"scissors,teddy bear,hair drier,toothbrush"
 
-// SSDClasses returns the names of the classes and their ids of a detector with torchvision's 90 classes of COCO. Ids that are not used
+// COCOClasses returns the names of the classes and their ids of a detector with torchvision's 90 classes of COCO. Ids that are not used
 // have names such as "unused 12". For other numbers of classes it returns nil: the file has no names.
-func SSDClasses(classes int) (names []string, ids []int64) {
+func COCOClasses(classes int) (names []string, ids []int64) {
 	all := strings.Split(cocoNames, ",")
 	if classes != len(all) {
 		return nil, nil

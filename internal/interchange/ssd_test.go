@@ -50,7 +50,7 @@ func TestSSD(t *testing.T) {
 	if call := SSDCall(ssd.VOC(ssd.VGG16, 300, 20)); !strings.Contains(call, "num_classes=21") || !strings.Contains(call, "scales=[0.1, 0.2, 0.37") {
 		t.Error(call)
 	}
-	if names, ids := SSDClasses(90); len(names) != 90 || names[16] != "cat" || ids[16] != 17 || names[11] != "unused 12" {
+	if names, ids := COCOClasses(90); len(names) != 90 || names[16] != "cat" || ids[16] != 17 || names[11] != "unused 12" {
 		t.Errorf("classes %q, %v", names, ids)
 	}
 }
