@@ -26,25 +26,11 @@ func Identify(path string) (classes int, is bool, err error) {
 	if err != nil {
 		return 0, false, err
 	}
-	classes, is = Classes(func(name string) ([]int, bool) {
-		t, err := f.Tensor(name)
-		if err != nil {
-			return nil, false
-		}
-		return t.Shape, true
-	})
-	return classes, is, nil
-}
-
-// Classes is [Identify] for tensors of which shape returns the shapes; ok is false for names that are not there.
-func Classes(shape func(name string) (_ []int, ok bool)) (classes int, is bool) {
-	logits, ok := shape(maskLogits)
-	_, enough := shape(lastBlock)
-	_, more := shape(noBlock)
-	if !ok || len(logits) != 1 || logits[0] < 2 || !enough || more {
-		return 0, false
+	t, err := f.Tensor(maskLogits)
+	if err != nil || len(t.Shape) != 1 || t.Shape[0] < 2 || !f.Has(lastBlock) || f.Has(noBlock) {
+		return 0, false, nil
 	}
-	return logits[0] - 1, true
+	return t.Shape[0] - 1, true, nil
 }
 
 // LoadState sets the weights of m from a file with the same parameters: a state dict of torchvision's maskrcnn_resnet50_fpn, or the

@@ -21,6 +21,7 @@ import (
 	"github.com/bestiary-ml/bestiary/internal/run"
 	"github.com/bestiary-ml/bestiary/internal/weights"
 	"github.com/bestiary-ml/bestiary/maskgit"
+	"github.com/bestiary-ml/bestiary/maskrcnn"
 	"github.com/bestiary-ml/bestiary/nn"
 	"github.com/bestiary-ml/bestiary/rectified"
 	"github.com/bestiary-ml/bestiary/ssd"
@@ -134,12 +135,19 @@ func TestOpen(t *testing.T) {
 	opens(t, TarFlow, smallTarFlow())
 	opens(t, Classifier, smallClassifier())
 	opens(t, SSD, ssd.VOC(ssd.Small, 32, 2))
+	opens(t, MaskRCNN, smallMaskRCNN())
 	opens(t, KL, smallKL())
 	opens(t, DALLE, smallDALLE())
 	opens(t, MaskGIT, smallMaskGIT())
 	opens(t, Rectified, smallRectified())
 	tower := clip.Tower{Dim: 32, Depth: 1, Heads: 2, DimHead: 16}
 	opens(t, CLIP, clip.Config{TextTokens: 300, TextLen: 8, ImageSize: 16, PatchSize: 4, Channels: 3, Latent: 16, Text: tower, Image: tower})
+}
+
+func smallMaskRCNN() maskrcnn.Config {
+	c := maskrcnn.Torchvision("resnet18", 2)
+	c.Width, c.HeadWidth, c.MaskWidth = 8, 8, 8
+	return c
 }
 
 func smallClassifier() classifier.Config {
@@ -177,6 +185,7 @@ func TestLargerConfig(t *testing.T) {
 	larger(t, Classifier, smallClassifier(), func(c *classifier.Config) { c.Widths = []int{1024, 1024} })
 	larger(t, Classifier, smallClassifier(), func(c *classifier.Config) { c.Blocks, c.Widths = 16, []int{512, 512, 512} })
 	larger(t, SSD, ssd.VOC(ssd.Small, 32, 2), func(c *ssd.Config) { c.Classes = 2200 })
+	larger(t, MaskRCNN, smallMaskRCNN(), func(c *maskrcnn.Config) { c.HeadWidth, c.Width = 8192, 512 })
 	larger(t, Autoencoder, autoencoder.Config{ImageSize: 32, Channels: []int{3, 3, 4, 4, 6, 6}, Hidden: 12, Embedding: 5},
 		func(c *autoencoder.Config) { c.Hidden, c.Embedding = 4096, 60000 })
 }

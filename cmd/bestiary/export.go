@@ -48,6 +48,7 @@ func newExport() *cobra.Command {
                      it with strict=True. Beside x.pt, the flow's x.emb.pt has emb_mean and emb_std, with which
                      embeddings were standardized, and the names of the classes
   ssd                for torchvision: the state_dict of ssd300_vgg16, of a detector with the backbone vgg16
+  maskrcnn           for torchvision: the state_dict of maskrcnn_resnet50_fpn, of a model with the backbone resnet50
 
 The formats are pytorch (torch.save; also lightning for .ckpt and dall_e for .pkl) and safetensors, with the same names and shapes; the latter has the settings
 as JSON in the metadata. "bestiary import" reads both. A model with a setting that the other program doesn't have
@@ -84,7 +85,7 @@ a folder back, to the bit. Paths of this machine are left out.`,
 		Args: noArguments,
 	}
 	addRunFlag(c, &run)
-	c.Flags().StringVar(&model, "model", "", "dalle (with the model of its codes), dvae, vqgan, openai, clip, flow, autoencoder or ssd (default: the first of them that the run has); onnx and huggingface have others")
+	c.Flags().StringVar(&model, "model", "", "dalle (with the model of its codes), dvae, vqgan, openai, clip, flow, autoencoder, ssd or maskrcnn (default: the first of them that the run has); onnx and huggingface have others")
 	c.Flags().StringVar(&format, "format", "", "pytorch, safetensors, lightning or dall_e (default: as --out ends, .pt, .safetensors, .ckpt or .pkl), onnx (default for .onnx), or huggingface, a folder")
 	c.Flags().StringVar(&out, "out", "", "file to write (required)")
 	c.Flags().BoolVar(&force, "force", false, "replace files that exist")
@@ -158,6 +159,8 @@ a folder back, to the bit. Paths of this machine are left out.`,
 		switch {
 		case exported.SSD != nil:
 			fmt.Fprintf(c.ErrOrStderr(), "%s is the state_dict of %s\n", out, interchange.SSDCall(exported.SSD.Config()))
+		case exported.MaskRCNN != nil:
+			fmt.Fprintf(c.ErrOrStderr(), "%s is the state_dict of %s\n", out, interchange.MaskRCNNCall(exported.MaskRCNN.Config()))
 		case exported.Flow != nil:
 			tellFlow(c.ErrOrStderr(), exported, written)
 		case exported.DALLE != nil && !exported.DALLE.Config().Transformer.Rotary:
@@ -195,7 +198,7 @@ func exportFormat(name, out string) (write func(string, interchange.Models) erro
 }
 
 // exportModels are the models that export writes, the preferred one first.
-var exportModels = []string{models.DALLE.Name, models.DVAE.Name, models.VQGAN.Name, models.OpenAI.Name, models.CLIP.Name, models.Flow.Name, models.Autoencoder.Name, models.SSD.Name}
+var exportModels = []string{models.DALLE.Name, models.DVAE.Name, models.VQGAN.Name, models.OpenAI.Name, models.CLIP.Name, models.Flow.Name, models.Autoencoder.Name, models.SSD.Name, models.MaskRCNN.Name}
 
 // tellFlow says how the notebook uses the files of a flow: its weights and its statistics.
 func tellFlow(w io.Writer, m interchange.Models, files []string) {
@@ -223,6 +226,9 @@ func loadModels(r *runfolder.Run, d *tensor.Device, model string) (m interchange
 	switch model {
 	case models.SSD.Name:
 		m.SSD, err = models.SSD.Open(r.Dir(), d)
+		return m, err
+	case models.MaskRCNN.Name:
+		m.MaskRCNN, err = models.MaskRCNN.Open(r.Dir(), d)
 		return m, err
 	case models.CLIP.Name:
 		m.CLIP, err = models.CLIP.Open(r.Dir(), d)

@@ -104,6 +104,7 @@ var tasksOfHub = []struct {
 	{[]string{models.CLIP.Name}, "zero-shot-image-classification", "bestiary info runs/imported"},
 	{[]string{models.Classifier.Name}, "image-classification", "bestiary eval --run OTHER --classifier runs/imported"},
 	{[]string{models.SSD.Name}, "object-detection", "bestiary detect --run runs/imported PICTURE"},
+	{[]string{models.MaskRCNN.Name}, "image-segmentation", "bestiary segment --run runs/imported PICTURE"},
 	{[]string{models.Density.Name}, "other", "bestiary density --run runs/imported --data TABLE"},
 	{nil, "image-to-image", "bestiary reconstruct --run runs/imported PICTURE"},
 }

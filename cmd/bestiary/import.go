@@ -52,7 +52,8 @@ setting that Bestiary doesn't have; the error names the setting.`,
   bestiary import weights.pt --config hparams.json --out runs/x
   bestiary import autoencoder.pt flow.pt --classes cat,dog --out runs/pets
   bestiary import ssd300_vgg16_coco.pth --out runs/coco
-  bestiary import mask_rcnn_coco.h5 --out runs/masks
+  bestiary import maskrcnn_resnet50_fpn_coco.pth --out runs/masks
+  bestiary import mask_rcnn_coco.h5 --out runs/matterport
   bestiary import pets-flow/ --out runs/pets
   bestiary import --tokenizer tokenizer.json --out runs/x
   bestiary generate --run runs/x "a small yellow bird with black wings"`,

@@ -18,11 +18,12 @@
 // The flow notebook saves the bare state_dicts of its classes ImprovedAutoEncoder and LinearRNVP; their shapes say which
 // configuration they have. The statistics of standardized embeddings are in a file of their own, see [Embedding].
 //
-// A state_dict of torchvision's ssd300_vgg16 or maskrcnn_resnet50_fpn is a detector, and so is a file of Keras with the weights of matterport's Mask_RCNN.
+// A state_dict of torchvision's ssd300_vgg16 or maskrcnn_resnet50_fpn is a detector, and so is a file of Keras with the weights of
+// matterport's Mask_RCNN.
 //
 // Names and layouts of these programs are known in this package only: models have none of them. clip_state.go, dalle_state.go,
-// flow.go and flow_save.go translate state_dicts, clip.go, dalle.go and vae.go translate arguments; ssd.go and matterport.go read detectors; openai.go, openai_module.go, vqgan.go
-// and vqgan_export.go know pretrained codes.
+// flow.go and flow_save.go translate state_dicts, clip.go, dalle.go and vae.go translate arguments; ssd.go,
+// maskrcnn.go and matterport.go know detectors; openai.go, openai_module.go, vqgan.go and vqgan_export.go know pretrained codes.
 package interchange
 
 import (
@@ -55,8 +56,7 @@ type Checkpoint struct {
 	VQGAN  *vqgan.Config
 	SSD    *ssd.Config
 
-	MaskRCNN *maskrcnn.Config
-
+	MaskRCNN    *maskrcnn.Config
 	Autoencoder *autoencoder.Config
 	Flow        *flows.Config
 	Embedding   *Embedding // of the flow, or the only content of the file
@@ -122,7 +122,7 @@ func (c *Checkpoint) describe() error {
 	if _, ok := c.source.shape(ssdRoot); ok {
 		return c.describeSSD()
 	}
-	if _, ok := c.source.shape(maskRCNNHead); ok {
+	if _, ok := c.source.shape(maskRoot); ok {
 		return c.describeMaskRCNN()
 	}
 	hparams, ok := c.source.values["hparams"].(map[string]any)

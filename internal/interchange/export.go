@@ -125,6 +125,9 @@ func exportOf(m Models) (*export, error) {
 	if m.SSD != nil {
 		return exportSSD(m.SSD)
 	}
+	if m.MaskRCNN != nil {
+		return exportMaskRCNN(m.MaskRCNN)
+	}
 	if m.CLIP != nil {
 		args, err := clipParams(m.CLIP.Config())
 		e.sections = torchfile.NewDict("hparams", args)

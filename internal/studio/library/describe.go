@@ -12,7 +12,6 @@ import (
 	"github.com/bestiary-ml/bestiary/internal/run"
 	"github.com/bestiary-ml/bestiary/internal/studio/problem"
 	"github.com/bestiary-ml/bestiary/models"
-	"github.com/bestiary-ml/bestiary/ssd"
 )
 
 // Run describes a run.
@@ -144,8 +143,8 @@ func (l *Library) read(name, dir string) Run {
 			if f, err := models.Describe(kind.Name, c); err == nil {
 				m.Summary = f.Summary
 			}
-			if settings, ok := c.(ssd.Config); ok && m.Trained {
-				if about.Detector, err = detectorOf(r, settings); err != nil {
+			if size, ok := detectorSize(c); ok && m.Trained {
+				if about.Detector, err = detectorOf(r, kind.Name, size); err != nil {
 					m.Problem = l.hide(dir, name, err)
 				}
 			}

@@ -139,7 +139,7 @@ func (l *Library) load(ctx context.Context, name, dir string) (*Book, error) {
 			return nil, l.damaged(dir, name, err)
 		}
 	}
-	if has(models.SSD.Name) {
+	if has(models.Detectors()...) {
 		if b.Detector, err = sample.OpenDetector(ctx, dir, l.device); err != nil {
 			return nil, l.damaged(dir, name, err)
 		}

@@ -3,6 +3,7 @@ package pages
 import (
 	"fmt"
 	"net/http"
+	"slices"
 
 	"github.com/bestiary-ml/bestiary/internal/studio/library"
 	"github.com/bestiary-ml/bestiary/models"
@@ -33,7 +34,7 @@ func (p *Pages) card(r *http.Request) (page, error) {
 		return page{}, err
 	}
 	c := modelCard{runCard: p.cardOf(about), Sheets: p.sheets(about), Others: len(p.Library.Names()) - 1}
-	c.Finds = len(about.Models) == 1 && about.Models[0].Name == models.SSD.Name
+	c.Finds = len(about.Models) == 1 && slices.Contains(models.Detectors(), about.Models[0].Name)
 	has := map[string]bool{}
 	for _, m := range about.Models {
 		has[m.Name] = m.Trained
@@ -71,6 +72,9 @@ func uses(name string, has map[string]bool) (all []string) {
 	}
 	if has[models.SSD.Name] {
 		all = append(all, "bestiary detect --run "+name+" photo.jpg")
+	}
+	if has[models.MaskRCNN.Name] {
+		all = append(all, "bestiary segment --run "+name+" photo.jpg")
 	}
 	if len(all) > 0 {
 		all = append(all, "bestiary eval --run "+name)

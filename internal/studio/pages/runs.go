@@ -88,7 +88,7 @@ type sheet struct{ URL, Model, Step string }
 // drawers are the kinds of models whose samples say most about a run, the first before the others.
 var drawers = []string{
 	models.Rectified.Name, models.DALLE.Name, models.MaskGIT.Name, models.TarFlow.Name, models.Flow.Name, models.KL.Name, models.VQGAN.Name,
-	models.DVAE.Name, models.Autoencoder.Name, models.SSD.Name,
+	models.DVAE.Name, models.Autoencoder.Name, models.MaskRCNN.Name, models.SSD.Name,
 }
 
 // sheets returns the last samples of each model of a run, those of generators first.
