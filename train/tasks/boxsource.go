@@ -67,13 +67,13 @@ func newBoxSource(s *boxes.Set, size, batch int, augment boxes.SSD, seed uint64,
 	return &boxSource{
 		set: s, augment: augment, size: size, seed: seed, pictures: pictures, n: batch, share: [2]int{0, batch},
 		order: data.NewOrder(make([]int, n), true, false), list: make([]int, n), ordered: -1,
-		at:    boxPlace{Data: fingerprint(s)},
+		at:    boxPlace{Data: FingerprintBoxes(s)},
 		batch: BoxBatch{Pixels: make([]float32, batch*size*size*3), Objects: make([][]boxes.Object, batch), Size: size},
 	}, nil
 }
 
-// fingerprint identifies the pictures of a set with their objects.
-func fingerprint(s *boxes.Set) string {
+// FingerprintBoxes returns a text that tells sets of pictures apart by the names, sizes and objects of their pictures, in their order.
+func FingerprintBoxes(s *boxes.Set) string {
 	h := fnv.New64a()
 	for _, p := range s.Pictures {
 		fmt.Fprintf(h, "%s %d×%d", p.Name, p.Width, p.Height)
