@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"fmt"
 	"io"
 
@@ -30,6 +31,9 @@ func (f *evalFlags) detections(c *cobra.Command) error {
 		return err
 	}
 	s, err := f.boxes(c, d)
+	if err == nil {
+		err = sameData(c, cmp.Or(f.pictures.path, f.run), tasks.FingerprintBoxes(s))
+	}
 	if err != nil {
 		return err
 	}
