@@ -6,10 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"maps"
 	"math"
-	"slices"
-	"strings"
 	"time"
 
 	"github.com/bestiary-ml/bestiary/data"
@@ -98,39 +95,6 @@ func (r *Ranks) leaderSays(ctx context.Context, value any) error {
 // waiting returns a context for what rank 0 does alone while the others wait.
 func (r *Ranks) waiting() (context.Context, context.CancelFunc) {
 	return context.WithTimeout(context.Background(), patience*r.timeout)
-}
-
-// same returns an error if the ranks don't describe the same training. facts are what this rank has, by name.
-func (r *Ranks) same(ctx context.Context, facts map[string]string) error {
-	var b strings.Builder
-	for _, name := range slices.Sorted(maps.Keys(facts)) {
-		fmt.Fprintf(&b, "%s\x00%s\x00", name, facts[name])
-	}
-	all, err := r.texts(ctx, b.String())
-	if err != nil {
-		return err
-	}
-	lead := parse(all[0])
-	for rank, t := range all {
-		for name, value := range parse(t) {
-			if value != lead[name] {
-				return &agreed{fmt.Errorf("rank %d has %s for %s where rank 0 has %s; start all ranks with the same program, command and data", rank, value, name, lead[name])}
-			}
-		}
-		if len(parse(t)) != len(lead) {
-			return &agreed{fmt.Errorf("rank %d trains with other settings than rank 0; start all ranks with the same program, command and data", rank)}
-		}
-	}
-	return nil
-}
-
-func parse(t string) map[string]string {
-	facts := map[string]string{}
-	fields := strings.Split(t, "\x00")
-	for i := 0; i+1 < len(fields); i += 2 {
-		facts[fields[i]] = fields[i+1]
-	}
-	return facts
 }
 
 // meeting is what the ranks tell each other after each step.

@@ -11,7 +11,6 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
-	"sync"
 	"testing"
 	"time"
 
@@ -35,17 +34,6 @@ func torchrun(t *testing.T, n int) (groups []comm.Group) {
 		groups = append(groups, &deviceGroup{place: comm.Place{Rank: i, Size: n, LocalRank: i, LocalSize: n, Launcher: "torchrun", Address: address, NoMPI: true}})
 	}
 	return groups
-}
-
-// together calls f for each group at once.
-func together(groups []comm.Group, f func(rank int, g comm.Group) error) (errs []error) {
-	errs = make([]error, len(groups))
-	var wait sync.WaitGroup
-	for i, g := range groups {
-		wait.Go(func() { errs[i] = f(i, g) })
-	}
-	wait.Wait()
-	return errs
 }
 
 // TestTorchrun trains on two emulated GPUs that nothing but a stand-in for NCCL joins: losses are those of one, also where the loss

@@ -2,12 +2,7 @@ package train
 
 import (
 	"context"
-	"crypto/sha256"
 	"errors"
-	"fmt"
-	"os"
-	"path/filepath"
-	"runtime/debug"
 
 	"github.com/bestiary-ml/bestiary/internal/engine"
 	"github.com/bestiary-ml/bestiary/internal/run"
@@ -78,16 +73,7 @@ func enter[B Batch](ctx context.Context, dir string, task *Task[B], c Config, o 
 	if err := ranks.agree(wait, err); err != nil {
 		return nil, lock, err
 	}
-	text, unread := os.ReadFile(filepath.Join(dir, "config.json"))
-	own := fmt.Sprintf("%x", sha256.Sum256(text))
-	sum := own
-	if err := ranks.leaderSays(wait, &sum); err != nil {
-		return nil, lock, err
-	}
-	if unread != nil || own != sum {
-		err = fmt.Errorf("%s is not the run folder that rank 0 writes to; put it on a file system that all machines share, at the same path", dir)
-	}
-	if err := ranks.agree(wait, err); err != nil {
+	if err := ranks.sameFolder(wait, dir); err != nil {
 		return nil, lock, err
 	}
 	if err := ranks.leaderSays(wait, &from); err != nil {
@@ -124,34 +110,6 @@ func follow[B Batch](r *run.Run, task *Task[B], c Config, from start, o Options)
 		t.lost = err
 	}
 	return t, t.resume()
-}
-
-// facts are what the ranks of a training must have in common.
-func (t *Task[B]) facts(c Config, o Options) map[string]string {
-	facts := describe(t, c)
-	delete(facts, "device")
-	facts["version"], facts["resume"] = version(), fmt.Sprint(o.Resume)
-	facts["shard"], facts["reduce"] = string(o.Shard), string(o.Reduce)
-	facts["weights"] = fmt.Sprintf("checksum %08x", nn.Checksum(t.Module))
-	if state, err := t.Source.State(); err == nil {
-		facts["position in the data"] = string(state)
-	}
-	return facts
-}
-
-// version returns what distinguishes builds of the program.
-func version() string {
-	info, ok := debug.ReadBuildInfo()
-	if !ok {
-		return ""
-	}
-	text := info.Main.Version
-	for _, s := range info.Settings {
-		if s.Key == "vcs.revision" || s.Key == "vcs.modified" {
-			text += " " + s.Value
-		}
-	}
-	return text
 }
 
 // shareSource makes the source yield this rank's share of each batch.

@@ -34,6 +34,34 @@ func (r *Ranks) Same(facts map[string]string) error {
 	return r.same(ctx, all)
 }
 
+// SameBeginning is [Ranks.Same] for what decides how a training begins. Ranks whose launcher has no MPI can't exchange anything yet, and
+// compare nothing.
+func (r *Ranks) SameBeginning(facts map[string]string) error {
+	if _, later := r.group.(*deviceGroup); later {
+		return nil
+	}
+	return r.Same(facts)
+}
+
+// Lead calls f on rank 0 while the others wait, and returns its error on all. d is the device on which this rank trains: under a launcher
+// without MPI, the ranks are joined by it. All ranks must call it.
+func (r *Ranks) Lead(d *tensor.Device, f func() error) (err error) {
+	if err := require.Device(d); err != nil {
+		return err
+	}
+	wait, cancel := r.waiting()
+	defer cancel()
+	if g, ok := r.group.(*deviceGroup); ok {
+		if err := g.reach(wait, d); err != nil {
+			return err
+		}
+	}
+	if r.Rank() == 0 {
+		err = f()
+	}
+	return r.agree(wait, err)
+}
+
 // evaluators is the group of ranks that evaluate and draw together. Its errors say who is late.
 type evaluators struct {
 	punctual

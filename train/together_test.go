@@ -17,6 +17,17 @@ import (
 	"github.com/bestiary-ml/bestiary/nn"
 )
 
+// together calls f for each group at once.
+func together(groups []comm.Group, f func(rank int, g comm.Group) error) (errs []error) {
+	errs = make([]error, len(groups))
+	var wait sync.WaitGroup
+	for i, g := range groups {
+		wait.Go(func() { errs[i] = f(i, g) })
+	}
+	wait.Wait()
+	return errs
+}
+
 // TestRanksDraw draws samples on two ranks, which compute a part each. Rank 0 keeps them, and nothing else is left. Where a rank fails, the
 // training says so and goes on.
 func TestRanksDraw(t *testing.T) {

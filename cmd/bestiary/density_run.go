@@ -145,6 +145,9 @@ func (f *evalFlags) density(c *cobra.Command) error {
 	if err != nil {
 		return err
 	}
+	if err := sameData(c, t.Path, fileSum(t.Path)); err != nil {
+		return err
+	}
 	report, err := eval.EvaluateTable(c.Context(), p, t, eval.TableOptions{Seed: f.seed})
 	if err != nil {
 		return err

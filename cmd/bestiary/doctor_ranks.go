@@ -42,7 +42,7 @@ func addOnes(ctx context.Context) (p comm.Place, text string, err error) {
 	}
 	p = w.Place()
 	version, path := w.Version()
-	text = fmt.Sprintf("%s (%s): %d ranks, %d on this machine, started by %s; the sum of their ones is %v", version, path, p.Size, p.LocalSize, p.Launcher, ones[0])
+	text = fmt.Sprintf("%s (%s): %s, %d on this machine, started by %s; the sum of their ones is %v", version, path, count(p.Size, "rank"), p.LocalSize, p.Launcher, ones[0])
 	return p, text, w.Close()
 }
 

@@ -1,20 +1,13 @@
 package main
 
 import (
-	"encoding/json"
 	"errors"
 	"fmt"
-	"image"
-	"io"
 	"io/fs"
-	"math"
 	"os"
 	"path/filepath"
 	"strings"
-	"unicode"
 
-	"github.com/bestiary-ml/bestiary/internal/atomicfile"
-	"github.com/bestiary-ml/bestiary/sample"
 	"github.com/bestiary-ml/bestiary/sample/layout"
 	"github.com/spf13/cobra"
 	"golang.org/x/term"
@@ -109,151 +102,4 @@ func (o *pictureOutput) checkGrid(grid layout.Options, size int, counts ...int) 
 		return checkGrid(o.out, grid, size, counts...)
 	}
 	return nil
-}
-
-// madePicture is a picture with its name, without an ending, and what is known of it. The tags are the form of --json.
-type madePicture struct {
-	image *image.NRGBA
-	name  string
-
-	File       string   `json:"file,omitempty"`   // of --each
-	Class      string   `json:"class,omitempty"`  // of a flow
-	Prompt     string   `json:"prompt,omitempty"` // of a generator
-	Source     string   `json:"source,omitempty"` // the picture that was reconstructed
-	Index      int      `json:"index"`            // among the pictures of the class or prompt, from 0
-	LogDensity *float64 `json:"log_density,omitempty"`
-	Score      *float64 `json:"score,omitempty"`
-	PSNR       *float64 `json:"psnr,omitempty"`
-	Rows       int      `json:"rows,omitempty"` // of Codes
-	Codes      []int32  `json:"codes,omitempty"`
-}
-
-// known returns a figure for JSON: nil if it isn't a finite number.
-func known(v float64) *float64 {
-	if math.IsNaN(v) || math.IsInf(v, 0) {
-		return nil
-	}
-	return &v
-}
-
-// outputReport is what --json prints.
-type outputReport struct {
-	Run      string        `json:"run"`
-	Grid     string        `json:"grid,omitempty"`
-	Pictures []madePicture `json:"pictures"`
-}
-
-// write writes pictures. grid makes the picture of --out; figures are lines for a reader.
-func (o *pictureOutput) write(run, figures string, made []madePicture, grid func() (*image.NRGBA, error)) error {
-	if o.each == standard && len(made) != 1 {
-		return usagef("--each -: the standard output takes one picture, and there are %d; name a folder", len(made))
-	}
-	if !leads(o.command) {
-		return nil
-	}
-	if err := o.writeEach(made); err != nil {
-		return err
-	}
-	report := outputReport{Run: run, Pictures: made}
-	if o.grid() {
-		img, err := grid()
-		if err != nil {
-			return err
-		}
-		if o.out == standard {
-			err = layout.Encode(o.command.OutOrStdout(), img, o.pictureFormat())
-		} else {
-			report.Grid = o.out
-			err = layout.SavePNG(o.out, img)
-		}
-		if err != nil {
-			return err
-		}
-	}
-	return o.print(report, figures)
-}
-
-// print prints what was written: JSON, or figures and names. Where stdout is a picture, they go to stderr.
-func (o *pictureOutput) print(report outputReport, figures string) error {
-	if o.json {
-		return json.NewEncoder(o.command.OutOrStdout()).Encode(report)
-	}
-	to := o.command.OutOrStdout()
-	if o.each == standard || o.grid() && o.out == standard {
-		to = o.command.ErrOrStderr()
-	}
-	if o.each != "" && o.each != standard {
-		figures += fmt.Sprintf("%s: %s\n", o.each, count(len(report.Pictures), "picture"))
-	}
-	if report.Grid != "" {
-		figures += report.Grid + "\n"
-	}
-	_, err := io.WriteString(to, figures)
-	return err
-}
-
-// writeEach writes the pictures of --each and notes their files.
-func (o *pictureOutput) writeEach(made []madePicture) error {
-	switch o.each {
-	case "":
-		return nil
-	case standard:
-		return layout.Encode(o.command.OutOrStdout(), made[0].image, o.pictureFormat())
-	}
-	if err := atomicfile.MkdirAll(o.each); err != nil {
-		return fmt.Errorf("--each %s: can't be made (%w); choose a folder that you may write to", o.each, err)
-	}
-	for i := range made {
-		made[i].File = filepath.Join(o.each, made[i].name+o.pictureFormat().Ext())
-		if err := layout.Save(made[i].File, made[i].image, o.pictureFormat()); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-// gridOf returns what makes a grid, for write.
-func gridOf(o layout.Options, sections ...layout.Section) func() (*image.NRGBA, error) {
-	return func() (*image.NRGBA, error) { return layout.Grid(o, sections...) }
-}
-
-// slug returns the beginning of a text as a part of a file's name: letters and digits, with hyphens between words.
-func slug(text string) string {
-	var b strings.Builder
-	gap := false
-	for _, r := range strings.ToLower(text) {
-		switch {
-		case b.Len() >= 40:
-			return b.String()
-		case unicode.IsLetter(r) || unicode.IsDigit(r) || unicode.IsMark(r):
-			if gap && b.Len() > 0 {
-				b.WriteByte('-')
-			}
-			b.WriteRune(r)
-			gap = false
-		default:
-			gap = true
-		}
-	}
-	return b.String()
-}
-
-// made returns the pictures of prompts as they are written.
-func (g *generateFlags) made(grid int, prompts []string, pictures []sample.Generated) []madePicture {
-	all := make([]madePicture, len(pictures))
-	for i, p := range pictures {
-		n := i / max(1, g.options.N)
-		name := fmt.Sprintf("%04d", p.Index+1)
-		if words := slug(prompts[n]); words != "" {
-			name = words + "-" + name
-		}
-		if len(prompts) > 1 {
-			name = fmt.Sprintf("%04d-%s", n+1, name)
-		}
-		all[i] = madePicture{image: p.Image, name: name, Prompt: p.Prompt, Index: p.Index, Score: known(p.Score), Codes: p.Codes}
-		if p.Codes != nil {
-			all[i].Rows = grid
-		}
-	}
-	return all
 }

@@ -3,7 +3,6 @@ package main
 import (
 	"encoding/json"
 	"fmt"
-	"slices"
 
 	"github.com/bestiary-ml/bestiary/data"
 	"github.com/bestiary-ml/bestiary/eval"
@@ -172,129 +171,6 @@ func (f *evalFlags) execute(c *cobra.Command) error {
 		return f.generator(c, generator)
 	}
 	return f.flow(c)
-}
-
-// flow measures an autoencoder, and its flow if there is one.
-func (f *evalFlags) flow(c *cobra.Command) error {
-	pipeline, err := openFlow(c, f.run, f.device)
-	if err != nil {
-		return err
-	}
-	if c.Flags().Changed("generated") {
-		return usagef("--generated: needs a run of birds from words; leave it out, or use --samples")
-	}
-	f.pictures.channels = pipeline.Channels()
-	heldOut, training, err := f.sets(c, pipeline.Size(), pipeline.Dataset(), pipeline.Dataset())
-	if err != nil {
-		return err
-	}
-	figures, err := eval.EvaluateFlow(c.Context(), pipeline, heldOut, training, f.seed)
-	if err != nil {
-		return err
-	}
-	if figures.Flow != nil {
-		g, err := pipeline.Generator()
-		if err != nil {
-			return err
-		}
-		if figures.Quality, err = f.quality(c, g, heldOut, training, nil); err != nil {
-			return err
-		}
-	} else if err := f.noGenerator(c); err != nil {
-		return err
-	}
-	return printFigures(c, f.run, figures)
-}
-
-// noGenerator returns an error if a flag asks for measures of samples although the run has no generator yet.
-func (f *evalFlags) noGenerator(c *cobra.Command) error {
-	if !f.asked(c) && f.beside == "" && f.copies == "" {
-		return nil
-	}
-	d, err := f.device.open()
-	if err != nil {
-		return err
-	}
-	_, err = sample.OpenGenerator(c.Context(), f.run, f.model, d)
-	return err
-}
-
-// sets loads the held-out pictures and, if these are the test split, the training pictures of a generator.
-func (f *evalFlags) sets(c *cobra.Command, size int, shown, trained data.Description) (heldOut, training *data.Dataset, err error) {
-	p := f.pictures
-	p.like(shown)
-	p.notTrainedOn(c, trained)
-	if heldOut, err = p.load(c, size, data.Split(p.split)); err != nil || data.Split(p.split) != data.Test {
-		return heldOut, nil, err
-	}
-	part := ""
-	if samePath(data.Description{Path: p.path, From: p.from}, trained) {
-		part = trained.Part
-	}
-	training, err = p.loadPart(c, size, data.Trainval, part)
-	return heldOut, training, err
-}
-
-// textToImage measures a discrete VAE, a DALL-E and a CLIP.
-func (f *evalFlags) textToImage(c *cobra.Command) error {
-	pipeline, err := openTextToImage(c, f.run, f.device)
-	if err != nil {
-		return err
-	}
-	there, pictures := pipeline.Models(), f.pictures
-	if c.Flags().Changed("generated") && f.generated > 0 {
-		for _, kind := range []string{models.DALLE.Name, models.CLIP.Name} {
-			if !slices.Contains(there, kind) {
-				return usagef("--generated %d: takes a dalle to draw and a clip to score, and the run has no %s; train one first, or leave it out", f.generated, kind)
-			}
-		}
-	}
-	captioned, shown := captionedData(f.run), pipeline.Dataset()
-	pictures.captions = len(there) > 1 || !slices.Contains(models.Codecs(), there[0])
-	if pictures.captions && len(captioned) > 0 {
-		shown = captioned[0]
-	}
-	pictures.like(shown)
-	pictures.channels = pipeline.Channels()
-	pictures.notTrainedOn(c, append(captioned, pipeline.Dataset())...)
-	heldOut, err := pictures.load(c, pipeline.Size(), data.Split(pictures.split))
-	if err != nil {
-		return err
-	}
-	bar := newBar(c.ErrOrStderr(), "drawing rows")
-	o := eval.Options{Generated: f.generated, Seed: f.seed}
-	o.Begin = func(what string) { fmt.Fprintf(c.ErrOrStderr(), "measuring %s\n", what) }
-	o.Rows = func(r sample.Rows) { bar.update(r.Done, r.Total) }
-	figures, err := eval.EvaluateTextToImage(c.Context(), pipeline, heldOut, o)
-	bar.finish()
-	if err != nil {
-		return err
-	}
-	switch {
-	case !slices.Contains(there, models.DALLE.Name):
-		if err := f.noGenerator(c); err != nil {
-			return err
-		}
-	case f.asked(c) || f.beside != "" || f.copies != "":
-		g, err := pipeline.Generator()
-		if err != nil {
-			return err
-		}
-		var training *data.Dataset
-		if data.Split(pictures.split) == data.Test {
-			if training, err = pictures.loadPart(c, pipeline.Size(), data.Trainval, shown.Part); err != nil {
-				return err
-			}
-		}
-		judge := pipeline
-		if !slices.Contains(there, models.CLIP.Name) {
-			judge = nil
-		}
-		if figures.Quality, err = f.quality(c, g, heldOut, training, judge); err != nil {
-			return err
-		}
-	}
-	return printFigures(c, f.run, figures)
 }
 
 func printFigures(c *cobra.Command, run string, figures any) error {

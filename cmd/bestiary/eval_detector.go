@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"io"
@@ -36,6 +37,9 @@ func (f *evalFlags) detections(c *cobra.Command) error {
 	if errors.As(err, &wrong) && wrong.Field == "Masks" {
 		fmt.Fprintf(c.ErrOrStderr(), "the pictures have no masks, so boxes alone are measured\n")
 		s, err = f.boxes(c, d, false)
+	}
+	if err == nil {
+		err = sameData(c, cmp.Or(f.pictures.path, f.run), tasks.FingerprintBoxes(s))
 	}
 	if err != nil {
 		return err

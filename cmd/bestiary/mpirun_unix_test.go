@@ -158,6 +158,65 @@ func TestMpirunTrainsAlike(t *testing.T) {
 	}
 }
 
+// TestMpirunReduceBfloat16 trains a DALL-E whose gradients ranks send as bfloat16, with each shard: losses are near those of float32, and not
+// the same.
+func TestMpirunReduceBfloat16(t *testing.T) {
+	base := codedBirds(t)
+	alone := filepath.Join(t.TempDir(), "alone")
+	copyRun(t, base, alone)
+	succeeds(t, sharedDALLE(alone, "--threads", "1")...)
+	want := lossesOf(t, alone, "dalle")
+	for i, launcher := range launchers(t) {
+		for j, shard := range []string{"none", "optimizer", "gradients", "parameters"} {
+			if j%2 != i%2 && len(launchers(t)) > 1 {
+				continue // the other library has it
+			}
+			dir := filepath.Join(t.TempDir(), "run")
+			copyRun(t, base, dir)
+			if printed, err := runRanks(t, launcher, 4-2*(j/2), sharedDALLE(dir, "--shard", shard, "--reduce", "bfloat16")); err != nil {
+				t.Fatalf("%s, shard %s: %v\n%s", launcher, shard, err, printed)
+			}
+			got := lossesOf(t, dir, "dalle")
+			if d := differ(want, got, 5e-3); d != "" {
+				t.Errorf("%s, shard %s: %s", launcher, shard, d)
+			}
+			if differ(want, got, 1e-7) == "" {
+				t.Errorf("%s, shard %s: nothing is rounded", launcher, shard)
+			}
+		}
+	}
+}
+
+// TestMpirunFineTunes begins with the weights of another run on two ranks, which say so if they don't have the same, and leave nothing
+// behind if the training doesn't begin.
+func TestMpirunFineTunes(t *testing.T) {
+	launcher, base := launchers(t)[0], codedBirds(t)
+	first, alone, together := filepath.Join(t.TempDir(), "first"), filepath.Join(t.TempDir(), "alone"), filepath.Join(t.TempDir(), "together")
+	for _, dir := range []string{first, alone, together} {
+		copyRun(t, base, dir)
+	}
+	succeeds(t, sharedDALLE(first, "--threads", "1")...)
+	tune := func(run string, more ...string) []string {
+		return append([]string{"train", "dalle", "--run", run, "--from", first, "--batch", "8", "--steps", "6", "--log-every", "1", "--sample-every", "0", "--warmup", "0", "--lr", "0.001"}, more...)
+	}
+	succeeds(t, tune(alone, "--threads", "1")...)
+	for want, arguments := range map[string][][]string{
+		"--batch 7: doesn't divide among 2 ranks":  {tune(together, "--batch", "7"), tune(together, "--batch", "7")},
+		"rank 1 has nothing for --from where rank": {tune(together), sharedDALLE(together)},
+		"nowhere: there is no such run folder":     {tune(together, "--from", "nowhere"), tune(together, "--from", "nowhere")},
+	} {
+		if printed, err := runRanks(t, launcher, 1, arguments...); err == nil || !strings.Contains(printed, want) {
+			t.Errorf("%v, %q, want %q", err, printed, want)
+		}
+	}
+	if printed, err := runRanks(t, launcher, 2, tune(together, "--shard", "parameters")); err != nil {
+		t.Fatalf("%v\n%s", err, printed)
+	}
+	if d := differ(lossesOf(t, alone, "dalle"), lossesOf(t, together, "dalle"), 1e-5); d != "" {
+		t.Error(d)
+	}
+}
+
 // TestMpirunJoint trains models whose losses look at the whole batch: batch norm, and the contrast of CLIP. A
 // gradient of a weight before batch norm is 0 but for rounding in some directions, which Adam enlarges.
 func TestMpirunJoint(t *testing.T) {

@@ -85,7 +85,10 @@ func (f *dataFlags) load(c *cobra.Command, size int, split data.Split) (*data.Da
 	if d, err = f.naming().Caption(d); err != nil {
 		return nil, invalid(err)
 	}
-	return d, c.Context().Err() // an interrupted command ends here
+	if err := c.Context().Err(); err != nil { // an interrupted command ends here
+		return nil, err
+	}
+	return d, sameData(c, f.path, d.Fingerprint())
 }
 
 // naming says which names are captions.

@@ -5,10 +5,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"hash/crc32"
 	"io"
 	"os"
-	"path/filepath"
 	"runtime"
 	"strconv"
 	"strings"
@@ -18,7 +16,6 @@ import (
 	"github.com/bestiary-ml/bestiary/internal/comm"
 	"github.com/bestiary-ml/bestiary/train"
 	"github.com/spf13/cobra"
-	"github.com/spf13/pflag"
 )
 
 // What several processes that a launcher has started do with a command: an annotation of it. A command without one is for one process.
@@ -91,6 +88,9 @@ func joinRanks(c *cobra.Command, arguments []string) error {
 			return invalid(err)
 		}
 	}
+	if place, launched, err := comm.Launched(os.Getenv); what == ranksDivide && err == nil && launched && place.Size > 1 && place.NoMPI {
+		return usagef("%s: processes divide it over MPI, and %s starts none; start it by mpirun, or in one process", c.CommandPath(), place.Launcher)
+	}
 	timeout, err := c.Flags().GetDuration("rank-timeout")
 	if err != nil {
 		return err
@@ -111,45 +111,10 @@ func joinRanks(c *cobra.Command, arguments []string) error {
 		c.SetOut(io.Discard)
 		c.SetErr(io.Discard)
 	}
-	if what == ranksDivide { // trainings compare more, later
+	if what == ranksDivide {
 		return ranks.Same(commonFacts(c, arguments))
 	}
-	return nil
-}
-
-// commonFacts are what ranks that divide a command must have in common: arguments, flags but those of a machine, and the weights.
-func commonFacts(c *cobra.Command, arguments []string) map[string]string {
-	facts := map[string]string{"the arguments": strings.Join(arguments, " ")}
-	c.Flags().VisitAll(func(f *pflag.Flag) {
-		switch f.Name {
-		case "device", "threads", "kernels", "max-memory", "rank-timeout":
-		case "run":
-			facts["the weights of "+f.Value.String()] = weightsSum(f.Value.String())
-			fallthrough
-		default:
-			facts["--"+f.Name] = f.Value.String()
-		}
-	})
-	return facts
-}
-
-// weightsSum returns a checksum of the weights of a run folder; what can't be read is found later.
-func weightsSum(dir string) string {
-	entries, err := os.ReadDir(dir)
-	if err != nil {
-		return "no folder"
-	}
-	sum := crc32.NewIEEE()
-	for _, e := range entries {
-		if name := e.Name(); strings.HasSuffix(name, ".safetensors") && !strings.HasSuffix(name, ".state.safetensors") {
-			io.WriteString(sum, name)
-			if f, err := os.Open(filepath.Join(dir, name)); err == nil {
-				_, _ = io.Copy(sum, f)
-				f.Close()
-			}
-		}
-	}
-	return fmt.Sprintf("checksum %08x", sum.Sum32())
+	return ranks.SameBeginning(map[string]string{"--from": fromFlag(c), "--resume": flagText(c, "resume")}) // trainings compare more, later
 }
 
 // end leaves the other ranks. After an error that they don't know of, it ends them.

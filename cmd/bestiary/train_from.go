@@ -28,76 +28,83 @@ func addFromFlag(c *cobra.Command) {
 
 // fromFlag returns the value of --from; "" if the command has none.
 func fromFlag(c *cobra.Command) string {
-	if f := c.Flags().Lookup("from"); f != nil {
-		return f.Value.String()
-	}
-	return ""
+	return flagText(c, "from")
 }
 
-// openFrom copies the weights of another run into the run, which it makes if there is none.
+// openFrom copies the weights of another run into the run, which it makes if there is none. Of several ranks, rank 0 does.
 func (f *trainFlags) openFrom(c *cobra.Command, from string, d *tensor.Device) (*runfolder.Run, *tensor.Device, error) {
 	switch {
-	case ranksOf(c) != nil:
-		return nil, nil, usagef("--from %s: can't begin on several ranks; begin it in one process, interrupt it, and go on by ranks with --resume", from)
 	case f.resume:
 		return nil, nil, usagef("--from %s: begins a training, and --resume continues one; leave one of them out", from)
 	case sameFile(from, f.run):
 		return nil, nil, usagef("--from %s: is the run itself; choose a new folder, or continue with --resume", from)
 	}
-	if _, err := models.Config(from, f.kind.Name); err != nil { // which says what is missing
-		return nil, nil, err
+	var err error
+	begin := func() error { return f.copyFrom(from) }
+	if ranks := ranksOf(c); ranks != nil {
+		err = ranks.Lead(d, begin)
+	} else {
+		err = begin()
 	}
-	source, err := runfolder.Open(from)
-	if err != nil {
-		return nil, nil, err
-	}
-	if err := runfolder.CheckTraining(f.run, f.kind.Name); err != nil {
-		return nil, nil, err
-	}
-	r, err := copyModel(source, f.run, f.kind)
 	if err != nil {
 		return nil, nil, err
 	}
 	f.resume, f.fresh = true, true // from here on, the weights are as imported ones
-	return r, d, nil
+	r, err := runfolder.Open(f.run)
+	return r, d, err
+}
+
+// copyFrom copies the weights of another run into the run.
+func (f *trainFlags) copyFrom(from string) error {
+	if _, err := models.Config(from, f.kind.Name); err != nil { // which says what is missing
+		return err
+	}
+	source, err := runfolder.Open(from)
+	if err != nil {
+		return err
+	}
+	if err := runfolder.CheckTraining(f.run, f.kind.Name); err != nil {
+		return err
+	}
+	return copyModel(source, f.run, f.kind)
 }
 
 // copyModel copies the weights and the configuration of a model, and the tokenizer that it reads, to a run.
-func copyModel(source *runfolder.Run, dir string, kind models.Info) (*runfolder.Run, error) {
+func copyModel(source *runfolder.Run, dir string, kind models.Info) error {
 	var config json.RawMessage
 	if err := source.Config(kind.Name, &config); err != nil {
-		return nil, err
+		return err
 	}
 	file, err := source.ReadWeights(kind.Name)
 	if err != nil {
-		return nil, err
+		return err
 	}
 	var all []safetensors.Tensor
 	for _, name := range file.Names() {
 		t, err := file.Tensor(name)
 		if err != nil {
-			return nil, err
+			return err
 		}
 		all = append(all, *t)
 	}
 	var words *tokenizer.Tokenizer
 	if kind.Captions && source.HasTokenizer() {
 		if words, err = source.LoadTokenizer(); err != nil {
-			return nil, err
+			return err
 		}
 	}
 	r, err := runfolder.Create(dir)
 	if err != nil {
-		return nil, err
+		return err
 	}
 	lock, err := r.Lock()
 	if err != nil {
-		return nil, err
+		return err
 	}
 	defer lock.Unlock()
 	c, err := r.Begin()
 	if err != nil {
-		return nil, err
+		return err
 	}
 	meta := map[string]string{fromKey: source.Dir(), "imported": "the run " + source.Dir()}
 	err = c.SetConfig(kind.Name, config)
@@ -109,9 +116,9 @@ func copyModel(source *runfolder.Run, dir string, kind models.Info) (*runfolder.
 	}
 	if err != nil {
 		c.Abort()
-		return nil, err
+		return err
 	}
-	return r, c.Commit()
+	return c.Commit()
 }
 
 // sharedTokenizer makes a tokenizer that of the run, unless the run has the same one.
@@ -131,7 +138,7 @@ func sharedTokenizer(c *runfolder.Commit, r *runfolder.Run, words *tokenizer.Tok
 // dropFrom removes copied weights whose training failed before it began, so that the same command line can be given
 // again. A folder that has nothing else is removed, too.
 func dropFrom(c *cobra.Command) error {
-	if fromFlag(c) == "" {
+	if fromFlag(c) == "" || !leads(c) {
 		return nil
 	}
 	dir, model := c.Flags().Lookup("run").Value.String(), c.Name()

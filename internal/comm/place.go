@@ -36,14 +36,37 @@ var launchers = []launcher{
 	{name: "Kubeflow", nodes: "PET_NNODES", perNode: "PET_NPROC_PER_NODE", nodeRank: "PET_NODE_RANK", jobIndex: "JOB_COMPLETION_INDEX", address: "PET_MASTER_ADDR", port: "PET_MASTER_PORT", noMPI: true},
 }
 
-// Launched returns where a launcher has put this process, according to the environment. Without a launcher, ok is false.
+// Launched returns where a launcher has put this process, according to the environment. Without a launcher, ok is false. Variables that
+// make no sense, or of which a part is missing, are an error that names them.
 func Launched(getenv func(name string) string) (p Place, ok bool, err error) {
 	for _, l := range launchers {
 		if p, ok, err = l.place(getenv); ok || err != nil {
 			return p, ok, err
 		}
 	}
+	for _, l := range launchers {
+		if err := l.half(getenv); err != nil {
+			return Place{}, false, err
+		}
+	}
 	return Place{}, false, nil
+}
+
+// half returns an error if the environment has a rank without the number of ranks, or the number without a rank: ranks that each believe to
+// be alone would train the same model. Slurm sets its rank in batch scripts, too, and Kubernetes an index in jobs of any kind.
+func (l launcher) half(getenv func(string) string) error {
+	rank, size := l.rank, l.size
+	if l.nodes != "" {
+		rank, size = l.nodeRank, l.nodes
+	}
+	there, missing := rank, size
+	switch {
+	case l.name == "Slurm", (getenv(rank) == "") == (getenv(size) == ""), strings.TrimSpace(getenv(size)) == "1":
+		return nil
+	case getenv(rank) == "":
+		there, missing = size, rank
+	}
+	return fmt.Errorf("the environment variable %s is set and %s is not; a launcher sets both, so start again by it or unset the variable", there, missing)
 }
 
 // place reads the variables of a launcher; ok is false if it hasn't set them.

@@ -16,7 +16,9 @@ func TestLaunched(t *testing.T) {
 		"RANK=1 WORLD_SIZE=2 LOCAL_RANK=0 LOCAL_WORLD_SIZE=1 MASTER_ADDR=10.0.0.1 MASTER_PORT=2950":                                                     {Rank: 1, Size: 2, LocalSize: 1, Launcher: "torchrun", Address: "10.0.0.1:2950", NoMPI: true},
 		"PET_NNODES=4 PET_NPROC_PER_NODE=1 PET_NODE_RANK=2 PET_MASTER_ADDR=job-0 PET_MASTER_PORT=1":                                                     {Rank: 2, Size: 4, LocalSize: 1, Launcher: "Kubeflow", Address: "job-0:1", NoMPI: true},
 		"PET_NNODES=4 JOB_COMPLETION_INDEX=3":                                                                                                           {Rank: 3, Size: 4, LocalSize: 1, Launcher: "Kubeflow", NoMPI: true},
-		"RANK=1":                                                                                                                                        {},
+		"WORLD_SIZE=1":                                                                                                                                  {},
+		"JOB_COMPLETION_INDEX=1":                                                                                                                        {}, // a job of Kubernetes of another kind
+		"RANK=1 PMI_RANK=0 PMI_SIZE=2":                                                                                                                  {Size: 2, Launcher: "MPICH"},
 	} {
 		p, ok, err := Launched(environment(text))
 		if err != nil || p != want || ok != (want.Size > 0) {
@@ -29,6 +31,12 @@ func TestLaunched(t *testing.T) {
 		"PMI_RANK=-1 PMI_SIZE=2":                                 `PMI_RANK is "-1"`,
 		"PET_NNODES=2 PET_NPROC_PER_NODE=4 PET_NODE_RANK=0":      "PET_NPROC_PER_NODE",
 		"OMPI_COMM_WORLD_RANK=0 OMPI_COMM_WORLD_SIZE=9999999999": "OMPI_COMM_WORLD_SIZE",
+		"RANK=1":                 "RANK is set and WORLD_SIZE is not",
+		"WORLD_SIZE=2":           "WORLD_SIZE is set and RANK is not",
+		"PMI_SIZE=2":             "PMI_SIZE is set and PMI_RANK is not",
+		"OMPI_COMM_WORLD_RANK=0": "OMPI_COMM_WORLD_RANK is set and OMPI_COMM_WORLD_SIZE is not",
+		"PET_NNODES=2":           "PET_NNODES is set and PET_NODE_RANK is not",
+		"PET_NODE_RANK=1":        "PET_NODE_RANK is set and PET_NNODES is not",
 	} {
 		if _, _, err := Launched(environment(text)); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%s: %v, want %q", text, err, want)

@@ -121,7 +121,7 @@ func openFile(path string) (*library, error) {
 		return nil, fmt.Errorf("%s doesn't say its version (error %d); name another library in %s", l.path, code, Library)
 	}
 	l.version, _, _ = strings.Cut(strings.TrimSpace(string(text[:max(0, min(int(*length), len(text)))])), "\n")
-	l.version = strings.TrimRight(l.version, "\x00")
+	l.version = strings.Join(strings.Fields(strings.TrimRight(l.version, "\x00")), " ") // MPICH's has tabs
 	_, err = dynamic.Symbol(handle, "MPI_Abi_get_version")
 	if l.abi, err = abiOf(handle, l.version, err == nil && strings.Contains(l.path, "libmpi_abi")); err != nil {
 		return nil, fmt.Errorf("the MPI library %s can't be used: %w; name another in %s", l.path, err, Library)

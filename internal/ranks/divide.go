@@ -98,16 +98,19 @@ func exchange[T any](g comm.Group, n, most int, own [][]T, failed error) (parts 
 		return nil, failed
 	}
 	for rank, m := range all {
+		if len(m) < begin {
+			return nil, fmt.Errorf("rank %d does something else than this rank; start all ranks with the same program, command and data", rank)
+		}
 		if m[begin-1] != 0 {
 			return nil, &Failed{rank, string(m[begin:])}
 		}
-	}
-	for rank, m := range all {
 		if !bytes.Equal(m[:begin], all[0][:begin]) {
 			items := func(m []byte) uint64 { return binary.LittleEndian.Uint64(m) }
 			return nil, fmt.Errorf("rank %d has %d items in chunks of %d to divide where rank 0 has %d in chunks of %d; start all ranks with the same program, command and data",
 				rank, items(m), items(m[8:]), items(all[0]), items(all[0][8:]))
 		}
+	}
+	for rank, m := range all {
 		var chunks [][]T
 		if err := gob.NewDecoder(bytes.NewReader(m[begin:])).Decode(&chunks); err != nil {
 			return nil, fmt.Errorf("rank %d sends what this rank can't read (%w); start all ranks with the same program", rank, err)

@@ -112,4 +112,14 @@ func TestDivideFails(t *testing.T) {
 			t.Errorf("rank %d: %v", rank, err)
 		}
 	}
+	_, errs = onRanks(t, 2, func(rank int, d *tensor.Device) ([]int, error) {
+		if rank == 1 { // it is elsewhere in the program
+			_, err := comm.Exchange(t.Context(), engine.Evaluators(d), nil)
+			return nil, err
+		}
+		return ranks.Divide(d, 4, 1, func(lo, _ int) ([]int, error) { return []int{lo}, nil })
+	})
+	if errs[0] == nil || !strings.Contains(errs[0].Error(), "rank 1 does something else than this rank") {
+		t.Errorf("a rank that divides nothing: %v", errs[0])
+	}
 }

@@ -42,12 +42,13 @@ func newBoxOrder(s *boxes.Set, batch int, seed uint64) (*boxOrder, error) {
 	return &boxOrder{
 		set: s, seed: seed, n: batch, share: [2]int{0, batch},
 		order: data.NewOrder(make([]int, n), true, false), list: make([]int, n), ordered: -1,
-		at: boxPlace{Data: fingerprint(s)},
+		at: boxPlace{Data: FingerprintBoxes(s)},
 	}, nil
 }
 
-// fingerprint identifies the pictures of a set with their objects, and the masks of these if there are any.
-func fingerprint(s *boxes.Set) string {
+// FingerprintBoxes returns a text that tells sets of pictures apart by the names, sizes and objects of their pictures, in their order, and
+// by the masks of the objects if there are any.
+func FingerprintBoxes(s *boxes.Set) string {
 	h := fnv.New64a()
 	for _, p := range s.Pictures {
 		fmt.Fprintf(h, "%s %d×%d", p.Name, p.Width, p.Height)

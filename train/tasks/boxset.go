@@ -10,7 +10,7 @@ import (
 
 // describeBoxes fills in what follows from the pictures.
 func describeBoxes(b *boxes.Description, training, heldOut *boxes.Set) {
-	b.Pictures, b.Boxes, b.Empty, b.HeldOut, b.Fingerprint = len(training.Pictures), training.Boxes(), 0, 0, fingerprint(training)
+	b.Pictures, b.Boxes, b.Empty, b.HeldOut, b.Fingerprint = len(training.Pictures), training.Boxes(), 0, 0, FingerprintBoxes(training)
 	for _, p := range training.Pictures {
 		if len(p.Objects) == 0 {
 			b.Empty++

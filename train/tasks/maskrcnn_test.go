@@ -137,13 +137,13 @@ func TestMaskFingerprint(t *testing.T) {
 		t.Fatal(err)
 	}
 	one, _ := HoldOutBoxes(bare, 0.2)
-	before := fingerprint(training)
-	if before == fingerprint(one) {
+	before := FingerprintBoxes(training)
+	if before == FingerprintBoxes(one) {
 		t.Error("masks make no difference")
 	}
 	p := &training.Pictures[0]
 	p.Objects[0].Mask = mask.Rectangle(1, 1, 9, 9)
-	if fingerprint(training) == before {
+	if FingerprintBoxes(training) == before {
 		t.Error("another mask makes no difference")
 	}
 }

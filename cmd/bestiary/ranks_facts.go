@@ -1,0 +1,97 @@
+package main
+
+import (
+	"fmt"
+	"hash/crc32"
+	"io"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
+)
+
+// commonFacts are what ranks that divide a command must have in common: arguments, flags but those of a machine, and what the runs and files
+// hold that flags name. Pictures of --data are compared once they are read, see sameData.
+func commonFacts(c *cobra.Command, arguments []string) map[string]string {
+	facts := map[string]string{"the arguments": strings.Join(arguments, " ")}
+	c.Flags().VisitAll(func(f *pflag.Flag) {
+		value := f.Value.String()
+		switch f.Name {
+		case "device", "threads", "kernels", "max-memory", "rank-timeout":
+			return
+		case "run", "beside", "clip", "classifier", "detector":
+			for _, dir := range flagValues(f) {
+				facts["the weights of "+dir] = weightsSum(dir)
+			}
+		case "prompts", "prime", "inception":
+			if value != "" && value != standard {
+				facts["the contents of "+value] = fileSum(value)
+			}
+		}
+		facts["--"+f.Name] = value
+	})
+	return facts
+}
+
+// flagValues returns the values of a flag that may be repeated.
+func flagValues(f *pflag.Flag) []string {
+	if several, ok := f.Value.(pflag.SliceValue); ok {
+		return several.GetSlice()
+	}
+	if f.Value.String() == "" {
+		return nil
+	}
+	return []string{f.Value.String()}
+}
+
+// flagText returns the value of a flag; "" if the command has none of that name.
+func flagText(c *cobra.Command, name string) string {
+	if f := c.Flags().Lookup(name); f != nil {
+		return f.Value.String()
+	}
+	return ""
+}
+
+// sameData returns an error if the ranks that divide a command have read different data. Each rank measures its own part of it.
+func sameData(c *cobra.Command, path, sum string) error {
+	ranks := ranksOf(c)
+	if ranks == nil || c.Annotations[ranksKey] != ranksDivide {
+		return nil
+	}
+	return ranks.Same(map[string]string{"the data of " + path: sum})
+}
+
+// weightsSum returns a checksum of the weights of a run folder; what can't be read is found later.
+func weightsSum(dir string) string {
+	entries, err := os.ReadDir(dir)
+	if err != nil {
+		return "no folder"
+	}
+	sum := crc32.NewIEEE()
+	for _, e := range entries {
+		if name := e.Name(); strings.HasSuffix(name, ".safetensors") && !strings.HasSuffix(name, ".state.safetensors") {
+			io.WriteString(sum, name)
+			if f, err := os.Open(filepath.Join(dir, name)); err == nil {
+				_, _ = io.Copy(sum, f)
+				f.Close()
+			}
+		}
+	}
+	return fmt.Sprintf("checksum %08x", sum.Sum32())
+}
+
+// fileSum returns a checksum of a file; what can't be read is found later.
+func fileSum(path string) string {
+	f, err := os.Open(path)
+	if err != nil {
+		return "no file"
+	}
+	defer f.Close()
+	sum := crc32.NewIEEE()
+	if _, err := io.Copy(sum, f); err != nil {
+		return "no file"
+	}
+	return fmt.Sprintf("checksum %08x", sum.Sum32())
+}

@@ -1,0 +1,103 @@
+package train
+
+import (
+	"context"
+	"errors"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/bestiary-ml/bestiary/internal/comm"
+	"github.com/bestiary-ml/bestiary/tensor"
+)
+
+// TestRanksSame has ranks that differ in facts: all name the same one, which the others follow from.
+func TestRanksSame(t *testing.T) {
+	lead := map[string]string{"model.dim": "32", "parameters": "5", "weights": "checksum 1", "--from": "runs/a"}
+	for want, facts := range map[string]map[string]string{
+		"rank 1 has 64 for model.dim where rank 0 has 32;":                    {"model.dim": "64", "parameters": "9", "weights": "checksum 2", "--from": "runs/a"},
+		"rank 1 has nothing for --from where rank 0 has runs/a;":              {"model.dim": "64", "parameters": "5", "weights": "checksum 1", "--from": ""},
+		"for weights where rank 0 has checksum 1; start all ranks with the s": {"model.dim": "32", "parameters": "5", "weights": "checksum 2", "--from": "runs/a"},
+		"rank 1 trains with other settings":                                   {"model.dim": "32", "parameters": "5", "weights": "checksum 1"},
+	} {
+		errs := together(comm.Local(2), func(rank int, g comm.Group) error {
+			r := &Ranks{group: g, timeout: 20 * time.Second}
+			if rank == 0 {
+				return r.Same(lead)
+			}
+			return r.Same(facts)
+		})
+		for rank, err := range errs {
+			if err == nil || !Agreed(err) || !strings.Contains(err.Error(), want) {
+				t.Errorf("rank %d: %v, want %q", rank, err, want)
+			}
+		}
+	}
+}
+
+// TestRanksLead runs something on rank 0 only; all get its error.
+func TestRanksLead(t *testing.T) {
+	d := openPortable()
+	for _, want := range []error{nil, errors.New("no room")} {
+		var mutex sync.Mutex
+		called := 0
+		errs := together(comm.Local(3), func(_ int, g comm.Group) error {
+			r := &Ranks{group: g, timeout: 20 * time.Second}
+			return r.Lead(d, func() error {
+				mutex.Lock()
+				defer mutex.Unlock()
+				called++
+				return want
+			})
+		})
+		for rank, err := range errs {
+			if (err == nil) != (want == nil) || err != nil && !strings.Contains(err.Error(), "no room") {
+				t.Errorf("rank %d: %v, want %v", rank, err, want)
+			}
+		}
+		if called != 1 {
+			t.Errorf("called %d times", called)
+		}
+	}
+}
+
+// TestRanksStaleFolder resumes with a rank whose run folder is an older copy, with the same settings.
+func TestRanksStaleFolder(t *testing.T) {
+	dirs := []string{filepath.Join(t.TempDir(), "run"), filepath.Join(t.TempDir(), "run")}
+	c := ranksConfig(30)
+	stopAt := func(step int, o Options) {
+		t.Helper()
+		ctx, cancel := context.WithCancel(t.Context())
+		defer cancel()
+		task, _ := toyTask(t, false)
+		loss, n := task.Loss, 0
+		task.Loss = func(b RowBatch) (*tensor.Tensor, *Figures) {
+			if n++; n == step {
+				cancel()
+			}
+			return loss(b)
+		}
+		var stopped *Interrupted
+		if _, err := Run(ctx, dirs[0], task, c, o); !errors.As(err, &stopped) {
+			t.Fatal(err)
+		}
+	}
+	stopAt(5, Options{})
+	if err := os.CopyFS(dirs[1], os.DirFS(dirs[0])); err != nil {
+		t.Fatal(err)
+	}
+	stopAt(3, Options{Resume: true})
+	errs := together(comm.Local(2), func(rank int, g comm.Group) error {
+		task, _ := toyTask(t, false)
+		_, err := Run(t.Context(), dirs[rank], task, c, Options{Resume: true, Ranks: &Ranks{group: g, timeout: 20 * time.Second}})
+		return err
+	})
+	for rank, err := range errs {
+		if err == nil || !strings.Contains(err.Error(), "is not the run folder that rank 0 writes to") {
+			t.Errorf("rank %d: %v", rank, err)
+		}
+	}
+}
