@@ -12,8 +12,8 @@ func (c Config) Resized(width, height int) Size {
 	if c.Conventions == matterport {
 		return c.enlarged(width, height)
 	}
-	short, long := float32(min(width, height)), float32(max(width, height))
-	scale := float64(min(float32(c.MinSide)/short, float32(c.MaxSide)/long))
+	short, long := float64(min(width, height)), float64(max(width, height))
+	scale := min(float64(c.MinSide)/short, float64(c.MaxSide)/long)
 	side := func(n int) int { return max(1, int(math.Floor(float64(n)*scale))) }
 	return Size{Height: side(height), Width: side(width)}
 }

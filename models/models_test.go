@@ -145,7 +145,7 @@ func TestOpen(t *testing.T) {
 }
 
 func smallMaskRCNN() maskrcnn.Config {
-	c := maskrcnn.Torchvision("resnet18", 2)
+	c := maskrcnn.Torchvision("mobilenet_v2", 2)
 	c.Width, c.HeadWidth, c.MaskWidth = 8, 8, 8
 	return c
 }

@@ -1,12 +1,16 @@
 package detection
 
 import (
+	"bytes"
 	"encoding/json"
 	"fmt"
 	"os"
+	"os/exec"
+	"path/filepath"
 	"strings"
 	"testing"
 
+	"github.com/bestiary-ml/bestiary/data"
 	"github.com/bestiary-ml/bestiary/data/boxes"
 	"github.com/bestiary-ml/bestiary/data/mask"
 	"github.com/bestiary-ml/bestiary/detect"
@@ -111,4 +115,95 @@ func TestCOCOMasksErrors(t *testing.T) {
 	}
 	near(t, "AP", r.AP, 1)
 	near(t, "AP of small objects", r.APSmall, 1)
+}
+
+// TestMaskResults writes masks as results and reads them again: the figures are the same, and those of pycocotools where
+// BESTIARY_PYTORCH names a Python that has it.
+func TestMaskResults(t *testing.T) {
+	s, err := boxes.Open("scenes:3:12", boxes.Options{Masks: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	var pictures []Picture
+	var all []Result
+	for i, p := range s.Pictures {
+		own := Picture{Width: p.Width, Height: p.Height, Objects: p.Objects}
+		for k, o := range p.Objects {
+			shift := float64((i*5 + k*3) % 12) // pixels
+			moved := o.Mask.Move(data.Map{Left: -shift, ScaleX: 1, ScaleY: 1, Width: float64(p.Width), Height: float64(p.Height)})
+			if moved == nil {
+				continue
+			}
+			x0, y0, x1, y1 := moved.Bounds()
+			class := o.Class
+			if (i+k)%7 == 0 {
+				class = (class + 1) % len(s.Classes)
+			}
+			own.Detections = append(own.Detections, detect.Detection{
+				Class: class, Box: boxes.Box{X0: x0, Y0: y0, X1: x1, Y1: y1}, Score: 1 / float64(1+i*4+k), Mask: moved.Runs})
+		}
+		pictures = append(pictures, own)
+		all = append(all, Results(p.ID, s.IDs, own.Detections)...)
+	}
+	dir := t.TempDir()
+	for name, write := range map[string]func(b *bytes.Buffer) error{
+		"set.json":     func(b *bytes.Buffer) error { return s.WriteCOCO(b) },
+		"results.json": func(b *bytes.Buffer) error { return WriteResults(b, all) },
+	} {
+		var b bytes.Buffer
+		if err := write(&b); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(filepath.Join(dir, name), b.Bytes(), 0o666); err != nil {
+			t.Fatal(err)
+		}
+	}
+	want := &Report{}
+	if err := want.MeasureMasks(pictures, s.Classes); err != nil {
+		t.Fatal(err)
+	}
+	read, err := ReadResults(filepath.Join(dir, "results.json"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	assigned, err := Assign(s, read)
+	if err != nil {
+		t.Fatal(err)
+	}
+	got := &Report{}
+	if err := got.MeasureMasks(assigned, s.Classes); err != nil || *got.Masks.AP != *want.Masks.AP || !(*got.Masks.AP > 0.1 && *got.Masks.AP < 0.9) {
+		t.Errorf("AP %v from results, want %v; %v", *got.Masks.AP, *want.Masks.AP, err)
+	}
+	if text := got.String(); !strings.Contains(text, "AP@0.75") {
+		t.Error(text)
+	}
+	read[0].Mask = &mask.Mask{Runs: &mask.RLE{}}
+	if _, err := Assign(s, read); err == nil || !strings.Contains(err.Error(), "mask that can't be used") {
+		t.Errorf("a mask of another size: %v", err)
+	}
+	if python := os.Getenv("BESTIARY_PYTORCH"); python != "" && exec.Command(python, "-c", "import pycocotools").Run() == nil {
+		near(t, "AP of pycocotools", pythonAP(t, python, dir), *want.Masks.AP)
+	}
+}
+
+// pythonAP returns the AP of masks that pycocotools computes.
+func pythonAP(t *testing.T, python, dir string) (ap float64) {
+	t.Helper()
+	script := `
+import sys
+from pycocotools.coco import COCO
+from pycocotools.cocoeval import COCOeval
+truth = COCO(sys.argv[1] + "/set.json")
+e = COCOeval(truth, truth.loadRes(sys.argv[1] + "/results.json"), "segm")
+e.evaluate(); e.accumulate(); e.summarize()
+print("ap", repr(float(e.stats[0])))
+`
+	printed, err := exec.Command(python, "-c", script, dir).CombinedOutput()
+	if err != nil {
+		t.Fatalf("%v\n%s", err, printed)
+	}
+	if _, err := fmt.Sscan(string(printed[bytes.LastIndex(printed, []byte("ap "))+3:]), &ap); err != nil {
+		t.Fatal(err)
+	}
+	return ap
 }

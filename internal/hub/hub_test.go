@@ -57,7 +57,7 @@ func allKinds(d *tensor.Device) map[string][]module {
 	c := classifier.Config{ImageSize: 32, Channels: 3, Classes: []string{"cat", "dog"}, Widths: []int{4, 6}, Blocks: 1}
 	class := must(classifier.New(d, c, g))
 	detector := must(ssd.New(d, ssd.VOC(ssd.Small, 32, 2), g))
-	tiny := maskrcnn.Torchvision("resnet18", 2)
+	tiny := maskrcnn.Torchvision("mobilenet_v2", 2)
 	tiny.Width, tiny.HeadWidth, tiny.MaskWidth = 4, 4, 4
 	segmenter := must(maskrcnn.New(d, tiny, g))
 	spec := flows.NSF(3, 0)
