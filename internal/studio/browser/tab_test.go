@@ -111,11 +111,19 @@ func value[T any](b *tab, script string) T {
 	return v
 }
 
-// until waits for a condition in JavaScript.
+// until waits for a condition in JavaScript. A page that another one replaces meanwhile can't answer: the next one is asked.
 func (b *tab) until(condition string) {
 	b.Helper()
 	end := time.Now().Add(4 * time.Minute)
-	for !value[bool](b, "Boolean("+condition+")") {
+	for {
+		met, err := chromedp.Run(b.ctx, chromedp.Evaluate[bool]("Boolean("+condition+")", chromedp.EvalAwaitPromise))
+		if err != nil && !strings.Contains(err.Error(), "navigated") {
+			b.screenshot("failed")
+			b.Fatalf("%.200s: %v", condition, err)
+		}
+		if met && err == nil {
+			return
+		}
 		if time.Now().After(end) {
 			b.screenshot("failed")
 			b.Fatalf("%s doesn't come true; the page: %.1500s", condition, value[string](b, "document.querySelector('main').innerText"))
