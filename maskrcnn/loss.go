@@ -23,6 +23,11 @@ type Losses struct {
 	Objects                                             int // proposals with an object in the loss
 }
 
+// Parts returns the five in the order of the fields.
+func (l Losses) Parts() []*tensor.Tensor {
+	return []*tensor.Tensor{l.Objectness, l.Proposals, l.Classification, l.Boxes, l.Masks}
+}
+
 // Sum is the loss.
 func (l Losses) Sum() *tensor.Tensor {
 	return l.Objectness.Add(l.Proposals).Add(l.Classification).Add(l.Boxes).Add(l.Masks)

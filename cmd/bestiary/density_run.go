@@ -145,7 +145,7 @@ func (f *evalFlags) density(c *cobra.Command) error {
 	if err != nil {
 		return err
 	}
-	if err := sameData(c, t.Path, fileSum(t.Path)); err != nil {
+	if err := sameData(c, t.Path, func() string { return fileSum(t.Path) }); err != nil {
 		return err
 	}
 	report, err := eval.EvaluateTable(c.Context(), p, t, eval.TableOptions{Seed: f.seed})

@@ -50,21 +50,27 @@ Pictures that can't be decoded are left out, named and counted.`,
 	addMinScore(c, &f.least, "least score of the boxes that are drawn and counted")
 	c.Flags().StringVar(&f.format, "format", "", "format of the pictures: png, jpeg or webp (default png)")
 	f.device = addDeviceFlags(c)
-	c.RunE = func(c *cobra.Command, arguments []string) error {
-		if err := f.check(arguments); err != nil {
-			return err
-		}
-		photos, err := findPhotos(arguments)
-		if err != nil {
-			return err
-		}
-		d, err := openDetector(c, f.run, f.device)
-		if err != nil {
-			return err
-		}
-		return f.detect(c, d, photos)
-	}
+	c.RunE = f.find
 	return c
+}
+
+// find opens the detector and finds the objects in the pictures of the arguments.
+func (f *detectFlags) find(c *cobra.Command, arguments []string) error {
+	if err := f.check(arguments); err != nil {
+		return err
+	}
+	photos, err := findPhotos(arguments)
+	if err != nil {
+		return err
+	}
+	d, err := openDetector(c, f.run, f.device)
+	if err != nil {
+		return err
+	}
+	if f.masks && !d.Masks() {
+		return fmt.Errorf("%s: has a detector that finds boxes only; use \"bestiary detect --run %s PICTURES\", or train a Mask R-CNN with \"bestiary train maskrcnn\"", f.run, f.run)
+	}
+	return f.detect(c, d, photos)
 }
 
 // addMinScore adds --min-score.

@@ -39,7 +39,7 @@ func (f *evalFlags) detections(c *cobra.Command) error {
 		s, err = f.boxes(c, d, false)
 	}
 	if err == nil {
-		err = sameData(c, cmp.Or(f.pictures.path, f.run), tasks.FingerprintBoxes(s))
+		err = sameData(c, cmp.Or(f.pictures.path, f.run), func() string { return tasks.FingerprintBoxes(s) })
 	}
 	if err != nil {
 		return err

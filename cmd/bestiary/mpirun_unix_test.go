@@ -128,14 +128,19 @@ func differ(a, b []float64, tolerance float64) string {
 	return ""
 }
 
-// TestMpirunTrainsAlike trains a DALL-E for 50 steps on 1, 2 and 4 ranks of both MPI libraries. The losses are the same, and other
-// numbers of ranks resume the checkpoints.
-func TestMpirunTrainsAlike(t *testing.T) {
-	base := codedBirds(t)
+// trainedAlone returns a run with codes of birds, and the losses of one process that trains a DALL-E in a copy of it.
+func trainedAlone(t *testing.T) (base string, losses []float64) {
+	base = codedBirds(t)
 	alone := filepath.Join(t.TempDir(), "alone")
 	copyRun(t, base, alone)
 	succeeds(t, sharedDALLE(alone, "--threads", "1")...)
-	want := lossesOf(t, alone, "dalle")
+	return base, lossesOf(t, alone, "dalle")
+}
+
+// TestMpirunTrainsAlike trains a DALL-E for 50 steps on 1, 2 and 4 ranks of both MPI libraries. The losses are the same, and other
+// numbers of ranks resume the checkpoints.
+func TestMpirunTrainsAlike(t *testing.T) {
+	base, want := trainedAlone(t)
 	for i, launcher := range launchers(t) {
 		third := []string{"optimizer", "gradients"}[i%2]
 		for _, way := range []struct {
@@ -161,11 +166,7 @@ func TestMpirunTrainsAlike(t *testing.T) {
 // TestMpirunReduceBfloat16 trains a DALL-E whose gradients ranks send as bfloat16, with each shard: losses are near those of float32, and not
 // the same.
 func TestMpirunReduceBfloat16(t *testing.T) {
-	base := codedBirds(t)
-	alone := filepath.Join(t.TempDir(), "alone")
-	copyRun(t, base, alone)
-	succeeds(t, sharedDALLE(alone, "--threads", "1")...)
-	want := lossesOf(t, alone, "dalle")
+	base, want := trainedAlone(t)
 	for i, launcher := range launchers(t) {
 		for j, shard := range []string{"none", "optimizer", "gradients", "parameters"} {
 			if j%2 != i%2 && len(launchers(t)) > 1 {

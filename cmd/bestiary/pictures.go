@@ -88,7 +88,7 @@ func (f *dataFlags) load(c *cobra.Command, size int, split data.Split) (*data.Da
 	if err := c.Context().Err(); err != nil { // an interrupted command ends here
 		return nil, err
 	}
-	return d, sameData(c, f.path, d.Fingerprint())
+	return d, sameData(c, f.path, d.Fingerprint)
 }
 
 // naming says which names are captions.

@@ -54,13 +54,14 @@ func flagText(c *cobra.Command, name string) string {
 	return ""
 }
 
-// sameData returns an error if the ranks that divide a command have read different data. Each rank measures its own part of it.
-func sameData(c *cobra.Command, path, sum string) error {
+// sameData returns an error if the ranks that divide a command have read different data. Each rank measures its own part of it. sum returns
+// a checksum of the data; one process alone needs none.
+func sameData(c *cobra.Command, path string, sum func() string) error {
 	ranks := ranksOf(c)
 	if ranks == nil || c.Annotations[ranksKey] != ranksDivide {
 		return nil
 	}
-	return ranks.Same(map[string]string{"the data of " + path: sum})
+	return ranks.Same(map[string]string{"the data of " + path: sum()})
 }
 
 // weightsSum returns a checksum of the weights of a run folder; what can't be read is found later.
@@ -73,10 +74,7 @@ func weightsSum(dir string) string {
 	for _, e := range entries {
 		if name := e.Name(); strings.HasSuffix(name, ".safetensors") && !strings.HasSuffix(name, ".state.safetensors") {
 			io.WriteString(sum, name)
-			if f, err := os.Open(filepath.Join(dir, name)); err == nil {
-				_, _ = io.Copy(sum, f)
-				f.Close()
-			}
+			_ = addFile(sum, filepath.Join(dir, name))
 		}
 	}
 	return fmt.Sprintf("checksum %08x", sum.Sum32())
@@ -84,14 +82,20 @@ func weightsSum(dir string) string {
 
 // fileSum returns a checksum of a file; what can't be read is found later.
 func fileSum(path string) string {
-	f, err := os.Open(path)
-	if err != nil {
-		return "no file"
-	}
-	defer f.Close()
 	sum := crc32.NewIEEE()
-	if _, err := io.Copy(sum, f); err != nil {
+	if err := addFile(sum, path); err != nil {
 		return "no file"
 	}
 	return fmt.Sprintf("checksum %08x", sum.Sum32())
+}
+
+// addFile adds the content of a file to a checksum.
+func addFile(sum io.Writer, path string) error {
+	f, err := os.Open(path)
+	if err != nil {
+		return err
+	}
+	defer f.Close()
+	_, err = io.Copy(sum, f)
+	return err
 }

@@ -1,7 +1,6 @@
 package main
 
 import (
-	"fmt"
 	"image"
 	"slices"
 
@@ -35,23 +34,7 @@ Pictures that can't be decoded are left out, named and counted.`,
 	c.Flags().StringVar(&f.format, "format", "", "format of the pictures: png, jpeg or webp (default png)")
 	c.Flags().BoolVar(&f.cutouts, "cutouts", false, "also write each object as a PNG with a transparent background")
 	f.device = addDeviceFlags(c)
-	c.RunE = func(c *cobra.Command, arguments []string) error {
-		if err := f.check(arguments); err != nil {
-			return err
-		}
-		photos, err := findPhotos(arguments)
-		if err != nil {
-			return err
-		}
-		d, err := openDetector(c, f.run, f.device)
-		if err != nil {
-			return err
-		}
-		if !d.Masks() {
-			return fmt.Errorf("%s: has a detector that finds boxes only; use \"bestiary detect --run %s PICTURES\", or train a Mask R-CNN with \"bestiary train maskrcnn\"", f.run, f.run)
-		}
-		return f.detect(c, d, photos)
-	}
+	c.RunE = f.find
 	return c
 }
 

@@ -3,9 +3,12 @@ package main
 import (
 	"fmt"
 
+	"github.com/bestiary-ml/bestiary/data/boxes"
 	runfolder "github.com/bestiary-ml/bestiary/internal/run"
 	"github.com/bestiary-ml/bestiary/models"
 	"github.com/bestiary-ml/bestiary/ssd"
+	"github.com/bestiary-ml/bestiary/tensor"
+	"github.com/bestiary-ml/bestiary/train"
 	"github.com/bestiary-ml/bestiary/train/tasks"
 	"github.com/spf13/cobra"
 )
@@ -67,47 +70,15 @@ classes, the layers that predict classes are new.`,
 	return c
 }
 
-// train checks the flags, opens the data and trains.
+// train trains the model of the flags.
 func (s *ssdFlags) train(c *cobra.Command) error {
-	if err := s.check(c); err != nil {
-		return err
-	}
-	if s.how.Path == "" && !s.resume {
-		return usagef("--data is missing: name pictures with boxes, such as VOCdevkit, a JSON file of COCO's form, or scenes:1:2000")
-	}
-	r, d, err := s.open(c, true)
-	if err != nil {
-		return err
-	}
-	if s.resume {
-		if err := s.keep(c, r); err != nil {
-			return err
-		}
-	}
-	settings, err := s.settings(c)
-	if err != nil {
-		return err
-	}
-	training, heldOut, err := s.pictures(c)
-	if err != nil {
-		return err
-	}
-	if err := s.fit(c, &settings, training, heldOut, tasks.SSDMilestones); err != nil {
-		return err
-	}
-	if !s.resume {
-		s.model.Classes = len(training.Classes)
-	}
-	model, task, err := tasks.SSD(d, s.model, s.how, training, heldOut, tasks.Options{Batch: settings.Batch, Seed: settings.Seed})
-	if err != nil {
-		return err
-	}
-	if !s.resume {
-		if err := s.load(c, d, model, training.Classes); err != nil {
-			return err
-		}
-	}
-	return runTask(c, s.trainFlags, task, settings)
+	return trainDetector(c, s.boxFlags, boxTraining[tasks.BoxBatch]{
+		missing: "pictures with boxes, such as VOCdevkit, a JSON file of COCO's form, or scenes:1:2000",
+		check:   s.check, keep: s.keep, milestones: tasks.SSDMilestones, classes: &s.model.Classes,
+		task: func(d *tensor.Device, training, heldOut *boxes.Set, o tasks.Options) (startable, *train.Task[tasks.BoxBatch], error) {
+			return tasks.SSD(d, s.model, s.how, training, heldOut, o)
+		},
+	})
 }
 
 // check checks the flags without the data, and sets the defaults of the backbone.

@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"reflect"
 
-	"github.com/bestiary-ml/bestiary/internal/torchfile"
 	"github.com/bestiary-ml/bestiary/internal/weights"
 	"github.com/bestiary-ml/bestiary/maskrcnn"
 	"github.com/bestiary-ml/bestiary/tensor"
@@ -68,11 +67,7 @@ func exportMaskRCNN(m *maskrcnn.Model) (*export, error) {
 		return nil, fmt.Errorf("its Mask R-CNN has the Backbone %s and the widths %d, %d and %d, and torchvision's maskrcnn_resnet50_fpn has %s and %d, %d and %d, with anchors and heads of its own; export one of these",
 			c.Backbone, c.Width, c.HeadWidth, c.MaskWidth, want.Backbone, want.Width, want.HeadWidth, want.MaskWidth)
 	}
-	e := &export{bare: true, sections: torchfile.NewDict()}
-	for _, t := range weights.Of(m) {
-		e.weights = append(e.weights, stateTensor{t.Name, &t})
-	}
-	return e, nil
+	return bareState(m), nil
 }
 
 // MaskRCNNCall returns the call in Python that makes the model for an exported state_dict.

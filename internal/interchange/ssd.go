@@ -7,6 +7,7 @@ import (
 
 	"github.com/bestiary-ml/bestiary/internal/torchfile"
 	"github.com/bestiary-ml/bestiary/internal/weights"
+	"github.com/bestiary-ml/bestiary/nn"
 	"github.com/bestiary-ml/bestiary/ssd"
 	"github.com/bestiary-ml/bestiary/tensor"
 )
@@ -67,11 +68,16 @@ func exportSSD(m *ssd.Model) (*export, error) {
 		return nil, fmt.Errorf("its detector has the Backbone %s, pictures of %d pixels and %v boxes a place, and torchvision's ssd300_vgg16 has %s, %d and %v; export one of these",
 			c.Backbone, c.ImageSize, c.Priors.PerPlace(), want.Backbone, want.ImageSize, want.Priors.PerPlace())
 	}
+	return bareState(m), nil
+}
+
+// bareState returns the weights of a module whose names are those of the other program, as a state_dict.
+func bareState(m nn.Module) *export {
 	e := &export{bare: true, sections: torchfile.NewDict()}
 	for _, t := range weights.Of(m) {
 		e.weights = append(e.weights, stateTensor{t.Name, &t})
 	}
-	return e, nil
+	return e
 }
 
 // SSDCall returns the call in Python that makes the detector for an exported state_dict: other default boxes than those of COCO are

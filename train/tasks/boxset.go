@@ -8,9 +8,22 @@ import (
 	"github.com/bestiary-ml/bestiary/fault"
 )
 
-// describeBoxes fills in what follows from the pictures.
-func describeBoxes(b *boxes.Description, training, heldOut *boxes.Set) {
-	b.Pictures, b.Boxes, b.Empty, b.HeldOut, b.Fingerprint = len(training.Pictures), training.Boxes(), 0, 0, FingerprintBoxes(training)
+// checkBoxes refuses pictures that a detector of a number of classes can't be trained on. object names what they must have.
+func checkBoxes(training *boxes.Set, classes int, object string) error {
+	switch {
+	case training == nil || len(training.Pictures) == 0:
+		return fault.Field("Data", nil, "there are no pictures to train on; give some")
+	case training.Boxes() == 0:
+		return fault.Field("Data", nil, "none of the %d pictures to train on has %s; give some", len(training.Pictures), object)
+	case len(training.Classes) != classes:
+		return fault.Field("Classes", classes, "must be the number of classes of the pictures, %d", len(training.Classes))
+	}
+	return nil
+}
+
+// describeBoxes fills in what follows from the pictures. fingerprint is that of those to train on, see [FingerprintBoxes].
+func describeBoxes(b *boxes.Description, training, heldOut *boxes.Set, fingerprint string) {
+	b.Pictures, b.Boxes, b.Empty, b.HeldOut, b.Fingerprint = len(training.Pictures), training.Boxes(), 0, 0, fingerprint
 	for _, p := range training.Pictures {
 		if len(p.Objects) == 0 {
 			b.Empty++

@@ -62,7 +62,7 @@ func MaskRCNN(d *tensor.Device, c maskrcnn.Config, how boxes.Description, traini
 	if err != nil {
 		return nil, nil, err
 	}
-	describeBoxes(&how, training, heldOut)
+	describeBoxes(&how, training, heldOut, source.at.Data)
 	task = &train.Task[MaskBatch]{
 		Model:      models.MaskRCNN.Name,
 		Module:     model,
@@ -73,7 +73,7 @@ func MaskRCNN(d *tensor.Device, c maskrcnn.Config, how boxes.Description, traini
 		Loss: func(batch MaskBatch) (*tensor.Tensor, *train.Figures) {
 			l := model.Loss(batch.Tensor(d), batch.Sizes, batch.Targets, g)
 			return l.Sum(), &train.Figures{
-				Tensors: []*tensor.Tensor{l.Objectness, l.Proposals, l.Classification, l.Boxes, l.Masks},
+				Tensors: l.Parts(),
 				Metrics: func(values [][]float32) train.Metrics {
 					m := train.Metrics{"objects": float64(l.Objects) / float64(batch.Len())} // proposals with an object, of a picture
 					for i, name := range lossNames {
@@ -94,18 +94,13 @@ func MaskRCNN(d *tensor.Device, c maskrcnn.Config, how boxes.Description, traini
 	return model, task, nil
 }
 
-// lossNames are the names of the five losses in reports, in the order of [maskrcnn.Losses].
+// lossNames are the names of the five losses in reports, in the order of their Parts.
 var lossNames = []string{"objectness_loss", "proposal_loss", "classification_loss", "box_loss", "mask_loss"}
 
 // checkMasked refuses pictures that can't be trained on.
 func checkMasked(training, heldOut *boxes.Set, classes int) error {
-	switch {
-	case training == nil || len(training.Pictures) == 0:
-		return fault.Field("Data", nil, "there are no pictures to train on; give some")
-	case training.Boxes() == 0:
-		return fault.Field("Data", nil, "none of the %d pictures to train on has an object; give some", len(training.Pictures))
-	case len(training.Classes) != classes:
-		return fault.Field("Classes", classes, "must be the number of classes of the pictures, %d", len(training.Classes))
+	if err := checkBoxes(training, classes, "an object"); err != nil {
+		return err
 	}
 	for _, s := range []*boxes.Set{training, heldOut} {
 		if s == nil {

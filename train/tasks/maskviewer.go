@@ -2,8 +2,6 @@ package tasks
 
 import (
 	"fmt"
-	"image"
-	"image/color"
 	"math"
 
 	"github.com/bestiary-ml/bestiary/data/boxes"
@@ -11,7 +9,6 @@ import (
 	"github.com/bestiary-ml/bestiary/eval/detection"
 	"github.com/bestiary-ml/bestiary/internal/ranks"
 	"github.com/bestiary-ml/bestiary/maskrcnn"
-	"github.com/bestiary-ml/bestiary/sample/layout"
 	"github.com/bestiary-ml/bestiary/tensor"
 	"github.com/bestiary-ml/bestiary/train"
 )
@@ -58,7 +55,7 @@ func (v *maskViewer) measure(pictures []boxes.Picture, batch int) (train.Metrics
 		random := tensor.NewGenerator(v.seed).Fork(fmt.Sprintf("held-out pictures from %d", lo))
 		l, found := v.model.Evaluate(b.Tensor(v.device), b.Sizes, b.Targets, random)
 		m := maskFigures{Pictures: hi - lo, Found: make([][]detect.Detection, hi-lo)}
-		for i, part := range []*tensor.Tensor{l.Objectness, l.Proposals, l.Classification, l.Boxes, l.Masks} {
+		for i, part := range l.Parts() {
 			m.Losses[i] = part.Item()
 		}
 		return []maskFigures{m}, each(hi-lo, func(i int) (err error) {
@@ -97,43 +94,14 @@ func (v *maskViewer) measure(pictures []boxes.Picture, batch int) (train.Metrics
 	return m, nil
 }
 
-// draw writes pictures with the boxes of their objects, in white, and with the masks and boxes that are found.
+// draw writes pictures with the boxes of their objects, and with the masks and boxes that are found.
 func (v *maskViewer) draw(path string, pictures []boxes.Picture) error {
 	b, err := v.whole(pictures)
 	if err != nil {
 		return err
 	}
 	found := v.model.Detect(b.Tensor(v.device), b.Sizes)
-	var images []*image.NRGBA
-	for i, p := range pictures {
-		m, err := v.pictures.read(p)
-		if err != nil {
-			return err
-		}
-		scale := min(1, drawnSide/float64(max(p.Width, p.Height)))
-		size := maskrcnn.Size{Height: max(1, int(float64(p.Height)*scale)), Width: max(1, int(float64(p.Width)*scale))}
-		own, err := maskrcnn.Place(found[i], b.Sizes[i], size)
-		if err != nil {
-			return err
-		}
-		img := shrink(m, size.Width, size.Height)
-		var all []layout.Box
-		for _, o := range p.Objects {
-			all = append(all, drawnBox(o.Box.Scale(scale, scale), "", color.NRGBA{255, 255, 255, 255}))
-		}
-		for _, d := range own {
-			if d.Score < drawnScore {
-				continue
-			}
-			if err := layout.DrawMask(img, *d.Mask, layout.ClassColour(d.Class)); err != nil {
-				return err
-			}
-			all = append(all, drawnBox(d.Box, fmt.Sprintf("%s %.2f", v.classes[d.Class], d.Score), layout.ClassColour(d.Class)))
-		}
-		if err := layout.DrawBoxes(img, all...); err != nil {
-			return err
-		}
-		images = append(images, img)
-	}
-	return saveGrid(path, images)
+	return drawFound(path, v.pictures, pictures, v.classes, func(i, width, height int) ([]detect.Detection, error) {
+		return maskrcnn.Place(found[i], b.Sizes[i], maskrcnn.Size{Height: height, Width: width})
+	})
 }

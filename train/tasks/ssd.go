@@ -1,9 +1,6 @@
 package tasks
 
 import (
-	"fmt"
-	"image"
-	"image/color"
 	"math"
 
 	"github.com/bestiary-ml/bestiary/data/boxes"
@@ -13,7 +10,6 @@ import (
 	"github.com/bestiary-ml/bestiary/internal/ranks"
 	"github.com/bestiary-ml/bestiary/models"
 	"github.com/bestiary-ml/bestiary/sample"
-	"github.com/bestiary-ml/bestiary/sample/layout"
 	"github.com/bestiary-ml/bestiary/ssd"
 	"github.com/bestiary-ml/bestiary/tensor"
 	"github.com/bestiary-ml/bestiary/train"
@@ -57,14 +53,8 @@ const maxEvaluated = 500
 // others may be loaded into it before the training begins.
 func SSD(d *tensor.Device, c ssd.Config, how boxes.Description, training, heldOut *boxes.Set, o Options) (model *ssd.Model, task *train.Task[BoxBatch], err error) {
 	defer fault.Catch(&err)
-	if training == nil || len(training.Pictures) == 0 {
-		return nil, nil, fault.Field("Data", nil, "there are no pictures to train on; give some")
-	}
-	if training.Boxes() == 0 {
-		return nil, nil, fault.Field("Data", nil, "none of the %d pictures to train on has a box; give some", len(training.Pictures))
-	}
-	if len(training.Classes) != c.Classes {
-		return nil, nil, fault.Field("Classes", c.Classes, "must be the number of classes of the pictures, %d", len(training.Classes))
+	if err := checkBoxes(training, c.Classes, "a box"); err != nil {
+		return nil, nil, err
 	}
 	g := tensor.NewGenerator(o.Seed).Fork(models.SSD.Name)
 	if model, err = ssd.New(d, c, g); err != nil {
@@ -75,7 +65,7 @@ func SSD(d *tensor.Device, c ssd.Config, how boxes.Description, training, heldOu
 	if err != nil {
 		return nil, nil, err
 	}
-	describeBoxes(&how, training, heldOut)
+	describeBoxes(&how, training, heldOut, source.at.Data)
 	task = &train.Task[BoxBatch]{
 		Model:      models.SSD.Name,
 		Module:     model,
@@ -162,7 +152,7 @@ func (v *boxViewer) measure(pictures []boxes.Picture, batch int) (train.Metrics,
 		matched += b.Weight
 		for _, found := range b.Found {
 			p := pictures[len(measured)]
-			measured = append(measured, detection.Picture{Objects: p.Objects, Detections: inPixels(found, p)})
+			measured = append(measured, detection.Picture{Objects: p.Objects, Detections: inPixels(found, p.Width, p.Height)})
 		}
 	}
 	m := train.Metrics{
@@ -178,76 +168,22 @@ func (v *boxViewer) measure(pictures []boxes.Picture, batch int) (train.Metrics,
 	return m, nil
 }
 
-// inPixels returns detections with boxes in pixels of a picture.
-func inPixels(found []detect.Detection, p boxes.Picture) []detect.Detection {
+// inPixels returns detections with boxes in pixels of a picture of a size.
+func inPixels(found []detect.Detection, width, height int) []detect.Detection {
 	for k := range found {
-		found[k].Box = found[k].Box.Scale(float64(p.Width), float64(p.Height))
+		found[k].Box = found[k].Box.Scale(float64(width), float64(height))
 	}
 	return found
 }
 
-const (
-	drawnSide  = 320 // pixels of the longer side of a picture in samples
-	drawnScore = 0.3 // least score of a box in samples
-)
-
-// draw writes pictures with the boxes of their objects, in white, and those that are found.
+// draw writes pictures with the boxes of their objects, and those that are found.
 func (v *boxViewer) draw(path string, pictures []boxes.Picture) error {
 	b, err := v.whole(pictures)
 	if err != nil {
 		return err
 	}
 	found := v.model.Detect(b.Tensor(v.device))
-	var images []*image.NRGBA
-	for i, p := range pictures {
-		m, err := v.pictures.read(p)
-		if err != nil {
-			return err
-		}
-		scale := min(1, drawnSide/float64(max(p.Width, p.Height)))
-		width, height := max(1, int(float64(p.Width)*scale)), max(1, int(float64(p.Height)*scale))
-		img := shrink(m, width, height)
-		var all []layout.Box
-		for _, o := range p.Objects {
-			all = append(all, drawnBox(o.Box.Scale(scale, scale), "", color.NRGBA{255, 255, 255, 255}))
-		}
-		for _, d := range found[i] {
-			if d.Score >= drawnScore {
-				b := d.Box.Scale(float64(width), float64(height))
-				all = append(all, drawnBox(b, fmt.Sprintf("%s %.2f", v.classes[d.Class], d.Score), layout.ClassColour(d.Class)))
-			}
-		}
-		if err := layout.DrawBoxes(img, all...); err != nil {
-			return err
-		}
-		images = append(images, img)
-	}
-	return saveGrid(path, images)
-}
-
-func drawnBox(b boxes.Box, label string, c color.NRGBA) layout.Box {
-	return layout.Box{X0: b.X0, Y0: b.Y0, X1: b.X1, Y1: b.Y1, Label: label, Colour: c}
-}
-
-// saveGrid writes pictures to a PNG file.
-func saveGrid(path string, images []*image.NRGBA) error {
-	grid, err := layout.Grid(layout.Options{}, layout.Section{Images: images})
-	if err != nil {
-		return err
-	}
-	return layout.SavePNG(path, grid)
-}
-
-// shrink returns a picture in another size.
-func shrink(m *boxes.Image, width, height int) *image.NRGBA {
-	values := make([]float32, width*height*3)
-	boxes.Whole(m.Width, m.Height).Show(values, m, width, height)
-	img := image.NewNRGBA(image.Rect(0, 0, width, height))
-	for i := range width * height {
-		for c := range 3 {
-			img.Pix[4*i+c] = uint8(min(max((values[3*i+c]+1)*127.5+0.5, 0), 255))
-		}
-		img.Pix[4*i+3] = 255
-	}
-	return img
+	return drawFound(path, v.pictures, pictures, v.classes, func(i, width, height int) ([]detect.Detection, error) {
+		return inPixels(found[i], width, height), nil
+	})
 }
