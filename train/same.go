@@ -19,6 +19,7 @@ import (
 func (t *Task[B]) facts(c Config, o Options) map[string]string {
 	facts := describe(t, c)
 	delete(facts, "device")
+	facts[modelFact], facts[precisionFact] = t.Model, nn.Params(t.Module)[0].Tensor.Device().Precision()
 	facts["version"], facts["resume"] = version(), fmt.Sprint(o.Resume)
 	facts["shard"], facts["reduce"] = string(o.Shard), string(o.Reduce)
 	facts[weightsFact] = "checksum " + nn.Checksum(t.Module)
@@ -44,7 +45,7 @@ func version() string {
 }
 
 // same returns an error if the ranks don't describe the same training. facts are what this rank has, by name. Ranks that differ in several
-// facts name the same one, and the version before what follows from it, settings before the weights.
+// facts name the same one, and the version and the model before what follows from them, settings before the weights.
 func (r *Ranks) same(ctx context.Context, facts map[string]string) error {
 	var b strings.Builder
 	for _, name := range slices.Sorted(maps.Keys(facts)) {
@@ -64,8 +65,11 @@ func (r *Ranks) same(ctx context.Context, facts map[string]string) error {
 				continue
 			}
 			remedy := "start all ranks with the same program, command and data"
-			if name == weightsFact {
+			switch name {
+			case weightsFact:
 				remedy += ", and processors of different kinds with the same kernels"
+			case precisionFact:
+				remedy += ", and devices of different kinds with the highest precision"
 			}
 			return &agreed{fmt.Errorf("rank %d has %s for %s where rank 0 has %s; %s", rank, cmp.Or(value, "nothing"), name, cmp.Or(lead[name], "nothing"), remedy)}
 		}
@@ -76,16 +80,18 @@ func (r *Ranks) same(ctx context.Context, facts map[string]string) error {
 	return nil
 }
 
-// Facts that others decide.
+// Facts that decide others, or that others decide.
 const (
-	weightsFact  = "weights"
-	positionFact = "position in the data"
+	modelFact     = "the model"
+	precisionFact = "the precision of products"
+	weightsFact   = "weights"
+	positionFact  = "position in the data"
 )
 
 // consequence orders facts by how much they follow from others.
 func consequence(fact string) int {
 	switch fact {
-	case "version":
+	case "version", modelFact:
 		return 0
 	case "parameters":
 		return 2

@@ -3,6 +3,7 @@ package train
 import (
 	"context"
 	"errors"
+	"maps"
 	"os"
 	"path/filepath"
 	"strings"
@@ -16,17 +17,20 @@ import (
 
 // TestRanksSame has ranks that differ in facts: all name the same one, which the others follow from.
 func TestRanksSame(t *testing.T) {
-	lead := map[string]string{"model.dim": "32", "parameters": "5", "weights": "checksum 1", "--from": "runs/a"}
-	for want, facts := range map[string]map[string]string{
-		"rank 1 has 64 for model.dim where rank 0 has 32;":                    {"model.dim": "64", "parameters": "9", "weights": "checksum 2", "--from": "runs/a"},
+	lead := map[string]string{"model.dim": "32", "parameters": "5", "weights": "checksum 1", "--from": "runs/a", modelFact: "clip", precisionFact: "high"}
+	for want, others := range map[string]map[string]string{
+		"rank 1 has 64 for model.dim where rank 0 has 32;":                    {"model.dim": "64", "parameters": "9", "weights": "checksum 2"},
 		"rank 1 has nothing for --from where rank 0 has runs/a;":              {"model.dim": "64", "parameters": "5", "weights": "checksum 1", "--from": ""},
-		"for weights where rank 0 has checksum 1; start all ranks with the s": {"model.dim": "32", "parameters": "5", "weights": "checksum 2", "--from": "runs/a"},
-		"rank 1 trains with other settings":                                   {"model.dim": "32", "parameters": "5", "weights": "checksum 1"},
+		"for weights where rank 0 has checksum 1; start all ranks with the s": {"weights": "checksum 2"},
+		"rank 1 has dalle for the model where rank 0 has clip;":               {modelFact: "dalle", "--from": ""},
+		"and devices of different kinds with the highest precision":           {precisionFact: "highest", "weights": "checksum 2"},
+		"rank 1 trains with other settings":                                   {"of rank 1 only": "1"},
 	} {
 		errs := together(comm.Local(2), func(rank int, g comm.Group) error {
 			r := &Ranks{group: g, timeout: 20 * time.Second}
-			if rank == 0 {
-				return r.Same(lead)
+			facts := maps.Clone(lead)
+			if rank == 1 {
+				maps.Copy(facts, others)
 			}
 			return r.Same(facts)
 		})
@@ -35,6 +39,14 @@ func TestRanksSame(t *testing.T) {
 				t.Errorf("rank %d: %v, want %q", rank, err, want)
 			}
 		}
+	}
+}
+
+// TestRanksFacts checks that the model and the precision are among what ranks compare.
+func TestRanksFacts(t *testing.T) {
+	task, _ := toyTask(t, false)
+	if facts := task.facts(ranksConfig(3), Options{}); facts[modelFact] != task.Model || facts[precisionFact] != "highest" {
+		t.Errorf("%v", facts)
 	}
 }
 

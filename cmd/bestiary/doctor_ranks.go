@@ -11,7 +11,7 @@ import (
 	"github.com/bestiary-ml/bestiary/internal/nccl"
 )
 
-// sumWait is how long the ranks have to add ones.
+// sumWait is how long the ranks have to join and to add ones.
 const sumWait = time.Minute
 
 // addOnes says which MPI library there is. If a launcher has started several processes, they add ones.
@@ -30,12 +30,12 @@ func addOnes(ctx context.Context) (p comm.Place, text string, err error) {
 	if p.NoMPI {
 		return p, fmt.Sprintf("rank %d of %d, started by %s without MPI: ranks can train together on GPUs, by NCCL", p.Rank, p.Size, p.Launcher), nil
 	}
-	w, err := mpi.Open(p)
+	ctx, cancel := context.WithTimeout(ctx, sumWait)
+	defer cancel()
+	w, err := mpi.Open(ctx, p)
 	if err != nil {
 		return p, "", err
 	}
-	ctx, cancel := context.WithTimeout(ctx, sumWait)
-	defer cancel()
 	ones := []float32{1}
 	if err := w.AllReduce(ctx, ones).Wait(); err != nil {
 		return p, "", fmt.Errorf("%s: the ranks can't add: %w", p.Launcher, err)

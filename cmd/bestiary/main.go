@@ -48,7 +48,7 @@ func run(args []string, stdout, stderr io.Writer) (code int) {
 	if errors.Is(err, context.Canceled) && !errors.As(err, &stopped) {
 		err = errors.New("interrupted")
 	}
-	if others.ranks != nil {
+	if others.ranks != nil && !strings.HasPrefix(err.Error(), others.ranks.String()) { // such as of a rank that waited in vain
 		err = fmt.Errorf("%s: %w", others.ranks, err)
 	}
 	fmt.Fprintf(stderr, "bestiary: %s\n", printable.Lines(explain(c, remedied(c, err))))

@@ -100,6 +100,9 @@ func joinRanks(c *cobra.Command, arguments []string) error {
 	if errors.As(err, &wrong) {
 		return invalid(err)
 	}
+	if errors.Is(err, context.DeadlineExceeded) {
+		return fmt.Errorf("%w by --rank-timeout", err)
+	}
 	if err != nil || ranks == nil {
 		return err
 	}

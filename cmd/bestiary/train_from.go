@@ -63,6 +63,9 @@ func (f *trainFlags) copyFrom(from string) error {
 	if err != nil {
 		return err
 	}
+	if err := dropCopied(f.run, f.kind.Name, ""); err != nil { // of a process that was killed before its training began
+		return err
+	}
 	if err := runfolder.CheckTraining(f.run, f.kind.Name); err != nil {
 		return err
 	}
@@ -135,19 +138,26 @@ func sharedTokenizer(c *runfolder.Commit, r *runfolder.Run, words *tokenizer.Tok
 	return c.SetTokenizer(words, from, models.CaptionReaders()...)
 }
 
-// dropFrom removes copied weights whose training failed before it began, so that the same command line can be given
-// again. A folder that has nothing else is removed, too.
+// dropFrom removes what a training with --from has copied, if it failed before it began, so that the same command line can be given again.
 func dropFrom(c *cobra.Command) error {
 	if fromFlag(c) == "" || !leads(c) {
 		return nil
 	}
-	dir, model := c.Flags().Lookup("run").Value.String(), c.Name()
+	return dropCopied(flagText(c, "run"), c.Name(), fromFlag(c))
+}
+
+// dropCopied removes weights that were copied from another run, "" for any, unless a training has begun with them. A folder that has nothing
+// else is removed, too.
+func dropCopied(dir, model, from string) error {
 	r, err := runfolder.Open(dir)
 	if err != nil || !r.HasWeights(model) || r.HasTraining(model) {
 		return nil
 	}
 	file, err := r.ReadWeights(model)
-	if err != nil || file.Metadata[fromKey] != fromFlag(c) {
+	if err != nil {
+		return nil
+	}
+	if copied := file.Metadata[fromKey]; copied == "" || from != "" && copied != from {
 		return nil
 	}
 	remove := []string{model + ".safetensors"}

@@ -6,7 +6,9 @@ import (
 	"strings"
 	"testing"
 
+	runfolder "github.com/bestiary-ml/bestiary/internal/run"
 	"github.com/bestiary-ml/bestiary/internal/safetensors"
+	"github.com/bestiary-ml/bestiary/models"
 )
 
 // TestFineTune starts trainings with the weights of other runs.
@@ -54,6 +56,17 @@ func TestFineTune(t *testing.T) {
 	}
 	succeeds(t, "train", "flow", "--run", same, "--from", first, "--steps", "2", "--lr", "1e-5", "--batch", "8", "--threads", "1", "--warmup", "0")
 	succeeds(t, "sample", "--run", same, "-n", "1", "--each", filepath.Join(dir, "drawn"), "--threads", "1")
+
+	// A process that was killed after the copy, such as one of several ranks, is no obstacle to the next.
+	killed := filepath.Join(dir, "killed")
+	source, err := runfolder.Open(first)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := copyModel(source, killed, models.Autoencoder.Info); err != nil {
+		t.Fatal(err)
+	}
+	succeeds(t, tune("--out", killed, "--steps", "1")...)
 
 	third := filepath.Join(dir, "third")
 	for _, test := range []struct {

@@ -60,7 +60,12 @@ func rank(what string) error {
 	if err != nil || !ok {
 		return fmt.Errorf("no launcher: %w", err)
 	}
-	w, err := Open(p)
+	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
+	defer cancel()
+	if what == "late" {
+		return late(p)
+	}
+	w, err := Open(ctx, p)
 	if err != nil {
 		return err
 	}
@@ -197,6 +202,18 @@ func hang(w *World) error {
 	return nil
 }
 
+// late has a rank that doesn't come to MPI at all, such as one whose machine has no file system.
+func late(p comm.Place) error {
+	if p.Rank == 1 {
+		time.Sleep(time.Minute)
+		return nil
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), 2*time.Second)
+	defer cancel()
+	_, err := Open(ctx, p)
+	return err
+}
+
 // abortLast ends all ranks while the others wait.
 func abortLast(w *World) error {
 	if w.Place().Rank == w.Place().Size-1 {
@@ -234,6 +251,11 @@ func TestHang(t *testing.T) {
 			}
 			if printed, err = launch(t, launcher, 3, "abort"); err == nil {
 				t.Errorf("an abort is no failure\n%s", printed)
+			}
+			began = time.Now()
+			printed, err = launch(t, launcher, 2, "late")
+			if err == nil || !strings.Contains(printed, "rank 0 of 2: not all ranks have come to MPI within 2s") || time.Since(began) > 40*time.Second {
+				t.Errorf("after %v: %v\n%s", time.Since(began), err, printed)
 			}
 		})
 	}

@@ -26,15 +26,25 @@ type World struct {
 	shut    error
 }
 
-// Open opens the library of a launcher and joins the other ranks. It waits for all of them.
-func Open(p comm.Place) (*World, error) {
+// Open opens the library of a launcher and joins the other ranks. It waits for all of them until ctx ends; after that, MPI can't be used
+// in this process.
+func Open(ctx context.Context, p comm.Place) (*World, error) {
 	l, err := openLibrary(p.Launcher)
 	if err != nil {
 		return nil, err
 	}
 	w := &World{library: l, jobs: make(chan func(), queued), ended: make(chan struct{})}
 	go w.serve()
-	if err := w.run(w.join); err != nil {
+	joined := make(chan error, 1)
+	began := time.Now()
+	w.jobs <- func() { joined <- w.join() }
+	select {
+	case err = <-joined:
+	case <-ctx.Done(): // the thread is inside of a call
+		err = fmt.Errorf("rank %d of %d: not all ranks have come to MPI within %v (%w); see which machine hasn't started the program, or wait longer",
+			p.Rank, p.Size, time.Since(began).Round(time.Second), ctx.Err())
+	}
+	if err != nil {
 		return nil, err
 	}
 	if p.Size != w.place.Size {
