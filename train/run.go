@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"runtime/debug"
 
 	"github.com/bestiary-ml/bestiary/nn"
 )
@@ -198,11 +197,3 @@ const (
 	bareWeights              // weights without a state: imported ones, or those of an older program
 	checkpoint               // weights and state
 )
-
-// PaceCollector makes the garbage collector run often, until the returned function is called. Nearly all memory of a
-// training is tensors, which live on and hold no pointers: collecting often costs next to nothing, and the little garbage
-// of each step can't double the size of the process.
-func PaceCollector() (restore func()) {
-	before := debug.SetGCPercent(2)
-	return func() { debug.SetGCPercent(before) }
-}
