@@ -167,6 +167,14 @@ func (p *Detector) Size() int {
 	return p.size
 }
 
+// Pixels is the most pixels that the model computes at a time of n pictures.
+func (p *Detector) Pixels(n int) int {
+	if p == nil || p.model == nil {
+		return 0
+	}
+	return min(n, p.model.together()) * p.model.most()
+}
+
 // Run returns the path of the run folder; "" for a model in memory.
 func (p *Detector) Run() string {
 	if p == nil {

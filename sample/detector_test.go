@@ -85,6 +85,9 @@ func TestDetector(t *testing.T) {
 	if found, err := p.Detect(context.Background(), nil); err != nil || len(found) != 0 {
 		t.Errorf("no pictures: %v, %v", found, err)
 	}
+	if one, many := p.Pixels(1), p.Pixels(19); one != 20*20 || many != 8*20*20 {
+		t.Errorf("%d pixels of one picture, %d of 19", one, many)
+	}
 	var wrong *fault.FieldError
 	for name, m := range map[string]*boxes.Image{"nil": nil, "no pixels": {}, "short": {Width: 2, Height: 2, Pixels: make([]uint8, 11)}} {
 		if _, err := p.Detect(context.Background(), []*boxes.Image{m}); !errors.As(err, &wrong) {
@@ -105,7 +108,7 @@ func TestDetector(t *testing.T) {
 		}
 	}
 	var none *Detector
-	if _, err := none.Detect(context.Background(), nil); !errors.As(err, &wrong) || none.Size() != 0 || none.Run() != "" || none.Classes() != nil || none.IDs() != nil {
+	if _, err := none.Detect(context.Background(), nil); !errors.As(err, &wrong) || none.Size() != 0 || none.Pixels(1) != 0 || none.Run() != "" || none.Classes() != nil || none.IDs() != nil {
 		t.Errorf("nil: %v", err)
 	}
 	if _, err := (&Detector{}).Detect(context.Background(), pictures[:1]); !errors.As(err, &wrong) {

@@ -13,6 +13,8 @@ import (
 type finder interface {
 	// together is the number of pictures that are computed together.
 	together() int
+	// most is the most pixels of a picture as the model sees it.
+	most() int
 	// show resizes pictures for the model, and returns what computes their objects on the device: by falling score, in pixels of the
 	// picture.
 	show(d *tensor.Device, pictures []*boxes.Image) (compute func() ([][]detect.Detection, error), err error)
@@ -28,6 +30,8 @@ type squashing struct {
 }
 
 func (s squashing) together() int { return 8 }
+
+func (s squashing) most() int { return s.size * s.size }
 
 func (s squashing) show(d *tensor.Device, pictures []*boxes.Image) (func() ([][]detect.Detection, error), error) {
 	one := s.size * s.size * 3
@@ -53,6 +57,12 @@ type resizing struct{ model *maskrcnn.Model }
 
 // together is 1: beside larger pictures, padding would change what is found in a smaller one.
 func (r resizing) together() int { return 1 }
+
+func (r resizing) most() int {
+	c := r.model.Config()
+	sides := c.Sides([]maskrcnn.Size{{Height: c.MinSide, Width: c.MaxSide}})
+	return sides.Height * sides.Width
+}
 
 func (r resizing) show(d *tensor.Device, pictures []*boxes.Image) (func() ([][]detect.Detection, error), error) {
 	sizes := make([]maskrcnn.Size, len(pictures))

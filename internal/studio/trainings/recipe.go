@@ -14,7 +14,7 @@ type Recipe struct {
 	Title string              `json:"title"` // for people
 	Needs string              `json:"needs"` // model that the run must have; "" starts a new run
 	Sizes []string            `json:"sizes"`
-	Boxes bool                `json:"boxes"` // it is trained on pictures with boxes
+	Boxes bool                `json:"boxes"` // it is trained on pictures with boxes, or with masks
 	flags map[string][]string // of each size
 }
 
@@ -33,6 +33,11 @@ func transformer(more ...string) map[string][]string {
 // pictures returns flags for pictures of each size.
 func pictures() map[string][]string {
 	return map[string][]string{"small": {"--image-size", "32"}, "medium": {"--image-size", "64"}, "large": {"--image-size", "128"}}
+}
+
+// masks returns flags of a Mask R-CNN for pictures whose shorter side has size pixels.
+func masks(size, width, head string) []string {
+	return []string{"--backbone", "resnet18", "--min-size", size, "--width", width, "--mask-width", width, "--head-width", head, "--proposals", "200", "--regions", "64"}
 }
 
 // Recipes are all kinds of trainings, in the order of a page.
@@ -54,6 +59,11 @@ func Recipes() []Recipe {
 		{"rectified", "Rectified flow: draws pictures for prompts", "kl", sizes, false, transformer()},
 		{"ssd", "Detector: finds objects in pictures", "", sizes, true, map[string][]string{
 			"small": {"--image-size", "96"}, "medium": {"--image-size", "128"}, "large": {"--image-size", "160"},
+		}},
+		{"maskrcnn", "Mask R-CNN: finds objects in pictures, with their outlines", "", sizes, true, map[string][]string{
+			"small":  masks("96", "64", "256"),
+			"medium": masks("160", "128", "512"),
+			"large":  masks("224", "256", "1024"),
 		}},
 	}
 }

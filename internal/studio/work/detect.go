@@ -69,12 +69,12 @@ func (d *Desk) detect(b *library.Book, r *Request) (jobs.Task, error) {
 		}
 		encoded, largest = encoded+len(file), max(largest, pixels)
 	}
-	task := alone(len(r.Pictures), b.Detector.Size(), func(ctx context.Context, j *jobs.Job) (jobs.Result, error) {
+	task := alone(len(r.Pictures), 0, func(ctx context.Context, j *jobs.Job) (jobs.Result, error) {
 		found, err := find(ctx, j, b, r, least)
 		return jobs.Result{Values: found}, err
 	})
 	const decoded = 12 // bytes of a pixel: as it is decoded, upright, and without transparency
-	task.Bytes += encoded + decoded*largest
+	task.Bytes = encoded + decoded*largest + widest*b.Detector.Pixels(len(r.Pictures))
 	return task, nil
 }
 

@@ -13,11 +13,13 @@ import (
 	"github.com/bestiary-ml/bestiary/sample"
 )
 
-// alone makes a task that runs by itself.
+// widest is how many bytes the widest layers take for each pixel of a picture.
+const widest = 4 * 64 * 3
+
+// alone makes a task that runs by itself, of pictures of size×size pixels.
 func alone(pictures, size int, run func(ctx context.Context, j *jobs.Job) (jobs.Result, error)) jobs.Task {
-	const decoded = 4 * 64 * 3 // bytes for each pixel of the widest layers
 	return jobs.Task{
-		Pictures: pictures, Bytes: size * size * (min(pictures, 16)*decoded + 8*pictures),
+		Pictures: pictures, Bytes: size * size * (min(pictures, 16)*widest + 8*pictures),
 		Run: func(ctx context.Context, batch []*jobs.Job) {
 			for _, j := range batch {
 				own, cancel := context.WithCancel(j.Context())
