@@ -15,11 +15,11 @@ func newTrainKL() *cobra.Command {
 	c := &cobra.Command{
 		Use:   models.KL.Name,
 		Short: "Train the autoencoder whose small maps of latents flows and diffusion learn",
-		Long: `Train the autoencoder of latent diffusion: it turns a picture into a small map of latents, 8x8 of 16 numbers
-for 64 pixels, and back. The latents have a Gaussian posterior with a small weight of its KL divergence. The
-loss is the absolute error, a perceptual loss if --features names what computes the features, and from
---adversarial-start on a discriminator of patches, which brings back textures. A linear path beside the network
-begins as the principal component analysis of the pictures; --linear=false leaves it out.
+		Long: `Train the autoencoder of latent diffusion: it turns a picture into a small map of latents, 16x16 of 6
+numbers for 64 pixels, and back. The latents have a Gaussian posterior with a small weight of its KL
+divergence. The loss is the absolute error, a perceptual loss if --features names what computes the features,
+and from --adversarial-start on a discriminator of patches, which brings back textures. A linear path beside
+the network begins as the principal component analysis of the pictures; --linear=false leaves it out.
 
 Beside the loss, the metrics report its parts, the weight that balances the discriminator, and the PSNR of
 held-out pictures.`,
