@@ -51,7 +51,7 @@ func (c Cutout) check(channels int) error {
 	case c == "":
 		return nil
 	case slices.Contains([]string{"", "white", "black", "grey"}, run):
-		return fault.Field("Cutout", c, "must be RUN, RUN:white, RUN:black or RUN:grey with the run folder of a segmenter, such as runs/masks:grey")
+		return fault.Field("Cutout", c, "must be the run folder of a segmenter, alone or with :white, :black or :grey, such as runs/masks:grey")
 	case channels == 4 && colour != "":
 		return fault.Field("Cutout", c, "must have no colour for pictures with transparency, whose background becomes transparent; use %s", run)
 	}
