@@ -84,6 +84,13 @@ func TestCutout(t *testing.T) {
 	succeeds(t, tinyFlow(run, "--steps", "2")...)
 	succeeds(t, "eval", "--run", run, "--threads", "1")
 	composes(t, run, segmenter)
+	photo := filepath.Join(t.TempDir(), "photo.png")
+	if err := layout.SavePNG(photo, image.NewNRGBA(image.Rect(0, 0, 40, 40))); err != nil {
+		t.Fatal(err)
+	}
+	if _, stderr, code := bestiary(t, "reconstruct", "--run", run, "--threads", "1", "--out", photo+".png", photo); code != 0 || !strings.Contains(stderr, photo+": is not cut out") {
+		t.Errorf("code %d, %s", code, stderr)
+	}
 
 	f := &captionFlags{trainFlags: &trainFlags{data: &dataFlags{}}}
 	if f.inherit(newTrainDALLE(), trained); f.data.cutout != trained.Cutout {

@@ -228,6 +228,15 @@ func disjoint(a, b string) bool {
 	return false
 }
 
+// notCutOut says that pictures that are named one by one keep their background, and those that the run was trained on don't.
+func notCutOut(c *cobra.Command, trained data.Description, files ...string) {
+	for _, file := range files {
+		if file != "" && trained.Cutout != "" {
+			fmt.Fprintf(c.ErrOrStderr(), "%s: is not cut out, and the run was trained on animals without background (--cutout)\n", file)
+		}
+	}
+}
+
 // readPicture decodes one file to pixels [size, size, channels].
 func readPicture(path string, size, channels int, resize string) ([]uint8, error) {
 	if _, err := os.Stat(path); err != nil {
