@@ -107,6 +107,11 @@ func (b Box) Square(margin float64, width, height int) image.Rectangle {
 	return image.Rect(left, top, right, bottom)
 }
 
+// move returns the box in a picture whose pixels are scale times those of its own, moved by some of these.
+func (b Box) move(scale float64, by image.Point) Box {
+	return Box{b.X*scale + float64(by.X), b.Y*scale + float64(by.Y), b.Width * scale, b.Height * scale}
+}
+
 // upright returns the box in the upright picture.
 func (b Box) upright(c picture.Config) Box {
 	left, top, right, bottom := c.Upright(b.X, b.Y, b.X+b.Width, b.Y+b.Height)

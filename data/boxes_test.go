@@ -120,7 +120,7 @@ func TestTurnedBoxes(t *testing.T) {
 		file := turned(encoded.Bytes(), orientation)
 		for mode, box := range map[Resize]Box{Boxes: {0, 0, 16, 16}, "detector:x": detected} {
 			var pixel [3]uint8
-			if err := (Limits{}).decode(pixel[:], file, 1, mode, box); err != nil || pixel[0] < 240 || pixel[2] > 15 {
+			if err := (Limits{}).decode(pixel[:], file, shape{size: 1, mode: mode, subject: Subject{Box: box}}); err != nil || pixel[0] < 240 || pixel[2] > 15 {
 				t.Errorf("orientation %d, %s: %v, %v", orientation, mode, pixel, err)
 			}
 		}
@@ -152,11 +152,11 @@ func TestDecodeWholeLarge(t *testing.T) {
 		yield(0, func() ([]byte, error) { return b.Bytes(), nil })
 		return nil
 	}
-	found, err := FindSubjects(s, Options{Subjects: func(_ context.Context, pictures []image.Image) ([]Box, error) {
+	found, err := FindSubjects(s, Options{Subjects: func(_ context.Context, pictures []image.Image) ([]Subject, error) {
 		if size := pictures[0].Bounds().Size(); size != image.Pt(1000, 788) {
 			t.Error(size)
 		}
-		return []Box{{1, 2, 3, 4}}, nil
+		return []Subject{{Box: Box{1, 2, 3, 4}}}, nil
 	}})
 	if err != nil || found.Items[0].Box != (Box{8, 16, 24, 32}) {
 		t.Errorf("%v, %v", found.Items, err)

@@ -76,6 +76,14 @@ func newCache(s Source, o Options) cache {
 			fmt.Fprintf(key, "%q %v\n", item.Name, item.Box)
 		}
 	}
+	if o.Cutout != "" {
+		fmt.Fprintf(key, "cut out, on %v\n", o.Cutout.Background())
+		for _, item := range s.Items {
+			if item.Mask != nil { // Load refuses a picture without
+				fmt.Fprintf(key, "%q %v %x\n", item.Name, item.Mask.Box, item.Mask.Values)
+			}
+		}
+	}
 	return cache{filepath.Join(folder, hex.EncodeToString(key.Sum(nil)[:16])+cacheSuffix), o.picture()}
 }
 

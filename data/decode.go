@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"image"
+	"image/color"
 	"os"
 	"sync"
 
@@ -39,22 +40,39 @@ func (l Limits) Decode(dst []uint8, encoded []byte, size int, mode Resize) (err 
 	if err := l.Validate(); err != nil {
 		return err
 	}
-	return l.decode(dst, encoded, size, mode, Box{})
+	return l.decode(dst, encoded, shape{size: size, mode: mode})
 }
 
-// decode is Decode with the box of the subject for the mode Boxes.
-func (l Limits) decode(dst []uint8, encoded []byte, size int, mode Resize, box Box) (err error) {
+// shape says how a picture becomes square.
+type shape struct {
+	size       int
+	mode       Resize
+	subject    Subject     // its box for the mode Boxes; its mask, if the picture is cut out
+	background color.NRGBA // behind transparency; the zero value is white
+}
+
+// of returns the shape of a picture.
+func (o Options) of(item Item) shape {
+	s := shape{size: o.Size, mode: o.Resize, subject: Subject{Box: item.Box}}
+	if o.Cutout != "" {
+		s.subject.Mask, s.background = item.Mask, o.Cutout.Background()
+	}
+	return s
+}
+
+// decode is Decode to a shape.
+func (l Limits) decode(dst []uint8, encoded []byte, s shape) (err error) {
 	// The decoders are written for well-formed files. A panic on a hostile file becomes an error.
 	defer func() {
 		if r := recover(); r != nil {
 			err = fmt.Errorf("the decoder failed: %v", r)
 		}
 	}()
+	size := s.size
 	if err := checkSize(size); err != nil {
 		return err
 	}
-	margin, boxed, err := mode.boxed()
-	if err != nil {
+	if _, _, err := s.mode.boxed(); err != nil {
 		return err
 	}
 	if len(dst) != size*size*3 && len(dst) != size*size*4 {
@@ -79,19 +97,14 @@ func (l Limits) decode(dst []uint8, encoded []byte, size int, mode Resize, box B
 	if err != nil {
 		return err
 	}
-	switch {
-	case boxed:
-		if mode.Run() == "" { // boxes of datasets are those of the picture as it is stored, those of detectors of the upright one
-			box = box.upright(config)
+	// Crop before resizing: otherwise a 1×20000 picture becomes 64×1280000 in between.
+	part := s.mode.part(decoded.Bounds().Size(), config, s.subject.Box)
+	if part.Size() != decoded.Bounds().Size() || s.subject.Mask != nil {
+		cropped := imaging.Crop(decoded, part.Add(decoded.Bounds().Min)) // a copy
+		if s.subject.Mask != nil {
+			s.subject.Mask.cutOut(cropped, part.Min, float64(config.Scale))
 		}
-		by := float64(config.Scale)
-		box = Box{box.X / by, box.Y / by, box.Width / by, box.Height / by}
-		cut := box.Square(margin, decoded.Bounds().Dx(), decoded.Bounds().Dy())
-		decoded = imaging.Crop(decoded, cut.Add(decoded.Bounds().Min))
-	case mode == CenterCrop:
-		// Crop before resizing: otherwise a 1×20000 picture becomes 64×1280000 in between.
-		side := min(decoded.Bounds().Dx(), decoded.Bounds().Dy())
-		decoded = imaging.CropCenter(decoded, side, side)
+		decoded = cropped
 	}
 	resized := resize(decoded, size).Pix
 	if err := l.late(deadline); err != nil {
@@ -100,9 +113,27 @@ func (l Limits) decode(dst []uint8, encoded []byte, size int, mode Resize, box B
 	if len(dst) == len(resized) {
 		copy(dst, resized)
 	} else {
-		onWhite(dst, resized)
+		onto(s.background, dst, resized)
 	}
 	return nil
+}
+
+// part returns the part of a decoded, upright picture that becomes square. box is that of the subject, in pixels before the scale of
+// config.
+func (r Resize) part(size image.Point, c picture.Config, box Box) image.Rectangle {
+	margin, boxed, _ := r.boxed()
+	switch {
+	case boxed:
+		if r.Run() == "" { // boxes of datasets are those of the picture as it is stored, those of detectors of the upright one
+			box = box.upright(c)
+		}
+		return box.move(1/float64(c.Scale), image.Point{}).Square(margin, size.X, size.Y)
+	case r == CenterCrop:
+		side := min(size.X, size.Y)
+		left, top := (size.X-side)/2, (size.Y-side)/2
+		return image.Rect(left, top, left+side, top+side)
+	}
+	return image.Rectangle{Max: size}
 }
 
 // tallAspect is the height, in widths, from which a picture is resized vertically first.
@@ -117,12 +148,16 @@ func resize(m image.Image, size int) *image.NRGBA {
 	return imaging.Resize(m, size, size, imaging.Lanczos)
 }
 
-// onWhite blends RGBA pixels with straight alpha with white.
-func onWhite(rgb, rgba []uint8) {
+// onto blends RGBA pixels with straight alpha with a colour, the zero value with white.
+func onto(background color.NRGBA, rgb, rgba []uint8) {
+	if background == (color.NRGBA{}) {
+		background = backgrounds["white"]
+	}
+	behind := [3]uint32{uint32(background.R), uint32(background.G), uint32(background.B)}
 	for i, j := 0, 0; j < len(rgba); i, j = i+3, j+4 {
 		alpha := uint32(rgba[j+3])
 		for c := range 3 {
-			rgb[i+c] = uint8((uint32(rgba[j+c])*alpha + 255*(255-alpha) + 127) / 255)
+			rgb[i+c] = uint8((uint32(rgba[j+c])*alpha + behind[c]*(255-alpha) + 127) / 255)
 		}
 	}
 }

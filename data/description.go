@@ -16,6 +16,7 @@ type Description struct {
 	Labels        string   `json:"labels,omitempty"`         // pets only: species or breed
 	Size          int      `json:"size"`                     // side of the square pictures, in pixels
 	Resize        string   `json:"resize"`                   // squash, crop, or boxes with a margin
+	Cutout        string   `json:"cutout,omitempty"`         // takes the background away, see Cutout
 	Pictures      int      `json:"pictures"`                 // number of training pictures
 	HeldOut       int      `json:"held_out"`                 // number of held-out pictures
 	Channels      int      `json:"channels,omitempty"`       // 4 for RGBA

@@ -92,9 +92,9 @@ func (l Limits) DecodeWhole(encoded []byte, upright bool) (image.Image, error) {
 	return m, err
 }
 
-// decodeUnresized decodes a picture whose configuration passes a check. The sides of a large JPEG are divided by scale, those of other
-// pictures by 1.
-func (l Limits) decodeUnresized(encoded []byte, upright bool, check func(picture.Config) error) (_ image.Image, scale int, err error) {
+// decodeUnresized decodes a picture whose configuration passes a check. The sides of a large JPEG are divided by the configuration's
+// Scale, those of other pictures by 1.
+func (l Limits) decodeUnresized(encoded []byte, upright bool, check func(picture.Config) error) (_ image.Image, config picture.Config, err error) {
 	// The decoders are written for well-formed files. A panic on a hostile file becomes an error.
 	defer func() {
 		if r := recover(); r != nil {
@@ -102,14 +102,13 @@ func (l Limits) decodeUnresized(encoded []byte, upright bool, check func(picture
 		}
 	}()
 	if err := l.Validate(); err != nil {
-		return nil, 0, err
+		return nil, config, err
 	}
-	config, err := picture.Inspect(encoded)
-	if err != nil {
-		return nil, 0, err
+	if config, err = picture.Inspect(encoded); err != nil {
+		return nil, config, err
 	}
 	if err := check(config); err != nil {
-		return nil, 0, err
+		return nil, config, err
 	}
 	if !upright {
 		config.Orientation = 1
@@ -121,7 +120,7 @@ func (l Limits) decodeUnresized(encoded []byte, upright bool, check func(picture
 	deadline := l.deadline()
 	decoded, err := picture.DecodeUntil(encoded, config, deadline)
 	if late := l.late(deadline); late != nil {
-		return nil, 0, late
+		return nil, config, late
 	}
-	return decoded, config.Scale, err
+	return decoded, config, err
 }

@@ -33,6 +33,8 @@ type Item struct {
 	Label int    // index into the classes
 	Stamp string // changes when the file of the picture does, see [Stamp]; "" if the cache is to compare the content
 	Box   Box    // of its subject, if Options.Resize is Boxes
+
+	Mask *SoftMask // of its subject, for Options.Cutout
 }
 
 // Encoded returns an encoded picture.
@@ -66,7 +68,7 @@ func Load(s Source, o Options) (_ *Dataset, err error) {
 	if need > maxMemory {
 		return nil, fmt.Errorf("%s: %d pictures of %d×%d need %d GB; choose a smaller picture size", what, len(s.Items), o.Size, o.Size, need>>30)
 	}
-	if err := s.check(o.Resize); err != nil {
+	if err := s.check(o); err != nil {
 		return nil, fmt.Errorf("%s: %w", what, err)
 	}
 	cache := newCache(s, o)
@@ -110,7 +112,7 @@ type Unusable struct{ Reason string }
 func (u *Unusable) Error() string { return u.Reason }
 
 // check returns an error if the fields of a source contradict each other.
-func (s *Source) check(resize Resize) error {
+func (s *Source) check(o Options) error {
 	if s.Read == nil {
 		return errors.New("the source has no Read; give one")
 	}
@@ -118,10 +120,13 @@ func (s *Source) check(resize Resize) error {
 		if item.Label < 0 || item.Label >= len(s.Classes) {
 			return fmt.Errorf("%s: label %d is not one of %d classes; correct it", item.Name, item.Label, len(s.Classes))
 		}
-		if _, boxed, _ := resize.boxed(); boxed {
+		if _, boxed, _ := o.Resize.boxed(); boxed {
 			if err := item.Box.check(); err != nil {
 				return fmt.Errorf("%s: %w; correct it, or resize pictures by squash or crop", item.Name, err)
 			}
+		}
+		if o.Cutout != "" && (item.Mask == nil || item.Mask.check() != nil) {
+			return fmt.Errorf("%s: %w", item.Name, errMask)
 		}
 	}
 	return nil
@@ -191,7 +196,7 @@ func decodeAll(s Source, o Options, old *cached) (decoded, error) {
 					finished(false)
 					continue
 				}
-				if err := o.Limits.decode(to, encoded, o.Size, o.Resize, s.Items[j.item].Box); err != nil {
+				if err := o.Limits.decode(to, encoded, o.of(s.Items[j.item])); err != nil {
 					var own *exceeded
 					failures[j.item] = &failed{j.item, err.Error(), errors.As(err, &own)}
 				}

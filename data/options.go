@@ -57,20 +57,22 @@ const (
 
 // Options say which pictures to load and how. The zero value loads every picture, squashed to 64×64.
 type Options struct {
-	Size     int                   // side of the square pictures in pixels, 1 to 2048; 0 means 64
-	Channels int                   // 3: RGB, transparency blended with white; 4: RGBA with straight alpha; 0 means 3
-	Resize   Resize                // how pictures become square
-	Subjects Subjects              // finds the subjects of pictures if Resize is DetectedBy; see FindSubjects
-	Split    Split                 // part of the dataset
-	Labels   Labels                // pets and folders of classes only: what the classes are
-	Images   string                // WebDataset only: columns with pictures, by preference; "" means "jpg,jpeg,png,gif,webp,bmp"
-	Texts    string                // WebDataset only: columns with captions, by preference; json:KEY is a value in JSON; "" means "txt,caption"
-	Captions bool                  // load only pictures with a caption; an error where none has one
-	Limits   Limits                // what decoding a picture may take
-	Workers  int                   // pictures decoded at a time, up to 1024; 0 means GOMAXPROCS
-	Cache    string                // folder for decoded pictures; "" means bestiary in the user's cache folder, NoCache none
-	Progress func(done, total int) // called after each picture, never by two goroutines at once; may be nil
-	Context  context.Context       // ends the load early, with its error; may be nil
+	Size      int                   // side of the square pictures in pixels, 1 to 2048; 0 means 64
+	Channels  int                   // 3: RGB, transparency blended with white; 4: RGBA with straight alpha; 0 means 3
+	Resize    Resize                // how pictures become square
+	Subjects  Subjects              // finds the subjects of pictures if Resize is DetectedBy, unless Segmenter is of the same run
+	Cutout    Cutout                // takes the background away; "": pictures stay whole
+	Segmenter Subjects              // finds the masks of subjects for Cutout
+	Split     Split                 // part of the dataset
+	Labels    Labels                // pets and folders of classes only: what the classes are
+	Images    string                // WebDataset only: columns with pictures, by preference; "" means "jpg,jpeg,png,gif,webp,bmp"
+	Texts     string                // WebDataset only: columns with captions, by preference; json:KEY is a value in JSON; "" means "txt,caption"
+	Captions  bool                  // load only pictures with a caption; an error where none has one
+	Limits    Limits                // what decoding a picture may take
+	Workers   int                   // pictures decoded at a time, up to 1024; 0 means GOMAXPROCS
+	Cache     string                // folder for decoded pictures; "" means bestiary in the user's cache folder, NoCache none
+	Progress  func(done, total int) // called after each picture, never by two goroutines at once; may be nil
+	Context   context.Context       // ends the load early, with its error; may be nil
 }
 
 // Resolve replaces zero values by their defaults. It returns a [*fault.FieldError] for a value that is not allowed.
@@ -98,6 +100,9 @@ func (o Options) Resolve() (Options, error) {
 	}
 	var err error
 	if o.Resize, err = o.Resize.resolve(); err != nil {
+		return o, err
+	}
+	if err := o.Cutout.check(o.Channels); err != nil {
 		return o, err
 	}
 	if o.Split, err = oneOf("Split", o.Split, All, Trainval, Test, Seen, Unseen); err != nil {

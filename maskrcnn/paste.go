@@ -53,13 +53,20 @@ func halfway(i, from, n int) (place int, share float32) {
 	return place, v - float32(place)
 }
 
+// In returns an object of a picture that was resized as one of the picture as it was: the box is scaled from one size to the other and
+// clipped.
+func (f Found) In(resized, size Size) Found {
+	x, y := float64(size.Width)/float64(resized.Width), float64(size.Height)/float64(resized.Height)
+	f.Box = f.Box.Scale(x, y).Clip(float64(size.Width), float64(size.Height))
+	return f
+}
+
 // Place returns the detections of a picture that was resized, in the picture as it was: boxes are scaled from one size to the other and
 // clipped, and masks are pasted where the probability is 0.5 or more.
 func Place(found []Found, resized, size Size) ([]detect.Detection, error) {
 	all := make([]detect.Detection, len(found))
-	x, y := float64(size.Width)/float64(resized.Width), float64(size.Height)/float64(resized.Height)
 	for i, f := range found {
-		f.Box = f.Box.Scale(x, y).Clip(float64(size.Width), float64(size.Height))
+		f = f.In(resized, size)
 		m, err := f.Paste(size, 0.5)
 		if err != nil {
 			return nil, err

@@ -192,7 +192,24 @@ const (
 // An SSD squashes pictures to its size; a Mask R-CNN keeps their aspect ratio, and gets them one by one, without padding beyond what its
 // strides need. Detections have the least score of the model's Config, which is low: keep those of the score that you need.
 // A call takes at most 1024 pictures.
-func (p *Detector) Detect(ctx context.Context, pictures []*boxes.Image) (_ [][]detect.Detection, err error) {
+func (p *Detector) Detect(ctx context.Context, pictures []*boxes.Image) ([][]detect.Detection, error) {
+	return each(ctx, p, pictures, func(m *boxes.Image, found []maskrcnn.Found) (all []detect.Detection, err error) {
+		for _, o := range found {
+			if p.masks {
+				m, err := o.Paste(maskrcnn.Size{Height: m.Height, Width: m.Width}, 0.5)
+				if err != nil {
+					return nil, err
+				}
+				o.Mask = &m
+			}
+			all = append(all, o.Detection)
+		}
+		return all, nil
+	})
+}
+
+// each finds the objects in pictures, and returns what use makes of those of each.
+func each[T any](ctx context.Context, p *Detector, pictures []*boxes.Image, use func(m *boxes.Image, found []maskrcnn.Found) (T, error)) (_ []T, err error) {
 	defer fault.Catch(&err)
 	if p == nil || p.model == nil {
 		return nil, errNoPipeline
@@ -205,21 +222,31 @@ func (p *Detector) Detect(ctx context.Context, pictures []*boxes.Image) (_ [][]d
 			return nil, fault.Field("Pictures", nil, "must have 3 bytes for each of their pixels, and picture %d doesn't", i)
 		}
 	}
-	return ranks.Divide(p.device, len(pictures), p.model.together(), func(lo, hi int) ([][]detect.Detection, error) {
-		return p.detect(ctx, pictures[lo:hi])
+	return ranks.Divide(p.device, len(pictures), p.model.together(), func(lo, hi int) ([]T, error) {
+		found, err := p.find(ctx, pictures[lo:hi])
+		if err != nil {
+			return nil, err
+		}
+		all := make([]T, len(found))
+		for i, own := range found {
+			if all[i], err = use(pictures[lo+i], own); err != nil {
+				return nil, err
+			}
+		}
+		return all, nil
 	})
 }
 
-// detect is Detect of a batch.
-func (p *Detector) detect(ctx context.Context, pictures []*boxes.Image) ([][]detect.Detection, error) {
+// find finds the objects in a batch.
+func (p *Detector) find(ctx context.Context, pictures []*boxes.Image) ([][]maskrcnn.Found, error) {
 	compute, err := p.model.show(p.device, pictures)
 	if err != nil {
 		return nil, err
 	}
-	found, err := exclusive(ctx, p.device, func() ([][]detect.Detection, error) {
+	found, err := exclusive(ctx, p.device, func() ([][]maskrcnn.Found, error) {
 		step := p.device.Scratch()
 		defer step.End()
-		return compute()
+		return compute(), nil
 	})
 	if err != nil {
 		return nil, err

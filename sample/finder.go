@@ -16,8 +16,8 @@ type finder interface {
 	// most is the most pixels of a picture as the model sees it.
 	most() int
 	// show resizes pictures for the model, and returns what computes their objects on the device: by falling score, in pixels of the
-	// picture.
-	show(d *tensor.Device, pictures []*boxes.Image) (compute func() ([][]detect.Detection, error), err error)
+	// picture. An SSD leaves Probabilities nil.
+	show(d *tensor.Device, pictures []*boxes.Image) (compute func() [][]maskrcnn.Found, err error)
 }
 
 // squashing is a model for square pictures of size×size pixels.
@@ -33,7 +33,7 @@ func (s squashing) together() int { return 8 }
 
 func (s squashing) most() int { return s.size * s.size }
 
-func (s squashing) show(d *tensor.Device, pictures []*boxes.Image) (func() ([][]detect.Detection, error), error) {
+func (s squashing) show(d *tensor.Device, pictures []*boxes.Image) (func() [][]maskrcnn.Found, error) {
 	one := s.size * s.size * 3
 	values := make([]float32, len(pictures)*one) // [N, S, S, 3]
 	var wait sync.WaitGroup
@@ -41,14 +41,16 @@ func (s squashing) show(d *tensor.Device, pictures []*boxes.Image) (func() ([][]
 		wait.Go(func() { boxes.Whole(m.Width, m.Height).Show(values[i*one:(i+1)*one], m, s.size, s.size) })
 	}
 	wait.Wait()
-	return func() ([][]detect.Detection, error) {
+	return func() [][]maskrcnn.Found {
 		found := s.model.Detect(d.From(values, len(pictures), s.size, s.size, 3))
+		all := make([][]maskrcnn.Found, len(found))
 		for i := range found {
-			for k := range found[i] {
-				found[i][k].Box = found[i][k].Box.Scale(float64(pictures[i].Width), float64(pictures[i].Height))
+			for _, o := range found[i] {
+				o.Box = o.Box.Scale(float64(pictures[i].Width), float64(pictures[i].Height))
+				all[i] = append(all[i], maskrcnn.Found{Detection: o})
 			}
 		}
-		return found, nil
+		return all
 	}, nil
 }
 
@@ -64,7 +66,7 @@ func (r resizing) most() int {
 	return sides.Height * sides.Width
 }
 
-func (r resizing) show(d *tensor.Device, pictures []*boxes.Image) (func() ([][]detect.Detection, error), error) {
+func (r resizing) show(d *tensor.Device, pictures []*boxes.Image) (func() [][]maskrcnn.Found, error) {
 	sizes := make([]maskrcnn.Size, len(pictures))
 	for i, m := range pictures {
 		sizes[i] = r.model.Config().Resized(m.Width, m.Height)
@@ -78,15 +80,13 @@ func (r resizing) show(d *tensor.Device, pictures []*boxes.Image) (func() ([][]d
 	if err != nil {
 		return nil, err
 	}
-	return func() ([][]detect.Detection, error) {
+	return func() [][]maskrcnn.Found {
 		found := r.model.Detect(d.From(pixels, len(pictures), sides.Height, sides.Width, 3), sizes)
-		all := make([][]detect.Detection, len(found))
 		for i, m := range pictures {
-			var err error
-			if all[i], err = maskrcnn.Place(found[i], sizes[i], maskrcnn.Size{Height: m.Height, Width: m.Width}); err != nil {
-				return nil, err
+			for k, o := range found[i] {
+				found[i][k] = o.In(sizes[i], maskrcnn.Size{Height: m.Height, Width: m.Width})
 			}
 		}
-		return all, nil
+		return found
 	}, nil
 }

@@ -33,7 +33,7 @@ func addCasingFlags(c *cobra.Command, o *tokenizer.Options) {
 // captionKept are the flags that belong to the model, and captionData those that belong to its data.
 var (
 	captionKept = []string{"vocab-size", "text-len"}
-	captionData = []string{"tokenizer", "cased", "uncased", "truncate-captions", "split", "part", "resize", "image-columns", "text-columns", "class-captions", "breed-captions", "hold-out", "flip", "crop", "balance"}
+	captionData = []string{"tokenizer", "cased", "uncased", "truncate-captions", "split", "part", "resize", "cutout", "image-columns", "text-columns", "class-captions", "breed-captions", "hold-out", "flip", "crop", "balance"}
 )
 
 func addCaptionFlags(c *cobra.Command, f *trainFlags, defaults data.Description) *captionFlags {
@@ -43,6 +43,8 @@ func addCaptionFlags(c *cobra.Command, f *trainFlags, defaults data.Description)
 	d := &n.how.Data
 	c.Flags().StringVar(&f.data.resize, "resize", string(data.Squash), "how pictures become square: squash, crop, boxes[:MARGIN], the square around the largest bounding box with a margin as a share of its longer side, or detector:RUN[:MARGIN], the same around what a detector finds (default: as for the run's autoencoder)")
 	c.Flags().Lookup("resize").DefValue = ""
+	f.data.addCutoutFlag(c)
+	c.Flags().Lookup("cutout").Usage += " (default: as for the run's autoencoder)"
 	addPartFlag(c, f.data)
 	c.Flags().Float64Var(&d.Share, "hold-out", d.Share, "share of the pictures that is held out to evaluate the training (default: that of the run's dvae)")
 	c.Flags().Lookup("hold-out").DefValue = "0"
@@ -136,6 +138,9 @@ func (f *captionFlags) inherit(c *cobra.Command, trained data.Description) {
 	given := c.Flags().Changed
 	if !given("resize") {
 		f.data.resize = trained.Resize
+	}
+	if !given("cutout") {
+		f.data.cutout = trained.Cutout
 	}
 	if !given("hold-out") {
 		f.how.Data.Share = trained.Share

@@ -31,7 +31,7 @@ func sampleRows(c *cobra.Command, run string, device *deviceFlags, o sample.Opti
 	if err != nil {
 		return err
 	}
-	if err := refuse(c, "class", "candidates", "temperature", "guidance", "model", "columns", "scale", "each", "format", "json"); err != nil {
+	if err := refuse(c, "class", "candidates", "temperature", "guidance", "model", "columns", "scale", "each", "format", "json", "compose", "compose-scale", "segmenter", "cutouts"); err != nil {
 		return err
 	}
 	if !c.Flags().Changed("out") {

@@ -17,11 +17,13 @@ type madePicture struct {
 	image *image.NRGBA
 	name  string
 
-	File       string   `json:"file,omitempty"`   // of --each
-	Class      string   `json:"class,omitempty"`  // of a flow
-	Prompt     string   `json:"prompt,omitempty"` // of a generator
-	Source     string   `json:"source,omitempty"` // the picture that was reconstructed
-	Index      int      `json:"index"`            // among the pictures of the class or prompt, from 0
+	File       string   `json:"file,omitempty"`       // of --each
+	Cutout     string   `json:"cutout,omitempty"`     // of --cutouts
+	Background string   `json:"background,omitempty"` // of --compose
+	Class      string   `json:"class,omitempty"`      // of a flow
+	Prompt     string   `json:"prompt,omitempty"`     // of a generator
+	Source     string   `json:"source,omitempty"`     // the picture that was reconstructed
+	Index      int      `json:"index"`                // among the pictures of the class or prompt, from 0
 	LogDensity *float64 `json:"log_density,omitempty"`
 	Score      *float64 `json:"score,omitempty"`
 	PSNR       *float64 `json:"psnr,omitempty"`

@@ -7,11 +7,13 @@ import (
 	"strings"
 
 	"github.com/bestiary-ml/bestiary/data"
+	runfolder "github.com/bestiary-ml/bestiary/internal/run"
 	"github.com/bestiary-ml/bestiary/maskgit"
 	"github.com/bestiary-ml/bestiary/models"
 	"github.com/bestiary-ml/bestiary/nn/sampling"
 	"github.com/bestiary-ml/bestiary/sample"
 	"github.com/bestiary-ml/bestiary/sample/layout"
+	"github.com/bestiary-ml/bestiary/train/tasks"
 	"github.com/spf13/cobra"
 )
 
@@ -48,7 +50,8 @@ Started by mpirun, several processes divide the batches; see docs/cluster.md.
 With --prime, all pictures begin with the upper part of a given one; with --repaint, they keep all of it
 but a rectangle, which is drawn anew (maskgit and rectified). With --rank, CLIP reranks: the model draws
 more pictures than are shown, and those with the highest score are kept. With --complete-text, a dalle
-first completes each prompt to a caption.`,
+first completes each prompt to a caption.
+` + composeHelp,
 		Example: `  bestiary generate --run runs/birds -n 8 --out grid.png "a small yellow bird with black wings"
   bestiary generate --run runs/birds --prompts prompts.txt --temperature 0.9 --top-k 256 --rank 32
   bestiary generate --run runs/birds --prime photo.png --prime-rows 7 "a bird with a red belly"
@@ -85,6 +88,7 @@ first completes each prompt to a caption.`,
 	c.Flags().BoolVar(&g.complete, "complete-text", false, "complete each prompt to a caption first")
 	c.Flags().IntVar(&o.Batch, "batch", 16, "pictures drawn together: more are faster and take more memory")
 	addGridFlags(c, &g.layout)
+	g.compose = addComposeFlags(c)
 	g.files = addOutputFlags(c, "generated.png", "grid to write")
 	c.Flags().StringVar(&g.codes, "codes", "", "file to write the codes of the pictures to, as JSON (default: none)")
 	c.RunE = g.execute
@@ -99,6 +103,7 @@ type generateFlags struct {
 	repaint                                 []int
 	device                                  *deviceFlags
 	files                                   *pictureOutput
+	compose                                 *composeFlags
 	options                                 sample.GenerateOptions
 	sampling                                sampling.Options
 	layout                                  layout.Options
@@ -158,7 +163,10 @@ func (g *generateFlags) check(c *cobra.Command, arguments []string) error {
 			return usagef("--codes %s: is also --out; choose another name", g.codes)
 		}
 	}
-	return g.files.check(g.prime)
+	if err := g.compose.check(c); err != nil {
+		return err
+	}
+	return g.files.check(append(g.compose.inputs(), g.prime)...)
 }
 
 func (g *generateFlags) execute(c *cobra.Command, arguments []string) error {
@@ -176,11 +184,15 @@ func (g *generateFlags) execute(c *cobra.Command, arguments []string) error {
 	if err := g.choose(c, pipeline); err != nil {
 		return err
 	}
+	trained := g.trained(pipeline)
+	if err := g.compose.open(c, g.device, trained, pipeline.Channels()); err != nil {
+		return err
+	}
 	o := g.options
 	for _, p := range prompts {
 		o.Prompts = append(o.Prompts, p.text)
 	}
-	if err := g.files.checkGrid(g.layout, pipeline.Size(), slices.Repeat([]int{o.N}, len(prompts))...); err != nil {
+	if err := g.files.checkGrid(g.layout, g.compose.side(pipeline.Size()), slices.Repeat([]int{o.N}, len(prompts))...); err != nil {
 		return err
 	}
 	if g.prime != "" {
@@ -213,11 +225,27 @@ func (g *generateFlags) execute(c *cobra.Command, arguments []string) error {
 			return err
 		}
 	}
+	made := g.made(pipeline.Grid(), o.Prompts, pictures)
+	if err := g.compose.apply(c, trained, o.Seed, made); err != nil {
+		return err
+	}
+	for i, p := range made {
+		pictures[i].Image = p.image
+	}
 	sections, figures := g.arrange(o.Prompts, pictures)
 	if g.codes != "" {
 		figures += g.codes + "\n"
 	}
-	return g.files.write(g.run, figures, g.made(pipeline.Grid(), o.Prompts, pictures), gridOf(g.layout, sections...))
+	return g.files.write(g.run, figures, made, gridOf(g.layout, sections...))
+}
+
+// trained describes the pictures that the generator was trained on, or else those of its codec.
+func (g *generateFlags) trained(pipeline *sample.TextToImage) data.Description {
+	var how tasks.CaptionOptions
+	if r, err := runfolder.Open(g.run); err == nil && r.Options(g.options.Model, &how) == nil && how.Data.Path != "" { // imported models have none
+		return how.Data
+	}
+	return pipeline.Dataset()
 }
 
 // choose checks that the run has the generator, and completes the options of sampling with its defaults.

@@ -76,6 +76,7 @@ from the first to the second. An --out that ends in .gif becomes an animation, o
 				return usagef("--%s %.80q: must be one of %s", flag, class, strings.Join(classes, ", "))
 			}
 		}
+		notCutOut(c, pipeline.Dataset(), from, to)
 		first, err := end(c, pipeline, from, classFrom, seed)
 		if err != nil {
 			return err

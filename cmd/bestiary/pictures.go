@@ -16,6 +16,7 @@ import (
 // dataFlags are the flags that choose pictures.
 type dataFlags struct {
 	path, split, labels, resize string
+	cutout                      string // data.Cutout
 	part                        string // of the pictures to train on, see data.Part
 	from                        string // folder in which a relative path was given
 	images, texts               string // columns of a WebDataset
@@ -24,7 +25,7 @@ type dataFlags struct {
 	classCaptions               bool   // captions are the names of the classes
 	breedCaptions               bool   // captions are the names of breeds and classes
 	noCache                     bool
-	device                      *deviceFlags // of a detector in resize
+	device                      *deviceFlags // of detectors in resize and cutout
 	ofRun                       bool         // path is that of the run's pictures, because --data is missing
 }
 
@@ -46,6 +47,7 @@ func (f *dataFlags) addShapeFlags(c *cobra.Command) {
 	c.Flags().StringVar(&f.labels, "labels", "", "classes: species (the default; of a folder its sub-folders) or breed (of a folder the files' names without number)")
 	addPartFlag(c, f)
 	c.Flags().StringVar(&f.resize, "resize", string(data.Squash), "how pictures become square: squash, crop, boxes[:MARGIN], the square around the largest bounding box with a margin as a share of its longer side, or detector:RUN[:MARGIN], the same around what a detector finds")
+	f.addCutoutFlag(c)
 }
 
 // addPartFlag adds the flag of a training on a part of the pictures.
@@ -98,9 +100,9 @@ func (f *dataFlags) naming() data.Description {
 
 // read is load without the report.
 func (f *dataFlags) read(c *cobra.Command, size int, split data.Split) (*data.Dataset, error) {
-	f.resize = absoluteDetector(f.resize)
+	f.resize, f.cutout = absoluteDetector(f.resize), absoluteSegmenter(f.cutout)
 	o := data.Options{
-		Size: size, Channels: f.channels, Resize: data.Resize(f.resize), Split: split, Labels: data.Labels(f.labels),
+		Size: size, Channels: f.channels, Resize: data.Resize(f.resize), Cutout: data.Cutout(f.cutout), Split: split, Labels: data.Labels(f.labels),
 		Images: f.images, Texts: f.texts, Captions: f.captions && !f.naming().NamesAsCaptions(), Context: c.Context(),
 		Limits: decodeLimits,
 	}
@@ -125,10 +127,8 @@ func (f *dataFlags) read(c *cobra.Command, size int, split data.Split) (*data.Da
 	}
 	bar := newBar(c.ErrOrStderr(), "decoding pictures")
 	o.Progress = bar.update
-	if run := o.Resize.Run(); run != "" {
-		if o.Subjects, err = f.subjects(c, run); err != nil {
-			return nil, err
-		}
+	if err := f.addSubjects(c, &o); err != nil {
+		return nil, err
 	}
 	d, err := source.Open(path, o)
 	for dropInherited(c, &o, err) {
@@ -177,6 +177,7 @@ func (f *dataFlags) loadPart(c *cobra.Command, size int, split data.Split, part 
 // like takes the settings of the pictures from those that the run was trained on.
 func (f *dataFlags) like(trained data.Description) {
 	f.labels, f.resize, f.images, f.texts, f.channels = trained.Labels, trained.Resize, trained.Images, trained.Texts, trained.Channels
+	f.cutout = trained.Cutout
 	f.classCaptions, f.breedCaptions = f.classCaptions || trained.ClassCaptions, f.breedCaptions || trained.BreedCaptions
 	if f.path == "" {
 		f.path, f.from, f.ofRun = trained.Path, trained.From, true
@@ -186,7 +187,7 @@ func (f *dataFlags) like(trained data.Description) {
 // describe records where the pictures of a training come from.
 func (f *dataFlags) describe(d *data.Description) {
 	d.Path, d.From, d.Split, d.Labels, d.Resize, d.Images, d.Texts = f.path, f.from, f.split, f.labels, f.resize, f.images, f.texts
-	d.Part, d.ClassCaptions, d.BreedCaptions = f.part, f.classCaptions, f.breedCaptions
+	d.Cutout, d.Part, d.ClassCaptions, d.BreedCaptions = f.cutout, f.part, f.classCaptions, f.breedCaptions
 	if f.channels != 3 {
 		d.Channels = f.channels
 	}
@@ -225,6 +226,15 @@ func disjoint(a, b string) bool {
 		}
 	}
 	return false
+}
+
+// notCutOut says that pictures that are named one by one keep their background, and those that the run was trained on don't.
+func notCutOut(c *cobra.Command, trained data.Description, files ...string) {
+	for _, file := range files {
+		if file != "" && trained.Cutout != "" {
+			fmt.Fprintf(c.ErrOrStderr(), "%s: is not cut out, and the run was trained on animals without background (--cutout)\n", file)
+		}
+	}
 }
 
 // readPicture decodes one file to pixels [size, size, channels].

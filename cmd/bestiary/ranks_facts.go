@@ -21,7 +21,7 @@ func commonFacts(c *cobra.Command, arguments []string) map[string]string {
 		switch f.Name {
 		case "device", "threads", "kernels", "max-memory", "rank-timeout":
 			return
-		case "run", "beside", "clip", "classifier", "detector":
+		case "run", "beside", "clip", "classifier", "detector", "segmenter":
 			for _, dir := range flagValues(f) {
 				facts["the weights of "+dir] = weightsSum(dir)
 			}

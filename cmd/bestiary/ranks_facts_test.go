@@ -33,6 +33,7 @@ func TestCommonFacts(t *testing.T) {
 		{newGenerate, "--run run a bird", "run/dalle.safetensors"}, {newGenerate, "--run run --prompts words.txt", "words.txt"},
 		{newGenerate, "--run run --prime photo.png a bird", "photo.png"}, {newEval, "--run run --beside other", "other/dalle.safetensors"},
 		{newEval, "--run run --clip other", "other/clip.safetensors"}, {newEval, "--run run --detector other", "other/ssd.safetensors"},
+		{newGenerate, "--run run --segmenter other --cutouts x a bird", "other/maskrcnn.safetensors"},
 		{newEval, "--run run --classifier run --classifier other", "other/classifier.safetensors"}, {newEval, "--run run --inception net.pth", "net.pth"},
 	} {
 		before := facts(test.command(), test.line)

@@ -73,6 +73,7 @@ classes. The command also prints the PSNR.`,
 		if len(files) == 0 {
 			pictures.notTrainedOn(c, pipeline.Dataset())
 		}
+		notCutOut(c, pipeline.Dataset(), files...)
 		var pixels []uint8
 		var captions, names []string
 		for _, file := range files {

@@ -36,11 +36,13 @@ Started by mpirun, several processes divide the classes, or the pictures of a fe
 docs/cluster.md.
 
 From a run of "train density", -n rows are drawn and written as a table: the columns of the density and
-those that it is given. Without --given, their cells are those of random rows of the training.`,
+those that it is given. Without --given, their cells are those of random rows of the training.
+` + composeHelp,
 		Example: `  bestiary sample --run runs/pets --class dog -n 16 --out dogs.png
   bestiary sample --run runs/pets -n 8 --temperature 0.7 --seed 3 --out both.png
   bestiary sample --run runs/pets -n 8 --candidates 200 --out densest.png
   bestiary sample --run runs/pets -n 100 --each drawn/ --format webp --json
+  bestiary sample --run runs/cutouts -n 8 --compose meadows/ --each scenes/
   bestiary sample --run runs/wine -n 1000 --given kind=red,year=2019 --out new.csv`,
 		Args: noArguments,
 	}
@@ -56,6 +58,7 @@ those that it is given. Without --given, their cells are those of random rows of
 	c.Flags().Uint64Var(&o.Seed, "seed", 0, "the same seed gives the same pictures")
 	addGridFlags(c, &grid)
 	c.Flags().StringSliceVar(&given, "given", nil, "condition of rows: column=cell,…")
+	compose := addComposeFlags(c)
 	files := addOutputFlags(c, "samples.png", "grid to write; or the table, samples.csv by default")
 	c.RunE = func(c *cobra.Command, _ []string) error {
 		if isDensity(run) {
@@ -73,24 +76,29 @@ those that it is given. Without --given, their cells are those of random rows of
 		if err := grid.Validate(); err != nil {
 			return err
 		}
-		if err := files.check(); err != nil {
+		if err := compose.check(c); err != nil {
+			return err
+		}
+		if err := files.check(compose.inputs()...); err != nil {
 			return err
 		}
 		pipeline, err := openFlow(c, run, device)
 		if err != nil {
 			return err
 		}
+		if err := compose.open(c, device, pipeline.Dataset(), pipeline.Channels()); err != nil {
+			return err
+		}
 		classes := pipeline.Classes()
 		if o.Class != "" {
 			classes = []string{o.Class}
 		}
-		if err := files.checkGrid(grid, pipeline.Size(), slices.Repeat([]int{o.N}, len(classes))...); err != nil {
+		if err := files.checkGrid(grid, compose.side(pipeline.Size()), slices.Repeat([]int{o.N}, len(classes))...); err != nil {
 			return err
 		}
 		bar := newBar(c.ErrOrStderr(), "drawing pictures")
 		o.Progress = bar.update
 		defer bar.finish()
-		var sections []layout.Section
 		var made []madePicture
 		var densities strings.Builder // printed when the picture is written
 		drawn, err := pipeline.SampleClasses(c.Context(), classes, o)
@@ -99,19 +107,28 @@ those that it is given. Without --given, their cells are those of random rows of
 		}
 		for k, pictures := range drawn {
 			name := classes[k]
-			section := layout.Section{Title: name}
 			for i, p := range pictures {
-				section.Images = append(section.Images, p.Image)
 				made = append(made, madePicture{
 					image: p.Image, name: fmt.Sprintf("%s-%04d", classFile(pipeline, name), i+1),
 					Class: name, Index: i, LogDensity: known(p.LogDensity),
 				})
 			}
-			sections = append(sections, section)
 			fmt.Fprintf(&densities, "%s: %s, log-density from %.1f to %.1f nats\n",
 				name, count(len(pictures), "picture"), pictures[0].LogDensity, pictures[len(pictures)-1].LogDensity)
 		}
 		bar.finish()
+		if err := compose.apply(c, pipeline.Dataset(), o.Seed, made); err != nil {
+			return err
+		}
+		sections := make([]layout.Section, len(classes))
+		next := made
+		for k, name := range classes {
+			sections[k].Title = name
+			for _, p := range next[:len(drawn[k])] {
+				sections[k].Images = append(sections[k].Images, p.image)
+			}
+			next = next[len(drawn[k]):]
+		}
 		return files.write(run, densities.String(), made, gridOf(grid, sections...))
 	}
 	return c

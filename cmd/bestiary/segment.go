@@ -61,15 +61,14 @@ func saveCutouts(names *outputNames, name string, img *image.NRGBA, found []dete
 		if err != nil {
 			return err
 		}
-		x0, y0, x1, y1 := o.Mask.Bounds()
-		width, _ := o.Mask.Size()
-		pixels, part := o.Mask.Pixels(), image.NewNRGBA(image.Rect(0, 0, x1-x0, y1-y0))
-		for y := y0; y < y1; y++ {
-			for x := x0; x < x1; x++ {
-				if pixels[y*width+x] != 0 {
-					part.SetNRGBA(x-x0, y-y0, img.NRGBAAt(img.Rect.Min.X+x, img.Rect.Min.Y+y))
-				}
-			}
+		width, height := o.Mask.Size()
+		opacity := image.NewAlpha(image.Rect(0, 0, width, height))
+		for i, covered := range o.Mask.Pixels() {
+			opacity.Pix[i] = 255 * covered
+		}
+		part, err := layout.CutOut(img, opacity)
+		if err != nil {
+			return err
 		}
 		if err := layout.SavePNG(file, part); err != nil {
 			return err

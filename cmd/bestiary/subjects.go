@@ -5,31 +5,76 @@ import (
 	"path/filepath"
 
 	"github.com/bestiary-ml/bestiary/data"
+	"github.com/bestiary-ml/bestiary/sample"
 	"github.com/spf13/cobra"
 )
 
-// subjects returns what finds the subjects of pictures for --resize detector:RUN.
-func (f *dataFlags) subjects(c *cobra.Command, run string) (data.Subjects, error) {
+// addCutoutFlag adds the flag that takes the background of pictures away.
+func (f *dataFlags) addCutoutFlag(c *cobra.Command) {
+	c.Flags().StringVar(&f.cutout, "cutout", "", "take the background away: RUN[:COLOUR], a run whose Mask R-CNN finds the animal in what --resize leaves of a picture, and what is around it then, white (the default), black or grey; with four channels it is transparent. Pictures in which nothing is found are left out and named")
+}
+
+// addSubjects adds what finds the subjects of pictures for --resize detector:RUN, and their masks for --cutout. A run that both name is
+// opened once.
+func (f *dataFlags) addSubjects(c *cobra.Command, o *data.Options) error {
+	detector, segmenter := o.Resize.Run(), o.Cutout.Run()
+	if detector != "" && detector != segmenter {
+		d, err := f.openSubjects(c, "--resize "+f.resize, detector)
+		if err != nil {
+			return err
+		}
+		o.Subjects = d.Subjects()
+	}
+	if segmenter == "" {
+		return nil
+	}
+	d, err := f.openSubjects(c, "--cutout "+f.cutout, segmenter)
+	if err != nil {
+		return err
+	}
+	if !d.Masks() {
+		return fmt.Errorf("--cutout %s: the run has a detector that finds boxes without masks; name the run of a Mask R-CNN, as made by \"bestiary train maskrcnn\"", f.cutout)
+	}
+	o.Segmenter = d.Subjects()
+	return nil
+}
+
+// openSubjects opens the detector of a run that a flag names.
+func (f *dataFlags) openSubjects(c *cobra.Command, flag, run string) (*sample.Detector, error) {
 	if f.device == nil {
-		return nil, fmt.Errorf("%s: pictures of this run are cut around what the detector %s finds, which %s doesn't compute; cut them with \"bestiary crop\" first", f.path, run, c.CommandPath())
+		return nil, fmt.Errorf("%s: pictures of this run are cut out by what the detector %s finds, which %s doesn't compute; cut them out with \"bestiary crop\" or \"bestiary segment\" first", f.path, run, c.CommandPath())
 	}
 	d, err := openDetector(c, run, f.device)
 	if err != nil {
-		return nil, fmt.Errorf("--resize %s: %w", f.resize, remedied(c, err))
+		return nil, fmt.Errorf("%s: %w", flag, remedied(c, err))
 	}
-	return d.Subjects(), nil
+	return d, nil
 }
 
 // absoluteDetector makes the run in a --resize detector:RUN absolute, so that it is found again from another folder.
 func absoluteDetector(resize string) string {
 	run := data.Resize(resize).Run()
-	if run == "" || filepath.IsAbs(run) {
+	prefix := string(data.DetectedBy) + ":"
+	if run == "" {
 		return resize
 	}
+	return prefix + absoluteRun(run) + resize[len(prefix)+len(run):]
+}
+
+// absoluteSegmenter makes the run in a --cutout absolute.
+func absoluteSegmenter(cutout string) string {
+	run := data.Cutout(cutout).Run()
+	if run == "" {
+		return cutout
+	}
+	return absoluteRun(run) + cutout[len(run):]
+}
+
+// absoluteRun makes the path of a run absolute and clean, so that two names of one folder are the same.
+func absoluteRun(run string) string {
 	absolute, err := filepath.Abs(run)
 	if err != nil {
-		return resize
+		return run
 	}
-	prefix := string(data.DetectedBy) + ":"
-	return prefix + absolute + resize[len(prefix)+len(run):]
+	return absolute
 }

@@ -60,7 +60,7 @@ func newTrainAutoencoder() *cobra.Command {
 			if err := keepModel(c, "image-size", "channels", "hidden", "embedding", "dropout"); err != nil {
 				return err
 			}
-			if err := f.keepData(c, "split", "part", "labels", "resize", "hold-out", "flip", "zoom", "colour", "balance"); err != nil {
+			if err := f.keepData(c, "split", "part", "labels", "resize", "cutout", "hold-out", "flip", "zoom", "colour", "balance"); err != nil {
 				return err
 			}
 			if !f.fresh {

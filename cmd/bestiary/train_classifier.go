@@ -106,7 +106,7 @@ and the generator with --part 2-4/4.`,
 			return err
 		}
 		if f.resume {
-			if err := keepModel(c, "backbone", "image-size", "channels", "widths", "blocks", "dropout", "smoothing", "split", "part", "labels", "resize",
+			if err := keepModel(c, "backbone", "image-size", "channels", "widths", "blocks", "dropout", "smoothing", "split", "part", "labels", "resize", "cutout",
 				"image-columns", "text-columns", "hold-out", "flip", "zoom", "colour", "balance"); err != nil {
 				return err
 			}

@@ -88,7 +88,7 @@ picture divided by 2^layers. Beside the loss, the metrics report the codes in us
 				return err
 			}
 			if err := f.keepData(c, "temperature", "temperature-floor", "anneal-steps", "revive",
-				"split", "part", "labels", "resize", "image-columns", "hold-out", "flip", "crop", "colour", "balance"); err != nil {
+				"split", "part", "labels", "resize", "cutout", "image-columns", "hold-out", "flip", "crop", "colour", "balance"); err != nil {
 				return err
 			}
 			if model, err = models.DVAE.Config(f.run); err != nil {

@@ -62,7 +62,7 @@ var (
 	latentsModel    = []string{"image-size", "channels", "patch", "width", "multipliers", "blocks", "attention-at", "groups", "blur", "z-channels", "embed"}
 	latentsTraining = []string{
 		"squared", "features", "perceptual", "adversarial", "adversarial-start", "discriminator-width", "discriminator-layers",
-		"discriminator-norm", "discriminator-augment", "discriminator-lr", "split", "part", "labels", "resize", "image-columns", "hold-out",
+		"discriminator-norm", "discriminator-augment", "discriminator-lr", "split", "part", "labels", "resize", "cutout", "image-columns", "hold-out",
 		"flip", "zoom", "colour", "balance",
 	}
 )

@@ -37,6 +37,9 @@ func openDrawn(path string, o data.Options) (*data.Dataset, error) {
 	if o, err = o.ResolveFor(kind, path, 0); err != nil {
 		return nil, err
 	}
+	if o.Cutout != "" {
+		return nil, fault.Field("Cutout", o.Cutout, "not available for %s, whose pictures are drawn; leave it empty", path)
+	}
 	if o.Channels != 3 {
 		return nil, fault.Field("Channels", o.Channels, "must be 3 for %s; drawn pictures have no transparency", path)
 	}

@@ -49,23 +49,29 @@ func Open(path string, o data.Options) (d *data.Dataset, err error) {
 	return data.Load(s, o)
 }
 
-// listSubjects is list with the boxes of the subjects, if o.Resize cuts them out: those that a detector finds, those of CUB, or those
-// of any other dataset with boxes that package boxes reads.
+// listSubjects is list with the subjects, if they are cut out: with the boxes and masks that detectors find, or with the boxes of the
+// dataset.
 func listSubjects(path string, o data.Options) (data.Source, error) {
-	if o.Resize == o.Resize.WithoutBoxes() || o.Resize.Run() == "" && cub.Is(path) {
-		return list(path, o)
-	}
 	if _, err := o.Resolve(); err != nil {
 		return data.Source{}, err
+	}
+	s, err := listBoxes(path, o)
+	if err != nil || o.Resize.Run() == "" && o.Cutout == "" {
+		return s, err
+	}
+	return data.FindSubjects(s, o)
+}
+
+// listBoxes is list with the boxes of CUB, or those of any other dataset with boxes that package boxes reads, if o.Resize cuts along them.
+func listBoxes(path string, o data.Options) (data.Source, error) {
+	if o.Resize == o.Resize.WithoutBoxes() || o.Resize.Run() == "" && cub.Is(path) {
+		return list(path, o)
 	}
 	squashed := o
 	squashed.Resize = data.Squash
 	s, err := list(path, squashed)
-	switch {
-	case err != nil:
+	if err != nil || o.Resize.Run() != "" {
 		return s, err
-	case o.Resize.Run() != "":
-		return data.FindSubjects(s, o)
 	}
 	return withBoxes(path, s, o)
 }
@@ -111,9 +117,9 @@ func isAnnotation(name string) bool {
 
 // OpenDescription opens the pictures that a run was trained on, its held-out pictures included: those of d's path, in
 // d's size, channels and shape. It opens d's split unless o.Split chooses another. Of o it also uses Captions, Workers,
-// Cache and Progress. It is an error if the classes are not d's.
+// Cache, Progress, Subjects and Segmenter. It is an error if the classes are not d's.
 func OpenDescription(d data.Description, o data.Options) (*data.Dataset, error) {
-	o.Size, o.Channels, o.Resize = d.Size, d.Channels, data.Resize(d.Resize)
+	o.Size, o.Channels, o.Resize, o.Cutout = d.Size, d.Channels, data.Resize(d.Resize), data.Cutout(d.Cutout)
 	o.Labels, o.Images, o.Texts = data.Labels(d.Labels), d.Images, d.Texts
 	if o.Split == "" {
 		o.Split = data.Split(d.Split)

@@ -173,7 +173,7 @@ func TestSubjects(t *testing.T) {
 	}
 	check(data.Options{Resize: data.Boxes}, "pictures without a box, left out")
 	calls := 0
-	find := func(_ context.Context, pictures []image.Image) (all []data.Box, err error) {
+	find := func(_ context.Context, pictures []image.Image) (all []data.Subject, err error) {
 		calls++
 		for _, m := range pictures {
 			b := data.Box{}
@@ -184,15 +184,15 @@ func TestSubjects(t *testing.T) {
 					}
 				}
 			}
-			all = append(all, b)
+			all = append(all, data.Subject{Box: b})
 		}
 		return all, nil
 	}
-	find2 := func(ctx context.Context, pictures []image.Image) ([]data.Box, error) {
+	find2 := func(ctx context.Context, pictures []image.Image) ([]data.Subject, error) {
 		all, err := find(ctx, pictures)
 		for i := range all {
-			if all[i].X < 5 { // the square of the third picture is no subject
-				all[i] = data.Box{}
+			if all[i].Box.X < 5 { // the square of the third picture is no subject
+				all[i] = data.Subject{}
 			}
 		}
 		return all, err
@@ -213,13 +213,13 @@ func TestSubjects(t *testing.T) {
 	if _, err := Open(root, data.Options{Size: 16, Resize: "detector:x"}); !errors.As(err, &wrong) || !strings.Contains(err.Error(), "needs Subjects") {
 		t.Errorf("without a detector: %v", err)
 	}
-	none := func(_ context.Context, pictures []image.Image) ([]data.Box, error) {
-		return make([]data.Box, len(pictures)), nil
+	none := func(_ context.Context, pictures []image.Image) ([]data.Subject, error) {
+		return make([]data.Subject, len(pictures)), nil
 	}
 	if _, err := Open(root, data.Options{Size: 16, Resize: "detector:x", Subjects: none}); err == nil || !strings.Contains(err.Error(), "none of 3 pictures has a subject") {
 		t.Errorf("nothing found: %v", err)
 	}
-	failing := func(context.Context, []image.Image) ([]data.Box, error) { return nil, errors.New("broken") }
+	failing := func(context.Context, []image.Image) ([]data.Subject, error) { return nil, errors.New("broken") }
 	if _, err := Open(root, data.Options{Size: 16, Resize: "detector:x", Subjects: failing}); err == nil || !strings.Contains(err.Error(), "broken") {
 		t.Errorf("a failure: %v", err)
 	}

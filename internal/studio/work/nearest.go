@@ -65,15 +65,27 @@ func (d *Desk) nearest(b *library.Book, r *Request) (jobs.Task, error) {
 	return task, nil
 }
 
-// training opens the training pictures of a run. If a detector has cut them out, it does so again.
+// subjects opens the detector of a run, or returns nil for none.
+func (d *Desk) subjects(ctx context.Context, run string) (data.Subjects, error) {
+	if run == "" {
+		return nil, nil
+	}
+	detector, err := d.Library.OpenDetector(ctx, run)
+	if err != nil {
+		return nil, err
+	}
+	return detector.Subjects(), nil
+}
+
+// training opens the training pictures of a run. If a detector or a segmenter has cut them out, it does so again.
 func (d *Desk) training(ctx context.Context, about data.Description) (*data.Dataset, error) {
 	o := data.Options{Context: ctx}
-	if run := data.Resize(about.Resize).Run(); run != "" {
-		detector, err := d.Library.OpenDetector(ctx, run)
-		if err != nil {
-			return nil, err
-		}
-		o.Subjects = detector.Subjects()
+	var err error
+	if o.Subjects, err = d.subjects(ctx, data.Resize(about.Resize).Run()); err != nil {
+		return nil, err
+	}
+	if o.Segmenter, err = d.subjects(ctx, data.Cutout(about.Cutout).Run()); err != nil {
+		return nil, err
 	}
 	return source.OpenDescription(about, o)
 }

@@ -1,0 +1,219 @@
+package main
+
+import (
+	"fmt"
+	"image"
+	"math"
+	"path/filepath"
+
+	"github.com/bestiary-ml/bestiary/data"
+	"github.com/bestiary-ml/bestiary/internal/atomicfile"
+	"github.com/bestiary-ml/bestiary/sample"
+	"github.com/bestiary-ml/bestiary/sample/layout"
+	"github.com/disintegration/imaging"
+	"github.com/spf13/cobra"
+)
+
+// composeHelp is the part of a command's help about --compose.
+const composeHelp = `
+--compose puts the animals on a background: a picture, or the pictures of a folder, one each in the
+order of their names, from one on that the seed chooses. The centre of the background is cut to a square.
+The animal stands at the bottom in the middle; its longer side is --compose-scale of the square's, and
+the square is as large as keeps its size. --cutouts writes the animals alone, as PNG files with a
+transparent background. The Mask R-CNN of --segmenter says what is animal and what is not. Without
+one, a run that draws transparency has it in its pictures, and of a run that was trained with --cutout, the plain
+background is taken away. A picture in which no animal is found stays as it is drawn, and is named.`
+
+// composeFlags are the flags of commands that put generated animals on backgrounds.
+type composeFlags struct {
+	background, segmenter, cutouts string
+	scale                          float64
+	photos                         []photo // of --compose
+	detector                       *sample.Detector
+}
+
+func addComposeFlags(c *cobra.Command) *composeFlags {
+	f := &composeFlags{}
+	c.Flags().StringVar(&f.background, "compose", "", "put the animals on a background: a picture, or a folder of pictures")
+	c.Flags().StringVar(&f.segmenter, "segmenter", "", "run of the Mask R-CNN that finds the animals for --compose and --cutouts (default: none, the plain background of a run trained with --cutout is taken away)")
+	c.Flags().Float64Var(&f.scale, "compose-scale", 0.75, fmt.Sprintf("share of the background's side that the animal's longer side has, %v to 1", minScale))
+	c.Flags().StringVar(&f.cutouts, "cutouts", "", "folder to write each animal to, as a PNG with a transparent background")
+	return f
+}
+
+// minScale bounds the pictures: they are that many times larger than what is drawn.
+const minScale = 0.1
+
+// wanted reports whether anything is cut out.
+func (f *composeFlags) wanted() bool { return f.background != "" || f.cutouts != "" }
+
+// check refuses wrong flags, and lists the backgrounds.
+func (f *composeFlags) check(c *cobra.Command) (err error) {
+	if !(f.scale >= minScale && f.scale <= 1) {
+		return usagef("--compose-scale %v: must be %v to 1", f.scale, minScale)
+	}
+	for _, name := range []string{"compose", "cutouts", "segmenter"} {
+		if c.Flags().Changed(name) && c.Flags().Lookup(name).Value.String() == "" {
+			return usagef("--%s: has no value; name a file or folder, or leave it out", name)
+		}
+	}
+	switch {
+	case f.segmenter != "" && !f.wanted():
+		return usagef("--segmenter: needs --compose or --cutouts; leave it out")
+	case f.background == "" && c.Flags().Changed("compose-scale"):
+		return usagef("--compose-scale: needs --compose; leave it out")
+	}
+	if !leads(c) { // another machine may not have the files
+		return nil
+	}
+	if f.cutouts != "" {
+		if err := checkFolder("--cutouts", f.cutouts); err != nil {
+			return err
+		}
+	}
+	if f.background != "" {
+		if f.photos, err = findPhotos([]string{f.background}); err != nil {
+			return fmt.Errorf("--compose %w", err)
+		}
+	}
+	return nil
+}
+
+// inputs are the files that are read.
+func (f *composeFlags) inputs() (all []string) {
+	for _, p := range f.photos {
+		all = append(all, p.path)
+	}
+	return all
+}
+
+// side returns the side of composed pictures of animals that are drawn with a size.
+func (f *composeFlags) side(size int) int {
+	if f.background == "" {
+		return size
+	}
+	return int(math.Round(float64(size) / f.scale))
+}
+
+// open opens the segmenter. trained is what the generator was trained on, with a number of channels.
+func (f *composeFlags) open(c *cobra.Command, device *deviceFlags, trained data.Description, channels int) (err error) {
+	if !f.wanted() {
+		return nil
+	}
+	if f.segmenter == "" {
+		if channels < 4 && trained.Cutout == "" {
+			flag := "--cutouts"
+			if f.background != "" {
+				flag = "--compose"
+			}
+			return usagef("%s: needs --segmenter with the run of a Mask R-CNN, as this run was trained on pictures with their backgrounds", flag)
+		}
+		return nil
+	}
+	if f.detector, err = openDetector(c, f.segmenter, device); err != nil {
+		return fmt.Errorf("--segmenter %s: %w", f.segmenter, remedied(c, err))
+	}
+	if !f.detector.Masks() {
+		return fmt.Errorf("--segmenter %s: the run has a detector that finds boxes without masks; name the run of a Mask R-CNN, as made by \"bestiary train maskrcnn\"", f.segmenter)
+	}
+	return nil
+}
+
+// apply replaces pictures by compositions, and writes the cut-outs.
+func (f *composeFlags) apply(c *cobra.Command, trained data.Description, seed uint64, made []madePicture) error {
+	if !f.wanted() {
+		return nil
+	}
+	animals, err := f.animals(c, trained, made)
+	if err != nil || !leads(c) {
+		return err
+	}
+	if f.cutouts != "" {
+		if err := atomicfile.MkdirAll(f.cutouts); err != nil {
+			return fmt.Errorf("--cutouts %s: can't be made (%w); choose a folder that you may write to", f.cutouts, err)
+		}
+	}
+	var without []string
+	squares := map[string]*image.NRGBA{} // backgrounds, by name
+	for i := range made {
+		p := &made[i]
+		if animals[i] == nil {
+			without = append(without, p.name)
+		} else if f.cutouts != "" {
+			p.Cutout = filepath.Join(f.cutouts, p.name+".png")
+			if err := layout.SavePNG(p.Cutout, animals[i]); err != nil {
+				return err
+			}
+		}
+		if f.background == "" {
+			continue
+		}
+		side := f.side(p.image.Rect.Dx())
+		if animals[i] == nil {
+			p.image = imaging.Resize(p.image, side, side, imaging.Lanczos)
+			continue
+		}
+		photo := f.photos[(seed%uint64(len(f.photos))+uint64(i))%uint64(len(f.photos))]
+		if squares[photo.name] == nil {
+			if squares[photo.name], err = square(photo, side); err != nil {
+				return err
+			}
+		}
+		if p.image, err = layout.Compose(squares[photo.name], animals[i], f.scale); err != nil {
+			return err
+		}
+		p.Background = photo.path
+	}
+	if len(without) > 0 {
+		fmt.Fprintln(c.ErrOrStderr(), data.Note("pictures in which no animal is found, left as they are drawn", without, 5))
+	}
+	return nil
+}
+
+// animals cuts the animals out of pictures; nil where there is none.
+func (f *composeFlags) animals(c *cobra.Command, trained data.Description, made []madePicture) ([]*image.NRGBA, error) {
+	opacities := make([]*image.Alpha, len(made))
+	if f.detector == nil {
+		for i, p := range made {
+			opacities[i] = layout.Opacity(p.image, data.Cutout(trained.Cutout).Background())
+		}
+	} else {
+		find := f.detector.Subjects()
+		for lo := 0; lo < len(made); lo += photoBatch {
+			batch := made[lo:min(lo+photoBatch, len(made))]
+			pictures := make([]image.Image, len(batch))
+			for i, p := range batch {
+				pictures[i] = p.image
+			}
+			found, err := find(c.Context(), pictures)
+			if err != nil {
+				return nil, err
+			}
+			for i, s := range found {
+				if s.Mask != nil {
+					opacities[lo+i] = s.Mask.Alpha(batch[i].image.Rect.Dx(), batch[i].image.Rect.Dy())
+				}
+			}
+		}
+	}
+	animals := make([]*image.NRGBA, len(made))
+	for i, opacity := range opacities {
+		if opacity == nil {
+			continue
+		}
+		var err error
+		if animals[i], err = layout.CutOut(made[i].image, opacity); err != nil {
+			return nil, err
+		}
+	}
+	return animals, nil
+}
+
+// square reads a background, and resizes the square at its centre.
+func square(p photo, side int) (*image.NRGBA, error) {
+	m, err := p.read()
+	if err != nil {
+		return nil, fmt.Errorf("--compose: %w", err)
+	}
+	return imaging.Fill(m.NRGBA(), side, side, imaging.Center, imaging.Lanczos), nil
+}
