@@ -57,7 +57,8 @@ const (
 // classes is the number of classes of ImageNet.
 const classes = 1000
 
-// New builds a network with weights of 0, to be loaded, under one of the names of [Names]. The error is a [*fault.FieldError], or a
+// New builds a network with weights of 0, to be loaded, under one of the names of [Names] or another one that [Canonical] knows. The
+// error is a [*fault.FieldError], or a
 // [*fault.OutOfMemory] of the device.
 func New(d *tensor.Device, name string) (b *Backbone, err error) {
 	defer fault.Catch(&err)
@@ -230,7 +231,7 @@ func Names() []string {
 
 func find(name string) (*architecture, error) {
 	for i := range architectures {
-		if architectures[i].name == name {
+		if architectures[i].name == Canonical(name) {
 			return &architectures[i], nil
 		}
 	}
