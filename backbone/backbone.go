@@ -212,6 +212,16 @@ func PooledFeatures(name string) (int, error) {
 	return a.features, nil
 }
 
+// WidthsOf returns the numbers of channels of the features of an architecture, as [Backbone.Widths] does. The error for another name is a
+// [*fault.FieldError].
+func WidthsOf(name string) ([]int, error) {
+	a, err := find(name)
+	if err != nil {
+		return nil, err
+	}
+	return slices.Clone(a.widths), nil
+}
+
 // TitleOf returns the name that papers use for an architecture; for another name, the name itself.
 func TitleOf(name string) string {
 	if a, err := find(name); err == nil {
