@@ -388,6 +388,8 @@ def impossible(name, mode):
         return "the networks are those of torchvision, which is not installed"
     if name.startswith("maskrcnn/") and not maskrcnn.has(maskrcnn.split(name)[0]):
         return "torchvision has no such network"
+    if mode == "onnxruntime" and not name.startswith("maskrcnn/"):
+        return "ONNX Runtime is measured with Mask R-CNN only"
     if mode == "cached" and "/generate/" not in name:
         return "only generation has a cache; elsewhere it is torch that does the same"
     return None

@@ -18,7 +18,7 @@ import (
 )
 
 // short are the backbones of TestBackbones: a small one of each kind of blocks. The others take minutes, with BESTIARY_LONG=1.
-var short = map[string]bool{"resnet18": true, "seresnet18": true, "mobilenet_v1": true, "mobilenet_v2": true, "efficientnet_b0": true}
+var short = map[string]bool{"seresnet18": true, "mobilenet_v1": true, "efficientnet_b0": true}
 
 // formats are those in which a Mask R-CNN is exported and read again.
 var formats = []struct {
@@ -37,7 +37,8 @@ func TestBackbones(t *testing.T) {
 			}
 			c := maskrcnn.Torchvision(name, 1)
 			c.MinSide, c.MaxSide, c.Boxes.Sampled = 64, 64, 8
-			c.Proposals.TrainBefore, c.Proposals.TrainAfter, c.Proposals.Sampled = 20, 8, 16
+			c.Proposals.TrainBefore, c.Proposals.TrainAfter = 20, 8
+			c.Proposals.Sampled, c.Proposals.Positive = 1<<20, 1 // all anchors, so that each map has some
 			m, err := maskrcnn.New(d, c, tensor.NewGenerator(1))
 			if err != nil {
 				t.Fatal(err)
@@ -45,13 +46,14 @@ func TestBackbones(t *testing.T) {
 			trainOnce(t, m)
 			dir := t.TempDir()
 			for i, f := range formats {
+				if i > 0 && os.Getenv("BESTIARY_LONG") == "" && os.Getenv("BESTIARY_PYTORCH") == "" {
+					break // it has the same content
+				}
 				path := filepath.Join(dir, name+f.ending)
 				if err := f.write(path, Models{MaskRCNN: m}); err != nil {
 					t.Fatal(err)
 				}
-				if i == 0 {
-					reads(t, path, m)
-				} else {
+				if reads(t, path, m); f.ending == ".pt" {
 					torchLoads(t, path, c)
 				}
 				os.Remove(path) // large ones would fill the disk
