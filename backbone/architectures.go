@@ -13,8 +13,9 @@ type architecture struct {
 	strides       []int // of the features
 	features      int   // pooled
 	normalization normalization
-	published     string // name of the file with the weights, for messages
-	is            func(f *safetensors.File) bool
+	published     string                         // name of the file with the weights, for messages
+	is            func(f *safetensors.File) bool // whether a file of the whole network is of this one
+	stages        func(f *safetensors.File) bool // the same of a file of the stages only; nil: is tells, too
 	build         func(b builder) network
 }
 

@@ -57,7 +57,8 @@ const (
 // classes is the number of classes of ImageNet.
 const classes = 1000
 
-// New builds a network with weights of 0, to be loaded, under one of the names of [Names]. The error is a [*fault.FieldError], or a
+// New builds a network with weights of 0, to be loaded, under one of the names of [Names] or another one that [Canonical] knows. The
+// error is a [*fault.FieldError], or a
 // [*fault.OutOfMemory] of the device.
 func New(d *tensor.Device, name string) (b *Backbone, err error) {
 	defer fault.Catch(&err)
@@ -211,6 +212,16 @@ func PooledFeatures(name string) (int, error) {
 	return a.features, nil
 }
 
+// WidthsOf returns the numbers of channels of the features of an architecture, as [Backbone.Widths] does. The error for another name is a
+// [*fault.FieldError].
+func WidthsOf(name string) ([]int, error) {
+	a, err := find(name)
+	if err != nil {
+		return nil, err
+	}
+	return slices.Clone(a.widths), nil
+}
+
 // TitleOf returns the name that papers use for an architecture; for another name, the name itself.
 func TitleOf(name string) string {
 	if a, err := find(name); err == nil {
@@ -230,7 +241,7 @@ func Names() []string {
 
 func find(name string) (*architecture, error) {
 	for i := range architectures {
-		if architectures[i].name == name {
+		if architectures[i].name == Canonical(name) {
 			return &architectures[i], nil
 		}
 	}

@@ -205,7 +205,7 @@ func compare(t *testing.T, b upTo, f *safetensors.File, gradient bool) {
 
 // published are the numbers of parameters.
 var published = map[string]int{
-	"vgg16": 138_357_544, "resnet18": 11_689_512, "resnet34": 21_797_672, "resnet50": 25_557_032, "resnet101": 44_549_160,
+	"vgg16": 138_357_544, "seresnet18": 11_778_592, "seresnet34": 21_958_868, "resnext101_32x4d": 44_177_704, "resnet18": 11_689_512, "resnet34": 21_797_672, "resnet50": 25_557_032, "resnet101": 44_549_160,
 	"resnet152": 60_192_808, "resnext50_32x4d": 25_028_904, "resnext101_32x8d": 88_791_336, "seresnet50": 28_088_024,
 	"seresnet101": 49_326_872, "seresnet152": 66_821_848, "seresnext50_32x4d": 27_559_896, "seresnext101_32x4d": 48_955_416,
 	"senet154": 115_088_984, "mobilenet_v1": 4_231_976, "mobilenet_v2": 3_504_872, "efficientnet-lite0": 4_652_008,
@@ -245,6 +245,24 @@ func TestParameters(t *testing.T) {
 		if a := architectureOf(shapes(b)); a == nil || a.name != name {
 			t.Errorf("a file of %s is taken for %v", name, a)
 		}
+		ofStages := map[string][]int{}
+		b.VisitStages("", func(p nn.Param) { ofStages[p.Path] = torchShape(p) })
+		if got := OfStages(ofStages); got != name {
+			t.Errorf("the stages of %s are taken for those of %q", name, got)
+		}
+	}
+}
+
+// TestCanonical builds networks by other names, which belong to networks of Names.
+func TestCanonical(t *testing.T) {
+	for other, name := range aliases {
+		b := build(t, engine.NewDevice(shapesOnly{}), other)
+		if b.Name() != name || Canonical(other) != name || Canonical(name) != name || slices.Contains(Names(), other) {
+			t.Errorf("%s is %s, want %s", other, b.Name(), name)
+		}
+	}
+	if got := OfStages(map[string][]int{"conv1.weight": {64, 3, 7, 7}}); got != "" {
+		t.Errorf("a convolution is taken for %s", got)
 	}
 }
 

@@ -58,7 +58,7 @@ func efficientNets() (all []architecture) {
 			name: fmt.Sprintf("efficientnet_b%d", i), title: fmt.Sprintf("EfficientNet-B%d", i),
 			widths: []int{s[1].out, s[2].out, s[4].out, s[6].out}, strides: quarters, features: c.head(), normalization: imageNet,
 			published: c.published + " of torchvision",
-			is:        c.is, build: c.build,
+			is:        c.is, stages: c.areStages, build: c.build,
 		})
 	}
 	return all
@@ -68,8 +68,14 @@ func efficientNets() (all []architecture) {
 // stages. The convolution of the head also tells them from EfficientNetV2.
 func (c compound) is(f *safetensors.File) bool {
 	s := c.stages()
-	head, err := f.Tensor("features.8.0.weight")
-	if err != nil || !slices.Equal(head.Shape, []int{c.head(), s[6].out, 1, 1}) {
+	return c.areStages(f) && shaped(f, "features.8.0.weight", c.head(), s[6].out, 1, 1)
+}
+
+// areStages is is for the stages alone. The last convolution of the last one tells the widths.
+func (c compound) areStages(f *safetensors.File) bool {
+	s := c.stages()
+	last := compoundBlock(6, s[6].repeats-1) + ".3.0.weight"
+	if t, err := f.Tensor(last); err != nil || len(t.Shape) != 4 || t.Shape[0] != s[6].out {
 		return false
 	}
 	return f.Has(compoundBlock(1, s[1].repeats-1)+".0.0.weight") && !f.Has(compoundBlock(1, s[1].repeats)+".0.0.weight")

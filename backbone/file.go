@@ -54,6 +54,26 @@ func architectureOf(f *safetensors.File) *architecture {
 	return nil
 }
 
+// OfStages returns the name of the architecture whose stages have parameters of these shapes, by their names; dimensions are in the
+// order of PyTorch. Those of the file of a detector are so told apart. It returns "" for another network.
+func OfStages(shapes map[string][]int) string {
+	var all []safetensors.Tensor
+	for name, shape := range shapes {
+		all = append(all, safetensors.Tensor{Name: name, Shape: shape})
+	}
+	f := safetensors.NewFile("", all, nil)
+	for _, a := range architectures {
+		is := a.stages
+		if is == nil {
+			is = a.is
+		}
+		if is(f) {
+			return a.name
+		}
+	}
+	return ""
+}
+
 // shaped reports whether a file has a tensor of that name and shape.
 func shaped(f *safetensors.File, name string, shape ...int) bool {
 	t, err := f.Tensor(name)

@@ -2,6 +2,7 @@ package backbone
 
 import (
 	"fmt"
+	"strings"
 
 	"github.com/bestiary-ml/bestiary/internal/safetensors"
 	"github.com/bestiary-ml/bestiary/nn"
@@ -19,7 +20,8 @@ type residualSpec struct {
 	halved bool   // the 3×3 convolution doubles the channels, and the stem has three convolutions (SENet-154)
 }
 
-// resNets are ResNet 18 to 152 (He et al., 2016) and ResNeXt (Xie et al., 2017) with the names and weights of torchvision.
+// resNets are ResNet 18 to 152 (He et al., 2016) and ResNeXt (Xie et al., 2017) with the names and weights of torchvision. ResNeXt-101
+// 32×4d, which torchvision lacks, has those of timm.
 func resNets() (all []architecture) {
 	for _, s := range []residualSpec{
 		{name: "resnet18", title: "ResNet-18", published: "resnet18-f37072fd.pth", blocks: [4]int{2, 2, 2, 2}, basic: true},
@@ -35,16 +37,26 @@ func resNets() (all []architecture) {
 			name: "resnext101_32x8d", title: "ResNeXt-101 32×8d", published: "resnext101_32x8d-110c445d.pth",
 			blocks: [4]int{3, 4, 23, 3}, groups: 32, width: 8,
 		},
+		{
+			name: "resnext101_32x4d", title: "ResNeXt-101 32×4d", published: "gluon_resnext101_32x4d-b253c8c4.pth of timm",
+			blocks: [4]int{3, 4, 23, 3}, groups: 32, width: 4,
+		},
 	} {
-		s.published += " of torchvision"
-		all = append(all, s.architecture(func(f *safetensors.File) bool { return s.is(f) && f.Has("fc.weight") }, s.resNet))
+		if !strings.HasSuffix(s.published, " of timm") {
+			s.published += " of torchvision"
+		}
+		all = append(all, s.architecture("conv1.weight", "fc.weight", s.resNet))
 	}
 	return all
 }
 
-func (s residualSpec) architecture(is func(*safetensors.File) bool, build func(builder) network) architecture {
+// architecture is that of a network with these names of the first and the last parameter.
+func (s residualSpec) architecture(first, last string, build func(builder) network) architecture {
+	stages := func(f *safetensors.File) bool { return s.is(f) && f.Has(first) }
 	a := architecture{
-		name: s.name, title: s.title, strides: quarters, normalization: imageNet, published: s.published, is: is, build: build,
+		name: s.name, title: s.title, strides: quarters, normalization: imageNet, published: s.published, build: build,
+		is:     func(f *safetensors.File) bool { return stages(f) && f.Has(last) },
+		stages: stages,
 	}
 	for stage := range s.blocks {
 		a.widths = append(a.widths, s.out(stage))

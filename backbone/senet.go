@@ -3,7 +3,6 @@ package backbone
 import (
 	"fmt"
 
-	"github.com/bestiary-ml/bestiary/internal/safetensors"
 	"github.com/bestiary-ml/bestiary/tensor"
 )
 
@@ -11,9 +10,11 @@ import (
 const seReduction = 16
 
 // seNets are residual networks with squeeze-and-excitation (Hu et al., 2018): SE-ResNet, SE-ResNeXt and SENet-154. Names and weights
-// are those of Cadene's pretrained-models.pytorch, which timm publishes as legacy_se*.
+// are those of Cadene's pretrained-models.pytorch, which timm publishes as legacy_se*. SE-ResNet 18 and 34 are timm's own.
 func seNets() (all []architecture) {
 	for _, s := range []residualSpec{
+		{name: "seresnet18", title: "SE-ResNet-18", published: "seresnet18-4bb0ce65.pth", blocks: [4]int{2, 2, 2, 2}, basic: true},
+		{name: "seresnet34", title: "SE-ResNet-34", published: "seresnet34-a4004e63.pth", blocks: [4]int{3, 4, 6, 3}, basic: true},
 		{name: "seresnet50", title: "SE-ResNet-50", published: "se_resnet50-ce0d4300.pth", blocks: [4]int{3, 4, 6, 3}},
 		{name: "seresnet101", title: "SE-ResNet-101", published: "se_resnet101-7e38fcc6.pth", blocks: [4]int{3, 4, 23, 3}},
 		{name: "seresnet152", title: "SE-ResNet-152", published: "se_resnet152-d17c99b7.pth", blocks: [4]int{3, 8, 36, 3}},
@@ -30,8 +31,12 @@ func seNets() (all []architecture) {
 			blocks: [4]int{3, 8, 36, 3}, groups: 64, width: 4, halved: true,
 		},
 	} {
-		s.published += " of pretrainedmodels (legacy_" + s.name + " of timm)"
-		all = append(all, s.architecture(func(f *safetensors.File) bool { return s.is(f) && f.Has("last_linear.weight") }, s.seNet))
+		origin := " of pretrainedmodels (legacy_" + s.name + " of timm)"
+		if s.basic {
+			origin = " of timm's legacy_" + s.name
+		}
+		s.published += origin
+		all = append(all, s.architecture("layer0.conv1.weight", "last_linear.weight", s.seNet))
 	}
 	return all
 }
@@ -74,9 +79,15 @@ func (s residualSpec) seNet(b builder) network {
 	return m
 }
 
-// seBlock returns the convolutions of a block. Without groups, the first of them has the stride, as in Caffe.
+// seBlock returns the convolutions of a block. Of bottlenecks without groups, the first of them has the stride, as in Caffe. Basic blocks
+// have a ReLU before squeeze-and-excitation, too, as timm's have.
 func (s residualSpec) seBlock(b builder, stage, in, stride int) *residual {
 	block, between, out := &residual{}, s.between(stage), s.out(stage)
+	if s.basic {
+		block.then(b.conv(in, between, 3, stride, relu).centred())
+		block.then(b.conv(between, out, 3, 1, relu).centred())
+		return block
+	}
 	first := 1
 	if s.groups == 0 {
 		first, stride = stride, 1

@@ -37,8 +37,9 @@ type Options struct {
 type Result struct {
 	Name      string `json:"name"`
 	Device    string `json:"device"`
-	GPU       string `json:"gpu,omitempty"` // the card's name
-	Precision string `json:"precision"`     // of products, see tensor.Device.Precision; "highest" is float32
+	Processor string `json:"processor,omitempty"` // the operating system's name of it
+	GPU       string `json:"gpu,omitempty"`       // the card's name
+	Precision string `json:"precision"`           // of products, see tensor.Device.Precision; "highest" is float32
 	Threads   int    `json:"threads"`
 	Spread
 	ItemsPerSecond float64     `json:"items_per_second"`
@@ -47,7 +48,7 @@ type Result struct {
 	PeakFraction   *float64    `json:"peak_fraction"`
 	PeakBytes      *int64      `json:"peak_bytes"`
 	AllocatedBytes int64       `json:"allocated_bytes"`
-	Parameters     int         `json:"parameters,omitempty"` // of a flow over rows
+	Parameters     int         `json:"parameters,omitempty"` // of a flow over rows, and of a Mask R-CNN
 	Versus         *PeerResult `json:"versus,omitempty"`
 }
 
@@ -76,14 +77,23 @@ func Run(ctx context.Context, o Options, out, log io.Writer) error {
 	return run(ctx, chosen, o, out, log)
 }
 
-func run(ctx context.Context, chosen []workload, o Options, out, log io.Writer) error {
+// complete returns o with the defaults of Time and Rounds.
+func (o Options) complete() (Options, error) {
 	o.Time = cmp.Or(o.Time, 3*time.Second)
 	o.Rounds = cmp.Or(o.Rounds, 5)
 	if o.Time < 0 {
-		return fault.Field("Time", o.Time, "must be positive, or 0 for 3s")
+		return o, fault.Field("Time", o.Time, "must be positive, or 0 for 3s")
 	}
 	if o.Rounds < 0 || o.Rounds > 1000 {
-		return fault.Field("Rounds", o.Rounds, "must be 1 to 1000, or 0 for 5")
+		return o, fault.Field("Rounds", o.Rounds, "must be 1 to 1000, or 0 for 5")
+	}
+	return o, nil
+}
+
+func run(ctx context.Context, chosen []workload, o Options, out, log io.Writer) error {
+	o, err := o.complete()
+	if err != nil {
+		return err
 	}
 	if o.Python != "" && o.Versus == "" {
 		return fault.Field("Python", o.Python, "is for peers in Python; set Versus to torch, zuko or nflows too, or leave it out")
@@ -153,17 +163,18 @@ func measure(ctx context.Context, w workload, o Options, launcher *peerLauncher,
 
 // measure times the workload, in turns with the peer if there is one.
 func (t *task) measure(ctx context.Context, o Options, launcher *peerLauncher, log io.Writer) (Result, error) {
-	var other *peer
+	var others []*peer
 	if launcher != nil {
-		var err error
-		if other, err = launcher.start(ctx, t.place(), t.workload.name); err != nil {
+		other, err := launcher.start(ctx, t.place(), t.workload.name)
+		if err != nil {
 			return Result{}, err
 		}
 		defer other.close()
+		others = append(others, other)
 	}
 	var peaks []float64
 	err := profiled(o.Profile, func() (err error) {
-		peaks, err = t.turns(ctx, o, other)
+		peaks, err = t.turns(ctx, o, others...)
 		return err
 	})
 	if err != nil {
@@ -176,7 +187,7 @@ func (t *task) measure(ctx context.Context, o Options, launcher *peerLauncher, l
 	if r.Parameters, err = t.workload.parameters(); err != nil {
 		return Result{}, err
 	}
-	if other != nil {
+	for _, other := range others {
 		r.Versus = other.result(r.Seconds)
 		return r, sameSize(t.workload.name, r)
 	}
@@ -191,9 +202,9 @@ func sameSize(name string, r Result) error {
 	return nil
 }
 
-// turns times the FMA loop, the workload and the peer in turns. It returns the rates of the loop, which does not run on a GPU
+// turns times the FMA loop, the workload and the peers in turns. It returns the rates of the loop, which does not run on a GPU
 // or in a profile.
-func (t *task) turns(ctx context.Context, o Options, other *peer) (peaks []float64, err error) {
+func (t *task) turns(ctx context.Context, o Options, others ...*peer) (peaks []float64, err error) {
 	turn := o.Time / time.Duration(o.Rounds)
 	for range o.Rounds {
 		if t.gpu == nil && o.Profile == "" {
@@ -202,7 +213,7 @@ func (t *task) turns(ctx context.Context, o Options, other *peer) (peaks []float
 		if err := t.run(ctx, turn); err != nil {
 			return nil, err
 		}
-		if other != nil {
+		for _, other := range others {
 			if err := other.run(turn); err != nil {
 				return nil, err
 			}
@@ -214,7 +225,7 @@ func (t *task) turns(ctx context.Context, o Options, other *peer) (peaks []float
 // result summarizes a measured task; peaks are the rates of the FMA loop.
 func (t *task) result(peaks []float64) Result {
 	r := Result{
-		Name: t.workload.name, Device: t.device.Name(), Precision: t.precision, Threads: t.threads, Spread: spread(t.times),
+		Name: t.workload.name, Device: t.device.Name(), Precision: t.precision, Threads: t.threads, Processor: Processor(), Spread: spread(t.times),
 		PeakBytes: t.peakBytes(), AllocatedBytes: int64(t.allocated) / int64(len(t.times)),
 	}
 	if t.gpu != nil {

@@ -120,15 +120,20 @@ func (t *task) run(ctx context.Context, d time.Duration) error {
 
 // Spread describes how long the timed iterations took.
 type Spread struct {
-	Seconds    float64 `json:"seconds"` // median
-	SecondsMin float64 `json:"seconds_min"`
-	SecondsQ1  float64 `json:"seconds_q1"`
-	SecondsQ3  float64 `json:"seconds_q3"`
-	Runs       int     `json:"runs"`
+	Seconds     float64 `json:"seconds"` // median
+	SecondsMean float64 `json:"seconds_mean"`
+	SecondsMin  float64 `json:"seconds_min"`
+	SecondsQ1   float64 `json:"seconds_q1"`
+	SecondsQ3   float64 `json:"seconds_q3"`
+	Runs        int     `json:"runs"`
 }
 
 func spread(times []float64) Spread {
-	return Spread{quantile(times, 0.5), slices.Min(times), quantile(times, 0.25), quantile(times, 0.75), len(times)}
+	sum := 0.0
+	for _, t := range times {
+		sum += t
+	}
+	return Spread{quantile(times, 0.5), sum / float64(len(times)), slices.Min(times), quantile(times, 0.25), quantile(times, 0.75), len(times)}
 }
 
 // quantile is the value below which a fraction p of at least one value lies, interpolated.

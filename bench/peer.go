@@ -63,7 +63,7 @@ func newPeerLauncher(ctx context.Context, o Options, log io.Writer) (*peerLaunch
 	switch name := o.Versus; {
 	case slices.Contains(flowPeers, name) && strings.HasPrefix(o.Device, "cuda"):
 		return nil, fault.Field("Versus", name, "is measured on the processor only; set Device to cpu")
-	case torchModes[name] != "":
+	case slices.Contains(peers, name) && torchModes[name] != "":
 		return findTorch(ctx, name, o.Python)
 	case slices.Contains(goPeers, name) && o.Python != "":
 		return nil, fault.Field("Python", o.Python, "is not used by the peer %s; leave it out", name)

@@ -16,15 +16,11 @@ func writeTable(out io.Writer, results []Result) error {
 	}
 	first := results[0]
 	var text strings.Builder
-	where, memory := fmt.Sprintf("threads: %d", first.Threads), "memory"
-	if first.GPU != "" {
-		where, memory = first.GPU, "GPU memory"
-	}
-	fmt.Fprintf(&text, "%s, %s, precision: %s\n", first.Device, where, first.Precision)
+	memory := first.memory()
+	text.WriteString(first.heading())
 	header := []string{"workload", "seconds", "q1–q3", "items/s", "GF/s", "of peak", memory, "garbage", "runs"}
 	if v := first.Versus; v != nil {
-		fmt.Fprintf(&text, "beside %s %s (%s), threads: %d, BLAS: %s, precision: %s\n",
-			v.Name, v.Version, cmp.Or(v.Python, v.Go), v.Threads, v.BLAS, v.Precision)
+		text.WriteString(v.heading())
 		header = append(header, v.Name, "q1–q3", memory, "runs", "ratio")
 	}
 	counted := slices.ContainsFunc(results, func(r Result) bool { return r.Parameters > 0 })
@@ -58,6 +54,31 @@ func writeTable(out io.Writer, results []Result) error {
 	}
 	_, err := io.WriteString(out, text.String())
 	return err
+}
+
+// heading is the line with the device and its settings, and before it one with the processor that computes.
+func (r Result) heading() string {
+	where, processor := fmt.Sprintf("threads: %d", r.Threads), ""
+	switch {
+	case r.GPU != "":
+		where = r.GPU
+	case r.Processor != "":
+		processor = r.Processor + "\n"
+	}
+	return fmt.Sprintf("%s%s, %s, precision: %s\n", processor, r.Device, where, r.Precision)
+}
+
+// memory is the heading of the column with the memory.
+func (r Result) memory() string {
+	if r.GPU != "" {
+		return "GPU memory"
+	}
+	return "memory"
+}
+
+// heading is the line with the peer and its settings.
+func (v *PeerResult) heading() string {
+	return fmt.Sprintf("beside %s %s (%s), threads: %d, BLAS: %s, precision: %s\n", v.Name, v.Version, cmp.Or(v.Python, v.Go), v.Threads, v.BLAS, v.Precision)
 }
 
 // parameters prints the number of parameters of a flow, and that of the peer's.

@@ -14,7 +14,10 @@ import (
 var torchScripts embed.FS
 
 // torchModes are the modes of torch/peer.py for its peers.
-var torchModes = map[string]string{"torch": "eager", "torch-compile": "compile", "torch-cached": "cached", "zuko": "zuko", "nflows": "nflows"}
+var torchModes = map[string]string{"torch": "eager", "torch-compile": "compile", "torch-cached": "cached", "zuko": "zuko", "nflows": "nflows", onnxRuntime: onnxRuntime}
+
+// onnxRuntime is the name of a peer of [Backbones].
+const onnxRuntime = "onnxruntime"
 
 // flowPeers are libraries of flows over PyTorch, eager.
 var flowPeers = []string{"zuko", "nflows"}
@@ -26,6 +29,9 @@ func needs(name string) (code, install string) {
 	if version := map[string]string{"zuko": "1.6.0", "nflows": "0.14"}[name]; version != "" {
 		code += fmt.Sprintf("; import %s; from importlib.metadata import version; assert version(%q) == %q", name, name, version)
 		install = fmt.Sprintf("install it with PyTorch (pip install torch %s==%s)", name, version)
+	}
+	if name == onnxRuntime {
+		code, install = "import torch, torchvision, onnx, onnxruntime; torch.__version__", "install it with what exports models (pip install torch torchvision onnx onnxruntime)"
 	}
 	return code, install
 }

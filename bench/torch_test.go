@@ -98,7 +98,7 @@ func TestPeer(t *testing.T) {
 			if v == nil || v.Name != "torch" || v.Version != "9.9" || v.Threads != 2 || v.BLAS != "cpu highest eager" || v.Form != "channels-last" || v.PeakBytes == nil || *v.PeakBytes != 77 {
 				t.Fatalf("got %+v", v)
 			}
-			if want := (Spread{Seconds: 2, SecondsMin: 1, SecondsQ1: 1, SecondsQ3: 3, Runs: 6}); *v.Spread != want {
+			if want := (Spread{Seconds: 2, SecondsMean: 2, SecondsMin: 1, SecondsQ1: 1, SecondsQ3: 3, Runs: 6}); *v.Spread != want {
 				t.Errorf("got spread %+v, want %+v", v.Spread, want)
 			}
 			if want := 2 / got.Seconds; v.Ratio != want {

@@ -58,7 +58,7 @@ func (p *pretrained) visit(path string, f func(nn.Param)) {
 // SetBackbone copies the weights of b, which must be the network of Config.Backbone on the same device. The error is a
 // [*fault.FieldError].
 func (m *Classifier) SetBackbone(b *backbone.Backbone) error {
-	if m.pre == nil || b == nil || b.Name() != m.config.Backbone {
+	if m.pre == nil || b == nil || b.Name() != backbone.Canonical(m.config.Backbone) {
 		return fault.Field("Backbone", m.config.Backbone, "must be the network whose weights are given; give others, or change it")
 	}
 	var to []*tensor.Tensor

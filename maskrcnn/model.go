@@ -125,7 +125,7 @@ func (m *Model) SetBackbone(b *backbone.Backbone) error {
 	if m.config.Conventions == matterport {
 		return fault.Field("Conventions", m.config.Conventions, "must be empty for weights of a network of ImageNet")
 	}
-	if b == nil || b.Name() != m.config.Backbone {
+	if b == nil || b.Name() != backbone.Canonical(m.config.Backbone) {
 		return fault.Field("Backbone", m.config.Backbone, "must be the network whose weights are given; give others, or change it")
 	}
 	to := map[string]*tensor.Tensor{}

@@ -70,7 +70,7 @@ func (n *net) setTraining(on bool) { n.backbone.SetTraining(on) }
 
 // SetBackbone copies the weights of b, which must be the network of Config.Backbone. The error is a [*fault.FieldError].
 func (m *Model) SetBackbone(b *backbone.Backbone) error {
-	if b == nil || b.Name() != m.config.Backbone {
+	if b == nil || b.Name() != backbone.Canonical(m.config.Backbone) {
 		return fault.Field("Backbone", m.config.Backbone, "must be the network whose weights are given; give others, or change it")
 	}
 	to := map[string]*tensor.Tensor{}

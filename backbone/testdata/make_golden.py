@@ -90,8 +90,11 @@ def mobilenet_v1(net, x):
 
 
 def resnet(net, x):
-    """of torchvision, and of timm's legacy_se*"""
-    x = net.maxpool(net.relu(net.bn1(net.conv1(x)))) if hasattr(net, "conv1") else net.pool0(net.layer0(x))
+    """of torchvision, and of timm's legacy_se* and ResNeXt"""
+    if hasattr(net, "conv1"):
+        x = net.maxpool((net.relu if hasattr(net, "relu") else net.act1)(net.bn1(net.conv1(x))))
+    else:
+        x = net.pool0(net.layer0(x))
     stages = []
     for layer in (net.layer1, net.layer2, net.layer3, net.layer4):
         x = layer(x)
@@ -133,7 +136,8 @@ def networks():
     all["vgg16"] = lambda: get_model("vgg16", weights=None), vgg, imagenet, 6
     for name in ["resnet18", "resnet34", "resnet50", "resnet101", "resnet152", "resnext50_32x4d", "resnext101_32x8d"]:
         all[name] = lambda name=name: get_model(name, weights=None), resnet, imagenet, 3
-    for name in ["seresnet50", "seresnet101", "seresnet152", "seresnext50_32x4d", "seresnext101_32x4d", "senet154"]:
+    all["resnext101_32x4d"] = lambda: timm.create_model("resnext101_32x4d"), resnet, imagenet, 3
+    for name in ["seresnet18", "seresnet34", "seresnet50", "seresnet101", "seresnet152", "seresnext50_32x4d", "seresnext101_32x4d", "senet154"]:
         legacy = "legacy_" + name
         all[name] = lambda legacy=legacy: timm.create_model(legacy), resnet, imagenet, 3
     for i in range(8):
@@ -143,7 +147,7 @@ def networks():
 
 
 # Those in the repository; the others are large, or differ from these in numbers only.
-STORED = ["vgg16", "resnet18", "resnext50_32x4d", "seresnet50"]
+STORED = ["vgg16", "resnet18", "resnext50_32x4d", "seresnet18", "seresnet50"]
 STORED += ["efficientnet-lite0", "mobilenet_v1", "mobilenet_v2", "efficientnet_b0", "efficientnet_b5"]
 
 

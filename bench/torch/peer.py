@@ -1,8 +1,8 @@
-"""The other side of `bestiary bench --vs torch`, torch-compile, torch-cached, zuko and nflows: the named workloads in PyTorch.
+"""The other side of `bestiary bench --vs torch`, torch-compile, torch-cached, zuko, nflows and onnxruntime: the named workloads in PyTorch.
 
 Arguments are the number of threads, the device ("cpu", "cuda:0"), the precision of products ("highest", "high" or "medium"), and the
 mode: "eager"; "compile", where torch.compile compiles each loss or inference function; "cached", where DALL-E generates with a KV
-cache; "zuko" and "nflows", the flows of these libraries, eager.
+cache; "zuko" and "nflows", the flows of these libraries, eager; "onnxruntime", where ONNX Runtime computes what torch.onnx has exported.
 
 On the processor, a workload is prepared in the form that is fastest there: with or without channels-last pictures, and at
 "medium" with or without autocast to bfloat16.
@@ -28,6 +28,7 @@ import time
 
 import torch
 
+import maskrcnn
 from attention import attention
 from autoencoder import EMBEDDING, Autoencoder
 from backbones import Features, ssd300, targets
@@ -242,6 +243,22 @@ def ssd_train(batch):
     return train(model, lambda: sum(model(x, objects).values()))
 
 
+def mask_rcnn_detect(name, mode):
+    net, size = maskrcnn.split(name)
+    model, x = laid_out(maskrcnn.mask_rcnn(net, size)), torch.rand(3, size, size)
+    if mode == "onnxruntime":
+        run = maskrcnn.session(model, x, torch.get_num_threads())
+        return lambda: maskrcnn.checked(run())
+    for part in maskrcnn.parts(model):
+        part.forward = maskrcnn.floats(in_form(part.forward))
+
+    @torch.no_grad()
+    def step():
+        return maskrcnn.checked(model([x])[0]["masks"].cpu().numpy())
+
+    return step
+
+
 WORKLOADS = {
     "gemm/1024": lambda: gemm(1024),
     "autoencoder/train/b32": lambda: autoencoder_train(32),
@@ -326,6 +343,8 @@ def peak_bytes():
 def blas():
     """The BLAS library that PyTorch was built with, and its files if they are separate. Debian's "generic" is the installed
     libblas.so.3: the slow reference BLAS, unless another one is installed."""
+    if "onnxruntime" in sys.modules:
+        return "its own"
     if on_gpu():
         return f"CUDA {torch.version.cuda}, cuDNN {torch.backends.cudnn.version()}"
     built = re.search(r"BLAS_INFO=(\w+)", torch.__config__.show())
@@ -355,6 +374,8 @@ def choose(mode):
         Generator = CachedDALLE
     elif mode == "compile":
         compiler = torch.compile
+    elif mode == "onnxruntime":
+        importlib.import_module(mode)
 
 
 def impossible(name, mode):
@@ -363,8 +384,12 @@ def impossible(name, mode):
         return f"{mode} has flows over rows only"
     if mode not in LIBRARIES and name.startswith("density/"):
         return "PyTorch has no flows of its own; use zuko or nflows"
-    if name.startswith(("backbone/", "ssd/")) and importlib.util.find_spec("torchvision") is None:
+    if name.startswith(("backbone/", "ssd/", "maskrcnn/")) and importlib.util.find_spec("torchvision") is None:
         return "the networks are those of torchvision, which is not installed"
+    if name.startswith("maskrcnn/") and not maskrcnn.has(maskrcnn.split(name)[0]):
+        return "torchvision has no such network"
+    if mode == "onnxruntime" and not name.startswith("maskrcnn/"):
+        return "ONNX Runtime is measured with Mask R-CNN only"
     if mode == "cached" and "/generate/" not in name:
         return "only generation has a cache; elsewhere it is torch that does the same"
     return None
@@ -375,12 +400,14 @@ def build(name, device, mode):
     with torch.device(device) if on_gpu() else contextlib.nullcontext():
         if mode in LIBRARIES:
             return density(mode, name, train)
+        if name.startswith("maskrcnn/"):
+            return mask_rcnn_detect(name, mode), None
         return WORKLOADS[name](), None
 
 
 def forms(mode, precision):
     """The forms that PyTorch may compute in, best guess last. Compiling takes long, so that mode has one."""
-    if mode in LIBRARIES:
+    if mode in LIBRARIES or mode == "onnxruntime":
         return [Form()]
     casts = [False, True] if precision == "medium" else [False]
     if mode == "compile":
@@ -407,6 +434,8 @@ def prepare(name, device, mode, precision):
     candidates = [Form()] if on_gpu() else forms(mode, precision)
     form, convolves = candidates[0], False
     step, parameters = build(name, device, mode)
+    if mode == "onnxruntime":
+        reset_peak()  # the model is PyTorch's no more
     candidates = [c for c in candidates if convolves or not c.channels_last]
     if len(candidates) > 1:
         del step
@@ -464,7 +493,7 @@ def main():
     except Exception as e:
         return answer(error=reason(e))
     answer(
-        version=importlib.metadata.version(mode) if mode in LIBRARIES else torch.__version__, threads=torch.get_num_threads(), blas=blas(),
+        version=importlib.metadata.version(mode) if mode in LIBRARIES or mode == "onnxruntime" else torch.__version__, threads=torch.get_num_threads(), blas=blas(),
         gpu=torch.cuda.get_device_name() if on_gpu() else None, precision=precision,
     )
     step = None

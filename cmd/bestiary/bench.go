@@ -64,7 +64,7 @@ Workloads:
   bestiary bench --steady`,
 		Args: noArguments,
 	}
-	c.AddCommand(newBenchTables(), newBenchScaling())
+	c.AddCommand(newBenchTables(), newBenchScaling(), newBenchBackbones())
 	device := addDeviceFlags(c)
 	c.Flags().StringArrayVar(&o.Only, "only", nil, "workload to measure: a name, a prefix up to a slash, or a pattern with * (repeatable; default: all)")
 	c.Flags().BoolVar(&o.JSON, "json", false, "print a JSON object for each workload")

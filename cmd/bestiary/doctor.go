@@ -1,12 +1,14 @@
 package main
 
 import (
+	"cmp"
 	"fmt"
 	"os"
 	"path/filepath"
 	"runtime"
 	"strings"
 
+	"github.com/bestiary-ml/bestiary/bench"
 	"github.com/bestiary-ml/bestiary/internal/cpu/simd"
 	"github.com/bestiary-ml/bestiary/internal/cuda"
 	"github.com/bestiary-ml/bestiary/internal/engine"
@@ -46,7 +48,7 @@ ranks add ones.`,
 		rows := [][2]string{
 			{"bestiary", version()},
 			{"Go", fmt.Sprintf("%s %s/%s", runtime.Version(), runtime.GOOS, runtime.GOARCH)},
-			{"processor", processorName()},
+			{"processor", cmp.Or(bench.Processor(), "unknown on this operating system")},
 			{"features", features()},
 			{"caches", caches()},
 			{"processors", fmt.Sprintf("%d usable of %d", runtime.GOMAXPROCS(0), runtime.NumCPU())},
@@ -73,25 +75,6 @@ ranks add ones.`,
 		return nil
 	}
 	return c
-}
-
-// processorName is the operating system's name of the processor.
-func processorName() string {
-	info, err := os.ReadFile("/proc/cpuinfo")
-	if err != nil {
-		return "unknown on this operating system"
-	}
-	return field(string(info), "model name", ":")
-}
-
-// field returns the value of the first line with that name.
-func field(text, name, separator string) string {
-	for line := range strings.Lines(text) {
-		if before, after, ok := strings.Cut(line, separator); ok && strings.TrimSpace(before) == name {
-			return strings.TrimSpace(after)
-		}
-	}
-	return "unknown"
 }
 
 func memory() string {

@@ -48,7 +48,8 @@ func newExport() *cobra.Command {
                      it with strict=True. Beside x.pt, the flow's x.emb.pt has emb_mean and emb_std, with which
                      embeddings were standardized, and the names of the classes
   ssd                for torchvision: the state_dict of ssd300_vgg16, of a detector with the backbone vgg16
-  maskrcnn           for torchvision: the state_dict of maskrcnn_resnet50_fpn, of a model with the backbone resnet50
+  maskrcnn           for torchvision: the state_dict of maskrcnn_resnet50_fpn or, with another backbone, of its MaskRCNN;
+                     the command prints the call that makes it
 
 The formats are pytorch (torch.save; also lightning for .ckpt and dall_e for .pkl) and safetensors, with the same names and shapes; the latter has the settings
 as JSON in the metadata. "bestiary import" reads both. A model with a setting that the other program doesn't have

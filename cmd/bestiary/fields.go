@@ -36,6 +36,7 @@ var otherFlags = map[string][]string{
 	"MinSide":           {"min-size"},
 	"N":                 {"n"},
 	"Path":              {"data"},
+	"Peers":             {"vs"},
 	"ReinMax":           {"reinmax"},
 	"Share":             {"hold-out"},
 	"Size":              {"image-size"},

@@ -44,7 +44,7 @@ func baseOf(c *cobra.Command) []string {
 		return append(args, "--run", "nowhere", "nothing.jpg")
 	case "bestiary crop":
 		return append(args, "--run", "nowhere", "--data", "nothing", "--out", "cropped")
-	case "bestiary bench", "bestiary bench tables":
+	case "bestiary bench", "bestiary bench tables", "bestiary bench backbones":
 		return append(args, "--only", "nonsense")
 	case "bestiary bench scaling":
 		return append(args, "--gpu", "nonsense")

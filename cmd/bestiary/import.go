@@ -26,8 +26,8 @@ func newImport() *cobra.Command {
   the flow notebook  the state_dicts of its ImprovedAutoEncoder and LinearRNVP. A flow needs the names of its
                      classes, and the file of emb_mean and emb_std if it was trained on standardized embeddings;
                      x.emb.pt is found beside x.pt
-  torchvision        the state_dict of ssd300_vgg16 or maskrcnn_resnet50_fpn, detectors. With other classes than
-                     the 90 of COCO they need their names as --classes
+  torchvision        the state_dict of ssd300_vgg16, maskrcnn_resnet50_fpn or MaskRCNN with another backbone,
+                     detectors. With other classes than the 90 of COCO they need their names as --classes
   matterport         the .h5 of its Mask_RCNN with ResNet-50 or 101. The names of other classes than the 80 of
                      COCO are given as --classes
   Bestiary           a folder of "bestiary export --format huggingface", of models of any kind

@@ -69,7 +69,7 @@ func (b *boxFlags) check() error {
 // network returns the name of the backbone: that of --backbone, or that of the network whose weights are in this file. own is a network
 // that is none of package backbone.
 func (b *boxFlags) network(own string) (string, error) {
-	name := b.backbone
+	name := backbone.Canonical(b.backbone)
 	if name == own || slices.Contains(backbone.Names(), name) {
 		return name, nil
 	}
