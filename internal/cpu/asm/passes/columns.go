@@ -61,7 +61,7 @@ func columns(g *gen) {
 				g.along("mean", []string{"x", "y"}, func(a at, p map[string]gp) {
 					v := g.sub(g.load(a, p["x"]), g.in(a, mean))
 					factor := g.load(a, scale)
-					g.horner(v, factor, g.in(a, shift))
+					v = g.horner(v, factor, g.in(a, shift))
 					g.store(a, act.f(v), p["y"])
 				})
 			})
@@ -72,7 +72,7 @@ func columns(g *gen) {
 			g.along("mean", []string{"x", "gy", "g"}, func(a at, p map[string]gp) {
 				v := g.sub(g.load(a, p["x"]), g.in(a, mean))
 				factor := g.load(a, scale)
-				g.horner(v, factor, g.in(a, shift))
+				v = g.horner(v, factor, g.in(a, shift))
 				g.store(a, g.mul(g.siluSlope(v), g.in(a, p["gy"])), p["g"])
 			})
 		})
@@ -91,7 +91,7 @@ func columns(g *gen) {
 				}
 				d := g.sub(g.load(at, p["x"]), g.in(at, mean))
 				factor := g.load(at, b)
-				g.horner(d, factor, g.in(at, c))
+				d = g.horner(d, factor, g.in(at, c))
 				g.fma(d, up, g.in(at, a))
 				g.store(at, d, p["gx"])
 			})
