@@ -15,7 +15,7 @@ TEXT ·affineMapNEON(SB), NOSPLIT, $0-128
 	WORD $0x4e040400 // dup v0.4s, v0.s[0]
 	MOVD ZR, R8
 	MOVD R0, R9
-	SUBS $4, R9
+	SUBS $8, R9
 
 loop1:
 	CMP R9, R8
@@ -37,7 +37,6 @@ loop1:
 	WORD $0x3dc0129f // ldr q31, [x20, #64]
 	WORD $0x6e3fdc22 // fmul v2.4s, v1.4s, v31.4s
 	WORD $0x4e218842 // frintn v2.4s, v2.4s
-	WORD $0x4ea11c21 // mov v1.16b, v1.16b
 	WORD $0x3dc0169f // ldr q31, [x20, #80]
 	WORD $0x4ebfcc41 // fmls v1.4s, v2.4s, v31.4s
 	WORD $0x3dc01a9f // ldr q31, [x20, #96]
@@ -54,7 +53,6 @@ loop1:
 	WORD $0x3dc03284 // ldr q4, [x20, #192]
 	WORD $0x4e21cc64 // fmla v4.4s, v3.4s, v1.4s
 	WORD $0x6e21dc23 // fmul v3.4s, v1.4s, v1.4s
-	WORD $0x4ea11c21 // mov v1.16b, v1.16b
 	WORD $0x4e23cc81 // fmla v1.4s, v4.4s, v3.4s
 	WORD $0x3dc0069f // ldr q31, [x20, #16]
 	WORD $0x4e3fd421 // fadd v1.4s, v1.4s, v31.4s
@@ -76,18 +74,8 @@ loop1:
 	WORD $0x4e22cc23 // fmla v3.4s, v1.4s, v2.4s
 	ADD R8<<2, R6, R22
 	WORD $0x3d8002c3 // str q3, [x22, #0]
-	ADD $4, R8
-	JMP loop1
-
-done2:
-	MOVD R0, R9
-	SUBS $1, R9
-
-loop3:
-	CMP R9, R8
-	BGT done4
 	ADD R8<<2, R3, R23
-	WORD $0xbd4002e1 // ldr s1, [x23, #0]
+	WORD $0x3dc006e1 // ldr q1, [x23, #16]
 	WORD $0x3dc0029f // ldr q31, [x20, #0]
 	WORD $0x4e3f1c22 // and v2.16b, v1.16b, v31.16b
 	WORD $0x6e20dc42 // fmul v2.4s, v2.4s, v0.4s
@@ -95,7 +83,7 @@ loop3:
 	WORD $0x4e3fd442 // fadd v2.4s, v2.4s, v31.4s
 	WORD $0x6e22fc21 // fdiv v1.4s, v1.4s, v2.4s
 	ADD R8<<2, R7, R24
-	WORD $0xbd000301 // str s1, [x24, #0]
+	WORD $0x3d800701 // str q1, [x24, #16]
 	WORD $0x3dc00a82 // ldr q2, [x20, #32]
 	WORD $0x4e21f441 // fmax v1.4s, v2.4s, v1.4s
 	WORD $0x3dc00e82 // ldr q2, [x20, #48]
@@ -103,7 +91,6 @@ loop3:
 	WORD $0x3dc0129f // ldr q31, [x20, #64]
 	WORD $0x6e3fdc22 // fmul v2.4s, v1.4s, v31.4s
 	WORD $0x4e218842 // frintn v2.4s, v2.4s
-	WORD $0x4ea11c21 // mov v1.16b, v1.16b
 	WORD $0x3dc0169f // ldr q31, [x20, #80]
 	WORD $0x4ebfcc41 // fmls v1.4s, v2.4s, v31.4s
 	WORD $0x3dc01a9f // ldr q31, [x20, #96]
@@ -120,7 +107,6 @@ loop3:
 	WORD $0x3dc03284 // ldr q4, [x20, #192]
 	WORD $0x4e21cc64 // fmla v4.4s, v3.4s, v1.4s
 	WORD $0x6e21dc23 // fmul v3.4s, v1.4s, v1.4s
-	WORD $0x4ea11c21 // mov v1.16b, v1.16b
 	WORD $0x4e23cc81 // fmla v1.4s, v4.4s, v3.4s
 	WORD $0x3dc0069f // ldr q31, [x20, #16]
 	WORD $0x4e3fd421 // fadd v1.4s, v1.4s, v31.4s
@@ -136,17 +122,144 @@ loop3:
 	WORD $0x4ea38442 // add v2.4s, v2.4s, v3.4s
 	WORD $0x6e22dc21 // fmul v1.4s, v1.4s, v2.4s
 	ADD R8<<2, R1, R25
-	WORD $0xbd400322 // ldr s2, [x25, #0]
+	WORD $0x3dc00722 // ldr q2, [x25, #16]
 	ADD R8<<2, R2, R22
-	WORD $0xbd4002c3 // ldr s3, [x22, #0]
-	WORD $0x4ea31c63 // mov v3.16b, v3.16b
+	WORD $0x3dc006c3 // ldr q3, [x22, #16]
 	WORD $0x4e22cc23 // fmla v3.4s, v1.4s, v2.4s
 	ADD R8<<2, R6, R23
-	WORD $0xbd0002e3 // str s3, [x23, #0]
-	ADD $1, R8
+	WORD $0x3d8006e3 // str q3, [x23, #16]
+	ADD $8, R8
+	JMP loop1
+
+done2:
+	MOVD R0, R9
+	SUBS $4, R9
+
+loop3:
+	CMP R9, R8
+	BGT done4
+	ADD R8<<2, R3, R24
+	WORD $0x3dc00301 // ldr q1, [x24, #0]
+	WORD $0x3dc0029f // ldr q31, [x20, #0]
+	WORD $0x4e3f1c22 // and v2.16b, v1.16b, v31.16b
+	WORD $0x6e20dc42 // fmul v2.4s, v2.4s, v0.4s
+	WORD $0x3dc0069f // ldr q31, [x20, #16]
+	WORD $0x4e3fd442 // fadd v2.4s, v2.4s, v31.4s
+	WORD $0x6e22fc21 // fdiv v1.4s, v1.4s, v2.4s
+	ADD R8<<2, R7, R25
+	WORD $0x3d800321 // str q1, [x25, #0]
+	WORD $0x3dc00a82 // ldr q2, [x20, #32]
+	WORD $0x4e21f441 // fmax v1.4s, v2.4s, v1.4s
+	WORD $0x3dc00e82 // ldr q2, [x20, #48]
+	WORD $0x4ea1f441 // fmin v1.4s, v2.4s, v1.4s
+	WORD $0x3dc0129f // ldr q31, [x20, #64]
+	WORD $0x6e3fdc22 // fmul v2.4s, v1.4s, v31.4s
+	WORD $0x4e218842 // frintn v2.4s, v2.4s
+	WORD $0x3dc0169f // ldr q31, [x20, #80]
+	WORD $0x4ebfcc41 // fmls v1.4s, v2.4s, v31.4s
+	WORD $0x3dc01a9f // ldr q31, [x20, #96]
+	WORD $0x4ebfcc41 // fmls v1.4s, v2.4s, v31.4s
+	WORD $0x3dc01e83 // ldr q3, [x20, #112]
+	WORD $0x3dc02284 // ldr q4, [x20, #128]
+	WORD $0x4e21cc64 // fmla v4.4s, v3.4s, v1.4s
+	WORD $0x3dc02683 // ldr q3, [x20, #144]
+	WORD $0x4e21cc83 // fmla v3.4s, v4.4s, v1.4s
+	WORD $0x3dc02a84 // ldr q4, [x20, #160]
+	WORD $0x4e21cc64 // fmla v4.4s, v3.4s, v1.4s
+	WORD $0x3dc02e83 // ldr q3, [x20, #176]
+	WORD $0x4e21cc83 // fmla v3.4s, v4.4s, v1.4s
+	WORD $0x3dc03284 // ldr q4, [x20, #192]
+	WORD $0x4e21cc64 // fmla v4.4s, v3.4s, v1.4s
+	WORD $0x6e21dc23 // fmul v3.4s, v1.4s, v1.4s
+	WORD $0x4e23cc81 // fmla v1.4s, v4.4s, v3.4s
+	WORD $0x3dc0069f // ldr q31, [x20, #16]
+	WORD $0x4e3fd421 // fadd v1.4s, v1.4s, v31.4s
+	WORD $0x4e21a842 // fcvtns v2.4s, v2.4s
+	WORD $0x4f3f0443 // sshr v3.4s, v2.4s, #1
+	WORD $0x6ea38442 // sub v2.4s, v2.4s, v3.4s
+	WORD $0x4f375463 // shl v3.4s, v3.4s, #23
+	WORD $0x3dc00684 // ldr q4, [x20, #16]
+	WORD $0x4ea48463 // add v3.4s, v3.4s, v4.4s
+	WORD $0x6e23dc21 // fmul v1.4s, v1.4s, v3.4s
+	WORD $0x4f375442 // shl v2.4s, v2.4s, #23
+	WORD $0x3dc00683 // ldr q3, [x20, #16]
+	WORD $0x4ea38442 // add v2.4s, v2.4s, v3.4s
+	WORD $0x6e22dc21 // fmul v1.4s, v1.4s, v2.4s
+	ADD R8<<2, R1, R22
+	WORD $0x3dc002c2 // ldr q2, [x22, #0]
+	ADD R8<<2, R2, R23
+	WORD $0x3dc002e3 // ldr q3, [x23, #0]
+	WORD $0x4e22cc23 // fmla v3.4s, v1.4s, v2.4s
+	ADD R8<<2, R6, R24
+	WORD $0x3d800303 // str q3, [x24, #0]
+	ADD $4, R8
 	JMP loop3
 
 done4:
+	MOVD R0, R9
+	SUBS $1, R9
+
+loop5:
+	CMP R9, R8
+	BGT done6
+	ADD R8<<2, R3, R25
+	WORD $0xbd400321 // ldr s1, [x25, #0]
+	WORD $0x3dc0029f // ldr q31, [x20, #0]
+	WORD $0x4e3f1c22 // and v2.16b, v1.16b, v31.16b
+	WORD $0x6e20dc42 // fmul v2.4s, v2.4s, v0.4s
+	WORD $0x3dc0069f // ldr q31, [x20, #16]
+	WORD $0x4e3fd442 // fadd v2.4s, v2.4s, v31.4s
+	WORD $0x6e22fc21 // fdiv v1.4s, v1.4s, v2.4s
+	ADD R8<<2, R7, R22
+	WORD $0xbd0002c1 // str s1, [x22, #0]
+	WORD $0x3dc00a82 // ldr q2, [x20, #32]
+	WORD $0x4e21f441 // fmax v1.4s, v2.4s, v1.4s
+	WORD $0x3dc00e82 // ldr q2, [x20, #48]
+	WORD $0x4ea1f441 // fmin v1.4s, v2.4s, v1.4s
+	WORD $0x3dc0129f // ldr q31, [x20, #64]
+	WORD $0x6e3fdc22 // fmul v2.4s, v1.4s, v31.4s
+	WORD $0x4e218842 // frintn v2.4s, v2.4s
+	WORD $0x3dc0169f // ldr q31, [x20, #80]
+	WORD $0x4ebfcc41 // fmls v1.4s, v2.4s, v31.4s
+	WORD $0x3dc01a9f // ldr q31, [x20, #96]
+	WORD $0x4ebfcc41 // fmls v1.4s, v2.4s, v31.4s
+	WORD $0x3dc01e83 // ldr q3, [x20, #112]
+	WORD $0x3dc02284 // ldr q4, [x20, #128]
+	WORD $0x4e21cc64 // fmla v4.4s, v3.4s, v1.4s
+	WORD $0x3dc02683 // ldr q3, [x20, #144]
+	WORD $0x4e21cc83 // fmla v3.4s, v4.4s, v1.4s
+	WORD $0x3dc02a84 // ldr q4, [x20, #160]
+	WORD $0x4e21cc64 // fmla v4.4s, v3.4s, v1.4s
+	WORD $0x3dc02e83 // ldr q3, [x20, #176]
+	WORD $0x4e21cc83 // fmla v3.4s, v4.4s, v1.4s
+	WORD $0x3dc03284 // ldr q4, [x20, #192]
+	WORD $0x4e21cc64 // fmla v4.4s, v3.4s, v1.4s
+	WORD $0x6e21dc23 // fmul v3.4s, v1.4s, v1.4s
+	WORD $0x4e23cc81 // fmla v1.4s, v4.4s, v3.4s
+	WORD $0x3dc0069f // ldr q31, [x20, #16]
+	WORD $0x4e3fd421 // fadd v1.4s, v1.4s, v31.4s
+	WORD $0x4e21a842 // fcvtns v2.4s, v2.4s
+	WORD $0x4f3f0443 // sshr v3.4s, v2.4s, #1
+	WORD $0x6ea38442 // sub v2.4s, v2.4s, v3.4s
+	WORD $0x4f375463 // shl v3.4s, v3.4s, #23
+	WORD $0x3dc00684 // ldr q4, [x20, #16]
+	WORD $0x4ea48463 // add v3.4s, v3.4s, v4.4s
+	WORD $0x6e23dc21 // fmul v1.4s, v1.4s, v3.4s
+	WORD $0x4f375442 // shl v2.4s, v2.4s, #23
+	WORD $0x3dc00683 // ldr q3, [x20, #16]
+	WORD $0x4ea38442 // add v2.4s, v2.4s, v3.4s
+	WORD $0x6e22dc21 // fmul v1.4s, v1.4s, v2.4s
+	ADD R8<<2, R1, R23
+	WORD $0xbd4002e2 // ldr s2, [x23, #0]
+	ADD R8<<2, R2, R24
+	WORD $0xbd400303 // ldr s3, [x24, #0]
+	WORD $0x4e22cc23 // fmla v3.4s, v1.4s, v2.4s
+	ADD R8<<2, R6, R25
+	WORD $0xbd000323 // str s3, [x25, #0]
+	ADD $1, R8
+	JMP loop5
+
+done6:
 	RET
 
 // func affineMapGradNEON
@@ -165,11 +278,11 @@ TEXT ·affineMapGradNEON(SB), NOSPLIT, $0-200
 	WORD $0x4e040400 // dup v0.4s, v0.s[0]
 	MOVD ZR, R10
 	MOVD R0, R11
-	SUBS $4, R11
+	SUBS $8, R11
 
-loop5:
+loop7:
 	CMP R11, R10
-	BGT done6
+	BGT done8
 	ADD R10<<2, R2, R22
 	WORD $0x3dc002c1 // ldr q1, [x22, #0]
 	WORD $0x3dc0029f // ldr q31, [x20, #0]
@@ -189,7 +302,6 @@ loop5:
 	WORD $0x3dc0129f // ldr q31, [x20, #64]
 	WORD $0x6e3fdc24 // fmul v4.4s, v1.4s, v31.4s
 	WORD $0x4e218884 // frintn v4.4s, v4.4s
-	WORD $0x4ea11c21 // mov v1.16b, v1.16b
 	WORD $0x3dc0169f // ldr q31, [x20, #80]
 	WORD $0x4ebfcc81 // fmls v1.4s, v4.4s, v31.4s
 	WORD $0x3dc01a9f // ldr q31, [x20, #96]
@@ -206,7 +318,6 @@ loop5:
 	WORD $0x3dc03286 // ldr q6, [x20, #192]
 	WORD $0x4e21cca6 // fmla v6.4s, v5.4s, v1.4s
 	WORD $0x6e21dc25 // fmul v5.4s, v1.4s, v1.4s
-	WORD $0x4ea11c21 // mov v1.16b, v1.16b
 	WORD $0x4e25ccc1 // fmla v1.4s, v6.4s, v5.4s
 	WORD $0x3dc0069f // ldr q31, [x20, #16]
 	WORD $0x4e3fd421 // fadd v1.4s, v1.4s, v31.4s
@@ -235,18 +346,8 @@ loop5:
 	WORD $0x6e22dc21 // fmul v1.4s, v1.4s, v2.4s
 	ADD R10<<2, R9, R24
 	WORD $0x3d800301 // str q1, [x24, #0]
-	ADD $4, R10
-	JMP loop5
-
-done6:
-	MOVD R0, R11
-	SUBS $1, R11
-
-loop7:
-	CMP R11, R10
-	BGT done8
 	ADD R10<<2, R2, R25
-	WORD $0xbd400321 // ldr s1, [x25, #0]
+	WORD $0x3dc00721 // ldr q1, [x25, #16]
 	WORD $0x3dc0029f // ldr q31, [x20, #0]
 	WORD $0x4e3f1c22 // and v2.16b, v1.16b, v31.16b
 	WORD $0x6e20dc42 // fmul v2.4s, v2.4s, v0.4s
@@ -256,7 +357,7 @@ loop7:
 	WORD $0x3dc00683 // ldr q3, [x20, #16]
 	WORD $0x6e22fc62 // fdiv v2.4s, v3.4s, v2.4s
 	ADD R10<<2, R3, R22
-	WORD $0xbd4002c3 // ldr s3, [x22, #0]
+	WORD $0x3dc006c3 // ldr q3, [x22, #16]
 	WORD $0x3dc00a84 // ldr q4, [x20, #32]
 	WORD $0x4e21f481 // fmax v1.4s, v4.4s, v1.4s
 	WORD $0x3dc00e84 // ldr q4, [x20, #48]
@@ -264,7 +365,6 @@ loop7:
 	WORD $0x3dc0129f // ldr q31, [x20, #64]
 	WORD $0x6e3fdc24 // fmul v4.4s, v1.4s, v31.4s
 	WORD $0x4e218884 // frintn v4.4s, v4.4s
-	WORD $0x4ea11c21 // mov v1.16b, v1.16b
 	WORD $0x3dc0169f // ldr q31, [x20, #80]
 	WORD $0x4ebfcc81 // fmls v1.4s, v4.4s, v31.4s
 	WORD $0x3dc01a9f // ldr q31, [x20, #96]
@@ -281,7 +381,6 @@ loop7:
 	WORD $0x3dc03286 // ldr q6, [x20, #192]
 	WORD $0x4e21cca6 // fmla v6.4s, v5.4s, v1.4s
 	WORD $0x6e21dc25 // fmul v5.4s, v1.4s, v1.4s
-	WORD $0x4ea11c21 // mov v1.16b, v1.16b
 	WORD $0x4e25ccc1 // fmla v1.4s, v6.4s, v5.4s
 	WORD $0x3dc0069f // ldr q31, [x20, #16]
 	WORD $0x4e3fd421 // fadd v1.4s, v1.4s, v31.4s
@@ -298,22 +397,168 @@ loop7:
 	WORD $0x6e24dc21 // fmul v1.4s, v1.4s, v4.4s
 	WORD $0x6e23dc21 // fmul v1.4s, v1.4s, v3.4s
 	ADD R10<<2, R6, R23
-	WORD $0xbd4002e4 // ldr s4, [x23, #0]
+	WORD $0x3dc006e4 // ldr q4, [x23, #16]
 	ADD R10<<2, R1, R24
-	WORD $0xbd400305 // ldr s5, [x24, #0]
-	WORD $0x4e25cc24 // fmla v4.4s, v1.4s, v5.4s
+	WORD $0x3dc0071f // ldr q31, [x24, #16]
+	WORD $0x4e3fcc24 // fmla v4.4s, v1.4s, v31.4s
 	ADD R10<<2, R8, R25
-	WORD $0xbd000323 // str s3, [x25, #0]
+	WORD $0x3d800723 // str q3, [x25, #16]
 	ADD R10<<2, R7, R22
-	WORD $0xbd0002c1 // str s1, [x22, #0]
+	WORD $0x3d8006c1 // str q1, [x22, #16]
 	WORD $0x6e22dc81 // fmul v1.4s, v4.4s, v2.4s
 	WORD $0x6e22dc21 // fmul v1.4s, v1.4s, v2.4s
 	ADD R10<<2, R9, R23
-	WORD $0xbd0002e1 // str s1, [x23, #0]
-	ADD $1, R10
+	WORD $0x3d8006e1 // str q1, [x23, #16]
+	ADD $8, R10
 	JMP loop7
 
 done8:
+	MOVD R0, R11
+	SUBS $4, R11
+
+loop9:
+	CMP R11, R10
+	BGT done10
+	ADD R10<<2, R2, R24
+	WORD $0x3dc00301 // ldr q1, [x24, #0]
+	WORD $0x3dc0029f // ldr q31, [x20, #0]
+	WORD $0x4e3f1c22 // and v2.16b, v1.16b, v31.16b
+	WORD $0x6e20dc42 // fmul v2.4s, v2.4s, v0.4s
+	WORD $0x3dc0069f // ldr q31, [x20, #16]
+	WORD $0x4e3fd442 // fadd v2.4s, v2.4s, v31.4s
+	WORD $0x6e22fc21 // fdiv v1.4s, v1.4s, v2.4s
+	WORD $0x3dc00683 // ldr q3, [x20, #16]
+	WORD $0x6e22fc62 // fdiv v2.4s, v3.4s, v2.4s
+	ADD R10<<2, R3, R25
+	WORD $0x3dc00323 // ldr q3, [x25, #0]
+	WORD $0x3dc00a84 // ldr q4, [x20, #32]
+	WORD $0x4e21f481 // fmax v1.4s, v4.4s, v1.4s
+	WORD $0x3dc00e84 // ldr q4, [x20, #48]
+	WORD $0x4ea1f481 // fmin v1.4s, v4.4s, v1.4s
+	WORD $0x3dc0129f // ldr q31, [x20, #64]
+	WORD $0x6e3fdc24 // fmul v4.4s, v1.4s, v31.4s
+	WORD $0x4e218884 // frintn v4.4s, v4.4s
+	WORD $0x3dc0169f // ldr q31, [x20, #80]
+	WORD $0x4ebfcc81 // fmls v1.4s, v4.4s, v31.4s
+	WORD $0x3dc01a9f // ldr q31, [x20, #96]
+	WORD $0x4ebfcc81 // fmls v1.4s, v4.4s, v31.4s
+	WORD $0x3dc01e85 // ldr q5, [x20, #112]
+	WORD $0x3dc02286 // ldr q6, [x20, #128]
+	WORD $0x4e21cca6 // fmla v6.4s, v5.4s, v1.4s
+	WORD $0x3dc02685 // ldr q5, [x20, #144]
+	WORD $0x4e21ccc5 // fmla v5.4s, v6.4s, v1.4s
+	WORD $0x3dc02a86 // ldr q6, [x20, #160]
+	WORD $0x4e21cca6 // fmla v6.4s, v5.4s, v1.4s
+	WORD $0x3dc02e85 // ldr q5, [x20, #176]
+	WORD $0x4e21ccc5 // fmla v5.4s, v6.4s, v1.4s
+	WORD $0x3dc03286 // ldr q6, [x20, #192]
+	WORD $0x4e21cca6 // fmla v6.4s, v5.4s, v1.4s
+	WORD $0x6e21dc25 // fmul v5.4s, v1.4s, v1.4s
+	WORD $0x4e25ccc1 // fmla v1.4s, v6.4s, v5.4s
+	WORD $0x3dc0069f // ldr q31, [x20, #16]
+	WORD $0x4e3fd421 // fadd v1.4s, v1.4s, v31.4s
+	WORD $0x4e21a884 // fcvtns v4.4s, v4.4s
+	WORD $0x4f3f0485 // sshr v5.4s, v4.4s, #1
+	WORD $0x6ea58484 // sub v4.4s, v4.4s, v5.4s
+	WORD $0x4f3754a5 // shl v5.4s, v5.4s, #23
+	WORD $0x3dc00686 // ldr q6, [x20, #16]
+	WORD $0x4ea684a5 // add v5.4s, v5.4s, v6.4s
+	WORD $0x6e25dc21 // fmul v1.4s, v1.4s, v5.4s
+	WORD $0x4f375484 // shl v4.4s, v4.4s, #23
+	WORD $0x3dc00685 // ldr q5, [x20, #16]
+	WORD $0x4ea58484 // add v4.4s, v4.4s, v5.4s
+	WORD $0x6e24dc21 // fmul v1.4s, v1.4s, v4.4s
+	WORD $0x6e23dc21 // fmul v1.4s, v1.4s, v3.4s
+	ADD R10<<2, R6, R22
+	WORD $0x3dc002c4 // ldr q4, [x22, #0]
+	ADD R10<<2, R1, R23
+	WORD $0x3dc002ff // ldr q31, [x23, #0]
+	WORD $0x4e3fcc24 // fmla v4.4s, v1.4s, v31.4s
+	ADD R10<<2, R8, R24
+	WORD $0x3d800303 // str q3, [x24, #0]
+	ADD R10<<2, R7, R25
+	WORD $0x3d800321 // str q1, [x25, #0]
+	WORD $0x6e22dc81 // fmul v1.4s, v4.4s, v2.4s
+	WORD $0x6e22dc21 // fmul v1.4s, v1.4s, v2.4s
+	ADD R10<<2, R9, R22
+	WORD $0x3d8002c1 // str q1, [x22, #0]
+	ADD $4, R10
+	JMP loop9
+
+done10:
+	MOVD R0, R11
+	SUBS $1, R11
+
+loop11:
+	CMP R11, R10
+	BGT done12
+	ADD R10<<2, R2, R23
+	WORD $0xbd4002e1 // ldr s1, [x23, #0]
+	WORD $0x3dc0029f // ldr q31, [x20, #0]
+	WORD $0x4e3f1c22 // and v2.16b, v1.16b, v31.16b
+	WORD $0x6e20dc42 // fmul v2.4s, v2.4s, v0.4s
+	WORD $0x3dc0069f // ldr q31, [x20, #16]
+	WORD $0x4e3fd442 // fadd v2.4s, v2.4s, v31.4s
+	WORD $0x6e22fc21 // fdiv v1.4s, v1.4s, v2.4s
+	WORD $0x3dc00683 // ldr q3, [x20, #16]
+	WORD $0x6e22fc62 // fdiv v2.4s, v3.4s, v2.4s
+	ADD R10<<2, R3, R24
+	WORD $0xbd400303 // ldr s3, [x24, #0]
+	WORD $0x3dc00a84 // ldr q4, [x20, #32]
+	WORD $0x4e21f481 // fmax v1.4s, v4.4s, v1.4s
+	WORD $0x3dc00e84 // ldr q4, [x20, #48]
+	WORD $0x4ea1f481 // fmin v1.4s, v4.4s, v1.4s
+	WORD $0x3dc0129f // ldr q31, [x20, #64]
+	WORD $0x6e3fdc24 // fmul v4.4s, v1.4s, v31.4s
+	WORD $0x4e218884 // frintn v4.4s, v4.4s
+	WORD $0x3dc0169f // ldr q31, [x20, #80]
+	WORD $0x4ebfcc81 // fmls v1.4s, v4.4s, v31.4s
+	WORD $0x3dc01a9f // ldr q31, [x20, #96]
+	WORD $0x4ebfcc81 // fmls v1.4s, v4.4s, v31.4s
+	WORD $0x3dc01e85 // ldr q5, [x20, #112]
+	WORD $0x3dc02286 // ldr q6, [x20, #128]
+	WORD $0x4e21cca6 // fmla v6.4s, v5.4s, v1.4s
+	WORD $0x3dc02685 // ldr q5, [x20, #144]
+	WORD $0x4e21ccc5 // fmla v5.4s, v6.4s, v1.4s
+	WORD $0x3dc02a86 // ldr q6, [x20, #160]
+	WORD $0x4e21cca6 // fmla v6.4s, v5.4s, v1.4s
+	WORD $0x3dc02e85 // ldr q5, [x20, #176]
+	WORD $0x4e21ccc5 // fmla v5.4s, v6.4s, v1.4s
+	WORD $0x3dc03286 // ldr q6, [x20, #192]
+	WORD $0x4e21cca6 // fmla v6.4s, v5.4s, v1.4s
+	WORD $0x6e21dc25 // fmul v5.4s, v1.4s, v1.4s
+	WORD $0x4e25ccc1 // fmla v1.4s, v6.4s, v5.4s
+	WORD $0x3dc0069f // ldr q31, [x20, #16]
+	WORD $0x4e3fd421 // fadd v1.4s, v1.4s, v31.4s
+	WORD $0x4e21a884 // fcvtns v4.4s, v4.4s
+	WORD $0x4f3f0485 // sshr v5.4s, v4.4s, #1
+	WORD $0x6ea58484 // sub v4.4s, v4.4s, v5.4s
+	WORD $0x4f3754a5 // shl v5.4s, v5.4s, #23
+	WORD $0x3dc00686 // ldr q6, [x20, #16]
+	WORD $0x4ea684a5 // add v5.4s, v5.4s, v6.4s
+	WORD $0x6e25dc21 // fmul v1.4s, v1.4s, v5.4s
+	WORD $0x4f375484 // shl v4.4s, v4.4s, #23
+	WORD $0x3dc00685 // ldr q5, [x20, #16]
+	WORD $0x4ea58484 // add v4.4s, v4.4s, v5.4s
+	WORD $0x6e24dc21 // fmul v1.4s, v1.4s, v4.4s
+	WORD $0x6e23dc21 // fmul v1.4s, v1.4s, v3.4s
+	ADD R10<<2, R6, R25
+	WORD $0xbd400324 // ldr s4, [x25, #0]
+	ADD R10<<2, R1, R22
+	WORD $0xbd4002c5 // ldr s5, [x22, #0]
+	WORD $0x4e25cc24 // fmla v4.4s, v1.4s, v5.4s
+	ADD R10<<2, R8, R23
+	WORD $0xbd0002e3 // str s3, [x23, #0]
+	ADD R10<<2, R7, R24
+	WORD $0xbd000301 // str s1, [x24, #0]
+	WORD $0x6e22dc81 // fmul v1.4s, v4.4s, v2.4s
+	WORD $0x6e22dc21 // fmul v1.4s, v1.4s, v2.4s
+	ADD R10<<2, R9, R25
+	WORD $0xbd000321 // str s1, [x25, #0]
+	ADD $1, R10
+	JMP loop11
+
+done12:
 	RET
 
 // func affineMapInverseNEON
@@ -329,11 +574,11 @@ TEXT ·affineMapInverseNEON(SB), NOSPLIT, $0-128
 	WORD $0x4e040400 // dup v0.4s, v0.s[0]
 	MOVD ZR, R8
 	MOVD R0, R9
-	SUBS $4, R9
+	SUBS $8, R9
 
-loop9:
+loop13:
 	CMP R9, R8
-	BGT done10
+	BGT done14
 	ADD R8<<2, R3, R22
 	WORD $0x3dc002c1 // ldr q1, [x22, #0]
 	WORD $0x3dc0029f // ldr q31, [x20, #0]
@@ -353,7 +598,6 @@ loop9:
 	WORD $0x3dc0129f // ldr q31, [x20, #64]
 	WORD $0x6e3fdc22 // fmul v2.4s, v1.4s, v31.4s
 	WORD $0x4e218842 // frintn v2.4s, v2.4s
-	WORD $0x4ea11c21 // mov v1.16b, v1.16b
 	WORD $0x3dc0169f // ldr q31, [x20, #80]
 	WORD $0x4ebfcc41 // fmls v1.4s, v2.4s, v31.4s
 	WORD $0x3dc01a9f // ldr q31, [x20, #96]
@@ -370,7 +614,6 @@ loop9:
 	WORD $0x3dc03284 // ldr q4, [x20, #192]
 	WORD $0x4e21cc64 // fmla v4.4s, v3.4s, v1.4s
 	WORD $0x6e21dc23 // fmul v3.4s, v1.4s, v1.4s
-	WORD $0x4ea11c21 // mov v1.16b, v1.16b
 	WORD $0x4e23cc81 // fmla v1.4s, v4.4s, v3.4s
 	WORD $0x3dc0069f // ldr q31, [x20, #16]
 	WORD $0x4e3fd421 // fadd v1.4s, v1.4s, v31.4s
@@ -393,18 +636,8 @@ loop9:
 	WORD $0x6e22dc21 // fmul v1.4s, v1.4s, v2.4s
 	ADD R8<<2, R6, R22
 	WORD $0x3d8002c1 // str q1, [x22, #0]
-	ADD $4, R8
-	JMP loop9
-
-done10:
-	MOVD R0, R9
-	SUBS $1, R9
-
-loop11:
-	CMP R9, R8
-	BGT done12
 	ADD R8<<2, R3, R23
-	WORD $0xbd4002e1 // ldr s1, [x23, #0]
+	WORD $0x3dc006e1 // ldr q1, [x23, #16]
 	WORD $0x3dc0029f // ldr q31, [x20, #0]
 	WORD $0x4e3f1c22 // and v2.16b, v1.16b, v31.16b
 	WORD $0x6e20dc42 // fmul v2.4s, v2.4s, v0.4s
@@ -414,7 +647,7 @@ loop11:
 	WORD $0x3dc0369f // ldr q31, [x20, #208]
 	WORD $0x6e3f1c21 // eor v1.16b, v1.16b, v31.16b
 	ADD R8<<2, R7, R24
-	WORD $0xbd000301 // str s1, [x24, #0]
+	WORD $0x3d800701 // str q1, [x24, #16]
 	WORD $0x3dc00a82 // ldr q2, [x20, #32]
 	WORD $0x4e21f441 // fmax v1.4s, v2.4s, v1.4s
 	WORD $0x3dc00e82 // ldr q2, [x20, #48]
@@ -422,7 +655,6 @@ loop11:
 	WORD $0x3dc0129f // ldr q31, [x20, #64]
 	WORD $0x6e3fdc22 // fmul v2.4s, v1.4s, v31.4s
 	WORD $0x4e218842 // frintn v2.4s, v2.4s
-	WORD $0x4ea11c21 // mov v1.16b, v1.16b
 	WORD $0x3dc0169f // ldr q31, [x20, #80]
 	WORD $0x4ebfcc41 // fmls v1.4s, v2.4s, v31.4s
 	WORD $0x3dc01a9f // ldr q31, [x20, #96]
@@ -439,7 +671,6 @@ loop11:
 	WORD $0x3dc03284 // ldr q4, [x20, #192]
 	WORD $0x4e21cc64 // fmla v4.4s, v3.4s, v1.4s
 	WORD $0x6e21dc23 // fmul v3.4s, v1.4s, v1.4s
-	WORD $0x4ea11c21 // mov v1.16b, v1.16b
 	WORD $0x4e23cc81 // fmla v1.4s, v4.4s, v3.4s
 	WORD $0x3dc0069f // ldr q31, [x20, #16]
 	WORD $0x4e3fd421 // fadd v1.4s, v1.4s, v31.4s
@@ -455,17 +686,151 @@ loop11:
 	WORD $0x4ea38442 // add v2.4s, v2.4s, v3.4s
 	WORD $0x6e22dc21 // fmul v1.4s, v1.4s, v2.4s
 	ADD R8<<2, R1, R25
-	WORD $0xbd400322 // ldr s2, [x25, #0]
+	WORD $0x3dc00722 // ldr q2, [x25, #16]
 	ADD R8<<2, R2, R22
-	WORD $0xbd4002c3 // ldr s3, [x22, #0]
-	WORD $0x4ea3d442 // fsub v2.4s, v2.4s, v3.4s
+	WORD $0x3dc006df // ldr q31, [x22, #16]
+	WORD $0x4ebfd442 // fsub v2.4s, v2.4s, v31.4s
 	WORD $0x6e22dc21 // fmul v1.4s, v1.4s, v2.4s
 	ADD R8<<2, R6, R23
-	WORD $0xbd0002e1 // str s1, [x23, #0]
-	ADD $1, R8
-	JMP loop11
+	WORD $0x3d8006e1 // str q1, [x23, #16]
+	ADD $8, R8
+	JMP loop13
 
-done12:
+done14:
+	MOVD R0, R9
+	SUBS $4, R9
+
+loop15:
+	CMP R9, R8
+	BGT done16
+	ADD R8<<2, R3, R24
+	WORD $0x3dc00301 // ldr q1, [x24, #0]
+	WORD $0x3dc0029f // ldr q31, [x20, #0]
+	WORD $0x4e3f1c22 // and v2.16b, v1.16b, v31.16b
+	WORD $0x6e20dc42 // fmul v2.4s, v2.4s, v0.4s
+	WORD $0x3dc0069f // ldr q31, [x20, #16]
+	WORD $0x4e3fd442 // fadd v2.4s, v2.4s, v31.4s
+	WORD $0x6e22fc21 // fdiv v1.4s, v1.4s, v2.4s
+	WORD $0x3dc0369f // ldr q31, [x20, #208]
+	WORD $0x6e3f1c21 // eor v1.16b, v1.16b, v31.16b
+	ADD R8<<2, R7, R25
+	WORD $0x3d800321 // str q1, [x25, #0]
+	WORD $0x3dc00a82 // ldr q2, [x20, #32]
+	WORD $0x4e21f441 // fmax v1.4s, v2.4s, v1.4s
+	WORD $0x3dc00e82 // ldr q2, [x20, #48]
+	WORD $0x4ea1f441 // fmin v1.4s, v2.4s, v1.4s
+	WORD $0x3dc0129f // ldr q31, [x20, #64]
+	WORD $0x6e3fdc22 // fmul v2.4s, v1.4s, v31.4s
+	WORD $0x4e218842 // frintn v2.4s, v2.4s
+	WORD $0x3dc0169f // ldr q31, [x20, #80]
+	WORD $0x4ebfcc41 // fmls v1.4s, v2.4s, v31.4s
+	WORD $0x3dc01a9f // ldr q31, [x20, #96]
+	WORD $0x4ebfcc41 // fmls v1.4s, v2.4s, v31.4s
+	WORD $0x3dc01e83 // ldr q3, [x20, #112]
+	WORD $0x3dc02284 // ldr q4, [x20, #128]
+	WORD $0x4e21cc64 // fmla v4.4s, v3.4s, v1.4s
+	WORD $0x3dc02683 // ldr q3, [x20, #144]
+	WORD $0x4e21cc83 // fmla v3.4s, v4.4s, v1.4s
+	WORD $0x3dc02a84 // ldr q4, [x20, #160]
+	WORD $0x4e21cc64 // fmla v4.4s, v3.4s, v1.4s
+	WORD $0x3dc02e83 // ldr q3, [x20, #176]
+	WORD $0x4e21cc83 // fmla v3.4s, v4.4s, v1.4s
+	WORD $0x3dc03284 // ldr q4, [x20, #192]
+	WORD $0x4e21cc64 // fmla v4.4s, v3.4s, v1.4s
+	WORD $0x6e21dc23 // fmul v3.4s, v1.4s, v1.4s
+	WORD $0x4e23cc81 // fmla v1.4s, v4.4s, v3.4s
+	WORD $0x3dc0069f // ldr q31, [x20, #16]
+	WORD $0x4e3fd421 // fadd v1.4s, v1.4s, v31.4s
+	WORD $0x4e21a842 // fcvtns v2.4s, v2.4s
+	WORD $0x4f3f0443 // sshr v3.4s, v2.4s, #1
+	WORD $0x6ea38442 // sub v2.4s, v2.4s, v3.4s
+	WORD $0x4f375463 // shl v3.4s, v3.4s, #23
+	WORD $0x3dc00684 // ldr q4, [x20, #16]
+	WORD $0x4ea48463 // add v3.4s, v3.4s, v4.4s
+	WORD $0x6e23dc21 // fmul v1.4s, v1.4s, v3.4s
+	WORD $0x4f375442 // shl v2.4s, v2.4s, #23
+	WORD $0x3dc00683 // ldr q3, [x20, #16]
+	WORD $0x4ea38442 // add v2.4s, v2.4s, v3.4s
+	WORD $0x6e22dc21 // fmul v1.4s, v1.4s, v2.4s
+	ADD R8<<2, R1, R22
+	WORD $0x3dc002c2 // ldr q2, [x22, #0]
+	ADD R8<<2, R2, R23
+	WORD $0x3dc002ff // ldr q31, [x23, #0]
+	WORD $0x4ebfd442 // fsub v2.4s, v2.4s, v31.4s
+	WORD $0x6e22dc21 // fmul v1.4s, v1.4s, v2.4s
+	ADD R8<<2, R6, R24
+	WORD $0x3d800301 // str q1, [x24, #0]
+	ADD $4, R8
+	JMP loop15
+
+done16:
+	MOVD R0, R9
+	SUBS $1, R9
+
+loop17:
+	CMP R9, R8
+	BGT done18
+	ADD R8<<2, R3, R25
+	WORD $0xbd400321 // ldr s1, [x25, #0]
+	WORD $0x3dc0029f // ldr q31, [x20, #0]
+	WORD $0x4e3f1c22 // and v2.16b, v1.16b, v31.16b
+	WORD $0x6e20dc42 // fmul v2.4s, v2.4s, v0.4s
+	WORD $0x3dc0069f // ldr q31, [x20, #16]
+	WORD $0x4e3fd442 // fadd v2.4s, v2.4s, v31.4s
+	WORD $0x6e22fc21 // fdiv v1.4s, v1.4s, v2.4s
+	WORD $0x3dc0369f // ldr q31, [x20, #208]
+	WORD $0x6e3f1c21 // eor v1.16b, v1.16b, v31.16b
+	ADD R8<<2, R7, R22
+	WORD $0xbd0002c1 // str s1, [x22, #0]
+	WORD $0x3dc00a82 // ldr q2, [x20, #32]
+	WORD $0x4e21f441 // fmax v1.4s, v2.4s, v1.4s
+	WORD $0x3dc00e82 // ldr q2, [x20, #48]
+	WORD $0x4ea1f441 // fmin v1.4s, v2.4s, v1.4s
+	WORD $0x3dc0129f // ldr q31, [x20, #64]
+	WORD $0x6e3fdc22 // fmul v2.4s, v1.4s, v31.4s
+	WORD $0x4e218842 // frintn v2.4s, v2.4s
+	WORD $0x3dc0169f // ldr q31, [x20, #80]
+	WORD $0x4ebfcc41 // fmls v1.4s, v2.4s, v31.4s
+	WORD $0x3dc01a9f // ldr q31, [x20, #96]
+	WORD $0x4ebfcc41 // fmls v1.4s, v2.4s, v31.4s
+	WORD $0x3dc01e83 // ldr q3, [x20, #112]
+	WORD $0x3dc02284 // ldr q4, [x20, #128]
+	WORD $0x4e21cc64 // fmla v4.4s, v3.4s, v1.4s
+	WORD $0x3dc02683 // ldr q3, [x20, #144]
+	WORD $0x4e21cc83 // fmla v3.4s, v4.4s, v1.4s
+	WORD $0x3dc02a84 // ldr q4, [x20, #160]
+	WORD $0x4e21cc64 // fmla v4.4s, v3.4s, v1.4s
+	WORD $0x3dc02e83 // ldr q3, [x20, #176]
+	WORD $0x4e21cc83 // fmla v3.4s, v4.4s, v1.4s
+	WORD $0x3dc03284 // ldr q4, [x20, #192]
+	WORD $0x4e21cc64 // fmla v4.4s, v3.4s, v1.4s
+	WORD $0x6e21dc23 // fmul v3.4s, v1.4s, v1.4s
+	WORD $0x4e23cc81 // fmla v1.4s, v4.4s, v3.4s
+	WORD $0x3dc0069f // ldr q31, [x20, #16]
+	WORD $0x4e3fd421 // fadd v1.4s, v1.4s, v31.4s
+	WORD $0x4e21a842 // fcvtns v2.4s, v2.4s
+	WORD $0x4f3f0443 // sshr v3.4s, v2.4s, #1
+	WORD $0x6ea38442 // sub v2.4s, v2.4s, v3.4s
+	WORD $0x4f375463 // shl v3.4s, v3.4s, #23
+	WORD $0x3dc00684 // ldr q4, [x20, #16]
+	WORD $0x4ea48463 // add v3.4s, v3.4s, v4.4s
+	WORD $0x6e23dc21 // fmul v1.4s, v1.4s, v3.4s
+	WORD $0x4f375442 // shl v2.4s, v2.4s, #23
+	WORD $0x3dc00683 // ldr q3, [x20, #16]
+	WORD $0x4ea38442 // add v2.4s, v2.4s, v3.4s
+	WORD $0x6e22dc21 // fmul v1.4s, v1.4s, v2.4s
+	ADD R8<<2, R1, R23
+	WORD $0xbd4002e2 // ldr s2, [x23, #0]
+	ADD R8<<2, R2, R24
+	WORD $0xbd400303 // ldr s3, [x24, #0]
+	WORD $0x4ea3d442 // fsub v2.4s, v2.4s, v3.4s
+	WORD $0x6e22dc21 // fmul v1.4s, v1.4s, v2.4s
+	ADD R8<<2, R6, R25
+	WORD $0xbd000321 // str s1, [x25, #0]
+	ADD $1, R8
+	JMP loop17
+
+done18:
 	RET
 
 // func affineMapInverseGradNEON
@@ -484,11 +849,11 @@ TEXT ·affineMapInverseGradNEON(SB), NOSPLIT, $0-200
 	WORD $0x4e040400 // dup v0.4s, v0.s[0]
 	MOVD ZR, R11
 	MOVD R0, R12
-	SUBS $4, R12
+	SUBS $8, R12
 
-loop13:
+loop19:
 	CMP R12, R11
-	BGT done14
+	BGT done20
 	ADD R11<<2, R3, R22
 	WORD $0x3dc002c1 // ldr q1, [x22, #0]
 	WORD $0x3dc0029f // ldr q31, [x20, #0]
@@ -510,7 +875,6 @@ loop13:
 	WORD $0x3dc0129f // ldr q31, [x20, #64]
 	WORD $0x6e3fdc24 // fmul v4.4s, v1.4s, v31.4s
 	WORD $0x4e218884 // frintn v4.4s, v4.4s
-	WORD $0x4ea11c21 // mov v1.16b, v1.16b
 	WORD $0x3dc0169f // ldr q31, [x20, #80]
 	WORD $0x4ebfcc81 // fmls v1.4s, v4.4s, v31.4s
 	WORD $0x3dc01a9f // ldr q31, [x20, #96]
@@ -527,7 +891,160 @@ loop13:
 	WORD $0x3dc03286 // ldr q6, [x20, #192]
 	WORD $0x4e21cca6 // fmla v6.4s, v5.4s, v1.4s
 	WORD $0x6e21dc25 // fmul v5.4s, v1.4s, v1.4s
-	WORD $0x4ea11c21 // mov v1.16b, v1.16b
+	WORD $0x4e25ccc1 // fmla v1.4s, v6.4s, v5.4s
+	WORD $0x3dc0069f // ldr q31, [x20, #16]
+	WORD $0x4e3fd421 // fadd v1.4s, v1.4s, v31.4s
+	WORD $0x4e21a884 // fcvtns v4.4s, v4.4s
+	WORD $0x4f3f0485 // sshr v5.4s, v4.4s, #1
+	WORD $0x6ea58484 // sub v4.4s, v4.4s, v5.4s
+	WORD $0x4f3754a5 // shl v5.4s, v5.4s, #23
+	WORD $0x3dc00686 // ldr q6, [x20, #16]
+	WORD $0x4ea684a5 // add v5.4s, v5.4s, v6.4s
+	WORD $0x6e25dc21 // fmul v1.4s, v1.4s, v5.4s
+	WORD $0x4f375484 // shl v4.4s, v4.4s, #23
+	WORD $0x3dc00685 // ldr q5, [x20, #16]
+	WORD $0x4ea58484 // add v4.4s, v4.4s, v5.4s
+	WORD $0x6e24dc21 // fmul v1.4s, v1.4s, v4.4s
+	WORD $0x6e23dc21 // fmul v1.4s, v1.4s, v3.4s
+	ADD R11<<2, R7, R24
+	WORD $0x3dc00303 // ldr q3, [x24, #0]
+	ADD R11<<2, R1, R25
+	WORD $0x3dc00324 // ldr q4, [x25, #0]
+	ADD R11<<2, R2, R22
+	WORD $0x3dc002df // ldr q31, [x22, #0]
+	WORD $0x4ebfd484 // fsub v4.4s, v4.4s, v31.4s
+	WORD $0x4e24cc23 // fmla v3.4s, v1.4s, v4.4s
+	WORD $0x3dc0369f // ldr q31, [x20, #208]
+	WORD $0x6e3f1c63 // eor v3.16b, v3.16b, v31.16b
+	WORD $0x3dc0369f // ldr q31, [x20, #208]
+	WORD $0x6e3f1c24 // eor v4.16b, v1.16b, v31.16b
+	ADD R11<<2, R9, R23
+	WORD $0x3d8002e4 // str q4, [x23, #0]
+	ADD R11<<2, R8, R24
+	WORD $0x3d800301 // str q1, [x24, #0]
+	WORD $0x6e22dc61 // fmul v1.4s, v3.4s, v2.4s
+	WORD $0x6e22dc21 // fmul v1.4s, v1.4s, v2.4s
+	ADD R11<<2, R10, R25
+	WORD $0x3d800321 // str q1, [x25, #0]
+	ADD R11<<2, R3, R22
+	WORD $0x3dc006c1 // ldr q1, [x22, #16]
+	WORD $0x3dc0029f // ldr q31, [x20, #0]
+	WORD $0x4e3f1c22 // and v2.16b, v1.16b, v31.16b
+	WORD $0x6e20dc42 // fmul v2.4s, v2.4s, v0.4s
+	WORD $0x3dc0069f // ldr q31, [x20, #16]
+	WORD $0x4e3fd442 // fadd v2.4s, v2.4s, v31.4s
+	WORD $0x6e22fc21 // fdiv v1.4s, v1.4s, v2.4s
+	WORD $0x3dc0369f // ldr q31, [x20, #208]
+	WORD $0x6e3f1c21 // eor v1.16b, v1.16b, v31.16b
+	WORD $0x3dc00683 // ldr q3, [x20, #16]
+	WORD $0x6e22fc62 // fdiv v2.4s, v3.4s, v2.4s
+	ADD R11<<2, R6, R23
+	WORD $0x3dc006e3 // ldr q3, [x23, #16]
+	WORD $0x3dc00a84 // ldr q4, [x20, #32]
+	WORD $0x4e21f481 // fmax v1.4s, v4.4s, v1.4s
+	WORD $0x3dc00e84 // ldr q4, [x20, #48]
+	WORD $0x4ea1f481 // fmin v1.4s, v4.4s, v1.4s
+	WORD $0x3dc0129f // ldr q31, [x20, #64]
+	WORD $0x6e3fdc24 // fmul v4.4s, v1.4s, v31.4s
+	WORD $0x4e218884 // frintn v4.4s, v4.4s
+	WORD $0x3dc0169f // ldr q31, [x20, #80]
+	WORD $0x4ebfcc81 // fmls v1.4s, v4.4s, v31.4s
+	WORD $0x3dc01a9f // ldr q31, [x20, #96]
+	WORD $0x4ebfcc81 // fmls v1.4s, v4.4s, v31.4s
+	WORD $0x3dc01e85 // ldr q5, [x20, #112]
+	WORD $0x3dc02286 // ldr q6, [x20, #128]
+	WORD $0x4e21cca6 // fmla v6.4s, v5.4s, v1.4s
+	WORD $0x3dc02685 // ldr q5, [x20, #144]
+	WORD $0x4e21ccc5 // fmla v5.4s, v6.4s, v1.4s
+	WORD $0x3dc02a86 // ldr q6, [x20, #160]
+	WORD $0x4e21cca6 // fmla v6.4s, v5.4s, v1.4s
+	WORD $0x3dc02e85 // ldr q5, [x20, #176]
+	WORD $0x4e21ccc5 // fmla v5.4s, v6.4s, v1.4s
+	WORD $0x3dc03286 // ldr q6, [x20, #192]
+	WORD $0x4e21cca6 // fmla v6.4s, v5.4s, v1.4s
+	WORD $0x6e21dc25 // fmul v5.4s, v1.4s, v1.4s
+	WORD $0x4e25ccc1 // fmla v1.4s, v6.4s, v5.4s
+	WORD $0x3dc0069f // ldr q31, [x20, #16]
+	WORD $0x4e3fd421 // fadd v1.4s, v1.4s, v31.4s
+	WORD $0x4e21a884 // fcvtns v4.4s, v4.4s
+	WORD $0x4f3f0485 // sshr v5.4s, v4.4s, #1
+	WORD $0x6ea58484 // sub v4.4s, v4.4s, v5.4s
+	WORD $0x4f3754a5 // shl v5.4s, v5.4s, #23
+	WORD $0x3dc00686 // ldr q6, [x20, #16]
+	WORD $0x4ea684a5 // add v5.4s, v5.4s, v6.4s
+	WORD $0x6e25dc21 // fmul v1.4s, v1.4s, v5.4s
+	WORD $0x4f375484 // shl v4.4s, v4.4s, #23
+	WORD $0x3dc00685 // ldr q5, [x20, #16]
+	WORD $0x4ea58484 // add v4.4s, v4.4s, v5.4s
+	WORD $0x6e24dc21 // fmul v1.4s, v1.4s, v4.4s
+	WORD $0x6e23dc21 // fmul v1.4s, v1.4s, v3.4s
+	ADD R11<<2, R7, R24
+	WORD $0x3dc00703 // ldr q3, [x24, #16]
+	ADD R11<<2, R1, R25
+	WORD $0x3dc00724 // ldr q4, [x25, #16]
+	ADD R11<<2, R2, R22
+	WORD $0x3dc006df // ldr q31, [x22, #16]
+	WORD $0x4ebfd484 // fsub v4.4s, v4.4s, v31.4s
+	WORD $0x4e24cc23 // fmla v3.4s, v1.4s, v4.4s
+	WORD $0x3dc0369f // ldr q31, [x20, #208]
+	WORD $0x6e3f1c63 // eor v3.16b, v3.16b, v31.16b
+	WORD $0x3dc0369f // ldr q31, [x20, #208]
+	WORD $0x6e3f1c24 // eor v4.16b, v1.16b, v31.16b
+	ADD R11<<2, R9, R23
+	WORD $0x3d8006e4 // str q4, [x23, #16]
+	ADD R11<<2, R8, R24
+	WORD $0x3d800701 // str q1, [x24, #16]
+	WORD $0x6e22dc61 // fmul v1.4s, v3.4s, v2.4s
+	WORD $0x6e22dc21 // fmul v1.4s, v1.4s, v2.4s
+	ADD R11<<2, R10, R25
+	WORD $0x3d800721 // str q1, [x25, #16]
+	ADD $8, R11
+	JMP loop19
+
+done20:
+	MOVD R0, R12
+	SUBS $4, R12
+
+loop21:
+	CMP R12, R11
+	BGT done22
+	ADD R11<<2, R3, R22
+	WORD $0x3dc002c1 // ldr q1, [x22, #0]
+	WORD $0x3dc0029f // ldr q31, [x20, #0]
+	WORD $0x4e3f1c22 // and v2.16b, v1.16b, v31.16b
+	WORD $0x6e20dc42 // fmul v2.4s, v2.4s, v0.4s
+	WORD $0x3dc0069f // ldr q31, [x20, #16]
+	WORD $0x4e3fd442 // fadd v2.4s, v2.4s, v31.4s
+	WORD $0x6e22fc21 // fdiv v1.4s, v1.4s, v2.4s
+	WORD $0x3dc0369f // ldr q31, [x20, #208]
+	WORD $0x6e3f1c21 // eor v1.16b, v1.16b, v31.16b
+	WORD $0x3dc00683 // ldr q3, [x20, #16]
+	WORD $0x6e22fc62 // fdiv v2.4s, v3.4s, v2.4s
+	ADD R11<<2, R6, R23
+	WORD $0x3dc002e3 // ldr q3, [x23, #0]
+	WORD $0x3dc00a84 // ldr q4, [x20, #32]
+	WORD $0x4e21f481 // fmax v1.4s, v4.4s, v1.4s
+	WORD $0x3dc00e84 // ldr q4, [x20, #48]
+	WORD $0x4ea1f481 // fmin v1.4s, v4.4s, v1.4s
+	WORD $0x3dc0129f // ldr q31, [x20, #64]
+	WORD $0x6e3fdc24 // fmul v4.4s, v1.4s, v31.4s
+	WORD $0x4e218884 // frintn v4.4s, v4.4s
+	WORD $0x3dc0169f // ldr q31, [x20, #80]
+	WORD $0x4ebfcc81 // fmls v1.4s, v4.4s, v31.4s
+	WORD $0x3dc01a9f // ldr q31, [x20, #96]
+	WORD $0x4ebfcc81 // fmls v1.4s, v4.4s, v31.4s
+	WORD $0x3dc01e85 // ldr q5, [x20, #112]
+	WORD $0x3dc02286 // ldr q6, [x20, #128]
+	WORD $0x4e21cca6 // fmla v6.4s, v5.4s, v1.4s
+	WORD $0x3dc02685 // ldr q5, [x20, #144]
+	WORD $0x4e21ccc5 // fmla v5.4s, v6.4s, v1.4s
+	WORD $0x3dc02a86 // ldr q6, [x20, #160]
+	WORD $0x4e21cca6 // fmla v6.4s, v5.4s, v1.4s
+	WORD $0x3dc02e85 // ldr q5, [x20, #176]
+	WORD $0x4e21ccc5 // fmla v5.4s, v6.4s, v1.4s
+	WORD $0x3dc03286 // ldr q6, [x20, #192]
+	WORD $0x4e21cca6 // fmla v6.4s, v5.4s, v1.4s
+	WORD $0x6e21dc25 // fmul v5.4s, v1.4s, v1.4s
 	WORD $0x4e25ccc1 // fmla v1.4s, v6.4s, v5.4s
 	WORD $0x3dc0069f // ldr q31, [x20, #16]
 	WORD $0x4e3fd421 // fadd v1.4s, v1.4s, v31.4s
@@ -564,15 +1081,15 @@ loop13:
 	ADD R11<<2, R10, R25
 	WORD $0x3d800321 // str q1, [x25, #0]
 	ADD $4, R11
-	JMP loop13
+	JMP loop21
 
-done14:
+done22:
 	MOVD R0, R12
 	SUBS $1, R12
 
-loop15:
+loop23:
 	CMP R12, R11
-	BGT done16
+	BGT done24
 	ADD R11<<2, R3, R22
 	WORD $0xbd4002c1 // ldr s1, [x22, #0]
 	WORD $0x3dc0029f // ldr q31, [x20, #0]
@@ -594,7 +1111,6 @@ loop15:
 	WORD $0x3dc0129f // ldr q31, [x20, #64]
 	WORD $0x6e3fdc24 // fmul v4.4s, v1.4s, v31.4s
 	WORD $0x4e218884 // frintn v4.4s, v4.4s
-	WORD $0x4ea11c21 // mov v1.16b, v1.16b
 	WORD $0x3dc0169f // ldr q31, [x20, #80]
 	WORD $0x4ebfcc81 // fmls v1.4s, v4.4s, v31.4s
 	WORD $0x3dc01a9f // ldr q31, [x20, #96]
@@ -611,7 +1127,6 @@ loop15:
 	WORD $0x3dc03286 // ldr q6, [x20, #192]
 	WORD $0x4e21cca6 // fmla v6.4s, v5.4s, v1.4s
 	WORD $0x6e21dc25 // fmul v5.4s, v1.4s, v1.4s
-	WORD $0x4ea11c21 // mov v1.16b, v1.16b
 	WORD $0x4e25ccc1 // fmla v1.4s, v6.4s, v5.4s
 	WORD $0x3dc0069f // ldr q31, [x20, #16]
 	WORD $0x4e3fd421 // fadd v1.4s, v1.4s, v31.4s
@@ -648,9 +1163,9 @@ loop15:
 	ADD R11<<2, R10, R25
 	WORD $0xbd000321 // str s1, [x25, #0]
 	ADD $1, R11
-	JMP loop15
+	JMP loop23
 
-done16:
+done24:
 	RET
 
 // func unzipNEON
@@ -662,9 +1177,9 @@ TEXT ·unzipNEON(SB), NOSPLIT, $0-72
 	MOVD ZR, R6
 	SUBS $4, R0
 
-loop17:
+loop25:
 	CMP R0, R6
-	BGT done18
+	BGT done26
 	ADD R6<<0, R6, R7
 	ADD R7<<2, R1, R22
 	WORD $0x3dc002c0 // ldr q0, [x22, #0]
@@ -676,9 +1191,9 @@ loop17:
 	ADD R6<<2, R3, R24
 	WORD $0x3d800300 // str q0, [x24, #0]
 	ADD $4, R6
-	JMP loop17
+	JMP loop25
 
-done18:
+done26:
 	RET
 
 // func zipNEON
@@ -690,9 +1205,9 @@ TEXT ·zipNEON(SB), NOSPLIT, $0-72
 	MOVD ZR, R6
 	SUBS $4, R0
 
-loop19:
+loop27:
 	CMP R0, R6
-	BGT done20
+	BGT done28
 	ADD R6<<0, R6, R7
 	ADD R6<<2, R1, R22
 	WORD $0x3dc002c0 // ldr q0, [x22, #0]
@@ -704,9 +1219,9 @@ loop19:
 	WORD $0x3d800302 // str q2, [x24, #0]
 	WORD $0x3d800700 // str q0, [x24, #16]
 	ADD $4, R6
-	JMP loop19
+	JMP loop27
 
-done20:
+done28:
 	RET
 
 DATA constants<>+0(SB)/4, $0x7fffffff

@@ -10,7 +10,7 @@ TEXT ·binaryAddNEON(SB), NOSPLIT, $0-72
 	MOVD y_base+48(FP), R3
 	MOVD ZR, R6
 	MOVD R0, R7
-	SUBS $16, R7
+	SUBS $32, R7
 
 loop1:
 	CMP R7, R6
@@ -34,7 +34,23 @@ loop1:
 	WORD $0x3dc00eff // ldr q31, [x23, #48]
 	WORD $0x4e3fd400 // fadd v0.4s, v0.4s, v31.4s
 	WORD $0x3d800f00 // str q0, [x24, #48]
-	ADD $16, R6
+	WORD $0x3dc012c0 // ldr q0, [x22, #64]
+	WORD $0x3dc012ff // ldr q31, [x23, #64]
+	WORD $0x4e3fd400 // fadd v0.4s, v0.4s, v31.4s
+	WORD $0x3d801300 // str q0, [x24, #64]
+	WORD $0x3dc016c0 // ldr q0, [x22, #80]
+	WORD $0x3dc016ff // ldr q31, [x23, #80]
+	WORD $0x4e3fd400 // fadd v0.4s, v0.4s, v31.4s
+	WORD $0x3d801700 // str q0, [x24, #80]
+	WORD $0x3dc01ac0 // ldr q0, [x22, #96]
+	WORD $0x3dc01aff // ldr q31, [x23, #96]
+	WORD $0x4e3fd400 // fadd v0.4s, v0.4s, v31.4s
+	WORD $0x3d801b00 // str q0, [x24, #96]
+	WORD $0x3dc01ec0 // ldr q0, [x22, #112]
+	WORD $0x3dc01eff // ldr q31, [x23, #112]
+	WORD $0x4e3fd400 // fadd v0.4s, v0.4s, v31.4s
+	WORD $0x3d801f00 // str q0, [x24, #112]
+	ADD $32, R6
 	JMP loop1
 
 done2:
@@ -80,11 +96,10 @@ TEXT ·binaryRightAddNEON(SB), NOSPLIT, $0-56
 	MOVD a_base+0(FP), R1
 	FMOVS b+24(FP), F0
 	WORD $0x4e040400 // dup v0.4s, v0.s[0]
-	WORD $0x4ea01c00 // mov v0.16b, v0.16b
 	MOVD y_base+32(FP), R2
 	MOVD ZR, R3
 	MOVD R0, R6
-	SUBS $16, R6
+	SUBS $32, R6
 
 loop7:
 	CMP R6, R3
@@ -103,7 +118,19 @@ loop7:
 	WORD $0x3dc00ec1 // ldr q1, [x22, #48]
 	WORD $0x4e20d421 // fadd v1.4s, v1.4s, v0.4s
 	WORD $0x3d800ee1 // str q1, [x23, #48]
-	ADD $16, R3
+	WORD $0x3dc012c1 // ldr q1, [x22, #64]
+	WORD $0x4e20d421 // fadd v1.4s, v1.4s, v0.4s
+	WORD $0x3d8012e1 // str q1, [x23, #64]
+	WORD $0x3dc016c1 // ldr q1, [x22, #80]
+	WORD $0x4e20d421 // fadd v1.4s, v1.4s, v0.4s
+	WORD $0x3d8016e1 // str q1, [x23, #80]
+	WORD $0x3dc01ac1 // ldr q1, [x22, #96]
+	WORD $0x4e20d421 // fadd v1.4s, v1.4s, v0.4s
+	WORD $0x3d801ae1 // str q1, [x23, #96]
+	WORD $0x3dc01ec1 // ldr q1, [x22, #112]
+	WORD $0x4e20d421 // fadd v1.4s, v1.4s, v0.4s
+	WORD $0x3d801ee1 // str q1, [x23, #112]
+	ADD $32, R3
 	JMP loop7
 
 done8:
@@ -144,12 +171,11 @@ TEXT ·binaryLeftAddNEON(SB), NOSPLIT, $0-56
 	MOVD y_len+40(FP), R0
 	FMOVS a+0(FP), F0
 	WORD $0x4e040400 // dup v0.4s, v0.s[0]
-	WORD $0x4ea01c00 // mov v0.16b, v0.16b
 	MOVD b_base+8(FP), R1
 	MOVD y_base+32(FP), R2
 	MOVD ZR, R3
 	MOVD R0, R6
-	SUBS $16, R6
+	SUBS $32, R6
 
 loop13:
 	CMP R6, R3
@@ -168,7 +194,19 @@ loop13:
 	WORD $0x3dc00edf // ldr q31, [x22, #48]
 	WORD $0x4e3fd401 // fadd v1.4s, v0.4s, v31.4s
 	WORD $0x3d800ee1 // str q1, [x23, #48]
-	ADD $16, R3
+	WORD $0x3dc012df // ldr q31, [x22, #64]
+	WORD $0x4e3fd401 // fadd v1.4s, v0.4s, v31.4s
+	WORD $0x3d8012e1 // str q1, [x23, #64]
+	WORD $0x3dc016df // ldr q31, [x22, #80]
+	WORD $0x4e3fd401 // fadd v1.4s, v0.4s, v31.4s
+	WORD $0x3d8016e1 // str q1, [x23, #80]
+	WORD $0x3dc01adf // ldr q31, [x22, #96]
+	WORD $0x4e3fd401 // fadd v1.4s, v0.4s, v31.4s
+	WORD $0x3d801ae1 // str q1, [x23, #96]
+	WORD $0x3dc01edf // ldr q31, [x22, #112]
+	WORD $0x4e3fd401 // fadd v1.4s, v0.4s, v31.4s
+	WORD $0x3d801ee1 // str q1, [x23, #112]
+	ADD $32, R3
 	JMP loop13
 
 done14:
@@ -212,7 +250,7 @@ TEXT ·binarySubNEON(SB), NOSPLIT, $0-72
 	MOVD y_base+48(FP), R3
 	MOVD ZR, R6
 	MOVD R0, R7
-	SUBS $16, R7
+	SUBS $32, R7
 
 loop19:
 	CMP R7, R6
@@ -236,7 +274,23 @@ loop19:
 	WORD $0x3dc00eff // ldr q31, [x23, #48]
 	WORD $0x4ebfd400 // fsub v0.4s, v0.4s, v31.4s
 	WORD $0x3d800f00 // str q0, [x24, #48]
-	ADD $16, R6
+	WORD $0x3dc012c0 // ldr q0, [x22, #64]
+	WORD $0x3dc012ff // ldr q31, [x23, #64]
+	WORD $0x4ebfd400 // fsub v0.4s, v0.4s, v31.4s
+	WORD $0x3d801300 // str q0, [x24, #64]
+	WORD $0x3dc016c0 // ldr q0, [x22, #80]
+	WORD $0x3dc016ff // ldr q31, [x23, #80]
+	WORD $0x4ebfd400 // fsub v0.4s, v0.4s, v31.4s
+	WORD $0x3d801700 // str q0, [x24, #80]
+	WORD $0x3dc01ac0 // ldr q0, [x22, #96]
+	WORD $0x3dc01aff // ldr q31, [x23, #96]
+	WORD $0x4ebfd400 // fsub v0.4s, v0.4s, v31.4s
+	WORD $0x3d801b00 // str q0, [x24, #96]
+	WORD $0x3dc01ec0 // ldr q0, [x22, #112]
+	WORD $0x3dc01eff // ldr q31, [x23, #112]
+	WORD $0x4ebfd400 // fsub v0.4s, v0.4s, v31.4s
+	WORD $0x3d801f00 // str q0, [x24, #112]
+	ADD $32, R6
 	JMP loop19
 
 done20:
@@ -282,11 +336,10 @@ TEXT ·binaryRightSubNEON(SB), NOSPLIT, $0-56
 	MOVD a_base+0(FP), R1
 	FMOVS b+24(FP), F0
 	WORD $0x4e040400 // dup v0.4s, v0.s[0]
-	WORD $0x4ea01c00 // mov v0.16b, v0.16b
 	MOVD y_base+32(FP), R2
 	MOVD ZR, R3
 	MOVD R0, R6
-	SUBS $16, R6
+	SUBS $32, R6
 
 loop25:
 	CMP R6, R3
@@ -305,7 +358,19 @@ loop25:
 	WORD $0x3dc00ec1 // ldr q1, [x22, #48]
 	WORD $0x4ea0d421 // fsub v1.4s, v1.4s, v0.4s
 	WORD $0x3d800ee1 // str q1, [x23, #48]
-	ADD $16, R3
+	WORD $0x3dc012c1 // ldr q1, [x22, #64]
+	WORD $0x4ea0d421 // fsub v1.4s, v1.4s, v0.4s
+	WORD $0x3d8012e1 // str q1, [x23, #64]
+	WORD $0x3dc016c1 // ldr q1, [x22, #80]
+	WORD $0x4ea0d421 // fsub v1.4s, v1.4s, v0.4s
+	WORD $0x3d8016e1 // str q1, [x23, #80]
+	WORD $0x3dc01ac1 // ldr q1, [x22, #96]
+	WORD $0x4ea0d421 // fsub v1.4s, v1.4s, v0.4s
+	WORD $0x3d801ae1 // str q1, [x23, #96]
+	WORD $0x3dc01ec1 // ldr q1, [x22, #112]
+	WORD $0x4ea0d421 // fsub v1.4s, v1.4s, v0.4s
+	WORD $0x3d801ee1 // str q1, [x23, #112]
+	ADD $32, R3
 	JMP loop25
 
 done26:
@@ -346,12 +411,11 @@ TEXT ·binaryLeftSubNEON(SB), NOSPLIT, $0-56
 	MOVD y_len+40(FP), R0
 	FMOVS a+0(FP), F0
 	WORD $0x4e040400 // dup v0.4s, v0.s[0]
-	WORD $0x4ea01c00 // mov v0.16b, v0.16b
 	MOVD b_base+8(FP), R1
 	MOVD y_base+32(FP), R2
 	MOVD ZR, R3
 	MOVD R0, R6
-	SUBS $16, R6
+	SUBS $32, R6
 
 loop31:
 	CMP R6, R3
@@ -370,7 +434,19 @@ loop31:
 	WORD $0x3dc00edf // ldr q31, [x22, #48]
 	WORD $0x4ebfd401 // fsub v1.4s, v0.4s, v31.4s
 	WORD $0x3d800ee1 // str q1, [x23, #48]
-	ADD $16, R3
+	WORD $0x3dc012df // ldr q31, [x22, #64]
+	WORD $0x4ebfd401 // fsub v1.4s, v0.4s, v31.4s
+	WORD $0x3d8012e1 // str q1, [x23, #64]
+	WORD $0x3dc016df // ldr q31, [x22, #80]
+	WORD $0x4ebfd401 // fsub v1.4s, v0.4s, v31.4s
+	WORD $0x3d8016e1 // str q1, [x23, #80]
+	WORD $0x3dc01adf // ldr q31, [x22, #96]
+	WORD $0x4ebfd401 // fsub v1.4s, v0.4s, v31.4s
+	WORD $0x3d801ae1 // str q1, [x23, #96]
+	WORD $0x3dc01edf // ldr q31, [x22, #112]
+	WORD $0x4ebfd401 // fsub v1.4s, v0.4s, v31.4s
+	WORD $0x3d801ee1 // str q1, [x23, #112]
+	ADD $32, R3
 	JMP loop31
 
 done32:
@@ -414,7 +490,7 @@ TEXT ·binaryMulNEON(SB), NOSPLIT, $0-72
 	MOVD y_base+48(FP), R3
 	MOVD ZR, R6
 	MOVD R0, R7
-	SUBS $16, R7
+	SUBS $32, R7
 
 loop37:
 	CMP R7, R6
@@ -438,7 +514,23 @@ loop37:
 	WORD $0x3dc00eff // ldr q31, [x23, #48]
 	WORD $0x6e3fdc00 // fmul v0.4s, v0.4s, v31.4s
 	WORD $0x3d800f00 // str q0, [x24, #48]
-	ADD $16, R6
+	WORD $0x3dc012c0 // ldr q0, [x22, #64]
+	WORD $0x3dc012ff // ldr q31, [x23, #64]
+	WORD $0x6e3fdc00 // fmul v0.4s, v0.4s, v31.4s
+	WORD $0x3d801300 // str q0, [x24, #64]
+	WORD $0x3dc016c0 // ldr q0, [x22, #80]
+	WORD $0x3dc016ff // ldr q31, [x23, #80]
+	WORD $0x6e3fdc00 // fmul v0.4s, v0.4s, v31.4s
+	WORD $0x3d801700 // str q0, [x24, #80]
+	WORD $0x3dc01ac0 // ldr q0, [x22, #96]
+	WORD $0x3dc01aff // ldr q31, [x23, #96]
+	WORD $0x6e3fdc00 // fmul v0.4s, v0.4s, v31.4s
+	WORD $0x3d801b00 // str q0, [x24, #96]
+	WORD $0x3dc01ec0 // ldr q0, [x22, #112]
+	WORD $0x3dc01eff // ldr q31, [x23, #112]
+	WORD $0x6e3fdc00 // fmul v0.4s, v0.4s, v31.4s
+	WORD $0x3d801f00 // str q0, [x24, #112]
+	ADD $32, R6
 	JMP loop37
 
 done38:
@@ -484,11 +576,10 @@ TEXT ·binaryRightMulNEON(SB), NOSPLIT, $0-56
 	MOVD a_base+0(FP), R1
 	FMOVS b+24(FP), F0
 	WORD $0x4e040400 // dup v0.4s, v0.s[0]
-	WORD $0x4ea01c00 // mov v0.16b, v0.16b
 	MOVD y_base+32(FP), R2
 	MOVD ZR, R3
 	MOVD R0, R6
-	SUBS $16, R6
+	SUBS $32, R6
 
 loop43:
 	CMP R6, R3
@@ -507,7 +598,19 @@ loop43:
 	WORD $0x3dc00ec1 // ldr q1, [x22, #48]
 	WORD $0x6e20dc21 // fmul v1.4s, v1.4s, v0.4s
 	WORD $0x3d800ee1 // str q1, [x23, #48]
-	ADD $16, R3
+	WORD $0x3dc012c1 // ldr q1, [x22, #64]
+	WORD $0x6e20dc21 // fmul v1.4s, v1.4s, v0.4s
+	WORD $0x3d8012e1 // str q1, [x23, #64]
+	WORD $0x3dc016c1 // ldr q1, [x22, #80]
+	WORD $0x6e20dc21 // fmul v1.4s, v1.4s, v0.4s
+	WORD $0x3d8016e1 // str q1, [x23, #80]
+	WORD $0x3dc01ac1 // ldr q1, [x22, #96]
+	WORD $0x6e20dc21 // fmul v1.4s, v1.4s, v0.4s
+	WORD $0x3d801ae1 // str q1, [x23, #96]
+	WORD $0x3dc01ec1 // ldr q1, [x22, #112]
+	WORD $0x6e20dc21 // fmul v1.4s, v1.4s, v0.4s
+	WORD $0x3d801ee1 // str q1, [x23, #112]
+	ADD $32, R3
 	JMP loop43
 
 done44:
@@ -548,12 +651,11 @@ TEXT ·binaryLeftMulNEON(SB), NOSPLIT, $0-56
 	MOVD y_len+40(FP), R0
 	FMOVS a+0(FP), F0
 	WORD $0x4e040400 // dup v0.4s, v0.s[0]
-	WORD $0x4ea01c00 // mov v0.16b, v0.16b
 	MOVD b_base+8(FP), R1
 	MOVD y_base+32(FP), R2
 	MOVD ZR, R3
 	MOVD R0, R6
-	SUBS $16, R6
+	SUBS $32, R6
 
 loop49:
 	CMP R6, R3
@@ -572,7 +674,19 @@ loop49:
 	WORD $0x3dc00edf // ldr q31, [x22, #48]
 	WORD $0x6e3fdc01 // fmul v1.4s, v0.4s, v31.4s
 	WORD $0x3d800ee1 // str q1, [x23, #48]
-	ADD $16, R3
+	WORD $0x3dc012df // ldr q31, [x22, #64]
+	WORD $0x6e3fdc01 // fmul v1.4s, v0.4s, v31.4s
+	WORD $0x3d8012e1 // str q1, [x23, #64]
+	WORD $0x3dc016df // ldr q31, [x22, #80]
+	WORD $0x6e3fdc01 // fmul v1.4s, v0.4s, v31.4s
+	WORD $0x3d8016e1 // str q1, [x23, #80]
+	WORD $0x3dc01adf // ldr q31, [x22, #96]
+	WORD $0x6e3fdc01 // fmul v1.4s, v0.4s, v31.4s
+	WORD $0x3d801ae1 // str q1, [x23, #96]
+	WORD $0x3dc01edf // ldr q31, [x22, #112]
+	WORD $0x6e3fdc01 // fmul v1.4s, v0.4s, v31.4s
+	WORD $0x3d801ee1 // str q1, [x23, #112]
+	ADD $32, R3
 	JMP loop49
 
 done50:
@@ -616,7 +730,7 @@ TEXT ·binaryDivNEON(SB), NOSPLIT, $0-72
 	MOVD y_base+48(FP), R3
 	MOVD ZR, R6
 	MOVD R0, R7
-	SUBS $16, R7
+	SUBS $32, R7
 
 loop55:
 	CMP R7, R6
@@ -640,7 +754,23 @@ loop55:
 	WORD $0x3dc00eff // ldr q31, [x23, #48]
 	WORD $0x6e3ffc00 // fdiv v0.4s, v0.4s, v31.4s
 	WORD $0x3d800f00 // str q0, [x24, #48]
-	ADD $16, R6
+	WORD $0x3dc012c0 // ldr q0, [x22, #64]
+	WORD $0x3dc012ff // ldr q31, [x23, #64]
+	WORD $0x6e3ffc00 // fdiv v0.4s, v0.4s, v31.4s
+	WORD $0x3d801300 // str q0, [x24, #64]
+	WORD $0x3dc016c0 // ldr q0, [x22, #80]
+	WORD $0x3dc016ff // ldr q31, [x23, #80]
+	WORD $0x6e3ffc00 // fdiv v0.4s, v0.4s, v31.4s
+	WORD $0x3d801700 // str q0, [x24, #80]
+	WORD $0x3dc01ac0 // ldr q0, [x22, #96]
+	WORD $0x3dc01aff // ldr q31, [x23, #96]
+	WORD $0x6e3ffc00 // fdiv v0.4s, v0.4s, v31.4s
+	WORD $0x3d801b00 // str q0, [x24, #96]
+	WORD $0x3dc01ec0 // ldr q0, [x22, #112]
+	WORD $0x3dc01eff // ldr q31, [x23, #112]
+	WORD $0x6e3ffc00 // fdiv v0.4s, v0.4s, v31.4s
+	WORD $0x3d801f00 // str q0, [x24, #112]
+	ADD $32, R6
 	JMP loop55
 
 done56:
@@ -686,11 +816,10 @@ TEXT ·binaryRightDivNEON(SB), NOSPLIT, $0-56
 	MOVD a_base+0(FP), R1
 	FMOVS b+24(FP), F0
 	WORD $0x4e040400 // dup v0.4s, v0.s[0]
-	WORD $0x4ea01c00 // mov v0.16b, v0.16b
 	MOVD y_base+32(FP), R2
 	MOVD ZR, R3
 	MOVD R0, R6
-	SUBS $16, R6
+	SUBS $32, R6
 
 loop61:
 	CMP R6, R3
@@ -709,7 +838,19 @@ loop61:
 	WORD $0x3dc00ec1 // ldr q1, [x22, #48]
 	WORD $0x6e20fc21 // fdiv v1.4s, v1.4s, v0.4s
 	WORD $0x3d800ee1 // str q1, [x23, #48]
-	ADD $16, R3
+	WORD $0x3dc012c1 // ldr q1, [x22, #64]
+	WORD $0x6e20fc21 // fdiv v1.4s, v1.4s, v0.4s
+	WORD $0x3d8012e1 // str q1, [x23, #64]
+	WORD $0x3dc016c1 // ldr q1, [x22, #80]
+	WORD $0x6e20fc21 // fdiv v1.4s, v1.4s, v0.4s
+	WORD $0x3d8016e1 // str q1, [x23, #80]
+	WORD $0x3dc01ac1 // ldr q1, [x22, #96]
+	WORD $0x6e20fc21 // fdiv v1.4s, v1.4s, v0.4s
+	WORD $0x3d801ae1 // str q1, [x23, #96]
+	WORD $0x3dc01ec1 // ldr q1, [x22, #112]
+	WORD $0x6e20fc21 // fdiv v1.4s, v1.4s, v0.4s
+	WORD $0x3d801ee1 // str q1, [x23, #112]
+	ADD $32, R3
 	JMP loop61
 
 done62:
@@ -750,12 +891,11 @@ TEXT ·binaryLeftDivNEON(SB), NOSPLIT, $0-56
 	MOVD y_len+40(FP), R0
 	FMOVS a+0(FP), F0
 	WORD $0x4e040400 // dup v0.4s, v0.s[0]
-	WORD $0x4ea01c00 // mov v0.16b, v0.16b
 	MOVD b_base+8(FP), R1
 	MOVD y_base+32(FP), R2
 	MOVD ZR, R3
 	MOVD R0, R6
-	SUBS $16, R6
+	SUBS $32, R6
 
 loop67:
 	CMP R6, R3
@@ -774,7 +914,19 @@ loop67:
 	WORD $0x3dc00edf // ldr q31, [x22, #48]
 	WORD $0x6e3ffc01 // fdiv v1.4s, v0.4s, v31.4s
 	WORD $0x3d800ee1 // str q1, [x23, #48]
-	ADD $16, R3
+	WORD $0x3dc012df // ldr q31, [x22, #64]
+	WORD $0x6e3ffc01 // fdiv v1.4s, v0.4s, v31.4s
+	WORD $0x3d8012e1 // str q1, [x23, #64]
+	WORD $0x3dc016df // ldr q31, [x22, #80]
+	WORD $0x6e3ffc01 // fdiv v1.4s, v0.4s, v31.4s
+	WORD $0x3d8016e1 // str q1, [x23, #80]
+	WORD $0x3dc01adf // ldr q31, [x22, #96]
+	WORD $0x6e3ffc01 // fdiv v1.4s, v0.4s, v31.4s
+	WORD $0x3d801ae1 // str q1, [x23, #96]
+	WORD $0x3dc01edf // ldr q31, [x22, #112]
+	WORD $0x6e3ffc01 // fdiv v1.4s, v0.4s, v31.4s
+	WORD $0x3d801ee1 // str q1, [x23, #112]
+	ADD $32, R3
 	JMP loop67
 
 done68:
@@ -818,7 +970,7 @@ TEXT ·binaryMaximumNEON(SB), NOSPLIT, $0-72
 	MOVD y_base+48(FP), R3
 	MOVD ZR, R6
 	MOVD R0, R7
-	SUBS $16, R7
+	SUBS $32, R7
 
 loop73:
 	CMP R7, R6
@@ -850,7 +1002,31 @@ loop73:
 	WORD $0x4e20f420 // fmax v0.4s, v1.4s, v0.4s
 	WORD $0x4ea01c40 // orr v0.16b, v2.16b, v0.16b
 	WORD $0x3d800f00 // str q0, [x24, #48]
-	ADD $16, R6
+	WORD $0x3dc012c0 // ldr q0, [x22, #64]
+	WORD $0x3dc012e1 // ldr q1, [x23, #64]
+	WORD $0x4e21f402 // fmax v2.4s, v0.4s, v1.4s
+	WORD $0x4e20f420 // fmax v0.4s, v1.4s, v0.4s
+	WORD $0x4ea01c40 // orr v0.16b, v2.16b, v0.16b
+	WORD $0x3d801300 // str q0, [x24, #64]
+	WORD $0x3dc016c0 // ldr q0, [x22, #80]
+	WORD $0x3dc016e1 // ldr q1, [x23, #80]
+	WORD $0x4e21f402 // fmax v2.4s, v0.4s, v1.4s
+	WORD $0x4e20f420 // fmax v0.4s, v1.4s, v0.4s
+	WORD $0x4ea01c40 // orr v0.16b, v2.16b, v0.16b
+	WORD $0x3d801700 // str q0, [x24, #80]
+	WORD $0x3dc01ac0 // ldr q0, [x22, #96]
+	WORD $0x3dc01ae1 // ldr q1, [x23, #96]
+	WORD $0x4e21f402 // fmax v2.4s, v0.4s, v1.4s
+	WORD $0x4e20f420 // fmax v0.4s, v1.4s, v0.4s
+	WORD $0x4ea01c40 // orr v0.16b, v2.16b, v0.16b
+	WORD $0x3d801b00 // str q0, [x24, #96]
+	WORD $0x3dc01ec0 // ldr q0, [x22, #112]
+	WORD $0x3dc01ee1 // ldr q1, [x23, #112]
+	WORD $0x4e21f402 // fmax v2.4s, v0.4s, v1.4s
+	WORD $0x4e20f420 // fmax v0.4s, v1.4s, v0.4s
+	WORD $0x4ea01c40 // orr v0.16b, v2.16b, v0.16b
+	WORD $0x3d801f00 // str q0, [x24, #112]
+	ADD $32, R6
 	JMP loop73
 
 done74:
@@ -883,7 +1059,6 @@ loop77:
 	WORD $0xbd400300 // ldr s0, [x24, #0]
 	ADD R6<<2, R2, R25
 	WORD $0xbd400321 // ldr s1, [x25, #0]
-	WORD $0x4ea11c21 // mov v1.16b, v1.16b
 	WORD $0x4e21f402 // fmax v2.4s, v0.4s, v1.4s
 	WORD $0x4e20f420 // fmax v0.4s, v1.4s, v0.4s
 	WORD $0x4ea01c40 // orr v0.16b, v2.16b, v0.16b
@@ -901,11 +1076,10 @@ TEXT ·binaryRightMaximumNEON(SB), NOSPLIT, $0-56
 	MOVD a_base+0(FP), R1
 	FMOVS b+24(FP), F0
 	WORD $0x4e040400 // dup v0.4s, v0.s[0]
-	WORD $0x4ea01c00 // mov v0.16b, v0.16b
 	MOVD y_base+32(FP), R2
 	MOVD ZR, R3
 	MOVD R0, R6
-	SUBS $16, R6
+	SUBS $32, R6
 
 loop79:
 	CMP R6, R3
@@ -936,7 +1110,31 @@ loop79:
 	WORD $0x4e21f441 // fmax v1.4s, v2.4s, v1.4s
 	WORD $0x4ea11c61 // orr v1.16b, v3.16b, v1.16b
 	WORD $0x3d800ee1 // str q1, [x23, #48]
-	ADD $16, R3
+	WORD $0x3dc012c1 // ldr q1, [x22, #64]
+	WORD $0x4ea01c02 // mov v2.16b, v0.16b
+	WORD $0x4e22f423 // fmax v3.4s, v1.4s, v2.4s
+	WORD $0x4e21f441 // fmax v1.4s, v2.4s, v1.4s
+	WORD $0x4ea11c61 // orr v1.16b, v3.16b, v1.16b
+	WORD $0x3d8012e1 // str q1, [x23, #64]
+	WORD $0x3dc016c1 // ldr q1, [x22, #80]
+	WORD $0x4ea01c02 // mov v2.16b, v0.16b
+	WORD $0x4e22f423 // fmax v3.4s, v1.4s, v2.4s
+	WORD $0x4e21f441 // fmax v1.4s, v2.4s, v1.4s
+	WORD $0x4ea11c61 // orr v1.16b, v3.16b, v1.16b
+	WORD $0x3d8016e1 // str q1, [x23, #80]
+	WORD $0x3dc01ac1 // ldr q1, [x22, #96]
+	WORD $0x4ea01c02 // mov v2.16b, v0.16b
+	WORD $0x4e22f423 // fmax v3.4s, v1.4s, v2.4s
+	WORD $0x4e21f441 // fmax v1.4s, v2.4s, v1.4s
+	WORD $0x4ea11c61 // orr v1.16b, v3.16b, v1.16b
+	WORD $0x3d801ae1 // str q1, [x23, #96]
+	WORD $0x3dc01ec1 // ldr q1, [x22, #112]
+	WORD $0x4ea01c02 // mov v2.16b, v0.16b
+	WORD $0x4e22f423 // fmax v3.4s, v1.4s, v2.4s
+	WORD $0x4e21f441 // fmax v1.4s, v2.4s, v1.4s
+	WORD $0x4ea11c61 // orr v1.16b, v3.16b, v1.16b
+	WORD $0x3d801ee1 // str q1, [x23, #112]
+	ADD $32, R3
 	JMP loop79
 
 done80:
@@ -983,12 +1181,11 @@ TEXT ·binaryLeftMaximumNEON(SB), NOSPLIT, $0-56
 	MOVD y_len+40(FP), R0
 	FMOVS a+0(FP), F0
 	WORD $0x4e040400 // dup v0.4s, v0.s[0]
-	WORD $0x4ea01c00 // mov v0.16b, v0.16b
 	MOVD b_base+8(FP), R1
 	MOVD y_base+32(FP), R2
 	MOVD ZR, R3
 	MOVD R0, R6
-	SUBS $16, R6
+	SUBS $32, R6
 
 loop85:
 	CMP R6, R3
@@ -1015,7 +1212,27 @@ loop85:
 	WORD $0x4e20f421 // fmax v1.4s, v1.4s, v0.4s
 	WORD $0x4ea11c41 // orr v1.16b, v2.16b, v1.16b
 	WORD $0x3d800ee1 // str q1, [x23, #48]
-	ADD $16, R3
+	WORD $0x3dc012c1 // ldr q1, [x22, #64]
+	WORD $0x4e21f402 // fmax v2.4s, v0.4s, v1.4s
+	WORD $0x4e20f421 // fmax v1.4s, v1.4s, v0.4s
+	WORD $0x4ea11c41 // orr v1.16b, v2.16b, v1.16b
+	WORD $0x3d8012e1 // str q1, [x23, #64]
+	WORD $0x3dc016c1 // ldr q1, [x22, #80]
+	WORD $0x4e21f402 // fmax v2.4s, v0.4s, v1.4s
+	WORD $0x4e20f421 // fmax v1.4s, v1.4s, v0.4s
+	WORD $0x4ea11c41 // orr v1.16b, v2.16b, v1.16b
+	WORD $0x3d8016e1 // str q1, [x23, #80]
+	WORD $0x3dc01ac1 // ldr q1, [x22, #96]
+	WORD $0x4e21f402 // fmax v2.4s, v0.4s, v1.4s
+	WORD $0x4e20f421 // fmax v1.4s, v1.4s, v0.4s
+	WORD $0x4ea11c41 // orr v1.16b, v2.16b, v1.16b
+	WORD $0x3d801ae1 // str q1, [x23, #96]
+	WORD $0x3dc01ec1 // ldr q1, [x22, #112]
+	WORD $0x4e21f402 // fmax v2.4s, v0.4s, v1.4s
+	WORD $0x4e20f421 // fmax v1.4s, v1.4s, v0.4s
+	WORD $0x4ea11c41 // orr v1.16b, v2.16b, v1.16b
+	WORD $0x3d801ee1 // str q1, [x23, #112]
+	ADD $32, R3
 	JMP loop85
 
 done86:
@@ -1044,7 +1261,6 @@ loop89:
 	BGT done90
 	ADD R3<<2, R1, R22
 	WORD $0xbd4002c1 // ldr s1, [x22, #0]
-	WORD $0x4ea11c21 // mov v1.16b, v1.16b
 	WORD $0x4e21f402 // fmax v2.4s, v0.4s, v1.4s
 	WORD $0x4e20f421 // fmax v1.4s, v1.4s, v0.4s
 	WORD $0x4ea11c41 // orr v1.16b, v2.16b, v1.16b
@@ -1064,7 +1280,7 @@ TEXT ·binaryMinimumNEON(SB), NOSPLIT, $0-72
 	MOVD y_base+48(FP), R3
 	MOVD ZR, R6
 	MOVD R0, R7
-	SUBS $16, R7
+	SUBS $32, R7
 
 loop91:
 	CMP R7, R6
@@ -1096,7 +1312,31 @@ loop91:
 	WORD $0x4ea0f420 // fmin v0.4s, v1.4s, v0.4s
 	WORD $0x4ea01c40 // orr v0.16b, v2.16b, v0.16b
 	WORD $0x3d800f00 // str q0, [x24, #48]
-	ADD $16, R6
+	WORD $0x3dc012c0 // ldr q0, [x22, #64]
+	WORD $0x3dc012e1 // ldr q1, [x23, #64]
+	WORD $0x4ea1f402 // fmin v2.4s, v0.4s, v1.4s
+	WORD $0x4ea0f420 // fmin v0.4s, v1.4s, v0.4s
+	WORD $0x4ea01c40 // orr v0.16b, v2.16b, v0.16b
+	WORD $0x3d801300 // str q0, [x24, #64]
+	WORD $0x3dc016c0 // ldr q0, [x22, #80]
+	WORD $0x3dc016e1 // ldr q1, [x23, #80]
+	WORD $0x4ea1f402 // fmin v2.4s, v0.4s, v1.4s
+	WORD $0x4ea0f420 // fmin v0.4s, v1.4s, v0.4s
+	WORD $0x4ea01c40 // orr v0.16b, v2.16b, v0.16b
+	WORD $0x3d801700 // str q0, [x24, #80]
+	WORD $0x3dc01ac0 // ldr q0, [x22, #96]
+	WORD $0x3dc01ae1 // ldr q1, [x23, #96]
+	WORD $0x4ea1f402 // fmin v2.4s, v0.4s, v1.4s
+	WORD $0x4ea0f420 // fmin v0.4s, v1.4s, v0.4s
+	WORD $0x4ea01c40 // orr v0.16b, v2.16b, v0.16b
+	WORD $0x3d801b00 // str q0, [x24, #96]
+	WORD $0x3dc01ec0 // ldr q0, [x22, #112]
+	WORD $0x3dc01ee1 // ldr q1, [x23, #112]
+	WORD $0x4ea1f402 // fmin v2.4s, v0.4s, v1.4s
+	WORD $0x4ea0f420 // fmin v0.4s, v1.4s, v0.4s
+	WORD $0x4ea01c40 // orr v0.16b, v2.16b, v0.16b
+	WORD $0x3d801f00 // str q0, [x24, #112]
+	ADD $32, R6
 	JMP loop91
 
 done92:
@@ -1129,7 +1369,6 @@ loop95:
 	WORD $0xbd400300 // ldr s0, [x24, #0]
 	ADD R6<<2, R2, R25
 	WORD $0xbd400321 // ldr s1, [x25, #0]
-	WORD $0x4ea11c21 // mov v1.16b, v1.16b
 	WORD $0x4ea1f402 // fmin v2.4s, v0.4s, v1.4s
 	WORD $0x4ea0f420 // fmin v0.4s, v1.4s, v0.4s
 	WORD $0x4ea01c40 // orr v0.16b, v2.16b, v0.16b
@@ -1147,11 +1386,10 @@ TEXT ·binaryRightMinimumNEON(SB), NOSPLIT, $0-56
 	MOVD a_base+0(FP), R1
 	FMOVS b+24(FP), F0
 	WORD $0x4e040400 // dup v0.4s, v0.s[0]
-	WORD $0x4ea01c00 // mov v0.16b, v0.16b
 	MOVD y_base+32(FP), R2
 	MOVD ZR, R3
 	MOVD R0, R6
-	SUBS $16, R6
+	SUBS $32, R6
 
 loop97:
 	CMP R6, R3
@@ -1182,7 +1420,31 @@ loop97:
 	WORD $0x4ea1f441 // fmin v1.4s, v2.4s, v1.4s
 	WORD $0x4ea11c61 // orr v1.16b, v3.16b, v1.16b
 	WORD $0x3d800ee1 // str q1, [x23, #48]
-	ADD $16, R3
+	WORD $0x3dc012c1 // ldr q1, [x22, #64]
+	WORD $0x4ea01c02 // mov v2.16b, v0.16b
+	WORD $0x4ea2f423 // fmin v3.4s, v1.4s, v2.4s
+	WORD $0x4ea1f441 // fmin v1.4s, v2.4s, v1.4s
+	WORD $0x4ea11c61 // orr v1.16b, v3.16b, v1.16b
+	WORD $0x3d8012e1 // str q1, [x23, #64]
+	WORD $0x3dc016c1 // ldr q1, [x22, #80]
+	WORD $0x4ea01c02 // mov v2.16b, v0.16b
+	WORD $0x4ea2f423 // fmin v3.4s, v1.4s, v2.4s
+	WORD $0x4ea1f441 // fmin v1.4s, v2.4s, v1.4s
+	WORD $0x4ea11c61 // orr v1.16b, v3.16b, v1.16b
+	WORD $0x3d8016e1 // str q1, [x23, #80]
+	WORD $0x3dc01ac1 // ldr q1, [x22, #96]
+	WORD $0x4ea01c02 // mov v2.16b, v0.16b
+	WORD $0x4ea2f423 // fmin v3.4s, v1.4s, v2.4s
+	WORD $0x4ea1f441 // fmin v1.4s, v2.4s, v1.4s
+	WORD $0x4ea11c61 // orr v1.16b, v3.16b, v1.16b
+	WORD $0x3d801ae1 // str q1, [x23, #96]
+	WORD $0x3dc01ec1 // ldr q1, [x22, #112]
+	WORD $0x4ea01c02 // mov v2.16b, v0.16b
+	WORD $0x4ea2f423 // fmin v3.4s, v1.4s, v2.4s
+	WORD $0x4ea1f441 // fmin v1.4s, v2.4s, v1.4s
+	WORD $0x4ea11c61 // orr v1.16b, v3.16b, v1.16b
+	WORD $0x3d801ee1 // str q1, [x23, #112]
+	ADD $32, R3
 	JMP loop97
 
 done98:
@@ -1229,12 +1491,11 @@ TEXT ·binaryLeftMinimumNEON(SB), NOSPLIT, $0-56
 	MOVD y_len+40(FP), R0
 	FMOVS a+0(FP), F0
 	WORD $0x4e040400 // dup v0.4s, v0.s[0]
-	WORD $0x4ea01c00 // mov v0.16b, v0.16b
 	MOVD b_base+8(FP), R1
 	MOVD y_base+32(FP), R2
 	MOVD ZR, R3
 	MOVD R0, R6
-	SUBS $16, R6
+	SUBS $32, R6
 
 loop103:
 	CMP R6, R3
@@ -1261,7 +1522,27 @@ loop103:
 	WORD $0x4ea0f421 // fmin v1.4s, v1.4s, v0.4s
 	WORD $0x4ea11c41 // orr v1.16b, v2.16b, v1.16b
 	WORD $0x3d800ee1 // str q1, [x23, #48]
-	ADD $16, R3
+	WORD $0x3dc012c1 // ldr q1, [x22, #64]
+	WORD $0x4ea1f402 // fmin v2.4s, v0.4s, v1.4s
+	WORD $0x4ea0f421 // fmin v1.4s, v1.4s, v0.4s
+	WORD $0x4ea11c41 // orr v1.16b, v2.16b, v1.16b
+	WORD $0x3d8012e1 // str q1, [x23, #64]
+	WORD $0x3dc016c1 // ldr q1, [x22, #80]
+	WORD $0x4ea1f402 // fmin v2.4s, v0.4s, v1.4s
+	WORD $0x4ea0f421 // fmin v1.4s, v1.4s, v0.4s
+	WORD $0x4ea11c41 // orr v1.16b, v2.16b, v1.16b
+	WORD $0x3d8016e1 // str q1, [x23, #80]
+	WORD $0x3dc01ac1 // ldr q1, [x22, #96]
+	WORD $0x4ea1f402 // fmin v2.4s, v0.4s, v1.4s
+	WORD $0x4ea0f421 // fmin v1.4s, v1.4s, v0.4s
+	WORD $0x4ea11c41 // orr v1.16b, v2.16b, v1.16b
+	WORD $0x3d801ae1 // str q1, [x23, #96]
+	WORD $0x3dc01ec1 // ldr q1, [x22, #112]
+	WORD $0x4ea1f402 // fmin v2.4s, v0.4s, v1.4s
+	WORD $0x4ea0f421 // fmin v1.4s, v1.4s, v0.4s
+	WORD $0x4ea11c41 // orr v1.16b, v2.16b, v1.16b
+	WORD $0x3d801ee1 // str q1, [x23, #112]
+	ADD $32, R3
 	JMP loop103
 
 done104:
@@ -1290,7 +1571,6 @@ loop107:
 	BGT done108
 	ADD R3<<2, R1, R22
 	WORD $0xbd4002c1 // ldr s1, [x22, #0]
-	WORD $0x4ea11c21 // mov v1.16b, v1.16b
 	WORD $0x4ea1f402 // fmin v2.4s, v0.4s, v1.4s
 	WORD $0x4ea0f421 // fmin v1.4s, v1.4s, v0.4s
 	WORD $0x4ea11c41 // orr v1.16b, v2.16b, v1.16b
@@ -1307,11 +1587,10 @@ TEXT ·fillNEON(SB), NOSPLIT, $0-32
 	MOVD y_len+16(FP), R0
 	FMOVS value+0(FP), F0
 	WORD $0x4e040400 // dup v0.4s, v0.s[0]
-	WORD $0x4ea01c00 // mov v0.16b, v0.16b
 	MOVD y_base+8(FP), R1
 	MOVD ZR, R2
 	MOVD R0, R3
-	SUBS $16, R3
+	SUBS $32, R3
 
 loop109:
 	CMP R3, R2
@@ -1321,7 +1600,11 @@ loop109:
 	WORD $0x3d8006c0 // str q0, [x22, #16]
 	WORD $0x3d800ac0 // str q0, [x22, #32]
 	WORD $0x3d800ec0 // str q0, [x22, #48]
-	ADD $16, R2
+	WORD $0x3d8012c0 // str q0, [x22, #64]
+	WORD $0x3d8016c0 // str q0, [x22, #80]
+	WORD $0x3d801ac0 // str q0, [x22, #96]
+	WORD $0x3d801ec0 // str q0, [x22, #112]
+	ADD $32, R2
 	JMP loop109
 
 done110:
@@ -1356,12 +1639,11 @@ TEXT ·addScaledNEON(SB), NOSPLIT, $0-56
 	MOVD y_len+40(FP), R0
 	FMOVS a+0(FP), F0
 	WORD $0x4e040400 // dup v0.4s, v0.s[0]
-	WORD $0x4ea01c00 // mov v0.16b, v0.16b
 	MOVD x_base+8(FP), R1
 	MOVD y_base+32(FP), R2
 	MOVD ZR, R3
 	MOVD R0, R6
-	SUBS $16, R6
+	SUBS $32, R6
 
 loop115:
 	CMP R6, R3
@@ -1384,7 +1666,23 @@ loop115:
 	WORD $0x3dc00eff // ldr q31, [x23, #48]
 	WORD $0x4e3fcc01 // fmla v1.4s, v0.4s, v31.4s
 	WORD $0x3d800ec1 // str q1, [x22, #48]
-	ADD $16, R3
+	WORD $0x3dc012c1 // ldr q1, [x22, #64]
+	WORD $0x3dc012ff // ldr q31, [x23, #64]
+	WORD $0x4e3fcc01 // fmla v1.4s, v0.4s, v31.4s
+	WORD $0x3d8012c1 // str q1, [x22, #64]
+	WORD $0x3dc016c1 // ldr q1, [x22, #80]
+	WORD $0x3dc016ff // ldr q31, [x23, #80]
+	WORD $0x4e3fcc01 // fmla v1.4s, v0.4s, v31.4s
+	WORD $0x3d8016c1 // str q1, [x22, #80]
+	WORD $0x3dc01ac1 // ldr q1, [x22, #96]
+	WORD $0x3dc01aff // ldr q31, [x23, #96]
+	WORD $0x4e3fcc01 // fmla v1.4s, v0.4s, v31.4s
+	WORD $0x3d801ac1 // str q1, [x22, #96]
+	WORD $0x3dc01ec1 // ldr q1, [x22, #112]
+	WORD $0x3dc01eff // ldr q31, [x23, #112]
+	WORD $0x4e3fcc01 // fmla v1.4s, v0.4s, v31.4s
+	WORD $0x3d801ec1 // str q1, [x22, #112]
+	ADD $32, R3
 	JMP loop115
 
 done116:
@@ -1427,12 +1725,11 @@ TEXT ·lerpNEON(SB), NOSPLIT, $0-56
 	MOVD y_len+40(FP), R0
 	FMOVS w+0(FP), F0
 	WORD $0x4e040400 // dup v0.4s, v0.s[0]
-	WORD $0x4ea01c00 // mov v0.16b, v0.16b
 	MOVD x_base+8(FP), R1
 	MOVD y_base+32(FP), R2
 	MOVD ZR, R3
 	MOVD R0, R6
-	SUBS $16, R6
+	SUBS $32, R6
 
 loop121:
 	CMP R6, R3
@@ -1459,7 +1756,27 @@ loop121:
 	WORD $0x4ea1d442 // fsub v2.4s, v2.4s, v1.4s
 	WORD $0x4e22cc01 // fmla v1.4s, v0.4s, v2.4s
 	WORD $0x3d800ec1 // str q1, [x22, #48]
-	ADD $16, R3
+	WORD $0x3dc012c1 // ldr q1, [x22, #64]
+	WORD $0x3dc012e2 // ldr q2, [x23, #64]
+	WORD $0x4ea1d442 // fsub v2.4s, v2.4s, v1.4s
+	WORD $0x4e22cc01 // fmla v1.4s, v0.4s, v2.4s
+	WORD $0x3d8012c1 // str q1, [x22, #64]
+	WORD $0x3dc016c1 // ldr q1, [x22, #80]
+	WORD $0x3dc016e2 // ldr q2, [x23, #80]
+	WORD $0x4ea1d442 // fsub v2.4s, v2.4s, v1.4s
+	WORD $0x4e22cc01 // fmla v1.4s, v0.4s, v2.4s
+	WORD $0x3d8016c1 // str q1, [x22, #80]
+	WORD $0x3dc01ac1 // ldr q1, [x22, #96]
+	WORD $0x3dc01ae2 // ldr q2, [x23, #96]
+	WORD $0x4ea1d442 // fsub v2.4s, v2.4s, v1.4s
+	WORD $0x4e22cc01 // fmla v1.4s, v0.4s, v2.4s
+	WORD $0x3d801ac1 // str q1, [x22, #96]
+	WORD $0x3dc01ec1 // ldr q1, [x22, #112]
+	WORD $0x3dc01ee2 // ldr q2, [x23, #112]
+	WORD $0x4ea1d442 // fsub v2.4s, v2.4s, v1.4s
+	WORD $0x4e22cc01 // fmla v1.4s, v0.4s, v2.4s
+	WORD $0x3d801ec1 // str q1, [x22, #112]
+	ADD $32, R3
 	JMP loop121
 
 done122:
@@ -1504,13 +1821,12 @@ TEXT ·scaledDifferenceNEON(SB), NOSPLIT, $0-80
 	MOVD y_len+64(FP), R0
 	FMOVS factor+0(FP), F0
 	WORD $0x4e040400 // dup v0.4s, v0.s[0]
-	WORD $0x4ea01c00 // mov v0.16b, v0.16b
 	MOVD a_base+8(FP), R1
 	MOVD b_base+32(FP), R2
 	MOVD y_base+56(FP), R3
 	MOVD ZR, R6
 	MOVD R0, R7
-	SUBS $16, R7
+	SUBS $32, R7
 
 loop127:
 	CMP R7, R6
@@ -1538,7 +1854,27 @@ loop127:
 	WORD $0x4ebfd421 // fsub v1.4s, v1.4s, v31.4s
 	WORD $0x6e20dc21 // fmul v1.4s, v1.4s, v0.4s
 	WORD $0x3d800f01 // str q1, [x24, #48]
-	ADD $16, R6
+	WORD $0x3dc012c1 // ldr q1, [x22, #64]
+	WORD $0x3dc012ff // ldr q31, [x23, #64]
+	WORD $0x4ebfd421 // fsub v1.4s, v1.4s, v31.4s
+	WORD $0x6e20dc21 // fmul v1.4s, v1.4s, v0.4s
+	WORD $0x3d801301 // str q1, [x24, #64]
+	WORD $0x3dc016c1 // ldr q1, [x22, #80]
+	WORD $0x3dc016ff // ldr q31, [x23, #80]
+	WORD $0x4ebfd421 // fsub v1.4s, v1.4s, v31.4s
+	WORD $0x6e20dc21 // fmul v1.4s, v1.4s, v0.4s
+	WORD $0x3d801701 // str q1, [x24, #80]
+	WORD $0x3dc01ac1 // ldr q1, [x22, #96]
+	WORD $0x3dc01aff // ldr q31, [x23, #96]
+	WORD $0x4ebfd421 // fsub v1.4s, v1.4s, v31.4s
+	WORD $0x6e20dc21 // fmul v1.4s, v1.4s, v0.4s
+	WORD $0x3d801b01 // str q1, [x24, #96]
+	WORD $0x3dc01ec1 // ldr q1, [x22, #112]
+	WORD $0x3dc01eff // ldr q31, [x23, #112]
+	WORD $0x4ebfd421 // fsub v1.4s, v1.4s, v31.4s
+	WORD $0x6e20dc21 // fmul v1.4s, v1.4s, v0.4s
+	WORD $0x3d801f01 // str q1, [x24, #112]
+	ADD $32, R6
 	JMP loop127
 
 done128:
@@ -1593,7 +1929,7 @@ TEXT ·smoothL1GradNEON(SB), NOSPLIT, $0-80
 	MOVD y_base+56(FP), R3
 	MOVD ZR, R6
 	MOVD R0, R7
-	SUBS $8, R7
+	SUBS $16, R7
 
 loop133:
 	CMP R7, R6
@@ -1621,7 +1957,27 @@ loop133:
 	WORD $0x4e22f462 // fmax v2.4s, v3.4s, v2.4s
 	WORD $0x6e21dc42 // fmul v2.4s, v2.4s, v1.4s
 	WORD $0x3d800702 // str q2, [x24, #16]
-	ADD $8, R6
+	WORD $0x3dc00ac2 // ldr q2, [x22, #32]
+	WORD $0x3dc00aff // ldr q31, [x23, #32]
+	WORD $0x4ebfd442 // fsub v2.4s, v2.4s, v31.4s
+	WORD $0x6e20fc42 // fdiv v2.4s, v2.4s, v0.4s
+	WORD $0x3dc00283 // ldr q3, [x20, #0]
+	WORD $0x3dc00684 // ldr q4, [x20, #16]
+	WORD $0x4ea2f482 // fmin v2.4s, v4.4s, v2.4s
+	WORD $0x4e22f462 // fmax v2.4s, v3.4s, v2.4s
+	WORD $0x6e21dc42 // fmul v2.4s, v2.4s, v1.4s
+	WORD $0x3d800b02 // str q2, [x24, #32]
+	WORD $0x3dc00ec2 // ldr q2, [x22, #48]
+	WORD $0x3dc00eff // ldr q31, [x23, #48]
+	WORD $0x4ebfd442 // fsub v2.4s, v2.4s, v31.4s
+	WORD $0x6e20fc42 // fdiv v2.4s, v2.4s, v0.4s
+	WORD $0x3dc00283 // ldr q3, [x20, #0]
+	WORD $0x3dc00684 // ldr q4, [x20, #16]
+	WORD $0x4ea2f482 // fmin v2.4s, v4.4s, v2.4s
+	WORD $0x4e22f462 // fmax v2.4s, v3.4s, v2.4s
+	WORD $0x6e21dc42 // fmul v2.4s, v2.4s, v1.4s
+	WORD $0x3d800f02 // str q2, [x24, #48]
+	ADD $16, R6
 	JMP loop133
 
 done134:
@@ -1682,7 +2038,7 @@ TEXT ·takeLargestNEON(SB), NOSPLIT, $0-96
 	MOVD gx_base+72(FP), R6
 	MOVD ZR, R7
 	MOVD R0, R8
-	SUBS $8, R8
+	SUBS $16, R8
 
 loop139:
 	CMP R8, R7
@@ -1741,7 +2097,57 @@ loop139:
 	WORD $0x6e611c80 // bsl v0.16b, v4.16b, v1.16b
 	WORD $0x6ea21c60 // bit v0.16b, v3.16b, v2.16b
 	WORD $0x3d8006e0 // str q0, [x23, #16]
-	ADD $8, R7
+	WORD $0x3dc00ac0 // ldr q0, [x22, #32]
+	WORD $0x3dc00ae1 // ldr q1, [x23, #32]
+	WORD $0x3dc00b02 // ldr q2, [x24, #32]
+	WORD $0x4e22e402 // fcmeq v2.4s, v0.4s, v2.4s
+	WORD $0x4ea01c03 // mov v3.16b, v0.16b
+	WORD $0x4e20e404 // fcmeq v4.4s, v0.4s, v0.4s
+	WORD $0x4e23e463 // fcmeq v3.4s, v3.4s, v3.4s
+	WORD $0x4e231c83 // and v3.16b, v4.16b, v3.16b
+	WORD $0x6e205863 // mvn v3.16b, v3.16b
+	WORD $0x6f00e404 // movi v4.2d, #0
+	WORD $0x6e641c23 // bsl v3.16b, v1.16b, v4.16b
+	WORD $0x6e631c22 // bsl v2.16b, v1.16b, v3.16b
+	WORD $0x3d800b22 // str q2, [x25, #32]
+	WORD $0x3dc00b02 // ldr q2, [x24, #32]
+	WORD $0x4e22e402 // fcmeq v2.4s, v0.4s, v2.4s
+	WORD $0x6f00e403 // movi v3.2d, #0
+	WORD $0x4ea01c04 // mov v4.16b, v0.16b
+	WORD $0x4e20e400 // fcmeq v0.4s, v0.4s, v0.4s
+	WORD $0x4e24e484 // fcmeq v4.4s, v4.4s, v4.4s
+	WORD $0x4e241c00 // and v0.16b, v0.16b, v4.16b
+	WORD $0x6e205800 // mvn v0.16b, v0.16b
+	WORD $0x6f00e404 // movi v4.2d, #0
+	WORD $0x6e611c80 // bsl v0.16b, v4.16b, v1.16b
+	WORD $0x6ea21c60 // bit v0.16b, v3.16b, v2.16b
+	WORD $0x3d800ae0 // str q0, [x23, #32]
+	WORD $0x3dc00ec0 // ldr q0, [x22, #48]
+	WORD $0x3dc00ee1 // ldr q1, [x23, #48]
+	WORD $0x3dc00f02 // ldr q2, [x24, #48]
+	WORD $0x4e22e402 // fcmeq v2.4s, v0.4s, v2.4s
+	WORD $0x4ea01c03 // mov v3.16b, v0.16b
+	WORD $0x4e20e404 // fcmeq v4.4s, v0.4s, v0.4s
+	WORD $0x4e23e463 // fcmeq v3.4s, v3.4s, v3.4s
+	WORD $0x4e231c83 // and v3.16b, v4.16b, v3.16b
+	WORD $0x6e205863 // mvn v3.16b, v3.16b
+	WORD $0x6f00e404 // movi v4.2d, #0
+	WORD $0x6e641c23 // bsl v3.16b, v1.16b, v4.16b
+	WORD $0x6e631c22 // bsl v2.16b, v1.16b, v3.16b
+	WORD $0x3d800f22 // str q2, [x25, #48]
+	WORD $0x3dc00f02 // ldr q2, [x24, #48]
+	WORD $0x4e22e402 // fcmeq v2.4s, v0.4s, v2.4s
+	WORD $0x6f00e403 // movi v3.2d, #0
+	WORD $0x4ea01c04 // mov v4.16b, v0.16b
+	WORD $0x4e20e400 // fcmeq v0.4s, v0.4s, v0.4s
+	WORD $0x4e24e484 // fcmeq v4.4s, v4.4s, v4.4s
+	WORD $0x4e241c00 // and v0.16b, v0.16b, v4.16b
+	WORD $0x6e205800 // mvn v0.16b, v0.16b
+	WORD $0x6f00e404 // movi v4.2d, #0
+	WORD $0x6e611c80 // bsl v0.16b, v4.16b, v1.16b
+	WORD $0x6ea21c60 // bit v0.16b, v3.16b, v2.16b
+	WORD $0x3d800ee0 // str q0, [x23, #48]
+	ADD $16, R7
 	JMP loop139
 
 done140:
@@ -1796,7 +2202,6 @@ loop143:
 	WORD $0xbd4002e1 // ldr s1, [x23, #0]
 	ADD R7<<2, R2, R24
 	WORD $0xbd400302 // ldr s2, [x24, #0]
-	WORD $0x4ea21c42 // mov v2.16b, v2.16b
 	WORD $0x4e22e402 // fcmeq v2.4s, v0.4s, v2.4s
 	WORD $0x4ea01c03 // mov v3.16b, v0.16b
 	WORD $0x4e20e404 // fcmeq v4.4s, v0.4s, v0.4s
@@ -1809,7 +2214,6 @@ loop143:
 	ADD R7<<2, R6, R25
 	WORD $0xbd000322 // str s2, [x25, #0]
 	WORD $0xbd400302 // ldr s2, [x24, #0]
-	WORD $0x4ea21c42 // mov v2.16b, v2.16b
 	WORD $0x4e22e402 // fcmeq v2.4s, v0.4s, v2.4s
 	WORD $0x6f00e403 // movi v3.2d, #0
 	WORD $0x4ea01c04 // mov v4.16b, v0.16b

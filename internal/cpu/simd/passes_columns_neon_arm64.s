@@ -247,22 +247,18 @@ row27:
 	WORD $0x4e24f405 // fmax v5.4s, v0.4s, v4.4s
 	WORD $0x4e20f480 // fmax v0.4s, v4.4s, v0.4s
 	WORD $0x4ea01ca0 // orr v0.16b, v5.16b, v0.16b
-	WORD $0x4ea01c00 // mov v0.16b, v0.16b
 	WORD $0x3dc004c4 // ldr q4, [x6, #16]
 	WORD $0x4e24f425 // fmax v5.4s, v1.4s, v4.4s
 	WORD $0x4e21f481 // fmax v1.4s, v4.4s, v1.4s
 	WORD $0x4ea11ca1 // orr v1.16b, v5.16b, v1.16b
-	WORD $0x4ea11c21 // mov v1.16b, v1.16b
 	WORD $0x3dc008c4 // ldr q4, [x6, #32]
 	WORD $0x4e24f445 // fmax v5.4s, v2.4s, v4.4s
 	WORD $0x4e22f482 // fmax v2.4s, v4.4s, v2.4s
 	WORD $0x4ea21ca2 // orr v2.16b, v5.16b, v2.16b
-	WORD $0x4ea21c42 // mov v2.16b, v2.16b
 	WORD $0x3dc00cc4 // ldr q4, [x6, #48]
 	WORD $0x4e24f465 // fmax v5.4s, v3.4s, v4.4s
 	WORD $0x4e23f483 // fmax v3.4s, v4.4s, v3.4s
 	WORD $0x4ea31ca3 // orr v3.16b, v5.16b, v3.16b
-	WORD $0x4ea31c63 // mov v3.16b, v3.16b
 	ADD R1<<2, R6, R6
 	JMP row27
 
@@ -295,7 +291,6 @@ row31:
 	WORD $0x4e21f402 // fmax v2.4s, v0.4s, v1.4s
 	WORD $0x4e20f420 // fmax v0.4s, v1.4s, v0.4s
 	WORD $0x4ea01c40 // orr v0.16b, v2.16b, v0.16b
-	WORD $0x4ea01c00 // mov v0.16b, v0.16b
 	ADD R1<<2, R6, R6
 	JMP row31
 
@@ -325,7 +320,6 @@ row35:
 	WORD $0x4e21f402 // fmax v2.4s, v0.4s, v1.4s
 	WORD $0x4e20f420 // fmax v0.4s, v1.4s, v0.4s
 	WORD $0x4ea01c40 // orr v0.16b, v2.16b, v0.16b
-	WORD $0x4ea01c00 // mov v0.16b, v0.16b
 	ADD R1<<2, R6, R6
 	JMP row35
 
@@ -345,16 +339,25 @@ TEXT ·columnGradSumsNEON(SB), NOSPLIT, $0-128
 	MOVD sum_len+88(FP), R1
 	MOVD ZR, R2
 	MOVD R1, R3
-	SUBS $4, R3
+	SUBS $16, R3
 
 loop37:
 	CMP R3, R2
 	BGT done38
 	WORD $0x6f00e400 // movi v0.2d, #0
 	WORD $0x6f00e401 // movi v1.2d, #0
+	WORD $0x6f00e402 // movi v2.2d, #0
+	WORD $0x6f00e403 // movi v3.2d, #0
+	WORD $0x6f00e404 // movi v4.2d, #0
+	WORD $0x6f00e405 // movi v5.2d, #0
+	WORD $0x6f00e406 // movi v6.2d, #0
+	WORD $0x6f00e407 // movi v7.2d, #0
 	MOVD mean_base+56(FP), R6
 	ADD R2<<2, R6, R22
-	WORD $0x3dc002c2 // ldr q2, [x22, #0]
+	WORD $0x3dc002c8 // ldr q8, [x22, #0]
+	WORD $0x3dc006c9 // ldr q9, [x22, #16]
+	WORD $0x3dc00aca // ldr q10, [x22, #32]
+	WORD $0x3dc00ecb // ldr q11, [x22, #48]
 	MOVD x_base+8(FP), R6
 	ADD R2<<2, R6, R6
 	MOVD gy_base+32(FP), R7
@@ -364,11 +367,26 @@ loop37:
 row39:
 	SUBS $1, R8
 	BLT rows40
-	WORD $0x3dc000e3 // ldr q3, [x7, #0]
-	WORD $0x3dc000c4 // ldr q4, [x6, #0]
-	WORD $0x4ea2d484 // fsub v4.4s, v4.4s, v2.4s
-	WORD $0x4e23d400 // fadd v0.4s, v0.4s, v3.4s
-	WORD $0x4e24cc61 // fmla v1.4s, v3.4s, v4.4s
+	WORD $0x3dc000ec // ldr q12, [x7, #0]
+	WORD $0x3dc000cd // ldr q13, [x6, #0]
+	WORD $0x4ea8d5ad // fsub v13.4s, v13.4s, v8.4s
+	WORD $0x4e2cd400 // fadd v0.4s, v0.4s, v12.4s
+	WORD $0x4e2dcd84 // fmla v4.4s, v12.4s, v13.4s
+	WORD $0x3dc004ec // ldr q12, [x7, #16]
+	WORD $0x3dc004cd // ldr q13, [x6, #16]
+	WORD $0x4ea9d5ad // fsub v13.4s, v13.4s, v9.4s
+	WORD $0x4e2cd421 // fadd v1.4s, v1.4s, v12.4s
+	WORD $0x4e2dcd85 // fmla v5.4s, v12.4s, v13.4s
+	WORD $0x3dc008ec // ldr q12, [x7, #32]
+	WORD $0x3dc008cd // ldr q13, [x6, #32]
+	WORD $0x4eaad5ad // fsub v13.4s, v13.4s, v10.4s
+	WORD $0x4e2cd442 // fadd v2.4s, v2.4s, v12.4s
+	WORD $0x4e2dcd86 // fmla v6.4s, v12.4s, v13.4s
+	WORD $0x3dc00cec // ldr q12, [x7, #48]
+	WORD $0x3dc00ccd // ldr q13, [x6, #48]
+	WORD $0x4eabd5ad // fsub v13.4s, v13.4s, v11.4s
+	WORD $0x4e2cd463 // fadd v3.4s, v3.4s, v12.4s
+	WORD $0x4e2dcd87 // fmla v7.4s, v12.4s, v13.4s
 	ADD R1<<2, R6, R6
 	ADD R1<<2, R7, R7
 	JMP row39
@@ -377,15 +395,21 @@ rows40:
 	MOVD sum_base+80(FP), R6
 	ADD R2<<2, R6, R23
 	WORD $0x3d8002e0 // str q0, [x23, #0]
+	WORD $0x3d8006e1 // str q1, [x23, #16]
+	WORD $0x3d800ae2 // str q2, [x23, #32]
+	WORD $0x3d800ee3 // str q3, [x23, #48]
 	MOVD dot_base+104(FP), R6
 	ADD R2<<2, R6, R24
-	WORD $0x3d800301 // str q1, [x24, #0]
-	ADD $4, R2
+	WORD $0x3d800304 // str q4, [x24, #0]
+	WORD $0x3d800705 // str q5, [x24, #16]
+	WORD $0x3d800b06 // str q6, [x24, #32]
+	WORD $0x3d800f07 // str q7, [x24, #48]
+	ADD $16, R2
 	JMP loop37
 
 done38:
 	MOVD R1, R3
-	SUBS $1, R3
+	SUBS $4, R3
 
 loop41:
 	CMP R3, R2
@@ -394,7 +418,7 @@ loop41:
 	WORD $0x6f00e401 // movi v1.2d, #0
 	MOVD mean_base+56(FP), R6
 	ADD R2<<2, R6, R25
-	WORD $0xbd400322 // ldr s2, [x25, #0]
+	WORD $0x3dc00322 // ldr q2, [x25, #0]
 	MOVD x_base+8(FP), R6
 	ADD R2<<2, R6, R6
 	MOVD gy_base+32(FP), R7
@@ -404,8 +428,8 @@ loop41:
 row43:
 	SUBS $1, R8
 	BLT rows44
-	WORD $0xbd4000e3 // ldr s3, [x7, #0]
-	WORD $0xbd4000c4 // ldr s4, [x6, #0]
+	WORD $0x3dc000e3 // ldr q3, [x7, #0]
+	WORD $0x3dc000c4 // ldr q4, [x6, #0]
 	WORD $0x4ea2d484 // fsub v4.4s, v4.4s, v2.4s
 	WORD $0x4e23d400 // fadd v0.4s, v0.4s, v3.4s
 	WORD $0x4e24cc61 // fmla v1.4s, v3.4s, v4.4s
@@ -416,82 +440,83 @@ row43:
 rows44:
 	MOVD sum_base+80(FP), R6
 	ADD R2<<2, R6, R22
-	WORD $0xbd0002c0 // str s0, [x22, #0]
+	WORD $0x3d8002c0 // str q0, [x22, #0]
 	MOVD dot_base+104(FP), R6
 	ADD R2<<2, R6, R23
-	WORD $0xbd0002e1 // str s1, [x23, #0]
-	ADD $1, R2
+	WORD $0x3d8002e1 // str q1, [x23, #0]
+	ADD $4, R2
 	JMP loop41
 
 done42:
-	RET
-
-// func columnGradSumsLeakyNEON
-TEXT ·columnGradSumsLeakyNEON(SB), NOSPLIT, $0-160
-	MOVD rows+0(FP), R0
-	MOVD sum_len+120(FP), R1
-	MOVD ZR, R2
 	MOVD R1, R3
-	SUBS $4, R3
+	SUBS $1, R3
 
 loop45:
 	CMP R3, R2
 	BGT done46
 	WORD $0x6f00e400 // movi v0.2d, #0
 	WORD $0x6f00e401 // movi v1.2d, #0
-	MOVD mean_base+88(FP), R6
-	ADD R2<<2, R6, R22
-	WORD $0x3dc002c2 // ldr q2, [x22, #0]
-	MOVD x_base+16(FP), R6
+	MOVD mean_base+56(FP), R6
+	ADD R2<<2, R6, R24
+	WORD $0xbd400302 // ldr s2, [x24, #0]
+	MOVD x_base+8(FP), R6
 	ADD R2<<2, R6, R6
-	MOVD gy_base+64(FP), R7
+	MOVD gy_base+32(FP), R7
 	ADD R2<<2, R7, R7
-	MOVD y_base+40(FP), R8
-	ADD R2<<2, R8, R8
-	MOVD R0, R9
+	MOVD R0, R8
 
 row47:
-	SUBS $1, R9
+	SUBS $1, R8
 	BLT rows48
-	WORD $0x3dc000e3 // ldr q3, [x7, #0]
-	WORD $0x3dc00104 // ldr q4, [x8, #0]
-	FMOVS slope+8(FP), F5
-	WORD $0x4e0404a5 // dup v5.4s, v5.s[0]
-	WORD $0x6f00e406 // movi v6.2d, #0
-	WORD $0x6ea6e484 // fcmgt v4.4s, v4.4s, v6.4s
-	WORD $0x6e25dc65 // fmul v5.4s, v3.4s, v5.4s
-	WORD $0x6ee41ca3 // bif v3.16b, v5.16b, v4.16b
-	WORD $0x3dc000c4 // ldr q4, [x6, #0]
+	WORD $0xbd4000e3 // ldr s3, [x7, #0]
+	WORD $0xbd4000c4 // ldr s4, [x6, #0]
 	WORD $0x4ea2d484 // fsub v4.4s, v4.4s, v2.4s
 	WORD $0x4e23d400 // fadd v0.4s, v0.4s, v3.4s
 	WORD $0x4e24cc61 // fmla v1.4s, v3.4s, v4.4s
 	ADD R1<<2, R6, R6
 	ADD R1<<2, R7, R7
-	ADD R1<<2, R8, R8
 	JMP row47
 
 rows48:
-	MOVD sum_base+112(FP), R6
-	ADD R2<<2, R6, R23
-	WORD $0x3d8002e0 // str q0, [x23, #0]
-	MOVD dot_base+136(FP), R6
-	ADD R2<<2, R6, R24
-	WORD $0x3d800301 // str q1, [x24, #0]
-	ADD $4, R2
+	MOVD sum_base+80(FP), R6
+	ADD R2<<2, R6, R25
+	WORD $0xbd000320 // str s0, [x25, #0]
+	MOVD dot_base+104(FP), R6
+	ADD R2<<2, R6, R22
+	WORD $0xbd0002c1 // str s1, [x22, #0]
+	ADD $1, R2
 	JMP loop45
 
 done46:
+	RET
+
+// func columnGradSumsLeakyNEON
+TEXT ·columnGradSumsLeakyNEON(SB), NOSPLIT, $0-160
+	FMOVS slope+8(FP), F0
+	WORD $0x4e040400 // dup v0.4s, v0.s[0]
+	MOVD rows+0(FP), R0
+	MOVD sum_len+120(FP), R1
+	MOVD ZR, R2
 	MOVD R1, R3
-	SUBS $1, R3
+	SUBS $16, R3
 
 loop49:
 	CMP R3, R2
 	BGT done50
-	WORD $0x6f00e400 // movi v0.2d, #0
 	WORD $0x6f00e401 // movi v1.2d, #0
+	WORD $0x6f00e402 // movi v2.2d, #0
+	WORD $0x6f00e403 // movi v3.2d, #0
+	WORD $0x6f00e404 // movi v4.2d, #0
+	WORD $0x6f00e405 // movi v5.2d, #0
+	WORD $0x6f00e406 // movi v6.2d, #0
+	WORD $0x6f00e407 // movi v7.2d, #0
+	WORD $0x6f00e408 // movi v8.2d, #0
 	MOVD mean_base+88(FP), R6
-	ADD R2<<2, R6, R25
-	WORD $0xbd400322 // ldr s2, [x25, #0]
+	ADD R2<<2, R6, R22
+	WORD $0x3dc002c9 // ldr q9, [x22, #0]
+	WORD $0x3dc006ca // ldr q10, [x22, #16]
+	WORD $0x3dc00acb // ldr q11, [x22, #32]
+	WORD $0x3dc00ecc // ldr q12, [x22, #48]
 	MOVD x_base+16(FP), R6
 	ADD R2<<2, R6, R6
 	MOVD gy_base+64(FP), R7
@@ -503,18 +528,46 @@ loop49:
 row51:
 	SUBS $1, R9
 	BLT rows52
-	WORD $0xbd4000e3 // ldr s3, [x7, #0]
-	WORD $0xbd400104 // ldr s4, [x8, #0]
-	FMOVS slope+8(FP), F5
-	WORD $0x4e0404a5 // dup v5.4s, v5.s[0]
-	WORD $0x6f00e406 // movi v6.2d, #0
-	WORD $0x6ea6e484 // fcmgt v4.4s, v4.4s, v6.4s
-	WORD $0x6e25dc65 // fmul v5.4s, v3.4s, v5.4s
-	WORD $0x6ee41ca3 // bif v3.16b, v5.16b, v4.16b
-	WORD $0xbd4000c4 // ldr s4, [x6, #0]
-	WORD $0x4ea2d484 // fsub v4.4s, v4.4s, v2.4s
-	WORD $0x4e23d400 // fadd v0.4s, v0.4s, v3.4s
-	WORD $0x4e24cc61 // fmla v1.4s, v3.4s, v4.4s
+	WORD $0x3dc000ed // ldr q13, [x7, #0]
+	WORD $0x3dc0010e // ldr q14, [x8, #0]
+	WORD $0x6f00e40f // movi v15.2d, #0
+	WORD $0x6eafe5ce // fcmgt v14.4s, v14.4s, v15.4s
+	WORD $0x6e20ddaf // fmul v15.4s, v13.4s, v0.4s
+	WORD $0x6eee1ded // bif v13.16b, v15.16b, v14.16b
+	WORD $0x3dc000ce // ldr q14, [x6, #0]
+	WORD $0x4ea9d5ce // fsub v14.4s, v14.4s, v9.4s
+	WORD $0x4e2dd421 // fadd v1.4s, v1.4s, v13.4s
+	WORD $0x4e2ecda5 // fmla v5.4s, v13.4s, v14.4s
+	WORD $0x3dc004ed // ldr q13, [x7, #16]
+	WORD $0x3dc0050e // ldr q14, [x8, #16]
+	WORD $0x6f00e40f // movi v15.2d, #0
+	WORD $0x6eafe5ce // fcmgt v14.4s, v14.4s, v15.4s
+	WORD $0x6e20ddaf // fmul v15.4s, v13.4s, v0.4s
+	WORD $0x6eee1ded // bif v13.16b, v15.16b, v14.16b
+	WORD $0x3dc004ce // ldr q14, [x6, #16]
+	WORD $0x4eaad5ce // fsub v14.4s, v14.4s, v10.4s
+	WORD $0x4e2dd442 // fadd v2.4s, v2.4s, v13.4s
+	WORD $0x4e2ecda6 // fmla v6.4s, v13.4s, v14.4s
+	WORD $0x3dc008ed // ldr q13, [x7, #32]
+	WORD $0x3dc0090e // ldr q14, [x8, #32]
+	WORD $0x6f00e40f // movi v15.2d, #0
+	WORD $0x6eafe5ce // fcmgt v14.4s, v14.4s, v15.4s
+	WORD $0x6e20ddaf // fmul v15.4s, v13.4s, v0.4s
+	WORD $0x6eee1ded // bif v13.16b, v15.16b, v14.16b
+	WORD $0x3dc008ce // ldr q14, [x6, #32]
+	WORD $0x4eabd5ce // fsub v14.4s, v14.4s, v11.4s
+	WORD $0x4e2dd463 // fadd v3.4s, v3.4s, v13.4s
+	WORD $0x4e2ecda7 // fmla v7.4s, v13.4s, v14.4s
+	WORD $0x3dc00ced // ldr q13, [x7, #48]
+	WORD $0x3dc00d0e // ldr q14, [x8, #48]
+	WORD $0x6f00e40f // movi v15.2d, #0
+	WORD $0x6eafe5ce // fcmgt v14.4s, v14.4s, v15.4s
+	WORD $0x6e20ddaf // fmul v15.4s, v13.4s, v0.4s
+	WORD $0x6eee1ded // bif v13.16b, v15.16b, v14.16b
+	WORD $0x3dc00cce // ldr q14, [x6, #48]
+	WORD $0x4eacd5ce // fsub v14.4s, v14.4s, v12.4s
+	WORD $0x4e2dd484 // fadd v4.4s, v4.4s, v13.4s
+	WORD $0x4e2ecda8 // fmla v8.4s, v13.4s, v14.4s
 	ADD R1<<2, R6, R6
 	ADD R1<<2, R7, R7
 	ADD R1<<2, R8, R8
@@ -522,15 +575,117 @@ row51:
 
 rows52:
 	MOVD sum_base+112(FP), R6
-	ADD R2<<2, R6, R22
-	WORD $0xbd0002c0 // str s0, [x22, #0]
-	MOVD dot_base+136(FP), R6
 	ADD R2<<2, R6, R23
-	WORD $0xbd0002e1 // str s1, [x23, #0]
-	ADD $1, R2
+	WORD $0x3d8002e1 // str q1, [x23, #0]
+	WORD $0x3d8006e2 // str q2, [x23, #16]
+	WORD $0x3d800ae3 // str q3, [x23, #32]
+	WORD $0x3d800ee4 // str q4, [x23, #48]
+	MOVD dot_base+136(FP), R6
+	ADD R2<<2, R6, R24
+	WORD $0x3d800305 // str q5, [x24, #0]
+	WORD $0x3d800706 // str q6, [x24, #16]
+	WORD $0x3d800b07 // str q7, [x24, #32]
+	WORD $0x3d800f08 // str q8, [x24, #48]
+	ADD $16, R2
 	JMP loop49
 
 done50:
+	MOVD R1, R3
+	SUBS $4, R3
+
+loop53:
+	CMP R3, R2
+	BGT done54
+	WORD $0x6f00e401 // movi v1.2d, #0
+	WORD $0x6f00e402 // movi v2.2d, #0
+	MOVD mean_base+88(FP), R6
+	ADD R2<<2, R6, R25
+	WORD $0x3dc00323 // ldr q3, [x25, #0]
+	MOVD x_base+16(FP), R6
+	ADD R2<<2, R6, R6
+	MOVD gy_base+64(FP), R7
+	ADD R2<<2, R7, R7
+	MOVD y_base+40(FP), R8
+	ADD R2<<2, R8, R8
+	MOVD R0, R9
+
+row55:
+	SUBS $1, R9
+	BLT rows56
+	WORD $0x3dc000e4 // ldr q4, [x7, #0]
+	WORD $0x3dc00105 // ldr q5, [x8, #0]
+	WORD $0x6f00e406 // movi v6.2d, #0
+	WORD $0x6ea6e4a5 // fcmgt v5.4s, v5.4s, v6.4s
+	WORD $0x6e20dc86 // fmul v6.4s, v4.4s, v0.4s
+	WORD $0x6ee51cc4 // bif v4.16b, v6.16b, v5.16b
+	WORD $0x3dc000c5 // ldr q5, [x6, #0]
+	WORD $0x4ea3d4a5 // fsub v5.4s, v5.4s, v3.4s
+	WORD $0x4e24d421 // fadd v1.4s, v1.4s, v4.4s
+	WORD $0x4e25cc82 // fmla v2.4s, v4.4s, v5.4s
+	ADD R1<<2, R6, R6
+	ADD R1<<2, R7, R7
+	ADD R1<<2, R8, R8
+	JMP row55
+
+rows56:
+	MOVD sum_base+112(FP), R6
+	ADD R2<<2, R6, R22
+	WORD $0x3d8002c1 // str q1, [x22, #0]
+	MOVD dot_base+136(FP), R6
+	ADD R2<<2, R6, R23
+	WORD $0x3d8002e2 // str q2, [x23, #0]
+	ADD $4, R2
+	JMP loop53
+
+done54:
+	MOVD R1, R3
+	SUBS $1, R3
+
+loop57:
+	CMP R3, R2
+	BGT done58
+	WORD $0x6f00e401 // movi v1.2d, #0
+	WORD $0x6f00e402 // movi v2.2d, #0
+	MOVD mean_base+88(FP), R6
+	ADD R2<<2, R6, R24
+	WORD $0xbd400303 // ldr s3, [x24, #0]
+	MOVD x_base+16(FP), R6
+	ADD R2<<2, R6, R6
+	MOVD gy_base+64(FP), R7
+	ADD R2<<2, R7, R7
+	MOVD y_base+40(FP), R8
+	ADD R2<<2, R8, R8
+	MOVD R0, R9
+
+row59:
+	SUBS $1, R9
+	BLT rows60
+	WORD $0xbd4000e4 // ldr s4, [x7, #0]
+	WORD $0xbd400105 // ldr s5, [x8, #0]
+	WORD $0x6f00e406 // movi v6.2d, #0
+	WORD $0x6ea6e4a5 // fcmgt v5.4s, v5.4s, v6.4s
+	WORD $0x6e20dc86 // fmul v6.4s, v4.4s, v0.4s
+	WORD $0x6ee51cc4 // bif v4.16b, v6.16b, v5.16b
+	WORD $0xbd4000c5 // ldr s5, [x6, #0]
+	WORD $0x4ea3d4a5 // fsub v5.4s, v5.4s, v3.4s
+	WORD $0x4e24d421 // fadd v1.4s, v1.4s, v4.4s
+	WORD $0x4e25cc82 // fmla v2.4s, v4.4s, v5.4s
+	ADD R1<<2, R6, R6
+	ADD R1<<2, R7, R7
+	ADD R1<<2, R8, R8
+	JMP row59
+
+rows60:
+	MOVD sum_base+112(FP), R6
+	ADD R2<<2, R6, R25
+	WORD $0xbd000321 // str s1, [x25, #0]
+	MOVD dot_base+136(FP), R6
+	ADD R2<<2, R6, R22
+	WORD $0xbd0002c2 // str s2, [x22, #0]
+	ADD $1, R2
+	JMP loop57
+
+done58:
 	RET
 
 // func normaliseNEON
@@ -543,16 +698,16 @@ TEXT ·normaliseNEON(SB), NOSPLIT, $0-128
 	MOVD x_base+8(FP), R7
 	MOVD y_base+104(FP), R8
 
-row53:
+row61:
 	SUBS $1, R3
-	BLT rows54
+	BLT rows62
 	MOVD ZR, R9
 	MOVD R6, R10
-	SUBS $4, R10
+	SUBS $8, R10
 
-loop55:
+loop63:
 	CMP R10, R9
-	BGT done56
+	BGT done64
 	ADD R9<<2, R7, R22
 	WORD $0x3dc002c0 // ldr q0, [x22, #0]
 	ADD R9<<2, R0, R23
@@ -565,38 +720,71 @@ loop55:
 	WORD $0x4e21cc02 // fmla v2.4s, v0.4s, v1.4s
 	ADD R9<<2, R8, R22
 	WORD $0x3d8002c2 // str q2, [x22, #0]
-	ADD $4, R9
-	JMP loop55
+	ADD R9<<2, R7, R23
+	WORD $0x3dc006e0 // ldr q0, [x23, #16]
+	ADD R9<<2, R0, R24
+	WORD $0x3dc0071f // ldr q31, [x24, #16]
+	WORD $0x4ebfd400 // fsub v0.4s, v0.4s, v31.4s
+	ADD R9<<2, R1, R25
+	WORD $0x3dc00721 // ldr q1, [x25, #16]
+	ADD R9<<2, R2, R22
+	WORD $0x3dc006c2 // ldr q2, [x22, #16]
+	WORD $0x4e21cc02 // fmla v2.4s, v0.4s, v1.4s
+	ADD R9<<2, R8, R23
+	WORD $0x3d8006e2 // str q2, [x23, #16]
+	ADD $8, R9
+	JMP loop63
 
-done56:
+done64:
+	MOVD R6, R10
+	SUBS $4, R10
+
+loop65:
+	CMP R10, R9
+	BGT done66
+	ADD R9<<2, R7, R24
+	WORD $0x3dc00300 // ldr q0, [x24, #0]
+	ADD R9<<2, R0, R25
+	WORD $0x3dc0033f // ldr q31, [x25, #0]
+	WORD $0x4ebfd400 // fsub v0.4s, v0.4s, v31.4s
+	ADD R9<<2, R1, R22
+	WORD $0x3dc002c1 // ldr q1, [x22, #0]
+	ADD R9<<2, R2, R23
+	WORD $0x3dc002e2 // ldr q2, [x23, #0]
+	WORD $0x4e21cc02 // fmla v2.4s, v0.4s, v1.4s
+	ADD R9<<2, R8, R24
+	WORD $0x3d800302 // str q2, [x24, #0]
+	ADD $4, R9
+	JMP loop65
+
+done66:
 	MOVD R6, R10
 	SUBS $1, R10
 
-loop57:
+loop67:
 	CMP R10, R9
-	BGT done58
-	ADD R9<<2, R7, R23
-	WORD $0xbd4002e0 // ldr s0, [x23, #0]
-	ADD R9<<2, R0, R24
-	WORD $0xbd400301 // ldr s1, [x24, #0]
+	BGT done68
+	ADD R9<<2, R7, R25
+	WORD $0xbd400320 // ldr s0, [x25, #0]
+	ADD R9<<2, R0, R22
+	WORD $0xbd4002c1 // ldr s1, [x22, #0]
 	WORD $0x4ea1d400 // fsub v0.4s, v0.4s, v1.4s
-	ADD R9<<2, R1, R25
-	WORD $0xbd400321 // ldr s1, [x25, #0]
-	ADD R9<<2, R2, R22
-	WORD $0xbd4002c2 // ldr s2, [x22, #0]
-	WORD $0x4ea21c42 // mov v2.16b, v2.16b
+	ADD R9<<2, R1, R23
+	WORD $0xbd4002e1 // ldr s1, [x23, #0]
+	ADD R9<<2, R2, R24
+	WORD $0xbd400302 // ldr s2, [x24, #0]
 	WORD $0x4e21cc02 // fmla v2.4s, v0.4s, v1.4s
-	ADD R9<<2, R8, R23
-	WORD $0xbd0002e2 // str s2, [x23, #0]
+	ADD R9<<2, R8, R25
+	WORD $0xbd000322 // str s2, [x25, #0]
 	ADD $1, R9
-	JMP loop57
+	JMP loop67
 
-done58:
+done68:
 	ADD R6<<2, R7, R7
 	ADD R6<<2, R8, R8
-	JMP row53
+	JMP row61
 
-rows54:
+rows62:
 	RET
 
 // func normaliseReLUNEON
@@ -609,16 +797,16 @@ TEXT ·normaliseReLUNEON(SB), NOSPLIT, $0-128
 	MOVD x_base+8(FP), R7
 	MOVD y_base+104(FP), R8
 
-row59:
+row69:
 	SUBS $1, R3
-	BLT rows60
+	BLT rows70
 	MOVD ZR, R9
 	MOVD R6, R10
-	SUBS $4, R10
+	SUBS $8, R10
 
-loop61:
+loop71:
 	CMP R10, R9
-	BGT done62
+	BGT done72
 	ADD R9<<2, R7, R22
 	WORD $0x3dc002c0 // ldr q0, [x22, #0]
 	ADD R9<<2, R0, R23
@@ -633,40 +821,77 @@ loop61:
 	WORD $0x4e22f400 // fmax v0.4s, v0.4s, v2.4s
 	ADD R9<<2, R8, R22
 	WORD $0x3d8002c0 // str q0, [x22, #0]
-	ADD $4, R9
-	JMP loop61
-
-done62:
-	MOVD R6, R10
-	SUBS $1, R10
-
-loop63:
-	CMP R10, R9
-	BGT done64
 	ADD R9<<2, R7, R23
-	WORD $0xbd4002e0 // ldr s0, [x23, #0]
+	WORD $0x3dc006e0 // ldr q0, [x23, #16]
 	ADD R9<<2, R0, R24
-	WORD $0xbd400301 // ldr s1, [x24, #0]
-	WORD $0x4ea1d400 // fsub v0.4s, v0.4s, v1.4s
+	WORD $0x3dc0071f // ldr q31, [x24, #16]
+	WORD $0x4ebfd400 // fsub v0.4s, v0.4s, v31.4s
 	ADD R9<<2, R1, R25
-	WORD $0xbd400321 // ldr s1, [x25, #0]
+	WORD $0x3dc00721 // ldr q1, [x25, #16]
 	ADD R9<<2, R2, R22
-	WORD $0xbd4002c2 // ldr s2, [x22, #0]
-	WORD $0x4ea21c42 // mov v2.16b, v2.16b
+	WORD $0x3dc006c2 // ldr q2, [x22, #16]
 	WORD $0x4e21cc02 // fmla v2.4s, v0.4s, v1.4s
 	WORD $0x6f00e400 // movi v0.2d, #0
 	WORD $0x4e22f400 // fmax v0.4s, v0.4s, v2.4s
 	ADD R9<<2, R8, R23
-	WORD $0xbd0002e0 // str s0, [x23, #0]
-	ADD $1, R9
-	JMP loop63
+	WORD $0x3d8006e0 // str q0, [x23, #16]
+	ADD $8, R9
+	JMP loop71
 
-done64:
+done72:
+	MOVD R6, R10
+	SUBS $4, R10
+
+loop73:
+	CMP R10, R9
+	BGT done74
+	ADD R9<<2, R7, R24
+	WORD $0x3dc00300 // ldr q0, [x24, #0]
+	ADD R9<<2, R0, R25
+	WORD $0x3dc0033f // ldr q31, [x25, #0]
+	WORD $0x4ebfd400 // fsub v0.4s, v0.4s, v31.4s
+	ADD R9<<2, R1, R22
+	WORD $0x3dc002c1 // ldr q1, [x22, #0]
+	ADD R9<<2, R2, R23
+	WORD $0x3dc002e2 // ldr q2, [x23, #0]
+	WORD $0x4e21cc02 // fmla v2.4s, v0.4s, v1.4s
+	WORD $0x6f00e400 // movi v0.2d, #0
+	WORD $0x4e22f400 // fmax v0.4s, v0.4s, v2.4s
+	ADD R9<<2, R8, R24
+	WORD $0x3d800300 // str q0, [x24, #0]
+	ADD $4, R9
+	JMP loop73
+
+done74:
+	MOVD R6, R10
+	SUBS $1, R10
+
+loop75:
+	CMP R10, R9
+	BGT done76
+	ADD R9<<2, R7, R25
+	WORD $0xbd400320 // ldr s0, [x25, #0]
+	ADD R9<<2, R0, R22
+	WORD $0xbd4002c1 // ldr s1, [x22, #0]
+	WORD $0x4ea1d400 // fsub v0.4s, v0.4s, v1.4s
+	ADD R9<<2, R1, R23
+	WORD $0xbd4002e1 // ldr s1, [x23, #0]
+	ADD R9<<2, R2, R24
+	WORD $0xbd400302 // ldr s2, [x24, #0]
+	WORD $0x4e21cc02 // fmla v2.4s, v0.4s, v1.4s
+	WORD $0x6f00e400 // movi v0.2d, #0
+	WORD $0x4e22f400 // fmax v0.4s, v0.4s, v2.4s
+	ADD R9<<2, R8, R25
+	WORD $0xbd000320 // str s0, [x25, #0]
+	ADD $1, R9
+	JMP loop75
+
+done76:
 	ADD R6<<2, R7, R7
 	ADD R6<<2, R8, R8
-	JMP row59
+	JMP row69
 
-rows60:
+rows70:
 	RET
 
 // func normaliseLeakyNEON
@@ -674,77 +899,116 @@ TEXT ·normaliseLeakyNEON(SB), NOSPLIT, $0-136
 	MOVD mean_base+40(FP), R0
 	MOVD scale_base+64(FP), R1
 	MOVD shift_base+88(FP), R2
+	FMOVS slope+8(FP), F0
+	WORD $0x4e040400 // dup v0.4s, v0.s[0]
 	MOVD rows+0(FP), R3
 	MOVD mean_len+48(FP), R6
 	MOVD x_base+16(FP), R7
 	MOVD y_base+112(FP), R8
 
-row65:
+row77:
 	SUBS $1, R3
-	BLT rows66
+	BLT rows78
 	MOVD ZR, R9
+	MOVD R6, R10
+	SUBS $8, R10
+
+loop79:
+	CMP R10, R9
+	BGT done80
+	ADD R9<<2, R7, R22
+	WORD $0x3dc002c1 // ldr q1, [x22, #0]
+	ADD R9<<2, R0, R23
+	WORD $0x3dc002ff // ldr q31, [x23, #0]
+	WORD $0x4ebfd421 // fsub v1.4s, v1.4s, v31.4s
+	ADD R9<<2, R1, R24
+	WORD $0x3dc00302 // ldr q2, [x24, #0]
+	ADD R9<<2, R2, R25
+	WORD $0x3dc00323 // ldr q3, [x25, #0]
+	WORD $0x4e22cc23 // fmla v3.4s, v1.4s, v2.4s
+	WORD $0x6f00e401 // movi v1.2d, #0
+	WORD $0x6ea1e461 // fcmgt v1.4s, v3.4s, v1.4s
+	WORD $0x6e20dc62 // fmul v2.4s, v3.4s, v0.4s
+	WORD $0x6e621c61 // bsl v1.16b, v3.16b, v2.16b
+	ADD R9<<2, R8, R22
+	WORD $0x3d8002c1 // str q1, [x22, #0]
+	ADD R9<<2, R7, R23
+	WORD $0x3dc006e1 // ldr q1, [x23, #16]
+	ADD R9<<2, R0, R24
+	WORD $0x3dc0071f // ldr q31, [x24, #16]
+	WORD $0x4ebfd421 // fsub v1.4s, v1.4s, v31.4s
+	ADD R9<<2, R1, R25
+	WORD $0x3dc00722 // ldr q2, [x25, #16]
+	ADD R9<<2, R2, R22
+	WORD $0x3dc006c3 // ldr q3, [x22, #16]
+	WORD $0x4e22cc23 // fmla v3.4s, v1.4s, v2.4s
+	WORD $0x6f00e401 // movi v1.2d, #0
+	WORD $0x6ea1e461 // fcmgt v1.4s, v3.4s, v1.4s
+	WORD $0x6e20dc62 // fmul v2.4s, v3.4s, v0.4s
+	WORD $0x6e621c61 // bsl v1.16b, v3.16b, v2.16b
+	ADD R9<<2, R8, R23
+	WORD $0x3d8006e1 // str q1, [x23, #16]
+	ADD $8, R9
+	JMP loop79
+
+done80:
 	MOVD R6, R10
 	SUBS $4, R10
 
-loop67:
+loop81:
 	CMP R10, R9
-	BGT done68
-	ADD R9<<2, R7, R22
-	WORD $0x3dc002c0 // ldr q0, [x22, #0]
-	ADD R9<<2, R0, R23
-	WORD $0x3dc002ff // ldr q31, [x23, #0]
-	WORD $0x4ebfd400 // fsub v0.4s, v0.4s, v31.4s
-	ADD R9<<2, R1, R24
+	BGT done82
+	ADD R9<<2, R7, R24
 	WORD $0x3dc00301 // ldr q1, [x24, #0]
-	ADD R9<<2, R2, R25
-	WORD $0x3dc00322 // ldr q2, [x25, #0]
-	WORD $0x4e21cc02 // fmla v2.4s, v0.4s, v1.4s
-	FMOVS slope+8(FP), F0
-	WORD $0x4e040400 // dup v0.4s, v0.s[0]
+	ADD R9<<2, R0, R25
+	WORD $0x3dc0033f // ldr q31, [x25, #0]
+	WORD $0x4ebfd421 // fsub v1.4s, v1.4s, v31.4s
+	ADD R9<<2, R1, R22
+	WORD $0x3dc002c2 // ldr q2, [x22, #0]
+	ADD R9<<2, R2, R23
+	WORD $0x3dc002e3 // ldr q3, [x23, #0]
+	WORD $0x4e22cc23 // fmla v3.4s, v1.4s, v2.4s
 	WORD $0x6f00e401 // movi v1.2d, #0
-	WORD $0x6ea1e441 // fcmgt v1.4s, v2.4s, v1.4s
-	WORD $0x6e20dc40 // fmul v0.4s, v2.4s, v0.4s
-	WORD $0x6ea11c40 // bit v0.16b, v2.16b, v1.16b
-	ADD R9<<2, R8, R22
-	WORD $0x3d8002c0 // str q0, [x22, #0]
+	WORD $0x6ea1e461 // fcmgt v1.4s, v3.4s, v1.4s
+	WORD $0x6e20dc62 // fmul v2.4s, v3.4s, v0.4s
+	WORD $0x6e621c61 // bsl v1.16b, v3.16b, v2.16b
+	ADD R9<<2, R8, R24
+	WORD $0x3d800301 // str q1, [x24, #0]
 	ADD $4, R9
-	JMP loop67
+	JMP loop81
 
-done68:
+done82:
 	MOVD R6, R10
 	SUBS $1, R10
 
-loop69:
+loop83:
 	CMP R10, R9
-	BGT done70
-	ADD R9<<2, R7, R23
-	WORD $0xbd4002e0 // ldr s0, [x23, #0]
-	ADD R9<<2, R0, R24
-	WORD $0xbd400301 // ldr s1, [x24, #0]
-	WORD $0x4ea1d400 // fsub v0.4s, v0.4s, v1.4s
-	ADD R9<<2, R1, R25
+	BGT done84
+	ADD R9<<2, R7, R25
 	WORD $0xbd400321 // ldr s1, [x25, #0]
-	ADD R9<<2, R2, R22
+	ADD R9<<2, R0, R22
 	WORD $0xbd4002c2 // ldr s2, [x22, #0]
-	WORD $0x4ea21c42 // mov v2.16b, v2.16b
-	WORD $0x4e21cc02 // fmla v2.4s, v0.4s, v1.4s
-	FMOVS slope+8(FP), F0
-	WORD $0x4e040400 // dup v0.4s, v0.s[0]
+	WORD $0x4ea2d421 // fsub v1.4s, v1.4s, v2.4s
+	ADD R9<<2, R1, R23
+	WORD $0xbd4002e2 // ldr s2, [x23, #0]
+	ADD R9<<2, R2, R24
+	WORD $0xbd400303 // ldr s3, [x24, #0]
+	WORD $0x4e22cc23 // fmla v3.4s, v1.4s, v2.4s
 	WORD $0x6f00e401 // movi v1.2d, #0
-	WORD $0x6ea1e441 // fcmgt v1.4s, v2.4s, v1.4s
-	WORD $0x6e20dc40 // fmul v0.4s, v2.4s, v0.4s
-	WORD $0x6ea11c40 // bit v0.16b, v2.16b, v1.16b
-	ADD R9<<2, R8, R23
-	WORD $0xbd0002e0 // str s0, [x23, #0]
+	WORD $0x6ea1e461 // fcmgt v1.4s, v3.4s, v1.4s
+	WORD $0x6e20dc62 // fmul v2.4s, v3.4s, v0.4s
+	WORD $0x6e621c61 // bsl v1.16b, v3.16b, v2.16b
+	ADD R9<<2, R8, R25
+	WORD $0xbd000321 // str s1, [x25, #0]
 	ADD $1, R9
-	JMP loop69
+	JMP loop83
 
-done70:
+done84:
 	ADD R6<<2, R7, R7
 	ADD R6<<2, R8, R8
-	JMP row65
+	JMP row77
 
-rows66:
+rows78:
 	RET
 
 // func normaliseSiLUNEON
@@ -758,16 +1022,16 @@ TEXT ·normaliseSiLUNEON(SB), NOSPLIT, $0-128
 	MOVD x_base+8(FP), R7
 	MOVD y_base+104(FP), R8
 
-row71:
+row85:
 	SUBS $1, R3
-	BLT rows72
+	BLT rows86
 	MOVD ZR, R9
 	MOVD R6, R10
-	SUBS $4, R10
+	SUBS $8, R10
 
-loop73:
+loop87:
 	CMP R10, R9
-	BGT done74
+	BGT done88
 	ADD R9<<2, R7, R22
 	WORD $0x3dc002c0 // ldr q0, [x22, #0]
 	ADD R9<<2, R0, R23
@@ -787,7 +1051,6 @@ loop73:
 	WORD $0x3dc0129f // ldr q31, [x20, #64]
 	WORD $0x6e3fdc01 // fmul v1.4s, v0.4s, v31.4s
 	WORD $0x4e218821 // frintn v1.4s, v1.4s
-	WORD $0x4ea01c00 // mov v0.16b, v0.16b
 	WORD $0x3dc0169f // ldr q31, [x20, #80]
 	WORD $0x4ebfcc20 // fmls v0.4s, v1.4s, v31.4s
 	WORD $0x3dc01a9f // ldr q31, [x20, #96]
@@ -804,7 +1067,6 @@ loop73:
 	WORD $0x3dc03284 // ldr q4, [x20, #192]
 	WORD $0x4e20cc64 // fmla v4.4s, v3.4s, v0.4s
 	WORD $0x6e20dc03 // fmul v3.4s, v0.4s, v0.4s
-	WORD $0x4ea01c00 // mov v0.16b, v0.16b
 	WORD $0x4e23cc80 // fmla v0.4s, v4.4s, v3.4s
 	WORD $0x3dc0369f // ldr q31, [x20, #208]
 	WORD $0x4e3fd400 // fadd v0.4s, v0.4s, v31.4s
@@ -828,26 +1090,15 @@ loop73:
 	WORD $0x6e22dc00 // fmul v0.4s, v0.4s, v2.4s
 	ADD R9<<2, R8, R22
 	WORD $0x3d8002c0 // str q0, [x22, #0]
-	ADD $4, R9
-	JMP loop73
-
-done74:
-	MOVD R6, R10
-	SUBS $1, R10
-
-loop75:
-	CMP R10, R9
-	BGT done76
 	ADD R9<<2, R7, R23
-	WORD $0xbd4002e0 // ldr s0, [x23, #0]
+	WORD $0x3dc006e0 // ldr q0, [x23, #16]
 	ADD R9<<2, R0, R24
-	WORD $0xbd400301 // ldr s1, [x24, #0]
-	WORD $0x4ea1d400 // fsub v0.4s, v0.4s, v1.4s
+	WORD $0x3dc0071f // ldr q31, [x24, #16]
+	WORD $0x4ebfd400 // fsub v0.4s, v0.4s, v31.4s
 	ADD R9<<2, R1, R25
-	WORD $0xbd400321 // ldr s1, [x25, #0]
+	WORD $0x3dc00721 // ldr q1, [x25, #16]
 	ADD R9<<2, R2, R22
-	WORD $0xbd4002c2 // ldr s2, [x22, #0]
-	WORD $0x4ea21c42 // mov v2.16b, v2.16b
+	WORD $0x3dc006c2 // ldr q2, [x22, #16]
 	WORD $0x4e21cc02 // fmla v2.4s, v0.4s, v1.4s
 	WORD $0x3dc0069f // ldr q31, [x20, #16]
 	WORD $0x4ebf1c40 // orr v0.16b, v2.16b, v31.16b
@@ -858,7 +1109,6 @@ loop75:
 	WORD $0x3dc0129f // ldr q31, [x20, #64]
 	WORD $0x6e3fdc01 // fmul v1.4s, v0.4s, v31.4s
 	WORD $0x4e218821 // frintn v1.4s, v1.4s
-	WORD $0x4ea01c00 // mov v0.16b, v0.16b
 	WORD $0x3dc0169f // ldr q31, [x20, #80]
 	WORD $0x4ebfcc20 // fmls v0.4s, v1.4s, v31.4s
 	WORD $0x3dc01a9f // ldr q31, [x20, #96]
@@ -875,7 +1125,6 @@ loop75:
 	WORD $0x3dc03284 // ldr q4, [x20, #192]
 	WORD $0x4e20cc64 // fmla v4.4s, v3.4s, v0.4s
 	WORD $0x6e20dc03 // fmul v3.4s, v0.4s, v0.4s
-	WORD $0x4ea01c00 // mov v0.16b, v0.16b
 	WORD $0x4e23cc80 // fmla v0.4s, v4.4s, v3.4s
 	WORD $0x3dc0369f // ldr q31, [x20, #208]
 	WORD $0x4e3fd400 // fadd v0.4s, v0.4s, v31.4s
@@ -898,16 +1147,152 @@ loop75:
 	WORD $0x6e20fc20 // fdiv v0.4s, v1.4s, v0.4s
 	WORD $0x6e22dc00 // fmul v0.4s, v0.4s, v2.4s
 	ADD R9<<2, R8, R23
-	WORD $0xbd0002e0 // str s0, [x23, #0]
-	ADD $1, R9
-	JMP loop75
+	WORD $0x3d8006e0 // str q0, [x23, #16]
+	ADD $8, R9
+	JMP loop87
 
-done76:
+done88:
+	MOVD R6, R10
+	SUBS $4, R10
+
+loop89:
+	CMP R10, R9
+	BGT done90
+	ADD R9<<2, R7, R24
+	WORD $0x3dc00300 // ldr q0, [x24, #0]
+	ADD R9<<2, R0, R25
+	WORD $0x3dc0033f // ldr q31, [x25, #0]
+	WORD $0x4ebfd400 // fsub v0.4s, v0.4s, v31.4s
+	ADD R9<<2, R1, R22
+	WORD $0x3dc002c1 // ldr q1, [x22, #0]
+	ADD R9<<2, R2, R23
+	WORD $0x3dc002e2 // ldr q2, [x23, #0]
+	WORD $0x4e21cc02 // fmla v2.4s, v0.4s, v1.4s
+	WORD $0x3dc0069f // ldr q31, [x20, #16]
+	WORD $0x4ebf1c40 // orr v0.16b, v2.16b, v31.16b
+	WORD $0x3dc00a81 // ldr q1, [x20, #32]
+	WORD $0x4e20f420 // fmax v0.4s, v1.4s, v0.4s
+	WORD $0x3dc00e81 // ldr q1, [x20, #48]
+	WORD $0x4ea0f420 // fmin v0.4s, v1.4s, v0.4s
+	WORD $0x3dc0129f // ldr q31, [x20, #64]
+	WORD $0x6e3fdc01 // fmul v1.4s, v0.4s, v31.4s
+	WORD $0x4e218821 // frintn v1.4s, v1.4s
+	WORD $0x3dc0169f // ldr q31, [x20, #80]
+	WORD $0x4ebfcc20 // fmls v0.4s, v1.4s, v31.4s
+	WORD $0x3dc01a9f // ldr q31, [x20, #96]
+	WORD $0x4ebfcc20 // fmls v0.4s, v1.4s, v31.4s
+	WORD $0x3dc01e83 // ldr q3, [x20, #112]
+	WORD $0x3dc02284 // ldr q4, [x20, #128]
+	WORD $0x4e20cc64 // fmla v4.4s, v3.4s, v0.4s
+	WORD $0x3dc02683 // ldr q3, [x20, #144]
+	WORD $0x4e20cc83 // fmla v3.4s, v4.4s, v0.4s
+	WORD $0x3dc02a84 // ldr q4, [x20, #160]
+	WORD $0x4e20cc64 // fmla v4.4s, v3.4s, v0.4s
+	WORD $0x3dc02e83 // ldr q3, [x20, #176]
+	WORD $0x4e20cc83 // fmla v3.4s, v4.4s, v0.4s
+	WORD $0x3dc03284 // ldr q4, [x20, #192]
+	WORD $0x4e20cc64 // fmla v4.4s, v3.4s, v0.4s
+	WORD $0x6e20dc03 // fmul v3.4s, v0.4s, v0.4s
+	WORD $0x4e23cc80 // fmla v0.4s, v4.4s, v3.4s
+	WORD $0x3dc0369f // ldr q31, [x20, #208]
+	WORD $0x4e3fd400 // fadd v0.4s, v0.4s, v31.4s
+	WORD $0x4e21a821 // fcvtns v1.4s, v1.4s
+	WORD $0x4f3f0423 // sshr v3.4s, v1.4s, #1
+	WORD $0x6ea38421 // sub v1.4s, v1.4s, v3.4s
+	WORD $0x4f375463 // shl v3.4s, v3.4s, #23
+	WORD $0x3dc03684 // ldr q4, [x20, #208]
+	WORD $0x4ea48463 // add v3.4s, v3.4s, v4.4s
+	WORD $0x6e23dc00 // fmul v0.4s, v0.4s, v3.4s
+	WORD $0x4f375421 // shl v1.4s, v1.4s, #23
+	WORD $0x3dc03683 // ldr q3, [x20, #208]
+	WORD $0x4ea38421 // add v1.4s, v1.4s, v3.4s
+	WORD $0x6e21dc00 // fmul v0.4s, v0.4s, v1.4s
+	WORD $0x4ea0a841 // cmlt v1.4s, v2.4s, #0
+	WORD $0x3dc03683 // ldr q3, [x20, #208]
+	WORD $0x6e631c01 // bsl v1.16b, v0.16b, v3.16b
+	WORD $0x3dc0369f // ldr q31, [x20, #208]
+	WORD $0x4e3fd400 // fadd v0.4s, v0.4s, v31.4s
+	WORD $0x6e20fc20 // fdiv v0.4s, v1.4s, v0.4s
+	WORD $0x6e22dc00 // fmul v0.4s, v0.4s, v2.4s
+	ADD R9<<2, R8, R24
+	WORD $0x3d800300 // str q0, [x24, #0]
+	ADD $4, R9
+	JMP loop89
+
+done90:
+	MOVD R6, R10
+	SUBS $1, R10
+
+loop91:
+	CMP R10, R9
+	BGT done92
+	ADD R9<<2, R7, R25
+	WORD $0xbd400320 // ldr s0, [x25, #0]
+	ADD R9<<2, R0, R22
+	WORD $0xbd4002c1 // ldr s1, [x22, #0]
+	WORD $0x4ea1d400 // fsub v0.4s, v0.4s, v1.4s
+	ADD R9<<2, R1, R23
+	WORD $0xbd4002e1 // ldr s1, [x23, #0]
+	ADD R9<<2, R2, R24
+	WORD $0xbd400302 // ldr s2, [x24, #0]
+	WORD $0x4e21cc02 // fmla v2.4s, v0.4s, v1.4s
+	WORD $0x3dc0069f // ldr q31, [x20, #16]
+	WORD $0x4ebf1c40 // orr v0.16b, v2.16b, v31.16b
+	WORD $0x3dc00a81 // ldr q1, [x20, #32]
+	WORD $0x4e20f420 // fmax v0.4s, v1.4s, v0.4s
+	WORD $0x3dc00e81 // ldr q1, [x20, #48]
+	WORD $0x4ea0f420 // fmin v0.4s, v1.4s, v0.4s
+	WORD $0x3dc0129f // ldr q31, [x20, #64]
+	WORD $0x6e3fdc01 // fmul v1.4s, v0.4s, v31.4s
+	WORD $0x4e218821 // frintn v1.4s, v1.4s
+	WORD $0x3dc0169f // ldr q31, [x20, #80]
+	WORD $0x4ebfcc20 // fmls v0.4s, v1.4s, v31.4s
+	WORD $0x3dc01a9f // ldr q31, [x20, #96]
+	WORD $0x4ebfcc20 // fmls v0.4s, v1.4s, v31.4s
+	WORD $0x3dc01e83 // ldr q3, [x20, #112]
+	WORD $0x3dc02284 // ldr q4, [x20, #128]
+	WORD $0x4e20cc64 // fmla v4.4s, v3.4s, v0.4s
+	WORD $0x3dc02683 // ldr q3, [x20, #144]
+	WORD $0x4e20cc83 // fmla v3.4s, v4.4s, v0.4s
+	WORD $0x3dc02a84 // ldr q4, [x20, #160]
+	WORD $0x4e20cc64 // fmla v4.4s, v3.4s, v0.4s
+	WORD $0x3dc02e83 // ldr q3, [x20, #176]
+	WORD $0x4e20cc83 // fmla v3.4s, v4.4s, v0.4s
+	WORD $0x3dc03284 // ldr q4, [x20, #192]
+	WORD $0x4e20cc64 // fmla v4.4s, v3.4s, v0.4s
+	WORD $0x6e20dc03 // fmul v3.4s, v0.4s, v0.4s
+	WORD $0x4e23cc80 // fmla v0.4s, v4.4s, v3.4s
+	WORD $0x3dc0369f // ldr q31, [x20, #208]
+	WORD $0x4e3fd400 // fadd v0.4s, v0.4s, v31.4s
+	WORD $0x4e21a821 // fcvtns v1.4s, v1.4s
+	WORD $0x4f3f0423 // sshr v3.4s, v1.4s, #1
+	WORD $0x6ea38421 // sub v1.4s, v1.4s, v3.4s
+	WORD $0x4f375463 // shl v3.4s, v3.4s, #23
+	WORD $0x3dc03684 // ldr q4, [x20, #208]
+	WORD $0x4ea48463 // add v3.4s, v3.4s, v4.4s
+	WORD $0x6e23dc00 // fmul v0.4s, v0.4s, v3.4s
+	WORD $0x4f375421 // shl v1.4s, v1.4s, #23
+	WORD $0x3dc03683 // ldr q3, [x20, #208]
+	WORD $0x4ea38421 // add v1.4s, v1.4s, v3.4s
+	WORD $0x6e21dc00 // fmul v0.4s, v0.4s, v1.4s
+	WORD $0x4ea0a841 // cmlt v1.4s, v2.4s, #0
+	WORD $0x3dc03683 // ldr q3, [x20, #208]
+	WORD $0x6e631c01 // bsl v1.16b, v0.16b, v3.16b
+	WORD $0x3dc0369f // ldr q31, [x20, #208]
+	WORD $0x4e3fd400 // fadd v0.4s, v0.4s, v31.4s
+	WORD $0x6e20fc20 // fdiv v0.4s, v1.4s, v0.4s
+	WORD $0x6e22dc00 // fmul v0.4s, v0.4s, v2.4s
+	ADD R9<<2, R8, R25
+	WORD $0xbd000320 // str s0, [x25, #0]
+	ADD $1, R9
+	JMP loop91
+
+done92:
 	ADD R6<<2, R7, R7
 	ADD R6<<2, R8, R8
-	JMP row71
+	JMP row85
 
-rows72:
+rows86:
 	RET
 
 // func normaliseSiLUGradNEON
@@ -922,16 +1307,16 @@ TEXT ·normaliseSiLUGradNEON(SB), NOSPLIT, $0-152
 	MOVD gy_base+32(FP), R8
 	MOVD g_base+128(FP), R9
 
-row77:
+row93:
 	SUBS $1, R3
-	BLT rows78
+	BLT rows94
 	MOVD ZR, R10
 	MOVD R6, R11
-	SUBS $4, R11
+	SUBS $8, R11
 
-loop79:
+loop95:
 	CMP R11, R10
-	BGT done80
+	BGT done96
 	ADD R10<<2, R7, R22
 	WORD $0x3dc002c0 // ldr q0, [x22, #0]
 	ADD R10<<2, R0, R23
@@ -951,7 +1336,6 @@ loop79:
 	WORD $0x3dc0129f // ldr q31, [x20, #64]
 	WORD $0x6e3fdc01 // fmul v1.4s, v0.4s, v31.4s
 	WORD $0x4e218821 // frintn v1.4s, v1.4s
-	WORD $0x4ea01c00 // mov v0.16b, v0.16b
 	WORD $0x3dc0169f // ldr q31, [x20, #80]
 	WORD $0x4ebfcc20 // fmls v0.4s, v1.4s, v31.4s
 	WORD $0x3dc01a9f // ldr q31, [x20, #96]
@@ -968,7 +1352,146 @@ loop79:
 	WORD $0x3dc03284 // ldr q4, [x20, #192]
 	WORD $0x4e20cc64 // fmla v4.4s, v3.4s, v0.4s
 	WORD $0x6e20dc03 // fmul v3.4s, v0.4s, v0.4s
-	WORD $0x4ea01c00 // mov v0.16b, v0.16b
+	WORD $0x4e23cc80 // fmla v0.4s, v4.4s, v3.4s
+	WORD $0x3dc0369f // ldr q31, [x20, #208]
+	WORD $0x4e3fd400 // fadd v0.4s, v0.4s, v31.4s
+	WORD $0x4e21a821 // fcvtns v1.4s, v1.4s
+	WORD $0x4f3f0423 // sshr v3.4s, v1.4s, #1
+	WORD $0x6ea38421 // sub v1.4s, v1.4s, v3.4s
+	WORD $0x4f375463 // shl v3.4s, v3.4s, #23
+	WORD $0x3dc03684 // ldr q4, [x20, #208]
+	WORD $0x4ea48463 // add v3.4s, v3.4s, v4.4s
+	WORD $0x6e23dc00 // fmul v0.4s, v0.4s, v3.4s
+	WORD $0x4f375421 // shl v1.4s, v1.4s, #23
+	WORD $0x3dc03683 // ldr q3, [x20, #208]
+	WORD $0x4ea38421 // add v1.4s, v1.4s, v3.4s
+	WORD $0x6e21dc00 // fmul v0.4s, v0.4s, v1.4s
+	WORD $0x4ea0a841 // cmlt v1.4s, v2.4s, #0
+	WORD $0x3dc03683 // ldr q3, [x20, #208]
+	WORD $0x6e631c01 // bsl v1.16b, v0.16b, v3.16b
+	WORD $0x3dc0369f // ldr q31, [x20, #208]
+	WORD $0x4e3fd400 // fadd v0.4s, v0.4s, v31.4s
+	WORD $0x6e20fc20 // fdiv v0.4s, v1.4s, v0.4s
+	WORD $0x3dc03681 // ldr q1, [x20, #208]
+	WORD $0x4ea0d421 // fsub v1.4s, v1.4s, v0.4s
+	WORD $0x3dc03683 // ldr q3, [x20, #208]
+	WORD $0x4e22cc23 // fmla v3.4s, v1.4s, v2.4s
+	WORD $0x6e23dc00 // fmul v0.4s, v0.4s, v3.4s
+	ADD R10<<2, R8, R22
+	WORD $0x3dc002df // ldr q31, [x22, #0]
+	WORD $0x6e3fdc00 // fmul v0.4s, v0.4s, v31.4s
+	ADD R10<<2, R9, R23
+	WORD $0x3d8002e0 // str q0, [x23, #0]
+	ADD R10<<2, R7, R24
+	WORD $0x3dc00700 // ldr q0, [x24, #16]
+	ADD R10<<2, R0, R25
+	WORD $0x3dc0073f // ldr q31, [x25, #16]
+	WORD $0x4ebfd400 // fsub v0.4s, v0.4s, v31.4s
+	ADD R10<<2, R1, R22
+	WORD $0x3dc006c1 // ldr q1, [x22, #16]
+	ADD R10<<2, R2, R23
+	WORD $0x3dc006e2 // ldr q2, [x23, #16]
+	WORD $0x4e21cc02 // fmla v2.4s, v0.4s, v1.4s
+	WORD $0x3dc0069f // ldr q31, [x20, #16]
+	WORD $0x4ebf1c40 // orr v0.16b, v2.16b, v31.16b
+	WORD $0x3dc00a81 // ldr q1, [x20, #32]
+	WORD $0x4e20f420 // fmax v0.4s, v1.4s, v0.4s
+	WORD $0x3dc00e81 // ldr q1, [x20, #48]
+	WORD $0x4ea0f420 // fmin v0.4s, v1.4s, v0.4s
+	WORD $0x3dc0129f // ldr q31, [x20, #64]
+	WORD $0x6e3fdc01 // fmul v1.4s, v0.4s, v31.4s
+	WORD $0x4e218821 // frintn v1.4s, v1.4s
+	WORD $0x3dc0169f // ldr q31, [x20, #80]
+	WORD $0x4ebfcc20 // fmls v0.4s, v1.4s, v31.4s
+	WORD $0x3dc01a9f // ldr q31, [x20, #96]
+	WORD $0x4ebfcc20 // fmls v0.4s, v1.4s, v31.4s
+	WORD $0x3dc01e83 // ldr q3, [x20, #112]
+	WORD $0x3dc02284 // ldr q4, [x20, #128]
+	WORD $0x4e20cc64 // fmla v4.4s, v3.4s, v0.4s
+	WORD $0x3dc02683 // ldr q3, [x20, #144]
+	WORD $0x4e20cc83 // fmla v3.4s, v4.4s, v0.4s
+	WORD $0x3dc02a84 // ldr q4, [x20, #160]
+	WORD $0x4e20cc64 // fmla v4.4s, v3.4s, v0.4s
+	WORD $0x3dc02e83 // ldr q3, [x20, #176]
+	WORD $0x4e20cc83 // fmla v3.4s, v4.4s, v0.4s
+	WORD $0x3dc03284 // ldr q4, [x20, #192]
+	WORD $0x4e20cc64 // fmla v4.4s, v3.4s, v0.4s
+	WORD $0x6e20dc03 // fmul v3.4s, v0.4s, v0.4s
+	WORD $0x4e23cc80 // fmla v0.4s, v4.4s, v3.4s
+	WORD $0x3dc0369f // ldr q31, [x20, #208]
+	WORD $0x4e3fd400 // fadd v0.4s, v0.4s, v31.4s
+	WORD $0x4e21a821 // fcvtns v1.4s, v1.4s
+	WORD $0x4f3f0423 // sshr v3.4s, v1.4s, #1
+	WORD $0x6ea38421 // sub v1.4s, v1.4s, v3.4s
+	WORD $0x4f375463 // shl v3.4s, v3.4s, #23
+	WORD $0x3dc03684 // ldr q4, [x20, #208]
+	WORD $0x4ea48463 // add v3.4s, v3.4s, v4.4s
+	WORD $0x6e23dc00 // fmul v0.4s, v0.4s, v3.4s
+	WORD $0x4f375421 // shl v1.4s, v1.4s, #23
+	WORD $0x3dc03683 // ldr q3, [x20, #208]
+	WORD $0x4ea38421 // add v1.4s, v1.4s, v3.4s
+	WORD $0x6e21dc00 // fmul v0.4s, v0.4s, v1.4s
+	WORD $0x4ea0a841 // cmlt v1.4s, v2.4s, #0
+	WORD $0x3dc03683 // ldr q3, [x20, #208]
+	WORD $0x6e631c01 // bsl v1.16b, v0.16b, v3.16b
+	WORD $0x3dc0369f // ldr q31, [x20, #208]
+	WORD $0x4e3fd400 // fadd v0.4s, v0.4s, v31.4s
+	WORD $0x6e20fc20 // fdiv v0.4s, v1.4s, v0.4s
+	WORD $0x3dc03681 // ldr q1, [x20, #208]
+	WORD $0x4ea0d421 // fsub v1.4s, v1.4s, v0.4s
+	WORD $0x3dc03683 // ldr q3, [x20, #208]
+	WORD $0x4e22cc23 // fmla v3.4s, v1.4s, v2.4s
+	WORD $0x6e23dc00 // fmul v0.4s, v0.4s, v3.4s
+	ADD R10<<2, R8, R24
+	WORD $0x3dc0071f // ldr q31, [x24, #16]
+	WORD $0x6e3fdc00 // fmul v0.4s, v0.4s, v31.4s
+	ADD R10<<2, R9, R25
+	WORD $0x3d800720 // str q0, [x25, #16]
+	ADD $8, R10
+	JMP loop95
+
+done96:
+	MOVD R6, R11
+	SUBS $4, R11
+
+loop97:
+	CMP R11, R10
+	BGT done98
+	ADD R10<<2, R7, R22
+	WORD $0x3dc002c0 // ldr q0, [x22, #0]
+	ADD R10<<2, R0, R23
+	WORD $0x3dc002ff // ldr q31, [x23, #0]
+	WORD $0x4ebfd400 // fsub v0.4s, v0.4s, v31.4s
+	ADD R10<<2, R1, R24
+	WORD $0x3dc00301 // ldr q1, [x24, #0]
+	ADD R10<<2, R2, R25
+	WORD $0x3dc00322 // ldr q2, [x25, #0]
+	WORD $0x4e21cc02 // fmla v2.4s, v0.4s, v1.4s
+	WORD $0x3dc0069f // ldr q31, [x20, #16]
+	WORD $0x4ebf1c40 // orr v0.16b, v2.16b, v31.16b
+	WORD $0x3dc00a81 // ldr q1, [x20, #32]
+	WORD $0x4e20f420 // fmax v0.4s, v1.4s, v0.4s
+	WORD $0x3dc00e81 // ldr q1, [x20, #48]
+	WORD $0x4ea0f420 // fmin v0.4s, v1.4s, v0.4s
+	WORD $0x3dc0129f // ldr q31, [x20, #64]
+	WORD $0x6e3fdc01 // fmul v1.4s, v0.4s, v31.4s
+	WORD $0x4e218821 // frintn v1.4s, v1.4s
+	WORD $0x3dc0169f // ldr q31, [x20, #80]
+	WORD $0x4ebfcc20 // fmls v0.4s, v1.4s, v31.4s
+	WORD $0x3dc01a9f // ldr q31, [x20, #96]
+	WORD $0x4ebfcc20 // fmls v0.4s, v1.4s, v31.4s
+	WORD $0x3dc01e83 // ldr q3, [x20, #112]
+	WORD $0x3dc02284 // ldr q4, [x20, #128]
+	WORD $0x4e20cc64 // fmla v4.4s, v3.4s, v0.4s
+	WORD $0x3dc02683 // ldr q3, [x20, #144]
+	WORD $0x4e20cc83 // fmla v3.4s, v4.4s, v0.4s
+	WORD $0x3dc02a84 // ldr q4, [x20, #160]
+	WORD $0x4e20cc64 // fmla v4.4s, v3.4s, v0.4s
+	WORD $0x3dc02e83 // ldr q3, [x20, #176]
+	WORD $0x4e20cc83 // fmla v3.4s, v4.4s, v0.4s
+	WORD $0x3dc03284 // ldr q4, [x20, #192]
+	WORD $0x4e20cc64 // fmla v4.4s, v3.4s, v0.4s
+	WORD $0x6e20dc03 // fmul v3.4s, v0.4s, v0.4s
 	WORD $0x4e23cc80 // fmla v0.4s, v4.4s, v3.4s
 	WORD $0x3dc0369f // ldr q31, [x20, #208]
 	WORD $0x4e3fd400 // fadd v0.4s, v0.4s, v31.4s
@@ -1000,15 +1523,15 @@ loop79:
 	ADD R10<<2, R9, R23
 	WORD $0x3d8002e0 // str q0, [x23, #0]
 	ADD $4, R10
-	JMP loop79
+	JMP loop97
 
-done80:
+done98:
 	MOVD R6, R11
 	SUBS $1, R11
 
-loop81:
+loop99:
 	CMP R11, R10
-	BGT done82
+	BGT done100
 	ADD R10<<2, R7, R24
 	WORD $0xbd400300 // ldr s0, [x24, #0]
 	ADD R10<<2, R0, R25
@@ -1018,7 +1541,6 @@ loop81:
 	WORD $0xbd4002c1 // ldr s1, [x22, #0]
 	ADD R10<<2, R2, R23
 	WORD $0xbd4002e2 // ldr s2, [x23, #0]
-	WORD $0x4ea21c42 // mov v2.16b, v2.16b
 	WORD $0x4e21cc02 // fmla v2.4s, v0.4s, v1.4s
 	WORD $0x3dc0069f // ldr q31, [x20, #16]
 	WORD $0x4ebf1c40 // orr v0.16b, v2.16b, v31.16b
@@ -1029,7 +1551,6 @@ loop81:
 	WORD $0x3dc0129f // ldr q31, [x20, #64]
 	WORD $0x6e3fdc01 // fmul v1.4s, v0.4s, v31.4s
 	WORD $0x4e218821 // frintn v1.4s, v1.4s
-	WORD $0x4ea01c00 // mov v0.16b, v0.16b
 	WORD $0x3dc0169f // ldr q31, [x20, #80]
 	WORD $0x4ebfcc20 // fmls v0.4s, v1.4s, v31.4s
 	WORD $0x3dc01a9f // ldr q31, [x20, #96]
@@ -1046,7 +1567,6 @@ loop81:
 	WORD $0x3dc03284 // ldr q4, [x20, #192]
 	WORD $0x4e20cc64 // fmla v4.4s, v3.4s, v0.4s
 	WORD $0x6e20dc03 // fmul v3.4s, v0.4s, v0.4s
-	WORD $0x4ea01c00 // mov v0.16b, v0.16b
 	WORD $0x4e23cc80 // fmla v0.4s, v4.4s, v3.4s
 	WORD $0x3dc0369f // ldr q31, [x20, #208]
 	WORD $0x4e3fd400 // fadd v0.4s, v0.4s, v31.4s
@@ -1078,15 +1598,15 @@ loop81:
 	ADD R10<<2, R9, R25
 	WORD $0xbd000320 // str s0, [x25, #0]
 	ADD $1, R10
-	JMP loop81
+	JMP loop99
 
-done82:
+done100:
 	ADD R6<<2, R7, R7
 	ADD R6<<2, R8, R8
 	ADD R6<<2, R9, R9
-	JMP row77
+	JMP row93
 
-rows78:
+rows94:
 	RET
 
 // func normaliseGradNEON
@@ -1101,16 +1621,16 @@ TEXT ·normaliseGradNEON(SB), NOSPLIT, $0-176
 	MOVD gy_base+32(FP), R9
 	MOVD gx_base+152(FP), R10
 
-row83:
+row101:
 	SUBS $1, R6
-	BLT rows84
+	BLT rows102
 	MOVD ZR, R11
 	MOVD R7, R12
-	SUBS $4, R12
+	SUBS $8, R12
 
-loop85:
+loop103:
 	CMP R12, R11
-	BGT done86
+	BGT done104
 	ADD R11<<2, R9, R22
 	WORD $0x3dc002c0 // ldr q0, [x22, #0]
 	ADD R11<<2, R8, R23
@@ -1128,44 +1648,87 @@ loop85:
 	WORD $0x4e3fcc03 // fmla v3.4s, v0.4s, v31.4s
 	ADD R11<<2, R10, R24
 	WORD $0x3d800303 // str q3, [x24, #0]
-	ADD $4, R11
-	JMP loop85
+	ADD R11<<2, R9, R25
+	WORD $0x3dc00720 // ldr q0, [x25, #16]
+	ADD R11<<2, R8, R22
+	WORD $0x3dc006c1 // ldr q1, [x22, #16]
+	ADD R11<<2, R0, R23
+	WORD $0x3dc006ff // ldr q31, [x23, #16]
+	WORD $0x4ebfd421 // fsub v1.4s, v1.4s, v31.4s
+	ADD R11<<2, R2, R24
+	WORD $0x3dc00702 // ldr q2, [x24, #16]
+	ADD R11<<2, R3, R25
+	WORD $0x3dc00723 // ldr q3, [x25, #16]
+	WORD $0x4e22cc23 // fmla v3.4s, v1.4s, v2.4s
+	ADD R11<<2, R1, R22
+	WORD $0x3dc006df // ldr q31, [x22, #16]
+	WORD $0x4e3fcc03 // fmla v3.4s, v0.4s, v31.4s
+	ADD R11<<2, R10, R23
+	WORD $0x3d8006e3 // str q3, [x23, #16]
+	ADD $8, R11
+	JMP loop103
 
-done86:
+done104:
+	MOVD R7, R12
+	SUBS $4, R12
+
+loop105:
+	CMP R12, R11
+	BGT done106
+	ADD R11<<2, R9, R24
+	WORD $0x3dc00300 // ldr q0, [x24, #0]
+	ADD R11<<2, R8, R25
+	WORD $0x3dc00321 // ldr q1, [x25, #0]
+	ADD R11<<2, R0, R22
+	WORD $0x3dc002df // ldr q31, [x22, #0]
+	WORD $0x4ebfd421 // fsub v1.4s, v1.4s, v31.4s
+	ADD R11<<2, R2, R23
+	WORD $0x3dc002e2 // ldr q2, [x23, #0]
+	ADD R11<<2, R3, R24
+	WORD $0x3dc00303 // ldr q3, [x24, #0]
+	WORD $0x4e22cc23 // fmla v3.4s, v1.4s, v2.4s
+	ADD R11<<2, R1, R25
+	WORD $0x3dc0033f // ldr q31, [x25, #0]
+	WORD $0x4e3fcc03 // fmla v3.4s, v0.4s, v31.4s
+	ADD R11<<2, R10, R22
+	WORD $0x3d8002c3 // str q3, [x22, #0]
+	ADD $4, R11
+	JMP loop105
+
+done106:
 	MOVD R7, R12
 	SUBS $1, R12
 
-loop87:
+loop107:
 	CMP R12, R11
-	BGT done88
-	ADD R11<<2, R9, R25
-	WORD $0xbd400320 // ldr s0, [x25, #0]
-	ADD R11<<2, R8, R22
-	WORD $0xbd4002c1 // ldr s1, [x22, #0]
-	ADD R11<<2, R0, R23
-	WORD $0xbd4002e2 // ldr s2, [x23, #0]
+	BGT done108
+	ADD R11<<2, R9, R23
+	WORD $0xbd4002e0 // ldr s0, [x23, #0]
+	ADD R11<<2, R8, R24
+	WORD $0xbd400301 // ldr s1, [x24, #0]
+	ADD R11<<2, R0, R25
+	WORD $0xbd400322 // ldr s2, [x25, #0]
 	WORD $0x4ea2d421 // fsub v1.4s, v1.4s, v2.4s
-	ADD R11<<2, R2, R24
-	WORD $0xbd400302 // ldr s2, [x24, #0]
-	ADD R11<<2, R3, R25
-	WORD $0xbd400323 // ldr s3, [x25, #0]
-	WORD $0x4ea31c63 // mov v3.16b, v3.16b
+	ADD R11<<2, R2, R22
+	WORD $0xbd4002c2 // ldr s2, [x22, #0]
+	ADD R11<<2, R3, R23
+	WORD $0xbd4002e3 // ldr s3, [x23, #0]
 	WORD $0x4e22cc23 // fmla v3.4s, v1.4s, v2.4s
-	ADD R11<<2, R1, R22
-	WORD $0xbd4002c1 // ldr s1, [x22, #0]
+	ADD R11<<2, R1, R24
+	WORD $0xbd400301 // ldr s1, [x24, #0]
 	WORD $0x4e21cc03 // fmla v3.4s, v0.4s, v1.4s
-	ADD R11<<2, R10, R23
-	WORD $0xbd0002e3 // str s3, [x23, #0]
+	ADD R11<<2, R10, R25
+	WORD $0xbd000323 // str s3, [x25, #0]
 	ADD $1, R11
-	JMP loop87
+	JMP loop107
 
-done88:
+done108:
 	ADD R7<<2, R8, R8
 	ADD R7<<2, R9, R9
 	ADD R7<<2, R10, R10
-	JMP row83
+	JMP row101
 
-rows84:
+rows102:
 	RET
 
 // func normaliseGradLeakyNEON
@@ -1174,6 +1737,8 @@ TEXT ·normaliseGradLeakyNEON(SB), NOSPLIT, $0-208
 	MOVD a_base+112(FP), R1
 	MOVD b_base+136(FP), R2
 	MOVD c_base+160(FP), R3
+	FMOVS slope+8(FP), F0
+	WORD $0x4e040400 // dup v0.4s, v0.s[0]
 	MOVD rows+0(FP), R6
 	MOVD mean_len+96(FP), R7
 	MOVD x_base+16(FP), R8
@@ -1181,88 +1746,139 @@ TEXT ·normaliseGradLeakyNEON(SB), NOSPLIT, $0-208
 	MOVD gx_base+184(FP), R10
 	MOVD y_base+40(FP), R11
 
-row89:
+row109:
 	SUBS $1, R6
-	BLT rows90
+	BLT rows110
 	MOVD ZR, R12
+	MOVD R7, R13
+	SUBS $8, R13
+
+loop111:
+	CMP R13, R12
+	BGT done112
+	ADD R12<<2, R9, R22
+	WORD $0x3dc002c1 // ldr q1, [x22, #0]
+	ADD R12<<2, R11, R23
+	WORD $0x3dc002e2 // ldr q2, [x23, #0]
+	WORD $0x6f00e403 // movi v3.2d, #0
+	WORD $0x6ea3e442 // fcmgt v2.4s, v2.4s, v3.4s
+	WORD $0x6e20dc23 // fmul v3.4s, v1.4s, v0.4s
+	WORD $0x6ee21c61 // bif v1.16b, v3.16b, v2.16b
+	ADD R12<<2, R8, R24
+	WORD $0x3dc00302 // ldr q2, [x24, #0]
+	ADD R12<<2, R0, R25
+	WORD $0x3dc0033f // ldr q31, [x25, #0]
+	WORD $0x4ebfd442 // fsub v2.4s, v2.4s, v31.4s
+	ADD R12<<2, R2, R22
+	WORD $0x3dc002c3 // ldr q3, [x22, #0]
+	ADD R12<<2, R3, R23
+	WORD $0x3dc002e4 // ldr q4, [x23, #0]
+	WORD $0x4e23cc44 // fmla v4.4s, v2.4s, v3.4s
+	ADD R12<<2, R1, R24
+	WORD $0x3dc0031f // ldr q31, [x24, #0]
+	WORD $0x4e3fcc24 // fmla v4.4s, v1.4s, v31.4s
+	ADD R12<<2, R10, R25
+	WORD $0x3d800324 // str q4, [x25, #0]
+	ADD R12<<2, R9, R22
+	WORD $0x3dc006c1 // ldr q1, [x22, #16]
+	ADD R12<<2, R11, R23
+	WORD $0x3dc006e2 // ldr q2, [x23, #16]
+	WORD $0x6f00e403 // movi v3.2d, #0
+	WORD $0x6ea3e442 // fcmgt v2.4s, v2.4s, v3.4s
+	WORD $0x6e20dc23 // fmul v3.4s, v1.4s, v0.4s
+	WORD $0x6ee21c61 // bif v1.16b, v3.16b, v2.16b
+	ADD R12<<2, R8, R24
+	WORD $0x3dc00702 // ldr q2, [x24, #16]
+	ADD R12<<2, R0, R25
+	WORD $0x3dc0073f // ldr q31, [x25, #16]
+	WORD $0x4ebfd442 // fsub v2.4s, v2.4s, v31.4s
+	ADD R12<<2, R2, R22
+	WORD $0x3dc006c3 // ldr q3, [x22, #16]
+	ADD R12<<2, R3, R23
+	WORD $0x3dc006e4 // ldr q4, [x23, #16]
+	WORD $0x4e23cc44 // fmla v4.4s, v2.4s, v3.4s
+	ADD R12<<2, R1, R24
+	WORD $0x3dc0071f // ldr q31, [x24, #16]
+	WORD $0x4e3fcc24 // fmla v4.4s, v1.4s, v31.4s
+	ADD R12<<2, R10, R25
+	WORD $0x3d800724 // str q4, [x25, #16]
+	ADD $8, R12
+	JMP loop111
+
+done112:
 	MOVD R7, R13
 	SUBS $4, R13
 
-loop91:
+loop113:
 	CMP R13, R12
-	BGT done92
+	BGT done114
 	ADD R12<<2, R9, R22
-	WORD $0x3dc002c0 // ldr q0, [x22, #0]
+	WORD $0x3dc002c1 // ldr q1, [x22, #0]
 	ADD R12<<2, R11, R23
-	WORD $0x3dc002e1 // ldr q1, [x23, #0]
-	FMOVS slope+8(FP), F2
-	WORD $0x4e040442 // dup v2.4s, v2.s[0]
+	WORD $0x3dc002e2 // ldr q2, [x23, #0]
 	WORD $0x6f00e403 // movi v3.2d, #0
-	WORD $0x6ea3e421 // fcmgt v1.4s, v1.4s, v3.4s
-	WORD $0x6e22dc02 // fmul v2.4s, v0.4s, v2.4s
-	WORD $0x6ee11c40 // bif v0.16b, v2.16b, v1.16b
+	WORD $0x6ea3e442 // fcmgt v2.4s, v2.4s, v3.4s
+	WORD $0x6e20dc23 // fmul v3.4s, v1.4s, v0.4s
+	WORD $0x6ee21c61 // bif v1.16b, v3.16b, v2.16b
 	ADD R12<<2, R8, R24
-	WORD $0x3dc00301 // ldr q1, [x24, #0]
+	WORD $0x3dc00302 // ldr q2, [x24, #0]
 	ADD R12<<2, R0, R25
 	WORD $0x3dc0033f // ldr q31, [x25, #0]
-	WORD $0x4ebfd421 // fsub v1.4s, v1.4s, v31.4s
+	WORD $0x4ebfd442 // fsub v2.4s, v2.4s, v31.4s
 	ADD R12<<2, R2, R22
-	WORD $0x3dc002c2 // ldr q2, [x22, #0]
+	WORD $0x3dc002c3 // ldr q3, [x22, #0]
 	ADD R12<<2, R3, R23
-	WORD $0x3dc002e3 // ldr q3, [x23, #0]
-	WORD $0x4e22cc23 // fmla v3.4s, v1.4s, v2.4s
+	WORD $0x3dc002e4 // ldr q4, [x23, #0]
+	WORD $0x4e23cc44 // fmla v4.4s, v2.4s, v3.4s
 	ADD R12<<2, R1, R24
 	WORD $0x3dc0031f // ldr q31, [x24, #0]
-	WORD $0x4e3fcc03 // fmla v3.4s, v0.4s, v31.4s
+	WORD $0x4e3fcc24 // fmla v4.4s, v1.4s, v31.4s
 	ADD R12<<2, R10, R25
-	WORD $0x3d800323 // str q3, [x25, #0]
+	WORD $0x3d800324 // str q4, [x25, #0]
 	ADD $4, R12
-	JMP loop91
+	JMP loop113
 
-done92:
+done114:
 	MOVD R7, R13
 	SUBS $1, R13
 
-loop93:
+loop115:
 	CMP R13, R12
-	BGT done94
+	BGT done116
 	ADD R12<<2, R9, R22
-	WORD $0xbd4002c0 // ldr s0, [x22, #0]
+	WORD $0xbd4002c1 // ldr s1, [x22, #0]
 	ADD R12<<2, R11, R23
-	WORD $0xbd4002e1 // ldr s1, [x23, #0]
-	FMOVS slope+8(FP), F2
-	WORD $0x4e040442 // dup v2.4s, v2.s[0]
+	WORD $0xbd4002e2 // ldr s2, [x23, #0]
 	WORD $0x6f00e403 // movi v3.2d, #0
-	WORD $0x6ea3e421 // fcmgt v1.4s, v1.4s, v3.4s
-	WORD $0x6e22dc02 // fmul v2.4s, v0.4s, v2.4s
-	WORD $0x6ee11c40 // bif v0.16b, v2.16b, v1.16b
+	WORD $0x6ea3e442 // fcmgt v2.4s, v2.4s, v3.4s
+	WORD $0x6e20dc23 // fmul v3.4s, v1.4s, v0.4s
+	WORD $0x6ee21c61 // bif v1.16b, v3.16b, v2.16b
 	ADD R12<<2, R8, R24
-	WORD $0xbd400301 // ldr s1, [x24, #0]
+	WORD $0xbd400302 // ldr s2, [x24, #0]
 	ADD R12<<2, R0, R25
-	WORD $0xbd400322 // ldr s2, [x25, #0]
-	WORD $0x4ea2d421 // fsub v1.4s, v1.4s, v2.4s
+	WORD $0xbd400323 // ldr s3, [x25, #0]
+	WORD $0x4ea3d442 // fsub v2.4s, v2.4s, v3.4s
 	ADD R12<<2, R2, R22
-	WORD $0xbd4002c2 // ldr s2, [x22, #0]
+	WORD $0xbd4002c3 // ldr s3, [x22, #0]
 	ADD R12<<2, R3, R23
-	WORD $0xbd4002e3 // ldr s3, [x23, #0]
-	WORD $0x4ea31c63 // mov v3.16b, v3.16b
-	WORD $0x4e22cc23 // fmla v3.4s, v1.4s, v2.4s
+	WORD $0xbd4002e4 // ldr s4, [x23, #0]
+	WORD $0x4e23cc44 // fmla v4.4s, v2.4s, v3.4s
 	ADD R12<<2, R1, R24
-	WORD $0xbd400301 // ldr s1, [x24, #0]
-	WORD $0x4e21cc03 // fmla v3.4s, v0.4s, v1.4s
+	WORD $0xbd400302 // ldr s2, [x24, #0]
+	WORD $0x4e22cc24 // fmla v4.4s, v1.4s, v2.4s
 	ADD R12<<2, R10, R25
-	WORD $0xbd000323 // str s3, [x25, #0]
+	WORD $0xbd000324 // str s4, [x25, #0]
 	ADD $1, R12
-	JMP loop93
+	JMP loop115
 
-done94:
+done116:
 	ADD R7<<2, R8, R8
 	ADD R7<<2, R9, R9
 	ADD R7<<2, R10, R10
 	ADD R7<<2, R11, R11
-	JMP row89
+	JMP row109
 
-rows90:
+rows110:
 	RET
 
 DATA constants<>+0(SB)/4, $0xff800000

@@ -14,7 +14,7 @@ TEXT ·couplingNEON(SB), NOSPLIT, $0-104
 	WORD $0x6f00e401 // movi v1.2d, #0
 	MOVD ZR, R7
 	MOVD R0, R8
-	SUBS $4, R8
+	SUBS $8, R8
 
 loop1:
 	CMP R8, R7
@@ -32,7 +32,6 @@ loop1:
 	WORD $0x3dc00a9f // ldr q31, [x20, #32]
 	WORD $0x6e3fdc43 // fmul v3.4s, v2.4s, v31.4s
 	WORD $0x4e218863 // frintn v3.4s, v3.4s
-	WORD $0x4ea21c42 // mov v2.16b, v2.16b
 	WORD $0x3dc00e9f // ldr q31, [x20, #48]
 	WORD $0x4ebfcc62 // fmls v2.4s, v3.4s, v31.4s
 	WORD $0x3dc0129f // ldr q31, [x20, #64]
@@ -49,7 +48,112 @@ loop1:
 	WORD $0x3dc02a85 // ldr q5, [x20, #160]
 	WORD $0x4e22cc85 // fmla v5.4s, v4.4s, v2.4s
 	WORD $0x6e22dc44 // fmul v4.4s, v2.4s, v2.4s
-	WORD $0x4ea21c42 // mov v2.16b, v2.16b
+	WORD $0x4e24cca2 // fmla v2.4s, v5.4s, v4.4s
+	WORD $0x3dc02e9f // ldr q31, [x20, #176]
+	WORD $0x4e3fd442 // fadd v2.4s, v2.4s, v31.4s
+	WORD $0x4e21a863 // fcvtns v3.4s, v3.4s
+	WORD $0x4f3f0464 // sshr v4.4s, v3.4s, #1
+	WORD $0x6ea48463 // sub v3.4s, v3.4s, v4.4s
+	WORD $0x4f375484 // shl v4.4s, v4.4s, #23
+	WORD $0x3dc02e85 // ldr q5, [x20, #176]
+	WORD $0x4ea58484 // add v4.4s, v4.4s, v5.4s
+	WORD $0x6e24dc42 // fmul v2.4s, v2.4s, v4.4s
+	WORD $0x4f375463 // shl v3.4s, v3.4s, #23
+	WORD $0x3dc02e84 // ldr q4, [x20, #176]
+	WORD $0x4ea48463 // add v3.4s, v3.4s, v4.4s
+	WORD $0x6e23dc42 // fmul v2.4s, v2.4s, v3.4s
+	ADD R7<<2, R1, R23
+	WORD $0x3dc002e3 // ldr q3, [x23, #0]
+	ADD R7<<2, R3, R24
+	WORD $0x3dc00304 // ldr q4, [x24, #0]
+	WORD $0x4e23cc44 // fmla v4.4s, v2.4s, v3.4s
+	ADD R7<<2, R6, R25
+	WORD $0x3d800324 // str q4, [x25, #0]
+	WORD $0x3dc006c2 // ldr q2, [x22, #16]
+	WORD $0x0e617843 // fcvtl v3.2d, v2.2s
+	WORD $0x4e617844 // fcvtl2 v4.2d, v2.4s
+	WORD $0x4e63d400 // fadd v0.2d, v0.2d, v3.2d
+	WORD $0x4e64d421 // fadd v1.2d, v1.2d, v4.2d
+	WORD $0x3dc00283 // ldr q3, [x20, #0]
+	WORD $0x4e22f462 // fmax v2.4s, v3.4s, v2.4s
+	WORD $0x3dc00683 // ldr q3, [x20, #16]
+	WORD $0x4ea2f462 // fmin v2.4s, v3.4s, v2.4s
+	WORD $0x3dc00a9f // ldr q31, [x20, #32]
+	WORD $0x6e3fdc43 // fmul v3.4s, v2.4s, v31.4s
+	WORD $0x4e218863 // frintn v3.4s, v3.4s
+	WORD $0x3dc00e9f // ldr q31, [x20, #48]
+	WORD $0x4ebfcc62 // fmls v2.4s, v3.4s, v31.4s
+	WORD $0x3dc0129f // ldr q31, [x20, #64]
+	WORD $0x4ebfcc62 // fmls v2.4s, v3.4s, v31.4s
+	WORD $0x3dc01684 // ldr q4, [x20, #80]
+	WORD $0x3dc01a85 // ldr q5, [x20, #96]
+	WORD $0x4e22cc85 // fmla v5.4s, v4.4s, v2.4s
+	WORD $0x3dc01e84 // ldr q4, [x20, #112]
+	WORD $0x4e22cca4 // fmla v4.4s, v5.4s, v2.4s
+	WORD $0x3dc02285 // ldr q5, [x20, #128]
+	WORD $0x4e22cc85 // fmla v5.4s, v4.4s, v2.4s
+	WORD $0x3dc02684 // ldr q4, [x20, #144]
+	WORD $0x4e22cca4 // fmla v4.4s, v5.4s, v2.4s
+	WORD $0x3dc02a85 // ldr q5, [x20, #160]
+	WORD $0x4e22cc85 // fmla v5.4s, v4.4s, v2.4s
+	WORD $0x6e22dc44 // fmul v4.4s, v2.4s, v2.4s
+	WORD $0x4e24cca2 // fmla v2.4s, v5.4s, v4.4s
+	WORD $0x3dc02e9f // ldr q31, [x20, #176]
+	WORD $0x4e3fd442 // fadd v2.4s, v2.4s, v31.4s
+	WORD $0x4e21a863 // fcvtns v3.4s, v3.4s
+	WORD $0x4f3f0464 // sshr v4.4s, v3.4s, #1
+	WORD $0x6ea48463 // sub v3.4s, v3.4s, v4.4s
+	WORD $0x4f375484 // shl v4.4s, v4.4s, #23
+	WORD $0x3dc02e85 // ldr q5, [x20, #176]
+	WORD $0x4ea58484 // add v4.4s, v4.4s, v5.4s
+	WORD $0x6e24dc42 // fmul v2.4s, v2.4s, v4.4s
+	WORD $0x4f375463 // shl v3.4s, v3.4s, #23
+	WORD $0x3dc02e84 // ldr q4, [x20, #176]
+	WORD $0x4ea48463 // add v3.4s, v3.4s, v4.4s
+	WORD $0x6e23dc42 // fmul v2.4s, v2.4s, v3.4s
+	WORD $0x3dc006e3 // ldr q3, [x23, #16]
+	WORD $0x3dc00704 // ldr q4, [x24, #16]
+	WORD $0x4e23cc44 // fmla v4.4s, v2.4s, v3.4s
+	WORD $0x3d800724 // str q4, [x25, #16]
+	ADD $8, R7
+	JMP loop1
+
+done2:
+	MOVD R0, R8
+	SUBS $4, R8
+
+loop3:
+	CMP R8, R7
+	BGT done4
+	ADD R7<<2, R2, R22
+	WORD $0x3dc002c2 // ldr q2, [x22, #0]
+	WORD $0x0e617843 // fcvtl v3.2d, v2.2s
+	WORD $0x4e617844 // fcvtl2 v4.2d, v2.4s
+	WORD $0x4e63d400 // fadd v0.2d, v0.2d, v3.2d
+	WORD $0x4e64d421 // fadd v1.2d, v1.2d, v4.2d
+	WORD $0x3dc00283 // ldr q3, [x20, #0]
+	WORD $0x4e22f462 // fmax v2.4s, v3.4s, v2.4s
+	WORD $0x3dc00683 // ldr q3, [x20, #16]
+	WORD $0x4ea2f462 // fmin v2.4s, v3.4s, v2.4s
+	WORD $0x3dc00a9f // ldr q31, [x20, #32]
+	WORD $0x6e3fdc43 // fmul v3.4s, v2.4s, v31.4s
+	WORD $0x4e218863 // frintn v3.4s, v3.4s
+	WORD $0x3dc00e9f // ldr q31, [x20, #48]
+	WORD $0x4ebfcc62 // fmls v2.4s, v3.4s, v31.4s
+	WORD $0x3dc0129f // ldr q31, [x20, #64]
+	WORD $0x4ebfcc62 // fmls v2.4s, v3.4s, v31.4s
+	WORD $0x3dc01684 // ldr q4, [x20, #80]
+	WORD $0x3dc01a85 // ldr q5, [x20, #96]
+	WORD $0x4e22cc85 // fmla v5.4s, v4.4s, v2.4s
+	WORD $0x3dc01e84 // ldr q4, [x20, #112]
+	WORD $0x4e22cca4 // fmla v4.4s, v5.4s, v2.4s
+	WORD $0x3dc02285 // ldr q5, [x20, #128]
+	WORD $0x4e22cc85 // fmla v5.4s, v4.4s, v2.4s
+	WORD $0x3dc02684 // ldr q4, [x20, #144]
+	WORD $0x4e22cca4 // fmla v4.4s, v5.4s, v2.4s
+	WORD $0x3dc02a85 // ldr q5, [x20, #160]
+	WORD $0x4e22cc85 // fmla v5.4s, v4.4s, v2.4s
+	WORD $0x6e22dc44 // fmul v4.4s, v2.4s, v2.4s
 	WORD $0x4e24cca2 // fmla v2.4s, v5.4s, v4.4s
 	WORD $0x3dc02e9f // ldr q31, [x20, #176]
 	WORD $0x4e3fd442 // fadd v2.4s, v2.4s, v31.4s
@@ -72,15 +176,15 @@ loop1:
 	ADD R7<<2, R6, R25
 	WORD $0x3d800324 // str q4, [x25, #0]
 	ADD $4, R7
-	JMP loop1
+	JMP loop3
 
-done2:
+done4:
 	MOVD R0, R8
 	SUBS $1, R8
 
-loop3:
+loop5:
 	CMP R8, R7
-	BGT done4
+	BGT done6
 	ADD R7<<2, R2, R22
 	WORD $0xbd4002c2 // ldr s2, [x22, #0]
 	WORD $0x6f00e403 // movi v3.2d, #0
@@ -96,7 +200,6 @@ loop3:
 	WORD $0x3dc00a9f // ldr q31, [x20, #32]
 	WORD $0x6e3fdc43 // fmul v3.4s, v2.4s, v31.4s
 	WORD $0x4e218863 // frintn v3.4s, v3.4s
-	WORD $0x4ea21c42 // mov v2.16b, v2.16b
 	WORD $0x3dc00e9f // ldr q31, [x20, #48]
 	WORD $0x4ebfcc62 // fmls v2.4s, v3.4s, v31.4s
 	WORD $0x3dc0129f // ldr q31, [x20, #64]
@@ -113,7 +216,6 @@ loop3:
 	WORD $0x3dc02a85 // ldr q5, [x20, #160]
 	WORD $0x4e22cc85 // fmla v5.4s, v4.4s, v2.4s
 	WORD $0x6e22dc44 // fmul v4.4s, v2.4s, v2.4s
-	WORD $0x4ea21c42 // mov v2.16b, v2.16b
 	WORD $0x4e24cca2 // fmla v2.4s, v5.4s, v4.4s
 	WORD $0x3dc02e9f // ldr q31, [x20, #176]
 	WORD $0x4e3fd442 // fadd v2.4s, v2.4s, v31.4s
@@ -132,14 +234,13 @@ loop3:
 	WORD $0xbd4002e3 // ldr s3, [x23, #0]
 	ADD R7<<2, R3, R24
 	WORD $0xbd400304 // ldr s4, [x24, #0]
-	WORD $0x4ea41c84 // mov v4.16b, v4.16b
 	WORD $0x4e23cc44 // fmla v4.4s, v2.4s, v3.4s
 	ADD R7<<2, R6, R25
 	WORD $0xbd000324 // str s4, [x25, #0]
 	ADD $1, R7
-	JMP loop3
+	JMP loop5
 
-done4:
+done6:
 	WORD $0x4e61d400 // fadd v0.2d, v0.2d, v1.2d
 	WORD $0x6e004001 // ext v1.16b, v0.16b, v0.16b, #8
 	WORD $0x1e612800 // fadd d0, d0, d1
@@ -161,11 +262,11 @@ TEXT ·couplingGradNEON(SB), NOSPLIT, $0-176
 	WORD $0x4e040400 // dup v0.4s, v0.s[0]
 	MOVD ZR, R9
 	MOVD R0, R10
-	SUBS $4, R10
+	SUBS $8, R10
 
-loop5:
+loop7:
 	CMP R10, R9
-	BGT done6
+	BGT done8
 	ADD R9<<2, R2, R22
 	WORD $0x3dc002c1 // ldr q1, [x22, #0]
 	ADD R9<<2, R3, R23
@@ -177,7 +278,6 @@ loop5:
 	WORD $0x3dc00a9f // ldr q31, [x20, #32]
 	WORD $0x6e3fdc23 // fmul v3.4s, v1.4s, v31.4s
 	WORD $0x4e218863 // frintn v3.4s, v3.4s
-	WORD $0x4ea11c21 // mov v1.16b, v1.16b
 	WORD $0x3dc00e9f // ldr q31, [x20, #48]
 	WORD $0x4ebfcc61 // fmls v1.4s, v3.4s, v31.4s
 	WORD $0x3dc0129f // ldr q31, [x20, #64]
@@ -194,7 +294,120 @@ loop5:
 	WORD $0x3dc02a85 // ldr q5, [x20, #160]
 	WORD $0x4e21cc85 // fmla v5.4s, v4.4s, v1.4s
 	WORD $0x6e21dc24 // fmul v4.4s, v1.4s, v1.4s
-	WORD $0x4ea11c21 // mov v1.16b, v1.16b
+	WORD $0x4e24cca1 // fmla v1.4s, v5.4s, v4.4s
+	WORD $0x3dc02e9f // ldr q31, [x20, #176]
+	WORD $0x4e3fd421 // fadd v1.4s, v1.4s, v31.4s
+	WORD $0x4e21a863 // fcvtns v3.4s, v3.4s
+	WORD $0x4f3f0464 // sshr v4.4s, v3.4s, #1
+	WORD $0x6ea48463 // sub v3.4s, v3.4s, v4.4s
+	WORD $0x4f375484 // shl v4.4s, v4.4s, #23
+	WORD $0x3dc02e85 // ldr q5, [x20, #176]
+	WORD $0x4ea58484 // add v4.4s, v4.4s, v5.4s
+	WORD $0x6e24dc21 // fmul v1.4s, v1.4s, v4.4s
+	WORD $0x4f375463 // shl v3.4s, v3.4s, #23
+	WORD $0x3dc02e84 // ldr q4, [x20, #176]
+	WORD $0x4ea48463 // add v3.4s, v3.4s, v4.4s
+	WORD $0x6e23dc21 // fmul v1.4s, v1.4s, v3.4s
+	WORD $0x6e22dc21 // fmul v1.4s, v1.4s, v2.4s
+	ADD R9<<2, R1, R24
+	WORD $0x3dc0031f // ldr q31, [x24, #0]
+	WORD $0x6e3fdc23 // fmul v3.4s, v1.4s, v31.4s
+	WORD $0x4e20d463 // fadd v3.4s, v3.4s, v0.4s
+	ADD R9<<2, R8, R25
+	WORD $0x3d800322 // str q2, [x25, #0]
+	ADD R9<<2, R6, R22
+	WORD $0x3d8002c1 // str q1, [x22, #0]
+	ADD R9<<2, R7, R23
+	WORD $0x3d8002e3 // str q3, [x23, #0]
+	ADD R9<<2, R2, R24
+	WORD $0x3dc00701 // ldr q1, [x24, #16]
+	ADD R9<<2, R3, R25
+	WORD $0x3dc00722 // ldr q2, [x25, #16]
+	WORD $0x3dc00283 // ldr q3, [x20, #0]
+	WORD $0x4e21f461 // fmax v1.4s, v3.4s, v1.4s
+	WORD $0x3dc00683 // ldr q3, [x20, #16]
+	WORD $0x4ea1f461 // fmin v1.4s, v3.4s, v1.4s
+	WORD $0x3dc00a9f // ldr q31, [x20, #32]
+	WORD $0x6e3fdc23 // fmul v3.4s, v1.4s, v31.4s
+	WORD $0x4e218863 // frintn v3.4s, v3.4s
+	WORD $0x3dc00e9f // ldr q31, [x20, #48]
+	WORD $0x4ebfcc61 // fmls v1.4s, v3.4s, v31.4s
+	WORD $0x3dc0129f // ldr q31, [x20, #64]
+	WORD $0x4ebfcc61 // fmls v1.4s, v3.4s, v31.4s
+	WORD $0x3dc01684 // ldr q4, [x20, #80]
+	WORD $0x3dc01a85 // ldr q5, [x20, #96]
+	WORD $0x4e21cc85 // fmla v5.4s, v4.4s, v1.4s
+	WORD $0x3dc01e84 // ldr q4, [x20, #112]
+	WORD $0x4e21cca4 // fmla v4.4s, v5.4s, v1.4s
+	WORD $0x3dc02285 // ldr q5, [x20, #128]
+	WORD $0x4e21cc85 // fmla v5.4s, v4.4s, v1.4s
+	WORD $0x3dc02684 // ldr q4, [x20, #144]
+	WORD $0x4e21cca4 // fmla v4.4s, v5.4s, v1.4s
+	WORD $0x3dc02a85 // ldr q5, [x20, #160]
+	WORD $0x4e21cc85 // fmla v5.4s, v4.4s, v1.4s
+	WORD $0x6e21dc24 // fmul v4.4s, v1.4s, v1.4s
+	WORD $0x4e24cca1 // fmla v1.4s, v5.4s, v4.4s
+	WORD $0x3dc02e9f // ldr q31, [x20, #176]
+	WORD $0x4e3fd421 // fadd v1.4s, v1.4s, v31.4s
+	WORD $0x4e21a863 // fcvtns v3.4s, v3.4s
+	WORD $0x4f3f0464 // sshr v4.4s, v3.4s, #1
+	WORD $0x6ea48463 // sub v3.4s, v3.4s, v4.4s
+	WORD $0x4f375484 // shl v4.4s, v4.4s, #23
+	WORD $0x3dc02e85 // ldr q5, [x20, #176]
+	WORD $0x4ea58484 // add v4.4s, v4.4s, v5.4s
+	WORD $0x6e24dc21 // fmul v1.4s, v1.4s, v4.4s
+	WORD $0x4f375463 // shl v3.4s, v3.4s, #23
+	WORD $0x3dc02e84 // ldr q4, [x20, #176]
+	WORD $0x4ea48463 // add v3.4s, v3.4s, v4.4s
+	WORD $0x6e23dc21 // fmul v1.4s, v1.4s, v3.4s
+	WORD $0x6e22dc21 // fmul v1.4s, v1.4s, v2.4s
+	ADD R9<<2, R1, R22
+	WORD $0x3dc006df // ldr q31, [x22, #16]
+	WORD $0x6e3fdc23 // fmul v3.4s, v1.4s, v31.4s
+	WORD $0x4e20d463 // fadd v3.4s, v3.4s, v0.4s
+	ADD R9<<2, R8, R23
+	WORD $0x3d8006e2 // str q2, [x23, #16]
+	ADD R9<<2, R6, R24
+	WORD $0x3d800701 // str q1, [x24, #16]
+	ADD R9<<2, R7, R25
+	WORD $0x3d800723 // str q3, [x25, #16]
+	ADD $8, R9
+	JMP loop7
+
+done8:
+	MOVD R0, R10
+	SUBS $4, R10
+
+loop9:
+	CMP R10, R9
+	BGT done10
+	ADD R9<<2, R2, R22
+	WORD $0x3dc002c1 // ldr q1, [x22, #0]
+	ADD R9<<2, R3, R23
+	WORD $0x3dc002e2 // ldr q2, [x23, #0]
+	WORD $0x3dc00283 // ldr q3, [x20, #0]
+	WORD $0x4e21f461 // fmax v1.4s, v3.4s, v1.4s
+	WORD $0x3dc00683 // ldr q3, [x20, #16]
+	WORD $0x4ea1f461 // fmin v1.4s, v3.4s, v1.4s
+	WORD $0x3dc00a9f // ldr q31, [x20, #32]
+	WORD $0x6e3fdc23 // fmul v3.4s, v1.4s, v31.4s
+	WORD $0x4e218863 // frintn v3.4s, v3.4s
+	WORD $0x3dc00e9f // ldr q31, [x20, #48]
+	WORD $0x4ebfcc61 // fmls v1.4s, v3.4s, v31.4s
+	WORD $0x3dc0129f // ldr q31, [x20, #64]
+	WORD $0x4ebfcc61 // fmls v1.4s, v3.4s, v31.4s
+	WORD $0x3dc01684 // ldr q4, [x20, #80]
+	WORD $0x3dc01a85 // ldr q5, [x20, #96]
+	WORD $0x4e21cc85 // fmla v5.4s, v4.4s, v1.4s
+	WORD $0x3dc01e84 // ldr q4, [x20, #112]
+	WORD $0x4e21cca4 // fmla v4.4s, v5.4s, v1.4s
+	WORD $0x3dc02285 // ldr q5, [x20, #128]
+	WORD $0x4e21cc85 // fmla v5.4s, v4.4s, v1.4s
+	WORD $0x3dc02684 // ldr q4, [x20, #144]
+	WORD $0x4e21cca4 // fmla v4.4s, v5.4s, v1.4s
+	WORD $0x3dc02a85 // ldr q5, [x20, #160]
+	WORD $0x4e21cc85 // fmla v5.4s, v4.4s, v1.4s
+	WORD $0x6e21dc24 // fmul v4.4s, v1.4s, v1.4s
 	WORD $0x4e24cca1 // fmla v1.4s, v5.4s, v4.4s
 	WORD $0x3dc02e9f // ldr q31, [x20, #176]
 	WORD $0x4e3fd421 // fadd v1.4s, v1.4s, v31.4s
@@ -221,15 +434,15 @@ loop5:
 	ADD R9<<2, R7, R23
 	WORD $0x3d8002e3 // str q3, [x23, #0]
 	ADD $4, R9
-	JMP loop5
+	JMP loop9
 
-done6:
+done10:
 	MOVD R0, R10
 	SUBS $1, R10
 
-loop7:
+loop11:
 	CMP R10, R9
-	BGT done8
+	BGT done12
 	ADD R9<<2, R2, R24
 	WORD $0xbd400301 // ldr s1, [x24, #0]
 	ADD R9<<2, R3, R25
@@ -241,7 +454,6 @@ loop7:
 	WORD $0x3dc00a9f // ldr q31, [x20, #32]
 	WORD $0x6e3fdc23 // fmul v3.4s, v1.4s, v31.4s
 	WORD $0x4e218863 // frintn v3.4s, v3.4s
-	WORD $0x4ea11c21 // mov v1.16b, v1.16b
 	WORD $0x3dc00e9f // ldr q31, [x20, #48]
 	WORD $0x4ebfcc61 // fmls v1.4s, v3.4s, v31.4s
 	WORD $0x3dc0129f // ldr q31, [x20, #64]
@@ -258,7 +470,6 @@ loop7:
 	WORD $0x3dc02a85 // ldr q5, [x20, #160]
 	WORD $0x4e21cc85 // fmla v5.4s, v4.4s, v1.4s
 	WORD $0x6e21dc24 // fmul v4.4s, v1.4s, v1.4s
-	WORD $0x4ea11c21 // mov v1.16b, v1.16b
 	WORD $0x4e24cca1 // fmla v1.4s, v5.4s, v4.4s
 	WORD $0x3dc02e9f // ldr q31, [x20, #176]
 	WORD $0x4e3fd421 // fadd v1.4s, v1.4s, v31.4s
@@ -285,9 +496,9 @@ loop7:
 	ADD R9<<2, R7, R25
 	WORD $0xbd000323 // str s3, [x25, #0]
 	ADD $1, R9
-	JMP loop7
+	JMP loop11
 
-done8:
+done12:
 	RET
 
 // func couplingBoundedNEON
@@ -302,11 +513,11 @@ TEXT ·couplingBoundedNEON(SB), NOSPLIT, $0-104
 	WORD $0x6f00e401 // movi v1.2d, #0
 	MOVD ZR, R7
 	MOVD R0, R8
-	SUBS $4, R8
+	SUBS $8, R8
 
-loop9:
+loop13:
 	CMP R8, R7
-	BGT done10
+	BGT done14
 	ADD R7<<2, R2, R22
 	WORD $0x3dc002c2 // ldr q2, [x22, #0]
 	WORD $0x3dc0329f // ldr q31, [x20, #192]
@@ -317,7 +528,6 @@ loop9:
 	WORD $0x3dc00a9f // ldr q31, [x20, #32]
 	WORD $0x6e3fdc64 // fmul v4.4s, v3.4s, v31.4s
 	WORD $0x4e218884 // frintn v4.4s, v4.4s
-	WORD $0x4ea31c63 // mov v3.16b, v3.16b
 	WORD $0x3dc00e9f // ldr q31, [x20, #48]
 	WORD $0x4ebfcc83 // fmls v3.4s, v4.4s, v31.4s
 	WORD $0x3dc0129f // ldr q31, [x20, #64]
@@ -334,7 +544,6 @@ loop9:
 	WORD $0x3dc02a86 // ldr q6, [x20, #160]
 	WORD $0x4e23cca6 // fmla v6.4s, v5.4s, v3.4s
 	WORD $0x6e23dc65 // fmul v5.4s, v3.4s, v3.4s
-	WORD $0x4ea31c63 // mov v3.16b, v3.16b
 	WORD $0x4e25ccc3 // fmla v3.4s, v6.4s, v5.4s
 	WORD $0x4e21a884 // fcvtns v4.4s, v4.4s
 	WORD $0x4f375484 // shl v4.4s, v4.4s, #23
@@ -362,7 +571,6 @@ loop9:
 	WORD $0x3dc00a9f // ldr q31, [x20, #32]
 	WORD $0x6e3fdc43 // fmul v3.4s, v2.4s, v31.4s
 	WORD $0x4e218863 // frintn v3.4s, v3.4s
-	WORD $0x4ea21c42 // mov v2.16b, v2.16b
 	WORD $0x3dc00e9f // ldr q31, [x20, #48]
 	WORD $0x4ebfcc62 // fmls v2.4s, v3.4s, v31.4s
 	WORD $0x3dc0129f // ldr q31, [x20, #64]
@@ -379,7 +587,192 @@ loop9:
 	WORD $0x3dc02a85 // ldr q5, [x20, #160]
 	WORD $0x4e22cc85 // fmla v5.4s, v4.4s, v2.4s
 	WORD $0x6e22dc44 // fmul v4.4s, v2.4s, v2.4s
-	WORD $0x4ea21c42 // mov v2.16b, v2.16b
+	WORD $0x4e24cca2 // fmla v2.4s, v5.4s, v4.4s
+	WORD $0x3dc02e9f // ldr q31, [x20, #176]
+	WORD $0x4e3fd442 // fadd v2.4s, v2.4s, v31.4s
+	WORD $0x4e21a863 // fcvtns v3.4s, v3.4s
+	WORD $0x4f3f0464 // sshr v4.4s, v3.4s, #1
+	WORD $0x6ea48463 // sub v3.4s, v3.4s, v4.4s
+	WORD $0x4f375484 // shl v4.4s, v4.4s, #23
+	WORD $0x3dc02e85 // ldr q5, [x20, #176]
+	WORD $0x4ea58484 // add v4.4s, v4.4s, v5.4s
+	WORD $0x6e24dc42 // fmul v2.4s, v2.4s, v4.4s
+	WORD $0x4f375463 // shl v3.4s, v3.4s, #23
+	WORD $0x3dc02e84 // ldr q4, [x20, #176]
+	WORD $0x4ea48463 // add v3.4s, v3.4s, v4.4s
+	WORD $0x6e23dc42 // fmul v2.4s, v2.4s, v3.4s
+	ADD R7<<2, R1, R23
+	WORD $0x3dc002e3 // ldr q3, [x23, #0]
+	ADD R7<<2, R3, R24
+	WORD $0x3dc00304 // ldr q4, [x24, #0]
+	WORD $0x4e23cc44 // fmla v4.4s, v2.4s, v3.4s
+	ADD R7<<2, R6, R25
+	WORD $0x3d800324 // str q4, [x25, #0]
+	WORD $0x3dc006c2 // ldr q2, [x22, #16]
+	WORD $0x3dc0329f // ldr q31, [x20, #192]
+	WORD $0x4ebf1c43 // orr v3.16b, v2.16b, v31.16b
+	WORD $0x3dc03684 // ldr q4, [x20, #208]
+	WORD $0x4e23d463 // fadd v3.4s, v3.4s, v3.4s
+	WORD $0x4e23f483 // fmax v3.4s, v4.4s, v3.4s
+	WORD $0x3dc00a9f // ldr q31, [x20, #32]
+	WORD $0x6e3fdc64 // fmul v4.4s, v3.4s, v31.4s
+	WORD $0x4e218884 // frintn v4.4s, v4.4s
+	WORD $0x3dc00e9f // ldr q31, [x20, #48]
+	WORD $0x4ebfcc83 // fmls v3.4s, v4.4s, v31.4s
+	WORD $0x3dc0129f // ldr q31, [x20, #64]
+	WORD $0x4ebfcc83 // fmls v3.4s, v4.4s, v31.4s
+	WORD $0x3dc01685 // ldr q5, [x20, #80]
+	WORD $0x3dc01a86 // ldr q6, [x20, #96]
+	WORD $0x4e23cca6 // fmla v6.4s, v5.4s, v3.4s
+	WORD $0x3dc01e85 // ldr q5, [x20, #112]
+	WORD $0x4e23ccc5 // fmla v5.4s, v6.4s, v3.4s
+	WORD $0x3dc02286 // ldr q6, [x20, #128]
+	WORD $0x4e23cca6 // fmla v6.4s, v5.4s, v3.4s
+	WORD $0x3dc02685 // ldr q5, [x20, #144]
+	WORD $0x4e23ccc5 // fmla v5.4s, v6.4s, v3.4s
+	WORD $0x3dc02a86 // ldr q6, [x20, #160]
+	WORD $0x4e23cca6 // fmla v6.4s, v5.4s, v3.4s
+	WORD $0x6e23dc65 // fmul v5.4s, v3.4s, v3.4s
+	WORD $0x4e25ccc3 // fmla v3.4s, v6.4s, v5.4s
+	WORD $0x4e21a884 // fcvtns v4.4s, v4.4s
+	WORD $0x4f375484 // shl v4.4s, v4.4s, #23
+	WORD $0x3dc02e85 // ldr q5, [x20, #176]
+	WORD $0x4ea58484 // add v4.4s, v4.4s, v5.4s
+	WORD $0x3dc02e9f // ldr q31, [x20, #176]
+	WORD $0x4ebfd485 // fsub v5.4s, v4.4s, v31.4s
+	WORD $0x4e24cc65 // fmla v5.4s, v3.4s, v4.4s
+	WORD $0x3dc03a9f // ldr q31, [x20, #224]
+	WORD $0x4e3fd4a3 // fadd v3.4s, v5.4s, v31.4s
+	WORD $0x6e23fca3 // fdiv v3.4s, v5.4s, v3.4s
+	WORD $0x3dc03e9f // ldr q31, [x20, #240]
+	WORD $0x4e3f1c63 // and v3.16b, v3.16b, v31.16b
+	WORD $0x3dc0329f // ldr q31, [x20, #192]
+	WORD $0x4e3f1c42 // and v2.16b, v2.16b, v31.16b
+	WORD $0x4ea21c62 // orr v2.16b, v3.16b, v2.16b
+	WORD $0x0e617843 // fcvtl v3.2d, v2.2s
+	WORD $0x4e617844 // fcvtl2 v4.2d, v2.4s
+	WORD $0x4e63d400 // fadd v0.2d, v0.2d, v3.2d
+	WORD $0x4e64d421 // fadd v1.2d, v1.2d, v4.2d
+	WORD $0x3dc00283 // ldr q3, [x20, #0]
+	WORD $0x4e22f462 // fmax v2.4s, v3.4s, v2.4s
+	WORD $0x3dc00683 // ldr q3, [x20, #16]
+	WORD $0x4ea2f462 // fmin v2.4s, v3.4s, v2.4s
+	WORD $0x3dc00a9f // ldr q31, [x20, #32]
+	WORD $0x6e3fdc43 // fmul v3.4s, v2.4s, v31.4s
+	WORD $0x4e218863 // frintn v3.4s, v3.4s
+	WORD $0x3dc00e9f // ldr q31, [x20, #48]
+	WORD $0x4ebfcc62 // fmls v2.4s, v3.4s, v31.4s
+	WORD $0x3dc0129f // ldr q31, [x20, #64]
+	WORD $0x4ebfcc62 // fmls v2.4s, v3.4s, v31.4s
+	WORD $0x3dc01684 // ldr q4, [x20, #80]
+	WORD $0x3dc01a85 // ldr q5, [x20, #96]
+	WORD $0x4e22cc85 // fmla v5.4s, v4.4s, v2.4s
+	WORD $0x3dc01e84 // ldr q4, [x20, #112]
+	WORD $0x4e22cca4 // fmla v4.4s, v5.4s, v2.4s
+	WORD $0x3dc02285 // ldr q5, [x20, #128]
+	WORD $0x4e22cc85 // fmla v5.4s, v4.4s, v2.4s
+	WORD $0x3dc02684 // ldr q4, [x20, #144]
+	WORD $0x4e22cca4 // fmla v4.4s, v5.4s, v2.4s
+	WORD $0x3dc02a85 // ldr q5, [x20, #160]
+	WORD $0x4e22cc85 // fmla v5.4s, v4.4s, v2.4s
+	WORD $0x6e22dc44 // fmul v4.4s, v2.4s, v2.4s
+	WORD $0x4e24cca2 // fmla v2.4s, v5.4s, v4.4s
+	WORD $0x3dc02e9f // ldr q31, [x20, #176]
+	WORD $0x4e3fd442 // fadd v2.4s, v2.4s, v31.4s
+	WORD $0x4e21a863 // fcvtns v3.4s, v3.4s
+	WORD $0x4f3f0464 // sshr v4.4s, v3.4s, #1
+	WORD $0x6ea48463 // sub v3.4s, v3.4s, v4.4s
+	WORD $0x4f375484 // shl v4.4s, v4.4s, #23
+	WORD $0x3dc02e85 // ldr q5, [x20, #176]
+	WORD $0x4ea58484 // add v4.4s, v4.4s, v5.4s
+	WORD $0x6e24dc42 // fmul v2.4s, v2.4s, v4.4s
+	WORD $0x4f375463 // shl v3.4s, v3.4s, #23
+	WORD $0x3dc02e84 // ldr q4, [x20, #176]
+	WORD $0x4ea48463 // add v3.4s, v3.4s, v4.4s
+	WORD $0x6e23dc42 // fmul v2.4s, v2.4s, v3.4s
+	WORD $0x3dc006e3 // ldr q3, [x23, #16]
+	WORD $0x3dc00704 // ldr q4, [x24, #16]
+	WORD $0x4e23cc44 // fmla v4.4s, v2.4s, v3.4s
+	WORD $0x3d800724 // str q4, [x25, #16]
+	ADD $8, R7
+	JMP loop13
+
+done14:
+	MOVD R0, R8
+	SUBS $4, R8
+
+loop15:
+	CMP R8, R7
+	BGT done16
+	ADD R7<<2, R2, R22
+	WORD $0x3dc002c2 // ldr q2, [x22, #0]
+	WORD $0x3dc0329f // ldr q31, [x20, #192]
+	WORD $0x4ebf1c43 // orr v3.16b, v2.16b, v31.16b
+	WORD $0x3dc03684 // ldr q4, [x20, #208]
+	WORD $0x4e23d463 // fadd v3.4s, v3.4s, v3.4s
+	WORD $0x4e23f483 // fmax v3.4s, v4.4s, v3.4s
+	WORD $0x3dc00a9f // ldr q31, [x20, #32]
+	WORD $0x6e3fdc64 // fmul v4.4s, v3.4s, v31.4s
+	WORD $0x4e218884 // frintn v4.4s, v4.4s
+	WORD $0x3dc00e9f // ldr q31, [x20, #48]
+	WORD $0x4ebfcc83 // fmls v3.4s, v4.4s, v31.4s
+	WORD $0x3dc0129f // ldr q31, [x20, #64]
+	WORD $0x4ebfcc83 // fmls v3.4s, v4.4s, v31.4s
+	WORD $0x3dc01685 // ldr q5, [x20, #80]
+	WORD $0x3dc01a86 // ldr q6, [x20, #96]
+	WORD $0x4e23cca6 // fmla v6.4s, v5.4s, v3.4s
+	WORD $0x3dc01e85 // ldr q5, [x20, #112]
+	WORD $0x4e23ccc5 // fmla v5.4s, v6.4s, v3.4s
+	WORD $0x3dc02286 // ldr q6, [x20, #128]
+	WORD $0x4e23cca6 // fmla v6.4s, v5.4s, v3.4s
+	WORD $0x3dc02685 // ldr q5, [x20, #144]
+	WORD $0x4e23ccc5 // fmla v5.4s, v6.4s, v3.4s
+	WORD $0x3dc02a86 // ldr q6, [x20, #160]
+	WORD $0x4e23cca6 // fmla v6.4s, v5.4s, v3.4s
+	WORD $0x6e23dc65 // fmul v5.4s, v3.4s, v3.4s
+	WORD $0x4e25ccc3 // fmla v3.4s, v6.4s, v5.4s
+	WORD $0x4e21a884 // fcvtns v4.4s, v4.4s
+	WORD $0x4f375484 // shl v4.4s, v4.4s, #23
+	WORD $0x3dc02e85 // ldr q5, [x20, #176]
+	WORD $0x4ea58484 // add v4.4s, v4.4s, v5.4s
+	WORD $0x3dc02e9f // ldr q31, [x20, #176]
+	WORD $0x4ebfd485 // fsub v5.4s, v4.4s, v31.4s
+	WORD $0x4e24cc65 // fmla v5.4s, v3.4s, v4.4s
+	WORD $0x3dc03a9f // ldr q31, [x20, #224]
+	WORD $0x4e3fd4a3 // fadd v3.4s, v5.4s, v31.4s
+	WORD $0x6e23fca3 // fdiv v3.4s, v5.4s, v3.4s
+	WORD $0x3dc03e9f // ldr q31, [x20, #240]
+	WORD $0x4e3f1c63 // and v3.16b, v3.16b, v31.16b
+	WORD $0x3dc0329f // ldr q31, [x20, #192]
+	WORD $0x4e3f1c42 // and v2.16b, v2.16b, v31.16b
+	WORD $0x4ea21c62 // orr v2.16b, v3.16b, v2.16b
+	WORD $0x0e617843 // fcvtl v3.2d, v2.2s
+	WORD $0x4e617844 // fcvtl2 v4.2d, v2.4s
+	WORD $0x4e63d400 // fadd v0.2d, v0.2d, v3.2d
+	WORD $0x4e64d421 // fadd v1.2d, v1.2d, v4.2d
+	WORD $0x3dc00283 // ldr q3, [x20, #0]
+	WORD $0x4e22f462 // fmax v2.4s, v3.4s, v2.4s
+	WORD $0x3dc00683 // ldr q3, [x20, #16]
+	WORD $0x4ea2f462 // fmin v2.4s, v3.4s, v2.4s
+	WORD $0x3dc00a9f // ldr q31, [x20, #32]
+	WORD $0x6e3fdc43 // fmul v3.4s, v2.4s, v31.4s
+	WORD $0x4e218863 // frintn v3.4s, v3.4s
+	WORD $0x3dc00e9f // ldr q31, [x20, #48]
+	WORD $0x4ebfcc62 // fmls v2.4s, v3.4s, v31.4s
+	WORD $0x3dc0129f // ldr q31, [x20, #64]
+	WORD $0x4ebfcc62 // fmls v2.4s, v3.4s, v31.4s
+	WORD $0x3dc01684 // ldr q4, [x20, #80]
+	WORD $0x3dc01a85 // ldr q5, [x20, #96]
+	WORD $0x4e22cc85 // fmla v5.4s, v4.4s, v2.4s
+	WORD $0x3dc01e84 // ldr q4, [x20, #112]
+	WORD $0x4e22cca4 // fmla v4.4s, v5.4s, v2.4s
+	WORD $0x3dc02285 // ldr q5, [x20, #128]
+	WORD $0x4e22cc85 // fmla v5.4s, v4.4s, v2.4s
+	WORD $0x3dc02684 // ldr q4, [x20, #144]
+	WORD $0x4e22cca4 // fmla v4.4s, v5.4s, v2.4s
+	WORD $0x3dc02a85 // ldr q5, [x20, #160]
+	WORD $0x4e22cc85 // fmla v5.4s, v4.4s, v2.4s
+	WORD $0x6e22dc44 // fmul v4.4s, v2.4s, v2.4s
 	WORD $0x4e24cca2 // fmla v2.4s, v5.4s, v4.4s
 	WORD $0x3dc02e9f // ldr q31, [x20, #176]
 	WORD $0x4e3fd442 // fadd v2.4s, v2.4s, v31.4s
@@ -402,15 +795,15 @@ loop9:
 	ADD R7<<2, R6, R25
 	WORD $0x3d800324 // str q4, [x25, #0]
 	ADD $4, R7
-	JMP loop9
+	JMP loop15
 
-done10:
+done16:
 	MOVD R0, R8
 	SUBS $1, R8
 
-loop11:
+loop17:
 	CMP R8, R7
-	BGT done12
+	BGT done18
 	ADD R7<<2, R2, R22
 	WORD $0xbd4002c2 // ldr s2, [x22, #0]
 	WORD $0x3dc0329f // ldr q31, [x20, #192]
@@ -421,7 +814,6 @@ loop11:
 	WORD $0x3dc00a9f // ldr q31, [x20, #32]
 	WORD $0x6e3fdc64 // fmul v4.4s, v3.4s, v31.4s
 	WORD $0x4e218884 // frintn v4.4s, v4.4s
-	WORD $0x4ea31c63 // mov v3.16b, v3.16b
 	WORD $0x3dc00e9f // ldr q31, [x20, #48]
 	WORD $0x4ebfcc83 // fmls v3.4s, v4.4s, v31.4s
 	WORD $0x3dc0129f // ldr q31, [x20, #64]
@@ -438,7 +830,6 @@ loop11:
 	WORD $0x3dc02a86 // ldr q6, [x20, #160]
 	WORD $0x4e23cca6 // fmla v6.4s, v5.4s, v3.4s
 	WORD $0x6e23dc65 // fmul v5.4s, v3.4s, v3.4s
-	WORD $0x4ea31c63 // mov v3.16b, v3.16b
 	WORD $0x4e25ccc3 // fmla v3.4s, v6.4s, v5.4s
 	WORD $0x4e21a884 // fcvtns v4.4s, v4.4s
 	WORD $0x4f375484 // shl v4.4s, v4.4s, #23
@@ -468,7 +859,6 @@ loop11:
 	WORD $0x3dc00a9f // ldr q31, [x20, #32]
 	WORD $0x6e3fdc43 // fmul v3.4s, v2.4s, v31.4s
 	WORD $0x4e218863 // frintn v3.4s, v3.4s
-	WORD $0x4ea21c42 // mov v2.16b, v2.16b
 	WORD $0x3dc00e9f // ldr q31, [x20, #48]
 	WORD $0x4ebfcc62 // fmls v2.4s, v3.4s, v31.4s
 	WORD $0x3dc0129f // ldr q31, [x20, #64]
@@ -485,7 +875,6 @@ loop11:
 	WORD $0x3dc02a85 // ldr q5, [x20, #160]
 	WORD $0x4e22cc85 // fmla v5.4s, v4.4s, v2.4s
 	WORD $0x6e22dc44 // fmul v4.4s, v2.4s, v2.4s
-	WORD $0x4ea21c42 // mov v2.16b, v2.16b
 	WORD $0x4e24cca2 // fmla v2.4s, v5.4s, v4.4s
 	WORD $0x3dc02e9f // ldr q31, [x20, #176]
 	WORD $0x4e3fd442 // fadd v2.4s, v2.4s, v31.4s
@@ -504,14 +893,13 @@ loop11:
 	WORD $0xbd4002e3 // ldr s3, [x23, #0]
 	ADD R7<<2, R3, R24
 	WORD $0xbd400304 // ldr s4, [x24, #0]
-	WORD $0x4ea41c84 // mov v4.16b, v4.16b
 	WORD $0x4e23cc44 // fmla v4.4s, v2.4s, v3.4s
 	ADD R7<<2, R6, R25
 	WORD $0xbd000324 // str s4, [x25, #0]
 	ADD $1, R7
-	JMP loop11
+	JMP loop17
 
-done12:
+done18:
 	WORD $0x4e61d400 // fadd v0.2d, v0.2d, v1.2d
 	WORD $0x6e004001 // ext v1.16b, v0.16b, v0.16b, #8
 	WORD $0x1e612800 // fadd d0, d0, d1
@@ -533,11 +921,11 @@ TEXT ·couplingBoundedGradNEON(SB), NOSPLIT, $0-176
 	WORD $0x4e040400 // dup v0.4s, v0.s[0]
 	MOVD ZR, R9
 	MOVD R0, R10
-	SUBS $4, R10
+	SUBS $8, R10
 
-loop13:
+loop19:
 	CMP R10, R9
-	BGT done14
+	BGT done20
 	ADD R9<<2, R2, R22
 	WORD $0x3dc002c1 // ldr q1, [x22, #0]
 	WORD $0x3dc0329f // ldr q31, [x20, #192]
@@ -548,7 +936,6 @@ loop13:
 	WORD $0x3dc00a9f // ldr q31, [x20, #32]
 	WORD $0x6e3fdc43 // fmul v3.4s, v2.4s, v31.4s
 	WORD $0x4e218863 // frintn v3.4s, v3.4s
-	WORD $0x4ea21c42 // mov v2.16b, v2.16b
 	WORD $0x3dc00e9f // ldr q31, [x20, #48]
 	WORD $0x4ebfcc62 // fmls v2.4s, v3.4s, v31.4s
 	WORD $0x3dc0129f // ldr q31, [x20, #64]
@@ -565,7 +952,6 @@ loop13:
 	WORD $0x3dc02a85 // ldr q5, [x20, #160]
 	WORD $0x4e22cc85 // fmla v5.4s, v4.4s, v2.4s
 	WORD $0x6e22dc44 // fmul v4.4s, v2.4s, v2.4s
-	WORD $0x4ea21c42 // mov v2.16b, v2.16b
 	WORD $0x4e24cca2 // fmla v2.4s, v5.4s, v4.4s
 	WORD $0x4e21a863 // fcvtns v3.4s, v3.4s
 	WORD $0x4f375463 // shl v3.4s, v3.4s, #23
@@ -591,7 +977,6 @@ loop13:
 	WORD $0x3dc00a9f // ldr q31, [x20, #32]
 	WORD $0x6e3fdc64 // fmul v4.4s, v3.4s, v31.4s
 	WORD $0x4e218884 // frintn v4.4s, v4.4s
-	WORD $0x4ea31c63 // mov v3.16b, v3.16b
 	WORD $0x3dc00e9f // ldr q31, [x20, #48]
 	WORD $0x4ebfcc83 // fmls v3.4s, v4.4s, v31.4s
 	WORD $0x3dc0129f // ldr q31, [x20, #64]
@@ -608,7 +993,206 @@ loop13:
 	WORD $0x3dc02a86 // ldr q6, [x20, #160]
 	WORD $0x4e23cca6 // fmla v6.4s, v5.4s, v3.4s
 	WORD $0x6e23dc65 // fmul v5.4s, v3.4s, v3.4s
-	WORD $0x4ea31c63 // mov v3.16b, v3.16b
+	WORD $0x4e25ccc3 // fmla v3.4s, v6.4s, v5.4s
+	WORD $0x3dc02e9f // ldr q31, [x20, #176]
+	WORD $0x4e3fd463 // fadd v3.4s, v3.4s, v31.4s
+	WORD $0x4e21a884 // fcvtns v4.4s, v4.4s
+	WORD $0x4f3f0485 // sshr v5.4s, v4.4s, #1
+	WORD $0x6ea58484 // sub v4.4s, v4.4s, v5.4s
+	WORD $0x4f3754a5 // shl v5.4s, v5.4s, #23
+	WORD $0x3dc02e86 // ldr q6, [x20, #176]
+	WORD $0x4ea684a5 // add v5.4s, v5.4s, v6.4s
+	WORD $0x6e25dc63 // fmul v3.4s, v3.4s, v5.4s
+	WORD $0x4f375484 // shl v4.4s, v4.4s, #23
+	WORD $0x3dc02e85 // ldr q5, [x20, #176]
+	WORD $0x4ea58484 // add v4.4s, v4.4s, v5.4s
+	WORD $0x6e24dc63 // fmul v3.4s, v3.4s, v4.4s
+	WORD $0x6e22dc63 // fmul v3.4s, v3.4s, v2.4s
+	ADD R9<<2, R1, R24
+	WORD $0x3dc0031f // ldr q31, [x24, #0]
+	WORD $0x6e3fdc64 // fmul v4.4s, v3.4s, v31.4s
+	WORD $0x4e20d484 // fadd v4.4s, v4.4s, v0.4s
+	ADD R9<<2, R8, R25
+	WORD $0x3d800322 // str q2, [x25, #0]
+	WORD $0x3dc02e82 // ldr q2, [x20, #176]
+	WORD $0x4ea1cc22 // fmls v2.4s, v1.4s, v1.4s
+	WORD $0x6e22dc81 // fmul v1.4s, v4.4s, v2.4s
+	ADD R9<<2, R6, R22
+	WORD $0x3d8002c3 // str q3, [x22, #0]
+	ADD R9<<2, R7, R23
+	WORD $0x3d8002e1 // str q1, [x23, #0]
+	ADD R9<<2, R2, R24
+	WORD $0x3dc00701 // ldr q1, [x24, #16]
+	WORD $0x3dc0329f // ldr q31, [x20, #192]
+	WORD $0x4ebf1c22 // orr v2.16b, v1.16b, v31.16b
+	WORD $0x3dc03683 // ldr q3, [x20, #208]
+	WORD $0x4e22d442 // fadd v2.4s, v2.4s, v2.4s
+	WORD $0x4e22f462 // fmax v2.4s, v3.4s, v2.4s
+	WORD $0x3dc00a9f // ldr q31, [x20, #32]
+	WORD $0x6e3fdc43 // fmul v3.4s, v2.4s, v31.4s
+	WORD $0x4e218863 // frintn v3.4s, v3.4s
+	WORD $0x3dc00e9f // ldr q31, [x20, #48]
+	WORD $0x4ebfcc62 // fmls v2.4s, v3.4s, v31.4s
+	WORD $0x3dc0129f // ldr q31, [x20, #64]
+	WORD $0x4ebfcc62 // fmls v2.4s, v3.4s, v31.4s
+	WORD $0x3dc01684 // ldr q4, [x20, #80]
+	WORD $0x3dc01a85 // ldr q5, [x20, #96]
+	WORD $0x4e22cc85 // fmla v5.4s, v4.4s, v2.4s
+	WORD $0x3dc01e84 // ldr q4, [x20, #112]
+	WORD $0x4e22cca4 // fmla v4.4s, v5.4s, v2.4s
+	WORD $0x3dc02285 // ldr q5, [x20, #128]
+	WORD $0x4e22cc85 // fmla v5.4s, v4.4s, v2.4s
+	WORD $0x3dc02684 // ldr q4, [x20, #144]
+	WORD $0x4e22cca4 // fmla v4.4s, v5.4s, v2.4s
+	WORD $0x3dc02a85 // ldr q5, [x20, #160]
+	WORD $0x4e22cc85 // fmla v5.4s, v4.4s, v2.4s
+	WORD $0x6e22dc44 // fmul v4.4s, v2.4s, v2.4s
+	WORD $0x4e24cca2 // fmla v2.4s, v5.4s, v4.4s
+	WORD $0x4e21a863 // fcvtns v3.4s, v3.4s
+	WORD $0x4f375463 // shl v3.4s, v3.4s, #23
+	WORD $0x3dc02e84 // ldr q4, [x20, #176]
+	WORD $0x4ea48463 // add v3.4s, v3.4s, v4.4s
+	WORD $0x3dc02e9f // ldr q31, [x20, #176]
+	WORD $0x4ebfd464 // fsub v4.4s, v3.4s, v31.4s
+	WORD $0x4e23cc44 // fmla v4.4s, v2.4s, v3.4s
+	WORD $0x3dc03a9f // ldr q31, [x20, #224]
+	WORD $0x4e3fd482 // fadd v2.4s, v4.4s, v31.4s
+	WORD $0x6e22fc82 // fdiv v2.4s, v4.4s, v2.4s
+	WORD $0x3dc03e9f // ldr q31, [x20, #240]
+	WORD $0x4e3f1c42 // and v2.16b, v2.16b, v31.16b
+	WORD $0x3dc0329f // ldr q31, [x20, #192]
+	WORD $0x4e3f1c21 // and v1.16b, v1.16b, v31.16b
+	WORD $0x4ea11c41 // orr v1.16b, v2.16b, v1.16b
+	ADD R9<<2, R3, R25
+	WORD $0x3dc00722 // ldr q2, [x25, #16]
+	WORD $0x3dc00283 // ldr q3, [x20, #0]
+	WORD $0x4e21f463 // fmax v3.4s, v3.4s, v1.4s
+	WORD $0x3dc00684 // ldr q4, [x20, #16]
+	WORD $0x4ea3f483 // fmin v3.4s, v4.4s, v3.4s
+	WORD $0x3dc00a9f // ldr q31, [x20, #32]
+	WORD $0x6e3fdc64 // fmul v4.4s, v3.4s, v31.4s
+	WORD $0x4e218884 // frintn v4.4s, v4.4s
+	WORD $0x3dc00e9f // ldr q31, [x20, #48]
+	WORD $0x4ebfcc83 // fmls v3.4s, v4.4s, v31.4s
+	WORD $0x3dc0129f // ldr q31, [x20, #64]
+	WORD $0x4ebfcc83 // fmls v3.4s, v4.4s, v31.4s
+	WORD $0x3dc01685 // ldr q5, [x20, #80]
+	WORD $0x3dc01a86 // ldr q6, [x20, #96]
+	WORD $0x4e23cca6 // fmla v6.4s, v5.4s, v3.4s
+	WORD $0x3dc01e85 // ldr q5, [x20, #112]
+	WORD $0x4e23ccc5 // fmla v5.4s, v6.4s, v3.4s
+	WORD $0x3dc02286 // ldr q6, [x20, #128]
+	WORD $0x4e23cca6 // fmla v6.4s, v5.4s, v3.4s
+	WORD $0x3dc02685 // ldr q5, [x20, #144]
+	WORD $0x4e23ccc5 // fmla v5.4s, v6.4s, v3.4s
+	WORD $0x3dc02a86 // ldr q6, [x20, #160]
+	WORD $0x4e23cca6 // fmla v6.4s, v5.4s, v3.4s
+	WORD $0x6e23dc65 // fmul v5.4s, v3.4s, v3.4s
+	WORD $0x4e25ccc3 // fmla v3.4s, v6.4s, v5.4s
+	WORD $0x3dc02e9f // ldr q31, [x20, #176]
+	WORD $0x4e3fd463 // fadd v3.4s, v3.4s, v31.4s
+	WORD $0x4e21a884 // fcvtns v4.4s, v4.4s
+	WORD $0x4f3f0485 // sshr v5.4s, v4.4s, #1
+	WORD $0x6ea58484 // sub v4.4s, v4.4s, v5.4s
+	WORD $0x4f3754a5 // shl v5.4s, v5.4s, #23
+	WORD $0x3dc02e86 // ldr q6, [x20, #176]
+	WORD $0x4ea684a5 // add v5.4s, v5.4s, v6.4s
+	WORD $0x6e25dc63 // fmul v3.4s, v3.4s, v5.4s
+	WORD $0x4f375484 // shl v4.4s, v4.4s, #23
+	WORD $0x3dc02e85 // ldr q5, [x20, #176]
+	WORD $0x4ea58484 // add v4.4s, v4.4s, v5.4s
+	WORD $0x6e24dc63 // fmul v3.4s, v3.4s, v4.4s
+	WORD $0x6e22dc63 // fmul v3.4s, v3.4s, v2.4s
+	ADD R9<<2, R1, R22
+	WORD $0x3dc006df // ldr q31, [x22, #16]
+	WORD $0x6e3fdc64 // fmul v4.4s, v3.4s, v31.4s
+	WORD $0x4e20d484 // fadd v4.4s, v4.4s, v0.4s
+	ADD R9<<2, R8, R23
+	WORD $0x3d8006e2 // str q2, [x23, #16]
+	WORD $0x3dc02e82 // ldr q2, [x20, #176]
+	WORD $0x4ea1cc22 // fmls v2.4s, v1.4s, v1.4s
+	WORD $0x6e22dc81 // fmul v1.4s, v4.4s, v2.4s
+	ADD R9<<2, R6, R24
+	WORD $0x3d800703 // str q3, [x24, #16]
+	ADD R9<<2, R7, R25
+	WORD $0x3d800721 // str q1, [x25, #16]
+	ADD $8, R9
+	JMP loop19
+
+done20:
+	MOVD R0, R10
+	SUBS $4, R10
+
+loop21:
+	CMP R10, R9
+	BGT done22
+	ADD R9<<2, R2, R22
+	WORD $0x3dc002c1 // ldr q1, [x22, #0]
+	WORD $0x3dc0329f // ldr q31, [x20, #192]
+	WORD $0x4ebf1c22 // orr v2.16b, v1.16b, v31.16b
+	WORD $0x3dc03683 // ldr q3, [x20, #208]
+	WORD $0x4e22d442 // fadd v2.4s, v2.4s, v2.4s
+	WORD $0x4e22f462 // fmax v2.4s, v3.4s, v2.4s
+	WORD $0x3dc00a9f // ldr q31, [x20, #32]
+	WORD $0x6e3fdc43 // fmul v3.4s, v2.4s, v31.4s
+	WORD $0x4e218863 // frintn v3.4s, v3.4s
+	WORD $0x3dc00e9f // ldr q31, [x20, #48]
+	WORD $0x4ebfcc62 // fmls v2.4s, v3.4s, v31.4s
+	WORD $0x3dc0129f // ldr q31, [x20, #64]
+	WORD $0x4ebfcc62 // fmls v2.4s, v3.4s, v31.4s
+	WORD $0x3dc01684 // ldr q4, [x20, #80]
+	WORD $0x3dc01a85 // ldr q5, [x20, #96]
+	WORD $0x4e22cc85 // fmla v5.4s, v4.4s, v2.4s
+	WORD $0x3dc01e84 // ldr q4, [x20, #112]
+	WORD $0x4e22cca4 // fmla v4.4s, v5.4s, v2.4s
+	WORD $0x3dc02285 // ldr q5, [x20, #128]
+	WORD $0x4e22cc85 // fmla v5.4s, v4.4s, v2.4s
+	WORD $0x3dc02684 // ldr q4, [x20, #144]
+	WORD $0x4e22cca4 // fmla v4.4s, v5.4s, v2.4s
+	WORD $0x3dc02a85 // ldr q5, [x20, #160]
+	WORD $0x4e22cc85 // fmla v5.4s, v4.4s, v2.4s
+	WORD $0x6e22dc44 // fmul v4.4s, v2.4s, v2.4s
+	WORD $0x4e24cca2 // fmla v2.4s, v5.4s, v4.4s
+	WORD $0x4e21a863 // fcvtns v3.4s, v3.4s
+	WORD $0x4f375463 // shl v3.4s, v3.4s, #23
+	WORD $0x3dc02e84 // ldr q4, [x20, #176]
+	WORD $0x4ea48463 // add v3.4s, v3.4s, v4.4s
+	WORD $0x3dc02e9f // ldr q31, [x20, #176]
+	WORD $0x4ebfd464 // fsub v4.4s, v3.4s, v31.4s
+	WORD $0x4e23cc44 // fmla v4.4s, v2.4s, v3.4s
+	WORD $0x3dc03a9f // ldr q31, [x20, #224]
+	WORD $0x4e3fd482 // fadd v2.4s, v4.4s, v31.4s
+	WORD $0x6e22fc82 // fdiv v2.4s, v4.4s, v2.4s
+	WORD $0x3dc03e9f // ldr q31, [x20, #240]
+	WORD $0x4e3f1c42 // and v2.16b, v2.16b, v31.16b
+	WORD $0x3dc0329f // ldr q31, [x20, #192]
+	WORD $0x4e3f1c21 // and v1.16b, v1.16b, v31.16b
+	WORD $0x4ea11c41 // orr v1.16b, v2.16b, v1.16b
+	ADD R9<<2, R3, R23
+	WORD $0x3dc002e2 // ldr q2, [x23, #0]
+	WORD $0x3dc00283 // ldr q3, [x20, #0]
+	WORD $0x4e21f463 // fmax v3.4s, v3.4s, v1.4s
+	WORD $0x3dc00684 // ldr q4, [x20, #16]
+	WORD $0x4ea3f483 // fmin v3.4s, v4.4s, v3.4s
+	WORD $0x3dc00a9f // ldr q31, [x20, #32]
+	WORD $0x6e3fdc64 // fmul v4.4s, v3.4s, v31.4s
+	WORD $0x4e218884 // frintn v4.4s, v4.4s
+	WORD $0x3dc00e9f // ldr q31, [x20, #48]
+	WORD $0x4ebfcc83 // fmls v3.4s, v4.4s, v31.4s
+	WORD $0x3dc0129f // ldr q31, [x20, #64]
+	WORD $0x4ebfcc83 // fmls v3.4s, v4.4s, v31.4s
+	WORD $0x3dc01685 // ldr q5, [x20, #80]
+	WORD $0x3dc01a86 // ldr q6, [x20, #96]
+	WORD $0x4e23cca6 // fmla v6.4s, v5.4s, v3.4s
+	WORD $0x3dc01e85 // ldr q5, [x20, #112]
+	WORD $0x4e23ccc5 // fmla v5.4s, v6.4s, v3.4s
+	WORD $0x3dc02286 // ldr q6, [x20, #128]
+	WORD $0x4e23cca6 // fmla v6.4s, v5.4s, v3.4s
+	WORD $0x3dc02685 // ldr q5, [x20, #144]
+	WORD $0x4e23ccc5 // fmla v5.4s, v6.4s, v3.4s
+	WORD $0x3dc02a86 // ldr q6, [x20, #160]
+	WORD $0x4e23cca6 // fmla v6.4s, v5.4s, v3.4s
+	WORD $0x6e23dc65 // fmul v5.4s, v3.4s, v3.4s
 	WORD $0x4e25ccc3 // fmla v3.4s, v6.4s, v5.4s
 	WORD $0x3dc02e9f // ldr q31, [x20, #176]
 	WORD $0x4e3fd463 // fadd v3.4s, v3.4s, v31.4s
@@ -638,15 +1222,15 @@ loop13:
 	ADD R9<<2, R7, R23
 	WORD $0x3d8002e1 // str q1, [x23, #0]
 	ADD $4, R9
-	JMP loop13
+	JMP loop21
 
-done14:
+done22:
 	MOVD R0, R10
 	SUBS $1, R10
 
-loop15:
+loop23:
 	CMP R10, R9
-	BGT done16
+	BGT done24
 	ADD R9<<2, R2, R24
 	WORD $0xbd400301 // ldr s1, [x24, #0]
 	WORD $0x3dc0329f // ldr q31, [x20, #192]
@@ -657,7 +1241,6 @@ loop15:
 	WORD $0x3dc00a9f // ldr q31, [x20, #32]
 	WORD $0x6e3fdc43 // fmul v3.4s, v2.4s, v31.4s
 	WORD $0x4e218863 // frintn v3.4s, v3.4s
-	WORD $0x4ea21c42 // mov v2.16b, v2.16b
 	WORD $0x3dc00e9f // ldr q31, [x20, #48]
 	WORD $0x4ebfcc62 // fmls v2.4s, v3.4s, v31.4s
 	WORD $0x3dc0129f // ldr q31, [x20, #64]
@@ -674,7 +1257,6 @@ loop15:
 	WORD $0x3dc02a85 // ldr q5, [x20, #160]
 	WORD $0x4e22cc85 // fmla v5.4s, v4.4s, v2.4s
 	WORD $0x6e22dc44 // fmul v4.4s, v2.4s, v2.4s
-	WORD $0x4ea21c42 // mov v2.16b, v2.16b
 	WORD $0x4e24cca2 // fmla v2.4s, v5.4s, v4.4s
 	WORD $0x4e21a863 // fcvtns v3.4s, v3.4s
 	WORD $0x4f375463 // shl v3.4s, v3.4s, #23
@@ -700,7 +1282,6 @@ loop15:
 	WORD $0x3dc00a9f // ldr q31, [x20, #32]
 	WORD $0x6e3fdc64 // fmul v4.4s, v3.4s, v31.4s
 	WORD $0x4e218884 // frintn v4.4s, v4.4s
-	WORD $0x4ea31c63 // mov v3.16b, v3.16b
 	WORD $0x3dc00e9f // ldr q31, [x20, #48]
 	WORD $0x4ebfcc83 // fmls v3.4s, v4.4s, v31.4s
 	WORD $0x3dc0129f // ldr q31, [x20, #64]
@@ -717,7 +1298,6 @@ loop15:
 	WORD $0x3dc02a86 // ldr q6, [x20, #160]
 	WORD $0x4e23cca6 // fmla v6.4s, v5.4s, v3.4s
 	WORD $0x6e23dc65 // fmul v5.4s, v3.4s, v3.4s
-	WORD $0x4ea31c63 // mov v3.16b, v3.16b
 	WORD $0x4e25ccc3 // fmla v3.4s, v6.4s, v5.4s
 	WORD $0x3dc02e9f // ldr q31, [x20, #176]
 	WORD $0x4e3fd463 // fadd v3.4s, v3.4s, v31.4s
@@ -747,9 +1327,9 @@ loop15:
 	ADD R9<<2, R7, R25
 	WORD $0xbd000321 // str s1, [x25, #0]
 	ADD $1, R9
-	JMP loop15
+	JMP loop23
 
-done16:
+done24:
 	RET
 
 // func couplingInverseNEON
@@ -764,11 +1344,11 @@ TEXT ·couplingInverseNEON(SB), NOSPLIT, $0-104
 	WORD $0x6f00e401 // movi v1.2d, #0
 	MOVD ZR, R7
 	MOVD R0, R8
-	SUBS $4, R8
+	SUBS $8, R8
 
-loop17:
+loop25:
 	CMP R8, R7
-	BGT done18
+	BGT done26
 	ADD R7<<2, R2, R22
 	WORD $0x3dc002c2 // ldr q2, [x22, #0]
 	WORD $0x0e617843 // fcvtl v3.2d, v2.2s
@@ -784,7 +1364,6 @@ loop17:
 	WORD $0x3dc00a9f // ldr q31, [x20, #32]
 	WORD $0x6e3fdc43 // fmul v3.4s, v2.4s, v31.4s
 	WORD $0x4e218863 // frintn v3.4s, v3.4s
-	WORD $0x4ea21c42 // mov v2.16b, v2.16b
 	WORD $0x3dc00e9f // ldr q31, [x20, #48]
 	WORD $0x4ebfcc62 // fmls v2.4s, v3.4s, v31.4s
 	WORD $0x3dc0129f // ldr q31, [x20, #64]
@@ -801,7 +1380,118 @@ loop17:
 	WORD $0x3dc02a85 // ldr q5, [x20, #160]
 	WORD $0x4e22cc85 // fmla v5.4s, v4.4s, v2.4s
 	WORD $0x6e22dc44 // fmul v4.4s, v2.4s, v2.4s
-	WORD $0x4ea21c42 // mov v2.16b, v2.16b
+	WORD $0x4e24cca2 // fmla v2.4s, v5.4s, v4.4s
+	WORD $0x3dc02e9f // ldr q31, [x20, #176]
+	WORD $0x4e3fd442 // fadd v2.4s, v2.4s, v31.4s
+	WORD $0x4e21a863 // fcvtns v3.4s, v3.4s
+	WORD $0x4f3f0464 // sshr v4.4s, v3.4s, #1
+	WORD $0x6ea48463 // sub v3.4s, v3.4s, v4.4s
+	WORD $0x4f375484 // shl v4.4s, v4.4s, #23
+	WORD $0x3dc02e85 // ldr q5, [x20, #176]
+	WORD $0x4ea58484 // add v4.4s, v4.4s, v5.4s
+	WORD $0x6e24dc42 // fmul v2.4s, v2.4s, v4.4s
+	WORD $0x4f375463 // shl v3.4s, v3.4s, #23
+	WORD $0x3dc02e84 // ldr q4, [x20, #176]
+	WORD $0x4ea48463 // add v3.4s, v3.4s, v4.4s
+	WORD $0x6e23dc42 // fmul v2.4s, v2.4s, v3.4s
+	ADD R7<<2, R1, R23
+	WORD $0x3dc002e3 // ldr q3, [x23, #0]
+	ADD R7<<2, R3, R24
+	WORD $0x3dc0031f // ldr q31, [x24, #0]
+	WORD $0x4ebfd463 // fsub v3.4s, v3.4s, v31.4s
+	WORD $0x6e23dc42 // fmul v2.4s, v2.4s, v3.4s
+	ADD R7<<2, R6, R25
+	WORD $0x3d800322 // str q2, [x25, #0]
+	WORD $0x3dc006c2 // ldr q2, [x22, #16]
+	WORD $0x0e617843 // fcvtl v3.2d, v2.2s
+	WORD $0x4e617844 // fcvtl2 v4.2d, v2.4s
+	WORD $0x4e63d400 // fadd v0.2d, v0.2d, v3.2d
+	WORD $0x4e64d421 // fadd v1.2d, v1.2d, v4.2d
+	WORD $0x3dc0329f // ldr q31, [x20, #192]
+	WORD $0x6e3f1c42 // eor v2.16b, v2.16b, v31.16b
+	WORD $0x3dc00283 // ldr q3, [x20, #0]
+	WORD $0x4e22f462 // fmax v2.4s, v3.4s, v2.4s
+	WORD $0x3dc00683 // ldr q3, [x20, #16]
+	WORD $0x4ea2f462 // fmin v2.4s, v3.4s, v2.4s
+	WORD $0x3dc00a9f // ldr q31, [x20, #32]
+	WORD $0x6e3fdc43 // fmul v3.4s, v2.4s, v31.4s
+	WORD $0x4e218863 // frintn v3.4s, v3.4s
+	WORD $0x3dc00e9f // ldr q31, [x20, #48]
+	WORD $0x4ebfcc62 // fmls v2.4s, v3.4s, v31.4s
+	WORD $0x3dc0129f // ldr q31, [x20, #64]
+	WORD $0x4ebfcc62 // fmls v2.4s, v3.4s, v31.4s
+	WORD $0x3dc01684 // ldr q4, [x20, #80]
+	WORD $0x3dc01a85 // ldr q5, [x20, #96]
+	WORD $0x4e22cc85 // fmla v5.4s, v4.4s, v2.4s
+	WORD $0x3dc01e84 // ldr q4, [x20, #112]
+	WORD $0x4e22cca4 // fmla v4.4s, v5.4s, v2.4s
+	WORD $0x3dc02285 // ldr q5, [x20, #128]
+	WORD $0x4e22cc85 // fmla v5.4s, v4.4s, v2.4s
+	WORD $0x3dc02684 // ldr q4, [x20, #144]
+	WORD $0x4e22cca4 // fmla v4.4s, v5.4s, v2.4s
+	WORD $0x3dc02a85 // ldr q5, [x20, #160]
+	WORD $0x4e22cc85 // fmla v5.4s, v4.4s, v2.4s
+	WORD $0x6e22dc44 // fmul v4.4s, v2.4s, v2.4s
+	WORD $0x4e24cca2 // fmla v2.4s, v5.4s, v4.4s
+	WORD $0x3dc02e9f // ldr q31, [x20, #176]
+	WORD $0x4e3fd442 // fadd v2.4s, v2.4s, v31.4s
+	WORD $0x4e21a863 // fcvtns v3.4s, v3.4s
+	WORD $0x4f3f0464 // sshr v4.4s, v3.4s, #1
+	WORD $0x6ea48463 // sub v3.4s, v3.4s, v4.4s
+	WORD $0x4f375484 // shl v4.4s, v4.4s, #23
+	WORD $0x3dc02e85 // ldr q5, [x20, #176]
+	WORD $0x4ea58484 // add v4.4s, v4.4s, v5.4s
+	WORD $0x6e24dc42 // fmul v2.4s, v2.4s, v4.4s
+	WORD $0x4f375463 // shl v3.4s, v3.4s, #23
+	WORD $0x3dc02e84 // ldr q4, [x20, #176]
+	WORD $0x4ea48463 // add v3.4s, v3.4s, v4.4s
+	WORD $0x6e23dc42 // fmul v2.4s, v2.4s, v3.4s
+	WORD $0x3dc006e3 // ldr q3, [x23, #16]
+	WORD $0x3dc0071f // ldr q31, [x24, #16]
+	WORD $0x4ebfd463 // fsub v3.4s, v3.4s, v31.4s
+	WORD $0x6e23dc42 // fmul v2.4s, v2.4s, v3.4s
+	WORD $0x3d800722 // str q2, [x25, #16]
+	ADD $8, R7
+	JMP loop25
+
+done26:
+	MOVD R0, R8
+	SUBS $4, R8
+
+loop27:
+	CMP R8, R7
+	BGT done28
+	ADD R7<<2, R2, R22
+	WORD $0x3dc002c2 // ldr q2, [x22, #0]
+	WORD $0x0e617843 // fcvtl v3.2d, v2.2s
+	WORD $0x4e617844 // fcvtl2 v4.2d, v2.4s
+	WORD $0x4e63d400 // fadd v0.2d, v0.2d, v3.2d
+	WORD $0x4e64d421 // fadd v1.2d, v1.2d, v4.2d
+	WORD $0x3dc0329f // ldr q31, [x20, #192]
+	WORD $0x6e3f1c42 // eor v2.16b, v2.16b, v31.16b
+	WORD $0x3dc00283 // ldr q3, [x20, #0]
+	WORD $0x4e22f462 // fmax v2.4s, v3.4s, v2.4s
+	WORD $0x3dc00683 // ldr q3, [x20, #16]
+	WORD $0x4ea2f462 // fmin v2.4s, v3.4s, v2.4s
+	WORD $0x3dc00a9f // ldr q31, [x20, #32]
+	WORD $0x6e3fdc43 // fmul v3.4s, v2.4s, v31.4s
+	WORD $0x4e218863 // frintn v3.4s, v3.4s
+	WORD $0x3dc00e9f // ldr q31, [x20, #48]
+	WORD $0x4ebfcc62 // fmls v2.4s, v3.4s, v31.4s
+	WORD $0x3dc0129f // ldr q31, [x20, #64]
+	WORD $0x4ebfcc62 // fmls v2.4s, v3.4s, v31.4s
+	WORD $0x3dc01684 // ldr q4, [x20, #80]
+	WORD $0x3dc01a85 // ldr q5, [x20, #96]
+	WORD $0x4e22cc85 // fmla v5.4s, v4.4s, v2.4s
+	WORD $0x3dc01e84 // ldr q4, [x20, #112]
+	WORD $0x4e22cca4 // fmla v4.4s, v5.4s, v2.4s
+	WORD $0x3dc02285 // ldr q5, [x20, #128]
+	WORD $0x4e22cc85 // fmla v5.4s, v4.4s, v2.4s
+	WORD $0x3dc02684 // ldr q4, [x20, #144]
+	WORD $0x4e22cca4 // fmla v4.4s, v5.4s, v2.4s
+	WORD $0x3dc02a85 // ldr q5, [x20, #160]
+	WORD $0x4e22cc85 // fmla v5.4s, v4.4s, v2.4s
+	WORD $0x6e22dc44 // fmul v4.4s, v2.4s, v2.4s
 	WORD $0x4e24cca2 // fmla v2.4s, v5.4s, v4.4s
 	WORD $0x3dc02e9f // ldr q31, [x20, #176]
 	WORD $0x4e3fd442 // fadd v2.4s, v2.4s, v31.4s
@@ -825,15 +1515,15 @@ loop17:
 	ADD R7<<2, R6, R25
 	WORD $0x3d800322 // str q2, [x25, #0]
 	ADD $4, R7
-	JMP loop17
+	JMP loop27
 
-done18:
+done28:
 	MOVD R0, R8
 	SUBS $1, R8
 
-loop19:
+loop29:
 	CMP R8, R7
-	BGT done20
+	BGT done30
 	ADD R7<<2, R2, R22
 	WORD $0xbd4002c2 // ldr s2, [x22, #0]
 	WORD $0x6f00e403 // movi v3.2d, #0
@@ -851,7 +1541,6 @@ loop19:
 	WORD $0x3dc00a9f // ldr q31, [x20, #32]
 	WORD $0x6e3fdc43 // fmul v3.4s, v2.4s, v31.4s
 	WORD $0x4e218863 // frintn v3.4s, v3.4s
-	WORD $0x4ea21c42 // mov v2.16b, v2.16b
 	WORD $0x3dc00e9f // ldr q31, [x20, #48]
 	WORD $0x4ebfcc62 // fmls v2.4s, v3.4s, v31.4s
 	WORD $0x3dc0129f // ldr q31, [x20, #64]
@@ -868,7 +1557,6 @@ loop19:
 	WORD $0x3dc02a85 // ldr q5, [x20, #160]
 	WORD $0x4e22cc85 // fmla v5.4s, v4.4s, v2.4s
 	WORD $0x6e22dc44 // fmul v4.4s, v2.4s, v2.4s
-	WORD $0x4ea21c42 // mov v2.16b, v2.16b
 	WORD $0x4e24cca2 // fmla v2.4s, v5.4s, v4.4s
 	WORD $0x3dc02e9f // ldr q31, [x20, #176]
 	WORD $0x4e3fd442 // fadd v2.4s, v2.4s, v31.4s
@@ -892,9 +1580,9 @@ loop19:
 	ADD R7<<2, R6, R25
 	WORD $0xbd000322 // str s2, [x25, #0]
 	ADD $1, R7
-	JMP loop19
+	JMP loop29
 
-done20:
+done30:
 	WORD $0x4e61d400 // fadd v0.2d, v0.2d, v1.2d
 	WORD $0x6e004001 // ext v1.16b, v0.16b, v0.16b, #8
 	WORD $0x1e612800 // fadd d0, d0, d1
@@ -916,11 +1604,11 @@ TEXT ·couplingInverseGradNEON(SB), NOSPLIT, $0-176
 	WORD $0x4e040400 // dup v0.4s, v0.s[0]
 	MOVD ZR, R9
 	MOVD R0, R10
-	SUBS $4, R10
+	SUBS $8, R10
 
-loop21:
+loop31:
 	CMP R10, R9
-	BGT done22
+	BGT done32
 	ADD R9<<2, R1, R22
 	WORD $0x3dc002c1 // ldr q1, [x22, #0]
 	ADD R9<<2, R3, R23
@@ -934,7 +1622,6 @@ loop21:
 	WORD $0x3dc00a9f // ldr q31, [x20, #32]
 	WORD $0x6e3fdc23 // fmul v3.4s, v1.4s, v31.4s
 	WORD $0x4e218863 // frintn v3.4s, v3.4s
-	WORD $0x4ea11c21 // mov v1.16b, v1.16b
 	WORD $0x3dc00e9f // ldr q31, [x20, #48]
 	WORD $0x4ebfcc61 // fmls v1.4s, v3.4s, v31.4s
 	WORD $0x3dc0129f // ldr q31, [x20, #64]
@@ -951,7 +1638,132 @@ loop21:
 	WORD $0x3dc02a85 // ldr q5, [x20, #160]
 	WORD $0x4e21cc85 // fmla v5.4s, v4.4s, v1.4s
 	WORD $0x6e21dc24 // fmul v4.4s, v1.4s, v1.4s
-	WORD $0x4ea11c21 // mov v1.16b, v1.16b
+	WORD $0x4e24cca1 // fmla v1.4s, v5.4s, v4.4s
+	WORD $0x3dc02e9f // ldr q31, [x20, #176]
+	WORD $0x4e3fd421 // fadd v1.4s, v1.4s, v31.4s
+	WORD $0x4e21a863 // fcvtns v3.4s, v3.4s
+	WORD $0x4f3f0464 // sshr v4.4s, v3.4s, #1
+	WORD $0x6ea48463 // sub v3.4s, v3.4s, v4.4s
+	WORD $0x4f375484 // shl v4.4s, v4.4s, #23
+	WORD $0x3dc02e85 // ldr q5, [x20, #176]
+	WORD $0x4ea58484 // add v4.4s, v4.4s, v5.4s
+	WORD $0x6e24dc21 // fmul v1.4s, v1.4s, v4.4s
+	WORD $0x4f375463 // shl v3.4s, v3.4s, #23
+	WORD $0x3dc02e84 // ldr q4, [x20, #176]
+	WORD $0x4ea48463 // add v3.4s, v3.4s, v4.4s
+	WORD $0x6e23dc21 // fmul v1.4s, v1.4s, v3.4s
+	WORD $0x6e22dc21 // fmul v1.4s, v1.4s, v2.4s
+	ADD R9<<2, R2, R24
+	WORD $0x3dc0031f // ldr q31, [x24, #0]
+	WORD $0x6e3fdc42 // fmul v2.4s, v2.4s, v31.4s
+	WORD $0x3dc0329f // ldr q31, [x20, #192]
+	WORD $0x6e3f1c42 // eor v2.16b, v2.16b, v31.16b
+	WORD $0x4ea0d442 // fsub v2.4s, v2.4s, v0.4s
+	WORD $0x3dc0329f // ldr q31, [x20, #192]
+	WORD $0x6e3f1c23 // eor v3.16b, v1.16b, v31.16b
+	ADD R9<<2, R8, R25
+	WORD $0x3d800323 // str q3, [x25, #0]
+	ADD R9<<2, R6, R22
+	WORD $0x3d8002c1 // str q1, [x22, #0]
+	ADD R9<<2, R7, R23
+	WORD $0x3d8002e2 // str q2, [x23, #0]
+	ADD R9<<2, R1, R24
+	WORD $0x3dc00701 // ldr q1, [x24, #16]
+	ADD R9<<2, R3, R25
+	WORD $0x3dc00722 // ldr q2, [x25, #16]
+	WORD $0x3dc0329f // ldr q31, [x20, #192]
+	WORD $0x6e3f1c21 // eor v1.16b, v1.16b, v31.16b
+	WORD $0x3dc00283 // ldr q3, [x20, #0]
+	WORD $0x4e21f461 // fmax v1.4s, v3.4s, v1.4s
+	WORD $0x3dc00683 // ldr q3, [x20, #16]
+	WORD $0x4ea1f461 // fmin v1.4s, v3.4s, v1.4s
+	WORD $0x3dc00a9f // ldr q31, [x20, #32]
+	WORD $0x6e3fdc23 // fmul v3.4s, v1.4s, v31.4s
+	WORD $0x4e218863 // frintn v3.4s, v3.4s
+	WORD $0x3dc00e9f // ldr q31, [x20, #48]
+	WORD $0x4ebfcc61 // fmls v1.4s, v3.4s, v31.4s
+	WORD $0x3dc0129f // ldr q31, [x20, #64]
+	WORD $0x4ebfcc61 // fmls v1.4s, v3.4s, v31.4s
+	WORD $0x3dc01684 // ldr q4, [x20, #80]
+	WORD $0x3dc01a85 // ldr q5, [x20, #96]
+	WORD $0x4e21cc85 // fmla v5.4s, v4.4s, v1.4s
+	WORD $0x3dc01e84 // ldr q4, [x20, #112]
+	WORD $0x4e21cca4 // fmla v4.4s, v5.4s, v1.4s
+	WORD $0x3dc02285 // ldr q5, [x20, #128]
+	WORD $0x4e21cc85 // fmla v5.4s, v4.4s, v1.4s
+	WORD $0x3dc02684 // ldr q4, [x20, #144]
+	WORD $0x4e21cca4 // fmla v4.4s, v5.4s, v1.4s
+	WORD $0x3dc02a85 // ldr q5, [x20, #160]
+	WORD $0x4e21cc85 // fmla v5.4s, v4.4s, v1.4s
+	WORD $0x6e21dc24 // fmul v4.4s, v1.4s, v1.4s
+	WORD $0x4e24cca1 // fmla v1.4s, v5.4s, v4.4s
+	WORD $0x3dc02e9f // ldr q31, [x20, #176]
+	WORD $0x4e3fd421 // fadd v1.4s, v1.4s, v31.4s
+	WORD $0x4e21a863 // fcvtns v3.4s, v3.4s
+	WORD $0x4f3f0464 // sshr v4.4s, v3.4s, #1
+	WORD $0x6ea48463 // sub v3.4s, v3.4s, v4.4s
+	WORD $0x4f375484 // shl v4.4s, v4.4s, #23
+	WORD $0x3dc02e85 // ldr q5, [x20, #176]
+	WORD $0x4ea58484 // add v4.4s, v4.4s, v5.4s
+	WORD $0x6e24dc21 // fmul v1.4s, v1.4s, v4.4s
+	WORD $0x4f375463 // shl v3.4s, v3.4s, #23
+	WORD $0x3dc02e84 // ldr q4, [x20, #176]
+	WORD $0x4ea48463 // add v3.4s, v3.4s, v4.4s
+	WORD $0x6e23dc21 // fmul v1.4s, v1.4s, v3.4s
+	WORD $0x6e22dc21 // fmul v1.4s, v1.4s, v2.4s
+	ADD R9<<2, R2, R22
+	WORD $0x3dc006df // ldr q31, [x22, #16]
+	WORD $0x6e3fdc42 // fmul v2.4s, v2.4s, v31.4s
+	WORD $0x3dc0329f // ldr q31, [x20, #192]
+	WORD $0x6e3f1c42 // eor v2.16b, v2.16b, v31.16b
+	WORD $0x4ea0d442 // fsub v2.4s, v2.4s, v0.4s
+	WORD $0x3dc0329f // ldr q31, [x20, #192]
+	WORD $0x6e3f1c23 // eor v3.16b, v1.16b, v31.16b
+	ADD R9<<2, R8, R23
+	WORD $0x3d8006e3 // str q3, [x23, #16]
+	ADD R9<<2, R6, R24
+	WORD $0x3d800701 // str q1, [x24, #16]
+	ADD R9<<2, R7, R25
+	WORD $0x3d800722 // str q2, [x25, #16]
+	ADD $8, R9
+	JMP loop31
+
+done32:
+	MOVD R0, R10
+	SUBS $4, R10
+
+loop33:
+	CMP R10, R9
+	BGT done34
+	ADD R9<<2, R1, R22
+	WORD $0x3dc002c1 // ldr q1, [x22, #0]
+	ADD R9<<2, R3, R23
+	WORD $0x3dc002e2 // ldr q2, [x23, #0]
+	WORD $0x3dc0329f // ldr q31, [x20, #192]
+	WORD $0x6e3f1c21 // eor v1.16b, v1.16b, v31.16b
+	WORD $0x3dc00283 // ldr q3, [x20, #0]
+	WORD $0x4e21f461 // fmax v1.4s, v3.4s, v1.4s
+	WORD $0x3dc00683 // ldr q3, [x20, #16]
+	WORD $0x4ea1f461 // fmin v1.4s, v3.4s, v1.4s
+	WORD $0x3dc00a9f // ldr q31, [x20, #32]
+	WORD $0x6e3fdc23 // fmul v3.4s, v1.4s, v31.4s
+	WORD $0x4e218863 // frintn v3.4s, v3.4s
+	WORD $0x3dc00e9f // ldr q31, [x20, #48]
+	WORD $0x4ebfcc61 // fmls v1.4s, v3.4s, v31.4s
+	WORD $0x3dc0129f // ldr q31, [x20, #64]
+	WORD $0x4ebfcc61 // fmls v1.4s, v3.4s, v31.4s
+	WORD $0x3dc01684 // ldr q4, [x20, #80]
+	WORD $0x3dc01a85 // ldr q5, [x20, #96]
+	WORD $0x4e21cc85 // fmla v5.4s, v4.4s, v1.4s
+	WORD $0x3dc01e84 // ldr q4, [x20, #112]
+	WORD $0x4e21cca4 // fmla v4.4s, v5.4s, v1.4s
+	WORD $0x3dc02285 // ldr q5, [x20, #128]
+	WORD $0x4e21cc85 // fmla v5.4s, v4.4s, v1.4s
+	WORD $0x3dc02684 // ldr q4, [x20, #144]
+	WORD $0x4e21cca4 // fmla v4.4s, v5.4s, v1.4s
+	WORD $0x3dc02a85 // ldr q5, [x20, #160]
+	WORD $0x4e21cc85 // fmla v5.4s, v4.4s, v1.4s
+	WORD $0x6e21dc24 // fmul v4.4s, v1.4s, v1.4s
 	WORD $0x4e24cca1 // fmla v1.4s, v5.4s, v4.4s
 	WORD $0x3dc02e9f // ldr q31, [x20, #176]
 	WORD $0x4e3fd421 // fadd v1.4s, v1.4s, v31.4s
@@ -982,15 +1794,15 @@ loop21:
 	ADD R9<<2, R7, R23
 	WORD $0x3d8002e2 // str q2, [x23, #0]
 	ADD $4, R9
-	JMP loop21
+	JMP loop33
 
-done22:
+done34:
 	MOVD R0, R10
 	SUBS $1, R10
 
-loop23:
+loop35:
 	CMP R10, R9
-	BGT done24
+	BGT done36
 	ADD R9<<2, R1, R24
 	WORD $0xbd400301 // ldr s1, [x24, #0]
 	ADD R9<<2, R3, R25
@@ -1004,7 +1816,6 @@ loop23:
 	WORD $0x3dc00a9f // ldr q31, [x20, #32]
 	WORD $0x6e3fdc23 // fmul v3.4s, v1.4s, v31.4s
 	WORD $0x4e218863 // frintn v3.4s, v3.4s
-	WORD $0x4ea11c21 // mov v1.16b, v1.16b
 	WORD $0x3dc00e9f // ldr q31, [x20, #48]
 	WORD $0x4ebfcc61 // fmls v1.4s, v3.4s, v31.4s
 	WORD $0x3dc0129f // ldr q31, [x20, #64]
@@ -1021,7 +1832,6 @@ loop23:
 	WORD $0x3dc02a85 // ldr q5, [x20, #160]
 	WORD $0x4e21cc85 // fmla v5.4s, v4.4s, v1.4s
 	WORD $0x6e21dc24 // fmul v4.4s, v1.4s, v1.4s
-	WORD $0x4ea11c21 // mov v1.16b, v1.16b
 	WORD $0x4e24cca1 // fmla v1.4s, v5.4s, v4.4s
 	WORD $0x3dc02e9f // ldr q31, [x20, #176]
 	WORD $0x4e3fd421 // fadd v1.4s, v1.4s, v31.4s
@@ -1052,9 +1862,9 @@ loop23:
 	ADD R9<<2, R7, R25
 	WORD $0xbd000322 // str s2, [x25, #0]
 	ADD $1, R9
-	JMP loop23
+	JMP loop35
 
-done24:
+done36:
 	RET
 
 // func couplingInverseBoundedNEON
@@ -1069,11 +1879,11 @@ TEXT ·couplingInverseBoundedNEON(SB), NOSPLIT, $0-104
 	WORD $0x6f00e401 // movi v1.2d, #0
 	MOVD ZR, R7
 	MOVD R0, R8
-	SUBS $4, R8
+	SUBS $8, R8
 
-loop25:
+loop37:
 	CMP R8, R7
-	BGT done26
+	BGT done38
 	ADD R7<<2, R2, R22
 	WORD $0x3dc002c2 // ldr q2, [x22, #0]
 	WORD $0x3dc0329f // ldr q31, [x20, #192]
@@ -1084,7 +1894,6 @@ loop25:
 	WORD $0x3dc00a9f // ldr q31, [x20, #32]
 	WORD $0x6e3fdc64 // fmul v4.4s, v3.4s, v31.4s
 	WORD $0x4e218884 // frintn v4.4s, v4.4s
-	WORD $0x4ea31c63 // mov v3.16b, v3.16b
 	WORD $0x3dc00e9f // ldr q31, [x20, #48]
 	WORD $0x4ebfcc83 // fmls v3.4s, v4.4s, v31.4s
 	WORD $0x3dc0129f // ldr q31, [x20, #64]
@@ -1101,7 +1910,6 @@ loop25:
 	WORD $0x3dc02a86 // ldr q6, [x20, #160]
 	WORD $0x4e23cca6 // fmla v6.4s, v5.4s, v3.4s
 	WORD $0x6e23dc65 // fmul v5.4s, v3.4s, v3.4s
-	WORD $0x4ea31c63 // mov v3.16b, v3.16b
 	WORD $0x4e25ccc3 // fmla v3.4s, v6.4s, v5.4s
 	WORD $0x4e21a884 // fcvtns v4.4s, v4.4s
 	WORD $0x4f375484 // shl v4.4s, v4.4s, #23
@@ -1131,7 +1939,6 @@ loop25:
 	WORD $0x3dc00a9f // ldr q31, [x20, #32]
 	WORD $0x6e3fdc43 // fmul v3.4s, v2.4s, v31.4s
 	WORD $0x4e218863 // frintn v3.4s, v3.4s
-	WORD $0x4ea21c42 // mov v2.16b, v2.16b
 	WORD $0x3dc00e9f // ldr q31, [x20, #48]
 	WORD $0x4ebfcc62 // fmls v2.4s, v3.4s, v31.4s
 	WORD $0x3dc0129f // ldr q31, [x20, #64]
@@ -1148,7 +1955,198 @@ loop25:
 	WORD $0x3dc02a85 // ldr q5, [x20, #160]
 	WORD $0x4e22cc85 // fmla v5.4s, v4.4s, v2.4s
 	WORD $0x6e22dc44 // fmul v4.4s, v2.4s, v2.4s
-	WORD $0x4ea21c42 // mov v2.16b, v2.16b
+	WORD $0x4e24cca2 // fmla v2.4s, v5.4s, v4.4s
+	WORD $0x3dc02e9f // ldr q31, [x20, #176]
+	WORD $0x4e3fd442 // fadd v2.4s, v2.4s, v31.4s
+	WORD $0x4e21a863 // fcvtns v3.4s, v3.4s
+	WORD $0x4f3f0464 // sshr v4.4s, v3.4s, #1
+	WORD $0x6ea48463 // sub v3.4s, v3.4s, v4.4s
+	WORD $0x4f375484 // shl v4.4s, v4.4s, #23
+	WORD $0x3dc02e85 // ldr q5, [x20, #176]
+	WORD $0x4ea58484 // add v4.4s, v4.4s, v5.4s
+	WORD $0x6e24dc42 // fmul v2.4s, v2.4s, v4.4s
+	WORD $0x4f375463 // shl v3.4s, v3.4s, #23
+	WORD $0x3dc02e84 // ldr q4, [x20, #176]
+	WORD $0x4ea48463 // add v3.4s, v3.4s, v4.4s
+	WORD $0x6e23dc42 // fmul v2.4s, v2.4s, v3.4s
+	ADD R7<<2, R1, R23
+	WORD $0x3dc002e3 // ldr q3, [x23, #0]
+	ADD R7<<2, R3, R24
+	WORD $0x3dc0031f // ldr q31, [x24, #0]
+	WORD $0x4ebfd463 // fsub v3.4s, v3.4s, v31.4s
+	WORD $0x6e23dc42 // fmul v2.4s, v2.4s, v3.4s
+	ADD R7<<2, R6, R25
+	WORD $0x3d800322 // str q2, [x25, #0]
+	WORD $0x3dc006c2 // ldr q2, [x22, #16]
+	WORD $0x3dc0329f // ldr q31, [x20, #192]
+	WORD $0x4ebf1c43 // orr v3.16b, v2.16b, v31.16b
+	WORD $0x3dc03684 // ldr q4, [x20, #208]
+	WORD $0x4e23d463 // fadd v3.4s, v3.4s, v3.4s
+	WORD $0x4e23f483 // fmax v3.4s, v4.4s, v3.4s
+	WORD $0x3dc00a9f // ldr q31, [x20, #32]
+	WORD $0x6e3fdc64 // fmul v4.4s, v3.4s, v31.4s
+	WORD $0x4e218884 // frintn v4.4s, v4.4s
+	WORD $0x3dc00e9f // ldr q31, [x20, #48]
+	WORD $0x4ebfcc83 // fmls v3.4s, v4.4s, v31.4s
+	WORD $0x3dc0129f // ldr q31, [x20, #64]
+	WORD $0x4ebfcc83 // fmls v3.4s, v4.4s, v31.4s
+	WORD $0x3dc01685 // ldr q5, [x20, #80]
+	WORD $0x3dc01a86 // ldr q6, [x20, #96]
+	WORD $0x4e23cca6 // fmla v6.4s, v5.4s, v3.4s
+	WORD $0x3dc01e85 // ldr q5, [x20, #112]
+	WORD $0x4e23ccc5 // fmla v5.4s, v6.4s, v3.4s
+	WORD $0x3dc02286 // ldr q6, [x20, #128]
+	WORD $0x4e23cca6 // fmla v6.4s, v5.4s, v3.4s
+	WORD $0x3dc02685 // ldr q5, [x20, #144]
+	WORD $0x4e23ccc5 // fmla v5.4s, v6.4s, v3.4s
+	WORD $0x3dc02a86 // ldr q6, [x20, #160]
+	WORD $0x4e23cca6 // fmla v6.4s, v5.4s, v3.4s
+	WORD $0x6e23dc65 // fmul v5.4s, v3.4s, v3.4s
+	WORD $0x4e25ccc3 // fmla v3.4s, v6.4s, v5.4s
+	WORD $0x4e21a884 // fcvtns v4.4s, v4.4s
+	WORD $0x4f375484 // shl v4.4s, v4.4s, #23
+	WORD $0x3dc02e85 // ldr q5, [x20, #176]
+	WORD $0x4ea58484 // add v4.4s, v4.4s, v5.4s
+	WORD $0x3dc02e9f // ldr q31, [x20, #176]
+	WORD $0x4ebfd485 // fsub v5.4s, v4.4s, v31.4s
+	WORD $0x4e24cc65 // fmla v5.4s, v3.4s, v4.4s
+	WORD $0x3dc03a9f // ldr q31, [x20, #224]
+	WORD $0x4e3fd4a3 // fadd v3.4s, v5.4s, v31.4s
+	WORD $0x6e23fca3 // fdiv v3.4s, v5.4s, v3.4s
+	WORD $0x3dc03e9f // ldr q31, [x20, #240]
+	WORD $0x4e3f1c63 // and v3.16b, v3.16b, v31.16b
+	WORD $0x3dc0329f // ldr q31, [x20, #192]
+	WORD $0x4e3f1c42 // and v2.16b, v2.16b, v31.16b
+	WORD $0x4ea21c62 // orr v2.16b, v3.16b, v2.16b
+	WORD $0x0e617843 // fcvtl v3.2d, v2.2s
+	WORD $0x4e617844 // fcvtl2 v4.2d, v2.4s
+	WORD $0x4e63d400 // fadd v0.2d, v0.2d, v3.2d
+	WORD $0x4e64d421 // fadd v1.2d, v1.2d, v4.2d
+	WORD $0x3dc0329f // ldr q31, [x20, #192]
+	WORD $0x6e3f1c42 // eor v2.16b, v2.16b, v31.16b
+	WORD $0x3dc00283 // ldr q3, [x20, #0]
+	WORD $0x4e22f462 // fmax v2.4s, v3.4s, v2.4s
+	WORD $0x3dc00683 // ldr q3, [x20, #16]
+	WORD $0x4ea2f462 // fmin v2.4s, v3.4s, v2.4s
+	WORD $0x3dc00a9f // ldr q31, [x20, #32]
+	WORD $0x6e3fdc43 // fmul v3.4s, v2.4s, v31.4s
+	WORD $0x4e218863 // frintn v3.4s, v3.4s
+	WORD $0x3dc00e9f // ldr q31, [x20, #48]
+	WORD $0x4ebfcc62 // fmls v2.4s, v3.4s, v31.4s
+	WORD $0x3dc0129f // ldr q31, [x20, #64]
+	WORD $0x4ebfcc62 // fmls v2.4s, v3.4s, v31.4s
+	WORD $0x3dc01684 // ldr q4, [x20, #80]
+	WORD $0x3dc01a85 // ldr q5, [x20, #96]
+	WORD $0x4e22cc85 // fmla v5.4s, v4.4s, v2.4s
+	WORD $0x3dc01e84 // ldr q4, [x20, #112]
+	WORD $0x4e22cca4 // fmla v4.4s, v5.4s, v2.4s
+	WORD $0x3dc02285 // ldr q5, [x20, #128]
+	WORD $0x4e22cc85 // fmla v5.4s, v4.4s, v2.4s
+	WORD $0x3dc02684 // ldr q4, [x20, #144]
+	WORD $0x4e22cca4 // fmla v4.4s, v5.4s, v2.4s
+	WORD $0x3dc02a85 // ldr q5, [x20, #160]
+	WORD $0x4e22cc85 // fmla v5.4s, v4.4s, v2.4s
+	WORD $0x6e22dc44 // fmul v4.4s, v2.4s, v2.4s
+	WORD $0x4e24cca2 // fmla v2.4s, v5.4s, v4.4s
+	WORD $0x3dc02e9f // ldr q31, [x20, #176]
+	WORD $0x4e3fd442 // fadd v2.4s, v2.4s, v31.4s
+	WORD $0x4e21a863 // fcvtns v3.4s, v3.4s
+	WORD $0x4f3f0464 // sshr v4.4s, v3.4s, #1
+	WORD $0x6ea48463 // sub v3.4s, v3.4s, v4.4s
+	WORD $0x4f375484 // shl v4.4s, v4.4s, #23
+	WORD $0x3dc02e85 // ldr q5, [x20, #176]
+	WORD $0x4ea58484 // add v4.4s, v4.4s, v5.4s
+	WORD $0x6e24dc42 // fmul v2.4s, v2.4s, v4.4s
+	WORD $0x4f375463 // shl v3.4s, v3.4s, #23
+	WORD $0x3dc02e84 // ldr q4, [x20, #176]
+	WORD $0x4ea48463 // add v3.4s, v3.4s, v4.4s
+	WORD $0x6e23dc42 // fmul v2.4s, v2.4s, v3.4s
+	WORD $0x3dc006e3 // ldr q3, [x23, #16]
+	WORD $0x3dc0071f // ldr q31, [x24, #16]
+	WORD $0x4ebfd463 // fsub v3.4s, v3.4s, v31.4s
+	WORD $0x6e23dc42 // fmul v2.4s, v2.4s, v3.4s
+	WORD $0x3d800722 // str q2, [x25, #16]
+	ADD $8, R7
+	JMP loop37
+
+done38:
+	MOVD R0, R8
+	SUBS $4, R8
+
+loop39:
+	CMP R8, R7
+	BGT done40
+	ADD R7<<2, R2, R22
+	WORD $0x3dc002c2 // ldr q2, [x22, #0]
+	WORD $0x3dc0329f // ldr q31, [x20, #192]
+	WORD $0x4ebf1c43 // orr v3.16b, v2.16b, v31.16b
+	WORD $0x3dc03684 // ldr q4, [x20, #208]
+	WORD $0x4e23d463 // fadd v3.4s, v3.4s, v3.4s
+	WORD $0x4e23f483 // fmax v3.4s, v4.4s, v3.4s
+	WORD $0x3dc00a9f // ldr q31, [x20, #32]
+	WORD $0x6e3fdc64 // fmul v4.4s, v3.4s, v31.4s
+	WORD $0x4e218884 // frintn v4.4s, v4.4s
+	WORD $0x3dc00e9f // ldr q31, [x20, #48]
+	WORD $0x4ebfcc83 // fmls v3.4s, v4.4s, v31.4s
+	WORD $0x3dc0129f // ldr q31, [x20, #64]
+	WORD $0x4ebfcc83 // fmls v3.4s, v4.4s, v31.4s
+	WORD $0x3dc01685 // ldr q5, [x20, #80]
+	WORD $0x3dc01a86 // ldr q6, [x20, #96]
+	WORD $0x4e23cca6 // fmla v6.4s, v5.4s, v3.4s
+	WORD $0x3dc01e85 // ldr q5, [x20, #112]
+	WORD $0x4e23ccc5 // fmla v5.4s, v6.4s, v3.4s
+	WORD $0x3dc02286 // ldr q6, [x20, #128]
+	WORD $0x4e23cca6 // fmla v6.4s, v5.4s, v3.4s
+	WORD $0x3dc02685 // ldr q5, [x20, #144]
+	WORD $0x4e23ccc5 // fmla v5.4s, v6.4s, v3.4s
+	WORD $0x3dc02a86 // ldr q6, [x20, #160]
+	WORD $0x4e23cca6 // fmla v6.4s, v5.4s, v3.4s
+	WORD $0x6e23dc65 // fmul v5.4s, v3.4s, v3.4s
+	WORD $0x4e25ccc3 // fmla v3.4s, v6.4s, v5.4s
+	WORD $0x4e21a884 // fcvtns v4.4s, v4.4s
+	WORD $0x4f375484 // shl v4.4s, v4.4s, #23
+	WORD $0x3dc02e85 // ldr q5, [x20, #176]
+	WORD $0x4ea58484 // add v4.4s, v4.4s, v5.4s
+	WORD $0x3dc02e9f // ldr q31, [x20, #176]
+	WORD $0x4ebfd485 // fsub v5.4s, v4.4s, v31.4s
+	WORD $0x4e24cc65 // fmla v5.4s, v3.4s, v4.4s
+	WORD $0x3dc03a9f // ldr q31, [x20, #224]
+	WORD $0x4e3fd4a3 // fadd v3.4s, v5.4s, v31.4s
+	WORD $0x6e23fca3 // fdiv v3.4s, v5.4s, v3.4s
+	WORD $0x3dc03e9f // ldr q31, [x20, #240]
+	WORD $0x4e3f1c63 // and v3.16b, v3.16b, v31.16b
+	WORD $0x3dc0329f // ldr q31, [x20, #192]
+	WORD $0x4e3f1c42 // and v2.16b, v2.16b, v31.16b
+	WORD $0x4ea21c62 // orr v2.16b, v3.16b, v2.16b
+	WORD $0x0e617843 // fcvtl v3.2d, v2.2s
+	WORD $0x4e617844 // fcvtl2 v4.2d, v2.4s
+	WORD $0x4e63d400 // fadd v0.2d, v0.2d, v3.2d
+	WORD $0x4e64d421 // fadd v1.2d, v1.2d, v4.2d
+	WORD $0x3dc0329f // ldr q31, [x20, #192]
+	WORD $0x6e3f1c42 // eor v2.16b, v2.16b, v31.16b
+	WORD $0x3dc00283 // ldr q3, [x20, #0]
+	WORD $0x4e22f462 // fmax v2.4s, v3.4s, v2.4s
+	WORD $0x3dc00683 // ldr q3, [x20, #16]
+	WORD $0x4ea2f462 // fmin v2.4s, v3.4s, v2.4s
+	WORD $0x3dc00a9f // ldr q31, [x20, #32]
+	WORD $0x6e3fdc43 // fmul v3.4s, v2.4s, v31.4s
+	WORD $0x4e218863 // frintn v3.4s, v3.4s
+	WORD $0x3dc00e9f // ldr q31, [x20, #48]
+	WORD $0x4ebfcc62 // fmls v2.4s, v3.4s, v31.4s
+	WORD $0x3dc0129f // ldr q31, [x20, #64]
+	WORD $0x4ebfcc62 // fmls v2.4s, v3.4s, v31.4s
+	WORD $0x3dc01684 // ldr q4, [x20, #80]
+	WORD $0x3dc01a85 // ldr q5, [x20, #96]
+	WORD $0x4e22cc85 // fmla v5.4s, v4.4s, v2.4s
+	WORD $0x3dc01e84 // ldr q4, [x20, #112]
+	WORD $0x4e22cca4 // fmla v4.4s, v5.4s, v2.4s
+	WORD $0x3dc02285 // ldr q5, [x20, #128]
+	WORD $0x4e22cc85 // fmla v5.4s, v4.4s, v2.4s
+	WORD $0x3dc02684 // ldr q4, [x20, #144]
+	WORD $0x4e22cca4 // fmla v4.4s, v5.4s, v2.4s
+	WORD $0x3dc02a85 // ldr q5, [x20, #160]
+	WORD $0x4e22cc85 // fmla v5.4s, v4.4s, v2.4s
+	WORD $0x6e22dc44 // fmul v4.4s, v2.4s, v2.4s
 	WORD $0x4e24cca2 // fmla v2.4s, v5.4s, v4.4s
 	WORD $0x3dc02e9f // ldr q31, [x20, #176]
 	WORD $0x4e3fd442 // fadd v2.4s, v2.4s, v31.4s
@@ -1172,15 +2170,15 @@ loop25:
 	ADD R7<<2, R6, R25
 	WORD $0x3d800322 // str q2, [x25, #0]
 	ADD $4, R7
-	JMP loop25
+	JMP loop39
 
-done26:
+done40:
 	MOVD R0, R8
 	SUBS $1, R8
 
-loop27:
+loop41:
 	CMP R8, R7
-	BGT done28
+	BGT done42
 	ADD R7<<2, R2, R22
 	WORD $0xbd4002c2 // ldr s2, [x22, #0]
 	WORD $0x3dc0329f // ldr q31, [x20, #192]
@@ -1191,7 +2189,6 @@ loop27:
 	WORD $0x3dc00a9f // ldr q31, [x20, #32]
 	WORD $0x6e3fdc64 // fmul v4.4s, v3.4s, v31.4s
 	WORD $0x4e218884 // frintn v4.4s, v4.4s
-	WORD $0x4ea31c63 // mov v3.16b, v3.16b
 	WORD $0x3dc00e9f // ldr q31, [x20, #48]
 	WORD $0x4ebfcc83 // fmls v3.4s, v4.4s, v31.4s
 	WORD $0x3dc0129f // ldr q31, [x20, #64]
@@ -1208,7 +2205,6 @@ loop27:
 	WORD $0x3dc02a86 // ldr q6, [x20, #160]
 	WORD $0x4e23cca6 // fmla v6.4s, v5.4s, v3.4s
 	WORD $0x6e23dc65 // fmul v5.4s, v3.4s, v3.4s
-	WORD $0x4ea31c63 // mov v3.16b, v3.16b
 	WORD $0x4e25ccc3 // fmla v3.4s, v6.4s, v5.4s
 	WORD $0x4e21a884 // fcvtns v4.4s, v4.4s
 	WORD $0x4f375484 // shl v4.4s, v4.4s, #23
@@ -1240,7 +2236,6 @@ loop27:
 	WORD $0x3dc00a9f // ldr q31, [x20, #32]
 	WORD $0x6e3fdc43 // fmul v3.4s, v2.4s, v31.4s
 	WORD $0x4e218863 // frintn v3.4s, v3.4s
-	WORD $0x4ea21c42 // mov v2.16b, v2.16b
 	WORD $0x3dc00e9f // ldr q31, [x20, #48]
 	WORD $0x4ebfcc62 // fmls v2.4s, v3.4s, v31.4s
 	WORD $0x3dc0129f // ldr q31, [x20, #64]
@@ -1257,7 +2252,6 @@ loop27:
 	WORD $0x3dc02a85 // ldr q5, [x20, #160]
 	WORD $0x4e22cc85 // fmla v5.4s, v4.4s, v2.4s
 	WORD $0x6e22dc44 // fmul v4.4s, v2.4s, v2.4s
-	WORD $0x4ea21c42 // mov v2.16b, v2.16b
 	WORD $0x4e24cca2 // fmla v2.4s, v5.4s, v4.4s
 	WORD $0x3dc02e9f // ldr q31, [x20, #176]
 	WORD $0x4e3fd442 // fadd v2.4s, v2.4s, v31.4s
@@ -1281,9 +2275,9 @@ loop27:
 	ADD R7<<2, R6, R25
 	WORD $0xbd000322 // str s2, [x25, #0]
 	ADD $1, R7
-	JMP loop27
+	JMP loop41
 
-done28:
+done42:
 	WORD $0x4e61d400 // fadd v0.2d, v0.2d, v1.2d
 	WORD $0x6e004001 // ext v1.16b, v0.16b, v0.16b, #8
 	WORD $0x1e612800 // fadd d0, d0, d1
@@ -1305,11 +2299,11 @@ TEXT ·couplingInverseBoundedGradNEON(SB), NOSPLIT, $0-176
 	WORD $0x4e040400 // dup v0.4s, v0.s[0]
 	MOVD ZR, R9
 	MOVD R0, R10
-	SUBS $4, R10
+	SUBS $8, R10
 
-loop29:
+loop43:
 	CMP R10, R9
-	BGT done30
+	BGT done44
 	ADD R9<<2, R1, R22
 	WORD $0x3dc002c1 // ldr q1, [x22, #0]
 	WORD $0x3dc0329f // ldr q31, [x20, #192]
@@ -1320,7 +2314,6 @@ loop29:
 	WORD $0x3dc00a9f // ldr q31, [x20, #32]
 	WORD $0x6e3fdc43 // fmul v3.4s, v2.4s, v31.4s
 	WORD $0x4e218863 // frintn v3.4s, v3.4s
-	WORD $0x4ea21c42 // mov v2.16b, v2.16b
 	WORD $0x3dc00e9f // ldr q31, [x20, #48]
 	WORD $0x4ebfcc62 // fmls v2.4s, v3.4s, v31.4s
 	WORD $0x3dc0129f // ldr q31, [x20, #64]
@@ -1337,7 +2330,6 @@ loop29:
 	WORD $0x3dc02a85 // ldr q5, [x20, #160]
 	WORD $0x4e22cc85 // fmla v5.4s, v4.4s, v2.4s
 	WORD $0x6e22dc44 // fmul v4.4s, v2.4s, v2.4s
-	WORD $0x4ea21c42 // mov v2.16b, v2.16b
 	WORD $0x4e24cca2 // fmla v2.4s, v5.4s, v4.4s
 	WORD $0x4e21a863 // fcvtns v3.4s, v3.4s
 	WORD $0x4f375463 // shl v3.4s, v3.4s, #23
@@ -1365,7 +2357,6 @@ loop29:
 	WORD $0x3dc00a9f // ldr q31, [x20, #32]
 	WORD $0x6e3fdc64 // fmul v4.4s, v3.4s, v31.4s
 	WORD $0x4e218884 // frintn v4.4s, v4.4s
-	WORD $0x4ea31c63 // mov v3.16b, v3.16b
 	WORD $0x3dc00e9f // ldr q31, [x20, #48]
 	WORD $0x4ebfcc83 // fmls v3.4s, v4.4s, v31.4s
 	WORD $0x3dc0129f // ldr q31, [x20, #64]
@@ -1382,7 +2373,218 @@ loop29:
 	WORD $0x3dc02a86 // ldr q6, [x20, #160]
 	WORD $0x4e23cca6 // fmla v6.4s, v5.4s, v3.4s
 	WORD $0x6e23dc65 // fmul v5.4s, v3.4s, v3.4s
-	WORD $0x4ea31c63 // mov v3.16b, v3.16b
+	WORD $0x4e25ccc3 // fmla v3.4s, v6.4s, v5.4s
+	WORD $0x3dc02e9f // ldr q31, [x20, #176]
+	WORD $0x4e3fd463 // fadd v3.4s, v3.4s, v31.4s
+	WORD $0x4e21a884 // fcvtns v4.4s, v4.4s
+	WORD $0x4f3f0485 // sshr v5.4s, v4.4s, #1
+	WORD $0x6ea58484 // sub v4.4s, v4.4s, v5.4s
+	WORD $0x4f3754a5 // shl v5.4s, v5.4s, #23
+	WORD $0x3dc02e86 // ldr q6, [x20, #176]
+	WORD $0x4ea684a5 // add v5.4s, v5.4s, v6.4s
+	WORD $0x6e25dc63 // fmul v3.4s, v3.4s, v5.4s
+	WORD $0x4f375484 // shl v4.4s, v4.4s, #23
+	WORD $0x3dc02e85 // ldr q5, [x20, #176]
+	WORD $0x4ea58484 // add v4.4s, v4.4s, v5.4s
+	WORD $0x6e24dc63 // fmul v3.4s, v3.4s, v4.4s
+	WORD $0x6e22dc63 // fmul v3.4s, v3.4s, v2.4s
+	ADD R9<<2, R2, R24
+	WORD $0x3dc0031f // ldr q31, [x24, #0]
+	WORD $0x6e3fdc42 // fmul v2.4s, v2.4s, v31.4s
+	WORD $0x3dc0329f // ldr q31, [x20, #192]
+	WORD $0x6e3f1c42 // eor v2.16b, v2.16b, v31.16b
+	WORD $0x4ea0d442 // fsub v2.4s, v2.4s, v0.4s
+	WORD $0x3dc0329f // ldr q31, [x20, #192]
+	WORD $0x6e3f1c64 // eor v4.16b, v3.16b, v31.16b
+	ADD R9<<2, R8, R25
+	WORD $0x3d800324 // str q4, [x25, #0]
+	WORD $0x3dc02e84 // ldr q4, [x20, #176]
+	WORD $0x4ea1cc24 // fmls v4.4s, v1.4s, v1.4s
+	WORD $0x6e24dc41 // fmul v1.4s, v2.4s, v4.4s
+	ADD R9<<2, R6, R22
+	WORD $0x3d8002c3 // str q3, [x22, #0]
+	ADD R9<<2, R7, R23
+	WORD $0x3d8002e1 // str q1, [x23, #0]
+	ADD R9<<2, R1, R24
+	WORD $0x3dc00701 // ldr q1, [x24, #16]
+	WORD $0x3dc0329f // ldr q31, [x20, #192]
+	WORD $0x4ebf1c22 // orr v2.16b, v1.16b, v31.16b
+	WORD $0x3dc03683 // ldr q3, [x20, #208]
+	WORD $0x4e22d442 // fadd v2.4s, v2.4s, v2.4s
+	WORD $0x4e22f462 // fmax v2.4s, v3.4s, v2.4s
+	WORD $0x3dc00a9f // ldr q31, [x20, #32]
+	WORD $0x6e3fdc43 // fmul v3.4s, v2.4s, v31.4s
+	WORD $0x4e218863 // frintn v3.4s, v3.4s
+	WORD $0x3dc00e9f // ldr q31, [x20, #48]
+	WORD $0x4ebfcc62 // fmls v2.4s, v3.4s, v31.4s
+	WORD $0x3dc0129f // ldr q31, [x20, #64]
+	WORD $0x4ebfcc62 // fmls v2.4s, v3.4s, v31.4s
+	WORD $0x3dc01684 // ldr q4, [x20, #80]
+	WORD $0x3dc01a85 // ldr q5, [x20, #96]
+	WORD $0x4e22cc85 // fmla v5.4s, v4.4s, v2.4s
+	WORD $0x3dc01e84 // ldr q4, [x20, #112]
+	WORD $0x4e22cca4 // fmla v4.4s, v5.4s, v2.4s
+	WORD $0x3dc02285 // ldr q5, [x20, #128]
+	WORD $0x4e22cc85 // fmla v5.4s, v4.4s, v2.4s
+	WORD $0x3dc02684 // ldr q4, [x20, #144]
+	WORD $0x4e22cca4 // fmla v4.4s, v5.4s, v2.4s
+	WORD $0x3dc02a85 // ldr q5, [x20, #160]
+	WORD $0x4e22cc85 // fmla v5.4s, v4.4s, v2.4s
+	WORD $0x6e22dc44 // fmul v4.4s, v2.4s, v2.4s
+	WORD $0x4e24cca2 // fmla v2.4s, v5.4s, v4.4s
+	WORD $0x4e21a863 // fcvtns v3.4s, v3.4s
+	WORD $0x4f375463 // shl v3.4s, v3.4s, #23
+	WORD $0x3dc02e84 // ldr q4, [x20, #176]
+	WORD $0x4ea48463 // add v3.4s, v3.4s, v4.4s
+	WORD $0x3dc02e9f // ldr q31, [x20, #176]
+	WORD $0x4ebfd464 // fsub v4.4s, v3.4s, v31.4s
+	WORD $0x4e23cc44 // fmla v4.4s, v2.4s, v3.4s
+	WORD $0x3dc03a9f // ldr q31, [x20, #224]
+	WORD $0x4e3fd482 // fadd v2.4s, v4.4s, v31.4s
+	WORD $0x6e22fc82 // fdiv v2.4s, v4.4s, v2.4s
+	WORD $0x3dc03e9f // ldr q31, [x20, #240]
+	WORD $0x4e3f1c42 // and v2.16b, v2.16b, v31.16b
+	WORD $0x3dc0329f // ldr q31, [x20, #192]
+	WORD $0x4e3f1c21 // and v1.16b, v1.16b, v31.16b
+	WORD $0x4ea11c41 // orr v1.16b, v2.16b, v1.16b
+	ADD R9<<2, R3, R25
+	WORD $0x3dc00722 // ldr q2, [x25, #16]
+	WORD $0x3dc0329f // ldr q31, [x20, #192]
+	WORD $0x6e3f1c23 // eor v3.16b, v1.16b, v31.16b
+	WORD $0x3dc00284 // ldr q4, [x20, #0]
+	WORD $0x4e23f483 // fmax v3.4s, v4.4s, v3.4s
+	WORD $0x3dc00684 // ldr q4, [x20, #16]
+	WORD $0x4ea3f483 // fmin v3.4s, v4.4s, v3.4s
+	WORD $0x3dc00a9f // ldr q31, [x20, #32]
+	WORD $0x6e3fdc64 // fmul v4.4s, v3.4s, v31.4s
+	WORD $0x4e218884 // frintn v4.4s, v4.4s
+	WORD $0x3dc00e9f // ldr q31, [x20, #48]
+	WORD $0x4ebfcc83 // fmls v3.4s, v4.4s, v31.4s
+	WORD $0x3dc0129f // ldr q31, [x20, #64]
+	WORD $0x4ebfcc83 // fmls v3.4s, v4.4s, v31.4s
+	WORD $0x3dc01685 // ldr q5, [x20, #80]
+	WORD $0x3dc01a86 // ldr q6, [x20, #96]
+	WORD $0x4e23cca6 // fmla v6.4s, v5.4s, v3.4s
+	WORD $0x3dc01e85 // ldr q5, [x20, #112]
+	WORD $0x4e23ccc5 // fmla v5.4s, v6.4s, v3.4s
+	WORD $0x3dc02286 // ldr q6, [x20, #128]
+	WORD $0x4e23cca6 // fmla v6.4s, v5.4s, v3.4s
+	WORD $0x3dc02685 // ldr q5, [x20, #144]
+	WORD $0x4e23ccc5 // fmla v5.4s, v6.4s, v3.4s
+	WORD $0x3dc02a86 // ldr q6, [x20, #160]
+	WORD $0x4e23cca6 // fmla v6.4s, v5.4s, v3.4s
+	WORD $0x6e23dc65 // fmul v5.4s, v3.4s, v3.4s
+	WORD $0x4e25ccc3 // fmla v3.4s, v6.4s, v5.4s
+	WORD $0x3dc02e9f // ldr q31, [x20, #176]
+	WORD $0x4e3fd463 // fadd v3.4s, v3.4s, v31.4s
+	WORD $0x4e21a884 // fcvtns v4.4s, v4.4s
+	WORD $0x4f3f0485 // sshr v5.4s, v4.4s, #1
+	WORD $0x6ea58484 // sub v4.4s, v4.4s, v5.4s
+	WORD $0x4f3754a5 // shl v5.4s, v5.4s, #23
+	WORD $0x3dc02e86 // ldr q6, [x20, #176]
+	WORD $0x4ea684a5 // add v5.4s, v5.4s, v6.4s
+	WORD $0x6e25dc63 // fmul v3.4s, v3.4s, v5.4s
+	WORD $0x4f375484 // shl v4.4s, v4.4s, #23
+	WORD $0x3dc02e85 // ldr q5, [x20, #176]
+	WORD $0x4ea58484 // add v4.4s, v4.4s, v5.4s
+	WORD $0x6e24dc63 // fmul v3.4s, v3.4s, v4.4s
+	WORD $0x6e22dc63 // fmul v3.4s, v3.4s, v2.4s
+	ADD R9<<2, R2, R22
+	WORD $0x3dc006df // ldr q31, [x22, #16]
+	WORD $0x6e3fdc42 // fmul v2.4s, v2.4s, v31.4s
+	WORD $0x3dc0329f // ldr q31, [x20, #192]
+	WORD $0x6e3f1c42 // eor v2.16b, v2.16b, v31.16b
+	WORD $0x4ea0d442 // fsub v2.4s, v2.4s, v0.4s
+	WORD $0x3dc0329f // ldr q31, [x20, #192]
+	WORD $0x6e3f1c64 // eor v4.16b, v3.16b, v31.16b
+	ADD R9<<2, R8, R23
+	WORD $0x3d8006e4 // str q4, [x23, #16]
+	WORD $0x3dc02e84 // ldr q4, [x20, #176]
+	WORD $0x4ea1cc24 // fmls v4.4s, v1.4s, v1.4s
+	WORD $0x6e24dc41 // fmul v1.4s, v2.4s, v4.4s
+	ADD R9<<2, R6, R24
+	WORD $0x3d800703 // str q3, [x24, #16]
+	ADD R9<<2, R7, R25
+	WORD $0x3d800721 // str q1, [x25, #16]
+	ADD $8, R9
+	JMP loop43
+
+done44:
+	MOVD R0, R10
+	SUBS $4, R10
+
+loop45:
+	CMP R10, R9
+	BGT done46
+	ADD R9<<2, R1, R22
+	WORD $0x3dc002c1 // ldr q1, [x22, #0]
+	WORD $0x3dc0329f // ldr q31, [x20, #192]
+	WORD $0x4ebf1c22 // orr v2.16b, v1.16b, v31.16b
+	WORD $0x3dc03683 // ldr q3, [x20, #208]
+	WORD $0x4e22d442 // fadd v2.4s, v2.4s, v2.4s
+	WORD $0x4e22f462 // fmax v2.4s, v3.4s, v2.4s
+	WORD $0x3dc00a9f // ldr q31, [x20, #32]
+	WORD $0x6e3fdc43 // fmul v3.4s, v2.4s, v31.4s
+	WORD $0x4e218863 // frintn v3.4s, v3.4s
+	WORD $0x3dc00e9f // ldr q31, [x20, #48]
+	WORD $0x4ebfcc62 // fmls v2.4s, v3.4s, v31.4s
+	WORD $0x3dc0129f // ldr q31, [x20, #64]
+	WORD $0x4ebfcc62 // fmls v2.4s, v3.4s, v31.4s
+	WORD $0x3dc01684 // ldr q4, [x20, #80]
+	WORD $0x3dc01a85 // ldr q5, [x20, #96]
+	WORD $0x4e22cc85 // fmla v5.4s, v4.4s, v2.4s
+	WORD $0x3dc01e84 // ldr q4, [x20, #112]
+	WORD $0x4e22cca4 // fmla v4.4s, v5.4s, v2.4s
+	WORD $0x3dc02285 // ldr q5, [x20, #128]
+	WORD $0x4e22cc85 // fmla v5.4s, v4.4s, v2.4s
+	WORD $0x3dc02684 // ldr q4, [x20, #144]
+	WORD $0x4e22cca4 // fmla v4.4s, v5.4s, v2.4s
+	WORD $0x3dc02a85 // ldr q5, [x20, #160]
+	WORD $0x4e22cc85 // fmla v5.4s, v4.4s, v2.4s
+	WORD $0x6e22dc44 // fmul v4.4s, v2.4s, v2.4s
+	WORD $0x4e24cca2 // fmla v2.4s, v5.4s, v4.4s
+	WORD $0x4e21a863 // fcvtns v3.4s, v3.4s
+	WORD $0x4f375463 // shl v3.4s, v3.4s, #23
+	WORD $0x3dc02e84 // ldr q4, [x20, #176]
+	WORD $0x4ea48463 // add v3.4s, v3.4s, v4.4s
+	WORD $0x3dc02e9f // ldr q31, [x20, #176]
+	WORD $0x4ebfd464 // fsub v4.4s, v3.4s, v31.4s
+	WORD $0x4e23cc44 // fmla v4.4s, v2.4s, v3.4s
+	WORD $0x3dc03a9f // ldr q31, [x20, #224]
+	WORD $0x4e3fd482 // fadd v2.4s, v4.4s, v31.4s
+	WORD $0x6e22fc82 // fdiv v2.4s, v4.4s, v2.4s
+	WORD $0x3dc03e9f // ldr q31, [x20, #240]
+	WORD $0x4e3f1c42 // and v2.16b, v2.16b, v31.16b
+	WORD $0x3dc0329f // ldr q31, [x20, #192]
+	WORD $0x4e3f1c21 // and v1.16b, v1.16b, v31.16b
+	WORD $0x4ea11c41 // orr v1.16b, v2.16b, v1.16b
+	ADD R9<<2, R3, R23
+	WORD $0x3dc002e2 // ldr q2, [x23, #0]
+	WORD $0x3dc0329f // ldr q31, [x20, #192]
+	WORD $0x6e3f1c23 // eor v3.16b, v1.16b, v31.16b
+	WORD $0x3dc00284 // ldr q4, [x20, #0]
+	WORD $0x4e23f483 // fmax v3.4s, v4.4s, v3.4s
+	WORD $0x3dc00684 // ldr q4, [x20, #16]
+	WORD $0x4ea3f483 // fmin v3.4s, v4.4s, v3.4s
+	WORD $0x3dc00a9f // ldr q31, [x20, #32]
+	WORD $0x6e3fdc64 // fmul v4.4s, v3.4s, v31.4s
+	WORD $0x4e218884 // frintn v4.4s, v4.4s
+	WORD $0x3dc00e9f // ldr q31, [x20, #48]
+	WORD $0x4ebfcc83 // fmls v3.4s, v4.4s, v31.4s
+	WORD $0x3dc0129f // ldr q31, [x20, #64]
+	WORD $0x4ebfcc83 // fmls v3.4s, v4.4s, v31.4s
+	WORD $0x3dc01685 // ldr q5, [x20, #80]
+	WORD $0x3dc01a86 // ldr q6, [x20, #96]
+	WORD $0x4e23cca6 // fmla v6.4s, v5.4s, v3.4s
+	WORD $0x3dc01e85 // ldr q5, [x20, #112]
+	WORD $0x4e23ccc5 // fmla v5.4s, v6.4s, v3.4s
+	WORD $0x3dc02286 // ldr q6, [x20, #128]
+	WORD $0x4e23cca6 // fmla v6.4s, v5.4s, v3.4s
+	WORD $0x3dc02685 // ldr q5, [x20, #144]
+	WORD $0x4e23ccc5 // fmla v5.4s, v6.4s, v3.4s
+	WORD $0x3dc02a86 // ldr q6, [x20, #160]
+	WORD $0x4e23cca6 // fmla v6.4s, v5.4s, v3.4s
+	WORD $0x6e23dc65 // fmul v5.4s, v3.4s, v3.4s
 	WORD $0x4e25ccc3 // fmla v3.4s, v6.4s, v5.4s
 	WORD $0x3dc02e9f // ldr q31, [x20, #176]
 	WORD $0x4e3fd463 // fadd v3.4s, v3.4s, v31.4s
@@ -1416,15 +2618,15 @@ loop29:
 	ADD R9<<2, R7, R23
 	WORD $0x3d8002e1 // str q1, [x23, #0]
 	ADD $4, R9
-	JMP loop29
+	JMP loop45
 
-done30:
+done46:
 	MOVD R0, R10
 	SUBS $1, R10
 
-loop31:
+loop47:
 	CMP R10, R9
-	BGT done32
+	BGT done48
 	ADD R9<<2, R1, R24
 	WORD $0xbd400301 // ldr s1, [x24, #0]
 	WORD $0x3dc0329f // ldr q31, [x20, #192]
@@ -1435,7 +2637,6 @@ loop31:
 	WORD $0x3dc00a9f // ldr q31, [x20, #32]
 	WORD $0x6e3fdc43 // fmul v3.4s, v2.4s, v31.4s
 	WORD $0x4e218863 // frintn v3.4s, v3.4s
-	WORD $0x4ea21c42 // mov v2.16b, v2.16b
 	WORD $0x3dc00e9f // ldr q31, [x20, #48]
 	WORD $0x4ebfcc62 // fmls v2.4s, v3.4s, v31.4s
 	WORD $0x3dc0129f // ldr q31, [x20, #64]
@@ -1452,7 +2653,6 @@ loop31:
 	WORD $0x3dc02a85 // ldr q5, [x20, #160]
 	WORD $0x4e22cc85 // fmla v5.4s, v4.4s, v2.4s
 	WORD $0x6e22dc44 // fmul v4.4s, v2.4s, v2.4s
-	WORD $0x4ea21c42 // mov v2.16b, v2.16b
 	WORD $0x4e24cca2 // fmla v2.4s, v5.4s, v4.4s
 	WORD $0x4e21a863 // fcvtns v3.4s, v3.4s
 	WORD $0x4f375463 // shl v3.4s, v3.4s, #23
@@ -1480,7 +2680,6 @@ loop31:
 	WORD $0x3dc00a9f // ldr q31, [x20, #32]
 	WORD $0x6e3fdc64 // fmul v4.4s, v3.4s, v31.4s
 	WORD $0x4e218884 // frintn v4.4s, v4.4s
-	WORD $0x4ea31c63 // mov v3.16b, v3.16b
 	WORD $0x3dc00e9f // ldr q31, [x20, #48]
 	WORD $0x4ebfcc83 // fmls v3.4s, v4.4s, v31.4s
 	WORD $0x3dc0129f // ldr q31, [x20, #64]
@@ -1497,7 +2696,6 @@ loop31:
 	WORD $0x3dc02a86 // ldr q6, [x20, #160]
 	WORD $0x4e23cca6 // fmla v6.4s, v5.4s, v3.4s
 	WORD $0x6e23dc65 // fmul v5.4s, v3.4s, v3.4s
-	WORD $0x4ea31c63 // mov v3.16b, v3.16b
 	WORD $0x4e25ccc3 // fmla v3.4s, v6.4s, v5.4s
 	WORD $0x3dc02e9f // ldr q31, [x20, #176]
 	WORD $0x4e3fd463 // fadd v3.4s, v3.4s, v31.4s
@@ -1531,9 +2729,9 @@ loop31:
 	ADD R9<<2, R7, R25
 	WORD $0xbd000321 // str s1, [x25, #0]
 	ADD $1, R9
-	JMP loop31
+	JMP loop47
 
-done32:
+done48:
 	RET
 
 DATA constants<>+0(SB)/4, $0xc2d10000

@@ -7,17 +7,15 @@ TEXT ·normaliseRowNEON(SB), NOSPLIT, $0-104
 	MOVD y_len+88(FP), R0
 	FMOVS mean+0(FP), F0
 	WORD $0x4e040400 // dup v0.4s, v0.s[0]
-	WORD $0x4ea01c00 // mov v0.16b, v0.16b
 	FMOVS rstd+4(FP), F1
 	WORD $0x4e040421 // dup v1.4s, v1.s[0]
-	WORD $0x4ea11c21 // mov v1.16b, v1.16b
 	MOVD x_base+8(FP), R1
 	MOVD gamma_base+32(FP), R2
 	MOVD beta_base+56(FP), R3
 	MOVD y_base+80(FP), R6
 	MOVD ZR, R7
 	MOVD R0, R8
-	SUBS $8, R8
+	SUBS $16, R8
 
 loop1:
 	CMP R8, R7
@@ -40,7 +38,21 @@ loop1:
 	WORD $0x3dc00704 // ldr q4, [x24, #16]
 	WORD $0x4e23cc44 // fmla v4.4s, v2.4s, v3.4s
 	WORD $0x3d800724 // str q4, [x25, #16]
-	ADD $8, R7
+	WORD $0x3dc00ac2 // ldr q2, [x22, #32]
+	WORD $0x4ea0d442 // fsub v2.4s, v2.4s, v0.4s
+	WORD $0x6e21dc42 // fmul v2.4s, v2.4s, v1.4s
+	WORD $0x3dc00ae3 // ldr q3, [x23, #32]
+	WORD $0x3dc00b04 // ldr q4, [x24, #32]
+	WORD $0x4e23cc44 // fmla v4.4s, v2.4s, v3.4s
+	WORD $0x3d800b24 // str q4, [x25, #32]
+	WORD $0x3dc00ec2 // ldr q2, [x22, #48]
+	WORD $0x4ea0d442 // fsub v2.4s, v2.4s, v0.4s
+	WORD $0x6e21dc42 // fmul v2.4s, v2.4s, v1.4s
+	WORD $0x3dc00ee3 // ldr q3, [x23, #48]
+	WORD $0x3dc00f04 // ldr q4, [x24, #48]
+	WORD $0x4e23cc44 // fmla v4.4s, v2.4s, v3.4s
+	WORD $0x3d800f24 // str q4, [x25, #48]
+	ADD $16, R7
 	JMP loop1
 
 done2:
@@ -79,7 +91,6 @@ loop5:
 	WORD $0xbd4002e3 // ldr s3, [x23, #0]
 	ADD R7<<2, R3, R24
 	WORD $0xbd400304 // ldr s4, [x24, #0]
-	WORD $0x4ea41c84 // mov v4.16b, v4.16b
 	WORD $0x4e23cc44 // fmla v4.4s, v2.4s, v3.4s
 	ADD R7<<2, R6, R25
 	WORD $0xbd000324 // str s4, [x25, #0]
@@ -94,10 +105,8 @@ TEXT ·normaliseRowSumsNEON(SB), NOSPLIT, $0-144
 	MOVD x_len+16(FP), R0
 	FMOVS mean+0(FP), F0
 	WORD $0x4e040400 // dup v0.4s, v0.s[0]
-	WORD $0x4ea01c00 // mov v0.16b, v0.16b
 	FMOVS rstd+4(FP), F1
 	WORD $0x4e040421 // dup v1.4s, v1.s[0]
-	WORD $0x4ea11c21 // mov v1.16b, v1.16b
 	MOVD x_base+8(FP), R1
 	MOVD gamma_base+32(FP), R2
 	MOVD gy_base+56(FP), R3
@@ -109,7 +118,7 @@ TEXT ·normaliseRowSumsNEON(SB), NOSPLIT, $0-144
 	WORD $0x6f00e405 // movi v5.2d, #0
 	MOVD ZR, R8
 	MOVD R0, R9
-	SUBS $4, R9
+	SUBS $8, R9
 
 loop7:
 	CMP R9, R8
@@ -141,32 +150,96 @@ loop7:
 	WORD $0x4e6178c6 // fcvtl2 v6.2d, v6.4s
 	WORD $0x4e68cd24 // fmla v4.2d, v9.2d, v8.2d
 	WORD $0x4e67ccc5 // fmla v5.2d, v6.2d, v7.2d
-	ADD $4, R8
+	ADD R8<<2, R1, R23
+	WORD $0x3dc006e6 // ldr q6, [x23, #16]
+	WORD $0x4ea0d4c6 // fsub v6.4s, v6.4s, v0.4s
+	WORD $0x6e21dcc6 // fmul v6.4s, v6.4s, v1.4s
+	ADD R8<<2, R3, R24
+	WORD $0x3dc00707 // ldr q7, [x24, #16]
+	ADD R8<<2, R7, R25
+	WORD $0x3dc0073f // ldr q31, [x25, #16]
+	WORD $0x4e3fd4e8 // fadd v8.4s, v7.4s, v31.4s
+	WORD $0x3d800728 // str q8, [x25, #16]
+	ADD R8<<2, R6, R22
+	WORD $0x3dc006c8 // ldr q8, [x22, #16]
+	WORD $0x4e26cce8 // fmla v8.4s, v7.4s, v6.4s
+	WORD $0x3d8006c8 // str q8, [x22, #16]
+	ADD R8<<2, R2, R23
+	WORD $0x3dc006ff // ldr q31, [x23, #16]
+	WORD $0x6e3fdce7 // fmul v7.4s, v7.4s, v31.4s
+	WORD $0x0e6178e8 // fcvtl v8.2d, v7.2s
+	WORD $0x4e6178e9 // fcvtl2 v9.2d, v7.4s
+	WORD $0x4e68d442 // fadd v2.2d, v2.2d, v8.2d
+	WORD $0x4e69d463 // fadd v3.2d, v3.2d, v9.2d
+	WORD $0x0e6178e8 // fcvtl v8.2d, v7.2s
+	WORD $0x4e6178e7 // fcvtl2 v7.2d, v7.4s
+	WORD $0x0e6178c9 // fcvtl v9.2d, v6.2s
+	WORD $0x4e6178c6 // fcvtl2 v6.2d, v6.4s
+	WORD $0x4e68cd24 // fmla v4.2d, v9.2d, v8.2d
+	WORD $0x4e67ccc5 // fmla v5.2d, v6.2d, v7.2d
+	ADD $8, R8
 	JMP loop7
 
 done8:
 	MOVD R0, R9
-	SUBS $1, R9
+	SUBS $4, R9
 
 loop9:
 	CMP R9, R8
 	BGT done10
-	ADD R8<<2, R1, R23
-	WORD $0xbd4002e6 // ldr s6, [x23, #0]
+	ADD R8<<2, R1, R24
+	WORD $0x3dc00306 // ldr q6, [x24, #0]
 	WORD $0x4ea0d4c6 // fsub v6.4s, v6.4s, v0.4s
 	WORD $0x6e21dcc6 // fmul v6.4s, v6.4s, v1.4s
-	ADD R8<<2, R3, R24
-	WORD $0xbd400307 // ldr s7, [x24, #0]
-	ADD R8<<2, R7, R25
-	WORD $0xbd400328 // ldr s8, [x25, #0]
-	WORD $0x4e28d4e8 // fadd v8.4s, v7.4s, v8.4s
-	WORD $0xbd000328 // str s8, [x25, #0]
-	ADD R8<<2, R6, R22
-	WORD $0xbd4002c8 // ldr s8, [x22, #0]
+	ADD R8<<2, R3, R25
+	WORD $0x3dc00327 // ldr q7, [x25, #0]
+	ADD R8<<2, R7, R22
+	WORD $0x3dc002df // ldr q31, [x22, #0]
+	WORD $0x4e3fd4e8 // fadd v8.4s, v7.4s, v31.4s
+	WORD $0x3d8002c8 // str q8, [x22, #0]
+	ADD R8<<2, R6, R23
+	WORD $0x3dc002e8 // ldr q8, [x23, #0]
 	WORD $0x4e26cce8 // fmla v8.4s, v7.4s, v6.4s
-	WORD $0xbd0002c8 // str s8, [x22, #0]
-	ADD R8<<2, R2, R23
+	WORD $0x3d8002e8 // str q8, [x23, #0]
+	ADD R8<<2, R2, R24
+	WORD $0x3dc0031f // ldr q31, [x24, #0]
+	WORD $0x6e3fdce7 // fmul v7.4s, v7.4s, v31.4s
+	WORD $0x0e6178e8 // fcvtl v8.2d, v7.2s
+	WORD $0x4e6178e9 // fcvtl2 v9.2d, v7.4s
+	WORD $0x4e68d442 // fadd v2.2d, v2.2d, v8.2d
+	WORD $0x4e69d463 // fadd v3.2d, v3.2d, v9.2d
+	WORD $0x0e6178e8 // fcvtl v8.2d, v7.2s
+	WORD $0x4e6178e7 // fcvtl2 v7.2d, v7.4s
+	WORD $0x0e6178c9 // fcvtl v9.2d, v6.2s
+	WORD $0x4e6178c6 // fcvtl2 v6.2d, v6.4s
+	WORD $0x4e68cd24 // fmla v4.2d, v9.2d, v8.2d
+	WORD $0x4e67ccc5 // fmla v5.2d, v6.2d, v7.2d
+	ADD $4, R8
+	JMP loop9
+
+done10:
+	MOVD R0, R9
+	SUBS $1, R9
+
+loop11:
+	CMP R9, R8
+	BGT done12
+	ADD R8<<2, R1, R25
+	WORD $0xbd400326 // ldr s6, [x25, #0]
+	WORD $0x4ea0d4c6 // fsub v6.4s, v6.4s, v0.4s
+	WORD $0x6e21dcc6 // fmul v6.4s, v6.4s, v1.4s
+	ADD R8<<2, R3, R22
+	WORD $0xbd4002c7 // ldr s7, [x22, #0]
+	ADD R8<<2, R7, R23
 	WORD $0xbd4002e8 // ldr s8, [x23, #0]
+	WORD $0x4e28d4e8 // fadd v8.4s, v7.4s, v8.4s
+	WORD $0xbd0002e8 // str s8, [x23, #0]
+	ADD R8<<2, R6, R24
+	WORD $0xbd400308 // ldr s8, [x24, #0]
+	WORD $0x4e26cce8 // fmla v8.4s, v7.4s, v6.4s
+	WORD $0xbd000308 // str s8, [x24, #0]
+	ADD R8<<2, R2, R25
+	WORD $0xbd400328 // ldr s8, [x25, #0]
 	WORD $0x6e28dce7 // fmul v7.4s, v7.4s, v8.4s
 	WORD $0x0e6178e8 // fcvtl v8.2d, v7.2s
 	WORD $0x4e6178e9 // fcvtl2 v9.2d, v7.4s
@@ -181,9 +254,9 @@ loop9:
 	WORD $0x4e66cd24 // fmla v4.2d, v9.2d, v6.2d
 	WORD $0x4e67cd05 // fmla v5.2d, v8.2d, v7.2d
 	ADD $1, R8
-	JMP loop9
+	JMP loop11
 
-done10:
+done12:
 	WORD $0x4e63d442 // fadd v2.2d, v2.2d, v3.2d
 	WORD $0x6e024040 // ext v0.16b, v2.16b, v2.16b, #8
 	WORD $0x1e602842 // fadd d2, d2, d0
@@ -199,27 +272,23 @@ TEXT ·normaliseRowGradNEON(SB), NOSPLIT, $0-112
 	MOVD gx_len+96(FP), R0
 	FMOVS mean+0(FP), F0
 	WORD $0x4e040400 // dup v0.4s, v0.s[0]
-	WORD $0x4ea01c00 // mov v0.16b, v0.16b
 	FMOVS rstd+4(FP), F1
 	WORD $0x4e040421 // dup v1.4s, v1.s[0]
-	WORD $0x4ea11c21 // mov v1.16b, v1.16b
 	FMOVS average+8(FP), F2
 	WORD $0x4e040442 // dup v2.4s, v2.s[0]
-	WORD $0x4ea21c42 // mov v2.16b, v2.16b
 	FMOVS along+12(FP), F3
 	WORD $0x4e040463 // dup v3.4s, v3.s[0]
-	WORD $0x4ea31c63 // mov v3.16b, v3.16b
 	MOVD x_base+16(FP), R1
 	MOVD gamma_base+40(FP), R2
 	MOVD gy_base+64(FP), R3
 	MOVD gx_base+88(FP), R6
 	MOVD ZR, R7
 	MOVD R0, R8
-	SUBS $8, R8
+	SUBS $16, R8
 
-loop11:
+loop13:
 	CMP R8, R7
-	BGT done12
+	BGT done14
 	ADD R7<<2, R1, R22
 	WORD $0x3dc002c4 // ldr q4, [x22, #0]
 	WORD $0x4ea0d484 // fsub v4.4s, v4.4s, v0.4s
@@ -246,16 +315,38 @@ loop11:
 	WORD $0x4ea3cc85 // fmls v5.4s, v4.4s, v3.4s
 	WORD $0x6e21dca4 // fmul v4.4s, v5.4s, v1.4s
 	WORD $0x3d800724 // str q4, [x25, #16]
-	ADD $8, R7
-	JMP loop11
+	WORD $0x3dc00ac4 // ldr q4, [x22, #32]
+	WORD $0x4ea0d484 // fsub v4.4s, v4.4s, v0.4s
+	WORD $0x6e21dc84 // fmul v4.4s, v4.4s, v1.4s
+	WORD $0x3dc00ae5 // ldr q5, [x23, #32]
+	WORD $0x3dc00b06 // ldr q6, [x24, #32]
+	WORD $0x4ea21c5e // mov v30.16b, v2.16b
+	WORD $0x4ea5ccde // fmls v30.4s, v6.4s, v5.4s
+	WORD $0x6ea0fbc5 // fneg v5.4s, v30.4s
+	WORD $0x4ea3cc85 // fmls v5.4s, v4.4s, v3.4s
+	WORD $0x6e21dca4 // fmul v4.4s, v5.4s, v1.4s
+	WORD $0x3d800b24 // str q4, [x25, #32]
+	WORD $0x3dc00ec4 // ldr q4, [x22, #48]
+	WORD $0x4ea0d484 // fsub v4.4s, v4.4s, v0.4s
+	WORD $0x6e21dc84 // fmul v4.4s, v4.4s, v1.4s
+	WORD $0x3dc00ee5 // ldr q5, [x23, #48]
+	WORD $0x3dc00f06 // ldr q6, [x24, #48]
+	WORD $0x4ea21c5e // mov v30.16b, v2.16b
+	WORD $0x4ea5ccde // fmls v30.4s, v6.4s, v5.4s
+	WORD $0x6ea0fbc5 // fneg v5.4s, v30.4s
+	WORD $0x4ea3cc85 // fmls v5.4s, v4.4s, v3.4s
+	WORD $0x6e21dca4 // fmul v4.4s, v5.4s, v1.4s
+	WORD $0x3d800f24 // str q4, [x25, #48]
+	ADD $16, R7
+	JMP loop13
 
-done12:
+done14:
 	MOVD R0, R8
 	SUBS $4, R8
 
-loop13:
+loop15:
 	CMP R8, R7
-	BGT done14
+	BGT done16
 	ADD R7<<2, R1, R22
 	WORD $0x3dc002c4 // ldr q4, [x22, #0]
 	WORD $0x4ea0d484 // fsub v4.4s, v4.4s, v0.4s
@@ -272,15 +363,15 @@ loop13:
 	ADD R7<<2, R6, R25
 	WORD $0x3d800324 // str q4, [x25, #0]
 	ADD $4, R7
-	JMP loop13
+	JMP loop15
 
-done14:
+done16:
 	MOVD R0, R8
 	SUBS $1, R8
 
-loop15:
+loop17:
 	CMP R8, R7
-	BGT done16
+	BGT done18
 	ADD R7<<2, R1, R22
 	WORD $0xbd4002c4 // ldr s4, [x22, #0]
 	WORD $0x4ea0d484 // fsub v4.4s, v4.4s, v0.4s
@@ -297,7 +388,7 @@ loop15:
 	ADD R7<<2, R6, R25
 	WORD $0xbd000324 // str s4, [x25, #0]
 	ADD $1, R7
-	JMP loop15
+	JMP loop17
 
-done16:
+done18:
 	RET

@@ -14,27 +14,21 @@ TEXT ·excessNEON(SB), NOSPLIT, $0-172
 	MOVD areas_base+120(FP), R8
 	FMOVS left+0(FP), F0
 	WORD $0x4e040400 // dup v0.4s, v0.s[0]
-	WORD $0x4ea01c00 // mov v0.16b, v0.16b
 	FMOVS top+4(FP), F1
 	WORD $0x4e040421 // dup v1.4s, v1.s[0]
-	WORD $0x4ea11c21 // mov v1.16b, v1.16b
 	FMOVS right+8(FP), F2
 	WORD $0x4e040442 // dup v2.4s, v2.s[0]
-	WORD $0x4ea21c42 // mov v2.16b, v2.16b
 	FMOVS bottom+12(FP), F3
 	WORD $0x4e040463 // dup v3.4s, v3.s[0]
-	WORD $0x4ea31c63 // mov v3.16b, v3.16b
 	FMOVS area+16(FP), F4
 	WORD $0x4e040484 // dup v4.4s, v4.s[0]
-	WORD $0x4ea41c84 // mov v4.16b, v4.16b
 	FMOVS ratio+20(FP), F5
 	WORD $0x4e0404a5 // dup v5.4s, v5.s[0]
-	WORD $0x4ea51ca5 // mov v5.16b, v5.16b
 	WORD $0x6f00e406 // movi v6.2d, #0
 	WORD $0x3dc00287 // ldr q7, [x20, #0]
 	MOVD ZR, R9
 	MOVD R0, R10
-	SUBS $4, R10
+	SUBS $8, R10
 
 loop1:
 	CMP R10, R9
@@ -67,17 +61,82 @@ loop1:
 	ADD R9<<2, R1, R23
 	WORD $0x3d8002e8 // str q8, [x23, #0]
 	WORD $0x4e28f4e7 // fmax v7.4s, v7.4s, v8.4s
-	WORD $0x4ea71ce7 // mov v7.16b, v7.16b
-	ADD $4, R9
+	ADD R9<<2, R6, R24
+	WORD $0x3dc00708 // ldr q8, [x24, #16]
+	WORD $0x4ea8f448 // fmin v8.4s, v2.4s, v8.4s
+	ADD R9<<2, R2, R25
+	WORD $0x3dc00729 // ldr q9, [x25, #16]
+	WORD $0x4e29f409 // fmax v9.4s, v0.4s, v9.4s
+	WORD $0x4ea9d508 // fsub v8.4s, v8.4s, v9.4s
+	WORD $0x4ea61cc9 // mov v9.16b, v6.16b
+	WORD $0x4e29c508 // fmaxnm v8.4s, v8.4s, v9.4s
+	ADD R9<<2, R7, R22
+	WORD $0x3dc006c9 // ldr q9, [x22, #16]
+	WORD $0x4ea9f469 // fmin v9.4s, v3.4s, v9.4s
+	ADD R9<<2, R3, R23
+	WORD $0x3dc006ea // ldr q10, [x23, #16]
+	WORD $0x4e2af42a // fmax v10.4s, v1.4s, v10.4s
+	WORD $0x4eaad529 // fsub v9.4s, v9.4s, v10.4s
+	WORD $0x4ea61cca // mov v10.16b, v6.16b
+	WORD $0x4e2ac529 // fmaxnm v9.4s, v9.4s, v10.4s
+	WORD $0x6e29dd08 // fmul v8.4s, v8.4s, v9.4s
+	ADD R9<<2, R8, R24
+	WORD $0x3dc00709 // ldr q9, [x24, #16]
+	WORD $0x4e29d489 // fadd v9.4s, v4.4s, v9.4s
+	WORD $0x4ea8d529 // fsub v9.4s, v9.4s, v8.4s
+	WORD $0x6e25dd29 // fmul v9.4s, v9.4s, v5.4s
+	WORD $0x4ea9d508 // fsub v8.4s, v8.4s, v9.4s
+	ADD R9<<2, R1, R25
+	WORD $0x3d800728 // str q8, [x25, #16]
+	WORD $0x4e28f4e7 // fmax v7.4s, v7.4s, v8.4s
+	ADD $8, R9
 	JMP loop1
 
 done2:
 	MOVD R0, R10
-	SUBS $1, R10
+	SUBS $4, R10
 
 loop3:
 	CMP R10, R9
 	BGT done4
+	ADD R9<<2, R6, R22
+	WORD $0x3dc002c8 // ldr q8, [x22, #0]
+	WORD $0x4ea8f448 // fmin v8.4s, v2.4s, v8.4s
+	ADD R9<<2, R2, R23
+	WORD $0x3dc002e9 // ldr q9, [x23, #0]
+	WORD $0x4e29f409 // fmax v9.4s, v0.4s, v9.4s
+	WORD $0x4ea9d508 // fsub v8.4s, v8.4s, v9.4s
+	WORD $0x4ea61cc9 // mov v9.16b, v6.16b
+	WORD $0x4e29c508 // fmaxnm v8.4s, v8.4s, v9.4s
+	ADD R9<<2, R7, R24
+	WORD $0x3dc00309 // ldr q9, [x24, #0]
+	WORD $0x4ea9f469 // fmin v9.4s, v3.4s, v9.4s
+	ADD R9<<2, R3, R25
+	WORD $0x3dc0032a // ldr q10, [x25, #0]
+	WORD $0x4e2af42a // fmax v10.4s, v1.4s, v10.4s
+	WORD $0x4eaad529 // fsub v9.4s, v9.4s, v10.4s
+	WORD $0x4ea61cca // mov v10.16b, v6.16b
+	WORD $0x4e2ac529 // fmaxnm v9.4s, v9.4s, v10.4s
+	WORD $0x6e29dd08 // fmul v8.4s, v8.4s, v9.4s
+	ADD R9<<2, R8, R22
+	WORD $0x3dc002c9 // ldr q9, [x22, #0]
+	WORD $0x4e29d489 // fadd v9.4s, v4.4s, v9.4s
+	WORD $0x4ea8d529 // fsub v9.4s, v9.4s, v8.4s
+	WORD $0x6e25dd29 // fmul v9.4s, v9.4s, v5.4s
+	WORD $0x4ea9d508 // fsub v8.4s, v8.4s, v9.4s
+	ADD R9<<2, R1, R23
+	WORD $0x3d8002e8 // str q8, [x23, #0]
+	WORD $0x4e28f4e7 // fmax v7.4s, v7.4s, v8.4s
+	ADD $4, R9
+	JMP loop3
+
+done4:
+	MOVD R0, R10
+	SUBS $1, R10
+
+loop5:
+	CMP R10, R9
+	BGT done6
 	ADD R9<<2, R6, R24
 	WORD $0xbd400308 // ldr s8, [x24, #0]
 	WORD $0x4ea8f448 // fmin v8.4s, v2.4s, v8.4s
@@ -108,11 +167,10 @@ loop3:
 	WORD $0x3dc00289 // ldr q9, [x20, #0]
 	WORD $0x6e040509 // mov v9.s[0], v8.s[0]
 	WORD $0x4e29f4e7 // fmax v7.4s, v7.4s, v9.4s
-	WORD $0x4ea71ce7 // mov v7.16b, v7.16b
 	ADD $1, R9
-	JMP loop3
+	JMP loop5
 
-done4:
+done6:
 	WORD $0x6e0740e0 // ext v0.16b, v7.16b, v7.16b, #8
 	WORD $0x4e27f407 // fmax v7.4s, v0.4s, v7.4s
 	WORD $0x4ea008e0 // rev64 v0.4s, v7.4s

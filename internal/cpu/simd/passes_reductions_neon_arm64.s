@@ -324,7 +324,7 @@ TEXT ·smoothL1NEON(SB), NOSPLIT, $0-64
 	WORD $0x6e20dc63 // fmul v3.4s, v3.4s, v0.4s
 	MOVD ZR, R3
 	MOVD R0, R6
-	SUBS $4, R6
+	SUBS $8, R6
 
 loop25:
 	CMP R6, R3
@@ -348,20 +348,66 @@ loop25:
 	WORD $0x4e617884 // fcvtl2 v4.2d, v4.4s
 	WORD $0x4e65d421 // fadd v1.2d, v1.2d, v5.2d
 	WORD $0x4e64d442 // fadd v2.2d, v2.2d, v4.2d
-	ADD $4, R3
+	WORD $0x3dc006c4 // ldr q4, [x22, #16]
+	WORD $0x3dc006e5 // ldr q5, [x23, #16]
+	WORD $0x4ea5d484 // fsub v4.4s, v4.4s, v5.4s
+	WORD $0x3dc0069f // ldr q31, [x20, #16]
+	WORD $0x4e3f1c84 // and v4.16b, v4.16b, v31.16b
+	WORD $0x6e24dc85 // fmul v5.4s, v4.4s, v4.4s
+	WORD $0x3dc0029f // ldr q31, [x20, #0]
+	WORD $0x6e3fdca5 // fmul v5.4s, v5.4s, v31.4s
+	WORD $0x6e20fca5 // fdiv v5.4s, v5.4s, v0.4s
+	WORD $0x4ea01c06 // mov v6.16b, v0.16b
+	WORD $0x6ea4e4c6 // fcmgt v6.4s, v6.4s, v4.4s
+	WORD $0x4ea3d484 // fsub v4.4s, v4.4s, v3.4s
+	WORD $0x6ea61ca4 // bit v4.16b, v5.16b, v6.16b
+	WORD $0x0e617885 // fcvtl v5.2d, v4.2s
+	WORD $0x4e617884 // fcvtl2 v4.2d, v4.4s
+	WORD $0x4e65d421 // fadd v1.2d, v1.2d, v5.2d
+	WORD $0x4e64d442 // fadd v2.2d, v2.2d, v4.2d
+	ADD $8, R3
 	JMP loop25
 
 done26:
 	MOVD R0, R6
-	SUBS $1, R6
+	SUBS $4, R6
 
 loop27:
 	CMP R6, R3
 	BGT done28
 	ADD R3<<2, R1, R24
-	WORD $0xbd400304 // ldr s4, [x24, #0]
+	WORD $0x3dc00304 // ldr q4, [x24, #0]
 	ADD R3<<2, R2, R25
-	WORD $0xbd400325 // ldr s5, [x25, #0]
+	WORD $0x3dc00325 // ldr q5, [x25, #0]
+	WORD $0x4ea5d484 // fsub v4.4s, v4.4s, v5.4s
+	WORD $0x3dc0069f // ldr q31, [x20, #16]
+	WORD $0x4e3f1c84 // and v4.16b, v4.16b, v31.16b
+	WORD $0x6e24dc85 // fmul v5.4s, v4.4s, v4.4s
+	WORD $0x3dc0029f // ldr q31, [x20, #0]
+	WORD $0x6e3fdca5 // fmul v5.4s, v5.4s, v31.4s
+	WORD $0x6e20fca5 // fdiv v5.4s, v5.4s, v0.4s
+	WORD $0x4ea01c06 // mov v6.16b, v0.16b
+	WORD $0x6ea4e4c6 // fcmgt v6.4s, v6.4s, v4.4s
+	WORD $0x4ea3d484 // fsub v4.4s, v4.4s, v3.4s
+	WORD $0x6ea61ca4 // bit v4.16b, v5.16b, v6.16b
+	WORD $0x0e617885 // fcvtl v5.2d, v4.2s
+	WORD $0x4e617884 // fcvtl2 v4.2d, v4.4s
+	WORD $0x4e65d421 // fadd v1.2d, v1.2d, v5.2d
+	WORD $0x4e64d442 // fadd v2.2d, v2.2d, v4.2d
+	ADD $4, R3
+	JMP loop27
+
+done28:
+	MOVD R0, R6
+	SUBS $1, R6
+
+loop29:
+	CMP R6, R3
+	BGT done30
+	ADD R3<<2, R1, R22
+	WORD $0xbd4002c4 // ldr s4, [x22, #0]
+	ADD R3<<2, R2, R23
+	WORD $0xbd4002e5 // ldr s5, [x23, #0]
 	WORD $0x4ea5d484 // fsub v4.4s, v4.4s, v5.4s
 	WORD $0x3dc0069f // ldr q31, [x20, #16]
 	WORD $0x4e3f1c84 // and v4.16b, v4.16b, v31.16b
@@ -380,9 +426,9 @@ loop27:
 	WORD $0x4e64d421 // fadd v1.2d, v1.2d, v4.2d
 	WORD $0x4e65d442 // fadd v2.2d, v2.2d, v5.2d
 	ADD $1, R3
-	JMP loop27
+	JMP loop29
 
-done28:
+done30:
 	WORD $0x4e62d421 // fadd v1.2d, v1.2d, v2.2d
 	WORD $0x6e014020 // ext v0.16b, v1.16b, v1.16b, #8
 	WORD $0x1e602821 // fadd d1, d1, d0
@@ -395,7 +441,6 @@ TEXT ·centredSquaresNEON(SB), NOSPLIT, $0-40
 	MOVD x_base+8(FP), R1
 	FMOVS mean+0(FP), F0
 	WORD $0x4e040400 // dup v0.4s, v0.s[0]
-	WORD $0x4ea01c00 // mov v0.16b, v0.16b
 	WORD $0x6f00e401 // movi v1.2d, #0
 	WORD $0x6f00e402 // movi v2.2d, #0
 	WORD $0x6f00e403 // movi v3.2d, #0
@@ -404,9 +449,9 @@ TEXT ·centredSquaresNEON(SB), NOSPLIT, $0-40
 	MOVD R0, R3
 	SUBS $8, R3
 
-loop29:
+loop31:
 	CMP R3, R2
-	BGT done30
+	BGT done32
 	ADD R2<<2, R1, R22
 	WORD $0x3dc002c5 // ldr q5, [x22, #0]
 	WORD $0x4ea0d4a5 // fsub v5.4s, v5.4s, v0.4s
@@ -421,15 +466,15 @@ loop29:
 	WORD $0x4e66ccc3 // fmla v3.2d, v6.2d, v6.2d
 	WORD $0x4e65cca4 // fmla v4.2d, v5.2d, v5.2d
 	ADD $8, R2
-	JMP loop29
+	JMP loop31
 
-done30:
+done32:
 	MOVD R0, R3
 	SUBS $4, R3
 
-loop31:
+loop33:
 	CMP R3, R2
-	BGT done32
+	BGT done34
 	ADD R2<<2, R1, R23
 	WORD $0x3dc002e5 // ldr q5, [x23, #0]
 	WORD $0x4ea0d4a5 // fsub v5.4s, v5.4s, v0.4s
@@ -438,15 +483,15 @@ loop31:
 	WORD $0x4e66ccc1 // fmla v1.2d, v6.2d, v6.2d
 	WORD $0x4e65cca2 // fmla v2.2d, v5.2d, v5.2d
 	ADD $4, R2
-	JMP loop31
+	JMP loop33
 
-done32:
+done34:
 	MOVD R0, R3
 	SUBS $1, R3
 
-loop33:
+loop35:
 	CMP R3, R2
-	BGT done34
+	BGT done36
 	ADD R2<<2, R1, R24
 	WORD $0xbd400305 // ldr s5, [x24, #0]
 	WORD $0x4ea0d4a5 // fsub v5.4s, v5.4s, v0.4s
@@ -457,9 +502,9 @@ loop33:
 	WORD $0x4e65cca1 // fmla v1.2d, v5.2d, v5.2d
 	WORD $0x4e66ccc2 // fmla v2.2d, v6.2d, v6.2d
 	ADD $1, R2
-	JMP loop33
+	JMP loop35
 
-done34:
+done36:
 	WORD $0x4e62d421 // fadd v1.2d, v1.2d, v2.2d
 	WORD $0x4e64d463 // fadd v3.2d, v3.2d, v4.2d
 	WORD $0x4e63d421 // fadd v1.2d, v1.2d, v3.2d
@@ -479,46 +524,43 @@ TEXT ·maxNEON(SB), NOSPLIT, $0-28
 	MOVD R0, R3
 	SUBS $8, R3
 
-loop35:
+loop37:
 	CMP R3, R2
-	BGT done36
+	BGT done38
 	ADD R2<<2, R1, R22
 	WORD $0x3dc002c2 // ldr q2, [x22, #0]
 	WORD $0x4e22f403 // fmax v3.4s, v0.4s, v2.4s
 	WORD $0x4e20f440 // fmax v0.4s, v2.4s, v0.4s
 	WORD $0x4ea01c60 // orr v0.16b, v3.16b, v0.16b
-	WORD $0x4ea01c00 // mov v0.16b, v0.16b
 	WORD $0x3dc006c2 // ldr q2, [x22, #16]
 	WORD $0x4e22f423 // fmax v3.4s, v1.4s, v2.4s
 	WORD $0x4e21f441 // fmax v1.4s, v2.4s, v1.4s
 	WORD $0x4ea11c61 // orr v1.16b, v3.16b, v1.16b
-	WORD $0x4ea11c21 // mov v1.16b, v1.16b
 	ADD $8, R2
-	JMP loop35
+	JMP loop37
 
-done36:
+done38:
 	MOVD R0, R3
 	SUBS $4, R3
 
-loop37:
+loop39:
 	CMP R3, R2
-	BGT done38
+	BGT done40
 	ADD R2<<2, R1, R23
 	WORD $0x3dc002e2 // ldr q2, [x23, #0]
 	WORD $0x4e22f403 // fmax v3.4s, v0.4s, v2.4s
 	WORD $0x4e20f440 // fmax v0.4s, v2.4s, v0.4s
 	WORD $0x4ea01c60 // orr v0.16b, v3.16b, v0.16b
-	WORD $0x4ea01c00 // mov v0.16b, v0.16b
 	ADD $4, R2
-	JMP loop37
+	JMP loop39
 
-done38:
+done40:
 	MOVD R0, R3
 	SUBS $1, R3
 
-loop39:
+loop41:
 	CMP R3, R2
-	BGT done40
+	BGT done42
 	ADD R2<<2, R1, R24
 	WORD $0xbd400302 // ldr s2, [x24, #0]
 	WORD $0x3dc00a83 // ldr q3, [x20, #32]
@@ -526,11 +568,10 @@ loop39:
 	WORD $0x4e23f402 // fmax v2.4s, v0.4s, v3.4s
 	WORD $0x4e20f460 // fmax v0.4s, v3.4s, v0.4s
 	WORD $0x4ea01c40 // orr v0.16b, v2.16b, v0.16b
-	WORD $0x4ea01c00 // mov v0.16b, v0.16b
 	ADD $1, R2
-	JMP loop39
+	JMP loop41
 
-done40:
+done42:
 	WORD $0x4e21f402 // fmax v2.4s, v0.4s, v1.4s
 	WORD $0x4e20f420 // fmax v0.4s, v1.4s, v0.4s
 	WORD $0x4ea01c40 // orr v0.16b, v2.16b, v0.16b
@@ -557,11 +598,11 @@ TEXT ·expShiftNEON(SB), NOSPLIT, $0-64
 	WORD $0x6f00e402 // movi v2.2d, #0
 	MOVD ZR, R3
 	MOVD R0, R6
-	SUBS $4, R6
+	SUBS $8, R6
 
-loop41:
+loop43:
 	CMP R6, R3
-	BGT done42
+	BGT done44
 	ADD R3<<2, R1, R22
 	WORD $0x3dc002c3 // ldr q3, [x22, #0]
 	WORD $0x4ea0d463 // fsub v3.4s, v3.4s, v0.4s
@@ -572,7 +613,6 @@ loop41:
 	WORD $0x3dc0169f // ldr q31, [x20, #80]
 	WORD $0x6e3fdc64 // fmul v4.4s, v3.4s, v31.4s
 	WORD $0x4e218884 // frintn v4.4s, v4.4s
-	WORD $0x4ea31c63 // mov v3.16b, v3.16b
 	WORD $0x3dc01a9f // ldr q31, [x20, #96]
 	WORD $0x4ebfcc83 // fmls v3.4s, v4.4s, v31.4s
 	WORD $0x3dc01e9f // ldr q31, [x20, #112]
@@ -589,7 +629,6 @@ loop41:
 	WORD $0x3dc00286 // ldr q6, [x20, #0]
 	WORD $0x4e23cca6 // fmla v6.4s, v5.4s, v3.4s
 	WORD $0x6e23dc65 // fmul v5.4s, v3.4s, v3.4s
-	WORD $0x4ea31c63 // mov v3.16b, v3.16b
 	WORD $0x4e25ccc3 // fmla v3.4s, v6.4s, v5.4s
 	WORD $0x3dc0369f // ldr q31, [x20, #208]
 	WORD $0x4e3fd463 // fadd v3.4s, v3.4s, v31.4s
@@ -610,18 +649,7 @@ loop41:
 	WORD $0x4e617863 // fcvtl2 v3.2d, v3.4s
 	WORD $0x4e64d421 // fadd v1.2d, v1.2d, v4.2d
 	WORD $0x4e63d442 // fadd v2.2d, v2.2d, v3.2d
-	ADD $4, R3
-	JMP loop41
-
-done42:
-	MOVD R0, R6
-	SUBS $1, R6
-
-loop43:
-	CMP R6, R3
-	BGT done44
-	ADD R3<<2, R1, R24
-	WORD $0xbd400303 // ldr s3, [x24, #0]
+	WORD $0x3dc006c3 // ldr q3, [x22, #16]
 	WORD $0x4ea0d463 // fsub v3.4s, v3.4s, v0.4s
 	WORD $0x3dc00e84 // ldr q4, [x20, #48]
 	WORD $0x4e23f483 // fmax v3.4s, v4.4s, v3.4s
@@ -630,7 +658,6 @@ loop43:
 	WORD $0x3dc0169f // ldr q31, [x20, #80]
 	WORD $0x6e3fdc64 // fmul v4.4s, v3.4s, v31.4s
 	WORD $0x4e218884 // frintn v4.4s, v4.4s
-	WORD $0x4ea31c63 // mov v3.16b, v3.16b
 	WORD $0x3dc01a9f // ldr q31, [x20, #96]
 	WORD $0x4ebfcc83 // fmls v3.4s, v4.4s, v31.4s
 	WORD $0x3dc01e9f // ldr q31, [x20, #112]
@@ -647,7 +674,61 @@ loop43:
 	WORD $0x3dc00286 // ldr q6, [x20, #0]
 	WORD $0x4e23cca6 // fmla v6.4s, v5.4s, v3.4s
 	WORD $0x6e23dc65 // fmul v5.4s, v3.4s, v3.4s
-	WORD $0x4ea31c63 // mov v3.16b, v3.16b
+	WORD $0x4e25ccc3 // fmla v3.4s, v6.4s, v5.4s
+	WORD $0x3dc0369f // ldr q31, [x20, #208]
+	WORD $0x4e3fd463 // fadd v3.4s, v3.4s, v31.4s
+	WORD $0x4e21a884 // fcvtns v4.4s, v4.4s
+	WORD $0x4f3f0485 // sshr v5.4s, v4.4s, #1
+	WORD $0x6ea58484 // sub v4.4s, v4.4s, v5.4s
+	WORD $0x4f3754a5 // shl v5.4s, v5.4s, #23
+	WORD $0x3dc03686 // ldr q6, [x20, #208]
+	WORD $0x4ea684a5 // add v5.4s, v5.4s, v6.4s
+	WORD $0x6e25dc63 // fmul v3.4s, v3.4s, v5.4s
+	WORD $0x4f375484 // shl v4.4s, v4.4s, #23
+	WORD $0x3dc03685 // ldr q5, [x20, #208]
+	WORD $0x4ea58484 // add v4.4s, v4.4s, v5.4s
+	WORD $0x6e24dc63 // fmul v3.4s, v3.4s, v4.4s
+	WORD $0x3d8006e3 // str q3, [x23, #16]
+	WORD $0x0e617864 // fcvtl v4.2d, v3.2s
+	WORD $0x4e617863 // fcvtl2 v3.2d, v3.4s
+	WORD $0x4e64d421 // fadd v1.2d, v1.2d, v4.2d
+	WORD $0x4e63d442 // fadd v2.2d, v2.2d, v3.2d
+	ADD $8, R3
+	JMP loop43
+
+done44:
+	MOVD R0, R6
+	SUBS $4, R6
+
+loop45:
+	CMP R6, R3
+	BGT done46
+	ADD R3<<2, R1, R24
+	WORD $0x3dc00303 // ldr q3, [x24, #0]
+	WORD $0x4ea0d463 // fsub v3.4s, v3.4s, v0.4s
+	WORD $0x3dc00e84 // ldr q4, [x20, #48]
+	WORD $0x4e23f483 // fmax v3.4s, v4.4s, v3.4s
+	WORD $0x3dc01284 // ldr q4, [x20, #64]
+	WORD $0x4ea3f483 // fmin v3.4s, v4.4s, v3.4s
+	WORD $0x3dc0169f // ldr q31, [x20, #80]
+	WORD $0x6e3fdc64 // fmul v4.4s, v3.4s, v31.4s
+	WORD $0x4e218884 // frintn v4.4s, v4.4s
+	WORD $0x3dc01a9f // ldr q31, [x20, #96]
+	WORD $0x4ebfcc83 // fmls v3.4s, v4.4s, v31.4s
+	WORD $0x3dc01e9f // ldr q31, [x20, #112]
+	WORD $0x4ebfcc83 // fmls v3.4s, v4.4s, v31.4s
+	WORD $0x3dc02285 // ldr q5, [x20, #128]
+	WORD $0x3dc02686 // ldr q6, [x20, #144]
+	WORD $0x4e23cca6 // fmla v6.4s, v5.4s, v3.4s
+	WORD $0x3dc02a85 // ldr q5, [x20, #160]
+	WORD $0x4e23ccc5 // fmla v5.4s, v6.4s, v3.4s
+	WORD $0x3dc02e86 // ldr q6, [x20, #176]
+	WORD $0x4e23cca6 // fmla v6.4s, v5.4s, v3.4s
+	WORD $0x3dc03285 // ldr q5, [x20, #192]
+	WORD $0x4e23ccc5 // fmla v5.4s, v6.4s, v3.4s
+	WORD $0x3dc00286 // ldr q6, [x20, #0]
+	WORD $0x4e23cca6 // fmla v6.4s, v5.4s, v3.4s
+	WORD $0x6e23dc65 // fmul v5.4s, v3.4s, v3.4s
 	WORD $0x4e25ccc3 // fmla v3.4s, v6.4s, v5.4s
 	WORD $0x3dc0369f // ldr q31, [x20, #208]
 	WORD $0x4e3fd463 // fadd v3.4s, v3.4s, v31.4s
@@ -663,7 +744,63 @@ loop43:
 	WORD $0x4ea58484 // add v4.4s, v4.4s, v5.4s
 	WORD $0x6e24dc63 // fmul v3.4s, v3.4s, v4.4s
 	ADD R3<<2, R2, R25
-	WORD $0xbd000323 // str s3, [x25, #0]
+	WORD $0x3d800323 // str q3, [x25, #0]
+	WORD $0x0e617864 // fcvtl v4.2d, v3.2s
+	WORD $0x4e617863 // fcvtl2 v3.2d, v3.4s
+	WORD $0x4e64d421 // fadd v1.2d, v1.2d, v4.2d
+	WORD $0x4e63d442 // fadd v2.2d, v2.2d, v3.2d
+	ADD $4, R3
+	JMP loop45
+
+done46:
+	MOVD R0, R6
+	SUBS $1, R6
+
+loop47:
+	CMP R6, R3
+	BGT done48
+	ADD R3<<2, R1, R22
+	WORD $0xbd4002c3 // ldr s3, [x22, #0]
+	WORD $0x4ea0d463 // fsub v3.4s, v3.4s, v0.4s
+	WORD $0x3dc00e84 // ldr q4, [x20, #48]
+	WORD $0x4e23f483 // fmax v3.4s, v4.4s, v3.4s
+	WORD $0x3dc01284 // ldr q4, [x20, #64]
+	WORD $0x4ea3f483 // fmin v3.4s, v4.4s, v3.4s
+	WORD $0x3dc0169f // ldr q31, [x20, #80]
+	WORD $0x6e3fdc64 // fmul v4.4s, v3.4s, v31.4s
+	WORD $0x4e218884 // frintn v4.4s, v4.4s
+	WORD $0x3dc01a9f // ldr q31, [x20, #96]
+	WORD $0x4ebfcc83 // fmls v3.4s, v4.4s, v31.4s
+	WORD $0x3dc01e9f // ldr q31, [x20, #112]
+	WORD $0x4ebfcc83 // fmls v3.4s, v4.4s, v31.4s
+	WORD $0x3dc02285 // ldr q5, [x20, #128]
+	WORD $0x3dc02686 // ldr q6, [x20, #144]
+	WORD $0x4e23cca6 // fmla v6.4s, v5.4s, v3.4s
+	WORD $0x3dc02a85 // ldr q5, [x20, #160]
+	WORD $0x4e23ccc5 // fmla v5.4s, v6.4s, v3.4s
+	WORD $0x3dc02e86 // ldr q6, [x20, #176]
+	WORD $0x4e23cca6 // fmla v6.4s, v5.4s, v3.4s
+	WORD $0x3dc03285 // ldr q5, [x20, #192]
+	WORD $0x4e23ccc5 // fmla v5.4s, v6.4s, v3.4s
+	WORD $0x3dc00286 // ldr q6, [x20, #0]
+	WORD $0x4e23cca6 // fmla v6.4s, v5.4s, v3.4s
+	WORD $0x6e23dc65 // fmul v5.4s, v3.4s, v3.4s
+	WORD $0x4e25ccc3 // fmla v3.4s, v6.4s, v5.4s
+	WORD $0x3dc0369f // ldr q31, [x20, #208]
+	WORD $0x4e3fd463 // fadd v3.4s, v3.4s, v31.4s
+	WORD $0x4e21a884 // fcvtns v4.4s, v4.4s
+	WORD $0x4f3f0485 // sshr v5.4s, v4.4s, #1
+	WORD $0x6ea58484 // sub v4.4s, v4.4s, v5.4s
+	WORD $0x4f3754a5 // shl v5.4s, v5.4s, #23
+	WORD $0x3dc03686 // ldr q6, [x20, #208]
+	WORD $0x4ea684a5 // add v5.4s, v5.4s, v6.4s
+	WORD $0x6e25dc63 // fmul v3.4s, v3.4s, v5.4s
+	WORD $0x4f375484 // shl v4.4s, v4.4s, #23
+	WORD $0x3dc03685 // ldr q5, [x20, #208]
+	WORD $0x4ea58484 // add v4.4s, v4.4s, v5.4s
+	WORD $0x6e24dc63 // fmul v3.4s, v3.4s, v4.4s
+	ADD R3<<2, R2, R23
+	WORD $0xbd0002e3 // str s3, [x23, #0]
 	WORD $0x6f00e404 // movi v4.2d, #0
 	WORD $0x6e040464 // mov v4.s[0], v3.s[0]
 	WORD $0x0e617883 // fcvtl v3.2d, v4.2s
@@ -671,9 +808,9 @@ loop43:
 	WORD $0x4e63d421 // fadd v1.2d, v1.2d, v3.2d
 	WORD $0x4e64d442 // fadd v2.2d, v2.2d, v4.2d
 	ADD $1, R3
-	JMP loop43
+	JMP loop47
 
-done44:
+done48:
 	WORD $0x4e62d421 // fadd v1.2d, v1.2d, v2.2d
 	WORD $0x6e014020 // ext v0.16b, v1.16b, v1.16b, #8
 	WORD $0x1e602821 // fadd d1, d1, d0
@@ -691,11 +828,11 @@ TEXT ·sumExpNEON(SB), NOSPLIT, $0-40
 	WORD $0x6f00e402 // movi v2.2d, #0
 	MOVD ZR, R2
 	MOVD R0, R3
-	SUBS $4, R3
+	SUBS $8, R3
 
-loop45:
+loop49:
 	CMP R3, R2
-	BGT done46
+	BGT done50
 	ADD R2<<2, R1, R22
 	WORD $0x3dc002c3 // ldr q3, [x22, #0]
 	WORD $0x4ea0d463 // fsub v3.4s, v3.4s, v0.4s
@@ -706,7 +843,6 @@ loop45:
 	WORD $0x3dc0169f // ldr q31, [x20, #80]
 	WORD $0x6e3fdc64 // fmul v4.4s, v3.4s, v31.4s
 	WORD $0x4e218884 // frintn v4.4s, v4.4s
-	WORD $0x4ea31c63 // mov v3.16b, v3.16b
 	WORD $0x3dc01a9f // ldr q31, [x20, #96]
 	WORD $0x4ebfcc83 // fmls v3.4s, v4.4s, v31.4s
 	WORD $0x3dc01e9f // ldr q31, [x20, #112]
@@ -723,7 +859,103 @@ loop45:
 	WORD $0x3dc00286 // ldr q6, [x20, #0]
 	WORD $0x4e23cca6 // fmla v6.4s, v5.4s, v3.4s
 	WORD $0x6e23dc65 // fmul v5.4s, v3.4s, v3.4s
-	WORD $0x4ea31c63 // mov v3.16b, v3.16b
+	WORD $0x4e25ccc3 // fmla v3.4s, v6.4s, v5.4s
+	WORD $0x3dc0369f // ldr q31, [x20, #208]
+	WORD $0x4e3fd463 // fadd v3.4s, v3.4s, v31.4s
+	WORD $0x4e21a884 // fcvtns v4.4s, v4.4s
+	WORD $0x4f3f0485 // sshr v5.4s, v4.4s, #1
+	WORD $0x6ea58484 // sub v4.4s, v4.4s, v5.4s
+	WORD $0x4f3754a5 // shl v5.4s, v5.4s, #23
+	WORD $0x3dc03686 // ldr q6, [x20, #208]
+	WORD $0x4ea684a5 // add v5.4s, v5.4s, v6.4s
+	WORD $0x6e25dc63 // fmul v3.4s, v3.4s, v5.4s
+	WORD $0x4f375484 // shl v4.4s, v4.4s, #23
+	WORD $0x3dc03685 // ldr q5, [x20, #208]
+	WORD $0x4ea58484 // add v4.4s, v4.4s, v5.4s
+	WORD $0x6e24dc63 // fmul v3.4s, v3.4s, v4.4s
+	WORD $0x0e617864 // fcvtl v4.2d, v3.2s
+	WORD $0x4e617863 // fcvtl2 v3.2d, v3.4s
+	WORD $0x4e64d421 // fadd v1.2d, v1.2d, v4.2d
+	WORD $0x4e63d442 // fadd v2.2d, v2.2d, v3.2d
+	WORD $0x3dc006c3 // ldr q3, [x22, #16]
+	WORD $0x4ea0d463 // fsub v3.4s, v3.4s, v0.4s
+	WORD $0x3dc00e84 // ldr q4, [x20, #48]
+	WORD $0x4e23f483 // fmax v3.4s, v4.4s, v3.4s
+	WORD $0x3dc01284 // ldr q4, [x20, #64]
+	WORD $0x4ea3f483 // fmin v3.4s, v4.4s, v3.4s
+	WORD $0x3dc0169f // ldr q31, [x20, #80]
+	WORD $0x6e3fdc64 // fmul v4.4s, v3.4s, v31.4s
+	WORD $0x4e218884 // frintn v4.4s, v4.4s
+	WORD $0x3dc01a9f // ldr q31, [x20, #96]
+	WORD $0x4ebfcc83 // fmls v3.4s, v4.4s, v31.4s
+	WORD $0x3dc01e9f // ldr q31, [x20, #112]
+	WORD $0x4ebfcc83 // fmls v3.4s, v4.4s, v31.4s
+	WORD $0x3dc02285 // ldr q5, [x20, #128]
+	WORD $0x3dc02686 // ldr q6, [x20, #144]
+	WORD $0x4e23cca6 // fmla v6.4s, v5.4s, v3.4s
+	WORD $0x3dc02a85 // ldr q5, [x20, #160]
+	WORD $0x4e23ccc5 // fmla v5.4s, v6.4s, v3.4s
+	WORD $0x3dc02e86 // ldr q6, [x20, #176]
+	WORD $0x4e23cca6 // fmla v6.4s, v5.4s, v3.4s
+	WORD $0x3dc03285 // ldr q5, [x20, #192]
+	WORD $0x4e23ccc5 // fmla v5.4s, v6.4s, v3.4s
+	WORD $0x3dc00286 // ldr q6, [x20, #0]
+	WORD $0x4e23cca6 // fmla v6.4s, v5.4s, v3.4s
+	WORD $0x6e23dc65 // fmul v5.4s, v3.4s, v3.4s
+	WORD $0x4e25ccc3 // fmla v3.4s, v6.4s, v5.4s
+	WORD $0x3dc0369f // ldr q31, [x20, #208]
+	WORD $0x4e3fd463 // fadd v3.4s, v3.4s, v31.4s
+	WORD $0x4e21a884 // fcvtns v4.4s, v4.4s
+	WORD $0x4f3f0485 // sshr v5.4s, v4.4s, #1
+	WORD $0x6ea58484 // sub v4.4s, v4.4s, v5.4s
+	WORD $0x4f3754a5 // shl v5.4s, v5.4s, #23
+	WORD $0x3dc03686 // ldr q6, [x20, #208]
+	WORD $0x4ea684a5 // add v5.4s, v5.4s, v6.4s
+	WORD $0x6e25dc63 // fmul v3.4s, v3.4s, v5.4s
+	WORD $0x4f375484 // shl v4.4s, v4.4s, #23
+	WORD $0x3dc03685 // ldr q5, [x20, #208]
+	WORD $0x4ea58484 // add v4.4s, v4.4s, v5.4s
+	WORD $0x6e24dc63 // fmul v3.4s, v3.4s, v4.4s
+	WORD $0x0e617864 // fcvtl v4.2d, v3.2s
+	WORD $0x4e617863 // fcvtl2 v3.2d, v3.4s
+	WORD $0x4e64d421 // fadd v1.2d, v1.2d, v4.2d
+	WORD $0x4e63d442 // fadd v2.2d, v2.2d, v3.2d
+	ADD $8, R2
+	JMP loop49
+
+done50:
+	MOVD R0, R3
+	SUBS $4, R3
+
+loop51:
+	CMP R3, R2
+	BGT done52
+	ADD R2<<2, R1, R23
+	WORD $0x3dc002e3 // ldr q3, [x23, #0]
+	WORD $0x4ea0d463 // fsub v3.4s, v3.4s, v0.4s
+	WORD $0x3dc00e84 // ldr q4, [x20, #48]
+	WORD $0x4e23f483 // fmax v3.4s, v4.4s, v3.4s
+	WORD $0x3dc01284 // ldr q4, [x20, #64]
+	WORD $0x4ea3f483 // fmin v3.4s, v4.4s, v3.4s
+	WORD $0x3dc0169f // ldr q31, [x20, #80]
+	WORD $0x6e3fdc64 // fmul v4.4s, v3.4s, v31.4s
+	WORD $0x4e218884 // frintn v4.4s, v4.4s
+	WORD $0x3dc01a9f // ldr q31, [x20, #96]
+	WORD $0x4ebfcc83 // fmls v3.4s, v4.4s, v31.4s
+	WORD $0x3dc01e9f // ldr q31, [x20, #112]
+	WORD $0x4ebfcc83 // fmls v3.4s, v4.4s, v31.4s
+	WORD $0x3dc02285 // ldr q5, [x20, #128]
+	WORD $0x3dc02686 // ldr q6, [x20, #144]
+	WORD $0x4e23cca6 // fmla v6.4s, v5.4s, v3.4s
+	WORD $0x3dc02a85 // ldr q5, [x20, #160]
+	WORD $0x4e23ccc5 // fmla v5.4s, v6.4s, v3.4s
+	WORD $0x3dc02e86 // ldr q6, [x20, #176]
+	WORD $0x4e23cca6 // fmla v6.4s, v5.4s, v3.4s
+	WORD $0x3dc03285 // ldr q5, [x20, #192]
+	WORD $0x4e23ccc5 // fmla v5.4s, v6.4s, v3.4s
+	WORD $0x3dc00286 // ldr q6, [x20, #0]
+	WORD $0x4e23cca6 // fmla v6.4s, v5.4s, v3.4s
+	WORD $0x6e23dc65 // fmul v5.4s, v3.4s, v3.4s
 	WORD $0x4e25ccc3 // fmla v3.4s, v6.4s, v5.4s
 	WORD $0x3dc0369f // ldr q31, [x20, #208]
 	WORD $0x4e3fd463 // fadd v3.4s, v3.4s, v31.4s
@@ -743,17 +975,17 @@ loop45:
 	WORD $0x4e64d421 // fadd v1.2d, v1.2d, v4.2d
 	WORD $0x4e63d442 // fadd v2.2d, v2.2d, v3.2d
 	ADD $4, R2
-	JMP loop45
+	JMP loop51
 
-done46:
+done52:
 	MOVD R0, R3
 	SUBS $1, R3
 
-loop47:
+loop53:
 	CMP R3, R2
-	BGT done48
-	ADD R2<<2, R1, R23
-	WORD $0xbd4002e3 // ldr s3, [x23, #0]
+	BGT done54
+	ADD R2<<2, R1, R24
+	WORD $0xbd400303 // ldr s3, [x24, #0]
 	WORD $0x4ea0d463 // fsub v3.4s, v3.4s, v0.4s
 	WORD $0x3dc00e84 // ldr q4, [x20, #48]
 	WORD $0x4e23f483 // fmax v3.4s, v4.4s, v3.4s
@@ -762,7 +994,6 @@ loop47:
 	WORD $0x3dc0169f // ldr q31, [x20, #80]
 	WORD $0x6e3fdc64 // fmul v4.4s, v3.4s, v31.4s
 	WORD $0x4e218884 // frintn v4.4s, v4.4s
-	WORD $0x4ea31c63 // mov v3.16b, v3.16b
 	WORD $0x3dc01a9f // ldr q31, [x20, #96]
 	WORD $0x4ebfcc83 // fmls v3.4s, v4.4s, v31.4s
 	WORD $0x3dc01e9f // ldr q31, [x20, #112]
@@ -779,7 +1010,6 @@ loop47:
 	WORD $0x3dc00286 // ldr q6, [x20, #0]
 	WORD $0x4e23cca6 // fmla v6.4s, v5.4s, v3.4s
 	WORD $0x6e23dc65 // fmul v5.4s, v3.4s, v3.4s
-	WORD $0x4ea31c63 // mov v3.16b, v3.16b
 	WORD $0x4e25ccc3 // fmla v3.4s, v6.4s, v5.4s
 	WORD $0x3dc0369f // ldr q31, [x20, #208]
 	WORD $0x4e3fd463 // fadd v3.4s, v3.4s, v31.4s
@@ -801,9 +1031,9 @@ loop47:
 	WORD $0x4e63d421 // fadd v1.2d, v1.2d, v3.2d
 	WORD $0x4e64d442 // fadd v2.2d, v2.2d, v4.2d
 	ADD $1, R2
-	JMP loop47
+	JMP loop53
 
-done48:
+done54:
 	WORD $0x4e62d421 // fadd v1.2d, v1.2d, v2.2d
 	WORD $0x6e014020 // ext v0.16b, v1.16b, v1.16b, #8
 	WORD $0x1e602821 // fadd d1, d1, d0
@@ -815,17 +1045,16 @@ TEXT ·softmaxGradNEON(SB), NOSPLIT, $0-80
 	MOVD gx_len+64(FP), R0
 	FMOVS dot+0(FP), F0
 	WORD $0x4e040400 // dup v0.4s, v0.s[0]
-	WORD $0x4ea01c00 // mov v0.16b, v0.16b
 	MOVD y_base+8(FP), R1
 	MOVD gy_base+32(FP), R2
 	MOVD gx_base+56(FP), R3
 	MOVD ZR, R6
 	MOVD R0, R7
-	SUBS $8, R7
+	SUBS $16, R7
 
-loop49:
+loop55:
 	CMP R7, R6
-	BGT done50
+	BGT done56
 	ADD R6<<2, R2, R22
 	WORD $0x3dc002c1 // ldr q1, [x22, #0]
 	WORD $0x4ea0d421 // fsub v1.4s, v1.4s, v0.4s
@@ -839,16 +1068,26 @@ loop49:
 	WORD $0x3dc006ff // ldr q31, [x23, #16]
 	WORD $0x6e3fdc21 // fmul v1.4s, v1.4s, v31.4s
 	WORD $0x3d800701 // str q1, [x24, #16]
-	ADD $8, R6
-	JMP loop49
+	WORD $0x3dc00ac1 // ldr q1, [x22, #32]
+	WORD $0x4ea0d421 // fsub v1.4s, v1.4s, v0.4s
+	WORD $0x3dc00aff // ldr q31, [x23, #32]
+	WORD $0x6e3fdc21 // fmul v1.4s, v1.4s, v31.4s
+	WORD $0x3d800b01 // str q1, [x24, #32]
+	WORD $0x3dc00ec1 // ldr q1, [x22, #48]
+	WORD $0x4ea0d421 // fsub v1.4s, v1.4s, v0.4s
+	WORD $0x3dc00eff // ldr q31, [x23, #48]
+	WORD $0x6e3fdc21 // fmul v1.4s, v1.4s, v31.4s
+	WORD $0x3d800f01 // str q1, [x24, #48]
+	ADD $16, R6
+	JMP loop55
 
-done50:
+done56:
 	MOVD R0, R7
 	SUBS $4, R7
 
-loop51:
+loop57:
 	CMP R7, R6
-	BGT done52
+	BGT done58
 	ADD R6<<2, R2, R25
 	WORD $0x3dc00321 // ldr q1, [x25, #0]
 	WORD $0x4ea0d421 // fsub v1.4s, v1.4s, v0.4s
@@ -858,15 +1097,15 @@ loop51:
 	ADD R6<<2, R3, R23
 	WORD $0x3d8002e1 // str q1, [x23, #0]
 	ADD $4, R6
-	JMP loop51
+	JMP loop57
 
-done52:
+done58:
 	MOVD R0, R7
 	SUBS $1, R7
 
-loop53:
+loop59:
 	CMP R7, R6
-	BGT done54
+	BGT done60
 	ADD R6<<2, R2, R24
 	WORD $0xbd400301 // ldr s1, [x24, #0]
 	WORD $0x4ea0d421 // fsub v1.4s, v1.4s, v0.4s
@@ -876,9 +1115,9 @@ loop53:
 	ADD R6<<2, R3, R22
 	WORD $0xbd0002c1 // str s1, [x22, #0]
 	ADD $1, R6
-	JMP loop53
+	JMP loop59
 
-done54:
+done60:
 	RET
 
 // func logSoftmaxGradNEON
@@ -887,17 +1126,16 @@ TEXT ·logSoftmaxGradNEON(SB), NOSPLIT, $0-80
 	MOVD gx_len+64(FP), R0
 	FMOVS sum+0(FP), F0
 	WORD $0x4e040400 // dup v0.4s, v0.s[0]
-	WORD $0x4ea01c00 // mov v0.16b, v0.16b
 	MOVD y_base+8(FP), R1
 	MOVD gy_base+32(FP), R2
 	MOVD gx_base+56(FP), R3
 	MOVD ZR, R6
 	MOVD R0, R7
-	SUBS $4, R7
+	SUBS $8, R7
 
-loop55:
+loop61:
 	CMP R7, R6
-	BGT done56
+	BGT done62
 	ADD R6<<2, R2, R22
 	WORD $0x3dc002c1 // ldr q1, [x22, #0]
 	ADD R6<<2, R1, R23
@@ -909,7 +1147,6 @@ loop55:
 	WORD $0x3dc0169f // ldr q31, [x20, #80]
 	WORD $0x6e3fdc43 // fmul v3.4s, v2.4s, v31.4s
 	WORD $0x4e218863 // frintn v3.4s, v3.4s
-	WORD $0x4ea21c42 // mov v2.16b, v2.16b
 	WORD $0x3dc01a9f // ldr q31, [x20, #96]
 	WORD $0x4ebfcc62 // fmls v2.4s, v3.4s, v31.4s
 	WORD $0x3dc01e9f // ldr q31, [x20, #112]
@@ -926,7 +1163,6 @@ loop55:
 	WORD $0x3dc00285 // ldr q5, [x20, #0]
 	WORD $0x4e22cc85 // fmla v5.4s, v4.4s, v2.4s
 	WORD $0x6e22dc44 // fmul v4.4s, v2.4s, v2.4s
-	WORD $0x4ea21c42 // mov v2.16b, v2.16b
 	WORD $0x4e24cca2 // fmla v2.4s, v5.4s, v4.4s
 	WORD $0x3dc0369f // ldr q31, [x20, #208]
 	WORD $0x4e3fd442 // fadd v2.4s, v2.4s, v31.4s
@@ -944,20 +1180,8 @@ loop55:
 	WORD $0x4ea0cc41 // fmls v1.4s, v2.4s, v0.4s
 	ADD R6<<2, R3, R24
 	WORD $0x3d800301 // str q1, [x24, #0]
-	ADD $4, R6
-	JMP loop55
-
-done56:
-	MOVD R0, R7
-	SUBS $1, R7
-
-loop57:
-	CMP R7, R6
-	BGT done58
-	ADD R6<<2, R2, R25
-	WORD $0xbd400321 // ldr s1, [x25, #0]
-	ADD R6<<2, R1, R22
-	WORD $0xbd4002c2 // ldr s2, [x22, #0]
+	WORD $0x3dc006c1 // ldr q1, [x22, #16]
+	WORD $0x3dc006e2 // ldr q2, [x23, #16]
 	WORD $0x3dc00e83 // ldr q3, [x20, #48]
 	WORD $0x4e22f462 // fmax v2.4s, v3.4s, v2.4s
 	WORD $0x3dc01283 // ldr q3, [x20, #64]
@@ -965,7 +1189,6 @@ loop57:
 	WORD $0x3dc0169f // ldr q31, [x20, #80]
 	WORD $0x6e3fdc43 // fmul v3.4s, v2.4s, v31.4s
 	WORD $0x4e218863 // frintn v3.4s, v3.4s
-	WORD $0x4ea21c42 // mov v2.16b, v2.16b
 	WORD $0x3dc01a9f // ldr q31, [x20, #96]
 	WORD $0x4ebfcc62 // fmls v2.4s, v3.4s, v31.4s
 	WORD $0x3dc01e9f // ldr q31, [x20, #112]
@@ -982,7 +1205,59 @@ loop57:
 	WORD $0x3dc00285 // ldr q5, [x20, #0]
 	WORD $0x4e22cc85 // fmla v5.4s, v4.4s, v2.4s
 	WORD $0x6e22dc44 // fmul v4.4s, v2.4s, v2.4s
-	WORD $0x4ea21c42 // mov v2.16b, v2.16b
+	WORD $0x4e24cca2 // fmla v2.4s, v5.4s, v4.4s
+	WORD $0x3dc0369f // ldr q31, [x20, #208]
+	WORD $0x4e3fd442 // fadd v2.4s, v2.4s, v31.4s
+	WORD $0x4e21a863 // fcvtns v3.4s, v3.4s
+	WORD $0x4f3f0464 // sshr v4.4s, v3.4s, #1
+	WORD $0x6ea48463 // sub v3.4s, v3.4s, v4.4s
+	WORD $0x4f375484 // shl v4.4s, v4.4s, #23
+	WORD $0x3dc03685 // ldr q5, [x20, #208]
+	WORD $0x4ea58484 // add v4.4s, v4.4s, v5.4s
+	WORD $0x6e24dc42 // fmul v2.4s, v2.4s, v4.4s
+	WORD $0x4f375463 // shl v3.4s, v3.4s, #23
+	WORD $0x3dc03684 // ldr q4, [x20, #208]
+	WORD $0x4ea48463 // add v3.4s, v3.4s, v4.4s
+	WORD $0x6e23dc42 // fmul v2.4s, v2.4s, v3.4s
+	WORD $0x4ea0cc41 // fmls v1.4s, v2.4s, v0.4s
+	WORD $0x3d800701 // str q1, [x24, #16]
+	ADD $8, R6
+	JMP loop61
+
+done62:
+	MOVD R0, R7
+	SUBS $4, R7
+
+loop63:
+	CMP R7, R6
+	BGT done64
+	ADD R6<<2, R2, R25
+	WORD $0x3dc00321 // ldr q1, [x25, #0]
+	ADD R6<<2, R1, R22
+	WORD $0x3dc002c2 // ldr q2, [x22, #0]
+	WORD $0x3dc00e83 // ldr q3, [x20, #48]
+	WORD $0x4e22f462 // fmax v2.4s, v3.4s, v2.4s
+	WORD $0x3dc01283 // ldr q3, [x20, #64]
+	WORD $0x4ea2f462 // fmin v2.4s, v3.4s, v2.4s
+	WORD $0x3dc0169f // ldr q31, [x20, #80]
+	WORD $0x6e3fdc43 // fmul v3.4s, v2.4s, v31.4s
+	WORD $0x4e218863 // frintn v3.4s, v3.4s
+	WORD $0x3dc01a9f // ldr q31, [x20, #96]
+	WORD $0x4ebfcc62 // fmls v2.4s, v3.4s, v31.4s
+	WORD $0x3dc01e9f // ldr q31, [x20, #112]
+	WORD $0x4ebfcc62 // fmls v2.4s, v3.4s, v31.4s
+	WORD $0x3dc02284 // ldr q4, [x20, #128]
+	WORD $0x3dc02685 // ldr q5, [x20, #144]
+	WORD $0x4e22cc85 // fmla v5.4s, v4.4s, v2.4s
+	WORD $0x3dc02a84 // ldr q4, [x20, #160]
+	WORD $0x4e22cca4 // fmla v4.4s, v5.4s, v2.4s
+	WORD $0x3dc02e85 // ldr q5, [x20, #176]
+	WORD $0x4e22cc85 // fmla v5.4s, v4.4s, v2.4s
+	WORD $0x3dc03284 // ldr q4, [x20, #192]
+	WORD $0x4e22cca4 // fmla v4.4s, v5.4s, v2.4s
+	WORD $0x3dc00285 // ldr q5, [x20, #0]
+	WORD $0x4e22cc85 // fmla v5.4s, v4.4s, v2.4s
+	WORD $0x6e22dc44 // fmul v4.4s, v2.4s, v2.4s
 	WORD $0x4e24cca2 // fmla v2.4s, v5.4s, v4.4s
 	WORD $0x3dc0369f // ldr q31, [x20, #208]
 	WORD $0x4e3fd442 // fadd v2.4s, v2.4s, v31.4s
@@ -999,11 +1274,65 @@ loop57:
 	WORD $0x6e23dc42 // fmul v2.4s, v2.4s, v3.4s
 	WORD $0x4ea0cc41 // fmls v1.4s, v2.4s, v0.4s
 	ADD R6<<2, R3, R23
-	WORD $0xbd0002e1 // str s1, [x23, #0]
-	ADD $1, R6
-	JMP loop57
+	WORD $0x3d8002e1 // str q1, [x23, #0]
+	ADD $4, R6
+	JMP loop63
 
-done58:
+done64:
+	MOVD R0, R7
+	SUBS $1, R7
+
+loop65:
+	CMP R7, R6
+	BGT done66
+	ADD R6<<2, R2, R24
+	WORD $0xbd400301 // ldr s1, [x24, #0]
+	ADD R6<<2, R1, R25
+	WORD $0xbd400322 // ldr s2, [x25, #0]
+	WORD $0x3dc00e83 // ldr q3, [x20, #48]
+	WORD $0x4e22f462 // fmax v2.4s, v3.4s, v2.4s
+	WORD $0x3dc01283 // ldr q3, [x20, #64]
+	WORD $0x4ea2f462 // fmin v2.4s, v3.4s, v2.4s
+	WORD $0x3dc0169f // ldr q31, [x20, #80]
+	WORD $0x6e3fdc43 // fmul v3.4s, v2.4s, v31.4s
+	WORD $0x4e218863 // frintn v3.4s, v3.4s
+	WORD $0x3dc01a9f // ldr q31, [x20, #96]
+	WORD $0x4ebfcc62 // fmls v2.4s, v3.4s, v31.4s
+	WORD $0x3dc01e9f // ldr q31, [x20, #112]
+	WORD $0x4ebfcc62 // fmls v2.4s, v3.4s, v31.4s
+	WORD $0x3dc02284 // ldr q4, [x20, #128]
+	WORD $0x3dc02685 // ldr q5, [x20, #144]
+	WORD $0x4e22cc85 // fmla v5.4s, v4.4s, v2.4s
+	WORD $0x3dc02a84 // ldr q4, [x20, #160]
+	WORD $0x4e22cca4 // fmla v4.4s, v5.4s, v2.4s
+	WORD $0x3dc02e85 // ldr q5, [x20, #176]
+	WORD $0x4e22cc85 // fmla v5.4s, v4.4s, v2.4s
+	WORD $0x3dc03284 // ldr q4, [x20, #192]
+	WORD $0x4e22cca4 // fmla v4.4s, v5.4s, v2.4s
+	WORD $0x3dc00285 // ldr q5, [x20, #0]
+	WORD $0x4e22cc85 // fmla v5.4s, v4.4s, v2.4s
+	WORD $0x6e22dc44 // fmul v4.4s, v2.4s, v2.4s
+	WORD $0x4e24cca2 // fmla v2.4s, v5.4s, v4.4s
+	WORD $0x3dc0369f // ldr q31, [x20, #208]
+	WORD $0x4e3fd442 // fadd v2.4s, v2.4s, v31.4s
+	WORD $0x4e21a863 // fcvtns v3.4s, v3.4s
+	WORD $0x4f3f0464 // sshr v4.4s, v3.4s, #1
+	WORD $0x6ea48463 // sub v3.4s, v3.4s, v4.4s
+	WORD $0x4f375484 // shl v4.4s, v4.4s, #23
+	WORD $0x3dc03685 // ldr q5, [x20, #208]
+	WORD $0x4ea58484 // add v4.4s, v4.4s, v5.4s
+	WORD $0x6e24dc42 // fmul v2.4s, v2.4s, v4.4s
+	WORD $0x4f375463 // shl v3.4s, v3.4s, #23
+	WORD $0x3dc03684 // ldr q4, [x20, #208]
+	WORD $0x4ea48463 // add v3.4s, v3.4s, v4.4s
+	WORD $0x6e23dc42 // fmul v2.4s, v2.4s, v3.4s
+	WORD $0x4ea0cc41 // fmls v1.4s, v2.4s, v0.4s
+	ADD R6<<2, R3, R22
+	WORD $0xbd0002c1 // str s1, [x22, #0]
+	ADD $1, R6
+	JMP loop65
+
+done66:
 	RET
 
 DATA constants<>+0(SB)/4, $0x3f000000

@@ -10,23 +10,19 @@ TEXT ·addRowsNEON(SB), NOSPLIT, $0-64
 	MOVD a+0(FP), R3
 	WORD $0xbd400060 // ldr s0, [x3, #0]
 	WORD $0x4e040400 // dup v0.4s, v0.s[0]
-	WORD $0x4ea01c00 // mov v0.16b, v0.16b
 	MOVD x_base+8(FP), R6
 	WORD $0xbd400461 // ldr s1, [x3, #4]
 	WORD $0x4e040421 // dup v1.4s, v1.s[0]
-	WORD $0x4ea11c21 // mov v1.16b, v1.16b
 	ADD R2<<2, R6, R7
 	WORD $0xbd400862 // ldr s2, [x3, #8]
 	WORD $0x4e040442 // dup v2.4s, v2.s[0]
-	WORD $0x4ea21c42 // mov v2.16b, v2.16b
 	ADD R2<<2, R7, R8
 	WORD $0xbd400c63 // ldr s3, [x3, #12]
 	WORD $0x4e040463 // dup v3.4s, v3.s[0]
-	WORD $0x4ea31c63 // mov v3.16b, v3.16b
 	ADD R2<<2, R8, R2
 	MOVD ZR, R3
 	MOVD R0, R9
-	SUBS $8, R9
+	SUBS $16, R9
 
 loop1:
 	CMP R9, R3
@@ -62,7 +58,37 @@ loop1:
 	WORD $0x4e3fcc64 // fmla v4.4s, v3.4s, v31.4s
 	ADD R3<<2, R1, R24
 	WORD $0x3d800704 // str q4, [x24, #16]
-	ADD $8, R3
+	WORD $0x3dc00b04 // ldr q4, [x24, #32]
+	ADD R3<<2, R6, R25
+	WORD $0x3dc00b3f // ldr q31, [x25, #32]
+	WORD $0x4e3fcc04 // fmla v4.4s, v0.4s, v31.4s
+	ADD R3<<2, R7, R22
+	WORD $0x3dc00adf // ldr q31, [x22, #32]
+	WORD $0x4e3fcc24 // fmla v4.4s, v1.4s, v31.4s
+	ADD R3<<2, R8, R23
+	WORD $0x3dc00aff // ldr q31, [x23, #32]
+	WORD $0x4e3fcc44 // fmla v4.4s, v2.4s, v31.4s
+	ADD R3<<2, R2, R24
+	WORD $0x3dc00b1f // ldr q31, [x24, #32]
+	WORD $0x4e3fcc64 // fmla v4.4s, v3.4s, v31.4s
+	ADD R3<<2, R1, R25
+	WORD $0x3d800b24 // str q4, [x25, #32]
+	WORD $0x3dc00f24 // ldr q4, [x25, #48]
+	ADD R3<<2, R6, R22
+	WORD $0x3dc00edf // ldr q31, [x22, #48]
+	WORD $0x4e3fcc04 // fmla v4.4s, v0.4s, v31.4s
+	ADD R3<<2, R7, R23
+	WORD $0x3dc00eff // ldr q31, [x23, #48]
+	WORD $0x4e3fcc24 // fmla v4.4s, v1.4s, v31.4s
+	ADD R3<<2, R8, R24
+	WORD $0x3dc00f1f // ldr q31, [x24, #48]
+	WORD $0x4e3fcc44 // fmla v4.4s, v2.4s, v31.4s
+	ADD R3<<2, R2, R25
+	WORD $0x3dc00f3f // ldr q31, [x25, #48]
+	WORD $0x4e3fcc64 // fmla v4.4s, v3.4s, v31.4s
+	ADD R3<<2, R1, R22
+	WORD $0x3d800ec4 // str q4, [x22, #48]
+	ADD $16, R3
 	JMP loop1
 
 done2:
@@ -72,22 +98,22 @@ done2:
 loop3:
 	CMP R9, R3
 	BGT done4
-	ADD R3<<2, R1, R25
-	WORD $0x3dc00324 // ldr q4, [x25, #0]
-	ADD R3<<2, R6, R22
-	WORD $0x3dc002df // ldr q31, [x22, #0]
-	WORD $0x4e3fcc04 // fmla v4.4s, v0.4s, v31.4s
-	ADD R3<<2, R7, R23
-	WORD $0x3dc002ff // ldr q31, [x23, #0]
-	WORD $0x4e3fcc24 // fmla v4.4s, v1.4s, v31.4s
-	ADD R3<<2, R8, R24
+	ADD R3<<2, R1, R23
+	WORD $0x3dc002e4 // ldr q4, [x23, #0]
+	ADD R3<<2, R6, R24
 	WORD $0x3dc0031f // ldr q31, [x24, #0]
-	WORD $0x4e3fcc44 // fmla v4.4s, v2.4s, v31.4s
-	ADD R3<<2, R2, R25
+	WORD $0x4e3fcc04 // fmla v4.4s, v0.4s, v31.4s
+	ADD R3<<2, R7, R25
 	WORD $0x3dc0033f // ldr q31, [x25, #0]
+	WORD $0x4e3fcc24 // fmla v4.4s, v1.4s, v31.4s
+	ADD R3<<2, R8, R22
+	WORD $0x3dc002df // ldr q31, [x22, #0]
+	WORD $0x4e3fcc44 // fmla v4.4s, v2.4s, v31.4s
+	ADD R3<<2, R2, R23
+	WORD $0x3dc002ff // ldr q31, [x23, #0]
 	WORD $0x4e3fcc64 // fmla v4.4s, v3.4s, v31.4s
-	ADD R3<<2, R1, R22
-	WORD $0x3d8002c4 // str q4, [x22, #0]
+	ADD R3<<2, R1, R24
+	WORD $0x3d800304 // str q4, [x24, #0]
 	ADD $4, R3
 	JMP loop3
 
@@ -98,22 +124,22 @@ done4:
 loop5:
 	CMP R9, R3
 	BGT done6
-	ADD R3<<2, R1, R23
-	WORD $0xbd4002e4 // ldr s4, [x23, #0]
-	ADD R3<<2, R6, R24
-	WORD $0xbd400305 // ldr s5, [x24, #0]
-	WORD $0x4e25cc04 // fmla v4.4s, v0.4s, v5.4s
-	ADD R3<<2, R7, R25
-	WORD $0xbd400325 // ldr s5, [x25, #0]
-	WORD $0x4e25cc24 // fmla v4.4s, v1.4s, v5.4s
-	ADD R3<<2, R8, R22
+	ADD R3<<2, R1, R25
+	WORD $0xbd400324 // ldr s4, [x25, #0]
+	ADD R3<<2, R6, R22
 	WORD $0xbd4002c5 // ldr s5, [x22, #0]
-	WORD $0x4e25cc44 // fmla v4.4s, v2.4s, v5.4s
-	ADD R3<<2, R2, R23
+	WORD $0x4e25cc04 // fmla v4.4s, v0.4s, v5.4s
+	ADD R3<<2, R7, R23
 	WORD $0xbd4002e5 // ldr s5, [x23, #0]
+	WORD $0x4e25cc24 // fmla v4.4s, v1.4s, v5.4s
+	ADD R3<<2, R8, R24
+	WORD $0xbd400305 // ldr s5, [x24, #0]
+	WORD $0x4e25cc44 // fmla v4.4s, v2.4s, v5.4s
+	ADD R3<<2, R2, R25
+	WORD $0xbd400325 // ldr s5, [x25, #0]
 	WORD $0x4e25cc64 // fmla v4.4s, v3.4s, v5.4s
-	ADD R3<<2, R1, R24
-	WORD $0xbd000304 // str s4, [x24, #0]
+	ADD R3<<2, R1, R22
+	WORD $0xbd0002c4 // str s4, [x22, #0]
 	ADD $1, R3
 	JMP loop5
 
@@ -135,7 +161,7 @@ TEXT ·dotRowsNEON(SB), NOSPLIT, $0-64
 	ADD R2<<2, R7, R2
 	MOVD ZR, R8
 	MOVD R0, R9
-	SUBS $4, R9
+	SUBS $8, R9
 
 loop7:
 	CMP R9, R8
@@ -154,34 +180,72 @@ loop7:
 	ADD R8<<2, R2, R22
 	WORD $0x3dc002df // ldr q31, [x22, #0]
 	WORD $0x4e3fcc83 // fmla v3.4s, v4.4s, v31.4s
-	ADD $4, R8
+	ADD R8<<2, R1, R23
+	WORD $0x3dc006e4 // ldr q4, [x23, #16]
+	ADD R8<<2, R3, R24
+	WORD $0x3dc0071f // ldr q31, [x24, #16]
+	WORD $0x4e3fcc80 // fmla v0.4s, v4.4s, v31.4s
+	ADD R8<<2, R6, R25
+	WORD $0x3dc0073f // ldr q31, [x25, #16]
+	WORD $0x4e3fcc81 // fmla v1.4s, v4.4s, v31.4s
+	ADD R8<<2, R7, R22
+	WORD $0x3dc006df // ldr q31, [x22, #16]
+	WORD $0x4e3fcc82 // fmla v2.4s, v4.4s, v31.4s
+	ADD R8<<2, R2, R23
+	WORD $0x3dc006ff // ldr q31, [x23, #16]
+	WORD $0x4e3fcc83 // fmla v3.4s, v4.4s, v31.4s
+	ADD $8, R8
 	JMP loop7
 
 done8:
 	MOVD R0, R9
-	SUBS $1, R9
+	SUBS $4, R9
 
 loop9:
 	CMP R9, R8
 	BGT done10
-	ADD R8<<2, R1, R23
-	WORD $0xbd4002e4 // ldr s4, [x23, #0]
-	ADD R8<<2, R3, R24
-	WORD $0xbd400305 // ldr s5, [x24, #0]
-	WORD $0x4e25cc80 // fmla v0.4s, v4.4s, v5.4s
-	ADD R8<<2, R6, R25
-	WORD $0xbd400325 // ldr s5, [x25, #0]
-	WORD $0x4e25cc81 // fmla v1.4s, v4.4s, v5.4s
-	ADD R8<<2, R7, R22
-	WORD $0xbd4002c5 // ldr s5, [x22, #0]
-	WORD $0x4e25cc82 // fmla v2.4s, v4.4s, v5.4s
-	ADD R8<<2, R2, R23
-	WORD $0xbd4002e5 // ldr s5, [x23, #0]
-	WORD $0x4e25cc83 // fmla v3.4s, v4.4s, v5.4s
-	ADD $1, R8
+	ADD R8<<2, R1, R24
+	WORD $0x3dc00304 // ldr q4, [x24, #0]
+	ADD R8<<2, R3, R25
+	WORD $0x3dc0033f // ldr q31, [x25, #0]
+	WORD $0x4e3fcc80 // fmla v0.4s, v4.4s, v31.4s
+	ADD R8<<2, R6, R22
+	WORD $0x3dc002df // ldr q31, [x22, #0]
+	WORD $0x4e3fcc81 // fmla v1.4s, v4.4s, v31.4s
+	ADD R8<<2, R7, R23
+	WORD $0x3dc002ff // ldr q31, [x23, #0]
+	WORD $0x4e3fcc82 // fmla v2.4s, v4.4s, v31.4s
+	ADD R8<<2, R2, R24
+	WORD $0x3dc0031f // ldr q31, [x24, #0]
+	WORD $0x4e3fcc83 // fmla v3.4s, v4.4s, v31.4s
+	ADD $4, R8
 	JMP loop9
 
 done10:
+	MOVD R0, R9
+	SUBS $1, R9
+
+loop11:
+	CMP R9, R8
+	BGT done12
+	ADD R8<<2, R1, R25
+	WORD $0xbd400324 // ldr s4, [x25, #0]
+	ADD R8<<2, R3, R22
+	WORD $0xbd4002c5 // ldr s5, [x22, #0]
+	WORD $0x4e25cc80 // fmla v0.4s, v4.4s, v5.4s
+	ADD R8<<2, R6, R23
+	WORD $0xbd4002e5 // ldr s5, [x23, #0]
+	WORD $0x4e25cc81 // fmla v1.4s, v4.4s, v5.4s
+	ADD R8<<2, R7, R24
+	WORD $0xbd400305 // ldr s5, [x24, #0]
+	WORD $0x4e25cc82 // fmla v2.4s, v4.4s, v5.4s
+	ADD R8<<2, R2, R25
+	WORD $0xbd400325 // ldr s5, [x25, #0]
+	WORD $0x4e25cc83 // fmla v3.4s, v4.4s, v5.4s
+	ADD $1, R8
+	JMP loop11
+
+done12:
 	MOVD y+56(FP), R0
 	WORD $0x6e004004 // ext v4.16b, v0.16b, v0.16b, #8
 	WORD $0x4e24d400 // fadd v0.4s, v0.4s, v4.4s

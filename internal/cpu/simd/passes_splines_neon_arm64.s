@@ -42,7 +42,6 @@ row4:
 	WORD $0x3dc00a9f // ldr q31, [x20, #32]
 	WORD $0x6e3fdc43 // fmul v3.4s, v2.4s, v31.4s
 	WORD $0x4e218863 // frintn v3.4s, v3.4s
-	WORD $0x4ea21c42 // mov v2.16b, v2.16b
 	WORD $0x3dc00e9f // ldr q31, [x20, #48]
 	WORD $0x4ebfcc62 // fmls v2.4s, v3.4s, v31.4s
 	WORD $0x3dc0129f // ldr q31, [x20, #64]
@@ -59,7 +58,6 @@ row4:
 	WORD $0x3dc02a85 // ldr q5, [x20, #160]
 	WORD $0x4e22cc85 // fmla v5.4s, v4.4s, v2.4s
 	WORD $0x6e22dc44 // fmul v4.4s, v2.4s, v2.4s
-	WORD $0x4ea21c42 // mov v2.16b, v2.16b
 	WORD $0x4e24cca2 // fmla v2.4s, v5.4s, v4.4s
 	WORD $0x3dc02e9f // ldr q31, [x20, #176]
 	WORD $0x4e3fd442 // fadd v2.4s, v2.4s, v31.4s
@@ -83,7 +81,6 @@ row4:
 rows5:
 	FMOVS total+8(FP), F0
 	WORD $0x4e040400 // dup v0.4s, v0.s[0]
-	WORD $0x4ea01c00 // mov v0.16b, v0.16b
 	WORD $0x6e21fc00 // fdiv v0.4s, v0.4s, v1.4s
 	ADD R6<<0, R3, R22
 	WORD $0x3d8002c0 // str q0, [x22, #0]
@@ -99,33 +96,31 @@ TEXT ·splinePiecesNEON(SB), NOSPLIT, $0-96
 	MOVD weights_base+24(FP), R1
 	MOVD slopes_base+48(FP), R2
 	MOVD rows_base+72(FP), R3
+	FMOVS low+8(FP), F0
+	WORD $0x4e040400 // dup v0.4s, v0.s[0]
+	FMOVS least+16(FP), F1
+	WORD $0x4e040421 // dup v1.4s, v1.s[0]
 	MOVD R0, R6
 	LSL $8, R6
 	MOVD ZR, R7
 
 block6:
 	ADD R7<<0, R3, R22
-	WORD $0x3dc002c0 // ldr q0, [x22, #0]
-	FMOVS low+8(FP), F1
-	WORD $0x4e040421 // dup v1.4s, v1.s[0]
-	WORD $0x4ea11c21 // mov v1.16b, v1.16b
-	WORD $0x4e21c400 // fmaxnm v0.4s, v0.4s, v1.4s
-	FMOVS high+12(FP), F1
-	WORD $0x4e040421 // dup v1.4s, v1.s[0]
-	WORD $0x4ea1f400 // fmin v0.4s, v0.4s, v1.4s
-	FMOVS low+8(FP), F1
-	WORD $0x4e040421 // dup v1.4s, v1.s[0]
-	WORD $0x4ea11c21 // mov v1.16b, v1.16b
-	FMOVS low+8(FP), F2
-	WORD $0x4e040442 // dup v2.4s, v2.s[0]
-	WORD $0x4ea21c42 // mov v2.16b, v2.16b
-	WORD $0x6f00e403 // movi v3.2d, #0
-	WORD $0x6f00e404 // movi v4.2d, #0
+	WORD $0x3dc002c2 // ldr q2, [x22, #0]
+	WORD $0x4ea01c03 // mov v3.16b, v0.16b
+	WORD $0x4e23c442 // fmaxnm v2.4s, v2.4s, v3.4s
+	FMOVS high+12(FP), F3
+	WORD $0x4e040463 // dup v3.4s, v3.s[0]
+	WORD $0x4ea3f442 // fmin v2.4s, v2.4s, v3.4s
+	WORD $0x4ea01c03 // mov v3.16b, v0.16b
+	WORD $0x4ea01c04 // mov v4.16b, v0.16b
 	WORD $0x6f00e405 // movi v5.2d, #0
 	WORD $0x6f00e406 // movi v6.2d, #0
 	WORD $0x6f00e407 // movi v7.2d, #0
 	WORD $0x6f00e408 // movi v8.2d, #0
-	WORD $0x3dc03289 // ldr q9, [x20, #192]
+	WORD $0x6f00e409 // movi v9.2d, #0
+	WORD $0x6f00e40a // movi v10.2d, #0
+	WORD $0x3dc0328b // ldr q11, [x20, #192]
 	ADD R7<<0, R1, R8
 	ADD R7<<0, R2, R9
 	ADD R6<<0, R8, R10
@@ -134,34 +129,30 @@ block6:
 row7:
 	SUBS $1, R11
 	BLT rows8
-	WORD $0x4ea11c2a // mov v10.16b, v1.16b
-	WORD $0x6e2ae40a // fcmge v10.4s, v0.4s, v10.4s
-	FMOVS least+16(FP), F11
-	WORD $0x4e04056b // dup v11.4s, v11.s[0]
-	WORD $0x4eab1d6b // mov v11.16b, v11.16b
-	FMOVS least+16(FP), F12
-	WORD $0x4e04058c // dup v12.4s, v12.s[0]
-	WORD $0x4eac1d8c // mov v12.16b, v12.16b
-	WORD $0x3dc0010d // ldr q13, [x8, #0]
+	WORD $0x4ea31c6c // mov v12.16b, v3.16b
+	WORD $0x6e2ce44c // fcmge v12.4s, v2.4s, v12.4s
+	WORD $0x4ea11c2d // mov v13.16b, v1.16b
+	WORD $0x4ea11c2e // mov v14.16b, v1.16b
+	WORD $0x3dc0010f // ldr q15, [x8, #0]
 	ADD R7<<0, R3, R23
 	WORD $0x3dc202ff // ldr q31, [x23, #2048]
-	WORD $0x4e3fcdab // fmla v11.4s, v13.4s, v31.4s
-	WORD $0x3dc0014d // ldr q13, [x10, #0]
+	WORD $0x4e3fcded // fmla v13.4s, v15.4s, v31.4s
+	WORD $0x3dc0014f // ldr q15, [x10, #0]
 	WORD $0x3dc242ff // ldr q31, [x23, #2304]
-	WORD $0x4e3fcdac // fmla v12.4s, v13.4s, v31.4s
-	WORD $0x6eaa1c23 // bit v3.16b, v1.16b, v10.16b
-	WORD $0x6eaa1d64 // bit v4.16b, v11.16b, v10.16b
-	WORD $0x6eaa1c45 // bit v5.16b, v2.16b, v10.16b
-	WORD $0x6eaa1d86 // bit v6.16b, v12.16b, v10.16b
+	WORD $0x4e3fcdee // fmla v14.4s, v15.4s, v31.4s
+	WORD $0x6eac1c65 // bit v5.16b, v3.16b, v12.16b
+	WORD $0x6eac1da6 // bit v6.16b, v13.16b, v12.16b
+	WORD $0x6eac1c87 // bit v7.16b, v4.16b, v12.16b
+	WORD $0x6eac1dc8 // bit v8.16b, v14.16b, v12.16b
 	WORD $0x3dc0013f // ldr q31, [x9, #0]
-	WORD $0x6eaa1fe7 // bit v7.16b, v31.16b, v10.16b
+	WORD $0x6eac1fe9 // bit v9.16b, v31.16b, v12.16b
 	WORD $0x3dc0413f // ldr q31, [x9, #256]
-	WORD $0x6eaa1fe8 // bit v8.16b, v31.16b, v10.16b
+	WORD $0x6eac1fea // bit v10.16b, v31.16b, v12.16b
 	WORD $0x3dc02e9f // ldr q31, [x20, #176]
-	WORD $0x4e3fd52d // fadd v13.4s, v9.4s, v31.4s
-	WORD $0x6eaa1da9 // bit v9.16b, v13.16b, v10.16b
-	WORD $0x4e2bd421 // fadd v1.4s, v1.4s, v11.4s
-	WORD $0x4e2cd442 // fadd v2.4s, v2.4s, v12.4s
+	WORD $0x4e3fd56f // fadd v15.4s, v11.4s, v31.4s
+	WORD $0x6eac1deb // bit v11.16b, v15.16b, v12.16b
+	WORD $0x4e2dd463 // fadd v3.4s, v3.4s, v13.4s
+	WORD $0x4e2ed484 // fadd v4.4s, v4.4s, v14.4s
 	ADD $256, R8
 	ADD $256, R10
 	ADD $256, R9
@@ -169,13 +160,13 @@ row7:
 
 rows8:
 	ADD R7<<0, R3, R24
-	WORD $0x3d804303 // str q3, [x24, #256]
-	WORD $0x3d808304 // str q4, [x24, #512]
-	WORD $0x3d80c305 // str q5, [x24, #768]
-	WORD $0x3d810306 // str q6, [x24, #1024]
-	WORD $0x3d814307 // str q7, [x24, #1280]
-	WORD $0x3d818308 // str q8, [x24, #1536]
-	WORD $0x3d81c309 // str q9, [x24, #1792]
+	WORD $0x3d804305 // str q5, [x24, #256]
+	WORD $0x3d808306 // str q6, [x24, #512]
+	WORD $0x3d80c307 // str q7, [x24, #768]
+	WORD $0x3d810308 // str q8, [x24, #1024]
+	WORD $0x3d814309 // str q9, [x24, #1280]
+	WORD $0x3d81830a // str q10, [x24, #1536]
+	WORD $0x3d81c30b // str q11, [x24, #1792]
 	ADD $16, R7
 	CMP $256, R7
 	BLT block6
@@ -188,33 +179,31 @@ TEXT ·splinePiecesInverseNEON(SB), NOSPLIT, $0-96
 	MOVD weights_base+24(FP), R1
 	MOVD slopes_base+48(FP), R2
 	MOVD rows_base+72(FP), R3
+	FMOVS low+8(FP), F0
+	WORD $0x4e040400 // dup v0.4s, v0.s[0]
+	FMOVS least+16(FP), F1
+	WORD $0x4e040421 // dup v1.4s, v1.s[0]
 	MOVD R0, R6
 	LSL $8, R6
 	MOVD ZR, R7
 
 block9:
 	ADD R7<<0, R3, R22
-	WORD $0x3dc002c0 // ldr q0, [x22, #0]
-	FMOVS low+8(FP), F1
-	WORD $0x4e040421 // dup v1.4s, v1.s[0]
-	WORD $0x4ea11c21 // mov v1.16b, v1.16b
-	WORD $0x4e21c400 // fmaxnm v0.4s, v0.4s, v1.4s
-	FMOVS high+12(FP), F1
-	WORD $0x4e040421 // dup v1.4s, v1.s[0]
-	WORD $0x4ea1f400 // fmin v0.4s, v0.4s, v1.4s
-	FMOVS low+8(FP), F1
-	WORD $0x4e040421 // dup v1.4s, v1.s[0]
-	WORD $0x4ea11c21 // mov v1.16b, v1.16b
-	FMOVS low+8(FP), F2
-	WORD $0x4e040442 // dup v2.4s, v2.s[0]
-	WORD $0x4ea21c42 // mov v2.16b, v2.16b
-	WORD $0x6f00e403 // movi v3.2d, #0
-	WORD $0x6f00e404 // movi v4.2d, #0
+	WORD $0x3dc002c2 // ldr q2, [x22, #0]
+	WORD $0x4ea01c03 // mov v3.16b, v0.16b
+	WORD $0x4e23c442 // fmaxnm v2.4s, v2.4s, v3.4s
+	FMOVS high+12(FP), F3
+	WORD $0x4e040463 // dup v3.4s, v3.s[0]
+	WORD $0x4ea3f442 // fmin v2.4s, v2.4s, v3.4s
+	WORD $0x4ea01c03 // mov v3.16b, v0.16b
+	WORD $0x4ea01c04 // mov v4.16b, v0.16b
 	WORD $0x6f00e405 // movi v5.2d, #0
 	WORD $0x6f00e406 // movi v6.2d, #0
 	WORD $0x6f00e407 // movi v7.2d, #0
 	WORD $0x6f00e408 // movi v8.2d, #0
-	WORD $0x3dc03289 // ldr q9, [x20, #192]
+	WORD $0x6f00e409 // movi v9.2d, #0
+	WORD $0x6f00e40a // movi v10.2d, #0
+	WORD $0x3dc0328b // ldr q11, [x20, #192]
 	ADD R7<<0, R1, R8
 	ADD R7<<0, R2, R9
 	ADD R6<<0, R8, R10
@@ -223,34 +212,30 @@ block9:
 row10:
 	SUBS $1, R11
 	BLT rows11
-	WORD $0x4ea21c4a // mov v10.16b, v2.16b
-	WORD $0x6e2ae40a // fcmge v10.4s, v0.4s, v10.4s
-	FMOVS least+16(FP), F11
-	WORD $0x4e04056b // dup v11.4s, v11.s[0]
-	WORD $0x4eab1d6b // mov v11.16b, v11.16b
-	FMOVS least+16(FP), F12
-	WORD $0x4e04058c // dup v12.4s, v12.s[0]
-	WORD $0x4eac1d8c // mov v12.16b, v12.16b
-	WORD $0x3dc0010d // ldr q13, [x8, #0]
+	WORD $0x4ea41c8c // mov v12.16b, v4.16b
+	WORD $0x6e2ce44c // fcmge v12.4s, v2.4s, v12.4s
+	WORD $0x4ea11c2d // mov v13.16b, v1.16b
+	WORD $0x4ea11c2e // mov v14.16b, v1.16b
+	WORD $0x3dc0010f // ldr q15, [x8, #0]
 	ADD R7<<0, R3, R23
 	WORD $0x3dc202ff // ldr q31, [x23, #2048]
-	WORD $0x4e3fcdab // fmla v11.4s, v13.4s, v31.4s
-	WORD $0x3dc0014d // ldr q13, [x10, #0]
+	WORD $0x4e3fcded // fmla v13.4s, v15.4s, v31.4s
+	WORD $0x3dc0014f // ldr q15, [x10, #0]
 	WORD $0x3dc242ff // ldr q31, [x23, #2304]
-	WORD $0x4e3fcdac // fmla v12.4s, v13.4s, v31.4s
-	WORD $0x6eaa1c23 // bit v3.16b, v1.16b, v10.16b
-	WORD $0x6eaa1d64 // bit v4.16b, v11.16b, v10.16b
-	WORD $0x6eaa1c45 // bit v5.16b, v2.16b, v10.16b
-	WORD $0x6eaa1d86 // bit v6.16b, v12.16b, v10.16b
+	WORD $0x4e3fcdee // fmla v14.4s, v15.4s, v31.4s
+	WORD $0x6eac1c65 // bit v5.16b, v3.16b, v12.16b
+	WORD $0x6eac1da6 // bit v6.16b, v13.16b, v12.16b
+	WORD $0x6eac1c87 // bit v7.16b, v4.16b, v12.16b
+	WORD $0x6eac1dc8 // bit v8.16b, v14.16b, v12.16b
 	WORD $0x3dc0013f // ldr q31, [x9, #0]
-	WORD $0x6eaa1fe7 // bit v7.16b, v31.16b, v10.16b
+	WORD $0x6eac1fe9 // bit v9.16b, v31.16b, v12.16b
 	WORD $0x3dc0413f // ldr q31, [x9, #256]
-	WORD $0x6eaa1fe8 // bit v8.16b, v31.16b, v10.16b
+	WORD $0x6eac1fea // bit v10.16b, v31.16b, v12.16b
 	WORD $0x3dc02e9f // ldr q31, [x20, #176]
-	WORD $0x4e3fd52d // fadd v13.4s, v9.4s, v31.4s
-	WORD $0x6eaa1da9 // bit v9.16b, v13.16b, v10.16b
-	WORD $0x4e2bd421 // fadd v1.4s, v1.4s, v11.4s
-	WORD $0x4e2cd442 // fadd v2.4s, v2.4s, v12.4s
+	WORD $0x4e3fd56f // fadd v15.4s, v11.4s, v31.4s
+	WORD $0x6eac1deb // bit v11.16b, v15.16b, v12.16b
+	WORD $0x4e2dd463 // fadd v3.4s, v3.4s, v13.4s
+	WORD $0x4e2ed484 // fadd v4.4s, v4.4s, v14.4s
 	ADD $256, R8
 	ADD $256, R10
 	ADD $256, R9
@@ -258,13 +243,13 @@ row10:
 
 rows11:
 	ADD R7<<0, R3, R24
-	WORD $0x3d804303 // str q3, [x24, #256]
-	WORD $0x3d808304 // str q4, [x24, #512]
-	WORD $0x3d80c305 // str q5, [x24, #768]
-	WORD $0x3d810306 // str q6, [x24, #1024]
-	WORD $0x3d814307 // str q7, [x24, #1280]
-	WORD $0x3d818308 // str q8, [x24, #1536]
-	WORD $0x3d81c309 // str q9, [x24, #1792]
+	WORD $0x3d804305 // str q5, [x24, #256]
+	WORD $0x3d808306 // str q6, [x24, #512]
+	WORD $0x3d80c307 // str q7, [x24, #768]
+	WORD $0x3d810308 // str q8, [x24, #1024]
+	WORD $0x3d814309 // str q9, [x24, #1280]
+	WORD $0x3d81830a // str q10, [x24, #1536]
+	WORD $0x3d81c30b // str q11, [x24, #1792]
 	ADD $16, R7
 	CMP $256, R7
 	BLT block9
@@ -361,7 +346,6 @@ block12:
 	WORD $0x3dc02e86 // ldr q6, [x20, #176]
 	WORD $0x3dc0369f // ldr q31, [x20, #208]
 	WORD $0x4ebfcc86 // fmls v6.4s, v4.4s, v31.4s
-	WORD $0x4ea51ca5 // mov v5.16b, v5.16b
 	WORD $0x4ea6cd05 // fmls v5.4s, v8.4s, v6.4s
 	WORD $0x6e27dca5 // fmul v5.4s, v5.4s, v7.4s
 	WORD $0x3dc02e89 // ldr q9, [x20, #176]
@@ -390,11 +374,9 @@ block12:
 	WORD $0x4e22cc80 // fmla v0.4s, v4.4s, v2.4s
 	FMOVS high+4(FP), F1
 	WORD $0x4e040421 // dup v1.4s, v1.s[0]
-	WORD $0x4ea11c21 // mov v1.16b, v1.16b
 	WORD $0x3dc002c2 // ldr q2, [x22, #0]
 	WORD $0x3dc03a9f // ldr q31, [x20, #224]
 	WORD $0x4e3f1c42 // and v2.16b, v2.16b, v31.16b
-	WORD $0x4ea21c42 // mov v2.16b, v2.16b
 	WORD $0x6e22e421 // fcmge v1.4s, v1.4s, v2.4s
 	WORD $0x3dc282c2 // ldr q2, [x22, #2560]
 	WORD $0x6ea11c82 // bit v2.16b, v4.16b, v1.16b
@@ -415,7 +397,6 @@ block12:
 	WORD $0x3d8442c3 // str q3, [x22, #4352]
 	FMOVS minSlope+16(FP), F0
 	WORD $0x4e040400 // dup v0.4s, v0.s[0]
-	WORD $0x4ea01c00 // mov v0.16b, v0.16b
 	WORD $0x3dc142df // ldr q31, [x22, #1280]
 	WORD $0x4ebfd400 // fsub v0.4s, v0.4s, v31.4s
 	WORD $0x3dc00283 // ldr q3, [x20, #0]
@@ -425,7 +406,6 @@ block12:
 	WORD $0x3dc00a9f // ldr q31, [x20, #32]
 	WORD $0x6e3fdc03 // fmul v3.4s, v0.4s, v31.4s
 	WORD $0x4e218863 // frintn v3.4s, v3.4s
-	WORD $0x4ea01c00 // mov v0.16b, v0.16b
 	WORD $0x3dc00e9f // ldr q31, [x20, #48]
 	WORD $0x4ebfcc60 // fmls v0.4s, v3.4s, v31.4s
 	WORD $0x3dc0129f // ldr q31, [x20, #64]
@@ -442,7 +422,6 @@ block12:
 	WORD $0x3dc02a85 // ldr q5, [x20, #160]
 	WORD $0x4e20cc85 // fmla v5.4s, v4.4s, v0.4s
 	WORD $0x6e20dc04 // fmul v4.4s, v0.4s, v0.4s
-	WORD $0x4ea01c00 // mov v0.16b, v0.16b
 	WORD $0x4e24cca0 // fmla v0.4s, v5.4s, v4.4s
 	WORD $0x3dc02e9f // ldr q31, [x20, #176]
 	WORD $0x4e3fd400 // fadd v0.4s, v0.4s, v31.4s
@@ -465,7 +444,6 @@ block12:
 	WORD $0x3d84c2c0 // str q0, [x22, #4864]
 	FMOVS minSlope+16(FP), F0
 	WORD $0x4e040400 // dup v0.4s, v0.s[0]
-	WORD $0x4ea01c00 // mov v0.16b, v0.16b
 	WORD $0x3dc182df // ldr q31, [x22, #1536]
 	WORD $0x4ebfd400 // fsub v0.4s, v0.4s, v31.4s
 	WORD $0x3dc00283 // ldr q3, [x20, #0]
@@ -475,7 +453,6 @@ block12:
 	WORD $0x3dc00a9f // ldr q31, [x20, #32]
 	WORD $0x6e3fdc03 // fmul v3.4s, v0.4s, v31.4s
 	WORD $0x4e218863 // frintn v3.4s, v3.4s
-	WORD $0x4ea01c00 // mov v0.16b, v0.16b
 	WORD $0x3dc00e9f // ldr q31, [x20, #48]
 	WORD $0x4ebfcc60 // fmls v0.4s, v3.4s, v31.4s
 	WORD $0x3dc0129f // ldr q31, [x20, #64]
@@ -492,7 +469,6 @@ block12:
 	WORD $0x3dc02a85 // ldr q5, [x20, #160]
 	WORD $0x4e20cc85 // fmla v5.4s, v4.4s, v0.4s
 	WORD $0x6e20dc04 // fmul v4.4s, v0.4s, v0.4s
-	WORD $0x4ea01c00 // mov v0.16b, v0.16b
 	WORD $0x4e24cca0 // fmla v0.4s, v5.4s, v4.4s
 	WORD $0x3dc02e9f // ldr q31, [x20, #176]
 	WORD $0x4e3fd400 // fadd v0.4s, v0.4s, v31.4s
@@ -520,7 +496,6 @@ block12:
 	WORD $0x3dc1c2c1 // ldr q1, [x22, #1792]
 	FMOVS least+8(FP), F2
 	WORD $0x4e040442 // dup v2.4s, v2.s[0]
-	WORD $0x4ea21c42 // mov v2.16b, v2.16b
 	WORD $0x4ea2cc20 // fmls v0.4s, v1.4s, v2.4s
 	WORD $0x3dc342df // ldr q31, [x22, #3328]
 	WORD $0x6e3fdc00 // fmul v0.4s, v0.4s, v31.4s
@@ -541,7 +516,6 @@ block12:
 	WORD $0x3dc1c2c1 // ldr q1, [x22, #1792]
 	FMOVS least+8(FP), F2
 	WORD $0x4e040442 // dup v2.4s, v2.s[0]
-	WORD $0x4ea21c42 // mov v2.16b, v2.16b
 	WORD $0x4ea2cc20 // fmls v0.4s, v1.4s, v2.4s
 	WORD $0x3dc402df // ldr q31, [x22, #4096]
 	WORD $0x6e3fdc00 // fmul v0.4s, v0.4s, v31.4s
@@ -606,7 +580,6 @@ row14:
 	WORD $0x3d800182 // str q2, [x12, #0]
 	WORD $0x3dc02e9f // ldr q31, [x20, #176]
 	WORD $0x4e3fd421 // fadd v1.4s, v1.4s, v31.4s
-	WORD $0x4ea11c21 // mov v1.16b, v1.16b
 	ADD $256, R11
 	ADD $256, R12
 	JMP row14
@@ -645,7 +618,6 @@ row17:
 	WORD $0x6ea31fe2 // bit v2.16b, v31.16b, v3.16b
 	WORD $0x3dc02e9f // ldr q31, [x20, #176]
 	WORD $0x4e3fd421 // fadd v1.4s, v1.4s, v31.4s
-	WORD $0x4ea11c21 // mov v1.16b, v1.16b
 	WORD $0x4ea11c23 // mov v3.16b, v1.16b
 	WORD $0x4e23e403 // fcmeq v3.4s, v0.4s, v3.4s
 	ADD R7<<0, R3, R24

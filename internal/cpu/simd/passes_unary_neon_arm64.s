@@ -11,7 +11,7 @@ TEXT ·unaryScaleNEON(SB), NOSPLIT, $0-56
 	MOVD y_base+32(FP), R2
 	MOVD ZR, R3
 	MOVD R0, R6
-	SUBS $16, R6
+	SUBS $32, R6
 
 loop1:
 	CMP R6, R3
@@ -30,7 +30,19 @@ loop1:
 	WORD $0x3dc00ec1 // ldr q1, [x22, #48]
 	WORD $0x6e20dc21 // fmul v1.4s, v1.4s, v0.4s
 	WORD $0x3d800ee1 // str q1, [x23, #48]
-	ADD $16, R3
+	WORD $0x3dc012c1 // ldr q1, [x22, #64]
+	WORD $0x6e20dc21 // fmul v1.4s, v1.4s, v0.4s
+	WORD $0x3d8012e1 // str q1, [x23, #64]
+	WORD $0x3dc016c1 // ldr q1, [x22, #80]
+	WORD $0x6e20dc21 // fmul v1.4s, v1.4s, v0.4s
+	WORD $0x3d8016e1 // str q1, [x23, #80]
+	WORD $0x3dc01ac1 // ldr q1, [x22, #96]
+	WORD $0x6e20dc21 // fmul v1.4s, v1.4s, v0.4s
+	WORD $0x3d801ae1 // str q1, [x23, #96]
+	WORD $0x3dc01ec1 // ldr q1, [x22, #112]
+	WORD $0x6e20dc21 // fmul v1.4s, v1.4s, v0.4s
+	WORD $0x3d801ee1 // str q1, [x23, #112]
+	ADD $32, R3
 	JMP loop1
 
 done2:
@@ -75,7 +87,7 @@ TEXT ·unaryAddScalarNEON(SB), NOSPLIT, $0-56
 	MOVD y_base+32(FP), R2
 	MOVD ZR, R3
 	MOVD R0, R6
-	SUBS $16, R6
+	SUBS $32, R6
 
 loop7:
 	CMP R6, R3
@@ -94,7 +106,19 @@ loop7:
 	WORD $0x3dc00ec1 // ldr q1, [x22, #48]
 	WORD $0x4e20d421 // fadd v1.4s, v1.4s, v0.4s
 	WORD $0x3d800ee1 // str q1, [x23, #48]
-	ADD $16, R3
+	WORD $0x3dc012c1 // ldr q1, [x22, #64]
+	WORD $0x4e20d421 // fadd v1.4s, v1.4s, v0.4s
+	WORD $0x3d8012e1 // str q1, [x23, #64]
+	WORD $0x3dc016c1 // ldr q1, [x22, #80]
+	WORD $0x4e20d421 // fadd v1.4s, v1.4s, v0.4s
+	WORD $0x3d8016e1 // str q1, [x23, #80]
+	WORD $0x3dc01ac1 // ldr q1, [x22, #96]
+	WORD $0x4e20d421 // fadd v1.4s, v1.4s, v0.4s
+	WORD $0x3d801ae1 // str q1, [x23, #96]
+	WORD $0x3dc01ec1 // ldr q1, [x22, #112]
+	WORD $0x4e20d421 // fadd v1.4s, v1.4s, v0.4s
+	WORD $0x3d801ee1 // str q1, [x23, #112]
+	ADD $32, R3
 	JMP loop7
 
 done8:
@@ -140,7 +164,7 @@ TEXT ·unaryExpNEON(SB), NOSPLIT, $0-56
 	MOVD y_base+32(FP), R2
 	MOVD ZR, R3
 	MOVD R0, R6
-	SUBS $4, R6
+	SUBS $8, R6
 
 loop13:
 	CMP R6, R3
@@ -154,7 +178,6 @@ loop13:
 	WORD $0x3dc00a9f // ldr q31, [x20, #32]
 	WORD $0x6e3fdc01 // fmul v1.4s, v0.4s, v31.4s
 	WORD $0x4e218821 // frintn v1.4s, v1.4s
-	WORD $0x4ea01c00 // mov v0.16b, v0.16b
 	WORD $0x3dc00e9f // ldr q31, [x20, #48]
 	WORD $0x4ebfcc20 // fmls v0.4s, v1.4s, v31.4s
 	WORD $0x3dc0129f // ldr q31, [x20, #64]
@@ -171,7 +194,6 @@ loop13:
 	WORD $0x3dc02a83 // ldr q3, [x20, #160]
 	WORD $0x4e20cc43 // fmla v3.4s, v2.4s, v0.4s
 	WORD $0x6e20dc02 // fmul v2.4s, v0.4s, v0.4s
-	WORD $0x4ea01c00 // mov v0.16b, v0.16b
 	WORD $0x4e22cc60 // fmla v0.4s, v3.4s, v2.4s
 	WORD $0x3dc02e9f // ldr q31, [x20, #176]
 	WORD $0x4e3fd400 // fadd v0.4s, v0.4s, v31.4s
@@ -188,18 +210,7 @@ loop13:
 	WORD $0x6e21dc00 // fmul v0.4s, v0.4s, v1.4s
 	ADD R3<<2, R2, R23
 	WORD $0x3d8002e0 // str q0, [x23, #0]
-	ADD $4, R3
-	JMP loop13
-
-done14:
-	MOVD R0, R6
-	SUBS $1, R6
-
-loop15:
-	CMP R6, R3
-	BGT done16
-	ADD R3<<2, R1, R24
-	WORD $0xbd400300 // ldr s0, [x24, #0]
+	WORD $0x3dc006c0 // ldr q0, [x22, #16]
 	WORD $0x3dc00281 // ldr q1, [x20, #0]
 	WORD $0x4e20f420 // fmax v0.4s, v1.4s, v0.4s
 	WORD $0x3dc00681 // ldr q1, [x20, #16]
@@ -207,7 +218,6 @@ loop15:
 	WORD $0x3dc00a9f // ldr q31, [x20, #32]
 	WORD $0x6e3fdc01 // fmul v1.4s, v0.4s, v31.4s
 	WORD $0x4e218821 // frintn v1.4s, v1.4s
-	WORD $0x4ea01c00 // mov v0.16b, v0.16b
 	WORD $0x3dc00e9f // ldr q31, [x20, #48]
 	WORD $0x4ebfcc20 // fmls v0.4s, v1.4s, v31.4s
 	WORD $0x3dc0129f // ldr q31, [x20, #64]
@@ -224,7 +234,56 @@ loop15:
 	WORD $0x3dc02a83 // ldr q3, [x20, #160]
 	WORD $0x4e20cc43 // fmla v3.4s, v2.4s, v0.4s
 	WORD $0x6e20dc02 // fmul v2.4s, v0.4s, v0.4s
-	WORD $0x4ea01c00 // mov v0.16b, v0.16b
+	WORD $0x4e22cc60 // fmla v0.4s, v3.4s, v2.4s
+	WORD $0x3dc02e9f // ldr q31, [x20, #176]
+	WORD $0x4e3fd400 // fadd v0.4s, v0.4s, v31.4s
+	WORD $0x4e21a821 // fcvtns v1.4s, v1.4s
+	WORD $0x4f3f0422 // sshr v2.4s, v1.4s, #1
+	WORD $0x6ea28421 // sub v1.4s, v1.4s, v2.4s
+	WORD $0x4f375442 // shl v2.4s, v2.4s, #23
+	WORD $0x3dc02e83 // ldr q3, [x20, #176]
+	WORD $0x4ea38442 // add v2.4s, v2.4s, v3.4s
+	WORD $0x6e22dc00 // fmul v0.4s, v0.4s, v2.4s
+	WORD $0x4f375421 // shl v1.4s, v1.4s, #23
+	WORD $0x3dc02e82 // ldr q2, [x20, #176]
+	WORD $0x4ea28421 // add v1.4s, v1.4s, v2.4s
+	WORD $0x6e21dc00 // fmul v0.4s, v0.4s, v1.4s
+	WORD $0x3d8006e0 // str q0, [x23, #16]
+	ADD $8, R3
+	JMP loop13
+
+done14:
+	MOVD R0, R6
+	SUBS $4, R6
+
+loop15:
+	CMP R6, R3
+	BGT done16
+	ADD R3<<2, R1, R24
+	WORD $0x3dc00300 // ldr q0, [x24, #0]
+	WORD $0x3dc00281 // ldr q1, [x20, #0]
+	WORD $0x4e20f420 // fmax v0.4s, v1.4s, v0.4s
+	WORD $0x3dc00681 // ldr q1, [x20, #16]
+	WORD $0x4ea0f420 // fmin v0.4s, v1.4s, v0.4s
+	WORD $0x3dc00a9f // ldr q31, [x20, #32]
+	WORD $0x6e3fdc01 // fmul v1.4s, v0.4s, v31.4s
+	WORD $0x4e218821 // frintn v1.4s, v1.4s
+	WORD $0x3dc00e9f // ldr q31, [x20, #48]
+	WORD $0x4ebfcc20 // fmls v0.4s, v1.4s, v31.4s
+	WORD $0x3dc0129f // ldr q31, [x20, #64]
+	WORD $0x4ebfcc20 // fmls v0.4s, v1.4s, v31.4s
+	WORD $0x3dc01682 // ldr q2, [x20, #80]
+	WORD $0x3dc01a83 // ldr q3, [x20, #96]
+	WORD $0x4e20cc43 // fmla v3.4s, v2.4s, v0.4s
+	WORD $0x3dc01e82 // ldr q2, [x20, #112]
+	WORD $0x4e20cc62 // fmla v2.4s, v3.4s, v0.4s
+	WORD $0x3dc02283 // ldr q3, [x20, #128]
+	WORD $0x4e20cc43 // fmla v3.4s, v2.4s, v0.4s
+	WORD $0x3dc02682 // ldr q2, [x20, #144]
+	WORD $0x4e20cc62 // fmla v2.4s, v3.4s, v0.4s
+	WORD $0x3dc02a83 // ldr q3, [x20, #160]
+	WORD $0x4e20cc43 // fmla v3.4s, v2.4s, v0.4s
+	WORD $0x6e20dc02 // fmul v2.4s, v0.4s, v0.4s
 	WORD $0x4e22cc60 // fmla v0.4s, v3.4s, v2.4s
 	WORD $0x3dc02e9f // ldr q31, [x20, #176]
 	WORD $0x4e3fd400 // fadd v0.4s, v0.4s, v31.4s
@@ -240,11 +299,62 @@ loop15:
 	WORD $0x4ea28421 // add v1.4s, v1.4s, v2.4s
 	WORD $0x6e21dc00 // fmul v0.4s, v0.4s, v1.4s
 	ADD R3<<2, R2, R25
-	WORD $0xbd000320 // str s0, [x25, #0]
-	ADD $1, R3
+	WORD $0x3d800320 // str q0, [x25, #0]
+	ADD $4, R3
 	JMP loop15
 
 done16:
+	MOVD R0, R6
+	SUBS $1, R6
+
+loop17:
+	CMP R6, R3
+	BGT done18
+	ADD R3<<2, R1, R22
+	WORD $0xbd4002c0 // ldr s0, [x22, #0]
+	WORD $0x3dc00281 // ldr q1, [x20, #0]
+	WORD $0x4e20f420 // fmax v0.4s, v1.4s, v0.4s
+	WORD $0x3dc00681 // ldr q1, [x20, #16]
+	WORD $0x4ea0f420 // fmin v0.4s, v1.4s, v0.4s
+	WORD $0x3dc00a9f // ldr q31, [x20, #32]
+	WORD $0x6e3fdc01 // fmul v1.4s, v0.4s, v31.4s
+	WORD $0x4e218821 // frintn v1.4s, v1.4s
+	WORD $0x3dc00e9f // ldr q31, [x20, #48]
+	WORD $0x4ebfcc20 // fmls v0.4s, v1.4s, v31.4s
+	WORD $0x3dc0129f // ldr q31, [x20, #64]
+	WORD $0x4ebfcc20 // fmls v0.4s, v1.4s, v31.4s
+	WORD $0x3dc01682 // ldr q2, [x20, #80]
+	WORD $0x3dc01a83 // ldr q3, [x20, #96]
+	WORD $0x4e20cc43 // fmla v3.4s, v2.4s, v0.4s
+	WORD $0x3dc01e82 // ldr q2, [x20, #112]
+	WORD $0x4e20cc62 // fmla v2.4s, v3.4s, v0.4s
+	WORD $0x3dc02283 // ldr q3, [x20, #128]
+	WORD $0x4e20cc43 // fmla v3.4s, v2.4s, v0.4s
+	WORD $0x3dc02682 // ldr q2, [x20, #144]
+	WORD $0x4e20cc62 // fmla v2.4s, v3.4s, v0.4s
+	WORD $0x3dc02a83 // ldr q3, [x20, #160]
+	WORD $0x4e20cc43 // fmla v3.4s, v2.4s, v0.4s
+	WORD $0x6e20dc02 // fmul v2.4s, v0.4s, v0.4s
+	WORD $0x4e22cc60 // fmla v0.4s, v3.4s, v2.4s
+	WORD $0x3dc02e9f // ldr q31, [x20, #176]
+	WORD $0x4e3fd400 // fadd v0.4s, v0.4s, v31.4s
+	WORD $0x4e21a821 // fcvtns v1.4s, v1.4s
+	WORD $0x4f3f0422 // sshr v2.4s, v1.4s, #1
+	WORD $0x6ea28421 // sub v1.4s, v1.4s, v2.4s
+	WORD $0x4f375442 // shl v2.4s, v2.4s, #23
+	WORD $0x3dc02e83 // ldr q3, [x20, #176]
+	WORD $0x4ea38442 // add v2.4s, v2.4s, v3.4s
+	WORD $0x6e22dc00 // fmul v0.4s, v0.4s, v2.4s
+	WORD $0x4f375421 // shl v1.4s, v1.4s, #23
+	WORD $0x3dc02e82 // ldr q2, [x20, #176]
+	WORD $0x4ea28421 // add v1.4s, v1.4s, v2.4s
+	WORD $0x6e21dc00 // fmul v0.4s, v0.4s, v1.4s
+	ADD R3<<2, R2, R23
+	WORD $0xbd0002e0 // str s0, [x23, #0]
+	ADD $1, R3
+	JMP loop17
+
+done18:
 	RET
 
 // func unaryLogNEON
@@ -257,11 +367,11 @@ TEXT ·unaryLogNEON(SB), NOSPLIT, $0-56
 	MOVD y_base+32(FP), R2
 	MOVD ZR, R3
 	MOVD R0, R6
-	SUBS $4, R6
+	SUBS $8, R6
 
-loop17:
+loop19:
 	CMP R6, R3
-	BGT done18
+	BGT done20
 	ADD R3<<2, R1, R22
 	WORD $0x3dc002c0 // ldr q0, [x22, #0]
 	WORD $0x3dc03281 // ldr q1, [x20, #192]
@@ -322,18 +432,76 @@ loop17:
 	WORD $0x6e611fe0 // bsl v0.16b, v31.16b, v1.16b
 	ADD R3<<2, R2, R23
 	WORD $0x3d8002e0 // str q0, [x23, #0]
-	ADD $4, R3
-	JMP loop17
+	WORD $0x3dc006c0 // ldr q0, [x22, #16]
+	WORD $0x3dc03281 // ldr q1, [x20, #192]
+	WORD $0x6ea0e421 // fcmgt v1.4s, v1.4s, v0.4s
+	WORD $0x3dc0369f // ldr q31, [x20, #208]
+	WORD $0x6e3fdc02 // fmul v2.4s, v0.4s, v31.4s
+	WORD $0x6ee11c02 // bif v2.16b, v0.16b, v1.16b
+	WORD $0x3dc03a83 // ldr q3, [x20, #224]
+	WORD $0x6ea38444 // sub v4.4s, v2.4s, v3.4s
+	WORD $0x4f290484 // sshr v4.4s, v4.4s, #23
+	WORD $0x4f375483 // shl v3.4s, v4.4s, #23
+	WORD $0x6ea38443 // sub v3.4s, v2.4s, v3.4s
+	WORD $0x4e21d882 // scvtf v2.4s, v4.4s
+	WORD $0x3dc03e84 // ldr q4, [x20, #240]
+	WORD $0x6f00e405 // movi v5.2d, #0
+	WORD $0x6e651c81 // bsl v1.16b, v4.16b, v5.16b
+	WORD $0x4e21d441 // fadd v1.4s, v2.4s, v1.4s
+	WORD $0x3dc02e9f // ldr q31, [x20, #176]
+	WORD $0x4ebfd462 // fsub v2.4s, v3.4s, v31.4s
+	WORD $0x3dc04283 // ldr q3, [x20, #256]
+	WORD $0x3dc04684 // ldr q4, [x20, #272]
+	WORD $0x4e22cc64 // fmla v4.4s, v3.4s, v2.4s
+	WORD $0x3dc04a83 // ldr q3, [x20, #288]
+	WORD $0x4e22cc83 // fmla v3.4s, v4.4s, v2.4s
+	WORD $0x3dc04e84 // ldr q4, [x20, #304]
+	WORD $0x4e22cc64 // fmla v4.4s, v3.4s, v2.4s
+	WORD $0x3dc05283 // ldr q3, [x20, #320]
+	WORD $0x4e22cc83 // fmla v3.4s, v4.4s, v2.4s
+	WORD $0x3dc05684 // ldr q4, [x20, #336]
+	WORD $0x4e22cc64 // fmla v4.4s, v3.4s, v2.4s
+	WORD $0x3dc05a83 // ldr q3, [x20, #352]
+	WORD $0x4e22cc83 // fmla v3.4s, v4.4s, v2.4s
+	WORD $0x3dc05e84 // ldr q4, [x20, #368]
+	WORD $0x4e22cc64 // fmla v4.4s, v3.4s, v2.4s
+	WORD $0x3dc06283 // ldr q3, [x20, #384]
+	WORD $0x4e22cc83 // fmla v3.4s, v4.4s, v2.4s
+	WORD $0x6e22dc44 // fmul v4.4s, v2.4s, v2.4s
+	WORD $0x6e22dc85 // fmul v5.4s, v4.4s, v2.4s
+	WORD $0x6e25dc63 // fmul v3.4s, v3.4s, v5.4s
+	WORD $0x3dc0129f // ldr q31, [x20, #64]
+	WORD $0x4e3fcc23 // fmla v3.4s, v1.4s, v31.4s
+	WORD $0x3dc02a9f // ldr q31, [x20, #160]
+	WORD $0x4ebfcc83 // fmls v3.4s, v4.4s, v31.4s
+	WORD $0x4e23d442 // fadd v2.4s, v2.4s, v3.4s
+	WORD $0x3dc00e9f // ldr q31, [x20, #48]
+	WORD $0x4e3fcc22 // fmla v2.4s, v1.4s, v31.4s
+	WORD $0x3dc06681 // ldr q1, [x20, #400]
+	WORD $0x4e21e401 // fcmeq v1.4s, v0.4s, v1.4s
+	WORD $0x6e621c01 // bsl v1.16b, v0.16b, v2.16b
+	WORD $0x6f00e402 // movi v2.2d, #0
+	WORD $0x4e22e402 // fcmeq v2.4s, v0.4s, v2.4s
+	WORD $0x3dc06a9f // ldr q31, [x20, #416]
+	WORD $0x6ea21fe1 // bit v1.16b, v31.16b, v2.16b
+	WORD $0x6f00e402 // movi v2.2d, #0
+	WORD $0x6e22e400 // fcmge v0.4s, v0.4s, v2.4s
+	WORD $0x6e205800 // mvn v0.16b, v0.16b
+	WORD $0x3dc06e9f // ldr q31, [x20, #432]
+	WORD $0x6e611fe0 // bsl v0.16b, v31.16b, v1.16b
+	WORD $0x3d8006e0 // str q0, [x23, #16]
+	ADD $8, R3
+	JMP loop19
 
-done18:
+done20:
 	MOVD R0, R6
-	SUBS $1, R6
+	SUBS $4, R6
 
-loop19:
+loop21:
 	CMP R6, R3
-	BGT done20
+	BGT done22
 	ADD R3<<2, R1, R24
-	WORD $0xbd400300 // ldr s0, [x24, #0]
+	WORD $0x3dc00300 // ldr q0, [x24, #0]
 	WORD $0x3dc03281 // ldr q1, [x20, #192]
 	WORD $0x6ea0e421 // fcmgt v1.4s, v1.4s, v0.4s
 	WORD $0x3dc0369f // ldr q31, [x20, #208]
@@ -391,11 +559,81 @@ loop19:
 	WORD $0x3dc06e9f // ldr q31, [x20, #432]
 	WORD $0x6e611fe0 // bsl v0.16b, v31.16b, v1.16b
 	ADD R3<<2, R2, R25
-	WORD $0xbd000320 // str s0, [x25, #0]
-	ADD $1, R3
-	JMP loop19
+	WORD $0x3d800320 // str q0, [x25, #0]
+	ADD $4, R3
+	JMP loop21
 
-done20:
+done22:
+	MOVD R0, R6
+	SUBS $1, R6
+
+loop23:
+	CMP R6, R3
+	BGT done24
+	ADD R3<<2, R1, R22
+	WORD $0xbd4002c0 // ldr s0, [x22, #0]
+	WORD $0x3dc03281 // ldr q1, [x20, #192]
+	WORD $0x6ea0e421 // fcmgt v1.4s, v1.4s, v0.4s
+	WORD $0x3dc0369f // ldr q31, [x20, #208]
+	WORD $0x6e3fdc02 // fmul v2.4s, v0.4s, v31.4s
+	WORD $0x6ee11c02 // bif v2.16b, v0.16b, v1.16b
+	WORD $0x3dc03a83 // ldr q3, [x20, #224]
+	WORD $0x6ea38444 // sub v4.4s, v2.4s, v3.4s
+	WORD $0x4f290484 // sshr v4.4s, v4.4s, #23
+	WORD $0x4f375483 // shl v3.4s, v4.4s, #23
+	WORD $0x6ea38443 // sub v3.4s, v2.4s, v3.4s
+	WORD $0x4e21d882 // scvtf v2.4s, v4.4s
+	WORD $0x3dc03e84 // ldr q4, [x20, #240]
+	WORD $0x6f00e405 // movi v5.2d, #0
+	WORD $0x6e651c81 // bsl v1.16b, v4.16b, v5.16b
+	WORD $0x4e21d441 // fadd v1.4s, v2.4s, v1.4s
+	WORD $0x3dc02e9f // ldr q31, [x20, #176]
+	WORD $0x4ebfd462 // fsub v2.4s, v3.4s, v31.4s
+	WORD $0x3dc04283 // ldr q3, [x20, #256]
+	WORD $0x3dc04684 // ldr q4, [x20, #272]
+	WORD $0x4e22cc64 // fmla v4.4s, v3.4s, v2.4s
+	WORD $0x3dc04a83 // ldr q3, [x20, #288]
+	WORD $0x4e22cc83 // fmla v3.4s, v4.4s, v2.4s
+	WORD $0x3dc04e84 // ldr q4, [x20, #304]
+	WORD $0x4e22cc64 // fmla v4.4s, v3.4s, v2.4s
+	WORD $0x3dc05283 // ldr q3, [x20, #320]
+	WORD $0x4e22cc83 // fmla v3.4s, v4.4s, v2.4s
+	WORD $0x3dc05684 // ldr q4, [x20, #336]
+	WORD $0x4e22cc64 // fmla v4.4s, v3.4s, v2.4s
+	WORD $0x3dc05a83 // ldr q3, [x20, #352]
+	WORD $0x4e22cc83 // fmla v3.4s, v4.4s, v2.4s
+	WORD $0x3dc05e84 // ldr q4, [x20, #368]
+	WORD $0x4e22cc64 // fmla v4.4s, v3.4s, v2.4s
+	WORD $0x3dc06283 // ldr q3, [x20, #384]
+	WORD $0x4e22cc83 // fmla v3.4s, v4.4s, v2.4s
+	WORD $0x6e22dc44 // fmul v4.4s, v2.4s, v2.4s
+	WORD $0x6e22dc85 // fmul v5.4s, v4.4s, v2.4s
+	WORD $0x6e25dc63 // fmul v3.4s, v3.4s, v5.4s
+	WORD $0x3dc0129f // ldr q31, [x20, #64]
+	WORD $0x4e3fcc23 // fmla v3.4s, v1.4s, v31.4s
+	WORD $0x3dc02a9f // ldr q31, [x20, #160]
+	WORD $0x4ebfcc83 // fmls v3.4s, v4.4s, v31.4s
+	WORD $0x4e23d442 // fadd v2.4s, v2.4s, v3.4s
+	WORD $0x3dc00e9f // ldr q31, [x20, #48]
+	WORD $0x4e3fcc22 // fmla v2.4s, v1.4s, v31.4s
+	WORD $0x3dc06681 // ldr q1, [x20, #400]
+	WORD $0x4e21e401 // fcmeq v1.4s, v0.4s, v1.4s
+	WORD $0x6e621c01 // bsl v1.16b, v0.16b, v2.16b
+	WORD $0x6f00e402 // movi v2.2d, #0
+	WORD $0x4e22e402 // fcmeq v2.4s, v0.4s, v2.4s
+	WORD $0x3dc06a9f // ldr q31, [x20, #416]
+	WORD $0x6ea21fe1 // bit v1.16b, v31.16b, v2.16b
+	WORD $0x6f00e402 // movi v2.2d, #0
+	WORD $0x6e22e400 // fcmge v0.4s, v0.4s, v2.4s
+	WORD $0x6e205800 // mvn v0.16b, v0.16b
+	WORD $0x3dc06e9f // ldr q31, [x20, #432]
+	WORD $0x6e611fe0 // bsl v0.16b, v31.16b, v1.16b
+	ADD R3<<2, R2, R23
+	WORD $0xbd0002e0 // str s0, [x23, #0]
+	ADD $1, R3
+	JMP loop23
+
+done24:
 	RET
 
 // func unarySqrtNEON
@@ -407,11 +645,11 @@ TEXT ·unarySqrtNEON(SB), NOSPLIT, $0-56
 	MOVD y_base+32(FP), R2
 	MOVD ZR, R3
 	MOVD R0, R6
-	SUBS $8, R6
+	SUBS $16, R6
 
-loop21:
+loop25:
 	CMP R6, R3
-	BGT done22
+	BGT done26
 	ADD R3<<2, R1, R22
 	WORD $0x3dc002c0 // ldr q0, [x22, #0]
 	WORD $0x6ea1f800 // fsqrt v0.4s, v0.4s
@@ -420,40 +658,46 @@ loop21:
 	WORD $0x3dc006c0 // ldr q0, [x22, #16]
 	WORD $0x6ea1f800 // fsqrt v0.4s, v0.4s
 	WORD $0x3d8006e0 // str q0, [x23, #16]
-	ADD $8, R3
-	JMP loop21
+	WORD $0x3dc00ac0 // ldr q0, [x22, #32]
+	WORD $0x6ea1f800 // fsqrt v0.4s, v0.4s
+	WORD $0x3d800ae0 // str q0, [x23, #32]
+	WORD $0x3dc00ec0 // ldr q0, [x22, #48]
+	WORD $0x6ea1f800 // fsqrt v0.4s, v0.4s
+	WORD $0x3d800ee0 // str q0, [x23, #48]
+	ADD $16, R3
+	JMP loop25
 
-done22:
+done26:
 	MOVD R0, R6
 	SUBS $4, R6
 
-loop23:
+loop27:
 	CMP R6, R3
-	BGT done24
+	BGT done28
 	ADD R3<<2, R1, R24
 	WORD $0x3dc00300 // ldr q0, [x24, #0]
 	WORD $0x6ea1f800 // fsqrt v0.4s, v0.4s
 	ADD R3<<2, R2, R25
 	WORD $0x3d800320 // str q0, [x25, #0]
 	ADD $4, R3
-	JMP loop23
+	JMP loop27
 
-done24:
+done28:
 	MOVD R0, R6
 	SUBS $1, R6
 
-loop25:
+loop29:
 	CMP R6, R3
-	BGT done26
+	BGT done30
 	ADD R3<<2, R1, R22
 	WORD $0xbd4002c0 // ldr s0, [x22, #0]
 	WORD $0x6ea1f800 // fsqrt v0.4s, v0.4s
 	ADD R3<<2, R2, R23
 	WORD $0xbd0002e0 // str s0, [x23, #0]
 	ADD $1, R3
-	JMP loop25
+	JMP loop29
 
-done26:
+done30:
 	RET
 
 // func unarySquareNEON
@@ -465,11 +709,11 @@ TEXT ·unarySquareNEON(SB), NOSPLIT, $0-56
 	MOVD y_base+32(FP), R2
 	MOVD ZR, R3
 	MOVD R0, R6
-	SUBS $16, R6
+	SUBS $32, R6
 
-loop27:
+loop31:
 	CMP R6, R3
-	BGT done28
+	BGT done32
 	ADD R3<<2, R1, R22
 	WORD $0x3dc002c0 // ldr q0, [x22, #0]
 	WORD $0x6e20dc00 // fmul v0.4s, v0.4s, v0.4s
@@ -484,40 +728,52 @@ loop27:
 	WORD $0x3dc00ec0 // ldr q0, [x22, #48]
 	WORD $0x6e20dc00 // fmul v0.4s, v0.4s, v0.4s
 	WORD $0x3d800ee0 // str q0, [x23, #48]
-	ADD $16, R3
-	JMP loop27
+	WORD $0x3dc012c0 // ldr q0, [x22, #64]
+	WORD $0x6e20dc00 // fmul v0.4s, v0.4s, v0.4s
+	WORD $0x3d8012e0 // str q0, [x23, #64]
+	WORD $0x3dc016c0 // ldr q0, [x22, #80]
+	WORD $0x6e20dc00 // fmul v0.4s, v0.4s, v0.4s
+	WORD $0x3d8016e0 // str q0, [x23, #80]
+	WORD $0x3dc01ac0 // ldr q0, [x22, #96]
+	WORD $0x6e20dc00 // fmul v0.4s, v0.4s, v0.4s
+	WORD $0x3d801ae0 // str q0, [x23, #96]
+	WORD $0x3dc01ec0 // ldr q0, [x22, #112]
+	WORD $0x6e20dc00 // fmul v0.4s, v0.4s, v0.4s
+	WORD $0x3d801ee0 // str q0, [x23, #112]
+	ADD $32, R3
+	JMP loop31
 
-done28:
+done32:
 	MOVD R0, R6
 	SUBS $4, R6
 
-loop29:
+loop33:
 	CMP R6, R3
-	BGT done30
+	BGT done34
 	ADD R3<<2, R1, R24
 	WORD $0x3dc00300 // ldr q0, [x24, #0]
 	WORD $0x6e20dc00 // fmul v0.4s, v0.4s, v0.4s
 	ADD R3<<2, R2, R25
 	WORD $0x3d800320 // str q0, [x25, #0]
 	ADD $4, R3
-	JMP loop29
+	JMP loop33
 
-done30:
+done34:
 	MOVD R0, R6
 	SUBS $1, R6
 
-loop31:
+loop35:
 	CMP R6, R3
-	BGT done32
+	BGT done36
 	ADD R3<<2, R1, R22
 	WORD $0xbd4002c0 // ldr s0, [x22, #0]
 	WORD $0x6e20dc00 // fmul v0.4s, v0.4s, v0.4s
 	ADD R3<<2, R2, R23
 	WORD $0xbd0002e0 // str s0, [x23, #0]
 	ADD $1, R3
-	JMP loop31
+	JMP loop35
 
-done32:
+done36:
 	RET
 
 // func unaryReciprocalNEON
@@ -530,11 +786,11 @@ TEXT ·unaryReciprocalNEON(SB), NOSPLIT, $0-56
 	MOVD y_base+32(FP), R2
 	MOVD ZR, R3
 	MOVD R0, R6
-	SUBS $8, R6
+	SUBS $16, R6
 
-loop33:
+loop37:
 	CMP R6, R3
-	BGT done34
+	BGT done38
 	ADD R3<<2, R1, R22
 	WORD $0x3dc002c0 // ldr q0, [x22, #0]
 	WORD $0x3dc02e81 // ldr q1, [x20, #176]
@@ -545,16 +801,24 @@ loop33:
 	WORD $0x3dc02e81 // ldr q1, [x20, #176]
 	WORD $0x6e20fc20 // fdiv v0.4s, v1.4s, v0.4s
 	WORD $0x3d8006e0 // str q0, [x23, #16]
-	ADD $8, R3
-	JMP loop33
+	WORD $0x3dc00ac0 // ldr q0, [x22, #32]
+	WORD $0x3dc02e81 // ldr q1, [x20, #176]
+	WORD $0x6e20fc20 // fdiv v0.4s, v1.4s, v0.4s
+	WORD $0x3d800ae0 // str q0, [x23, #32]
+	WORD $0x3dc00ec0 // ldr q0, [x22, #48]
+	WORD $0x3dc02e81 // ldr q1, [x20, #176]
+	WORD $0x6e20fc20 // fdiv v0.4s, v1.4s, v0.4s
+	WORD $0x3d800ee0 // str q0, [x23, #48]
+	ADD $16, R3
+	JMP loop37
 
-done34:
+done38:
 	MOVD R0, R6
 	SUBS $4, R6
 
-loop35:
+loop39:
 	CMP R6, R3
-	BGT done36
+	BGT done40
 	ADD R3<<2, R1, R24
 	WORD $0x3dc00300 // ldr q0, [x24, #0]
 	WORD $0x3dc02e81 // ldr q1, [x20, #176]
@@ -562,15 +826,15 @@ loop35:
 	ADD R3<<2, R2, R25
 	WORD $0x3d800320 // str q0, [x25, #0]
 	ADD $4, R3
-	JMP loop35
+	JMP loop39
 
-done36:
+done40:
 	MOVD R0, R6
 	SUBS $1, R6
 
-loop37:
+loop41:
 	CMP R6, R3
-	BGT done38
+	BGT done42
 	ADD R3<<2, R1, R22
 	WORD $0xbd4002c0 // ldr s0, [x22, #0]
 	WORD $0x3dc02e81 // ldr q1, [x20, #176]
@@ -578,9 +842,9 @@ loop37:
 	ADD R3<<2, R2, R23
 	WORD $0xbd0002e0 // str s0, [x23, #0]
 	ADD $1, R3
-	JMP loop37
+	JMP loop41
 
-done38:
+done42:
 	RET
 
 // func unaryAbsNEON
@@ -593,11 +857,11 @@ TEXT ·unaryAbsNEON(SB), NOSPLIT, $0-56
 	MOVD y_base+32(FP), R2
 	MOVD ZR, R3
 	MOVD R0, R6
-	SUBS $16, R6
+	SUBS $32, R6
 
-loop39:
+loop43:
 	CMP R6, R3
-	BGT done40
+	BGT done44
 	ADD R3<<2, R1, R22
 	WORD $0x3dc002c0 // ldr q0, [x22, #0]
 	WORD $0x3dc0729f // ldr q31, [x20, #448]
@@ -616,16 +880,32 @@ loop39:
 	WORD $0x3dc0729f // ldr q31, [x20, #448]
 	WORD $0x4e3f1c00 // and v0.16b, v0.16b, v31.16b
 	WORD $0x3d800ee0 // str q0, [x23, #48]
-	ADD $16, R3
-	JMP loop39
+	WORD $0x3dc012c0 // ldr q0, [x22, #64]
+	WORD $0x3dc0729f // ldr q31, [x20, #448]
+	WORD $0x4e3f1c00 // and v0.16b, v0.16b, v31.16b
+	WORD $0x3d8012e0 // str q0, [x23, #64]
+	WORD $0x3dc016c0 // ldr q0, [x22, #80]
+	WORD $0x3dc0729f // ldr q31, [x20, #448]
+	WORD $0x4e3f1c00 // and v0.16b, v0.16b, v31.16b
+	WORD $0x3d8016e0 // str q0, [x23, #80]
+	WORD $0x3dc01ac0 // ldr q0, [x22, #96]
+	WORD $0x3dc0729f // ldr q31, [x20, #448]
+	WORD $0x4e3f1c00 // and v0.16b, v0.16b, v31.16b
+	WORD $0x3d801ae0 // str q0, [x23, #96]
+	WORD $0x3dc01ec0 // ldr q0, [x22, #112]
+	WORD $0x3dc0729f // ldr q31, [x20, #448]
+	WORD $0x4e3f1c00 // and v0.16b, v0.16b, v31.16b
+	WORD $0x3d801ee0 // str q0, [x23, #112]
+	ADD $32, R3
+	JMP loop43
 
-done40:
+done44:
 	MOVD R0, R6
 	SUBS $4, R6
 
-loop41:
+loop45:
 	CMP R6, R3
-	BGT done42
+	BGT done46
 	ADD R3<<2, R1, R24
 	WORD $0x3dc00300 // ldr q0, [x24, #0]
 	WORD $0x3dc0729f // ldr q31, [x20, #448]
@@ -633,15 +913,15 @@ loop41:
 	ADD R3<<2, R2, R25
 	WORD $0x3d800320 // str q0, [x25, #0]
 	ADD $4, R3
-	JMP loop41
+	JMP loop45
 
-done42:
+done46:
 	MOVD R0, R6
 	SUBS $1, R6
 
-loop43:
+loop47:
 	CMP R6, R3
-	BGT done44
+	BGT done48
 	ADD R3<<2, R1, R22
 	WORD $0xbd4002c0 // ldr s0, [x22, #0]
 	WORD $0x3dc0729f // ldr q31, [x20, #448]
@@ -649,9 +929,9 @@ loop43:
 	ADD R3<<2, R2, R23
 	WORD $0xbd0002e0 // str s0, [x23, #0]
 	ADD $1, R3
-	JMP loop43
+	JMP loop47
 
-done44:
+done48:
 	RET
 
 // func unaryTanhNEON
@@ -664,11 +944,11 @@ TEXT ·unaryTanhNEON(SB), NOSPLIT, $0-56
 	MOVD y_base+32(FP), R2
 	MOVD ZR, R3
 	MOVD R0, R6
-	SUBS $4, R6
+	SUBS $8, R6
 
-loop45:
+loop49:
 	CMP R6, R3
-	BGT done46
+	BGT done50
 	ADD R3<<2, R1, R22
 	WORD $0x3dc002c0 // ldr q0, [x22, #0]
 	WORD $0x3dc0769f // ldr q31, [x20, #464]
@@ -679,7 +959,6 @@ loop45:
 	WORD $0x3dc00a9f // ldr q31, [x20, #32]
 	WORD $0x6e3fdc22 // fmul v2.4s, v1.4s, v31.4s
 	WORD $0x4e218842 // frintn v2.4s, v2.4s
-	WORD $0x4ea11c21 // mov v1.16b, v1.16b
 	WORD $0x3dc00e9f // ldr q31, [x20, #48]
 	WORD $0x4ebfcc41 // fmls v1.4s, v2.4s, v31.4s
 	WORD $0x3dc0129f // ldr q31, [x20, #64]
@@ -696,7 +975,6 @@ loop45:
 	WORD $0x3dc02a84 // ldr q4, [x20, #160]
 	WORD $0x4e21cc64 // fmla v4.4s, v3.4s, v1.4s
 	WORD $0x6e21dc23 // fmul v3.4s, v1.4s, v1.4s
-	WORD $0x4ea11c21 // mov v1.16b, v1.16b
 	WORD $0x4e23cc81 // fmla v1.4s, v4.4s, v3.4s
 	WORD $0x4e21a842 // fcvtns v2.4s, v2.4s
 	WORD $0x4f375442 // shl v2.4s, v2.4s, #23
@@ -715,18 +993,7 @@ loop45:
 	WORD $0x4ea01c20 // orr v0.16b, v1.16b, v0.16b
 	ADD R3<<2, R2, R23
 	WORD $0x3d8002e0 // str q0, [x23, #0]
-	ADD $4, R3
-	JMP loop45
-
-done46:
-	MOVD R0, R6
-	SUBS $1, R6
-
-loop47:
-	CMP R6, R3
-	BGT done48
-	ADD R3<<2, R1, R24
-	WORD $0xbd400300 // ldr s0, [x24, #0]
+	WORD $0x3dc006c0 // ldr q0, [x22, #16]
 	WORD $0x3dc0769f // ldr q31, [x20, #464]
 	WORD $0x4ebf1c01 // orr v1.16b, v0.16b, v31.16b
 	WORD $0x3dc07a82 // ldr q2, [x20, #480]
@@ -735,7 +1002,6 @@ loop47:
 	WORD $0x3dc00a9f // ldr q31, [x20, #32]
 	WORD $0x6e3fdc22 // fmul v2.4s, v1.4s, v31.4s
 	WORD $0x4e218842 // frintn v2.4s, v2.4s
-	WORD $0x4ea11c21 // mov v1.16b, v1.16b
 	WORD $0x3dc00e9f // ldr q31, [x20, #48]
 	WORD $0x4ebfcc41 // fmls v1.4s, v2.4s, v31.4s
 	WORD $0x3dc0129f // ldr q31, [x20, #64]
@@ -752,7 +1018,59 @@ loop47:
 	WORD $0x3dc02a84 // ldr q4, [x20, #160]
 	WORD $0x4e21cc64 // fmla v4.4s, v3.4s, v1.4s
 	WORD $0x6e21dc23 // fmul v3.4s, v1.4s, v1.4s
-	WORD $0x4ea11c21 // mov v1.16b, v1.16b
+	WORD $0x4e23cc81 // fmla v1.4s, v4.4s, v3.4s
+	WORD $0x4e21a842 // fcvtns v2.4s, v2.4s
+	WORD $0x4f375442 // shl v2.4s, v2.4s, #23
+	WORD $0x3dc02e83 // ldr q3, [x20, #176]
+	WORD $0x4ea38442 // add v2.4s, v2.4s, v3.4s
+	WORD $0x3dc02e9f // ldr q31, [x20, #176]
+	WORD $0x4ebfd443 // fsub v3.4s, v2.4s, v31.4s
+	WORD $0x4e22cc23 // fmla v3.4s, v1.4s, v2.4s
+	WORD $0x3dc07e9f // ldr q31, [x20, #496]
+	WORD $0x4e3fd461 // fadd v1.4s, v3.4s, v31.4s
+	WORD $0x6e21fc61 // fdiv v1.4s, v3.4s, v1.4s
+	WORD $0x3dc0729f // ldr q31, [x20, #448]
+	WORD $0x4e3f1c21 // and v1.16b, v1.16b, v31.16b
+	WORD $0x3dc0769f // ldr q31, [x20, #464]
+	WORD $0x4e3f1c00 // and v0.16b, v0.16b, v31.16b
+	WORD $0x4ea01c20 // orr v0.16b, v1.16b, v0.16b
+	WORD $0x3d8006e0 // str q0, [x23, #16]
+	ADD $8, R3
+	JMP loop49
+
+done50:
+	MOVD R0, R6
+	SUBS $4, R6
+
+loop51:
+	CMP R6, R3
+	BGT done52
+	ADD R3<<2, R1, R24
+	WORD $0x3dc00300 // ldr q0, [x24, #0]
+	WORD $0x3dc0769f // ldr q31, [x20, #464]
+	WORD $0x4ebf1c01 // orr v1.16b, v0.16b, v31.16b
+	WORD $0x3dc07a82 // ldr q2, [x20, #480]
+	WORD $0x4e21d421 // fadd v1.4s, v1.4s, v1.4s
+	WORD $0x4e21f441 // fmax v1.4s, v2.4s, v1.4s
+	WORD $0x3dc00a9f // ldr q31, [x20, #32]
+	WORD $0x6e3fdc22 // fmul v2.4s, v1.4s, v31.4s
+	WORD $0x4e218842 // frintn v2.4s, v2.4s
+	WORD $0x3dc00e9f // ldr q31, [x20, #48]
+	WORD $0x4ebfcc41 // fmls v1.4s, v2.4s, v31.4s
+	WORD $0x3dc0129f // ldr q31, [x20, #64]
+	WORD $0x4ebfcc41 // fmls v1.4s, v2.4s, v31.4s
+	WORD $0x3dc01683 // ldr q3, [x20, #80]
+	WORD $0x3dc01a84 // ldr q4, [x20, #96]
+	WORD $0x4e21cc64 // fmla v4.4s, v3.4s, v1.4s
+	WORD $0x3dc01e83 // ldr q3, [x20, #112]
+	WORD $0x4e21cc83 // fmla v3.4s, v4.4s, v1.4s
+	WORD $0x3dc02284 // ldr q4, [x20, #128]
+	WORD $0x4e21cc64 // fmla v4.4s, v3.4s, v1.4s
+	WORD $0x3dc02683 // ldr q3, [x20, #144]
+	WORD $0x4e21cc83 // fmla v3.4s, v4.4s, v1.4s
+	WORD $0x3dc02a84 // ldr q4, [x20, #160]
+	WORD $0x4e21cc64 // fmla v4.4s, v3.4s, v1.4s
+	WORD $0x6e21dc23 // fmul v3.4s, v1.4s, v1.4s
 	WORD $0x4e23cc81 // fmla v1.4s, v4.4s, v3.4s
 	WORD $0x4e21a842 // fcvtns v2.4s, v2.4s
 	WORD $0x4f375442 // shl v2.4s, v2.4s, #23
@@ -770,11 +1088,65 @@ loop47:
 	WORD $0x4e3f1c00 // and v0.16b, v0.16b, v31.16b
 	WORD $0x4ea01c20 // orr v0.16b, v1.16b, v0.16b
 	ADD R3<<2, R2, R25
-	WORD $0xbd000320 // str s0, [x25, #0]
-	ADD $1, R3
-	JMP loop47
+	WORD $0x3d800320 // str q0, [x25, #0]
+	ADD $4, R3
+	JMP loop51
 
-done48:
+done52:
+	MOVD R0, R6
+	SUBS $1, R6
+
+loop53:
+	CMP R6, R3
+	BGT done54
+	ADD R3<<2, R1, R22
+	WORD $0xbd4002c0 // ldr s0, [x22, #0]
+	WORD $0x3dc0769f // ldr q31, [x20, #464]
+	WORD $0x4ebf1c01 // orr v1.16b, v0.16b, v31.16b
+	WORD $0x3dc07a82 // ldr q2, [x20, #480]
+	WORD $0x4e21d421 // fadd v1.4s, v1.4s, v1.4s
+	WORD $0x4e21f441 // fmax v1.4s, v2.4s, v1.4s
+	WORD $0x3dc00a9f // ldr q31, [x20, #32]
+	WORD $0x6e3fdc22 // fmul v2.4s, v1.4s, v31.4s
+	WORD $0x4e218842 // frintn v2.4s, v2.4s
+	WORD $0x3dc00e9f // ldr q31, [x20, #48]
+	WORD $0x4ebfcc41 // fmls v1.4s, v2.4s, v31.4s
+	WORD $0x3dc0129f // ldr q31, [x20, #64]
+	WORD $0x4ebfcc41 // fmls v1.4s, v2.4s, v31.4s
+	WORD $0x3dc01683 // ldr q3, [x20, #80]
+	WORD $0x3dc01a84 // ldr q4, [x20, #96]
+	WORD $0x4e21cc64 // fmla v4.4s, v3.4s, v1.4s
+	WORD $0x3dc01e83 // ldr q3, [x20, #112]
+	WORD $0x4e21cc83 // fmla v3.4s, v4.4s, v1.4s
+	WORD $0x3dc02284 // ldr q4, [x20, #128]
+	WORD $0x4e21cc64 // fmla v4.4s, v3.4s, v1.4s
+	WORD $0x3dc02683 // ldr q3, [x20, #144]
+	WORD $0x4e21cc83 // fmla v3.4s, v4.4s, v1.4s
+	WORD $0x3dc02a84 // ldr q4, [x20, #160]
+	WORD $0x4e21cc64 // fmla v4.4s, v3.4s, v1.4s
+	WORD $0x6e21dc23 // fmul v3.4s, v1.4s, v1.4s
+	WORD $0x4e23cc81 // fmla v1.4s, v4.4s, v3.4s
+	WORD $0x4e21a842 // fcvtns v2.4s, v2.4s
+	WORD $0x4f375442 // shl v2.4s, v2.4s, #23
+	WORD $0x3dc02e83 // ldr q3, [x20, #176]
+	WORD $0x4ea38442 // add v2.4s, v2.4s, v3.4s
+	WORD $0x3dc02e9f // ldr q31, [x20, #176]
+	WORD $0x4ebfd443 // fsub v3.4s, v2.4s, v31.4s
+	WORD $0x4e22cc23 // fmla v3.4s, v1.4s, v2.4s
+	WORD $0x3dc07e9f // ldr q31, [x20, #496]
+	WORD $0x4e3fd461 // fadd v1.4s, v3.4s, v31.4s
+	WORD $0x6e21fc61 // fdiv v1.4s, v3.4s, v1.4s
+	WORD $0x3dc0729f // ldr q31, [x20, #448]
+	WORD $0x4e3f1c21 // and v1.16b, v1.16b, v31.16b
+	WORD $0x3dc0769f // ldr q31, [x20, #464]
+	WORD $0x4e3f1c00 // and v0.16b, v0.16b, v31.16b
+	WORD $0x4ea01c20 // orr v0.16b, v1.16b, v0.16b
+	ADD R3<<2, R2, R23
+	WORD $0xbd0002e0 // str s0, [x23, #0]
+	ADD $1, R3
+	JMP loop53
+
+done54:
 	RET
 
 // func unarySigmoidNEON
@@ -787,11 +1159,11 @@ TEXT ·unarySigmoidNEON(SB), NOSPLIT, $0-56
 	MOVD y_base+32(FP), R2
 	MOVD ZR, R3
 	MOVD R0, R6
-	SUBS $4, R6
+	SUBS $8, R6
 
-loop49:
+loop55:
 	CMP R6, R3
-	BGT done50
+	BGT done56
 	ADD R3<<2, R1, R22
 	WORD $0x3dc002c0 // ldr q0, [x22, #0]
 	WORD $0x3dc0769f // ldr q31, [x20, #464]
@@ -803,7 +1175,6 @@ loop49:
 	WORD $0x3dc00a9f // ldr q31, [x20, #32]
 	WORD $0x6e3fdc22 // fmul v2.4s, v1.4s, v31.4s
 	WORD $0x4e218842 // frintn v2.4s, v2.4s
-	WORD $0x4ea11c21 // mov v1.16b, v1.16b
 	WORD $0x3dc00e9f // ldr q31, [x20, #48]
 	WORD $0x4ebfcc41 // fmls v1.4s, v2.4s, v31.4s
 	WORD $0x3dc0129f // ldr q31, [x20, #64]
@@ -820,7 +1191,6 @@ loop49:
 	WORD $0x3dc02a84 // ldr q4, [x20, #160]
 	WORD $0x4e21cc64 // fmla v4.4s, v3.4s, v1.4s
 	WORD $0x6e21dc23 // fmul v3.4s, v1.4s, v1.4s
-	WORD $0x4ea11c21 // mov v1.16b, v1.16b
 	WORD $0x4e23cc81 // fmla v1.4s, v4.4s, v3.4s
 	WORD $0x3dc02e9f // ldr q31, [x20, #176]
 	WORD $0x4e3fd421 // fadd v1.4s, v1.4s, v31.4s
@@ -843,18 +1213,7 @@ loop49:
 	WORD $0x6e21fc00 // fdiv v0.4s, v0.4s, v1.4s
 	ADD R3<<2, R2, R23
 	WORD $0x3d8002e0 // str q0, [x23, #0]
-	ADD $4, R3
-	JMP loop49
-
-done50:
-	MOVD R0, R6
-	SUBS $1, R6
-
-loop51:
-	CMP R6, R3
-	BGT done52
-	ADD R3<<2, R1, R24
-	WORD $0xbd400300 // ldr s0, [x24, #0]
+	WORD $0x3dc006c0 // ldr q0, [x22, #16]
 	WORD $0x3dc0769f // ldr q31, [x20, #464]
 	WORD $0x4ebf1c01 // orr v1.16b, v0.16b, v31.16b
 	WORD $0x3dc00282 // ldr q2, [x20, #0]
@@ -864,7 +1223,6 @@ loop51:
 	WORD $0x3dc00a9f // ldr q31, [x20, #32]
 	WORD $0x6e3fdc22 // fmul v2.4s, v1.4s, v31.4s
 	WORD $0x4e218842 // frintn v2.4s, v2.4s
-	WORD $0x4ea11c21 // mov v1.16b, v1.16b
 	WORD $0x3dc00e9f // ldr q31, [x20, #48]
 	WORD $0x4ebfcc41 // fmls v1.4s, v2.4s, v31.4s
 	WORD $0x3dc0129f // ldr q31, [x20, #64]
@@ -881,7 +1239,64 @@ loop51:
 	WORD $0x3dc02a84 // ldr q4, [x20, #160]
 	WORD $0x4e21cc64 // fmla v4.4s, v3.4s, v1.4s
 	WORD $0x6e21dc23 // fmul v3.4s, v1.4s, v1.4s
-	WORD $0x4ea11c21 // mov v1.16b, v1.16b
+	WORD $0x4e23cc81 // fmla v1.4s, v4.4s, v3.4s
+	WORD $0x3dc02e9f // ldr q31, [x20, #176]
+	WORD $0x4e3fd421 // fadd v1.4s, v1.4s, v31.4s
+	WORD $0x4e21a842 // fcvtns v2.4s, v2.4s
+	WORD $0x4f3f0443 // sshr v3.4s, v2.4s, #1
+	WORD $0x6ea38442 // sub v2.4s, v2.4s, v3.4s
+	WORD $0x4f375463 // shl v3.4s, v3.4s, #23
+	WORD $0x3dc02e84 // ldr q4, [x20, #176]
+	WORD $0x4ea48463 // add v3.4s, v3.4s, v4.4s
+	WORD $0x6e23dc21 // fmul v1.4s, v1.4s, v3.4s
+	WORD $0x4f375442 // shl v2.4s, v2.4s, #23
+	WORD $0x3dc02e83 // ldr q3, [x20, #176]
+	WORD $0x4ea38442 // add v2.4s, v2.4s, v3.4s
+	WORD $0x6e22dc21 // fmul v1.4s, v1.4s, v2.4s
+	WORD $0x4ea0a800 // cmlt v0.4s, v0.4s, #0
+	WORD $0x3dc02e82 // ldr q2, [x20, #176]
+	WORD $0x6e621c20 // bsl v0.16b, v1.16b, v2.16b
+	WORD $0x3dc02e9f // ldr q31, [x20, #176]
+	WORD $0x4e3fd421 // fadd v1.4s, v1.4s, v31.4s
+	WORD $0x6e21fc00 // fdiv v0.4s, v0.4s, v1.4s
+	WORD $0x3d8006e0 // str q0, [x23, #16]
+	ADD $8, R3
+	JMP loop55
+
+done56:
+	MOVD R0, R6
+	SUBS $4, R6
+
+loop57:
+	CMP R6, R3
+	BGT done58
+	ADD R3<<2, R1, R24
+	WORD $0x3dc00300 // ldr q0, [x24, #0]
+	WORD $0x3dc0769f // ldr q31, [x20, #464]
+	WORD $0x4ebf1c01 // orr v1.16b, v0.16b, v31.16b
+	WORD $0x3dc00282 // ldr q2, [x20, #0]
+	WORD $0x4e21f441 // fmax v1.4s, v2.4s, v1.4s
+	WORD $0x3dc00682 // ldr q2, [x20, #16]
+	WORD $0x4ea1f441 // fmin v1.4s, v2.4s, v1.4s
+	WORD $0x3dc00a9f // ldr q31, [x20, #32]
+	WORD $0x6e3fdc22 // fmul v2.4s, v1.4s, v31.4s
+	WORD $0x4e218842 // frintn v2.4s, v2.4s
+	WORD $0x3dc00e9f // ldr q31, [x20, #48]
+	WORD $0x4ebfcc41 // fmls v1.4s, v2.4s, v31.4s
+	WORD $0x3dc0129f // ldr q31, [x20, #64]
+	WORD $0x4ebfcc41 // fmls v1.4s, v2.4s, v31.4s
+	WORD $0x3dc01683 // ldr q3, [x20, #80]
+	WORD $0x3dc01a84 // ldr q4, [x20, #96]
+	WORD $0x4e21cc64 // fmla v4.4s, v3.4s, v1.4s
+	WORD $0x3dc01e83 // ldr q3, [x20, #112]
+	WORD $0x4e21cc83 // fmla v3.4s, v4.4s, v1.4s
+	WORD $0x3dc02284 // ldr q4, [x20, #128]
+	WORD $0x4e21cc64 // fmla v4.4s, v3.4s, v1.4s
+	WORD $0x3dc02683 // ldr q3, [x20, #144]
+	WORD $0x4e21cc83 // fmla v3.4s, v4.4s, v1.4s
+	WORD $0x3dc02a84 // ldr q4, [x20, #160]
+	WORD $0x4e21cc64 // fmla v4.4s, v3.4s, v1.4s
+	WORD $0x6e21dc23 // fmul v3.4s, v1.4s, v1.4s
 	WORD $0x4e23cc81 // fmla v1.4s, v4.4s, v3.4s
 	WORD $0x3dc02e9f // ldr q31, [x20, #176]
 	WORD $0x4e3fd421 // fadd v1.4s, v1.4s, v31.4s
@@ -903,11 +1318,70 @@ loop51:
 	WORD $0x4e3fd421 // fadd v1.4s, v1.4s, v31.4s
 	WORD $0x6e21fc00 // fdiv v0.4s, v0.4s, v1.4s
 	ADD R3<<2, R2, R25
-	WORD $0xbd000320 // str s0, [x25, #0]
-	ADD $1, R3
-	JMP loop51
+	WORD $0x3d800320 // str q0, [x25, #0]
+	ADD $4, R3
+	JMP loop57
 
-done52:
+done58:
+	MOVD R0, R6
+	SUBS $1, R6
+
+loop59:
+	CMP R6, R3
+	BGT done60
+	ADD R3<<2, R1, R22
+	WORD $0xbd4002c0 // ldr s0, [x22, #0]
+	WORD $0x3dc0769f // ldr q31, [x20, #464]
+	WORD $0x4ebf1c01 // orr v1.16b, v0.16b, v31.16b
+	WORD $0x3dc00282 // ldr q2, [x20, #0]
+	WORD $0x4e21f441 // fmax v1.4s, v2.4s, v1.4s
+	WORD $0x3dc00682 // ldr q2, [x20, #16]
+	WORD $0x4ea1f441 // fmin v1.4s, v2.4s, v1.4s
+	WORD $0x3dc00a9f // ldr q31, [x20, #32]
+	WORD $0x6e3fdc22 // fmul v2.4s, v1.4s, v31.4s
+	WORD $0x4e218842 // frintn v2.4s, v2.4s
+	WORD $0x3dc00e9f // ldr q31, [x20, #48]
+	WORD $0x4ebfcc41 // fmls v1.4s, v2.4s, v31.4s
+	WORD $0x3dc0129f // ldr q31, [x20, #64]
+	WORD $0x4ebfcc41 // fmls v1.4s, v2.4s, v31.4s
+	WORD $0x3dc01683 // ldr q3, [x20, #80]
+	WORD $0x3dc01a84 // ldr q4, [x20, #96]
+	WORD $0x4e21cc64 // fmla v4.4s, v3.4s, v1.4s
+	WORD $0x3dc01e83 // ldr q3, [x20, #112]
+	WORD $0x4e21cc83 // fmla v3.4s, v4.4s, v1.4s
+	WORD $0x3dc02284 // ldr q4, [x20, #128]
+	WORD $0x4e21cc64 // fmla v4.4s, v3.4s, v1.4s
+	WORD $0x3dc02683 // ldr q3, [x20, #144]
+	WORD $0x4e21cc83 // fmla v3.4s, v4.4s, v1.4s
+	WORD $0x3dc02a84 // ldr q4, [x20, #160]
+	WORD $0x4e21cc64 // fmla v4.4s, v3.4s, v1.4s
+	WORD $0x6e21dc23 // fmul v3.4s, v1.4s, v1.4s
+	WORD $0x4e23cc81 // fmla v1.4s, v4.4s, v3.4s
+	WORD $0x3dc02e9f // ldr q31, [x20, #176]
+	WORD $0x4e3fd421 // fadd v1.4s, v1.4s, v31.4s
+	WORD $0x4e21a842 // fcvtns v2.4s, v2.4s
+	WORD $0x4f3f0443 // sshr v3.4s, v2.4s, #1
+	WORD $0x6ea38442 // sub v2.4s, v2.4s, v3.4s
+	WORD $0x4f375463 // shl v3.4s, v3.4s, #23
+	WORD $0x3dc02e84 // ldr q4, [x20, #176]
+	WORD $0x4ea48463 // add v3.4s, v3.4s, v4.4s
+	WORD $0x6e23dc21 // fmul v1.4s, v1.4s, v3.4s
+	WORD $0x4f375442 // shl v2.4s, v2.4s, #23
+	WORD $0x3dc02e83 // ldr q3, [x20, #176]
+	WORD $0x4ea38442 // add v2.4s, v2.4s, v3.4s
+	WORD $0x6e22dc21 // fmul v1.4s, v1.4s, v2.4s
+	WORD $0x4ea0a800 // cmlt v0.4s, v0.4s, #0
+	WORD $0x3dc02e82 // ldr q2, [x20, #176]
+	WORD $0x6e621c20 // bsl v0.16b, v1.16b, v2.16b
+	WORD $0x3dc02e9f // ldr q31, [x20, #176]
+	WORD $0x4e3fd421 // fadd v1.4s, v1.4s, v31.4s
+	WORD $0x6e21fc00 // fdiv v0.4s, v0.4s, v1.4s
+	ADD R3<<2, R2, R23
+	WORD $0xbd0002e0 // str s0, [x23, #0]
+	ADD $1, R3
+	JMP loop59
+
+done60:
 	RET
 
 // func unaryReLUNEON
@@ -919,11 +1393,11 @@ TEXT ·unaryReLUNEON(SB), NOSPLIT, $0-56
 	MOVD y_base+32(FP), R2
 	MOVD ZR, R3
 	MOVD R0, R6
-	SUBS $16, R6
+	SUBS $32, R6
 
-loop53:
+loop61:
 	CMP R6, R3
-	BGT done54
+	BGT done62
 	ADD R3<<2, R1, R22
 	WORD $0x3dc002c0 // ldr q0, [x22, #0]
 	WORD $0x6f00e401 // movi v1.2d, #0
@@ -942,16 +1416,32 @@ loop53:
 	WORD $0x6f00e401 // movi v1.2d, #0
 	WORD $0x4e20f420 // fmax v0.4s, v1.4s, v0.4s
 	WORD $0x3d800ee0 // str q0, [x23, #48]
-	ADD $16, R3
-	JMP loop53
+	WORD $0x3dc012c0 // ldr q0, [x22, #64]
+	WORD $0x6f00e401 // movi v1.2d, #0
+	WORD $0x4e20f420 // fmax v0.4s, v1.4s, v0.4s
+	WORD $0x3d8012e0 // str q0, [x23, #64]
+	WORD $0x3dc016c0 // ldr q0, [x22, #80]
+	WORD $0x6f00e401 // movi v1.2d, #0
+	WORD $0x4e20f420 // fmax v0.4s, v1.4s, v0.4s
+	WORD $0x3d8016e0 // str q0, [x23, #80]
+	WORD $0x3dc01ac0 // ldr q0, [x22, #96]
+	WORD $0x6f00e401 // movi v1.2d, #0
+	WORD $0x4e20f420 // fmax v0.4s, v1.4s, v0.4s
+	WORD $0x3d801ae0 // str q0, [x23, #96]
+	WORD $0x3dc01ec0 // ldr q0, [x22, #112]
+	WORD $0x6f00e401 // movi v1.2d, #0
+	WORD $0x4e20f420 // fmax v0.4s, v1.4s, v0.4s
+	WORD $0x3d801ee0 // str q0, [x23, #112]
+	ADD $32, R3
+	JMP loop61
 
-done54:
+done62:
 	MOVD R0, R6
 	SUBS $4, R6
 
-loop55:
+loop63:
 	CMP R6, R3
-	BGT done56
+	BGT done64
 	ADD R3<<2, R1, R24
 	WORD $0x3dc00300 // ldr q0, [x24, #0]
 	WORD $0x6f00e401 // movi v1.2d, #0
@@ -959,15 +1449,15 @@ loop55:
 	ADD R3<<2, R2, R25
 	WORD $0x3d800320 // str q0, [x25, #0]
 	ADD $4, R3
-	JMP loop55
+	JMP loop63
 
-done56:
+done64:
 	MOVD R0, R6
 	SUBS $1, R6
 
-loop57:
+loop65:
 	CMP R6, R3
-	BGT done58
+	BGT done66
 	ADD R3<<2, R1, R22
 	WORD $0xbd4002c0 // ldr s0, [x22, #0]
 	WORD $0x6f00e401 // movi v1.2d, #0
@@ -975,9 +1465,9 @@ loop57:
 	ADD R3<<2, R2, R23
 	WORD $0xbd0002e0 // str s0, [x23, #0]
 	ADD $1, R3
-	JMP loop57
+	JMP loop65
 
-done58:
+done66:
 	RET
 
 // func unaryLeakyReLUNEON
@@ -989,11 +1479,11 @@ TEXT ·unaryLeakyReLUNEON(SB), NOSPLIT, $0-56
 	MOVD y_base+32(FP), R2
 	MOVD ZR, R3
 	MOVD R0, R6
-	SUBS $16, R6
+	SUBS $32, R6
 
-loop59:
+loop67:
 	CMP R6, R3
-	BGT done60
+	BGT done68
 	ADD R3<<2, R1, R22
 	WORD $0x3dc002c1 // ldr q1, [x22, #0]
 	WORD $0x6f00e402 // movi v2.2d, #0
@@ -1020,16 +1510,40 @@ loop59:
 	WORD $0x6e20dc23 // fmul v3.4s, v1.4s, v0.4s
 	WORD $0x6ee21c61 // bif v1.16b, v3.16b, v2.16b
 	WORD $0x3d800ee1 // str q1, [x23, #48]
-	ADD $16, R3
-	JMP loop59
+	WORD $0x3dc012c1 // ldr q1, [x22, #64]
+	WORD $0x6f00e402 // movi v2.2d, #0
+	WORD $0x6ea2e422 // fcmgt v2.4s, v1.4s, v2.4s
+	WORD $0x6e20dc23 // fmul v3.4s, v1.4s, v0.4s
+	WORD $0x6ee21c61 // bif v1.16b, v3.16b, v2.16b
+	WORD $0x3d8012e1 // str q1, [x23, #64]
+	WORD $0x3dc016c1 // ldr q1, [x22, #80]
+	WORD $0x6f00e402 // movi v2.2d, #0
+	WORD $0x6ea2e422 // fcmgt v2.4s, v1.4s, v2.4s
+	WORD $0x6e20dc23 // fmul v3.4s, v1.4s, v0.4s
+	WORD $0x6ee21c61 // bif v1.16b, v3.16b, v2.16b
+	WORD $0x3d8016e1 // str q1, [x23, #80]
+	WORD $0x3dc01ac1 // ldr q1, [x22, #96]
+	WORD $0x6f00e402 // movi v2.2d, #0
+	WORD $0x6ea2e422 // fcmgt v2.4s, v1.4s, v2.4s
+	WORD $0x6e20dc23 // fmul v3.4s, v1.4s, v0.4s
+	WORD $0x6ee21c61 // bif v1.16b, v3.16b, v2.16b
+	WORD $0x3d801ae1 // str q1, [x23, #96]
+	WORD $0x3dc01ec1 // ldr q1, [x22, #112]
+	WORD $0x6f00e402 // movi v2.2d, #0
+	WORD $0x6ea2e422 // fcmgt v2.4s, v1.4s, v2.4s
+	WORD $0x6e20dc23 // fmul v3.4s, v1.4s, v0.4s
+	WORD $0x6ee21c61 // bif v1.16b, v3.16b, v2.16b
+	WORD $0x3d801ee1 // str q1, [x23, #112]
+	ADD $32, R3
+	JMP loop67
 
-done60:
+done68:
 	MOVD R0, R6
 	SUBS $4, R6
 
-loop61:
+loop69:
 	CMP R6, R3
-	BGT done62
+	BGT done70
 	ADD R3<<2, R1, R24
 	WORD $0x3dc00301 // ldr q1, [x24, #0]
 	WORD $0x6f00e402 // movi v2.2d, #0
@@ -1039,15 +1553,15 @@ loop61:
 	ADD R3<<2, R2, R25
 	WORD $0x3d800321 // str q1, [x25, #0]
 	ADD $4, R3
-	JMP loop61
+	JMP loop69
 
-done62:
+done70:
 	MOVD R0, R6
 	SUBS $1, R6
 
-loop63:
+loop71:
 	CMP R6, R3
-	BGT done64
+	BGT done72
 	ADD R3<<2, R1, R22
 	WORD $0xbd4002c1 // ldr s1, [x22, #0]
 	WORD $0x6f00e402 // movi v2.2d, #0
@@ -1057,9 +1571,9 @@ loop63:
 	ADD R3<<2, R2, R23
 	WORD $0xbd0002e1 // str s1, [x23, #0]
 	ADD $1, R3
-	JMP loop63
+	JMP loop71
 
-done64:
+done72:
 	RET
 
 // func unaryGELUNEON
@@ -1072,11 +1586,11 @@ TEXT ·unaryGELUNEON(SB), NOSPLIT, $0-56
 	MOVD y_base+32(FP), R2
 	MOVD ZR, R3
 	MOVD R0, R6
-	SUBS $4, R6
+	SUBS $8, R6
 
-loop65:
+loop73:
 	CMP R6, R3
-	BGT done66
+	BGT done74
 	ADD R3<<2, R1, R22
 	WORD $0x3dc002c0 // ldr q0, [x22, #0]
 	WORD $0x3dc08281 // ldr q1, [x20, #512]
@@ -1095,7 +1609,6 @@ loop65:
 	WORD $0x3dc00a9f // ldr q31, [x20, #32]
 	WORD $0x6e3fdc44 // fmul v4.4s, v2.4s, v31.4s
 	WORD $0x4e218884 // frintn v4.4s, v4.4s
-	WORD $0x4ea21c42 // mov v2.16b, v2.16b
 	WORD $0x3dc00e9f // ldr q31, [x20, #48]
 	WORD $0x4ebfcc82 // fmls v2.4s, v4.4s, v31.4s
 	WORD $0x3dc0129f // ldr q31, [x20, #64]
@@ -1112,7 +1625,6 @@ loop65:
 	WORD $0x3dc02a86 // ldr q6, [x20, #160]
 	WORD $0x4e22cca6 // fmla v6.4s, v5.4s, v2.4s
 	WORD $0x6e22dc45 // fmul v5.4s, v2.4s, v2.4s
-	WORD $0x4ea21c42 // mov v2.16b, v2.16b
 	WORD $0x4e25ccc2 // fmla v2.4s, v6.4s, v5.4s
 	WORD $0x3dc02e9f // ldr q31, [x20, #176]
 	WORD $0x4e3fd442 // fadd v2.4s, v2.4s, v31.4s
@@ -1166,18 +1678,7 @@ loop65:
 	WORD $0x6e20dc20 // fmul v0.4s, v1.4s, v0.4s
 	ADD R3<<2, R2, R23
 	WORD $0x3d8002e0 // str q0, [x23, #0]
-	ADD $4, R3
-	JMP loop65
-
-done66:
-	MOVD R0, R6
-	SUBS $1, R6
-
-loop67:
-	CMP R6, R3
-	BGT done68
-	ADD R3<<2, R1, R24
-	WORD $0xbd400300 // ldr s0, [x24, #0]
+	WORD $0x3dc006c0 // ldr q0, [x22, #16]
 	WORD $0x3dc08281 // ldr q1, [x20, #512]
 	WORD $0x3dc0729f // ldr q31, [x20, #448]
 	WORD $0x4e3f1c02 // and v2.16b, v0.16b, v31.16b
@@ -1194,7 +1695,6 @@ loop67:
 	WORD $0x3dc00a9f // ldr q31, [x20, #32]
 	WORD $0x6e3fdc44 // fmul v4.4s, v2.4s, v31.4s
 	WORD $0x4e218884 // frintn v4.4s, v4.4s
-	WORD $0x4ea21c42 // mov v2.16b, v2.16b
 	WORD $0x3dc00e9f // ldr q31, [x20, #48]
 	WORD $0x4ebfcc82 // fmls v2.4s, v4.4s, v31.4s
 	WORD $0x3dc0129f // ldr q31, [x20, #64]
@@ -1211,7 +1711,102 @@ loop67:
 	WORD $0x3dc02a86 // ldr q6, [x20, #160]
 	WORD $0x4e22cca6 // fmla v6.4s, v5.4s, v2.4s
 	WORD $0x6e22dc45 // fmul v5.4s, v2.4s, v2.4s
-	WORD $0x4ea21c42 // mov v2.16b, v2.16b
+	WORD $0x4e25ccc2 // fmla v2.4s, v6.4s, v5.4s
+	WORD $0x3dc02e9f // ldr q31, [x20, #176]
+	WORD $0x4e3fd442 // fadd v2.4s, v2.4s, v31.4s
+	WORD $0x4e21a884 // fcvtns v4.4s, v4.4s
+	WORD $0x4f3f0485 // sshr v5.4s, v4.4s, #1
+	WORD $0x6ea58484 // sub v4.4s, v4.4s, v5.4s
+	WORD $0x4f3754a5 // shl v5.4s, v5.4s, #23
+	WORD $0x3dc02e86 // ldr q6, [x20, #176]
+	WORD $0x4ea684a5 // add v5.4s, v5.4s, v6.4s
+	WORD $0x6e25dc42 // fmul v2.4s, v2.4s, v5.4s
+	WORD $0x4f375484 // shl v4.4s, v4.4s, #23
+	WORD $0x3dc02e85 // ldr q5, [x20, #176]
+	WORD $0x4ea58484 // add v4.4s, v4.4s, v5.4s
+	WORD $0x6e24dc42 // fmul v2.4s, v2.4s, v4.4s
+	WORD $0x3dc02a9f // ldr q31, [x20, #160]
+	WORD $0x6e3fdc63 // fmul v3.4s, v3.4s, v31.4s
+	WORD $0x4e23cc42 // fmla v2.4s, v2.4s, v3.4s
+	WORD $0x3dc02e83 // ldr q3, [x20, #176]
+	WORD $0x3dc08a9f // ldr q31, [x20, #544]
+	WORD $0x4e3fcc23 // fmla v3.4s, v1.4s, v31.4s
+	WORD $0x3dc02e81 // ldr q1, [x20, #176]
+	WORD $0x6e23fc23 // fdiv v3.4s, v1.4s, v3.4s
+	WORD $0x3dc08e9f // ldr q31, [x20, #560]
+	WORD $0x4ebfd464 // fsub v4.4s, v3.4s, v31.4s
+	WORD $0x3dc09285 // ldr q5, [x20, #576]
+	WORD $0x3dc09686 // ldr q6, [x20, #592]
+	WORD $0x4e24cca6 // fmla v6.4s, v5.4s, v4.4s
+	WORD $0x3dc09a85 // ldr q5, [x20, #608]
+	WORD $0x4e24ccc5 // fmla v5.4s, v6.4s, v4.4s
+	WORD $0x3dc09e86 // ldr q6, [x20, #624]
+	WORD $0x4e24cca6 // fmla v6.4s, v5.4s, v4.4s
+	WORD $0x3dc0a285 // ldr q5, [x20, #640]
+	WORD $0x4e24ccc5 // fmla v5.4s, v6.4s, v4.4s
+	WORD $0x3dc0a686 // ldr q6, [x20, #656]
+	WORD $0x4e24cca6 // fmla v6.4s, v5.4s, v4.4s
+	WORD $0x3dc0aa85 // ldr q5, [x20, #672]
+	WORD $0x4e24ccc5 // fmla v5.4s, v6.4s, v4.4s
+	WORD $0x3dc0ae86 // ldr q6, [x20, #688]
+	WORD $0x4e24cca6 // fmla v6.4s, v5.4s, v4.4s
+	WORD $0x3dc0b285 // ldr q5, [x20, #704]
+	WORD $0x4e24ccc5 // fmla v5.4s, v6.4s, v4.4s
+	WORD $0x3dc0b686 // ldr q6, [x20, #720]
+	WORD $0x4e24cca6 // fmla v6.4s, v5.4s, v4.4s
+	WORD $0x6e23dcc3 // fmul v3.4s, v6.4s, v3.4s
+	WORD $0x6e22dc62 // fmul v2.4s, v3.4s, v2.4s
+	WORD $0x4ea0a803 // cmlt v3.4s, v0.4s, #0
+	WORD $0x4ea2d421 // fsub v1.4s, v1.4s, v2.4s
+	WORD $0x6ea31c41 // bit v1.16b, v2.16b, v3.16b
+	WORD $0x3dc0ba82 // ldr q2, [x20, #736]
+	WORD $0x4e20f440 // fmax v0.4s, v2.4s, v0.4s
+	WORD $0x6e20dc20 // fmul v0.4s, v1.4s, v0.4s
+	WORD $0x3d8006e0 // str q0, [x23, #16]
+	ADD $8, R3
+	JMP loop73
+
+done74:
+	MOVD R0, R6
+	SUBS $4, R6
+
+loop75:
+	CMP R6, R3
+	BGT done76
+	ADD R3<<2, R1, R24
+	WORD $0x3dc00300 // ldr q0, [x24, #0]
+	WORD $0x3dc08281 // ldr q1, [x20, #512]
+	WORD $0x3dc0729f // ldr q31, [x20, #448]
+	WORD $0x4e3f1c02 // and v2.16b, v0.16b, v31.16b
+	WORD $0x4ea2f421 // fmin v1.4s, v1.4s, v2.4s
+	WORD $0x6e21dc22 // fmul v2.4s, v1.4s, v1.4s
+	WORD $0x4ea21c43 // mov v3.16b, v2.16b
+	WORD $0x4ea1cc23 // fmls v3.4s, v1.4s, v1.4s
+	WORD $0x3dc0869f // ldr q31, [x20, #528]
+	WORD $0x6e3fdc42 // fmul v2.4s, v2.4s, v31.4s
+	WORD $0x3dc00284 // ldr q4, [x20, #0]
+	WORD $0x4e22f482 // fmax v2.4s, v4.4s, v2.4s
+	WORD $0x3dc00684 // ldr q4, [x20, #16]
+	WORD $0x4ea2f482 // fmin v2.4s, v4.4s, v2.4s
+	WORD $0x3dc00a9f // ldr q31, [x20, #32]
+	WORD $0x6e3fdc44 // fmul v4.4s, v2.4s, v31.4s
+	WORD $0x4e218884 // frintn v4.4s, v4.4s
+	WORD $0x3dc00e9f // ldr q31, [x20, #48]
+	WORD $0x4ebfcc82 // fmls v2.4s, v4.4s, v31.4s
+	WORD $0x3dc0129f // ldr q31, [x20, #64]
+	WORD $0x4ebfcc82 // fmls v2.4s, v4.4s, v31.4s
+	WORD $0x3dc01685 // ldr q5, [x20, #80]
+	WORD $0x3dc01a86 // ldr q6, [x20, #96]
+	WORD $0x4e22cca6 // fmla v6.4s, v5.4s, v2.4s
+	WORD $0x3dc01e85 // ldr q5, [x20, #112]
+	WORD $0x4e22ccc5 // fmla v5.4s, v6.4s, v2.4s
+	WORD $0x3dc02286 // ldr q6, [x20, #128]
+	WORD $0x4e22cca6 // fmla v6.4s, v5.4s, v2.4s
+	WORD $0x3dc02685 // ldr q5, [x20, #144]
+	WORD $0x4e22ccc5 // fmla v5.4s, v6.4s, v2.4s
+	WORD $0x3dc02a86 // ldr q6, [x20, #160]
+	WORD $0x4e22cca6 // fmla v6.4s, v5.4s, v2.4s
+	WORD $0x6e22dc45 // fmul v5.4s, v2.4s, v2.4s
 	WORD $0x4e25ccc2 // fmla v2.4s, v6.4s, v5.4s
 	WORD $0x3dc02e9f // ldr q31, [x20, #176]
 	WORD $0x4e3fd442 // fadd v2.4s, v2.4s, v31.4s
@@ -1264,11 +1859,108 @@ loop67:
 	WORD $0x4e20f440 // fmax v0.4s, v2.4s, v0.4s
 	WORD $0x6e20dc20 // fmul v0.4s, v1.4s, v0.4s
 	ADD R3<<2, R2, R25
-	WORD $0xbd000320 // str s0, [x25, #0]
-	ADD $1, R3
-	JMP loop67
+	WORD $0x3d800320 // str q0, [x25, #0]
+	ADD $4, R3
+	JMP loop75
 
-done68:
+done76:
+	MOVD R0, R6
+	SUBS $1, R6
+
+loop77:
+	CMP R6, R3
+	BGT done78
+	ADD R3<<2, R1, R22
+	WORD $0xbd4002c0 // ldr s0, [x22, #0]
+	WORD $0x3dc08281 // ldr q1, [x20, #512]
+	WORD $0x3dc0729f // ldr q31, [x20, #448]
+	WORD $0x4e3f1c02 // and v2.16b, v0.16b, v31.16b
+	WORD $0x4ea2f421 // fmin v1.4s, v1.4s, v2.4s
+	WORD $0x6e21dc22 // fmul v2.4s, v1.4s, v1.4s
+	WORD $0x4ea21c43 // mov v3.16b, v2.16b
+	WORD $0x4ea1cc23 // fmls v3.4s, v1.4s, v1.4s
+	WORD $0x3dc0869f // ldr q31, [x20, #528]
+	WORD $0x6e3fdc42 // fmul v2.4s, v2.4s, v31.4s
+	WORD $0x3dc00284 // ldr q4, [x20, #0]
+	WORD $0x4e22f482 // fmax v2.4s, v4.4s, v2.4s
+	WORD $0x3dc00684 // ldr q4, [x20, #16]
+	WORD $0x4ea2f482 // fmin v2.4s, v4.4s, v2.4s
+	WORD $0x3dc00a9f // ldr q31, [x20, #32]
+	WORD $0x6e3fdc44 // fmul v4.4s, v2.4s, v31.4s
+	WORD $0x4e218884 // frintn v4.4s, v4.4s
+	WORD $0x3dc00e9f // ldr q31, [x20, #48]
+	WORD $0x4ebfcc82 // fmls v2.4s, v4.4s, v31.4s
+	WORD $0x3dc0129f // ldr q31, [x20, #64]
+	WORD $0x4ebfcc82 // fmls v2.4s, v4.4s, v31.4s
+	WORD $0x3dc01685 // ldr q5, [x20, #80]
+	WORD $0x3dc01a86 // ldr q6, [x20, #96]
+	WORD $0x4e22cca6 // fmla v6.4s, v5.4s, v2.4s
+	WORD $0x3dc01e85 // ldr q5, [x20, #112]
+	WORD $0x4e22ccc5 // fmla v5.4s, v6.4s, v2.4s
+	WORD $0x3dc02286 // ldr q6, [x20, #128]
+	WORD $0x4e22cca6 // fmla v6.4s, v5.4s, v2.4s
+	WORD $0x3dc02685 // ldr q5, [x20, #144]
+	WORD $0x4e22ccc5 // fmla v5.4s, v6.4s, v2.4s
+	WORD $0x3dc02a86 // ldr q6, [x20, #160]
+	WORD $0x4e22cca6 // fmla v6.4s, v5.4s, v2.4s
+	WORD $0x6e22dc45 // fmul v5.4s, v2.4s, v2.4s
+	WORD $0x4e25ccc2 // fmla v2.4s, v6.4s, v5.4s
+	WORD $0x3dc02e9f // ldr q31, [x20, #176]
+	WORD $0x4e3fd442 // fadd v2.4s, v2.4s, v31.4s
+	WORD $0x4e21a884 // fcvtns v4.4s, v4.4s
+	WORD $0x4f3f0485 // sshr v5.4s, v4.4s, #1
+	WORD $0x6ea58484 // sub v4.4s, v4.4s, v5.4s
+	WORD $0x4f3754a5 // shl v5.4s, v5.4s, #23
+	WORD $0x3dc02e86 // ldr q6, [x20, #176]
+	WORD $0x4ea684a5 // add v5.4s, v5.4s, v6.4s
+	WORD $0x6e25dc42 // fmul v2.4s, v2.4s, v5.4s
+	WORD $0x4f375484 // shl v4.4s, v4.4s, #23
+	WORD $0x3dc02e85 // ldr q5, [x20, #176]
+	WORD $0x4ea58484 // add v4.4s, v4.4s, v5.4s
+	WORD $0x6e24dc42 // fmul v2.4s, v2.4s, v4.4s
+	WORD $0x3dc02a9f // ldr q31, [x20, #160]
+	WORD $0x6e3fdc63 // fmul v3.4s, v3.4s, v31.4s
+	WORD $0x4e23cc42 // fmla v2.4s, v2.4s, v3.4s
+	WORD $0x3dc02e83 // ldr q3, [x20, #176]
+	WORD $0x3dc08a9f // ldr q31, [x20, #544]
+	WORD $0x4e3fcc23 // fmla v3.4s, v1.4s, v31.4s
+	WORD $0x3dc02e81 // ldr q1, [x20, #176]
+	WORD $0x6e23fc23 // fdiv v3.4s, v1.4s, v3.4s
+	WORD $0x3dc08e9f // ldr q31, [x20, #560]
+	WORD $0x4ebfd464 // fsub v4.4s, v3.4s, v31.4s
+	WORD $0x3dc09285 // ldr q5, [x20, #576]
+	WORD $0x3dc09686 // ldr q6, [x20, #592]
+	WORD $0x4e24cca6 // fmla v6.4s, v5.4s, v4.4s
+	WORD $0x3dc09a85 // ldr q5, [x20, #608]
+	WORD $0x4e24ccc5 // fmla v5.4s, v6.4s, v4.4s
+	WORD $0x3dc09e86 // ldr q6, [x20, #624]
+	WORD $0x4e24cca6 // fmla v6.4s, v5.4s, v4.4s
+	WORD $0x3dc0a285 // ldr q5, [x20, #640]
+	WORD $0x4e24ccc5 // fmla v5.4s, v6.4s, v4.4s
+	WORD $0x3dc0a686 // ldr q6, [x20, #656]
+	WORD $0x4e24cca6 // fmla v6.4s, v5.4s, v4.4s
+	WORD $0x3dc0aa85 // ldr q5, [x20, #672]
+	WORD $0x4e24ccc5 // fmla v5.4s, v6.4s, v4.4s
+	WORD $0x3dc0ae86 // ldr q6, [x20, #688]
+	WORD $0x4e24cca6 // fmla v6.4s, v5.4s, v4.4s
+	WORD $0x3dc0b285 // ldr q5, [x20, #704]
+	WORD $0x4e24ccc5 // fmla v5.4s, v6.4s, v4.4s
+	WORD $0x3dc0b686 // ldr q6, [x20, #720]
+	WORD $0x4e24cca6 // fmla v6.4s, v5.4s, v4.4s
+	WORD $0x6e23dcc3 // fmul v3.4s, v6.4s, v3.4s
+	WORD $0x6e22dc62 // fmul v2.4s, v3.4s, v2.4s
+	WORD $0x4ea0a803 // cmlt v3.4s, v0.4s, #0
+	WORD $0x4ea2d421 // fsub v1.4s, v1.4s, v2.4s
+	WORD $0x6ea31c41 // bit v1.16b, v2.16b, v3.16b
+	WORD $0x3dc0ba82 // ldr q2, [x20, #736]
+	WORD $0x4e20f440 // fmax v0.4s, v2.4s, v0.4s
+	WORD $0x6e20dc20 // fmul v0.4s, v1.4s, v0.4s
+	ADD R3<<2, R2, R23
+	WORD $0xbd0002e0 // str s0, [x23, #0]
+	ADD $1, R3
+	JMP loop77
+
+done78:
 	RET
 
 // func unarySiLUNEON
@@ -1281,11 +1973,11 @@ TEXT ·unarySiLUNEON(SB), NOSPLIT, $0-56
 	MOVD y_base+32(FP), R2
 	MOVD ZR, R3
 	MOVD R0, R6
-	SUBS $4, R6
+	SUBS $8, R6
 
-loop69:
+loop79:
 	CMP R6, R3
-	BGT done70
+	BGT done80
 	ADD R3<<2, R1, R22
 	WORD $0x3dc002c0 // ldr q0, [x22, #0]
 	WORD $0x3dc0769f // ldr q31, [x20, #464]
@@ -1297,7 +1989,6 @@ loop69:
 	WORD $0x3dc00a9f // ldr q31, [x20, #32]
 	WORD $0x6e3fdc22 // fmul v2.4s, v1.4s, v31.4s
 	WORD $0x4e218842 // frintn v2.4s, v2.4s
-	WORD $0x4ea11c21 // mov v1.16b, v1.16b
 	WORD $0x3dc00e9f // ldr q31, [x20, #48]
 	WORD $0x4ebfcc41 // fmls v1.4s, v2.4s, v31.4s
 	WORD $0x3dc0129f // ldr q31, [x20, #64]
@@ -1314,7 +2005,6 @@ loop69:
 	WORD $0x3dc02a84 // ldr q4, [x20, #160]
 	WORD $0x4e21cc64 // fmla v4.4s, v3.4s, v1.4s
 	WORD $0x6e21dc23 // fmul v3.4s, v1.4s, v1.4s
-	WORD $0x4ea11c21 // mov v1.16b, v1.16b
 	WORD $0x4e23cc81 // fmla v1.4s, v4.4s, v3.4s
 	WORD $0x3dc02e9f // ldr q31, [x20, #176]
 	WORD $0x4e3fd421 // fadd v1.4s, v1.4s, v31.4s
@@ -1338,18 +2028,7 @@ loop69:
 	WORD $0x6e20dc20 // fmul v0.4s, v1.4s, v0.4s
 	ADD R3<<2, R2, R23
 	WORD $0x3d8002e0 // str q0, [x23, #0]
-	ADD $4, R3
-	JMP loop69
-
-done70:
-	MOVD R0, R6
-	SUBS $1, R6
-
-loop71:
-	CMP R6, R3
-	BGT done72
-	ADD R3<<2, R1, R24
-	WORD $0xbd400300 // ldr s0, [x24, #0]
+	WORD $0x3dc006c0 // ldr q0, [x22, #16]
 	WORD $0x3dc0769f // ldr q31, [x20, #464]
 	WORD $0x4ebf1c01 // orr v1.16b, v0.16b, v31.16b
 	WORD $0x3dc00282 // ldr q2, [x20, #0]
@@ -1359,7 +2038,6 @@ loop71:
 	WORD $0x3dc00a9f // ldr q31, [x20, #32]
 	WORD $0x6e3fdc22 // fmul v2.4s, v1.4s, v31.4s
 	WORD $0x4e218842 // frintn v2.4s, v2.4s
-	WORD $0x4ea11c21 // mov v1.16b, v1.16b
 	WORD $0x3dc00e9f // ldr q31, [x20, #48]
 	WORD $0x4ebfcc41 // fmls v1.4s, v2.4s, v31.4s
 	WORD $0x3dc0129f // ldr q31, [x20, #64]
@@ -1376,7 +2054,65 @@ loop71:
 	WORD $0x3dc02a84 // ldr q4, [x20, #160]
 	WORD $0x4e21cc64 // fmla v4.4s, v3.4s, v1.4s
 	WORD $0x6e21dc23 // fmul v3.4s, v1.4s, v1.4s
-	WORD $0x4ea11c21 // mov v1.16b, v1.16b
+	WORD $0x4e23cc81 // fmla v1.4s, v4.4s, v3.4s
+	WORD $0x3dc02e9f // ldr q31, [x20, #176]
+	WORD $0x4e3fd421 // fadd v1.4s, v1.4s, v31.4s
+	WORD $0x4e21a842 // fcvtns v2.4s, v2.4s
+	WORD $0x4f3f0443 // sshr v3.4s, v2.4s, #1
+	WORD $0x6ea38442 // sub v2.4s, v2.4s, v3.4s
+	WORD $0x4f375463 // shl v3.4s, v3.4s, #23
+	WORD $0x3dc02e84 // ldr q4, [x20, #176]
+	WORD $0x4ea48463 // add v3.4s, v3.4s, v4.4s
+	WORD $0x6e23dc21 // fmul v1.4s, v1.4s, v3.4s
+	WORD $0x4f375442 // shl v2.4s, v2.4s, #23
+	WORD $0x3dc02e83 // ldr q3, [x20, #176]
+	WORD $0x4ea38442 // add v2.4s, v2.4s, v3.4s
+	WORD $0x6e22dc21 // fmul v1.4s, v1.4s, v2.4s
+	WORD $0x4ea0a802 // cmlt v2.4s, v0.4s, #0
+	WORD $0x3dc02e83 // ldr q3, [x20, #176]
+	WORD $0x6e631c22 // bsl v2.16b, v1.16b, v3.16b
+	WORD $0x3dc02e9f // ldr q31, [x20, #176]
+	WORD $0x4e3fd421 // fadd v1.4s, v1.4s, v31.4s
+	WORD $0x6e21fc41 // fdiv v1.4s, v2.4s, v1.4s
+	WORD $0x6e20dc20 // fmul v0.4s, v1.4s, v0.4s
+	WORD $0x3d8006e0 // str q0, [x23, #16]
+	ADD $8, R3
+	JMP loop79
+
+done80:
+	MOVD R0, R6
+	SUBS $4, R6
+
+loop81:
+	CMP R6, R3
+	BGT done82
+	ADD R3<<2, R1, R24
+	WORD $0x3dc00300 // ldr q0, [x24, #0]
+	WORD $0x3dc0769f // ldr q31, [x20, #464]
+	WORD $0x4ebf1c01 // orr v1.16b, v0.16b, v31.16b
+	WORD $0x3dc00282 // ldr q2, [x20, #0]
+	WORD $0x4e21f441 // fmax v1.4s, v2.4s, v1.4s
+	WORD $0x3dc00682 // ldr q2, [x20, #16]
+	WORD $0x4ea1f441 // fmin v1.4s, v2.4s, v1.4s
+	WORD $0x3dc00a9f // ldr q31, [x20, #32]
+	WORD $0x6e3fdc22 // fmul v2.4s, v1.4s, v31.4s
+	WORD $0x4e218842 // frintn v2.4s, v2.4s
+	WORD $0x3dc00e9f // ldr q31, [x20, #48]
+	WORD $0x4ebfcc41 // fmls v1.4s, v2.4s, v31.4s
+	WORD $0x3dc0129f // ldr q31, [x20, #64]
+	WORD $0x4ebfcc41 // fmls v1.4s, v2.4s, v31.4s
+	WORD $0x3dc01683 // ldr q3, [x20, #80]
+	WORD $0x3dc01a84 // ldr q4, [x20, #96]
+	WORD $0x4e21cc64 // fmla v4.4s, v3.4s, v1.4s
+	WORD $0x3dc01e83 // ldr q3, [x20, #112]
+	WORD $0x4e21cc83 // fmla v3.4s, v4.4s, v1.4s
+	WORD $0x3dc02284 // ldr q4, [x20, #128]
+	WORD $0x4e21cc64 // fmla v4.4s, v3.4s, v1.4s
+	WORD $0x3dc02683 // ldr q3, [x20, #144]
+	WORD $0x4e21cc83 // fmla v3.4s, v4.4s, v1.4s
+	WORD $0x3dc02a84 // ldr q4, [x20, #160]
+	WORD $0x4e21cc64 // fmla v4.4s, v3.4s, v1.4s
+	WORD $0x6e21dc23 // fmul v3.4s, v1.4s, v1.4s
 	WORD $0x4e23cc81 // fmla v1.4s, v4.4s, v3.4s
 	WORD $0x3dc02e9f // ldr q31, [x20, #176]
 	WORD $0x4e3fd421 // fadd v1.4s, v1.4s, v31.4s
@@ -1399,11 +2135,71 @@ loop71:
 	WORD $0x6e21fc41 // fdiv v1.4s, v2.4s, v1.4s
 	WORD $0x6e20dc20 // fmul v0.4s, v1.4s, v0.4s
 	ADD R3<<2, R2, R25
-	WORD $0xbd000320 // str s0, [x25, #0]
-	ADD $1, R3
-	JMP loop71
+	WORD $0x3d800320 // str q0, [x25, #0]
+	ADD $4, R3
+	JMP loop81
 
-done72:
+done82:
+	MOVD R0, R6
+	SUBS $1, R6
+
+loop83:
+	CMP R6, R3
+	BGT done84
+	ADD R3<<2, R1, R22
+	WORD $0xbd4002c0 // ldr s0, [x22, #0]
+	WORD $0x3dc0769f // ldr q31, [x20, #464]
+	WORD $0x4ebf1c01 // orr v1.16b, v0.16b, v31.16b
+	WORD $0x3dc00282 // ldr q2, [x20, #0]
+	WORD $0x4e21f441 // fmax v1.4s, v2.4s, v1.4s
+	WORD $0x3dc00682 // ldr q2, [x20, #16]
+	WORD $0x4ea1f441 // fmin v1.4s, v2.4s, v1.4s
+	WORD $0x3dc00a9f // ldr q31, [x20, #32]
+	WORD $0x6e3fdc22 // fmul v2.4s, v1.4s, v31.4s
+	WORD $0x4e218842 // frintn v2.4s, v2.4s
+	WORD $0x3dc00e9f // ldr q31, [x20, #48]
+	WORD $0x4ebfcc41 // fmls v1.4s, v2.4s, v31.4s
+	WORD $0x3dc0129f // ldr q31, [x20, #64]
+	WORD $0x4ebfcc41 // fmls v1.4s, v2.4s, v31.4s
+	WORD $0x3dc01683 // ldr q3, [x20, #80]
+	WORD $0x3dc01a84 // ldr q4, [x20, #96]
+	WORD $0x4e21cc64 // fmla v4.4s, v3.4s, v1.4s
+	WORD $0x3dc01e83 // ldr q3, [x20, #112]
+	WORD $0x4e21cc83 // fmla v3.4s, v4.4s, v1.4s
+	WORD $0x3dc02284 // ldr q4, [x20, #128]
+	WORD $0x4e21cc64 // fmla v4.4s, v3.4s, v1.4s
+	WORD $0x3dc02683 // ldr q3, [x20, #144]
+	WORD $0x4e21cc83 // fmla v3.4s, v4.4s, v1.4s
+	WORD $0x3dc02a84 // ldr q4, [x20, #160]
+	WORD $0x4e21cc64 // fmla v4.4s, v3.4s, v1.4s
+	WORD $0x6e21dc23 // fmul v3.4s, v1.4s, v1.4s
+	WORD $0x4e23cc81 // fmla v1.4s, v4.4s, v3.4s
+	WORD $0x3dc02e9f // ldr q31, [x20, #176]
+	WORD $0x4e3fd421 // fadd v1.4s, v1.4s, v31.4s
+	WORD $0x4e21a842 // fcvtns v2.4s, v2.4s
+	WORD $0x4f3f0443 // sshr v3.4s, v2.4s, #1
+	WORD $0x6ea38442 // sub v2.4s, v2.4s, v3.4s
+	WORD $0x4f375463 // shl v3.4s, v3.4s, #23
+	WORD $0x3dc02e84 // ldr q4, [x20, #176]
+	WORD $0x4ea48463 // add v3.4s, v3.4s, v4.4s
+	WORD $0x6e23dc21 // fmul v1.4s, v1.4s, v3.4s
+	WORD $0x4f375442 // shl v2.4s, v2.4s, #23
+	WORD $0x3dc02e83 // ldr q3, [x20, #176]
+	WORD $0x4ea38442 // add v2.4s, v2.4s, v3.4s
+	WORD $0x6e22dc21 // fmul v1.4s, v1.4s, v2.4s
+	WORD $0x4ea0a802 // cmlt v2.4s, v0.4s, #0
+	WORD $0x3dc02e83 // ldr q3, [x20, #176]
+	WORD $0x6e631c22 // bsl v2.16b, v1.16b, v3.16b
+	WORD $0x3dc02e9f // ldr q31, [x20, #176]
+	WORD $0x4e3fd421 // fadd v1.4s, v1.4s, v31.4s
+	WORD $0x6e21fc41 // fdiv v1.4s, v2.4s, v1.4s
+	WORD $0x6e20dc20 // fmul v0.4s, v1.4s, v0.4s
+	ADD R3<<2, R2, R23
+	WORD $0xbd0002e0 // str s0, [x23, #0]
+	ADD $1, R3
+	JMP loop83
+
+done84:
 	RET
 
 // func unarySoftplusNEON
@@ -1416,11 +2212,11 @@ TEXT ·unarySoftplusNEON(SB), NOSPLIT, $0-56
 	MOVD y_base+32(FP), R2
 	MOVD ZR, R3
 	MOVD R0, R6
-	SUBS $4, R6
+	SUBS $8, R6
 
-loop73:
+loop85:
 	CMP R6, R3
-	BGT done74
+	BGT done86
 	ADD R3<<2, R1, R22
 	WORD $0x3dc002c0 // ldr q0, [x22, #0]
 	WORD $0x3dc0769f // ldr q31, [x20, #464]
@@ -1432,7 +2228,6 @@ loop73:
 	WORD $0x3dc00a9f // ldr q31, [x20, #32]
 	WORD $0x6e3fdc22 // fmul v2.4s, v1.4s, v31.4s
 	WORD $0x4e218842 // frintn v2.4s, v2.4s
-	WORD $0x4ea11c21 // mov v1.16b, v1.16b
 	WORD $0x3dc00e9f // ldr q31, [x20, #48]
 	WORD $0x4ebfcc41 // fmls v1.4s, v2.4s, v31.4s
 	WORD $0x3dc0129f // ldr q31, [x20, #64]
@@ -1449,7 +2244,6 @@ loop73:
 	WORD $0x3dc02a84 // ldr q4, [x20, #160]
 	WORD $0x4e21cc64 // fmla v4.4s, v3.4s, v1.4s
 	WORD $0x6e21dc23 // fmul v3.4s, v1.4s, v1.4s
-	WORD $0x4ea11c21 // mov v1.16b, v1.16b
 	WORD $0x4e23cc81 // fmla v1.4s, v4.4s, v3.4s
 	WORD $0x3dc02e9f // ldr q31, [x20, #176]
 	WORD $0x4e3fd421 // fadd v1.4s, v1.4s, v31.4s
@@ -1482,18 +2276,7 @@ loop73:
 	WORD $0x4e23cc20 // fmla v0.4s, v1.4s, v3.4s
 	ADD R3<<2, R2, R23
 	WORD $0x3d8002e0 // str q0, [x23, #0]
-	ADD $4, R3
-	JMP loop73
-
-done74:
-	MOVD R0, R6
-	SUBS $1, R6
-
-loop75:
-	CMP R6, R3
-	BGT done76
-	ADD R3<<2, R1, R24
-	WORD $0xbd400300 // ldr s0, [x24, #0]
+	WORD $0x3dc006c0 // ldr q0, [x22, #16]
 	WORD $0x3dc0769f // ldr q31, [x20, #464]
 	WORD $0x4ebf1c01 // orr v1.16b, v0.16b, v31.16b
 	WORD $0x3dc00282 // ldr q2, [x20, #0]
@@ -1503,7 +2286,6 @@ loop75:
 	WORD $0x3dc00a9f // ldr q31, [x20, #32]
 	WORD $0x6e3fdc22 // fmul v2.4s, v1.4s, v31.4s
 	WORD $0x4e218842 // frintn v2.4s, v2.4s
-	WORD $0x4ea11c21 // mov v1.16b, v1.16b
 	WORD $0x3dc00e9f // ldr q31, [x20, #48]
 	WORD $0x4ebfcc41 // fmls v1.4s, v2.4s, v31.4s
 	WORD $0x3dc0129f // ldr q31, [x20, #64]
@@ -1520,7 +2302,74 @@ loop75:
 	WORD $0x3dc02a84 // ldr q4, [x20, #160]
 	WORD $0x4e21cc64 // fmla v4.4s, v3.4s, v1.4s
 	WORD $0x6e21dc23 // fmul v3.4s, v1.4s, v1.4s
-	WORD $0x4ea11c21 // mov v1.16b, v1.16b
+	WORD $0x4e23cc81 // fmla v1.4s, v4.4s, v3.4s
+	WORD $0x3dc02e9f // ldr q31, [x20, #176]
+	WORD $0x4e3fd421 // fadd v1.4s, v1.4s, v31.4s
+	WORD $0x4e21a842 // fcvtns v2.4s, v2.4s
+	WORD $0x4f3f0443 // sshr v3.4s, v2.4s, #1
+	WORD $0x6ea38442 // sub v2.4s, v2.4s, v3.4s
+	WORD $0x4f375463 // shl v3.4s, v3.4s, #23
+	WORD $0x3dc02e84 // ldr q4, [x20, #176]
+	WORD $0x4ea48463 // add v3.4s, v3.4s, v4.4s
+	WORD $0x6e23dc21 // fmul v1.4s, v1.4s, v3.4s
+	WORD $0x4f375442 // shl v2.4s, v2.4s, #23
+	WORD $0x3dc02e83 // ldr q3, [x20, #176]
+	WORD $0x4ea38442 // add v2.4s, v2.4s, v3.4s
+	WORD $0x6e22dc21 // fmul v1.4s, v1.4s, v2.4s
+	WORD $0x3dc07e9f // ldr q31, [x20, #496]
+	WORD $0x4e3fd422 // fadd v2.4s, v1.4s, v31.4s
+	WORD $0x6e22fc21 // fdiv v1.4s, v1.4s, v2.4s
+	WORD $0x6e21dc22 // fmul v2.4s, v1.4s, v1.4s
+	WORD $0x3dc0be83 // ldr q3, [x20, #752]
+	WORD $0x3dc0c284 // ldr q4, [x20, #768]
+	WORD $0x4e22cc64 // fmla v4.4s, v3.4s, v2.4s
+	WORD $0x3dc0c683 // ldr q3, [x20, #784]
+	WORD $0x4e22cc83 // fmla v3.4s, v4.4s, v2.4s
+	WORD $0x3dc0ca84 // ldr q4, [x20, #800]
+	WORD $0x4e22cc64 // fmla v4.4s, v3.4s, v2.4s
+	WORD $0x3dc07e83 // ldr q3, [x20, #496]
+	WORD $0x4e22cc83 // fmla v3.4s, v4.4s, v2.4s
+	WORD $0x6f00e402 // movi v2.2d, #0
+	WORD $0x4e20f440 // fmax v0.4s, v2.4s, v0.4s
+	WORD $0x4e23cc20 // fmla v0.4s, v1.4s, v3.4s
+	WORD $0x3d8006e0 // str q0, [x23, #16]
+	ADD $8, R3
+	JMP loop85
+
+done86:
+	MOVD R0, R6
+	SUBS $4, R6
+
+loop87:
+	CMP R6, R3
+	BGT done88
+	ADD R3<<2, R1, R24
+	WORD $0x3dc00300 // ldr q0, [x24, #0]
+	WORD $0x3dc0769f // ldr q31, [x20, #464]
+	WORD $0x4ebf1c01 // orr v1.16b, v0.16b, v31.16b
+	WORD $0x3dc00282 // ldr q2, [x20, #0]
+	WORD $0x4e21f441 // fmax v1.4s, v2.4s, v1.4s
+	WORD $0x3dc00682 // ldr q2, [x20, #16]
+	WORD $0x4ea1f441 // fmin v1.4s, v2.4s, v1.4s
+	WORD $0x3dc00a9f // ldr q31, [x20, #32]
+	WORD $0x6e3fdc22 // fmul v2.4s, v1.4s, v31.4s
+	WORD $0x4e218842 // frintn v2.4s, v2.4s
+	WORD $0x3dc00e9f // ldr q31, [x20, #48]
+	WORD $0x4ebfcc41 // fmls v1.4s, v2.4s, v31.4s
+	WORD $0x3dc0129f // ldr q31, [x20, #64]
+	WORD $0x4ebfcc41 // fmls v1.4s, v2.4s, v31.4s
+	WORD $0x3dc01683 // ldr q3, [x20, #80]
+	WORD $0x3dc01a84 // ldr q4, [x20, #96]
+	WORD $0x4e21cc64 // fmla v4.4s, v3.4s, v1.4s
+	WORD $0x3dc01e83 // ldr q3, [x20, #112]
+	WORD $0x4e21cc83 // fmla v3.4s, v4.4s, v1.4s
+	WORD $0x3dc02284 // ldr q4, [x20, #128]
+	WORD $0x4e21cc64 // fmla v4.4s, v3.4s, v1.4s
+	WORD $0x3dc02683 // ldr q3, [x20, #144]
+	WORD $0x4e21cc83 // fmla v3.4s, v4.4s, v1.4s
+	WORD $0x3dc02a84 // ldr q4, [x20, #160]
+	WORD $0x4e21cc64 // fmla v4.4s, v3.4s, v1.4s
+	WORD $0x6e21dc23 // fmul v3.4s, v1.4s, v1.4s
 	WORD $0x4e23cc81 // fmla v1.4s, v4.4s, v3.4s
 	WORD $0x3dc02e9f // ldr q31, [x20, #176]
 	WORD $0x4e3fd421 // fadd v1.4s, v1.4s, v31.4s
@@ -1552,11 +2401,80 @@ loop75:
 	WORD $0x4e20f440 // fmax v0.4s, v2.4s, v0.4s
 	WORD $0x4e23cc20 // fmla v0.4s, v1.4s, v3.4s
 	ADD R3<<2, R2, R25
-	WORD $0xbd000320 // str s0, [x25, #0]
-	ADD $1, R3
-	JMP loop75
+	WORD $0x3d800320 // str q0, [x25, #0]
+	ADD $4, R3
+	JMP loop87
 
-done76:
+done88:
+	MOVD R0, R6
+	SUBS $1, R6
+
+loop89:
+	CMP R6, R3
+	BGT done90
+	ADD R3<<2, R1, R22
+	WORD $0xbd4002c0 // ldr s0, [x22, #0]
+	WORD $0x3dc0769f // ldr q31, [x20, #464]
+	WORD $0x4ebf1c01 // orr v1.16b, v0.16b, v31.16b
+	WORD $0x3dc00282 // ldr q2, [x20, #0]
+	WORD $0x4e21f441 // fmax v1.4s, v2.4s, v1.4s
+	WORD $0x3dc00682 // ldr q2, [x20, #16]
+	WORD $0x4ea1f441 // fmin v1.4s, v2.4s, v1.4s
+	WORD $0x3dc00a9f // ldr q31, [x20, #32]
+	WORD $0x6e3fdc22 // fmul v2.4s, v1.4s, v31.4s
+	WORD $0x4e218842 // frintn v2.4s, v2.4s
+	WORD $0x3dc00e9f // ldr q31, [x20, #48]
+	WORD $0x4ebfcc41 // fmls v1.4s, v2.4s, v31.4s
+	WORD $0x3dc0129f // ldr q31, [x20, #64]
+	WORD $0x4ebfcc41 // fmls v1.4s, v2.4s, v31.4s
+	WORD $0x3dc01683 // ldr q3, [x20, #80]
+	WORD $0x3dc01a84 // ldr q4, [x20, #96]
+	WORD $0x4e21cc64 // fmla v4.4s, v3.4s, v1.4s
+	WORD $0x3dc01e83 // ldr q3, [x20, #112]
+	WORD $0x4e21cc83 // fmla v3.4s, v4.4s, v1.4s
+	WORD $0x3dc02284 // ldr q4, [x20, #128]
+	WORD $0x4e21cc64 // fmla v4.4s, v3.4s, v1.4s
+	WORD $0x3dc02683 // ldr q3, [x20, #144]
+	WORD $0x4e21cc83 // fmla v3.4s, v4.4s, v1.4s
+	WORD $0x3dc02a84 // ldr q4, [x20, #160]
+	WORD $0x4e21cc64 // fmla v4.4s, v3.4s, v1.4s
+	WORD $0x6e21dc23 // fmul v3.4s, v1.4s, v1.4s
+	WORD $0x4e23cc81 // fmla v1.4s, v4.4s, v3.4s
+	WORD $0x3dc02e9f // ldr q31, [x20, #176]
+	WORD $0x4e3fd421 // fadd v1.4s, v1.4s, v31.4s
+	WORD $0x4e21a842 // fcvtns v2.4s, v2.4s
+	WORD $0x4f3f0443 // sshr v3.4s, v2.4s, #1
+	WORD $0x6ea38442 // sub v2.4s, v2.4s, v3.4s
+	WORD $0x4f375463 // shl v3.4s, v3.4s, #23
+	WORD $0x3dc02e84 // ldr q4, [x20, #176]
+	WORD $0x4ea48463 // add v3.4s, v3.4s, v4.4s
+	WORD $0x6e23dc21 // fmul v1.4s, v1.4s, v3.4s
+	WORD $0x4f375442 // shl v2.4s, v2.4s, #23
+	WORD $0x3dc02e83 // ldr q3, [x20, #176]
+	WORD $0x4ea38442 // add v2.4s, v2.4s, v3.4s
+	WORD $0x6e22dc21 // fmul v1.4s, v1.4s, v2.4s
+	WORD $0x3dc07e9f // ldr q31, [x20, #496]
+	WORD $0x4e3fd422 // fadd v2.4s, v1.4s, v31.4s
+	WORD $0x6e22fc21 // fdiv v1.4s, v1.4s, v2.4s
+	WORD $0x6e21dc22 // fmul v2.4s, v1.4s, v1.4s
+	WORD $0x3dc0be83 // ldr q3, [x20, #752]
+	WORD $0x3dc0c284 // ldr q4, [x20, #768]
+	WORD $0x4e22cc64 // fmla v4.4s, v3.4s, v2.4s
+	WORD $0x3dc0c683 // ldr q3, [x20, #784]
+	WORD $0x4e22cc83 // fmla v3.4s, v4.4s, v2.4s
+	WORD $0x3dc0ca84 // ldr q4, [x20, #800]
+	WORD $0x4e22cc64 // fmla v4.4s, v3.4s, v2.4s
+	WORD $0x3dc07e83 // ldr q3, [x20, #496]
+	WORD $0x4e22cc83 // fmla v3.4s, v4.4s, v2.4s
+	WORD $0x6f00e402 // movi v2.2d, #0
+	WORD $0x4e20f440 // fmax v0.4s, v2.4s, v0.4s
+	WORD $0x4e23cc20 // fmla v0.4s, v1.4s, v3.4s
+	ADD R3<<2, R2, R23
+	WORD $0xbd0002e0 // str s0, [x23, #0]
+	ADD $1, R3
+	JMP loop89
+
+done90:
 	RET
 
 // func unaryClampMinNEON
@@ -1568,11 +2486,11 @@ TEXT ·unaryClampMinNEON(SB), NOSPLIT, $0-56
 	MOVD y_base+32(FP), R2
 	MOVD ZR, R3
 	MOVD R0, R6
-	SUBS $16, R6
+	SUBS $32, R6
 
-loop77:
+loop91:
 	CMP R6, R3
-	BGT done78
+	BGT done92
 	ADD R3<<2, R1, R22
 	WORD $0x3dc002c1 // ldr q1, [x22, #0]
 	WORD $0x4ea01c02 // mov v2.16b, v0.16b
@@ -1591,16 +2509,32 @@ loop77:
 	WORD $0x4ea01c02 // mov v2.16b, v0.16b
 	WORD $0x4e21f441 // fmax v1.4s, v2.4s, v1.4s
 	WORD $0x3d800ee1 // str q1, [x23, #48]
-	ADD $16, R3
-	JMP loop77
+	WORD $0x3dc012c1 // ldr q1, [x22, #64]
+	WORD $0x4ea01c02 // mov v2.16b, v0.16b
+	WORD $0x4e21f441 // fmax v1.4s, v2.4s, v1.4s
+	WORD $0x3d8012e1 // str q1, [x23, #64]
+	WORD $0x3dc016c1 // ldr q1, [x22, #80]
+	WORD $0x4ea01c02 // mov v2.16b, v0.16b
+	WORD $0x4e21f441 // fmax v1.4s, v2.4s, v1.4s
+	WORD $0x3d8016e1 // str q1, [x23, #80]
+	WORD $0x3dc01ac1 // ldr q1, [x22, #96]
+	WORD $0x4ea01c02 // mov v2.16b, v0.16b
+	WORD $0x4e21f441 // fmax v1.4s, v2.4s, v1.4s
+	WORD $0x3d801ae1 // str q1, [x23, #96]
+	WORD $0x3dc01ec1 // ldr q1, [x22, #112]
+	WORD $0x4ea01c02 // mov v2.16b, v0.16b
+	WORD $0x4e21f441 // fmax v1.4s, v2.4s, v1.4s
+	WORD $0x3d801ee1 // str q1, [x23, #112]
+	ADD $32, R3
+	JMP loop91
 
-done78:
+done92:
 	MOVD R0, R6
 	SUBS $4, R6
 
-loop79:
+loop93:
 	CMP R6, R3
-	BGT done80
+	BGT done94
 	ADD R3<<2, R1, R24
 	WORD $0x3dc00301 // ldr q1, [x24, #0]
 	WORD $0x4ea01c02 // mov v2.16b, v0.16b
@@ -1608,15 +2542,15 @@ loop79:
 	ADD R3<<2, R2, R25
 	WORD $0x3d800321 // str q1, [x25, #0]
 	ADD $4, R3
-	JMP loop79
+	JMP loop93
 
-done80:
+done94:
 	MOVD R0, R6
 	SUBS $1, R6
 
-loop81:
+loop95:
 	CMP R6, R3
-	BGT done82
+	BGT done96
 	ADD R3<<2, R1, R22
 	WORD $0xbd4002c1 // ldr s1, [x22, #0]
 	WORD $0x4ea01c02 // mov v2.16b, v0.16b
@@ -1624,9 +2558,9 @@ loop81:
 	ADD R3<<2, R2, R23
 	WORD $0xbd0002e1 // str s1, [x23, #0]
 	ADD $1, R3
-	JMP loop81
+	JMP loop95
 
-done82:
+done96:
 	RET
 
 // func unaryClampMaxNEON
@@ -1638,11 +2572,11 @@ TEXT ·unaryClampMaxNEON(SB), NOSPLIT, $0-56
 	MOVD y_base+32(FP), R2
 	MOVD ZR, R3
 	MOVD R0, R6
-	SUBS $16, R6
+	SUBS $32, R6
 
-loop83:
+loop97:
 	CMP R6, R3
-	BGT done84
+	BGT done98
 	ADD R3<<2, R1, R22
 	WORD $0x3dc002c1 // ldr q1, [x22, #0]
 	WORD $0x4ea01c02 // mov v2.16b, v0.16b
@@ -1661,16 +2595,32 @@ loop83:
 	WORD $0x4ea01c02 // mov v2.16b, v0.16b
 	WORD $0x4ea1f441 // fmin v1.4s, v2.4s, v1.4s
 	WORD $0x3d800ee1 // str q1, [x23, #48]
-	ADD $16, R3
-	JMP loop83
+	WORD $0x3dc012c1 // ldr q1, [x22, #64]
+	WORD $0x4ea01c02 // mov v2.16b, v0.16b
+	WORD $0x4ea1f441 // fmin v1.4s, v2.4s, v1.4s
+	WORD $0x3d8012e1 // str q1, [x23, #64]
+	WORD $0x3dc016c1 // ldr q1, [x22, #80]
+	WORD $0x4ea01c02 // mov v2.16b, v0.16b
+	WORD $0x4ea1f441 // fmin v1.4s, v2.4s, v1.4s
+	WORD $0x3d8016e1 // str q1, [x23, #80]
+	WORD $0x3dc01ac1 // ldr q1, [x22, #96]
+	WORD $0x4ea01c02 // mov v2.16b, v0.16b
+	WORD $0x4ea1f441 // fmin v1.4s, v2.4s, v1.4s
+	WORD $0x3d801ae1 // str q1, [x23, #96]
+	WORD $0x3dc01ec1 // ldr q1, [x22, #112]
+	WORD $0x4ea01c02 // mov v2.16b, v0.16b
+	WORD $0x4ea1f441 // fmin v1.4s, v2.4s, v1.4s
+	WORD $0x3d801ee1 // str q1, [x23, #112]
+	ADD $32, R3
+	JMP loop97
 
-done84:
+done98:
 	MOVD R0, R6
 	SUBS $4, R6
 
-loop85:
+loop99:
 	CMP R6, R3
-	BGT done86
+	BGT done100
 	ADD R3<<2, R1, R24
 	WORD $0x3dc00301 // ldr q1, [x24, #0]
 	WORD $0x4ea01c02 // mov v2.16b, v0.16b
@@ -1678,15 +2628,15 @@ loop85:
 	ADD R3<<2, R2, R25
 	WORD $0x3d800321 // str q1, [x25, #0]
 	ADD $4, R3
-	JMP loop85
+	JMP loop99
 
-done86:
+done100:
 	MOVD R0, R6
 	SUBS $1, R6
 
-loop87:
+loop101:
 	CMP R6, R3
-	BGT done88
+	BGT done102
 	ADD R3<<2, R1, R22
 	WORD $0xbd4002c1 // ldr s1, [x22, #0]
 	WORD $0x4ea01c02 // mov v2.16b, v0.16b
@@ -1694,9 +2644,9 @@ loop87:
 	ADD R3<<2, R2, R23
 	WORD $0xbd0002e1 // str s1, [x23, #0]
 	ADD $1, R3
-	JMP loop87
+	JMP loop101
 
-done88:
+done102:
 	RET
 
 // func unaryGradScaleNEON
@@ -1708,11 +2658,11 @@ TEXT ·unaryGradScaleNEON(SB), NOSPLIT, $0-104
 	MOVD gx_base+80(FP), R2
 	MOVD ZR, R3
 	MOVD R0, R6
-	SUBS $16, R6
+	SUBS $32, R6
 
-loop89:
+loop103:
 	CMP R6, R3
-	BGT done90
+	BGT done104
 	ADD R3<<2, R1, R22
 	WORD $0x3dc002c1 // ldr q1, [x22, #0]
 	WORD $0x6e20dc21 // fmul v1.4s, v1.4s, v0.4s
@@ -1727,40 +2677,52 @@ loop89:
 	WORD $0x3dc00ec1 // ldr q1, [x22, #48]
 	WORD $0x6e20dc21 // fmul v1.4s, v1.4s, v0.4s
 	WORD $0x3d800ee1 // str q1, [x23, #48]
-	ADD $16, R3
-	JMP loop89
+	WORD $0x3dc012c1 // ldr q1, [x22, #64]
+	WORD $0x6e20dc21 // fmul v1.4s, v1.4s, v0.4s
+	WORD $0x3d8012e1 // str q1, [x23, #64]
+	WORD $0x3dc016c1 // ldr q1, [x22, #80]
+	WORD $0x6e20dc21 // fmul v1.4s, v1.4s, v0.4s
+	WORD $0x3d8016e1 // str q1, [x23, #80]
+	WORD $0x3dc01ac1 // ldr q1, [x22, #96]
+	WORD $0x6e20dc21 // fmul v1.4s, v1.4s, v0.4s
+	WORD $0x3d801ae1 // str q1, [x23, #96]
+	WORD $0x3dc01ec1 // ldr q1, [x22, #112]
+	WORD $0x6e20dc21 // fmul v1.4s, v1.4s, v0.4s
+	WORD $0x3d801ee1 // str q1, [x23, #112]
+	ADD $32, R3
+	JMP loop103
 
-done90:
+done104:
 	MOVD R0, R6
 	SUBS $4, R6
 
-loop91:
+loop105:
 	CMP R6, R3
-	BGT done92
+	BGT done106
 	ADD R3<<2, R1, R24
 	WORD $0x3dc00301 // ldr q1, [x24, #0]
 	WORD $0x6e20dc21 // fmul v1.4s, v1.4s, v0.4s
 	ADD R3<<2, R2, R25
 	WORD $0x3d800321 // str q1, [x25, #0]
 	ADD $4, R3
-	JMP loop91
+	JMP loop105
 
-done92:
+done106:
 	MOVD R0, R6
 	SUBS $1, R6
 
-loop93:
+loop107:
 	CMP R6, R3
-	BGT done94
+	BGT done108
 	ADD R3<<2, R1, R22
 	WORD $0xbd4002c1 // ldr s1, [x22, #0]
 	WORD $0x6e20dc21 // fmul v1.4s, v1.4s, v0.4s
 	ADD R3<<2, R2, R23
 	WORD $0xbd0002e1 // str s1, [x23, #0]
 	ADD $1, R3
-	JMP loop93
+	JMP loop107
 
-done94:
+done108:
 	RET
 
 // func unaryGradAddScalarNEON
@@ -1773,11 +2735,11 @@ TEXT ·unaryGradAddScalarNEON(SB), NOSPLIT, $0-104
 	MOVD gx_base+80(FP), R2
 	MOVD ZR, R3
 	MOVD R0, R6
-	SUBS $16, R6
+	SUBS $32, R6
 
-loop95:
+loop109:
 	CMP R6, R3
-	BGT done96
+	BGT done110
 	ADD R3<<2, R1, R22
 	WORD $0x3dc002c0 // ldr q0, [x22, #0]
 	WORD $0x3dc02e9f // ldr q31, [x20, #176]
@@ -1796,16 +2758,32 @@ loop95:
 	WORD $0x3dc02e9f // ldr q31, [x20, #176]
 	WORD $0x6e3fdc00 // fmul v0.4s, v0.4s, v31.4s
 	WORD $0x3d800ee0 // str q0, [x23, #48]
-	ADD $16, R3
-	JMP loop95
+	WORD $0x3dc012c0 // ldr q0, [x22, #64]
+	WORD $0x3dc02e9f // ldr q31, [x20, #176]
+	WORD $0x6e3fdc00 // fmul v0.4s, v0.4s, v31.4s
+	WORD $0x3d8012e0 // str q0, [x23, #64]
+	WORD $0x3dc016c0 // ldr q0, [x22, #80]
+	WORD $0x3dc02e9f // ldr q31, [x20, #176]
+	WORD $0x6e3fdc00 // fmul v0.4s, v0.4s, v31.4s
+	WORD $0x3d8016e0 // str q0, [x23, #80]
+	WORD $0x3dc01ac0 // ldr q0, [x22, #96]
+	WORD $0x3dc02e9f // ldr q31, [x20, #176]
+	WORD $0x6e3fdc00 // fmul v0.4s, v0.4s, v31.4s
+	WORD $0x3d801ae0 // str q0, [x23, #96]
+	WORD $0x3dc01ec0 // ldr q0, [x22, #112]
+	WORD $0x3dc02e9f // ldr q31, [x20, #176]
+	WORD $0x6e3fdc00 // fmul v0.4s, v0.4s, v31.4s
+	WORD $0x3d801ee0 // str q0, [x23, #112]
+	ADD $32, R3
+	JMP loop109
 
-done96:
+done110:
 	MOVD R0, R6
 	SUBS $4, R6
 
-loop97:
+loop111:
 	CMP R6, R3
-	BGT done98
+	BGT done112
 	ADD R3<<2, R1, R24
 	WORD $0x3dc00300 // ldr q0, [x24, #0]
 	WORD $0x3dc02e9f // ldr q31, [x20, #176]
@@ -1813,15 +2791,15 @@ loop97:
 	ADD R3<<2, R2, R25
 	WORD $0x3d800320 // str q0, [x25, #0]
 	ADD $4, R3
-	JMP loop97
+	JMP loop111
 
-done98:
+done112:
 	MOVD R0, R6
 	SUBS $1, R6
 
-loop99:
+loop113:
 	CMP R6, R3
-	BGT done100
+	BGT done114
 	ADD R3<<2, R1, R22
 	WORD $0xbd4002c0 // ldr s0, [x22, #0]
 	WORD $0x3dc02e9f // ldr q31, [x20, #176]
@@ -1829,9 +2807,9 @@ loop99:
 	ADD R3<<2, R2, R23
 	WORD $0xbd0002e0 // str s0, [x23, #0]
 	ADD $1, R3
-	JMP loop99
+	JMP loop113
 
-done100:
+done114:
 	RET
 
 // func unaryGradExpNEON
@@ -1844,11 +2822,11 @@ TEXT ·unaryGradExpNEON(SB), NOSPLIT, $0-104
 	MOVD y_base+32(FP), R3
 	MOVD ZR, R6
 	MOVD R0, R7
-	SUBS $16, R7
+	SUBS $32, R7
 
-loop101:
+loop115:
 	CMP R7, R6
-	BGT done102
+	BGT done116
 	ADD R6<<2, R3, R22
 	WORD $0x3dc002c0 // ldr q0, [x22, #0]
 	ADD R6<<2, R1, R23
@@ -1868,16 +2846,32 @@ loop101:
 	WORD $0x3dc00ee1 // ldr q1, [x23, #48]
 	WORD $0x6e20dc20 // fmul v0.4s, v1.4s, v0.4s
 	WORD $0x3d800f00 // str q0, [x24, #48]
-	ADD $16, R6
-	JMP loop101
+	WORD $0x3dc012c0 // ldr q0, [x22, #64]
+	WORD $0x3dc012e1 // ldr q1, [x23, #64]
+	WORD $0x6e20dc20 // fmul v0.4s, v1.4s, v0.4s
+	WORD $0x3d801300 // str q0, [x24, #64]
+	WORD $0x3dc016c0 // ldr q0, [x22, #80]
+	WORD $0x3dc016e1 // ldr q1, [x23, #80]
+	WORD $0x6e20dc20 // fmul v0.4s, v1.4s, v0.4s
+	WORD $0x3d801700 // str q0, [x24, #80]
+	WORD $0x3dc01ac0 // ldr q0, [x22, #96]
+	WORD $0x3dc01ae1 // ldr q1, [x23, #96]
+	WORD $0x6e20dc20 // fmul v0.4s, v1.4s, v0.4s
+	WORD $0x3d801b00 // str q0, [x24, #96]
+	WORD $0x3dc01ec0 // ldr q0, [x22, #112]
+	WORD $0x3dc01ee1 // ldr q1, [x23, #112]
+	WORD $0x6e20dc20 // fmul v0.4s, v1.4s, v0.4s
+	WORD $0x3d801f00 // str q0, [x24, #112]
+	ADD $32, R6
+	JMP loop115
 
-done102:
+done116:
 	MOVD R0, R7
 	SUBS $4, R7
 
-loop103:
+loop117:
 	CMP R7, R6
-	BGT done104
+	BGT done118
 	ADD R6<<2, R3, R25
 	WORD $0x3dc00320 // ldr q0, [x25, #0]
 	ADD R6<<2, R1, R22
@@ -1886,15 +2880,15 @@ loop103:
 	ADD R6<<2, R2, R23
 	WORD $0x3d8002e0 // str q0, [x23, #0]
 	ADD $4, R6
-	JMP loop103
+	JMP loop117
 
-done104:
+done118:
 	MOVD R0, R7
 	SUBS $1, R7
 
-loop105:
+loop119:
 	CMP R7, R6
-	BGT done106
+	BGT done120
 	ADD R6<<2, R3, R24
 	WORD $0xbd400300 // ldr s0, [x24, #0]
 	ADD R6<<2, R1, R25
@@ -1903,9 +2897,9 @@ loop105:
 	ADD R6<<2, R2, R22
 	WORD $0xbd0002c0 // str s0, [x22, #0]
 	ADD $1, R6
-	JMP loop105
+	JMP loop119
 
-done106:
+done120:
 	RET
 
 // func unaryGradLogNEON
@@ -1919,11 +2913,11 @@ TEXT ·unaryGradLogNEON(SB), NOSPLIT, $0-104
 	MOVD x_base+8(FP), R3
 	MOVD ZR, R6
 	MOVD R0, R7
-	SUBS $8, R7
+	SUBS $16, R7
 
-loop107:
+loop121:
 	CMP R7, R6
-	BGT done108
+	BGT done122
 	ADD R6<<2, R3, R22
 	WORD $0x3dc002c0 // ldr q0, [x22, #0]
 	ADD R6<<2, R1, R23
@@ -1939,16 +2933,28 @@ loop107:
 	WORD $0x6e20fc40 // fdiv v0.4s, v2.4s, v0.4s
 	WORD $0x6e20dc20 // fmul v0.4s, v1.4s, v0.4s
 	WORD $0x3d800700 // str q0, [x24, #16]
-	ADD $8, R6
-	JMP loop107
+	WORD $0x3dc00ac0 // ldr q0, [x22, #32]
+	WORD $0x3dc00ae1 // ldr q1, [x23, #32]
+	WORD $0x3dc02e82 // ldr q2, [x20, #176]
+	WORD $0x6e20fc40 // fdiv v0.4s, v2.4s, v0.4s
+	WORD $0x6e20dc20 // fmul v0.4s, v1.4s, v0.4s
+	WORD $0x3d800b00 // str q0, [x24, #32]
+	WORD $0x3dc00ec0 // ldr q0, [x22, #48]
+	WORD $0x3dc00ee1 // ldr q1, [x23, #48]
+	WORD $0x3dc02e82 // ldr q2, [x20, #176]
+	WORD $0x6e20fc40 // fdiv v0.4s, v2.4s, v0.4s
+	WORD $0x6e20dc20 // fmul v0.4s, v1.4s, v0.4s
+	WORD $0x3d800f00 // str q0, [x24, #48]
+	ADD $16, R6
+	JMP loop121
 
-done108:
+done122:
 	MOVD R0, R7
 	SUBS $4, R7
 
-loop109:
+loop123:
 	CMP R7, R6
-	BGT done110
+	BGT done124
 	ADD R6<<2, R3, R25
 	WORD $0x3dc00320 // ldr q0, [x25, #0]
 	ADD R6<<2, R1, R22
@@ -1959,15 +2965,15 @@ loop109:
 	ADD R6<<2, R2, R23
 	WORD $0x3d8002e0 // str q0, [x23, #0]
 	ADD $4, R6
-	JMP loop109
+	JMP loop123
 
-done110:
+done124:
 	MOVD R0, R7
 	SUBS $1, R7
 
-loop111:
+loop125:
 	CMP R7, R6
-	BGT done112
+	BGT done126
 	ADD R6<<2, R3, R24
 	WORD $0xbd400300 // ldr s0, [x24, #0]
 	ADD R6<<2, R1, R25
@@ -1978,9 +2984,9 @@ loop111:
 	ADD R6<<2, R2, R22
 	WORD $0xbd0002c0 // str s0, [x22, #0]
 	ADD $1, R6
-	JMP loop111
+	JMP loop125
 
-done112:
+done126:
 	RET
 
 // func unaryGradSqrtNEON
@@ -1994,11 +3000,11 @@ TEXT ·unaryGradSqrtNEON(SB), NOSPLIT, $0-104
 	MOVD y_base+32(FP), R3
 	MOVD ZR, R6
 	MOVD R0, R7
-	SUBS $8, R7
+	SUBS $16, R7
 
-loop113:
+loop127:
 	CMP R7, R6
-	BGT done114
+	BGT done128
 	ADD R6<<2, R3, R22
 	WORD $0x3dc002c0 // ldr q0, [x22, #0]
 	ADD R6<<2, R1, R23
@@ -2014,16 +3020,28 @@ loop113:
 	WORD $0x6e20fc40 // fdiv v0.4s, v2.4s, v0.4s
 	WORD $0x6e20dc20 // fmul v0.4s, v1.4s, v0.4s
 	WORD $0x3d800700 // str q0, [x24, #16]
-	ADD $8, R6
-	JMP loop113
+	WORD $0x3dc00ac0 // ldr q0, [x22, #32]
+	WORD $0x3dc00ae1 // ldr q1, [x23, #32]
+	WORD $0x3dc02a82 // ldr q2, [x20, #160]
+	WORD $0x6e20fc40 // fdiv v0.4s, v2.4s, v0.4s
+	WORD $0x6e20dc20 // fmul v0.4s, v1.4s, v0.4s
+	WORD $0x3d800b00 // str q0, [x24, #32]
+	WORD $0x3dc00ec0 // ldr q0, [x22, #48]
+	WORD $0x3dc00ee1 // ldr q1, [x23, #48]
+	WORD $0x3dc02a82 // ldr q2, [x20, #160]
+	WORD $0x6e20fc40 // fdiv v0.4s, v2.4s, v0.4s
+	WORD $0x6e20dc20 // fmul v0.4s, v1.4s, v0.4s
+	WORD $0x3d800f00 // str q0, [x24, #48]
+	ADD $16, R6
+	JMP loop127
 
-done114:
+done128:
 	MOVD R0, R7
 	SUBS $4, R7
 
-loop115:
+loop129:
 	CMP R7, R6
-	BGT done116
+	BGT done130
 	ADD R6<<2, R3, R25
 	WORD $0x3dc00320 // ldr q0, [x25, #0]
 	ADD R6<<2, R1, R22
@@ -2034,15 +3052,15 @@ loop115:
 	ADD R6<<2, R2, R23
 	WORD $0x3d8002e0 // str q0, [x23, #0]
 	ADD $4, R6
-	JMP loop115
+	JMP loop129
 
-done116:
+done130:
 	MOVD R0, R7
 	SUBS $1, R7
 
-loop117:
+loop131:
 	CMP R7, R6
-	BGT done118
+	BGT done132
 	ADD R6<<2, R3, R24
 	WORD $0xbd400300 // ldr s0, [x24, #0]
 	ADD R6<<2, R1, R25
@@ -2053,9 +3071,9 @@ loop117:
 	ADD R6<<2, R2, R22
 	WORD $0xbd0002c0 // str s0, [x22, #0]
 	ADD $1, R6
-	JMP loop117
+	JMP loop131
 
-done118:
+done132:
 	RET
 
 // func unaryGradSquareNEON
@@ -2068,11 +3086,11 @@ TEXT ·unaryGradSquareNEON(SB), NOSPLIT, $0-104
 	MOVD x_base+8(FP), R3
 	MOVD ZR, R6
 	MOVD R0, R7
-	SUBS $16, R7
+	SUBS $32, R7
 
-loop119:
+loop133:
 	CMP R7, R6
-	BGT done120
+	BGT done134
 	ADD R6<<2, R3, R22
 	WORD $0x3dc002c0 // ldr q0, [x22, #0]
 	ADD R6<<2, R1, R23
@@ -2096,16 +3114,36 @@ loop119:
 	WORD $0x4e20d400 // fadd v0.4s, v0.4s, v0.4s
 	WORD $0x6e20dc20 // fmul v0.4s, v1.4s, v0.4s
 	WORD $0x3d800f00 // str q0, [x24, #48]
-	ADD $16, R6
-	JMP loop119
+	WORD $0x3dc012c0 // ldr q0, [x22, #64]
+	WORD $0x3dc012e1 // ldr q1, [x23, #64]
+	WORD $0x4e20d400 // fadd v0.4s, v0.4s, v0.4s
+	WORD $0x6e20dc20 // fmul v0.4s, v1.4s, v0.4s
+	WORD $0x3d801300 // str q0, [x24, #64]
+	WORD $0x3dc016c0 // ldr q0, [x22, #80]
+	WORD $0x3dc016e1 // ldr q1, [x23, #80]
+	WORD $0x4e20d400 // fadd v0.4s, v0.4s, v0.4s
+	WORD $0x6e20dc20 // fmul v0.4s, v1.4s, v0.4s
+	WORD $0x3d801700 // str q0, [x24, #80]
+	WORD $0x3dc01ac0 // ldr q0, [x22, #96]
+	WORD $0x3dc01ae1 // ldr q1, [x23, #96]
+	WORD $0x4e20d400 // fadd v0.4s, v0.4s, v0.4s
+	WORD $0x6e20dc20 // fmul v0.4s, v1.4s, v0.4s
+	WORD $0x3d801b00 // str q0, [x24, #96]
+	WORD $0x3dc01ec0 // ldr q0, [x22, #112]
+	WORD $0x3dc01ee1 // ldr q1, [x23, #112]
+	WORD $0x4e20d400 // fadd v0.4s, v0.4s, v0.4s
+	WORD $0x6e20dc20 // fmul v0.4s, v1.4s, v0.4s
+	WORD $0x3d801f00 // str q0, [x24, #112]
+	ADD $32, R6
+	JMP loop133
 
-done120:
+done134:
 	MOVD R0, R7
 	SUBS $4, R7
 
-loop121:
+loop135:
 	CMP R7, R6
-	BGT done122
+	BGT done136
 	ADD R6<<2, R3, R25
 	WORD $0x3dc00320 // ldr q0, [x25, #0]
 	ADD R6<<2, R1, R22
@@ -2115,15 +3153,15 @@ loop121:
 	ADD R6<<2, R2, R23
 	WORD $0x3d8002e0 // str q0, [x23, #0]
 	ADD $4, R6
-	JMP loop121
+	JMP loop135
 
-done122:
+done136:
 	MOVD R0, R7
 	SUBS $1, R7
 
-loop123:
+loop137:
 	CMP R7, R6
-	BGT done124
+	BGT done138
 	ADD R6<<2, R3, R24
 	WORD $0xbd400300 // ldr s0, [x24, #0]
 	ADD R6<<2, R1, R25
@@ -2133,9 +3171,9 @@ loop123:
 	ADD R6<<2, R2, R22
 	WORD $0xbd0002c0 // str s0, [x22, #0]
 	ADD $1, R6
-	JMP loop123
+	JMP loop137
 
-done124:
+done138:
 	RET
 
 // func unaryGradReciprocalNEON
@@ -2149,11 +3187,11 @@ TEXT ·unaryGradReciprocalNEON(SB), NOSPLIT, $0-104
 	MOVD y_base+32(FP), R3
 	MOVD ZR, R6
 	MOVD R0, R7
-	SUBS $16, R7
+	SUBS $32, R7
 
-loop125:
+loop139:
 	CMP R7, R6
-	BGT done126
+	BGT done140
 	ADD R6<<2, R3, R22
 	WORD $0x3dc002c0 // ldr q0, [x22, #0]
 	ADD R6<<2, R1, R23
@@ -2185,16 +3223,44 @@ loop125:
 	WORD $0x6e3f1c00 // eor v0.16b, v0.16b, v31.16b
 	WORD $0x6e20dc20 // fmul v0.4s, v1.4s, v0.4s
 	WORD $0x3d800f00 // str q0, [x24, #48]
-	ADD $16, R6
-	JMP loop125
+	WORD $0x3dc012c0 // ldr q0, [x22, #64]
+	WORD $0x3dc012e1 // ldr q1, [x23, #64]
+	WORD $0x6e20dc00 // fmul v0.4s, v0.4s, v0.4s
+	WORD $0x3dc0769f // ldr q31, [x20, #464]
+	WORD $0x6e3f1c00 // eor v0.16b, v0.16b, v31.16b
+	WORD $0x6e20dc20 // fmul v0.4s, v1.4s, v0.4s
+	WORD $0x3d801300 // str q0, [x24, #64]
+	WORD $0x3dc016c0 // ldr q0, [x22, #80]
+	WORD $0x3dc016e1 // ldr q1, [x23, #80]
+	WORD $0x6e20dc00 // fmul v0.4s, v0.4s, v0.4s
+	WORD $0x3dc0769f // ldr q31, [x20, #464]
+	WORD $0x6e3f1c00 // eor v0.16b, v0.16b, v31.16b
+	WORD $0x6e20dc20 // fmul v0.4s, v1.4s, v0.4s
+	WORD $0x3d801700 // str q0, [x24, #80]
+	WORD $0x3dc01ac0 // ldr q0, [x22, #96]
+	WORD $0x3dc01ae1 // ldr q1, [x23, #96]
+	WORD $0x6e20dc00 // fmul v0.4s, v0.4s, v0.4s
+	WORD $0x3dc0769f // ldr q31, [x20, #464]
+	WORD $0x6e3f1c00 // eor v0.16b, v0.16b, v31.16b
+	WORD $0x6e20dc20 // fmul v0.4s, v1.4s, v0.4s
+	WORD $0x3d801b00 // str q0, [x24, #96]
+	WORD $0x3dc01ec0 // ldr q0, [x22, #112]
+	WORD $0x3dc01ee1 // ldr q1, [x23, #112]
+	WORD $0x6e20dc00 // fmul v0.4s, v0.4s, v0.4s
+	WORD $0x3dc0769f // ldr q31, [x20, #464]
+	WORD $0x6e3f1c00 // eor v0.16b, v0.16b, v31.16b
+	WORD $0x6e20dc20 // fmul v0.4s, v1.4s, v0.4s
+	WORD $0x3d801f00 // str q0, [x24, #112]
+	ADD $32, R6
+	JMP loop139
 
-done126:
+done140:
 	MOVD R0, R7
 	SUBS $4, R7
 
-loop127:
+loop141:
 	CMP R7, R6
-	BGT done128
+	BGT done142
 	ADD R6<<2, R3, R25
 	WORD $0x3dc00320 // ldr q0, [x25, #0]
 	ADD R6<<2, R1, R22
@@ -2206,15 +3272,15 @@ loop127:
 	ADD R6<<2, R2, R23
 	WORD $0x3d8002e0 // str q0, [x23, #0]
 	ADD $4, R6
-	JMP loop127
+	JMP loop141
 
-done128:
+done142:
 	MOVD R0, R7
 	SUBS $1, R7
 
-loop129:
+loop143:
 	CMP R7, R6
-	BGT done130
+	BGT done144
 	ADD R6<<2, R3, R24
 	WORD $0xbd400300 // ldr s0, [x24, #0]
 	ADD R6<<2, R1, R25
@@ -2226,9 +3292,9 @@ loop129:
 	ADD R6<<2, R2, R22
 	WORD $0xbd0002c0 // str s0, [x22, #0]
 	ADD $1, R6
-	JMP loop129
+	JMP loop143
 
-done130:
+done144:
 	RET
 
 // func unaryGradAbsNEON
@@ -2242,11 +3308,11 @@ TEXT ·unaryGradAbsNEON(SB), NOSPLIT, $0-104
 	MOVD x_base+8(FP), R3
 	MOVD ZR, R6
 	MOVD R0, R7
-	SUBS $8, R7
+	SUBS $16, R7
 
-loop131:
+loop145:
 	CMP R7, R6
-	BGT done132
+	BGT done146
 	ADD R6<<2, R3, R22
 	WORD $0x3dc002c0 // ldr q0, [x22, #0]
 	ADD R6<<2, R1, R23
@@ -2278,16 +3344,44 @@ loop131:
 	WORD $0x6e631c40 // bsl v0.16b, v2.16b, v3.16b
 	WORD $0x6e20dc20 // fmul v0.4s, v1.4s, v0.4s
 	WORD $0x3d800700 // str q0, [x24, #16]
-	ADD $8, R6
-	JMP loop131
+	WORD $0x3dc00ac0 // ldr q0, [x22, #32]
+	WORD $0x3dc00ae1 // ldr q1, [x23, #32]
+	WORD $0x3dc0769f // ldr q31, [x20, #464]
+	WORD $0x4e3f1c02 // and v2.16b, v0.16b, v31.16b
+	WORD $0x3dc02e9f // ldr q31, [x20, #176]
+	WORD $0x4ebf1c42 // orr v2.16b, v2.16b, v31.16b
+	WORD $0x6f00e403 // movi v3.2d, #0
+	WORD $0x6ea3e404 // fcmgt v4.4s, v0.4s, v3.4s
+	WORD $0x6ea0e460 // fcmgt v0.4s, v3.4s, v0.4s
+	WORD $0x4ea01c80 // orr v0.16b, v4.16b, v0.16b
+	WORD $0x6f00e403 // movi v3.2d, #0
+	WORD $0x6e631c40 // bsl v0.16b, v2.16b, v3.16b
+	WORD $0x6e20dc20 // fmul v0.4s, v1.4s, v0.4s
+	WORD $0x3d800b00 // str q0, [x24, #32]
+	WORD $0x3dc00ec0 // ldr q0, [x22, #48]
+	WORD $0x3dc00ee1 // ldr q1, [x23, #48]
+	WORD $0x3dc0769f // ldr q31, [x20, #464]
+	WORD $0x4e3f1c02 // and v2.16b, v0.16b, v31.16b
+	WORD $0x3dc02e9f // ldr q31, [x20, #176]
+	WORD $0x4ebf1c42 // orr v2.16b, v2.16b, v31.16b
+	WORD $0x6f00e403 // movi v3.2d, #0
+	WORD $0x6ea3e404 // fcmgt v4.4s, v0.4s, v3.4s
+	WORD $0x6ea0e460 // fcmgt v0.4s, v3.4s, v0.4s
+	WORD $0x4ea01c80 // orr v0.16b, v4.16b, v0.16b
+	WORD $0x6f00e403 // movi v3.2d, #0
+	WORD $0x6e631c40 // bsl v0.16b, v2.16b, v3.16b
+	WORD $0x6e20dc20 // fmul v0.4s, v1.4s, v0.4s
+	WORD $0x3d800f00 // str q0, [x24, #48]
+	ADD $16, R6
+	JMP loop145
 
-done132:
+done146:
 	MOVD R0, R7
 	SUBS $4, R7
 
-loop133:
+loop147:
 	CMP R7, R6
-	BGT done134
+	BGT done148
 	ADD R6<<2, R3, R25
 	WORD $0x3dc00320 // ldr q0, [x25, #0]
 	ADD R6<<2, R1, R22
@@ -2306,15 +3400,15 @@ loop133:
 	ADD R6<<2, R2, R23
 	WORD $0x3d8002e0 // str q0, [x23, #0]
 	ADD $4, R6
-	JMP loop133
+	JMP loop147
 
-done134:
+done148:
 	MOVD R0, R7
 	SUBS $1, R7
 
-loop135:
+loop149:
 	CMP R7, R6
-	BGT done136
+	BGT done150
 	ADD R6<<2, R3, R24
 	WORD $0xbd400300 // ldr s0, [x24, #0]
 	ADD R6<<2, R1, R25
@@ -2333,9 +3427,9 @@ loop135:
 	ADD R6<<2, R2, R22
 	WORD $0xbd0002c0 // str s0, [x22, #0]
 	ADD $1, R6
-	JMP loop135
+	JMP loop149
 
-done136:
+done150:
 	RET
 
 // func unaryGradTanhNEON
@@ -2349,11 +3443,11 @@ TEXT ·unaryGradTanhNEON(SB), NOSPLIT, $0-104
 	MOVD y_base+32(FP), R3
 	MOVD ZR, R6
 	MOVD R0, R7
-	SUBS $16, R7
+	SUBS $32, R7
 
-loop137:
+loop151:
 	CMP R7, R6
-	BGT done138
+	BGT done152
 	ADD R6<<2, R3, R22
 	WORD $0x3dc002c0 // ldr q0, [x22, #0]
 	ADD R6<<2, R1, R23
@@ -2381,16 +3475,40 @@ loop137:
 	WORD $0x4ea0cc02 // fmls v2.4s, v0.4s, v0.4s
 	WORD $0x6e22dc20 // fmul v0.4s, v1.4s, v2.4s
 	WORD $0x3d800f00 // str q0, [x24, #48]
-	ADD $16, R6
-	JMP loop137
+	WORD $0x3dc012c0 // ldr q0, [x22, #64]
+	WORD $0x3dc012e1 // ldr q1, [x23, #64]
+	WORD $0x3dc02e82 // ldr q2, [x20, #176]
+	WORD $0x4ea0cc02 // fmls v2.4s, v0.4s, v0.4s
+	WORD $0x6e22dc20 // fmul v0.4s, v1.4s, v2.4s
+	WORD $0x3d801300 // str q0, [x24, #64]
+	WORD $0x3dc016c0 // ldr q0, [x22, #80]
+	WORD $0x3dc016e1 // ldr q1, [x23, #80]
+	WORD $0x3dc02e82 // ldr q2, [x20, #176]
+	WORD $0x4ea0cc02 // fmls v2.4s, v0.4s, v0.4s
+	WORD $0x6e22dc20 // fmul v0.4s, v1.4s, v2.4s
+	WORD $0x3d801700 // str q0, [x24, #80]
+	WORD $0x3dc01ac0 // ldr q0, [x22, #96]
+	WORD $0x3dc01ae1 // ldr q1, [x23, #96]
+	WORD $0x3dc02e82 // ldr q2, [x20, #176]
+	WORD $0x4ea0cc02 // fmls v2.4s, v0.4s, v0.4s
+	WORD $0x6e22dc20 // fmul v0.4s, v1.4s, v2.4s
+	WORD $0x3d801b00 // str q0, [x24, #96]
+	WORD $0x3dc01ec0 // ldr q0, [x22, #112]
+	WORD $0x3dc01ee1 // ldr q1, [x23, #112]
+	WORD $0x3dc02e82 // ldr q2, [x20, #176]
+	WORD $0x4ea0cc02 // fmls v2.4s, v0.4s, v0.4s
+	WORD $0x6e22dc20 // fmul v0.4s, v1.4s, v2.4s
+	WORD $0x3d801f00 // str q0, [x24, #112]
+	ADD $32, R6
+	JMP loop151
 
-done138:
+done152:
 	MOVD R0, R7
 	SUBS $4, R7
 
-loop139:
+loop153:
 	CMP R7, R6
-	BGT done140
+	BGT done154
 	ADD R6<<2, R3, R25
 	WORD $0x3dc00320 // ldr q0, [x25, #0]
 	ADD R6<<2, R1, R22
@@ -2401,15 +3519,15 @@ loop139:
 	ADD R6<<2, R2, R23
 	WORD $0x3d8002e0 // str q0, [x23, #0]
 	ADD $4, R6
-	JMP loop139
+	JMP loop153
 
-done140:
+done154:
 	MOVD R0, R7
 	SUBS $1, R7
 
-loop141:
+loop155:
 	CMP R7, R6
-	BGT done142
+	BGT done156
 	ADD R6<<2, R3, R24
 	WORD $0xbd400300 // ldr s0, [x24, #0]
 	ADD R6<<2, R1, R25
@@ -2420,9 +3538,9 @@ loop141:
 	ADD R6<<2, R2, R22
 	WORD $0xbd0002c0 // str s0, [x22, #0]
 	ADD $1, R6
-	JMP loop141
+	JMP loop155
 
-done142:
+done156:
 	RET
 
 // func unaryGradSigmoidNEON
@@ -2436,11 +3554,11 @@ TEXT ·unaryGradSigmoidNEON(SB), NOSPLIT, $0-104
 	MOVD y_base+32(FP), R3
 	MOVD ZR, R6
 	MOVD R0, R7
-	SUBS $16, R7
+	SUBS $32, R7
 
-loop143:
+loop157:
 	CMP R7, R6
-	BGT done144
+	BGT done158
 	ADD R6<<2, R3, R22
 	WORD $0x3dc002c0 // ldr q0, [x22, #0]
 	ADD R6<<2, R1, R23
@@ -2472,16 +3590,44 @@ loop143:
 	WORD $0x6e22dc00 // fmul v0.4s, v0.4s, v2.4s
 	WORD $0x6e20dc20 // fmul v0.4s, v1.4s, v0.4s
 	WORD $0x3d800f00 // str q0, [x24, #48]
-	ADD $16, R6
-	JMP loop143
+	WORD $0x3dc012c0 // ldr q0, [x22, #64]
+	WORD $0x3dc012e1 // ldr q1, [x23, #64]
+	WORD $0x3dc02e82 // ldr q2, [x20, #176]
+	WORD $0x4ea0d442 // fsub v2.4s, v2.4s, v0.4s
+	WORD $0x6e22dc00 // fmul v0.4s, v0.4s, v2.4s
+	WORD $0x6e20dc20 // fmul v0.4s, v1.4s, v0.4s
+	WORD $0x3d801300 // str q0, [x24, #64]
+	WORD $0x3dc016c0 // ldr q0, [x22, #80]
+	WORD $0x3dc016e1 // ldr q1, [x23, #80]
+	WORD $0x3dc02e82 // ldr q2, [x20, #176]
+	WORD $0x4ea0d442 // fsub v2.4s, v2.4s, v0.4s
+	WORD $0x6e22dc00 // fmul v0.4s, v0.4s, v2.4s
+	WORD $0x6e20dc20 // fmul v0.4s, v1.4s, v0.4s
+	WORD $0x3d801700 // str q0, [x24, #80]
+	WORD $0x3dc01ac0 // ldr q0, [x22, #96]
+	WORD $0x3dc01ae1 // ldr q1, [x23, #96]
+	WORD $0x3dc02e82 // ldr q2, [x20, #176]
+	WORD $0x4ea0d442 // fsub v2.4s, v2.4s, v0.4s
+	WORD $0x6e22dc00 // fmul v0.4s, v0.4s, v2.4s
+	WORD $0x6e20dc20 // fmul v0.4s, v1.4s, v0.4s
+	WORD $0x3d801b00 // str q0, [x24, #96]
+	WORD $0x3dc01ec0 // ldr q0, [x22, #112]
+	WORD $0x3dc01ee1 // ldr q1, [x23, #112]
+	WORD $0x3dc02e82 // ldr q2, [x20, #176]
+	WORD $0x4ea0d442 // fsub v2.4s, v2.4s, v0.4s
+	WORD $0x6e22dc00 // fmul v0.4s, v0.4s, v2.4s
+	WORD $0x6e20dc20 // fmul v0.4s, v1.4s, v0.4s
+	WORD $0x3d801f00 // str q0, [x24, #112]
+	ADD $32, R6
+	JMP loop157
 
-done144:
+done158:
 	MOVD R0, R7
 	SUBS $4, R7
 
-loop145:
+loop159:
 	CMP R7, R6
-	BGT done146
+	BGT done160
 	ADD R6<<2, R3, R25
 	WORD $0x3dc00320 // ldr q0, [x25, #0]
 	ADD R6<<2, R1, R22
@@ -2493,15 +3639,15 @@ loop145:
 	ADD R6<<2, R2, R23
 	WORD $0x3d8002e0 // str q0, [x23, #0]
 	ADD $4, R6
-	JMP loop145
+	JMP loop159
 
-done146:
+done160:
 	MOVD R0, R7
 	SUBS $1, R7
 
-loop147:
+loop161:
 	CMP R7, R6
-	BGT done148
+	BGT done162
 	ADD R6<<2, R3, R24
 	WORD $0xbd400300 // ldr s0, [x24, #0]
 	ADD R6<<2, R1, R25
@@ -2513,9 +3659,9 @@ loop147:
 	ADD R6<<2, R2, R22
 	WORD $0xbd0002c0 // str s0, [x22, #0]
 	ADD $1, R6
-	JMP loop147
+	JMP loop161
 
-done148:
+done162:
 	RET
 
 // func unaryGradReLUNEON
@@ -2529,11 +3675,11 @@ TEXT ·unaryGradReLUNEON(SB), NOSPLIT, $0-104
 	MOVD y_base+32(FP), R3
 	MOVD ZR, R6
 	MOVD R0, R7
-	SUBS $16, R7
+	SUBS $32, R7
 
-loop149:
+loop163:
 	CMP R7, R6
-	BGT done150
+	BGT done164
 	ADD R6<<2, R3, R22
 	WORD $0x3dc002c0 // ldr q0, [x22, #0]
 	ADD R6<<2, R1, R23
@@ -2573,16 +3719,52 @@ loop149:
 	WORD $0x6e621fe0 // bsl v0.16b, v31.16b, v2.16b
 	WORD $0x6e20dc20 // fmul v0.4s, v1.4s, v0.4s
 	WORD $0x3d800f00 // str q0, [x24, #48]
-	ADD $16, R6
-	JMP loop149
+	WORD $0x3dc012c0 // ldr q0, [x22, #64]
+	WORD $0x3dc012e1 // ldr q1, [x23, #64]
+	WORD $0x6f00e402 // movi v2.2d, #0
+	WORD $0x6ea2e400 // fcmgt v0.4s, v0.4s, v2.4s
+	WORD $0x6f00e402 // movi v2.2d, #0
+	WORD $0x3dc02e9f // ldr q31, [x20, #176]
+	WORD $0x6e621fe0 // bsl v0.16b, v31.16b, v2.16b
+	WORD $0x6e20dc20 // fmul v0.4s, v1.4s, v0.4s
+	WORD $0x3d801300 // str q0, [x24, #64]
+	WORD $0x3dc016c0 // ldr q0, [x22, #80]
+	WORD $0x3dc016e1 // ldr q1, [x23, #80]
+	WORD $0x6f00e402 // movi v2.2d, #0
+	WORD $0x6ea2e400 // fcmgt v0.4s, v0.4s, v2.4s
+	WORD $0x6f00e402 // movi v2.2d, #0
+	WORD $0x3dc02e9f // ldr q31, [x20, #176]
+	WORD $0x6e621fe0 // bsl v0.16b, v31.16b, v2.16b
+	WORD $0x6e20dc20 // fmul v0.4s, v1.4s, v0.4s
+	WORD $0x3d801700 // str q0, [x24, #80]
+	WORD $0x3dc01ac0 // ldr q0, [x22, #96]
+	WORD $0x3dc01ae1 // ldr q1, [x23, #96]
+	WORD $0x6f00e402 // movi v2.2d, #0
+	WORD $0x6ea2e400 // fcmgt v0.4s, v0.4s, v2.4s
+	WORD $0x6f00e402 // movi v2.2d, #0
+	WORD $0x3dc02e9f // ldr q31, [x20, #176]
+	WORD $0x6e621fe0 // bsl v0.16b, v31.16b, v2.16b
+	WORD $0x6e20dc20 // fmul v0.4s, v1.4s, v0.4s
+	WORD $0x3d801b00 // str q0, [x24, #96]
+	WORD $0x3dc01ec0 // ldr q0, [x22, #112]
+	WORD $0x3dc01ee1 // ldr q1, [x23, #112]
+	WORD $0x6f00e402 // movi v2.2d, #0
+	WORD $0x6ea2e400 // fcmgt v0.4s, v0.4s, v2.4s
+	WORD $0x6f00e402 // movi v2.2d, #0
+	WORD $0x3dc02e9f // ldr q31, [x20, #176]
+	WORD $0x6e621fe0 // bsl v0.16b, v31.16b, v2.16b
+	WORD $0x6e20dc20 // fmul v0.4s, v1.4s, v0.4s
+	WORD $0x3d801f00 // str q0, [x24, #112]
+	ADD $32, R6
+	JMP loop163
 
-done150:
+done164:
 	MOVD R0, R7
 	SUBS $4, R7
 
-loop151:
+loop165:
 	CMP R7, R6
-	BGT done152
+	BGT done166
 	ADD R6<<2, R3, R25
 	WORD $0x3dc00320 // ldr q0, [x25, #0]
 	ADD R6<<2, R1, R22
@@ -2596,15 +3778,15 @@ loop151:
 	ADD R6<<2, R2, R23
 	WORD $0x3d8002e0 // str q0, [x23, #0]
 	ADD $4, R6
-	JMP loop151
+	JMP loop165
 
-done152:
+done166:
 	MOVD R0, R7
 	SUBS $1, R7
 
-loop153:
+loop167:
 	CMP R7, R6
-	BGT done154
+	BGT done168
 	ADD R6<<2, R3, R24
 	WORD $0xbd400300 // ldr s0, [x24, #0]
 	ADD R6<<2, R1, R25
@@ -2618,9 +3800,9 @@ loop153:
 	ADD R6<<2, R2, R22
 	WORD $0xbd0002c0 // str s0, [x22, #0]
 	ADD $1, R6
-	JMP loop153
+	JMP loop167
 
-done154:
+done168:
 	RET
 
 // func unaryGradLeakyReLUNEON
@@ -2634,11 +3816,11 @@ TEXT ·unaryGradLeakyReLUNEON(SB), NOSPLIT, $0-104
 	MOVD y_base+32(FP), R3
 	MOVD ZR, R6
 	MOVD R0, R7
-	SUBS $16, R7
+	SUBS $32, R7
 
-loop155:
+loop169:
 	CMP R7, R6
-	BGT done156
+	BGT done170
 	ADD R6<<2, R3, R22
 	WORD $0x3dc002c1 // ldr q1, [x22, #0]
 	ADD R6<<2, R1, R23
@@ -2678,16 +3860,52 @@ loop155:
 	WORD $0x6e631fe1 // bsl v1.16b, v31.16b, v3.16b
 	WORD $0x6e21dc41 // fmul v1.4s, v2.4s, v1.4s
 	WORD $0x3d800f01 // str q1, [x24, #48]
-	ADD $16, R6
-	JMP loop155
+	WORD $0x3dc012c1 // ldr q1, [x22, #64]
+	WORD $0x3dc012e2 // ldr q2, [x23, #64]
+	WORD $0x6f00e403 // movi v3.2d, #0
+	WORD $0x6ea3e421 // fcmgt v1.4s, v1.4s, v3.4s
+	WORD $0x4ea01c03 // mov v3.16b, v0.16b
+	WORD $0x3dc02e9f // ldr q31, [x20, #176]
+	WORD $0x6e631fe1 // bsl v1.16b, v31.16b, v3.16b
+	WORD $0x6e21dc41 // fmul v1.4s, v2.4s, v1.4s
+	WORD $0x3d801301 // str q1, [x24, #64]
+	WORD $0x3dc016c1 // ldr q1, [x22, #80]
+	WORD $0x3dc016e2 // ldr q2, [x23, #80]
+	WORD $0x6f00e403 // movi v3.2d, #0
+	WORD $0x6ea3e421 // fcmgt v1.4s, v1.4s, v3.4s
+	WORD $0x4ea01c03 // mov v3.16b, v0.16b
+	WORD $0x3dc02e9f // ldr q31, [x20, #176]
+	WORD $0x6e631fe1 // bsl v1.16b, v31.16b, v3.16b
+	WORD $0x6e21dc41 // fmul v1.4s, v2.4s, v1.4s
+	WORD $0x3d801701 // str q1, [x24, #80]
+	WORD $0x3dc01ac1 // ldr q1, [x22, #96]
+	WORD $0x3dc01ae2 // ldr q2, [x23, #96]
+	WORD $0x6f00e403 // movi v3.2d, #0
+	WORD $0x6ea3e421 // fcmgt v1.4s, v1.4s, v3.4s
+	WORD $0x4ea01c03 // mov v3.16b, v0.16b
+	WORD $0x3dc02e9f // ldr q31, [x20, #176]
+	WORD $0x6e631fe1 // bsl v1.16b, v31.16b, v3.16b
+	WORD $0x6e21dc41 // fmul v1.4s, v2.4s, v1.4s
+	WORD $0x3d801b01 // str q1, [x24, #96]
+	WORD $0x3dc01ec1 // ldr q1, [x22, #112]
+	WORD $0x3dc01ee2 // ldr q2, [x23, #112]
+	WORD $0x6f00e403 // movi v3.2d, #0
+	WORD $0x6ea3e421 // fcmgt v1.4s, v1.4s, v3.4s
+	WORD $0x4ea01c03 // mov v3.16b, v0.16b
+	WORD $0x3dc02e9f // ldr q31, [x20, #176]
+	WORD $0x6e631fe1 // bsl v1.16b, v31.16b, v3.16b
+	WORD $0x6e21dc41 // fmul v1.4s, v2.4s, v1.4s
+	WORD $0x3d801f01 // str q1, [x24, #112]
+	ADD $32, R6
+	JMP loop169
 
-done156:
+done170:
 	MOVD R0, R7
 	SUBS $4, R7
 
-loop157:
+loop171:
 	CMP R7, R6
-	BGT done158
+	BGT done172
 	ADD R6<<2, R3, R25
 	WORD $0x3dc00321 // ldr q1, [x25, #0]
 	ADD R6<<2, R1, R22
@@ -2701,15 +3919,15 @@ loop157:
 	ADD R6<<2, R2, R23
 	WORD $0x3d8002e1 // str q1, [x23, #0]
 	ADD $4, R6
-	JMP loop157
+	JMP loop171
 
-done158:
+done172:
 	MOVD R0, R7
 	SUBS $1, R7
 
-loop159:
+loop173:
 	CMP R7, R6
-	BGT done160
+	BGT done174
 	ADD R6<<2, R3, R24
 	WORD $0xbd400301 // ldr s1, [x24, #0]
 	ADD R6<<2, R1, R25
@@ -2723,9 +3941,9 @@ loop159:
 	ADD R6<<2, R2, R22
 	WORD $0xbd0002c1 // str s1, [x22, #0]
 	ADD $1, R6
-	JMP loop159
+	JMP loop173
 
-done160:
+done174:
 	RET
 
 // func unaryGradGELUNEON
@@ -2739,11 +3957,11 @@ TEXT ·unaryGradGELUNEON(SB), NOSPLIT, $0-104
 	MOVD x_base+8(FP), R3
 	MOVD ZR, R6
 	MOVD R0, R7
-	SUBS $4, R7
+	SUBS $8, R7
 
-loop161:
+loop175:
 	CMP R7, R6
-	BGT done162
+	BGT done176
 	ADD R6<<2, R3, R22
 	WORD $0x3dc002c0 // ldr q0, [x22, #0]
 	ADD R6<<2, R1, R23
@@ -2764,7 +3982,6 @@ loop161:
 	WORD $0x3dc00a9f // ldr q31, [x20, #32]
 	WORD $0x6e3fdc65 // fmul v5.4s, v3.4s, v31.4s
 	WORD $0x4e2188a5 // frintn v5.4s, v5.4s
-	WORD $0x4ea31c63 // mov v3.16b, v3.16b
 	WORD $0x3dc00e9f // ldr q31, [x20, #48]
 	WORD $0x4ebfcca3 // fmls v3.4s, v5.4s, v31.4s
 	WORD $0x3dc0129f // ldr q31, [x20, #64]
@@ -2781,7 +3998,6 @@ loop161:
 	WORD $0x3dc02a87 // ldr q7, [x20, #160]
 	WORD $0x4e23ccc7 // fmla v7.4s, v6.4s, v3.4s
 	WORD $0x6e23dc66 // fmul v6.4s, v3.4s, v3.4s
-	WORD $0x4ea31c63 // mov v3.16b, v3.16b
 	WORD $0x4e26cce3 // fmla v3.4s, v7.4s, v6.4s
 	WORD $0x3dc02e9f // ldr q31, [x20, #176]
 	WORD $0x4e3fd463 // fadd v3.4s, v3.4s, v31.4s
@@ -2840,20 +4056,8 @@ loop161:
 	WORD $0x6e22dc20 // fmul v0.4s, v1.4s, v2.4s
 	ADD R6<<2, R2, R24
 	WORD $0x3d800300 // str q0, [x24, #0]
-	ADD $4, R6
-	JMP loop161
-
-done162:
-	MOVD R0, R7
-	SUBS $1, R7
-
-loop163:
-	CMP R7, R6
-	BGT done164
-	ADD R6<<2, R3, R25
-	WORD $0xbd400320 // ldr s0, [x25, #0]
-	ADD R6<<2, R1, R22
-	WORD $0xbd4002c1 // ldr s1, [x22, #0]
+	WORD $0x3dc006c0 // ldr q0, [x22, #16]
+	WORD $0x3dc006e1 // ldr q1, [x23, #16]
 	WORD $0x3dc08282 // ldr q2, [x20, #512]
 	WORD $0x3dc0729f // ldr q31, [x20, #448]
 	WORD $0x4e3f1c03 // and v3.16b, v0.16b, v31.16b
@@ -2870,7 +4074,6 @@ loop163:
 	WORD $0x3dc00a9f // ldr q31, [x20, #32]
 	WORD $0x6e3fdc65 // fmul v5.4s, v3.4s, v31.4s
 	WORD $0x4e2188a5 // frintn v5.4s, v5.4s
-	WORD $0x4ea31c63 // mov v3.16b, v3.16b
 	WORD $0x3dc00e9f // ldr q31, [x20, #48]
 	WORD $0x4ebfcca3 // fmls v3.4s, v5.4s, v31.4s
 	WORD $0x3dc0129f // ldr q31, [x20, #64]
@@ -2887,7 +4090,109 @@ loop163:
 	WORD $0x3dc02a87 // ldr q7, [x20, #160]
 	WORD $0x4e23ccc7 // fmla v7.4s, v6.4s, v3.4s
 	WORD $0x6e23dc66 // fmul v6.4s, v3.4s, v3.4s
-	WORD $0x4ea31c63 // mov v3.16b, v3.16b
+	WORD $0x4e26cce3 // fmla v3.4s, v7.4s, v6.4s
+	WORD $0x3dc02e9f // ldr q31, [x20, #176]
+	WORD $0x4e3fd463 // fadd v3.4s, v3.4s, v31.4s
+	WORD $0x4e21a8a5 // fcvtns v5.4s, v5.4s
+	WORD $0x4f3f04a6 // sshr v6.4s, v5.4s, #1
+	WORD $0x6ea684a5 // sub v5.4s, v5.4s, v6.4s
+	WORD $0x4f3754c6 // shl v6.4s, v6.4s, #23
+	WORD $0x3dc02e87 // ldr q7, [x20, #176]
+	WORD $0x4ea784c6 // add v6.4s, v6.4s, v7.4s
+	WORD $0x6e26dc63 // fmul v3.4s, v3.4s, v6.4s
+	WORD $0x4f3754a5 // shl v5.4s, v5.4s, #23
+	WORD $0x3dc02e86 // ldr q6, [x20, #176]
+	WORD $0x4ea684a5 // add v5.4s, v5.4s, v6.4s
+	WORD $0x6e25dc63 // fmul v3.4s, v3.4s, v5.4s
+	WORD $0x3dc02a9f // ldr q31, [x20, #160]
+	WORD $0x6e3fdc84 // fmul v4.4s, v4.4s, v31.4s
+	WORD $0x4e24cc63 // fmla v3.4s, v3.4s, v4.4s
+	WORD $0x3dc02e84 // ldr q4, [x20, #176]
+	WORD $0x3dc08a9f // ldr q31, [x20, #544]
+	WORD $0x4e3fcc44 // fmla v4.4s, v2.4s, v31.4s
+	WORD $0x3dc02e82 // ldr q2, [x20, #176]
+	WORD $0x6e24fc44 // fdiv v4.4s, v2.4s, v4.4s
+	WORD $0x3dc08e9f // ldr q31, [x20, #560]
+	WORD $0x4ebfd485 // fsub v5.4s, v4.4s, v31.4s
+	WORD $0x3dc09286 // ldr q6, [x20, #576]
+	WORD $0x3dc09687 // ldr q7, [x20, #592]
+	WORD $0x4e25ccc7 // fmla v7.4s, v6.4s, v5.4s
+	WORD $0x3dc09a86 // ldr q6, [x20, #608]
+	WORD $0x4e25cce6 // fmla v6.4s, v7.4s, v5.4s
+	WORD $0x3dc09e87 // ldr q7, [x20, #624]
+	WORD $0x4e25ccc7 // fmla v7.4s, v6.4s, v5.4s
+	WORD $0x3dc0a286 // ldr q6, [x20, #640]
+	WORD $0x4e25cce6 // fmla v6.4s, v7.4s, v5.4s
+	WORD $0x3dc0a687 // ldr q7, [x20, #656]
+	WORD $0x4e25ccc7 // fmla v7.4s, v6.4s, v5.4s
+	WORD $0x3dc0aa86 // ldr q6, [x20, #672]
+	WORD $0x4e25cce6 // fmla v6.4s, v7.4s, v5.4s
+	WORD $0x3dc0ae87 // ldr q7, [x20, #688]
+	WORD $0x4e25ccc7 // fmla v7.4s, v6.4s, v5.4s
+	WORD $0x3dc0b286 // ldr q6, [x20, #704]
+	WORD $0x4e25cce6 // fmla v6.4s, v7.4s, v5.4s
+	WORD $0x3dc0b687 // ldr q7, [x20, #720]
+	WORD $0x4e25ccc7 // fmla v7.4s, v6.4s, v5.4s
+	WORD $0x6e24dce4 // fmul v4.4s, v7.4s, v4.4s
+	WORD $0x6e23dc84 // fmul v4.4s, v4.4s, v3.4s
+	WORD $0x4ea0a805 // cmlt v5.4s, v0.4s, #0
+	WORD $0x4ea4d442 // fsub v2.4s, v2.4s, v4.4s
+	WORD $0x6ea51c82 // bit v2.16b, v4.16b, v5.16b
+	WORD $0x3dc0ce84 // ldr q4, [x20, #816]
+	WORD $0x3dc0ba85 // ldr q5, [x20, #736]
+	WORD $0x4e20f4a0 // fmax v0.4s, v5.4s, v0.4s
+	WORD $0x4ea0f480 // fmin v0.4s, v4.4s, v0.4s
+	WORD $0x3dc0d29f // ldr q31, [x20, #832]
+	WORD $0x6e3fdc63 // fmul v3.4s, v3.4s, v31.4s
+	WORD $0x4e20cc62 // fmla v2.4s, v3.4s, v0.4s
+	WORD $0x6e22dc20 // fmul v0.4s, v1.4s, v2.4s
+	WORD $0x3d800700 // str q0, [x24, #16]
+	ADD $8, R6
+	JMP loop175
+
+done176:
+	MOVD R0, R7
+	SUBS $4, R7
+
+loop177:
+	CMP R7, R6
+	BGT done178
+	ADD R6<<2, R3, R25
+	WORD $0x3dc00320 // ldr q0, [x25, #0]
+	ADD R6<<2, R1, R22
+	WORD $0x3dc002c1 // ldr q1, [x22, #0]
+	WORD $0x3dc08282 // ldr q2, [x20, #512]
+	WORD $0x3dc0729f // ldr q31, [x20, #448]
+	WORD $0x4e3f1c03 // and v3.16b, v0.16b, v31.16b
+	WORD $0x4ea3f442 // fmin v2.4s, v2.4s, v3.4s
+	WORD $0x6e22dc43 // fmul v3.4s, v2.4s, v2.4s
+	WORD $0x4ea31c64 // mov v4.16b, v3.16b
+	WORD $0x4ea2cc44 // fmls v4.4s, v2.4s, v2.4s
+	WORD $0x3dc0869f // ldr q31, [x20, #528]
+	WORD $0x6e3fdc63 // fmul v3.4s, v3.4s, v31.4s
+	WORD $0x3dc00285 // ldr q5, [x20, #0]
+	WORD $0x4e23f4a3 // fmax v3.4s, v5.4s, v3.4s
+	WORD $0x3dc00685 // ldr q5, [x20, #16]
+	WORD $0x4ea3f4a3 // fmin v3.4s, v5.4s, v3.4s
+	WORD $0x3dc00a9f // ldr q31, [x20, #32]
+	WORD $0x6e3fdc65 // fmul v5.4s, v3.4s, v31.4s
+	WORD $0x4e2188a5 // frintn v5.4s, v5.4s
+	WORD $0x3dc00e9f // ldr q31, [x20, #48]
+	WORD $0x4ebfcca3 // fmls v3.4s, v5.4s, v31.4s
+	WORD $0x3dc0129f // ldr q31, [x20, #64]
+	WORD $0x4ebfcca3 // fmls v3.4s, v5.4s, v31.4s
+	WORD $0x3dc01686 // ldr q6, [x20, #80]
+	WORD $0x3dc01a87 // ldr q7, [x20, #96]
+	WORD $0x4e23ccc7 // fmla v7.4s, v6.4s, v3.4s
+	WORD $0x3dc01e86 // ldr q6, [x20, #112]
+	WORD $0x4e23cce6 // fmla v6.4s, v7.4s, v3.4s
+	WORD $0x3dc02287 // ldr q7, [x20, #128]
+	WORD $0x4e23ccc7 // fmla v7.4s, v6.4s, v3.4s
+	WORD $0x3dc02686 // ldr q6, [x20, #144]
+	WORD $0x4e23cce6 // fmla v6.4s, v7.4s, v3.4s
+	WORD $0x3dc02a87 // ldr q7, [x20, #160]
+	WORD $0x4e23ccc7 // fmla v7.4s, v6.4s, v3.4s
+	WORD $0x6e23dc66 // fmul v6.4s, v3.4s, v3.4s
 	WORD $0x4e26cce3 // fmla v3.4s, v7.4s, v6.4s
 	WORD $0x3dc02e9f // ldr q31, [x20, #176]
 	WORD $0x4e3fd463 // fadd v3.4s, v3.4s, v31.4s
@@ -2945,11 +4250,115 @@ loop163:
 	WORD $0x4e20cc62 // fmla v2.4s, v3.4s, v0.4s
 	WORD $0x6e22dc20 // fmul v0.4s, v1.4s, v2.4s
 	ADD R6<<2, R2, R23
-	WORD $0xbd0002e0 // str s0, [x23, #0]
-	ADD $1, R6
-	JMP loop163
+	WORD $0x3d8002e0 // str q0, [x23, #0]
+	ADD $4, R6
+	JMP loop177
 
-done164:
+done178:
+	MOVD R0, R7
+	SUBS $1, R7
+
+loop179:
+	CMP R7, R6
+	BGT done180
+	ADD R6<<2, R3, R24
+	WORD $0xbd400300 // ldr s0, [x24, #0]
+	ADD R6<<2, R1, R25
+	WORD $0xbd400321 // ldr s1, [x25, #0]
+	WORD $0x3dc08282 // ldr q2, [x20, #512]
+	WORD $0x3dc0729f // ldr q31, [x20, #448]
+	WORD $0x4e3f1c03 // and v3.16b, v0.16b, v31.16b
+	WORD $0x4ea3f442 // fmin v2.4s, v2.4s, v3.4s
+	WORD $0x6e22dc43 // fmul v3.4s, v2.4s, v2.4s
+	WORD $0x4ea31c64 // mov v4.16b, v3.16b
+	WORD $0x4ea2cc44 // fmls v4.4s, v2.4s, v2.4s
+	WORD $0x3dc0869f // ldr q31, [x20, #528]
+	WORD $0x6e3fdc63 // fmul v3.4s, v3.4s, v31.4s
+	WORD $0x3dc00285 // ldr q5, [x20, #0]
+	WORD $0x4e23f4a3 // fmax v3.4s, v5.4s, v3.4s
+	WORD $0x3dc00685 // ldr q5, [x20, #16]
+	WORD $0x4ea3f4a3 // fmin v3.4s, v5.4s, v3.4s
+	WORD $0x3dc00a9f // ldr q31, [x20, #32]
+	WORD $0x6e3fdc65 // fmul v5.4s, v3.4s, v31.4s
+	WORD $0x4e2188a5 // frintn v5.4s, v5.4s
+	WORD $0x3dc00e9f // ldr q31, [x20, #48]
+	WORD $0x4ebfcca3 // fmls v3.4s, v5.4s, v31.4s
+	WORD $0x3dc0129f // ldr q31, [x20, #64]
+	WORD $0x4ebfcca3 // fmls v3.4s, v5.4s, v31.4s
+	WORD $0x3dc01686 // ldr q6, [x20, #80]
+	WORD $0x3dc01a87 // ldr q7, [x20, #96]
+	WORD $0x4e23ccc7 // fmla v7.4s, v6.4s, v3.4s
+	WORD $0x3dc01e86 // ldr q6, [x20, #112]
+	WORD $0x4e23cce6 // fmla v6.4s, v7.4s, v3.4s
+	WORD $0x3dc02287 // ldr q7, [x20, #128]
+	WORD $0x4e23ccc7 // fmla v7.4s, v6.4s, v3.4s
+	WORD $0x3dc02686 // ldr q6, [x20, #144]
+	WORD $0x4e23cce6 // fmla v6.4s, v7.4s, v3.4s
+	WORD $0x3dc02a87 // ldr q7, [x20, #160]
+	WORD $0x4e23ccc7 // fmla v7.4s, v6.4s, v3.4s
+	WORD $0x6e23dc66 // fmul v6.4s, v3.4s, v3.4s
+	WORD $0x4e26cce3 // fmla v3.4s, v7.4s, v6.4s
+	WORD $0x3dc02e9f // ldr q31, [x20, #176]
+	WORD $0x4e3fd463 // fadd v3.4s, v3.4s, v31.4s
+	WORD $0x4e21a8a5 // fcvtns v5.4s, v5.4s
+	WORD $0x4f3f04a6 // sshr v6.4s, v5.4s, #1
+	WORD $0x6ea684a5 // sub v5.4s, v5.4s, v6.4s
+	WORD $0x4f3754c6 // shl v6.4s, v6.4s, #23
+	WORD $0x3dc02e87 // ldr q7, [x20, #176]
+	WORD $0x4ea784c6 // add v6.4s, v6.4s, v7.4s
+	WORD $0x6e26dc63 // fmul v3.4s, v3.4s, v6.4s
+	WORD $0x4f3754a5 // shl v5.4s, v5.4s, #23
+	WORD $0x3dc02e86 // ldr q6, [x20, #176]
+	WORD $0x4ea684a5 // add v5.4s, v5.4s, v6.4s
+	WORD $0x6e25dc63 // fmul v3.4s, v3.4s, v5.4s
+	WORD $0x3dc02a9f // ldr q31, [x20, #160]
+	WORD $0x6e3fdc84 // fmul v4.4s, v4.4s, v31.4s
+	WORD $0x4e24cc63 // fmla v3.4s, v3.4s, v4.4s
+	WORD $0x3dc02e84 // ldr q4, [x20, #176]
+	WORD $0x3dc08a9f // ldr q31, [x20, #544]
+	WORD $0x4e3fcc44 // fmla v4.4s, v2.4s, v31.4s
+	WORD $0x3dc02e82 // ldr q2, [x20, #176]
+	WORD $0x6e24fc44 // fdiv v4.4s, v2.4s, v4.4s
+	WORD $0x3dc08e9f // ldr q31, [x20, #560]
+	WORD $0x4ebfd485 // fsub v5.4s, v4.4s, v31.4s
+	WORD $0x3dc09286 // ldr q6, [x20, #576]
+	WORD $0x3dc09687 // ldr q7, [x20, #592]
+	WORD $0x4e25ccc7 // fmla v7.4s, v6.4s, v5.4s
+	WORD $0x3dc09a86 // ldr q6, [x20, #608]
+	WORD $0x4e25cce6 // fmla v6.4s, v7.4s, v5.4s
+	WORD $0x3dc09e87 // ldr q7, [x20, #624]
+	WORD $0x4e25ccc7 // fmla v7.4s, v6.4s, v5.4s
+	WORD $0x3dc0a286 // ldr q6, [x20, #640]
+	WORD $0x4e25cce6 // fmla v6.4s, v7.4s, v5.4s
+	WORD $0x3dc0a687 // ldr q7, [x20, #656]
+	WORD $0x4e25ccc7 // fmla v7.4s, v6.4s, v5.4s
+	WORD $0x3dc0aa86 // ldr q6, [x20, #672]
+	WORD $0x4e25cce6 // fmla v6.4s, v7.4s, v5.4s
+	WORD $0x3dc0ae87 // ldr q7, [x20, #688]
+	WORD $0x4e25ccc7 // fmla v7.4s, v6.4s, v5.4s
+	WORD $0x3dc0b286 // ldr q6, [x20, #704]
+	WORD $0x4e25cce6 // fmla v6.4s, v7.4s, v5.4s
+	WORD $0x3dc0b687 // ldr q7, [x20, #720]
+	WORD $0x4e25ccc7 // fmla v7.4s, v6.4s, v5.4s
+	WORD $0x6e24dce4 // fmul v4.4s, v7.4s, v4.4s
+	WORD $0x6e23dc84 // fmul v4.4s, v4.4s, v3.4s
+	WORD $0x4ea0a805 // cmlt v5.4s, v0.4s, #0
+	WORD $0x4ea4d442 // fsub v2.4s, v2.4s, v4.4s
+	WORD $0x6ea51c82 // bit v2.16b, v4.16b, v5.16b
+	WORD $0x3dc0ce84 // ldr q4, [x20, #816]
+	WORD $0x3dc0ba85 // ldr q5, [x20, #736]
+	WORD $0x4e20f4a0 // fmax v0.4s, v5.4s, v0.4s
+	WORD $0x4ea0f480 // fmin v0.4s, v4.4s, v0.4s
+	WORD $0x3dc0d29f // ldr q31, [x20, #832]
+	WORD $0x6e3fdc63 // fmul v3.4s, v3.4s, v31.4s
+	WORD $0x4e20cc62 // fmla v2.4s, v3.4s, v0.4s
+	WORD $0x6e22dc20 // fmul v0.4s, v1.4s, v2.4s
+	ADD R6<<2, R2, R22
+	WORD $0xbd0002c0 // str s0, [x22, #0]
+	ADD $1, R6
+	JMP loop179
+
+done180:
 	RET
 
 // func unaryGradSiLUNEON
@@ -2963,11 +4372,11 @@ TEXT ·unaryGradSiLUNEON(SB), NOSPLIT, $0-104
 	MOVD x_base+8(FP), R3
 	MOVD ZR, R6
 	MOVD R0, R7
-	SUBS $4, R7
+	SUBS $8, R7
 
-loop165:
+loop181:
 	CMP R7, R6
-	BGT done166
+	BGT done182
 	ADD R6<<2, R3, R22
 	WORD $0x3dc002c0 // ldr q0, [x22, #0]
 	ADD R6<<2, R1, R23
@@ -2981,7 +4390,6 @@ loop165:
 	WORD $0x3dc00a9f // ldr q31, [x20, #32]
 	WORD $0x6e3fdc43 // fmul v3.4s, v2.4s, v31.4s
 	WORD $0x4e218863 // frintn v3.4s, v3.4s
-	WORD $0x4ea21c42 // mov v2.16b, v2.16b
 	WORD $0x3dc00e9f // ldr q31, [x20, #48]
 	WORD $0x4ebfcc62 // fmls v2.4s, v3.4s, v31.4s
 	WORD $0x3dc0129f // ldr q31, [x20, #64]
@@ -2998,7 +4406,6 @@ loop165:
 	WORD $0x3dc02a85 // ldr q5, [x20, #160]
 	WORD $0x4e22cc85 // fmla v5.4s, v4.4s, v2.4s
 	WORD $0x6e22dc44 // fmul v4.4s, v2.4s, v2.4s
-	WORD $0x4ea21c42 // mov v2.16b, v2.16b
 	WORD $0x4e24cca2 // fmla v2.4s, v5.4s, v4.4s
 	WORD $0x3dc02e9f // ldr q31, [x20, #176]
 	WORD $0x4e3fd442 // fadd v2.4s, v2.4s, v31.4s
@@ -3027,20 +4434,8 @@ loop165:
 	WORD $0x6e20dc20 // fmul v0.4s, v1.4s, v0.4s
 	ADD R6<<2, R2, R24
 	WORD $0x3d800300 // str q0, [x24, #0]
-	ADD $4, R6
-	JMP loop165
-
-done166:
-	MOVD R0, R7
-	SUBS $1, R7
-
-loop167:
-	CMP R7, R6
-	BGT done168
-	ADD R6<<2, R3, R25
-	WORD $0xbd400320 // ldr s0, [x25, #0]
-	ADD R6<<2, R1, R22
-	WORD $0xbd4002c1 // ldr s1, [x22, #0]
+	WORD $0x3dc006c0 // ldr q0, [x22, #16]
+	WORD $0x3dc006e1 // ldr q1, [x23, #16]
 	WORD $0x3dc0769f // ldr q31, [x20, #464]
 	WORD $0x4ebf1c02 // orr v2.16b, v0.16b, v31.16b
 	WORD $0x3dc00283 // ldr q3, [x20, #0]
@@ -3050,7 +4445,6 @@ loop167:
 	WORD $0x3dc00a9f // ldr q31, [x20, #32]
 	WORD $0x6e3fdc43 // fmul v3.4s, v2.4s, v31.4s
 	WORD $0x4e218863 // frintn v3.4s, v3.4s
-	WORD $0x4ea21c42 // mov v2.16b, v2.16b
 	WORD $0x3dc00e9f // ldr q31, [x20, #48]
 	WORD $0x4ebfcc62 // fmls v2.4s, v3.4s, v31.4s
 	WORD $0x3dc0129f // ldr q31, [x20, #64]
@@ -3067,7 +4461,72 @@ loop167:
 	WORD $0x3dc02a85 // ldr q5, [x20, #160]
 	WORD $0x4e22cc85 // fmla v5.4s, v4.4s, v2.4s
 	WORD $0x6e22dc44 // fmul v4.4s, v2.4s, v2.4s
-	WORD $0x4ea21c42 // mov v2.16b, v2.16b
+	WORD $0x4e24cca2 // fmla v2.4s, v5.4s, v4.4s
+	WORD $0x3dc02e9f // ldr q31, [x20, #176]
+	WORD $0x4e3fd442 // fadd v2.4s, v2.4s, v31.4s
+	WORD $0x4e21a863 // fcvtns v3.4s, v3.4s
+	WORD $0x4f3f0464 // sshr v4.4s, v3.4s, #1
+	WORD $0x6ea48463 // sub v3.4s, v3.4s, v4.4s
+	WORD $0x4f375484 // shl v4.4s, v4.4s, #23
+	WORD $0x3dc02e85 // ldr q5, [x20, #176]
+	WORD $0x4ea58484 // add v4.4s, v4.4s, v5.4s
+	WORD $0x6e24dc42 // fmul v2.4s, v2.4s, v4.4s
+	WORD $0x4f375463 // shl v3.4s, v3.4s, #23
+	WORD $0x3dc02e84 // ldr q4, [x20, #176]
+	WORD $0x4ea48463 // add v3.4s, v3.4s, v4.4s
+	WORD $0x6e23dc42 // fmul v2.4s, v2.4s, v3.4s
+	WORD $0x4ea0a803 // cmlt v3.4s, v0.4s, #0
+	WORD $0x3dc02e84 // ldr q4, [x20, #176]
+	WORD $0x6e641c43 // bsl v3.16b, v2.16b, v4.16b
+	WORD $0x3dc02e9f // ldr q31, [x20, #176]
+	WORD $0x4e3fd442 // fadd v2.4s, v2.4s, v31.4s
+	WORD $0x6e22fc62 // fdiv v2.4s, v3.4s, v2.4s
+	WORD $0x3dc02e83 // ldr q3, [x20, #176]
+	WORD $0x4ea2d463 // fsub v3.4s, v3.4s, v2.4s
+	WORD $0x3dc02e84 // ldr q4, [x20, #176]
+	WORD $0x4e20cc64 // fmla v4.4s, v3.4s, v0.4s
+	WORD $0x6e24dc40 // fmul v0.4s, v2.4s, v4.4s
+	WORD $0x6e20dc20 // fmul v0.4s, v1.4s, v0.4s
+	WORD $0x3d800700 // str q0, [x24, #16]
+	ADD $8, R6
+	JMP loop181
+
+done182:
+	MOVD R0, R7
+	SUBS $4, R7
+
+loop183:
+	CMP R7, R6
+	BGT done184
+	ADD R6<<2, R3, R25
+	WORD $0x3dc00320 // ldr q0, [x25, #0]
+	ADD R6<<2, R1, R22
+	WORD $0x3dc002c1 // ldr q1, [x22, #0]
+	WORD $0x3dc0769f // ldr q31, [x20, #464]
+	WORD $0x4ebf1c02 // orr v2.16b, v0.16b, v31.16b
+	WORD $0x3dc00283 // ldr q3, [x20, #0]
+	WORD $0x4e22f462 // fmax v2.4s, v3.4s, v2.4s
+	WORD $0x3dc00683 // ldr q3, [x20, #16]
+	WORD $0x4ea2f462 // fmin v2.4s, v3.4s, v2.4s
+	WORD $0x3dc00a9f // ldr q31, [x20, #32]
+	WORD $0x6e3fdc43 // fmul v3.4s, v2.4s, v31.4s
+	WORD $0x4e218863 // frintn v3.4s, v3.4s
+	WORD $0x3dc00e9f // ldr q31, [x20, #48]
+	WORD $0x4ebfcc62 // fmls v2.4s, v3.4s, v31.4s
+	WORD $0x3dc0129f // ldr q31, [x20, #64]
+	WORD $0x4ebfcc62 // fmls v2.4s, v3.4s, v31.4s
+	WORD $0x3dc01684 // ldr q4, [x20, #80]
+	WORD $0x3dc01a85 // ldr q5, [x20, #96]
+	WORD $0x4e22cc85 // fmla v5.4s, v4.4s, v2.4s
+	WORD $0x3dc01e84 // ldr q4, [x20, #112]
+	WORD $0x4e22cca4 // fmla v4.4s, v5.4s, v2.4s
+	WORD $0x3dc02285 // ldr q5, [x20, #128]
+	WORD $0x4e22cc85 // fmla v5.4s, v4.4s, v2.4s
+	WORD $0x3dc02684 // ldr q4, [x20, #144]
+	WORD $0x4e22cca4 // fmla v4.4s, v5.4s, v2.4s
+	WORD $0x3dc02a85 // ldr q5, [x20, #160]
+	WORD $0x4e22cc85 // fmla v5.4s, v4.4s, v2.4s
+	WORD $0x6e22dc44 // fmul v4.4s, v2.4s, v2.4s
 	WORD $0x4e24cca2 // fmla v2.4s, v5.4s, v4.4s
 	WORD $0x3dc02e9f // ldr q31, [x20, #176]
 	WORD $0x4e3fd442 // fadd v2.4s, v2.4s, v31.4s
@@ -3095,11 +4554,78 @@ loop167:
 	WORD $0x6e24dc40 // fmul v0.4s, v2.4s, v4.4s
 	WORD $0x6e20dc20 // fmul v0.4s, v1.4s, v0.4s
 	ADD R6<<2, R2, R23
-	WORD $0xbd0002e0 // str s0, [x23, #0]
-	ADD $1, R6
-	JMP loop167
+	WORD $0x3d8002e0 // str q0, [x23, #0]
+	ADD $4, R6
+	JMP loop183
 
-done168:
+done184:
+	MOVD R0, R7
+	SUBS $1, R7
+
+loop185:
+	CMP R7, R6
+	BGT done186
+	ADD R6<<2, R3, R24
+	WORD $0xbd400300 // ldr s0, [x24, #0]
+	ADD R6<<2, R1, R25
+	WORD $0xbd400321 // ldr s1, [x25, #0]
+	WORD $0x3dc0769f // ldr q31, [x20, #464]
+	WORD $0x4ebf1c02 // orr v2.16b, v0.16b, v31.16b
+	WORD $0x3dc00283 // ldr q3, [x20, #0]
+	WORD $0x4e22f462 // fmax v2.4s, v3.4s, v2.4s
+	WORD $0x3dc00683 // ldr q3, [x20, #16]
+	WORD $0x4ea2f462 // fmin v2.4s, v3.4s, v2.4s
+	WORD $0x3dc00a9f // ldr q31, [x20, #32]
+	WORD $0x6e3fdc43 // fmul v3.4s, v2.4s, v31.4s
+	WORD $0x4e218863 // frintn v3.4s, v3.4s
+	WORD $0x3dc00e9f // ldr q31, [x20, #48]
+	WORD $0x4ebfcc62 // fmls v2.4s, v3.4s, v31.4s
+	WORD $0x3dc0129f // ldr q31, [x20, #64]
+	WORD $0x4ebfcc62 // fmls v2.4s, v3.4s, v31.4s
+	WORD $0x3dc01684 // ldr q4, [x20, #80]
+	WORD $0x3dc01a85 // ldr q5, [x20, #96]
+	WORD $0x4e22cc85 // fmla v5.4s, v4.4s, v2.4s
+	WORD $0x3dc01e84 // ldr q4, [x20, #112]
+	WORD $0x4e22cca4 // fmla v4.4s, v5.4s, v2.4s
+	WORD $0x3dc02285 // ldr q5, [x20, #128]
+	WORD $0x4e22cc85 // fmla v5.4s, v4.4s, v2.4s
+	WORD $0x3dc02684 // ldr q4, [x20, #144]
+	WORD $0x4e22cca4 // fmla v4.4s, v5.4s, v2.4s
+	WORD $0x3dc02a85 // ldr q5, [x20, #160]
+	WORD $0x4e22cc85 // fmla v5.4s, v4.4s, v2.4s
+	WORD $0x6e22dc44 // fmul v4.4s, v2.4s, v2.4s
+	WORD $0x4e24cca2 // fmla v2.4s, v5.4s, v4.4s
+	WORD $0x3dc02e9f // ldr q31, [x20, #176]
+	WORD $0x4e3fd442 // fadd v2.4s, v2.4s, v31.4s
+	WORD $0x4e21a863 // fcvtns v3.4s, v3.4s
+	WORD $0x4f3f0464 // sshr v4.4s, v3.4s, #1
+	WORD $0x6ea48463 // sub v3.4s, v3.4s, v4.4s
+	WORD $0x4f375484 // shl v4.4s, v4.4s, #23
+	WORD $0x3dc02e85 // ldr q5, [x20, #176]
+	WORD $0x4ea58484 // add v4.4s, v4.4s, v5.4s
+	WORD $0x6e24dc42 // fmul v2.4s, v2.4s, v4.4s
+	WORD $0x4f375463 // shl v3.4s, v3.4s, #23
+	WORD $0x3dc02e84 // ldr q4, [x20, #176]
+	WORD $0x4ea48463 // add v3.4s, v3.4s, v4.4s
+	WORD $0x6e23dc42 // fmul v2.4s, v2.4s, v3.4s
+	WORD $0x4ea0a803 // cmlt v3.4s, v0.4s, #0
+	WORD $0x3dc02e84 // ldr q4, [x20, #176]
+	WORD $0x6e641c43 // bsl v3.16b, v2.16b, v4.16b
+	WORD $0x3dc02e9f // ldr q31, [x20, #176]
+	WORD $0x4e3fd442 // fadd v2.4s, v2.4s, v31.4s
+	WORD $0x6e22fc62 // fdiv v2.4s, v3.4s, v2.4s
+	WORD $0x3dc02e83 // ldr q3, [x20, #176]
+	WORD $0x4ea2d463 // fsub v3.4s, v3.4s, v2.4s
+	WORD $0x3dc02e84 // ldr q4, [x20, #176]
+	WORD $0x4e20cc64 // fmla v4.4s, v3.4s, v0.4s
+	WORD $0x6e24dc40 // fmul v0.4s, v2.4s, v4.4s
+	WORD $0x6e20dc20 // fmul v0.4s, v1.4s, v0.4s
+	ADD R6<<2, R2, R22
+	WORD $0xbd0002c0 // str s0, [x22, #0]
+	ADD $1, R6
+	JMP loop185
+
+done186:
 	RET
 
 // func unaryGradSoftplusNEON
@@ -3113,11 +4639,11 @@ TEXT ·unaryGradSoftplusNEON(SB), NOSPLIT, $0-104
 	MOVD x_base+8(FP), R3
 	MOVD ZR, R6
 	MOVD R0, R7
-	SUBS $4, R7
+	SUBS $8, R7
 
-loop169:
+loop187:
 	CMP R7, R6
-	BGT done170
+	BGT done188
 	ADD R6<<2, R3, R22
 	WORD $0x3dc002c0 // ldr q0, [x22, #0]
 	ADD R6<<2, R1, R23
@@ -3131,7 +4657,6 @@ loop169:
 	WORD $0x3dc00a9f // ldr q31, [x20, #32]
 	WORD $0x6e3fdc43 // fmul v3.4s, v2.4s, v31.4s
 	WORD $0x4e218863 // frintn v3.4s, v3.4s
-	WORD $0x4ea21c42 // mov v2.16b, v2.16b
 	WORD $0x3dc00e9f // ldr q31, [x20, #48]
 	WORD $0x4ebfcc62 // fmls v2.4s, v3.4s, v31.4s
 	WORD $0x3dc0129f // ldr q31, [x20, #64]
@@ -3148,7 +4673,6 @@ loop169:
 	WORD $0x3dc02a85 // ldr q5, [x20, #160]
 	WORD $0x4e22cc85 // fmla v5.4s, v4.4s, v2.4s
 	WORD $0x6e22dc44 // fmul v4.4s, v2.4s, v2.4s
-	WORD $0x4ea21c42 // mov v2.16b, v2.16b
 	WORD $0x4e24cca2 // fmla v2.4s, v5.4s, v4.4s
 	WORD $0x3dc02e9f // ldr q31, [x20, #176]
 	WORD $0x4e3fd442 // fadd v2.4s, v2.4s, v31.4s
@@ -3172,20 +4696,8 @@ loop169:
 	WORD $0x6e20dc20 // fmul v0.4s, v1.4s, v0.4s
 	ADD R6<<2, R2, R24
 	WORD $0x3d800300 // str q0, [x24, #0]
-	ADD $4, R6
-	JMP loop169
-
-done170:
-	MOVD R0, R7
-	SUBS $1, R7
-
-loop171:
-	CMP R7, R6
-	BGT done172
-	ADD R6<<2, R3, R25
-	WORD $0xbd400320 // ldr s0, [x25, #0]
-	ADD R6<<2, R1, R22
-	WORD $0xbd4002c1 // ldr s1, [x22, #0]
+	WORD $0x3dc006c0 // ldr q0, [x22, #16]
+	WORD $0x3dc006e1 // ldr q1, [x23, #16]
 	WORD $0x3dc0769f // ldr q31, [x20, #464]
 	WORD $0x4ebf1c02 // orr v2.16b, v0.16b, v31.16b
 	WORD $0x3dc00283 // ldr q3, [x20, #0]
@@ -3195,7 +4707,6 @@ loop171:
 	WORD $0x3dc00a9f // ldr q31, [x20, #32]
 	WORD $0x6e3fdc43 // fmul v3.4s, v2.4s, v31.4s
 	WORD $0x4e218863 // frintn v3.4s, v3.4s
-	WORD $0x4ea21c42 // mov v2.16b, v2.16b
 	WORD $0x3dc00e9f // ldr q31, [x20, #48]
 	WORD $0x4ebfcc62 // fmls v2.4s, v3.4s, v31.4s
 	WORD $0x3dc0129f // ldr q31, [x20, #64]
@@ -3212,7 +4723,67 @@ loop171:
 	WORD $0x3dc02a85 // ldr q5, [x20, #160]
 	WORD $0x4e22cc85 // fmla v5.4s, v4.4s, v2.4s
 	WORD $0x6e22dc44 // fmul v4.4s, v2.4s, v2.4s
-	WORD $0x4ea21c42 // mov v2.16b, v2.16b
+	WORD $0x4e24cca2 // fmla v2.4s, v5.4s, v4.4s
+	WORD $0x3dc02e9f // ldr q31, [x20, #176]
+	WORD $0x4e3fd442 // fadd v2.4s, v2.4s, v31.4s
+	WORD $0x4e21a863 // fcvtns v3.4s, v3.4s
+	WORD $0x4f3f0464 // sshr v4.4s, v3.4s, #1
+	WORD $0x6ea48463 // sub v3.4s, v3.4s, v4.4s
+	WORD $0x4f375484 // shl v4.4s, v4.4s, #23
+	WORD $0x3dc02e85 // ldr q5, [x20, #176]
+	WORD $0x4ea58484 // add v4.4s, v4.4s, v5.4s
+	WORD $0x6e24dc42 // fmul v2.4s, v2.4s, v4.4s
+	WORD $0x4f375463 // shl v3.4s, v3.4s, #23
+	WORD $0x3dc02e84 // ldr q4, [x20, #176]
+	WORD $0x4ea48463 // add v3.4s, v3.4s, v4.4s
+	WORD $0x6e23dc42 // fmul v2.4s, v2.4s, v3.4s
+	WORD $0x4ea0a800 // cmlt v0.4s, v0.4s, #0
+	WORD $0x3dc02e83 // ldr q3, [x20, #176]
+	WORD $0x6e631c40 // bsl v0.16b, v2.16b, v3.16b
+	WORD $0x3dc02e9f // ldr q31, [x20, #176]
+	WORD $0x4e3fd442 // fadd v2.4s, v2.4s, v31.4s
+	WORD $0x6e22fc00 // fdiv v0.4s, v0.4s, v2.4s
+	WORD $0x6e20dc20 // fmul v0.4s, v1.4s, v0.4s
+	WORD $0x3d800700 // str q0, [x24, #16]
+	ADD $8, R6
+	JMP loop187
+
+done188:
+	MOVD R0, R7
+	SUBS $4, R7
+
+loop189:
+	CMP R7, R6
+	BGT done190
+	ADD R6<<2, R3, R25
+	WORD $0x3dc00320 // ldr q0, [x25, #0]
+	ADD R6<<2, R1, R22
+	WORD $0x3dc002c1 // ldr q1, [x22, #0]
+	WORD $0x3dc0769f // ldr q31, [x20, #464]
+	WORD $0x4ebf1c02 // orr v2.16b, v0.16b, v31.16b
+	WORD $0x3dc00283 // ldr q3, [x20, #0]
+	WORD $0x4e22f462 // fmax v2.4s, v3.4s, v2.4s
+	WORD $0x3dc00683 // ldr q3, [x20, #16]
+	WORD $0x4ea2f462 // fmin v2.4s, v3.4s, v2.4s
+	WORD $0x3dc00a9f // ldr q31, [x20, #32]
+	WORD $0x6e3fdc43 // fmul v3.4s, v2.4s, v31.4s
+	WORD $0x4e218863 // frintn v3.4s, v3.4s
+	WORD $0x3dc00e9f // ldr q31, [x20, #48]
+	WORD $0x4ebfcc62 // fmls v2.4s, v3.4s, v31.4s
+	WORD $0x3dc0129f // ldr q31, [x20, #64]
+	WORD $0x4ebfcc62 // fmls v2.4s, v3.4s, v31.4s
+	WORD $0x3dc01684 // ldr q4, [x20, #80]
+	WORD $0x3dc01a85 // ldr q5, [x20, #96]
+	WORD $0x4e22cc85 // fmla v5.4s, v4.4s, v2.4s
+	WORD $0x3dc01e84 // ldr q4, [x20, #112]
+	WORD $0x4e22cca4 // fmla v4.4s, v5.4s, v2.4s
+	WORD $0x3dc02285 // ldr q5, [x20, #128]
+	WORD $0x4e22cc85 // fmla v5.4s, v4.4s, v2.4s
+	WORD $0x3dc02684 // ldr q4, [x20, #144]
+	WORD $0x4e22cca4 // fmla v4.4s, v5.4s, v2.4s
+	WORD $0x3dc02a85 // ldr q5, [x20, #160]
+	WORD $0x4e22cc85 // fmla v5.4s, v4.4s, v2.4s
+	WORD $0x6e22dc44 // fmul v4.4s, v2.4s, v2.4s
 	WORD $0x4e24cca2 // fmla v2.4s, v5.4s, v4.4s
 	WORD $0x3dc02e9f // ldr q31, [x20, #176]
 	WORD $0x4e3fd442 // fadd v2.4s, v2.4s, v31.4s
@@ -3235,11 +4806,73 @@ loop171:
 	WORD $0x6e22fc00 // fdiv v0.4s, v0.4s, v2.4s
 	WORD $0x6e20dc20 // fmul v0.4s, v1.4s, v0.4s
 	ADD R6<<2, R2, R23
-	WORD $0xbd0002e0 // str s0, [x23, #0]
-	ADD $1, R6
-	JMP loop171
+	WORD $0x3d8002e0 // str q0, [x23, #0]
+	ADD $4, R6
+	JMP loop189
 
-done172:
+done190:
+	MOVD R0, R7
+	SUBS $1, R7
+
+loop191:
+	CMP R7, R6
+	BGT done192
+	ADD R6<<2, R3, R24
+	WORD $0xbd400300 // ldr s0, [x24, #0]
+	ADD R6<<2, R1, R25
+	WORD $0xbd400321 // ldr s1, [x25, #0]
+	WORD $0x3dc0769f // ldr q31, [x20, #464]
+	WORD $0x4ebf1c02 // orr v2.16b, v0.16b, v31.16b
+	WORD $0x3dc00283 // ldr q3, [x20, #0]
+	WORD $0x4e22f462 // fmax v2.4s, v3.4s, v2.4s
+	WORD $0x3dc00683 // ldr q3, [x20, #16]
+	WORD $0x4ea2f462 // fmin v2.4s, v3.4s, v2.4s
+	WORD $0x3dc00a9f // ldr q31, [x20, #32]
+	WORD $0x6e3fdc43 // fmul v3.4s, v2.4s, v31.4s
+	WORD $0x4e218863 // frintn v3.4s, v3.4s
+	WORD $0x3dc00e9f // ldr q31, [x20, #48]
+	WORD $0x4ebfcc62 // fmls v2.4s, v3.4s, v31.4s
+	WORD $0x3dc0129f // ldr q31, [x20, #64]
+	WORD $0x4ebfcc62 // fmls v2.4s, v3.4s, v31.4s
+	WORD $0x3dc01684 // ldr q4, [x20, #80]
+	WORD $0x3dc01a85 // ldr q5, [x20, #96]
+	WORD $0x4e22cc85 // fmla v5.4s, v4.4s, v2.4s
+	WORD $0x3dc01e84 // ldr q4, [x20, #112]
+	WORD $0x4e22cca4 // fmla v4.4s, v5.4s, v2.4s
+	WORD $0x3dc02285 // ldr q5, [x20, #128]
+	WORD $0x4e22cc85 // fmla v5.4s, v4.4s, v2.4s
+	WORD $0x3dc02684 // ldr q4, [x20, #144]
+	WORD $0x4e22cca4 // fmla v4.4s, v5.4s, v2.4s
+	WORD $0x3dc02a85 // ldr q5, [x20, #160]
+	WORD $0x4e22cc85 // fmla v5.4s, v4.4s, v2.4s
+	WORD $0x6e22dc44 // fmul v4.4s, v2.4s, v2.4s
+	WORD $0x4e24cca2 // fmla v2.4s, v5.4s, v4.4s
+	WORD $0x3dc02e9f // ldr q31, [x20, #176]
+	WORD $0x4e3fd442 // fadd v2.4s, v2.4s, v31.4s
+	WORD $0x4e21a863 // fcvtns v3.4s, v3.4s
+	WORD $0x4f3f0464 // sshr v4.4s, v3.4s, #1
+	WORD $0x6ea48463 // sub v3.4s, v3.4s, v4.4s
+	WORD $0x4f375484 // shl v4.4s, v4.4s, #23
+	WORD $0x3dc02e85 // ldr q5, [x20, #176]
+	WORD $0x4ea58484 // add v4.4s, v4.4s, v5.4s
+	WORD $0x6e24dc42 // fmul v2.4s, v2.4s, v4.4s
+	WORD $0x4f375463 // shl v3.4s, v3.4s, #23
+	WORD $0x3dc02e84 // ldr q4, [x20, #176]
+	WORD $0x4ea48463 // add v3.4s, v3.4s, v4.4s
+	WORD $0x6e23dc42 // fmul v2.4s, v2.4s, v3.4s
+	WORD $0x4ea0a800 // cmlt v0.4s, v0.4s, #0
+	WORD $0x3dc02e83 // ldr q3, [x20, #176]
+	WORD $0x6e631c40 // bsl v0.16b, v2.16b, v3.16b
+	WORD $0x3dc02e9f // ldr q31, [x20, #176]
+	WORD $0x4e3fd442 // fadd v2.4s, v2.4s, v31.4s
+	WORD $0x6e22fc00 // fdiv v0.4s, v0.4s, v2.4s
+	WORD $0x6e20dc20 // fmul v0.4s, v1.4s, v0.4s
+	ADD R6<<2, R2, R22
+	WORD $0xbd0002c0 // str s0, [x22, #0]
+	ADD $1, R6
+	JMP loop191
+
+done192:
 	RET
 
 // func unaryGradClampMinNEON
@@ -3253,11 +4886,11 @@ TEXT ·unaryGradClampMinNEON(SB), NOSPLIT, $0-104
 	MOVD x_base+8(FP), R3
 	MOVD ZR, R6
 	MOVD R0, R7
-	SUBS $16, R7
+	SUBS $32, R7
 
-loop173:
+loop193:
 	CMP R7, R6
-	BGT done174
+	BGT done194
 	ADD R6<<2, R3, R22
 	WORD $0x3dc002c1 // ldr q1, [x22, #0]
 	ADD R6<<2, R1, R23
@@ -3297,16 +4930,52 @@ loop173:
 	WORD $0x6e631fe1 // bsl v1.16b, v31.16b, v3.16b
 	WORD $0x6e21dc41 // fmul v1.4s, v2.4s, v1.4s
 	WORD $0x3d800f01 // str q1, [x24, #48]
-	ADD $16, R6
-	JMP loop173
+	WORD $0x3dc012c1 // ldr q1, [x22, #64]
+	WORD $0x3dc012e2 // ldr q2, [x23, #64]
+	WORD $0x4ea01c03 // mov v3.16b, v0.16b
+	WORD $0x6ea3e421 // fcmgt v1.4s, v1.4s, v3.4s
+	WORD $0x6f00e403 // movi v3.2d, #0
+	WORD $0x3dc02e9f // ldr q31, [x20, #176]
+	WORD $0x6e631fe1 // bsl v1.16b, v31.16b, v3.16b
+	WORD $0x6e21dc41 // fmul v1.4s, v2.4s, v1.4s
+	WORD $0x3d801301 // str q1, [x24, #64]
+	WORD $0x3dc016c1 // ldr q1, [x22, #80]
+	WORD $0x3dc016e2 // ldr q2, [x23, #80]
+	WORD $0x4ea01c03 // mov v3.16b, v0.16b
+	WORD $0x6ea3e421 // fcmgt v1.4s, v1.4s, v3.4s
+	WORD $0x6f00e403 // movi v3.2d, #0
+	WORD $0x3dc02e9f // ldr q31, [x20, #176]
+	WORD $0x6e631fe1 // bsl v1.16b, v31.16b, v3.16b
+	WORD $0x6e21dc41 // fmul v1.4s, v2.4s, v1.4s
+	WORD $0x3d801701 // str q1, [x24, #80]
+	WORD $0x3dc01ac1 // ldr q1, [x22, #96]
+	WORD $0x3dc01ae2 // ldr q2, [x23, #96]
+	WORD $0x4ea01c03 // mov v3.16b, v0.16b
+	WORD $0x6ea3e421 // fcmgt v1.4s, v1.4s, v3.4s
+	WORD $0x6f00e403 // movi v3.2d, #0
+	WORD $0x3dc02e9f // ldr q31, [x20, #176]
+	WORD $0x6e631fe1 // bsl v1.16b, v31.16b, v3.16b
+	WORD $0x6e21dc41 // fmul v1.4s, v2.4s, v1.4s
+	WORD $0x3d801b01 // str q1, [x24, #96]
+	WORD $0x3dc01ec1 // ldr q1, [x22, #112]
+	WORD $0x3dc01ee2 // ldr q2, [x23, #112]
+	WORD $0x4ea01c03 // mov v3.16b, v0.16b
+	WORD $0x6ea3e421 // fcmgt v1.4s, v1.4s, v3.4s
+	WORD $0x6f00e403 // movi v3.2d, #0
+	WORD $0x3dc02e9f // ldr q31, [x20, #176]
+	WORD $0x6e631fe1 // bsl v1.16b, v31.16b, v3.16b
+	WORD $0x6e21dc41 // fmul v1.4s, v2.4s, v1.4s
+	WORD $0x3d801f01 // str q1, [x24, #112]
+	ADD $32, R6
+	JMP loop193
 
-done174:
+done194:
 	MOVD R0, R7
 	SUBS $4, R7
 
-loop175:
+loop195:
 	CMP R7, R6
-	BGT done176
+	BGT done196
 	ADD R6<<2, R3, R25
 	WORD $0x3dc00321 // ldr q1, [x25, #0]
 	ADD R6<<2, R1, R22
@@ -3320,15 +4989,15 @@ loop175:
 	ADD R6<<2, R2, R23
 	WORD $0x3d8002e1 // str q1, [x23, #0]
 	ADD $4, R6
-	JMP loop175
+	JMP loop195
 
-done176:
+done196:
 	MOVD R0, R7
 	SUBS $1, R7
 
-loop177:
+loop197:
 	CMP R7, R6
-	BGT done178
+	BGT done198
 	ADD R6<<2, R3, R24
 	WORD $0xbd400301 // ldr s1, [x24, #0]
 	ADD R6<<2, R1, R25
@@ -3342,9 +5011,9 @@ loop177:
 	ADD R6<<2, R2, R22
 	WORD $0xbd0002c1 // str s1, [x22, #0]
 	ADD $1, R6
-	JMP loop177
+	JMP loop197
 
-done178:
+done198:
 	RET
 
 // func unaryGradClampMaxNEON
@@ -3358,11 +5027,11 @@ TEXT ·unaryGradClampMaxNEON(SB), NOSPLIT, $0-104
 	MOVD x_base+8(FP), R3
 	MOVD ZR, R6
 	MOVD R0, R7
-	SUBS $16, R7
+	SUBS $32, R7
 
-loop179:
+loop199:
 	CMP R7, R6
-	BGT done180
+	BGT done200
 	ADD R6<<2, R3, R22
 	WORD $0x3dc002c1 // ldr q1, [x22, #0]
 	ADD R6<<2, R1, R23
@@ -3402,16 +5071,52 @@ loop179:
 	WORD $0x6e631fe1 // bsl v1.16b, v31.16b, v3.16b
 	WORD $0x6e21dc41 // fmul v1.4s, v2.4s, v1.4s
 	WORD $0x3d800f01 // str q1, [x24, #48]
-	ADD $16, R6
-	JMP loop179
+	WORD $0x3dc012c1 // ldr q1, [x22, #64]
+	WORD $0x3dc012e2 // ldr q2, [x23, #64]
+	WORD $0x4ea01c03 // mov v3.16b, v0.16b
+	WORD $0x6ea1e461 // fcmgt v1.4s, v3.4s, v1.4s
+	WORD $0x6f00e403 // movi v3.2d, #0
+	WORD $0x3dc02e9f // ldr q31, [x20, #176]
+	WORD $0x6e631fe1 // bsl v1.16b, v31.16b, v3.16b
+	WORD $0x6e21dc41 // fmul v1.4s, v2.4s, v1.4s
+	WORD $0x3d801301 // str q1, [x24, #64]
+	WORD $0x3dc016c1 // ldr q1, [x22, #80]
+	WORD $0x3dc016e2 // ldr q2, [x23, #80]
+	WORD $0x4ea01c03 // mov v3.16b, v0.16b
+	WORD $0x6ea1e461 // fcmgt v1.4s, v3.4s, v1.4s
+	WORD $0x6f00e403 // movi v3.2d, #0
+	WORD $0x3dc02e9f // ldr q31, [x20, #176]
+	WORD $0x6e631fe1 // bsl v1.16b, v31.16b, v3.16b
+	WORD $0x6e21dc41 // fmul v1.4s, v2.4s, v1.4s
+	WORD $0x3d801701 // str q1, [x24, #80]
+	WORD $0x3dc01ac1 // ldr q1, [x22, #96]
+	WORD $0x3dc01ae2 // ldr q2, [x23, #96]
+	WORD $0x4ea01c03 // mov v3.16b, v0.16b
+	WORD $0x6ea1e461 // fcmgt v1.4s, v3.4s, v1.4s
+	WORD $0x6f00e403 // movi v3.2d, #0
+	WORD $0x3dc02e9f // ldr q31, [x20, #176]
+	WORD $0x6e631fe1 // bsl v1.16b, v31.16b, v3.16b
+	WORD $0x6e21dc41 // fmul v1.4s, v2.4s, v1.4s
+	WORD $0x3d801b01 // str q1, [x24, #96]
+	WORD $0x3dc01ec1 // ldr q1, [x22, #112]
+	WORD $0x3dc01ee2 // ldr q2, [x23, #112]
+	WORD $0x4ea01c03 // mov v3.16b, v0.16b
+	WORD $0x6ea1e461 // fcmgt v1.4s, v3.4s, v1.4s
+	WORD $0x6f00e403 // movi v3.2d, #0
+	WORD $0x3dc02e9f // ldr q31, [x20, #176]
+	WORD $0x6e631fe1 // bsl v1.16b, v31.16b, v3.16b
+	WORD $0x6e21dc41 // fmul v1.4s, v2.4s, v1.4s
+	WORD $0x3d801f01 // str q1, [x24, #112]
+	ADD $32, R6
+	JMP loop199
 
-done180:
+done200:
 	MOVD R0, R7
 	SUBS $4, R7
 
-loop181:
+loop201:
 	CMP R7, R6
-	BGT done182
+	BGT done202
 	ADD R6<<2, R3, R25
 	WORD $0x3dc00321 // ldr q1, [x25, #0]
 	ADD R6<<2, R1, R22
@@ -3425,15 +5130,15 @@ loop181:
 	ADD R6<<2, R2, R23
 	WORD $0x3d8002e1 // str q1, [x23, #0]
 	ADD $4, R6
-	JMP loop181
+	JMP loop201
 
-done182:
+done202:
 	MOVD R0, R7
 	SUBS $1, R7
 
-loop183:
+loop203:
 	CMP R7, R6
-	BGT done184
+	BGT done204
 	ADD R6<<2, R3, R24
 	WORD $0xbd400301 // ldr s1, [x24, #0]
 	ADD R6<<2, R1, R25
@@ -3447,9 +5152,9 @@ loop183:
 	ADD R6<<2, R2, R22
 	WORD $0xbd0002c1 // str s1, [x22, #0]
 	ADD $1, R6
-	JMP loop183
+	JMP loop203
 
-done184:
+done204:
 	RET
 
 DATA constants<>+0(SB)/4, $0xc2d10000

@@ -442,7 +442,6 @@ TEXT ·winogradCollect32NEON(SB), NOSPLIT, $0-52
 	MOVD bias+40(FP), R9
 	FMOVS floor+48(FP), F0
 	WORD $0x4e040400 // dup v0.4s, v0.s[0]
-	WORD $0x4ea01c00 // mov v0.16b, v0.16b
 	MOVD R6, R10
 
 row5:
@@ -1492,7 +1491,6 @@ TEXT ·winogradCollect42NEON(SB), NOSPLIT, $0-52
 	MOVD bias+40(FP), R9
 	FMOVS floor+48(FP), F0
 	WORD $0x4e040400 // dup v0.4s, v0.s[0]
-	WORD $0x4ea01c00 // mov v0.16b, v0.16b
 	MOVD R6, R10
 
 row11:
@@ -2271,7 +2269,6 @@ TEXT ·winogradCollect43NEON(SB), NOSPLIT, $0-52
 	MOVD bias+40(FP), R9
 	FMOVS floor+48(FP), F0
 	WORD $0x4e040400 // dup v0.4s, v0.s[0]
-	WORD $0x4ea01c00 // mov v0.16b, v0.16b
 	MOVD R6, R10
 
 row15:

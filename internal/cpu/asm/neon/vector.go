@@ -12,7 +12,9 @@ func (t *translation) vector(opcode string, ops []operand.Op) bool {
 	to := ops[len(ops)-1]
 	switch opcode {
 	case "VMOVAPS":
-		t.Word(Move(number(to), number(ops[0])))
+		if from := number(ops[0]); from != number(to) { // both may have been given the same register
+			t.Word(Move(number(to), from))
+		}
 	case "VMOVUPS":
 		t.transfer(Quad, ops[0], to)
 	case "VMOVSS", "MOVSS":

@@ -115,8 +115,11 @@ func (g *gen) loop(n gp, unroll int, body func(block []at)) {
 	g.Label(finished)
 }
 
-// each is loop for bodies that treat every vector alike.
+// each is loop for bodies that treat every vector alike. NEON's vectors are half as long as AVX2's, so its blocks have twice as many.
 func (g *gen) each(n gp, unroll int, body func(a at)) {
+	if g.neon {
+		unroll *= 2
+	}
 	g.loop(n, unroll, func(block []at) {
 		for _, a := range block {
 			body(a)
