@@ -37,50 +37,50 @@ TEXT ·adamNEON(SB), NOSPLIT, $0-104
 loop1:
 	CMP R8, R7
 	BGT done2
-	ADD R7<<2, R1, R22
-	WORD $0x3dc002ca // ldr q10, [x22, #0]
+	ADD R7<<2, R1, R21
+	WORD $0x3dc002aa // ldr q10, [x21, #0]
 	WORD $0x6e21dd4a // fmul v10.4s, v10.4s, v1.4s
-	ADD R7<<2, R2, R23
-	WORD $0x3dc002eb // ldr q11, [x23, #0]
+	ADD R7<<2, R2, R22
+	WORD $0x3dc002cb // ldr q11, [x22, #0]
 	WORD $0x6e20dd6b // fmul v11.4s, v11.4s, v0.4s
 	WORD $0x4e22cd4b // fmla v11.4s, v10.4s, v2.4s
-	ADD R7<<2, R3, R24
-	WORD $0x3dc0030c // ldr q12, [x24, #0]
+	ADD R7<<2, R3, R23
+	WORD $0x3dc002ec // ldr q12, [x23, #0]
 	WORD $0x6e23dd8c // fmul v12.4s, v12.4s, v3.4s
 	WORD $0x4e24cd6c // fmla v12.4s, v11.4s, v4.4s
-	ADD R7<<2, R6, R25
-	WORD $0x3dc0032d // ldr q13, [x25, #0]
+	ADD R7<<2, R6, R24
+	WORD $0x3dc0030d // ldr q13, [x24, #0]
 	WORD $0x6e25ddad // fmul v13.4s, v13.4s, v5.4s
 	WORD $0x6e2bdd6b // fmul v11.4s, v11.4s, v11.4s
 	WORD $0x4e26cd6d // fmla v13.4s, v11.4s, v6.4s
 	WORD $0x6ea1f9ab // fsqrt v11.4s, v13.4s
 	WORD $0x6e28dd6b // fmul v11.4s, v11.4s, v8.4s
 	WORD $0x4e29d56b // fadd v11.4s, v11.4s, v9.4s
-	WORD $0x3d80030c // str q12, [x24, #0]
-	WORD $0x3d80032d // str q13, [x25, #0]
+	WORD $0x3d8002ec // str q12, [x23, #0]
+	WORD $0x3d80030d // str q13, [x24, #0]
 	WORD $0x6e2bfd8b // fdiv v11.4s, v12.4s, v11.4s
 	WORD $0x4ea7cd6a // fmls v10.4s, v11.4s, v7.4s
-	WORD $0x3d8002ca // str q10, [x22, #0]
-	WORD $0x3dc006ca // ldr q10, [x22, #16]
+	WORD $0x3d8002aa // str q10, [x21, #0]
+	WORD $0x3dc006aa // ldr q10, [x21, #16]
 	WORD $0x6e21dd4a // fmul v10.4s, v10.4s, v1.4s
-	WORD $0x3dc006eb // ldr q11, [x23, #16]
+	WORD $0x3dc006cb // ldr q11, [x22, #16]
 	WORD $0x6e20dd6b // fmul v11.4s, v11.4s, v0.4s
 	WORD $0x4e22cd4b // fmla v11.4s, v10.4s, v2.4s
-	WORD $0x3dc0070c // ldr q12, [x24, #16]
+	WORD $0x3dc006ec // ldr q12, [x23, #16]
 	WORD $0x6e23dd8c // fmul v12.4s, v12.4s, v3.4s
 	WORD $0x4e24cd6c // fmla v12.4s, v11.4s, v4.4s
-	WORD $0x3dc0072d // ldr q13, [x25, #16]
+	WORD $0x3dc0070d // ldr q13, [x24, #16]
 	WORD $0x6e25ddad // fmul v13.4s, v13.4s, v5.4s
 	WORD $0x6e2bdd6b // fmul v11.4s, v11.4s, v11.4s
 	WORD $0x4e26cd6d // fmla v13.4s, v11.4s, v6.4s
 	WORD $0x6ea1f9ab // fsqrt v11.4s, v13.4s
 	WORD $0x6e28dd6b // fmul v11.4s, v11.4s, v8.4s
 	WORD $0x4e29d56b // fadd v11.4s, v11.4s, v9.4s
-	WORD $0x3d80070c // str q12, [x24, #16]
-	WORD $0x3d80072d // str q13, [x25, #16]
+	WORD $0x3d8006ec // str q12, [x23, #16]
+	WORD $0x3d80070d // str q13, [x24, #16]
 	WORD $0x6e2bfd8b // fdiv v11.4s, v12.4s, v11.4s
 	WORD $0x4ea7cd6a // fmls v10.4s, v11.4s, v7.4s
-	WORD $0x3d8006ca // str q10, [x22, #16]
+	WORD $0x3d8006aa // str q10, [x21, #16]
 	ADD $8, R7
 	JMP loop1
 
@@ -91,30 +91,30 @@ done2:
 loop3:
 	CMP R8, R7
 	BGT done4
-	ADD R7<<2, R1, R22
-	WORD $0x3dc002ca // ldr q10, [x22, #0]
+	ADD R7<<2, R1, R25
+	WORD $0x3dc0032a // ldr q10, [x25, #0]
 	WORD $0x6e21dd4a // fmul v10.4s, v10.4s, v1.4s
-	ADD R7<<2, R2, R23
-	WORD $0x3dc002eb // ldr q11, [x23, #0]
+	ADD R7<<2, R2, R26
+	WORD $0x3dc0034b // ldr q11, [x26, #0]
 	WORD $0x6e20dd6b // fmul v11.4s, v11.4s, v0.4s
 	WORD $0x4e22cd4b // fmla v11.4s, v10.4s, v2.4s
-	ADD R7<<2, R3, R24
-	WORD $0x3dc0030c // ldr q12, [x24, #0]
+	ADD R7<<2, R3, R21
+	WORD $0x3dc002ac // ldr q12, [x21, #0]
 	WORD $0x6e23dd8c // fmul v12.4s, v12.4s, v3.4s
 	WORD $0x4e24cd6c // fmla v12.4s, v11.4s, v4.4s
-	ADD R7<<2, R6, R25
-	WORD $0x3dc0032d // ldr q13, [x25, #0]
+	ADD R7<<2, R6, R22
+	WORD $0x3dc002cd // ldr q13, [x22, #0]
 	WORD $0x6e25ddad // fmul v13.4s, v13.4s, v5.4s
 	WORD $0x6e2bdd6b // fmul v11.4s, v11.4s, v11.4s
 	WORD $0x4e26cd6d // fmla v13.4s, v11.4s, v6.4s
 	WORD $0x6ea1f9ab // fsqrt v11.4s, v13.4s
 	WORD $0x6e28dd6b // fmul v11.4s, v11.4s, v8.4s
 	WORD $0x4e29d56b // fadd v11.4s, v11.4s, v9.4s
-	WORD $0x3d80030c // str q12, [x24, #0]
-	WORD $0x3d80032d // str q13, [x25, #0]
+	WORD $0x3d8002ac // str q12, [x21, #0]
+	WORD $0x3d8002cd // str q13, [x22, #0]
 	WORD $0x6e2bfd8b // fdiv v11.4s, v12.4s, v11.4s
 	WORD $0x4ea7cd6a // fmls v10.4s, v11.4s, v7.4s
-	WORD $0x3d8002ca // str q10, [x22, #0]
+	WORD $0x3d80032a // str q10, [x25, #0]
 	ADD $4, R7
 	JMP loop3
 
@@ -125,30 +125,30 @@ done4:
 loop5:
 	CMP R8, R7
 	BGT done6
-	ADD R7<<2, R1, R22
-	WORD $0xbd4002ca // ldr s10, [x22, #0]
+	ADD R7<<2, R1, R23
+	WORD $0xbd4002ea // ldr s10, [x23, #0]
 	WORD $0x6e21dd4a // fmul v10.4s, v10.4s, v1.4s
-	ADD R7<<2, R2, R23
-	WORD $0xbd4002eb // ldr s11, [x23, #0]
+	ADD R7<<2, R2, R24
+	WORD $0xbd40030b // ldr s11, [x24, #0]
 	WORD $0x6e20dd6b // fmul v11.4s, v11.4s, v0.4s
 	WORD $0x4e22cd4b // fmla v11.4s, v10.4s, v2.4s
-	ADD R7<<2, R3, R24
-	WORD $0xbd40030c // ldr s12, [x24, #0]
+	ADD R7<<2, R3, R25
+	WORD $0xbd40032c // ldr s12, [x25, #0]
 	WORD $0x6e23dd8c // fmul v12.4s, v12.4s, v3.4s
 	WORD $0x4e24cd6c // fmla v12.4s, v11.4s, v4.4s
-	ADD R7<<2, R6, R25
-	WORD $0xbd40032d // ldr s13, [x25, #0]
+	ADD R7<<2, R6, R26
+	WORD $0xbd40034d // ldr s13, [x26, #0]
 	WORD $0x6e25ddad // fmul v13.4s, v13.4s, v5.4s
 	WORD $0x6e2bdd6b // fmul v11.4s, v11.4s, v11.4s
 	WORD $0x4e26cd6d // fmla v13.4s, v11.4s, v6.4s
 	WORD $0x6ea1f9ab // fsqrt v11.4s, v13.4s
 	WORD $0x6e28dd6b // fmul v11.4s, v11.4s, v8.4s
 	WORD $0x4e29d56b // fadd v11.4s, v11.4s, v9.4s
-	WORD $0xbd00030c // str s12, [x24, #0]
-	WORD $0xbd00032d // str s13, [x25, #0]
+	WORD $0xbd00032c // str s12, [x25, #0]
+	WORD $0xbd00034d // str s13, [x26, #0]
 	WORD $0x6e2bfd8b // fdiv v11.4s, v12.4s, v11.4s
 	WORD $0x4ea7cd6a // fmls v10.4s, v11.4s, v7.4s
-	WORD $0xbd0002ca // str s10, [x22, #0]
+	WORD $0xbd0002ea // str s10, [x23, #0]
 	ADD $1, R7
 	JMP loop5
 

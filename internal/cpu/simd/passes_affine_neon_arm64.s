@@ -4,7 +4,7 @@
 
 // func affineMapNEON
 TEXT ·affineMapNEON(SB), NOSPLIT, $0-128
-	MOVD $constants<>(SB), R20
+	MOVD $constants<>(SB), R19
 	MOVD y_len+88(FP), R0
 	MOVD x_base+8(FP), R1
 	MOVD t_base+32(FP), R2
@@ -20,114 +20,109 @@ TEXT ·affineMapNEON(SB), NOSPLIT, $0-128
 loop1:
 	CMP R9, R8
 	BGT done2
-	ADD R8<<2, R3, R22
-	WORD $0x3dc002c1 // ldr q1, [x22, #0]
-	WORD $0x3dc0029f // ldr q31, [x20, #0]
+	ADD R8<<2, R3, R21
+	WORD $0x3dc002a1 // ldr q1, [x21, #0]
+	WORD $0x3dc0027f // ldr q31, [x19, #0]
 	WORD $0x4e3f1c22 // and v2.16b, v1.16b, v31.16b
 	WORD $0x6e20dc42 // fmul v2.4s, v2.4s, v0.4s
-	WORD $0x3dc0069f // ldr q31, [x20, #16]
+	WORD $0x3dc0067f // ldr q31, [x19, #16]
 	WORD $0x4e3fd442 // fadd v2.4s, v2.4s, v31.4s
 	WORD $0x6e22fc21 // fdiv v1.4s, v1.4s, v2.4s
-	ADD R8<<2, R7, R23
-	WORD $0x3d8002e1 // str q1, [x23, #0]
-	WORD $0x3dc00a82 // ldr q2, [x20, #32]
+	ADD R8<<2, R7, R22
+	WORD $0x3d8002c1 // str q1, [x22, #0]
+	WORD $0x3dc00a62 // ldr q2, [x19, #32]
 	WORD $0x4e21f441 // fmax v1.4s, v2.4s, v1.4s
-	WORD $0x3dc00e82 // ldr q2, [x20, #48]
+	WORD $0x3dc00e62 // ldr q2, [x19, #48]
 	WORD $0x4ea1f441 // fmin v1.4s, v2.4s, v1.4s
-	WORD $0x3dc0129f // ldr q31, [x20, #64]
+	WORD $0x3dc0127f // ldr q31, [x19, #64]
 	WORD $0x6e3fdc22 // fmul v2.4s, v1.4s, v31.4s
 	WORD $0x4e218842 // frintn v2.4s, v2.4s
-	WORD $0x3dc0169f // ldr q31, [x20, #80]
+	WORD $0x3dc0167f // ldr q31, [x19, #80]
 	WORD $0x4ebfcc41 // fmls v1.4s, v2.4s, v31.4s
-	WORD $0x3dc01a9f // ldr q31, [x20, #96]
+	WORD $0x3dc01a7f // ldr q31, [x19, #96]
 	WORD $0x4ebfcc41 // fmls v1.4s, v2.4s, v31.4s
-	WORD $0x3dc01e83 // ldr q3, [x20, #112]
-	WORD $0x3dc02284 // ldr q4, [x20, #128]
+	WORD $0x3dc01e63 // ldr q3, [x19, #112]
+	WORD $0x3dc02264 // ldr q4, [x19, #128]
 	WORD $0x4e21cc64 // fmla v4.4s, v3.4s, v1.4s
-	WORD $0x3dc02683 // ldr q3, [x20, #144]
+	WORD $0x3dc02663 // ldr q3, [x19, #144]
 	WORD $0x4e21cc83 // fmla v3.4s, v4.4s, v1.4s
-	WORD $0x3dc02a84 // ldr q4, [x20, #160]
+	WORD $0x3dc02a64 // ldr q4, [x19, #160]
 	WORD $0x4e21cc64 // fmla v4.4s, v3.4s, v1.4s
-	WORD $0x3dc02e83 // ldr q3, [x20, #176]
+	WORD $0x3dc02e63 // ldr q3, [x19, #176]
 	WORD $0x4e21cc83 // fmla v3.4s, v4.4s, v1.4s
-	WORD $0x3dc03284 // ldr q4, [x20, #192]
+	WORD $0x3dc03264 // ldr q4, [x19, #192]
 	WORD $0x4e21cc64 // fmla v4.4s, v3.4s, v1.4s
 	WORD $0x6e21dc23 // fmul v3.4s, v1.4s, v1.4s
 	WORD $0x4e23cc81 // fmla v1.4s, v4.4s, v3.4s
-	WORD $0x3dc0069f // ldr q31, [x20, #16]
+	WORD $0x3dc0067f // ldr q31, [x19, #16]
 	WORD $0x4e3fd421 // fadd v1.4s, v1.4s, v31.4s
 	WORD $0x4e21a842 // fcvtns v2.4s, v2.4s
 	WORD $0x4f3f0443 // sshr v3.4s, v2.4s, #1
 	WORD $0x6ea38442 // sub v2.4s, v2.4s, v3.4s
 	WORD $0x4f375463 // shl v3.4s, v3.4s, #23
-	WORD $0x3dc00684 // ldr q4, [x20, #16]
+	WORD $0x3dc00664 // ldr q4, [x19, #16]
 	WORD $0x4ea48463 // add v3.4s, v3.4s, v4.4s
 	WORD $0x6e23dc21 // fmul v1.4s, v1.4s, v3.4s
 	WORD $0x4f375442 // shl v2.4s, v2.4s, #23
-	WORD $0x3dc00683 // ldr q3, [x20, #16]
+	WORD $0x3dc00663 // ldr q3, [x19, #16]
 	WORD $0x4ea38442 // add v2.4s, v2.4s, v3.4s
 	WORD $0x6e22dc21 // fmul v1.4s, v1.4s, v2.4s
-	ADD R8<<2, R1, R24
-	WORD $0x3dc00302 // ldr q2, [x24, #0]
-	ADD R8<<2, R2, R25
-	WORD $0x3dc00323 // ldr q3, [x25, #0]
+	ADD R8<<2, R1, R23
+	WORD $0x3dc002e2 // ldr q2, [x23, #0]
+	ADD R8<<2, R2, R24
+	WORD $0x3dc00303 // ldr q3, [x24, #0]
 	WORD $0x4e22cc23 // fmla v3.4s, v1.4s, v2.4s
-	ADD R8<<2, R6, R22
-	WORD $0x3d8002c3 // str q3, [x22, #0]
-	ADD R8<<2, R3, R23
-	WORD $0x3dc006e1 // ldr q1, [x23, #16]
-	WORD $0x3dc0029f // ldr q31, [x20, #0]
+	ADD R8<<2, R6, R25
+	WORD $0x3d800323 // str q3, [x25, #0]
+	WORD $0x3dc006a1 // ldr q1, [x21, #16]
+	WORD $0x3dc0027f // ldr q31, [x19, #0]
 	WORD $0x4e3f1c22 // and v2.16b, v1.16b, v31.16b
 	WORD $0x6e20dc42 // fmul v2.4s, v2.4s, v0.4s
-	WORD $0x3dc0069f // ldr q31, [x20, #16]
+	WORD $0x3dc0067f // ldr q31, [x19, #16]
 	WORD $0x4e3fd442 // fadd v2.4s, v2.4s, v31.4s
 	WORD $0x6e22fc21 // fdiv v1.4s, v1.4s, v2.4s
-	ADD R8<<2, R7, R24
-	WORD $0x3d800701 // str q1, [x24, #16]
-	WORD $0x3dc00a82 // ldr q2, [x20, #32]
+	WORD $0x3d8006c1 // str q1, [x22, #16]
+	WORD $0x3dc00a62 // ldr q2, [x19, #32]
 	WORD $0x4e21f441 // fmax v1.4s, v2.4s, v1.4s
-	WORD $0x3dc00e82 // ldr q2, [x20, #48]
+	WORD $0x3dc00e62 // ldr q2, [x19, #48]
 	WORD $0x4ea1f441 // fmin v1.4s, v2.4s, v1.4s
-	WORD $0x3dc0129f // ldr q31, [x20, #64]
+	WORD $0x3dc0127f // ldr q31, [x19, #64]
 	WORD $0x6e3fdc22 // fmul v2.4s, v1.4s, v31.4s
 	WORD $0x4e218842 // frintn v2.4s, v2.4s
-	WORD $0x3dc0169f // ldr q31, [x20, #80]
+	WORD $0x3dc0167f // ldr q31, [x19, #80]
 	WORD $0x4ebfcc41 // fmls v1.4s, v2.4s, v31.4s
-	WORD $0x3dc01a9f // ldr q31, [x20, #96]
+	WORD $0x3dc01a7f // ldr q31, [x19, #96]
 	WORD $0x4ebfcc41 // fmls v1.4s, v2.4s, v31.4s
-	WORD $0x3dc01e83 // ldr q3, [x20, #112]
-	WORD $0x3dc02284 // ldr q4, [x20, #128]
+	WORD $0x3dc01e63 // ldr q3, [x19, #112]
+	WORD $0x3dc02264 // ldr q4, [x19, #128]
 	WORD $0x4e21cc64 // fmla v4.4s, v3.4s, v1.4s
-	WORD $0x3dc02683 // ldr q3, [x20, #144]
+	WORD $0x3dc02663 // ldr q3, [x19, #144]
 	WORD $0x4e21cc83 // fmla v3.4s, v4.4s, v1.4s
-	WORD $0x3dc02a84 // ldr q4, [x20, #160]
+	WORD $0x3dc02a64 // ldr q4, [x19, #160]
 	WORD $0x4e21cc64 // fmla v4.4s, v3.4s, v1.4s
-	WORD $0x3dc02e83 // ldr q3, [x20, #176]
+	WORD $0x3dc02e63 // ldr q3, [x19, #176]
 	WORD $0x4e21cc83 // fmla v3.4s, v4.4s, v1.4s
-	WORD $0x3dc03284 // ldr q4, [x20, #192]
+	WORD $0x3dc03264 // ldr q4, [x19, #192]
 	WORD $0x4e21cc64 // fmla v4.4s, v3.4s, v1.4s
 	WORD $0x6e21dc23 // fmul v3.4s, v1.4s, v1.4s
 	WORD $0x4e23cc81 // fmla v1.4s, v4.4s, v3.4s
-	WORD $0x3dc0069f // ldr q31, [x20, #16]
+	WORD $0x3dc0067f // ldr q31, [x19, #16]
 	WORD $0x4e3fd421 // fadd v1.4s, v1.4s, v31.4s
 	WORD $0x4e21a842 // fcvtns v2.4s, v2.4s
 	WORD $0x4f3f0443 // sshr v3.4s, v2.4s, #1
 	WORD $0x6ea38442 // sub v2.4s, v2.4s, v3.4s
 	WORD $0x4f375463 // shl v3.4s, v3.4s, #23
-	WORD $0x3dc00684 // ldr q4, [x20, #16]
+	WORD $0x3dc00664 // ldr q4, [x19, #16]
 	WORD $0x4ea48463 // add v3.4s, v3.4s, v4.4s
 	WORD $0x6e23dc21 // fmul v1.4s, v1.4s, v3.4s
 	WORD $0x4f375442 // shl v2.4s, v2.4s, #23
-	WORD $0x3dc00683 // ldr q3, [x20, #16]
+	WORD $0x3dc00663 // ldr q3, [x19, #16]
 	WORD $0x4ea38442 // add v2.4s, v2.4s, v3.4s
 	WORD $0x6e22dc21 // fmul v1.4s, v1.4s, v2.4s
-	ADD R8<<2, R1, R25
-	WORD $0x3dc00722 // ldr q2, [x25, #16]
-	ADD R8<<2, R2, R22
-	WORD $0x3dc006c3 // ldr q3, [x22, #16]
+	WORD $0x3dc006e2 // ldr q2, [x23, #16]
+	WORD $0x3dc00703 // ldr q3, [x24, #16]
 	WORD $0x4e22cc23 // fmla v3.4s, v1.4s, v2.4s
-	ADD R8<<2, R6, R23
-	WORD $0x3d8006e3 // str q3, [x23, #16]
+	WORD $0x3d800723 // str q3, [x25, #16]
 	ADD $8, R8
 	JMP loop1
 
@@ -138,51 +133,51 @@ done2:
 loop3:
 	CMP R9, R8
 	BGT done4
-	ADD R8<<2, R3, R24
-	WORD $0x3dc00301 // ldr q1, [x24, #0]
-	WORD $0x3dc0029f // ldr q31, [x20, #0]
+	ADD R8<<2, R3, R26
+	WORD $0x3dc00341 // ldr q1, [x26, #0]
+	WORD $0x3dc0027f // ldr q31, [x19, #0]
 	WORD $0x4e3f1c22 // and v2.16b, v1.16b, v31.16b
 	WORD $0x6e20dc42 // fmul v2.4s, v2.4s, v0.4s
-	WORD $0x3dc0069f // ldr q31, [x20, #16]
+	WORD $0x3dc0067f // ldr q31, [x19, #16]
 	WORD $0x4e3fd442 // fadd v2.4s, v2.4s, v31.4s
 	WORD $0x6e22fc21 // fdiv v1.4s, v1.4s, v2.4s
-	ADD R8<<2, R7, R25
-	WORD $0x3d800321 // str q1, [x25, #0]
-	WORD $0x3dc00a82 // ldr q2, [x20, #32]
+	ADD R8<<2, R7, R21
+	WORD $0x3d8002a1 // str q1, [x21, #0]
+	WORD $0x3dc00a62 // ldr q2, [x19, #32]
 	WORD $0x4e21f441 // fmax v1.4s, v2.4s, v1.4s
-	WORD $0x3dc00e82 // ldr q2, [x20, #48]
+	WORD $0x3dc00e62 // ldr q2, [x19, #48]
 	WORD $0x4ea1f441 // fmin v1.4s, v2.4s, v1.4s
-	WORD $0x3dc0129f // ldr q31, [x20, #64]
+	WORD $0x3dc0127f // ldr q31, [x19, #64]
 	WORD $0x6e3fdc22 // fmul v2.4s, v1.4s, v31.4s
 	WORD $0x4e218842 // frintn v2.4s, v2.4s
-	WORD $0x3dc0169f // ldr q31, [x20, #80]
+	WORD $0x3dc0167f // ldr q31, [x19, #80]
 	WORD $0x4ebfcc41 // fmls v1.4s, v2.4s, v31.4s
-	WORD $0x3dc01a9f // ldr q31, [x20, #96]
+	WORD $0x3dc01a7f // ldr q31, [x19, #96]
 	WORD $0x4ebfcc41 // fmls v1.4s, v2.4s, v31.4s
-	WORD $0x3dc01e83 // ldr q3, [x20, #112]
-	WORD $0x3dc02284 // ldr q4, [x20, #128]
+	WORD $0x3dc01e63 // ldr q3, [x19, #112]
+	WORD $0x3dc02264 // ldr q4, [x19, #128]
 	WORD $0x4e21cc64 // fmla v4.4s, v3.4s, v1.4s
-	WORD $0x3dc02683 // ldr q3, [x20, #144]
+	WORD $0x3dc02663 // ldr q3, [x19, #144]
 	WORD $0x4e21cc83 // fmla v3.4s, v4.4s, v1.4s
-	WORD $0x3dc02a84 // ldr q4, [x20, #160]
+	WORD $0x3dc02a64 // ldr q4, [x19, #160]
 	WORD $0x4e21cc64 // fmla v4.4s, v3.4s, v1.4s
-	WORD $0x3dc02e83 // ldr q3, [x20, #176]
+	WORD $0x3dc02e63 // ldr q3, [x19, #176]
 	WORD $0x4e21cc83 // fmla v3.4s, v4.4s, v1.4s
-	WORD $0x3dc03284 // ldr q4, [x20, #192]
+	WORD $0x3dc03264 // ldr q4, [x19, #192]
 	WORD $0x4e21cc64 // fmla v4.4s, v3.4s, v1.4s
 	WORD $0x6e21dc23 // fmul v3.4s, v1.4s, v1.4s
 	WORD $0x4e23cc81 // fmla v1.4s, v4.4s, v3.4s
-	WORD $0x3dc0069f // ldr q31, [x20, #16]
+	WORD $0x3dc0067f // ldr q31, [x19, #16]
 	WORD $0x4e3fd421 // fadd v1.4s, v1.4s, v31.4s
 	WORD $0x4e21a842 // fcvtns v2.4s, v2.4s
 	WORD $0x4f3f0443 // sshr v3.4s, v2.4s, #1
 	WORD $0x6ea38442 // sub v2.4s, v2.4s, v3.4s
 	WORD $0x4f375463 // shl v3.4s, v3.4s, #23
-	WORD $0x3dc00684 // ldr q4, [x20, #16]
+	WORD $0x3dc00664 // ldr q4, [x19, #16]
 	WORD $0x4ea48463 // add v3.4s, v3.4s, v4.4s
 	WORD $0x6e23dc21 // fmul v1.4s, v1.4s, v3.4s
 	WORD $0x4f375442 // shl v2.4s, v2.4s, #23
-	WORD $0x3dc00683 // ldr q3, [x20, #16]
+	WORD $0x3dc00663 // ldr q3, [x19, #16]
 	WORD $0x4ea38442 // add v2.4s, v2.4s, v3.4s
 	WORD $0x6e22dc21 // fmul v1.4s, v1.4s, v2.4s
 	ADD R8<<2, R1, R22
@@ -204,58 +199,58 @@ loop5:
 	BGT done6
 	ADD R8<<2, R3, R25
 	WORD $0xbd400321 // ldr s1, [x25, #0]
-	WORD $0x3dc0029f // ldr q31, [x20, #0]
+	WORD $0x3dc0027f // ldr q31, [x19, #0]
 	WORD $0x4e3f1c22 // and v2.16b, v1.16b, v31.16b
 	WORD $0x6e20dc42 // fmul v2.4s, v2.4s, v0.4s
-	WORD $0x3dc0069f // ldr q31, [x20, #16]
+	WORD $0x3dc0067f // ldr q31, [x19, #16]
 	WORD $0x4e3fd442 // fadd v2.4s, v2.4s, v31.4s
 	WORD $0x6e22fc21 // fdiv v1.4s, v1.4s, v2.4s
-	ADD R8<<2, R7, R22
-	WORD $0xbd0002c1 // str s1, [x22, #0]
-	WORD $0x3dc00a82 // ldr q2, [x20, #32]
+	ADD R8<<2, R7, R26
+	WORD $0xbd000341 // str s1, [x26, #0]
+	WORD $0x3dc00a62 // ldr q2, [x19, #32]
 	WORD $0x4e21f441 // fmax v1.4s, v2.4s, v1.4s
-	WORD $0x3dc00e82 // ldr q2, [x20, #48]
+	WORD $0x3dc00e62 // ldr q2, [x19, #48]
 	WORD $0x4ea1f441 // fmin v1.4s, v2.4s, v1.4s
-	WORD $0x3dc0129f // ldr q31, [x20, #64]
+	WORD $0x3dc0127f // ldr q31, [x19, #64]
 	WORD $0x6e3fdc22 // fmul v2.4s, v1.4s, v31.4s
 	WORD $0x4e218842 // frintn v2.4s, v2.4s
-	WORD $0x3dc0169f // ldr q31, [x20, #80]
+	WORD $0x3dc0167f // ldr q31, [x19, #80]
 	WORD $0x4ebfcc41 // fmls v1.4s, v2.4s, v31.4s
-	WORD $0x3dc01a9f // ldr q31, [x20, #96]
+	WORD $0x3dc01a7f // ldr q31, [x19, #96]
 	WORD $0x4ebfcc41 // fmls v1.4s, v2.4s, v31.4s
-	WORD $0x3dc01e83 // ldr q3, [x20, #112]
-	WORD $0x3dc02284 // ldr q4, [x20, #128]
+	WORD $0x3dc01e63 // ldr q3, [x19, #112]
+	WORD $0x3dc02264 // ldr q4, [x19, #128]
 	WORD $0x4e21cc64 // fmla v4.4s, v3.4s, v1.4s
-	WORD $0x3dc02683 // ldr q3, [x20, #144]
+	WORD $0x3dc02663 // ldr q3, [x19, #144]
 	WORD $0x4e21cc83 // fmla v3.4s, v4.4s, v1.4s
-	WORD $0x3dc02a84 // ldr q4, [x20, #160]
+	WORD $0x3dc02a64 // ldr q4, [x19, #160]
 	WORD $0x4e21cc64 // fmla v4.4s, v3.4s, v1.4s
-	WORD $0x3dc02e83 // ldr q3, [x20, #176]
+	WORD $0x3dc02e63 // ldr q3, [x19, #176]
 	WORD $0x4e21cc83 // fmla v3.4s, v4.4s, v1.4s
-	WORD $0x3dc03284 // ldr q4, [x20, #192]
+	WORD $0x3dc03264 // ldr q4, [x19, #192]
 	WORD $0x4e21cc64 // fmla v4.4s, v3.4s, v1.4s
 	WORD $0x6e21dc23 // fmul v3.4s, v1.4s, v1.4s
 	WORD $0x4e23cc81 // fmla v1.4s, v4.4s, v3.4s
-	WORD $0x3dc0069f // ldr q31, [x20, #16]
+	WORD $0x3dc0067f // ldr q31, [x19, #16]
 	WORD $0x4e3fd421 // fadd v1.4s, v1.4s, v31.4s
 	WORD $0x4e21a842 // fcvtns v2.4s, v2.4s
 	WORD $0x4f3f0443 // sshr v3.4s, v2.4s, #1
 	WORD $0x6ea38442 // sub v2.4s, v2.4s, v3.4s
 	WORD $0x4f375463 // shl v3.4s, v3.4s, #23
-	WORD $0x3dc00684 // ldr q4, [x20, #16]
+	WORD $0x3dc00664 // ldr q4, [x19, #16]
 	WORD $0x4ea48463 // add v3.4s, v3.4s, v4.4s
 	WORD $0x6e23dc21 // fmul v1.4s, v1.4s, v3.4s
 	WORD $0x4f375442 // shl v2.4s, v2.4s, #23
-	WORD $0x3dc00683 // ldr q3, [x20, #16]
+	WORD $0x3dc00663 // ldr q3, [x19, #16]
 	WORD $0x4ea38442 // add v2.4s, v2.4s, v3.4s
 	WORD $0x6e22dc21 // fmul v1.4s, v1.4s, v2.4s
-	ADD R8<<2, R1, R23
-	WORD $0xbd4002e2 // ldr s2, [x23, #0]
-	ADD R8<<2, R2, R24
-	WORD $0xbd400303 // ldr s3, [x24, #0]
+	ADD R8<<2, R1, R21
+	WORD $0xbd4002a2 // ldr s2, [x21, #0]
+	ADD R8<<2, R2, R22
+	WORD $0xbd4002c3 // ldr s3, [x22, #0]
 	WORD $0x4e22cc23 // fmla v3.4s, v1.4s, v2.4s
-	ADD R8<<2, R6, R25
-	WORD $0xbd000323 // str s3, [x25, #0]
+	ADD R8<<2, R6, R23
+	WORD $0xbd0002e3 // str s3, [x23, #0]
 	ADD $1, R8
 	JMP loop5
 
@@ -264,7 +259,7 @@ done6:
 
 // func affineMapGradNEON
 TEXT ·affineMapGradNEON(SB), NOSPLIT, $0-200
-	MOVD $constants<>(SB), R20
+	MOVD $constants<>(SB), R19
 	MOVD gx_len+136(FP), R0
 	MOVD x_base+8(FP), R1
 	MOVD t_base+32(FP), R2
@@ -283,132 +278,132 @@ TEXT ·affineMapGradNEON(SB), NOSPLIT, $0-200
 loop7:
 	CMP R11, R10
 	BGT done8
-	ADD R10<<2, R2, R22
-	WORD $0x3dc002c1 // ldr q1, [x22, #0]
-	WORD $0x3dc0029f // ldr q31, [x20, #0]
+	ADD R10<<2, R2, R21
+	WORD $0x3dc002a1 // ldr q1, [x21, #0]
+	WORD $0x3dc0027f // ldr q31, [x19, #0]
 	WORD $0x4e3f1c22 // and v2.16b, v1.16b, v31.16b
 	WORD $0x6e20dc42 // fmul v2.4s, v2.4s, v0.4s
-	WORD $0x3dc0069f // ldr q31, [x20, #16]
+	WORD $0x3dc0067f // ldr q31, [x19, #16]
 	WORD $0x4e3fd442 // fadd v2.4s, v2.4s, v31.4s
 	WORD $0x6e22fc21 // fdiv v1.4s, v1.4s, v2.4s
-	WORD $0x3dc00683 // ldr q3, [x20, #16]
-	WORD $0x6e22fc62 // fdiv v2.4s, v3.4s, v2.4s
-	ADD R10<<2, R3, R23
-	WORD $0x3dc002e3 // ldr q3, [x23, #0]
-	WORD $0x3dc00a84 // ldr q4, [x20, #32]
-	WORD $0x4e21f481 // fmax v1.4s, v4.4s, v1.4s
-	WORD $0x3dc00e84 // ldr q4, [x20, #48]
-	WORD $0x4ea1f481 // fmin v1.4s, v4.4s, v1.4s
-	WORD $0x3dc0129f // ldr q31, [x20, #64]
-	WORD $0x6e3fdc24 // fmul v4.4s, v1.4s, v31.4s
-	WORD $0x4e218884 // frintn v4.4s, v4.4s
-	WORD $0x3dc0169f // ldr q31, [x20, #80]
-	WORD $0x4ebfcc81 // fmls v1.4s, v4.4s, v31.4s
-	WORD $0x3dc01a9f // ldr q31, [x20, #96]
-	WORD $0x4ebfcc81 // fmls v1.4s, v4.4s, v31.4s
-	WORD $0x3dc01e85 // ldr q5, [x20, #112]
-	WORD $0x3dc02286 // ldr q6, [x20, #128]
-	WORD $0x4e21cca6 // fmla v6.4s, v5.4s, v1.4s
-	WORD $0x3dc02685 // ldr q5, [x20, #144]
-	WORD $0x4e21ccc5 // fmla v5.4s, v6.4s, v1.4s
-	WORD $0x3dc02a86 // ldr q6, [x20, #160]
-	WORD $0x4e21cca6 // fmla v6.4s, v5.4s, v1.4s
-	WORD $0x3dc02e85 // ldr q5, [x20, #176]
-	WORD $0x4e21ccc5 // fmla v5.4s, v6.4s, v1.4s
-	WORD $0x3dc03286 // ldr q6, [x20, #192]
-	WORD $0x4e21cca6 // fmla v6.4s, v5.4s, v1.4s
-	WORD $0x6e21dc25 // fmul v5.4s, v1.4s, v1.4s
-	WORD $0x4e25ccc1 // fmla v1.4s, v6.4s, v5.4s
-	WORD $0x3dc0069f // ldr q31, [x20, #16]
-	WORD $0x4e3fd421 // fadd v1.4s, v1.4s, v31.4s
-	WORD $0x4e21a884 // fcvtns v4.4s, v4.4s
-	WORD $0x4f3f0485 // sshr v5.4s, v4.4s, #1
-	WORD $0x6ea58484 // sub v4.4s, v4.4s, v5.4s
-	WORD $0x4f3754a5 // shl v5.4s, v5.4s, #23
-	WORD $0x3dc00686 // ldr q6, [x20, #16]
-	WORD $0x4ea684a5 // add v5.4s, v5.4s, v6.4s
-	WORD $0x6e25dc21 // fmul v1.4s, v1.4s, v5.4s
-	WORD $0x4f375484 // shl v4.4s, v4.4s, #23
-	WORD $0x3dc00685 // ldr q5, [x20, #16]
-	WORD $0x4ea58484 // add v4.4s, v4.4s, v5.4s
-	WORD $0x6e24dc21 // fmul v1.4s, v1.4s, v4.4s
-	WORD $0x6e23dc21 // fmul v1.4s, v1.4s, v3.4s
-	ADD R10<<2, R6, R24
-	WORD $0x3dc00304 // ldr q4, [x24, #0]
-	ADD R10<<2, R1, R25
-	WORD $0x3dc0033f // ldr q31, [x25, #0]
-	WORD $0x4e3fcc24 // fmla v4.4s, v1.4s, v31.4s
-	ADD R10<<2, R8, R22
-	WORD $0x3d8002c3 // str q3, [x22, #0]
-	ADD R10<<2, R7, R23
-	WORD $0x3d8002e1 // str q1, [x23, #0]
-	WORD $0x6e22dc81 // fmul v1.4s, v4.4s, v2.4s
-	WORD $0x6e22dc21 // fmul v1.4s, v1.4s, v2.4s
-	ADD R10<<2, R9, R24
-	WORD $0x3d800301 // str q1, [x24, #0]
-	ADD R10<<2, R2, R25
-	WORD $0x3dc00721 // ldr q1, [x25, #16]
-	WORD $0x3dc0029f // ldr q31, [x20, #0]
-	WORD $0x4e3f1c22 // and v2.16b, v1.16b, v31.16b
-	WORD $0x6e20dc42 // fmul v2.4s, v2.4s, v0.4s
-	WORD $0x3dc0069f // ldr q31, [x20, #16]
-	WORD $0x4e3fd442 // fadd v2.4s, v2.4s, v31.4s
-	WORD $0x6e22fc21 // fdiv v1.4s, v1.4s, v2.4s
-	WORD $0x3dc00683 // ldr q3, [x20, #16]
+	WORD $0x3dc00663 // ldr q3, [x19, #16]
 	WORD $0x6e22fc62 // fdiv v2.4s, v3.4s, v2.4s
 	ADD R10<<2, R3, R22
-	WORD $0x3dc006c3 // ldr q3, [x22, #16]
-	WORD $0x3dc00a84 // ldr q4, [x20, #32]
+	WORD $0x3dc002c3 // ldr q3, [x22, #0]
+	WORD $0x3dc00a64 // ldr q4, [x19, #32]
 	WORD $0x4e21f481 // fmax v1.4s, v4.4s, v1.4s
-	WORD $0x3dc00e84 // ldr q4, [x20, #48]
+	WORD $0x3dc00e64 // ldr q4, [x19, #48]
 	WORD $0x4ea1f481 // fmin v1.4s, v4.4s, v1.4s
-	WORD $0x3dc0129f // ldr q31, [x20, #64]
+	WORD $0x3dc0127f // ldr q31, [x19, #64]
 	WORD $0x6e3fdc24 // fmul v4.4s, v1.4s, v31.4s
 	WORD $0x4e218884 // frintn v4.4s, v4.4s
-	WORD $0x3dc0169f // ldr q31, [x20, #80]
+	WORD $0x3dc0167f // ldr q31, [x19, #80]
 	WORD $0x4ebfcc81 // fmls v1.4s, v4.4s, v31.4s
-	WORD $0x3dc01a9f // ldr q31, [x20, #96]
+	WORD $0x3dc01a7f // ldr q31, [x19, #96]
 	WORD $0x4ebfcc81 // fmls v1.4s, v4.4s, v31.4s
-	WORD $0x3dc01e85 // ldr q5, [x20, #112]
-	WORD $0x3dc02286 // ldr q6, [x20, #128]
+	WORD $0x3dc01e65 // ldr q5, [x19, #112]
+	WORD $0x3dc02266 // ldr q6, [x19, #128]
 	WORD $0x4e21cca6 // fmla v6.4s, v5.4s, v1.4s
-	WORD $0x3dc02685 // ldr q5, [x20, #144]
+	WORD $0x3dc02665 // ldr q5, [x19, #144]
 	WORD $0x4e21ccc5 // fmla v5.4s, v6.4s, v1.4s
-	WORD $0x3dc02a86 // ldr q6, [x20, #160]
+	WORD $0x3dc02a66 // ldr q6, [x19, #160]
 	WORD $0x4e21cca6 // fmla v6.4s, v5.4s, v1.4s
-	WORD $0x3dc02e85 // ldr q5, [x20, #176]
+	WORD $0x3dc02e65 // ldr q5, [x19, #176]
 	WORD $0x4e21ccc5 // fmla v5.4s, v6.4s, v1.4s
-	WORD $0x3dc03286 // ldr q6, [x20, #192]
+	WORD $0x3dc03266 // ldr q6, [x19, #192]
 	WORD $0x4e21cca6 // fmla v6.4s, v5.4s, v1.4s
 	WORD $0x6e21dc25 // fmul v5.4s, v1.4s, v1.4s
 	WORD $0x4e25ccc1 // fmla v1.4s, v6.4s, v5.4s
-	WORD $0x3dc0069f // ldr q31, [x20, #16]
+	WORD $0x3dc0067f // ldr q31, [x19, #16]
 	WORD $0x4e3fd421 // fadd v1.4s, v1.4s, v31.4s
 	WORD $0x4e21a884 // fcvtns v4.4s, v4.4s
 	WORD $0x4f3f0485 // sshr v5.4s, v4.4s, #1
 	WORD $0x6ea58484 // sub v4.4s, v4.4s, v5.4s
 	WORD $0x4f3754a5 // shl v5.4s, v5.4s, #23
-	WORD $0x3dc00686 // ldr q6, [x20, #16]
+	WORD $0x3dc00666 // ldr q6, [x19, #16]
 	WORD $0x4ea684a5 // add v5.4s, v5.4s, v6.4s
 	WORD $0x6e25dc21 // fmul v1.4s, v1.4s, v5.4s
 	WORD $0x4f375484 // shl v4.4s, v4.4s, #23
-	WORD $0x3dc00685 // ldr q5, [x20, #16]
+	WORD $0x3dc00665 // ldr q5, [x19, #16]
 	WORD $0x4ea58484 // add v4.4s, v4.4s, v5.4s
 	WORD $0x6e24dc21 // fmul v1.4s, v1.4s, v4.4s
 	WORD $0x6e23dc21 // fmul v1.4s, v1.4s, v3.4s
 	ADD R10<<2, R6, R23
-	WORD $0x3dc006e4 // ldr q4, [x23, #16]
+	WORD $0x3dc002e4 // ldr q4, [x23, #0]
 	ADD R10<<2, R1, R24
-	WORD $0x3dc0071f // ldr q31, [x24, #16]
+	WORD $0x3dc0031f // ldr q31, [x24, #0]
 	WORD $0x4e3fcc24 // fmla v4.4s, v1.4s, v31.4s
 	ADD R10<<2, R8, R25
-	WORD $0x3d800723 // str q3, [x25, #16]
-	ADD R10<<2, R7, R22
-	WORD $0x3d8006c1 // str q1, [x22, #16]
+	WORD $0x3d800323 // str q3, [x25, #0]
+	ADD R10<<2, R7, R26
+	WORD $0x3d800341 // str q1, [x26, #0]
 	WORD $0x6e22dc81 // fmul v1.4s, v4.4s, v2.4s
 	WORD $0x6e22dc21 // fmul v1.4s, v1.4s, v2.4s
-	ADD R10<<2, R9, R23
-	WORD $0x3d8006e1 // str q1, [x23, #16]
+	ADD R10<<2, R9, R21
+	WORD $0x3d8002a1 // str q1, [x21, #0]
+	ADD R10<<2, R2, R22
+	WORD $0x3dc006c1 // ldr q1, [x22, #16]
+	WORD $0x3dc0027f // ldr q31, [x19, #0]
+	WORD $0x4e3f1c22 // and v2.16b, v1.16b, v31.16b
+	WORD $0x6e20dc42 // fmul v2.4s, v2.4s, v0.4s
+	WORD $0x3dc0067f // ldr q31, [x19, #16]
+	WORD $0x4e3fd442 // fadd v2.4s, v2.4s, v31.4s
+	WORD $0x6e22fc21 // fdiv v1.4s, v1.4s, v2.4s
+	WORD $0x3dc00663 // ldr q3, [x19, #16]
+	WORD $0x6e22fc62 // fdiv v2.4s, v3.4s, v2.4s
+	ADD R10<<2, R3, R23
+	WORD $0x3dc006e3 // ldr q3, [x23, #16]
+	WORD $0x3dc00a64 // ldr q4, [x19, #32]
+	WORD $0x4e21f481 // fmax v1.4s, v4.4s, v1.4s
+	WORD $0x3dc00e64 // ldr q4, [x19, #48]
+	WORD $0x4ea1f481 // fmin v1.4s, v4.4s, v1.4s
+	WORD $0x3dc0127f // ldr q31, [x19, #64]
+	WORD $0x6e3fdc24 // fmul v4.4s, v1.4s, v31.4s
+	WORD $0x4e218884 // frintn v4.4s, v4.4s
+	WORD $0x3dc0167f // ldr q31, [x19, #80]
+	WORD $0x4ebfcc81 // fmls v1.4s, v4.4s, v31.4s
+	WORD $0x3dc01a7f // ldr q31, [x19, #96]
+	WORD $0x4ebfcc81 // fmls v1.4s, v4.4s, v31.4s
+	WORD $0x3dc01e65 // ldr q5, [x19, #112]
+	WORD $0x3dc02266 // ldr q6, [x19, #128]
+	WORD $0x4e21cca6 // fmla v6.4s, v5.4s, v1.4s
+	WORD $0x3dc02665 // ldr q5, [x19, #144]
+	WORD $0x4e21ccc5 // fmla v5.4s, v6.4s, v1.4s
+	WORD $0x3dc02a66 // ldr q6, [x19, #160]
+	WORD $0x4e21cca6 // fmla v6.4s, v5.4s, v1.4s
+	WORD $0x3dc02e65 // ldr q5, [x19, #176]
+	WORD $0x4e21ccc5 // fmla v5.4s, v6.4s, v1.4s
+	WORD $0x3dc03266 // ldr q6, [x19, #192]
+	WORD $0x4e21cca6 // fmla v6.4s, v5.4s, v1.4s
+	WORD $0x6e21dc25 // fmul v5.4s, v1.4s, v1.4s
+	WORD $0x4e25ccc1 // fmla v1.4s, v6.4s, v5.4s
+	WORD $0x3dc0067f // ldr q31, [x19, #16]
+	WORD $0x4e3fd421 // fadd v1.4s, v1.4s, v31.4s
+	WORD $0x4e21a884 // fcvtns v4.4s, v4.4s
+	WORD $0x4f3f0485 // sshr v5.4s, v4.4s, #1
+	WORD $0x6ea58484 // sub v4.4s, v4.4s, v5.4s
+	WORD $0x4f3754a5 // shl v5.4s, v5.4s, #23
+	WORD $0x3dc00666 // ldr q6, [x19, #16]
+	WORD $0x4ea684a5 // add v5.4s, v5.4s, v6.4s
+	WORD $0x6e25dc21 // fmul v1.4s, v1.4s, v5.4s
+	WORD $0x4f375484 // shl v4.4s, v4.4s, #23
+	WORD $0x3dc00665 // ldr q5, [x19, #16]
+	WORD $0x4ea58484 // add v4.4s, v4.4s, v5.4s
+	WORD $0x6e24dc21 // fmul v1.4s, v1.4s, v4.4s
+	WORD $0x6e23dc21 // fmul v1.4s, v1.4s, v3.4s
+	ADD R10<<2, R6, R24
+	WORD $0x3dc00704 // ldr q4, [x24, #16]
+	ADD R10<<2, R1, R25
+	WORD $0x3dc0073f // ldr q31, [x25, #16]
+	WORD $0x4e3fcc24 // fmla v4.4s, v1.4s, v31.4s
+	ADD R10<<2, R8, R26
+	WORD $0x3d800743 // str q3, [x26, #16]
+	ADD R10<<2, R7, R21
+	WORD $0x3d8006a1 // str q1, [x21, #16]
+	WORD $0x6e22dc81 // fmul v1.4s, v4.4s, v2.4s
+	WORD $0x6e22dc21 // fmul v1.4s, v1.4s, v2.4s
+	ADD R10<<2, R9, R22
+	WORD $0x3d8006c1 // str q1, [x22, #16]
 	ADD $8, R10
 	JMP loop7
 
@@ -419,69 +414,69 @@ done8:
 loop9:
 	CMP R11, R10
 	BGT done10
-	ADD R10<<2, R2, R24
-	WORD $0x3dc00301 // ldr q1, [x24, #0]
-	WORD $0x3dc0029f // ldr q31, [x20, #0]
+	ADD R10<<2, R2, R23
+	WORD $0x3dc002e1 // ldr q1, [x23, #0]
+	WORD $0x3dc0027f // ldr q31, [x19, #0]
 	WORD $0x4e3f1c22 // and v2.16b, v1.16b, v31.16b
 	WORD $0x6e20dc42 // fmul v2.4s, v2.4s, v0.4s
-	WORD $0x3dc0069f // ldr q31, [x20, #16]
+	WORD $0x3dc0067f // ldr q31, [x19, #16]
 	WORD $0x4e3fd442 // fadd v2.4s, v2.4s, v31.4s
 	WORD $0x6e22fc21 // fdiv v1.4s, v1.4s, v2.4s
-	WORD $0x3dc00683 // ldr q3, [x20, #16]
+	WORD $0x3dc00663 // ldr q3, [x19, #16]
 	WORD $0x6e22fc62 // fdiv v2.4s, v3.4s, v2.4s
-	ADD R10<<2, R3, R25
-	WORD $0x3dc00323 // ldr q3, [x25, #0]
-	WORD $0x3dc00a84 // ldr q4, [x20, #32]
+	ADD R10<<2, R3, R24
+	WORD $0x3dc00303 // ldr q3, [x24, #0]
+	WORD $0x3dc00a64 // ldr q4, [x19, #32]
 	WORD $0x4e21f481 // fmax v1.4s, v4.4s, v1.4s
-	WORD $0x3dc00e84 // ldr q4, [x20, #48]
+	WORD $0x3dc00e64 // ldr q4, [x19, #48]
 	WORD $0x4ea1f481 // fmin v1.4s, v4.4s, v1.4s
-	WORD $0x3dc0129f // ldr q31, [x20, #64]
+	WORD $0x3dc0127f // ldr q31, [x19, #64]
 	WORD $0x6e3fdc24 // fmul v4.4s, v1.4s, v31.4s
 	WORD $0x4e218884 // frintn v4.4s, v4.4s
-	WORD $0x3dc0169f // ldr q31, [x20, #80]
+	WORD $0x3dc0167f // ldr q31, [x19, #80]
 	WORD $0x4ebfcc81 // fmls v1.4s, v4.4s, v31.4s
-	WORD $0x3dc01a9f // ldr q31, [x20, #96]
+	WORD $0x3dc01a7f // ldr q31, [x19, #96]
 	WORD $0x4ebfcc81 // fmls v1.4s, v4.4s, v31.4s
-	WORD $0x3dc01e85 // ldr q5, [x20, #112]
-	WORD $0x3dc02286 // ldr q6, [x20, #128]
+	WORD $0x3dc01e65 // ldr q5, [x19, #112]
+	WORD $0x3dc02266 // ldr q6, [x19, #128]
 	WORD $0x4e21cca6 // fmla v6.4s, v5.4s, v1.4s
-	WORD $0x3dc02685 // ldr q5, [x20, #144]
+	WORD $0x3dc02665 // ldr q5, [x19, #144]
 	WORD $0x4e21ccc5 // fmla v5.4s, v6.4s, v1.4s
-	WORD $0x3dc02a86 // ldr q6, [x20, #160]
+	WORD $0x3dc02a66 // ldr q6, [x19, #160]
 	WORD $0x4e21cca6 // fmla v6.4s, v5.4s, v1.4s
-	WORD $0x3dc02e85 // ldr q5, [x20, #176]
+	WORD $0x3dc02e65 // ldr q5, [x19, #176]
 	WORD $0x4e21ccc5 // fmla v5.4s, v6.4s, v1.4s
-	WORD $0x3dc03286 // ldr q6, [x20, #192]
+	WORD $0x3dc03266 // ldr q6, [x19, #192]
 	WORD $0x4e21cca6 // fmla v6.4s, v5.4s, v1.4s
 	WORD $0x6e21dc25 // fmul v5.4s, v1.4s, v1.4s
 	WORD $0x4e25ccc1 // fmla v1.4s, v6.4s, v5.4s
-	WORD $0x3dc0069f // ldr q31, [x20, #16]
+	WORD $0x3dc0067f // ldr q31, [x19, #16]
 	WORD $0x4e3fd421 // fadd v1.4s, v1.4s, v31.4s
 	WORD $0x4e21a884 // fcvtns v4.4s, v4.4s
 	WORD $0x4f3f0485 // sshr v5.4s, v4.4s, #1
 	WORD $0x6ea58484 // sub v4.4s, v4.4s, v5.4s
 	WORD $0x4f3754a5 // shl v5.4s, v5.4s, #23
-	WORD $0x3dc00686 // ldr q6, [x20, #16]
+	WORD $0x3dc00666 // ldr q6, [x19, #16]
 	WORD $0x4ea684a5 // add v5.4s, v5.4s, v6.4s
 	WORD $0x6e25dc21 // fmul v1.4s, v1.4s, v5.4s
 	WORD $0x4f375484 // shl v4.4s, v4.4s, #23
-	WORD $0x3dc00685 // ldr q5, [x20, #16]
+	WORD $0x3dc00665 // ldr q5, [x19, #16]
 	WORD $0x4ea58484 // add v4.4s, v4.4s, v5.4s
 	WORD $0x6e24dc21 // fmul v1.4s, v1.4s, v4.4s
 	WORD $0x6e23dc21 // fmul v1.4s, v1.4s, v3.4s
-	ADD R10<<2, R6, R22
-	WORD $0x3dc002c4 // ldr q4, [x22, #0]
-	ADD R10<<2, R1, R23
-	WORD $0x3dc002ff // ldr q31, [x23, #0]
+	ADD R10<<2, R6, R25
+	WORD $0x3dc00324 // ldr q4, [x25, #0]
+	ADD R10<<2, R1, R26
+	WORD $0x3dc0035f // ldr q31, [x26, #0]
 	WORD $0x4e3fcc24 // fmla v4.4s, v1.4s, v31.4s
-	ADD R10<<2, R8, R24
-	WORD $0x3d800303 // str q3, [x24, #0]
-	ADD R10<<2, R7, R25
-	WORD $0x3d800321 // str q1, [x25, #0]
+	ADD R10<<2, R8, R21
+	WORD $0x3d8002a3 // str q3, [x21, #0]
+	ADD R10<<2, R7, R22
+	WORD $0x3d8002c1 // str q1, [x22, #0]
 	WORD $0x6e22dc81 // fmul v1.4s, v4.4s, v2.4s
 	WORD $0x6e22dc21 // fmul v1.4s, v1.4s, v2.4s
-	ADD R10<<2, R9, R22
-	WORD $0x3d8002c1 // str q1, [x22, #0]
+	ADD R10<<2, R9, R23
+	WORD $0x3d8002e1 // str q1, [x23, #0]
 	ADD $4, R10
 	JMP loop9
 
@@ -492,69 +487,69 @@ done10:
 loop11:
 	CMP R11, R10
 	BGT done12
-	ADD R10<<2, R2, R23
-	WORD $0xbd4002e1 // ldr s1, [x23, #0]
-	WORD $0x3dc0029f // ldr q31, [x20, #0]
+	ADD R10<<2, R2, R24
+	WORD $0xbd400301 // ldr s1, [x24, #0]
+	WORD $0x3dc0027f // ldr q31, [x19, #0]
 	WORD $0x4e3f1c22 // and v2.16b, v1.16b, v31.16b
 	WORD $0x6e20dc42 // fmul v2.4s, v2.4s, v0.4s
-	WORD $0x3dc0069f // ldr q31, [x20, #16]
+	WORD $0x3dc0067f // ldr q31, [x19, #16]
 	WORD $0x4e3fd442 // fadd v2.4s, v2.4s, v31.4s
 	WORD $0x6e22fc21 // fdiv v1.4s, v1.4s, v2.4s
-	WORD $0x3dc00683 // ldr q3, [x20, #16]
+	WORD $0x3dc00663 // ldr q3, [x19, #16]
 	WORD $0x6e22fc62 // fdiv v2.4s, v3.4s, v2.4s
-	ADD R10<<2, R3, R24
-	WORD $0xbd400303 // ldr s3, [x24, #0]
-	WORD $0x3dc00a84 // ldr q4, [x20, #32]
+	ADD R10<<2, R3, R25
+	WORD $0xbd400323 // ldr s3, [x25, #0]
+	WORD $0x3dc00a64 // ldr q4, [x19, #32]
 	WORD $0x4e21f481 // fmax v1.4s, v4.4s, v1.4s
-	WORD $0x3dc00e84 // ldr q4, [x20, #48]
+	WORD $0x3dc00e64 // ldr q4, [x19, #48]
 	WORD $0x4ea1f481 // fmin v1.4s, v4.4s, v1.4s
-	WORD $0x3dc0129f // ldr q31, [x20, #64]
+	WORD $0x3dc0127f // ldr q31, [x19, #64]
 	WORD $0x6e3fdc24 // fmul v4.4s, v1.4s, v31.4s
 	WORD $0x4e218884 // frintn v4.4s, v4.4s
-	WORD $0x3dc0169f // ldr q31, [x20, #80]
+	WORD $0x3dc0167f // ldr q31, [x19, #80]
 	WORD $0x4ebfcc81 // fmls v1.4s, v4.4s, v31.4s
-	WORD $0x3dc01a9f // ldr q31, [x20, #96]
+	WORD $0x3dc01a7f // ldr q31, [x19, #96]
 	WORD $0x4ebfcc81 // fmls v1.4s, v4.4s, v31.4s
-	WORD $0x3dc01e85 // ldr q5, [x20, #112]
-	WORD $0x3dc02286 // ldr q6, [x20, #128]
+	WORD $0x3dc01e65 // ldr q5, [x19, #112]
+	WORD $0x3dc02266 // ldr q6, [x19, #128]
 	WORD $0x4e21cca6 // fmla v6.4s, v5.4s, v1.4s
-	WORD $0x3dc02685 // ldr q5, [x20, #144]
+	WORD $0x3dc02665 // ldr q5, [x19, #144]
 	WORD $0x4e21ccc5 // fmla v5.4s, v6.4s, v1.4s
-	WORD $0x3dc02a86 // ldr q6, [x20, #160]
+	WORD $0x3dc02a66 // ldr q6, [x19, #160]
 	WORD $0x4e21cca6 // fmla v6.4s, v5.4s, v1.4s
-	WORD $0x3dc02e85 // ldr q5, [x20, #176]
+	WORD $0x3dc02e65 // ldr q5, [x19, #176]
 	WORD $0x4e21ccc5 // fmla v5.4s, v6.4s, v1.4s
-	WORD $0x3dc03286 // ldr q6, [x20, #192]
+	WORD $0x3dc03266 // ldr q6, [x19, #192]
 	WORD $0x4e21cca6 // fmla v6.4s, v5.4s, v1.4s
 	WORD $0x6e21dc25 // fmul v5.4s, v1.4s, v1.4s
 	WORD $0x4e25ccc1 // fmla v1.4s, v6.4s, v5.4s
-	WORD $0x3dc0069f // ldr q31, [x20, #16]
+	WORD $0x3dc0067f // ldr q31, [x19, #16]
 	WORD $0x4e3fd421 // fadd v1.4s, v1.4s, v31.4s
 	WORD $0x4e21a884 // fcvtns v4.4s, v4.4s
 	WORD $0x4f3f0485 // sshr v5.4s, v4.4s, #1
 	WORD $0x6ea58484 // sub v4.4s, v4.4s, v5.4s
 	WORD $0x4f3754a5 // shl v5.4s, v5.4s, #23
-	WORD $0x3dc00686 // ldr q6, [x20, #16]
+	WORD $0x3dc00666 // ldr q6, [x19, #16]
 	WORD $0x4ea684a5 // add v5.4s, v5.4s, v6.4s
 	WORD $0x6e25dc21 // fmul v1.4s, v1.4s, v5.4s
 	WORD $0x4f375484 // shl v4.4s, v4.4s, #23
-	WORD $0x3dc00685 // ldr q5, [x20, #16]
+	WORD $0x3dc00665 // ldr q5, [x19, #16]
 	WORD $0x4ea58484 // add v4.4s, v4.4s, v5.4s
 	WORD $0x6e24dc21 // fmul v1.4s, v1.4s, v4.4s
 	WORD $0x6e23dc21 // fmul v1.4s, v1.4s, v3.4s
-	ADD R10<<2, R6, R25
-	WORD $0xbd400324 // ldr s4, [x25, #0]
-	ADD R10<<2, R1, R22
-	WORD $0xbd4002c5 // ldr s5, [x22, #0]
+	ADD R10<<2, R6, R26
+	WORD $0xbd400344 // ldr s4, [x26, #0]
+	ADD R10<<2, R1, R21
+	WORD $0xbd4002a5 // ldr s5, [x21, #0]
 	WORD $0x4e25cc24 // fmla v4.4s, v1.4s, v5.4s
-	ADD R10<<2, R8, R23
-	WORD $0xbd0002e3 // str s3, [x23, #0]
-	ADD R10<<2, R7, R24
-	WORD $0xbd000301 // str s1, [x24, #0]
+	ADD R10<<2, R8, R22
+	WORD $0xbd0002c3 // str s3, [x22, #0]
+	ADD R10<<2, R7, R23
+	WORD $0xbd0002e1 // str s1, [x23, #0]
 	WORD $0x6e22dc81 // fmul v1.4s, v4.4s, v2.4s
 	WORD $0x6e22dc21 // fmul v1.4s, v1.4s, v2.4s
-	ADD R10<<2, R9, R25
-	WORD $0xbd000321 // str s1, [x25, #0]
+	ADD R10<<2, R9, R24
+	WORD $0xbd000301 // str s1, [x24, #0]
 	ADD $1, R10
 	JMP loop11
 
@@ -563,7 +558,7 @@ done12:
 
 // func affineMapInverseNEON
 TEXT ·affineMapInverseNEON(SB), NOSPLIT, $0-128
-	MOVD $constants<>(SB), R20
+	MOVD $constants<>(SB), R19
 	MOVD y_len+88(FP), R0
 	MOVD x_base+8(FP), R1
 	MOVD t_base+32(FP), R2
@@ -579,120 +574,115 @@ TEXT ·affineMapInverseNEON(SB), NOSPLIT, $0-128
 loop13:
 	CMP R9, R8
 	BGT done14
-	ADD R8<<2, R3, R22
-	WORD $0x3dc002c1 // ldr q1, [x22, #0]
-	WORD $0x3dc0029f // ldr q31, [x20, #0]
+	ADD R8<<2, R3, R21
+	WORD $0x3dc002a1 // ldr q1, [x21, #0]
+	WORD $0x3dc0027f // ldr q31, [x19, #0]
 	WORD $0x4e3f1c22 // and v2.16b, v1.16b, v31.16b
 	WORD $0x6e20dc42 // fmul v2.4s, v2.4s, v0.4s
-	WORD $0x3dc0069f // ldr q31, [x20, #16]
+	WORD $0x3dc0067f // ldr q31, [x19, #16]
 	WORD $0x4e3fd442 // fadd v2.4s, v2.4s, v31.4s
 	WORD $0x6e22fc21 // fdiv v1.4s, v1.4s, v2.4s
-	WORD $0x3dc0369f // ldr q31, [x20, #208]
+	WORD $0x3dc0367f // ldr q31, [x19, #208]
 	WORD $0x6e3f1c21 // eor v1.16b, v1.16b, v31.16b
-	ADD R8<<2, R7, R23
-	WORD $0x3d8002e1 // str q1, [x23, #0]
-	WORD $0x3dc00a82 // ldr q2, [x20, #32]
-	WORD $0x4e21f441 // fmax v1.4s, v2.4s, v1.4s
-	WORD $0x3dc00e82 // ldr q2, [x20, #48]
-	WORD $0x4ea1f441 // fmin v1.4s, v2.4s, v1.4s
-	WORD $0x3dc0129f // ldr q31, [x20, #64]
-	WORD $0x6e3fdc22 // fmul v2.4s, v1.4s, v31.4s
-	WORD $0x4e218842 // frintn v2.4s, v2.4s
-	WORD $0x3dc0169f // ldr q31, [x20, #80]
-	WORD $0x4ebfcc41 // fmls v1.4s, v2.4s, v31.4s
-	WORD $0x3dc01a9f // ldr q31, [x20, #96]
-	WORD $0x4ebfcc41 // fmls v1.4s, v2.4s, v31.4s
-	WORD $0x3dc01e83 // ldr q3, [x20, #112]
-	WORD $0x3dc02284 // ldr q4, [x20, #128]
-	WORD $0x4e21cc64 // fmla v4.4s, v3.4s, v1.4s
-	WORD $0x3dc02683 // ldr q3, [x20, #144]
-	WORD $0x4e21cc83 // fmla v3.4s, v4.4s, v1.4s
-	WORD $0x3dc02a84 // ldr q4, [x20, #160]
-	WORD $0x4e21cc64 // fmla v4.4s, v3.4s, v1.4s
-	WORD $0x3dc02e83 // ldr q3, [x20, #176]
-	WORD $0x4e21cc83 // fmla v3.4s, v4.4s, v1.4s
-	WORD $0x3dc03284 // ldr q4, [x20, #192]
-	WORD $0x4e21cc64 // fmla v4.4s, v3.4s, v1.4s
-	WORD $0x6e21dc23 // fmul v3.4s, v1.4s, v1.4s
-	WORD $0x4e23cc81 // fmla v1.4s, v4.4s, v3.4s
-	WORD $0x3dc0069f // ldr q31, [x20, #16]
-	WORD $0x4e3fd421 // fadd v1.4s, v1.4s, v31.4s
-	WORD $0x4e21a842 // fcvtns v2.4s, v2.4s
-	WORD $0x4f3f0443 // sshr v3.4s, v2.4s, #1
-	WORD $0x6ea38442 // sub v2.4s, v2.4s, v3.4s
-	WORD $0x4f375463 // shl v3.4s, v3.4s, #23
-	WORD $0x3dc00684 // ldr q4, [x20, #16]
-	WORD $0x4ea48463 // add v3.4s, v3.4s, v4.4s
-	WORD $0x6e23dc21 // fmul v1.4s, v1.4s, v3.4s
-	WORD $0x4f375442 // shl v2.4s, v2.4s, #23
-	WORD $0x3dc00683 // ldr q3, [x20, #16]
-	WORD $0x4ea38442 // add v2.4s, v2.4s, v3.4s
-	WORD $0x6e22dc21 // fmul v1.4s, v1.4s, v2.4s
-	ADD R8<<2, R1, R24
-	WORD $0x3dc00302 // ldr q2, [x24, #0]
-	ADD R8<<2, R2, R25
-	WORD $0x3dc0033f // ldr q31, [x25, #0]
-	WORD $0x4ebfd442 // fsub v2.4s, v2.4s, v31.4s
-	WORD $0x6e22dc21 // fmul v1.4s, v1.4s, v2.4s
-	ADD R8<<2, R6, R22
+	ADD R8<<2, R7, R22
 	WORD $0x3d8002c1 // str q1, [x22, #0]
-	ADD R8<<2, R3, R23
-	WORD $0x3dc006e1 // ldr q1, [x23, #16]
-	WORD $0x3dc0029f // ldr q31, [x20, #0]
-	WORD $0x4e3f1c22 // and v2.16b, v1.16b, v31.16b
-	WORD $0x6e20dc42 // fmul v2.4s, v2.4s, v0.4s
-	WORD $0x3dc0069f // ldr q31, [x20, #16]
-	WORD $0x4e3fd442 // fadd v2.4s, v2.4s, v31.4s
-	WORD $0x6e22fc21 // fdiv v1.4s, v1.4s, v2.4s
-	WORD $0x3dc0369f // ldr q31, [x20, #208]
-	WORD $0x6e3f1c21 // eor v1.16b, v1.16b, v31.16b
-	ADD R8<<2, R7, R24
-	WORD $0x3d800701 // str q1, [x24, #16]
-	WORD $0x3dc00a82 // ldr q2, [x20, #32]
+	WORD $0x3dc00a62 // ldr q2, [x19, #32]
 	WORD $0x4e21f441 // fmax v1.4s, v2.4s, v1.4s
-	WORD $0x3dc00e82 // ldr q2, [x20, #48]
+	WORD $0x3dc00e62 // ldr q2, [x19, #48]
 	WORD $0x4ea1f441 // fmin v1.4s, v2.4s, v1.4s
-	WORD $0x3dc0129f // ldr q31, [x20, #64]
+	WORD $0x3dc0127f // ldr q31, [x19, #64]
 	WORD $0x6e3fdc22 // fmul v2.4s, v1.4s, v31.4s
 	WORD $0x4e218842 // frintn v2.4s, v2.4s
-	WORD $0x3dc0169f // ldr q31, [x20, #80]
+	WORD $0x3dc0167f // ldr q31, [x19, #80]
 	WORD $0x4ebfcc41 // fmls v1.4s, v2.4s, v31.4s
-	WORD $0x3dc01a9f // ldr q31, [x20, #96]
+	WORD $0x3dc01a7f // ldr q31, [x19, #96]
 	WORD $0x4ebfcc41 // fmls v1.4s, v2.4s, v31.4s
-	WORD $0x3dc01e83 // ldr q3, [x20, #112]
-	WORD $0x3dc02284 // ldr q4, [x20, #128]
+	WORD $0x3dc01e63 // ldr q3, [x19, #112]
+	WORD $0x3dc02264 // ldr q4, [x19, #128]
 	WORD $0x4e21cc64 // fmla v4.4s, v3.4s, v1.4s
-	WORD $0x3dc02683 // ldr q3, [x20, #144]
+	WORD $0x3dc02663 // ldr q3, [x19, #144]
 	WORD $0x4e21cc83 // fmla v3.4s, v4.4s, v1.4s
-	WORD $0x3dc02a84 // ldr q4, [x20, #160]
+	WORD $0x3dc02a64 // ldr q4, [x19, #160]
 	WORD $0x4e21cc64 // fmla v4.4s, v3.4s, v1.4s
-	WORD $0x3dc02e83 // ldr q3, [x20, #176]
+	WORD $0x3dc02e63 // ldr q3, [x19, #176]
 	WORD $0x4e21cc83 // fmla v3.4s, v4.4s, v1.4s
-	WORD $0x3dc03284 // ldr q4, [x20, #192]
+	WORD $0x3dc03264 // ldr q4, [x19, #192]
 	WORD $0x4e21cc64 // fmla v4.4s, v3.4s, v1.4s
 	WORD $0x6e21dc23 // fmul v3.4s, v1.4s, v1.4s
 	WORD $0x4e23cc81 // fmla v1.4s, v4.4s, v3.4s
-	WORD $0x3dc0069f // ldr q31, [x20, #16]
+	WORD $0x3dc0067f // ldr q31, [x19, #16]
 	WORD $0x4e3fd421 // fadd v1.4s, v1.4s, v31.4s
 	WORD $0x4e21a842 // fcvtns v2.4s, v2.4s
 	WORD $0x4f3f0443 // sshr v3.4s, v2.4s, #1
 	WORD $0x6ea38442 // sub v2.4s, v2.4s, v3.4s
 	WORD $0x4f375463 // shl v3.4s, v3.4s, #23
-	WORD $0x3dc00684 // ldr q4, [x20, #16]
+	WORD $0x3dc00664 // ldr q4, [x19, #16]
 	WORD $0x4ea48463 // add v3.4s, v3.4s, v4.4s
 	WORD $0x6e23dc21 // fmul v1.4s, v1.4s, v3.4s
 	WORD $0x4f375442 // shl v2.4s, v2.4s, #23
-	WORD $0x3dc00683 // ldr q3, [x20, #16]
+	WORD $0x3dc00663 // ldr q3, [x19, #16]
 	WORD $0x4ea38442 // add v2.4s, v2.4s, v3.4s
 	WORD $0x6e22dc21 // fmul v1.4s, v1.4s, v2.4s
-	ADD R8<<2, R1, R25
-	WORD $0x3dc00722 // ldr q2, [x25, #16]
-	ADD R8<<2, R2, R22
-	WORD $0x3dc006df // ldr q31, [x22, #16]
+	ADD R8<<2, R1, R23
+	WORD $0x3dc002e2 // ldr q2, [x23, #0]
+	ADD R8<<2, R2, R24
+	WORD $0x3dc0031f // ldr q31, [x24, #0]
 	WORD $0x4ebfd442 // fsub v2.4s, v2.4s, v31.4s
 	WORD $0x6e22dc21 // fmul v1.4s, v1.4s, v2.4s
-	ADD R8<<2, R6, R23
-	WORD $0x3d8006e1 // str q1, [x23, #16]
+	ADD R8<<2, R6, R25
+	WORD $0x3d800321 // str q1, [x25, #0]
+	WORD $0x3dc006a1 // ldr q1, [x21, #16]
+	WORD $0x3dc0027f // ldr q31, [x19, #0]
+	WORD $0x4e3f1c22 // and v2.16b, v1.16b, v31.16b
+	WORD $0x6e20dc42 // fmul v2.4s, v2.4s, v0.4s
+	WORD $0x3dc0067f // ldr q31, [x19, #16]
+	WORD $0x4e3fd442 // fadd v2.4s, v2.4s, v31.4s
+	WORD $0x6e22fc21 // fdiv v1.4s, v1.4s, v2.4s
+	WORD $0x3dc0367f // ldr q31, [x19, #208]
+	WORD $0x6e3f1c21 // eor v1.16b, v1.16b, v31.16b
+	WORD $0x3d8006c1 // str q1, [x22, #16]
+	WORD $0x3dc00a62 // ldr q2, [x19, #32]
+	WORD $0x4e21f441 // fmax v1.4s, v2.4s, v1.4s
+	WORD $0x3dc00e62 // ldr q2, [x19, #48]
+	WORD $0x4ea1f441 // fmin v1.4s, v2.4s, v1.4s
+	WORD $0x3dc0127f // ldr q31, [x19, #64]
+	WORD $0x6e3fdc22 // fmul v2.4s, v1.4s, v31.4s
+	WORD $0x4e218842 // frintn v2.4s, v2.4s
+	WORD $0x3dc0167f // ldr q31, [x19, #80]
+	WORD $0x4ebfcc41 // fmls v1.4s, v2.4s, v31.4s
+	WORD $0x3dc01a7f // ldr q31, [x19, #96]
+	WORD $0x4ebfcc41 // fmls v1.4s, v2.4s, v31.4s
+	WORD $0x3dc01e63 // ldr q3, [x19, #112]
+	WORD $0x3dc02264 // ldr q4, [x19, #128]
+	WORD $0x4e21cc64 // fmla v4.4s, v3.4s, v1.4s
+	WORD $0x3dc02663 // ldr q3, [x19, #144]
+	WORD $0x4e21cc83 // fmla v3.4s, v4.4s, v1.4s
+	WORD $0x3dc02a64 // ldr q4, [x19, #160]
+	WORD $0x4e21cc64 // fmla v4.4s, v3.4s, v1.4s
+	WORD $0x3dc02e63 // ldr q3, [x19, #176]
+	WORD $0x4e21cc83 // fmla v3.4s, v4.4s, v1.4s
+	WORD $0x3dc03264 // ldr q4, [x19, #192]
+	WORD $0x4e21cc64 // fmla v4.4s, v3.4s, v1.4s
+	WORD $0x6e21dc23 // fmul v3.4s, v1.4s, v1.4s
+	WORD $0x4e23cc81 // fmla v1.4s, v4.4s, v3.4s
+	WORD $0x3dc0067f // ldr q31, [x19, #16]
+	WORD $0x4e3fd421 // fadd v1.4s, v1.4s, v31.4s
+	WORD $0x4e21a842 // fcvtns v2.4s, v2.4s
+	WORD $0x4f3f0443 // sshr v3.4s, v2.4s, #1
+	WORD $0x6ea38442 // sub v2.4s, v2.4s, v3.4s
+	WORD $0x4f375463 // shl v3.4s, v3.4s, #23
+	WORD $0x3dc00664 // ldr q4, [x19, #16]
+	WORD $0x4ea48463 // add v3.4s, v3.4s, v4.4s
+	WORD $0x6e23dc21 // fmul v1.4s, v1.4s, v3.4s
+	WORD $0x4f375442 // shl v2.4s, v2.4s, #23
+	WORD $0x3dc00663 // ldr q3, [x19, #16]
+	WORD $0x4ea38442 // add v2.4s, v2.4s, v3.4s
+	WORD $0x6e22dc21 // fmul v1.4s, v1.4s, v2.4s
+	WORD $0x3dc006e2 // ldr q2, [x23, #16]
+	WORD $0x3dc0071f // ldr q31, [x24, #16]
+	WORD $0x4ebfd442 // fsub v2.4s, v2.4s, v31.4s
+	WORD $0x6e22dc21 // fmul v1.4s, v1.4s, v2.4s
+	WORD $0x3d800721 // str q1, [x25, #16]
 	ADD $8, R8
 	JMP loop13
 
@@ -703,53 +693,53 @@ done14:
 loop15:
 	CMP R9, R8
 	BGT done16
-	ADD R8<<2, R3, R24
-	WORD $0x3dc00301 // ldr q1, [x24, #0]
-	WORD $0x3dc0029f // ldr q31, [x20, #0]
+	ADD R8<<2, R3, R26
+	WORD $0x3dc00341 // ldr q1, [x26, #0]
+	WORD $0x3dc0027f // ldr q31, [x19, #0]
 	WORD $0x4e3f1c22 // and v2.16b, v1.16b, v31.16b
 	WORD $0x6e20dc42 // fmul v2.4s, v2.4s, v0.4s
-	WORD $0x3dc0069f // ldr q31, [x20, #16]
+	WORD $0x3dc0067f // ldr q31, [x19, #16]
 	WORD $0x4e3fd442 // fadd v2.4s, v2.4s, v31.4s
 	WORD $0x6e22fc21 // fdiv v1.4s, v1.4s, v2.4s
-	WORD $0x3dc0369f // ldr q31, [x20, #208]
+	WORD $0x3dc0367f // ldr q31, [x19, #208]
 	WORD $0x6e3f1c21 // eor v1.16b, v1.16b, v31.16b
-	ADD R8<<2, R7, R25
-	WORD $0x3d800321 // str q1, [x25, #0]
-	WORD $0x3dc00a82 // ldr q2, [x20, #32]
+	ADD R8<<2, R7, R21
+	WORD $0x3d8002a1 // str q1, [x21, #0]
+	WORD $0x3dc00a62 // ldr q2, [x19, #32]
 	WORD $0x4e21f441 // fmax v1.4s, v2.4s, v1.4s
-	WORD $0x3dc00e82 // ldr q2, [x20, #48]
+	WORD $0x3dc00e62 // ldr q2, [x19, #48]
 	WORD $0x4ea1f441 // fmin v1.4s, v2.4s, v1.4s
-	WORD $0x3dc0129f // ldr q31, [x20, #64]
+	WORD $0x3dc0127f // ldr q31, [x19, #64]
 	WORD $0x6e3fdc22 // fmul v2.4s, v1.4s, v31.4s
 	WORD $0x4e218842 // frintn v2.4s, v2.4s
-	WORD $0x3dc0169f // ldr q31, [x20, #80]
+	WORD $0x3dc0167f // ldr q31, [x19, #80]
 	WORD $0x4ebfcc41 // fmls v1.4s, v2.4s, v31.4s
-	WORD $0x3dc01a9f // ldr q31, [x20, #96]
+	WORD $0x3dc01a7f // ldr q31, [x19, #96]
 	WORD $0x4ebfcc41 // fmls v1.4s, v2.4s, v31.4s
-	WORD $0x3dc01e83 // ldr q3, [x20, #112]
-	WORD $0x3dc02284 // ldr q4, [x20, #128]
+	WORD $0x3dc01e63 // ldr q3, [x19, #112]
+	WORD $0x3dc02264 // ldr q4, [x19, #128]
 	WORD $0x4e21cc64 // fmla v4.4s, v3.4s, v1.4s
-	WORD $0x3dc02683 // ldr q3, [x20, #144]
+	WORD $0x3dc02663 // ldr q3, [x19, #144]
 	WORD $0x4e21cc83 // fmla v3.4s, v4.4s, v1.4s
-	WORD $0x3dc02a84 // ldr q4, [x20, #160]
+	WORD $0x3dc02a64 // ldr q4, [x19, #160]
 	WORD $0x4e21cc64 // fmla v4.4s, v3.4s, v1.4s
-	WORD $0x3dc02e83 // ldr q3, [x20, #176]
+	WORD $0x3dc02e63 // ldr q3, [x19, #176]
 	WORD $0x4e21cc83 // fmla v3.4s, v4.4s, v1.4s
-	WORD $0x3dc03284 // ldr q4, [x20, #192]
+	WORD $0x3dc03264 // ldr q4, [x19, #192]
 	WORD $0x4e21cc64 // fmla v4.4s, v3.4s, v1.4s
 	WORD $0x6e21dc23 // fmul v3.4s, v1.4s, v1.4s
 	WORD $0x4e23cc81 // fmla v1.4s, v4.4s, v3.4s
-	WORD $0x3dc0069f // ldr q31, [x20, #16]
+	WORD $0x3dc0067f // ldr q31, [x19, #16]
 	WORD $0x4e3fd421 // fadd v1.4s, v1.4s, v31.4s
 	WORD $0x4e21a842 // fcvtns v2.4s, v2.4s
 	WORD $0x4f3f0443 // sshr v3.4s, v2.4s, #1
 	WORD $0x6ea38442 // sub v2.4s, v2.4s, v3.4s
 	WORD $0x4f375463 // shl v3.4s, v3.4s, #23
-	WORD $0x3dc00684 // ldr q4, [x20, #16]
+	WORD $0x3dc00664 // ldr q4, [x19, #16]
 	WORD $0x4ea48463 // add v3.4s, v3.4s, v4.4s
 	WORD $0x6e23dc21 // fmul v1.4s, v1.4s, v3.4s
 	WORD $0x4f375442 // shl v2.4s, v2.4s, #23
-	WORD $0x3dc00683 // ldr q3, [x20, #16]
+	WORD $0x3dc00663 // ldr q3, [x19, #16]
 	WORD $0x4ea38442 // add v2.4s, v2.4s, v3.4s
 	WORD $0x6e22dc21 // fmul v1.4s, v1.4s, v2.4s
 	ADD R8<<2, R1, R22
@@ -772,61 +762,61 @@ loop17:
 	BGT done18
 	ADD R8<<2, R3, R25
 	WORD $0xbd400321 // ldr s1, [x25, #0]
-	WORD $0x3dc0029f // ldr q31, [x20, #0]
+	WORD $0x3dc0027f // ldr q31, [x19, #0]
 	WORD $0x4e3f1c22 // and v2.16b, v1.16b, v31.16b
 	WORD $0x6e20dc42 // fmul v2.4s, v2.4s, v0.4s
-	WORD $0x3dc0069f // ldr q31, [x20, #16]
+	WORD $0x3dc0067f // ldr q31, [x19, #16]
 	WORD $0x4e3fd442 // fadd v2.4s, v2.4s, v31.4s
 	WORD $0x6e22fc21 // fdiv v1.4s, v1.4s, v2.4s
-	WORD $0x3dc0369f // ldr q31, [x20, #208]
+	WORD $0x3dc0367f // ldr q31, [x19, #208]
 	WORD $0x6e3f1c21 // eor v1.16b, v1.16b, v31.16b
-	ADD R8<<2, R7, R22
-	WORD $0xbd0002c1 // str s1, [x22, #0]
-	WORD $0x3dc00a82 // ldr q2, [x20, #32]
+	ADD R8<<2, R7, R26
+	WORD $0xbd000341 // str s1, [x26, #0]
+	WORD $0x3dc00a62 // ldr q2, [x19, #32]
 	WORD $0x4e21f441 // fmax v1.4s, v2.4s, v1.4s
-	WORD $0x3dc00e82 // ldr q2, [x20, #48]
+	WORD $0x3dc00e62 // ldr q2, [x19, #48]
 	WORD $0x4ea1f441 // fmin v1.4s, v2.4s, v1.4s
-	WORD $0x3dc0129f // ldr q31, [x20, #64]
+	WORD $0x3dc0127f // ldr q31, [x19, #64]
 	WORD $0x6e3fdc22 // fmul v2.4s, v1.4s, v31.4s
 	WORD $0x4e218842 // frintn v2.4s, v2.4s
-	WORD $0x3dc0169f // ldr q31, [x20, #80]
+	WORD $0x3dc0167f // ldr q31, [x19, #80]
 	WORD $0x4ebfcc41 // fmls v1.4s, v2.4s, v31.4s
-	WORD $0x3dc01a9f // ldr q31, [x20, #96]
+	WORD $0x3dc01a7f // ldr q31, [x19, #96]
 	WORD $0x4ebfcc41 // fmls v1.4s, v2.4s, v31.4s
-	WORD $0x3dc01e83 // ldr q3, [x20, #112]
-	WORD $0x3dc02284 // ldr q4, [x20, #128]
+	WORD $0x3dc01e63 // ldr q3, [x19, #112]
+	WORD $0x3dc02264 // ldr q4, [x19, #128]
 	WORD $0x4e21cc64 // fmla v4.4s, v3.4s, v1.4s
-	WORD $0x3dc02683 // ldr q3, [x20, #144]
+	WORD $0x3dc02663 // ldr q3, [x19, #144]
 	WORD $0x4e21cc83 // fmla v3.4s, v4.4s, v1.4s
-	WORD $0x3dc02a84 // ldr q4, [x20, #160]
+	WORD $0x3dc02a64 // ldr q4, [x19, #160]
 	WORD $0x4e21cc64 // fmla v4.4s, v3.4s, v1.4s
-	WORD $0x3dc02e83 // ldr q3, [x20, #176]
+	WORD $0x3dc02e63 // ldr q3, [x19, #176]
 	WORD $0x4e21cc83 // fmla v3.4s, v4.4s, v1.4s
-	WORD $0x3dc03284 // ldr q4, [x20, #192]
+	WORD $0x3dc03264 // ldr q4, [x19, #192]
 	WORD $0x4e21cc64 // fmla v4.4s, v3.4s, v1.4s
 	WORD $0x6e21dc23 // fmul v3.4s, v1.4s, v1.4s
 	WORD $0x4e23cc81 // fmla v1.4s, v4.4s, v3.4s
-	WORD $0x3dc0069f // ldr q31, [x20, #16]
+	WORD $0x3dc0067f // ldr q31, [x19, #16]
 	WORD $0x4e3fd421 // fadd v1.4s, v1.4s, v31.4s
 	WORD $0x4e21a842 // fcvtns v2.4s, v2.4s
 	WORD $0x4f3f0443 // sshr v3.4s, v2.4s, #1
 	WORD $0x6ea38442 // sub v2.4s, v2.4s, v3.4s
 	WORD $0x4f375463 // shl v3.4s, v3.4s, #23
-	WORD $0x3dc00684 // ldr q4, [x20, #16]
+	WORD $0x3dc00664 // ldr q4, [x19, #16]
 	WORD $0x4ea48463 // add v3.4s, v3.4s, v4.4s
 	WORD $0x6e23dc21 // fmul v1.4s, v1.4s, v3.4s
 	WORD $0x4f375442 // shl v2.4s, v2.4s, #23
-	WORD $0x3dc00683 // ldr q3, [x20, #16]
+	WORD $0x3dc00663 // ldr q3, [x19, #16]
 	WORD $0x4ea38442 // add v2.4s, v2.4s, v3.4s
 	WORD $0x6e22dc21 // fmul v1.4s, v1.4s, v2.4s
-	ADD R8<<2, R1, R23
-	WORD $0xbd4002e2 // ldr s2, [x23, #0]
-	ADD R8<<2, R2, R24
-	WORD $0xbd400303 // ldr s3, [x24, #0]
+	ADD R8<<2, R1, R21
+	WORD $0xbd4002a2 // ldr s2, [x21, #0]
+	ADD R8<<2, R2, R22
+	WORD $0xbd4002c3 // ldr s3, [x22, #0]
 	WORD $0x4ea3d442 // fsub v2.4s, v2.4s, v3.4s
 	WORD $0x6e22dc21 // fmul v1.4s, v1.4s, v2.4s
-	ADD R8<<2, R6, R25
-	WORD $0xbd000321 // str s1, [x25, #0]
+	ADD R8<<2, R6, R23
+	WORD $0xbd0002e1 // str s1, [x23, #0]
 	ADD $1, R8
 	JMP loop17
 
@@ -835,7 +825,7 @@ done18:
 
 // func affineMapInverseGradNEON
 TEXT ·affineMapInverseGradNEON(SB), NOSPLIT, $0-200
-	MOVD $constants<>(SB), R20
+	MOVD $constants<>(SB), R19
 	MOVD gx_len+136(FP), R0
 	MOVD x_base+8(FP), R1
 	MOVD t_base+32(FP), R2
@@ -854,150 +844,150 @@ TEXT ·affineMapInverseGradNEON(SB), NOSPLIT, $0-200
 loop19:
 	CMP R12, R11
 	BGT done20
-	ADD R11<<2, R3, R22
-	WORD $0x3dc002c1 // ldr q1, [x22, #0]
-	WORD $0x3dc0029f // ldr q31, [x20, #0]
+	ADD R11<<2, R3, R21
+	WORD $0x3dc002a1 // ldr q1, [x21, #0]
+	WORD $0x3dc0027f // ldr q31, [x19, #0]
 	WORD $0x4e3f1c22 // and v2.16b, v1.16b, v31.16b
 	WORD $0x6e20dc42 // fmul v2.4s, v2.4s, v0.4s
-	WORD $0x3dc0069f // ldr q31, [x20, #16]
+	WORD $0x3dc0067f // ldr q31, [x19, #16]
 	WORD $0x4e3fd442 // fadd v2.4s, v2.4s, v31.4s
 	WORD $0x6e22fc21 // fdiv v1.4s, v1.4s, v2.4s
-	WORD $0x3dc0369f // ldr q31, [x20, #208]
+	WORD $0x3dc0367f // ldr q31, [x19, #208]
 	WORD $0x6e3f1c21 // eor v1.16b, v1.16b, v31.16b
-	WORD $0x3dc00683 // ldr q3, [x20, #16]
+	WORD $0x3dc00663 // ldr q3, [x19, #16]
 	WORD $0x6e22fc62 // fdiv v2.4s, v3.4s, v2.4s
-	ADD R11<<2, R6, R23
+	ADD R11<<2, R6, R22
+	WORD $0x3dc002c3 // ldr q3, [x22, #0]
+	WORD $0x3dc00a64 // ldr q4, [x19, #32]
+	WORD $0x4e21f481 // fmax v1.4s, v4.4s, v1.4s
+	WORD $0x3dc00e64 // ldr q4, [x19, #48]
+	WORD $0x4ea1f481 // fmin v1.4s, v4.4s, v1.4s
+	WORD $0x3dc0127f // ldr q31, [x19, #64]
+	WORD $0x6e3fdc24 // fmul v4.4s, v1.4s, v31.4s
+	WORD $0x4e218884 // frintn v4.4s, v4.4s
+	WORD $0x3dc0167f // ldr q31, [x19, #80]
+	WORD $0x4ebfcc81 // fmls v1.4s, v4.4s, v31.4s
+	WORD $0x3dc01a7f // ldr q31, [x19, #96]
+	WORD $0x4ebfcc81 // fmls v1.4s, v4.4s, v31.4s
+	WORD $0x3dc01e65 // ldr q5, [x19, #112]
+	WORD $0x3dc02266 // ldr q6, [x19, #128]
+	WORD $0x4e21cca6 // fmla v6.4s, v5.4s, v1.4s
+	WORD $0x3dc02665 // ldr q5, [x19, #144]
+	WORD $0x4e21ccc5 // fmla v5.4s, v6.4s, v1.4s
+	WORD $0x3dc02a66 // ldr q6, [x19, #160]
+	WORD $0x4e21cca6 // fmla v6.4s, v5.4s, v1.4s
+	WORD $0x3dc02e65 // ldr q5, [x19, #176]
+	WORD $0x4e21ccc5 // fmla v5.4s, v6.4s, v1.4s
+	WORD $0x3dc03266 // ldr q6, [x19, #192]
+	WORD $0x4e21cca6 // fmla v6.4s, v5.4s, v1.4s
+	WORD $0x6e21dc25 // fmul v5.4s, v1.4s, v1.4s
+	WORD $0x4e25ccc1 // fmla v1.4s, v6.4s, v5.4s
+	WORD $0x3dc0067f // ldr q31, [x19, #16]
+	WORD $0x4e3fd421 // fadd v1.4s, v1.4s, v31.4s
+	WORD $0x4e21a884 // fcvtns v4.4s, v4.4s
+	WORD $0x4f3f0485 // sshr v5.4s, v4.4s, #1
+	WORD $0x6ea58484 // sub v4.4s, v4.4s, v5.4s
+	WORD $0x4f3754a5 // shl v5.4s, v5.4s, #23
+	WORD $0x3dc00666 // ldr q6, [x19, #16]
+	WORD $0x4ea684a5 // add v5.4s, v5.4s, v6.4s
+	WORD $0x6e25dc21 // fmul v1.4s, v1.4s, v5.4s
+	WORD $0x4f375484 // shl v4.4s, v4.4s, #23
+	WORD $0x3dc00665 // ldr q5, [x19, #16]
+	WORD $0x4ea58484 // add v4.4s, v4.4s, v5.4s
+	WORD $0x6e24dc21 // fmul v1.4s, v1.4s, v4.4s
+	WORD $0x6e23dc21 // fmul v1.4s, v1.4s, v3.4s
+	ADD R11<<2, R7, R23
 	WORD $0x3dc002e3 // ldr q3, [x23, #0]
-	WORD $0x3dc00a84 // ldr q4, [x20, #32]
-	WORD $0x4e21f481 // fmax v1.4s, v4.4s, v1.4s
-	WORD $0x3dc00e84 // ldr q4, [x20, #48]
-	WORD $0x4ea1f481 // fmin v1.4s, v4.4s, v1.4s
-	WORD $0x3dc0129f // ldr q31, [x20, #64]
-	WORD $0x6e3fdc24 // fmul v4.4s, v1.4s, v31.4s
-	WORD $0x4e218884 // frintn v4.4s, v4.4s
-	WORD $0x3dc0169f // ldr q31, [x20, #80]
-	WORD $0x4ebfcc81 // fmls v1.4s, v4.4s, v31.4s
-	WORD $0x3dc01a9f // ldr q31, [x20, #96]
-	WORD $0x4ebfcc81 // fmls v1.4s, v4.4s, v31.4s
-	WORD $0x3dc01e85 // ldr q5, [x20, #112]
-	WORD $0x3dc02286 // ldr q6, [x20, #128]
-	WORD $0x4e21cca6 // fmla v6.4s, v5.4s, v1.4s
-	WORD $0x3dc02685 // ldr q5, [x20, #144]
-	WORD $0x4e21ccc5 // fmla v5.4s, v6.4s, v1.4s
-	WORD $0x3dc02a86 // ldr q6, [x20, #160]
-	WORD $0x4e21cca6 // fmla v6.4s, v5.4s, v1.4s
-	WORD $0x3dc02e85 // ldr q5, [x20, #176]
-	WORD $0x4e21ccc5 // fmla v5.4s, v6.4s, v1.4s
-	WORD $0x3dc03286 // ldr q6, [x20, #192]
-	WORD $0x4e21cca6 // fmla v6.4s, v5.4s, v1.4s
-	WORD $0x6e21dc25 // fmul v5.4s, v1.4s, v1.4s
-	WORD $0x4e25ccc1 // fmla v1.4s, v6.4s, v5.4s
-	WORD $0x3dc0069f // ldr q31, [x20, #16]
-	WORD $0x4e3fd421 // fadd v1.4s, v1.4s, v31.4s
-	WORD $0x4e21a884 // fcvtns v4.4s, v4.4s
-	WORD $0x4f3f0485 // sshr v5.4s, v4.4s, #1
-	WORD $0x6ea58484 // sub v4.4s, v4.4s, v5.4s
-	WORD $0x4f3754a5 // shl v5.4s, v5.4s, #23
-	WORD $0x3dc00686 // ldr q6, [x20, #16]
-	WORD $0x4ea684a5 // add v5.4s, v5.4s, v6.4s
-	WORD $0x6e25dc21 // fmul v1.4s, v1.4s, v5.4s
-	WORD $0x4f375484 // shl v4.4s, v4.4s, #23
-	WORD $0x3dc00685 // ldr q5, [x20, #16]
-	WORD $0x4ea58484 // add v4.4s, v4.4s, v5.4s
-	WORD $0x6e24dc21 // fmul v1.4s, v1.4s, v4.4s
-	WORD $0x6e23dc21 // fmul v1.4s, v1.4s, v3.4s
-	ADD R11<<2, R7, R24
-	WORD $0x3dc00303 // ldr q3, [x24, #0]
-	ADD R11<<2, R1, R25
-	WORD $0x3dc00324 // ldr q4, [x25, #0]
-	ADD R11<<2, R2, R22
-	WORD $0x3dc002df // ldr q31, [x22, #0]
+	ADD R11<<2, R1, R24
+	WORD $0x3dc00304 // ldr q4, [x24, #0]
+	ADD R11<<2, R2, R25
+	WORD $0x3dc0033f // ldr q31, [x25, #0]
 	WORD $0x4ebfd484 // fsub v4.4s, v4.4s, v31.4s
 	WORD $0x4e24cc23 // fmla v3.4s, v1.4s, v4.4s
-	WORD $0x3dc0369f // ldr q31, [x20, #208]
+	WORD $0x3dc0367f // ldr q31, [x19, #208]
 	WORD $0x6e3f1c63 // eor v3.16b, v3.16b, v31.16b
-	WORD $0x3dc0369f // ldr q31, [x20, #208]
+	WORD $0x3dc0367f // ldr q31, [x19, #208]
 	WORD $0x6e3f1c24 // eor v4.16b, v1.16b, v31.16b
-	ADD R11<<2, R9, R23
-	WORD $0x3d8002e4 // str q4, [x23, #0]
-	ADD R11<<2, R8, R24
-	WORD $0x3d800301 // str q1, [x24, #0]
+	ADD R11<<2, R9, R26
+	WORD $0x3d800344 // str q4, [x26, #0]
+	ADD R11<<2, R8, R21
+	WORD $0x3d8002a1 // str q1, [x21, #0]
 	WORD $0x6e22dc61 // fmul v1.4s, v3.4s, v2.4s
 	WORD $0x6e22dc21 // fmul v1.4s, v1.4s, v2.4s
-	ADD R11<<2, R10, R25
-	WORD $0x3d800321 // str q1, [x25, #0]
-	ADD R11<<2, R3, R22
-	WORD $0x3dc006c1 // ldr q1, [x22, #16]
-	WORD $0x3dc0029f // ldr q31, [x20, #0]
+	ADD R11<<2, R10, R22
+	WORD $0x3d8002c1 // str q1, [x22, #0]
+	ADD R11<<2, R3, R23
+	WORD $0x3dc006e1 // ldr q1, [x23, #16]
+	WORD $0x3dc0027f // ldr q31, [x19, #0]
 	WORD $0x4e3f1c22 // and v2.16b, v1.16b, v31.16b
 	WORD $0x6e20dc42 // fmul v2.4s, v2.4s, v0.4s
-	WORD $0x3dc0069f // ldr q31, [x20, #16]
+	WORD $0x3dc0067f // ldr q31, [x19, #16]
 	WORD $0x4e3fd442 // fadd v2.4s, v2.4s, v31.4s
 	WORD $0x6e22fc21 // fdiv v1.4s, v1.4s, v2.4s
-	WORD $0x3dc0369f // ldr q31, [x20, #208]
+	WORD $0x3dc0367f // ldr q31, [x19, #208]
 	WORD $0x6e3f1c21 // eor v1.16b, v1.16b, v31.16b
-	WORD $0x3dc00683 // ldr q3, [x20, #16]
+	WORD $0x3dc00663 // ldr q3, [x19, #16]
 	WORD $0x6e22fc62 // fdiv v2.4s, v3.4s, v2.4s
-	ADD R11<<2, R6, R23
-	WORD $0x3dc006e3 // ldr q3, [x23, #16]
-	WORD $0x3dc00a84 // ldr q4, [x20, #32]
+	ADD R11<<2, R6, R24
+	WORD $0x3dc00703 // ldr q3, [x24, #16]
+	WORD $0x3dc00a64 // ldr q4, [x19, #32]
 	WORD $0x4e21f481 // fmax v1.4s, v4.4s, v1.4s
-	WORD $0x3dc00e84 // ldr q4, [x20, #48]
+	WORD $0x3dc00e64 // ldr q4, [x19, #48]
 	WORD $0x4ea1f481 // fmin v1.4s, v4.4s, v1.4s
-	WORD $0x3dc0129f // ldr q31, [x20, #64]
+	WORD $0x3dc0127f // ldr q31, [x19, #64]
 	WORD $0x6e3fdc24 // fmul v4.4s, v1.4s, v31.4s
 	WORD $0x4e218884 // frintn v4.4s, v4.4s
-	WORD $0x3dc0169f // ldr q31, [x20, #80]
+	WORD $0x3dc0167f // ldr q31, [x19, #80]
 	WORD $0x4ebfcc81 // fmls v1.4s, v4.4s, v31.4s
-	WORD $0x3dc01a9f // ldr q31, [x20, #96]
+	WORD $0x3dc01a7f // ldr q31, [x19, #96]
 	WORD $0x4ebfcc81 // fmls v1.4s, v4.4s, v31.4s
-	WORD $0x3dc01e85 // ldr q5, [x20, #112]
-	WORD $0x3dc02286 // ldr q6, [x20, #128]
+	WORD $0x3dc01e65 // ldr q5, [x19, #112]
+	WORD $0x3dc02266 // ldr q6, [x19, #128]
 	WORD $0x4e21cca6 // fmla v6.4s, v5.4s, v1.4s
-	WORD $0x3dc02685 // ldr q5, [x20, #144]
+	WORD $0x3dc02665 // ldr q5, [x19, #144]
 	WORD $0x4e21ccc5 // fmla v5.4s, v6.4s, v1.4s
-	WORD $0x3dc02a86 // ldr q6, [x20, #160]
+	WORD $0x3dc02a66 // ldr q6, [x19, #160]
 	WORD $0x4e21cca6 // fmla v6.4s, v5.4s, v1.4s
-	WORD $0x3dc02e85 // ldr q5, [x20, #176]
+	WORD $0x3dc02e65 // ldr q5, [x19, #176]
 	WORD $0x4e21ccc5 // fmla v5.4s, v6.4s, v1.4s
-	WORD $0x3dc03286 // ldr q6, [x20, #192]
+	WORD $0x3dc03266 // ldr q6, [x19, #192]
 	WORD $0x4e21cca6 // fmla v6.4s, v5.4s, v1.4s
 	WORD $0x6e21dc25 // fmul v5.4s, v1.4s, v1.4s
 	WORD $0x4e25ccc1 // fmla v1.4s, v6.4s, v5.4s
-	WORD $0x3dc0069f // ldr q31, [x20, #16]
+	WORD $0x3dc0067f // ldr q31, [x19, #16]
 	WORD $0x4e3fd421 // fadd v1.4s, v1.4s, v31.4s
 	WORD $0x4e21a884 // fcvtns v4.4s, v4.4s
 	WORD $0x4f3f0485 // sshr v5.4s, v4.4s, #1
 	WORD $0x6ea58484 // sub v4.4s, v4.4s, v5.4s
 	WORD $0x4f3754a5 // shl v5.4s, v5.4s, #23
-	WORD $0x3dc00686 // ldr q6, [x20, #16]
+	WORD $0x3dc00666 // ldr q6, [x19, #16]
 	WORD $0x4ea684a5 // add v5.4s, v5.4s, v6.4s
 	WORD $0x6e25dc21 // fmul v1.4s, v1.4s, v5.4s
 	WORD $0x4f375484 // shl v4.4s, v4.4s, #23
-	WORD $0x3dc00685 // ldr q5, [x20, #16]
+	WORD $0x3dc00665 // ldr q5, [x19, #16]
 	WORD $0x4ea58484 // add v4.4s, v4.4s, v5.4s
 	WORD $0x6e24dc21 // fmul v1.4s, v1.4s, v4.4s
 	WORD $0x6e23dc21 // fmul v1.4s, v1.4s, v3.4s
-	ADD R11<<2, R7, R24
-	WORD $0x3dc00703 // ldr q3, [x24, #16]
-	ADD R11<<2, R1, R25
-	WORD $0x3dc00724 // ldr q4, [x25, #16]
-	ADD R11<<2, R2, R22
-	WORD $0x3dc006df // ldr q31, [x22, #16]
+	ADD R11<<2, R7, R25
+	WORD $0x3dc00723 // ldr q3, [x25, #16]
+	ADD R11<<2, R1, R26
+	WORD $0x3dc00744 // ldr q4, [x26, #16]
+	ADD R11<<2, R2, R21
+	WORD $0x3dc006bf // ldr q31, [x21, #16]
 	WORD $0x4ebfd484 // fsub v4.4s, v4.4s, v31.4s
 	WORD $0x4e24cc23 // fmla v3.4s, v1.4s, v4.4s
-	WORD $0x3dc0369f // ldr q31, [x20, #208]
+	WORD $0x3dc0367f // ldr q31, [x19, #208]
 	WORD $0x6e3f1c63 // eor v3.16b, v3.16b, v31.16b
-	WORD $0x3dc0369f // ldr q31, [x20, #208]
+	WORD $0x3dc0367f // ldr q31, [x19, #208]
 	WORD $0x6e3f1c24 // eor v4.16b, v1.16b, v31.16b
-	ADD R11<<2, R9, R23
-	WORD $0x3d8006e4 // str q4, [x23, #16]
-	ADD R11<<2, R8, R24
-	WORD $0x3d800701 // str q1, [x24, #16]
+	ADD R11<<2, R9, R22
+	WORD $0x3d8006c4 // str q4, [x22, #16]
+	ADD R11<<2, R8, R23
+	WORD $0x3d8006e1 // str q1, [x23, #16]
 	WORD $0x6e22dc61 // fmul v1.4s, v3.4s, v2.4s
 	WORD $0x6e22dc21 // fmul v1.4s, v1.4s, v2.4s
-	ADD R11<<2, R10, R25
-	WORD $0x3d800721 // str q1, [x25, #16]
+	ADD R11<<2, R10, R24
+	WORD $0x3d800701 // str q1, [x24, #16]
 	ADD $8, R11
 	JMP loop19
 
@@ -1008,78 +998,78 @@ done20:
 loop21:
 	CMP R12, R11
 	BGT done22
-	ADD R11<<2, R3, R22
-	WORD $0x3dc002c1 // ldr q1, [x22, #0]
-	WORD $0x3dc0029f // ldr q31, [x20, #0]
+	ADD R11<<2, R3, R25
+	WORD $0x3dc00321 // ldr q1, [x25, #0]
+	WORD $0x3dc0027f // ldr q31, [x19, #0]
 	WORD $0x4e3f1c22 // and v2.16b, v1.16b, v31.16b
 	WORD $0x6e20dc42 // fmul v2.4s, v2.4s, v0.4s
-	WORD $0x3dc0069f // ldr q31, [x20, #16]
+	WORD $0x3dc0067f // ldr q31, [x19, #16]
 	WORD $0x4e3fd442 // fadd v2.4s, v2.4s, v31.4s
 	WORD $0x6e22fc21 // fdiv v1.4s, v1.4s, v2.4s
-	WORD $0x3dc0369f // ldr q31, [x20, #208]
+	WORD $0x3dc0367f // ldr q31, [x19, #208]
 	WORD $0x6e3f1c21 // eor v1.16b, v1.16b, v31.16b
-	WORD $0x3dc00683 // ldr q3, [x20, #16]
+	WORD $0x3dc00663 // ldr q3, [x19, #16]
 	WORD $0x6e22fc62 // fdiv v2.4s, v3.4s, v2.4s
-	ADD R11<<2, R6, R23
-	WORD $0x3dc002e3 // ldr q3, [x23, #0]
-	WORD $0x3dc00a84 // ldr q4, [x20, #32]
+	ADD R11<<2, R6, R26
+	WORD $0x3dc00343 // ldr q3, [x26, #0]
+	WORD $0x3dc00a64 // ldr q4, [x19, #32]
 	WORD $0x4e21f481 // fmax v1.4s, v4.4s, v1.4s
-	WORD $0x3dc00e84 // ldr q4, [x20, #48]
+	WORD $0x3dc00e64 // ldr q4, [x19, #48]
 	WORD $0x4ea1f481 // fmin v1.4s, v4.4s, v1.4s
-	WORD $0x3dc0129f // ldr q31, [x20, #64]
+	WORD $0x3dc0127f // ldr q31, [x19, #64]
 	WORD $0x6e3fdc24 // fmul v4.4s, v1.4s, v31.4s
 	WORD $0x4e218884 // frintn v4.4s, v4.4s
-	WORD $0x3dc0169f // ldr q31, [x20, #80]
+	WORD $0x3dc0167f // ldr q31, [x19, #80]
 	WORD $0x4ebfcc81 // fmls v1.4s, v4.4s, v31.4s
-	WORD $0x3dc01a9f // ldr q31, [x20, #96]
+	WORD $0x3dc01a7f // ldr q31, [x19, #96]
 	WORD $0x4ebfcc81 // fmls v1.4s, v4.4s, v31.4s
-	WORD $0x3dc01e85 // ldr q5, [x20, #112]
-	WORD $0x3dc02286 // ldr q6, [x20, #128]
+	WORD $0x3dc01e65 // ldr q5, [x19, #112]
+	WORD $0x3dc02266 // ldr q6, [x19, #128]
 	WORD $0x4e21cca6 // fmla v6.4s, v5.4s, v1.4s
-	WORD $0x3dc02685 // ldr q5, [x20, #144]
+	WORD $0x3dc02665 // ldr q5, [x19, #144]
 	WORD $0x4e21ccc5 // fmla v5.4s, v6.4s, v1.4s
-	WORD $0x3dc02a86 // ldr q6, [x20, #160]
+	WORD $0x3dc02a66 // ldr q6, [x19, #160]
 	WORD $0x4e21cca6 // fmla v6.4s, v5.4s, v1.4s
-	WORD $0x3dc02e85 // ldr q5, [x20, #176]
+	WORD $0x3dc02e65 // ldr q5, [x19, #176]
 	WORD $0x4e21ccc5 // fmla v5.4s, v6.4s, v1.4s
-	WORD $0x3dc03286 // ldr q6, [x20, #192]
+	WORD $0x3dc03266 // ldr q6, [x19, #192]
 	WORD $0x4e21cca6 // fmla v6.4s, v5.4s, v1.4s
 	WORD $0x6e21dc25 // fmul v5.4s, v1.4s, v1.4s
 	WORD $0x4e25ccc1 // fmla v1.4s, v6.4s, v5.4s
-	WORD $0x3dc0069f // ldr q31, [x20, #16]
+	WORD $0x3dc0067f // ldr q31, [x19, #16]
 	WORD $0x4e3fd421 // fadd v1.4s, v1.4s, v31.4s
 	WORD $0x4e21a884 // fcvtns v4.4s, v4.4s
 	WORD $0x4f3f0485 // sshr v5.4s, v4.4s, #1
 	WORD $0x6ea58484 // sub v4.4s, v4.4s, v5.4s
 	WORD $0x4f3754a5 // shl v5.4s, v5.4s, #23
-	WORD $0x3dc00686 // ldr q6, [x20, #16]
+	WORD $0x3dc00666 // ldr q6, [x19, #16]
 	WORD $0x4ea684a5 // add v5.4s, v5.4s, v6.4s
 	WORD $0x6e25dc21 // fmul v1.4s, v1.4s, v5.4s
 	WORD $0x4f375484 // shl v4.4s, v4.4s, #23
-	WORD $0x3dc00685 // ldr q5, [x20, #16]
+	WORD $0x3dc00665 // ldr q5, [x19, #16]
 	WORD $0x4ea58484 // add v4.4s, v4.4s, v5.4s
 	WORD $0x6e24dc21 // fmul v1.4s, v1.4s, v4.4s
 	WORD $0x6e23dc21 // fmul v1.4s, v1.4s, v3.4s
-	ADD R11<<2, R7, R24
-	WORD $0x3dc00303 // ldr q3, [x24, #0]
-	ADD R11<<2, R1, R25
-	WORD $0x3dc00324 // ldr q4, [x25, #0]
-	ADD R11<<2, R2, R22
-	WORD $0x3dc002df // ldr q31, [x22, #0]
+	ADD R11<<2, R7, R21
+	WORD $0x3dc002a3 // ldr q3, [x21, #0]
+	ADD R11<<2, R1, R22
+	WORD $0x3dc002c4 // ldr q4, [x22, #0]
+	ADD R11<<2, R2, R23
+	WORD $0x3dc002ff // ldr q31, [x23, #0]
 	WORD $0x4ebfd484 // fsub v4.4s, v4.4s, v31.4s
 	WORD $0x4e24cc23 // fmla v3.4s, v1.4s, v4.4s
-	WORD $0x3dc0369f // ldr q31, [x20, #208]
+	WORD $0x3dc0367f // ldr q31, [x19, #208]
 	WORD $0x6e3f1c63 // eor v3.16b, v3.16b, v31.16b
-	WORD $0x3dc0369f // ldr q31, [x20, #208]
+	WORD $0x3dc0367f // ldr q31, [x19, #208]
 	WORD $0x6e3f1c24 // eor v4.16b, v1.16b, v31.16b
-	ADD R11<<2, R9, R23
-	WORD $0x3d8002e4 // str q4, [x23, #0]
-	ADD R11<<2, R8, R24
-	WORD $0x3d800301 // str q1, [x24, #0]
+	ADD R11<<2, R9, R24
+	WORD $0x3d800304 // str q4, [x24, #0]
+	ADD R11<<2, R8, R25
+	WORD $0x3d800321 // str q1, [x25, #0]
 	WORD $0x6e22dc61 // fmul v1.4s, v3.4s, v2.4s
 	WORD $0x6e22dc21 // fmul v1.4s, v1.4s, v2.4s
-	ADD R11<<2, R10, R25
-	WORD $0x3d800321 // str q1, [x25, #0]
+	ADD R11<<2, R10, R26
+	WORD $0x3d800341 // str q1, [x26, #0]
 	ADD $4, R11
 	JMP loop21
 
@@ -1090,78 +1080,78 @@ done22:
 loop23:
 	CMP R12, R11
 	BGT done24
-	ADD R11<<2, R3, R22
-	WORD $0xbd4002c1 // ldr s1, [x22, #0]
-	WORD $0x3dc0029f // ldr q31, [x20, #0]
+	ADD R11<<2, R3, R21
+	WORD $0xbd4002a1 // ldr s1, [x21, #0]
+	WORD $0x3dc0027f // ldr q31, [x19, #0]
 	WORD $0x4e3f1c22 // and v2.16b, v1.16b, v31.16b
 	WORD $0x6e20dc42 // fmul v2.4s, v2.4s, v0.4s
-	WORD $0x3dc0069f // ldr q31, [x20, #16]
+	WORD $0x3dc0067f // ldr q31, [x19, #16]
 	WORD $0x4e3fd442 // fadd v2.4s, v2.4s, v31.4s
 	WORD $0x6e22fc21 // fdiv v1.4s, v1.4s, v2.4s
-	WORD $0x3dc0369f // ldr q31, [x20, #208]
+	WORD $0x3dc0367f // ldr q31, [x19, #208]
 	WORD $0x6e3f1c21 // eor v1.16b, v1.16b, v31.16b
-	WORD $0x3dc00683 // ldr q3, [x20, #16]
+	WORD $0x3dc00663 // ldr q3, [x19, #16]
 	WORD $0x6e22fc62 // fdiv v2.4s, v3.4s, v2.4s
-	ADD R11<<2, R6, R23
-	WORD $0xbd4002e3 // ldr s3, [x23, #0]
-	WORD $0x3dc00a84 // ldr q4, [x20, #32]
+	ADD R11<<2, R6, R22
+	WORD $0xbd4002c3 // ldr s3, [x22, #0]
+	WORD $0x3dc00a64 // ldr q4, [x19, #32]
 	WORD $0x4e21f481 // fmax v1.4s, v4.4s, v1.4s
-	WORD $0x3dc00e84 // ldr q4, [x20, #48]
+	WORD $0x3dc00e64 // ldr q4, [x19, #48]
 	WORD $0x4ea1f481 // fmin v1.4s, v4.4s, v1.4s
-	WORD $0x3dc0129f // ldr q31, [x20, #64]
+	WORD $0x3dc0127f // ldr q31, [x19, #64]
 	WORD $0x6e3fdc24 // fmul v4.4s, v1.4s, v31.4s
 	WORD $0x4e218884 // frintn v4.4s, v4.4s
-	WORD $0x3dc0169f // ldr q31, [x20, #80]
+	WORD $0x3dc0167f // ldr q31, [x19, #80]
 	WORD $0x4ebfcc81 // fmls v1.4s, v4.4s, v31.4s
-	WORD $0x3dc01a9f // ldr q31, [x20, #96]
+	WORD $0x3dc01a7f // ldr q31, [x19, #96]
 	WORD $0x4ebfcc81 // fmls v1.4s, v4.4s, v31.4s
-	WORD $0x3dc01e85 // ldr q5, [x20, #112]
-	WORD $0x3dc02286 // ldr q6, [x20, #128]
+	WORD $0x3dc01e65 // ldr q5, [x19, #112]
+	WORD $0x3dc02266 // ldr q6, [x19, #128]
 	WORD $0x4e21cca6 // fmla v6.4s, v5.4s, v1.4s
-	WORD $0x3dc02685 // ldr q5, [x20, #144]
+	WORD $0x3dc02665 // ldr q5, [x19, #144]
 	WORD $0x4e21ccc5 // fmla v5.4s, v6.4s, v1.4s
-	WORD $0x3dc02a86 // ldr q6, [x20, #160]
+	WORD $0x3dc02a66 // ldr q6, [x19, #160]
 	WORD $0x4e21cca6 // fmla v6.4s, v5.4s, v1.4s
-	WORD $0x3dc02e85 // ldr q5, [x20, #176]
+	WORD $0x3dc02e65 // ldr q5, [x19, #176]
 	WORD $0x4e21ccc5 // fmla v5.4s, v6.4s, v1.4s
-	WORD $0x3dc03286 // ldr q6, [x20, #192]
+	WORD $0x3dc03266 // ldr q6, [x19, #192]
 	WORD $0x4e21cca6 // fmla v6.4s, v5.4s, v1.4s
 	WORD $0x6e21dc25 // fmul v5.4s, v1.4s, v1.4s
 	WORD $0x4e25ccc1 // fmla v1.4s, v6.4s, v5.4s
-	WORD $0x3dc0069f // ldr q31, [x20, #16]
+	WORD $0x3dc0067f // ldr q31, [x19, #16]
 	WORD $0x4e3fd421 // fadd v1.4s, v1.4s, v31.4s
 	WORD $0x4e21a884 // fcvtns v4.4s, v4.4s
 	WORD $0x4f3f0485 // sshr v5.4s, v4.4s, #1
 	WORD $0x6ea58484 // sub v4.4s, v4.4s, v5.4s
 	WORD $0x4f3754a5 // shl v5.4s, v5.4s, #23
-	WORD $0x3dc00686 // ldr q6, [x20, #16]
+	WORD $0x3dc00666 // ldr q6, [x19, #16]
 	WORD $0x4ea684a5 // add v5.4s, v5.4s, v6.4s
 	WORD $0x6e25dc21 // fmul v1.4s, v1.4s, v5.4s
 	WORD $0x4f375484 // shl v4.4s, v4.4s, #23
-	WORD $0x3dc00685 // ldr q5, [x20, #16]
+	WORD $0x3dc00665 // ldr q5, [x19, #16]
 	WORD $0x4ea58484 // add v4.4s, v4.4s, v5.4s
 	WORD $0x6e24dc21 // fmul v1.4s, v1.4s, v4.4s
 	WORD $0x6e23dc21 // fmul v1.4s, v1.4s, v3.4s
-	ADD R11<<2, R7, R24
-	WORD $0xbd400303 // ldr s3, [x24, #0]
-	ADD R11<<2, R1, R25
-	WORD $0xbd400324 // ldr s4, [x25, #0]
-	ADD R11<<2, R2, R22
-	WORD $0xbd4002c5 // ldr s5, [x22, #0]
+	ADD R11<<2, R7, R23
+	WORD $0xbd4002e3 // ldr s3, [x23, #0]
+	ADD R11<<2, R1, R24
+	WORD $0xbd400304 // ldr s4, [x24, #0]
+	ADD R11<<2, R2, R25
+	WORD $0xbd400325 // ldr s5, [x25, #0]
 	WORD $0x4ea5d484 // fsub v4.4s, v4.4s, v5.4s
 	WORD $0x4e24cc23 // fmla v3.4s, v1.4s, v4.4s
-	WORD $0x3dc0369f // ldr q31, [x20, #208]
+	WORD $0x3dc0367f // ldr q31, [x19, #208]
 	WORD $0x6e3f1c63 // eor v3.16b, v3.16b, v31.16b
-	WORD $0x3dc0369f // ldr q31, [x20, #208]
+	WORD $0x3dc0367f // ldr q31, [x19, #208]
 	WORD $0x6e3f1c24 // eor v4.16b, v1.16b, v31.16b
-	ADD R11<<2, R9, R23
-	WORD $0xbd0002e4 // str s4, [x23, #0]
-	ADD R11<<2, R8, R24
-	WORD $0xbd000301 // str s1, [x24, #0]
+	ADD R11<<2, R9, R26
+	WORD $0xbd000344 // str s4, [x26, #0]
+	ADD R11<<2, R8, R21
+	WORD $0xbd0002a1 // str s1, [x21, #0]
 	WORD $0x6e22dc61 // fmul v1.4s, v3.4s, v2.4s
 	WORD $0x6e22dc21 // fmul v1.4s, v1.4s, v2.4s
-	ADD R11<<2, R10, R25
-	WORD $0xbd000321 // str s1, [x25, #0]
+	ADD R11<<2, R10, R22
+	WORD $0xbd0002c1 // str s1, [x22, #0]
 	ADD $1, R11
 	JMP loop23
 
@@ -1181,15 +1171,15 @@ loop25:
 	CMP R0, R6
 	BGT done26
 	ADD R6<<0, R6, R7
-	ADD R7<<2, R1, R22
-	WORD $0x3dc002c0 // ldr q0, [x22, #0]
-	WORD $0x3dc006c1 // ldr q1, [x22, #16]
+	ADD R7<<2, R1, R21
+	WORD $0x3dc002a0 // ldr q0, [x21, #0]
+	WORD $0x3dc006a1 // ldr q1, [x21, #16]
 	WORD $0x4e811802 // uzp1 v2.4s, v0.4s, v1.4s
-	ADD R6<<2, R2, R23
-	WORD $0x3d8002e2 // str q2, [x23, #0]
+	ADD R6<<2, R2, R22
+	WORD $0x3d8002c2 // str q2, [x22, #0]
 	WORD $0x4e815800 // uzp2 v0.4s, v0.4s, v1.4s
-	ADD R6<<2, R3, R24
-	WORD $0x3d800300 // str q0, [x24, #0]
+	ADD R6<<2, R3, R23
+	WORD $0x3d8002e0 // str q0, [x23, #0]
 	ADD $4, R6
 	JMP loop25
 
@@ -1209,15 +1199,15 @@ loop27:
 	CMP R0, R6
 	BGT done28
 	ADD R6<<0, R6, R7
-	ADD R6<<2, R1, R22
-	WORD $0x3dc002c0 // ldr q0, [x22, #0]
-	ADD R6<<2, R2, R23
-	WORD $0x3dc002e1 // ldr q1, [x23, #0]
+	ADD R6<<2, R1, R21
+	WORD $0x3dc002a0 // ldr q0, [x21, #0]
+	ADD R6<<2, R2, R22
+	WORD $0x3dc002c1 // ldr q1, [x22, #0]
 	WORD $0x4e813802 // zip1 v2.4s, v0.4s, v1.4s
 	WORD $0x4e817800 // zip2 v0.4s, v0.4s, v1.4s
-	ADD R7<<2, R3, R24
-	WORD $0x3d800302 // str q2, [x24, #0]
-	WORD $0x3d800700 // str q0, [x24, #16]
+	ADD R7<<2, R3, R23
+	WORD $0x3d8002e2 // str q2, [x23, #0]
+	WORD $0x3d8006e0 // str q0, [x23, #16]
 	ADD $4, R6
 	JMP loop27
 

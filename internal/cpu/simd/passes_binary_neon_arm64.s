@@ -15,41 +15,41 @@ TEXT ·binaryAddNEON(SB), NOSPLIT, $0-72
 loop1:
 	CMP R7, R6
 	BGT done2
-	ADD R6<<2, R1, R22
-	WORD $0x3dc002c0 // ldr q0, [x22, #0]
-	ADD R6<<2, R2, R23
-	WORD $0x3dc002ff // ldr q31, [x23, #0]
+	ADD R6<<2, R1, R21
+	WORD $0x3dc002a0 // ldr q0, [x21, #0]
+	ADD R6<<2, R2, R22
+	WORD $0x3dc002df // ldr q31, [x22, #0]
 	WORD $0x4e3fd400 // fadd v0.4s, v0.4s, v31.4s
-	ADD R6<<2, R3, R24
-	WORD $0x3d800300 // str q0, [x24, #0]
-	WORD $0x3dc006c0 // ldr q0, [x22, #16]
-	WORD $0x3dc006ff // ldr q31, [x23, #16]
+	ADD R6<<2, R3, R23
+	WORD $0x3d8002e0 // str q0, [x23, #0]
+	WORD $0x3dc006a0 // ldr q0, [x21, #16]
+	WORD $0x3dc006df // ldr q31, [x22, #16]
 	WORD $0x4e3fd400 // fadd v0.4s, v0.4s, v31.4s
-	WORD $0x3d800700 // str q0, [x24, #16]
-	WORD $0x3dc00ac0 // ldr q0, [x22, #32]
-	WORD $0x3dc00aff // ldr q31, [x23, #32]
+	WORD $0x3d8006e0 // str q0, [x23, #16]
+	WORD $0x3dc00aa0 // ldr q0, [x21, #32]
+	WORD $0x3dc00adf // ldr q31, [x22, #32]
 	WORD $0x4e3fd400 // fadd v0.4s, v0.4s, v31.4s
-	WORD $0x3d800b00 // str q0, [x24, #32]
-	WORD $0x3dc00ec0 // ldr q0, [x22, #48]
-	WORD $0x3dc00eff // ldr q31, [x23, #48]
+	WORD $0x3d800ae0 // str q0, [x23, #32]
+	WORD $0x3dc00ea0 // ldr q0, [x21, #48]
+	WORD $0x3dc00edf // ldr q31, [x22, #48]
 	WORD $0x4e3fd400 // fadd v0.4s, v0.4s, v31.4s
-	WORD $0x3d800f00 // str q0, [x24, #48]
-	WORD $0x3dc012c0 // ldr q0, [x22, #64]
-	WORD $0x3dc012ff // ldr q31, [x23, #64]
+	WORD $0x3d800ee0 // str q0, [x23, #48]
+	WORD $0x3dc012a0 // ldr q0, [x21, #64]
+	WORD $0x3dc012df // ldr q31, [x22, #64]
 	WORD $0x4e3fd400 // fadd v0.4s, v0.4s, v31.4s
-	WORD $0x3d801300 // str q0, [x24, #64]
-	WORD $0x3dc016c0 // ldr q0, [x22, #80]
-	WORD $0x3dc016ff // ldr q31, [x23, #80]
+	WORD $0x3d8012e0 // str q0, [x23, #64]
+	WORD $0x3dc016a0 // ldr q0, [x21, #80]
+	WORD $0x3dc016df // ldr q31, [x22, #80]
 	WORD $0x4e3fd400 // fadd v0.4s, v0.4s, v31.4s
-	WORD $0x3d801700 // str q0, [x24, #80]
-	WORD $0x3dc01ac0 // ldr q0, [x22, #96]
-	WORD $0x3dc01aff // ldr q31, [x23, #96]
+	WORD $0x3d8016e0 // str q0, [x23, #80]
+	WORD $0x3dc01aa0 // ldr q0, [x21, #96]
+	WORD $0x3dc01adf // ldr q31, [x22, #96]
 	WORD $0x4e3fd400 // fadd v0.4s, v0.4s, v31.4s
-	WORD $0x3d801b00 // str q0, [x24, #96]
-	WORD $0x3dc01ec0 // ldr q0, [x22, #112]
-	WORD $0x3dc01eff // ldr q31, [x23, #112]
+	WORD $0x3d801ae0 // str q0, [x23, #96]
+	WORD $0x3dc01ea0 // ldr q0, [x21, #112]
+	WORD $0x3dc01edf // ldr q31, [x22, #112]
 	WORD $0x4e3fd400 // fadd v0.4s, v0.4s, v31.4s
-	WORD $0x3d801f00 // str q0, [x24, #112]
+	WORD $0x3d801ee0 // str q0, [x23, #112]
 	ADD $32, R6
 	JMP loop1
 
@@ -60,13 +60,13 @@ done2:
 loop3:
 	CMP R7, R6
 	BGT done4
-	ADD R6<<2, R1, R25
-	WORD $0x3dc00320 // ldr q0, [x25, #0]
-	ADD R6<<2, R2, R22
-	WORD $0x3dc002df // ldr q31, [x22, #0]
+	ADD R6<<2, R1, R24
+	WORD $0x3dc00300 // ldr q0, [x24, #0]
+	ADD R6<<2, R2, R25
+	WORD $0x3dc0033f // ldr q31, [x25, #0]
 	WORD $0x4e3fd400 // fadd v0.4s, v0.4s, v31.4s
-	ADD R6<<2, R3, R23
-	WORD $0x3d8002e0 // str q0, [x23, #0]
+	ADD R6<<2, R3, R26
+	WORD $0x3d800340 // str q0, [x26, #0]
 	ADD $4, R6
 	JMP loop3
 
@@ -77,13 +77,13 @@ done4:
 loop5:
 	CMP R7, R6
 	BGT done6
-	ADD R6<<2, R1, R24
-	WORD $0xbd400300 // ldr s0, [x24, #0]
-	ADD R6<<2, R2, R25
-	WORD $0xbd400321 // ldr s1, [x25, #0]
+	ADD R6<<2, R1, R21
+	WORD $0xbd4002a0 // ldr s0, [x21, #0]
+	ADD R6<<2, R2, R22
+	WORD $0xbd4002c1 // ldr s1, [x22, #0]
 	WORD $0x4e21d400 // fadd v0.4s, v0.4s, v1.4s
-	ADD R6<<2, R3, R22
-	WORD $0xbd0002c0 // str s0, [x22, #0]
+	ADD R6<<2, R3, R23
+	WORD $0xbd0002e0 // str s0, [x23, #0]
 	ADD $1, R6
 	JMP loop5
 
@@ -104,32 +104,32 @@ TEXT ·binaryRightAddNEON(SB), NOSPLIT, $0-56
 loop7:
 	CMP R6, R3
 	BGT done8
-	ADD R3<<2, R1, R22
-	WORD $0x3dc002c1 // ldr q1, [x22, #0]
+	ADD R3<<2, R1, R21
+	WORD $0x3dc002a1 // ldr q1, [x21, #0]
 	WORD $0x4e20d421 // fadd v1.4s, v1.4s, v0.4s
-	ADD R3<<2, R2, R23
-	WORD $0x3d8002e1 // str q1, [x23, #0]
-	WORD $0x3dc006c1 // ldr q1, [x22, #16]
+	ADD R3<<2, R2, R22
+	WORD $0x3d8002c1 // str q1, [x22, #0]
+	WORD $0x3dc006a1 // ldr q1, [x21, #16]
 	WORD $0x4e20d421 // fadd v1.4s, v1.4s, v0.4s
-	WORD $0x3d8006e1 // str q1, [x23, #16]
-	WORD $0x3dc00ac1 // ldr q1, [x22, #32]
+	WORD $0x3d8006c1 // str q1, [x22, #16]
+	WORD $0x3dc00aa1 // ldr q1, [x21, #32]
 	WORD $0x4e20d421 // fadd v1.4s, v1.4s, v0.4s
-	WORD $0x3d800ae1 // str q1, [x23, #32]
-	WORD $0x3dc00ec1 // ldr q1, [x22, #48]
+	WORD $0x3d800ac1 // str q1, [x22, #32]
+	WORD $0x3dc00ea1 // ldr q1, [x21, #48]
 	WORD $0x4e20d421 // fadd v1.4s, v1.4s, v0.4s
-	WORD $0x3d800ee1 // str q1, [x23, #48]
-	WORD $0x3dc012c1 // ldr q1, [x22, #64]
+	WORD $0x3d800ec1 // str q1, [x22, #48]
+	WORD $0x3dc012a1 // ldr q1, [x21, #64]
 	WORD $0x4e20d421 // fadd v1.4s, v1.4s, v0.4s
-	WORD $0x3d8012e1 // str q1, [x23, #64]
-	WORD $0x3dc016c1 // ldr q1, [x22, #80]
+	WORD $0x3d8012c1 // str q1, [x22, #64]
+	WORD $0x3dc016a1 // ldr q1, [x21, #80]
 	WORD $0x4e20d421 // fadd v1.4s, v1.4s, v0.4s
-	WORD $0x3d8016e1 // str q1, [x23, #80]
-	WORD $0x3dc01ac1 // ldr q1, [x22, #96]
+	WORD $0x3d8016c1 // str q1, [x22, #80]
+	WORD $0x3dc01aa1 // ldr q1, [x21, #96]
 	WORD $0x4e20d421 // fadd v1.4s, v1.4s, v0.4s
-	WORD $0x3d801ae1 // str q1, [x23, #96]
-	WORD $0x3dc01ec1 // ldr q1, [x22, #112]
+	WORD $0x3d801ac1 // str q1, [x22, #96]
+	WORD $0x3dc01ea1 // ldr q1, [x21, #112]
 	WORD $0x4e20d421 // fadd v1.4s, v1.4s, v0.4s
-	WORD $0x3d801ee1 // str q1, [x23, #112]
+	WORD $0x3d801ec1 // str q1, [x22, #112]
 	ADD $32, R3
 	JMP loop7
 
@@ -140,11 +140,11 @@ done8:
 loop9:
 	CMP R6, R3
 	BGT done10
-	ADD R3<<2, R1, R24
-	WORD $0x3dc00301 // ldr q1, [x24, #0]
+	ADD R3<<2, R1, R23
+	WORD $0x3dc002e1 // ldr q1, [x23, #0]
 	WORD $0x4e20d421 // fadd v1.4s, v1.4s, v0.4s
-	ADD R3<<2, R2, R25
-	WORD $0x3d800321 // str q1, [x25, #0]
+	ADD R3<<2, R2, R24
+	WORD $0x3d800301 // str q1, [x24, #0]
 	ADD $4, R3
 	JMP loop9
 
@@ -155,11 +155,11 @@ done10:
 loop11:
 	CMP R6, R3
 	BGT done12
-	ADD R3<<2, R1, R22
-	WORD $0xbd4002c1 // ldr s1, [x22, #0]
+	ADD R3<<2, R1, R25
+	WORD $0xbd400321 // ldr s1, [x25, #0]
 	WORD $0x4e20d421 // fadd v1.4s, v1.4s, v0.4s
-	ADD R3<<2, R2, R23
-	WORD $0xbd0002e1 // str s1, [x23, #0]
+	ADD R3<<2, R2, R26
+	WORD $0xbd000341 // str s1, [x26, #0]
 	ADD $1, R3
 	JMP loop11
 
@@ -180,32 +180,32 @@ TEXT ·binaryLeftAddNEON(SB), NOSPLIT, $0-56
 loop13:
 	CMP R6, R3
 	BGT done14
-	ADD R3<<2, R1, R22
-	WORD $0x3dc002df // ldr q31, [x22, #0]
+	ADD R3<<2, R1, R21
+	WORD $0x3dc002bf // ldr q31, [x21, #0]
 	WORD $0x4e3fd401 // fadd v1.4s, v0.4s, v31.4s
-	ADD R3<<2, R2, R23
-	WORD $0x3d8002e1 // str q1, [x23, #0]
-	WORD $0x3dc006df // ldr q31, [x22, #16]
+	ADD R3<<2, R2, R22
+	WORD $0x3d8002c1 // str q1, [x22, #0]
+	WORD $0x3dc006bf // ldr q31, [x21, #16]
 	WORD $0x4e3fd401 // fadd v1.4s, v0.4s, v31.4s
-	WORD $0x3d8006e1 // str q1, [x23, #16]
-	WORD $0x3dc00adf // ldr q31, [x22, #32]
+	WORD $0x3d8006c1 // str q1, [x22, #16]
+	WORD $0x3dc00abf // ldr q31, [x21, #32]
 	WORD $0x4e3fd401 // fadd v1.4s, v0.4s, v31.4s
-	WORD $0x3d800ae1 // str q1, [x23, #32]
-	WORD $0x3dc00edf // ldr q31, [x22, #48]
+	WORD $0x3d800ac1 // str q1, [x22, #32]
+	WORD $0x3dc00ebf // ldr q31, [x21, #48]
 	WORD $0x4e3fd401 // fadd v1.4s, v0.4s, v31.4s
-	WORD $0x3d800ee1 // str q1, [x23, #48]
-	WORD $0x3dc012df // ldr q31, [x22, #64]
+	WORD $0x3d800ec1 // str q1, [x22, #48]
+	WORD $0x3dc012bf // ldr q31, [x21, #64]
 	WORD $0x4e3fd401 // fadd v1.4s, v0.4s, v31.4s
-	WORD $0x3d8012e1 // str q1, [x23, #64]
-	WORD $0x3dc016df // ldr q31, [x22, #80]
+	WORD $0x3d8012c1 // str q1, [x22, #64]
+	WORD $0x3dc016bf // ldr q31, [x21, #80]
 	WORD $0x4e3fd401 // fadd v1.4s, v0.4s, v31.4s
-	WORD $0x3d8016e1 // str q1, [x23, #80]
-	WORD $0x3dc01adf // ldr q31, [x22, #96]
+	WORD $0x3d8016c1 // str q1, [x22, #80]
+	WORD $0x3dc01abf // ldr q31, [x21, #96]
 	WORD $0x4e3fd401 // fadd v1.4s, v0.4s, v31.4s
-	WORD $0x3d801ae1 // str q1, [x23, #96]
-	WORD $0x3dc01edf // ldr q31, [x22, #112]
+	WORD $0x3d801ac1 // str q1, [x22, #96]
+	WORD $0x3dc01ebf // ldr q31, [x21, #112]
 	WORD $0x4e3fd401 // fadd v1.4s, v0.4s, v31.4s
-	WORD $0x3d801ee1 // str q1, [x23, #112]
+	WORD $0x3d801ec1 // str q1, [x22, #112]
 	ADD $32, R3
 	JMP loop13
 
@@ -216,11 +216,11 @@ done14:
 loop15:
 	CMP R6, R3
 	BGT done16
-	ADD R3<<2, R1, R24
-	WORD $0x3dc0031f // ldr q31, [x24, #0]
+	ADD R3<<2, R1, R23
+	WORD $0x3dc002ff // ldr q31, [x23, #0]
 	WORD $0x4e3fd401 // fadd v1.4s, v0.4s, v31.4s
-	ADD R3<<2, R2, R25
-	WORD $0x3d800321 // str q1, [x25, #0]
+	ADD R3<<2, R2, R24
+	WORD $0x3d800301 // str q1, [x24, #0]
 	ADD $4, R3
 	JMP loop15
 
@@ -231,11 +231,11 @@ done16:
 loop17:
 	CMP R6, R3
 	BGT done18
-	ADD R3<<2, R1, R22
-	WORD $0xbd4002c1 // ldr s1, [x22, #0]
+	ADD R3<<2, R1, R25
+	WORD $0xbd400321 // ldr s1, [x25, #0]
 	WORD $0x4e21d401 // fadd v1.4s, v0.4s, v1.4s
-	ADD R3<<2, R2, R23
-	WORD $0xbd0002e1 // str s1, [x23, #0]
+	ADD R3<<2, R2, R26
+	WORD $0xbd000341 // str s1, [x26, #0]
 	ADD $1, R3
 	JMP loop17
 
@@ -255,41 +255,41 @@ TEXT ·binarySubNEON(SB), NOSPLIT, $0-72
 loop19:
 	CMP R7, R6
 	BGT done20
-	ADD R6<<2, R1, R22
-	WORD $0x3dc002c0 // ldr q0, [x22, #0]
-	ADD R6<<2, R2, R23
-	WORD $0x3dc002ff // ldr q31, [x23, #0]
+	ADD R6<<2, R1, R21
+	WORD $0x3dc002a0 // ldr q0, [x21, #0]
+	ADD R6<<2, R2, R22
+	WORD $0x3dc002df // ldr q31, [x22, #0]
 	WORD $0x4ebfd400 // fsub v0.4s, v0.4s, v31.4s
-	ADD R6<<2, R3, R24
-	WORD $0x3d800300 // str q0, [x24, #0]
-	WORD $0x3dc006c0 // ldr q0, [x22, #16]
-	WORD $0x3dc006ff // ldr q31, [x23, #16]
+	ADD R6<<2, R3, R23
+	WORD $0x3d8002e0 // str q0, [x23, #0]
+	WORD $0x3dc006a0 // ldr q0, [x21, #16]
+	WORD $0x3dc006df // ldr q31, [x22, #16]
 	WORD $0x4ebfd400 // fsub v0.4s, v0.4s, v31.4s
-	WORD $0x3d800700 // str q0, [x24, #16]
-	WORD $0x3dc00ac0 // ldr q0, [x22, #32]
-	WORD $0x3dc00aff // ldr q31, [x23, #32]
+	WORD $0x3d8006e0 // str q0, [x23, #16]
+	WORD $0x3dc00aa0 // ldr q0, [x21, #32]
+	WORD $0x3dc00adf // ldr q31, [x22, #32]
 	WORD $0x4ebfd400 // fsub v0.4s, v0.4s, v31.4s
-	WORD $0x3d800b00 // str q0, [x24, #32]
-	WORD $0x3dc00ec0 // ldr q0, [x22, #48]
-	WORD $0x3dc00eff // ldr q31, [x23, #48]
+	WORD $0x3d800ae0 // str q0, [x23, #32]
+	WORD $0x3dc00ea0 // ldr q0, [x21, #48]
+	WORD $0x3dc00edf // ldr q31, [x22, #48]
 	WORD $0x4ebfd400 // fsub v0.4s, v0.4s, v31.4s
-	WORD $0x3d800f00 // str q0, [x24, #48]
-	WORD $0x3dc012c0 // ldr q0, [x22, #64]
-	WORD $0x3dc012ff // ldr q31, [x23, #64]
+	WORD $0x3d800ee0 // str q0, [x23, #48]
+	WORD $0x3dc012a0 // ldr q0, [x21, #64]
+	WORD $0x3dc012df // ldr q31, [x22, #64]
 	WORD $0x4ebfd400 // fsub v0.4s, v0.4s, v31.4s
-	WORD $0x3d801300 // str q0, [x24, #64]
-	WORD $0x3dc016c0 // ldr q0, [x22, #80]
-	WORD $0x3dc016ff // ldr q31, [x23, #80]
+	WORD $0x3d8012e0 // str q0, [x23, #64]
+	WORD $0x3dc016a0 // ldr q0, [x21, #80]
+	WORD $0x3dc016df // ldr q31, [x22, #80]
 	WORD $0x4ebfd400 // fsub v0.4s, v0.4s, v31.4s
-	WORD $0x3d801700 // str q0, [x24, #80]
-	WORD $0x3dc01ac0 // ldr q0, [x22, #96]
-	WORD $0x3dc01aff // ldr q31, [x23, #96]
+	WORD $0x3d8016e0 // str q0, [x23, #80]
+	WORD $0x3dc01aa0 // ldr q0, [x21, #96]
+	WORD $0x3dc01adf // ldr q31, [x22, #96]
 	WORD $0x4ebfd400 // fsub v0.4s, v0.4s, v31.4s
-	WORD $0x3d801b00 // str q0, [x24, #96]
-	WORD $0x3dc01ec0 // ldr q0, [x22, #112]
-	WORD $0x3dc01eff // ldr q31, [x23, #112]
+	WORD $0x3d801ae0 // str q0, [x23, #96]
+	WORD $0x3dc01ea0 // ldr q0, [x21, #112]
+	WORD $0x3dc01edf // ldr q31, [x22, #112]
 	WORD $0x4ebfd400 // fsub v0.4s, v0.4s, v31.4s
-	WORD $0x3d801f00 // str q0, [x24, #112]
+	WORD $0x3d801ee0 // str q0, [x23, #112]
 	ADD $32, R6
 	JMP loop19
 
@@ -300,13 +300,13 @@ done20:
 loop21:
 	CMP R7, R6
 	BGT done22
-	ADD R6<<2, R1, R25
-	WORD $0x3dc00320 // ldr q0, [x25, #0]
-	ADD R6<<2, R2, R22
-	WORD $0x3dc002df // ldr q31, [x22, #0]
+	ADD R6<<2, R1, R24
+	WORD $0x3dc00300 // ldr q0, [x24, #0]
+	ADD R6<<2, R2, R25
+	WORD $0x3dc0033f // ldr q31, [x25, #0]
 	WORD $0x4ebfd400 // fsub v0.4s, v0.4s, v31.4s
-	ADD R6<<2, R3, R23
-	WORD $0x3d8002e0 // str q0, [x23, #0]
+	ADD R6<<2, R3, R26
+	WORD $0x3d800340 // str q0, [x26, #0]
 	ADD $4, R6
 	JMP loop21
 
@@ -317,13 +317,13 @@ done22:
 loop23:
 	CMP R7, R6
 	BGT done24
-	ADD R6<<2, R1, R24
-	WORD $0xbd400300 // ldr s0, [x24, #0]
-	ADD R6<<2, R2, R25
-	WORD $0xbd400321 // ldr s1, [x25, #0]
+	ADD R6<<2, R1, R21
+	WORD $0xbd4002a0 // ldr s0, [x21, #0]
+	ADD R6<<2, R2, R22
+	WORD $0xbd4002c1 // ldr s1, [x22, #0]
 	WORD $0x4ea1d400 // fsub v0.4s, v0.4s, v1.4s
-	ADD R6<<2, R3, R22
-	WORD $0xbd0002c0 // str s0, [x22, #0]
+	ADD R6<<2, R3, R23
+	WORD $0xbd0002e0 // str s0, [x23, #0]
 	ADD $1, R6
 	JMP loop23
 
@@ -344,32 +344,32 @@ TEXT ·binaryRightSubNEON(SB), NOSPLIT, $0-56
 loop25:
 	CMP R6, R3
 	BGT done26
-	ADD R3<<2, R1, R22
-	WORD $0x3dc002c1 // ldr q1, [x22, #0]
+	ADD R3<<2, R1, R21
+	WORD $0x3dc002a1 // ldr q1, [x21, #0]
 	WORD $0x4ea0d421 // fsub v1.4s, v1.4s, v0.4s
-	ADD R3<<2, R2, R23
-	WORD $0x3d8002e1 // str q1, [x23, #0]
-	WORD $0x3dc006c1 // ldr q1, [x22, #16]
+	ADD R3<<2, R2, R22
+	WORD $0x3d8002c1 // str q1, [x22, #0]
+	WORD $0x3dc006a1 // ldr q1, [x21, #16]
 	WORD $0x4ea0d421 // fsub v1.4s, v1.4s, v0.4s
-	WORD $0x3d8006e1 // str q1, [x23, #16]
-	WORD $0x3dc00ac1 // ldr q1, [x22, #32]
+	WORD $0x3d8006c1 // str q1, [x22, #16]
+	WORD $0x3dc00aa1 // ldr q1, [x21, #32]
 	WORD $0x4ea0d421 // fsub v1.4s, v1.4s, v0.4s
-	WORD $0x3d800ae1 // str q1, [x23, #32]
-	WORD $0x3dc00ec1 // ldr q1, [x22, #48]
+	WORD $0x3d800ac1 // str q1, [x22, #32]
+	WORD $0x3dc00ea1 // ldr q1, [x21, #48]
 	WORD $0x4ea0d421 // fsub v1.4s, v1.4s, v0.4s
-	WORD $0x3d800ee1 // str q1, [x23, #48]
-	WORD $0x3dc012c1 // ldr q1, [x22, #64]
+	WORD $0x3d800ec1 // str q1, [x22, #48]
+	WORD $0x3dc012a1 // ldr q1, [x21, #64]
 	WORD $0x4ea0d421 // fsub v1.4s, v1.4s, v0.4s
-	WORD $0x3d8012e1 // str q1, [x23, #64]
-	WORD $0x3dc016c1 // ldr q1, [x22, #80]
+	WORD $0x3d8012c1 // str q1, [x22, #64]
+	WORD $0x3dc016a1 // ldr q1, [x21, #80]
 	WORD $0x4ea0d421 // fsub v1.4s, v1.4s, v0.4s
-	WORD $0x3d8016e1 // str q1, [x23, #80]
-	WORD $0x3dc01ac1 // ldr q1, [x22, #96]
+	WORD $0x3d8016c1 // str q1, [x22, #80]
+	WORD $0x3dc01aa1 // ldr q1, [x21, #96]
 	WORD $0x4ea0d421 // fsub v1.4s, v1.4s, v0.4s
-	WORD $0x3d801ae1 // str q1, [x23, #96]
-	WORD $0x3dc01ec1 // ldr q1, [x22, #112]
+	WORD $0x3d801ac1 // str q1, [x22, #96]
+	WORD $0x3dc01ea1 // ldr q1, [x21, #112]
 	WORD $0x4ea0d421 // fsub v1.4s, v1.4s, v0.4s
-	WORD $0x3d801ee1 // str q1, [x23, #112]
+	WORD $0x3d801ec1 // str q1, [x22, #112]
 	ADD $32, R3
 	JMP loop25
 
@@ -380,11 +380,11 @@ done26:
 loop27:
 	CMP R6, R3
 	BGT done28
-	ADD R3<<2, R1, R24
-	WORD $0x3dc00301 // ldr q1, [x24, #0]
+	ADD R3<<2, R1, R23
+	WORD $0x3dc002e1 // ldr q1, [x23, #0]
 	WORD $0x4ea0d421 // fsub v1.4s, v1.4s, v0.4s
-	ADD R3<<2, R2, R25
-	WORD $0x3d800321 // str q1, [x25, #0]
+	ADD R3<<2, R2, R24
+	WORD $0x3d800301 // str q1, [x24, #0]
 	ADD $4, R3
 	JMP loop27
 
@@ -395,11 +395,11 @@ done28:
 loop29:
 	CMP R6, R3
 	BGT done30
-	ADD R3<<2, R1, R22
-	WORD $0xbd4002c1 // ldr s1, [x22, #0]
+	ADD R3<<2, R1, R25
+	WORD $0xbd400321 // ldr s1, [x25, #0]
 	WORD $0x4ea0d421 // fsub v1.4s, v1.4s, v0.4s
-	ADD R3<<2, R2, R23
-	WORD $0xbd0002e1 // str s1, [x23, #0]
+	ADD R3<<2, R2, R26
+	WORD $0xbd000341 // str s1, [x26, #0]
 	ADD $1, R3
 	JMP loop29
 
@@ -420,32 +420,32 @@ TEXT ·binaryLeftSubNEON(SB), NOSPLIT, $0-56
 loop31:
 	CMP R6, R3
 	BGT done32
-	ADD R3<<2, R1, R22
-	WORD $0x3dc002df // ldr q31, [x22, #0]
+	ADD R3<<2, R1, R21
+	WORD $0x3dc002bf // ldr q31, [x21, #0]
 	WORD $0x4ebfd401 // fsub v1.4s, v0.4s, v31.4s
-	ADD R3<<2, R2, R23
-	WORD $0x3d8002e1 // str q1, [x23, #0]
-	WORD $0x3dc006df // ldr q31, [x22, #16]
+	ADD R3<<2, R2, R22
+	WORD $0x3d8002c1 // str q1, [x22, #0]
+	WORD $0x3dc006bf // ldr q31, [x21, #16]
 	WORD $0x4ebfd401 // fsub v1.4s, v0.4s, v31.4s
-	WORD $0x3d8006e1 // str q1, [x23, #16]
-	WORD $0x3dc00adf // ldr q31, [x22, #32]
+	WORD $0x3d8006c1 // str q1, [x22, #16]
+	WORD $0x3dc00abf // ldr q31, [x21, #32]
 	WORD $0x4ebfd401 // fsub v1.4s, v0.4s, v31.4s
-	WORD $0x3d800ae1 // str q1, [x23, #32]
-	WORD $0x3dc00edf // ldr q31, [x22, #48]
+	WORD $0x3d800ac1 // str q1, [x22, #32]
+	WORD $0x3dc00ebf // ldr q31, [x21, #48]
 	WORD $0x4ebfd401 // fsub v1.4s, v0.4s, v31.4s
-	WORD $0x3d800ee1 // str q1, [x23, #48]
-	WORD $0x3dc012df // ldr q31, [x22, #64]
+	WORD $0x3d800ec1 // str q1, [x22, #48]
+	WORD $0x3dc012bf // ldr q31, [x21, #64]
 	WORD $0x4ebfd401 // fsub v1.4s, v0.4s, v31.4s
-	WORD $0x3d8012e1 // str q1, [x23, #64]
-	WORD $0x3dc016df // ldr q31, [x22, #80]
+	WORD $0x3d8012c1 // str q1, [x22, #64]
+	WORD $0x3dc016bf // ldr q31, [x21, #80]
 	WORD $0x4ebfd401 // fsub v1.4s, v0.4s, v31.4s
-	WORD $0x3d8016e1 // str q1, [x23, #80]
-	WORD $0x3dc01adf // ldr q31, [x22, #96]
+	WORD $0x3d8016c1 // str q1, [x22, #80]
+	WORD $0x3dc01abf // ldr q31, [x21, #96]
 	WORD $0x4ebfd401 // fsub v1.4s, v0.4s, v31.4s
-	WORD $0x3d801ae1 // str q1, [x23, #96]
-	WORD $0x3dc01edf // ldr q31, [x22, #112]
+	WORD $0x3d801ac1 // str q1, [x22, #96]
+	WORD $0x3dc01ebf // ldr q31, [x21, #112]
 	WORD $0x4ebfd401 // fsub v1.4s, v0.4s, v31.4s
-	WORD $0x3d801ee1 // str q1, [x23, #112]
+	WORD $0x3d801ec1 // str q1, [x22, #112]
 	ADD $32, R3
 	JMP loop31
 
@@ -456,11 +456,11 @@ done32:
 loop33:
 	CMP R6, R3
 	BGT done34
-	ADD R3<<2, R1, R24
-	WORD $0x3dc0031f // ldr q31, [x24, #0]
+	ADD R3<<2, R1, R23
+	WORD $0x3dc002ff // ldr q31, [x23, #0]
 	WORD $0x4ebfd401 // fsub v1.4s, v0.4s, v31.4s
-	ADD R3<<2, R2, R25
-	WORD $0x3d800321 // str q1, [x25, #0]
+	ADD R3<<2, R2, R24
+	WORD $0x3d800301 // str q1, [x24, #0]
 	ADD $4, R3
 	JMP loop33
 
@@ -471,11 +471,11 @@ done34:
 loop35:
 	CMP R6, R3
 	BGT done36
-	ADD R3<<2, R1, R22
-	WORD $0xbd4002c1 // ldr s1, [x22, #0]
+	ADD R3<<2, R1, R25
+	WORD $0xbd400321 // ldr s1, [x25, #0]
 	WORD $0x4ea1d401 // fsub v1.4s, v0.4s, v1.4s
-	ADD R3<<2, R2, R23
-	WORD $0xbd0002e1 // str s1, [x23, #0]
+	ADD R3<<2, R2, R26
+	WORD $0xbd000341 // str s1, [x26, #0]
 	ADD $1, R3
 	JMP loop35
 
@@ -495,41 +495,41 @@ TEXT ·binaryMulNEON(SB), NOSPLIT, $0-72
 loop37:
 	CMP R7, R6
 	BGT done38
-	ADD R6<<2, R1, R22
-	WORD $0x3dc002c0 // ldr q0, [x22, #0]
-	ADD R6<<2, R2, R23
-	WORD $0x3dc002ff // ldr q31, [x23, #0]
+	ADD R6<<2, R1, R21
+	WORD $0x3dc002a0 // ldr q0, [x21, #0]
+	ADD R6<<2, R2, R22
+	WORD $0x3dc002df // ldr q31, [x22, #0]
 	WORD $0x6e3fdc00 // fmul v0.4s, v0.4s, v31.4s
-	ADD R6<<2, R3, R24
-	WORD $0x3d800300 // str q0, [x24, #0]
-	WORD $0x3dc006c0 // ldr q0, [x22, #16]
-	WORD $0x3dc006ff // ldr q31, [x23, #16]
+	ADD R6<<2, R3, R23
+	WORD $0x3d8002e0 // str q0, [x23, #0]
+	WORD $0x3dc006a0 // ldr q0, [x21, #16]
+	WORD $0x3dc006df // ldr q31, [x22, #16]
 	WORD $0x6e3fdc00 // fmul v0.4s, v0.4s, v31.4s
-	WORD $0x3d800700 // str q0, [x24, #16]
-	WORD $0x3dc00ac0 // ldr q0, [x22, #32]
-	WORD $0x3dc00aff // ldr q31, [x23, #32]
+	WORD $0x3d8006e0 // str q0, [x23, #16]
+	WORD $0x3dc00aa0 // ldr q0, [x21, #32]
+	WORD $0x3dc00adf // ldr q31, [x22, #32]
 	WORD $0x6e3fdc00 // fmul v0.4s, v0.4s, v31.4s
-	WORD $0x3d800b00 // str q0, [x24, #32]
-	WORD $0x3dc00ec0 // ldr q0, [x22, #48]
-	WORD $0x3dc00eff // ldr q31, [x23, #48]
+	WORD $0x3d800ae0 // str q0, [x23, #32]
+	WORD $0x3dc00ea0 // ldr q0, [x21, #48]
+	WORD $0x3dc00edf // ldr q31, [x22, #48]
 	WORD $0x6e3fdc00 // fmul v0.4s, v0.4s, v31.4s
-	WORD $0x3d800f00 // str q0, [x24, #48]
-	WORD $0x3dc012c0 // ldr q0, [x22, #64]
-	WORD $0x3dc012ff // ldr q31, [x23, #64]
+	WORD $0x3d800ee0 // str q0, [x23, #48]
+	WORD $0x3dc012a0 // ldr q0, [x21, #64]
+	WORD $0x3dc012df // ldr q31, [x22, #64]
 	WORD $0x6e3fdc00 // fmul v0.4s, v0.4s, v31.4s
-	WORD $0x3d801300 // str q0, [x24, #64]
-	WORD $0x3dc016c0 // ldr q0, [x22, #80]
-	WORD $0x3dc016ff // ldr q31, [x23, #80]
+	WORD $0x3d8012e0 // str q0, [x23, #64]
+	WORD $0x3dc016a0 // ldr q0, [x21, #80]
+	WORD $0x3dc016df // ldr q31, [x22, #80]
 	WORD $0x6e3fdc00 // fmul v0.4s, v0.4s, v31.4s
-	WORD $0x3d801700 // str q0, [x24, #80]
-	WORD $0x3dc01ac0 // ldr q0, [x22, #96]
-	WORD $0x3dc01aff // ldr q31, [x23, #96]
+	WORD $0x3d8016e0 // str q0, [x23, #80]
+	WORD $0x3dc01aa0 // ldr q0, [x21, #96]
+	WORD $0x3dc01adf // ldr q31, [x22, #96]
 	WORD $0x6e3fdc00 // fmul v0.4s, v0.4s, v31.4s
-	WORD $0x3d801b00 // str q0, [x24, #96]
-	WORD $0x3dc01ec0 // ldr q0, [x22, #112]
-	WORD $0x3dc01eff // ldr q31, [x23, #112]
+	WORD $0x3d801ae0 // str q0, [x23, #96]
+	WORD $0x3dc01ea0 // ldr q0, [x21, #112]
+	WORD $0x3dc01edf // ldr q31, [x22, #112]
 	WORD $0x6e3fdc00 // fmul v0.4s, v0.4s, v31.4s
-	WORD $0x3d801f00 // str q0, [x24, #112]
+	WORD $0x3d801ee0 // str q0, [x23, #112]
 	ADD $32, R6
 	JMP loop37
 
@@ -540,13 +540,13 @@ done38:
 loop39:
 	CMP R7, R6
 	BGT done40
-	ADD R6<<2, R1, R25
-	WORD $0x3dc00320 // ldr q0, [x25, #0]
-	ADD R6<<2, R2, R22
-	WORD $0x3dc002df // ldr q31, [x22, #0]
+	ADD R6<<2, R1, R24
+	WORD $0x3dc00300 // ldr q0, [x24, #0]
+	ADD R6<<2, R2, R25
+	WORD $0x3dc0033f // ldr q31, [x25, #0]
 	WORD $0x6e3fdc00 // fmul v0.4s, v0.4s, v31.4s
-	ADD R6<<2, R3, R23
-	WORD $0x3d8002e0 // str q0, [x23, #0]
+	ADD R6<<2, R3, R26
+	WORD $0x3d800340 // str q0, [x26, #0]
 	ADD $4, R6
 	JMP loop39
 
@@ -557,13 +557,13 @@ done40:
 loop41:
 	CMP R7, R6
 	BGT done42
-	ADD R6<<2, R1, R24
-	WORD $0xbd400300 // ldr s0, [x24, #0]
-	ADD R6<<2, R2, R25
-	WORD $0xbd400321 // ldr s1, [x25, #0]
+	ADD R6<<2, R1, R21
+	WORD $0xbd4002a0 // ldr s0, [x21, #0]
+	ADD R6<<2, R2, R22
+	WORD $0xbd4002c1 // ldr s1, [x22, #0]
 	WORD $0x6e21dc00 // fmul v0.4s, v0.4s, v1.4s
-	ADD R6<<2, R3, R22
-	WORD $0xbd0002c0 // str s0, [x22, #0]
+	ADD R6<<2, R3, R23
+	WORD $0xbd0002e0 // str s0, [x23, #0]
 	ADD $1, R6
 	JMP loop41
 
@@ -584,32 +584,32 @@ TEXT ·binaryRightMulNEON(SB), NOSPLIT, $0-56
 loop43:
 	CMP R6, R3
 	BGT done44
-	ADD R3<<2, R1, R22
-	WORD $0x3dc002c1 // ldr q1, [x22, #0]
+	ADD R3<<2, R1, R21
+	WORD $0x3dc002a1 // ldr q1, [x21, #0]
 	WORD $0x6e20dc21 // fmul v1.4s, v1.4s, v0.4s
-	ADD R3<<2, R2, R23
-	WORD $0x3d8002e1 // str q1, [x23, #0]
-	WORD $0x3dc006c1 // ldr q1, [x22, #16]
+	ADD R3<<2, R2, R22
+	WORD $0x3d8002c1 // str q1, [x22, #0]
+	WORD $0x3dc006a1 // ldr q1, [x21, #16]
 	WORD $0x6e20dc21 // fmul v1.4s, v1.4s, v0.4s
-	WORD $0x3d8006e1 // str q1, [x23, #16]
-	WORD $0x3dc00ac1 // ldr q1, [x22, #32]
+	WORD $0x3d8006c1 // str q1, [x22, #16]
+	WORD $0x3dc00aa1 // ldr q1, [x21, #32]
 	WORD $0x6e20dc21 // fmul v1.4s, v1.4s, v0.4s
-	WORD $0x3d800ae1 // str q1, [x23, #32]
-	WORD $0x3dc00ec1 // ldr q1, [x22, #48]
+	WORD $0x3d800ac1 // str q1, [x22, #32]
+	WORD $0x3dc00ea1 // ldr q1, [x21, #48]
 	WORD $0x6e20dc21 // fmul v1.4s, v1.4s, v0.4s
-	WORD $0x3d800ee1 // str q1, [x23, #48]
-	WORD $0x3dc012c1 // ldr q1, [x22, #64]
+	WORD $0x3d800ec1 // str q1, [x22, #48]
+	WORD $0x3dc012a1 // ldr q1, [x21, #64]
 	WORD $0x6e20dc21 // fmul v1.4s, v1.4s, v0.4s
-	WORD $0x3d8012e1 // str q1, [x23, #64]
-	WORD $0x3dc016c1 // ldr q1, [x22, #80]
+	WORD $0x3d8012c1 // str q1, [x22, #64]
+	WORD $0x3dc016a1 // ldr q1, [x21, #80]
 	WORD $0x6e20dc21 // fmul v1.4s, v1.4s, v0.4s
-	WORD $0x3d8016e1 // str q1, [x23, #80]
-	WORD $0x3dc01ac1 // ldr q1, [x22, #96]
+	WORD $0x3d8016c1 // str q1, [x22, #80]
+	WORD $0x3dc01aa1 // ldr q1, [x21, #96]
 	WORD $0x6e20dc21 // fmul v1.4s, v1.4s, v0.4s
-	WORD $0x3d801ae1 // str q1, [x23, #96]
-	WORD $0x3dc01ec1 // ldr q1, [x22, #112]
+	WORD $0x3d801ac1 // str q1, [x22, #96]
+	WORD $0x3dc01ea1 // ldr q1, [x21, #112]
 	WORD $0x6e20dc21 // fmul v1.4s, v1.4s, v0.4s
-	WORD $0x3d801ee1 // str q1, [x23, #112]
+	WORD $0x3d801ec1 // str q1, [x22, #112]
 	ADD $32, R3
 	JMP loop43
 
@@ -620,11 +620,11 @@ done44:
 loop45:
 	CMP R6, R3
 	BGT done46
-	ADD R3<<2, R1, R24
-	WORD $0x3dc00301 // ldr q1, [x24, #0]
+	ADD R3<<2, R1, R23
+	WORD $0x3dc002e1 // ldr q1, [x23, #0]
 	WORD $0x6e20dc21 // fmul v1.4s, v1.4s, v0.4s
-	ADD R3<<2, R2, R25
-	WORD $0x3d800321 // str q1, [x25, #0]
+	ADD R3<<2, R2, R24
+	WORD $0x3d800301 // str q1, [x24, #0]
 	ADD $4, R3
 	JMP loop45
 
@@ -635,11 +635,11 @@ done46:
 loop47:
 	CMP R6, R3
 	BGT done48
-	ADD R3<<2, R1, R22
-	WORD $0xbd4002c1 // ldr s1, [x22, #0]
+	ADD R3<<2, R1, R25
+	WORD $0xbd400321 // ldr s1, [x25, #0]
 	WORD $0x6e20dc21 // fmul v1.4s, v1.4s, v0.4s
-	ADD R3<<2, R2, R23
-	WORD $0xbd0002e1 // str s1, [x23, #0]
+	ADD R3<<2, R2, R26
+	WORD $0xbd000341 // str s1, [x26, #0]
 	ADD $1, R3
 	JMP loop47
 
@@ -660,32 +660,32 @@ TEXT ·binaryLeftMulNEON(SB), NOSPLIT, $0-56
 loop49:
 	CMP R6, R3
 	BGT done50
-	ADD R3<<2, R1, R22
-	WORD $0x3dc002df // ldr q31, [x22, #0]
+	ADD R3<<2, R1, R21
+	WORD $0x3dc002bf // ldr q31, [x21, #0]
 	WORD $0x6e3fdc01 // fmul v1.4s, v0.4s, v31.4s
-	ADD R3<<2, R2, R23
-	WORD $0x3d8002e1 // str q1, [x23, #0]
-	WORD $0x3dc006df // ldr q31, [x22, #16]
+	ADD R3<<2, R2, R22
+	WORD $0x3d8002c1 // str q1, [x22, #0]
+	WORD $0x3dc006bf // ldr q31, [x21, #16]
 	WORD $0x6e3fdc01 // fmul v1.4s, v0.4s, v31.4s
-	WORD $0x3d8006e1 // str q1, [x23, #16]
-	WORD $0x3dc00adf // ldr q31, [x22, #32]
+	WORD $0x3d8006c1 // str q1, [x22, #16]
+	WORD $0x3dc00abf // ldr q31, [x21, #32]
 	WORD $0x6e3fdc01 // fmul v1.4s, v0.4s, v31.4s
-	WORD $0x3d800ae1 // str q1, [x23, #32]
-	WORD $0x3dc00edf // ldr q31, [x22, #48]
+	WORD $0x3d800ac1 // str q1, [x22, #32]
+	WORD $0x3dc00ebf // ldr q31, [x21, #48]
 	WORD $0x6e3fdc01 // fmul v1.4s, v0.4s, v31.4s
-	WORD $0x3d800ee1 // str q1, [x23, #48]
-	WORD $0x3dc012df // ldr q31, [x22, #64]
+	WORD $0x3d800ec1 // str q1, [x22, #48]
+	WORD $0x3dc012bf // ldr q31, [x21, #64]
 	WORD $0x6e3fdc01 // fmul v1.4s, v0.4s, v31.4s
-	WORD $0x3d8012e1 // str q1, [x23, #64]
-	WORD $0x3dc016df // ldr q31, [x22, #80]
+	WORD $0x3d8012c1 // str q1, [x22, #64]
+	WORD $0x3dc016bf // ldr q31, [x21, #80]
 	WORD $0x6e3fdc01 // fmul v1.4s, v0.4s, v31.4s
-	WORD $0x3d8016e1 // str q1, [x23, #80]
-	WORD $0x3dc01adf // ldr q31, [x22, #96]
+	WORD $0x3d8016c1 // str q1, [x22, #80]
+	WORD $0x3dc01abf // ldr q31, [x21, #96]
 	WORD $0x6e3fdc01 // fmul v1.4s, v0.4s, v31.4s
-	WORD $0x3d801ae1 // str q1, [x23, #96]
-	WORD $0x3dc01edf // ldr q31, [x22, #112]
+	WORD $0x3d801ac1 // str q1, [x22, #96]
+	WORD $0x3dc01ebf // ldr q31, [x21, #112]
 	WORD $0x6e3fdc01 // fmul v1.4s, v0.4s, v31.4s
-	WORD $0x3d801ee1 // str q1, [x23, #112]
+	WORD $0x3d801ec1 // str q1, [x22, #112]
 	ADD $32, R3
 	JMP loop49
 
@@ -696,11 +696,11 @@ done50:
 loop51:
 	CMP R6, R3
 	BGT done52
-	ADD R3<<2, R1, R24
-	WORD $0x3dc0031f // ldr q31, [x24, #0]
+	ADD R3<<2, R1, R23
+	WORD $0x3dc002ff // ldr q31, [x23, #0]
 	WORD $0x6e3fdc01 // fmul v1.4s, v0.4s, v31.4s
-	ADD R3<<2, R2, R25
-	WORD $0x3d800321 // str q1, [x25, #0]
+	ADD R3<<2, R2, R24
+	WORD $0x3d800301 // str q1, [x24, #0]
 	ADD $4, R3
 	JMP loop51
 
@@ -711,11 +711,11 @@ done52:
 loop53:
 	CMP R6, R3
 	BGT done54
-	ADD R3<<2, R1, R22
-	WORD $0xbd4002c1 // ldr s1, [x22, #0]
+	ADD R3<<2, R1, R25
+	WORD $0xbd400321 // ldr s1, [x25, #0]
 	WORD $0x6e21dc01 // fmul v1.4s, v0.4s, v1.4s
-	ADD R3<<2, R2, R23
-	WORD $0xbd0002e1 // str s1, [x23, #0]
+	ADD R3<<2, R2, R26
+	WORD $0xbd000341 // str s1, [x26, #0]
 	ADD $1, R3
 	JMP loop53
 
@@ -735,41 +735,41 @@ TEXT ·binaryDivNEON(SB), NOSPLIT, $0-72
 loop55:
 	CMP R7, R6
 	BGT done56
-	ADD R6<<2, R1, R22
-	WORD $0x3dc002c0 // ldr q0, [x22, #0]
-	ADD R6<<2, R2, R23
-	WORD $0x3dc002ff // ldr q31, [x23, #0]
+	ADD R6<<2, R1, R21
+	WORD $0x3dc002a0 // ldr q0, [x21, #0]
+	ADD R6<<2, R2, R22
+	WORD $0x3dc002df // ldr q31, [x22, #0]
 	WORD $0x6e3ffc00 // fdiv v0.4s, v0.4s, v31.4s
-	ADD R6<<2, R3, R24
-	WORD $0x3d800300 // str q0, [x24, #0]
-	WORD $0x3dc006c0 // ldr q0, [x22, #16]
-	WORD $0x3dc006ff // ldr q31, [x23, #16]
+	ADD R6<<2, R3, R23
+	WORD $0x3d8002e0 // str q0, [x23, #0]
+	WORD $0x3dc006a0 // ldr q0, [x21, #16]
+	WORD $0x3dc006df // ldr q31, [x22, #16]
 	WORD $0x6e3ffc00 // fdiv v0.4s, v0.4s, v31.4s
-	WORD $0x3d800700 // str q0, [x24, #16]
-	WORD $0x3dc00ac0 // ldr q0, [x22, #32]
-	WORD $0x3dc00aff // ldr q31, [x23, #32]
+	WORD $0x3d8006e0 // str q0, [x23, #16]
+	WORD $0x3dc00aa0 // ldr q0, [x21, #32]
+	WORD $0x3dc00adf // ldr q31, [x22, #32]
 	WORD $0x6e3ffc00 // fdiv v0.4s, v0.4s, v31.4s
-	WORD $0x3d800b00 // str q0, [x24, #32]
-	WORD $0x3dc00ec0 // ldr q0, [x22, #48]
-	WORD $0x3dc00eff // ldr q31, [x23, #48]
+	WORD $0x3d800ae0 // str q0, [x23, #32]
+	WORD $0x3dc00ea0 // ldr q0, [x21, #48]
+	WORD $0x3dc00edf // ldr q31, [x22, #48]
 	WORD $0x6e3ffc00 // fdiv v0.4s, v0.4s, v31.4s
-	WORD $0x3d800f00 // str q0, [x24, #48]
-	WORD $0x3dc012c0 // ldr q0, [x22, #64]
-	WORD $0x3dc012ff // ldr q31, [x23, #64]
+	WORD $0x3d800ee0 // str q0, [x23, #48]
+	WORD $0x3dc012a0 // ldr q0, [x21, #64]
+	WORD $0x3dc012df // ldr q31, [x22, #64]
 	WORD $0x6e3ffc00 // fdiv v0.4s, v0.4s, v31.4s
-	WORD $0x3d801300 // str q0, [x24, #64]
-	WORD $0x3dc016c0 // ldr q0, [x22, #80]
-	WORD $0x3dc016ff // ldr q31, [x23, #80]
+	WORD $0x3d8012e0 // str q0, [x23, #64]
+	WORD $0x3dc016a0 // ldr q0, [x21, #80]
+	WORD $0x3dc016df // ldr q31, [x22, #80]
 	WORD $0x6e3ffc00 // fdiv v0.4s, v0.4s, v31.4s
-	WORD $0x3d801700 // str q0, [x24, #80]
-	WORD $0x3dc01ac0 // ldr q0, [x22, #96]
-	WORD $0x3dc01aff // ldr q31, [x23, #96]
+	WORD $0x3d8016e0 // str q0, [x23, #80]
+	WORD $0x3dc01aa0 // ldr q0, [x21, #96]
+	WORD $0x3dc01adf // ldr q31, [x22, #96]
 	WORD $0x6e3ffc00 // fdiv v0.4s, v0.4s, v31.4s
-	WORD $0x3d801b00 // str q0, [x24, #96]
-	WORD $0x3dc01ec0 // ldr q0, [x22, #112]
-	WORD $0x3dc01eff // ldr q31, [x23, #112]
+	WORD $0x3d801ae0 // str q0, [x23, #96]
+	WORD $0x3dc01ea0 // ldr q0, [x21, #112]
+	WORD $0x3dc01edf // ldr q31, [x22, #112]
 	WORD $0x6e3ffc00 // fdiv v0.4s, v0.4s, v31.4s
-	WORD $0x3d801f00 // str q0, [x24, #112]
+	WORD $0x3d801ee0 // str q0, [x23, #112]
 	ADD $32, R6
 	JMP loop55
 
@@ -780,13 +780,13 @@ done56:
 loop57:
 	CMP R7, R6
 	BGT done58
-	ADD R6<<2, R1, R25
-	WORD $0x3dc00320 // ldr q0, [x25, #0]
-	ADD R6<<2, R2, R22
-	WORD $0x3dc002df // ldr q31, [x22, #0]
+	ADD R6<<2, R1, R24
+	WORD $0x3dc00300 // ldr q0, [x24, #0]
+	ADD R6<<2, R2, R25
+	WORD $0x3dc0033f // ldr q31, [x25, #0]
 	WORD $0x6e3ffc00 // fdiv v0.4s, v0.4s, v31.4s
-	ADD R6<<2, R3, R23
-	WORD $0x3d8002e0 // str q0, [x23, #0]
+	ADD R6<<2, R3, R26
+	WORD $0x3d800340 // str q0, [x26, #0]
 	ADD $4, R6
 	JMP loop57
 
@@ -797,13 +797,13 @@ done58:
 loop59:
 	CMP R7, R6
 	BGT done60
-	ADD R6<<2, R1, R24
-	WORD $0xbd400300 // ldr s0, [x24, #0]
-	ADD R6<<2, R2, R25
-	WORD $0xbd400321 // ldr s1, [x25, #0]
+	ADD R6<<2, R1, R21
+	WORD $0xbd4002a0 // ldr s0, [x21, #0]
+	ADD R6<<2, R2, R22
+	WORD $0xbd4002c1 // ldr s1, [x22, #0]
 	WORD $0x6e21fc00 // fdiv v0.4s, v0.4s, v1.4s
-	ADD R6<<2, R3, R22
-	WORD $0xbd0002c0 // str s0, [x22, #0]
+	ADD R6<<2, R3, R23
+	WORD $0xbd0002e0 // str s0, [x23, #0]
 	ADD $1, R6
 	JMP loop59
 
@@ -824,32 +824,32 @@ TEXT ·binaryRightDivNEON(SB), NOSPLIT, $0-56
 loop61:
 	CMP R6, R3
 	BGT done62
-	ADD R3<<2, R1, R22
-	WORD $0x3dc002c1 // ldr q1, [x22, #0]
+	ADD R3<<2, R1, R21
+	WORD $0x3dc002a1 // ldr q1, [x21, #0]
 	WORD $0x6e20fc21 // fdiv v1.4s, v1.4s, v0.4s
-	ADD R3<<2, R2, R23
-	WORD $0x3d8002e1 // str q1, [x23, #0]
-	WORD $0x3dc006c1 // ldr q1, [x22, #16]
+	ADD R3<<2, R2, R22
+	WORD $0x3d8002c1 // str q1, [x22, #0]
+	WORD $0x3dc006a1 // ldr q1, [x21, #16]
 	WORD $0x6e20fc21 // fdiv v1.4s, v1.4s, v0.4s
-	WORD $0x3d8006e1 // str q1, [x23, #16]
-	WORD $0x3dc00ac1 // ldr q1, [x22, #32]
+	WORD $0x3d8006c1 // str q1, [x22, #16]
+	WORD $0x3dc00aa1 // ldr q1, [x21, #32]
 	WORD $0x6e20fc21 // fdiv v1.4s, v1.4s, v0.4s
-	WORD $0x3d800ae1 // str q1, [x23, #32]
-	WORD $0x3dc00ec1 // ldr q1, [x22, #48]
+	WORD $0x3d800ac1 // str q1, [x22, #32]
+	WORD $0x3dc00ea1 // ldr q1, [x21, #48]
 	WORD $0x6e20fc21 // fdiv v1.4s, v1.4s, v0.4s
-	WORD $0x3d800ee1 // str q1, [x23, #48]
-	WORD $0x3dc012c1 // ldr q1, [x22, #64]
+	WORD $0x3d800ec1 // str q1, [x22, #48]
+	WORD $0x3dc012a1 // ldr q1, [x21, #64]
 	WORD $0x6e20fc21 // fdiv v1.4s, v1.4s, v0.4s
-	WORD $0x3d8012e1 // str q1, [x23, #64]
-	WORD $0x3dc016c1 // ldr q1, [x22, #80]
+	WORD $0x3d8012c1 // str q1, [x22, #64]
+	WORD $0x3dc016a1 // ldr q1, [x21, #80]
 	WORD $0x6e20fc21 // fdiv v1.4s, v1.4s, v0.4s
-	WORD $0x3d8016e1 // str q1, [x23, #80]
-	WORD $0x3dc01ac1 // ldr q1, [x22, #96]
+	WORD $0x3d8016c1 // str q1, [x22, #80]
+	WORD $0x3dc01aa1 // ldr q1, [x21, #96]
 	WORD $0x6e20fc21 // fdiv v1.4s, v1.4s, v0.4s
-	WORD $0x3d801ae1 // str q1, [x23, #96]
-	WORD $0x3dc01ec1 // ldr q1, [x22, #112]
+	WORD $0x3d801ac1 // str q1, [x22, #96]
+	WORD $0x3dc01ea1 // ldr q1, [x21, #112]
 	WORD $0x6e20fc21 // fdiv v1.4s, v1.4s, v0.4s
-	WORD $0x3d801ee1 // str q1, [x23, #112]
+	WORD $0x3d801ec1 // str q1, [x22, #112]
 	ADD $32, R3
 	JMP loop61
 
@@ -860,11 +860,11 @@ done62:
 loop63:
 	CMP R6, R3
 	BGT done64
-	ADD R3<<2, R1, R24
-	WORD $0x3dc00301 // ldr q1, [x24, #0]
+	ADD R3<<2, R1, R23
+	WORD $0x3dc002e1 // ldr q1, [x23, #0]
 	WORD $0x6e20fc21 // fdiv v1.4s, v1.4s, v0.4s
-	ADD R3<<2, R2, R25
-	WORD $0x3d800321 // str q1, [x25, #0]
+	ADD R3<<2, R2, R24
+	WORD $0x3d800301 // str q1, [x24, #0]
 	ADD $4, R3
 	JMP loop63
 
@@ -875,11 +875,11 @@ done64:
 loop65:
 	CMP R6, R3
 	BGT done66
-	ADD R3<<2, R1, R22
-	WORD $0xbd4002c1 // ldr s1, [x22, #0]
+	ADD R3<<2, R1, R25
+	WORD $0xbd400321 // ldr s1, [x25, #0]
 	WORD $0x6e20fc21 // fdiv v1.4s, v1.4s, v0.4s
-	ADD R3<<2, R2, R23
-	WORD $0xbd0002e1 // str s1, [x23, #0]
+	ADD R3<<2, R2, R26
+	WORD $0xbd000341 // str s1, [x26, #0]
 	ADD $1, R3
 	JMP loop65
 
@@ -900,32 +900,32 @@ TEXT ·binaryLeftDivNEON(SB), NOSPLIT, $0-56
 loop67:
 	CMP R6, R3
 	BGT done68
-	ADD R3<<2, R1, R22
-	WORD $0x3dc002df // ldr q31, [x22, #0]
+	ADD R3<<2, R1, R21
+	WORD $0x3dc002bf // ldr q31, [x21, #0]
 	WORD $0x6e3ffc01 // fdiv v1.4s, v0.4s, v31.4s
-	ADD R3<<2, R2, R23
-	WORD $0x3d8002e1 // str q1, [x23, #0]
-	WORD $0x3dc006df // ldr q31, [x22, #16]
+	ADD R3<<2, R2, R22
+	WORD $0x3d8002c1 // str q1, [x22, #0]
+	WORD $0x3dc006bf // ldr q31, [x21, #16]
 	WORD $0x6e3ffc01 // fdiv v1.4s, v0.4s, v31.4s
-	WORD $0x3d8006e1 // str q1, [x23, #16]
-	WORD $0x3dc00adf // ldr q31, [x22, #32]
+	WORD $0x3d8006c1 // str q1, [x22, #16]
+	WORD $0x3dc00abf // ldr q31, [x21, #32]
 	WORD $0x6e3ffc01 // fdiv v1.4s, v0.4s, v31.4s
-	WORD $0x3d800ae1 // str q1, [x23, #32]
-	WORD $0x3dc00edf // ldr q31, [x22, #48]
+	WORD $0x3d800ac1 // str q1, [x22, #32]
+	WORD $0x3dc00ebf // ldr q31, [x21, #48]
 	WORD $0x6e3ffc01 // fdiv v1.4s, v0.4s, v31.4s
-	WORD $0x3d800ee1 // str q1, [x23, #48]
-	WORD $0x3dc012df // ldr q31, [x22, #64]
+	WORD $0x3d800ec1 // str q1, [x22, #48]
+	WORD $0x3dc012bf // ldr q31, [x21, #64]
 	WORD $0x6e3ffc01 // fdiv v1.4s, v0.4s, v31.4s
-	WORD $0x3d8012e1 // str q1, [x23, #64]
-	WORD $0x3dc016df // ldr q31, [x22, #80]
+	WORD $0x3d8012c1 // str q1, [x22, #64]
+	WORD $0x3dc016bf // ldr q31, [x21, #80]
 	WORD $0x6e3ffc01 // fdiv v1.4s, v0.4s, v31.4s
-	WORD $0x3d8016e1 // str q1, [x23, #80]
-	WORD $0x3dc01adf // ldr q31, [x22, #96]
+	WORD $0x3d8016c1 // str q1, [x22, #80]
+	WORD $0x3dc01abf // ldr q31, [x21, #96]
 	WORD $0x6e3ffc01 // fdiv v1.4s, v0.4s, v31.4s
-	WORD $0x3d801ae1 // str q1, [x23, #96]
-	WORD $0x3dc01edf // ldr q31, [x22, #112]
+	WORD $0x3d801ac1 // str q1, [x22, #96]
+	WORD $0x3dc01ebf // ldr q31, [x21, #112]
 	WORD $0x6e3ffc01 // fdiv v1.4s, v0.4s, v31.4s
-	WORD $0x3d801ee1 // str q1, [x23, #112]
+	WORD $0x3d801ec1 // str q1, [x22, #112]
 	ADD $32, R3
 	JMP loop67
 
@@ -936,11 +936,11 @@ done68:
 loop69:
 	CMP R6, R3
 	BGT done70
-	ADD R3<<2, R1, R24
-	WORD $0x3dc0031f // ldr q31, [x24, #0]
+	ADD R3<<2, R1, R23
+	WORD $0x3dc002ff // ldr q31, [x23, #0]
 	WORD $0x6e3ffc01 // fdiv v1.4s, v0.4s, v31.4s
-	ADD R3<<2, R2, R25
-	WORD $0x3d800321 // str q1, [x25, #0]
+	ADD R3<<2, R2, R24
+	WORD $0x3d800301 // str q1, [x24, #0]
 	ADD $4, R3
 	JMP loop69
 
@@ -951,11 +951,11 @@ done70:
 loop71:
 	CMP R6, R3
 	BGT done72
-	ADD R3<<2, R1, R22
-	WORD $0xbd4002c1 // ldr s1, [x22, #0]
+	ADD R3<<2, R1, R25
+	WORD $0xbd400321 // ldr s1, [x25, #0]
 	WORD $0x6e21fc01 // fdiv v1.4s, v0.4s, v1.4s
-	ADD R3<<2, R2, R23
-	WORD $0xbd0002e1 // str s1, [x23, #0]
+	ADD R3<<2, R2, R26
+	WORD $0xbd000341 // str s1, [x26, #0]
 	ADD $1, R3
 	JMP loop71
 
@@ -975,57 +975,57 @@ TEXT ·binaryMaximumNEON(SB), NOSPLIT, $0-72
 loop73:
 	CMP R7, R6
 	BGT done74
-	ADD R6<<2, R1, R22
-	WORD $0x3dc002c0 // ldr q0, [x22, #0]
-	ADD R6<<2, R2, R23
-	WORD $0x3dc002e1 // ldr q1, [x23, #0]
+	ADD R6<<2, R1, R21
+	WORD $0x3dc002a0 // ldr q0, [x21, #0]
+	ADD R6<<2, R2, R22
+	WORD $0x3dc002c1 // ldr q1, [x22, #0]
 	WORD $0x4e21f402 // fmax v2.4s, v0.4s, v1.4s
 	WORD $0x4e20f420 // fmax v0.4s, v1.4s, v0.4s
 	WORD $0x4ea01c40 // orr v0.16b, v2.16b, v0.16b
-	ADD R6<<2, R3, R24
-	WORD $0x3d800300 // str q0, [x24, #0]
-	WORD $0x3dc006c0 // ldr q0, [x22, #16]
-	WORD $0x3dc006e1 // ldr q1, [x23, #16]
+	ADD R6<<2, R3, R23
+	WORD $0x3d8002e0 // str q0, [x23, #0]
+	WORD $0x3dc006a0 // ldr q0, [x21, #16]
+	WORD $0x3dc006c1 // ldr q1, [x22, #16]
 	WORD $0x4e21f402 // fmax v2.4s, v0.4s, v1.4s
 	WORD $0x4e20f420 // fmax v0.4s, v1.4s, v0.4s
 	WORD $0x4ea01c40 // orr v0.16b, v2.16b, v0.16b
-	WORD $0x3d800700 // str q0, [x24, #16]
-	WORD $0x3dc00ac0 // ldr q0, [x22, #32]
-	WORD $0x3dc00ae1 // ldr q1, [x23, #32]
+	WORD $0x3d8006e0 // str q0, [x23, #16]
+	WORD $0x3dc00aa0 // ldr q0, [x21, #32]
+	WORD $0x3dc00ac1 // ldr q1, [x22, #32]
 	WORD $0x4e21f402 // fmax v2.4s, v0.4s, v1.4s
 	WORD $0x4e20f420 // fmax v0.4s, v1.4s, v0.4s
 	WORD $0x4ea01c40 // orr v0.16b, v2.16b, v0.16b
-	WORD $0x3d800b00 // str q0, [x24, #32]
-	WORD $0x3dc00ec0 // ldr q0, [x22, #48]
-	WORD $0x3dc00ee1 // ldr q1, [x23, #48]
+	WORD $0x3d800ae0 // str q0, [x23, #32]
+	WORD $0x3dc00ea0 // ldr q0, [x21, #48]
+	WORD $0x3dc00ec1 // ldr q1, [x22, #48]
 	WORD $0x4e21f402 // fmax v2.4s, v0.4s, v1.4s
 	WORD $0x4e20f420 // fmax v0.4s, v1.4s, v0.4s
 	WORD $0x4ea01c40 // orr v0.16b, v2.16b, v0.16b
-	WORD $0x3d800f00 // str q0, [x24, #48]
-	WORD $0x3dc012c0 // ldr q0, [x22, #64]
-	WORD $0x3dc012e1 // ldr q1, [x23, #64]
+	WORD $0x3d800ee0 // str q0, [x23, #48]
+	WORD $0x3dc012a0 // ldr q0, [x21, #64]
+	WORD $0x3dc012c1 // ldr q1, [x22, #64]
 	WORD $0x4e21f402 // fmax v2.4s, v0.4s, v1.4s
 	WORD $0x4e20f420 // fmax v0.4s, v1.4s, v0.4s
 	WORD $0x4ea01c40 // orr v0.16b, v2.16b, v0.16b
-	WORD $0x3d801300 // str q0, [x24, #64]
-	WORD $0x3dc016c0 // ldr q0, [x22, #80]
-	WORD $0x3dc016e1 // ldr q1, [x23, #80]
+	WORD $0x3d8012e0 // str q0, [x23, #64]
+	WORD $0x3dc016a0 // ldr q0, [x21, #80]
+	WORD $0x3dc016c1 // ldr q1, [x22, #80]
 	WORD $0x4e21f402 // fmax v2.4s, v0.4s, v1.4s
 	WORD $0x4e20f420 // fmax v0.4s, v1.4s, v0.4s
 	WORD $0x4ea01c40 // orr v0.16b, v2.16b, v0.16b
-	WORD $0x3d801700 // str q0, [x24, #80]
-	WORD $0x3dc01ac0 // ldr q0, [x22, #96]
-	WORD $0x3dc01ae1 // ldr q1, [x23, #96]
+	WORD $0x3d8016e0 // str q0, [x23, #80]
+	WORD $0x3dc01aa0 // ldr q0, [x21, #96]
+	WORD $0x3dc01ac1 // ldr q1, [x22, #96]
 	WORD $0x4e21f402 // fmax v2.4s, v0.4s, v1.4s
 	WORD $0x4e20f420 // fmax v0.4s, v1.4s, v0.4s
 	WORD $0x4ea01c40 // orr v0.16b, v2.16b, v0.16b
-	WORD $0x3d801b00 // str q0, [x24, #96]
-	WORD $0x3dc01ec0 // ldr q0, [x22, #112]
-	WORD $0x3dc01ee1 // ldr q1, [x23, #112]
+	WORD $0x3d801ae0 // str q0, [x23, #96]
+	WORD $0x3dc01ea0 // ldr q0, [x21, #112]
+	WORD $0x3dc01ec1 // ldr q1, [x22, #112]
 	WORD $0x4e21f402 // fmax v2.4s, v0.4s, v1.4s
 	WORD $0x4e20f420 // fmax v0.4s, v1.4s, v0.4s
 	WORD $0x4ea01c40 // orr v0.16b, v2.16b, v0.16b
-	WORD $0x3d801f00 // str q0, [x24, #112]
+	WORD $0x3d801ee0 // str q0, [x23, #112]
 	ADD $32, R6
 	JMP loop73
 
@@ -1036,15 +1036,15 @@ done74:
 loop75:
 	CMP R7, R6
 	BGT done76
-	ADD R6<<2, R1, R25
-	WORD $0x3dc00320 // ldr q0, [x25, #0]
-	ADD R6<<2, R2, R22
-	WORD $0x3dc002c1 // ldr q1, [x22, #0]
+	ADD R6<<2, R1, R24
+	WORD $0x3dc00300 // ldr q0, [x24, #0]
+	ADD R6<<2, R2, R25
+	WORD $0x3dc00321 // ldr q1, [x25, #0]
 	WORD $0x4e21f402 // fmax v2.4s, v0.4s, v1.4s
 	WORD $0x4e20f420 // fmax v0.4s, v1.4s, v0.4s
 	WORD $0x4ea01c40 // orr v0.16b, v2.16b, v0.16b
-	ADD R6<<2, R3, R23
-	WORD $0x3d8002e0 // str q0, [x23, #0]
+	ADD R6<<2, R3, R26
+	WORD $0x3d800340 // str q0, [x26, #0]
 	ADD $4, R6
 	JMP loop75
 
@@ -1055,15 +1055,15 @@ done76:
 loop77:
 	CMP R7, R6
 	BGT done78
-	ADD R6<<2, R1, R24
-	WORD $0xbd400300 // ldr s0, [x24, #0]
-	ADD R6<<2, R2, R25
-	WORD $0xbd400321 // ldr s1, [x25, #0]
+	ADD R6<<2, R1, R21
+	WORD $0xbd4002a0 // ldr s0, [x21, #0]
+	ADD R6<<2, R2, R22
+	WORD $0xbd4002c1 // ldr s1, [x22, #0]
 	WORD $0x4e21f402 // fmax v2.4s, v0.4s, v1.4s
 	WORD $0x4e20f420 // fmax v0.4s, v1.4s, v0.4s
 	WORD $0x4ea01c40 // orr v0.16b, v2.16b, v0.16b
-	ADD R6<<2, R3, R22
-	WORD $0xbd0002c0 // str s0, [x22, #0]
+	ADD R6<<2, R3, R23
+	WORD $0xbd0002e0 // str s0, [x23, #0]
 	ADD $1, R6
 	JMP loop77
 
@@ -1084,56 +1084,56 @@ TEXT ·binaryRightMaximumNEON(SB), NOSPLIT, $0-56
 loop79:
 	CMP R6, R3
 	BGT done80
-	ADD R3<<2, R1, R22
-	WORD $0x3dc002c1 // ldr q1, [x22, #0]
+	ADD R3<<2, R1, R21
+	WORD $0x3dc002a1 // ldr q1, [x21, #0]
 	WORD $0x4ea01c02 // mov v2.16b, v0.16b
 	WORD $0x4e22f423 // fmax v3.4s, v1.4s, v2.4s
 	WORD $0x4e21f441 // fmax v1.4s, v2.4s, v1.4s
 	WORD $0x4ea11c61 // orr v1.16b, v3.16b, v1.16b
-	ADD R3<<2, R2, R23
-	WORD $0x3d8002e1 // str q1, [x23, #0]
-	WORD $0x3dc006c1 // ldr q1, [x22, #16]
+	ADD R3<<2, R2, R22
+	WORD $0x3d8002c1 // str q1, [x22, #0]
+	WORD $0x3dc006a1 // ldr q1, [x21, #16]
 	WORD $0x4ea01c02 // mov v2.16b, v0.16b
 	WORD $0x4e22f423 // fmax v3.4s, v1.4s, v2.4s
 	WORD $0x4e21f441 // fmax v1.4s, v2.4s, v1.4s
 	WORD $0x4ea11c61 // orr v1.16b, v3.16b, v1.16b
-	WORD $0x3d8006e1 // str q1, [x23, #16]
-	WORD $0x3dc00ac1 // ldr q1, [x22, #32]
+	WORD $0x3d8006c1 // str q1, [x22, #16]
+	WORD $0x3dc00aa1 // ldr q1, [x21, #32]
 	WORD $0x4ea01c02 // mov v2.16b, v0.16b
 	WORD $0x4e22f423 // fmax v3.4s, v1.4s, v2.4s
 	WORD $0x4e21f441 // fmax v1.4s, v2.4s, v1.4s
 	WORD $0x4ea11c61 // orr v1.16b, v3.16b, v1.16b
-	WORD $0x3d800ae1 // str q1, [x23, #32]
-	WORD $0x3dc00ec1 // ldr q1, [x22, #48]
+	WORD $0x3d800ac1 // str q1, [x22, #32]
+	WORD $0x3dc00ea1 // ldr q1, [x21, #48]
 	WORD $0x4ea01c02 // mov v2.16b, v0.16b
 	WORD $0x4e22f423 // fmax v3.4s, v1.4s, v2.4s
 	WORD $0x4e21f441 // fmax v1.4s, v2.4s, v1.4s
 	WORD $0x4ea11c61 // orr v1.16b, v3.16b, v1.16b
-	WORD $0x3d800ee1 // str q1, [x23, #48]
-	WORD $0x3dc012c1 // ldr q1, [x22, #64]
+	WORD $0x3d800ec1 // str q1, [x22, #48]
+	WORD $0x3dc012a1 // ldr q1, [x21, #64]
 	WORD $0x4ea01c02 // mov v2.16b, v0.16b
 	WORD $0x4e22f423 // fmax v3.4s, v1.4s, v2.4s
 	WORD $0x4e21f441 // fmax v1.4s, v2.4s, v1.4s
 	WORD $0x4ea11c61 // orr v1.16b, v3.16b, v1.16b
-	WORD $0x3d8012e1 // str q1, [x23, #64]
-	WORD $0x3dc016c1 // ldr q1, [x22, #80]
+	WORD $0x3d8012c1 // str q1, [x22, #64]
+	WORD $0x3dc016a1 // ldr q1, [x21, #80]
 	WORD $0x4ea01c02 // mov v2.16b, v0.16b
 	WORD $0x4e22f423 // fmax v3.4s, v1.4s, v2.4s
 	WORD $0x4e21f441 // fmax v1.4s, v2.4s, v1.4s
 	WORD $0x4ea11c61 // orr v1.16b, v3.16b, v1.16b
-	WORD $0x3d8016e1 // str q1, [x23, #80]
-	WORD $0x3dc01ac1 // ldr q1, [x22, #96]
+	WORD $0x3d8016c1 // str q1, [x22, #80]
+	WORD $0x3dc01aa1 // ldr q1, [x21, #96]
 	WORD $0x4ea01c02 // mov v2.16b, v0.16b
 	WORD $0x4e22f423 // fmax v3.4s, v1.4s, v2.4s
 	WORD $0x4e21f441 // fmax v1.4s, v2.4s, v1.4s
 	WORD $0x4ea11c61 // orr v1.16b, v3.16b, v1.16b
-	WORD $0x3d801ae1 // str q1, [x23, #96]
-	WORD $0x3dc01ec1 // ldr q1, [x22, #112]
+	WORD $0x3d801ac1 // str q1, [x22, #96]
+	WORD $0x3dc01ea1 // ldr q1, [x21, #112]
 	WORD $0x4ea01c02 // mov v2.16b, v0.16b
 	WORD $0x4e22f423 // fmax v3.4s, v1.4s, v2.4s
 	WORD $0x4e21f441 // fmax v1.4s, v2.4s, v1.4s
 	WORD $0x4ea11c61 // orr v1.16b, v3.16b, v1.16b
-	WORD $0x3d801ee1 // str q1, [x23, #112]
+	WORD $0x3d801ec1 // str q1, [x22, #112]
 	ADD $32, R3
 	JMP loop79
 
@@ -1144,14 +1144,14 @@ done80:
 loop81:
 	CMP R6, R3
 	BGT done82
-	ADD R3<<2, R1, R24
-	WORD $0x3dc00301 // ldr q1, [x24, #0]
+	ADD R3<<2, R1, R23
+	WORD $0x3dc002e1 // ldr q1, [x23, #0]
 	WORD $0x4ea01c02 // mov v2.16b, v0.16b
 	WORD $0x4e22f423 // fmax v3.4s, v1.4s, v2.4s
 	WORD $0x4e21f441 // fmax v1.4s, v2.4s, v1.4s
 	WORD $0x4ea11c61 // orr v1.16b, v3.16b, v1.16b
-	ADD R3<<2, R2, R25
-	WORD $0x3d800321 // str q1, [x25, #0]
+	ADD R3<<2, R2, R24
+	WORD $0x3d800301 // str q1, [x24, #0]
 	ADD $4, R3
 	JMP loop81
 
@@ -1162,14 +1162,14 @@ done82:
 loop83:
 	CMP R6, R3
 	BGT done84
-	ADD R3<<2, R1, R22
-	WORD $0xbd4002c1 // ldr s1, [x22, #0]
+	ADD R3<<2, R1, R25
+	WORD $0xbd400321 // ldr s1, [x25, #0]
 	WORD $0x4ea01c02 // mov v2.16b, v0.16b
 	WORD $0x4e22f423 // fmax v3.4s, v1.4s, v2.4s
 	WORD $0x4e21f441 // fmax v1.4s, v2.4s, v1.4s
 	WORD $0x4ea11c61 // orr v1.16b, v3.16b, v1.16b
-	ADD R3<<2, R2, R23
-	WORD $0xbd0002e1 // str s1, [x23, #0]
+	ADD R3<<2, R2, R26
+	WORD $0xbd000341 // str s1, [x26, #0]
 	ADD $1, R3
 	JMP loop83
 
@@ -1190,48 +1190,48 @@ TEXT ·binaryLeftMaximumNEON(SB), NOSPLIT, $0-56
 loop85:
 	CMP R6, R3
 	BGT done86
-	ADD R3<<2, R1, R22
-	WORD $0x3dc002c1 // ldr q1, [x22, #0]
+	ADD R3<<2, R1, R21
+	WORD $0x3dc002a1 // ldr q1, [x21, #0]
 	WORD $0x4e21f402 // fmax v2.4s, v0.4s, v1.4s
 	WORD $0x4e20f421 // fmax v1.4s, v1.4s, v0.4s
 	WORD $0x4ea11c41 // orr v1.16b, v2.16b, v1.16b
-	ADD R3<<2, R2, R23
-	WORD $0x3d8002e1 // str q1, [x23, #0]
-	WORD $0x3dc006c1 // ldr q1, [x22, #16]
+	ADD R3<<2, R2, R22
+	WORD $0x3d8002c1 // str q1, [x22, #0]
+	WORD $0x3dc006a1 // ldr q1, [x21, #16]
 	WORD $0x4e21f402 // fmax v2.4s, v0.4s, v1.4s
 	WORD $0x4e20f421 // fmax v1.4s, v1.4s, v0.4s
 	WORD $0x4ea11c41 // orr v1.16b, v2.16b, v1.16b
-	WORD $0x3d8006e1 // str q1, [x23, #16]
-	WORD $0x3dc00ac1 // ldr q1, [x22, #32]
+	WORD $0x3d8006c1 // str q1, [x22, #16]
+	WORD $0x3dc00aa1 // ldr q1, [x21, #32]
 	WORD $0x4e21f402 // fmax v2.4s, v0.4s, v1.4s
 	WORD $0x4e20f421 // fmax v1.4s, v1.4s, v0.4s
 	WORD $0x4ea11c41 // orr v1.16b, v2.16b, v1.16b
-	WORD $0x3d800ae1 // str q1, [x23, #32]
-	WORD $0x3dc00ec1 // ldr q1, [x22, #48]
+	WORD $0x3d800ac1 // str q1, [x22, #32]
+	WORD $0x3dc00ea1 // ldr q1, [x21, #48]
 	WORD $0x4e21f402 // fmax v2.4s, v0.4s, v1.4s
 	WORD $0x4e20f421 // fmax v1.4s, v1.4s, v0.4s
 	WORD $0x4ea11c41 // orr v1.16b, v2.16b, v1.16b
-	WORD $0x3d800ee1 // str q1, [x23, #48]
-	WORD $0x3dc012c1 // ldr q1, [x22, #64]
+	WORD $0x3d800ec1 // str q1, [x22, #48]
+	WORD $0x3dc012a1 // ldr q1, [x21, #64]
 	WORD $0x4e21f402 // fmax v2.4s, v0.4s, v1.4s
 	WORD $0x4e20f421 // fmax v1.4s, v1.4s, v0.4s
 	WORD $0x4ea11c41 // orr v1.16b, v2.16b, v1.16b
-	WORD $0x3d8012e1 // str q1, [x23, #64]
-	WORD $0x3dc016c1 // ldr q1, [x22, #80]
+	WORD $0x3d8012c1 // str q1, [x22, #64]
+	WORD $0x3dc016a1 // ldr q1, [x21, #80]
 	WORD $0x4e21f402 // fmax v2.4s, v0.4s, v1.4s
 	WORD $0x4e20f421 // fmax v1.4s, v1.4s, v0.4s
 	WORD $0x4ea11c41 // orr v1.16b, v2.16b, v1.16b
-	WORD $0x3d8016e1 // str q1, [x23, #80]
-	WORD $0x3dc01ac1 // ldr q1, [x22, #96]
+	WORD $0x3d8016c1 // str q1, [x22, #80]
+	WORD $0x3dc01aa1 // ldr q1, [x21, #96]
 	WORD $0x4e21f402 // fmax v2.4s, v0.4s, v1.4s
 	WORD $0x4e20f421 // fmax v1.4s, v1.4s, v0.4s
 	WORD $0x4ea11c41 // orr v1.16b, v2.16b, v1.16b
-	WORD $0x3d801ae1 // str q1, [x23, #96]
-	WORD $0x3dc01ec1 // ldr q1, [x22, #112]
+	WORD $0x3d801ac1 // str q1, [x22, #96]
+	WORD $0x3dc01ea1 // ldr q1, [x21, #112]
 	WORD $0x4e21f402 // fmax v2.4s, v0.4s, v1.4s
 	WORD $0x4e20f421 // fmax v1.4s, v1.4s, v0.4s
 	WORD $0x4ea11c41 // orr v1.16b, v2.16b, v1.16b
-	WORD $0x3d801ee1 // str q1, [x23, #112]
+	WORD $0x3d801ec1 // str q1, [x22, #112]
 	ADD $32, R3
 	JMP loop85
 
@@ -1242,13 +1242,13 @@ done86:
 loop87:
 	CMP R6, R3
 	BGT done88
-	ADD R3<<2, R1, R24
-	WORD $0x3dc00301 // ldr q1, [x24, #0]
+	ADD R3<<2, R1, R23
+	WORD $0x3dc002e1 // ldr q1, [x23, #0]
 	WORD $0x4e21f402 // fmax v2.4s, v0.4s, v1.4s
 	WORD $0x4e20f421 // fmax v1.4s, v1.4s, v0.4s
 	WORD $0x4ea11c41 // orr v1.16b, v2.16b, v1.16b
-	ADD R3<<2, R2, R25
-	WORD $0x3d800321 // str q1, [x25, #0]
+	ADD R3<<2, R2, R24
+	WORD $0x3d800301 // str q1, [x24, #0]
 	ADD $4, R3
 	JMP loop87
 
@@ -1259,13 +1259,13 @@ done88:
 loop89:
 	CMP R6, R3
 	BGT done90
-	ADD R3<<2, R1, R22
-	WORD $0xbd4002c1 // ldr s1, [x22, #0]
+	ADD R3<<2, R1, R25
+	WORD $0xbd400321 // ldr s1, [x25, #0]
 	WORD $0x4e21f402 // fmax v2.4s, v0.4s, v1.4s
 	WORD $0x4e20f421 // fmax v1.4s, v1.4s, v0.4s
 	WORD $0x4ea11c41 // orr v1.16b, v2.16b, v1.16b
-	ADD R3<<2, R2, R23
-	WORD $0xbd0002e1 // str s1, [x23, #0]
+	ADD R3<<2, R2, R26
+	WORD $0xbd000341 // str s1, [x26, #0]
 	ADD $1, R3
 	JMP loop89
 
@@ -1285,57 +1285,57 @@ TEXT ·binaryMinimumNEON(SB), NOSPLIT, $0-72
 loop91:
 	CMP R7, R6
 	BGT done92
-	ADD R6<<2, R1, R22
-	WORD $0x3dc002c0 // ldr q0, [x22, #0]
-	ADD R6<<2, R2, R23
-	WORD $0x3dc002e1 // ldr q1, [x23, #0]
+	ADD R6<<2, R1, R21
+	WORD $0x3dc002a0 // ldr q0, [x21, #0]
+	ADD R6<<2, R2, R22
+	WORD $0x3dc002c1 // ldr q1, [x22, #0]
 	WORD $0x4ea1f402 // fmin v2.4s, v0.4s, v1.4s
 	WORD $0x4ea0f420 // fmin v0.4s, v1.4s, v0.4s
 	WORD $0x4ea01c40 // orr v0.16b, v2.16b, v0.16b
-	ADD R6<<2, R3, R24
-	WORD $0x3d800300 // str q0, [x24, #0]
-	WORD $0x3dc006c0 // ldr q0, [x22, #16]
-	WORD $0x3dc006e1 // ldr q1, [x23, #16]
+	ADD R6<<2, R3, R23
+	WORD $0x3d8002e0 // str q0, [x23, #0]
+	WORD $0x3dc006a0 // ldr q0, [x21, #16]
+	WORD $0x3dc006c1 // ldr q1, [x22, #16]
 	WORD $0x4ea1f402 // fmin v2.4s, v0.4s, v1.4s
 	WORD $0x4ea0f420 // fmin v0.4s, v1.4s, v0.4s
 	WORD $0x4ea01c40 // orr v0.16b, v2.16b, v0.16b
-	WORD $0x3d800700 // str q0, [x24, #16]
-	WORD $0x3dc00ac0 // ldr q0, [x22, #32]
-	WORD $0x3dc00ae1 // ldr q1, [x23, #32]
+	WORD $0x3d8006e0 // str q0, [x23, #16]
+	WORD $0x3dc00aa0 // ldr q0, [x21, #32]
+	WORD $0x3dc00ac1 // ldr q1, [x22, #32]
 	WORD $0x4ea1f402 // fmin v2.4s, v0.4s, v1.4s
 	WORD $0x4ea0f420 // fmin v0.4s, v1.4s, v0.4s
 	WORD $0x4ea01c40 // orr v0.16b, v2.16b, v0.16b
-	WORD $0x3d800b00 // str q0, [x24, #32]
-	WORD $0x3dc00ec0 // ldr q0, [x22, #48]
-	WORD $0x3dc00ee1 // ldr q1, [x23, #48]
+	WORD $0x3d800ae0 // str q0, [x23, #32]
+	WORD $0x3dc00ea0 // ldr q0, [x21, #48]
+	WORD $0x3dc00ec1 // ldr q1, [x22, #48]
 	WORD $0x4ea1f402 // fmin v2.4s, v0.4s, v1.4s
 	WORD $0x4ea0f420 // fmin v0.4s, v1.4s, v0.4s
 	WORD $0x4ea01c40 // orr v0.16b, v2.16b, v0.16b
-	WORD $0x3d800f00 // str q0, [x24, #48]
-	WORD $0x3dc012c0 // ldr q0, [x22, #64]
-	WORD $0x3dc012e1 // ldr q1, [x23, #64]
+	WORD $0x3d800ee0 // str q0, [x23, #48]
+	WORD $0x3dc012a0 // ldr q0, [x21, #64]
+	WORD $0x3dc012c1 // ldr q1, [x22, #64]
 	WORD $0x4ea1f402 // fmin v2.4s, v0.4s, v1.4s
 	WORD $0x4ea0f420 // fmin v0.4s, v1.4s, v0.4s
 	WORD $0x4ea01c40 // orr v0.16b, v2.16b, v0.16b
-	WORD $0x3d801300 // str q0, [x24, #64]
-	WORD $0x3dc016c0 // ldr q0, [x22, #80]
-	WORD $0x3dc016e1 // ldr q1, [x23, #80]
+	WORD $0x3d8012e0 // str q0, [x23, #64]
+	WORD $0x3dc016a0 // ldr q0, [x21, #80]
+	WORD $0x3dc016c1 // ldr q1, [x22, #80]
 	WORD $0x4ea1f402 // fmin v2.4s, v0.4s, v1.4s
 	WORD $0x4ea0f420 // fmin v0.4s, v1.4s, v0.4s
 	WORD $0x4ea01c40 // orr v0.16b, v2.16b, v0.16b
-	WORD $0x3d801700 // str q0, [x24, #80]
-	WORD $0x3dc01ac0 // ldr q0, [x22, #96]
-	WORD $0x3dc01ae1 // ldr q1, [x23, #96]
+	WORD $0x3d8016e0 // str q0, [x23, #80]
+	WORD $0x3dc01aa0 // ldr q0, [x21, #96]
+	WORD $0x3dc01ac1 // ldr q1, [x22, #96]
 	WORD $0x4ea1f402 // fmin v2.4s, v0.4s, v1.4s
 	WORD $0x4ea0f420 // fmin v0.4s, v1.4s, v0.4s
 	WORD $0x4ea01c40 // orr v0.16b, v2.16b, v0.16b
-	WORD $0x3d801b00 // str q0, [x24, #96]
-	WORD $0x3dc01ec0 // ldr q0, [x22, #112]
-	WORD $0x3dc01ee1 // ldr q1, [x23, #112]
+	WORD $0x3d801ae0 // str q0, [x23, #96]
+	WORD $0x3dc01ea0 // ldr q0, [x21, #112]
+	WORD $0x3dc01ec1 // ldr q1, [x22, #112]
 	WORD $0x4ea1f402 // fmin v2.4s, v0.4s, v1.4s
 	WORD $0x4ea0f420 // fmin v0.4s, v1.4s, v0.4s
 	WORD $0x4ea01c40 // orr v0.16b, v2.16b, v0.16b
-	WORD $0x3d801f00 // str q0, [x24, #112]
+	WORD $0x3d801ee0 // str q0, [x23, #112]
 	ADD $32, R6
 	JMP loop91
 
@@ -1346,15 +1346,15 @@ done92:
 loop93:
 	CMP R7, R6
 	BGT done94
-	ADD R6<<2, R1, R25
-	WORD $0x3dc00320 // ldr q0, [x25, #0]
-	ADD R6<<2, R2, R22
-	WORD $0x3dc002c1 // ldr q1, [x22, #0]
+	ADD R6<<2, R1, R24
+	WORD $0x3dc00300 // ldr q0, [x24, #0]
+	ADD R6<<2, R2, R25
+	WORD $0x3dc00321 // ldr q1, [x25, #0]
 	WORD $0x4ea1f402 // fmin v2.4s, v0.4s, v1.4s
 	WORD $0x4ea0f420 // fmin v0.4s, v1.4s, v0.4s
 	WORD $0x4ea01c40 // orr v0.16b, v2.16b, v0.16b
-	ADD R6<<2, R3, R23
-	WORD $0x3d8002e0 // str q0, [x23, #0]
+	ADD R6<<2, R3, R26
+	WORD $0x3d800340 // str q0, [x26, #0]
 	ADD $4, R6
 	JMP loop93
 
@@ -1365,15 +1365,15 @@ done94:
 loop95:
 	CMP R7, R6
 	BGT done96
-	ADD R6<<2, R1, R24
-	WORD $0xbd400300 // ldr s0, [x24, #0]
-	ADD R6<<2, R2, R25
-	WORD $0xbd400321 // ldr s1, [x25, #0]
+	ADD R6<<2, R1, R21
+	WORD $0xbd4002a0 // ldr s0, [x21, #0]
+	ADD R6<<2, R2, R22
+	WORD $0xbd4002c1 // ldr s1, [x22, #0]
 	WORD $0x4ea1f402 // fmin v2.4s, v0.4s, v1.4s
 	WORD $0x4ea0f420 // fmin v0.4s, v1.4s, v0.4s
 	WORD $0x4ea01c40 // orr v0.16b, v2.16b, v0.16b
-	ADD R6<<2, R3, R22
-	WORD $0xbd0002c0 // str s0, [x22, #0]
+	ADD R6<<2, R3, R23
+	WORD $0xbd0002e0 // str s0, [x23, #0]
 	ADD $1, R6
 	JMP loop95
 
@@ -1394,56 +1394,56 @@ TEXT ·binaryRightMinimumNEON(SB), NOSPLIT, $0-56
 loop97:
 	CMP R6, R3
 	BGT done98
-	ADD R3<<2, R1, R22
-	WORD $0x3dc002c1 // ldr q1, [x22, #0]
+	ADD R3<<2, R1, R21
+	WORD $0x3dc002a1 // ldr q1, [x21, #0]
 	WORD $0x4ea01c02 // mov v2.16b, v0.16b
 	WORD $0x4ea2f423 // fmin v3.4s, v1.4s, v2.4s
 	WORD $0x4ea1f441 // fmin v1.4s, v2.4s, v1.4s
 	WORD $0x4ea11c61 // orr v1.16b, v3.16b, v1.16b
-	ADD R3<<2, R2, R23
-	WORD $0x3d8002e1 // str q1, [x23, #0]
-	WORD $0x3dc006c1 // ldr q1, [x22, #16]
+	ADD R3<<2, R2, R22
+	WORD $0x3d8002c1 // str q1, [x22, #0]
+	WORD $0x3dc006a1 // ldr q1, [x21, #16]
 	WORD $0x4ea01c02 // mov v2.16b, v0.16b
 	WORD $0x4ea2f423 // fmin v3.4s, v1.4s, v2.4s
 	WORD $0x4ea1f441 // fmin v1.4s, v2.4s, v1.4s
 	WORD $0x4ea11c61 // orr v1.16b, v3.16b, v1.16b
-	WORD $0x3d8006e1 // str q1, [x23, #16]
-	WORD $0x3dc00ac1 // ldr q1, [x22, #32]
+	WORD $0x3d8006c1 // str q1, [x22, #16]
+	WORD $0x3dc00aa1 // ldr q1, [x21, #32]
 	WORD $0x4ea01c02 // mov v2.16b, v0.16b
 	WORD $0x4ea2f423 // fmin v3.4s, v1.4s, v2.4s
 	WORD $0x4ea1f441 // fmin v1.4s, v2.4s, v1.4s
 	WORD $0x4ea11c61 // orr v1.16b, v3.16b, v1.16b
-	WORD $0x3d800ae1 // str q1, [x23, #32]
-	WORD $0x3dc00ec1 // ldr q1, [x22, #48]
+	WORD $0x3d800ac1 // str q1, [x22, #32]
+	WORD $0x3dc00ea1 // ldr q1, [x21, #48]
 	WORD $0x4ea01c02 // mov v2.16b, v0.16b
 	WORD $0x4ea2f423 // fmin v3.4s, v1.4s, v2.4s
 	WORD $0x4ea1f441 // fmin v1.4s, v2.4s, v1.4s
 	WORD $0x4ea11c61 // orr v1.16b, v3.16b, v1.16b
-	WORD $0x3d800ee1 // str q1, [x23, #48]
-	WORD $0x3dc012c1 // ldr q1, [x22, #64]
+	WORD $0x3d800ec1 // str q1, [x22, #48]
+	WORD $0x3dc012a1 // ldr q1, [x21, #64]
 	WORD $0x4ea01c02 // mov v2.16b, v0.16b
 	WORD $0x4ea2f423 // fmin v3.4s, v1.4s, v2.4s
 	WORD $0x4ea1f441 // fmin v1.4s, v2.4s, v1.4s
 	WORD $0x4ea11c61 // orr v1.16b, v3.16b, v1.16b
-	WORD $0x3d8012e1 // str q1, [x23, #64]
-	WORD $0x3dc016c1 // ldr q1, [x22, #80]
+	WORD $0x3d8012c1 // str q1, [x22, #64]
+	WORD $0x3dc016a1 // ldr q1, [x21, #80]
 	WORD $0x4ea01c02 // mov v2.16b, v0.16b
 	WORD $0x4ea2f423 // fmin v3.4s, v1.4s, v2.4s
 	WORD $0x4ea1f441 // fmin v1.4s, v2.4s, v1.4s
 	WORD $0x4ea11c61 // orr v1.16b, v3.16b, v1.16b
-	WORD $0x3d8016e1 // str q1, [x23, #80]
-	WORD $0x3dc01ac1 // ldr q1, [x22, #96]
+	WORD $0x3d8016c1 // str q1, [x22, #80]
+	WORD $0x3dc01aa1 // ldr q1, [x21, #96]
 	WORD $0x4ea01c02 // mov v2.16b, v0.16b
 	WORD $0x4ea2f423 // fmin v3.4s, v1.4s, v2.4s
 	WORD $0x4ea1f441 // fmin v1.4s, v2.4s, v1.4s
 	WORD $0x4ea11c61 // orr v1.16b, v3.16b, v1.16b
-	WORD $0x3d801ae1 // str q1, [x23, #96]
-	WORD $0x3dc01ec1 // ldr q1, [x22, #112]
+	WORD $0x3d801ac1 // str q1, [x22, #96]
+	WORD $0x3dc01ea1 // ldr q1, [x21, #112]
 	WORD $0x4ea01c02 // mov v2.16b, v0.16b
 	WORD $0x4ea2f423 // fmin v3.4s, v1.4s, v2.4s
 	WORD $0x4ea1f441 // fmin v1.4s, v2.4s, v1.4s
 	WORD $0x4ea11c61 // orr v1.16b, v3.16b, v1.16b
-	WORD $0x3d801ee1 // str q1, [x23, #112]
+	WORD $0x3d801ec1 // str q1, [x22, #112]
 	ADD $32, R3
 	JMP loop97
 
@@ -1454,14 +1454,14 @@ done98:
 loop99:
 	CMP R6, R3
 	BGT done100
-	ADD R3<<2, R1, R24
-	WORD $0x3dc00301 // ldr q1, [x24, #0]
+	ADD R3<<2, R1, R23
+	WORD $0x3dc002e1 // ldr q1, [x23, #0]
 	WORD $0x4ea01c02 // mov v2.16b, v0.16b
 	WORD $0x4ea2f423 // fmin v3.4s, v1.4s, v2.4s
 	WORD $0x4ea1f441 // fmin v1.4s, v2.4s, v1.4s
 	WORD $0x4ea11c61 // orr v1.16b, v3.16b, v1.16b
-	ADD R3<<2, R2, R25
-	WORD $0x3d800321 // str q1, [x25, #0]
+	ADD R3<<2, R2, R24
+	WORD $0x3d800301 // str q1, [x24, #0]
 	ADD $4, R3
 	JMP loop99
 
@@ -1472,14 +1472,14 @@ done100:
 loop101:
 	CMP R6, R3
 	BGT done102
-	ADD R3<<2, R1, R22
-	WORD $0xbd4002c1 // ldr s1, [x22, #0]
+	ADD R3<<2, R1, R25
+	WORD $0xbd400321 // ldr s1, [x25, #0]
 	WORD $0x4ea01c02 // mov v2.16b, v0.16b
 	WORD $0x4ea2f423 // fmin v3.4s, v1.4s, v2.4s
 	WORD $0x4ea1f441 // fmin v1.4s, v2.4s, v1.4s
 	WORD $0x4ea11c61 // orr v1.16b, v3.16b, v1.16b
-	ADD R3<<2, R2, R23
-	WORD $0xbd0002e1 // str s1, [x23, #0]
+	ADD R3<<2, R2, R26
+	WORD $0xbd000341 // str s1, [x26, #0]
 	ADD $1, R3
 	JMP loop101
 
@@ -1500,48 +1500,48 @@ TEXT ·binaryLeftMinimumNEON(SB), NOSPLIT, $0-56
 loop103:
 	CMP R6, R3
 	BGT done104
-	ADD R3<<2, R1, R22
-	WORD $0x3dc002c1 // ldr q1, [x22, #0]
+	ADD R3<<2, R1, R21
+	WORD $0x3dc002a1 // ldr q1, [x21, #0]
 	WORD $0x4ea1f402 // fmin v2.4s, v0.4s, v1.4s
 	WORD $0x4ea0f421 // fmin v1.4s, v1.4s, v0.4s
 	WORD $0x4ea11c41 // orr v1.16b, v2.16b, v1.16b
-	ADD R3<<2, R2, R23
-	WORD $0x3d8002e1 // str q1, [x23, #0]
-	WORD $0x3dc006c1 // ldr q1, [x22, #16]
+	ADD R3<<2, R2, R22
+	WORD $0x3d8002c1 // str q1, [x22, #0]
+	WORD $0x3dc006a1 // ldr q1, [x21, #16]
 	WORD $0x4ea1f402 // fmin v2.4s, v0.4s, v1.4s
 	WORD $0x4ea0f421 // fmin v1.4s, v1.4s, v0.4s
 	WORD $0x4ea11c41 // orr v1.16b, v2.16b, v1.16b
-	WORD $0x3d8006e1 // str q1, [x23, #16]
-	WORD $0x3dc00ac1 // ldr q1, [x22, #32]
+	WORD $0x3d8006c1 // str q1, [x22, #16]
+	WORD $0x3dc00aa1 // ldr q1, [x21, #32]
 	WORD $0x4ea1f402 // fmin v2.4s, v0.4s, v1.4s
 	WORD $0x4ea0f421 // fmin v1.4s, v1.4s, v0.4s
 	WORD $0x4ea11c41 // orr v1.16b, v2.16b, v1.16b
-	WORD $0x3d800ae1 // str q1, [x23, #32]
-	WORD $0x3dc00ec1 // ldr q1, [x22, #48]
+	WORD $0x3d800ac1 // str q1, [x22, #32]
+	WORD $0x3dc00ea1 // ldr q1, [x21, #48]
 	WORD $0x4ea1f402 // fmin v2.4s, v0.4s, v1.4s
 	WORD $0x4ea0f421 // fmin v1.4s, v1.4s, v0.4s
 	WORD $0x4ea11c41 // orr v1.16b, v2.16b, v1.16b
-	WORD $0x3d800ee1 // str q1, [x23, #48]
-	WORD $0x3dc012c1 // ldr q1, [x22, #64]
+	WORD $0x3d800ec1 // str q1, [x22, #48]
+	WORD $0x3dc012a1 // ldr q1, [x21, #64]
 	WORD $0x4ea1f402 // fmin v2.4s, v0.4s, v1.4s
 	WORD $0x4ea0f421 // fmin v1.4s, v1.4s, v0.4s
 	WORD $0x4ea11c41 // orr v1.16b, v2.16b, v1.16b
-	WORD $0x3d8012e1 // str q1, [x23, #64]
-	WORD $0x3dc016c1 // ldr q1, [x22, #80]
+	WORD $0x3d8012c1 // str q1, [x22, #64]
+	WORD $0x3dc016a1 // ldr q1, [x21, #80]
 	WORD $0x4ea1f402 // fmin v2.4s, v0.4s, v1.4s
 	WORD $0x4ea0f421 // fmin v1.4s, v1.4s, v0.4s
 	WORD $0x4ea11c41 // orr v1.16b, v2.16b, v1.16b
-	WORD $0x3d8016e1 // str q1, [x23, #80]
-	WORD $0x3dc01ac1 // ldr q1, [x22, #96]
+	WORD $0x3d8016c1 // str q1, [x22, #80]
+	WORD $0x3dc01aa1 // ldr q1, [x21, #96]
 	WORD $0x4ea1f402 // fmin v2.4s, v0.4s, v1.4s
 	WORD $0x4ea0f421 // fmin v1.4s, v1.4s, v0.4s
 	WORD $0x4ea11c41 // orr v1.16b, v2.16b, v1.16b
-	WORD $0x3d801ae1 // str q1, [x23, #96]
-	WORD $0x3dc01ec1 // ldr q1, [x22, #112]
+	WORD $0x3d801ac1 // str q1, [x22, #96]
+	WORD $0x3dc01ea1 // ldr q1, [x21, #112]
 	WORD $0x4ea1f402 // fmin v2.4s, v0.4s, v1.4s
 	WORD $0x4ea0f421 // fmin v1.4s, v1.4s, v0.4s
 	WORD $0x4ea11c41 // orr v1.16b, v2.16b, v1.16b
-	WORD $0x3d801ee1 // str q1, [x23, #112]
+	WORD $0x3d801ec1 // str q1, [x22, #112]
 	ADD $32, R3
 	JMP loop103
 
@@ -1552,13 +1552,13 @@ done104:
 loop105:
 	CMP R6, R3
 	BGT done106
-	ADD R3<<2, R1, R24
-	WORD $0x3dc00301 // ldr q1, [x24, #0]
+	ADD R3<<2, R1, R23
+	WORD $0x3dc002e1 // ldr q1, [x23, #0]
 	WORD $0x4ea1f402 // fmin v2.4s, v0.4s, v1.4s
 	WORD $0x4ea0f421 // fmin v1.4s, v1.4s, v0.4s
 	WORD $0x4ea11c41 // orr v1.16b, v2.16b, v1.16b
-	ADD R3<<2, R2, R25
-	WORD $0x3d800321 // str q1, [x25, #0]
+	ADD R3<<2, R2, R24
+	WORD $0x3d800301 // str q1, [x24, #0]
 	ADD $4, R3
 	JMP loop105
 
@@ -1569,13 +1569,13 @@ done106:
 loop107:
 	CMP R6, R3
 	BGT done108
-	ADD R3<<2, R1, R22
-	WORD $0xbd4002c1 // ldr s1, [x22, #0]
+	ADD R3<<2, R1, R25
+	WORD $0xbd400321 // ldr s1, [x25, #0]
 	WORD $0x4ea1f402 // fmin v2.4s, v0.4s, v1.4s
 	WORD $0x4ea0f421 // fmin v1.4s, v1.4s, v0.4s
 	WORD $0x4ea11c41 // orr v1.16b, v2.16b, v1.16b
-	ADD R3<<2, R2, R23
-	WORD $0xbd0002e1 // str s1, [x23, #0]
+	ADD R3<<2, R2, R26
+	WORD $0xbd000341 // str s1, [x26, #0]
 	ADD $1, R3
 	JMP loop107
 
@@ -1595,15 +1595,15 @@ TEXT ·fillNEON(SB), NOSPLIT, $0-32
 loop109:
 	CMP R3, R2
 	BGT done110
-	ADD R2<<2, R1, R22
-	WORD $0x3d8002c0 // str q0, [x22, #0]
-	WORD $0x3d8006c0 // str q0, [x22, #16]
-	WORD $0x3d800ac0 // str q0, [x22, #32]
-	WORD $0x3d800ec0 // str q0, [x22, #48]
-	WORD $0x3d8012c0 // str q0, [x22, #64]
-	WORD $0x3d8016c0 // str q0, [x22, #80]
-	WORD $0x3d801ac0 // str q0, [x22, #96]
-	WORD $0x3d801ec0 // str q0, [x22, #112]
+	ADD R2<<2, R1, R21
+	WORD $0x3d8002a0 // str q0, [x21, #0]
+	WORD $0x3d8006a0 // str q0, [x21, #16]
+	WORD $0x3d800aa0 // str q0, [x21, #32]
+	WORD $0x3d800ea0 // str q0, [x21, #48]
+	WORD $0x3d8012a0 // str q0, [x21, #64]
+	WORD $0x3d8016a0 // str q0, [x21, #80]
+	WORD $0x3d801aa0 // str q0, [x21, #96]
+	WORD $0x3d801ea0 // str q0, [x21, #112]
 	ADD $32, R2
 	JMP loop109
 
@@ -1614,8 +1614,8 @@ done110:
 loop111:
 	CMP R3, R2
 	BGT done112
-	ADD R2<<2, R1, R23
-	WORD $0x3d8002e0 // str q0, [x23, #0]
+	ADD R2<<2, R1, R22
+	WORD $0x3d8002c0 // str q0, [x22, #0]
 	ADD $4, R2
 	JMP loop111
 
@@ -1626,8 +1626,8 @@ done112:
 loop113:
 	CMP R3, R2
 	BGT done114
-	ADD R2<<2, R1, R24
-	WORD $0xbd000300 // str s0, [x24, #0]
+	ADD R2<<2, R1, R23
+	WORD $0xbd0002e0 // str s0, [x23, #0]
 	ADD $1, R2
 	JMP loop113
 
@@ -1648,40 +1648,40 @@ TEXT ·addScaledNEON(SB), NOSPLIT, $0-56
 loop115:
 	CMP R6, R3
 	BGT done116
-	ADD R3<<2, R2, R22
-	WORD $0x3dc002c1 // ldr q1, [x22, #0]
-	ADD R3<<2, R1, R23
-	WORD $0x3dc002ff // ldr q31, [x23, #0]
+	ADD R3<<2, R2, R21
+	WORD $0x3dc002a1 // ldr q1, [x21, #0]
+	ADD R3<<2, R1, R22
+	WORD $0x3dc002df // ldr q31, [x22, #0]
 	WORD $0x4e3fcc01 // fmla v1.4s, v0.4s, v31.4s
-	WORD $0x3d8002c1 // str q1, [x22, #0]
-	WORD $0x3dc006c1 // ldr q1, [x22, #16]
-	WORD $0x3dc006ff // ldr q31, [x23, #16]
+	WORD $0x3d8002a1 // str q1, [x21, #0]
+	WORD $0x3dc006a1 // ldr q1, [x21, #16]
+	WORD $0x3dc006df // ldr q31, [x22, #16]
 	WORD $0x4e3fcc01 // fmla v1.4s, v0.4s, v31.4s
-	WORD $0x3d8006c1 // str q1, [x22, #16]
-	WORD $0x3dc00ac1 // ldr q1, [x22, #32]
-	WORD $0x3dc00aff // ldr q31, [x23, #32]
+	WORD $0x3d8006a1 // str q1, [x21, #16]
+	WORD $0x3dc00aa1 // ldr q1, [x21, #32]
+	WORD $0x3dc00adf // ldr q31, [x22, #32]
 	WORD $0x4e3fcc01 // fmla v1.4s, v0.4s, v31.4s
-	WORD $0x3d800ac1 // str q1, [x22, #32]
-	WORD $0x3dc00ec1 // ldr q1, [x22, #48]
-	WORD $0x3dc00eff // ldr q31, [x23, #48]
+	WORD $0x3d800aa1 // str q1, [x21, #32]
+	WORD $0x3dc00ea1 // ldr q1, [x21, #48]
+	WORD $0x3dc00edf // ldr q31, [x22, #48]
 	WORD $0x4e3fcc01 // fmla v1.4s, v0.4s, v31.4s
-	WORD $0x3d800ec1 // str q1, [x22, #48]
-	WORD $0x3dc012c1 // ldr q1, [x22, #64]
-	WORD $0x3dc012ff // ldr q31, [x23, #64]
+	WORD $0x3d800ea1 // str q1, [x21, #48]
+	WORD $0x3dc012a1 // ldr q1, [x21, #64]
+	WORD $0x3dc012df // ldr q31, [x22, #64]
 	WORD $0x4e3fcc01 // fmla v1.4s, v0.4s, v31.4s
-	WORD $0x3d8012c1 // str q1, [x22, #64]
-	WORD $0x3dc016c1 // ldr q1, [x22, #80]
-	WORD $0x3dc016ff // ldr q31, [x23, #80]
+	WORD $0x3d8012a1 // str q1, [x21, #64]
+	WORD $0x3dc016a1 // ldr q1, [x21, #80]
+	WORD $0x3dc016df // ldr q31, [x22, #80]
 	WORD $0x4e3fcc01 // fmla v1.4s, v0.4s, v31.4s
-	WORD $0x3d8016c1 // str q1, [x22, #80]
-	WORD $0x3dc01ac1 // ldr q1, [x22, #96]
-	WORD $0x3dc01aff // ldr q31, [x23, #96]
+	WORD $0x3d8016a1 // str q1, [x21, #80]
+	WORD $0x3dc01aa1 // ldr q1, [x21, #96]
+	WORD $0x3dc01adf // ldr q31, [x22, #96]
 	WORD $0x4e3fcc01 // fmla v1.4s, v0.4s, v31.4s
-	WORD $0x3d801ac1 // str q1, [x22, #96]
-	WORD $0x3dc01ec1 // ldr q1, [x22, #112]
-	WORD $0x3dc01eff // ldr q31, [x23, #112]
+	WORD $0x3d801aa1 // str q1, [x21, #96]
+	WORD $0x3dc01ea1 // ldr q1, [x21, #112]
+	WORD $0x3dc01edf // ldr q31, [x22, #112]
 	WORD $0x4e3fcc01 // fmla v1.4s, v0.4s, v31.4s
-	WORD $0x3d801ec1 // str q1, [x22, #112]
+	WORD $0x3d801ea1 // str q1, [x21, #112]
 	ADD $32, R3
 	JMP loop115
 
@@ -1692,12 +1692,12 @@ done116:
 loop117:
 	CMP R6, R3
 	BGT done118
-	ADD R3<<2, R2, R24
-	WORD $0x3dc00301 // ldr q1, [x24, #0]
-	ADD R3<<2, R1, R25
-	WORD $0x3dc0033f // ldr q31, [x25, #0]
+	ADD R3<<2, R2, R23
+	WORD $0x3dc002e1 // ldr q1, [x23, #0]
+	ADD R3<<2, R1, R24
+	WORD $0x3dc0031f // ldr q31, [x24, #0]
 	WORD $0x4e3fcc01 // fmla v1.4s, v0.4s, v31.4s
-	WORD $0x3d800301 // str q1, [x24, #0]
+	WORD $0x3d8002e1 // str q1, [x23, #0]
 	ADD $4, R3
 	JMP loop117
 
@@ -1708,12 +1708,12 @@ done118:
 loop119:
 	CMP R6, R3
 	BGT done120
-	ADD R3<<2, R2, R22
-	WORD $0xbd4002c1 // ldr s1, [x22, #0]
-	ADD R3<<2, R1, R23
-	WORD $0xbd4002e2 // ldr s2, [x23, #0]
+	ADD R3<<2, R2, R25
+	WORD $0xbd400321 // ldr s1, [x25, #0]
+	ADD R3<<2, R1, R26
+	WORD $0xbd400342 // ldr s2, [x26, #0]
 	WORD $0x4e22cc01 // fmla v1.4s, v0.4s, v2.4s
-	WORD $0xbd0002c1 // str s1, [x22, #0]
+	WORD $0xbd000321 // str s1, [x25, #0]
 	ADD $1, R3
 	JMP loop119
 
@@ -1734,48 +1734,48 @@ TEXT ·lerpNEON(SB), NOSPLIT, $0-56
 loop121:
 	CMP R6, R3
 	BGT done122
-	ADD R3<<2, R2, R22
-	WORD $0x3dc002c1 // ldr q1, [x22, #0]
-	ADD R3<<2, R1, R23
-	WORD $0x3dc002e2 // ldr q2, [x23, #0]
+	ADD R3<<2, R2, R21
+	WORD $0x3dc002a1 // ldr q1, [x21, #0]
+	ADD R3<<2, R1, R22
+	WORD $0x3dc002c2 // ldr q2, [x22, #0]
 	WORD $0x4ea1d442 // fsub v2.4s, v2.4s, v1.4s
 	WORD $0x4e22cc01 // fmla v1.4s, v0.4s, v2.4s
-	WORD $0x3d8002c1 // str q1, [x22, #0]
-	WORD $0x3dc006c1 // ldr q1, [x22, #16]
-	WORD $0x3dc006e2 // ldr q2, [x23, #16]
+	WORD $0x3d8002a1 // str q1, [x21, #0]
+	WORD $0x3dc006a1 // ldr q1, [x21, #16]
+	WORD $0x3dc006c2 // ldr q2, [x22, #16]
 	WORD $0x4ea1d442 // fsub v2.4s, v2.4s, v1.4s
 	WORD $0x4e22cc01 // fmla v1.4s, v0.4s, v2.4s
-	WORD $0x3d8006c1 // str q1, [x22, #16]
-	WORD $0x3dc00ac1 // ldr q1, [x22, #32]
-	WORD $0x3dc00ae2 // ldr q2, [x23, #32]
+	WORD $0x3d8006a1 // str q1, [x21, #16]
+	WORD $0x3dc00aa1 // ldr q1, [x21, #32]
+	WORD $0x3dc00ac2 // ldr q2, [x22, #32]
 	WORD $0x4ea1d442 // fsub v2.4s, v2.4s, v1.4s
 	WORD $0x4e22cc01 // fmla v1.4s, v0.4s, v2.4s
-	WORD $0x3d800ac1 // str q1, [x22, #32]
-	WORD $0x3dc00ec1 // ldr q1, [x22, #48]
-	WORD $0x3dc00ee2 // ldr q2, [x23, #48]
+	WORD $0x3d800aa1 // str q1, [x21, #32]
+	WORD $0x3dc00ea1 // ldr q1, [x21, #48]
+	WORD $0x3dc00ec2 // ldr q2, [x22, #48]
 	WORD $0x4ea1d442 // fsub v2.4s, v2.4s, v1.4s
 	WORD $0x4e22cc01 // fmla v1.4s, v0.4s, v2.4s
-	WORD $0x3d800ec1 // str q1, [x22, #48]
-	WORD $0x3dc012c1 // ldr q1, [x22, #64]
-	WORD $0x3dc012e2 // ldr q2, [x23, #64]
+	WORD $0x3d800ea1 // str q1, [x21, #48]
+	WORD $0x3dc012a1 // ldr q1, [x21, #64]
+	WORD $0x3dc012c2 // ldr q2, [x22, #64]
 	WORD $0x4ea1d442 // fsub v2.4s, v2.4s, v1.4s
 	WORD $0x4e22cc01 // fmla v1.4s, v0.4s, v2.4s
-	WORD $0x3d8012c1 // str q1, [x22, #64]
-	WORD $0x3dc016c1 // ldr q1, [x22, #80]
-	WORD $0x3dc016e2 // ldr q2, [x23, #80]
+	WORD $0x3d8012a1 // str q1, [x21, #64]
+	WORD $0x3dc016a1 // ldr q1, [x21, #80]
+	WORD $0x3dc016c2 // ldr q2, [x22, #80]
 	WORD $0x4ea1d442 // fsub v2.4s, v2.4s, v1.4s
 	WORD $0x4e22cc01 // fmla v1.4s, v0.4s, v2.4s
-	WORD $0x3d8016c1 // str q1, [x22, #80]
-	WORD $0x3dc01ac1 // ldr q1, [x22, #96]
-	WORD $0x3dc01ae2 // ldr q2, [x23, #96]
+	WORD $0x3d8016a1 // str q1, [x21, #80]
+	WORD $0x3dc01aa1 // ldr q1, [x21, #96]
+	WORD $0x3dc01ac2 // ldr q2, [x22, #96]
 	WORD $0x4ea1d442 // fsub v2.4s, v2.4s, v1.4s
 	WORD $0x4e22cc01 // fmla v1.4s, v0.4s, v2.4s
-	WORD $0x3d801ac1 // str q1, [x22, #96]
-	WORD $0x3dc01ec1 // ldr q1, [x22, #112]
-	WORD $0x3dc01ee2 // ldr q2, [x23, #112]
+	WORD $0x3d801aa1 // str q1, [x21, #96]
+	WORD $0x3dc01ea1 // ldr q1, [x21, #112]
+	WORD $0x3dc01ec2 // ldr q2, [x22, #112]
 	WORD $0x4ea1d442 // fsub v2.4s, v2.4s, v1.4s
 	WORD $0x4e22cc01 // fmla v1.4s, v0.4s, v2.4s
-	WORD $0x3d801ec1 // str q1, [x22, #112]
+	WORD $0x3d801ea1 // str q1, [x21, #112]
 	ADD $32, R3
 	JMP loop121
 
@@ -1786,13 +1786,13 @@ done122:
 loop123:
 	CMP R6, R3
 	BGT done124
-	ADD R3<<2, R2, R24
-	WORD $0x3dc00301 // ldr q1, [x24, #0]
-	ADD R3<<2, R1, R25
-	WORD $0x3dc00322 // ldr q2, [x25, #0]
+	ADD R3<<2, R2, R23
+	WORD $0x3dc002e1 // ldr q1, [x23, #0]
+	ADD R3<<2, R1, R24
+	WORD $0x3dc00302 // ldr q2, [x24, #0]
 	WORD $0x4ea1d442 // fsub v2.4s, v2.4s, v1.4s
 	WORD $0x4e22cc01 // fmla v1.4s, v0.4s, v2.4s
-	WORD $0x3d800301 // str q1, [x24, #0]
+	WORD $0x3d8002e1 // str q1, [x23, #0]
 	ADD $4, R3
 	JMP loop123
 
@@ -1803,13 +1803,13 @@ done124:
 loop125:
 	CMP R6, R3
 	BGT done126
-	ADD R3<<2, R2, R22
-	WORD $0xbd4002c1 // ldr s1, [x22, #0]
-	ADD R3<<2, R1, R23
-	WORD $0xbd4002e2 // ldr s2, [x23, #0]
+	ADD R3<<2, R2, R25
+	WORD $0xbd400321 // ldr s1, [x25, #0]
+	ADD R3<<2, R1, R26
+	WORD $0xbd400342 // ldr s2, [x26, #0]
 	WORD $0x4ea1d442 // fsub v2.4s, v2.4s, v1.4s
 	WORD $0x4e22cc01 // fmla v1.4s, v0.4s, v2.4s
-	WORD $0xbd0002c1 // str s1, [x22, #0]
+	WORD $0xbd000321 // str s1, [x25, #0]
 	ADD $1, R3
 	JMP loop125
 
@@ -1831,49 +1831,49 @@ TEXT ·scaledDifferenceNEON(SB), NOSPLIT, $0-80
 loop127:
 	CMP R7, R6
 	BGT done128
-	ADD R6<<2, R1, R22
-	WORD $0x3dc002c1 // ldr q1, [x22, #0]
-	ADD R6<<2, R2, R23
-	WORD $0x3dc002ff // ldr q31, [x23, #0]
+	ADD R6<<2, R1, R21
+	WORD $0x3dc002a1 // ldr q1, [x21, #0]
+	ADD R6<<2, R2, R22
+	WORD $0x3dc002df // ldr q31, [x22, #0]
 	WORD $0x4ebfd421 // fsub v1.4s, v1.4s, v31.4s
 	WORD $0x6e20dc21 // fmul v1.4s, v1.4s, v0.4s
-	ADD R6<<2, R3, R24
-	WORD $0x3d800301 // str q1, [x24, #0]
-	WORD $0x3dc006c1 // ldr q1, [x22, #16]
-	WORD $0x3dc006ff // ldr q31, [x23, #16]
+	ADD R6<<2, R3, R23
+	WORD $0x3d8002e1 // str q1, [x23, #0]
+	WORD $0x3dc006a1 // ldr q1, [x21, #16]
+	WORD $0x3dc006df // ldr q31, [x22, #16]
 	WORD $0x4ebfd421 // fsub v1.4s, v1.4s, v31.4s
 	WORD $0x6e20dc21 // fmul v1.4s, v1.4s, v0.4s
-	WORD $0x3d800701 // str q1, [x24, #16]
-	WORD $0x3dc00ac1 // ldr q1, [x22, #32]
-	WORD $0x3dc00aff // ldr q31, [x23, #32]
+	WORD $0x3d8006e1 // str q1, [x23, #16]
+	WORD $0x3dc00aa1 // ldr q1, [x21, #32]
+	WORD $0x3dc00adf // ldr q31, [x22, #32]
 	WORD $0x4ebfd421 // fsub v1.4s, v1.4s, v31.4s
 	WORD $0x6e20dc21 // fmul v1.4s, v1.4s, v0.4s
-	WORD $0x3d800b01 // str q1, [x24, #32]
-	WORD $0x3dc00ec1 // ldr q1, [x22, #48]
-	WORD $0x3dc00eff // ldr q31, [x23, #48]
+	WORD $0x3d800ae1 // str q1, [x23, #32]
+	WORD $0x3dc00ea1 // ldr q1, [x21, #48]
+	WORD $0x3dc00edf // ldr q31, [x22, #48]
 	WORD $0x4ebfd421 // fsub v1.4s, v1.4s, v31.4s
 	WORD $0x6e20dc21 // fmul v1.4s, v1.4s, v0.4s
-	WORD $0x3d800f01 // str q1, [x24, #48]
-	WORD $0x3dc012c1 // ldr q1, [x22, #64]
-	WORD $0x3dc012ff // ldr q31, [x23, #64]
+	WORD $0x3d800ee1 // str q1, [x23, #48]
+	WORD $0x3dc012a1 // ldr q1, [x21, #64]
+	WORD $0x3dc012df // ldr q31, [x22, #64]
 	WORD $0x4ebfd421 // fsub v1.4s, v1.4s, v31.4s
 	WORD $0x6e20dc21 // fmul v1.4s, v1.4s, v0.4s
-	WORD $0x3d801301 // str q1, [x24, #64]
-	WORD $0x3dc016c1 // ldr q1, [x22, #80]
-	WORD $0x3dc016ff // ldr q31, [x23, #80]
+	WORD $0x3d8012e1 // str q1, [x23, #64]
+	WORD $0x3dc016a1 // ldr q1, [x21, #80]
+	WORD $0x3dc016df // ldr q31, [x22, #80]
 	WORD $0x4ebfd421 // fsub v1.4s, v1.4s, v31.4s
 	WORD $0x6e20dc21 // fmul v1.4s, v1.4s, v0.4s
-	WORD $0x3d801701 // str q1, [x24, #80]
-	WORD $0x3dc01ac1 // ldr q1, [x22, #96]
-	WORD $0x3dc01aff // ldr q31, [x23, #96]
+	WORD $0x3d8016e1 // str q1, [x23, #80]
+	WORD $0x3dc01aa1 // ldr q1, [x21, #96]
+	WORD $0x3dc01adf // ldr q31, [x22, #96]
 	WORD $0x4ebfd421 // fsub v1.4s, v1.4s, v31.4s
 	WORD $0x6e20dc21 // fmul v1.4s, v1.4s, v0.4s
-	WORD $0x3d801b01 // str q1, [x24, #96]
-	WORD $0x3dc01ec1 // ldr q1, [x22, #112]
-	WORD $0x3dc01eff // ldr q31, [x23, #112]
+	WORD $0x3d801ae1 // str q1, [x23, #96]
+	WORD $0x3dc01ea1 // ldr q1, [x21, #112]
+	WORD $0x3dc01edf // ldr q31, [x22, #112]
 	WORD $0x4ebfd421 // fsub v1.4s, v1.4s, v31.4s
 	WORD $0x6e20dc21 // fmul v1.4s, v1.4s, v0.4s
-	WORD $0x3d801f01 // str q1, [x24, #112]
+	WORD $0x3d801ee1 // str q1, [x23, #112]
 	ADD $32, R6
 	JMP loop127
 
@@ -1884,14 +1884,14 @@ done128:
 loop129:
 	CMP R7, R6
 	BGT done130
-	ADD R6<<2, R1, R25
-	WORD $0x3dc00321 // ldr q1, [x25, #0]
-	ADD R6<<2, R2, R22
-	WORD $0x3dc002df // ldr q31, [x22, #0]
+	ADD R6<<2, R1, R24
+	WORD $0x3dc00301 // ldr q1, [x24, #0]
+	ADD R6<<2, R2, R25
+	WORD $0x3dc0033f // ldr q31, [x25, #0]
 	WORD $0x4ebfd421 // fsub v1.4s, v1.4s, v31.4s
 	WORD $0x6e20dc21 // fmul v1.4s, v1.4s, v0.4s
-	ADD R6<<2, R3, R23
-	WORD $0x3d8002e1 // str q1, [x23, #0]
+	ADD R6<<2, R3, R26
+	WORD $0x3d800341 // str q1, [x26, #0]
 	ADD $4, R6
 	JMP loop129
 
@@ -1902,14 +1902,14 @@ done130:
 loop131:
 	CMP R7, R6
 	BGT done132
-	ADD R6<<2, R1, R24
-	WORD $0xbd400301 // ldr s1, [x24, #0]
-	ADD R6<<2, R2, R25
-	WORD $0xbd400322 // ldr s2, [x25, #0]
+	ADD R6<<2, R1, R21
+	WORD $0xbd4002a1 // ldr s1, [x21, #0]
+	ADD R6<<2, R2, R22
+	WORD $0xbd4002c2 // ldr s2, [x22, #0]
 	WORD $0x4ea2d421 // fsub v1.4s, v1.4s, v2.4s
 	WORD $0x6e20dc21 // fmul v1.4s, v1.4s, v0.4s
-	ADD R6<<2, R3, R22
-	WORD $0xbd0002c1 // str s1, [x22, #0]
+	ADD R6<<2, R3, R23
+	WORD $0xbd0002e1 // str s1, [x23, #0]
 	ADD $1, R6
 	JMP loop131
 
@@ -1918,7 +1918,7 @@ done132:
 
 // func smoothL1GradNEON
 TEXT ·smoothL1GradNEON(SB), NOSPLIT, $0-80
-	MOVD $constants<>(SB), R20
+	MOVD $constants<>(SB), R19
 	MOVD y_len+64(FP), R0
 	FMOVS beta+0(FP), F0
 	WORD $0x4e040400 // dup v0.4s, v0.s[0]
@@ -1934,49 +1934,49 @@ TEXT ·smoothL1GradNEON(SB), NOSPLIT, $0-80
 loop133:
 	CMP R7, R6
 	BGT done134
-	ADD R6<<2, R1, R22
-	WORD $0x3dc002c2 // ldr q2, [x22, #0]
-	ADD R6<<2, R2, R23
-	WORD $0x3dc002ff // ldr q31, [x23, #0]
+	ADD R6<<2, R1, R21
+	WORD $0x3dc002a2 // ldr q2, [x21, #0]
+	ADD R6<<2, R2, R22
+	WORD $0x3dc002df // ldr q31, [x22, #0]
 	WORD $0x4ebfd442 // fsub v2.4s, v2.4s, v31.4s
 	WORD $0x6e20fc42 // fdiv v2.4s, v2.4s, v0.4s
-	WORD $0x3dc00283 // ldr q3, [x20, #0]
-	WORD $0x3dc00684 // ldr q4, [x20, #16]
+	WORD $0x3dc00263 // ldr q3, [x19, #0]
+	WORD $0x3dc00664 // ldr q4, [x19, #16]
 	WORD $0x4ea2f482 // fmin v2.4s, v4.4s, v2.4s
 	WORD $0x4e22f462 // fmax v2.4s, v3.4s, v2.4s
 	WORD $0x6e21dc42 // fmul v2.4s, v2.4s, v1.4s
-	ADD R6<<2, R3, R24
-	WORD $0x3d800302 // str q2, [x24, #0]
-	WORD $0x3dc006c2 // ldr q2, [x22, #16]
-	WORD $0x3dc006ff // ldr q31, [x23, #16]
+	ADD R6<<2, R3, R23
+	WORD $0x3d8002e2 // str q2, [x23, #0]
+	WORD $0x3dc006a2 // ldr q2, [x21, #16]
+	WORD $0x3dc006df // ldr q31, [x22, #16]
 	WORD $0x4ebfd442 // fsub v2.4s, v2.4s, v31.4s
 	WORD $0x6e20fc42 // fdiv v2.4s, v2.4s, v0.4s
-	WORD $0x3dc00283 // ldr q3, [x20, #0]
-	WORD $0x3dc00684 // ldr q4, [x20, #16]
+	WORD $0x3dc00263 // ldr q3, [x19, #0]
+	WORD $0x3dc00664 // ldr q4, [x19, #16]
 	WORD $0x4ea2f482 // fmin v2.4s, v4.4s, v2.4s
 	WORD $0x4e22f462 // fmax v2.4s, v3.4s, v2.4s
 	WORD $0x6e21dc42 // fmul v2.4s, v2.4s, v1.4s
-	WORD $0x3d800702 // str q2, [x24, #16]
-	WORD $0x3dc00ac2 // ldr q2, [x22, #32]
-	WORD $0x3dc00aff // ldr q31, [x23, #32]
+	WORD $0x3d8006e2 // str q2, [x23, #16]
+	WORD $0x3dc00aa2 // ldr q2, [x21, #32]
+	WORD $0x3dc00adf // ldr q31, [x22, #32]
 	WORD $0x4ebfd442 // fsub v2.4s, v2.4s, v31.4s
 	WORD $0x6e20fc42 // fdiv v2.4s, v2.4s, v0.4s
-	WORD $0x3dc00283 // ldr q3, [x20, #0]
-	WORD $0x3dc00684 // ldr q4, [x20, #16]
+	WORD $0x3dc00263 // ldr q3, [x19, #0]
+	WORD $0x3dc00664 // ldr q4, [x19, #16]
 	WORD $0x4ea2f482 // fmin v2.4s, v4.4s, v2.4s
 	WORD $0x4e22f462 // fmax v2.4s, v3.4s, v2.4s
 	WORD $0x6e21dc42 // fmul v2.4s, v2.4s, v1.4s
-	WORD $0x3d800b02 // str q2, [x24, #32]
-	WORD $0x3dc00ec2 // ldr q2, [x22, #48]
-	WORD $0x3dc00eff // ldr q31, [x23, #48]
+	WORD $0x3d800ae2 // str q2, [x23, #32]
+	WORD $0x3dc00ea2 // ldr q2, [x21, #48]
+	WORD $0x3dc00edf // ldr q31, [x22, #48]
 	WORD $0x4ebfd442 // fsub v2.4s, v2.4s, v31.4s
 	WORD $0x6e20fc42 // fdiv v2.4s, v2.4s, v0.4s
-	WORD $0x3dc00283 // ldr q3, [x20, #0]
-	WORD $0x3dc00684 // ldr q4, [x20, #16]
+	WORD $0x3dc00263 // ldr q3, [x19, #0]
+	WORD $0x3dc00664 // ldr q4, [x19, #16]
 	WORD $0x4ea2f482 // fmin v2.4s, v4.4s, v2.4s
 	WORD $0x4e22f462 // fmax v2.4s, v3.4s, v2.4s
 	WORD $0x6e21dc42 // fmul v2.4s, v2.4s, v1.4s
-	WORD $0x3d800f02 // str q2, [x24, #48]
+	WORD $0x3d800ee2 // str q2, [x23, #48]
 	ADD $16, R6
 	JMP loop133
 
@@ -1987,19 +1987,19 @@ done134:
 loop135:
 	CMP R7, R6
 	BGT done136
-	ADD R6<<2, R1, R25
-	WORD $0x3dc00322 // ldr q2, [x25, #0]
-	ADD R6<<2, R2, R22
-	WORD $0x3dc002df // ldr q31, [x22, #0]
+	ADD R6<<2, R1, R24
+	WORD $0x3dc00302 // ldr q2, [x24, #0]
+	ADD R6<<2, R2, R25
+	WORD $0x3dc0033f // ldr q31, [x25, #0]
 	WORD $0x4ebfd442 // fsub v2.4s, v2.4s, v31.4s
 	WORD $0x6e20fc42 // fdiv v2.4s, v2.4s, v0.4s
-	WORD $0x3dc00283 // ldr q3, [x20, #0]
-	WORD $0x3dc00684 // ldr q4, [x20, #16]
+	WORD $0x3dc00263 // ldr q3, [x19, #0]
+	WORD $0x3dc00664 // ldr q4, [x19, #16]
 	WORD $0x4ea2f482 // fmin v2.4s, v4.4s, v2.4s
 	WORD $0x4e22f462 // fmax v2.4s, v3.4s, v2.4s
 	WORD $0x6e21dc42 // fmul v2.4s, v2.4s, v1.4s
-	ADD R6<<2, R3, R23
-	WORD $0x3d8002e2 // str q2, [x23, #0]
+	ADD R6<<2, R3, R26
+	WORD $0x3d800342 // str q2, [x26, #0]
 	ADD $4, R6
 	JMP loop135
 
@@ -2010,19 +2010,19 @@ done136:
 loop137:
 	CMP R7, R6
 	BGT done138
-	ADD R6<<2, R1, R24
-	WORD $0xbd400302 // ldr s2, [x24, #0]
-	ADD R6<<2, R2, R25
-	WORD $0xbd400323 // ldr s3, [x25, #0]
+	ADD R6<<2, R1, R21
+	WORD $0xbd4002a2 // ldr s2, [x21, #0]
+	ADD R6<<2, R2, R22
+	WORD $0xbd4002c3 // ldr s3, [x22, #0]
 	WORD $0x4ea3d442 // fsub v2.4s, v2.4s, v3.4s
 	WORD $0x6e20fc42 // fdiv v2.4s, v2.4s, v0.4s
-	WORD $0x3dc00283 // ldr q3, [x20, #0]
-	WORD $0x3dc00684 // ldr q4, [x20, #16]
+	WORD $0x3dc00263 // ldr q3, [x19, #0]
+	WORD $0x3dc00664 // ldr q4, [x19, #16]
 	WORD $0x4ea2f482 // fmin v2.4s, v4.4s, v2.4s
 	WORD $0x4e22f462 // fmax v2.4s, v3.4s, v2.4s
 	WORD $0x6e21dc42 // fmul v2.4s, v2.4s, v1.4s
-	ADD R6<<2, R3, R22
-	WORD $0xbd0002c2 // str s2, [x22, #0]
+	ADD R6<<2, R3, R23
+	WORD $0xbd0002e2 // str s2, [x23, #0]
 	ADD $1, R6
 	JMP loop137
 
@@ -2043,12 +2043,12 @@ TEXT ·takeLargestNEON(SB), NOSPLIT, $0-96
 loop139:
 	CMP R8, R7
 	BGT done140
-	ADD R7<<2, R1, R22
-	WORD $0x3dc002c0 // ldr q0, [x22, #0]
-	ADD R7<<2, R3, R23
-	WORD $0x3dc002e1 // ldr q1, [x23, #0]
-	ADD R7<<2, R2, R24
-	WORD $0x3dc00302 // ldr q2, [x24, #0]
+	ADD R7<<2, R1, R21
+	WORD $0x3dc002a0 // ldr q0, [x21, #0]
+	ADD R7<<2, R3, R22
+	WORD $0x3dc002c1 // ldr q1, [x22, #0]
+	ADD R7<<2, R2, R23
+	WORD $0x3dc002e2 // ldr q2, [x23, #0]
 	WORD $0x4e22e402 // fcmeq v2.4s, v0.4s, v2.4s
 	WORD $0x4ea01c03 // mov v3.16b, v0.16b
 	WORD $0x4e20e404 // fcmeq v4.4s, v0.4s, v0.4s
@@ -2058,9 +2058,9 @@ loop139:
 	WORD $0x6f00e404 // movi v4.2d, #0
 	WORD $0x6e641c23 // bsl v3.16b, v1.16b, v4.16b
 	WORD $0x6e631c22 // bsl v2.16b, v1.16b, v3.16b
-	ADD R7<<2, R6, R25
-	WORD $0x3d800322 // str q2, [x25, #0]
-	WORD $0x3dc00302 // ldr q2, [x24, #0]
+	ADD R7<<2, R6, R24
+	WORD $0x3d800302 // str q2, [x24, #0]
+	WORD $0x3dc002e2 // ldr q2, [x23, #0]
 	WORD $0x4e22e402 // fcmeq v2.4s, v0.4s, v2.4s
 	WORD $0x6f00e403 // movi v3.2d, #0
 	WORD $0x4ea01c04 // mov v4.16b, v0.16b
@@ -2071,10 +2071,10 @@ loop139:
 	WORD $0x6f00e404 // movi v4.2d, #0
 	WORD $0x6e611c80 // bsl v0.16b, v4.16b, v1.16b
 	WORD $0x6ea21c60 // bit v0.16b, v3.16b, v2.16b
-	WORD $0x3d8002e0 // str q0, [x23, #0]
-	WORD $0x3dc006c0 // ldr q0, [x22, #16]
-	WORD $0x3dc006e1 // ldr q1, [x23, #16]
-	WORD $0x3dc00702 // ldr q2, [x24, #16]
+	WORD $0x3d8002c0 // str q0, [x22, #0]
+	WORD $0x3dc006a0 // ldr q0, [x21, #16]
+	WORD $0x3dc006c1 // ldr q1, [x22, #16]
+	WORD $0x3dc006e2 // ldr q2, [x23, #16]
 	WORD $0x4e22e402 // fcmeq v2.4s, v0.4s, v2.4s
 	WORD $0x4ea01c03 // mov v3.16b, v0.16b
 	WORD $0x4e20e404 // fcmeq v4.4s, v0.4s, v0.4s
@@ -2084,8 +2084,8 @@ loop139:
 	WORD $0x6f00e404 // movi v4.2d, #0
 	WORD $0x6e641c23 // bsl v3.16b, v1.16b, v4.16b
 	WORD $0x6e631c22 // bsl v2.16b, v1.16b, v3.16b
-	WORD $0x3d800722 // str q2, [x25, #16]
-	WORD $0x3dc00702 // ldr q2, [x24, #16]
+	WORD $0x3d800702 // str q2, [x24, #16]
+	WORD $0x3dc006e2 // ldr q2, [x23, #16]
 	WORD $0x4e22e402 // fcmeq v2.4s, v0.4s, v2.4s
 	WORD $0x6f00e403 // movi v3.2d, #0
 	WORD $0x4ea01c04 // mov v4.16b, v0.16b
@@ -2096,10 +2096,10 @@ loop139:
 	WORD $0x6f00e404 // movi v4.2d, #0
 	WORD $0x6e611c80 // bsl v0.16b, v4.16b, v1.16b
 	WORD $0x6ea21c60 // bit v0.16b, v3.16b, v2.16b
-	WORD $0x3d8006e0 // str q0, [x23, #16]
-	WORD $0x3dc00ac0 // ldr q0, [x22, #32]
-	WORD $0x3dc00ae1 // ldr q1, [x23, #32]
-	WORD $0x3dc00b02 // ldr q2, [x24, #32]
+	WORD $0x3d8006c0 // str q0, [x22, #16]
+	WORD $0x3dc00aa0 // ldr q0, [x21, #32]
+	WORD $0x3dc00ac1 // ldr q1, [x22, #32]
+	WORD $0x3dc00ae2 // ldr q2, [x23, #32]
 	WORD $0x4e22e402 // fcmeq v2.4s, v0.4s, v2.4s
 	WORD $0x4ea01c03 // mov v3.16b, v0.16b
 	WORD $0x4e20e404 // fcmeq v4.4s, v0.4s, v0.4s
@@ -2109,8 +2109,8 @@ loop139:
 	WORD $0x6f00e404 // movi v4.2d, #0
 	WORD $0x6e641c23 // bsl v3.16b, v1.16b, v4.16b
 	WORD $0x6e631c22 // bsl v2.16b, v1.16b, v3.16b
-	WORD $0x3d800b22 // str q2, [x25, #32]
-	WORD $0x3dc00b02 // ldr q2, [x24, #32]
+	WORD $0x3d800b02 // str q2, [x24, #32]
+	WORD $0x3dc00ae2 // ldr q2, [x23, #32]
 	WORD $0x4e22e402 // fcmeq v2.4s, v0.4s, v2.4s
 	WORD $0x6f00e403 // movi v3.2d, #0
 	WORD $0x4ea01c04 // mov v4.16b, v0.16b
@@ -2121,10 +2121,10 @@ loop139:
 	WORD $0x6f00e404 // movi v4.2d, #0
 	WORD $0x6e611c80 // bsl v0.16b, v4.16b, v1.16b
 	WORD $0x6ea21c60 // bit v0.16b, v3.16b, v2.16b
-	WORD $0x3d800ae0 // str q0, [x23, #32]
-	WORD $0x3dc00ec0 // ldr q0, [x22, #48]
-	WORD $0x3dc00ee1 // ldr q1, [x23, #48]
-	WORD $0x3dc00f02 // ldr q2, [x24, #48]
+	WORD $0x3d800ac0 // str q0, [x22, #32]
+	WORD $0x3dc00ea0 // ldr q0, [x21, #48]
+	WORD $0x3dc00ec1 // ldr q1, [x22, #48]
+	WORD $0x3dc00ee2 // ldr q2, [x23, #48]
 	WORD $0x4e22e402 // fcmeq v2.4s, v0.4s, v2.4s
 	WORD $0x4ea01c03 // mov v3.16b, v0.16b
 	WORD $0x4e20e404 // fcmeq v4.4s, v0.4s, v0.4s
@@ -2134,8 +2134,8 @@ loop139:
 	WORD $0x6f00e404 // movi v4.2d, #0
 	WORD $0x6e641c23 // bsl v3.16b, v1.16b, v4.16b
 	WORD $0x6e631c22 // bsl v2.16b, v1.16b, v3.16b
-	WORD $0x3d800f22 // str q2, [x25, #48]
-	WORD $0x3dc00f02 // ldr q2, [x24, #48]
+	WORD $0x3d800f02 // str q2, [x24, #48]
+	WORD $0x3dc00ee2 // ldr q2, [x23, #48]
 	WORD $0x4e22e402 // fcmeq v2.4s, v0.4s, v2.4s
 	WORD $0x6f00e403 // movi v3.2d, #0
 	WORD $0x4ea01c04 // mov v4.16b, v0.16b
@@ -2146,7 +2146,7 @@ loop139:
 	WORD $0x6f00e404 // movi v4.2d, #0
 	WORD $0x6e611c80 // bsl v0.16b, v4.16b, v1.16b
 	WORD $0x6ea21c60 // bit v0.16b, v3.16b, v2.16b
-	WORD $0x3d800ee0 // str q0, [x23, #48]
+	WORD $0x3d800ec0 // str q0, [x22, #48]
 	ADD $16, R7
 	JMP loop139
 
@@ -2157,12 +2157,12 @@ done140:
 loop141:
 	CMP R8, R7
 	BGT done142
-	ADD R7<<2, R1, R22
-	WORD $0x3dc002c0 // ldr q0, [x22, #0]
-	ADD R7<<2, R3, R23
-	WORD $0x3dc002e1 // ldr q1, [x23, #0]
-	ADD R7<<2, R2, R24
-	WORD $0x3dc00302 // ldr q2, [x24, #0]
+	ADD R7<<2, R1, R25
+	WORD $0x3dc00320 // ldr q0, [x25, #0]
+	ADD R7<<2, R3, R26
+	WORD $0x3dc00341 // ldr q1, [x26, #0]
+	ADD R7<<2, R2, R21
+	WORD $0x3dc002a2 // ldr q2, [x21, #0]
 	WORD $0x4e22e402 // fcmeq v2.4s, v0.4s, v2.4s
 	WORD $0x4ea01c03 // mov v3.16b, v0.16b
 	WORD $0x4e20e404 // fcmeq v4.4s, v0.4s, v0.4s
@@ -2172,9 +2172,9 @@ loop141:
 	WORD $0x6f00e404 // movi v4.2d, #0
 	WORD $0x6e641c23 // bsl v3.16b, v1.16b, v4.16b
 	WORD $0x6e631c22 // bsl v2.16b, v1.16b, v3.16b
-	ADD R7<<2, R6, R25
-	WORD $0x3d800322 // str q2, [x25, #0]
-	WORD $0x3dc00302 // ldr q2, [x24, #0]
+	ADD R7<<2, R6, R22
+	WORD $0x3d8002c2 // str q2, [x22, #0]
+	WORD $0x3dc002a2 // ldr q2, [x21, #0]
 	WORD $0x4e22e402 // fcmeq v2.4s, v0.4s, v2.4s
 	WORD $0x6f00e403 // movi v3.2d, #0
 	WORD $0x4ea01c04 // mov v4.16b, v0.16b
@@ -2185,7 +2185,7 @@ loop141:
 	WORD $0x6f00e404 // movi v4.2d, #0
 	WORD $0x6e611c80 // bsl v0.16b, v4.16b, v1.16b
 	WORD $0x6ea21c60 // bit v0.16b, v3.16b, v2.16b
-	WORD $0x3d8002e0 // str q0, [x23, #0]
+	WORD $0x3d800340 // str q0, [x26, #0]
 	ADD $4, R7
 	JMP loop141
 
@@ -2196,12 +2196,12 @@ done142:
 loop143:
 	CMP R8, R7
 	BGT done144
-	ADD R7<<2, R1, R22
-	WORD $0xbd4002c0 // ldr s0, [x22, #0]
-	ADD R7<<2, R3, R23
-	WORD $0xbd4002e1 // ldr s1, [x23, #0]
-	ADD R7<<2, R2, R24
-	WORD $0xbd400302 // ldr s2, [x24, #0]
+	ADD R7<<2, R1, R23
+	WORD $0xbd4002e0 // ldr s0, [x23, #0]
+	ADD R7<<2, R3, R24
+	WORD $0xbd400301 // ldr s1, [x24, #0]
+	ADD R7<<2, R2, R25
+	WORD $0xbd400322 // ldr s2, [x25, #0]
 	WORD $0x4e22e402 // fcmeq v2.4s, v0.4s, v2.4s
 	WORD $0x4ea01c03 // mov v3.16b, v0.16b
 	WORD $0x4e20e404 // fcmeq v4.4s, v0.4s, v0.4s
@@ -2211,9 +2211,9 @@ loop143:
 	WORD $0x6f00e404 // movi v4.2d, #0
 	WORD $0x6e641c23 // bsl v3.16b, v1.16b, v4.16b
 	WORD $0x6e631c22 // bsl v2.16b, v1.16b, v3.16b
-	ADD R7<<2, R6, R25
-	WORD $0xbd000322 // str s2, [x25, #0]
-	WORD $0xbd400302 // ldr s2, [x24, #0]
+	ADD R7<<2, R6, R26
+	WORD $0xbd000342 // str s2, [x26, #0]
+	WORD $0xbd400322 // ldr s2, [x25, #0]
 	WORD $0x4e22e402 // fcmeq v2.4s, v0.4s, v2.4s
 	WORD $0x6f00e403 // movi v3.2d, #0
 	WORD $0x4ea01c04 // mov v4.16b, v0.16b
@@ -2224,7 +2224,7 @@ loop143:
 	WORD $0x6f00e404 // movi v4.2d, #0
 	WORD $0x6e611c80 // bsl v0.16b, v4.16b, v1.16b
 	WORD $0x6ea21c60 // bit v0.16b, v3.16b, v2.16b
-	WORD $0xbd0002e0 // str s0, [x23, #0]
+	WORD $0xbd000300 // str s0, [x24, #0]
 	ADD $1, R7
 	JMP loop143
 

@@ -37,11 +37,11 @@ row3:
 
 rows4:
 	MOVD sum_base+32(FP), R6
-	ADD R2<<2, R6, R22
-	WORD $0x3d8002c0 // str q0, [x22, #0]
-	WORD $0x3d8006c1 // str q1, [x22, #16]
-	WORD $0x3d800ac2 // str q2, [x22, #32]
-	WORD $0x3d800ec3 // str q3, [x22, #48]
+	ADD R2<<2, R6, R21
+	WORD $0x3d8002a0 // str q0, [x21, #0]
+	WORD $0x3d8006a1 // str q1, [x21, #16]
+	WORD $0x3d800aa2 // str q2, [x21, #32]
+	WORD $0x3d800ea3 // str q3, [x21, #48]
 	ADD $16, R2
 	JMP loop1
 
@@ -67,8 +67,8 @@ row7:
 
 rows8:
 	MOVD sum_base+32(FP), R6
-	ADD R2<<2, R6, R23
-	WORD $0x3d8002e0 // str q0, [x23, #0]
+	ADD R2<<2, R6, R22
+	WORD $0x3d8002c0 // str q0, [x22, #0]
 	ADD $4, R2
 	JMP loop5
 
@@ -94,8 +94,8 @@ row11:
 
 rows12:
 	MOVD sum_base+32(FP), R6
-	ADD R2<<2, R6, R24
-	WORD $0xbd000300 // str s0, [x24, #0]
+	ADD R2<<2, R6, R23
+	WORD $0xbd0002e0 // str s0, [x23, #0]
 	ADD $1, R2
 	JMP loop9
 
@@ -118,11 +118,11 @@ loop13:
 	WORD $0x6f00e402 // movi v2.2d, #0
 	WORD $0x6f00e403 // movi v3.2d, #0
 	MOVD mean_base+32(FP), R6
-	ADD R2<<2, R6, R22
-	WORD $0x3dc002c4 // ldr q4, [x22, #0]
-	WORD $0x3dc006c5 // ldr q5, [x22, #16]
-	WORD $0x3dc00ac6 // ldr q6, [x22, #32]
-	WORD $0x3dc00ec7 // ldr q7, [x22, #48]
+	ADD R2<<2, R6, R21
+	WORD $0x3dc002a4 // ldr q4, [x21, #0]
+	WORD $0x3dc006a5 // ldr q5, [x21, #16]
+	WORD $0x3dc00aa6 // ldr q6, [x21, #32]
+	WORD $0x3dc00ea7 // ldr q7, [x21, #48]
 	MOVD x_base+8(FP), R6
 	ADD R2<<2, R6, R6
 	MOVD R0, R7
@@ -147,11 +147,11 @@ row15:
 
 rows16:
 	MOVD sum_base+56(FP), R6
-	ADD R2<<2, R6, R23
-	WORD $0x3d8002e0 // str q0, [x23, #0]
-	WORD $0x3d8006e1 // str q1, [x23, #16]
-	WORD $0x3d800ae2 // str q2, [x23, #32]
-	WORD $0x3d800ee3 // str q3, [x23, #48]
+	ADD R2<<2, R6, R22
+	WORD $0x3d8002c0 // str q0, [x22, #0]
+	WORD $0x3d8006c1 // str q1, [x22, #16]
+	WORD $0x3d800ac2 // str q2, [x22, #32]
+	WORD $0x3d800ec3 // str q3, [x22, #48]
 	ADD $16, R2
 	JMP loop13
 
@@ -164,8 +164,8 @@ loop17:
 	BGT done18
 	WORD $0x6f00e400 // movi v0.2d, #0
 	MOVD mean_base+32(FP), R6
-	ADD R2<<2, R6, R24
-	WORD $0x3dc00301 // ldr q1, [x24, #0]
+	ADD R2<<2, R6, R23
+	WORD $0x3dc002e1 // ldr q1, [x23, #0]
 	MOVD x_base+8(FP), R6
 	ADD R2<<2, R6, R6
 	MOVD R0, R7
@@ -181,8 +181,8 @@ row19:
 
 rows20:
 	MOVD sum_base+56(FP), R6
-	ADD R2<<2, R6, R25
-	WORD $0x3d800320 // str q0, [x25, #0]
+	ADD R2<<2, R6, R24
+	WORD $0x3d800300 // str q0, [x24, #0]
 	ADD $4, R2
 	JMP loop17
 
@@ -195,8 +195,8 @@ loop21:
 	BGT done22
 	WORD $0x6f00e400 // movi v0.2d, #0
 	MOVD mean_base+32(FP), R6
-	ADD R2<<2, R6, R22
-	WORD $0xbd4002c1 // ldr s1, [x22, #0]
+	ADD R2<<2, R6, R25
+	WORD $0xbd400321 // ldr s1, [x25, #0]
 	MOVD x_base+8(FP), R6
 	ADD R2<<2, R6, R6
 	MOVD R0, R7
@@ -212,8 +212,8 @@ row23:
 
 rows24:
 	MOVD sum_base+56(FP), R6
-	ADD R2<<2, R6, R23
-	WORD $0xbd0002e0 // str s0, [x23, #0]
+	ADD R2<<2, R6, R26
+	WORD $0xbd000340 // str s0, [x26, #0]
 	ADD $1, R2
 	JMP loop21
 
@@ -222,7 +222,7 @@ done22:
 
 // func columnMaxNEON
 TEXT ·columnMaxNEON(SB), NOSPLIT, $0-56
-	MOVD $constants<>(SB), R20
+	MOVD $constants<>(SB), R19
 	MOVD rows+0(FP), R0
 	MOVD largest_len+40(FP), R1
 	MOVD ZR, R2
@@ -232,10 +232,10 @@ TEXT ·columnMaxNEON(SB), NOSPLIT, $0-56
 loop25:
 	CMP R3, R2
 	BGT done26
-	WORD $0x3dc00280 // ldr q0, [x20, #0]
-	WORD $0x3dc00281 // ldr q1, [x20, #0]
-	WORD $0x3dc00282 // ldr q2, [x20, #0]
-	WORD $0x3dc00283 // ldr q3, [x20, #0]
+	WORD $0x3dc00260 // ldr q0, [x19, #0]
+	WORD $0x3dc00261 // ldr q1, [x19, #0]
+	WORD $0x3dc00262 // ldr q2, [x19, #0]
+	WORD $0x3dc00263 // ldr q3, [x19, #0]
 	MOVD x_base+8(FP), R6
 	ADD R2<<2, R6, R6
 	MOVD R0, R7
@@ -264,11 +264,11 @@ row27:
 
 rows28:
 	MOVD largest_base+32(FP), R6
-	ADD R2<<2, R6, R22
-	WORD $0x3d8002c0 // str q0, [x22, #0]
-	WORD $0x3d8006c1 // str q1, [x22, #16]
-	WORD $0x3d800ac2 // str q2, [x22, #32]
-	WORD $0x3d800ec3 // str q3, [x22, #48]
+	ADD R2<<2, R6, R21
+	WORD $0x3d8002a0 // str q0, [x21, #0]
+	WORD $0x3d8006a1 // str q1, [x21, #16]
+	WORD $0x3d800aa2 // str q2, [x21, #32]
+	WORD $0x3d800ea3 // str q3, [x21, #48]
 	ADD $16, R2
 	JMP loop25
 
@@ -279,7 +279,7 @@ done26:
 loop29:
 	CMP R3, R2
 	BGT done30
-	WORD $0x3dc00280 // ldr q0, [x20, #0]
+	WORD $0x3dc00260 // ldr q0, [x19, #0]
 	MOVD x_base+8(FP), R6
 	ADD R2<<2, R6, R6
 	MOVD R0, R7
@@ -296,8 +296,8 @@ row31:
 
 rows32:
 	MOVD largest_base+32(FP), R6
-	ADD R2<<2, R6, R23
-	WORD $0x3d8002e0 // str q0, [x23, #0]
+	ADD R2<<2, R6, R22
+	WORD $0x3d8002c0 // str q0, [x22, #0]
 	ADD $4, R2
 	JMP loop29
 
@@ -308,7 +308,7 @@ done30:
 loop33:
 	CMP R3, R2
 	BGT done34
-	WORD $0x3dc00280 // ldr q0, [x20, #0]
+	WORD $0x3dc00260 // ldr q0, [x19, #0]
 	MOVD x_base+8(FP), R6
 	ADD R2<<2, R6, R6
 	MOVD R0, R7
@@ -325,8 +325,8 @@ row35:
 
 rows36:
 	MOVD largest_base+32(FP), R6
-	ADD R2<<2, R6, R24
-	WORD $0xbd000300 // str s0, [x24, #0]
+	ADD R2<<2, R6, R23
+	WORD $0xbd0002e0 // str s0, [x23, #0]
 	ADD $1, R2
 	JMP loop33
 
@@ -353,11 +353,11 @@ loop37:
 	WORD $0x6f00e406 // movi v6.2d, #0
 	WORD $0x6f00e407 // movi v7.2d, #0
 	MOVD mean_base+56(FP), R6
-	ADD R2<<2, R6, R22
-	WORD $0x3dc002c8 // ldr q8, [x22, #0]
-	WORD $0x3dc006c9 // ldr q9, [x22, #16]
-	WORD $0x3dc00aca // ldr q10, [x22, #32]
-	WORD $0x3dc00ecb // ldr q11, [x22, #48]
+	ADD R2<<2, R6, R21
+	WORD $0x3dc002a8 // ldr q8, [x21, #0]
+	WORD $0x3dc006a9 // ldr q9, [x21, #16]
+	WORD $0x3dc00aaa // ldr q10, [x21, #32]
+	WORD $0x3dc00eab // ldr q11, [x21, #48]
 	MOVD x_base+8(FP), R6
 	ADD R2<<2, R6, R6
 	MOVD gy_base+32(FP), R7
@@ -393,17 +393,17 @@ row39:
 
 rows40:
 	MOVD sum_base+80(FP), R6
-	ADD R2<<2, R6, R23
-	WORD $0x3d8002e0 // str q0, [x23, #0]
-	WORD $0x3d8006e1 // str q1, [x23, #16]
-	WORD $0x3d800ae2 // str q2, [x23, #32]
-	WORD $0x3d800ee3 // str q3, [x23, #48]
+	ADD R2<<2, R6, R22
+	WORD $0x3d8002c0 // str q0, [x22, #0]
+	WORD $0x3d8006c1 // str q1, [x22, #16]
+	WORD $0x3d800ac2 // str q2, [x22, #32]
+	WORD $0x3d800ec3 // str q3, [x22, #48]
 	MOVD dot_base+104(FP), R6
-	ADD R2<<2, R6, R24
-	WORD $0x3d800304 // str q4, [x24, #0]
-	WORD $0x3d800705 // str q5, [x24, #16]
-	WORD $0x3d800b06 // str q6, [x24, #32]
-	WORD $0x3d800f07 // str q7, [x24, #48]
+	ADD R2<<2, R6, R23
+	WORD $0x3d8002e4 // str q4, [x23, #0]
+	WORD $0x3d8006e5 // str q5, [x23, #16]
+	WORD $0x3d800ae6 // str q6, [x23, #32]
+	WORD $0x3d800ee7 // str q7, [x23, #48]
 	ADD $16, R2
 	JMP loop37
 
@@ -417,8 +417,8 @@ loop41:
 	WORD $0x6f00e400 // movi v0.2d, #0
 	WORD $0x6f00e401 // movi v1.2d, #0
 	MOVD mean_base+56(FP), R6
-	ADD R2<<2, R6, R25
-	WORD $0x3dc00322 // ldr q2, [x25, #0]
+	ADD R2<<2, R6, R24
+	WORD $0x3dc00302 // ldr q2, [x24, #0]
 	MOVD x_base+8(FP), R6
 	ADD R2<<2, R6, R6
 	MOVD gy_base+32(FP), R7
@@ -439,11 +439,11 @@ row43:
 
 rows44:
 	MOVD sum_base+80(FP), R6
-	ADD R2<<2, R6, R22
-	WORD $0x3d8002c0 // str q0, [x22, #0]
+	ADD R2<<2, R6, R25
+	WORD $0x3d800320 // str q0, [x25, #0]
 	MOVD dot_base+104(FP), R6
-	ADD R2<<2, R6, R23
-	WORD $0x3d8002e1 // str q1, [x23, #0]
+	ADD R2<<2, R6, R26
+	WORD $0x3d800341 // str q1, [x26, #0]
 	ADD $4, R2
 	JMP loop41
 
@@ -457,8 +457,8 @@ loop45:
 	WORD $0x6f00e400 // movi v0.2d, #0
 	WORD $0x6f00e401 // movi v1.2d, #0
 	MOVD mean_base+56(FP), R6
-	ADD R2<<2, R6, R24
-	WORD $0xbd400302 // ldr s2, [x24, #0]
+	ADD R2<<2, R6, R21
+	WORD $0xbd4002a2 // ldr s2, [x21, #0]
 	MOVD x_base+8(FP), R6
 	ADD R2<<2, R6, R6
 	MOVD gy_base+32(FP), R7
@@ -479,11 +479,11 @@ row47:
 
 rows48:
 	MOVD sum_base+80(FP), R6
-	ADD R2<<2, R6, R25
-	WORD $0xbd000320 // str s0, [x25, #0]
-	MOVD dot_base+104(FP), R6
 	ADD R2<<2, R6, R22
-	WORD $0xbd0002c1 // str s1, [x22, #0]
+	WORD $0xbd0002c0 // str s0, [x22, #0]
+	MOVD dot_base+104(FP), R6
+	ADD R2<<2, R6, R23
+	WORD $0xbd0002e1 // str s1, [x23, #0]
 	ADD $1, R2
 	JMP loop45
 
@@ -512,11 +512,11 @@ loop49:
 	WORD $0x6f00e407 // movi v7.2d, #0
 	WORD $0x6f00e408 // movi v8.2d, #0
 	MOVD mean_base+88(FP), R6
-	ADD R2<<2, R6, R22
-	WORD $0x3dc002c9 // ldr q9, [x22, #0]
-	WORD $0x3dc006ca // ldr q10, [x22, #16]
-	WORD $0x3dc00acb // ldr q11, [x22, #32]
-	WORD $0x3dc00ecc // ldr q12, [x22, #48]
+	ADD R2<<2, R6, R21
+	WORD $0x3dc002a9 // ldr q9, [x21, #0]
+	WORD $0x3dc006aa // ldr q10, [x21, #16]
+	WORD $0x3dc00aab // ldr q11, [x21, #32]
+	WORD $0x3dc00eac // ldr q12, [x21, #48]
 	MOVD x_base+16(FP), R6
 	ADD R2<<2, R6, R6
 	MOVD gy_base+64(FP), R7
@@ -575,17 +575,17 @@ row51:
 
 rows52:
 	MOVD sum_base+112(FP), R6
-	ADD R2<<2, R6, R23
-	WORD $0x3d8002e1 // str q1, [x23, #0]
-	WORD $0x3d8006e2 // str q2, [x23, #16]
-	WORD $0x3d800ae3 // str q3, [x23, #32]
-	WORD $0x3d800ee4 // str q4, [x23, #48]
+	ADD R2<<2, R6, R22
+	WORD $0x3d8002c1 // str q1, [x22, #0]
+	WORD $0x3d8006c2 // str q2, [x22, #16]
+	WORD $0x3d800ac3 // str q3, [x22, #32]
+	WORD $0x3d800ec4 // str q4, [x22, #48]
 	MOVD dot_base+136(FP), R6
-	ADD R2<<2, R6, R24
-	WORD $0x3d800305 // str q5, [x24, #0]
-	WORD $0x3d800706 // str q6, [x24, #16]
-	WORD $0x3d800b07 // str q7, [x24, #32]
-	WORD $0x3d800f08 // str q8, [x24, #48]
+	ADD R2<<2, R6, R23
+	WORD $0x3d8002e5 // str q5, [x23, #0]
+	WORD $0x3d8006e6 // str q6, [x23, #16]
+	WORD $0x3d800ae7 // str q7, [x23, #32]
+	WORD $0x3d800ee8 // str q8, [x23, #48]
 	ADD $16, R2
 	JMP loop49
 
@@ -599,8 +599,8 @@ loop53:
 	WORD $0x6f00e401 // movi v1.2d, #0
 	WORD $0x6f00e402 // movi v2.2d, #0
 	MOVD mean_base+88(FP), R6
-	ADD R2<<2, R6, R25
-	WORD $0x3dc00323 // ldr q3, [x25, #0]
+	ADD R2<<2, R6, R24
+	WORD $0x3dc00303 // ldr q3, [x24, #0]
 	MOVD x_base+16(FP), R6
 	ADD R2<<2, R6, R6
 	MOVD gy_base+64(FP), R7
@@ -629,11 +629,11 @@ row55:
 
 rows56:
 	MOVD sum_base+112(FP), R6
-	ADD R2<<2, R6, R22
-	WORD $0x3d8002c1 // str q1, [x22, #0]
+	ADD R2<<2, R6, R25
+	WORD $0x3d800321 // str q1, [x25, #0]
 	MOVD dot_base+136(FP), R6
-	ADD R2<<2, R6, R23
-	WORD $0x3d8002e2 // str q2, [x23, #0]
+	ADD R2<<2, R6, R26
+	WORD $0x3d800342 // str q2, [x26, #0]
 	ADD $4, R2
 	JMP loop53
 
@@ -647,8 +647,8 @@ loop57:
 	WORD $0x6f00e401 // movi v1.2d, #0
 	WORD $0x6f00e402 // movi v2.2d, #0
 	MOVD mean_base+88(FP), R6
-	ADD R2<<2, R6, R24
-	WORD $0xbd400303 // ldr s3, [x24, #0]
+	ADD R2<<2, R6, R21
+	WORD $0xbd4002a3 // ldr s3, [x21, #0]
 	MOVD x_base+16(FP), R6
 	ADD R2<<2, R6, R6
 	MOVD gy_base+64(FP), R7
@@ -677,11 +677,11 @@ row59:
 
 rows60:
 	MOVD sum_base+112(FP), R6
-	ADD R2<<2, R6, R25
-	WORD $0xbd000321 // str s1, [x25, #0]
-	MOVD dot_base+136(FP), R6
 	ADD R2<<2, R6, R22
-	WORD $0xbd0002c2 // str s2, [x22, #0]
+	WORD $0xbd0002c1 // str s1, [x22, #0]
+	MOVD dot_base+136(FP), R6
+	ADD R2<<2, R6, R23
+	WORD $0xbd0002e2 // str s2, [x23, #0]
 	ADD $1, R2
 	JMP loop57
 
@@ -708,30 +708,25 @@ row61:
 loop63:
 	CMP R10, R9
 	BGT done64
-	ADD R9<<2, R7, R22
-	WORD $0x3dc002c0 // ldr q0, [x22, #0]
-	ADD R9<<2, R0, R23
-	WORD $0x3dc002ff // ldr q31, [x23, #0]
+	ADD R9<<2, R7, R21
+	WORD $0x3dc002a0 // ldr q0, [x21, #0]
+	ADD R9<<2, R0, R22
+	WORD $0x3dc002df // ldr q31, [x22, #0]
 	WORD $0x4ebfd400 // fsub v0.4s, v0.4s, v31.4s
-	ADD R9<<2, R1, R24
-	WORD $0x3dc00301 // ldr q1, [x24, #0]
-	ADD R9<<2, R2, R25
-	WORD $0x3dc00322 // ldr q2, [x25, #0]
+	ADD R9<<2, R1, R23
+	WORD $0x3dc002e1 // ldr q1, [x23, #0]
+	ADD R9<<2, R2, R24
+	WORD $0x3dc00302 // ldr q2, [x24, #0]
 	WORD $0x4e21cc02 // fmla v2.4s, v0.4s, v1.4s
-	ADD R9<<2, R8, R22
-	WORD $0x3d8002c2 // str q2, [x22, #0]
-	ADD R9<<2, R7, R23
-	WORD $0x3dc006e0 // ldr q0, [x23, #16]
-	ADD R9<<2, R0, R24
-	WORD $0x3dc0071f // ldr q31, [x24, #16]
+	ADD R9<<2, R8, R25
+	WORD $0x3d800322 // str q2, [x25, #0]
+	WORD $0x3dc006a0 // ldr q0, [x21, #16]
+	WORD $0x3dc006df // ldr q31, [x22, #16]
 	WORD $0x4ebfd400 // fsub v0.4s, v0.4s, v31.4s
-	ADD R9<<2, R1, R25
-	WORD $0x3dc00721 // ldr q1, [x25, #16]
-	ADD R9<<2, R2, R22
-	WORD $0x3dc006c2 // ldr q2, [x22, #16]
+	WORD $0x3dc006e1 // ldr q1, [x23, #16]
+	WORD $0x3dc00702 // ldr q2, [x24, #16]
 	WORD $0x4e21cc02 // fmla v2.4s, v0.4s, v1.4s
-	ADD R9<<2, R8, R23
-	WORD $0x3d8006e2 // str q2, [x23, #16]
+	WORD $0x3d800722 // str q2, [x25, #16]
 	ADD $8, R9
 	JMP loop63
 
@@ -742,10 +737,10 @@ done64:
 loop65:
 	CMP R10, R9
 	BGT done66
-	ADD R9<<2, R7, R24
-	WORD $0x3dc00300 // ldr q0, [x24, #0]
-	ADD R9<<2, R0, R25
-	WORD $0x3dc0033f // ldr q31, [x25, #0]
+	ADD R9<<2, R7, R26
+	WORD $0x3dc00340 // ldr q0, [x26, #0]
+	ADD R9<<2, R0, R21
+	WORD $0x3dc002bf // ldr q31, [x21, #0]
 	WORD $0x4ebfd400 // fsub v0.4s, v0.4s, v31.4s
 	ADD R9<<2, R1, R22
 	WORD $0x3dc002c1 // ldr q1, [x22, #0]
@@ -766,16 +761,16 @@ loop67:
 	BGT done68
 	ADD R9<<2, R7, R25
 	WORD $0xbd400320 // ldr s0, [x25, #0]
-	ADD R9<<2, R0, R22
-	WORD $0xbd4002c1 // ldr s1, [x22, #0]
+	ADD R9<<2, R0, R26
+	WORD $0xbd400341 // ldr s1, [x26, #0]
 	WORD $0x4ea1d400 // fsub v0.4s, v0.4s, v1.4s
-	ADD R9<<2, R1, R23
-	WORD $0xbd4002e1 // ldr s1, [x23, #0]
-	ADD R9<<2, R2, R24
-	WORD $0xbd400302 // ldr s2, [x24, #0]
+	ADD R9<<2, R1, R21
+	WORD $0xbd4002a1 // ldr s1, [x21, #0]
+	ADD R9<<2, R2, R22
+	WORD $0xbd4002c2 // ldr s2, [x22, #0]
 	WORD $0x4e21cc02 // fmla v2.4s, v0.4s, v1.4s
-	ADD R9<<2, R8, R25
-	WORD $0xbd000322 // str s2, [x25, #0]
+	ADD R9<<2, R8, R23
+	WORD $0xbd0002e2 // str s2, [x23, #0]
 	ADD $1, R9
 	JMP loop67
 
@@ -807,34 +802,29 @@ row69:
 loop71:
 	CMP R10, R9
 	BGT done72
-	ADD R9<<2, R7, R22
-	WORD $0x3dc002c0 // ldr q0, [x22, #0]
-	ADD R9<<2, R0, R23
-	WORD $0x3dc002ff // ldr q31, [x23, #0]
+	ADD R9<<2, R7, R21
+	WORD $0x3dc002a0 // ldr q0, [x21, #0]
+	ADD R9<<2, R0, R22
+	WORD $0x3dc002df // ldr q31, [x22, #0]
 	WORD $0x4ebfd400 // fsub v0.4s, v0.4s, v31.4s
-	ADD R9<<2, R1, R24
-	WORD $0x3dc00301 // ldr q1, [x24, #0]
-	ADD R9<<2, R2, R25
-	WORD $0x3dc00322 // ldr q2, [x25, #0]
+	ADD R9<<2, R1, R23
+	WORD $0x3dc002e1 // ldr q1, [x23, #0]
+	ADD R9<<2, R2, R24
+	WORD $0x3dc00302 // ldr q2, [x24, #0]
 	WORD $0x4e21cc02 // fmla v2.4s, v0.4s, v1.4s
 	WORD $0x6f00e400 // movi v0.2d, #0
 	WORD $0x4e22f400 // fmax v0.4s, v0.4s, v2.4s
-	ADD R9<<2, R8, R22
-	WORD $0x3d8002c0 // str q0, [x22, #0]
-	ADD R9<<2, R7, R23
-	WORD $0x3dc006e0 // ldr q0, [x23, #16]
-	ADD R9<<2, R0, R24
-	WORD $0x3dc0071f // ldr q31, [x24, #16]
+	ADD R9<<2, R8, R25
+	WORD $0x3d800320 // str q0, [x25, #0]
+	WORD $0x3dc006a0 // ldr q0, [x21, #16]
+	WORD $0x3dc006df // ldr q31, [x22, #16]
 	WORD $0x4ebfd400 // fsub v0.4s, v0.4s, v31.4s
-	ADD R9<<2, R1, R25
-	WORD $0x3dc00721 // ldr q1, [x25, #16]
-	ADD R9<<2, R2, R22
-	WORD $0x3dc006c2 // ldr q2, [x22, #16]
+	WORD $0x3dc006e1 // ldr q1, [x23, #16]
+	WORD $0x3dc00702 // ldr q2, [x24, #16]
 	WORD $0x4e21cc02 // fmla v2.4s, v0.4s, v1.4s
 	WORD $0x6f00e400 // movi v0.2d, #0
 	WORD $0x4e22f400 // fmax v0.4s, v0.4s, v2.4s
-	ADD R9<<2, R8, R23
-	WORD $0x3d8006e0 // str q0, [x23, #16]
+	WORD $0x3d800720 // str q0, [x25, #16]
 	ADD $8, R9
 	JMP loop71
 
@@ -845,10 +835,10 @@ done72:
 loop73:
 	CMP R10, R9
 	BGT done74
-	ADD R9<<2, R7, R24
-	WORD $0x3dc00300 // ldr q0, [x24, #0]
-	ADD R9<<2, R0, R25
-	WORD $0x3dc0033f // ldr q31, [x25, #0]
+	ADD R9<<2, R7, R26
+	WORD $0x3dc00340 // ldr q0, [x26, #0]
+	ADD R9<<2, R0, R21
+	WORD $0x3dc002bf // ldr q31, [x21, #0]
 	WORD $0x4ebfd400 // fsub v0.4s, v0.4s, v31.4s
 	ADD R9<<2, R1, R22
 	WORD $0x3dc002c1 // ldr q1, [x22, #0]
@@ -871,18 +861,18 @@ loop75:
 	BGT done76
 	ADD R9<<2, R7, R25
 	WORD $0xbd400320 // ldr s0, [x25, #0]
-	ADD R9<<2, R0, R22
-	WORD $0xbd4002c1 // ldr s1, [x22, #0]
+	ADD R9<<2, R0, R26
+	WORD $0xbd400341 // ldr s1, [x26, #0]
 	WORD $0x4ea1d400 // fsub v0.4s, v0.4s, v1.4s
-	ADD R9<<2, R1, R23
-	WORD $0xbd4002e1 // ldr s1, [x23, #0]
-	ADD R9<<2, R2, R24
-	WORD $0xbd400302 // ldr s2, [x24, #0]
+	ADD R9<<2, R1, R21
+	WORD $0xbd4002a1 // ldr s1, [x21, #0]
+	ADD R9<<2, R2, R22
+	WORD $0xbd4002c2 // ldr s2, [x22, #0]
 	WORD $0x4e21cc02 // fmla v2.4s, v0.4s, v1.4s
 	WORD $0x6f00e400 // movi v0.2d, #0
 	WORD $0x4e22f400 // fmax v0.4s, v0.4s, v2.4s
-	ADD R9<<2, R8, R25
-	WORD $0xbd000320 // str s0, [x25, #0]
+	ADD R9<<2, R8, R23
+	WORD $0xbd0002e0 // str s0, [x23, #0]
 	ADD $1, R9
 	JMP loop75
 
@@ -916,38 +906,33 @@ row77:
 loop79:
 	CMP R10, R9
 	BGT done80
-	ADD R9<<2, R7, R22
-	WORD $0x3dc002c1 // ldr q1, [x22, #0]
-	ADD R9<<2, R0, R23
-	WORD $0x3dc002ff // ldr q31, [x23, #0]
+	ADD R9<<2, R7, R21
+	WORD $0x3dc002a1 // ldr q1, [x21, #0]
+	ADD R9<<2, R0, R22
+	WORD $0x3dc002df // ldr q31, [x22, #0]
 	WORD $0x4ebfd421 // fsub v1.4s, v1.4s, v31.4s
-	ADD R9<<2, R1, R24
-	WORD $0x3dc00302 // ldr q2, [x24, #0]
-	ADD R9<<2, R2, R25
-	WORD $0x3dc00323 // ldr q3, [x25, #0]
+	ADD R9<<2, R1, R23
+	WORD $0x3dc002e2 // ldr q2, [x23, #0]
+	ADD R9<<2, R2, R24
+	WORD $0x3dc00303 // ldr q3, [x24, #0]
 	WORD $0x4e22cc23 // fmla v3.4s, v1.4s, v2.4s
 	WORD $0x6f00e401 // movi v1.2d, #0
 	WORD $0x6ea1e461 // fcmgt v1.4s, v3.4s, v1.4s
 	WORD $0x6e20dc62 // fmul v2.4s, v3.4s, v0.4s
 	WORD $0x6e621c61 // bsl v1.16b, v3.16b, v2.16b
-	ADD R9<<2, R8, R22
-	WORD $0x3d8002c1 // str q1, [x22, #0]
-	ADD R9<<2, R7, R23
-	WORD $0x3dc006e1 // ldr q1, [x23, #16]
-	ADD R9<<2, R0, R24
-	WORD $0x3dc0071f // ldr q31, [x24, #16]
+	ADD R9<<2, R8, R25
+	WORD $0x3d800321 // str q1, [x25, #0]
+	WORD $0x3dc006a1 // ldr q1, [x21, #16]
+	WORD $0x3dc006df // ldr q31, [x22, #16]
 	WORD $0x4ebfd421 // fsub v1.4s, v1.4s, v31.4s
-	ADD R9<<2, R1, R25
-	WORD $0x3dc00722 // ldr q2, [x25, #16]
-	ADD R9<<2, R2, R22
-	WORD $0x3dc006c3 // ldr q3, [x22, #16]
+	WORD $0x3dc006e2 // ldr q2, [x23, #16]
+	WORD $0x3dc00703 // ldr q3, [x24, #16]
 	WORD $0x4e22cc23 // fmla v3.4s, v1.4s, v2.4s
 	WORD $0x6f00e401 // movi v1.2d, #0
 	WORD $0x6ea1e461 // fcmgt v1.4s, v3.4s, v1.4s
 	WORD $0x6e20dc62 // fmul v2.4s, v3.4s, v0.4s
 	WORD $0x6e621c61 // bsl v1.16b, v3.16b, v2.16b
-	ADD R9<<2, R8, R23
-	WORD $0x3d8006e1 // str q1, [x23, #16]
+	WORD $0x3d800721 // str q1, [x25, #16]
 	ADD $8, R9
 	JMP loop79
 
@@ -958,10 +943,10 @@ done80:
 loop81:
 	CMP R10, R9
 	BGT done82
-	ADD R9<<2, R7, R24
-	WORD $0x3dc00301 // ldr q1, [x24, #0]
-	ADD R9<<2, R0, R25
-	WORD $0x3dc0033f // ldr q31, [x25, #0]
+	ADD R9<<2, R7, R26
+	WORD $0x3dc00341 // ldr q1, [x26, #0]
+	ADD R9<<2, R0, R21
+	WORD $0x3dc002bf // ldr q31, [x21, #0]
 	WORD $0x4ebfd421 // fsub v1.4s, v1.4s, v31.4s
 	ADD R9<<2, R1, R22
 	WORD $0x3dc002c2 // ldr q2, [x22, #0]
@@ -986,20 +971,20 @@ loop83:
 	BGT done84
 	ADD R9<<2, R7, R25
 	WORD $0xbd400321 // ldr s1, [x25, #0]
-	ADD R9<<2, R0, R22
-	WORD $0xbd4002c2 // ldr s2, [x22, #0]
+	ADD R9<<2, R0, R26
+	WORD $0xbd400342 // ldr s2, [x26, #0]
 	WORD $0x4ea2d421 // fsub v1.4s, v1.4s, v2.4s
-	ADD R9<<2, R1, R23
-	WORD $0xbd4002e2 // ldr s2, [x23, #0]
-	ADD R9<<2, R2, R24
-	WORD $0xbd400303 // ldr s3, [x24, #0]
+	ADD R9<<2, R1, R21
+	WORD $0xbd4002a2 // ldr s2, [x21, #0]
+	ADD R9<<2, R2, R22
+	WORD $0xbd4002c3 // ldr s3, [x22, #0]
 	WORD $0x4e22cc23 // fmla v3.4s, v1.4s, v2.4s
 	WORD $0x6f00e401 // movi v1.2d, #0
 	WORD $0x6ea1e461 // fcmgt v1.4s, v3.4s, v1.4s
 	WORD $0x6e20dc62 // fmul v2.4s, v3.4s, v0.4s
 	WORD $0x6e621c61 // bsl v1.16b, v3.16b, v2.16b
-	ADD R9<<2, R8, R25
-	WORD $0xbd000321 // str s1, [x25, #0]
+	ADD R9<<2, R8, R23
+	WORD $0xbd0002e1 // str s1, [x23, #0]
 	ADD $1, R9
 	JMP loop83
 
@@ -1013,7 +998,7 @@ rows78:
 
 // func normaliseSiLUNEON
 TEXT ·normaliseSiLUNEON(SB), NOSPLIT, $0-128
-	MOVD $constants<>(SB), R20
+	MOVD $constants<>(SB), R19
 	MOVD mean_base+32(FP), R0
 	MOVD scale_base+56(FP), R1
 	MOVD shift_base+80(FP), R2
@@ -1032,122 +1017,117 @@ row85:
 loop87:
 	CMP R10, R9
 	BGT done88
-	ADD R9<<2, R7, R22
-	WORD $0x3dc002c0 // ldr q0, [x22, #0]
-	ADD R9<<2, R0, R23
-	WORD $0x3dc002ff // ldr q31, [x23, #0]
+	ADD R9<<2, R7, R21
+	WORD $0x3dc002a0 // ldr q0, [x21, #0]
+	ADD R9<<2, R0, R22
+	WORD $0x3dc002df // ldr q31, [x22, #0]
 	WORD $0x4ebfd400 // fsub v0.4s, v0.4s, v31.4s
-	ADD R9<<2, R1, R24
-	WORD $0x3dc00301 // ldr q1, [x24, #0]
-	ADD R9<<2, R2, R25
-	WORD $0x3dc00322 // ldr q2, [x25, #0]
+	ADD R9<<2, R1, R23
+	WORD $0x3dc002e1 // ldr q1, [x23, #0]
+	ADD R9<<2, R2, R24
+	WORD $0x3dc00302 // ldr q2, [x24, #0]
 	WORD $0x4e21cc02 // fmla v2.4s, v0.4s, v1.4s
-	WORD $0x3dc0069f // ldr q31, [x20, #16]
+	WORD $0x3dc0067f // ldr q31, [x19, #16]
 	WORD $0x4ebf1c40 // orr v0.16b, v2.16b, v31.16b
-	WORD $0x3dc00a81 // ldr q1, [x20, #32]
+	WORD $0x3dc00a61 // ldr q1, [x19, #32]
 	WORD $0x4e20f420 // fmax v0.4s, v1.4s, v0.4s
-	WORD $0x3dc00e81 // ldr q1, [x20, #48]
+	WORD $0x3dc00e61 // ldr q1, [x19, #48]
 	WORD $0x4ea0f420 // fmin v0.4s, v1.4s, v0.4s
-	WORD $0x3dc0129f // ldr q31, [x20, #64]
+	WORD $0x3dc0127f // ldr q31, [x19, #64]
 	WORD $0x6e3fdc01 // fmul v1.4s, v0.4s, v31.4s
 	WORD $0x4e218821 // frintn v1.4s, v1.4s
-	WORD $0x3dc0169f // ldr q31, [x20, #80]
+	WORD $0x3dc0167f // ldr q31, [x19, #80]
 	WORD $0x4ebfcc20 // fmls v0.4s, v1.4s, v31.4s
-	WORD $0x3dc01a9f // ldr q31, [x20, #96]
+	WORD $0x3dc01a7f // ldr q31, [x19, #96]
 	WORD $0x4ebfcc20 // fmls v0.4s, v1.4s, v31.4s
-	WORD $0x3dc01e83 // ldr q3, [x20, #112]
-	WORD $0x3dc02284 // ldr q4, [x20, #128]
+	WORD $0x3dc01e63 // ldr q3, [x19, #112]
+	WORD $0x3dc02264 // ldr q4, [x19, #128]
 	WORD $0x4e20cc64 // fmla v4.4s, v3.4s, v0.4s
-	WORD $0x3dc02683 // ldr q3, [x20, #144]
+	WORD $0x3dc02663 // ldr q3, [x19, #144]
 	WORD $0x4e20cc83 // fmla v3.4s, v4.4s, v0.4s
-	WORD $0x3dc02a84 // ldr q4, [x20, #160]
+	WORD $0x3dc02a64 // ldr q4, [x19, #160]
 	WORD $0x4e20cc64 // fmla v4.4s, v3.4s, v0.4s
-	WORD $0x3dc02e83 // ldr q3, [x20, #176]
+	WORD $0x3dc02e63 // ldr q3, [x19, #176]
 	WORD $0x4e20cc83 // fmla v3.4s, v4.4s, v0.4s
-	WORD $0x3dc03284 // ldr q4, [x20, #192]
+	WORD $0x3dc03264 // ldr q4, [x19, #192]
 	WORD $0x4e20cc64 // fmla v4.4s, v3.4s, v0.4s
 	WORD $0x6e20dc03 // fmul v3.4s, v0.4s, v0.4s
 	WORD $0x4e23cc80 // fmla v0.4s, v4.4s, v3.4s
-	WORD $0x3dc0369f // ldr q31, [x20, #208]
+	WORD $0x3dc0367f // ldr q31, [x19, #208]
 	WORD $0x4e3fd400 // fadd v0.4s, v0.4s, v31.4s
 	WORD $0x4e21a821 // fcvtns v1.4s, v1.4s
 	WORD $0x4f3f0423 // sshr v3.4s, v1.4s, #1
 	WORD $0x6ea38421 // sub v1.4s, v1.4s, v3.4s
 	WORD $0x4f375463 // shl v3.4s, v3.4s, #23
-	WORD $0x3dc03684 // ldr q4, [x20, #208]
+	WORD $0x3dc03664 // ldr q4, [x19, #208]
 	WORD $0x4ea48463 // add v3.4s, v3.4s, v4.4s
 	WORD $0x6e23dc00 // fmul v0.4s, v0.4s, v3.4s
 	WORD $0x4f375421 // shl v1.4s, v1.4s, #23
-	WORD $0x3dc03683 // ldr q3, [x20, #208]
+	WORD $0x3dc03663 // ldr q3, [x19, #208]
 	WORD $0x4ea38421 // add v1.4s, v1.4s, v3.4s
 	WORD $0x6e21dc00 // fmul v0.4s, v0.4s, v1.4s
 	WORD $0x4ea0a841 // cmlt v1.4s, v2.4s, #0
-	WORD $0x3dc03683 // ldr q3, [x20, #208]
+	WORD $0x3dc03663 // ldr q3, [x19, #208]
 	WORD $0x6e631c01 // bsl v1.16b, v0.16b, v3.16b
-	WORD $0x3dc0369f // ldr q31, [x20, #208]
+	WORD $0x3dc0367f // ldr q31, [x19, #208]
 	WORD $0x4e3fd400 // fadd v0.4s, v0.4s, v31.4s
 	WORD $0x6e20fc20 // fdiv v0.4s, v1.4s, v0.4s
 	WORD $0x6e22dc00 // fmul v0.4s, v0.4s, v2.4s
-	ADD R9<<2, R8, R22
-	WORD $0x3d8002c0 // str q0, [x22, #0]
-	ADD R9<<2, R7, R23
-	WORD $0x3dc006e0 // ldr q0, [x23, #16]
-	ADD R9<<2, R0, R24
-	WORD $0x3dc0071f // ldr q31, [x24, #16]
+	ADD R9<<2, R8, R25
+	WORD $0x3d800320 // str q0, [x25, #0]
+	WORD $0x3dc006a0 // ldr q0, [x21, #16]
+	WORD $0x3dc006df // ldr q31, [x22, #16]
 	WORD $0x4ebfd400 // fsub v0.4s, v0.4s, v31.4s
-	ADD R9<<2, R1, R25
-	WORD $0x3dc00721 // ldr q1, [x25, #16]
-	ADD R9<<2, R2, R22
-	WORD $0x3dc006c2 // ldr q2, [x22, #16]
+	WORD $0x3dc006e1 // ldr q1, [x23, #16]
+	WORD $0x3dc00702 // ldr q2, [x24, #16]
 	WORD $0x4e21cc02 // fmla v2.4s, v0.4s, v1.4s
-	WORD $0x3dc0069f // ldr q31, [x20, #16]
+	WORD $0x3dc0067f // ldr q31, [x19, #16]
 	WORD $0x4ebf1c40 // orr v0.16b, v2.16b, v31.16b
-	WORD $0x3dc00a81 // ldr q1, [x20, #32]
+	WORD $0x3dc00a61 // ldr q1, [x19, #32]
 	WORD $0x4e20f420 // fmax v0.4s, v1.4s, v0.4s
-	WORD $0x3dc00e81 // ldr q1, [x20, #48]
+	WORD $0x3dc00e61 // ldr q1, [x19, #48]
 	WORD $0x4ea0f420 // fmin v0.4s, v1.4s, v0.4s
-	WORD $0x3dc0129f // ldr q31, [x20, #64]
+	WORD $0x3dc0127f // ldr q31, [x19, #64]
 	WORD $0x6e3fdc01 // fmul v1.4s, v0.4s, v31.4s
 	WORD $0x4e218821 // frintn v1.4s, v1.4s
-	WORD $0x3dc0169f // ldr q31, [x20, #80]
+	WORD $0x3dc0167f // ldr q31, [x19, #80]
 	WORD $0x4ebfcc20 // fmls v0.4s, v1.4s, v31.4s
-	WORD $0x3dc01a9f // ldr q31, [x20, #96]
+	WORD $0x3dc01a7f // ldr q31, [x19, #96]
 	WORD $0x4ebfcc20 // fmls v0.4s, v1.4s, v31.4s
-	WORD $0x3dc01e83 // ldr q3, [x20, #112]
-	WORD $0x3dc02284 // ldr q4, [x20, #128]
+	WORD $0x3dc01e63 // ldr q3, [x19, #112]
+	WORD $0x3dc02264 // ldr q4, [x19, #128]
 	WORD $0x4e20cc64 // fmla v4.4s, v3.4s, v0.4s
-	WORD $0x3dc02683 // ldr q3, [x20, #144]
+	WORD $0x3dc02663 // ldr q3, [x19, #144]
 	WORD $0x4e20cc83 // fmla v3.4s, v4.4s, v0.4s
-	WORD $0x3dc02a84 // ldr q4, [x20, #160]
+	WORD $0x3dc02a64 // ldr q4, [x19, #160]
 	WORD $0x4e20cc64 // fmla v4.4s, v3.4s, v0.4s
-	WORD $0x3dc02e83 // ldr q3, [x20, #176]
+	WORD $0x3dc02e63 // ldr q3, [x19, #176]
 	WORD $0x4e20cc83 // fmla v3.4s, v4.4s, v0.4s
-	WORD $0x3dc03284 // ldr q4, [x20, #192]
+	WORD $0x3dc03264 // ldr q4, [x19, #192]
 	WORD $0x4e20cc64 // fmla v4.4s, v3.4s, v0.4s
 	WORD $0x6e20dc03 // fmul v3.4s, v0.4s, v0.4s
 	WORD $0x4e23cc80 // fmla v0.4s, v4.4s, v3.4s
-	WORD $0x3dc0369f // ldr q31, [x20, #208]
+	WORD $0x3dc0367f // ldr q31, [x19, #208]
 	WORD $0x4e3fd400 // fadd v0.4s, v0.4s, v31.4s
 	WORD $0x4e21a821 // fcvtns v1.4s, v1.4s
 	WORD $0x4f3f0423 // sshr v3.4s, v1.4s, #1
 	WORD $0x6ea38421 // sub v1.4s, v1.4s, v3.4s
 	WORD $0x4f375463 // shl v3.4s, v3.4s, #23
-	WORD $0x3dc03684 // ldr q4, [x20, #208]
+	WORD $0x3dc03664 // ldr q4, [x19, #208]
 	WORD $0x4ea48463 // add v3.4s, v3.4s, v4.4s
 	WORD $0x6e23dc00 // fmul v0.4s, v0.4s, v3.4s
 	WORD $0x4f375421 // shl v1.4s, v1.4s, #23
-	WORD $0x3dc03683 // ldr q3, [x20, #208]
+	WORD $0x3dc03663 // ldr q3, [x19, #208]
 	WORD $0x4ea38421 // add v1.4s, v1.4s, v3.4s
 	WORD $0x6e21dc00 // fmul v0.4s, v0.4s, v1.4s
 	WORD $0x4ea0a841 // cmlt v1.4s, v2.4s, #0
-	WORD $0x3dc03683 // ldr q3, [x20, #208]
+	WORD $0x3dc03663 // ldr q3, [x19, #208]
 	WORD $0x6e631c01 // bsl v1.16b, v0.16b, v3.16b
-	WORD $0x3dc0369f // ldr q31, [x20, #208]
+	WORD $0x3dc0367f // ldr q31, [x19, #208]
 	WORD $0x4e3fd400 // fadd v0.4s, v0.4s, v31.4s
 	WORD $0x6e20fc20 // fdiv v0.4s, v1.4s, v0.4s
 	WORD $0x6e22dc00 // fmul v0.4s, v0.4s, v2.4s
-	ADD R9<<2, R8, R23
-	WORD $0x3d8006e0 // str q0, [x23, #16]
+	WORD $0x3d800720 // str q0, [x25, #16]
 	ADD $8, R9
 	JMP loop87
 
@@ -1158,59 +1138,59 @@ done88:
 loop89:
 	CMP R10, R9
 	BGT done90
-	ADD R9<<2, R7, R24
-	WORD $0x3dc00300 // ldr q0, [x24, #0]
-	ADD R9<<2, R0, R25
-	WORD $0x3dc0033f // ldr q31, [x25, #0]
+	ADD R9<<2, R7, R26
+	WORD $0x3dc00340 // ldr q0, [x26, #0]
+	ADD R9<<2, R0, R21
+	WORD $0x3dc002bf // ldr q31, [x21, #0]
 	WORD $0x4ebfd400 // fsub v0.4s, v0.4s, v31.4s
 	ADD R9<<2, R1, R22
 	WORD $0x3dc002c1 // ldr q1, [x22, #0]
 	ADD R9<<2, R2, R23
 	WORD $0x3dc002e2 // ldr q2, [x23, #0]
 	WORD $0x4e21cc02 // fmla v2.4s, v0.4s, v1.4s
-	WORD $0x3dc0069f // ldr q31, [x20, #16]
+	WORD $0x3dc0067f // ldr q31, [x19, #16]
 	WORD $0x4ebf1c40 // orr v0.16b, v2.16b, v31.16b
-	WORD $0x3dc00a81 // ldr q1, [x20, #32]
+	WORD $0x3dc00a61 // ldr q1, [x19, #32]
 	WORD $0x4e20f420 // fmax v0.4s, v1.4s, v0.4s
-	WORD $0x3dc00e81 // ldr q1, [x20, #48]
+	WORD $0x3dc00e61 // ldr q1, [x19, #48]
 	WORD $0x4ea0f420 // fmin v0.4s, v1.4s, v0.4s
-	WORD $0x3dc0129f // ldr q31, [x20, #64]
+	WORD $0x3dc0127f // ldr q31, [x19, #64]
 	WORD $0x6e3fdc01 // fmul v1.4s, v0.4s, v31.4s
 	WORD $0x4e218821 // frintn v1.4s, v1.4s
-	WORD $0x3dc0169f // ldr q31, [x20, #80]
+	WORD $0x3dc0167f // ldr q31, [x19, #80]
 	WORD $0x4ebfcc20 // fmls v0.4s, v1.4s, v31.4s
-	WORD $0x3dc01a9f // ldr q31, [x20, #96]
+	WORD $0x3dc01a7f // ldr q31, [x19, #96]
 	WORD $0x4ebfcc20 // fmls v0.4s, v1.4s, v31.4s
-	WORD $0x3dc01e83 // ldr q3, [x20, #112]
-	WORD $0x3dc02284 // ldr q4, [x20, #128]
+	WORD $0x3dc01e63 // ldr q3, [x19, #112]
+	WORD $0x3dc02264 // ldr q4, [x19, #128]
 	WORD $0x4e20cc64 // fmla v4.4s, v3.4s, v0.4s
-	WORD $0x3dc02683 // ldr q3, [x20, #144]
+	WORD $0x3dc02663 // ldr q3, [x19, #144]
 	WORD $0x4e20cc83 // fmla v3.4s, v4.4s, v0.4s
-	WORD $0x3dc02a84 // ldr q4, [x20, #160]
+	WORD $0x3dc02a64 // ldr q4, [x19, #160]
 	WORD $0x4e20cc64 // fmla v4.4s, v3.4s, v0.4s
-	WORD $0x3dc02e83 // ldr q3, [x20, #176]
+	WORD $0x3dc02e63 // ldr q3, [x19, #176]
 	WORD $0x4e20cc83 // fmla v3.4s, v4.4s, v0.4s
-	WORD $0x3dc03284 // ldr q4, [x20, #192]
+	WORD $0x3dc03264 // ldr q4, [x19, #192]
 	WORD $0x4e20cc64 // fmla v4.4s, v3.4s, v0.4s
 	WORD $0x6e20dc03 // fmul v3.4s, v0.4s, v0.4s
 	WORD $0x4e23cc80 // fmla v0.4s, v4.4s, v3.4s
-	WORD $0x3dc0369f // ldr q31, [x20, #208]
+	WORD $0x3dc0367f // ldr q31, [x19, #208]
 	WORD $0x4e3fd400 // fadd v0.4s, v0.4s, v31.4s
 	WORD $0x4e21a821 // fcvtns v1.4s, v1.4s
 	WORD $0x4f3f0423 // sshr v3.4s, v1.4s, #1
 	WORD $0x6ea38421 // sub v1.4s, v1.4s, v3.4s
 	WORD $0x4f375463 // shl v3.4s, v3.4s, #23
-	WORD $0x3dc03684 // ldr q4, [x20, #208]
+	WORD $0x3dc03664 // ldr q4, [x19, #208]
 	WORD $0x4ea48463 // add v3.4s, v3.4s, v4.4s
 	WORD $0x6e23dc00 // fmul v0.4s, v0.4s, v3.4s
 	WORD $0x4f375421 // shl v1.4s, v1.4s, #23
-	WORD $0x3dc03683 // ldr q3, [x20, #208]
+	WORD $0x3dc03663 // ldr q3, [x19, #208]
 	WORD $0x4ea38421 // add v1.4s, v1.4s, v3.4s
 	WORD $0x6e21dc00 // fmul v0.4s, v0.4s, v1.4s
 	WORD $0x4ea0a841 // cmlt v1.4s, v2.4s, #0
-	WORD $0x3dc03683 // ldr q3, [x20, #208]
+	WORD $0x3dc03663 // ldr q3, [x19, #208]
 	WORD $0x6e631c01 // bsl v1.16b, v0.16b, v3.16b
-	WORD $0x3dc0369f // ldr q31, [x20, #208]
+	WORD $0x3dc0367f // ldr q31, [x19, #208]
 	WORD $0x4e3fd400 // fadd v0.4s, v0.4s, v31.4s
 	WORD $0x6e20fc20 // fdiv v0.4s, v1.4s, v0.4s
 	WORD $0x6e22dc00 // fmul v0.4s, v0.4s, v2.4s
@@ -1228,62 +1208,62 @@ loop91:
 	BGT done92
 	ADD R9<<2, R7, R25
 	WORD $0xbd400320 // ldr s0, [x25, #0]
-	ADD R9<<2, R0, R22
-	WORD $0xbd4002c1 // ldr s1, [x22, #0]
+	ADD R9<<2, R0, R26
+	WORD $0xbd400341 // ldr s1, [x26, #0]
 	WORD $0x4ea1d400 // fsub v0.4s, v0.4s, v1.4s
-	ADD R9<<2, R1, R23
-	WORD $0xbd4002e1 // ldr s1, [x23, #0]
-	ADD R9<<2, R2, R24
-	WORD $0xbd400302 // ldr s2, [x24, #0]
+	ADD R9<<2, R1, R21
+	WORD $0xbd4002a1 // ldr s1, [x21, #0]
+	ADD R9<<2, R2, R22
+	WORD $0xbd4002c2 // ldr s2, [x22, #0]
 	WORD $0x4e21cc02 // fmla v2.4s, v0.4s, v1.4s
-	WORD $0x3dc0069f // ldr q31, [x20, #16]
+	WORD $0x3dc0067f // ldr q31, [x19, #16]
 	WORD $0x4ebf1c40 // orr v0.16b, v2.16b, v31.16b
-	WORD $0x3dc00a81 // ldr q1, [x20, #32]
+	WORD $0x3dc00a61 // ldr q1, [x19, #32]
 	WORD $0x4e20f420 // fmax v0.4s, v1.4s, v0.4s
-	WORD $0x3dc00e81 // ldr q1, [x20, #48]
+	WORD $0x3dc00e61 // ldr q1, [x19, #48]
 	WORD $0x4ea0f420 // fmin v0.4s, v1.4s, v0.4s
-	WORD $0x3dc0129f // ldr q31, [x20, #64]
+	WORD $0x3dc0127f // ldr q31, [x19, #64]
 	WORD $0x6e3fdc01 // fmul v1.4s, v0.4s, v31.4s
 	WORD $0x4e218821 // frintn v1.4s, v1.4s
-	WORD $0x3dc0169f // ldr q31, [x20, #80]
+	WORD $0x3dc0167f // ldr q31, [x19, #80]
 	WORD $0x4ebfcc20 // fmls v0.4s, v1.4s, v31.4s
-	WORD $0x3dc01a9f // ldr q31, [x20, #96]
+	WORD $0x3dc01a7f // ldr q31, [x19, #96]
 	WORD $0x4ebfcc20 // fmls v0.4s, v1.4s, v31.4s
-	WORD $0x3dc01e83 // ldr q3, [x20, #112]
-	WORD $0x3dc02284 // ldr q4, [x20, #128]
+	WORD $0x3dc01e63 // ldr q3, [x19, #112]
+	WORD $0x3dc02264 // ldr q4, [x19, #128]
 	WORD $0x4e20cc64 // fmla v4.4s, v3.4s, v0.4s
-	WORD $0x3dc02683 // ldr q3, [x20, #144]
+	WORD $0x3dc02663 // ldr q3, [x19, #144]
 	WORD $0x4e20cc83 // fmla v3.4s, v4.4s, v0.4s
-	WORD $0x3dc02a84 // ldr q4, [x20, #160]
+	WORD $0x3dc02a64 // ldr q4, [x19, #160]
 	WORD $0x4e20cc64 // fmla v4.4s, v3.4s, v0.4s
-	WORD $0x3dc02e83 // ldr q3, [x20, #176]
+	WORD $0x3dc02e63 // ldr q3, [x19, #176]
 	WORD $0x4e20cc83 // fmla v3.4s, v4.4s, v0.4s
-	WORD $0x3dc03284 // ldr q4, [x20, #192]
+	WORD $0x3dc03264 // ldr q4, [x19, #192]
 	WORD $0x4e20cc64 // fmla v4.4s, v3.4s, v0.4s
 	WORD $0x6e20dc03 // fmul v3.4s, v0.4s, v0.4s
 	WORD $0x4e23cc80 // fmla v0.4s, v4.4s, v3.4s
-	WORD $0x3dc0369f // ldr q31, [x20, #208]
+	WORD $0x3dc0367f // ldr q31, [x19, #208]
 	WORD $0x4e3fd400 // fadd v0.4s, v0.4s, v31.4s
 	WORD $0x4e21a821 // fcvtns v1.4s, v1.4s
 	WORD $0x4f3f0423 // sshr v3.4s, v1.4s, #1
 	WORD $0x6ea38421 // sub v1.4s, v1.4s, v3.4s
 	WORD $0x4f375463 // shl v3.4s, v3.4s, #23
-	WORD $0x3dc03684 // ldr q4, [x20, #208]
+	WORD $0x3dc03664 // ldr q4, [x19, #208]
 	WORD $0x4ea48463 // add v3.4s, v3.4s, v4.4s
 	WORD $0x6e23dc00 // fmul v0.4s, v0.4s, v3.4s
 	WORD $0x4f375421 // shl v1.4s, v1.4s, #23
-	WORD $0x3dc03683 // ldr q3, [x20, #208]
+	WORD $0x3dc03663 // ldr q3, [x19, #208]
 	WORD $0x4ea38421 // add v1.4s, v1.4s, v3.4s
 	WORD $0x6e21dc00 // fmul v0.4s, v0.4s, v1.4s
 	WORD $0x4ea0a841 // cmlt v1.4s, v2.4s, #0
-	WORD $0x3dc03683 // ldr q3, [x20, #208]
+	WORD $0x3dc03663 // ldr q3, [x19, #208]
 	WORD $0x6e631c01 // bsl v1.16b, v0.16b, v3.16b
-	WORD $0x3dc0369f // ldr q31, [x20, #208]
+	WORD $0x3dc0367f // ldr q31, [x19, #208]
 	WORD $0x4e3fd400 // fadd v0.4s, v0.4s, v31.4s
 	WORD $0x6e20fc20 // fdiv v0.4s, v1.4s, v0.4s
 	WORD $0x6e22dc00 // fmul v0.4s, v0.4s, v2.4s
-	ADD R9<<2, R8, R25
-	WORD $0xbd000320 // str s0, [x25, #0]
+	ADD R9<<2, R8, R23
+	WORD $0xbd0002e0 // str s0, [x23, #0]
 	ADD $1, R9
 	JMP loop91
 
@@ -1297,7 +1277,7 @@ rows86:
 
 // func normaliseSiLUGradNEON
 TEXT ·normaliseSiLUGradNEON(SB), NOSPLIT, $0-152
-	MOVD $constants<>(SB), R20
+	MOVD $constants<>(SB), R19
 	MOVD mean_base+56(FP), R0
 	MOVD scale_base+80(FP), R1
 	MOVD shift_base+104(FP), R2
@@ -1317,136 +1297,130 @@ row93:
 loop95:
 	CMP R11, R10
 	BGT done96
-	ADD R10<<2, R7, R22
-	WORD $0x3dc002c0 // ldr q0, [x22, #0]
-	ADD R10<<2, R0, R23
-	WORD $0x3dc002ff // ldr q31, [x23, #0]
-	WORD $0x4ebfd400 // fsub v0.4s, v0.4s, v31.4s
-	ADD R10<<2, R1, R24
-	WORD $0x3dc00301 // ldr q1, [x24, #0]
-	ADD R10<<2, R2, R25
-	WORD $0x3dc00322 // ldr q2, [x25, #0]
-	WORD $0x4e21cc02 // fmla v2.4s, v0.4s, v1.4s
-	WORD $0x3dc0069f // ldr q31, [x20, #16]
-	WORD $0x4ebf1c40 // orr v0.16b, v2.16b, v31.16b
-	WORD $0x3dc00a81 // ldr q1, [x20, #32]
-	WORD $0x4e20f420 // fmax v0.4s, v1.4s, v0.4s
-	WORD $0x3dc00e81 // ldr q1, [x20, #48]
-	WORD $0x4ea0f420 // fmin v0.4s, v1.4s, v0.4s
-	WORD $0x3dc0129f // ldr q31, [x20, #64]
-	WORD $0x6e3fdc01 // fmul v1.4s, v0.4s, v31.4s
-	WORD $0x4e218821 // frintn v1.4s, v1.4s
-	WORD $0x3dc0169f // ldr q31, [x20, #80]
-	WORD $0x4ebfcc20 // fmls v0.4s, v1.4s, v31.4s
-	WORD $0x3dc01a9f // ldr q31, [x20, #96]
-	WORD $0x4ebfcc20 // fmls v0.4s, v1.4s, v31.4s
-	WORD $0x3dc01e83 // ldr q3, [x20, #112]
-	WORD $0x3dc02284 // ldr q4, [x20, #128]
-	WORD $0x4e20cc64 // fmla v4.4s, v3.4s, v0.4s
-	WORD $0x3dc02683 // ldr q3, [x20, #144]
-	WORD $0x4e20cc83 // fmla v3.4s, v4.4s, v0.4s
-	WORD $0x3dc02a84 // ldr q4, [x20, #160]
-	WORD $0x4e20cc64 // fmla v4.4s, v3.4s, v0.4s
-	WORD $0x3dc02e83 // ldr q3, [x20, #176]
-	WORD $0x4e20cc83 // fmla v3.4s, v4.4s, v0.4s
-	WORD $0x3dc03284 // ldr q4, [x20, #192]
-	WORD $0x4e20cc64 // fmla v4.4s, v3.4s, v0.4s
-	WORD $0x6e20dc03 // fmul v3.4s, v0.4s, v0.4s
-	WORD $0x4e23cc80 // fmla v0.4s, v4.4s, v3.4s
-	WORD $0x3dc0369f // ldr q31, [x20, #208]
-	WORD $0x4e3fd400 // fadd v0.4s, v0.4s, v31.4s
-	WORD $0x4e21a821 // fcvtns v1.4s, v1.4s
-	WORD $0x4f3f0423 // sshr v3.4s, v1.4s, #1
-	WORD $0x6ea38421 // sub v1.4s, v1.4s, v3.4s
-	WORD $0x4f375463 // shl v3.4s, v3.4s, #23
-	WORD $0x3dc03684 // ldr q4, [x20, #208]
-	WORD $0x4ea48463 // add v3.4s, v3.4s, v4.4s
-	WORD $0x6e23dc00 // fmul v0.4s, v0.4s, v3.4s
-	WORD $0x4f375421 // shl v1.4s, v1.4s, #23
-	WORD $0x3dc03683 // ldr q3, [x20, #208]
-	WORD $0x4ea38421 // add v1.4s, v1.4s, v3.4s
-	WORD $0x6e21dc00 // fmul v0.4s, v0.4s, v1.4s
-	WORD $0x4ea0a841 // cmlt v1.4s, v2.4s, #0
-	WORD $0x3dc03683 // ldr q3, [x20, #208]
-	WORD $0x6e631c01 // bsl v1.16b, v0.16b, v3.16b
-	WORD $0x3dc0369f // ldr q31, [x20, #208]
-	WORD $0x4e3fd400 // fadd v0.4s, v0.4s, v31.4s
-	WORD $0x6e20fc20 // fdiv v0.4s, v1.4s, v0.4s
-	WORD $0x3dc03681 // ldr q1, [x20, #208]
-	WORD $0x4ea0d421 // fsub v1.4s, v1.4s, v0.4s
-	WORD $0x3dc03683 // ldr q3, [x20, #208]
-	WORD $0x4e22cc23 // fmla v3.4s, v1.4s, v2.4s
-	WORD $0x6e23dc00 // fmul v0.4s, v0.4s, v3.4s
-	ADD R10<<2, R8, R22
+	ADD R10<<2, R7, R21
+	WORD $0x3dc002a0 // ldr q0, [x21, #0]
+	ADD R10<<2, R0, R22
 	WORD $0x3dc002df // ldr q31, [x22, #0]
-	WORD $0x6e3fdc00 // fmul v0.4s, v0.4s, v31.4s
-	ADD R10<<2, R9, R23
-	WORD $0x3d8002e0 // str q0, [x23, #0]
-	ADD R10<<2, R7, R24
-	WORD $0x3dc00700 // ldr q0, [x24, #16]
-	ADD R10<<2, R0, R25
-	WORD $0x3dc0073f // ldr q31, [x25, #16]
 	WORD $0x4ebfd400 // fsub v0.4s, v0.4s, v31.4s
-	ADD R10<<2, R1, R22
-	WORD $0x3dc006c1 // ldr q1, [x22, #16]
-	ADD R10<<2, R2, R23
-	WORD $0x3dc006e2 // ldr q2, [x23, #16]
+	ADD R10<<2, R1, R23
+	WORD $0x3dc002e1 // ldr q1, [x23, #0]
+	ADD R10<<2, R2, R24
+	WORD $0x3dc00302 // ldr q2, [x24, #0]
 	WORD $0x4e21cc02 // fmla v2.4s, v0.4s, v1.4s
-	WORD $0x3dc0069f // ldr q31, [x20, #16]
+	WORD $0x3dc0067f // ldr q31, [x19, #16]
 	WORD $0x4ebf1c40 // orr v0.16b, v2.16b, v31.16b
-	WORD $0x3dc00a81 // ldr q1, [x20, #32]
+	WORD $0x3dc00a61 // ldr q1, [x19, #32]
 	WORD $0x4e20f420 // fmax v0.4s, v1.4s, v0.4s
-	WORD $0x3dc00e81 // ldr q1, [x20, #48]
+	WORD $0x3dc00e61 // ldr q1, [x19, #48]
 	WORD $0x4ea0f420 // fmin v0.4s, v1.4s, v0.4s
-	WORD $0x3dc0129f // ldr q31, [x20, #64]
+	WORD $0x3dc0127f // ldr q31, [x19, #64]
 	WORD $0x6e3fdc01 // fmul v1.4s, v0.4s, v31.4s
 	WORD $0x4e218821 // frintn v1.4s, v1.4s
-	WORD $0x3dc0169f // ldr q31, [x20, #80]
+	WORD $0x3dc0167f // ldr q31, [x19, #80]
 	WORD $0x4ebfcc20 // fmls v0.4s, v1.4s, v31.4s
-	WORD $0x3dc01a9f // ldr q31, [x20, #96]
+	WORD $0x3dc01a7f // ldr q31, [x19, #96]
 	WORD $0x4ebfcc20 // fmls v0.4s, v1.4s, v31.4s
-	WORD $0x3dc01e83 // ldr q3, [x20, #112]
-	WORD $0x3dc02284 // ldr q4, [x20, #128]
+	WORD $0x3dc01e63 // ldr q3, [x19, #112]
+	WORD $0x3dc02264 // ldr q4, [x19, #128]
 	WORD $0x4e20cc64 // fmla v4.4s, v3.4s, v0.4s
-	WORD $0x3dc02683 // ldr q3, [x20, #144]
+	WORD $0x3dc02663 // ldr q3, [x19, #144]
 	WORD $0x4e20cc83 // fmla v3.4s, v4.4s, v0.4s
-	WORD $0x3dc02a84 // ldr q4, [x20, #160]
+	WORD $0x3dc02a64 // ldr q4, [x19, #160]
 	WORD $0x4e20cc64 // fmla v4.4s, v3.4s, v0.4s
-	WORD $0x3dc02e83 // ldr q3, [x20, #176]
+	WORD $0x3dc02e63 // ldr q3, [x19, #176]
 	WORD $0x4e20cc83 // fmla v3.4s, v4.4s, v0.4s
-	WORD $0x3dc03284 // ldr q4, [x20, #192]
+	WORD $0x3dc03264 // ldr q4, [x19, #192]
 	WORD $0x4e20cc64 // fmla v4.4s, v3.4s, v0.4s
 	WORD $0x6e20dc03 // fmul v3.4s, v0.4s, v0.4s
 	WORD $0x4e23cc80 // fmla v0.4s, v4.4s, v3.4s
-	WORD $0x3dc0369f // ldr q31, [x20, #208]
+	WORD $0x3dc0367f // ldr q31, [x19, #208]
 	WORD $0x4e3fd400 // fadd v0.4s, v0.4s, v31.4s
 	WORD $0x4e21a821 // fcvtns v1.4s, v1.4s
 	WORD $0x4f3f0423 // sshr v3.4s, v1.4s, #1
 	WORD $0x6ea38421 // sub v1.4s, v1.4s, v3.4s
 	WORD $0x4f375463 // shl v3.4s, v3.4s, #23
-	WORD $0x3dc03684 // ldr q4, [x20, #208]
+	WORD $0x3dc03664 // ldr q4, [x19, #208]
 	WORD $0x4ea48463 // add v3.4s, v3.4s, v4.4s
 	WORD $0x6e23dc00 // fmul v0.4s, v0.4s, v3.4s
 	WORD $0x4f375421 // shl v1.4s, v1.4s, #23
-	WORD $0x3dc03683 // ldr q3, [x20, #208]
+	WORD $0x3dc03663 // ldr q3, [x19, #208]
 	WORD $0x4ea38421 // add v1.4s, v1.4s, v3.4s
 	WORD $0x6e21dc00 // fmul v0.4s, v0.4s, v1.4s
 	WORD $0x4ea0a841 // cmlt v1.4s, v2.4s, #0
-	WORD $0x3dc03683 // ldr q3, [x20, #208]
+	WORD $0x3dc03663 // ldr q3, [x19, #208]
 	WORD $0x6e631c01 // bsl v1.16b, v0.16b, v3.16b
-	WORD $0x3dc0369f // ldr q31, [x20, #208]
+	WORD $0x3dc0367f // ldr q31, [x19, #208]
 	WORD $0x4e3fd400 // fadd v0.4s, v0.4s, v31.4s
 	WORD $0x6e20fc20 // fdiv v0.4s, v1.4s, v0.4s
-	WORD $0x3dc03681 // ldr q1, [x20, #208]
+	WORD $0x3dc03661 // ldr q1, [x19, #208]
 	WORD $0x4ea0d421 // fsub v1.4s, v1.4s, v0.4s
-	WORD $0x3dc03683 // ldr q3, [x20, #208]
+	WORD $0x3dc03663 // ldr q3, [x19, #208]
 	WORD $0x4e22cc23 // fmla v3.4s, v1.4s, v2.4s
 	WORD $0x6e23dc00 // fmul v0.4s, v0.4s, v3.4s
-	ADD R10<<2, R8, R24
-	WORD $0x3dc0071f // ldr q31, [x24, #16]
+	ADD R10<<2, R8, R25
+	WORD $0x3dc0033f // ldr q31, [x25, #0]
 	WORD $0x6e3fdc00 // fmul v0.4s, v0.4s, v31.4s
-	ADD R10<<2, R9, R25
-	WORD $0x3d800720 // str q0, [x25, #16]
+	ADD R10<<2, R9, R26
+	WORD $0x3d800340 // str q0, [x26, #0]
+	WORD $0x3dc006a0 // ldr q0, [x21, #16]
+	WORD $0x3dc006df // ldr q31, [x22, #16]
+	WORD $0x4ebfd400 // fsub v0.4s, v0.4s, v31.4s
+	WORD $0x3dc006e1 // ldr q1, [x23, #16]
+	WORD $0x3dc00702 // ldr q2, [x24, #16]
+	WORD $0x4e21cc02 // fmla v2.4s, v0.4s, v1.4s
+	WORD $0x3dc0067f // ldr q31, [x19, #16]
+	WORD $0x4ebf1c40 // orr v0.16b, v2.16b, v31.16b
+	WORD $0x3dc00a61 // ldr q1, [x19, #32]
+	WORD $0x4e20f420 // fmax v0.4s, v1.4s, v0.4s
+	WORD $0x3dc00e61 // ldr q1, [x19, #48]
+	WORD $0x4ea0f420 // fmin v0.4s, v1.4s, v0.4s
+	WORD $0x3dc0127f // ldr q31, [x19, #64]
+	WORD $0x6e3fdc01 // fmul v1.4s, v0.4s, v31.4s
+	WORD $0x4e218821 // frintn v1.4s, v1.4s
+	WORD $0x3dc0167f // ldr q31, [x19, #80]
+	WORD $0x4ebfcc20 // fmls v0.4s, v1.4s, v31.4s
+	WORD $0x3dc01a7f // ldr q31, [x19, #96]
+	WORD $0x4ebfcc20 // fmls v0.4s, v1.4s, v31.4s
+	WORD $0x3dc01e63 // ldr q3, [x19, #112]
+	WORD $0x3dc02264 // ldr q4, [x19, #128]
+	WORD $0x4e20cc64 // fmla v4.4s, v3.4s, v0.4s
+	WORD $0x3dc02663 // ldr q3, [x19, #144]
+	WORD $0x4e20cc83 // fmla v3.4s, v4.4s, v0.4s
+	WORD $0x3dc02a64 // ldr q4, [x19, #160]
+	WORD $0x4e20cc64 // fmla v4.4s, v3.4s, v0.4s
+	WORD $0x3dc02e63 // ldr q3, [x19, #176]
+	WORD $0x4e20cc83 // fmla v3.4s, v4.4s, v0.4s
+	WORD $0x3dc03264 // ldr q4, [x19, #192]
+	WORD $0x4e20cc64 // fmla v4.4s, v3.4s, v0.4s
+	WORD $0x6e20dc03 // fmul v3.4s, v0.4s, v0.4s
+	WORD $0x4e23cc80 // fmla v0.4s, v4.4s, v3.4s
+	WORD $0x3dc0367f // ldr q31, [x19, #208]
+	WORD $0x4e3fd400 // fadd v0.4s, v0.4s, v31.4s
+	WORD $0x4e21a821 // fcvtns v1.4s, v1.4s
+	WORD $0x4f3f0423 // sshr v3.4s, v1.4s, #1
+	WORD $0x6ea38421 // sub v1.4s, v1.4s, v3.4s
+	WORD $0x4f375463 // shl v3.4s, v3.4s, #23
+	WORD $0x3dc03664 // ldr q4, [x19, #208]
+	WORD $0x4ea48463 // add v3.4s, v3.4s, v4.4s
+	WORD $0x6e23dc00 // fmul v0.4s, v0.4s, v3.4s
+	WORD $0x4f375421 // shl v1.4s, v1.4s, #23
+	WORD $0x3dc03663 // ldr q3, [x19, #208]
+	WORD $0x4ea38421 // add v1.4s, v1.4s, v3.4s
+	WORD $0x6e21dc00 // fmul v0.4s, v0.4s, v1.4s
+	WORD $0x4ea0a841 // cmlt v1.4s, v2.4s, #0
+	WORD $0x3dc03663 // ldr q3, [x19, #208]
+	WORD $0x6e631c01 // bsl v1.16b, v0.16b, v3.16b
+	WORD $0x3dc0367f // ldr q31, [x19, #208]
+	WORD $0x4e3fd400 // fadd v0.4s, v0.4s, v31.4s
+	WORD $0x6e20fc20 // fdiv v0.4s, v1.4s, v0.4s
+	WORD $0x3dc03661 // ldr q1, [x19, #208]
+	WORD $0x4ea0d421 // fsub v1.4s, v1.4s, v0.4s
+	WORD $0x3dc03663 // ldr q3, [x19, #208]
+	WORD $0x4e22cc23 // fmla v3.4s, v1.4s, v2.4s
+	WORD $0x6e23dc00 // fmul v0.4s, v0.4s, v3.4s
+	WORD $0x3dc0073f // ldr q31, [x25, #16]
+	WORD $0x6e3fdc00 // fmul v0.4s, v0.4s, v31.4s
+	WORD $0x3d800740 // str q0, [x26, #16]
 	ADD $8, R10
 	JMP loop95
 
@@ -1457,71 +1431,71 @@ done96:
 loop97:
 	CMP R11, R10
 	BGT done98
-	ADD R10<<2, R7, R22
-	WORD $0x3dc002c0 // ldr q0, [x22, #0]
-	ADD R10<<2, R0, R23
-	WORD $0x3dc002ff // ldr q31, [x23, #0]
+	ADD R10<<2, R7, R21
+	WORD $0x3dc002a0 // ldr q0, [x21, #0]
+	ADD R10<<2, R0, R22
+	WORD $0x3dc002df // ldr q31, [x22, #0]
 	WORD $0x4ebfd400 // fsub v0.4s, v0.4s, v31.4s
-	ADD R10<<2, R1, R24
-	WORD $0x3dc00301 // ldr q1, [x24, #0]
-	ADD R10<<2, R2, R25
-	WORD $0x3dc00322 // ldr q2, [x25, #0]
+	ADD R10<<2, R1, R23
+	WORD $0x3dc002e1 // ldr q1, [x23, #0]
+	ADD R10<<2, R2, R24
+	WORD $0x3dc00302 // ldr q2, [x24, #0]
 	WORD $0x4e21cc02 // fmla v2.4s, v0.4s, v1.4s
-	WORD $0x3dc0069f // ldr q31, [x20, #16]
+	WORD $0x3dc0067f // ldr q31, [x19, #16]
 	WORD $0x4ebf1c40 // orr v0.16b, v2.16b, v31.16b
-	WORD $0x3dc00a81 // ldr q1, [x20, #32]
+	WORD $0x3dc00a61 // ldr q1, [x19, #32]
 	WORD $0x4e20f420 // fmax v0.4s, v1.4s, v0.4s
-	WORD $0x3dc00e81 // ldr q1, [x20, #48]
+	WORD $0x3dc00e61 // ldr q1, [x19, #48]
 	WORD $0x4ea0f420 // fmin v0.4s, v1.4s, v0.4s
-	WORD $0x3dc0129f // ldr q31, [x20, #64]
+	WORD $0x3dc0127f // ldr q31, [x19, #64]
 	WORD $0x6e3fdc01 // fmul v1.4s, v0.4s, v31.4s
 	WORD $0x4e218821 // frintn v1.4s, v1.4s
-	WORD $0x3dc0169f // ldr q31, [x20, #80]
+	WORD $0x3dc0167f // ldr q31, [x19, #80]
 	WORD $0x4ebfcc20 // fmls v0.4s, v1.4s, v31.4s
-	WORD $0x3dc01a9f // ldr q31, [x20, #96]
+	WORD $0x3dc01a7f // ldr q31, [x19, #96]
 	WORD $0x4ebfcc20 // fmls v0.4s, v1.4s, v31.4s
-	WORD $0x3dc01e83 // ldr q3, [x20, #112]
-	WORD $0x3dc02284 // ldr q4, [x20, #128]
+	WORD $0x3dc01e63 // ldr q3, [x19, #112]
+	WORD $0x3dc02264 // ldr q4, [x19, #128]
 	WORD $0x4e20cc64 // fmla v4.4s, v3.4s, v0.4s
-	WORD $0x3dc02683 // ldr q3, [x20, #144]
+	WORD $0x3dc02663 // ldr q3, [x19, #144]
 	WORD $0x4e20cc83 // fmla v3.4s, v4.4s, v0.4s
-	WORD $0x3dc02a84 // ldr q4, [x20, #160]
+	WORD $0x3dc02a64 // ldr q4, [x19, #160]
 	WORD $0x4e20cc64 // fmla v4.4s, v3.4s, v0.4s
-	WORD $0x3dc02e83 // ldr q3, [x20, #176]
+	WORD $0x3dc02e63 // ldr q3, [x19, #176]
 	WORD $0x4e20cc83 // fmla v3.4s, v4.4s, v0.4s
-	WORD $0x3dc03284 // ldr q4, [x20, #192]
+	WORD $0x3dc03264 // ldr q4, [x19, #192]
 	WORD $0x4e20cc64 // fmla v4.4s, v3.4s, v0.4s
 	WORD $0x6e20dc03 // fmul v3.4s, v0.4s, v0.4s
 	WORD $0x4e23cc80 // fmla v0.4s, v4.4s, v3.4s
-	WORD $0x3dc0369f // ldr q31, [x20, #208]
+	WORD $0x3dc0367f // ldr q31, [x19, #208]
 	WORD $0x4e3fd400 // fadd v0.4s, v0.4s, v31.4s
 	WORD $0x4e21a821 // fcvtns v1.4s, v1.4s
 	WORD $0x4f3f0423 // sshr v3.4s, v1.4s, #1
 	WORD $0x6ea38421 // sub v1.4s, v1.4s, v3.4s
 	WORD $0x4f375463 // shl v3.4s, v3.4s, #23
-	WORD $0x3dc03684 // ldr q4, [x20, #208]
+	WORD $0x3dc03664 // ldr q4, [x19, #208]
 	WORD $0x4ea48463 // add v3.4s, v3.4s, v4.4s
 	WORD $0x6e23dc00 // fmul v0.4s, v0.4s, v3.4s
 	WORD $0x4f375421 // shl v1.4s, v1.4s, #23
-	WORD $0x3dc03683 // ldr q3, [x20, #208]
+	WORD $0x3dc03663 // ldr q3, [x19, #208]
 	WORD $0x4ea38421 // add v1.4s, v1.4s, v3.4s
 	WORD $0x6e21dc00 // fmul v0.4s, v0.4s, v1.4s
 	WORD $0x4ea0a841 // cmlt v1.4s, v2.4s, #0
-	WORD $0x3dc03683 // ldr q3, [x20, #208]
+	WORD $0x3dc03663 // ldr q3, [x19, #208]
 	WORD $0x6e631c01 // bsl v1.16b, v0.16b, v3.16b
-	WORD $0x3dc0369f // ldr q31, [x20, #208]
+	WORD $0x3dc0367f // ldr q31, [x19, #208]
 	WORD $0x4e3fd400 // fadd v0.4s, v0.4s, v31.4s
 	WORD $0x6e20fc20 // fdiv v0.4s, v1.4s, v0.4s
-	WORD $0x3dc03681 // ldr q1, [x20, #208]
+	WORD $0x3dc03661 // ldr q1, [x19, #208]
 	WORD $0x4ea0d421 // fsub v1.4s, v1.4s, v0.4s
-	WORD $0x3dc03683 // ldr q3, [x20, #208]
+	WORD $0x3dc03663 // ldr q3, [x19, #208]
 	WORD $0x4e22cc23 // fmla v3.4s, v1.4s, v2.4s
 	WORD $0x6e23dc00 // fmul v0.4s, v0.4s, v3.4s
-	ADD R10<<2, R8, R22
-	WORD $0x3dc002df // ldr q31, [x22, #0]
+	ADD R10<<2, R8, R25
+	WORD $0x3dc0033f // ldr q31, [x25, #0]
 	WORD $0x6e3fdc00 // fmul v0.4s, v0.4s, v31.4s
-	ADD R10<<2, R9, R23
-	WORD $0x3d8002e0 // str q0, [x23, #0]
+	ADD R10<<2, R9, R26
+	WORD $0x3d800340 // str q0, [x26, #0]
 	ADD $4, R10
 	JMP loop97
 
@@ -1532,71 +1506,71 @@ done98:
 loop99:
 	CMP R11, R10
 	BGT done100
-	ADD R10<<2, R7, R24
-	WORD $0xbd400300 // ldr s0, [x24, #0]
-	ADD R10<<2, R0, R25
-	WORD $0xbd400321 // ldr s1, [x25, #0]
-	WORD $0x4ea1d400 // fsub v0.4s, v0.4s, v1.4s
-	ADD R10<<2, R1, R22
+	ADD R10<<2, R7, R21
+	WORD $0xbd4002a0 // ldr s0, [x21, #0]
+	ADD R10<<2, R0, R22
 	WORD $0xbd4002c1 // ldr s1, [x22, #0]
-	ADD R10<<2, R2, R23
-	WORD $0xbd4002e2 // ldr s2, [x23, #0]
+	WORD $0x4ea1d400 // fsub v0.4s, v0.4s, v1.4s
+	ADD R10<<2, R1, R23
+	WORD $0xbd4002e1 // ldr s1, [x23, #0]
+	ADD R10<<2, R2, R24
+	WORD $0xbd400302 // ldr s2, [x24, #0]
 	WORD $0x4e21cc02 // fmla v2.4s, v0.4s, v1.4s
-	WORD $0x3dc0069f // ldr q31, [x20, #16]
+	WORD $0x3dc0067f // ldr q31, [x19, #16]
 	WORD $0x4ebf1c40 // orr v0.16b, v2.16b, v31.16b
-	WORD $0x3dc00a81 // ldr q1, [x20, #32]
+	WORD $0x3dc00a61 // ldr q1, [x19, #32]
 	WORD $0x4e20f420 // fmax v0.4s, v1.4s, v0.4s
-	WORD $0x3dc00e81 // ldr q1, [x20, #48]
+	WORD $0x3dc00e61 // ldr q1, [x19, #48]
 	WORD $0x4ea0f420 // fmin v0.4s, v1.4s, v0.4s
-	WORD $0x3dc0129f // ldr q31, [x20, #64]
+	WORD $0x3dc0127f // ldr q31, [x19, #64]
 	WORD $0x6e3fdc01 // fmul v1.4s, v0.4s, v31.4s
 	WORD $0x4e218821 // frintn v1.4s, v1.4s
-	WORD $0x3dc0169f // ldr q31, [x20, #80]
+	WORD $0x3dc0167f // ldr q31, [x19, #80]
 	WORD $0x4ebfcc20 // fmls v0.4s, v1.4s, v31.4s
-	WORD $0x3dc01a9f // ldr q31, [x20, #96]
+	WORD $0x3dc01a7f // ldr q31, [x19, #96]
 	WORD $0x4ebfcc20 // fmls v0.4s, v1.4s, v31.4s
-	WORD $0x3dc01e83 // ldr q3, [x20, #112]
-	WORD $0x3dc02284 // ldr q4, [x20, #128]
+	WORD $0x3dc01e63 // ldr q3, [x19, #112]
+	WORD $0x3dc02264 // ldr q4, [x19, #128]
 	WORD $0x4e20cc64 // fmla v4.4s, v3.4s, v0.4s
-	WORD $0x3dc02683 // ldr q3, [x20, #144]
+	WORD $0x3dc02663 // ldr q3, [x19, #144]
 	WORD $0x4e20cc83 // fmla v3.4s, v4.4s, v0.4s
-	WORD $0x3dc02a84 // ldr q4, [x20, #160]
+	WORD $0x3dc02a64 // ldr q4, [x19, #160]
 	WORD $0x4e20cc64 // fmla v4.4s, v3.4s, v0.4s
-	WORD $0x3dc02e83 // ldr q3, [x20, #176]
+	WORD $0x3dc02e63 // ldr q3, [x19, #176]
 	WORD $0x4e20cc83 // fmla v3.4s, v4.4s, v0.4s
-	WORD $0x3dc03284 // ldr q4, [x20, #192]
+	WORD $0x3dc03264 // ldr q4, [x19, #192]
 	WORD $0x4e20cc64 // fmla v4.4s, v3.4s, v0.4s
 	WORD $0x6e20dc03 // fmul v3.4s, v0.4s, v0.4s
 	WORD $0x4e23cc80 // fmla v0.4s, v4.4s, v3.4s
-	WORD $0x3dc0369f // ldr q31, [x20, #208]
+	WORD $0x3dc0367f // ldr q31, [x19, #208]
 	WORD $0x4e3fd400 // fadd v0.4s, v0.4s, v31.4s
 	WORD $0x4e21a821 // fcvtns v1.4s, v1.4s
 	WORD $0x4f3f0423 // sshr v3.4s, v1.4s, #1
 	WORD $0x6ea38421 // sub v1.4s, v1.4s, v3.4s
 	WORD $0x4f375463 // shl v3.4s, v3.4s, #23
-	WORD $0x3dc03684 // ldr q4, [x20, #208]
+	WORD $0x3dc03664 // ldr q4, [x19, #208]
 	WORD $0x4ea48463 // add v3.4s, v3.4s, v4.4s
 	WORD $0x6e23dc00 // fmul v0.4s, v0.4s, v3.4s
 	WORD $0x4f375421 // shl v1.4s, v1.4s, #23
-	WORD $0x3dc03683 // ldr q3, [x20, #208]
+	WORD $0x3dc03663 // ldr q3, [x19, #208]
 	WORD $0x4ea38421 // add v1.4s, v1.4s, v3.4s
 	WORD $0x6e21dc00 // fmul v0.4s, v0.4s, v1.4s
 	WORD $0x4ea0a841 // cmlt v1.4s, v2.4s, #0
-	WORD $0x3dc03683 // ldr q3, [x20, #208]
+	WORD $0x3dc03663 // ldr q3, [x19, #208]
 	WORD $0x6e631c01 // bsl v1.16b, v0.16b, v3.16b
-	WORD $0x3dc0369f // ldr q31, [x20, #208]
+	WORD $0x3dc0367f // ldr q31, [x19, #208]
 	WORD $0x4e3fd400 // fadd v0.4s, v0.4s, v31.4s
 	WORD $0x6e20fc20 // fdiv v0.4s, v1.4s, v0.4s
-	WORD $0x3dc03681 // ldr q1, [x20, #208]
+	WORD $0x3dc03661 // ldr q1, [x19, #208]
 	WORD $0x4ea0d421 // fsub v1.4s, v1.4s, v0.4s
-	WORD $0x3dc03683 // ldr q3, [x20, #208]
+	WORD $0x3dc03663 // ldr q3, [x19, #208]
 	WORD $0x4e22cc23 // fmla v3.4s, v1.4s, v2.4s
 	WORD $0x6e23dc00 // fmul v0.4s, v0.4s, v3.4s
-	ADD R10<<2, R8, R24
-	WORD $0xbd400301 // ldr s1, [x24, #0]
+	ADD R10<<2, R8, R25
+	WORD $0xbd400321 // ldr s1, [x25, #0]
 	WORD $0x6e21dc00 // fmul v0.4s, v0.4s, v1.4s
-	ADD R10<<2, R9, R25
-	WORD $0xbd000320 // str s0, [x25, #0]
+	ADD R10<<2, R9, R26
+	WORD $0xbd000340 // str s0, [x26, #0]
 	ADD $1, R10
 	JMP loop99
 
@@ -1631,40 +1605,40 @@ row101:
 loop103:
 	CMP R12, R11
 	BGT done104
-	ADD R11<<2, R9, R22
-	WORD $0x3dc002c0 // ldr q0, [x22, #0]
-	ADD R11<<2, R8, R23
-	WORD $0x3dc002e1 // ldr q1, [x23, #0]
-	ADD R11<<2, R0, R24
-	WORD $0x3dc0031f // ldr q31, [x24, #0]
-	WORD $0x4ebfd421 // fsub v1.4s, v1.4s, v31.4s
-	ADD R11<<2, R2, R25
-	WORD $0x3dc00322 // ldr q2, [x25, #0]
-	ADD R11<<2, R3, R22
-	WORD $0x3dc002c3 // ldr q3, [x22, #0]
-	WORD $0x4e22cc23 // fmla v3.4s, v1.4s, v2.4s
-	ADD R11<<2, R1, R23
-	WORD $0x3dc002ff // ldr q31, [x23, #0]
-	WORD $0x4e3fcc03 // fmla v3.4s, v0.4s, v31.4s
-	ADD R11<<2, R10, R24
-	WORD $0x3d800303 // str q3, [x24, #0]
-	ADD R11<<2, R9, R25
-	WORD $0x3dc00720 // ldr q0, [x25, #16]
+	ADD R11<<2, R9, R21
+	WORD $0x3dc002a0 // ldr q0, [x21, #0]
 	ADD R11<<2, R8, R22
-	WORD $0x3dc006c1 // ldr q1, [x22, #16]
+	WORD $0x3dc002c1 // ldr q1, [x22, #0]
 	ADD R11<<2, R0, R23
-	WORD $0x3dc006ff // ldr q31, [x23, #16]
+	WORD $0x3dc002ff // ldr q31, [x23, #0]
 	WORD $0x4ebfd421 // fsub v1.4s, v1.4s, v31.4s
 	ADD R11<<2, R2, R24
-	WORD $0x3dc00702 // ldr q2, [x24, #16]
+	WORD $0x3dc00302 // ldr q2, [x24, #0]
 	ADD R11<<2, R3, R25
-	WORD $0x3dc00723 // ldr q3, [x25, #16]
+	WORD $0x3dc00323 // ldr q3, [x25, #0]
 	WORD $0x4e22cc23 // fmla v3.4s, v1.4s, v2.4s
-	ADD R11<<2, R1, R22
-	WORD $0x3dc006df // ldr q31, [x22, #16]
+	ADD R11<<2, R1, R26
+	WORD $0x3dc0035f // ldr q31, [x26, #0]
 	WORD $0x4e3fcc03 // fmla v3.4s, v0.4s, v31.4s
-	ADD R11<<2, R10, R23
-	WORD $0x3d8006e3 // str q3, [x23, #16]
+	ADD R11<<2, R10, R21
+	WORD $0x3d8002a3 // str q3, [x21, #0]
+	ADD R11<<2, R9, R22
+	WORD $0x3dc006c0 // ldr q0, [x22, #16]
+	ADD R11<<2, R8, R23
+	WORD $0x3dc006e1 // ldr q1, [x23, #16]
+	ADD R11<<2, R0, R24
+	WORD $0x3dc0071f // ldr q31, [x24, #16]
+	WORD $0x4ebfd421 // fsub v1.4s, v1.4s, v31.4s
+	ADD R11<<2, R2, R25
+	WORD $0x3dc00722 // ldr q2, [x25, #16]
+	ADD R11<<2, R3, R26
+	WORD $0x3dc00743 // ldr q3, [x26, #16]
+	WORD $0x4e22cc23 // fmla v3.4s, v1.4s, v2.4s
+	ADD R11<<2, R1, R21
+	WORD $0x3dc006bf // ldr q31, [x21, #16]
+	WORD $0x4e3fcc03 // fmla v3.4s, v0.4s, v31.4s
+	ADD R11<<2, R10, R22
+	WORD $0x3d8006c3 // str q3, [x22, #16]
 	ADD $8, R11
 	JMP loop103
 
@@ -1675,23 +1649,23 @@ done104:
 loop105:
 	CMP R12, R11
 	BGT done106
-	ADD R11<<2, R9, R24
-	WORD $0x3dc00300 // ldr q0, [x24, #0]
-	ADD R11<<2, R8, R25
-	WORD $0x3dc00321 // ldr q1, [x25, #0]
-	ADD R11<<2, R0, R22
-	WORD $0x3dc002df // ldr q31, [x22, #0]
-	WORD $0x4ebfd421 // fsub v1.4s, v1.4s, v31.4s
-	ADD R11<<2, R2, R23
-	WORD $0x3dc002e2 // ldr q2, [x23, #0]
-	ADD R11<<2, R3, R24
-	WORD $0x3dc00303 // ldr q3, [x24, #0]
-	WORD $0x4e22cc23 // fmla v3.4s, v1.4s, v2.4s
-	ADD R11<<2, R1, R25
+	ADD R11<<2, R9, R23
+	WORD $0x3dc002e0 // ldr q0, [x23, #0]
+	ADD R11<<2, R8, R24
+	WORD $0x3dc00301 // ldr q1, [x24, #0]
+	ADD R11<<2, R0, R25
 	WORD $0x3dc0033f // ldr q31, [x25, #0]
+	WORD $0x4ebfd421 // fsub v1.4s, v1.4s, v31.4s
+	ADD R11<<2, R2, R26
+	WORD $0x3dc00342 // ldr q2, [x26, #0]
+	ADD R11<<2, R3, R21
+	WORD $0x3dc002a3 // ldr q3, [x21, #0]
+	WORD $0x4e22cc23 // fmla v3.4s, v1.4s, v2.4s
+	ADD R11<<2, R1, R22
+	WORD $0x3dc002df // ldr q31, [x22, #0]
 	WORD $0x4e3fcc03 // fmla v3.4s, v0.4s, v31.4s
-	ADD R11<<2, R10, R22
-	WORD $0x3d8002c3 // str q3, [x22, #0]
+	ADD R11<<2, R10, R23
+	WORD $0x3d8002e3 // str q3, [x23, #0]
 	ADD $4, R11
 	JMP loop105
 
@@ -1702,23 +1676,23 @@ done106:
 loop107:
 	CMP R12, R11
 	BGT done108
-	ADD R11<<2, R9, R23
-	WORD $0xbd4002e0 // ldr s0, [x23, #0]
-	ADD R11<<2, R8, R24
-	WORD $0xbd400301 // ldr s1, [x24, #0]
-	ADD R11<<2, R0, R25
-	WORD $0xbd400322 // ldr s2, [x25, #0]
+	ADD R11<<2, R9, R24
+	WORD $0xbd400300 // ldr s0, [x24, #0]
+	ADD R11<<2, R8, R25
+	WORD $0xbd400321 // ldr s1, [x25, #0]
+	ADD R11<<2, R0, R26
+	WORD $0xbd400342 // ldr s2, [x26, #0]
 	WORD $0x4ea2d421 // fsub v1.4s, v1.4s, v2.4s
-	ADD R11<<2, R2, R22
-	WORD $0xbd4002c2 // ldr s2, [x22, #0]
-	ADD R11<<2, R3, R23
-	WORD $0xbd4002e3 // ldr s3, [x23, #0]
+	ADD R11<<2, R2, R21
+	WORD $0xbd4002a2 // ldr s2, [x21, #0]
+	ADD R11<<2, R3, R22
+	WORD $0xbd4002c3 // ldr s3, [x22, #0]
 	WORD $0x4e22cc23 // fmla v3.4s, v1.4s, v2.4s
-	ADD R11<<2, R1, R24
-	WORD $0xbd400301 // ldr s1, [x24, #0]
+	ADD R11<<2, R1, R23
+	WORD $0xbd4002e1 // ldr s1, [x23, #0]
 	WORD $0x4e21cc03 // fmla v3.4s, v0.4s, v1.4s
-	ADD R11<<2, R10, R25
-	WORD $0xbd000323 // str s3, [x25, #0]
+	ADD R11<<2, R10, R24
+	WORD $0xbd000303 // str s3, [x24, #0]
 	ADD $1, R11
 	JMP loop107
 
@@ -1756,52 +1730,52 @@ row109:
 loop111:
 	CMP R13, R12
 	BGT done112
-	ADD R12<<2, R9, R22
-	WORD $0x3dc002c1 // ldr q1, [x22, #0]
-	ADD R12<<2, R11, R23
+	ADD R12<<2, R9, R21
+	WORD $0x3dc002a1 // ldr q1, [x21, #0]
+	ADD R12<<2, R11, R22
+	WORD $0x3dc002c2 // ldr q2, [x22, #0]
+	WORD $0x6f00e403 // movi v3.2d, #0
+	WORD $0x6ea3e442 // fcmgt v2.4s, v2.4s, v3.4s
+	WORD $0x6e20dc23 // fmul v3.4s, v1.4s, v0.4s
+	WORD $0x6ee21c61 // bif v1.16b, v3.16b, v2.16b
+	ADD R12<<2, R8, R23
 	WORD $0x3dc002e2 // ldr q2, [x23, #0]
-	WORD $0x6f00e403 // movi v3.2d, #0
-	WORD $0x6ea3e442 // fcmgt v2.4s, v2.4s, v3.4s
-	WORD $0x6e20dc23 // fmul v3.4s, v1.4s, v0.4s
-	WORD $0x6ee21c61 // bif v1.16b, v3.16b, v2.16b
-	ADD R12<<2, R8, R24
-	WORD $0x3dc00302 // ldr q2, [x24, #0]
-	ADD R12<<2, R0, R25
-	WORD $0x3dc0033f // ldr q31, [x25, #0]
-	WORD $0x4ebfd442 // fsub v2.4s, v2.4s, v31.4s
-	ADD R12<<2, R2, R22
-	WORD $0x3dc002c3 // ldr q3, [x22, #0]
-	ADD R12<<2, R3, R23
-	WORD $0x3dc002e4 // ldr q4, [x23, #0]
-	WORD $0x4e23cc44 // fmla v4.4s, v2.4s, v3.4s
-	ADD R12<<2, R1, R24
+	ADD R12<<2, R0, R24
 	WORD $0x3dc0031f // ldr q31, [x24, #0]
+	WORD $0x4ebfd442 // fsub v2.4s, v2.4s, v31.4s
+	ADD R12<<2, R2, R25
+	WORD $0x3dc00323 // ldr q3, [x25, #0]
+	ADD R12<<2, R3, R26
+	WORD $0x3dc00344 // ldr q4, [x26, #0]
+	WORD $0x4e23cc44 // fmla v4.4s, v2.4s, v3.4s
+	ADD R12<<2, R1, R21
+	WORD $0x3dc002bf // ldr q31, [x21, #0]
 	WORD $0x4e3fcc24 // fmla v4.4s, v1.4s, v31.4s
-	ADD R12<<2, R10, R25
-	WORD $0x3d800324 // str q4, [x25, #0]
-	ADD R12<<2, R9, R22
-	WORD $0x3dc006c1 // ldr q1, [x22, #16]
-	ADD R12<<2, R11, R23
-	WORD $0x3dc006e2 // ldr q2, [x23, #16]
+	ADD R12<<2, R10, R22
+	WORD $0x3d8002c4 // str q4, [x22, #0]
+	ADD R12<<2, R9, R23
+	WORD $0x3dc006e1 // ldr q1, [x23, #16]
+	ADD R12<<2, R11, R24
+	WORD $0x3dc00702 // ldr q2, [x24, #16]
 	WORD $0x6f00e403 // movi v3.2d, #0
 	WORD $0x6ea3e442 // fcmgt v2.4s, v2.4s, v3.4s
 	WORD $0x6e20dc23 // fmul v3.4s, v1.4s, v0.4s
 	WORD $0x6ee21c61 // bif v1.16b, v3.16b, v2.16b
-	ADD R12<<2, R8, R24
-	WORD $0x3dc00702 // ldr q2, [x24, #16]
-	ADD R12<<2, R0, R25
-	WORD $0x3dc0073f // ldr q31, [x25, #16]
+	ADD R12<<2, R8, R25
+	WORD $0x3dc00722 // ldr q2, [x25, #16]
+	ADD R12<<2, R0, R26
+	WORD $0x3dc0075f // ldr q31, [x26, #16]
 	WORD $0x4ebfd442 // fsub v2.4s, v2.4s, v31.4s
-	ADD R12<<2, R2, R22
-	WORD $0x3dc006c3 // ldr q3, [x22, #16]
-	ADD R12<<2, R3, R23
-	WORD $0x3dc006e4 // ldr q4, [x23, #16]
+	ADD R12<<2, R2, R21
+	WORD $0x3dc006a3 // ldr q3, [x21, #16]
+	ADD R12<<2, R3, R22
+	WORD $0x3dc006c4 // ldr q4, [x22, #16]
 	WORD $0x4e23cc44 // fmla v4.4s, v2.4s, v3.4s
-	ADD R12<<2, R1, R24
-	WORD $0x3dc0071f // ldr q31, [x24, #16]
+	ADD R12<<2, R1, R23
+	WORD $0x3dc006ff // ldr q31, [x23, #16]
 	WORD $0x4e3fcc24 // fmla v4.4s, v1.4s, v31.4s
-	ADD R12<<2, R10, R25
-	WORD $0x3d800724 // str q4, [x25, #16]
+	ADD R12<<2, R10, R24
+	WORD $0x3d800704 // str q4, [x24, #16]
 	ADD $8, R12
 	JMP loop111
 
@@ -1812,29 +1786,29 @@ done112:
 loop113:
 	CMP R13, R12
 	BGT done114
-	ADD R12<<2, R9, R22
-	WORD $0x3dc002c1 // ldr q1, [x22, #0]
-	ADD R12<<2, R11, R23
-	WORD $0x3dc002e2 // ldr q2, [x23, #0]
+	ADD R12<<2, R9, R25
+	WORD $0x3dc00321 // ldr q1, [x25, #0]
+	ADD R12<<2, R11, R26
+	WORD $0x3dc00342 // ldr q2, [x26, #0]
 	WORD $0x6f00e403 // movi v3.2d, #0
 	WORD $0x6ea3e442 // fcmgt v2.4s, v2.4s, v3.4s
 	WORD $0x6e20dc23 // fmul v3.4s, v1.4s, v0.4s
 	WORD $0x6ee21c61 // bif v1.16b, v3.16b, v2.16b
-	ADD R12<<2, R8, R24
-	WORD $0x3dc00302 // ldr q2, [x24, #0]
-	ADD R12<<2, R0, R25
-	WORD $0x3dc0033f // ldr q31, [x25, #0]
+	ADD R12<<2, R8, R21
+	WORD $0x3dc002a2 // ldr q2, [x21, #0]
+	ADD R12<<2, R0, R22
+	WORD $0x3dc002df // ldr q31, [x22, #0]
 	WORD $0x4ebfd442 // fsub v2.4s, v2.4s, v31.4s
-	ADD R12<<2, R2, R22
-	WORD $0x3dc002c3 // ldr q3, [x22, #0]
-	ADD R12<<2, R3, R23
-	WORD $0x3dc002e4 // ldr q4, [x23, #0]
+	ADD R12<<2, R2, R23
+	WORD $0x3dc002e3 // ldr q3, [x23, #0]
+	ADD R12<<2, R3, R24
+	WORD $0x3dc00304 // ldr q4, [x24, #0]
 	WORD $0x4e23cc44 // fmla v4.4s, v2.4s, v3.4s
-	ADD R12<<2, R1, R24
-	WORD $0x3dc0031f // ldr q31, [x24, #0]
+	ADD R12<<2, R1, R25
+	WORD $0x3dc0033f // ldr q31, [x25, #0]
 	WORD $0x4e3fcc24 // fmla v4.4s, v1.4s, v31.4s
-	ADD R12<<2, R10, R25
-	WORD $0x3d800324 // str q4, [x25, #0]
+	ADD R12<<2, R10, R26
+	WORD $0x3d800344 // str q4, [x26, #0]
 	ADD $4, R12
 	JMP loop113
 
@@ -1845,29 +1819,29 @@ done114:
 loop115:
 	CMP R13, R12
 	BGT done116
-	ADD R12<<2, R9, R22
-	WORD $0xbd4002c1 // ldr s1, [x22, #0]
-	ADD R12<<2, R11, R23
-	WORD $0xbd4002e2 // ldr s2, [x23, #0]
+	ADD R12<<2, R9, R21
+	WORD $0xbd4002a1 // ldr s1, [x21, #0]
+	ADD R12<<2, R11, R22
+	WORD $0xbd4002c2 // ldr s2, [x22, #0]
 	WORD $0x6f00e403 // movi v3.2d, #0
 	WORD $0x6ea3e442 // fcmgt v2.4s, v2.4s, v3.4s
 	WORD $0x6e20dc23 // fmul v3.4s, v1.4s, v0.4s
 	WORD $0x6ee21c61 // bif v1.16b, v3.16b, v2.16b
-	ADD R12<<2, R8, R24
-	WORD $0xbd400302 // ldr s2, [x24, #0]
-	ADD R12<<2, R0, R25
-	WORD $0xbd400323 // ldr s3, [x25, #0]
+	ADD R12<<2, R8, R23
+	WORD $0xbd4002e2 // ldr s2, [x23, #0]
+	ADD R12<<2, R0, R24
+	WORD $0xbd400303 // ldr s3, [x24, #0]
 	WORD $0x4ea3d442 // fsub v2.4s, v2.4s, v3.4s
-	ADD R12<<2, R2, R22
-	WORD $0xbd4002c3 // ldr s3, [x22, #0]
-	ADD R12<<2, R3, R23
-	WORD $0xbd4002e4 // ldr s4, [x23, #0]
+	ADD R12<<2, R2, R25
+	WORD $0xbd400323 // ldr s3, [x25, #0]
+	ADD R12<<2, R3, R26
+	WORD $0xbd400344 // ldr s4, [x26, #0]
 	WORD $0x4e23cc44 // fmla v4.4s, v2.4s, v3.4s
-	ADD R12<<2, R1, R24
-	WORD $0xbd400302 // ldr s2, [x24, #0]
+	ADD R12<<2, R1, R21
+	WORD $0xbd4002a2 // ldr s2, [x21, #0]
 	WORD $0x4e22cc24 // fmla v4.4s, v1.4s, v2.4s
-	ADD R12<<2, R10, R25
-	WORD $0xbd000324 // str s4, [x25, #0]
+	ADD R12<<2, R10, R22
+	WORD $0xbd0002c4 // str s4, [x22, #0]
 	ADD $1, R12
 	JMP loop115
 

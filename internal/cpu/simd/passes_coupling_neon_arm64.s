@@ -4,7 +4,7 @@
 
 // func couplingNEON
 TEXT ·couplingNEON(SB), NOSPLIT, $0-104
-	MOVD $constants<>(SB), R20
+	MOVD $constants<>(SB), R19
 	MOVD y_len+80(FP), R0
 	MOVD x_base+0(FP), R1
 	MOVD s_base+24(FP), R2
@@ -19,102 +19,102 @@ TEXT ·couplingNEON(SB), NOSPLIT, $0-104
 loop1:
 	CMP R8, R7
 	BGT done2
-	ADD R7<<2, R2, R22
-	WORD $0x3dc002c2 // ldr q2, [x22, #0]
+	ADD R7<<2, R2, R21
+	WORD $0x3dc002a2 // ldr q2, [x21, #0]
 	WORD $0x0e617843 // fcvtl v3.2d, v2.2s
 	WORD $0x4e617844 // fcvtl2 v4.2d, v2.4s
 	WORD $0x4e63d400 // fadd v0.2d, v0.2d, v3.2d
 	WORD $0x4e64d421 // fadd v1.2d, v1.2d, v4.2d
-	WORD $0x3dc00283 // ldr q3, [x20, #0]
+	WORD $0x3dc00263 // ldr q3, [x19, #0]
 	WORD $0x4e22f462 // fmax v2.4s, v3.4s, v2.4s
-	WORD $0x3dc00683 // ldr q3, [x20, #16]
+	WORD $0x3dc00663 // ldr q3, [x19, #16]
 	WORD $0x4ea2f462 // fmin v2.4s, v3.4s, v2.4s
-	WORD $0x3dc00a9f // ldr q31, [x20, #32]
+	WORD $0x3dc00a7f // ldr q31, [x19, #32]
 	WORD $0x6e3fdc43 // fmul v3.4s, v2.4s, v31.4s
 	WORD $0x4e218863 // frintn v3.4s, v3.4s
-	WORD $0x3dc00e9f // ldr q31, [x20, #48]
+	WORD $0x3dc00e7f // ldr q31, [x19, #48]
 	WORD $0x4ebfcc62 // fmls v2.4s, v3.4s, v31.4s
-	WORD $0x3dc0129f // ldr q31, [x20, #64]
+	WORD $0x3dc0127f // ldr q31, [x19, #64]
 	WORD $0x4ebfcc62 // fmls v2.4s, v3.4s, v31.4s
-	WORD $0x3dc01684 // ldr q4, [x20, #80]
-	WORD $0x3dc01a85 // ldr q5, [x20, #96]
+	WORD $0x3dc01664 // ldr q4, [x19, #80]
+	WORD $0x3dc01a65 // ldr q5, [x19, #96]
 	WORD $0x4e22cc85 // fmla v5.4s, v4.4s, v2.4s
-	WORD $0x3dc01e84 // ldr q4, [x20, #112]
+	WORD $0x3dc01e64 // ldr q4, [x19, #112]
 	WORD $0x4e22cca4 // fmla v4.4s, v5.4s, v2.4s
-	WORD $0x3dc02285 // ldr q5, [x20, #128]
+	WORD $0x3dc02265 // ldr q5, [x19, #128]
 	WORD $0x4e22cc85 // fmla v5.4s, v4.4s, v2.4s
-	WORD $0x3dc02684 // ldr q4, [x20, #144]
+	WORD $0x3dc02664 // ldr q4, [x19, #144]
 	WORD $0x4e22cca4 // fmla v4.4s, v5.4s, v2.4s
-	WORD $0x3dc02a85 // ldr q5, [x20, #160]
+	WORD $0x3dc02a65 // ldr q5, [x19, #160]
 	WORD $0x4e22cc85 // fmla v5.4s, v4.4s, v2.4s
 	WORD $0x6e22dc44 // fmul v4.4s, v2.4s, v2.4s
 	WORD $0x4e24cca2 // fmla v2.4s, v5.4s, v4.4s
-	WORD $0x3dc02e9f // ldr q31, [x20, #176]
+	WORD $0x3dc02e7f // ldr q31, [x19, #176]
 	WORD $0x4e3fd442 // fadd v2.4s, v2.4s, v31.4s
 	WORD $0x4e21a863 // fcvtns v3.4s, v3.4s
 	WORD $0x4f3f0464 // sshr v4.4s, v3.4s, #1
 	WORD $0x6ea48463 // sub v3.4s, v3.4s, v4.4s
 	WORD $0x4f375484 // shl v4.4s, v4.4s, #23
-	WORD $0x3dc02e85 // ldr q5, [x20, #176]
+	WORD $0x3dc02e65 // ldr q5, [x19, #176]
 	WORD $0x4ea58484 // add v4.4s, v4.4s, v5.4s
 	WORD $0x6e24dc42 // fmul v2.4s, v2.4s, v4.4s
 	WORD $0x4f375463 // shl v3.4s, v3.4s, #23
-	WORD $0x3dc02e84 // ldr q4, [x20, #176]
+	WORD $0x3dc02e64 // ldr q4, [x19, #176]
 	WORD $0x4ea48463 // add v3.4s, v3.4s, v4.4s
 	WORD $0x6e23dc42 // fmul v2.4s, v2.4s, v3.4s
-	ADD R7<<2, R1, R23
-	WORD $0x3dc002e3 // ldr q3, [x23, #0]
-	ADD R7<<2, R3, R24
-	WORD $0x3dc00304 // ldr q4, [x24, #0]
+	ADD R7<<2, R1, R22
+	WORD $0x3dc002c3 // ldr q3, [x22, #0]
+	ADD R7<<2, R3, R23
+	WORD $0x3dc002e4 // ldr q4, [x23, #0]
 	WORD $0x4e23cc44 // fmla v4.4s, v2.4s, v3.4s
-	ADD R7<<2, R6, R25
-	WORD $0x3d800324 // str q4, [x25, #0]
-	WORD $0x3dc006c2 // ldr q2, [x22, #16]
+	ADD R7<<2, R6, R24
+	WORD $0x3d800304 // str q4, [x24, #0]
+	WORD $0x3dc006a2 // ldr q2, [x21, #16]
 	WORD $0x0e617843 // fcvtl v3.2d, v2.2s
 	WORD $0x4e617844 // fcvtl2 v4.2d, v2.4s
 	WORD $0x4e63d400 // fadd v0.2d, v0.2d, v3.2d
 	WORD $0x4e64d421 // fadd v1.2d, v1.2d, v4.2d
-	WORD $0x3dc00283 // ldr q3, [x20, #0]
+	WORD $0x3dc00263 // ldr q3, [x19, #0]
 	WORD $0x4e22f462 // fmax v2.4s, v3.4s, v2.4s
-	WORD $0x3dc00683 // ldr q3, [x20, #16]
+	WORD $0x3dc00663 // ldr q3, [x19, #16]
 	WORD $0x4ea2f462 // fmin v2.4s, v3.4s, v2.4s
-	WORD $0x3dc00a9f // ldr q31, [x20, #32]
+	WORD $0x3dc00a7f // ldr q31, [x19, #32]
 	WORD $0x6e3fdc43 // fmul v3.4s, v2.4s, v31.4s
 	WORD $0x4e218863 // frintn v3.4s, v3.4s
-	WORD $0x3dc00e9f // ldr q31, [x20, #48]
+	WORD $0x3dc00e7f // ldr q31, [x19, #48]
 	WORD $0x4ebfcc62 // fmls v2.4s, v3.4s, v31.4s
-	WORD $0x3dc0129f // ldr q31, [x20, #64]
+	WORD $0x3dc0127f // ldr q31, [x19, #64]
 	WORD $0x4ebfcc62 // fmls v2.4s, v3.4s, v31.4s
-	WORD $0x3dc01684 // ldr q4, [x20, #80]
-	WORD $0x3dc01a85 // ldr q5, [x20, #96]
+	WORD $0x3dc01664 // ldr q4, [x19, #80]
+	WORD $0x3dc01a65 // ldr q5, [x19, #96]
 	WORD $0x4e22cc85 // fmla v5.4s, v4.4s, v2.4s
-	WORD $0x3dc01e84 // ldr q4, [x20, #112]
+	WORD $0x3dc01e64 // ldr q4, [x19, #112]
 	WORD $0x4e22cca4 // fmla v4.4s, v5.4s, v2.4s
-	WORD $0x3dc02285 // ldr q5, [x20, #128]
+	WORD $0x3dc02265 // ldr q5, [x19, #128]
 	WORD $0x4e22cc85 // fmla v5.4s, v4.4s, v2.4s
-	WORD $0x3dc02684 // ldr q4, [x20, #144]
+	WORD $0x3dc02664 // ldr q4, [x19, #144]
 	WORD $0x4e22cca4 // fmla v4.4s, v5.4s, v2.4s
-	WORD $0x3dc02a85 // ldr q5, [x20, #160]
+	WORD $0x3dc02a65 // ldr q5, [x19, #160]
 	WORD $0x4e22cc85 // fmla v5.4s, v4.4s, v2.4s
 	WORD $0x6e22dc44 // fmul v4.4s, v2.4s, v2.4s
 	WORD $0x4e24cca2 // fmla v2.4s, v5.4s, v4.4s
-	WORD $0x3dc02e9f // ldr q31, [x20, #176]
+	WORD $0x3dc02e7f // ldr q31, [x19, #176]
 	WORD $0x4e3fd442 // fadd v2.4s, v2.4s, v31.4s
 	WORD $0x4e21a863 // fcvtns v3.4s, v3.4s
 	WORD $0x4f3f0464 // sshr v4.4s, v3.4s, #1
 	WORD $0x6ea48463 // sub v3.4s, v3.4s, v4.4s
 	WORD $0x4f375484 // shl v4.4s, v4.4s, #23
-	WORD $0x3dc02e85 // ldr q5, [x20, #176]
+	WORD $0x3dc02e65 // ldr q5, [x19, #176]
 	WORD $0x4ea58484 // add v4.4s, v4.4s, v5.4s
 	WORD $0x6e24dc42 // fmul v2.4s, v2.4s, v4.4s
 	WORD $0x4f375463 // shl v3.4s, v3.4s, #23
-	WORD $0x3dc02e84 // ldr q4, [x20, #176]
+	WORD $0x3dc02e64 // ldr q4, [x19, #176]
 	WORD $0x4ea48463 // add v3.4s, v3.4s, v4.4s
 	WORD $0x6e23dc42 // fmul v2.4s, v2.4s, v3.4s
-	WORD $0x3dc006e3 // ldr q3, [x23, #16]
-	WORD $0x3dc00704 // ldr q4, [x24, #16]
+	WORD $0x3dc006c3 // ldr q3, [x22, #16]
+	WORD $0x3dc006e4 // ldr q4, [x23, #16]
 	WORD $0x4e23cc44 // fmla v4.4s, v2.4s, v3.4s
-	WORD $0x3d800724 // str q4, [x25, #16]
+	WORD $0x3d800704 // str q4, [x24, #16]
 	ADD $8, R7
 	JMP loop1
 
@@ -125,56 +125,56 @@ done2:
 loop3:
 	CMP R8, R7
 	BGT done4
-	ADD R7<<2, R2, R22
-	WORD $0x3dc002c2 // ldr q2, [x22, #0]
+	ADD R7<<2, R2, R25
+	WORD $0x3dc00322 // ldr q2, [x25, #0]
 	WORD $0x0e617843 // fcvtl v3.2d, v2.2s
 	WORD $0x4e617844 // fcvtl2 v4.2d, v2.4s
 	WORD $0x4e63d400 // fadd v0.2d, v0.2d, v3.2d
 	WORD $0x4e64d421 // fadd v1.2d, v1.2d, v4.2d
-	WORD $0x3dc00283 // ldr q3, [x20, #0]
+	WORD $0x3dc00263 // ldr q3, [x19, #0]
 	WORD $0x4e22f462 // fmax v2.4s, v3.4s, v2.4s
-	WORD $0x3dc00683 // ldr q3, [x20, #16]
+	WORD $0x3dc00663 // ldr q3, [x19, #16]
 	WORD $0x4ea2f462 // fmin v2.4s, v3.4s, v2.4s
-	WORD $0x3dc00a9f // ldr q31, [x20, #32]
+	WORD $0x3dc00a7f // ldr q31, [x19, #32]
 	WORD $0x6e3fdc43 // fmul v3.4s, v2.4s, v31.4s
 	WORD $0x4e218863 // frintn v3.4s, v3.4s
-	WORD $0x3dc00e9f // ldr q31, [x20, #48]
+	WORD $0x3dc00e7f // ldr q31, [x19, #48]
 	WORD $0x4ebfcc62 // fmls v2.4s, v3.4s, v31.4s
-	WORD $0x3dc0129f // ldr q31, [x20, #64]
+	WORD $0x3dc0127f // ldr q31, [x19, #64]
 	WORD $0x4ebfcc62 // fmls v2.4s, v3.4s, v31.4s
-	WORD $0x3dc01684 // ldr q4, [x20, #80]
-	WORD $0x3dc01a85 // ldr q5, [x20, #96]
+	WORD $0x3dc01664 // ldr q4, [x19, #80]
+	WORD $0x3dc01a65 // ldr q5, [x19, #96]
 	WORD $0x4e22cc85 // fmla v5.4s, v4.4s, v2.4s
-	WORD $0x3dc01e84 // ldr q4, [x20, #112]
+	WORD $0x3dc01e64 // ldr q4, [x19, #112]
 	WORD $0x4e22cca4 // fmla v4.4s, v5.4s, v2.4s
-	WORD $0x3dc02285 // ldr q5, [x20, #128]
+	WORD $0x3dc02265 // ldr q5, [x19, #128]
 	WORD $0x4e22cc85 // fmla v5.4s, v4.4s, v2.4s
-	WORD $0x3dc02684 // ldr q4, [x20, #144]
+	WORD $0x3dc02664 // ldr q4, [x19, #144]
 	WORD $0x4e22cca4 // fmla v4.4s, v5.4s, v2.4s
-	WORD $0x3dc02a85 // ldr q5, [x20, #160]
+	WORD $0x3dc02a65 // ldr q5, [x19, #160]
 	WORD $0x4e22cc85 // fmla v5.4s, v4.4s, v2.4s
 	WORD $0x6e22dc44 // fmul v4.4s, v2.4s, v2.4s
 	WORD $0x4e24cca2 // fmla v2.4s, v5.4s, v4.4s
-	WORD $0x3dc02e9f // ldr q31, [x20, #176]
+	WORD $0x3dc02e7f // ldr q31, [x19, #176]
 	WORD $0x4e3fd442 // fadd v2.4s, v2.4s, v31.4s
 	WORD $0x4e21a863 // fcvtns v3.4s, v3.4s
 	WORD $0x4f3f0464 // sshr v4.4s, v3.4s, #1
 	WORD $0x6ea48463 // sub v3.4s, v3.4s, v4.4s
 	WORD $0x4f375484 // shl v4.4s, v4.4s, #23
-	WORD $0x3dc02e85 // ldr q5, [x20, #176]
+	WORD $0x3dc02e65 // ldr q5, [x19, #176]
 	WORD $0x4ea58484 // add v4.4s, v4.4s, v5.4s
 	WORD $0x6e24dc42 // fmul v2.4s, v2.4s, v4.4s
 	WORD $0x4f375463 // shl v3.4s, v3.4s, #23
-	WORD $0x3dc02e84 // ldr q4, [x20, #176]
+	WORD $0x3dc02e64 // ldr q4, [x19, #176]
 	WORD $0x4ea48463 // add v3.4s, v3.4s, v4.4s
 	WORD $0x6e23dc42 // fmul v2.4s, v2.4s, v3.4s
-	ADD R7<<2, R1, R23
-	WORD $0x3dc002e3 // ldr q3, [x23, #0]
-	ADD R7<<2, R3, R24
-	WORD $0x3dc00304 // ldr q4, [x24, #0]
+	ADD R7<<2, R1, R26
+	WORD $0x3dc00343 // ldr q3, [x26, #0]
+	ADD R7<<2, R3, R21
+	WORD $0x3dc002a4 // ldr q4, [x21, #0]
 	WORD $0x4e23cc44 // fmla v4.4s, v2.4s, v3.4s
-	ADD R7<<2, R6, R25
-	WORD $0x3d800324 // str q4, [x25, #0]
+	ADD R7<<2, R6, R22
+	WORD $0x3d8002c4 // str q4, [x22, #0]
 	ADD $4, R7
 	JMP loop3
 
@@ -185,58 +185,58 @@ done4:
 loop5:
 	CMP R8, R7
 	BGT done6
-	ADD R7<<2, R2, R22
-	WORD $0xbd4002c2 // ldr s2, [x22, #0]
+	ADD R7<<2, R2, R23
+	WORD $0xbd4002e2 // ldr s2, [x23, #0]
 	WORD $0x6f00e403 // movi v3.2d, #0
 	WORD $0x6e040443 // mov v3.s[0], v2.s[0]
 	WORD $0x0e617864 // fcvtl v4.2d, v3.2s
 	WORD $0x4e617863 // fcvtl2 v3.2d, v3.4s
 	WORD $0x4e64d400 // fadd v0.2d, v0.2d, v4.2d
 	WORD $0x4e63d421 // fadd v1.2d, v1.2d, v3.2d
-	WORD $0x3dc00283 // ldr q3, [x20, #0]
+	WORD $0x3dc00263 // ldr q3, [x19, #0]
 	WORD $0x4e22f462 // fmax v2.4s, v3.4s, v2.4s
-	WORD $0x3dc00683 // ldr q3, [x20, #16]
+	WORD $0x3dc00663 // ldr q3, [x19, #16]
 	WORD $0x4ea2f462 // fmin v2.4s, v3.4s, v2.4s
-	WORD $0x3dc00a9f // ldr q31, [x20, #32]
+	WORD $0x3dc00a7f // ldr q31, [x19, #32]
 	WORD $0x6e3fdc43 // fmul v3.4s, v2.4s, v31.4s
 	WORD $0x4e218863 // frintn v3.4s, v3.4s
-	WORD $0x3dc00e9f // ldr q31, [x20, #48]
+	WORD $0x3dc00e7f // ldr q31, [x19, #48]
 	WORD $0x4ebfcc62 // fmls v2.4s, v3.4s, v31.4s
-	WORD $0x3dc0129f // ldr q31, [x20, #64]
+	WORD $0x3dc0127f // ldr q31, [x19, #64]
 	WORD $0x4ebfcc62 // fmls v2.4s, v3.4s, v31.4s
-	WORD $0x3dc01684 // ldr q4, [x20, #80]
-	WORD $0x3dc01a85 // ldr q5, [x20, #96]
+	WORD $0x3dc01664 // ldr q4, [x19, #80]
+	WORD $0x3dc01a65 // ldr q5, [x19, #96]
 	WORD $0x4e22cc85 // fmla v5.4s, v4.4s, v2.4s
-	WORD $0x3dc01e84 // ldr q4, [x20, #112]
+	WORD $0x3dc01e64 // ldr q4, [x19, #112]
 	WORD $0x4e22cca4 // fmla v4.4s, v5.4s, v2.4s
-	WORD $0x3dc02285 // ldr q5, [x20, #128]
+	WORD $0x3dc02265 // ldr q5, [x19, #128]
 	WORD $0x4e22cc85 // fmla v5.4s, v4.4s, v2.4s
-	WORD $0x3dc02684 // ldr q4, [x20, #144]
+	WORD $0x3dc02664 // ldr q4, [x19, #144]
 	WORD $0x4e22cca4 // fmla v4.4s, v5.4s, v2.4s
-	WORD $0x3dc02a85 // ldr q5, [x20, #160]
+	WORD $0x3dc02a65 // ldr q5, [x19, #160]
 	WORD $0x4e22cc85 // fmla v5.4s, v4.4s, v2.4s
 	WORD $0x6e22dc44 // fmul v4.4s, v2.4s, v2.4s
 	WORD $0x4e24cca2 // fmla v2.4s, v5.4s, v4.4s
-	WORD $0x3dc02e9f // ldr q31, [x20, #176]
+	WORD $0x3dc02e7f // ldr q31, [x19, #176]
 	WORD $0x4e3fd442 // fadd v2.4s, v2.4s, v31.4s
 	WORD $0x4e21a863 // fcvtns v3.4s, v3.4s
 	WORD $0x4f3f0464 // sshr v4.4s, v3.4s, #1
 	WORD $0x6ea48463 // sub v3.4s, v3.4s, v4.4s
 	WORD $0x4f375484 // shl v4.4s, v4.4s, #23
-	WORD $0x3dc02e85 // ldr q5, [x20, #176]
+	WORD $0x3dc02e65 // ldr q5, [x19, #176]
 	WORD $0x4ea58484 // add v4.4s, v4.4s, v5.4s
 	WORD $0x6e24dc42 // fmul v2.4s, v2.4s, v4.4s
 	WORD $0x4f375463 // shl v3.4s, v3.4s, #23
-	WORD $0x3dc02e84 // ldr q4, [x20, #176]
+	WORD $0x3dc02e64 // ldr q4, [x19, #176]
 	WORD $0x4ea48463 // add v3.4s, v3.4s, v4.4s
 	WORD $0x6e23dc42 // fmul v2.4s, v2.4s, v3.4s
-	ADD R7<<2, R1, R23
-	WORD $0xbd4002e3 // ldr s3, [x23, #0]
-	ADD R7<<2, R3, R24
-	WORD $0xbd400304 // ldr s4, [x24, #0]
+	ADD R7<<2, R1, R24
+	WORD $0xbd400303 // ldr s3, [x24, #0]
+	ADD R7<<2, R3, R25
+	WORD $0xbd400324 // ldr s4, [x25, #0]
 	WORD $0x4e23cc44 // fmla v4.4s, v2.4s, v3.4s
-	ADD R7<<2, R6, R25
-	WORD $0xbd000324 // str s4, [x25, #0]
+	ADD R7<<2, R6, R26
+	WORD $0xbd000344 // str s4, [x26, #0]
 	ADD $1, R7
 	JMP loop5
 
@@ -249,7 +249,7 @@ done6:
 
 // func couplingGradNEON
 TEXT ·couplingGradNEON(SB), NOSPLIT, $0-176
-	MOVD $constants<>(SB), R20
+	MOVD $constants<>(SB), R19
 	MOVD gx_len+112(FP), R0
 	MOVD x_base+8(FP), R1
 	MOVD s_base+32(FP), R2
@@ -267,110 +267,104 @@ TEXT ·couplingGradNEON(SB), NOSPLIT, $0-176
 loop7:
 	CMP R10, R9
 	BGT done8
-	ADD R9<<2, R2, R22
-	WORD $0x3dc002c1 // ldr q1, [x22, #0]
-	ADD R9<<2, R3, R23
-	WORD $0x3dc002e2 // ldr q2, [x23, #0]
-	WORD $0x3dc00283 // ldr q3, [x20, #0]
+	ADD R9<<2, R2, R21
+	WORD $0x3dc002a1 // ldr q1, [x21, #0]
+	ADD R9<<2, R3, R22
+	WORD $0x3dc002c2 // ldr q2, [x22, #0]
+	WORD $0x3dc00263 // ldr q3, [x19, #0]
 	WORD $0x4e21f461 // fmax v1.4s, v3.4s, v1.4s
-	WORD $0x3dc00683 // ldr q3, [x20, #16]
+	WORD $0x3dc00663 // ldr q3, [x19, #16]
 	WORD $0x4ea1f461 // fmin v1.4s, v3.4s, v1.4s
-	WORD $0x3dc00a9f // ldr q31, [x20, #32]
+	WORD $0x3dc00a7f // ldr q31, [x19, #32]
 	WORD $0x6e3fdc23 // fmul v3.4s, v1.4s, v31.4s
 	WORD $0x4e218863 // frintn v3.4s, v3.4s
-	WORD $0x3dc00e9f // ldr q31, [x20, #48]
+	WORD $0x3dc00e7f // ldr q31, [x19, #48]
 	WORD $0x4ebfcc61 // fmls v1.4s, v3.4s, v31.4s
-	WORD $0x3dc0129f // ldr q31, [x20, #64]
+	WORD $0x3dc0127f // ldr q31, [x19, #64]
 	WORD $0x4ebfcc61 // fmls v1.4s, v3.4s, v31.4s
-	WORD $0x3dc01684 // ldr q4, [x20, #80]
-	WORD $0x3dc01a85 // ldr q5, [x20, #96]
+	WORD $0x3dc01664 // ldr q4, [x19, #80]
+	WORD $0x3dc01a65 // ldr q5, [x19, #96]
 	WORD $0x4e21cc85 // fmla v5.4s, v4.4s, v1.4s
-	WORD $0x3dc01e84 // ldr q4, [x20, #112]
+	WORD $0x3dc01e64 // ldr q4, [x19, #112]
 	WORD $0x4e21cca4 // fmla v4.4s, v5.4s, v1.4s
-	WORD $0x3dc02285 // ldr q5, [x20, #128]
+	WORD $0x3dc02265 // ldr q5, [x19, #128]
 	WORD $0x4e21cc85 // fmla v5.4s, v4.4s, v1.4s
-	WORD $0x3dc02684 // ldr q4, [x20, #144]
+	WORD $0x3dc02664 // ldr q4, [x19, #144]
 	WORD $0x4e21cca4 // fmla v4.4s, v5.4s, v1.4s
-	WORD $0x3dc02a85 // ldr q5, [x20, #160]
+	WORD $0x3dc02a65 // ldr q5, [x19, #160]
 	WORD $0x4e21cc85 // fmla v5.4s, v4.4s, v1.4s
 	WORD $0x6e21dc24 // fmul v4.4s, v1.4s, v1.4s
 	WORD $0x4e24cca1 // fmla v1.4s, v5.4s, v4.4s
-	WORD $0x3dc02e9f // ldr q31, [x20, #176]
+	WORD $0x3dc02e7f // ldr q31, [x19, #176]
 	WORD $0x4e3fd421 // fadd v1.4s, v1.4s, v31.4s
 	WORD $0x4e21a863 // fcvtns v3.4s, v3.4s
 	WORD $0x4f3f0464 // sshr v4.4s, v3.4s, #1
 	WORD $0x6ea48463 // sub v3.4s, v3.4s, v4.4s
 	WORD $0x4f375484 // shl v4.4s, v4.4s, #23
-	WORD $0x3dc02e85 // ldr q5, [x20, #176]
+	WORD $0x3dc02e65 // ldr q5, [x19, #176]
 	WORD $0x4ea58484 // add v4.4s, v4.4s, v5.4s
 	WORD $0x6e24dc21 // fmul v1.4s, v1.4s, v4.4s
 	WORD $0x4f375463 // shl v3.4s, v3.4s, #23
-	WORD $0x3dc02e84 // ldr q4, [x20, #176]
+	WORD $0x3dc02e64 // ldr q4, [x19, #176]
 	WORD $0x4ea48463 // add v3.4s, v3.4s, v4.4s
 	WORD $0x6e23dc21 // fmul v1.4s, v1.4s, v3.4s
 	WORD $0x6e22dc21 // fmul v1.4s, v1.4s, v2.4s
-	ADD R9<<2, R1, R24
-	WORD $0x3dc0031f // ldr q31, [x24, #0]
+	ADD R9<<2, R1, R23
+	WORD $0x3dc002ff // ldr q31, [x23, #0]
 	WORD $0x6e3fdc23 // fmul v3.4s, v1.4s, v31.4s
 	WORD $0x4e20d463 // fadd v3.4s, v3.4s, v0.4s
-	ADD R9<<2, R8, R25
-	WORD $0x3d800322 // str q2, [x25, #0]
-	ADD R9<<2, R6, R22
-	WORD $0x3d8002c1 // str q1, [x22, #0]
-	ADD R9<<2, R7, R23
-	WORD $0x3d8002e3 // str q3, [x23, #0]
-	ADD R9<<2, R2, R24
-	WORD $0x3dc00701 // ldr q1, [x24, #16]
-	ADD R9<<2, R3, R25
-	WORD $0x3dc00722 // ldr q2, [x25, #16]
-	WORD $0x3dc00283 // ldr q3, [x20, #0]
+	ADD R9<<2, R8, R24
+	WORD $0x3d800302 // str q2, [x24, #0]
+	ADD R9<<2, R6, R25
+	WORD $0x3d800321 // str q1, [x25, #0]
+	ADD R9<<2, R7, R26
+	WORD $0x3d800343 // str q3, [x26, #0]
+	WORD $0x3dc006a1 // ldr q1, [x21, #16]
+	WORD $0x3dc006c2 // ldr q2, [x22, #16]
+	WORD $0x3dc00263 // ldr q3, [x19, #0]
 	WORD $0x4e21f461 // fmax v1.4s, v3.4s, v1.4s
-	WORD $0x3dc00683 // ldr q3, [x20, #16]
+	WORD $0x3dc00663 // ldr q3, [x19, #16]
 	WORD $0x4ea1f461 // fmin v1.4s, v3.4s, v1.4s
-	WORD $0x3dc00a9f // ldr q31, [x20, #32]
+	WORD $0x3dc00a7f // ldr q31, [x19, #32]
 	WORD $0x6e3fdc23 // fmul v3.4s, v1.4s, v31.4s
 	WORD $0x4e218863 // frintn v3.4s, v3.4s
-	WORD $0x3dc00e9f // ldr q31, [x20, #48]
+	WORD $0x3dc00e7f // ldr q31, [x19, #48]
 	WORD $0x4ebfcc61 // fmls v1.4s, v3.4s, v31.4s
-	WORD $0x3dc0129f // ldr q31, [x20, #64]
+	WORD $0x3dc0127f // ldr q31, [x19, #64]
 	WORD $0x4ebfcc61 // fmls v1.4s, v3.4s, v31.4s
-	WORD $0x3dc01684 // ldr q4, [x20, #80]
-	WORD $0x3dc01a85 // ldr q5, [x20, #96]
+	WORD $0x3dc01664 // ldr q4, [x19, #80]
+	WORD $0x3dc01a65 // ldr q5, [x19, #96]
 	WORD $0x4e21cc85 // fmla v5.4s, v4.4s, v1.4s
-	WORD $0x3dc01e84 // ldr q4, [x20, #112]
+	WORD $0x3dc01e64 // ldr q4, [x19, #112]
 	WORD $0x4e21cca4 // fmla v4.4s, v5.4s, v1.4s
-	WORD $0x3dc02285 // ldr q5, [x20, #128]
+	WORD $0x3dc02265 // ldr q5, [x19, #128]
 	WORD $0x4e21cc85 // fmla v5.4s, v4.4s, v1.4s
-	WORD $0x3dc02684 // ldr q4, [x20, #144]
+	WORD $0x3dc02664 // ldr q4, [x19, #144]
 	WORD $0x4e21cca4 // fmla v4.4s, v5.4s, v1.4s
-	WORD $0x3dc02a85 // ldr q5, [x20, #160]
+	WORD $0x3dc02a65 // ldr q5, [x19, #160]
 	WORD $0x4e21cc85 // fmla v5.4s, v4.4s, v1.4s
 	WORD $0x6e21dc24 // fmul v4.4s, v1.4s, v1.4s
 	WORD $0x4e24cca1 // fmla v1.4s, v5.4s, v4.4s
-	WORD $0x3dc02e9f // ldr q31, [x20, #176]
+	WORD $0x3dc02e7f // ldr q31, [x19, #176]
 	WORD $0x4e3fd421 // fadd v1.4s, v1.4s, v31.4s
 	WORD $0x4e21a863 // fcvtns v3.4s, v3.4s
 	WORD $0x4f3f0464 // sshr v4.4s, v3.4s, #1
 	WORD $0x6ea48463 // sub v3.4s, v3.4s, v4.4s
 	WORD $0x4f375484 // shl v4.4s, v4.4s, #23
-	WORD $0x3dc02e85 // ldr q5, [x20, #176]
+	WORD $0x3dc02e65 // ldr q5, [x19, #176]
 	WORD $0x4ea58484 // add v4.4s, v4.4s, v5.4s
 	WORD $0x6e24dc21 // fmul v1.4s, v1.4s, v4.4s
 	WORD $0x4f375463 // shl v3.4s, v3.4s, #23
-	WORD $0x3dc02e84 // ldr q4, [x20, #176]
+	WORD $0x3dc02e64 // ldr q4, [x19, #176]
 	WORD $0x4ea48463 // add v3.4s, v3.4s, v4.4s
 	WORD $0x6e23dc21 // fmul v1.4s, v1.4s, v3.4s
 	WORD $0x6e22dc21 // fmul v1.4s, v1.4s, v2.4s
-	ADD R9<<2, R1, R22
-	WORD $0x3dc006df // ldr q31, [x22, #16]
+	WORD $0x3dc006ff // ldr q31, [x23, #16]
 	WORD $0x6e3fdc23 // fmul v3.4s, v1.4s, v31.4s
 	WORD $0x4e20d463 // fadd v3.4s, v3.4s, v0.4s
-	ADD R9<<2, R8, R23
-	WORD $0x3d8006e2 // str q2, [x23, #16]
-	ADD R9<<2, R6, R24
-	WORD $0x3d800701 // str q1, [x24, #16]
-	ADD R9<<2, R7, R25
-	WORD $0x3d800723 // str q3, [x25, #16]
+	WORD $0x3d800702 // str q2, [x24, #16]
+	WORD $0x3d800721 // str q1, [x25, #16]
+	WORD $0x3d800743 // str q3, [x26, #16]
 	ADD $8, R9
 	JMP loop7
 
@@ -381,58 +375,58 @@ done8:
 loop9:
 	CMP R10, R9
 	BGT done10
-	ADD R9<<2, R2, R22
-	WORD $0x3dc002c1 // ldr q1, [x22, #0]
-	ADD R9<<2, R3, R23
-	WORD $0x3dc002e2 // ldr q2, [x23, #0]
-	WORD $0x3dc00283 // ldr q3, [x20, #0]
+	ADD R9<<2, R2, R21
+	WORD $0x3dc002a1 // ldr q1, [x21, #0]
+	ADD R9<<2, R3, R22
+	WORD $0x3dc002c2 // ldr q2, [x22, #0]
+	WORD $0x3dc00263 // ldr q3, [x19, #0]
 	WORD $0x4e21f461 // fmax v1.4s, v3.4s, v1.4s
-	WORD $0x3dc00683 // ldr q3, [x20, #16]
+	WORD $0x3dc00663 // ldr q3, [x19, #16]
 	WORD $0x4ea1f461 // fmin v1.4s, v3.4s, v1.4s
-	WORD $0x3dc00a9f // ldr q31, [x20, #32]
+	WORD $0x3dc00a7f // ldr q31, [x19, #32]
 	WORD $0x6e3fdc23 // fmul v3.4s, v1.4s, v31.4s
 	WORD $0x4e218863 // frintn v3.4s, v3.4s
-	WORD $0x3dc00e9f // ldr q31, [x20, #48]
+	WORD $0x3dc00e7f // ldr q31, [x19, #48]
 	WORD $0x4ebfcc61 // fmls v1.4s, v3.4s, v31.4s
-	WORD $0x3dc0129f // ldr q31, [x20, #64]
+	WORD $0x3dc0127f // ldr q31, [x19, #64]
 	WORD $0x4ebfcc61 // fmls v1.4s, v3.4s, v31.4s
-	WORD $0x3dc01684 // ldr q4, [x20, #80]
-	WORD $0x3dc01a85 // ldr q5, [x20, #96]
+	WORD $0x3dc01664 // ldr q4, [x19, #80]
+	WORD $0x3dc01a65 // ldr q5, [x19, #96]
 	WORD $0x4e21cc85 // fmla v5.4s, v4.4s, v1.4s
-	WORD $0x3dc01e84 // ldr q4, [x20, #112]
+	WORD $0x3dc01e64 // ldr q4, [x19, #112]
 	WORD $0x4e21cca4 // fmla v4.4s, v5.4s, v1.4s
-	WORD $0x3dc02285 // ldr q5, [x20, #128]
+	WORD $0x3dc02265 // ldr q5, [x19, #128]
 	WORD $0x4e21cc85 // fmla v5.4s, v4.4s, v1.4s
-	WORD $0x3dc02684 // ldr q4, [x20, #144]
+	WORD $0x3dc02664 // ldr q4, [x19, #144]
 	WORD $0x4e21cca4 // fmla v4.4s, v5.4s, v1.4s
-	WORD $0x3dc02a85 // ldr q5, [x20, #160]
+	WORD $0x3dc02a65 // ldr q5, [x19, #160]
 	WORD $0x4e21cc85 // fmla v5.4s, v4.4s, v1.4s
 	WORD $0x6e21dc24 // fmul v4.4s, v1.4s, v1.4s
 	WORD $0x4e24cca1 // fmla v1.4s, v5.4s, v4.4s
-	WORD $0x3dc02e9f // ldr q31, [x20, #176]
+	WORD $0x3dc02e7f // ldr q31, [x19, #176]
 	WORD $0x4e3fd421 // fadd v1.4s, v1.4s, v31.4s
 	WORD $0x4e21a863 // fcvtns v3.4s, v3.4s
 	WORD $0x4f3f0464 // sshr v4.4s, v3.4s, #1
 	WORD $0x6ea48463 // sub v3.4s, v3.4s, v4.4s
 	WORD $0x4f375484 // shl v4.4s, v4.4s, #23
-	WORD $0x3dc02e85 // ldr q5, [x20, #176]
+	WORD $0x3dc02e65 // ldr q5, [x19, #176]
 	WORD $0x4ea58484 // add v4.4s, v4.4s, v5.4s
 	WORD $0x6e24dc21 // fmul v1.4s, v1.4s, v4.4s
 	WORD $0x4f375463 // shl v3.4s, v3.4s, #23
-	WORD $0x3dc02e84 // ldr q4, [x20, #176]
+	WORD $0x3dc02e64 // ldr q4, [x19, #176]
 	WORD $0x4ea48463 // add v3.4s, v3.4s, v4.4s
 	WORD $0x6e23dc21 // fmul v1.4s, v1.4s, v3.4s
 	WORD $0x6e22dc21 // fmul v1.4s, v1.4s, v2.4s
-	ADD R9<<2, R1, R24
-	WORD $0x3dc0031f // ldr q31, [x24, #0]
+	ADD R9<<2, R1, R23
+	WORD $0x3dc002ff // ldr q31, [x23, #0]
 	WORD $0x6e3fdc23 // fmul v3.4s, v1.4s, v31.4s
 	WORD $0x4e20d463 // fadd v3.4s, v3.4s, v0.4s
-	ADD R9<<2, R8, R25
-	WORD $0x3d800322 // str q2, [x25, #0]
-	ADD R9<<2, R6, R22
-	WORD $0x3d8002c1 // str q1, [x22, #0]
-	ADD R9<<2, R7, R23
-	WORD $0x3d8002e3 // str q3, [x23, #0]
+	ADD R9<<2, R8, R24
+	WORD $0x3d800302 // str q2, [x24, #0]
+	ADD R9<<2, R6, R25
+	WORD $0x3d800321 // str q1, [x25, #0]
+	ADD R9<<2, R7, R26
+	WORD $0x3d800343 // str q3, [x26, #0]
 	ADD $4, R9
 	JMP loop9
 
@@ -443,58 +437,58 @@ done10:
 loop11:
 	CMP R10, R9
 	BGT done12
-	ADD R9<<2, R2, R24
-	WORD $0xbd400301 // ldr s1, [x24, #0]
-	ADD R9<<2, R3, R25
-	WORD $0xbd400322 // ldr s2, [x25, #0]
-	WORD $0x3dc00283 // ldr q3, [x20, #0]
+	ADD R9<<2, R2, R21
+	WORD $0xbd4002a1 // ldr s1, [x21, #0]
+	ADD R9<<2, R3, R22
+	WORD $0xbd4002c2 // ldr s2, [x22, #0]
+	WORD $0x3dc00263 // ldr q3, [x19, #0]
 	WORD $0x4e21f461 // fmax v1.4s, v3.4s, v1.4s
-	WORD $0x3dc00683 // ldr q3, [x20, #16]
+	WORD $0x3dc00663 // ldr q3, [x19, #16]
 	WORD $0x4ea1f461 // fmin v1.4s, v3.4s, v1.4s
-	WORD $0x3dc00a9f // ldr q31, [x20, #32]
+	WORD $0x3dc00a7f // ldr q31, [x19, #32]
 	WORD $0x6e3fdc23 // fmul v3.4s, v1.4s, v31.4s
 	WORD $0x4e218863 // frintn v3.4s, v3.4s
-	WORD $0x3dc00e9f // ldr q31, [x20, #48]
+	WORD $0x3dc00e7f // ldr q31, [x19, #48]
 	WORD $0x4ebfcc61 // fmls v1.4s, v3.4s, v31.4s
-	WORD $0x3dc0129f // ldr q31, [x20, #64]
+	WORD $0x3dc0127f // ldr q31, [x19, #64]
 	WORD $0x4ebfcc61 // fmls v1.4s, v3.4s, v31.4s
-	WORD $0x3dc01684 // ldr q4, [x20, #80]
-	WORD $0x3dc01a85 // ldr q5, [x20, #96]
+	WORD $0x3dc01664 // ldr q4, [x19, #80]
+	WORD $0x3dc01a65 // ldr q5, [x19, #96]
 	WORD $0x4e21cc85 // fmla v5.4s, v4.4s, v1.4s
-	WORD $0x3dc01e84 // ldr q4, [x20, #112]
+	WORD $0x3dc01e64 // ldr q4, [x19, #112]
 	WORD $0x4e21cca4 // fmla v4.4s, v5.4s, v1.4s
-	WORD $0x3dc02285 // ldr q5, [x20, #128]
+	WORD $0x3dc02265 // ldr q5, [x19, #128]
 	WORD $0x4e21cc85 // fmla v5.4s, v4.4s, v1.4s
-	WORD $0x3dc02684 // ldr q4, [x20, #144]
+	WORD $0x3dc02664 // ldr q4, [x19, #144]
 	WORD $0x4e21cca4 // fmla v4.4s, v5.4s, v1.4s
-	WORD $0x3dc02a85 // ldr q5, [x20, #160]
+	WORD $0x3dc02a65 // ldr q5, [x19, #160]
 	WORD $0x4e21cc85 // fmla v5.4s, v4.4s, v1.4s
 	WORD $0x6e21dc24 // fmul v4.4s, v1.4s, v1.4s
 	WORD $0x4e24cca1 // fmla v1.4s, v5.4s, v4.4s
-	WORD $0x3dc02e9f // ldr q31, [x20, #176]
+	WORD $0x3dc02e7f // ldr q31, [x19, #176]
 	WORD $0x4e3fd421 // fadd v1.4s, v1.4s, v31.4s
 	WORD $0x4e21a863 // fcvtns v3.4s, v3.4s
 	WORD $0x4f3f0464 // sshr v4.4s, v3.4s, #1
 	WORD $0x6ea48463 // sub v3.4s, v3.4s, v4.4s
 	WORD $0x4f375484 // shl v4.4s, v4.4s, #23
-	WORD $0x3dc02e85 // ldr q5, [x20, #176]
+	WORD $0x3dc02e65 // ldr q5, [x19, #176]
 	WORD $0x4ea58484 // add v4.4s, v4.4s, v5.4s
 	WORD $0x6e24dc21 // fmul v1.4s, v1.4s, v4.4s
 	WORD $0x4f375463 // shl v3.4s, v3.4s, #23
-	WORD $0x3dc02e84 // ldr q4, [x20, #176]
+	WORD $0x3dc02e64 // ldr q4, [x19, #176]
 	WORD $0x4ea48463 // add v3.4s, v3.4s, v4.4s
 	WORD $0x6e23dc21 // fmul v1.4s, v1.4s, v3.4s
 	WORD $0x6e22dc21 // fmul v1.4s, v1.4s, v2.4s
-	ADD R9<<2, R1, R22
-	WORD $0xbd4002c3 // ldr s3, [x22, #0]
+	ADD R9<<2, R1, R23
+	WORD $0xbd4002e3 // ldr s3, [x23, #0]
 	WORD $0x6e23dc23 // fmul v3.4s, v1.4s, v3.4s
 	WORD $0x4e20d463 // fadd v3.4s, v3.4s, v0.4s
-	ADD R9<<2, R8, R23
-	WORD $0xbd0002e2 // str s2, [x23, #0]
-	ADD R9<<2, R6, R24
-	WORD $0xbd000301 // str s1, [x24, #0]
-	ADD R9<<2, R7, R25
-	WORD $0xbd000323 // str s3, [x25, #0]
+	ADD R9<<2, R8, R24
+	WORD $0xbd000302 // str s2, [x24, #0]
+	ADD R9<<2, R6, R25
+	WORD $0xbd000321 // str s1, [x25, #0]
+	ADD R9<<2, R7, R26
+	WORD $0xbd000343 // str s3, [x26, #0]
 	ADD $1, R9
 	JMP loop11
 
@@ -503,7 +497,7 @@ done12:
 
 // func couplingBoundedNEON
 TEXT ·couplingBoundedNEON(SB), NOSPLIT, $0-104
-	MOVD $constants<>(SB), R20
+	MOVD $constants<>(SB), R19
 	MOVD y_len+80(FP), R0
 	MOVD x_base+0(FP), R1
 	MOVD s_base+24(FP), R2
@@ -518,182 +512,182 @@ TEXT ·couplingBoundedNEON(SB), NOSPLIT, $0-104
 loop13:
 	CMP R8, R7
 	BGT done14
-	ADD R7<<2, R2, R22
-	WORD $0x3dc002c2 // ldr q2, [x22, #0]
-	WORD $0x3dc0329f // ldr q31, [x20, #192]
+	ADD R7<<2, R2, R21
+	WORD $0x3dc002a2 // ldr q2, [x21, #0]
+	WORD $0x3dc0327f // ldr q31, [x19, #192]
 	WORD $0x4ebf1c43 // orr v3.16b, v2.16b, v31.16b
-	WORD $0x3dc03684 // ldr q4, [x20, #208]
+	WORD $0x3dc03664 // ldr q4, [x19, #208]
 	WORD $0x4e23d463 // fadd v3.4s, v3.4s, v3.4s
 	WORD $0x4e23f483 // fmax v3.4s, v4.4s, v3.4s
-	WORD $0x3dc00a9f // ldr q31, [x20, #32]
+	WORD $0x3dc00a7f // ldr q31, [x19, #32]
 	WORD $0x6e3fdc64 // fmul v4.4s, v3.4s, v31.4s
 	WORD $0x4e218884 // frintn v4.4s, v4.4s
-	WORD $0x3dc00e9f // ldr q31, [x20, #48]
+	WORD $0x3dc00e7f // ldr q31, [x19, #48]
 	WORD $0x4ebfcc83 // fmls v3.4s, v4.4s, v31.4s
-	WORD $0x3dc0129f // ldr q31, [x20, #64]
+	WORD $0x3dc0127f // ldr q31, [x19, #64]
 	WORD $0x4ebfcc83 // fmls v3.4s, v4.4s, v31.4s
-	WORD $0x3dc01685 // ldr q5, [x20, #80]
-	WORD $0x3dc01a86 // ldr q6, [x20, #96]
+	WORD $0x3dc01665 // ldr q5, [x19, #80]
+	WORD $0x3dc01a66 // ldr q6, [x19, #96]
 	WORD $0x4e23cca6 // fmla v6.4s, v5.4s, v3.4s
-	WORD $0x3dc01e85 // ldr q5, [x20, #112]
+	WORD $0x3dc01e65 // ldr q5, [x19, #112]
 	WORD $0x4e23ccc5 // fmla v5.4s, v6.4s, v3.4s
-	WORD $0x3dc02286 // ldr q6, [x20, #128]
+	WORD $0x3dc02266 // ldr q6, [x19, #128]
 	WORD $0x4e23cca6 // fmla v6.4s, v5.4s, v3.4s
-	WORD $0x3dc02685 // ldr q5, [x20, #144]
+	WORD $0x3dc02665 // ldr q5, [x19, #144]
 	WORD $0x4e23ccc5 // fmla v5.4s, v6.4s, v3.4s
-	WORD $0x3dc02a86 // ldr q6, [x20, #160]
+	WORD $0x3dc02a66 // ldr q6, [x19, #160]
 	WORD $0x4e23cca6 // fmla v6.4s, v5.4s, v3.4s
 	WORD $0x6e23dc65 // fmul v5.4s, v3.4s, v3.4s
 	WORD $0x4e25ccc3 // fmla v3.4s, v6.4s, v5.4s
 	WORD $0x4e21a884 // fcvtns v4.4s, v4.4s
 	WORD $0x4f375484 // shl v4.4s, v4.4s, #23
-	WORD $0x3dc02e85 // ldr q5, [x20, #176]
+	WORD $0x3dc02e65 // ldr q5, [x19, #176]
 	WORD $0x4ea58484 // add v4.4s, v4.4s, v5.4s
-	WORD $0x3dc02e9f // ldr q31, [x20, #176]
+	WORD $0x3dc02e7f // ldr q31, [x19, #176]
 	WORD $0x4ebfd485 // fsub v5.4s, v4.4s, v31.4s
 	WORD $0x4e24cc65 // fmla v5.4s, v3.4s, v4.4s
-	WORD $0x3dc03a9f // ldr q31, [x20, #224]
+	WORD $0x3dc03a7f // ldr q31, [x19, #224]
 	WORD $0x4e3fd4a3 // fadd v3.4s, v5.4s, v31.4s
 	WORD $0x6e23fca3 // fdiv v3.4s, v5.4s, v3.4s
-	WORD $0x3dc03e9f // ldr q31, [x20, #240]
+	WORD $0x3dc03e7f // ldr q31, [x19, #240]
 	WORD $0x4e3f1c63 // and v3.16b, v3.16b, v31.16b
-	WORD $0x3dc0329f // ldr q31, [x20, #192]
+	WORD $0x3dc0327f // ldr q31, [x19, #192]
 	WORD $0x4e3f1c42 // and v2.16b, v2.16b, v31.16b
 	WORD $0x4ea21c62 // orr v2.16b, v3.16b, v2.16b
 	WORD $0x0e617843 // fcvtl v3.2d, v2.2s
 	WORD $0x4e617844 // fcvtl2 v4.2d, v2.4s
 	WORD $0x4e63d400 // fadd v0.2d, v0.2d, v3.2d
 	WORD $0x4e64d421 // fadd v1.2d, v1.2d, v4.2d
-	WORD $0x3dc00283 // ldr q3, [x20, #0]
+	WORD $0x3dc00263 // ldr q3, [x19, #0]
 	WORD $0x4e22f462 // fmax v2.4s, v3.4s, v2.4s
-	WORD $0x3dc00683 // ldr q3, [x20, #16]
+	WORD $0x3dc00663 // ldr q3, [x19, #16]
 	WORD $0x4ea2f462 // fmin v2.4s, v3.4s, v2.4s
-	WORD $0x3dc00a9f // ldr q31, [x20, #32]
+	WORD $0x3dc00a7f // ldr q31, [x19, #32]
 	WORD $0x6e3fdc43 // fmul v3.4s, v2.4s, v31.4s
 	WORD $0x4e218863 // frintn v3.4s, v3.4s
-	WORD $0x3dc00e9f // ldr q31, [x20, #48]
+	WORD $0x3dc00e7f // ldr q31, [x19, #48]
 	WORD $0x4ebfcc62 // fmls v2.4s, v3.4s, v31.4s
-	WORD $0x3dc0129f // ldr q31, [x20, #64]
+	WORD $0x3dc0127f // ldr q31, [x19, #64]
 	WORD $0x4ebfcc62 // fmls v2.4s, v3.4s, v31.4s
-	WORD $0x3dc01684 // ldr q4, [x20, #80]
-	WORD $0x3dc01a85 // ldr q5, [x20, #96]
+	WORD $0x3dc01664 // ldr q4, [x19, #80]
+	WORD $0x3dc01a65 // ldr q5, [x19, #96]
 	WORD $0x4e22cc85 // fmla v5.4s, v4.4s, v2.4s
-	WORD $0x3dc01e84 // ldr q4, [x20, #112]
+	WORD $0x3dc01e64 // ldr q4, [x19, #112]
 	WORD $0x4e22cca4 // fmla v4.4s, v5.4s, v2.4s
-	WORD $0x3dc02285 // ldr q5, [x20, #128]
+	WORD $0x3dc02265 // ldr q5, [x19, #128]
 	WORD $0x4e22cc85 // fmla v5.4s, v4.4s, v2.4s
-	WORD $0x3dc02684 // ldr q4, [x20, #144]
+	WORD $0x3dc02664 // ldr q4, [x19, #144]
 	WORD $0x4e22cca4 // fmla v4.4s, v5.4s, v2.4s
-	WORD $0x3dc02a85 // ldr q5, [x20, #160]
+	WORD $0x3dc02a65 // ldr q5, [x19, #160]
 	WORD $0x4e22cc85 // fmla v5.4s, v4.4s, v2.4s
 	WORD $0x6e22dc44 // fmul v4.4s, v2.4s, v2.4s
 	WORD $0x4e24cca2 // fmla v2.4s, v5.4s, v4.4s
-	WORD $0x3dc02e9f // ldr q31, [x20, #176]
+	WORD $0x3dc02e7f // ldr q31, [x19, #176]
 	WORD $0x4e3fd442 // fadd v2.4s, v2.4s, v31.4s
 	WORD $0x4e21a863 // fcvtns v3.4s, v3.4s
 	WORD $0x4f3f0464 // sshr v4.4s, v3.4s, #1
 	WORD $0x6ea48463 // sub v3.4s, v3.4s, v4.4s
 	WORD $0x4f375484 // shl v4.4s, v4.4s, #23
-	WORD $0x3dc02e85 // ldr q5, [x20, #176]
+	WORD $0x3dc02e65 // ldr q5, [x19, #176]
 	WORD $0x4ea58484 // add v4.4s, v4.4s, v5.4s
 	WORD $0x6e24dc42 // fmul v2.4s, v2.4s, v4.4s
 	WORD $0x4f375463 // shl v3.4s, v3.4s, #23
-	WORD $0x3dc02e84 // ldr q4, [x20, #176]
+	WORD $0x3dc02e64 // ldr q4, [x19, #176]
 	WORD $0x4ea48463 // add v3.4s, v3.4s, v4.4s
 	WORD $0x6e23dc42 // fmul v2.4s, v2.4s, v3.4s
-	ADD R7<<2, R1, R23
-	WORD $0x3dc002e3 // ldr q3, [x23, #0]
-	ADD R7<<2, R3, R24
-	WORD $0x3dc00304 // ldr q4, [x24, #0]
+	ADD R7<<2, R1, R22
+	WORD $0x3dc002c3 // ldr q3, [x22, #0]
+	ADD R7<<2, R3, R23
+	WORD $0x3dc002e4 // ldr q4, [x23, #0]
 	WORD $0x4e23cc44 // fmla v4.4s, v2.4s, v3.4s
-	ADD R7<<2, R6, R25
-	WORD $0x3d800324 // str q4, [x25, #0]
-	WORD $0x3dc006c2 // ldr q2, [x22, #16]
-	WORD $0x3dc0329f // ldr q31, [x20, #192]
+	ADD R7<<2, R6, R24
+	WORD $0x3d800304 // str q4, [x24, #0]
+	WORD $0x3dc006a2 // ldr q2, [x21, #16]
+	WORD $0x3dc0327f // ldr q31, [x19, #192]
 	WORD $0x4ebf1c43 // orr v3.16b, v2.16b, v31.16b
-	WORD $0x3dc03684 // ldr q4, [x20, #208]
+	WORD $0x3dc03664 // ldr q4, [x19, #208]
 	WORD $0x4e23d463 // fadd v3.4s, v3.4s, v3.4s
 	WORD $0x4e23f483 // fmax v3.4s, v4.4s, v3.4s
-	WORD $0x3dc00a9f // ldr q31, [x20, #32]
+	WORD $0x3dc00a7f // ldr q31, [x19, #32]
 	WORD $0x6e3fdc64 // fmul v4.4s, v3.4s, v31.4s
 	WORD $0x4e218884 // frintn v4.4s, v4.4s
-	WORD $0x3dc00e9f // ldr q31, [x20, #48]
+	WORD $0x3dc00e7f // ldr q31, [x19, #48]
 	WORD $0x4ebfcc83 // fmls v3.4s, v4.4s, v31.4s
-	WORD $0x3dc0129f // ldr q31, [x20, #64]
+	WORD $0x3dc0127f // ldr q31, [x19, #64]
 	WORD $0x4ebfcc83 // fmls v3.4s, v4.4s, v31.4s
-	WORD $0x3dc01685 // ldr q5, [x20, #80]
-	WORD $0x3dc01a86 // ldr q6, [x20, #96]
+	WORD $0x3dc01665 // ldr q5, [x19, #80]
+	WORD $0x3dc01a66 // ldr q6, [x19, #96]
 	WORD $0x4e23cca6 // fmla v6.4s, v5.4s, v3.4s
-	WORD $0x3dc01e85 // ldr q5, [x20, #112]
+	WORD $0x3dc01e65 // ldr q5, [x19, #112]
 	WORD $0x4e23ccc5 // fmla v5.4s, v6.4s, v3.4s
-	WORD $0x3dc02286 // ldr q6, [x20, #128]
+	WORD $0x3dc02266 // ldr q6, [x19, #128]
 	WORD $0x4e23cca6 // fmla v6.4s, v5.4s, v3.4s
-	WORD $0x3dc02685 // ldr q5, [x20, #144]
+	WORD $0x3dc02665 // ldr q5, [x19, #144]
 	WORD $0x4e23ccc5 // fmla v5.4s, v6.4s, v3.4s
-	WORD $0x3dc02a86 // ldr q6, [x20, #160]
+	WORD $0x3dc02a66 // ldr q6, [x19, #160]
 	WORD $0x4e23cca6 // fmla v6.4s, v5.4s, v3.4s
 	WORD $0x6e23dc65 // fmul v5.4s, v3.4s, v3.4s
 	WORD $0x4e25ccc3 // fmla v3.4s, v6.4s, v5.4s
 	WORD $0x4e21a884 // fcvtns v4.4s, v4.4s
 	WORD $0x4f375484 // shl v4.4s, v4.4s, #23
-	WORD $0x3dc02e85 // ldr q5, [x20, #176]
+	WORD $0x3dc02e65 // ldr q5, [x19, #176]
 	WORD $0x4ea58484 // add v4.4s, v4.4s, v5.4s
-	WORD $0x3dc02e9f // ldr q31, [x20, #176]
+	WORD $0x3dc02e7f // ldr q31, [x19, #176]
 	WORD $0x4ebfd485 // fsub v5.4s, v4.4s, v31.4s
 	WORD $0x4e24cc65 // fmla v5.4s, v3.4s, v4.4s
-	WORD $0x3dc03a9f // ldr q31, [x20, #224]
+	WORD $0x3dc03a7f // ldr q31, [x19, #224]
 	WORD $0x4e3fd4a3 // fadd v3.4s, v5.4s, v31.4s
 	WORD $0x6e23fca3 // fdiv v3.4s, v5.4s, v3.4s
-	WORD $0x3dc03e9f // ldr q31, [x20, #240]
+	WORD $0x3dc03e7f // ldr q31, [x19, #240]
 	WORD $0x4e3f1c63 // and v3.16b, v3.16b, v31.16b
-	WORD $0x3dc0329f // ldr q31, [x20, #192]
+	WORD $0x3dc0327f // ldr q31, [x19, #192]
 	WORD $0x4e3f1c42 // and v2.16b, v2.16b, v31.16b
 	WORD $0x4ea21c62 // orr v2.16b, v3.16b, v2.16b
 	WORD $0x0e617843 // fcvtl v3.2d, v2.2s
 	WORD $0x4e617844 // fcvtl2 v4.2d, v2.4s
 	WORD $0x4e63d400 // fadd v0.2d, v0.2d, v3.2d
 	WORD $0x4e64d421 // fadd v1.2d, v1.2d, v4.2d
-	WORD $0x3dc00283 // ldr q3, [x20, #0]
+	WORD $0x3dc00263 // ldr q3, [x19, #0]
 	WORD $0x4e22f462 // fmax v2.4s, v3.4s, v2.4s
-	WORD $0x3dc00683 // ldr q3, [x20, #16]
+	WORD $0x3dc00663 // ldr q3, [x19, #16]
 	WORD $0x4ea2f462 // fmin v2.4s, v3.4s, v2.4s
-	WORD $0x3dc00a9f // ldr q31, [x20, #32]
+	WORD $0x3dc00a7f // ldr q31, [x19, #32]
 	WORD $0x6e3fdc43 // fmul v3.4s, v2.4s, v31.4s
 	WORD $0x4e218863 // frintn v3.4s, v3.4s
-	WORD $0x3dc00e9f // ldr q31, [x20, #48]
+	WORD $0x3dc00e7f // ldr q31, [x19, #48]
 	WORD $0x4ebfcc62 // fmls v2.4s, v3.4s, v31.4s
-	WORD $0x3dc0129f // ldr q31, [x20, #64]
+	WORD $0x3dc0127f // ldr q31, [x19, #64]
 	WORD $0x4ebfcc62 // fmls v2.4s, v3.4s, v31.4s
-	WORD $0x3dc01684 // ldr q4, [x20, #80]
-	WORD $0x3dc01a85 // ldr q5, [x20, #96]
+	WORD $0x3dc01664 // ldr q4, [x19, #80]
+	WORD $0x3dc01a65 // ldr q5, [x19, #96]
 	WORD $0x4e22cc85 // fmla v5.4s, v4.4s, v2.4s
-	WORD $0x3dc01e84 // ldr q4, [x20, #112]
+	WORD $0x3dc01e64 // ldr q4, [x19, #112]
 	WORD $0x4e22cca4 // fmla v4.4s, v5.4s, v2.4s
-	WORD $0x3dc02285 // ldr q5, [x20, #128]
+	WORD $0x3dc02265 // ldr q5, [x19, #128]
 	WORD $0x4e22cc85 // fmla v5.4s, v4.4s, v2.4s
-	WORD $0x3dc02684 // ldr q4, [x20, #144]
+	WORD $0x3dc02664 // ldr q4, [x19, #144]
 	WORD $0x4e22cca4 // fmla v4.4s, v5.4s, v2.4s
-	WORD $0x3dc02a85 // ldr q5, [x20, #160]
+	WORD $0x3dc02a65 // ldr q5, [x19, #160]
 	WORD $0x4e22cc85 // fmla v5.4s, v4.4s, v2.4s
 	WORD $0x6e22dc44 // fmul v4.4s, v2.4s, v2.4s
 	WORD $0x4e24cca2 // fmla v2.4s, v5.4s, v4.4s
-	WORD $0x3dc02e9f // ldr q31, [x20, #176]
+	WORD $0x3dc02e7f // ldr q31, [x19, #176]
 	WORD $0x4e3fd442 // fadd v2.4s, v2.4s, v31.4s
 	WORD $0x4e21a863 // fcvtns v3.4s, v3.4s
 	WORD $0x4f3f0464 // sshr v4.4s, v3.4s, #1
 	WORD $0x6ea48463 // sub v3.4s, v3.4s, v4.4s
 	WORD $0x4f375484 // shl v4.4s, v4.4s, #23
-	WORD $0x3dc02e85 // ldr q5, [x20, #176]
+	WORD $0x3dc02e65 // ldr q5, [x19, #176]
 	WORD $0x4ea58484 // add v4.4s, v4.4s, v5.4s
 	WORD $0x6e24dc42 // fmul v2.4s, v2.4s, v4.4s
 	WORD $0x4f375463 // shl v3.4s, v3.4s, #23
-	WORD $0x3dc02e84 // ldr q4, [x20, #176]
+	WORD $0x3dc02e64 // ldr q4, [x19, #176]
 	WORD $0x4ea48463 // add v3.4s, v3.4s, v4.4s
 	WORD $0x6e23dc42 // fmul v2.4s, v2.4s, v3.4s
-	WORD $0x3dc006e3 // ldr q3, [x23, #16]
-	WORD $0x3dc00704 // ldr q4, [x24, #16]
+	WORD $0x3dc006c3 // ldr q3, [x22, #16]
+	WORD $0x3dc006e4 // ldr q4, [x23, #16]
 	WORD $0x4e23cc44 // fmla v4.4s, v2.4s, v3.4s
-	WORD $0x3d800724 // str q4, [x25, #16]
+	WORD $0x3d800704 // str q4, [x24, #16]
 	ADD $8, R7
 	JMP loop13
 
@@ -704,96 +698,96 @@ done14:
 loop15:
 	CMP R8, R7
 	BGT done16
-	ADD R7<<2, R2, R22
-	WORD $0x3dc002c2 // ldr q2, [x22, #0]
-	WORD $0x3dc0329f // ldr q31, [x20, #192]
+	ADD R7<<2, R2, R25
+	WORD $0x3dc00322 // ldr q2, [x25, #0]
+	WORD $0x3dc0327f // ldr q31, [x19, #192]
 	WORD $0x4ebf1c43 // orr v3.16b, v2.16b, v31.16b
-	WORD $0x3dc03684 // ldr q4, [x20, #208]
+	WORD $0x3dc03664 // ldr q4, [x19, #208]
 	WORD $0x4e23d463 // fadd v3.4s, v3.4s, v3.4s
 	WORD $0x4e23f483 // fmax v3.4s, v4.4s, v3.4s
-	WORD $0x3dc00a9f // ldr q31, [x20, #32]
+	WORD $0x3dc00a7f // ldr q31, [x19, #32]
 	WORD $0x6e3fdc64 // fmul v4.4s, v3.4s, v31.4s
 	WORD $0x4e218884 // frintn v4.4s, v4.4s
-	WORD $0x3dc00e9f // ldr q31, [x20, #48]
+	WORD $0x3dc00e7f // ldr q31, [x19, #48]
 	WORD $0x4ebfcc83 // fmls v3.4s, v4.4s, v31.4s
-	WORD $0x3dc0129f // ldr q31, [x20, #64]
+	WORD $0x3dc0127f // ldr q31, [x19, #64]
 	WORD $0x4ebfcc83 // fmls v3.4s, v4.4s, v31.4s
-	WORD $0x3dc01685 // ldr q5, [x20, #80]
-	WORD $0x3dc01a86 // ldr q6, [x20, #96]
+	WORD $0x3dc01665 // ldr q5, [x19, #80]
+	WORD $0x3dc01a66 // ldr q6, [x19, #96]
 	WORD $0x4e23cca6 // fmla v6.4s, v5.4s, v3.4s
-	WORD $0x3dc01e85 // ldr q5, [x20, #112]
+	WORD $0x3dc01e65 // ldr q5, [x19, #112]
 	WORD $0x4e23ccc5 // fmla v5.4s, v6.4s, v3.4s
-	WORD $0x3dc02286 // ldr q6, [x20, #128]
+	WORD $0x3dc02266 // ldr q6, [x19, #128]
 	WORD $0x4e23cca6 // fmla v6.4s, v5.4s, v3.4s
-	WORD $0x3dc02685 // ldr q5, [x20, #144]
+	WORD $0x3dc02665 // ldr q5, [x19, #144]
 	WORD $0x4e23ccc5 // fmla v5.4s, v6.4s, v3.4s
-	WORD $0x3dc02a86 // ldr q6, [x20, #160]
+	WORD $0x3dc02a66 // ldr q6, [x19, #160]
 	WORD $0x4e23cca6 // fmla v6.4s, v5.4s, v3.4s
 	WORD $0x6e23dc65 // fmul v5.4s, v3.4s, v3.4s
 	WORD $0x4e25ccc3 // fmla v3.4s, v6.4s, v5.4s
 	WORD $0x4e21a884 // fcvtns v4.4s, v4.4s
 	WORD $0x4f375484 // shl v4.4s, v4.4s, #23
-	WORD $0x3dc02e85 // ldr q5, [x20, #176]
+	WORD $0x3dc02e65 // ldr q5, [x19, #176]
 	WORD $0x4ea58484 // add v4.4s, v4.4s, v5.4s
-	WORD $0x3dc02e9f // ldr q31, [x20, #176]
+	WORD $0x3dc02e7f // ldr q31, [x19, #176]
 	WORD $0x4ebfd485 // fsub v5.4s, v4.4s, v31.4s
 	WORD $0x4e24cc65 // fmla v5.4s, v3.4s, v4.4s
-	WORD $0x3dc03a9f // ldr q31, [x20, #224]
+	WORD $0x3dc03a7f // ldr q31, [x19, #224]
 	WORD $0x4e3fd4a3 // fadd v3.4s, v5.4s, v31.4s
 	WORD $0x6e23fca3 // fdiv v3.4s, v5.4s, v3.4s
-	WORD $0x3dc03e9f // ldr q31, [x20, #240]
+	WORD $0x3dc03e7f // ldr q31, [x19, #240]
 	WORD $0x4e3f1c63 // and v3.16b, v3.16b, v31.16b
-	WORD $0x3dc0329f // ldr q31, [x20, #192]
+	WORD $0x3dc0327f // ldr q31, [x19, #192]
 	WORD $0x4e3f1c42 // and v2.16b, v2.16b, v31.16b
 	WORD $0x4ea21c62 // orr v2.16b, v3.16b, v2.16b
 	WORD $0x0e617843 // fcvtl v3.2d, v2.2s
 	WORD $0x4e617844 // fcvtl2 v4.2d, v2.4s
 	WORD $0x4e63d400 // fadd v0.2d, v0.2d, v3.2d
 	WORD $0x4e64d421 // fadd v1.2d, v1.2d, v4.2d
-	WORD $0x3dc00283 // ldr q3, [x20, #0]
+	WORD $0x3dc00263 // ldr q3, [x19, #0]
 	WORD $0x4e22f462 // fmax v2.4s, v3.4s, v2.4s
-	WORD $0x3dc00683 // ldr q3, [x20, #16]
+	WORD $0x3dc00663 // ldr q3, [x19, #16]
 	WORD $0x4ea2f462 // fmin v2.4s, v3.4s, v2.4s
-	WORD $0x3dc00a9f // ldr q31, [x20, #32]
+	WORD $0x3dc00a7f // ldr q31, [x19, #32]
 	WORD $0x6e3fdc43 // fmul v3.4s, v2.4s, v31.4s
 	WORD $0x4e218863 // frintn v3.4s, v3.4s
-	WORD $0x3dc00e9f // ldr q31, [x20, #48]
+	WORD $0x3dc00e7f // ldr q31, [x19, #48]
 	WORD $0x4ebfcc62 // fmls v2.4s, v3.4s, v31.4s
-	WORD $0x3dc0129f // ldr q31, [x20, #64]
+	WORD $0x3dc0127f // ldr q31, [x19, #64]
 	WORD $0x4ebfcc62 // fmls v2.4s, v3.4s, v31.4s
-	WORD $0x3dc01684 // ldr q4, [x20, #80]
-	WORD $0x3dc01a85 // ldr q5, [x20, #96]
+	WORD $0x3dc01664 // ldr q4, [x19, #80]
+	WORD $0x3dc01a65 // ldr q5, [x19, #96]
 	WORD $0x4e22cc85 // fmla v5.4s, v4.4s, v2.4s
-	WORD $0x3dc01e84 // ldr q4, [x20, #112]
+	WORD $0x3dc01e64 // ldr q4, [x19, #112]
 	WORD $0x4e22cca4 // fmla v4.4s, v5.4s, v2.4s
-	WORD $0x3dc02285 // ldr q5, [x20, #128]
+	WORD $0x3dc02265 // ldr q5, [x19, #128]
 	WORD $0x4e22cc85 // fmla v5.4s, v4.4s, v2.4s
-	WORD $0x3dc02684 // ldr q4, [x20, #144]
+	WORD $0x3dc02664 // ldr q4, [x19, #144]
 	WORD $0x4e22cca4 // fmla v4.4s, v5.4s, v2.4s
-	WORD $0x3dc02a85 // ldr q5, [x20, #160]
+	WORD $0x3dc02a65 // ldr q5, [x19, #160]
 	WORD $0x4e22cc85 // fmla v5.4s, v4.4s, v2.4s
 	WORD $0x6e22dc44 // fmul v4.4s, v2.4s, v2.4s
 	WORD $0x4e24cca2 // fmla v2.4s, v5.4s, v4.4s
-	WORD $0x3dc02e9f // ldr q31, [x20, #176]
+	WORD $0x3dc02e7f // ldr q31, [x19, #176]
 	WORD $0x4e3fd442 // fadd v2.4s, v2.4s, v31.4s
 	WORD $0x4e21a863 // fcvtns v3.4s, v3.4s
 	WORD $0x4f3f0464 // sshr v4.4s, v3.4s, #1
 	WORD $0x6ea48463 // sub v3.4s, v3.4s, v4.4s
 	WORD $0x4f375484 // shl v4.4s, v4.4s, #23
-	WORD $0x3dc02e85 // ldr q5, [x20, #176]
+	WORD $0x3dc02e65 // ldr q5, [x19, #176]
 	WORD $0x4ea58484 // add v4.4s, v4.4s, v5.4s
 	WORD $0x6e24dc42 // fmul v2.4s, v2.4s, v4.4s
 	WORD $0x4f375463 // shl v3.4s, v3.4s, #23
-	WORD $0x3dc02e84 // ldr q4, [x20, #176]
+	WORD $0x3dc02e64 // ldr q4, [x19, #176]
 	WORD $0x4ea48463 // add v3.4s, v3.4s, v4.4s
 	WORD $0x6e23dc42 // fmul v2.4s, v2.4s, v3.4s
-	ADD R7<<2, R1, R23
-	WORD $0x3dc002e3 // ldr q3, [x23, #0]
-	ADD R7<<2, R3, R24
-	WORD $0x3dc00304 // ldr q4, [x24, #0]
+	ADD R7<<2, R1, R26
+	WORD $0x3dc00343 // ldr q3, [x26, #0]
+	ADD R7<<2, R3, R21
+	WORD $0x3dc002a4 // ldr q4, [x21, #0]
 	WORD $0x4e23cc44 // fmla v4.4s, v2.4s, v3.4s
-	ADD R7<<2, R6, R25
-	WORD $0x3d800324 // str q4, [x25, #0]
+	ADD R7<<2, R6, R22
+	WORD $0x3d8002c4 // str q4, [x22, #0]
 	ADD $4, R7
 	JMP loop15
 
@@ -804,46 +798,46 @@ done16:
 loop17:
 	CMP R8, R7
 	BGT done18
-	ADD R7<<2, R2, R22
-	WORD $0xbd4002c2 // ldr s2, [x22, #0]
-	WORD $0x3dc0329f // ldr q31, [x20, #192]
+	ADD R7<<2, R2, R23
+	WORD $0xbd4002e2 // ldr s2, [x23, #0]
+	WORD $0x3dc0327f // ldr q31, [x19, #192]
 	WORD $0x4ebf1c43 // orr v3.16b, v2.16b, v31.16b
-	WORD $0x3dc03684 // ldr q4, [x20, #208]
+	WORD $0x3dc03664 // ldr q4, [x19, #208]
 	WORD $0x4e23d463 // fadd v3.4s, v3.4s, v3.4s
 	WORD $0x4e23f483 // fmax v3.4s, v4.4s, v3.4s
-	WORD $0x3dc00a9f // ldr q31, [x20, #32]
+	WORD $0x3dc00a7f // ldr q31, [x19, #32]
 	WORD $0x6e3fdc64 // fmul v4.4s, v3.4s, v31.4s
 	WORD $0x4e218884 // frintn v4.4s, v4.4s
-	WORD $0x3dc00e9f // ldr q31, [x20, #48]
+	WORD $0x3dc00e7f // ldr q31, [x19, #48]
 	WORD $0x4ebfcc83 // fmls v3.4s, v4.4s, v31.4s
-	WORD $0x3dc0129f // ldr q31, [x20, #64]
+	WORD $0x3dc0127f // ldr q31, [x19, #64]
 	WORD $0x4ebfcc83 // fmls v3.4s, v4.4s, v31.4s
-	WORD $0x3dc01685 // ldr q5, [x20, #80]
-	WORD $0x3dc01a86 // ldr q6, [x20, #96]
+	WORD $0x3dc01665 // ldr q5, [x19, #80]
+	WORD $0x3dc01a66 // ldr q6, [x19, #96]
 	WORD $0x4e23cca6 // fmla v6.4s, v5.4s, v3.4s
-	WORD $0x3dc01e85 // ldr q5, [x20, #112]
+	WORD $0x3dc01e65 // ldr q5, [x19, #112]
 	WORD $0x4e23ccc5 // fmla v5.4s, v6.4s, v3.4s
-	WORD $0x3dc02286 // ldr q6, [x20, #128]
+	WORD $0x3dc02266 // ldr q6, [x19, #128]
 	WORD $0x4e23cca6 // fmla v6.4s, v5.4s, v3.4s
-	WORD $0x3dc02685 // ldr q5, [x20, #144]
+	WORD $0x3dc02665 // ldr q5, [x19, #144]
 	WORD $0x4e23ccc5 // fmla v5.4s, v6.4s, v3.4s
-	WORD $0x3dc02a86 // ldr q6, [x20, #160]
+	WORD $0x3dc02a66 // ldr q6, [x19, #160]
 	WORD $0x4e23cca6 // fmla v6.4s, v5.4s, v3.4s
 	WORD $0x6e23dc65 // fmul v5.4s, v3.4s, v3.4s
 	WORD $0x4e25ccc3 // fmla v3.4s, v6.4s, v5.4s
 	WORD $0x4e21a884 // fcvtns v4.4s, v4.4s
 	WORD $0x4f375484 // shl v4.4s, v4.4s, #23
-	WORD $0x3dc02e85 // ldr q5, [x20, #176]
+	WORD $0x3dc02e65 // ldr q5, [x19, #176]
 	WORD $0x4ea58484 // add v4.4s, v4.4s, v5.4s
-	WORD $0x3dc02e9f // ldr q31, [x20, #176]
+	WORD $0x3dc02e7f // ldr q31, [x19, #176]
 	WORD $0x4ebfd485 // fsub v5.4s, v4.4s, v31.4s
 	WORD $0x4e24cc65 // fmla v5.4s, v3.4s, v4.4s
-	WORD $0x3dc03a9f // ldr q31, [x20, #224]
+	WORD $0x3dc03a7f // ldr q31, [x19, #224]
 	WORD $0x4e3fd4a3 // fadd v3.4s, v5.4s, v31.4s
 	WORD $0x6e23fca3 // fdiv v3.4s, v5.4s, v3.4s
-	WORD $0x3dc03e9f // ldr q31, [x20, #240]
+	WORD $0x3dc03e7f // ldr q31, [x19, #240]
 	WORD $0x4e3f1c63 // and v3.16b, v3.16b, v31.16b
-	WORD $0x3dc0329f // ldr q31, [x20, #192]
+	WORD $0x3dc0327f // ldr q31, [x19, #192]
 	WORD $0x4e3f1c42 // and v2.16b, v2.16b, v31.16b
 	WORD $0x4ea21c62 // orr v2.16b, v3.16b, v2.16b
 	WORD $0x6f00e403 // movi v3.2d, #0
@@ -852,50 +846,50 @@ loop17:
 	WORD $0x4e617863 // fcvtl2 v3.2d, v3.4s
 	WORD $0x4e64d400 // fadd v0.2d, v0.2d, v4.2d
 	WORD $0x4e63d421 // fadd v1.2d, v1.2d, v3.2d
-	WORD $0x3dc00283 // ldr q3, [x20, #0]
+	WORD $0x3dc00263 // ldr q3, [x19, #0]
 	WORD $0x4e22f462 // fmax v2.4s, v3.4s, v2.4s
-	WORD $0x3dc00683 // ldr q3, [x20, #16]
+	WORD $0x3dc00663 // ldr q3, [x19, #16]
 	WORD $0x4ea2f462 // fmin v2.4s, v3.4s, v2.4s
-	WORD $0x3dc00a9f // ldr q31, [x20, #32]
+	WORD $0x3dc00a7f // ldr q31, [x19, #32]
 	WORD $0x6e3fdc43 // fmul v3.4s, v2.4s, v31.4s
 	WORD $0x4e218863 // frintn v3.4s, v3.4s
-	WORD $0x3dc00e9f // ldr q31, [x20, #48]
+	WORD $0x3dc00e7f // ldr q31, [x19, #48]
 	WORD $0x4ebfcc62 // fmls v2.4s, v3.4s, v31.4s
-	WORD $0x3dc0129f // ldr q31, [x20, #64]
+	WORD $0x3dc0127f // ldr q31, [x19, #64]
 	WORD $0x4ebfcc62 // fmls v2.4s, v3.4s, v31.4s
-	WORD $0x3dc01684 // ldr q4, [x20, #80]
-	WORD $0x3dc01a85 // ldr q5, [x20, #96]
+	WORD $0x3dc01664 // ldr q4, [x19, #80]
+	WORD $0x3dc01a65 // ldr q5, [x19, #96]
 	WORD $0x4e22cc85 // fmla v5.4s, v4.4s, v2.4s
-	WORD $0x3dc01e84 // ldr q4, [x20, #112]
+	WORD $0x3dc01e64 // ldr q4, [x19, #112]
 	WORD $0x4e22cca4 // fmla v4.4s, v5.4s, v2.4s
-	WORD $0x3dc02285 // ldr q5, [x20, #128]
+	WORD $0x3dc02265 // ldr q5, [x19, #128]
 	WORD $0x4e22cc85 // fmla v5.4s, v4.4s, v2.4s
-	WORD $0x3dc02684 // ldr q4, [x20, #144]
+	WORD $0x3dc02664 // ldr q4, [x19, #144]
 	WORD $0x4e22cca4 // fmla v4.4s, v5.4s, v2.4s
-	WORD $0x3dc02a85 // ldr q5, [x20, #160]
+	WORD $0x3dc02a65 // ldr q5, [x19, #160]
 	WORD $0x4e22cc85 // fmla v5.4s, v4.4s, v2.4s
 	WORD $0x6e22dc44 // fmul v4.4s, v2.4s, v2.4s
 	WORD $0x4e24cca2 // fmla v2.4s, v5.4s, v4.4s
-	WORD $0x3dc02e9f // ldr q31, [x20, #176]
+	WORD $0x3dc02e7f // ldr q31, [x19, #176]
 	WORD $0x4e3fd442 // fadd v2.4s, v2.4s, v31.4s
 	WORD $0x4e21a863 // fcvtns v3.4s, v3.4s
 	WORD $0x4f3f0464 // sshr v4.4s, v3.4s, #1
 	WORD $0x6ea48463 // sub v3.4s, v3.4s, v4.4s
 	WORD $0x4f375484 // shl v4.4s, v4.4s, #23
-	WORD $0x3dc02e85 // ldr q5, [x20, #176]
+	WORD $0x3dc02e65 // ldr q5, [x19, #176]
 	WORD $0x4ea58484 // add v4.4s, v4.4s, v5.4s
 	WORD $0x6e24dc42 // fmul v2.4s, v2.4s, v4.4s
 	WORD $0x4f375463 // shl v3.4s, v3.4s, #23
-	WORD $0x3dc02e84 // ldr q4, [x20, #176]
+	WORD $0x3dc02e64 // ldr q4, [x19, #176]
 	WORD $0x4ea48463 // add v3.4s, v3.4s, v4.4s
 	WORD $0x6e23dc42 // fmul v2.4s, v2.4s, v3.4s
-	ADD R7<<2, R1, R23
-	WORD $0xbd4002e3 // ldr s3, [x23, #0]
-	ADD R7<<2, R3, R24
-	WORD $0xbd400304 // ldr s4, [x24, #0]
+	ADD R7<<2, R1, R24
+	WORD $0xbd400303 // ldr s3, [x24, #0]
+	ADD R7<<2, R3, R25
+	WORD $0xbd400324 // ldr s4, [x25, #0]
 	WORD $0x4e23cc44 // fmla v4.4s, v2.4s, v3.4s
-	ADD R7<<2, R6, R25
-	WORD $0xbd000324 // str s4, [x25, #0]
+	ADD R7<<2, R6, R26
+	WORD $0xbd000344 // str s4, [x26, #0]
 	ADD $1, R7
 	JMP loop17
 
@@ -908,7 +902,7 @@ done18:
 
 // func couplingBoundedGradNEON
 TEXT ·couplingBoundedGradNEON(SB), NOSPLIT, $0-176
-	MOVD $constants<>(SB), R20
+	MOVD $constants<>(SB), R19
 	MOVD gx_len+112(FP), R0
 	MOVD x_base+8(FP), R1
 	MOVD s_base+32(FP), R2
@@ -926,196 +920,190 @@ TEXT ·couplingBoundedGradNEON(SB), NOSPLIT, $0-176
 loop19:
 	CMP R10, R9
 	BGT done20
-	ADD R9<<2, R2, R22
-	WORD $0x3dc002c1 // ldr q1, [x22, #0]
-	WORD $0x3dc0329f // ldr q31, [x20, #192]
+	ADD R9<<2, R2, R21
+	WORD $0x3dc002a1 // ldr q1, [x21, #0]
+	WORD $0x3dc0327f // ldr q31, [x19, #192]
 	WORD $0x4ebf1c22 // orr v2.16b, v1.16b, v31.16b
-	WORD $0x3dc03683 // ldr q3, [x20, #208]
+	WORD $0x3dc03663 // ldr q3, [x19, #208]
 	WORD $0x4e22d442 // fadd v2.4s, v2.4s, v2.4s
 	WORD $0x4e22f462 // fmax v2.4s, v3.4s, v2.4s
-	WORD $0x3dc00a9f // ldr q31, [x20, #32]
+	WORD $0x3dc00a7f // ldr q31, [x19, #32]
 	WORD $0x6e3fdc43 // fmul v3.4s, v2.4s, v31.4s
 	WORD $0x4e218863 // frintn v3.4s, v3.4s
-	WORD $0x3dc00e9f // ldr q31, [x20, #48]
+	WORD $0x3dc00e7f // ldr q31, [x19, #48]
 	WORD $0x4ebfcc62 // fmls v2.4s, v3.4s, v31.4s
-	WORD $0x3dc0129f // ldr q31, [x20, #64]
+	WORD $0x3dc0127f // ldr q31, [x19, #64]
 	WORD $0x4ebfcc62 // fmls v2.4s, v3.4s, v31.4s
-	WORD $0x3dc01684 // ldr q4, [x20, #80]
-	WORD $0x3dc01a85 // ldr q5, [x20, #96]
+	WORD $0x3dc01664 // ldr q4, [x19, #80]
+	WORD $0x3dc01a65 // ldr q5, [x19, #96]
 	WORD $0x4e22cc85 // fmla v5.4s, v4.4s, v2.4s
-	WORD $0x3dc01e84 // ldr q4, [x20, #112]
+	WORD $0x3dc01e64 // ldr q4, [x19, #112]
 	WORD $0x4e22cca4 // fmla v4.4s, v5.4s, v2.4s
-	WORD $0x3dc02285 // ldr q5, [x20, #128]
+	WORD $0x3dc02265 // ldr q5, [x19, #128]
 	WORD $0x4e22cc85 // fmla v5.4s, v4.4s, v2.4s
-	WORD $0x3dc02684 // ldr q4, [x20, #144]
+	WORD $0x3dc02664 // ldr q4, [x19, #144]
 	WORD $0x4e22cca4 // fmla v4.4s, v5.4s, v2.4s
-	WORD $0x3dc02a85 // ldr q5, [x20, #160]
+	WORD $0x3dc02a65 // ldr q5, [x19, #160]
 	WORD $0x4e22cc85 // fmla v5.4s, v4.4s, v2.4s
 	WORD $0x6e22dc44 // fmul v4.4s, v2.4s, v2.4s
 	WORD $0x4e24cca2 // fmla v2.4s, v5.4s, v4.4s
 	WORD $0x4e21a863 // fcvtns v3.4s, v3.4s
 	WORD $0x4f375463 // shl v3.4s, v3.4s, #23
-	WORD $0x3dc02e84 // ldr q4, [x20, #176]
+	WORD $0x3dc02e64 // ldr q4, [x19, #176]
 	WORD $0x4ea48463 // add v3.4s, v3.4s, v4.4s
-	WORD $0x3dc02e9f // ldr q31, [x20, #176]
+	WORD $0x3dc02e7f // ldr q31, [x19, #176]
 	WORD $0x4ebfd464 // fsub v4.4s, v3.4s, v31.4s
 	WORD $0x4e23cc44 // fmla v4.4s, v2.4s, v3.4s
-	WORD $0x3dc03a9f // ldr q31, [x20, #224]
+	WORD $0x3dc03a7f // ldr q31, [x19, #224]
 	WORD $0x4e3fd482 // fadd v2.4s, v4.4s, v31.4s
 	WORD $0x6e22fc82 // fdiv v2.4s, v4.4s, v2.4s
-	WORD $0x3dc03e9f // ldr q31, [x20, #240]
+	WORD $0x3dc03e7f // ldr q31, [x19, #240]
 	WORD $0x4e3f1c42 // and v2.16b, v2.16b, v31.16b
-	WORD $0x3dc0329f // ldr q31, [x20, #192]
+	WORD $0x3dc0327f // ldr q31, [x19, #192]
 	WORD $0x4e3f1c21 // and v1.16b, v1.16b, v31.16b
 	WORD $0x4ea11c41 // orr v1.16b, v2.16b, v1.16b
-	ADD R9<<2, R3, R23
-	WORD $0x3dc002e2 // ldr q2, [x23, #0]
-	WORD $0x3dc00283 // ldr q3, [x20, #0]
+	ADD R9<<2, R3, R22
+	WORD $0x3dc002c2 // ldr q2, [x22, #0]
+	WORD $0x3dc00263 // ldr q3, [x19, #0]
 	WORD $0x4e21f463 // fmax v3.4s, v3.4s, v1.4s
-	WORD $0x3dc00684 // ldr q4, [x20, #16]
+	WORD $0x3dc00664 // ldr q4, [x19, #16]
 	WORD $0x4ea3f483 // fmin v3.4s, v4.4s, v3.4s
-	WORD $0x3dc00a9f // ldr q31, [x20, #32]
+	WORD $0x3dc00a7f // ldr q31, [x19, #32]
 	WORD $0x6e3fdc64 // fmul v4.4s, v3.4s, v31.4s
 	WORD $0x4e218884 // frintn v4.4s, v4.4s
-	WORD $0x3dc00e9f // ldr q31, [x20, #48]
+	WORD $0x3dc00e7f // ldr q31, [x19, #48]
 	WORD $0x4ebfcc83 // fmls v3.4s, v4.4s, v31.4s
-	WORD $0x3dc0129f // ldr q31, [x20, #64]
+	WORD $0x3dc0127f // ldr q31, [x19, #64]
 	WORD $0x4ebfcc83 // fmls v3.4s, v4.4s, v31.4s
-	WORD $0x3dc01685 // ldr q5, [x20, #80]
-	WORD $0x3dc01a86 // ldr q6, [x20, #96]
+	WORD $0x3dc01665 // ldr q5, [x19, #80]
+	WORD $0x3dc01a66 // ldr q6, [x19, #96]
 	WORD $0x4e23cca6 // fmla v6.4s, v5.4s, v3.4s
-	WORD $0x3dc01e85 // ldr q5, [x20, #112]
+	WORD $0x3dc01e65 // ldr q5, [x19, #112]
 	WORD $0x4e23ccc5 // fmla v5.4s, v6.4s, v3.4s
-	WORD $0x3dc02286 // ldr q6, [x20, #128]
+	WORD $0x3dc02266 // ldr q6, [x19, #128]
 	WORD $0x4e23cca6 // fmla v6.4s, v5.4s, v3.4s
-	WORD $0x3dc02685 // ldr q5, [x20, #144]
+	WORD $0x3dc02665 // ldr q5, [x19, #144]
 	WORD $0x4e23ccc5 // fmla v5.4s, v6.4s, v3.4s
-	WORD $0x3dc02a86 // ldr q6, [x20, #160]
+	WORD $0x3dc02a66 // ldr q6, [x19, #160]
 	WORD $0x4e23cca6 // fmla v6.4s, v5.4s, v3.4s
 	WORD $0x6e23dc65 // fmul v5.4s, v3.4s, v3.4s
 	WORD $0x4e25ccc3 // fmla v3.4s, v6.4s, v5.4s
-	WORD $0x3dc02e9f // ldr q31, [x20, #176]
+	WORD $0x3dc02e7f // ldr q31, [x19, #176]
 	WORD $0x4e3fd463 // fadd v3.4s, v3.4s, v31.4s
 	WORD $0x4e21a884 // fcvtns v4.4s, v4.4s
 	WORD $0x4f3f0485 // sshr v5.4s, v4.4s, #1
 	WORD $0x6ea58484 // sub v4.4s, v4.4s, v5.4s
 	WORD $0x4f3754a5 // shl v5.4s, v5.4s, #23
-	WORD $0x3dc02e86 // ldr q6, [x20, #176]
+	WORD $0x3dc02e66 // ldr q6, [x19, #176]
 	WORD $0x4ea684a5 // add v5.4s, v5.4s, v6.4s
 	WORD $0x6e25dc63 // fmul v3.4s, v3.4s, v5.4s
 	WORD $0x4f375484 // shl v4.4s, v4.4s, #23
-	WORD $0x3dc02e85 // ldr q5, [x20, #176]
+	WORD $0x3dc02e65 // ldr q5, [x19, #176]
 	WORD $0x4ea58484 // add v4.4s, v4.4s, v5.4s
 	WORD $0x6e24dc63 // fmul v3.4s, v3.4s, v4.4s
 	WORD $0x6e22dc63 // fmul v3.4s, v3.4s, v2.4s
-	ADD R9<<2, R1, R24
-	WORD $0x3dc0031f // ldr q31, [x24, #0]
+	ADD R9<<2, R1, R23
+	WORD $0x3dc002ff // ldr q31, [x23, #0]
 	WORD $0x6e3fdc64 // fmul v4.4s, v3.4s, v31.4s
 	WORD $0x4e20d484 // fadd v4.4s, v4.4s, v0.4s
-	ADD R9<<2, R8, R25
-	WORD $0x3d800322 // str q2, [x25, #0]
-	WORD $0x3dc02e82 // ldr q2, [x20, #176]
+	ADD R9<<2, R8, R24
+	WORD $0x3d800302 // str q2, [x24, #0]
+	WORD $0x3dc02e62 // ldr q2, [x19, #176]
 	WORD $0x4ea1cc22 // fmls v2.4s, v1.4s, v1.4s
 	WORD $0x6e22dc81 // fmul v1.4s, v4.4s, v2.4s
-	ADD R9<<2, R6, R22
-	WORD $0x3d8002c3 // str q3, [x22, #0]
-	ADD R9<<2, R7, R23
-	WORD $0x3d8002e1 // str q1, [x23, #0]
-	ADD R9<<2, R2, R24
-	WORD $0x3dc00701 // ldr q1, [x24, #16]
-	WORD $0x3dc0329f // ldr q31, [x20, #192]
+	ADD R9<<2, R6, R25
+	WORD $0x3d800323 // str q3, [x25, #0]
+	ADD R9<<2, R7, R26
+	WORD $0x3d800341 // str q1, [x26, #0]
+	WORD $0x3dc006a1 // ldr q1, [x21, #16]
+	WORD $0x3dc0327f // ldr q31, [x19, #192]
 	WORD $0x4ebf1c22 // orr v2.16b, v1.16b, v31.16b
-	WORD $0x3dc03683 // ldr q3, [x20, #208]
+	WORD $0x3dc03663 // ldr q3, [x19, #208]
 	WORD $0x4e22d442 // fadd v2.4s, v2.4s, v2.4s
 	WORD $0x4e22f462 // fmax v2.4s, v3.4s, v2.4s
-	WORD $0x3dc00a9f // ldr q31, [x20, #32]
+	WORD $0x3dc00a7f // ldr q31, [x19, #32]
 	WORD $0x6e3fdc43 // fmul v3.4s, v2.4s, v31.4s
 	WORD $0x4e218863 // frintn v3.4s, v3.4s
-	WORD $0x3dc00e9f // ldr q31, [x20, #48]
+	WORD $0x3dc00e7f // ldr q31, [x19, #48]
 	WORD $0x4ebfcc62 // fmls v2.4s, v3.4s, v31.4s
-	WORD $0x3dc0129f // ldr q31, [x20, #64]
+	WORD $0x3dc0127f // ldr q31, [x19, #64]
 	WORD $0x4ebfcc62 // fmls v2.4s, v3.4s, v31.4s
-	WORD $0x3dc01684 // ldr q4, [x20, #80]
-	WORD $0x3dc01a85 // ldr q5, [x20, #96]
+	WORD $0x3dc01664 // ldr q4, [x19, #80]
+	WORD $0x3dc01a65 // ldr q5, [x19, #96]
 	WORD $0x4e22cc85 // fmla v5.4s, v4.4s, v2.4s
-	WORD $0x3dc01e84 // ldr q4, [x20, #112]
+	WORD $0x3dc01e64 // ldr q4, [x19, #112]
 	WORD $0x4e22cca4 // fmla v4.4s, v5.4s, v2.4s
-	WORD $0x3dc02285 // ldr q5, [x20, #128]
+	WORD $0x3dc02265 // ldr q5, [x19, #128]
 	WORD $0x4e22cc85 // fmla v5.4s, v4.4s, v2.4s
-	WORD $0x3dc02684 // ldr q4, [x20, #144]
+	WORD $0x3dc02664 // ldr q4, [x19, #144]
 	WORD $0x4e22cca4 // fmla v4.4s, v5.4s, v2.4s
-	WORD $0x3dc02a85 // ldr q5, [x20, #160]
+	WORD $0x3dc02a65 // ldr q5, [x19, #160]
 	WORD $0x4e22cc85 // fmla v5.4s, v4.4s, v2.4s
 	WORD $0x6e22dc44 // fmul v4.4s, v2.4s, v2.4s
 	WORD $0x4e24cca2 // fmla v2.4s, v5.4s, v4.4s
 	WORD $0x4e21a863 // fcvtns v3.4s, v3.4s
 	WORD $0x4f375463 // shl v3.4s, v3.4s, #23
-	WORD $0x3dc02e84 // ldr q4, [x20, #176]
+	WORD $0x3dc02e64 // ldr q4, [x19, #176]
 	WORD $0x4ea48463 // add v3.4s, v3.4s, v4.4s
-	WORD $0x3dc02e9f // ldr q31, [x20, #176]
+	WORD $0x3dc02e7f // ldr q31, [x19, #176]
 	WORD $0x4ebfd464 // fsub v4.4s, v3.4s, v31.4s
 	WORD $0x4e23cc44 // fmla v4.4s, v2.4s, v3.4s
-	WORD $0x3dc03a9f // ldr q31, [x20, #224]
+	WORD $0x3dc03a7f // ldr q31, [x19, #224]
 	WORD $0x4e3fd482 // fadd v2.4s, v4.4s, v31.4s
 	WORD $0x6e22fc82 // fdiv v2.4s, v4.4s, v2.4s
-	WORD $0x3dc03e9f // ldr q31, [x20, #240]
+	WORD $0x3dc03e7f // ldr q31, [x19, #240]
 	WORD $0x4e3f1c42 // and v2.16b, v2.16b, v31.16b
-	WORD $0x3dc0329f // ldr q31, [x20, #192]
+	WORD $0x3dc0327f // ldr q31, [x19, #192]
 	WORD $0x4e3f1c21 // and v1.16b, v1.16b, v31.16b
 	WORD $0x4ea11c41 // orr v1.16b, v2.16b, v1.16b
-	ADD R9<<2, R3, R25
-	WORD $0x3dc00722 // ldr q2, [x25, #16]
-	WORD $0x3dc00283 // ldr q3, [x20, #0]
+	WORD $0x3dc006c2 // ldr q2, [x22, #16]
+	WORD $0x3dc00263 // ldr q3, [x19, #0]
 	WORD $0x4e21f463 // fmax v3.4s, v3.4s, v1.4s
-	WORD $0x3dc00684 // ldr q4, [x20, #16]
+	WORD $0x3dc00664 // ldr q4, [x19, #16]
 	WORD $0x4ea3f483 // fmin v3.4s, v4.4s, v3.4s
-	WORD $0x3dc00a9f // ldr q31, [x20, #32]
+	WORD $0x3dc00a7f // ldr q31, [x19, #32]
 	WORD $0x6e3fdc64 // fmul v4.4s, v3.4s, v31.4s
 	WORD $0x4e218884 // frintn v4.4s, v4.4s
-	WORD $0x3dc00e9f // ldr q31, [x20, #48]
+	WORD $0x3dc00e7f // ldr q31, [x19, #48]
 	WORD $0x4ebfcc83 // fmls v3.4s, v4.4s, v31.4s
-	WORD $0x3dc0129f // ldr q31, [x20, #64]
+	WORD $0x3dc0127f // ldr q31, [x19, #64]
 	WORD $0x4ebfcc83 // fmls v3.4s, v4.4s, v31.4s
-	WORD $0x3dc01685 // ldr q5, [x20, #80]
-	WORD $0x3dc01a86 // ldr q6, [x20, #96]
+	WORD $0x3dc01665 // ldr q5, [x19, #80]
+	WORD $0x3dc01a66 // ldr q6, [x19, #96]
 	WORD $0x4e23cca6 // fmla v6.4s, v5.4s, v3.4s
-	WORD $0x3dc01e85 // ldr q5, [x20, #112]
+	WORD $0x3dc01e65 // ldr q5, [x19, #112]
 	WORD $0x4e23ccc5 // fmla v5.4s, v6.4s, v3.4s
-	WORD $0x3dc02286 // ldr q6, [x20, #128]
+	WORD $0x3dc02266 // ldr q6, [x19, #128]
 	WORD $0x4e23cca6 // fmla v6.4s, v5.4s, v3.4s
-	WORD $0x3dc02685 // ldr q5, [x20, #144]
+	WORD $0x3dc02665 // ldr q5, [x19, #144]
 	WORD $0x4e23ccc5 // fmla v5.4s, v6.4s, v3.4s
-	WORD $0x3dc02a86 // ldr q6, [x20, #160]
+	WORD $0x3dc02a66 // ldr q6, [x19, #160]
 	WORD $0x4e23cca6 // fmla v6.4s, v5.4s, v3.4s
 	WORD $0x6e23dc65 // fmul v5.4s, v3.4s, v3.4s
 	WORD $0x4e25ccc3 // fmla v3.4s, v6.4s, v5.4s
-	WORD $0x3dc02e9f // ldr q31, [x20, #176]
+	WORD $0x3dc02e7f // ldr q31, [x19, #176]
 	WORD $0x4e3fd463 // fadd v3.4s, v3.4s, v31.4s
 	WORD $0x4e21a884 // fcvtns v4.4s, v4.4s
 	WORD $0x4f3f0485 // sshr v5.4s, v4.4s, #1
 	WORD $0x6ea58484 // sub v4.4s, v4.4s, v5.4s
 	WORD $0x4f3754a5 // shl v5.4s, v5.4s, #23
-	WORD $0x3dc02e86 // ldr q6, [x20, #176]
+	WORD $0x3dc02e66 // ldr q6, [x19, #176]
 	WORD $0x4ea684a5 // add v5.4s, v5.4s, v6.4s
 	WORD $0x6e25dc63 // fmul v3.4s, v3.4s, v5.4s
 	WORD $0x4f375484 // shl v4.4s, v4.4s, #23
-	WORD $0x3dc02e85 // ldr q5, [x20, #176]
+	WORD $0x3dc02e65 // ldr q5, [x19, #176]
 	WORD $0x4ea58484 // add v4.4s, v4.4s, v5.4s
 	WORD $0x6e24dc63 // fmul v3.4s, v3.4s, v4.4s
 	WORD $0x6e22dc63 // fmul v3.4s, v3.4s, v2.4s
-	ADD R9<<2, R1, R22
-	WORD $0x3dc006df // ldr q31, [x22, #16]
+	WORD $0x3dc006ff // ldr q31, [x23, #16]
 	WORD $0x6e3fdc64 // fmul v4.4s, v3.4s, v31.4s
 	WORD $0x4e20d484 // fadd v4.4s, v4.4s, v0.4s
-	ADD R9<<2, R8, R23
-	WORD $0x3d8006e2 // str q2, [x23, #16]
-	WORD $0x3dc02e82 // ldr q2, [x20, #176]
+	WORD $0x3d800702 // str q2, [x24, #16]
+	WORD $0x3dc02e62 // ldr q2, [x19, #176]
 	WORD $0x4ea1cc22 // fmls v2.4s, v1.4s, v1.4s
 	WORD $0x6e22dc81 // fmul v1.4s, v4.4s, v2.4s
-	ADD R9<<2, R6, R24
-	WORD $0x3d800703 // str q3, [x24, #16]
-	ADD R9<<2, R7, R25
-	WORD $0x3d800721 // str q1, [x25, #16]
+	WORD $0x3d800723 // str q3, [x25, #16]
+	WORD $0x3d800741 // str q1, [x26, #16]
 	ADD $8, R9
 	JMP loop19
 
@@ -1126,101 +1114,101 @@ done20:
 loop21:
 	CMP R10, R9
 	BGT done22
-	ADD R9<<2, R2, R22
-	WORD $0x3dc002c1 // ldr q1, [x22, #0]
-	WORD $0x3dc0329f // ldr q31, [x20, #192]
+	ADD R9<<2, R2, R21
+	WORD $0x3dc002a1 // ldr q1, [x21, #0]
+	WORD $0x3dc0327f // ldr q31, [x19, #192]
 	WORD $0x4ebf1c22 // orr v2.16b, v1.16b, v31.16b
-	WORD $0x3dc03683 // ldr q3, [x20, #208]
+	WORD $0x3dc03663 // ldr q3, [x19, #208]
 	WORD $0x4e22d442 // fadd v2.4s, v2.4s, v2.4s
 	WORD $0x4e22f462 // fmax v2.4s, v3.4s, v2.4s
-	WORD $0x3dc00a9f // ldr q31, [x20, #32]
+	WORD $0x3dc00a7f // ldr q31, [x19, #32]
 	WORD $0x6e3fdc43 // fmul v3.4s, v2.4s, v31.4s
 	WORD $0x4e218863 // frintn v3.4s, v3.4s
-	WORD $0x3dc00e9f // ldr q31, [x20, #48]
+	WORD $0x3dc00e7f // ldr q31, [x19, #48]
 	WORD $0x4ebfcc62 // fmls v2.4s, v3.4s, v31.4s
-	WORD $0x3dc0129f // ldr q31, [x20, #64]
+	WORD $0x3dc0127f // ldr q31, [x19, #64]
 	WORD $0x4ebfcc62 // fmls v2.4s, v3.4s, v31.4s
-	WORD $0x3dc01684 // ldr q4, [x20, #80]
-	WORD $0x3dc01a85 // ldr q5, [x20, #96]
+	WORD $0x3dc01664 // ldr q4, [x19, #80]
+	WORD $0x3dc01a65 // ldr q5, [x19, #96]
 	WORD $0x4e22cc85 // fmla v5.4s, v4.4s, v2.4s
-	WORD $0x3dc01e84 // ldr q4, [x20, #112]
+	WORD $0x3dc01e64 // ldr q4, [x19, #112]
 	WORD $0x4e22cca4 // fmla v4.4s, v5.4s, v2.4s
-	WORD $0x3dc02285 // ldr q5, [x20, #128]
+	WORD $0x3dc02265 // ldr q5, [x19, #128]
 	WORD $0x4e22cc85 // fmla v5.4s, v4.4s, v2.4s
-	WORD $0x3dc02684 // ldr q4, [x20, #144]
+	WORD $0x3dc02664 // ldr q4, [x19, #144]
 	WORD $0x4e22cca4 // fmla v4.4s, v5.4s, v2.4s
-	WORD $0x3dc02a85 // ldr q5, [x20, #160]
+	WORD $0x3dc02a65 // ldr q5, [x19, #160]
 	WORD $0x4e22cc85 // fmla v5.4s, v4.4s, v2.4s
 	WORD $0x6e22dc44 // fmul v4.4s, v2.4s, v2.4s
 	WORD $0x4e24cca2 // fmla v2.4s, v5.4s, v4.4s
 	WORD $0x4e21a863 // fcvtns v3.4s, v3.4s
 	WORD $0x4f375463 // shl v3.4s, v3.4s, #23
-	WORD $0x3dc02e84 // ldr q4, [x20, #176]
+	WORD $0x3dc02e64 // ldr q4, [x19, #176]
 	WORD $0x4ea48463 // add v3.4s, v3.4s, v4.4s
-	WORD $0x3dc02e9f // ldr q31, [x20, #176]
+	WORD $0x3dc02e7f // ldr q31, [x19, #176]
 	WORD $0x4ebfd464 // fsub v4.4s, v3.4s, v31.4s
 	WORD $0x4e23cc44 // fmla v4.4s, v2.4s, v3.4s
-	WORD $0x3dc03a9f // ldr q31, [x20, #224]
+	WORD $0x3dc03a7f // ldr q31, [x19, #224]
 	WORD $0x4e3fd482 // fadd v2.4s, v4.4s, v31.4s
 	WORD $0x6e22fc82 // fdiv v2.4s, v4.4s, v2.4s
-	WORD $0x3dc03e9f // ldr q31, [x20, #240]
+	WORD $0x3dc03e7f // ldr q31, [x19, #240]
 	WORD $0x4e3f1c42 // and v2.16b, v2.16b, v31.16b
-	WORD $0x3dc0329f // ldr q31, [x20, #192]
+	WORD $0x3dc0327f // ldr q31, [x19, #192]
 	WORD $0x4e3f1c21 // and v1.16b, v1.16b, v31.16b
 	WORD $0x4ea11c41 // orr v1.16b, v2.16b, v1.16b
-	ADD R9<<2, R3, R23
-	WORD $0x3dc002e2 // ldr q2, [x23, #0]
-	WORD $0x3dc00283 // ldr q3, [x20, #0]
+	ADD R9<<2, R3, R22
+	WORD $0x3dc002c2 // ldr q2, [x22, #0]
+	WORD $0x3dc00263 // ldr q3, [x19, #0]
 	WORD $0x4e21f463 // fmax v3.4s, v3.4s, v1.4s
-	WORD $0x3dc00684 // ldr q4, [x20, #16]
+	WORD $0x3dc00664 // ldr q4, [x19, #16]
 	WORD $0x4ea3f483 // fmin v3.4s, v4.4s, v3.4s
-	WORD $0x3dc00a9f // ldr q31, [x20, #32]
+	WORD $0x3dc00a7f // ldr q31, [x19, #32]
 	WORD $0x6e3fdc64 // fmul v4.4s, v3.4s, v31.4s
 	WORD $0x4e218884 // frintn v4.4s, v4.4s
-	WORD $0x3dc00e9f // ldr q31, [x20, #48]
+	WORD $0x3dc00e7f // ldr q31, [x19, #48]
 	WORD $0x4ebfcc83 // fmls v3.4s, v4.4s, v31.4s
-	WORD $0x3dc0129f // ldr q31, [x20, #64]
+	WORD $0x3dc0127f // ldr q31, [x19, #64]
 	WORD $0x4ebfcc83 // fmls v3.4s, v4.4s, v31.4s
-	WORD $0x3dc01685 // ldr q5, [x20, #80]
-	WORD $0x3dc01a86 // ldr q6, [x20, #96]
+	WORD $0x3dc01665 // ldr q5, [x19, #80]
+	WORD $0x3dc01a66 // ldr q6, [x19, #96]
 	WORD $0x4e23cca6 // fmla v6.4s, v5.4s, v3.4s
-	WORD $0x3dc01e85 // ldr q5, [x20, #112]
+	WORD $0x3dc01e65 // ldr q5, [x19, #112]
 	WORD $0x4e23ccc5 // fmla v5.4s, v6.4s, v3.4s
-	WORD $0x3dc02286 // ldr q6, [x20, #128]
+	WORD $0x3dc02266 // ldr q6, [x19, #128]
 	WORD $0x4e23cca6 // fmla v6.4s, v5.4s, v3.4s
-	WORD $0x3dc02685 // ldr q5, [x20, #144]
+	WORD $0x3dc02665 // ldr q5, [x19, #144]
 	WORD $0x4e23ccc5 // fmla v5.4s, v6.4s, v3.4s
-	WORD $0x3dc02a86 // ldr q6, [x20, #160]
+	WORD $0x3dc02a66 // ldr q6, [x19, #160]
 	WORD $0x4e23cca6 // fmla v6.4s, v5.4s, v3.4s
 	WORD $0x6e23dc65 // fmul v5.4s, v3.4s, v3.4s
 	WORD $0x4e25ccc3 // fmla v3.4s, v6.4s, v5.4s
-	WORD $0x3dc02e9f // ldr q31, [x20, #176]
+	WORD $0x3dc02e7f // ldr q31, [x19, #176]
 	WORD $0x4e3fd463 // fadd v3.4s, v3.4s, v31.4s
 	WORD $0x4e21a884 // fcvtns v4.4s, v4.4s
 	WORD $0x4f3f0485 // sshr v5.4s, v4.4s, #1
 	WORD $0x6ea58484 // sub v4.4s, v4.4s, v5.4s
 	WORD $0x4f3754a5 // shl v5.4s, v5.4s, #23
-	WORD $0x3dc02e86 // ldr q6, [x20, #176]
+	WORD $0x3dc02e66 // ldr q6, [x19, #176]
 	WORD $0x4ea684a5 // add v5.4s, v5.4s, v6.4s
 	WORD $0x6e25dc63 // fmul v3.4s, v3.4s, v5.4s
 	WORD $0x4f375484 // shl v4.4s, v4.4s, #23
-	WORD $0x3dc02e85 // ldr q5, [x20, #176]
+	WORD $0x3dc02e65 // ldr q5, [x19, #176]
 	WORD $0x4ea58484 // add v4.4s, v4.4s, v5.4s
 	WORD $0x6e24dc63 // fmul v3.4s, v3.4s, v4.4s
 	WORD $0x6e22dc63 // fmul v3.4s, v3.4s, v2.4s
-	ADD R9<<2, R1, R24
-	WORD $0x3dc0031f // ldr q31, [x24, #0]
+	ADD R9<<2, R1, R23
+	WORD $0x3dc002ff // ldr q31, [x23, #0]
 	WORD $0x6e3fdc64 // fmul v4.4s, v3.4s, v31.4s
 	WORD $0x4e20d484 // fadd v4.4s, v4.4s, v0.4s
-	ADD R9<<2, R8, R25
-	WORD $0x3d800322 // str q2, [x25, #0]
-	WORD $0x3dc02e82 // ldr q2, [x20, #176]
+	ADD R9<<2, R8, R24
+	WORD $0x3d800302 // str q2, [x24, #0]
+	WORD $0x3dc02e62 // ldr q2, [x19, #176]
 	WORD $0x4ea1cc22 // fmls v2.4s, v1.4s, v1.4s
 	WORD $0x6e22dc81 // fmul v1.4s, v4.4s, v2.4s
-	ADD R9<<2, R6, R22
-	WORD $0x3d8002c3 // str q3, [x22, #0]
-	ADD R9<<2, R7, R23
-	WORD $0x3d8002e1 // str q1, [x23, #0]
+	ADD R9<<2, R6, R25
+	WORD $0x3d800323 // str q3, [x25, #0]
+	ADD R9<<2, R7, R26
+	WORD $0x3d800341 // str q1, [x26, #0]
 	ADD $4, R9
 	JMP loop21
 
@@ -1231,101 +1219,101 @@ done22:
 loop23:
 	CMP R10, R9
 	BGT done24
-	ADD R9<<2, R2, R24
-	WORD $0xbd400301 // ldr s1, [x24, #0]
-	WORD $0x3dc0329f // ldr q31, [x20, #192]
+	ADD R9<<2, R2, R21
+	WORD $0xbd4002a1 // ldr s1, [x21, #0]
+	WORD $0x3dc0327f // ldr q31, [x19, #192]
 	WORD $0x4ebf1c22 // orr v2.16b, v1.16b, v31.16b
-	WORD $0x3dc03683 // ldr q3, [x20, #208]
+	WORD $0x3dc03663 // ldr q3, [x19, #208]
 	WORD $0x4e22d442 // fadd v2.4s, v2.4s, v2.4s
 	WORD $0x4e22f462 // fmax v2.4s, v3.4s, v2.4s
-	WORD $0x3dc00a9f // ldr q31, [x20, #32]
+	WORD $0x3dc00a7f // ldr q31, [x19, #32]
 	WORD $0x6e3fdc43 // fmul v3.4s, v2.4s, v31.4s
 	WORD $0x4e218863 // frintn v3.4s, v3.4s
-	WORD $0x3dc00e9f // ldr q31, [x20, #48]
+	WORD $0x3dc00e7f // ldr q31, [x19, #48]
 	WORD $0x4ebfcc62 // fmls v2.4s, v3.4s, v31.4s
-	WORD $0x3dc0129f // ldr q31, [x20, #64]
+	WORD $0x3dc0127f // ldr q31, [x19, #64]
 	WORD $0x4ebfcc62 // fmls v2.4s, v3.4s, v31.4s
-	WORD $0x3dc01684 // ldr q4, [x20, #80]
-	WORD $0x3dc01a85 // ldr q5, [x20, #96]
+	WORD $0x3dc01664 // ldr q4, [x19, #80]
+	WORD $0x3dc01a65 // ldr q5, [x19, #96]
 	WORD $0x4e22cc85 // fmla v5.4s, v4.4s, v2.4s
-	WORD $0x3dc01e84 // ldr q4, [x20, #112]
+	WORD $0x3dc01e64 // ldr q4, [x19, #112]
 	WORD $0x4e22cca4 // fmla v4.4s, v5.4s, v2.4s
-	WORD $0x3dc02285 // ldr q5, [x20, #128]
+	WORD $0x3dc02265 // ldr q5, [x19, #128]
 	WORD $0x4e22cc85 // fmla v5.4s, v4.4s, v2.4s
-	WORD $0x3dc02684 // ldr q4, [x20, #144]
+	WORD $0x3dc02664 // ldr q4, [x19, #144]
 	WORD $0x4e22cca4 // fmla v4.4s, v5.4s, v2.4s
-	WORD $0x3dc02a85 // ldr q5, [x20, #160]
+	WORD $0x3dc02a65 // ldr q5, [x19, #160]
 	WORD $0x4e22cc85 // fmla v5.4s, v4.4s, v2.4s
 	WORD $0x6e22dc44 // fmul v4.4s, v2.4s, v2.4s
 	WORD $0x4e24cca2 // fmla v2.4s, v5.4s, v4.4s
 	WORD $0x4e21a863 // fcvtns v3.4s, v3.4s
 	WORD $0x4f375463 // shl v3.4s, v3.4s, #23
-	WORD $0x3dc02e84 // ldr q4, [x20, #176]
+	WORD $0x3dc02e64 // ldr q4, [x19, #176]
 	WORD $0x4ea48463 // add v3.4s, v3.4s, v4.4s
-	WORD $0x3dc02e9f // ldr q31, [x20, #176]
+	WORD $0x3dc02e7f // ldr q31, [x19, #176]
 	WORD $0x4ebfd464 // fsub v4.4s, v3.4s, v31.4s
 	WORD $0x4e23cc44 // fmla v4.4s, v2.4s, v3.4s
-	WORD $0x3dc03a9f // ldr q31, [x20, #224]
+	WORD $0x3dc03a7f // ldr q31, [x19, #224]
 	WORD $0x4e3fd482 // fadd v2.4s, v4.4s, v31.4s
 	WORD $0x6e22fc82 // fdiv v2.4s, v4.4s, v2.4s
-	WORD $0x3dc03e9f // ldr q31, [x20, #240]
+	WORD $0x3dc03e7f // ldr q31, [x19, #240]
 	WORD $0x4e3f1c42 // and v2.16b, v2.16b, v31.16b
-	WORD $0x3dc0329f // ldr q31, [x20, #192]
+	WORD $0x3dc0327f // ldr q31, [x19, #192]
 	WORD $0x4e3f1c21 // and v1.16b, v1.16b, v31.16b
 	WORD $0x4ea11c41 // orr v1.16b, v2.16b, v1.16b
-	ADD R9<<2, R3, R25
-	WORD $0xbd400322 // ldr s2, [x25, #0]
-	WORD $0x3dc00283 // ldr q3, [x20, #0]
+	ADD R9<<2, R3, R22
+	WORD $0xbd4002c2 // ldr s2, [x22, #0]
+	WORD $0x3dc00263 // ldr q3, [x19, #0]
 	WORD $0x4e21f463 // fmax v3.4s, v3.4s, v1.4s
-	WORD $0x3dc00684 // ldr q4, [x20, #16]
+	WORD $0x3dc00664 // ldr q4, [x19, #16]
 	WORD $0x4ea3f483 // fmin v3.4s, v4.4s, v3.4s
-	WORD $0x3dc00a9f // ldr q31, [x20, #32]
+	WORD $0x3dc00a7f // ldr q31, [x19, #32]
 	WORD $0x6e3fdc64 // fmul v4.4s, v3.4s, v31.4s
 	WORD $0x4e218884 // frintn v4.4s, v4.4s
-	WORD $0x3dc00e9f // ldr q31, [x20, #48]
+	WORD $0x3dc00e7f // ldr q31, [x19, #48]
 	WORD $0x4ebfcc83 // fmls v3.4s, v4.4s, v31.4s
-	WORD $0x3dc0129f // ldr q31, [x20, #64]
+	WORD $0x3dc0127f // ldr q31, [x19, #64]
 	WORD $0x4ebfcc83 // fmls v3.4s, v4.4s, v31.4s
-	WORD $0x3dc01685 // ldr q5, [x20, #80]
-	WORD $0x3dc01a86 // ldr q6, [x20, #96]
+	WORD $0x3dc01665 // ldr q5, [x19, #80]
+	WORD $0x3dc01a66 // ldr q6, [x19, #96]
 	WORD $0x4e23cca6 // fmla v6.4s, v5.4s, v3.4s
-	WORD $0x3dc01e85 // ldr q5, [x20, #112]
+	WORD $0x3dc01e65 // ldr q5, [x19, #112]
 	WORD $0x4e23ccc5 // fmla v5.4s, v6.4s, v3.4s
-	WORD $0x3dc02286 // ldr q6, [x20, #128]
+	WORD $0x3dc02266 // ldr q6, [x19, #128]
 	WORD $0x4e23cca6 // fmla v6.4s, v5.4s, v3.4s
-	WORD $0x3dc02685 // ldr q5, [x20, #144]
+	WORD $0x3dc02665 // ldr q5, [x19, #144]
 	WORD $0x4e23ccc5 // fmla v5.4s, v6.4s, v3.4s
-	WORD $0x3dc02a86 // ldr q6, [x20, #160]
+	WORD $0x3dc02a66 // ldr q6, [x19, #160]
 	WORD $0x4e23cca6 // fmla v6.4s, v5.4s, v3.4s
 	WORD $0x6e23dc65 // fmul v5.4s, v3.4s, v3.4s
 	WORD $0x4e25ccc3 // fmla v3.4s, v6.4s, v5.4s
-	WORD $0x3dc02e9f // ldr q31, [x20, #176]
+	WORD $0x3dc02e7f // ldr q31, [x19, #176]
 	WORD $0x4e3fd463 // fadd v3.4s, v3.4s, v31.4s
 	WORD $0x4e21a884 // fcvtns v4.4s, v4.4s
 	WORD $0x4f3f0485 // sshr v5.4s, v4.4s, #1
 	WORD $0x6ea58484 // sub v4.4s, v4.4s, v5.4s
 	WORD $0x4f3754a5 // shl v5.4s, v5.4s, #23
-	WORD $0x3dc02e86 // ldr q6, [x20, #176]
+	WORD $0x3dc02e66 // ldr q6, [x19, #176]
 	WORD $0x4ea684a5 // add v5.4s, v5.4s, v6.4s
 	WORD $0x6e25dc63 // fmul v3.4s, v3.4s, v5.4s
 	WORD $0x4f375484 // shl v4.4s, v4.4s, #23
-	WORD $0x3dc02e85 // ldr q5, [x20, #176]
+	WORD $0x3dc02e65 // ldr q5, [x19, #176]
 	WORD $0x4ea58484 // add v4.4s, v4.4s, v5.4s
 	WORD $0x6e24dc63 // fmul v3.4s, v3.4s, v4.4s
 	WORD $0x6e22dc63 // fmul v3.4s, v3.4s, v2.4s
-	ADD R9<<2, R1, R22
-	WORD $0xbd4002c4 // ldr s4, [x22, #0]
+	ADD R9<<2, R1, R23
+	WORD $0xbd4002e4 // ldr s4, [x23, #0]
 	WORD $0x6e24dc64 // fmul v4.4s, v3.4s, v4.4s
 	WORD $0x4e20d484 // fadd v4.4s, v4.4s, v0.4s
-	ADD R9<<2, R8, R23
-	WORD $0xbd0002e2 // str s2, [x23, #0]
-	WORD $0x3dc02e82 // ldr q2, [x20, #176]
+	ADD R9<<2, R8, R24
+	WORD $0xbd000302 // str s2, [x24, #0]
+	WORD $0x3dc02e62 // ldr q2, [x19, #176]
 	WORD $0x4ea1cc22 // fmls v2.4s, v1.4s, v1.4s
 	WORD $0x6e22dc81 // fmul v1.4s, v4.4s, v2.4s
-	ADD R9<<2, R6, R24
-	WORD $0xbd000303 // str s3, [x24, #0]
-	ADD R9<<2, R7, R25
-	WORD $0xbd000321 // str s1, [x25, #0]
+	ADD R9<<2, R6, R25
+	WORD $0xbd000323 // str s3, [x25, #0]
+	ADD R9<<2, R7, R26
+	WORD $0xbd000341 // str s1, [x26, #0]
 	ADD $1, R9
 	JMP loop23
 
@@ -1334,7 +1322,7 @@ done24:
 
 // func couplingInverseNEON
 TEXT ·couplingInverseNEON(SB), NOSPLIT, $0-104
-	MOVD $constants<>(SB), R20
+	MOVD $constants<>(SB), R19
 	MOVD y_len+80(FP), R0
 	MOVD x_base+0(FP), R1
 	MOVD s_base+24(FP), R2
@@ -1349,108 +1337,108 @@ TEXT ·couplingInverseNEON(SB), NOSPLIT, $0-104
 loop25:
 	CMP R8, R7
 	BGT done26
-	ADD R7<<2, R2, R22
-	WORD $0x3dc002c2 // ldr q2, [x22, #0]
+	ADD R7<<2, R2, R21
+	WORD $0x3dc002a2 // ldr q2, [x21, #0]
 	WORD $0x0e617843 // fcvtl v3.2d, v2.2s
 	WORD $0x4e617844 // fcvtl2 v4.2d, v2.4s
 	WORD $0x4e63d400 // fadd v0.2d, v0.2d, v3.2d
 	WORD $0x4e64d421 // fadd v1.2d, v1.2d, v4.2d
-	WORD $0x3dc0329f // ldr q31, [x20, #192]
+	WORD $0x3dc0327f // ldr q31, [x19, #192]
 	WORD $0x6e3f1c42 // eor v2.16b, v2.16b, v31.16b
-	WORD $0x3dc00283 // ldr q3, [x20, #0]
+	WORD $0x3dc00263 // ldr q3, [x19, #0]
 	WORD $0x4e22f462 // fmax v2.4s, v3.4s, v2.4s
-	WORD $0x3dc00683 // ldr q3, [x20, #16]
+	WORD $0x3dc00663 // ldr q3, [x19, #16]
 	WORD $0x4ea2f462 // fmin v2.4s, v3.4s, v2.4s
-	WORD $0x3dc00a9f // ldr q31, [x20, #32]
+	WORD $0x3dc00a7f // ldr q31, [x19, #32]
 	WORD $0x6e3fdc43 // fmul v3.4s, v2.4s, v31.4s
 	WORD $0x4e218863 // frintn v3.4s, v3.4s
-	WORD $0x3dc00e9f // ldr q31, [x20, #48]
+	WORD $0x3dc00e7f // ldr q31, [x19, #48]
 	WORD $0x4ebfcc62 // fmls v2.4s, v3.4s, v31.4s
-	WORD $0x3dc0129f // ldr q31, [x20, #64]
+	WORD $0x3dc0127f // ldr q31, [x19, #64]
 	WORD $0x4ebfcc62 // fmls v2.4s, v3.4s, v31.4s
-	WORD $0x3dc01684 // ldr q4, [x20, #80]
-	WORD $0x3dc01a85 // ldr q5, [x20, #96]
+	WORD $0x3dc01664 // ldr q4, [x19, #80]
+	WORD $0x3dc01a65 // ldr q5, [x19, #96]
 	WORD $0x4e22cc85 // fmla v5.4s, v4.4s, v2.4s
-	WORD $0x3dc01e84 // ldr q4, [x20, #112]
+	WORD $0x3dc01e64 // ldr q4, [x19, #112]
 	WORD $0x4e22cca4 // fmla v4.4s, v5.4s, v2.4s
-	WORD $0x3dc02285 // ldr q5, [x20, #128]
+	WORD $0x3dc02265 // ldr q5, [x19, #128]
 	WORD $0x4e22cc85 // fmla v5.4s, v4.4s, v2.4s
-	WORD $0x3dc02684 // ldr q4, [x20, #144]
+	WORD $0x3dc02664 // ldr q4, [x19, #144]
 	WORD $0x4e22cca4 // fmla v4.4s, v5.4s, v2.4s
-	WORD $0x3dc02a85 // ldr q5, [x20, #160]
+	WORD $0x3dc02a65 // ldr q5, [x19, #160]
 	WORD $0x4e22cc85 // fmla v5.4s, v4.4s, v2.4s
 	WORD $0x6e22dc44 // fmul v4.4s, v2.4s, v2.4s
 	WORD $0x4e24cca2 // fmla v2.4s, v5.4s, v4.4s
-	WORD $0x3dc02e9f // ldr q31, [x20, #176]
+	WORD $0x3dc02e7f // ldr q31, [x19, #176]
 	WORD $0x4e3fd442 // fadd v2.4s, v2.4s, v31.4s
 	WORD $0x4e21a863 // fcvtns v3.4s, v3.4s
 	WORD $0x4f3f0464 // sshr v4.4s, v3.4s, #1
 	WORD $0x6ea48463 // sub v3.4s, v3.4s, v4.4s
 	WORD $0x4f375484 // shl v4.4s, v4.4s, #23
-	WORD $0x3dc02e85 // ldr q5, [x20, #176]
+	WORD $0x3dc02e65 // ldr q5, [x19, #176]
 	WORD $0x4ea58484 // add v4.4s, v4.4s, v5.4s
 	WORD $0x6e24dc42 // fmul v2.4s, v2.4s, v4.4s
 	WORD $0x4f375463 // shl v3.4s, v3.4s, #23
-	WORD $0x3dc02e84 // ldr q4, [x20, #176]
+	WORD $0x3dc02e64 // ldr q4, [x19, #176]
 	WORD $0x4ea48463 // add v3.4s, v3.4s, v4.4s
 	WORD $0x6e23dc42 // fmul v2.4s, v2.4s, v3.4s
-	ADD R7<<2, R1, R23
-	WORD $0x3dc002e3 // ldr q3, [x23, #0]
-	ADD R7<<2, R3, R24
-	WORD $0x3dc0031f // ldr q31, [x24, #0]
+	ADD R7<<2, R1, R22
+	WORD $0x3dc002c3 // ldr q3, [x22, #0]
+	ADD R7<<2, R3, R23
+	WORD $0x3dc002ff // ldr q31, [x23, #0]
 	WORD $0x4ebfd463 // fsub v3.4s, v3.4s, v31.4s
 	WORD $0x6e23dc42 // fmul v2.4s, v2.4s, v3.4s
-	ADD R7<<2, R6, R25
-	WORD $0x3d800322 // str q2, [x25, #0]
-	WORD $0x3dc006c2 // ldr q2, [x22, #16]
+	ADD R7<<2, R6, R24
+	WORD $0x3d800302 // str q2, [x24, #0]
+	WORD $0x3dc006a2 // ldr q2, [x21, #16]
 	WORD $0x0e617843 // fcvtl v3.2d, v2.2s
 	WORD $0x4e617844 // fcvtl2 v4.2d, v2.4s
 	WORD $0x4e63d400 // fadd v0.2d, v0.2d, v3.2d
 	WORD $0x4e64d421 // fadd v1.2d, v1.2d, v4.2d
-	WORD $0x3dc0329f // ldr q31, [x20, #192]
+	WORD $0x3dc0327f // ldr q31, [x19, #192]
 	WORD $0x6e3f1c42 // eor v2.16b, v2.16b, v31.16b
-	WORD $0x3dc00283 // ldr q3, [x20, #0]
+	WORD $0x3dc00263 // ldr q3, [x19, #0]
 	WORD $0x4e22f462 // fmax v2.4s, v3.4s, v2.4s
-	WORD $0x3dc00683 // ldr q3, [x20, #16]
+	WORD $0x3dc00663 // ldr q3, [x19, #16]
 	WORD $0x4ea2f462 // fmin v2.4s, v3.4s, v2.4s
-	WORD $0x3dc00a9f // ldr q31, [x20, #32]
+	WORD $0x3dc00a7f // ldr q31, [x19, #32]
 	WORD $0x6e3fdc43 // fmul v3.4s, v2.4s, v31.4s
 	WORD $0x4e218863 // frintn v3.4s, v3.4s
-	WORD $0x3dc00e9f // ldr q31, [x20, #48]
+	WORD $0x3dc00e7f // ldr q31, [x19, #48]
 	WORD $0x4ebfcc62 // fmls v2.4s, v3.4s, v31.4s
-	WORD $0x3dc0129f // ldr q31, [x20, #64]
+	WORD $0x3dc0127f // ldr q31, [x19, #64]
 	WORD $0x4ebfcc62 // fmls v2.4s, v3.4s, v31.4s
-	WORD $0x3dc01684 // ldr q4, [x20, #80]
-	WORD $0x3dc01a85 // ldr q5, [x20, #96]
+	WORD $0x3dc01664 // ldr q4, [x19, #80]
+	WORD $0x3dc01a65 // ldr q5, [x19, #96]
 	WORD $0x4e22cc85 // fmla v5.4s, v4.4s, v2.4s
-	WORD $0x3dc01e84 // ldr q4, [x20, #112]
+	WORD $0x3dc01e64 // ldr q4, [x19, #112]
 	WORD $0x4e22cca4 // fmla v4.4s, v5.4s, v2.4s
-	WORD $0x3dc02285 // ldr q5, [x20, #128]
+	WORD $0x3dc02265 // ldr q5, [x19, #128]
 	WORD $0x4e22cc85 // fmla v5.4s, v4.4s, v2.4s
-	WORD $0x3dc02684 // ldr q4, [x20, #144]
+	WORD $0x3dc02664 // ldr q4, [x19, #144]
 	WORD $0x4e22cca4 // fmla v4.4s, v5.4s, v2.4s
-	WORD $0x3dc02a85 // ldr q5, [x20, #160]
+	WORD $0x3dc02a65 // ldr q5, [x19, #160]
 	WORD $0x4e22cc85 // fmla v5.4s, v4.4s, v2.4s
 	WORD $0x6e22dc44 // fmul v4.4s, v2.4s, v2.4s
 	WORD $0x4e24cca2 // fmla v2.4s, v5.4s, v4.4s
-	WORD $0x3dc02e9f // ldr q31, [x20, #176]
+	WORD $0x3dc02e7f // ldr q31, [x19, #176]
 	WORD $0x4e3fd442 // fadd v2.4s, v2.4s, v31.4s
 	WORD $0x4e21a863 // fcvtns v3.4s, v3.4s
 	WORD $0x4f3f0464 // sshr v4.4s, v3.4s, #1
 	WORD $0x6ea48463 // sub v3.4s, v3.4s, v4.4s
 	WORD $0x4f375484 // shl v4.4s, v4.4s, #23
-	WORD $0x3dc02e85 // ldr q5, [x20, #176]
+	WORD $0x3dc02e65 // ldr q5, [x19, #176]
 	WORD $0x4ea58484 // add v4.4s, v4.4s, v5.4s
 	WORD $0x6e24dc42 // fmul v2.4s, v2.4s, v4.4s
 	WORD $0x4f375463 // shl v3.4s, v3.4s, #23
-	WORD $0x3dc02e84 // ldr q4, [x20, #176]
+	WORD $0x3dc02e64 // ldr q4, [x19, #176]
 	WORD $0x4ea48463 // add v3.4s, v3.4s, v4.4s
 	WORD $0x6e23dc42 // fmul v2.4s, v2.4s, v3.4s
-	WORD $0x3dc006e3 // ldr q3, [x23, #16]
-	WORD $0x3dc0071f // ldr q31, [x24, #16]
+	WORD $0x3dc006c3 // ldr q3, [x22, #16]
+	WORD $0x3dc006ff // ldr q31, [x23, #16]
 	WORD $0x4ebfd463 // fsub v3.4s, v3.4s, v31.4s
 	WORD $0x6e23dc42 // fmul v2.4s, v2.4s, v3.4s
-	WORD $0x3d800722 // str q2, [x25, #16]
+	WORD $0x3d800702 // str q2, [x24, #16]
 	ADD $8, R7
 	JMP loop25
 
@@ -1461,59 +1449,59 @@ done26:
 loop27:
 	CMP R8, R7
 	BGT done28
-	ADD R7<<2, R2, R22
-	WORD $0x3dc002c2 // ldr q2, [x22, #0]
+	ADD R7<<2, R2, R25
+	WORD $0x3dc00322 // ldr q2, [x25, #0]
 	WORD $0x0e617843 // fcvtl v3.2d, v2.2s
 	WORD $0x4e617844 // fcvtl2 v4.2d, v2.4s
 	WORD $0x4e63d400 // fadd v0.2d, v0.2d, v3.2d
 	WORD $0x4e64d421 // fadd v1.2d, v1.2d, v4.2d
-	WORD $0x3dc0329f // ldr q31, [x20, #192]
+	WORD $0x3dc0327f // ldr q31, [x19, #192]
 	WORD $0x6e3f1c42 // eor v2.16b, v2.16b, v31.16b
-	WORD $0x3dc00283 // ldr q3, [x20, #0]
+	WORD $0x3dc00263 // ldr q3, [x19, #0]
 	WORD $0x4e22f462 // fmax v2.4s, v3.4s, v2.4s
-	WORD $0x3dc00683 // ldr q3, [x20, #16]
+	WORD $0x3dc00663 // ldr q3, [x19, #16]
 	WORD $0x4ea2f462 // fmin v2.4s, v3.4s, v2.4s
-	WORD $0x3dc00a9f // ldr q31, [x20, #32]
+	WORD $0x3dc00a7f // ldr q31, [x19, #32]
 	WORD $0x6e3fdc43 // fmul v3.4s, v2.4s, v31.4s
 	WORD $0x4e218863 // frintn v3.4s, v3.4s
-	WORD $0x3dc00e9f // ldr q31, [x20, #48]
+	WORD $0x3dc00e7f // ldr q31, [x19, #48]
 	WORD $0x4ebfcc62 // fmls v2.4s, v3.4s, v31.4s
-	WORD $0x3dc0129f // ldr q31, [x20, #64]
+	WORD $0x3dc0127f // ldr q31, [x19, #64]
 	WORD $0x4ebfcc62 // fmls v2.4s, v3.4s, v31.4s
-	WORD $0x3dc01684 // ldr q4, [x20, #80]
-	WORD $0x3dc01a85 // ldr q5, [x20, #96]
+	WORD $0x3dc01664 // ldr q4, [x19, #80]
+	WORD $0x3dc01a65 // ldr q5, [x19, #96]
 	WORD $0x4e22cc85 // fmla v5.4s, v4.4s, v2.4s
-	WORD $0x3dc01e84 // ldr q4, [x20, #112]
+	WORD $0x3dc01e64 // ldr q4, [x19, #112]
 	WORD $0x4e22cca4 // fmla v4.4s, v5.4s, v2.4s
-	WORD $0x3dc02285 // ldr q5, [x20, #128]
+	WORD $0x3dc02265 // ldr q5, [x19, #128]
 	WORD $0x4e22cc85 // fmla v5.4s, v4.4s, v2.4s
-	WORD $0x3dc02684 // ldr q4, [x20, #144]
+	WORD $0x3dc02664 // ldr q4, [x19, #144]
 	WORD $0x4e22cca4 // fmla v4.4s, v5.4s, v2.4s
-	WORD $0x3dc02a85 // ldr q5, [x20, #160]
+	WORD $0x3dc02a65 // ldr q5, [x19, #160]
 	WORD $0x4e22cc85 // fmla v5.4s, v4.4s, v2.4s
 	WORD $0x6e22dc44 // fmul v4.4s, v2.4s, v2.4s
 	WORD $0x4e24cca2 // fmla v2.4s, v5.4s, v4.4s
-	WORD $0x3dc02e9f // ldr q31, [x20, #176]
+	WORD $0x3dc02e7f // ldr q31, [x19, #176]
 	WORD $0x4e3fd442 // fadd v2.4s, v2.4s, v31.4s
 	WORD $0x4e21a863 // fcvtns v3.4s, v3.4s
 	WORD $0x4f3f0464 // sshr v4.4s, v3.4s, #1
 	WORD $0x6ea48463 // sub v3.4s, v3.4s, v4.4s
 	WORD $0x4f375484 // shl v4.4s, v4.4s, #23
-	WORD $0x3dc02e85 // ldr q5, [x20, #176]
+	WORD $0x3dc02e65 // ldr q5, [x19, #176]
 	WORD $0x4ea58484 // add v4.4s, v4.4s, v5.4s
 	WORD $0x6e24dc42 // fmul v2.4s, v2.4s, v4.4s
 	WORD $0x4f375463 // shl v3.4s, v3.4s, #23
-	WORD $0x3dc02e84 // ldr q4, [x20, #176]
+	WORD $0x3dc02e64 // ldr q4, [x19, #176]
 	WORD $0x4ea48463 // add v3.4s, v3.4s, v4.4s
 	WORD $0x6e23dc42 // fmul v2.4s, v2.4s, v3.4s
-	ADD R7<<2, R1, R23
-	WORD $0x3dc002e3 // ldr q3, [x23, #0]
-	ADD R7<<2, R3, R24
-	WORD $0x3dc0031f // ldr q31, [x24, #0]
+	ADD R7<<2, R1, R26
+	WORD $0x3dc00343 // ldr q3, [x26, #0]
+	ADD R7<<2, R3, R21
+	WORD $0x3dc002bf // ldr q31, [x21, #0]
 	WORD $0x4ebfd463 // fsub v3.4s, v3.4s, v31.4s
 	WORD $0x6e23dc42 // fmul v2.4s, v2.4s, v3.4s
-	ADD R7<<2, R6, R25
-	WORD $0x3d800322 // str q2, [x25, #0]
+	ADD R7<<2, R6, R22
+	WORD $0x3d8002c2 // str q2, [x22, #0]
 	ADD $4, R7
 	JMP loop27
 
@@ -1524,61 +1512,61 @@ done28:
 loop29:
 	CMP R8, R7
 	BGT done30
-	ADD R7<<2, R2, R22
-	WORD $0xbd4002c2 // ldr s2, [x22, #0]
+	ADD R7<<2, R2, R23
+	WORD $0xbd4002e2 // ldr s2, [x23, #0]
 	WORD $0x6f00e403 // movi v3.2d, #0
 	WORD $0x6e040443 // mov v3.s[0], v2.s[0]
 	WORD $0x0e617864 // fcvtl v4.2d, v3.2s
 	WORD $0x4e617863 // fcvtl2 v3.2d, v3.4s
 	WORD $0x4e64d400 // fadd v0.2d, v0.2d, v4.2d
 	WORD $0x4e63d421 // fadd v1.2d, v1.2d, v3.2d
-	WORD $0x3dc0329f // ldr q31, [x20, #192]
+	WORD $0x3dc0327f // ldr q31, [x19, #192]
 	WORD $0x6e3f1c42 // eor v2.16b, v2.16b, v31.16b
-	WORD $0x3dc00283 // ldr q3, [x20, #0]
+	WORD $0x3dc00263 // ldr q3, [x19, #0]
 	WORD $0x4e22f462 // fmax v2.4s, v3.4s, v2.4s
-	WORD $0x3dc00683 // ldr q3, [x20, #16]
+	WORD $0x3dc00663 // ldr q3, [x19, #16]
 	WORD $0x4ea2f462 // fmin v2.4s, v3.4s, v2.4s
-	WORD $0x3dc00a9f // ldr q31, [x20, #32]
+	WORD $0x3dc00a7f // ldr q31, [x19, #32]
 	WORD $0x6e3fdc43 // fmul v3.4s, v2.4s, v31.4s
 	WORD $0x4e218863 // frintn v3.4s, v3.4s
-	WORD $0x3dc00e9f // ldr q31, [x20, #48]
+	WORD $0x3dc00e7f // ldr q31, [x19, #48]
 	WORD $0x4ebfcc62 // fmls v2.4s, v3.4s, v31.4s
-	WORD $0x3dc0129f // ldr q31, [x20, #64]
+	WORD $0x3dc0127f // ldr q31, [x19, #64]
 	WORD $0x4ebfcc62 // fmls v2.4s, v3.4s, v31.4s
-	WORD $0x3dc01684 // ldr q4, [x20, #80]
-	WORD $0x3dc01a85 // ldr q5, [x20, #96]
+	WORD $0x3dc01664 // ldr q4, [x19, #80]
+	WORD $0x3dc01a65 // ldr q5, [x19, #96]
 	WORD $0x4e22cc85 // fmla v5.4s, v4.4s, v2.4s
-	WORD $0x3dc01e84 // ldr q4, [x20, #112]
+	WORD $0x3dc01e64 // ldr q4, [x19, #112]
 	WORD $0x4e22cca4 // fmla v4.4s, v5.4s, v2.4s
-	WORD $0x3dc02285 // ldr q5, [x20, #128]
+	WORD $0x3dc02265 // ldr q5, [x19, #128]
 	WORD $0x4e22cc85 // fmla v5.4s, v4.4s, v2.4s
-	WORD $0x3dc02684 // ldr q4, [x20, #144]
+	WORD $0x3dc02664 // ldr q4, [x19, #144]
 	WORD $0x4e22cca4 // fmla v4.4s, v5.4s, v2.4s
-	WORD $0x3dc02a85 // ldr q5, [x20, #160]
+	WORD $0x3dc02a65 // ldr q5, [x19, #160]
 	WORD $0x4e22cc85 // fmla v5.4s, v4.4s, v2.4s
 	WORD $0x6e22dc44 // fmul v4.4s, v2.4s, v2.4s
 	WORD $0x4e24cca2 // fmla v2.4s, v5.4s, v4.4s
-	WORD $0x3dc02e9f // ldr q31, [x20, #176]
+	WORD $0x3dc02e7f // ldr q31, [x19, #176]
 	WORD $0x4e3fd442 // fadd v2.4s, v2.4s, v31.4s
 	WORD $0x4e21a863 // fcvtns v3.4s, v3.4s
 	WORD $0x4f3f0464 // sshr v4.4s, v3.4s, #1
 	WORD $0x6ea48463 // sub v3.4s, v3.4s, v4.4s
 	WORD $0x4f375484 // shl v4.4s, v4.4s, #23
-	WORD $0x3dc02e85 // ldr q5, [x20, #176]
+	WORD $0x3dc02e65 // ldr q5, [x19, #176]
 	WORD $0x4ea58484 // add v4.4s, v4.4s, v5.4s
 	WORD $0x6e24dc42 // fmul v2.4s, v2.4s, v4.4s
 	WORD $0x4f375463 // shl v3.4s, v3.4s, #23
-	WORD $0x3dc02e84 // ldr q4, [x20, #176]
+	WORD $0x3dc02e64 // ldr q4, [x19, #176]
 	WORD $0x4ea48463 // add v3.4s, v3.4s, v4.4s
 	WORD $0x6e23dc42 // fmul v2.4s, v2.4s, v3.4s
-	ADD R7<<2, R1, R23
-	WORD $0xbd4002e3 // ldr s3, [x23, #0]
-	ADD R7<<2, R3, R24
-	WORD $0xbd400304 // ldr s4, [x24, #0]
+	ADD R7<<2, R1, R24
+	WORD $0xbd400303 // ldr s3, [x24, #0]
+	ADD R7<<2, R3, R25
+	WORD $0xbd400324 // ldr s4, [x25, #0]
 	WORD $0x4ea4d463 // fsub v3.4s, v3.4s, v4.4s
 	WORD $0x6e23dc42 // fmul v2.4s, v2.4s, v3.4s
-	ADD R7<<2, R6, R25
-	WORD $0xbd000322 // str s2, [x25, #0]
+	ADD R7<<2, R6, R26
+	WORD $0xbd000342 // str s2, [x26, #0]
 	ADD $1, R7
 	JMP loop29
 
@@ -1591,7 +1579,7 @@ done30:
 
 // func couplingInverseGradNEON
 TEXT ·couplingInverseGradNEON(SB), NOSPLIT, $0-176
-	MOVD $constants<>(SB), R20
+	MOVD $constants<>(SB), R19
 	MOVD gx_len+112(FP), R0
 	MOVD x_base+8(FP), R1
 	MOVD s_base+32(FP), R1
@@ -1609,122 +1597,116 @@ TEXT ·couplingInverseGradNEON(SB), NOSPLIT, $0-176
 loop31:
 	CMP R10, R9
 	BGT done32
-	ADD R9<<2, R1, R22
-	WORD $0x3dc002c1 // ldr q1, [x22, #0]
-	ADD R9<<2, R3, R23
-	WORD $0x3dc002e2 // ldr q2, [x23, #0]
-	WORD $0x3dc0329f // ldr q31, [x20, #192]
+	ADD R9<<2, R1, R21
+	WORD $0x3dc002a1 // ldr q1, [x21, #0]
+	ADD R9<<2, R3, R22
+	WORD $0x3dc002c2 // ldr q2, [x22, #0]
+	WORD $0x3dc0327f // ldr q31, [x19, #192]
 	WORD $0x6e3f1c21 // eor v1.16b, v1.16b, v31.16b
-	WORD $0x3dc00283 // ldr q3, [x20, #0]
+	WORD $0x3dc00263 // ldr q3, [x19, #0]
 	WORD $0x4e21f461 // fmax v1.4s, v3.4s, v1.4s
-	WORD $0x3dc00683 // ldr q3, [x20, #16]
+	WORD $0x3dc00663 // ldr q3, [x19, #16]
 	WORD $0x4ea1f461 // fmin v1.4s, v3.4s, v1.4s
-	WORD $0x3dc00a9f // ldr q31, [x20, #32]
+	WORD $0x3dc00a7f // ldr q31, [x19, #32]
 	WORD $0x6e3fdc23 // fmul v3.4s, v1.4s, v31.4s
 	WORD $0x4e218863 // frintn v3.4s, v3.4s
-	WORD $0x3dc00e9f // ldr q31, [x20, #48]
+	WORD $0x3dc00e7f // ldr q31, [x19, #48]
 	WORD $0x4ebfcc61 // fmls v1.4s, v3.4s, v31.4s
-	WORD $0x3dc0129f // ldr q31, [x20, #64]
+	WORD $0x3dc0127f // ldr q31, [x19, #64]
 	WORD $0x4ebfcc61 // fmls v1.4s, v3.4s, v31.4s
-	WORD $0x3dc01684 // ldr q4, [x20, #80]
-	WORD $0x3dc01a85 // ldr q5, [x20, #96]
+	WORD $0x3dc01664 // ldr q4, [x19, #80]
+	WORD $0x3dc01a65 // ldr q5, [x19, #96]
 	WORD $0x4e21cc85 // fmla v5.4s, v4.4s, v1.4s
-	WORD $0x3dc01e84 // ldr q4, [x20, #112]
+	WORD $0x3dc01e64 // ldr q4, [x19, #112]
 	WORD $0x4e21cca4 // fmla v4.4s, v5.4s, v1.4s
-	WORD $0x3dc02285 // ldr q5, [x20, #128]
+	WORD $0x3dc02265 // ldr q5, [x19, #128]
 	WORD $0x4e21cc85 // fmla v5.4s, v4.4s, v1.4s
-	WORD $0x3dc02684 // ldr q4, [x20, #144]
+	WORD $0x3dc02664 // ldr q4, [x19, #144]
 	WORD $0x4e21cca4 // fmla v4.4s, v5.4s, v1.4s
-	WORD $0x3dc02a85 // ldr q5, [x20, #160]
+	WORD $0x3dc02a65 // ldr q5, [x19, #160]
 	WORD $0x4e21cc85 // fmla v5.4s, v4.4s, v1.4s
 	WORD $0x6e21dc24 // fmul v4.4s, v1.4s, v1.4s
 	WORD $0x4e24cca1 // fmla v1.4s, v5.4s, v4.4s
-	WORD $0x3dc02e9f // ldr q31, [x20, #176]
+	WORD $0x3dc02e7f // ldr q31, [x19, #176]
 	WORD $0x4e3fd421 // fadd v1.4s, v1.4s, v31.4s
 	WORD $0x4e21a863 // fcvtns v3.4s, v3.4s
 	WORD $0x4f3f0464 // sshr v4.4s, v3.4s, #1
 	WORD $0x6ea48463 // sub v3.4s, v3.4s, v4.4s
 	WORD $0x4f375484 // shl v4.4s, v4.4s, #23
-	WORD $0x3dc02e85 // ldr q5, [x20, #176]
+	WORD $0x3dc02e65 // ldr q5, [x19, #176]
 	WORD $0x4ea58484 // add v4.4s, v4.4s, v5.4s
 	WORD $0x6e24dc21 // fmul v1.4s, v1.4s, v4.4s
 	WORD $0x4f375463 // shl v3.4s, v3.4s, #23
-	WORD $0x3dc02e84 // ldr q4, [x20, #176]
+	WORD $0x3dc02e64 // ldr q4, [x19, #176]
 	WORD $0x4ea48463 // add v3.4s, v3.4s, v4.4s
 	WORD $0x6e23dc21 // fmul v1.4s, v1.4s, v3.4s
 	WORD $0x6e22dc21 // fmul v1.4s, v1.4s, v2.4s
-	ADD R9<<2, R2, R24
-	WORD $0x3dc0031f // ldr q31, [x24, #0]
+	ADD R9<<2, R2, R23
+	WORD $0x3dc002ff // ldr q31, [x23, #0]
 	WORD $0x6e3fdc42 // fmul v2.4s, v2.4s, v31.4s
-	WORD $0x3dc0329f // ldr q31, [x20, #192]
+	WORD $0x3dc0327f // ldr q31, [x19, #192]
 	WORD $0x6e3f1c42 // eor v2.16b, v2.16b, v31.16b
 	WORD $0x4ea0d442 // fsub v2.4s, v2.4s, v0.4s
-	WORD $0x3dc0329f // ldr q31, [x20, #192]
+	WORD $0x3dc0327f // ldr q31, [x19, #192]
 	WORD $0x6e3f1c23 // eor v3.16b, v1.16b, v31.16b
-	ADD R9<<2, R8, R25
-	WORD $0x3d800323 // str q3, [x25, #0]
-	ADD R9<<2, R6, R22
-	WORD $0x3d8002c1 // str q1, [x22, #0]
-	ADD R9<<2, R7, R23
-	WORD $0x3d8002e2 // str q2, [x23, #0]
-	ADD R9<<2, R1, R24
-	WORD $0x3dc00701 // ldr q1, [x24, #16]
-	ADD R9<<2, R3, R25
-	WORD $0x3dc00722 // ldr q2, [x25, #16]
-	WORD $0x3dc0329f // ldr q31, [x20, #192]
+	ADD R9<<2, R8, R24
+	WORD $0x3d800303 // str q3, [x24, #0]
+	ADD R9<<2, R6, R25
+	WORD $0x3d800321 // str q1, [x25, #0]
+	ADD R9<<2, R7, R26
+	WORD $0x3d800342 // str q2, [x26, #0]
+	WORD $0x3dc006a1 // ldr q1, [x21, #16]
+	WORD $0x3dc006c2 // ldr q2, [x22, #16]
+	WORD $0x3dc0327f // ldr q31, [x19, #192]
 	WORD $0x6e3f1c21 // eor v1.16b, v1.16b, v31.16b
-	WORD $0x3dc00283 // ldr q3, [x20, #0]
+	WORD $0x3dc00263 // ldr q3, [x19, #0]
 	WORD $0x4e21f461 // fmax v1.4s, v3.4s, v1.4s
-	WORD $0x3dc00683 // ldr q3, [x20, #16]
+	WORD $0x3dc00663 // ldr q3, [x19, #16]
 	WORD $0x4ea1f461 // fmin v1.4s, v3.4s, v1.4s
-	WORD $0x3dc00a9f // ldr q31, [x20, #32]
+	WORD $0x3dc00a7f // ldr q31, [x19, #32]
 	WORD $0x6e3fdc23 // fmul v3.4s, v1.4s, v31.4s
 	WORD $0x4e218863 // frintn v3.4s, v3.4s
-	WORD $0x3dc00e9f // ldr q31, [x20, #48]
+	WORD $0x3dc00e7f // ldr q31, [x19, #48]
 	WORD $0x4ebfcc61 // fmls v1.4s, v3.4s, v31.4s
-	WORD $0x3dc0129f // ldr q31, [x20, #64]
+	WORD $0x3dc0127f // ldr q31, [x19, #64]
 	WORD $0x4ebfcc61 // fmls v1.4s, v3.4s, v31.4s
-	WORD $0x3dc01684 // ldr q4, [x20, #80]
-	WORD $0x3dc01a85 // ldr q5, [x20, #96]
+	WORD $0x3dc01664 // ldr q4, [x19, #80]
+	WORD $0x3dc01a65 // ldr q5, [x19, #96]
 	WORD $0x4e21cc85 // fmla v5.4s, v4.4s, v1.4s
-	WORD $0x3dc01e84 // ldr q4, [x20, #112]
+	WORD $0x3dc01e64 // ldr q4, [x19, #112]
 	WORD $0x4e21cca4 // fmla v4.4s, v5.4s, v1.4s
-	WORD $0x3dc02285 // ldr q5, [x20, #128]
+	WORD $0x3dc02265 // ldr q5, [x19, #128]
 	WORD $0x4e21cc85 // fmla v5.4s, v4.4s, v1.4s
-	WORD $0x3dc02684 // ldr q4, [x20, #144]
+	WORD $0x3dc02664 // ldr q4, [x19, #144]
 	WORD $0x4e21cca4 // fmla v4.4s, v5.4s, v1.4s
-	WORD $0x3dc02a85 // ldr q5, [x20, #160]
+	WORD $0x3dc02a65 // ldr q5, [x19, #160]
 	WORD $0x4e21cc85 // fmla v5.4s, v4.4s, v1.4s
 	WORD $0x6e21dc24 // fmul v4.4s, v1.4s, v1.4s
 	WORD $0x4e24cca1 // fmla v1.4s, v5.4s, v4.4s
-	WORD $0x3dc02e9f // ldr q31, [x20, #176]
+	WORD $0x3dc02e7f // ldr q31, [x19, #176]
 	WORD $0x4e3fd421 // fadd v1.4s, v1.4s, v31.4s
 	WORD $0x4e21a863 // fcvtns v3.4s, v3.4s
 	WORD $0x4f3f0464 // sshr v4.4s, v3.4s, #1
 	WORD $0x6ea48463 // sub v3.4s, v3.4s, v4.4s
 	WORD $0x4f375484 // shl v4.4s, v4.4s, #23
-	WORD $0x3dc02e85 // ldr q5, [x20, #176]
+	WORD $0x3dc02e65 // ldr q5, [x19, #176]
 	WORD $0x4ea58484 // add v4.4s, v4.4s, v5.4s
 	WORD $0x6e24dc21 // fmul v1.4s, v1.4s, v4.4s
 	WORD $0x4f375463 // shl v3.4s, v3.4s, #23
-	WORD $0x3dc02e84 // ldr q4, [x20, #176]
+	WORD $0x3dc02e64 // ldr q4, [x19, #176]
 	WORD $0x4ea48463 // add v3.4s, v3.4s, v4.4s
 	WORD $0x6e23dc21 // fmul v1.4s, v1.4s, v3.4s
 	WORD $0x6e22dc21 // fmul v1.4s, v1.4s, v2.4s
-	ADD R9<<2, R2, R22
-	WORD $0x3dc006df // ldr q31, [x22, #16]
+	WORD $0x3dc006ff // ldr q31, [x23, #16]
 	WORD $0x6e3fdc42 // fmul v2.4s, v2.4s, v31.4s
-	WORD $0x3dc0329f // ldr q31, [x20, #192]
+	WORD $0x3dc0327f // ldr q31, [x19, #192]
 	WORD $0x6e3f1c42 // eor v2.16b, v2.16b, v31.16b
 	WORD $0x4ea0d442 // fsub v2.4s, v2.4s, v0.4s
-	WORD $0x3dc0329f // ldr q31, [x20, #192]
+	WORD $0x3dc0327f // ldr q31, [x19, #192]
 	WORD $0x6e3f1c23 // eor v3.16b, v1.16b, v31.16b
-	ADD R9<<2, R8, R23
-	WORD $0x3d8006e3 // str q3, [x23, #16]
-	ADD R9<<2, R6, R24
-	WORD $0x3d800701 // str q1, [x24, #16]
-	ADD R9<<2, R7, R25
-	WORD $0x3d800722 // str q2, [x25, #16]
+	WORD $0x3d800703 // str q3, [x24, #16]
+	WORD $0x3d800721 // str q1, [x25, #16]
+	WORD $0x3d800742 // str q2, [x26, #16]
 	ADD $8, R9
 	JMP loop31
 
@@ -1735,64 +1717,64 @@ done32:
 loop33:
 	CMP R10, R9
 	BGT done34
-	ADD R9<<2, R1, R22
-	WORD $0x3dc002c1 // ldr q1, [x22, #0]
-	ADD R9<<2, R3, R23
-	WORD $0x3dc002e2 // ldr q2, [x23, #0]
-	WORD $0x3dc0329f // ldr q31, [x20, #192]
+	ADD R9<<2, R1, R21
+	WORD $0x3dc002a1 // ldr q1, [x21, #0]
+	ADD R9<<2, R3, R22
+	WORD $0x3dc002c2 // ldr q2, [x22, #0]
+	WORD $0x3dc0327f // ldr q31, [x19, #192]
 	WORD $0x6e3f1c21 // eor v1.16b, v1.16b, v31.16b
-	WORD $0x3dc00283 // ldr q3, [x20, #0]
+	WORD $0x3dc00263 // ldr q3, [x19, #0]
 	WORD $0x4e21f461 // fmax v1.4s, v3.4s, v1.4s
-	WORD $0x3dc00683 // ldr q3, [x20, #16]
+	WORD $0x3dc00663 // ldr q3, [x19, #16]
 	WORD $0x4ea1f461 // fmin v1.4s, v3.4s, v1.4s
-	WORD $0x3dc00a9f // ldr q31, [x20, #32]
+	WORD $0x3dc00a7f // ldr q31, [x19, #32]
 	WORD $0x6e3fdc23 // fmul v3.4s, v1.4s, v31.4s
 	WORD $0x4e218863 // frintn v3.4s, v3.4s
-	WORD $0x3dc00e9f // ldr q31, [x20, #48]
+	WORD $0x3dc00e7f // ldr q31, [x19, #48]
 	WORD $0x4ebfcc61 // fmls v1.4s, v3.4s, v31.4s
-	WORD $0x3dc0129f // ldr q31, [x20, #64]
+	WORD $0x3dc0127f // ldr q31, [x19, #64]
 	WORD $0x4ebfcc61 // fmls v1.4s, v3.4s, v31.4s
-	WORD $0x3dc01684 // ldr q4, [x20, #80]
-	WORD $0x3dc01a85 // ldr q5, [x20, #96]
+	WORD $0x3dc01664 // ldr q4, [x19, #80]
+	WORD $0x3dc01a65 // ldr q5, [x19, #96]
 	WORD $0x4e21cc85 // fmla v5.4s, v4.4s, v1.4s
-	WORD $0x3dc01e84 // ldr q4, [x20, #112]
+	WORD $0x3dc01e64 // ldr q4, [x19, #112]
 	WORD $0x4e21cca4 // fmla v4.4s, v5.4s, v1.4s
-	WORD $0x3dc02285 // ldr q5, [x20, #128]
+	WORD $0x3dc02265 // ldr q5, [x19, #128]
 	WORD $0x4e21cc85 // fmla v5.4s, v4.4s, v1.4s
-	WORD $0x3dc02684 // ldr q4, [x20, #144]
+	WORD $0x3dc02664 // ldr q4, [x19, #144]
 	WORD $0x4e21cca4 // fmla v4.4s, v5.4s, v1.4s
-	WORD $0x3dc02a85 // ldr q5, [x20, #160]
+	WORD $0x3dc02a65 // ldr q5, [x19, #160]
 	WORD $0x4e21cc85 // fmla v5.4s, v4.4s, v1.4s
 	WORD $0x6e21dc24 // fmul v4.4s, v1.4s, v1.4s
 	WORD $0x4e24cca1 // fmla v1.4s, v5.4s, v4.4s
-	WORD $0x3dc02e9f // ldr q31, [x20, #176]
+	WORD $0x3dc02e7f // ldr q31, [x19, #176]
 	WORD $0x4e3fd421 // fadd v1.4s, v1.4s, v31.4s
 	WORD $0x4e21a863 // fcvtns v3.4s, v3.4s
 	WORD $0x4f3f0464 // sshr v4.4s, v3.4s, #1
 	WORD $0x6ea48463 // sub v3.4s, v3.4s, v4.4s
 	WORD $0x4f375484 // shl v4.4s, v4.4s, #23
-	WORD $0x3dc02e85 // ldr q5, [x20, #176]
+	WORD $0x3dc02e65 // ldr q5, [x19, #176]
 	WORD $0x4ea58484 // add v4.4s, v4.4s, v5.4s
 	WORD $0x6e24dc21 // fmul v1.4s, v1.4s, v4.4s
 	WORD $0x4f375463 // shl v3.4s, v3.4s, #23
-	WORD $0x3dc02e84 // ldr q4, [x20, #176]
+	WORD $0x3dc02e64 // ldr q4, [x19, #176]
 	WORD $0x4ea48463 // add v3.4s, v3.4s, v4.4s
 	WORD $0x6e23dc21 // fmul v1.4s, v1.4s, v3.4s
 	WORD $0x6e22dc21 // fmul v1.4s, v1.4s, v2.4s
-	ADD R9<<2, R2, R24
-	WORD $0x3dc0031f // ldr q31, [x24, #0]
+	ADD R9<<2, R2, R23
+	WORD $0x3dc002ff // ldr q31, [x23, #0]
 	WORD $0x6e3fdc42 // fmul v2.4s, v2.4s, v31.4s
-	WORD $0x3dc0329f // ldr q31, [x20, #192]
+	WORD $0x3dc0327f // ldr q31, [x19, #192]
 	WORD $0x6e3f1c42 // eor v2.16b, v2.16b, v31.16b
 	WORD $0x4ea0d442 // fsub v2.4s, v2.4s, v0.4s
-	WORD $0x3dc0329f // ldr q31, [x20, #192]
+	WORD $0x3dc0327f // ldr q31, [x19, #192]
 	WORD $0x6e3f1c23 // eor v3.16b, v1.16b, v31.16b
-	ADD R9<<2, R8, R25
-	WORD $0x3d800323 // str q3, [x25, #0]
-	ADD R9<<2, R6, R22
-	WORD $0x3d8002c1 // str q1, [x22, #0]
-	ADD R9<<2, R7, R23
-	WORD $0x3d8002e2 // str q2, [x23, #0]
+	ADD R9<<2, R8, R24
+	WORD $0x3d800303 // str q3, [x24, #0]
+	ADD R9<<2, R6, R25
+	WORD $0x3d800321 // str q1, [x25, #0]
+	ADD R9<<2, R7, R26
+	WORD $0x3d800342 // str q2, [x26, #0]
 	ADD $4, R9
 	JMP loop33
 
@@ -1803,64 +1785,64 @@ done34:
 loop35:
 	CMP R10, R9
 	BGT done36
-	ADD R9<<2, R1, R24
-	WORD $0xbd400301 // ldr s1, [x24, #0]
-	ADD R9<<2, R3, R25
-	WORD $0xbd400322 // ldr s2, [x25, #0]
-	WORD $0x3dc0329f // ldr q31, [x20, #192]
+	ADD R9<<2, R1, R21
+	WORD $0xbd4002a1 // ldr s1, [x21, #0]
+	ADD R9<<2, R3, R22
+	WORD $0xbd4002c2 // ldr s2, [x22, #0]
+	WORD $0x3dc0327f // ldr q31, [x19, #192]
 	WORD $0x6e3f1c21 // eor v1.16b, v1.16b, v31.16b
-	WORD $0x3dc00283 // ldr q3, [x20, #0]
+	WORD $0x3dc00263 // ldr q3, [x19, #0]
 	WORD $0x4e21f461 // fmax v1.4s, v3.4s, v1.4s
-	WORD $0x3dc00683 // ldr q3, [x20, #16]
+	WORD $0x3dc00663 // ldr q3, [x19, #16]
 	WORD $0x4ea1f461 // fmin v1.4s, v3.4s, v1.4s
-	WORD $0x3dc00a9f // ldr q31, [x20, #32]
+	WORD $0x3dc00a7f // ldr q31, [x19, #32]
 	WORD $0x6e3fdc23 // fmul v3.4s, v1.4s, v31.4s
 	WORD $0x4e218863 // frintn v3.4s, v3.4s
-	WORD $0x3dc00e9f // ldr q31, [x20, #48]
+	WORD $0x3dc00e7f // ldr q31, [x19, #48]
 	WORD $0x4ebfcc61 // fmls v1.4s, v3.4s, v31.4s
-	WORD $0x3dc0129f // ldr q31, [x20, #64]
+	WORD $0x3dc0127f // ldr q31, [x19, #64]
 	WORD $0x4ebfcc61 // fmls v1.4s, v3.4s, v31.4s
-	WORD $0x3dc01684 // ldr q4, [x20, #80]
-	WORD $0x3dc01a85 // ldr q5, [x20, #96]
+	WORD $0x3dc01664 // ldr q4, [x19, #80]
+	WORD $0x3dc01a65 // ldr q5, [x19, #96]
 	WORD $0x4e21cc85 // fmla v5.4s, v4.4s, v1.4s
-	WORD $0x3dc01e84 // ldr q4, [x20, #112]
+	WORD $0x3dc01e64 // ldr q4, [x19, #112]
 	WORD $0x4e21cca4 // fmla v4.4s, v5.4s, v1.4s
-	WORD $0x3dc02285 // ldr q5, [x20, #128]
+	WORD $0x3dc02265 // ldr q5, [x19, #128]
 	WORD $0x4e21cc85 // fmla v5.4s, v4.4s, v1.4s
-	WORD $0x3dc02684 // ldr q4, [x20, #144]
+	WORD $0x3dc02664 // ldr q4, [x19, #144]
 	WORD $0x4e21cca4 // fmla v4.4s, v5.4s, v1.4s
-	WORD $0x3dc02a85 // ldr q5, [x20, #160]
+	WORD $0x3dc02a65 // ldr q5, [x19, #160]
 	WORD $0x4e21cc85 // fmla v5.4s, v4.4s, v1.4s
 	WORD $0x6e21dc24 // fmul v4.4s, v1.4s, v1.4s
 	WORD $0x4e24cca1 // fmla v1.4s, v5.4s, v4.4s
-	WORD $0x3dc02e9f // ldr q31, [x20, #176]
+	WORD $0x3dc02e7f // ldr q31, [x19, #176]
 	WORD $0x4e3fd421 // fadd v1.4s, v1.4s, v31.4s
 	WORD $0x4e21a863 // fcvtns v3.4s, v3.4s
 	WORD $0x4f3f0464 // sshr v4.4s, v3.4s, #1
 	WORD $0x6ea48463 // sub v3.4s, v3.4s, v4.4s
 	WORD $0x4f375484 // shl v4.4s, v4.4s, #23
-	WORD $0x3dc02e85 // ldr q5, [x20, #176]
+	WORD $0x3dc02e65 // ldr q5, [x19, #176]
 	WORD $0x4ea58484 // add v4.4s, v4.4s, v5.4s
 	WORD $0x6e24dc21 // fmul v1.4s, v1.4s, v4.4s
 	WORD $0x4f375463 // shl v3.4s, v3.4s, #23
-	WORD $0x3dc02e84 // ldr q4, [x20, #176]
+	WORD $0x3dc02e64 // ldr q4, [x19, #176]
 	WORD $0x4ea48463 // add v3.4s, v3.4s, v4.4s
 	WORD $0x6e23dc21 // fmul v1.4s, v1.4s, v3.4s
 	WORD $0x6e22dc21 // fmul v1.4s, v1.4s, v2.4s
-	ADD R9<<2, R2, R22
-	WORD $0xbd4002c3 // ldr s3, [x22, #0]
+	ADD R9<<2, R2, R23
+	WORD $0xbd4002e3 // ldr s3, [x23, #0]
 	WORD $0x6e23dc42 // fmul v2.4s, v2.4s, v3.4s
-	WORD $0x3dc0329f // ldr q31, [x20, #192]
+	WORD $0x3dc0327f // ldr q31, [x19, #192]
 	WORD $0x6e3f1c42 // eor v2.16b, v2.16b, v31.16b
 	WORD $0x4ea0d442 // fsub v2.4s, v2.4s, v0.4s
-	WORD $0x3dc0329f // ldr q31, [x20, #192]
+	WORD $0x3dc0327f // ldr q31, [x19, #192]
 	WORD $0x6e3f1c23 // eor v3.16b, v1.16b, v31.16b
-	ADD R9<<2, R8, R23
-	WORD $0xbd0002e3 // str s3, [x23, #0]
-	ADD R9<<2, R6, R24
-	WORD $0xbd000301 // str s1, [x24, #0]
-	ADD R9<<2, R7, R25
-	WORD $0xbd000322 // str s2, [x25, #0]
+	ADD R9<<2, R8, R24
+	WORD $0xbd000303 // str s3, [x24, #0]
+	ADD R9<<2, R6, R25
+	WORD $0xbd000321 // str s1, [x25, #0]
+	ADD R9<<2, R7, R26
+	WORD $0xbd000342 // str s2, [x26, #0]
 	ADD $1, R9
 	JMP loop35
 
@@ -1869,7 +1851,7 @@ done36:
 
 // func couplingInverseBoundedNEON
 TEXT ·couplingInverseBoundedNEON(SB), NOSPLIT, $0-104
-	MOVD $constants<>(SB), R20
+	MOVD $constants<>(SB), R19
 	MOVD y_len+80(FP), R0
 	MOVD x_base+0(FP), R1
 	MOVD s_base+24(FP), R2
@@ -1884,188 +1866,188 @@ TEXT ·couplingInverseBoundedNEON(SB), NOSPLIT, $0-104
 loop37:
 	CMP R8, R7
 	BGT done38
-	ADD R7<<2, R2, R22
-	WORD $0x3dc002c2 // ldr q2, [x22, #0]
-	WORD $0x3dc0329f // ldr q31, [x20, #192]
+	ADD R7<<2, R2, R21
+	WORD $0x3dc002a2 // ldr q2, [x21, #0]
+	WORD $0x3dc0327f // ldr q31, [x19, #192]
 	WORD $0x4ebf1c43 // orr v3.16b, v2.16b, v31.16b
-	WORD $0x3dc03684 // ldr q4, [x20, #208]
+	WORD $0x3dc03664 // ldr q4, [x19, #208]
 	WORD $0x4e23d463 // fadd v3.4s, v3.4s, v3.4s
 	WORD $0x4e23f483 // fmax v3.4s, v4.4s, v3.4s
-	WORD $0x3dc00a9f // ldr q31, [x20, #32]
+	WORD $0x3dc00a7f // ldr q31, [x19, #32]
 	WORD $0x6e3fdc64 // fmul v4.4s, v3.4s, v31.4s
 	WORD $0x4e218884 // frintn v4.4s, v4.4s
-	WORD $0x3dc00e9f // ldr q31, [x20, #48]
+	WORD $0x3dc00e7f // ldr q31, [x19, #48]
 	WORD $0x4ebfcc83 // fmls v3.4s, v4.4s, v31.4s
-	WORD $0x3dc0129f // ldr q31, [x20, #64]
+	WORD $0x3dc0127f // ldr q31, [x19, #64]
 	WORD $0x4ebfcc83 // fmls v3.4s, v4.4s, v31.4s
-	WORD $0x3dc01685 // ldr q5, [x20, #80]
-	WORD $0x3dc01a86 // ldr q6, [x20, #96]
+	WORD $0x3dc01665 // ldr q5, [x19, #80]
+	WORD $0x3dc01a66 // ldr q6, [x19, #96]
 	WORD $0x4e23cca6 // fmla v6.4s, v5.4s, v3.4s
-	WORD $0x3dc01e85 // ldr q5, [x20, #112]
+	WORD $0x3dc01e65 // ldr q5, [x19, #112]
 	WORD $0x4e23ccc5 // fmla v5.4s, v6.4s, v3.4s
-	WORD $0x3dc02286 // ldr q6, [x20, #128]
+	WORD $0x3dc02266 // ldr q6, [x19, #128]
 	WORD $0x4e23cca6 // fmla v6.4s, v5.4s, v3.4s
-	WORD $0x3dc02685 // ldr q5, [x20, #144]
+	WORD $0x3dc02665 // ldr q5, [x19, #144]
 	WORD $0x4e23ccc5 // fmla v5.4s, v6.4s, v3.4s
-	WORD $0x3dc02a86 // ldr q6, [x20, #160]
+	WORD $0x3dc02a66 // ldr q6, [x19, #160]
 	WORD $0x4e23cca6 // fmla v6.4s, v5.4s, v3.4s
 	WORD $0x6e23dc65 // fmul v5.4s, v3.4s, v3.4s
 	WORD $0x4e25ccc3 // fmla v3.4s, v6.4s, v5.4s
 	WORD $0x4e21a884 // fcvtns v4.4s, v4.4s
 	WORD $0x4f375484 // shl v4.4s, v4.4s, #23
-	WORD $0x3dc02e85 // ldr q5, [x20, #176]
+	WORD $0x3dc02e65 // ldr q5, [x19, #176]
 	WORD $0x4ea58484 // add v4.4s, v4.4s, v5.4s
-	WORD $0x3dc02e9f // ldr q31, [x20, #176]
+	WORD $0x3dc02e7f // ldr q31, [x19, #176]
 	WORD $0x4ebfd485 // fsub v5.4s, v4.4s, v31.4s
 	WORD $0x4e24cc65 // fmla v5.4s, v3.4s, v4.4s
-	WORD $0x3dc03a9f // ldr q31, [x20, #224]
+	WORD $0x3dc03a7f // ldr q31, [x19, #224]
 	WORD $0x4e3fd4a3 // fadd v3.4s, v5.4s, v31.4s
 	WORD $0x6e23fca3 // fdiv v3.4s, v5.4s, v3.4s
-	WORD $0x3dc03e9f // ldr q31, [x20, #240]
+	WORD $0x3dc03e7f // ldr q31, [x19, #240]
 	WORD $0x4e3f1c63 // and v3.16b, v3.16b, v31.16b
-	WORD $0x3dc0329f // ldr q31, [x20, #192]
+	WORD $0x3dc0327f // ldr q31, [x19, #192]
 	WORD $0x4e3f1c42 // and v2.16b, v2.16b, v31.16b
 	WORD $0x4ea21c62 // orr v2.16b, v3.16b, v2.16b
 	WORD $0x0e617843 // fcvtl v3.2d, v2.2s
 	WORD $0x4e617844 // fcvtl2 v4.2d, v2.4s
 	WORD $0x4e63d400 // fadd v0.2d, v0.2d, v3.2d
 	WORD $0x4e64d421 // fadd v1.2d, v1.2d, v4.2d
-	WORD $0x3dc0329f // ldr q31, [x20, #192]
+	WORD $0x3dc0327f // ldr q31, [x19, #192]
 	WORD $0x6e3f1c42 // eor v2.16b, v2.16b, v31.16b
-	WORD $0x3dc00283 // ldr q3, [x20, #0]
+	WORD $0x3dc00263 // ldr q3, [x19, #0]
 	WORD $0x4e22f462 // fmax v2.4s, v3.4s, v2.4s
-	WORD $0x3dc00683 // ldr q3, [x20, #16]
+	WORD $0x3dc00663 // ldr q3, [x19, #16]
 	WORD $0x4ea2f462 // fmin v2.4s, v3.4s, v2.4s
-	WORD $0x3dc00a9f // ldr q31, [x20, #32]
+	WORD $0x3dc00a7f // ldr q31, [x19, #32]
 	WORD $0x6e3fdc43 // fmul v3.4s, v2.4s, v31.4s
 	WORD $0x4e218863 // frintn v3.4s, v3.4s
-	WORD $0x3dc00e9f // ldr q31, [x20, #48]
+	WORD $0x3dc00e7f // ldr q31, [x19, #48]
 	WORD $0x4ebfcc62 // fmls v2.4s, v3.4s, v31.4s
-	WORD $0x3dc0129f // ldr q31, [x20, #64]
+	WORD $0x3dc0127f // ldr q31, [x19, #64]
 	WORD $0x4ebfcc62 // fmls v2.4s, v3.4s, v31.4s
-	WORD $0x3dc01684 // ldr q4, [x20, #80]
-	WORD $0x3dc01a85 // ldr q5, [x20, #96]
+	WORD $0x3dc01664 // ldr q4, [x19, #80]
+	WORD $0x3dc01a65 // ldr q5, [x19, #96]
 	WORD $0x4e22cc85 // fmla v5.4s, v4.4s, v2.4s
-	WORD $0x3dc01e84 // ldr q4, [x20, #112]
+	WORD $0x3dc01e64 // ldr q4, [x19, #112]
 	WORD $0x4e22cca4 // fmla v4.4s, v5.4s, v2.4s
-	WORD $0x3dc02285 // ldr q5, [x20, #128]
+	WORD $0x3dc02265 // ldr q5, [x19, #128]
 	WORD $0x4e22cc85 // fmla v5.4s, v4.4s, v2.4s
-	WORD $0x3dc02684 // ldr q4, [x20, #144]
+	WORD $0x3dc02664 // ldr q4, [x19, #144]
 	WORD $0x4e22cca4 // fmla v4.4s, v5.4s, v2.4s
-	WORD $0x3dc02a85 // ldr q5, [x20, #160]
+	WORD $0x3dc02a65 // ldr q5, [x19, #160]
 	WORD $0x4e22cc85 // fmla v5.4s, v4.4s, v2.4s
 	WORD $0x6e22dc44 // fmul v4.4s, v2.4s, v2.4s
 	WORD $0x4e24cca2 // fmla v2.4s, v5.4s, v4.4s
-	WORD $0x3dc02e9f // ldr q31, [x20, #176]
+	WORD $0x3dc02e7f // ldr q31, [x19, #176]
 	WORD $0x4e3fd442 // fadd v2.4s, v2.4s, v31.4s
 	WORD $0x4e21a863 // fcvtns v3.4s, v3.4s
 	WORD $0x4f3f0464 // sshr v4.4s, v3.4s, #1
 	WORD $0x6ea48463 // sub v3.4s, v3.4s, v4.4s
 	WORD $0x4f375484 // shl v4.4s, v4.4s, #23
-	WORD $0x3dc02e85 // ldr q5, [x20, #176]
+	WORD $0x3dc02e65 // ldr q5, [x19, #176]
 	WORD $0x4ea58484 // add v4.4s, v4.4s, v5.4s
 	WORD $0x6e24dc42 // fmul v2.4s, v2.4s, v4.4s
 	WORD $0x4f375463 // shl v3.4s, v3.4s, #23
-	WORD $0x3dc02e84 // ldr q4, [x20, #176]
+	WORD $0x3dc02e64 // ldr q4, [x19, #176]
 	WORD $0x4ea48463 // add v3.4s, v3.4s, v4.4s
 	WORD $0x6e23dc42 // fmul v2.4s, v2.4s, v3.4s
-	ADD R7<<2, R1, R23
-	WORD $0x3dc002e3 // ldr q3, [x23, #0]
-	ADD R7<<2, R3, R24
-	WORD $0x3dc0031f // ldr q31, [x24, #0]
+	ADD R7<<2, R1, R22
+	WORD $0x3dc002c3 // ldr q3, [x22, #0]
+	ADD R7<<2, R3, R23
+	WORD $0x3dc002ff // ldr q31, [x23, #0]
 	WORD $0x4ebfd463 // fsub v3.4s, v3.4s, v31.4s
 	WORD $0x6e23dc42 // fmul v2.4s, v2.4s, v3.4s
-	ADD R7<<2, R6, R25
-	WORD $0x3d800322 // str q2, [x25, #0]
-	WORD $0x3dc006c2 // ldr q2, [x22, #16]
-	WORD $0x3dc0329f // ldr q31, [x20, #192]
+	ADD R7<<2, R6, R24
+	WORD $0x3d800302 // str q2, [x24, #0]
+	WORD $0x3dc006a2 // ldr q2, [x21, #16]
+	WORD $0x3dc0327f // ldr q31, [x19, #192]
 	WORD $0x4ebf1c43 // orr v3.16b, v2.16b, v31.16b
-	WORD $0x3dc03684 // ldr q4, [x20, #208]
+	WORD $0x3dc03664 // ldr q4, [x19, #208]
 	WORD $0x4e23d463 // fadd v3.4s, v3.4s, v3.4s
 	WORD $0x4e23f483 // fmax v3.4s, v4.4s, v3.4s
-	WORD $0x3dc00a9f // ldr q31, [x20, #32]
+	WORD $0x3dc00a7f // ldr q31, [x19, #32]
 	WORD $0x6e3fdc64 // fmul v4.4s, v3.4s, v31.4s
 	WORD $0x4e218884 // frintn v4.4s, v4.4s
-	WORD $0x3dc00e9f // ldr q31, [x20, #48]
+	WORD $0x3dc00e7f // ldr q31, [x19, #48]
 	WORD $0x4ebfcc83 // fmls v3.4s, v4.4s, v31.4s
-	WORD $0x3dc0129f // ldr q31, [x20, #64]
+	WORD $0x3dc0127f // ldr q31, [x19, #64]
 	WORD $0x4ebfcc83 // fmls v3.4s, v4.4s, v31.4s
-	WORD $0x3dc01685 // ldr q5, [x20, #80]
-	WORD $0x3dc01a86 // ldr q6, [x20, #96]
+	WORD $0x3dc01665 // ldr q5, [x19, #80]
+	WORD $0x3dc01a66 // ldr q6, [x19, #96]
 	WORD $0x4e23cca6 // fmla v6.4s, v5.4s, v3.4s
-	WORD $0x3dc01e85 // ldr q5, [x20, #112]
+	WORD $0x3dc01e65 // ldr q5, [x19, #112]
 	WORD $0x4e23ccc5 // fmla v5.4s, v6.4s, v3.4s
-	WORD $0x3dc02286 // ldr q6, [x20, #128]
+	WORD $0x3dc02266 // ldr q6, [x19, #128]
 	WORD $0x4e23cca6 // fmla v6.4s, v5.4s, v3.4s
-	WORD $0x3dc02685 // ldr q5, [x20, #144]
+	WORD $0x3dc02665 // ldr q5, [x19, #144]
 	WORD $0x4e23ccc5 // fmla v5.4s, v6.4s, v3.4s
-	WORD $0x3dc02a86 // ldr q6, [x20, #160]
+	WORD $0x3dc02a66 // ldr q6, [x19, #160]
 	WORD $0x4e23cca6 // fmla v6.4s, v5.4s, v3.4s
 	WORD $0x6e23dc65 // fmul v5.4s, v3.4s, v3.4s
 	WORD $0x4e25ccc3 // fmla v3.4s, v6.4s, v5.4s
 	WORD $0x4e21a884 // fcvtns v4.4s, v4.4s
 	WORD $0x4f375484 // shl v4.4s, v4.4s, #23
-	WORD $0x3dc02e85 // ldr q5, [x20, #176]
+	WORD $0x3dc02e65 // ldr q5, [x19, #176]
 	WORD $0x4ea58484 // add v4.4s, v4.4s, v5.4s
-	WORD $0x3dc02e9f // ldr q31, [x20, #176]
+	WORD $0x3dc02e7f // ldr q31, [x19, #176]
 	WORD $0x4ebfd485 // fsub v5.4s, v4.4s, v31.4s
 	WORD $0x4e24cc65 // fmla v5.4s, v3.4s, v4.4s
-	WORD $0x3dc03a9f // ldr q31, [x20, #224]
+	WORD $0x3dc03a7f // ldr q31, [x19, #224]
 	WORD $0x4e3fd4a3 // fadd v3.4s, v5.4s, v31.4s
 	WORD $0x6e23fca3 // fdiv v3.4s, v5.4s, v3.4s
-	WORD $0x3dc03e9f // ldr q31, [x20, #240]
+	WORD $0x3dc03e7f // ldr q31, [x19, #240]
 	WORD $0x4e3f1c63 // and v3.16b, v3.16b, v31.16b
-	WORD $0x3dc0329f // ldr q31, [x20, #192]
+	WORD $0x3dc0327f // ldr q31, [x19, #192]
 	WORD $0x4e3f1c42 // and v2.16b, v2.16b, v31.16b
 	WORD $0x4ea21c62 // orr v2.16b, v3.16b, v2.16b
 	WORD $0x0e617843 // fcvtl v3.2d, v2.2s
 	WORD $0x4e617844 // fcvtl2 v4.2d, v2.4s
 	WORD $0x4e63d400 // fadd v0.2d, v0.2d, v3.2d
 	WORD $0x4e64d421 // fadd v1.2d, v1.2d, v4.2d
-	WORD $0x3dc0329f // ldr q31, [x20, #192]
+	WORD $0x3dc0327f // ldr q31, [x19, #192]
 	WORD $0x6e3f1c42 // eor v2.16b, v2.16b, v31.16b
-	WORD $0x3dc00283 // ldr q3, [x20, #0]
+	WORD $0x3dc00263 // ldr q3, [x19, #0]
 	WORD $0x4e22f462 // fmax v2.4s, v3.4s, v2.4s
-	WORD $0x3dc00683 // ldr q3, [x20, #16]
+	WORD $0x3dc00663 // ldr q3, [x19, #16]
 	WORD $0x4ea2f462 // fmin v2.4s, v3.4s, v2.4s
-	WORD $0x3dc00a9f // ldr q31, [x20, #32]
+	WORD $0x3dc00a7f // ldr q31, [x19, #32]
 	WORD $0x6e3fdc43 // fmul v3.4s, v2.4s, v31.4s
 	WORD $0x4e218863 // frintn v3.4s, v3.4s
-	WORD $0x3dc00e9f // ldr q31, [x20, #48]
+	WORD $0x3dc00e7f // ldr q31, [x19, #48]
 	WORD $0x4ebfcc62 // fmls v2.4s, v3.4s, v31.4s
-	WORD $0x3dc0129f // ldr q31, [x20, #64]
+	WORD $0x3dc0127f // ldr q31, [x19, #64]
 	WORD $0x4ebfcc62 // fmls v2.4s, v3.4s, v31.4s
-	WORD $0x3dc01684 // ldr q4, [x20, #80]
-	WORD $0x3dc01a85 // ldr q5, [x20, #96]
+	WORD $0x3dc01664 // ldr q4, [x19, #80]
+	WORD $0x3dc01a65 // ldr q5, [x19, #96]
 	WORD $0x4e22cc85 // fmla v5.4s, v4.4s, v2.4s
-	WORD $0x3dc01e84 // ldr q4, [x20, #112]
+	WORD $0x3dc01e64 // ldr q4, [x19, #112]
 	WORD $0x4e22cca4 // fmla v4.4s, v5.4s, v2.4s
-	WORD $0x3dc02285 // ldr q5, [x20, #128]
+	WORD $0x3dc02265 // ldr q5, [x19, #128]
 	WORD $0x4e22cc85 // fmla v5.4s, v4.4s, v2.4s
-	WORD $0x3dc02684 // ldr q4, [x20, #144]
+	WORD $0x3dc02664 // ldr q4, [x19, #144]
 	WORD $0x4e22cca4 // fmla v4.4s, v5.4s, v2.4s
-	WORD $0x3dc02a85 // ldr q5, [x20, #160]
+	WORD $0x3dc02a65 // ldr q5, [x19, #160]
 	WORD $0x4e22cc85 // fmla v5.4s, v4.4s, v2.4s
 	WORD $0x6e22dc44 // fmul v4.4s, v2.4s, v2.4s
 	WORD $0x4e24cca2 // fmla v2.4s, v5.4s, v4.4s
-	WORD $0x3dc02e9f // ldr q31, [x20, #176]
+	WORD $0x3dc02e7f // ldr q31, [x19, #176]
 	WORD $0x4e3fd442 // fadd v2.4s, v2.4s, v31.4s
 	WORD $0x4e21a863 // fcvtns v3.4s, v3.4s
 	WORD $0x4f3f0464 // sshr v4.4s, v3.4s, #1
 	WORD $0x6ea48463 // sub v3.4s, v3.4s, v4.4s
 	WORD $0x4f375484 // shl v4.4s, v4.4s, #23
-	WORD $0x3dc02e85 // ldr q5, [x20, #176]
+	WORD $0x3dc02e65 // ldr q5, [x19, #176]
 	WORD $0x4ea58484 // add v4.4s, v4.4s, v5.4s
 	WORD $0x6e24dc42 // fmul v2.4s, v2.4s, v4.4s
 	WORD $0x4f375463 // shl v3.4s, v3.4s, #23
-	WORD $0x3dc02e84 // ldr q4, [x20, #176]
+	WORD $0x3dc02e64 // ldr q4, [x19, #176]
 	WORD $0x4ea48463 // add v3.4s, v3.4s, v4.4s
 	WORD $0x6e23dc42 // fmul v2.4s, v2.4s, v3.4s
-	WORD $0x3dc006e3 // ldr q3, [x23, #16]
-	WORD $0x3dc0071f // ldr q31, [x24, #16]
+	WORD $0x3dc006c3 // ldr q3, [x22, #16]
+	WORD $0x3dc006ff // ldr q31, [x23, #16]
 	WORD $0x4ebfd463 // fsub v3.4s, v3.4s, v31.4s
 	WORD $0x6e23dc42 // fmul v2.4s, v2.4s, v3.4s
-	WORD $0x3d800722 // str q2, [x25, #16]
+	WORD $0x3d800702 // str q2, [x24, #16]
 	ADD $8, R7
 	JMP loop37
 
@@ -2076,99 +2058,99 @@ done38:
 loop39:
 	CMP R8, R7
 	BGT done40
-	ADD R7<<2, R2, R22
-	WORD $0x3dc002c2 // ldr q2, [x22, #0]
-	WORD $0x3dc0329f // ldr q31, [x20, #192]
+	ADD R7<<2, R2, R25
+	WORD $0x3dc00322 // ldr q2, [x25, #0]
+	WORD $0x3dc0327f // ldr q31, [x19, #192]
 	WORD $0x4ebf1c43 // orr v3.16b, v2.16b, v31.16b
-	WORD $0x3dc03684 // ldr q4, [x20, #208]
+	WORD $0x3dc03664 // ldr q4, [x19, #208]
 	WORD $0x4e23d463 // fadd v3.4s, v3.4s, v3.4s
 	WORD $0x4e23f483 // fmax v3.4s, v4.4s, v3.4s
-	WORD $0x3dc00a9f // ldr q31, [x20, #32]
+	WORD $0x3dc00a7f // ldr q31, [x19, #32]
 	WORD $0x6e3fdc64 // fmul v4.4s, v3.4s, v31.4s
 	WORD $0x4e218884 // frintn v4.4s, v4.4s
-	WORD $0x3dc00e9f // ldr q31, [x20, #48]
+	WORD $0x3dc00e7f // ldr q31, [x19, #48]
 	WORD $0x4ebfcc83 // fmls v3.4s, v4.4s, v31.4s
-	WORD $0x3dc0129f // ldr q31, [x20, #64]
+	WORD $0x3dc0127f // ldr q31, [x19, #64]
 	WORD $0x4ebfcc83 // fmls v3.4s, v4.4s, v31.4s
-	WORD $0x3dc01685 // ldr q5, [x20, #80]
-	WORD $0x3dc01a86 // ldr q6, [x20, #96]
+	WORD $0x3dc01665 // ldr q5, [x19, #80]
+	WORD $0x3dc01a66 // ldr q6, [x19, #96]
 	WORD $0x4e23cca6 // fmla v6.4s, v5.4s, v3.4s
-	WORD $0x3dc01e85 // ldr q5, [x20, #112]
+	WORD $0x3dc01e65 // ldr q5, [x19, #112]
 	WORD $0x4e23ccc5 // fmla v5.4s, v6.4s, v3.4s
-	WORD $0x3dc02286 // ldr q6, [x20, #128]
+	WORD $0x3dc02266 // ldr q6, [x19, #128]
 	WORD $0x4e23cca6 // fmla v6.4s, v5.4s, v3.4s
-	WORD $0x3dc02685 // ldr q5, [x20, #144]
+	WORD $0x3dc02665 // ldr q5, [x19, #144]
 	WORD $0x4e23ccc5 // fmla v5.4s, v6.4s, v3.4s
-	WORD $0x3dc02a86 // ldr q6, [x20, #160]
+	WORD $0x3dc02a66 // ldr q6, [x19, #160]
 	WORD $0x4e23cca6 // fmla v6.4s, v5.4s, v3.4s
 	WORD $0x6e23dc65 // fmul v5.4s, v3.4s, v3.4s
 	WORD $0x4e25ccc3 // fmla v3.4s, v6.4s, v5.4s
 	WORD $0x4e21a884 // fcvtns v4.4s, v4.4s
 	WORD $0x4f375484 // shl v4.4s, v4.4s, #23
-	WORD $0x3dc02e85 // ldr q5, [x20, #176]
+	WORD $0x3dc02e65 // ldr q5, [x19, #176]
 	WORD $0x4ea58484 // add v4.4s, v4.4s, v5.4s
-	WORD $0x3dc02e9f // ldr q31, [x20, #176]
+	WORD $0x3dc02e7f // ldr q31, [x19, #176]
 	WORD $0x4ebfd485 // fsub v5.4s, v4.4s, v31.4s
 	WORD $0x4e24cc65 // fmla v5.4s, v3.4s, v4.4s
-	WORD $0x3dc03a9f // ldr q31, [x20, #224]
+	WORD $0x3dc03a7f // ldr q31, [x19, #224]
 	WORD $0x4e3fd4a3 // fadd v3.4s, v5.4s, v31.4s
 	WORD $0x6e23fca3 // fdiv v3.4s, v5.4s, v3.4s
-	WORD $0x3dc03e9f // ldr q31, [x20, #240]
+	WORD $0x3dc03e7f // ldr q31, [x19, #240]
 	WORD $0x4e3f1c63 // and v3.16b, v3.16b, v31.16b
-	WORD $0x3dc0329f // ldr q31, [x20, #192]
+	WORD $0x3dc0327f // ldr q31, [x19, #192]
 	WORD $0x4e3f1c42 // and v2.16b, v2.16b, v31.16b
 	WORD $0x4ea21c62 // orr v2.16b, v3.16b, v2.16b
 	WORD $0x0e617843 // fcvtl v3.2d, v2.2s
 	WORD $0x4e617844 // fcvtl2 v4.2d, v2.4s
 	WORD $0x4e63d400 // fadd v0.2d, v0.2d, v3.2d
 	WORD $0x4e64d421 // fadd v1.2d, v1.2d, v4.2d
-	WORD $0x3dc0329f // ldr q31, [x20, #192]
+	WORD $0x3dc0327f // ldr q31, [x19, #192]
 	WORD $0x6e3f1c42 // eor v2.16b, v2.16b, v31.16b
-	WORD $0x3dc00283 // ldr q3, [x20, #0]
+	WORD $0x3dc00263 // ldr q3, [x19, #0]
 	WORD $0x4e22f462 // fmax v2.4s, v3.4s, v2.4s
-	WORD $0x3dc00683 // ldr q3, [x20, #16]
+	WORD $0x3dc00663 // ldr q3, [x19, #16]
 	WORD $0x4ea2f462 // fmin v2.4s, v3.4s, v2.4s
-	WORD $0x3dc00a9f // ldr q31, [x20, #32]
+	WORD $0x3dc00a7f // ldr q31, [x19, #32]
 	WORD $0x6e3fdc43 // fmul v3.4s, v2.4s, v31.4s
 	WORD $0x4e218863 // frintn v3.4s, v3.4s
-	WORD $0x3dc00e9f // ldr q31, [x20, #48]
+	WORD $0x3dc00e7f // ldr q31, [x19, #48]
 	WORD $0x4ebfcc62 // fmls v2.4s, v3.4s, v31.4s
-	WORD $0x3dc0129f // ldr q31, [x20, #64]
+	WORD $0x3dc0127f // ldr q31, [x19, #64]
 	WORD $0x4ebfcc62 // fmls v2.4s, v3.4s, v31.4s
-	WORD $0x3dc01684 // ldr q4, [x20, #80]
-	WORD $0x3dc01a85 // ldr q5, [x20, #96]
+	WORD $0x3dc01664 // ldr q4, [x19, #80]
+	WORD $0x3dc01a65 // ldr q5, [x19, #96]
 	WORD $0x4e22cc85 // fmla v5.4s, v4.4s, v2.4s
-	WORD $0x3dc01e84 // ldr q4, [x20, #112]
+	WORD $0x3dc01e64 // ldr q4, [x19, #112]
 	WORD $0x4e22cca4 // fmla v4.4s, v5.4s, v2.4s
-	WORD $0x3dc02285 // ldr q5, [x20, #128]
+	WORD $0x3dc02265 // ldr q5, [x19, #128]
 	WORD $0x4e22cc85 // fmla v5.4s, v4.4s, v2.4s
-	WORD $0x3dc02684 // ldr q4, [x20, #144]
+	WORD $0x3dc02664 // ldr q4, [x19, #144]
 	WORD $0x4e22cca4 // fmla v4.4s, v5.4s, v2.4s
-	WORD $0x3dc02a85 // ldr q5, [x20, #160]
+	WORD $0x3dc02a65 // ldr q5, [x19, #160]
 	WORD $0x4e22cc85 // fmla v5.4s, v4.4s, v2.4s
 	WORD $0x6e22dc44 // fmul v4.4s, v2.4s, v2.4s
 	WORD $0x4e24cca2 // fmla v2.4s, v5.4s, v4.4s
-	WORD $0x3dc02e9f // ldr q31, [x20, #176]
+	WORD $0x3dc02e7f // ldr q31, [x19, #176]
 	WORD $0x4e3fd442 // fadd v2.4s, v2.4s, v31.4s
 	WORD $0x4e21a863 // fcvtns v3.4s, v3.4s
 	WORD $0x4f3f0464 // sshr v4.4s, v3.4s, #1
 	WORD $0x6ea48463 // sub v3.4s, v3.4s, v4.4s
 	WORD $0x4f375484 // shl v4.4s, v4.4s, #23
-	WORD $0x3dc02e85 // ldr q5, [x20, #176]
+	WORD $0x3dc02e65 // ldr q5, [x19, #176]
 	WORD $0x4ea58484 // add v4.4s, v4.4s, v5.4s
 	WORD $0x6e24dc42 // fmul v2.4s, v2.4s, v4.4s
 	WORD $0x4f375463 // shl v3.4s, v3.4s, #23
-	WORD $0x3dc02e84 // ldr q4, [x20, #176]
+	WORD $0x3dc02e64 // ldr q4, [x19, #176]
 	WORD $0x4ea48463 // add v3.4s, v3.4s, v4.4s
 	WORD $0x6e23dc42 // fmul v2.4s, v2.4s, v3.4s
-	ADD R7<<2, R1, R23
-	WORD $0x3dc002e3 // ldr q3, [x23, #0]
-	ADD R7<<2, R3, R24
-	WORD $0x3dc0031f // ldr q31, [x24, #0]
+	ADD R7<<2, R1, R26
+	WORD $0x3dc00343 // ldr q3, [x26, #0]
+	ADD R7<<2, R3, R21
+	WORD $0x3dc002bf // ldr q31, [x21, #0]
 	WORD $0x4ebfd463 // fsub v3.4s, v3.4s, v31.4s
 	WORD $0x6e23dc42 // fmul v2.4s, v2.4s, v3.4s
-	ADD R7<<2, R6, R25
-	WORD $0x3d800322 // str q2, [x25, #0]
+	ADD R7<<2, R6, R22
+	WORD $0x3d8002c2 // str q2, [x22, #0]
 	ADD $4, R7
 	JMP loop39
 
@@ -2179,46 +2161,46 @@ done40:
 loop41:
 	CMP R8, R7
 	BGT done42
-	ADD R7<<2, R2, R22
-	WORD $0xbd4002c2 // ldr s2, [x22, #0]
-	WORD $0x3dc0329f // ldr q31, [x20, #192]
+	ADD R7<<2, R2, R23
+	WORD $0xbd4002e2 // ldr s2, [x23, #0]
+	WORD $0x3dc0327f // ldr q31, [x19, #192]
 	WORD $0x4ebf1c43 // orr v3.16b, v2.16b, v31.16b
-	WORD $0x3dc03684 // ldr q4, [x20, #208]
+	WORD $0x3dc03664 // ldr q4, [x19, #208]
 	WORD $0x4e23d463 // fadd v3.4s, v3.4s, v3.4s
 	WORD $0x4e23f483 // fmax v3.4s, v4.4s, v3.4s
-	WORD $0x3dc00a9f // ldr q31, [x20, #32]
+	WORD $0x3dc00a7f // ldr q31, [x19, #32]
 	WORD $0x6e3fdc64 // fmul v4.4s, v3.4s, v31.4s
 	WORD $0x4e218884 // frintn v4.4s, v4.4s
-	WORD $0x3dc00e9f // ldr q31, [x20, #48]
+	WORD $0x3dc00e7f // ldr q31, [x19, #48]
 	WORD $0x4ebfcc83 // fmls v3.4s, v4.4s, v31.4s
-	WORD $0x3dc0129f // ldr q31, [x20, #64]
+	WORD $0x3dc0127f // ldr q31, [x19, #64]
 	WORD $0x4ebfcc83 // fmls v3.4s, v4.4s, v31.4s
-	WORD $0x3dc01685 // ldr q5, [x20, #80]
-	WORD $0x3dc01a86 // ldr q6, [x20, #96]
+	WORD $0x3dc01665 // ldr q5, [x19, #80]
+	WORD $0x3dc01a66 // ldr q6, [x19, #96]
 	WORD $0x4e23cca6 // fmla v6.4s, v5.4s, v3.4s
-	WORD $0x3dc01e85 // ldr q5, [x20, #112]
+	WORD $0x3dc01e65 // ldr q5, [x19, #112]
 	WORD $0x4e23ccc5 // fmla v5.4s, v6.4s, v3.4s
-	WORD $0x3dc02286 // ldr q6, [x20, #128]
+	WORD $0x3dc02266 // ldr q6, [x19, #128]
 	WORD $0x4e23cca6 // fmla v6.4s, v5.4s, v3.4s
-	WORD $0x3dc02685 // ldr q5, [x20, #144]
+	WORD $0x3dc02665 // ldr q5, [x19, #144]
 	WORD $0x4e23ccc5 // fmla v5.4s, v6.4s, v3.4s
-	WORD $0x3dc02a86 // ldr q6, [x20, #160]
+	WORD $0x3dc02a66 // ldr q6, [x19, #160]
 	WORD $0x4e23cca6 // fmla v6.4s, v5.4s, v3.4s
 	WORD $0x6e23dc65 // fmul v5.4s, v3.4s, v3.4s
 	WORD $0x4e25ccc3 // fmla v3.4s, v6.4s, v5.4s
 	WORD $0x4e21a884 // fcvtns v4.4s, v4.4s
 	WORD $0x4f375484 // shl v4.4s, v4.4s, #23
-	WORD $0x3dc02e85 // ldr q5, [x20, #176]
+	WORD $0x3dc02e65 // ldr q5, [x19, #176]
 	WORD $0x4ea58484 // add v4.4s, v4.4s, v5.4s
-	WORD $0x3dc02e9f // ldr q31, [x20, #176]
+	WORD $0x3dc02e7f // ldr q31, [x19, #176]
 	WORD $0x4ebfd485 // fsub v5.4s, v4.4s, v31.4s
 	WORD $0x4e24cc65 // fmla v5.4s, v3.4s, v4.4s
-	WORD $0x3dc03a9f // ldr q31, [x20, #224]
+	WORD $0x3dc03a7f // ldr q31, [x19, #224]
 	WORD $0x4e3fd4a3 // fadd v3.4s, v5.4s, v31.4s
 	WORD $0x6e23fca3 // fdiv v3.4s, v5.4s, v3.4s
-	WORD $0x3dc03e9f // ldr q31, [x20, #240]
+	WORD $0x3dc03e7f // ldr q31, [x19, #240]
 	WORD $0x4e3f1c63 // and v3.16b, v3.16b, v31.16b
-	WORD $0x3dc0329f // ldr q31, [x20, #192]
+	WORD $0x3dc0327f // ldr q31, [x19, #192]
 	WORD $0x4e3f1c42 // and v2.16b, v2.16b, v31.16b
 	WORD $0x4ea21c62 // orr v2.16b, v3.16b, v2.16b
 	WORD $0x6f00e403 // movi v3.2d, #0
@@ -2227,53 +2209,53 @@ loop41:
 	WORD $0x4e617863 // fcvtl2 v3.2d, v3.4s
 	WORD $0x4e64d400 // fadd v0.2d, v0.2d, v4.2d
 	WORD $0x4e63d421 // fadd v1.2d, v1.2d, v3.2d
-	WORD $0x3dc0329f // ldr q31, [x20, #192]
+	WORD $0x3dc0327f // ldr q31, [x19, #192]
 	WORD $0x6e3f1c42 // eor v2.16b, v2.16b, v31.16b
-	WORD $0x3dc00283 // ldr q3, [x20, #0]
+	WORD $0x3dc00263 // ldr q3, [x19, #0]
 	WORD $0x4e22f462 // fmax v2.4s, v3.4s, v2.4s
-	WORD $0x3dc00683 // ldr q3, [x20, #16]
+	WORD $0x3dc00663 // ldr q3, [x19, #16]
 	WORD $0x4ea2f462 // fmin v2.4s, v3.4s, v2.4s
-	WORD $0x3dc00a9f // ldr q31, [x20, #32]
+	WORD $0x3dc00a7f // ldr q31, [x19, #32]
 	WORD $0x6e3fdc43 // fmul v3.4s, v2.4s, v31.4s
 	WORD $0x4e218863 // frintn v3.4s, v3.4s
-	WORD $0x3dc00e9f // ldr q31, [x20, #48]
+	WORD $0x3dc00e7f // ldr q31, [x19, #48]
 	WORD $0x4ebfcc62 // fmls v2.4s, v3.4s, v31.4s
-	WORD $0x3dc0129f // ldr q31, [x20, #64]
+	WORD $0x3dc0127f // ldr q31, [x19, #64]
 	WORD $0x4ebfcc62 // fmls v2.4s, v3.4s, v31.4s
-	WORD $0x3dc01684 // ldr q4, [x20, #80]
-	WORD $0x3dc01a85 // ldr q5, [x20, #96]
+	WORD $0x3dc01664 // ldr q4, [x19, #80]
+	WORD $0x3dc01a65 // ldr q5, [x19, #96]
 	WORD $0x4e22cc85 // fmla v5.4s, v4.4s, v2.4s
-	WORD $0x3dc01e84 // ldr q4, [x20, #112]
+	WORD $0x3dc01e64 // ldr q4, [x19, #112]
 	WORD $0x4e22cca4 // fmla v4.4s, v5.4s, v2.4s
-	WORD $0x3dc02285 // ldr q5, [x20, #128]
+	WORD $0x3dc02265 // ldr q5, [x19, #128]
 	WORD $0x4e22cc85 // fmla v5.4s, v4.4s, v2.4s
-	WORD $0x3dc02684 // ldr q4, [x20, #144]
+	WORD $0x3dc02664 // ldr q4, [x19, #144]
 	WORD $0x4e22cca4 // fmla v4.4s, v5.4s, v2.4s
-	WORD $0x3dc02a85 // ldr q5, [x20, #160]
+	WORD $0x3dc02a65 // ldr q5, [x19, #160]
 	WORD $0x4e22cc85 // fmla v5.4s, v4.4s, v2.4s
 	WORD $0x6e22dc44 // fmul v4.4s, v2.4s, v2.4s
 	WORD $0x4e24cca2 // fmla v2.4s, v5.4s, v4.4s
-	WORD $0x3dc02e9f // ldr q31, [x20, #176]
+	WORD $0x3dc02e7f // ldr q31, [x19, #176]
 	WORD $0x4e3fd442 // fadd v2.4s, v2.4s, v31.4s
 	WORD $0x4e21a863 // fcvtns v3.4s, v3.4s
 	WORD $0x4f3f0464 // sshr v4.4s, v3.4s, #1
 	WORD $0x6ea48463 // sub v3.4s, v3.4s, v4.4s
 	WORD $0x4f375484 // shl v4.4s, v4.4s, #23
-	WORD $0x3dc02e85 // ldr q5, [x20, #176]
+	WORD $0x3dc02e65 // ldr q5, [x19, #176]
 	WORD $0x4ea58484 // add v4.4s, v4.4s, v5.4s
 	WORD $0x6e24dc42 // fmul v2.4s, v2.4s, v4.4s
 	WORD $0x4f375463 // shl v3.4s, v3.4s, #23
-	WORD $0x3dc02e84 // ldr q4, [x20, #176]
+	WORD $0x3dc02e64 // ldr q4, [x19, #176]
 	WORD $0x4ea48463 // add v3.4s, v3.4s, v4.4s
 	WORD $0x6e23dc42 // fmul v2.4s, v2.4s, v3.4s
-	ADD R7<<2, R1, R23
-	WORD $0xbd4002e3 // ldr s3, [x23, #0]
-	ADD R7<<2, R3, R24
-	WORD $0xbd400304 // ldr s4, [x24, #0]
+	ADD R7<<2, R1, R24
+	WORD $0xbd400303 // ldr s3, [x24, #0]
+	ADD R7<<2, R3, R25
+	WORD $0xbd400324 // ldr s4, [x25, #0]
 	WORD $0x4ea4d463 // fsub v3.4s, v3.4s, v4.4s
 	WORD $0x6e23dc42 // fmul v2.4s, v2.4s, v3.4s
-	ADD R7<<2, R6, R25
-	WORD $0xbd000322 // str s2, [x25, #0]
+	ADD R7<<2, R6, R26
+	WORD $0xbd000342 // str s2, [x26, #0]
 	ADD $1, R7
 	JMP loop41
 
@@ -2286,7 +2268,7 @@ done42:
 
 // func couplingInverseBoundedGradNEON
 TEXT ·couplingInverseBoundedGradNEON(SB), NOSPLIT, $0-176
-	MOVD $constants<>(SB), R20
+	MOVD $constants<>(SB), R19
 	MOVD gx_len+112(FP), R0
 	MOVD x_base+8(FP), R1
 	MOVD s_base+32(FP), R1
@@ -2304,208 +2286,202 @@ TEXT ·couplingInverseBoundedGradNEON(SB), NOSPLIT, $0-176
 loop43:
 	CMP R10, R9
 	BGT done44
-	ADD R9<<2, R1, R22
-	WORD $0x3dc002c1 // ldr q1, [x22, #0]
-	WORD $0x3dc0329f // ldr q31, [x20, #192]
+	ADD R9<<2, R1, R21
+	WORD $0x3dc002a1 // ldr q1, [x21, #0]
+	WORD $0x3dc0327f // ldr q31, [x19, #192]
 	WORD $0x4ebf1c22 // orr v2.16b, v1.16b, v31.16b
-	WORD $0x3dc03683 // ldr q3, [x20, #208]
+	WORD $0x3dc03663 // ldr q3, [x19, #208]
 	WORD $0x4e22d442 // fadd v2.4s, v2.4s, v2.4s
 	WORD $0x4e22f462 // fmax v2.4s, v3.4s, v2.4s
-	WORD $0x3dc00a9f // ldr q31, [x20, #32]
+	WORD $0x3dc00a7f // ldr q31, [x19, #32]
 	WORD $0x6e3fdc43 // fmul v3.4s, v2.4s, v31.4s
 	WORD $0x4e218863 // frintn v3.4s, v3.4s
-	WORD $0x3dc00e9f // ldr q31, [x20, #48]
+	WORD $0x3dc00e7f // ldr q31, [x19, #48]
 	WORD $0x4ebfcc62 // fmls v2.4s, v3.4s, v31.4s
-	WORD $0x3dc0129f // ldr q31, [x20, #64]
+	WORD $0x3dc0127f // ldr q31, [x19, #64]
 	WORD $0x4ebfcc62 // fmls v2.4s, v3.4s, v31.4s
-	WORD $0x3dc01684 // ldr q4, [x20, #80]
-	WORD $0x3dc01a85 // ldr q5, [x20, #96]
+	WORD $0x3dc01664 // ldr q4, [x19, #80]
+	WORD $0x3dc01a65 // ldr q5, [x19, #96]
 	WORD $0x4e22cc85 // fmla v5.4s, v4.4s, v2.4s
-	WORD $0x3dc01e84 // ldr q4, [x20, #112]
+	WORD $0x3dc01e64 // ldr q4, [x19, #112]
 	WORD $0x4e22cca4 // fmla v4.4s, v5.4s, v2.4s
-	WORD $0x3dc02285 // ldr q5, [x20, #128]
+	WORD $0x3dc02265 // ldr q5, [x19, #128]
 	WORD $0x4e22cc85 // fmla v5.4s, v4.4s, v2.4s
-	WORD $0x3dc02684 // ldr q4, [x20, #144]
+	WORD $0x3dc02664 // ldr q4, [x19, #144]
 	WORD $0x4e22cca4 // fmla v4.4s, v5.4s, v2.4s
-	WORD $0x3dc02a85 // ldr q5, [x20, #160]
+	WORD $0x3dc02a65 // ldr q5, [x19, #160]
 	WORD $0x4e22cc85 // fmla v5.4s, v4.4s, v2.4s
 	WORD $0x6e22dc44 // fmul v4.4s, v2.4s, v2.4s
 	WORD $0x4e24cca2 // fmla v2.4s, v5.4s, v4.4s
 	WORD $0x4e21a863 // fcvtns v3.4s, v3.4s
 	WORD $0x4f375463 // shl v3.4s, v3.4s, #23
-	WORD $0x3dc02e84 // ldr q4, [x20, #176]
+	WORD $0x3dc02e64 // ldr q4, [x19, #176]
 	WORD $0x4ea48463 // add v3.4s, v3.4s, v4.4s
-	WORD $0x3dc02e9f // ldr q31, [x20, #176]
+	WORD $0x3dc02e7f // ldr q31, [x19, #176]
 	WORD $0x4ebfd464 // fsub v4.4s, v3.4s, v31.4s
 	WORD $0x4e23cc44 // fmla v4.4s, v2.4s, v3.4s
-	WORD $0x3dc03a9f // ldr q31, [x20, #224]
+	WORD $0x3dc03a7f // ldr q31, [x19, #224]
 	WORD $0x4e3fd482 // fadd v2.4s, v4.4s, v31.4s
 	WORD $0x6e22fc82 // fdiv v2.4s, v4.4s, v2.4s
-	WORD $0x3dc03e9f // ldr q31, [x20, #240]
+	WORD $0x3dc03e7f // ldr q31, [x19, #240]
 	WORD $0x4e3f1c42 // and v2.16b, v2.16b, v31.16b
-	WORD $0x3dc0329f // ldr q31, [x20, #192]
+	WORD $0x3dc0327f // ldr q31, [x19, #192]
 	WORD $0x4e3f1c21 // and v1.16b, v1.16b, v31.16b
 	WORD $0x4ea11c41 // orr v1.16b, v2.16b, v1.16b
-	ADD R9<<2, R3, R23
-	WORD $0x3dc002e2 // ldr q2, [x23, #0]
-	WORD $0x3dc0329f // ldr q31, [x20, #192]
+	ADD R9<<2, R3, R22
+	WORD $0x3dc002c2 // ldr q2, [x22, #0]
+	WORD $0x3dc0327f // ldr q31, [x19, #192]
 	WORD $0x6e3f1c23 // eor v3.16b, v1.16b, v31.16b
-	WORD $0x3dc00284 // ldr q4, [x20, #0]
+	WORD $0x3dc00264 // ldr q4, [x19, #0]
 	WORD $0x4e23f483 // fmax v3.4s, v4.4s, v3.4s
-	WORD $0x3dc00684 // ldr q4, [x20, #16]
+	WORD $0x3dc00664 // ldr q4, [x19, #16]
 	WORD $0x4ea3f483 // fmin v3.4s, v4.4s, v3.4s
-	WORD $0x3dc00a9f // ldr q31, [x20, #32]
+	WORD $0x3dc00a7f // ldr q31, [x19, #32]
 	WORD $0x6e3fdc64 // fmul v4.4s, v3.4s, v31.4s
 	WORD $0x4e218884 // frintn v4.4s, v4.4s
-	WORD $0x3dc00e9f // ldr q31, [x20, #48]
+	WORD $0x3dc00e7f // ldr q31, [x19, #48]
 	WORD $0x4ebfcc83 // fmls v3.4s, v4.4s, v31.4s
-	WORD $0x3dc0129f // ldr q31, [x20, #64]
+	WORD $0x3dc0127f // ldr q31, [x19, #64]
 	WORD $0x4ebfcc83 // fmls v3.4s, v4.4s, v31.4s
-	WORD $0x3dc01685 // ldr q5, [x20, #80]
-	WORD $0x3dc01a86 // ldr q6, [x20, #96]
+	WORD $0x3dc01665 // ldr q5, [x19, #80]
+	WORD $0x3dc01a66 // ldr q6, [x19, #96]
 	WORD $0x4e23cca6 // fmla v6.4s, v5.4s, v3.4s
-	WORD $0x3dc01e85 // ldr q5, [x20, #112]
+	WORD $0x3dc01e65 // ldr q5, [x19, #112]
 	WORD $0x4e23ccc5 // fmla v5.4s, v6.4s, v3.4s
-	WORD $0x3dc02286 // ldr q6, [x20, #128]
+	WORD $0x3dc02266 // ldr q6, [x19, #128]
 	WORD $0x4e23cca6 // fmla v6.4s, v5.4s, v3.4s
-	WORD $0x3dc02685 // ldr q5, [x20, #144]
+	WORD $0x3dc02665 // ldr q5, [x19, #144]
 	WORD $0x4e23ccc5 // fmla v5.4s, v6.4s, v3.4s
-	WORD $0x3dc02a86 // ldr q6, [x20, #160]
+	WORD $0x3dc02a66 // ldr q6, [x19, #160]
 	WORD $0x4e23cca6 // fmla v6.4s, v5.4s, v3.4s
 	WORD $0x6e23dc65 // fmul v5.4s, v3.4s, v3.4s
 	WORD $0x4e25ccc3 // fmla v3.4s, v6.4s, v5.4s
-	WORD $0x3dc02e9f // ldr q31, [x20, #176]
+	WORD $0x3dc02e7f // ldr q31, [x19, #176]
 	WORD $0x4e3fd463 // fadd v3.4s, v3.4s, v31.4s
 	WORD $0x4e21a884 // fcvtns v4.4s, v4.4s
 	WORD $0x4f3f0485 // sshr v5.4s, v4.4s, #1
 	WORD $0x6ea58484 // sub v4.4s, v4.4s, v5.4s
 	WORD $0x4f3754a5 // shl v5.4s, v5.4s, #23
-	WORD $0x3dc02e86 // ldr q6, [x20, #176]
+	WORD $0x3dc02e66 // ldr q6, [x19, #176]
 	WORD $0x4ea684a5 // add v5.4s, v5.4s, v6.4s
 	WORD $0x6e25dc63 // fmul v3.4s, v3.4s, v5.4s
 	WORD $0x4f375484 // shl v4.4s, v4.4s, #23
-	WORD $0x3dc02e85 // ldr q5, [x20, #176]
+	WORD $0x3dc02e65 // ldr q5, [x19, #176]
 	WORD $0x4ea58484 // add v4.4s, v4.4s, v5.4s
 	WORD $0x6e24dc63 // fmul v3.4s, v3.4s, v4.4s
 	WORD $0x6e22dc63 // fmul v3.4s, v3.4s, v2.4s
-	ADD R9<<2, R2, R24
-	WORD $0x3dc0031f // ldr q31, [x24, #0]
+	ADD R9<<2, R2, R23
+	WORD $0x3dc002ff // ldr q31, [x23, #0]
 	WORD $0x6e3fdc42 // fmul v2.4s, v2.4s, v31.4s
-	WORD $0x3dc0329f // ldr q31, [x20, #192]
+	WORD $0x3dc0327f // ldr q31, [x19, #192]
 	WORD $0x6e3f1c42 // eor v2.16b, v2.16b, v31.16b
 	WORD $0x4ea0d442 // fsub v2.4s, v2.4s, v0.4s
-	WORD $0x3dc0329f // ldr q31, [x20, #192]
+	WORD $0x3dc0327f // ldr q31, [x19, #192]
 	WORD $0x6e3f1c64 // eor v4.16b, v3.16b, v31.16b
-	ADD R9<<2, R8, R25
-	WORD $0x3d800324 // str q4, [x25, #0]
-	WORD $0x3dc02e84 // ldr q4, [x20, #176]
+	ADD R9<<2, R8, R24
+	WORD $0x3d800304 // str q4, [x24, #0]
+	WORD $0x3dc02e64 // ldr q4, [x19, #176]
 	WORD $0x4ea1cc24 // fmls v4.4s, v1.4s, v1.4s
 	WORD $0x6e24dc41 // fmul v1.4s, v2.4s, v4.4s
-	ADD R9<<2, R6, R22
-	WORD $0x3d8002c3 // str q3, [x22, #0]
-	ADD R9<<2, R7, R23
-	WORD $0x3d8002e1 // str q1, [x23, #0]
-	ADD R9<<2, R1, R24
-	WORD $0x3dc00701 // ldr q1, [x24, #16]
-	WORD $0x3dc0329f // ldr q31, [x20, #192]
+	ADD R9<<2, R6, R25
+	WORD $0x3d800323 // str q3, [x25, #0]
+	ADD R9<<2, R7, R26
+	WORD $0x3d800341 // str q1, [x26, #0]
+	WORD $0x3dc006a1 // ldr q1, [x21, #16]
+	WORD $0x3dc0327f // ldr q31, [x19, #192]
 	WORD $0x4ebf1c22 // orr v2.16b, v1.16b, v31.16b
-	WORD $0x3dc03683 // ldr q3, [x20, #208]
+	WORD $0x3dc03663 // ldr q3, [x19, #208]
 	WORD $0x4e22d442 // fadd v2.4s, v2.4s, v2.4s
 	WORD $0x4e22f462 // fmax v2.4s, v3.4s, v2.4s
-	WORD $0x3dc00a9f // ldr q31, [x20, #32]
+	WORD $0x3dc00a7f // ldr q31, [x19, #32]
 	WORD $0x6e3fdc43 // fmul v3.4s, v2.4s, v31.4s
 	WORD $0x4e218863 // frintn v3.4s, v3.4s
-	WORD $0x3dc00e9f // ldr q31, [x20, #48]
+	WORD $0x3dc00e7f // ldr q31, [x19, #48]
 	WORD $0x4ebfcc62 // fmls v2.4s, v3.4s, v31.4s
-	WORD $0x3dc0129f // ldr q31, [x20, #64]
+	WORD $0x3dc0127f // ldr q31, [x19, #64]
 	WORD $0x4ebfcc62 // fmls v2.4s, v3.4s, v31.4s
-	WORD $0x3dc01684 // ldr q4, [x20, #80]
-	WORD $0x3dc01a85 // ldr q5, [x20, #96]
+	WORD $0x3dc01664 // ldr q4, [x19, #80]
+	WORD $0x3dc01a65 // ldr q5, [x19, #96]
 	WORD $0x4e22cc85 // fmla v5.4s, v4.4s, v2.4s
-	WORD $0x3dc01e84 // ldr q4, [x20, #112]
+	WORD $0x3dc01e64 // ldr q4, [x19, #112]
 	WORD $0x4e22cca4 // fmla v4.4s, v5.4s, v2.4s
-	WORD $0x3dc02285 // ldr q5, [x20, #128]
+	WORD $0x3dc02265 // ldr q5, [x19, #128]
 	WORD $0x4e22cc85 // fmla v5.4s, v4.4s, v2.4s
-	WORD $0x3dc02684 // ldr q4, [x20, #144]
+	WORD $0x3dc02664 // ldr q4, [x19, #144]
 	WORD $0x4e22cca4 // fmla v4.4s, v5.4s, v2.4s
-	WORD $0x3dc02a85 // ldr q5, [x20, #160]
+	WORD $0x3dc02a65 // ldr q5, [x19, #160]
 	WORD $0x4e22cc85 // fmla v5.4s, v4.4s, v2.4s
 	WORD $0x6e22dc44 // fmul v4.4s, v2.4s, v2.4s
 	WORD $0x4e24cca2 // fmla v2.4s, v5.4s, v4.4s
 	WORD $0x4e21a863 // fcvtns v3.4s, v3.4s
 	WORD $0x4f375463 // shl v3.4s, v3.4s, #23
-	WORD $0x3dc02e84 // ldr q4, [x20, #176]
+	WORD $0x3dc02e64 // ldr q4, [x19, #176]
 	WORD $0x4ea48463 // add v3.4s, v3.4s, v4.4s
-	WORD $0x3dc02e9f // ldr q31, [x20, #176]
+	WORD $0x3dc02e7f // ldr q31, [x19, #176]
 	WORD $0x4ebfd464 // fsub v4.4s, v3.4s, v31.4s
 	WORD $0x4e23cc44 // fmla v4.4s, v2.4s, v3.4s
-	WORD $0x3dc03a9f // ldr q31, [x20, #224]
+	WORD $0x3dc03a7f // ldr q31, [x19, #224]
 	WORD $0x4e3fd482 // fadd v2.4s, v4.4s, v31.4s
 	WORD $0x6e22fc82 // fdiv v2.4s, v4.4s, v2.4s
-	WORD $0x3dc03e9f // ldr q31, [x20, #240]
+	WORD $0x3dc03e7f // ldr q31, [x19, #240]
 	WORD $0x4e3f1c42 // and v2.16b, v2.16b, v31.16b
-	WORD $0x3dc0329f // ldr q31, [x20, #192]
+	WORD $0x3dc0327f // ldr q31, [x19, #192]
 	WORD $0x4e3f1c21 // and v1.16b, v1.16b, v31.16b
 	WORD $0x4ea11c41 // orr v1.16b, v2.16b, v1.16b
-	ADD R9<<2, R3, R25
-	WORD $0x3dc00722 // ldr q2, [x25, #16]
-	WORD $0x3dc0329f // ldr q31, [x20, #192]
+	WORD $0x3dc006c2 // ldr q2, [x22, #16]
+	WORD $0x3dc0327f // ldr q31, [x19, #192]
 	WORD $0x6e3f1c23 // eor v3.16b, v1.16b, v31.16b
-	WORD $0x3dc00284 // ldr q4, [x20, #0]
+	WORD $0x3dc00264 // ldr q4, [x19, #0]
 	WORD $0x4e23f483 // fmax v3.4s, v4.4s, v3.4s
-	WORD $0x3dc00684 // ldr q4, [x20, #16]
+	WORD $0x3dc00664 // ldr q4, [x19, #16]
 	WORD $0x4ea3f483 // fmin v3.4s, v4.4s, v3.4s
-	WORD $0x3dc00a9f // ldr q31, [x20, #32]
+	WORD $0x3dc00a7f // ldr q31, [x19, #32]
 	WORD $0x6e3fdc64 // fmul v4.4s, v3.4s, v31.4s
 	WORD $0x4e218884 // frintn v4.4s, v4.4s
-	WORD $0x3dc00e9f // ldr q31, [x20, #48]
+	WORD $0x3dc00e7f // ldr q31, [x19, #48]
 	WORD $0x4ebfcc83 // fmls v3.4s, v4.4s, v31.4s
-	WORD $0x3dc0129f // ldr q31, [x20, #64]
+	WORD $0x3dc0127f // ldr q31, [x19, #64]
 	WORD $0x4ebfcc83 // fmls v3.4s, v4.4s, v31.4s
-	WORD $0x3dc01685 // ldr q5, [x20, #80]
-	WORD $0x3dc01a86 // ldr q6, [x20, #96]
+	WORD $0x3dc01665 // ldr q5, [x19, #80]
+	WORD $0x3dc01a66 // ldr q6, [x19, #96]
 	WORD $0x4e23cca6 // fmla v6.4s, v5.4s, v3.4s
-	WORD $0x3dc01e85 // ldr q5, [x20, #112]
+	WORD $0x3dc01e65 // ldr q5, [x19, #112]
 	WORD $0x4e23ccc5 // fmla v5.4s, v6.4s, v3.4s
-	WORD $0x3dc02286 // ldr q6, [x20, #128]
+	WORD $0x3dc02266 // ldr q6, [x19, #128]
 	WORD $0x4e23cca6 // fmla v6.4s, v5.4s, v3.4s
-	WORD $0x3dc02685 // ldr q5, [x20, #144]
+	WORD $0x3dc02665 // ldr q5, [x19, #144]
 	WORD $0x4e23ccc5 // fmla v5.4s, v6.4s, v3.4s
-	WORD $0x3dc02a86 // ldr q6, [x20, #160]
+	WORD $0x3dc02a66 // ldr q6, [x19, #160]
 	WORD $0x4e23cca6 // fmla v6.4s, v5.4s, v3.4s
 	WORD $0x6e23dc65 // fmul v5.4s, v3.4s, v3.4s
 	WORD $0x4e25ccc3 // fmla v3.4s, v6.4s, v5.4s
-	WORD $0x3dc02e9f // ldr q31, [x20, #176]
+	WORD $0x3dc02e7f // ldr q31, [x19, #176]
 	WORD $0x4e3fd463 // fadd v3.4s, v3.4s, v31.4s
 	WORD $0x4e21a884 // fcvtns v4.4s, v4.4s
 	WORD $0x4f3f0485 // sshr v5.4s, v4.4s, #1
 	WORD $0x6ea58484 // sub v4.4s, v4.4s, v5.4s
 	WORD $0x4f3754a5 // shl v5.4s, v5.4s, #23
-	WORD $0x3dc02e86 // ldr q6, [x20, #176]
+	WORD $0x3dc02e66 // ldr q6, [x19, #176]
 	WORD $0x4ea684a5 // add v5.4s, v5.4s, v6.4s
 	WORD $0x6e25dc63 // fmul v3.4s, v3.4s, v5.4s
 	WORD $0x4f375484 // shl v4.4s, v4.4s, #23
-	WORD $0x3dc02e85 // ldr q5, [x20, #176]
+	WORD $0x3dc02e65 // ldr q5, [x19, #176]
 	WORD $0x4ea58484 // add v4.4s, v4.4s, v5.4s
 	WORD $0x6e24dc63 // fmul v3.4s, v3.4s, v4.4s
 	WORD $0x6e22dc63 // fmul v3.4s, v3.4s, v2.4s
-	ADD R9<<2, R2, R22
-	WORD $0x3dc006df // ldr q31, [x22, #16]
+	WORD $0x3dc006ff // ldr q31, [x23, #16]
 	WORD $0x6e3fdc42 // fmul v2.4s, v2.4s, v31.4s
-	WORD $0x3dc0329f // ldr q31, [x20, #192]
+	WORD $0x3dc0327f // ldr q31, [x19, #192]
 	WORD $0x6e3f1c42 // eor v2.16b, v2.16b, v31.16b
 	WORD $0x4ea0d442 // fsub v2.4s, v2.4s, v0.4s
-	WORD $0x3dc0329f // ldr q31, [x20, #192]
+	WORD $0x3dc0327f // ldr q31, [x19, #192]
 	WORD $0x6e3f1c64 // eor v4.16b, v3.16b, v31.16b
-	ADD R9<<2, R8, R23
-	WORD $0x3d8006e4 // str q4, [x23, #16]
-	WORD $0x3dc02e84 // ldr q4, [x20, #176]
+	WORD $0x3d800704 // str q4, [x24, #16]
+	WORD $0x3dc02e64 // ldr q4, [x19, #176]
 	WORD $0x4ea1cc24 // fmls v4.4s, v1.4s, v1.4s
 	WORD $0x6e24dc41 // fmul v1.4s, v2.4s, v4.4s
-	ADD R9<<2, R6, R24
-	WORD $0x3d800703 // str q3, [x24, #16]
-	ADD R9<<2, R7, R25
-	WORD $0x3d800721 // str q1, [x25, #16]
+	WORD $0x3d800723 // str q3, [x25, #16]
+	WORD $0x3d800741 // str q1, [x26, #16]
 	ADD $8, R9
 	JMP loop43
 
@@ -2516,107 +2492,107 @@ done44:
 loop45:
 	CMP R10, R9
 	BGT done46
-	ADD R9<<2, R1, R22
-	WORD $0x3dc002c1 // ldr q1, [x22, #0]
-	WORD $0x3dc0329f // ldr q31, [x20, #192]
+	ADD R9<<2, R1, R21
+	WORD $0x3dc002a1 // ldr q1, [x21, #0]
+	WORD $0x3dc0327f // ldr q31, [x19, #192]
 	WORD $0x4ebf1c22 // orr v2.16b, v1.16b, v31.16b
-	WORD $0x3dc03683 // ldr q3, [x20, #208]
+	WORD $0x3dc03663 // ldr q3, [x19, #208]
 	WORD $0x4e22d442 // fadd v2.4s, v2.4s, v2.4s
 	WORD $0x4e22f462 // fmax v2.4s, v3.4s, v2.4s
-	WORD $0x3dc00a9f // ldr q31, [x20, #32]
+	WORD $0x3dc00a7f // ldr q31, [x19, #32]
 	WORD $0x6e3fdc43 // fmul v3.4s, v2.4s, v31.4s
 	WORD $0x4e218863 // frintn v3.4s, v3.4s
-	WORD $0x3dc00e9f // ldr q31, [x20, #48]
+	WORD $0x3dc00e7f // ldr q31, [x19, #48]
 	WORD $0x4ebfcc62 // fmls v2.4s, v3.4s, v31.4s
-	WORD $0x3dc0129f // ldr q31, [x20, #64]
+	WORD $0x3dc0127f // ldr q31, [x19, #64]
 	WORD $0x4ebfcc62 // fmls v2.4s, v3.4s, v31.4s
-	WORD $0x3dc01684 // ldr q4, [x20, #80]
-	WORD $0x3dc01a85 // ldr q5, [x20, #96]
+	WORD $0x3dc01664 // ldr q4, [x19, #80]
+	WORD $0x3dc01a65 // ldr q5, [x19, #96]
 	WORD $0x4e22cc85 // fmla v5.4s, v4.4s, v2.4s
-	WORD $0x3dc01e84 // ldr q4, [x20, #112]
+	WORD $0x3dc01e64 // ldr q4, [x19, #112]
 	WORD $0x4e22cca4 // fmla v4.4s, v5.4s, v2.4s
-	WORD $0x3dc02285 // ldr q5, [x20, #128]
+	WORD $0x3dc02265 // ldr q5, [x19, #128]
 	WORD $0x4e22cc85 // fmla v5.4s, v4.4s, v2.4s
-	WORD $0x3dc02684 // ldr q4, [x20, #144]
+	WORD $0x3dc02664 // ldr q4, [x19, #144]
 	WORD $0x4e22cca4 // fmla v4.4s, v5.4s, v2.4s
-	WORD $0x3dc02a85 // ldr q5, [x20, #160]
+	WORD $0x3dc02a65 // ldr q5, [x19, #160]
 	WORD $0x4e22cc85 // fmla v5.4s, v4.4s, v2.4s
 	WORD $0x6e22dc44 // fmul v4.4s, v2.4s, v2.4s
 	WORD $0x4e24cca2 // fmla v2.4s, v5.4s, v4.4s
 	WORD $0x4e21a863 // fcvtns v3.4s, v3.4s
 	WORD $0x4f375463 // shl v3.4s, v3.4s, #23
-	WORD $0x3dc02e84 // ldr q4, [x20, #176]
+	WORD $0x3dc02e64 // ldr q4, [x19, #176]
 	WORD $0x4ea48463 // add v3.4s, v3.4s, v4.4s
-	WORD $0x3dc02e9f // ldr q31, [x20, #176]
+	WORD $0x3dc02e7f // ldr q31, [x19, #176]
 	WORD $0x4ebfd464 // fsub v4.4s, v3.4s, v31.4s
 	WORD $0x4e23cc44 // fmla v4.4s, v2.4s, v3.4s
-	WORD $0x3dc03a9f // ldr q31, [x20, #224]
+	WORD $0x3dc03a7f // ldr q31, [x19, #224]
 	WORD $0x4e3fd482 // fadd v2.4s, v4.4s, v31.4s
 	WORD $0x6e22fc82 // fdiv v2.4s, v4.4s, v2.4s
-	WORD $0x3dc03e9f // ldr q31, [x20, #240]
+	WORD $0x3dc03e7f // ldr q31, [x19, #240]
 	WORD $0x4e3f1c42 // and v2.16b, v2.16b, v31.16b
-	WORD $0x3dc0329f // ldr q31, [x20, #192]
+	WORD $0x3dc0327f // ldr q31, [x19, #192]
 	WORD $0x4e3f1c21 // and v1.16b, v1.16b, v31.16b
 	WORD $0x4ea11c41 // orr v1.16b, v2.16b, v1.16b
-	ADD R9<<2, R3, R23
-	WORD $0x3dc002e2 // ldr q2, [x23, #0]
-	WORD $0x3dc0329f // ldr q31, [x20, #192]
+	ADD R9<<2, R3, R22
+	WORD $0x3dc002c2 // ldr q2, [x22, #0]
+	WORD $0x3dc0327f // ldr q31, [x19, #192]
 	WORD $0x6e3f1c23 // eor v3.16b, v1.16b, v31.16b
-	WORD $0x3dc00284 // ldr q4, [x20, #0]
+	WORD $0x3dc00264 // ldr q4, [x19, #0]
 	WORD $0x4e23f483 // fmax v3.4s, v4.4s, v3.4s
-	WORD $0x3dc00684 // ldr q4, [x20, #16]
+	WORD $0x3dc00664 // ldr q4, [x19, #16]
 	WORD $0x4ea3f483 // fmin v3.4s, v4.4s, v3.4s
-	WORD $0x3dc00a9f // ldr q31, [x20, #32]
+	WORD $0x3dc00a7f // ldr q31, [x19, #32]
 	WORD $0x6e3fdc64 // fmul v4.4s, v3.4s, v31.4s
 	WORD $0x4e218884 // frintn v4.4s, v4.4s
-	WORD $0x3dc00e9f // ldr q31, [x20, #48]
+	WORD $0x3dc00e7f // ldr q31, [x19, #48]
 	WORD $0x4ebfcc83 // fmls v3.4s, v4.4s, v31.4s
-	WORD $0x3dc0129f // ldr q31, [x20, #64]
+	WORD $0x3dc0127f // ldr q31, [x19, #64]
 	WORD $0x4ebfcc83 // fmls v3.4s, v4.4s, v31.4s
-	WORD $0x3dc01685 // ldr q5, [x20, #80]
-	WORD $0x3dc01a86 // ldr q6, [x20, #96]
+	WORD $0x3dc01665 // ldr q5, [x19, #80]
+	WORD $0x3dc01a66 // ldr q6, [x19, #96]
 	WORD $0x4e23cca6 // fmla v6.4s, v5.4s, v3.4s
-	WORD $0x3dc01e85 // ldr q5, [x20, #112]
+	WORD $0x3dc01e65 // ldr q5, [x19, #112]
 	WORD $0x4e23ccc5 // fmla v5.4s, v6.4s, v3.4s
-	WORD $0x3dc02286 // ldr q6, [x20, #128]
+	WORD $0x3dc02266 // ldr q6, [x19, #128]
 	WORD $0x4e23cca6 // fmla v6.4s, v5.4s, v3.4s
-	WORD $0x3dc02685 // ldr q5, [x20, #144]
+	WORD $0x3dc02665 // ldr q5, [x19, #144]
 	WORD $0x4e23ccc5 // fmla v5.4s, v6.4s, v3.4s
-	WORD $0x3dc02a86 // ldr q6, [x20, #160]
+	WORD $0x3dc02a66 // ldr q6, [x19, #160]
 	WORD $0x4e23cca6 // fmla v6.4s, v5.4s, v3.4s
 	WORD $0x6e23dc65 // fmul v5.4s, v3.4s, v3.4s
 	WORD $0x4e25ccc3 // fmla v3.4s, v6.4s, v5.4s
-	WORD $0x3dc02e9f // ldr q31, [x20, #176]
+	WORD $0x3dc02e7f // ldr q31, [x19, #176]
 	WORD $0x4e3fd463 // fadd v3.4s, v3.4s, v31.4s
 	WORD $0x4e21a884 // fcvtns v4.4s, v4.4s
 	WORD $0x4f3f0485 // sshr v5.4s, v4.4s, #1
 	WORD $0x6ea58484 // sub v4.4s, v4.4s, v5.4s
 	WORD $0x4f3754a5 // shl v5.4s, v5.4s, #23
-	WORD $0x3dc02e86 // ldr q6, [x20, #176]
+	WORD $0x3dc02e66 // ldr q6, [x19, #176]
 	WORD $0x4ea684a5 // add v5.4s, v5.4s, v6.4s
 	WORD $0x6e25dc63 // fmul v3.4s, v3.4s, v5.4s
 	WORD $0x4f375484 // shl v4.4s, v4.4s, #23
-	WORD $0x3dc02e85 // ldr q5, [x20, #176]
+	WORD $0x3dc02e65 // ldr q5, [x19, #176]
 	WORD $0x4ea58484 // add v4.4s, v4.4s, v5.4s
 	WORD $0x6e24dc63 // fmul v3.4s, v3.4s, v4.4s
 	WORD $0x6e22dc63 // fmul v3.4s, v3.4s, v2.4s
-	ADD R9<<2, R2, R24
-	WORD $0x3dc0031f // ldr q31, [x24, #0]
+	ADD R9<<2, R2, R23
+	WORD $0x3dc002ff // ldr q31, [x23, #0]
 	WORD $0x6e3fdc42 // fmul v2.4s, v2.4s, v31.4s
-	WORD $0x3dc0329f // ldr q31, [x20, #192]
+	WORD $0x3dc0327f // ldr q31, [x19, #192]
 	WORD $0x6e3f1c42 // eor v2.16b, v2.16b, v31.16b
 	WORD $0x4ea0d442 // fsub v2.4s, v2.4s, v0.4s
-	WORD $0x3dc0329f // ldr q31, [x20, #192]
+	WORD $0x3dc0327f // ldr q31, [x19, #192]
 	WORD $0x6e3f1c64 // eor v4.16b, v3.16b, v31.16b
-	ADD R9<<2, R8, R25
-	WORD $0x3d800324 // str q4, [x25, #0]
-	WORD $0x3dc02e84 // ldr q4, [x20, #176]
+	ADD R9<<2, R8, R24
+	WORD $0x3d800304 // str q4, [x24, #0]
+	WORD $0x3dc02e64 // ldr q4, [x19, #176]
 	WORD $0x4ea1cc24 // fmls v4.4s, v1.4s, v1.4s
 	WORD $0x6e24dc41 // fmul v1.4s, v2.4s, v4.4s
-	ADD R9<<2, R6, R22
-	WORD $0x3d8002c3 // str q3, [x22, #0]
-	ADD R9<<2, R7, R23
-	WORD $0x3d8002e1 // str q1, [x23, #0]
+	ADD R9<<2, R6, R25
+	WORD $0x3d800323 // str q3, [x25, #0]
+	ADD R9<<2, R7, R26
+	WORD $0x3d800341 // str q1, [x26, #0]
 	ADD $4, R9
 	JMP loop45
 
@@ -2627,107 +2603,107 @@ done46:
 loop47:
 	CMP R10, R9
 	BGT done48
-	ADD R9<<2, R1, R24
-	WORD $0xbd400301 // ldr s1, [x24, #0]
-	WORD $0x3dc0329f // ldr q31, [x20, #192]
+	ADD R9<<2, R1, R21
+	WORD $0xbd4002a1 // ldr s1, [x21, #0]
+	WORD $0x3dc0327f // ldr q31, [x19, #192]
 	WORD $0x4ebf1c22 // orr v2.16b, v1.16b, v31.16b
-	WORD $0x3dc03683 // ldr q3, [x20, #208]
+	WORD $0x3dc03663 // ldr q3, [x19, #208]
 	WORD $0x4e22d442 // fadd v2.4s, v2.4s, v2.4s
 	WORD $0x4e22f462 // fmax v2.4s, v3.4s, v2.4s
-	WORD $0x3dc00a9f // ldr q31, [x20, #32]
+	WORD $0x3dc00a7f // ldr q31, [x19, #32]
 	WORD $0x6e3fdc43 // fmul v3.4s, v2.4s, v31.4s
 	WORD $0x4e218863 // frintn v3.4s, v3.4s
-	WORD $0x3dc00e9f // ldr q31, [x20, #48]
+	WORD $0x3dc00e7f // ldr q31, [x19, #48]
 	WORD $0x4ebfcc62 // fmls v2.4s, v3.4s, v31.4s
-	WORD $0x3dc0129f // ldr q31, [x20, #64]
+	WORD $0x3dc0127f // ldr q31, [x19, #64]
 	WORD $0x4ebfcc62 // fmls v2.4s, v3.4s, v31.4s
-	WORD $0x3dc01684 // ldr q4, [x20, #80]
-	WORD $0x3dc01a85 // ldr q5, [x20, #96]
+	WORD $0x3dc01664 // ldr q4, [x19, #80]
+	WORD $0x3dc01a65 // ldr q5, [x19, #96]
 	WORD $0x4e22cc85 // fmla v5.4s, v4.4s, v2.4s
-	WORD $0x3dc01e84 // ldr q4, [x20, #112]
+	WORD $0x3dc01e64 // ldr q4, [x19, #112]
 	WORD $0x4e22cca4 // fmla v4.4s, v5.4s, v2.4s
-	WORD $0x3dc02285 // ldr q5, [x20, #128]
+	WORD $0x3dc02265 // ldr q5, [x19, #128]
 	WORD $0x4e22cc85 // fmla v5.4s, v4.4s, v2.4s
-	WORD $0x3dc02684 // ldr q4, [x20, #144]
+	WORD $0x3dc02664 // ldr q4, [x19, #144]
 	WORD $0x4e22cca4 // fmla v4.4s, v5.4s, v2.4s
-	WORD $0x3dc02a85 // ldr q5, [x20, #160]
+	WORD $0x3dc02a65 // ldr q5, [x19, #160]
 	WORD $0x4e22cc85 // fmla v5.4s, v4.4s, v2.4s
 	WORD $0x6e22dc44 // fmul v4.4s, v2.4s, v2.4s
 	WORD $0x4e24cca2 // fmla v2.4s, v5.4s, v4.4s
 	WORD $0x4e21a863 // fcvtns v3.4s, v3.4s
 	WORD $0x4f375463 // shl v3.4s, v3.4s, #23
-	WORD $0x3dc02e84 // ldr q4, [x20, #176]
+	WORD $0x3dc02e64 // ldr q4, [x19, #176]
 	WORD $0x4ea48463 // add v3.4s, v3.4s, v4.4s
-	WORD $0x3dc02e9f // ldr q31, [x20, #176]
+	WORD $0x3dc02e7f // ldr q31, [x19, #176]
 	WORD $0x4ebfd464 // fsub v4.4s, v3.4s, v31.4s
 	WORD $0x4e23cc44 // fmla v4.4s, v2.4s, v3.4s
-	WORD $0x3dc03a9f // ldr q31, [x20, #224]
+	WORD $0x3dc03a7f // ldr q31, [x19, #224]
 	WORD $0x4e3fd482 // fadd v2.4s, v4.4s, v31.4s
 	WORD $0x6e22fc82 // fdiv v2.4s, v4.4s, v2.4s
-	WORD $0x3dc03e9f // ldr q31, [x20, #240]
+	WORD $0x3dc03e7f // ldr q31, [x19, #240]
 	WORD $0x4e3f1c42 // and v2.16b, v2.16b, v31.16b
-	WORD $0x3dc0329f // ldr q31, [x20, #192]
+	WORD $0x3dc0327f // ldr q31, [x19, #192]
 	WORD $0x4e3f1c21 // and v1.16b, v1.16b, v31.16b
 	WORD $0x4ea11c41 // orr v1.16b, v2.16b, v1.16b
-	ADD R9<<2, R3, R25
-	WORD $0xbd400322 // ldr s2, [x25, #0]
-	WORD $0x3dc0329f // ldr q31, [x20, #192]
+	ADD R9<<2, R3, R22
+	WORD $0xbd4002c2 // ldr s2, [x22, #0]
+	WORD $0x3dc0327f // ldr q31, [x19, #192]
 	WORD $0x6e3f1c23 // eor v3.16b, v1.16b, v31.16b
-	WORD $0x3dc00284 // ldr q4, [x20, #0]
+	WORD $0x3dc00264 // ldr q4, [x19, #0]
 	WORD $0x4e23f483 // fmax v3.4s, v4.4s, v3.4s
-	WORD $0x3dc00684 // ldr q4, [x20, #16]
+	WORD $0x3dc00664 // ldr q4, [x19, #16]
 	WORD $0x4ea3f483 // fmin v3.4s, v4.4s, v3.4s
-	WORD $0x3dc00a9f // ldr q31, [x20, #32]
+	WORD $0x3dc00a7f // ldr q31, [x19, #32]
 	WORD $0x6e3fdc64 // fmul v4.4s, v3.4s, v31.4s
 	WORD $0x4e218884 // frintn v4.4s, v4.4s
-	WORD $0x3dc00e9f // ldr q31, [x20, #48]
+	WORD $0x3dc00e7f // ldr q31, [x19, #48]
 	WORD $0x4ebfcc83 // fmls v3.4s, v4.4s, v31.4s
-	WORD $0x3dc0129f // ldr q31, [x20, #64]
+	WORD $0x3dc0127f // ldr q31, [x19, #64]
 	WORD $0x4ebfcc83 // fmls v3.4s, v4.4s, v31.4s
-	WORD $0x3dc01685 // ldr q5, [x20, #80]
-	WORD $0x3dc01a86 // ldr q6, [x20, #96]
+	WORD $0x3dc01665 // ldr q5, [x19, #80]
+	WORD $0x3dc01a66 // ldr q6, [x19, #96]
 	WORD $0x4e23cca6 // fmla v6.4s, v5.4s, v3.4s
-	WORD $0x3dc01e85 // ldr q5, [x20, #112]
+	WORD $0x3dc01e65 // ldr q5, [x19, #112]
 	WORD $0x4e23ccc5 // fmla v5.4s, v6.4s, v3.4s
-	WORD $0x3dc02286 // ldr q6, [x20, #128]
+	WORD $0x3dc02266 // ldr q6, [x19, #128]
 	WORD $0x4e23cca6 // fmla v6.4s, v5.4s, v3.4s
-	WORD $0x3dc02685 // ldr q5, [x20, #144]
+	WORD $0x3dc02665 // ldr q5, [x19, #144]
 	WORD $0x4e23ccc5 // fmla v5.4s, v6.4s, v3.4s
-	WORD $0x3dc02a86 // ldr q6, [x20, #160]
+	WORD $0x3dc02a66 // ldr q6, [x19, #160]
 	WORD $0x4e23cca6 // fmla v6.4s, v5.4s, v3.4s
 	WORD $0x6e23dc65 // fmul v5.4s, v3.4s, v3.4s
 	WORD $0x4e25ccc3 // fmla v3.4s, v6.4s, v5.4s
-	WORD $0x3dc02e9f // ldr q31, [x20, #176]
+	WORD $0x3dc02e7f // ldr q31, [x19, #176]
 	WORD $0x4e3fd463 // fadd v3.4s, v3.4s, v31.4s
 	WORD $0x4e21a884 // fcvtns v4.4s, v4.4s
 	WORD $0x4f3f0485 // sshr v5.4s, v4.4s, #1
 	WORD $0x6ea58484 // sub v4.4s, v4.4s, v5.4s
 	WORD $0x4f3754a5 // shl v5.4s, v5.4s, #23
-	WORD $0x3dc02e86 // ldr q6, [x20, #176]
+	WORD $0x3dc02e66 // ldr q6, [x19, #176]
 	WORD $0x4ea684a5 // add v5.4s, v5.4s, v6.4s
 	WORD $0x6e25dc63 // fmul v3.4s, v3.4s, v5.4s
 	WORD $0x4f375484 // shl v4.4s, v4.4s, #23
-	WORD $0x3dc02e85 // ldr q5, [x20, #176]
+	WORD $0x3dc02e65 // ldr q5, [x19, #176]
 	WORD $0x4ea58484 // add v4.4s, v4.4s, v5.4s
 	WORD $0x6e24dc63 // fmul v3.4s, v3.4s, v4.4s
 	WORD $0x6e22dc63 // fmul v3.4s, v3.4s, v2.4s
-	ADD R9<<2, R2, R22
-	WORD $0xbd4002c4 // ldr s4, [x22, #0]
+	ADD R9<<2, R2, R23
+	WORD $0xbd4002e4 // ldr s4, [x23, #0]
 	WORD $0x6e24dc42 // fmul v2.4s, v2.4s, v4.4s
-	WORD $0x3dc0329f // ldr q31, [x20, #192]
+	WORD $0x3dc0327f // ldr q31, [x19, #192]
 	WORD $0x6e3f1c42 // eor v2.16b, v2.16b, v31.16b
 	WORD $0x4ea0d442 // fsub v2.4s, v2.4s, v0.4s
-	WORD $0x3dc0329f // ldr q31, [x20, #192]
+	WORD $0x3dc0327f // ldr q31, [x19, #192]
 	WORD $0x6e3f1c64 // eor v4.16b, v3.16b, v31.16b
-	ADD R9<<2, R8, R23
-	WORD $0xbd0002e4 // str s4, [x23, #0]
-	WORD $0x3dc02e84 // ldr q4, [x20, #176]
+	ADD R9<<2, R8, R24
+	WORD $0xbd000304 // str s4, [x24, #0]
+	WORD $0x3dc02e64 // ldr q4, [x19, #176]
 	WORD $0x4ea1cc24 // fmls v4.4s, v1.4s, v1.4s
 	WORD $0x6e24dc41 // fmul v1.4s, v2.4s, v4.4s
-	ADD R9<<2, R6, R24
-	WORD $0xbd000303 // str s3, [x24, #0]
-	ADD R9<<2, R7, R25
-	WORD $0xbd000321 // str s1, [x25, #0]
+	ADD R9<<2, R6, R25
+	WORD $0xbd000323 // str s3, [x25, #0]
+	ADD R9<<2, R7, R26
+	WORD $0xbd000341 // str s1, [x26, #0]
 	ADD $1, R9
 	JMP loop47
 

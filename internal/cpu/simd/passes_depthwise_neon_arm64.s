@@ -18,11 +18,11 @@ TEXT ·addProductsNEON(SB), NOSPLIT, $0-96
 loop1:
 	CMP R10, R9
 	BGT done2
-	ADD R9<<2, R8, R22
-	WORD $0x3dc002c0 // ldr q0, [x22, #0]
-	WORD $0x3dc006c1 // ldr q1, [x22, #16]
-	WORD $0x3dc00ac2 // ldr q2, [x22, #32]
-	WORD $0x3dc00ec3 // ldr q3, [x22, #48]
+	ADD R9<<2, R8, R21
+	WORD $0x3dc002a0 // ldr q0, [x21, #0]
+	WORD $0x3dc006a1 // ldr q1, [x21, #16]
+	WORD $0x3dc00aa2 // ldr q2, [x21, #32]
+	WORD $0x3dc00ea3 // ldr q3, [x21, #48]
 	ADD R9<<2, R6, R11
 	ADD R9<<2, R7, R12
 	MOVD R0, R13
@@ -47,11 +47,11 @@ row3:
 	JMP row3
 
 rows4:
-	ADD R9<<2, R8, R23
-	WORD $0x3d8002e0 // str q0, [x23, #0]
-	WORD $0x3d8006e1 // str q1, [x23, #16]
-	WORD $0x3d800ae2 // str q2, [x23, #32]
-	WORD $0x3d800ee3 // str q3, [x23, #48]
+	ADD R9<<2, R8, R22
+	WORD $0x3d8002c0 // str q0, [x22, #0]
+	WORD $0x3d8006c1 // str q1, [x22, #16]
+	WORD $0x3d800ac2 // str q2, [x22, #32]
+	WORD $0x3d800ec3 // str q3, [x22, #48]
 	ADD $16, R9
 	JMP loop1
 
@@ -62,8 +62,8 @@ done2:
 loop5:
 	CMP R10, R9
 	BGT done6
-	ADD R9<<2, R8, R24
-	WORD $0x3dc00300 // ldr q0, [x24, #0]
+	ADD R9<<2, R8, R23
+	WORD $0x3dc002e0 // ldr q0, [x23, #0]
 	ADD R9<<2, R6, R11
 	ADD R9<<2, R7, R12
 	MOVD R0, R13
@@ -79,8 +79,8 @@ row7:
 	JMP row7
 
 rows8:
-	ADD R9<<2, R8, R25
-	WORD $0x3d800320 // str q0, [x25, #0]
+	ADD R9<<2, R8, R24
+	WORD $0x3d800300 // str q0, [x24, #0]
 	ADD $4, R9
 	JMP loop5
 
@@ -91,8 +91,8 @@ done6:
 loop9:
 	CMP R10, R9
 	BGT done10
-	ADD R9<<2, R8, R22
-	WORD $0xbd4002c0 // ldr s0, [x22, #0]
+	ADD R9<<2, R8, R25
+	WORD $0xbd400320 // ldr s0, [x25, #0]
 	ADD R9<<2, R6, R3
 	ADD R9<<2, R7, R11
 	MOVD R0, R12
@@ -108,8 +108,8 @@ row11:
 	JMP row11
 
 rows12:
-	ADD R9<<2, R8, R23
-	WORD $0xbd0002e0 // str s0, [x23, #0]
+	ADD R9<<2, R8, R26
+	WORD $0xbd000340 // str s0, [x26, #0]
 	ADD $1, R9
 	JMP loop9
 

@@ -20,38 +20,38 @@ TEXT ·normaliseRowNEON(SB), NOSPLIT, $0-104
 loop1:
 	CMP R8, R7
 	BGT done2
-	ADD R7<<2, R1, R22
-	WORD $0x3dc002c2 // ldr q2, [x22, #0]
+	ADD R7<<2, R1, R21
+	WORD $0x3dc002a2 // ldr q2, [x21, #0]
 	WORD $0x4ea0d442 // fsub v2.4s, v2.4s, v0.4s
 	WORD $0x6e21dc42 // fmul v2.4s, v2.4s, v1.4s
-	ADD R7<<2, R2, R23
-	WORD $0x3dc002e3 // ldr q3, [x23, #0]
-	ADD R7<<2, R3, R24
-	WORD $0x3dc00304 // ldr q4, [x24, #0]
+	ADD R7<<2, R2, R22
+	WORD $0x3dc002c3 // ldr q3, [x22, #0]
+	ADD R7<<2, R3, R23
+	WORD $0x3dc002e4 // ldr q4, [x23, #0]
 	WORD $0x4e23cc44 // fmla v4.4s, v2.4s, v3.4s
-	ADD R7<<2, R6, R25
-	WORD $0x3d800324 // str q4, [x25, #0]
-	WORD $0x3dc006c2 // ldr q2, [x22, #16]
+	ADD R7<<2, R6, R24
+	WORD $0x3d800304 // str q4, [x24, #0]
+	WORD $0x3dc006a2 // ldr q2, [x21, #16]
 	WORD $0x4ea0d442 // fsub v2.4s, v2.4s, v0.4s
 	WORD $0x6e21dc42 // fmul v2.4s, v2.4s, v1.4s
-	WORD $0x3dc006e3 // ldr q3, [x23, #16]
-	WORD $0x3dc00704 // ldr q4, [x24, #16]
+	WORD $0x3dc006c3 // ldr q3, [x22, #16]
+	WORD $0x3dc006e4 // ldr q4, [x23, #16]
 	WORD $0x4e23cc44 // fmla v4.4s, v2.4s, v3.4s
-	WORD $0x3d800724 // str q4, [x25, #16]
-	WORD $0x3dc00ac2 // ldr q2, [x22, #32]
+	WORD $0x3d800704 // str q4, [x24, #16]
+	WORD $0x3dc00aa2 // ldr q2, [x21, #32]
 	WORD $0x4ea0d442 // fsub v2.4s, v2.4s, v0.4s
 	WORD $0x6e21dc42 // fmul v2.4s, v2.4s, v1.4s
-	WORD $0x3dc00ae3 // ldr q3, [x23, #32]
-	WORD $0x3dc00b04 // ldr q4, [x24, #32]
+	WORD $0x3dc00ac3 // ldr q3, [x22, #32]
+	WORD $0x3dc00ae4 // ldr q4, [x23, #32]
 	WORD $0x4e23cc44 // fmla v4.4s, v2.4s, v3.4s
-	WORD $0x3d800b24 // str q4, [x25, #32]
-	WORD $0x3dc00ec2 // ldr q2, [x22, #48]
+	WORD $0x3d800b04 // str q4, [x24, #32]
+	WORD $0x3dc00ea2 // ldr q2, [x21, #48]
 	WORD $0x4ea0d442 // fsub v2.4s, v2.4s, v0.4s
 	WORD $0x6e21dc42 // fmul v2.4s, v2.4s, v1.4s
-	WORD $0x3dc00ee3 // ldr q3, [x23, #48]
-	WORD $0x3dc00f04 // ldr q4, [x24, #48]
+	WORD $0x3dc00ec3 // ldr q3, [x22, #48]
+	WORD $0x3dc00ee4 // ldr q4, [x23, #48]
 	WORD $0x4e23cc44 // fmla v4.4s, v2.4s, v3.4s
-	WORD $0x3d800f24 // str q4, [x25, #48]
+	WORD $0x3d800f04 // str q4, [x24, #48]
 	ADD $16, R7
 	JMP loop1
 
@@ -62,17 +62,17 @@ done2:
 loop3:
 	CMP R8, R7
 	BGT done4
-	ADD R7<<2, R1, R22
-	WORD $0x3dc002c2 // ldr q2, [x22, #0]
+	ADD R7<<2, R1, R25
+	WORD $0x3dc00322 // ldr q2, [x25, #0]
 	WORD $0x4ea0d442 // fsub v2.4s, v2.4s, v0.4s
 	WORD $0x6e21dc42 // fmul v2.4s, v2.4s, v1.4s
-	ADD R7<<2, R2, R23
-	WORD $0x3dc002e3 // ldr q3, [x23, #0]
-	ADD R7<<2, R3, R24
-	WORD $0x3dc00304 // ldr q4, [x24, #0]
+	ADD R7<<2, R2, R26
+	WORD $0x3dc00343 // ldr q3, [x26, #0]
+	ADD R7<<2, R3, R21
+	WORD $0x3dc002a4 // ldr q4, [x21, #0]
 	WORD $0x4e23cc44 // fmla v4.4s, v2.4s, v3.4s
-	ADD R7<<2, R6, R25
-	WORD $0x3d800324 // str q4, [x25, #0]
+	ADD R7<<2, R6, R22
+	WORD $0x3d8002c4 // str q4, [x22, #0]
 	ADD $4, R7
 	JMP loop3
 
@@ -83,17 +83,17 @@ done4:
 loop5:
 	CMP R8, R7
 	BGT done6
-	ADD R7<<2, R1, R22
-	WORD $0xbd4002c2 // ldr s2, [x22, #0]
+	ADD R7<<2, R1, R23
+	WORD $0xbd4002e2 // ldr s2, [x23, #0]
 	WORD $0x4ea0d442 // fsub v2.4s, v2.4s, v0.4s
 	WORD $0x6e21dc42 // fmul v2.4s, v2.4s, v1.4s
-	ADD R7<<2, R2, R23
-	WORD $0xbd4002e3 // ldr s3, [x23, #0]
-	ADD R7<<2, R3, R24
-	WORD $0xbd400304 // ldr s4, [x24, #0]
+	ADD R7<<2, R2, R24
+	WORD $0xbd400303 // ldr s3, [x24, #0]
+	ADD R7<<2, R3, R25
+	WORD $0xbd400324 // ldr s4, [x25, #0]
 	WORD $0x4e23cc44 // fmla v4.4s, v2.4s, v3.4s
-	ADD R7<<2, R6, R25
-	WORD $0xbd000324 // str s4, [x25, #0]
+	ADD R7<<2, R6, R26
+	WORD $0xbd000344 // str s4, [x26, #0]
 	ADD $1, R7
 	JMP loop5
 
@@ -123,22 +123,22 @@ TEXT ·normaliseRowSumsNEON(SB), NOSPLIT, $0-144
 loop7:
 	CMP R9, R8
 	BGT done8
-	ADD R8<<2, R1, R22
-	WORD $0x3dc002c6 // ldr q6, [x22, #0]
+	ADD R8<<2, R1, R21
+	WORD $0x3dc002a6 // ldr q6, [x21, #0]
 	WORD $0x4ea0d4c6 // fsub v6.4s, v6.4s, v0.4s
 	WORD $0x6e21dcc6 // fmul v6.4s, v6.4s, v1.4s
-	ADD R8<<2, R3, R23
-	WORD $0x3dc002e7 // ldr q7, [x23, #0]
-	ADD R8<<2, R7, R24
-	WORD $0x3dc0031f // ldr q31, [x24, #0]
+	ADD R8<<2, R3, R22
+	WORD $0x3dc002c7 // ldr q7, [x22, #0]
+	ADD R8<<2, R7, R23
+	WORD $0x3dc002ff // ldr q31, [x23, #0]
 	WORD $0x4e3fd4e8 // fadd v8.4s, v7.4s, v31.4s
-	WORD $0x3d800308 // str q8, [x24, #0]
-	ADD R8<<2, R6, R25
-	WORD $0x3dc00328 // ldr q8, [x25, #0]
+	WORD $0x3d8002e8 // str q8, [x23, #0]
+	ADD R8<<2, R6, R24
+	WORD $0x3dc00308 // ldr q8, [x24, #0]
 	WORD $0x4e26cce8 // fmla v8.4s, v7.4s, v6.4s
-	WORD $0x3d800328 // str q8, [x25, #0]
-	ADD R8<<2, R2, R22
-	WORD $0x3dc002df // ldr q31, [x22, #0]
+	WORD $0x3d800308 // str q8, [x24, #0]
+	ADD R8<<2, R2, R25
+	WORD $0x3dc0033f // ldr q31, [x25, #0]
 	WORD $0x6e3fdce7 // fmul v7.4s, v7.4s, v31.4s
 	WORD $0x0e6178e8 // fcvtl v8.2d, v7.2s
 	WORD $0x4e6178e9 // fcvtl2 v9.2d, v7.4s
@@ -150,22 +150,17 @@ loop7:
 	WORD $0x4e6178c6 // fcvtl2 v6.2d, v6.4s
 	WORD $0x4e68cd24 // fmla v4.2d, v9.2d, v8.2d
 	WORD $0x4e67ccc5 // fmla v5.2d, v6.2d, v7.2d
-	ADD R8<<2, R1, R23
-	WORD $0x3dc006e6 // ldr q6, [x23, #16]
+	WORD $0x3dc006a6 // ldr q6, [x21, #16]
 	WORD $0x4ea0d4c6 // fsub v6.4s, v6.4s, v0.4s
 	WORD $0x6e21dcc6 // fmul v6.4s, v6.4s, v1.4s
-	ADD R8<<2, R3, R24
-	WORD $0x3dc00707 // ldr q7, [x24, #16]
-	ADD R8<<2, R7, R25
-	WORD $0x3dc0073f // ldr q31, [x25, #16]
-	WORD $0x4e3fd4e8 // fadd v8.4s, v7.4s, v31.4s
-	WORD $0x3d800728 // str q8, [x25, #16]
-	ADD R8<<2, R6, R22
-	WORD $0x3dc006c8 // ldr q8, [x22, #16]
-	WORD $0x4e26cce8 // fmla v8.4s, v7.4s, v6.4s
-	WORD $0x3d8006c8 // str q8, [x22, #16]
-	ADD R8<<2, R2, R23
+	WORD $0x3dc006c7 // ldr q7, [x22, #16]
 	WORD $0x3dc006ff // ldr q31, [x23, #16]
+	WORD $0x4e3fd4e8 // fadd v8.4s, v7.4s, v31.4s
+	WORD $0x3d8006e8 // str q8, [x23, #16]
+	WORD $0x3dc00708 // ldr q8, [x24, #16]
+	WORD $0x4e26cce8 // fmla v8.4s, v7.4s, v6.4s
+	WORD $0x3d800708 // str q8, [x24, #16]
+	WORD $0x3dc0073f // ldr q31, [x25, #16]
 	WORD $0x6e3fdce7 // fmul v7.4s, v7.4s, v31.4s
 	WORD $0x0e6178e8 // fcvtl v8.2d, v7.2s
 	WORD $0x4e6178e9 // fcvtl2 v9.2d, v7.4s
@@ -187,12 +182,12 @@ done8:
 loop9:
 	CMP R9, R8
 	BGT done10
-	ADD R8<<2, R1, R24
-	WORD $0x3dc00306 // ldr q6, [x24, #0]
+	ADD R8<<2, R1, R26
+	WORD $0x3dc00346 // ldr q6, [x26, #0]
 	WORD $0x4ea0d4c6 // fsub v6.4s, v6.4s, v0.4s
 	WORD $0x6e21dcc6 // fmul v6.4s, v6.4s, v1.4s
-	ADD R8<<2, R3, R25
-	WORD $0x3dc00327 // ldr q7, [x25, #0]
+	ADD R8<<2, R3, R21
+	WORD $0x3dc002a7 // ldr q7, [x21, #0]
 	ADD R8<<2, R7, R22
 	WORD $0x3dc002df // ldr q31, [x22, #0]
 	WORD $0x4e3fd4e8 // fadd v8.4s, v7.4s, v31.4s
@@ -228,18 +223,18 @@ loop11:
 	WORD $0xbd400326 // ldr s6, [x25, #0]
 	WORD $0x4ea0d4c6 // fsub v6.4s, v6.4s, v0.4s
 	WORD $0x6e21dcc6 // fmul v6.4s, v6.4s, v1.4s
-	ADD R8<<2, R3, R22
-	WORD $0xbd4002c7 // ldr s7, [x22, #0]
-	ADD R8<<2, R7, R23
-	WORD $0xbd4002e8 // ldr s8, [x23, #0]
+	ADD R8<<2, R3, R26
+	WORD $0xbd400347 // ldr s7, [x26, #0]
+	ADD R8<<2, R7, R21
+	WORD $0xbd4002a8 // ldr s8, [x21, #0]
 	WORD $0x4e28d4e8 // fadd v8.4s, v7.4s, v8.4s
-	WORD $0xbd0002e8 // str s8, [x23, #0]
-	ADD R8<<2, R6, R24
-	WORD $0xbd400308 // ldr s8, [x24, #0]
+	WORD $0xbd0002a8 // str s8, [x21, #0]
+	ADD R8<<2, R6, R22
+	WORD $0xbd4002c8 // ldr s8, [x22, #0]
 	WORD $0x4e26cce8 // fmla v8.4s, v7.4s, v6.4s
-	WORD $0xbd000308 // str s8, [x24, #0]
-	ADD R8<<2, R2, R25
-	WORD $0xbd400328 // ldr s8, [x25, #0]
+	WORD $0xbd0002c8 // str s8, [x22, #0]
+	ADD R8<<2, R2, R23
+	WORD $0xbd4002e8 // ldr s8, [x23, #0]
 	WORD $0x6e28dce7 // fmul v7.4s, v7.4s, v8.4s
 	WORD $0x0e6178e8 // fcvtl v8.2d, v7.2s
 	WORD $0x4e6178e9 // fcvtl2 v9.2d, v7.4s
@@ -289,54 +284,54 @@ TEXT ·normaliseRowGradNEON(SB), NOSPLIT, $0-112
 loop13:
 	CMP R8, R7
 	BGT done14
-	ADD R7<<2, R1, R22
-	WORD $0x3dc002c4 // ldr q4, [x22, #0]
+	ADD R7<<2, R1, R21
+	WORD $0x3dc002a4 // ldr q4, [x21, #0]
 	WORD $0x4ea0d484 // fsub v4.4s, v4.4s, v0.4s
 	WORD $0x6e21dc84 // fmul v4.4s, v4.4s, v1.4s
-	ADD R7<<2, R3, R23
-	WORD $0x3dc002e5 // ldr q5, [x23, #0]
-	ADD R7<<2, R2, R24
-	WORD $0x3dc00306 // ldr q6, [x24, #0]
+	ADD R7<<2, R3, R22
+	WORD $0x3dc002c5 // ldr q5, [x22, #0]
+	ADD R7<<2, R2, R23
+	WORD $0x3dc002e6 // ldr q6, [x23, #0]
 	WORD $0x4ea21c5e // mov v30.16b, v2.16b
 	WORD $0x4ea5ccde // fmls v30.4s, v6.4s, v5.4s
 	WORD $0x6ea0fbc5 // fneg v5.4s, v30.4s
 	WORD $0x4ea3cc85 // fmls v5.4s, v4.4s, v3.4s
 	WORD $0x6e21dca4 // fmul v4.4s, v5.4s, v1.4s
-	ADD R7<<2, R6, R25
-	WORD $0x3d800324 // str q4, [x25, #0]
-	WORD $0x3dc006c4 // ldr q4, [x22, #16]
+	ADD R7<<2, R6, R24
+	WORD $0x3d800304 // str q4, [x24, #0]
+	WORD $0x3dc006a4 // ldr q4, [x21, #16]
 	WORD $0x4ea0d484 // fsub v4.4s, v4.4s, v0.4s
 	WORD $0x6e21dc84 // fmul v4.4s, v4.4s, v1.4s
-	WORD $0x3dc006e5 // ldr q5, [x23, #16]
-	WORD $0x3dc00706 // ldr q6, [x24, #16]
+	WORD $0x3dc006c5 // ldr q5, [x22, #16]
+	WORD $0x3dc006e6 // ldr q6, [x23, #16]
 	WORD $0x4ea21c5e // mov v30.16b, v2.16b
 	WORD $0x4ea5ccde // fmls v30.4s, v6.4s, v5.4s
 	WORD $0x6ea0fbc5 // fneg v5.4s, v30.4s
 	WORD $0x4ea3cc85 // fmls v5.4s, v4.4s, v3.4s
 	WORD $0x6e21dca4 // fmul v4.4s, v5.4s, v1.4s
-	WORD $0x3d800724 // str q4, [x25, #16]
-	WORD $0x3dc00ac4 // ldr q4, [x22, #32]
+	WORD $0x3d800704 // str q4, [x24, #16]
+	WORD $0x3dc00aa4 // ldr q4, [x21, #32]
 	WORD $0x4ea0d484 // fsub v4.4s, v4.4s, v0.4s
 	WORD $0x6e21dc84 // fmul v4.4s, v4.4s, v1.4s
-	WORD $0x3dc00ae5 // ldr q5, [x23, #32]
-	WORD $0x3dc00b06 // ldr q6, [x24, #32]
+	WORD $0x3dc00ac5 // ldr q5, [x22, #32]
+	WORD $0x3dc00ae6 // ldr q6, [x23, #32]
 	WORD $0x4ea21c5e // mov v30.16b, v2.16b
 	WORD $0x4ea5ccde // fmls v30.4s, v6.4s, v5.4s
 	WORD $0x6ea0fbc5 // fneg v5.4s, v30.4s
 	WORD $0x4ea3cc85 // fmls v5.4s, v4.4s, v3.4s
 	WORD $0x6e21dca4 // fmul v4.4s, v5.4s, v1.4s
-	WORD $0x3d800b24 // str q4, [x25, #32]
-	WORD $0x3dc00ec4 // ldr q4, [x22, #48]
+	WORD $0x3d800b04 // str q4, [x24, #32]
+	WORD $0x3dc00ea4 // ldr q4, [x21, #48]
 	WORD $0x4ea0d484 // fsub v4.4s, v4.4s, v0.4s
 	WORD $0x6e21dc84 // fmul v4.4s, v4.4s, v1.4s
-	WORD $0x3dc00ee5 // ldr q5, [x23, #48]
-	WORD $0x3dc00f06 // ldr q6, [x24, #48]
+	WORD $0x3dc00ec5 // ldr q5, [x22, #48]
+	WORD $0x3dc00ee6 // ldr q6, [x23, #48]
 	WORD $0x4ea21c5e // mov v30.16b, v2.16b
 	WORD $0x4ea5ccde // fmls v30.4s, v6.4s, v5.4s
 	WORD $0x6ea0fbc5 // fneg v5.4s, v30.4s
 	WORD $0x4ea3cc85 // fmls v5.4s, v4.4s, v3.4s
 	WORD $0x6e21dca4 // fmul v4.4s, v5.4s, v1.4s
-	WORD $0x3d800f24 // str q4, [x25, #48]
+	WORD $0x3d800f04 // str q4, [x24, #48]
 	ADD $16, R7
 	JMP loop13
 
@@ -347,21 +342,21 @@ done14:
 loop15:
 	CMP R8, R7
 	BGT done16
-	ADD R7<<2, R1, R22
-	WORD $0x3dc002c4 // ldr q4, [x22, #0]
+	ADD R7<<2, R1, R25
+	WORD $0x3dc00324 // ldr q4, [x25, #0]
 	WORD $0x4ea0d484 // fsub v4.4s, v4.4s, v0.4s
 	WORD $0x6e21dc84 // fmul v4.4s, v4.4s, v1.4s
-	ADD R7<<2, R3, R23
-	WORD $0x3dc002e5 // ldr q5, [x23, #0]
-	ADD R7<<2, R2, R24
-	WORD $0x3dc00306 // ldr q6, [x24, #0]
+	ADD R7<<2, R3, R26
+	WORD $0x3dc00345 // ldr q5, [x26, #0]
+	ADD R7<<2, R2, R21
+	WORD $0x3dc002a6 // ldr q6, [x21, #0]
 	WORD $0x4ea21c5e // mov v30.16b, v2.16b
 	WORD $0x4ea5ccde // fmls v30.4s, v6.4s, v5.4s
 	WORD $0x6ea0fbc5 // fneg v5.4s, v30.4s
 	WORD $0x4ea3cc85 // fmls v5.4s, v4.4s, v3.4s
 	WORD $0x6e21dca4 // fmul v4.4s, v5.4s, v1.4s
-	ADD R7<<2, R6, R25
-	WORD $0x3d800324 // str q4, [x25, #0]
+	ADD R7<<2, R6, R22
+	WORD $0x3d8002c4 // str q4, [x22, #0]
 	ADD $4, R7
 	JMP loop15
 
@@ -372,21 +367,21 @@ done16:
 loop17:
 	CMP R8, R7
 	BGT done18
-	ADD R7<<2, R1, R22
-	WORD $0xbd4002c4 // ldr s4, [x22, #0]
+	ADD R7<<2, R1, R23
+	WORD $0xbd4002e4 // ldr s4, [x23, #0]
 	WORD $0x4ea0d484 // fsub v4.4s, v4.4s, v0.4s
 	WORD $0x6e21dc84 // fmul v4.4s, v4.4s, v1.4s
-	ADD R7<<2, R3, R23
-	WORD $0xbd4002e5 // ldr s5, [x23, #0]
-	ADD R7<<2, R2, R24
-	WORD $0xbd400306 // ldr s6, [x24, #0]
+	ADD R7<<2, R3, R24
+	WORD $0xbd400305 // ldr s5, [x24, #0]
+	ADD R7<<2, R2, R25
+	WORD $0xbd400326 // ldr s6, [x25, #0]
 	WORD $0x4ea21c5e // mov v30.16b, v2.16b
 	WORD $0x4ea5ccde // fmls v30.4s, v6.4s, v5.4s
 	WORD $0x6ea0fbc5 // fneg v5.4s, v30.4s
 	WORD $0x4ea3cc85 // fmls v5.4s, v4.4s, v3.4s
 	WORD $0x6e21dca4 // fmul v4.4s, v5.4s, v1.4s
-	ADD R7<<2, R6, R25
-	WORD $0xbd000324 // str s4, [x25, #0]
+	ADD R7<<2, R6, R26
+	WORD $0xbd000344 // str s4, [x26, #0]
 	ADD $1, R7
 	JMP loop17
 

@@ -4,7 +4,7 @@
 
 // func excessNEON
 TEXT ·excessNEON(SB), NOSPLIT, $0-172
-	MOVD $constants<>(SB), R20
+	MOVD $constants<>(SB), R19
 	MOVD excess_len+152(FP), R0
 	MOVD excess_base+144(FP), R1
 	MOVD x0_base+24(FP), R2
@@ -25,7 +25,7 @@ TEXT ·excessNEON(SB), NOSPLIT, $0-172
 	FMOVS ratio+20(FP), F5
 	WORD $0x4e0404a5 // dup v5.4s, v5.s[0]
 	WORD $0x6f00e406 // movi v6.2d, #0
-	WORD $0x3dc00287 // ldr q7, [x20, #0]
+	WORD $0x3dc00267 // ldr q7, [x19, #0]
 	MOVD ZR, R9
 	MOVD R0, R10
 	SUBS $8, R10
@@ -33,61 +33,55 @@ TEXT ·excessNEON(SB), NOSPLIT, $0-172
 loop1:
 	CMP R10, R9
 	BGT done2
-	ADD R9<<2, R6, R22
-	WORD $0x3dc002c8 // ldr q8, [x22, #0]
+	ADD R9<<2, R6, R21
+	WORD $0x3dc002a8 // ldr q8, [x21, #0]
 	WORD $0x4ea8f448 // fmin v8.4s, v2.4s, v8.4s
-	ADD R9<<2, R2, R23
-	WORD $0x3dc002e9 // ldr q9, [x23, #0]
-	WORD $0x4e29f409 // fmax v9.4s, v0.4s, v9.4s
-	WORD $0x4ea9d508 // fsub v8.4s, v8.4s, v9.4s
-	WORD $0x4ea61cc9 // mov v9.16b, v6.16b
-	WORD $0x4e29c508 // fmaxnm v8.4s, v8.4s, v9.4s
-	ADD R9<<2, R7, R24
-	WORD $0x3dc00309 // ldr q9, [x24, #0]
-	WORD $0x4ea9f469 // fmin v9.4s, v3.4s, v9.4s
-	ADD R9<<2, R3, R25
-	WORD $0x3dc0032a // ldr q10, [x25, #0]
-	WORD $0x4e2af42a // fmax v10.4s, v1.4s, v10.4s
-	WORD $0x4eaad529 // fsub v9.4s, v9.4s, v10.4s
-	WORD $0x4ea61cca // mov v10.16b, v6.16b
-	WORD $0x4e2ac529 // fmaxnm v9.4s, v9.4s, v10.4s
-	WORD $0x6e29dd08 // fmul v8.4s, v8.4s, v9.4s
-	ADD R9<<2, R8, R22
+	ADD R9<<2, R2, R22
 	WORD $0x3dc002c9 // ldr q9, [x22, #0]
-	WORD $0x4e29d489 // fadd v9.4s, v4.4s, v9.4s
-	WORD $0x4ea8d529 // fsub v9.4s, v9.4s, v8.4s
-	WORD $0x6e25dd29 // fmul v9.4s, v9.4s, v5.4s
-	WORD $0x4ea9d508 // fsub v8.4s, v8.4s, v9.4s
-	ADD R9<<2, R1, R23
-	WORD $0x3d8002e8 // str q8, [x23, #0]
-	WORD $0x4e28f4e7 // fmax v7.4s, v7.4s, v8.4s
-	ADD R9<<2, R6, R24
-	WORD $0x3dc00708 // ldr q8, [x24, #16]
-	WORD $0x4ea8f448 // fmin v8.4s, v2.4s, v8.4s
-	ADD R9<<2, R2, R25
-	WORD $0x3dc00729 // ldr q9, [x25, #16]
 	WORD $0x4e29f409 // fmax v9.4s, v0.4s, v9.4s
 	WORD $0x4ea9d508 // fsub v8.4s, v8.4s, v9.4s
 	WORD $0x4ea61cc9 // mov v9.16b, v6.16b
 	WORD $0x4e29c508 // fmaxnm v8.4s, v8.4s, v9.4s
-	ADD R9<<2, R7, R22
-	WORD $0x3dc006c9 // ldr q9, [x22, #16]
+	ADD R9<<2, R7, R23
+	WORD $0x3dc002e9 // ldr q9, [x23, #0]
 	WORD $0x4ea9f469 // fmin v9.4s, v3.4s, v9.4s
-	ADD R9<<2, R3, R23
-	WORD $0x3dc006ea // ldr q10, [x23, #16]
+	ADD R9<<2, R3, R24
+	WORD $0x3dc0030a // ldr q10, [x24, #0]
 	WORD $0x4e2af42a // fmax v10.4s, v1.4s, v10.4s
 	WORD $0x4eaad529 // fsub v9.4s, v9.4s, v10.4s
 	WORD $0x4ea61cca // mov v10.16b, v6.16b
 	WORD $0x4e2ac529 // fmaxnm v9.4s, v9.4s, v10.4s
 	WORD $0x6e29dd08 // fmul v8.4s, v8.4s, v9.4s
-	ADD R9<<2, R8, R24
-	WORD $0x3dc00709 // ldr q9, [x24, #16]
+	ADD R9<<2, R8, R25
+	WORD $0x3dc00329 // ldr q9, [x25, #0]
 	WORD $0x4e29d489 // fadd v9.4s, v4.4s, v9.4s
 	WORD $0x4ea8d529 // fsub v9.4s, v9.4s, v8.4s
 	WORD $0x6e25dd29 // fmul v9.4s, v9.4s, v5.4s
 	WORD $0x4ea9d508 // fsub v8.4s, v8.4s, v9.4s
-	ADD R9<<2, R1, R25
-	WORD $0x3d800728 // str q8, [x25, #16]
+	ADD R9<<2, R1, R26
+	WORD $0x3d800348 // str q8, [x26, #0]
+	WORD $0x4e28f4e7 // fmax v7.4s, v7.4s, v8.4s
+	WORD $0x3dc006a8 // ldr q8, [x21, #16]
+	WORD $0x4ea8f448 // fmin v8.4s, v2.4s, v8.4s
+	WORD $0x3dc006c9 // ldr q9, [x22, #16]
+	WORD $0x4e29f409 // fmax v9.4s, v0.4s, v9.4s
+	WORD $0x4ea9d508 // fsub v8.4s, v8.4s, v9.4s
+	WORD $0x4ea61cc9 // mov v9.16b, v6.16b
+	WORD $0x4e29c508 // fmaxnm v8.4s, v8.4s, v9.4s
+	WORD $0x3dc006e9 // ldr q9, [x23, #16]
+	WORD $0x4ea9f469 // fmin v9.4s, v3.4s, v9.4s
+	WORD $0x3dc0070a // ldr q10, [x24, #16]
+	WORD $0x4e2af42a // fmax v10.4s, v1.4s, v10.4s
+	WORD $0x4eaad529 // fsub v9.4s, v9.4s, v10.4s
+	WORD $0x4ea61cca // mov v10.16b, v6.16b
+	WORD $0x4e2ac529 // fmaxnm v9.4s, v9.4s, v10.4s
+	WORD $0x6e29dd08 // fmul v8.4s, v8.4s, v9.4s
+	WORD $0x3dc00729 // ldr q9, [x25, #16]
+	WORD $0x4e29d489 // fadd v9.4s, v4.4s, v9.4s
+	WORD $0x4ea8d529 // fsub v9.4s, v9.4s, v8.4s
+	WORD $0x6e25dd29 // fmul v9.4s, v9.4s, v5.4s
+	WORD $0x4ea9d508 // fsub v8.4s, v8.4s, v9.4s
+	WORD $0x3d800748 // str q8, [x26, #16]
 	WORD $0x4e28f4e7 // fmax v7.4s, v7.4s, v8.4s
 	ADD $8, R9
 	JMP loop1
@@ -99,33 +93,33 @@ done2:
 loop3:
 	CMP R10, R9
 	BGT done4
-	ADD R9<<2, R6, R22
-	WORD $0x3dc002c8 // ldr q8, [x22, #0]
+	ADD R9<<2, R6, R21
+	WORD $0x3dc002a8 // ldr q8, [x21, #0]
 	WORD $0x4ea8f448 // fmin v8.4s, v2.4s, v8.4s
-	ADD R9<<2, R2, R23
-	WORD $0x3dc002e9 // ldr q9, [x23, #0]
+	ADD R9<<2, R2, R22
+	WORD $0x3dc002c9 // ldr q9, [x22, #0]
 	WORD $0x4e29f409 // fmax v9.4s, v0.4s, v9.4s
 	WORD $0x4ea9d508 // fsub v8.4s, v8.4s, v9.4s
 	WORD $0x4ea61cc9 // mov v9.16b, v6.16b
 	WORD $0x4e29c508 // fmaxnm v8.4s, v8.4s, v9.4s
-	ADD R9<<2, R7, R24
-	WORD $0x3dc00309 // ldr q9, [x24, #0]
+	ADD R9<<2, R7, R23
+	WORD $0x3dc002e9 // ldr q9, [x23, #0]
 	WORD $0x4ea9f469 // fmin v9.4s, v3.4s, v9.4s
-	ADD R9<<2, R3, R25
-	WORD $0x3dc0032a // ldr q10, [x25, #0]
+	ADD R9<<2, R3, R24
+	WORD $0x3dc0030a // ldr q10, [x24, #0]
 	WORD $0x4e2af42a // fmax v10.4s, v1.4s, v10.4s
 	WORD $0x4eaad529 // fsub v9.4s, v9.4s, v10.4s
 	WORD $0x4ea61cca // mov v10.16b, v6.16b
 	WORD $0x4e2ac529 // fmaxnm v9.4s, v9.4s, v10.4s
 	WORD $0x6e29dd08 // fmul v8.4s, v8.4s, v9.4s
-	ADD R9<<2, R8, R22
-	WORD $0x3dc002c9 // ldr q9, [x22, #0]
+	ADD R9<<2, R8, R25
+	WORD $0x3dc00329 // ldr q9, [x25, #0]
 	WORD $0x4e29d489 // fadd v9.4s, v4.4s, v9.4s
 	WORD $0x4ea8d529 // fsub v9.4s, v9.4s, v8.4s
 	WORD $0x6e25dd29 // fmul v9.4s, v9.4s, v5.4s
 	WORD $0x4ea9d508 // fsub v8.4s, v8.4s, v9.4s
-	ADD R9<<2, R1, R23
-	WORD $0x3d8002e8 // str q8, [x23, #0]
+	ADD R9<<2, R1, R26
+	WORD $0x3d800348 // str q8, [x26, #0]
 	WORD $0x4e28f4e7 // fmax v7.4s, v7.4s, v8.4s
 	ADD $4, R9
 	JMP loop3
@@ -137,34 +131,34 @@ done4:
 loop5:
 	CMP R10, R9
 	BGT done6
-	ADD R9<<2, R6, R24
-	WORD $0xbd400308 // ldr s8, [x24, #0]
+	ADD R9<<2, R6, R21
+	WORD $0xbd4002a8 // ldr s8, [x21, #0]
 	WORD $0x4ea8f448 // fmin v8.4s, v2.4s, v8.4s
-	ADD R9<<2, R2, R25
-	WORD $0xbd400329 // ldr s9, [x25, #0]
+	ADD R9<<2, R2, R22
+	WORD $0xbd4002c9 // ldr s9, [x22, #0]
 	WORD $0x4e29f409 // fmax v9.4s, v0.4s, v9.4s
 	WORD $0x4ea9d508 // fsub v8.4s, v8.4s, v9.4s
 	WORD $0x4ea61cc9 // mov v9.16b, v6.16b
 	WORD $0x4e29c508 // fmaxnm v8.4s, v8.4s, v9.4s
-	ADD R9<<2, R7, R22
-	WORD $0xbd4002c9 // ldr s9, [x22, #0]
+	ADD R9<<2, R7, R23
+	WORD $0xbd4002e9 // ldr s9, [x23, #0]
 	WORD $0x4ea9f469 // fmin v9.4s, v3.4s, v9.4s
-	ADD R9<<2, R3, R23
-	WORD $0xbd4002ea // ldr s10, [x23, #0]
+	ADD R9<<2, R3, R24
+	WORD $0xbd40030a // ldr s10, [x24, #0]
 	WORD $0x4e2af42a // fmax v10.4s, v1.4s, v10.4s
 	WORD $0x4eaad529 // fsub v9.4s, v9.4s, v10.4s
 	WORD $0x4ea61cca // mov v10.16b, v6.16b
 	WORD $0x4e2ac529 // fmaxnm v9.4s, v9.4s, v10.4s
 	WORD $0x6e29dd08 // fmul v8.4s, v8.4s, v9.4s
-	ADD R9<<2, R8, R24
-	WORD $0xbd400309 // ldr s9, [x24, #0]
+	ADD R9<<2, R8, R25
+	WORD $0xbd400329 // ldr s9, [x25, #0]
 	WORD $0x4e29d489 // fadd v9.4s, v4.4s, v9.4s
 	WORD $0x4ea8d529 // fsub v9.4s, v9.4s, v8.4s
 	WORD $0x6e25dd29 // fmul v9.4s, v9.4s, v5.4s
 	WORD $0x4ea9d508 // fsub v8.4s, v8.4s, v9.4s
-	ADD R9<<2, R1, R25
-	WORD $0xbd000328 // str s8, [x25, #0]
-	WORD $0x3dc00289 // ldr q9, [x20, #0]
+	ADD R9<<2, R1, R26
+	WORD $0xbd000348 // str s8, [x26, #0]
+	WORD $0x3dc00269 // ldr q9, [x19, #0]
 	WORD $0x6e040509 // mov v9.s[0], v8.s[0]
 	WORD $0x4e29f4e7 // fmax v7.4s, v7.4s, v9.4s
 	ADD $1, R9

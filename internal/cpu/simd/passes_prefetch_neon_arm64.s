@@ -11,8 +11,8 @@ TEXT ·prefetchNEON(SB), NOSPLIT, $0-24
 loop1:
 	CMP R1, R2
 	BGE done2
-	ADD R2<<2, R0, R22
-	PRFM 0(R22), PLDL1KEEP
+	ADD R2<<2, R0, R21
+	PRFM 0(R21), PLDL1KEEP
 	ADD $16, R2
 	JMP loop1
 

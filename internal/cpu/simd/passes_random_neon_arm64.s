@@ -4,13 +4,13 @@
 
 // func uniformNEON
 TEXT ·uniformNEON(SB), NOSPLIT, $0-40
-	MOVD $constants<>(SB), R20
+	MOVD $constants<>(SB), R19
 	MOVD y_base+16(FP), R0
 	MOVD y_len+24(FP), R1
 	MOVD counter+8(FP), R2
 	WORD $0x4e080c40 // dup v0.2d, x2
-	MOVD $blocks<>+0(SB), R21
-	WORD $0x3dc002bf // ldr q31, [x21, #0]
+	MOVD $blocks<>+0(SB), R20
+	WORD $0x3dc0029f // ldr q31, [x20, #0]
 	WORD $0x4eff8400 // add v0.2d, v0.2d, v31.2d
 	LSR $32, R2
 	WORD $0x4e080c41 // dup v1.2d, x2
@@ -20,8 +20,8 @@ TEXT ·uniformNEON(SB), NOSPLIT, $0-40
 	WORD $0x4e080c43 // dup v3.2d, x2
 	MOVD $2, R2
 	WORD $0x4e080c44 // dup v4.2d, x2
-	WORD $0x3dc00285 // ldr q5, [x20, #0]
-	WORD $0x3dc00686 // ldr q6, [x20, #16]
+	WORD $0x3dc00265 // ldr q5, [x19, #0]
+	WORD $0x3dc00666 // ldr q6, [x19, #16]
 	MOVD ZR, R2
 	SUBS $8, R1
 
@@ -46,9 +46,9 @@ loop1:
 	WORD $0x6f6004ed // ushr v13.2d, v7.2d, #32
 	WORD $0x6e2a1daa // eor v10.16b, v13.16b, v10.16b
 	WORD $0x6e2c1d4a // eor v10.16b, v10.16b, v12.16b
-	WORD $0x3dc00a9f // ldr q31, [x20, #32]
+	WORD $0x3dc00a7f // ldr q31, [x19, #32]
 	WORD $0x4ebf856b // add v11.4s, v11.4s, v31.4s
-	WORD $0x3dc00e9f // ldr q31, [x20, #48]
+	WORD $0x3dc00e7f // ldr q31, [x19, #48]
 	WORD $0x4ebf858c // add v12.4s, v12.4s, v31.4s
 	WORD $0x0ea128be // xtn v30.2s, v5.2d
 	WORD $0x0ea1291f // xtn v31.2s, v8.2d
@@ -62,9 +62,9 @@ loop1:
 	WORD $0x6f60050d // ushr v13.2d, v8.2d, #32
 	WORD $0x6e271da7 // eor v7.16b, v13.16b, v7.16b
 	WORD $0x6e2c1ce7 // eor v7.16b, v7.16b, v12.16b
-	WORD $0x3dc00a9f // ldr q31, [x20, #32]
+	WORD $0x3dc00a7f // ldr q31, [x19, #32]
 	WORD $0x4ebf856b // add v11.4s, v11.4s, v31.4s
-	WORD $0x3dc00e9f // ldr q31, [x20, #48]
+	WORD $0x3dc00e7f // ldr q31, [x19, #48]
 	WORD $0x4ebf858c // add v12.4s, v12.4s, v31.4s
 	WORD $0x0ea128be // xtn v30.2s, v5.2d
 	WORD $0x0ea1293f // xtn v31.2s, v9.2d
@@ -78,9 +78,9 @@ loop1:
 	WORD $0x6f60052d // ushr v13.2d, v9.2d, #32
 	WORD $0x6e281da8 // eor v8.16b, v13.16b, v8.16b
 	WORD $0x6e2c1d08 // eor v8.16b, v8.16b, v12.16b
-	WORD $0x3dc00a9f // ldr q31, [x20, #32]
+	WORD $0x3dc00a7f // ldr q31, [x19, #32]
 	WORD $0x4ebf856b // add v11.4s, v11.4s, v31.4s
-	WORD $0x3dc00e9f // ldr q31, [x20, #48]
+	WORD $0x3dc00e7f // ldr q31, [x19, #48]
 	WORD $0x4ebf858c // add v12.4s, v12.4s, v31.4s
 	WORD $0x0ea128be // xtn v30.2s, v5.2d
 	WORD $0x0ea1295f // xtn v31.2s, v10.2d
@@ -94,9 +94,9 @@ loop1:
 	WORD $0x6f60054d // ushr v13.2d, v10.2d, #32
 	WORD $0x6e291da9 // eor v9.16b, v13.16b, v9.16b
 	WORD $0x6e2c1d29 // eor v9.16b, v9.16b, v12.16b
-	WORD $0x3dc00a9f // ldr q31, [x20, #32]
+	WORD $0x3dc00a7f // ldr q31, [x19, #32]
 	WORD $0x4ebf856b // add v11.4s, v11.4s, v31.4s
-	WORD $0x3dc00e9f // ldr q31, [x20, #48]
+	WORD $0x3dc00e7f // ldr q31, [x19, #48]
 	WORD $0x4ebf858c // add v12.4s, v12.4s, v31.4s
 	WORD $0x0ea128be // xtn v30.2s, v5.2d
 	WORD $0x0ea128ff // xtn v31.2s, v7.2d
@@ -110,9 +110,9 @@ loop1:
 	WORD $0x6f6004ed // ushr v13.2d, v7.2d, #32
 	WORD $0x6e2a1daa // eor v10.16b, v13.16b, v10.16b
 	WORD $0x6e2c1d4a // eor v10.16b, v10.16b, v12.16b
-	WORD $0x3dc00a9f // ldr q31, [x20, #32]
+	WORD $0x3dc00a7f // ldr q31, [x19, #32]
 	WORD $0x4ebf856b // add v11.4s, v11.4s, v31.4s
-	WORD $0x3dc00e9f // ldr q31, [x20, #48]
+	WORD $0x3dc00e7f // ldr q31, [x19, #48]
 	WORD $0x4ebf858c // add v12.4s, v12.4s, v31.4s
 	WORD $0x0ea128be // xtn v30.2s, v5.2d
 	WORD $0x0ea1291f // xtn v31.2s, v8.2d
@@ -126,9 +126,9 @@ loop1:
 	WORD $0x6f60050d // ushr v13.2d, v8.2d, #32
 	WORD $0x6e271da7 // eor v7.16b, v13.16b, v7.16b
 	WORD $0x6e2c1ce7 // eor v7.16b, v7.16b, v12.16b
-	WORD $0x3dc00a9f // ldr q31, [x20, #32]
+	WORD $0x3dc00a7f // ldr q31, [x19, #32]
 	WORD $0x4ebf856b // add v11.4s, v11.4s, v31.4s
-	WORD $0x3dc00e9f // ldr q31, [x20, #48]
+	WORD $0x3dc00e7f // ldr q31, [x19, #48]
 	WORD $0x4ebf858c // add v12.4s, v12.4s, v31.4s
 	WORD $0x0ea128be // xtn v30.2s, v5.2d
 	WORD $0x0ea1293f // xtn v31.2s, v9.2d
@@ -142,9 +142,9 @@ loop1:
 	WORD $0x6f60052d // ushr v13.2d, v9.2d, #32
 	WORD $0x6e281da8 // eor v8.16b, v13.16b, v8.16b
 	WORD $0x6e2c1d08 // eor v8.16b, v8.16b, v12.16b
-	WORD $0x3dc00a9f // ldr q31, [x20, #32]
+	WORD $0x3dc00a7f // ldr q31, [x19, #32]
 	WORD $0x4ebf856b // add v11.4s, v11.4s, v31.4s
-	WORD $0x3dc00e9f // ldr q31, [x20, #48]
+	WORD $0x3dc00e7f // ldr q31, [x19, #48]
 	WORD $0x4ebf858c // add v12.4s, v12.4s, v31.4s
 	WORD $0x0ea128be // xtn v30.2s, v5.2d
 	WORD $0x0ea1295f // xtn v31.2s, v10.2d
@@ -158,9 +158,9 @@ loop1:
 	WORD $0x6f60054d // ushr v13.2d, v10.2d, #32
 	WORD $0x6e291da9 // eor v9.16b, v13.16b, v9.16b
 	WORD $0x6e2c1d29 // eor v9.16b, v9.16b, v12.16b
-	WORD $0x3dc00a9f // ldr q31, [x20, #32]
+	WORD $0x3dc00a7f // ldr q31, [x19, #32]
 	WORD $0x4ebf856b // add v11.4s, v11.4s, v31.4s
-	WORD $0x3dc00e9f // ldr q31, [x20, #48]
+	WORD $0x3dc00e7f // ldr q31, [x19, #48]
 	WORD $0x4ebf858c // add v12.4s, v12.4s, v31.4s
 	WORD $0x0ea128be // xtn v30.2s, v5.2d
 	WORD $0x0ea128ff // xtn v31.2s, v7.2d
@@ -174,9 +174,9 @@ loop1:
 	WORD $0x6f6004ed // ushr v13.2d, v7.2d, #32
 	WORD $0x6e2a1daa // eor v10.16b, v13.16b, v10.16b
 	WORD $0x6e2c1d4a // eor v10.16b, v10.16b, v12.16b
-	WORD $0x3dc00a9f // ldr q31, [x20, #32]
+	WORD $0x3dc00a7f // ldr q31, [x19, #32]
 	WORD $0x4ebf856b // add v11.4s, v11.4s, v31.4s
-	WORD $0x3dc00e9f // ldr q31, [x20, #48]
+	WORD $0x3dc00e7f // ldr q31, [x19, #48]
 	WORD $0x4ebf858c // add v12.4s, v12.4s, v31.4s
 	WORD $0x0ea128be // xtn v30.2s, v5.2d
 	WORD $0x0ea1291f // xtn v31.2s, v8.2d
@@ -195,16 +195,16 @@ loop1:
 	WORD $0x4e871928 // uzp1 v8.4s, v9.4s, v7.4s
 	WORD $0x6f380508 // ushr v8.4s, v8.4s, #8
 	WORD $0x4e21d908 // scvtf v8.4s, v8.4s
-	WORD $0x3dc0129f // ldr q31, [x20, #64]
+	WORD $0x3dc0127f // ldr q31, [x19, #64]
 	WORD $0x6e3fdd08 // fmul v8.4s, v8.4s, v31.4s
-	ADD R2<<2, R0, R22
-	WORD $0x3d8002c8 // str q8, [x22, #0]
+	ADD R2<<2, R0, R21
+	WORD $0x3d8002a8 // str q8, [x21, #0]
 	WORD $0x4e875927 // uzp2 v7.4s, v9.4s, v7.4s
 	WORD $0x6f3804e7 // ushr v7.4s, v7.4s, #8
 	WORD $0x4e21d8e7 // scvtf v7.4s, v7.4s
-	WORD $0x3dc0129f // ldr q31, [x20, #64]
+	WORD $0x3dc0127f // ldr q31, [x19, #64]
 	WORD $0x6e3fdce7 // fmul v7.4s, v7.4s, v31.4s
-	WORD $0x3d8006c7 // str q7, [x22, #16]
+	WORD $0x3d8006a7 // str q7, [x21, #16]
 	WORD $0x4ee48400 // add v0.2d, v0.2d, v4.2d
 	ADD $8, R2
 	JMP loop1
@@ -214,7 +214,7 @@ done2:
 
 // func dropoutNEON
 TEXT ·dropoutNEON(SB), NOSPLIT, $0-72
-	MOVD $constants<>(SB), R20
+	MOVD $constants<>(SB), R19
 	MOVD x_base+24(FP), R0
 	MOVD y_base+48(FP), R1
 	FMOVS p+16(FP), F0
@@ -224,8 +224,8 @@ TEXT ·dropoutNEON(SB), NOSPLIT, $0-72
 	MOVD y_len+56(FP), R2
 	MOVD counter+8(FP), R3
 	WORD $0x4e080c62 // dup v2.2d, x3
-	MOVD $blocks<>+0(SB), R21
-	WORD $0x3dc002bf // ldr q31, [x21, #0]
+	MOVD $blocks<>+0(SB), R20
+	WORD $0x3dc0029f // ldr q31, [x20, #0]
 	WORD $0x4eff8442 // add v2.2d, v2.2d, v31.2d
 	LSR $32, R3
 	WORD $0x4e080c63 // dup v3.2d, x3
@@ -235,8 +235,8 @@ TEXT ·dropoutNEON(SB), NOSPLIT, $0-72
 	WORD $0x4e080c65 // dup v5.2d, x3
 	MOVD $2, R3
 	WORD $0x4e080c66 // dup v6.2d, x3
-	WORD $0x3dc00287 // ldr q7, [x20, #0]
-	WORD $0x3dc00688 // ldr q8, [x20, #16]
+	WORD $0x3dc00267 // ldr q7, [x19, #0]
+	WORD $0x3dc00668 // ldr q8, [x19, #16]
 	MOVD ZR, R3
 	SUBS $8, R2
 
@@ -261,9 +261,9 @@ loop3:
 	WORD $0x6f60052f // ushr v15.2d, v9.2d, #32
 	WORD $0x6e2c1dec // eor v12.16b, v15.16b, v12.16b
 	WORD $0x6e2e1d8c // eor v12.16b, v12.16b, v14.16b
-	WORD $0x3dc00a9f // ldr q31, [x20, #32]
+	WORD $0x3dc00a7f // ldr q31, [x19, #32]
 	WORD $0x4ebf85ad // add v13.4s, v13.4s, v31.4s
-	WORD $0x3dc00e9f // ldr q31, [x20, #48]
+	WORD $0x3dc00e7f // ldr q31, [x19, #48]
 	WORD $0x4ebf85ce // add v14.4s, v14.4s, v31.4s
 	WORD $0x0ea128fe // xtn v30.2s, v7.2d
 	WORD $0x0ea1295f // xtn v31.2s, v10.2d
@@ -277,9 +277,9 @@ loop3:
 	WORD $0x6f60054f // ushr v15.2d, v10.2d, #32
 	WORD $0x6e291de9 // eor v9.16b, v15.16b, v9.16b
 	WORD $0x6e2e1d29 // eor v9.16b, v9.16b, v14.16b
-	WORD $0x3dc00a9f // ldr q31, [x20, #32]
+	WORD $0x3dc00a7f // ldr q31, [x19, #32]
 	WORD $0x4ebf85ad // add v13.4s, v13.4s, v31.4s
-	WORD $0x3dc00e9f // ldr q31, [x20, #48]
+	WORD $0x3dc00e7f // ldr q31, [x19, #48]
 	WORD $0x4ebf85ce // add v14.4s, v14.4s, v31.4s
 	WORD $0x0ea128fe // xtn v30.2s, v7.2d
 	WORD $0x0ea1297f // xtn v31.2s, v11.2d
@@ -293,9 +293,9 @@ loop3:
 	WORD $0x6f60056f // ushr v15.2d, v11.2d, #32
 	WORD $0x6e2a1dea // eor v10.16b, v15.16b, v10.16b
 	WORD $0x6e2e1d4a // eor v10.16b, v10.16b, v14.16b
-	WORD $0x3dc00a9f // ldr q31, [x20, #32]
+	WORD $0x3dc00a7f // ldr q31, [x19, #32]
 	WORD $0x4ebf85ad // add v13.4s, v13.4s, v31.4s
-	WORD $0x3dc00e9f // ldr q31, [x20, #48]
+	WORD $0x3dc00e7f // ldr q31, [x19, #48]
 	WORD $0x4ebf85ce // add v14.4s, v14.4s, v31.4s
 	WORD $0x0ea128fe // xtn v30.2s, v7.2d
 	WORD $0x0ea1299f // xtn v31.2s, v12.2d
@@ -309,9 +309,9 @@ loop3:
 	WORD $0x6f60058f // ushr v15.2d, v12.2d, #32
 	WORD $0x6e2b1deb // eor v11.16b, v15.16b, v11.16b
 	WORD $0x6e2e1d6b // eor v11.16b, v11.16b, v14.16b
-	WORD $0x3dc00a9f // ldr q31, [x20, #32]
+	WORD $0x3dc00a7f // ldr q31, [x19, #32]
 	WORD $0x4ebf85ad // add v13.4s, v13.4s, v31.4s
-	WORD $0x3dc00e9f // ldr q31, [x20, #48]
+	WORD $0x3dc00e7f // ldr q31, [x19, #48]
 	WORD $0x4ebf85ce // add v14.4s, v14.4s, v31.4s
 	WORD $0x0ea128fe // xtn v30.2s, v7.2d
 	WORD $0x0ea1293f // xtn v31.2s, v9.2d
@@ -325,9 +325,9 @@ loop3:
 	WORD $0x6f60052f // ushr v15.2d, v9.2d, #32
 	WORD $0x6e2c1dec // eor v12.16b, v15.16b, v12.16b
 	WORD $0x6e2e1d8c // eor v12.16b, v12.16b, v14.16b
-	WORD $0x3dc00a9f // ldr q31, [x20, #32]
+	WORD $0x3dc00a7f // ldr q31, [x19, #32]
 	WORD $0x4ebf85ad // add v13.4s, v13.4s, v31.4s
-	WORD $0x3dc00e9f // ldr q31, [x20, #48]
+	WORD $0x3dc00e7f // ldr q31, [x19, #48]
 	WORD $0x4ebf85ce // add v14.4s, v14.4s, v31.4s
 	WORD $0x0ea128fe // xtn v30.2s, v7.2d
 	WORD $0x0ea1295f // xtn v31.2s, v10.2d
@@ -341,9 +341,9 @@ loop3:
 	WORD $0x6f60054f // ushr v15.2d, v10.2d, #32
 	WORD $0x6e291de9 // eor v9.16b, v15.16b, v9.16b
 	WORD $0x6e2e1d29 // eor v9.16b, v9.16b, v14.16b
-	WORD $0x3dc00a9f // ldr q31, [x20, #32]
+	WORD $0x3dc00a7f // ldr q31, [x19, #32]
 	WORD $0x4ebf85ad // add v13.4s, v13.4s, v31.4s
-	WORD $0x3dc00e9f // ldr q31, [x20, #48]
+	WORD $0x3dc00e7f // ldr q31, [x19, #48]
 	WORD $0x4ebf85ce // add v14.4s, v14.4s, v31.4s
 	WORD $0x0ea128fe // xtn v30.2s, v7.2d
 	WORD $0x0ea1297f // xtn v31.2s, v11.2d
@@ -357,9 +357,9 @@ loop3:
 	WORD $0x6f60056f // ushr v15.2d, v11.2d, #32
 	WORD $0x6e2a1dea // eor v10.16b, v15.16b, v10.16b
 	WORD $0x6e2e1d4a // eor v10.16b, v10.16b, v14.16b
-	WORD $0x3dc00a9f // ldr q31, [x20, #32]
+	WORD $0x3dc00a7f // ldr q31, [x19, #32]
 	WORD $0x4ebf85ad // add v13.4s, v13.4s, v31.4s
-	WORD $0x3dc00e9f // ldr q31, [x20, #48]
+	WORD $0x3dc00e7f // ldr q31, [x19, #48]
 	WORD $0x4ebf85ce // add v14.4s, v14.4s, v31.4s
 	WORD $0x0ea128fe // xtn v30.2s, v7.2d
 	WORD $0x0ea1299f // xtn v31.2s, v12.2d
@@ -373,9 +373,9 @@ loop3:
 	WORD $0x6f60058f // ushr v15.2d, v12.2d, #32
 	WORD $0x6e2b1deb // eor v11.16b, v15.16b, v11.16b
 	WORD $0x6e2e1d6b // eor v11.16b, v11.16b, v14.16b
-	WORD $0x3dc00a9f // ldr q31, [x20, #32]
+	WORD $0x3dc00a7f // ldr q31, [x19, #32]
 	WORD $0x4ebf85ad // add v13.4s, v13.4s, v31.4s
-	WORD $0x3dc00e9f // ldr q31, [x20, #48]
+	WORD $0x3dc00e7f // ldr q31, [x19, #48]
 	WORD $0x4ebf85ce // add v14.4s, v14.4s, v31.4s
 	WORD $0x0ea128fe // xtn v30.2s, v7.2d
 	WORD $0x0ea1293f // xtn v31.2s, v9.2d
@@ -389,9 +389,9 @@ loop3:
 	WORD $0x6f60052f // ushr v15.2d, v9.2d, #32
 	WORD $0x6e2c1dec // eor v12.16b, v15.16b, v12.16b
 	WORD $0x6e2e1d8c // eor v12.16b, v12.16b, v14.16b
-	WORD $0x3dc00a9f // ldr q31, [x20, #32]
+	WORD $0x3dc00a7f // ldr q31, [x19, #32]
 	WORD $0x4ebf85ad // add v13.4s, v13.4s, v31.4s
-	WORD $0x3dc00e9f // ldr q31, [x20, #48]
+	WORD $0x3dc00e7f // ldr q31, [x19, #48]
 	WORD $0x4ebf85ce // add v14.4s, v14.4s, v31.4s
 	WORD $0x0ea128fe // xtn v30.2s, v7.2d
 	WORD $0x0ea1295f // xtn v31.2s, v10.2d
@@ -410,29 +410,29 @@ loop3:
 	WORD $0x4e89196a // uzp1 v10.4s, v11.4s, v9.4s
 	WORD $0x6f38054a // ushr v10.4s, v10.4s, #8
 	WORD $0x4e21d94a // scvtf v10.4s, v10.4s
-	WORD $0x3dc0129f // ldr q31, [x20, #64]
+	WORD $0x3dc0127f // ldr q31, [x19, #64]
 	WORD $0x6e3fdd4a // fmul v10.4s, v10.4s, v31.4s
-	ADD R3<<2, R0, R22
-	WORD $0x3dc002cc // ldr q12, [x22, #0]
+	ADD R3<<2, R0, R21
+	WORD $0x3dc002ac // ldr q12, [x21, #0]
 	WORD $0x6e21dd8c // fmul v12.4s, v12.4s, v1.4s
 	WORD $0x4ea01c0d // mov v13.16b, v0.16b
 	WORD $0x6eaae5aa // fcmgt v10.4s, v13.4s, v10.4s
 	WORD $0x6f00e40d // movi v13.2d, #0
 	WORD $0x6e6c1daa // bsl v10.16b, v13.16b, v12.16b
-	ADD R3<<2, R1, R23
-	WORD $0x3d8002ea // str q10, [x23, #0]
+	ADD R3<<2, R1, R22
+	WORD $0x3d8002ca // str q10, [x22, #0]
 	WORD $0x4e895969 // uzp2 v9.4s, v11.4s, v9.4s
 	WORD $0x6f380529 // ushr v9.4s, v9.4s, #8
 	WORD $0x4e21d929 // scvtf v9.4s, v9.4s
-	WORD $0x3dc0129f // ldr q31, [x20, #64]
+	WORD $0x3dc0127f // ldr q31, [x19, #64]
 	WORD $0x6e3fdd29 // fmul v9.4s, v9.4s, v31.4s
-	WORD $0x3dc006ca // ldr q10, [x22, #16]
+	WORD $0x3dc006aa // ldr q10, [x21, #16]
 	WORD $0x6e21dd4a // fmul v10.4s, v10.4s, v1.4s
 	WORD $0x4ea01c0b // mov v11.16b, v0.16b
 	WORD $0x6ea9e569 // fcmgt v9.4s, v11.4s, v9.4s
 	WORD $0x6f00e40b // movi v11.2d, #0
 	WORD $0x6e6a1d69 // bsl v9.16b, v11.16b, v10.16b
-	WORD $0x3d8006e9 // str q9, [x23, #16]
+	WORD $0x3d8006c9 // str q9, [x22, #16]
 	WORD $0x4ee68442 // add v2.2d, v2.2d, v6.2d
 	ADD $8, R3
 	JMP loop3
@@ -442,13 +442,13 @@ done4:
 
 // func normalNEON
 TEXT ·normalNEON(SB), NOSPLIT, $0-40
-	MOVD $constants<>(SB), R20
+	MOVD $constants<>(SB), R19
 	MOVD y_base+16(FP), R0
 	MOVD y_len+24(FP), R1
 	MOVD counter+8(FP), R2
 	WORD $0x4e080c40 // dup v0.2d, x2
-	MOVD $blocks<>+0(SB), R21
-	WORD $0x3dc002bf // ldr q31, [x21, #0]
+	MOVD $blocks<>+0(SB), R20
+	WORD $0x3dc0029f // ldr q31, [x20, #0]
 	WORD $0x4eff8400 // add v0.2d, v0.2d, v31.2d
 	LSR $32, R2
 	WORD $0x4e080c41 // dup v1.2d, x2
@@ -458,8 +458,8 @@ TEXT ·normalNEON(SB), NOSPLIT, $0-40
 	WORD $0x4e080c43 // dup v3.2d, x2
 	MOVD $2, R2
 	WORD $0x4e080c44 // dup v4.2d, x2
-	WORD $0x3dc00285 // ldr q5, [x20, #0]
-	WORD $0x3dc00686 // ldr q6, [x20, #16]
+	WORD $0x3dc00265 // ldr q5, [x19, #0]
+	WORD $0x3dc00666 // ldr q6, [x19, #16]
 	MOVD ZR, R2
 	SUBS $8, R1
 
@@ -484,9 +484,9 @@ loop5:
 	WORD $0x6f6004ed // ushr v13.2d, v7.2d, #32
 	WORD $0x6e2a1daa // eor v10.16b, v13.16b, v10.16b
 	WORD $0x6e2c1d4a // eor v10.16b, v10.16b, v12.16b
-	WORD $0x3dc00a9f // ldr q31, [x20, #32]
+	WORD $0x3dc00a7f // ldr q31, [x19, #32]
 	WORD $0x4ebf856b // add v11.4s, v11.4s, v31.4s
-	WORD $0x3dc00e9f // ldr q31, [x20, #48]
+	WORD $0x3dc00e7f // ldr q31, [x19, #48]
 	WORD $0x4ebf858c // add v12.4s, v12.4s, v31.4s
 	WORD $0x0ea128be // xtn v30.2s, v5.2d
 	WORD $0x0ea1291f // xtn v31.2s, v8.2d
@@ -500,9 +500,9 @@ loop5:
 	WORD $0x6f60050d // ushr v13.2d, v8.2d, #32
 	WORD $0x6e271da7 // eor v7.16b, v13.16b, v7.16b
 	WORD $0x6e2c1ce7 // eor v7.16b, v7.16b, v12.16b
-	WORD $0x3dc00a9f // ldr q31, [x20, #32]
+	WORD $0x3dc00a7f // ldr q31, [x19, #32]
 	WORD $0x4ebf856b // add v11.4s, v11.4s, v31.4s
-	WORD $0x3dc00e9f // ldr q31, [x20, #48]
+	WORD $0x3dc00e7f // ldr q31, [x19, #48]
 	WORD $0x4ebf858c // add v12.4s, v12.4s, v31.4s
 	WORD $0x0ea128be // xtn v30.2s, v5.2d
 	WORD $0x0ea1293f // xtn v31.2s, v9.2d
@@ -516,9 +516,9 @@ loop5:
 	WORD $0x6f60052d // ushr v13.2d, v9.2d, #32
 	WORD $0x6e281da8 // eor v8.16b, v13.16b, v8.16b
 	WORD $0x6e2c1d08 // eor v8.16b, v8.16b, v12.16b
-	WORD $0x3dc00a9f // ldr q31, [x20, #32]
+	WORD $0x3dc00a7f // ldr q31, [x19, #32]
 	WORD $0x4ebf856b // add v11.4s, v11.4s, v31.4s
-	WORD $0x3dc00e9f // ldr q31, [x20, #48]
+	WORD $0x3dc00e7f // ldr q31, [x19, #48]
 	WORD $0x4ebf858c // add v12.4s, v12.4s, v31.4s
 	WORD $0x0ea128be // xtn v30.2s, v5.2d
 	WORD $0x0ea1295f // xtn v31.2s, v10.2d
@@ -532,9 +532,9 @@ loop5:
 	WORD $0x6f60054d // ushr v13.2d, v10.2d, #32
 	WORD $0x6e291da9 // eor v9.16b, v13.16b, v9.16b
 	WORD $0x6e2c1d29 // eor v9.16b, v9.16b, v12.16b
-	WORD $0x3dc00a9f // ldr q31, [x20, #32]
+	WORD $0x3dc00a7f // ldr q31, [x19, #32]
 	WORD $0x4ebf856b // add v11.4s, v11.4s, v31.4s
-	WORD $0x3dc00e9f // ldr q31, [x20, #48]
+	WORD $0x3dc00e7f // ldr q31, [x19, #48]
 	WORD $0x4ebf858c // add v12.4s, v12.4s, v31.4s
 	WORD $0x0ea128be // xtn v30.2s, v5.2d
 	WORD $0x0ea128ff // xtn v31.2s, v7.2d
@@ -548,9 +548,9 @@ loop5:
 	WORD $0x6f6004ed // ushr v13.2d, v7.2d, #32
 	WORD $0x6e2a1daa // eor v10.16b, v13.16b, v10.16b
 	WORD $0x6e2c1d4a // eor v10.16b, v10.16b, v12.16b
-	WORD $0x3dc00a9f // ldr q31, [x20, #32]
+	WORD $0x3dc00a7f // ldr q31, [x19, #32]
 	WORD $0x4ebf856b // add v11.4s, v11.4s, v31.4s
-	WORD $0x3dc00e9f // ldr q31, [x20, #48]
+	WORD $0x3dc00e7f // ldr q31, [x19, #48]
 	WORD $0x4ebf858c // add v12.4s, v12.4s, v31.4s
 	WORD $0x0ea128be // xtn v30.2s, v5.2d
 	WORD $0x0ea1291f // xtn v31.2s, v8.2d
@@ -564,9 +564,9 @@ loop5:
 	WORD $0x6f60050d // ushr v13.2d, v8.2d, #32
 	WORD $0x6e271da7 // eor v7.16b, v13.16b, v7.16b
 	WORD $0x6e2c1ce7 // eor v7.16b, v7.16b, v12.16b
-	WORD $0x3dc00a9f // ldr q31, [x20, #32]
+	WORD $0x3dc00a7f // ldr q31, [x19, #32]
 	WORD $0x4ebf856b // add v11.4s, v11.4s, v31.4s
-	WORD $0x3dc00e9f // ldr q31, [x20, #48]
+	WORD $0x3dc00e7f // ldr q31, [x19, #48]
 	WORD $0x4ebf858c // add v12.4s, v12.4s, v31.4s
 	WORD $0x0ea128be // xtn v30.2s, v5.2d
 	WORD $0x0ea1293f // xtn v31.2s, v9.2d
@@ -580,9 +580,9 @@ loop5:
 	WORD $0x6f60052d // ushr v13.2d, v9.2d, #32
 	WORD $0x6e281da8 // eor v8.16b, v13.16b, v8.16b
 	WORD $0x6e2c1d08 // eor v8.16b, v8.16b, v12.16b
-	WORD $0x3dc00a9f // ldr q31, [x20, #32]
+	WORD $0x3dc00a7f // ldr q31, [x19, #32]
 	WORD $0x4ebf856b // add v11.4s, v11.4s, v31.4s
-	WORD $0x3dc00e9f // ldr q31, [x20, #48]
+	WORD $0x3dc00e7f // ldr q31, [x19, #48]
 	WORD $0x4ebf858c // add v12.4s, v12.4s, v31.4s
 	WORD $0x0ea128be // xtn v30.2s, v5.2d
 	WORD $0x0ea1295f // xtn v31.2s, v10.2d
@@ -596,9 +596,9 @@ loop5:
 	WORD $0x6f60054d // ushr v13.2d, v10.2d, #32
 	WORD $0x6e291da9 // eor v9.16b, v13.16b, v9.16b
 	WORD $0x6e2c1d29 // eor v9.16b, v9.16b, v12.16b
-	WORD $0x3dc00a9f // ldr q31, [x20, #32]
+	WORD $0x3dc00a7f // ldr q31, [x19, #32]
 	WORD $0x4ebf856b // add v11.4s, v11.4s, v31.4s
-	WORD $0x3dc00e9f // ldr q31, [x20, #48]
+	WORD $0x3dc00e7f // ldr q31, [x19, #48]
 	WORD $0x4ebf858c // add v12.4s, v12.4s, v31.4s
 	WORD $0x0ea128be // xtn v30.2s, v5.2d
 	WORD $0x0ea128ff // xtn v31.2s, v7.2d
@@ -612,9 +612,9 @@ loop5:
 	WORD $0x6f6004ed // ushr v13.2d, v7.2d, #32
 	WORD $0x6e2a1daa // eor v10.16b, v13.16b, v10.16b
 	WORD $0x6e2c1d4a // eor v10.16b, v10.16b, v12.16b
-	WORD $0x3dc00a9f // ldr q31, [x20, #32]
+	WORD $0x3dc00a7f // ldr q31, [x19, #32]
 	WORD $0x4ebf856b // add v11.4s, v11.4s, v31.4s
-	WORD $0x3dc00e9f // ldr q31, [x20, #48]
+	WORD $0x3dc00e7f // ldr q31, [x19, #48]
 	WORD $0x4ebf858c // add v12.4s, v12.4s, v31.4s
 	WORD $0x0ea128be // xtn v30.2s, v5.2d
 	WORD $0x0ea1291f // xtn v31.2s, v8.2d
@@ -638,96 +638,96 @@ loop5:
 	WORD $0x6f28058c // ushr v12.4s, v12.4s, #24
 	WORD $0x4e21d96b // scvtf v11.4s, v11.4s
 	WORD $0x4e21d98c // scvtf v12.4s, v12.4s
-	WORD $0x3dc0169f // ldr q31, [x20, #80]
+	WORD $0x3dc0167f // ldr q31, [x19, #80]
 	WORD $0x4e3fd58c // fadd v12.4s, v12.4s, v31.4s
-	WORD $0x3dc01a9f // ldr q31, [x20, #96]
+	WORD $0x3dc01a7f // ldr q31, [x19, #96]
 	WORD $0x6e3fdd8c // fmul v12.4s, v12.4s, v31.4s
-	WORD $0x3dc0129f // ldr q31, [x20, #64]
+	WORD $0x3dc0127f // ldr q31, [x19, #64]
 	WORD $0x4e3fcd6c // fmla v12.4s, v11.4s, v31.4s
-	WORD $0x3dc01e8b // ldr q11, [x20, #112]
+	WORD $0x3dc01e6b // ldr q11, [x19, #112]
 	WORD $0x6eab858b // sub v11.4s, v12.4s, v11.4s
 	WORD $0x4f29056b // sshr v11.4s, v11.4s, #23
 	WORD $0x4f37556d // shl v13.4s, v11.4s, #23
 	WORD $0x6ead858d // sub v13.4s, v12.4s, v13.4s
 	WORD $0x4e21d96b // scvtf v11.4s, v11.4s
-	WORD $0x3dc0229f // ldr q31, [x20, #128]
+	WORD $0x3dc0227f // ldr q31, [x19, #128]
 	WORD $0x6e3f1d4a // eor v10.16b, v10.16b, v31.16b
 	WORD $0x6f38054e // ushr v14.4s, v10.4s, #8
 	WORD $0x4f38554a // shl v10.4s, v10.4s, #24
 	WORD $0x6f28054a // ushr v10.4s, v10.4s, #24
 	WORD $0x4e21d9ce // scvtf v14.4s, v14.4s
 	WORD $0x4e21d94a // scvtf v10.4s, v10.4s
-	WORD $0x3dc0169f // ldr q31, [x20, #80]
+	WORD $0x3dc0167f // ldr q31, [x19, #80]
 	WORD $0x4e3fd54a // fadd v10.4s, v10.4s, v31.4s
-	WORD $0x3dc01a9f // ldr q31, [x20, #96]
+	WORD $0x3dc01a7f // ldr q31, [x19, #96]
 	WORD $0x6e3fdd4a // fmul v10.4s, v10.4s, v31.4s
-	WORD $0x3dc0129f // ldr q31, [x20, #64]
+	WORD $0x3dc0127f // ldr q31, [x19, #64]
 	WORD $0x4e3fcdca // fmla v10.4s, v14.4s, v31.4s
-	WORD $0x3dc01e8e // ldr q14, [x20, #112]
+	WORD $0x3dc01e6e // ldr q14, [x19, #112]
 	WORD $0x6e2ee58c // fcmge v12.4s, v12.4s, v14.4s
-	WORD $0x3dc0269f // ldr q31, [x20, #144]
+	WORD $0x3dc0267f // ldr q31, [x19, #144]
 	WORD $0x6e3f1d4a // eor v10.16b, v10.16b, v31.16b
-	WORD $0x3dc02a9f // ldr q31, [x20, #160]
+	WORD $0x3dc02a7f // ldr q31, [x19, #160]
 	WORD $0x4ebfd5ad // fsub v13.4s, v13.4s, v31.4s
 	WORD $0x6eec1daa // bif v10.16b, v13.16b, v12.16b
-	WORD $0x3dc02e8c // ldr q12, [x20, #176]
-	WORD $0x3dc0328d // ldr q13, [x20, #192]
+	WORD $0x3dc02e6c // ldr q12, [x19, #176]
+	WORD $0x3dc0326d // ldr q13, [x19, #192]
 	WORD $0x4e2acd8d // fmla v13.4s, v12.4s, v10.4s
-	WORD $0x3dc0368c // ldr q12, [x20, #208]
+	WORD $0x3dc0366c // ldr q12, [x19, #208]
 	WORD $0x4e2acdac // fmla v12.4s, v13.4s, v10.4s
-	WORD $0x3dc03a8d // ldr q13, [x20, #224]
+	WORD $0x3dc03a6d // ldr q13, [x19, #224]
 	WORD $0x4e2acd8d // fmla v13.4s, v12.4s, v10.4s
-	WORD $0x3dc03e8c // ldr q12, [x20, #240]
+	WORD $0x3dc03e6c // ldr q12, [x19, #240]
 	WORD $0x4e2acdac // fmla v12.4s, v13.4s, v10.4s
-	WORD $0x3dc0428d // ldr q13, [x20, #256]
+	WORD $0x3dc0426d // ldr q13, [x19, #256]
 	WORD $0x4e2acd8d // fmla v13.4s, v12.4s, v10.4s
-	WORD $0x3dc0468c // ldr q12, [x20, #272]
+	WORD $0x3dc0466c // ldr q12, [x19, #272]
 	WORD $0x4e2acdac // fmla v12.4s, v13.4s, v10.4s
-	WORD $0x3dc04a8d // ldr q13, [x20, #288]
+	WORD $0x3dc04a6d // ldr q13, [x19, #288]
 	WORD $0x4e2acd8d // fmla v13.4s, v12.4s, v10.4s
-	WORD $0x3dc04e8c // ldr q12, [x20, #304]
+	WORD $0x3dc04e6c // ldr q12, [x19, #304]
 	WORD $0x4e2acdac // fmla v12.4s, v13.4s, v10.4s
 	WORD $0x6e2add4d // fmul v13.4s, v10.4s, v10.4s
 	WORD $0x6e2addae // fmul v14.4s, v13.4s, v10.4s
 	WORD $0x6e2edd8c // fmul v12.4s, v12.4s, v14.4s
-	WORD $0x3dc0529f // ldr q31, [x20, #320]
+	WORD $0x3dc0527f // ldr q31, [x19, #320]
 	WORD $0x4e3fcd6c // fmla v12.4s, v11.4s, v31.4s
-	WORD $0x3dc0169f // ldr q31, [x20, #80]
+	WORD $0x3dc0167f // ldr q31, [x19, #80]
 	WORD $0x4ebfcdac // fmls v12.4s, v13.4s, v31.4s
 	WORD $0x4e2cd54a // fadd v10.4s, v10.4s, v12.4s
-	WORD $0x3dc0569f // ldr q31, [x20, #336]
+	WORD $0x3dc0567f // ldr q31, [x19, #336]
 	WORD $0x4e3fcd6a // fmla v10.4s, v11.4s, v31.4s
-	WORD $0x3dc05a9f // ldr q31, [x20, #352]
+	WORD $0x3dc05a7f // ldr q31, [x19, #352]
 	WORD $0x6e3fdd4a // fmul v10.4s, v10.4s, v31.4s
 	WORD $0x6ea1f94a // fsqrt v10.4s, v10.4s
-	MOVD $quarters<>+0(SB), R21
-	WORD $0x3dc002bf // ldr q31, [x21, #0]
+	MOVD $quarters<>+0(SB), R20
+	WORD $0x3dc0029f // ldr q31, [x20, #0]
 	WORD $0x4ebf8508 // add v8.4s, v8.4s, v31.4s
-	WORD $0x3dc05e8b // ldr q11, [x20, #368]
+	WORD $0x3dc05e6b // ldr q11, [x19, #368]
 	WORD $0x4eab850b // add v11.4s, v8.4s, v11.4s
-	WORD $0x3dc0268c // ldr q12, [x20, #144]
+	WORD $0x3dc0266c // ldr q12, [x19, #144]
 	WORD $0x6ea8858c // sub v12.4s, v12.4s, v8.4s
 	WORD $0x4ea0a96b // cmlt v11.4s, v11.4s, #0
 	WORD $0x6eab1d88 // bit v8.16b, v12.16b, v11.16b
 	WORD $0x4e21d908 // scvtf v8.4s, v8.4s
-	WORD $0x3dc0629f // ldr q31, [x20, #384]
+	WORD $0x3dc0627f // ldr q31, [x19, #384]
 	WORD $0x6e3fdd08 // fmul v8.4s, v8.4s, v31.4s
 	WORD $0x6e28dd0b // fmul v11.4s, v8.4s, v8.4s
-	WORD $0x3dc0668c // ldr q12, [x20, #400]
-	WORD $0x3dc06a8d // ldr q13, [x20, #416]
+	WORD $0x3dc0666c // ldr q12, [x19, #400]
+	WORD $0x3dc06a6d // ldr q13, [x19, #416]
 	WORD $0x4e2bcd8d // fmla v13.4s, v12.4s, v11.4s
-	WORD $0x3dc06e8c // ldr q12, [x20, #432]
+	WORD $0x3dc06e6c // ldr q12, [x19, #432]
 	WORD $0x4e2bcdac // fmla v12.4s, v13.4s, v11.4s
-	WORD $0x3dc0728d // ldr q13, [x20, #448]
+	WORD $0x3dc0726d // ldr q13, [x19, #448]
 	WORD $0x4e2bcd8d // fmla v13.4s, v12.4s, v11.4s
-	WORD $0x3dc0768c // ldr q12, [x20, #464]
+	WORD $0x3dc0766c // ldr q12, [x19, #464]
 	WORD $0x4e2bcdac // fmla v12.4s, v13.4s, v11.4s
-	WORD $0x3dc07a8d // ldr q13, [x20, #480]
+	WORD $0x3dc07a6d // ldr q13, [x19, #480]
 	WORD $0x4e2bcd8d // fmla v13.4s, v12.4s, v11.4s
 	WORD $0x6e28dda8 // fmul v8.4s, v13.4s, v8.4s
 	WORD $0x6e2add08 // fmul v8.4s, v8.4s, v10.4s
-	ADD R2<<2, R0, R22
-	WORD $0x3d8002c8 // str q8, [x22, #0]
+	ADD R2<<2, R0, R21
+	WORD $0x3d8002a8 // str q8, [x21, #0]
 	WORD $0x4e875927 // uzp2 v7.4s, v9.4s, v7.4s
 	WORD $0x4e8728e8 // trn1 v8.4s, v7.4s, v7.4s
 	WORD $0x4e8768e7 // trn2 v7.4s, v7.4s, v7.4s
@@ -736,95 +736,95 @@ loop5:
 	WORD $0x6f28054a // ushr v10.4s, v10.4s, #24
 	WORD $0x4e21d929 // scvtf v9.4s, v9.4s
 	WORD $0x4e21d94a // scvtf v10.4s, v10.4s
-	WORD $0x3dc0169f // ldr q31, [x20, #80]
+	WORD $0x3dc0167f // ldr q31, [x19, #80]
 	WORD $0x4e3fd54a // fadd v10.4s, v10.4s, v31.4s
-	WORD $0x3dc01a9f // ldr q31, [x20, #96]
+	WORD $0x3dc01a7f // ldr q31, [x19, #96]
 	WORD $0x6e3fdd4a // fmul v10.4s, v10.4s, v31.4s
-	WORD $0x3dc0129f // ldr q31, [x20, #64]
+	WORD $0x3dc0127f // ldr q31, [x19, #64]
 	WORD $0x4e3fcd2a // fmla v10.4s, v9.4s, v31.4s
-	WORD $0x3dc01e89 // ldr q9, [x20, #112]
+	WORD $0x3dc01e69 // ldr q9, [x19, #112]
 	WORD $0x6ea98549 // sub v9.4s, v10.4s, v9.4s
 	WORD $0x4f290529 // sshr v9.4s, v9.4s, #23
 	WORD $0x4f37552b // shl v11.4s, v9.4s, #23
 	WORD $0x6eab854b // sub v11.4s, v10.4s, v11.4s
 	WORD $0x4e21d929 // scvtf v9.4s, v9.4s
-	WORD $0x3dc0229f // ldr q31, [x20, #128]
+	WORD $0x3dc0227f // ldr q31, [x19, #128]
 	WORD $0x6e3f1d08 // eor v8.16b, v8.16b, v31.16b
 	WORD $0x6f38050c // ushr v12.4s, v8.4s, #8
 	WORD $0x4f385508 // shl v8.4s, v8.4s, #24
 	WORD $0x6f280508 // ushr v8.4s, v8.4s, #24
 	WORD $0x4e21d98c // scvtf v12.4s, v12.4s
 	WORD $0x4e21d908 // scvtf v8.4s, v8.4s
-	WORD $0x3dc0169f // ldr q31, [x20, #80]
+	WORD $0x3dc0167f // ldr q31, [x19, #80]
 	WORD $0x4e3fd508 // fadd v8.4s, v8.4s, v31.4s
-	WORD $0x3dc01a9f // ldr q31, [x20, #96]
+	WORD $0x3dc01a7f // ldr q31, [x19, #96]
 	WORD $0x6e3fdd08 // fmul v8.4s, v8.4s, v31.4s
-	WORD $0x3dc0129f // ldr q31, [x20, #64]
+	WORD $0x3dc0127f // ldr q31, [x19, #64]
 	WORD $0x4e3fcd88 // fmla v8.4s, v12.4s, v31.4s
-	WORD $0x3dc01e8c // ldr q12, [x20, #112]
+	WORD $0x3dc01e6c // ldr q12, [x19, #112]
 	WORD $0x6e2ce54a // fcmge v10.4s, v10.4s, v12.4s
-	WORD $0x3dc0269f // ldr q31, [x20, #144]
+	WORD $0x3dc0267f // ldr q31, [x19, #144]
 	WORD $0x6e3f1d08 // eor v8.16b, v8.16b, v31.16b
-	WORD $0x3dc02a9f // ldr q31, [x20, #160]
+	WORD $0x3dc02a7f // ldr q31, [x19, #160]
 	WORD $0x4ebfd56b // fsub v11.4s, v11.4s, v31.4s
 	WORD $0x6eea1d68 // bif v8.16b, v11.16b, v10.16b
-	WORD $0x3dc02e8a // ldr q10, [x20, #176]
-	WORD $0x3dc0328b // ldr q11, [x20, #192]
+	WORD $0x3dc02e6a // ldr q10, [x19, #176]
+	WORD $0x3dc0326b // ldr q11, [x19, #192]
 	WORD $0x4e28cd4b // fmla v11.4s, v10.4s, v8.4s
-	WORD $0x3dc0368a // ldr q10, [x20, #208]
+	WORD $0x3dc0366a // ldr q10, [x19, #208]
 	WORD $0x4e28cd6a // fmla v10.4s, v11.4s, v8.4s
-	WORD $0x3dc03a8b // ldr q11, [x20, #224]
+	WORD $0x3dc03a6b // ldr q11, [x19, #224]
 	WORD $0x4e28cd4b // fmla v11.4s, v10.4s, v8.4s
-	WORD $0x3dc03e8a // ldr q10, [x20, #240]
+	WORD $0x3dc03e6a // ldr q10, [x19, #240]
 	WORD $0x4e28cd6a // fmla v10.4s, v11.4s, v8.4s
-	WORD $0x3dc0428b // ldr q11, [x20, #256]
+	WORD $0x3dc0426b // ldr q11, [x19, #256]
 	WORD $0x4e28cd4b // fmla v11.4s, v10.4s, v8.4s
-	WORD $0x3dc0468a // ldr q10, [x20, #272]
+	WORD $0x3dc0466a // ldr q10, [x19, #272]
 	WORD $0x4e28cd6a // fmla v10.4s, v11.4s, v8.4s
-	WORD $0x3dc04a8b // ldr q11, [x20, #288]
+	WORD $0x3dc04a6b // ldr q11, [x19, #288]
 	WORD $0x4e28cd4b // fmla v11.4s, v10.4s, v8.4s
-	WORD $0x3dc04e8a // ldr q10, [x20, #304]
+	WORD $0x3dc04e6a // ldr q10, [x19, #304]
 	WORD $0x4e28cd6a // fmla v10.4s, v11.4s, v8.4s
 	WORD $0x6e28dd0b // fmul v11.4s, v8.4s, v8.4s
 	WORD $0x6e28dd6c // fmul v12.4s, v11.4s, v8.4s
 	WORD $0x6e2cdd4a // fmul v10.4s, v10.4s, v12.4s
-	WORD $0x3dc0529f // ldr q31, [x20, #320]
+	WORD $0x3dc0527f // ldr q31, [x19, #320]
 	WORD $0x4e3fcd2a // fmla v10.4s, v9.4s, v31.4s
-	WORD $0x3dc0169f // ldr q31, [x20, #80]
+	WORD $0x3dc0167f // ldr q31, [x19, #80]
 	WORD $0x4ebfcd6a // fmls v10.4s, v11.4s, v31.4s
 	WORD $0x4e2ad508 // fadd v8.4s, v8.4s, v10.4s
-	WORD $0x3dc0569f // ldr q31, [x20, #336]
+	WORD $0x3dc0567f // ldr q31, [x19, #336]
 	WORD $0x4e3fcd28 // fmla v8.4s, v9.4s, v31.4s
-	WORD $0x3dc05a9f // ldr q31, [x20, #352]
+	WORD $0x3dc05a7f // ldr q31, [x19, #352]
 	WORD $0x6e3fdd08 // fmul v8.4s, v8.4s, v31.4s
 	WORD $0x6ea1f908 // fsqrt v8.4s, v8.4s
-	MOVD $quarters<>+0(SB), R21
-	WORD $0x3dc002bf // ldr q31, [x21, #0]
+	MOVD $quarters<>+0(SB), R20
+	WORD $0x3dc0029f // ldr q31, [x20, #0]
 	WORD $0x4ebf84e7 // add v7.4s, v7.4s, v31.4s
-	WORD $0x3dc05e89 // ldr q9, [x20, #368]
+	WORD $0x3dc05e69 // ldr q9, [x19, #368]
 	WORD $0x4ea984e9 // add v9.4s, v7.4s, v9.4s
-	WORD $0x3dc0268a // ldr q10, [x20, #144]
+	WORD $0x3dc0266a // ldr q10, [x19, #144]
 	WORD $0x6ea7854a // sub v10.4s, v10.4s, v7.4s
 	WORD $0x4ea0a929 // cmlt v9.4s, v9.4s, #0
 	WORD $0x6ea91d47 // bit v7.16b, v10.16b, v9.16b
 	WORD $0x4e21d8e7 // scvtf v7.4s, v7.4s
-	WORD $0x3dc0629f // ldr q31, [x20, #384]
+	WORD $0x3dc0627f // ldr q31, [x19, #384]
 	WORD $0x6e3fdce7 // fmul v7.4s, v7.4s, v31.4s
 	WORD $0x6e27dce9 // fmul v9.4s, v7.4s, v7.4s
-	WORD $0x3dc0668a // ldr q10, [x20, #400]
-	WORD $0x3dc06a8b // ldr q11, [x20, #416]
+	WORD $0x3dc0666a // ldr q10, [x19, #400]
+	WORD $0x3dc06a6b // ldr q11, [x19, #416]
 	WORD $0x4e29cd4b // fmla v11.4s, v10.4s, v9.4s
-	WORD $0x3dc06e8a // ldr q10, [x20, #432]
+	WORD $0x3dc06e6a // ldr q10, [x19, #432]
 	WORD $0x4e29cd6a // fmla v10.4s, v11.4s, v9.4s
-	WORD $0x3dc0728b // ldr q11, [x20, #448]
+	WORD $0x3dc0726b // ldr q11, [x19, #448]
 	WORD $0x4e29cd4b // fmla v11.4s, v10.4s, v9.4s
-	WORD $0x3dc0768a // ldr q10, [x20, #464]
+	WORD $0x3dc0766a // ldr q10, [x19, #464]
 	WORD $0x4e29cd6a // fmla v10.4s, v11.4s, v9.4s
-	WORD $0x3dc07a8b // ldr q11, [x20, #480]
+	WORD $0x3dc07a6b // ldr q11, [x19, #480]
 	WORD $0x4e29cd4b // fmla v11.4s, v10.4s, v9.4s
 	WORD $0x6e27dd67 // fmul v7.4s, v11.4s, v7.4s
 	WORD $0x6e28dce7 // fmul v7.4s, v7.4s, v8.4s
-	WORD $0x3d8006c7 // str q7, [x22, #16]
+	WORD $0x3d8006a7 // str q7, [x21, #16]
 	WORD $0x4ee48400 // add v0.2d, v0.2d, v4.2d
 	ADD $8, R2
 	JMP loop5

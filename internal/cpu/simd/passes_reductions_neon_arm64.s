@@ -17,13 +17,13 @@ TEXT ·sumNEON(SB), NOSPLIT, $0-32
 loop1:
 	CMP R3, R2
 	BGT done2
-	ADD R2<<2, R1, R22
-	WORD $0x3dc002c4 // ldr q4, [x22, #0]
+	ADD R2<<2, R1, R21
+	WORD $0x3dc002a4 // ldr q4, [x21, #0]
 	WORD $0x0e617885 // fcvtl v5.2d, v4.2s
 	WORD $0x4e617884 // fcvtl2 v4.2d, v4.4s
 	WORD $0x4e65d400 // fadd v0.2d, v0.2d, v5.2d
 	WORD $0x4e64d421 // fadd v1.2d, v1.2d, v4.2d
-	WORD $0x3dc006c4 // ldr q4, [x22, #16]
+	WORD $0x3dc006a4 // ldr q4, [x21, #16]
 	WORD $0x0e617885 // fcvtl v5.2d, v4.2s
 	WORD $0x4e617884 // fcvtl2 v4.2d, v4.4s
 	WORD $0x4e65d442 // fadd v2.2d, v2.2d, v5.2d
@@ -38,8 +38,8 @@ done2:
 loop3:
 	CMP R3, R2
 	BGT done4
-	ADD R2<<2, R1, R23
-	WORD $0x3dc002e4 // ldr q4, [x23, #0]
+	ADD R2<<2, R1, R22
+	WORD $0x3dc002c4 // ldr q4, [x22, #0]
 	WORD $0x0e617885 // fcvtl v5.2d, v4.2s
 	WORD $0x4e617884 // fcvtl2 v4.2d, v4.4s
 	WORD $0x4e65d400 // fadd v0.2d, v0.2d, v5.2d
@@ -54,8 +54,8 @@ done4:
 loop5:
 	CMP R3, R2
 	BGT done6
-	ADD R2<<2, R1, R24
-	WORD $0xbd400304 // ldr s4, [x24, #0]
+	ADD R2<<2, R1, R23
+	WORD $0xbd4002e4 // ldr s4, [x23, #0]
 	WORD $0x0e617885 // fcvtl v5.2d, v4.2s
 	WORD $0x4e617884 // fcvtl2 v4.2d, v4.4s
 	WORD $0x4e65d400 // fadd v0.2d, v0.2d, v5.2d
@@ -87,13 +87,13 @@ TEXT ·sumSquaresNEON(SB), NOSPLIT, $0-32
 loop7:
 	CMP R3, R2
 	BGT done8
-	ADD R2<<2, R1, R22
-	WORD $0x3dc002c4 // ldr q4, [x22, #0]
+	ADD R2<<2, R1, R21
+	WORD $0x3dc002a4 // ldr q4, [x21, #0]
 	WORD $0x0e617885 // fcvtl v5.2d, v4.2s
 	WORD $0x4e617884 // fcvtl2 v4.2d, v4.4s
 	WORD $0x4e65cca0 // fmla v0.2d, v5.2d, v5.2d
 	WORD $0x4e64cc81 // fmla v1.2d, v4.2d, v4.2d
-	WORD $0x3dc006c4 // ldr q4, [x22, #16]
+	WORD $0x3dc006a4 // ldr q4, [x21, #16]
 	WORD $0x0e617885 // fcvtl v5.2d, v4.2s
 	WORD $0x4e617884 // fcvtl2 v4.2d, v4.4s
 	WORD $0x4e65cca2 // fmla v2.2d, v5.2d, v5.2d
@@ -108,8 +108,8 @@ done8:
 loop9:
 	CMP R3, R2
 	BGT done10
-	ADD R2<<2, R1, R23
-	WORD $0x3dc002e4 // ldr q4, [x23, #0]
+	ADD R2<<2, R1, R22
+	WORD $0x3dc002c4 // ldr q4, [x22, #0]
 	WORD $0x0e617885 // fcvtl v5.2d, v4.2s
 	WORD $0x4e617884 // fcvtl2 v4.2d, v4.4s
 	WORD $0x4e65cca0 // fmla v0.2d, v5.2d, v5.2d
@@ -124,8 +124,8 @@ done10:
 loop11:
 	CMP R3, R2
 	BGT done12
-	ADD R2<<2, R1, R24
-	WORD $0xbd400304 // ldr s4, [x24, #0]
+	ADD R2<<2, R1, R23
+	WORD $0xbd4002e4 // ldr s4, [x23, #0]
 	WORD $0x0e617885 // fcvtl v5.2d, v4.2s
 	WORD $0x4e617884 // fcvtl2 v4.2d, v4.4s
 	WORD $0x4e65cca0 // fmla v0.2d, v5.2d, v5.2d
@@ -158,18 +158,18 @@ TEXT ·dotNEON(SB), NOSPLIT, $0-56
 loop13:
 	CMP R6, R3
 	BGT done14
-	ADD R3<<2, R1, R22
-	WORD $0x3dc002c4 // ldr q4, [x22, #0]
-	ADD R3<<2, R2, R23
-	WORD $0x3dc002e5 // ldr q5, [x23, #0]
+	ADD R3<<2, R1, R21
+	WORD $0x3dc002a4 // ldr q4, [x21, #0]
+	ADD R3<<2, R2, R22
+	WORD $0x3dc002c5 // ldr q5, [x22, #0]
 	WORD $0x0e617886 // fcvtl v6.2d, v4.2s
 	WORD $0x4e617884 // fcvtl2 v4.2d, v4.4s
 	WORD $0x0e6178a7 // fcvtl v7.2d, v5.2s
 	WORD $0x4e6178a5 // fcvtl2 v5.2d, v5.4s
 	WORD $0x4e66cce0 // fmla v0.2d, v7.2d, v6.2d
 	WORD $0x4e64cca1 // fmla v1.2d, v5.2d, v4.2d
-	WORD $0x3dc006c4 // ldr q4, [x22, #16]
-	WORD $0x3dc006e5 // ldr q5, [x23, #16]
+	WORD $0x3dc006a4 // ldr q4, [x21, #16]
+	WORD $0x3dc006c5 // ldr q5, [x22, #16]
 	WORD $0x0e617886 // fcvtl v6.2d, v4.2s
 	WORD $0x4e617884 // fcvtl2 v4.2d, v4.4s
 	WORD $0x0e6178a7 // fcvtl v7.2d, v5.2s
@@ -186,10 +186,10 @@ done14:
 loop15:
 	CMP R6, R3
 	BGT done16
-	ADD R3<<2, R1, R24
-	WORD $0x3dc00304 // ldr q4, [x24, #0]
-	ADD R3<<2, R2, R25
-	WORD $0x3dc00325 // ldr q5, [x25, #0]
+	ADD R3<<2, R1, R23
+	WORD $0x3dc002e4 // ldr q4, [x23, #0]
+	ADD R3<<2, R2, R24
+	WORD $0x3dc00305 // ldr q5, [x24, #0]
 	WORD $0x0e617886 // fcvtl v6.2d, v4.2s
 	WORD $0x4e617884 // fcvtl2 v4.2d, v4.4s
 	WORD $0x0e6178a7 // fcvtl v7.2d, v5.2s
@@ -206,10 +206,10 @@ done16:
 loop17:
 	CMP R6, R3
 	BGT done18
-	ADD R3<<2, R1, R22
-	WORD $0xbd4002c4 // ldr s4, [x22, #0]
-	ADD R3<<2, R2, R23
-	WORD $0xbd4002e5 // ldr s5, [x23, #0]
+	ADD R3<<2, R1, R25
+	WORD $0xbd400324 // ldr s4, [x25, #0]
+	ADD R3<<2, R2, R26
+	WORD $0xbd400345 // ldr s5, [x26, #0]
 	WORD $0x0e617886 // fcvtl v6.2d, v4.2s
 	WORD $0x4e617884 // fcvtl2 v4.2d, v4.4s
 	WORD $0x0e6178a7 // fcvtl v7.2d, v5.2s
@@ -244,17 +244,17 @@ TEXT ·squaredErrorNEON(SB), NOSPLIT, $0-56
 loop19:
 	CMP R6, R3
 	BGT done20
-	ADD R3<<2, R1, R22
-	WORD $0x3dc002c4 // ldr q4, [x22, #0]
-	ADD R3<<2, R2, R23
-	WORD $0x3dc002e5 // ldr q5, [x23, #0]
+	ADD R3<<2, R1, R21
+	WORD $0x3dc002a4 // ldr q4, [x21, #0]
+	ADD R3<<2, R2, R22
+	WORD $0x3dc002c5 // ldr q5, [x22, #0]
 	WORD $0x4ea5d484 // fsub v4.4s, v4.4s, v5.4s
 	WORD $0x0e617885 // fcvtl v5.2d, v4.2s
 	WORD $0x4e617884 // fcvtl2 v4.2d, v4.4s
 	WORD $0x4e65cca0 // fmla v0.2d, v5.2d, v5.2d
 	WORD $0x4e64cc81 // fmla v1.2d, v4.2d, v4.2d
-	WORD $0x3dc006c4 // ldr q4, [x22, #16]
-	WORD $0x3dc006e5 // ldr q5, [x23, #16]
+	WORD $0x3dc006a4 // ldr q4, [x21, #16]
+	WORD $0x3dc006c5 // ldr q5, [x22, #16]
 	WORD $0x4ea5d484 // fsub v4.4s, v4.4s, v5.4s
 	WORD $0x0e617885 // fcvtl v5.2d, v4.2s
 	WORD $0x4e617884 // fcvtl2 v4.2d, v4.4s
@@ -270,10 +270,10 @@ done20:
 loop21:
 	CMP R6, R3
 	BGT done22
-	ADD R3<<2, R1, R24
-	WORD $0x3dc00304 // ldr q4, [x24, #0]
-	ADD R3<<2, R2, R25
-	WORD $0x3dc00325 // ldr q5, [x25, #0]
+	ADD R3<<2, R1, R23
+	WORD $0x3dc002e4 // ldr q4, [x23, #0]
+	ADD R3<<2, R2, R24
+	WORD $0x3dc00305 // ldr q5, [x24, #0]
 	WORD $0x4ea5d484 // fsub v4.4s, v4.4s, v5.4s
 	WORD $0x0e617885 // fcvtl v5.2d, v4.2s
 	WORD $0x4e617884 // fcvtl2 v4.2d, v4.4s
@@ -289,10 +289,10 @@ done22:
 loop23:
 	CMP R6, R3
 	BGT done24
-	ADD R3<<2, R1, R22
-	WORD $0xbd4002c4 // ldr s4, [x22, #0]
-	ADD R3<<2, R2, R23
-	WORD $0xbd4002e5 // ldr s5, [x23, #0]
+	ADD R3<<2, R1, R25
+	WORD $0xbd400324 // ldr s4, [x25, #0]
+	ADD R3<<2, R2, R26
+	WORD $0xbd400345 // ldr s5, [x26, #0]
 	WORD $0x4ea5d484 // fsub v4.4s, v4.4s, v5.4s
 	WORD $0x0e617885 // fcvtl v5.2d, v4.2s
 	WORD $0x4e617884 // fcvtl2 v4.2d, v4.4s
@@ -312,7 +312,7 @@ done24:
 
 // func smoothL1NEON
 TEXT ·smoothL1NEON(SB), NOSPLIT, $0-64
-	MOVD $constants<>(SB), R20
+	MOVD $constants<>(SB), R19
 	MOVD a_len+16(FP), R0
 	MOVD a_base+8(FP), R1
 	MOVD b_base+32(FP), R2
@@ -320,7 +320,7 @@ TEXT ·smoothL1NEON(SB), NOSPLIT, $0-64
 	WORD $0x4e040400 // dup v0.4s, v0.s[0]
 	WORD $0x6f00e401 // movi v1.2d, #0
 	WORD $0x6f00e402 // movi v2.2d, #0
-	WORD $0x3dc00283 // ldr q3, [x20, #0]
+	WORD $0x3dc00263 // ldr q3, [x19, #0]
 	WORD $0x6e20dc63 // fmul v3.4s, v3.4s, v0.4s
 	MOVD ZR, R3
 	MOVD R0, R6
@@ -329,15 +329,15 @@ TEXT ·smoothL1NEON(SB), NOSPLIT, $0-64
 loop25:
 	CMP R6, R3
 	BGT done26
-	ADD R3<<2, R1, R22
-	WORD $0x3dc002c4 // ldr q4, [x22, #0]
-	ADD R3<<2, R2, R23
-	WORD $0x3dc002e5 // ldr q5, [x23, #0]
+	ADD R3<<2, R1, R21
+	WORD $0x3dc002a4 // ldr q4, [x21, #0]
+	ADD R3<<2, R2, R22
+	WORD $0x3dc002c5 // ldr q5, [x22, #0]
 	WORD $0x4ea5d484 // fsub v4.4s, v4.4s, v5.4s
-	WORD $0x3dc0069f // ldr q31, [x20, #16]
+	WORD $0x3dc0067f // ldr q31, [x19, #16]
 	WORD $0x4e3f1c84 // and v4.16b, v4.16b, v31.16b
 	WORD $0x6e24dc85 // fmul v5.4s, v4.4s, v4.4s
-	WORD $0x3dc0029f // ldr q31, [x20, #0]
+	WORD $0x3dc0027f // ldr q31, [x19, #0]
 	WORD $0x6e3fdca5 // fmul v5.4s, v5.4s, v31.4s
 	WORD $0x6e20fca5 // fdiv v5.4s, v5.4s, v0.4s
 	WORD $0x4ea01c06 // mov v6.16b, v0.16b
@@ -348,13 +348,13 @@ loop25:
 	WORD $0x4e617884 // fcvtl2 v4.2d, v4.4s
 	WORD $0x4e65d421 // fadd v1.2d, v1.2d, v5.2d
 	WORD $0x4e64d442 // fadd v2.2d, v2.2d, v4.2d
-	WORD $0x3dc006c4 // ldr q4, [x22, #16]
-	WORD $0x3dc006e5 // ldr q5, [x23, #16]
+	WORD $0x3dc006a4 // ldr q4, [x21, #16]
+	WORD $0x3dc006c5 // ldr q5, [x22, #16]
 	WORD $0x4ea5d484 // fsub v4.4s, v4.4s, v5.4s
-	WORD $0x3dc0069f // ldr q31, [x20, #16]
+	WORD $0x3dc0067f // ldr q31, [x19, #16]
 	WORD $0x4e3f1c84 // and v4.16b, v4.16b, v31.16b
 	WORD $0x6e24dc85 // fmul v5.4s, v4.4s, v4.4s
-	WORD $0x3dc0029f // ldr q31, [x20, #0]
+	WORD $0x3dc0027f // ldr q31, [x19, #0]
 	WORD $0x6e3fdca5 // fmul v5.4s, v5.4s, v31.4s
 	WORD $0x6e20fca5 // fdiv v5.4s, v5.4s, v0.4s
 	WORD $0x4ea01c06 // mov v6.16b, v0.16b
@@ -375,15 +375,15 @@ done26:
 loop27:
 	CMP R6, R3
 	BGT done28
-	ADD R3<<2, R1, R24
-	WORD $0x3dc00304 // ldr q4, [x24, #0]
-	ADD R3<<2, R2, R25
-	WORD $0x3dc00325 // ldr q5, [x25, #0]
+	ADD R3<<2, R1, R23
+	WORD $0x3dc002e4 // ldr q4, [x23, #0]
+	ADD R3<<2, R2, R24
+	WORD $0x3dc00305 // ldr q5, [x24, #0]
 	WORD $0x4ea5d484 // fsub v4.4s, v4.4s, v5.4s
-	WORD $0x3dc0069f // ldr q31, [x20, #16]
+	WORD $0x3dc0067f // ldr q31, [x19, #16]
 	WORD $0x4e3f1c84 // and v4.16b, v4.16b, v31.16b
 	WORD $0x6e24dc85 // fmul v5.4s, v4.4s, v4.4s
-	WORD $0x3dc0029f // ldr q31, [x20, #0]
+	WORD $0x3dc0027f // ldr q31, [x19, #0]
 	WORD $0x6e3fdca5 // fmul v5.4s, v5.4s, v31.4s
 	WORD $0x6e20fca5 // fdiv v5.4s, v5.4s, v0.4s
 	WORD $0x4ea01c06 // mov v6.16b, v0.16b
@@ -404,15 +404,15 @@ done28:
 loop29:
 	CMP R6, R3
 	BGT done30
-	ADD R3<<2, R1, R22
-	WORD $0xbd4002c4 // ldr s4, [x22, #0]
-	ADD R3<<2, R2, R23
-	WORD $0xbd4002e5 // ldr s5, [x23, #0]
+	ADD R3<<2, R1, R25
+	WORD $0xbd400324 // ldr s4, [x25, #0]
+	ADD R3<<2, R2, R26
+	WORD $0xbd400345 // ldr s5, [x26, #0]
 	WORD $0x4ea5d484 // fsub v4.4s, v4.4s, v5.4s
-	WORD $0x3dc0069f // ldr q31, [x20, #16]
+	WORD $0x3dc0067f // ldr q31, [x19, #16]
 	WORD $0x4e3f1c84 // and v4.16b, v4.16b, v31.16b
 	WORD $0x6e24dc85 // fmul v5.4s, v4.4s, v4.4s
-	WORD $0x3dc0029f // ldr q31, [x20, #0]
+	WORD $0x3dc0027f // ldr q31, [x19, #0]
 	WORD $0x6e3fdca5 // fmul v5.4s, v5.4s, v31.4s
 	WORD $0x6e20fca5 // fdiv v5.4s, v5.4s, v0.4s
 	WORD $0x4ea01c06 // mov v6.16b, v0.16b
@@ -452,14 +452,14 @@ TEXT ·centredSquaresNEON(SB), NOSPLIT, $0-40
 loop31:
 	CMP R3, R2
 	BGT done32
-	ADD R2<<2, R1, R22
-	WORD $0x3dc002c5 // ldr q5, [x22, #0]
+	ADD R2<<2, R1, R21
+	WORD $0x3dc002a5 // ldr q5, [x21, #0]
 	WORD $0x4ea0d4a5 // fsub v5.4s, v5.4s, v0.4s
 	WORD $0x0e6178a6 // fcvtl v6.2d, v5.2s
 	WORD $0x4e6178a5 // fcvtl2 v5.2d, v5.4s
 	WORD $0x4e66ccc1 // fmla v1.2d, v6.2d, v6.2d
 	WORD $0x4e65cca2 // fmla v2.2d, v5.2d, v5.2d
-	WORD $0x3dc006c5 // ldr q5, [x22, #16]
+	WORD $0x3dc006a5 // ldr q5, [x21, #16]
 	WORD $0x4ea0d4a5 // fsub v5.4s, v5.4s, v0.4s
 	WORD $0x0e6178a6 // fcvtl v6.2d, v5.2s
 	WORD $0x4e6178a5 // fcvtl2 v5.2d, v5.4s
@@ -475,8 +475,8 @@ done32:
 loop33:
 	CMP R3, R2
 	BGT done34
-	ADD R2<<2, R1, R23
-	WORD $0x3dc002e5 // ldr q5, [x23, #0]
+	ADD R2<<2, R1, R22
+	WORD $0x3dc002c5 // ldr q5, [x22, #0]
 	WORD $0x4ea0d4a5 // fsub v5.4s, v5.4s, v0.4s
 	WORD $0x0e6178a6 // fcvtl v6.2d, v5.2s
 	WORD $0x4e6178a5 // fcvtl2 v5.2d, v5.4s
@@ -492,8 +492,8 @@ done34:
 loop35:
 	CMP R3, R2
 	BGT done36
-	ADD R2<<2, R1, R24
-	WORD $0xbd400305 // ldr s5, [x24, #0]
+	ADD R2<<2, R1, R23
+	WORD $0xbd4002e5 // ldr s5, [x23, #0]
 	WORD $0x4ea0d4a5 // fsub v5.4s, v5.4s, v0.4s
 	WORD $0x6f00e406 // movi v6.2d, #0
 	WORD $0x6e0404a6 // mov v6.s[0], v5.s[0]
@@ -515,11 +515,11 @@ done36:
 
 // func maxNEON
 TEXT ·maxNEON(SB), NOSPLIT, $0-28
-	MOVD $constants<>(SB), R20
+	MOVD $constants<>(SB), R19
 	MOVD x_len+8(FP), R0
 	MOVD x_base+0(FP), R1
-	WORD $0x3dc00a80 // ldr q0, [x20, #32]
-	WORD $0x3dc00a81 // ldr q1, [x20, #32]
+	WORD $0x3dc00a60 // ldr q0, [x19, #32]
+	WORD $0x3dc00a61 // ldr q1, [x19, #32]
 	MOVD ZR, R2
 	MOVD R0, R3
 	SUBS $8, R3
@@ -527,12 +527,12 @@ TEXT ·maxNEON(SB), NOSPLIT, $0-28
 loop37:
 	CMP R3, R2
 	BGT done38
-	ADD R2<<2, R1, R22
-	WORD $0x3dc002c2 // ldr q2, [x22, #0]
+	ADD R2<<2, R1, R21
+	WORD $0x3dc002a2 // ldr q2, [x21, #0]
 	WORD $0x4e22f403 // fmax v3.4s, v0.4s, v2.4s
 	WORD $0x4e20f440 // fmax v0.4s, v2.4s, v0.4s
 	WORD $0x4ea01c60 // orr v0.16b, v3.16b, v0.16b
-	WORD $0x3dc006c2 // ldr q2, [x22, #16]
+	WORD $0x3dc006a2 // ldr q2, [x21, #16]
 	WORD $0x4e22f423 // fmax v3.4s, v1.4s, v2.4s
 	WORD $0x4e21f441 // fmax v1.4s, v2.4s, v1.4s
 	WORD $0x4ea11c61 // orr v1.16b, v3.16b, v1.16b
@@ -546,8 +546,8 @@ done38:
 loop39:
 	CMP R3, R2
 	BGT done40
-	ADD R2<<2, R1, R23
-	WORD $0x3dc002e2 // ldr q2, [x23, #0]
+	ADD R2<<2, R1, R22
+	WORD $0x3dc002c2 // ldr q2, [x22, #0]
 	WORD $0x4e22f403 // fmax v3.4s, v0.4s, v2.4s
 	WORD $0x4e20f440 // fmax v0.4s, v2.4s, v0.4s
 	WORD $0x4ea01c60 // orr v0.16b, v3.16b, v0.16b
@@ -561,9 +561,9 @@ done40:
 loop41:
 	CMP R3, R2
 	BGT done42
-	ADD R2<<2, R1, R24
-	WORD $0xbd400302 // ldr s2, [x24, #0]
-	WORD $0x3dc00a83 // ldr q3, [x20, #32]
+	ADD R2<<2, R1, R23
+	WORD $0xbd4002e2 // ldr s2, [x23, #0]
+	WORD $0x3dc00a63 // ldr q3, [x19, #32]
 	WORD $0x6e040443 // mov v3.s[0], v2.s[0]
 	WORD $0x4e23f402 // fmax v2.4s, v0.4s, v3.4s
 	WORD $0x4e20f460 // fmax v0.4s, v3.4s, v0.4s
@@ -588,7 +588,7 @@ done42:
 
 // func expShiftNEON
 TEXT ·expShiftNEON(SB), NOSPLIT, $0-64
-	MOVD $constants<>(SB), R20
+	MOVD $constants<>(SB), R19
 	MOVD y_len+40(FP), R0
 	MOVD x_base+8(FP), R1
 	MOVD y_base+32(FP), R2
@@ -603,92 +603,92 @@ TEXT ·expShiftNEON(SB), NOSPLIT, $0-64
 loop43:
 	CMP R6, R3
 	BGT done44
-	ADD R3<<2, R1, R22
-	WORD $0x3dc002c3 // ldr q3, [x22, #0]
+	ADD R3<<2, R1, R21
+	WORD $0x3dc002a3 // ldr q3, [x21, #0]
 	WORD $0x4ea0d463 // fsub v3.4s, v3.4s, v0.4s
-	WORD $0x3dc00e84 // ldr q4, [x20, #48]
+	WORD $0x3dc00e64 // ldr q4, [x19, #48]
 	WORD $0x4e23f483 // fmax v3.4s, v4.4s, v3.4s
-	WORD $0x3dc01284 // ldr q4, [x20, #64]
+	WORD $0x3dc01264 // ldr q4, [x19, #64]
 	WORD $0x4ea3f483 // fmin v3.4s, v4.4s, v3.4s
-	WORD $0x3dc0169f // ldr q31, [x20, #80]
+	WORD $0x3dc0167f // ldr q31, [x19, #80]
 	WORD $0x6e3fdc64 // fmul v4.4s, v3.4s, v31.4s
 	WORD $0x4e218884 // frintn v4.4s, v4.4s
-	WORD $0x3dc01a9f // ldr q31, [x20, #96]
+	WORD $0x3dc01a7f // ldr q31, [x19, #96]
 	WORD $0x4ebfcc83 // fmls v3.4s, v4.4s, v31.4s
-	WORD $0x3dc01e9f // ldr q31, [x20, #112]
+	WORD $0x3dc01e7f // ldr q31, [x19, #112]
 	WORD $0x4ebfcc83 // fmls v3.4s, v4.4s, v31.4s
-	WORD $0x3dc02285 // ldr q5, [x20, #128]
-	WORD $0x3dc02686 // ldr q6, [x20, #144]
+	WORD $0x3dc02265 // ldr q5, [x19, #128]
+	WORD $0x3dc02666 // ldr q6, [x19, #144]
 	WORD $0x4e23cca6 // fmla v6.4s, v5.4s, v3.4s
-	WORD $0x3dc02a85 // ldr q5, [x20, #160]
+	WORD $0x3dc02a65 // ldr q5, [x19, #160]
 	WORD $0x4e23ccc5 // fmla v5.4s, v6.4s, v3.4s
-	WORD $0x3dc02e86 // ldr q6, [x20, #176]
+	WORD $0x3dc02e66 // ldr q6, [x19, #176]
 	WORD $0x4e23cca6 // fmla v6.4s, v5.4s, v3.4s
-	WORD $0x3dc03285 // ldr q5, [x20, #192]
+	WORD $0x3dc03265 // ldr q5, [x19, #192]
 	WORD $0x4e23ccc5 // fmla v5.4s, v6.4s, v3.4s
-	WORD $0x3dc00286 // ldr q6, [x20, #0]
+	WORD $0x3dc00266 // ldr q6, [x19, #0]
 	WORD $0x4e23cca6 // fmla v6.4s, v5.4s, v3.4s
 	WORD $0x6e23dc65 // fmul v5.4s, v3.4s, v3.4s
 	WORD $0x4e25ccc3 // fmla v3.4s, v6.4s, v5.4s
-	WORD $0x3dc0369f // ldr q31, [x20, #208]
+	WORD $0x3dc0367f // ldr q31, [x19, #208]
 	WORD $0x4e3fd463 // fadd v3.4s, v3.4s, v31.4s
 	WORD $0x4e21a884 // fcvtns v4.4s, v4.4s
 	WORD $0x4f3f0485 // sshr v5.4s, v4.4s, #1
 	WORD $0x6ea58484 // sub v4.4s, v4.4s, v5.4s
 	WORD $0x4f3754a5 // shl v5.4s, v5.4s, #23
-	WORD $0x3dc03686 // ldr q6, [x20, #208]
+	WORD $0x3dc03666 // ldr q6, [x19, #208]
 	WORD $0x4ea684a5 // add v5.4s, v5.4s, v6.4s
 	WORD $0x6e25dc63 // fmul v3.4s, v3.4s, v5.4s
 	WORD $0x4f375484 // shl v4.4s, v4.4s, #23
-	WORD $0x3dc03685 // ldr q5, [x20, #208]
+	WORD $0x3dc03665 // ldr q5, [x19, #208]
 	WORD $0x4ea58484 // add v4.4s, v4.4s, v5.4s
 	WORD $0x6e24dc63 // fmul v3.4s, v3.4s, v4.4s
-	ADD R3<<2, R2, R23
-	WORD $0x3d8002e3 // str q3, [x23, #0]
+	ADD R3<<2, R2, R22
+	WORD $0x3d8002c3 // str q3, [x22, #0]
 	WORD $0x0e617864 // fcvtl v4.2d, v3.2s
 	WORD $0x4e617863 // fcvtl2 v3.2d, v3.4s
 	WORD $0x4e64d421 // fadd v1.2d, v1.2d, v4.2d
 	WORD $0x4e63d442 // fadd v2.2d, v2.2d, v3.2d
-	WORD $0x3dc006c3 // ldr q3, [x22, #16]
+	WORD $0x3dc006a3 // ldr q3, [x21, #16]
 	WORD $0x4ea0d463 // fsub v3.4s, v3.4s, v0.4s
-	WORD $0x3dc00e84 // ldr q4, [x20, #48]
+	WORD $0x3dc00e64 // ldr q4, [x19, #48]
 	WORD $0x4e23f483 // fmax v3.4s, v4.4s, v3.4s
-	WORD $0x3dc01284 // ldr q4, [x20, #64]
+	WORD $0x3dc01264 // ldr q4, [x19, #64]
 	WORD $0x4ea3f483 // fmin v3.4s, v4.4s, v3.4s
-	WORD $0x3dc0169f // ldr q31, [x20, #80]
+	WORD $0x3dc0167f // ldr q31, [x19, #80]
 	WORD $0x6e3fdc64 // fmul v4.4s, v3.4s, v31.4s
 	WORD $0x4e218884 // frintn v4.4s, v4.4s
-	WORD $0x3dc01a9f // ldr q31, [x20, #96]
+	WORD $0x3dc01a7f // ldr q31, [x19, #96]
 	WORD $0x4ebfcc83 // fmls v3.4s, v4.4s, v31.4s
-	WORD $0x3dc01e9f // ldr q31, [x20, #112]
+	WORD $0x3dc01e7f // ldr q31, [x19, #112]
 	WORD $0x4ebfcc83 // fmls v3.4s, v4.4s, v31.4s
-	WORD $0x3dc02285 // ldr q5, [x20, #128]
-	WORD $0x3dc02686 // ldr q6, [x20, #144]
+	WORD $0x3dc02265 // ldr q5, [x19, #128]
+	WORD $0x3dc02666 // ldr q6, [x19, #144]
 	WORD $0x4e23cca6 // fmla v6.4s, v5.4s, v3.4s
-	WORD $0x3dc02a85 // ldr q5, [x20, #160]
+	WORD $0x3dc02a65 // ldr q5, [x19, #160]
 	WORD $0x4e23ccc5 // fmla v5.4s, v6.4s, v3.4s
-	WORD $0x3dc02e86 // ldr q6, [x20, #176]
+	WORD $0x3dc02e66 // ldr q6, [x19, #176]
 	WORD $0x4e23cca6 // fmla v6.4s, v5.4s, v3.4s
-	WORD $0x3dc03285 // ldr q5, [x20, #192]
+	WORD $0x3dc03265 // ldr q5, [x19, #192]
 	WORD $0x4e23ccc5 // fmla v5.4s, v6.4s, v3.4s
-	WORD $0x3dc00286 // ldr q6, [x20, #0]
+	WORD $0x3dc00266 // ldr q6, [x19, #0]
 	WORD $0x4e23cca6 // fmla v6.4s, v5.4s, v3.4s
 	WORD $0x6e23dc65 // fmul v5.4s, v3.4s, v3.4s
 	WORD $0x4e25ccc3 // fmla v3.4s, v6.4s, v5.4s
-	WORD $0x3dc0369f // ldr q31, [x20, #208]
+	WORD $0x3dc0367f // ldr q31, [x19, #208]
 	WORD $0x4e3fd463 // fadd v3.4s, v3.4s, v31.4s
 	WORD $0x4e21a884 // fcvtns v4.4s, v4.4s
 	WORD $0x4f3f0485 // sshr v5.4s, v4.4s, #1
 	WORD $0x6ea58484 // sub v4.4s, v4.4s, v5.4s
 	WORD $0x4f3754a5 // shl v5.4s, v5.4s, #23
-	WORD $0x3dc03686 // ldr q6, [x20, #208]
+	WORD $0x3dc03666 // ldr q6, [x19, #208]
 	WORD $0x4ea684a5 // add v5.4s, v5.4s, v6.4s
 	WORD $0x6e25dc63 // fmul v3.4s, v3.4s, v5.4s
 	WORD $0x4f375484 // shl v4.4s, v4.4s, #23
-	WORD $0x3dc03685 // ldr q5, [x20, #208]
+	WORD $0x3dc03665 // ldr q5, [x19, #208]
 	WORD $0x4ea58484 // add v4.4s, v4.4s, v5.4s
 	WORD $0x6e24dc63 // fmul v3.4s, v3.4s, v4.4s
-	WORD $0x3d8006e3 // str q3, [x23, #16]
+	WORD $0x3d8006c3 // str q3, [x22, #16]
 	WORD $0x0e617864 // fcvtl v4.2d, v3.2s
 	WORD $0x4e617863 // fcvtl2 v3.2d, v3.4s
 	WORD $0x4e64d421 // fadd v1.2d, v1.2d, v4.2d
@@ -703,48 +703,48 @@ done44:
 loop45:
 	CMP R6, R3
 	BGT done46
-	ADD R3<<2, R1, R24
-	WORD $0x3dc00303 // ldr q3, [x24, #0]
+	ADD R3<<2, R1, R23
+	WORD $0x3dc002e3 // ldr q3, [x23, #0]
 	WORD $0x4ea0d463 // fsub v3.4s, v3.4s, v0.4s
-	WORD $0x3dc00e84 // ldr q4, [x20, #48]
+	WORD $0x3dc00e64 // ldr q4, [x19, #48]
 	WORD $0x4e23f483 // fmax v3.4s, v4.4s, v3.4s
-	WORD $0x3dc01284 // ldr q4, [x20, #64]
+	WORD $0x3dc01264 // ldr q4, [x19, #64]
 	WORD $0x4ea3f483 // fmin v3.4s, v4.4s, v3.4s
-	WORD $0x3dc0169f // ldr q31, [x20, #80]
+	WORD $0x3dc0167f // ldr q31, [x19, #80]
 	WORD $0x6e3fdc64 // fmul v4.4s, v3.4s, v31.4s
 	WORD $0x4e218884 // frintn v4.4s, v4.4s
-	WORD $0x3dc01a9f // ldr q31, [x20, #96]
+	WORD $0x3dc01a7f // ldr q31, [x19, #96]
 	WORD $0x4ebfcc83 // fmls v3.4s, v4.4s, v31.4s
-	WORD $0x3dc01e9f // ldr q31, [x20, #112]
+	WORD $0x3dc01e7f // ldr q31, [x19, #112]
 	WORD $0x4ebfcc83 // fmls v3.4s, v4.4s, v31.4s
-	WORD $0x3dc02285 // ldr q5, [x20, #128]
-	WORD $0x3dc02686 // ldr q6, [x20, #144]
+	WORD $0x3dc02265 // ldr q5, [x19, #128]
+	WORD $0x3dc02666 // ldr q6, [x19, #144]
 	WORD $0x4e23cca6 // fmla v6.4s, v5.4s, v3.4s
-	WORD $0x3dc02a85 // ldr q5, [x20, #160]
+	WORD $0x3dc02a65 // ldr q5, [x19, #160]
 	WORD $0x4e23ccc5 // fmla v5.4s, v6.4s, v3.4s
-	WORD $0x3dc02e86 // ldr q6, [x20, #176]
+	WORD $0x3dc02e66 // ldr q6, [x19, #176]
 	WORD $0x4e23cca6 // fmla v6.4s, v5.4s, v3.4s
-	WORD $0x3dc03285 // ldr q5, [x20, #192]
+	WORD $0x3dc03265 // ldr q5, [x19, #192]
 	WORD $0x4e23ccc5 // fmla v5.4s, v6.4s, v3.4s
-	WORD $0x3dc00286 // ldr q6, [x20, #0]
+	WORD $0x3dc00266 // ldr q6, [x19, #0]
 	WORD $0x4e23cca6 // fmla v6.4s, v5.4s, v3.4s
 	WORD $0x6e23dc65 // fmul v5.4s, v3.4s, v3.4s
 	WORD $0x4e25ccc3 // fmla v3.4s, v6.4s, v5.4s
-	WORD $0x3dc0369f // ldr q31, [x20, #208]
+	WORD $0x3dc0367f // ldr q31, [x19, #208]
 	WORD $0x4e3fd463 // fadd v3.4s, v3.4s, v31.4s
 	WORD $0x4e21a884 // fcvtns v4.4s, v4.4s
 	WORD $0x4f3f0485 // sshr v5.4s, v4.4s, #1
 	WORD $0x6ea58484 // sub v4.4s, v4.4s, v5.4s
 	WORD $0x4f3754a5 // shl v5.4s, v5.4s, #23
-	WORD $0x3dc03686 // ldr q6, [x20, #208]
+	WORD $0x3dc03666 // ldr q6, [x19, #208]
 	WORD $0x4ea684a5 // add v5.4s, v5.4s, v6.4s
 	WORD $0x6e25dc63 // fmul v3.4s, v3.4s, v5.4s
 	WORD $0x4f375484 // shl v4.4s, v4.4s, #23
-	WORD $0x3dc03685 // ldr q5, [x20, #208]
+	WORD $0x3dc03665 // ldr q5, [x19, #208]
 	WORD $0x4ea58484 // add v4.4s, v4.4s, v5.4s
 	WORD $0x6e24dc63 // fmul v3.4s, v3.4s, v4.4s
-	ADD R3<<2, R2, R25
-	WORD $0x3d800323 // str q3, [x25, #0]
+	ADD R3<<2, R2, R24
+	WORD $0x3d800303 // str q3, [x24, #0]
 	WORD $0x0e617864 // fcvtl v4.2d, v3.2s
 	WORD $0x4e617863 // fcvtl2 v3.2d, v3.4s
 	WORD $0x4e64d421 // fadd v1.2d, v1.2d, v4.2d
@@ -759,48 +759,48 @@ done46:
 loop47:
 	CMP R6, R3
 	BGT done48
-	ADD R3<<2, R1, R22
-	WORD $0xbd4002c3 // ldr s3, [x22, #0]
+	ADD R3<<2, R1, R25
+	WORD $0xbd400323 // ldr s3, [x25, #0]
 	WORD $0x4ea0d463 // fsub v3.4s, v3.4s, v0.4s
-	WORD $0x3dc00e84 // ldr q4, [x20, #48]
+	WORD $0x3dc00e64 // ldr q4, [x19, #48]
 	WORD $0x4e23f483 // fmax v3.4s, v4.4s, v3.4s
-	WORD $0x3dc01284 // ldr q4, [x20, #64]
+	WORD $0x3dc01264 // ldr q4, [x19, #64]
 	WORD $0x4ea3f483 // fmin v3.4s, v4.4s, v3.4s
-	WORD $0x3dc0169f // ldr q31, [x20, #80]
+	WORD $0x3dc0167f // ldr q31, [x19, #80]
 	WORD $0x6e3fdc64 // fmul v4.4s, v3.4s, v31.4s
 	WORD $0x4e218884 // frintn v4.4s, v4.4s
-	WORD $0x3dc01a9f // ldr q31, [x20, #96]
+	WORD $0x3dc01a7f // ldr q31, [x19, #96]
 	WORD $0x4ebfcc83 // fmls v3.4s, v4.4s, v31.4s
-	WORD $0x3dc01e9f // ldr q31, [x20, #112]
+	WORD $0x3dc01e7f // ldr q31, [x19, #112]
 	WORD $0x4ebfcc83 // fmls v3.4s, v4.4s, v31.4s
-	WORD $0x3dc02285 // ldr q5, [x20, #128]
-	WORD $0x3dc02686 // ldr q6, [x20, #144]
+	WORD $0x3dc02265 // ldr q5, [x19, #128]
+	WORD $0x3dc02666 // ldr q6, [x19, #144]
 	WORD $0x4e23cca6 // fmla v6.4s, v5.4s, v3.4s
-	WORD $0x3dc02a85 // ldr q5, [x20, #160]
+	WORD $0x3dc02a65 // ldr q5, [x19, #160]
 	WORD $0x4e23ccc5 // fmla v5.4s, v6.4s, v3.4s
-	WORD $0x3dc02e86 // ldr q6, [x20, #176]
+	WORD $0x3dc02e66 // ldr q6, [x19, #176]
 	WORD $0x4e23cca6 // fmla v6.4s, v5.4s, v3.4s
-	WORD $0x3dc03285 // ldr q5, [x20, #192]
+	WORD $0x3dc03265 // ldr q5, [x19, #192]
 	WORD $0x4e23ccc5 // fmla v5.4s, v6.4s, v3.4s
-	WORD $0x3dc00286 // ldr q6, [x20, #0]
+	WORD $0x3dc00266 // ldr q6, [x19, #0]
 	WORD $0x4e23cca6 // fmla v6.4s, v5.4s, v3.4s
 	WORD $0x6e23dc65 // fmul v5.4s, v3.4s, v3.4s
 	WORD $0x4e25ccc3 // fmla v3.4s, v6.4s, v5.4s
-	WORD $0x3dc0369f // ldr q31, [x20, #208]
+	WORD $0x3dc0367f // ldr q31, [x19, #208]
 	WORD $0x4e3fd463 // fadd v3.4s, v3.4s, v31.4s
 	WORD $0x4e21a884 // fcvtns v4.4s, v4.4s
 	WORD $0x4f3f0485 // sshr v5.4s, v4.4s, #1
 	WORD $0x6ea58484 // sub v4.4s, v4.4s, v5.4s
 	WORD $0x4f3754a5 // shl v5.4s, v5.4s, #23
-	WORD $0x3dc03686 // ldr q6, [x20, #208]
+	WORD $0x3dc03666 // ldr q6, [x19, #208]
 	WORD $0x4ea684a5 // add v5.4s, v5.4s, v6.4s
 	WORD $0x6e25dc63 // fmul v3.4s, v3.4s, v5.4s
 	WORD $0x4f375484 // shl v4.4s, v4.4s, #23
-	WORD $0x3dc03685 // ldr q5, [x20, #208]
+	WORD $0x3dc03665 // ldr q5, [x19, #208]
 	WORD $0x4ea58484 // add v4.4s, v4.4s, v5.4s
 	WORD $0x6e24dc63 // fmul v3.4s, v3.4s, v4.4s
-	ADD R3<<2, R2, R23
-	WORD $0xbd0002e3 // str s3, [x23, #0]
+	ADD R3<<2, R2, R26
+	WORD $0xbd000343 // str s3, [x26, #0]
 	WORD $0x6f00e404 // movi v4.2d, #0
 	WORD $0x6e040464 // mov v4.s[0], v3.s[0]
 	WORD $0x0e617883 // fcvtl v3.2d, v4.2s
@@ -819,7 +819,7 @@ done48:
 
 // func sumExpNEON
 TEXT ·sumExpNEON(SB), NOSPLIT, $0-40
-	MOVD $constants<>(SB), R20
+	MOVD $constants<>(SB), R19
 	MOVD x_len+16(FP), R0
 	MOVD x_base+8(FP), R1
 	FMOVS shift+0(FP), F0
@@ -833,87 +833,87 @@ TEXT ·sumExpNEON(SB), NOSPLIT, $0-40
 loop49:
 	CMP R3, R2
 	BGT done50
-	ADD R2<<2, R1, R22
-	WORD $0x3dc002c3 // ldr q3, [x22, #0]
+	ADD R2<<2, R1, R21
+	WORD $0x3dc002a3 // ldr q3, [x21, #0]
 	WORD $0x4ea0d463 // fsub v3.4s, v3.4s, v0.4s
-	WORD $0x3dc00e84 // ldr q4, [x20, #48]
+	WORD $0x3dc00e64 // ldr q4, [x19, #48]
 	WORD $0x4e23f483 // fmax v3.4s, v4.4s, v3.4s
-	WORD $0x3dc01284 // ldr q4, [x20, #64]
+	WORD $0x3dc01264 // ldr q4, [x19, #64]
 	WORD $0x4ea3f483 // fmin v3.4s, v4.4s, v3.4s
-	WORD $0x3dc0169f // ldr q31, [x20, #80]
+	WORD $0x3dc0167f // ldr q31, [x19, #80]
 	WORD $0x6e3fdc64 // fmul v4.4s, v3.4s, v31.4s
 	WORD $0x4e218884 // frintn v4.4s, v4.4s
-	WORD $0x3dc01a9f // ldr q31, [x20, #96]
+	WORD $0x3dc01a7f // ldr q31, [x19, #96]
 	WORD $0x4ebfcc83 // fmls v3.4s, v4.4s, v31.4s
-	WORD $0x3dc01e9f // ldr q31, [x20, #112]
+	WORD $0x3dc01e7f // ldr q31, [x19, #112]
 	WORD $0x4ebfcc83 // fmls v3.4s, v4.4s, v31.4s
-	WORD $0x3dc02285 // ldr q5, [x20, #128]
-	WORD $0x3dc02686 // ldr q6, [x20, #144]
+	WORD $0x3dc02265 // ldr q5, [x19, #128]
+	WORD $0x3dc02666 // ldr q6, [x19, #144]
 	WORD $0x4e23cca6 // fmla v6.4s, v5.4s, v3.4s
-	WORD $0x3dc02a85 // ldr q5, [x20, #160]
+	WORD $0x3dc02a65 // ldr q5, [x19, #160]
 	WORD $0x4e23ccc5 // fmla v5.4s, v6.4s, v3.4s
-	WORD $0x3dc02e86 // ldr q6, [x20, #176]
+	WORD $0x3dc02e66 // ldr q6, [x19, #176]
 	WORD $0x4e23cca6 // fmla v6.4s, v5.4s, v3.4s
-	WORD $0x3dc03285 // ldr q5, [x20, #192]
+	WORD $0x3dc03265 // ldr q5, [x19, #192]
 	WORD $0x4e23ccc5 // fmla v5.4s, v6.4s, v3.4s
-	WORD $0x3dc00286 // ldr q6, [x20, #0]
+	WORD $0x3dc00266 // ldr q6, [x19, #0]
 	WORD $0x4e23cca6 // fmla v6.4s, v5.4s, v3.4s
 	WORD $0x6e23dc65 // fmul v5.4s, v3.4s, v3.4s
 	WORD $0x4e25ccc3 // fmla v3.4s, v6.4s, v5.4s
-	WORD $0x3dc0369f // ldr q31, [x20, #208]
+	WORD $0x3dc0367f // ldr q31, [x19, #208]
 	WORD $0x4e3fd463 // fadd v3.4s, v3.4s, v31.4s
 	WORD $0x4e21a884 // fcvtns v4.4s, v4.4s
 	WORD $0x4f3f0485 // sshr v5.4s, v4.4s, #1
 	WORD $0x6ea58484 // sub v4.4s, v4.4s, v5.4s
 	WORD $0x4f3754a5 // shl v5.4s, v5.4s, #23
-	WORD $0x3dc03686 // ldr q6, [x20, #208]
+	WORD $0x3dc03666 // ldr q6, [x19, #208]
 	WORD $0x4ea684a5 // add v5.4s, v5.4s, v6.4s
 	WORD $0x6e25dc63 // fmul v3.4s, v3.4s, v5.4s
 	WORD $0x4f375484 // shl v4.4s, v4.4s, #23
-	WORD $0x3dc03685 // ldr q5, [x20, #208]
+	WORD $0x3dc03665 // ldr q5, [x19, #208]
 	WORD $0x4ea58484 // add v4.4s, v4.4s, v5.4s
 	WORD $0x6e24dc63 // fmul v3.4s, v3.4s, v4.4s
 	WORD $0x0e617864 // fcvtl v4.2d, v3.2s
 	WORD $0x4e617863 // fcvtl2 v3.2d, v3.4s
 	WORD $0x4e64d421 // fadd v1.2d, v1.2d, v4.2d
 	WORD $0x4e63d442 // fadd v2.2d, v2.2d, v3.2d
-	WORD $0x3dc006c3 // ldr q3, [x22, #16]
+	WORD $0x3dc006a3 // ldr q3, [x21, #16]
 	WORD $0x4ea0d463 // fsub v3.4s, v3.4s, v0.4s
-	WORD $0x3dc00e84 // ldr q4, [x20, #48]
+	WORD $0x3dc00e64 // ldr q4, [x19, #48]
 	WORD $0x4e23f483 // fmax v3.4s, v4.4s, v3.4s
-	WORD $0x3dc01284 // ldr q4, [x20, #64]
+	WORD $0x3dc01264 // ldr q4, [x19, #64]
 	WORD $0x4ea3f483 // fmin v3.4s, v4.4s, v3.4s
-	WORD $0x3dc0169f // ldr q31, [x20, #80]
+	WORD $0x3dc0167f // ldr q31, [x19, #80]
 	WORD $0x6e3fdc64 // fmul v4.4s, v3.4s, v31.4s
 	WORD $0x4e218884 // frintn v4.4s, v4.4s
-	WORD $0x3dc01a9f // ldr q31, [x20, #96]
+	WORD $0x3dc01a7f // ldr q31, [x19, #96]
 	WORD $0x4ebfcc83 // fmls v3.4s, v4.4s, v31.4s
-	WORD $0x3dc01e9f // ldr q31, [x20, #112]
+	WORD $0x3dc01e7f // ldr q31, [x19, #112]
 	WORD $0x4ebfcc83 // fmls v3.4s, v4.4s, v31.4s
-	WORD $0x3dc02285 // ldr q5, [x20, #128]
-	WORD $0x3dc02686 // ldr q6, [x20, #144]
+	WORD $0x3dc02265 // ldr q5, [x19, #128]
+	WORD $0x3dc02666 // ldr q6, [x19, #144]
 	WORD $0x4e23cca6 // fmla v6.4s, v5.4s, v3.4s
-	WORD $0x3dc02a85 // ldr q5, [x20, #160]
+	WORD $0x3dc02a65 // ldr q5, [x19, #160]
 	WORD $0x4e23ccc5 // fmla v5.4s, v6.4s, v3.4s
-	WORD $0x3dc02e86 // ldr q6, [x20, #176]
+	WORD $0x3dc02e66 // ldr q6, [x19, #176]
 	WORD $0x4e23cca6 // fmla v6.4s, v5.4s, v3.4s
-	WORD $0x3dc03285 // ldr q5, [x20, #192]
+	WORD $0x3dc03265 // ldr q5, [x19, #192]
 	WORD $0x4e23ccc5 // fmla v5.4s, v6.4s, v3.4s
-	WORD $0x3dc00286 // ldr q6, [x20, #0]
+	WORD $0x3dc00266 // ldr q6, [x19, #0]
 	WORD $0x4e23cca6 // fmla v6.4s, v5.4s, v3.4s
 	WORD $0x6e23dc65 // fmul v5.4s, v3.4s, v3.4s
 	WORD $0x4e25ccc3 // fmla v3.4s, v6.4s, v5.4s
-	WORD $0x3dc0369f // ldr q31, [x20, #208]
+	WORD $0x3dc0367f // ldr q31, [x19, #208]
 	WORD $0x4e3fd463 // fadd v3.4s, v3.4s, v31.4s
 	WORD $0x4e21a884 // fcvtns v4.4s, v4.4s
 	WORD $0x4f3f0485 // sshr v5.4s, v4.4s, #1
 	WORD $0x6ea58484 // sub v4.4s, v4.4s, v5.4s
 	WORD $0x4f3754a5 // shl v5.4s, v5.4s, #23
-	WORD $0x3dc03686 // ldr q6, [x20, #208]
+	WORD $0x3dc03666 // ldr q6, [x19, #208]
 	WORD $0x4ea684a5 // add v5.4s, v5.4s, v6.4s
 	WORD $0x6e25dc63 // fmul v3.4s, v3.4s, v5.4s
 	WORD $0x4f375484 // shl v4.4s, v4.4s, #23
-	WORD $0x3dc03685 // ldr q5, [x20, #208]
+	WORD $0x3dc03665 // ldr q5, [x19, #208]
 	WORD $0x4ea58484 // add v4.4s, v4.4s, v5.4s
 	WORD $0x6e24dc63 // fmul v3.4s, v3.4s, v4.4s
 	WORD $0x0e617864 // fcvtl v4.2d, v3.2s
@@ -930,44 +930,44 @@ done50:
 loop51:
 	CMP R3, R2
 	BGT done52
-	ADD R2<<2, R1, R23
-	WORD $0x3dc002e3 // ldr q3, [x23, #0]
+	ADD R2<<2, R1, R22
+	WORD $0x3dc002c3 // ldr q3, [x22, #0]
 	WORD $0x4ea0d463 // fsub v3.4s, v3.4s, v0.4s
-	WORD $0x3dc00e84 // ldr q4, [x20, #48]
+	WORD $0x3dc00e64 // ldr q4, [x19, #48]
 	WORD $0x4e23f483 // fmax v3.4s, v4.4s, v3.4s
-	WORD $0x3dc01284 // ldr q4, [x20, #64]
+	WORD $0x3dc01264 // ldr q4, [x19, #64]
 	WORD $0x4ea3f483 // fmin v3.4s, v4.4s, v3.4s
-	WORD $0x3dc0169f // ldr q31, [x20, #80]
+	WORD $0x3dc0167f // ldr q31, [x19, #80]
 	WORD $0x6e3fdc64 // fmul v4.4s, v3.4s, v31.4s
 	WORD $0x4e218884 // frintn v4.4s, v4.4s
-	WORD $0x3dc01a9f // ldr q31, [x20, #96]
+	WORD $0x3dc01a7f // ldr q31, [x19, #96]
 	WORD $0x4ebfcc83 // fmls v3.4s, v4.4s, v31.4s
-	WORD $0x3dc01e9f // ldr q31, [x20, #112]
+	WORD $0x3dc01e7f // ldr q31, [x19, #112]
 	WORD $0x4ebfcc83 // fmls v3.4s, v4.4s, v31.4s
-	WORD $0x3dc02285 // ldr q5, [x20, #128]
-	WORD $0x3dc02686 // ldr q6, [x20, #144]
+	WORD $0x3dc02265 // ldr q5, [x19, #128]
+	WORD $0x3dc02666 // ldr q6, [x19, #144]
 	WORD $0x4e23cca6 // fmla v6.4s, v5.4s, v3.4s
-	WORD $0x3dc02a85 // ldr q5, [x20, #160]
+	WORD $0x3dc02a65 // ldr q5, [x19, #160]
 	WORD $0x4e23ccc5 // fmla v5.4s, v6.4s, v3.4s
-	WORD $0x3dc02e86 // ldr q6, [x20, #176]
+	WORD $0x3dc02e66 // ldr q6, [x19, #176]
 	WORD $0x4e23cca6 // fmla v6.4s, v5.4s, v3.4s
-	WORD $0x3dc03285 // ldr q5, [x20, #192]
+	WORD $0x3dc03265 // ldr q5, [x19, #192]
 	WORD $0x4e23ccc5 // fmla v5.4s, v6.4s, v3.4s
-	WORD $0x3dc00286 // ldr q6, [x20, #0]
+	WORD $0x3dc00266 // ldr q6, [x19, #0]
 	WORD $0x4e23cca6 // fmla v6.4s, v5.4s, v3.4s
 	WORD $0x6e23dc65 // fmul v5.4s, v3.4s, v3.4s
 	WORD $0x4e25ccc3 // fmla v3.4s, v6.4s, v5.4s
-	WORD $0x3dc0369f // ldr q31, [x20, #208]
+	WORD $0x3dc0367f // ldr q31, [x19, #208]
 	WORD $0x4e3fd463 // fadd v3.4s, v3.4s, v31.4s
 	WORD $0x4e21a884 // fcvtns v4.4s, v4.4s
 	WORD $0x4f3f0485 // sshr v5.4s, v4.4s, #1
 	WORD $0x6ea58484 // sub v4.4s, v4.4s, v5.4s
 	WORD $0x4f3754a5 // shl v5.4s, v5.4s, #23
-	WORD $0x3dc03686 // ldr q6, [x20, #208]
+	WORD $0x3dc03666 // ldr q6, [x19, #208]
 	WORD $0x4ea684a5 // add v5.4s, v5.4s, v6.4s
 	WORD $0x6e25dc63 // fmul v3.4s, v3.4s, v5.4s
 	WORD $0x4f375484 // shl v4.4s, v4.4s, #23
-	WORD $0x3dc03685 // ldr q5, [x20, #208]
+	WORD $0x3dc03665 // ldr q5, [x19, #208]
 	WORD $0x4ea58484 // add v4.4s, v4.4s, v5.4s
 	WORD $0x6e24dc63 // fmul v3.4s, v3.4s, v4.4s
 	WORD $0x0e617864 // fcvtl v4.2d, v3.2s
@@ -984,44 +984,44 @@ done52:
 loop53:
 	CMP R3, R2
 	BGT done54
-	ADD R2<<2, R1, R24
-	WORD $0xbd400303 // ldr s3, [x24, #0]
+	ADD R2<<2, R1, R23
+	WORD $0xbd4002e3 // ldr s3, [x23, #0]
 	WORD $0x4ea0d463 // fsub v3.4s, v3.4s, v0.4s
-	WORD $0x3dc00e84 // ldr q4, [x20, #48]
+	WORD $0x3dc00e64 // ldr q4, [x19, #48]
 	WORD $0x4e23f483 // fmax v3.4s, v4.4s, v3.4s
-	WORD $0x3dc01284 // ldr q4, [x20, #64]
+	WORD $0x3dc01264 // ldr q4, [x19, #64]
 	WORD $0x4ea3f483 // fmin v3.4s, v4.4s, v3.4s
-	WORD $0x3dc0169f // ldr q31, [x20, #80]
+	WORD $0x3dc0167f // ldr q31, [x19, #80]
 	WORD $0x6e3fdc64 // fmul v4.4s, v3.4s, v31.4s
 	WORD $0x4e218884 // frintn v4.4s, v4.4s
-	WORD $0x3dc01a9f // ldr q31, [x20, #96]
+	WORD $0x3dc01a7f // ldr q31, [x19, #96]
 	WORD $0x4ebfcc83 // fmls v3.4s, v4.4s, v31.4s
-	WORD $0x3dc01e9f // ldr q31, [x20, #112]
+	WORD $0x3dc01e7f // ldr q31, [x19, #112]
 	WORD $0x4ebfcc83 // fmls v3.4s, v4.4s, v31.4s
-	WORD $0x3dc02285 // ldr q5, [x20, #128]
-	WORD $0x3dc02686 // ldr q6, [x20, #144]
+	WORD $0x3dc02265 // ldr q5, [x19, #128]
+	WORD $0x3dc02666 // ldr q6, [x19, #144]
 	WORD $0x4e23cca6 // fmla v6.4s, v5.4s, v3.4s
-	WORD $0x3dc02a85 // ldr q5, [x20, #160]
+	WORD $0x3dc02a65 // ldr q5, [x19, #160]
 	WORD $0x4e23ccc5 // fmla v5.4s, v6.4s, v3.4s
-	WORD $0x3dc02e86 // ldr q6, [x20, #176]
+	WORD $0x3dc02e66 // ldr q6, [x19, #176]
 	WORD $0x4e23cca6 // fmla v6.4s, v5.4s, v3.4s
-	WORD $0x3dc03285 // ldr q5, [x20, #192]
+	WORD $0x3dc03265 // ldr q5, [x19, #192]
 	WORD $0x4e23ccc5 // fmla v5.4s, v6.4s, v3.4s
-	WORD $0x3dc00286 // ldr q6, [x20, #0]
+	WORD $0x3dc00266 // ldr q6, [x19, #0]
 	WORD $0x4e23cca6 // fmla v6.4s, v5.4s, v3.4s
 	WORD $0x6e23dc65 // fmul v5.4s, v3.4s, v3.4s
 	WORD $0x4e25ccc3 // fmla v3.4s, v6.4s, v5.4s
-	WORD $0x3dc0369f // ldr q31, [x20, #208]
+	WORD $0x3dc0367f // ldr q31, [x19, #208]
 	WORD $0x4e3fd463 // fadd v3.4s, v3.4s, v31.4s
 	WORD $0x4e21a884 // fcvtns v4.4s, v4.4s
 	WORD $0x4f3f0485 // sshr v5.4s, v4.4s, #1
 	WORD $0x6ea58484 // sub v4.4s, v4.4s, v5.4s
 	WORD $0x4f3754a5 // shl v5.4s, v5.4s, #23
-	WORD $0x3dc03686 // ldr q6, [x20, #208]
+	WORD $0x3dc03666 // ldr q6, [x19, #208]
 	WORD $0x4ea684a5 // add v5.4s, v5.4s, v6.4s
 	WORD $0x6e25dc63 // fmul v3.4s, v3.4s, v5.4s
 	WORD $0x4f375484 // shl v4.4s, v4.4s, #23
-	WORD $0x3dc03685 // ldr q5, [x20, #208]
+	WORD $0x3dc03665 // ldr q5, [x19, #208]
 	WORD $0x4ea58484 // add v4.4s, v4.4s, v5.4s
 	WORD $0x6e24dc63 // fmul v3.4s, v3.4s, v4.4s
 	WORD $0x6f00e404 // movi v4.2d, #0
@@ -1055,29 +1055,29 @@ TEXT ·softmaxGradNEON(SB), NOSPLIT, $0-80
 loop55:
 	CMP R7, R6
 	BGT done56
-	ADD R6<<2, R2, R22
-	WORD $0x3dc002c1 // ldr q1, [x22, #0]
+	ADD R6<<2, R2, R21
+	WORD $0x3dc002a1 // ldr q1, [x21, #0]
 	WORD $0x4ea0d421 // fsub v1.4s, v1.4s, v0.4s
-	ADD R6<<2, R1, R23
-	WORD $0x3dc002ff // ldr q31, [x23, #0]
+	ADD R6<<2, R1, R22
+	WORD $0x3dc002df // ldr q31, [x22, #0]
 	WORD $0x6e3fdc21 // fmul v1.4s, v1.4s, v31.4s
-	ADD R6<<2, R3, R24
-	WORD $0x3d800301 // str q1, [x24, #0]
-	WORD $0x3dc006c1 // ldr q1, [x22, #16]
+	ADD R6<<2, R3, R23
+	WORD $0x3d8002e1 // str q1, [x23, #0]
+	WORD $0x3dc006a1 // ldr q1, [x21, #16]
 	WORD $0x4ea0d421 // fsub v1.4s, v1.4s, v0.4s
-	WORD $0x3dc006ff // ldr q31, [x23, #16]
+	WORD $0x3dc006df // ldr q31, [x22, #16]
 	WORD $0x6e3fdc21 // fmul v1.4s, v1.4s, v31.4s
-	WORD $0x3d800701 // str q1, [x24, #16]
-	WORD $0x3dc00ac1 // ldr q1, [x22, #32]
+	WORD $0x3d8006e1 // str q1, [x23, #16]
+	WORD $0x3dc00aa1 // ldr q1, [x21, #32]
 	WORD $0x4ea0d421 // fsub v1.4s, v1.4s, v0.4s
-	WORD $0x3dc00aff // ldr q31, [x23, #32]
+	WORD $0x3dc00adf // ldr q31, [x22, #32]
 	WORD $0x6e3fdc21 // fmul v1.4s, v1.4s, v31.4s
-	WORD $0x3d800b01 // str q1, [x24, #32]
-	WORD $0x3dc00ec1 // ldr q1, [x22, #48]
+	WORD $0x3d800ae1 // str q1, [x23, #32]
+	WORD $0x3dc00ea1 // ldr q1, [x21, #48]
 	WORD $0x4ea0d421 // fsub v1.4s, v1.4s, v0.4s
-	WORD $0x3dc00eff // ldr q31, [x23, #48]
+	WORD $0x3dc00edf // ldr q31, [x22, #48]
 	WORD $0x6e3fdc21 // fmul v1.4s, v1.4s, v31.4s
-	WORD $0x3d800f01 // str q1, [x24, #48]
+	WORD $0x3d800ee1 // str q1, [x23, #48]
 	ADD $16, R6
 	JMP loop55
 
@@ -1088,14 +1088,14 @@ done56:
 loop57:
 	CMP R7, R6
 	BGT done58
-	ADD R6<<2, R2, R25
-	WORD $0x3dc00321 // ldr q1, [x25, #0]
+	ADD R6<<2, R2, R24
+	WORD $0x3dc00301 // ldr q1, [x24, #0]
 	WORD $0x4ea0d421 // fsub v1.4s, v1.4s, v0.4s
-	ADD R6<<2, R1, R22
-	WORD $0x3dc002df // ldr q31, [x22, #0]
+	ADD R6<<2, R1, R25
+	WORD $0x3dc0033f // ldr q31, [x25, #0]
 	WORD $0x6e3fdc21 // fmul v1.4s, v1.4s, v31.4s
-	ADD R6<<2, R3, R23
-	WORD $0x3d8002e1 // str q1, [x23, #0]
+	ADD R6<<2, R3, R26
+	WORD $0x3d800341 // str q1, [x26, #0]
 	ADD $4, R6
 	JMP loop57
 
@@ -1106,14 +1106,14 @@ done58:
 loop59:
 	CMP R7, R6
 	BGT done60
-	ADD R6<<2, R2, R24
-	WORD $0xbd400301 // ldr s1, [x24, #0]
+	ADD R6<<2, R2, R21
+	WORD $0xbd4002a1 // ldr s1, [x21, #0]
 	WORD $0x4ea0d421 // fsub v1.4s, v1.4s, v0.4s
-	ADD R6<<2, R1, R25
-	WORD $0xbd400322 // ldr s2, [x25, #0]
+	ADD R6<<2, R1, R22
+	WORD $0xbd4002c2 // ldr s2, [x22, #0]
 	WORD $0x6e22dc21 // fmul v1.4s, v1.4s, v2.4s
-	ADD R6<<2, R3, R22
-	WORD $0xbd0002c1 // str s1, [x22, #0]
+	ADD R6<<2, R3, R23
+	WORD $0xbd0002e1 // str s1, [x23, #0]
 	ADD $1, R6
 	JMP loop59
 
@@ -1122,7 +1122,7 @@ done60:
 
 // func logSoftmaxGradNEON
 TEXT ·logSoftmaxGradNEON(SB), NOSPLIT, $0-80
-	MOVD $constants<>(SB), R20
+	MOVD $constants<>(SB), R19
 	MOVD gx_len+64(FP), R0
 	FMOVS sum+0(FP), F0
 	WORD $0x4e040400 // dup v0.4s, v0.s[0]
@@ -1136,91 +1136,91 @@ TEXT ·logSoftmaxGradNEON(SB), NOSPLIT, $0-80
 loop61:
 	CMP R7, R6
 	BGT done62
-	ADD R6<<2, R2, R22
-	WORD $0x3dc002c1 // ldr q1, [x22, #0]
-	ADD R6<<2, R1, R23
-	WORD $0x3dc002e2 // ldr q2, [x23, #0]
-	WORD $0x3dc00e83 // ldr q3, [x20, #48]
+	ADD R6<<2, R2, R21
+	WORD $0x3dc002a1 // ldr q1, [x21, #0]
+	ADD R6<<2, R1, R22
+	WORD $0x3dc002c2 // ldr q2, [x22, #0]
+	WORD $0x3dc00e63 // ldr q3, [x19, #48]
 	WORD $0x4e22f462 // fmax v2.4s, v3.4s, v2.4s
-	WORD $0x3dc01283 // ldr q3, [x20, #64]
+	WORD $0x3dc01263 // ldr q3, [x19, #64]
 	WORD $0x4ea2f462 // fmin v2.4s, v3.4s, v2.4s
-	WORD $0x3dc0169f // ldr q31, [x20, #80]
+	WORD $0x3dc0167f // ldr q31, [x19, #80]
 	WORD $0x6e3fdc43 // fmul v3.4s, v2.4s, v31.4s
 	WORD $0x4e218863 // frintn v3.4s, v3.4s
-	WORD $0x3dc01a9f // ldr q31, [x20, #96]
+	WORD $0x3dc01a7f // ldr q31, [x19, #96]
 	WORD $0x4ebfcc62 // fmls v2.4s, v3.4s, v31.4s
-	WORD $0x3dc01e9f // ldr q31, [x20, #112]
+	WORD $0x3dc01e7f // ldr q31, [x19, #112]
 	WORD $0x4ebfcc62 // fmls v2.4s, v3.4s, v31.4s
-	WORD $0x3dc02284 // ldr q4, [x20, #128]
-	WORD $0x3dc02685 // ldr q5, [x20, #144]
+	WORD $0x3dc02264 // ldr q4, [x19, #128]
+	WORD $0x3dc02665 // ldr q5, [x19, #144]
 	WORD $0x4e22cc85 // fmla v5.4s, v4.4s, v2.4s
-	WORD $0x3dc02a84 // ldr q4, [x20, #160]
+	WORD $0x3dc02a64 // ldr q4, [x19, #160]
 	WORD $0x4e22cca4 // fmla v4.4s, v5.4s, v2.4s
-	WORD $0x3dc02e85 // ldr q5, [x20, #176]
+	WORD $0x3dc02e65 // ldr q5, [x19, #176]
 	WORD $0x4e22cc85 // fmla v5.4s, v4.4s, v2.4s
-	WORD $0x3dc03284 // ldr q4, [x20, #192]
+	WORD $0x3dc03264 // ldr q4, [x19, #192]
 	WORD $0x4e22cca4 // fmla v4.4s, v5.4s, v2.4s
-	WORD $0x3dc00285 // ldr q5, [x20, #0]
+	WORD $0x3dc00265 // ldr q5, [x19, #0]
 	WORD $0x4e22cc85 // fmla v5.4s, v4.4s, v2.4s
 	WORD $0x6e22dc44 // fmul v4.4s, v2.4s, v2.4s
 	WORD $0x4e24cca2 // fmla v2.4s, v5.4s, v4.4s
-	WORD $0x3dc0369f // ldr q31, [x20, #208]
+	WORD $0x3dc0367f // ldr q31, [x19, #208]
 	WORD $0x4e3fd442 // fadd v2.4s, v2.4s, v31.4s
 	WORD $0x4e21a863 // fcvtns v3.4s, v3.4s
 	WORD $0x4f3f0464 // sshr v4.4s, v3.4s, #1
 	WORD $0x6ea48463 // sub v3.4s, v3.4s, v4.4s
 	WORD $0x4f375484 // shl v4.4s, v4.4s, #23
-	WORD $0x3dc03685 // ldr q5, [x20, #208]
+	WORD $0x3dc03665 // ldr q5, [x19, #208]
 	WORD $0x4ea58484 // add v4.4s, v4.4s, v5.4s
 	WORD $0x6e24dc42 // fmul v2.4s, v2.4s, v4.4s
 	WORD $0x4f375463 // shl v3.4s, v3.4s, #23
-	WORD $0x3dc03684 // ldr q4, [x20, #208]
+	WORD $0x3dc03664 // ldr q4, [x19, #208]
 	WORD $0x4ea48463 // add v3.4s, v3.4s, v4.4s
 	WORD $0x6e23dc42 // fmul v2.4s, v2.4s, v3.4s
 	WORD $0x4ea0cc41 // fmls v1.4s, v2.4s, v0.4s
-	ADD R6<<2, R3, R24
-	WORD $0x3d800301 // str q1, [x24, #0]
-	WORD $0x3dc006c1 // ldr q1, [x22, #16]
-	WORD $0x3dc006e2 // ldr q2, [x23, #16]
-	WORD $0x3dc00e83 // ldr q3, [x20, #48]
+	ADD R6<<2, R3, R23
+	WORD $0x3d8002e1 // str q1, [x23, #0]
+	WORD $0x3dc006a1 // ldr q1, [x21, #16]
+	WORD $0x3dc006c2 // ldr q2, [x22, #16]
+	WORD $0x3dc00e63 // ldr q3, [x19, #48]
 	WORD $0x4e22f462 // fmax v2.4s, v3.4s, v2.4s
-	WORD $0x3dc01283 // ldr q3, [x20, #64]
+	WORD $0x3dc01263 // ldr q3, [x19, #64]
 	WORD $0x4ea2f462 // fmin v2.4s, v3.4s, v2.4s
-	WORD $0x3dc0169f // ldr q31, [x20, #80]
+	WORD $0x3dc0167f // ldr q31, [x19, #80]
 	WORD $0x6e3fdc43 // fmul v3.4s, v2.4s, v31.4s
 	WORD $0x4e218863 // frintn v3.4s, v3.4s
-	WORD $0x3dc01a9f // ldr q31, [x20, #96]
+	WORD $0x3dc01a7f // ldr q31, [x19, #96]
 	WORD $0x4ebfcc62 // fmls v2.4s, v3.4s, v31.4s
-	WORD $0x3dc01e9f // ldr q31, [x20, #112]
+	WORD $0x3dc01e7f // ldr q31, [x19, #112]
 	WORD $0x4ebfcc62 // fmls v2.4s, v3.4s, v31.4s
-	WORD $0x3dc02284 // ldr q4, [x20, #128]
-	WORD $0x3dc02685 // ldr q5, [x20, #144]
+	WORD $0x3dc02264 // ldr q4, [x19, #128]
+	WORD $0x3dc02665 // ldr q5, [x19, #144]
 	WORD $0x4e22cc85 // fmla v5.4s, v4.4s, v2.4s
-	WORD $0x3dc02a84 // ldr q4, [x20, #160]
+	WORD $0x3dc02a64 // ldr q4, [x19, #160]
 	WORD $0x4e22cca4 // fmla v4.4s, v5.4s, v2.4s
-	WORD $0x3dc02e85 // ldr q5, [x20, #176]
+	WORD $0x3dc02e65 // ldr q5, [x19, #176]
 	WORD $0x4e22cc85 // fmla v5.4s, v4.4s, v2.4s
-	WORD $0x3dc03284 // ldr q4, [x20, #192]
+	WORD $0x3dc03264 // ldr q4, [x19, #192]
 	WORD $0x4e22cca4 // fmla v4.4s, v5.4s, v2.4s
-	WORD $0x3dc00285 // ldr q5, [x20, #0]
+	WORD $0x3dc00265 // ldr q5, [x19, #0]
 	WORD $0x4e22cc85 // fmla v5.4s, v4.4s, v2.4s
 	WORD $0x6e22dc44 // fmul v4.4s, v2.4s, v2.4s
 	WORD $0x4e24cca2 // fmla v2.4s, v5.4s, v4.4s
-	WORD $0x3dc0369f // ldr q31, [x20, #208]
+	WORD $0x3dc0367f // ldr q31, [x19, #208]
 	WORD $0x4e3fd442 // fadd v2.4s, v2.4s, v31.4s
 	WORD $0x4e21a863 // fcvtns v3.4s, v3.4s
 	WORD $0x4f3f0464 // sshr v4.4s, v3.4s, #1
 	WORD $0x6ea48463 // sub v3.4s, v3.4s, v4.4s
 	WORD $0x4f375484 // shl v4.4s, v4.4s, #23
-	WORD $0x3dc03685 // ldr q5, [x20, #208]
+	WORD $0x3dc03665 // ldr q5, [x19, #208]
 	WORD $0x4ea58484 // add v4.4s, v4.4s, v5.4s
 	WORD $0x6e24dc42 // fmul v2.4s, v2.4s, v4.4s
 	WORD $0x4f375463 // shl v3.4s, v3.4s, #23
-	WORD $0x3dc03684 // ldr q4, [x20, #208]
+	WORD $0x3dc03664 // ldr q4, [x19, #208]
 	WORD $0x4ea48463 // add v3.4s, v3.4s, v4.4s
 	WORD $0x6e23dc42 // fmul v2.4s, v2.4s, v3.4s
 	WORD $0x4ea0cc41 // fmls v1.4s, v2.4s, v0.4s
-	WORD $0x3d800701 // str q1, [x24, #16]
+	WORD $0x3d8006e1 // str q1, [x23, #16]
 	ADD $8, R6
 	JMP loop61
 
@@ -1231,50 +1231,50 @@ done62:
 loop63:
 	CMP R7, R6
 	BGT done64
-	ADD R6<<2, R2, R25
-	WORD $0x3dc00321 // ldr q1, [x25, #0]
-	ADD R6<<2, R1, R22
-	WORD $0x3dc002c2 // ldr q2, [x22, #0]
-	WORD $0x3dc00e83 // ldr q3, [x20, #48]
+	ADD R6<<2, R2, R24
+	WORD $0x3dc00301 // ldr q1, [x24, #0]
+	ADD R6<<2, R1, R25
+	WORD $0x3dc00322 // ldr q2, [x25, #0]
+	WORD $0x3dc00e63 // ldr q3, [x19, #48]
 	WORD $0x4e22f462 // fmax v2.4s, v3.4s, v2.4s
-	WORD $0x3dc01283 // ldr q3, [x20, #64]
+	WORD $0x3dc01263 // ldr q3, [x19, #64]
 	WORD $0x4ea2f462 // fmin v2.4s, v3.4s, v2.4s
-	WORD $0x3dc0169f // ldr q31, [x20, #80]
+	WORD $0x3dc0167f // ldr q31, [x19, #80]
 	WORD $0x6e3fdc43 // fmul v3.4s, v2.4s, v31.4s
 	WORD $0x4e218863 // frintn v3.4s, v3.4s
-	WORD $0x3dc01a9f // ldr q31, [x20, #96]
+	WORD $0x3dc01a7f // ldr q31, [x19, #96]
 	WORD $0x4ebfcc62 // fmls v2.4s, v3.4s, v31.4s
-	WORD $0x3dc01e9f // ldr q31, [x20, #112]
+	WORD $0x3dc01e7f // ldr q31, [x19, #112]
 	WORD $0x4ebfcc62 // fmls v2.4s, v3.4s, v31.4s
-	WORD $0x3dc02284 // ldr q4, [x20, #128]
-	WORD $0x3dc02685 // ldr q5, [x20, #144]
+	WORD $0x3dc02264 // ldr q4, [x19, #128]
+	WORD $0x3dc02665 // ldr q5, [x19, #144]
 	WORD $0x4e22cc85 // fmla v5.4s, v4.4s, v2.4s
-	WORD $0x3dc02a84 // ldr q4, [x20, #160]
+	WORD $0x3dc02a64 // ldr q4, [x19, #160]
 	WORD $0x4e22cca4 // fmla v4.4s, v5.4s, v2.4s
-	WORD $0x3dc02e85 // ldr q5, [x20, #176]
+	WORD $0x3dc02e65 // ldr q5, [x19, #176]
 	WORD $0x4e22cc85 // fmla v5.4s, v4.4s, v2.4s
-	WORD $0x3dc03284 // ldr q4, [x20, #192]
+	WORD $0x3dc03264 // ldr q4, [x19, #192]
 	WORD $0x4e22cca4 // fmla v4.4s, v5.4s, v2.4s
-	WORD $0x3dc00285 // ldr q5, [x20, #0]
+	WORD $0x3dc00265 // ldr q5, [x19, #0]
 	WORD $0x4e22cc85 // fmla v5.4s, v4.4s, v2.4s
 	WORD $0x6e22dc44 // fmul v4.4s, v2.4s, v2.4s
 	WORD $0x4e24cca2 // fmla v2.4s, v5.4s, v4.4s
-	WORD $0x3dc0369f // ldr q31, [x20, #208]
+	WORD $0x3dc0367f // ldr q31, [x19, #208]
 	WORD $0x4e3fd442 // fadd v2.4s, v2.4s, v31.4s
 	WORD $0x4e21a863 // fcvtns v3.4s, v3.4s
 	WORD $0x4f3f0464 // sshr v4.4s, v3.4s, #1
 	WORD $0x6ea48463 // sub v3.4s, v3.4s, v4.4s
 	WORD $0x4f375484 // shl v4.4s, v4.4s, #23
-	WORD $0x3dc03685 // ldr q5, [x20, #208]
+	WORD $0x3dc03665 // ldr q5, [x19, #208]
 	WORD $0x4ea58484 // add v4.4s, v4.4s, v5.4s
 	WORD $0x6e24dc42 // fmul v2.4s, v2.4s, v4.4s
 	WORD $0x4f375463 // shl v3.4s, v3.4s, #23
-	WORD $0x3dc03684 // ldr q4, [x20, #208]
+	WORD $0x3dc03664 // ldr q4, [x19, #208]
 	WORD $0x4ea48463 // add v3.4s, v3.4s, v4.4s
 	WORD $0x6e23dc42 // fmul v2.4s, v2.4s, v3.4s
 	WORD $0x4ea0cc41 // fmls v1.4s, v2.4s, v0.4s
-	ADD R6<<2, R3, R23
-	WORD $0x3d8002e1 // str q1, [x23, #0]
+	ADD R6<<2, R3, R26
+	WORD $0x3d800341 // str q1, [x26, #0]
 	ADD $4, R6
 	JMP loop63
 
@@ -1285,50 +1285,50 @@ done64:
 loop65:
 	CMP R7, R6
 	BGT done66
-	ADD R6<<2, R2, R24
-	WORD $0xbd400301 // ldr s1, [x24, #0]
-	ADD R6<<2, R1, R25
-	WORD $0xbd400322 // ldr s2, [x25, #0]
-	WORD $0x3dc00e83 // ldr q3, [x20, #48]
+	ADD R6<<2, R2, R21
+	WORD $0xbd4002a1 // ldr s1, [x21, #0]
+	ADD R6<<2, R1, R22
+	WORD $0xbd4002c2 // ldr s2, [x22, #0]
+	WORD $0x3dc00e63 // ldr q3, [x19, #48]
 	WORD $0x4e22f462 // fmax v2.4s, v3.4s, v2.4s
-	WORD $0x3dc01283 // ldr q3, [x20, #64]
+	WORD $0x3dc01263 // ldr q3, [x19, #64]
 	WORD $0x4ea2f462 // fmin v2.4s, v3.4s, v2.4s
-	WORD $0x3dc0169f // ldr q31, [x20, #80]
+	WORD $0x3dc0167f // ldr q31, [x19, #80]
 	WORD $0x6e3fdc43 // fmul v3.4s, v2.4s, v31.4s
 	WORD $0x4e218863 // frintn v3.4s, v3.4s
-	WORD $0x3dc01a9f // ldr q31, [x20, #96]
+	WORD $0x3dc01a7f // ldr q31, [x19, #96]
 	WORD $0x4ebfcc62 // fmls v2.4s, v3.4s, v31.4s
-	WORD $0x3dc01e9f // ldr q31, [x20, #112]
+	WORD $0x3dc01e7f // ldr q31, [x19, #112]
 	WORD $0x4ebfcc62 // fmls v2.4s, v3.4s, v31.4s
-	WORD $0x3dc02284 // ldr q4, [x20, #128]
-	WORD $0x3dc02685 // ldr q5, [x20, #144]
+	WORD $0x3dc02264 // ldr q4, [x19, #128]
+	WORD $0x3dc02665 // ldr q5, [x19, #144]
 	WORD $0x4e22cc85 // fmla v5.4s, v4.4s, v2.4s
-	WORD $0x3dc02a84 // ldr q4, [x20, #160]
+	WORD $0x3dc02a64 // ldr q4, [x19, #160]
 	WORD $0x4e22cca4 // fmla v4.4s, v5.4s, v2.4s
-	WORD $0x3dc02e85 // ldr q5, [x20, #176]
+	WORD $0x3dc02e65 // ldr q5, [x19, #176]
 	WORD $0x4e22cc85 // fmla v5.4s, v4.4s, v2.4s
-	WORD $0x3dc03284 // ldr q4, [x20, #192]
+	WORD $0x3dc03264 // ldr q4, [x19, #192]
 	WORD $0x4e22cca4 // fmla v4.4s, v5.4s, v2.4s
-	WORD $0x3dc00285 // ldr q5, [x20, #0]
+	WORD $0x3dc00265 // ldr q5, [x19, #0]
 	WORD $0x4e22cc85 // fmla v5.4s, v4.4s, v2.4s
 	WORD $0x6e22dc44 // fmul v4.4s, v2.4s, v2.4s
 	WORD $0x4e24cca2 // fmla v2.4s, v5.4s, v4.4s
-	WORD $0x3dc0369f // ldr q31, [x20, #208]
+	WORD $0x3dc0367f // ldr q31, [x19, #208]
 	WORD $0x4e3fd442 // fadd v2.4s, v2.4s, v31.4s
 	WORD $0x4e21a863 // fcvtns v3.4s, v3.4s
 	WORD $0x4f3f0464 // sshr v4.4s, v3.4s, #1
 	WORD $0x6ea48463 // sub v3.4s, v3.4s, v4.4s
 	WORD $0x4f375484 // shl v4.4s, v4.4s, #23
-	WORD $0x3dc03685 // ldr q5, [x20, #208]
+	WORD $0x3dc03665 // ldr q5, [x19, #208]
 	WORD $0x4ea58484 // add v4.4s, v4.4s, v5.4s
 	WORD $0x6e24dc42 // fmul v2.4s, v2.4s, v4.4s
 	WORD $0x4f375463 // shl v3.4s, v3.4s, #23
-	WORD $0x3dc03684 // ldr q4, [x20, #208]
+	WORD $0x3dc03664 // ldr q4, [x19, #208]
 	WORD $0x4ea48463 // add v3.4s, v3.4s, v4.4s
 	WORD $0x6e23dc42 // fmul v2.4s, v2.4s, v3.4s
 	WORD $0x4ea0cc41 // fmls v1.4s, v2.4s, v0.4s
-	ADD R6<<2, R3, R22
-	WORD $0xbd0002c1 // str s1, [x22, #0]
+	ADD R6<<2, R3, R23
+	WORD $0xbd0002e1 // str s1, [x23, #0]
 	ADD $1, R6
 	JMP loop65
 

@@ -27,67 +27,51 @@ TEXT ·addRowsNEON(SB), NOSPLIT, $0-64
 loop1:
 	CMP R9, R3
 	BGT done2
-	ADD R3<<2, R1, R22
-	WORD $0x3dc002c4 // ldr q4, [x22, #0]
-	ADD R3<<2, R6, R23
-	WORD $0x3dc002ff // ldr q31, [x23, #0]
-	WORD $0x4e3fcc04 // fmla v4.4s, v0.4s, v31.4s
-	ADD R3<<2, R7, R24
-	WORD $0x3dc0031f // ldr q31, [x24, #0]
-	WORD $0x4e3fcc24 // fmla v4.4s, v1.4s, v31.4s
-	ADD R3<<2, R8, R25
-	WORD $0x3dc0033f // ldr q31, [x25, #0]
-	WORD $0x4e3fcc44 // fmla v4.4s, v2.4s, v31.4s
-	ADD R3<<2, R2, R22
-	WORD $0x3dc002df // ldr q31, [x22, #0]
-	WORD $0x4e3fcc64 // fmla v4.4s, v3.4s, v31.4s
-	ADD R3<<2, R1, R23
-	WORD $0x3d8002e4 // str q4, [x23, #0]
-	WORD $0x3dc006e4 // ldr q4, [x23, #16]
-	ADD R3<<2, R6, R24
-	WORD $0x3dc0071f // ldr q31, [x24, #16]
-	WORD $0x4e3fcc04 // fmla v4.4s, v0.4s, v31.4s
-	ADD R3<<2, R7, R25
-	WORD $0x3dc0073f // ldr q31, [x25, #16]
-	WORD $0x4e3fcc24 // fmla v4.4s, v1.4s, v31.4s
-	ADD R3<<2, R8, R22
-	WORD $0x3dc006df // ldr q31, [x22, #16]
-	WORD $0x4e3fcc44 // fmla v4.4s, v2.4s, v31.4s
-	ADD R3<<2, R2, R23
-	WORD $0x3dc006ff // ldr q31, [x23, #16]
-	WORD $0x4e3fcc64 // fmla v4.4s, v3.4s, v31.4s
-	ADD R3<<2, R1, R24
-	WORD $0x3d800704 // str q4, [x24, #16]
-	WORD $0x3dc00b04 // ldr q4, [x24, #32]
-	ADD R3<<2, R6, R25
-	WORD $0x3dc00b3f // ldr q31, [x25, #32]
-	WORD $0x4e3fcc04 // fmla v4.4s, v0.4s, v31.4s
-	ADD R3<<2, R7, R22
-	WORD $0x3dc00adf // ldr q31, [x22, #32]
-	WORD $0x4e3fcc24 // fmla v4.4s, v1.4s, v31.4s
-	ADD R3<<2, R8, R23
-	WORD $0x3dc00aff // ldr q31, [x23, #32]
-	WORD $0x4e3fcc44 // fmla v4.4s, v2.4s, v31.4s
-	ADD R3<<2, R2, R24
-	WORD $0x3dc00b1f // ldr q31, [x24, #32]
-	WORD $0x4e3fcc64 // fmla v4.4s, v3.4s, v31.4s
-	ADD R3<<2, R1, R25
-	WORD $0x3d800b24 // str q4, [x25, #32]
-	WORD $0x3dc00f24 // ldr q4, [x25, #48]
+	ADD R3<<2, R1, R21
+	WORD $0x3dc002a4 // ldr q4, [x21, #0]
 	ADD R3<<2, R6, R22
-	WORD $0x3dc00edf // ldr q31, [x22, #48]
+	WORD $0x3dc002df // ldr q31, [x22, #0]
 	WORD $0x4e3fcc04 // fmla v4.4s, v0.4s, v31.4s
 	ADD R3<<2, R7, R23
-	WORD $0x3dc00eff // ldr q31, [x23, #48]
+	WORD $0x3dc002ff // ldr q31, [x23, #0]
 	WORD $0x4e3fcc24 // fmla v4.4s, v1.4s, v31.4s
 	ADD R3<<2, R8, R24
-	WORD $0x3dc00f1f // ldr q31, [x24, #48]
+	WORD $0x3dc0031f // ldr q31, [x24, #0]
 	WORD $0x4e3fcc44 // fmla v4.4s, v2.4s, v31.4s
 	ADD R3<<2, R2, R25
+	WORD $0x3dc0033f // ldr q31, [x25, #0]
+	WORD $0x4e3fcc64 // fmla v4.4s, v3.4s, v31.4s
+	WORD $0x3d8002a4 // str q4, [x21, #0]
+	WORD $0x3dc006a4 // ldr q4, [x21, #16]
+	WORD $0x3dc006df // ldr q31, [x22, #16]
+	WORD $0x4e3fcc04 // fmla v4.4s, v0.4s, v31.4s
+	WORD $0x3dc006ff // ldr q31, [x23, #16]
+	WORD $0x4e3fcc24 // fmla v4.4s, v1.4s, v31.4s
+	WORD $0x3dc0071f // ldr q31, [x24, #16]
+	WORD $0x4e3fcc44 // fmla v4.4s, v2.4s, v31.4s
+	WORD $0x3dc0073f // ldr q31, [x25, #16]
+	WORD $0x4e3fcc64 // fmla v4.4s, v3.4s, v31.4s
+	WORD $0x3d8006a4 // str q4, [x21, #16]
+	WORD $0x3dc00aa4 // ldr q4, [x21, #32]
+	WORD $0x3dc00adf // ldr q31, [x22, #32]
+	WORD $0x4e3fcc04 // fmla v4.4s, v0.4s, v31.4s
+	WORD $0x3dc00aff // ldr q31, [x23, #32]
+	WORD $0x4e3fcc24 // fmla v4.4s, v1.4s, v31.4s
+	WORD $0x3dc00b1f // ldr q31, [x24, #32]
+	WORD $0x4e3fcc44 // fmla v4.4s, v2.4s, v31.4s
+	WORD $0x3dc00b3f // ldr q31, [x25, #32]
+	WORD $0x4e3fcc64 // fmla v4.4s, v3.4s, v31.4s
+	WORD $0x3d800aa4 // str q4, [x21, #32]
+	WORD $0x3dc00ea4 // ldr q4, [x21, #48]
+	WORD $0x3dc00edf // ldr q31, [x22, #48]
+	WORD $0x4e3fcc04 // fmla v4.4s, v0.4s, v31.4s
+	WORD $0x3dc00eff // ldr q31, [x23, #48]
+	WORD $0x4e3fcc24 // fmla v4.4s, v1.4s, v31.4s
+	WORD $0x3dc00f1f // ldr q31, [x24, #48]
+	WORD $0x4e3fcc44 // fmla v4.4s, v2.4s, v31.4s
 	WORD $0x3dc00f3f // ldr q31, [x25, #48]
 	WORD $0x4e3fcc64 // fmla v4.4s, v3.4s, v31.4s
-	ADD R3<<2, R1, R22
-	WORD $0x3d800ec4 // str q4, [x22, #48]
+	WORD $0x3d800ea4 // str q4, [x21, #48]
 	ADD $16, R3
 	JMP loop1
 
@@ -98,22 +82,21 @@ done2:
 loop3:
 	CMP R9, R3
 	BGT done4
-	ADD R3<<2, R1, R23
-	WORD $0x3dc002e4 // ldr q4, [x23, #0]
-	ADD R3<<2, R6, R24
-	WORD $0x3dc0031f // ldr q31, [x24, #0]
+	ADD R3<<2, R1, R26
+	WORD $0x3dc00344 // ldr q4, [x26, #0]
+	ADD R3<<2, R6, R21
+	WORD $0x3dc002bf // ldr q31, [x21, #0]
 	WORD $0x4e3fcc04 // fmla v4.4s, v0.4s, v31.4s
-	ADD R3<<2, R7, R25
-	WORD $0x3dc0033f // ldr q31, [x25, #0]
-	WORD $0x4e3fcc24 // fmla v4.4s, v1.4s, v31.4s
-	ADD R3<<2, R8, R22
+	ADD R3<<2, R7, R22
 	WORD $0x3dc002df // ldr q31, [x22, #0]
-	WORD $0x4e3fcc44 // fmla v4.4s, v2.4s, v31.4s
-	ADD R3<<2, R2, R23
+	WORD $0x4e3fcc24 // fmla v4.4s, v1.4s, v31.4s
+	ADD R3<<2, R8, R23
 	WORD $0x3dc002ff // ldr q31, [x23, #0]
+	WORD $0x4e3fcc44 // fmla v4.4s, v2.4s, v31.4s
+	ADD R3<<2, R2, R24
+	WORD $0x3dc0031f // ldr q31, [x24, #0]
 	WORD $0x4e3fcc64 // fmla v4.4s, v3.4s, v31.4s
-	ADD R3<<2, R1, R24
-	WORD $0x3d800304 // str q4, [x24, #0]
+	WORD $0x3d800344 // str q4, [x26, #0]
 	ADD $4, R3
 	JMP loop3
 
@@ -126,20 +109,19 @@ loop5:
 	BGT done6
 	ADD R3<<2, R1, R25
 	WORD $0xbd400324 // ldr s4, [x25, #0]
-	ADD R3<<2, R6, R22
-	WORD $0xbd4002c5 // ldr s5, [x22, #0]
+	ADD R3<<2, R6, R26
+	WORD $0xbd400345 // ldr s5, [x26, #0]
 	WORD $0x4e25cc04 // fmla v4.4s, v0.4s, v5.4s
-	ADD R3<<2, R7, R23
-	WORD $0xbd4002e5 // ldr s5, [x23, #0]
+	ADD R3<<2, R7, R21
+	WORD $0xbd4002a5 // ldr s5, [x21, #0]
 	WORD $0x4e25cc24 // fmla v4.4s, v1.4s, v5.4s
-	ADD R3<<2, R8, R24
-	WORD $0xbd400305 // ldr s5, [x24, #0]
+	ADD R3<<2, R8, R22
+	WORD $0xbd4002c5 // ldr s5, [x22, #0]
 	WORD $0x4e25cc44 // fmla v4.4s, v2.4s, v5.4s
-	ADD R3<<2, R2, R25
-	WORD $0xbd400325 // ldr s5, [x25, #0]
+	ADD R3<<2, R2, R23
+	WORD $0xbd4002e5 // ldr s5, [x23, #0]
 	WORD $0x4e25cc64 // fmla v4.4s, v3.4s, v5.4s
-	ADD R3<<2, R1, R22
-	WORD $0xbd0002c4 // str s4, [x22, #0]
+	WORD $0xbd000324 // str s4, [x25, #0]
 	ADD $1, R3
 	JMP loop5
 
@@ -166,33 +148,28 @@ TEXT ·dotRowsNEON(SB), NOSPLIT, $0-64
 loop7:
 	CMP R9, R8
 	BGT done8
-	ADD R8<<2, R1, R22
-	WORD $0x3dc002c4 // ldr q4, [x22, #0]
-	ADD R8<<2, R3, R23
-	WORD $0x3dc002ff // ldr q31, [x23, #0]
-	WORD $0x4e3fcc80 // fmla v0.4s, v4.4s, v31.4s
-	ADD R8<<2, R6, R24
-	WORD $0x3dc0031f // ldr q31, [x24, #0]
-	WORD $0x4e3fcc81 // fmla v1.4s, v4.4s, v31.4s
-	ADD R8<<2, R7, R25
-	WORD $0x3dc0033f // ldr q31, [x25, #0]
-	WORD $0x4e3fcc82 // fmla v2.4s, v4.4s, v31.4s
-	ADD R8<<2, R2, R22
+	ADD R8<<2, R1, R21
+	WORD $0x3dc002a4 // ldr q4, [x21, #0]
+	ADD R8<<2, R3, R22
 	WORD $0x3dc002df // ldr q31, [x22, #0]
-	WORD $0x4e3fcc83 // fmla v3.4s, v4.4s, v31.4s
-	ADD R8<<2, R1, R23
-	WORD $0x3dc006e4 // ldr q4, [x23, #16]
-	ADD R8<<2, R3, R24
-	WORD $0x3dc0071f // ldr q31, [x24, #16]
 	WORD $0x4e3fcc80 // fmla v0.4s, v4.4s, v31.4s
-	ADD R8<<2, R6, R25
-	WORD $0x3dc0073f // ldr q31, [x25, #16]
+	ADD R8<<2, R6, R23
+	WORD $0x3dc002ff // ldr q31, [x23, #0]
 	WORD $0x4e3fcc81 // fmla v1.4s, v4.4s, v31.4s
-	ADD R8<<2, R7, R22
-	WORD $0x3dc006df // ldr q31, [x22, #16]
+	ADD R8<<2, R7, R24
+	WORD $0x3dc0031f // ldr q31, [x24, #0]
 	WORD $0x4e3fcc82 // fmla v2.4s, v4.4s, v31.4s
-	ADD R8<<2, R2, R23
+	ADD R8<<2, R2, R25
+	WORD $0x3dc0033f // ldr q31, [x25, #0]
+	WORD $0x4e3fcc83 // fmla v3.4s, v4.4s, v31.4s
+	WORD $0x3dc006a4 // ldr q4, [x21, #16]
+	WORD $0x3dc006df // ldr q31, [x22, #16]
+	WORD $0x4e3fcc80 // fmla v0.4s, v4.4s, v31.4s
 	WORD $0x3dc006ff // ldr q31, [x23, #16]
+	WORD $0x4e3fcc81 // fmla v1.4s, v4.4s, v31.4s
+	WORD $0x3dc0071f // ldr q31, [x24, #16]
+	WORD $0x4e3fcc82 // fmla v2.4s, v4.4s, v31.4s
+	WORD $0x3dc0073f // ldr q31, [x25, #16]
 	WORD $0x4e3fcc83 // fmla v3.4s, v4.4s, v31.4s
 	ADD $8, R8
 	JMP loop7
@@ -204,10 +181,10 @@ done8:
 loop9:
 	CMP R9, R8
 	BGT done10
-	ADD R8<<2, R1, R24
-	WORD $0x3dc00304 // ldr q4, [x24, #0]
-	ADD R8<<2, R3, R25
-	WORD $0x3dc0033f // ldr q31, [x25, #0]
+	ADD R8<<2, R1, R26
+	WORD $0x3dc00344 // ldr q4, [x26, #0]
+	ADD R8<<2, R3, R21
+	WORD $0x3dc002bf // ldr q31, [x21, #0]
 	WORD $0x4e3fcc80 // fmla v0.4s, v4.4s, v31.4s
 	ADD R8<<2, R6, R22
 	WORD $0x3dc002df // ldr q31, [x22, #0]
@@ -230,17 +207,17 @@ loop11:
 	BGT done12
 	ADD R8<<2, R1, R25
 	WORD $0xbd400324 // ldr s4, [x25, #0]
-	ADD R8<<2, R3, R22
-	WORD $0xbd4002c5 // ldr s5, [x22, #0]
+	ADD R8<<2, R3, R26
+	WORD $0xbd400345 // ldr s5, [x26, #0]
 	WORD $0x4e25cc80 // fmla v0.4s, v4.4s, v5.4s
-	ADD R8<<2, R6, R23
-	WORD $0xbd4002e5 // ldr s5, [x23, #0]
+	ADD R8<<2, R6, R21
+	WORD $0xbd4002a5 // ldr s5, [x21, #0]
 	WORD $0x4e25cc81 // fmla v1.4s, v4.4s, v5.4s
-	ADD R8<<2, R7, R24
-	WORD $0xbd400305 // ldr s5, [x24, #0]
+	ADD R8<<2, R7, R22
+	WORD $0xbd4002c5 // ldr s5, [x22, #0]
 	WORD $0x4e25cc82 // fmla v2.4s, v4.4s, v5.4s
-	ADD R8<<2, R2, R25
-	WORD $0xbd400325 // ldr s5, [x25, #0]
+	ADD R8<<2, R2, R23
+	WORD $0xbd4002e5 // ldr s5, [x23, #0]
 	WORD $0x4e25cc83 // fmla v3.4s, v4.4s, v5.4s
 	ADD $1, R8
 	JMP loop11

@@ -4,7 +4,7 @@
 
 // func splineWeightsNEON
 TEXT ·splineWeightsNEON(SB), NOSPLIT, $0-88
-	MOVD $constants<>(SB), R20
+	MOVD $constants<>(SB), R19
 	MOVD bins+0(FP), R0
 	MOVD logits_base+16(FP), R1
 	MOVD weights_base+40(FP), R2
@@ -35,41 +35,41 @@ row4:
 	BLT rows5
 	WORD $0x3dc000e2 // ldr q2, [x7, #0]
 	WORD $0x4ea0d442 // fsub v2.4s, v2.4s, v0.4s
-	WORD $0x3dc00283 // ldr q3, [x20, #0]
+	WORD $0x3dc00263 // ldr q3, [x19, #0]
 	WORD $0x4e22f462 // fmax v2.4s, v3.4s, v2.4s
-	WORD $0x3dc00683 // ldr q3, [x20, #16]
+	WORD $0x3dc00663 // ldr q3, [x19, #16]
 	WORD $0x4ea2f462 // fmin v2.4s, v3.4s, v2.4s
-	WORD $0x3dc00a9f // ldr q31, [x20, #32]
+	WORD $0x3dc00a7f // ldr q31, [x19, #32]
 	WORD $0x6e3fdc43 // fmul v3.4s, v2.4s, v31.4s
 	WORD $0x4e218863 // frintn v3.4s, v3.4s
-	WORD $0x3dc00e9f // ldr q31, [x20, #48]
+	WORD $0x3dc00e7f // ldr q31, [x19, #48]
 	WORD $0x4ebfcc62 // fmls v2.4s, v3.4s, v31.4s
-	WORD $0x3dc0129f // ldr q31, [x20, #64]
+	WORD $0x3dc0127f // ldr q31, [x19, #64]
 	WORD $0x4ebfcc62 // fmls v2.4s, v3.4s, v31.4s
-	WORD $0x3dc01684 // ldr q4, [x20, #80]
-	WORD $0x3dc01a85 // ldr q5, [x20, #96]
+	WORD $0x3dc01664 // ldr q4, [x19, #80]
+	WORD $0x3dc01a65 // ldr q5, [x19, #96]
 	WORD $0x4e22cc85 // fmla v5.4s, v4.4s, v2.4s
-	WORD $0x3dc01e84 // ldr q4, [x20, #112]
+	WORD $0x3dc01e64 // ldr q4, [x19, #112]
 	WORD $0x4e22cca4 // fmla v4.4s, v5.4s, v2.4s
-	WORD $0x3dc02285 // ldr q5, [x20, #128]
+	WORD $0x3dc02265 // ldr q5, [x19, #128]
 	WORD $0x4e22cc85 // fmla v5.4s, v4.4s, v2.4s
-	WORD $0x3dc02684 // ldr q4, [x20, #144]
+	WORD $0x3dc02664 // ldr q4, [x19, #144]
 	WORD $0x4e22cca4 // fmla v4.4s, v5.4s, v2.4s
-	WORD $0x3dc02a85 // ldr q5, [x20, #160]
+	WORD $0x3dc02a65 // ldr q5, [x19, #160]
 	WORD $0x4e22cc85 // fmla v5.4s, v4.4s, v2.4s
 	WORD $0x6e22dc44 // fmul v4.4s, v2.4s, v2.4s
 	WORD $0x4e24cca2 // fmla v2.4s, v5.4s, v4.4s
-	WORD $0x3dc02e9f // ldr q31, [x20, #176]
+	WORD $0x3dc02e7f // ldr q31, [x19, #176]
 	WORD $0x4e3fd442 // fadd v2.4s, v2.4s, v31.4s
 	WORD $0x4e21a863 // fcvtns v3.4s, v3.4s
 	WORD $0x4f3f0464 // sshr v4.4s, v3.4s, #1
 	WORD $0x6ea48463 // sub v3.4s, v3.4s, v4.4s
 	WORD $0x4f375484 // shl v4.4s, v4.4s, #23
-	WORD $0x3dc02e85 // ldr q5, [x20, #176]
+	WORD $0x3dc02e65 // ldr q5, [x19, #176]
 	WORD $0x4ea58484 // add v4.4s, v4.4s, v5.4s
 	WORD $0x6e24dc42 // fmul v2.4s, v2.4s, v4.4s
 	WORD $0x4f375463 // shl v3.4s, v3.4s, #23
-	WORD $0x3dc02e84 // ldr q4, [x20, #176]
+	WORD $0x3dc02e64 // ldr q4, [x19, #176]
 	WORD $0x4ea48463 // add v3.4s, v3.4s, v4.4s
 	WORD $0x6e23dc42 // fmul v2.4s, v2.4s, v3.4s
 	WORD $0x3d800102 // str q2, [x8, #0]
@@ -82,8 +82,8 @@ rows5:
 	FMOVS total+8(FP), F0
 	WORD $0x4e040400 // dup v0.4s, v0.s[0]
 	WORD $0x6e21fc00 // fdiv v0.4s, v0.4s, v1.4s
-	ADD R6<<0, R3, R22
-	WORD $0x3d8002c0 // str q0, [x22, #0]
+	ADD R6<<0, R3, R21
+	WORD $0x3d8002a0 // str q0, [x21, #0]
 	ADD $16, R6
 	CMP $256, R6
 	BLT block1
@@ -91,7 +91,7 @@ rows5:
 
 // func splinePiecesNEON
 TEXT ·splinePiecesNEON(SB), NOSPLIT, $0-96
-	MOVD $constants<>(SB), R20
+	MOVD $constants<>(SB), R19
 	MOVD bins+0(FP), R0
 	MOVD weights_base+24(FP), R1
 	MOVD slopes_base+48(FP), R2
@@ -105,8 +105,8 @@ TEXT ·splinePiecesNEON(SB), NOSPLIT, $0-96
 	MOVD ZR, R7
 
 block6:
-	ADD R7<<0, R3, R22
-	WORD $0x3dc002c2 // ldr q2, [x22, #0]
+	ADD R7<<0, R3, R21
+	WORD $0x3dc002a2 // ldr q2, [x21, #0]
 	WORD $0x4ea01c03 // mov v3.16b, v0.16b
 	WORD $0x4e23c442 // fmaxnm v2.4s, v2.4s, v3.4s
 	FMOVS high+12(FP), F3
@@ -120,7 +120,7 @@ block6:
 	WORD $0x6f00e408 // movi v8.2d, #0
 	WORD $0x6f00e409 // movi v9.2d, #0
 	WORD $0x6f00e40a // movi v10.2d, #0
-	WORD $0x3dc0328b // ldr q11, [x20, #192]
+	WORD $0x3dc0326b // ldr q11, [x19, #192]
 	ADD R7<<0, R1, R8
 	ADD R7<<0, R2, R9
 	ADD R6<<0, R8, R10
@@ -134,11 +134,11 @@ row7:
 	WORD $0x4ea11c2d // mov v13.16b, v1.16b
 	WORD $0x4ea11c2e // mov v14.16b, v1.16b
 	WORD $0x3dc0010f // ldr q15, [x8, #0]
-	ADD R7<<0, R3, R23
-	WORD $0x3dc202ff // ldr q31, [x23, #2048]
+	ADD R7<<0, R3, R22
+	WORD $0x3dc202df // ldr q31, [x22, #2048]
 	WORD $0x4e3fcded // fmla v13.4s, v15.4s, v31.4s
 	WORD $0x3dc0014f // ldr q15, [x10, #0]
-	WORD $0x3dc242ff // ldr q31, [x23, #2304]
+	WORD $0x3dc242df // ldr q31, [x22, #2304]
 	WORD $0x4e3fcdee // fmla v14.4s, v15.4s, v31.4s
 	WORD $0x6eac1c65 // bit v5.16b, v3.16b, v12.16b
 	WORD $0x6eac1da6 // bit v6.16b, v13.16b, v12.16b
@@ -148,7 +148,7 @@ row7:
 	WORD $0x6eac1fe9 // bit v9.16b, v31.16b, v12.16b
 	WORD $0x3dc0413f // ldr q31, [x9, #256]
 	WORD $0x6eac1fea // bit v10.16b, v31.16b, v12.16b
-	WORD $0x3dc02e9f // ldr q31, [x20, #176]
+	WORD $0x3dc02e7f // ldr q31, [x19, #176]
 	WORD $0x4e3fd56f // fadd v15.4s, v11.4s, v31.4s
 	WORD $0x6eac1deb // bit v11.16b, v15.16b, v12.16b
 	WORD $0x4e2dd463 // fadd v3.4s, v3.4s, v13.4s
@@ -159,14 +159,14 @@ row7:
 	JMP row7
 
 rows8:
-	ADD R7<<0, R3, R24
-	WORD $0x3d804305 // str q5, [x24, #256]
-	WORD $0x3d808306 // str q6, [x24, #512]
-	WORD $0x3d80c307 // str q7, [x24, #768]
-	WORD $0x3d810308 // str q8, [x24, #1024]
-	WORD $0x3d814309 // str q9, [x24, #1280]
-	WORD $0x3d81830a // str q10, [x24, #1536]
-	WORD $0x3d81c30b // str q11, [x24, #1792]
+	ADD R7<<0, R3, R23
+	WORD $0x3d8042e5 // str q5, [x23, #256]
+	WORD $0x3d8082e6 // str q6, [x23, #512]
+	WORD $0x3d80c2e7 // str q7, [x23, #768]
+	WORD $0x3d8102e8 // str q8, [x23, #1024]
+	WORD $0x3d8142e9 // str q9, [x23, #1280]
+	WORD $0x3d8182ea // str q10, [x23, #1536]
+	WORD $0x3d81c2eb // str q11, [x23, #1792]
 	ADD $16, R7
 	CMP $256, R7
 	BLT block6
@@ -174,7 +174,7 @@ rows8:
 
 // func splinePiecesInverseNEON
 TEXT ·splinePiecesInverseNEON(SB), NOSPLIT, $0-96
-	MOVD $constants<>(SB), R20
+	MOVD $constants<>(SB), R19
 	MOVD bins+0(FP), R0
 	MOVD weights_base+24(FP), R1
 	MOVD slopes_base+48(FP), R2
@@ -188,8 +188,8 @@ TEXT ·splinePiecesInverseNEON(SB), NOSPLIT, $0-96
 	MOVD ZR, R7
 
 block9:
-	ADD R7<<0, R3, R22
-	WORD $0x3dc002c2 // ldr q2, [x22, #0]
+	ADD R7<<0, R3, R21
+	WORD $0x3dc002a2 // ldr q2, [x21, #0]
 	WORD $0x4ea01c03 // mov v3.16b, v0.16b
 	WORD $0x4e23c442 // fmaxnm v2.4s, v2.4s, v3.4s
 	FMOVS high+12(FP), F3
@@ -203,7 +203,7 @@ block9:
 	WORD $0x6f00e408 // movi v8.2d, #0
 	WORD $0x6f00e409 // movi v9.2d, #0
 	WORD $0x6f00e40a // movi v10.2d, #0
-	WORD $0x3dc0328b // ldr q11, [x20, #192]
+	WORD $0x3dc0326b // ldr q11, [x19, #192]
 	ADD R7<<0, R1, R8
 	ADD R7<<0, R2, R9
 	ADD R6<<0, R8, R10
@@ -217,11 +217,11 @@ row10:
 	WORD $0x4ea11c2d // mov v13.16b, v1.16b
 	WORD $0x4ea11c2e // mov v14.16b, v1.16b
 	WORD $0x3dc0010f // ldr q15, [x8, #0]
-	ADD R7<<0, R3, R23
-	WORD $0x3dc202ff // ldr q31, [x23, #2048]
+	ADD R7<<0, R3, R22
+	WORD $0x3dc202df // ldr q31, [x22, #2048]
 	WORD $0x4e3fcded // fmla v13.4s, v15.4s, v31.4s
 	WORD $0x3dc0014f // ldr q15, [x10, #0]
-	WORD $0x3dc242ff // ldr q31, [x23, #2304]
+	WORD $0x3dc242df // ldr q31, [x22, #2304]
 	WORD $0x4e3fcdee // fmla v14.4s, v15.4s, v31.4s
 	WORD $0x6eac1c65 // bit v5.16b, v3.16b, v12.16b
 	WORD $0x6eac1da6 // bit v6.16b, v13.16b, v12.16b
@@ -231,7 +231,7 @@ row10:
 	WORD $0x6eac1fe9 // bit v9.16b, v31.16b, v12.16b
 	WORD $0x3dc0413f // ldr q31, [x9, #256]
 	WORD $0x6eac1fea // bit v10.16b, v31.16b, v12.16b
-	WORD $0x3dc02e9f // ldr q31, [x20, #176]
+	WORD $0x3dc02e7f // ldr q31, [x19, #176]
 	WORD $0x4e3fd56f // fadd v15.4s, v11.4s, v31.4s
 	WORD $0x6eac1deb // bit v11.16b, v15.16b, v12.16b
 	WORD $0x4e2dd463 // fadd v3.4s, v3.4s, v13.4s
@@ -242,14 +242,14 @@ row10:
 	JMP row10
 
 rows11:
-	ADD R7<<0, R3, R24
-	WORD $0x3d804305 // str q5, [x24, #256]
-	WORD $0x3d808306 // str q6, [x24, #512]
-	WORD $0x3d80c307 // str q7, [x24, #768]
-	WORD $0x3d810308 // str q8, [x24, #1024]
-	WORD $0x3d814309 // str q9, [x24, #1280]
-	WORD $0x3d81830a // str q10, [x24, #1536]
-	WORD $0x3d81c30b // str q11, [x24, #1792]
+	ADD R7<<0, R3, R23
+	WORD $0x3d8042e5 // str q5, [x23, #256]
+	WORD $0x3d8082e6 // str q6, [x23, #512]
+	WORD $0x3d80c2e7 // str q7, [x23, #768]
+	WORD $0x3d8102e8 // str q8, [x23, #1024]
+	WORD $0x3d8142e9 // str q9, [x23, #1280]
+	WORD $0x3d8182ea // str q10, [x23, #1536]
+	WORD $0x3d81c2eb // str q11, [x23, #1792]
 	ADD $16, R7
 	CMP $256, R7
 	BLT block9
@@ -257,278 +257,278 @@ rows11:
 
 // func splineGradNEON
 TEXT ·splineGradNEON(SB), NOSPLIT, $0-48
-	MOVD $constants<>(SB), R20
+	MOVD $constants<>(SB), R19
 	MOVD rows_base+24(FP), R0
 	MOVD ZR, R1
 
 block12:
-	WORD $0x3dc02e80 // ldr q0, [x20, #176]
-	ADD R1<<0, R0, R22
-	WORD $0x3dc082df // ldr q31, [x22, #512]
+	WORD $0x3dc02e60 // ldr q0, [x19, #176]
+	ADD R1<<0, R0, R21
+	WORD $0x3dc082bf // ldr q31, [x21, #512]
 	WORD $0x6e3ffc00 // fdiv v0.4s, v0.4s, v31.4s
-	WORD $0x3dc102df // ldr q31, [x22, #1024]
+	WORD $0x3dc102bf // ldr q31, [x21, #1024]
 	WORD $0x6e3fdc01 // fmul v1.4s, v0.4s, v31.4s
-	WORD $0x3dc002c2 // ldr q2, [x22, #0]
-	WORD $0x3dc042df // ldr q31, [x22, #256]
+	WORD $0x3dc002a2 // ldr q2, [x21, #0]
+	WORD $0x3dc042bf // ldr q31, [x21, #256]
 	WORD $0x4ebfd442 // fsub v2.4s, v2.4s, v31.4s
 	WORD $0x6e20dc42 // fmul v2.4s, v2.4s, v0.4s
 	WORD $0x6f00e403 // movi v3.2d, #0
 	WORD $0x4e23c442 // fmaxnm v2.4s, v2.4s, v3.4s
-	WORD $0x3dc02e9f // ldr q31, [x20, #176]
+	WORD $0x3dc02e7f // ldr q31, [x19, #176]
 	WORD $0x4ebff442 // fmin v2.4s, v2.4s, v31.4s
-	WORD $0x3dc02e83 // ldr q3, [x20, #176]
+	WORD $0x3dc02e63 // ldr q3, [x19, #176]
 	WORD $0x4ea2d463 // fsub v3.4s, v3.4s, v2.4s
 	WORD $0x6e23dc44 // fmul v4.4s, v2.4s, v3.4s
 	WORD $0x6e22dc45 // fmul v5.4s, v2.4s, v2.4s
-	WORD $0x3dc142c6 // ldr q6, [x22, #1280]
-	WORD $0x3dc182df // ldr q31, [x22, #1536]
+	WORD $0x3dc142a6 // ldr q6, [x21, #1280]
+	WORD $0x3dc182bf // ldr q31, [x21, #1536]
 	WORD $0x4e3fd4c6 // fadd v6.4s, v6.4s, v31.4s
-	WORD $0x3dc0369f // ldr q31, [x20, #208]
+	WORD $0x3dc0367f // ldr q31, [x19, #208]
 	WORD $0x4ebfcc26 // fmls v6.4s, v1.4s, v31.4s
 	WORD $0x4ea11c27 // mov v7.16b, v1.16b
 	WORD $0x4e24ccc7 // fmla v7.4s, v6.4s, v4.4s
-	WORD $0x3dc02e88 // ldr q8, [x20, #176]
+	WORD $0x3dc02e68 // ldr q8, [x19, #176]
 	WORD $0x6e27fd07 // fdiv v7.4s, v8.4s, v7.4s
 	WORD $0x6e25dc28 // fmul v8.4s, v1.4s, v5.4s
-	WORD $0x3dc142df // ldr q31, [x22, #1280]
+	WORD $0x3dc142bf // ldr q31, [x21, #1280]
 	WORD $0x4e3fcc88 // fmla v8.4s, v4.4s, v31.4s
 	WORD $0x6e27dd08 // fmul v8.4s, v8.4s, v7.4s
 	WORD $0x4ea2d469 // fsub v9.4s, v3.4s, v2.4s
 	WORD $0x6e29dcc6 // fmul v6.4s, v6.4s, v9.4s
-	WORD $0x3dc182df // ldr q31, [x22, #1536]
+	WORD $0x3dc182bf // ldr q31, [x21, #1536]
 	WORD $0x6e3fdcaa // fmul v10.4s, v5.4s, v31.4s
 	WORD $0x6e24dc2b // fmul v11.4s, v1.4s, v4.4s
-	WORD $0x3dc0369f // ldr q31, [x20, #208]
+	WORD $0x3dc0367f // ldr q31, [x19, #208]
 	WORD $0x4e3fcd6a // fmla v10.4s, v11.4s, v31.4s
 	WORD $0x6e23dc6b // fmul v11.4s, v3.4s, v3.4s
-	WORD $0x3dc142df // ldr q31, [x22, #1280]
+	WORD $0x3dc142bf // ldr q31, [x21, #1280]
 	WORD $0x4e3fcd6a // fmla v10.4s, v11.4s, v31.4s
-	WORD $0x3dc02e8c // ldr q12, [x20, #176]
+	WORD $0x3dc02e6c // ldr q12, [x19, #176]
 	WORD $0x6e2afd8a // fdiv v10.4s, v12.4s, v10.4s
 	WORD $0x6e27dc8c // fmul v12.4s, v4.4s, v7.4s
-	WORD $0x3dc0369f // ldr q31, [x20, #208]
+	WORD $0x3dc0367f // ldr q31, [x19, #208]
 	WORD $0x6e3fdd8c // fmul v12.4s, v12.4s, v31.4s
 	WORD $0x6e27dc8d // fmul v13.4s, v4.4s, v7.4s
-	WORD $0x3dc102df // ldr q31, [x22, #1024]
+	WORD $0x3dc102bf // ldr q31, [x21, #1024]
 	WORD $0x6e3fddad // fmul v13.4s, v13.4s, v31.4s
-	WORD $0x3dc282df // ldr q31, [x22, #2560]
+	WORD $0x3dc282bf // ldr q31, [x21, #2560]
 	WORD $0x6e3fddad // fmul v13.4s, v13.4s, v31.4s
 	WORD $0x6e2add6b // fmul v11.4s, v11.4s, v10.4s
 	WORD $0x4eacd56b // fsub v11.4s, v11.4s, v12.4s
-	WORD $0x3dc2c2df // ldr q31, [x22, #2816]
+	WORD $0x3dc2c2bf // ldr q31, [x21, #2816]
 	WORD $0x6e3fdd6b // fmul v11.4s, v11.4s, v31.4s
-	WORD $0x3dc02e8e // ldr q14, [x20, #176]
+	WORD $0x3dc02e6e // ldr q14, [x19, #176]
 	WORD $0x4ea8d5ce // fsub v14.4s, v14.4s, v8.4s
 	WORD $0x4e2ecdab // fmla v11.4s, v13.4s, v14.4s
 	WORD $0x6e2adcae // fmul v14.4s, v5.4s, v10.4s
 	WORD $0x4eacd5cc // fsub v12.4s, v14.4s, v12.4s
-	WORD $0x3dc2c2df // ldr q31, [x22, #2816]
+	WORD $0x3dc2c2bf // ldr q31, [x21, #2816]
 	WORD $0x6e3fdd8c // fmul v12.4s, v12.4s, v31.4s
 	WORD $0x4ea8cdac // fmls v12.4s, v13.4s, v8.4s
-	WORD $0x3d84c2cb // str q11, [x22, #4864]
-	WORD $0x3d8502cc // str q12, [x22, #5120]
-	WORD $0x3dc142df // ldr q31, [x22, #1280]
+	WORD $0x3d84c2ab // str q11, [x21, #4864]
+	WORD $0x3d8502ac // str q12, [x21, #5120]
+	WORD $0x3dc142bf // ldr q31, [x21, #1280]
 	WORD $0x6e3fdd2b // fmul v11.4s, v9.4s, v31.4s
 	WORD $0x6e22dc2c // fmul v12.4s, v1.4s, v2.4s
-	WORD $0x3dc0369f // ldr q31, [x20, #208]
+	WORD $0x3dc0367f // ldr q31, [x19, #208]
 	WORD $0x4e3fcd8b // fmla v11.4s, v12.4s, v31.4s
 	WORD $0x4ea6cd0b // fmls v11.4s, v8.4s, v6.4s
 	WORD $0x6e27dd6b // fmul v11.4s, v11.4s, v7.4s
-	WORD $0x3dc182df // ldr q31, [x22, #1536]
+	WORD $0x3dc182bf // ldr q31, [x21, #1536]
 	WORD $0x6e3fdc4c // fmul v12.4s, v2.4s, v31.4s
 	WORD $0x4e29cc2c // fmla v12.4s, v1.4s, v9.4s
-	WORD $0x3dc142df // ldr q31, [x22, #1280]
+	WORD $0x3dc142bf // ldr q31, [x21, #1280]
 	WORD $0x4ebfcc6c // fmls v12.4s, v3.4s, v31.4s
 	WORD $0x6e2add83 // fmul v3.4s, v12.4s, v10.4s
 	WORD $0x4ea7ccc3 // fmls v3.4s, v6.4s, v7.4s
 	WORD $0x4e23d463 // fadd v3.4s, v3.4s, v3.4s
 	WORD $0x6e20dc63 // fmul v3.4s, v3.4s, v0.4s
-	WORD $0x3dc02e86 // ldr q6, [x20, #176]
-	WORD $0x3dc0369f // ldr q31, [x20, #208]
+	WORD $0x3dc02e66 // ldr q6, [x19, #176]
+	WORD $0x3dc0367f // ldr q31, [x19, #208]
 	WORD $0x4ebfcc86 // fmls v6.4s, v4.4s, v31.4s
 	WORD $0x4ea6cd05 // fmls v5.4s, v8.4s, v6.4s
 	WORD $0x6e27dca5 // fmul v5.4s, v5.4s, v7.4s
-	WORD $0x3dc02e89 // ldr q9, [x20, #176]
+	WORD $0x3dc02e69 // ldr q9, [x19, #176]
 	WORD $0x6e21fd29 // fdiv v9.4s, v9.4s, v1.4s
 	WORD $0x4e2acc89 // fmla v9.4s, v4.4s, v10.4s
 	WORD $0x4ea7ccc9 // fmls v9.4s, v6.4s, v7.4s
 	WORD $0x4e29d524 // fadd v4.4s, v9.4s, v9.4s
 	WORD $0x6e20dc80 // fmul v0.4s, v4.4s, v0.4s
 	WORD $0x6e21dd64 // fmul v4.4s, v11.4s, v1.4s
-	WORD $0x3dc282df // ldr q31, [x22, #2560]
+	WORD $0x3dc282bf // ldr q31, [x21, #2560]
 	WORD $0x6e3fdc84 // fmul v4.4s, v4.4s, v31.4s
-	WORD $0x3dc2c2df // ldr q31, [x22, #2816]
+	WORD $0x3dc2c2bf // ldr q31, [x21, #2816]
 	WORD $0x4e3fcc64 // fmla v4.4s, v3.4s, v31.4s
 	WORD $0x4ea81d03 // mov v3.16b, v8.16b
 	WORD $0x4e25cc23 // fmla v3.4s, v1.4s, v5.4s
-	WORD $0x3dc282df // ldr q31, [x22, #2560]
+	WORD $0x3dc282bf // ldr q31, [x21, #2560]
 	WORD $0x6e3fdc63 // fmul v3.4s, v3.4s, v31.4s
-	WORD $0x3dc2c2df // ldr q31, [x22, #2816]
+	WORD $0x3dc2c2bf // ldr q31, [x21, #2816]
 	WORD $0x4e3fcc03 // fmla v3.4s, v0.4s, v31.4s
 	WORD $0x6e21dca5 // fmul v5.4s, v5.4s, v1.4s
-	WORD $0x3dc282df // ldr q31, [x22, #2560]
+	WORD $0x3dc282bf // ldr q31, [x21, #2560]
 	WORD $0x6e3fdca5 // fmul v5.4s, v5.4s, v31.4s
-	WORD $0x3dc2c2df // ldr q31, [x22, #2816]
+	WORD $0x3dc2c2bf // ldr q31, [x21, #2816]
 	WORD $0x4e3fcc05 // fmla v5.4s, v0.4s, v31.4s
 	WORD $0x6e21dca0 // fmul v0.4s, v5.4s, v1.4s
 	WORD $0x4e22cc80 // fmla v0.4s, v4.4s, v2.4s
 	FMOVS high+4(FP), F1
 	WORD $0x4e040421 // dup v1.4s, v1.s[0]
-	WORD $0x3dc002c2 // ldr q2, [x22, #0]
-	WORD $0x3dc03a9f // ldr q31, [x20, #224]
+	WORD $0x3dc002a2 // ldr q2, [x21, #0]
+	WORD $0x3dc03a7f // ldr q31, [x19, #224]
 	WORD $0x4e3f1c42 // and v2.16b, v2.16b, v31.16b
 	WORD $0x6e22e421 // fcmge v1.4s, v1.4s, v2.4s
-	WORD $0x3dc282c2 // ldr q2, [x22, #2560]
+	WORD $0x3dc282a2 // ldr q2, [x21, #2560]
 	WORD $0x6ea11c82 // bit v2.16b, v4.16b, v1.16b
-	WORD $0x3d8302c2 // str q2, [x22, #3072]
+	WORD $0x3d8302a2 // str q2, [x21, #3072]
 	WORD $0x6f00e402 // movi v2.2d, #0
-	WORD $0x3dc03e9f // ldr q31, [x20, #240]
+	WORD $0x3dc03e7f // ldr q31, [x19, #240]
 	WORD $0x6e3f1c84 // eor v4.16b, v4.16b, v31.16b
 	WORD $0x6ee11c44 // bif v4.16b, v2.16b, v1.16b
-	WORD $0x3dc03e9f // ldr q31, [x20, #240]
+	WORD $0x3dc03e7f // ldr q31, [x19, #240]
 	WORD $0x6e3f1c00 // eor v0.16b, v0.16b, v31.16b
 	WORD $0x6ee11c40 // bif v0.16b, v2.16b, v1.16b
-	WORD $0x3dc282c5 // ldr q5, [x22, #2560]
+	WORD $0x3dc282a5 // ldr q5, [x21, #2560]
 	WORD $0x6ee11c45 // bif v5.16b, v2.16b, v1.16b
 	WORD $0x6ee11c43 // bif v3.16b, v2.16b, v1.16b
-	WORD $0x3d8342c4 // str q4, [x22, #3328]
-	WORD $0x3d8382c0 // str q0, [x22, #3584]
-	WORD $0x3d8402c5 // str q5, [x22, #4096]
-	WORD $0x3d8442c3 // str q3, [x22, #4352]
+	WORD $0x3d8342a4 // str q4, [x21, #3328]
+	WORD $0x3d8382a0 // str q0, [x21, #3584]
+	WORD $0x3d8402a5 // str q5, [x21, #4096]
+	WORD $0x3d8442a3 // str q3, [x21, #4352]
 	FMOVS minSlope+16(FP), F0
 	WORD $0x4e040400 // dup v0.4s, v0.s[0]
-	WORD $0x3dc142df // ldr q31, [x22, #1280]
+	WORD $0x3dc142bf // ldr q31, [x21, #1280]
 	WORD $0x4ebfd400 // fsub v0.4s, v0.4s, v31.4s
-	WORD $0x3dc00283 // ldr q3, [x20, #0]
+	WORD $0x3dc00263 // ldr q3, [x19, #0]
 	WORD $0x4e20f460 // fmax v0.4s, v3.4s, v0.4s
-	WORD $0x3dc00683 // ldr q3, [x20, #16]
+	WORD $0x3dc00663 // ldr q3, [x19, #16]
 	WORD $0x4ea0f460 // fmin v0.4s, v3.4s, v0.4s
-	WORD $0x3dc00a9f // ldr q31, [x20, #32]
+	WORD $0x3dc00a7f // ldr q31, [x19, #32]
 	WORD $0x6e3fdc03 // fmul v3.4s, v0.4s, v31.4s
 	WORD $0x4e218863 // frintn v3.4s, v3.4s
-	WORD $0x3dc00e9f // ldr q31, [x20, #48]
+	WORD $0x3dc00e7f // ldr q31, [x19, #48]
 	WORD $0x4ebfcc60 // fmls v0.4s, v3.4s, v31.4s
-	WORD $0x3dc0129f // ldr q31, [x20, #64]
+	WORD $0x3dc0127f // ldr q31, [x19, #64]
 	WORD $0x4ebfcc60 // fmls v0.4s, v3.4s, v31.4s
-	WORD $0x3dc01684 // ldr q4, [x20, #80]
-	WORD $0x3dc01a85 // ldr q5, [x20, #96]
+	WORD $0x3dc01664 // ldr q4, [x19, #80]
+	WORD $0x3dc01a65 // ldr q5, [x19, #96]
 	WORD $0x4e20cc85 // fmla v5.4s, v4.4s, v0.4s
-	WORD $0x3dc01e84 // ldr q4, [x20, #112]
+	WORD $0x3dc01e64 // ldr q4, [x19, #112]
 	WORD $0x4e20cca4 // fmla v4.4s, v5.4s, v0.4s
-	WORD $0x3dc02285 // ldr q5, [x20, #128]
+	WORD $0x3dc02265 // ldr q5, [x19, #128]
 	WORD $0x4e20cc85 // fmla v5.4s, v4.4s, v0.4s
-	WORD $0x3dc02684 // ldr q4, [x20, #144]
+	WORD $0x3dc02664 // ldr q4, [x19, #144]
 	WORD $0x4e20cca4 // fmla v4.4s, v5.4s, v0.4s
-	WORD $0x3dc02a85 // ldr q5, [x20, #160]
+	WORD $0x3dc02a65 // ldr q5, [x19, #160]
 	WORD $0x4e20cc85 // fmla v5.4s, v4.4s, v0.4s
 	WORD $0x6e20dc04 // fmul v4.4s, v0.4s, v0.4s
 	WORD $0x4e24cca0 // fmla v0.4s, v5.4s, v4.4s
-	WORD $0x3dc02e9f // ldr q31, [x20, #176]
+	WORD $0x3dc02e7f // ldr q31, [x19, #176]
 	WORD $0x4e3fd400 // fadd v0.4s, v0.4s, v31.4s
 	WORD $0x4e21a863 // fcvtns v3.4s, v3.4s
 	WORD $0x4f3f0464 // sshr v4.4s, v3.4s, #1
 	WORD $0x6ea48463 // sub v3.4s, v3.4s, v4.4s
 	WORD $0x4f375484 // shl v4.4s, v4.4s, #23
-	WORD $0x3dc02e85 // ldr q5, [x20, #176]
+	WORD $0x3dc02e65 // ldr q5, [x19, #176]
 	WORD $0x4ea58484 // add v4.4s, v4.4s, v5.4s
 	WORD $0x6e24dc00 // fmul v0.4s, v0.4s, v4.4s
 	WORD $0x4f375463 // shl v3.4s, v3.4s, #23
-	WORD $0x3dc02e84 // ldr q4, [x20, #176]
+	WORD $0x3dc02e64 // ldr q4, [x19, #176]
 	WORD $0x4ea48463 // add v3.4s, v3.4s, v4.4s
 	WORD $0x6e23dc00 // fmul v0.4s, v0.4s, v3.4s
-	WORD $0x3dc02e83 // ldr q3, [x20, #176]
+	WORD $0x3dc02e63 // ldr q3, [x19, #176]
 	WORD $0x4ea0d460 // fsub v0.4s, v3.4s, v0.4s
-	WORD $0x3dc4c2df // ldr q31, [x22, #4864]
+	WORD $0x3dc4c2bf // ldr q31, [x21, #4864]
 	WORD $0x6e3fdc00 // fmul v0.4s, v0.4s, v31.4s
 	WORD $0x6ee11c40 // bif v0.16b, v2.16b, v1.16b
-	WORD $0x3d84c2c0 // str q0, [x22, #4864]
+	WORD $0x3d84c2a0 // str q0, [x21, #4864]
 	FMOVS minSlope+16(FP), F0
 	WORD $0x4e040400 // dup v0.4s, v0.s[0]
-	WORD $0x3dc182df // ldr q31, [x22, #1536]
+	WORD $0x3dc182bf // ldr q31, [x21, #1536]
 	WORD $0x4ebfd400 // fsub v0.4s, v0.4s, v31.4s
-	WORD $0x3dc00283 // ldr q3, [x20, #0]
+	WORD $0x3dc00263 // ldr q3, [x19, #0]
 	WORD $0x4e20f460 // fmax v0.4s, v3.4s, v0.4s
-	WORD $0x3dc00683 // ldr q3, [x20, #16]
+	WORD $0x3dc00663 // ldr q3, [x19, #16]
 	WORD $0x4ea0f460 // fmin v0.4s, v3.4s, v0.4s
-	WORD $0x3dc00a9f // ldr q31, [x20, #32]
+	WORD $0x3dc00a7f // ldr q31, [x19, #32]
 	WORD $0x6e3fdc03 // fmul v3.4s, v0.4s, v31.4s
 	WORD $0x4e218863 // frintn v3.4s, v3.4s
-	WORD $0x3dc00e9f // ldr q31, [x20, #48]
+	WORD $0x3dc00e7f // ldr q31, [x19, #48]
 	WORD $0x4ebfcc60 // fmls v0.4s, v3.4s, v31.4s
-	WORD $0x3dc0129f // ldr q31, [x20, #64]
+	WORD $0x3dc0127f // ldr q31, [x19, #64]
 	WORD $0x4ebfcc60 // fmls v0.4s, v3.4s, v31.4s
-	WORD $0x3dc01684 // ldr q4, [x20, #80]
-	WORD $0x3dc01a85 // ldr q5, [x20, #96]
+	WORD $0x3dc01664 // ldr q4, [x19, #80]
+	WORD $0x3dc01a65 // ldr q5, [x19, #96]
 	WORD $0x4e20cc85 // fmla v5.4s, v4.4s, v0.4s
-	WORD $0x3dc01e84 // ldr q4, [x20, #112]
+	WORD $0x3dc01e64 // ldr q4, [x19, #112]
 	WORD $0x4e20cca4 // fmla v4.4s, v5.4s, v0.4s
-	WORD $0x3dc02285 // ldr q5, [x20, #128]
+	WORD $0x3dc02265 // ldr q5, [x19, #128]
 	WORD $0x4e20cc85 // fmla v5.4s, v4.4s, v0.4s
-	WORD $0x3dc02684 // ldr q4, [x20, #144]
+	WORD $0x3dc02664 // ldr q4, [x19, #144]
 	WORD $0x4e20cca4 // fmla v4.4s, v5.4s, v0.4s
-	WORD $0x3dc02a85 // ldr q5, [x20, #160]
+	WORD $0x3dc02a65 // ldr q5, [x19, #160]
 	WORD $0x4e20cc85 // fmla v5.4s, v4.4s, v0.4s
 	WORD $0x6e20dc04 // fmul v4.4s, v0.4s, v0.4s
 	WORD $0x4e24cca0 // fmla v0.4s, v5.4s, v4.4s
-	WORD $0x3dc02e9f // ldr q31, [x20, #176]
+	WORD $0x3dc02e7f // ldr q31, [x19, #176]
 	WORD $0x4e3fd400 // fadd v0.4s, v0.4s, v31.4s
 	WORD $0x4e21a863 // fcvtns v3.4s, v3.4s
 	WORD $0x4f3f0464 // sshr v4.4s, v3.4s, #1
 	WORD $0x6ea48463 // sub v3.4s, v3.4s, v4.4s
 	WORD $0x4f375484 // shl v4.4s, v4.4s, #23
-	WORD $0x3dc02e85 // ldr q5, [x20, #176]
+	WORD $0x3dc02e65 // ldr q5, [x19, #176]
 	WORD $0x4ea58484 // add v4.4s, v4.4s, v5.4s
 	WORD $0x6e24dc00 // fmul v0.4s, v0.4s, v4.4s
 	WORD $0x4f375463 // shl v3.4s, v3.4s, #23
-	WORD $0x3dc02e84 // ldr q4, [x20, #176]
+	WORD $0x3dc02e64 // ldr q4, [x19, #176]
 	WORD $0x4ea48463 // add v3.4s, v3.4s, v4.4s
 	WORD $0x6e23dc00 // fmul v0.4s, v0.4s, v3.4s
-	WORD $0x3dc02e83 // ldr q3, [x20, #176]
+	WORD $0x3dc02e63 // ldr q3, [x19, #176]
 	WORD $0x4ea0d460 // fsub v0.4s, v3.4s, v0.4s
-	WORD $0x3dc502df // ldr q31, [x22, #5120]
+	WORD $0x3dc502bf // ldr q31, [x21, #5120]
 	WORD $0x6e3fdc00 // fmul v0.4s, v0.4s, v31.4s
 	WORD $0x6ee11c40 // bif v0.16b, v2.16b, v1.16b
-	WORD $0x3d8502c0 // str q0, [x22, #5120]
-	WORD $0x3dc042c0 // ldr q0, [x22, #256]
+	WORD $0x3d8502a0 // str q0, [x21, #5120]
+	WORD $0x3dc042a0 // ldr q0, [x21, #256]
 	FMOVS low+0(FP), F1
 	WORD $0x4e040421 // dup v1.4s, v1.s[0]
 	WORD $0x4ea1d400 // fsub v0.4s, v0.4s, v1.4s
-	WORD $0x3dc1c2c1 // ldr q1, [x22, #1792]
+	WORD $0x3dc1c2a1 // ldr q1, [x21, #1792]
 	FMOVS least+8(FP), F2
 	WORD $0x4e040442 // dup v2.4s, v2.s[0]
 	WORD $0x4ea2cc20 // fmls v0.4s, v1.4s, v2.4s
-	WORD $0x3dc342df // ldr q31, [x22, #3328]
+	WORD $0x3dc342bf // ldr q31, [x21, #3328]
 	WORD $0x6e3fdc00 // fmul v0.4s, v0.4s, v31.4s
-	WORD $0x3dc082c1 // ldr q1, [x22, #512]
+	WORD $0x3dc082a1 // ldr q1, [x21, #512]
 	FMOVS least+8(FP), F2
 	WORD $0x4e040442 // dup v2.4s, v2.s[0]
 	WORD $0x4ea2d421 // fsub v1.4s, v1.4s, v2.4s
-	WORD $0x3dc382df // ldr q31, [x22, #3584]
+	WORD $0x3dc382bf // ldr q31, [x21, #3584]
 	WORD $0x4e3fcc20 // fmla v0.4s, v1.4s, v31.4s
 	FMOVS inverseTotal+12(FP), F1
 	WORD $0x4e040421 // dup v1.4s, v1.s[0]
 	WORD $0x6e21dc00 // fmul v0.4s, v0.4s, v1.4s
-	WORD $0x3d83c2c0 // str q0, [x22, #3840]
-	WORD $0x3dc0c2c0 // ldr q0, [x22, #768]
+	WORD $0x3d83c2a0 // str q0, [x21, #3840]
+	WORD $0x3dc0c2a0 // ldr q0, [x21, #768]
 	FMOVS low+0(FP), F1
 	WORD $0x4e040421 // dup v1.4s, v1.s[0]
 	WORD $0x4ea1d400 // fsub v0.4s, v0.4s, v1.4s
-	WORD $0x3dc1c2c1 // ldr q1, [x22, #1792]
+	WORD $0x3dc1c2a1 // ldr q1, [x21, #1792]
 	FMOVS least+8(FP), F2
 	WORD $0x4e040442 // dup v2.4s, v2.s[0]
 	WORD $0x4ea2cc20 // fmls v0.4s, v1.4s, v2.4s
-	WORD $0x3dc402df // ldr q31, [x22, #4096]
+	WORD $0x3dc402bf // ldr q31, [x21, #4096]
 	WORD $0x6e3fdc00 // fmul v0.4s, v0.4s, v31.4s
-	WORD $0x3dc102c1 // ldr q1, [x22, #1024]
+	WORD $0x3dc102a1 // ldr q1, [x21, #1024]
 	FMOVS least+8(FP), F2
 	WORD $0x4e040442 // dup v2.4s, v2.s[0]
 	WORD $0x4ea2d421 // fsub v1.4s, v1.4s, v2.4s
-	WORD $0x3dc442df // ldr q31, [x22, #4352]
+	WORD $0x3dc442bf // ldr q31, [x21, #4352]
 	WORD $0x4e3fcc20 // fmla v0.4s, v1.4s, v31.4s
 	FMOVS inverseTotal+12(FP), F1
 	WORD $0x4e040421 // dup v1.4s, v1.s[0]
 	WORD $0x6e21dc00 // fmul v0.4s, v0.4s, v1.4s
-	WORD $0x3d8482c0 // str q0, [x22, #4608]
+	WORD $0x3d8482a0 // str q0, [x21, #4608]
 	ADD $16, R1
 	CMP $256, R1
 	BLT block12
@@ -536,7 +536,7 @@ block12:
 
 // func splineLogitGradNEON
 TEXT ·splineLogitGradNEON(SB), NOSPLIT, $0-176
-	MOVD $constants<>(SB), R20
+	MOVD $constants<>(SB), R19
 	MOVD bins+0(FP), R0
 	MOVD weights_base+8(FP), R1
 	MOVD grads_base+152(FP), R2
@@ -550,8 +550,8 @@ TEXT ·splineLogitGradNEON(SB), NOSPLIT, $0-176
 block13:
 	ADD R10<<0, R1, R11
 	ADD R10<<0, R2, R12
-	ADD R10<<0, R6, R22
-	WORD $0x3dc002c0 // ldr q0, [x22, #0]
+	ADD R10<<0, R6, R21
+	WORD $0x3dc002a0 // ldr q0, [x21, #0]
 	WORD $0x6f00e401 // movi v1.2d, #0
 	MOVD R0, R13
 
@@ -561,24 +561,24 @@ row14:
 	WORD $0x6f00e402 // movi v2.2d, #0
 	WORD $0x4ea11c23 // mov v3.16b, v1.16b
 	WORD $0x4e23e403 // fcmeq v3.4s, v0.4s, v3.4s
-	ADD R10<<0, R8, R23
-	WORD $0x3dc002ff // ldr q31, [x23, #0]
+	ADD R10<<0, R8, R22
+	WORD $0x3dc002df // ldr q31, [x22, #0]
 	WORD $0x6ea31fe2 // bit v2.16b, v31.16b, v3.16b
 	WORD $0x4ea11c23 // mov v3.16b, v1.16b
 	WORD $0x6ea3e403 // fcmgt v3.4s, v0.4s, v3.4s
-	ADD R10<<0, R7, R24
-	WORD $0x3dc0031f // ldr q31, [x24, #0]
+	ADD R10<<0, R7, R23
+	WORD $0x3dc002ff // ldr q31, [x23, #0]
 	WORD $0x6ea31fe2 // bit v2.16b, v31.16b, v3.16b
 	WORD $0x3dc00163 // ldr q3, [x11, #0]
-	ADD R10<<0, R3, R25
-	WORD $0x3dc0033f // ldr q31, [x25, #0]
+	ADD R10<<0, R3, R24
+	WORD $0x3dc0031f // ldr q31, [x24, #0]
 	WORD $0x6e3fdc63 // fmul v3.4s, v3.4s, v31.4s
-	ADD R10<<0, R9, R22
-	WORD $0x3dc002df // ldr q31, [x22, #0]
+	ADD R10<<0, R9, R25
+	WORD $0x3dc0033f // ldr q31, [x25, #0]
 	WORD $0x4ebfd442 // fsub v2.4s, v2.4s, v31.4s
 	WORD $0x6e22dc62 // fmul v2.4s, v3.4s, v2.4s
 	WORD $0x3d800182 // str q2, [x12, #0]
-	WORD $0x3dc02e9f // ldr q31, [x20, #176]
+	WORD $0x3dc02e7f // ldr q31, [x19, #176]
 	WORD $0x4e3fd421 // fadd v1.4s, v1.4s, v31.4s
 	ADD $256, R11
 	ADD $256, R12
@@ -592,7 +592,7 @@ rows15:
 
 // func splineSlopeGradNEON
 TEXT ·splineSlopeGradNEON(SB), NOSPLIT, $0-104
-	MOVD $constants<>(SB), R20
+	MOVD $constants<>(SB), R19
 	MOVD slopes+0(FP), R0
 	MOVD grads_base+80(FP), R1
 	MOVD bin_base+8(FP), R2
@@ -602,8 +602,8 @@ TEXT ·splineSlopeGradNEON(SB), NOSPLIT, $0-104
 
 block16:
 	ADD R7<<0, R1, R8
-	ADD R7<<0, R2, R22
-	WORD $0x3dc002c0 // ldr q0, [x22, #0]
+	ADD R7<<0, R2, R21
+	WORD $0x3dc002a0 // ldr q0, [x21, #0]
 	WORD $0x6f00e401 // movi v1.2d, #0
 	MOVD R0, R9
 
@@ -613,15 +613,15 @@ row17:
 	WORD $0x6f00e402 // movi v2.2d, #0
 	WORD $0x4ea11c23 // mov v3.16b, v1.16b
 	WORD $0x4e23e403 // fcmeq v3.4s, v0.4s, v3.4s
-	ADD R7<<0, R6, R23
-	WORD $0x3dc002ff // ldr q31, [x23, #0]
+	ADD R7<<0, R6, R22
+	WORD $0x3dc002df // ldr q31, [x22, #0]
 	WORD $0x6ea31fe2 // bit v2.16b, v31.16b, v3.16b
-	WORD $0x3dc02e9f // ldr q31, [x20, #176]
+	WORD $0x3dc02e7f // ldr q31, [x19, #176]
 	WORD $0x4e3fd421 // fadd v1.4s, v1.4s, v31.4s
 	WORD $0x4ea11c23 // mov v3.16b, v1.16b
 	WORD $0x4e23e403 // fcmeq v3.4s, v0.4s, v3.4s
-	ADD R7<<0, R3, R24
-	WORD $0x3dc0031f // ldr q31, [x24, #0]
+	ADD R7<<0, R3, R23
+	WORD $0x3dc002ff // ldr q31, [x23, #0]
 	WORD $0x6ea31fe2 // bit v2.16b, v31.16b, v3.16b
 	WORD $0x3d800102 // str q2, [x8, #0]
 	ADD $256, R8

@@ -21,12 +21,12 @@ row1:
 	BLT rows2
 	ADD R3<<2, R1, R0
 	WORD $0x3dc00020 // ldr q0, [x1, #0]
-	ADD R3<<0, R1, R22
-	WORD $0x3dc002c1 // ldr q1, [x22, #0]
-	ADD R3<<1, R1, R23
-	WORD $0x3dc002e2 // ldr q2, [x23, #0]
-	ADD R7<<0, R1, R24
-	WORD $0x3dc00303 // ldr q3, [x24, #0]
+	ADD R3<<0, R1, R21
+	WORD $0x3dc002a1 // ldr q1, [x21, #0]
+	ADD R3<<1, R1, R22
+	WORD $0x3dc002c2 // ldr q2, [x22, #0]
+	ADD R7<<0, R1, R23
+	WORD $0x3dc002e3 // ldr q3, [x23, #0]
 	WORD $0x4e813804 // zip1 v4.4s, v0.4s, v1.4s
 	WORD $0x4e817800 // zip2 v0.4s, v0.4s, v1.4s
 	WORD $0x4e833841 // zip1 v1.4s, v2.4s, v3.4s
@@ -36,19 +36,19 @@ row1:
 	WORD $0x4ec23804 // zip1 v4.2d, v0.2d, v2.2d
 	WORD $0x4ec27800 // zip2 v0.2d, v0.2d, v2.2d
 	WORD $0x3d800043 // str q3, [x2, #0]
-	ADD R6<<0, R2, R25
-	WORD $0x3d800321 // str q1, [x25, #0]
-	ADD R6<<1, R2, R22
-	WORD $0x3d8002c4 // str q4, [x22, #0]
-	ADD R8<<0, R2, R23
-	WORD $0x3d8002e0 // str q0, [x23, #0]
+	ADD R6<<0, R2, R24
+	WORD $0x3d800301 // str q1, [x24, #0]
+	ADD R6<<1, R2, R25
+	WORD $0x3d800324 // str q4, [x25, #0]
+	ADD R8<<0, R2, R26
+	WORD $0x3d800340 // str q0, [x26, #0]
 	WORD $0x3dc00000 // ldr q0, [x0, #0]
-	ADD R3<<0, R0, R24
-	WORD $0x3dc00301 // ldr q1, [x24, #0]
-	ADD R3<<1, R0, R25
-	WORD $0x3dc00322 // ldr q2, [x25, #0]
-	ADD R7<<0, R0, R22
-	WORD $0x3dc002c3 // ldr q3, [x22, #0]
+	ADD R3<<0, R0, R21
+	WORD $0x3dc002a1 // ldr q1, [x21, #0]
+	ADD R3<<1, R0, R22
+	WORD $0x3dc002c2 // ldr q2, [x22, #0]
+	ADD R7<<0, R0, R23
+	WORD $0x3dc002e3 // ldr q3, [x23, #0]
 	WORD $0x4e813804 // zip1 v4.4s, v0.4s, v1.4s
 	WORD $0x4e817800 // zip2 v0.4s, v0.4s, v1.4s
 	WORD $0x4e833841 // zip1 v1.4s, v2.4s, v3.4s
@@ -58,19 +58,16 @@ row1:
 	WORD $0x4ec23804 // zip1 v4.2d, v0.2d, v2.2d
 	WORD $0x4ec27800 // zip2 v0.2d, v0.2d, v2.2d
 	WORD $0x3d800443 // str q3, [x2, #16]
-	ADD R6<<0, R2, R23
-	WORD $0x3d8006e1 // str q1, [x23, #16]
-	ADD R6<<1, R2, R24
-	WORD $0x3d800704 // str q4, [x24, #16]
-	ADD R8<<0, R2, R25
-	WORD $0x3d800720 // str q0, [x25, #16]
+	WORD $0x3d800701 // str q1, [x24, #16]
+	WORD $0x3d800724 // str q4, [x25, #16]
+	WORD $0x3d800740 // str q0, [x26, #16]
 	WORD $0x3dc00420 // ldr q0, [x1, #16]
-	ADD R3<<0, R1, R22
-	WORD $0x3dc006c1 // ldr q1, [x22, #16]
-	ADD R3<<1, R1, R23
-	WORD $0x3dc006e2 // ldr q2, [x23, #16]
-	ADD R7<<0, R1, R24
-	WORD $0x3dc00703 // ldr q3, [x24, #16]
+	ADD R3<<0, R1, R24
+	WORD $0x3dc00701 // ldr q1, [x24, #16]
+	ADD R3<<1, R1, R25
+	WORD $0x3dc00722 // ldr q2, [x25, #16]
+	ADD R7<<0, R1, R26
+	WORD $0x3dc00743 // ldr q3, [x26, #16]
 	WORD $0x4e813804 // zip1 v4.4s, v0.4s, v1.4s
 	WORD $0x4e817800 // zip2 v0.4s, v0.4s, v1.4s
 	WORD $0x4e833841 // zip1 v1.4s, v2.4s, v3.4s
@@ -80,8 +77,8 @@ row1:
 	WORD $0x4ec23804 // zip1 v4.2d, v0.2d, v2.2d
 	WORD $0x4ec27800 // zip2 v0.2d, v0.2d, v2.2d
 	WORD $0x3d800123 // str q3, [x9, #0]
-	ADD R6<<0, R9, R25
-	WORD $0x3d800321 // str q1, [x25, #0]
+	ADD R6<<0, R9, R21
+	WORD $0x3d8002a1 // str q1, [x21, #0]
 	ADD R6<<1, R9, R22
 	WORD $0x3d8002c4 // str q4, [x22, #0]
 	ADD R8<<0, R9, R23
@@ -91,8 +88,8 @@ row1:
 	WORD $0x3dc00701 // ldr q1, [x24, #16]
 	ADD R3<<1, R0, R25
 	WORD $0x3dc00722 // ldr q2, [x25, #16]
-	ADD R7<<0, R0, R22
-	WORD $0x3dc006c3 // ldr q3, [x22, #16]
+	ADD R7<<0, R0, R26
+	WORD $0x3dc00743 // ldr q3, [x26, #16]
 	WORD $0x4e813804 // zip1 v4.4s, v0.4s, v1.4s
 	WORD $0x4e817800 // zip2 v0.4s, v0.4s, v1.4s
 	WORD $0x4e833841 // zip1 v1.4s, v2.4s, v3.4s
@@ -102,12 +99,9 @@ row1:
 	WORD $0x4ec23804 // zip1 v4.2d, v0.2d, v2.2d
 	WORD $0x4ec27800 // zip2 v0.2d, v0.2d, v2.2d
 	WORD $0x3d800523 // str q3, [x9, #16]
-	ADD R6<<0, R9, R23
-	WORD $0x3d8006e1 // str q1, [x23, #16]
-	ADD R6<<1, R9, R24
-	WORD $0x3d800704 // str q4, [x24, #16]
-	ADD R8<<0, R9, R25
-	WORD $0x3d800720 // str q0, [x25, #16]
+	WORD $0x3d8006a1 // str q1, [x21, #16]
+	WORD $0x3d8006c4 // str q4, [x22, #16]
+	WORD $0x3d8006e0 // str q0, [x23, #16]
 	ADD R3<<3, R1, R1
 	ADD $32, R2
 	ADD $32, R9

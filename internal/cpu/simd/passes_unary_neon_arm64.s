@@ -16,32 +16,32 @@ TEXT ·unaryScaleNEON(SB), NOSPLIT, $0-56
 loop1:
 	CMP R6, R3
 	BGT done2
-	ADD R3<<2, R1, R22
-	WORD $0x3dc002c1 // ldr q1, [x22, #0]
+	ADD R3<<2, R1, R21
+	WORD $0x3dc002a1 // ldr q1, [x21, #0]
 	WORD $0x6e20dc21 // fmul v1.4s, v1.4s, v0.4s
-	ADD R3<<2, R2, R23
-	WORD $0x3d8002e1 // str q1, [x23, #0]
-	WORD $0x3dc006c1 // ldr q1, [x22, #16]
+	ADD R3<<2, R2, R22
+	WORD $0x3d8002c1 // str q1, [x22, #0]
+	WORD $0x3dc006a1 // ldr q1, [x21, #16]
 	WORD $0x6e20dc21 // fmul v1.4s, v1.4s, v0.4s
-	WORD $0x3d8006e1 // str q1, [x23, #16]
-	WORD $0x3dc00ac1 // ldr q1, [x22, #32]
+	WORD $0x3d8006c1 // str q1, [x22, #16]
+	WORD $0x3dc00aa1 // ldr q1, [x21, #32]
 	WORD $0x6e20dc21 // fmul v1.4s, v1.4s, v0.4s
-	WORD $0x3d800ae1 // str q1, [x23, #32]
-	WORD $0x3dc00ec1 // ldr q1, [x22, #48]
+	WORD $0x3d800ac1 // str q1, [x22, #32]
+	WORD $0x3dc00ea1 // ldr q1, [x21, #48]
 	WORD $0x6e20dc21 // fmul v1.4s, v1.4s, v0.4s
-	WORD $0x3d800ee1 // str q1, [x23, #48]
-	WORD $0x3dc012c1 // ldr q1, [x22, #64]
+	WORD $0x3d800ec1 // str q1, [x22, #48]
+	WORD $0x3dc012a1 // ldr q1, [x21, #64]
 	WORD $0x6e20dc21 // fmul v1.4s, v1.4s, v0.4s
-	WORD $0x3d8012e1 // str q1, [x23, #64]
-	WORD $0x3dc016c1 // ldr q1, [x22, #80]
+	WORD $0x3d8012c1 // str q1, [x22, #64]
+	WORD $0x3dc016a1 // ldr q1, [x21, #80]
 	WORD $0x6e20dc21 // fmul v1.4s, v1.4s, v0.4s
-	WORD $0x3d8016e1 // str q1, [x23, #80]
-	WORD $0x3dc01ac1 // ldr q1, [x22, #96]
+	WORD $0x3d8016c1 // str q1, [x22, #80]
+	WORD $0x3dc01aa1 // ldr q1, [x21, #96]
 	WORD $0x6e20dc21 // fmul v1.4s, v1.4s, v0.4s
-	WORD $0x3d801ae1 // str q1, [x23, #96]
-	WORD $0x3dc01ec1 // ldr q1, [x22, #112]
+	WORD $0x3d801ac1 // str q1, [x22, #96]
+	WORD $0x3dc01ea1 // ldr q1, [x21, #112]
 	WORD $0x6e20dc21 // fmul v1.4s, v1.4s, v0.4s
-	WORD $0x3d801ee1 // str q1, [x23, #112]
+	WORD $0x3d801ec1 // str q1, [x22, #112]
 	ADD $32, R3
 	JMP loop1
 
@@ -52,11 +52,11 @@ done2:
 loop3:
 	CMP R6, R3
 	BGT done4
-	ADD R3<<2, R1, R24
-	WORD $0x3dc00301 // ldr q1, [x24, #0]
+	ADD R3<<2, R1, R23
+	WORD $0x3dc002e1 // ldr q1, [x23, #0]
 	WORD $0x6e20dc21 // fmul v1.4s, v1.4s, v0.4s
-	ADD R3<<2, R2, R25
-	WORD $0x3d800321 // str q1, [x25, #0]
+	ADD R3<<2, R2, R24
+	WORD $0x3d800301 // str q1, [x24, #0]
 	ADD $4, R3
 	JMP loop3
 
@@ -67,11 +67,11 @@ done4:
 loop5:
 	CMP R6, R3
 	BGT done6
-	ADD R3<<2, R1, R22
-	WORD $0xbd4002c1 // ldr s1, [x22, #0]
+	ADD R3<<2, R1, R25
+	WORD $0xbd400321 // ldr s1, [x25, #0]
 	WORD $0x6e20dc21 // fmul v1.4s, v1.4s, v0.4s
-	ADD R3<<2, R2, R23
-	WORD $0xbd0002e1 // str s1, [x23, #0]
+	ADD R3<<2, R2, R26
+	WORD $0xbd000341 // str s1, [x26, #0]
 	ADD $1, R3
 	JMP loop5
 
@@ -92,32 +92,32 @@ TEXT ·unaryAddScalarNEON(SB), NOSPLIT, $0-56
 loop7:
 	CMP R6, R3
 	BGT done8
-	ADD R3<<2, R1, R22
-	WORD $0x3dc002c1 // ldr q1, [x22, #0]
+	ADD R3<<2, R1, R21
+	WORD $0x3dc002a1 // ldr q1, [x21, #0]
 	WORD $0x4e20d421 // fadd v1.4s, v1.4s, v0.4s
-	ADD R3<<2, R2, R23
-	WORD $0x3d8002e1 // str q1, [x23, #0]
-	WORD $0x3dc006c1 // ldr q1, [x22, #16]
+	ADD R3<<2, R2, R22
+	WORD $0x3d8002c1 // str q1, [x22, #0]
+	WORD $0x3dc006a1 // ldr q1, [x21, #16]
 	WORD $0x4e20d421 // fadd v1.4s, v1.4s, v0.4s
-	WORD $0x3d8006e1 // str q1, [x23, #16]
-	WORD $0x3dc00ac1 // ldr q1, [x22, #32]
+	WORD $0x3d8006c1 // str q1, [x22, #16]
+	WORD $0x3dc00aa1 // ldr q1, [x21, #32]
 	WORD $0x4e20d421 // fadd v1.4s, v1.4s, v0.4s
-	WORD $0x3d800ae1 // str q1, [x23, #32]
-	WORD $0x3dc00ec1 // ldr q1, [x22, #48]
+	WORD $0x3d800ac1 // str q1, [x22, #32]
+	WORD $0x3dc00ea1 // ldr q1, [x21, #48]
 	WORD $0x4e20d421 // fadd v1.4s, v1.4s, v0.4s
-	WORD $0x3d800ee1 // str q1, [x23, #48]
-	WORD $0x3dc012c1 // ldr q1, [x22, #64]
+	WORD $0x3d800ec1 // str q1, [x22, #48]
+	WORD $0x3dc012a1 // ldr q1, [x21, #64]
 	WORD $0x4e20d421 // fadd v1.4s, v1.4s, v0.4s
-	WORD $0x3d8012e1 // str q1, [x23, #64]
-	WORD $0x3dc016c1 // ldr q1, [x22, #80]
+	WORD $0x3d8012c1 // str q1, [x22, #64]
+	WORD $0x3dc016a1 // ldr q1, [x21, #80]
 	WORD $0x4e20d421 // fadd v1.4s, v1.4s, v0.4s
-	WORD $0x3d8016e1 // str q1, [x23, #80]
-	WORD $0x3dc01ac1 // ldr q1, [x22, #96]
+	WORD $0x3d8016c1 // str q1, [x22, #80]
+	WORD $0x3dc01aa1 // ldr q1, [x21, #96]
 	WORD $0x4e20d421 // fadd v1.4s, v1.4s, v0.4s
-	WORD $0x3d801ae1 // str q1, [x23, #96]
-	WORD $0x3dc01ec1 // ldr q1, [x22, #112]
+	WORD $0x3d801ac1 // str q1, [x22, #96]
+	WORD $0x3dc01ea1 // ldr q1, [x21, #112]
 	WORD $0x4e20d421 // fadd v1.4s, v1.4s, v0.4s
-	WORD $0x3d801ee1 // str q1, [x23, #112]
+	WORD $0x3d801ec1 // str q1, [x22, #112]
 	ADD $32, R3
 	JMP loop7
 
@@ -128,11 +128,11 @@ done8:
 loop9:
 	CMP R6, R3
 	BGT done10
-	ADD R3<<2, R1, R24
-	WORD $0x3dc00301 // ldr q1, [x24, #0]
+	ADD R3<<2, R1, R23
+	WORD $0x3dc002e1 // ldr q1, [x23, #0]
 	WORD $0x4e20d421 // fadd v1.4s, v1.4s, v0.4s
-	ADD R3<<2, R2, R25
-	WORD $0x3d800321 // str q1, [x25, #0]
+	ADD R3<<2, R2, R24
+	WORD $0x3d800301 // str q1, [x24, #0]
 	ADD $4, R3
 	JMP loop9
 
@@ -143,11 +143,11 @@ done10:
 loop11:
 	CMP R6, R3
 	BGT done12
-	ADD R3<<2, R1, R22
-	WORD $0xbd4002c1 // ldr s1, [x22, #0]
+	ADD R3<<2, R1, R25
+	WORD $0xbd400321 // ldr s1, [x25, #0]
 	WORD $0x4e20d421 // fadd v1.4s, v1.4s, v0.4s
-	ADD R3<<2, R2, R23
-	WORD $0xbd0002e1 // str s1, [x23, #0]
+	ADD R3<<2, R2, R26
+	WORD $0xbd000341 // str s1, [x26, #0]
 	ADD $1, R3
 	JMP loop11
 
@@ -156,7 +156,7 @@ done12:
 
 // func unaryExpNEON
 TEXT ·unaryExpNEON(SB), NOSPLIT, $0-56
-	MOVD $constants<>(SB), R20
+	MOVD $constants<>(SB), R19
 	FMOVS a+0(FP), F0
 	WORD $0x4e040400 // dup v0.4s, v0.s[0]
 	MOVD y_len+40(FP), R0
@@ -169,86 +169,86 @@ TEXT ·unaryExpNEON(SB), NOSPLIT, $0-56
 loop13:
 	CMP R6, R3
 	BGT done14
-	ADD R3<<2, R1, R22
-	WORD $0x3dc002c0 // ldr q0, [x22, #0]
-	WORD $0x3dc00281 // ldr q1, [x20, #0]
+	ADD R3<<2, R1, R21
+	WORD $0x3dc002a0 // ldr q0, [x21, #0]
+	WORD $0x3dc00261 // ldr q1, [x19, #0]
 	WORD $0x4e20f420 // fmax v0.4s, v1.4s, v0.4s
-	WORD $0x3dc00681 // ldr q1, [x20, #16]
+	WORD $0x3dc00661 // ldr q1, [x19, #16]
 	WORD $0x4ea0f420 // fmin v0.4s, v1.4s, v0.4s
-	WORD $0x3dc00a9f // ldr q31, [x20, #32]
+	WORD $0x3dc00a7f // ldr q31, [x19, #32]
 	WORD $0x6e3fdc01 // fmul v1.4s, v0.4s, v31.4s
 	WORD $0x4e218821 // frintn v1.4s, v1.4s
-	WORD $0x3dc00e9f // ldr q31, [x20, #48]
+	WORD $0x3dc00e7f // ldr q31, [x19, #48]
 	WORD $0x4ebfcc20 // fmls v0.4s, v1.4s, v31.4s
-	WORD $0x3dc0129f // ldr q31, [x20, #64]
+	WORD $0x3dc0127f // ldr q31, [x19, #64]
 	WORD $0x4ebfcc20 // fmls v0.4s, v1.4s, v31.4s
-	WORD $0x3dc01682 // ldr q2, [x20, #80]
-	WORD $0x3dc01a83 // ldr q3, [x20, #96]
+	WORD $0x3dc01662 // ldr q2, [x19, #80]
+	WORD $0x3dc01a63 // ldr q3, [x19, #96]
 	WORD $0x4e20cc43 // fmla v3.4s, v2.4s, v0.4s
-	WORD $0x3dc01e82 // ldr q2, [x20, #112]
+	WORD $0x3dc01e62 // ldr q2, [x19, #112]
 	WORD $0x4e20cc62 // fmla v2.4s, v3.4s, v0.4s
-	WORD $0x3dc02283 // ldr q3, [x20, #128]
+	WORD $0x3dc02263 // ldr q3, [x19, #128]
 	WORD $0x4e20cc43 // fmla v3.4s, v2.4s, v0.4s
-	WORD $0x3dc02682 // ldr q2, [x20, #144]
+	WORD $0x3dc02662 // ldr q2, [x19, #144]
 	WORD $0x4e20cc62 // fmla v2.4s, v3.4s, v0.4s
-	WORD $0x3dc02a83 // ldr q3, [x20, #160]
+	WORD $0x3dc02a63 // ldr q3, [x19, #160]
 	WORD $0x4e20cc43 // fmla v3.4s, v2.4s, v0.4s
 	WORD $0x6e20dc02 // fmul v2.4s, v0.4s, v0.4s
 	WORD $0x4e22cc60 // fmla v0.4s, v3.4s, v2.4s
-	WORD $0x3dc02e9f // ldr q31, [x20, #176]
+	WORD $0x3dc02e7f // ldr q31, [x19, #176]
 	WORD $0x4e3fd400 // fadd v0.4s, v0.4s, v31.4s
 	WORD $0x4e21a821 // fcvtns v1.4s, v1.4s
 	WORD $0x4f3f0422 // sshr v2.4s, v1.4s, #1
 	WORD $0x6ea28421 // sub v1.4s, v1.4s, v2.4s
 	WORD $0x4f375442 // shl v2.4s, v2.4s, #23
-	WORD $0x3dc02e83 // ldr q3, [x20, #176]
+	WORD $0x3dc02e63 // ldr q3, [x19, #176]
 	WORD $0x4ea38442 // add v2.4s, v2.4s, v3.4s
 	WORD $0x6e22dc00 // fmul v0.4s, v0.4s, v2.4s
 	WORD $0x4f375421 // shl v1.4s, v1.4s, #23
-	WORD $0x3dc02e82 // ldr q2, [x20, #176]
+	WORD $0x3dc02e62 // ldr q2, [x19, #176]
 	WORD $0x4ea28421 // add v1.4s, v1.4s, v2.4s
 	WORD $0x6e21dc00 // fmul v0.4s, v0.4s, v1.4s
-	ADD R3<<2, R2, R23
-	WORD $0x3d8002e0 // str q0, [x23, #0]
-	WORD $0x3dc006c0 // ldr q0, [x22, #16]
-	WORD $0x3dc00281 // ldr q1, [x20, #0]
+	ADD R3<<2, R2, R22
+	WORD $0x3d8002c0 // str q0, [x22, #0]
+	WORD $0x3dc006a0 // ldr q0, [x21, #16]
+	WORD $0x3dc00261 // ldr q1, [x19, #0]
 	WORD $0x4e20f420 // fmax v0.4s, v1.4s, v0.4s
-	WORD $0x3dc00681 // ldr q1, [x20, #16]
+	WORD $0x3dc00661 // ldr q1, [x19, #16]
 	WORD $0x4ea0f420 // fmin v0.4s, v1.4s, v0.4s
-	WORD $0x3dc00a9f // ldr q31, [x20, #32]
+	WORD $0x3dc00a7f // ldr q31, [x19, #32]
 	WORD $0x6e3fdc01 // fmul v1.4s, v0.4s, v31.4s
 	WORD $0x4e218821 // frintn v1.4s, v1.4s
-	WORD $0x3dc00e9f // ldr q31, [x20, #48]
+	WORD $0x3dc00e7f // ldr q31, [x19, #48]
 	WORD $0x4ebfcc20 // fmls v0.4s, v1.4s, v31.4s
-	WORD $0x3dc0129f // ldr q31, [x20, #64]
+	WORD $0x3dc0127f // ldr q31, [x19, #64]
 	WORD $0x4ebfcc20 // fmls v0.4s, v1.4s, v31.4s
-	WORD $0x3dc01682 // ldr q2, [x20, #80]
-	WORD $0x3dc01a83 // ldr q3, [x20, #96]
+	WORD $0x3dc01662 // ldr q2, [x19, #80]
+	WORD $0x3dc01a63 // ldr q3, [x19, #96]
 	WORD $0x4e20cc43 // fmla v3.4s, v2.4s, v0.4s
-	WORD $0x3dc01e82 // ldr q2, [x20, #112]
+	WORD $0x3dc01e62 // ldr q2, [x19, #112]
 	WORD $0x4e20cc62 // fmla v2.4s, v3.4s, v0.4s
-	WORD $0x3dc02283 // ldr q3, [x20, #128]
+	WORD $0x3dc02263 // ldr q3, [x19, #128]
 	WORD $0x4e20cc43 // fmla v3.4s, v2.4s, v0.4s
-	WORD $0x3dc02682 // ldr q2, [x20, #144]
+	WORD $0x3dc02662 // ldr q2, [x19, #144]
 	WORD $0x4e20cc62 // fmla v2.4s, v3.4s, v0.4s
-	WORD $0x3dc02a83 // ldr q3, [x20, #160]
+	WORD $0x3dc02a63 // ldr q3, [x19, #160]
 	WORD $0x4e20cc43 // fmla v3.4s, v2.4s, v0.4s
 	WORD $0x6e20dc02 // fmul v2.4s, v0.4s, v0.4s
 	WORD $0x4e22cc60 // fmla v0.4s, v3.4s, v2.4s
-	WORD $0x3dc02e9f // ldr q31, [x20, #176]
+	WORD $0x3dc02e7f // ldr q31, [x19, #176]
 	WORD $0x4e3fd400 // fadd v0.4s, v0.4s, v31.4s
 	WORD $0x4e21a821 // fcvtns v1.4s, v1.4s
 	WORD $0x4f3f0422 // sshr v2.4s, v1.4s, #1
 	WORD $0x6ea28421 // sub v1.4s, v1.4s, v2.4s
 	WORD $0x4f375442 // shl v2.4s, v2.4s, #23
-	WORD $0x3dc02e83 // ldr q3, [x20, #176]
+	WORD $0x3dc02e63 // ldr q3, [x19, #176]
 	WORD $0x4ea38442 // add v2.4s, v2.4s, v3.4s
 	WORD $0x6e22dc00 // fmul v0.4s, v0.4s, v2.4s
 	WORD $0x4f375421 // shl v1.4s, v1.4s, #23
-	WORD $0x3dc02e82 // ldr q2, [x20, #176]
+	WORD $0x3dc02e62 // ldr q2, [x19, #176]
 	WORD $0x4ea28421 // add v1.4s, v1.4s, v2.4s
 	WORD $0x6e21dc00 // fmul v0.4s, v0.4s, v1.4s
-	WORD $0x3d8006e0 // str q0, [x23, #16]
+	WORD $0x3d8006c0 // str q0, [x22, #16]
 	ADD $8, R3
 	JMP loop13
 
@@ -259,47 +259,47 @@ done14:
 loop15:
 	CMP R6, R3
 	BGT done16
-	ADD R3<<2, R1, R24
-	WORD $0x3dc00300 // ldr q0, [x24, #0]
-	WORD $0x3dc00281 // ldr q1, [x20, #0]
+	ADD R3<<2, R1, R23
+	WORD $0x3dc002e0 // ldr q0, [x23, #0]
+	WORD $0x3dc00261 // ldr q1, [x19, #0]
 	WORD $0x4e20f420 // fmax v0.4s, v1.4s, v0.4s
-	WORD $0x3dc00681 // ldr q1, [x20, #16]
+	WORD $0x3dc00661 // ldr q1, [x19, #16]
 	WORD $0x4ea0f420 // fmin v0.4s, v1.4s, v0.4s
-	WORD $0x3dc00a9f // ldr q31, [x20, #32]
+	WORD $0x3dc00a7f // ldr q31, [x19, #32]
 	WORD $0x6e3fdc01 // fmul v1.4s, v0.4s, v31.4s
 	WORD $0x4e218821 // frintn v1.4s, v1.4s
-	WORD $0x3dc00e9f // ldr q31, [x20, #48]
+	WORD $0x3dc00e7f // ldr q31, [x19, #48]
 	WORD $0x4ebfcc20 // fmls v0.4s, v1.4s, v31.4s
-	WORD $0x3dc0129f // ldr q31, [x20, #64]
+	WORD $0x3dc0127f // ldr q31, [x19, #64]
 	WORD $0x4ebfcc20 // fmls v0.4s, v1.4s, v31.4s
-	WORD $0x3dc01682 // ldr q2, [x20, #80]
-	WORD $0x3dc01a83 // ldr q3, [x20, #96]
+	WORD $0x3dc01662 // ldr q2, [x19, #80]
+	WORD $0x3dc01a63 // ldr q3, [x19, #96]
 	WORD $0x4e20cc43 // fmla v3.4s, v2.4s, v0.4s
-	WORD $0x3dc01e82 // ldr q2, [x20, #112]
+	WORD $0x3dc01e62 // ldr q2, [x19, #112]
 	WORD $0x4e20cc62 // fmla v2.4s, v3.4s, v0.4s
-	WORD $0x3dc02283 // ldr q3, [x20, #128]
+	WORD $0x3dc02263 // ldr q3, [x19, #128]
 	WORD $0x4e20cc43 // fmla v3.4s, v2.4s, v0.4s
-	WORD $0x3dc02682 // ldr q2, [x20, #144]
+	WORD $0x3dc02662 // ldr q2, [x19, #144]
 	WORD $0x4e20cc62 // fmla v2.4s, v3.4s, v0.4s
-	WORD $0x3dc02a83 // ldr q3, [x20, #160]
+	WORD $0x3dc02a63 // ldr q3, [x19, #160]
 	WORD $0x4e20cc43 // fmla v3.4s, v2.4s, v0.4s
 	WORD $0x6e20dc02 // fmul v2.4s, v0.4s, v0.4s
 	WORD $0x4e22cc60 // fmla v0.4s, v3.4s, v2.4s
-	WORD $0x3dc02e9f // ldr q31, [x20, #176]
+	WORD $0x3dc02e7f // ldr q31, [x19, #176]
 	WORD $0x4e3fd400 // fadd v0.4s, v0.4s, v31.4s
 	WORD $0x4e21a821 // fcvtns v1.4s, v1.4s
 	WORD $0x4f3f0422 // sshr v2.4s, v1.4s, #1
 	WORD $0x6ea28421 // sub v1.4s, v1.4s, v2.4s
 	WORD $0x4f375442 // shl v2.4s, v2.4s, #23
-	WORD $0x3dc02e83 // ldr q3, [x20, #176]
+	WORD $0x3dc02e63 // ldr q3, [x19, #176]
 	WORD $0x4ea38442 // add v2.4s, v2.4s, v3.4s
 	WORD $0x6e22dc00 // fmul v0.4s, v0.4s, v2.4s
 	WORD $0x4f375421 // shl v1.4s, v1.4s, #23
-	WORD $0x3dc02e82 // ldr q2, [x20, #176]
+	WORD $0x3dc02e62 // ldr q2, [x19, #176]
 	WORD $0x4ea28421 // add v1.4s, v1.4s, v2.4s
 	WORD $0x6e21dc00 // fmul v0.4s, v0.4s, v1.4s
-	ADD R3<<2, R2, R25
-	WORD $0x3d800320 // str q0, [x25, #0]
+	ADD R3<<2, R2, R24
+	WORD $0x3d800300 // str q0, [x24, #0]
 	ADD $4, R3
 	JMP loop15
 
@@ -310,47 +310,47 @@ done16:
 loop17:
 	CMP R6, R3
 	BGT done18
-	ADD R3<<2, R1, R22
-	WORD $0xbd4002c0 // ldr s0, [x22, #0]
-	WORD $0x3dc00281 // ldr q1, [x20, #0]
+	ADD R3<<2, R1, R25
+	WORD $0xbd400320 // ldr s0, [x25, #0]
+	WORD $0x3dc00261 // ldr q1, [x19, #0]
 	WORD $0x4e20f420 // fmax v0.4s, v1.4s, v0.4s
-	WORD $0x3dc00681 // ldr q1, [x20, #16]
+	WORD $0x3dc00661 // ldr q1, [x19, #16]
 	WORD $0x4ea0f420 // fmin v0.4s, v1.4s, v0.4s
-	WORD $0x3dc00a9f // ldr q31, [x20, #32]
+	WORD $0x3dc00a7f // ldr q31, [x19, #32]
 	WORD $0x6e3fdc01 // fmul v1.4s, v0.4s, v31.4s
 	WORD $0x4e218821 // frintn v1.4s, v1.4s
-	WORD $0x3dc00e9f // ldr q31, [x20, #48]
+	WORD $0x3dc00e7f // ldr q31, [x19, #48]
 	WORD $0x4ebfcc20 // fmls v0.4s, v1.4s, v31.4s
-	WORD $0x3dc0129f // ldr q31, [x20, #64]
+	WORD $0x3dc0127f // ldr q31, [x19, #64]
 	WORD $0x4ebfcc20 // fmls v0.4s, v1.4s, v31.4s
-	WORD $0x3dc01682 // ldr q2, [x20, #80]
-	WORD $0x3dc01a83 // ldr q3, [x20, #96]
+	WORD $0x3dc01662 // ldr q2, [x19, #80]
+	WORD $0x3dc01a63 // ldr q3, [x19, #96]
 	WORD $0x4e20cc43 // fmla v3.4s, v2.4s, v0.4s
-	WORD $0x3dc01e82 // ldr q2, [x20, #112]
+	WORD $0x3dc01e62 // ldr q2, [x19, #112]
 	WORD $0x4e20cc62 // fmla v2.4s, v3.4s, v0.4s
-	WORD $0x3dc02283 // ldr q3, [x20, #128]
+	WORD $0x3dc02263 // ldr q3, [x19, #128]
 	WORD $0x4e20cc43 // fmla v3.4s, v2.4s, v0.4s
-	WORD $0x3dc02682 // ldr q2, [x20, #144]
+	WORD $0x3dc02662 // ldr q2, [x19, #144]
 	WORD $0x4e20cc62 // fmla v2.4s, v3.4s, v0.4s
-	WORD $0x3dc02a83 // ldr q3, [x20, #160]
+	WORD $0x3dc02a63 // ldr q3, [x19, #160]
 	WORD $0x4e20cc43 // fmla v3.4s, v2.4s, v0.4s
 	WORD $0x6e20dc02 // fmul v2.4s, v0.4s, v0.4s
 	WORD $0x4e22cc60 // fmla v0.4s, v3.4s, v2.4s
-	WORD $0x3dc02e9f // ldr q31, [x20, #176]
+	WORD $0x3dc02e7f // ldr q31, [x19, #176]
 	WORD $0x4e3fd400 // fadd v0.4s, v0.4s, v31.4s
 	WORD $0x4e21a821 // fcvtns v1.4s, v1.4s
 	WORD $0x4f3f0422 // sshr v2.4s, v1.4s, #1
 	WORD $0x6ea28421 // sub v1.4s, v1.4s, v2.4s
 	WORD $0x4f375442 // shl v2.4s, v2.4s, #23
-	WORD $0x3dc02e83 // ldr q3, [x20, #176]
+	WORD $0x3dc02e63 // ldr q3, [x19, #176]
 	WORD $0x4ea38442 // add v2.4s, v2.4s, v3.4s
 	WORD $0x6e22dc00 // fmul v0.4s, v0.4s, v2.4s
 	WORD $0x4f375421 // shl v1.4s, v1.4s, #23
-	WORD $0x3dc02e82 // ldr q2, [x20, #176]
+	WORD $0x3dc02e62 // ldr q2, [x19, #176]
 	WORD $0x4ea28421 // add v1.4s, v1.4s, v2.4s
 	WORD $0x6e21dc00 // fmul v0.4s, v0.4s, v1.4s
-	ADD R3<<2, R2, R23
-	WORD $0xbd0002e0 // str s0, [x23, #0]
+	ADD R3<<2, R2, R26
+	WORD $0xbd000340 // str s0, [x26, #0]
 	ADD $1, R3
 	JMP loop17
 
@@ -359,7 +359,7 @@ done18:
 
 // func unaryLogNEON
 TEXT ·unaryLogNEON(SB), NOSPLIT, $0-56
-	MOVD $constants<>(SB), R20
+	MOVD $constants<>(SB), R19
 	FMOVS a+0(FP), F0
 	WORD $0x4e040400 // dup v0.4s, v0.s[0]
 	MOVD y_len+40(FP), R0
@@ -372,124 +372,124 @@ TEXT ·unaryLogNEON(SB), NOSPLIT, $0-56
 loop19:
 	CMP R6, R3
 	BGT done20
-	ADD R3<<2, R1, R22
-	WORD $0x3dc002c0 // ldr q0, [x22, #0]
-	WORD $0x3dc03281 // ldr q1, [x20, #192]
+	ADD R3<<2, R1, R21
+	WORD $0x3dc002a0 // ldr q0, [x21, #0]
+	WORD $0x3dc03261 // ldr q1, [x19, #192]
 	WORD $0x6ea0e421 // fcmgt v1.4s, v1.4s, v0.4s
-	WORD $0x3dc0369f // ldr q31, [x20, #208]
+	WORD $0x3dc0367f // ldr q31, [x19, #208]
 	WORD $0x6e3fdc02 // fmul v2.4s, v0.4s, v31.4s
 	WORD $0x6ee11c02 // bif v2.16b, v0.16b, v1.16b
-	WORD $0x3dc03a83 // ldr q3, [x20, #224]
+	WORD $0x3dc03a63 // ldr q3, [x19, #224]
 	WORD $0x6ea38444 // sub v4.4s, v2.4s, v3.4s
 	WORD $0x4f290484 // sshr v4.4s, v4.4s, #23
 	WORD $0x4f375483 // shl v3.4s, v4.4s, #23
 	WORD $0x6ea38443 // sub v3.4s, v2.4s, v3.4s
 	WORD $0x4e21d882 // scvtf v2.4s, v4.4s
-	WORD $0x3dc03e84 // ldr q4, [x20, #240]
+	WORD $0x3dc03e64 // ldr q4, [x19, #240]
 	WORD $0x6f00e405 // movi v5.2d, #0
 	WORD $0x6e651c81 // bsl v1.16b, v4.16b, v5.16b
 	WORD $0x4e21d441 // fadd v1.4s, v2.4s, v1.4s
-	WORD $0x3dc02e9f // ldr q31, [x20, #176]
+	WORD $0x3dc02e7f // ldr q31, [x19, #176]
 	WORD $0x4ebfd462 // fsub v2.4s, v3.4s, v31.4s
-	WORD $0x3dc04283 // ldr q3, [x20, #256]
-	WORD $0x3dc04684 // ldr q4, [x20, #272]
+	WORD $0x3dc04263 // ldr q3, [x19, #256]
+	WORD $0x3dc04664 // ldr q4, [x19, #272]
 	WORD $0x4e22cc64 // fmla v4.4s, v3.4s, v2.4s
-	WORD $0x3dc04a83 // ldr q3, [x20, #288]
+	WORD $0x3dc04a63 // ldr q3, [x19, #288]
 	WORD $0x4e22cc83 // fmla v3.4s, v4.4s, v2.4s
-	WORD $0x3dc04e84 // ldr q4, [x20, #304]
+	WORD $0x3dc04e64 // ldr q4, [x19, #304]
 	WORD $0x4e22cc64 // fmla v4.4s, v3.4s, v2.4s
-	WORD $0x3dc05283 // ldr q3, [x20, #320]
+	WORD $0x3dc05263 // ldr q3, [x19, #320]
 	WORD $0x4e22cc83 // fmla v3.4s, v4.4s, v2.4s
-	WORD $0x3dc05684 // ldr q4, [x20, #336]
+	WORD $0x3dc05664 // ldr q4, [x19, #336]
 	WORD $0x4e22cc64 // fmla v4.4s, v3.4s, v2.4s
-	WORD $0x3dc05a83 // ldr q3, [x20, #352]
+	WORD $0x3dc05a63 // ldr q3, [x19, #352]
 	WORD $0x4e22cc83 // fmla v3.4s, v4.4s, v2.4s
-	WORD $0x3dc05e84 // ldr q4, [x20, #368]
+	WORD $0x3dc05e64 // ldr q4, [x19, #368]
 	WORD $0x4e22cc64 // fmla v4.4s, v3.4s, v2.4s
-	WORD $0x3dc06283 // ldr q3, [x20, #384]
+	WORD $0x3dc06263 // ldr q3, [x19, #384]
 	WORD $0x4e22cc83 // fmla v3.4s, v4.4s, v2.4s
 	WORD $0x6e22dc44 // fmul v4.4s, v2.4s, v2.4s
 	WORD $0x6e22dc85 // fmul v5.4s, v4.4s, v2.4s
 	WORD $0x6e25dc63 // fmul v3.4s, v3.4s, v5.4s
-	WORD $0x3dc0129f // ldr q31, [x20, #64]
+	WORD $0x3dc0127f // ldr q31, [x19, #64]
 	WORD $0x4e3fcc23 // fmla v3.4s, v1.4s, v31.4s
-	WORD $0x3dc02a9f // ldr q31, [x20, #160]
+	WORD $0x3dc02a7f // ldr q31, [x19, #160]
 	WORD $0x4ebfcc83 // fmls v3.4s, v4.4s, v31.4s
 	WORD $0x4e23d442 // fadd v2.4s, v2.4s, v3.4s
-	WORD $0x3dc00e9f // ldr q31, [x20, #48]
+	WORD $0x3dc00e7f // ldr q31, [x19, #48]
 	WORD $0x4e3fcc22 // fmla v2.4s, v1.4s, v31.4s
-	WORD $0x3dc06681 // ldr q1, [x20, #400]
+	WORD $0x3dc06661 // ldr q1, [x19, #400]
 	WORD $0x4e21e401 // fcmeq v1.4s, v0.4s, v1.4s
 	WORD $0x6e621c01 // bsl v1.16b, v0.16b, v2.16b
 	WORD $0x6f00e402 // movi v2.2d, #0
 	WORD $0x4e22e402 // fcmeq v2.4s, v0.4s, v2.4s
-	WORD $0x3dc06a9f // ldr q31, [x20, #416]
+	WORD $0x3dc06a7f // ldr q31, [x19, #416]
 	WORD $0x6ea21fe1 // bit v1.16b, v31.16b, v2.16b
 	WORD $0x6f00e402 // movi v2.2d, #0
 	WORD $0x6e22e400 // fcmge v0.4s, v0.4s, v2.4s
 	WORD $0x6e205800 // mvn v0.16b, v0.16b
-	WORD $0x3dc06e9f // ldr q31, [x20, #432]
+	WORD $0x3dc06e7f // ldr q31, [x19, #432]
 	WORD $0x6e611fe0 // bsl v0.16b, v31.16b, v1.16b
-	ADD R3<<2, R2, R23
-	WORD $0x3d8002e0 // str q0, [x23, #0]
-	WORD $0x3dc006c0 // ldr q0, [x22, #16]
-	WORD $0x3dc03281 // ldr q1, [x20, #192]
+	ADD R3<<2, R2, R22
+	WORD $0x3d8002c0 // str q0, [x22, #0]
+	WORD $0x3dc006a0 // ldr q0, [x21, #16]
+	WORD $0x3dc03261 // ldr q1, [x19, #192]
 	WORD $0x6ea0e421 // fcmgt v1.4s, v1.4s, v0.4s
-	WORD $0x3dc0369f // ldr q31, [x20, #208]
+	WORD $0x3dc0367f // ldr q31, [x19, #208]
 	WORD $0x6e3fdc02 // fmul v2.4s, v0.4s, v31.4s
 	WORD $0x6ee11c02 // bif v2.16b, v0.16b, v1.16b
-	WORD $0x3dc03a83 // ldr q3, [x20, #224]
+	WORD $0x3dc03a63 // ldr q3, [x19, #224]
 	WORD $0x6ea38444 // sub v4.4s, v2.4s, v3.4s
 	WORD $0x4f290484 // sshr v4.4s, v4.4s, #23
 	WORD $0x4f375483 // shl v3.4s, v4.4s, #23
 	WORD $0x6ea38443 // sub v3.4s, v2.4s, v3.4s
 	WORD $0x4e21d882 // scvtf v2.4s, v4.4s
-	WORD $0x3dc03e84 // ldr q4, [x20, #240]
+	WORD $0x3dc03e64 // ldr q4, [x19, #240]
 	WORD $0x6f00e405 // movi v5.2d, #0
 	WORD $0x6e651c81 // bsl v1.16b, v4.16b, v5.16b
 	WORD $0x4e21d441 // fadd v1.4s, v2.4s, v1.4s
-	WORD $0x3dc02e9f // ldr q31, [x20, #176]
+	WORD $0x3dc02e7f // ldr q31, [x19, #176]
 	WORD $0x4ebfd462 // fsub v2.4s, v3.4s, v31.4s
-	WORD $0x3dc04283 // ldr q3, [x20, #256]
-	WORD $0x3dc04684 // ldr q4, [x20, #272]
+	WORD $0x3dc04263 // ldr q3, [x19, #256]
+	WORD $0x3dc04664 // ldr q4, [x19, #272]
 	WORD $0x4e22cc64 // fmla v4.4s, v3.4s, v2.4s
-	WORD $0x3dc04a83 // ldr q3, [x20, #288]
+	WORD $0x3dc04a63 // ldr q3, [x19, #288]
 	WORD $0x4e22cc83 // fmla v3.4s, v4.4s, v2.4s
-	WORD $0x3dc04e84 // ldr q4, [x20, #304]
+	WORD $0x3dc04e64 // ldr q4, [x19, #304]
 	WORD $0x4e22cc64 // fmla v4.4s, v3.4s, v2.4s
-	WORD $0x3dc05283 // ldr q3, [x20, #320]
+	WORD $0x3dc05263 // ldr q3, [x19, #320]
 	WORD $0x4e22cc83 // fmla v3.4s, v4.4s, v2.4s
-	WORD $0x3dc05684 // ldr q4, [x20, #336]
+	WORD $0x3dc05664 // ldr q4, [x19, #336]
 	WORD $0x4e22cc64 // fmla v4.4s, v3.4s, v2.4s
-	WORD $0x3dc05a83 // ldr q3, [x20, #352]
+	WORD $0x3dc05a63 // ldr q3, [x19, #352]
 	WORD $0x4e22cc83 // fmla v3.4s, v4.4s, v2.4s
-	WORD $0x3dc05e84 // ldr q4, [x20, #368]
+	WORD $0x3dc05e64 // ldr q4, [x19, #368]
 	WORD $0x4e22cc64 // fmla v4.4s, v3.4s, v2.4s
-	WORD $0x3dc06283 // ldr q3, [x20, #384]
+	WORD $0x3dc06263 // ldr q3, [x19, #384]
 	WORD $0x4e22cc83 // fmla v3.4s, v4.4s, v2.4s
 	WORD $0x6e22dc44 // fmul v4.4s, v2.4s, v2.4s
 	WORD $0x6e22dc85 // fmul v5.4s, v4.4s, v2.4s
 	WORD $0x6e25dc63 // fmul v3.4s, v3.4s, v5.4s
-	WORD $0x3dc0129f // ldr q31, [x20, #64]
+	WORD $0x3dc0127f // ldr q31, [x19, #64]
 	WORD $0x4e3fcc23 // fmla v3.4s, v1.4s, v31.4s
-	WORD $0x3dc02a9f // ldr q31, [x20, #160]
+	WORD $0x3dc02a7f // ldr q31, [x19, #160]
 	WORD $0x4ebfcc83 // fmls v3.4s, v4.4s, v31.4s
 	WORD $0x4e23d442 // fadd v2.4s, v2.4s, v3.4s
-	WORD $0x3dc00e9f // ldr q31, [x20, #48]
+	WORD $0x3dc00e7f // ldr q31, [x19, #48]
 	WORD $0x4e3fcc22 // fmla v2.4s, v1.4s, v31.4s
-	WORD $0x3dc06681 // ldr q1, [x20, #400]
+	WORD $0x3dc06661 // ldr q1, [x19, #400]
 	WORD $0x4e21e401 // fcmeq v1.4s, v0.4s, v1.4s
 	WORD $0x6e621c01 // bsl v1.16b, v0.16b, v2.16b
 	WORD $0x6f00e402 // movi v2.2d, #0
 	WORD $0x4e22e402 // fcmeq v2.4s, v0.4s, v2.4s
-	WORD $0x3dc06a9f // ldr q31, [x20, #416]
+	WORD $0x3dc06a7f // ldr q31, [x19, #416]
 	WORD $0x6ea21fe1 // bit v1.16b, v31.16b, v2.16b
 	WORD $0x6f00e402 // movi v2.2d, #0
 	WORD $0x6e22e400 // fcmge v0.4s, v0.4s, v2.4s
 	WORD $0x6e205800 // mvn v0.16b, v0.16b
-	WORD $0x3dc06e9f // ldr q31, [x20, #432]
+	WORD $0x3dc06e7f // ldr q31, [x19, #432]
 	WORD $0x6e611fe0 // bsl v0.16b, v31.16b, v1.16b
-	WORD $0x3d8006e0 // str q0, [x23, #16]
+	WORD $0x3d8006c0 // str q0, [x22, #16]
 	ADD $8, R3
 	JMP loop19
 
@@ -500,66 +500,66 @@ done20:
 loop21:
 	CMP R6, R3
 	BGT done22
-	ADD R3<<2, R1, R24
-	WORD $0x3dc00300 // ldr q0, [x24, #0]
-	WORD $0x3dc03281 // ldr q1, [x20, #192]
+	ADD R3<<2, R1, R23
+	WORD $0x3dc002e0 // ldr q0, [x23, #0]
+	WORD $0x3dc03261 // ldr q1, [x19, #192]
 	WORD $0x6ea0e421 // fcmgt v1.4s, v1.4s, v0.4s
-	WORD $0x3dc0369f // ldr q31, [x20, #208]
+	WORD $0x3dc0367f // ldr q31, [x19, #208]
 	WORD $0x6e3fdc02 // fmul v2.4s, v0.4s, v31.4s
 	WORD $0x6ee11c02 // bif v2.16b, v0.16b, v1.16b
-	WORD $0x3dc03a83 // ldr q3, [x20, #224]
+	WORD $0x3dc03a63 // ldr q3, [x19, #224]
 	WORD $0x6ea38444 // sub v4.4s, v2.4s, v3.4s
 	WORD $0x4f290484 // sshr v4.4s, v4.4s, #23
 	WORD $0x4f375483 // shl v3.4s, v4.4s, #23
 	WORD $0x6ea38443 // sub v3.4s, v2.4s, v3.4s
 	WORD $0x4e21d882 // scvtf v2.4s, v4.4s
-	WORD $0x3dc03e84 // ldr q4, [x20, #240]
+	WORD $0x3dc03e64 // ldr q4, [x19, #240]
 	WORD $0x6f00e405 // movi v5.2d, #0
 	WORD $0x6e651c81 // bsl v1.16b, v4.16b, v5.16b
 	WORD $0x4e21d441 // fadd v1.4s, v2.4s, v1.4s
-	WORD $0x3dc02e9f // ldr q31, [x20, #176]
+	WORD $0x3dc02e7f // ldr q31, [x19, #176]
 	WORD $0x4ebfd462 // fsub v2.4s, v3.4s, v31.4s
-	WORD $0x3dc04283 // ldr q3, [x20, #256]
-	WORD $0x3dc04684 // ldr q4, [x20, #272]
+	WORD $0x3dc04263 // ldr q3, [x19, #256]
+	WORD $0x3dc04664 // ldr q4, [x19, #272]
 	WORD $0x4e22cc64 // fmla v4.4s, v3.4s, v2.4s
-	WORD $0x3dc04a83 // ldr q3, [x20, #288]
+	WORD $0x3dc04a63 // ldr q3, [x19, #288]
 	WORD $0x4e22cc83 // fmla v3.4s, v4.4s, v2.4s
-	WORD $0x3dc04e84 // ldr q4, [x20, #304]
+	WORD $0x3dc04e64 // ldr q4, [x19, #304]
 	WORD $0x4e22cc64 // fmla v4.4s, v3.4s, v2.4s
-	WORD $0x3dc05283 // ldr q3, [x20, #320]
+	WORD $0x3dc05263 // ldr q3, [x19, #320]
 	WORD $0x4e22cc83 // fmla v3.4s, v4.4s, v2.4s
-	WORD $0x3dc05684 // ldr q4, [x20, #336]
+	WORD $0x3dc05664 // ldr q4, [x19, #336]
 	WORD $0x4e22cc64 // fmla v4.4s, v3.4s, v2.4s
-	WORD $0x3dc05a83 // ldr q3, [x20, #352]
+	WORD $0x3dc05a63 // ldr q3, [x19, #352]
 	WORD $0x4e22cc83 // fmla v3.4s, v4.4s, v2.4s
-	WORD $0x3dc05e84 // ldr q4, [x20, #368]
+	WORD $0x3dc05e64 // ldr q4, [x19, #368]
 	WORD $0x4e22cc64 // fmla v4.4s, v3.4s, v2.4s
-	WORD $0x3dc06283 // ldr q3, [x20, #384]
+	WORD $0x3dc06263 // ldr q3, [x19, #384]
 	WORD $0x4e22cc83 // fmla v3.4s, v4.4s, v2.4s
 	WORD $0x6e22dc44 // fmul v4.4s, v2.4s, v2.4s
 	WORD $0x6e22dc85 // fmul v5.4s, v4.4s, v2.4s
 	WORD $0x6e25dc63 // fmul v3.4s, v3.4s, v5.4s
-	WORD $0x3dc0129f // ldr q31, [x20, #64]
+	WORD $0x3dc0127f // ldr q31, [x19, #64]
 	WORD $0x4e3fcc23 // fmla v3.4s, v1.4s, v31.4s
-	WORD $0x3dc02a9f // ldr q31, [x20, #160]
+	WORD $0x3dc02a7f // ldr q31, [x19, #160]
 	WORD $0x4ebfcc83 // fmls v3.4s, v4.4s, v31.4s
 	WORD $0x4e23d442 // fadd v2.4s, v2.4s, v3.4s
-	WORD $0x3dc00e9f // ldr q31, [x20, #48]
+	WORD $0x3dc00e7f // ldr q31, [x19, #48]
 	WORD $0x4e3fcc22 // fmla v2.4s, v1.4s, v31.4s
-	WORD $0x3dc06681 // ldr q1, [x20, #400]
+	WORD $0x3dc06661 // ldr q1, [x19, #400]
 	WORD $0x4e21e401 // fcmeq v1.4s, v0.4s, v1.4s
 	WORD $0x6e621c01 // bsl v1.16b, v0.16b, v2.16b
 	WORD $0x6f00e402 // movi v2.2d, #0
 	WORD $0x4e22e402 // fcmeq v2.4s, v0.4s, v2.4s
-	WORD $0x3dc06a9f // ldr q31, [x20, #416]
+	WORD $0x3dc06a7f // ldr q31, [x19, #416]
 	WORD $0x6ea21fe1 // bit v1.16b, v31.16b, v2.16b
 	WORD $0x6f00e402 // movi v2.2d, #0
 	WORD $0x6e22e400 // fcmge v0.4s, v0.4s, v2.4s
 	WORD $0x6e205800 // mvn v0.16b, v0.16b
-	WORD $0x3dc06e9f // ldr q31, [x20, #432]
+	WORD $0x3dc06e7f // ldr q31, [x19, #432]
 	WORD $0x6e611fe0 // bsl v0.16b, v31.16b, v1.16b
-	ADD R3<<2, R2, R25
-	WORD $0x3d800320 // str q0, [x25, #0]
+	ADD R3<<2, R2, R24
+	WORD $0x3d800300 // str q0, [x24, #0]
 	ADD $4, R3
 	JMP loop21
 
@@ -570,66 +570,66 @@ done22:
 loop23:
 	CMP R6, R3
 	BGT done24
-	ADD R3<<2, R1, R22
-	WORD $0xbd4002c0 // ldr s0, [x22, #0]
-	WORD $0x3dc03281 // ldr q1, [x20, #192]
+	ADD R3<<2, R1, R25
+	WORD $0xbd400320 // ldr s0, [x25, #0]
+	WORD $0x3dc03261 // ldr q1, [x19, #192]
 	WORD $0x6ea0e421 // fcmgt v1.4s, v1.4s, v0.4s
-	WORD $0x3dc0369f // ldr q31, [x20, #208]
+	WORD $0x3dc0367f // ldr q31, [x19, #208]
 	WORD $0x6e3fdc02 // fmul v2.4s, v0.4s, v31.4s
 	WORD $0x6ee11c02 // bif v2.16b, v0.16b, v1.16b
-	WORD $0x3dc03a83 // ldr q3, [x20, #224]
+	WORD $0x3dc03a63 // ldr q3, [x19, #224]
 	WORD $0x6ea38444 // sub v4.4s, v2.4s, v3.4s
 	WORD $0x4f290484 // sshr v4.4s, v4.4s, #23
 	WORD $0x4f375483 // shl v3.4s, v4.4s, #23
 	WORD $0x6ea38443 // sub v3.4s, v2.4s, v3.4s
 	WORD $0x4e21d882 // scvtf v2.4s, v4.4s
-	WORD $0x3dc03e84 // ldr q4, [x20, #240]
+	WORD $0x3dc03e64 // ldr q4, [x19, #240]
 	WORD $0x6f00e405 // movi v5.2d, #0
 	WORD $0x6e651c81 // bsl v1.16b, v4.16b, v5.16b
 	WORD $0x4e21d441 // fadd v1.4s, v2.4s, v1.4s
-	WORD $0x3dc02e9f // ldr q31, [x20, #176]
+	WORD $0x3dc02e7f // ldr q31, [x19, #176]
 	WORD $0x4ebfd462 // fsub v2.4s, v3.4s, v31.4s
-	WORD $0x3dc04283 // ldr q3, [x20, #256]
-	WORD $0x3dc04684 // ldr q4, [x20, #272]
+	WORD $0x3dc04263 // ldr q3, [x19, #256]
+	WORD $0x3dc04664 // ldr q4, [x19, #272]
 	WORD $0x4e22cc64 // fmla v4.4s, v3.4s, v2.4s
-	WORD $0x3dc04a83 // ldr q3, [x20, #288]
+	WORD $0x3dc04a63 // ldr q3, [x19, #288]
 	WORD $0x4e22cc83 // fmla v3.4s, v4.4s, v2.4s
-	WORD $0x3dc04e84 // ldr q4, [x20, #304]
+	WORD $0x3dc04e64 // ldr q4, [x19, #304]
 	WORD $0x4e22cc64 // fmla v4.4s, v3.4s, v2.4s
-	WORD $0x3dc05283 // ldr q3, [x20, #320]
+	WORD $0x3dc05263 // ldr q3, [x19, #320]
 	WORD $0x4e22cc83 // fmla v3.4s, v4.4s, v2.4s
-	WORD $0x3dc05684 // ldr q4, [x20, #336]
+	WORD $0x3dc05664 // ldr q4, [x19, #336]
 	WORD $0x4e22cc64 // fmla v4.4s, v3.4s, v2.4s
-	WORD $0x3dc05a83 // ldr q3, [x20, #352]
+	WORD $0x3dc05a63 // ldr q3, [x19, #352]
 	WORD $0x4e22cc83 // fmla v3.4s, v4.4s, v2.4s
-	WORD $0x3dc05e84 // ldr q4, [x20, #368]
+	WORD $0x3dc05e64 // ldr q4, [x19, #368]
 	WORD $0x4e22cc64 // fmla v4.4s, v3.4s, v2.4s
-	WORD $0x3dc06283 // ldr q3, [x20, #384]
+	WORD $0x3dc06263 // ldr q3, [x19, #384]
 	WORD $0x4e22cc83 // fmla v3.4s, v4.4s, v2.4s
 	WORD $0x6e22dc44 // fmul v4.4s, v2.4s, v2.4s
 	WORD $0x6e22dc85 // fmul v5.4s, v4.4s, v2.4s
 	WORD $0x6e25dc63 // fmul v3.4s, v3.4s, v5.4s
-	WORD $0x3dc0129f // ldr q31, [x20, #64]
+	WORD $0x3dc0127f // ldr q31, [x19, #64]
 	WORD $0x4e3fcc23 // fmla v3.4s, v1.4s, v31.4s
-	WORD $0x3dc02a9f // ldr q31, [x20, #160]
+	WORD $0x3dc02a7f // ldr q31, [x19, #160]
 	WORD $0x4ebfcc83 // fmls v3.4s, v4.4s, v31.4s
 	WORD $0x4e23d442 // fadd v2.4s, v2.4s, v3.4s
-	WORD $0x3dc00e9f // ldr q31, [x20, #48]
+	WORD $0x3dc00e7f // ldr q31, [x19, #48]
 	WORD $0x4e3fcc22 // fmla v2.4s, v1.4s, v31.4s
-	WORD $0x3dc06681 // ldr q1, [x20, #400]
+	WORD $0x3dc06661 // ldr q1, [x19, #400]
 	WORD $0x4e21e401 // fcmeq v1.4s, v0.4s, v1.4s
 	WORD $0x6e621c01 // bsl v1.16b, v0.16b, v2.16b
 	WORD $0x6f00e402 // movi v2.2d, #0
 	WORD $0x4e22e402 // fcmeq v2.4s, v0.4s, v2.4s
-	WORD $0x3dc06a9f // ldr q31, [x20, #416]
+	WORD $0x3dc06a7f // ldr q31, [x19, #416]
 	WORD $0x6ea21fe1 // bit v1.16b, v31.16b, v2.16b
 	WORD $0x6f00e402 // movi v2.2d, #0
 	WORD $0x6e22e400 // fcmge v0.4s, v0.4s, v2.4s
 	WORD $0x6e205800 // mvn v0.16b, v0.16b
-	WORD $0x3dc06e9f // ldr q31, [x20, #432]
+	WORD $0x3dc06e7f // ldr q31, [x19, #432]
 	WORD $0x6e611fe0 // bsl v0.16b, v31.16b, v1.16b
-	ADD R3<<2, R2, R23
-	WORD $0xbd0002e0 // str s0, [x23, #0]
+	ADD R3<<2, R2, R26
+	WORD $0xbd000340 // str s0, [x26, #0]
 	ADD $1, R3
 	JMP loop23
 
@@ -650,20 +650,20 @@ TEXT ·unarySqrtNEON(SB), NOSPLIT, $0-56
 loop25:
 	CMP R6, R3
 	BGT done26
-	ADD R3<<2, R1, R22
-	WORD $0x3dc002c0 // ldr q0, [x22, #0]
+	ADD R3<<2, R1, R21
+	WORD $0x3dc002a0 // ldr q0, [x21, #0]
 	WORD $0x6ea1f800 // fsqrt v0.4s, v0.4s
-	ADD R3<<2, R2, R23
-	WORD $0x3d8002e0 // str q0, [x23, #0]
-	WORD $0x3dc006c0 // ldr q0, [x22, #16]
+	ADD R3<<2, R2, R22
+	WORD $0x3d8002c0 // str q0, [x22, #0]
+	WORD $0x3dc006a0 // ldr q0, [x21, #16]
 	WORD $0x6ea1f800 // fsqrt v0.4s, v0.4s
-	WORD $0x3d8006e0 // str q0, [x23, #16]
-	WORD $0x3dc00ac0 // ldr q0, [x22, #32]
+	WORD $0x3d8006c0 // str q0, [x22, #16]
+	WORD $0x3dc00aa0 // ldr q0, [x21, #32]
 	WORD $0x6ea1f800 // fsqrt v0.4s, v0.4s
-	WORD $0x3d800ae0 // str q0, [x23, #32]
-	WORD $0x3dc00ec0 // ldr q0, [x22, #48]
+	WORD $0x3d800ac0 // str q0, [x22, #32]
+	WORD $0x3dc00ea0 // ldr q0, [x21, #48]
 	WORD $0x6ea1f800 // fsqrt v0.4s, v0.4s
-	WORD $0x3d800ee0 // str q0, [x23, #48]
+	WORD $0x3d800ec0 // str q0, [x22, #48]
 	ADD $16, R3
 	JMP loop25
 
@@ -674,11 +674,11 @@ done26:
 loop27:
 	CMP R6, R3
 	BGT done28
-	ADD R3<<2, R1, R24
-	WORD $0x3dc00300 // ldr q0, [x24, #0]
+	ADD R3<<2, R1, R23
+	WORD $0x3dc002e0 // ldr q0, [x23, #0]
 	WORD $0x6ea1f800 // fsqrt v0.4s, v0.4s
-	ADD R3<<2, R2, R25
-	WORD $0x3d800320 // str q0, [x25, #0]
+	ADD R3<<2, R2, R24
+	WORD $0x3d800300 // str q0, [x24, #0]
 	ADD $4, R3
 	JMP loop27
 
@@ -689,11 +689,11 @@ done28:
 loop29:
 	CMP R6, R3
 	BGT done30
-	ADD R3<<2, R1, R22
-	WORD $0xbd4002c0 // ldr s0, [x22, #0]
+	ADD R3<<2, R1, R25
+	WORD $0xbd400320 // ldr s0, [x25, #0]
 	WORD $0x6ea1f800 // fsqrt v0.4s, v0.4s
-	ADD R3<<2, R2, R23
-	WORD $0xbd0002e0 // str s0, [x23, #0]
+	ADD R3<<2, R2, R26
+	WORD $0xbd000340 // str s0, [x26, #0]
 	ADD $1, R3
 	JMP loop29
 
@@ -714,32 +714,32 @@ TEXT ·unarySquareNEON(SB), NOSPLIT, $0-56
 loop31:
 	CMP R6, R3
 	BGT done32
-	ADD R3<<2, R1, R22
-	WORD $0x3dc002c0 // ldr q0, [x22, #0]
+	ADD R3<<2, R1, R21
+	WORD $0x3dc002a0 // ldr q0, [x21, #0]
 	WORD $0x6e20dc00 // fmul v0.4s, v0.4s, v0.4s
-	ADD R3<<2, R2, R23
-	WORD $0x3d8002e0 // str q0, [x23, #0]
-	WORD $0x3dc006c0 // ldr q0, [x22, #16]
+	ADD R3<<2, R2, R22
+	WORD $0x3d8002c0 // str q0, [x22, #0]
+	WORD $0x3dc006a0 // ldr q0, [x21, #16]
 	WORD $0x6e20dc00 // fmul v0.4s, v0.4s, v0.4s
-	WORD $0x3d8006e0 // str q0, [x23, #16]
-	WORD $0x3dc00ac0 // ldr q0, [x22, #32]
+	WORD $0x3d8006c0 // str q0, [x22, #16]
+	WORD $0x3dc00aa0 // ldr q0, [x21, #32]
 	WORD $0x6e20dc00 // fmul v0.4s, v0.4s, v0.4s
-	WORD $0x3d800ae0 // str q0, [x23, #32]
-	WORD $0x3dc00ec0 // ldr q0, [x22, #48]
+	WORD $0x3d800ac0 // str q0, [x22, #32]
+	WORD $0x3dc00ea0 // ldr q0, [x21, #48]
 	WORD $0x6e20dc00 // fmul v0.4s, v0.4s, v0.4s
-	WORD $0x3d800ee0 // str q0, [x23, #48]
-	WORD $0x3dc012c0 // ldr q0, [x22, #64]
+	WORD $0x3d800ec0 // str q0, [x22, #48]
+	WORD $0x3dc012a0 // ldr q0, [x21, #64]
 	WORD $0x6e20dc00 // fmul v0.4s, v0.4s, v0.4s
-	WORD $0x3d8012e0 // str q0, [x23, #64]
-	WORD $0x3dc016c0 // ldr q0, [x22, #80]
+	WORD $0x3d8012c0 // str q0, [x22, #64]
+	WORD $0x3dc016a0 // ldr q0, [x21, #80]
 	WORD $0x6e20dc00 // fmul v0.4s, v0.4s, v0.4s
-	WORD $0x3d8016e0 // str q0, [x23, #80]
-	WORD $0x3dc01ac0 // ldr q0, [x22, #96]
+	WORD $0x3d8016c0 // str q0, [x22, #80]
+	WORD $0x3dc01aa0 // ldr q0, [x21, #96]
 	WORD $0x6e20dc00 // fmul v0.4s, v0.4s, v0.4s
-	WORD $0x3d801ae0 // str q0, [x23, #96]
-	WORD $0x3dc01ec0 // ldr q0, [x22, #112]
+	WORD $0x3d801ac0 // str q0, [x22, #96]
+	WORD $0x3dc01ea0 // ldr q0, [x21, #112]
 	WORD $0x6e20dc00 // fmul v0.4s, v0.4s, v0.4s
-	WORD $0x3d801ee0 // str q0, [x23, #112]
+	WORD $0x3d801ec0 // str q0, [x22, #112]
 	ADD $32, R3
 	JMP loop31
 
@@ -750,11 +750,11 @@ done32:
 loop33:
 	CMP R6, R3
 	BGT done34
-	ADD R3<<2, R1, R24
-	WORD $0x3dc00300 // ldr q0, [x24, #0]
+	ADD R3<<2, R1, R23
+	WORD $0x3dc002e0 // ldr q0, [x23, #0]
 	WORD $0x6e20dc00 // fmul v0.4s, v0.4s, v0.4s
-	ADD R3<<2, R2, R25
-	WORD $0x3d800320 // str q0, [x25, #0]
+	ADD R3<<2, R2, R24
+	WORD $0x3d800300 // str q0, [x24, #0]
 	ADD $4, R3
 	JMP loop33
 
@@ -765,11 +765,11 @@ done34:
 loop35:
 	CMP R6, R3
 	BGT done36
-	ADD R3<<2, R1, R22
-	WORD $0xbd4002c0 // ldr s0, [x22, #0]
+	ADD R3<<2, R1, R25
+	WORD $0xbd400320 // ldr s0, [x25, #0]
 	WORD $0x6e20dc00 // fmul v0.4s, v0.4s, v0.4s
-	ADD R3<<2, R2, R23
-	WORD $0xbd0002e0 // str s0, [x23, #0]
+	ADD R3<<2, R2, R26
+	WORD $0xbd000340 // str s0, [x26, #0]
 	ADD $1, R3
 	JMP loop35
 
@@ -778,7 +778,7 @@ done36:
 
 // func unaryReciprocalNEON
 TEXT ·unaryReciprocalNEON(SB), NOSPLIT, $0-56
-	MOVD $constants<>(SB), R20
+	MOVD $constants<>(SB), R19
 	FMOVS a+0(FP), F0
 	WORD $0x4e040400 // dup v0.4s, v0.s[0]
 	MOVD y_len+40(FP), R0
@@ -791,24 +791,24 @@ TEXT ·unaryReciprocalNEON(SB), NOSPLIT, $0-56
 loop37:
 	CMP R6, R3
 	BGT done38
-	ADD R3<<2, R1, R22
-	WORD $0x3dc002c0 // ldr q0, [x22, #0]
-	WORD $0x3dc02e81 // ldr q1, [x20, #176]
+	ADD R3<<2, R1, R21
+	WORD $0x3dc002a0 // ldr q0, [x21, #0]
+	WORD $0x3dc02e61 // ldr q1, [x19, #176]
 	WORD $0x6e20fc20 // fdiv v0.4s, v1.4s, v0.4s
-	ADD R3<<2, R2, R23
-	WORD $0x3d8002e0 // str q0, [x23, #0]
-	WORD $0x3dc006c0 // ldr q0, [x22, #16]
-	WORD $0x3dc02e81 // ldr q1, [x20, #176]
+	ADD R3<<2, R2, R22
+	WORD $0x3d8002c0 // str q0, [x22, #0]
+	WORD $0x3dc006a0 // ldr q0, [x21, #16]
+	WORD $0x3dc02e61 // ldr q1, [x19, #176]
 	WORD $0x6e20fc20 // fdiv v0.4s, v1.4s, v0.4s
-	WORD $0x3d8006e0 // str q0, [x23, #16]
-	WORD $0x3dc00ac0 // ldr q0, [x22, #32]
-	WORD $0x3dc02e81 // ldr q1, [x20, #176]
+	WORD $0x3d8006c0 // str q0, [x22, #16]
+	WORD $0x3dc00aa0 // ldr q0, [x21, #32]
+	WORD $0x3dc02e61 // ldr q1, [x19, #176]
 	WORD $0x6e20fc20 // fdiv v0.4s, v1.4s, v0.4s
-	WORD $0x3d800ae0 // str q0, [x23, #32]
-	WORD $0x3dc00ec0 // ldr q0, [x22, #48]
-	WORD $0x3dc02e81 // ldr q1, [x20, #176]
+	WORD $0x3d800ac0 // str q0, [x22, #32]
+	WORD $0x3dc00ea0 // ldr q0, [x21, #48]
+	WORD $0x3dc02e61 // ldr q1, [x19, #176]
 	WORD $0x6e20fc20 // fdiv v0.4s, v1.4s, v0.4s
-	WORD $0x3d800ee0 // str q0, [x23, #48]
+	WORD $0x3d800ec0 // str q0, [x22, #48]
 	ADD $16, R3
 	JMP loop37
 
@@ -819,12 +819,12 @@ done38:
 loop39:
 	CMP R6, R3
 	BGT done40
-	ADD R3<<2, R1, R24
-	WORD $0x3dc00300 // ldr q0, [x24, #0]
-	WORD $0x3dc02e81 // ldr q1, [x20, #176]
+	ADD R3<<2, R1, R23
+	WORD $0x3dc002e0 // ldr q0, [x23, #0]
+	WORD $0x3dc02e61 // ldr q1, [x19, #176]
 	WORD $0x6e20fc20 // fdiv v0.4s, v1.4s, v0.4s
-	ADD R3<<2, R2, R25
-	WORD $0x3d800320 // str q0, [x25, #0]
+	ADD R3<<2, R2, R24
+	WORD $0x3d800300 // str q0, [x24, #0]
 	ADD $4, R3
 	JMP loop39
 
@@ -835,12 +835,12 @@ done40:
 loop41:
 	CMP R6, R3
 	BGT done42
-	ADD R3<<2, R1, R22
-	WORD $0xbd4002c0 // ldr s0, [x22, #0]
-	WORD $0x3dc02e81 // ldr q1, [x20, #176]
+	ADD R3<<2, R1, R25
+	WORD $0xbd400320 // ldr s0, [x25, #0]
+	WORD $0x3dc02e61 // ldr q1, [x19, #176]
 	WORD $0x6e20fc20 // fdiv v0.4s, v1.4s, v0.4s
-	ADD R3<<2, R2, R23
-	WORD $0xbd0002e0 // str s0, [x23, #0]
+	ADD R3<<2, R2, R26
+	WORD $0xbd000340 // str s0, [x26, #0]
 	ADD $1, R3
 	JMP loop41
 
@@ -849,7 +849,7 @@ done42:
 
 // func unaryAbsNEON
 TEXT ·unaryAbsNEON(SB), NOSPLIT, $0-56
-	MOVD $constants<>(SB), R20
+	MOVD $constants<>(SB), R19
 	FMOVS a+0(FP), F0
 	WORD $0x4e040400 // dup v0.4s, v0.s[0]
 	MOVD y_len+40(FP), R0
@@ -862,40 +862,40 @@ TEXT ·unaryAbsNEON(SB), NOSPLIT, $0-56
 loop43:
 	CMP R6, R3
 	BGT done44
-	ADD R3<<2, R1, R22
-	WORD $0x3dc002c0 // ldr q0, [x22, #0]
-	WORD $0x3dc0729f // ldr q31, [x20, #448]
+	ADD R3<<2, R1, R21
+	WORD $0x3dc002a0 // ldr q0, [x21, #0]
+	WORD $0x3dc0727f // ldr q31, [x19, #448]
 	WORD $0x4e3f1c00 // and v0.16b, v0.16b, v31.16b
-	ADD R3<<2, R2, R23
-	WORD $0x3d8002e0 // str q0, [x23, #0]
-	WORD $0x3dc006c0 // ldr q0, [x22, #16]
-	WORD $0x3dc0729f // ldr q31, [x20, #448]
+	ADD R3<<2, R2, R22
+	WORD $0x3d8002c0 // str q0, [x22, #0]
+	WORD $0x3dc006a0 // ldr q0, [x21, #16]
+	WORD $0x3dc0727f // ldr q31, [x19, #448]
 	WORD $0x4e3f1c00 // and v0.16b, v0.16b, v31.16b
-	WORD $0x3d8006e0 // str q0, [x23, #16]
-	WORD $0x3dc00ac0 // ldr q0, [x22, #32]
-	WORD $0x3dc0729f // ldr q31, [x20, #448]
+	WORD $0x3d8006c0 // str q0, [x22, #16]
+	WORD $0x3dc00aa0 // ldr q0, [x21, #32]
+	WORD $0x3dc0727f // ldr q31, [x19, #448]
 	WORD $0x4e3f1c00 // and v0.16b, v0.16b, v31.16b
-	WORD $0x3d800ae0 // str q0, [x23, #32]
-	WORD $0x3dc00ec0 // ldr q0, [x22, #48]
-	WORD $0x3dc0729f // ldr q31, [x20, #448]
+	WORD $0x3d800ac0 // str q0, [x22, #32]
+	WORD $0x3dc00ea0 // ldr q0, [x21, #48]
+	WORD $0x3dc0727f // ldr q31, [x19, #448]
 	WORD $0x4e3f1c00 // and v0.16b, v0.16b, v31.16b
-	WORD $0x3d800ee0 // str q0, [x23, #48]
-	WORD $0x3dc012c0 // ldr q0, [x22, #64]
-	WORD $0x3dc0729f // ldr q31, [x20, #448]
+	WORD $0x3d800ec0 // str q0, [x22, #48]
+	WORD $0x3dc012a0 // ldr q0, [x21, #64]
+	WORD $0x3dc0727f // ldr q31, [x19, #448]
 	WORD $0x4e3f1c00 // and v0.16b, v0.16b, v31.16b
-	WORD $0x3d8012e0 // str q0, [x23, #64]
-	WORD $0x3dc016c0 // ldr q0, [x22, #80]
-	WORD $0x3dc0729f // ldr q31, [x20, #448]
+	WORD $0x3d8012c0 // str q0, [x22, #64]
+	WORD $0x3dc016a0 // ldr q0, [x21, #80]
+	WORD $0x3dc0727f // ldr q31, [x19, #448]
 	WORD $0x4e3f1c00 // and v0.16b, v0.16b, v31.16b
-	WORD $0x3d8016e0 // str q0, [x23, #80]
-	WORD $0x3dc01ac0 // ldr q0, [x22, #96]
-	WORD $0x3dc0729f // ldr q31, [x20, #448]
+	WORD $0x3d8016c0 // str q0, [x22, #80]
+	WORD $0x3dc01aa0 // ldr q0, [x21, #96]
+	WORD $0x3dc0727f // ldr q31, [x19, #448]
 	WORD $0x4e3f1c00 // and v0.16b, v0.16b, v31.16b
-	WORD $0x3d801ae0 // str q0, [x23, #96]
-	WORD $0x3dc01ec0 // ldr q0, [x22, #112]
-	WORD $0x3dc0729f // ldr q31, [x20, #448]
+	WORD $0x3d801ac0 // str q0, [x22, #96]
+	WORD $0x3dc01ea0 // ldr q0, [x21, #112]
+	WORD $0x3dc0727f // ldr q31, [x19, #448]
 	WORD $0x4e3f1c00 // and v0.16b, v0.16b, v31.16b
-	WORD $0x3d801ee0 // str q0, [x23, #112]
+	WORD $0x3d801ec0 // str q0, [x22, #112]
 	ADD $32, R3
 	JMP loop43
 
@@ -906,12 +906,12 @@ done44:
 loop45:
 	CMP R6, R3
 	BGT done46
-	ADD R3<<2, R1, R24
-	WORD $0x3dc00300 // ldr q0, [x24, #0]
-	WORD $0x3dc0729f // ldr q31, [x20, #448]
+	ADD R3<<2, R1, R23
+	WORD $0x3dc002e0 // ldr q0, [x23, #0]
+	WORD $0x3dc0727f // ldr q31, [x19, #448]
 	WORD $0x4e3f1c00 // and v0.16b, v0.16b, v31.16b
-	ADD R3<<2, R2, R25
-	WORD $0x3d800320 // str q0, [x25, #0]
+	ADD R3<<2, R2, R24
+	WORD $0x3d800300 // str q0, [x24, #0]
 	ADD $4, R3
 	JMP loop45
 
@@ -922,12 +922,12 @@ done46:
 loop47:
 	CMP R6, R3
 	BGT done48
-	ADD R3<<2, R1, R22
-	WORD $0xbd4002c0 // ldr s0, [x22, #0]
-	WORD $0x3dc0729f // ldr q31, [x20, #448]
+	ADD R3<<2, R1, R25
+	WORD $0xbd400320 // ldr s0, [x25, #0]
+	WORD $0x3dc0727f // ldr q31, [x19, #448]
 	WORD $0x4e3f1c00 // and v0.16b, v0.16b, v31.16b
-	ADD R3<<2, R2, R23
-	WORD $0xbd0002e0 // str s0, [x23, #0]
+	ADD R3<<2, R2, R26
+	WORD $0xbd000340 // str s0, [x26, #0]
 	ADD $1, R3
 	JMP loop47
 
@@ -936,7 +936,7 @@ done48:
 
 // func unaryTanhNEON
 TEXT ·unaryTanhNEON(SB), NOSPLIT, $0-56
-	MOVD $constants<>(SB), R20
+	MOVD $constants<>(SB), R19
 	FMOVS a+0(FP), F0
 	WORD $0x4e040400 // dup v0.4s, v0.s[0]
 	MOVD y_len+40(FP), R0
@@ -949,92 +949,92 @@ TEXT ·unaryTanhNEON(SB), NOSPLIT, $0-56
 loop49:
 	CMP R6, R3
 	BGT done50
-	ADD R3<<2, R1, R22
-	WORD $0x3dc002c0 // ldr q0, [x22, #0]
-	WORD $0x3dc0769f // ldr q31, [x20, #464]
+	ADD R3<<2, R1, R21
+	WORD $0x3dc002a0 // ldr q0, [x21, #0]
+	WORD $0x3dc0767f // ldr q31, [x19, #464]
 	WORD $0x4ebf1c01 // orr v1.16b, v0.16b, v31.16b
-	WORD $0x3dc07a82 // ldr q2, [x20, #480]
+	WORD $0x3dc07a62 // ldr q2, [x19, #480]
 	WORD $0x4e21d421 // fadd v1.4s, v1.4s, v1.4s
 	WORD $0x4e21f441 // fmax v1.4s, v2.4s, v1.4s
-	WORD $0x3dc00a9f // ldr q31, [x20, #32]
+	WORD $0x3dc00a7f // ldr q31, [x19, #32]
 	WORD $0x6e3fdc22 // fmul v2.4s, v1.4s, v31.4s
 	WORD $0x4e218842 // frintn v2.4s, v2.4s
-	WORD $0x3dc00e9f // ldr q31, [x20, #48]
+	WORD $0x3dc00e7f // ldr q31, [x19, #48]
 	WORD $0x4ebfcc41 // fmls v1.4s, v2.4s, v31.4s
-	WORD $0x3dc0129f // ldr q31, [x20, #64]
+	WORD $0x3dc0127f // ldr q31, [x19, #64]
 	WORD $0x4ebfcc41 // fmls v1.4s, v2.4s, v31.4s
-	WORD $0x3dc01683 // ldr q3, [x20, #80]
-	WORD $0x3dc01a84 // ldr q4, [x20, #96]
+	WORD $0x3dc01663 // ldr q3, [x19, #80]
+	WORD $0x3dc01a64 // ldr q4, [x19, #96]
 	WORD $0x4e21cc64 // fmla v4.4s, v3.4s, v1.4s
-	WORD $0x3dc01e83 // ldr q3, [x20, #112]
+	WORD $0x3dc01e63 // ldr q3, [x19, #112]
 	WORD $0x4e21cc83 // fmla v3.4s, v4.4s, v1.4s
-	WORD $0x3dc02284 // ldr q4, [x20, #128]
+	WORD $0x3dc02264 // ldr q4, [x19, #128]
 	WORD $0x4e21cc64 // fmla v4.4s, v3.4s, v1.4s
-	WORD $0x3dc02683 // ldr q3, [x20, #144]
+	WORD $0x3dc02663 // ldr q3, [x19, #144]
 	WORD $0x4e21cc83 // fmla v3.4s, v4.4s, v1.4s
-	WORD $0x3dc02a84 // ldr q4, [x20, #160]
+	WORD $0x3dc02a64 // ldr q4, [x19, #160]
 	WORD $0x4e21cc64 // fmla v4.4s, v3.4s, v1.4s
 	WORD $0x6e21dc23 // fmul v3.4s, v1.4s, v1.4s
 	WORD $0x4e23cc81 // fmla v1.4s, v4.4s, v3.4s
 	WORD $0x4e21a842 // fcvtns v2.4s, v2.4s
 	WORD $0x4f375442 // shl v2.4s, v2.4s, #23
-	WORD $0x3dc02e83 // ldr q3, [x20, #176]
+	WORD $0x3dc02e63 // ldr q3, [x19, #176]
 	WORD $0x4ea38442 // add v2.4s, v2.4s, v3.4s
-	WORD $0x3dc02e9f // ldr q31, [x20, #176]
+	WORD $0x3dc02e7f // ldr q31, [x19, #176]
 	WORD $0x4ebfd443 // fsub v3.4s, v2.4s, v31.4s
 	WORD $0x4e22cc23 // fmla v3.4s, v1.4s, v2.4s
-	WORD $0x3dc07e9f // ldr q31, [x20, #496]
+	WORD $0x3dc07e7f // ldr q31, [x19, #496]
 	WORD $0x4e3fd461 // fadd v1.4s, v3.4s, v31.4s
 	WORD $0x6e21fc61 // fdiv v1.4s, v3.4s, v1.4s
-	WORD $0x3dc0729f // ldr q31, [x20, #448]
+	WORD $0x3dc0727f // ldr q31, [x19, #448]
 	WORD $0x4e3f1c21 // and v1.16b, v1.16b, v31.16b
-	WORD $0x3dc0769f // ldr q31, [x20, #464]
+	WORD $0x3dc0767f // ldr q31, [x19, #464]
 	WORD $0x4e3f1c00 // and v0.16b, v0.16b, v31.16b
 	WORD $0x4ea01c20 // orr v0.16b, v1.16b, v0.16b
-	ADD R3<<2, R2, R23
-	WORD $0x3d8002e0 // str q0, [x23, #0]
-	WORD $0x3dc006c0 // ldr q0, [x22, #16]
-	WORD $0x3dc0769f // ldr q31, [x20, #464]
+	ADD R3<<2, R2, R22
+	WORD $0x3d8002c0 // str q0, [x22, #0]
+	WORD $0x3dc006a0 // ldr q0, [x21, #16]
+	WORD $0x3dc0767f // ldr q31, [x19, #464]
 	WORD $0x4ebf1c01 // orr v1.16b, v0.16b, v31.16b
-	WORD $0x3dc07a82 // ldr q2, [x20, #480]
+	WORD $0x3dc07a62 // ldr q2, [x19, #480]
 	WORD $0x4e21d421 // fadd v1.4s, v1.4s, v1.4s
 	WORD $0x4e21f441 // fmax v1.4s, v2.4s, v1.4s
-	WORD $0x3dc00a9f // ldr q31, [x20, #32]
+	WORD $0x3dc00a7f // ldr q31, [x19, #32]
 	WORD $0x6e3fdc22 // fmul v2.4s, v1.4s, v31.4s
 	WORD $0x4e218842 // frintn v2.4s, v2.4s
-	WORD $0x3dc00e9f // ldr q31, [x20, #48]
+	WORD $0x3dc00e7f // ldr q31, [x19, #48]
 	WORD $0x4ebfcc41 // fmls v1.4s, v2.4s, v31.4s
-	WORD $0x3dc0129f // ldr q31, [x20, #64]
+	WORD $0x3dc0127f // ldr q31, [x19, #64]
 	WORD $0x4ebfcc41 // fmls v1.4s, v2.4s, v31.4s
-	WORD $0x3dc01683 // ldr q3, [x20, #80]
-	WORD $0x3dc01a84 // ldr q4, [x20, #96]
+	WORD $0x3dc01663 // ldr q3, [x19, #80]
+	WORD $0x3dc01a64 // ldr q4, [x19, #96]
 	WORD $0x4e21cc64 // fmla v4.4s, v3.4s, v1.4s
-	WORD $0x3dc01e83 // ldr q3, [x20, #112]
+	WORD $0x3dc01e63 // ldr q3, [x19, #112]
 	WORD $0x4e21cc83 // fmla v3.4s, v4.4s, v1.4s
-	WORD $0x3dc02284 // ldr q4, [x20, #128]
+	WORD $0x3dc02264 // ldr q4, [x19, #128]
 	WORD $0x4e21cc64 // fmla v4.4s, v3.4s, v1.4s
-	WORD $0x3dc02683 // ldr q3, [x20, #144]
+	WORD $0x3dc02663 // ldr q3, [x19, #144]
 	WORD $0x4e21cc83 // fmla v3.4s, v4.4s, v1.4s
-	WORD $0x3dc02a84 // ldr q4, [x20, #160]
+	WORD $0x3dc02a64 // ldr q4, [x19, #160]
 	WORD $0x4e21cc64 // fmla v4.4s, v3.4s, v1.4s
 	WORD $0x6e21dc23 // fmul v3.4s, v1.4s, v1.4s
 	WORD $0x4e23cc81 // fmla v1.4s, v4.4s, v3.4s
 	WORD $0x4e21a842 // fcvtns v2.4s, v2.4s
 	WORD $0x4f375442 // shl v2.4s, v2.4s, #23
-	WORD $0x3dc02e83 // ldr q3, [x20, #176]
+	WORD $0x3dc02e63 // ldr q3, [x19, #176]
 	WORD $0x4ea38442 // add v2.4s, v2.4s, v3.4s
-	WORD $0x3dc02e9f // ldr q31, [x20, #176]
+	WORD $0x3dc02e7f // ldr q31, [x19, #176]
 	WORD $0x4ebfd443 // fsub v3.4s, v2.4s, v31.4s
 	WORD $0x4e22cc23 // fmla v3.4s, v1.4s, v2.4s
-	WORD $0x3dc07e9f // ldr q31, [x20, #496]
+	WORD $0x3dc07e7f // ldr q31, [x19, #496]
 	WORD $0x4e3fd461 // fadd v1.4s, v3.4s, v31.4s
 	WORD $0x6e21fc61 // fdiv v1.4s, v3.4s, v1.4s
-	WORD $0x3dc0729f // ldr q31, [x20, #448]
+	WORD $0x3dc0727f // ldr q31, [x19, #448]
 	WORD $0x4e3f1c21 // and v1.16b, v1.16b, v31.16b
-	WORD $0x3dc0769f // ldr q31, [x20, #464]
+	WORD $0x3dc0767f // ldr q31, [x19, #464]
 	WORD $0x4e3f1c00 // and v0.16b, v0.16b, v31.16b
 	WORD $0x4ea01c20 // orr v0.16b, v1.16b, v0.16b
-	WORD $0x3d8006e0 // str q0, [x23, #16]
+	WORD $0x3d8006c0 // str q0, [x22, #16]
 	ADD $8, R3
 	JMP loop49
 
@@ -1045,50 +1045,50 @@ done50:
 loop51:
 	CMP R6, R3
 	BGT done52
-	ADD R3<<2, R1, R24
-	WORD $0x3dc00300 // ldr q0, [x24, #0]
-	WORD $0x3dc0769f // ldr q31, [x20, #464]
+	ADD R3<<2, R1, R23
+	WORD $0x3dc002e0 // ldr q0, [x23, #0]
+	WORD $0x3dc0767f // ldr q31, [x19, #464]
 	WORD $0x4ebf1c01 // orr v1.16b, v0.16b, v31.16b
-	WORD $0x3dc07a82 // ldr q2, [x20, #480]
+	WORD $0x3dc07a62 // ldr q2, [x19, #480]
 	WORD $0x4e21d421 // fadd v1.4s, v1.4s, v1.4s
 	WORD $0x4e21f441 // fmax v1.4s, v2.4s, v1.4s
-	WORD $0x3dc00a9f // ldr q31, [x20, #32]
+	WORD $0x3dc00a7f // ldr q31, [x19, #32]
 	WORD $0x6e3fdc22 // fmul v2.4s, v1.4s, v31.4s
 	WORD $0x4e218842 // frintn v2.4s, v2.4s
-	WORD $0x3dc00e9f // ldr q31, [x20, #48]
+	WORD $0x3dc00e7f // ldr q31, [x19, #48]
 	WORD $0x4ebfcc41 // fmls v1.4s, v2.4s, v31.4s
-	WORD $0x3dc0129f // ldr q31, [x20, #64]
+	WORD $0x3dc0127f // ldr q31, [x19, #64]
 	WORD $0x4ebfcc41 // fmls v1.4s, v2.4s, v31.4s
-	WORD $0x3dc01683 // ldr q3, [x20, #80]
-	WORD $0x3dc01a84 // ldr q4, [x20, #96]
+	WORD $0x3dc01663 // ldr q3, [x19, #80]
+	WORD $0x3dc01a64 // ldr q4, [x19, #96]
 	WORD $0x4e21cc64 // fmla v4.4s, v3.4s, v1.4s
-	WORD $0x3dc01e83 // ldr q3, [x20, #112]
+	WORD $0x3dc01e63 // ldr q3, [x19, #112]
 	WORD $0x4e21cc83 // fmla v3.4s, v4.4s, v1.4s
-	WORD $0x3dc02284 // ldr q4, [x20, #128]
+	WORD $0x3dc02264 // ldr q4, [x19, #128]
 	WORD $0x4e21cc64 // fmla v4.4s, v3.4s, v1.4s
-	WORD $0x3dc02683 // ldr q3, [x20, #144]
+	WORD $0x3dc02663 // ldr q3, [x19, #144]
 	WORD $0x4e21cc83 // fmla v3.4s, v4.4s, v1.4s
-	WORD $0x3dc02a84 // ldr q4, [x20, #160]
+	WORD $0x3dc02a64 // ldr q4, [x19, #160]
 	WORD $0x4e21cc64 // fmla v4.4s, v3.4s, v1.4s
 	WORD $0x6e21dc23 // fmul v3.4s, v1.4s, v1.4s
 	WORD $0x4e23cc81 // fmla v1.4s, v4.4s, v3.4s
 	WORD $0x4e21a842 // fcvtns v2.4s, v2.4s
 	WORD $0x4f375442 // shl v2.4s, v2.4s, #23
-	WORD $0x3dc02e83 // ldr q3, [x20, #176]
+	WORD $0x3dc02e63 // ldr q3, [x19, #176]
 	WORD $0x4ea38442 // add v2.4s, v2.4s, v3.4s
-	WORD $0x3dc02e9f // ldr q31, [x20, #176]
+	WORD $0x3dc02e7f // ldr q31, [x19, #176]
 	WORD $0x4ebfd443 // fsub v3.4s, v2.4s, v31.4s
 	WORD $0x4e22cc23 // fmla v3.4s, v1.4s, v2.4s
-	WORD $0x3dc07e9f // ldr q31, [x20, #496]
+	WORD $0x3dc07e7f // ldr q31, [x19, #496]
 	WORD $0x4e3fd461 // fadd v1.4s, v3.4s, v31.4s
 	WORD $0x6e21fc61 // fdiv v1.4s, v3.4s, v1.4s
-	WORD $0x3dc0729f // ldr q31, [x20, #448]
+	WORD $0x3dc0727f // ldr q31, [x19, #448]
 	WORD $0x4e3f1c21 // and v1.16b, v1.16b, v31.16b
-	WORD $0x3dc0769f // ldr q31, [x20, #464]
+	WORD $0x3dc0767f // ldr q31, [x19, #464]
 	WORD $0x4e3f1c00 // and v0.16b, v0.16b, v31.16b
 	WORD $0x4ea01c20 // orr v0.16b, v1.16b, v0.16b
-	ADD R3<<2, R2, R25
-	WORD $0x3d800320 // str q0, [x25, #0]
+	ADD R3<<2, R2, R24
+	WORD $0x3d800300 // str q0, [x24, #0]
 	ADD $4, R3
 	JMP loop51
 
@@ -1099,50 +1099,50 @@ done52:
 loop53:
 	CMP R6, R3
 	BGT done54
-	ADD R3<<2, R1, R22
-	WORD $0xbd4002c0 // ldr s0, [x22, #0]
-	WORD $0x3dc0769f // ldr q31, [x20, #464]
+	ADD R3<<2, R1, R25
+	WORD $0xbd400320 // ldr s0, [x25, #0]
+	WORD $0x3dc0767f // ldr q31, [x19, #464]
 	WORD $0x4ebf1c01 // orr v1.16b, v0.16b, v31.16b
-	WORD $0x3dc07a82 // ldr q2, [x20, #480]
+	WORD $0x3dc07a62 // ldr q2, [x19, #480]
 	WORD $0x4e21d421 // fadd v1.4s, v1.4s, v1.4s
 	WORD $0x4e21f441 // fmax v1.4s, v2.4s, v1.4s
-	WORD $0x3dc00a9f // ldr q31, [x20, #32]
+	WORD $0x3dc00a7f // ldr q31, [x19, #32]
 	WORD $0x6e3fdc22 // fmul v2.4s, v1.4s, v31.4s
 	WORD $0x4e218842 // frintn v2.4s, v2.4s
-	WORD $0x3dc00e9f // ldr q31, [x20, #48]
+	WORD $0x3dc00e7f // ldr q31, [x19, #48]
 	WORD $0x4ebfcc41 // fmls v1.4s, v2.4s, v31.4s
-	WORD $0x3dc0129f // ldr q31, [x20, #64]
+	WORD $0x3dc0127f // ldr q31, [x19, #64]
 	WORD $0x4ebfcc41 // fmls v1.4s, v2.4s, v31.4s
-	WORD $0x3dc01683 // ldr q3, [x20, #80]
-	WORD $0x3dc01a84 // ldr q4, [x20, #96]
+	WORD $0x3dc01663 // ldr q3, [x19, #80]
+	WORD $0x3dc01a64 // ldr q4, [x19, #96]
 	WORD $0x4e21cc64 // fmla v4.4s, v3.4s, v1.4s
-	WORD $0x3dc01e83 // ldr q3, [x20, #112]
+	WORD $0x3dc01e63 // ldr q3, [x19, #112]
 	WORD $0x4e21cc83 // fmla v3.4s, v4.4s, v1.4s
-	WORD $0x3dc02284 // ldr q4, [x20, #128]
+	WORD $0x3dc02264 // ldr q4, [x19, #128]
 	WORD $0x4e21cc64 // fmla v4.4s, v3.4s, v1.4s
-	WORD $0x3dc02683 // ldr q3, [x20, #144]
+	WORD $0x3dc02663 // ldr q3, [x19, #144]
 	WORD $0x4e21cc83 // fmla v3.4s, v4.4s, v1.4s
-	WORD $0x3dc02a84 // ldr q4, [x20, #160]
+	WORD $0x3dc02a64 // ldr q4, [x19, #160]
 	WORD $0x4e21cc64 // fmla v4.4s, v3.4s, v1.4s
 	WORD $0x6e21dc23 // fmul v3.4s, v1.4s, v1.4s
 	WORD $0x4e23cc81 // fmla v1.4s, v4.4s, v3.4s
 	WORD $0x4e21a842 // fcvtns v2.4s, v2.4s
 	WORD $0x4f375442 // shl v2.4s, v2.4s, #23
-	WORD $0x3dc02e83 // ldr q3, [x20, #176]
+	WORD $0x3dc02e63 // ldr q3, [x19, #176]
 	WORD $0x4ea38442 // add v2.4s, v2.4s, v3.4s
-	WORD $0x3dc02e9f // ldr q31, [x20, #176]
+	WORD $0x3dc02e7f // ldr q31, [x19, #176]
 	WORD $0x4ebfd443 // fsub v3.4s, v2.4s, v31.4s
 	WORD $0x4e22cc23 // fmla v3.4s, v1.4s, v2.4s
-	WORD $0x3dc07e9f // ldr q31, [x20, #496]
+	WORD $0x3dc07e7f // ldr q31, [x19, #496]
 	WORD $0x4e3fd461 // fadd v1.4s, v3.4s, v31.4s
 	WORD $0x6e21fc61 // fdiv v1.4s, v3.4s, v1.4s
-	WORD $0x3dc0729f // ldr q31, [x20, #448]
+	WORD $0x3dc0727f // ldr q31, [x19, #448]
 	WORD $0x4e3f1c21 // and v1.16b, v1.16b, v31.16b
-	WORD $0x3dc0769f // ldr q31, [x20, #464]
+	WORD $0x3dc0767f // ldr q31, [x19, #464]
 	WORD $0x4e3f1c00 // and v0.16b, v0.16b, v31.16b
 	WORD $0x4ea01c20 // orr v0.16b, v1.16b, v0.16b
-	ADD R3<<2, R2, R23
-	WORD $0xbd0002e0 // str s0, [x23, #0]
+	ADD R3<<2, R2, R26
+	WORD $0xbd000340 // str s0, [x26, #0]
 	ADD $1, R3
 	JMP loop53
 
@@ -1151,7 +1151,7 @@ done54:
 
 // func unarySigmoidNEON
 TEXT ·unarySigmoidNEON(SB), NOSPLIT, $0-56
-	MOVD $constants<>(SB), R20
+	MOVD $constants<>(SB), R19
 	FMOVS a+0(FP), F0
 	WORD $0x4e040400 // dup v0.4s, v0.s[0]
 	MOVD y_len+40(FP), R0
@@ -1164,102 +1164,102 @@ TEXT ·unarySigmoidNEON(SB), NOSPLIT, $0-56
 loop55:
 	CMP R6, R3
 	BGT done56
-	ADD R3<<2, R1, R22
-	WORD $0x3dc002c0 // ldr q0, [x22, #0]
-	WORD $0x3dc0769f // ldr q31, [x20, #464]
+	ADD R3<<2, R1, R21
+	WORD $0x3dc002a0 // ldr q0, [x21, #0]
+	WORD $0x3dc0767f // ldr q31, [x19, #464]
 	WORD $0x4ebf1c01 // orr v1.16b, v0.16b, v31.16b
-	WORD $0x3dc00282 // ldr q2, [x20, #0]
+	WORD $0x3dc00262 // ldr q2, [x19, #0]
 	WORD $0x4e21f441 // fmax v1.4s, v2.4s, v1.4s
-	WORD $0x3dc00682 // ldr q2, [x20, #16]
+	WORD $0x3dc00662 // ldr q2, [x19, #16]
 	WORD $0x4ea1f441 // fmin v1.4s, v2.4s, v1.4s
-	WORD $0x3dc00a9f // ldr q31, [x20, #32]
+	WORD $0x3dc00a7f // ldr q31, [x19, #32]
 	WORD $0x6e3fdc22 // fmul v2.4s, v1.4s, v31.4s
 	WORD $0x4e218842 // frintn v2.4s, v2.4s
-	WORD $0x3dc00e9f // ldr q31, [x20, #48]
+	WORD $0x3dc00e7f // ldr q31, [x19, #48]
 	WORD $0x4ebfcc41 // fmls v1.4s, v2.4s, v31.4s
-	WORD $0x3dc0129f // ldr q31, [x20, #64]
+	WORD $0x3dc0127f // ldr q31, [x19, #64]
 	WORD $0x4ebfcc41 // fmls v1.4s, v2.4s, v31.4s
-	WORD $0x3dc01683 // ldr q3, [x20, #80]
-	WORD $0x3dc01a84 // ldr q4, [x20, #96]
+	WORD $0x3dc01663 // ldr q3, [x19, #80]
+	WORD $0x3dc01a64 // ldr q4, [x19, #96]
 	WORD $0x4e21cc64 // fmla v4.4s, v3.4s, v1.4s
-	WORD $0x3dc01e83 // ldr q3, [x20, #112]
+	WORD $0x3dc01e63 // ldr q3, [x19, #112]
 	WORD $0x4e21cc83 // fmla v3.4s, v4.4s, v1.4s
-	WORD $0x3dc02284 // ldr q4, [x20, #128]
+	WORD $0x3dc02264 // ldr q4, [x19, #128]
 	WORD $0x4e21cc64 // fmla v4.4s, v3.4s, v1.4s
-	WORD $0x3dc02683 // ldr q3, [x20, #144]
+	WORD $0x3dc02663 // ldr q3, [x19, #144]
 	WORD $0x4e21cc83 // fmla v3.4s, v4.4s, v1.4s
-	WORD $0x3dc02a84 // ldr q4, [x20, #160]
+	WORD $0x3dc02a64 // ldr q4, [x19, #160]
 	WORD $0x4e21cc64 // fmla v4.4s, v3.4s, v1.4s
 	WORD $0x6e21dc23 // fmul v3.4s, v1.4s, v1.4s
 	WORD $0x4e23cc81 // fmla v1.4s, v4.4s, v3.4s
-	WORD $0x3dc02e9f // ldr q31, [x20, #176]
+	WORD $0x3dc02e7f // ldr q31, [x19, #176]
 	WORD $0x4e3fd421 // fadd v1.4s, v1.4s, v31.4s
 	WORD $0x4e21a842 // fcvtns v2.4s, v2.4s
 	WORD $0x4f3f0443 // sshr v3.4s, v2.4s, #1
 	WORD $0x6ea38442 // sub v2.4s, v2.4s, v3.4s
 	WORD $0x4f375463 // shl v3.4s, v3.4s, #23
-	WORD $0x3dc02e84 // ldr q4, [x20, #176]
+	WORD $0x3dc02e64 // ldr q4, [x19, #176]
 	WORD $0x4ea48463 // add v3.4s, v3.4s, v4.4s
 	WORD $0x6e23dc21 // fmul v1.4s, v1.4s, v3.4s
 	WORD $0x4f375442 // shl v2.4s, v2.4s, #23
-	WORD $0x3dc02e83 // ldr q3, [x20, #176]
+	WORD $0x3dc02e63 // ldr q3, [x19, #176]
 	WORD $0x4ea38442 // add v2.4s, v2.4s, v3.4s
 	WORD $0x6e22dc21 // fmul v1.4s, v1.4s, v2.4s
 	WORD $0x4ea0a800 // cmlt v0.4s, v0.4s, #0
-	WORD $0x3dc02e82 // ldr q2, [x20, #176]
+	WORD $0x3dc02e62 // ldr q2, [x19, #176]
 	WORD $0x6e621c20 // bsl v0.16b, v1.16b, v2.16b
-	WORD $0x3dc02e9f // ldr q31, [x20, #176]
+	WORD $0x3dc02e7f // ldr q31, [x19, #176]
 	WORD $0x4e3fd421 // fadd v1.4s, v1.4s, v31.4s
 	WORD $0x6e21fc00 // fdiv v0.4s, v0.4s, v1.4s
-	ADD R3<<2, R2, R23
-	WORD $0x3d8002e0 // str q0, [x23, #0]
-	WORD $0x3dc006c0 // ldr q0, [x22, #16]
-	WORD $0x3dc0769f // ldr q31, [x20, #464]
+	ADD R3<<2, R2, R22
+	WORD $0x3d8002c0 // str q0, [x22, #0]
+	WORD $0x3dc006a0 // ldr q0, [x21, #16]
+	WORD $0x3dc0767f // ldr q31, [x19, #464]
 	WORD $0x4ebf1c01 // orr v1.16b, v0.16b, v31.16b
-	WORD $0x3dc00282 // ldr q2, [x20, #0]
+	WORD $0x3dc00262 // ldr q2, [x19, #0]
 	WORD $0x4e21f441 // fmax v1.4s, v2.4s, v1.4s
-	WORD $0x3dc00682 // ldr q2, [x20, #16]
+	WORD $0x3dc00662 // ldr q2, [x19, #16]
 	WORD $0x4ea1f441 // fmin v1.4s, v2.4s, v1.4s
-	WORD $0x3dc00a9f // ldr q31, [x20, #32]
+	WORD $0x3dc00a7f // ldr q31, [x19, #32]
 	WORD $0x6e3fdc22 // fmul v2.4s, v1.4s, v31.4s
 	WORD $0x4e218842 // frintn v2.4s, v2.4s
-	WORD $0x3dc00e9f // ldr q31, [x20, #48]
+	WORD $0x3dc00e7f // ldr q31, [x19, #48]
 	WORD $0x4ebfcc41 // fmls v1.4s, v2.4s, v31.4s
-	WORD $0x3dc0129f // ldr q31, [x20, #64]
+	WORD $0x3dc0127f // ldr q31, [x19, #64]
 	WORD $0x4ebfcc41 // fmls v1.4s, v2.4s, v31.4s
-	WORD $0x3dc01683 // ldr q3, [x20, #80]
-	WORD $0x3dc01a84 // ldr q4, [x20, #96]
+	WORD $0x3dc01663 // ldr q3, [x19, #80]
+	WORD $0x3dc01a64 // ldr q4, [x19, #96]
 	WORD $0x4e21cc64 // fmla v4.4s, v3.4s, v1.4s
-	WORD $0x3dc01e83 // ldr q3, [x20, #112]
+	WORD $0x3dc01e63 // ldr q3, [x19, #112]
 	WORD $0x4e21cc83 // fmla v3.4s, v4.4s, v1.4s
-	WORD $0x3dc02284 // ldr q4, [x20, #128]
+	WORD $0x3dc02264 // ldr q4, [x19, #128]
 	WORD $0x4e21cc64 // fmla v4.4s, v3.4s, v1.4s
-	WORD $0x3dc02683 // ldr q3, [x20, #144]
+	WORD $0x3dc02663 // ldr q3, [x19, #144]
 	WORD $0x4e21cc83 // fmla v3.4s, v4.4s, v1.4s
-	WORD $0x3dc02a84 // ldr q4, [x20, #160]
+	WORD $0x3dc02a64 // ldr q4, [x19, #160]
 	WORD $0x4e21cc64 // fmla v4.4s, v3.4s, v1.4s
 	WORD $0x6e21dc23 // fmul v3.4s, v1.4s, v1.4s
 	WORD $0x4e23cc81 // fmla v1.4s, v4.4s, v3.4s
-	WORD $0x3dc02e9f // ldr q31, [x20, #176]
+	WORD $0x3dc02e7f // ldr q31, [x19, #176]
 	WORD $0x4e3fd421 // fadd v1.4s, v1.4s, v31.4s
 	WORD $0x4e21a842 // fcvtns v2.4s, v2.4s
 	WORD $0x4f3f0443 // sshr v3.4s, v2.4s, #1
 	WORD $0x6ea38442 // sub v2.4s, v2.4s, v3.4s
 	WORD $0x4f375463 // shl v3.4s, v3.4s, #23
-	WORD $0x3dc02e84 // ldr q4, [x20, #176]
+	WORD $0x3dc02e64 // ldr q4, [x19, #176]
 	WORD $0x4ea48463 // add v3.4s, v3.4s, v4.4s
 	WORD $0x6e23dc21 // fmul v1.4s, v1.4s, v3.4s
 	WORD $0x4f375442 // shl v2.4s, v2.4s, #23
-	WORD $0x3dc02e83 // ldr q3, [x20, #176]
+	WORD $0x3dc02e63 // ldr q3, [x19, #176]
 	WORD $0x4ea38442 // add v2.4s, v2.4s, v3.4s
 	WORD $0x6e22dc21 // fmul v1.4s, v1.4s, v2.4s
 	WORD $0x4ea0a800 // cmlt v0.4s, v0.4s, #0
-	WORD $0x3dc02e82 // ldr q2, [x20, #176]
+	WORD $0x3dc02e62 // ldr q2, [x19, #176]
 	WORD $0x6e621c20 // bsl v0.16b, v1.16b, v2.16b
-	WORD $0x3dc02e9f // ldr q31, [x20, #176]
+	WORD $0x3dc02e7f // ldr q31, [x19, #176]
 	WORD $0x4e3fd421 // fadd v1.4s, v1.4s, v31.4s
 	WORD $0x6e21fc00 // fdiv v0.4s, v0.4s, v1.4s
-	WORD $0x3d8006e0 // str q0, [x23, #16]
+	WORD $0x3d8006c0 // str q0, [x22, #16]
 	ADD $8, R3
 	JMP loop55
 
@@ -1270,55 +1270,55 @@ done56:
 loop57:
 	CMP R6, R3
 	BGT done58
-	ADD R3<<2, R1, R24
-	WORD $0x3dc00300 // ldr q0, [x24, #0]
-	WORD $0x3dc0769f // ldr q31, [x20, #464]
+	ADD R3<<2, R1, R23
+	WORD $0x3dc002e0 // ldr q0, [x23, #0]
+	WORD $0x3dc0767f // ldr q31, [x19, #464]
 	WORD $0x4ebf1c01 // orr v1.16b, v0.16b, v31.16b
-	WORD $0x3dc00282 // ldr q2, [x20, #0]
+	WORD $0x3dc00262 // ldr q2, [x19, #0]
 	WORD $0x4e21f441 // fmax v1.4s, v2.4s, v1.4s
-	WORD $0x3dc00682 // ldr q2, [x20, #16]
+	WORD $0x3dc00662 // ldr q2, [x19, #16]
 	WORD $0x4ea1f441 // fmin v1.4s, v2.4s, v1.4s
-	WORD $0x3dc00a9f // ldr q31, [x20, #32]
+	WORD $0x3dc00a7f // ldr q31, [x19, #32]
 	WORD $0x6e3fdc22 // fmul v2.4s, v1.4s, v31.4s
 	WORD $0x4e218842 // frintn v2.4s, v2.4s
-	WORD $0x3dc00e9f // ldr q31, [x20, #48]
+	WORD $0x3dc00e7f // ldr q31, [x19, #48]
 	WORD $0x4ebfcc41 // fmls v1.4s, v2.4s, v31.4s
-	WORD $0x3dc0129f // ldr q31, [x20, #64]
+	WORD $0x3dc0127f // ldr q31, [x19, #64]
 	WORD $0x4ebfcc41 // fmls v1.4s, v2.4s, v31.4s
-	WORD $0x3dc01683 // ldr q3, [x20, #80]
-	WORD $0x3dc01a84 // ldr q4, [x20, #96]
+	WORD $0x3dc01663 // ldr q3, [x19, #80]
+	WORD $0x3dc01a64 // ldr q4, [x19, #96]
 	WORD $0x4e21cc64 // fmla v4.4s, v3.4s, v1.4s
-	WORD $0x3dc01e83 // ldr q3, [x20, #112]
+	WORD $0x3dc01e63 // ldr q3, [x19, #112]
 	WORD $0x4e21cc83 // fmla v3.4s, v4.4s, v1.4s
-	WORD $0x3dc02284 // ldr q4, [x20, #128]
+	WORD $0x3dc02264 // ldr q4, [x19, #128]
 	WORD $0x4e21cc64 // fmla v4.4s, v3.4s, v1.4s
-	WORD $0x3dc02683 // ldr q3, [x20, #144]
+	WORD $0x3dc02663 // ldr q3, [x19, #144]
 	WORD $0x4e21cc83 // fmla v3.4s, v4.4s, v1.4s
-	WORD $0x3dc02a84 // ldr q4, [x20, #160]
+	WORD $0x3dc02a64 // ldr q4, [x19, #160]
 	WORD $0x4e21cc64 // fmla v4.4s, v3.4s, v1.4s
 	WORD $0x6e21dc23 // fmul v3.4s, v1.4s, v1.4s
 	WORD $0x4e23cc81 // fmla v1.4s, v4.4s, v3.4s
-	WORD $0x3dc02e9f // ldr q31, [x20, #176]
+	WORD $0x3dc02e7f // ldr q31, [x19, #176]
 	WORD $0x4e3fd421 // fadd v1.4s, v1.4s, v31.4s
 	WORD $0x4e21a842 // fcvtns v2.4s, v2.4s
 	WORD $0x4f3f0443 // sshr v3.4s, v2.4s, #1
 	WORD $0x6ea38442 // sub v2.4s, v2.4s, v3.4s
 	WORD $0x4f375463 // shl v3.4s, v3.4s, #23
-	WORD $0x3dc02e84 // ldr q4, [x20, #176]
+	WORD $0x3dc02e64 // ldr q4, [x19, #176]
 	WORD $0x4ea48463 // add v3.4s, v3.4s, v4.4s
 	WORD $0x6e23dc21 // fmul v1.4s, v1.4s, v3.4s
 	WORD $0x4f375442 // shl v2.4s, v2.4s, #23
-	WORD $0x3dc02e83 // ldr q3, [x20, #176]
+	WORD $0x3dc02e63 // ldr q3, [x19, #176]
 	WORD $0x4ea38442 // add v2.4s, v2.4s, v3.4s
 	WORD $0x6e22dc21 // fmul v1.4s, v1.4s, v2.4s
 	WORD $0x4ea0a800 // cmlt v0.4s, v0.4s, #0
-	WORD $0x3dc02e82 // ldr q2, [x20, #176]
+	WORD $0x3dc02e62 // ldr q2, [x19, #176]
 	WORD $0x6e621c20 // bsl v0.16b, v1.16b, v2.16b
-	WORD $0x3dc02e9f // ldr q31, [x20, #176]
+	WORD $0x3dc02e7f // ldr q31, [x19, #176]
 	WORD $0x4e3fd421 // fadd v1.4s, v1.4s, v31.4s
 	WORD $0x6e21fc00 // fdiv v0.4s, v0.4s, v1.4s
-	ADD R3<<2, R2, R25
-	WORD $0x3d800320 // str q0, [x25, #0]
+	ADD R3<<2, R2, R24
+	WORD $0x3d800300 // str q0, [x24, #0]
 	ADD $4, R3
 	JMP loop57
 
@@ -1329,55 +1329,55 @@ done58:
 loop59:
 	CMP R6, R3
 	BGT done60
-	ADD R3<<2, R1, R22
-	WORD $0xbd4002c0 // ldr s0, [x22, #0]
-	WORD $0x3dc0769f // ldr q31, [x20, #464]
+	ADD R3<<2, R1, R25
+	WORD $0xbd400320 // ldr s0, [x25, #0]
+	WORD $0x3dc0767f // ldr q31, [x19, #464]
 	WORD $0x4ebf1c01 // orr v1.16b, v0.16b, v31.16b
-	WORD $0x3dc00282 // ldr q2, [x20, #0]
+	WORD $0x3dc00262 // ldr q2, [x19, #0]
 	WORD $0x4e21f441 // fmax v1.4s, v2.4s, v1.4s
-	WORD $0x3dc00682 // ldr q2, [x20, #16]
+	WORD $0x3dc00662 // ldr q2, [x19, #16]
 	WORD $0x4ea1f441 // fmin v1.4s, v2.4s, v1.4s
-	WORD $0x3dc00a9f // ldr q31, [x20, #32]
+	WORD $0x3dc00a7f // ldr q31, [x19, #32]
 	WORD $0x6e3fdc22 // fmul v2.4s, v1.4s, v31.4s
 	WORD $0x4e218842 // frintn v2.4s, v2.4s
-	WORD $0x3dc00e9f // ldr q31, [x20, #48]
+	WORD $0x3dc00e7f // ldr q31, [x19, #48]
 	WORD $0x4ebfcc41 // fmls v1.4s, v2.4s, v31.4s
-	WORD $0x3dc0129f // ldr q31, [x20, #64]
+	WORD $0x3dc0127f // ldr q31, [x19, #64]
 	WORD $0x4ebfcc41 // fmls v1.4s, v2.4s, v31.4s
-	WORD $0x3dc01683 // ldr q3, [x20, #80]
-	WORD $0x3dc01a84 // ldr q4, [x20, #96]
+	WORD $0x3dc01663 // ldr q3, [x19, #80]
+	WORD $0x3dc01a64 // ldr q4, [x19, #96]
 	WORD $0x4e21cc64 // fmla v4.4s, v3.4s, v1.4s
-	WORD $0x3dc01e83 // ldr q3, [x20, #112]
+	WORD $0x3dc01e63 // ldr q3, [x19, #112]
 	WORD $0x4e21cc83 // fmla v3.4s, v4.4s, v1.4s
-	WORD $0x3dc02284 // ldr q4, [x20, #128]
+	WORD $0x3dc02264 // ldr q4, [x19, #128]
 	WORD $0x4e21cc64 // fmla v4.4s, v3.4s, v1.4s
-	WORD $0x3dc02683 // ldr q3, [x20, #144]
+	WORD $0x3dc02663 // ldr q3, [x19, #144]
 	WORD $0x4e21cc83 // fmla v3.4s, v4.4s, v1.4s
-	WORD $0x3dc02a84 // ldr q4, [x20, #160]
+	WORD $0x3dc02a64 // ldr q4, [x19, #160]
 	WORD $0x4e21cc64 // fmla v4.4s, v3.4s, v1.4s
 	WORD $0x6e21dc23 // fmul v3.4s, v1.4s, v1.4s
 	WORD $0x4e23cc81 // fmla v1.4s, v4.4s, v3.4s
-	WORD $0x3dc02e9f // ldr q31, [x20, #176]
+	WORD $0x3dc02e7f // ldr q31, [x19, #176]
 	WORD $0x4e3fd421 // fadd v1.4s, v1.4s, v31.4s
 	WORD $0x4e21a842 // fcvtns v2.4s, v2.4s
 	WORD $0x4f3f0443 // sshr v3.4s, v2.4s, #1
 	WORD $0x6ea38442 // sub v2.4s, v2.4s, v3.4s
 	WORD $0x4f375463 // shl v3.4s, v3.4s, #23
-	WORD $0x3dc02e84 // ldr q4, [x20, #176]
+	WORD $0x3dc02e64 // ldr q4, [x19, #176]
 	WORD $0x4ea48463 // add v3.4s, v3.4s, v4.4s
 	WORD $0x6e23dc21 // fmul v1.4s, v1.4s, v3.4s
 	WORD $0x4f375442 // shl v2.4s, v2.4s, #23
-	WORD $0x3dc02e83 // ldr q3, [x20, #176]
+	WORD $0x3dc02e63 // ldr q3, [x19, #176]
 	WORD $0x4ea38442 // add v2.4s, v2.4s, v3.4s
 	WORD $0x6e22dc21 // fmul v1.4s, v1.4s, v2.4s
 	WORD $0x4ea0a800 // cmlt v0.4s, v0.4s, #0
-	WORD $0x3dc02e82 // ldr q2, [x20, #176]
+	WORD $0x3dc02e62 // ldr q2, [x19, #176]
 	WORD $0x6e621c20 // bsl v0.16b, v1.16b, v2.16b
-	WORD $0x3dc02e9f // ldr q31, [x20, #176]
+	WORD $0x3dc02e7f // ldr q31, [x19, #176]
 	WORD $0x4e3fd421 // fadd v1.4s, v1.4s, v31.4s
 	WORD $0x6e21fc00 // fdiv v0.4s, v0.4s, v1.4s
-	ADD R3<<2, R2, R23
-	WORD $0xbd0002e0 // str s0, [x23, #0]
+	ADD R3<<2, R2, R26
+	WORD $0xbd000340 // str s0, [x26, #0]
 	ADD $1, R3
 	JMP loop59
 
@@ -1398,40 +1398,40 @@ TEXT ·unaryReLUNEON(SB), NOSPLIT, $0-56
 loop61:
 	CMP R6, R3
 	BGT done62
-	ADD R3<<2, R1, R22
-	WORD $0x3dc002c0 // ldr q0, [x22, #0]
+	ADD R3<<2, R1, R21
+	WORD $0x3dc002a0 // ldr q0, [x21, #0]
 	WORD $0x6f00e401 // movi v1.2d, #0
 	WORD $0x4e20f420 // fmax v0.4s, v1.4s, v0.4s
-	ADD R3<<2, R2, R23
-	WORD $0x3d8002e0 // str q0, [x23, #0]
-	WORD $0x3dc006c0 // ldr q0, [x22, #16]
+	ADD R3<<2, R2, R22
+	WORD $0x3d8002c0 // str q0, [x22, #0]
+	WORD $0x3dc006a0 // ldr q0, [x21, #16]
 	WORD $0x6f00e401 // movi v1.2d, #0
 	WORD $0x4e20f420 // fmax v0.4s, v1.4s, v0.4s
-	WORD $0x3d8006e0 // str q0, [x23, #16]
-	WORD $0x3dc00ac0 // ldr q0, [x22, #32]
+	WORD $0x3d8006c0 // str q0, [x22, #16]
+	WORD $0x3dc00aa0 // ldr q0, [x21, #32]
 	WORD $0x6f00e401 // movi v1.2d, #0
 	WORD $0x4e20f420 // fmax v0.4s, v1.4s, v0.4s
-	WORD $0x3d800ae0 // str q0, [x23, #32]
-	WORD $0x3dc00ec0 // ldr q0, [x22, #48]
+	WORD $0x3d800ac0 // str q0, [x22, #32]
+	WORD $0x3dc00ea0 // ldr q0, [x21, #48]
 	WORD $0x6f00e401 // movi v1.2d, #0
 	WORD $0x4e20f420 // fmax v0.4s, v1.4s, v0.4s
-	WORD $0x3d800ee0 // str q0, [x23, #48]
-	WORD $0x3dc012c0 // ldr q0, [x22, #64]
+	WORD $0x3d800ec0 // str q0, [x22, #48]
+	WORD $0x3dc012a0 // ldr q0, [x21, #64]
 	WORD $0x6f00e401 // movi v1.2d, #0
 	WORD $0x4e20f420 // fmax v0.4s, v1.4s, v0.4s
-	WORD $0x3d8012e0 // str q0, [x23, #64]
-	WORD $0x3dc016c0 // ldr q0, [x22, #80]
+	WORD $0x3d8012c0 // str q0, [x22, #64]
+	WORD $0x3dc016a0 // ldr q0, [x21, #80]
 	WORD $0x6f00e401 // movi v1.2d, #0
 	WORD $0x4e20f420 // fmax v0.4s, v1.4s, v0.4s
-	WORD $0x3d8016e0 // str q0, [x23, #80]
-	WORD $0x3dc01ac0 // ldr q0, [x22, #96]
+	WORD $0x3d8016c0 // str q0, [x22, #80]
+	WORD $0x3dc01aa0 // ldr q0, [x21, #96]
 	WORD $0x6f00e401 // movi v1.2d, #0
 	WORD $0x4e20f420 // fmax v0.4s, v1.4s, v0.4s
-	WORD $0x3d801ae0 // str q0, [x23, #96]
-	WORD $0x3dc01ec0 // ldr q0, [x22, #112]
+	WORD $0x3d801ac0 // str q0, [x22, #96]
+	WORD $0x3dc01ea0 // ldr q0, [x21, #112]
 	WORD $0x6f00e401 // movi v1.2d, #0
 	WORD $0x4e20f420 // fmax v0.4s, v1.4s, v0.4s
-	WORD $0x3d801ee0 // str q0, [x23, #112]
+	WORD $0x3d801ec0 // str q0, [x22, #112]
 	ADD $32, R3
 	JMP loop61
 
@@ -1442,12 +1442,12 @@ done62:
 loop63:
 	CMP R6, R3
 	BGT done64
-	ADD R3<<2, R1, R24
-	WORD $0x3dc00300 // ldr q0, [x24, #0]
+	ADD R3<<2, R1, R23
+	WORD $0x3dc002e0 // ldr q0, [x23, #0]
 	WORD $0x6f00e401 // movi v1.2d, #0
 	WORD $0x4e20f420 // fmax v0.4s, v1.4s, v0.4s
-	ADD R3<<2, R2, R25
-	WORD $0x3d800320 // str q0, [x25, #0]
+	ADD R3<<2, R2, R24
+	WORD $0x3d800300 // str q0, [x24, #0]
 	ADD $4, R3
 	JMP loop63
 
@@ -1458,12 +1458,12 @@ done64:
 loop65:
 	CMP R6, R3
 	BGT done66
-	ADD R3<<2, R1, R22
-	WORD $0xbd4002c0 // ldr s0, [x22, #0]
+	ADD R3<<2, R1, R25
+	WORD $0xbd400320 // ldr s0, [x25, #0]
 	WORD $0x6f00e401 // movi v1.2d, #0
 	WORD $0x4e20f420 // fmax v0.4s, v1.4s, v0.4s
-	ADD R3<<2, R2, R23
-	WORD $0xbd0002e0 // str s0, [x23, #0]
+	ADD R3<<2, R2, R26
+	WORD $0xbd000340 // str s0, [x26, #0]
 	ADD $1, R3
 	JMP loop65
 
@@ -1484,56 +1484,56 @@ TEXT ·unaryLeakyReLUNEON(SB), NOSPLIT, $0-56
 loop67:
 	CMP R6, R3
 	BGT done68
-	ADD R3<<2, R1, R22
-	WORD $0x3dc002c1 // ldr q1, [x22, #0]
+	ADD R3<<2, R1, R21
+	WORD $0x3dc002a1 // ldr q1, [x21, #0]
 	WORD $0x6f00e402 // movi v2.2d, #0
 	WORD $0x6ea2e422 // fcmgt v2.4s, v1.4s, v2.4s
 	WORD $0x6e20dc23 // fmul v3.4s, v1.4s, v0.4s
 	WORD $0x6ee21c61 // bif v1.16b, v3.16b, v2.16b
-	ADD R3<<2, R2, R23
-	WORD $0x3d8002e1 // str q1, [x23, #0]
-	WORD $0x3dc006c1 // ldr q1, [x22, #16]
+	ADD R3<<2, R2, R22
+	WORD $0x3d8002c1 // str q1, [x22, #0]
+	WORD $0x3dc006a1 // ldr q1, [x21, #16]
 	WORD $0x6f00e402 // movi v2.2d, #0
 	WORD $0x6ea2e422 // fcmgt v2.4s, v1.4s, v2.4s
 	WORD $0x6e20dc23 // fmul v3.4s, v1.4s, v0.4s
 	WORD $0x6ee21c61 // bif v1.16b, v3.16b, v2.16b
-	WORD $0x3d8006e1 // str q1, [x23, #16]
-	WORD $0x3dc00ac1 // ldr q1, [x22, #32]
+	WORD $0x3d8006c1 // str q1, [x22, #16]
+	WORD $0x3dc00aa1 // ldr q1, [x21, #32]
 	WORD $0x6f00e402 // movi v2.2d, #0
 	WORD $0x6ea2e422 // fcmgt v2.4s, v1.4s, v2.4s
 	WORD $0x6e20dc23 // fmul v3.4s, v1.4s, v0.4s
 	WORD $0x6ee21c61 // bif v1.16b, v3.16b, v2.16b
-	WORD $0x3d800ae1 // str q1, [x23, #32]
-	WORD $0x3dc00ec1 // ldr q1, [x22, #48]
+	WORD $0x3d800ac1 // str q1, [x22, #32]
+	WORD $0x3dc00ea1 // ldr q1, [x21, #48]
 	WORD $0x6f00e402 // movi v2.2d, #0
 	WORD $0x6ea2e422 // fcmgt v2.4s, v1.4s, v2.4s
 	WORD $0x6e20dc23 // fmul v3.4s, v1.4s, v0.4s
 	WORD $0x6ee21c61 // bif v1.16b, v3.16b, v2.16b
-	WORD $0x3d800ee1 // str q1, [x23, #48]
-	WORD $0x3dc012c1 // ldr q1, [x22, #64]
+	WORD $0x3d800ec1 // str q1, [x22, #48]
+	WORD $0x3dc012a1 // ldr q1, [x21, #64]
 	WORD $0x6f00e402 // movi v2.2d, #0
 	WORD $0x6ea2e422 // fcmgt v2.4s, v1.4s, v2.4s
 	WORD $0x6e20dc23 // fmul v3.4s, v1.4s, v0.4s
 	WORD $0x6ee21c61 // bif v1.16b, v3.16b, v2.16b
-	WORD $0x3d8012e1 // str q1, [x23, #64]
-	WORD $0x3dc016c1 // ldr q1, [x22, #80]
+	WORD $0x3d8012c1 // str q1, [x22, #64]
+	WORD $0x3dc016a1 // ldr q1, [x21, #80]
 	WORD $0x6f00e402 // movi v2.2d, #0
 	WORD $0x6ea2e422 // fcmgt v2.4s, v1.4s, v2.4s
 	WORD $0x6e20dc23 // fmul v3.4s, v1.4s, v0.4s
 	WORD $0x6ee21c61 // bif v1.16b, v3.16b, v2.16b
-	WORD $0x3d8016e1 // str q1, [x23, #80]
-	WORD $0x3dc01ac1 // ldr q1, [x22, #96]
+	WORD $0x3d8016c1 // str q1, [x22, #80]
+	WORD $0x3dc01aa1 // ldr q1, [x21, #96]
 	WORD $0x6f00e402 // movi v2.2d, #0
 	WORD $0x6ea2e422 // fcmgt v2.4s, v1.4s, v2.4s
 	WORD $0x6e20dc23 // fmul v3.4s, v1.4s, v0.4s
 	WORD $0x6ee21c61 // bif v1.16b, v3.16b, v2.16b
-	WORD $0x3d801ae1 // str q1, [x23, #96]
-	WORD $0x3dc01ec1 // ldr q1, [x22, #112]
+	WORD $0x3d801ac1 // str q1, [x22, #96]
+	WORD $0x3dc01ea1 // ldr q1, [x21, #112]
 	WORD $0x6f00e402 // movi v2.2d, #0
 	WORD $0x6ea2e422 // fcmgt v2.4s, v1.4s, v2.4s
 	WORD $0x6e20dc23 // fmul v3.4s, v1.4s, v0.4s
 	WORD $0x6ee21c61 // bif v1.16b, v3.16b, v2.16b
-	WORD $0x3d801ee1 // str q1, [x23, #112]
+	WORD $0x3d801ec1 // str q1, [x22, #112]
 	ADD $32, R3
 	JMP loop67
 
@@ -1544,14 +1544,14 @@ done68:
 loop69:
 	CMP R6, R3
 	BGT done70
-	ADD R3<<2, R1, R24
-	WORD $0x3dc00301 // ldr q1, [x24, #0]
+	ADD R3<<2, R1, R23
+	WORD $0x3dc002e1 // ldr q1, [x23, #0]
 	WORD $0x6f00e402 // movi v2.2d, #0
 	WORD $0x6ea2e422 // fcmgt v2.4s, v1.4s, v2.4s
 	WORD $0x6e20dc23 // fmul v3.4s, v1.4s, v0.4s
 	WORD $0x6ee21c61 // bif v1.16b, v3.16b, v2.16b
-	ADD R3<<2, R2, R25
-	WORD $0x3d800321 // str q1, [x25, #0]
+	ADD R3<<2, R2, R24
+	WORD $0x3d800301 // str q1, [x24, #0]
 	ADD $4, R3
 	JMP loop69
 
@@ -1562,14 +1562,14 @@ done70:
 loop71:
 	CMP R6, R3
 	BGT done72
-	ADD R3<<2, R1, R22
-	WORD $0xbd4002c1 // ldr s1, [x22, #0]
+	ADD R3<<2, R1, R25
+	WORD $0xbd400321 // ldr s1, [x25, #0]
 	WORD $0x6f00e402 // movi v2.2d, #0
 	WORD $0x6ea2e422 // fcmgt v2.4s, v1.4s, v2.4s
 	WORD $0x6e20dc23 // fmul v3.4s, v1.4s, v0.4s
 	WORD $0x6ee21c61 // bif v1.16b, v3.16b, v2.16b
-	ADD R3<<2, R2, R23
-	WORD $0xbd0002e1 // str s1, [x23, #0]
+	ADD R3<<2, R2, R26
+	WORD $0xbd000341 // str s1, [x26, #0]
 	ADD $1, R3
 	JMP loop71
 
@@ -1578,7 +1578,7 @@ done72:
 
 // func unaryGELUNEON
 TEXT ·unaryGELUNEON(SB), NOSPLIT, $0-56
-	MOVD $constants<>(SB), R20
+	MOVD $constants<>(SB), R19
 	FMOVS a+0(FP), F0
 	WORD $0x4e040400 // dup v0.4s, v0.s[0]
 	MOVD y_len+40(FP), R0
@@ -1591,178 +1591,178 @@ TEXT ·unaryGELUNEON(SB), NOSPLIT, $0-56
 loop73:
 	CMP R6, R3
 	BGT done74
-	ADD R3<<2, R1, R22
-	WORD $0x3dc002c0 // ldr q0, [x22, #0]
-	WORD $0x3dc08281 // ldr q1, [x20, #512]
-	WORD $0x3dc0729f // ldr q31, [x20, #448]
+	ADD R3<<2, R1, R21
+	WORD $0x3dc002a0 // ldr q0, [x21, #0]
+	WORD $0x3dc08261 // ldr q1, [x19, #512]
+	WORD $0x3dc0727f // ldr q31, [x19, #448]
 	WORD $0x4e3f1c02 // and v2.16b, v0.16b, v31.16b
 	WORD $0x4ea2f421 // fmin v1.4s, v1.4s, v2.4s
 	WORD $0x6e21dc22 // fmul v2.4s, v1.4s, v1.4s
 	WORD $0x4ea21c43 // mov v3.16b, v2.16b
 	WORD $0x4ea1cc23 // fmls v3.4s, v1.4s, v1.4s
-	WORD $0x3dc0869f // ldr q31, [x20, #528]
+	WORD $0x3dc0867f // ldr q31, [x19, #528]
 	WORD $0x6e3fdc42 // fmul v2.4s, v2.4s, v31.4s
-	WORD $0x3dc00284 // ldr q4, [x20, #0]
+	WORD $0x3dc00264 // ldr q4, [x19, #0]
 	WORD $0x4e22f482 // fmax v2.4s, v4.4s, v2.4s
-	WORD $0x3dc00684 // ldr q4, [x20, #16]
+	WORD $0x3dc00664 // ldr q4, [x19, #16]
 	WORD $0x4ea2f482 // fmin v2.4s, v4.4s, v2.4s
-	WORD $0x3dc00a9f // ldr q31, [x20, #32]
+	WORD $0x3dc00a7f // ldr q31, [x19, #32]
 	WORD $0x6e3fdc44 // fmul v4.4s, v2.4s, v31.4s
 	WORD $0x4e218884 // frintn v4.4s, v4.4s
-	WORD $0x3dc00e9f // ldr q31, [x20, #48]
+	WORD $0x3dc00e7f // ldr q31, [x19, #48]
 	WORD $0x4ebfcc82 // fmls v2.4s, v4.4s, v31.4s
-	WORD $0x3dc0129f // ldr q31, [x20, #64]
+	WORD $0x3dc0127f // ldr q31, [x19, #64]
 	WORD $0x4ebfcc82 // fmls v2.4s, v4.4s, v31.4s
-	WORD $0x3dc01685 // ldr q5, [x20, #80]
-	WORD $0x3dc01a86 // ldr q6, [x20, #96]
+	WORD $0x3dc01665 // ldr q5, [x19, #80]
+	WORD $0x3dc01a66 // ldr q6, [x19, #96]
 	WORD $0x4e22cca6 // fmla v6.4s, v5.4s, v2.4s
-	WORD $0x3dc01e85 // ldr q5, [x20, #112]
+	WORD $0x3dc01e65 // ldr q5, [x19, #112]
 	WORD $0x4e22ccc5 // fmla v5.4s, v6.4s, v2.4s
-	WORD $0x3dc02286 // ldr q6, [x20, #128]
+	WORD $0x3dc02266 // ldr q6, [x19, #128]
 	WORD $0x4e22cca6 // fmla v6.4s, v5.4s, v2.4s
-	WORD $0x3dc02685 // ldr q5, [x20, #144]
+	WORD $0x3dc02665 // ldr q5, [x19, #144]
 	WORD $0x4e22ccc5 // fmla v5.4s, v6.4s, v2.4s
-	WORD $0x3dc02a86 // ldr q6, [x20, #160]
+	WORD $0x3dc02a66 // ldr q6, [x19, #160]
 	WORD $0x4e22cca6 // fmla v6.4s, v5.4s, v2.4s
 	WORD $0x6e22dc45 // fmul v5.4s, v2.4s, v2.4s
 	WORD $0x4e25ccc2 // fmla v2.4s, v6.4s, v5.4s
-	WORD $0x3dc02e9f // ldr q31, [x20, #176]
+	WORD $0x3dc02e7f // ldr q31, [x19, #176]
 	WORD $0x4e3fd442 // fadd v2.4s, v2.4s, v31.4s
 	WORD $0x4e21a884 // fcvtns v4.4s, v4.4s
 	WORD $0x4f3f0485 // sshr v5.4s, v4.4s, #1
 	WORD $0x6ea58484 // sub v4.4s, v4.4s, v5.4s
 	WORD $0x4f3754a5 // shl v5.4s, v5.4s, #23
-	WORD $0x3dc02e86 // ldr q6, [x20, #176]
+	WORD $0x3dc02e66 // ldr q6, [x19, #176]
 	WORD $0x4ea684a5 // add v5.4s, v5.4s, v6.4s
 	WORD $0x6e25dc42 // fmul v2.4s, v2.4s, v5.4s
 	WORD $0x4f375484 // shl v4.4s, v4.4s, #23
-	WORD $0x3dc02e85 // ldr q5, [x20, #176]
+	WORD $0x3dc02e65 // ldr q5, [x19, #176]
 	WORD $0x4ea58484 // add v4.4s, v4.4s, v5.4s
 	WORD $0x6e24dc42 // fmul v2.4s, v2.4s, v4.4s
-	WORD $0x3dc02a9f // ldr q31, [x20, #160]
+	WORD $0x3dc02a7f // ldr q31, [x19, #160]
 	WORD $0x6e3fdc63 // fmul v3.4s, v3.4s, v31.4s
 	WORD $0x4e23cc42 // fmla v2.4s, v2.4s, v3.4s
-	WORD $0x3dc02e83 // ldr q3, [x20, #176]
-	WORD $0x3dc08a9f // ldr q31, [x20, #544]
+	WORD $0x3dc02e63 // ldr q3, [x19, #176]
+	WORD $0x3dc08a7f // ldr q31, [x19, #544]
 	WORD $0x4e3fcc23 // fmla v3.4s, v1.4s, v31.4s
-	WORD $0x3dc02e81 // ldr q1, [x20, #176]
+	WORD $0x3dc02e61 // ldr q1, [x19, #176]
 	WORD $0x6e23fc23 // fdiv v3.4s, v1.4s, v3.4s
-	WORD $0x3dc08e9f // ldr q31, [x20, #560]
+	WORD $0x3dc08e7f // ldr q31, [x19, #560]
 	WORD $0x4ebfd464 // fsub v4.4s, v3.4s, v31.4s
-	WORD $0x3dc09285 // ldr q5, [x20, #576]
-	WORD $0x3dc09686 // ldr q6, [x20, #592]
+	WORD $0x3dc09265 // ldr q5, [x19, #576]
+	WORD $0x3dc09666 // ldr q6, [x19, #592]
 	WORD $0x4e24cca6 // fmla v6.4s, v5.4s, v4.4s
-	WORD $0x3dc09a85 // ldr q5, [x20, #608]
+	WORD $0x3dc09a65 // ldr q5, [x19, #608]
 	WORD $0x4e24ccc5 // fmla v5.4s, v6.4s, v4.4s
-	WORD $0x3dc09e86 // ldr q6, [x20, #624]
+	WORD $0x3dc09e66 // ldr q6, [x19, #624]
 	WORD $0x4e24cca6 // fmla v6.4s, v5.4s, v4.4s
-	WORD $0x3dc0a285 // ldr q5, [x20, #640]
+	WORD $0x3dc0a265 // ldr q5, [x19, #640]
 	WORD $0x4e24ccc5 // fmla v5.4s, v6.4s, v4.4s
-	WORD $0x3dc0a686 // ldr q6, [x20, #656]
+	WORD $0x3dc0a666 // ldr q6, [x19, #656]
 	WORD $0x4e24cca6 // fmla v6.4s, v5.4s, v4.4s
-	WORD $0x3dc0aa85 // ldr q5, [x20, #672]
+	WORD $0x3dc0aa65 // ldr q5, [x19, #672]
 	WORD $0x4e24ccc5 // fmla v5.4s, v6.4s, v4.4s
-	WORD $0x3dc0ae86 // ldr q6, [x20, #688]
+	WORD $0x3dc0ae66 // ldr q6, [x19, #688]
 	WORD $0x4e24cca6 // fmla v6.4s, v5.4s, v4.4s
-	WORD $0x3dc0b285 // ldr q5, [x20, #704]
+	WORD $0x3dc0b265 // ldr q5, [x19, #704]
 	WORD $0x4e24ccc5 // fmla v5.4s, v6.4s, v4.4s
-	WORD $0x3dc0b686 // ldr q6, [x20, #720]
+	WORD $0x3dc0b666 // ldr q6, [x19, #720]
 	WORD $0x4e24cca6 // fmla v6.4s, v5.4s, v4.4s
 	WORD $0x6e23dcc3 // fmul v3.4s, v6.4s, v3.4s
 	WORD $0x6e22dc62 // fmul v2.4s, v3.4s, v2.4s
 	WORD $0x4ea0a803 // cmlt v3.4s, v0.4s, #0
 	WORD $0x4ea2d421 // fsub v1.4s, v1.4s, v2.4s
 	WORD $0x6ea31c41 // bit v1.16b, v2.16b, v3.16b
-	WORD $0x3dc0ba82 // ldr q2, [x20, #736]
+	WORD $0x3dc0ba62 // ldr q2, [x19, #736]
 	WORD $0x4e20f440 // fmax v0.4s, v2.4s, v0.4s
 	WORD $0x6e20dc20 // fmul v0.4s, v1.4s, v0.4s
-	ADD R3<<2, R2, R23
-	WORD $0x3d8002e0 // str q0, [x23, #0]
-	WORD $0x3dc006c0 // ldr q0, [x22, #16]
-	WORD $0x3dc08281 // ldr q1, [x20, #512]
-	WORD $0x3dc0729f // ldr q31, [x20, #448]
+	ADD R3<<2, R2, R22
+	WORD $0x3d8002c0 // str q0, [x22, #0]
+	WORD $0x3dc006a0 // ldr q0, [x21, #16]
+	WORD $0x3dc08261 // ldr q1, [x19, #512]
+	WORD $0x3dc0727f // ldr q31, [x19, #448]
 	WORD $0x4e3f1c02 // and v2.16b, v0.16b, v31.16b
 	WORD $0x4ea2f421 // fmin v1.4s, v1.4s, v2.4s
 	WORD $0x6e21dc22 // fmul v2.4s, v1.4s, v1.4s
 	WORD $0x4ea21c43 // mov v3.16b, v2.16b
 	WORD $0x4ea1cc23 // fmls v3.4s, v1.4s, v1.4s
-	WORD $0x3dc0869f // ldr q31, [x20, #528]
+	WORD $0x3dc0867f // ldr q31, [x19, #528]
 	WORD $0x6e3fdc42 // fmul v2.4s, v2.4s, v31.4s
-	WORD $0x3dc00284 // ldr q4, [x20, #0]
+	WORD $0x3dc00264 // ldr q4, [x19, #0]
 	WORD $0x4e22f482 // fmax v2.4s, v4.4s, v2.4s
-	WORD $0x3dc00684 // ldr q4, [x20, #16]
+	WORD $0x3dc00664 // ldr q4, [x19, #16]
 	WORD $0x4ea2f482 // fmin v2.4s, v4.4s, v2.4s
-	WORD $0x3dc00a9f // ldr q31, [x20, #32]
+	WORD $0x3dc00a7f // ldr q31, [x19, #32]
 	WORD $0x6e3fdc44 // fmul v4.4s, v2.4s, v31.4s
 	WORD $0x4e218884 // frintn v4.4s, v4.4s
-	WORD $0x3dc00e9f // ldr q31, [x20, #48]
+	WORD $0x3dc00e7f // ldr q31, [x19, #48]
 	WORD $0x4ebfcc82 // fmls v2.4s, v4.4s, v31.4s
-	WORD $0x3dc0129f // ldr q31, [x20, #64]
+	WORD $0x3dc0127f // ldr q31, [x19, #64]
 	WORD $0x4ebfcc82 // fmls v2.4s, v4.4s, v31.4s
-	WORD $0x3dc01685 // ldr q5, [x20, #80]
-	WORD $0x3dc01a86 // ldr q6, [x20, #96]
+	WORD $0x3dc01665 // ldr q5, [x19, #80]
+	WORD $0x3dc01a66 // ldr q6, [x19, #96]
 	WORD $0x4e22cca6 // fmla v6.4s, v5.4s, v2.4s
-	WORD $0x3dc01e85 // ldr q5, [x20, #112]
+	WORD $0x3dc01e65 // ldr q5, [x19, #112]
 	WORD $0x4e22ccc5 // fmla v5.4s, v6.4s, v2.4s
-	WORD $0x3dc02286 // ldr q6, [x20, #128]
+	WORD $0x3dc02266 // ldr q6, [x19, #128]
 	WORD $0x4e22cca6 // fmla v6.4s, v5.4s, v2.4s
-	WORD $0x3dc02685 // ldr q5, [x20, #144]
+	WORD $0x3dc02665 // ldr q5, [x19, #144]
 	WORD $0x4e22ccc5 // fmla v5.4s, v6.4s, v2.4s
-	WORD $0x3dc02a86 // ldr q6, [x20, #160]
+	WORD $0x3dc02a66 // ldr q6, [x19, #160]
 	WORD $0x4e22cca6 // fmla v6.4s, v5.4s, v2.4s
 	WORD $0x6e22dc45 // fmul v5.4s, v2.4s, v2.4s
 	WORD $0x4e25ccc2 // fmla v2.4s, v6.4s, v5.4s
-	WORD $0x3dc02e9f // ldr q31, [x20, #176]
+	WORD $0x3dc02e7f // ldr q31, [x19, #176]
 	WORD $0x4e3fd442 // fadd v2.4s, v2.4s, v31.4s
 	WORD $0x4e21a884 // fcvtns v4.4s, v4.4s
 	WORD $0x4f3f0485 // sshr v5.4s, v4.4s, #1
 	WORD $0x6ea58484 // sub v4.4s, v4.4s, v5.4s
 	WORD $0x4f3754a5 // shl v5.4s, v5.4s, #23
-	WORD $0x3dc02e86 // ldr q6, [x20, #176]
+	WORD $0x3dc02e66 // ldr q6, [x19, #176]
 	WORD $0x4ea684a5 // add v5.4s, v5.4s, v6.4s
 	WORD $0x6e25dc42 // fmul v2.4s, v2.4s, v5.4s
 	WORD $0x4f375484 // shl v4.4s, v4.4s, #23
-	WORD $0x3dc02e85 // ldr q5, [x20, #176]
+	WORD $0x3dc02e65 // ldr q5, [x19, #176]
 	WORD $0x4ea58484 // add v4.4s, v4.4s, v5.4s
 	WORD $0x6e24dc42 // fmul v2.4s, v2.4s, v4.4s
-	WORD $0x3dc02a9f // ldr q31, [x20, #160]
+	WORD $0x3dc02a7f // ldr q31, [x19, #160]
 	WORD $0x6e3fdc63 // fmul v3.4s, v3.4s, v31.4s
 	WORD $0x4e23cc42 // fmla v2.4s, v2.4s, v3.4s
-	WORD $0x3dc02e83 // ldr q3, [x20, #176]
-	WORD $0x3dc08a9f // ldr q31, [x20, #544]
+	WORD $0x3dc02e63 // ldr q3, [x19, #176]
+	WORD $0x3dc08a7f // ldr q31, [x19, #544]
 	WORD $0x4e3fcc23 // fmla v3.4s, v1.4s, v31.4s
-	WORD $0x3dc02e81 // ldr q1, [x20, #176]
+	WORD $0x3dc02e61 // ldr q1, [x19, #176]
 	WORD $0x6e23fc23 // fdiv v3.4s, v1.4s, v3.4s
-	WORD $0x3dc08e9f // ldr q31, [x20, #560]
+	WORD $0x3dc08e7f // ldr q31, [x19, #560]
 	WORD $0x4ebfd464 // fsub v4.4s, v3.4s, v31.4s
-	WORD $0x3dc09285 // ldr q5, [x20, #576]
-	WORD $0x3dc09686 // ldr q6, [x20, #592]
+	WORD $0x3dc09265 // ldr q5, [x19, #576]
+	WORD $0x3dc09666 // ldr q6, [x19, #592]
 	WORD $0x4e24cca6 // fmla v6.4s, v5.4s, v4.4s
-	WORD $0x3dc09a85 // ldr q5, [x20, #608]
+	WORD $0x3dc09a65 // ldr q5, [x19, #608]
 	WORD $0x4e24ccc5 // fmla v5.4s, v6.4s, v4.4s
-	WORD $0x3dc09e86 // ldr q6, [x20, #624]
+	WORD $0x3dc09e66 // ldr q6, [x19, #624]
 	WORD $0x4e24cca6 // fmla v6.4s, v5.4s, v4.4s
-	WORD $0x3dc0a285 // ldr q5, [x20, #640]
+	WORD $0x3dc0a265 // ldr q5, [x19, #640]
 	WORD $0x4e24ccc5 // fmla v5.4s, v6.4s, v4.4s
-	WORD $0x3dc0a686 // ldr q6, [x20, #656]
+	WORD $0x3dc0a666 // ldr q6, [x19, #656]
 	WORD $0x4e24cca6 // fmla v6.4s, v5.4s, v4.4s
-	WORD $0x3dc0aa85 // ldr q5, [x20, #672]
+	WORD $0x3dc0aa65 // ldr q5, [x19, #672]
 	WORD $0x4e24ccc5 // fmla v5.4s, v6.4s, v4.4s
-	WORD $0x3dc0ae86 // ldr q6, [x20, #688]
+	WORD $0x3dc0ae66 // ldr q6, [x19, #688]
 	WORD $0x4e24cca6 // fmla v6.4s, v5.4s, v4.4s
-	WORD $0x3dc0b285 // ldr q5, [x20, #704]
+	WORD $0x3dc0b265 // ldr q5, [x19, #704]
 	WORD $0x4e24ccc5 // fmla v5.4s, v6.4s, v4.4s
-	WORD $0x3dc0b686 // ldr q6, [x20, #720]
+	WORD $0x3dc0b666 // ldr q6, [x19, #720]
 	WORD $0x4e24cca6 // fmla v6.4s, v5.4s, v4.4s
 	WORD $0x6e23dcc3 // fmul v3.4s, v6.4s, v3.4s
 	WORD $0x6e22dc62 // fmul v2.4s, v3.4s, v2.4s
 	WORD $0x4ea0a803 // cmlt v3.4s, v0.4s, #0
 	WORD $0x4ea2d421 // fsub v1.4s, v1.4s, v2.4s
 	WORD $0x6ea31c41 // bit v1.16b, v2.16b, v3.16b
-	WORD $0x3dc0ba82 // ldr q2, [x20, #736]
+	WORD $0x3dc0ba62 // ldr q2, [x19, #736]
 	WORD $0x4e20f440 // fmax v0.4s, v2.4s, v0.4s
 	WORD $0x6e20dc20 // fmul v0.4s, v1.4s, v0.4s
-	WORD $0x3d8006e0 // str q0, [x23, #16]
+	WORD $0x3d8006c0 // str q0, [x22, #16]
 	ADD $8, R3
 	JMP loop73
 
@@ -1773,93 +1773,93 @@ done74:
 loop75:
 	CMP R6, R3
 	BGT done76
-	ADD R3<<2, R1, R24
-	WORD $0x3dc00300 // ldr q0, [x24, #0]
-	WORD $0x3dc08281 // ldr q1, [x20, #512]
-	WORD $0x3dc0729f // ldr q31, [x20, #448]
+	ADD R3<<2, R1, R23
+	WORD $0x3dc002e0 // ldr q0, [x23, #0]
+	WORD $0x3dc08261 // ldr q1, [x19, #512]
+	WORD $0x3dc0727f // ldr q31, [x19, #448]
 	WORD $0x4e3f1c02 // and v2.16b, v0.16b, v31.16b
 	WORD $0x4ea2f421 // fmin v1.4s, v1.4s, v2.4s
 	WORD $0x6e21dc22 // fmul v2.4s, v1.4s, v1.4s
 	WORD $0x4ea21c43 // mov v3.16b, v2.16b
 	WORD $0x4ea1cc23 // fmls v3.4s, v1.4s, v1.4s
-	WORD $0x3dc0869f // ldr q31, [x20, #528]
+	WORD $0x3dc0867f // ldr q31, [x19, #528]
 	WORD $0x6e3fdc42 // fmul v2.4s, v2.4s, v31.4s
-	WORD $0x3dc00284 // ldr q4, [x20, #0]
+	WORD $0x3dc00264 // ldr q4, [x19, #0]
 	WORD $0x4e22f482 // fmax v2.4s, v4.4s, v2.4s
-	WORD $0x3dc00684 // ldr q4, [x20, #16]
+	WORD $0x3dc00664 // ldr q4, [x19, #16]
 	WORD $0x4ea2f482 // fmin v2.4s, v4.4s, v2.4s
-	WORD $0x3dc00a9f // ldr q31, [x20, #32]
+	WORD $0x3dc00a7f // ldr q31, [x19, #32]
 	WORD $0x6e3fdc44 // fmul v4.4s, v2.4s, v31.4s
 	WORD $0x4e218884 // frintn v4.4s, v4.4s
-	WORD $0x3dc00e9f // ldr q31, [x20, #48]
+	WORD $0x3dc00e7f // ldr q31, [x19, #48]
 	WORD $0x4ebfcc82 // fmls v2.4s, v4.4s, v31.4s
-	WORD $0x3dc0129f // ldr q31, [x20, #64]
+	WORD $0x3dc0127f // ldr q31, [x19, #64]
 	WORD $0x4ebfcc82 // fmls v2.4s, v4.4s, v31.4s
-	WORD $0x3dc01685 // ldr q5, [x20, #80]
-	WORD $0x3dc01a86 // ldr q6, [x20, #96]
+	WORD $0x3dc01665 // ldr q5, [x19, #80]
+	WORD $0x3dc01a66 // ldr q6, [x19, #96]
 	WORD $0x4e22cca6 // fmla v6.4s, v5.4s, v2.4s
-	WORD $0x3dc01e85 // ldr q5, [x20, #112]
+	WORD $0x3dc01e65 // ldr q5, [x19, #112]
 	WORD $0x4e22ccc5 // fmla v5.4s, v6.4s, v2.4s
-	WORD $0x3dc02286 // ldr q6, [x20, #128]
+	WORD $0x3dc02266 // ldr q6, [x19, #128]
 	WORD $0x4e22cca6 // fmla v6.4s, v5.4s, v2.4s
-	WORD $0x3dc02685 // ldr q5, [x20, #144]
+	WORD $0x3dc02665 // ldr q5, [x19, #144]
 	WORD $0x4e22ccc5 // fmla v5.4s, v6.4s, v2.4s
-	WORD $0x3dc02a86 // ldr q6, [x20, #160]
+	WORD $0x3dc02a66 // ldr q6, [x19, #160]
 	WORD $0x4e22cca6 // fmla v6.4s, v5.4s, v2.4s
 	WORD $0x6e22dc45 // fmul v5.4s, v2.4s, v2.4s
 	WORD $0x4e25ccc2 // fmla v2.4s, v6.4s, v5.4s
-	WORD $0x3dc02e9f // ldr q31, [x20, #176]
+	WORD $0x3dc02e7f // ldr q31, [x19, #176]
 	WORD $0x4e3fd442 // fadd v2.4s, v2.4s, v31.4s
 	WORD $0x4e21a884 // fcvtns v4.4s, v4.4s
 	WORD $0x4f3f0485 // sshr v5.4s, v4.4s, #1
 	WORD $0x6ea58484 // sub v4.4s, v4.4s, v5.4s
 	WORD $0x4f3754a5 // shl v5.4s, v5.4s, #23
-	WORD $0x3dc02e86 // ldr q6, [x20, #176]
+	WORD $0x3dc02e66 // ldr q6, [x19, #176]
 	WORD $0x4ea684a5 // add v5.4s, v5.4s, v6.4s
 	WORD $0x6e25dc42 // fmul v2.4s, v2.4s, v5.4s
 	WORD $0x4f375484 // shl v4.4s, v4.4s, #23
-	WORD $0x3dc02e85 // ldr q5, [x20, #176]
+	WORD $0x3dc02e65 // ldr q5, [x19, #176]
 	WORD $0x4ea58484 // add v4.4s, v4.4s, v5.4s
 	WORD $0x6e24dc42 // fmul v2.4s, v2.4s, v4.4s
-	WORD $0x3dc02a9f // ldr q31, [x20, #160]
+	WORD $0x3dc02a7f // ldr q31, [x19, #160]
 	WORD $0x6e3fdc63 // fmul v3.4s, v3.4s, v31.4s
 	WORD $0x4e23cc42 // fmla v2.4s, v2.4s, v3.4s
-	WORD $0x3dc02e83 // ldr q3, [x20, #176]
-	WORD $0x3dc08a9f // ldr q31, [x20, #544]
+	WORD $0x3dc02e63 // ldr q3, [x19, #176]
+	WORD $0x3dc08a7f // ldr q31, [x19, #544]
 	WORD $0x4e3fcc23 // fmla v3.4s, v1.4s, v31.4s
-	WORD $0x3dc02e81 // ldr q1, [x20, #176]
+	WORD $0x3dc02e61 // ldr q1, [x19, #176]
 	WORD $0x6e23fc23 // fdiv v3.4s, v1.4s, v3.4s
-	WORD $0x3dc08e9f // ldr q31, [x20, #560]
+	WORD $0x3dc08e7f // ldr q31, [x19, #560]
 	WORD $0x4ebfd464 // fsub v4.4s, v3.4s, v31.4s
-	WORD $0x3dc09285 // ldr q5, [x20, #576]
-	WORD $0x3dc09686 // ldr q6, [x20, #592]
+	WORD $0x3dc09265 // ldr q5, [x19, #576]
+	WORD $0x3dc09666 // ldr q6, [x19, #592]
 	WORD $0x4e24cca6 // fmla v6.4s, v5.4s, v4.4s
-	WORD $0x3dc09a85 // ldr q5, [x20, #608]
+	WORD $0x3dc09a65 // ldr q5, [x19, #608]
 	WORD $0x4e24ccc5 // fmla v5.4s, v6.4s, v4.4s
-	WORD $0x3dc09e86 // ldr q6, [x20, #624]
+	WORD $0x3dc09e66 // ldr q6, [x19, #624]
 	WORD $0x4e24cca6 // fmla v6.4s, v5.4s, v4.4s
-	WORD $0x3dc0a285 // ldr q5, [x20, #640]
+	WORD $0x3dc0a265 // ldr q5, [x19, #640]
 	WORD $0x4e24ccc5 // fmla v5.4s, v6.4s, v4.4s
-	WORD $0x3dc0a686 // ldr q6, [x20, #656]
+	WORD $0x3dc0a666 // ldr q6, [x19, #656]
 	WORD $0x4e24cca6 // fmla v6.4s, v5.4s, v4.4s
-	WORD $0x3dc0aa85 // ldr q5, [x20, #672]
+	WORD $0x3dc0aa65 // ldr q5, [x19, #672]
 	WORD $0x4e24ccc5 // fmla v5.4s, v6.4s, v4.4s
-	WORD $0x3dc0ae86 // ldr q6, [x20, #688]
+	WORD $0x3dc0ae66 // ldr q6, [x19, #688]
 	WORD $0x4e24cca6 // fmla v6.4s, v5.4s, v4.4s
-	WORD $0x3dc0b285 // ldr q5, [x20, #704]
+	WORD $0x3dc0b265 // ldr q5, [x19, #704]
 	WORD $0x4e24ccc5 // fmla v5.4s, v6.4s, v4.4s
-	WORD $0x3dc0b686 // ldr q6, [x20, #720]
+	WORD $0x3dc0b666 // ldr q6, [x19, #720]
 	WORD $0x4e24cca6 // fmla v6.4s, v5.4s, v4.4s
 	WORD $0x6e23dcc3 // fmul v3.4s, v6.4s, v3.4s
 	WORD $0x6e22dc62 // fmul v2.4s, v3.4s, v2.4s
 	WORD $0x4ea0a803 // cmlt v3.4s, v0.4s, #0
 	WORD $0x4ea2d421 // fsub v1.4s, v1.4s, v2.4s
 	WORD $0x6ea31c41 // bit v1.16b, v2.16b, v3.16b
-	WORD $0x3dc0ba82 // ldr q2, [x20, #736]
+	WORD $0x3dc0ba62 // ldr q2, [x19, #736]
 	WORD $0x4e20f440 // fmax v0.4s, v2.4s, v0.4s
 	WORD $0x6e20dc20 // fmul v0.4s, v1.4s, v0.4s
-	ADD R3<<2, R2, R25
-	WORD $0x3d800320 // str q0, [x25, #0]
+	ADD R3<<2, R2, R24
+	WORD $0x3d800300 // str q0, [x24, #0]
 	ADD $4, R3
 	JMP loop75
 
@@ -1870,93 +1870,93 @@ done76:
 loop77:
 	CMP R6, R3
 	BGT done78
-	ADD R3<<2, R1, R22
-	WORD $0xbd4002c0 // ldr s0, [x22, #0]
-	WORD $0x3dc08281 // ldr q1, [x20, #512]
-	WORD $0x3dc0729f // ldr q31, [x20, #448]
+	ADD R3<<2, R1, R25
+	WORD $0xbd400320 // ldr s0, [x25, #0]
+	WORD $0x3dc08261 // ldr q1, [x19, #512]
+	WORD $0x3dc0727f // ldr q31, [x19, #448]
 	WORD $0x4e3f1c02 // and v2.16b, v0.16b, v31.16b
 	WORD $0x4ea2f421 // fmin v1.4s, v1.4s, v2.4s
 	WORD $0x6e21dc22 // fmul v2.4s, v1.4s, v1.4s
 	WORD $0x4ea21c43 // mov v3.16b, v2.16b
 	WORD $0x4ea1cc23 // fmls v3.4s, v1.4s, v1.4s
-	WORD $0x3dc0869f // ldr q31, [x20, #528]
+	WORD $0x3dc0867f // ldr q31, [x19, #528]
 	WORD $0x6e3fdc42 // fmul v2.4s, v2.4s, v31.4s
-	WORD $0x3dc00284 // ldr q4, [x20, #0]
+	WORD $0x3dc00264 // ldr q4, [x19, #0]
 	WORD $0x4e22f482 // fmax v2.4s, v4.4s, v2.4s
-	WORD $0x3dc00684 // ldr q4, [x20, #16]
+	WORD $0x3dc00664 // ldr q4, [x19, #16]
 	WORD $0x4ea2f482 // fmin v2.4s, v4.4s, v2.4s
-	WORD $0x3dc00a9f // ldr q31, [x20, #32]
+	WORD $0x3dc00a7f // ldr q31, [x19, #32]
 	WORD $0x6e3fdc44 // fmul v4.4s, v2.4s, v31.4s
 	WORD $0x4e218884 // frintn v4.4s, v4.4s
-	WORD $0x3dc00e9f // ldr q31, [x20, #48]
+	WORD $0x3dc00e7f // ldr q31, [x19, #48]
 	WORD $0x4ebfcc82 // fmls v2.4s, v4.4s, v31.4s
-	WORD $0x3dc0129f // ldr q31, [x20, #64]
+	WORD $0x3dc0127f // ldr q31, [x19, #64]
 	WORD $0x4ebfcc82 // fmls v2.4s, v4.4s, v31.4s
-	WORD $0x3dc01685 // ldr q5, [x20, #80]
-	WORD $0x3dc01a86 // ldr q6, [x20, #96]
+	WORD $0x3dc01665 // ldr q5, [x19, #80]
+	WORD $0x3dc01a66 // ldr q6, [x19, #96]
 	WORD $0x4e22cca6 // fmla v6.4s, v5.4s, v2.4s
-	WORD $0x3dc01e85 // ldr q5, [x20, #112]
+	WORD $0x3dc01e65 // ldr q5, [x19, #112]
 	WORD $0x4e22ccc5 // fmla v5.4s, v6.4s, v2.4s
-	WORD $0x3dc02286 // ldr q6, [x20, #128]
+	WORD $0x3dc02266 // ldr q6, [x19, #128]
 	WORD $0x4e22cca6 // fmla v6.4s, v5.4s, v2.4s
-	WORD $0x3dc02685 // ldr q5, [x20, #144]
+	WORD $0x3dc02665 // ldr q5, [x19, #144]
 	WORD $0x4e22ccc5 // fmla v5.4s, v6.4s, v2.4s
-	WORD $0x3dc02a86 // ldr q6, [x20, #160]
+	WORD $0x3dc02a66 // ldr q6, [x19, #160]
 	WORD $0x4e22cca6 // fmla v6.4s, v5.4s, v2.4s
 	WORD $0x6e22dc45 // fmul v5.4s, v2.4s, v2.4s
 	WORD $0x4e25ccc2 // fmla v2.4s, v6.4s, v5.4s
-	WORD $0x3dc02e9f // ldr q31, [x20, #176]
+	WORD $0x3dc02e7f // ldr q31, [x19, #176]
 	WORD $0x4e3fd442 // fadd v2.4s, v2.4s, v31.4s
 	WORD $0x4e21a884 // fcvtns v4.4s, v4.4s
 	WORD $0x4f3f0485 // sshr v5.4s, v4.4s, #1
 	WORD $0x6ea58484 // sub v4.4s, v4.4s, v5.4s
 	WORD $0x4f3754a5 // shl v5.4s, v5.4s, #23
-	WORD $0x3dc02e86 // ldr q6, [x20, #176]
+	WORD $0x3dc02e66 // ldr q6, [x19, #176]
 	WORD $0x4ea684a5 // add v5.4s, v5.4s, v6.4s
 	WORD $0x6e25dc42 // fmul v2.4s, v2.4s, v5.4s
 	WORD $0x4f375484 // shl v4.4s, v4.4s, #23
-	WORD $0x3dc02e85 // ldr q5, [x20, #176]
+	WORD $0x3dc02e65 // ldr q5, [x19, #176]
 	WORD $0x4ea58484 // add v4.4s, v4.4s, v5.4s
 	WORD $0x6e24dc42 // fmul v2.4s, v2.4s, v4.4s
-	WORD $0x3dc02a9f // ldr q31, [x20, #160]
+	WORD $0x3dc02a7f // ldr q31, [x19, #160]
 	WORD $0x6e3fdc63 // fmul v3.4s, v3.4s, v31.4s
 	WORD $0x4e23cc42 // fmla v2.4s, v2.4s, v3.4s
-	WORD $0x3dc02e83 // ldr q3, [x20, #176]
-	WORD $0x3dc08a9f // ldr q31, [x20, #544]
+	WORD $0x3dc02e63 // ldr q3, [x19, #176]
+	WORD $0x3dc08a7f // ldr q31, [x19, #544]
 	WORD $0x4e3fcc23 // fmla v3.4s, v1.4s, v31.4s
-	WORD $0x3dc02e81 // ldr q1, [x20, #176]
+	WORD $0x3dc02e61 // ldr q1, [x19, #176]
 	WORD $0x6e23fc23 // fdiv v3.4s, v1.4s, v3.4s
-	WORD $0x3dc08e9f // ldr q31, [x20, #560]
+	WORD $0x3dc08e7f // ldr q31, [x19, #560]
 	WORD $0x4ebfd464 // fsub v4.4s, v3.4s, v31.4s
-	WORD $0x3dc09285 // ldr q5, [x20, #576]
-	WORD $0x3dc09686 // ldr q6, [x20, #592]
+	WORD $0x3dc09265 // ldr q5, [x19, #576]
+	WORD $0x3dc09666 // ldr q6, [x19, #592]
 	WORD $0x4e24cca6 // fmla v6.4s, v5.4s, v4.4s
-	WORD $0x3dc09a85 // ldr q5, [x20, #608]
+	WORD $0x3dc09a65 // ldr q5, [x19, #608]
 	WORD $0x4e24ccc5 // fmla v5.4s, v6.4s, v4.4s
-	WORD $0x3dc09e86 // ldr q6, [x20, #624]
+	WORD $0x3dc09e66 // ldr q6, [x19, #624]
 	WORD $0x4e24cca6 // fmla v6.4s, v5.4s, v4.4s
-	WORD $0x3dc0a285 // ldr q5, [x20, #640]
+	WORD $0x3dc0a265 // ldr q5, [x19, #640]
 	WORD $0x4e24ccc5 // fmla v5.4s, v6.4s, v4.4s
-	WORD $0x3dc0a686 // ldr q6, [x20, #656]
+	WORD $0x3dc0a666 // ldr q6, [x19, #656]
 	WORD $0x4e24cca6 // fmla v6.4s, v5.4s, v4.4s
-	WORD $0x3dc0aa85 // ldr q5, [x20, #672]
+	WORD $0x3dc0aa65 // ldr q5, [x19, #672]
 	WORD $0x4e24ccc5 // fmla v5.4s, v6.4s, v4.4s
-	WORD $0x3dc0ae86 // ldr q6, [x20, #688]
+	WORD $0x3dc0ae66 // ldr q6, [x19, #688]
 	WORD $0x4e24cca6 // fmla v6.4s, v5.4s, v4.4s
-	WORD $0x3dc0b285 // ldr q5, [x20, #704]
+	WORD $0x3dc0b265 // ldr q5, [x19, #704]
 	WORD $0x4e24ccc5 // fmla v5.4s, v6.4s, v4.4s
-	WORD $0x3dc0b686 // ldr q6, [x20, #720]
+	WORD $0x3dc0b666 // ldr q6, [x19, #720]
 	WORD $0x4e24cca6 // fmla v6.4s, v5.4s, v4.4s
 	WORD $0x6e23dcc3 // fmul v3.4s, v6.4s, v3.4s
 	WORD $0x6e22dc62 // fmul v2.4s, v3.4s, v2.4s
 	WORD $0x4ea0a803 // cmlt v3.4s, v0.4s, #0
 	WORD $0x4ea2d421 // fsub v1.4s, v1.4s, v2.4s
 	WORD $0x6ea31c41 // bit v1.16b, v2.16b, v3.16b
-	WORD $0x3dc0ba82 // ldr q2, [x20, #736]
+	WORD $0x3dc0ba62 // ldr q2, [x19, #736]
 	WORD $0x4e20f440 // fmax v0.4s, v2.4s, v0.4s
 	WORD $0x6e20dc20 // fmul v0.4s, v1.4s, v0.4s
-	ADD R3<<2, R2, R23
-	WORD $0xbd0002e0 // str s0, [x23, #0]
+	ADD R3<<2, R2, R26
+	WORD $0xbd000340 // str s0, [x26, #0]
 	ADD $1, R3
 	JMP loop77
 
@@ -1965,7 +1965,7 @@ done78:
 
 // func unarySiLUNEON
 TEXT ·unarySiLUNEON(SB), NOSPLIT, $0-56
-	MOVD $constants<>(SB), R20
+	MOVD $constants<>(SB), R19
 	FMOVS a+0(FP), F0
 	WORD $0x4e040400 // dup v0.4s, v0.s[0]
 	MOVD y_len+40(FP), R0
@@ -1978,104 +1978,104 @@ TEXT ·unarySiLUNEON(SB), NOSPLIT, $0-56
 loop79:
 	CMP R6, R3
 	BGT done80
-	ADD R3<<2, R1, R22
-	WORD $0x3dc002c0 // ldr q0, [x22, #0]
-	WORD $0x3dc0769f // ldr q31, [x20, #464]
+	ADD R3<<2, R1, R21
+	WORD $0x3dc002a0 // ldr q0, [x21, #0]
+	WORD $0x3dc0767f // ldr q31, [x19, #464]
 	WORD $0x4ebf1c01 // orr v1.16b, v0.16b, v31.16b
-	WORD $0x3dc00282 // ldr q2, [x20, #0]
+	WORD $0x3dc00262 // ldr q2, [x19, #0]
 	WORD $0x4e21f441 // fmax v1.4s, v2.4s, v1.4s
-	WORD $0x3dc00682 // ldr q2, [x20, #16]
+	WORD $0x3dc00662 // ldr q2, [x19, #16]
 	WORD $0x4ea1f441 // fmin v1.4s, v2.4s, v1.4s
-	WORD $0x3dc00a9f // ldr q31, [x20, #32]
+	WORD $0x3dc00a7f // ldr q31, [x19, #32]
 	WORD $0x6e3fdc22 // fmul v2.4s, v1.4s, v31.4s
 	WORD $0x4e218842 // frintn v2.4s, v2.4s
-	WORD $0x3dc00e9f // ldr q31, [x20, #48]
+	WORD $0x3dc00e7f // ldr q31, [x19, #48]
 	WORD $0x4ebfcc41 // fmls v1.4s, v2.4s, v31.4s
-	WORD $0x3dc0129f // ldr q31, [x20, #64]
+	WORD $0x3dc0127f // ldr q31, [x19, #64]
 	WORD $0x4ebfcc41 // fmls v1.4s, v2.4s, v31.4s
-	WORD $0x3dc01683 // ldr q3, [x20, #80]
-	WORD $0x3dc01a84 // ldr q4, [x20, #96]
+	WORD $0x3dc01663 // ldr q3, [x19, #80]
+	WORD $0x3dc01a64 // ldr q4, [x19, #96]
 	WORD $0x4e21cc64 // fmla v4.4s, v3.4s, v1.4s
-	WORD $0x3dc01e83 // ldr q3, [x20, #112]
+	WORD $0x3dc01e63 // ldr q3, [x19, #112]
 	WORD $0x4e21cc83 // fmla v3.4s, v4.4s, v1.4s
-	WORD $0x3dc02284 // ldr q4, [x20, #128]
+	WORD $0x3dc02264 // ldr q4, [x19, #128]
 	WORD $0x4e21cc64 // fmla v4.4s, v3.4s, v1.4s
-	WORD $0x3dc02683 // ldr q3, [x20, #144]
+	WORD $0x3dc02663 // ldr q3, [x19, #144]
 	WORD $0x4e21cc83 // fmla v3.4s, v4.4s, v1.4s
-	WORD $0x3dc02a84 // ldr q4, [x20, #160]
+	WORD $0x3dc02a64 // ldr q4, [x19, #160]
 	WORD $0x4e21cc64 // fmla v4.4s, v3.4s, v1.4s
 	WORD $0x6e21dc23 // fmul v3.4s, v1.4s, v1.4s
 	WORD $0x4e23cc81 // fmla v1.4s, v4.4s, v3.4s
-	WORD $0x3dc02e9f // ldr q31, [x20, #176]
+	WORD $0x3dc02e7f // ldr q31, [x19, #176]
 	WORD $0x4e3fd421 // fadd v1.4s, v1.4s, v31.4s
 	WORD $0x4e21a842 // fcvtns v2.4s, v2.4s
 	WORD $0x4f3f0443 // sshr v3.4s, v2.4s, #1
 	WORD $0x6ea38442 // sub v2.4s, v2.4s, v3.4s
 	WORD $0x4f375463 // shl v3.4s, v3.4s, #23
-	WORD $0x3dc02e84 // ldr q4, [x20, #176]
+	WORD $0x3dc02e64 // ldr q4, [x19, #176]
 	WORD $0x4ea48463 // add v3.4s, v3.4s, v4.4s
 	WORD $0x6e23dc21 // fmul v1.4s, v1.4s, v3.4s
 	WORD $0x4f375442 // shl v2.4s, v2.4s, #23
-	WORD $0x3dc02e83 // ldr q3, [x20, #176]
+	WORD $0x3dc02e63 // ldr q3, [x19, #176]
 	WORD $0x4ea38442 // add v2.4s, v2.4s, v3.4s
 	WORD $0x6e22dc21 // fmul v1.4s, v1.4s, v2.4s
 	WORD $0x4ea0a802 // cmlt v2.4s, v0.4s, #0
-	WORD $0x3dc02e83 // ldr q3, [x20, #176]
+	WORD $0x3dc02e63 // ldr q3, [x19, #176]
 	WORD $0x6e631c22 // bsl v2.16b, v1.16b, v3.16b
-	WORD $0x3dc02e9f // ldr q31, [x20, #176]
+	WORD $0x3dc02e7f // ldr q31, [x19, #176]
 	WORD $0x4e3fd421 // fadd v1.4s, v1.4s, v31.4s
 	WORD $0x6e21fc41 // fdiv v1.4s, v2.4s, v1.4s
 	WORD $0x6e20dc20 // fmul v0.4s, v1.4s, v0.4s
-	ADD R3<<2, R2, R23
-	WORD $0x3d8002e0 // str q0, [x23, #0]
-	WORD $0x3dc006c0 // ldr q0, [x22, #16]
-	WORD $0x3dc0769f // ldr q31, [x20, #464]
+	ADD R3<<2, R2, R22
+	WORD $0x3d8002c0 // str q0, [x22, #0]
+	WORD $0x3dc006a0 // ldr q0, [x21, #16]
+	WORD $0x3dc0767f // ldr q31, [x19, #464]
 	WORD $0x4ebf1c01 // orr v1.16b, v0.16b, v31.16b
-	WORD $0x3dc00282 // ldr q2, [x20, #0]
+	WORD $0x3dc00262 // ldr q2, [x19, #0]
 	WORD $0x4e21f441 // fmax v1.4s, v2.4s, v1.4s
-	WORD $0x3dc00682 // ldr q2, [x20, #16]
+	WORD $0x3dc00662 // ldr q2, [x19, #16]
 	WORD $0x4ea1f441 // fmin v1.4s, v2.4s, v1.4s
-	WORD $0x3dc00a9f // ldr q31, [x20, #32]
+	WORD $0x3dc00a7f // ldr q31, [x19, #32]
 	WORD $0x6e3fdc22 // fmul v2.4s, v1.4s, v31.4s
 	WORD $0x4e218842 // frintn v2.4s, v2.4s
-	WORD $0x3dc00e9f // ldr q31, [x20, #48]
+	WORD $0x3dc00e7f // ldr q31, [x19, #48]
 	WORD $0x4ebfcc41 // fmls v1.4s, v2.4s, v31.4s
-	WORD $0x3dc0129f // ldr q31, [x20, #64]
+	WORD $0x3dc0127f // ldr q31, [x19, #64]
 	WORD $0x4ebfcc41 // fmls v1.4s, v2.4s, v31.4s
-	WORD $0x3dc01683 // ldr q3, [x20, #80]
-	WORD $0x3dc01a84 // ldr q4, [x20, #96]
+	WORD $0x3dc01663 // ldr q3, [x19, #80]
+	WORD $0x3dc01a64 // ldr q4, [x19, #96]
 	WORD $0x4e21cc64 // fmla v4.4s, v3.4s, v1.4s
-	WORD $0x3dc01e83 // ldr q3, [x20, #112]
+	WORD $0x3dc01e63 // ldr q3, [x19, #112]
 	WORD $0x4e21cc83 // fmla v3.4s, v4.4s, v1.4s
-	WORD $0x3dc02284 // ldr q4, [x20, #128]
+	WORD $0x3dc02264 // ldr q4, [x19, #128]
 	WORD $0x4e21cc64 // fmla v4.4s, v3.4s, v1.4s
-	WORD $0x3dc02683 // ldr q3, [x20, #144]
+	WORD $0x3dc02663 // ldr q3, [x19, #144]
 	WORD $0x4e21cc83 // fmla v3.4s, v4.4s, v1.4s
-	WORD $0x3dc02a84 // ldr q4, [x20, #160]
+	WORD $0x3dc02a64 // ldr q4, [x19, #160]
 	WORD $0x4e21cc64 // fmla v4.4s, v3.4s, v1.4s
 	WORD $0x6e21dc23 // fmul v3.4s, v1.4s, v1.4s
 	WORD $0x4e23cc81 // fmla v1.4s, v4.4s, v3.4s
-	WORD $0x3dc02e9f // ldr q31, [x20, #176]
+	WORD $0x3dc02e7f // ldr q31, [x19, #176]
 	WORD $0x4e3fd421 // fadd v1.4s, v1.4s, v31.4s
 	WORD $0x4e21a842 // fcvtns v2.4s, v2.4s
 	WORD $0x4f3f0443 // sshr v3.4s, v2.4s, #1
 	WORD $0x6ea38442 // sub v2.4s, v2.4s, v3.4s
 	WORD $0x4f375463 // shl v3.4s, v3.4s, #23
-	WORD $0x3dc02e84 // ldr q4, [x20, #176]
+	WORD $0x3dc02e64 // ldr q4, [x19, #176]
 	WORD $0x4ea48463 // add v3.4s, v3.4s, v4.4s
 	WORD $0x6e23dc21 // fmul v1.4s, v1.4s, v3.4s
 	WORD $0x4f375442 // shl v2.4s, v2.4s, #23
-	WORD $0x3dc02e83 // ldr q3, [x20, #176]
+	WORD $0x3dc02e63 // ldr q3, [x19, #176]
 	WORD $0x4ea38442 // add v2.4s, v2.4s, v3.4s
 	WORD $0x6e22dc21 // fmul v1.4s, v1.4s, v2.4s
 	WORD $0x4ea0a802 // cmlt v2.4s, v0.4s, #0
-	WORD $0x3dc02e83 // ldr q3, [x20, #176]
+	WORD $0x3dc02e63 // ldr q3, [x19, #176]
 	WORD $0x6e631c22 // bsl v2.16b, v1.16b, v3.16b
-	WORD $0x3dc02e9f // ldr q31, [x20, #176]
+	WORD $0x3dc02e7f // ldr q31, [x19, #176]
 	WORD $0x4e3fd421 // fadd v1.4s, v1.4s, v31.4s
 	WORD $0x6e21fc41 // fdiv v1.4s, v2.4s, v1.4s
 	WORD $0x6e20dc20 // fmul v0.4s, v1.4s, v0.4s
-	WORD $0x3d8006e0 // str q0, [x23, #16]
+	WORD $0x3d8006c0 // str q0, [x22, #16]
 	ADD $8, R3
 	JMP loop79
 
@@ -2086,56 +2086,56 @@ done80:
 loop81:
 	CMP R6, R3
 	BGT done82
-	ADD R3<<2, R1, R24
-	WORD $0x3dc00300 // ldr q0, [x24, #0]
-	WORD $0x3dc0769f // ldr q31, [x20, #464]
+	ADD R3<<2, R1, R23
+	WORD $0x3dc002e0 // ldr q0, [x23, #0]
+	WORD $0x3dc0767f // ldr q31, [x19, #464]
 	WORD $0x4ebf1c01 // orr v1.16b, v0.16b, v31.16b
-	WORD $0x3dc00282 // ldr q2, [x20, #0]
+	WORD $0x3dc00262 // ldr q2, [x19, #0]
 	WORD $0x4e21f441 // fmax v1.4s, v2.4s, v1.4s
-	WORD $0x3dc00682 // ldr q2, [x20, #16]
+	WORD $0x3dc00662 // ldr q2, [x19, #16]
 	WORD $0x4ea1f441 // fmin v1.4s, v2.4s, v1.4s
-	WORD $0x3dc00a9f // ldr q31, [x20, #32]
+	WORD $0x3dc00a7f // ldr q31, [x19, #32]
 	WORD $0x6e3fdc22 // fmul v2.4s, v1.4s, v31.4s
 	WORD $0x4e218842 // frintn v2.4s, v2.4s
-	WORD $0x3dc00e9f // ldr q31, [x20, #48]
+	WORD $0x3dc00e7f // ldr q31, [x19, #48]
 	WORD $0x4ebfcc41 // fmls v1.4s, v2.4s, v31.4s
-	WORD $0x3dc0129f // ldr q31, [x20, #64]
+	WORD $0x3dc0127f // ldr q31, [x19, #64]
 	WORD $0x4ebfcc41 // fmls v1.4s, v2.4s, v31.4s
-	WORD $0x3dc01683 // ldr q3, [x20, #80]
-	WORD $0x3dc01a84 // ldr q4, [x20, #96]
+	WORD $0x3dc01663 // ldr q3, [x19, #80]
+	WORD $0x3dc01a64 // ldr q4, [x19, #96]
 	WORD $0x4e21cc64 // fmla v4.4s, v3.4s, v1.4s
-	WORD $0x3dc01e83 // ldr q3, [x20, #112]
+	WORD $0x3dc01e63 // ldr q3, [x19, #112]
 	WORD $0x4e21cc83 // fmla v3.4s, v4.4s, v1.4s
-	WORD $0x3dc02284 // ldr q4, [x20, #128]
+	WORD $0x3dc02264 // ldr q4, [x19, #128]
 	WORD $0x4e21cc64 // fmla v4.4s, v3.4s, v1.4s
-	WORD $0x3dc02683 // ldr q3, [x20, #144]
+	WORD $0x3dc02663 // ldr q3, [x19, #144]
 	WORD $0x4e21cc83 // fmla v3.4s, v4.4s, v1.4s
-	WORD $0x3dc02a84 // ldr q4, [x20, #160]
+	WORD $0x3dc02a64 // ldr q4, [x19, #160]
 	WORD $0x4e21cc64 // fmla v4.4s, v3.4s, v1.4s
 	WORD $0x6e21dc23 // fmul v3.4s, v1.4s, v1.4s
 	WORD $0x4e23cc81 // fmla v1.4s, v4.4s, v3.4s
-	WORD $0x3dc02e9f // ldr q31, [x20, #176]
+	WORD $0x3dc02e7f // ldr q31, [x19, #176]
 	WORD $0x4e3fd421 // fadd v1.4s, v1.4s, v31.4s
 	WORD $0x4e21a842 // fcvtns v2.4s, v2.4s
 	WORD $0x4f3f0443 // sshr v3.4s, v2.4s, #1
 	WORD $0x6ea38442 // sub v2.4s, v2.4s, v3.4s
 	WORD $0x4f375463 // shl v3.4s, v3.4s, #23
-	WORD $0x3dc02e84 // ldr q4, [x20, #176]
+	WORD $0x3dc02e64 // ldr q4, [x19, #176]
 	WORD $0x4ea48463 // add v3.4s, v3.4s, v4.4s
 	WORD $0x6e23dc21 // fmul v1.4s, v1.4s, v3.4s
 	WORD $0x4f375442 // shl v2.4s, v2.4s, #23
-	WORD $0x3dc02e83 // ldr q3, [x20, #176]
+	WORD $0x3dc02e63 // ldr q3, [x19, #176]
 	WORD $0x4ea38442 // add v2.4s, v2.4s, v3.4s
 	WORD $0x6e22dc21 // fmul v1.4s, v1.4s, v2.4s
 	WORD $0x4ea0a802 // cmlt v2.4s, v0.4s, #0
-	WORD $0x3dc02e83 // ldr q3, [x20, #176]
+	WORD $0x3dc02e63 // ldr q3, [x19, #176]
 	WORD $0x6e631c22 // bsl v2.16b, v1.16b, v3.16b
-	WORD $0x3dc02e9f // ldr q31, [x20, #176]
+	WORD $0x3dc02e7f // ldr q31, [x19, #176]
 	WORD $0x4e3fd421 // fadd v1.4s, v1.4s, v31.4s
 	WORD $0x6e21fc41 // fdiv v1.4s, v2.4s, v1.4s
 	WORD $0x6e20dc20 // fmul v0.4s, v1.4s, v0.4s
-	ADD R3<<2, R2, R25
-	WORD $0x3d800320 // str q0, [x25, #0]
+	ADD R3<<2, R2, R24
+	WORD $0x3d800300 // str q0, [x24, #0]
 	ADD $4, R3
 	JMP loop81
 
@@ -2146,56 +2146,56 @@ done82:
 loop83:
 	CMP R6, R3
 	BGT done84
-	ADD R3<<2, R1, R22
-	WORD $0xbd4002c0 // ldr s0, [x22, #0]
-	WORD $0x3dc0769f // ldr q31, [x20, #464]
+	ADD R3<<2, R1, R25
+	WORD $0xbd400320 // ldr s0, [x25, #0]
+	WORD $0x3dc0767f // ldr q31, [x19, #464]
 	WORD $0x4ebf1c01 // orr v1.16b, v0.16b, v31.16b
-	WORD $0x3dc00282 // ldr q2, [x20, #0]
+	WORD $0x3dc00262 // ldr q2, [x19, #0]
 	WORD $0x4e21f441 // fmax v1.4s, v2.4s, v1.4s
-	WORD $0x3dc00682 // ldr q2, [x20, #16]
+	WORD $0x3dc00662 // ldr q2, [x19, #16]
 	WORD $0x4ea1f441 // fmin v1.4s, v2.4s, v1.4s
-	WORD $0x3dc00a9f // ldr q31, [x20, #32]
+	WORD $0x3dc00a7f // ldr q31, [x19, #32]
 	WORD $0x6e3fdc22 // fmul v2.4s, v1.4s, v31.4s
 	WORD $0x4e218842 // frintn v2.4s, v2.4s
-	WORD $0x3dc00e9f // ldr q31, [x20, #48]
+	WORD $0x3dc00e7f // ldr q31, [x19, #48]
 	WORD $0x4ebfcc41 // fmls v1.4s, v2.4s, v31.4s
-	WORD $0x3dc0129f // ldr q31, [x20, #64]
+	WORD $0x3dc0127f // ldr q31, [x19, #64]
 	WORD $0x4ebfcc41 // fmls v1.4s, v2.4s, v31.4s
-	WORD $0x3dc01683 // ldr q3, [x20, #80]
-	WORD $0x3dc01a84 // ldr q4, [x20, #96]
+	WORD $0x3dc01663 // ldr q3, [x19, #80]
+	WORD $0x3dc01a64 // ldr q4, [x19, #96]
 	WORD $0x4e21cc64 // fmla v4.4s, v3.4s, v1.4s
-	WORD $0x3dc01e83 // ldr q3, [x20, #112]
+	WORD $0x3dc01e63 // ldr q3, [x19, #112]
 	WORD $0x4e21cc83 // fmla v3.4s, v4.4s, v1.4s
-	WORD $0x3dc02284 // ldr q4, [x20, #128]
+	WORD $0x3dc02264 // ldr q4, [x19, #128]
 	WORD $0x4e21cc64 // fmla v4.4s, v3.4s, v1.4s
-	WORD $0x3dc02683 // ldr q3, [x20, #144]
+	WORD $0x3dc02663 // ldr q3, [x19, #144]
 	WORD $0x4e21cc83 // fmla v3.4s, v4.4s, v1.4s
-	WORD $0x3dc02a84 // ldr q4, [x20, #160]
+	WORD $0x3dc02a64 // ldr q4, [x19, #160]
 	WORD $0x4e21cc64 // fmla v4.4s, v3.4s, v1.4s
 	WORD $0x6e21dc23 // fmul v3.4s, v1.4s, v1.4s
 	WORD $0x4e23cc81 // fmla v1.4s, v4.4s, v3.4s
-	WORD $0x3dc02e9f // ldr q31, [x20, #176]
+	WORD $0x3dc02e7f // ldr q31, [x19, #176]
 	WORD $0x4e3fd421 // fadd v1.4s, v1.4s, v31.4s
 	WORD $0x4e21a842 // fcvtns v2.4s, v2.4s
 	WORD $0x4f3f0443 // sshr v3.4s, v2.4s, #1
 	WORD $0x6ea38442 // sub v2.4s, v2.4s, v3.4s
 	WORD $0x4f375463 // shl v3.4s, v3.4s, #23
-	WORD $0x3dc02e84 // ldr q4, [x20, #176]
+	WORD $0x3dc02e64 // ldr q4, [x19, #176]
 	WORD $0x4ea48463 // add v3.4s, v3.4s, v4.4s
 	WORD $0x6e23dc21 // fmul v1.4s, v1.4s, v3.4s
 	WORD $0x4f375442 // shl v2.4s, v2.4s, #23
-	WORD $0x3dc02e83 // ldr q3, [x20, #176]
+	WORD $0x3dc02e63 // ldr q3, [x19, #176]
 	WORD $0x4ea38442 // add v2.4s, v2.4s, v3.4s
 	WORD $0x6e22dc21 // fmul v1.4s, v1.4s, v2.4s
 	WORD $0x4ea0a802 // cmlt v2.4s, v0.4s, #0
-	WORD $0x3dc02e83 // ldr q3, [x20, #176]
+	WORD $0x3dc02e63 // ldr q3, [x19, #176]
 	WORD $0x6e631c22 // bsl v2.16b, v1.16b, v3.16b
-	WORD $0x3dc02e9f // ldr q31, [x20, #176]
+	WORD $0x3dc02e7f // ldr q31, [x19, #176]
 	WORD $0x4e3fd421 // fadd v1.4s, v1.4s, v31.4s
 	WORD $0x6e21fc41 // fdiv v1.4s, v2.4s, v1.4s
 	WORD $0x6e20dc20 // fmul v0.4s, v1.4s, v0.4s
-	ADD R3<<2, R2, R23
-	WORD $0xbd0002e0 // str s0, [x23, #0]
+	ADD R3<<2, R2, R26
+	WORD $0xbd000340 // str s0, [x26, #0]
 	ADD $1, R3
 	JMP loop83
 
@@ -2204,7 +2204,7 @@ done84:
 
 // func unarySoftplusNEON
 TEXT ·unarySoftplusNEON(SB), NOSPLIT, $0-56
-	MOVD $constants<>(SB), R20
+	MOVD $constants<>(SB), R19
 	FMOVS a+0(FP), F0
 	WORD $0x4e040400 // dup v0.4s, v0.s[0]
 	MOVD y_len+40(FP), R0
@@ -2217,122 +2217,122 @@ TEXT ·unarySoftplusNEON(SB), NOSPLIT, $0-56
 loop85:
 	CMP R6, R3
 	BGT done86
-	ADD R3<<2, R1, R22
-	WORD $0x3dc002c0 // ldr q0, [x22, #0]
-	WORD $0x3dc0769f // ldr q31, [x20, #464]
+	ADD R3<<2, R1, R21
+	WORD $0x3dc002a0 // ldr q0, [x21, #0]
+	WORD $0x3dc0767f // ldr q31, [x19, #464]
 	WORD $0x4ebf1c01 // orr v1.16b, v0.16b, v31.16b
-	WORD $0x3dc00282 // ldr q2, [x20, #0]
+	WORD $0x3dc00262 // ldr q2, [x19, #0]
 	WORD $0x4e21f441 // fmax v1.4s, v2.4s, v1.4s
-	WORD $0x3dc00682 // ldr q2, [x20, #16]
+	WORD $0x3dc00662 // ldr q2, [x19, #16]
 	WORD $0x4ea1f441 // fmin v1.4s, v2.4s, v1.4s
-	WORD $0x3dc00a9f // ldr q31, [x20, #32]
+	WORD $0x3dc00a7f // ldr q31, [x19, #32]
 	WORD $0x6e3fdc22 // fmul v2.4s, v1.4s, v31.4s
 	WORD $0x4e218842 // frintn v2.4s, v2.4s
-	WORD $0x3dc00e9f // ldr q31, [x20, #48]
+	WORD $0x3dc00e7f // ldr q31, [x19, #48]
 	WORD $0x4ebfcc41 // fmls v1.4s, v2.4s, v31.4s
-	WORD $0x3dc0129f // ldr q31, [x20, #64]
+	WORD $0x3dc0127f // ldr q31, [x19, #64]
 	WORD $0x4ebfcc41 // fmls v1.4s, v2.4s, v31.4s
-	WORD $0x3dc01683 // ldr q3, [x20, #80]
-	WORD $0x3dc01a84 // ldr q4, [x20, #96]
+	WORD $0x3dc01663 // ldr q3, [x19, #80]
+	WORD $0x3dc01a64 // ldr q4, [x19, #96]
 	WORD $0x4e21cc64 // fmla v4.4s, v3.4s, v1.4s
-	WORD $0x3dc01e83 // ldr q3, [x20, #112]
+	WORD $0x3dc01e63 // ldr q3, [x19, #112]
 	WORD $0x4e21cc83 // fmla v3.4s, v4.4s, v1.4s
-	WORD $0x3dc02284 // ldr q4, [x20, #128]
+	WORD $0x3dc02264 // ldr q4, [x19, #128]
 	WORD $0x4e21cc64 // fmla v4.4s, v3.4s, v1.4s
-	WORD $0x3dc02683 // ldr q3, [x20, #144]
+	WORD $0x3dc02663 // ldr q3, [x19, #144]
 	WORD $0x4e21cc83 // fmla v3.4s, v4.4s, v1.4s
-	WORD $0x3dc02a84 // ldr q4, [x20, #160]
+	WORD $0x3dc02a64 // ldr q4, [x19, #160]
 	WORD $0x4e21cc64 // fmla v4.4s, v3.4s, v1.4s
 	WORD $0x6e21dc23 // fmul v3.4s, v1.4s, v1.4s
 	WORD $0x4e23cc81 // fmla v1.4s, v4.4s, v3.4s
-	WORD $0x3dc02e9f // ldr q31, [x20, #176]
+	WORD $0x3dc02e7f // ldr q31, [x19, #176]
 	WORD $0x4e3fd421 // fadd v1.4s, v1.4s, v31.4s
 	WORD $0x4e21a842 // fcvtns v2.4s, v2.4s
 	WORD $0x4f3f0443 // sshr v3.4s, v2.4s, #1
 	WORD $0x6ea38442 // sub v2.4s, v2.4s, v3.4s
 	WORD $0x4f375463 // shl v3.4s, v3.4s, #23
-	WORD $0x3dc02e84 // ldr q4, [x20, #176]
+	WORD $0x3dc02e64 // ldr q4, [x19, #176]
 	WORD $0x4ea48463 // add v3.4s, v3.4s, v4.4s
 	WORD $0x6e23dc21 // fmul v1.4s, v1.4s, v3.4s
 	WORD $0x4f375442 // shl v2.4s, v2.4s, #23
-	WORD $0x3dc02e83 // ldr q3, [x20, #176]
+	WORD $0x3dc02e63 // ldr q3, [x19, #176]
 	WORD $0x4ea38442 // add v2.4s, v2.4s, v3.4s
 	WORD $0x6e22dc21 // fmul v1.4s, v1.4s, v2.4s
-	WORD $0x3dc07e9f // ldr q31, [x20, #496]
+	WORD $0x3dc07e7f // ldr q31, [x19, #496]
 	WORD $0x4e3fd422 // fadd v2.4s, v1.4s, v31.4s
 	WORD $0x6e22fc21 // fdiv v1.4s, v1.4s, v2.4s
 	WORD $0x6e21dc22 // fmul v2.4s, v1.4s, v1.4s
-	WORD $0x3dc0be83 // ldr q3, [x20, #752]
-	WORD $0x3dc0c284 // ldr q4, [x20, #768]
+	WORD $0x3dc0be63 // ldr q3, [x19, #752]
+	WORD $0x3dc0c264 // ldr q4, [x19, #768]
 	WORD $0x4e22cc64 // fmla v4.4s, v3.4s, v2.4s
-	WORD $0x3dc0c683 // ldr q3, [x20, #784]
+	WORD $0x3dc0c663 // ldr q3, [x19, #784]
 	WORD $0x4e22cc83 // fmla v3.4s, v4.4s, v2.4s
-	WORD $0x3dc0ca84 // ldr q4, [x20, #800]
+	WORD $0x3dc0ca64 // ldr q4, [x19, #800]
 	WORD $0x4e22cc64 // fmla v4.4s, v3.4s, v2.4s
-	WORD $0x3dc07e83 // ldr q3, [x20, #496]
+	WORD $0x3dc07e63 // ldr q3, [x19, #496]
 	WORD $0x4e22cc83 // fmla v3.4s, v4.4s, v2.4s
 	WORD $0x6f00e402 // movi v2.2d, #0
 	WORD $0x4e20f440 // fmax v0.4s, v2.4s, v0.4s
 	WORD $0x4e23cc20 // fmla v0.4s, v1.4s, v3.4s
-	ADD R3<<2, R2, R23
-	WORD $0x3d8002e0 // str q0, [x23, #0]
-	WORD $0x3dc006c0 // ldr q0, [x22, #16]
-	WORD $0x3dc0769f // ldr q31, [x20, #464]
+	ADD R3<<2, R2, R22
+	WORD $0x3d8002c0 // str q0, [x22, #0]
+	WORD $0x3dc006a0 // ldr q0, [x21, #16]
+	WORD $0x3dc0767f // ldr q31, [x19, #464]
 	WORD $0x4ebf1c01 // orr v1.16b, v0.16b, v31.16b
-	WORD $0x3dc00282 // ldr q2, [x20, #0]
+	WORD $0x3dc00262 // ldr q2, [x19, #0]
 	WORD $0x4e21f441 // fmax v1.4s, v2.4s, v1.4s
-	WORD $0x3dc00682 // ldr q2, [x20, #16]
+	WORD $0x3dc00662 // ldr q2, [x19, #16]
 	WORD $0x4ea1f441 // fmin v1.4s, v2.4s, v1.4s
-	WORD $0x3dc00a9f // ldr q31, [x20, #32]
+	WORD $0x3dc00a7f // ldr q31, [x19, #32]
 	WORD $0x6e3fdc22 // fmul v2.4s, v1.4s, v31.4s
 	WORD $0x4e218842 // frintn v2.4s, v2.4s
-	WORD $0x3dc00e9f // ldr q31, [x20, #48]
+	WORD $0x3dc00e7f // ldr q31, [x19, #48]
 	WORD $0x4ebfcc41 // fmls v1.4s, v2.4s, v31.4s
-	WORD $0x3dc0129f // ldr q31, [x20, #64]
+	WORD $0x3dc0127f // ldr q31, [x19, #64]
 	WORD $0x4ebfcc41 // fmls v1.4s, v2.4s, v31.4s
-	WORD $0x3dc01683 // ldr q3, [x20, #80]
-	WORD $0x3dc01a84 // ldr q4, [x20, #96]
+	WORD $0x3dc01663 // ldr q3, [x19, #80]
+	WORD $0x3dc01a64 // ldr q4, [x19, #96]
 	WORD $0x4e21cc64 // fmla v4.4s, v3.4s, v1.4s
-	WORD $0x3dc01e83 // ldr q3, [x20, #112]
+	WORD $0x3dc01e63 // ldr q3, [x19, #112]
 	WORD $0x4e21cc83 // fmla v3.4s, v4.4s, v1.4s
-	WORD $0x3dc02284 // ldr q4, [x20, #128]
+	WORD $0x3dc02264 // ldr q4, [x19, #128]
 	WORD $0x4e21cc64 // fmla v4.4s, v3.4s, v1.4s
-	WORD $0x3dc02683 // ldr q3, [x20, #144]
+	WORD $0x3dc02663 // ldr q3, [x19, #144]
 	WORD $0x4e21cc83 // fmla v3.4s, v4.4s, v1.4s
-	WORD $0x3dc02a84 // ldr q4, [x20, #160]
+	WORD $0x3dc02a64 // ldr q4, [x19, #160]
 	WORD $0x4e21cc64 // fmla v4.4s, v3.4s, v1.4s
 	WORD $0x6e21dc23 // fmul v3.4s, v1.4s, v1.4s
 	WORD $0x4e23cc81 // fmla v1.4s, v4.4s, v3.4s
-	WORD $0x3dc02e9f // ldr q31, [x20, #176]
+	WORD $0x3dc02e7f // ldr q31, [x19, #176]
 	WORD $0x4e3fd421 // fadd v1.4s, v1.4s, v31.4s
 	WORD $0x4e21a842 // fcvtns v2.4s, v2.4s
 	WORD $0x4f3f0443 // sshr v3.4s, v2.4s, #1
 	WORD $0x6ea38442 // sub v2.4s, v2.4s, v3.4s
 	WORD $0x4f375463 // shl v3.4s, v3.4s, #23
-	WORD $0x3dc02e84 // ldr q4, [x20, #176]
+	WORD $0x3dc02e64 // ldr q4, [x19, #176]
 	WORD $0x4ea48463 // add v3.4s, v3.4s, v4.4s
 	WORD $0x6e23dc21 // fmul v1.4s, v1.4s, v3.4s
 	WORD $0x4f375442 // shl v2.4s, v2.4s, #23
-	WORD $0x3dc02e83 // ldr q3, [x20, #176]
+	WORD $0x3dc02e63 // ldr q3, [x19, #176]
 	WORD $0x4ea38442 // add v2.4s, v2.4s, v3.4s
 	WORD $0x6e22dc21 // fmul v1.4s, v1.4s, v2.4s
-	WORD $0x3dc07e9f // ldr q31, [x20, #496]
+	WORD $0x3dc07e7f // ldr q31, [x19, #496]
 	WORD $0x4e3fd422 // fadd v2.4s, v1.4s, v31.4s
 	WORD $0x6e22fc21 // fdiv v1.4s, v1.4s, v2.4s
 	WORD $0x6e21dc22 // fmul v2.4s, v1.4s, v1.4s
-	WORD $0x3dc0be83 // ldr q3, [x20, #752]
-	WORD $0x3dc0c284 // ldr q4, [x20, #768]
+	WORD $0x3dc0be63 // ldr q3, [x19, #752]
+	WORD $0x3dc0c264 // ldr q4, [x19, #768]
 	WORD $0x4e22cc64 // fmla v4.4s, v3.4s, v2.4s
-	WORD $0x3dc0c683 // ldr q3, [x20, #784]
+	WORD $0x3dc0c663 // ldr q3, [x19, #784]
 	WORD $0x4e22cc83 // fmla v3.4s, v4.4s, v2.4s
-	WORD $0x3dc0ca84 // ldr q4, [x20, #800]
+	WORD $0x3dc0ca64 // ldr q4, [x19, #800]
 	WORD $0x4e22cc64 // fmla v4.4s, v3.4s, v2.4s
-	WORD $0x3dc07e83 // ldr q3, [x20, #496]
+	WORD $0x3dc07e63 // ldr q3, [x19, #496]
 	WORD $0x4e22cc83 // fmla v3.4s, v4.4s, v2.4s
 	WORD $0x6f00e402 // movi v2.2d, #0
 	WORD $0x4e20f440 // fmax v0.4s, v2.4s, v0.4s
 	WORD $0x4e23cc20 // fmla v0.4s, v1.4s, v3.4s
-	WORD $0x3d8006e0 // str q0, [x23, #16]
+	WORD $0x3d8006c0 // str q0, [x22, #16]
 	ADD $8, R3
 	JMP loop85
 
@@ -2343,65 +2343,65 @@ done86:
 loop87:
 	CMP R6, R3
 	BGT done88
-	ADD R3<<2, R1, R24
-	WORD $0x3dc00300 // ldr q0, [x24, #0]
-	WORD $0x3dc0769f // ldr q31, [x20, #464]
+	ADD R3<<2, R1, R23
+	WORD $0x3dc002e0 // ldr q0, [x23, #0]
+	WORD $0x3dc0767f // ldr q31, [x19, #464]
 	WORD $0x4ebf1c01 // orr v1.16b, v0.16b, v31.16b
-	WORD $0x3dc00282 // ldr q2, [x20, #0]
+	WORD $0x3dc00262 // ldr q2, [x19, #0]
 	WORD $0x4e21f441 // fmax v1.4s, v2.4s, v1.4s
-	WORD $0x3dc00682 // ldr q2, [x20, #16]
+	WORD $0x3dc00662 // ldr q2, [x19, #16]
 	WORD $0x4ea1f441 // fmin v1.4s, v2.4s, v1.4s
-	WORD $0x3dc00a9f // ldr q31, [x20, #32]
+	WORD $0x3dc00a7f // ldr q31, [x19, #32]
 	WORD $0x6e3fdc22 // fmul v2.4s, v1.4s, v31.4s
 	WORD $0x4e218842 // frintn v2.4s, v2.4s
-	WORD $0x3dc00e9f // ldr q31, [x20, #48]
+	WORD $0x3dc00e7f // ldr q31, [x19, #48]
 	WORD $0x4ebfcc41 // fmls v1.4s, v2.4s, v31.4s
-	WORD $0x3dc0129f // ldr q31, [x20, #64]
+	WORD $0x3dc0127f // ldr q31, [x19, #64]
 	WORD $0x4ebfcc41 // fmls v1.4s, v2.4s, v31.4s
-	WORD $0x3dc01683 // ldr q3, [x20, #80]
-	WORD $0x3dc01a84 // ldr q4, [x20, #96]
+	WORD $0x3dc01663 // ldr q3, [x19, #80]
+	WORD $0x3dc01a64 // ldr q4, [x19, #96]
 	WORD $0x4e21cc64 // fmla v4.4s, v3.4s, v1.4s
-	WORD $0x3dc01e83 // ldr q3, [x20, #112]
+	WORD $0x3dc01e63 // ldr q3, [x19, #112]
 	WORD $0x4e21cc83 // fmla v3.4s, v4.4s, v1.4s
-	WORD $0x3dc02284 // ldr q4, [x20, #128]
+	WORD $0x3dc02264 // ldr q4, [x19, #128]
 	WORD $0x4e21cc64 // fmla v4.4s, v3.4s, v1.4s
-	WORD $0x3dc02683 // ldr q3, [x20, #144]
+	WORD $0x3dc02663 // ldr q3, [x19, #144]
 	WORD $0x4e21cc83 // fmla v3.4s, v4.4s, v1.4s
-	WORD $0x3dc02a84 // ldr q4, [x20, #160]
+	WORD $0x3dc02a64 // ldr q4, [x19, #160]
 	WORD $0x4e21cc64 // fmla v4.4s, v3.4s, v1.4s
 	WORD $0x6e21dc23 // fmul v3.4s, v1.4s, v1.4s
 	WORD $0x4e23cc81 // fmla v1.4s, v4.4s, v3.4s
-	WORD $0x3dc02e9f // ldr q31, [x20, #176]
+	WORD $0x3dc02e7f // ldr q31, [x19, #176]
 	WORD $0x4e3fd421 // fadd v1.4s, v1.4s, v31.4s
 	WORD $0x4e21a842 // fcvtns v2.4s, v2.4s
 	WORD $0x4f3f0443 // sshr v3.4s, v2.4s, #1
 	WORD $0x6ea38442 // sub v2.4s, v2.4s, v3.4s
 	WORD $0x4f375463 // shl v3.4s, v3.4s, #23
-	WORD $0x3dc02e84 // ldr q4, [x20, #176]
+	WORD $0x3dc02e64 // ldr q4, [x19, #176]
 	WORD $0x4ea48463 // add v3.4s, v3.4s, v4.4s
 	WORD $0x6e23dc21 // fmul v1.4s, v1.4s, v3.4s
 	WORD $0x4f375442 // shl v2.4s, v2.4s, #23
-	WORD $0x3dc02e83 // ldr q3, [x20, #176]
+	WORD $0x3dc02e63 // ldr q3, [x19, #176]
 	WORD $0x4ea38442 // add v2.4s, v2.4s, v3.4s
 	WORD $0x6e22dc21 // fmul v1.4s, v1.4s, v2.4s
-	WORD $0x3dc07e9f // ldr q31, [x20, #496]
+	WORD $0x3dc07e7f // ldr q31, [x19, #496]
 	WORD $0x4e3fd422 // fadd v2.4s, v1.4s, v31.4s
 	WORD $0x6e22fc21 // fdiv v1.4s, v1.4s, v2.4s
 	WORD $0x6e21dc22 // fmul v2.4s, v1.4s, v1.4s
-	WORD $0x3dc0be83 // ldr q3, [x20, #752]
-	WORD $0x3dc0c284 // ldr q4, [x20, #768]
+	WORD $0x3dc0be63 // ldr q3, [x19, #752]
+	WORD $0x3dc0c264 // ldr q4, [x19, #768]
 	WORD $0x4e22cc64 // fmla v4.4s, v3.4s, v2.4s
-	WORD $0x3dc0c683 // ldr q3, [x20, #784]
+	WORD $0x3dc0c663 // ldr q3, [x19, #784]
 	WORD $0x4e22cc83 // fmla v3.4s, v4.4s, v2.4s
-	WORD $0x3dc0ca84 // ldr q4, [x20, #800]
+	WORD $0x3dc0ca64 // ldr q4, [x19, #800]
 	WORD $0x4e22cc64 // fmla v4.4s, v3.4s, v2.4s
-	WORD $0x3dc07e83 // ldr q3, [x20, #496]
+	WORD $0x3dc07e63 // ldr q3, [x19, #496]
 	WORD $0x4e22cc83 // fmla v3.4s, v4.4s, v2.4s
 	WORD $0x6f00e402 // movi v2.2d, #0
 	WORD $0x4e20f440 // fmax v0.4s, v2.4s, v0.4s
 	WORD $0x4e23cc20 // fmla v0.4s, v1.4s, v3.4s
-	ADD R3<<2, R2, R25
-	WORD $0x3d800320 // str q0, [x25, #0]
+	ADD R3<<2, R2, R24
+	WORD $0x3d800300 // str q0, [x24, #0]
 	ADD $4, R3
 	JMP loop87
 
@@ -2412,65 +2412,65 @@ done88:
 loop89:
 	CMP R6, R3
 	BGT done90
-	ADD R3<<2, R1, R22
-	WORD $0xbd4002c0 // ldr s0, [x22, #0]
-	WORD $0x3dc0769f // ldr q31, [x20, #464]
+	ADD R3<<2, R1, R25
+	WORD $0xbd400320 // ldr s0, [x25, #0]
+	WORD $0x3dc0767f // ldr q31, [x19, #464]
 	WORD $0x4ebf1c01 // orr v1.16b, v0.16b, v31.16b
-	WORD $0x3dc00282 // ldr q2, [x20, #0]
+	WORD $0x3dc00262 // ldr q2, [x19, #0]
 	WORD $0x4e21f441 // fmax v1.4s, v2.4s, v1.4s
-	WORD $0x3dc00682 // ldr q2, [x20, #16]
+	WORD $0x3dc00662 // ldr q2, [x19, #16]
 	WORD $0x4ea1f441 // fmin v1.4s, v2.4s, v1.4s
-	WORD $0x3dc00a9f // ldr q31, [x20, #32]
+	WORD $0x3dc00a7f // ldr q31, [x19, #32]
 	WORD $0x6e3fdc22 // fmul v2.4s, v1.4s, v31.4s
 	WORD $0x4e218842 // frintn v2.4s, v2.4s
-	WORD $0x3dc00e9f // ldr q31, [x20, #48]
+	WORD $0x3dc00e7f // ldr q31, [x19, #48]
 	WORD $0x4ebfcc41 // fmls v1.4s, v2.4s, v31.4s
-	WORD $0x3dc0129f // ldr q31, [x20, #64]
+	WORD $0x3dc0127f // ldr q31, [x19, #64]
 	WORD $0x4ebfcc41 // fmls v1.4s, v2.4s, v31.4s
-	WORD $0x3dc01683 // ldr q3, [x20, #80]
-	WORD $0x3dc01a84 // ldr q4, [x20, #96]
+	WORD $0x3dc01663 // ldr q3, [x19, #80]
+	WORD $0x3dc01a64 // ldr q4, [x19, #96]
 	WORD $0x4e21cc64 // fmla v4.4s, v3.4s, v1.4s
-	WORD $0x3dc01e83 // ldr q3, [x20, #112]
+	WORD $0x3dc01e63 // ldr q3, [x19, #112]
 	WORD $0x4e21cc83 // fmla v3.4s, v4.4s, v1.4s
-	WORD $0x3dc02284 // ldr q4, [x20, #128]
+	WORD $0x3dc02264 // ldr q4, [x19, #128]
 	WORD $0x4e21cc64 // fmla v4.4s, v3.4s, v1.4s
-	WORD $0x3dc02683 // ldr q3, [x20, #144]
+	WORD $0x3dc02663 // ldr q3, [x19, #144]
 	WORD $0x4e21cc83 // fmla v3.4s, v4.4s, v1.4s
-	WORD $0x3dc02a84 // ldr q4, [x20, #160]
+	WORD $0x3dc02a64 // ldr q4, [x19, #160]
 	WORD $0x4e21cc64 // fmla v4.4s, v3.4s, v1.4s
 	WORD $0x6e21dc23 // fmul v3.4s, v1.4s, v1.4s
 	WORD $0x4e23cc81 // fmla v1.4s, v4.4s, v3.4s
-	WORD $0x3dc02e9f // ldr q31, [x20, #176]
+	WORD $0x3dc02e7f // ldr q31, [x19, #176]
 	WORD $0x4e3fd421 // fadd v1.4s, v1.4s, v31.4s
 	WORD $0x4e21a842 // fcvtns v2.4s, v2.4s
 	WORD $0x4f3f0443 // sshr v3.4s, v2.4s, #1
 	WORD $0x6ea38442 // sub v2.4s, v2.4s, v3.4s
 	WORD $0x4f375463 // shl v3.4s, v3.4s, #23
-	WORD $0x3dc02e84 // ldr q4, [x20, #176]
+	WORD $0x3dc02e64 // ldr q4, [x19, #176]
 	WORD $0x4ea48463 // add v3.4s, v3.4s, v4.4s
 	WORD $0x6e23dc21 // fmul v1.4s, v1.4s, v3.4s
 	WORD $0x4f375442 // shl v2.4s, v2.4s, #23
-	WORD $0x3dc02e83 // ldr q3, [x20, #176]
+	WORD $0x3dc02e63 // ldr q3, [x19, #176]
 	WORD $0x4ea38442 // add v2.4s, v2.4s, v3.4s
 	WORD $0x6e22dc21 // fmul v1.4s, v1.4s, v2.4s
-	WORD $0x3dc07e9f // ldr q31, [x20, #496]
+	WORD $0x3dc07e7f // ldr q31, [x19, #496]
 	WORD $0x4e3fd422 // fadd v2.4s, v1.4s, v31.4s
 	WORD $0x6e22fc21 // fdiv v1.4s, v1.4s, v2.4s
 	WORD $0x6e21dc22 // fmul v2.4s, v1.4s, v1.4s
-	WORD $0x3dc0be83 // ldr q3, [x20, #752]
-	WORD $0x3dc0c284 // ldr q4, [x20, #768]
+	WORD $0x3dc0be63 // ldr q3, [x19, #752]
+	WORD $0x3dc0c264 // ldr q4, [x19, #768]
 	WORD $0x4e22cc64 // fmla v4.4s, v3.4s, v2.4s
-	WORD $0x3dc0c683 // ldr q3, [x20, #784]
+	WORD $0x3dc0c663 // ldr q3, [x19, #784]
 	WORD $0x4e22cc83 // fmla v3.4s, v4.4s, v2.4s
-	WORD $0x3dc0ca84 // ldr q4, [x20, #800]
+	WORD $0x3dc0ca64 // ldr q4, [x19, #800]
 	WORD $0x4e22cc64 // fmla v4.4s, v3.4s, v2.4s
-	WORD $0x3dc07e83 // ldr q3, [x20, #496]
+	WORD $0x3dc07e63 // ldr q3, [x19, #496]
 	WORD $0x4e22cc83 // fmla v3.4s, v4.4s, v2.4s
 	WORD $0x6f00e402 // movi v2.2d, #0
 	WORD $0x4e20f440 // fmax v0.4s, v2.4s, v0.4s
 	WORD $0x4e23cc20 // fmla v0.4s, v1.4s, v3.4s
-	ADD R3<<2, R2, R23
-	WORD $0xbd0002e0 // str s0, [x23, #0]
+	ADD R3<<2, R2, R26
+	WORD $0xbd000340 // str s0, [x26, #0]
 	ADD $1, R3
 	JMP loop89
 
@@ -2491,40 +2491,40 @@ TEXT ·unaryClampMinNEON(SB), NOSPLIT, $0-56
 loop91:
 	CMP R6, R3
 	BGT done92
-	ADD R3<<2, R1, R22
-	WORD $0x3dc002c1 // ldr q1, [x22, #0]
+	ADD R3<<2, R1, R21
+	WORD $0x3dc002a1 // ldr q1, [x21, #0]
 	WORD $0x4ea01c02 // mov v2.16b, v0.16b
 	WORD $0x4e21f441 // fmax v1.4s, v2.4s, v1.4s
-	ADD R3<<2, R2, R23
-	WORD $0x3d8002e1 // str q1, [x23, #0]
-	WORD $0x3dc006c1 // ldr q1, [x22, #16]
+	ADD R3<<2, R2, R22
+	WORD $0x3d8002c1 // str q1, [x22, #0]
+	WORD $0x3dc006a1 // ldr q1, [x21, #16]
 	WORD $0x4ea01c02 // mov v2.16b, v0.16b
 	WORD $0x4e21f441 // fmax v1.4s, v2.4s, v1.4s
-	WORD $0x3d8006e1 // str q1, [x23, #16]
-	WORD $0x3dc00ac1 // ldr q1, [x22, #32]
+	WORD $0x3d8006c1 // str q1, [x22, #16]
+	WORD $0x3dc00aa1 // ldr q1, [x21, #32]
 	WORD $0x4ea01c02 // mov v2.16b, v0.16b
 	WORD $0x4e21f441 // fmax v1.4s, v2.4s, v1.4s
-	WORD $0x3d800ae1 // str q1, [x23, #32]
-	WORD $0x3dc00ec1 // ldr q1, [x22, #48]
+	WORD $0x3d800ac1 // str q1, [x22, #32]
+	WORD $0x3dc00ea1 // ldr q1, [x21, #48]
 	WORD $0x4ea01c02 // mov v2.16b, v0.16b
 	WORD $0x4e21f441 // fmax v1.4s, v2.4s, v1.4s
-	WORD $0x3d800ee1 // str q1, [x23, #48]
-	WORD $0x3dc012c1 // ldr q1, [x22, #64]
+	WORD $0x3d800ec1 // str q1, [x22, #48]
+	WORD $0x3dc012a1 // ldr q1, [x21, #64]
 	WORD $0x4ea01c02 // mov v2.16b, v0.16b
 	WORD $0x4e21f441 // fmax v1.4s, v2.4s, v1.4s
-	WORD $0x3d8012e1 // str q1, [x23, #64]
-	WORD $0x3dc016c1 // ldr q1, [x22, #80]
+	WORD $0x3d8012c1 // str q1, [x22, #64]
+	WORD $0x3dc016a1 // ldr q1, [x21, #80]
 	WORD $0x4ea01c02 // mov v2.16b, v0.16b
 	WORD $0x4e21f441 // fmax v1.4s, v2.4s, v1.4s
-	WORD $0x3d8016e1 // str q1, [x23, #80]
-	WORD $0x3dc01ac1 // ldr q1, [x22, #96]
+	WORD $0x3d8016c1 // str q1, [x22, #80]
+	WORD $0x3dc01aa1 // ldr q1, [x21, #96]
 	WORD $0x4ea01c02 // mov v2.16b, v0.16b
 	WORD $0x4e21f441 // fmax v1.4s, v2.4s, v1.4s
-	WORD $0x3d801ae1 // str q1, [x23, #96]
-	WORD $0x3dc01ec1 // ldr q1, [x22, #112]
+	WORD $0x3d801ac1 // str q1, [x22, #96]
+	WORD $0x3dc01ea1 // ldr q1, [x21, #112]
 	WORD $0x4ea01c02 // mov v2.16b, v0.16b
 	WORD $0x4e21f441 // fmax v1.4s, v2.4s, v1.4s
-	WORD $0x3d801ee1 // str q1, [x23, #112]
+	WORD $0x3d801ec1 // str q1, [x22, #112]
 	ADD $32, R3
 	JMP loop91
 
@@ -2535,12 +2535,12 @@ done92:
 loop93:
 	CMP R6, R3
 	BGT done94
-	ADD R3<<2, R1, R24
-	WORD $0x3dc00301 // ldr q1, [x24, #0]
+	ADD R3<<2, R1, R23
+	WORD $0x3dc002e1 // ldr q1, [x23, #0]
 	WORD $0x4ea01c02 // mov v2.16b, v0.16b
 	WORD $0x4e21f441 // fmax v1.4s, v2.4s, v1.4s
-	ADD R3<<2, R2, R25
-	WORD $0x3d800321 // str q1, [x25, #0]
+	ADD R3<<2, R2, R24
+	WORD $0x3d800301 // str q1, [x24, #0]
 	ADD $4, R3
 	JMP loop93
 
@@ -2551,12 +2551,12 @@ done94:
 loop95:
 	CMP R6, R3
 	BGT done96
-	ADD R3<<2, R1, R22
-	WORD $0xbd4002c1 // ldr s1, [x22, #0]
+	ADD R3<<2, R1, R25
+	WORD $0xbd400321 // ldr s1, [x25, #0]
 	WORD $0x4ea01c02 // mov v2.16b, v0.16b
 	WORD $0x4e21f441 // fmax v1.4s, v2.4s, v1.4s
-	ADD R3<<2, R2, R23
-	WORD $0xbd0002e1 // str s1, [x23, #0]
+	ADD R3<<2, R2, R26
+	WORD $0xbd000341 // str s1, [x26, #0]
 	ADD $1, R3
 	JMP loop95
 
@@ -2577,40 +2577,40 @@ TEXT ·unaryClampMaxNEON(SB), NOSPLIT, $0-56
 loop97:
 	CMP R6, R3
 	BGT done98
-	ADD R3<<2, R1, R22
-	WORD $0x3dc002c1 // ldr q1, [x22, #0]
+	ADD R3<<2, R1, R21
+	WORD $0x3dc002a1 // ldr q1, [x21, #0]
 	WORD $0x4ea01c02 // mov v2.16b, v0.16b
 	WORD $0x4ea1f441 // fmin v1.4s, v2.4s, v1.4s
-	ADD R3<<2, R2, R23
-	WORD $0x3d8002e1 // str q1, [x23, #0]
-	WORD $0x3dc006c1 // ldr q1, [x22, #16]
+	ADD R3<<2, R2, R22
+	WORD $0x3d8002c1 // str q1, [x22, #0]
+	WORD $0x3dc006a1 // ldr q1, [x21, #16]
 	WORD $0x4ea01c02 // mov v2.16b, v0.16b
 	WORD $0x4ea1f441 // fmin v1.4s, v2.4s, v1.4s
-	WORD $0x3d8006e1 // str q1, [x23, #16]
-	WORD $0x3dc00ac1 // ldr q1, [x22, #32]
+	WORD $0x3d8006c1 // str q1, [x22, #16]
+	WORD $0x3dc00aa1 // ldr q1, [x21, #32]
 	WORD $0x4ea01c02 // mov v2.16b, v0.16b
 	WORD $0x4ea1f441 // fmin v1.4s, v2.4s, v1.4s
-	WORD $0x3d800ae1 // str q1, [x23, #32]
-	WORD $0x3dc00ec1 // ldr q1, [x22, #48]
+	WORD $0x3d800ac1 // str q1, [x22, #32]
+	WORD $0x3dc00ea1 // ldr q1, [x21, #48]
 	WORD $0x4ea01c02 // mov v2.16b, v0.16b
 	WORD $0x4ea1f441 // fmin v1.4s, v2.4s, v1.4s
-	WORD $0x3d800ee1 // str q1, [x23, #48]
-	WORD $0x3dc012c1 // ldr q1, [x22, #64]
+	WORD $0x3d800ec1 // str q1, [x22, #48]
+	WORD $0x3dc012a1 // ldr q1, [x21, #64]
 	WORD $0x4ea01c02 // mov v2.16b, v0.16b
 	WORD $0x4ea1f441 // fmin v1.4s, v2.4s, v1.4s
-	WORD $0x3d8012e1 // str q1, [x23, #64]
-	WORD $0x3dc016c1 // ldr q1, [x22, #80]
+	WORD $0x3d8012c1 // str q1, [x22, #64]
+	WORD $0x3dc016a1 // ldr q1, [x21, #80]
 	WORD $0x4ea01c02 // mov v2.16b, v0.16b
 	WORD $0x4ea1f441 // fmin v1.4s, v2.4s, v1.4s
-	WORD $0x3d8016e1 // str q1, [x23, #80]
-	WORD $0x3dc01ac1 // ldr q1, [x22, #96]
+	WORD $0x3d8016c1 // str q1, [x22, #80]
+	WORD $0x3dc01aa1 // ldr q1, [x21, #96]
 	WORD $0x4ea01c02 // mov v2.16b, v0.16b
 	WORD $0x4ea1f441 // fmin v1.4s, v2.4s, v1.4s
-	WORD $0x3d801ae1 // str q1, [x23, #96]
-	WORD $0x3dc01ec1 // ldr q1, [x22, #112]
+	WORD $0x3d801ac1 // str q1, [x22, #96]
+	WORD $0x3dc01ea1 // ldr q1, [x21, #112]
 	WORD $0x4ea01c02 // mov v2.16b, v0.16b
 	WORD $0x4ea1f441 // fmin v1.4s, v2.4s, v1.4s
-	WORD $0x3d801ee1 // str q1, [x23, #112]
+	WORD $0x3d801ec1 // str q1, [x22, #112]
 	ADD $32, R3
 	JMP loop97
 
@@ -2621,12 +2621,12 @@ done98:
 loop99:
 	CMP R6, R3
 	BGT done100
-	ADD R3<<2, R1, R24
-	WORD $0x3dc00301 // ldr q1, [x24, #0]
+	ADD R3<<2, R1, R23
+	WORD $0x3dc002e1 // ldr q1, [x23, #0]
 	WORD $0x4ea01c02 // mov v2.16b, v0.16b
 	WORD $0x4ea1f441 // fmin v1.4s, v2.4s, v1.4s
-	ADD R3<<2, R2, R25
-	WORD $0x3d800321 // str q1, [x25, #0]
+	ADD R3<<2, R2, R24
+	WORD $0x3d800301 // str q1, [x24, #0]
 	ADD $4, R3
 	JMP loop99
 
@@ -2637,12 +2637,12 @@ done100:
 loop101:
 	CMP R6, R3
 	BGT done102
-	ADD R3<<2, R1, R22
-	WORD $0xbd4002c1 // ldr s1, [x22, #0]
+	ADD R3<<2, R1, R25
+	WORD $0xbd400321 // ldr s1, [x25, #0]
 	WORD $0x4ea01c02 // mov v2.16b, v0.16b
 	WORD $0x4ea1f441 // fmin v1.4s, v2.4s, v1.4s
-	ADD R3<<2, R2, R23
-	WORD $0xbd0002e1 // str s1, [x23, #0]
+	ADD R3<<2, R2, R26
+	WORD $0xbd000341 // str s1, [x26, #0]
 	ADD $1, R3
 	JMP loop101
 
@@ -2663,32 +2663,32 @@ TEXT ·unaryGradScaleNEON(SB), NOSPLIT, $0-104
 loop103:
 	CMP R6, R3
 	BGT done104
-	ADD R3<<2, R1, R22
-	WORD $0x3dc002c1 // ldr q1, [x22, #0]
+	ADD R3<<2, R1, R21
+	WORD $0x3dc002a1 // ldr q1, [x21, #0]
 	WORD $0x6e20dc21 // fmul v1.4s, v1.4s, v0.4s
-	ADD R3<<2, R2, R23
-	WORD $0x3d8002e1 // str q1, [x23, #0]
-	WORD $0x3dc006c1 // ldr q1, [x22, #16]
+	ADD R3<<2, R2, R22
+	WORD $0x3d8002c1 // str q1, [x22, #0]
+	WORD $0x3dc006a1 // ldr q1, [x21, #16]
 	WORD $0x6e20dc21 // fmul v1.4s, v1.4s, v0.4s
-	WORD $0x3d8006e1 // str q1, [x23, #16]
-	WORD $0x3dc00ac1 // ldr q1, [x22, #32]
+	WORD $0x3d8006c1 // str q1, [x22, #16]
+	WORD $0x3dc00aa1 // ldr q1, [x21, #32]
 	WORD $0x6e20dc21 // fmul v1.4s, v1.4s, v0.4s
-	WORD $0x3d800ae1 // str q1, [x23, #32]
-	WORD $0x3dc00ec1 // ldr q1, [x22, #48]
+	WORD $0x3d800ac1 // str q1, [x22, #32]
+	WORD $0x3dc00ea1 // ldr q1, [x21, #48]
 	WORD $0x6e20dc21 // fmul v1.4s, v1.4s, v0.4s
-	WORD $0x3d800ee1 // str q1, [x23, #48]
-	WORD $0x3dc012c1 // ldr q1, [x22, #64]
+	WORD $0x3d800ec1 // str q1, [x22, #48]
+	WORD $0x3dc012a1 // ldr q1, [x21, #64]
 	WORD $0x6e20dc21 // fmul v1.4s, v1.4s, v0.4s
-	WORD $0x3d8012e1 // str q1, [x23, #64]
-	WORD $0x3dc016c1 // ldr q1, [x22, #80]
+	WORD $0x3d8012c1 // str q1, [x22, #64]
+	WORD $0x3dc016a1 // ldr q1, [x21, #80]
 	WORD $0x6e20dc21 // fmul v1.4s, v1.4s, v0.4s
-	WORD $0x3d8016e1 // str q1, [x23, #80]
-	WORD $0x3dc01ac1 // ldr q1, [x22, #96]
+	WORD $0x3d8016c1 // str q1, [x22, #80]
+	WORD $0x3dc01aa1 // ldr q1, [x21, #96]
 	WORD $0x6e20dc21 // fmul v1.4s, v1.4s, v0.4s
-	WORD $0x3d801ae1 // str q1, [x23, #96]
-	WORD $0x3dc01ec1 // ldr q1, [x22, #112]
+	WORD $0x3d801ac1 // str q1, [x22, #96]
+	WORD $0x3dc01ea1 // ldr q1, [x21, #112]
 	WORD $0x6e20dc21 // fmul v1.4s, v1.4s, v0.4s
-	WORD $0x3d801ee1 // str q1, [x23, #112]
+	WORD $0x3d801ec1 // str q1, [x22, #112]
 	ADD $32, R3
 	JMP loop103
 
@@ -2699,11 +2699,11 @@ done104:
 loop105:
 	CMP R6, R3
 	BGT done106
-	ADD R3<<2, R1, R24
-	WORD $0x3dc00301 // ldr q1, [x24, #0]
+	ADD R3<<2, R1, R23
+	WORD $0x3dc002e1 // ldr q1, [x23, #0]
 	WORD $0x6e20dc21 // fmul v1.4s, v1.4s, v0.4s
-	ADD R3<<2, R2, R25
-	WORD $0x3d800321 // str q1, [x25, #0]
+	ADD R3<<2, R2, R24
+	WORD $0x3d800301 // str q1, [x24, #0]
 	ADD $4, R3
 	JMP loop105
 
@@ -2714,11 +2714,11 @@ done106:
 loop107:
 	CMP R6, R3
 	BGT done108
-	ADD R3<<2, R1, R22
-	WORD $0xbd4002c1 // ldr s1, [x22, #0]
+	ADD R3<<2, R1, R25
+	WORD $0xbd400321 // ldr s1, [x25, #0]
 	WORD $0x6e20dc21 // fmul v1.4s, v1.4s, v0.4s
-	ADD R3<<2, R2, R23
-	WORD $0xbd0002e1 // str s1, [x23, #0]
+	ADD R3<<2, R2, R26
+	WORD $0xbd000341 // str s1, [x26, #0]
 	ADD $1, R3
 	JMP loop107
 
@@ -2727,7 +2727,7 @@ done108:
 
 // func unaryGradAddScalarNEON
 TEXT ·unaryGradAddScalarNEON(SB), NOSPLIT, $0-104
-	MOVD $constants<>(SB), R20
+	MOVD $constants<>(SB), R19
 	FMOVS a+0(FP), F0
 	WORD $0x4e040400 // dup v0.4s, v0.s[0]
 	MOVD gx_len+88(FP), R0
@@ -2740,40 +2740,40 @@ TEXT ·unaryGradAddScalarNEON(SB), NOSPLIT, $0-104
 loop109:
 	CMP R6, R3
 	BGT done110
-	ADD R3<<2, R1, R22
-	WORD $0x3dc002c0 // ldr q0, [x22, #0]
-	WORD $0x3dc02e9f // ldr q31, [x20, #176]
+	ADD R3<<2, R1, R21
+	WORD $0x3dc002a0 // ldr q0, [x21, #0]
+	WORD $0x3dc02e7f // ldr q31, [x19, #176]
 	WORD $0x6e3fdc00 // fmul v0.4s, v0.4s, v31.4s
-	ADD R3<<2, R2, R23
-	WORD $0x3d8002e0 // str q0, [x23, #0]
-	WORD $0x3dc006c0 // ldr q0, [x22, #16]
-	WORD $0x3dc02e9f // ldr q31, [x20, #176]
+	ADD R3<<2, R2, R22
+	WORD $0x3d8002c0 // str q0, [x22, #0]
+	WORD $0x3dc006a0 // ldr q0, [x21, #16]
+	WORD $0x3dc02e7f // ldr q31, [x19, #176]
 	WORD $0x6e3fdc00 // fmul v0.4s, v0.4s, v31.4s
-	WORD $0x3d8006e0 // str q0, [x23, #16]
-	WORD $0x3dc00ac0 // ldr q0, [x22, #32]
-	WORD $0x3dc02e9f // ldr q31, [x20, #176]
+	WORD $0x3d8006c0 // str q0, [x22, #16]
+	WORD $0x3dc00aa0 // ldr q0, [x21, #32]
+	WORD $0x3dc02e7f // ldr q31, [x19, #176]
 	WORD $0x6e3fdc00 // fmul v0.4s, v0.4s, v31.4s
-	WORD $0x3d800ae0 // str q0, [x23, #32]
-	WORD $0x3dc00ec0 // ldr q0, [x22, #48]
-	WORD $0x3dc02e9f // ldr q31, [x20, #176]
+	WORD $0x3d800ac0 // str q0, [x22, #32]
+	WORD $0x3dc00ea0 // ldr q0, [x21, #48]
+	WORD $0x3dc02e7f // ldr q31, [x19, #176]
 	WORD $0x6e3fdc00 // fmul v0.4s, v0.4s, v31.4s
-	WORD $0x3d800ee0 // str q0, [x23, #48]
-	WORD $0x3dc012c0 // ldr q0, [x22, #64]
-	WORD $0x3dc02e9f // ldr q31, [x20, #176]
+	WORD $0x3d800ec0 // str q0, [x22, #48]
+	WORD $0x3dc012a0 // ldr q0, [x21, #64]
+	WORD $0x3dc02e7f // ldr q31, [x19, #176]
 	WORD $0x6e3fdc00 // fmul v0.4s, v0.4s, v31.4s
-	WORD $0x3d8012e0 // str q0, [x23, #64]
-	WORD $0x3dc016c0 // ldr q0, [x22, #80]
-	WORD $0x3dc02e9f // ldr q31, [x20, #176]
+	WORD $0x3d8012c0 // str q0, [x22, #64]
+	WORD $0x3dc016a0 // ldr q0, [x21, #80]
+	WORD $0x3dc02e7f // ldr q31, [x19, #176]
 	WORD $0x6e3fdc00 // fmul v0.4s, v0.4s, v31.4s
-	WORD $0x3d8016e0 // str q0, [x23, #80]
-	WORD $0x3dc01ac0 // ldr q0, [x22, #96]
-	WORD $0x3dc02e9f // ldr q31, [x20, #176]
+	WORD $0x3d8016c0 // str q0, [x22, #80]
+	WORD $0x3dc01aa0 // ldr q0, [x21, #96]
+	WORD $0x3dc02e7f // ldr q31, [x19, #176]
 	WORD $0x6e3fdc00 // fmul v0.4s, v0.4s, v31.4s
-	WORD $0x3d801ae0 // str q0, [x23, #96]
-	WORD $0x3dc01ec0 // ldr q0, [x22, #112]
-	WORD $0x3dc02e9f // ldr q31, [x20, #176]
+	WORD $0x3d801ac0 // str q0, [x22, #96]
+	WORD $0x3dc01ea0 // ldr q0, [x21, #112]
+	WORD $0x3dc02e7f // ldr q31, [x19, #176]
 	WORD $0x6e3fdc00 // fmul v0.4s, v0.4s, v31.4s
-	WORD $0x3d801ee0 // str q0, [x23, #112]
+	WORD $0x3d801ec0 // str q0, [x22, #112]
 	ADD $32, R3
 	JMP loop109
 
@@ -2784,12 +2784,12 @@ done110:
 loop111:
 	CMP R6, R3
 	BGT done112
-	ADD R3<<2, R1, R24
-	WORD $0x3dc00300 // ldr q0, [x24, #0]
-	WORD $0x3dc02e9f // ldr q31, [x20, #176]
+	ADD R3<<2, R1, R23
+	WORD $0x3dc002e0 // ldr q0, [x23, #0]
+	WORD $0x3dc02e7f // ldr q31, [x19, #176]
 	WORD $0x6e3fdc00 // fmul v0.4s, v0.4s, v31.4s
-	ADD R3<<2, R2, R25
-	WORD $0x3d800320 // str q0, [x25, #0]
+	ADD R3<<2, R2, R24
+	WORD $0x3d800300 // str q0, [x24, #0]
 	ADD $4, R3
 	JMP loop111
 
@@ -2800,12 +2800,12 @@ done112:
 loop113:
 	CMP R6, R3
 	BGT done114
-	ADD R3<<2, R1, R22
-	WORD $0xbd4002c0 // ldr s0, [x22, #0]
-	WORD $0x3dc02e9f // ldr q31, [x20, #176]
+	ADD R3<<2, R1, R25
+	WORD $0xbd400320 // ldr s0, [x25, #0]
+	WORD $0x3dc02e7f // ldr q31, [x19, #176]
 	WORD $0x6e3fdc00 // fmul v0.4s, v0.4s, v31.4s
-	ADD R3<<2, R2, R23
-	WORD $0xbd0002e0 // str s0, [x23, #0]
+	ADD R3<<2, R2, R26
+	WORD $0xbd000340 // str s0, [x26, #0]
 	ADD $1, R3
 	JMP loop113
 
@@ -2827,41 +2827,41 @@ TEXT ·unaryGradExpNEON(SB), NOSPLIT, $0-104
 loop115:
 	CMP R7, R6
 	BGT done116
-	ADD R6<<2, R3, R22
-	WORD $0x3dc002c0 // ldr q0, [x22, #0]
-	ADD R6<<2, R1, R23
-	WORD $0x3dc002e1 // ldr q1, [x23, #0]
+	ADD R6<<2, R3, R21
+	WORD $0x3dc002a0 // ldr q0, [x21, #0]
+	ADD R6<<2, R1, R22
+	WORD $0x3dc002c1 // ldr q1, [x22, #0]
 	WORD $0x6e20dc20 // fmul v0.4s, v1.4s, v0.4s
-	ADD R6<<2, R2, R24
-	WORD $0x3d800300 // str q0, [x24, #0]
-	WORD $0x3dc006c0 // ldr q0, [x22, #16]
-	WORD $0x3dc006e1 // ldr q1, [x23, #16]
+	ADD R6<<2, R2, R23
+	WORD $0x3d8002e0 // str q0, [x23, #0]
+	WORD $0x3dc006a0 // ldr q0, [x21, #16]
+	WORD $0x3dc006c1 // ldr q1, [x22, #16]
 	WORD $0x6e20dc20 // fmul v0.4s, v1.4s, v0.4s
-	WORD $0x3d800700 // str q0, [x24, #16]
-	WORD $0x3dc00ac0 // ldr q0, [x22, #32]
-	WORD $0x3dc00ae1 // ldr q1, [x23, #32]
+	WORD $0x3d8006e0 // str q0, [x23, #16]
+	WORD $0x3dc00aa0 // ldr q0, [x21, #32]
+	WORD $0x3dc00ac1 // ldr q1, [x22, #32]
 	WORD $0x6e20dc20 // fmul v0.4s, v1.4s, v0.4s
-	WORD $0x3d800b00 // str q0, [x24, #32]
-	WORD $0x3dc00ec0 // ldr q0, [x22, #48]
-	WORD $0x3dc00ee1 // ldr q1, [x23, #48]
+	WORD $0x3d800ae0 // str q0, [x23, #32]
+	WORD $0x3dc00ea0 // ldr q0, [x21, #48]
+	WORD $0x3dc00ec1 // ldr q1, [x22, #48]
 	WORD $0x6e20dc20 // fmul v0.4s, v1.4s, v0.4s
-	WORD $0x3d800f00 // str q0, [x24, #48]
-	WORD $0x3dc012c0 // ldr q0, [x22, #64]
-	WORD $0x3dc012e1 // ldr q1, [x23, #64]
+	WORD $0x3d800ee0 // str q0, [x23, #48]
+	WORD $0x3dc012a0 // ldr q0, [x21, #64]
+	WORD $0x3dc012c1 // ldr q1, [x22, #64]
 	WORD $0x6e20dc20 // fmul v0.4s, v1.4s, v0.4s
-	WORD $0x3d801300 // str q0, [x24, #64]
-	WORD $0x3dc016c0 // ldr q0, [x22, #80]
-	WORD $0x3dc016e1 // ldr q1, [x23, #80]
+	WORD $0x3d8012e0 // str q0, [x23, #64]
+	WORD $0x3dc016a0 // ldr q0, [x21, #80]
+	WORD $0x3dc016c1 // ldr q1, [x22, #80]
 	WORD $0x6e20dc20 // fmul v0.4s, v1.4s, v0.4s
-	WORD $0x3d801700 // str q0, [x24, #80]
-	WORD $0x3dc01ac0 // ldr q0, [x22, #96]
-	WORD $0x3dc01ae1 // ldr q1, [x23, #96]
+	WORD $0x3d8016e0 // str q0, [x23, #80]
+	WORD $0x3dc01aa0 // ldr q0, [x21, #96]
+	WORD $0x3dc01ac1 // ldr q1, [x22, #96]
 	WORD $0x6e20dc20 // fmul v0.4s, v1.4s, v0.4s
-	WORD $0x3d801b00 // str q0, [x24, #96]
-	WORD $0x3dc01ec0 // ldr q0, [x22, #112]
-	WORD $0x3dc01ee1 // ldr q1, [x23, #112]
+	WORD $0x3d801ae0 // str q0, [x23, #96]
+	WORD $0x3dc01ea0 // ldr q0, [x21, #112]
+	WORD $0x3dc01ec1 // ldr q1, [x22, #112]
 	WORD $0x6e20dc20 // fmul v0.4s, v1.4s, v0.4s
-	WORD $0x3d801f00 // str q0, [x24, #112]
+	WORD $0x3d801ee0 // str q0, [x23, #112]
 	ADD $32, R6
 	JMP loop115
 
@@ -2872,13 +2872,13 @@ done116:
 loop117:
 	CMP R7, R6
 	BGT done118
-	ADD R6<<2, R3, R25
-	WORD $0x3dc00320 // ldr q0, [x25, #0]
-	ADD R6<<2, R1, R22
-	WORD $0x3dc002c1 // ldr q1, [x22, #0]
+	ADD R6<<2, R3, R24
+	WORD $0x3dc00300 // ldr q0, [x24, #0]
+	ADD R6<<2, R1, R25
+	WORD $0x3dc00321 // ldr q1, [x25, #0]
 	WORD $0x6e20dc20 // fmul v0.4s, v1.4s, v0.4s
-	ADD R6<<2, R2, R23
-	WORD $0x3d8002e0 // str q0, [x23, #0]
+	ADD R6<<2, R2, R26
+	WORD $0x3d800340 // str q0, [x26, #0]
 	ADD $4, R6
 	JMP loop117
 
@@ -2889,13 +2889,13 @@ done118:
 loop119:
 	CMP R7, R6
 	BGT done120
-	ADD R6<<2, R3, R24
-	WORD $0xbd400300 // ldr s0, [x24, #0]
-	ADD R6<<2, R1, R25
-	WORD $0xbd400321 // ldr s1, [x25, #0]
+	ADD R6<<2, R3, R21
+	WORD $0xbd4002a0 // ldr s0, [x21, #0]
+	ADD R6<<2, R1, R22
+	WORD $0xbd4002c1 // ldr s1, [x22, #0]
 	WORD $0x6e20dc20 // fmul v0.4s, v1.4s, v0.4s
-	ADD R6<<2, R2, R22
-	WORD $0xbd0002c0 // str s0, [x22, #0]
+	ADD R6<<2, R2, R23
+	WORD $0xbd0002e0 // str s0, [x23, #0]
 	ADD $1, R6
 	JMP loop119
 
@@ -2904,7 +2904,7 @@ done120:
 
 // func unaryGradLogNEON
 TEXT ·unaryGradLogNEON(SB), NOSPLIT, $0-104
-	MOVD $constants<>(SB), R20
+	MOVD $constants<>(SB), R19
 	FMOVS a+0(FP), F0
 	WORD $0x4e040400 // dup v0.4s, v0.s[0]
 	MOVD gx_len+88(FP), R0
@@ -2918,33 +2918,33 @@ TEXT ·unaryGradLogNEON(SB), NOSPLIT, $0-104
 loop121:
 	CMP R7, R6
 	BGT done122
-	ADD R6<<2, R3, R22
-	WORD $0x3dc002c0 // ldr q0, [x22, #0]
-	ADD R6<<2, R1, R23
-	WORD $0x3dc002e1 // ldr q1, [x23, #0]
-	WORD $0x3dc02e82 // ldr q2, [x20, #176]
+	ADD R6<<2, R3, R21
+	WORD $0x3dc002a0 // ldr q0, [x21, #0]
+	ADD R6<<2, R1, R22
+	WORD $0x3dc002c1 // ldr q1, [x22, #0]
+	WORD $0x3dc02e62 // ldr q2, [x19, #176]
 	WORD $0x6e20fc40 // fdiv v0.4s, v2.4s, v0.4s
 	WORD $0x6e20dc20 // fmul v0.4s, v1.4s, v0.4s
-	ADD R6<<2, R2, R24
-	WORD $0x3d800300 // str q0, [x24, #0]
-	WORD $0x3dc006c0 // ldr q0, [x22, #16]
-	WORD $0x3dc006e1 // ldr q1, [x23, #16]
-	WORD $0x3dc02e82 // ldr q2, [x20, #176]
+	ADD R6<<2, R2, R23
+	WORD $0x3d8002e0 // str q0, [x23, #0]
+	WORD $0x3dc006a0 // ldr q0, [x21, #16]
+	WORD $0x3dc006c1 // ldr q1, [x22, #16]
+	WORD $0x3dc02e62 // ldr q2, [x19, #176]
 	WORD $0x6e20fc40 // fdiv v0.4s, v2.4s, v0.4s
 	WORD $0x6e20dc20 // fmul v0.4s, v1.4s, v0.4s
-	WORD $0x3d800700 // str q0, [x24, #16]
-	WORD $0x3dc00ac0 // ldr q0, [x22, #32]
-	WORD $0x3dc00ae1 // ldr q1, [x23, #32]
-	WORD $0x3dc02e82 // ldr q2, [x20, #176]
+	WORD $0x3d8006e0 // str q0, [x23, #16]
+	WORD $0x3dc00aa0 // ldr q0, [x21, #32]
+	WORD $0x3dc00ac1 // ldr q1, [x22, #32]
+	WORD $0x3dc02e62 // ldr q2, [x19, #176]
 	WORD $0x6e20fc40 // fdiv v0.4s, v2.4s, v0.4s
 	WORD $0x6e20dc20 // fmul v0.4s, v1.4s, v0.4s
-	WORD $0x3d800b00 // str q0, [x24, #32]
-	WORD $0x3dc00ec0 // ldr q0, [x22, #48]
-	WORD $0x3dc00ee1 // ldr q1, [x23, #48]
-	WORD $0x3dc02e82 // ldr q2, [x20, #176]
+	WORD $0x3d800ae0 // str q0, [x23, #32]
+	WORD $0x3dc00ea0 // ldr q0, [x21, #48]
+	WORD $0x3dc00ec1 // ldr q1, [x22, #48]
+	WORD $0x3dc02e62 // ldr q2, [x19, #176]
 	WORD $0x6e20fc40 // fdiv v0.4s, v2.4s, v0.4s
 	WORD $0x6e20dc20 // fmul v0.4s, v1.4s, v0.4s
-	WORD $0x3d800f00 // str q0, [x24, #48]
+	WORD $0x3d800ee0 // str q0, [x23, #48]
 	ADD $16, R6
 	JMP loop121
 
@@ -2955,15 +2955,15 @@ done122:
 loop123:
 	CMP R7, R6
 	BGT done124
-	ADD R6<<2, R3, R25
-	WORD $0x3dc00320 // ldr q0, [x25, #0]
-	ADD R6<<2, R1, R22
-	WORD $0x3dc002c1 // ldr q1, [x22, #0]
-	WORD $0x3dc02e82 // ldr q2, [x20, #176]
+	ADD R6<<2, R3, R24
+	WORD $0x3dc00300 // ldr q0, [x24, #0]
+	ADD R6<<2, R1, R25
+	WORD $0x3dc00321 // ldr q1, [x25, #0]
+	WORD $0x3dc02e62 // ldr q2, [x19, #176]
 	WORD $0x6e20fc40 // fdiv v0.4s, v2.4s, v0.4s
 	WORD $0x6e20dc20 // fmul v0.4s, v1.4s, v0.4s
-	ADD R6<<2, R2, R23
-	WORD $0x3d8002e0 // str q0, [x23, #0]
+	ADD R6<<2, R2, R26
+	WORD $0x3d800340 // str q0, [x26, #0]
 	ADD $4, R6
 	JMP loop123
 
@@ -2974,15 +2974,15 @@ done124:
 loop125:
 	CMP R7, R6
 	BGT done126
-	ADD R6<<2, R3, R24
-	WORD $0xbd400300 // ldr s0, [x24, #0]
-	ADD R6<<2, R1, R25
-	WORD $0xbd400321 // ldr s1, [x25, #0]
-	WORD $0x3dc02e82 // ldr q2, [x20, #176]
+	ADD R6<<2, R3, R21
+	WORD $0xbd4002a0 // ldr s0, [x21, #0]
+	ADD R6<<2, R1, R22
+	WORD $0xbd4002c1 // ldr s1, [x22, #0]
+	WORD $0x3dc02e62 // ldr q2, [x19, #176]
 	WORD $0x6e20fc40 // fdiv v0.4s, v2.4s, v0.4s
 	WORD $0x6e20dc20 // fmul v0.4s, v1.4s, v0.4s
-	ADD R6<<2, R2, R22
-	WORD $0xbd0002c0 // str s0, [x22, #0]
+	ADD R6<<2, R2, R23
+	WORD $0xbd0002e0 // str s0, [x23, #0]
 	ADD $1, R6
 	JMP loop125
 
@@ -2991,7 +2991,7 @@ done126:
 
 // func unaryGradSqrtNEON
 TEXT ·unaryGradSqrtNEON(SB), NOSPLIT, $0-104
-	MOVD $constants<>(SB), R20
+	MOVD $constants<>(SB), R19
 	FMOVS a+0(FP), F0
 	WORD $0x4e040400 // dup v0.4s, v0.s[0]
 	MOVD gx_len+88(FP), R0
@@ -3005,33 +3005,33 @@ TEXT ·unaryGradSqrtNEON(SB), NOSPLIT, $0-104
 loop127:
 	CMP R7, R6
 	BGT done128
-	ADD R6<<2, R3, R22
-	WORD $0x3dc002c0 // ldr q0, [x22, #0]
-	ADD R6<<2, R1, R23
-	WORD $0x3dc002e1 // ldr q1, [x23, #0]
-	WORD $0x3dc02a82 // ldr q2, [x20, #160]
+	ADD R6<<2, R3, R21
+	WORD $0x3dc002a0 // ldr q0, [x21, #0]
+	ADD R6<<2, R1, R22
+	WORD $0x3dc002c1 // ldr q1, [x22, #0]
+	WORD $0x3dc02a62 // ldr q2, [x19, #160]
 	WORD $0x6e20fc40 // fdiv v0.4s, v2.4s, v0.4s
 	WORD $0x6e20dc20 // fmul v0.4s, v1.4s, v0.4s
-	ADD R6<<2, R2, R24
-	WORD $0x3d800300 // str q0, [x24, #0]
-	WORD $0x3dc006c0 // ldr q0, [x22, #16]
-	WORD $0x3dc006e1 // ldr q1, [x23, #16]
-	WORD $0x3dc02a82 // ldr q2, [x20, #160]
+	ADD R6<<2, R2, R23
+	WORD $0x3d8002e0 // str q0, [x23, #0]
+	WORD $0x3dc006a0 // ldr q0, [x21, #16]
+	WORD $0x3dc006c1 // ldr q1, [x22, #16]
+	WORD $0x3dc02a62 // ldr q2, [x19, #160]
 	WORD $0x6e20fc40 // fdiv v0.4s, v2.4s, v0.4s
 	WORD $0x6e20dc20 // fmul v0.4s, v1.4s, v0.4s
-	WORD $0x3d800700 // str q0, [x24, #16]
-	WORD $0x3dc00ac0 // ldr q0, [x22, #32]
-	WORD $0x3dc00ae1 // ldr q1, [x23, #32]
-	WORD $0x3dc02a82 // ldr q2, [x20, #160]
+	WORD $0x3d8006e0 // str q0, [x23, #16]
+	WORD $0x3dc00aa0 // ldr q0, [x21, #32]
+	WORD $0x3dc00ac1 // ldr q1, [x22, #32]
+	WORD $0x3dc02a62 // ldr q2, [x19, #160]
 	WORD $0x6e20fc40 // fdiv v0.4s, v2.4s, v0.4s
 	WORD $0x6e20dc20 // fmul v0.4s, v1.4s, v0.4s
-	WORD $0x3d800b00 // str q0, [x24, #32]
-	WORD $0x3dc00ec0 // ldr q0, [x22, #48]
-	WORD $0x3dc00ee1 // ldr q1, [x23, #48]
-	WORD $0x3dc02a82 // ldr q2, [x20, #160]
+	WORD $0x3d800ae0 // str q0, [x23, #32]
+	WORD $0x3dc00ea0 // ldr q0, [x21, #48]
+	WORD $0x3dc00ec1 // ldr q1, [x22, #48]
+	WORD $0x3dc02a62 // ldr q2, [x19, #160]
 	WORD $0x6e20fc40 // fdiv v0.4s, v2.4s, v0.4s
 	WORD $0x6e20dc20 // fmul v0.4s, v1.4s, v0.4s
-	WORD $0x3d800f00 // str q0, [x24, #48]
+	WORD $0x3d800ee0 // str q0, [x23, #48]
 	ADD $16, R6
 	JMP loop127
 
@@ -3042,15 +3042,15 @@ done128:
 loop129:
 	CMP R7, R6
 	BGT done130
-	ADD R6<<2, R3, R25
-	WORD $0x3dc00320 // ldr q0, [x25, #0]
-	ADD R6<<2, R1, R22
-	WORD $0x3dc002c1 // ldr q1, [x22, #0]
-	WORD $0x3dc02a82 // ldr q2, [x20, #160]
+	ADD R6<<2, R3, R24
+	WORD $0x3dc00300 // ldr q0, [x24, #0]
+	ADD R6<<2, R1, R25
+	WORD $0x3dc00321 // ldr q1, [x25, #0]
+	WORD $0x3dc02a62 // ldr q2, [x19, #160]
 	WORD $0x6e20fc40 // fdiv v0.4s, v2.4s, v0.4s
 	WORD $0x6e20dc20 // fmul v0.4s, v1.4s, v0.4s
-	ADD R6<<2, R2, R23
-	WORD $0x3d8002e0 // str q0, [x23, #0]
+	ADD R6<<2, R2, R26
+	WORD $0x3d800340 // str q0, [x26, #0]
 	ADD $4, R6
 	JMP loop129
 
@@ -3061,15 +3061,15 @@ done130:
 loop131:
 	CMP R7, R6
 	BGT done132
-	ADD R6<<2, R3, R24
-	WORD $0xbd400300 // ldr s0, [x24, #0]
-	ADD R6<<2, R1, R25
-	WORD $0xbd400321 // ldr s1, [x25, #0]
-	WORD $0x3dc02a82 // ldr q2, [x20, #160]
+	ADD R6<<2, R3, R21
+	WORD $0xbd4002a0 // ldr s0, [x21, #0]
+	ADD R6<<2, R1, R22
+	WORD $0xbd4002c1 // ldr s1, [x22, #0]
+	WORD $0x3dc02a62 // ldr q2, [x19, #160]
 	WORD $0x6e20fc40 // fdiv v0.4s, v2.4s, v0.4s
 	WORD $0x6e20dc20 // fmul v0.4s, v1.4s, v0.4s
-	ADD R6<<2, R2, R22
-	WORD $0xbd0002c0 // str s0, [x22, #0]
+	ADD R6<<2, R2, R23
+	WORD $0xbd0002e0 // str s0, [x23, #0]
 	ADD $1, R6
 	JMP loop131
 
@@ -3091,49 +3091,49 @@ TEXT ·unaryGradSquareNEON(SB), NOSPLIT, $0-104
 loop133:
 	CMP R7, R6
 	BGT done134
-	ADD R6<<2, R3, R22
-	WORD $0x3dc002c0 // ldr q0, [x22, #0]
-	ADD R6<<2, R1, R23
-	WORD $0x3dc002e1 // ldr q1, [x23, #0]
+	ADD R6<<2, R3, R21
+	WORD $0x3dc002a0 // ldr q0, [x21, #0]
+	ADD R6<<2, R1, R22
+	WORD $0x3dc002c1 // ldr q1, [x22, #0]
 	WORD $0x4e20d400 // fadd v0.4s, v0.4s, v0.4s
 	WORD $0x6e20dc20 // fmul v0.4s, v1.4s, v0.4s
-	ADD R6<<2, R2, R24
-	WORD $0x3d800300 // str q0, [x24, #0]
-	WORD $0x3dc006c0 // ldr q0, [x22, #16]
-	WORD $0x3dc006e1 // ldr q1, [x23, #16]
+	ADD R6<<2, R2, R23
+	WORD $0x3d8002e0 // str q0, [x23, #0]
+	WORD $0x3dc006a0 // ldr q0, [x21, #16]
+	WORD $0x3dc006c1 // ldr q1, [x22, #16]
 	WORD $0x4e20d400 // fadd v0.4s, v0.4s, v0.4s
 	WORD $0x6e20dc20 // fmul v0.4s, v1.4s, v0.4s
-	WORD $0x3d800700 // str q0, [x24, #16]
-	WORD $0x3dc00ac0 // ldr q0, [x22, #32]
-	WORD $0x3dc00ae1 // ldr q1, [x23, #32]
+	WORD $0x3d8006e0 // str q0, [x23, #16]
+	WORD $0x3dc00aa0 // ldr q0, [x21, #32]
+	WORD $0x3dc00ac1 // ldr q1, [x22, #32]
 	WORD $0x4e20d400 // fadd v0.4s, v0.4s, v0.4s
 	WORD $0x6e20dc20 // fmul v0.4s, v1.4s, v0.4s
-	WORD $0x3d800b00 // str q0, [x24, #32]
-	WORD $0x3dc00ec0 // ldr q0, [x22, #48]
-	WORD $0x3dc00ee1 // ldr q1, [x23, #48]
+	WORD $0x3d800ae0 // str q0, [x23, #32]
+	WORD $0x3dc00ea0 // ldr q0, [x21, #48]
+	WORD $0x3dc00ec1 // ldr q1, [x22, #48]
 	WORD $0x4e20d400 // fadd v0.4s, v0.4s, v0.4s
 	WORD $0x6e20dc20 // fmul v0.4s, v1.4s, v0.4s
-	WORD $0x3d800f00 // str q0, [x24, #48]
-	WORD $0x3dc012c0 // ldr q0, [x22, #64]
-	WORD $0x3dc012e1 // ldr q1, [x23, #64]
+	WORD $0x3d800ee0 // str q0, [x23, #48]
+	WORD $0x3dc012a0 // ldr q0, [x21, #64]
+	WORD $0x3dc012c1 // ldr q1, [x22, #64]
 	WORD $0x4e20d400 // fadd v0.4s, v0.4s, v0.4s
 	WORD $0x6e20dc20 // fmul v0.4s, v1.4s, v0.4s
-	WORD $0x3d801300 // str q0, [x24, #64]
-	WORD $0x3dc016c0 // ldr q0, [x22, #80]
-	WORD $0x3dc016e1 // ldr q1, [x23, #80]
+	WORD $0x3d8012e0 // str q0, [x23, #64]
+	WORD $0x3dc016a0 // ldr q0, [x21, #80]
+	WORD $0x3dc016c1 // ldr q1, [x22, #80]
 	WORD $0x4e20d400 // fadd v0.4s, v0.4s, v0.4s
 	WORD $0x6e20dc20 // fmul v0.4s, v1.4s, v0.4s
-	WORD $0x3d801700 // str q0, [x24, #80]
-	WORD $0x3dc01ac0 // ldr q0, [x22, #96]
-	WORD $0x3dc01ae1 // ldr q1, [x23, #96]
+	WORD $0x3d8016e0 // str q0, [x23, #80]
+	WORD $0x3dc01aa0 // ldr q0, [x21, #96]
+	WORD $0x3dc01ac1 // ldr q1, [x22, #96]
 	WORD $0x4e20d400 // fadd v0.4s, v0.4s, v0.4s
 	WORD $0x6e20dc20 // fmul v0.4s, v1.4s, v0.4s
-	WORD $0x3d801b00 // str q0, [x24, #96]
-	WORD $0x3dc01ec0 // ldr q0, [x22, #112]
-	WORD $0x3dc01ee1 // ldr q1, [x23, #112]
+	WORD $0x3d801ae0 // str q0, [x23, #96]
+	WORD $0x3dc01ea0 // ldr q0, [x21, #112]
+	WORD $0x3dc01ec1 // ldr q1, [x22, #112]
 	WORD $0x4e20d400 // fadd v0.4s, v0.4s, v0.4s
 	WORD $0x6e20dc20 // fmul v0.4s, v1.4s, v0.4s
-	WORD $0x3d801f00 // str q0, [x24, #112]
+	WORD $0x3d801ee0 // str q0, [x23, #112]
 	ADD $32, R6
 	JMP loop133
 
@@ -3144,14 +3144,14 @@ done134:
 loop135:
 	CMP R7, R6
 	BGT done136
-	ADD R6<<2, R3, R25
-	WORD $0x3dc00320 // ldr q0, [x25, #0]
-	ADD R6<<2, R1, R22
-	WORD $0x3dc002c1 // ldr q1, [x22, #0]
+	ADD R6<<2, R3, R24
+	WORD $0x3dc00300 // ldr q0, [x24, #0]
+	ADD R6<<2, R1, R25
+	WORD $0x3dc00321 // ldr q1, [x25, #0]
 	WORD $0x4e20d400 // fadd v0.4s, v0.4s, v0.4s
 	WORD $0x6e20dc20 // fmul v0.4s, v1.4s, v0.4s
-	ADD R6<<2, R2, R23
-	WORD $0x3d8002e0 // str q0, [x23, #0]
+	ADD R6<<2, R2, R26
+	WORD $0x3d800340 // str q0, [x26, #0]
 	ADD $4, R6
 	JMP loop135
 
@@ -3162,14 +3162,14 @@ done136:
 loop137:
 	CMP R7, R6
 	BGT done138
-	ADD R6<<2, R3, R24
-	WORD $0xbd400300 // ldr s0, [x24, #0]
-	ADD R6<<2, R1, R25
-	WORD $0xbd400321 // ldr s1, [x25, #0]
+	ADD R6<<2, R3, R21
+	WORD $0xbd4002a0 // ldr s0, [x21, #0]
+	ADD R6<<2, R1, R22
+	WORD $0xbd4002c1 // ldr s1, [x22, #0]
 	WORD $0x4e20d400 // fadd v0.4s, v0.4s, v0.4s
 	WORD $0x6e20dc20 // fmul v0.4s, v1.4s, v0.4s
-	ADD R6<<2, R2, R22
-	WORD $0xbd0002c0 // str s0, [x22, #0]
+	ADD R6<<2, R2, R23
+	WORD $0xbd0002e0 // str s0, [x23, #0]
 	ADD $1, R6
 	JMP loop137
 
@@ -3178,7 +3178,7 @@ done138:
 
 // func unaryGradReciprocalNEON
 TEXT ·unaryGradReciprocalNEON(SB), NOSPLIT, $0-104
-	MOVD $constants<>(SB), R20
+	MOVD $constants<>(SB), R19
 	FMOVS a+0(FP), F0
 	WORD $0x4e040400 // dup v0.4s, v0.s[0]
 	MOVD gx_len+88(FP), R0
@@ -3192,65 +3192,65 @@ TEXT ·unaryGradReciprocalNEON(SB), NOSPLIT, $0-104
 loop139:
 	CMP R7, R6
 	BGT done140
-	ADD R6<<2, R3, R22
-	WORD $0x3dc002c0 // ldr q0, [x22, #0]
-	ADD R6<<2, R1, R23
-	WORD $0x3dc002e1 // ldr q1, [x23, #0]
+	ADD R6<<2, R3, R21
+	WORD $0x3dc002a0 // ldr q0, [x21, #0]
+	ADD R6<<2, R1, R22
+	WORD $0x3dc002c1 // ldr q1, [x22, #0]
 	WORD $0x6e20dc00 // fmul v0.4s, v0.4s, v0.4s
-	WORD $0x3dc0769f // ldr q31, [x20, #464]
+	WORD $0x3dc0767f // ldr q31, [x19, #464]
 	WORD $0x6e3f1c00 // eor v0.16b, v0.16b, v31.16b
 	WORD $0x6e20dc20 // fmul v0.4s, v1.4s, v0.4s
-	ADD R6<<2, R2, R24
-	WORD $0x3d800300 // str q0, [x24, #0]
-	WORD $0x3dc006c0 // ldr q0, [x22, #16]
-	WORD $0x3dc006e1 // ldr q1, [x23, #16]
+	ADD R6<<2, R2, R23
+	WORD $0x3d8002e0 // str q0, [x23, #0]
+	WORD $0x3dc006a0 // ldr q0, [x21, #16]
+	WORD $0x3dc006c1 // ldr q1, [x22, #16]
 	WORD $0x6e20dc00 // fmul v0.4s, v0.4s, v0.4s
-	WORD $0x3dc0769f // ldr q31, [x20, #464]
+	WORD $0x3dc0767f // ldr q31, [x19, #464]
 	WORD $0x6e3f1c00 // eor v0.16b, v0.16b, v31.16b
 	WORD $0x6e20dc20 // fmul v0.4s, v1.4s, v0.4s
-	WORD $0x3d800700 // str q0, [x24, #16]
-	WORD $0x3dc00ac0 // ldr q0, [x22, #32]
-	WORD $0x3dc00ae1 // ldr q1, [x23, #32]
+	WORD $0x3d8006e0 // str q0, [x23, #16]
+	WORD $0x3dc00aa0 // ldr q0, [x21, #32]
+	WORD $0x3dc00ac1 // ldr q1, [x22, #32]
 	WORD $0x6e20dc00 // fmul v0.4s, v0.4s, v0.4s
-	WORD $0x3dc0769f // ldr q31, [x20, #464]
+	WORD $0x3dc0767f // ldr q31, [x19, #464]
 	WORD $0x6e3f1c00 // eor v0.16b, v0.16b, v31.16b
 	WORD $0x6e20dc20 // fmul v0.4s, v1.4s, v0.4s
-	WORD $0x3d800b00 // str q0, [x24, #32]
-	WORD $0x3dc00ec0 // ldr q0, [x22, #48]
-	WORD $0x3dc00ee1 // ldr q1, [x23, #48]
+	WORD $0x3d800ae0 // str q0, [x23, #32]
+	WORD $0x3dc00ea0 // ldr q0, [x21, #48]
+	WORD $0x3dc00ec1 // ldr q1, [x22, #48]
 	WORD $0x6e20dc00 // fmul v0.4s, v0.4s, v0.4s
-	WORD $0x3dc0769f // ldr q31, [x20, #464]
+	WORD $0x3dc0767f // ldr q31, [x19, #464]
 	WORD $0x6e3f1c00 // eor v0.16b, v0.16b, v31.16b
 	WORD $0x6e20dc20 // fmul v0.4s, v1.4s, v0.4s
-	WORD $0x3d800f00 // str q0, [x24, #48]
-	WORD $0x3dc012c0 // ldr q0, [x22, #64]
-	WORD $0x3dc012e1 // ldr q1, [x23, #64]
+	WORD $0x3d800ee0 // str q0, [x23, #48]
+	WORD $0x3dc012a0 // ldr q0, [x21, #64]
+	WORD $0x3dc012c1 // ldr q1, [x22, #64]
 	WORD $0x6e20dc00 // fmul v0.4s, v0.4s, v0.4s
-	WORD $0x3dc0769f // ldr q31, [x20, #464]
+	WORD $0x3dc0767f // ldr q31, [x19, #464]
 	WORD $0x6e3f1c00 // eor v0.16b, v0.16b, v31.16b
 	WORD $0x6e20dc20 // fmul v0.4s, v1.4s, v0.4s
-	WORD $0x3d801300 // str q0, [x24, #64]
-	WORD $0x3dc016c0 // ldr q0, [x22, #80]
-	WORD $0x3dc016e1 // ldr q1, [x23, #80]
+	WORD $0x3d8012e0 // str q0, [x23, #64]
+	WORD $0x3dc016a0 // ldr q0, [x21, #80]
+	WORD $0x3dc016c1 // ldr q1, [x22, #80]
 	WORD $0x6e20dc00 // fmul v0.4s, v0.4s, v0.4s
-	WORD $0x3dc0769f // ldr q31, [x20, #464]
+	WORD $0x3dc0767f // ldr q31, [x19, #464]
 	WORD $0x6e3f1c00 // eor v0.16b, v0.16b, v31.16b
 	WORD $0x6e20dc20 // fmul v0.4s, v1.4s, v0.4s
-	WORD $0x3d801700 // str q0, [x24, #80]
-	WORD $0x3dc01ac0 // ldr q0, [x22, #96]
-	WORD $0x3dc01ae1 // ldr q1, [x23, #96]
+	WORD $0x3d8016e0 // str q0, [x23, #80]
+	WORD $0x3dc01aa0 // ldr q0, [x21, #96]
+	WORD $0x3dc01ac1 // ldr q1, [x22, #96]
 	WORD $0x6e20dc00 // fmul v0.4s, v0.4s, v0.4s
-	WORD $0x3dc0769f // ldr q31, [x20, #464]
+	WORD $0x3dc0767f // ldr q31, [x19, #464]
 	WORD $0x6e3f1c00 // eor v0.16b, v0.16b, v31.16b
 	WORD $0x6e20dc20 // fmul v0.4s, v1.4s, v0.4s
-	WORD $0x3d801b00 // str q0, [x24, #96]
-	WORD $0x3dc01ec0 // ldr q0, [x22, #112]
-	WORD $0x3dc01ee1 // ldr q1, [x23, #112]
+	WORD $0x3d801ae0 // str q0, [x23, #96]
+	WORD $0x3dc01ea0 // ldr q0, [x21, #112]
+	WORD $0x3dc01ec1 // ldr q1, [x22, #112]
 	WORD $0x6e20dc00 // fmul v0.4s, v0.4s, v0.4s
-	WORD $0x3dc0769f // ldr q31, [x20, #464]
+	WORD $0x3dc0767f // ldr q31, [x19, #464]
 	WORD $0x6e3f1c00 // eor v0.16b, v0.16b, v31.16b
 	WORD $0x6e20dc20 // fmul v0.4s, v1.4s, v0.4s
-	WORD $0x3d801f00 // str q0, [x24, #112]
+	WORD $0x3d801ee0 // str q0, [x23, #112]
 	ADD $32, R6
 	JMP loop139
 
@@ -3261,16 +3261,16 @@ done140:
 loop141:
 	CMP R7, R6
 	BGT done142
-	ADD R6<<2, R3, R25
-	WORD $0x3dc00320 // ldr q0, [x25, #0]
-	ADD R6<<2, R1, R22
-	WORD $0x3dc002c1 // ldr q1, [x22, #0]
+	ADD R6<<2, R3, R24
+	WORD $0x3dc00300 // ldr q0, [x24, #0]
+	ADD R6<<2, R1, R25
+	WORD $0x3dc00321 // ldr q1, [x25, #0]
 	WORD $0x6e20dc00 // fmul v0.4s, v0.4s, v0.4s
-	WORD $0x3dc0769f // ldr q31, [x20, #464]
+	WORD $0x3dc0767f // ldr q31, [x19, #464]
 	WORD $0x6e3f1c00 // eor v0.16b, v0.16b, v31.16b
 	WORD $0x6e20dc20 // fmul v0.4s, v1.4s, v0.4s
-	ADD R6<<2, R2, R23
-	WORD $0x3d8002e0 // str q0, [x23, #0]
+	ADD R6<<2, R2, R26
+	WORD $0x3d800340 // str q0, [x26, #0]
 	ADD $4, R6
 	JMP loop141
 
@@ -3281,16 +3281,16 @@ done142:
 loop143:
 	CMP R7, R6
 	BGT done144
-	ADD R6<<2, R3, R24
-	WORD $0xbd400300 // ldr s0, [x24, #0]
-	ADD R6<<2, R1, R25
-	WORD $0xbd400321 // ldr s1, [x25, #0]
+	ADD R6<<2, R3, R21
+	WORD $0xbd4002a0 // ldr s0, [x21, #0]
+	ADD R6<<2, R1, R22
+	WORD $0xbd4002c1 // ldr s1, [x22, #0]
 	WORD $0x6e20dc00 // fmul v0.4s, v0.4s, v0.4s
-	WORD $0x3dc0769f // ldr q31, [x20, #464]
+	WORD $0x3dc0767f // ldr q31, [x19, #464]
 	WORD $0x6e3f1c00 // eor v0.16b, v0.16b, v31.16b
 	WORD $0x6e20dc20 // fmul v0.4s, v1.4s, v0.4s
-	ADD R6<<2, R2, R22
-	WORD $0xbd0002c0 // str s0, [x22, #0]
+	ADD R6<<2, R2, R23
+	WORD $0xbd0002e0 // str s0, [x23, #0]
 	ADD $1, R6
 	JMP loop143
 
@@ -3299,7 +3299,7 @@ done144:
 
 // func unaryGradAbsNEON
 TEXT ·unaryGradAbsNEON(SB), NOSPLIT, $0-104
-	MOVD $constants<>(SB), R20
+	MOVD $constants<>(SB), R19
 	FMOVS a+0(FP), F0
 	WORD $0x4e040400 // dup v0.4s, v0.s[0]
 	MOVD gx_len+88(FP), R0
@@ -3313,82 +3313,13 @@ TEXT ·unaryGradAbsNEON(SB), NOSPLIT, $0-104
 loop145:
 	CMP R7, R6
 	BGT done146
-	ADD R6<<2, R3, R22
-	WORD $0x3dc002c0 // ldr q0, [x22, #0]
-	ADD R6<<2, R1, R23
-	WORD $0x3dc002e1 // ldr q1, [x23, #0]
-	WORD $0x3dc0769f // ldr q31, [x20, #464]
-	WORD $0x4e3f1c02 // and v2.16b, v0.16b, v31.16b
-	WORD $0x3dc02e9f // ldr q31, [x20, #176]
-	WORD $0x4ebf1c42 // orr v2.16b, v2.16b, v31.16b
-	WORD $0x6f00e403 // movi v3.2d, #0
-	WORD $0x6ea3e404 // fcmgt v4.4s, v0.4s, v3.4s
-	WORD $0x6ea0e460 // fcmgt v0.4s, v3.4s, v0.4s
-	WORD $0x4ea01c80 // orr v0.16b, v4.16b, v0.16b
-	WORD $0x6f00e403 // movi v3.2d, #0
-	WORD $0x6e631c40 // bsl v0.16b, v2.16b, v3.16b
-	WORD $0x6e20dc20 // fmul v0.4s, v1.4s, v0.4s
-	ADD R6<<2, R2, R24
-	WORD $0x3d800300 // str q0, [x24, #0]
-	WORD $0x3dc006c0 // ldr q0, [x22, #16]
-	WORD $0x3dc006e1 // ldr q1, [x23, #16]
-	WORD $0x3dc0769f // ldr q31, [x20, #464]
-	WORD $0x4e3f1c02 // and v2.16b, v0.16b, v31.16b
-	WORD $0x3dc02e9f // ldr q31, [x20, #176]
-	WORD $0x4ebf1c42 // orr v2.16b, v2.16b, v31.16b
-	WORD $0x6f00e403 // movi v3.2d, #0
-	WORD $0x6ea3e404 // fcmgt v4.4s, v0.4s, v3.4s
-	WORD $0x6ea0e460 // fcmgt v0.4s, v3.4s, v0.4s
-	WORD $0x4ea01c80 // orr v0.16b, v4.16b, v0.16b
-	WORD $0x6f00e403 // movi v3.2d, #0
-	WORD $0x6e631c40 // bsl v0.16b, v2.16b, v3.16b
-	WORD $0x6e20dc20 // fmul v0.4s, v1.4s, v0.4s
-	WORD $0x3d800700 // str q0, [x24, #16]
-	WORD $0x3dc00ac0 // ldr q0, [x22, #32]
-	WORD $0x3dc00ae1 // ldr q1, [x23, #32]
-	WORD $0x3dc0769f // ldr q31, [x20, #464]
-	WORD $0x4e3f1c02 // and v2.16b, v0.16b, v31.16b
-	WORD $0x3dc02e9f // ldr q31, [x20, #176]
-	WORD $0x4ebf1c42 // orr v2.16b, v2.16b, v31.16b
-	WORD $0x6f00e403 // movi v3.2d, #0
-	WORD $0x6ea3e404 // fcmgt v4.4s, v0.4s, v3.4s
-	WORD $0x6ea0e460 // fcmgt v0.4s, v3.4s, v0.4s
-	WORD $0x4ea01c80 // orr v0.16b, v4.16b, v0.16b
-	WORD $0x6f00e403 // movi v3.2d, #0
-	WORD $0x6e631c40 // bsl v0.16b, v2.16b, v3.16b
-	WORD $0x6e20dc20 // fmul v0.4s, v1.4s, v0.4s
-	WORD $0x3d800b00 // str q0, [x24, #32]
-	WORD $0x3dc00ec0 // ldr q0, [x22, #48]
-	WORD $0x3dc00ee1 // ldr q1, [x23, #48]
-	WORD $0x3dc0769f // ldr q31, [x20, #464]
-	WORD $0x4e3f1c02 // and v2.16b, v0.16b, v31.16b
-	WORD $0x3dc02e9f // ldr q31, [x20, #176]
-	WORD $0x4ebf1c42 // orr v2.16b, v2.16b, v31.16b
-	WORD $0x6f00e403 // movi v3.2d, #0
-	WORD $0x6ea3e404 // fcmgt v4.4s, v0.4s, v3.4s
-	WORD $0x6ea0e460 // fcmgt v0.4s, v3.4s, v0.4s
-	WORD $0x4ea01c80 // orr v0.16b, v4.16b, v0.16b
-	WORD $0x6f00e403 // movi v3.2d, #0
-	WORD $0x6e631c40 // bsl v0.16b, v2.16b, v3.16b
-	WORD $0x6e20dc20 // fmul v0.4s, v1.4s, v0.4s
-	WORD $0x3d800f00 // str q0, [x24, #48]
-	ADD $16, R6
-	JMP loop145
-
-done146:
-	MOVD R0, R7
-	SUBS $4, R7
-
-loop147:
-	CMP R7, R6
-	BGT done148
-	ADD R6<<2, R3, R25
-	WORD $0x3dc00320 // ldr q0, [x25, #0]
+	ADD R6<<2, R3, R21
+	WORD $0x3dc002a0 // ldr q0, [x21, #0]
 	ADD R6<<2, R1, R22
 	WORD $0x3dc002c1 // ldr q1, [x22, #0]
-	WORD $0x3dc0769f // ldr q31, [x20, #464]
+	WORD $0x3dc0767f // ldr q31, [x19, #464]
 	WORD $0x4e3f1c02 // and v2.16b, v0.16b, v31.16b
-	WORD $0x3dc02e9f // ldr q31, [x20, #176]
+	WORD $0x3dc02e7f // ldr q31, [x19, #176]
 	WORD $0x4ebf1c42 // orr v2.16b, v2.16b, v31.16b
 	WORD $0x6f00e403 // movi v3.2d, #0
 	WORD $0x6ea3e404 // fcmgt v4.4s, v0.4s, v3.4s
@@ -3399,6 +3330,75 @@ loop147:
 	WORD $0x6e20dc20 // fmul v0.4s, v1.4s, v0.4s
 	ADD R6<<2, R2, R23
 	WORD $0x3d8002e0 // str q0, [x23, #0]
+	WORD $0x3dc006a0 // ldr q0, [x21, #16]
+	WORD $0x3dc006c1 // ldr q1, [x22, #16]
+	WORD $0x3dc0767f // ldr q31, [x19, #464]
+	WORD $0x4e3f1c02 // and v2.16b, v0.16b, v31.16b
+	WORD $0x3dc02e7f // ldr q31, [x19, #176]
+	WORD $0x4ebf1c42 // orr v2.16b, v2.16b, v31.16b
+	WORD $0x6f00e403 // movi v3.2d, #0
+	WORD $0x6ea3e404 // fcmgt v4.4s, v0.4s, v3.4s
+	WORD $0x6ea0e460 // fcmgt v0.4s, v3.4s, v0.4s
+	WORD $0x4ea01c80 // orr v0.16b, v4.16b, v0.16b
+	WORD $0x6f00e403 // movi v3.2d, #0
+	WORD $0x6e631c40 // bsl v0.16b, v2.16b, v3.16b
+	WORD $0x6e20dc20 // fmul v0.4s, v1.4s, v0.4s
+	WORD $0x3d8006e0 // str q0, [x23, #16]
+	WORD $0x3dc00aa0 // ldr q0, [x21, #32]
+	WORD $0x3dc00ac1 // ldr q1, [x22, #32]
+	WORD $0x3dc0767f // ldr q31, [x19, #464]
+	WORD $0x4e3f1c02 // and v2.16b, v0.16b, v31.16b
+	WORD $0x3dc02e7f // ldr q31, [x19, #176]
+	WORD $0x4ebf1c42 // orr v2.16b, v2.16b, v31.16b
+	WORD $0x6f00e403 // movi v3.2d, #0
+	WORD $0x6ea3e404 // fcmgt v4.4s, v0.4s, v3.4s
+	WORD $0x6ea0e460 // fcmgt v0.4s, v3.4s, v0.4s
+	WORD $0x4ea01c80 // orr v0.16b, v4.16b, v0.16b
+	WORD $0x6f00e403 // movi v3.2d, #0
+	WORD $0x6e631c40 // bsl v0.16b, v2.16b, v3.16b
+	WORD $0x6e20dc20 // fmul v0.4s, v1.4s, v0.4s
+	WORD $0x3d800ae0 // str q0, [x23, #32]
+	WORD $0x3dc00ea0 // ldr q0, [x21, #48]
+	WORD $0x3dc00ec1 // ldr q1, [x22, #48]
+	WORD $0x3dc0767f // ldr q31, [x19, #464]
+	WORD $0x4e3f1c02 // and v2.16b, v0.16b, v31.16b
+	WORD $0x3dc02e7f // ldr q31, [x19, #176]
+	WORD $0x4ebf1c42 // orr v2.16b, v2.16b, v31.16b
+	WORD $0x6f00e403 // movi v3.2d, #0
+	WORD $0x6ea3e404 // fcmgt v4.4s, v0.4s, v3.4s
+	WORD $0x6ea0e460 // fcmgt v0.4s, v3.4s, v0.4s
+	WORD $0x4ea01c80 // orr v0.16b, v4.16b, v0.16b
+	WORD $0x6f00e403 // movi v3.2d, #0
+	WORD $0x6e631c40 // bsl v0.16b, v2.16b, v3.16b
+	WORD $0x6e20dc20 // fmul v0.4s, v1.4s, v0.4s
+	WORD $0x3d800ee0 // str q0, [x23, #48]
+	ADD $16, R6
+	JMP loop145
+
+done146:
+	MOVD R0, R7
+	SUBS $4, R7
+
+loop147:
+	CMP R7, R6
+	BGT done148
+	ADD R6<<2, R3, R24
+	WORD $0x3dc00300 // ldr q0, [x24, #0]
+	ADD R6<<2, R1, R25
+	WORD $0x3dc00321 // ldr q1, [x25, #0]
+	WORD $0x3dc0767f // ldr q31, [x19, #464]
+	WORD $0x4e3f1c02 // and v2.16b, v0.16b, v31.16b
+	WORD $0x3dc02e7f // ldr q31, [x19, #176]
+	WORD $0x4ebf1c42 // orr v2.16b, v2.16b, v31.16b
+	WORD $0x6f00e403 // movi v3.2d, #0
+	WORD $0x6ea3e404 // fcmgt v4.4s, v0.4s, v3.4s
+	WORD $0x6ea0e460 // fcmgt v0.4s, v3.4s, v0.4s
+	WORD $0x4ea01c80 // orr v0.16b, v4.16b, v0.16b
+	WORD $0x6f00e403 // movi v3.2d, #0
+	WORD $0x6e631c40 // bsl v0.16b, v2.16b, v3.16b
+	WORD $0x6e20dc20 // fmul v0.4s, v1.4s, v0.4s
+	ADD R6<<2, R2, R26
+	WORD $0x3d800340 // str q0, [x26, #0]
 	ADD $4, R6
 	JMP loop147
 
@@ -3409,13 +3409,13 @@ done148:
 loop149:
 	CMP R7, R6
 	BGT done150
-	ADD R6<<2, R3, R24
-	WORD $0xbd400300 // ldr s0, [x24, #0]
-	ADD R6<<2, R1, R25
-	WORD $0xbd400321 // ldr s1, [x25, #0]
-	WORD $0x3dc0769f // ldr q31, [x20, #464]
+	ADD R6<<2, R3, R21
+	WORD $0xbd4002a0 // ldr s0, [x21, #0]
+	ADD R6<<2, R1, R22
+	WORD $0xbd4002c1 // ldr s1, [x22, #0]
+	WORD $0x3dc0767f // ldr q31, [x19, #464]
 	WORD $0x4e3f1c02 // and v2.16b, v0.16b, v31.16b
-	WORD $0x3dc02e9f // ldr q31, [x20, #176]
+	WORD $0x3dc02e7f // ldr q31, [x19, #176]
 	WORD $0x4ebf1c42 // orr v2.16b, v2.16b, v31.16b
 	WORD $0x6f00e403 // movi v3.2d, #0
 	WORD $0x6ea3e404 // fcmgt v4.4s, v0.4s, v3.4s
@@ -3424,8 +3424,8 @@ loop149:
 	WORD $0x6f00e403 // movi v3.2d, #0
 	WORD $0x6e631c40 // bsl v0.16b, v2.16b, v3.16b
 	WORD $0x6e20dc20 // fmul v0.4s, v1.4s, v0.4s
-	ADD R6<<2, R2, R22
-	WORD $0xbd0002c0 // str s0, [x22, #0]
+	ADD R6<<2, R2, R23
+	WORD $0xbd0002e0 // str s0, [x23, #0]
 	ADD $1, R6
 	JMP loop149
 
@@ -3434,7 +3434,7 @@ done150:
 
 // func unaryGradTanhNEON
 TEXT ·unaryGradTanhNEON(SB), NOSPLIT, $0-104
-	MOVD $constants<>(SB), R20
+	MOVD $constants<>(SB), R19
 	FMOVS a+0(FP), F0
 	WORD $0x4e040400 // dup v0.4s, v0.s[0]
 	MOVD gx_len+88(FP), R0
@@ -3448,57 +3448,57 @@ TEXT ·unaryGradTanhNEON(SB), NOSPLIT, $0-104
 loop151:
 	CMP R7, R6
 	BGT done152
-	ADD R6<<2, R3, R22
-	WORD $0x3dc002c0 // ldr q0, [x22, #0]
-	ADD R6<<2, R1, R23
-	WORD $0x3dc002e1 // ldr q1, [x23, #0]
-	WORD $0x3dc02e82 // ldr q2, [x20, #176]
+	ADD R6<<2, R3, R21
+	WORD $0x3dc002a0 // ldr q0, [x21, #0]
+	ADD R6<<2, R1, R22
+	WORD $0x3dc002c1 // ldr q1, [x22, #0]
+	WORD $0x3dc02e62 // ldr q2, [x19, #176]
 	WORD $0x4ea0cc02 // fmls v2.4s, v0.4s, v0.4s
 	WORD $0x6e22dc20 // fmul v0.4s, v1.4s, v2.4s
-	ADD R6<<2, R2, R24
-	WORD $0x3d800300 // str q0, [x24, #0]
-	WORD $0x3dc006c0 // ldr q0, [x22, #16]
-	WORD $0x3dc006e1 // ldr q1, [x23, #16]
-	WORD $0x3dc02e82 // ldr q2, [x20, #176]
+	ADD R6<<2, R2, R23
+	WORD $0x3d8002e0 // str q0, [x23, #0]
+	WORD $0x3dc006a0 // ldr q0, [x21, #16]
+	WORD $0x3dc006c1 // ldr q1, [x22, #16]
+	WORD $0x3dc02e62 // ldr q2, [x19, #176]
 	WORD $0x4ea0cc02 // fmls v2.4s, v0.4s, v0.4s
 	WORD $0x6e22dc20 // fmul v0.4s, v1.4s, v2.4s
-	WORD $0x3d800700 // str q0, [x24, #16]
-	WORD $0x3dc00ac0 // ldr q0, [x22, #32]
-	WORD $0x3dc00ae1 // ldr q1, [x23, #32]
-	WORD $0x3dc02e82 // ldr q2, [x20, #176]
+	WORD $0x3d8006e0 // str q0, [x23, #16]
+	WORD $0x3dc00aa0 // ldr q0, [x21, #32]
+	WORD $0x3dc00ac1 // ldr q1, [x22, #32]
+	WORD $0x3dc02e62 // ldr q2, [x19, #176]
 	WORD $0x4ea0cc02 // fmls v2.4s, v0.4s, v0.4s
 	WORD $0x6e22dc20 // fmul v0.4s, v1.4s, v2.4s
-	WORD $0x3d800b00 // str q0, [x24, #32]
-	WORD $0x3dc00ec0 // ldr q0, [x22, #48]
-	WORD $0x3dc00ee1 // ldr q1, [x23, #48]
-	WORD $0x3dc02e82 // ldr q2, [x20, #176]
+	WORD $0x3d800ae0 // str q0, [x23, #32]
+	WORD $0x3dc00ea0 // ldr q0, [x21, #48]
+	WORD $0x3dc00ec1 // ldr q1, [x22, #48]
+	WORD $0x3dc02e62 // ldr q2, [x19, #176]
 	WORD $0x4ea0cc02 // fmls v2.4s, v0.4s, v0.4s
 	WORD $0x6e22dc20 // fmul v0.4s, v1.4s, v2.4s
-	WORD $0x3d800f00 // str q0, [x24, #48]
-	WORD $0x3dc012c0 // ldr q0, [x22, #64]
-	WORD $0x3dc012e1 // ldr q1, [x23, #64]
-	WORD $0x3dc02e82 // ldr q2, [x20, #176]
+	WORD $0x3d800ee0 // str q0, [x23, #48]
+	WORD $0x3dc012a0 // ldr q0, [x21, #64]
+	WORD $0x3dc012c1 // ldr q1, [x22, #64]
+	WORD $0x3dc02e62 // ldr q2, [x19, #176]
 	WORD $0x4ea0cc02 // fmls v2.4s, v0.4s, v0.4s
 	WORD $0x6e22dc20 // fmul v0.4s, v1.4s, v2.4s
-	WORD $0x3d801300 // str q0, [x24, #64]
-	WORD $0x3dc016c0 // ldr q0, [x22, #80]
-	WORD $0x3dc016e1 // ldr q1, [x23, #80]
-	WORD $0x3dc02e82 // ldr q2, [x20, #176]
+	WORD $0x3d8012e0 // str q0, [x23, #64]
+	WORD $0x3dc016a0 // ldr q0, [x21, #80]
+	WORD $0x3dc016c1 // ldr q1, [x22, #80]
+	WORD $0x3dc02e62 // ldr q2, [x19, #176]
 	WORD $0x4ea0cc02 // fmls v2.4s, v0.4s, v0.4s
 	WORD $0x6e22dc20 // fmul v0.4s, v1.4s, v2.4s
-	WORD $0x3d801700 // str q0, [x24, #80]
-	WORD $0x3dc01ac0 // ldr q0, [x22, #96]
-	WORD $0x3dc01ae1 // ldr q1, [x23, #96]
-	WORD $0x3dc02e82 // ldr q2, [x20, #176]
+	WORD $0x3d8016e0 // str q0, [x23, #80]
+	WORD $0x3dc01aa0 // ldr q0, [x21, #96]
+	WORD $0x3dc01ac1 // ldr q1, [x22, #96]
+	WORD $0x3dc02e62 // ldr q2, [x19, #176]
 	WORD $0x4ea0cc02 // fmls v2.4s, v0.4s, v0.4s
 	WORD $0x6e22dc20 // fmul v0.4s, v1.4s, v2.4s
-	WORD $0x3d801b00 // str q0, [x24, #96]
-	WORD $0x3dc01ec0 // ldr q0, [x22, #112]
-	WORD $0x3dc01ee1 // ldr q1, [x23, #112]
-	WORD $0x3dc02e82 // ldr q2, [x20, #176]
+	WORD $0x3d801ae0 // str q0, [x23, #96]
+	WORD $0x3dc01ea0 // ldr q0, [x21, #112]
+	WORD $0x3dc01ec1 // ldr q1, [x22, #112]
+	WORD $0x3dc02e62 // ldr q2, [x19, #176]
 	WORD $0x4ea0cc02 // fmls v2.4s, v0.4s, v0.4s
 	WORD $0x6e22dc20 // fmul v0.4s, v1.4s, v2.4s
-	WORD $0x3d801f00 // str q0, [x24, #112]
+	WORD $0x3d801ee0 // str q0, [x23, #112]
 	ADD $32, R6
 	JMP loop151
 
@@ -3509,15 +3509,15 @@ done152:
 loop153:
 	CMP R7, R6
 	BGT done154
-	ADD R6<<2, R3, R25
-	WORD $0x3dc00320 // ldr q0, [x25, #0]
-	ADD R6<<2, R1, R22
-	WORD $0x3dc002c1 // ldr q1, [x22, #0]
-	WORD $0x3dc02e82 // ldr q2, [x20, #176]
+	ADD R6<<2, R3, R24
+	WORD $0x3dc00300 // ldr q0, [x24, #0]
+	ADD R6<<2, R1, R25
+	WORD $0x3dc00321 // ldr q1, [x25, #0]
+	WORD $0x3dc02e62 // ldr q2, [x19, #176]
 	WORD $0x4ea0cc02 // fmls v2.4s, v0.4s, v0.4s
 	WORD $0x6e22dc20 // fmul v0.4s, v1.4s, v2.4s
-	ADD R6<<2, R2, R23
-	WORD $0x3d8002e0 // str q0, [x23, #0]
+	ADD R6<<2, R2, R26
+	WORD $0x3d800340 // str q0, [x26, #0]
 	ADD $4, R6
 	JMP loop153
 
@@ -3528,15 +3528,15 @@ done154:
 loop155:
 	CMP R7, R6
 	BGT done156
-	ADD R6<<2, R3, R24
-	WORD $0xbd400300 // ldr s0, [x24, #0]
-	ADD R6<<2, R1, R25
-	WORD $0xbd400321 // ldr s1, [x25, #0]
-	WORD $0x3dc02e82 // ldr q2, [x20, #176]
+	ADD R6<<2, R3, R21
+	WORD $0xbd4002a0 // ldr s0, [x21, #0]
+	ADD R6<<2, R1, R22
+	WORD $0xbd4002c1 // ldr s1, [x22, #0]
+	WORD $0x3dc02e62 // ldr q2, [x19, #176]
 	WORD $0x4ea0cc02 // fmls v2.4s, v0.4s, v0.4s
 	WORD $0x6e22dc20 // fmul v0.4s, v1.4s, v2.4s
-	ADD R6<<2, R2, R22
-	WORD $0xbd0002c0 // str s0, [x22, #0]
+	ADD R6<<2, R2, R23
+	WORD $0xbd0002e0 // str s0, [x23, #0]
 	ADD $1, R6
 	JMP loop155
 
@@ -3545,7 +3545,7 @@ done156:
 
 // func unaryGradSigmoidNEON
 TEXT ·unaryGradSigmoidNEON(SB), NOSPLIT, $0-104
-	MOVD $constants<>(SB), R20
+	MOVD $constants<>(SB), R19
 	FMOVS a+0(FP), F0
 	WORD $0x4e040400 // dup v0.4s, v0.s[0]
 	MOVD gx_len+88(FP), R0
@@ -3559,65 +3559,65 @@ TEXT ·unaryGradSigmoidNEON(SB), NOSPLIT, $0-104
 loop157:
 	CMP R7, R6
 	BGT done158
-	ADD R6<<2, R3, R22
-	WORD $0x3dc002c0 // ldr q0, [x22, #0]
-	ADD R6<<2, R1, R23
-	WORD $0x3dc002e1 // ldr q1, [x23, #0]
-	WORD $0x3dc02e82 // ldr q2, [x20, #176]
+	ADD R6<<2, R3, R21
+	WORD $0x3dc002a0 // ldr q0, [x21, #0]
+	ADD R6<<2, R1, R22
+	WORD $0x3dc002c1 // ldr q1, [x22, #0]
+	WORD $0x3dc02e62 // ldr q2, [x19, #176]
 	WORD $0x4ea0d442 // fsub v2.4s, v2.4s, v0.4s
 	WORD $0x6e22dc00 // fmul v0.4s, v0.4s, v2.4s
 	WORD $0x6e20dc20 // fmul v0.4s, v1.4s, v0.4s
-	ADD R6<<2, R2, R24
-	WORD $0x3d800300 // str q0, [x24, #0]
-	WORD $0x3dc006c0 // ldr q0, [x22, #16]
-	WORD $0x3dc006e1 // ldr q1, [x23, #16]
-	WORD $0x3dc02e82 // ldr q2, [x20, #176]
+	ADD R6<<2, R2, R23
+	WORD $0x3d8002e0 // str q0, [x23, #0]
+	WORD $0x3dc006a0 // ldr q0, [x21, #16]
+	WORD $0x3dc006c1 // ldr q1, [x22, #16]
+	WORD $0x3dc02e62 // ldr q2, [x19, #176]
 	WORD $0x4ea0d442 // fsub v2.4s, v2.4s, v0.4s
 	WORD $0x6e22dc00 // fmul v0.4s, v0.4s, v2.4s
 	WORD $0x6e20dc20 // fmul v0.4s, v1.4s, v0.4s
-	WORD $0x3d800700 // str q0, [x24, #16]
-	WORD $0x3dc00ac0 // ldr q0, [x22, #32]
-	WORD $0x3dc00ae1 // ldr q1, [x23, #32]
-	WORD $0x3dc02e82 // ldr q2, [x20, #176]
+	WORD $0x3d8006e0 // str q0, [x23, #16]
+	WORD $0x3dc00aa0 // ldr q0, [x21, #32]
+	WORD $0x3dc00ac1 // ldr q1, [x22, #32]
+	WORD $0x3dc02e62 // ldr q2, [x19, #176]
 	WORD $0x4ea0d442 // fsub v2.4s, v2.4s, v0.4s
 	WORD $0x6e22dc00 // fmul v0.4s, v0.4s, v2.4s
 	WORD $0x6e20dc20 // fmul v0.4s, v1.4s, v0.4s
-	WORD $0x3d800b00 // str q0, [x24, #32]
-	WORD $0x3dc00ec0 // ldr q0, [x22, #48]
-	WORD $0x3dc00ee1 // ldr q1, [x23, #48]
-	WORD $0x3dc02e82 // ldr q2, [x20, #176]
+	WORD $0x3d800ae0 // str q0, [x23, #32]
+	WORD $0x3dc00ea0 // ldr q0, [x21, #48]
+	WORD $0x3dc00ec1 // ldr q1, [x22, #48]
+	WORD $0x3dc02e62 // ldr q2, [x19, #176]
 	WORD $0x4ea0d442 // fsub v2.4s, v2.4s, v0.4s
 	WORD $0x6e22dc00 // fmul v0.4s, v0.4s, v2.4s
 	WORD $0x6e20dc20 // fmul v0.4s, v1.4s, v0.4s
-	WORD $0x3d800f00 // str q0, [x24, #48]
-	WORD $0x3dc012c0 // ldr q0, [x22, #64]
-	WORD $0x3dc012e1 // ldr q1, [x23, #64]
-	WORD $0x3dc02e82 // ldr q2, [x20, #176]
+	WORD $0x3d800ee0 // str q0, [x23, #48]
+	WORD $0x3dc012a0 // ldr q0, [x21, #64]
+	WORD $0x3dc012c1 // ldr q1, [x22, #64]
+	WORD $0x3dc02e62 // ldr q2, [x19, #176]
 	WORD $0x4ea0d442 // fsub v2.4s, v2.4s, v0.4s
 	WORD $0x6e22dc00 // fmul v0.4s, v0.4s, v2.4s
 	WORD $0x6e20dc20 // fmul v0.4s, v1.4s, v0.4s
-	WORD $0x3d801300 // str q0, [x24, #64]
-	WORD $0x3dc016c0 // ldr q0, [x22, #80]
-	WORD $0x3dc016e1 // ldr q1, [x23, #80]
-	WORD $0x3dc02e82 // ldr q2, [x20, #176]
+	WORD $0x3d8012e0 // str q0, [x23, #64]
+	WORD $0x3dc016a0 // ldr q0, [x21, #80]
+	WORD $0x3dc016c1 // ldr q1, [x22, #80]
+	WORD $0x3dc02e62 // ldr q2, [x19, #176]
 	WORD $0x4ea0d442 // fsub v2.4s, v2.4s, v0.4s
 	WORD $0x6e22dc00 // fmul v0.4s, v0.4s, v2.4s
 	WORD $0x6e20dc20 // fmul v0.4s, v1.4s, v0.4s
-	WORD $0x3d801700 // str q0, [x24, #80]
-	WORD $0x3dc01ac0 // ldr q0, [x22, #96]
-	WORD $0x3dc01ae1 // ldr q1, [x23, #96]
-	WORD $0x3dc02e82 // ldr q2, [x20, #176]
+	WORD $0x3d8016e0 // str q0, [x23, #80]
+	WORD $0x3dc01aa0 // ldr q0, [x21, #96]
+	WORD $0x3dc01ac1 // ldr q1, [x22, #96]
+	WORD $0x3dc02e62 // ldr q2, [x19, #176]
 	WORD $0x4ea0d442 // fsub v2.4s, v2.4s, v0.4s
 	WORD $0x6e22dc00 // fmul v0.4s, v0.4s, v2.4s
 	WORD $0x6e20dc20 // fmul v0.4s, v1.4s, v0.4s
-	WORD $0x3d801b00 // str q0, [x24, #96]
-	WORD $0x3dc01ec0 // ldr q0, [x22, #112]
-	WORD $0x3dc01ee1 // ldr q1, [x23, #112]
-	WORD $0x3dc02e82 // ldr q2, [x20, #176]
+	WORD $0x3d801ae0 // str q0, [x23, #96]
+	WORD $0x3dc01ea0 // ldr q0, [x21, #112]
+	WORD $0x3dc01ec1 // ldr q1, [x22, #112]
+	WORD $0x3dc02e62 // ldr q2, [x19, #176]
 	WORD $0x4ea0d442 // fsub v2.4s, v2.4s, v0.4s
 	WORD $0x6e22dc00 // fmul v0.4s, v0.4s, v2.4s
 	WORD $0x6e20dc20 // fmul v0.4s, v1.4s, v0.4s
-	WORD $0x3d801f00 // str q0, [x24, #112]
+	WORD $0x3d801ee0 // str q0, [x23, #112]
 	ADD $32, R6
 	JMP loop157
 
@@ -3628,16 +3628,16 @@ done158:
 loop159:
 	CMP R7, R6
 	BGT done160
-	ADD R6<<2, R3, R25
-	WORD $0x3dc00320 // ldr q0, [x25, #0]
-	ADD R6<<2, R1, R22
-	WORD $0x3dc002c1 // ldr q1, [x22, #0]
-	WORD $0x3dc02e82 // ldr q2, [x20, #176]
+	ADD R6<<2, R3, R24
+	WORD $0x3dc00300 // ldr q0, [x24, #0]
+	ADD R6<<2, R1, R25
+	WORD $0x3dc00321 // ldr q1, [x25, #0]
+	WORD $0x3dc02e62 // ldr q2, [x19, #176]
 	WORD $0x4ea0d442 // fsub v2.4s, v2.4s, v0.4s
 	WORD $0x6e22dc00 // fmul v0.4s, v0.4s, v2.4s
 	WORD $0x6e20dc20 // fmul v0.4s, v1.4s, v0.4s
-	ADD R6<<2, R2, R23
-	WORD $0x3d8002e0 // str q0, [x23, #0]
+	ADD R6<<2, R2, R26
+	WORD $0x3d800340 // str q0, [x26, #0]
 	ADD $4, R6
 	JMP loop159
 
@@ -3648,16 +3648,16 @@ done160:
 loop161:
 	CMP R7, R6
 	BGT done162
-	ADD R6<<2, R3, R24
-	WORD $0xbd400300 // ldr s0, [x24, #0]
-	ADD R6<<2, R1, R25
-	WORD $0xbd400321 // ldr s1, [x25, #0]
-	WORD $0x3dc02e82 // ldr q2, [x20, #176]
+	ADD R6<<2, R3, R21
+	WORD $0xbd4002a0 // ldr s0, [x21, #0]
+	ADD R6<<2, R1, R22
+	WORD $0xbd4002c1 // ldr s1, [x22, #0]
+	WORD $0x3dc02e62 // ldr q2, [x19, #176]
 	WORD $0x4ea0d442 // fsub v2.4s, v2.4s, v0.4s
 	WORD $0x6e22dc00 // fmul v0.4s, v0.4s, v2.4s
 	WORD $0x6e20dc20 // fmul v0.4s, v1.4s, v0.4s
-	ADD R6<<2, R2, R22
-	WORD $0xbd0002c0 // str s0, [x22, #0]
+	ADD R6<<2, R2, R23
+	WORD $0xbd0002e0 // str s0, [x23, #0]
 	ADD $1, R6
 	JMP loop161
 
@@ -3666,7 +3666,7 @@ done162:
 
 // func unaryGradReLUNEON
 TEXT ·unaryGradReLUNEON(SB), NOSPLIT, $0-104
-	MOVD $constants<>(SB), R20
+	MOVD $constants<>(SB), R19
 	FMOVS a+0(FP), F0
 	WORD $0x4e040400 // dup v0.4s, v0.s[0]
 	MOVD gx_len+88(FP), R0
@@ -3680,81 +3680,81 @@ TEXT ·unaryGradReLUNEON(SB), NOSPLIT, $0-104
 loop163:
 	CMP R7, R6
 	BGT done164
-	ADD R6<<2, R3, R22
-	WORD $0x3dc002c0 // ldr q0, [x22, #0]
-	ADD R6<<2, R1, R23
-	WORD $0x3dc002e1 // ldr q1, [x23, #0]
+	ADD R6<<2, R3, R21
+	WORD $0x3dc002a0 // ldr q0, [x21, #0]
+	ADD R6<<2, R1, R22
+	WORD $0x3dc002c1 // ldr q1, [x22, #0]
 	WORD $0x6f00e402 // movi v2.2d, #0
 	WORD $0x6ea2e400 // fcmgt v0.4s, v0.4s, v2.4s
 	WORD $0x6f00e402 // movi v2.2d, #0
-	WORD $0x3dc02e9f // ldr q31, [x20, #176]
+	WORD $0x3dc02e7f // ldr q31, [x19, #176]
 	WORD $0x6e621fe0 // bsl v0.16b, v31.16b, v2.16b
 	WORD $0x6e20dc20 // fmul v0.4s, v1.4s, v0.4s
-	ADD R6<<2, R2, R24
-	WORD $0x3d800300 // str q0, [x24, #0]
-	WORD $0x3dc006c0 // ldr q0, [x22, #16]
-	WORD $0x3dc006e1 // ldr q1, [x23, #16]
+	ADD R6<<2, R2, R23
+	WORD $0x3d8002e0 // str q0, [x23, #0]
+	WORD $0x3dc006a0 // ldr q0, [x21, #16]
+	WORD $0x3dc006c1 // ldr q1, [x22, #16]
 	WORD $0x6f00e402 // movi v2.2d, #0
 	WORD $0x6ea2e400 // fcmgt v0.4s, v0.4s, v2.4s
 	WORD $0x6f00e402 // movi v2.2d, #0
-	WORD $0x3dc02e9f // ldr q31, [x20, #176]
+	WORD $0x3dc02e7f // ldr q31, [x19, #176]
 	WORD $0x6e621fe0 // bsl v0.16b, v31.16b, v2.16b
 	WORD $0x6e20dc20 // fmul v0.4s, v1.4s, v0.4s
-	WORD $0x3d800700 // str q0, [x24, #16]
-	WORD $0x3dc00ac0 // ldr q0, [x22, #32]
-	WORD $0x3dc00ae1 // ldr q1, [x23, #32]
+	WORD $0x3d8006e0 // str q0, [x23, #16]
+	WORD $0x3dc00aa0 // ldr q0, [x21, #32]
+	WORD $0x3dc00ac1 // ldr q1, [x22, #32]
 	WORD $0x6f00e402 // movi v2.2d, #0
 	WORD $0x6ea2e400 // fcmgt v0.4s, v0.4s, v2.4s
 	WORD $0x6f00e402 // movi v2.2d, #0
-	WORD $0x3dc02e9f // ldr q31, [x20, #176]
+	WORD $0x3dc02e7f // ldr q31, [x19, #176]
 	WORD $0x6e621fe0 // bsl v0.16b, v31.16b, v2.16b
 	WORD $0x6e20dc20 // fmul v0.4s, v1.4s, v0.4s
-	WORD $0x3d800b00 // str q0, [x24, #32]
-	WORD $0x3dc00ec0 // ldr q0, [x22, #48]
-	WORD $0x3dc00ee1 // ldr q1, [x23, #48]
+	WORD $0x3d800ae0 // str q0, [x23, #32]
+	WORD $0x3dc00ea0 // ldr q0, [x21, #48]
+	WORD $0x3dc00ec1 // ldr q1, [x22, #48]
 	WORD $0x6f00e402 // movi v2.2d, #0
 	WORD $0x6ea2e400 // fcmgt v0.4s, v0.4s, v2.4s
 	WORD $0x6f00e402 // movi v2.2d, #0
-	WORD $0x3dc02e9f // ldr q31, [x20, #176]
+	WORD $0x3dc02e7f // ldr q31, [x19, #176]
 	WORD $0x6e621fe0 // bsl v0.16b, v31.16b, v2.16b
 	WORD $0x6e20dc20 // fmul v0.4s, v1.4s, v0.4s
-	WORD $0x3d800f00 // str q0, [x24, #48]
-	WORD $0x3dc012c0 // ldr q0, [x22, #64]
-	WORD $0x3dc012e1 // ldr q1, [x23, #64]
+	WORD $0x3d800ee0 // str q0, [x23, #48]
+	WORD $0x3dc012a0 // ldr q0, [x21, #64]
+	WORD $0x3dc012c1 // ldr q1, [x22, #64]
 	WORD $0x6f00e402 // movi v2.2d, #0
 	WORD $0x6ea2e400 // fcmgt v0.4s, v0.4s, v2.4s
 	WORD $0x6f00e402 // movi v2.2d, #0
-	WORD $0x3dc02e9f // ldr q31, [x20, #176]
+	WORD $0x3dc02e7f // ldr q31, [x19, #176]
 	WORD $0x6e621fe0 // bsl v0.16b, v31.16b, v2.16b
 	WORD $0x6e20dc20 // fmul v0.4s, v1.4s, v0.4s
-	WORD $0x3d801300 // str q0, [x24, #64]
-	WORD $0x3dc016c0 // ldr q0, [x22, #80]
-	WORD $0x3dc016e1 // ldr q1, [x23, #80]
+	WORD $0x3d8012e0 // str q0, [x23, #64]
+	WORD $0x3dc016a0 // ldr q0, [x21, #80]
+	WORD $0x3dc016c1 // ldr q1, [x22, #80]
 	WORD $0x6f00e402 // movi v2.2d, #0
 	WORD $0x6ea2e400 // fcmgt v0.4s, v0.4s, v2.4s
 	WORD $0x6f00e402 // movi v2.2d, #0
-	WORD $0x3dc02e9f // ldr q31, [x20, #176]
+	WORD $0x3dc02e7f // ldr q31, [x19, #176]
 	WORD $0x6e621fe0 // bsl v0.16b, v31.16b, v2.16b
 	WORD $0x6e20dc20 // fmul v0.4s, v1.4s, v0.4s
-	WORD $0x3d801700 // str q0, [x24, #80]
-	WORD $0x3dc01ac0 // ldr q0, [x22, #96]
-	WORD $0x3dc01ae1 // ldr q1, [x23, #96]
+	WORD $0x3d8016e0 // str q0, [x23, #80]
+	WORD $0x3dc01aa0 // ldr q0, [x21, #96]
+	WORD $0x3dc01ac1 // ldr q1, [x22, #96]
 	WORD $0x6f00e402 // movi v2.2d, #0
 	WORD $0x6ea2e400 // fcmgt v0.4s, v0.4s, v2.4s
 	WORD $0x6f00e402 // movi v2.2d, #0
-	WORD $0x3dc02e9f // ldr q31, [x20, #176]
+	WORD $0x3dc02e7f // ldr q31, [x19, #176]
 	WORD $0x6e621fe0 // bsl v0.16b, v31.16b, v2.16b
 	WORD $0x6e20dc20 // fmul v0.4s, v1.4s, v0.4s
-	WORD $0x3d801b00 // str q0, [x24, #96]
-	WORD $0x3dc01ec0 // ldr q0, [x22, #112]
-	WORD $0x3dc01ee1 // ldr q1, [x23, #112]
+	WORD $0x3d801ae0 // str q0, [x23, #96]
+	WORD $0x3dc01ea0 // ldr q0, [x21, #112]
+	WORD $0x3dc01ec1 // ldr q1, [x22, #112]
 	WORD $0x6f00e402 // movi v2.2d, #0
 	WORD $0x6ea2e400 // fcmgt v0.4s, v0.4s, v2.4s
 	WORD $0x6f00e402 // movi v2.2d, #0
-	WORD $0x3dc02e9f // ldr q31, [x20, #176]
+	WORD $0x3dc02e7f // ldr q31, [x19, #176]
 	WORD $0x6e621fe0 // bsl v0.16b, v31.16b, v2.16b
 	WORD $0x6e20dc20 // fmul v0.4s, v1.4s, v0.4s
-	WORD $0x3d801f00 // str q0, [x24, #112]
+	WORD $0x3d801ee0 // str q0, [x23, #112]
 	ADD $32, R6
 	JMP loop163
 
@@ -3765,18 +3765,18 @@ done164:
 loop165:
 	CMP R7, R6
 	BGT done166
-	ADD R6<<2, R3, R25
-	WORD $0x3dc00320 // ldr q0, [x25, #0]
-	ADD R6<<2, R1, R22
-	WORD $0x3dc002c1 // ldr q1, [x22, #0]
+	ADD R6<<2, R3, R24
+	WORD $0x3dc00300 // ldr q0, [x24, #0]
+	ADD R6<<2, R1, R25
+	WORD $0x3dc00321 // ldr q1, [x25, #0]
 	WORD $0x6f00e402 // movi v2.2d, #0
 	WORD $0x6ea2e400 // fcmgt v0.4s, v0.4s, v2.4s
 	WORD $0x6f00e402 // movi v2.2d, #0
-	WORD $0x3dc02e9f // ldr q31, [x20, #176]
+	WORD $0x3dc02e7f // ldr q31, [x19, #176]
 	WORD $0x6e621fe0 // bsl v0.16b, v31.16b, v2.16b
 	WORD $0x6e20dc20 // fmul v0.4s, v1.4s, v0.4s
-	ADD R6<<2, R2, R23
-	WORD $0x3d8002e0 // str q0, [x23, #0]
+	ADD R6<<2, R2, R26
+	WORD $0x3d800340 // str q0, [x26, #0]
 	ADD $4, R6
 	JMP loop165
 
@@ -3787,18 +3787,18 @@ done166:
 loop167:
 	CMP R7, R6
 	BGT done168
-	ADD R6<<2, R3, R24
-	WORD $0xbd400300 // ldr s0, [x24, #0]
-	ADD R6<<2, R1, R25
-	WORD $0xbd400321 // ldr s1, [x25, #0]
+	ADD R6<<2, R3, R21
+	WORD $0xbd4002a0 // ldr s0, [x21, #0]
+	ADD R6<<2, R1, R22
+	WORD $0xbd4002c1 // ldr s1, [x22, #0]
 	WORD $0x6f00e402 // movi v2.2d, #0
 	WORD $0x6ea2e400 // fcmgt v0.4s, v0.4s, v2.4s
 	WORD $0x6f00e402 // movi v2.2d, #0
-	WORD $0x3dc02e9f // ldr q31, [x20, #176]
+	WORD $0x3dc02e7f // ldr q31, [x19, #176]
 	WORD $0x6e621fe0 // bsl v0.16b, v31.16b, v2.16b
 	WORD $0x6e20dc20 // fmul v0.4s, v1.4s, v0.4s
-	ADD R6<<2, R2, R22
-	WORD $0xbd0002c0 // str s0, [x22, #0]
+	ADD R6<<2, R2, R23
+	WORD $0xbd0002e0 // str s0, [x23, #0]
 	ADD $1, R6
 	JMP loop167
 
@@ -3807,7 +3807,7 @@ done168:
 
 // func unaryGradLeakyReLUNEON
 TEXT ·unaryGradLeakyReLUNEON(SB), NOSPLIT, $0-104
-	MOVD $constants<>(SB), R20
+	MOVD $constants<>(SB), R19
 	FMOVS a+0(FP), F0
 	WORD $0x4e040400 // dup v0.4s, v0.s[0]
 	MOVD gx_len+88(FP), R0
@@ -3821,81 +3821,81 @@ TEXT ·unaryGradLeakyReLUNEON(SB), NOSPLIT, $0-104
 loop169:
 	CMP R7, R6
 	BGT done170
-	ADD R6<<2, R3, R22
-	WORD $0x3dc002c1 // ldr q1, [x22, #0]
-	ADD R6<<2, R1, R23
-	WORD $0x3dc002e2 // ldr q2, [x23, #0]
+	ADD R6<<2, R3, R21
+	WORD $0x3dc002a1 // ldr q1, [x21, #0]
+	ADD R6<<2, R1, R22
+	WORD $0x3dc002c2 // ldr q2, [x22, #0]
 	WORD $0x6f00e403 // movi v3.2d, #0
 	WORD $0x6ea3e421 // fcmgt v1.4s, v1.4s, v3.4s
 	WORD $0x4ea01c03 // mov v3.16b, v0.16b
-	WORD $0x3dc02e9f // ldr q31, [x20, #176]
+	WORD $0x3dc02e7f // ldr q31, [x19, #176]
 	WORD $0x6e631fe1 // bsl v1.16b, v31.16b, v3.16b
 	WORD $0x6e21dc41 // fmul v1.4s, v2.4s, v1.4s
-	ADD R6<<2, R2, R24
-	WORD $0x3d800301 // str q1, [x24, #0]
-	WORD $0x3dc006c1 // ldr q1, [x22, #16]
-	WORD $0x3dc006e2 // ldr q2, [x23, #16]
+	ADD R6<<2, R2, R23
+	WORD $0x3d8002e1 // str q1, [x23, #0]
+	WORD $0x3dc006a1 // ldr q1, [x21, #16]
+	WORD $0x3dc006c2 // ldr q2, [x22, #16]
 	WORD $0x6f00e403 // movi v3.2d, #0
 	WORD $0x6ea3e421 // fcmgt v1.4s, v1.4s, v3.4s
 	WORD $0x4ea01c03 // mov v3.16b, v0.16b
-	WORD $0x3dc02e9f // ldr q31, [x20, #176]
+	WORD $0x3dc02e7f // ldr q31, [x19, #176]
 	WORD $0x6e631fe1 // bsl v1.16b, v31.16b, v3.16b
 	WORD $0x6e21dc41 // fmul v1.4s, v2.4s, v1.4s
-	WORD $0x3d800701 // str q1, [x24, #16]
-	WORD $0x3dc00ac1 // ldr q1, [x22, #32]
-	WORD $0x3dc00ae2 // ldr q2, [x23, #32]
+	WORD $0x3d8006e1 // str q1, [x23, #16]
+	WORD $0x3dc00aa1 // ldr q1, [x21, #32]
+	WORD $0x3dc00ac2 // ldr q2, [x22, #32]
 	WORD $0x6f00e403 // movi v3.2d, #0
 	WORD $0x6ea3e421 // fcmgt v1.4s, v1.4s, v3.4s
 	WORD $0x4ea01c03 // mov v3.16b, v0.16b
-	WORD $0x3dc02e9f // ldr q31, [x20, #176]
+	WORD $0x3dc02e7f // ldr q31, [x19, #176]
 	WORD $0x6e631fe1 // bsl v1.16b, v31.16b, v3.16b
 	WORD $0x6e21dc41 // fmul v1.4s, v2.4s, v1.4s
-	WORD $0x3d800b01 // str q1, [x24, #32]
-	WORD $0x3dc00ec1 // ldr q1, [x22, #48]
-	WORD $0x3dc00ee2 // ldr q2, [x23, #48]
+	WORD $0x3d800ae1 // str q1, [x23, #32]
+	WORD $0x3dc00ea1 // ldr q1, [x21, #48]
+	WORD $0x3dc00ec2 // ldr q2, [x22, #48]
 	WORD $0x6f00e403 // movi v3.2d, #0
 	WORD $0x6ea3e421 // fcmgt v1.4s, v1.4s, v3.4s
 	WORD $0x4ea01c03 // mov v3.16b, v0.16b
-	WORD $0x3dc02e9f // ldr q31, [x20, #176]
+	WORD $0x3dc02e7f // ldr q31, [x19, #176]
 	WORD $0x6e631fe1 // bsl v1.16b, v31.16b, v3.16b
 	WORD $0x6e21dc41 // fmul v1.4s, v2.4s, v1.4s
-	WORD $0x3d800f01 // str q1, [x24, #48]
-	WORD $0x3dc012c1 // ldr q1, [x22, #64]
-	WORD $0x3dc012e2 // ldr q2, [x23, #64]
+	WORD $0x3d800ee1 // str q1, [x23, #48]
+	WORD $0x3dc012a1 // ldr q1, [x21, #64]
+	WORD $0x3dc012c2 // ldr q2, [x22, #64]
 	WORD $0x6f00e403 // movi v3.2d, #0
 	WORD $0x6ea3e421 // fcmgt v1.4s, v1.4s, v3.4s
 	WORD $0x4ea01c03 // mov v3.16b, v0.16b
-	WORD $0x3dc02e9f // ldr q31, [x20, #176]
+	WORD $0x3dc02e7f // ldr q31, [x19, #176]
 	WORD $0x6e631fe1 // bsl v1.16b, v31.16b, v3.16b
 	WORD $0x6e21dc41 // fmul v1.4s, v2.4s, v1.4s
-	WORD $0x3d801301 // str q1, [x24, #64]
-	WORD $0x3dc016c1 // ldr q1, [x22, #80]
-	WORD $0x3dc016e2 // ldr q2, [x23, #80]
+	WORD $0x3d8012e1 // str q1, [x23, #64]
+	WORD $0x3dc016a1 // ldr q1, [x21, #80]
+	WORD $0x3dc016c2 // ldr q2, [x22, #80]
 	WORD $0x6f00e403 // movi v3.2d, #0
 	WORD $0x6ea3e421 // fcmgt v1.4s, v1.4s, v3.4s
 	WORD $0x4ea01c03 // mov v3.16b, v0.16b
-	WORD $0x3dc02e9f // ldr q31, [x20, #176]
+	WORD $0x3dc02e7f // ldr q31, [x19, #176]
 	WORD $0x6e631fe1 // bsl v1.16b, v31.16b, v3.16b
 	WORD $0x6e21dc41 // fmul v1.4s, v2.4s, v1.4s
-	WORD $0x3d801701 // str q1, [x24, #80]
-	WORD $0x3dc01ac1 // ldr q1, [x22, #96]
-	WORD $0x3dc01ae2 // ldr q2, [x23, #96]
+	WORD $0x3d8016e1 // str q1, [x23, #80]
+	WORD $0x3dc01aa1 // ldr q1, [x21, #96]
+	WORD $0x3dc01ac2 // ldr q2, [x22, #96]
 	WORD $0x6f00e403 // movi v3.2d, #0
 	WORD $0x6ea3e421 // fcmgt v1.4s, v1.4s, v3.4s
 	WORD $0x4ea01c03 // mov v3.16b, v0.16b
-	WORD $0x3dc02e9f // ldr q31, [x20, #176]
+	WORD $0x3dc02e7f // ldr q31, [x19, #176]
 	WORD $0x6e631fe1 // bsl v1.16b, v31.16b, v3.16b
 	WORD $0x6e21dc41 // fmul v1.4s, v2.4s, v1.4s
-	WORD $0x3d801b01 // str q1, [x24, #96]
-	WORD $0x3dc01ec1 // ldr q1, [x22, #112]
-	WORD $0x3dc01ee2 // ldr q2, [x23, #112]
+	WORD $0x3d801ae1 // str q1, [x23, #96]
+	WORD $0x3dc01ea1 // ldr q1, [x21, #112]
+	WORD $0x3dc01ec2 // ldr q2, [x22, #112]
 	WORD $0x6f00e403 // movi v3.2d, #0
 	WORD $0x6ea3e421 // fcmgt v1.4s, v1.4s, v3.4s
 	WORD $0x4ea01c03 // mov v3.16b, v0.16b
-	WORD $0x3dc02e9f // ldr q31, [x20, #176]
+	WORD $0x3dc02e7f // ldr q31, [x19, #176]
 	WORD $0x6e631fe1 // bsl v1.16b, v31.16b, v3.16b
 	WORD $0x6e21dc41 // fmul v1.4s, v2.4s, v1.4s
-	WORD $0x3d801f01 // str q1, [x24, #112]
+	WORD $0x3d801ee1 // str q1, [x23, #112]
 	ADD $32, R6
 	JMP loop169
 
@@ -3906,18 +3906,18 @@ done170:
 loop171:
 	CMP R7, R6
 	BGT done172
-	ADD R6<<2, R3, R25
-	WORD $0x3dc00321 // ldr q1, [x25, #0]
-	ADD R6<<2, R1, R22
-	WORD $0x3dc002c2 // ldr q2, [x22, #0]
+	ADD R6<<2, R3, R24
+	WORD $0x3dc00301 // ldr q1, [x24, #0]
+	ADD R6<<2, R1, R25
+	WORD $0x3dc00322 // ldr q2, [x25, #0]
 	WORD $0x6f00e403 // movi v3.2d, #0
 	WORD $0x6ea3e421 // fcmgt v1.4s, v1.4s, v3.4s
 	WORD $0x4ea01c03 // mov v3.16b, v0.16b
-	WORD $0x3dc02e9f // ldr q31, [x20, #176]
+	WORD $0x3dc02e7f // ldr q31, [x19, #176]
 	WORD $0x6e631fe1 // bsl v1.16b, v31.16b, v3.16b
 	WORD $0x6e21dc41 // fmul v1.4s, v2.4s, v1.4s
-	ADD R6<<2, R2, R23
-	WORD $0x3d8002e1 // str q1, [x23, #0]
+	ADD R6<<2, R2, R26
+	WORD $0x3d800341 // str q1, [x26, #0]
 	ADD $4, R6
 	JMP loop171
 
@@ -3928,18 +3928,18 @@ done172:
 loop173:
 	CMP R7, R6
 	BGT done174
-	ADD R6<<2, R3, R24
-	WORD $0xbd400301 // ldr s1, [x24, #0]
-	ADD R6<<2, R1, R25
-	WORD $0xbd400322 // ldr s2, [x25, #0]
+	ADD R6<<2, R3, R21
+	WORD $0xbd4002a1 // ldr s1, [x21, #0]
+	ADD R6<<2, R1, R22
+	WORD $0xbd4002c2 // ldr s2, [x22, #0]
 	WORD $0x6f00e403 // movi v3.2d, #0
 	WORD $0x6ea3e421 // fcmgt v1.4s, v1.4s, v3.4s
 	WORD $0x4ea01c03 // mov v3.16b, v0.16b
-	WORD $0x3dc02e9f // ldr q31, [x20, #176]
+	WORD $0x3dc02e7f // ldr q31, [x19, #176]
 	WORD $0x6e631fe1 // bsl v1.16b, v31.16b, v3.16b
 	WORD $0x6e21dc41 // fmul v1.4s, v2.4s, v1.4s
-	ADD R6<<2, R2, R22
-	WORD $0xbd0002c1 // str s1, [x22, #0]
+	ADD R6<<2, R2, R23
+	WORD $0xbd0002e1 // str s1, [x23, #0]
 	ADD $1, R6
 	JMP loop173
 
@@ -3948,7 +3948,7 @@ done174:
 
 // func unaryGradGELUNEON
 TEXT ·unaryGradGELUNEON(SB), NOSPLIT, $0-104
-	MOVD $constants<>(SB), R20
+	MOVD $constants<>(SB), R19
 	FMOVS a+0(FP), F0
 	WORD $0x4e040400 // dup v0.4s, v0.s[0]
 	MOVD gx_len+88(FP), R0
@@ -3962,191 +3962,191 @@ TEXT ·unaryGradGELUNEON(SB), NOSPLIT, $0-104
 loop175:
 	CMP R7, R6
 	BGT done176
-	ADD R6<<2, R3, R22
-	WORD $0x3dc002c0 // ldr q0, [x22, #0]
-	ADD R6<<2, R1, R23
-	WORD $0x3dc002e1 // ldr q1, [x23, #0]
-	WORD $0x3dc08282 // ldr q2, [x20, #512]
-	WORD $0x3dc0729f // ldr q31, [x20, #448]
+	ADD R6<<2, R3, R21
+	WORD $0x3dc002a0 // ldr q0, [x21, #0]
+	ADD R6<<2, R1, R22
+	WORD $0x3dc002c1 // ldr q1, [x22, #0]
+	WORD $0x3dc08262 // ldr q2, [x19, #512]
+	WORD $0x3dc0727f // ldr q31, [x19, #448]
 	WORD $0x4e3f1c03 // and v3.16b, v0.16b, v31.16b
 	WORD $0x4ea3f442 // fmin v2.4s, v2.4s, v3.4s
 	WORD $0x6e22dc43 // fmul v3.4s, v2.4s, v2.4s
 	WORD $0x4ea31c64 // mov v4.16b, v3.16b
 	WORD $0x4ea2cc44 // fmls v4.4s, v2.4s, v2.4s
-	WORD $0x3dc0869f // ldr q31, [x20, #528]
+	WORD $0x3dc0867f // ldr q31, [x19, #528]
 	WORD $0x6e3fdc63 // fmul v3.4s, v3.4s, v31.4s
-	WORD $0x3dc00285 // ldr q5, [x20, #0]
+	WORD $0x3dc00265 // ldr q5, [x19, #0]
 	WORD $0x4e23f4a3 // fmax v3.4s, v5.4s, v3.4s
-	WORD $0x3dc00685 // ldr q5, [x20, #16]
+	WORD $0x3dc00665 // ldr q5, [x19, #16]
 	WORD $0x4ea3f4a3 // fmin v3.4s, v5.4s, v3.4s
-	WORD $0x3dc00a9f // ldr q31, [x20, #32]
+	WORD $0x3dc00a7f // ldr q31, [x19, #32]
 	WORD $0x6e3fdc65 // fmul v5.4s, v3.4s, v31.4s
 	WORD $0x4e2188a5 // frintn v5.4s, v5.4s
-	WORD $0x3dc00e9f // ldr q31, [x20, #48]
+	WORD $0x3dc00e7f // ldr q31, [x19, #48]
 	WORD $0x4ebfcca3 // fmls v3.4s, v5.4s, v31.4s
-	WORD $0x3dc0129f // ldr q31, [x20, #64]
+	WORD $0x3dc0127f // ldr q31, [x19, #64]
 	WORD $0x4ebfcca3 // fmls v3.4s, v5.4s, v31.4s
-	WORD $0x3dc01686 // ldr q6, [x20, #80]
-	WORD $0x3dc01a87 // ldr q7, [x20, #96]
+	WORD $0x3dc01666 // ldr q6, [x19, #80]
+	WORD $0x3dc01a67 // ldr q7, [x19, #96]
 	WORD $0x4e23ccc7 // fmla v7.4s, v6.4s, v3.4s
-	WORD $0x3dc01e86 // ldr q6, [x20, #112]
+	WORD $0x3dc01e66 // ldr q6, [x19, #112]
 	WORD $0x4e23cce6 // fmla v6.4s, v7.4s, v3.4s
-	WORD $0x3dc02287 // ldr q7, [x20, #128]
+	WORD $0x3dc02267 // ldr q7, [x19, #128]
 	WORD $0x4e23ccc7 // fmla v7.4s, v6.4s, v3.4s
-	WORD $0x3dc02686 // ldr q6, [x20, #144]
+	WORD $0x3dc02666 // ldr q6, [x19, #144]
 	WORD $0x4e23cce6 // fmla v6.4s, v7.4s, v3.4s
-	WORD $0x3dc02a87 // ldr q7, [x20, #160]
+	WORD $0x3dc02a67 // ldr q7, [x19, #160]
 	WORD $0x4e23ccc7 // fmla v7.4s, v6.4s, v3.4s
 	WORD $0x6e23dc66 // fmul v6.4s, v3.4s, v3.4s
 	WORD $0x4e26cce3 // fmla v3.4s, v7.4s, v6.4s
-	WORD $0x3dc02e9f // ldr q31, [x20, #176]
+	WORD $0x3dc02e7f // ldr q31, [x19, #176]
 	WORD $0x4e3fd463 // fadd v3.4s, v3.4s, v31.4s
 	WORD $0x4e21a8a5 // fcvtns v5.4s, v5.4s
 	WORD $0x4f3f04a6 // sshr v6.4s, v5.4s, #1
 	WORD $0x6ea684a5 // sub v5.4s, v5.4s, v6.4s
 	WORD $0x4f3754c6 // shl v6.4s, v6.4s, #23
-	WORD $0x3dc02e87 // ldr q7, [x20, #176]
+	WORD $0x3dc02e67 // ldr q7, [x19, #176]
 	WORD $0x4ea784c6 // add v6.4s, v6.4s, v7.4s
 	WORD $0x6e26dc63 // fmul v3.4s, v3.4s, v6.4s
 	WORD $0x4f3754a5 // shl v5.4s, v5.4s, #23
-	WORD $0x3dc02e86 // ldr q6, [x20, #176]
+	WORD $0x3dc02e66 // ldr q6, [x19, #176]
 	WORD $0x4ea684a5 // add v5.4s, v5.4s, v6.4s
 	WORD $0x6e25dc63 // fmul v3.4s, v3.4s, v5.4s
-	WORD $0x3dc02a9f // ldr q31, [x20, #160]
+	WORD $0x3dc02a7f // ldr q31, [x19, #160]
 	WORD $0x6e3fdc84 // fmul v4.4s, v4.4s, v31.4s
 	WORD $0x4e24cc63 // fmla v3.4s, v3.4s, v4.4s
-	WORD $0x3dc02e84 // ldr q4, [x20, #176]
-	WORD $0x3dc08a9f // ldr q31, [x20, #544]
+	WORD $0x3dc02e64 // ldr q4, [x19, #176]
+	WORD $0x3dc08a7f // ldr q31, [x19, #544]
 	WORD $0x4e3fcc44 // fmla v4.4s, v2.4s, v31.4s
-	WORD $0x3dc02e82 // ldr q2, [x20, #176]
+	WORD $0x3dc02e62 // ldr q2, [x19, #176]
 	WORD $0x6e24fc44 // fdiv v4.4s, v2.4s, v4.4s
-	WORD $0x3dc08e9f // ldr q31, [x20, #560]
+	WORD $0x3dc08e7f // ldr q31, [x19, #560]
 	WORD $0x4ebfd485 // fsub v5.4s, v4.4s, v31.4s
-	WORD $0x3dc09286 // ldr q6, [x20, #576]
-	WORD $0x3dc09687 // ldr q7, [x20, #592]
+	WORD $0x3dc09266 // ldr q6, [x19, #576]
+	WORD $0x3dc09667 // ldr q7, [x19, #592]
 	WORD $0x4e25ccc7 // fmla v7.4s, v6.4s, v5.4s
-	WORD $0x3dc09a86 // ldr q6, [x20, #608]
+	WORD $0x3dc09a66 // ldr q6, [x19, #608]
 	WORD $0x4e25cce6 // fmla v6.4s, v7.4s, v5.4s
-	WORD $0x3dc09e87 // ldr q7, [x20, #624]
+	WORD $0x3dc09e67 // ldr q7, [x19, #624]
 	WORD $0x4e25ccc7 // fmla v7.4s, v6.4s, v5.4s
-	WORD $0x3dc0a286 // ldr q6, [x20, #640]
+	WORD $0x3dc0a266 // ldr q6, [x19, #640]
 	WORD $0x4e25cce6 // fmla v6.4s, v7.4s, v5.4s
-	WORD $0x3dc0a687 // ldr q7, [x20, #656]
+	WORD $0x3dc0a667 // ldr q7, [x19, #656]
 	WORD $0x4e25ccc7 // fmla v7.4s, v6.4s, v5.4s
-	WORD $0x3dc0aa86 // ldr q6, [x20, #672]
+	WORD $0x3dc0aa66 // ldr q6, [x19, #672]
 	WORD $0x4e25cce6 // fmla v6.4s, v7.4s, v5.4s
-	WORD $0x3dc0ae87 // ldr q7, [x20, #688]
+	WORD $0x3dc0ae67 // ldr q7, [x19, #688]
 	WORD $0x4e25ccc7 // fmla v7.4s, v6.4s, v5.4s
-	WORD $0x3dc0b286 // ldr q6, [x20, #704]
+	WORD $0x3dc0b266 // ldr q6, [x19, #704]
 	WORD $0x4e25cce6 // fmla v6.4s, v7.4s, v5.4s
-	WORD $0x3dc0b687 // ldr q7, [x20, #720]
+	WORD $0x3dc0b667 // ldr q7, [x19, #720]
 	WORD $0x4e25ccc7 // fmla v7.4s, v6.4s, v5.4s
 	WORD $0x6e24dce4 // fmul v4.4s, v7.4s, v4.4s
 	WORD $0x6e23dc84 // fmul v4.4s, v4.4s, v3.4s
 	WORD $0x4ea0a805 // cmlt v5.4s, v0.4s, #0
 	WORD $0x4ea4d442 // fsub v2.4s, v2.4s, v4.4s
 	WORD $0x6ea51c82 // bit v2.16b, v4.16b, v5.16b
-	WORD $0x3dc0ce84 // ldr q4, [x20, #816]
-	WORD $0x3dc0ba85 // ldr q5, [x20, #736]
+	WORD $0x3dc0ce64 // ldr q4, [x19, #816]
+	WORD $0x3dc0ba65 // ldr q5, [x19, #736]
 	WORD $0x4e20f4a0 // fmax v0.4s, v5.4s, v0.4s
 	WORD $0x4ea0f480 // fmin v0.4s, v4.4s, v0.4s
-	WORD $0x3dc0d29f // ldr q31, [x20, #832]
+	WORD $0x3dc0d27f // ldr q31, [x19, #832]
 	WORD $0x6e3fdc63 // fmul v3.4s, v3.4s, v31.4s
 	WORD $0x4e20cc62 // fmla v2.4s, v3.4s, v0.4s
 	WORD $0x6e22dc20 // fmul v0.4s, v1.4s, v2.4s
-	ADD R6<<2, R2, R24
-	WORD $0x3d800300 // str q0, [x24, #0]
-	WORD $0x3dc006c0 // ldr q0, [x22, #16]
-	WORD $0x3dc006e1 // ldr q1, [x23, #16]
-	WORD $0x3dc08282 // ldr q2, [x20, #512]
-	WORD $0x3dc0729f // ldr q31, [x20, #448]
+	ADD R6<<2, R2, R23
+	WORD $0x3d8002e0 // str q0, [x23, #0]
+	WORD $0x3dc006a0 // ldr q0, [x21, #16]
+	WORD $0x3dc006c1 // ldr q1, [x22, #16]
+	WORD $0x3dc08262 // ldr q2, [x19, #512]
+	WORD $0x3dc0727f // ldr q31, [x19, #448]
 	WORD $0x4e3f1c03 // and v3.16b, v0.16b, v31.16b
 	WORD $0x4ea3f442 // fmin v2.4s, v2.4s, v3.4s
 	WORD $0x6e22dc43 // fmul v3.4s, v2.4s, v2.4s
 	WORD $0x4ea31c64 // mov v4.16b, v3.16b
 	WORD $0x4ea2cc44 // fmls v4.4s, v2.4s, v2.4s
-	WORD $0x3dc0869f // ldr q31, [x20, #528]
+	WORD $0x3dc0867f // ldr q31, [x19, #528]
 	WORD $0x6e3fdc63 // fmul v3.4s, v3.4s, v31.4s
-	WORD $0x3dc00285 // ldr q5, [x20, #0]
+	WORD $0x3dc00265 // ldr q5, [x19, #0]
 	WORD $0x4e23f4a3 // fmax v3.4s, v5.4s, v3.4s
-	WORD $0x3dc00685 // ldr q5, [x20, #16]
+	WORD $0x3dc00665 // ldr q5, [x19, #16]
 	WORD $0x4ea3f4a3 // fmin v3.4s, v5.4s, v3.4s
-	WORD $0x3dc00a9f // ldr q31, [x20, #32]
+	WORD $0x3dc00a7f // ldr q31, [x19, #32]
 	WORD $0x6e3fdc65 // fmul v5.4s, v3.4s, v31.4s
 	WORD $0x4e2188a5 // frintn v5.4s, v5.4s
-	WORD $0x3dc00e9f // ldr q31, [x20, #48]
+	WORD $0x3dc00e7f // ldr q31, [x19, #48]
 	WORD $0x4ebfcca3 // fmls v3.4s, v5.4s, v31.4s
-	WORD $0x3dc0129f // ldr q31, [x20, #64]
+	WORD $0x3dc0127f // ldr q31, [x19, #64]
 	WORD $0x4ebfcca3 // fmls v3.4s, v5.4s, v31.4s
-	WORD $0x3dc01686 // ldr q6, [x20, #80]
-	WORD $0x3dc01a87 // ldr q7, [x20, #96]
+	WORD $0x3dc01666 // ldr q6, [x19, #80]
+	WORD $0x3dc01a67 // ldr q7, [x19, #96]
 	WORD $0x4e23ccc7 // fmla v7.4s, v6.4s, v3.4s
-	WORD $0x3dc01e86 // ldr q6, [x20, #112]
+	WORD $0x3dc01e66 // ldr q6, [x19, #112]
 	WORD $0x4e23cce6 // fmla v6.4s, v7.4s, v3.4s
-	WORD $0x3dc02287 // ldr q7, [x20, #128]
+	WORD $0x3dc02267 // ldr q7, [x19, #128]
 	WORD $0x4e23ccc7 // fmla v7.4s, v6.4s, v3.4s
-	WORD $0x3dc02686 // ldr q6, [x20, #144]
+	WORD $0x3dc02666 // ldr q6, [x19, #144]
 	WORD $0x4e23cce6 // fmla v6.4s, v7.4s, v3.4s
-	WORD $0x3dc02a87 // ldr q7, [x20, #160]
+	WORD $0x3dc02a67 // ldr q7, [x19, #160]
 	WORD $0x4e23ccc7 // fmla v7.4s, v6.4s, v3.4s
 	WORD $0x6e23dc66 // fmul v6.4s, v3.4s, v3.4s
 	WORD $0x4e26cce3 // fmla v3.4s, v7.4s, v6.4s
-	WORD $0x3dc02e9f // ldr q31, [x20, #176]
+	WORD $0x3dc02e7f // ldr q31, [x19, #176]
 	WORD $0x4e3fd463 // fadd v3.4s, v3.4s, v31.4s
 	WORD $0x4e21a8a5 // fcvtns v5.4s, v5.4s
 	WORD $0x4f3f04a6 // sshr v6.4s, v5.4s, #1
 	WORD $0x6ea684a5 // sub v5.4s, v5.4s, v6.4s
 	WORD $0x4f3754c6 // shl v6.4s, v6.4s, #23
-	WORD $0x3dc02e87 // ldr q7, [x20, #176]
+	WORD $0x3dc02e67 // ldr q7, [x19, #176]
 	WORD $0x4ea784c6 // add v6.4s, v6.4s, v7.4s
 	WORD $0x6e26dc63 // fmul v3.4s, v3.4s, v6.4s
 	WORD $0x4f3754a5 // shl v5.4s, v5.4s, #23
-	WORD $0x3dc02e86 // ldr q6, [x20, #176]
+	WORD $0x3dc02e66 // ldr q6, [x19, #176]
 	WORD $0x4ea684a5 // add v5.4s, v5.4s, v6.4s
 	WORD $0x6e25dc63 // fmul v3.4s, v3.4s, v5.4s
-	WORD $0x3dc02a9f // ldr q31, [x20, #160]
+	WORD $0x3dc02a7f // ldr q31, [x19, #160]
 	WORD $0x6e3fdc84 // fmul v4.4s, v4.4s, v31.4s
 	WORD $0x4e24cc63 // fmla v3.4s, v3.4s, v4.4s
-	WORD $0x3dc02e84 // ldr q4, [x20, #176]
-	WORD $0x3dc08a9f // ldr q31, [x20, #544]
+	WORD $0x3dc02e64 // ldr q4, [x19, #176]
+	WORD $0x3dc08a7f // ldr q31, [x19, #544]
 	WORD $0x4e3fcc44 // fmla v4.4s, v2.4s, v31.4s
-	WORD $0x3dc02e82 // ldr q2, [x20, #176]
+	WORD $0x3dc02e62 // ldr q2, [x19, #176]
 	WORD $0x6e24fc44 // fdiv v4.4s, v2.4s, v4.4s
-	WORD $0x3dc08e9f // ldr q31, [x20, #560]
+	WORD $0x3dc08e7f // ldr q31, [x19, #560]
 	WORD $0x4ebfd485 // fsub v5.4s, v4.4s, v31.4s
-	WORD $0x3dc09286 // ldr q6, [x20, #576]
-	WORD $0x3dc09687 // ldr q7, [x20, #592]
+	WORD $0x3dc09266 // ldr q6, [x19, #576]
+	WORD $0x3dc09667 // ldr q7, [x19, #592]
 	WORD $0x4e25ccc7 // fmla v7.4s, v6.4s, v5.4s
-	WORD $0x3dc09a86 // ldr q6, [x20, #608]
+	WORD $0x3dc09a66 // ldr q6, [x19, #608]
 	WORD $0x4e25cce6 // fmla v6.4s, v7.4s, v5.4s
-	WORD $0x3dc09e87 // ldr q7, [x20, #624]
+	WORD $0x3dc09e67 // ldr q7, [x19, #624]
 	WORD $0x4e25ccc7 // fmla v7.4s, v6.4s, v5.4s
-	WORD $0x3dc0a286 // ldr q6, [x20, #640]
+	WORD $0x3dc0a266 // ldr q6, [x19, #640]
 	WORD $0x4e25cce6 // fmla v6.4s, v7.4s, v5.4s
-	WORD $0x3dc0a687 // ldr q7, [x20, #656]
+	WORD $0x3dc0a667 // ldr q7, [x19, #656]
 	WORD $0x4e25ccc7 // fmla v7.4s, v6.4s, v5.4s
-	WORD $0x3dc0aa86 // ldr q6, [x20, #672]
+	WORD $0x3dc0aa66 // ldr q6, [x19, #672]
 	WORD $0x4e25cce6 // fmla v6.4s, v7.4s, v5.4s
-	WORD $0x3dc0ae87 // ldr q7, [x20, #688]
+	WORD $0x3dc0ae67 // ldr q7, [x19, #688]
 	WORD $0x4e25ccc7 // fmla v7.4s, v6.4s, v5.4s
-	WORD $0x3dc0b286 // ldr q6, [x20, #704]
+	WORD $0x3dc0b266 // ldr q6, [x19, #704]
 	WORD $0x4e25cce6 // fmla v6.4s, v7.4s, v5.4s
-	WORD $0x3dc0b687 // ldr q7, [x20, #720]
+	WORD $0x3dc0b667 // ldr q7, [x19, #720]
 	WORD $0x4e25ccc7 // fmla v7.4s, v6.4s, v5.4s
 	WORD $0x6e24dce4 // fmul v4.4s, v7.4s, v4.4s
 	WORD $0x6e23dc84 // fmul v4.4s, v4.4s, v3.4s
 	WORD $0x4ea0a805 // cmlt v5.4s, v0.4s, #0
 	WORD $0x4ea4d442 // fsub v2.4s, v2.4s, v4.4s
 	WORD $0x6ea51c82 // bit v2.16b, v4.16b, v5.16b
-	WORD $0x3dc0ce84 // ldr q4, [x20, #816]
-	WORD $0x3dc0ba85 // ldr q5, [x20, #736]
+	WORD $0x3dc0ce64 // ldr q4, [x19, #816]
+	WORD $0x3dc0ba65 // ldr q5, [x19, #736]
 	WORD $0x4e20f4a0 // fmax v0.4s, v5.4s, v0.4s
 	WORD $0x4ea0f480 // fmin v0.4s, v4.4s, v0.4s
-	WORD $0x3dc0d29f // ldr q31, [x20, #832]
+	WORD $0x3dc0d27f // ldr q31, [x19, #832]
 	WORD $0x6e3fdc63 // fmul v3.4s, v3.4s, v31.4s
 	WORD $0x4e20cc62 // fmla v2.4s, v3.4s, v0.4s
 	WORD $0x6e22dc20 // fmul v0.4s, v1.4s, v2.4s
-	WORD $0x3d800700 // str q0, [x24, #16]
+	WORD $0x3d8006e0 // str q0, [x23, #16]
 	ADD $8, R6
 	JMP loop175
 
@@ -4157,100 +4157,100 @@ done176:
 loop177:
 	CMP R7, R6
 	BGT done178
-	ADD R6<<2, R3, R25
-	WORD $0x3dc00320 // ldr q0, [x25, #0]
-	ADD R6<<2, R1, R22
-	WORD $0x3dc002c1 // ldr q1, [x22, #0]
-	WORD $0x3dc08282 // ldr q2, [x20, #512]
-	WORD $0x3dc0729f // ldr q31, [x20, #448]
+	ADD R6<<2, R3, R24
+	WORD $0x3dc00300 // ldr q0, [x24, #0]
+	ADD R6<<2, R1, R25
+	WORD $0x3dc00321 // ldr q1, [x25, #0]
+	WORD $0x3dc08262 // ldr q2, [x19, #512]
+	WORD $0x3dc0727f // ldr q31, [x19, #448]
 	WORD $0x4e3f1c03 // and v3.16b, v0.16b, v31.16b
 	WORD $0x4ea3f442 // fmin v2.4s, v2.4s, v3.4s
 	WORD $0x6e22dc43 // fmul v3.4s, v2.4s, v2.4s
 	WORD $0x4ea31c64 // mov v4.16b, v3.16b
 	WORD $0x4ea2cc44 // fmls v4.4s, v2.4s, v2.4s
-	WORD $0x3dc0869f // ldr q31, [x20, #528]
+	WORD $0x3dc0867f // ldr q31, [x19, #528]
 	WORD $0x6e3fdc63 // fmul v3.4s, v3.4s, v31.4s
-	WORD $0x3dc00285 // ldr q5, [x20, #0]
+	WORD $0x3dc00265 // ldr q5, [x19, #0]
 	WORD $0x4e23f4a3 // fmax v3.4s, v5.4s, v3.4s
-	WORD $0x3dc00685 // ldr q5, [x20, #16]
+	WORD $0x3dc00665 // ldr q5, [x19, #16]
 	WORD $0x4ea3f4a3 // fmin v3.4s, v5.4s, v3.4s
-	WORD $0x3dc00a9f // ldr q31, [x20, #32]
+	WORD $0x3dc00a7f // ldr q31, [x19, #32]
 	WORD $0x6e3fdc65 // fmul v5.4s, v3.4s, v31.4s
 	WORD $0x4e2188a5 // frintn v5.4s, v5.4s
-	WORD $0x3dc00e9f // ldr q31, [x20, #48]
+	WORD $0x3dc00e7f // ldr q31, [x19, #48]
 	WORD $0x4ebfcca3 // fmls v3.4s, v5.4s, v31.4s
-	WORD $0x3dc0129f // ldr q31, [x20, #64]
+	WORD $0x3dc0127f // ldr q31, [x19, #64]
 	WORD $0x4ebfcca3 // fmls v3.4s, v5.4s, v31.4s
-	WORD $0x3dc01686 // ldr q6, [x20, #80]
-	WORD $0x3dc01a87 // ldr q7, [x20, #96]
+	WORD $0x3dc01666 // ldr q6, [x19, #80]
+	WORD $0x3dc01a67 // ldr q7, [x19, #96]
 	WORD $0x4e23ccc7 // fmla v7.4s, v6.4s, v3.4s
-	WORD $0x3dc01e86 // ldr q6, [x20, #112]
+	WORD $0x3dc01e66 // ldr q6, [x19, #112]
 	WORD $0x4e23cce6 // fmla v6.4s, v7.4s, v3.4s
-	WORD $0x3dc02287 // ldr q7, [x20, #128]
+	WORD $0x3dc02267 // ldr q7, [x19, #128]
 	WORD $0x4e23ccc7 // fmla v7.4s, v6.4s, v3.4s
-	WORD $0x3dc02686 // ldr q6, [x20, #144]
+	WORD $0x3dc02666 // ldr q6, [x19, #144]
 	WORD $0x4e23cce6 // fmla v6.4s, v7.4s, v3.4s
-	WORD $0x3dc02a87 // ldr q7, [x20, #160]
+	WORD $0x3dc02a67 // ldr q7, [x19, #160]
 	WORD $0x4e23ccc7 // fmla v7.4s, v6.4s, v3.4s
 	WORD $0x6e23dc66 // fmul v6.4s, v3.4s, v3.4s
 	WORD $0x4e26cce3 // fmla v3.4s, v7.4s, v6.4s
-	WORD $0x3dc02e9f // ldr q31, [x20, #176]
+	WORD $0x3dc02e7f // ldr q31, [x19, #176]
 	WORD $0x4e3fd463 // fadd v3.4s, v3.4s, v31.4s
 	WORD $0x4e21a8a5 // fcvtns v5.4s, v5.4s
 	WORD $0x4f3f04a6 // sshr v6.4s, v5.4s, #1
 	WORD $0x6ea684a5 // sub v5.4s, v5.4s, v6.4s
 	WORD $0x4f3754c6 // shl v6.4s, v6.4s, #23
-	WORD $0x3dc02e87 // ldr q7, [x20, #176]
+	WORD $0x3dc02e67 // ldr q7, [x19, #176]
 	WORD $0x4ea784c6 // add v6.4s, v6.4s, v7.4s
 	WORD $0x6e26dc63 // fmul v3.4s, v3.4s, v6.4s
 	WORD $0x4f3754a5 // shl v5.4s, v5.4s, #23
-	WORD $0x3dc02e86 // ldr q6, [x20, #176]
+	WORD $0x3dc02e66 // ldr q6, [x19, #176]
 	WORD $0x4ea684a5 // add v5.4s, v5.4s, v6.4s
 	WORD $0x6e25dc63 // fmul v3.4s, v3.4s, v5.4s
-	WORD $0x3dc02a9f // ldr q31, [x20, #160]
+	WORD $0x3dc02a7f // ldr q31, [x19, #160]
 	WORD $0x6e3fdc84 // fmul v4.4s, v4.4s, v31.4s
 	WORD $0x4e24cc63 // fmla v3.4s, v3.4s, v4.4s
-	WORD $0x3dc02e84 // ldr q4, [x20, #176]
-	WORD $0x3dc08a9f // ldr q31, [x20, #544]
+	WORD $0x3dc02e64 // ldr q4, [x19, #176]
+	WORD $0x3dc08a7f // ldr q31, [x19, #544]
 	WORD $0x4e3fcc44 // fmla v4.4s, v2.4s, v31.4s
-	WORD $0x3dc02e82 // ldr q2, [x20, #176]
+	WORD $0x3dc02e62 // ldr q2, [x19, #176]
 	WORD $0x6e24fc44 // fdiv v4.4s, v2.4s, v4.4s
-	WORD $0x3dc08e9f // ldr q31, [x20, #560]
+	WORD $0x3dc08e7f // ldr q31, [x19, #560]
 	WORD $0x4ebfd485 // fsub v5.4s, v4.4s, v31.4s
-	WORD $0x3dc09286 // ldr q6, [x20, #576]
-	WORD $0x3dc09687 // ldr q7, [x20, #592]
+	WORD $0x3dc09266 // ldr q6, [x19, #576]
+	WORD $0x3dc09667 // ldr q7, [x19, #592]
 	WORD $0x4e25ccc7 // fmla v7.4s, v6.4s, v5.4s
-	WORD $0x3dc09a86 // ldr q6, [x20, #608]
+	WORD $0x3dc09a66 // ldr q6, [x19, #608]
 	WORD $0x4e25cce6 // fmla v6.4s, v7.4s, v5.4s
-	WORD $0x3dc09e87 // ldr q7, [x20, #624]
+	WORD $0x3dc09e67 // ldr q7, [x19, #624]
 	WORD $0x4e25ccc7 // fmla v7.4s, v6.4s, v5.4s
-	WORD $0x3dc0a286 // ldr q6, [x20, #640]
+	WORD $0x3dc0a266 // ldr q6, [x19, #640]
 	WORD $0x4e25cce6 // fmla v6.4s, v7.4s, v5.4s
-	WORD $0x3dc0a687 // ldr q7, [x20, #656]
+	WORD $0x3dc0a667 // ldr q7, [x19, #656]
 	WORD $0x4e25ccc7 // fmla v7.4s, v6.4s, v5.4s
-	WORD $0x3dc0aa86 // ldr q6, [x20, #672]
+	WORD $0x3dc0aa66 // ldr q6, [x19, #672]
 	WORD $0x4e25cce6 // fmla v6.4s, v7.4s, v5.4s
-	WORD $0x3dc0ae87 // ldr q7, [x20, #688]
+	WORD $0x3dc0ae67 // ldr q7, [x19, #688]
 	WORD $0x4e25ccc7 // fmla v7.4s, v6.4s, v5.4s
-	WORD $0x3dc0b286 // ldr q6, [x20, #704]
+	WORD $0x3dc0b266 // ldr q6, [x19, #704]
 	WORD $0x4e25cce6 // fmla v6.4s, v7.4s, v5.4s
-	WORD $0x3dc0b687 // ldr q7, [x20, #720]
+	WORD $0x3dc0b667 // ldr q7, [x19, #720]
 	WORD $0x4e25ccc7 // fmla v7.4s, v6.4s, v5.4s
 	WORD $0x6e24dce4 // fmul v4.4s, v7.4s, v4.4s
 	WORD $0x6e23dc84 // fmul v4.4s, v4.4s, v3.4s
 	WORD $0x4ea0a805 // cmlt v5.4s, v0.4s, #0
 	WORD $0x4ea4d442 // fsub v2.4s, v2.4s, v4.4s
 	WORD $0x6ea51c82 // bit v2.16b, v4.16b, v5.16b
-	WORD $0x3dc0ce84 // ldr q4, [x20, #816]
-	WORD $0x3dc0ba85 // ldr q5, [x20, #736]
+	WORD $0x3dc0ce64 // ldr q4, [x19, #816]
+	WORD $0x3dc0ba65 // ldr q5, [x19, #736]
 	WORD $0x4e20f4a0 // fmax v0.4s, v5.4s, v0.4s
 	WORD $0x4ea0f480 // fmin v0.4s, v4.4s, v0.4s
-	WORD $0x3dc0d29f // ldr q31, [x20, #832]
+	WORD $0x3dc0d27f // ldr q31, [x19, #832]
 	WORD $0x6e3fdc63 // fmul v3.4s, v3.4s, v31.4s
 	WORD $0x4e20cc62 // fmla v2.4s, v3.4s, v0.4s
 	WORD $0x6e22dc20 // fmul v0.4s, v1.4s, v2.4s
-	ADD R6<<2, R2, R23
-	WORD $0x3d8002e0 // str q0, [x23, #0]
+	ADD R6<<2, R2, R26
+	WORD $0x3d800340 // str q0, [x26, #0]
 	ADD $4, R6
 	JMP loop177
 
@@ -4261,100 +4261,100 @@ done178:
 loop179:
 	CMP R7, R6
 	BGT done180
-	ADD R6<<2, R3, R24
-	WORD $0xbd400300 // ldr s0, [x24, #0]
-	ADD R6<<2, R1, R25
-	WORD $0xbd400321 // ldr s1, [x25, #0]
-	WORD $0x3dc08282 // ldr q2, [x20, #512]
-	WORD $0x3dc0729f // ldr q31, [x20, #448]
+	ADD R6<<2, R3, R21
+	WORD $0xbd4002a0 // ldr s0, [x21, #0]
+	ADD R6<<2, R1, R22
+	WORD $0xbd4002c1 // ldr s1, [x22, #0]
+	WORD $0x3dc08262 // ldr q2, [x19, #512]
+	WORD $0x3dc0727f // ldr q31, [x19, #448]
 	WORD $0x4e3f1c03 // and v3.16b, v0.16b, v31.16b
 	WORD $0x4ea3f442 // fmin v2.4s, v2.4s, v3.4s
 	WORD $0x6e22dc43 // fmul v3.4s, v2.4s, v2.4s
 	WORD $0x4ea31c64 // mov v4.16b, v3.16b
 	WORD $0x4ea2cc44 // fmls v4.4s, v2.4s, v2.4s
-	WORD $0x3dc0869f // ldr q31, [x20, #528]
+	WORD $0x3dc0867f // ldr q31, [x19, #528]
 	WORD $0x6e3fdc63 // fmul v3.4s, v3.4s, v31.4s
-	WORD $0x3dc00285 // ldr q5, [x20, #0]
+	WORD $0x3dc00265 // ldr q5, [x19, #0]
 	WORD $0x4e23f4a3 // fmax v3.4s, v5.4s, v3.4s
-	WORD $0x3dc00685 // ldr q5, [x20, #16]
+	WORD $0x3dc00665 // ldr q5, [x19, #16]
 	WORD $0x4ea3f4a3 // fmin v3.4s, v5.4s, v3.4s
-	WORD $0x3dc00a9f // ldr q31, [x20, #32]
+	WORD $0x3dc00a7f // ldr q31, [x19, #32]
 	WORD $0x6e3fdc65 // fmul v5.4s, v3.4s, v31.4s
 	WORD $0x4e2188a5 // frintn v5.4s, v5.4s
-	WORD $0x3dc00e9f // ldr q31, [x20, #48]
+	WORD $0x3dc00e7f // ldr q31, [x19, #48]
 	WORD $0x4ebfcca3 // fmls v3.4s, v5.4s, v31.4s
-	WORD $0x3dc0129f // ldr q31, [x20, #64]
+	WORD $0x3dc0127f // ldr q31, [x19, #64]
 	WORD $0x4ebfcca3 // fmls v3.4s, v5.4s, v31.4s
-	WORD $0x3dc01686 // ldr q6, [x20, #80]
-	WORD $0x3dc01a87 // ldr q7, [x20, #96]
+	WORD $0x3dc01666 // ldr q6, [x19, #80]
+	WORD $0x3dc01a67 // ldr q7, [x19, #96]
 	WORD $0x4e23ccc7 // fmla v7.4s, v6.4s, v3.4s
-	WORD $0x3dc01e86 // ldr q6, [x20, #112]
+	WORD $0x3dc01e66 // ldr q6, [x19, #112]
 	WORD $0x4e23cce6 // fmla v6.4s, v7.4s, v3.4s
-	WORD $0x3dc02287 // ldr q7, [x20, #128]
+	WORD $0x3dc02267 // ldr q7, [x19, #128]
 	WORD $0x4e23ccc7 // fmla v7.4s, v6.4s, v3.4s
-	WORD $0x3dc02686 // ldr q6, [x20, #144]
+	WORD $0x3dc02666 // ldr q6, [x19, #144]
 	WORD $0x4e23cce6 // fmla v6.4s, v7.4s, v3.4s
-	WORD $0x3dc02a87 // ldr q7, [x20, #160]
+	WORD $0x3dc02a67 // ldr q7, [x19, #160]
 	WORD $0x4e23ccc7 // fmla v7.4s, v6.4s, v3.4s
 	WORD $0x6e23dc66 // fmul v6.4s, v3.4s, v3.4s
 	WORD $0x4e26cce3 // fmla v3.4s, v7.4s, v6.4s
-	WORD $0x3dc02e9f // ldr q31, [x20, #176]
+	WORD $0x3dc02e7f // ldr q31, [x19, #176]
 	WORD $0x4e3fd463 // fadd v3.4s, v3.4s, v31.4s
 	WORD $0x4e21a8a5 // fcvtns v5.4s, v5.4s
 	WORD $0x4f3f04a6 // sshr v6.4s, v5.4s, #1
 	WORD $0x6ea684a5 // sub v5.4s, v5.4s, v6.4s
 	WORD $0x4f3754c6 // shl v6.4s, v6.4s, #23
-	WORD $0x3dc02e87 // ldr q7, [x20, #176]
+	WORD $0x3dc02e67 // ldr q7, [x19, #176]
 	WORD $0x4ea784c6 // add v6.4s, v6.4s, v7.4s
 	WORD $0x6e26dc63 // fmul v3.4s, v3.4s, v6.4s
 	WORD $0x4f3754a5 // shl v5.4s, v5.4s, #23
-	WORD $0x3dc02e86 // ldr q6, [x20, #176]
+	WORD $0x3dc02e66 // ldr q6, [x19, #176]
 	WORD $0x4ea684a5 // add v5.4s, v5.4s, v6.4s
 	WORD $0x6e25dc63 // fmul v3.4s, v3.4s, v5.4s
-	WORD $0x3dc02a9f // ldr q31, [x20, #160]
+	WORD $0x3dc02a7f // ldr q31, [x19, #160]
 	WORD $0x6e3fdc84 // fmul v4.4s, v4.4s, v31.4s
 	WORD $0x4e24cc63 // fmla v3.4s, v3.4s, v4.4s
-	WORD $0x3dc02e84 // ldr q4, [x20, #176]
-	WORD $0x3dc08a9f // ldr q31, [x20, #544]
+	WORD $0x3dc02e64 // ldr q4, [x19, #176]
+	WORD $0x3dc08a7f // ldr q31, [x19, #544]
 	WORD $0x4e3fcc44 // fmla v4.4s, v2.4s, v31.4s
-	WORD $0x3dc02e82 // ldr q2, [x20, #176]
+	WORD $0x3dc02e62 // ldr q2, [x19, #176]
 	WORD $0x6e24fc44 // fdiv v4.4s, v2.4s, v4.4s
-	WORD $0x3dc08e9f // ldr q31, [x20, #560]
+	WORD $0x3dc08e7f // ldr q31, [x19, #560]
 	WORD $0x4ebfd485 // fsub v5.4s, v4.4s, v31.4s
-	WORD $0x3dc09286 // ldr q6, [x20, #576]
-	WORD $0x3dc09687 // ldr q7, [x20, #592]
+	WORD $0x3dc09266 // ldr q6, [x19, #576]
+	WORD $0x3dc09667 // ldr q7, [x19, #592]
 	WORD $0x4e25ccc7 // fmla v7.4s, v6.4s, v5.4s
-	WORD $0x3dc09a86 // ldr q6, [x20, #608]
+	WORD $0x3dc09a66 // ldr q6, [x19, #608]
 	WORD $0x4e25cce6 // fmla v6.4s, v7.4s, v5.4s
-	WORD $0x3dc09e87 // ldr q7, [x20, #624]
+	WORD $0x3dc09e67 // ldr q7, [x19, #624]
 	WORD $0x4e25ccc7 // fmla v7.4s, v6.4s, v5.4s
-	WORD $0x3dc0a286 // ldr q6, [x20, #640]
+	WORD $0x3dc0a266 // ldr q6, [x19, #640]
 	WORD $0x4e25cce6 // fmla v6.4s, v7.4s, v5.4s
-	WORD $0x3dc0a687 // ldr q7, [x20, #656]
+	WORD $0x3dc0a667 // ldr q7, [x19, #656]
 	WORD $0x4e25ccc7 // fmla v7.4s, v6.4s, v5.4s
-	WORD $0x3dc0aa86 // ldr q6, [x20, #672]
+	WORD $0x3dc0aa66 // ldr q6, [x19, #672]
 	WORD $0x4e25cce6 // fmla v6.4s, v7.4s, v5.4s
-	WORD $0x3dc0ae87 // ldr q7, [x20, #688]
+	WORD $0x3dc0ae67 // ldr q7, [x19, #688]
 	WORD $0x4e25ccc7 // fmla v7.4s, v6.4s, v5.4s
-	WORD $0x3dc0b286 // ldr q6, [x20, #704]
+	WORD $0x3dc0b266 // ldr q6, [x19, #704]
 	WORD $0x4e25cce6 // fmla v6.4s, v7.4s, v5.4s
-	WORD $0x3dc0b687 // ldr q7, [x20, #720]
+	WORD $0x3dc0b667 // ldr q7, [x19, #720]
 	WORD $0x4e25ccc7 // fmla v7.4s, v6.4s, v5.4s
 	WORD $0x6e24dce4 // fmul v4.4s, v7.4s, v4.4s
 	WORD $0x6e23dc84 // fmul v4.4s, v4.4s, v3.4s
 	WORD $0x4ea0a805 // cmlt v5.4s, v0.4s, #0
 	WORD $0x4ea4d442 // fsub v2.4s, v2.4s, v4.4s
 	WORD $0x6ea51c82 // bit v2.16b, v4.16b, v5.16b
-	WORD $0x3dc0ce84 // ldr q4, [x20, #816]
-	WORD $0x3dc0ba85 // ldr q5, [x20, #736]
+	WORD $0x3dc0ce64 // ldr q4, [x19, #816]
+	WORD $0x3dc0ba65 // ldr q5, [x19, #736]
 	WORD $0x4e20f4a0 // fmax v0.4s, v5.4s, v0.4s
 	WORD $0x4ea0f480 // fmin v0.4s, v4.4s, v0.4s
-	WORD $0x3dc0d29f // ldr q31, [x20, #832]
+	WORD $0x3dc0d27f // ldr q31, [x19, #832]
 	WORD $0x6e3fdc63 // fmul v3.4s, v3.4s, v31.4s
 	WORD $0x4e20cc62 // fmla v2.4s, v3.4s, v0.4s
 	WORD $0x6e22dc20 // fmul v0.4s, v1.4s, v2.4s
-	ADD R6<<2, R2, R22
-	WORD $0xbd0002c0 // str s0, [x22, #0]
+	ADD R6<<2, R2, R23
+	WORD $0xbd0002e0 // str s0, [x23, #0]
 	ADD $1, R6
 	JMP loop179
 
@@ -4363,7 +4363,7 @@ done180:
 
 // func unaryGradSiLUNEON
 TEXT ·unaryGradSiLUNEON(SB), NOSPLIT, $0-104
-	MOVD $constants<>(SB), R20
+	MOVD $constants<>(SB), R19
 	FMOVS a+0(FP), F0
 	WORD $0x4e040400 // dup v0.4s, v0.s[0]
 	MOVD gx_len+88(FP), R0
@@ -4377,117 +4377,117 @@ TEXT ·unaryGradSiLUNEON(SB), NOSPLIT, $0-104
 loop181:
 	CMP R7, R6
 	BGT done182
-	ADD R6<<2, R3, R22
-	WORD $0x3dc002c0 // ldr q0, [x22, #0]
-	ADD R6<<2, R1, R23
-	WORD $0x3dc002e1 // ldr q1, [x23, #0]
-	WORD $0x3dc0769f // ldr q31, [x20, #464]
+	ADD R6<<2, R3, R21
+	WORD $0x3dc002a0 // ldr q0, [x21, #0]
+	ADD R6<<2, R1, R22
+	WORD $0x3dc002c1 // ldr q1, [x22, #0]
+	WORD $0x3dc0767f // ldr q31, [x19, #464]
 	WORD $0x4ebf1c02 // orr v2.16b, v0.16b, v31.16b
-	WORD $0x3dc00283 // ldr q3, [x20, #0]
+	WORD $0x3dc00263 // ldr q3, [x19, #0]
 	WORD $0x4e22f462 // fmax v2.4s, v3.4s, v2.4s
-	WORD $0x3dc00683 // ldr q3, [x20, #16]
+	WORD $0x3dc00663 // ldr q3, [x19, #16]
 	WORD $0x4ea2f462 // fmin v2.4s, v3.4s, v2.4s
-	WORD $0x3dc00a9f // ldr q31, [x20, #32]
+	WORD $0x3dc00a7f // ldr q31, [x19, #32]
 	WORD $0x6e3fdc43 // fmul v3.4s, v2.4s, v31.4s
 	WORD $0x4e218863 // frintn v3.4s, v3.4s
-	WORD $0x3dc00e9f // ldr q31, [x20, #48]
+	WORD $0x3dc00e7f // ldr q31, [x19, #48]
 	WORD $0x4ebfcc62 // fmls v2.4s, v3.4s, v31.4s
-	WORD $0x3dc0129f // ldr q31, [x20, #64]
+	WORD $0x3dc0127f // ldr q31, [x19, #64]
 	WORD $0x4ebfcc62 // fmls v2.4s, v3.4s, v31.4s
-	WORD $0x3dc01684 // ldr q4, [x20, #80]
-	WORD $0x3dc01a85 // ldr q5, [x20, #96]
+	WORD $0x3dc01664 // ldr q4, [x19, #80]
+	WORD $0x3dc01a65 // ldr q5, [x19, #96]
 	WORD $0x4e22cc85 // fmla v5.4s, v4.4s, v2.4s
-	WORD $0x3dc01e84 // ldr q4, [x20, #112]
+	WORD $0x3dc01e64 // ldr q4, [x19, #112]
 	WORD $0x4e22cca4 // fmla v4.4s, v5.4s, v2.4s
-	WORD $0x3dc02285 // ldr q5, [x20, #128]
+	WORD $0x3dc02265 // ldr q5, [x19, #128]
 	WORD $0x4e22cc85 // fmla v5.4s, v4.4s, v2.4s
-	WORD $0x3dc02684 // ldr q4, [x20, #144]
+	WORD $0x3dc02664 // ldr q4, [x19, #144]
 	WORD $0x4e22cca4 // fmla v4.4s, v5.4s, v2.4s
-	WORD $0x3dc02a85 // ldr q5, [x20, #160]
+	WORD $0x3dc02a65 // ldr q5, [x19, #160]
 	WORD $0x4e22cc85 // fmla v5.4s, v4.4s, v2.4s
 	WORD $0x6e22dc44 // fmul v4.4s, v2.4s, v2.4s
 	WORD $0x4e24cca2 // fmla v2.4s, v5.4s, v4.4s
-	WORD $0x3dc02e9f // ldr q31, [x20, #176]
+	WORD $0x3dc02e7f // ldr q31, [x19, #176]
 	WORD $0x4e3fd442 // fadd v2.4s, v2.4s, v31.4s
 	WORD $0x4e21a863 // fcvtns v3.4s, v3.4s
 	WORD $0x4f3f0464 // sshr v4.4s, v3.4s, #1
 	WORD $0x6ea48463 // sub v3.4s, v3.4s, v4.4s
 	WORD $0x4f375484 // shl v4.4s, v4.4s, #23
-	WORD $0x3dc02e85 // ldr q5, [x20, #176]
+	WORD $0x3dc02e65 // ldr q5, [x19, #176]
 	WORD $0x4ea58484 // add v4.4s, v4.4s, v5.4s
 	WORD $0x6e24dc42 // fmul v2.4s, v2.4s, v4.4s
 	WORD $0x4f375463 // shl v3.4s, v3.4s, #23
-	WORD $0x3dc02e84 // ldr q4, [x20, #176]
+	WORD $0x3dc02e64 // ldr q4, [x19, #176]
 	WORD $0x4ea48463 // add v3.4s, v3.4s, v4.4s
 	WORD $0x6e23dc42 // fmul v2.4s, v2.4s, v3.4s
 	WORD $0x4ea0a803 // cmlt v3.4s, v0.4s, #0
-	WORD $0x3dc02e84 // ldr q4, [x20, #176]
+	WORD $0x3dc02e64 // ldr q4, [x19, #176]
 	WORD $0x6e641c43 // bsl v3.16b, v2.16b, v4.16b
-	WORD $0x3dc02e9f // ldr q31, [x20, #176]
+	WORD $0x3dc02e7f // ldr q31, [x19, #176]
 	WORD $0x4e3fd442 // fadd v2.4s, v2.4s, v31.4s
 	WORD $0x6e22fc62 // fdiv v2.4s, v3.4s, v2.4s
-	WORD $0x3dc02e83 // ldr q3, [x20, #176]
+	WORD $0x3dc02e63 // ldr q3, [x19, #176]
 	WORD $0x4ea2d463 // fsub v3.4s, v3.4s, v2.4s
-	WORD $0x3dc02e84 // ldr q4, [x20, #176]
+	WORD $0x3dc02e64 // ldr q4, [x19, #176]
 	WORD $0x4e20cc64 // fmla v4.4s, v3.4s, v0.4s
 	WORD $0x6e24dc40 // fmul v0.4s, v2.4s, v4.4s
 	WORD $0x6e20dc20 // fmul v0.4s, v1.4s, v0.4s
-	ADD R6<<2, R2, R24
-	WORD $0x3d800300 // str q0, [x24, #0]
-	WORD $0x3dc006c0 // ldr q0, [x22, #16]
-	WORD $0x3dc006e1 // ldr q1, [x23, #16]
-	WORD $0x3dc0769f // ldr q31, [x20, #464]
+	ADD R6<<2, R2, R23
+	WORD $0x3d8002e0 // str q0, [x23, #0]
+	WORD $0x3dc006a0 // ldr q0, [x21, #16]
+	WORD $0x3dc006c1 // ldr q1, [x22, #16]
+	WORD $0x3dc0767f // ldr q31, [x19, #464]
 	WORD $0x4ebf1c02 // orr v2.16b, v0.16b, v31.16b
-	WORD $0x3dc00283 // ldr q3, [x20, #0]
+	WORD $0x3dc00263 // ldr q3, [x19, #0]
 	WORD $0x4e22f462 // fmax v2.4s, v3.4s, v2.4s
-	WORD $0x3dc00683 // ldr q3, [x20, #16]
+	WORD $0x3dc00663 // ldr q3, [x19, #16]
 	WORD $0x4ea2f462 // fmin v2.4s, v3.4s, v2.4s
-	WORD $0x3dc00a9f // ldr q31, [x20, #32]
+	WORD $0x3dc00a7f // ldr q31, [x19, #32]
 	WORD $0x6e3fdc43 // fmul v3.4s, v2.4s, v31.4s
 	WORD $0x4e218863 // frintn v3.4s, v3.4s
-	WORD $0x3dc00e9f // ldr q31, [x20, #48]
+	WORD $0x3dc00e7f // ldr q31, [x19, #48]
 	WORD $0x4ebfcc62 // fmls v2.4s, v3.4s, v31.4s
-	WORD $0x3dc0129f // ldr q31, [x20, #64]
+	WORD $0x3dc0127f // ldr q31, [x19, #64]
 	WORD $0x4ebfcc62 // fmls v2.4s, v3.4s, v31.4s
-	WORD $0x3dc01684 // ldr q4, [x20, #80]
-	WORD $0x3dc01a85 // ldr q5, [x20, #96]
+	WORD $0x3dc01664 // ldr q4, [x19, #80]
+	WORD $0x3dc01a65 // ldr q5, [x19, #96]
 	WORD $0x4e22cc85 // fmla v5.4s, v4.4s, v2.4s
-	WORD $0x3dc01e84 // ldr q4, [x20, #112]
+	WORD $0x3dc01e64 // ldr q4, [x19, #112]
 	WORD $0x4e22cca4 // fmla v4.4s, v5.4s, v2.4s
-	WORD $0x3dc02285 // ldr q5, [x20, #128]
+	WORD $0x3dc02265 // ldr q5, [x19, #128]
 	WORD $0x4e22cc85 // fmla v5.4s, v4.4s, v2.4s
-	WORD $0x3dc02684 // ldr q4, [x20, #144]
+	WORD $0x3dc02664 // ldr q4, [x19, #144]
 	WORD $0x4e22cca4 // fmla v4.4s, v5.4s, v2.4s
-	WORD $0x3dc02a85 // ldr q5, [x20, #160]
+	WORD $0x3dc02a65 // ldr q5, [x19, #160]
 	WORD $0x4e22cc85 // fmla v5.4s, v4.4s, v2.4s
 	WORD $0x6e22dc44 // fmul v4.4s, v2.4s, v2.4s
 	WORD $0x4e24cca2 // fmla v2.4s, v5.4s, v4.4s
-	WORD $0x3dc02e9f // ldr q31, [x20, #176]
+	WORD $0x3dc02e7f // ldr q31, [x19, #176]
 	WORD $0x4e3fd442 // fadd v2.4s, v2.4s, v31.4s
 	WORD $0x4e21a863 // fcvtns v3.4s, v3.4s
 	WORD $0x4f3f0464 // sshr v4.4s, v3.4s, #1
 	WORD $0x6ea48463 // sub v3.4s, v3.4s, v4.4s
 	WORD $0x4f375484 // shl v4.4s, v4.4s, #23
-	WORD $0x3dc02e85 // ldr q5, [x20, #176]
+	WORD $0x3dc02e65 // ldr q5, [x19, #176]
 	WORD $0x4ea58484 // add v4.4s, v4.4s, v5.4s
 	WORD $0x6e24dc42 // fmul v2.4s, v2.4s, v4.4s
 	WORD $0x4f375463 // shl v3.4s, v3.4s, #23
-	WORD $0x3dc02e84 // ldr q4, [x20, #176]
+	WORD $0x3dc02e64 // ldr q4, [x19, #176]
 	WORD $0x4ea48463 // add v3.4s, v3.4s, v4.4s
 	WORD $0x6e23dc42 // fmul v2.4s, v2.4s, v3.4s
 	WORD $0x4ea0a803 // cmlt v3.4s, v0.4s, #0
-	WORD $0x3dc02e84 // ldr q4, [x20, #176]
+	WORD $0x3dc02e64 // ldr q4, [x19, #176]
 	WORD $0x6e641c43 // bsl v3.16b, v2.16b, v4.16b
-	WORD $0x3dc02e9f // ldr q31, [x20, #176]
+	WORD $0x3dc02e7f // ldr q31, [x19, #176]
 	WORD $0x4e3fd442 // fadd v2.4s, v2.4s, v31.4s
 	WORD $0x6e22fc62 // fdiv v2.4s, v3.4s, v2.4s
-	WORD $0x3dc02e83 // ldr q3, [x20, #176]
+	WORD $0x3dc02e63 // ldr q3, [x19, #176]
 	WORD $0x4ea2d463 // fsub v3.4s, v3.4s, v2.4s
-	WORD $0x3dc02e84 // ldr q4, [x20, #176]
+	WORD $0x3dc02e64 // ldr q4, [x19, #176]
 	WORD $0x4e20cc64 // fmla v4.4s, v3.4s, v0.4s
 	WORD $0x6e24dc40 // fmul v0.4s, v2.4s, v4.4s
 	WORD $0x6e20dc20 // fmul v0.4s, v1.4s, v0.4s
-	WORD $0x3d800700 // str q0, [x24, #16]
+	WORD $0x3d8006e0 // str q0, [x23, #16]
 	ADD $8, R6
 	JMP loop181
 
@@ -4498,63 +4498,63 @@ done182:
 loop183:
 	CMP R7, R6
 	BGT done184
-	ADD R6<<2, R3, R25
-	WORD $0x3dc00320 // ldr q0, [x25, #0]
-	ADD R6<<2, R1, R22
-	WORD $0x3dc002c1 // ldr q1, [x22, #0]
-	WORD $0x3dc0769f // ldr q31, [x20, #464]
+	ADD R6<<2, R3, R24
+	WORD $0x3dc00300 // ldr q0, [x24, #0]
+	ADD R6<<2, R1, R25
+	WORD $0x3dc00321 // ldr q1, [x25, #0]
+	WORD $0x3dc0767f // ldr q31, [x19, #464]
 	WORD $0x4ebf1c02 // orr v2.16b, v0.16b, v31.16b
-	WORD $0x3dc00283 // ldr q3, [x20, #0]
+	WORD $0x3dc00263 // ldr q3, [x19, #0]
 	WORD $0x4e22f462 // fmax v2.4s, v3.4s, v2.4s
-	WORD $0x3dc00683 // ldr q3, [x20, #16]
+	WORD $0x3dc00663 // ldr q3, [x19, #16]
 	WORD $0x4ea2f462 // fmin v2.4s, v3.4s, v2.4s
-	WORD $0x3dc00a9f // ldr q31, [x20, #32]
+	WORD $0x3dc00a7f // ldr q31, [x19, #32]
 	WORD $0x6e3fdc43 // fmul v3.4s, v2.4s, v31.4s
 	WORD $0x4e218863 // frintn v3.4s, v3.4s
-	WORD $0x3dc00e9f // ldr q31, [x20, #48]
+	WORD $0x3dc00e7f // ldr q31, [x19, #48]
 	WORD $0x4ebfcc62 // fmls v2.4s, v3.4s, v31.4s
-	WORD $0x3dc0129f // ldr q31, [x20, #64]
+	WORD $0x3dc0127f // ldr q31, [x19, #64]
 	WORD $0x4ebfcc62 // fmls v2.4s, v3.4s, v31.4s
-	WORD $0x3dc01684 // ldr q4, [x20, #80]
-	WORD $0x3dc01a85 // ldr q5, [x20, #96]
+	WORD $0x3dc01664 // ldr q4, [x19, #80]
+	WORD $0x3dc01a65 // ldr q5, [x19, #96]
 	WORD $0x4e22cc85 // fmla v5.4s, v4.4s, v2.4s
-	WORD $0x3dc01e84 // ldr q4, [x20, #112]
+	WORD $0x3dc01e64 // ldr q4, [x19, #112]
 	WORD $0x4e22cca4 // fmla v4.4s, v5.4s, v2.4s
-	WORD $0x3dc02285 // ldr q5, [x20, #128]
+	WORD $0x3dc02265 // ldr q5, [x19, #128]
 	WORD $0x4e22cc85 // fmla v5.4s, v4.4s, v2.4s
-	WORD $0x3dc02684 // ldr q4, [x20, #144]
+	WORD $0x3dc02664 // ldr q4, [x19, #144]
 	WORD $0x4e22cca4 // fmla v4.4s, v5.4s, v2.4s
-	WORD $0x3dc02a85 // ldr q5, [x20, #160]
+	WORD $0x3dc02a65 // ldr q5, [x19, #160]
 	WORD $0x4e22cc85 // fmla v5.4s, v4.4s, v2.4s
 	WORD $0x6e22dc44 // fmul v4.4s, v2.4s, v2.4s
 	WORD $0x4e24cca2 // fmla v2.4s, v5.4s, v4.4s
-	WORD $0x3dc02e9f // ldr q31, [x20, #176]
+	WORD $0x3dc02e7f // ldr q31, [x19, #176]
 	WORD $0x4e3fd442 // fadd v2.4s, v2.4s, v31.4s
 	WORD $0x4e21a863 // fcvtns v3.4s, v3.4s
 	WORD $0x4f3f0464 // sshr v4.4s, v3.4s, #1
 	WORD $0x6ea48463 // sub v3.4s, v3.4s, v4.4s
 	WORD $0x4f375484 // shl v4.4s, v4.4s, #23
-	WORD $0x3dc02e85 // ldr q5, [x20, #176]
+	WORD $0x3dc02e65 // ldr q5, [x19, #176]
 	WORD $0x4ea58484 // add v4.4s, v4.4s, v5.4s
 	WORD $0x6e24dc42 // fmul v2.4s, v2.4s, v4.4s
 	WORD $0x4f375463 // shl v3.4s, v3.4s, #23
-	WORD $0x3dc02e84 // ldr q4, [x20, #176]
+	WORD $0x3dc02e64 // ldr q4, [x19, #176]
 	WORD $0x4ea48463 // add v3.4s, v3.4s, v4.4s
 	WORD $0x6e23dc42 // fmul v2.4s, v2.4s, v3.4s
 	WORD $0x4ea0a803 // cmlt v3.4s, v0.4s, #0
-	WORD $0x3dc02e84 // ldr q4, [x20, #176]
+	WORD $0x3dc02e64 // ldr q4, [x19, #176]
 	WORD $0x6e641c43 // bsl v3.16b, v2.16b, v4.16b
-	WORD $0x3dc02e9f // ldr q31, [x20, #176]
+	WORD $0x3dc02e7f // ldr q31, [x19, #176]
 	WORD $0x4e3fd442 // fadd v2.4s, v2.4s, v31.4s
 	WORD $0x6e22fc62 // fdiv v2.4s, v3.4s, v2.4s
-	WORD $0x3dc02e83 // ldr q3, [x20, #176]
+	WORD $0x3dc02e63 // ldr q3, [x19, #176]
 	WORD $0x4ea2d463 // fsub v3.4s, v3.4s, v2.4s
-	WORD $0x3dc02e84 // ldr q4, [x20, #176]
+	WORD $0x3dc02e64 // ldr q4, [x19, #176]
 	WORD $0x4e20cc64 // fmla v4.4s, v3.4s, v0.4s
 	WORD $0x6e24dc40 // fmul v0.4s, v2.4s, v4.4s
 	WORD $0x6e20dc20 // fmul v0.4s, v1.4s, v0.4s
-	ADD R6<<2, R2, R23
-	WORD $0x3d8002e0 // str q0, [x23, #0]
+	ADD R6<<2, R2, R26
+	WORD $0x3d800340 // str q0, [x26, #0]
 	ADD $4, R6
 	JMP loop183
 
@@ -4565,63 +4565,63 @@ done184:
 loop185:
 	CMP R7, R6
 	BGT done186
-	ADD R6<<2, R3, R24
-	WORD $0xbd400300 // ldr s0, [x24, #0]
-	ADD R6<<2, R1, R25
-	WORD $0xbd400321 // ldr s1, [x25, #0]
-	WORD $0x3dc0769f // ldr q31, [x20, #464]
+	ADD R6<<2, R3, R21
+	WORD $0xbd4002a0 // ldr s0, [x21, #0]
+	ADD R6<<2, R1, R22
+	WORD $0xbd4002c1 // ldr s1, [x22, #0]
+	WORD $0x3dc0767f // ldr q31, [x19, #464]
 	WORD $0x4ebf1c02 // orr v2.16b, v0.16b, v31.16b
-	WORD $0x3dc00283 // ldr q3, [x20, #0]
+	WORD $0x3dc00263 // ldr q3, [x19, #0]
 	WORD $0x4e22f462 // fmax v2.4s, v3.4s, v2.4s
-	WORD $0x3dc00683 // ldr q3, [x20, #16]
+	WORD $0x3dc00663 // ldr q3, [x19, #16]
 	WORD $0x4ea2f462 // fmin v2.4s, v3.4s, v2.4s
-	WORD $0x3dc00a9f // ldr q31, [x20, #32]
+	WORD $0x3dc00a7f // ldr q31, [x19, #32]
 	WORD $0x6e3fdc43 // fmul v3.4s, v2.4s, v31.4s
 	WORD $0x4e218863 // frintn v3.4s, v3.4s
-	WORD $0x3dc00e9f // ldr q31, [x20, #48]
+	WORD $0x3dc00e7f // ldr q31, [x19, #48]
 	WORD $0x4ebfcc62 // fmls v2.4s, v3.4s, v31.4s
-	WORD $0x3dc0129f // ldr q31, [x20, #64]
+	WORD $0x3dc0127f // ldr q31, [x19, #64]
 	WORD $0x4ebfcc62 // fmls v2.4s, v3.4s, v31.4s
-	WORD $0x3dc01684 // ldr q4, [x20, #80]
-	WORD $0x3dc01a85 // ldr q5, [x20, #96]
+	WORD $0x3dc01664 // ldr q4, [x19, #80]
+	WORD $0x3dc01a65 // ldr q5, [x19, #96]
 	WORD $0x4e22cc85 // fmla v5.4s, v4.4s, v2.4s
-	WORD $0x3dc01e84 // ldr q4, [x20, #112]
+	WORD $0x3dc01e64 // ldr q4, [x19, #112]
 	WORD $0x4e22cca4 // fmla v4.4s, v5.4s, v2.4s
-	WORD $0x3dc02285 // ldr q5, [x20, #128]
+	WORD $0x3dc02265 // ldr q5, [x19, #128]
 	WORD $0x4e22cc85 // fmla v5.4s, v4.4s, v2.4s
-	WORD $0x3dc02684 // ldr q4, [x20, #144]
+	WORD $0x3dc02664 // ldr q4, [x19, #144]
 	WORD $0x4e22cca4 // fmla v4.4s, v5.4s, v2.4s
-	WORD $0x3dc02a85 // ldr q5, [x20, #160]
+	WORD $0x3dc02a65 // ldr q5, [x19, #160]
 	WORD $0x4e22cc85 // fmla v5.4s, v4.4s, v2.4s
 	WORD $0x6e22dc44 // fmul v4.4s, v2.4s, v2.4s
 	WORD $0x4e24cca2 // fmla v2.4s, v5.4s, v4.4s
-	WORD $0x3dc02e9f // ldr q31, [x20, #176]
+	WORD $0x3dc02e7f // ldr q31, [x19, #176]
 	WORD $0x4e3fd442 // fadd v2.4s, v2.4s, v31.4s
 	WORD $0x4e21a863 // fcvtns v3.4s, v3.4s
 	WORD $0x4f3f0464 // sshr v4.4s, v3.4s, #1
 	WORD $0x6ea48463 // sub v3.4s, v3.4s, v4.4s
 	WORD $0x4f375484 // shl v4.4s, v4.4s, #23
-	WORD $0x3dc02e85 // ldr q5, [x20, #176]
+	WORD $0x3dc02e65 // ldr q5, [x19, #176]
 	WORD $0x4ea58484 // add v4.4s, v4.4s, v5.4s
 	WORD $0x6e24dc42 // fmul v2.4s, v2.4s, v4.4s
 	WORD $0x4f375463 // shl v3.4s, v3.4s, #23
-	WORD $0x3dc02e84 // ldr q4, [x20, #176]
+	WORD $0x3dc02e64 // ldr q4, [x19, #176]
 	WORD $0x4ea48463 // add v3.4s, v3.4s, v4.4s
 	WORD $0x6e23dc42 // fmul v2.4s, v2.4s, v3.4s
 	WORD $0x4ea0a803 // cmlt v3.4s, v0.4s, #0
-	WORD $0x3dc02e84 // ldr q4, [x20, #176]
+	WORD $0x3dc02e64 // ldr q4, [x19, #176]
 	WORD $0x6e641c43 // bsl v3.16b, v2.16b, v4.16b
-	WORD $0x3dc02e9f // ldr q31, [x20, #176]
+	WORD $0x3dc02e7f // ldr q31, [x19, #176]
 	WORD $0x4e3fd442 // fadd v2.4s, v2.4s, v31.4s
 	WORD $0x6e22fc62 // fdiv v2.4s, v3.4s, v2.4s
-	WORD $0x3dc02e83 // ldr q3, [x20, #176]
+	WORD $0x3dc02e63 // ldr q3, [x19, #176]
 	WORD $0x4ea2d463 // fsub v3.4s, v3.4s, v2.4s
-	WORD $0x3dc02e84 // ldr q4, [x20, #176]
+	WORD $0x3dc02e64 // ldr q4, [x19, #176]
 	WORD $0x4e20cc64 // fmla v4.4s, v3.4s, v0.4s
 	WORD $0x6e24dc40 // fmul v0.4s, v2.4s, v4.4s
 	WORD $0x6e20dc20 // fmul v0.4s, v1.4s, v0.4s
-	ADD R6<<2, R2, R22
-	WORD $0xbd0002c0 // str s0, [x22, #0]
+	ADD R6<<2, R2, R23
+	WORD $0xbd0002e0 // str s0, [x23, #0]
 	ADD $1, R6
 	JMP loop185
 
@@ -4630,7 +4630,7 @@ done186:
 
 // func unaryGradSoftplusNEON
 TEXT ·unaryGradSoftplusNEON(SB), NOSPLIT, $0-104
-	MOVD $constants<>(SB), R20
+	MOVD $constants<>(SB), R19
 	FMOVS a+0(FP), F0
 	WORD $0x4e040400 // dup v0.4s, v0.s[0]
 	MOVD gx_len+88(FP), R0
@@ -4644,107 +4644,107 @@ TEXT ·unaryGradSoftplusNEON(SB), NOSPLIT, $0-104
 loop187:
 	CMP R7, R6
 	BGT done188
-	ADD R6<<2, R3, R22
-	WORD $0x3dc002c0 // ldr q0, [x22, #0]
-	ADD R6<<2, R1, R23
-	WORD $0x3dc002e1 // ldr q1, [x23, #0]
-	WORD $0x3dc0769f // ldr q31, [x20, #464]
+	ADD R6<<2, R3, R21
+	WORD $0x3dc002a0 // ldr q0, [x21, #0]
+	ADD R6<<2, R1, R22
+	WORD $0x3dc002c1 // ldr q1, [x22, #0]
+	WORD $0x3dc0767f // ldr q31, [x19, #464]
 	WORD $0x4ebf1c02 // orr v2.16b, v0.16b, v31.16b
-	WORD $0x3dc00283 // ldr q3, [x20, #0]
+	WORD $0x3dc00263 // ldr q3, [x19, #0]
 	WORD $0x4e22f462 // fmax v2.4s, v3.4s, v2.4s
-	WORD $0x3dc00683 // ldr q3, [x20, #16]
+	WORD $0x3dc00663 // ldr q3, [x19, #16]
 	WORD $0x4ea2f462 // fmin v2.4s, v3.4s, v2.4s
-	WORD $0x3dc00a9f // ldr q31, [x20, #32]
+	WORD $0x3dc00a7f // ldr q31, [x19, #32]
 	WORD $0x6e3fdc43 // fmul v3.4s, v2.4s, v31.4s
 	WORD $0x4e218863 // frintn v3.4s, v3.4s
-	WORD $0x3dc00e9f // ldr q31, [x20, #48]
+	WORD $0x3dc00e7f // ldr q31, [x19, #48]
 	WORD $0x4ebfcc62 // fmls v2.4s, v3.4s, v31.4s
-	WORD $0x3dc0129f // ldr q31, [x20, #64]
+	WORD $0x3dc0127f // ldr q31, [x19, #64]
 	WORD $0x4ebfcc62 // fmls v2.4s, v3.4s, v31.4s
-	WORD $0x3dc01684 // ldr q4, [x20, #80]
-	WORD $0x3dc01a85 // ldr q5, [x20, #96]
+	WORD $0x3dc01664 // ldr q4, [x19, #80]
+	WORD $0x3dc01a65 // ldr q5, [x19, #96]
 	WORD $0x4e22cc85 // fmla v5.4s, v4.4s, v2.4s
-	WORD $0x3dc01e84 // ldr q4, [x20, #112]
+	WORD $0x3dc01e64 // ldr q4, [x19, #112]
 	WORD $0x4e22cca4 // fmla v4.4s, v5.4s, v2.4s
-	WORD $0x3dc02285 // ldr q5, [x20, #128]
+	WORD $0x3dc02265 // ldr q5, [x19, #128]
 	WORD $0x4e22cc85 // fmla v5.4s, v4.4s, v2.4s
-	WORD $0x3dc02684 // ldr q4, [x20, #144]
+	WORD $0x3dc02664 // ldr q4, [x19, #144]
 	WORD $0x4e22cca4 // fmla v4.4s, v5.4s, v2.4s
-	WORD $0x3dc02a85 // ldr q5, [x20, #160]
+	WORD $0x3dc02a65 // ldr q5, [x19, #160]
 	WORD $0x4e22cc85 // fmla v5.4s, v4.4s, v2.4s
 	WORD $0x6e22dc44 // fmul v4.4s, v2.4s, v2.4s
 	WORD $0x4e24cca2 // fmla v2.4s, v5.4s, v4.4s
-	WORD $0x3dc02e9f // ldr q31, [x20, #176]
+	WORD $0x3dc02e7f // ldr q31, [x19, #176]
 	WORD $0x4e3fd442 // fadd v2.4s, v2.4s, v31.4s
 	WORD $0x4e21a863 // fcvtns v3.4s, v3.4s
 	WORD $0x4f3f0464 // sshr v4.4s, v3.4s, #1
 	WORD $0x6ea48463 // sub v3.4s, v3.4s, v4.4s
 	WORD $0x4f375484 // shl v4.4s, v4.4s, #23
-	WORD $0x3dc02e85 // ldr q5, [x20, #176]
+	WORD $0x3dc02e65 // ldr q5, [x19, #176]
 	WORD $0x4ea58484 // add v4.4s, v4.4s, v5.4s
 	WORD $0x6e24dc42 // fmul v2.4s, v2.4s, v4.4s
 	WORD $0x4f375463 // shl v3.4s, v3.4s, #23
-	WORD $0x3dc02e84 // ldr q4, [x20, #176]
+	WORD $0x3dc02e64 // ldr q4, [x19, #176]
 	WORD $0x4ea48463 // add v3.4s, v3.4s, v4.4s
 	WORD $0x6e23dc42 // fmul v2.4s, v2.4s, v3.4s
 	WORD $0x4ea0a800 // cmlt v0.4s, v0.4s, #0
-	WORD $0x3dc02e83 // ldr q3, [x20, #176]
+	WORD $0x3dc02e63 // ldr q3, [x19, #176]
 	WORD $0x6e631c40 // bsl v0.16b, v2.16b, v3.16b
-	WORD $0x3dc02e9f // ldr q31, [x20, #176]
+	WORD $0x3dc02e7f // ldr q31, [x19, #176]
 	WORD $0x4e3fd442 // fadd v2.4s, v2.4s, v31.4s
 	WORD $0x6e22fc00 // fdiv v0.4s, v0.4s, v2.4s
 	WORD $0x6e20dc20 // fmul v0.4s, v1.4s, v0.4s
-	ADD R6<<2, R2, R24
-	WORD $0x3d800300 // str q0, [x24, #0]
-	WORD $0x3dc006c0 // ldr q0, [x22, #16]
-	WORD $0x3dc006e1 // ldr q1, [x23, #16]
-	WORD $0x3dc0769f // ldr q31, [x20, #464]
+	ADD R6<<2, R2, R23
+	WORD $0x3d8002e0 // str q0, [x23, #0]
+	WORD $0x3dc006a0 // ldr q0, [x21, #16]
+	WORD $0x3dc006c1 // ldr q1, [x22, #16]
+	WORD $0x3dc0767f // ldr q31, [x19, #464]
 	WORD $0x4ebf1c02 // orr v2.16b, v0.16b, v31.16b
-	WORD $0x3dc00283 // ldr q3, [x20, #0]
+	WORD $0x3dc00263 // ldr q3, [x19, #0]
 	WORD $0x4e22f462 // fmax v2.4s, v3.4s, v2.4s
-	WORD $0x3dc00683 // ldr q3, [x20, #16]
+	WORD $0x3dc00663 // ldr q3, [x19, #16]
 	WORD $0x4ea2f462 // fmin v2.4s, v3.4s, v2.4s
-	WORD $0x3dc00a9f // ldr q31, [x20, #32]
+	WORD $0x3dc00a7f // ldr q31, [x19, #32]
 	WORD $0x6e3fdc43 // fmul v3.4s, v2.4s, v31.4s
 	WORD $0x4e218863 // frintn v3.4s, v3.4s
-	WORD $0x3dc00e9f // ldr q31, [x20, #48]
+	WORD $0x3dc00e7f // ldr q31, [x19, #48]
 	WORD $0x4ebfcc62 // fmls v2.4s, v3.4s, v31.4s
-	WORD $0x3dc0129f // ldr q31, [x20, #64]
+	WORD $0x3dc0127f // ldr q31, [x19, #64]
 	WORD $0x4ebfcc62 // fmls v2.4s, v3.4s, v31.4s
-	WORD $0x3dc01684 // ldr q4, [x20, #80]
-	WORD $0x3dc01a85 // ldr q5, [x20, #96]
+	WORD $0x3dc01664 // ldr q4, [x19, #80]
+	WORD $0x3dc01a65 // ldr q5, [x19, #96]
 	WORD $0x4e22cc85 // fmla v5.4s, v4.4s, v2.4s
-	WORD $0x3dc01e84 // ldr q4, [x20, #112]
+	WORD $0x3dc01e64 // ldr q4, [x19, #112]
 	WORD $0x4e22cca4 // fmla v4.4s, v5.4s, v2.4s
-	WORD $0x3dc02285 // ldr q5, [x20, #128]
+	WORD $0x3dc02265 // ldr q5, [x19, #128]
 	WORD $0x4e22cc85 // fmla v5.4s, v4.4s, v2.4s
-	WORD $0x3dc02684 // ldr q4, [x20, #144]
+	WORD $0x3dc02664 // ldr q4, [x19, #144]
 	WORD $0x4e22cca4 // fmla v4.4s, v5.4s, v2.4s
-	WORD $0x3dc02a85 // ldr q5, [x20, #160]
+	WORD $0x3dc02a65 // ldr q5, [x19, #160]
 	WORD $0x4e22cc85 // fmla v5.4s, v4.4s, v2.4s
 	WORD $0x6e22dc44 // fmul v4.4s, v2.4s, v2.4s
 	WORD $0x4e24cca2 // fmla v2.4s, v5.4s, v4.4s
-	WORD $0x3dc02e9f // ldr q31, [x20, #176]
+	WORD $0x3dc02e7f // ldr q31, [x19, #176]
 	WORD $0x4e3fd442 // fadd v2.4s, v2.4s, v31.4s
 	WORD $0x4e21a863 // fcvtns v3.4s, v3.4s
 	WORD $0x4f3f0464 // sshr v4.4s, v3.4s, #1
 	WORD $0x6ea48463 // sub v3.4s, v3.4s, v4.4s
 	WORD $0x4f375484 // shl v4.4s, v4.4s, #23
-	WORD $0x3dc02e85 // ldr q5, [x20, #176]
+	WORD $0x3dc02e65 // ldr q5, [x19, #176]
 	WORD $0x4ea58484 // add v4.4s, v4.4s, v5.4s
 	WORD $0x6e24dc42 // fmul v2.4s, v2.4s, v4.4s
 	WORD $0x4f375463 // shl v3.4s, v3.4s, #23
-	WORD $0x3dc02e84 // ldr q4, [x20, #176]
+	WORD $0x3dc02e64 // ldr q4, [x19, #176]
 	WORD $0x4ea48463 // add v3.4s, v3.4s, v4.4s
 	WORD $0x6e23dc42 // fmul v2.4s, v2.4s, v3.4s
 	WORD $0x4ea0a800 // cmlt v0.4s, v0.4s, #0
-	WORD $0x3dc02e83 // ldr q3, [x20, #176]
+	WORD $0x3dc02e63 // ldr q3, [x19, #176]
 	WORD $0x6e631c40 // bsl v0.16b, v2.16b, v3.16b
-	WORD $0x3dc02e9f // ldr q31, [x20, #176]
+	WORD $0x3dc02e7f // ldr q31, [x19, #176]
 	WORD $0x4e3fd442 // fadd v2.4s, v2.4s, v31.4s
 	WORD $0x6e22fc00 // fdiv v0.4s, v0.4s, v2.4s
 	WORD $0x6e20dc20 // fmul v0.4s, v1.4s, v0.4s
-	WORD $0x3d800700 // str q0, [x24, #16]
+	WORD $0x3d8006e0 // str q0, [x23, #16]
 	ADD $8, R6
 	JMP loop187
 
@@ -4755,58 +4755,58 @@ done188:
 loop189:
 	CMP R7, R6
 	BGT done190
-	ADD R6<<2, R3, R25
-	WORD $0x3dc00320 // ldr q0, [x25, #0]
-	ADD R6<<2, R1, R22
-	WORD $0x3dc002c1 // ldr q1, [x22, #0]
-	WORD $0x3dc0769f // ldr q31, [x20, #464]
+	ADD R6<<2, R3, R24
+	WORD $0x3dc00300 // ldr q0, [x24, #0]
+	ADD R6<<2, R1, R25
+	WORD $0x3dc00321 // ldr q1, [x25, #0]
+	WORD $0x3dc0767f // ldr q31, [x19, #464]
 	WORD $0x4ebf1c02 // orr v2.16b, v0.16b, v31.16b
-	WORD $0x3dc00283 // ldr q3, [x20, #0]
+	WORD $0x3dc00263 // ldr q3, [x19, #0]
 	WORD $0x4e22f462 // fmax v2.4s, v3.4s, v2.4s
-	WORD $0x3dc00683 // ldr q3, [x20, #16]
+	WORD $0x3dc00663 // ldr q3, [x19, #16]
 	WORD $0x4ea2f462 // fmin v2.4s, v3.4s, v2.4s
-	WORD $0x3dc00a9f // ldr q31, [x20, #32]
+	WORD $0x3dc00a7f // ldr q31, [x19, #32]
 	WORD $0x6e3fdc43 // fmul v3.4s, v2.4s, v31.4s
 	WORD $0x4e218863 // frintn v3.4s, v3.4s
-	WORD $0x3dc00e9f // ldr q31, [x20, #48]
+	WORD $0x3dc00e7f // ldr q31, [x19, #48]
 	WORD $0x4ebfcc62 // fmls v2.4s, v3.4s, v31.4s
-	WORD $0x3dc0129f // ldr q31, [x20, #64]
+	WORD $0x3dc0127f // ldr q31, [x19, #64]
 	WORD $0x4ebfcc62 // fmls v2.4s, v3.4s, v31.4s
-	WORD $0x3dc01684 // ldr q4, [x20, #80]
-	WORD $0x3dc01a85 // ldr q5, [x20, #96]
+	WORD $0x3dc01664 // ldr q4, [x19, #80]
+	WORD $0x3dc01a65 // ldr q5, [x19, #96]
 	WORD $0x4e22cc85 // fmla v5.4s, v4.4s, v2.4s
-	WORD $0x3dc01e84 // ldr q4, [x20, #112]
+	WORD $0x3dc01e64 // ldr q4, [x19, #112]
 	WORD $0x4e22cca4 // fmla v4.4s, v5.4s, v2.4s
-	WORD $0x3dc02285 // ldr q5, [x20, #128]
+	WORD $0x3dc02265 // ldr q5, [x19, #128]
 	WORD $0x4e22cc85 // fmla v5.4s, v4.4s, v2.4s
-	WORD $0x3dc02684 // ldr q4, [x20, #144]
+	WORD $0x3dc02664 // ldr q4, [x19, #144]
 	WORD $0x4e22cca4 // fmla v4.4s, v5.4s, v2.4s
-	WORD $0x3dc02a85 // ldr q5, [x20, #160]
+	WORD $0x3dc02a65 // ldr q5, [x19, #160]
 	WORD $0x4e22cc85 // fmla v5.4s, v4.4s, v2.4s
 	WORD $0x6e22dc44 // fmul v4.4s, v2.4s, v2.4s
 	WORD $0x4e24cca2 // fmla v2.4s, v5.4s, v4.4s
-	WORD $0x3dc02e9f // ldr q31, [x20, #176]
+	WORD $0x3dc02e7f // ldr q31, [x19, #176]
 	WORD $0x4e3fd442 // fadd v2.4s, v2.4s, v31.4s
 	WORD $0x4e21a863 // fcvtns v3.4s, v3.4s
 	WORD $0x4f3f0464 // sshr v4.4s, v3.4s, #1
 	WORD $0x6ea48463 // sub v3.4s, v3.4s, v4.4s
 	WORD $0x4f375484 // shl v4.4s, v4.4s, #23
-	WORD $0x3dc02e85 // ldr q5, [x20, #176]
+	WORD $0x3dc02e65 // ldr q5, [x19, #176]
 	WORD $0x4ea58484 // add v4.4s, v4.4s, v5.4s
 	WORD $0x6e24dc42 // fmul v2.4s, v2.4s, v4.4s
 	WORD $0x4f375463 // shl v3.4s, v3.4s, #23
-	WORD $0x3dc02e84 // ldr q4, [x20, #176]
+	WORD $0x3dc02e64 // ldr q4, [x19, #176]
 	WORD $0x4ea48463 // add v3.4s, v3.4s, v4.4s
 	WORD $0x6e23dc42 // fmul v2.4s, v2.4s, v3.4s
 	WORD $0x4ea0a800 // cmlt v0.4s, v0.4s, #0
-	WORD $0x3dc02e83 // ldr q3, [x20, #176]
+	WORD $0x3dc02e63 // ldr q3, [x19, #176]
 	WORD $0x6e631c40 // bsl v0.16b, v2.16b, v3.16b
-	WORD $0x3dc02e9f // ldr q31, [x20, #176]
+	WORD $0x3dc02e7f // ldr q31, [x19, #176]
 	WORD $0x4e3fd442 // fadd v2.4s, v2.4s, v31.4s
 	WORD $0x6e22fc00 // fdiv v0.4s, v0.4s, v2.4s
 	WORD $0x6e20dc20 // fmul v0.4s, v1.4s, v0.4s
-	ADD R6<<2, R2, R23
-	WORD $0x3d8002e0 // str q0, [x23, #0]
+	ADD R6<<2, R2, R26
+	WORD $0x3d800340 // str q0, [x26, #0]
 	ADD $4, R6
 	JMP loop189
 
@@ -4817,58 +4817,58 @@ done190:
 loop191:
 	CMP R7, R6
 	BGT done192
-	ADD R6<<2, R3, R24
-	WORD $0xbd400300 // ldr s0, [x24, #0]
-	ADD R6<<2, R1, R25
-	WORD $0xbd400321 // ldr s1, [x25, #0]
-	WORD $0x3dc0769f // ldr q31, [x20, #464]
+	ADD R6<<2, R3, R21
+	WORD $0xbd4002a0 // ldr s0, [x21, #0]
+	ADD R6<<2, R1, R22
+	WORD $0xbd4002c1 // ldr s1, [x22, #0]
+	WORD $0x3dc0767f // ldr q31, [x19, #464]
 	WORD $0x4ebf1c02 // orr v2.16b, v0.16b, v31.16b
-	WORD $0x3dc00283 // ldr q3, [x20, #0]
+	WORD $0x3dc00263 // ldr q3, [x19, #0]
 	WORD $0x4e22f462 // fmax v2.4s, v3.4s, v2.4s
-	WORD $0x3dc00683 // ldr q3, [x20, #16]
+	WORD $0x3dc00663 // ldr q3, [x19, #16]
 	WORD $0x4ea2f462 // fmin v2.4s, v3.4s, v2.4s
-	WORD $0x3dc00a9f // ldr q31, [x20, #32]
+	WORD $0x3dc00a7f // ldr q31, [x19, #32]
 	WORD $0x6e3fdc43 // fmul v3.4s, v2.4s, v31.4s
 	WORD $0x4e218863 // frintn v3.4s, v3.4s
-	WORD $0x3dc00e9f // ldr q31, [x20, #48]
+	WORD $0x3dc00e7f // ldr q31, [x19, #48]
 	WORD $0x4ebfcc62 // fmls v2.4s, v3.4s, v31.4s
-	WORD $0x3dc0129f // ldr q31, [x20, #64]
+	WORD $0x3dc0127f // ldr q31, [x19, #64]
 	WORD $0x4ebfcc62 // fmls v2.4s, v3.4s, v31.4s
-	WORD $0x3dc01684 // ldr q4, [x20, #80]
-	WORD $0x3dc01a85 // ldr q5, [x20, #96]
+	WORD $0x3dc01664 // ldr q4, [x19, #80]
+	WORD $0x3dc01a65 // ldr q5, [x19, #96]
 	WORD $0x4e22cc85 // fmla v5.4s, v4.4s, v2.4s
-	WORD $0x3dc01e84 // ldr q4, [x20, #112]
+	WORD $0x3dc01e64 // ldr q4, [x19, #112]
 	WORD $0x4e22cca4 // fmla v4.4s, v5.4s, v2.4s
-	WORD $0x3dc02285 // ldr q5, [x20, #128]
+	WORD $0x3dc02265 // ldr q5, [x19, #128]
 	WORD $0x4e22cc85 // fmla v5.4s, v4.4s, v2.4s
-	WORD $0x3dc02684 // ldr q4, [x20, #144]
+	WORD $0x3dc02664 // ldr q4, [x19, #144]
 	WORD $0x4e22cca4 // fmla v4.4s, v5.4s, v2.4s
-	WORD $0x3dc02a85 // ldr q5, [x20, #160]
+	WORD $0x3dc02a65 // ldr q5, [x19, #160]
 	WORD $0x4e22cc85 // fmla v5.4s, v4.4s, v2.4s
 	WORD $0x6e22dc44 // fmul v4.4s, v2.4s, v2.4s
 	WORD $0x4e24cca2 // fmla v2.4s, v5.4s, v4.4s
-	WORD $0x3dc02e9f // ldr q31, [x20, #176]
+	WORD $0x3dc02e7f // ldr q31, [x19, #176]
 	WORD $0x4e3fd442 // fadd v2.4s, v2.4s, v31.4s
 	WORD $0x4e21a863 // fcvtns v3.4s, v3.4s
 	WORD $0x4f3f0464 // sshr v4.4s, v3.4s, #1
 	WORD $0x6ea48463 // sub v3.4s, v3.4s, v4.4s
 	WORD $0x4f375484 // shl v4.4s, v4.4s, #23
-	WORD $0x3dc02e85 // ldr q5, [x20, #176]
+	WORD $0x3dc02e65 // ldr q5, [x19, #176]
 	WORD $0x4ea58484 // add v4.4s, v4.4s, v5.4s
 	WORD $0x6e24dc42 // fmul v2.4s, v2.4s, v4.4s
 	WORD $0x4f375463 // shl v3.4s, v3.4s, #23
-	WORD $0x3dc02e84 // ldr q4, [x20, #176]
+	WORD $0x3dc02e64 // ldr q4, [x19, #176]
 	WORD $0x4ea48463 // add v3.4s, v3.4s, v4.4s
 	WORD $0x6e23dc42 // fmul v2.4s, v2.4s, v3.4s
 	WORD $0x4ea0a800 // cmlt v0.4s, v0.4s, #0
-	WORD $0x3dc02e83 // ldr q3, [x20, #176]
+	WORD $0x3dc02e63 // ldr q3, [x19, #176]
 	WORD $0x6e631c40 // bsl v0.16b, v2.16b, v3.16b
-	WORD $0x3dc02e9f // ldr q31, [x20, #176]
+	WORD $0x3dc02e7f // ldr q31, [x19, #176]
 	WORD $0x4e3fd442 // fadd v2.4s, v2.4s, v31.4s
 	WORD $0x6e22fc00 // fdiv v0.4s, v0.4s, v2.4s
 	WORD $0x6e20dc20 // fmul v0.4s, v1.4s, v0.4s
-	ADD R6<<2, R2, R22
-	WORD $0xbd0002c0 // str s0, [x22, #0]
+	ADD R6<<2, R2, R23
+	WORD $0xbd0002e0 // str s0, [x23, #0]
 	ADD $1, R6
 	JMP loop191
 
@@ -4877,7 +4877,7 @@ done192:
 
 // func unaryGradClampMinNEON
 TEXT ·unaryGradClampMinNEON(SB), NOSPLIT, $0-104
-	MOVD $constants<>(SB), R20
+	MOVD $constants<>(SB), R19
 	FMOVS a+0(FP), F0
 	WORD $0x4e040400 // dup v0.4s, v0.s[0]
 	MOVD gx_len+88(FP), R0
@@ -4891,81 +4891,81 @@ TEXT ·unaryGradClampMinNEON(SB), NOSPLIT, $0-104
 loop193:
 	CMP R7, R6
 	BGT done194
-	ADD R6<<2, R3, R22
-	WORD $0x3dc002c1 // ldr q1, [x22, #0]
-	ADD R6<<2, R1, R23
-	WORD $0x3dc002e2 // ldr q2, [x23, #0]
+	ADD R6<<2, R3, R21
+	WORD $0x3dc002a1 // ldr q1, [x21, #0]
+	ADD R6<<2, R1, R22
+	WORD $0x3dc002c2 // ldr q2, [x22, #0]
 	WORD $0x4ea01c03 // mov v3.16b, v0.16b
 	WORD $0x6ea3e421 // fcmgt v1.4s, v1.4s, v3.4s
 	WORD $0x6f00e403 // movi v3.2d, #0
-	WORD $0x3dc02e9f // ldr q31, [x20, #176]
+	WORD $0x3dc02e7f // ldr q31, [x19, #176]
 	WORD $0x6e631fe1 // bsl v1.16b, v31.16b, v3.16b
 	WORD $0x6e21dc41 // fmul v1.4s, v2.4s, v1.4s
-	ADD R6<<2, R2, R24
-	WORD $0x3d800301 // str q1, [x24, #0]
-	WORD $0x3dc006c1 // ldr q1, [x22, #16]
-	WORD $0x3dc006e2 // ldr q2, [x23, #16]
+	ADD R6<<2, R2, R23
+	WORD $0x3d8002e1 // str q1, [x23, #0]
+	WORD $0x3dc006a1 // ldr q1, [x21, #16]
+	WORD $0x3dc006c2 // ldr q2, [x22, #16]
 	WORD $0x4ea01c03 // mov v3.16b, v0.16b
 	WORD $0x6ea3e421 // fcmgt v1.4s, v1.4s, v3.4s
 	WORD $0x6f00e403 // movi v3.2d, #0
-	WORD $0x3dc02e9f // ldr q31, [x20, #176]
+	WORD $0x3dc02e7f // ldr q31, [x19, #176]
 	WORD $0x6e631fe1 // bsl v1.16b, v31.16b, v3.16b
 	WORD $0x6e21dc41 // fmul v1.4s, v2.4s, v1.4s
-	WORD $0x3d800701 // str q1, [x24, #16]
-	WORD $0x3dc00ac1 // ldr q1, [x22, #32]
-	WORD $0x3dc00ae2 // ldr q2, [x23, #32]
+	WORD $0x3d8006e1 // str q1, [x23, #16]
+	WORD $0x3dc00aa1 // ldr q1, [x21, #32]
+	WORD $0x3dc00ac2 // ldr q2, [x22, #32]
 	WORD $0x4ea01c03 // mov v3.16b, v0.16b
 	WORD $0x6ea3e421 // fcmgt v1.4s, v1.4s, v3.4s
 	WORD $0x6f00e403 // movi v3.2d, #0
-	WORD $0x3dc02e9f // ldr q31, [x20, #176]
+	WORD $0x3dc02e7f // ldr q31, [x19, #176]
 	WORD $0x6e631fe1 // bsl v1.16b, v31.16b, v3.16b
 	WORD $0x6e21dc41 // fmul v1.4s, v2.4s, v1.4s
-	WORD $0x3d800b01 // str q1, [x24, #32]
-	WORD $0x3dc00ec1 // ldr q1, [x22, #48]
-	WORD $0x3dc00ee2 // ldr q2, [x23, #48]
+	WORD $0x3d800ae1 // str q1, [x23, #32]
+	WORD $0x3dc00ea1 // ldr q1, [x21, #48]
+	WORD $0x3dc00ec2 // ldr q2, [x22, #48]
 	WORD $0x4ea01c03 // mov v3.16b, v0.16b
 	WORD $0x6ea3e421 // fcmgt v1.4s, v1.4s, v3.4s
 	WORD $0x6f00e403 // movi v3.2d, #0
-	WORD $0x3dc02e9f // ldr q31, [x20, #176]
+	WORD $0x3dc02e7f // ldr q31, [x19, #176]
 	WORD $0x6e631fe1 // bsl v1.16b, v31.16b, v3.16b
 	WORD $0x6e21dc41 // fmul v1.4s, v2.4s, v1.4s
-	WORD $0x3d800f01 // str q1, [x24, #48]
-	WORD $0x3dc012c1 // ldr q1, [x22, #64]
-	WORD $0x3dc012e2 // ldr q2, [x23, #64]
+	WORD $0x3d800ee1 // str q1, [x23, #48]
+	WORD $0x3dc012a1 // ldr q1, [x21, #64]
+	WORD $0x3dc012c2 // ldr q2, [x22, #64]
 	WORD $0x4ea01c03 // mov v3.16b, v0.16b
 	WORD $0x6ea3e421 // fcmgt v1.4s, v1.4s, v3.4s
 	WORD $0x6f00e403 // movi v3.2d, #0
-	WORD $0x3dc02e9f // ldr q31, [x20, #176]
+	WORD $0x3dc02e7f // ldr q31, [x19, #176]
 	WORD $0x6e631fe1 // bsl v1.16b, v31.16b, v3.16b
 	WORD $0x6e21dc41 // fmul v1.4s, v2.4s, v1.4s
-	WORD $0x3d801301 // str q1, [x24, #64]
-	WORD $0x3dc016c1 // ldr q1, [x22, #80]
-	WORD $0x3dc016e2 // ldr q2, [x23, #80]
+	WORD $0x3d8012e1 // str q1, [x23, #64]
+	WORD $0x3dc016a1 // ldr q1, [x21, #80]
+	WORD $0x3dc016c2 // ldr q2, [x22, #80]
 	WORD $0x4ea01c03 // mov v3.16b, v0.16b
 	WORD $0x6ea3e421 // fcmgt v1.4s, v1.4s, v3.4s
 	WORD $0x6f00e403 // movi v3.2d, #0
-	WORD $0x3dc02e9f // ldr q31, [x20, #176]
+	WORD $0x3dc02e7f // ldr q31, [x19, #176]
 	WORD $0x6e631fe1 // bsl v1.16b, v31.16b, v3.16b
 	WORD $0x6e21dc41 // fmul v1.4s, v2.4s, v1.4s
-	WORD $0x3d801701 // str q1, [x24, #80]
-	WORD $0x3dc01ac1 // ldr q1, [x22, #96]
-	WORD $0x3dc01ae2 // ldr q2, [x23, #96]
+	WORD $0x3d8016e1 // str q1, [x23, #80]
+	WORD $0x3dc01aa1 // ldr q1, [x21, #96]
+	WORD $0x3dc01ac2 // ldr q2, [x22, #96]
 	WORD $0x4ea01c03 // mov v3.16b, v0.16b
 	WORD $0x6ea3e421 // fcmgt v1.4s, v1.4s, v3.4s
 	WORD $0x6f00e403 // movi v3.2d, #0
-	WORD $0x3dc02e9f // ldr q31, [x20, #176]
+	WORD $0x3dc02e7f // ldr q31, [x19, #176]
 	WORD $0x6e631fe1 // bsl v1.16b, v31.16b, v3.16b
 	WORD $0x6e21dc41 // fmul v1.4s, v2.4s, v1.4s
-	WORD $0x3d801b01 // str q1, [x24, #96]
-	WORD $0x3dc01ec1 // ldr q1, [x22, #112]
-	WORD $0x3dc01ee2 // ldr q2, [x23, #112]
+	WORD $0x3d801ae1 // str q1, [x23, #96]
+	WORD $0x3dc01ea1 // ldr q1, [x21, #112]
+	WORD $0x3dc01ec2 // ldr q2, [x22, #112]
 	WORD $0x4ea01c03 // mov v3.16b, v0.16b
 	WORD $0x6ea3e421 // fcmgt v1.4s, v1.4s, v3.4s
 	WORD $0x6f00e403 // movi v3.2d, #0
-	WORD $0x3dc02e9f // ldr q31, [x20, #176]
+	WORD $0x3dc02e7f // ldr q31, [x19, #176]
 	WORD $0x6e631fe1 // bsl v1.16b, v31.16b, v3.16b
 	WORD $0x6e21dc41 // fmul v1.4s, v2.4s, v1.4s
-	WORD $0x3d801f01 // str q1, [x24, #112]
+	WORD $0x3d801ee1 // str q1, [x23, #112]
 	ADD $32, R6
 	JMP loop193
 
@@ -4976,18 +4976,18 @@ done194:
 loop195:
 	CMP R7, R6
 	BGT done196
-	ADD R6<<2, R3, R25
-	WORD $0x3dc00321 // ldr q1, [x25, #0]
-	ADD R6<<2, R1, R22
-	WORD $0x3dc002c2 // ldr q2, [x22, #0]
+	ADD R6<<2, R3, R24
+	WORD $0x3dc00301 // ldr q1, [x24, #0]
+	ADD R6<<2, R1, R25
+	WORD $0x3dc00322 // ldr q2, [x25, #0]
 	WORD $0x4ea01c03 // mov v3.16b, v0.16b
 	WORD $0x6ea3e421 // fcmgt v1.4s, v1.4s, v3.4s
 	WORD $0x6f00e403 // movi v3.2d, #0
-	WORD $0x3dc02e9f // ldr q31, [x20, #176]
+	WORD $0x3dc02e7f // ldr q31, [x19, #176]
 	WORD $0x6e631fe1 // bsl v1.16b, v31.16b, v3.16b
 	WORD $0x6e21dc41 // fmul v1.4s, v2.4s, v1.4s
-	ADD R6<<2, R2, R23
-	WORD $0x3d8002e1 // str q1, [x23, #0]
+	ADD R6<<2, R2, R26
+	WORD $0x3d800341 // str q1, [x26, #0]
 	ADD $4, R6
 	JMP loop195
 
@@ -4998,18 +4998,18 @@ done196:
 loop197:
 	CMP R7, R6
 	BGT done198
-	ADD R6<<2, R3, R24
-	WORD $0xbd400301 // ldr s1, [x24, #0]
-	ADD R6<<2, R1, R25
-	WORD $0xbd400322 // ldr s2, [x25, #0]
+	ADD R6<<2, R3, R21
+	WORD $0xbd4002a1 // ldr s1, [x21, #0]
+	ADD R6<<2, R1, R22
+	WORD $0xbd4002c2 // ldr s2, [x22, #0]
 	WORD $0x4ea01c03 // mov v3.16b, v0.16b
 	WORD $0x6ea3e421 // fcmgt v1.4s, v1.4s, v3.4s
 	WORD $0x6f00e403 // movi v3.2d, #0
-	WORD $0x3dc02e9f // ldr q31, [x20, #176]
+	WORD $0x3dc02e7f // ldr q31, [x19, #176]
 	WORD $0x6e631fe1 // bsl v1.16b, v31.16b, v3.16b
 	WORD $0x6e21dc41 // fmul v1.4s, v2.4s, v1.4s
-	ADD R6<<2, R2, R22
-	WORD $0xbd0002c1 // str s1, [x22, #0]
+	ADD R6<<2, R2, R23
+	WORD $0xbd0002e1 // str s1, [x23, #0]
 	ADD $1, R6
 	JMP loop197
 
@@ -5018,7 +5018,7 @@ done198:
 
 // func unaryGradClampMaxNEON
 TEXT ·unaryGradClampMaxNEON(SB), NOSPLIT, $0-104
-	MOVD $constants<>(SB), R20
+	MOVD $constants<>(SB), R19
 	FMOVS a+0(FP), F0
 	WORD $0x4e040400 // dup v0.4s, v0.s[0]
 	MOVD gx_len+88(FP), R0
@@ -5032,81 +5032,81 @@ TEXT ·unaryGradClampMaxNEON(SB), NOSPLIT, $0-104
 loop199:
 	CMP R7, R6
 	BGT done200
-	ADD R6<<2, R3, R22
-	WORD $0x3dc002c1 // ldr q1, [x22, #0]
-	ADD R6<<2, R1, R23
-	WORD $0x3dc002e2 // ldr q2, [x23, #0]
+	ADD R6<<2, R3, R21
+	WORD $0x3dc002a1 // ldr q1, [x21, #0]
+	ADD R6<<2, R1, R22
+	WORD $0x3dc002c2 // ldr q2, [x22, #0]
 	WORD $0x4ea01c03 // mov v3.16b, v0.16b
 	WORD $0x6ea1e461 // fcmgt v1.4s, v3.4s, v1.4s
 	WORD $0x6f00e403 // movi v3.2d, #0
-	WORD $0x3dc02e9f // ldr q31, [x20, #176]
+	WORD $0x3dc02e7f // ldr q31, [x19, #176]
 	WORD $0x6e631fe1 // bsl v1.16b, v31.16b, v3.16b
 	WORD $0x6e21dc41 // fmul v1.4s, v2.4s, v1.4s
-	ADD R6<<2, R2, R24
-	WORD $0x3d800301 // str q1, [x24, #0]
-	WORD $0x3dc006c1 // ldr q1, [x22, #16]
-	WORD $0x3dc006e2 // ldr q2, [x23, #16]
+	ADD R6<<2, R2, R23
+	WORD $0x3d8002e1 // str q1, [x23, #0]
+	WORD $0x3dc006a1 // ldr q1, [x21, #16]
+	WORD $0x3dc006c2 // ldr q2, [x22, #16]
 	WORD $0x4ea01c03 // mov v3.16b, v0.16b
 	WORD $0x6ea1e461 // fcmgt v1.4s, v3.4s, v1.4s
 	WORD $0x6f00e403 // movi v3.2d, #0
-	WORD $0x3dc02e9f // ldr q31, [x20, #176]
+	WORD $0x3dc02e7f // ldr q31, [x19, #176]
 	WORD $0x6e631fe1 // bsl v1.16b, v31.16b, v3.16b
 	WORD $0x6e21dc41 // fmul v1.4s, v2.4s, v1.4s
-	WORD $0x3d800701 // str q1, [x24, #16]
-	WORD $0x3dc00ac1 // ldr q1, [x22, #32]
-	WORD $0x3dc00ae2 // ldr q2, [x23, #32]
+	WORD $0x3d8006e1 // str q1, [x23, #16]
+	WORD $0x3dc00aa1 // ldr q1, [x21, #32]
+	WORD $0x3dc00ac2 // ldr q2, [x22, #32]
 	WORD $0x4ea01c03 // mov v3.16b, v0.16b
 	WORD $0x6ea1e461 // fcmgt v1.4s, v3.4s, v1.4s
 	WORD $0x6f00e403 // movi v3.2d, #0
-	WORD $0x3dc02e9f // ldr q31, [x20, #176]
+	WORD $0x3dc02e7f // ldr q31, [x19, #176]
 	WORD $0x6e631fe1 // bsl v1.16b, v31.16b, v3.16b
 	WORD $0x6e21dc41 // fmul v1.4s, v2.4s, v1.4s
-	WORD $0x3d800b01 // str q1, [x24, #32]
-	WORD $0x3dc00ec1 // ldr q1, [x22, #48]
-	WORD $0x3dc00ee2 // ldr q2, [x23, #48]
+	WORD $0x3d800ae1 // str q1, [x23, #32]
+	WORD $0x3dc00ea1 // ldr q1, [x21, #48]
+	WORD $0x3dc00ec2 // ldr q2, [x22, #48]
 	WORD $0x4ea01c03 // mov v3.16b, v0.16b
 	WORD $0x6ea1e461 // fcmgt v1.4s, v3.4s, v1.4s
 	WORD $0x6f00e403 // movi v3.2d, #0
-	WORD $0x3dc02e9f // ldr q31, [x20, #176]
+	WORD $0x3dc02e7f // ldr q31, [x19, #176]
 	WORD $0x6e631fe1 // bsl v1.16b, v31.16b, v3.16b
 	WORD $0x6e21dc41 // fmul v1.4s, v2.4s, v1.4s
-	WORD $0x3d800f01 // str q1, [x24, #48]
-	WORD $0x3dc012c1 // ldr q1, [x22, #64]
-	WORD $0x3dc012e2 // ldr q2, [x23, #64]
+	WORD $0x3d800ee1 // str q1, [x23, #48]
+	WORD $0x3dc012a1 // ldr q1, [x21, #64]
+	WORD $0x3dc012c2 // ldr q2, [x22, #64]
 	WORD $0x4ea01c03 // mov v3.16b, v0.16b
 	WORD $0x6ea1e461 // fcmgt v1.4s, v3.4s, v1.4s
 	WORD $0x6f00e403 // movi v3.2d, #0
-	WORD $0x3dc02e9f // ldr q31, [x20, #176]
+	WORD $0x3dc02e7f // ldr q31, [x19, #176]
 	WORD $0x6e631fe1 // bsl v1.16b, v31.16b, v3.16b
 	WORD $0x6e21dc41 // fmul v1.4s, v2.4s, v1.4s
-	WORD $0x3d801301 // str q1, [x24, #64]
-	WORD $0x3dc016c1 // ldr q1, [x22, #80]
-	WORD $0x3dc016e2 // ldr q2, [x23, #80]
+	WORD $0x3d8012e1 // str q1, [x23, #64]
+	WORD $0x3dc016a1 // ldr q1, [x21, #80]
+	WORD $0x3dc016c2 // ldr q2, [x22, #80]
 	WORD $0x4ea01c03 // mov v3.16b, v0.16b
 	WORD $0x6ea1e461 // fcmgt v1.4s, v3.4s, v1.4s
 	WORD $0x6f00e403 // movi v3.2d, #0
-	WORD $0x3dc02e9f // ldr q31, [x20, #176]
+	WORD $0x3dc02e7f // ldr q31, [x19, #176]
 	WORD $0x6e631fe1 // bsl v1.16b, v31.16b, v3.16b
 	WORD $0x6e21dc41 // fmul v1.4s, v2.4s, v1.4s
-	WORD $0x3d801701 // str q1, [x24, #80]
-	WORD $0x3dc01ac1 // ldr q1, [x22, #96]
-	WORD $0x3dc01ae2 // ldr q2, [x23, #96]
+	WORD $0x3d8016e1 // str q1, [x23, #80]
+	WORD $0x3dc01aa1 // ldr q1, [x21, #96]
+	WORD $0x3dc01ac2 // ldr q2, [x22, #96]
 	WORD $0x4ea01c03 // mov v3.16b, v0.16b
 	WORD $0x6ea1e461 // fcmgt v1.4s, v3.4s, v1.4s
 	WORD $0x6f00e403 // movi v3.2d, #0
-	WORD $0x3dc02e9f // ldr q31, [x20, #176]
+	WORD $0x3dc02e7f // ldr q31, [x19, #176]
 	WORD $0x6e631fe1 // bsl v1.16b, v31.16b, v3.16b
 	WORD $0x6e21dc41 // fmul v1.4s, v2.4s, v1.4s
-	WORD $0x3d801b01 // str q1, [x24, #96]
-	WORD $0x3dc01ec1 // ldr q1, [x22, #112]
-	WORD $0x3dc01ee2 // ldr q2, [x23, #112]
+	WORD $0x3d801ae1 // str q1, [x23, #96]
+	WORD $0x3dc01ea1 // ldr q1, [x21, #112]
+	WORD $0x3dc01ec2 // ldr q2, [x22, #112]
 	WORD $0x4ea01c03 // mov v3.16b, v0.16b
 	WORD $0x6ea1e461 // fcmgt v1.4s, v3.4s, v1.4s
 	WORD $0x6f00e403 // movi v3.2d, #0
-	WORD $0x3dc02e9f // ldr q31, [x20, #176]
+	WORD $0x3dc02e7f // ldr q31, [x19, #176]
 	WORD $0x6e631fe1 // bsl v1.16b, v31.16b, v3.16b
 	WORD $0x6e21dc41 // fmul v1.4s, v2.4s, v1.4s
-	WORD $0x3d801f01 // str q1, [x24, #112]
+	WORD $0x3d801ee1 // str q1, [x23, #112]
 	ADD $32, R6
 	JMP loop199
 
@@ -5117,18 +5117,18 @@ done200:
 loop201:
 	CMP R7, R6
 	BGT done202
-	ADD R6<<2, R3, R25
-	WORD $0x3dc00321 // ldr q1, [x25, #0]
-	ADD R6<<2, R1, R22
-	WORD $0x3dc002c2 // ldr q2, [x22, #0]
+	ADD R6<<2, R3, R24
+	WORD $0x3dc00301 // ldr q1, [x24, #0]
+	ADD R6<<2, R1, R25
+	WORD $0x3dc00322 // ldr q2, [x25, #0]
 	WORD $0x4ea01c03 // mov v3.16b, v0.16b
 	WORD $0x6ea1e461 // fcmgt v1.4s, v3.4s, v1.4s
 	WORD $0x6f00e403 // movi v3.2d, #0
-	WORD $0x3dc02e9f // ldr q31, [x20, #176]
+	WORD $0x3dc02e7f // ldr q31, [x19, #176]
 	WORD $0x6e631fe1 // bsl v1.16b, v31.16b, v3.16b
 	WORD $0x6e21dc41 // fmul v1.4s, v2.4s, v1.4s
-	ADD R6<<2, R2, R23
-	WORD $0x3d8002e1 // str q1, [x23, #0]
+	ADD R6<<2, R2, R26
+	WORD $0x3d800341 // str q1, [x26, #0]
 	ADD $4, R6
 	JMP loop201
 
@@ -5139,18 +5139,18 @@ done202:
 loop203:
 	CMP R7, R6
 	BGT done204
-	ADD R6<<2, R3, R24
-	WORD $0xbd400301 // ldr s1, [x24, #0]
-	ADD R6<<2, R1, R25
-	WORD $0xbd400322 // ldr s2, [x25, #0]
+	ADD R6<<2, R3, R21
+	WORD $0xbd4002a1 // ldr s1, [x21, #0]
+	ADD R6<<2, R1, R22
+	WORD $0xbd4002c2 // ldr s2, [x22, #0]
 	WORD $0x4ea01c03 // mov v3.16b, v0.16b
 	WORD $0x6ea1e461 // fcmgt v1.4s, v3.4s, v1.4s
 	WORD $0x6f00e403 // movi v3.2d, #0
-	WORD $0x3dc02e9f // ldr q31, [x20, #176]
+	WORD $0x3dc02e7f // ldr q31, [x19, #176]
 	WORD $0x6e631fe1 // bsl v1.16b, v31.16b, v3.16b
 	WORD $0x6e21dc41 // fmul v1.4s, v2.4s, v1.4s
-	ADD R6<<2, R2, R22
-	WORD $0xbd0002c1 // str s1, [x22, #0]
+	ADD R6<<2, R2, R23
+	WORD $0xbd0002e1 // str s1, [x23, #0]
 	ADD $1, R6
 	JMP loop203
 

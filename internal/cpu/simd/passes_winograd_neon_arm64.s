@@ -17,38 +17,180 @@ row1:
 	SUBS $1, R9
 	BLT rows2
 	MOVD 0(R0), R6
-	ADD R7<<0, R6, R22
-	WORD $0x3dc002c0 // ldr q0, [x22, #0]
-	WORD $0x3dc006c1 // ldr q1, [x22, #16]
-	WORD $0x3dc00ac2 // ldr q2, [x22, #32]
-	WORD $0x3dc00ec3 // ldr q3, [x22, #48]
+	ADD R7<<0, R6, R21
+	WORD $0x3dc002a0 // ldr q0, [x21, #0]
+	WORD $0x3dc006a1 // ldr q1, [x21, #16]
+	WORD $0x3dc00aa2 // ldr q2, [x21, #32]
+	WORD $0x3dc00ea3 // ldr q3, [x21, #48]
 	MOVD 24(R0), R6
-	ADD R7<<0, R6, R23
-	WORD $0x3dc002ff // ldr q31, [x23, #0]
+	ADD R7<<0, R6, R22
+	WORD $0x3dc002df // ldr q31, [x22, #0]
 	WORD $0x4ebfd400 // fsub v0.4s, v0.4s, v31.4s
-	WORD $0x3dc006ff // ldr q31, [x23, #16]
+	WORD $0x3dc006df // ldr q31, [x22, #16]
 	WORD $0x4ebfd421 // fsub v1.4s, v1.4s, v31.4s
-	WORD $0x3dc00aff // ldr q31, [x23, #32]
+	WORD $0x3dc00adf // ldr q31, [x22, #32]
 	WORD $0x4ebfd442 // fsub v2.4s, v2.4s, v31.4s
-	WORD $0x3dc00eff // ldr q31, [x23, #48]
+	WORD $0x3dc00edf // ldr q31, [x22, #48]
 	WORD $0x4ebfd463 // fsub v3.4s, v3.4s, v31.4s
 	MOVD 8(R0), R6
-	ADD R7<<0, R6, R24
-	WORD $0x3dc00304 // ldr q4, [x24, #0]
-	WORD $0x3dc00705 // ldr q5, [x24, #16]
-	WORD $0x3dc00b06 // ldr q6, [x24, #32]
-	WORD $0x3dc00f07 // ldr q7, [x24, #48]
+	ADD R7<<0, R6, R23
+	WORD $0x3dc002e4 // ldr q4, [x23, #0]
+	WORD $0x3dc006e5 // ldr q5, [x23, #16]
+	WORD $0x3dc00ae6 // ldr q6, [x23, #32]
+	WORD $0x3dc00ee7 // ldr q7, [x23, #48]
 	MOVD 32(R0), R6
-	ADD R7<<0, R6, R25
-	WORD $0x3dc0033f // ldr q31, [x25, #0]
+	ADD R7<<0, R6, R24
+	WORD $0x3dc0031f // ldr q31, [x24, #0]
 	WORD $0x4ebfd484 // fsub v4.4s, v4.4s, v31.4s
-	WORD $0x3dc0073f // ldr q31, [x25, #16]
+	WORD $0x3dc0071f // ldr q31, [x24, #16]
 	WORD $0x4ebfd4a5 // fsub v5.4s, v5.4s, v31.4s
-	WORD $0x3dc00b3f // ldr q31, [x25, #32]
+	WORD $0x3dc00b1f // ldr q31, [x24, #32]
 	WORD $0x4ebfd4c6 // fsub v6.4s, v6.4s, v31.4s
-	WORD $0x3dc00f3f // ldr q31, [x25, #48]
+	WORD $0x3dc00f1f // ldr q31, [x24, #48]
 	WORD $0x4ebfd4e7 // fsub v7.4s, v7.4s, v31.4s
 	MOVD 16(R0), R6
+	ADD R7<<0, R6, R25
+	WORD $0x3dc00328 // ldr q8, [x25, #0]
+	WORD $0x3dc00729 // ldr q9, [x25, #16]
+	WORD $0x3dc00b2a // ldr q10, [x25, #32]
+	WORD $0x3dc00f2b // ldr q11, [x25, #48]
+	MOVD 40(R0), R6
+	ADD R7<<0, R6, R26
+	WORD $0x3dc0035f // ldr q31, [x26, #0]
+	WORD $0x4ebfd508 // fsub v8.4s, v8.4s, v31.4s
+	WORD $0x3dc0075f // ldr q31, [x26, #16]
+	WORD $0x4ebfd529 // fsub v9.4s, v9.4s, v31.4s
+	WORD $0x3dc00b5f // ldr q31, [x26, #32]
+	WORD $0x4ebfd54a // fsub v10.4s, v10.4s, v31.4s
+	WORD $0x3dc00f5f // ldr q31, [x26, #48]
+	WORD $0x4ebfd56b // fsub v11.4s, v11.4s, v31.4s
+	WORD $0x4ea01c00 // mov v0.16b, v0.16b
+	WORD $0x4ea11c21 // mov v1.16b, v1.16b
+	WORD $0x4ea21c42 // mov v2.16b, v2.16b
+	WORD $0x4ea31c63 // mov v3.16b, v3.16b
+	WORD $0x4ea4d400 // fsub v0.4s, v0.4s, v4.4s
+	WORD $0x4ea5d421 // fsub v1.4s, v1.4s, v5.4s
+	WORD $0x4ea6d442 // fsub v2.4s, v2.4s, v6.4s
+	WORD $0x4ea7d463 // fsub v3.4s, v3.4s, v7.4s
+	MOVD 0(R1), R6
+	ADD R8<<0, R6, R21
+	WORD $0x3d8002a0 // str q0, [x21, #0]
+	WORD $0x3d8006a1 // str q1, [x21, #16]
+	WORD $0x3d800aa2 // str q2, [x21, #32]
+	WORD $0x3d800ea3 // str q3, [x21, #48]
+	WORD $0x4ea41c80 // mov v0.16b, v4.16b
+	WORD $0x4ea51ca1 // mov v1.16b, v5.16b
+	WORD $0x4ea61cc2 // mov v2.16b, v6.16b
+	WORD $0x4ea71ce3 // mov v3.16b, v7.16b
+	MOVD 8(R1), R6
+	ADD R8<<0, R6, R22
+	WORD $0x3d8002c0 // str q0, [x22, #0]
+	WORD $0x3d8006c1 // str q1, [x22, #16]
+	WORD $0x3d800ac2 // str q2, [x22, #32]
+	WORD $0x3d800ec3 // str q3, [x22, #48]
+	WORD $0x4ea81d00 // mov v0.16b, v8.16b
+	WORD $0x4ea91d21 // mov v1.16b, v9.16b
+	WORD $0x4eaa1d42 // mov v2.16b, v10.16b
+	WORD $0x4eab1d63 // mov v3.16b, v11.16b
+	WORD $0x4ea4d400 // fsub v0.4s, v0.4s, v4.4s
+	WORD $0x4ea5d421 // fsub v1.4s, v1.4s, v5.4s
+	WORD $0x4ea6d442 // fsub v2.4s, v2.4s, v6.4s
+	WORD $0x4ea7d463 // fsub v3.4s, v3.4s, v7.4s
+	MOVD 16(R1), R6
+	ADD R8<<0, R6, R23
+	WORD $0x3d8002e0 // str q0, [x23, #0]
+	WORD $0x3d8006e1 // str q1, [x23, #16]
+	WORD $0x3d800ae2 // str q2, [x23, #32]
+	WORD $0x3d800ee3 // str q3, [x23, #48]
+	MOVD 24(R0), R6
+	ADD R7<<0, R6, R24
+	WORD $0x3dc00300 // ldr q0, [x24, #0]
+	WORD $0x3dc00701 // ldr q1, [x24, #16]
+	WORD $0x3dc00b02 // ldr q2, [x24, #32]
+	WORD $0x3dc00f03 // ldr q3, [x24, #48]
+	MOVD 32(R0), R6
+	ADD R7<<0, R6, R25
+	WORD $0x3dc00324 // ldr q4, [x25, #0]
+	WORD $0x3dc00725 // ldr q5, [x25, #16]
+	WORD $0x3dc00b26 // ldr q6, [x25, #32]
+	WORD $0x3dc00f27 // ldr q7, [x25, #48]
+	MOVD 40(R0), R6
+	ADD R7<<0, R6, R26
+	WORD $0x3dc00348 // ldr q8, [x26, #0]
+	WORD $0x3dc00749 // ldr q9, [x26, #16]
+	WORD $0x3dc00b4a // ldr q10, [x26, #32]
+	WORD $0x3dc00f4b // ldr q11, [x26, #48]
+	WORD $0x4ea01c00 // mov v0.16b, v0.16b
+	WORD $0x4ea11c21 // mov v1.16b, v1.16b
+	WORD $0x4ea21c42 // mov v2.16b, v2.16b
+	WORD $0x4ea31c63 // mov v3.16b, v3.16b
+	WORD $0x4ea4d400 // fsub v0.4s, v0.4s, v4.4s
+	WORD $0x4ea5d421 // fsub v1.4s, v1.4s, v5.4s
+	WORD $0x4ea6d442 // fsub v2.4s, v2.4s, v6.4s
+	WORD $0x4ea7d463 // fsub v3.4s, v3.4s, v7.4s
+	MOVD 24(R1), R6
+	ADD R8<<0, R6, R21
+	WORD $0x3d8002a0 // str q0, [x21, #0]
+	WORD $0x3d8006a1 // str q1, [x21, #16]
+	WORD $0x3d800aa2 // str q2, [x21, #32]
+	WORD $0x3d800ea3 // str q3, [x21, #48]
+	WORD $0x4ea41c80 // mov v0.16b, v4.16b
+	WORD $0x4ea51ca1 // mov v1.16b, v5.16b
+	WORD $0x4ea61cc2 // mov v2.16b, v6.16b
+	WORD $0x4ea71ce3 // mov v3.16b, v7.16b
+	MOVD 32(R1), R6
+	ADD R8<<0, R6, R22
+	WORD $0x3d8002c0 // str q0, [x22, #0]
+	WORD $0x3d8006c1 // str q1, [x22, #16]
+	WORD $0x3d800ac2 // str q2, [x22, #32]
+	WORD $0x3d800ec3 // str q3, [x22, #48]
+	WORD $0x4ea81d00 // mov v0.16b, v8.16b
+	WORD $0x4ea91d21 // mov v1.16b, v9.16b
+	WORD $0x4eaa1d42 // mov v2.16b, v10.16b
+	WORD $0x4eab1d63 // mov v3.16b, v11.16b
+	WORD $0x4ea4d400 // fsub v0.4s, v0.4s, v4.4s
+	WORD $0x4ea5d421 // fsub v1.4s, v1.4s, v5.4s
+	WORD $0x4ea6d442 // fsub v2.4s, v2.4s, v6.4s
+	WORD $0x4ea7d463 // fsub v3.4s, v3.4s, v7.4s
+	MOVD 40(R1), R6
+	ADD R8<<0, R6, R23
+	WORD $0x3d8002e0 // str q0, [x23, #0]
+	WORD $0x3d8006e1 // str q1, [x23, #16]
+	WORD $0x3d800ae2 // str q2, [x23, #32]
+	WORD $0x3d800ee3 // str q3, [x23, #48]
+	MOVD 48(R0), R6
+	ADD R7<<0, R6, R24
+	WORD $0x3dc00300 // ldr q0, [x24, #0]
+	WORD $0x3dc00701 // ldr q1, [x24, #16]
+	WORD $0x3dc00b02 // ldr q2, [x24, #32]
+	WORD $0x3dc00f03 // ldr q3, [x24, #48]
+	MOVD 24(R0), R6
+	ADD R7<<0, R6, R25
+	WORD $0x3dc0033f // ldr q31, [x25, #0]
+	WORD $0x4ebfd400 // fsub v0.4s, v0.4s, v31.4s
+	WORD $0x3dc0073f // ldr q31, [x25, #16]
+	WORD $0x4ebfd421 // fsub v1.4s, v1.4s, v31.4s
+	WORD $0x3dc00b3f // ldr q31, [x25, #32]
+	WORD $0x4ebfd442 // fsub v2.4s, v2.4s, v31.4s
+	WORD $0x3dc00f3f // ldr q31, [x25, #48]
+	WORD $0x4ebfd463 // fsub v3.4s, v3.4s, v31.4s
+	MOVD 56(R0), R6
+	ADD R7<<0, R6, R26
+	WORD $0x3dc00344 // ldr q4, [x26, #0]
+	WORD $0x3dc00745 // ldr q5, [x26, #16]
+	WORD $0x3dc00b46 // ldr q6, [x26, #32]
+	WORD $0x3dc00f47 // ldr q7, [x26, #48]
+	MOVD 32(R0), R6
+	ADD R7<<0, R6, R21
+	WORD $0x3dc002bf // ldr q31, [x21, #0]
+	WORD $0x4ebfd484 // fsub v4.4s, v4.4s, v31.4s
+	WORD $0x3dc006bf // ldr q31, [x21, #16]
+	WORD $0x4ebfd4a5 // fsub v5.4s, v5.4s, v31.4s
+	WORD $0x3dc00abf // ldr q31, [x21, #32]
+	WORD $0x4ebfd4c6 // fsub v6.4s, v6.4s, v31.4s
+	WORD $0x3dc00ebf // ldr q31, [x21, #48]
+	WORD $0x4ebfd4e7 // fsub v7.4s, v7.4s, v31.4s
+	MOVD 64(R0), R6
 	ADD R7<<0, R6, R22
 	WORD $0x3dc002c8 // ldr q8, [x22, #0]
 	WORD $0x3dc006c9 // ldr q9, [x22, #16]
@@ -72,164 +214,22 @@ row1:
 	WORD $0x4ea5d421 // fsub v1.4s, v1.4s, v5.4s
 	WORD $0x4ea6d442 // fsub v2.4s, v2.4s, v6.4s
 	WORD $0x4ea7d463 // fsub v3.4s, v3.4s, v7.4s
-	MOVD 0(R1), R6
-	ADD R8<<0, R6, R24
-	WORD $0x3d800300 // str q0, [x24, #0]
-	WORD $0x3d800701 // str q1, [x24, #16]
-	WORD $0x3d800b02 // str q2, [x24, #32]
-	WORD $0x3d800f03 // str q3, [x24, #48]
-	WORD $0x4ea41c80 // mov v0.16b, v4.16b
-	WORD $0x4ea51ca1 // mov v1.16b, v5.16b
-	WORD $0x4ea61cc2 // mov v2.16b, v6.16b
-	WORD $0x4ea71ce3 // mov v3.16b, v7.16b
-	MOVD 8(R1), R6
-	ADD R8<<0, R6, R25
-	WORD $0x3d800320 // str q0, [x25, #0]
-	WORD $0x3d800721 // str q1, [x25, #16]
-	WORD $0x3d800b22 // str q2, [x25, #32]
-	WORD $0x3d800f23 // str q3, [x25, #48]
-	WORD $0x4ea81d00 // mov v0.16b, v8.16b
-	WORD $0x4ea91d21 // mov v1.16b, v9.16b
-	WORD $0x4eaa1d42 // mov v2.16b, v10.16b
-	WORD $0x4eab1d63 // mov v3.16b, v11.16b
-	WORD $0x4ea4d400 // fsub v0.4s, v0.4s, v4.4s
-	WORD $0x4ea5d421 // fsub v1.4s, v1.4s, v5.4s
-	WORD $0x4ea6d442 // fsub v2.4s, v2.4s, v6.4s
-	WORD $0x4ea7d463 // fsub v3.4s, v3.4s, v7.4s
-	MOVD 16(R1), R6
-	ADD R8<<0, R6, R22
-	WORD $0x3d8002c0 // str q0, [x22, #0]
-	WORD $0x3d8006c1 // str q1, [x22, #16]
-	WORD $0x3d800ac2 // str q2, [x22, #32]
-	WORD $0x3d800ec3 // str q3, [x22, #48]
-	MOVD 24(R0), R6
-	ADD R7<<0, R6, R23
-	WORD $0x3dc002e0 // ldr q0, [x23, #0]
-	WORD $0x3dc006e1 // ldr q1, [x23, #16]
-	WORD $0x3dc00ae2 // ldr q2, [x23, #32]
-	WORD $0x3dc00ee3 // ldr q3, [x23, #48]
-	MOVD 32(R0), R6
-	ADD R7<<0, R6, R24
-	WORD $0x3dc00304 // ldr q4, [x24, #0]
-	WORD $0x3dc00705 // ldr q5, [x24, #16]
-	WORD $0x3dc00b06 // ldr q6, [x24, #32]
-	WORD $0x3dc00f07 // ldr q7, [x24, #48]
-	MOVD 40(R0), R6
-	ADD R7<<0, R6, R25
-	WORD $0x3dc00328 // ldr q8, [x25, #0]
-	WORD $0x3dc00729 // ldr q9, [x25, #16]
-	WORD $0x3dc00b2a // ldr q10, [x25, #32]
-	WORD $0x3dc00f2b // ldr q11, [x25, #48]
-	WORD $0x4ea01c00 // mov v0.16b, v0.16b
-	WORD $0x4ea11c21 // mov v1.16b, v1.16b
-	WORD $0x4ea21c42 // mov v2.16b, v2.16b
-	WORD $0x4ea31c63 // mov v3.16b, v3.16b
-	WORD $0x4ea4d400 // fsub v0.4s, v0.4s, v4.4s
-	WORD $0x4ea5d421 // fsub v1.4s, v1.4s, v5.4s
-	WORD $0x4ea6d442 // fsub v2.4s, v2.4s, v6.4s
-	WORD $0x4ea7d463 // fsub v3.4s, v3.4s, v7.4s
-	MOVD 24(R1), R6
-	ADD R8<<0, R6, R22
-	WORD $0x3d8002c0 // str q0, [x22, #0]
-	WORD $0x3d8006c1 // str q1, [x22, #16]
-	WORD $0x3d800ac2 // str q2, [x22, #32]
-	WORD $0x3d800ec3 // str q3, [x22, #48]
-	WORD $0x4ea41c80 // mov v0.16b, v4.16b
-	WORD $0x4ea51ca1 // mov v1.16b, v5.16b
-	WORD $0x4ea61cc2 // mov v2.16b, v6.16b
-	WORD $0x4ea71ce3 // mov v3.16b, v7.16b
-	MOVD 32(R1), R6
-	ADD R8<<0, R6, R23
-	WORD $0x3d8002e0 // str q0, [x23, #0]
-	WORD $0x3d8006e1 // str q1, [x23, #16]
-	WORD $0x3d800ae2 // str q2, [x23, #32]
-	WORD $0x3d800ee3 // str q3, [x23, #48]
-	WORD $0x4ea81d00 // mov v0.16b, v8.16b
-	WORD $0x4ea91d21 // mov v1.16b, v9.16b
-	WORD $0x4eaa1d42 // mov v2.16b, v10.16b
-	WORD $0x4eab1d63 // mov v3.16b, v11.16b
-	WORD $0x4ea4d400 // fsub v0.4s, v0.4s, v4.4s
-	WORD $0x4ea5d421 // fsub v1.4s, v1.4s, v5.4s
-	WORD $0x4ea6d442 // fsub v2.4s, v2.4s, v6.4s
-	WORD $0x4ea7d463 // fsub v3.4s, v3.4s, v7.4s
-	MOVD 40(R1), R6
-	ADD R8<<0, R6, R24
-	WORD $0x3d800300 // str q0, [x24, #0]
-	WORD $0x3d800701 // str q1, [x24, #16]
-	WORD $0x3d800b02 // str q2, [x24, #32]
-	WORD $0x3d800f03 // str q3, [x24, #48]
-	MOVD 48(R0), R6
-	ADD R7<<0, R6, R25
-	WORD $0x3dc00320 // ldr q0, [x25, #0]
-	WORD $0x3dc00721 // ldr q1, [x25, #16]
-	WORD $0x3dc00b22 // ldr q2, [x25, #32]
-	WORD $0x3dc00f23 // ldr q3, [x25, #48]
-	MOVD 24(R0), R6
-	ADD R7<<0, R6, R22
-	WORD $0x3dc002df // ldr q31, [x22, #0]
-	WORD $0x4ebfd400 // fsub v0.4s, v0.4s, v31.4s
-	WORD $0x3dc006df // ldr q31, [x22, #16]
-	WORD $0x4ebfd421 // fsub v1.4s, v1.4s, v31.4s
-	WORD $0x3dc00adf // ldr q31, [x22, #32]
-	WORD $0x4ebfd442 // fsub v2.4s, v2.4s, v31.4s
-	WORD $0x3dc00edf // ldr q31, [x22, #48]
-	WORD $0x4ebfd463 // fsub v3.4s, v3.4s, v31.4s
-	MOVD 56(R0), R6
-	ADD R7<<0, R6, R23
-	WORD $0x3dc002e4 // ldr q4, [x23, #0]
-	WORD $0x3dc006e5 // ldr q5, [x23, #16]
-	WORD $0x3dc00ae6 // ldr q6, [x23, #32]
-	WORD $0x3dc00ee7 // ldr q7, [x23, #48]
-	MOVD 32(R0), R6
-	ADD R7<<0, R6, R24
-	WORD $0x3dc0031f // ldr q31, [x24, #0]
-	WORD $0x4ebfd484 // fsub v4.4s, v4.4s, v31.4s
-	WORD $0x3dc0071f // ldr q31, [x24, #16]
-	WORD $0x4ebfd4a5 // fsub v5.4s, v5.4s, v31.4s
-	WORD $0x3dc00b1f // ldr q31, [x24, #32]
-	WORD $0x4ebfd4c6 // fsub v6.4s, v6.4s, v31.4s
-	WORD $0x3dc00f1f // ldr q31, [x24, #48]
-	WORD $0x4ebfd4e7 // fsub v7.4s, v7.4s, v31.4s
-	MOVD 64(R0), R6
-	ADD R7<<0, R6, R25
-	WORD $0x3dc00328 // ldr q8, [x25, #0]
-	WORD $0x3dc00729 // ldr q9, [x25, #16]
-	WORD $0x3dc00b2a // ldr q10, [x25, #32]
-	WORD $0x3dc00f2b // ldr q11, [x25, #48]
-	MOVD 40(R0), R6
-	ADD R7<<0, R6, R22
-	WORD $0x3dc002df // ldr q31, [x22, #0]
-	WORD $0x4ebfd508 // fsub v8.4s, v8.4s, v31.4s
-	WORD $0x3dc006df // ldr q31, [x22, #16]
-	WORD $0x4ebfd529 // fsub v9.4s, v9.4s, v31.4s
-	WORD $0x3dc00adf // ldr q31, [x22, #32]
-	WORD $0x4ebfd54a // fsub v10.4s, v10.4s, v31.4s
-	WORD $0x3dc00edf // ldr q31, [x22, #48]
-	WORD $0x4ebfd56b // fsub v11.4s, v11.4s, v31.4s
-	WORD $0x4ea01c00 // mov v0.16b, v0.16b
-	WORD $0x4ea11c21 // mov v1.16b, v1.16b
-	WORD $0x4ea21c42 // mov v2.16b, v2.16b
-	WORD $0x4ea31c63 // mov v3.16b, v3.16b
-	WORD $0x4ea4d400 // fsub v0.4s, v0.4s, v4.4s
-	WORD $0x4ea5d421 // fsub v1.4s, v1.4s, v5.4s
-	WORD $0x4ea6d442 // fsub v2.4s, v2.4s, v6.4s
-	WORD $0x4ea7d463 // fsub v3.4s, v3.4s, v7.4s
 	MOVD 48(R1), R6
-	ADD R8<<0, R6, R23
-	WORD $0x3d8002e0 // str q0, [x23, #0]
-	WORD $0x3d8006e1 // str q1, [x23, #16]
-	WORD $0x3d800ae2 // str q2, [x23, #32]
-	WORD $0x3d800ee3 // str q3, [x23, #48]
+	ADD R8<<0, R6, R24
+	WORD $0x3d800300 // str q0, [x24, #0]
+	WORD $0x3d800701 // str q1, [x24, #16]
+	WORD $0x3d800b02 // str q2, [x24, #32]
+	WORD $0x3d800f03 // str q3, [x24, #48]
 	WORD $0x4ea41c80 // mov v0.16b, v4.16b
 	WORD $0x4ea51ca1 // mov v1.16b, v5.16b
 	WORD $0x4ea61cc2 // mov v2.16b, v6.16b
 	WORD $0x4ea71ce3 // mov v3.16b, v7.16b
 	MOVD 56(R1), R6
-	ADD R8<<0, R6, R24
-	WORD $0x3d800300 // str q0, [x24, #0]
-	WORD $0x3d800701 // str q1, [x24, #16]
-	WORD $0x3d800b02 // str q2, [x24, #32]
-	WORD $0x3d800f03 // str q3, [x24, #48]
+	ADD R8<<0, R6, R25
+	WORD $0x3d800320 // str q0, [x25, #0]
+	WORD $0x3d800721 // str q1, [x25, #16]
+	WORD $0x3d800b22 // str q2, [x25, #32]
+	WORD $0x3d800f23 // str q3, [x25, #48]
 	WORD $0x4ea81d00 // mov v0.16b, v8.16b
 	WORD $0x4ea91d21 // mov v1.16b, v9.16b
 	WORD $0x4eaa1d42 // mov v2.16b, v10.16b
@@ -239,11 +239,11 @@ row1:
 	WORD $0x4ea6d442 // fsub v2.4s, v2.4s, v6.4s
 	WORD $0x4ea7d463 // fsub v3.4s, v3.4s, v7.4s
 	MOVD 64(R1), R6
-	ADD R8<<0, R6, R25
-	WORD $0x3d800320 // str q0, [x25, #0]
-	WORD $0x3d800721 // str q1, [x25, #16]
-	WORD $0x3d800b22 // str q2, [x25, #32]
-	WORD $0x3d800f23 // str q3, [x25, #48]
+	ADD R8<<0, R6, R26
+	WORD $0x3d800340 // str q0, [x26, #0]
+	WORD $0x3d800741 // str q1, [x26, #16]
+	WORD $0x3d800b42 // str q2, [x26, #32]
+	WORD $0x3d800f43 // str q3, [x26, #48]
 	ADD R2, R7
 	ADD R3, R8
 	JMP row1
@@ -266,88 +266,22 @@ row3:
 	SUBS $1, R9
 	BLT rows4
 	MOVD 0(R0), R6
-	ADD R7<<0, R6, R22
-	WORD $0x3dc002c0 // ldr q0, [x22, #0]
-	WORD $0x3dc006c1 // ldr q1, [x22, #16]
-	WORD $0x3dc00ac2 // ldr q2, [x22, #32]
-	WORD $0x3dc00ec3 // ldr q3, [x22, #48]
+	ADD R7<<0, R6, R21
+	WORD $0x3dc002a0 // ldr q0, [x21, #0]
+	WORD $0x3dc006a1 // ldr q1, [x21, #16]
+	WORD $0x3dc00aa2 // ldr q2, [x21, #32]
+	WORD $0x3dc00ea3 // ldr q3, [x21, #48]
 	MOVD 8(R0), R6
-	ADD R7<<0, R6, R23
-	WORD $0x3dc002e4 // ldr q4, [x23, #0]
-	WORD $0x3dc006e5 // ldr q5, [x23, #16]
-	WORD $0x3dc00ae6 // ldr q6, [x23, #32]
-	WORD $0x3dc00ee7 // ldr q7, [x23, #48]
+	ADD R7<<0, R6, R22
+	WORD $0x3dc002c4 // ldr q4, [x22, #0]
+	WORD $0x3dc006c5 // ldr q5, [x22, #16]
+	WORD $0x3dc00ac6 // ldr q6, [x22, #32]
+	WORD $0x3dc00ec7 // ldr q7, [x22, #48]
 	WORD $0x4ea01c08 // mov v8.16b, v0.16b
 	WORD $0x4ea11c29 // mov v9.16b, v1.16b
 	WORD $0x4ea21c4a // mov v10.16b, v2.16b
 	WORD $0x4ea31c6b // mov v11.16b, v3.16b
 	MOVD 0(R1), R6
-	ADD R8<<0, R6, R24
-	WORD $0x3d800308 // str q8, [x24, #0]
-	WORD $0x3d800709 // str q9, [x24, #16]
-	WORD $0x3d800b0a // str q10, [x24, #32]
-	WORD $0x3d800f0b // str q11, [x24, #48]
-	WORD $0x4ea01c00 // mov v0.16b, v0.16b
-	WORD $0x4ea11c21 // mov v1.16b, v1.16b
-	WORD $0x4ea21c42 // mov v2.16b, v2.16b
-	WORD $0x4ea31c63 // mov v3.16b, v3.16b
-	WORD $0x4e24d400 // fadd v0.4s, v0.4s, v4.4s
-	WORD $0x4e25d421 // fadd v1.4s, v1.4s, v5.4s
-	WORD $0x4e26d442 // fadd v2.4s, v2.4s, v6.4s
-	WORD $0x4e27d463 // fadd v3.4s, v3.4s, v7.4s
-	MOVD 8(R1), R6
-	ADD R8<<0, R6, R25
-	WORD $0x3d800320 // str q0, [x25, #0]
-	WORD $0x3d800721 // str q1, [x25, #16]
-	WORD $0x3d800b22 // str q2, [x25, #32]
-	WORD $0x3d800f23 // str q3, [x25, #48]
-	WORD $0x4ea41c80 // mov v0.16b, v4.16b
-	WORD $0x4ea51ca1 // mov v1.16b, v5.16b
-	WORD $0x4ea61cc2 // mov v2.16b, v6.16b
-	WORD $0x4ea71ce3 // mov v3.16b, v7.16b
-	MOVD 16(R1), R6
-	ADD R8<<0, R6, R22
-	WORD $0x3d8002c0 // str q0, [x22, #0]
-	WORD $0x3d8006c1 // str q1, [x22, #16]
-	WORD $0x3d800ac2 // str q2, [x22, #32]
-	WORD $0x3d800ec3 // str q3, [x22, #48]
-	MOVD 0(R0), R6
-	ADD R7<<0, R6, R23
-	WORD $0x3dc002e0 // ldr q0, [x23, #0]
-	WORD $0x3dc006e1 // ldr q1, [x23, #16]
-	WORD $0x3dc00ae2 // ldr q2, [x23, #32]
-	WORD $0x3dc00ee3 // ldr q3, [x23, #48]
-	MOVD 16(R0), R6
-	ADD R7<<0, R6, R24
-	WORD $0x3dc0031f // ldr q31, [x24, #0]
-	WORD $0x4e3fd400 // fadd v0.4s, v0.4s, v31.4s
-	WORD $0x3dc0071f // ldr q31, [x24, #16]
-	WORD $0x4e3fd421 // fadd v1.4s, v1.4s, v31.4s
-	WORD $0x3dc00b1f // ldr q31, [x24, #32]
-	WORD $0x4e3fd442 // fadd v2.4s, v2.4s, v31.4s
-	WORD $0x3dc00f1f // ldr q31, [x24, #48]
-	WORD $0x4e3fd463 // fadd v3.4s, v3.4s, v31.4s
-	MOVD 8(R0), R6
-	ADD R7<<0, R6, R25
-	WORD $0x3dc00324 // ldr q4, [x25, #0]
-	WORD $0x3dc00725 // ldr q5, [x25, #16]
-	WORD $0x3dc00b26 // ldr q6, [x25, #32]
-	WORD $0x3dc00f27 // ldr q7, [x25, #48]
-	MOVD 24(R0), R6
-	ADD R7<<0, R6, R22
-	WORD $0x3dc002df // ldr q31, [x22, #0]
-	WORD $0x4e3fd484 // fadd v4.4s, v4.4s, v31.4s
-	WORD $0x3dc006df // ldr q31, [x22, #16]
-	WORD $0x4e3fd4a5 // fadd v5.4s, v5.4s, v31.4s
-	WORD $0x3dc00adf // ldr q31, [x22, #32]
-	WORD $0x4e3fd4c6 // fadd v6.4s, v6.4s, v31.4s
-	WORD $0x3dc00edf // ldr q31, [x22, #48]
-	WORD $0x4e3fd4e7 // fadd v7.4s, v7.4s, v31.4s
-	WORD $0x4ea01c08 // mov v8.16b, v0.16b
-	WORD $0x4ea11c29 // mov v9.16b, v1.16b
-	WORD $0x4ea21c4a // mov v10.16b, v2.16b
-	WORD $0x4ea31c6b // mov v11.16b, v3.16b
-	MOVD 24(R1), R6
 	ADD R8<<0, R6, R23
 	WORD $0x3d8002e8 // str q8, [x23, #0]
 	WORD $0x3d8006e9 // str q9, [x23, #16]
@@ -361,7 +295,7 @@ row3:
 	WORD $0x4e25d421 // fadd v1.4s, v1.4s, v5.4s
 	WORD $0x4e26d442 // fadd v2.4s, v2.4s, v6.4s
 	WORD $0x4e27d463 // fadd v3.4s, v3.4s, v7.4s
-	MOVD 32(R1), R6
+	MOVD 8(R1), R6
 	ADD R8<<0, R6, R24
 	WORD $0x3d800300 // str q0, [x24, #0]
 	WORD $0x3d800701 // str q1, [x24, #16]
@@ -371,29 +305,49 @@ row3:
 	WORD $0x4ea51ca1 // mov v1.16b, v5.16b
 	WORD $0x4ea61cc2 // mov v2.16b, v6.16b
 	WORD $0x4ea71ce3 // mov v3.16b, v7.16b
-	MOVD 40(R1), R6
+	MOVD 16(R1), R6
 	ADD R8<<0, R6, R25
 	WORD $0x3d800320 // str q0, [x25, #0]
 	WORD $0x3d800721 // str q1, [x25, #16]
 	WORD $0x3d800b22 // str q2, [x25, #32]
 	WORD $0x3d800f23 // str q3, [x25, #48]
+	MOVD 0(R0), R6
+	ADD R7<<0, R6, R26
+	WORD $0x3dc00340 // ldr q0, [x26, #0]
+	WORD $0x3dc00741 // ldr q1, [x26, #16]
+	WORD $0x3dc00b42 // ldr q2, [x26, #32]
+	WORD $0x3dc00f43 // ldr q3, [x26, #48]
 	MOVD 16(R0), R6
+	ADD R7<<0, R6, R21
+	WORD $0x3dc002bf // ldr q31, [x21, #0]
+	WORD $0x4e3fd400 // fadd v0.4s, v0.4s, v31.4s
+	WORD $0x3dc006bf // ldr q31, [x21, #16]
+	WORD $0x4e3fd421 // fadd v1.4s, v1.4s, v31.4s
+	WORD $0x3dc00abf // ldr q31, [x21, #32]
+	WORD $0x4e3fd442 // fadd v2.4s, v2.4s, v31.4s
+	WORD $0x3dc00ebf // ldr q31, [x21, #48]
+	WORD $0x4e3fd463 // fadd v3.4s, v3.4s, v31.4s
+	MOVD 8(R0), R6
 	ADD R7<<0, R6, R22
-	WORD $0x3dc002c0 // ldr q0, [x22, #0]
-	WORD $0x3dc006c1 // ldr q1, [x22, #16]
-	WORD $0x3dc00ac2 // ldr q2, [x22, #32]
-	WORD $0x3dc00ec3 // ldr q3, [x22, #48]
+	WORD $0x3dc002c4 // ldr q4, [x22, #0]
+	WORD $0x3dc006c5 // ldr q5, [x22, #16]
+	WORD $0x3dc00ac6 // ldr q6, [x22, #32]
+	WORD $0x3dc00ec7 // ldr q7, [x22, #48]
 	MOVD 24(R0), R6
 	ADD R7<<0, R6, R23
-	WORD $0x3dc002e4 // ldr q4, [x23, #0]
-	WORD $0x3dc006e5 // ldr q5, [x23, #16]
-	WORD $0x3dc00ae6 // ldr q6, [x23, #32]
-	WORD $0x3dc00ee7 // ldr q7, [x23, #48]
+	WORD $0x3dc002ff // ldr q31, [x23, #0]
+	WORD $0x4e3fd484 // fadd v4.4s, v4.4s, v31.4s
+	WORD $0x3dc006ff // ldr q31, [x23, #16]
+	WORD $0x4e3fd4a5 // fadd v5.4s, v5.4s, v31.4s
+	WORD $0x3dc00aff // ldr q31, [x23, #32]
+	WORD $0x4e3fd4c6 // fadd v6.4s, v6.4s, v31.4s
+	WORD $0x3dc00eff // ldr q31, [x23, #48]
+	WORD $0x4e3fd4e7 // fadd v7.4s, v7.4s, v31.4s
 	WORD $0x4ea01c08 // mov v8.16b, v0.16b
 	WORD $0x4ea11c29 // mov v9.16b, v1.16b
 	WORD $0x4ea21c4a // mov v10.16b, v2.16b
 	WORD $0x4ea31c6b // mov v11.16b, v3.16b
-	MOVD 48(R1), R6
+	MOVD 24(R1), R6
 	ADD R8<<0, R6, R24
 	WORD $0x3d800308 // str q8, [x24, #0]
 	WORD $0x3d800709 // str q9, [x24, #16]
@@ -407,7 +361,7 @@ row3:
 	WORD $0x4e25d421 // fadd v1.4s, v1.4s, v5.4s
 	WORD $0x4e26d442 // fadd v2.4s, v2.4s, v6.4s
 	WORD $0x4e27d463 // fadd v3.4s, v3.4s, v7.4s
-	MOVD 56(R1), R6
+	MOVD 32(R1), R6
 	ADD R8<<0, R6, R25
 	WORD $0x3d800320 // str q0, [x25, #0]
 	WORD $0x3d800721 // str q1, [x25, #16]
@@ -417,12 +371,58 @@ row3:
 	WORD $0x4ea51ca1 // mov v1.16b, v5.16b
 	WORD $0x4ea61cc2 // mov v2.16b, v6.16b
 	WORD $0x4ea71ce3 // mov v3.16b, v7.16b
+	MOVD 40(R1), R6
+	ADD R8<<0, R6, R26
+	WORD $0x3d800340 // str q0, [x26, #0]
+	WORD $0x3d800741 // str q1, [x26, #16]
+	WORD $0x3d800b42 // str q2, [x26, #32]
+	WORD $0x3d800f43 // str q3, [x26, #48]
+	MOVD 16(R0), R6
+	ADD R7<<0, R6, R21
+	WORD $0x3dc002a0 // ldr q0, [x21, #0]
+	WORD $0x3dc006a1 // ldr q1, [x21, #16]
+	WORD $0x3dc00aa2 // ldr q2, [x21, #32]
+	WORD $0x3dc00ea3 // ldr q3, [x21, #48]
+	MOVD 24(R0), R6
+	ADD R7<<0, R6, R22
+	WORD $0x3dc002c4 // ldr q4, [x22, #0]
+	WORD $0x3dc006c5 // ldr q5, [x22, #16]
+	WORD $0x3dc00ac6 // ldr q6, [x22, #32]
+	WORD $0x3dc00ec7 // ldr q7, [x22, #48]
+	WORD $0x4ea01c08 // mov v8.16b, v0.16b
+	WORD $0x4ea11c29 // mov v9.16b, v1.16b
+	WORD $0x4ea21c4a // mov v10.16b, v2.16b
+	WORD $0x4ea31c6b // mov v11.16b, v3.16b
+	MOVD 48(R1), R6
+	ADD R8<<0, R6, R23
+	WORD $0x3d8002e8 // str q8, [x23, #0]
+	WORD $0x3d8006e9 // str q9, [x23, #16]
+	WORD $0x3d800aea // str q10, [x23, #32]
+	WORD $0x3d800eeb // str q11, [x23, #48]
+	WORD $0x4ea01c00 // mov v0.16b, v0.16b
+	WORD $0x4ea11c21 // mov v1.16b, v1.16b
+	WORD $0x4ea21c42 // mov v2.16b, v2.16b
+	WORD $0x4ea31c63 // mov v3.16b, v3.16b
+	WORD $0x4e24d400 // fadd v0.4s, v0.4s, v4.4s
+	WORD $0x4e25d421 // fadd v1.4s, v1.4s, v5.4s
+	WORD $0x4e26d442 // fadd v2.4s, v2.4s, v6.4s
+	WORD $0x4e27d463 // fadd v3.4s, v3.4s, v7.4s
+	MOVD 56(R1), R6
+	ADD R8<<0, R6, R24
+	WORD $0x3d800300 // str q0, [x24, #0]
+	WORD $0x3d800701 // str q1, [x24, #16]
+	WORD $0x3d800b02 // str q2, [x24, #32]
+	WORD $0x3d800f03 // str q3, [x24, #48]
+	WORD $0x4ea41c80 // mov v0.16b, v4.16b
+	WORD $0x4ea51ca1 // mov v1.16b, v5.16b
+	WORD $0x4ea61cc2 // mov v2.16b, v6.16b
+	WORD $0x4ea71ce3 // mov v3.16b, v7.16b
 	MOVD 64(R1), R6
-	ADD R8<<0, R6, R22
-	WORD $0x3d8002c0 // str q0, [x22, #0]
-	WORD $0x3d8006c1 // str q1, [x22, #16]
-	WORD $0x3d800ac2 // str q2, [x22, #32]
-	WORD $0x3d800ec3 // str q3, [x22, #48]
+	ADD R8<<0, R6, R25
+	WORD $0x3d800320 // str q0, [x25, #0]
+	WORD $0x3d800721 // str q1, [x25, #16]
+	WORD $0x3d800b22 // str q2, [x25, #32]
+	WORD $0x3d800f23 // str q3, [x25, #48]
 	ADD R2, R7
 	ADD R3, R8
 	JMP row3
@@ -452,52 +452,52 @@ row5:
 	WORD $0x3dc00923 // ldr q3, [x9, #32]
 	WORD $0x3dc00d24 // ldr q4, [x9, #48]
 	MOVD 0(R0), R6
-	ADD R7<<0, R6, R22
-	WORD $0x3dc002c5 // ldr q5, [x22, #0]
-	WORD $0x3dc006c6 // ldr q6, [x22, #16]
-	WORD $0x3dc00ac7 // ldr q7, [x22, #32]
-	WORD $0x3dc00ec8 // ldr q8, [x22, #48]
+	ADD R7<<0, R6, R21
+	WORD $0x3dc002a5 // ldr q5, [x21, #0]
+	WORD $0x3dc006a6 // ldr q6, [x21, #16]
+	WORD $0x3dc00aa7 // ldr q7, [x21, #32]
+	WORD $0x3dc00ea8 // ldr q8, [x21, #48]
 	MOVD 24(R0), R6
-	ADD R7<<0, R6, R23
-	WORD $0x3dc002ff // ldr q31, [x23, #0]
+	ADD R7<<0, R6, R22
+	WORD $0x3dc002df // ldr q31, [x22, #0]
 	WORD $0x4e3fd4a5 // fadd v5.4s, v5.4s, v31.4s
-	WORD $0x3dc006ff // ldr q31, [x23, #16]
+	WORD $0x3dc006df // ldr q31, [x22, #16]
 	WORD $0x4e3fd4c6 // fadd v6.4s, v6.4s, v31.4s
-	WORD $0x3dc00aff // ldr q31, [x23, #32]
+	WORD $0x3dc00adf // ldr q31, [x22, #32]
 	WORD $0x4e3fd4e7 // fadd v7.4s, v7.4s, v31.4s
-	WORD $0x3dc00eff // ldr q31, [x23, #48]
+	WORD $0x3dc00edf // ldr q31, [x22, #48]
 	WORD $0x4e3fd508 // fadd v8.4s, v8.4s, v31.4s
 	MOVD 8(R0), R6
-	ADD R7<<0, R6, R24
-	WORD $0x3dc00309 // ldr q9, [x24, #0]
-	WORD $0x3dc0070a // ldr q10, [x24, #16]
-	WORD $0x3dc00b0b // ldr q11, [x24, #32]
-	WORD $0x3dc00f0c // ldr q12, [x24, #48]
+	ADD R7<<0, R6, R23
+	WORD $0x3dc002e9 // ldr q9, [x23, #0]
+	WORD $0x3dc006ea // ldr q10, [x23, #16]
+	WORD $0x3dc00aeb // ldr q11, [x23, #32]
+	WORD $0x3dc00eec // ldr q12, [x23, #48]
 	MOVD 32(R0), R6
-	ADD R7<<0, R6, R25
-	WORD $0x3dc0033f // ldr q31, [x25, #0]
+	ADD R7<<0, R6, R24
+	WORD $0x3dc0031f // ldr q31, [x24, #0]
 	WORD $0x4e3fd529 // fadd v9.4s, v9.4s, v31.4s
-	WORD $0x3dc0073f // ldr q31, [x25, #16]
+	WORD $0x3dc0071f // ldr q31, [x24, #16]
 	WORD $0x4e3fd54a // fadd v10.4s, v10.4s, v31.4s
-	WORD $0x3dc00b3f // ldr q31, [x25, #32]
+	WORD $0x3dc00b1f // ldr q31, [x24, #32]
 	WORD $0x4e3fd56b // fadd v11.4s, v11.4s, v31.4s
-	WORD $0x3dc00f3f // ldr q31, [x25, #48]
+	WORD $0x3dc00f1f // ldr q31, [x24, #48]
 	WORD $0x4e3fd58c // fadd v12.4s, v12.4s, v31.4s
 	MOVD 16(R0), R6
-	ADD R7<<0, R6, R22
-	WORD $0x3dc002cd // ldr q13, [x22, #0]
-	WORD $0x3dc006ce // ldr q14, [x22, #16]
-	WORD $0x3dc00acf // ldr q15, [x22, #32]
-	WORD $0x3dc00ed0 // ldr q16, [x22, #48]
+	ADD R7<<0, R6, R25
+	WORD $0x3dc0032d // ldr q13, [x25, #0]
+	WORD $0x3dc0072e // ldr q14, [x25, #16]
+	WORD $0x3dc00b2f // ldr q15, [x25, #32]
+	WORD $0x3dc00f30 // ldr q16, [x25, #48]
 	MOVD 40(R0), R6
-	ADD R7<<0, R6, R23
-	WORD $0x3dc002ff // ldr q31, [x23, #0]
+	ADD R7<<0, R6, R26
+	WORD $0x3dc0035f // ldr q31, [x26, #0]
 	WORD $0x4e3fd5ad // fadd v13.4s, v13.4s, v31.4s
-	WORD $0x3dc006ff // ldr q31, [x23, #16]
+	WORD $0x3dc0075f // ldr q31, [x26, #16]
 	WORD $0x4e3fd5ce // fadd v14.4s, v14.4s, v31.4s
-	WORD $0x3dc00aff // ldr q31, [x23, #32]
+	WORD $0x3dc00b5f // ldr q31, [x26, #32]
 	WORD $0x4e3fd5ef // fadd v15.4s, v15.4s, v31.4s
-	WORD $0x3dc00eff // ldr q31, [x23, #48]
+	WORD $0x3dc00f5f // ldr q31, [x26, #48]
 	WORD $0x4e3fd610 // fadd v16.4s, v16.4s, v31.4s
 	WORD $0x4ea51ca5 // mov v5.16b, v5.16b
 	WORD $0x4ea61cc6 // mov v6.16b, v6.16b
@@ -510,17 +510,17 @@ row5:
 	MOVD 0(R1), R6
 	WORD $0x4e21d4a5 // fadd v5.4s, v5.4s, v1.4s
 	WORD $0x4e25f405 // fmax v5.4s, v0.4s, v5.4s
-	ADD R8<<0, R6, R24
-	WORD $0x3d800305 // str q5, [x24, #0]
+	ADD R8<<0, R6, R21
+	WORD $0x3d8002a5 // str q5, [x21, #0]
 	WORD $0x4e22d4c6 // fadd v6.4s, v6.4s, v2.4s
 	WORD $0x4e26f406 // fmax v6.4s, v0.4s, v6.4s
-	WORD $0x3d800706 // str q6, [x24, #16]
+	WORD $0x3d8006a6 // str q6, [x21, #16]
 	WORD $0x4e23d4e7 // fadd v7.4s, v7.4s, v3.4s
 	WORD $0x4e27f407 // fmax v7.4s, v0.4s, v7.4s
-	WORD $0x3d800b07 // str q7, [x24, #32]
+	WORD $0x3d800aa7 // str q7, [x21, #32]
 	WORD $0x4e24d508 // fadd v8.4s, v8.4s, v4.4s
 	WORD $0x4e28f408 // fmax v8.4s, v0.4s, v8.4s
-	WORD $0x3d800f08 // str q8, [x24, #48]
+	WORD $0x3d800ea8 // str q8, [x21, #48]
 	WORD $0x4ea91d25 // mov v5.16b, v9.16b
 	WORD $0x4eaa1d46 // mov v6.16b, v10.16b
 	WORD $0x4eab1d67 // mov v7.16b, v11.16b
@@ -532,64 +532,64 @@ row5:
 	MOVD 8(R1), R6
 	WORD $0x4e21d4a5 // fadd v5.4s, v5.4s, v1.4s
 	WORD $0x4e25f405 // fmax v5.4s, v0.4s, v5.4s
-	ADD R8<<0, R6, R25
-	WORD $0x3d800325 // str q5, [x25, #0]
+	ADD R8<<0, R6, R22
+	WORD $0x3d8002c5 // str q5, [x22, #0]
 	WORD $0x4e22d4c6 // fadd v6.4s, v6.4s, v2.4s
 	WORD $0x4e26f406 // fmax v6.4s, v0.4s, v6.4s
-	WORD $0x3d800726 // str q6, [x25, #16]
+	WORD $0x3d8006c6 // str q6, [x22, #16]
 	WORD $0x4e23d4e7 // fadd v7.4s, v7.4s, v3.4s
 	WORD $0x4e27f407 // fmax v7.4s, v0.4s, v7.4s
-	WORD $0x3d800b27 // str q7, [x25, #32]
+	WORD $0x3d800ac7 // str q7, [x22, #32]
 	WORD $0x4e24d508 // fadd v8.4s, v8.4s, v4.4s
 	WORD $0x4e28f408 // fmax v8.4s, v0.4s, v8.4s
-	WORD $0x3d800f28 // str q8, [x25, #48]
+	WORD $0x3d800ec8 // str q8, [x22, #48]
 	MOVD 24(R0), R6
-	ADD R7<<0, R6, R22
-	WORD $0x3dc002c5 // ldr q5, [x22, #0]
-	WORD $0x3dc006c6 // ldr q6, [x22, #16]
-	WORD $0x3dc00ac7 // ldr q7, [x22, #32]
-	WORD $0x3dc00ec8 // ldr q8, [x22, #48]
-	MOVD 48(R0), R6
 	ADD R7<<0, R6, R23
-	WORD $0x3dc002ff // ldr q31, [x23, #0]
+	WORD $0x3dc002e5 // ldr q5, [x23, #0]
+	WORD $0x3dc006e6 // ldr q6, [x23, #16]
+	WORD $0x3dc00ae7 // ldr q7, [x23, #32]
+	WORD $0x3dc00ee8 // ldr q8, [x23, #48]
+	MOVD 48(R0), R6
+	ADD R7<<0, R6, R24
+	WORD $0x3dc0031f // ldr q31, [x24, #0]
 	WORD $0x4e3fd4a5 // fadd v5.4s, v5.4s, v31.4s
-	WORD $0x3dc006ff // ldr q31, [x23, #16]
+	WORD $0x3dc0071f // ldr q31, [x24, #16]
 	WORD $0x4e3fd4c6 // fadd v6.4s, v6.4s, v31.4s
-	WORD $0x3dc00aff // ldr q31, [x23, #32]
+	WORD $0x3dc00b1f // ldr q31, [x24, #32]
 	WORD $0x4e3fd4e7 // fadd v7.4s, v7.4s, v31.4s
-	WORD $0x3dc00eff // ldr q31, [x23, #48]
+	WORD $0x3dc00f1f // ldr q31, [x24, #48]
 	WORD $0x4e3fd508 // fadd v8.4s, v8.4s, v31.4s
 	MOVD 32(R0), R6
-	ADD R7<<0, R6, R24
-	WORD $0x3dc00309 // ldr q9, [x24, #0]
-	WORD $0x3dc0070a // ldr q10, [x24, #16]
-	WORD $0x3dc00b0b // ldr q11, [x24, #32]
-	WORD $0x3dc00f0c // ldr q12, [x24, #48]
-	MOVD 56(R0), R6
 	ADD R7<<0, R6, R25
-	WORD $0x3dc0033f // ldr q31, [x25, #0]
+	WORD $0x3dc00329 // ldr q9, [x25, #0]
+	WORD $0x3dc0072a // ldr q10, [x25, #16]
+	WORD $0x3dc00b2b // ldr q11, [x25, #32]
+	WORD $0x3dc00f2c // ldr q12, [x25, #48]
+	MOVD 56(R0), R6
+	ADD R7<<0, R6, R26
+	WORD $0x3dc0035f // ldr q31, [x26, #0]
 	WORD $0x4e3fd529 // fadd v9.4s, v9.4s, v31.4s
-	WORD $0x3dc0073f // ldr q31, [x25, #16]
+	WORD $0x3dc0075f // ldr q31, [x26, #16]
 	WORD $0x4e3fd54a // fadd v10.4s, v10.4s, v31.4s
-	WORD $0x3dc00b3f // ldr q31, [x25, #32]
+	WORD $0x3dc00b5f // ldr q31, [x26, #32]
 	WORD $0x4e3fd56b // fadd v11.4s, v11.4s, v31.4s
-	WORD $0x3dc00f3f // ldr q31, [x25, #48]
+	WORD $0x3dc00f5f // ldr q31, [x26, #48]
 	WORD $0x4e3fd58c // fadd v12.4s, v12.4s, v31.4s
 	MOVD 40(R0), R6
-	ADD R7<<0, R6, R22
-	WORD $0x3dc002cd // ldr q13, [x22, #0]
-	WORD $0x3dc006ce // ldr q14, [x22, #16]
-	WORD $0x3dc00acf // ldr q15, [x22, #32]
-	WORD $0x3dc00ed0 // ldr q16, [x22, #48]
+	ADD R7<<0, R6, R21
+	WORD $0x3dc002ad // ldr q13, [x21, #0]
+	WORD $0x3dc006ae // ldr q14, [x21, #16]
+	WORD $0x3dc00aaf // ldr q15, [x21, #32]
+	WORD $0x3dc00eb0 // ldr q16, [x21, #48]
 	MOVD 64(R0), R6
-	ADD R7<<0, R6, R23
-	WORD $0x3dc002ff // ldr q31, [x23, #0]
+	ADD R7<<0, R6, R22
+	WORD $0x3dc002df // ldr q31, [x22, #0]
 	WORD $0x4e3fd5ad // fadd v13.4s, v13.4s, v31.4s
-	WORD $0x3dc006ff // ldr q31, [x23, #16]
+	WORD $0x3dc006df // ldr q31, [x22, #16]
 	WORD $0x4e3fd5ce // fadd v14.4s, v14.4s, v31.4s
-	WORD $0x3dc00aff // ldr q31, [x23, #32]
+	WORD $0x3dc00adf // ldr q31, [x22, #32]
 	WORD $0x4e3fd5ef // fadd v15.4s, v15.4s, v31.4s
-	WORD $0x3dc00eff // ldr q31, [x23, #48]
+	WORD $0x3dc00edf // ldr q31, [x22, #48]
 	WORD $0x4e3fd610 // fadd v16.4s, v16.4s, v31.4s
 	WORD $0x4ea51ca5 // mov v5.16b, v5.16b
 	WORD $0x4ea61cc6 // mov v6.16b, v6.16b
@@ -602,17 +602,17 @@ row5:
 	MOVD 16(R1), R6
 	WORD $0x4e21d4a5 // fadd v5.4s, v5.4s, v1.4s
 	WORD $0x4e25f405 // fmax v5.4s, v0.4s, v5.4s
-	ADD R8<<0, R6, R24
-	WORD $0x3d800305 // str q5, [x24, #0]
+	ADD R8<<0, R6, R23
+	WORD $0x3d8002e5 // str q5, [x23, #0]
 	WORD $0x4e22d4c6 // fadd v6.4s, v6.4s, v2.4s
 	WORD $0x4e26f406 // fmax v6.4s, v0.4s, v6.4s
-	WORD $0x3d800706 // str q6, [x24, #16]
+	WORD $0x3d8006e6 // str q6, [x23, #16]
 	WORD $0x4e23d4e7 // fadd v7.4s, v7.4s, v3.4s
 	WORD $0x4e27f407 // fmax v7.4s, v0.4s, v7.4s
-	WORD $0x3d800b07 // str q7, [x24, #32]
+	WORD $0x3d800ae7 // str q7, [x23, #32]
 	WORD $0x4e24d508 // fadd v8.4s, v8.4s, v4.4s
 	WORD $0x4e28f408 // fmax v8.4s, v0.4s, v8.4s
-	WORD $0x3d800f08 // str q8, [x24, #48]
+	WORD $0x3d800ee8 // str q8, [x23, #48]
 	WORD $0x4ea91d25 // mov v5.16b, v9.16b
 	WORD $0x4eaa1d46 // mov v6.16b, v10.16b
 	WORD $0x4eab1d67 // mov v7.16b, v11.16b
@@ -624,17 +624,17 @@ row5:
 	MOVD 24(R1), R6
 	WORD $0x4e21d4a5 // fadd v5.4s, v5.4s, v1.4s
 	WORD $0x4e25f405 // fmax v5.4s, v0.4s, v5.4s
-	ADD R8<<0, R6, R25
-	WORD $0x3d800325 // str q5, [x25, #0]
+	ADD R8<<0, R6, R24
+	WORD $0x3d800305 // str q5, [x24, #0]
 	WORD $0x4e22d4c6 // fadd v6.4s, v6.4s, v2.4s
 	WORD $0x4e26f406 // fmax v6.4s, v0.4s, v6.4s
-	WORD $0x3d800726 // str q6, [x25, #16]
+	WORD $0x3d800706 // str q6, [x24, #16]
 	WORD $0x4e23d4e7 // fadd v7.4s, v7.4s, v3.4s
 	WORD $0x4e27f407 // fmax v7.4s, v0.4s, v7.4s
-	WORD $0x3d800b27 // str q7, [x25, #32]
+	WORD $0x3d800b07 // str q7, [x24, #32]
 	WORD $0x4e24d508 // fadd v8.4s, v8.4s, v4.4s
 	WORD $0x4e28f408 // fmax v8.4s, v0.4s, v8.4s
-	WORD $0x3d800f28 // str q8, [x25, #48]
+	WORD $0x3d800f08 // str q8, [x24, #48]
 	ADD R2, R7
 	ADD R3, R8
 	ADD $64, R9
@@ -645,7 +645,7 @@ rows6:
 
 // func winogradInput4NEON
 TEXT ·winogradInput4NEON(SB), NOSPLIT, $0-40
-	MOVD $constants<>(SB), R20
+	MOVD $constants<>(SB), R19
 	MOVD src+0(FP), R0
 	MOVD dst+8(FP), R1
 	MOVD srcStep+16(FP), R2
@@ -653,75 +653,75 @@ TEXT ·winogradInput4NEON(SB), NOSPLIT, $0-40
 	MOVD panels+32(FP), R6
 	MOVD ZR, R7
 	MOVD ZR, R8
-	WORD $0x3dc00280 // ldr q0, [x20, #0]
+	WORD $0x3dc00260 // ldr q0, [x19, #0]
 	MOVD R6, R9
 
 row7:
 	SUBS $1, R9
 	BLT rows8
 	MOVD 0(R0), R6
-	ADD R7<<0, R6, R22
-	WORD $0x3dc002c1 // ldr q1, [x22, #0]
-	WORD $0x3dc006c2 // ldr q2, [x22, #16]
-	WORD $0x3dc00ac3 // ldr q3, [x22, #32]
-	WORD $0x3dc00ec4 // ldr q4, [x22, #48]
+	ADD R7<<0, R6, R21
+	WORD $0x3dc002a1 // ldr q1, [x21, #0]
+	WORD $0x3dc006a2 // ldr q2, [x21, #16]
+	WORD $0x3dc00aa3 // ldr q3, [x21, #32]
+	WORD $0x3dc00ea4 // ldr q4, [x21, #48]
 	MOVD 64(R0), R6
-	ADD R7<<0, R6, R23
-	WORD $0x3dc002ff // ldr q31, [x23, #0]
+	ADD R7<<0, R6, R22
+	WORD $0x3dc002df // ldr q31, [x22, #0]
 	WORD $0x4ebfd421 // fsub v1.4s, v1.4s, v31.4s
-	WORD $0x3dc006ff // ldr q31, [x23, #16]
+	WORD $0x3dc006df // ldr q31, [x22, #16]
 	WORD $0x4ebfd442 // fsub v2.4s, v2.4s, v31.4s
-	WORD $0x3dc00aff // ldr q31, [x23, #32]
+	WORD $0x3dc00adf // ldr q31, [x22, #32]
 	WORD $0x4ebfd463 // fsub v3.4s, v3.4s, v31.4s
-	WORD $0x3dc00eff // ldr q31, [x23, #48]
+	WORD $0x3dc00edf // ldr q31, [x22, #48]
 	WORD $0x4ebfd484 // fsub v4.4s, v4.4s, v31.4s
 	MOVD 8(R0), R6
-	ADD R7<<0, R6, R24
-	WORD $0x3dc00305 // ldr q5, [x24, #0]
-	WORD $0x3dc00706 // ldr q6, [x24, #16]
-	WORD $0x3dc00b07 // ldr q7, [x24, #32]
-	WORD $0x3dc00f08 // ldr q8, [x24, #48]
+	ADD R7<<0, R6, R23
+	WORD $0x3dc002e5 // ldr q5, [x23, #0]
+	WORD $0x3dc006e6 // ldr q6, [x23, #16]
+	WORD $0x3dc00ae7 // ldr q7, [x23, #32]
+	WORD $0x3dc00ee8 // ldr q8, [x23, #48]
 	MOVD 72(R0), R6
-	ADD R7<<0, R6, R25
-	WORD $0x3dc0033f // ldr q31, [x25, #0]
+	ADD R7<<0, R6, R24
+	WORD $0x3dc0031f // ldr q31, [x24, #0]
 	WORD $0x4ebfd4a5 // fsub v5.4s, v5.4s, v31.4s
-	WORD $0x3dc0073f // ldr q31, [x25, #16]
+	WORD $0x3dc0071f // ldr q31, [x24, #16]
 	WORD $0x4ebfd4c6 // fsub v6.4s, v6.4s, v31.4s
-	WORD $0x3dc00b3f // ldr q31, [x25, #32]
+	WORD $0x3dc00b1f // ldr q31, [x24, #32]
 	WORD $0x4ebfd4e7 // fsub v7.4s, v7.4s, v31.4s
-	WORD $0x3dc00f3f // ldr q31, [x25, #48]
+	WORD $0x3dc00f1f // ldr q31, [x24, #48]
 	WORD $0x4ebfd508 // fsub v8.4s, v8.4s, v31.4s
 	MOVD 16(R0), R6
-	ADD R7<<0, R6, R22
-	WORD $0x3dc002c9 // ldr q9, [x22, #0]
-	WORD $0x3dc006ca // ldr q10, [x22, #16]
-	WORD $0x3dc00acb // ldr q11, [x22, #32]
-	WORD $0x3dc00ecc // ldr q12, [x22, #48]
+	ADD R7<<0, R6, R25
+	WORD $0x3dc00329 // ldr q9, [x25, #0]
+	WORD $0x3dc0072a // ldr q10, [x25, #16]
+	WORD $0x3dc00b2b // ldr q11, [x25, #32]
+	WORD $0x3dc00f2c // ldr q12, [x25, #48]
 	MOVD 80(R0), R6
-	ADD R7<<0, R6, R23
-	WORD $0x3dc002ff // ldr q31, [x23, #0]
+	ADD R7<<0, R6, R26
+	WORD $0x3dc0035f // ldr q31, [x26, #0]
 	WORD $0x4ebfd529 // fsub v9.4s, v9.4s, v31.4s
-	WORD $0x3dc006ff // ldr q31, [x23, #16]
+	WORD $0x3dc0075f // ldr q31, [x26, #16]
 	WORD $0x4ebfd54a // fsub v10.4s, v10.4s, v31.4s
-	WORD $0x3dc00aff // ldr q31, [x23, #32]
+	WORD $0x3dc00b5f // ldr q31, [x26, #32]
 	WORD $0x4ebfd56b // fsub v11.4s, v11.4s, v31.4s
-	WORD $0x3dc00eff // ldr q31, [x23, #48]
+	WORD $0x3dc00f5f // ldr q31, [x26, #48]
 	WORD $0x4ebfd58c // fsub v12.4s, v12.4s, v31.4s
 	MOVD 24(R0), R6
-	ADD R7<<0, R6, R24
-	WORD $0x3dc0030d // ldr q13, [x24, #0]
-	WORD $0x3dc0070e // ldr q14, [x24, #16]
-	WORD $0x3dc00b0f // ldr q15, [x24, #32]
-	WORD $0x3dc00f10 // ldr q16, [x24, #48]
+	ADD R7<<0, R6, R21
+	WORD $0x3dc002ad // ldr q13, [x21, #0]
+	WORD $0x3dc006ae // ldr q14, [x21, #16]
+	WORD $0x3dc00aaf // ldr q15, [x21, #32]
+	WORD $0x3dc00eb0 // ldr q16, [x21, #48]
 	MOVD 88(R0), R6
-	ADD R7<<0, R6, R25
-	WORD $0x3dc0033f // ldr q31, [x25, #0]
+	ADD R7<<0, R6, R22
+	WORD $0x3dc002df // ldr q31, [x22, #0]
 	WORD $0x4ebfd5ad // fsub v13.4s, v13.4s, v31.4s
-	WORD $0x3dc0073f // ldr q31, [x25, #16]
+	WORD $0x3dc006df // ldr q31, [x22, #16]
 	WORD $0x4ebfd5ce // fsub v14.4s, v14.4s, v31.4s
-	WORD $0x3dc00b3f // ldr q31, [x25, #32]
+	WORD $0x3dc00adf // ldr q31, [x22, #32]
 	WORD $0x4ebfd5ef // fsub v15.4s, v15.4s, v31.4s
-	WORD $0x3dc00f3f // ldr q31, [x25, #48]
+	WORD $0x3dc00edf // ldr q31, [x22, #48]
 	WORD $0x4ebfd610 // fsub v16.4s, v16.4s, v31.4s
 	WORD $0x4ea11c21 // mov v1.16b, v1.16b
 	WORD $0x4ea21c42 // mov v2.16b, v2.16b
@@ -732,11 +732,11 @@ row7:
 	WORD $0x4eabd463 // fsub v3.4s, v3.4s, v11.4s
 	WORD $0x4eacd484 // fsub v4.4s, v4.4s, v12.4s
 	MOVD 0(R1), R6
-	ADD R8<<0, R6, R22
-	WORD $0x3d8002c1 // str q1, [x22, #0]
-	WORD $0x3d8006c2 // str q2, [x22, #16]
-	WORD $0x3d800ac3 // str q3, [x22, #32]
-	WORD $0x3d800ec4 // str q4, [x22, #48]
+	ADD R8<<0, R6, R23
+	WORD $0x3d8002e1 // str q1, [x23, #0]
+	WORD $0x3d8006e2 // str q2, [x23, #16]
+	WORD $0x3d800ae3 // str q3, [x23, #32]
+	WORD $0x3d800ee4 // str q4, [x23, #48]
 	WORD $0x6e25dc01 // fmul v1.4s, v0.4s, v5.4s
 	WORD $0x6e26dc02 // fmul v2.4s, v0.4s, v6.4s
 	WORD $0x6e27dc03 // fmul v3.4s, v0.4s, v7.4s
@@ -746,11 +746,11 @@ row7:
 	WORD $0x4e2bcc03 // fmla v3.4s, v0.4s, v11.4s
 	WORD $0x4e2ccc04 // fmla v4.4s, v0.4s, v12.4s
 	MOVD 8(R1), R6
-	ADD R8<<0, R6, R23
-	WORD $0x3d8002e1 // str q1, [x23, #0]
-	WORD $0x3d8006e2 // str q2, [x23, #16]
-	WORD $0x3d800ae3 // str q3, [x23, #32]
-	WORD $0x3d800ee4 // str q4, [x23, #48]
+	ADD R8<<0, R6, R24
+	WORD $0x3d800301 // str q1, [x24, #0]
+	WORD $0x3d800702 // str q2, [x24, #16]
+	WORD $0x3d800b03 // str q3, [x24, #32]
+	WORD $0x3d800f04 // str q4, [x24, #48]
 	WORD $0x6e29dc01 // fmul v1.4s, v0.4s, v9.4s
 	WORD $0x6e2adc02 // fmul v2.4s, v0.4s, v10.4s
 	WORD $0x6e2bdc03 // fmul v3.4s, v0.4s, v11.4s
@@ -760,11 +760,11 @@ row7:
 	WORD $0x4ea7cc03 // fmls v3.4s, v0.4s, v7.4s
 	WORD $0x4ea8cc04 // fmls v4.4s, v0.4s, v8.4s
 	MOVD 16(R1), R6
-	ADD R8<<0, R6, R24
-	WORD $0x3d800301 // str q1, [x24, #0]
-	WORD $0x3d800702 // str q2, [x24, #16]
-	WORD $0x3d800b03 // str q3, [x24, #32]
-	WORD $0x3d800f04 // str q4, [x24, #48]
+	ADD R8<<0, R6, R25
+	WORD $0x3d800321 // str q1, [x25, #0]
+	WORD $0x3d800722 // str q2, [x25, #16]
+	WORD $0x3d800b23 // str q3, [x25, #32]
+	WORD $0x3d800f24 // str q4, [x25, #48]
 	WORD $0x4ead1da1 // mov v1.16b, v13.16b
 	WORD $0x4eae1dc2 // mov v2.16b, v14.16b
 	WORD $0x4eaf1de3 // mov v3.16b, v15.16b
@@ -774,90 +774,90 @@ row7:
 	WORD $0x4ea7d463 // fsub v3.4s, v3.4s, v7.4s
 	WORD $0x4ea8d484 // fsub v4.4s, v4.4s, v8.4s
 	MOVD 24(R1), R6
-	ADD R8<<0, R6, R25
-	WORD $0x3d800321 // str q1, [x25, #0]
-	WORD $0x3d800722 // str q2, [x25, #16]
-	WORD $0x3d800b23 // str q3, [x25, #32]
-	WORD $0x3d800f24 // str q4, [x25, #48]
+	ADD R8<<0, R6, R26
+	WORD $0x3d800341 // str q1, [x26, #0]
+	WORD $0x3d800742 // str q2, [x26, #16]
+	WORD $0x3d800b43 // str q3, [x26, #32]
+	WORD $0x3d800f44 // str q4, [x26, #48]
 	MOVD 32(R0), R6
-	ADD R7<<0, R6, R22
-	WORD $0x3dc002df // ldr q31, [x22, #0]
+	ADD R7<<0, R6, R21
+	WORD $0x3dc002bf // ldr q31, [x21, #0]
 	WORD $0x6e3fdc01 // fmul v1.4s, v0.4s, v31.4s
-	WORD $0x3dc006df // ldr q31, [x22, #16]
+	WORD $0x3dc006bf // ldr q31, [x21, #16]
 	WORD $0x6e3fdc02 // fmul v2.4s, v0.4s, v31.4s
-	WORD $0x3dc00adf // ldr q31, [x22, #32]
+	WORD $0x3dc00abf // ldr q31, [x21, #32]
 	WORD $0x6e3fdc03 // fmul v3.4s, v0.4s, v31.4s
-	WORD $0x3dc00edf // ldr q31, [x22, #48]
+	WORD $0x3dc00ebf // ldr q31, [x21, #48]
 	WORD $0x6e3fdc04 // fmul v4.4s, v0.4s, v31.4s
 	MOVD 64(R0), R6
-	ADD R7<<0, R6, R23
-	WORD $0x3dc002ff // ldr q31, [x23, #0]
-	WORD $0x4e3fcc01 // fmla v1.4s, v0.4s, v31.4s
-	WORD $0x3dc006ff // ldr q31, [x23, #16]
-	WORD $0x4e3fcc02 // fmla v2.4s, v0.4s, v31.4s
-	WORD $0x3dc00aff // ldr q31, [x23, #32]
-	WORD $0x4e3fcc03 // fmla v3.4s, v0.4s, v31.4s
-	WORD $0x3dc00eff // ldr q31, [x23, #48]
-	WORD $0x4e3fcc04 // fmla v4.4s, v0.4s, v31.4s
-	MOVD 40(R0), R6
-	ADD R7<<0, R6, R24
-	WORD $0x3dc0031f // ldr q31, [x24, #0]
-	WORD $0x6e3fdc05 // fmul v5.4s, v0.4s, v31.4s
-	WORD $0x3dc0071f // ldr q31, [x24, #16]
-	WORD $0x6e3fdc06 // fmul v6.4s, v0.4s, v31.4s
-	WORD $0x3dc00b1f // ldr q31, [x24, #32]
-	WORD $0x6e3fdc07 // fmul v7.4s, v0.4s, v31.4s
-	WORD $0x3dc00f1f // ldr q31, [x24, #48]
-	WORD $0x6e3fdc08 // fmul v8.4s, v0.4s, v31.4s
-	MOVD 72(R0), R6
-	ADD R7<<0, R6, R25
-	WORD $0x3dc0033f // ldr q31, [x25, #0]
-	WORD $0x4e3fcc05 // fmla v5.4s, v0.4s, v31.4s
-	WORD $0x3dc0073f // ldr q31, [x25, #16]
-	WORD $0x4e3fcc06 // fmla v6.4s, v0.4s, v31.4s
-	WORD $0x3dc00b3f // ldr q31, [x25, #32]
-	WORD $0x4e3fcc07 // fmla v7.4s, v0.4s, v31.4s
-	WORD $0x3dc00f3f // ldr q31, [x25, #48]
-	WORD $0x4e3fcc08 // fmla v8.4s, v0.4s, v31.4s
-	MOVD 48(R0), R6
 	ADD R7<<0, R6, R22
 	WORD $0x3dc002df // ldr q31, [x22, #0]
-	WORD $0x6e3fdc09 // fmul v9.4s, v0.4s, v31.4s
+	WORD $0x4e3fcc01 // fmla v1.4s, v0.4s, v31.4s
 	WORD $0x3dc006df // ldr q31, [x22, #16]
-	WORD $0x6e3fdc0a // fmul v10.4s, v0.4s, v31.4s
+	WORD $0x4e3fcc02 // fmla v2.4s, v0.4s, v31.4s
 	WORD $0x3dc00adf // ldr q31, [x22, #32]
-	WORD $0x6e3fdc0b // fmul v11.4s, v0.4s, v31.4s
+	WORD $0x4e3fcc03 // fmla v3.4s, v0.4s, v31.4s
 	WORD $0x3dc00edf // ldr q31, [x22, #48]
-	WORD $0x6e3fdc0c // fmul v12.4s, v0.4s, v31.4s
-	MOVD 80(R0), R6
+	WORD $0x4e3fcc04 // fmla v4.4s, v0.4s, v31.4s
+	MOVD 40(R0), R6
 	ADD R7<<0, R6, R23
 	WORD $0x3dc002ff // ldr q31, [x23, #0]
-	WORD $0x4e3fcc09 // fmla v9.4s, v0.4s, v31.4s
+	WORD $0x6e3fdc05 // fmul v5.4s, v0.4s, v31.4s
 	WORD $0x3dc006ff // ldr q31, [x23, #16]
-	WORD $0x4e3fcc0a // fmla v10.4s, v0.4s, v31.4s
+	WORD $0x6e3fdc06 // fmul v6.4s, v0.4s, v31.4s
 	WORD $0x3dc00aff // ldr q31, [x23, #32]
-	WORD $0x4e3fcc0b // fmla v11.4s, v0.4s, v31.4s
+	WORD $0x6e3fdc07 // fmul v7.4s, v0.4s, v31.4s
 	WORD $0x3dc00eff // ldr q31, [x23, #48]
-	WORD $0x4e3fcc0c // fmla v12.4s, v0.4s, v31.4s
-	MOVD 56(R0), R6
+	WORD $0x6e3fdc08 // fmul v8.4s, v0.4s, v31.4s
+	MOVD 72(R0), R6
 	ADD R7<<0, R6, R24
 	WORD $0x3dc0031f // ldr q31, [x24, #0]
-	WORD $0x6e3fdc0d // fmul v13.4s, v0.4s, v31.4s
+	WORD $0x4e3fcc05 // fmla v5.4s, v0.4s, v31.4s
 	WORD $0x3dc0071f // ldr q31, [x24, #16]
-	WORD $0x6e3fdc0e // fmul v14.4s, v0.4s, v31.4s
+	WORD $0x4e3fcc06 // fmla v6.4s, v0.4s, v31.4s
 	WORD $0x3dc00b1f // ldr q31, [x24, #32]
-	WORD $0x6e3fdc0f // fmul v15.4s, v0.4s, v31.4s
+	WORD $0x4e3fcc07 // fmla v7.4s, v0.4s, v31.4s
 	WORD $0x3dc00f1f // ldr q31, [x24, #48]
-	WORD $0x6e3fdc10 // fmul v16.4s, v0.4s, v31.4s
-	MOVD 88(R0), R6
+	WORD $0x4e3fcc08 // fmla v8.4s, v0.4s, v31.4s
+	MOVD 48(R0), R6
 	ADD R7<<0, R6, R25
 	WORD $0x3dc0033f // ldr q31, [x25, #0]
-	WORD $0x4e3fcc0d // fmla v13.4s, v0.4s, v31.4s
+	WORD $0x6e3fdc09 // fmul v9.4s, v0.4s, v31.4s
 	WORD $0x3dc0073f // ldr q31, [x25, #16]
-	WORD $0x4e3fcc0e // fmla v14.4s, v0.4s, v31.4s
+	WORD $0x6e3fdc0a // fmul v10.4s, v0.4s, v31.4s
 	WORD $0x3dc00b3f // ldr q31, [x25, #32]
-	WORD $0x4e3fcc0f // fmla v15.4s, v0.4s, v31.4s
+	WORD $0x6e3fdc0b // fmul v11.4s, v0.4s, v31.4s
 	WORD $0x3dc00f3f // ldr q31, [x25, #48]
+	WORD $0x6e3fdc0c // fmul v12.4s, v0.4s, v31.4s
+	MOVD 80(R0), R6
+	ADD R7<<0, R6, R26
+	WORD $0x3dc0035f // ldr q31, [x26, #0]
+	WORD $0x4e3fcc09 // fmla v9.4s, v0.4s, v31.4s
+	WORD $0x3dc0075f // ldr q31, [x26, #16]
+	WORD $0x4e3fcc0a // fmla v10.4s, v0.4s, v31.4s
+	WORD $0x3dc00b5f // ldr q31, [x26, #32]
+	WORD $0x4e3fcc0b // fmla v11.4s, v0.4s, v31.4s
+	WORD $0x3dc00f5f // ldr q31, [x26, #48]
+	WORD $0x4e3fcc0c // fmla v12.4s, v0.4s, v31.4s
+	MOVD 56(R0), R6
+	ADD R7<<0, R6, R21
+	WORD $0x3dc002bf // ldr q31, [x21, #0]
+	WORD $0x6e3fdc0d // fmul v13.4s, v0.4s, v31.4s
+	WORD $0x3dc006bf // ldr q31, [x21, #16]
+	WORD $0x6e3fdc0e // fmul v14.4s, v0.4s, v31.4s
+	WORD $0x3dc00abf // ldr q31, [x21, #32]
+	WORD $0x6e3fdc0f // fmul v15.4s, v0.4s, v31.4s
+	WORD $0x3dc00ebf // ldr q31, [x21, #48]
+	WORD $0x6e3fdc10 // fmul v16.4s, v0.4s, v31.4s
+	MOVD 88(R0), R6
+	ADD R7<<0, R6, R22
+	WORD $0x3dc002df // ldr q31, [x22, #0]
+	WORD $0x4e3fcc0d // fmla v13.4s, v0.4s, v31.4s
+	WORD $0x3dc006df // ldr q31, [x22, #16]
+	WORD $0x4e3fcc0e // fmla v14.4s, v0.4s, v31.4s
+	WORD $0x3dc00adf // ldr q31, [x22, #32]
+	WORD $0x4e3fcc0f // fmla v15.4s, v0.4s, v31.4s
+	WORD $0x3dc00edf // ldr q31, [x22, #48]
 	WORD $0x4e3fcc10 // fmla v16.4s, v0.4s, v31.4s
 	WORD $0x4ea11c21 // mov v1.16b, v1.16b
 	WORD $0x4ea21c42 // mov v2.16b, v2.16b
@@ -868,11 +868,11 @@ row7:
 	WORD $0x4eabd463 // fsub v3.4s, v3.4s, v11.4s
 	WORD $0x4eacd484 // fsub v4.4s, v4.4s, v12.4s
 	MOVD 32(R1), R6
-	ADD R8<<0, R6, R22
-	WORD $0x3d8002c1 // str q1, [x22, #0]
-	WORD $0x3d8006c2 // str q2, [x22, #16]
-	WORD $0x3d800ac3 // str q3, [x22, #32]
-	WORD $0x3d800ec4 // str q4, [x22, #48]
+	ADD R8<<0, R6, R23
+	WORD $0x3d8002e1 // str q1, [x23, #0]
+	WORD $0x3d8006e2 // str q2, [x23, #16]
+	WORD $0x3d800ae3 // str q3, [x23, #32]
+	WORD $0x3d800ee4 // str q4, [x23, #48]
 	WORD $0x6e25dc01 // fmul v1.4s, v0.4s, v5.4s
 	WORD $0x6e26dc02 // fmul v2.4s, v0.4s, v6.4s
 	WORD $0x6e27dc03 // fmul v3.4s, v0.4s, v7.4s
@@ -882,11 +882,11 @@ row7:
 	WORD $0x4e2bcc03 // fmla v3.4s, v0.4s, v11.4s
 	WORD $0x4e2ccc04 // fmla v4.4s, v0.4s, v12.4s
 	MOVD 40(R1), R6
-	ADD R8<<0, R6, R23
-	WORD $0x3d8002e1 // str q1, [x23, #0]
-	WORD $0x3d8006e2 // str q2, [x23, #16]
-	WORD $0x3d800ae3 // str q3, [x23, #32]
-	WORD $0x3d800ee4 // str q4, [x23, #48]
+	ADD R8<<0, R6, R24
+	WORD $0x3d800301 // str q1, [x24, #0]
+	WORD $0x3d800702 // str q2, [x24, #16]
+	WORD $0x3d800b03 // str q3, [x24, #32]
+	WORD $0x3d800f04 // str q4, [x24, #48]
 	WORD $0x6e29dc01 // fmul v1.4s, v0.4s, v9.4s
 	WORD $0x6e2adc02 // fmul v2.4s, v0.4s, v10.4s
 	WORD $0x6e2bdc03 // fmul v3.4s, v0.4s, v11.4s
@@ -896,11 +896,11 @@ row7:
 	WORD $0x4ea7cc03 // fmls v3.4s, v0.4s, v7.4s
 	WORD $0x4ea8cc04 // fmls v4.4s, v0.4s, v8.4s
 	MOVD 48(R1), R6
-	ADD R8<<0, R6, R24
-	WORD $0x3d800301 // str q1, [x24, #0]
-	WORD $0x3d800702 // str q2, [x24, #16]
-	WORD $0x3d800b03 // str q3, [x24, #32]
-	WORD $0x3d800f04 // str q4, [x24, #48]
+	ADD R8<<0, R6, R25
+	WORD $0x3d800321 // str q1, [x25, #0]
+	WORD $0x3d800722 // str q2, [x25, #16]
+	WORD $0x3d800b23 // str q3, [x25, #32]
+	WORD $0x3d800f24 // str q4, [x25, #48]
 	WORD $0x4ead1da1 // mov v1.16b, v13.16b
 	WORD $0x4eae1dc2 // mov v2.16b, v14.16b
 	WORD $0x4eaf1de3 // mov v3.16b, v15.16b
@@ -910,90 +910,90 @@ row7:
 	WORD $0x4ea7d463 // fsub v3.4s, v3.4s, v7.4s
 	WORD $0x4ea8d484 // fsub v4.4s, v4.4s, v8.4s
 	MOVD 56(R1), R6
-	ADD R8<<0, R6, R25
-	WORD $0x3d800321 // str q1, [x25, #0]
-	WORD $0x3d800722 // str q2, [x25, #16]
-	WORD $0x3d800b23 // str q3, [x25, #32]
-	WORD $0x3d800f24 // str q4, [x25, #48]
+	ADD R8<<0, R6, R26
+	WORD $0x3d800341 // str q1, [x26, #0]
+	WORD $0x3d800742 // str q2, [x26, #16]
+	WORD $0x3d800b43 // str q3, [x26, #32]
+	WORD $0x3d800f44 // str q4, [x26, #48]
 	MOVD 64(R0), R6
-	ADD R7<<0, R6, R22
-	WORD $0x3dc002df // ldr q31, [x22, #0]
+	ADD R7<<0, R6, R21
+	WORD $0x3dc002bf // ldr q31, [x21, #0]
 	WORD $0x6e3fdc01 // fmul v1.4s, v0.4s, v31.4s
-	WORD $0x3dc006df // ldr q31, [x22, #16]
+	WORD $0x3dc006bf // ldr q31, [x21, #16]
 	WORD $0x6e3fdc02 // fmul v2.4s, v0.4s, v31.4s
-	WORD $0x3dc00adf // ldr q31, [x22, #32]
+	WORD $0x3dc00abf // ldr q31, [x21, #32]
 	WORD $0x6e3fdc03 // fmul v3.4s, v0.4s, v31.4s
-	WORD $0x3dc00edf // ldr q31, [x22, #48]
+	WORD $0x3dc00ebf // ldr q31, [x21, #48]
 	WORD $0x6e3fdc04 // fmul v4.4s, v0.4s, v31.4s
 	MOVD 32(R0), R6
-	ADD R7<<0, R6, R23
-	WORD $0x3dc002ff // ldr q31, [x23, #0]
-	WORD $0x4ebfcc01 // fmls v1.4s, v0.4s, v31.4s
-	WORD $0x3dc006ff // ldr q31, [x23, #16]
-	WORD $0x4ebfcc02 // fmls v2.4s, v0.4s, v31.4s
-	WORD $0x3dc00aff // ldr q31, [x23, #32]
-	WORD $0x4ebfcc03 // fmls v3.4s, v0.4s, v31.4s
-	WORD $0x3dc00eff // ldr q31, [x23, #48]
-	WORD $0x4ebfcc04 // fmls v4.4s, v0.4s, v31.4s
-	MOVD 72(R0), R6
-	ADD R7<<0, R6, R24
-	WORD $0x3dc0031f // ldr q31, [x24, #0]
-	WORD $0x6e3fdc05 // fmul v5.4s, v0.4s, v31.4s
-	WORD $0x3dc0071f // ldr q31, [x24, #16]
-	WORD $0x6e3fdc06 // fmul v6.4s, v0.4s, v31.4s
-	WORD $0x3dc00b1f // ldr q31, [x24, #32]
-	WORD $0x6e3fdc07 // fmul v7.4s, v0.4s, v31.4s
-	WORD $0x3dc00f1f // ldr q31, [x24, #48]
-	WORD $0x6e3fdc08 // fmul v8.4s, v0.4s, v31.4s
-	MOVD 40(R0), R6
-	ADD R7<<0, R6, R25
-	WORD $0x3dc0033f // ldr q31, [x25, #0]
-	WORD $0x4ebfcc05 // fmls v5.4s, v0.4s, v31.4s
-	WORD $0x3dc0073f // ldr q31, [x25, #16]
-	WORD $0x4ebfcc06 // fmls v6.4s, v0.4s, v31.4s
-	WORD $0x3dc00b3f // ldr q31, [x25, #32]
-	WORD $0x4ebfcc07 // fmls v7.4s, v0.4s, v31.4s
-	WORD $0x3dc00f3f // ldr q31, [x25, #48]
-	WORD $0x4ebfcc08 // fmls v8.4s, v0.4s, v31.4s
-	MOVD 80(R0), R6
 	ADD R7<<0, R6, R22
 	WORD $0x3dc002df // ldr q31, [x22, #0]
-	WORD $0x6e3fdc09 // fmul v9.4s, v0.4s, v31.4s
+	WORD $0x4ebfcc01 // fmls v1.4s, v0.4s, v31.4s
 	WORD $0x3dc006df // ldr q31, [x22, #16]
-	WORD $0x6e3fdc0a // fmul v10.4s, v0.4s, v31.4s
+	WORD $0x4ebfcc02 // fmls v2.4s, v0.4s, v31.4s
 	WORD $0x3dc00adf // ldr q31, [x22, #32]
-	WORD $0x6e3fdc0b // fmul v11.4s, v0.4s, v31.4s
+	WORD $0x4ebfcc03 // fmls v3.4s, v0.4s, v31.4s
 	WORD $0x3dc00edf // ldr q31, [x22, #48]
-	WORD $0x6e3fdc0c // fmul v12.4s, v0.4s, v31.4s
-	MOVD 48(R0), R6
+	WORD $0x4ebfcc04 // fmls v4.4s, v0.4s, v31.4s
+	MOVD 72(R0), R6
 	ADD R7<<0, R6, R23
 	WORD $0x3dc002ff // ldr q31, [x23, #0]
-	WORD $0x4ebfcc09 // fmls v9.4s, v0.4s, v31.4s
+	WORD $0x6e3fdc05 // fmul v5.4s, v0.4s, v31.4s
 	WORD $0x3dc006ff // ldr q31, [x23, #16]
-	WORD $0x4ebfcc0a // fmls v10.4s, v0.4s, v31.4s
+	WORD $0x6e3fdc06 // fmul v6.4s, v0.4s, v31.4s
 	WORD $0x3dc00aff // ldr q31, [x23, #32]
-	WORD $0x4ebfcc0b // fmls v11.4s, v0.4s, v31.4s
+	WORD $0x6e3fdc07 // fmul v7.4s, v0.4s, v31.4s
 	WORD $0x3dc00eff // ldr q31, [x23, #48]
-	WORD $0x4ebfcc0c // fmls v12.4s, v0.4s, v31.4s
-	MOVD 88(R0), R6
+	WORD $0x6e3fdc08 // fmul v8.4s, v0.4s, v31.4s
+	MOVD 40(R0), R6
 	ADD R7<<0, R6, R24
 	WORD $0x3dc0031f // ldr q31, [x24, #0]
-	WORD $0x6e3fdc0d // fmul v13.4s, v0.4s, v31.4s
+	WORD $0x4ebfcc05 // fmls v5.4s, v0.4s, v31.4s
 	WORD $0x3dc0071f // ldr q31, [x24, #16]
-	WORD $0x6e3fdc0e // fmul v14.4s, v0.4s, v31.4s
+	WORD $0x4ebfcc06 // fmls v6.4s, v0.4s, v31.4s
 	WORD $0x3dc00b1f // ldr q31, [x24, #32]
-	WORD $0x6e3fdc0f // fmul v15.4s, v0.4s, v31.4s
+	WORD $0x4ebfcc07 // fmls v7.4s, v0.4s, v31.4s
 	WORD $0x3dc00f1f // ldr q31, [x24, #48]
-	WORD $0x6e3fdc10 // fmul v16.4s, v0.4s, v31.4s
-	MOVD 56(R0), R6
+	WORD $0x4ebfcc08 // fmls v8.4s, v0.4s, v31.4s
+	MOVD 80(R0), R6
 	ADD R7<<0, R6, R25
 	WORD $0x3dc0033f // ldr q31, [x25, #0]
-	WORD $0x4ebfcc0d // fmls v13.4s, v0.4s, v31.4s
+	WORD $0x6e3fdc09 // fmul v9.4s, v0.4s, v31.4s
 	WORD $0x3dc0073f // ldr q31, [x25, #16]
-	WORD $0x4ebfcc0e // fmls v14.4s, v0.4s, v31.4s
+	WORD $0x6e3fdc0a // fmul v10.4s, v0.4s, v31.4s
 	WORD $0x3dc00b3f // ldr q31, [x25, #32]
-	WORD $0x4ebfcc0f // fmls v15.4s, v0.4s, v31.4s
+	WORD $0x6e3fdc0b // fmul v11.4s, v0.4s, v31.4s
 	WORD $0x3dc00f3f // ldr q31, [x25, #48]
+	WORD $0x6e3fdc0c // fmul v12.4s, v0.4s, v31.4s
+	MOVD 48(R0), R6
+	ADD R7<<0, R6, R26
+	WORD $0x3dc0035f // ldr q31, [x26, #0]
+	WORD $0x4ebfcc09 // fmls v9.4s, v0.4s, v31.4s
+	WORD $0x3dc0075f // ldr q31, [x26, #16]
+	WORD $0x4ebfcc0a // fmls v10.4s, v0.4s, v31.4s
+	WORD $0x3dc00b5f // ldr q31, [x26, #32]
+	WORD $0x4ebfcc0b // fmls v11.4s, v0.4s, v31.4s
+	WORD $0x3dc00f5f // ldr q31, [x26, #48]
+	WORD $0x4ebfcc0c // fmls v12.4s, v0.4s, v31.4s
+	MOVD 88(R0), R6
+	ADD R7<<0, R6, R21
+	WORD $0x3dc002bf // ldr q31, [x21, #0]
+	WORD $0x6e3fdc0d // fmul v13.4s, v0.4s, v31.4s
+	WORD $0x3dc006bf // ldr q31, [x21, #16]
+	WORD $0x6e3fdc0e // fmul v14.4s, v0.4s, v31.4s
+	WORD $0x3dc00abf // ldr q31, [x21, #32]
+	WORD $0x6e3fdc0f // fmul v15.4s, v0.4s, v31.4s
+	WORD $0x3dc00ebf // ldr q31, [x21, #48]
+	WORD $0x6e3fdc10 // fmul v16.4s, v0.4s, v31.4s
+	MOVD 56(R0), R6
+	ADD R7<<0, R6, R22
+	WORD $0x3dc002df // ldr q31, [x22, #0]
+	WORD $0x4ebfcc0d // fmls v13.4s, v0.4s, v31.4s
+	WORD $0x3dc006df // ldr q31, [x22, #16]
+	WORD $0x4ebfcc0e // fmls v14.4s, v0.4s, v31.4s
+	WORD $0x3dc00adf // ldr q31, [x22, #32]
+	WORD $0x4ebfcc0f // fmls v15.4s, v0.4s, v31.4s
+	WORD $0x3dc00edf // ldr q31, [x22, #48]
 	WORD $0x4ebfcc10 // fmls v16.4s, v0.4s, v31.4s
 	WORD $0x4ea11c21 // mov v1.16b, v1.16b
 	WORD $0x4ea21c42 // mov v2.16b, v2.16b
@@ -1004,11 +1004,11 @@ row7:
 	WORD $0x4eabd463 // fsub v3.4s, v3.4s, v11.4s
 	WORD $0x4eacd484 // fsub v4.4s, v4.4s, v12.4s
 	MOVD 64(R1), R6
-	ADD R8<<0, R6, R22
-	WORD $0x3d8002c1 // str q1, [x22, #0]
-	WORD $0x3d8006c2 // str q2, [x22, #16]
-	WORD $0x3d800ac3 // str q3, [x22, #32]
-	WORD $0x3d800ec4 // str q4, [x22, #48]
+	ADD R8<<0, R6, R23
+	WORD $0x3d8002e1 // str q1, [x23, #0]
+	WORD $0x3d8006e2 // str q2, [x23, #16]
+	WORD $0x3d800ae3 // str q3, [x23, #32]
+	WORD $0x3d800ee4 // str q4, [x23, #48]
 	WORD $0x6e25dc01 // fmul v1.4s, v0.4s, v5.4s
 	WORD $0x6e26dc02 // fmul v2.4s, v0.4s, v6.4s
 	WORD $0x6e27dc03 // fmul v3.4s, v0.4s, v7.4s
@@ -1018,11 +1018,11 @@ row7:
 	WORD $0x4e2bcc03 // fmla v3.4s, v0.4s, v11.4s
 	WORD $0x4e2ccc04 // fmla v4.4s, v0.4s, v12.4s
 	MOVD 72(R1), R6
-	ADD R8<<0, R6, R23
-	WORD $0x3d8002e1 // str q1, [x23, #0]
-	WORD $0x3d8006e2 // str q2, [x23, #16]
-	WORD $0x3d800ae3 // str q3, [x23, #32]
-	WORD $0x3d800ee4 // str q4, [x23, #48]
+	ADD R8<<0, R6, R24
+	WORD $0x3d800301 // str q1, [x24, #0]
+	WORD $0x3d800702 // str q2, [x24, #16]
+	WORD $0x3d800b03 // str q3, [x24, #32]
+	WORD $0x3d800f04 // str q4, [x24, #48]
 	WORD $0x6e29dc01 // fmul v1.4s, v0.4s, v9.4s
 	WORD $0x6e2adc02 // fmul v2.4s, v0.4s, v10.4s
 	WORD $0x6e2bdc03 // fmul v3.4s, v0.4s, v11.4s
@@ -1032,11 +1032,11 @@ row7:
 	WORD $0x4ea7cc03 // fmls v3.4s, v0.4s, v7.4s
 	WORD $0x4ea8cc04 // fmls v4.4s, v0.4s, v8.4s
 	MOVD 80(R1), R6
-	ADD R8<<0, R6, R24
-	WORD $0x3d800301 // str q1, [x24, #0]
-	WORD $0x3d800702 // str q2, [x24, #16]
-	WORD $0x3d800b03 // str q3, [x24, #32]
-	WORD $0x3d800f04 // str q4, [x24, #48]
+	ADD R8<<0, R6, R25
+	WORD $0x3d800321 // str q1, [x25, #0]
+	WORD $0x3d800722 // str q2, [x25, #16]
+	WORD $0x3d800b23 // str q3, [x25, #32]
+	WORD $0x3d800f24 // str q4, [x25, #48]
 	WORD $0x4ead1da1 // mov v1.16b, v13.16b
 	WORD $0x4eae1dc2 // mov v2.16b, v14.16b
 	WORD $0x4eaf1de3 // mov v3.16b, v15.16b
@@ -1046,74 +1046,74 @@ row7:
 	WORD $0x4ea7d463 // fsub v3.4s, v3.4s, v7.4s
 	WORD $0x4ea8d484 // fsub v4.4s, v4.4s, v8.4s
 	MOVD 88(R1), R6
-	ADD R8<<0, R6, R25
-	WORD $0x3d800321 // str q1, [x25, #0]
-	WORD $0x3d800722 // str q2, [x25, #16]
-	WORD $0x3d800b23 // str q3, [x25, #32]
-	WORD $0x3d800f24 // str q4, [x25, #48]
+	ADD R8<<0, R6, R26
+	WORD $0x3d800341 // str q1, [x26, #0]
+	WORD $0x3d800742 // str q2, [x26, #16]
+	WORD $0x3d800b43 // str q3, [x26, #32]
+	WORD $0x3d800f44 // str q4, [x26, #48]
 	MOVD 96(R0), R6
-	ADD R7<<0, R6, R22
-	WORD $0x3dc002c1 // ldr q1, [x22, #0]
-	WORD $0x3dc006c2 // ldr q2, [x22, #16]
-	WORD $0x3dc00ac3 // ldr q3, [x22, #32]
-	WORD $0x3dc00ec4 // ldr q4, [x22, #48]
+	ADD R7<<0, R6, R21
+	WORD $0x3dc002a1 // ldr q1, [x21, #0]
+	WORD $0x3dc006a2 // ldr q2, [x21, #16]
+	WORD $0x3dc00aa3 // ldr q3, [x21, #32]
+	WORD $0x3dc00ea4 // ldr q4, [x21, #48]
 	MOVD 32(R0), R6
-	ADD R7<<0, R6, R23
-	WORD $0x3dc002ff // ldr q31, [x23, #0]
+	ADD R7<<0, R6, R22
+	WORD $0x3dc002df // ldr q31, [x22, #0]
 	WORD $0x4ebfd421 // fsub v1.4s, v1.4s, v31.4s
-	WORD $0x3dc006ff // ldr q31, [x23, #16]
+	WORD $0x3dc006df // ldr q31, [x22, #16]
 	WORD $0x4ebfd442 // fsub v2.4s, v2.4s, v31.4s
-	WORD $0x3dc00aff // ldr q31, [x23, #32]
+	WORD $0x3dc00adf // ldr q31, [x22, #32]
 	WORD $0x4ebfd463 // fsub v3.4s, v3.4s, v31.4s
-	WORD $0x3dc00eff // ldr q31, [x23, #48]
+	WORD $0x3dc00edf // ldr q31, [x22, #48]
 	WORD $0x4ebfd484 // fsub v4.4s, v4.4s, v31.4s
 	MOVD 104(R0), R6
-	ADD R7<<0, R6, R24
-	WORD $0x3dc00305 // ldr q5, [x24, #0]
-	WORD $0x3dc00706 // ldr q6, [x24, #16]
-	WORD $0x3dc00b07 // ldr q7, [x24, #32]
-	WORD $0x3dc00f08 // ldr q8, [x24, #48]
+	ADD R7<<0, R6, R23
+	WORD $0x3dc002e5 // ldr q5, [x23, #0]
+	WORD $0x3dc006e6 // ldr q6, [x23, #16]
+	WORD $0x3dc00ae7 // ldr q7, [x23, #32]
+	WORD $0x3dc00ee8 // ldr q8, [x23, #48]
 	MOVD 40(R0), R6
-	ADD R7<<0, R6, R25
-	WORD $0x3dc0033f // ldr q31, [x25, #0]
+	ADD R7<<0, R6, R24
+	WORD $0x3dc0031f // ldr q31, [x24, #0]
 	WORD $0x4ebfd4a5 // fsub v5.4s, v5.4s, v31.4s
-	WORD $0x3dc0073f // ldr q31, [x25, #16]
+	WORD $0x3dc0071f // ldr q31, [x24, #16]
 	WORD $0x4ebfd4c6 // fsub v6.4s, v6.4s, v31.4s
-	WORD $0x3dc00b3f // ldr q31, [x25, #32]
+	WORD $0x3dc00b1f // ldr q31, [x24, #32]
 	WORD $0x4ebfd4e7 // fsub v7.4s, v7.4s, v31.4s
-	WORD $0x3dc00f3f // ldr q31, [x25, #48]
+	WORD $0x3dc00f1f // ldr q31, [x24, #48]
 	WORD $0x4ebfd508 // fsub v8.4s, v8.4s, v31.4s
 	MOVD 112(R0), R6
-	ADD R7<<0, R6, R22
-	WORD $0x3dc002c9 // ldr q9, [x22, #0]
-	WORD $0x3dc006ca // ldr q10, [x22, #16]
-	WORD $0x3dc00acb // ldr q11, [x22, #32]
-	WORD $0x3dc00ecc // ldr q12, [x22, #48]
+	ADD R7<<0, R6, R25
+	WORD $0x3dc00329 // ldr q9, [x25, #0]
+	WORD $0x3dc0072a // ldr q10, [x25, #16]
+	WORD $0x3dc00b2b // ldr q11, [x25, #32]
+	WORD $0x3dc00f2c // ldr q12, [x25, #48]
 	MOVD 48(R0), R6
-	ADD R7<<0, R6, R23
-	WORD $0x3dc002ff // ldr q31, [x23, #0]
+	ADD R7<<0, R6, R26
+	WORD $0x3dc0035f // ldr q31, [x26, #0]
 	WORD $0x4ebfd529 // fsub v9.4s, v9.4s, v31.4s
-	WORD $0x3dc006ff // ldr q31, [x23, #16]
+	WORD $0x3dc0075f // ldr q31, [x26, #16]
 	WORD $0x4ebfd54a // fsub v10.4s, v10.4s, v31.4s
-	WORD $0x3dc00aff // ldr q31, [x23, #32]
+	WORD $0x3dc00b5f // ldr q31, [x26, #32]
 	WORD $0x4ebfd56b // fsub v11.4s, v11.4s, v31.4s
-	WORD $0x3dc00eff // ldr q31, [x23, #48]
+	WORD $0x3dc00f5f // ldr q31, [x26, #48]
 	WORD $0x4ebfd58c // fsub v12.4s, v12.4s, v31.4s
 	MOVD 120(R0), R6
-	ADD R7<<0, R6, R24
-	WORD $0x3dc0030d // ldr q13, [x24, #0]
-	WORD $0x3dc0070e // ldr q14, [x24, #16]
-	WORD $0x3dc00b0f // ldr q15, [x24, #32]
-	WORD $0x3dc00f10 // ldr q16, [x24, #48]
+	ADD R7<<0, R6, R21
+	WORD $0x3dc002ad // ldr q13, [x21, #0]
+	WORD $0x3dc006ae // ldr q14, [x21, #16]
+	WORD $0x3dc00aaf // ldr q15, [x21, #32]
+	WORD $0x3dc00eb0 // ldr q16, [x21, #48]
 	MOVD 56(R0), R6
-	ADD R7<<0, R6, R25
-	WORD $0x3dc0033f // ldr q31, [x25, #0]
+	ADD R7<<0, R6, R22
+	WORD $0x3dc002df // ldr q31, [x22, #0]
 	WORD $0x4ebfd5ad // fsub v13.4s, v13.4s, v31.4s
-	WORD $0x3dc0073f // ldr q31, [x25, #16]
+	WORD $0x3dc006df // ldr q31, [x22, #16]
 	WORD $0x4ebfd5ce // fsub v14.4s, v14.4s, v31.4s
-	WORD $0x3dc00b3f // ldr q31, [x25, #32]
+	WORD $0x3dc00adf // ldr q31, [x22, #32]
 	WORD $0x4ebfd5ef // fsub v15.4s, v15.4s, v31.4s
-	WORD $0x3dc00f3f // ldr q31, [x25, #48]
+	WORD $0x3dc00edf // ldr q31, [x22, #48]
 	WORD $0x4ebfd610 // fsub v16.4s, v16.4s, v31.4s
 	WORD $0x4ea11c21 // mov v1.16b, v1.16b
 	WORD $0x4ea21c42 // mov v2.16b, v2.16b
@@ -1124,11 +1124,11 @@ row7:
 	WORD $0x4eabd463 // fsub v3.4s, v3.4s, v11.4s
 	WORD $0x4eacd484 // fsub v4.4s, v4.4s, v12.4s
 	MOVD 96(R1), R6
-	ADD R8<<0, R6, R22
-	WORD $0x3d8002c1 // str q1, [x22, #0]
-	WORD $0x3d8006c2 // str q2, [x22, #16]
-	WORD $0x3d800ac3 // str q3, [x22, #32]
-	WORD $0x3d800ec4 // str q4, [x22, #48]
+	ADD R8<<0, R6, R23
+	WORD $0x3d8002e1 // str q1, [x23, #0]
+	WORD $0x3d8006e2 // str q2, [x23, #16]
+	WORD $0x3d800ae3 // str q3, [x23, #32]
+	WORD $0x3d800ee4 // str q4, [x23, #48]
 	WORD $0x6e25dc01 // fmul v1.4s, v0.4s, v5.4s
 	WORD $0x6e26dc02 // fmul v2.4s, v0.4s, v6.4s
 	WORD $0x6e27dc03 // fmul v3.4s, v0.4s, v7.4s
@@ -1138,11 +1138,11 @@ row7:
 	WORD $0x4e2bcc03 // fmla v3.4s, v0.4s, v11.4s
 	WORD $0x4e2ccc04 // fmla v4.4s, v0.4s, v12.4s
 	MOVD 104(R1), R6
-	ADD R8<<0, R6, R23
-	WORD $0x3d8002e1 // str q1, [x23, #0]
-	WORD $0x3d8006e2 // str q2, [x23, #16]
-	WORD $0x3d800ae3 // str q3, [x23, #32]
-	WORD $0x3d800ee4 // str q4, [x23, #48]
+	ADD R8<<0, R6, R24
+	WORD $0x3d800301 // str q1, [x24, #0]
+	WORD $0x3d800702 // str q2, [x24, #16]
+	WORD $0x3d800b03 // str q3, [x24, #32]
+	WORD $0x3d800f04 // str q4, [x24, #48]
 	WORD $0x6e29dc01 // fmul v1.4s, v0.4s, v9.4s
 	WORD $0x6e2adc02 // fmul v2.4s, v0.4s, v10.4s
 	WORD $0x6e2bdc03 // fmul v3.4s, v0.4s, v11.4s
@@ -1152,11 +1152,11 @@ row7:
 	WORD $0x4ea7cc03 // fmls v3.4s, v0.4s, v7.4s
 	WORD $0x4ea8cc04 // fmls v4.4s, v0.4s, v8.4s
 	MOVD 112(R1), R6
-	ADD R8<<0, R6, R24
-	WORD $0x3d800301 // str q1, [x24, #0]
-	WORD $0x3d800702 // str q2, [x24, #16]
-	WORD $0x3d800b03 // str q3, [x24, #32]
-	WORD $0x3d800f04 // str q4, [x24, #48]
+	ADD R8<<0, R6, R25
+	WORD $0x3d800321 // str q1, [x25, #0]
+	WORD $0x3d800722 // str q2, [x25, #16]
+	WORD $0x3d800b23 // str q3, [x25, #32]
+	WORD $0x3d800f24 // str q4, [x25, #48]
 	WORD $0x4ead1da1 // mov v1.16b, v13.16b
 	WORD $0x4eae1dc2 // mov v2.16b, v14.16b
 	WORD $0x4eaf1de3 // mov v3.16b, v15.16b
@@ -1166,11 +1166,11 @@ row7:
 	WORD $0x4ea7d463 // fsub v3.4s, v3.4s, v7.4s
 	WORD $0x4ea8d484 // fsub v4.4s, v4.4s, v8.4s
 	MOVD 120(R1), R6
-	ADD R8<<0, R6, R25
-	WORD $0x3d800321 // str q1, [x25, #0]
-	WORD $0x3d800722 // str q2, [x25, #16]
-	WORD $0x3d800b23 // str q3, [x25, #32]
-	WORD $0x3d800f24 // str q4, [x25, #48]
+	ADD R8<<0, R6, R26
+	WORD $0x3d800341 // str q1, [x26, #0]
+	WORD $0x3d800742 // str q2, [x26, #16]
+	WORD $0x3d800b43 // str q3, [x26, #32]
+	WORD $0x3d800f44 // str q4, [x26, #48]
 	ADD R2, R7
 	ADD R3, R8
 	JMP row7
@@ -1193,27 +1193,27 @@ row9:
 	SUBS $1, R9
 	BLT rows10
 	MOVD 0(R0), R6
-	ADD R7<<0, R6, R22
-	WORD $0x3dc002c0 // ldr q0, [x22, #0]
-	WORD $0x3dc006c1 // ldr q1, [x22, #16]
-	WORD $0x3dc00ac2 // ldr q2, [x22, #32]
-	WORD $0x3dc00ec3 // ldr q3, [x22, #48]
+	ADD R7<<0, R6, R21
+	WORD $0x3dc002a0 // ldr q0, [x21, #0]
+	WORD $0x3dc006a1 // ldr q1, [x21, #16]
+	WORD $0x3dc00aa2 // ldr q2, [x21, #32]
+	WORD $0x3dc00ea3 // ldr q3, [x21, #48]
 	MOVD 8(R0), R6
-	ADD R7<<0, R6, R23
-	WORD $0x3dc002e4 // ldr q4, [x23, #0]
-	WORD $0x3dc006e5 // ldr q5, [x23, #16]
-	WORD $0x3dc00ae6 // ldr q6, [x23, #32]
-	WORD $0x3dc00ee7 // ldr q7, [x23, #48]
+	ADD R7<<0, R6, R22
+	WORD $0x3dc002c4 // ldr q4, [x22, #0]
+	WORD $0x3dc006c5 // ldr q5, [x22, #16]
+	WORD $0x3dc00ac6 // ldr q6, [x22, #32]
+	WORD $0x3dc00ec7 // ldr q7, [x22, #48]
 	WORD $0x4ea01c08 // mov v8.16b, v0.16b
 	WORD $0x4ea11c29 // mov v9.16b, v1.16b
 	WORD $0x4ea21c4a // mov v10.16b, v2.16b
 	WORD $0x4ea31c6b // mov v11.16b, v3.16b
 	MOVD 0(R1), R6
-	ADD R8<<0, R6, R24
-	WORD $0x3d800308 // str q8, [x24, #0]
-	WORD $0x3d800709 // str q9, [x24, #16]
-	WORD $0x3d800b0a // str q10, [x24, #32]
-	WORD $0x3d800f0b // str q11, [x24, #48]
+	ADD R8<<0, R6, R23
+	WORD $0x3d8002e8 // str q8, [x23, #0]
+	WORD $0x3d8006e9 // str q9, [x23, #16]
+	WORD $0x3d800aea // str q10, [x23, #32]
+	WORD $0x3d800eeb // str q11, [x23, #48]
 	WORD $0x4ea01c08 // mov v8.16b, v0.16b
 	WORD $0x4ea11c29 // mov v9.16b, v1.16b
 	WORD $0x4ea21c4a // mov v10.16b, v2.16b
@@ -1223,11 +1223,11 @@ row9:
 	WORD $0x4e26d54a // fadd v10.4s, v10.4s, v6.4s
 	WORD $0x4e27d56b // fadd v11.4s, v11.4s, v7.4s
 	MOVD 8(R1), R6
-	ADD R8<<0, R6, R25
-	WORD $0x3d800328 // str q8, [x25, #0]
-	WORD $0x3d800729 // str q9, [x25, #16]
-	WORD $0x3d800b2a // str q10, [x25, #32]
-	WORD $0x3d800f2b // str q11, [x25, #48]
+	ADD R8<<0, R6, R24
+	WORD $0x3d800308 // str q8, [x24, #0]
+	WORD $0x3d800709 // str q9, [x24, #16]
+	WORD $0x3d800b0a // str q10, [x24, #32]
+	WORD $0x3d800f0b // str q11, [x24, #48]
 	WORD $0x4ea01c00 // mov v0.16b, v0.16b
 	WORD $0x4ea11c21 // mov v1.16b, v1.16b
 	WORD $0x4ea21c42 // mov v2.16b, v2.16b
@@ -1237,63 +1237,63 @@ row9:
 	WORD $0x4ea6d442 // fsub v2.4s, v2.4s, v6.4s
 	WORD $0x4ea7d463 // fsub v3.4s, v3.4s, v7.4s
 	MOVD 16(R1), R6
-	ADD R8<<0, R6, R22
-	WORD $0x3d8002c0 // str q0, [x22, #0]
-	WORD $0x3d8006c1 // str q1, [x22, #16]
-	WORD $0x3d800ac2 // str q2, [x22, #32]
-	WORD $0x3d800ec3 // str q3, [x22, #48]
+	ADD R8<<0, R6, R25
+	WORD $0x3d800320 // str q0, [x25, #0]
+	WORD $0x3d800721 // str q1, [x25, #16]
+	WORD $0x3d800b22 // str q2, [x25, #32]
+	WORD $0x3d800f23 // str q3, [x25, #48]
 	WORD $0x4ea41c80 // mov v0.16b, v4.16b
 	WORD $0x4ea51ca1 // mov v1.16b, v5.16b
 	WORD $0x4ea61cc2 // mov v2.16b, v6.16b
 	WORD $0x4ea71ce3 // mov v3.16b, v7.16b
 	MOVD 24(R1), R6
-	ADD R8<<0, R6, R23
-	WORD $0x3d8002e0 // str q0, [x23, #0]
-	WORD $0x3d8006e1 // str q1, [x23, #16]
-	WORD $0x3d800ae2 // str q2, [x23, #32]
-	WORD $0x3d800ee3 // str q3, [x23, #48]
+	ADD R8<<0, R6, R26
+	WORD $0x3d800340 // str q0, [x26, #0]
+	WORD $0x3d800741 // str q1, [x26, #16]
+	WORD $0x3d800b42 // str q2, [x26, #32]
+	WORD $0x3d800f43 // str q3, [x26, #48]
 	MOVD 0(R0), R6
-	ADD R7<<0, R6, R24
-	WORD $0x3dc00300 // ldr q0, [x24, #0]
-	WORD $0x3dc00701 // ldr q1, [x24, #16]
-	WORD $0x3dc00b02 // ldr q2, [x24, #32]
-	WORD $0x3dc00f03 // ldr q3, [x24, #48]
+	ADD R7<<0, R6, R21
+	WORD $0x3dc002a0 // ldr q0, [x21, #0]
+	WORD $0x3dc006a1 // ldr q1, [x21, #16]
+	WORD $0x3dc00aa2 // ldr q2, [x21, #32]
+	WORD $0x3dc00ea3 // ldr q3, [x21, #48]
 	MOVD 16(R0), R6
-	ADD R7<<0, R6, R25
-	WORD $0x3dc0033f // ldr q31, [x25, #0]
+	ADD R7<<0, R6, R22
+	WORD $0x3dc002df // ldr q31, [x22, #0]
 	WORD $0x4e3fd400 // fadd v0.4s, v0.4s, v31.4s
-	WORD $0x3dc0073f // ldr q31, [x25, #16]
+	WORD $0x3dc006df // ldr q31, [x22, #16]
 	WORD $0x4e3fd421 // fadd v1.4s, v1.4s, v31.4s
-	WORD $0x3dc00b3f // ldr q31, [x25, #32]
+	WORD $0x3dc00adf // ldr q31, [x22, #32]
 	WORD $0x4e3fd442 // fadd v2.4s, v2.4s, v31.4s
-	WORD $0x3dc00f3f // ldr q31, [x25, #48]
+	WORD $0x3dc00edf // ldr q31, [x22, #48]
 	WORD $0x4e3fd463 // fadd v3.4s, v3.4s, v31.4s
 	MOVD 8(R0), R6
-	ADD R7<<0, R6, R22
-	WORD $0x3dc002c4 // ldr q4, [x22, #0]
-	WORD $0x3dc006c5 // ldr q5, [x22, #16]
-	WORD $0x3dc00ac6 // ldr q6, [x22, #32]
-	WORD $0x3dc00ec7 // ldr q7, [x22, #48]
-	MOVD 24(R0), R6
 	ADD R7<<0, R6, R23
-	WORD $0x3dc002ff // ldr q31, [x23, #0]
+	WORD $0x3dc002e4 // ldr q4, [x23, #0]
+	WORD $0x3dc006e5 // ldr q5, [x23, #16]
+	WORD $0x3dc00ae6 // ldr q6, [x23, #32]
+	WORD $0x3dc00ee7 // ldr q7, [x23, #48]
+	MOVD 24(R0), R6
+	ADD R7<<0, R6, R24
+	WORD $0x3dc0031f // ldr q31, [x24, #0]
 	WORD $0x4e3fd484 // fadd v4.4s, v4.4s, v31.4s
-	WORD $0x3dc006ff // ldr q31, [x23, #16]
+	WORD $0x3dc0071f // ldr q31, [x24, #16]
 	WORD $0x4e3fd4a5 // fadd v5.4s, v5.4s, v31.4s
-	WORD $0x3dc00aff // ldr q31, [x23, #32]
+	WORD $0x3dc00b1f // ldr q31, [x24, #32]
 	WORD $0x4e3fd4c6 // fadd v6.4s, v6.4s, v31.4s
-	WORD $0x3dc00eff // ldr q31, [x23, #48]
+	WORD $0x3dc00f1f // ldr q31, [x24, #48]
 	WORD $0x4e3fd4e7 // fadd v7.4s, v7.4s, v31.4s
 	WORD $0x4ea01c08 // mov v8.16b, v0.16b
 	WORD $0x4ea11c29 // mov v9.16b, v1.16b
 	WORD $0x4ea21c4a // mov v10.16b, v2.16b
 	WORD $0x4ea31c6b // mov v11.16b, v3.16b
 	MOVD 32(R1), R6
-	ADD R8<<0, R6, R24
-	WORD $0x3d800308 // str q8, [x24, #0]
-	WORD $0x3d800709 // str q9, [x24, #16]
-	WORD $0x3d800b0a // str q10, [x24, #32]
-	WORD $0x3d800f0b // str q11, [x24, #48]
+	ADD R8<<0, R6, R25
+	WORD $0x3d800328 // str q8, [x25, #0]
+	WORD $0x3d800729 // str q9, [x25, #16]
+	WORD $0x3d800b2a // str q10, [x25, #32]
+	WORD $0x3d800f2b // str q11, [x25, #48]
 	WORD $0x4ea01c08 // mov v8.16b, v0.16b
 	WORD $0x4ea11c29 // mov v9.16b, v1.16b
 	WORD $0x4ea21c4a // mov v10.16b, v2.16b
@@ -1303,11 +1303,11 @@ row9:
 	WORD $0x4e26d54a // fadd v10.4s, v10.4s, v6.4s
 	WORD $0x4e27d56b // fadd v11.4s, v11.4s, v7.4s
 	MOVD 40(R1), R6
-	ADD R8<<0, R6, R25
-	WORD $0x3d800328 // str q8, [x25, #0]
-	WORD $0x3d800729 // str q9, [x25, #16]
-	WORD $0x3d800b2a // str q10, [x25, #32]
-	WORD $0x3d800f2b // str q11, [x25, #48]
+	ADD R8<<0, R6, R26
+	WORD $0x3d800348 // str q8, [x26, #0]
+	WORD $0x3d800749 // str q9, [x26, #16]
+	WORD $0x3d800b4a // str q10, [x26, #32]
+	WORD $0x3d800f4b // str q11, [x26, #48]
 	WORD $0x4ea01c00 // mov v0.16b, v0.16b
 	WORD $0x4ea11c21 // mov v1.16b, v1.16b
 	WORD $0x4ea21c42 // mov v2.16b, v2.16b
@@ -1317,63 +1317,63 @@ row9:
 	WORD $0x4ea6d442 // fsub v2.4s, v2.4s, v6.4s
 	WORD $0x4ea7d463 // fsub v3.4s, v3.4s, v7.4s
 	MOVD 48(R1), R6
-	ADD R8<<0, R6, R22
-	WORD $0x3d8002c0 // str q0, [x22, #0]
-	WORD $0x3d8006c1 // str q1, [x22, #16]
-	WORD $0x3d800ac2 // str q2, [x22, #32]
-	WORD $0x3d800ec3 // str q3, [x22, #48]
+	ADD R8<<0, R6, R21
+	WORD $0x3d8002a0 // str q0, [x21, #0]
+	WORD $0x3d8006a1 // str q1, [x21, #16]
+	WORD $0x3d800aa2 // str q2, [x21, #32]
+	WORD $0x3d800ea3 // str q3, [x21, #48]
 	WORD $0x4ea41c80 // mov v0.16b, v4.16b
 	WORD $0x4ea51ca1 // mov v1.16b, v5.16b
 	WORD $0x4ea61cc2 // mov v2.16b, v6.16b
 	WORD $0x4ea71ce3 // mov v3.16b, v7.16b
 	MOVD 56(R1), R6
-	ADD R8<<0, R6, R23
-	WORD $0x3d8002e0 // str q0, [x23, #0]
-	WORD $0x3d8006e1 // str q1, [x23, #16]
-	WORD $0x3d800ae2 // str q2, [x23, #32]
-	WORD $0x3d800ee3 // str q3, [x23, #48]
+	ADD R8<<0, R6, R22
+	WORD $0x3d8002c0 // str q0, [x22, #0]
+	WORD $0x3d8006c1 // str q1, [x22, #16]
+	WORD $0x3d800ac2 // str q2, [x22, #32]
+	WORD $0x3d800ec3 // str q3, [x22, #48]
 	MOVD 0(R0), R6
-	ADD R7<<0, R6, R24
-	WORD $0x3dc00300 // ldr q0, [x24, #0]
-	WORD $0x3dc00701 // ldr q1, [x24, #16]
-	WORD $0x3dc00b02 // ldr q2, [x24, #32]
-	WORD $0x3dc00f03 // ldr q3, [x24, #48]
+	ADD R7<<0, R6, R23
+	WORD $0x3dc002e0 // ldr q0, [x23, #0]
+	WORD $0x3dc006e1 // ldr q1, [x23, #16]
+	WORD $0x3dc00ae2 // ldr q2, [x23, #32]
+	WORD $0x3dc00ee3 // ldr q3, [x23, #48]
 	MOVD 16(R0), R6
-	ADD R7<<0, R6, R25
-	WORD $0x3dc0033f // ldr q31, [x25, #0]
+	ADD R7<<0, R6, R24
+	WORD $0x3dc0031f // ldr q31, [x24, #0]
 	WORD $0x4ebfd400 // fsub v0.4s, v0.4s, v31.4s
-	WORD $0x3dc0073f // ldr q31, [x25, #16]
+	WORD $0x3dc0071f // ldr q31, [x24, #16]
 	WORD $0x4ebfd421 // fsub v1.4s, v1.4s, v31.4s
-	WORD $0x3dc00b3f // ldr q31, [x25, #32]
+	WORD $0x3dc00b1f // ldr q31, [x24, #32]
 	WORD $0x4ebfd442 // fsub v2.4s, v2.4s, v31.4s
-	WORD $0x3dc00f3f // ldr q31, [x25, #48]
+	WORD $0x3dc00f1f // ldr q31, [x24, #48]
 	WORD $0x4ebfd463 // fsub v3.4s, v3.4s, v31.4s
 	MOVD 8(R0), R6
-	ADD R7<<0, R6, R22
-	WORD $0x3dc002c4 // ldr q4, [x22, #0]
-	WORD $0x3dc006c5 // ldr q5, [x22, #16]
-	WORD $0x3dc00ac6 // ldr q6, [x22, #32]
-	WORD $0x3dc00ec7 // ldr q7, [x22, #48]
+	ADD R7<<0, R6, R25
+	WORD $0x3dc00324 // ldr q4, [x25, #0]
+	WORD $0x3dc00725 // ldr q5, [x25, #16]
+	WORD $0x3dc00b26 // ldr q6, [x25, #32]
+	WORD $0x3dc00f27 // ldr q7, [x25, #48]
 	MOVD 24(R0), R6
-	ADD R7<<0, R6, R23
-	WORD $0x3dc002ff // ldr q31, [x23, #0]
+	ADD R7<<0, R6, R26
+	WORD $0x3dc0035f // ldr q31, [x26, #0]
 	WORD $0x4ebfd484 // fsub v4.4s, v4.4s, v31.4s
-	WORD $0x3dc006ff // ldr q31, [x23, #16]
+	WORD $0x3dc0075f // ldr q31, [x26, #16]
 	WORD $0x4ebfd4a5 // fsub v5.4s, v5.4s, v31.4s
-	WORD $0x3dc00aff // ldr q31, [x23, #32]
+	WORD $0x3dc00b5f // ldr q31, [x26, #32]
 	WORD $0x4ebfd4c6 // fsub v6.4s, v6.4s, v31.4s
-	WORD $0x3dc00eff // ldr q31, [x23, #48]
+	WORD $0x3dc00f5f // ldr q31, [x26, #48]
 	WORD $0x4ebfd4e7 // fsub v7.4s, v7.4s, v31.4s
 	WORD $0x4ea01c08 // mov v8.16b, v0.16b
 	WORD $0x4ea11c29 // mov v9.16b, v1.16b
 	WORD $0x4ea21c4a // mov v10.16b, v2.16b
 	WORD $0x4ea31c6b // mov v11.16b, v3.16b
 	MOVD 64(R1), R6
-	ADD R8<<0, R6, R24
-	WORD $0x3d800308 // str q8, [x24, #0]
-	WORD $0x3d800709 // str q9, [x24, #16]
-	WORD $0x3d800b0a // str q10, [x24, #32]
-	WORD $0x3d800f0b // str q11, [x24, #48]
+	ADD R8<<0, R6, R21
+	WORD $0x3d8002a8 // str q8, [x21, #0]
+	WORD $0x3d8006a9 // str q9, [x21, #16]
+	WORD $0x3d800aaa // str q10, [x21, #32]
+	WORD $0x3d800eab // str q11, [x21, #48]
 	WORD $0x4ea01c08 // mov v8.16b, v0.16b
 	WORD $0x4ea11c29 // mov v9.16b, v1.16b
 	WORD $0x4ea21c4a // mov v10.16b, v2.16b
@@ -1383,11 +1383,11 @@ row9:
 	WORD $0x4e26d54a // fadd v10.4s, v10.4s, v6.4s
 	WORD $0x4e27d56b // fadd v11.4s, v11.4s, v7.4s
 	MOVD 72(R1), R6
-	ADD R8<<0, R6, R25
-	WORD $0x3d800328 // str q8, [x25, #0]
-	WORD $0x3d800729 // str q9, [x25, #16]
-	WORD $0x3d800b2a // str q10, [x25, #32]
-	WORD $0x3d800f2b // str q11, [x25, #48]
+	ADD R8<<0, R6, R22
+	WORD $0x3d8002c8 // str q8, [x22, #0]
+	WORD $0x3d8006c9 // str q9, [x22, #16]
+	WORD $0x3d800aca // str q10, [x22, #32]
+	WORD $0x3d800ecb // str q11, [x22, #48]
 	WORD $0x4ea01c00 // mov v0.16b, v0.16b
 	WORD $0x4ea11c21 // mov v1.16b, v1.16b
 	WORD $0x4ea21c42 // mov v2.16b, v2.16b
@@ -1397,43 +1397,43 @@ row9:
 	WORD $0x4ea6d442 // fsub v2.4s, v2.4s, v6.4s
 	WORD $0x4ea7d463 // fsub v3.4s, v3.4s, v7.4s
 	MOVD 80(R1), R6
-	ADD R8<<0, R6, R22
-	WORD $0x3d8002c0 // str q0, [x22, #0]
-	WORD $0x3d8006c1 // str q1, [x22, #16]
-	WORD $0x3d800ac2 // str q2, [x22, #32]
-	WORD $0x3d800ec3 // str q3, [x22, #48]
-	WORD $0x4ea41c80 // mov v0.16b, v4.16b
-	WORD $0x4ea51ca1 // mov v1.16b, v5.16b
-	WORD $0x4ea61cc2 // mov v2.16b, v6.16b
-	WORD $0x4ea71ce3 // mov v3.16b, v7.16b
-	MOVD 88(R1), R6
 	ADD R8<<0, R6, R23
 	WORD $0x3d8002e0 // str q0, [x23, #0]
 	WORD $0x3d8006e1 // str q1, [x23, #16]
 	WORD $0x3d800ae2 // str q2, [x23, #32]
 	WORD $0x3d800ee3 // str q3, [x23, #48]
+	WORD $0x4ea41c80 // mov v0.16b, v4.16b
+	WORD $0x4ea51ca1 // mov v1.16b, v5.16b
+	WORD $0x4ea61cc2 // mov v2.16b, v6.16b
+	WORD $0x4ea71ce3 // mov v3.16b, v7.16b
+	MOVD 88(R1), R6
+	ADD R8<<0, R6, R24
+	WORD $0x3d800300 // str q0, [x24, #0]
+	WORD $0x3d800701 // str q1, [x24, #16]
+	WORD $0x3d800b02 // str q2, [x24, #32]
+	WORD $0x3d800f03 // str q3, [x24, #48]
 	MOVD 16(R0), R6
-	ADD R7<<0, R6, R24
-	WORD $0x3dc00300 // ldr q0, [x24, #0]
-	WORD $0x3dc00701 // ldr q1, [x24, #16]
-	WORD $0x3dc00b02 // ldr q2, [x24, #32]
-	WORD $0x3dc00f03 // ldr q3, [x24, #48]
-	MOVD 24(R0), R6
 	ADD R7<<0, R6, R25
-	WORD $0x3dc00324 // ldr q4, [x25, #0]
-	WORD $0x3dc00725 // ldr q5, [x25, #16]
-	WORD $0x3dc00b26 // ldr q6, [x25, #32]
-	WORD $0x3dc00f27 // ldr q7, [x25, #48]
+	WORD $0x3dc00320 // ldr q0, [x25, #0]
+	WORD $0x3dc00721 // ldr q1, [x25, #16]
+	WORD $0x3dc00b22 // ldr q2, [x25, #32]
+	WORD $0x3dc00f23 // ldr q3, [x25, #48]
+	MOVD 24(R0), R6
+	ADD R7<<0, R6, R26
+	WORD $0x3dc00344 // ldr q4, [x26, #0]
+	WORD $0x3dc00745 // ldr q5, [x26, #16]
+	WORD $0x3dc00b46 // ldr q6, [x26, #32]
+	WORD $0x3dc00f47 // ldr q7, [x26, #48]
 	WORD $0x4ea01c08 // mov v8.16b, v0.16b
 	WORD $0x4ea11c29 // mov v9.16b, v1.16b
 	WORD $0x4ea21c4a // mov v10.16b, v2.16b
 	WORD $0x4ea31c6b // mov v11.16b, v3.16b
 	MOVD 96(R1), R6
-	ADD R8<<0, R6, R22
-	WORD $0x3d8002c8 // str q8, [x22, #0]
-	WORD $0x3d8006c9 // str q9, [x22, #16]
-	WORD $0x3d800aca // str q10, [x22, #32]
-	WORD $0x3d800ecb // str q11, [x22, #48]
+	ADD R8<<0, R6, R21
+	WORD $0x3d8002a8 // str q8, [x21, #0]
+	WORD $0x3d8006a9 // str q9, [x21, #16]
+	WORD $0x3d800aaa // str q10, [x21, #32]
+	WORD $0x3d800eab // str q11, [x21, #48]
 	WORD $0x4ea01c08 // mov v8.16b, v0.16b
 	WORD $0x4ea11c29 // mov v9.16b, v1.16b
 	WORD $0x4ea21c4a // mov v10.16b, v2.16b
@@ -1443,11 +1443,11 @@ row9:
 	WORD $0x4e26d54a // fadd v10.4s, v10.4s, v6.4s
 	WORD $0x4e27d56b // fadd v11.4s, v11.4s, v7.4s
 	MOVD 104(R1), R6
-	ADD R8<<0, R6, R23
-	WORD $0x3d8002e8 // str q8, [x23, #0]
-	WORD $0x3d8006e9 // str q9, [x23, #16]
-	WORD $0x3d800aea // str q10, [x23, #32]
-	WORD $0x3d800eeb // str q11, [x23, #48]
+	ADD R8<<0, R6, R22
+	WORD $0x3d8002c8 // str q8, [x22, #0]
+	WORD $0x3d8006c9 // str q9, [x22, #16]
+	WORD $0x3d800aca // str q10, [x22, #32]
+	WORD $0x3d800ecb // str q11, [x22, #48]
 	WORD $0x4ea01c00 // mov v0.16b, v0.16b
 	WORD $0x4ea11c21 // mov v1.16b, v1.16b
 	WORD $0x4ea21c42 // mov v2.16b, v2.16b
@@ -1457,21 +1457,21 @@ row9:
 	WORD $0x4ea6d442 // fsub v2.4s, v2.4s, v6.4s
 	WORD $0x4ea7d463 // fsub v3.4s, v3.4s, v7.4s
 	MOVD 112(R1), R6
-	ADD R8<<0, R6, R24
-	WORD $0x3d800300 // str q0, [x24, #0]
-	WORD $0x3d800701 // str q1, [x24, #16]
-	WORD $0x3d800b02 // str q2, [x24, #32]
-	WORD $0x3d800f03 // str q3, [x24, #48]
+	ADD R8<<0, R6, R23
+	WORD $0x3d8002e0 // str q0, [x23, #0]
+	WORD $0x3d8006e1 // str q1, [x23, #16]
+	WORD $0x3d800ae2 // str q2, [x23, #32]
+	WORD $0x3d800ee3 // str q3, [x23, #48]
 	WORD $0x4ea41c80 // mov v0.16b, v4.16b
 	WORD $0x4ea51ca1 // mov v1.16b, v5.16b
 	WORD $0x4ea61cc2 // mov v2.16b, v6.16b
 	WORD $0x4ea71ce3 // mov v3.16b, v7.16b
 	MOVD 120(R1), R6
-	ADD R8<<0, R6, R25
-	WORD $0x3d800320 // str q0, [x25, #0]
-	WORD $0x3d800721 // str q1, [x25, #16]
-	WORD $0x3d800b22 // str q2, [x25, #32]
-	WORD $0x3d800f23 // str q3, [x25, #48]
+	ADD R8<<0, R6, R24
+	WORD $0x3d800300 // str q0, [x24, #0]
+	WORD $0x3d800701 // str q1, [x24, #16]
+	WORD $0x3d800b02 // str q2, [x24, #32]
+	WORD $0x3d800f03 // str q3, [x24, #48]
 	ADD R2, R7
 	ADD R3, R8
 	JMP row9
@@ -1501,74 +1501,64 @@ row11:
 	WORD $0x3dc00923 // ldr q3, [x9, #32]
 	WORD $0x3dc00d24 // ldr q4, [x9, #48]
 	MOVD 0(R0), R6
-	ADD R7<<0, R6, R22
-	WORD $0x3dc002c5 // ldr q5, [x22, #0]
-	WORD $0x3dc006c6 // ldr q6, [x22, #16]
-	WORD $0x3dc00ac7 // ldr q7, [x22, #32]
-	WORD $0x3dc00ec8 // ldr q8, [x22, #48]
+	ADD R7<<0, R6, R21
+	WORD $0x3dc002a5 // ldr q5, [x21, #0]
+	WORD $0x3dc006a6 // ldr q6, [x21, #16]
+	WORD $0x3dc00aa7 // ldr q7, [x21, #32]
+	WORD $0x3dc00ea8 // ldr q8, [x21, #48]
 	MOVD 32(R0), R6
-	ADD R7<<0, R6, R23
-	WORD $0x3dc002ff // ldr q31, [x23, #0]
+	ADD R7<<0, R6, R22
+	WORD $0x3dc002df // ldr q31, [x22, #0]
 	WORD $0x4e3fd4a5 // fadd v5.4s, v5.4s, v31.4s
-	WORD $0x3dc006ff // ldr q31, [x23, #16]
+	WORD $0x3dc006df // ldr q31, [x22, #16]
 	WORD $0x4e3fd4c6 // fadd v6.4s, v6.4s, v31.4s
-	WORD $0x3dc00aff // ldr q31, [x23, #32]
+	WORD $0x3dc00adf // ldr q31, [x22, #32]
 	WORD $0x4e3fd4e7 // fadd v7.4s, v7.4s, v31.4s
-	WORD $0x3dc00eff // ldr q31, [x23, #48]
+	WORD $0x3dc00edf // ldr q31, [x22, #48]
 	WORD $0x4e3fd508 // fadd v8.4s, v8.4s, v31.4s
 	MOVD 64(R0), R6
-	ADD R7<<0, R6, R24
-	WORD $0x3dc0031f // ldr q31, [x24, #0]
-	WORD $0x4e3fd4a5 // fadd v5.4s, v5.4s, v31.4s
-	WORD $0x3dc0071f // ldr q31, [x24, #16]
-	WORD $0x4e3fd4c6 // fadd v6.4s, v6.4s, v31.4s
-	WORD $0x3dc00b1f // ldr q31, [x24, #32]
-	WORD $0x4e3fd4e7 // fadd v7.4s, v7.4s, v31.4s
-	WORD $0x3dc00f1f // ldr q31, [x24, #48]
-	WORD $0x4e3fd508 // fadd v8.4s, v8.4s, v31.4s
-	MOVD 8(R0), R6
-	ADD R7<<0, R6, R25
-	WORD $0x3dc00329 // ldr q9, [x25, #0]
-	WORD $0x3dc0072a // ldr q10, [x25, #16]
-	WORD $0x3dc00b2b // ldr q11, [x25, #32]
-	WORD $0x3dc00f2c // ldr q12, [x25, #48]
-	MOVD 40(R0), R6
-	ADD R7<<0, R6, R22
-	WORD $0x3dc002df // ldr q31, [x22, #0]
-	WORD $0x4e3fd529 // fadd v9.4s, v9.4s, v31.4s
-	WORD $0x3dc006df // ldr q31, [x22, #16]
-	WORD $0x4e3fd54a // fadd v10.4s, v10.4s, v31.4s
-	WORD $0x3dc00adf // ldr q31, [x22, #32]
-	WORD $0x4e3fd56b // fadd v11.4s, v11.4s, v31.4s
-	WORD $0x3dc00edf // ldr q31, [x22, #48]
-	WORD $0x4e3fd58c // fadd v12.4s, v12.4s, v31.4s
-	MOVD 72(R0), R6
 	ADD R7<<0, R6, R23
 	WORD $0x3dc002ff // ldr q31, [x23, #0]
-	WORD $0x4e3fd529 // fadd v9.4s, v9.4s, v31.4s
+	WORD $0x4e3fd4a5 // fadd v5.4s, v5.4s, v31.4s
 	WORD $0x3dc006ff // ldr q31, [x23, #16]
-	WORD $0x4e3fd54a // fadd v10.4s, v10.4s, v31.4s
+	WORD $0x4e3fd4c6 // fadd v6.4s, v6.4s, v31.4s
 	WORD $0x3dc00aff // ldr q31, [x23, #32]
-	WORD $0x4e3fd56b // fadd v11.4s, v11.4s, v31.4s
+	WORD $0x4e3fd4e7 // fadd v7.4s, v7.4s, v31.4s
 	WORD $0x3dc00eff // ldr q31, [x23, #48]
-	WORD $0x4e3fd58c // fadd v12.4s, v12.4s, v31.4s
-	MOVD 16(R0), R6
+	WORD $0x4e3fd508 // fadd v8.4s, v8.4s, v31.4s
+	MOVD 8(R0), R6
 	ADD R7<<0, R6, R24
-	WORD $0x3dc0030d // ldr q13, [x24, #0]
-	WORD $0x3dc0070e // ldr q14, [x24, #16]
-	WORD $0x3dc00b0f // ldr q15, [x24, #32]
-	WORD $0x3dc00f10 // ldr q16, [x24, #48]
-	MOVD 48(R0), R6
+	WORD $0x3dc00309 // ldr q9, [x24, #0]
+	WORD $0x3dc0070a // ldr q10, [x24, #16]
+	WORD $0x3dc00b0b // ldr q11, [x24, #32]
+	WORD $0x3dc00f0c // ldr q12, [x24, #48]
+	MOVD 40(R0), R6
 	ADD R7<<0, R6, R25
 	WORD $0x3dc0033f // ldr q31, [x25, #0]
-	WORD $0x4e3fd5ad // fadd v13.4s, v13.4s, v31.4s
+	WORD $0x4e3fd529 // fadd v9.4s, v9.4s, v31.4s
 	WORD $0x3dc0073f // ldr q31, [x25, #16]
-	WORD $0x4e3fd5ce // fadd v14.4s, v14.4s, v31.4s
+	WORD $0x4e3fd54a // fadd v10.4s, v10.4s, v31.4s
 	WORD $0x3dc00b3f // ldr q31, [x25, #32]
-	WORD $0x4e3fd5ef // fadd v15.4s, v15.4s, v31.4s
+	WORD $0x4e3fd56b // fadd v11.4s, v11.4s, v31.4s
 	WORD $0x3dc00f3f // ldr q31, [x25, #48]
-	WORD $0x4e3fd610 // fadd v16.4s, v16.4s, v31.4s
-	MOVD 80(R0), R6
+	WORD $0x4e3fd58c // fadd v12.4s, v12.4s, v31.4s
+	MOVD 72(R0), R6
+	ADD R7<<0, R6, R26
+	WORD $0x3dc0035f // ldr q31, [x26, #0]
+	WORD $0x4e3fd529 // fadd v9.4s, v9.4s, v31.4s
+	WORD $0x3dc0075f // ldr q31, [x26, #16]
+	WORD $0x4e3fd54a // fadd v10.4s, v10.4s, v31.4s
+	WORD $0x3dc00b5f // ldr q31, [x26, #32]
+	WORD $0x4e3fd56b // fadd v11.4s, v11.4s, v31.4s
+	WORD $0x3dc00f5f // ldr q31, [x26, #48]
+	WORD $0x4e3fd58c // fadd v12.4s, v12.4s, v31.4s
+	MOVD 16(R0), R6
+	ADD R7<<0, R6, R21
+	WORD $0x3dc002ad // ldr q13, [x21, #0]
+	WORD $0x3dc006ae // ldr q14, [x21, #16]
+	WORD $0x3dc00aaf // ldr q15, [x21, #32]
+	WORD $0x3dc00eb0 // ldr q16, [x21, #48]
+	MOVD 48(R0), R6
 	ADD R7<<0, R6, R22
 	WORD $0x3dc002df // ldr q31, [x22, #0]
 	WORD $0x4e3fd5ad // fadd v13.4s, v13.4s, v31.4s
@@ -1578,23 +1568,23 @@ row11:
 	WORD $0x4e3fd5ef // fadd v15.4s, v15.4s, v31.4s
 	WORD $0x3dc00edf // ldr q31, [x22, #48]
 	WORD $0x4e3fd610 // fadd v16.4s, v16.4s, v31.4s
-	MOVD 24(R0), R6
+	MOVD 80(R0), R6
 	ADD R7<<0, R6, R23
-	WORD $0x3dc002f1 // ldr q17, [x23, #0]
-	WORD $0x3dc006f2 // ldr q18, [x23, #16]
-	WORD $0x3dc00af3 // ldr q19, [x23, #32]
-	WORD $0x3dc00ef4 // ldr q20, [x23, #48]
-	MOVD 56(R0), R6
+	WORD $0x3dc002ff // ldr q31, [x23, #0]
+	WORD $0x4e3fd5ad // fadd v13.4s, v13.4s, v31.4s
+	WORD $0x3dc006ff // ldr q31, [x23, #16]
+	WORD $0x4e3fd5ce // fadd v14.4s, v14.4s, v31.4s
+	WORD $0x3dc00aff // ldr q31, [x23, #32]
+	WORD $0x4e3fd5ef // fadd v15.4s, v15.4s, v31.4s
+	WORD $0x3dc00eff // ldr q31, [x23, #48]
+	WORD $0x4e3fd610 // fadd v16.4s, v16.4s, v31.4s
+	MOVD 24(R0), R6
 	ADD R7<<0, R6, R24
-	WORD $0x3dc0031f // ldr q31, [x24, #0]
-	WORD $0x4e3fd631 // fadd v17.4s, v17.4s, v31.4s
-	WORD $0x3dc0071f // ldr q31, [x24, #16]
-	WORD $0x4e3fd652 // fadd v18.4s, v18.4s, v31.4s
-	WORD $0x3dc00b1f // ldr q31, [x24, #32]
-	WORD $0x4e3fd673 // fadd v19.4s, v19.4s, v31.4s
-	WORD $0x3dc00f1f // ldr q31, [x24, #48]
-	WORD $0x4e3fd694 // fadd v20.4s, v20.4s, v31.4s
-	MOVD 88(R0), R6
+	WORD $0x3dc00311 // ldr q17, [x24, #0]
+	WORD $0x3dc00712 // ldr q18, [x24, #16]
+	WORD $0x3dc00b13 // ldr q19, [x24, #32]
+	WORD $0x3dc00f14 // ldr q20, [x24, #48]
+	MOVD 56(R0), R6
 	ADD R7<<0, R6, R25
 	WORD $0x3dc0033f // ldr q31, [x25, #0]
 	WORD $0x4e3fd631 // fadd v17.4s, v17.4s, v31.4s
@@ -1603,6 +1593,16 @@ row11:
 	WORD $0x3dc00b3f // ldr q31, [x25, #32]
 	WORD $0x4e3fd673 // fadd v19.4s, v19.4s, v31.4s
 	WORD $0x3dc00f3f // ldr q31, [x25, #48]
+	WORD $0x4e3fd694 // fadd v20.4s, v20.4s, v31.4s
+	MOVD 88(R0), R6
+	ADD R7<<0, R6, R26
+	WORD $0x3dc0035f // ldr q31, [x26, #0]
+	WORD $0x4e3fd631 // fadd v17.4s, v17.4s, v31.4s
+	WORD $0x3dc0075f // ldr q31, [x26, #16]
+	WORD $0x4e3fd652 // fadd v18.4s, v18.4s, v31.4s
+	WORD $0x3dc00b5f // ldr q31, [x26, #32]
+	WORD $0x4e3fd673 // fadd v19.4s, v19.4s, v31.4s
+	WORD $0x3dc00f5f // ldr q31, [x26, #48]
 	WORD $0x4e3fd694 // fadd v20.4s, v20.4s, v31.4s
 	WORD $0x4ea51ca5 // mov v5.16b, v5.16b
 	WORD $0x4ea61cc6 // mov v6.16b, v6.16b
@@ -1619,17 +1619,17 @@ row11:
 	MOVD 0(R1), R6
 	WORD $0x4e21d4a5 // fadd v5.4s, v5.4s, v1.4s
 	WORD $0x4e25f405 // fmax v5.4s, v0.4s, v5.4s
-	ADD R8<<0, R6, R22
-	WORD $0x3d8002c5 // str q5, [x22, #0]
+	ADD R8<<0, R6, R21
+	WORD $0x3d8002a5 // str q5, [x21, #0]
 	WORD $0x4e22d4c6 // fadd v6.4s, v6.4s, v2.4s
 	WORD $0x4e26f406 // fmax v6.4s, v0.4s, v6.4s
-	WORD $0x3d8006c6 // str q6, [x22, #16]
+	WORD $0x3d8006a6 // str q6, [x21, #16]
 	WORD $0x4e23d4e7 // fadd v7.4s, v7.4s, v3.4s
 	WORD $0x4e27f407 // fmax v7.4s, v0.4s, v7.4s
-	WORD $0x3d800ac7 // str q7, [x22, #32]
+	WORD $0x3d800aa7 // str q7, [x21, #32]
 	WORD $0x4e24d508 // fadd v8.4s, v8.4s, v4.4s
 	WORD $0x4e28f408 // fmax v8.4s, v0.4s, v8.4s
-	WORD $0x3d800ec8 // str q8, [x22, #48]
+	WORD $0x3d800ea8 // str q8, [x21, #48]
 	WORD $0x4ea91d25 // mov v5.16b, v9.16b
 	WORD $0x4eaa1d46 // mov v6.16b, v10.16b
 	WORD $0x4eab1d67 // mov v7.16b, v11.16b
@@ -1645,120 +1645,120 @@ row11:
 	MOVD 8(R1), R6
 	WORD $0x4e21d4a5 // fadd v5.4s, v5.4s, v1.4s
 	WORD $0x4e25f405 // fmax v5.4s, v0.4s, v5.4s
-	ADD R8<<0, R6, R23
-	WORD $0x3d8002e5 // str q5, [x23, #0]
+	ADD R8<<0, R6, R22
+	WORD $0x3d8002c5 // str q5, [x22, #0]
 	WORD $0x4e22d4c6 // fadd v6.4s, v6.4s, v2.4s
 	WORD $0x4e26f406 // fmax v6.4s, v0.4s, v6.4s
-	WORD $0x3d8006e6 // str q6, [x23, #16]
+	WORD $0x3d8006c6 // str q6, [x22, #16]
 	WORD $0x4e23d4e7 // fadd v7.4s, v7.4s, v3.4s
 	WORD $0x4e27f407 // fmax v7.4s, v0.4s, v7.4s
-	WORD $0x3d800ae7 // str q7, [x23, #32]
+	WORD $0x3d800ac7 // str q7, [x22, #32]
 	WORD $0x4e24d508 // fadd v8.4s, v8.4s, v4.4s
 	WORD $0x4e28f408 // fmax v8.4s, v0.4s, v8.4s
-	WORD $0x3d800ee8 // str q8, [x23, #48]
+	WORD $0x3d800ec8 // str q8, [x22, #48]
 	MOVD 32(R0), R6
-	ADD R7<<0, R6, R24
-	WORD $0x3dc00305 // ldr q5, [x24, #0]
-	WORD $0x3dc00706 // ldr q6, [x24, #16]
-	WORD $0x3dc00b07 // ldr q7, [x24, #32]
-	WORD $0x3dc00f08 // ldr q8, [x24, #48]
+	ADD R7<<0, R6, R23
+	WORD $0x3dc002e5 // ldr q5, [x23, #0]
+	WORD $0x3dc006e6 // ldr q6, [x23, #16]
+	WORD $0x3dc00ae7 // ldr q7, [x23, #32]
+	WORD $0x3dc00ee8 // ldr q8, [x23, #48]
 	MOVD 96(R0), R6
-	ADD R7<<0, R6, R25
-	WORD $0x3dc0033f // ldr q31, [x25, #0]
+	ADD R7<<0, R6, R24
+	WORD $0x3dc0031f // ldr q31, [x24, #0]
 	WORD $0x4e3fd4a5 // fadd v5.4s, v5.4s, v31.4s
-	WORD $0x3dc0073f // ldr q31, [x25, #16]
+	WORD $0x3dc0071f // ldr q31, [x24, #16]
 	WORD $0x4e3fd4c6 // fadd v6.4s, v6.4s, v31.4s
-	WORD $0x3dc00b3f // ldr q31, [x25, #32]
+	WORD $0x3dc00b1f // ldr q31, [x24, #32]
 	WORD $0x4e3fd4e7 // fadd v7.4s, v7.4s, v31.4s
-	WORD $0x3dc00f3f // ldr q31, [x25, #48]
+	WORD $0x3dc00f1f // ldr q31, [x24, #48]
 	WORD $0x4e3fd508 // fadd v8.4s, v8.4s, v31.4s
 	MOVD 64(R0), R6
-	ADD R7<<0, R6, R22
-	WORD $0x3dc002df // ldr q31, [x22, #0]
-	WORD $0x4ebfd4a5 // fsub v5.4s, v5.4s, v31.4s
-	WORD $0x3dc006df // ldr q31, [x22, #16]
-	WORD $0x4ebfd4c6 // fsub v6.4s, v6.4s, v31.4s
-	WORD $0x3dc00adf // ldr q31, [x22, #32]
-	WORD $0x4ebfd4e7 // fsub v7.4s, v7.4s, v31.4s
-	WORD $0x3dc00edf // ldr q31, [x22, #48]
-	WORD $0x4ebfd508 // fsub v8.4s, v8.4s, v31.4s
-	MOVD 40(R0), R6
-	ADD R7<<0, R6, R23
-	WORD $0x3dc002e9 // ldr q9, [x23, #0]
-	WORD $0x3dc006ea // ldr q10, [x23, #16]
-	WORD $0x3dc00aeb // ldr q11, [x23, #32]
-	WORD $0x3dc00eec // ldr q12, [x23, #48]
-	MOVD 104(R0), R6
-	ADD R7<<0, R6, R24
-	WORD $0x3dc0031f // ldr q31, [x24, #0]
-	WORD $0x4e3fd529 // fadd v9.4s, v9.4s, v31.4s
-	WORD $0x3dc0071f // ldr q31, [x24, #16]
-	WORD $0x4e3fd54a // fadd v10.4s, v10.4s, v31.4s
-	WORD $0x3dc00b1f // ldr q31, [x24, #32]
-	WORD $0x4e3fd56b // fadd v11.4s, v11.4s, v31.4s
-	WORD $0x3dc00f1f // ldr q31, [x24, #48]
-	WORD $0x4e3fd58c // fadd v12.4s, v12.4s, v31.4s
-	MOVD 72(R0), R6
 	ADD R7<<0, R6, R25
 	WORD $0x3dc0033f // ldr q31, [x25, #0]
-	WORD $0x4ebfd529 // fsub v9.4s, v9.4s, v31.4s
+	WORD $0x4ebfd4a5 // fsub v5.4s, v5.4s, v31.4s
 	WORD $0x3dc0073f // ldr q31, [x25, #16]
-	WORD $0x4ebfd54a // fsub v10.4s, v10.4s, v31.4s
+	WORD $0x4ebfd4c6 // fsub v6.4s, v6.4s, v31.4s
 	WORD $0x3dc00b3f // ldr q31, [x25, #32]
-	WORD $0x4ebfd56b // fsub v11.4s, v11.4s, v31.4s
+	WORD $0x4ebfd4e7 // fsub v7.4s, v7.4s, v31.4s
 	WORD $0x3dc00f3f // ldr q31, [x25, #48]
-	WORD $0x4ebfd58c // fsub v12.4s, v12.4s, v31.4s
-	MOVD 48(R0), R6
-	ADD R7<<0, R6, R22
-	WORD $0x3dc002cd // ldr q13, [x22, #0]
-	WORD $0x3dc006ce // ldr q14, [x22, #16]
-	WORD $0x3dc00acf // ldr q15, [x22, #32]
-	WORD $0x3dc00ed0 // ldr q16, [x22, #48]
-	MOVD 112(R0), R6
-	ADD R7<<0, R6, R23
-	WORD $0x3dc002ff // ldr q31, [x23, #0]
-	WORD $0x4e3fd5ad // fadd v13.4s, v13.4s, v31.4s
-	WORD $0x3dc006ff // ldr q31, [x23, #16]
-	WORD $0x4e3fd5ce // fadd v14.4s, v14.4s, v31.4s
-	WORD $0x3dc00aff // ldr q31, [x23, #32]
-	WORD $0x4e3fd5ef // fadd v15.4s, v15.4s, v31.4s
-	WORD $0x3dc00eff // ldr q31, [x23, #48]
-	WORD $0x4e3fd610 // fadd v16.4s, v16.4s, v31.4s
-	MOVD 80(R0), R6
-	ADD R7<<0, R6, R24
-	WORD $0x3dc0031f // ldr q31, [x24, #0]
-	WORD $0x4ebfd5ad // fsub v13.4s, v13.4s, v31.4s
-	WORD $0x3dc0071f // ldr q31, [x24, #16]
-	WORD $0x4ebfd5ce // fsub v14.4s, v14.4s, v31.4s
-	WORD $0x3dc00b1f // ldr q31, [x24, #32]
-	WORD $0x4ebfd5ef // fsub v15.4s, v15.4s, v31.4s
-	WORD $0x3dc00f1f // ldr q31, [x24, #48]
-	WORD $0x4ebfd610 // fsub v16.4s, v16.4s, v31.4s
-	MOVD 56(R0), R6
-	ADD R7<<0, R6, R25
-	WORD $0x3dc00331 // ldr q17, [x25, #0]
-	WORD $0x3dc00732 // ldr q18, [x25, #16]
-	WORD $0x3dc00b33 // ldr q19, [x25, #32]
-	WORD $0x3dc00f34 // ldr q20, [x25, #48]
-	MOVD 120(R0), R6
+	WORD $0x4ebfd508 // fsub v8.4s, v8.4s, v31.4s
+	MOVD 40(R0), R6
+	ADD R7<<0, R6, R26
+	WORD $0x3dc00349 // ldr q9, [x26, #0]
+	WORD $0x3dc0074a // ldr q10, [x26, #16]
+	WORD $0x3dc00b4b // ldr q11, [x26, #32]
+	WORD $0x3dc00f4c // ldr q12, [x26, #48]
+	MOVD 104(R0), R6
+	ADD R7<<0, R6, R21
+	WORD $0x3dc002bf // ldr q31, [x21, #0]
+	WORD $0x4e3fd529 // fadd v9.4s, v9.4s, v31.4s
+	WORD $0x3dc006bf // ldr q31, [x21, #16]
+	WORD $0x4e3fd54a // fadd v10.4s, v10.4s, v31.4s
+	WORD $0x3dc00abf // ldr q31, [x21, #32]
+	WORD $0x4e3fd56b // fadd v11.4s, v11.4s, v31.4s
+	WORD $0x3dc00ebf // ldr q31, [x21, #48]
+	WORD $0x4e3fd58c // fadd v12.4s, v12.4s, v31.4s
+	MOVD 72(R0), R6
 	ADD R7<<0, R6, R22
 	WORD $0x3dc002df // ldr q31, [x22, #0]
-	WORD $0x4e3fd631 // fadd v17.4s, v17.4s, v31.4s
+	WORD $0x4ebfd529 // fsub v9.4s, v9.4s, v31.4s
 	WORD $0x3dc006df // ldr q31, [x22, #16]
-	WORD $0x4e3fd652 // fadd v18.4s, v18.4s, v31.4s
+	WORD $0x4ebfd54a // fsub v10.4s, v10.4s, v31.4s
 	WORD $0x3dc00adf // ldr q31, [x22, #32]
-	WORD $0x4e3fd673 // fadd v19.4s, v19.4s, v31.4s
+	WORD $0x4ebfd56b // fsub v11.4s, v11.4s, v31.4s
 	WORD $0x3dc00edf // ldr q31, [x22, #48]
+	WORD $0x4ebfd58c // fsub v12.4s, v12.4s, v31.4s
+	MOVD 48(R0), R6
+	ADD R7<<0, R6, R23
+	WORD $0x3dc002ed // ldr q13, [x23, #0]
+	WORD $0x3dc006ee // ldr q14, [x23, #16]
+	WORD $0x3dc00aef // ldr q15, [x23, #32]
+	WORD $0x3dc00ef0 // ldr q16, [x23, #48]
+	MOVD 112(R0), R6
+	ADD R7<<0, R6, R24
+	WORD $0x3dc0031f // ldr q31, [x24, #0]
+	WORD $0x4e3fd5ad // fadd v13.4s, v13.4s, v31.4s
+	WORD $0x3dc0071f // ldr q31, [x24, #16]
+	WORD $0x4e3fd5ce // fadd v14.4s, v14.4s, v31.4s
+	WORD $0x3dc00b1f // ldr q31, [x24, #32]
+	WORD $0x4e3fd5ef // fadd v15.4s, v15.4s, v31.4s
+	WORD $0x3dc00f1f // ldr q31, [x24, #48]
+	WORD $0x4e3fd610 // fadd v16.4s, v16.4s, v31.4s
+	MOVD 80(R0), R6
+	ADD R7<<0, R6, R25
+	WORD $0x3dc0033f // ldr q31, [x25, #0]
+	WORD $0x4ebfd5ad // fsub v13.4s, v13.4s, v31.4s
+	WORD $0x3dc0073f // ldr q31, [x25, #16]
+	WORD $0x4ebfd5ce // fsub v14.4s, v14.4s, v31.4s
+	WORD $0x3dc00b3f // ldr q31, [x25, #32]
+	WORD $0x4ebfd5ef // fsub v15.4s, v15.4s, v31.4s
+	WORD $0x3dc00f3f // ldr q31, [x25, #48]
+	WORD $0x4ebfd610 // fsub v16.4s, v16.4s, v31.4s
+	MOVD 56(R0), R6
+	ADD R7<<0, R6, R26
+	WORD $0x3dc00351 // ldr q17, [x26, #0]
+	WORD $0x3dc00752 // ldr q18, [x26, #16]
+	WORD $0x3dc00b53 // ldr q19, [x26, #32]
+	WORD $0x3dc00f54 // ldr q20, [x26, #48]
+	MOVD 120(R0), R6
+	ADD R7<<0, R6, R21
+	WORD $0x3dc002bf // ldr q31, [x21, #0]
+	WORD $0x4e3fd631 // fadd v17.4s, v17.4s, v31.4s
+	WORD $0x3dc006bf // ldr q31, [x21, #16]
+	WORD $0x4e3fd652 // fadd v18.4s, v18.4s, v31.4s
+	WORD $0x3dc00abf // ldr q31, [x21, #32]
+	WORD $0x4e3fd673 // fadd v19.4s, v19.4s, v31.4s
+	WORD $0x3dc00ebf // ldr q31, [x21, #48]
 	WORD $0x4e3fd694 // fadd v20.4s, v20.4s, v31.4s
 	MOVD 88(R0), R6
-	ADD R7<<0, R6, R23
-	WORD $0x3dc002ff // ldr q31, [x23, #0]
+	ADD R7<<0, R6, R22
+	WORD $0x3dc002df // ldr q31, [x22, #0]
 	WORD $0x4ebfd631 // fsub v17.4s, v17.4s, v31.4s
-	WORD $0x3dc006ff // ldr q31, [x23, #16]
+	WORD $0x3dc006df // ldr q31, [x22, #16]
 	WORD $0x4ebfd652 // fsub v18.4s, v18.4s, v31.4s
-	WORD $0x3dc00aff // ldr q31, [x23, #32]
+	WORD $0x3dc00adf // ldr q31, [x22, #32]
 	WORD $0x4ebfd673 // fsub v19.4s, v19.4s, v31.4s
-	WORD $0x3dc00eff // ldr q31, [x23, #48]
+	WORD $0x3dc00edf // ldr q31, [x22, #48]
 	WORD $0x4ebfd694 // fsub v20.4s, v20.4s, v31.4s
 	WORD $0x4ea51ca5 // mov v5.16b, v5.16b
 	WORD $0x4ea61cc6 // mov v6.16b, v6.16b
@@ -1775,17 +1775,17 @@ row11:
 	MOVD 16(R1), R6
 	WORD $0x4e21d4a5 // fadd v5.4s, v5.4s, v1.4s
 	WORD $0x4e25f405 // fmax v5.4s, v0.4s, v5.4s
-	ADD R8<<0, R6, R24
-	WORD $0x3d800305 // str q5, [x24, #0]
+	ADD R8<<0, R6, R23
+	WORD $0x3d8002e5 // str q5, [x23, #0]
 	WORD $0x4e22d4c6 // fadd v6.4s, v6.4s, v2.4s
 	WORD $0x4e26f406 // fmax v6.4s, v0.4s, v6.4s
-	WORD $0x3d800706 // str q6, [x24, #16]
+	WORD $0x3d8006e6 // str q6, [x23, #16]
 	WORD $0x4e23d4e7 // fadd v7.4s, v7.4s, v3.4s
 	WORD $0x4e27f407 // fmax v7.4s, v0.4s, v7.4s
-	WORD $0x3d800b07 // str q7, [x24, #32]
+	WORD $0x3d800ae7 // str q7, [x23, #32]
 	WORD $0x4e24d508 // fadd v8.4s, v8.4s, v4.4s
 	WORD $0x4e28f408 // fmax v8.4s, v0.4s, v8.4s
-	WORD $0x3d800f08 // str q8, [x24, #48]
+	WORD $0x3d800ee8 // str q8, [x23, #48]
 	WORD $0x4ea91d25 // mov v5.16b, v9.16b
 	WORD $0x4eaa1d46 // mov v6.16b, v10.16b
 	WORD $0x4eab1d67 // mov v7.16b, v11.16b
@@ -1801,17 +1801,17 @@ row11:
 	MOVD 24(R1), R6
 	WORD $0x4e21d4a5 // fadd v5.4s, v5.4s, v1.4s
 	WORD $0x4e25f405 // fmax v5.4s, v0.4s, v5.4s
-	ADD R8<<0, R6, R25
-	WORD $0x3d800325 // str q5, [x25, #0]
+	ADD R8<<0, R6, R24
+	WORD $0x3d800305 // str q5, [x24, #0]
 	WORD $0x4e22d4c6 // fadd v6.4s, v6.4s, v2.4s
 	WORD $0x4e26f406 // fmax v6.4s, v0.4s, v6.4s
-	WORD $0x3d800726 // str q6, [x25, #16]
+	WORD $0x3d800706 // str q6, [x24, #16]
 	WORD $0x4e23d4e7 // fadd v7.4s, v7.4s, v3.4s
 	WORD $0x4e27f407 // fmax v7.4s, v0.4s, v7.4s
-	WORD $0x3d800b27 // str q7, [x25, #32]
+	WORD $0x3d800b07 // str q7, [x24, #32]
 	WORD $0x4e24d508 // fadd v8.4s, v8.4s, v4.4s
 	WORD $0x4e28f408 // fmax v8.4s, v0.4s, v8.4s
-	WORD $0x3d800f28 // str q8, [x25, #48]
+	WORD $0x3d800f08 // str q8, [x24, #48]
 	ADD R2, R7
 	ADD R3, R8
 	ADD $64, R9
@@ -1835,28 +1835,162 @@ row13:
 	SUBS $1, R9
 	BLT rows14
 	MOVD 0(R0), R6
-	ADD R7<<0, R6, R22
-	WORD $0x3dc002c0 // ldr q0, [x22, #0]
-	WORD $0x3dc006c1 // ldr q1, [x22, #16]
-	WORD $0x3dc00ac2 // ldr q2, [x22, #32]
-	WORD $0x3dc00ec3 // ldr q3, [x22, #48]
+	ADD R7<<0, R6, R21
+	WORD $0x3dc002a0 // ldr q0, [x21, #0]
+	WORD $0x3dc006a1 // ldr q1, [x21, #16]
+	WORD $0x3dc00aa2 // ldr q2, [x21, #32]
+	WORD $0x3dc00ea3 // ldr q3, [x21, #48]
 	MOVD 8(R0), R6
-	ADD R7<<0, R6, R23
-	WORD $0x3dc002e4 // ldr q4, [x23, #0]
-	WORD $0x3dc006e5 // ldr q5, [x23, #16]
-	WORD $0x3dc00ae6 // ldr q6, [x23, #32]
-	WORD $0x3dc00ee7 // ldr q7, [x23, #48]
+	ADD R7<<0, R6, R22
+	WORD $0x3dc002c4 // ldr q4, [x22, #0]
+	WORD $0x3dc006c5 // ldr q5, [x22, #16]
+	WORD $0x3dc00ac6 // ldr q6, [x22, #32]
+	WORD $0x3dc00ec7 // ldr q7, [x22, #48]
 	MOVD 16(R0), R6
-	ADD R7<<0, R6, R24
-	WORD $0x3dc00308 // ldr q8, [x24, #0]
-	WORD $0x3dc00709 // ldr q9, [x24, #16]
-	WORD $0x3dc00b0a // ldr q10, [x24, #32]
-	WORD $0x3dc00f0b // ldr q11, [x24, #48]
+	ADD R7<<0, R6, R23
+	WORD $0x3dc002e8 // ldr q8, [x23, #0]
+	WORD $0x3dc006e9 // ldr q9, [x23, #16]
+	WORD $0x3dc00aea // ldr q10, [x23, #32]
+	WORD $0x3dc00eeb // ldr q11, [x23, #48]
 	WORD $0x4ea01c0c // mov v12.16b, v0.16b
 	WORD $0x4ea11c2d // mov v13.16b, v1.16b
 	WORD $0x4ea21c4e // mov v14.16b, v2.16b
 	WORD $0x4ea31c6f // mov v15.16b, v3.16b
 	MOVD 0(R1), R6
+	ADD R8<<0, R6, R24
+	WORD $0x3d80030c // str q12, [x24, #0]
+	WORD $0x3d80070d // str q13, [x24, #16]
+	WORD $0x3d800b0e // str q14, [x24, #32]
+	WORD $0x3d800f0f // str q15, [x24, #48]
+	WORD $0x4ea01c0c // mov v12.16b, v0.16b
+	WORD $0x4ea11c2d // mov v13.16b, v1.16b
+	WORD $0x4ea21c4e // mov v14.16b, v2.16b
+	WORD $0x4ea31c6f // mov v15.16b, v3.16b
+	WORD $0x4e24d58c // fadd v12.4s, v12.4s, v4.4s
+	WORD $0x4e25d5ad // fadd v13.4s, v13.4s, v5.4s
+	WORD $0x4e26d5ce // fadd v14.4s, v14.4s, v6.4s
+	WORD $0x4e27d5ef // fadd v15.4s, v15.4s, v7.4s
+	WORD $0x4e28d58c // fadd v12.4s, v12.4s, v8.4s
+	WORD $0x4e29d5ad // fadd v13.4s, v13.4s, v9.4s
+	WORD $0x4e2ad5ce // fadd v14.4s, v14.4s, v10.4s
+	WORD $0x4e2bd5ef // fadd v15.4s, v15.4s, v11.4s
+	MOVD 8(R1), R6
+	ADD R8<<0, R6, R25
+	WORD $0x3d80032c // str q12, [x25, #0]
+	WORD $0x3d80072d // str q13, [x25, #16]
+	WORD $0x3d800b2e // str q14, [x25, #32]
+	WORD $0x3d800f2f // str q15, [x25, #48]
+	WORD $0x4ea01c00 // mov v0.16b, v0.16b
+	WORD $0x4ea11c21 // mov v1.16b, v1.16b
+	WORD $0x4ea21c42 // mov v2.16b, v2.16b
+	WORD $0x4ea31c63 // mov v3.16b, v3.16b
+	WORD $0x4e28d400 // fadd v0.4s, v0.4s, v8.4s
+	WORD $0x4e29d421 // fadd v1.4s, v1.4s, v9.4s
+	WORD $0x4e2ad442 // fadd v2.4s, v2.4s, v10.4s
+	WORD $0x4e2bd463 // fadd v3.4s, v3.4s, v11.4s
+	WORD $0x4ea4d400 // fsub v0.4s, v0.4s, v4.4s
+	WORD $0x4ea5d421 // fsub v1.4s, v1.4s, v5.4s
+	WORD $0x4ea6d442 // fsub v2.4s, v2.4s, v6.4s
+	WORD $0x4ea7d463 // fsub v3.4s, v3.4s, v7.4s
+	MOVD 16(R1), R6
+	ADD R8<<0, R6, R26
+	WORD $0x3d800340 // str q0, [x26, #0]
+	WORD $0x3d800741 // str q1, [x26, #16]
+	WORD $0x3d800b42 // str q2, [x26, #32]
+	WORD $0x3d800f43 // str q3, [x26, #48]
+	WORD $0x4ea81d00 // mov v0.16b, v8.16b
+	WORD $0x4ea91d21 // mov v1.16b, v9.16b
+	WORD $0x4eaa1d42 // mov v2.16b, v10.16b
+	WORD $0x4eab1d63 // mov v3.16b, v11.16b
+	MOVD 24(R1), R6
+	ADD R8<<0, R6, R21
+	WORD $0x3d8002a0 // str q0, [x21, #0]
+	WORD $0x3d8006a1 // str q1, [x21, #16]
+	WORD $0x3d800aa2 // str q2, [x21, #32]
+	WORD $0x3d800ea3 // str q3, [x21, #48]
+	MOVD 0(R0), R6
+	ADD R7<<0, R6, R22
+	WORD $0x3dc002c0 // ldr q0, [x22, #0]
+	WORD $0x3dc006c1 // ldr q1, [x22, #16]
+	WORD $0x3dc00ac2 // ldr q2, [x22, #32]
+	WORD $0x3dc00ec3 // ldr q3, [x22, #48]
+	MOVD 24(R0), R6
+	ADD R7<<0, R6, R23
+	WORD $0x3dc002ff // ldr q31, [x23, #0]
+	WORD $0x4e3fd400 // fadd v0.4s, v0.4s, v31.4s
+	WORD $0x3dc006ff // ldr q31, [x23, #16]
+	WORD $0x4e3fd421 // fadd v1.4s, v1.4s, v31.4s
+	WORD $0x3dc00aff // ldr q31, [x23, #32]
+	WORD $0x4e3fd442 // fadd v2.4s, v2.4s, v31.4s
+	WORD $0x3dc00eff // ldr q31, [x23, #48]
+	WORD $0x4e3fd463 // fadd v3.4s, v3.4s, v31.4s
+	MOVD 48(R0), R6
+	ADD R7<<0, R6, R24
+	WORD $0x3dc0031f // ldr q31, [x24, #0]
+	WORD $0x4e3fd400 // fadd v0.4s, v0.4s, v31.4s
+	WORD $0x3dc0071f // ldr q31, [x24, #16]
+	WORD $0x4e3fd421 // fadd v1.4s, v1.4s, v31.4s
+	WORD $0x3dc00b1f // ldr q31, [x24, #32]
+	WORD $0x4e3fd442 // fadd v2.4s, v2.4s, v31.4s
+	WORD $0x3dc00f1f // ldr q31, [x24, #48]
+	WORD $0x4e3fd463 // fadd v3.4s, v3.4s, v31.4s
+	MOVD 8(R0), R6
+	ADD R7<<0, R6, R25
+	WORD $0x3dc00324 // ldr q4, [x25, #0]
+	WORD $0x3dc00725 // ldr q5, [x25, #16]
+	WORD $0x3dc00b26 // ldr q6, [x25, #32]
+	WORD $0x3dc00f27 // ldr q7, [x25, #48]
+	MOVD 32(R0), R6
+	ADD R7<<0, R6, R26
+	WORD $0x3dc0035f // ldr q31, [x26, #0]
+	WORD $0x4e3fd484 // fadd v4.4s, v4.4s, v31.4s
+	WORD $0x3dc0075f // ldr q31, [x26, #16]
+	WORD $0x4e3fd4a5 // fadd v5.4s, v5.4s, v31.4s
+	WORD $0x3dc00b5f // ldr q31, [x26, #32]
+	WORD $0x4e3fd4c6 // fadd v6.4s, v6.4s, v31.4s
+	WORD $0x3dc00f5f // ldr q31, [x26, #48]
+	WORD $0x4e3fd4e7 // fadd v7.4s, v7.4s, v31.4s
+	MOVD 56(R0), R6
+	ADD R7<<0, R6, R21
+	WORD $0x3dc002bf // ldr q31, [x21, #0]
+	WORD $0x4e3fd484 // fadd v4.4s, v4.4s, v31.4s
+	WORD $0x3dc006bf // ldr q31, [x21, #16]
+	WORD $0x4e3fd4a5 // fadd v5.4s, v5.4s, v31.4s
+	WORD $0x3dc00abf // ldr q31, [x21, #32]
+	WORD $0x4e3fd4c6 // fadd v6.4s, v6.4s, v31.4s
+	WORD $0x3dc00ebf // ldr q31, [x21, #48]
+	WORD $0x4e3fd4e7 // fadd v7.4s, v7.4s, v31.4s
+	MOVD 16(R0), R6
+	ADD R7<<0, R6, R22
+	WORD $0x3dc002c8 // ldr q8, [x22, #0]
+	WORD $0x3dc006c9 // ldr q9, [x22, #16]
+	WORD $0x3dc00aca // ldr q10, [x22, #32]
+	WORD $0x3dc00ecb // ldr q11, [x22, #48]
+	MOVD 40(R0), R6
+	ADD R7<<0, R6, R23
+	WORD $0x3dc002ff // ldr q31, [x23, #0]
+	WORD $0x4e3fd508 // fadd v8.4s, v8.4s, v31.4s
+	WORD $0x3dc006ff // ldr q31, [x23, #16]
+	WORD $0x4e3fd529 // fadd v9.4s, v9.4s, v31.4s
+	WORD $0x3dc00aff // ldr q31, [x23, #32]
+	WORD $0x4e3fd54a // fadd v10.4s, v10.4s, v31.4s
+	WORD $0x3dc00eff // ldr q31, [x23, #48]
+	WORD $0x4e3fd56b // fadd v11.4s, v11.4s, v31.4s
+	MOVD 64(R0), R6
+	ADD R7<<0, R6, R24
+	WORD $0x3dc0031f // ldr q31, [x24, #0]
+	WORD $0x4e3fd508 // fadd v8.4s, v8.4s, v31.4s
+	WORD $0x3dc0071f // ldr q31, [x24, #16]
+	WORD $0x4e3fd529 // fadd v9.4s, v9.4s, v31.4s
+	WORD $0x3dc00b1f // ldr q31, [x24, #32]
+	WORD $0x4e3fd54a // fadd v10.4s, v10.4s, v31.4s
+	WORD $0x3dc00f1f // ldr q31, [x24, #48]
+	WORD $0x4e3fd56b // fadd v11.4s, v11.4s, v31.4s
+	WORD $0x4ea01c0c // mov v12.16b, v0.16b
+	WORD $0x4ea11c2d // mov v13.16b, v1.16b
+	WORD $0x4ea21c4e // mov v14.16b, v2.16b
+	WORD $0x4ea31c6f // mov v15.16b, v3.16b
+	MOVD 32(R1), R6
 	ADD R8<<0, R6, R25
 	WORD $0x3d80032c // str q12, [x25, #0]
 	WORD $0x3d80072d // str q13, [x25, #16]
@@ -1874,146 +2008,12 @@ row13:
 	WORD $0x4e29d5ad // fadd v13.4s, v13.4s, v9.4s
 	WORD $0x4e2ad5ce // fadd v14.4s, v14.4s, v10.4s
 	WORD $0x4e2bd5ef // fadd v15.4s, v15.4s, v11.4s
-	MOVD 8(R1), R6
-	ADD R8<<0, R6, R22
-	WORD $0x3d8002cc // str q12, [x22, #0]
-	WORD $0x3d8006cd // str q13, [x22, #16]
-	WORD $0x3d800ace // str q14, [x22, #32]
-	WORD $0x3d800ecf // str q15, [x22, #48]
-	WORD $0x4ea01c00 // mov v0.16b, v0.16b
-	WORD $0x4ea11c21 // mov v1.16b, v1.16b
-	WORD $0x4ea21c42 // mov v2.16b, v2.16b
-	WORD $0x4ea31c63 // mov v3.16b, v3.16b
-	WORD $0x4e28d400 // fadd v0.4s, v0.4s, v8.4s
-	WORD $0x4e29d421 // fadd v1.4s, v1.4s, v9.4s
-	WORD $0x4e2ad442 // fadd v2.4s, v2.4s, v10.4s
-	WORD $0x4e2bd463 // fadd v3.4s, v3.4s, v11.4s
-	WORD $0x4ea4d400 // fsub v0.4s, v0.4s, v4.4s
-	WORD $0x4ea5d421 // fsub v1.4s, v1.4s, v5.4s
-	WORD $0x4ea6d442 // fsub v2.4s, v2.4s, v6.4s
-	WORD $0x4ea7d463 // fsub v3.4s, v3.4s, v7.4s
-	MOVD 16(R1), R6
-	ADD R8<<0, R6, R23
-	WORD $0x3d8002e0 // str q0, [x23, #0]
-	WORD $0x3d8006e1 // str q1, [x23, #16]
-	WORD $0x3d800ae2 // str q2, [x23, #32]
-	WORD $0x3d800ee3 // str q3, [x23, #48]
-	WORD $0x4ea81d00 // mov v0.16b, v8.16b
-	WORD $0x4ea91d21 // mov v1.16b, v9.16b
-	WORD $0x4eaa1d42 // mov v2.16b, v10.16b
-	WORD $0x4eab1d63 // mov v3.16b, v11.16b
-	MOVD 24(R1), R6
-	ADD R8<<0, R6, R24
-	WORD $0x3d800300 // str q0, [x24, #0]
-	WORD $0x3d800701 // str q1, [x24, #16]
-	WORD $0x3d800b02 // str q2, [x24, #32]
-	WORD $0x3d800f03 // str q3, [x24, #48]
-	MOVD 0(R0), R6
-	ADD R7<<0, R6, R25
-	WORD $0x3dc00320 // ldr q0, [x25, #0]
-	WORD $0x3dc00721 // ldr q1, [x25, #16]
-	WORD $0x3dc00b22 // ldr q2, [x25, #32]
-	WORD $0x3dc00f23 // ldr q3, [x25, #48]
-	MOVD 24(R0), R6
-	ADD R7<<0, R6, R22
-	WORD $0x3dc002df // ldr q31, [x22, #0]
-	WORD $0x4e3fd400 // fadd v0.4s, v0.4s, v31.4s
-	WORD $0x3dc006df // ldr q31, [x22, #16]
-	WORD $0x4e3fd421 // fadd v1.4s, v1.4s, v31.4s
-	WORD $0x3dc00adf // ldr q31, [x22, #32]
-	WORD $0x4e3fd442 // fadd v2.4s, v2.4s, v31.4s
-	WORD $0x3dc00edf // ldr q31, [x22, #48]
-	WORD $0x4e3fd463 // fadd v3.4s, v3.4s, v31.4s
-	MOVD 48(R0), R6
-	ADD R7<<0, R6, R23
-	WORD $0x3dc002ff // ldr q31, [x23, #0]
-	WORD $0x4e3fd400 // fadd v0.4s, v0.4s, v31.4s
-	WORD $0x3dc006ff // ldr q31, [x23, #16]
-	WORD $0x4e3fd421 // fadd v1.4s, v1.4s, v31.4s
-	WORD $0x3dc00aff // ldr q31, [x23, #32]
-	WORD $0x4e3fd442 // fadd v2.4s, v2.4s, v31.4s
-	WORD $0x3dc00eff // ldr q31, [x23, #48]
-	WORD $0x4e3fd463 // fadd v3.4s, v3.4s, v31.4s
-	MOVD 8(R0), R6
-	ADD R7<<0, R6, R24
-	WORD $0x3dc00304 // ldr q4, [x24, #0]
-	WORD $0x3dc00705 // ldr q5, [x24, #16]
-	WORD $0x3dc00b06 // ldr q6, [x24, #32]
-	WORD $0x3dc00f07 // ldr q7, [x24, #48]
-	MOVD 32(R0), R6
-	ADD R7<<0, R6, R25
-	WORD $0x3dc0033f // ldr q31, [x25, #0]
-	WORD $0x4e3fd484 // fadd v4.4s, v4.4s, v31.4s
-	WORD $0x3dc0073f // ldr q31, [x25, #16]
-	WORD $0x4e3fd4a5 // fadd v5.4s, v5.4s, v31.4s
-	WORD $0x3dc00b3f // ldr q31, [x25, #32]
-	WORD $0x4e3fd4c6 // fadd v6.4s, v6.4s, v31.4s
-	WORD $0x3dc00f3f // ldr q31, [x25, #48]
-	WORD $0x4e3fd4e7 // fadd v7.4s, v7.4s, v31.4s
-	MOVD 56(R0), R6
-	ADD R7<<0, R6, R22
-	WORD $0x3dc002df // ldr q31, [x22, #0]
-	WORD $0x4e3fd484 // fadd v4.4s, v4.4s, v31.4s
-	WORD $0x3dc006df // ldr q31, [x22, #16]
-	WORD $0x4e3fd4a5 // fadd v5.4s, v5.4s, v31.4s
-	WORD $0x3dc00adf // ldr q31, [x22, #32]
-	WORD $0x4e3fd4c6 // fadd v6.4s, v6.4s, v31.4s
-	WORD $0x3dc00edf // ldr q31, [x22, #48]
-	WORD $0x4e3fd4e7 // fadd v7.4s, v7.4s, v31.4s
-	MOVD 16(R0), R6
-	ADD R7<<0, R6, R23
-	WORD $0x3dc002e8 // ldr q8, [x23, #0]
-	WORD $0x3dc006e9 // ldr q9, [x23, #16]
-	WORD $0x3dc00aea // ldr q10, [x23, #32]
-	WORD $0x3dc00eeb // ldr q11, [x23, #48]
-	MOVD 40(R0), R6
-	ADD R7<<0, R6, R24
-	WORD $0x3dc0031f // ldr q31, [x24, #0]
-	WORD $0x4e3fd508 // fadd v8.4s, v8.4s, v31.4s
-	WORD $0x3dc0071f // ldr q31, [x24, #16]
-	WORD $0x4e3fd529 // fadd v9.4s, v9.4s, v31.4s
-	WORD $0x3dc00b1f // ldr q31, [x24, #32]
-	WORD $0x4e3fd54a // fadd v10.4s, v10.4s, v31.4s
-	WORD $0x3dc00f1f // ldr q31, [x24, #48]
-	WORD $0x4e3fd56b // fadd v11.4s, v11.4s, v31.4s
-	MOVD 64(R0), R6
-	ADD R7<<0, R6, R25
-	WORD $0x3dc0033f // ldr q31, [x25, #0]
-	WORD $0x4e3fd508 // fadd v8.4s, v8.4s, v31.4s
-	WORD $0x3dc0073f // ldr q31, [x25, #16]
-	WORD $0x4e3fd529 // fadd v9.4s, v9.4s, v31.4s
-	WORD $0x3dc00b3f // ldr q31, [x25, #32]
-	WORD $0x4e3fd54a // fadd v10.4s, v10.4s, v31.4s
-	WORD $0x3dc00f3f // ldr q31, [x25, #48]
-	WORD $0x4e3fd56b // fadd v11.4s, v11.4s, v31.4s
-	WORD $0x4ea01c0c // mov v12.16b, v0.16b
-	WORD $0x4ea11c2d // mov v13.16b, v1.16b
-	WORD $0x4ea21c4e // mov v14.16b, v2.16b
-	WORD $0x4ea31c6f // mov v15.16b, v3.16b
-	MOVD 32(R1), R6
-	ADD R8<<0, R6, R22
-	WORD $0x3d8002cc // str q12, [x22, #0]
-	WORD $0x3d8006cd // str q13, [x22, #16]
-	WORD $0x3d800ace // str q14, [x22, #32]
-	WORD $0x3d800ecf // str q15, [x22, #48]
-	WORD $0x4ea01c0c // mov v12.16b, v0.16b
-	WORD $0x4ea11c2d // mov v13.16b, v1.16b
-	WORD $0x4ea21c4e // mov v14.16b, v2.16b
-	WORD $0x4ea31c6f // mov v15.16b, v3.16b
-	WORD $0x4e24d58c // fadd v12.4s, v12.4s, v4.4s
-	WORD $0x4e25d5ad // fadd v13.4s, v13.4s, v5.4s
-	WORD $0x4e26d5ce // fadd v14.4s, v14.4s, v6.4s
-	WORD $0x4e27d5ef // fadd v15.4s, v15.4s, v7.4s
-	WORD $0x4e28d58c // fadd v12.4s, v12.4s, v8.4s
-	WORD $0x4e29d5ad // fadd v13.4s, v13.4s, v9.4s
-	WORD $0x4e2ad5ce // fadd v14.4s, v14.4s, v10.4s
-	WORD $0x4e2bd5ef // fadd v15.4s, v15.4s, v11.4s
 	MOVD 40(R1), R6
-	ADD R8<<0, R6, R23
-	WORD $0x3d8002ec // str q12, [x23, #0]
-	WORD $0x3d8006ed // str q13, [x23, #16]
-	WORD $0x3d800aee // str q14, [x23, #32]
-	WORD $0x3d800eef // str q15, [x23, #48]
+	ADD R8<<0, R6, R26
+	WORD $0x3d80034c // str q12, [x26, #0]
+	WORD $0x3d80074d // str q13, [x26, #16]
+	WORD $0x3d800b4e // str q14, [x26, #32]
+	WORD $0x3d800f4f // str q15, [x26, #48]
 	WORD $0x4ea01c00 // mov v0.16b, v0.16b
 	WORD $0x4ea11c21 // mov v1.16b, v1.16b
 	WORD $0x4ea21c42 // mov v2.16b, v2.16b
@@ -2027,109 +2027,109 @@ row13:
 	WORD $0x4ea6d442 // fsub v2.4s, v2.4s, v6.4s
 	WORD $0x4ea7d463 // fsub v3.4s, v3.4s, v7.4s
 	MOVD 48(R1), R6
-	ADD R8<<0, R6, R24
-	WORD $0x3d800300 // str q0, [x24, #0]
-	WORD $0x3d800701 // str q1, [x24, #16]
-	WORD $0x3d800b02 // str q2, [x24, #32]
-	WORD $0x3d800f03 // str q3, [x24, #48]
+	ADD R8<<0, R6, R21
+	WORD $0x3d8002a0 // str q0, [x21, #0]
+	WORD $0x3d8006a1 // str q1, [x21, #16]
+	WORD $0x3d800aa2 // str q2, [x21, #32]
+	WORD $0x3d800ea3 // str q3, [x21, #48]
 	WORD $0x4ea81d00 // mov v0.16b, v8.16b
 	WORD $0x4ea91d21 // mov v1.16b, v9.16b
 	WORD $0x4eaa1d42 // mov v2.16b, v10.16b
 	WORD $0x4eab1d63 // mov v3.16b, v11.16b
 	MOVD 56(R1), R6
-	ADD R8<<0, R6, R25
-	WORD $0x3d800320 // str q0, [x25, #0]
-	WORD $0x3d800721 // str q1, [x25, #16]
-	WORD $0x3d800b22 // str q2, [x25, #32]
-	WORD $0x3d800f23 // str q3, [x25, #48]
+	ADD R8<<0, R6, R22
+	WORD $0x3d8002c0 // str q0, [x22, #0]
+	WORD $0x3d8006c1 // str q1, [x22, #16]
+	WORD $0x3d800ac2 // str q2, [x22, #32]
+	WORD $0x3d800ec3 // str q3, [x22, #48]
 	MOVD 0(R0), R6
-	ADD R7<<0, R6, R22
-	WORD $0x3dc002c0 // ldr q0, [x22, #0]
-	WORD $0x3dc006c1 // ldr q1, [x22, #16]
-	WORD $0x3dc00ac2 // ldr q2, [x22, #32]
-	WORD $0x3dc00ec3 // ldr q3, [x22, #48]
-	MOVD 48(R0), R6
 	ADD R7<<0, R6, R23
-	WORD $0x3dc002ff // ldr q31, [x23, #0]
-	WORD $0x4e3fd400 // fadd v0.4s, v0.4s, v31.4s
-	WORD $0x3dc006ff // ldr q31, [x23, #16]
-	WORD $0x4e3fd421 // fadd v1.4s, v1.4s, v31.4s
-	WORD $0x3dc00aff // ldr q31, [x23, #32]
-	WORD $0x4e3fd442 // fadd v2.4s, v2.4s, v31.4s
-	WORD $0x3dc00eff // ldr q31, [x23, #48]
-	WORD $0x4e3fd463 // fadd v3.4s, v3.4s, v31.4s
-	MOVD 24(R0), R6
+	WORD $0x3dc002e0 // ldr q0, [x23, #0]
+	WORD $0x3dc006e1 // ldr q1, [x23, #16]
+	WORD $0x3dc00ae2 // ldr q2, [x23, #32]
+	WORD $0x3dc00ee3 // ldr q3, [x23, #48]
+	MOVD 48(R0), R6
 	ADD R7<<0, R6, R24
 	WORD $0x3dc0031f // ldr q31, [x24, #0]
-	WORD $0x4ebfd400 // fsub v0.4s, v0.4s, v31.4s
+	WORD $0x4e3fd400 // fadd v0.4s, v0.4s, v31.4s
 	WORD $0x3dc0071f // ldr q31, [x24, #16]
-	WORD $0x4ebfd421 // fsub v1.4s, v1.4s, v31.4s
+	WORD $0x4e3fd421 // fadd v1.4s, v1.4s, v31.4s
 	WORD $0x3dc00b1f // ldr q31, [x24, #32]
-	WORD $0x4ebfd442 // fsub v2.4s, v2.4s, v31.4s
+	WORD $0x4e3fd442 // fadd v2.4s, v2.4s, v31.4s
 	WORD $0x3dc00f1f // ldr q31, [x24, #48]
-	WORD $0x4ebfd463 // fsub v3.4s, v3.4s, v31.4s
-	MOVD 8(R0), R6
-	ADD R7<<0, R6, R25
-	WORD $0x3dc00324 // ldr q4, [x25, #0]
-	WORD $0x3dc00725 // ldr q5, [x25, #16]
-	WORD $0x3dc00b26 // ldr q6, [x25, #32]
-	WORD $0x3dc00f27 // ldr q7, [x25, #48]
-	MOVD 56(R0), R6
-	ADD R7<<0, R6, R22
-	WORD $0x3dc002df // ldr q31, [x22, #0]
-	WORD $0x4e3fd484 // fadd v4.4s, v4.4s, v31.4s
-	WORD $0x3dc006df // ldr q31, [x22, #16]
-	WORD $0x4e3fd4a5 // fadd v5.4s, v5.4s, v31.4s
-	WORD $0x3dc00adf // ldr q31, [x22, #32]
-	WORD $0x4e3fd4c6 // fadd v6.4s, v6.4s, v31.4s
-	WORD $0x3dc00edf // ldr q31, [x22, #48]
-	WORD $0x4e3fd4e7 // fadd v7.4s, v7.4s, v31.4s
-	MOVD 32(R0), R6
-	ADD R7<<0, R6, R23
-	WORD $0x3dc002ff // ldr q31, [x23, #0]
-	WORD $0x4ebfd484 // fsub v4.4s, v4.4s, v31.4s
-	WORD $0x3dc006ff // ldr q31, [x23, #16]
-	WORD $0x4ebfd4a5 // fsub v5.4s, v5.4s, v31.4s
-	WORD $0x3dc00aff // ldr q31, [x23, #32]
-	WORD $0x4ebfd4c6 // fsub v6.4s, v6.4s, v31.4s
-	WORD $0x3dc00eff // ldr q31, [x23, #48]
-	WORD $0x4ebfd4e7 // fsub v7.4s, v7.4s, v31.4s
-	MOVD 16(R0), R6
-	ADD R7<<0, R6, R24
-	WORD $0x3dc00308 // ldr q8, [x24, #0]
-	WORD $0x3dc00709 // ldr q9, [x24, #16]
-	WORD $0x3dc00b0a // ldr q10, [x24, #32]
-	WORD $0x3dc00f0b // ldr q11, [x24, #48]
-	MOVD 64(R0), R6
+	WORD $0x4e3fd463 // fadd v3.4s, v3.4s, v31.4s
+	MOVD 24(R0), R6
 	ADD R7<<0, R6, R25
 	WORD $0x3dc0033f // ldr q31, [x25, #0]
-	WORD $0x4e3fd508 // fadd v8.4s, v8.4s, v31.4s
+	WORD $0x4ebfd400 // fsub v0.4s, v0.4s, v31.4s
 	WORD $0x3dc0073f // ldr q31, [x25, #16]
-	WORD $0x4e3fd529 // fadd v9.4s, v9.4s, v31.4s
+	WORD $0x4ebfd421 // fsub v1.4s, v1.4s, v31.4s
 	WORD $0x3dc00b3f // ldr q31, [x25, #32]
-	WORD $0x4e3fd54a // fadd v10.4s, v10.4s, v31.4s
+	WORD $0x4ebfd442 // fsub v2.4s, v2.4s, v31.4s
 	WORD $0x3dc00f3f // ldr q31, [x25, #48]
-	WORD $0x4e3fd56b // fadd v11.4s, v11.4s, v31.4s
-	MOVD 40(R0), R6
+	WORD $0x4ebfd463 // fsub v3.4s, v3.4s, v31.4s
+	MOVD 8(R0), R6
+	ADD R7<<0, R6, R26
+	WORD $0x3dc00344 // ldr q4, [x26, #0]
+	WORD $0x3dc00745 // ldr q5, [x26, #16]
+	WORD $0x3dc00b46 // ldr q6, [x26, #32]
+	WORD $0x3dc00f47 // ldr q7, [x26, #48]
+	MOVD 56(R0), R6
+	ADD R7<<0, R6, R21
+	WORD $0x3dc002bf // ldr q31, [x21, #0]
+	WORD $0x4e3fd484 // fadd v4.4s, v4.4s, v31.4s
+	WORD $0x3dc006bf // ldr q31, [x21, #16]
+	WORD $0x4e3fd4a5 // fadd v5.4s, v5.4s, v31.4s
+	WORD $0x3dc00abf // ldr q31, [x21, #32]
+	WORD $0x4e3fd4c6 // fadd v6.4s, v6.4s, v31.4s
+	WORD $0x3dc00ebf // ldr q31, [x21, #48]
+	WORD $0x4e3fd4e7 // fadd v7.4s, v7.4s, v31.4s
+	MOVD 32(R0), R6
 	ADD R7<<0, R6, R22
 	WORD $0x3dc002df // ldr q31, [x22, #0]
-	WORD $0x4ebfd508 // fsub v8.4s, v8.4s, v31.4s
+	WORD $0x4ebfd484 // fsub v4.4s, v4.4s, v31.4s
 	WORD $0x3dc006df // ldr q31, [x22, #16]
-	WORD $0x4ebfd529 // fsub v9.4s, v9.4s, v31.4s
+	WORD $0x4ebfd4a5 // fsub v5.4s, v5.4s, v31.4s
 	WORD $0x3dc00adf // ldr q31, [x22, #32]
-	WORD $0x4ebfd54a // fsub v10.4s, v10.4s, v31.4s
+	WORD $0x4ebfd4c6 // fsub v6.4s, v6.4s, v31.4s
 	WORD $0x3dc00edf // ldr q31, [x22, #48]
+	WORD $0x4ebfd4e7 // fsub v7.4s, v7.4s, v31.4s
+	MOVD 16(R0), R6
+	ADD R7<<0, R6, R23
+	WORD $0x3dc002e8 // ldr q8, [x23, #0]
+	WORD $0x3dc006e9 // ldr q9, [x23, #16]
+	WORD $0x3dc00aea // ldr q10, [x23, #32]
+	WORD $0x3dc00eeb // ldr q11, [x23, #48]
+	MOVD 64(R0), R6
+	ADD R7<<0, R6, R24
+	WORD $0x3dc0031f // ldr q31, [x24, #0]
+	WORD $0x4e3fd508 // fadd v8.4s, v8.4s, v31.4s
+	WORD $0x3dc0071f // ldr q31, [x24, #16]
+	WORD $0x4e3fd529 // fadd v9.4s, v9.4s, v31.4s
+	WORD $0x3dc00b1f // ldr q31, [x24, #32]
+	WORD $0x4e3fd54a // fadd v10.4s, v10.4s, v31.4s
+	WORD $0x3dc00f1f // ldr q31, [x24, #48]
+	WORD $0x4e3fd56b // fadd v11.4s, v11.4s, v31.4s
+	MOVD 40(R0), R6
+	ADD R7<<0, R6, R25
+	WORD $0x3dc0033f // ldr q31, [x25, #0]
+	WORD $0x4ebfd508 // fsub v8.4s, v8.4s, v31.4s
+	WORD $0x3dc0073f // ldr q31, [x25, #16]
+	WORD $0x4ebfd529 // fsub v9.4s, v9.4s, v31.4s
+	WORD $0x3dc00b3f // ldr q31, [x25, #32]
+	WORD $0x4ebfd54a // fsub v10.4s, v10.4s, v31.4s
+	WORD $0x3dc00f3f // ldr q31, [x25, #48]
 	WORD $0x4ebfd56b // fsub v11.4s, v11.4s, v31.4s
 	WORD $0x4ea01c0c // mov v12.16b, v0.16b
 	WORD $0x4ea11c2d // mov v13.16b, v1.16b
 	WORD $0x4ea21c4e // mov v14.16b, v2.16b
 	WORD $0x4ea31c6f // mov v15.16b, v3.16b
 	MOVD 64(R1), R6
-	ADD R8<<0, R6, R23
-	WORD $0x3d8002ec // str q12, [x23, #0]
-	WORD $0x3d8006ed // str q13, [x23, #16]
-	WORD $0x3d800aee // str q14, [x23, #32]
-	WORD $0x3d800eef // str q15, [x23, #48]
+	ADD R8<<0, R6, R26
+	WORD $0x3d80034c // str q12, [x26, #0]
+	WORD $0x3d80074d // str q13, [x26, #16]
+	WORD $0x3d800b4e // str q14, [x26, #32]
+	WORD $0x3d800f4f // str q15, [x26, #48]
 	WORD $0x4ea01c0c // mov v12.16b, v0.16b
 	WORD $0x4ea11c2d // mov v13.16b, v1.16b
 	WORD $0x4ea21c4e // mov v14.16b, v2.16b
@@ -2143,11 +2143,11 @@ row13:
 	WORD $0x4e2ad5ce // fadd v14.4s, v14.4s, v10.4s
 	WORD $0x4e2bd5ef // fadd v15.4s, v15.4s, v11.4s
 	MOVD 72(R1), R6
-	ADD R8<<0, R6, R24
-	WORD $0x3d80030c // str q12, [x24, #0]
-	WORD $0x3d80070d // str q13, [x24, #16]
-	WORD $0x3d800b0e // str q14, [x24, #32]
-	WORD $0x3d800f0f // str q15, [x24, #48]
+	ADD R8<<0, R6, R21
+	WORD $0x3d8002ac // str q12, [x21, #0]
+	WORD $0x3d8006ad // str q13, [x21, #16]
+	WORD $0x3d800aae // str q14, [x21, #32]
+	WORD $0x3d800eaf // str q15, [x21, #48]
 	WORD $0x4ea01c00 // mov v0.16b, v0.16b
 	WORD $0x4ea11c21 // mov v1.16b, v1.16b
 	WORD $0x4ea21c42 // mov v2.16b, v2.16b
@@ -2161,49 +2161,49 @@ row13:
 	WORD $0x4ea6d442 // fsub v2.4s, v2.4s, v6.4s
 	WORD $0x4ea7d463 // fsub v3.4s, v3.4s, v7.4s
 	MOVD 80(R1), R6
-	ADD R8<<0, R6, R25
-	WORD $0x3d800320 // str q0, [x25, #0]
-	WORD $0x3d800721 // str q1, [x25, #16]
-	WORD $0x3d800b22 // str q2, [x25, #32]
-	WORD $0x3d800f23 // str q3, [x25, #48]
-	WORD $0x4ea81d00 // mov v0.16b, v8.16b
-	WORD $0x4ea91d21 // mov v1.16b, v9.16b
-	WORD $0x4eaa1d42 // mov v2.16b, v10.16b
-	WORD $0x4eab1d63 // mov v3.16b, v11.16b
-	MOVD 88(R1), R6
 	ADD R8<<0, R6, R22
 	WORD $0x3d8002c0 // str q0, [x22, #0]
 	WORD $0x3d8006c1 // str q1, [x22, #16]
 	WORD $0x3d800ac2 // str q2, [x22, #32]
 	WORD $0x3d800ec3 // str q3, [x22, #48]
+	WORD $0x4ea81d00 // mov v0.16b, v8.16b
+	WORD $0x4ea91d21 // mov v1.16b, v9.16b
+	WORD $0x4eaa1d42 // mov v2.16b, v10.16b
+	WORD $0x4eab1d63 // mov v3.16b, v11.16b
+	MOVD 88(R1), R6
+	ADD R8<<0, R6, R23
+	WORD $0x3d8002e0 // str q0, [x23, #0]
+	WORD $0x3d8006e1 // str q1, [x23, #16]
+	WORD $0x3d800ae2 // str q2, [x23, #32]
+	WORD $0x3d800ee3 // str q3, [x23, #48]
 	MOVD 48(R0), R6
-	ADD R7<<0, R6, R23
-	WORD $0x3dc002e0 // ldr q0, [x23, #0]
-	WORD $0x3dc006e1 // ldr q1, [x23, #16]
-	WORD $0x3dc00ae2 // ldr q2, [x23, #32]
-	WORD $0x3dc00ee3 // ldr q3, [x23, #48]
-	MOVD 56(R0), R6
 	ADD R7<<0, R6, R24
-	WORD $0x3dc00304 // ldr q4, [x24, #0]
-	WORD $0x3dc00705 // ldr q5, [x24, #16]
-	WORD $0x3dc00b06 // ldr q6, [x24, #32]
-	WORD $0x3dc00f07 // ldr q7, [x24, #48]
-	MOVD 64(R0), R6
+	WORD $0x3dc00300 // ldr q0, [x24, #0]
+	WORD $0x3dc00701 // ldr q1, [x24, #16]
+	WORD $0x3dc00b02 // ldr q2, [x24, #32]
+	WORD $0x3dc00f03 // ldr q3, [x24, #48]
+	MOVD 56(R0), R6
 	ADD R7<<0, R6, R25
-	WORD $0x3dc00328 // ldr q8, [x25, #0]
-	WORD $0x3dc00729 // ldr q9, [x25, #16]
-	WORD $0x3dc00b2a // ldr q10, [x25, #32]
-	WORD $0x3dc00f2b // ldr q11, [x25, #48]
+	WORD $0x3dc00324 // ldr q4, [x25, #0]
+	WORD $0x3dc00725 // ldr q5, [x25, #16]
+	WORD $0x3dc00b26 // ldr q6, [x25, #32]
+	WORD $0x3dc00f27 // ldr q7, [x25, #48]
+	MOVD 64(R0), R6
+	ADD R7<<0, R6, R26
+	WORD $0x3dc00348 // ldr q8, [x26, #0]
+	WORD $0x3dc00749 // ldr q9, [x26, #16]
+	WORD $0x3dc00b4a // ldr q10, [x26, #32]
+	WORD $0x3dc00f4b // ldr q11, [x26, #48]
 	WORD $0x4ea01c0c // mov v12.16b, v0.16b
 	WORD $0x4ea11c2d // mov v13.16b, v1.16b
 	WORD $0x4ea21c4e // mov v14.16b, v2.16b
 	WORD $0x4ea31c6f // mov v15.16b, v3.16b
 	MOVD 96(R1), R6
-	ADD R8<<0, R6, R22
-	WORD $0x3d8002cc // str q12, [x22, #0]
-	WORD $0x3d8006cd // str q13, [x22, #16]
-	WORD $0x3d800ace // str q14, [x22, #32]
-	WORD $0x3d800ecf // str q15, [x22, #48]
+	ADD R8<<0, R6, R21
+	WORD $0x3d8002ac // str q12, [x21, #0]
+	WORD $0x3d8006ad // str q13, [x21, #16]
+	WORD $0x3d800aae // str q14, [x21, #32]
+	WORD $0x3d800eaf // str q15, [x21, #48]
 	WORD $0x4ea01c0c // mov v12.16b, v0.16b
 	WORD $0x4ea11c2d // mov v13.16b, v1.16b
 	WORD $0x4ea21c4e // mov v14.16b, v2.16b
@@ -2217,11 +2217,11 @@ row13:
 	WORD $0x4e2ad5ce // fadd v14.4s, v14.4s, v10.4s
 	WORD $0x4e2bd5ef // fadd v15.4s, v15.4s, v11.4s
 	MOVD 104(R1), R6
-	ADD R8<<0, R6, R23
-	WORD $0x3d8002ec // str q12, [x23, #0]
-	WORD $0x3d8006ed // str q13, [x23, #16]
-	WORD $0x3d800aee // str q14, [x23, #32]
-	WORD $0x3d800eef // str q15, [x23, #48]
+	ADD R8<<0, R6, R22
+	WORD $0x3d8002cc // str q12, [x22, #0]
+	WORD $0x3d8006cd // str q13, [x22, #16]
+	WORD $0x3d800ace // str q14, [x22, #32]
+	WORD $0x3d800ecf // str q15, [x22, #48]
 	WORD $0x4ea01c00 // mov v0.16b, v0.16b
 	WORD $0x4ea11c21 // mov v1.16b, v1.16b
 	WORD $0x4ea21c42 // mov v2.16b, v2.16b
@@ -2235,21 +2235,21 @@ row13:
 	WORD $0x4ea6d442 // fsub v2.4s, v2.4s, v6.4s
 	WORD $0x4ea7d463 // fsub v3.4s, v3.4s, v7.4s
 	MOVD 112(R1), R6
-	ADD R8<<0, R6, R24
-	WORD $0x3d800300 // str q0, [x24, #0]
-	WORD $0x3d800701 // str q1, [x24, #16]
-	WORD $0x3d800b02 // str q2, [x24, #32]
-	WORD $0x3d800f03 // str q3, [x24, #48]
+	ADD R8<<0, R6, R23
+	WORD $0x3d8002e0 // str q0, [x23, #0]
+	WORD $0x3d8006e1 // str q1, [x23, #16]
+	WORD $0x3d800ae2 // str q2, [x23, #32]
+	WORD $0x3d800ee3 // str q3, [x23, #48]
 	WORD $0x4ea81d00 // mov v0.16b, v8.16b
 	WORD $0x4ea91d21 // mov v1.16b, v9.16b
 	WORD $0x4eaa1d42 // mov v2.16b, v10.16b
 	WORD $0x4eab1d63 // mov v3.16b, v11.16b
 	MOVD 120(R1), R6
-	ADD R8<<0, R6, R25
-	WORD $0x3d800320 // str q0, [x25, #0]
-	WORD $0x3d800721 // str q1, [x25, #16]
-	WORD $0x3d800b22 // str q2, [x25, #32]
-	WORD $0x3d800f23 // str q3, [x25, #48]
+	ADD R8<<0, R6, R24
+	WORD $0x3d800300 // str q0, [x24, #0]
+	WORD $0x3d800701 // str q1, [x24, #16]
+	WORD $0x3d800b02 // str q2, [x24, #32]
+	WORD $0x3d800f03 // str q3, [x24, #48]
 	ADD R2, R7
 	ADD R3, R8
 	JMP row13
@@ -2279,74 +2279,64 @@ row15:
 	WORD $0x3dc00923 // ldr q3, [x9, #32]
 	WORD $0x3dc00d24 // ldr q4, [x9, #48]
 	MOVD 0(R0), R6
-	ADD R7<<0, R6, R22
-	WORD $0x3dc002c5 // ldr q5, [x22, #0]
-	WORD $0x3dc006c6 // ldr q6, [x22, #16]
-	WORD $0x3dc00ac7 // ldr q7, [x22, #32]
-	WORD $0x3dc00ec8 // ldr q8, [x22, #48]
+	ADD R7<<0, R6, R21
+	WORD $0x3dc002a5 // ldr q5, [x21, #0]
+	WORD $0x3dc006a6 // ldr q6, [x21, #16]
+	WORD $0x3dc00aa7 // ldr q7, [x21, #32]
+	WORD $0x3dc00ea8 // ldr q8, [x21, #48]
 	MOVD 32(R0), R6
-	ADD R7<<0, R6, R23
-	WORD $0x3dc002ff // ldr q31, [x23, #0]
+	ADD R7<<0, R6, R22
+	WORD $0x3dc002df // ldr q31, [x22, #0]
 	WORD $0x4e3fd4a5 // fadd v5.4s, v5.4s, v31.4s
-	WORD $0x3dc006ff // ldr q31, [x23, #16]
+	WORD $0x3dc006df // ldr q31, [x22, #16]
 	WORD $0x4e3fd4c6 // fadd v6.4s, v6.4s, v31.4s
-	WORD $0x3dc00aff // ldr q31, [x23, #32]
+	WORD $0x3dc00adf // ldr q31, [x22, #32]
 	WORD $0x4e3fd4e7 // fadd v7.4s, v7.4s, v31.4s
-	WORD $0x3dc00eff // ldr q31, [x23, #48]
+	WORD $0x3dc00edf // ldr q31, [x22, #48]
 	WORD $0x4e3fd508 // fadd v8.4s, v8.4s, v31.4s
 	MOVD 64(R0), R6
-	ADD R7<<0, R6, R24
-	WORD $0x3dc0031f // ldr q31, [x24, #0]
-	WORD $0x4e3fd4a5 // fadd v5.4s, v5.4s, v31.4s
-	WORD $0x3dc0071f // ldr q31, [x24, #16]
-	WORD $0x4e3fd4c6 // fadd v6.4s, v6.4s, v31.4s
-	WORD $0x3dc00b1f // ldr q31, [x24, #32]
-	WORD $0x4e3fd4e7 // fadd v7.4s, v7.4s, v31.4s
-	WORD $0x3dc00f1f // ldr q31, [x24, #48]
-	WORD $0x4e3fd508 // fadd v8.4s, v8.4s, v31.4s
-	MOVD 8(R0), R6
-	ADD R7<<0, R6, R25
-	WORD $0x3dc00329 // ldr q9, [x25, #0]
-	WORD $0x3dc0072a // ldr q10, [x25, #16]
-	WORD $0x3dc00b2b // ldr q11, [x25, #32]
-	WORD $0x3dc00f2c // ldr q12, [x25, #48]
-	MOVD 40(R0), R6
-	ADD R7<<0, R6, R22
-	WORD $0x3dc002df // ldr q31, [x22, #0]
-	WORD $0x4e3fd529 // fadd v9.4s, v9.4s, v31.4s
-	WORD $0x3dc006df // ldr q31, [x22, #16]
-	WORD $0x4e3fd54a // fadd v10.4s, v10.4s, v31.4s
-	WORD $0x3dc00adf // ldr q31, [x22, #32]
-	WORD $0x4e3fd56b // fadd v11.4s, v11.4s, v31.4s
-	WORD $0x3dc00edf // ldr q31, [x22, #48]
-	WORD $0x4e3fd58c // fadd v12.4s, v12.4s, v31.4s
-	MOVD 72(R0), R6
 	ADD R7<<0, R6, R23
 	WORD $0x3dc002ff // ldr q31, [x23, #0]
-	WORD $0x4e3fd529 // fadd v9.4s, v9.4s, v31.4s
+	WORD $0x4e3fd4a5 // fadd v5.4s, v5.4s, v31.4s
 	WORD $0x3dc006ff // ldr q31, [x23, #16]
-	WORD $0x4e3fd54a // fadd v10.4s, v10.4s, v31.4s
+	WORD $0x4e3fd4c6 // fadd v6.4s, v6.4s, v31.4s
 	WORD $0x3dc00aff // ldr q31, [x23, #32]
-	WORD $0x4e3fd56b // fadd v11.4s, v11.4s, v31.4s
+	WORD $0x4e3fd4e7 // fadd v7.4s, v7.4s, v31.4s
 	WORD $0x3dc00eff // ldr q31, [x23, #48]
-	WORD $0x4e3fd58c // fadd v12.4s, v12.4s, v31.4s
-	MOVD 16(R0), R6
+	WORD $0x4e3fd508 // fadd v8.4s, v8.4s, v31.4s
+	MOVD 8(R0), R6
 	ADD R7<<0, R6, R24
-	WORD $0x3dc0030d // ldr q13, [x24, #0]
-	WORD $0x3dc0070e // ldr q14, [x24, #16]
-	WORD $0x3dc00b0f // ldr q15, [x24, #32]
-	WORD $0x3dc00f10 // ldr q16, [x24, #48]
-	MOVD 48(R0), R6
+	WORD $0x3dc00309 // ldr q9, [x24, #0]
+	WORD $0x3dc0070a // ldr q10, [x24, #16]
+	WORD $0x3dc00b0b // ldr q11, [x24, #32]
+	WORD $0x3dc00f0c // ldr q12, [x24, #48]
+	MOVD 40(R0), R6
 	ADD R7<<0, R6, R25
 	WORD $0x3dc0033f // ldr q31, [x25, #0]
-	WORD $0x4e3fd5ad // fadd v13.4s, v13.4s, v31.4s
+	WORD $0x4e3fd529 // fadd v9.4s, v9.4s, v31.4s
 	WORD $0x3dc0073f // ldr q31, [x25, #16]
-	WORD $0x4e3fd5ce // fadd v14.4s, v14.4s, v31.4s
+	WORD $0x4e3fd54a // fadd v10.4s, v10.4s, v31.4s
 	WORD $0x3dc00b3f // ldr q31, [x25, #32]
-	WORD $0x4e3fd5ef // fadd v15.4s, v15.4s, v31.4s
+	WORD $0x4e3fd56b // fadd v11.4s, v11.4s, v31.4s
 	WORD $0x3dc00f3f // ldr q31, [x25, #48]
-	WORD $0x4e3fd610 // fadd v16.4s, v16.4s, v31.4s
-	MOVD 80(R0), R6
+	WORD $0x4e3fd58c // fadd v12.4s, v12.4s, v31.4s
+	MOVD 72(R0), R6
+	ADD R7<<0, R6, R26
+	WORD $0x3dc0035f // ldr q31, [x26, #0]
+	WORD $0x4e3fd529 // fadd v9.4s, v9.4s, v31.4s
+	WORD $0x3dc0075f // ldr q31, [x26, #16]
+	WORD $0x4e3fd54a // fadd v10.4s, v10.4s, v31.4s
+	WORD $0x3dc00b5f // ldr q31, [x26, #32]
+	WORD $0x4e3fd56b // fadd v11.4s, v11.4s, v31.4s
+	WORD $0x3dc00f5f // ldr q31, [x26, #48]
+	WORD $0x4e3fd58c // fadd v12.4s, v12.4s, v31.4s
+	MOVD 16(R0), R6
+	ADD R7<<0, R6, R21
+	WORD $0x3dc002ad // ldr q13, [x21, #0]
+	WORD $0x3dc006ae // ldr q14, [x21, #16]
+	WORD $0x3dc00aaf // ldr q15, [x21, #32]
+	WORD $0x3dc00eb0 // ldr q16, [x21, #48]
+	MOVD 48(R0), R6
 	ADD R7<<0, R6, R22
 	WORD $0x3dc002df // ldr q31, [x22, #0]
 	WORD $0x4e3fd5ad // fadd v13.4s, v13.4s, v31.4s
@@ -2356,23 +2346,23 @@ row15:
 	WORD $0x4e3fd5ef // fadd v15.4s, v15.4s, v31.4s
 	WORD $0x3dc00edf // ldr q31, [x22, #48]
 	WORD $0x4e3fd610 // fadd v16.4s, v16.4s, v31.4s
-	MOVD 24(R0), R6
+	MOVD 80(R0), R6
 	ADD R7<<0, R6, R23
-	WORD $0x3dc002f1 // ldr q17, [x23, #0]
-	WORD $0x3dc006f2 // ldr q18, [x23, #16]
-	WORD $0x3dc00af3 // ldr q19, [x23, #32]
-	WORD $0x3dc00ef4 // ldr q20, [x23, #48]
-	MOVD 56(R0), R6
+	WORD $0x3dc002ff // ldr q31, [x23, #0]
+	WORD $0x4e3fd5ad // fadd v13.4s, v13.4s, v31.4s
+	WORD $0x3dc006ff // ldr q31, [x23, #16]
+	WORD $0x4e3fd5ce // fadd v14.4s, v14.4s, v31.4s
+	WORD $0x3dc00aff // ldr q31, [x23, #32]
+	WORD $0x4e3fd5ef // fadd v15.4s, v15.4s, v31.4s
+	WORD $0x3dc00eff // ldr q31, [x23, #48]
+	WORD $0x4e3fd610 // fadd v16.4s, v16.4s, v31.4s
+	MOVD 24(R0), R6
 	ADD R7<<0, R6, R24
-	WORD $0x3dc0031f // ldr q31, [x24, #0]
-	WORD $0x4e3fd631 // fadd v17.4s, v17.4s, v31.4s
-	WORD $0x3dc0071f // ldr q31, [x24, #16]
-	WORD $0x4e3fd652 // fadd v18.4s, v18.4s, v31.4s
-	WORD $0x3dc00b1f // ldr q31, [x24, #32]
-	WORD $0x4e3fd673 // fadd v19.4s, v19.4s, v31.4s
-	WORD $0x3dc00f1f // ldr q31, [x24, #48]
-	WORD $0x4e3fd694 // fadd v20.4s, v20.4s, v31.4s
-	MOVD 88(R0), R6
+	WORD $0x3dc00311 // ldr q17, [x24, #0]
+	WORD $0x3dc00712 // ldr q18, [x24, #16]
+	WORD $0x3dc00b13 // ldr q19, [x24, #32]
+	WORD $0x3dc00f14 // ldr q20, [x24, #48]
+	MOVD 56(R0), R6
 	ADD R7<<0, R6, R25
 	WORD $0x3dc0033f // ldr q31, [x25, #0]
 	WORD $0x4e3fd631 // fadd v17.4s, v17.4s, v31.4s
@@ -2381,6 +2371,16 @@ row15:
 	WORD $0x3dc00b3f // ldr q31, [x25, #32]
 	WORD $0x4e3fd673 // fadd v19.4s, v19.4s, v31.4s
 	WORD $0x3dc00f3f // ldr q31, [x25, #48]
+	WORD $0x4e3fd694 // fadd v20.4s, v20.4s, v31.4s
+	MOVD 88(R0), R6
+	ADD R7<<0, R6, R26
+	WORD $0x3dc0035f // ldr q31, [x26, #0]
+	WORD $0x4e3fd631 // fadd v17.4s, v17.4s, v31.4s
+	WORD $0x3dc0075f // ldr q31, [x26, #16]
+	WORD $0x4e3fd652 // fadd v18.4s, v18.4s, v31.4s
+	WORD $0x3dc00b5f // ldr q31, [x26, #32]
+	WORD $0x4e3fd673 // fadd v19.4s, v19.4s, v31.4s
+	WORD $0x3dc00f5f // ldr q31, [x26, #48]
 	WORD $0x4e3fd694 // fadd v20.4s, v20.4s, v31.4s
 	WORD $0x4ea51ca5 // mov v5.16b, v5.16b
 	WORD $0x4ea61cc6 // mov v6.16b, v6.16b
@@ -2397,17 +2397,17 @@ row15:
 	MOVD 0(R1), R6
 	WORD $0x4e21d4a5 // fadd v5.4s, v5.4s, v1.4s
 	WORD $0x4e25f405 // fmax v5.4s, v0.4s, v5.4s
-	ADD R8<<0, R6, R22
-	WORD $0x3d8002c5 // str q5, [x22, #0]
+	ADD R8<<0, R6, R21
+	WORD $0x3d8002a5 // str q5, [x21, #0]
 	WORD $0x4e22d4c6 // fadd v6.4s, v6.4s, v2.4s
 	WORD $0x4e26f406 // fmax v6.4s, v0.4s, v6.4s
-	WORD $0x3d8006c6 // str q6, [x22, #16]
+	WORD $0x3d8006a6 // str q6, [x21, #16]
 	WORD $0x4e23d4e7 // fadd v7.4s, v7.4s, v3.4s
 	WORD $0x4e27f407 // fmax v7.4s, v0.4s, v7.4s
-	WORD $0x3d800ac7 // str q7, [x22, #32]
+	WORD $0x3d800aa7 // str q7, [x21, #32]
 	WORD $0x4e24d508 // fadd v8.4s, v8.4s, v4.4s
 	WORD $0x4e28f408 // fmax v8.4s, v0.4s, v8.4s
-	WORD $0x3d800ec8 // str q8, [x22, #48]
+	WORD $0x3d800ea8 // str q8, [x21, #48]
 	WORD $0x4ea91d25 // mov v5.16b, v9.16b
 	WORD $0x4eaa1d46 // mov v6.16b, v10.16b
 	WORD $0x4eab1d67 // mov v7.16b, v11.16b
@@ -2419,17 +2419,17 @@ row15:
 	MOVD 8(R1), R6
 	WORD $0x4e21d4a5 // fadd v5.4s, v5.4s, v1.4s
 	WORD $0x4e25f405 // fmax v5.4s, v0.4s, v5.4s
-	ADD R8<<0, R6, R23
-	WORD $0x3d8002e5 // str q5, [x23, #0]
+	ADD R8<<0, R6, R22
+	WORD $0x3d8002c5 // str q5, [x22, #0]
 	WORD $0x4e22d4c6 // fadd v6.4s, v6.4s, v2.4s
 	WORD $0x4e26f406 // fmax v6.4s, v0.4s, v6.4s
-	WORD $0x3d8006e6 // str q6, [x23, #16]
+	WORD $0x3d8006c6 // str q6, [x22, #16]
 	WORD $0x4e23d4e7 // fadd v7.4s, v7.4s, v3.4s
 	WORD $0x4e27f407 // fmax v7.4s, v0.4s, v7.4s
-	WORD $0x3d800ae7 // str q7, [x23, #32]
+	WORD $0x3d800ac7 // str q7, [x22, #32]
 	WORD $0x4e24d508 // fadd v8.4s, v8.4s, v4.4s
 	WORD $0x4e28f408 // fmax v8.4s, v0.4s, v8.4s
-	WORD $0x3d800ee8 // str q8, [x23, #48]
+	WORD $0x3d800ec8 // str q8, [x22, #48]
 	WORD $0x4ea91d25 // mov v5.16b, v9.16b
 	WORD $0x4eaa1d46 // mov v6.16b, v10.16b
 	WORD $0x4eab1d67 // mov v7.16b, v11.16b
@@ -2443,144 +2443,6 @@ row15:
 	WORD $0x4e33d4e7 // fadd v7.4s, v7.4s, v19.4s
 	WORD $0x4e34d508 // fadd v8.4s, v8.4s, v20.4s
 	MOVD 16(R1), R6
-	WORD $0x4e21d4a5 // fadd v5.4s, v5.4s, v1.4s
-	WORD $0x4e25f405 // fmax v5.4s, v0.4s, v5.4s
-	ADD R8<<0, R6, R24
-	WORD $0x3d800305 // str q5, [x24, #0]
-	WORD $0x4e22d4c6 // fadd v6.4s, v6.4s, v2.4s
-	WORD $0x4e26f406 // fmax v6.4s, v0.4s, v6.4s
-	WORD $0x3d800706 // str q6, [x24, #16]
-	WORD $0x4e23d4e7 // fadd v7.4s, v7.4s, v3.4s
-	WORD $0x4e27f407 // fmax v7.4s, v0.4s, v7.4s
-	WORD $0x3d800b07 // str q7, [x24, #32]
-	WORD $0x4e24d508 // fadd v8.4s, v8.4s, v4.4s
-	WORD $0x4e28f408 // fmax v8.4s, v0.4s, v8.4s
-	WORD $0x3d800f08 // str q8, [x24, #48]
-	MOVD 32(R0), R6
-	ADD R7<<0, R6, R25
-	WORD $0x3dc00325 // ldr q5, [x25, #0]
-	WORD $0x3dc00726 // ldr q6, [x25, #16]
-	WORD $0x3dc00b27 // ldr q7, [x25, #32]
-	WORD $0x3dc00f28 // ldr q8, [x25, #48]
-	MOVD 64(R0), R6
-	ADD R7<<0, R6, R22
-	WORD $0x3dc002df // ldr q31, [x22, #0]
-	WORD $0x4ebfd4a5 // fsub v5.4s, v5.4s, v31.4s
-	WORD $0x3dc006df // ldr q31, [x22, #16]
-	WORD $0x4ebfd4c6 // fsub v6.4s, v6.4s, v31.4s
-	WORD $0x3dc00adf // ldr q31, [x22, #32]
-	WORD $0x4ebfd4e7 // fsub v7.4s, v7.4s, v31.4s
-	WORD $0x3dc00edf // ldr q31, [x22, #48]
-	WORD $0x4ebfd508 // fsub v8.4s, v8.4s, v31.4s
-	MOVD 40(R0), R6
-	ADD R7<<0, R6, R23
-	WORD $0x3dc002e9 // ldr q9, [x23, #0]
-	WORD $0x3dc006ea // ldr q10, [x23, #16]
-	WORD $0x3dc00aeb // ldr q11, [x23, #32]
-	WORD $0x3dc00eec // ldr q12, [x23, #48]
-	MOVD 72(R0), R6
-	ADD R7<<0, R6, R24
-	WORD $0x3dc0031f // ldr q31, [x24, #0]
-	WORD $0x4ebfd529 // fsub v9.4s, v9.4s, v31.4s
-	WORD $0x3dc0071f // ldr q31, [x24, #16]
-	WORD $0x4ebfd54a // fsub v10.4s, v10.4s, v31.4s
-	WORD $0x3dc00b1f // ldr q31, [x24, #32]
-	WORD $0x4ebfd56b // fsub v11.4s, v11.4s, v31.4s
-	WORD $0x3dc00f1f // ldr q31, [x24, #48]
-	WORD $0x4ebfd58c // fsub v12.4s, v12.4s, v31.4s
-	MOVD 48(R0), R6
-	ADD R7<<0, R6, R25
-	WORD $0x3dc0032d // ldr q13, [x25, #0]
-	WORD $0x3dc0072e // ldr q14, [x25, #16]
-	WORD $0x3dc00b2f // ldr q15, [x25, #32]
-	WORD $0x3dc00f30 // ldr q16, [x25, #48]
-	MOVD 80(R0), R6
-	ADD R7<<0, R6, R22
-	WORD $0x3dc002df // ldr q31, [x22, #0]
-	WORD $0x4ebfd5ad // fsub v13.4s, v13.4s, v31.4s
-	WORD $0x3dc006df // ldr q31, [x22, #16]
-	WORD $0x4ebfd5ce // fsub v14.4s, v14.4s, v31.4s
-	WORD $0x3dc00adf // ldr q31, [x22, #32]
-	WORD $0x4ebfd5ef // fsub v15.4s, v15.4s, v31.4s
-	WORD $0x3dc00edf // ldr q31, [x22, #48]
-	WORD $0x4ebfd610 // fsub v16.4s, v16.4s, v31.4s
-	MOVD 56(R0), R6
-	ADD R7<<0, R6, R23
-	WORD $0x3dc002f1 // ldr q17, [x23, #0]
-	WORD $0x3dc006f2 // ldr q18, [x23, #16]
-	WORD $0x3dc00af3 // ldr q19, [x23, #32]
-	WORD $0x3dc00ef4 // ldr q20, [x23, #48]
-	MOVD 88(R0), R6
-	ADD R7<<0, R6, R24
-	WORD $0x3dc0031f // ldr q31, [x24, #0]
-	WORD $0x4ebfd631 // fsub v17.4s, v17.4s, v31.4s
-	WORD $0x3dc0071f // ldr q31, [x24, #16]
-	WORD $0x4ebfd652 // fsub v18.4s, v18.4s, v31.4s
-	WORD $0x3dc00b1f // ldr q31, [x24, #32]
-	WORD $0x4ebfd673 // fsub v19.4s, v19.4s, v31.4s
-	WORD $0x3dc00f1f // ldr q31, [x24, #48]
-	WORD $0x4ebfd694 // fsub v20.4s, v20.4s, v31.4s
-	WORD $0x4ea51ca5 // mov v5.16b, v5.16b
-	WORD $0x4ea61cc6 // mov v6.16b, v6.16b
-	WORD $0x4ea71ce7 // mov v7.16b, v7.16b
-	WORD $0x4ea81d08 // mov v8.16b, v8.16b
-	WORD $0x4e29d4a5 // fadd v5.4s, v5.4s, v9.4s
-	WORD $0x4e2ad4c6 // fadd v6.4s, v6.4s, v10.4s
-	WORD $0x4e2bd4e7 // fadd v7.4s, v7.4s, v11.4s
-	WORD $0x4e2cd508 // fadd v8.4s, v8.4s, v12.4s
-	WORD $0x4e2dd4a5 // fadd v5.4s, v5.4s, v13.4s
-	WORD $0x4e2ed4c6 // fadd v6.4s, v6.4s, v14.4s
-	WORD $0x4e2fd4e7 // fadd v7.4s, v7.4s, v15.4s
-	WORD $0x4e30d508 // fadd v8.4s, v8.4s, v16.4s
-	MOVD 24(R1), R6
-	WORD $0x4e21d4a5 // fadd v5.4s, v5.4s, v1.4s
-	WORD $0x4e25f405 // fmax v5.4s, v0.4s, v5.4s
-	ADD R8<<0, R6, R25
-	WORD $0x3d800325 // str q5, [x25, #0]
-	WORD $0x4e22d4c6 // fadd v6.4s, v6.4s, v2.4s
-	WORD $0x4e26f406 // fmax v6.4s, v0.4s, v6.4s
-	WORD $0x3d800726 // str q6, [x25, #16]
-	WORD $0x4e23d4e7 // fadd v7.4s, v7.4s, v3.4s
-	WORD $0x4e27f407 // fmax v7.4s, v0.4s, v7.4s
-	WORD $0x3d800b27 // str q7, [x25, #32]
-	WORD $0x4e24d508 // fadd v8.4s, v8.4s, v4.4s
-	WORD $0x4e28f408 // fmax v8.4s, v0.4s, v8.4s
-	WORD $0x3d800f28 // str q8, [x25, #48]
-	WORD $0x4ea91d25 // mov v5.16b, v9.16b
-	WORD $0x4eaa1d46 // mov v6.16b, v10.16b
-	WORD $0x4eab1d67 // mov v7.16b, v11.16b
-	WORD $0x4eac1d88 // mov v8.16b, v12.16b
-	WORD $0x4eadd4a5 // fsub v5.4s, v5.4s, v13.4s
-	WORD $0x4eaed4c6 // fsub v6.4s, v6.4s, v14.4s
-	WORD $0x4eafd4e7 // fsub v7.4s, v7.4s, v15.4s
-	WORD $0x4eb0d508 // fsub v8.4s, v8.4s, v16.4s
-	MOVD 32(R1), R6
-	WORD $0x4e21d4a5 // fadd v5.4s, v5.4s, v1.4s
-	WORD $0x4e25f405 // fmax v5.4s, v0.4s, v5.4s
-	ADD R8<<0, R6, R22
-	WORD $0x3d8002c5 // str q5, [x22, #0]
-	WORD $0x4e22d4c6 // fadd v6.4s, v6.4s, v2.4s
-	WORD $0x4e26f406 // fmax v6.4s, v0.4s, v6.4s
-	WORD $0x3d8006c6 // str q6, [x22, #16]
-	WORD $0x4e23d4e7 // fadd v7.4s, v7.4s, v3.4s
-	WORD $0x4e27f407 // fmax v7.4s, v0.4s, v7.4s
-	WORD $0x3d800ac7 // str q7, [x22, #32]
-	WORD $0x4e24d508 // fadd v8.4s, v8.4s, v4.4s
-	WORD $0x4e28f408 // fmax v8.4s, v0.4s, v8.4s
-	WORD $0x3d800ec8 // str q8, [x22, #48]
-	WORD $0x4ea91d25 // mov v5.16b, v9.16b
-	WORD $0x4eaa1d46 // mov v6.16b, v10.16b
-	WORD $0x4eab1d67 // mov v7.16b, v11.16b
-	WORD $0x4eac1d88 // mov v8.16b, v12.16b
-	WORD $0x4e2dd4a5 // fadd v5.4s, v5.4s, v13.4s
-	WORD $0x4e2ed4c6 // fadd v6.4s, v6.4s, v14.4s
-	WORD $0x4e2fd4e7 // fadd v7.4s, v7.4s, v15.4s
-	WORD $0x4e30d508 // fadd v8.4s, v8.4s, v16.4s
-	WORD $0x4e31d4a5 // fadd v5.4s, v5.4s, v17.4s
-	WORD $0x4e32d4c6 // fadd v6.4s, v6.4s, v18.4s
-	WORD $0x4e33d4e7 // fadd v7.4s, v7.4s, v19.4s
-	WORD $0x4e34d508 // fadd v8.4s, v8.4s, v20.4s
-	MOVD 40(R1), R6
 	WORD $0x4e21d4a5 // fadd v5.4s, v5.4s, v1.4s
 	WORD $0x4e25f405 // fmax v5.4s, v0.4s, v5.4s
 	ADD R8<<0, R6, R23
@@ -2603,49 +2465,29 @@ row15:
 	MOVD 64(R0), R6
 	ADD R7<<0, R6, R25
 	WORD $0x3dc0033f // ldr q31, [x25, #0]
-	WORD $0x4e3fd4a5 // fadd v5.4s, v5.4s, v31.4s
+	WORD $0x4ebfd4a5 // fsub v5.4s, v5.4s, v31.4s
 	WORD $0x3dc0073f // ldr q31, [x25, #16]
-	WORD $0x4e3fd4c6 // fadd v6.4s, v6.4s, v31.4s
+	WORD $0x4ebfd4c6 // fsub v6.4s, v6.4s, v31.4s
 	WORD $0x3dc00b3f // ldr q31, [x25, #32]
-	WORD $0x4e3fd4e7 // fadd v7.4s, v7.4s, v31.4s
+	WORD $0x4ebfd4e7 // fsub v7.4s, v7.4s, v31.4s
 	WORD $0x3dc00f3f // ldr q31, [x25, #48]
-	WORD $0x4e3fd508 // fadd v8.4s, v8.4s, v31.4s
-	MOVD 96(R0), R6
-	ADD R7<<0, R6, R22
-	WORD $0x3dc002df // ldr q31, [x22, #0]
-	WORD $0x4e3fd4a5 // fadd v5.4s, v5.4s, v31.4s
-	WORD $0x3dc006df // ldr q31, [x22, #16]
-	WORD $0x4e3fd4c6 // fadd v6.4s, v6.4s, v31.4s
-	WORD $0x3dc00adf // ldr q31, [x22, #32]
-	WORD $0x4e3fd4e7 // fadd v7.4s, v7.4s, v31.4s
-	WORD $0x3dc00edf // ldr q31, [x22, #48]
-	WORD $0x4e3fd508 // fadd v8.4s, v8.4s, v31.4s
+	WORD $0x4ebfd508 // fsub v8.4s, v8.4s, v31.4s
 	MOVD 40(R0), R6
-	ADD R7<<0, R6, R23
-	WORD $0x3dc002e9 // ldr q9, [x23, #0]
-	WORD $0x3dc006ea // ldr q10, [x23, #16]
-	WORD $0x3dc00aeb // ldr q11, [x23, #32]
-	WORD $0x3dc00eec // ldr q12, [x23, #48]
+	ADD R7<<0, R6, R26
+	WORD $0x3dc00349 // ldr q9, [x26, #0]
+	WORD $0x3dc0074a // ldr q10, [x26, #16]
+	WORD $0x3dc00b4b // ldr q11, [x26, #32]
+	WORD $0x3dc00f4c // ldr q12, [x26, #48]
 	MOVD 72(R0), R6
-	ADD R7<<0, R6, R24
-	WORD $0x3dc0031f // ldr q31, [x24, #0]
-	WORD $0x4e3fd529 // fadd v9.4s, v9.4s, v31.4s
-	WORD $0x3dc0071f // ldr q31, [x24, #16]
-	WORD $0x4e3fd54a // fadd v10.4s, v10.4s, v31.4s
-	WORD $0x3dc00b1f // ldr q31, [x24, #32]
-	WORD $0x4e3fd56b // fadd v11.4s, v11.4s, v31.4s
-	WORD $0x3dc00f1f // ldr q31, [x24, #48]
-	WORD $0x4e3fd58c // fadd v12.4s, v12.4s, v31.4s
-	MOVD 104(R0), R6
-	ADD R7<<0, R6, R25
-	WORD $0x3dc0033f // ldr q31, [x25, #0]
-	WORD $0x4e3fd529 // fadd v9.4s, v9.4s, v31.4s
-	WORD $0x3dc0073f // ldr q31, [x25, #16]
-	WORD $0x4e3fd54a // fadd v10.4s, v10.4s, v31.4s
-	WORD $0x3dc00b3f // ldr q31, [x25, #32]
-	WORD $0x4e3fd56b // fadd v11.4s, v11.4s, v31.4s
-	WORD $0x3dc00f3f // ldr q31, [x25, #48]
-	WORD $0x4e3fd58c // fadd v12.4s, v12.4s, v31.4s
+	ADD R7<<0, R6, R21
+	WORD $0x3dc002bf // ldr q31, [x21, #0]
+	WORD $0x4ebfd529 // fsub v9.4s, v9.4s, v31.4s
+	WORD $0x3dc006bf // ldr q31, [x21, #16]
+	WORD $0x4ebfd54a // fsub v10.4s, v10.4s, v31.4s
+	WORD $0x3dc00abf // ldr q31, [x21, #32]
+	WORD $0x4ebfd56b // fsub v11.4s, v11.4s, v31.4s
+	WORD $0x3dc00ebf // ldr q31, [x21, #48]
+	WORD $0x4ebfd58c // fsub v12.4s, v12.4s, v31.4s
 	MOVD 48(R0), R6
 	ADD R7<<0, R6, R22
 	WORD $0x3dc002cd // ldr q13, [x22, #0]
@@ -2655,14 +2497,162 @@ row15:
 	MOVD 80(R0), R6
 	ADD R7<<0, R6, R23
 	WORD $0x3dc002ff // ldr q31, [x23, #0]
-	WORD $0x4e3fd5ad // fadd v13.4s, v13.4s, v31.4s
+	WORD $0x4ebfd5ad // fsub v13.4s, v13.4s, v31.4s
 	WORD $0x3dc006ff // ldr q31, [x23, #16]
-	WORD $0x4e3fd5ce // fadd v14.4s, v14.4s, v31.4s
+	WORD $0x4ebfd5ce // fsub v14.4s, v14.4s, v31.4s
 	WORD $0x3dc00aff // ldr q31, [x23, #32]
-	WORD $0x4e3fd5ef // fadd v15.4s, v15.4s, v31.4s
+	WORD $0x4ebfd5ef // fsub v15.4s, v15.4s, v31.4s
 	WORD $0x3dc00eff // ldr q31, [x23, #48]
-	WORD $0x4e3fd610 // fadd v16.4s, v16.4s, v31.4s
-	MOVD 112(R0), R6
+	WORD $0x4ebfd610 // fsub v16.4s, v16.4s, v31.4s
+	MOVD 56(R0), R6
+	ADD R7<<0, R6, R24
+	WORD $0x3dc00311 // ldr q17, [x24, #0]
+	WORD $0x3dc00712 // ldr q18, [x24, #16]
+	WORD $0x3dc00b13 // ldr q19, [x24, #32]
+	WORD $0x3dc00f14 // ldr q20, [x24, #48]
+	MOVD 88(R0), R6
+	ADD R7<<0, R6, R25
+	WORD $0x3dc0033f // ldr q31, [x25, #0]
+	WORD $0x4ebfd631 // fsub v17.4s, v17.4s, v31.4s
+	WORD $0x3dc0073f // ldr q31, [x25, #16]
+	WORD $0x4ebfd652 // fsub v18.4s, v18.4s, v31.4s
+	WORD $0x3dc00b3f // ldr q31, [x25, #32]
+	WORD $0x4ebfd673 // fsub v19.4s, v19.4s, v31.4s
+	WORD $0x3dc00f3f // ldr q31, [x25, #48]
+	WORD $0x4ebfd694 // fsub v20.4s, v20.4s, v31.4s
+	WORD $0x4ea51ca5 // mov v5.16b, v5.16b
+	WORD $0x4ea61cc6 // mov v6.16b, v6.16b
+	WORD $0x4ea71ce7 // mov v7.16b, v7.16b
+	WORD $0x4ea81d08 // mov v8.16b, v8.16b
+	WORD $0x4e29d4a5 // fadd v5.4s, v5.4s, v9.4s
+	WORD $0x4e2ad4c6 // fadd v6.4s, v6.4s, v10.4s
+	WORD $0x4e2bd4e7 // fadd v7.4s, v7.4s, v11.4s
+	WORD $0x4e2cd508 // fadd v8.4s, v8.4s, v12.4s
+	WORD $0x4e2dd4a5 // fadd v5.4s, v5.4s, v13.4s
+	WORD $0x4e2ed4c6 // fadd v6.4s, v6.4s, v14.4s
+	WORD $0x4e2fd4e7 // fadd v7.4s, v7.4s, v15.4s
+	WORD $0x4e30d508 // fadd v8.4s, v8.4s, v16.4s
+	MOVD 24(R1), R6
+	WORD $0x4e21d4a5 // fadd v5.4s, v5.4s, v1.4s
+	WORD $0x4e25f405 // fmax v5.4s, v0.4s, v5.4s
+	ADD R8<<0, R6, R26
+	WORD $0x3d800345 // str q5, [x26, #0]
+	WORD $0x4e22d4c6 // fadd v6.4s, v6.4s, v2.4s
+	WORD $0x4e26f406 // fmax v6.4s, v0.4s, v6.4s
+	WORD $0x3d800746 // str q6, [x26, #16]
+	WORD $0x4e23d4e7 // fadd v7.4s, v7.4s, v3.4s
+	WORD $0x4e27f407 // fmax v7.4s, v0.4s, v7.4s
+	WORD $0x3d800b47 // str q7, [x26, #32]
+	WORD $0x4e24d508 // fadd v8.4s, v8.4s, v4.4s
+	WORD $0x4e28f408 // fmax v8.4s, v0.4s, v8.4s
+	WORD $0x3d800f48 // str q8, [x26, #48]
+	WORD $0x4ea91d25 // mov v5.16b, v9.16b
+	WORD $0x4eaa1d46 // mov v6.16b, v10.16b
+	WORD $0x4eab1d67 // mov v7.16b, v11.16b
+	WORD $0x4eac1d88 // mov v8.16b, v12.16b
+	WORD $0x4eadd4a5 // fsub v5.4s, v5.4s, v13.4s
+	WORD $0x4eaed4c6 // fsub v6.4s, v6.4s, v14.4s
+	WORD $0x4eafd4e7 // fsub v7.4s, v7.4s, v15.4s
+	WORD $0x4eb0d508 // fsub v8.4s, v8.4s, v16.4s
+	MOVD 32(R1), R6
+	WORD $0x4e21d4a5 // fadd v5.4s, v5.4s, v1.4s
+	WORD $0x4e25f405 // fmax v5.4s, v0.4s, v5.4s
+	ADD R8<<0, R6, R21
+	WORD $0x3d8002a5 // str q5, [x21, #0]
+	WORD $0x4e22d4c6 // fadd v6.4s, v6.4s, v2.4s
+	WORD $0x4e26f406 // fmax v6.4s, v0.4s, v6.4s
+	WORD $0x3d8006a6 // str q6, [x21, #16]
+	WORD $0x4e23d4e7 // fadd v7.4s, v7.4s, v3.4s
+	WORD $0x4e27f407 // fmax v7.4s, v0.4s, v7.4s
+	WORD $0x3d800aa7 // str q7, [x21, #32]
+	WORD $0x4e24d508 // fadd v8.4s, v8.4s, v4.4s
+	WORD $0x4e28f408 // fmax v8.4s, v0.4s, v8.4s
+	WORD $0x3d800ea8 // str q8, [x21, #48]
+	WORD $0x4ea91d25 // mov v5.16b, v9.16b
+	WORD $0x4eaa1d46 // mov v6.16b, v10.16b
+	WORD $0x4eab1d67 // mov v7.16b, v11.16b
+	WORD $0x4eac1d88 // mov v8.16b, v12.16b
+	WORD $0x4e2dd4a5 // fadd v5.4s, v5.4s, v13.4s
+	WORD $0x4e2ed4c6 // fadd v6.4s, v6.4s, v14.4s
+	WORD $0x4e2fd4e7 // fadd v7.4s, v7.4s, v15.4s
+	WORD $0x4e30d508 // fadd v8.4s, v8.4s, v16.4s
+	WORD $0x4e31d4a5 // fadd v5.4s, v5.4s, v17.4s
+	WORD $0x4e32d4c6 // fadd v6.4s, v6.4s, v18.4s
+	WORD $0x4e33d4e7 // fadd v7.4s, v7.4s, v19.4s
+	WORD $0x4e34d508 // fadd v8.4s, v8.4s, v20.4s
+	MOVD 40(R1), R6
+	WORD $0x4e21d4a5 // fadd v5.4s, v5.4s, v1.4s
+	WORD $0x4e25f405 // fmax v5.4s, v0.4s, v5.4s
+	ADD R8<<0, R6, R22
+	WORD $0x3d8002c5 // str q5, [x22, #0]
+	WORD $0x4e22d4c6 // fadd v6.4s, v6.4s, v2.4s
+	WORD $0x4e26f406 // fmax v6.4s, v0.4s, v6.4s
+	WORD $0x3d8006c6 // str q6, [x22, #16]
+	WORD $0x4e23d4e7 // fadd v7.4s, v7.4s, v3.4s
+	WORD $0x4e27f407 // fmax v7.4s, v0.4s, v7.4s
+	WORD $0x3d800ac7 // str q7, [x22, #32]
+	WORD $0x4e24d508 // fadd v8.4s, v8.4s, v4.4s
+	WORD $0x4e28f408 // fmax v8.4s, v0.4s, v8.4s
+	WORD $0x3d800ec8 // str q8, [x22, #48]
+	MOVD 32(R0), R6
+	ADD R7<<0, R6, R23
+	WORD $0x3dc002e5 // ldr q5, [x23, #0]
+	WORD $0x3dc006e6 // ldr q6, [x23, #16]
+	WORD $0x3dc00ae7 // ldr q7, [x23, #32]
+	WORD $0x3dc00ee8 // ldr q8, [x23, #48]
+	MOVD 64(R0), R6
+	ADD R7<<0, R6, R24
+	WORD $0x3dc0031f // ldr q31, [x24, #0]
+	WORD $0x4e3fd4a5 // fadd v5.4s, v5.4s, v31.4s
+	WORD $0x3dc0071f // ldr q31, [x24, #16]
+	WORD $0x4e3fd4c6 // fadd v6.4s, v6.4s, v31.4s
+	WORD $0x3dc00b1f // ldr q31, [x24, #32]
+	WORD $0x4e3fd4e7 // fadd v7.4s, v7.4s, v31.4s
+	WORD $0x3dc00f1f // ldr q31, [x24, #48]
+	WORD $0x4e3fd508 // fadd v8.4s, v8.4s, v31.4s
+	MOVD 96(R0), R6
+	ADD R7<<0, R6, R25
+	WORD $0x3dc0033f // ldr q31, [x25, #0]
+	WORD $0x4e3fd4a5 // fadd v5.4s, v5.4s, v31.4s
+	WORD $0x3dc0073f // ldr q31, [x25, #16]
+	WORD $0x4e3fd4c6 // fadd v6.4s, v6.4s, v31.4s
+	WORD $0x3dc00b3f // ldr q31, [x25, #32]
+	WORD $0x4e3fd4e7 // fadd v7.4s, v7.4s, v31.4s
+	WORD $0x3dc00f3f // ldr q31, [x25, #48]
+	WORD $0x4e3fd508 // fadd v8.4s, v8.4s, v31.4s
+	MOVD 40(R0), R6
+	ADD R7<<0, R6, R26
+	WORD $0x3dc00349 // ldr q9, [x26, #0]
+	WORD $0x3dc0074a // ldr q10, [x26, #16]
+	WORD $0x3dc00b4b // ldr q11, [x26, #32]
+	WORD $0x3dc00f4c // ldr q12, [x26, #48]
+	MOVD 72(R0), R6
+	ADD R7<<0, R6, R21
+	WORD $0x3dc002bf // ldr q31, [x21, #0]
+	WORD $0x4e3fd529 // fadd v9.4s, v9.4s, v31.4s
+	WORD $0x3dc006bf // ldr q31, [x21, #16]
+	WORD $0x4e3fd54a // fadd v10.4s, v10.4s, v31.4s
+	WORD $0x3dc00abf // ldr q31, [x21, #32]
+	WORD $0x4e3fd56b // fadd v11.4s, v11.4s, v31.4s
+	WORD $0x3dc00ebf // ldr q31, [x21, #48]
+	WORD $0x4e3fd58c // fadd v12.4s, v12.4s, v31.4s
+	MOVD 104(R0), R6
+	ADD R7<<0, R6, R22
+	WORD $0x3dc002df // ldr q31, [x22, #0]
+	WORD $0x4e3fd529 // fadd v9.4s, v9.4s, v31.4s
+	WORD $0x3dc006df // ldr q31, [x22, #16]
+	WORD $0x4e3fd54a // fadd v10.4s, v10.4s, v31.4s
+	WORD $0x3dc00adf // ldr q31, [x22, #32]
+	WORD $0x4e3fd56b // fadd v11.4s, v11.4s, v31.4s
+	WORD $0x3dc00edf // ldr q31, [x22, #48]
+	WORD $0x4e3fd58c // fadd v12.4s, v12.4s, v31.4s
+	MOVD 48(R0), R6
+	ADD R7<<0, R6, R23
+	WORD $0x3dc002ed // ldr q13, [x23, #0]
+	WORD $0x3dc006ee // ldr q14, [x23, #16]
+	WORD $0x3dc00aef // ldr q15, [x23, #32]
+	WORD $0x3dc00ef0 // ldr q16, [x23, #48]
+	MOVD 80(R0), R6
 	ADD R7<<0, R6, R24
 	WORD $0x3dc0031f // ldr q31, [x24, #0]
 	WORD $0x4e3fd5ad // fadd v13.4s, v13.4s, v31.4s
@@ -2672,13 +2662,33 @@ row15:
 	WORD $0x4e3fd5ef // fadd v15.4s, v15.4s, v31.4s
 	WORD $0x3dc00f1f // ldr q31, [x24, #48]
 	WORD $0x4e3fd610 // fadd v16.4s, v16.4s, v31.4s
-	MOVD 56(R0), R6
+	MOVD 112(R0), R6
 	ADD R7<<0, R6, R25
-	WORD $0x3dc00331 // ldr q17, [x25, #0]
-	WORD $0x3dc00732 // ldr q18, [x25, #16]
-	WORD $0x3dc00b33 // ldr q19, [x25, #32]
-	WORD $0x3dc00f34 // ldr q20, [x25, #48]
+	WORD $0x3dc0033f // ldr q31, [x25, #0]
+	WORD $0x4e3fd5ad // fadd v13.4s, v13.4s, v31.4s
+	WORD $0x3dc0073f // ldr q31, [x25, #16]
+	WORD $0x4e3fd5ce // fadd v14.4s, v14.4s, v31.4s
+	WORD $0x3dc00b3f // ldr q31, [x25, #32]
+	WORD $0x4e3fd5ef // fadd v15.4s, v15.4s, v31.4s
+	WORD $0x3dc00f3f // ldr q31, [x25, #48]
+	WORD $0x4e3fd610 // fadd v16.4s, v16.4s, v31.4s
+	MOVD 56(R0), R6
+	ADD R7<<0, R6, R26
+	WORD $0x3dc00351 // ldr q17, [x26, #0]
+	WORD $0x3dc00752 // ldr q18, [x26, #16]
+	WORD $0x3dc00b53 // ldr q19, [x26, #32]
+	WORD $0x3dc00f54 // ldr q20, [x26, #48]
 	MOVD 88(R0), R6
+	ADD R7<<0, R6, R21
+	WORD $0x3dc002bf // ldr q31, [x21, #0]
+	WORD $0x4e3fd631 // fadd v17.4s, v17.4s, v31.4s
+	WORD $0x3dc006bf // ldr q31, [x21, #16]
+	WORD $0x4e3fd652 // fadd v18.4s, v18.4s, v31.4s
+	WORD $0x3dc00abf // ldr q31, [x21, #32]
+	WORD $0x4e3fd673 // fadd v19.4s, v19.4s, v31.4s
+	WORD $0x3dc00ebf // ldr q31, [x21, #48]
+	WORD $0x4e3fd694 // fadd v20.4s, v20.4s, v31.4s
+	MOVD 120(R0), R6
 	ADD R7<<0, R6, R22
 	WORD $0x3dc002df // ldr q31, [x22, #0]
 	WORD $0x4e3fd631 // fadd v17.4s, v17.4s, v31.4s
@@ -2687,16 +2697,6 @@ row15:
 	WORD $0x3dc00adf // ldr q31, [x22, #32]
 	WORD $0x4e3fd673 // fadd v19.4s, v19.4s, v31.4s
 	WORD $0x3dc00edf // ldr q31, [x22, #48]
-	WORD $0x4e3fd694 // fadd v20.4s, v20.4s, v31.4s
-	MOVD 120(R0), R6
-	ADD R7<<0, R6, R23
-	WORD $0x3dc002ff // ldr q31, [x23, #0]
-	WORD $0x4e3fd631 // fadd v17.4s, v17.4s, v31.4s
-	WORD $0x3dc006ff // ldr q31, [x23, #16]
-	WORD $0x4e3fd652 // fadd v18.4s, v18.4s, v31.4s
-	WORD $0x3dc00aff // ldr q31, [x23, #32]
-	WORD $0x4e3fd673 // fadd v19.4s, v19.4s, v31.4s
-	WORD $0x3dc00eff // ldr q31, [x23, #48]
 	WORD $0x4e3fd694 // fadd v20.4s, v20.4s, v31.4s
 	WORD $0x4ea51ca5 // mov v5.16b, v5.16b
 	WORD $0x4ea61cc6 // mov v6.16b, v6.16b
@@ -2711,6 +2711,28 @@ row15:
 	WORD $0x4e2fd4e7 // fadd v7.4s, v7.4s, v15.4s
 	WORD $0x4e30d508 // fadd v8.4s, v8.4s, v16.4s
 	MOVD 48(R1), R6
+	WORD $0x4e21d4a5 // fadd v5.4s, v5.4s, v1.4s
+	WORD $0x4e25f405 // fmax v5.4s, v0.4s, v5.4s
+	ADD R8<<0, R6, R23
+	WORD $0x3d8002e5 // str q5, [x23, #0]
+	WORD $0x4e22d4c6 // fadd v6.4s, v6.4s, v2.4s
+	WORD $0x4e26f406 // fmax v6.4s, v0.4s, v6.4s
+	WORD $0x3d8006e6 // str q6, [x23, #16]
+	WORD $0x4e23d4e7 // fadd v7.4s, v7.4s, v3.4s
+	WORD $0x4e27f407 // fmax v7.4s, v0.4s, v7.4s
+	WORD $0x3d800ae7 // str q7, [x23, #32]
+	WORD $0x4e24d508 // fadd v8.4s, v8.4s, v4.4s
+	WORD $0x4e28f408 // fmax v8.4s, v0.4s, v8.4s
+	WORD $0x3d800ee8 // str q8, [x23, #48]
+	WORD $0x4ea91d25 // mov v5.16b, v9.16b
+	WORD $0x4eaa1d46 // mov v6.16b, v10.16b
+	WORD $0x4eab1d67 // mov v7.16b, v11.16b
+	WORD $0x4eac1d88 // mov v8.16b, v12.16b
+	WORD $0x4eadd4a5 // fsub v5.4s, v5.4s, v13.4s
+	WORD $0x4eaed4c6 // fsub v6.4s, v6.4s, v14.4s
+	WORD $0x4eafd4e7 // fsub v7.4s, v7.4s, v15.4s
+	WORD $0x4eb0d508 // fsub v8.4s, v8.4s, v16.4s
+	MOVD 56(R1), R6
 	WORD $0x4e21d4a5 // fadd v5.4s, v5.4s, v1.4s
 	WORD $0x4e25f405 // fmax v5.4s, v0.4s, v5.4s
 	ADD R8<<0, R6, R24
@@ -2728,11 +2750,15 @@ row15:
 	WORD $0x4eaa1d46 // mov v6.16b, v10.16b
 	WORD $0x4eab1d67 // mov v7.16b, v11.16b
 	WORD $0x4eac1d88 // mov v8.16b, v12.16b
-	WORD $0x4eadd4a5 // fsub v5.4s, v5.4s, v13.4s
-	WORD $0x4eaed4c6 // fsub v6.4s, v6.4s, v14.4s
-	WORD $0x4eafd4e7 // fsub v7.4s, v7.4s, v15.4s
-	WORD $0x4eb0d508 // fsub v8.4s, v8.4s, v16.4s
-	MOVD 56(R1), R6
+	WORD $0x4e2dd4a5 // fadd v5.4s, v5.4s, v13.4s
+	WORD $0x4e2ed4c6 // fadd v6.4s, v6.4s, v14.4s
+	WORD $0x4e2fd4e7 // fadd v7.4s, v7.4s, v15.4s
+	WORD $0x4e30d508 // fadd v8.4s, v8.4s, v16.4s
+	WORD $0x4e31d4a5 // fadd v5.4s, v5.4s, v17.4s
+	WORD $0x4e32d4c6 // fadd v6.4s, v6.4s, v18.4s
+	WORD $0x4e33d4e7 // fadd v7.4s, v7.4s, v19.4s
+	WORD $0x4e34d508 // fadd v8.4s, v8.4s, v20.4s
+	MOVD 64(R1), R6
 	WORD $0x4e21d4a5 // fadd v5.4s, v5.4s, v1.4s
 	WORD $0x4e25f405 // fmax v5.4s, v0.4s, v5.4s
 	ADD R8<<0, R6, R25
@@ -2746,32 +2772,6 @@ row15:
 	WORD $0x4e24d508 // fadd v8.4s, v8.4s, v4.4s
 	WORD $0x4e28f408 // fmax v8.4s, v0.4s, v8.4s
 	WORD $0x3d800f28 // str q8, [x25, #48]
-	WORD $0x4ea91d25 // mov v5.16b, v9.16b
-	WORD $0x4eaa1d46 // mov v6.16b, v10.16b
-	WORD $0x4eab1d67 // mov v7.16b, v11.16b
-	WORD $0x4eac1d88 // mov v8.16b, v12.16b
-	WORD $0x4e2dd4a5 // fadd v5.4s, v5.4s, v13.4s
-	WORD $0x4e2ed4c6 // fadd v6.4s, v6.4s, v14.4s
-	WORD $0x4e2fd4e7 // fadd v7.4s, v7.4s, v15.4s
-	WORD $0x4e30d508 // fadd v8.4s, v8.4s, v16.4s
-	WORD $0x4e31d4a5 // fadd v5.4s, v5.4s, v17.4s
-	WORD $0x4e32d4c6 // fadd v6.4s, v6.4s, v18.4s
-	WORD $0x4e33d4e7 // fadd v7.4s, v7.4s, v19.4s
-	WORD $0x4e34d508 // fadd v8.4s, v8.4s, v20.4s
-	MOVD 64(R1), R6
-	WORD $0x4e21d4a5 // fadd v5.4s, v5.4s, v1.4s
-	WORD $0x4e25f405 // fmax v5.4s, v0.4s, v5.4s
-	ADD R8<<0, R6, R22
-	WORD $0x3d8002c5 // str q5, [x22, #0]
-	WORD $0x4e22d4c6 // fadd v6.4s, v6.4s, v2.4s
-	WORD $0x4e26f406 // fmax v6.4s, v0.4s, v6.4s
-	WORD $0x3d8006c6 // str q6, [x22, #16]
-	WORD $0x4e23d4e7 // fadd v7.4s, v7.4s, v3.4s
-	WORD $0x4e27f407 // fmax v7.4s, v0.4s, v7.4s
-	WORD $0x3d800ac7 // str q7, [x22, #32]
-	WORD $0x4e24d508 // fadd v8.4s, v8.4s, v4.4s
-	WORD $0x4e28f408 // fmax v8.4s, v0.4s, v8.4s
-	WORD $0x3d800ec8 // str q8, [x22, #48]
 	ADD R2, R7
 	ADD R3, R8
 	ADD $64, R9

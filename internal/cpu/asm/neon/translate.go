@@ -12,10 +12,10 @@ import (
 // Registers that avo doesn't allocate: it has 16 for integers, of which number i becomes Rᵢ, and 32 vectors.
 const (
 	scratch      = 30 // the first of two vectors
-	constants    = 20 // the address of the file's constants
-	symbols      = 21 // another one's
-	firstAddress = 22 // sums of a base and an index, up to lastAddress
-	lastAddress  = 25
+	constants    = 19 // the address of the file's constants
+	symbols      = 20 // another one's
+	firstAddress = 21 // sums of a base and an index, up to lastAddress
+	lastAddress  = 26
 )
 
 // Constants is the name of the symbol that a register points to; functions read it in whole vectors.
