@@ -2,6 +2,7 @@ package tensor
 
 import (
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 	"sync/atomic"
@@ -43,7 +44,7 @@ type Device struct {
 // DeviceOptions say how a device computes. The zero value is right for most uses.
 type DeviceOptions struct {
 	Threads int    // number of threads that compute, 4096 at most; 0 or less is one per processor
-	Kernels string // "", "auto", "portable", "avx2" or "avx512"
+	Kernels string // "", "auto", "portable", "avx2", "avx512" or "neon"
 
 	// Precision is the lowest precision of matrix products and convolutions of float32 tensors that is allowed, as in
 	// PyTorch's set_float32_matmul_precision. "highest" (or "") is float32. "high" is TF32 on a GPU and, on the processor,
@@ -121,16 +122,16 @@ func kernelLevel(name string) (simd.Level, error) {
 	if name == "" || name == "auto" {
 		return best, nil
 	}
-	for level := simd.Portable; level <= simd.AVX512; level++ {
+	for _, level := range simd.All {
 		if level.String() != name {
 			continue
 		}
-		if level > best {
-			return 0, fault.Field("Kernels", strconv.Quote(name), "must be %v at most on this processor; auto is the best", best)
+		if !slices.Contains(simd.Levels(), level) {
+			return 0, fault.Field("Kernels", strconv.Quote(name), "must be one that this processor has; auto is the best, %v", best)
 		}
 		return level, nil
 	}
-	return 0, fault.Field("Kernels", strconv.Quote(name), "must be auto, portable, avx2 or avx512")
+	return 0, fault.Field("Kernels", strconv.Quote(name), "must be auto, portable, avx2, avx512 or neon")
 }
 
 // newDevice returns a device that computes with kernels.

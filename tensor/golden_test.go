@@ -20,7 +20,7 @@ func eachKernelSet(t *testing.T, threads int, f func(t *testing.T, d *Device)) {
 		f(t, newDevice(d))
 		return
 	}
-	for _, kernels := range []string{"portable", "avx2", "avx512"} {
+	for _, kernels := range []string{"portable", "avx2", "avx512", "neon"} {
 		t.Run(kernels, func(t *testing.T) {
 			d, err := OpenDevice("cpu", DeviceOptions{Threads: threads, Kernels: kernels})
 			if err != nil {

@@ -14,7 +14,7 @@ func newNetwork(d *Device) *trialModel { return newTrialModel(d, trialSize{6, 32
 
 // TestSameOnAnyNumberOfThreads compares losses and gradients bit by bit.
 func TestSameOnAnyNumberOfThreads(t *testing.T) {
-	for _, kernels := range []string{"portable", "avx2", "avx512"} {
+	for _, kernels := range []string{"portable", "avx2", "avx512", "neon"} {
 		t.Run(kernels, func(t *testing.T) {
 			var first []float32
 			for threads := 1; threads <= 3; threads++ {

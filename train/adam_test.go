@@ -44,7 +44,7 @@ func TestAdamAgreesWithPyTorch(t *testing.T) {
 		}
 		return v
 	}
-	for _, kernels := range []string{"portable", "avx2", "avx512"} {
+	for _, kernels := range []string{"portable", "avx2", "avx512", "neon"} {
 		for _, name := range []string{"adam", "adamw"} {
 			t.Run(kernels+"/"+name, func(t *testing.T) {
 				d := open(t, kernels)

@@ -74,7 +74,7 @@ func TestFollow(t *testing.T) {
 			return layer(tensor.Checkpoint(layer, x.Mul(w[1]), nil)).Square().Mean()
 		}},
 	} {
-		for _, kernels := range []string{"portable", "avx2", "avx512"} {
+		for _, kernels := range []string{"portable", "avx2", "avx512", "neon"} {
 			t.Run(c.name+"/"+kernels, func(t *testing.T) {
 				after := func(follow bool) tensors {
 					d := open(t, kernels)

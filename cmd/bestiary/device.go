@@ -23,7 +23,7 @@ func addDeviceFlags(c *cobra.Command) *deviceFlags {
 	f := &deviceFlags{command: c}
 	c.Flags().StringVar(&f.name, "device", "auto", "where to compute: cpu, cuda, cuda:N or auto (an NVIDIA GPU that passes a self-test, else the processor)")
 	c.Flags().IntVar(&f.options.Threads, "threads", 0, "worker threads (0: one for each processor)")
-	c.Flags().StringVar(&f.options.Kernels, "kernels", "auto", "CPU kernel set: auto, portable, avx2 or avx512")
+	c.Flags().StringVar(&f.options.Kernels, "kernels", "auto", "CPU kernel set: auto, portable, avx2, avx512 or neon")
 	c.Flags().StringVar(&f.options.Precision, "precision", "highest",
 		"lowest precision of matrix products and convolutions: highest (float32), high or medium (bfloat16)")
 	return f

@@ -124,7 +124,7 @@ func caches() string {
 
 func kernelSets() string {
 	var sets []string
-	for level := simd.Portable; level <= simd.Detect(); level++ {
+	for _, level := range simd.Levels() {
 		sets = append(sets, level.String())
 	}
 	return strings.Join(sets, ", ")

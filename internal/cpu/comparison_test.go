@@ -21,11 +21,11 @@ type comparison struct {
 
 func newComparison(t *testing.T) *comparison {
 	c := &comparison{spec: NewFloat64(1)}
-	for level := simd.AVX2; level <= simd.Detect(); level++ {
+	for _, level := range simd.Levels()[1:] {
 		c.fast = append(c.fast, New(level, 1, kernel.Highest), New(level, 3, kernel.Highest))
 	}
 	if c.fast == nil {
-		t.Skip("this processor has no AVX2, so there are only the portable kernels")
+		t.Skip("this processor has only the portable kernels")
 	}
 	t.Cleanup(func() {
 		for _, d := range c.fast {
@@ -148,7 +148,7 @@ func rowsAndColumns(t *rapid.T) (rows, columns int) {
 // TestPassesAllocateNothing keeps the kernels of a training step from making garbage.
 func TestPassesAllocateNothing(t *testing.T) {
 	if simd.Detect() == simd.Portable {
-		t.Skip("this processor has no AVX2, so there are only the portable kernels")
+		t.Skip("this processor has only the portable kernels")
 	}
 	d := New(simd.Detect(), 1, kernel.Highest)
 	defer d.Close()

@@ -16,7 +16,7 @@ func devices(t rapid.TB) []kernel.Device {
 		return []kernel.Device{d}
 	}
 	var all []kernel.Device
-	for level := simd.Portable; level <= simd.Detect(); level++ {
+	for _, level := range simd.Levels() {
 		all = append(all, New(level, 1, kernel.Highest))
 	}
 	return all

@@ -1,7 +1,7 @@
 // Package cpu computes the kernels of internal/kernel on the processor.
 //
-// The portable kernels (package portable, generic over float32 and float64) are the specification. On x86-64, Device replaces
-// most of them by assembly from package simd, by overriding methods: passes over rows (package vector), products (gemm),
+// The portable kernels (package portable, generic over float32 and float64) are the specification. On x86-64 and arm64, Device
+// replaces most of them by assembly from package simd, by overriding methods: passes over rows (package vector), products (gemm),
 // convolutions (conv) and attention. So New chooses the kernels once, and no kernel checks the processor again.
 package cpu
 

@@ -40,7 +40,7 @@ func KernelSets(t *testing.T, test func(t *testing.T, d *tensor.Device)) {
 		test(t, Device(t))
 		return
 	}
-	for _, set := range []string{"portable", "avx2", "avx512"} {
+	for _, set := range []string{"portable", "avx2", "avx512", "neon"} {
 		t.Run(set, func(t *testing.T) {
 			d, err := tensor.OpenDevice("cpu", tensor.DeviceOptions{Threads: 2, Kernels: set})
 			if err != nil {

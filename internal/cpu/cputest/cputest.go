@@ -4,6 +4,7 @@ package cputest
 import (
 	"math"
 	"math/rand/v2"
+	"slices"
 	"testing"
 
 	"github.com/bestiary-ml/bestiary/internal/cpu/pool"
@@ -26,9 +27,9 @@ var (
 
 // EachLevel runs f for every kernel set with assembly that this processor has.
 func EachLevel(t *testing.T, f func(t *testing.T, level simd.Level)) {
-	for _, level := range []simd.Level{simd.AVX2, simd.AVX512} {
+	for _, level := range simd.All[1:] {
 		t.Run(level.String(), func(t *testing.T) {
-			if simd.Detect() < level {
+			if !slices.Contains(simd.Levels(), level) {
 				t.Skipf("this processor has no %v", level)
 			}
 			f(t, level)

@@ -15,7 +15,7 @@ func TestArithmeticOf(t *testing.T) {
 	for i := range 4 {
 		amx, pays := i%2 == 0, i/2 == 0
 		hasAMX, bf16Pays = func() bool { return amx }, func() bool { return pays }
-		for level := simd.Portable; level <= simd.Detect(); level++ {
+		for _, level := range simd.Levels() {
 			want := map[kernel.Precision]Arithmetic{kernel.Highest: Float32, kernel.High: Float32, kernel.Medium: Float32}
 			if simd.BF16For(level) != nil {
 				if pays {

@@ -11,7 +11,7 @@ func adam(g *gen) {
 			member := 0
 			next := func() param {
 				member++
-				return param{operand.Mem{Base: c, Disp: 4 * (member - 1)}}
+				return g.param(operand.Mem{Base: c, Disp: 4 * (member - 1)})
 			}
 			gradScale, shrink, decay := next(), next(), next()
 			beta1, rest1, beta2, rest2 := next(), next(), next(), next()

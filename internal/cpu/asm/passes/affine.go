@@ -30,7 +30,7 @@ func affine(g *gen) {
 					g.store(a, g.mul(e, g.sub(g.load(a, x), g.in(a, t))), y)
 					return
 				}
-				g.horner(e, g.load(a, x), g.in(a, t))
+				e = g.horner(e, g.load(a, x), g.in(a, t))
 				g.store(a, e, y)
 			})
 		})
@@ -64,6 +64,9 @@ func affine(g *gen) {
 func pairs(g *gen) {
 	// permute reorders pairs of floats.
 	permute := func(v vec, table string, order []uint64) {
+		if g.neon { // there is but one
+			return
+		}
 		if g.wide {
 			index := g.vec()
 			g.VMOVUPS(g.table(table, order), index)

@@ -33,10 +33,15 @@ func columns(g *gen) {
 			signature = "(rows int, slope float32, x, y, gy, mean, sum, dot []float32)"
 		}
 		g.fn(name, signature, "sets sum[c] = Σ g and dot[c] = Σ g·(x − mean[c]), where g is gy, times slope where y isn't positive.", func() {
-			g.down(g.lanes/4, 2, in, "sum", func(acc [][]vec, a at, p map[string]gp, mean src) {
+			wide := g.lanes / 4 // what the registers suffice for
+			if g.neon {
+				wide = 4
+			}
+			slope := g.slopeIf(leaky)
+			g.down(wide, 2, in, "sum", func(acc [][]vec, a at, p map[string]gp, mean src) {
 				up := g.load(a, p["gy"])
 				if leaky {
-					up = g.leakyGrad(g.load(a, p["y"]), up, g.arg("slope"))
+					up = g.leakyGrad(g.load(a, p["y"]), up, slope)
 				}
 				d := g.sub(g.load(a, p["x"]), mean)
 				g.VADDPS(up, acc[0][a.u], acc[0][a.u])
@@ -47,22 +52,23 @@ func columns(g *gen) {
 
 	activations := []struct {
 		name, slope string
-		f           func(x vec) vec
+		f           func(x vec, slope param) vec
 	}{
-		{"Normalise", "", func(x vec) vec { return x }},
-		{"NormaliseReLU", "", g.relu},
-		{"NormaliseLeaky", "slope float32, ", func(x vec) vec { return g.leaky(x, g.arg("slope")) }},
-		{"NormaliseSiLU", "", func(x vec) vec { return g.mul(g.sigmoid(x), x) }},
+		{"Normalise", "", func(x vec, _ param) vec { return x }},
+		{"NormaliseReLU", "", func(x vec, _ param) vec { return g.relu(x) }},
+		{"NormaliseLeaky", "slope float32, ", func(x vec, slope param) vec { return g.leaky(x, slope) }},
+		{"NormaliseSiLU", "", func(x vec, _ param) vec { return g.mul(g.sigmoid(x), x) }},
 	}
 	for _, act := range activations {
 		g.fn(act.name, "(rows int, "+act.slope+"x, mean, scale, shift, y []float32)",
 			"sets y = act((x − mean[c])·scale[c] + shift[c]) for rows of len(mean) columns; y may be x.", func() {
 				mean, scale, shift := g.ptr("mean"), g.ptr("scale"), g.ptr("shift")
+				slope := g.slopeIf(act.slope != "")
 				g.along("mean", []string{"x", "y"}, func(a at, p map[string]gp) {
 					v := g.sub(g.load(a, p["x"]), g.in(a, mean))
 					factor := g.load(a, scale)
-					g.horner(v, factor, g.in(a, shift))
-					g.store(a, act.f(v), p["y"])
+					v = g.horner(v, factor, g.in(a, shift))
+					g.store(a, act.f(v, slope), p["y"])
 				})
 			})
 	}
@@ -72,7 +78,7 @@ func columns(g *gen) {
 			g.along("mean", []string{"x", "gy", "g"}, func(a at, p map[string]gp) {
 				v := g.sub(g.load(a, p["x"]), g.in(a, mean))
 				factor := g.load(a, scale)
-				g.horner(v, factor, g.in(a, shift))
+				v = g.horner(v, factor, g.in(a, shift))
 				g.store(a, g.mul(g.siluSlope(v), g.in(a, p["gy"])), p["g"])
 			})
 		})
@@ -84,19 +90,28 @@ func columns(g *gen) {
 		}
 		g.fn(name, signature, "sets gx = a[c]·g + b[c]·(x − mean[c]) + c[c], with g as in ColumnGradSums; gx may be gy.", func() {
 			mean, a, b, c := g.ptr("mean"), g.ptr("a"), g.ptr("b"), g.ptr("c")
+			slope := g.slopeIf(leaky)
 			g.along("mean", arrays, func(at at, p map[string]gp) {
 				up := g.load(at, p["gy"])
 				if leaky {
-					up = g.leakyGrad(g.load(at, p["y"]), up, g.arg("slope"))
+					up = g.leakyGrad(g.load(at, p["y"]), up, slope)
 				}
 				d := g.sub(g.load(at, p["x"]), g.in(at, mean))
 				factor := g.load(at, b)
-				g.horner(d, factor, g.in(at, c))
+				d = g.horner(d, factor, g.in(at, c))
 				g.fma(d, up, g.in(at, a))
 				g.store(at, d, p["gx"])
 			})
 		})
 	}
+}
+
+// slopeIf is the argument slope of the functions that have one.
+func (g *gen) slopeIf(leaky bool) (slope param) {
+	if leaky {
+		slope = g.arg("slope")
+	}
+	return slope
 }
 
 // leakyGrad is up, times slope where y isn't positive.

@@ -36,7 +36,7 @@ func coupling(g *gen) {
 						g.store(a, g.mul(f, g.sub(g.load(a, x), g.in(a, t))), y)
 						return
 					}
-					g.horner(f, g.load(a, x), g.in(a, t))
+					f = g.horner(f, g.load(a, x), g.in(a, t))
 					g.store(a, f, y)
 				})
 				total.result(0)

@@ -10,15 +10,20 @@ import (
 	"github.com/mmcloughlin/avo/build"
 	"github.com/mmcloughlin/avo/operand"
 	"github.com/mmcloughlin/avo/reg"
+
+	"github.com/bestiary-ml/bestiary/internal/cpu/asm/neon"
 )
 
-// gen writes the functions of one group for one kernel set. One source serves both: vectors are 8 floats in AVX2 code
-// and 16 in AVX-512 code, and operations that differ in more than the width are methods.
+// gen writes the functions of one group for one kernel set. One source serves all: vectors are 8 floats in AVX2 code, 16 in AVX-512
+// code and 4 in NEON code, and operations that differ in more than the width are methods.
+//
+// NEON code is built from AVX2's instructions on vectors of 128 bits, and from some of its own, all of which package neon translates.
 type gen struct {
 	*build.Context
-	wide    bool
+	wide    bool // AVX-512
+	neon    bool
 	lanes   int
-	suffix  string // of function names: AVX2 or AVX512
+	suffix  string // of function names: AVX2, AVX512 or NEON
 	consts  []konst
 	fields  []field // where the functions go in simd.Passes
 	tables  []table
@@ -42,19 +47,20 @@ type src any
 // konst is a number in every lane, read from the constants of the file.
 type konst struct{ bits uint32 }
 
-// param is a number in every lane, read from memory: an argument or a member of a struct.
-type param struct{ at operand.Mem }
+// param is a number in every lane, read from memory: an argument or a member of a struct. NEON, which has no operands in memory and
+// many registers, reads it once.
+type param struct {
+	at   operand.Mem
+	held vec
+}
 
 func k(v float64) konst             { return konst{math.Float32bits(float32(v))} }
 func bits(v uint32) konst           { return konst{v} }
 func imm(v uint64) operand.Constant { return operand.Imm(v) }
 
-func newGen(wide bool) *gen {
-	g := &gen{Context: build.NewContext(), wide: wide, lanes: 8, suffix: "AVX2"}
-	if wide {
-		g.lanes, g.suffix = 16, "AVX512"
-	}
-	return g
+func newGen(level string) *gen {
+	lanes := map[string]int{"avx2": 8, "avx512": 16, "neon": 4}[level]
+	return &gen{Context: build.NewContext(), wide: level == "avx512", neon: level == "neon", lanes: lanes, suffix: strings.ToUpper(level)}
 }
 
 // fn starts a function, runs body and returns from it. Target is the member of simd.Passes that it implements.
@@ -81,10 +87,20 @@ func (g *gen) label(kind string) string {
 
 // vec allocates a vector register.
 func (g *gen) vec() vec {
-	if g.wide {
+	switch {
+	case g.wide:
 		return g.ZMM()
+	case g.neon:
+		return g.XMM()
 	}
 	return g.YMM()
+}
+
+// own appends an instruction that only NEON has and returns its result.
+func (g *gen) own(name string, from ...operand.Op) vec {
+	y := g.vec()
+	g.Instruction(neon.New(name, y, from...))
+	return y
 }
 
 // half is the lower half of v.
@@ -104,17 +120,26 @@ func (g *gen) size(name string) gp { return g.Load(g.Param(name).Len(), g.GP64()
 // integer loads an int argument.
 func (g *gen) integer(name string) gp { return g.Load(g.Param(name), g.GP64()).(gp) }
 
-// arg is a float32 argument, left in memory.
+// arg is a float32 argument.
 func (g *gen) arg(name string) param {
 	b, err := g.Param(name).Resolve()
 	if err != nil {
 		panic(fmt.Sprintf("%s: argument %s: %v", g.current, name, err))
 	}
-	return param{b.Addr}
+	return g.param(b.Addr)
+}
+
+func (g *gen) param(at operand.Mem) param {
+	p := param{at: at}
+	if g.neon {
+		p.held = g.vec()
+		g.VBROADCASTSS(at, p.held)
+	}
+	return p
 }
 
 // constant places c among the constants of the file and returns its address. AVX2 instructions read whole vectors
-// and so need it repeated; AVX-512 instructions broadcast.
+// and so need it repeated, like NEON code; AVX-512 instructions broadcast.
 func (g *gen) constant(c konst) operand.Mem {
 	index := -1
 	for i, have := range g.consts {
@@ -126,14 +151,14 @@ func (g *gen) constant(c konst) operand.Mem {
 		index = len(g.consts)
 		g.consts = append(g.consts, c)
 	}
-	return operand.NewDataAddr(operand.NewStaticSymbol("constants"), index*g.constSize())
+	return operand.NewDataAddr(operand.NewStaticSymbol(neon.Constants), index*g.constSize())
 }
 
 func (g *gen) constSize() int {
 	if g.wide {
 		return 4
 	}
-	return 32
+	return 4 * g.lanes
 }
 
 // table is a vector of 64-bit numbers in memory.
@@ -159,7 +184,7 @@ func (g *gen) finish() {
 		}
 	}
 	if len(g.consts) > 0 {
-		g.StaticGlobal("constants")
+		g.StaticGlobal(neon.Constants)
 		g.DataAttributes(attr.RODATA | attr.NOPTR)
 		for i, c := range g.consts {
 			for at := 0; at < g.constSize(); at += 4 {

@@ -8,7 +8,7 @@ func layerNorm(g *gen) {
 			x, gamma, beta, y := g.ptr("x"), g.ptr("gamma"), g.ptr("beta"), g.ptr("y")
 			g.each(n, 2, func(at at) {
 				v := g.mul(g.sub(g.load(at, x), mean), rstd)
-				g.horner(v, g.load(at, gamma), g.in(at, beta))
+				v = g.horner(v, g.load(at, gamma), g.in(at, beta))
 				g.store(at, v, y)
 			})
 		})

@@ -3,6 +3,8 @@ package main
 import (
 	"github.com/mmcloughlin/avo/operand"
 	"github.com/mmcloughlin/avo/reg"
+
+	"github.com/bestiary-ml/bestiary/internal/cpu/asm/neon"
 )
 
 // at is a vector's place in the arrays of a loop.
@@ -10,6 +12,7 @@ type at struct {
 	index gp   // element that the loop has reached; nil in a loop that advances pointers
 	disp  int  // bytes beyond it
 	tail  mask // the lanes in range, where not all are
+	one   bool // whether only the first lane is in range: NEON code, which can't mask memory, takes what is left one by one
 	u     int  // number of the vector in its block, to choose an accumulator
 }
 
@@ -25,6 +28,8 @@ func (g *gen) address(a at, p gp) operand.Mem {
 func (g *gen) load(a at, p gp) vec {
 	v, m := g.vec(), g.address(a, p)
 	switch {
+	case a.one:
+		g.VMOVSS(m, v)
 	case a.tail == nil:
 		g.VMOVUPS(m, v)
 	case g.wide:
@@ -37,7 +42,7 @@ func (g *gen) load(a at, p gp) vec {
 
 // in is load as an operand in memory, where all lanes are in range.
 func (g *gen) in(a at, p gp) src {
-	if a.tail == nil {
+	if a.tail == nil && !a.one {
 		return g.address(a, p)
 	}
 	return g.load(a, p)
@@ -47,6 +52,8 @@ func (g *gen) in(a at, p gp) src {
 func (g *gen) store(a at, v vec, p gp) {
 	m := g.address(a, p)
 	switch {
+	case a.one:
+		g.VMOVSS(v, m)
 	case a.tail == nil:
 		g.VMOVUPS(v, m)
 	case g.wide:
@@ -58,7 +65,12 @@ func (g *gen) store(a at, v vec, p gp) {
 
 // keep is v with other in the lanes out of range, so that a reduction may take the whole vector.
 func (g *gen) keep(a at, v vec, other src) vec {
-	if a.tail == nil {
+	switch {
+	case a.one:
+		y := g.reg(other)
+		g.Instruction(neon.New("Insert", y, v))
+		return y
+	case a.tail == nil:
 		return v
 	}
 	return g.pick(a.tail, v, g.reg(other))
@@ -68,24 +80,31 @@ func (g *gen) keep(a at, v vec, other src) vec {
 func (g *gen) loop(n gp, unroll int, body func(block []at)) {
 	i, end := g.GP64(), g.GP64()
 	g.XORQ(i, i)
-	for _, vectors := range []int{unroll, 1} {
+	steps := func(elements int, block []at) {
 		start, done := g.label("loop"), g.label("done")
 		g.MOVQ(n, end)
-		g.SUBQ(operand.I32(int32(vectors*g.lanes)), end)
+		g.SUBQ(operand.I32(int32(elements)), end)
 		g.Label(start)
 		g.CMPQ(i, end)
 		g.JGT(operand.LabelRef(done))
+		body(block)
+		g.ADDQ(operand.I32(int32(elements)), i)
+		g.JMP(operand.LabelRef(start))
+		g.Label(done)
+	}
+	for _, vectors := range []int{unroll, 1} {
 		block := make([]at, vectors)
 		for u := range block {
 			block[u] = at{index: i, disp: 4 * u * g.lanes, u: u}
 		}
-		body(block)
-		g.ADDQ(operand.I32(int32(vectors*g.lanes)), i)
-		g.JMP(operand.LabelRef(start))
-		g.Label(done)
+		steps(vectors*g.lanes, block)
 		if unroll == 1 {
 			break
 		}
+	}
+	if g.neon {
+		steps(1, []at{{index: i, one: true}})
+		return
 	}
 	finished := g.label("finished")
 	g.SUBQ(n, i) // −(lanes left)
@@ -96,8 +115,11 @@ func (g *gen) loop(n gp, unroll int, body func(block []at)) {
 	g.Label(finished)
 }
 
-// each is loop for bodies that treat every vector alike.
+// each is loop for bodies that treat every vector alike. NEON's vectors are half as long as AVX2's, so its blocks have twice as many.
 func (g *gen) each(n gp, unroll int, body func(a at)) {
+	if g.neon {
+		unroll *= 2
+	}
 	g.loop(n, unroll, func(block []at) {
 		for _, a := range block {
 			body(a)
@@ -154,9 +176,12 @@ func (g *gen) across(v vec, f func(a, b, dst reg.Register)) reg.VecVirtual {
 		g.VEXTRACTF32X8(imm(1), v, y)
 		f(y, v.AsY(), y)
 	}
-	x := g.XMM()
-	g.VEXTRACTF128(imm(1), y.AsY(), x)
-	f(x, y.AsX(), x)
+	x := y
+	if !g.neon {
+		x = g.XMM()
+		g.VEXTRACTF128(imm(1), y.AsY(), x)
+		f(x, y.AsX(), x)
+	}
 	for _, order := range []uint64{0b01001110, 0b10110001} { // swap halves, then neighbours
 		other := g.XMM()
 		g.VPERMILPS(imm(order), x, other)
@@ -181,6 +206,9 @@ func (g *gen) sums(n int) *sums {
 
 // widen converts the floats of v to doubles.
 func (g *gen) widen(v vec) (lo, hi vec) {
+	if g.neon {
+		return g.own("FCVTL", v), g.own("FCVTL2", v)
+	}
 	lo, hi = g.vec(), g.vec()
 	if g.wide {
 		upper := g.YMM()
@@ -229,9 +257,12 @@ func (s *sums) result(index int) {
 		g.VEXTRACTF64X4(imm(1), s.lo[0], y)
 		g.VADDPD(s.lo[0].AsY(), y, y)
 	}
-	x, other := g.XMM(), g.XMM()
-	g.VEXTRACTF128(imm(1), y.AsY(), x)
-	g.VADDPD(y.AsX(), x, x)
+	x, other := y, g.XMM()
+	if !g.neon {
+		x = g.XMM()
+		g.VEXTRACTF128(imm(1), y.AsY(), x)
+		g.VADDPD(y.AsX(), x, x)
+	}
 	g.VPERMILPD(imm(1), x, other)
 	g.VADDSD(other, x, x)
 	g.Store(x, g.ReturnIndex(index))

@@ -36,7 +36,7 @@ func (g *gen) exp(x vec) vec {
 	x = g.min(g.reg(k(89)), x)
 	n, r := g.reduce(x)
 	p := g.poly(r, expSeries...)
-	g.horner(p, g.mul(r, r), r)
+	p = g.horner(p, g.mul(r, r), r)
 	p = g.add(p, k(1))
 	y := g.vec()
 	if g.wide {
@@ -67,7 +67,7 @@ func (g *gen) tanh(x vec) vec {
 	z := g.max(g.reg(k(-20)), g.add(negative, negative)) // from −10 on the result rounds to −1
 	n, r := g.reduce(z)
 	p := g.poly(r, expSeries...)
-	g.horner(p, g.mul(r, r), r) // eʳ − 1
+	p = g.horner(p, g.mul(r, r), r) // eʳ − 1
 	whole := g.vec()
 	g.VCVTPS2DQ(n, whole)
 	scale := g.power(whole)

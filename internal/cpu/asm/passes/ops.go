@@ -18,6 +18,9 @@ func (g *gen) reg(s src) vec {
 		}
 		g.VBROADCASTSS(g.constant(s), v)
 	case param:
+		if s.held != nil {
+			return g.reg(s.held)
+		}
 		g.VBROADCASTSS(s.at, v)
 	case operand.Mem:
 		g.VMOVUPS(s, v)
@@ -59,7 +62,9 @@ func (g *gen) emit(plain, bcst instruction, s src, rest ...operand.Op) {
 		}
 	case param:
 		first = s.at
-		if g.wide {
+		if s.held != nil {
+			first = s.held
+		} else if g.wide {
 			plain = bcst
 		} else {
 			first = g.reg(s)
@@ -81,11 +86,19 @@ func (g *gen) sub(a vec, b src) vec { return g.binary(g.VSUBPS, g.VSUBPS_BCST, a
 func (g *gen) mul(a vec, b src) vec { return g.binary(g.VMULPS, g.VMULPS_BCST, a, b) }
 func (g *gen) div(a vec, b src) vec { return g.binary(g.VDIVPS, g.VDIVPS_BCST, a, b) }
 
-// max is the larger of a and b, and b where either is NaN.
+// max is the larger of a and b, and b where either is NaN; NEON gives NaN there.
 func (g *gen) max(a vec, b src) vec { return g.binary(g.VMAXPS, g.VMAXPS_BCST, a, b) }
 
-// min is the smaller of a and b, and b where either is NaN.
+// min is the smaller of a and b, and b where either is NaN; NEON gives NaN there.
 func (g *gen) min(a vec, b src) vec { return g.binary(g.VMINPS, g.VMINPS_BCST, a, b) }
+
+// atLeast is the larger of a and b, and b where a is NaN.
+func (g *gen) atLeast(a vec, b src) vec {
+	if g.neon {
+		return g.own("FMAXNM", a, g.reg(b))
+	}
+	return g.max(a, b)
+}
 
 func (g *gen) and(a vec, b src) vec { return g.binary(g.VANDPS, g.VANDPS_BCST, a, b) }
 func (g *gen) or(a vec, b src) vec  { return g.binary(g.VORPS, g.VORPS_BCST, a, b) }
@@ -103,8 +116,16 @@ func (g *gen) sqrt(x vec) vec {
 	return y
 }
 
-// horner sets p = p·x + c.
-func (g *gen) horner(p, x vec, c src) { g.emit(g.VFMADD213PS, g.VFMADD213PS_BCST, c, x, p) }
+// horner returns p·x + c, for which it may take p's register. NEON only adds to the register of a sum.
+func (g *gen) horner(p, x vec, c src) vec {
+	if g.neon {
+		sum := g.reg(c)
+		g.fma(sum, p, x)
+		return sum
+	}
+	g.emit(g.VFMADD213PS, g.VFMADD213PS_BCST, c, x, p)
+	return p
+}
 
 // fma sets acc += x·y.
 func (g *gen) fma(acc, x vec, y src) { g.emit(g.VFMADD231PS, g.VFMADD231PS_BCST, y, x, acc) }
@@ -116,12 +137,12 @@ func (g *gen) fnma(acc, x vec, y src) { g.emit(g.VFNMADD231PS, g.VFNMADD231PS_BC
 func (g *gen) poly(x vec, coefficients ...float64) vec {
 	p := g.reg(k(coefficients[0]))
 	for _, c := range coefficients[1:] {
-		g.horner(p, x, k(c))
+		p = g.horner(p, x, k(c))
 	}
 	return p
 }
 
-// mask selects lanes: an opmask register, or the sign bits of a vector in AVX2 code.
+// mask selects lanes: an opmask register, the sign bits of a vector in AVX2 code, all bits of its lanes in NEON code.
 type mask = operand.Op
 
 // Predicates of compare: ordered ones are false for NaN.
@@ -138,6 +159,9 @@ const (
 
 // compare is a ∘ b by lane.
 func (g *gen) compare(predicate uint64, a vec, b src) mask {
+	if g.neon {
+		return g.compareNEON(predicate, a, g.reg(b))
+	}
 	var m mask = g.K()
 	if !g.wide {
 		m = g.YMM()
@@ -148,9 +172,34 @@ func (g *gen) compare(predicate uint64, a vec, b src) mask {
 	return m
 }
 
+// compareNEON is compare by instructions that are all false for NaN.
+func (g *gen) compareNEON(predicate uint64, a, b vec) mask {
+	not := func(m vec) vec { return g.own("NOT", m) }
+	switch predicate {
+	case equal:
+		return g.own("FCMEQ", a, b)
+	case unequal: // false for NaN too
+		return g.own("ORR", g.own("FCMGT", a, b), g.own("FCMGT", b, a))
+	case less:
+		return g.own("FCMGT", b, a)
+	case greater:
+		return g.own("FCMGT", a, b)
+	case atLeast:
+		return g.own("FCMGE", a, b)
+	case notAtLeast:
+		return not(g.own("FCMGE", a, b))
+	case unordered:
+		return not(g.own("AND", g.own("FCMEQ", a, a), g.own("FCMEQ", b, b)))
+	}
+	panic(fmt.Sprintf("%s: NEON code has no predicate %d", g.current, predicate))
+}
+
 // negative selects the lanes whose sign bit is set.
 func (g *gen) negative(x vec) mask {
-	if !g.wide {
+	switch {
+	case g.neon:
+		return g.own("Negative", x)
+	case !g.wide:
 		return x
 	}
 	m := g.K()

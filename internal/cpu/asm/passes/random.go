@@ -146,6 +146,9 @@ func (g *gen) philox(array string, body func(at at, words vec)) {
 
 // quad puts the value of r into every 64-bit lane.
 func (g *gen) quad(r gp) vec {
+	if g.neon {
+		return g.own("BroadcastQuad", r)
+	}
 	x, v := g.XMM(), g.vec()
 	g.VMOVQ(r, x)
 	g.VPBROADCASTQ(x, v)

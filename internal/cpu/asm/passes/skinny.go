@@ -15,7 +15,7 @@ func skinny(g *gen) {
 			var factors [rows]vec
 			var x [rows]gp
 			for r := range rows {
-				factors[r] = g.reg(param{operand.Mem{Base: a, Disp: 4 * r}})
+				factors[r] = g.reg(g.param(operand.Mem{Base: a, Disp: 4 * r}))
 				if r == 0 {
 					x[r] = g.ptr("x")
 				} else {

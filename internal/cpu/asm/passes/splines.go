@@ -121,12 +121,13 @@ func splinePieces(g *gen, inverse bool) {
 	g.fn(name, "(bins int, low, high, least float32, weights, slopes, rows []float32)",
 		"finds the piece whose "+of+" axis has the numbers V; see Passes.", func() {
 			bins, weights, slopes, rows := g.integer("bins"), g.ptr("weights"), g.ptr("slopes"), g.ptr("rows")
+			low, least := g.arg("low"), g.arg("least")
 			toHeights := g.GP64()
 			g.MOVQ(bins, toHeights)
 			g.SHLQ(imm(8), toHeights) // rows have 2⁸ bytes
 			g.block(func(i gp) {
-				v := g.min(g.max(g.get(inRow(rows, i, rowV)), g.arg("low")), g.arg("high")) // low for NaN
-				x, y := g.reg(g.arg("low")), g.reg(g.arg("low"))
+				v := g.min(g.atLeast(g.get(inRow(rows, i, rowV)), low), g.arg("high")) // low for NaN
+				x, y := g.reg(low), g.reg(low)
 				found := [6]vec{g.zero(), g.zero(), g.zero(), g.zero(), g.zero(), g.zero()}
 				bin := g.reg(k(-1))
 				width, slope, height := g.place(weights, i), g.place(slopes, i), g.GP64()
@@ -137,7 +138,7 @@ func splinePieces(g *gen, inverse bool) {
 						start = y
 					}
 					reached := g.compare(atLeast, v, start)
-					w, h := g.reg(g.arg("least")), g.reg(g.arg("least"))
+					w, h := g.reg(least), g.reg(least)
 					g.fma(w, g.get(operand.Mem{Base: width}), inRow(rows, i, rowWide))
 					g.fma(h, g.get(operand.Mem{Base: height}), inRow(rows, i, rowHigh))
 					for n, yes := range []operand.Op{x, w, y, h, operand.Mem{Base: slope}, operand.Mem{Base: slope, Disp: splineRow}} {
@@ -167,7 +168,7 @@ func splineGrad(g *gen) {
 				over := g.div(one(), in(rowW)) // 1/w
 				s := g.mul(over, in(rowH))     // h/w
 				xi := g.mul(g.sub(g.get(in(rowV)), in(rowX)), over)
-				xi = g.min(g.max(xi, k(0)), k(1))
+				xi = g.min(g.atLeast(xi, k(0)), k(1))
 				rest := g.sub(one(), xi) // 1 − ξ
 				theta, square := g.mul(xi, rest), g.mul(xi, xi)
 				bend := g.add(g.get(in(rowD0)), in(rowD1))

@@ -2,8 +2,12 @@ package main
 
 import "github.com/mmcloughlin/avo/operand"
 
-// transposition writes the transposition of 8×8 blocks; both kernel sets use 8 floats at a time.
+// transposition writes the transposition of 8×8 blocks, by 8 floats at a time, and by 4 with NEON.
 func transposition(g *gen) {
+	rows, vector := 8, g.YMM
+	if g.neon {
+		rows, vector = 4, g.XMM
+	}
 	g.fn("TransposeBlocks", "(blocks int, x []float32, strideX int, y []float32, strideY int)",
 		"transposes blocks of 8×8 numbers that follow each other down x and so along y: y[j, i] = x[i, j] for i < 8·blocks, j < 8.", func() {
 			blocks, x, y := g.integer("blocks"), g.ptr("x"), g.ptr("y")
@@ -34,30 +38,36 @@ func transposition(g *gen) {
 				g.LEAQ(operand.Mem{Base: x}.Idx(strideX, 4), x4)
 				// Four columns of x at a time, which become four rows of y: all eight need more than AVX2's 16 registers.
 				for half := range 2 {
-					var a, b, c [4]vec
-					// Rows r and r+4 side by side, so that all that follows stays within halves of registers.
-					for i := range a {
-						v := g.YMM()
-						at := row(x, x4, strideX, strideX3, i)
-						at.Disp += 16 * half
-						g.VMOVUPS(at, v.AsX())
-						at = row(x, x4, strideX, strideX3, i+4)
-						at.Disp += 16 * half
-						g.VINSERTF128(imm(1), at, v, v)
-						a[i] = v
-					}
-					for i := 0; i < 4; i += 2 {
-						b[i], b[i+1] = g.YMM(), g.YMM()
-						g.VUNPCKLPS(a[i+1], a[i], b[i])
-						g.VUNPCKHPS(a[i+1], a[i], b[i+1])
-					}
-					for i := range 2 {
-						c[2*i], c[2*i+1] = g.YMM(), g.YMM()
-						g.VUNPCKLPD(b[2+i], b[i], c[2*i])
-						g.VUNPCKHPD(b[2+i], b[i], c[2*i+1])
-					}
-					for i, v := range c {
-						g.VMOVUPS(v, row(y, y4, strideY, strideY3, 4*half+i))
+					for first := 0; first < 8; first += rows {
+						var a, b, c [4]vec
+						// With AVX2, rows r and r+4 side by side, so that all that follows stays within halves of registers.
+						for i := range a {
+							v := vector()
+							at := row(x, x4, strideX, strideX3, first+i)
+							at.Disp += 16 * half
+							g.VMOVUPS(at, v.AsX())
+							if rows == 8 {
+								at = row(x, x4, strideX, strideX3, i+4)
+								at.Disp += 16 * half
+								g.VINSERTF128(imm(1), at, v, v)
+							}
+							a[i] = v
+						}
+						for i := 0; i < 4; i += 2 {
+							b[i], b[i+1] = vector(), vector()
+							g.VUNPCKLPS(a[i+1], a[i], b[i])
+							g.VUNPCKHPS(a[i+1], a[i], b[i+1])
+						}
+						for i := range 2 {
+							c[2*i], c[2*i+1] = vector(), vector()
+							g.VUNPCKLPD(b[2+i], b[i], c[2*i])
+							g.VUNPCKHPD(b[2+i], b[i], c[2*i+1])
+						}
+						for i, v := range c {
+							at := row(y, y4, strideY, strideY3, 4*half+i)
+							at.Disp += 4 * first
+							g.VMOVUPS(v, at)
+						}
 					}
 				}
 				g.LEAQ(operand.Mem{Base: x}.Idx(strideX, 8), x)

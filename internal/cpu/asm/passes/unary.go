@@ -111,6 +111,6 @@ func (g *gen) sigmoidSlope(y vec) vec { return g.mul(y, g.sub(g.reg(k(1)), y)) }
 func (g *gen) siluSlope(x vec) vec {
 	s := g.sigmoid(x)
 	rest := g.sub(g.reg(k(1)), s)
-	g.horner(rest, x, k(1))
+	rest = g.horner(rest, x, k(1))
 	return g.mul(s, rest)
 }

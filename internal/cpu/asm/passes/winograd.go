@@ -54,7 +54,7 @@ func winograd(g *gen) {
 	}
 }
 
-// transform writes the function that sets dst = M·src·Mᵀ for squares of rows, two vectors at a time. It reads src again for each
+// transform writes the function that sets dst = M·src·Mᵀ for squares of rows, a panel at a time: two vectors, and four of NEON. It reads src again for each
 // row of dst, from the level-1 cache, so that it needs registers for one row instead of all.
 func (g *gen) transform(target, formula string, m [][]float64, finish bool) {
 	signature := "(src, dst *[16]uintptr, srcStep, dstStep, panels int)"
@@ -72,35 +72,40 @@ func (g *gen) transform(target, formula string, m [][]float64, finish bool) {
 			bias, floor = g.integer("bias"), g.reg(g.arg("floor"))
 		}
 		factors := g.factors(m)
+		vectors := 2
+		if g.neon {
+			vectors = 4
+		}
 		column := func(base, index reg.Register, v int) operand.Mem {
 			return operand.Mem{Base: base, Index: index, Scale: 1, Disp: 4 * g.lanes * v}
 		}
 		g.times(panels, func() {
-			var biases [2]vec
+			biases := make([]vec, vectors)
 			for v := range biases {
 				if finish {
 					biases[v] = g.reg(operand.Mem{Base: bias, Disp: 4 * g.lanes * v})
 				}
 			}
 			for a, row := range m {
-				partial := make([][2]vec, len(row)) // M's row times the columns of src
+				partial := make([][]vec, len(row)) // M's row times the columns of src
 				for j := range row {
+					partial[j] = make([]vec, vectors)
 					for _, i := range terms(row) {
 						g.MOVQ(operand.Mem{Base: src, Disp: 8 * (i*len(row) + j)}, pointer)
-						for v := range 2 {
+						for v := range vectors {
 							partial[j][v] = g.term(partial[j][v], row[i], column(pointer, from, v), factors)
 						}
 					}
 				}
 				for b, row := range m {
-					var sum [2]vec
+					sum := make([]vec, vectors)
 					for _, j := range terms(row) {
-						for v := range 2 {
+						for v := range vectors {
 							sum[v] = g.term(sum[v], row[j], partial[j][v], factors)
 						}
 					}
 					g.MOVQ(operand.Mem{Base: dst, Disp: 8 * (a*len(m) + b)}, pointer)
-					for v := range 2 {
+					for v := range vectors {
 						if finish {
 							g.VADDPS(biases[v], sum[v], sum[v])
 							g.VMAXPS(sum[v], floor, sum[v]) // gives its last source, which Go's assembler writes first, for not-a-number
@@ -112,7 +117,7 @@ func (g *gen) transform(target, formula string, m [][]float64, finish bool) {
 			g.ADDQ(fromStep, from)
 			g.ADDQ(toStep, to)
 			if finish {
-				g.ADDQ(operand.I32(int32(8*g.lanes)), bias)
+				g.ADDQ(operand.I32(int32(4*g.lanes*vectors)), bias)
 			}
 		})
 	})
