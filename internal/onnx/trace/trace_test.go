@@ -113,7 +113,7 @@ func TestRefusals(t *testing.T) {
 			rows[5] = 1
 			x.Add(x.Device().From(rows, N, 1))
 		}},
-		{"of a dimension with the batch are taken", func(_ *Graph, x *tensor.Tensor) { x.Slice(0, 1, 3) }},
+		{"of a dimension of open size are taken", func(_ *Graph, x *tensor.Tensor) { x.Slice(0, 1, 3) }},
 	} {
 		tr, layer := tracer(t)
 		_, err := tr.Graph("f", layer, func(g *Graph) { c.f(g, g.Floats("x", "", N, 4)) })
