@@ -30,13 +30,7 @@ type squashing struct {
 func (s squashing) together() int { return 8 }
 
 func (s squashing) show(d *tensor.Device, pictures []*boxes.Image) (func() ([][]detect.Detection, error), error) {
-	one := s.size * s.size * 3
-	values := make([]float32, len(pictures)*one) // [N, S, S, 3]
-	var wait sync.WaitGroup
-	for i, m := range pictures {
-		wait.Go(func() { boxes.Whole(m.Width, m.Height).Show(values[i*one:(i+1)*one], m, s.size, s.size) })
-	}
-	wait.Wait()
+	values := squashed(pictures, s.size)
 	return func() ([][]detect.Detection, error) {
 		found := s.model.Detect(d.From(values, len(pictures), s.size, s.size, 3))
 		for i := range found {
@@ -46,6 +40,18 @@ func (s squashing) show(d *tensor.Device, pictures []*boxes.Image) (func() ([][]
 		}
 		return found, nil
 	}, nil
+}
+
+// squashed returns pictures resized to size×size pixels, [N, S, S, 3] with values in [−1, 1].
+func squashed(pictures []*boxes.Image, size int) []float32 {
+	one := size * size * 3
+	values := make([]float32, len(pictures)*one)
+	var wait sync.WaitGroup
+	for i, m := range pictures {
+		wait.Go(func() { boxes.Whole(m.Width, m.Height).Show(values[i*one:(i+1)*one], m, size, size) })
+	}
+	wait.Wait()
+	return values
 }
 
 // resizing is a Mask R-CNN, whose pictures keep their aspect ratio.

@@ -52,7 +52,7 @@ func spread(m *maskrcnn.Model) {
 				scale = 0.05
 			}
 			if p.Path == "backbone.body.conv1.weight" && m.Config().Conventions != "" { // its pictures are bytes
-				p.Tensor.Set(p.Tensor.Scale(0.01).Values())
+				p.Tensor.Set(p.Tensor.Scale(0.002).Values())
 			}
 			values := p.Tensor.Add(g.Normal(p.Tensor.Device(), shape...).Scale(scale)).Values()
 			if strings.HasSuffix(p.Path, "cls_score.bias") {

@@ -152,7 +152,7 @@ func TestRefusals(t *testing.T) {
 			t.Errorf("the error is %v, want %q", err, want)
 		}
 	}
-	if _, err := Open(t.TempDir(), "inception", "test"); err == nil || !strings.Contains(err.Error(), "a inception is not exported as ONNX; choose one of dalle, ") {
+	if _, err := Open(t.TempDir(), "vgg", "test"); err == nil || !strings.Contains(err.Error(), "a vgg is not exported as ONNX; choose one of dalle, ") {
 		t.Errorf("the error is %v", err)
 	}
 }
