@@ -29,11 +29,12 @@ func masks(c maskrcnn.Config) maskrcnn.Config {
 
 // detectors are small models with all conventions and kinds of backbones.
 var detectors = map[string]maskrcnn.Config{
-	"resnet18":        masks(maskrcnn.Torchvision("resnet18", 3)),
-	"mobilenet_v2":    masks(maskrcnn.Torchvision("mobilenet_v2", 3)),
-	"vgg16":           masks(maskrcnn.Torchvision("vgg16", 3)),
-	"efficientnet_b0": masks(maskrcnn.Torchvision("efficientnet_b0", 2)), // squeezes, and pads as SAME
-	"matterport":      masks(maskrcnn.Matterport("resnet50", 3)),
+	"resnet18":           masks(maskrcnn.Torchvision("resnet18", 3)),
+	"mobilenet_v2":       masks(maskrcnn.Torchvision("mobilenet_v2", 3)),
+	"vgg16":              masks(maskrcnn.Torchvision("vgg16", 3)),
+	"efficientnet_b0":    masks(maskrcnn.Torchvision("efficientnet_b0", 2)),    // it multiplies channels by what depends on all places
+	"efficientnet-lite0": masks(maskrcnn.Torchvision("efficientnet-lite0", 2)), // it pads one side
+	"matterport":         masks(maskrcnn.Matterport("resnet50", 3)),
 }
 
 // spread makes the features and predictions of an untrained model as different as those of a trained one.
@@ -48,11 +49,13 @@ func spread(m *maskrcnn.Model) {
 				scale = 0.3
 			case strings.HasPrefix(p.Path, "backbone.body."):
 				scale /= 20
+			case strings.Contains(p.Path, ".mask_"):
+				scale /= 5
 			case len(shape) == 1:
 				scale = 0.05
 			}
 			if p.Path == "backbone.body.conv1.weight" && m.Config().Conventions != "" { // its pictures are bytes
-				p.Tensor.Set(p.Tensor.Scale(0.002).Values())
+				p.Tensor.Set(p.Tensor.Scale(0.0005).Values())
 			}
 			values := p.Tensor.Add(g.Normal(p.Tensor.Device(), shape...).Scale(scale)).Values()
 			if strings.HasSuffix(p.Path, "cls_score.bias") {

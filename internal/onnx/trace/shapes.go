@@ -24,7 +24,7 @@ func (t *Tracer) reshape(v *value, shape []int) *value {
 		return y
 	}
 	last := len(shape) - 1 // of the open sizes, which follows from the others
-	for last >= 0 && !isOpen(shape[last]) {
+	for last >= 0 && !t.follows(shape[last]) {
 		last--
 	}
 	y := t.node("Reshape", v.kind, shape, []*value{v, t.sizes(shape, func(i int) (int64, bool) { return -1, i == last })})
@@ -32,8 +32,8 @@ func (t *Tracer) reshape(v *value, shape []int) *value {
 	return y
 }
 
-// withoutOnes reshapes a picture with open sides where only dimensions of size 1 come or go, which needs no sizes: it may have been padded
-// to sizes that are no multiples of anything. It returns nil for other shapes.
+// withoutOnes reshapes a picture with open sides where only dimensions of size 1 come or go, which needs no sizes. It returns nil for
+// other shapes.
 func (t *Tracer) withoutOnes(v *value, shape []int) *value {
 	if !t.openSides() {
 		return nil
@@ -157,9 +157,9 @@ func (t *Tracer) sizes(shape []int, known func(i int) (n int64, ok bool)) *value
 		}
 	}
 	for i, s := range shape {
-		if !isOpen(s) {
+		if !t.follows(s) {
 			if t.openSides() && s > N { // it follows from the sides
-				fail("a shape of %v is needed, with a size that is no multiple of the picture's", shape)
+				fail("a shape of %v is needed, with a size that doesn't follow from the picture's", shape)
 			}
 			numbers = append(numbers, int64(s))
 		} else if n, ok := known(i); ok {

@@ -52,8 +52,29 @@ func (t *Tracer) openSides() bool {
 	return t.input != nil && len(t.input.shape) == 4 && t.input.shape[1] == height
 }
 
-// size returns an open size as a vector of one number.
+// mostPadding is how much larger an open size becomes by padding, at most.
+const mostPadding = 16
+
+// padded returns the open size that became n by padding; 0: none did.
+func (t *Tracer) padded(n int) int {
+	if t.openSides() && n > N && !isOpen(n) {
+		for more := 1; more <= mostPadding; more++ {
+			if isOpen(n - more) {
+				return n - more
+			}
+		}
+	}
+	return 0
+}
+
+// follows reports whether a size follows from those that the graph leaves open.
+func (t *Tracer) follows(n int) bool { return isOpen(n) || t.padded(n) > 0 }
+
+// size returns an open size, or one that was padded, as a vector of one number.
 func (t *Tracer) size(n int) *value {
+	if before := t.padded(n); before > 0 {
+		return t.node("Add", onnx.Int64, []int{1}, []*value{t.size(before), t.int64s(int64(n - before))})
+	}
 	all, rest := factors(n)
 	var v *value
 	multiply := func(w *value) {
