@@ -62,7 +62,7 @@ func TestRun(t *testing.T) {
 	wait.Wait()
 	x := Array{Shape: []int64{1, 2}, Floats: []float32{1, 2}}
 	for want, run := range map[string]func() ([]Array, error){
-		"has the inputs x, and":     func() ([]Array, error) { return s.Run(map[string]Array{"z": x}, "y") },
+		"has the inputs x, and":    func() ([]Array, error) { return s.Run(map[string]Array{"z": x}, "y") },
 		"outputs y, size, largest": func() ([]Array, error) { return s.Run(map[string]Array{"x": x}, "z") },
 		"give as many of one kind": func() ([]Array, error) {
 			return s.Run(map[string]Array{"x": {Shape: []int64{2, 2}, Floats: x.Floats}}, "y")
