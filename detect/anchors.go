@@ -68,7 +68,7 @@ func (a Anchors) Boxes(width, height int, grids []Grid) ([]Box, error) {
 	var all []Box
 	for k, g := range grids {
 		strideX, strideY := float64(width/g.Width), float64(height/g.Height)
-		base := a.base(k)
+		base := a.Base(k)
 		for y := range g.Height {
 			for x := range g.Width {
 				for _, b := range base {
@@ -80,8 +80,8 @@ func (a Anchors) Boxes(width, height int, grids []Grid) ([]Box, error) {
 	return all, nil
 }
 
-// base returns the anchors of feature map k around the origin, rounded to whole pixels as in torchvision unless they are exact.
-func (a Anchors) base(k int) []Box {
+// Base returns the anchors of feature map k around the origin, rounded to whole pixels as in torchvision unless they are exact.
+func (a Anchors) Base(k int) []Box {
 	var all []Box
 	for _, ratio := range a.AspectRatios[k] {
 		for _, size := range a.Sizes[k] {

@@ -30,7 +30,7 @@ func TestCorners(t *testing.T) {
 	}
 	a := FPNAnchors()
 	a.Exact = true
-	if b := a.base(0)[2]; b.Width() < 22.6274 || b.Width() > 22.6275 {
+	if b := a.Base(0)[2]; b.Width() < 22.6274 || b.Width() > 22.6275 {
 		t.Errorf("an exact anchor of 32 with the ratio 2 is %v wide", b.Width())
 	}
 }

@@ -100,7 +100,7 @@ func (m *Model) view(x *tensor.Tensor, sizes []Size) *view {
 	var grids []detect.Grid
 	for i, p := range v.maps {
 		grids = append(grids, detect.Grid{Height: p.Dim(1), Width: p.Dim(2)})
-		v.scales = append(v.scales, m.config.scale(p.Dim(1), x.Dim(1)))
+		v.scales = append(v.scales, m.config.Scale(p.Dim(1), x.Dim(1)))
 		v.counts = append(v.counts, p.Dim(1)*p.Dim(2)*m.config.Anchors.PerPlace()[i])
 	}
 	var err error

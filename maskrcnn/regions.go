@@ -25,19 +25,19 @@ func (m *Model) read(v *view, boxes [][]detect.Box, size int) *tensor.Tensor {
 		}
 	}
 	used := len(v.maps) - 1 // P6 is for proposals only
-	return m.config.align(size).Features(v.maps[:used], v.scales[:used], regions)
+	return m.config.Align(size).Features(v.maps[:used], v.scales[:used], regions)
 }
 
-// align is how a region is read.
-func (c Config) align(size int) detect.ROIAlign {
+// Align is how a region is read, for size bins along each side.
+func (c Config) Align(size int) detect.ROIAlign {
 	if c.Conventions == matterport {
 		return detect.ROIAlign{Size: size, Corners: true}
 	}
 	return detect.ROIAlign{Size: size, Sampling: sampling}
 }
 
-// scale is the number of places of a map for each pixel.
-func (c Config) scale(places, pixels int) float64 {
+// Scale is the number of places of a map for each pixel, for a side with so many places and, in the batch, pixels.
+func (c Config) Scale(places, pixels int) float64 {
 	if c.Conventions == matterport { // from the first to the last
 		return float64(places-1) / float64(pixels-1)
 	}

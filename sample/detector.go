@@ -10,6 +10,7 @@ import (
 	"github.com/bestiary-ml/bestiary/data/boxes"
 	"github.com/bestiary-ml/bestiary/detect"
 	"github.com/bestiary-ml/bestiary/fault"
+	"github.com/bestiary-ml/bestiary/internal/onnxruntime"
 	"github.com/bestiary-ml/bestiary/internal/ranks"
 	"github.com/bestiary-ml/bestiary/internal/require"
 	"github.com/bestiary-ml/bestiary/internal/run"
@@ -28,6 +29,8 @@ type Detector struct {
 	masks  bool // detections have masks
 	o      DetectorOptions
 	run    string // path of the run folder; "" for a model in memory
+
+	session *onnxruntime.Session // that computes the model; nil: the device does
 }
 
 // DetectorOptions are what a run folder records about a detector beyond its Config.
@@ -246,7 +249,7 @@ func (p *Detector) find(ctx context.Context, pictures []*boxes.Image) ([][]maskr
 	found, err := exclusive(ctx, p.device, func() ([][]maskrcnn.Found, error) {
 		step := p.device.Scratch()
 		defer step.End()
-		return compute(), nil
+		return compute()
 	})
 	if err != nil {
 		return nil, err

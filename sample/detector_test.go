@@ -140,16 +140,16 @@ func TestSubjects(t *testing.T) {
 // masked is a Mask R-CNN that is sure of the left half of what dark finds.
 type masked struct{ squashing }
 
-func (m masked) show(d *tensor.Device, pictures []*boxes.Image) (func() [][]maskrcnn.Found, error) {
+func (m masked) show(d *tensor.Device, pictures []*boxes.Image) (func() ([][]maskrcnn.Found, error), error) {
 	compute, err := m.squashing.show(d, pictures)
-	return func() [][]maskrcnn.Found {
-		all := compute()
+	return func() ([][]maskrcnn.Found, error) {
+		all, failed := compute()
 		for i := range all {
 			for k := range all[i] {
 				all[i][k].Probabilities = []float32{1, 0.2, 0.8, 0}
 			}
 		}
-		return all
+		return all, failed
 	}, err
 }
 

@@ -17,7 +17,7 @@ type finder interface {
 	most() int
 	// show resizes pictures for the model, and returns what computes their objects on the device: by falling score, in pixels of the
 	// picture. An SSD leaves Probabilities nil.
-	show(d *tensor.Device, pictures []*boxes.Image) (compute func() [][]maskrcnn.Found, err error)
+	show(d *tensor.Device, pictures []*boxes.Image) (compute func() ([][]maskrcnn.Found, error), err error)
 }
 
 // squashing is a model for square pictures of size×size pixels.
@@ -33,25 +33,36 @@ func (s squashing) together() int { return 8 }
 
 func (s squashing) most() int { return s.size * s.size }
 
-func (s squashing) show(d *tensor.Device, pictures []*boxes.Image) (func() [][]maskrcnn.Found, error) {
-	one := s.size * s.size * 3
-	values := make([]float32, len(pictures)*one) // [N, S, S, 3]
+func (s squashing) show(d *tensor.Device, pictures []*boxes.Image) (func() ([][]maskrcnn.Found, error), error) {
+	values := squashed(pictures, s.size)
+	return func() ([][]maskrcnn.Found, error) {
+		found := s.model.Detect(d.From(values, len(pictures), s.size, s.size, 3))
+		return unsquashed(found, pictures), nil
+	}, nil
+}
+
+// unsquashed returns what a model for square pictures has found, in shares of the sides, in pixels of the pictures.
+func unsquashed(found [][]detect.Detection, pictures []*boxes.Image) [][]maskrcnn.Found {
+	all := make([][]maskrcnn.Found, len(found))
+	for i := range found {
+		for _, o := range found[i] {
+			o.Box = o.Box.Scale(float64(pictures[i].Width), float64(pictures[i].Height))
+			all[i] = append(all[i], maskrcnn.Found{Detection: o})
+		}
+	}
+	return all
+}
+
+// squashed returns pictures resized to size×size pixels, [N, S, S, 3] with values in [−1, 1].
+func squashed(pictures []*boxes.Image, size int) []float32 {
+	one := size * size * 3
+	values := make([]float32, len(pictures)*one)
 	var wait sync.WaitGroup
 	for i, m := range pictures {
-		wait.Go(func() { boxes.Whole(m.Width, m.Height).Show(values[i*one:(i+1)*one], m, s.size, s.size) })
+		wait.Go(func() { boxes.Whole(m.Width, m.Height).Show(values[i*one:(i+1)*one], m, size, size) })
 	}
 	wait.Wait()
-	return func() [][]maskrcnn.Found {
-		found := s.model.Detect(d.From(values, len(pictures), s.size, s.size, 3))
-		all := make([][]maskrcnn.Found, len(found))
-		for i := range found {
-			for _, o := range found[i] {
-				o.Box = o.Box.Scale(float64(pictures[i].Width), float64(pictures[i].Height))
-				all[i] = append(all[i], maskrcnn.Found{Detection: o})
-			}
-		}
-		return all
-	}, nil
+	return values
 }
 
 // resizing is a Mask R-CNN, whose pictures keep their aspect ratio.
@@ -60,13 +71,15 @@ type resizing struct{ model *maskrcnn.Model }
 // together is 1: beside larger pictures, padding would change what is found in a smaller one.
 func (r resizing) together() int { return 1 }
 
-func (r resizing) most() int {
-	c := r.model.Config()
+func (r resizing) most() int { return mostOf(r.model.Config()) }
+
+// mostOf is the most pixels of a picture as a Mask R-CNN sees it.
+func mostOf(c maskrcnn.Config) int {
 	sides := c.Sides([]maskrcnn.Size{{Height: c.MinSide, Width: c.MaxSide}})
 	return sides.Height * sides.Width
 }
 
-func (r resizing) show(d *tensor.Device, pictures []*boxes.Image) (func() [][]maskrcnn.Found, error) {
+func (r resizing) show(d *tensor.Device, pictures []*boxes.Image) (func() ([][]maskrcnn.Found, error), error) {
 	sizes := make([]maskrcnn.Size, len(pictures))
 	for i, m := range pictures {
 		sizes[i] = r.model.Config().Resized(m.Width, m.Height)
@@ -80,13 +93,18 @@ func (r resizing) show(d *tensor.Device, pictures []*boxes.Image) (func() [][]ma
 	if err != nil {
 		return nil, err
 	}
-	return func() [][]maskrcnn.Found {
+	return func() ([][]maskrcnn.Found, error) {
 		found := r.model.Detect(d.From(pixels, len(pictures), sides.Height, sides.Width, 3), sizes)
 		for i, m := range pictures {
-			for k, o := range found[i] {
-				found[i][k] = o.In(sizes[i], maskrcnn.Size{Height: m.Height, Width: m.Width})
-			}
+			placed(found[i], sizes[i], m)
 		}
-		return found
+		return found, nil
 	}, nil
+}
+
+// placed moves what was found in a picture of a size, as the model has seen it, to the picture itself.
+func placed(found []maskrcnn.Found, seen maskrcnn.Size, m *boxes.Image) {
+	for k, o := range found {
+		found[k] = o.In(seen, maskrcnn.Size{Height: m.Height, Width: m.Width})
+	}
 }

@@ -33,9 +33,14 @@ func (m *Model) Detections(logits, codes *tensor.Tensor) [][]detect.Detection {
 
 // detections are those of one picture, for the probabilities [P, classes+1] and codes [P, 4] of its priors.
 func (m *Model) detections(probabilities, codes []float32) []detect.Detection {
-	c, side := m.config, float64(m.config.ImageSize)
-	columns := c.Classes + 1
-	decoded := make([]detect.Box, len(m.priors)) // zero until it is needed
+	return m.config.Choose(probabilities, len(m.priors), func(p int) detect.Box { return coder.Decode([4]float32(codes[4*p:]), m.priors[p]) })
+}
+
+// Choose returns the objects of one picture for the probabilities [P, classes+1] of n priors, the background's first: those of
+// [Model.Detections]. box returns the box of a prior, in pixels of the model's picture.
+func (c Config) Choose(probabilities []float32, n int, box func(p int) detect.Box) []detect.Detection {
+	columns, side := c.Classes+1, float64(c.ImageSize)
+	decoded := make([]detect.Box, n) // zero until it is needed
 	var (
 		found   []detect.Box
 		scores  []float32
@@ -45,7 +50,7 @@ func (m *Model) detections(probabilities, codes []float32) []detect.Detection {
 	var ownScores []float32 // likewise
 	for class := range c.Classes {
 		own, ownScores = own[:0], ownScores[:0]
-		for p := range m.priors {
+		for p := range n {
 			if score := probabilities[p*columns+class+1]; score > float32(c.MinScore) {
 				own, ownScores = append(own, p), append(ownScores, score)
 			}
@@ -54,7 +59,7 @@ func (m *Model) detections(probabilities, codes []float32) []detect.Detection {
 		for _, k := range order[:min(len(order), c.TopK)] {
 			p := own[k]
 			if decoded[p] == (detect.Box{}) {
-				decoded[p] = coder.Decode([4]float32(codes[4*p:]), m.priors[p]).Clip(side, side)
+				decoded[p] = box(p).Clip(side, side)
 			}
 			if b := decoded[p]; b.Finite() && !b.Empty() {
 				found, scores, classes = append(found, b), append(scores, ownScores[k]), append(classes, class)

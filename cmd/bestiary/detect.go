@@ -24,6 +24,7 @@ type detectFlags struct {
 	run, out, format string
 	least            float64
 	device           *deviceFlags
+	engine           engineFlags
 
 	masks   bool // of segment: draws masks, too
 	cutouts bool // likewise: writes what masks cover
@@ -41,15 +42,19 @@ pictures at any depth. --out gets each picture with the boxes of --min-score or 
                 are in pixels of the upright picture: an orientation in Exif data is applied
   images.json   the pictures and classes of these ids, in COCO's form. pycocotools reads both
 
-Pictures that can't be decoded are left out, named and counted.`,
+Pictures that can't be decoded are left out, named and counted.
+
+` + engineHelp,
 		Example: `  bestiary detect --run runs/ssd photos/ --out found
-  bestiary detect --run runs/ssd cat.jpg dog.jpg --min-score 0.3 --out found`,
+  bestiary detect --run runs/ssd cat.jpg dog.jpg --min-score 0.3 --out found
+  bestiary detect --run runs/ssd photos/ --engine onnxruntime --onnx ssd.detect.onnx --out found`,
 	}
 	addRunFlag(c, &f.run)
 	c.Flags().StringVar(&f.out, "out", "found", "new folder to write")
 	addMinScore(c, &f.least, "least score of the boxes that are drawn and counted")
 	c.Flags().StringVar(&f.format, "format", "", "format of the pictures: png, jpeg or webp (default png)")
 	f.device = addDeviceFlags(c)
+	f.engine.add(c)
 	c.RunE = f.find
 	return c
 }
@@ -63,10 +68,11 @@ func (f *detectFlags) find(c *cobra.Command, arguments []string) error {
 	if err != nil {
 		return err
 	}
-	d, err := openDetector(c, f.run, f.device)
+	d, err := f.engine.open(c, f.run, f.device)
 	if err != nil {
 		return err
 	}
+	defer d.Close()
 	if f.masks && !d.Masks() {
 		return fmt.Errorf("%s: has a detector that finds boxes only; use \"bestiary detect --run %s PICTURES\", or train a Mask R-CNN with \"bestiary train maskrcnn\"", f.run, f.run)
 	}
@@ -94,6 +100,9 @@ func (f *detectFlags) check(arguments []string) error {
 		return err
 	}
 	if err := f.device.check(); err != nil {
+		return err
+	}
+	if err := f.engine.check(f.device); err != nil {
 		return err
 	}
 	if f.run == "" {

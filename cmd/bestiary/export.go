@@ -70,6 +70,7 @@ in [-1, 1]; indices are int64, all others float. The command lists inputs and ou
   tarflow               sample: noise, condition to latents; density: latents, condition to log_density
   classifier            classify: images to features, probabilities
   ssd                   detect: images to scores, boxes of all priors
+  maskrcnn              detect: images (one, of any size) to boxes, labels, scores and masks of the objects in it
 
 With --format huggingface, --out is a folder as the Hugging Face Hub expects it, of all models of the run or that
 of --model, whatever their kinds: config.json, model.safetensors, the tokenizer, and README.md, the model card with

@@ -24,7 +24,9 @@ and labels of --min-score or more drawn on it, and:
   images.json   the pictures and classes of these ids, in COCO's form. pycocotools reads both
   cutouts/      with --cutouts: each object that is drawn as a PNG of its own, with a transparent background
 
-Pictures that can't be decoded are left out, named and counted.`,
+Pictures that can't be decoded are left out, named and counted.
+
+` + engineHelp,
 		Example: `  bestiary segment --run runs/masks photos/ --out found
   bestiary segment --run runs/masks cat.jpg dog.jpg --min-score 0.7 --cutouts --out found`,
 	}
@@ -34,6 +36,7 @@ Pictures that can't be decoded are left out, named and counted.`,
 	c.Flags().StringVar(&f.format, "format", "", "format of the pictures: png, jpeg or webp (default png)")
 	c.Flags().BoolVar(&f.cutouts, "cutouts", false, "also write each object as a PNG with a transparent background")
 	f.device = addDeviceFlags(c)
+	f.engine.add(c)
 	c.RunE = f.find
 	return c
 }

@@ -138,3 +138,24 @@ func TestSignature(t *testing.T) {
 		t.Errorf("got %q", got)
 	}
 }
+
+// TestBuilder calls a graph twice in another: equal constants that were written by hand are one, and all names differ.
+func TestBuilder(t *testing.T) {
+	var b Builder
+	x := b.Input(Value{Name: "x", Type: Float, Dims: []Dim{{Name: "N"}, {Size: 2}}})
+	y := b.Call(&tiny().Graph, b.Op("Mul", b.Call(&tiny().Graph, x)[0], b.Float(2)))[0]
+	b.Output(b.Op("Mul", y, b.Float(2)), Value{Name: "y", Type: Float})
+	var got []string
+	names := map[string]bool{}
+	for _, n := range b.Graph.Nodes {
+		got = append(got, n.Op+"("+strings.Join(n.Inputs, " ")+")="+n.Outputs[0])
+		if names[n.Outputs[0]] || n.Name != n.Outputs[0] {
+			t.Errorf("the node %s has the output %v", n.Name, n.Outputs)
+		}
+		names[n.Outputs[0]] = true
+	}
+	want := "Add(x one)=y Mul(y constant)=mul Add(mul one_2)=y_2 Mul(y_2 constant)=mul_2 Identity(mul_2)=y_3"
+	if strings.Join(got, " ") != want || len(b.Initializers) != 3 {
+		t.Errorf("%v, want %s", got, want)
+	}
+}

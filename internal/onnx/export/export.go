@@ -14,18 +14,22 @@ import (
 type kind struct {
 	name string
 	open func(below *tensor.Device) *trace.Tracer
-	load func(dir string, d *tensor.Device) (nn.Module, []Function, error)
+	load func(dir string, d *tensor.Device) (nn.Module, []exported, error)
 }
 
 // kindOf makes a kind. Models are loaded without being frozen: frozen ones keep what they compute from their weights, and a graph
 // must compute everything itself.
-func kindOf[C any, M nn.Module](k *models.Kind[C, M], functions func(m M) []Function) kind {
-	return kind{k.Name, trace.New, func(dir string, d *tensor.Device) (nn.Module, []Function, error) {
+func kindOf[C any, M nn.Module, F exported](k *models.Kind[C, M], functions func(m M) []F) kind {
+	return kind{k.Name, trace.New, func(dir string, d *tensor.Device) (nn.Module, []exported, error) {
 		m, err := k.Load(dir, d)
 		if err != nil {
 			return nil, nil, err
 		}
-		return m, functions(m), nil
+		var all []exported
+		for _, f := range functions(m) {
+			all = append(all, f)
+		}
+		return m, all, nil
 	}}
 }
 
@@ -51,6 +55,7 @@ var kinds = []kind{
 	kindOf(models.Density, ofDensity),
 	kindOf(models.Classifier, ofClassifier),
 	kindOf(models.SSD, ofSSD),
+	kindOf(models.MaskRCNN, ofMaskRCNN),
 }
 
 // Kinds returns the names of the kinds of models that are exported.

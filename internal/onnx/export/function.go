@@ -44,8 +44,16 @@ func (in *Input) shape(n int) []int {
 // Output describes an output.
 type Output struct{ Name, Doc string }
 
+// exported is what becomes a file: a Function, or a [written] one.
+type exported interface {
+	title() (name, doc string)
+	graph(t *trace.Tracer, m nn.Module) (*onnx.Graph, error)
+}
+
+func (f Function) title() (name, doc string) { return f.Name, f.Doc }
+
 // graph traces the function of a model that was built on the tracer's device.
-func (f *Function) graph(t *trace.Tracer, m nn.Module) (*onnx.Graph, error) {
+func (f Function) graph(t *trace.Tracer, m nn.Module) (*onnx.Graph, error) {
 	return t.Graph(f.Name, m, func(g *trace.Graph) {
 		in := make([]*tensor.Tensor, len(f.Inputs))
 		for i, input := range f.Inputs {
@@ -83,16 +91,17 @@ func (f *File) Signature() (lines []string) {
 }
 
 // files traces all functions of a model.
-func files(t *trace.Tracer, kind, version string, m nn.Module, functions []Function) (all []File, err error) {
+func files[F exported](t *trace.Tracer, kind, version string, m nn.Module, functions []F) (all []File, err error) {
 	m.SetTraining(false)
 	for _, f := range functions {
 		g, err := f.graph(t, m)
 		if err != nil {
 			return nil, fmt.Errorf("%s: %w", kind, err)
 		}
-		all = append(all, File{f.Name, onnx.Model{
-			Producer: "bestiary", Version: version, Doc: f.Doc, Graph: *g,
-			Metadata: [][2]string{{"bestiary.model", kind}, {"bestiary.function", f.Name}},
+		name, doc := f.title()
+		all = append(all, File{name, onnx.Model{
+			Producer: "bestiary", Version: version, Doc: doc, Graph: *g,
+			Metadata: [][2]string{{"bestiary.model", kind}, {"bestiary.function", name}},
 		}})
 	}
 	return all, nil

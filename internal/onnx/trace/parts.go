@@ -93,9 +93,9 @@ func (t *Tracer) settle(i int) {
 	switch {
 	case v != nil:
 	case p.before == nil && len(p.boxes) == 1 && p.boxes[0].v.kind == onnx.Float: // what is never written is never used
-		v = t.padded(p.boxes[0], 0)
+		v = t.surrounded(p.boxes[0], 0)
 	case p.before != nil && p.before.fill && len(p.boxes) == 1:
-		v = t.padded(p.boxes[0], p.before.floats[0])
+		v = t.surrounded(p.boxes[0], p.before.floats[0])
 	default:
 		if v = p.before; v == nil {
 			v = t.reshape(filled(0, product(p.whole)), p.whole)
@@ -107,8 +107,8 @@ func (t *Tracer) settle(i int) {
 	t.regions[i].parts, t.regions[i].v, t.regions[i].from = nil, v, 0
 }
 
-// padded returns a tensor of one number but for a box.
-func (t *Tracer) padded(w written, x float32) *value {
+// surrounded returns a tensor of one number but for a box.
+func (t *Tracer) surrounded(w written, x float32) *value {
 	pads := make([]int64, 2*len(w.whole))
 	for i := range w.whole {
 		pads[i], pads[len(w.whole)+i] = int64(w.from[i]), int64(w.whole[i]-w.from[i]-w.size[i])

@@ -50,12 +50,14 @@ func (t *Tracer) Upsample(w kernel.Windows, scale float64, x, y kernel.Buffer) {
 		t.Device.Upsample(w, scale, x, y)
 		return
 	}
-	f, h, width := w.Factor, w.H/w.Factor, w.W/w.Factor
-	v := t.expand(t.shaped(x, w.N, h, 1, width, 1, w.C), []int{w.N, h, f, width, f, w.C})
+	f := float32(w.Factor)
+	in := []*value{t.channelsFirst(t.shaped(x, w.N, w.H/w.Factor, w.W/w.Factor, w.C)), nil, constants([]float32{1, 1, f, f}, 4)}
+	v := t.node("Resize", onnx.Float, []int{w.N, w.C, w.H, w.W}, in, attribute("mode", "nearest"),
+		attribute("coordinate_transformation_mode", "asymmetric"), attribute("nearest_mode", "floor"))
 	if scale != 1 {
 		v = t.unary(kernel.Scale, scale, v)
 	}
-	t.write(y, t.reshape(v, []int{w.N, w.H, w.W, w.C}))
+	t.write(y, t.channelsLast(v))
 }
 
 // SumWindows implements kernel.Pictures.

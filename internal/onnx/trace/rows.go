@@ -17,6 +17,10 @@ func (t *Tracer) Reduce(op kernel.Reduce, s kernel.Span, scale float64, x, y ker
 	var out *value
 	switch op {
 	case kernel.Sum:
+		if s.N > 1 && scale == 1/float64(s.N) { // a mean, also of a number of places that the graph leaves open
+			t.write(y, t.node("ReduceMean", onnx.Float, shape, []*value{in}, attribute("axes", []int{1}), attribute("keepdims", 0)))
+			return
+		}
 		out = t.node("ReduceSum", onnx.Float, shape, []*value{in, t.int64s(1)}, attribute("keepdims", 0))
 	case kernel.Max:
 		out = t.node("ReduceMax", onnx.Float, shape, []*value{in}, attribute("axes", []int{1}), attribute("keepdims", 0))

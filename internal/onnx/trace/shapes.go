@@ -1,33 +1,18 @@
 package trace
 
-import (
-	"slices"
-
-	"github.com/bestiary-ml/bestiary/internal/onnx"
-)
+import "slices"
 
 // reshape gives a value another shape.
 func (t *Tracer) reshape(v *value, shape []int) *value {
 	switch {
 	case slices.Equal(v.shape, shape):
 		return v
-	case v.len() != product(shape):
+	case v.len() != product(shape) || v.len() == 0:
 		fail("%v can't be reshaped to %v", v.shape, shape)
 	case v.constant() && v.name == "":
 		c := *v
 		c.shape = slices.Clone(shape)
 		return &c
-	}
-	sizes, open := make([]int64, len(shape)), false
-	for i, s := range shape {
-		switch {
-		case s%N != 0:
-			sizes[i] = int64(s)
-		case open || s == 0:
-			fail("the shape %v has several dimensions with the batch, or none in one", shape)
-		default:
-			sizes[i], open = -1, true
-		}
 	}
 	if v.origin == nil && v.base != nil { // a reshaped value is reshaped from the start
 		v = v.base
@@ -35,9 +20,46 @@ func (t *Tracer) reshape(v *value, shape []int) *value {
 			return v
 		}
 	}
-	y := t.node("Reshape", v.kind, shape, []*value{v, t.int64s(sizes...)})
+	if y := t.withoutOnes(v, shape); y != nil {
+		return y
+	}
+	last := len(shape) - 1 // of the open sizes, which follows from the others
+	for last >= 0 && !t.follows(shape[last]) {
+		last--
+	}
+	y := t.node("Reshape", v.kind, shape, []*value{v, t.sizes(shape, func(i int) (int64, bool) { return -1, i == last })})
 	y.base = v
 	return y
+}
+
+// withoutOnes reshapes a picture with open sides where only dimensions of size 1 come or go, which needs no sizes. It returns nil for
+// other shapes.
+func (t *Tracer) withoutOnes(v *value, shape []int) *value {
+	if !t.openSides() {
+		return nil
+	}
+	split := func(shape []int) (sizes []int, ones []int64) {
+		for i, s := range shape {
+			if s == 1 {
+				ones = append(ones, int64(i))
+			} else {
+				sizes = append(sizes, s)
+			}
+		}
+		return sizes, ones
+	}
+	sizes, before := split(v.shape)
+	same, after := split(shape)
+	if !slices.Equal(sizes, same) {
+		return nil
+	}
+	if len(before) > 0 {
+		v = t.node("Squeeze", v.kind, sizes, []*value{v, t.int64s(before...)})
+	}
+	if len(after) > 0 {
+		v = t.node("Unsqueeze", v.kind, shape, []*value{v, t.int64s(after...)})
+	}
+	return v
 }
 
 // transpose reorders dimensions: dimension i of the result is dimension order[i] of v.
@@ -76,9 +98,9 @@ func (t *Tracer) slice(v *value, axis, from, size int) *value {
 	}
 	shape := slices.Clone(v.shape)
 	shape[axis] = size
-	if whole%N == 0 {
-		if from%N != 0 || size%N != 0 {
-			fail("entries %d to %d of a dimension with the batch are taken", from, from+size)
+	if isOpen(whole) {
+		if whole%N != 0 || from%N != 0 || size%N != 0 {
+			fail("entries %d to %d of a dimension of open size are taken", from, from+size)
 		}
 		apart := slices.Insert(slices.Clone(v.shape), axis, whole/N)
 		apart[axis+1] = N
@@ -121,39 +143,37 @@ func (t *Tracer) expand(v *value, shape []int) *value {
 		}
 		return c
 	}
+	// Expand keeps a dimension where 1 is asked for.
+	return t.node("Expand", v.kind, shape, []*value{v, t.sizes(shape, func(i int) (int64, bool) { return 1, v.shape[i] == shape[i] })})
+}
+
+// sizes returns a shape as a vector. known may give a number that stands for the open size of a dimension.
+func (t *Tracer) sizes(shape []int, known func(i int) (n int64, ok bool)) *value {
 	var parts []*value
-	var known []int64
+	var numbers []int64
 	flush := func() {
-		if len(known) > 0 {
-			parts, known = append(parts, t.int64s(known...)), nil
+		if len(numbers) > 0 {
+			parts, numbers = append(parts, t.int64s(numbers...)), nil
 		}
 	}
 	for i, s := range shape {
-		switch {
-		case s%N != 0 || s == 0:
-			known = append(known, int64(s))
-		case v.shape[i] == s: // Expand keeps a dimension where 1 is asked for
-			known = append(known, 1)
-		default:
+		if !t.follows(s) {
+			if t.openSides() && s > N { // it follows from the sides
+				fail("a shape of %v is needed, with a size that doesn't follow from the picture's", shape)
+			}
+			numbers = append(numbers, int64(s))
+		} else if n, ok := known(i); ok {
+			numbers = append(numbers, n)
+		} else {
 			flush()
-			parts = append(parts, t.batch(s/N))
+			parts = append(parts, t.size(s))
 		}
 	}
 	flush()
-	return t.node("Expand", v.kind, shape, []*value{v, t.concat(0, parts...)})
-}
-
-// batch returns k times the size of the batch, a vector of one number.
-func (t *Tracer) batch(k int) *value {
-	if t.input == nil {
-		fail("something of the size of the batch comes before the first input")
+	if len(parts) == 0 {
+		return t.int64s()
 	}
-	sizes := t.node("Shape", onnx.Int64, []int{len(t.input.shape)}, []*value{t.input})
-	n := t.node("Gather", onnx.Int64, []int{1}, []*value{sizes, t.int64s(0)}, attribute("axis", 0))
-	if k == 1 {
-		return n
-	}
-	return t.node("Mul", onnx.Int64, []int{1}, []*value{n, t.int64s(int64(k))})
+	return t.concat(0, parts...)
 }
 
 // gather takes entries of a dimension by constant indices.

@@ -97,6 +97,35 @@ func TestMovement(t *testing.T) {
 	}
 }
 
+// TestPicture traces what is computed of a picture with open sides: sizes come from its own, padding needs none, and other sizes are refused.
+func TestPicture(t *testing.T) {
+	for _, c := range []struct {
+		name, want string // operators, or the error
+		f          func(x *tensor.Tensor) *tensor.Tensor
+	}{
+		{"rows", "Reshape", func(x *tensor.Tensor) *tensor.Tensor { return x.Reshape(-1, 3) }},
+		{"back", "", func(x *tensor.Tensor) *tensor.Tensor { return x.Reshape(-1, 3).Reshape(x.Shape()...) }},
+		{"mean", "Reshape ReduceMean", func(x *tensor.Tensor) *tensor.Tensor { return x.Reshape(1, -1, 3).Mean(1) }},
+		{"pad and pool", "Shape Gather Div Mul Concat Reshape Pad Add Concat Reshape Transpose MaxPool Transpose", func(x *tensor.Tensor) *tensor.Tensor { return x.Pad(0, 1, 0, 1).MaxPool2d(tensor.Pool(3, 2, 0)) }},
+		{"apart", "Shape Gather Div Mul Concat Reshape", func(x *tensor.Tensor) *tensor.Tensor {
+			return x.Reshape(1, x.Dim(1)/2, 2, x.Dim(2), 3)
+		}},
+		{"much padding", "a size that doesn't follow from the picture's", func(x *tensor.Tensor) *tensor.Tensor { return x.Pad(0, 99, 0, 99) }},
+	} {
+		tr, layer := tracer(t)
+		g, err := tr.Graph("f", layer, func(g *Graph) { g.Output("y", "", c.f(g.Picture("x", "", 0, 3))) })
+		got := ""
+		if err != nil {
+			got = err.Error()
+		} else {
+			got = strings.TrimSuffix(strings.Join(ops(g), " "), "Identity")
+		}
+		if got = strings.TrimSpace(got); got != c.want && (err == nil || !strings.Contains(got, c.want)) {
+			t.Errorf("%s: %s, want %s", c.name, got, c.want)
+		}
+	}
+}
+
 // TestRefusals names what has no graph.
 func TestRefusals(t *testing.T) {
 	for _, c := range []struct {
@@ -113,7 +142,7 @@ func TestRefusals(t *testing.T) {
 			rows[5] = 1
 			x.Add(x.Device().From(rows, N, 1))
 		}},
-		{"of a dimension with the batch are taken", func(_ *Graph, x *tensor.Tensor) { x.Slice(0, 1, 3) }},
+		{"of a dimension of open size are taken", func(_ *Graph, x *tensor.Tensor) { x.Slice(0, 1, 3) }},
 	} {
 		tr, layer := tracer(t)
 		_, err := tr.Graph("f", layer, func(g *Graph) { c.f(g, g.Floats("x", "", N, 4)) })

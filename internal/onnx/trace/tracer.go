@@ -3,7 +3,7 @@
 // its model.
 //
 // Kernels get sizes as numbers. The batch has the size [N], a prime that no other size has as a factor: a multiple of it is a
-// multiple of the batch, which the graph leaves open.
+// multiple of the batch, which the graph leaves open. The sides of a picture can be open in the same way; see sizes.go.
 //
 // What doesn't depend on the graph's inputs is computed by the device below, and constants enter the graph when a node reads
 // them.
@@ -18,9 +18,6 @@ import (
 	"github.com/bestiary-ml/bestiary/nn"
 	"github.com/bestiary-ml/bestiary/tensor"
 )
-
-// N is the size of the batch while a graph is traced.
-const N = 10007
 
 // Tracer is a device that computes with the device below it, and traces within [Tracer.Graph].
 type Tracer struct {
@@ -63,7 +60,7 @@ type graph struct {
 	regions []region          // ascending
 	seen    map[string]*value // nodes by operator, inputs and attributes: equal ones are made once
 	used    map[string]int    // names of values, and how often each was wanted
-	input   *value            // the first input, whose first dimension is the batch
+	input   *value            // the first input, which has the sizes that the graph leaves open
 	step    *step             // of decoding; nil: none
 }
 
@@ -78,8 +75,8 @@ func (t *Tracer) Graph(name string, m nn.Module, f func(g *Graph)) (g *onnx.Grap
 	t.named = nil
 	for _, p := range nn.Params(m) {
 		for _, size := range p.Tensor.Shape() {
-			if size%N == 0 && size > 0 {
-				return nil, fmt.Errorf("%s has a dimension of %d, a multiple of %d, which stands for the batch; a model of this size can't be exported", p.Path, size, N)
+			if all, _ := factors(size); len(all) > 0 {
+				return nil, fmt.Errorf("%s has a dimension of %d, a multiple of %d, which stands for a size that the graph leaves open; a model of this size can't be exported", p.Path, size, all[0].prime)
 			}
 		}
 		t.named = append(t.named, namedMemory{p.Path, engine.Data(p.Tensor), p.Tensor.Shape(), p.Tensor.IsInts()})
@@ -107,6 +104,23 @@ type Graph struct{ t *Tracer }
 
 // Floats returns an input. The shape of the first input begins with N.
 func (g *Graph) Floats(name, doc string, shape ...int) *tensor.Tensor {
+	if g.t.input == nil && (len(shape) == 0 || shape[0] != N) {
+		fail("the first input %s of shape %v has no batch", name, shape)
+	}
+	return g.floats(name, doc, shape...)
+}
+
+// Picture returns the first input of a graph without a batch: a picture [1, H, W, channels]. The sides H and W are side or, if that is 0,
+// any multiples of 32, which the graph leaves open. A map may have a side that is a multiple of 1/32 of the picture's, or half of that rounded
+// up.
+func (g *Graph) Picture(name, doc string, side, channels int) *tensor.Tensor {
+	if side > 0 {
+		return g.floats(name, doc, 1, side, side, channels)
+	}
+	return g.floats(name, doc, 1, height, width, channels)
+}
+
+func (g *Graph) floats(name, doc string, shape ...int) *tensor.Tensor {
 	x := engine.Empty(g.t.device, shape...)
 	g.t.write(engine.Data(x), g.t.addInput(name, doc, onnx.Float, shape))
 	return x
@@ -114,6 +128,9 @@ func (g *Graph) Floats(name, doc string, shape ...int) *tensor.Tensor {
 
 // Ints is Floats for indices, of type int64 in the graph.
 func (g *Graph) Ints(name, doc string, shape ...int) *tensor.Tensor {
+	if g.t.input == nil && (len(shape) == 0 || shape[0] != N) {
+		fail("the first input %s of shape %v has no batch", name, shape)
+	}
 	x := engine.EmptyInts(g.t.device, shape...)
 	v := g.t.addInput(name, doc, onnx.Int64, shape)
 	g.t.write(engine.Data(x), g.t.cast(v, onnx.Int32))
@@ -121,9 +138,6 @@ func (g *Graph) Ints(name, doc string, shape ...int) *tensor.Tensor {
 }
 
 func (t *Tracer) addInput(name, doc string, kind onnx.Type, shape []int) *value {
-	if t.input == nil && (len(shape) == 0 || shape[0] != N) {
-		fail("the first input %s of shape %v has no batch", name, shape)
-	}
 	v := &value{name: t.unique(name), shape: shape, kind: kind}
 	t.made.Inputs = append(t.made.Inputs, onnx.Value{Name: v.name, Doc: doc, Type: kind, Dims: dims(shape)})
 	if t.input == nil {
@@ -142,19 +156,4 @@ func (g *Graph) Output(name, doc string, x *tensor.Tensor) {
 	name = t.unique(name)
 	t.made.Nodes = append(t.made.Nodes, onnx.Node{Op: "Identity", Name: name, Inputs: []string{t.nameOf(v)}, Outputs: []string{name}})
 	t.made.Outputs = append(t.made.Outputs, onnx.Value{Name: name, Doc: doc, Type: v.kind, Dims: dims(x.Shape())})
-}
-
-// dims names the batch.
-func dims(shape []int) (all []onnx.Dim) {
-	for _, size := range shape {
-		switch {
-		case size == N:
-			all = append(all, onnx.Dim{Name: "N"})
-		case size%N == 0:
-			all = append(all, onnx.Dim{Name: fmt.Sprintf("%d*N", size/N)})
-		default:
-			all = append(all, onnx.Dim{Size: size})
-		}
-	}
-	return all
 }

@@ -10,7 +10,7 @@ import (
 	"github.com/bestiary-ml/bestiary/internal/onnx"
 )
 
-// value is a tensor of the graph, or a constant. Multiples of N in the shape are multiples of the batch.
+// value is a tensor of the graph, or a constant. Its shape may have sizes that the graph leaves open; see factors.
 type value struct {
 	name  string // in the graph; "" for a constant that no node reads yet
 	shape []int
@@ -39,10 +39,8 @@ func product(shape []int) int {
 	return n
 }
 
-// dynamic reports whether a shape depends on the batch.
-func dynamic(shape []int) bool {
-	return slices.ContainsFunc(shape, func(s int) bool { return s%N == 0 && s > 0 })
-}
+// dynamic reports whether the graph leaves a size of a shape open.
+func dynamic(shape []int) bool { return slices.ContainsFunc(shape, isOpen) }
 
 // unique returns a name that no other value has.
 func (g *graph) unique(name string) string {

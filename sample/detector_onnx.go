@@ -1,0 +1,178 @@
+package sample
+
+import (
+	"context"
+	"fmt"
+	"sync"
+
+	"github.com/bestiary-ml/bestiary/data/boxes"
+	"github.com/bestiary-ml/bestiary/detect"
+	"github.com/bestiary-ml/bestiary/internal/onnxruntime"
+	"github.com/bestiary-ml/bestiary/internal/run"
+	"github.com/bestiary-ml/bestiary/maskrcnn"
+	"github.com/bestiary-ml/bestiary/models"
+	"github.com/bestiary-ml/bestiary/ssd"
+	"github.com/bestiary-ml/bestiary/tensor"
+)
+
+// ONNX says how ONNX Runtime computes a model.
+type ONNX struct {
+	File    string // the model, as "bestiary export --format onnx" writes it
+	Library string // the shared library of ONNX Runtime, or a folder with it; "": BESTIARY_ONNXRUNTIME names it, or it is at the loader's path
+	Threads int    // 0: one for each core
+}
+
+// OpenDetectorONNX is [OpenDetector] for a detector that ONNX Runtime computes: the weights come from an ONNX file of the run's detector, and
+// all else from the run. Device d only guards the detector, for which any will do. Close the detector at the end. It is an error if the
+// library or the file is not there, or if they don't fit.
+func OpenDetectorONNX(ctx context.Context, dir string, o ONNX, d *tensor.Device) (*Detector, error) {
+	return open(ctx, dir, d, func(_ context.Context, r *run.Run, d *tensor.Device) (*Detector, error) {
+		kind := r.First(models.Detectors())
+		var p *Detector
+		var err error
+		if kind == models.MaskRCNN.Name {
+			p, err = graphDetector(d, r, kind, func(c maskrcnn.Config) (finder, int, int) { return &masksGraph{config: c}, c.MinSide, c.Classes })
+		} else {
+			p, err = graphDetector(d, r, models.SSD.Name, func(c ssd.Config) (finder, int, int) { return &boxesGraph{config: c}, c.ImageSize, c.Classes })
+		}
+		if err != nil {
+			return nil, err
+		}
+		s, err := onnxruntime.Open(o.Library, o.File, o.Threads)
+		if err != nil {
+			return nil, err
+		}
+		p.run, p.session, p.masks = dir, s, kind == models.MaskRCNN.Name
+		switch m := p.model.(type) {
+		case *masksGraph:
+			m.session = s
+		case *boxesGraph:
+			m.session = s
+		}
+		return p, nil
+	})
+}
+
+// graphDetector makes a detector, still without a session, for the configuration and the options of a run. model returns its finder, its
+// size and its number of classes.
+func graphDetector[C interface{ Validate() error }](d *tensor.Device, r *run.Run, kind string, model func(c C) (m finder, size, classes int)) (*Detector, error) {
+	var c C
+	var o DetectorOptions
+	if err := r.Config(kind, &c); err != nil {
+		return nil, err
+	}
+	if err := c.Validate(); err != nil {
+		return nil, damaged(r, "models.%s: %v", kind, err)
+	}
+	if err := r.Options(kind, &o); err != nil {
+		return nil, err
+	}
+	m, size, classes := model(c)
+	if err := o.validate(classes); err != nil {
+		return nil, damaged(r, "options.%s: %v", kind, err)
+	}
+	return newDetector(d, o, m, size, classes)
+}
+
+// Close gives the memory of a detector of [OpenDetectorONNX] back, which must not be used afterwards. Others have nothing to give back.
+func (p *Detector) Close() {
+	if p != nil && p.session != nil {
+		p.session.Close()
+	}
+}
+
+// boxesGraph is an SSD that ONNX Runtime computes.
+type boxesGraph struct {
+	config  ssd.Config
+	session *onnxruntime.Session
+}
+
+func (g *boxesGraph) together() int { return 8 }
+
+func (g *boxesGraph) most() int { return g.config.ImageSize * g.config.ImageSize }
+
+func (g *boxesGraph) show(_ *tensor.Device, pictures []*boxes.Image) (func() ([][]maskrcnn.Found, error), error) {
+	values := squashed(pictures, g.config.ImageSize)
+	return func() ([][]maskrcnn.Found, error) {
+		n, size, columns := len(pictures), int64(g.config.ImageSize), g.config.Classes+1
+		out, err := g.session.Run(map[string]onnxruntime.Array{"images": {Shape: []int64{int64(n), size, size, 3}, Floats: values}}, "scores", "boxes")
+		if err != nil {
+			return nil, err
+		}
+		scores, corners := out[0].Floats, out[1].Floats // [N, P, columns] and [N, P, 4]
+		priors := len(corners) / (4 * n)
+		if priors == 0 || len(corners) != n*priors*4 || len(scores) != n*priors*columns {
+			return nil, errOtherModel(out)
+		}
+		found := make([][]detect.Detection, n)
+		for i := range pictures {
+			own := detect.FromValues(corners[i*priors*4 : (i+1)*priors*4])
+			found[i] = g.config.Choose(scores[i*priors*columns:(i+1)*priors*columns], priors, func(p int) detect.Box { return own[p].Scale(float64(size), float64(size)) })
+		}
+		return unsquashed(found, pictures), nil
+	}, nil
+}
+
+// errOtherModel is the error for outputs that don't fit the run.
+func errOtherModel(out []onnxruntime.Array) error {
+	var shapes [][]int64
+	for _, a := range out {
+		shapes = append(shapes, a.Shape)
+	}
+	return fmt.Errorf("the ONNX file is not of this run's detector, as its outputs of shapes %v don't fit; export the run again", shapes)
+}
+
+// masksGraph is a Mask R-CNN that ONNX Runtime computes. The graph pads the picture.
+type masksGraph struct {
+	config  maskrcnn.Config
+	session *onnxruntime.Session
+}
+
+func (g *masksGraph) together() int { return 1 }
+
+func (g *masksGraph) most() int { return mostOf(g.config) }
+
+func (g *masksGraph) show(_ *tensor.Device, pictures []*boxes.Image) (func() ([][]maskrcnn.Found, error), error) {
+	values, sizes := make([][]float32, len(pictures)), make([]maskrcnn.Size, len(pictures))
+	var wait sync.WaitGroup
+	for i, m := range pictures {
+		sizes[i] = g.config.Resized(m.Width, m.Height)
+		values[i] = make([]float32, sizes[i].Height*sizes[i].Width*3)
+		wait.Go(func() { boxes.Whole(m.Width, m.Height).Show(values[i], m, sizes[i].Width, sizes[i].Height) })
+	}
+	wait.Wait()
+	return func() ([][]maskrcnn.Found, error) {
+		all := make([][]maskrcnn.Found, len(pictures))
+		for i, m := range pictures {
+			var err error
+			if all[i], err = g.find(values[i], sizes[i]); err != nil {
+				return nil, err
+			}
+			placed(all[i], sizes[i], m)
+		}
+		return all, nil
+	}, nil
+}
+
+// find returns the objects in a picture of that size.
+func (g *masksGraph) find(values []float32, size maskrcnn.Size) ([]maskrcnn.Found, error) {
+	picture := onnxruntime.Array{Shape: []int64{1, int64(size.Height), int64(size.Width), 3}, Floats: values}
+	out, err := g.session.Run(map[string]onnxruntime.Array{"images": picture}, "boxes", "labels", "scores", "masks")
+	if err != nil {
+		return nil, err
+	}
+	corners, labels, scores, pixels := detect.FromValues(out[0].Floats), out[1].Ints, out[2].Floats, out[3].Floats
+	n, own := len(labels), 4*g.config.MaskSize*g.config.MaskSize
+	if len(corners) != n || len(scores) != n || len(pixels) != n*own {
+		return nil, errOtherModel(out)
+	}
+	found := make([]maskrcnn.Found, n)
+	for i := range found {
+		if labels[i] < 1 || labels[i] > int64(g.config.Classes) {
+			return nil, fmt.Errorf("the ONNX file is not of this run's detector, as it finds class %d of %d; export the run again", labels[i], g.config.Classes)
+		}
+		found[i].Detection = detect.Detection{Class: int(labels[i]) - 1, Box: corners[i], Score: float64(scores[i])}
+		found[i].Probabilities = pixels[i*own : (i+1)*own]
+	}
+	return found, nil
+}
