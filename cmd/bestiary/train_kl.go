@@ -25,7 +25,7 @@ Beside the loss, the metrics report its parts, the weight that balances the disc
 held-out pictures.`,
 		Example: `  bestiary train kl --data pets64 --out runs/pets
   bestiary train kl --data pets64 --out runs/pets --features runs/judge --steps 20000
-  bestiary train kl --data my-pictures/ --out runs/mine --image-size 128 --multipliers 1,2,4,4
+  bestiary train kl --data my-pictures/ --out runs/mine --image-size 128 --multipliers 1,2,4 --embed 16
   bestiary train kl --out runs/pets --resume`,
 		Args: noArguments,
 	}
