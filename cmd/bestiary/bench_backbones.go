@@ -23,8 +23,7 @@ With --vs, peers run the same in turns: torch is torchvision's Mask R-CNN in PyT
 in ONNX Runtime, exported by torch.onnx. Networks that torchvision lacks have no figures there. Ratios are
 those of medians. The memory of ONNX Runtime includes PyTorch's code, as its process exports the model.
 
---only takes the names of docs/backbones.md, and the keys of maskrcnn_tf2, whose published times stand
-there, too.`,
+--only takes the keys and the names of docs/backbones.md, which also has published times.`,
 		Example: `  bestiary bench backbones --only resnet50 --only efficientnetb0 --sizes 512
   bestiary bench backbones --vs torch,onnxruntime --threads 2 --json
   bestiary bench backbones --precision medium`,

@@ -16,12 +16,14 @@ import (
 
 // composeHelp is the part of a command's help about --compose.
 const composeHelp = `
---compose puts the animals on a background: a picture, or the pictures of a folder, one each in the
-order of their names, from one on that the seed chooses. The centre of the background is cut to a square.
-The animal stands at the bottom in the middle; its longer side is --compose-scale of the square's, and
-the square is as large as keeps its size. --cutouts writes the animals alone, as PNG files with a
-transparent background. The Mask R-CNN of --segmenter says what is animal and what is not. Without
-one, a run that draws transparency has it in its pictures, and of a run that was trained with --cutout, the plain
+--compose puts the animals on backgrounds: on a picture, or on the pictures of a folder in turn, in the
+order of their names, beginning with one that the seed chooses. A background is cut to the square at its
+centre. The animal stands at the bottom in the middle; its longer side is --compose-scale of the square's,
+and the square is so large that a picture that the animal fills keeps its size. --cutouts writes the
+animals alone, as PNG files with a transparent background.
+
+The Mask R-CNN of --segmenter says what is animal and what is not. Without it, a run that draws
+transparency has the answer in its pictures, and of a run that was trained with --cutout, the plain
 background is taken away. A picture in which no animal is found stays as it is drawn, and is named.`
 
 // composeFlags are the flags of commands that put generated animals on backgrounds.
@@ -41,7 +43,7 @@ func addComposeFlags(c *cobra.Command) *composeFlags {
 	return f
 }
 
-// minScale bounds the pictures: they are that many times larger than what is drawn.
+// minScale bounds the size of composed pictures, whose sides are 1/scale times those of what is drawn.
 const minScale = 0.1
 
 // wanted reports whether anything is cut out.

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-	"slices"
 
 	"github.com/bestiary-ml/bestiary/sample"
 	"github.com/bestiary-ml/bestiary/tensor"
@@ -15,28 +14,32 @@ import (
 // engineFlags say what computes a detector: Bestiary, or ONNX Runtime.
 type engineFlags struct{ name, file, library string }
 
-// engines are the values of --engine.
-var engines = []string{"bestiary", "onnxruntime"}
+// The values of --engine.
+const (
+	ownEngine  = "bestiary"
+	onnxEngine = "onnxruntime"
+)
 
-const engineHelp = `With --engine onnxruntime, ONNX Runtime computes the network on the processor, from --onnx: the file
-X.detect.onnx that "bestiary export --format onnx" wrote for the same run. Its shared library, 1.16 or
-later, is opened while the program runs, on Linux: --onnxruntime-library names it or a folder with it,
-such as the package of Python's pip.`
+// engineHelp is the part of a command's help about --engine.
+const engineHelp = `With --engine onnxruntime, ONNX Runtime computes the network on the processor. --onnx names the file
+X.detect.onnx that "bestiary export --format onnx" wrote for the same run. The shared library of ONNX
+Runtime, 1.16 or later, is opened while the program runs, on Linux only: --onnxruntime-library names it,
+or a folder with it, such as that of Python's package onnxruntime.`
 
 func (f *engineFlags) add(c *cobra.Command) {
-	c.Flags().StringVar(&f.name, "engine", engines[0], "what computes the network: bestiary or onnxruntime")
+	c.Flags().StringVar(&f.name, "engine", ownEngine, "what computes the network: bestiary or onnxruntime")
 	c.Flags().StringVar(&f.file, "onnx", "", "with --engine onnxruntime: the run's detector as an ONNX file")
-	c.Flags().StringVar(&f.library, "onnxruntime-library", "", "with --engine onnxruntime: its shared library, or a folder with it (default: as BESTIARY_ONNXRUNTIME says, or libonnxruntime.so at the loader's path)")
+	c.Flags().StringVar(&f.library, "onnxruntime-library", "", "with --engine onnxruntime: its shared library, or a folder with it (default: that of BESTIARY_ONNXRUNTIME, or libonnxruntime.so at the loader's path)")
 }
 
 // check refuses flags that don't go together.
 func (f *engineFlags) check(device *deviceFlags) error {
 	switch {
-	case !slices.Contains(engines, f.name):
+	case f.name != ownEngine && f.name != onnxEngine:
 		return usagef("--engine %s: choose bestiary or onnxruntime", f.name)
-	case f.name == engines[0] && (f.file != "" || f.library != ""):
-		return usagef("--onnx and --onnxruntime-library: belong to --engine onnxruntime; add it, or leave them out")
-	case f.name == engines[0]:
+	case f.name == ownEngine && (f.file != "" || f.library != ""):
+		return usagef("--onnx and --onnxruntime-library: need --engine onnxruntime; add it, or leave them out")
+	case f.name == ownEngine:
 		return nil
 	case f.file == "":
 		return usagef("--onnx is missing: name the file that \"bestiary export --format onnx\" wrote of the run's detector, for example --onnx ssd.detect.onnx")
@@ -51,7 +54,7 @@ func (f *engineFlags) check(device *deviceFlags) error {
 
 // open opens the detector of a run.
 func (f *engineFlags) open(c *cobra.Command, run string, device *deviceFlags) (*sample.Detector, error) {
-	if f.name == engines[0] {
+	if f.name == ownEngine {
 		return openDetector(c, run, device)
 	}
 	if err := wrongFamily(run, detectorFamily); err != nil {

@@ -66,7 +66,7 @@ func TestEngines(t *testing.T) {
 		fails(t, 2, []string{"--onnx is missing"}, with("--out", never)...)
 		fails(t, 2, []string{"--device: says how Bestiary computes"}, with("--out", never, "--onnx", file, "--device", "cpu")...)
 		fails(t, 2, []string{"--engine gorgonia: choose"}, command, "--run", run, photos, "--engine", "gorgonia", "--out", never)
-		fails(t, 2, []string{"belong to --engine onnxruntime"}, command, "--run", run, photos, "--onnx", file, "--out", never)
+		fails(t, 2, []string{"need --engine onnxruntime"}, command, "--run", run, photos, "--onnx", file, "--out", never)
 		fails(t, 1, []string{"--onnx no.onnx: there is no such file", "bestiary export --run"}, with("--out", never, "--onnx", "no.onnx")...)
 		fails(t, 1, []string{"no.so: there is no library of ONNX Runtime"}, with("--out", never, "--onnx", file, "--onnxruntime-library", "no.so")...)
 		if os.Getenv(onnxruntime.Library) == "" {

@@ -228,7 +228,7 @@ func disjoint(a, b string) bool {
 	return false
 }
 
-// notCutOut says that pictures that are named one by one keep their background, and those that the run was trained on don't.
+// notCutOut warns that files keep their background, if the run was trained on pictures without.
 func notCutOut(c *cobra.Command, trained data.Description, files ...string) {
 	for _, file := range files {
 		if file != "" && trained.Cutout != "" {

@@ -11,7 +11,7 @@ import (
 
 // addCutoutFlag adds the flag that takes the background of pictures away.
 func (f *dataFlags) addCutoutFlag(c *cobra.Command) {
-	c.Flags().StringVar(&f.cutout, "cutout", "", "take the background away: RUN[:COLOUR], a run whose Mask R-CNN finds the animal in what --resize leaves of a picture, and what is around it then, white (the default), black or grey; with four channels it is transparent. Pictures in which nothing is found are left out and named")
+	c.Flags().StringVar(&f.cutout, "cutout", "", "take the background away: RUN[:COLOUR]. The Mask R-CNN of the run finds the animal in what --resize leaves of a picture; what is around it becomes white (the default), black or grey, with four channels transparent. Pictures in which nothing is found are left out and named")
 }
 
 // addSubjects adds what finds the subjects of pictures for --resize detector:RUN, and their masks for --cutout. A run that both name is

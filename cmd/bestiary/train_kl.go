@@ -89,6 +89,7 @@ func addLatentsFlags(c *cobra.Command, kind models.Info, defaults tasks.Defaults
 	fs.IntVar(&model.Groups, "groups", model.Groups, "groups of the group norms; must divide --width")
 	fs.BoolVar(&model.Blur, "blur", model.Blur, "anti-aliased downsampling")
 	fs.IntVar(&model.ZChannels, "z-channels", model.ZChannels, "channels at the end of the encoder (default: as --embed)")
+	fs.Lookup("z-channels").DefValue = "0" // the usage has it
 	fs.IntVar(&model.Embed, "embed", model.Embed, "channels of the latents")
 
 	fs.BoolVar(&loss.Squared, "squared", loss.Squared, "squared error of the pixels instead of the absolute error")

@@ -35,8 +35,8 @@ A picture is resized so that its shorter side has --min-size pixels, but its lon
 
 --backbone chooses the network below the pyramid:
 
-  NAME       such as resnet18, resnet50 or mobilenet_v2, from random weights: any of docs/backbones.md, and
-             the 25 keys of maskrcnn_tf2, such as resnext50 or efficientnetb0
+  NAME       such as resnet18, resnet50 or mobilenet_v2, from random weights: any key or name of
+             docs/backbones.md
   FILE       the weights of such a network that was trained on ImageNet: its batch normalization stays as
              it is, and --freeze keeps the weights of its first stages
 
