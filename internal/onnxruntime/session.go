@@ -123,12 +123,6 @@ func (s *Session) Close() {
 	runtime.KeepAlive(s.model)
 }
 
-// Version is that of the library, and Path its file.
-func (s *Session) Version() string { return s.library.version }
-
-// Path is the file of the library.
-func (s *Session) Path() string { return s.library.path }
-
 // Run computes outputs, by name, from the inputs, which are all that the graph has. It is an error if the graph has other names, or refuses
 // the arrays.
 func (s *Session) Run(inputs map[string]Array, outputs ...string) (results []Array, err error) {
