@@ -58,8 +58,7 @@ const (
 const classes = 1000
 
 // New builds a network with weights of 0, to be loaded, under one of the names of [Names] or another one that [Canonical] knows. The
-// error is a [*fault.FieldError], or a
-// [*fault.OutOfMemory] of the device.
+// error is a [*fault.FieldError], or a [*fault.OutOfMemory] of the device.
 func New(d *tensor.Device, name string) (b *Backbone, err error) {
 	defer fault.Catch(&err)
 	if err := require.Device(d); err != nil {

@@ -205,8 +205,9 @@ func compare(t *testing.T, b upTo, f *safetensors.File, gradient bool) {
 
 // published are the numbers of parameters.
 var published = map[string]int{
-	"vgg16": 138_357_544, "seresnet18": 11_778_592, "seresnet34": 21_958_868, "resnext101_32x4d": 44_177_704, "resnet18": 11_689_512, "resnet34": 21_797_672, "resnet50": 25_557_032, "resnet101": 44_549_160,
-	"resnet152": 60_192_808, "resnext50_32x4d": 25_028_904, "resnext101_32x8d": 88_791_336, "seresnet50": 28_088_024,
+	"vgg16": 138_357_544, "resnet18": 11_689_512, "resnet34": 21_797_672, "resnet50": 25_557_032, "resnet101": 44_549_160,
+	"resnet152": 60_192_808, "resnext50_32x4d": 25_028_904, "resnext101_32x4d": 44_177_704, "resnext101_32x8d": 88_791_336,
+	"seresnet18": 11_778_592, "seresnet34": 21_958_868, "seresnet50": 28_088_024,
 	"seresnet101": 49_326_872, "seresnet152": 66_821_848, "seresnext50_32x4d": 27_559_896, "seresnext101_32x4d": 48_955_416,
 	"senet154": 115_088_984, "mobilenet_v1": 4_231_976, "mobilenet_v2": 3_504_872, "efficientnet-lite0": 4_652_008,
 	"efficientnet_b0": 5_288_548, "efficientnet_b1": 7_794_184, "efficientnet_b2": 9_109_994, "efficientnet_b3": 12_233_232,

@@ -54,8 +54,8 @@ func architectureOf(f *safetensors.File) *architecture {
 	return nil
 }
 
-// OfStages returns the name of the architecture whose stages have parameters of these shapes, by their names; dimensions are in the
-// order of PyTorch. Those of the file of a detector are so told apart. It returns "" for another network.
+// OfStages returns the name of the architecture whose stages have parameters of these names and shapes, with dimensions in the order of
+// PyTorch, as in the file of a detector. It returns "" for another network.
 func OfStages(shapes map[string][]int) string {
 	var all []safetensors.Tensor
 	for name, shape := range shapes {

@@ -2,7 +2,6 @@ package backbone
 
 import (
 	"fmt"
-	"strings"
 
 	"github.com/bestiary-ml/bestiary/internal/safetensors"
 	"github.com/bestiary-ml/bestiary/nn"
@@ -24,17 +23,17 @@ type residualSpec struct {
 // 32×4d, which torchvision lacks, has those of timm.
 func resNets() (all []architecture) {
 	for _, s := range []residualSpec{
-		{name: "resnet18", title: "ResNet-18", published: "resnet18-f37072fd.pth", blocks: [4]int{2, 2, 2, 2}, basic: true},
-		{name: "resnet34", title: "ResNet-34", published: "resnet34-b627a593.pth", blocks: [4]int{3, 4, 6, 3}, basic: true},
-		{name: "resnet50", title: "ResNet-50", published: "resnet50-11ad3fa6.pth", blocks: [4]int{3, 4, 6, 3}},
-		{name: "resnet101", title: "ResNet-101", published: "resnet101-cd907fc2.pth", blocks: [4]int{3, 4, 23, 3}},
-		{name: "resnet152", title: "ResNet-152", published: "resnet152-f82ba261.pth", blocks: [4]int{3, 8, 36, 3}},
+		{name: "resnet18", title: "ResNet-18", published: "resnet18-f37072fd.pth of torchvision", blocks: [4]int{2, 2, 2, 2}, basic: true},
+		{name: "resnet34", title: "ResNet-34", published: "resnet34-b627a593.pth of torchvision", blocks: [4]int{3, 4, 6, 3}, basic: true},
+		{name: "resnet50", title: "ResNet-50", published: "resnet50-11ad3fa6.pth of torchvision", blocks: [4]int{3, 4, 6, 3}},
+		{name: "resnet101", title: "ResNet-101", published: "resnet101-cd907fc2.pth of torchvision", blocks: [4]int{3, 4, 23, 3}},
+		{name: "resnet152", title: "ResNet-152", published: "resnet152-f82ba261.pth of torchvision", blocks: [4]int{3, 8, 36, 3}},
 		{
-			name: "resnext50_32x4d", title: "ResNeXt-50 32×4d", published: "resnext50_32x4d-1a0047aa.pth",
+			name: "resnext50_32x4d", title: "ResNeXt-50 32×4d", published: "resnext50_32x4d-1a0047aa.pth of torchvision",
 			blocks: [4]int{3, 4, 6, 3}, groups: 32, width: 4,
 		},
 		{
-			name: "resnext101_32x8d", title: "ResNeXt-101 32×8d", published: "resnext101_32x8d-110c445d.pth",
+			name: "resnext101_32x8d", title: "ResNeXt-101 32×8d", published: "resnext101_32x8d-110c445d.pth of torchvision",
 			blocks: [4]int{3, 4, 23, 3}, groups: 32, width: 8,
 		},
 		{
@@ -42,9 +41,6 @@ func resNets() (all []architecture) {
 			blocks: [4]int{3, 4, 23, 3}, groups: 32, width: 4,
 		},
 	} {
-		if !strings.HasSuffix(s.published, " of timm") {
-			s.published += " of torchvision"
-		}
 		all = append(all, s.architecture("conv1.weight", "fc.weight", s.resNet))
 	}
 	return all

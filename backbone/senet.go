@@ -31,11 +31,11 @@ func seNets() (all []architecture) {
 			blocks: [4]int{3, 8, 36, 3}, groups: 64, width: 4, halved: true,
 		},
 	} {
-		origin := " of pretrainedmodels (legacy_" + s.name + " of timm)"
 		if s.basic {
-			origin = " of timm's legacy_" + s.name
+			s.published += " of timm's legacy_" + s.name
+		} else {
+			s.published += " of pretrainedmodels (legacy_" + s.name + " of timm)"
 		}
-		s.published += origin
 		all = append(all, s.architecture("layer0.conv1.weight", "last_linear.weight", s.seNet))
 	}
 	return all

@@ -48,7 +48,8 @@ func TestBackboneOptions(t *testing.T) {
 		"onnxruntime: is measured on the processor only":          {Options: Options{Device: "cuda:0"}, Peers: []string{"onnxruntime"}},
 		"onnxruntime: computes in float32 only":                   {Options: Options{Precision: "medium"}, Peers: []string{"onnxruntime"}},
 		"set Peers too":                                           {Options: Options{Python: "python3"}},
-		"leave them out and set Peers":                            {Options: Options{Versus: "torch"}},
+		"leave it out and set Peers":                              {Options: Options{Versus: "torch"}},
+		"Profile cpu.out: has no use for backbones":               {Options: Options{Profile: "cpu.out"}},
 		"Rounds -1: must be 1 to 1000":                            {Options: Options{Rounds: -1}},
 	} {
 		if err := Backbones(t.Context(), o, &bytes.Buffer{}, &bytes.Buffer{}); err == nil || !strings.Contains(err.Error(), want) {

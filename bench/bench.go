@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/bestiary-ml/bestiary/fault"
+	"github.com/bestiary-ml/bestiary/internal/cpu/simd"
 )
 
 // Options say what to measure. The zero value measures all workloads on the best device, without a peer.
@@ -225,7 +226,7 @@ func (t *task) turns(ctx context.Context, o Options, others ...*peer) (peaks []f
 // result summarizes a measured task; peaks are the rates of the FMA loop.
 func (t *task) result(peaks []float64) Result {
 	r := Result{
-		Name: t.workload.name, Device: t.device.Name(), Precision: t.precision, Threads: t.threads, Processor: Processor(), Spread: spread(t.times),
+		Name: t.workload.name, Device: t.device.Name(), Precision: t.precision, Threads: t.threads, Processor: simd.ProcessorName(), Spread: spread(t.times),
 		PeakBytes: t.peakBytes(), AllocatedBytes: int64(t.allocated) / int64(len(t.times)),
 	}
 	if t.gpu != nil {

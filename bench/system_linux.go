@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"os"
 	"strconv"
-	"strings"
 )
 
 // resetPeak resets the high-water mark of the resident memory; false if the system refuses.
@@ -30,20 +29,6 @@ func statusBytes(field string) (int64, bool) {
 		}
 	}
 	return 0, false
-}
-
-// Processor returns the operating system's name of the processor, "" if it has none.
-func Processor() string {
-	info, err := os.ReadFile("/proc/cpuinfo")
-	if err != nil {
-		return ""
-	}
-	for line := range strings.Lines(string(info)) {
-		if name, value, ok := strings.Cut(line, ":"); ok && strings.TrimSpace(name) == "model name" {
-			return strings.TrimSpace(value)
-		}
-	}
-	return ""
 }
 
 // loadAverage is the system's load average of the last minute; false if unknown.

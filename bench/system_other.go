@@ -9,6 +9,3 @@ func peakBytes() (int64, bool) { return 0, false }
 func residentBytes() (int64, bool) { return 0, false }
 
 func loadAverage() (float64, bool) { return 0, false }
-
-// Processor returns the operating system's name of the processor, "" if it is not known.
-func Processor() string { return "" }

@@ -107,7 +107,7 @@ func (b Box) Square(margin float64, width, height int) image.Rectangle {
 	return image.Rect(left, top, right, bottom)
 }
 
-// move returns the box in a picture whose pixels are scale times those of its own, moved by some of these.
+// move returns the box with its coordinates multiplied by scale, and then moved.
 func (b Box) move(scale float64, by image.Point) Box {
 	return Box{b.X*scale + float64(by.X), b.Y*scale + float64(by.Y), b.Width * scale, b.Height * scale}
 }

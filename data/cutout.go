@@ -3,7 +3,6 @@ package data
 import (
 	"errors"
 	"image/color"
-	"slices"
 	"strings"
 
 	"github.com/bestiary-ml/bestiary/fault"
@@ -50,7 +49,7 @@ func (c Cutout) check(channels int) error {
 	switch {
 	case c == "":
 		return nil
-	case slices.Contains([]string{"", "white", "black", "grey"}, run):
+	case run == "" || backgrounds[run] != color.NRGBA{}:
 		return fault.Field("Cutout", c, "must be the run folder of a segmenter, alone or with :white, :black or :grey, such as runs/masks:grey")
 	case channels == 4 && colour != "":
 		return fault.Field("Cutout", c, "must have no colour for pictures with transparency, whose background becomes transparent; use %s", run)

@@ -4,36 +4,11 @@ import (
 	"context"
 	"fmt"
 	"image"
-	"slices"
 
 	"github.com/bestiary-ml/bestiary/data/internal/picture"
 	"github.com/bestiary-ml/bestiary/fault"
 	"github.com/disintegration/imaging"
 )
-
-// Subject is what a detector finds in a picture. The zero value means that there is nothing.
-type Subject struct {
-	Box  Box       // in pixels of the upright picture
-	Mask *SoftMask // nil from a detector of boxes
-}
-
-// Subjects finds the subject in each of some upright pictures: one for each picture.
-type Subjects func(ctx context.Context, pictures []image.Image) ([]Subject, error)
-
-// find calls f and checks its answers. For a cutout, subjects must have masks.
-func (f Subjects) find(ctx context.Context, pictures []image.Image, c Cutout) ([]Subject, error) {
-	if len(pictures) == 0 {
-		return nil, nil
-	}
-	all, err := f(ctx, pictures)
-	if err == nil && len(all) != len(pictures) {
-		err = fmt.Errorf("data: the detector answered for %d of %d pictures", len(all), len(pictures))
-	}
-	if err == nil && c != "" && slices.ContainsFunc(all, func(s Subject) bool { return s.Mask == nil && s != Subject{} }) {
-		err = fault.Field("Cutout", c, "must name the run of a segmenter, and this one finds boxes without masks")
-	}
-	return all, err
-}
 
 // subjectBatch is the number of pictures whose subjects are found together.
 const subjectBatch = 8
@@ -56,7 +31,7 @@ func FindSubjects(s Source, o Options) (Source, error) {
 	}
 	found := make([]Subject, len(s.Items))
 	var (
-		batch    []sighted
+		batch    []shown
 		failure  error
 		done     int
 		unread   int // items that can't be decoded
@@ -85,7 +60,7 @@ func FindSubjects(s Source, o Options) (Source, error) {
 		if done++; o.Progress != nil {
 			o.Progress(done, len(s.Items))
 		}
-		p := sighted{item: i, subject: Subject{Box: s.Items[i].Box}}
+		p := shown{item: i, subject: Subject{Box: s.Items[i].Box}}
 		encoded, err := read()
 		if err == nil {
 			p.picture, p.config, err = o.Limits.decodeUnresized(encoded, true, o.Limits.check)
@@ -120,8 +95,8 @@ func FindSubjects(s Source, o Options) (Source, error) {
 // findsBoxes reports whether FindSubjects finds boxes.
 func (o Options) findsBoxes() bool { return o.Cutout == "" || o.Resize.Run() != "" }
 
-// sighted is a decoded picture with its subject, so far.
-type sighted struct {
+// shown is a decoded picture that detectors get, with what they have found so far.
+type shown struct {
 	item    int
 	picture image.Image
 	config  picture.Config
@@ -129,7 +104,7 @@ type sighted struct {
 }
 
 // findSubjects finds the subjects of a batch, with once those that Segmenter finds in whole pictures.
-func (o Options) findSubjects(ctx context.Context, batch []sighted, once bool) error {
+func (o Options) findSubjects(ctx context.Context, batch []shown, once bool) error {
 	if o.findsBoxes() {
 		find, c := o.Subjects, Cutout("")
 		if once {
@@ -164,7 +139,7 @@ func (o Options) findSubjects(ctx context.Context, batch []sighted, once bool) e
 }
 
 // segment finds the masks of subjects in the parts of pictures that become square.
-func (o Options) segment(ctx context.Context, batch []sighted) error {
+func (o Options) segment(ctx context.Context, batch []shown) error {
 	var of []int // batch
 	var parts []image.Image
 	var corners []image.Point
@@ -186,78 +161,4 @@ func (o Options) segment(ctx context.Context, batch []sighted) error {
 		p.subject.Mask = s.move(1, corners[k]).move(float64(p.config.Scale), image.Point{}).Mask
 	}
 	return nil
-}
-
-// move returns the subject in a picture whose pixels are scale times those of its own, moved by some of these.
-func (s Subject) move(scale float64, by image.Point) Subject {
-	if s == (Subject{}) {
-		return s
-	}
-	s.Box = s.Box.move(scale, by)
-	if s.Mask != nil {
-		s.Mask = &SoftMask{s.Mask.Box.move(scale, by), s.Mask.Side, s.Mask.Values}
-	}
-	return s
-}
-
-// WithBoxes returns a source whose items have boxes, one for each item. Items with the zero Box are left out, and named in a note unless
-// it is empty.
-func (s Source) WithBoxes(boxes []Box, note string) (Source, error) {
-	if len(boxes) != len(s.Items) {
-		return s, fault.Field("Boxes", len(boxes), "must be one for each of %d pictures", len(s.Items))
-	}
-	found := make([]Subject, len(boxes))
-	for i, b := range boxes {
-		found[i].Box = b
-	}
-	return s.with(found, note)
-}
-
-// with is WithBoxes for boxes and masks: items with the zero Subject are left out.
-func (s Source) with(found []Subject, note string) (Source, error) {
-	kept := s
-	kept.Items = nil
-	kept.Notes = append([]string(nil), s.Notes...)
-	place := make([]int, len(s.Items)) // of an item among those that are kept; −1: left out
-	var without []string
-	var from []int // the item of each that is kept
-	for i, item := range s.Items {
-		if found[i] == (Subject{}) {
-			place[i], without = -1, append(without, item.Name)
-			continue
-		}
-		place[i] = len(kept.Items)
-		item.Box, item.Mask = found[i].Box, found[i].Mask
-		kept.Items, from = append(kept.Items, item), append(from, i)
-	}
-	if len(kept.Items) == 0 && len(s.Items) > 0 {
-		return s, noSubject(s, len(s.Items))
-	}
-	if note != "" {
-		kept.AddNote(note, without)
-	}
-	if s.Texts != nil {
-		kept.Texts = func(i int) (string, []byte, error) {
-			if i < 0 || i >= len(from) {
-				return "", nil, nil
-			}
-			return s.Texts(from[i])
-		}
-	}
-	if s.Read != nil {
-		kept.Read = func(yield func(i int, e Encoded) bool) error {
-			return s.Read(func(i int, e Encoded) bool {
-				if i < 0 || i >= len(place) || place[i] < 0 {
-					return true
-				}
-				return yield(place[i], e)
-			})
-		}
-	}
-	return kept, nil
-}
-
-// noSubject is the error for n pictures of which none has a subject.
-func noSubject(s Source, n int) error {
-	return fmt.Errorf("%s: %s: none of %d pictures has a subject; resize them by squash or crop", s.Layout, s.Path, n)
 }

@@ -3,15 +3,12 @@ package sample
 import (
 	"context"
 	"errors"
-	"fmt"
 	"slices"
 
 	"github.com/bestiary-ml/bestiary/data"
 	"github.com/bestiary-ml/bestiary/data/boxes"
-	"github.com/bestiary-ml/bestiary/detect"
 	"github.com/bestiary-ml/bestiary/fault"
 	"github.com/bestiary-ml/bestiary/internal/onnxruntime"
-	"github.com/bestiary-ml/bestiary/internal/ranks"
 	"github.com/bestiary-ml/bestiary/internal/require"
 	"github.com/bestiary-ml/bestiary/internal/run"
 	"github.com/bestiary-ml/bestiary/maskrcnn"
@@ -170,12 +167,12 @@ func (p *Detector) Size() int {
 	return p.size
 }
 
-// Pixels is the most pixels that the model computes at a time of n pictures.
+// Pixels is the largest number of pixels that the model computes together, in a call with n pictures.
 func (p *Detector) Pixels(n int) int {
 	if p == nil || p.model == nil {
 		return 0
 	}
-	return min(n, p.model.together()) * p.model.most()
+	return min(n, p.model.together()) * p.model.pixels()
 }
 
 // Run returns the path of the run folder; "" for a model in memory.
@@ -184,83 +181,4 @@ func (p *Detector) Run() string {
 		return ""
 	}
 	return p.run
-}
-
-const (
-	maxDetected    = 1024  // pictures of a call
-	maxDetectSides = 65536 // pixels
-)
-
-// Detect returns the objects in each picture, by falling score, with boxes in pixels of the picture, and with masks if [Detector.Masks].
-// An SSD squashes pictures to its size; a Mask R-CNN keeps their aspect ratio, and gets them one by one, without padding beyond what its
-// strides need. Detections have the least score of the model's Config, which is low: keep those of the score that you need.
-// A call takes at most 1024 pictures.
-func (p *Detector) Detect(ctx context.Context, pictures []*boxes.Image) ([][]detect.Detection, error) {
-	return each(ctx, p, pictures, func(m *boxes.Image, found []maskrcnn.Found) (all []detect.Detection, err error) {
-		for _, o := range found {
-			if p.masks {
-				m, err := o.Paste(maskrcnn.Size{Height: m.Height, Width: m.Width}, 0.5)
-				if err != nil {
-					return nil, err
-				}
-				o.Mask = &m
-			}
-			all = append(all, o.Detection)
-		}
-		return all, nil
-	})
-}
-
-// each finds the objects in pictures, and returns what use makes of those of each.
-func each[T any](ctx context.Context, p *Detector, pictures []*boxes.Image, use func(m *boxes.Image, found []maskrcnn.Found) (T, error)) (_ []T, err error) {
-	defer fault.Catch(&err)
-	if p == nil || p.model == nil {
-		return nil, errNoPipeline
-	}
-	if len(pictures) > maxDetected {
-		return nil, fault.Field("Pictures", len(pictures), "must be at most %d in one call; divide them into several calls", maxDetected)
-	}
-	for i, m := range pictures {
-		if m == nil || m.Width < 1 || m.Height < 1 || m.Width > maxDetectSides || m.Height > maxDetectSides || len(m.Pixels) != 3*m.Width*m.Height {
-			return nil, fault.Field("Pictures", nil, "must have 3 bytes for each of their pixels, and picture %d doesn't", i)
-		}
-	}
-	return ranks.Divide(p.device, len(pictures), p.model.together(), func(lo, hi int) ([]T, error) {
-		found, err := p.find(ctx, pictures[lo:hi])
-		if err != nil {
-			return nil, err
-		}
-		all := make([]T, len(found))
-		for i, own := range found {
-			if all[i], err = use(pictures[lo+i], own); err != nil {
-				return nil, err
-			}
-		}
-		return all, nil
-	})
-}
-
-// find finds the objects in a batch.
-func (p *Detector) find(ctx context.Context, pictures []*boxes.Image) ([][]maskrcnn.Found, error) {
-	compute, err := p.model.show(p.device, pictures)
-	if err != nil {
-		return nil, err
-	}
-	found, err := exclusive(ctx, p.device, func() ([][]maskrcnn.Found, error) {
-		step := p.device.Scratch()
-		defer step.End()
-		return compute()
-	})
-	if err != nil {
-		return nil, err
-	}
-	if len(found) != len(pictures) {
-		return nil, fmt.Errorf("sample: the detector answered for %d of %d pictures", len(found), len(pictures))
-	}
-	for i, m := range pictures {
-		for k := range found[i] {
-			found[i][k].Box = found[i][k].Box.Clip(float64(m.Width), float64(m.Height))
-		}
-	}
-	return found, nil
 }

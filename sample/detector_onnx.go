@@ -22,39 +22,33 @@ type ONNX struct {
 	Threads int    // 0: one for each core
 }
 
-// OpenDetectorONNX is [OpenDetector] for a detector that ONNX Runtime computes: the weights come from an ONNX file of the run's detector, and
-// all else from the run. Device d only guards the detector, for which any will do. Close the detector at the end. It is an error if the
-// library or the file is not there, or if they don't fit.
+// OpenDetectorONNX is [OpenDetector] for a detector that ONNX Runtime computes: the network comes from an ONNX file of the run's detector,
+// and all else from the run. Nothing is computed on device d, which only keeps calls apart; any will do. Close the detector at the end. It
+// is an error if the library or the file is not there, or if the file is not of this run.
 func OpenDetectorONNX(ctx context.Context, dir string, o ONNX, d *tensor.Device) (*Detector, error) {
 	return open(ctx, dir, d, func(_ context.Context, r *run.Run, d *tensor.Device) (*Detector, error) {
-		kind := r.First(models.Detectors())
-		var p *Detector
-		var err error
-		if kind == models.MaskRCNN.Name {
-			p, err = graphDetector(d, r, kind, func(c maskrcnn.Config) (finder, int, int) { return &masksGraph{config: c}, c.MinSide, c.Classes })
-		} else {
-			p, err = graphDetector(d, r, models.SSD.Name, func(c ssd.Config) (finder, int, int) { return &boxesGraph{config: c}, c.ImageSize, c.Classes })
-		}
-		if err != nil {
-			return nil, err
-		}
 		s, err := onnxruntime.Open(o.Library, o.File, o.Threads)
 		if err != nil {
 			return nil, err
 		}
-		p.run, p.session, p.masks = dir, s, kind == models.MaskRCNN.Name
-		switch m := p.model.(type) {
-		case *masksGraph:
-			m.session = s
-		case *boxesGraph:
-			m.session = s
+		var p *Detector
+		kind := r.First(models.Detectors())
+		if kind == models.MaskRCNN.Name {
+			p, err = graphDetector(d, r, kind, func(c maskrcnn.Config) (finder, int, int) { return &masksGraph{c, s}, c.MinSide, c.Classes })
+		} else {
+			p, err = graphDetector(d, r, models.SSD.Name, func(c ssd.Config) (finder, int, int) { return &boxesGraph{c, s}, c.ImageSize, c.Classes })
 		}
+		if err != nil {
+			s.Close()
+			return nil, err
+		}
+		p.run, p.session, p.masks = dir, s, kind == models.MaskRCNN.Name
 		return p, nil
 	})
 }
 
-// graphDetector makes a detector, still without a session, for the configuration and the options of a run. model returns its finder, its
-// size and its number of classes.
+// graphDetector makes a detector for the configuration and the options of a run. model returns its finder, its size and its number of
+// classes.
 func graphDetector[C interface{ Validate() error }](d *tensor.Device, r *run.Run, kind string, model func(c C) (m finder, size, classes int)) (*Detector, error) {
 	var c C
 	var o DetectorOptions
@@ -87,9 +81,9 @@ type boxesGraph struct {
 	session *onnxruntime.Session
 }
 
-func (g *boxesGraph) together() int { return 8 }
+func (g *boxesGraph) together() int { return squashedTogether }
 
-func (g *boxesGraph) most() int { return g.config.ImageSize * g.config.ImageSize }
+func (g *boxesGraph) pixels() int { return g.config.ImageSize * g.config.ImageSize }
 
 func (g *boxesGraph) show(_ *tensor.Device, pictures []*boxes.Image) (func() ([][]maskrcnn.Found, error), error) {
 	values := squashed(pictures, g.config.ImageSize)
@@ -130,7 +124,7 @@ type masksGraph struct {
 
 func (g *masksGraph) together() int { return 1 }
 
-func (g *masksGraph) most() int { return mostOf(g.config) }
+func (g *masksGraph) pixels() int { return resizedPixels(g.config) }
 
 func (g *masksGraph) show(_ *tensor.Device, pictures []*boxes.Image) (func() ([][]maskrcnn.Found, error), error) {
 	values, sizes := make([][]float32, len(pictures)), make([]maskrcnn.Size, len(pictures))

@@ -13,12 +13,15 @@ import (
 type finder interface {
 	// together is the number of pictures that are computed together.
 	together() int
-	// most is the most pixels of a picture as the model sees it.
-	most() int
+	// pixels is the largest number of pixels that a picture has when the model sees it.
+	pixels() int
 	// show resizes pictures for the model, and returns what computes their objects on the device: by falling score, in pixels of the
 	// picture. An SSD leaves Probabilities nil.
 	show(d *tensor.Device, pictures []*boxes.Image) (compute func() ([][]maskrcnn.Found, error), err error)
 }
+
+// squashedTogether is the number of square pictures that are computed together.
+const squashedTogether = 8
 
 // squashing is a model for square pictures of size×size pixels.
 type squashing struct {
@@ -29,9 +32,9 @@ type squashing struct {
 	size int
 }
 
-func (s squashing) together() int { return 8 }
+func (s squashing) together() int { return squashedTogether }
 
-func (s squashing) most() int { return s.size * s.size }
+func (s squashing) pixels() int { return s.size * s.size }
 
 func (s squashing) show(d *tensor.Device, pictures []*boxes.Image) (func() ([][]maskrcnn.Found, error), error) {
 	values := squashed(pictures, s.size)
@@ -71,10 +74,10 @@ type resizing struct{ model *maskrcnn.Model }
 // together is 1: beside larger pictures, padding would change what is found in a smaller one.
 func (r resizing) together() int { return 1 }
 
-func (r resizing) most() int { return mostOf(r.model.Config()) }
+func (r resizing) pixels() int { return resizedPixels(r.model.Config()) }
 
-// mostOf is the most pixels of a picture as a Mask R-CNN sees it.
-func mostOf(c maskrcnn.Config) int {
+// resizedPixels is the largest number of pixels that a picture has when a Mask R-CNN sees it.
+func resizedPixels(c maskrcnn.Config) int {
 	sides := c.Sides([]maskrcnn.Size{{Height: c.MinSide, Width: c.MaxSide}})
 	return sides.Height * sides.Width
 }

@@ -21,7 +21,8 @@ type Ranks struct {
 }
 
 // JoinRanks joins the other processes over MPI, if a launcher has started several; otherwise it returns nil. A rank that doesn't come
-// to a step within timeout, or to the others at the start, ends the training of all. Under a launcher without MPI, such as torchrun, [Run] joins them by their GPUs.
+// to the start, or to a step, within timeout ends the training of all. Under a launcher without MPI, such as torchrun, [Run] joins them
+// by their GPUs.
 func JoinRanks(timeout time.Duration) (*Ranks, error) {
 	if timeout < time.Second {
 		return nil, fault.Field("Timeout", timeout, "must be a second or more")

@@ -2,7 +2,6 @@ package main
 
 import (
 	"encoding/json"
-	"errors"
 	"image"
 	"image/color"
 	"image/draw"
@@ -14,50 +13,28 @@ import (
 
 	"github.com/bestiary-ml/bestiary/data"
 	runfolder "github.com/bestiary-ml/bestiary/internal/run"
-	"github.com/bestiary-ml/bestiary/internal/weights"
 	"github.com/bestiary-ml/bestiary/maskrcnn"
-	"github.com/bestiary-ml/bestiary/models"
 	"github.com/bestiary-ml/bestiary/nn"
-	"github.com/bestiary-ml/bestiary/sample"
 	"github.com/bestiary-ml/bestiary/sample/layout"
-	"github.com/bestiary-ml/bestiary/tensor"
 	"github.com/disintegration/imaging"
 )
 
 // segmenterRun is a run with a small Mask R-CNN that takes every region for a cat, or for nothing, and all of its pixels for covered.
 func segmenterRun(t *testing.T, sure bool) string {
 	t.Helper()
-	d, err := tensor.OpenDevice("cpu", tensor.DeviceOptions{Threads: 1})
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer d.Close()
 	c := maskrcnn.Torchvision("mobilenet_v2", 2)
 	c.MinSide, c.MaxSide, c.Width, c.HeadWidth, c.MaskWidth, c.MaskSize, c.Proposals.Before, c.Proposals.After = 64, 96, 8, 8, 4, 4, 20, 20
-	m, err := maskrcnn.New(d, c, tensor.NewGenerator(1))
-	if err != nil {
-		t.Fatal(err)
+	class := 0
+	if sure {
+		class = 1
 	}
-	for _, p := range nn.Params(m) {
-		class := 0
-		if sure {
-			class = 1
-		}
+	return maskRCNNRun(t, c, []string{"cat", "dog"}, func(p nn.Param) {
 		if strings.HasSuffix(p.Path, "cls_score.bias") || strings.HasSuffix(p.Path, "mask_fcn_logits.bias") {
 			values := p.Tensor.Values()
 			values[class] = 30
 			p.Tensor.Set(values)
 		}
-	}
-	dir, name := filepath.Join(t.TempDir(), "masks"), models.MaskRCNN.Name
-	r, err := runfolder.Create(dir)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := errors.Join(r.SetConfig(name, m.Config()), r.SetOptions(name, sample.DetectorOptions{Classes: []string{"cat", "dog"}}), r.SaveWeights(name, weights.Of(m), nil)); err != nil {
-		t.Fatal(err)
-	}
-	return dir
+	})
 }
 
 // TestCutout trains on animals without their background, from another folder than the resume and the trainings that follow, and puts

@@ -21,29 +21,37 @@ import (
 // masksRun makes a run with a Mask R-CNN that was not trained, with other weights where they begin alike.
 func masksRun(t *testing.T) string {
 	t.Helper()
+	c := maskrcnn.Torchvision("mobilenet_v2", 3)
+	c.MinSide, c.MaxSide, c.Width, c.HeadWidth, c.MaskWidth, c.Proposals.Before, c.Proposals.After = 64, 107, 8, 8, 4, 30, 20
+	g := tensor.NewGenerator(2)
+	return maskRCNNRun(t, c, []string{"bird", "cat", "dog"}, func(p nn.Param) {
+		if p.Trainable {
+			p.Tensor.Set(p.Tensor.Add(g.Normal(p.Tensor.Device(), p.Tensor.Shape()...).Scale(0.03)).Values())
+		}
+	})
+}
+
+// maskRCNNRun makes a run with a Mask R-CNN that was not trained, after change has set parameters.
+func maskRCNNRun(t *testing.T, c maskrcnn.Config, classes []string, change func(p nn.Param)) string {
+	t.Helper()
 	d, err := tensor.OpenDevice("cpu", tensor.DeviceOptions{Threads: 1})
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer d.Close()
-	c := maskrcnn.Torchvision("mobilenet_v2", 3)
-	c.MinSide, c.MaxSide, c.Width, c.HeadWidth, c.MaskWidth, c.Proposals.Before, c.Proposals.After = 64, 107, 8, 8, 4, 30, 20
 	m, err := maskrcnn.New(d, c, tensor.NewGenerator(1))
 	if err != nil {
 		t.Fatal(err)
 	}
-	g := tensor.NewGenerator(2)
 	for _, p := range nn.Params(m) {
-		if p.Trainable {
-			p.Tensor.Set(p.Tensor.Add(g.Normal(d, p.Tensor.Shape()...).Scale(0.03)).Values())
-		}
+		change(p)
 	}
 	dir, name := filepath.Join(t.TempDir(), "masks"), models.MaskRCNN.Name
 	r, err := runfolder.Create(dir)
 	if err != nil {
 		t.Fatal(err)
 	}
-	err = errors.Join(r.SetConfig(name, c), r.SetOptions(name, sample.DetectorOptions{Classes: []string{"bird", "cat", "dog"}}), r.SaveWeights(name, weights.Of(m), nil))
+	err = errors.Join(r.SetConfig(name, c), r.SetOptions(name, sample.DetectorOptions{Classes: classes}), r.SaveWeights(name, weights.Of(m), nil))
 	if err != nil {
 		t.Fatal(err)
 	}

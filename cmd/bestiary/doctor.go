@@ -8,7 +8,6 @@ import (
 	"runtime"
 	"strings"
 
-	"github.com/bestiary-ml/bestiary/bench"
 	"github.com/bestiary-ml/bestiary/internal/cpu/simd"
 	"github.com/bestiary-ml/bestiary/internal/cuda"
 	"github.com/bestiary-ml/bestiary/internal/engine"
@@ -48,7 +47,7 @@ ranks add ones.`,
 		rows := [][2]string{
 			{"bestiary", version()},
 			{"Go", fmt.Sprintf("%s %s/%s", runtime.Version(), runtime.GOOS, runtime.GOARCH)},
-			{"processor", cmp.Or(bench.Processor(), "unknown on this operating system")},
+			{"processor", cmp.Or(simd.ProcessorName(), "unknown")},
 			{"features", features()},
 			{"caches", caches()},
 			{"processors", fmt.Sprintf("%d usable of %d", runtime.GOMAXPROCS(0), runtime.NumCPU())},

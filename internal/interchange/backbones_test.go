@@ -66,7 +66,7 @@ func TestBackbones(t *testing.T) {
 func trainOnce(t *testing.T, m *maskrcnn.Model) {
 	t.Helper()
 	const side, n = 64, 2
-	d := tensorsOf(m)
+	d := deviceOf(m)
 	x := d.From(golden.Numbers("pictures", n*side*side*3), n, side, side, 3).Keep()
 	size := maskrcnn.Size{Height: side, Width: side}
 	pixels, err := mask.Rectangle(10, 14, 40, 50).RLE(side, side)
@@ -109,7 +109,7 @@ func trainOnce(t *testing.T, m *maskrcnn.Model) {
 	}
 }
 
-func tensorsOf(m *maskrcnn.Model) *tensor.Device { return nn.Params(m)[0].Tensor.Device() }
+func deviceOf(m *maskrcnn.Model) *tensor.Device { return nn.Params(m)[0].Tensor.Device() }
 
 // reads reads a file and compares the weights.
 func reads(t *testing.T, path string, m *maskrcnn.Model) {
@@ -119,7 +119,7 @@ func reads(t *testing.T, path string, m *maskrcnn.Model) {
 		t.Fatal(err)
 	}
 	defer c.Close()
-	built, err := c.Build(tensorsOf(m))
+	built, err := c.Build(deviceOf(m))
 	if err != nil {
 		t.Fatal(err)
 	}

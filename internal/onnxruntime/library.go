@@ -14,7 +14,7 @@ import (
 	"github.com/bestiary-ml/bestiary/internal/dynamic"
 )
 
-// Library names the file of the library where none is given.
+// Library is the environment variable that names the file of the library, or a folder with it, where none is given.
 const Library = "BESTIARY_ONNXRUNTIME"
 
 // apiVersion is the version of the C API that is asked for: that of ONNX Runtime 1.16. Later libraries have it too, as functions are only
@@ -57,12 +57,12 @@ const (
 
 // library is an opened library.
 type library struct {
-	path, version string
-	table         *[tableSize]uintptr // of functions; C memory
+	version string
+	table   *[tableSize]uintptr // of functions; C memory
 }
 
-// names are what is looked for at the loader's path.
-var names = []string{"libonnxruntime.so", "libonnxruntime.so.1"}
+// fileNames are what is looked for at the loader's path.
+var fileNames = []string{"libonnxruntime.so", "libonnxruntime.so.1"}
 
 // openLibrary opens the library at a path; "": the file that the environment variable names, or the first at the loader's path. The path may
 // be a folder: that of the library, or one with Python's package onnxruntime.
@@ -70,7 +70,7 @@ func openLibrary(path string) (*library, error) {
 	if path == "" {
 		path = os.Getenv(Library)
 	}
-	files := names
+	files := fileNames
 	if path != "" {
 		files = []string{path}
 		if info, err := os.Stat(path); err == nil && info.IsDir() {
@@ -93,7 +93,7 @@ func openLibrary(path string) (*library, error) {
 	if path != "" {
 		return nil, fmt.Errorf("%s: there is no library of ONNX Runtime; name its file, such as libonnxruntime.so.1.32.0 in the folder onnxruntime/capi of Python's package", path)
 	}
-	return nil, fmt.Errorf("no library of ONNX Runtime is at the loader's path (%s); install it, for example by \"pip install onnxruntime\", and name its file", strings.Join(names, ", "))
+	return nil, fmt.Errorf("no library of ONNX Runtime is at the loader's path (%s); install it, for example by \"pip install onnxruntime\", and name its file", strings.Join(fileNames, ", "))
 }
 
 // newLibrary asks a library for the table of its functions.
@@ -103,7 +103,7 @@ func newLibrary(handle uintptr, file string) (*library, error) {
 		return nil, fmt.Errorf("%s: is no library of ONNX Runtime, as it has no OrtGetApiBase; name another", file)
 	}
 	functions := (*[2]uintptr)(pointer(dynamic.Call(base))) // GetApi, GetVersionString
-	l := &library{path: dynamic.FileOf(base, file), version: dynamic.Text(dynamic.Call(functions[1]))}
+	l := &library{version: dynamic.Text(dynamic.Call(functions[1]))}
 	l.table = (*[tableSize]uintptr)(pointer(dynamic.Call(functions[0], apiVersion)))
 	if l.table == nil {
 		return nil, fmt.Errorf("%s: is ONNX Runtime %s, which is too old; install 1.16 or later", file, l.version)

@@ -67,7 +67,7 @@ func TestRun(t *testing.T) {
 		"give as many of one kind": func() ([]Array, error) {
 			return s.Run(map[string]Array{"x": {Shape: []int64{2, 2}, Floats: x.Floats}}, "y")
 		},
-		"ONNX Runtime " + s.Version(): func() ([]Array, error) {
+		"ONNX Runtime " + s.library.version: func() ([]Array, error) {
 			return s.Run(map[string]Array{"x": {Shape: []int64{2}, Floats: x.Floats}}, "y")
 		},
 		"there must be some": func() ([]Array, error) { return s.Run(map[string]Array{"x": x}) },

@@ -38,8 +38,8 @@ type name struct {
 	c    []byte
 }
 
-// Open opens an ONNX file with a library: its file, a folder with it, or "" for that of BESTIARY_ONNXRUNTIME or at the loader's path. It
-// computes with so many threads; 0: one for each core. Close the session at the end.
+// Open opens an ONNX file with a library: its file, a folder with it, or "" for that of BESTIARY_ONNXRUNTIME or else at the loader's path.
+// The session computes with a number of threads; 0: one for each core. Close it at the end.
 func Open(libraryPath, model string, threads int) (_ *Session, err error) {
 	content, err := os.ReadFile(model) // #nosec G304 -- the user's file
 	if err != nil {
@@ -123,12 +123,6 @@ func (s *Session) Close() {
 	runtime.KeepAlive(s.model)
 }
 
-// Version is that of the library, and Path its file.
-func (s *Session) Version() string { return s.library.version }
-
-// Path is the file of the library.
-func (s *Session) Path() string { return s.library.path }
-
 // Run computes outputs, by name, from the inputs, which are all that the graph has. It is an error if the graph has other names, or refuses
 // the arrays.
 func (s *Session) Run(inputs map[string]Array, outputs ...string) (results []Array, err error) {
@@ -178,7 +172,7 @@ func (s *Session) Run(inputs map[string]Array, outputs ...string) (results []Arr
 	return results, nil
 }
 
-// value makes an OrtValue of an array, in whose memory it is.
+// value makes an OrtValue that uses the memory of an array.
 func (s *Session) value(a Array) (uintptr, error) {
 	n, out := int64(1), new(uintptr)
 	for _, d := range a.Shape {

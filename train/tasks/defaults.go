@@ -77,8 +77,8 @@ func DefaultDVAEOptions(steps int) DVAEOptions {
 	return DVAEOptions{Annealing: dvae.Annealing{Start: 1, Floor: 1.0 / 16, Steps: steps}}
 }
 
-// DefaultKL returns settings for photos of 64×64 pixels on a processor with two cores: latent maps [16, 16, 6]. Maps of the
-// same size with fewer cells and more channels keep as much of a photo, but flows over them draw worse.
+// DefaultKL returns settings for photos of 64×64 pixels on a processor with two cores: latent maps [16, 16, 6]. Maps
+// of fewer cells with more channels keep more of a photo, but flows over them draw worse.
 func DefaultKL() Defaults[vqgan.Config] {
 	c := train.DefaultConfig()
 	c.Steps, c.Batch, c.LearningRate, c.Beta2, c.Clip = 2000, 16, 4e-4, 0.99, 1
@@ -141,8 +141,8 @@ func FitMaskGIT(c *maskgit.Config, vocabulary, textLen int, codec models.Codec) 
 }
 
 // DefaultRectified returns settings for photos of birds with ten captions each: 8 million parameters; a step of 64 pictures
-// with captions of 32 tokens takes about 190 GFLOP. A token is a square of four cells of the latent. The data and the autoencoder decide the sizes of text and
-// latent in Model, see [FitRectified].
+// with captions of 32 tokens takes about 190 GFLOP. A token is a square of four cells of the latent. The data and the
+// autoencoder decide the sizes of text and latent in Model, see [FitRectified].
 func DefaultRectified() Defaults[rectified.Config] {
 	c := train.DefaultConfig()
 	c.Steps, c.Batch, c.LearningRate, c.Clip = 4000, 64, 6e-4, 1

@@ -63,7 +63,7 @@ func testTile(t *testing.T, kernel func(*Tile), c tileCase, rng *rand.Rand) {
 		stride += 5
 	}
 	b, bias, slope := g.random(max(1, depth)*stride, true), g.random(c.columns, false), float32(0.25)
-	number := func(r, i int) float32 { return 0 }
+	var number func(r, i int) float32 // element i of row r of A
 	var a []uintptr
 	var keep [][]float32
 	if c.rows { // a run of K numbers for each row of each tap

@@ -44,7 +44,7 @@ func (in *Input) shape(n int) []int {
 // Output describes an output.
 type Output struct{ Name, Doc string }
 
-// exported is what becomes a file: a Function, or a [written] one.
+// exported is what becomes a file: a Function, or the [maskDetection] of a Mask R-CNN.
 type exported interface {
 	title() (name, doc string)
 	graph(t *trace.Tracer, m nn.Module) (*onnx.Graph, error)

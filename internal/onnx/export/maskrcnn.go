@@ -8,18 +8,18 @@ import (
 	"github.com/bestiary-ml/bestiary/tensor"
 )
 
-// written is a function of a Mask R-CNN whose graph is not traced as a whole: which regions there are depends on numbers. The networks are
-// traced, and what chooses regions between them is written node by node.
-type written struct{ model *maskrcnn.Model }
+// maskDetection is the function of a Mask R-CNN. Its graph is not traced as a whole, as the choice of regions depends on numbers: the
+// networks are traced, and what chooses regions between them is written node by node.
+type maskDetection struct{ model *maskrcnn.Model }
 
-func ofMaskRCNN(m *maskrcnn.Model) []written { return []written{{m}} }
+func ofMaskRCNN(m *maskrcnn.Model) []maskDetection { return []maskDetection{{m}} }
 
-func (written) title() (name, doc string) {
+func (maskDetection) title() (name, doc string) {
 	return "detect", "a picture to the objects in it, by falling score"
 }
 
 // graph writes the graph of the model, which was built on the tracer's device.
-func (w written) graph(t *trace.Tracer, _ nn.Module) (*onnx.Graph, error) {
+func (w maskDetection) graph(t *trace.Tracer, _ nn.Module) (*onnx.Graph, error) {
 	parts, err := networksOf(w.model, t)
 	if err != nil {
 		return nil, err

@@ -20,8 +20,8 @@ type openSize struct {
 	half  bool // it is half of the side, rounded up, as a map of every other place has it
 }
 
-// openSizes are the sizes that a graph may leave open: the batch, and the sides of a picture divided by 32. The primes of the sides are chosen so
-// that half of them, rounded up, is a prime again.
+// openSizes are the sizes that a graph may leave open: the batch, and the sides of a picture divided by 32. The primes of the sides are
+// chosen so that half of them, rounded up, is a prime again.
 var openSizes = []openSize{
 	{prime: N, name: "N"},
 	{prime: 20353, name: "H", axis: 1}, {prime: 10177, name: "ceil(H/2)", axis: 1, half: true},

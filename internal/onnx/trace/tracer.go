@@ -104,20 +104,25 @@ type Graph struct{ t *Tracer }
 
 // Floats returns an input. The shape of the first input begins with N.
 func (g *Graph) Floats(name, doc string, shape ...int) *tensor.Tensor {
-	if g.t.input == nil && (len(shape) == 0 || shape[0] != N) {
-		fail("the first input %s of shape %v has no batch", name, shape)
-	}
+	g.t.needBatch(name, shape)
 	return g.floats(name, doc, shape...)
 }
 
 // Picture returns the first input of a graph without a batch: a picture [1, H, W, channels]. The sides H and W are side or, if that is 0,
-// any multiples of 32, which the graph leaves open. A map may have a side that is a multiple of 1/32 of the picture's, or half of that rounded
-// up.
+// any multiples of 32, which the graph leaves open. A map may have a side that is a multiple of 1/32 of the picture's, or half of that
+// rounded up.
 func (g *Graph) Picture(name, doc string, side, channels int) *tensor.Tensor {
 	if side > 0 {
 		return g.floats(name, doc, 1, side, side, channels)
 	}
 	return g.floats(name, doc, 1, height, width, channels)
+}
+
+// needBatch fails unless the first input begins with the batch.
+func (t *Tracer) needBatch(name string, shape []int) {
+	if t.input == nil && (len(shape) == 0 || shape[0] != N) {
+		fail("the first input %s of shape %v has no batch", name, shape)
+	}
 }
 
 func (g *Graph) floats(name, doc string, shape ...int) *tensor.Tensor {
@@ -128,9 +133,7 @@ func (g *Graph) floats(name, doc string, shape ...int) *tensor.Tensor {
 
 // Ints is Floats for indices, of type int64 in the graph.
 func (g *Graph) Ints(name, doc string, shape ...int) *tensor.Tensor {
-	if g.t.input == nil && (len(shape) == 0 || shape[0] != N) {
-		fail("the first input %s of shape %v has no batch", name, shape)
-	}
+	g.t.needBatch(name, shape)
 	x := engine.EmptyInts(g.t.device, shape...)
 	v := g.t.addInput(name, doc, onnx.Int64, shape)
 	g.t.write(engine.Data(x), g.t.cast(v, onnx.Int32))

@@ -92,8 +92,8 @@ func (g *gen) max(a vec, b src) vec { return g.binary(g.VMAXPS, g.VMAXPS_BCST, a
 // min is the smaller of a and b, and b where either is NaN; NEON gives NaN there.
 func (g *gen) min(a vec, b src) vec { return g.binary(g.VMINPS, g.VMINPS_BCST, a, b) }
 
-// atLeast is the larger of a and b, and b where a is NaN.
-func (g *gen) atLeast(a vec, b src) vec {
+// notBelow is the larger of a and b, and b where a is NaN.
+func (g *gen) notBelow(a vec, b src) vec {
 	if g.neon {
 		return g.own("FMAXNM", a, g.reg(b))
 	}

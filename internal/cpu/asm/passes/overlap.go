@@ -16,8 +16,8 @@ func overlap(g *gen) {
 			area, ratio := g.reg(g.arg("area")), g.reg(g.arg("ratio"))
 			none, best := g.zero(), g.reg(k(math.Inf(-1)))
 			g.each(n, 1, func(at at) {
-				width := g.atLeast(g.sub(g.min(right, g.load(at, x1)), g.max(left, g.load(at, x0))), none)
-				height := g.atLeast(g.sub(g.min(bottom, g.load(at, y1)), g.max(top, g.load(at, y0))), none)
+				width := g.notBelow(g.sub(g.min(right, g.load(at, x1)), g.max(left, g.load(at, x0))), none)
+				height := g.notBelow(g.sub(g.min(bottom, g.load(at, y1)), g.max(top, g.load(at, y0))), none)
 				inter := g.mul(width, height)
 				union := g.sub(g.add(area, g.load(at, areas)), inter)
 				e := g.sub(inter, g.mul(union, ratio))

@@ -126,7 +126,7 @@ func splinePieces(g *gen, inverse bool) {
 			g.MOVQ(bins, toHeights)
 			g.SHLQ(imm(8), toHeights) // rows have 2⁸ bytes
 			g.block(func(i gp) {
-				v := g.min(g.atLeast(g.get(inRow(rows, i, rowV)), low), g.arg("high")) // low for NaN
+				v := g.min(g.notBelow(g.get(inRow(rows, i, rowV)), low), g.arg("high")) // low for NaN
 				x, y := g.reg(low), g.reg(low)
 				found := [6]vec{g.zero(), g.zero(), g.zero(), g.zero(), g.zero(), g.zero()}
 				bin := g.reg(k(-1))
@@ -168,7 +168,7 @@ func splineGrad(g *gen) {
 				over := g.div(one(), in(rowW)) // 1/w
 				s := g.mul(over, in(rowH))     // h/w
 				xi := g.mul(g.sub(g.get(in(rowV)), in(rowX)), over)
-				xi = g.min(g.atLeast(xi, k(0)), k(1))
+				xi = g.min(g.notBelow(xi, k(0)), k(1))
 				rest := g.sub(one(), xi) // 1 − ξ
 				theta, square := g.mul(xi, rest), g.mul(xi, xi)
 				bend := g.add(g.get(in(rowD0)), in(rowD1))

@@ -54,8 +54,8 @@ func winograd(g *gen) {
 	}
 }
 
-// transform writes the function that sets dst = M·src·Mᵀ for squares of rows, a panel at a time: two vectors, and four of NEON. It reads src again for each
-// row of dst, from the level-1 cache, so that it needs registers for one row instead of all.
+// transform writes the function that sets dst = M·src·Mᵀ for squares of rows, a panel at a time: two vectors, and four of NEON. It
+// reads src again for each row of dst, from the level-1 cache, so that it needs registers for one row instead of all.
 func (g *gen) transform(target, formula string, m [][]float64, finish bool) {
 	signature := "(src, dst *[16]uintptr, srcStep, dstStep, panels int)"
 	if finish {
