@@ -5,6 +5,7 @@ import (
 	"image"
 	"math"
 	"path/filepath"
+	"strings"
 
 	"github.com/bestiary-ml/bestiary/data"
 	"github.com/bestiary-ml/bestiary/internal/atomicfile"
@@ -49,8 +50,8 @@ const minScale = 0.1
 // wanted reports whether anything is cut out.
 func (f *composeFlags) wanted() bool { return f.background != "" || f.cutouts != "" }
 
-// check refuses wrong flags, and lists the backgrounds.
-func (f *composeFlags) check(c *cobra.Command) (err error) {
+// check refuses wrong flags and cut-outs that would take the place of other files, and lists the backgrounds.
+func (f *composeFlags) check(c *cobra.Command, files *pictureOutput) (err error) {
 	if !(f.scale >= minScale && f.scale <= 1) {
 		return usagef("--compose-scale %v: must be %v to 1", f.scale, minScale)
 	}
@@ -77,6 +78,31 @@ func (f *composeFlags) check(c *cobra.Command) (err error) {
 		if f.photos, err = findPhotos([]string{f.background}); err != nil {
 			return fmt.Errorf("--compose %w", err)
 		}
+	}
+	return f.checkCutouts(files)
+}
+
+// checkCutouts refuses a folder of cut-outs that holds backgrounds or other pictures of the command, which have the same names.
+func (f *composeFlags) checkCutouts(files *pictureOutput) error {
+	if f.cutouts == "" {
+		return nil
+	}
+	for _, in := range f.inputs() {
+		if sameFile(filepath.Dir(in), f.cutouts) {
+			return usagef("--cutouts %s: holds %s, which the command reads; choose another folder", f.cutouts, in)
+		}
+	}
+	same := func(path string) bool {
+		return absoluteRun(path) == absoluteRun(f.cutouts) || sameFile(path, f.cutouts)
+	}
+	numbered, err := filepath.Match("*[0-9][0-9][0-9][0-9].png", strings.ToLower(filepath.Base(files.out)))
+	switch {
+	case err != nil:
+		return err
+	case files.each != "" && same(files.each):
+		return usagef("--cutouts %s: is also --each, whose files have the same names; choose another folder", f.cutouts)
+	case files.grid() && (same(files.out) || numbered && same(filepath.Dir(files.out))):
+		return usagef("--cutouts %s: cut-outs and --out %s could have the same name; choose another folder", f.cutouts, files.out)
 	}
 	return nil
 }
@@ -111,6 +137,9 @@ func (f *composeFlags) open(c *cobra.Command, device *deviceFlags, trained data.
 			return usagef("%s: needs --segmenter with the run of a Mask R-CNN, as this run was trained on pictures with their backgrounds", flag)
 		}
 		return nil
+	}
+	if wrongFamily(f.segmenter, detectorFamily) != nil {
+		return fmt.Errorf("--segmenter %s: the run has no detector; name the run of a Mask R-CNN, as made by \"bestiary train maskrcnn\"", f.segmenter)
 	}
 	if f.detector, err = openDetector(c, f.segmenter, device); err != nil {
 		return fmt.Errorf("--segmenter %s: %w", f.segmenter, remedied(c, err))

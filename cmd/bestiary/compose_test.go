@@ -76,6 +76,16 @@ func TestCutout(t *testing.T) {
 	never := func(more ...string) []string {
 		return tiny(append([]string{"--out", filepath.Join(t.TempDir(), "never")}, more...)...)
 	}
+	fails(t, 2, []string{"--cutout: has no value"}, never("--data", folder, "--cutout", "")...)
+	fails(t, 2, []string{`"pink" is no colour of a background; use white, black or grey`}, never("--data", folder, "--cutout", segmenter+":pink")...)
+	fails(t, 1, []string{"--cutout ", "has no detector; name the run of a Mask R-CNN"}, never("--data", folder, "--cutout", run)...)
+	if err := os.Rename(segmenter, segmenter+"2"); err != nil {
+		t.Fatal(err)
+	}
+	fails(t, 1, []string{"--cutout " + segmenter + ":black: there is no " + segmenter, "move the run of the detector back there"}, "eval", "--run", run, "--threads", "1")
+	if err := os.Rename(segmenter+"2", segmenter); err != nil {
+		t.Fatal(err)
+	}
 	fails(t, 2, []string{"--cutout :grey: must be the run folder of a segmenter, alone or with :white"}, never("--data", folder, "--cutout", ":grey")...)
 	fails(t, 2, []string{"--cutout ", "not available for drawn:1:60, whose pictures are drawn"}, never("--data", "drawn:1:60", "--cutout", segmenter)...)
 	fails(t, 1, []string{"--cutout ", "nowhere: ", "there is no such run folder"}, never("--data", folder, "--cutout", "nowhere")...)
@@ -172,6 +182,11 @@ func composes(t *testing.T, run, segmenter string) {
 		"2 would overwrite":                             {"--compose", blue, "--out", blue},
 		"2 --each " + backgrounds + ": holds ":          {"--compose", backgrounds, "--each", backgrounds},
 		"1 --cutouts " + bad + ": is a file":            {"--cutouts", bad},
+		"2 --cutouts " + backgrounds + ": holds ":       {"--compose", backgrounds, "--cutouts", backgrounds},
+		"2 is also --each":                              {"--cutouts", filepath.Join(dir, "same"), "--each", filepath.Join(dir, ".", "same") + "/"},
+		"2 could have the same name":                    {"--cutouts", dir, "--out", filepath.Join(dir, "cat-0001.png")},
+		"2 x.png could have the same name":              {"--cutouts", filepath.Join(dir, "x.png")},
+		"1 has no detector; name the run of a Mask":     {"--compose", blue, "--segmenter", run},
 	} {
 		code := int(words[0] - '0')
 		fails(t, code, []string{words[2:]}, append(args, more...)...)

@@ -138,7 +138,7 @@ func openDetector(c *cobra.Command, dir string, device *deviceFlags) (*sample.De
 func (f *detectFlags) detect(c *cobra.Command, d *sample.Detector, photos []photo) error {
 	classes := d.Classes()
 	index := &boxes.Set{Classes: classes, IDs: d.IDs()}
-	names, cuts := outputNames{dir: f.out}, outputNames{dir: filepath.Join(f.out, "cutouts")}
+	names := outputNames{dir: f.out} // of cut-outs, too: the pictures may have a folder "cutouts" of their own
 	var results []detection.Result
 	var without []string
 	objects, pictures := make([]int, len(classes)), make([]int, len(classes))
@@ -161,7 +161,7 @@ func (f *detectFlags) detect(c *cobra.Command, d *sample.Detector, photos []phot
 		}
 		img := m.NRGBA()
 		if f.cutouts {
-			if err := saveCutouts(&cuts, withoutExt(p.name), img, found, f.least); err != nil {
+			if err := saveCutouts(&names, "cutouts/"+withoutExt(p.name), img, found, f.least); err != nil {
 				return err
 			}
 		}

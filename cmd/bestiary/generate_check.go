@@ -63,7 +63,7 @@ func (g *generateFlags) check(c *cobra.Command, arguments []string) error {
 			return usagef("--codes %s: is also --out; choose another name", g.codes)
 		}
 	}
-	if err := g.compose.check(c); err != nil {
+	if err := g.compose.check(c, g.files); err != nil {
 		return err
 	}
 	return g.files.check(append(g.compose.inputs(), g.prime)...)

@@ -9,6 +9,7 @@ import (
 	"path"
 	"path/filepath"
 	"slices"
+	"strings"
 	"sync"
 
 	"github.com/bestiary-ml/bestiary/data"
@@ -152,7 +153,7 @@ func checkNewFolder(flag, dir string) error {
 // outputNames gives each file that is written a name of its own below a folder.
 type outputNames struct {
 	dir   string
-	taken map[string]bool
+	taken map[string]bool // in lower case, as some file systems don't tell "A" from "a"
 }
 
 // next returns the path for a name without its ending, and makes its folder. A name that is taken gets a number.
@@ -161,10 +162,10 @@ func (o *outputNames) next(name, ext string) (string, error) {
 		o.taken = map[string]bool{}
 	}
 	unique := name
-	for n := 2; o.taken[unique]; n++ {
+	for n := 2; o.taken[strings.ToLower(unique)]; n++ {
 		unique = fmt.Sprintf("%s-%d", name, n)
 	}
-	o.taken[unique] = true
+	o.taken[strings.ToLower(unique)] = true
 	file := filepath.Join(o.dir, filepath.FromSlash(unique)+ext)
 	if err := atomicfile.MkdirAll(filepath.Dir(file)); err != nil {
 		return "", fmt.Errorf("%s: can't be made (%w); choose a folder that you may write to", filepath.Dir(file), err)

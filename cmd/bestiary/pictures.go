@@ -100,6 +100,9 @@ func (f *dataFlags) naming() data.Description {
 
 // read is load without the report.
 func (f *dataFlags) read(c *cobra.Command, size int, split data.Split) (*data.Dataset, error) {
+	if f.cutout == "" && !f.captions && c.Flags().Changed("cutout") { // of a captioned training, it takes back what the run was trained with
+		return nil, usagef("--cutout: has no value; name the run of a Mask R-CNN, or leave it out")
+	}
 	f.resize, f.cutout = absoluteDetector(f.resize), absoluteSegmenter(f.cutout)
 	o := data.Options{
 		Size: size, Channels: f.channels, Resize: data.Resize(f.resize), Cutout: data.Cutout(f.cutout), Split: split, Labels: data.Labels(f.labels),

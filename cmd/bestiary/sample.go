@@ -76,7 +76,7 @@ those that it is given. Without --given, their cells are those of random rows of
 		if err := grid.Validate(); err != nil {
 			return err
 		}
-		if err := compose.check(c); err != nil {
+		if err := compose.check(c, files); err != nil {
 			return err
 		}
 		if err := files.check(compose.inputs()...); err != nil {

@@ -1,8 +1,12 @@
 package main
 
 import (
+	"errors"
 	"fmt"
+	"io/fs"
+	"os"
 	"path/filepath"
+	"strings"
 
 	"github.com/bestiary-ml/bestiary/data"
 	"github.com/bestiary-ml/bestiary/sample"
@@ -44,11 +48,30 @@ func (f *dataFlags) openSubjects(c *cobra.Command, flag, run string) (*sample.De
 	if f.device == nil {
 		return nil, fmt.Errorf("%s: pictures of this run are cut out by what the detector %s finds, which %s doesn't compute; cut them out with \"bestiary crop\" or \"bestiary segment\" first", f.path, run, c.CommandPath())
 	}
+	if _, err := os.Stat(run); errors.Is(err, fs.ErrNotExist) {
+		i := strings.LastIndexByte(run, ':')
+		name, _, _ := strings.Cut(strings.TrimPrefix(flag, "--"), " ")
+		switch {
+		case !c.Flags().Changed(name):
+			return nil, fmt.Errorf("%s: there is no %s, by which the pictures of this run are cut out; move the run of the detector back there", flag, run)
+		case i > 0 && name == "cutout" && isFolder(run[:i]):
+			return nil, usagef("%s: %q is no colour of a background; use white, black or grey", flag, run[i+1:])
+		}
+	}
+	if wrongFamily(run, detectorFamily) != nil {
+		return nil, fmt.Errorf("%s: %s has no detector; name the run of a Mask R-CNN, as made by \"bestiary train maskrcnn\"", flag, run)
+	}
 	d, err := openDetector(c, run, f.device)
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", flag, remedied(c, err))
 	}
 	return d, nil
+}
+
+// isFolder reports whether a path leads to a folder.
+func isFolder(path string) bool {
+	info, err := os.Stat(path)
+	return err == nil && info.IsDir()
 }
 
 // absoluteDetector makes the run in a --resize detector:RUN absolute, so that it is found again from another folder.

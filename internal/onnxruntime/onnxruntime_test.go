@@ -94,6 +94,14 @@ func TestMissing(t *testing.T) {
 	if _, err := Open("", filepath.Join(t.TempDir(), "no.onnx"), 0); !errors.Is(err, fs.ErrNotExist) {
 		t.Errorf("no model: %v", err)
 	}
+	for path, want := range map[string]string{"/dev/zero": "a device, not a regular file", t.TempDir(): "a folder, not a regular file"} { // a device has no end
+		if _, err := os.Stat(path); err != nil {
+			continue
+		}
+		if _, err := Open("", path, 0); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%s: %v", path, err)
+		}
+	}
 	no, folder, text := filepath.Join(t.TempDir(), "no.so"), t.TempDir(), filepath.Join(t.TempDir(), "text.so")
 	if err := os.WriteFile(text, []byte("text"), 0o666); err != nil {
 		t.Fatal(err)

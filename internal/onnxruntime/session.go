@@ -1,14 +1,16 @@
 package onnxruntime
 
 import (
+	"errors"
 	"fmt"
-	"os"
+	"io/fs"
 	"runtime"
 	"slices"
 	"strings"
 	"unsafe"
 
 	"github.com/bestiary-ml/bestiary/internal/dynamic"
+	"github.com/bestiary-ml/bestiary/internal/regular"
 )
 
 // Array is an input or an output: elements in row-major order, float32 or int64.
@@ -23,6 +25,9 @@ const (
 	float32s = 1
 	int64s   = 7
 )
+
+// mostBytes is the largest file that is read: a message of protocol buffers ends below 2 GiB.
+const mostBytes = 1<<31 - 1
 
 // Session is a graph that is ready to run. Runs may be concurrent; nothing runs when it is closed or afterwards.
 type Session struct {
@@ -41,9 +46,12 @@ type name struct {
 // Open opens an ONNX file with a library: its file, a folder with it, or "" for that of BESTIARY_ONNXRUNTIME or else at the loader's path.
 // The session computes with a number of threads; 0: one for each core. Close it at the end.
 func Open(libraryPath, model string, threads int) (_ *Session, err error) {
-	content, err := os.ReadFile(model) // #nosec G304 -- the user's file
+	content, err := regular.ReadFile(model, mostBytes)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, &fs.PathError{Op: "open", Path: model, Err: err}
+	}
 	if err != nil {
-		return nil, err
+		return nil, fmt.Errorf("%s: cannot be read (%w); name an ONNX file", model, err)
 	}
 	if len(content) == 0 {
 		return nil, fmt.Errorf("%s: is empty; export the model again", model)
