@@ -125,7 +125,7 @@ func (l *library) call(f function, args ...uintptr) error {
 	}
 	text := dynamic.Text(dynamic.Call(l.table[getErrorMessage], status))
 	dynamic.Call(l.table[releaseStatus], status)
-	return fmt.Errorf("ONNX Runtime %s: %s", l.version, strings.Join(strings.Fields(text), " "))
+	return fmt.Errorf("ONNX Runtime %s: %s", l.version, strings.TrimSuffix(strings.Join(strings.Fields(text), " "), "."))
 }
 
 // release gives an object of the library back.

@@ -62,8 +62,8 @@ func TestRun(t *testing.T) {
 	wait.Wait()
 	x := Array{Shape: []int64{1, 2}, Floats: []float32{1, 2}}
 	for want, run := range map[string]func() ([]Array, error){
-		"has the inputs x, and":    func() ([]Array, error) { return s.Run(map[string]Array{"z": x}, "y") },
-		"outputs y, size, largest": func() ([]Array, error) { return s.Run(map[string]Array{"x": x}, "z") },
+		"onnx: the graph has the inputs x, and":            func() ([]Array, error) { return s.Run(map[string]Array{"z": x}, "y") },
+		"onnx: the graph has the outputs y, size, largest": func() ([]Array, error) { return s.Run(map[string]Array{"x": x}, "z") },
 		"give as many of one kind": func() ([]Array, error) {
 			return s.Run(map[string]Array{"x": {Shape: []int64{2, 2}, Floats: x.Floats}}, "y")
 		},
@@ -83,7 +83,7 @@ func TestRun(t *testing.T) {
 	if err := os.WriteFile(garbage, []byte("no graph"), 0o666); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := Open("", garbage, 1); err == nil || !strings.HasPrefix(err.Error(), garbage+": ONNX Runtime ") {
+	if _, err := Open("", garbage, 1); err == nil || !strings.HasPrefix(err.Error(), garbage+": can't be loaded (ONNX Runtime ") {
 		t.Errorf("garbage: %v", err)
 	}
 }

@@ -33,6 +33,7 @@ const mostBytes = 1<<31 - 1
 type Session struct {
 	library              *library
 	env, session, memory uintptr
+	file                 string // of the model
 	model                []byte // the library may read it later
 	inputs, outputs      []name
 }
@@ -60,10 +61,10 @@ func Open(libraryPath, model string, threads int) (_ *Session, err error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &Session{library: l, model: content}
+	s := &Session{library: l, file: model, model: content}
 	if err := s.open(threads); err != nil {
 		s.Close()
-		return nil, fmt.Errorf("%s: %w", model, err)
+		return nil, fmt.Errorf("%s: can't be loaded (%w); export the model again", model, err)
 	}
 	return s, nil
 }
@@ -146,7 +147,7 @@ func (s *Session) Run(inputs map[string]Array, outputs ...string) (results []Arr
 	for _, n := range s.inputs {
 		a, ok := inputs[n.text]
 		if !ok || len(inputs) != len(s.inputs) {
-			return nil, fmt.Errorf("the graph has the inputs %s, and %d are given; export the model again", text(s.inputs), len(inputs))
+			return nil, fmt.Errorf("%s: the graph has the inputs %s, and %d are given; export the model again", s.file, text(s.inputs), len(inputs))
 		}
 		v, err := s.value(a)
 		if err != nil {
@@ -157,7 +158,7 @@ func (s *Session) Run(inputs map[string]Array, outputs ...string) (results []Arr
 	for _, want := range outputs {
 		i := slices.IndexFunc(s.outputs, func(n name) bool { return n.text == want })
 		if i < 0 {
-			return nil, fmt.Errorf("the graph has the outputs %s, and not %s; export the model again", text(s.outputs), want)
+			return nil, fmt.Errorf("%s: the graph has the outputs %s, and not %s; export the model again", s.file, text(s.outputs), want)
 		}
 		to = append(to, uintptr(unsafe.Pointer(&s.outputs[i].c[0])))
 	}
