@@ -3,7 +3,6 @@ package main
 import (
 	"fmt"
 	"image"
-	"math"
 	"path/filepath"
 	"strings"
 
@@ -31,7 +30,8 @@ background is taken away. A picture in which no animal is found stays as it is d
 type composeFlags struct {
 	background, segmenter, cutouts string
 	scale                          float64
-	photos                         []photo // of --compose
+	photos                         []photo                 // of --compose
+	squares                        map[string]*image.NRGBA // those that are used, by path
 	detector                       *sample.Detector
 }
 
@@ -107,22 +107,6 @@ func (f *composeFlags) checkCutouts(files *pictureOutput) error {
 	return nil
 }
 
-// inputs are the files that are read.
-func (f *composeFlags) inputs() (all []string) {
-	for _, p := range f.photos {
-		all = append(all, p.path)
-	}
-	return all
-}
-
-// side returns the side of composed pictures of animals that are drawn with a size.
-func (f *composeFlags) side(size int) int {
-	if f.background == "" {
-		return size
-	}
-	return int(math.Round(float64(size) / f.scale))
-}
-
 // open opens the segmenter. trained is what the generator was trained on, with a number of channels.
 func (f *composeFlags) open(c *cobra.Command, device *deviceFlags, trained data.Description, channels int) (err error) {
 	if !f.wanted() {
@@ -165,7 +149,6 @@ func (f *composeFlags) apply(c *cobra.Command, trained data.Description, seed ui
 		}
 	}
 	var without []string
-	squares := map[string]*image.NRGBA{} // backgrounds, by name
 	for i := range made {
 		p := &made[i]
 		if animals[i] == nil {
@@ -184,16 +167,14 @@ func (f *composeFlags) apply(c *cobra.Command, trained data.Description, seed ui
 			p.image = imaging.Resize(p.image, side, side, imaging.Lanczos)
 			continue
 		}
-		photo := f.photos[(seed%uint64(len(f.photos))+uint64(i))%uint64(len(f.photos))]
-		if squares[photo.name] == nil {
-			if squares[photo.name], err = square(photo, side); err != nil {
-				return err
-			}
-		}
-		if p.image, err = layout.Compose(squares[photo.name], animals[i], f.scale); err != nil {
+		under, path, err := f.under(i, seed, side)
+		if err != nil {
 			return err
 		}
-		p.Background = photo.path
+		if p.image, err = layout.Compose(under, animals[i], f.scale); err != nil {
+			return err
+		}
+		p.Background = path
 	}
 	if len(without) > 0 {
 		fmt.Fprintln(c.ErrOrStderr(), data.Note("pictures in which no animal is found, left as they are drawn", without, 5))
@@ -238,13 +219,4 @@ func (f *composeFlags) animals(c *cobra.Command, trained data.Description, made 
 		}
 	}
 	return animals, nil
-}
-
-// square reads a background, and resizes the square at its centre.
-func square(p photo, side int) (*image.NRGBA, error) {
-	m, err := p.read()
-	if err != nil {
-		return nil, fmt.Errorf("--compose: %w", err)
-	}
-	return imaging.Fill(m.NRGBA(), side, side, imaging.Center, imaging.Lanczos), nil
 }

@@ -169,6 +169,19 @@ func composes(t *testing.T, run, segmenter string) {
 	if err := os.WriteFile(bad, []byte("no picture"), 0o666); err != nil {
 		t.Fatal(err)
 	}
+	root := newRoot()
+	root.SetContext(t.Context())
+	photos, err := findPhotos([]string{blue, bad})
+	if err != nil {
+		t.Fatal(err)
+	}
+	f := &composeFlags{scale: 0.5, photos: photos}
+	if err := f.prepare(root, 0, 1, 16); err != nil {
+		t.Errorf("a broken background that isn't used: %v", err)
+	}
+	if err := f.prepare(root, 0, 2, 16); err == nil || !strings.Contains(err.Error(), "bad.png") {
+		t.Errorf("a broken background is found before pictures are drawn: %v", err)
+	}
 	args := []string{"sample", "--run", run, "--threads", "1", "--out", filepath.Join(dir, "x.png")}
 	for words, more := range map[string][]string{
 		"2 --segmenter: needs --compose or --cutouts":   {"--segmenter", segmenter},

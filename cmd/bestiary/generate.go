@@ -133,6 +133,9 @@ func (g *generateFlags) execute(c *cobra.Command, arguments []string) error {
 	if err := g.files.checkGrid(g.layout, g.compose.side(pipeline.Size()), slices.Repeat([]int{o.N}, len(prompts))...); err != nil {
 		return err
 	}
+	if err := g.compose.prepare(c, o.Seed, o.N*len(prompts), pipeline.Size()); err != nil {
+		return err
+	}
 	if g.prime != "" {
 		if o.Prime, err = readPrime(c, pipeline, g.prime, g.primeResize); err != nil {
 			return err

@@ -96,6 +96,9 @@ those that it is given. Without --given, their cells are those of random rows of
 		if err := files.checkGrid(grid, compose.side(pipeline.Size()), slices.Repeat([]int{o.N}, len(classes))...); err != nil {
 			return err
 		}
+		if err := compose.prepare(c, o.Seed, o.N*len(classes), pipeline.Size()); err != nil {
+			return err
+		}
 		bar := newBar(c.ErrOrStderr(), "drawing pictures")
 		o.Progress = bar.update
 		defer bar.finish()
