@@ -41,11 +41,12 @@ func Backbones(ctx context.Context, o BackboneOptions, out, log io.Writer) error
 	case o.Profile != "":
 		return fault.Field("Profile", o.Profile, "has no use for backbones; leave it out")
 	}
-	chosen, err := o.workloads()
-	if err != nil {
+	var err error
+	if o.Options, err = o.Options.complete(); err != nil {
 		return err
 	}
-	if o.Options, err = o.Options.complete(); err != nil {
+	chosen, err := o.workloads()
+	if err != nil {
 		return err
 	}
 	launchers, err := o.launchers(ctx)
@@ -91,6 +92,11 @@ func (o BackboneOptions) workloads() (all []maskWorkload, err error) {
 	if len(sizes) == 0 {
 		sizes = []int{512, 1024}
 	}
+	for _, size := range sizes {
+		if size < 64 || size > 4096 || size%32 != 0 { // smaller pictures have fewer than 1000 anchors
+			return nil, fault.Field("Sizes", size, "must be a multiple of 32 from 64 to 4096")
+		}
+	}
 	nets := backbone.Names()
 	if len(o.Only) > 0 {
 		nets = nil
@@ -104,9 +110,6 @@ func (o BackboneOptions) workloads() (all []maskWorkload, err error) {
 	}
 	for _, net := range nets {
 		for _, size := range sizes {
-			if size < 64 || size > 4096 || size%32 != 0 { // smaller pictures have fewer than 1000 anchors
-				return nil, fault.Field("Sizes", size, "must be a multiple of 32 from 64 to 4096")
-			}
 			all = append(all, detectMasks(net, size))
 		}
 	}
