@@ -73,7 +73,7 @@ func openLibrary(path string) (*library, error) {
 	files := fileNames
 	if path != "" {
 		files = []string{path}
-		if info, err := os.Stat(path); err == nil && info.IsDir() {
+		if info, err := os.Stat(path); err == nil && info.IsDir() { // #nosec G703 -- the user names the library, with a flag or in the environment
 			files = nil
 			for _, pattern := range []string{"libonnxruntime.so*", "capi/libonnxruntime.so*", "onnxruntime/capi/libonnxruntime.so*"} {
 				found, _ := filepath.Glob(filepath.Join(path, pattern)) // the pattern is correct
