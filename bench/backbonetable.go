@@ -3,7 +3,6 @@ package bench
 import (
 	"cmp"
 	"context"
-	"encoding/json"
 	"fmt"
 	"io"
 	"slices"
@@ -59,29 +58,11 @@ func Backbones(ctx context.Context, o BackboneOptions, out, log io.Writer) error
 		}
 	}()
 	warnIfBusy(log)
-	var results []BackboneResult
-	for i, w := range chosen {
-		fmt.Fprintf(log, "bench: %d of %d: %s\n", i+1, len(chosen), w.name)
-		r, err := o.measure(ctx, w, launchers)
-		if ctx.Err() != nil { // also the reason why a peer has stopped
-			return fmt.Errorf("bench: stopped during %s: %w", w.name, ctx.Err())
-		}
-		if err != nil {
-			return err
-		}
-		results = append(results, r)
-		if o.JSON {
-			line, err := json.Marshal(r)
-			if err != nil {
-				return err
-			}
-			if _, err := fmt.Fprintf(out, "%s\n", line); err != nil {
-				return err
-			}
-		}
-	}
-	if o.JSON {
-		return nil
+	results, err := inTurn(ctx, chosen, func(w maskWorkload) string { return w.name }, func(w maskWorkload) (BackboneResult, error) {
+		return o.measure(ctx, w, launchers)
+	}, o.JSON, out, log)
+	if err != nil || o.JSON {
+		return err
 	}
 	return writeBackbones(out, results)
 }

@@ -3,7 +3,6 @@ package bench
 import (
 	"cmp"
 	"context"
-	"encoding/json"
 	"fmt"
 	"io"
 	"slices"
@@ -111,32 +110,15 @@ func run(ctx context.Context, chosen []workload, o Options, out, log io.Writer) 
 		defer peer.close()
 	}
 	warnIfBusy(log)
-	var results []Result
-	for i, w := range chosen {
-		fmt.Fprintf(log, "bench: %d of %d: %s\n", i+1, len(chosen), w.name)
+	results, err := inTurn(ctx, chosen, func(w workload) string { return w.name }, func(w workload) (Result, error) {
 		r, err := measure(ctx, w, o, peer, log)
-		if ctx.Err() != nil { // also the reason why a peer has stopped
-			return fmt.Errorf("bench: stopped during %s: %w", w.name, ctx.Err())
-		}
-		if err != nil {
-			return err
-		}
-		if r.Versus != nil && r.Versus.Impossible != "" {
+		if err == nil && r.Versus != nil && r.Versus.Impossible != "" {
 			fmt.Fprintf(log, "bench: %s in %s: not possible: %s\n", w.name, o.Versus, r.Versus.Impossible)
 		}
-		results = append(results, r)
-		if o.JSON {
-			line, err := json.Marshal(r)
-			if err != nil {
-				return err
-			}
-			if _, err := fmt.Fprintf(out, "%s\n", line); err != nil {
-				return err
-			}
-		}
-	}
-	if o.JSON {
-		return nil
+		return r, err
+	}, o.JSON, out, log)
+	if err != nil || o.JSON {
+		return err
 	}
 	return writeTable(out, results)
 }
