@@ -83,25 +83,29 @@ func NewMaskDetector(d *tensor.Device, o DetectorOptions, m *maskrcnn.Model) (*D
 // OpenDetector loads the detector of a run folder to device d. A run without one is a [*fault.Missing].
 func OpenDetector(ctx context.Context, dir string, d *tensor.Device) (*Detector, error) {
 	return open(ctx, dir, d, func(_ context.Context, r *run.Run, d *tensor.Device) (*Detector, error) {
-		kind := r.First(models.Detectors())
-		if kind == "" {
-			_, err := models.SSD.Open(dir, d) // which says what is missing
-			return nil, err
-		}
-		var o DetectorOptions
+		return detectorOf(r, dir, func(kind string, o DetectorOptions) (*Detector, error) { return openDetector(d, dir, kind, o) })
+	})
+}
+
+// detectorOf makes the detector of a run by build, of the run's kind and with the options that the run records. The kind is "" if the run
+// has none, which build says.
+func detectorOf(r *run.Run, dir string, build func(kind string, o DetectorOptions) (*Detector, error)) (*Detector, error) {
+	kind := r.First(models.Detectors())
+	var o DetectorOptions
+	if kind != "" {
 		if err := r.Options(kind, &o); err != nil {
 			return nil, err
 		}
-		p, err := openDetector(d, dir, kind, o)
-		var wrong *fault.FieldError
-		if errors.As(err, &wrong) {
-			return nil, damaged(r, "options.%s: %s %s", kind, wrong.Field, wrong.Want)
-		}
-		if err == nil {
-			p.run = dir
-		}
-		return p, err
-	})
+	}
+	p, err := build(kind, o)
+	var wrong *fault.FieldError
+	if kind != "" && errors.As(err, &wrong) {
+		return nil, damaged(r, "options.%s: %s %s", kind, wrong.Field, wrong.Want)
+	}
+	if err == nil {
+		p.run = dir
+	}
+	return p, err
 }
 
 // openDetector opens the model of a kind, and makes a pipeline of it.

@@ -31,41 +31,42 @@ func OpenDetectorONNX(ctx context.Context, dir string, o ONNX, d *tensor.Device)
 		if err != nil {
 			return nil, err
 		}
-		var p *Detector
-		kind := r.First(models.Detectors())
-		if kind == models.MaskRCNN.Name {
-			p, err = graphDetector(d, r, kind, func(c maskrcnn.Config) (finder, int, int) { return &masksGraph{c, s}, c.MinSide, c.Classes })
-		} else {
-			p, err = graphDetector(d, r, models.SSD.Name, func(c ssd.Config) (finder, int, int) { return &boxesGraph{c, s}, c.ImageSize, c.Classes })
-		}
+		p, err := detectorOf(r, dir, func(kind string, o DetectorOptions) (*Detector, error) {
+			if kind != models.MaskRCNN.Name {
+				c, err := graphConfig[ssd.Config](r, models.SSD.Name)
+				if err != nil {
+					return nil, err
+				}
+				return newDetector(d, o, &boxesGraph{c, s}, c.ImageSize, c.Classes)
+			}
+			c, err := graphConfig[maskrcnn.Config](r, kind)
+			if err != nil {
+				return nil, err
+			}
+			p, err := newDetector(d, o, &masksGraph{c, s}, c.MinSide, c.Classes)
+			if err == nil {
+				p.masks = true
+			}
+			return p, err
+		})
 		if err != nil {
 			s.Close()
 			return nil, err
 		}
-		p.run, p.session, p.masks = dir, s, kind == models.MaskRCNN.Name
+		p.session = s
 		return p, nil
 	})
 }
 
-// graphDetector makes a detector for the configuration and the options of a run. model returns its finder, its size and its number of
-// classes.
-func graphDetector[C interface{ Validate() error }](d *tensor.Device, r *run.Run, kind string, model func(c C) (m finder, size, classes int)) (*Detector, error) {
-	var c C
-	var o DetectorOptions
+// graphConfig returns the configuration of a run's model whose weights are not loaded, which would check it.
+func graphConfig[C interface{ Validate() error }](r *run.Run, kind string) (c C, err error) {
 	if err := r.Config(kind, &c); err != nil {
-		return nil, err
+		return c, err
 	}
 	if err := c.Validate(); err != nil {
-		return nil, damaged(r, "models.%s: %v", kind, err)
+		return c, damaged(r, "models.%s: %v", kind, err)
 	}
-	if err := r.Options(kind, &o); err != nil {
-		return nil, err
-	}
-	m, size, classes := model(c)
-	if err := o.validate(classes); err != nil {
-		return nil, damaged(r, "options.%s: %v", kind, err)
-	}
-	return newDetector(d, o, m, size, classes)
+	return c, nil
 }
 
 // Close gives the memory of a detector of [OpenDetectorONNX] back, which must not be used afterwards. Others have nothing to give back.
