@@ -35,7 +35,7 @@ func (m *Model) MasksOf(bins *tensor.Tensor) *tensor.Tensor { return m.masks.for
 // Rules say how a model chooses regions, in addition to its Config.
 type Rules struct {
 	Strides []int   // of P2 to P5 in pixels
-	Square  int     // a picture is in the middle of a square with sides of so many pixels; 0: in the corner of sides that are multiples of 32
+	Square  int     // side of the square, in pixels, in which a picture is centred; 0: it is in the corner of sides that are multiples of 32
 	Last    float64 // 1 if a box ends at the centre of its last pixel, 0 if at the edge
 
 	AnchorCoder, BoxCoder detect.Coder

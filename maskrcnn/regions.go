@@ -36,7 +36,7 @@ func (c Config) Align(size int) detect.ROIAlign {
 	return detect.ROIAlign{Size: size, Sampling: sampling}
 }
 
-// Scale is the number of places of a map for each pixel, for a side with so many places and, in the batch, pixels.
+// Scale is the scale of a feature map: its size divided by that of the batch, both along one side.
 func (c Config) Scale(places, pixels int) float64 {
 	if c.Conventions == matterport { // from the first to the last
 		return float64(places-1) / float64(pixels-1)

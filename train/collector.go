@@ -60,7 +60,7 @@ func followCollections() {
 	}, struct{}{})
 }
 
-// percentFor is the percentage of garbage that a heap of so many bytes may have before it is collected.
+// percentFor returns the GC percentage for a live heap of that size in bytes.
 func percentFor(live uint64) int {
 	return max(2, min(400, int(100*leastGarbage/max(live, 1))))
 }

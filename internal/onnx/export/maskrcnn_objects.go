@@ -38,7 +38,7 @@ func (d *detector) find(proposals string) (boxes, labels, scores string) {
 	return d.gather(d.reshape(all, -1, 4), key, 0), d.Op("Add", d.Op("Mod", key, d.Ints(classes)), d.Ints(1)), scores
 }
 
-// large tells which boxes [..., 4] have sides of at least so many pixels.
+// large tells which boxes [..., 4] have both sides of at least the given number of pixels.
 func (d *detector) large(boxes string, least float64) string {
 	low, high := d.halves(boxes)
 	shorter := d.Node("ReduceMin", []string{d.Op("Sub", high, low)}, onnx.Attribute{Name: "axes", Value: []int64{-1}}, onnx.Attribute{Name: "keepdims", Value: int64(0)})

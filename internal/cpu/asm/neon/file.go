@@ -39,7 +39,7 @@ func NewAssembly(generator string) *Assembly {
 // Bytes is the file.
 func (a *Assembly) Bytes() []byte { return a.text.Bytes() }
 
-// Function begins a function with a frame and arguments of so many bytes.
+// Function begins a function; frame and arguments are the bytes of its stack frame and of its arguments.
 func (a *Assembly) Function(name string, frame, arguments int) {
 	fmt.Fprintf(&a.text, "\n// func %s\nTEXT ·%[1]s(SB), NOSPLIT, $%d-%d\n", name, frame, arguments)
 }
