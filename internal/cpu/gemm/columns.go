@@ -86,25 +86,16 @@ func (p *Engine) planColumns(j *ColumnsJob) {
 		deepest = Ceil(j.Depth, j.parts)
 	}
 	j.blocks = max(1, Ceil(deepest, j.most))
-	if want := p.wanted(j.Batch * size * max(j.Depth*max(1, j.Images), 16)); want > 1 {
-		most := tiles / 6
+	if p.divided(j.Batch * size * max(j.Depth*max(1, j.Images), 16)) {
+		c := cutting{batch: j.Batch * j.parts, units: tiles, panels: panels, minN: j.nTasks, perPanel: packCost, perUnits: gatherCost}
+		c.maxM = max(tiles/2, 1)
 		if j.paired {
 			regions := j.blocks * cmp.Or(j.Images, j.parts)
 			if s, ok := p.share(j.N, regions, p.BF16.PairsOf(Ceil(deepest, j.blocks)), j.Batch); ok {
-				j.sharing, most = s, tiles
+				j.sharing, c.maxM, c.perPanel, c.perUnits = s, tiles, 0, roundCost
 			}
 		}
-		if threads := p.Pool.Threads(); threads > fewThreads {
-			j.mTasks, j.nTasks = p.cut(cutting{threads, j.Batch * j.parts, tiles, panels, max(most, tiles/2, 1), j.nTasks})
-			return
-		}
-		j.mTasks = max(1, min(Ceil(want, j.Batch*j.parts*j.nTasks), most))
-		if tasks := j.tasks(); tasks < want {
-			j.nTasks = min(panels, j.nTasks*Ceil(want, tasks))
-		}
-		if tasks := j.tasks(); tasks < want {
-			j.mTasks = min(tiles, j.mTasks*Ceil(want, tasks))
-		}
+		j.mTasks, j.nTasks = p.cut(c)
 	}
 }
 

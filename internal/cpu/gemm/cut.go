@@ -2,32 +2,54 @@ package gemm
 
 import "iter"
 
-// fewThreads is the number of threads up to which jobs are cut into about four tasks a thread. With more threads the last round of
-// tasks would leave a good part of them idle, so the cut is chosen by when its last task ends.
-const fewThreads = 2
-
 // cutting is a job to be cut into tasks: units of rows by panels of columns, batch times.
 type cutting struct {
-	threads, batch int
-	units, panels  int
-	maxM, minN     int // bounds: at most maxM parts of the units; at least minN of the panels, so that those of a task fit its cache
+	threads, batch     int
+	units, panels      int
+	maxM, minN         int // bounds: at most maxM parts of the units; at least minN of the panels, so that those of a task fit its cache
+	perPanel, perUnits int // what a task does once: for its panels, in units of rows; and for its units, in panels
 }
 
+// The costs of a task, beside its multiplications. They were measured as the rates of products cut in several ways, on AVX-512.
+const (
+	packCost   = 2 // packing a panel of B takes as long as multiplying it by two units of rows
+	gatherCost = 1 // fetching the rows of A, or copying its columns, takes as long as multiplying them by a panel
+	roundCost  = 3 // with bfloat16, they are rounded
+)
+
+// mostTasks is the number of tasks for each thread that is enough to end at about the same time.
+const mostTasks = 4
+
 // cut returns the numbers of parts, m of the units and n of the panels, that minimize the time of a job whose threads take the next
-// task when they are free. Within 5 % of the minimum it prefers more parts: then threads end closer together.
+// task when they are free. It leaves out cuts that leave threads idle at the end, if it can. Within 5 % of the
+// minimum it prefers more parts, up to mostTasks a thread: then threads end closer together, also where one of them is slower.
 func (c cutting) cut() (m, n int) {
-	best := 0
-	for _, time := range c.all() {
-		if best == 0 || time < best {
-			best = time
+	for _, even := range []bool{true, false} {
+		best := 0
+		for parts, time := range c.all() {
+			if (best == 0 || time < best) && (!even || c.even(parts)) {
+				best, m, n = time, parts[0], parts[1]
+			}
 		}
-	}
-	for parts, time := range c.all() {
-		if 20*time <= 21*best && parts[0]*parts[1] > m*n {
-			m, n = parts[0], parts[1]
+		for parts, time := range c.all() {
+			tasks := parts[0] * parts[1]
+			if 20*time <= 21*best && tasks > m*n && c.batch*tasks <= mostTasks*c.threads && (!even || c.even(parts)) {
+				m, n = parts[0], parts[1]
+			}
+		}
+		if best > 0 {
+			break
 		}
 	}
 	return m, n
+}
+
+// even says that at most a fifteenth of the threads' time is idle if all tasks are as long as the longest. Tasks with the last rows or
+// columns are shorter, which adds to that.
+func (c cutting) even(parts [2]int) bool {
+	rounds := Ceil(c.batch*parts[0]*parts[1], c.threads)
+	longest := Ceil(c.units, parts[0]) * Ceil(c.panels, parts[1])
+	return 15*c.batch*c.units*c.panels >= 14*c.threads*rounds*longest
 }
 
 // mostCuts is the number of cuts that an engine remembers.
@@ -35,6 +57,7 @@ const mostCuts = 4096
 
 // cut is cutting.cut, remembered: a training has few shapes, and finding a cut takes as long as a small product.
 func (p *Engine) cut(c cutting) (m, n int) {
+	c.threads = p.Pool.Threads()
 	parts, ok := p.cuts[c]
 	if !ok {
 		if p.cuts == nil || len(p.cuts) >= mostCuts {
@@ -46,7 +69,7 @@ func (p *Engine) cut(c cutting) (m, n int) {
 	return parts[0], parts[1]
 }
 
-// all returns each m and n and the time that they take. A task takes as long as its area and one unit of rows more, for packing.
+// all returns each m and n and the time that they take.
 func (c cutting) all() iter.Seq2[[2]int, int] {
 	return func(yield func([2]int, int) bool) {
 		for columns := c.panels; columns > 0; columns = next(c.panels, columns) {
@@ -55,7 +78,7 @@ func (c cutting) all() iter.Seq2[[2]int, int] {
 				if n < c.minN || m > c.maxM {
 					continue
 				}
-				if !yield([2]int{m, n}, Ceil(c.batch*m*n, c.threads)*columns*(rows+1)) {
+				if !yield([2]int{m, n}, Ceil(c.batch*m*n, c.threads)*(columns+c.perUnits)*(rows+c.perPanel)) {
 					return
 				}
 			}

@@ -34,18 +34,8 @@ const (
 	smallJob = 128 << 10
 )
 
-// wanted is the number of tasks for a job of that many multiply-adds: several for each thread, so that all end at about the same
-// time, but one for each if the job is so short that claiming a task takes a good part of it.
-func (p *Engine) wanted(work int) int {
-	switch threads := p.Pool.Threads(); {
-	case work <= smallJob:
-		return 1
-	case work <= 16*smallJob*threads:
-		return threads
-	default:
-		return 4 * threads
-	}
-}
+// divided says that a job of that many multiply-adds is worth dividing among threads.
+func (p *Engine) divided(work int) bool { return work > smallJob && p.Pool.Threads() > 1 }
 
 // AddRows appends a job to those that StartRows runs.
 func (p *Engine) AddRows(j RowsJob) {
@@ -69,24 +59,16 @@ func (p *Engine) AddRows(j RowsJob) {
 	panels := Ceil(j.N, p.Width())
 	most := p.mostPanels(Ceil(total, j.Blocks), j.Paired) // panels that a task may hold
 	j.nTasks, j.mTasks = Ceil(panels, most), 1
-	if want := p.wanted(j.Batch * j.M * j.N * max(total, 16)); want > 1 {
-		least := 8 * p.Tallest(j.Paired) // rows of a task
+	if p.divided(j.Batch * j.M * j.N * max(total, 16)) {
+		c := cutting{batch: j.Batch, units: Ceil(j.M, p.unit(&j)), panels: panels, minN: j.nTasks, perPanel: packCost, perUnits: gatherCost}
+		c.maxM = max(j.M/(8*p.Tallest(j.Paired)), c.units/2, 1)
+		if j.Constant != 0 {
+			c.perPanel = 0 // packed once for all products, see keepPanels
+		}
 		if s, ok := p.shareRowsOf(&j); ok {
-			j.sharing, least = s, p.Tallest(true)
+			j.sharing, c.maxM, c.perPanel, c.perUnits = s, c.units, 0, roundCost
 		}
-		most := max(1, j.M/least)
-		if j.A.images > 0 {
-			most = min(most, j.M/j.A.images)
-		}
-		if threads := p.Pool.Threads(); threads > fewThreads {
-			units := Ceil(j.M, p.unit(&j))
-			j.mTasks, j.nTasks = p.cut(cutting{threads, j.Batch, units, panels, max(most, units/2), j.nTasks})
-		} else {
-			j.mTasks = min(Ceil(want, j.Batch*j.nTasks), most)
-			if tasks := j.tasks(); tasks < want {
-				j.nTasks = min(panels, j.nTasks*Ceil(want, tasks))
-			}
-		}
+		j.mTasks, j.nTasks = p.cut(c)
 	}
 	if n := len(p.rows); n > 0 {
 		j.firstTask = p.rows[n-1].firstTask + p.rows[n-1].tasks()
