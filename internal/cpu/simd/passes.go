@@ -89,6 +89,10 @@ type Passes struct {
 
 	Adam func(c *[10]float32, p, g, m, v []float32)
 
+	// Rotate sets y = x·cos + x′·sin, where x′ is x with the numbers of each pair exchanged; y may be x. The length is a multiple of
+	// RotaryGroup.
+	Rotate func(cos, sin, x, y []float32)
+
 	// Skinny products: y += Σ over r < 4 of a[r]·x[r·stride …], and y[r] = Σ x·w[r·stride …] in float32.
 	AddRows func(a *[4]float32, x []float32, stride int, y []float32)
 	DotRows func(x, w []float32, stride int, y *[4]float32)
@@ -126,6 +130,9 @@ type Passes struct {
 
 // PairGroup is the granularity of Unzip and Zip: a multiple of what the kernels move at once.
 const PairGroup = 16
+
+// RotaryGroup is the granularity of Rotate.
+const RotaryGroup = 4
 
 // RandomGroup is the granularity of random numbers: a multiple of what the kernels compute at once.
 const RandomGroup = 32

@@ -118,6 +118,7 @@ var passesAVX2 = func() *Passes {
 	p.Uniform = uniformAVX2
 	p.Dropout = dropoutAVX2
 	p.Normal = normalAVX2
+	p.Rotate = rotateAVX2
 	p.AddRows = addRowsAVX2
 	p.DotRows = dotRowsAVX2
 	p.AddProducts = addProductsAVX2

@@ -118,6 +118,7 @@ var passesAVX512 = func() *Passes {
 	p.Uniform = uniformAVX512
 	p.Dropout = dropoutAVX512
 	p.Normal = normalAVX512
+	p.Rotate = rotateAVX512
 	p.AddRows = addRowsAVX512
 	p.DotRows = dotRowsAVX512
 	p.AddProducts = addProductsAVX512

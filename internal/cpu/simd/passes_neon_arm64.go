@@ -118,6 +118,7 @@ var passesNEON = func() *Passes {
 	p.Uniform = uniformNEON
 	p.Dropout = dropoutNEON
 	p.Normal = normalNEON
+	p.Rotate = rotateNEON
 	p.AddRows = addRowsNEON
 	p.DotRows = dotRowsNEON
 	p.AddProducts = addProductsNEON

@@ -87,6 +87,7 @@ type jobs struct {
 	dropout       dropoutJob
 	adam          adamJob
 	sumSquares    sumSquaresJob
+	rotary        rotaryJob
 	gatedGELU     gatedGELUJob
 	gatedGELUGrad gatedGELUGradJob
 }

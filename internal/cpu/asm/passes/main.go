@@ -37,6 +37,7 @@ var groups = []struct {
 	{"gather", gather},
 	{"overlap", overlap},
 	{"random", random},
+	{"rotary", rotary},
 	{"skinny", skinny},
 	{"depthwise", depthwise},
 	{"winograd", winograd},
