@@ -61,8 +61,30 @@ func (r *Ranks) String() string { return fmt.Sprintf("rank %d of %d", r.Rank(), 
 // Abort ends all processes at once with an exit code, as when one of them can't go on. It doesn't return.
 func (r *Ranks) Abort(code int) { r.group.Abort(code) }
 
-// Close leaves the others, once all do.
-func (r *Ranks) Close() error { return r.group.Close() }
+// Close leaves the others, once all do. A rank that doesn't come within the timeout, or a minute if that is longer, is an error that names
+// it; nothing but Abort is possible then.
+func (r *Ranks) Close() error {
+	if g, ok := r.group.(*deviceGroup); ok && g.peers == nil { // they have not met
+		return nil
+	}
+	limit := max(r.timeout, leastLeave) // rank 0 may still send metrics or write files
+	ctx, cancel := context.WithTimeout(context.Background(), limit)
+	defer cancel()
+	err := r.group.Barrier(ctx)
+	if errors.Is(err, context.DeadlineExceeded) {
+		return fmt.Errorf("%s: at the end, %s within %v, so all are ended; what has been saved is whole", r, r.absent(), limit)
+	}
+	if err == nil {
+		err = r.group.Close()
+	}
+	if err != nil {
+		return fmt.Errorf("%s: can't leave the others: %w", r, err)
+	}
+	return nil
+}
+
+// leastLeave is the least time that ranks wait for each other at the end.
+var leastLeave = time.Minute // tests lower it
 
 // Shard says what the ranks of a training divide among them, beside the batch (ZeRO; Rajbhandari et al., 2020). What is divided takes
 // 1/N of the memory on each of N ranks. The results are the same.
