@@ -62,29 +62,40 @@ func (r *Ranks) String() string { return fmt.Sprintf("rank %d of %d", r.Rank(), 
 func (r *Ranks) Abort(code int) { r.group.Abort(code) }
 
 // Close leaves the others, once all do. A rank that doesn't come within the timeout, or a minute if that is longer, is an error that names
-// it; nothing but Abort is possible then.
+// it, and so is one that doesn't answer for a minute once all have come. Nothing but Abort is possible then.
 func (r *Ranks) Close() error {
 	if g, ok := r.group.(*deviceGroup); ok && g.peers == nil { // they have not met
 		return nil
 	}
-	limit := max(r.timeout, leastLeave) // rank 0 may still send metrics or write files
+	// Rank 0 may still write files or send metrics, for which the others wait. A rank that has come early may have stopped since: so all meet
+	// once more before MPI's own end, where nobody can tell who is missing.
+	for _, limit := range []time.Duration{max(r.timeout, leaveTimeout), leaveTimeout} {
+		if err := r.meetAtEnd(limit); err != nil {
+			return err
+		}
+	}
+	if err := r.group.Close(); err != nil {
+		return fmt.Errorf("%s: can't leave the others: %w", r, err)
+	}
+	return nil
+}
+
+// leaveTimeout is how long ranks that have come to the end wait for each other.
+var leaveTimeout = time.Minute // tests lower it
+
+// meetAtEnd returns when all ranks have called it.
+func (r *Ranks) meetAtEnd(limit time.Duration) error {
 	ctx, cancel := context.WithTimeout(context.Background(), limit)
 	defer cancel()
 	err := r.group.Barrier(ctx)
 	if errors.Is(err, context.DeadlineExceeded) {
 		return fmt.Errorf("%s: at the end, %s within %v, so all are ended; what has been saved is whole", r, r.absent(), limit)
 	}
-	if err == nil {
-		err = r.group.Close()
-	}
 	if err != nil {
 		return fmt.Errorf("%s: can't leave the others: %w", r, err)
 	}
 	return nil
 }
-
-// leastLeave is the least time that ranks wait for each other at the end.
-var leastLeave = time.Minute // tests lower it
 
 // Shard says what the ranks of a training divide among them, beside the batch (ZeRO; Rajbhandari et al., 2020). What is divided takes
 // 1/N of the memory on each of N ranks. The results are the same.

@@ -136,8 +136,8 @@ func TestRanksLateSign(t *testing.T) {
 
 // TestRanksLeave has a rank that doesn't come to the end: the others name it.
 func TestRanksLeave(t *testing.T) {
-	defer func(leave, answer time.Duration) { leastLeave, answerTime = leave, answer }(leastLeave, answerTime)
-	leastLeave, answerTime = time.Second, time.Second
+	defer func(leave, answer time.Duration) { leaveTimeout, answerTime = leave, answer }(leaveTimeout, answerTime)
+	leaveTimeout, answerTime = time.Second, time.Second
 	for rank, err := range together(comm.Local(3), func(rank int, g comm.Group) error {
 		if rank == 1 {
 			return nil
@@ -146,6 +146,16 @@ func TestRanksLeave(t *testing.T) {
 	}) {
 		if want := fmt.Sprintf("rank %d of 3: at the end, rank 1 doesn't answer within 1s", rank); rank != 1 && (err == nil || !strings.HasPrefix(err.Error(), want)) {
 			t.Errorf("rank %d: %v, want %s", rank, err, want)
+		}
+	}
+	for rank, err := range together(comm.Local(2), func(rank int, g comm.Group) error {
+		if rank == 1 { // it comes, and stops before the others have left
+			return g.Barrier(t.Context())
+		}
+		return (&Ranks{group: g, timeout: time.Second}).Close()
+	}) {
+		if want := "rank 0 of 2: at the end, rank 1 doesn't answer within 1s"; rank == 0 && (err == nil || !strings.HasPrefix(err.Error(), want)) {
+			t.Errorf("%v, want %s", err, want)
 		}
 	}
 	for _, err := range together(comm.Local(2), func(_ int, g comm.Group) error { return (&Ranks{group: g, timeout: time.Second}).Close() }) {
