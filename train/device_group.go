@@ -16,10 +16,11 @@ import (
 // their joined GPUs. It exists once the device is known, and nothing else may use the device meanwhile. An operation has ended when it
 // returns.
 type deviceGroup struct {
-	place   comm.Place
-	device  *tensor.Device
-	peers   kernel.Peers // nil: not joined yet
-	scratch map[int]kernel.Buffer
+	place     comm.Place
+	device    *tensor.Device
+	peers     kernel.Peers // nil: not joined yet
+	scratch   map[int]kernel.Buffer
+	beginning map[string]string // facts to compare once the devices are joined; nil: none
 }
 
 // reach joins the devices of ranks that can exchange nothing before. Rank 0 tells the others at its address how.

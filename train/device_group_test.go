@@ -7,6 +7,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"net"
 	"path/filepath"
 	"slices"
@@ -197,6 +198,39 @@ func TestTorchrunHangs(t *testing.T) {
 		if other := errs[1-hangs]; errs[hangs] != nil || other == nil || Agreed(other) ||
 			!strings.Contains(other.Error(), fmt.Sprintf("rank %d doesn't answer within 5s", hangs)) {
 			t.Errorf("rank %d hangs: %v", hangs, errs)
+		}
+	}
+}
+
+// TestTorchrunDiffers has ranks without MPI that were started differently: all name the fact, whatever they meet for first.
+func TestTorchrunDiffers(t *testing.T) {
+	devices, _ := joinables(2)
+	for want, others := range map[string]map[string]string{
+		"": {}, "rank 1 has nothing for --from where rank 0 has runs/a; start all ranks": {"--from": ""},
+		"rank 1 has runs/c for --run where rank 0 has runs/b; start all ranks": {"--run": "runs/c"},
+	} {
+		groups, dir := torchrun(t, 2), filepath.Join(t.TempDir(), "run")
+		for rank, err := range together(groups, func(rank int, g comm.Group) error {
+			r := &Ranks{group: g, timeout: 20 * time.Second}
+			facts := map[string]string{"--from": "runs/a", "--run": "runs/b"}
+			if rank == 1 {
+				maps.Copy(facts, others)
+			}
+			if err := r.SameBeginning(facts); err != nil {
+				return err
+			}
+			if facts["--from"] != "" {
+				if err := r.Lead(devices[rank], func() error { return nil }); err != nil {
+					return errors.Join(err, r.Close())
+				}
+			}
+			task, _ := toyTaskOn(t, devices[rank], false)
+			_, err := Run(t.Context(), dir, task, ranksConfig(1), Options{Ranks: r})
+			return errors.Join(err, r.Close())
+		}) {
+			if (err == nil) != (want == "") || err != nil && (!Agreed(err) || !strings.Contains(err.Error(), want)) {
+				t.Errorf("rank %d: %v, want %q", rank, err, want)
+			}
 		}
 	}
 }

@@ -48,10 +48,8 @@ func enter[B Batch](ctx context.Context, dir string, task *Task[B], c Config, o 
 			err = errors.Join(err, t.reunite(false))
 		}
 	}()
-	if g, ok := ranks.group.(*deviceGroup); ok {
-		if err := g.reach(wait, device); err != nil {
-			return nil, nil, err
-		}
+	if err := ranks.reach(wait, device); err != nil {
+		return nil, nil, err
 	}
 	if err := ranks.same(wait, task.facts(c, o)); err != nil { // all have come so far, and rank 0 has not written anything
 		return nil, nil, err

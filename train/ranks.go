@@ -61,8 +61,41 @@ func (r *Ranks) String() string { return fmt.Sprintf("rank %d of %d", r.Rank(), 
 // Abort ends all processes at once with an exit code, as when one of them can't go on. It doesn't return.
 func (r *Ranks) Abort(code int) { r.group.Abort(code) }
 
-// Close leaves the others, once all do.
-func (r *Ranks) Close() error { return r.group.Close() }
+// Close leaves the others, once all do. A rank that doesn't come within the timeout, or a minute if that is longer, is an error that names
+// it, and so is one that doesn't answer for a minute once all have come. Nothing but Abort is possible then.
+func (r *Ranks) Close() error {
+	if g, ok := r.group.(*deviceGroup); ok && g.peers == nil { // they have not met
+		return nil
+	}
+	// Rank 0 may still write files or send metrics, for which the others wait. A rank that has come early may have stopped since: so all meet
+	// once more before MPI's own end, where nobody can tell who is missing.
+	for _, limit := range []time.Duration{max(r.timeout, leaveTimeout), leaveTimeout} {
+		if err := r.meetAtEnd(limit); err != nil {
+			return err
+		}
+	}
+	if err := r.group.Close(); err != nil {
+		return fmt.Errorf("%s: can't leave the others: %w", r, err)
+	}
+	return nil
+}
+
+// leaveTimeout is how long ranks that have come to the end wait for each other.
+var leaveTimeout = time.Minute // tests lower it
+
+// meetAtEnd returns when all ranks have called it.
+func (r *Ranks) meetAtEnd(limit time.Duration) error {
+	ctx, cancel := context.WithTimeout(context.Background(), limit)
+	defer cancel()
+	err := r.group.Barrier(ctx)
+	if errors.Is(err, context.DeadlineExceeded) {
+		return fmt.Errorf("%s: at the end, %s within %v, so all are ended; what has been saved is whole", r, r.absent(), limit)
+	}
+	if err != nil {
+		return fmt.Errorf("%s: can't leave the others: %w", r, err)
+	}
+	return nil
+}
 
 // Shard says what the ranks of a training divide among them, beside the batch (ZeRO; Rajbhandari et al., 2020). What is divided takes
 // 1/N of the memory on each of N ranks. The results are the same.

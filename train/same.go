@@ -3,11 +3,8 @@ package train
 import (
 	"cmp"
 	"context"
-	"crypto/sha256"
 	"fmt"
 	"maps"
-	"os"
-	"path/filepath"
 	"runtime/debug"
 	"slices"
 	"strings"
@@ -82,6 +79,7 @@ func (r *Ranks) same(ctx context.Context, facts map[string]string) error {
 
 // Facts that decide others, or that others decide.
 const (
+	commandFact   = "the command"
 	modelFact     = "the model"
 	precisionFact = "the precision of products"
 	weightsFact   = "weights"
@@ -91,7 +89,7 @@ const (
 // consequence orders facts by how much they follow from others.
 func consequence(fact string) int {
 	switch fact {
-	case "version", modelFact:
+	case "version", commandFact, modelFact:
 		return 0
 	case "parameters":
 		return 2
@@ -108,23 +106,4 @@ func parse(t string) map[string]string {
 		facts[fields[i]] = fields[i+1]
 	}
 	return facts
-}
-
-// sameFolder returns an error if the ranks see different run folders at the path, after rank 0 has written to its own: the settings, or the
-// manifest, which counts what was written. A copy of the folder, such as an older one, has others.
-func (r *Ranks) sameFolder(ctx context.Context, dir string) (err error) {
-	h := sha256.New()
-	for _, name := range []string{"config.json", "manifest.json"} {
-		text, _ := os.ReadFile(filepath.Join(dir, name)) // what can't be read is none of rank 0's
-		fmt.Fprintf(h, "%d %s", len(text), text)
-	}
-	own := fmt.Sprintf("%x", h.Sum(nil))
-	sum := own
-	if err := r.leaderSays(ctx, &sum); err != nil {
-		return err
-	}
-	if own != sum {
-		err = fmt.Errorf("%s is not the run folder that rank 0 writes to; put it on a file system that all machines share, at the same path", dir)
-	}
-	return r.agree(ctx, err)
 }

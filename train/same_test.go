@@ -3,6 +3,7 @@ package train
 import (
 	"context"
 	"errors"
+	"fmt"
 	"maps"
 	"os"
 	"path/filepath"
@@ -76,8 +77,10 @@ func TestRanksLead(t *testing.T) {
 	}
 }
 
-// TestRanksStaleFolder resumes with a rank whose run folder is an older copy, with the same settings.
-func TestRanksStaleFolder(t *testing.T) {
+// TestRanksCopiedFolder resumes with a rank whose run folder is an identical copy.
+func TestRanksCopiedFolder(t *testing.T) {
+	defer func(before time.Duration) { signWait = before }(signWait)
+	signWait = 300 * time.Millisecond
 	dirs := []string{filepath.Join(t.TempDir(), "run"), filepath.Join(t.TempDir(), "run")}
 	c := ranksConfig(30)
 	stopAt := func(step int, o Options) {
@@ -98,18 +101,66 @@ func TestRanksStaleFolder(t *testing.T) {
 		}
 	}
 	stopAt(5, Options{})
-	if err := os.CopyFS(dirs[1], os.DirFS(dirs[0])); err != nil {
+	left := filepath.Join(dirs[0], signPrefix+"0123") // by a process that was killed
+	if err := errors.Join(os.WriteFile(left, nil, 0o666), os.CopyFS(dirs[1], os.DirFS(dirs[0]))); err != nil {
 		t.Fatal(err)
 	}
-	stopAt(3, Options{Resume: true})
 	errs := together(comm.Local(2), func(rank int, g comm.Group) error {
 		task, _ := toyTask(t, false)
 		_, err := Run(t.Context(), dirs[rank], task, c, Options{Resume: true, Ranks: &Ranks{group: g, timeout: 20 * time.Second}})
 		return err
 	})
 	for rank, err := range errs {
-		if err == nil || !strings.Contains(err.Error(), "is not the run folder that rank 0 writes to") {
-			t.Errorf("rank %d: %v", rank, err)
+		want := fmt.Sprintf("%s on the machine %s is not the run folder that rank 0 writes to on %[2]s; put it on", dirs[1], machine())
+		if err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("rank %d: %v, want %s", rank, err, want)
+		}
+	}
+	if signs, _ := filepath.Glob(filepath.Join(dirs[0], signPrefix+"*")); len(signs) > 0 {
+		t.Errorf("%v stay", signs)
+	}
+}
+
+// TestRanksLateSign has a file system that shows the sign late, as NFS does.
+func TestRanksLateSign(t *testing.T) {
+	dir := t.TempDir()
+	s := sign{Name: signPrefix + "1"}
+	go func() {
+		time.Sleep(100 * time.Millisecond)
+		_ = os.WriteFile(filepath.Join(dir, s.Name), nil, 0o666)
+	}()
+	if err := s.look(t.Context(), dir); err != nil {
+		t.Error(err)
+	}
+}
+
+// TestRanksLeave has a rank that doesn't come to the end: the others name it.
+func TestRanksLeave(t *testing.T) {
+	defer func(leave, answer time.Duration) { leaveTimeout, answerTime = leave, answer }(leaveTimeout, answerTime)
+	leaveTimeout, answerTime = time.Second, time.Second
+	for rank, err := range together(comm.Local(3), func(rank int, g comm.Group) error {
+		if rank == 1 {
+			return nil
+		}
+		return (&Ranks{group: g, timeout: time.Second}).Close()
+	}) {
+		if want := fmt.Sprintf("rank %d of 3: at the end, rank 1 doesn't answer within 1s", rank); rank != 1 && (err == nil || !strings.HasPrefix(err.Error(), want)) {
+			t.Errorf("rank %d: %v, want %s", rank, err, want)
+		}
+	}
+	for rank, err := range together(comm.Local(2), func(rank int, g comm.Group) error {
+		if rank == 1 { // it comes, and stops before the others have left
+			return g.Barrier(t.Context())
+		}
+		return (&Ranks{group: g, timeout: time.Second}).Close()
+	}) {
+		if want := "rank 0 of 2: at the end, rank 1 doesn't answer within 1s"; rank == 0 && (err == nil || !strings.HasPrefix(err.Error(), want)) {
+			t.Errorf("%v, want %s", err, want)
+		}
+	}
+	for _, err := range together(comm.Local(2), func(_ int, g comm.Group) error { return (&Ranks{group: g, timeout: time.Second}).Close() }) {
+		if err != nil {
+			t.Error(err)
 		}
 	}
 }

@@ -34,12 +34,27 @@ func (r *Ranks) Same(facts map[string]string) error {
 	return r.same(ctx, all)
 }
 
-// SameBeginning is [Ranks.Same] for what decides how a training begins. Ranks whose launcher has no MPI can't exchange anything yet, and
-// compare nothing.
+// SameBeginning is [Ranks.Same] for what decides how a training begins. Ranks whose launcher has no MPI can't exchange anything before their
+// GPUs are joined: they compare the facts then, and [Ranks.Lead] or [Run] has the error.
 func (r *Ranks) SameBeginning(facts map[string]string) error {
-	if _, later := r.group.(*deviceGroup); later {
+	if g, ok := r.group.(*deviceGroup); ok && g.peers == nil {
+		g.beginning = facts
 		return nil
 	}
+	return r.Same(facts)
+}
+
+// reach joins the devices of ranks that can exchange nothing before, and compares what they have kept for this. Other ranks are joined.
+func (r *Ranks) reach(ctx context.Context, d *tensor.Device) error {
+	g, ok := r.group.(*deviceGroup)
+	if !ok {
+		return nil
+	}
+	if err := g.reach(ctx, d); err != nil || g.beginning == nil {
+		return err
+	}
+	facts := g.beginning
+	g.beginning = nil
 	return r.Same(facts)
 }
 
@@ -51,10 +66,8 @@ func (r *Ranks) Lead(d *tensor.Device, f func() error) (err error) {
 	}
 	wait, cancel := r.waiting()
 	defer cancel()
-	if g, ok := r.group.(*deviceGroup); ok {
-		if err := g.reach(wait, d); err != nil {
-			return err
-		}
+	if err := r.reach(wait, d); err != nil {
+		return err
 	}
 	if r.Rank() == 0 {
 		err = f()

@@ -43,8 +43,8 @@ func (g *generateFlags) idleRanks(c *cobra.Command, prompts int) {
 	}
 	n, most := max(g.options.N, g.options.Candidates)*prompts, g.options.Batch
 	if batches := (n + most - 1) / most; batches < r.Size() {
-		fmt.Fprintf(c.ErrOrStderr(), "%s to draw are %d of --batch %d, and there are %d ranks; a smaller --batch gives all of them something to do\n",
-			count(n, "picture"), batches, most, r.Size())
+		fmt.Fprintf(c.ErrOrStderr(), "%s to draw: with --batch %d, %d of %d ranks have work; a smaller --batch gives all of them some\n",
+			count(n, "picture"), most, batches, r.Size())
 	}
 }
 

@@ -203,7 +203,7 @@ func TestMpirunFineTunes(t *testing.T) {
 	succeeds(t, tune(alone, "--threads", "1")...)
 	for want, arguments := range map[string][][]string{
 		"--batch 7: doesn't divide among 2 ranks":  {tune(together, "--batch", "7"), tune(together, "--batch", "7")},
-		"rank 1 has nothing for --from where rank": {tune(together), sharedDALLE(together)},
+		"rank 1 has nothing for --from where rank": {tune(together), tune(together, "--from=")},
 		"nowhere: there is no such run folder":     {tune(together, "--from", "nowhere"), tune(together, "--from", "nowhere")},
 	} {
 		if printed, err := runRanks(t, launcher, 1, arguments...); err == nil || !strings.Contains(printed, want) {
@@ -251,7 +251,17 @@ func TestMpirunJoint(t *testing.T) {
 func TestMpirunDisagree(t *testing.T) {
 	launcher, base := launchers(t)[0], codedBirds(t)
 	printed, err := runRanks(t, launcher, 1, sharedDALLE(base), sharedDALLE(base, "--lr", "0.01"))
-	if want := "rank 1 has 0.01 for training.learning_rate where rank 0 has"; err == nil || !strings.Contains(printed, want) {
+	if want := "rank 1 has 0.01 for --lr where rank 0 has"; err == nil || !strings.Contains(printed, want) {
+		t.Errorf("%v, %q, want %q", err, printed, want)
+	}
+	printed, err = runRanks(t, launcher, 1, sharedDALLE(base), []string{"train", "clip", "--run", base})
+	if want := "rank 1 has clip for the command where rank 0 has dalle"; err == nil || !strings.Contains(printed, want) {
+		t.Errorf("%v, %q, want %q", err, printed, want)
+	}
+	other := filepath.Join(t.TempDir(), "other")
+	copyRun(t, base, other)
+	printed, err = runRanks(t, launcher, 1, sharedDALLE(base), sharedDALLE(other))
+	if want := "rank 1 has " + other + " for --run where rank 0 has " + base; err == nil || !strings.Contains(printed, want) {
 		t.Errorf("%v, %q, want %q", err, printed, want)
 	}
 	printed, err = runRanks(t, launcher, 2, sharedDALLE(base, "--batch", "7"))

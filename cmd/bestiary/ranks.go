@@ -117,20 +117,23 @@ func joinRanks(c *cobra.Command, arguments []string) error {
 	if what == ranksDivide {
 		return ranks.Same(commonFacts(c, arguments))
 	}
-	return ranks.SameBeginning(map[string]string{"--from": fromFlag(c), "--resume": flagText(c, "resume")}) // trainings compare more, later
+	return ranks.SameBeginning(commonFacts(c, arguments)) // trainings also compare data and weights, later
 }
 
-// end leaves the other ranks. After an error that they don't know of, it ends them.
+// end leaves the other ranks. After an error that they don't know of, or if one of them doesn't leave, it ends them all.
 func (t *together) end(err error, code int) {
-	switch {
-	case t.ranks == nil:
-	case err == nil || train.Agreed(err):
-		if closed := t.ranks.Close(); closed != nil && err == nil {
-			fmt.Fprintf(os.Stderr, "bestiary: %s: can't leave the other ranks: %v\n", t.ranks, closed)
-		}
-	default:
-		t.ranks.Abort(code)
+	if t.ranks == nil {
+		return
 	}
+	if err == nil || train.Agreed(err) {
+		left := t.ranks.Close()
+		if left == nil {
+			return
+		}
+		fmt.Fprintf(os.Stderr, "bestiary: %v\n", left)
+		code = max(code, 1)
+	}
+	t.ranks.Abort(code)
 }
 
 // threadsOf returns the threads of one of several ranks on this machine: its share of the processors that they use together. A launcher

@@ -12,20 +12,24 @@ import (
 	"github.com/spf13/pflag"
 )
 
-// commonFacts are what ranks that divide a command must have in common: arguments, flags but those of a machine, and what the runs and files
-// hold that flags name. Pictures of --data are compared once they are read, see sameData.
+// commonFacts are what ranks must have in common: arguments, flags but those of a machine and of rank 0, and what the runs and files hold that
+// flags name. Of a training, weights and data are compared by package train; otherwise pictures of --data are compared once they are read,
+// see sameData.
 func commonFacts(c *cobra.Command, arguments []string) map[string]string {
-	facts := map[string]string{"the arguments": strings.Join(arguments, " ")}
+	facts := map[string]string{"the command": c.Name(), "the arguments": strings.Join(arguments, " ")}
+	trains := c.Annotations[ranksKey] == ranksTrain
 	c.Flags().VisitAll(func(f *pflag.Flag) {
 		value := f.Value.String()
 		switch f.Name {
-		case "device", "threads", "kernels", "max-memory", "rank-timeout":
+		case "device", "threads", "kernels", "max-memory", "rank-timeout", "no-cache", "track":
 			return
 		case "run", "beside", "clip", "classifier", "detector", "segmenter":
 			for _, dir := range flagValues(f) {
-				facts["the weights of "+dir] = weightsSum(dir)
+				if !trains {
+					facts["the weights of "+dir] = weightsSum(dir)
+				}
 			}
-		case "prompts", "prime", "inception":
+		case "prompts", "prime", "inception", "tokenizer":
 			if value != "" && value != standard {
 				facts["the contents of "+value] = fileSum(value)
 			}

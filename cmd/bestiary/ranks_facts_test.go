@@ -4,6 +4,7 @@ import (
 	"maps"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -46,6 +47,65 @@ func TestCommonFacts(t *testing.T) {
 		before = facts(test.command(), test.line)
 		if after := facts(test.command(), test.line+" --threads 3 --device cpu"); !maps.Equal(before, after) {
 			t.Errorf("%s: %v and %v", test.line, before, after)
+		}
+	}
+}
+
+// TestCommonFactsOfTraining compares the flags of a training and its tokenizer, but not the folders of runs, and not what only rank 0 uses.
+func TestCommonFactsOfTraining(t *testing.T) {
+	t.Chdir(t.TempDir())
+	facts := func(line string) map[string]string {
+		t.Helper()
+		c, _, err := newTrain().Find([]string{"dalle"})
+		if err == nil {
+			err = c.ParseFlags(strings.Fields(line))
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		return commonFacts(c, nil)
+	}
+	for line, same := range map[string]bool{
+		"--from a": false, "--run other": false, "--lr 0.1": false, "--clip 2": false, "--offload optimizer": false, "--sample-every 7": false,
+		"--threads 2 --rank-timeout 3s --no-cache --track mlflow=http://localhost": true,
+	} {
+		if a, b := facts("--run run"), facts("--run run "+line); maps.Equal(a, b) != same {
+			t.Errorf("%s: %v and %v", line, a, b)
+		}
+	}
+	before := facts("--tokenizer words.json")
+	if err := os.WriteFile("words.json", []byte("changed"), 0o666); err != nil {
+		t.Fatal(err)
+	}
+	if maps.Equal(before, facts("--tokenizer words.json")) {
+		t.Error("tokenizers may differ")
+	}
+}
+
+// TestOneProcess checks that all commands that ranks neither share nor each run, such as segment, refuse a launcher that starts several.
+func TestOneProcess(t *testing.T) {
+	t.Setenv("PMI_RANK", "1")
+	t.Setenv("PMI_SIZE", "2")
+	var refused []string
+	var visit func(c *cobra.Command)
+	visit = func(c *cobra.Command) {
+		if c.HasParent() && (c.PersistentPreRunE != nil || c.PersistentPreRun != nil) {
+			t.Errorf("%s has a PersistentPreRun of its own, so it doesn't ask for ranks", c.CommandPath())
+		}
+		if c.HasParent() && c.Annotations[ranksKey] == "" {
+			refused = append(refused, c.Name())
+			if err := joinRanks(c, nil); err == nil || !isUsage(err) || !strings.Contains(err.Error(), "runs in one process, and MPICH has started 2") {
+				t.Errorf("%s: %v", c.CommandPath(), err)
+			}
+		}
+		for _, below := range c.Commands() {
+			visit(below)
+		}
+	}
+	visit(newRoot())
+	for _, name := range []string{"segment", "detect", "crop", "reconstruct", "interpolate", "compare", "density", "export", "import", "demo", "serve"} {
+		if !slices.Contains(refused, name) {
+			t.Errorf("%s isn't refused", name)
 		}
 	}
 }

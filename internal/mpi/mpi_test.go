@@ -72,7 +72,7 @@ func rank(what string) error {
 	if w.Place() != p && p.LocalSize > 0 {
 		return fmt.Errorf("MPI says %+v, the launcher %+v", w.Place(), p)
 	}
-	if err := map[string]func(*World) error{"collective": collective, "hang": hang, "abort": abortLast}[what](w); err != nil {
+	if err := map[string]func(*World) error{"collective": collective, "hang": hang, "abort": abortLast, "leave": leave}[what](w); err != nil {
 		return err
 	}
 	return w.Close()
@@ -202,6 +202,23 @@ func hang(w *World) error {
 	return nil
 }
 
+// leave has ranks leave while one doesn't.
+func leave(w *World) error {
+	if w.Place().Rank == 1 {
+		time.Sleep(time.Minute)
+		return nil
+	}
+	leaveWait = time.Second
+	err := w.Close()
+	if err != nil && !strings.Contains(err.Error(), "MPI_Finalize has not returned within 1s") {
+		return err
+	}
+	fmt.Println("left:", err)
+	time.Sleep(time.Second) // until the other has left, too
+	w.Abort(3)
+	return nil
+}
+
 // late has a rank that doesn't come to MPI at all, such as one whose machine has no file system.
 func late(p comm.Place) error {
 	if p.Rank == 1 {
@@ -251,6 +268,11 @@ func TestHang(t *testing.T) {
 			}
 			if printed, err = launch(t, launcher, 3, "abort"); err == nil {
 				t.Errorf("an abort is no failure\n%s", printed)
+			}
+			began = time.Now()
+			printed, err = launch(t, launcher, 3, "leave")
+			if err == nil || strings.Count(printed, "left: MPI_Finalize") != 2 || time.Since(began) > 40*time.Second {
+				t.Errorf("after %v: %v\n%s", time.Since(began), err, printed)
 			}
 			began = time.Now()
 			printed, err = launch(t, launcher, 2, "late")

@@ -125,6 +125,11 @@ func (w *World) Version() (text, path string) { return w.library.version, w.libr
 
 // Abort ends all ranks at once with an exit code. It doesn't return.
 func (w *World) Abort(code int) {
+	select {
+	case <-w.ended: // it has left
+		os.Exit(code)
+	default:
+	}
 	aborted := make(chan struct{})
 	go func() {
 		defer close(aborted)
@@ -144,15 +149,24 @@ func (w *World) Abort(code int) {
 // abortWait is how long Abort waits for the library.
 const abortWait = 5 * time.Second
 
-// Close leaves the world, once all ranks do.
+// Close leaves the world, once all ranks do. It returns an error if they don't within leaveWait: nothing but Abort is possible then.
 func (w *World) Close() error {
 	w.close.Do(func() {
-		w.shut = w.run(func() error { return w.library.check(finalize) })
-		close(w.jobs)
-		<-w.ended
+		left := make(chan error, 1)
+		w.jobs <- func() { left <- w.library.check(finalize) }
+		select {
+		case w.shut = <-left:
+			close(w.jobs)
+			<-w.ended
+		case <-time.After(leaveWait): // the thread is inside of the call
+			w.shut = fmt.Errorf("MPI_Finalize has not returned within %v, as another rank has ended or hangs; see what the others say", leaveWait)
+		}
 	})
 	return w.shut
 }
+
+// leaveWait is how long Close waits for the other ranks to leave.
+var leaveWait = 30 * time.Second // tests lower it
 
 // wait tests a request until it has ended. The thread sleeps between tests, longer and longer, up to a 20th of the time that has
 // passed.
