@@ -26,11 +26,13 @@ type Engine struct {
 	*simd.Products
 	BF16    *BF16Kernels // nil: products are float32
 	Uniform bool         // the form of a product doesn't depend on its number of rows, see kernel.Features
-	Passes  *simd.Passes
-	Pool    *pool.Pool
-	Workers []*Worker
-	room    int // bytes for panels of B, see panelRoom
-	mu      sync.Mutex
+	// RoundConstants, at precision medium, lets products of few rows round a constant B to bfloat16, see roundedWeights.
+	RoundConstants bool
+	Passes         *simd.Passes
+	Pool           *pool.Pool
+	Workers        []*Worker
+	room           int // bytes for panels of B, see panelRoom
+	mu             sync.Mutex
 
 	// The job that runs, and the slices that it has the addresses of.
 	rows     []RowsJob
@@ -74,6 +76,7 @@ type Worker struct {
 	tiles         tileWorker
 	image         []float32 // a padded image
 	linear        linearWorker
+	four          [2][4]float32 // factors or dot products of skinny products
 }
 
 // New returns an engine with the microkernels of a level that has some, in an arithmetic that this processor has.

@@ -38,6 +38,7 @@ var groups = []struct {
 	{"overlap", overlap},
 	{"random", random},
 	{"skinny", skinny},
+	{"skinny_bf16", skinnyBF16},
 	{"depthwise", depthwise},
 	{"winograd", winograd},
 	{"prefetch", prefetch},
