@@ -78,7 +78,7 @@ func TestRoundedWeights(t *testing.T) {
 			p.Constant = constant
 			full := rapid.IntRange(0, 4).Draw(t, "full") == 0
 			weights := p.b
-			if p.M <= gemm.RoundedRows && !full {
+			if !full {
 				weights = p.rounded()
 			}
 			want := cputest.Wide(p.c)

@@ -48,7 +48,8 @@ type Engine struct {
 
 	// The tasks of jobs, bound once: binding allocates.
 	runRows, runColumns, runSum   func(task, worker int)
-	runSkinny, runLinear, runKeep func(task, worker int)
+	runSkinny, runSkinnyEnd       func(task, worker int)
+	runLinear, runKeep            func(task, worker int)
 	runShareRows, runShareColumns func(task, worker int)
 
 	blank   []float32 // zeros that end an odd depth in bfloat16
@@ -87,7 +88,8 @@ func New(level simd.Level, arithmetic Arithmetic, p *pool.Pool) *Engine {
 	}
 	e.runRows, e.runColumns, e.runSum = e.rowsTask, e.columnsTask, e.sumTask
 	e.runShareRows, e.runShareColumns = e.shareRowsTask, e.shareColumnsTask
-	e.runSkinny, e.runLinear, e.runKeep = e.skinnyTask, e.linearTask, e.keepTask
+	e.runSkinny, e.runSkinnyEnd = e.skinnyTask, e.skinnyEnd
+	e.runLinear, e.runKeep = e.linearTask, e.keepTask
 	return e
 }
 

@@ -3,15 +3,17 @@ package gemm
 import "github.com/bestiary-ml/bestiary/internal/kernel"
 
 // skinnyJob is a skinny product: one of few rows, as in decoding one token at a time. Its time is that of reading B, so B is read once,
-// in the order of memory, and not packed. A chunk of the rows of C stays in the level-1 cache meanwhile, and two of them share what
-// is read of B. If B is not transposed, tasks split the columns into chunks and the depth into parts (split-K); each part but the
-// first has partial sums of its own. Otherwise they split the rows of B as it is stored.
+// in the order of memory, and not packed.
+//
+// If B is not transposed, tasks split the columns into chunks and the depth into parts (split-K). The sums of a task lie side by side,
+// so that they stay in the level-1 cache: rows of C may be so far apart that all of them fall into a few of its sets. Two rows of
+// sums share what is read of B. Otherwise, tasks split the rows of B as it is stored.
 type skinnyJob struct {
 	kernel.Gemm
 	a, b, bias, c []float32
 	rounded       []float32 // B in bfloat16, see roundedWeights; or nil
 	parts, chunks int       // of the depth and of the columns; if B is transposed, chunks are parts of its rows
-	sums          []float32 // [parts−1, M, N]
+	sums          []float32 // [parts, chunks, M, columns of the chunk]
 }
 
 const (
@@ -44,29 +46,28 @@ func (p *Engine) multiplySkinny(g kernel.Gemm, a, b, bias, c []float32) bool {
 		j.chunks = max(skinnyParts, p.Pool.Threads())
 	case large:
 		j.parts = skinnyParts
-		j.sums = p.partialSums((j.parts - 1) * g.M * g.N)
 	}
 	if !g.TransB {
 		j.chunks = Ceil(g.N, j.chunk())
+		j.sums = p.partialSums(j.parts * g.M * g.N)
 	}
 	p.skinnyJob = j
-	if tasks := j.parts * j.chunks; large {
-		p.Pool.Run(tasks, p.runSkinny)
-	} else {
-		for task := range tasks {
-			p.skinnyTask(task, 0)
-		}
-	}
-	for m := range g.M {
-		c := c[m*g.LdC:][:g.N]
-		for part := 1; part < j.parts; part++ {
-			p.Passes.Binary[kernel.Add](c, j.sums[((part-1)*g.M+m)*g.N:][:g.N], c)
-		}
-		p.Activate(g.Act, float32(g.Slope), c)
-	}
+	p.runSome(large, j.parts*j.chunks, p.runSkinny)
+	p.runSome(g.M*g.N > smallJob/4, j.chunks, p.runSkinnyEnd)
 	p.skinnyJob = skinnyJob{}
 	p.mu.Unlock()
 	return true
+}
+
+// runSome runs tasks, on several threads if they are large.
+func (p *Engine) runSome(large bool, tasks int, f func(task, worker int)) {
+	if large {
+		p.Pool.Run(tasks, f)
+		return
+	}
+	for task := range tasks {
+		f(task, 0)
+	}
 }
 
 // chunk is the number of columns of a chunk of a B that isn't transposed. In bfloat16 it is that of the copy.
@@ -74,7 +75,7 @@ func (j *skinnyJob) chunk() int {
 	if j.rounded != nil {
 		return leastChunk
 	}
-	return max(leastChunk, chunkSums/j.M)
+	return max(leastChunk, wholeGroups(chunkSums/j.M))
 }
 
 // skinnyTask multiplies with a part of B.
@@ -96,24 +97,30 @@ func (p *Engine) skinnyTask(task, worker int) {
 	p.skinnySums(w, j, part, from, to, n0, min(n0+j.chunk(), j.N))
 }
 
+// sumsOf returns the sums [M, n1−n0] of a part of the depth for the chunk of columns n0 to n1.
+func (j *skinnyJob) sumsOf(part, n0, n1 int) []float32 {
+	return j.sums[j.M*(part*j.N+n0):][:j.M*(n1-n0)]
+}
+
 // skinnySums adds columns n0 to n1 of rows k0 to k1 of B, each times its column of A.
 func (p *Engine) skinnySums(w *Worker, j *skinnyJob, part, k0, k1, n0, n1 int) {
-	rows, ld := j.c, j.LdC
-	if part > 0 {
-		rows, ld = j.sums[(part-1)*j.M*j.N:], j.N
-	}
+	rows, ld := j.sumsOf(part, n0, n1), n1-n0
 	for m := range j.M {
-		c := rows[m*ld:][n0:n1]
-		if part > 0 || !j.Accumulate && j.bias == nil {
-			clear(c)
-		} else if j.bias != nil {
-			copy(c, j.bias[n0:n1])
+		switch row := rows[m*ld:][:ld]; {
+		case part == 0 && j.bias != nil:
+			copy(row, j.bias[n0:n1])
+		case part == 0 && j.Accumulate:
+			copy(row, j.c[m*j.LdC:][n0:n1])
+		default:
+			clear(row)
 		}
 	}
 	if j.rounded != nil {
-		n0 = p.skinnyRounded(w, j, rows, ld, k0, k1, n0, n1)
+		done := p.skinnyRounded(w, j, rows, ld, k0, k1, n0)
+		n0, rows = n0+done, rows[done:]
 	}
-	if n0 == n1 {
+	columns := n1 - n0
+	if columns == 0 {
 		return
 	}
 	k := k0
@@ -121,16 +128,39 @@ func (p *Engine) skinnySums(w *Worker, j *skinnyJob, part, k0, k1, n0, n1 int) {
 		b, m := j.b[k*j.LdB+n0:], 0
 		for ; m+2 <= j.M; m += 2 {
 			a, c := j.a[m*j.LdA+k:], rows[m*ld:]
-			p.Passes.AddRowsTo2((*[4]float32)(a), (*[4]float32)(a[j.LdA:]), b, j.LdB, c[n0:n1], c[ld:][n0:n1])
+			p.Passes.AddRowsTo2((*[4]float32)(a), (*[4]float32)(a[j.LdA:]), b, j.LdB, c[:columns], c[ld:][:columns])
 		}
 		if m < j.M {
-			p.Passes.AddRows((*[4]float32)(j.a[m*j.LdA+k:]), b, j.LdB, rows[m*ld:][n0:n1])
+			p.Passes.AddRows((*[4]float32)(j.a[m*j.LdA+k:]), b, j.LdB, rows[m*ld:][:columns])
 		}
 	}
 	for ; k < k1; k++ {
 		for m := range j.M {
-			p.Passes.AddScaled(j.a[m*j.LdA+k], j.b[k*j.LdB:][n0:n1], rows[m*ld:][n0:n1])
+			p.Passes.AddScaled(j.a[m*j.LdA+k], j.b[k*j.LdB:][n0:n1], rows[m*ld:][:columns])
 		}
+	}
+}
+
+// skinnyEnd adds the sums of a chunk and applies the activation. If B is transposed, only the activation is left.
+func (p *Engine) skinnyEnd(task, _ int) {
+	j := &p.skinnyJob
+	n0, n1 := Split(j.N, task, j.chunks), Split(j.N, task+1, j.chunks)
+	if !j.TransB {
+		n0, n1 = task*j.chunk(), min((task+1)*j.chunk(), j.N)
+	}
+	for m := range j.M {
+		c, columns := j.c[m*j.LdC:][n0:n1], n1-n0
+		for part := range j.parts {
+			if j.TransB {
+				break
+			}
+			if sums := j.sumsOf(part, n0, n1)[m*columns:][:columns]; part == 0 {
+				copy(c, sums)
+			} else {
+				p.Passes.Binary[kernel.Add](c, sums, c)
+			}
+		}
+		p.Activate(j.Act, float32(j.Slope), c)
 	}
 }
 

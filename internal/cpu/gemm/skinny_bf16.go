@@ -14,17 +14,13 @@ import (
 //
 // What is left of rows and columns is read in float32.
 
-// RoundedRows is the largest number of rows for which a constant B is read in bfloat16. Widening a vector takes an instruction for each
-// two rows that multiply it, so with more rows it takes longer than reading twice the bytes.
-const RoundedRows = 8
-
 // wholeGroups is n, rounded down to whole groups.
 func wholeGroups(n int) int { return n / simd.BF16Group * simd.BF16Group }
 
 // roundedWeights returns B in bfloat16, or nil if it is read in float32: because of the precision, because it may change, or because the
 // cache of constants is full.
 func (p *Engine) roundedWeights(g kernel.Gemm, b []float32) []float32 {
-	if !p.RoundConstants || g.Constant == 0 || g.M > RoundedRows {
+	if !p.RoundConstants || g.Constant == 0 {
 		return nil
 	}
 	rows, size := g.K, Ceil(g.K, 4)*4*wholeGroups(g.N)/2
@@ -62,13 +58,14 @@ func roundedChunk(rounded []float32, g kernel.Gemm, n int) (pairs []float32, col
 	return rounded[n/2*Ceil(g.K, 4)*4:], min(leastChunk, wholeGroups(g.N)-n)
 }
 
-// skinnyRounded is skinnySums in bfloat16, for the whole groups of a chunk. It returns the first of the columns that are left.
-func (p *Engine) skinnyRounded(w *Worker, j *skinnyJob, rows []float32, ld, k0, k1, n0, n1 int) int {
+// skinnyRounded adds to the sums of a chunk from column n0 on what skinnySums adds, in bfloat16, for the whole groups of the chunk. It
+// returns the number of columns of them.
+func (p *Engine) skinnyRounded(w *Worker, j *skinnyJob, rows []float32, ld, k0, k1, n0 int) int {
 	if n0 >= wholeGroups(j.N) {
-		return n0
+		return 0
 	}
 	b, columns := roundedChunk(j.rounded, j.Gemm, n0)
-	end, stride := n0+columns, columns/2
+	stride := columns / 2
 	w.four = [2][4]float32{} // factors of the last rows, fewer than four
 	for k := k0; k < k1; k += 4 {
 		factors := func(m, i int) *[4]float32 {
@@ -80,14 +77,17 @@ func (p *Engine) skinnyRounded(w *Worker, j *skinnyJob, rows []float32, ld, k0, 
 			return &w.four[i]
 		}
 		b, m := b[k*stride:], 0
+		if k+4 < k1 && j.M > 2 { // a core doesn't look ahead so far while it computes
+			p.Passes.Prefetch(b[4*stride:][:4*stride])
+		}
 		for ; m+2 <= j.M; m += 2 {
-			p.Passes.AddRowsTo2BF16(factors(m, 0), factors(m+1, 1), b, stride, rows[m*ld:][n0:end], rows[(m+1)*ld:][n0:end])
+			p.Passes.AddRowsTo2BF16(factors(m, 0), factors(m+1, 1), b, stride, rows[m*ld:][:columns], rows[(m+1)*ld:][:columns])
 		}
 		if m < j.M {
-			p.Passes.AddRowsBF16(factors(m, 0), b, stride, rows[m*ld:][n0:end])
+			p.Passes.AddRowsBF16(factors(m, 0), b, stride, rows[m*ld:][:columns])
 		}
 	}
-	return end
+	return columns
 }
 
 // dotsRounded is Passes.DotRows of x and four rows, from n on, of a transposed B in bfloat16. It overwrites rest.
