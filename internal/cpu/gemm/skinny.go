@@ -150,14 +150,10 @@ func (p *Engine) skinnyEnd(task, _ int) {
 	}
 	for m := range j.M {
 		c, columns := j.c[m*j.LdC:][n0:n1], n1-n0
-		for part := range j.parts {
-			if j.TransB {
-				break
-			}
-			if sums := j.sumsOf(part, n0, n1)[m*columns:][:columns]; part == 0 {
-				copy(c, sums)
-			} else {
-				p.Passes.Binary[kernel.Add](c, sums, c)
+		if !j.TransB {
+			copy(c, j.sumsOf(0, n0, n1)[m*columns:])
+			for part := 1; part < j.parts; part++ {
+				p.Passes.Binary[kernel.Add](c, j.sumsOf(part, n0, n1)[m*columns:][:columns], c)
 			}
 		}
 		p.Activate(j.Act, float32(j.Slope), c)
