@@ -49,7 +49,8 @@ type DeviceOptions struct {
 	// Precision is the lowest precision of matrix products and convolutions of float32 tensors that is allowed, as in
 	// PyTorch's set_float32_matmul_precision. "highest" (or "") is float32. "high" is TF32 on a GPU and, on the processor,
 	// three products of operands that are split into two bfloat16 numbers. "medium" rounds operands to bfloat16 and sums in
-	// float32. The device uses the fastest arithmetic that is precise enough; see [Device.Precision].
+	// float32; on the processor, it rounds only the weights where few rows are multiplied by frozen weights, since reading them
+	// takes the time. The device uses the fastest arithmetic that is precise enough; see [Device.Precision].
 	Precision string
 }
 
@@ -146,7 +147,7 @@ func (d *Device) Remark() string { return d.remark }
 func (d *Device) Name() string { return d.kernels.Name() }
 
 // Precision returns the precision of matrix products and convolutions of float32 tensors. On a GPU it is that of [DeviceOptions].
-// On the processor it is the lowest that the options allow, if that is faster than float32, and "highest" otherwise.
+// On the processor it is the lowest that the options allow, if that is faster than float32 for some of them, and "highest" otherwise.
 func (d *Device) Precision() string { return d.kernels.Features().Precision.String() }
 
 // Close ends the device's worker goroutines. Its tensors stay usable, at the speed of one thread.

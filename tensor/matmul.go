@@ -42,6 +42,9 @@ func (t *Tensor) matMul(u *Tensor, transT, transU bool) *Tensor {
 		}
 		g.M = count(t.dims[:t.rank-1])
 	}
+	if !batched {
+		g.Constant = u.constant
+	}
 	if inner != g.K || batched && !slices.Equal(t.dims[:t.rank-2], u.dims[:u.rank-2]) {
 		panic(fmt.Sprintf("tensor: MatMul of shapes %v and %v (transposed: %t, %t)", t.Shape(), u.Shape(), transT, transU))
 	}

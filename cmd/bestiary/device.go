@@ -5,6 +5,7 @@ import (
 	"strconv"
 
 	"github.com/bestiary-ml/bestiary/internal/cpu/simd"
+	"github.com/bestiary-ml/bestiary/internal/engine"
 	"github.com/bestiary-ml/bestiary/tensor"
 	"github.com/bestiary-ml/bestiary/train"
 	"github.com/spf13/cobra"
@@ -61,6 +62,8 @@ func (f *deviceFlags) open() (*tensor.Device, error) {
 	}
 	if asked := f.options.Precision; asked != "" && asked != d.Precision() {
 		fmt.Fprintf(f.command.ErrOrStderr(), "--precision %s: computes in float32 (highest): %s\n", asked, f.whyFloat32(asked))
+	} else if engine.Kernels(d).Features().OnlyWeights {
+		fmt.Fprintf(f.command.ErrOrStderr(), "--precision %s: computes in float32, but generates with weights in bfloat16: %s\n", asked, f.whyFloat32(asked))
 	}
 	if r := ranksOf(f.command); r != nil && f.command.Annotations[ranksKey] == ranksDivide {
 		if err := r.Divide(d); err != nil {
@@ -98,7 +101,7 @@ func (f *deviceFlags) openFor(ranks *train.Ranks) (*tensor.Device, error) {
 	return tensor.OpenDevice(name, o)
 }
 
-// whyFloat32 returns the reason why products are computed in float32 although a lower precision is allowed.
+// whyFloat32 returns the reason why products, or all but those with the weights of generation, are computed in float32 although a lower precision is allowed.
 func (f *deviceFlags) whyFloat32(precision string) string {
 	switch {
 	case simd.BF16For(simd.Detect()) == nil:
@@ -108,7 +111,7 @@ func (f *deviceFlags) whyFloat32(precision string) string {
 	case precision == "high" && !simd.HasAMX():
 		return noTiles() + ", and three products in bfloat16 take longer on AVX512-BF16 than one in float32"
 	default:
-		return "--kernels " + f.options.Kernels + " has no bfloat16"
+		return "--kernels " + f.options.Kernels + " has no bfloat16 products"
 	}
 }
 

@@ -131,13 +131,16 @@ func kernelSets() string {
 
 // precisions describes how products are computed at each --precision.
 func precisions() string {
+	const weights = "highest, high and medium all in float32, but medium generates with weights in bfloat16: "
 	switch {
+	case simd.Detect() == simd.Portable:
+		return "highest, high and medium all in float32: there are no kernels for this processor"
 	case simd.BF16For(simd.Detect()) == nil:
-		return "highest, high and medium all in float32: no AVX512-BF16"
+		return weights + "no AVX512-BF16"
 	case simd.HasAMX():
 		return "highest in float32; high in three products in bfloat16 and medium in one, on AMX's tiles"
 	case !simd.BF16Pays():
-		return "highest, high and medium all in float32: " + noTiles() + ", and its AVX512-BF16 is not faster than float32"
+		return weights + noTiles() + ", and its AVX512-BF16 is not faster than float32"
 	}
 	return "highest and high in float32 (" + noTiles() + ", and three products in bfloat16 take longer on AVX512-BF16), medium in bfloat16"
 }

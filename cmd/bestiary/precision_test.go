@@ -25,6 +25,16 @@ func TestPrecisionFallsBack(t *testing.T) {
 			t.Errorf("%v printed %q to stdout and %q to stderr", args, out, told)
 		}
 	}
+	if simd.Detect() != simd.Portable {
+		why := ""
+		if simd.BF16For(simd.Detect()) == nil || !simd.HasAMX() && !simd.BF16Pays() {
+			why = "generates with weights in bfloat16"
+		}
+		out, told, code := bestiary(t, "doctor", "--device", "cpu", "--precision", "medium")
+		if code != 0 || (told != "") != (why != "") || !strings.Contains(told, why) || !strings.Contains(out, ", precision medium\n") {
+			t.Errorf("printed %q to stdout and %q to stderr", out, told)
+		}
+	}
 	if _, told, _ := bestiary(t, "doctor"); told != "" {
 		t.Errorf("printed %q, but no precision was given", told)
 	}
@@ -33,7 +43,7 @@ func TestPrecisionFallsBack(t *testing.T) {
 // TestResumedPrecision checks that a resumed training keeps the precision of its run.
 func TestResumedPrecision(t *testing.T) {
 	want := "highest"
-	if simd.BF16For(simd.Detect()) != nil && (simd.HasAMX() || simd.BF16Pays()) {
+	if simd.Detect() != simd.Portable {
 		want = "medium"
 	}
 	folder, path := pictures(t, 24), filepath.Join(t.TempDir(), "run")

@@ -2,7 +2,7 @@
 // takes off, so that it is sent later: error feedback (Seide et al., 2014, 1-Bit Stochastic Gradient Descent; Karimireddy et al., 2019,
 // Error Feedback Fixes SignSGD). A constant that rounds away is then right on average over several sums.
 //
-// internal/cuda/bfloat16.cu computes the same on a GPU, to the bit.
+// internal/cuda/bfloat16.cu computes the same on a GPU, to the bit. Kernels of the processor round weights by Bits.
 package bfloat16
 
 import "math"
@@ -12,7 +12,7 @@ func Round(to []uint16, x, lost []float32) {
 	lost, to = lost[:len(x)], to[:len(x)]
 	for i, v := range x {
 		v += lost[i]
-		to[i] = bits(v)
+		to[i] = Bits(v)
 		lost[i] = v - float(to[i])
 	}
 }
@@ -41,7 +41,8 @@ func Widen(x []float32, from []uint16) {
 // notANumber is what a GPU makes of NaN.
 const notANumber = 0x7fff
 
-func bits(v float32) uint16 {
+// Bits returns the nearest bfloat16 number, of two the even one.
+func Bits(v float32) uint16 {
 	if v != v {
 		return notANumber
 	}

@@ -27,6 +27,7 @@ func New(level simd.Level, threads int, precision kernel.Precision) kernel.Devic
 	}
 	arithmetic := gemm.ArithmeticOf(level, precision)
 	products := gemm.New(level, arithmetic, p)
+	products.RoundConstants = precision == kernel.Medium
 	return &Device{
 		Device: vector.New(name, simd.PassesFor(level), p), arithmetic: arithmetic,
 		products: products, convolutions: conv.New(products), attention: attention.New(products),
@@ -57,6 +58,9 @@ var (
 func (d *Device) Features() kernel.Features {
 	f := d.Device.Features()
 	f.Precision, f.Arithmetic = d.arithmetic.Precision(), d.arithmetic.String()
+	if d.products.RoundConstants {
+		f.Precision, f.OnlyWeights = kernel.Medium, d.arithmetic == gemm.Float32
+	}
 	f.LinearGradients, f.LinearGradStepper = d, d
 	f.UniformRows = func(on bool) { d.products.Uniform = on }
 	return f

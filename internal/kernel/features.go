@@ -8,9 +8,12 @@ type Features struct {
 	HostMemory bool
 	// Threads is the number of threads that compute, 1 on a GPU.
 	Threads int
-	// Precision is what products of float32 matrices and convolutions have.
+	// Precision is the lowest that products of float32 matrices and convolutions have.
 	Precision Precision
-	// Arithmetic names what these products are computed in, for reports: "float32", "bfloat16 (AMX)", "TF32".
+	// OnlyWeights reports that at this precision only constant weights are rounded, where they multiply few rows as in generating, and
+	// all other products are more precise.
+	OnlyWeights bool
+	// Arithmetic names what most of these products are computed in, for reports: "float32", "bfloat16 (AMX)", "TF32".
 	Arithmetic string
 
 	// UniformRows switches a mode on or off in which a row of a product doesn't depend on the number of rows, to the bit; without it,

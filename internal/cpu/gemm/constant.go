@@ -1,7 +1,7 @@
 package gemm
 
 // constants is a cache of what is computed from weights that don't change, as in inference: weights transformed for Winograd's
-// algorithm, or packed into panels.
+// algorithm, packed into panels, or rounded to bfloat16.
 type constants struct {
 	kept  map[Constant]*keptConstant
 	Size  int // number of elements
@@ -17,9 +17,10 @@ type keptConstant struct {
 // Constant is the key of weights in one form.
 type Constant struct {
 	Weights           uint64
-	M, R              int // of Winograd's F(m×m, r×r); 0 for panels
+	M, R              int // of Winograd's F(m×m, r×r); 0 for panels and rounded weights
 	Transposed        bool
-	first, last, taps int // of panels: the offsets of the weights of the first and the last tap, and the number of taps
+	first, last, taps int  // of panels: the offsets of the weights of the first and the last tap, and the number of taps
+	rounded           bool // to bfloat16, see roundedWeights
 }
 
 const (

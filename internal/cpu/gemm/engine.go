@@ -26,11 +26,13 @@ type Engine struct {
 	*simd.Products
 	BF16    *BF16Kernels // nil: products are float32
 	Uniform bool         // the form of a product doesn't depend on its number of rows, see kernel.Features
-	Passes  *simd.Passes
-	Pool    *pool.Pool
-	Workers []*Worker
-	room    int // bytes for panels of B, see panelRoom
-	mu      sync.Mutex
+	// RoundConstants, at precision medium, lets products of few rows round a constant B to bfloat16, see roundedWeights.
+	RoundConstants bool
+	Passes         *simd.Passes
+	Pool           *pool.Pool
+	Workers        []*Worker
+	room           int // bytes for panels of B, see panelRoom
+	mu             sync.Mutex
 
 	// The job that runs, and the slices that it has the addresses of.
 	rows     []RowsJob
@@ -46,7 +48,8 @@ type Engine struct {
 
 	// The tasks of jobs, bound once: binding allocates.
 	runRows, runColumns, runSum   func(task, worker int)
-	runSkinny, runLinear, runKeep func(task, worker int)
+	runSkinny, runSkinnyEnd       func(task, worker int)
+	runLinear, runKeep            func(task, worker int)
 	runShareRows, runShareColumns func(task, worker int)
 
 	blank   []float32 // zeros that end an odd depth in bfloat16
@@ -74,6 +77,7 @@ type Worker struct {
 	tiles         tileWorker
 	image         []float32 // a padded image
 	linear        linearWorker
+	four          [2][4]float32 // factors or dot products of skinny products
 }
 
 // New returns an engine with the microkernels of a level that has some, in an arithmetic that this processor has.
@@ -84,7 +88,8 @@ func New(level simd.Level, arithmetic Arithmetic, p *pool.Pool) *Engine {
 	}
 	e.runRows, e.runColumns, e.runSum = e.rowsTask, e.columnsTask, e.sumTask
 	e.runShareRows, e.runShareColumns = e.shareRowsTask, e.shareColumnsTask
-	e.runSkinny, e.runLinear, e.runKeep = e.skinnyTask, e.linearTask, e.keepTask
+	e.runSkinny, e.runSkinnyEnd = e.skinnyTask, e.skinnyEnd
+	e.runLinear, e.runKeep = e.linearTask, e.keepTask
 	return e
 }
 

@@ -130,3 +130,23 @@ func TestMultiplyAllocatesNothing(t *testing.T) {
 		}
 	})
 }
+
+// TestSkinnyAllocatesNothing multiplies few rows by weights whose copy in bfloat16 is there, all of which leave a rest.
+func TestSkinnyAllocatesNothing(t *testing.T) {
+	cputest.EachLevel(t, func(t *testing.T, level simd.Level) {
+		p := engines(t, level, Float32)[0]
+		p.RoundConstants = true
+		rng := rand.New(rand.NewPCG(7, 8))
+		a, b, c := cputest.Noise(rng, 3*203), cputest.Noise(rng, 203*203), make([]float32, 3*203)
+		if n := cputest.Allocations(0, func() {
+			for i, transposed := range []bool{false, true} {
+				for rows := 1; rows <= 3; rows++ {
+					g := kernel.Gemm{M: rows, N: 203, K: 203, LdA: 203, LdB: 203, LdC: 203, TransB: transposed, Constant: uint64(i + 1)}
+					p.Multiply(g, a, b, nil, c)
+				}
+			}
+		}); n > 0 {
+			t.Errorf("products of few rows allocate %g times", n)
+		}
+	})
+}

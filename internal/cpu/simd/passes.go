@@ -93,9 +93,18 @@ type Passes struct {
 	// RotaryGroup.
 	Rotate func(cos, sin, x, y []float32)
 
-	// Skinny products: y += Σ over r < 4 of a[r]·x[r·stride …], and y[r] = Σ x·w[r·stride …] in float32.
-	AddRows func(a *[4]float32, x []float32, stride int, y []float32)
-	DotRows func(x, w []float32, stride int, y *[4]float32)
+	// Skinny products: y += Σ over r < 4 of a[r]·x[r·stride …], and y[r] = Σ x·w[r·stride …] in float32. AddRowsTo2 is AddRows of the
+	// same x for two y, to the bit.
+	AddRows    func(a *[4]float32, x []float32, stride int, y []float32)
+	AddRowsTo2 func(a, a2 *[4]float32, x []float32, stride int, y, y2 []float32)
+	DotRows    func(x, w []float32, stride int, y *[4]float32)
+
+	// The same where the rows of x, or of w, are pairs of bfloat16 numbers in groups of BF16Group numbers: pair i of a group has number i in
+	// its lower half and number BF16Group/2 + i in its upper half. The stride counts pairs. Elements of y, or of x, beyond the
+	// last whole group are left to the caller.
+	AddRowsBF16    func(a *[4]float32, x []float32, stride int, y []float32)
+	AddRowsTo2BF16 func(a, a2 *[4]float32, x []float32, stride int, y, y2 []float32)
+	DotRowsBF16    func(x, w []float32, stride int, y *[4]float32)
 
 	// AddProducts adds the terms of a depth-wise convolution: y += Σ over t < terms of x[t·strideX …]·w[t·strideW …].
 	AddProducts func(terms int, x []float32, strideX int, w []float32, strideW int, y []float32)

@@ -7,6 +7,11 @@ package simd
 //go:noescape
 func addRowsAVX2(a *[4]float32, x []float32, stride int, y []float32)
 
+// addRowsTo2AVX2 is AddRows of the same x for y and y2, which have the same length.
+//
+//go:noescape
+func addRowsTo2AVX2(a *[4]float32, a2 *[4]float32, x []float32, stride int, y []float32, y2 []float32)
+
 // dotRowsAVX2 sets y[r] = Σ x·w[r·stride + …] for r < 4, in float32, in as many sums as a vector has lanes.
 //
 //go:noescape

@@ -7,36 +7,36 @@
 TEXT ·addRowsAVX2(SB), NOSPLIT, $0-64
 	MOVQ         y_len+48(FP), AX
 	MOVQ         y_base+40(FP), CX
+	MOVQ         a+0(FP), DX
+	VBROADCASTSS (DX), Y0
+	VBROADCASTSS 4(DX), Y1
+	VBROADCASTSS 8(DX), Y2
+	VBROADCASTSS 12(DX), Y3
 	MOVQ         stride+32(FP), DX
-	MOVQ         a+0(FP), BX
-	VBROADCASTSS (BX), Y0
-	MOVQ         x_base+8(FP), SI
-	VBROADCASTSS 4(BX), Y1
+	MOVQ         x_base+8(FP), BX
+	LEAQ         (BX)(DX*4), SI
 	LEAQ         (SI)(DX*4), DI
-	VBROADCASTSS 8(BX), Y2
-	LEAQ         (DI)(DX*4), R8
-	VBROADCASTSS 12(BX), Y3
-	LEAQ         (R8)(DX*4), DX
-	XORQ         BX, BX
+	LEAQ         (DI)(DX*4), DX
+	XORQ         R8, R8
 	MOVQ         AX, R9
 	SUBQ         $+16, R9
 
 loop1:
-	CMPQ        BX, R9
+	CMPQ        R8, R9
 	JGT         done2
-	VMOVUPS     (CX)(BX*4), Y4
-	VFMADD231PS (SI)(BX*4), Y0, Y4
-	VFMADD231PS (DI)(BX*4), Y1, Y4
-	VFMADD231PS (R8)(BX*4), Y2, Y4
-	VFMADD231PS (DX)(BX*4), Y3, Y4
-	VMOVUPS     Y4, (CX)(BX*4)
-	VMOVUPS     32(CX)(BX*4), Y4
-	VFMADD231PS 32(SI)(BX*4), Y0, Y4
-	VFMADD231PS 32(DI)(BX*4), Y1, Y4
-	VFMADD231PS 32(R8)(BX*4), Y2, Y4
-	VFMADD231PS 32(DX)(BX*4), Y3, Y4
-	VMOVUPS     Y4, 32(CX)(BX*4)
-	ADDQ        $+16, BX
+	VMOVUPS     (CX)(R8*4), Y4
+	VFMADD231PS (BX)(R8*4), Y0, Y4
+	VFMADD231PS (SI)(R8*4), Y1, Y4
+	VFMADD231PS (DI)(R8*4), Y2, Y4
+	VFMADD231PS (DX)(R8*4), Y3, Y4
+	VMOVUPS     Y4, (CX)(R8*4)
+	VMOVUPS     32(CX)(R8*4), Y4
+	VFMADD231PS 32(BX)(R8*4), Y0, Y4
+	VFMADD231PS 32(SI)(R8*4), Y1, Y4
+	VFMADD231PS 32(DI)(R8*4), Y2, Y4
+	VFMADD231PS 32(DX)(R8*4), Y3, Y4
+	VMOVUPS     Y4, 32(CX)(R8*4)
+	ADDQ        $+16, R8
 	JMP         loop1
 
 done2:
@@ -44,35 +44,151 @@ done2:
 	SUBQ $+8, R9
 
 loop3:
-	CMPQ        BX, R9
+	CMPQ        R8, R9
 	JGT         done4
-	VMOVUPS     (CX)(BX*4), Y4
-	VFMADD231PS (SI)(BX*4), Y0, Y4
-	VFMADD231PS (DI)(BX*4), Y1, Y4
-	VFMADD231PS (R8)(BX*4), Y2, Y4
-	VFMADD231PS (DX)(BX*4), Y3, Y4
-	VMOVUPS     Y4, (CX)(BX*4)
-	ADDQ        $+8, BX
+	VMOVUPS     (CX)(R8*4), Y4
+	VFMADD231PS (BX)(R8*4), Y0, Y4
+	VFMADD231PS (SI)(R8*4), Y1, Y4
+	VFMADD231PS (DI)(R8*4), Y2, Y4
+	VFMADD231PS (DX)(R8*4), Y3, Y4
+	VMOVUPS     Y4, (CX)(R8*4)
+	ADDQ        $+8, R8
 	JMP         loop3
 
 done4:
-	SUBQ        AX, BX
+	SUBQ        AX, R8
 	JEQ         finished5
 	LEAQ        tails<>+32(SB), R9
-	VMOVUPS     (R9)(BX*4), Y4
-	ADDQ        AX, BX
-	VMASKMOVPS  (CX)(BX*4), Y4, Y5
-	VMASKMOVPS  (SI)(BX*4), Y4, Y6
+	VMOVUPS     (R9)(R8*4), Y4
+	ADDQ        AX, R8
+	VMASKMOVPS  (CX)(R8*4), Y4, Y5
+	VMASKMOVPS  (BX)(R8*4), Y4, Y6
 	VFMADD231PS Y6, Y0, Y5
-	VMASKMOVPS  (DI)(BX*4), Y4, Y0
+	VMASKMOVPS  (SI)(R8*4), Y4, Y0
 	VFMADD231PS Y0, Y1, Y5
-	VMASKMOVPS  (R8)(BX*4), Y4, Y0
+	VMASKMOVPS  (DI)(R8*4), Y4, Y0
 	VFMADD231PS Y0, Y2, Y5
-	VMASKMOVPS  (DX)(BX*4), Y4, Y0
+	VMASKMOVPS  (DX)(R8*4), Y4, Y0
 	VFMADD231PS Y0, Y3, Y5
-	VMASKMOVPS  Y5, Y4, (CX)(BX*4)
+	VMASKMOVPS  Y5, Y4, (CX)(R8*4)
 
 finished5:
+	VZEROUPPER
+	RET
+
+// func addRowsTo2AVX2(a *[4]float32, a2 *[4]float32, x []float32, stride int, y []float32, y2 []float32)
+// Requires: AVX, FMA3
+TEXT ·addRowsTo2AVX2(SB), NOSPLIT, $0-96
+	MOVQ         y_len+56(FP), AX
+	MOVQ         y_base+48(FP), CX
+	MOVQ         y2_base+72(FP), DX
+	MOVQ         a+0(FP), BX
+	VBROADCASTSS (BX), Y0
+	VBROADCASTSS 4(BX), Y1
+	VBROADCASTSS 8(BX), Y2
+	VBROADCASTSS 12(BX), Y3
+	MOVQ         a2+8(FP), BX
+	VBROADCASTSS (BX), Y4
+	VBROADCASTSS 4(BX), Y5
+	VBROADCASTSS 8(BX), Y6
+	VBROADCASTSS 12(BX), Y7
+	MOVQ         stride+40(FP), BX
+	MOVQ         x_base+16(FP), SI
+	LEAQ         (SI)(BX*4), DI
+	LEAQ         (DI)(BX*4), R8
+	LEAQ         (R8)(BX*4), BX
+	XORQ         R9, R9
+	MOVQ         AX, R10
+	SUBQ         $+16, R10
+
+loop6:
+	CMPQ        R9, R10
+	JGT         done7
+	VMOVUPS     (CX)(R9*4), Y8
+	VMOVUPS     (DX)(R9*4), Y9
+	VMOVUPS     (SI)(R9*4), Y10
+	VFMADD231PS Y10, Y0, Y8
+	VFMADD231PS Y10, Y4, Y9
+	VMOVUPS     (DI)(R9*4), Y10
+	VFMADD231PS Y10, Y1, Y8
+	VFMADD231PS Y10, Y5, Y9
+	VMOVUPS     (R8)(R9*4), Y10
+	VFMADD231PS Y10, Y2, Y8
+	VFMADD231PS Y10, Y6, Y9
+	VMOVUPS     (BX)(R9*4), Y10
+	VFMADD231PS Y10, Y3, Y8
+	VFMADD231PS Y10, Y7, Y9
+	VMOVUPS     Y8, (CX)(R9*4)
+	VMOVUPS     Y9, (DX)(R9*4)
+	VMOVUPS     32(CX)(R9*4), Y8
+	VMOVUPS     32(DX)(R9*4), Y9
+	VMOVUPS     32(SI)(R9*4), Y10
+	VFMADD231PS Y10, Y0, Y8
+	VFMADD231PS Y10, Y4, Y9
+	VMOVUPS     32(DI)(R9*4), Y10
+	VFMADD231PS Y10, Y1, Y8
+	VFMADD231PS Y10, Y5, Y9
+	VMOVUPS     32(R8)(R9*4), Y10
+	VFMADD231PS Y10, Y2, Y8
+	VFMADD231PS Y10, Y6, Y9
+	VMOVUPS     32(BX)(R9*4), Y10
+	VFMADD231PS Y10, Y3, Y8
+	VFMADD231PS Y10, Y7, Y9
+	VMOVUPS     Y8, 32(CX)(R9*4)
+	VMOVUPS     Y9, 32(DX)(R9*4)
+	ADDQ        $+16, R9
+	JMP         loop6
+
+done7:
+	MOVQ AX, R10
+	SUBQ $+8, R10
+
+loop8:
+	CMPQ        R9, R10
+	JGT         done9
+	VMOVUPS     (CX)(R9*4), Y8
+	VMOVUPS     (DX)(R9*4), Y9
+	VMOVUPS     (SI)(R9*4), Y10
+	VFMADD231PS Y10, Y0, Y8
+	VFMADD231PS Y10, Y4, Y9
+	VMOVUPS     (DI)(R9*4), Y10
+	VFMADD231PS Y10, Y1, Y8
+	VFMADD231PS Y10, Y5, Y9
+	VMOVUPS     (R8)(R9*4), Y10
+	VFMADD231PS Y10, Y2, Y8
+	VFMADD231PS Y10, Y6, Y9
+	VMOVUPS     (BX)(R9*4), Y10
+	VFMADD231PS Y10, Y3, Y8
+	VFMADD231PS Y10, Y7, Y9
+	VMOVUPS     Y8, (CX)(R9*4)
+	VMOVUPS     Y9, (DX)(R9*4)
+	ADDQ        $+8, R9
+	JMP         loop8
+
+done9:
+	SUBQ        AX, R9
+	JEQ         finished10
+	LEAQ        tails<>+32(SB), R10
+	VMOVUPS     (R10)(R9*4), Y8
+	ADDQ        AX, R9
+	VMASKMOVPS  (CX)(R9*4), Y8, Y9
+	VMASKMOVPS  (DX)(R9*4), Y8, Y10
+	VMASKMOVPS  (SI)(R9*4), Y8, Y11
+	VFMADD231PS Y11, Y0, Y9
+	VFMADD231PS Y11, Y4, Y10
+	VMASKMOVPS  (DI)(R9*4), Y8, Y0
+	VFMADD231PS Y0, Y1, Y9
+	VFMADD231PS Y0, Y5, Y10
+	VMASKMOVPS  (R8)(R9*4), Y8, Y0
+	VFMADD231PS Y0, Y2, Y9
+	VFMADD231PS Y0, Y6, Y10
+	VMASKMOVPS  (BX)(R9*4), Y8, Y0
+	VFMADD231PS Y0, Y3, Y9
+	VFMADD231PS Y0, Y7, Y10
+	VMASKMOVPS  Y9, Y8, (CX)(R9*4)
+	VMASKMOVPS  Y10, Y8, (DX)(R9*4)
+
+finished10:
 	VZEROUPPER
 	RET
 
@@ -82,32 +198,32 @@ TEXT ·dotRowsAVX2(SB), NOSPLIT, $0-64
 	MOVQ   x_len+8(FP), AX
 	MOVQ   x_base+0(FP), CX
 	MOVQ   stride+48(FP), DX
-	VXORPS Y0, Y0, Y0
 	MOVQ   w_base+24(FP), BX
-	VXORPS Y1, Y1, Y1
 	LEAQ   (BX)(DX*4), SI
-	VXORPS Y2, Y2, Y2
 	LEAQ   (SI)(DX*4), DI
-	VXORPS Y3, Y3, Y3
 	LEAQ   (DI)(DX*4), DX
+	VXORPS Y0, Y0, Y0
+	VXORPS Y1, Y1, Y1
+	VXORPS Y2, Y2, Y2
+	VXORPS Y3, Y3, Y3
 	XORQ   R8, R8
 	MOVQ   AX, R9
 	SUBQ   $+8, R9
 
-loop6:
+loop11:
 	CMPQ        R8, R9
-	JGT         done7
+	JGT         done12
 	VMOVUPS     (CX)(R8*4), Y4
 	VFMADD231PS (BX)(R8*4), Y4, Y0
 	VFMADD231PS (SI)(R8*4), Y4, Y1
 	VFMADD231PS (DI)(R8*4), Y4, Y2
 	VFMADD231PS (DX)(R8*4), Y4, Y3
 	ADDQ        $+8, R8
-	JMP         loop6
+	JMP         loop11
 
-done7:
+done12:
 	SUBQ        AX, R8
-	JEQ         finished8
+	JEQ         finished13
 	LEAQ        tails<>+32(SB), R9
 	VMOVUPS     (R9)(R8*4), Y4
 	ADDQ        AX, R8
@@ -121,7 +237,7 @@ done7:
 	VMASKMOVPS  (DX)(R8*4), Y4, Y4
 	VFMADD231PS Y4, Y5, Y3
 
-finished8:
+finished13:
 	MOVQ         y+56(FP), AX
 	VEXTRACTF128 $0x01, Y0, X4
 	VADDPS       X0, X4, X4

@@ -7,36 +7,36 @@
 TEXT ·addRowsAVX512(SB), NOSPLIT, $0-64
 	MOVQ         y_len+48(FP), AX
 	MOVQ         y_base+40(FP), CX
+	MOVQ         a+0(FP), DX
+	VBROADCASTSS (DX), Z0
+	VBROADCASTSS 4(DX), Z1
+	VBROADCASTSS 8(DX), Z2
+	VBROADCASTSS 12(DX), Z3
 	MOVQ         stride+32(FP), DX
-	MOVQ         a+0(FP), BX
-	VBROADCASTSS (BX), Z0
-	MOVQ         x_base+8(FP), SI
-	VBROADCASTSS 4(BX), Z1
+	MOVQ         x_base+8(FP), BX
+	LEAQ         (BX)(DX*4), SI
 	LEAQ         (SI)(DX*4), DI
-	VBROADCASTSS 8(BX), Z2
-	LEAQ         (DI)(DX*4), R8
-	VBROADCASTSS 12(BX), Z3
-	LEAQ         (R8)(DX*4), DX
-	XORQ         BX, BX
+	LEAQ         (DI)(DX*4), DX
+	XORQ         R8, R8
 	MOVQ         AX, R9
 	SUBQ         $+32, R9
 
 loop1:
-	CMPQ        BX, R9
+	CMPQ        R8, R9
 	JGT         done2
-	VMOVUPS     (CX)(BX*4), Z4
-	VFMADD231PS (SI)(BX*4), Z0, Z4
-	VFMADD231PS (DI)(BX*4), Z1, Z4
-	VFMADD231PS (R8)(BX*4), Z2, Z4
-	VFMADD231PS (DX)(BX*4), Z3, Z4
-	VMOVUPS     Z4, (CX)(BX*4)
-	VMOVUPS     64(CX)(BX*4), Z4
-	VFMADD231PS 64(SI)(BX*4), Z0, Z4
-	VFMADD231PS 64(DI)(BX*4), Z1, Z4
-	VFMADD231PS 64(R8)(BX*4), Z2, Z4
-	VFMADD231PS 64(DX)(BX*4), Z3, Z4
-	VMOVUPS     Z4, 64(CX)(BX*4)
-	ADDQ        $+32, BX
+	VMOVUPS     (CX)(R8*4), Z4
+	VFMADD231PS (BX)(R8*4), Z0, Z4
+	VFMADD231PS (SI)(R8*4), Z1, Z4
+	VFMADD231PS (DI)(R8*4), Z2, Z4
+	VFMADD231PS (DX)(R8*4), Z3, Z4
+	VMOVUPS     Z4, (CX)(R8*4)
+	VMOVUPS     64(CX)(R8*4), Z4
+	VFMADD231PS 64(BX)(R8*4), Z0, Z4
+	VFMADD231PS 64(SI)(R8*4), Z1, Z4
+	VFMADD231PS 64(DI)(R8*4), Z2, Z4
+	VFMADD231PS 64(DX)(R8*4), Z3, Z4
+	VMOVUPS     Z4, 64(CX)(R8*4)
+	ADDQ        $+32, R8
 	JMP         loop1
 
 done2:
@@ -44,38 +44,157 @@ done2:
 	SUBQ $+16, R9
 
 loop3:
-	CMPQ        BX, R9
+	CMPQ        R8, R9
 	JGT         done4
-	VMOVUPS     (CX)(BX*4), Z4
-	VFMADD231PS (SI)(BX*4), Z0, Z4
-	VFMADD231PS (DI)(BX*4), Z1, Z4
-	VFMADD231PS (R8)(BX*4), Z2, Z4
-	VFMADD231PS (DX)(BX*4), Z3, Z4
-	VMOVUPS     Z4, (CX)(BX*4)
-	ADDQ        $+16, BX
+	VMOVUPS     (CX)(R8*4), Z4
+	VFMADD231PS (BX)(R8*4), Z0, Z4
+	VFMADD231PS (SI)(R8*4), Z1, Z4
+	VFMADD231PS (DI)(R8*4), Z2, Z4
+	VFMADD231PS (DX)(R8*4), Z3, Z4
+	VMOVUPS     Z4, (CX)(R8*4)
+	ADDQ        $+16, R8
 	JMP         loop3
 
 done4:
-	SUBQ        AX, BX
+	SUBQ        AX, R8
 	JEQ         finished5
-	MOVQ        BX, R9
+	MOVQ        R8, R9
 	NEGQ        R9
 	MOVQ        $-1, R10
 	BZHIQ       R9, R10, R10
 	KMOVW       R10, K1
-	ADDQ        AX, BX
-	VMOVUPS.Z   (CX)(BX*4), K1, Z4
-	VMOVUPS.Z   (SI)(BX*4), K1, Z5
+	ADDQ        AX, R8
+	VMOVUPS.Z   (CX)(R8*4), K1, Z4
+	VMOVUPS.Z   (BX)(R8*4), K1, Z5
 	VFMADD231PS Z5, Z0, Z4
-	VMOVUPS.Z   (DI)(BX*4), K1, Z0
+	VMOVUPS.Z   (SI)(R8*4), K1, Z0
 	VFMADD231PS Z0, Z1, Z4
-	VMOVUPS.Z   (R8)(BX*4), K1, Z0
+	VMOVUPS.Z   (DI)(R8*4), K1, Z0
 	VFMADD231PS Z0, Z2, Z4
-	VMOVUPS.Z   (DX)(BX*4), K1, Z0
+	VMOVUPS.Z   (DX)(R8*4), K1, Z0
 	VFMADD231PS Z0, Z3, Z4
-	VMOVUPS     Z4, K1, (CX)(BX*4)
+	VMOVUPS     Z4, K1, (CX)(R8*4)
 
 finished5:
+	VZEROUPPER
+	RET
+
+// func addRowsTo2AVX512(a *[4]float32, a2 *[4]float32, x []float32, stride int, y []float32, y2 []float32)
+// Requires: AVX, AVX512F, BMI2
+TEXT ·addRowsTo2AVX512(SB), NOSPLIT, $0-96
+	MOVQ         y_len+56(FP), AX
+	MOVQ         y_base+48(FP), CX
+	MOVQ         y2_base+72(FP), DX
+	MOVQ         a+0(FP), BX
+	VBROADCASTSS (BX), Z0
+	VBROADCASTSS 4(BX), Z1
+	VBROADCASTSS 8(BX), Z2
+	VBROADCASTSS 12(BX), Z3
+	MOVQ         a2+8(FP), BX
+	VBROADCASTSS (BX), Z4
+	VBROADCASTSS 4(BX), Z5
+	VBROADCASTSS 8(BX), Z6
+	VBROADCASTSS 12(BX), Z7
+	MOVQ         stride+40(FP), BX
+	MOVQ         x_base+16(FP), SI
+	LEAQ         (SI)(BX*4), DI
+	LEAQ         (DI)(BX*4), R8
+	LEAQ         (R8)(BX*4), BX
+	XORQ         R9, R9
+	MOVQ         AX, R10
+	SUBQ         $+32, R10
+
+loop6:
+	CMPQ        R9, R10
+	JGT         done7
+	VMOVUPS     (CX)(R9*4), Z8
+	VMOVUPS     (DX)(R9*4), Z9
+	VMOVUPS     (SI)(R9*4), Z10
+	VFMADD231PS Z10, Z0, Z8
+	VFMADD231PS Z10, Z4, Z9
+	VMOVUPS     (DI)(R9*4), Z10
+	VFMADD231PS Z10, Z1, Z8
+	VFMADD231PS Z10, Z5, Z9
+	VMOVUPS     (R8)(R9*4), Z10
+	VFMADD231PS Z10, Z2, Z8
+	VFMADD231PS Z10, Z6, Z9
+	VMOVUPS     (BX)(R9*4), Z10
+	VFMADD231PS Z10, Z3, Z8
+	VFMADD231PS Z10, Z7, Z9
+	VMOVUPS     Z8, (CX)(R9*4)
+	VMOVUPS     Z9, (DX)(R9*4)
+	VMOVUPS     64(CX)(R9*4), Z8
+	VMOVUPS     64(DX)(R9*4), Z9
+	VMOVUPS     64(SI)(R9*4), Z10
+	VFMADD231PS Z10, Z0, Z8
+	VFMADD231PS Z10, Z4, Z9
+	VMOVUPS     64(DI)(R9*4), Z10
+	VFMADD231PS Z10, Z1, Z8
+	VFMADD231PS Z10, Z5, Z9
+	VMOVUPS     64(R8)(R9*4), Z10
+	VFMADD231PS Z10, Z2, Z8
+	VFMADD231PS Z10, Z6, Z9
+	VMOVUPS     64(BX)(R9*4), Z10
+	VFMADD231PS Z10, Z3, Z8
+	VFMADD231PS Z10, Z7, Z9
+	VMOVUPS     Z8, 64(CX)(R9*4)
+	VMOVUPS     Z9, 64(DX)(R9*4)
+	ADDQ        $+32, R9
+	JMP         loop6
+
+done7:
+	MOVQ AX, R10
+	SUBQ $+16, R10
+
+loop8:
+	CMPQ        R9, R10
+	JGT         done9
+	VMOVUPS     (CX)(R9*4), Z8
+	VMOVUPS     (DX)(R9*4), Z9
+	VMOVUPS     (SI)(R9*4), Z10
+	VFMADD231PS Z10, Z0, Z8
+	VFMADD231PS Z10, Z4, Z9
+	VMOVUPS     (DI)(R9*4), Z10
+	VFMADD231PS Z10, Z1, Z8
+	VFMADD231PS Z10, Z5, Z9
+	VMOVUPS     (R8)(R9*4), Z10
+	VFMADD231PS Z10, Z2, Z8
+	VFMADD231PS Z10, Z6, Z9
+	VMOVUPS     (BX)(R9*4), Z10
+	VFMADD231PS Z10, Z3, Z8
+	VFMADD231PS Z10, Z7, Z9
+	VMOVUPS     Z8, (CX)(R9*4)
+	VMOVUPS     Z9, (DX)(R9*4)
+	ADDQ        $+16, R9
+	JMP         loop8
+
+done9:
+	SUBQ        AX, R9
+	JEQ         finished10
+	MOVQ        R9, R10
+	NEGQ        R10
+	MOVQ        $-1, R11
+	BZHIQ       R10, R11, R11
+	KMOVW       R11, K1
+	ADDQ        AX, R9
+	VMOVUPS.Z   (CX)(R9*4), K1, Z8
+	VMOVUPS.Z   (DX)(R9*4), K1, Z9
+	VMOVUPS.Z   (SI)(R9*4), K1, Z10
+	VFMADD231PS Z10, Z0, Z8
+	VFMADD231PS Z10, Z4, Z9
+	VMOVUPS.Z   (DI)(R9*4), K1, Z0
+	VFMADD231PS Z0, Z1, Z8
+	VFMADD231PS Z0, Z5, Z9
+	VMOVUPS.Z   (R8)(R9*4), K1, Z0
+	VFMADD231PS Z0, Z2, Z8
+	VFMADD231PS Z0, Z6, Z9
+	VMOVUPS.Z   (BX)(R9*4), K1, Z0
+	VFMADD231PS Z0, Z3, Z8
+	VFMADD231PS Z0, Z7, Z9
+	VMOVUPS     Z8, K1, (CX)(R9*4)
+	VMOVUPS     Z9, K1, (DX)(R9*4)
+
+finished10:
 	VZEROUPPER
 	RET
 
@@ -85,32 +204,32 @@ TEXT ·dotRowsAVX512(SB), NOSPLIT, $0-64
 	MOVQ   x_len+8(FP), AX
 	MOVQ   x_base+0(FP), CX
 	MOVQ   stride+48(FP), DX
-	VPXORD Z0, Z0, Z0
 	MOVQ   w_base+24(FP), BX
-	VPXORD Z1, Z1, Z1
 	LEAQ   (BX)(DX*4), SI
-	VPXORD Z2, Z2, Z2
 	LEAQ   (SI)(DX*4), DI
-	VPXORD Z3, Z3, Z3
 	LEAQ   (DI)(DX*4), DX
+	VPXORD Z0, Z0, Z0
+	VPXORD Z1, Z1, Z1
+	VPXORD Z2, Z2, Z2
+	VPXORD Z3, Z3, Z3
 	XORQ   R8, R8
 	MOVQ   AX, R9
 	SUBQ   $+16, R9
 
-loop6:
+loop11:
 	CMPQ        R8, R9
-	JGT         done7
+	JGT         done12
 	VMOVUPS     (CX)(R8*4), Z4
 	VFMADD231PS (BX)(R8*4), Z4, Z0
 	VFMADD231PS (SI)(R8*4), Z4, Z1
 	VFMADD231PS (DI)(R8*4), Z4, Z2
 	VFMADD231PS (DX)(R8*4), Z4, Z3
 	ADDQ        $+16, R8
-	JMP         loop6
+	JMP         loop11
 
-done7:
+done12:
 	SUBQ        AX, R8
-	JEQ         finished8
+	JEQ         finished13
 	MOVQ        R8, R9
 	NEGQ        R9
 	MOVQ        $-1, R10
@@ -127,7 +246,7 @@ done7:
 	VMOVUPS.Z   (DX)(R8*4), K1, Z5
 	VFMADD231PS Z5, Z4, Z3
 
-finished8:
+finished13:
 	MOVQ          y+56(FP), AX
 	VEXTRACTF32X8 $0x01, Z0, Y4
 	VADDPS        Y0, Y4, Y4

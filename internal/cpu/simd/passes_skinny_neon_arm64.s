@@ -6,39 +6,39 @@
 TEXT ·addRowsNEON(SB), NOSPLIT, $0-64
 	MOVD y_len+48(FP), R0
 	MOVD y_base+40(FP), R1
-	MOVD stride+32(FP), R2
-	MOVD a+0(FP), R3
-	WORD $0xbd400060 // ldr s0, [x3, #0]
+	MOVD a+0(FP), R2
+	WORD $0xbd400040 // ldr s0, [x2, #0]
 	WORD $0x4e040400 // dup v0.4s, v0.s[0]
-	MOVD x_base+8(FP), R6
-	WORD $0xbd400461 // ldr s1, [x3, #4]
+	WORD $0xbd400441 // ldr s1, [x2, #4]
 	WORD $0x4e040421 // dup v1.4s, v1.s[0]
-	ADD R2<<2, R6, R7
-	WORD $0xbd400862 // ldr s2, [x3, #8]
+	WORD $0xbd400842 // ldr s2, [x2, #8]
 	WORD $0x4e040442 // dup v2.4s, v2.s[0]
-	ADD R2<<2, R7, R8
-	WORD $0xbd400c63 // ldr s3, [x3, #12]
+	WORD $0xbd400c43 // ldr s3, [x2, #12]
 	WORD $0x4e040463 // dup v3.4s, v3.s[0]
-	ADD R2<<2, R8, R2
-	MOVD ZR, R3
+	MOVD stride+32(FP), R2
+	MOVD x_base+8(FP), R3
+	ADD R2<<2, R3, R6
+	ADD R2<<2, R6, R7
+	ADD R2<<2, R7, R2
+	MOVD ZR, R8
 	MOVD R0, R9
 	SUBS $16, R9
 
 loop1:
-	CMP R9, R3
+	CMP R9, R8
 	BGT done2
-	ADD R3<<2, R1, R21
+	ADD R8<<2, R1, R21
 	WORD $0x3dc002a4 // ldr q4, [x21, #0]
-	ADD R3<<2, R6, R22
+	ADD R8<<2, R3, R22
 	WORD $0x3dc002df // ldr q31, [x22, #0]
 	WORD $0x4e3fcc04 // fmla v4.4s, v0.4s, v31.4s
-	ADD R3<<2, R7, R23
+	ADD R8<<2, R6, R23
 	WORD $0x3dc002ff // ldr q31, [x23, #0]
 	WORD $0x4e3fcc24 // fmla v4.4s, v1.4s, v31.4s
-	ADD R3<<2, R8, R24
+	ADD R8<<2, R7, R24
 	WORD $0x3dc0031f // ldr q31, [x24, #0]
 	WORD $0x4e3fcc44 // fmla v4.4s, v2.4s, v31.4s
-	ADD R3<<2, R2, R25
+	ADD R8<<2, R2, R25
 	WORD $0x3dc0033f // ldr q31, [x25, #0]
 	WORD $0x4e3fcc64 // fmla v4.4s, v3.4s, v31.4s
 	WORD $0x3d8002a4 // str q4, [x21, #0]
@@ -72,7 +72,7 @@ loop1:
 	WORD $0x3dc00f3f // ldr q31, [x25, #48]
 	WORD $0x4e3fcc64 // fmla v4.4s, v3.4s, v31.4s
 	WORD $0x3d800ea4 // str q4, [x21, #48]
-	ADD $16, R3
+	ADD $16, R8
 	JMP loop1
 
 done2:
@@ -80,24 +80,24 @@ done2:
 	SUBS $4, R9
 
 loop3:
-	CMP R9, R3
+	CMP R9, R8
 	BGT done4
-	ADD R3<<2, R1, R26
+	ADD R8<<2, R1, R26
 	WORD $0x3dc00344 // ldr q4, [x26, #0]
-	ADD R3<<2, R6, R21
+	ADD R8<<2, R3, R21
 	WORD $0x3dc002bf // ldr q31, [x21, #0]
 	WORD $0x4e3fcc04 // fmla v4.4s, v0.4s, v31.4s
-	ADD R3<<2, R7, R22
+	ADD R8<<2, R6, R22
 	WORD $0x3dc002df // ldr q31, [x22, #0]
 	WORD $0x4e3fcc24 // fmla v4.4s, v1.4s, v31.4s
-	ADD R3<<2, R8, R23
+	ADD R8<<2, R7, R23
 	WORD $0x3dc002ff // ldr q31, [x23, #0]
 	WORD $0x4e3fcc44 // fmla v4.4s, v2.4s, v31.4s
-	ADD R3<<2, R2, R24
+	ADD R8<<2, R2, R24
 	WORD $0x3dc0031f // ldr q31, [x24, #0]
 	WORD $0x4e3fcc64 // fmla v4.4s, v3.4s, v31.4s
 	WORD $0x3d800344 // str q4, [x26, #0]
-	ADD $4, R3
+	ADD $4, R8
 	JMP loop3
 
 done4:
@@ -105,27 +105,202 @@ done4:
 	SUBS $1, R9
 
 loop5:
-	CMP R9, R3
+	CMP R9, R8
 	BGT done6
-	ADD R3<<2, R1, R25
+	ADD R8<<2, R1, R25
 	WORD $0xbd400324 // ldr s4, [x25, #0]
-	ADD R3<<2, R6, R26
+	ADD R8<<2, R3, R26
 	WORD $0xbd400345 // ldr s5, [x26, #0]
 	WORD $0x4e25cc04 // fmla v4.4s, v0.4s, v5.4s
-	ADD R3<<2, R7, R21
+	ADD R8<<2, R6, R21
 	WORD $0xbd4002a5 // ldr s5, [x21, #0]
 	WORD $0x4e25cc24 // fmla v4.4s, v1.4s, v5.4s
-	ADD R3<<2, R8, R22
+	ADD R8<<2, R7, R22
 	WORD $0xbd4002c5 // ldr s5, [x22, #0]
 	WORD $0x4e25cc44 // fmla v4.4s, v2.4s, v5.4s
-	ADD R3<<2, R2, R23
+	ADD R8<<2, R2, R23
 	WORD $0xbd4002e5 // ldr s5, [x23, #0]
 	WORD $0x4e25cc64 // fmla v4.4s, v3.4s, v5.4s
 	WORD $0xbd000324 // str s4, [x25, #0]
-	ADD $1, R3
+	ADD $1, R8
 	JMP loop5
 
 done6:
+	RET
+
+// func addRowsTo2NEON
+TEXT ·addRowsTo2NEON(SB), NOSPLIT, $0-96
+	MOVD y_len+56(FP), R0
+	MOVD y_base+48(FP), R1
+	MOVD y2_base+72(FP), R2
+	MOVD a+0(FP), R3
+	WORD $0xbd400060 // ldr s0, [x3, #0]
+	WORD $0x4e040400 // dup v0.4s, v0.s[0]
+	WORD $0xbd400461 // ldr s1, [x3, #4]
+	WORD $0x4e040421 // dup v1.4s, v1.s[0]
+	WORD $0xbd400862 // ldr s2, [x3, #8]
+	WORD $0x4e040442 // dup v2.4s, v2.s[0]
+	WORD $0xbd400c63 // ldr s3, [x3, #12]
+	WORD $0x4e040463 // dup v3.4s, v3.s[0]
+	MOVD a2+8(FP), R3
+	WORD $0xbd400064 // ldr s4, [x3, #0]
+	WORD $0x4e040484 // dup v4.4s, v4.s[0]
+	WORD $0xbd400465 // ldr s5, [x3, #4]
+	WORD $0x4e0404a5 // dup v5.4s, v5.s[0]
+	WORD $0xbd400866 // ldr s6, [x3, #8]
+	WORD $0x4e0404c6 // dup v6.4s, v6.s[0]
+	WORD $0xbd400c67 // ldr s7, [x3, #12]
+	WORD $0x4e0404e7 // dup v7.4s, v7.s[0]
+	MOVD stride+40(FP), R3
+	MOVD x_base+16(FP), R6
+	ADD R3<<2, R6, R7
+	ADD R3<<2, R7, R8
+	ADD R3<<2, R8, R3
+	MOVD ZR, R9
+	MOVD R0, R10
+	SUBS $16, R10
+
+loop7:
+	CMP R10, R9
+	BGT done8
+	ADD R9<<2, R1, R21
+	WORD $0x3dc002a8 // ldr q8, [x21, #0]
+	ADD R9<<2, R2, R22
+	WORD $0x3dc002c9 // ldr q9, [x22, #0]
+	ADD R9<<2, R6, R23
+	WORD $0x3dc002ea // ldr q10, [x23, #0]
+	WORD $0x4e2acc08 // fmla v8.4s, v0.4s, v10.4s
+	WORD $0x4e2acc89 // fmla v9.4s, v4.4s, v10.4s
+	ADD R9<<2, R7, R24
+	WORD $0x3dc0030a // ldr q10, [x24, #0]
+	WORD $0x4e2acc28 // fmla v8.4s, v1.4s, v10.4s
+	WORD $0x4e2acca9 // fmla v9.4s, v5.4s, v10.4s
+	ADD R9<<2, R8, R25
+	WORD $0x3dc0032a // ldr q10, [x25, #0]
+	WORD $0x4e2acc48 // fmla v8.4s, v2.4s, v10.4s
+	WORD $0x4e2accc9 // fmla v9.4s, v6.4s, v10.4s
+	ADD R9<<2, R3, R26
+	WORD $0x3dc0034a // ldr q10, [x26, #0]
+	WORD $0x4e2acc68 // fmla v8.4s, v3.4s, v10.4s
+	WORD $0x4e2acce9 // fmla v9.4s, v7.4s, v10.4s
+	WORD $0x3d8002a8 // str q8, [x21, #0]
+	WORD $0x3d8002c9 // str q9, [x22, #0]
+	WORD $0x3dc006a8 // ldr q8, [x21, #16]
+	WORD $0x3dc006c9 // ldr q9, [x22, #16]
+	WORD $0x3dc006ea // ldr q10, [x23, #16]
+	WORD $0x4e2acc08 // fmla v8.4s, v0.4s, v10.4s
+	WORD $0x4e2acc89 // fmla v9.4s, v4.4s, v10.4s
+	WORD $0x3dc0070a // ldr q10, [x24, #16]
+	WORD $0x4e2acc28 // fmla v8.4s, v1.4s, v10.4s
+	WORD $0x4e2acca9 // fmla v9.4s, v5.4s, v10.4s
+	WORD $0x3dc0072a // ldr q10, [x25, #16]
+	WORD $0x4e2acc48 // fmla v8.4s, v2.4s, v10.4s
+	WORD $0x4e2accc9 // fmla v9.4s, v6.4s, v10.4s
+	WORD $0x3dc0074a // ldr q10, [x26, #16]
+	WORD $0x4e2acc68 // fmla v8.4s, v3.4s, v10.4s
+	WORD $0x4e2acce9 // fmla v9.4s, v7.4s, v10.4s
+	WORD $0x3d8006a8 // str q8, [x21, #16]
+	WORD $0x3d8006c9 // str q9, [x22, #16]
+	WORD $0x3dc00aa8 // ldr q8, [x21, #32]
+	WORD $0x3dc00ac9 // ldr q9, [x22, #32]
+	WORD $0x3dc00aea // ldr q10, [x23, #32]
+	WORD $0x4e2acc08 // fmla v8.4s, v0.4s, v10.4s
+	WORD $0x4e2acc89 // fmla v9.4s, v4.4s, v10.4s
+	WORD $0x3dc00b0a // ldr q10, [x24, #32]
+	WORD $0x4e2acc28 // fmla v8.4s, v1.4s, v10.4s
+	WORD $0x4e2acca9 // fmla v9.4s, v5.4s, v10.4s
+	WORD $0x3dc00b2a // ldr q10, [x25, #32]
+	WORD $0x4e2acc48 // fmla v8.4s, v2.4s, v10.4s
+	WORD $0x4e2accc9 // fmla v9.4s, v6.4s, v10.4s
+	WORD $0x3dc00b4a // ldr q10, [x26, #32]
+	WORD $0x4e2acc68 // fmla v8.4s, v3.4s, v10.4s
+	WORD $0x4e2acce9 // fmla v9.4s, v7.4s, v10.4s
+	WORD $0x3d800aa8 // str q8, [x21, #32]
+	WORD $0x3d800ac9 // str q9, [x22, #32]
+	WORD $0x3dc00ea8 // ldr q8, [x21, #48]
+	WORD $0x3dc00ec9 // ldr q9, [x22, #48]
+	WORD $0x3dc00eea // ldr q10, [x23, #48]
+	WORD $0x4e2acc08 // fmla v8.4s, v0.4s, v10.4s
+	WORD $0x4e2acc89 // fmla v9.4s, v4.4s, v10.4s
+	WORD $0x3dc00f0a // ldr q10, [x24, #48]
+	WORD $0x4e2acc28 // fmla v8.4s, v1.4s, v10.4s
+	WORD $0x4e2acca9 // fmla v9.4s, v5.4s, v10.4s
+	WORD $0x3dc00f2a // ldr q10, [x25, #48]
+	WORD $0x4e2acc48 // fmla v8.4s, v2.4s, v10.4s
+	WORD $0x4e2accc9 // fmla v9.4s, v6.4s, v10.4s
+	WORD $0x3dc00f4a // ldr q10, [x26, #48]
+	WORD $0x4e2acc68 // fmla v8.4s, v3.4s, v10.4s
+	WORD $0x4e2acce9 // fmla v9.4s, v7.4s, v10.4s
+	WORD $0x3d800ea8 // str q8, [x21, #48]
+	WORD $0x3d800ec9 // str q9, [x22, #48]
+	ADD $16, R9
+	JMP loop7
+
+done8:
+	MOVD R0, R10
+	SUBS $4, R10
+
+loop9:
+	CMP R10, R9
+	BGT done10
+	ADD R9<<2, R1, R21
+	WORD $0x3dc002a8 // ldr q8, [x21, #0]
+	ADD R9<<2, R2, R22
+	WORD $0x3dc002c9 // ldr q9, [x22, #0]
+	ADD R9<<2, R6, R23
+	WORD $0x3dc002ea // ldr q10, [x23, #0]
+	WORD $0x4e2acc08 // fmla v8.4s, v0.4s, v10.4s
+	WORD $0x4e2acc89 // fmla v9.4s, v4.4s, v10.4s
+	ADD R9<<2, R7, R24
+	WORD $0x3dc0030a // ldr q10, [x24, #0]
+	WORD $0x4e2acc28 // fmla v8.4s, v1.4s, v10.4s
+	WORD $0x4e2acca9 // fmla v9.4s, v5.4s, v10.4s
+	ADD R9<<2, R8, R25
+	WORD $0x3dc0032a // ldr q10, [x25, #0]
+	WORD $0x4e2acc48 // fmla v8.4s, v2.4s, v10.4s
+	WORD $0x4e2accc9 // fmla v9.4s, v6.4s, v10.4s
+	ADD R9<<2, R3, R26
+	WORD $0x3dc0034a // ldr q10, [x26, #0]
+	WORD $0x4e2acc68 // fmla v8.4s, v3.4s, v10.4s
+	WORD $0x4e2acce9 // fmla v9.4s, v7.4s, v10.4s
+	WORD $0x3d8002a8 // str q8, [x21, #0]
+	WORD $0x3d8002c9 // str q9, [x22, #0]
+	ADD $4, R9
+	JMP loop9
+
+done10:
+	MOVD R0, R10
+	SUBS $1, R10
+
+loop11:
+	CMP R10, R9
+	BGT done12
+	ADD R9<<2, R1, R21
+	WORD $0xbd4002a8 // ldr s8, [x21, #0]
+	ADD R9<<2, R2, R22
+	WORD $0xbd4002c9 // ldr s9, [x22, #0]
+	ADD R9<<2, R6, R23
+	WORD $0xbd4002ea // ldr s10, [x23, #0]
+	WORD $0x4e2acc08 // fmla v8.4s, v0.4s, v10.4s
+	WORD $0x4e2acc89 // fmla v9.4s, v4.4s, v10.4s
+	ADD R9<<2, R7, R24
+	WORD $0xbd40030a // ldr s10, [x24, #0]
+	WORD $0x4e2acc28 // fmla v8.4s, v1.4s, v10.4s
+	WORD $0x4e2acca9 // fmla v9.4s, v5.4s, v10.4s
+	ADD R9<<2, R8, R25
+	WORD $0xbd40032a // ldr s10, [x25, #0]
+	WORD $0x4e2acc48 // fmla v8.4s, v2.4s, v10.4s
+	WORD $0x4e2accc9 // fmla v9.4s, v6.4s, v10.4s
+	ADD R9<<2, R3, R26
+	WORD $0xbd40034a // ldr s10, [x26, #0]
+	WORD $0x4e2acc68 // fmla v8.4s, v3.4s, v10.4s
+	WORD $0x4e2acce9 // fmla v9.4s, v7.4s, v10.4s
+	WORD $0xbd0002a8 // str s8, [x21, #0]
+	WORD $0xbd0002c9 // str s9, [x22, #0]
+	ADD $1, R9
+	JMP loop11
+
+done12:
 	RET
 
 // func dotRowsNEON
@@ -133,21 +308,21 @@ TEXT ·dotRowsNEON(SB), NOSPLIT, $0-64
 	MOVD x_len+8(FP), R0
 	MOVD x_base+0(FP), R1
 	MOVD stride+48(FP), R2
-	WORD $0x6f00e400 // movi v0.2d, #0
 	MOVD w_base+24(FP), R3
-	WORD $0x6f00e401 // movi v1.2d, #0
 	ADD R2<<2, R3, R6
-	WORD $0x6f00e402 // movi v2.2d, #0
 	ADD R2<<2, R6, R7
-	WORD $0x6f00e403 // movi v3.2d, #0
 	ADD R2<<2, R7, R2
+	WORD $0x6f00e400 // movi v0.2d, #0
+	WORD $0x6f00e401 // movi v1.2d, #0
+	WORD $0x6f00e402 // movi v2.2d, #0
+	WORD $0x6f00e403 // movi v3.2d, #0
 	MOVD ZR, R8
 	MOVD R0, R9
 	SUBS $8, R9
 
-loop7:
+loop13:
 	CMP R9, R8
-	BGT done8
+	BGT done14
 	ADD R8<<2, R1, R21
 	WORD $0x3dc002a4 // ldr q4, [x21, #0]
 	ADD R8<<2, R3, R22
@@ -172,15 +347,15 @@ loop7:
 	WORD $0x3dc0073f // ldr q31, [x25, #16]
 	WORD $0x4e3fcc83 // fmla v3.4s, v4.4s, v31.4s
 	ADD $8, R8
-	JMP loop7
+	JMP loop13
 
-done8:
+done14:
 	MOVD R0, R9
 	SUBS $4, R9
 
-loop9:
+loop15:
 	CMP R9, R8
-	BGT done10
+	BGT done16
 	ADD R8<<2, R1, R26
 	WORD $0x3dc00344 // ldr q4, [x26, #0]
 	ADD R8<<2, R3, R21
@@ -196,15 +371,15 @@ loop9:
 	WORD $0x3dc0031f // ldr q31, [x24, #0]
 	WORD $0x4e3fcc83 // fmla v3.4s, v4.4s, v31.4s
 	ADD $4, R8
-	JMP loop9
+	JMP loop15
 
-done10:
+done16:
 	MOVD R0, R9
 	SUBS $1, R9
 
-loop11:
+loop17:
 	CMP R9, R8
-	BGT done12
+	BGT done18
 	ADD R8<<2, R1, R25
 	WORD $0xbd400324 // ldr s4, [x25, #0]
 	ADD R8<<2, R3, R26
@@ -220,9 +395,9 @@ loop11:
 	WORD $0xbd4002e5 // ldr s5, [x23, #0]
 	WORD $0x4e25cc83 // fmla v3.4s, v4.4s, v5.4s
 	ADD $1, R8
-	JMP loop11
+	JMP loop17
 
-done12:
+done18:
 	MOVD y+56(FP), R0
 	WORD $0x6e004004 // ext v4.16b, v0.16b, v0.16b, #8
 	WORD $0x4e24d400 // fadd v0.4s, v0.4s, v4.4s

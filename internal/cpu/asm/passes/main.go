@@ -39,6 +39,7 @@ var groups = []struct {
 	{"random", random},
 	{"rotary", rotary},
 	{"skinny", skinny},
+	{"skinny_bf16", skinnyBF16},
 	{"depthwise", depthwise},
 	{"winograd", winograd},
 	{"prefetch", prefetch},

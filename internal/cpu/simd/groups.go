@@ -1,0 +1,21 @@
+package simd
+
+import (
+	"math"
+
+	"github.com/bestiary-ml/bestiary/internal/bfloat16"
+)
+
+// BF16Group is the number of numbers in a group of pairs of [Passes.AddRowsBF16]: two of the longest vectors.
+const BF16Group = 32
+
+// RoundGroups rounds x, which is whole groups, to bfloat16 and writes half as many pairs.
+func RoundGroups(x, pairs []float32) {
+	const half = BF16Group / 2
+	for ; len(x) >= BF16Group; x, pairs = x[BF16Group:], pairs[half:] {
+		lower, upper, to := x[:half], x[half:BF16Group], pairs[:half]
+		for i, v := range lower {
+			to[i] = math.Float32frombits(uint32(bfloat16.Bits(upper[i]))<<16 | uint32(bfloat16.Bits(v)))
+		}
+	}
+}
