@@ -30,7 +30,7 @@ func TestConformanceSkinnyProducts(t *testing.T) {
 			g.Accumulate = true
 		case 1:
 			bias = s.floats(g.N).floats
-			g.Act, g.Slope = rapid.SampledFrom(cputest.Activations).Draw(t, "activation"), 0.25
+			g.Act, g.Slope = rapid.SampledFrom(cputest.GemmActivations).Draw(t, "activation"), 0.25
 		}
 		conform(t, "Gemm of few rows", 1e-5, 30, func(m *memory) {
 			var add kernel.Buffer
