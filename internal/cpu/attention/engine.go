@@ -32,15 +32,16 @@ type job struct {
 // worker is the scratch memory of a worker. Keys and queries are in the order of places.
 type worker struct {
 	*gemm.Worker
-	keys, values                 []float32                     // [keys, width]
-	keysAcross, valuesAcross     []float32                     // panels [D, W] of the transposed
-	gKeys, gValues               []float32                     // [keys, width]
-	queries, gOut, out, gQueries []float32                     // [tile, width]
-	scores, gScores              []float32                     // [tile, keys]
-	left                         [kernel.AttentionTile]uintptr // addresses of the rows that score multiplies
-	dropped                      []uint32                      // bits of the keys that Keep excludes
+	keys, values                 []float32 // [keys, width]
+	keysAcross, valuesAcross     []float32 // panels [D, W] of the transposed
+	gKeys, gValues               []float32 // [keys, width]
+	queries, gOut, out, gQueries []float32 // [tile, width]
+	scores, gScores              []float32 // [tile, keys]
+	dropped                      []uint32  // bits of the keys that Keep excludes
 	columns                      []columnRun
 	masked                       []columnRun
+
+	left [kernel.AttentionTile]uintptr // addresses of the rows that score multiplies
 }
 
 // New returns an engine that computes attention with the register tiles of another one.

@@ -15,7 +15,7 @@ func (p *Engine) headTask(task, worker int) {
 	panels := gemm.Ceil(a.Keys, p.Width()) * p.Width() * a.Dim
 	across := gemm.Aligned(&w.keysAcross, panels)[:panels]
 	p.across(w, across, a.K[b*a.BatchK+h*a.Dim:], a.RowK)
-	p.Passes.Unary[kernel.Scale](float32(a.Scale), across, across) // in place of queries and scores, whose rows are short or many
+	p.Passes.Unary[kernel.Scale](float32(a.Scale), across, across) // of the keys, since panels are one long row
 	values := gemm.Aligned(&w.values, a.Keys*a.width)
 	p.gather(values, a.V[b*a.BatchV+h*a.Dim:], a.RowV, 0, a.Keys, 1)
 	const tile = kernel.AttentionTile
