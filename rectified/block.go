@@ -37,26 +37,26 @@ func (b *block) visit(path string, f func(nn.Param)) {
 
 // forward maps x [N, n, Dim] to the same shape. condition [N, Dim] is SiLU(c). keep, ints [N, n], is 0 where a position is
 // padding; nil keeps all.
-func (b *block) forward(m *Model, x, condition, keep *tensor.Tensor) *tensor.Tensor {
-	part := parts(b.modulation.Forward(condition), 6)                               // 6 × [N, 1, Dim]
-	y := b.qkv.Forward(m.modulated(x, part[0], part[1]))                            // [N, n, 3·Dim]
+func (b *block) forward(x, condition, keep *tensor.Tensor) *tensor.Tensor {
+	part := parts(b.modulation.Forward(condition), 6)                               // 6 × [N, Dim]
+	y := b.qkv.Forward(modulated(x, part[0], part[1]))                              // [N, n, 3·Dim]
 	y = y.SelfAttention(b.heads, 1/math.Sqrt(float64(x.Dim(2)/b.heads)), nil, keep) // [N, n, Dim]
-	x = x.Add(b.out.Forward(y).Mul(part[2]))                                        // [N, n, Dim]
-	y = b.up.Forward(m.modulated(x, part[3], part[4])).GELU()                       // [N, n, FFMult·Dim]
-	return x.Add(b.down.Forward(y).Mul(part[5]))                                    // [N, n, Dim]
+	x = x.AddProduct(b.out.Forward(y), part[2])                                     // [N, n, Dim]
+	y = modulated(x, part[3], part[4]).LinearGELU(b.up.Weight, b.up.Bias)           // [N, n, FFMult·Dim]
+	return x.AddProduct(b.down.Forward(y), part[5])                                 // [N, n, Dim]
 }
 
-// modulated returns norm(x)·(1 + scale) + shift for x [N, n, Dim] and shift, scale [N, 1, Dim].
-func (m *Model) modulated(x, shift, scale *tensor.Tensor) *tensor.Tensor {
-	return x.LayerNorm(m.one, m.zero, 1e-6).Mul(scale.AddScalar(1)).Add(shift)
+// modulated returns norm(x)·(1 + scale) + shift for x [N, n, Dim] and shift, scale [N, Dim].
+func modulated(x, shift, scale *tensor.Tensor) *tensor.Tensor {
+	return x.LayerNorm(scale.AddScalar(1), shift, 1e-6)
 }
 
-// parts cuts y [N, n·Dim] into n tensors [N, 1, Dim].
+// parts cuts y [N, n·Dim] into n tensors [N, Dim].
 func parts(y *tensor.Tensor, n int) []*tensor.Tensor {
-	batch, dim := y.Dim(0), y.Dim(1)/n
+	dim := y.Dim(1) / n
 	all := make([]*tensor.Tensor, n)
 	for i := range all {
-		all[i] = y.Slice(1, i*dim, (i+1)*dim).Reshape(batch, 1, dim)
+		all[i] = y.Slice(1, i*dim, (i+1)*dim)
 	}
 	return all
 }

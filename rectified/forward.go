@@ -35,12 +35,12 @@ func (m *Model) VelocityOf(x, features, ids, keep, mean *tensor.Tensor) *tensor.
 	text = text.Add(m.textPosition.Weight.Slice(0, 0, length)) // [N, L, Dim]
 	y := tensor.Concat(1, text, m.tokens(x))                   // [N, L+tokens, Dim]
 	for _, b := range m.blocks {
-		y = b.forward(m, nn.Enter(y, b), condition, keep) // [N, L+tokens, Dim]
+		y = b.forward(nn.Enter(y, b), condition, keep) // [N, L+tokens, Dim]
 	}
 	y = nn.Enter(y, nil)
 	y = y.Slice(1, length, y.Dim(1)) // [N, tokens, Dim]
 	part := parts(m.last.Forward(condition), 2)
-	return m.latent(m.out.Forward(m.modulated(y, part[0], part[1])))
+	return m.latent(m.out.Forward(modulated(y, part[0], part[1])))
 }
 
 // condition returns time net(features) + pooled(mean embedding of the caption), [N, Dim].

@@ -42,8 +42,7 @@ type Model struct {
 	last               *nn.Linear // adaLN of the output: Dim → 2·Dim
 	out                *nn.Linear // Dim → Patch²·Channels
 
-	one, zero *tensor.Tensor    // [Dim], gain and bias of layer norms without parameters
-	places    [2]*tensor.Tensor // ints [tokens]: row and column of each token
+	places [2]*tensor.Tensor // ints [tokens]: row and column of each token
 }
 
 // New builds a model on a device; g initialises the weights. The error is a [*fault.FieldError], or a
@@ -70,7 +69,6 @@ func New(d *tensor.Device, c Config, g *tensor.Generator) (m *Model, err error) 
 		time:   [2]*nn.Linear{nn.NewLinear(d, frequencies, c.Dim, true, g), nn.NewLinear(d, c.Dim, c.Dim, true, g)},
 		pooled: nn.NewLinear(d, c.Dim, c.Dim, true, g),
 		last:   newZero(d, c.Dim, 2*c.Dim), out: newZero(d, c.Dim, patch),
-		one: d.Full(1, c.Dim).Keep(), zero: d.Zeros(c.Dim).Keep(),
 	}
 	for range c.Depth {
 		m.blocks = append(m.blocks, newBlock(d, c, g))

@@ -1,6 +1,11 @@
 package tensor
 
-import "github.com/bestiary-ml/bestiary/internal/kernel"
+import (
+	"fmt"
+	"slices"
+
+	"github.com/bestiary-ml/bestiary/internal/kernel"
+)
 
 // unary applies op with its parameter a.
 func (t *Tensor) unary(op kernel.Unary, a float64) *Tensor {
@@ -127,6 +132,44 @@ func (t *Tensor) Mul(u *Tensor) *Tensor {
 		t.addProductGrad(kernel.Mul, s, y.grad, u.data)
 		u.addProductGrad(kernel.Mul, flipped(s), y.grad, t.data)
 	})
+}
+
+// AddProduct returns t + u·s in one pass, for t and u [..., C] of one shape and s [C], or [N, C] with a row for each entry of the
+// first dimension of t.
+func (t *Tensor) AddProduct(u, s *Tensor) *Tensor {
+	if !slices.Equal(t.Shape(), u.Shape()) || !s.isRowOf(t) {
+		panic(fmt.Sprintf("tensor: sum of %v and the product of %v and %v", t, u, s))
+	}
+	n := t.Dim(-1)
+	y := t.device.empty(t.Shape()...)
+	t.kernels().AddProduct(t.Len()/max(1, n), n, t.data, u.data, s.data, y.data)
+	if t.device.recording(t, u, s) {
+		t.device.record(func() {
+			_, b := broadcast(u.Shape(), s.rowShape(t))
+			u.addProductGrad(kernel.Mul, b, y.grad, s.data)
+			s.addProductGrad(kernel.Mul, flipped(b), y.grad, u.data)
+			t.moveGrad(y, nil)
+		}, y)
+	}
+	return y
+}
+
+// isRowOf reports whether s is [C] for t [..., C], or [N, C] for t [N, ..., C].
+func (s *Tensor) isRowOf(t *Tensor) bool {
+	if t.rank == 0 || s.rank == 0 || s.Dim(-1) != t.Dim(-1) {
+		return false
+	}
+	return s.rank == 1 || s.rank == 2 && t.rank > 1 && s.dims[0] == t.dims[0]
+}
+
+// rowShape is the shape in which s, for which isRowOf holds, broadcasts to t: [C] or [N, 1, ..., C].
+func (s *Tensor) rowShape(t *Tensor) []int {
+	if s.rank == 1 {
+		return s.Shape()
+	}
+	shape := slices.Repeat([]int{1}, t.rank)
+	shape[0], shape[t.rank-1] = s.dims[0], s.dims[1]
+	return shape
 }
 
 // Div returns the elementwise quotient t/u, with broadcasting.

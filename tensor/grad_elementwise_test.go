@@ -149,3 +149,35 @@ func TestExpand(t *testing.T) {
 		gradcheck.Check(t, func() *Tensor { return x.Expand(shape...) }, x)
 	})
 }
+
+func TestAddProduct(t *testing.T) {
+	d := gradcheck.Device(t)
+	rapid.Check(t, func(t *rapid.T) {
+		r := gradcheck.Rand(t)
+		shape := rapid.SliceOfN(rapid.IntRange(1, 4), 1, 4).Draw(t, "shape")
+		x, y := gradcheck.Normal(d, r, shape...), gradcheck.Normal(d, r, shape...)
+		n, group := x.Dim(-1), x.Len()
+		s := gradcheck.Normal(d, r, n)
+		if len(shape) > 1 && rapid.Bool().Draw(t, "a row for each entry") {
+			s, group = gradcheck.Normal(d, r, shape[0], n), x.Len()/shape[0]
+		}
+		if rapid.Bool().Draw(t, "one operand twice") {
+			y = x
+		}
+		want := make([]float64, x.Len())
+		for i := range want {
+			want[i] = gradcheck.Exact(x)[i] + gradcheck.Exact(y)[i]*gradcheck.Exact(s)[i/group*n+i%n]
+		}
+		gradcheck.Values(t, x.AddProduct(y, s), shape, want)
+		inputs := []*Tensor{x, s}
+		if y != x {
+			inputs = append(inputs, y)
+		}
+		gradcheck.Check(t, func() *Tensor { return x.AddProduct(y, s) }, inputs...)
+	})
+	x := d.Zeros(4, 2, 3)
+	for _, s := range []*Tensor{d.Zeros(2), d.Zeros(2, 3), d.Zeros(4, 2), d.Zeros(4, 1, 3), d.Zeros()} {
+		gradcheck.Panics(t, func() { x.AddProduct(x, s) })
+	}
+	gradcheck.Panics(t, func() { x.AddProduct(d.Zeros(8, 3), d.Zeros(3)) })
+}

@@ -106,3 +106,41 @@ func TestLayerNorm(t *testing.T) {
 	})
 	gradcheck.Panics(t, func() { d.Zeros(4, 3).LayerNorm(d.Zeros(5), nil, 1e-5) })
 }
+
+// TestAdaptiveLayerNorm has a gain or a bias of its own for each entry of the first dimension, whose kernel has no gradient.
+func TestAdaptiveLayerNorm(t *testing.T) {
+	d := gradcheck.Device(t)
+	rapid.Check(t, func(t *rapid.T) {
+		r := gradcheck.Rand(t)
+		x := gradcheck.Normal(d, r, rapid.SliceOfN(rapid.IntRange(2, 4), 2, 4).Draw(t, "shape")...)
+		batch, n := x.Dim(0), x.Dim(-1)
+		gamma, beta := gradcheck.Normal(d, r, batch, n), gradcheck.Normal(d, r, batch, n)
+		inputs := []*Tensor{x, gamma, beta}
+		switch rapid.IntRange(0, 2).Draw(t, "parameters") {
+		case 0:
+			gamma = gradcheck.Normal(d, r, n)
+			inputs[1] = gamma
+		case 1:
+			inputs, beta = inputs[:2], nil
+		}
+		const eps = 1e-3
+		want := make([]float64, x.Len())
+		of := func(p *Tensor, i int) float64 { // the number of p for element i of x
+			if p.Rank() == 1 {
+				return gradcheck.Exact(p)[i%n]
+			}
+			return gradcheck.Exact(p)[i/(x.Len()/batch)*n+i%n]
+		}
+		for i, v := range gradcheck.Exact(x) {
+			mean, squares := gradcheck.Moments(gradcheck.Exact(x)[i/n*n:][:n], 0, 1)
+			want[i] = (v - mean) / math.Sqrt(squares/float64(n)+eps) * of(gamma, i)
+			if beta != nil {
+				want[i] += of(beta, i)
+			}
+		}
+		gradcheck.Values(t, x.LayerNorm(gamma, beta, eps), x.Shape(), want)
+		gradcheck.Check(t, func() *Tensor { return x.LayerNorm(gamma, beta, eps) }, inputs...)
+	})
+	gradcheck.Panics(t, func() { d.Zeros(4, 2, 3).LayerNorm(d.Zeros(2, 3), nil, 1e-5) })
+	gradcheck.Panics(t, func() { d.Zeros(3).LayerNorm(nil, d.Zeros(3, 3), 1e-5) })
+}

@@ -133,3 +133,26 @@ func TestLinear(t *testing.T) {
 	gradcheck.Panics(t, func() { d.Zeros(2, 3).Linear(d.Zeros(4, 5), nil, Identity) })
 	gradcheck.Panics(t, func() { d.Zeros(2, 3).Linear(d.Zeros(3, 5), d.Zeros(4), Identity) })
 }
+
+func TestLinearGELU(t *testing.T) {
+	d := gradcheck.Device(t)
+	rapid.Check(t, func(t *rapid.T) {
+		shape := rapid.SliceOfN(rapid.IntRange(1, 4), 1, 4).Draw(t, "shape")
+		in, out := shape[len(shape)-1], rapid.IntRange(1, 5).Draw(t, "out")
+		r := gradcheck.Rand(t)
+		x, w, bias := gradcheck.Normal(d, r, shape...), gradcheck.Normal(d, r, in, out), gradcheck.Normal(d, r, out)
+		inputs := []*Tensor{x, w, bias}
+		if rapid.Bool().Draw(t, "no bias") {
+			inputs, bias = inputs[:2], nil
+		}
+		before := x.Linear(w, bias, Identity)
+		want := make([]float64, before.Len())
+		for i, v := range gradcheck.Exact(before) {
+			want[i] = v * math.Erfc(-v/math.Sqrt2) / 2
+		}
+		gradcheck.Values(t, x.LinearGELU(w, bias), before.Shape(), want)
+		gradcheck.Check(t, func() *Tensor { return x.LinearGELU(w, bias) }, inputs...)
+	})
+	gradcheck.Panics(t, func() { d.Zeros(2, 3).LinearGELU(d.Zeros(4, 5), nil) })
+	gradcheck.Panics(t, func() { d.Zeros(2, 3).LinearGELU(d.Zeros(3, 5), d.Zeros(4)) })
+}

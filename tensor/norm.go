@@ -89,13 +89,16 @@ func (t *Tensor) normalize(b kernel.BatchNorm, gamma, beta, mean, variance *Tens
 }
 
 // LayerNorm normalizes each row of the last dimension of t [..., n] (Ba et al., 2016): (t − mean)/√(variance + eps)·gamma + beta.
-// gamma and beta [n] may be nil.
+// gamma and beta may be nil. They are [n], or [N, n] with a row for each entry of the first dimension of t (adaptive layer norm).
 func (t *Tensor) LayerNorm(gamma, beta *Tensor, eps float64) *Tensor {
 	n := t.Dim(-1)
 	rows := count(t.dims[:t.rank-1])
 	for _, p := range []*Tensor{gamma, beta} {
-		if p != nil && p.Len() != n {
+		if p != nil && !p.isRowOf(t) {
 			panic(fmt.Sprintf("tensor: LayerNorm of %v with %v", t, p))
+		}
+		if p != nil && p.rank > 1 && t.device.taping() { // the kernel has a gradient for [n] only
+			return t.composedLayerNorm(gamma, beta, eps)
 		}
 	}
 	y, mean, rstd := t.device.empty(t.Shape()...), t.device.empty(rows), t.device.empty(rows)
@@ -109,6 +112,18 @@ func (t *Tensor) LayerNorm(gamma, beta *Tensor, eps float64) *Tensor {
 			d.settleGrad(gamma, ggamma)
 			d.settleGrad(beta, gbeta)
 		}, y)
+	}
+	return y
+}
+
+// composedLayerNorm is LayerNorm by operations that have gradients for gamma and beta of any shape.
+func (t *Tensor) composedLayerNorm(gamma, beta *Tensor, eps float64) *Tensor {
+	y := t.LayerNorm(nil, nil, eps)
+	if gamma != nil {
+		y = y.Mul(gamma.Reshape(gamma.rowShape(t)...))
+	}
+	if beta != nil {
+		y = y.Add(beta.Reshape(beta.rowShape(t)...))
 	}
 	return y
 }

@@ -75,6 +75,7 @@ func newAlgebra(d *Device, g *Generator, size trialSize) trial {
 		Answers: []link.Answer{
 			{Of: "random numbers and the choice of the largest", Compute: a.choices},
 			{Of: "batch norm in evaluation", Compute: a.evaluation},
+			{Of: "adaptive layer norm, GELU of a linear layer and gates in evaluation", Compute: a.adaptive},
 			{Of: "moving average", Compute: a.average},
 			{Of: "gradient of a broadcast operand", Compute: a.broadcast},
 		},
@@ -140,6 +141,17 @@ func (a *algebra) evaluation() []float32 {
 	mean, variance := a.d.Full(0.1, trialFeatures), a.d.Full(2, trialFeatures)
 	x := a.g.Normal(a.d, 5, trialFeatures)
 	return x.BatchNormWith(mean, variance, a.scale, a.shift, BatchNormOptions{Eps: 1e-5}).Values()
+}
+
+// adaptive is what a block of a transformer with adaptive layer norms fuses where no gradient is recorded.
+func (a *algebra) adaptive() []float32 {
+	step := a.d.Scratch()
+	defer step.End()
+	const sequences = 5
+	x, rows := a.g.Normal(a.d, sequences, 3, trialFeatures), a.g.Normal(a.d, 2, sequences, trialFeatures)
+	scale, shift := rows.Slice(0, 0, 1).Reshape(sequences, -1), rows.Slice(0, 1, 2).Reshape(sequences, -1)
+	y := x.LayerNorm(scale, shift, 1e-5).LinearGELU(a.dense, a.bias) // [sequences, 3, columns]
+	return y.AddProduct(y, a.g.Normal(a.d, sequences, trialColumns)).Values()
 }
 
 // average is an exponential moving average of weights.

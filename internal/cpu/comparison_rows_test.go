@@ -101,6 +101,14 @@ func TestNormalisationAgainstPortable(t *testing.T) {
 		c.run(t, "LayerNorm", tolerance, []input{x, gamma, beta}, []int{rows * n, rows, rows}, func(d kernel.Device, in, out []kernel.Buffer) {
 			d.LayerNorm(rows, n, 0.1, in[0], in[1], in[2], out[0], out[1], out[2])
 		})
+		groups := rapid.SampledFrom(divisors(rows)).Draw(t, "groups")
+		scales, shifts := s.floats(groups*n), s.floats(n*rapid.SampledFrom([]int{1, groups}).Draw(t, "rows of beta"))
+		c.run(t, "LayerNorm of groups", tolerance, []input{x, scales, shifts}, []int{rows * n, rows, rows}, func(d kernel.Device, in, out []kernel.Buffer) {
+			d.LayerNorm(rows, n, 0.1, in[0], in[1], in[2], out[0], out[1], out[2])
+		})
+		c.run(t, "AddProduct of groups", 1e-5, []input{x, gy, scales}, []int{rows * n}, func(d kernel.Device, in, out []kernel.Buffer) {
+			d.AddProduct(rows, n, in[0], in[1], in[2], out[0])
+		})
 		centre, rstd := s.floats(rows), s.positive(rows)
 		c.run(t, "LayerNormGrad", 1e-4, []input{y, gamma, centre, rstd, gy}, []int{rows * n, n, n}, func(d kernel.Device, in, out []kernel.Buffer) {
 			d.LayerNormGrad(rows, n, in[0], in[1], in[2], in[3], in[4], out[0], out[1], out[2])
@@ -144,4 +152,14 @@ func TestOptimisationAgainstPortable(t *testing.T) {
 			d.Fill(out[0], d.SumSquares(in))
 		})
 	})
+}
+
+// divisors are the numbers of groups of equal size into which n things can be divided.
+func divisors(n int) (all []int) {
+	for i := 1; i <= n; i++ {
+		if n%i == 0 {
+			all = append(all, i)
+		}
+	}
+	return all
 }

@@ -64,6 +64,7 @@ func TestConformanceElementwise(t *testing.T) {
 				rows = 2
 			}
 			m.AddProduct(rows, n/rows, m.in(gy), m.in(finite), m.in(gy[:n/rows]), m.out(n))
+			m.AddProduct(rows, n/rows, m.in(gy), m.in(finite), m.in(gy[:n]), m.out(n))
 		})
 		conform(t, "AddScaled and Lerp", 1e-6, 10, func(m *memory) {
 			m.AddScaled(0.25, m.in(finite), m.inOut(gy))
@@ -213,6 +214,8 @@ func TestConformanceNaNStays(t *testing.T) {
 		})
 		conform(t, "LayerNorm", 1e-3, 1, func(m *memory) {
 			m.LayerNorm(rows, n, 1e-2, m.in(x), m.in(gamma), m.in(gamma), m.out(rows*n), m.out(rows), m.out(rows))
+			m.LayerNorm(rows, n, 1e-2, m.in(x), m.in(gy), m.in(gamma), m.out(rows*n), m.out(rows), m.out(rows))
+			m.LayerNorm(rows, n, 1e-2, m.in(x), kernel.Buffer{}, m.in(gy), m.out(rows*n), m.out(rows), m.out(rows))
 		})
 		bounded, inverse := rapid.Bool().Draw(t, "bounded"), rapid.Bool().Draw(t, "inverse")
 		st[s.IntN(len(st))] = rapid.SampledFrom([]float32{cputest.NaN, 0, 3, -3}).Draw(t, "parameter")

@@ -36,7 +36,7 @@ func drawSkinny(t *rapid.T) skinnyProduct {
 		g.Accumulate = true
 	case 1:
 		p.bias = s.floats(g.N).floats
-		g.Act, g.Slope = rapid.SampledFrom(cputest.Activations).Draw(t, "activation"), 0.25
+		g.Act, g.Slope = rapid.SampledFrom(cputest.GemmActivations).Draw(t, "activation"), 0.25
 	}
 	p.Gemm = g
 	return p

@@ -188,12 +188,17 @@ type libraryProduct struct {
 // libraryGemm queues a product for cuBLAS.
 func (d *Device) libraryGemm(g kernel.Gemm, a, b, bias, c kernel.Buffer) {
 	d.enqueue(call{product: libraryProduct{g, a.Addr, b.Addr, c.Addr, d.products.precision}}, 0)
-	if bias.IsNil() && g.Act == kernel.ActNone {
-		return
+	if !bias.IsNil() || g.Act != kernel.ActNone {
+		d.finishProduct(g, bias, c)
 	}
+}
+
+// finishProduct adds the bias to a product and applies the activation.
+func (d *Device) finishProduct(g kernel.Gemm, bias, c kernel.Buffer) {
 	for i := range g.Batch {
 		part := skip(c, i*g.StrideC)
-		d.launch(function{"products", "finish_product"}, gridFor(g.M*g.N, 4), dim3{threads, 1, 1}, 0, part, bias, g.M, g.N, g.LdC, int32(g.Act), float32(g.Slope))
+		d.launch(function{"products", "finish_product"}, gridFor(g.M*g.N, 4), dim3{threads, 1, 1}, 0,
+			part, bias, g.M, g.N, g.LdC, int32(g.Act), float32(g.Slope))
 	}
 }
 

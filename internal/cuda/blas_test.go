@@ -64,7 +64,7 @@ func TestLibrary(t *testing.T) {
 		left, right, c := a.numbers(g.Batch*g.StrideA), a.numbers(g.Batch*g.StrideB), a.numbers(g.Batch*g.StrideC)
 		bias := kernel.Buffer{}
 		if !g.Accumulate {
-			bias, g.Act = a.gpus[a.numbers(g.N)], rapid.SampledFrom(activations).Draw(t, "activation")
+			bias, g.Act = a.gpus[a.numbers(g.N)], rapid.SampledFrom(gemmActivations).Draw(t, "activation")
 		}
 		again := a.place(a.contents[c])
 		d.libraryGemm(g, a.gpus[left], a.gpus[right], bias, a.gpus[c])

@@ -74,7 +74,7 @@ func TestSharedEnums(t *testing.T) {
 	}
 	for name, want := range map[string]int{
 		"ACT_NONE": int(kernel.ActNone), "ACT_RELU": int(kernel.ActReLU), "ACT_LEAKY_RELU": int(kernel.ActLeakyReLU), "ACT_TANH": int(kernel.ActTanh),
-		"ACT_SIGMOID": int(kernel.ActSigmoid), "SUM": int(kernel.Sum), "MAX": int(kernel.Max), "SQUARED_ERROR": int(kernel.SquaredError),
+		"ACT_SIGMOID": int(kernel.ActSigmoid), "ACT_GELU": int(kernel.ActGELU), "SUM": int(kernel.Sum), "MAX": int(kernel.Max), "SQUARED_ERROR": int(kernel.SquaredError),
 		"SMOOTH_L1": int(kernel.SmoothL1), "SCALE": int(kernel.Scale), "SOFTPLUS": int(kernel.Softplus), "CLAMP_MAX": int(kernel.ClampMax),
 		"ADD": int(kernel.Add), "DIV": int(kernel.Div), "MINIMUM": int(kernel.Minimum),
 		"DRAWN_NAN": kernel.DrawnNaN, "DRAWN_INFINITE": kernel.DrawnInfinite, "DRAWN_NONE": kernel.DrawnNone,

@@ -139,9 +139,12 @@ extern "C" __global__ void binary_broadcast(int op, i64 n, const __grid_constant
         binary_loop<u64>(op, n, s, a, b, y);
 }
 
-// y = x + u·s for rows of n numbers; s is the same for all rows.
-extern "C" __global__ void add_product(i64 rows, i64 n, const float *x, const float *u, const float *s, float *y) {
-    GRID_STRIDE(i, rows * n) y[i] = fmaf(u[i], s[i % n], x[i]);
+// y = x + u·s for rows of n numbers; a row of s is that of so many rows.
+extern "C" __global__ void add_product(i64 rows, i64 n, i64 group, const float *x, const float *u, const float *s, float *y) {
+    GRID_STRIDE(i, rows * n) {
+        const i64 row = i / n;
+        y[i] = fmaf(u[i], s[row / group * n + (i - row * n)], x[i]);
+    }
 }
 
 extern "C" __global__ void add_scaled(i64 n, float a, const float *x, float *y) {

@@ -32,7 +32,15 @@ func (d *Device) Binary(op kernel.Binary, s kernel.Broadcast, a, b, y kernel.Buf
 
 // AddProduct implements kernel.Elementwise.
 func (d *Device) AddProduct(rows, n int, x, y, s, out kernel.Buffer) {
-	d.each(function{"elementwise", "add_product"}, rows*n, rows, n, x, y, s, out)
+	d.each(function{"elementwise", "add_product"}, rows*n, rows, n, group(rows, n, s), x, y, s, out)
+}
+
+// group is the number of rows of n numbers that each row of s is for.
+func group(rows, n int, s kernel.Buffer) int {
+	if s.Len <= n {
+		return max(1, rows)
+	}
+	return rows * n / s.Len
 }
 
 // AddScaled implements kernel.Elementwise.

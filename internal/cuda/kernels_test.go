@@ -97,7 +97,8 @@ func TestBatchNorm(t *testing.T) {
 	}
 }
 
-// TestLayerNorm has rows for a warp, and rows for a block of one warp or of several.
+// TestLayerNorm has rows for a warp, and rows for a block of one warp or of several. It also has AddProduct, whose rows have
+// groups too.
 func TestLayerNorm(t *testing.T) {
 	for _, size := range [][2]int{{5, 70}, {300, 33}, {9, 1}, {3, 600}} {
 		rows, n := size[0], size[1]
@@ -105,6 +106,15 @@ func TestLayerNorm(t *testing.T) {
 			x, gamma, beta, gy := p.in(rows*n, 2, 1), p.in(n, 1, 0), p.in(n, 1, 0), p.in(rows*n, 1, 0)
 			mean, rstd := p.out(rows), p.out(rows)
 			p.LayerNorm(rows, n, 1e-5, x, gamma, beta, p.out(rows*n), mean, rstd)
+			p.LayerNorm(rows, n, 1e-5, x, gy, beta, p.out(rows*n), mean, rstd)            // a row of gamma for each
+			p.LayerNorm(rows, n, 1e-5, x, kernel.Buffer{}, gy, p.out(rows*n), mean, rstd) // and of beta
+			p.AddProduct(rows, n, x, gy, gamma, p.out(rows*n))
+			p.AddProduct(rows, n, x, gy, x, p.out(rows*n))
+			if rows%3 == 0 {
+				thirds := p.in(3*n, 1, 0)
+				p.LayerNorm(rows, n, 1e-5, x, thirds, gamma, p.out(rows*n), mean, rstd)
+				p.AddProduct(rows, n, x, gy, thirds, p.out(rows*n))
+			}
 			if n > 1 { // otherwise rstd is huge, and the gradient 0
 				p.LayerNormGrad(rows, n, x, gamma, mean, rstd, gy, p.out(rows*n), p.out(n), p.out(n))
 				p.LayerNormGrad(rows, n, x, kernel.Buffer{}, mean, rstd, gy, p.out(rows*n), kernel.Buffer{}, p.out(n))

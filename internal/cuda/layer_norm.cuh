@@ -2,9 +2,9 @@
 #pragma once
 #include "batch_norm.cuh"
 
-// Normalises each row of n numbers; a team has a row.
-template <bool BLOCK> __device__ inline void layer_norm(i64 rows, i64 n, double eps, const float *x, const float *gamma,
-                                                              const float *beta, float *y, float *mean, float *rstd) {
+// Normalises each row of n numbers; a team has a row. A row of gamma and of beta is that of so many rows.
+template <bool BLOCK> __device__ inline void layer_norm(i64 rows, i64 n, i64 group_gamma, i64 group_beta, double eps, const float *x,
+                                                        const float *gamma, const float *beta, float *y, float *mean, float *rstd) {
     TEAM_ROWS(r, rows) {
         const float *row = x + r * n;
         double sum = 0, squares = 0;
@@ -16,7 +16,8 @@ template <bool BLOCK> __device__ inline void layer_norm(i64 rows, i64 n, double 
             squares += d * d;
         });
         const double scale = 1.0 / sqrt(Team<BLOCK>::sum(squares) / (double)n + eps);
-        auto affine = [=](i64 i) { return make_float2(gamma ? gamma[i] : 1.0f, beta ? beta[i] : 0.0f); };
+        const i64 scales = r / group_gamma * n, shifts = r / group_beta * n;
+        auto affine = [=](i64 i) { return make_float2(gamma ? gamma[scales + i] : 1.0f, beta ? beta[shifts + i] : 0.0f); };
         team_reads<BLOCK>(n, affine, [=](i64 i, float2 a) { // row[i] is in the cache
             y[r * n + i] = (float)(((double)row[i] - average) * scale) * a.x + a.y;
         });
@@ -47,9 +48,9 @@ template <bool BLOCK> __device__ inline void layer_norm_grad(i64 rows, i64 n, co
 }
 
 #define LAYER_NORMS(team, BLOCK, threads)                                                                                      \
-    extern "C" __global__ void __launch_bounds__(threads) layer_norm_##team(i64 rows, i64 n, double eps, const float *x,          \
-        const float *gamma, const float *beta, float *y, float *mean, float *rstd) {                                           \
-        layer_norm<BLOCK>(rows, n, eps, x, gamma, beta, y, mean, rstd);                                                         \
+    extern "C" __global__ void __launch_bounds__(threads) layer_norm_##team(i64 rows, i64 n, i64 group_gamma, i64 group_beta,     \
+        double eps, const float *x, const float *gamma, const float *beta, float *y, float *mean, float *rstd) {               \
+        layer_norm<BLOCK>(rows, n, group_gamma, group_beta, eps, x, gamma, beta, y, mean, rstd);                                \
     }                                                                                                                           \
     extern "C" __global__ void __launch_bounds__(threads) layer_norm_grad_##team(i64 rows, i64 n, const float *x,                 \
         const float *gamma, const float *mean, const float *rstd, const float *gy, float *gx) {                                \

@@ -88,7 +88,7 @@ func (d *Device) BatchNormGrad(b kernel.BatchNorm, x, gamma, mean, variance, y, 
 // LayerNorm implements kernel.Normalisation.
 func (d *Device) LayerNorm(rows, n int, eps float64, x, gamma, beta, y, mean, rstd kernel.Buffer) {
 	d.rowwise(function{"normalisation", "layer_norm_warp"}, function{"normalisation", "layer_norm_block"}, rows, n,
-		rows, n, eps, x, gamma, beta, y, mean, rstd)
+		rows, n, group(rows, n, gamma), group(rows, n, beta), eps, x, gamma, beta, y, mean, rstd)
 }
 
 // LayerNormGrad implements kernel.Normalisation.

@@ -76,6 +76,13 @@ func (d *Device) Gemm(g kernel.Gemm, a, b, bias, c kernel.Buffer) {
 		a, b, c = skip(a, maxGrid*g.StrideA), skip(b, maxGrid*g.StrideB), skip(c, maxGrid*g.StrideC)
 		g.Batch -= maxGrid
 	}
+	if g.Act == kernel.ActGELU {
+		g.Act = kernel.ActNone
+		d.Gemm(g, a, b, kernel.Buffer{}, c)
+		g.Act = kernel.ActGELU
+		d.finishProduct(g, bias, c)
+		return
+	}
 	if min(g.M, g.N) <= skinny {
 		d.gemmSkinny(g, a, b, bias, c)
 		return

@@ -71,7 +71,7 @@ type Elementwise interface {
 	Binary(op Binary, s Broadcast, a, b, y Buffer)
 	// AddScaled sets y += a·x.
 	AddScaled(a float64, x, y Buffer)
-	// AddProduct sets out [rows, n] = x + y·s, for s [n].
+	// AddProduct sets out [rows, n] = x + y·s, for s [groups, n]: each row of s is that of the next rows/groups rows.
 	AddProduct(rows, n int, x, y, s, out Buffer)
 	// ActivationGrad sets gx = gy · act', for the output y of the activation; gx may be gy.
 	ActivationGrad(act Activation, slope float64, y, gy, gx Buffer)
@@ -162,9 +162,10 @@ type Normalisation interface {
 	// BatchNormGrad is the adjoint of both. gLogDet [1] is nil if there was no BatchNormLogDet. gx, ggamma and gbeta may be nil;
 	// y may be nil without an activation.
 	BatchNormGrad(b BatchNorm, x, gamma, mean, variance, y, gy, gLogDet, gx, ggamma, gbeta Buffer)
-	// LayerNorm normalises each row of n numbers (Ba et al., 2016) and writes mean and rstd [rows]; gamma and beta may be nil.
+	// LayerNorm normalises each row of n numbers (Ba et al., 2016) and writes mean and rstd [rows]. gamma and beta [groups, n] may
+	// be nil: each of their rows is that of the next rows/groups rows.
 	LayerNorm(rows, n int, eps float64, x, gamma, beta, y, mean, rstd Buffer)
-	// LayerNormGrad is its adjoint; gamma, ggamma and gbeta may be nil.
+	// LayerNormGrad is its adjoint for one group; gamma, ggamma and gbeta may be nil.
 	LayerNormGrad(rows, n int, x, gamma, mean, rstd, gy, gx, ggamma, gbeta Buffer)
 	// GroupNorm writes y, and mean and rstd [Pictures, Groups]; gamma and beta [Channels] may be nil (1 and 0).
 	GroupNorm(g GroupNorm, x, gamma, beta, y, mean, rstd Buffer)

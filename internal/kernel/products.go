@@ -1,7 +1,7 @@
 package kernel
 
 // Activation names a pointwise function that products and normalisations can apply in their epilogue. Its derivative is a function
-// of its output.
+// of its output, but for ActGELU, which only Gemm applies and which has no gradient.
 type Activation int
 
 const (
@@ -10,6 +10,7 @@ const (
 	ActLeakyReLU // slope given beside it
 	ActTanh
 	ActSigmoid
+	ActGELU // see GELU
 )
 
 // Gemm describes C = act(op(A)·op(B) + bias), or C += op(A)·op(B), for a batch of row-major matrices.

@@ -47,7 +47,7 @@ func (b *branch) forward(to, x *tensor.Tensor, p *pass, memory *branchCache) *te
 		return b.net.forward(x, in, out, p, memory)
 	}
 	y := b.net.forward(x, in, epilogue{}, p, memory)
-	return out.apply(b.normOut.Forward(y), p)
+	return out.apply(b.normOut.Forward(y))
 }
 
 // Visit implements nn.Module.

@@ -2,7 +2,6 @@ package transformer
 
 import (
 	"fmt"
-	"slices"
 
 	"github.com/bestiary-ml/bestiary/internal/engine"
 	"github.com/bestiary-ml/bestiary/internal/kernel"
@@ -28,18 +27,4 @@ func geglu(x *tensor.Tensor) *tensor.Tensor {
 		}, y)
 	}
 	return y
-}
-
-// addProduct returns x + y·s for x and y [..., n] of one shape and s [n].
-func addProduct(x, y, s *tensor.Tensor) *tensor.Tensor {
-	if x.Rank() == 0 || !slices.Equal(x.Shape(), y.Shape()) || s.Rank() != 1 || s.Len() != x.Dim(-1) {
-		panic(fmt.Sprintf("transformer: sum of %v and the product of %v and %v", x, y, s))
-	}
-	d := x.Device()
-	if engine.Recording(d, x, y, s) { // the fused kernel is for decoding and has no gradient
-		return x.Add(y.Mul(s))
-	}
-	out := engine.Empty(d, x.Shape()...)
-	engine.Kernels(d).AddProduct(x.Len()/max(1, s.Len()), s.Len(), engine.Data(x), engine.Data(y), engine.Data(s), engine.Data(out))
-	return out
 }

@@ -70,7 +70,7 @@ func (p Projection) Apply(x *tensor.Tensor) *tensor.Tensor {
 		x = geglu(x)
 	}
 	if p.Scale != nil {
-		x = addProduct(p.Residual, x, p.Scale)
+		x = p.Residual.AddProduct(x, p.Scale)
 	}
 	return x
 }

@@ -38,18 +38,16 @@ func (p *pass) project(x *tensor.Tensor, l *nn.Linear, in prologue, out epilogue
 	if out.dropout != nil {
 		x = out.dropout.Forward(x)
 	}
-	return out.apply(x, p)
+	return out.apply(x)
 }
 
 // apply returns residual + scale·x.
-func (out epilogue) apply(x *tensor.Tensor, p *pass) *tensor.Tensor {
+func (out epilogue) apply(x *tensor.Tensor) *tensor.Tensor {
 	switch {
 	case out.scale == nil:
 		return x
-	case p.cache != nil:
-		return addProduct(out.residual, x, out.scale)
 	case out.residual == nil:
 		return x.Mul(out.scale)
 	}
-	return out.residual.Add(x.Mul(out.scale))
+	return out.residual.AddProduct(x, out.scale)
 }

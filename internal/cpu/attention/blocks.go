@@ -27,14 +27,31 @@ func (p *Engine) scatter(src, dst []float32, stride, place, n int, scale float32
 	}
 }
 
-// across transposes n rows of src (keys or values) into panels, the layout that score reads.
-func (p *Engine) across(w *worker, dst, src []float32, n int) {
+// inPlace returns the addresses of the rows of n places from place on.
+func (p *Engine) inPlace(w *worker, src []float32, stride, place, n int) []uintptr {
+	for i := range n {
+		w.left[i] = gemm.Address(src[p.job.position(place+i)*stride:])
+	}
+	return w.left[:n]
+}
+
+// gathered returns the addresses of n rows of src [n, width].
+func (p *Engine) gathered(w *worker, src []float32, n int) []uintptr {
+	for i := range n {
+		w.left[i] = gemm.Address(src[i*p.job.width:])
+	}
+	return w.left[:n]
+}
+
+// across transposes the keys or values src into panels, the layout that score reads.
+func (p *Engine) across(w *worker, dst, src []float32, stride int) {
 	a, lanes := &p.job, p.Width()
-	for first := 0; first < n; first += lanes {
+	for first := 0; first < a.Keys; first += lanes {
 		panel := gemm.Address(dst[first*a.Dim:])
 		for column := 0; column < lanes; column += 8 {
 			for i := range w.Transposed {
-				w.Transposed[i] = gemm.Address(src[min(first+column+i, n-1)*a.width:]) // repeated past the end
+				place := min(first+column+i, a.Keys-1) // repeated past the end
+				w.Transposed[i] = gemm.Address(src[a.position(place)*stride:])
 			}
 			w.Transposition = simd.Transposition{Rows: &w.Transposed[0], Dst: panel + uintptr(4*column), DstStride: 4 * lanes, K: a.Dim}
 			p.Transpose(&w.Transposition)
@@ -42,14 +59,13 @@ func (p *Engine) across(w *worker, dst, src []float32, n int) {
 	}
 }
 
-// score sets scores (rows of stride numbers) to n rows of left [n, width] times the transposed rows of the columns.
-func (p *Engine) score(w *worker, scores []float32, stride int, left []float32, n int, across []float32) {
+// score sets scores (rows of stride numbers) to the rows of left times the transposed rows of the columns.
+func (p *Engine) score(w *worker, scores []float32, stride int, left []uintptr, across []float32) {
 	a, t := &p.job, &w.Tile
 	*t = simd.Tile{Taps: 1, K: a.Dim, BStride: 4 * p.Width()}
-	for _, part := range p.evenParts[n] {
-		table := w.Addresses(part.n)
+	for _, part := range p.evenParts[len(left)] {
+		copy(w.Addresses(part.n), left[part.from:])
 		for i := range part.n {
-			table[i] = gemm.Address(left[(part.from+i)*a.width:])
 			w.Rows[i] = gemm.Address(scores[(part.from+i)*stride:])
 		}
 		t.A, t.C = &w.Table[0], &w.Rows[0]

@@ -40,6 +40,8 @@ type worker struct {
 	dropped                      []uint32  // bits of the keys that Keep excludes
 	columns                      []columnRun
 	masked                       []columnRun
+
+	left [kernel.AttentionTile]uintptr // addresses of the rows that score multiplies
 }
 
 // New returns an engine that computes attention with the register tiles of another one.

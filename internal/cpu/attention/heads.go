@@ -12,20 +12,19 @@ func (p *Engine) headTask(task, worker int) {
 	a, w := &p.job, p.workers[worker]
 	b, h := task/a.Heads, task%a.Heads
 	a.noteDropped(w, b)
-	keys := gemm.Aligned(&w.keys, a.Keys*a.width)
-	p.gather(keys, a.K[b*a.BatchK+h*a.Dim:], a.RowK, 0, a.Keys, 1)
-	across := gemm.Aligned(&w.keysAcross, gemm.Ceil(a.Keys, p.Width())*p.Width()*a.Dim)
-	p.across(w, across, keys, a.Keys)
+	panels := gemm.Ceil(a.Keys, p.Width()) * p.Width() * a.Dim
+	across := gemm.Aligned(&w.keysAcross, panels)[:panels]
+	p.across(w, across, a.K[b*a.BatchK+h*a.Dim:], a.RowK)
+	p.Passes.Unary[kernel.Scale](float32(a.Scale), across, across) // of the keys, since panels are one long row
 	values := gemm.Aligned(&w.values, a.Keys*a.width)
 	p.gather(values, a.V[b*a.BatchV+h*a.Dim:], a.RowV, 0, a.Keys, 1)
 	const tile = kernel.AttentionTile
-	queries, out := gemm.Aligned(&w.queries, tile*a.width), gemm.Aligned(&w.out, tile*a.width)
+	out := gemm.Aligned(&w.out, tile*a.width)
 	scores := gemm.Aligned(&w.scores, tile*a.Keys)
 	for place := 0; place < a.Queries; place += tile {
 		n := min(tile, a.Queries-place)
 		columns := p.listColumns(w, place/tile)
-		p.gather(queries, a.Q[b*a.BatchQ+h*a.Dim:], a.RowQ, place, n, float32(a.Scale))
-		p.score(w, scores, a.Keys, queries, n, across)
+		p.score(w, scores, a.Keys, p.inPlace(w, a.Q[b*a.BatchQ+h*a.Dim:], a.RowQ, place, n), across)
 		a.mask(w, scores, a.Keys, place, n)
 		if columns == 0 {
 			clear(out[:n*a.width])
@@ -59,10 +58,10 @@ func (p *Engine) headGradTask(task, worker int) {
 	panels := gemm.Ceil(a.Keys, p.Width()) * p.Width() * a.Dim
 	keys, keysAcross := gemm.Aligned(&w.keys, a.Keys*a.width), gemm.Aligned(&w.keysAcross, panels)
 	p.gather(keys, a.K[b*a.BatchK+h*a.Dim:], a.RowK, 0, a.Keys, 1)
-	p.across(w, keysAcross, keys, a.Keys)
+	p.across(w, keysAcross, a.K[b*a.BatchK+h*a.Dim:], a.RowK)
 	values, valuesAcross := gemm.Aligned(&w.values, a.Keys*a.width), gemm.Aligned(&w.valuesAcross, panels)
 	p.gather(values, a.V[b*a.BatchV+h*a.Dim:], a.RowV, 0, a.Keys, 1)
-	p.across(w, valuesAcross, values, a.Keys)
+	p.across(w, valuesAcross, a.V[b*a.BatchV+h*a.Dim:], a.RowV)
 	gKeys, gValues := gemm.Aligned(&w.gKeys, a.Keys*a.width), gemm.Aligned(&w.gValues, a.Keys*a.width)
 	clear(gKeys[:a.Keys*a.width])
 	clear(gValues[:a.Keys*a.width])
@@ -75,9 +74,9 @@ func (p *Engine) headGradTask(task, worker int) {
 		columns := p.listColumns(w, place/tile)
 		p.gather(queries, a.Q[b*a.BatchQ+h*a.Dim:], a.RowQ, place, n, float32(a.Scale))
 		p.gather(gOut, a.GY[b*a.BatchY+h*a.Dim:], a.RowY, place, n, 1)
-		p.score(w, scores, a.Keys, queries, n, keysAcross)
+		p.score(w, scores, a.Keys, p.gathered(w, queries, n), keysAcross)
 		a.mask(w, scores, a.Keys, place, n)
-		p.score(w, gScores, a.Keys, gOut, n, valuesAcross)
+		p.score(w, gScores, a.Keys, p.gathered(w, gOut, n), valuesAcross)
 		for i := range n {
 			position := a.position(place + i)
 			row, g := scores[i*a.Keys:][:columns], gScores[i*a.Keys:][:columns]

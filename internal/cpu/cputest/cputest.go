@@ -16,8 +16,11 @@ import (
 // Exact is the specification: the portable kernels on float64. It works on slices that kernel.Host describes.
 var Exact = portable.New[float64]("cpu/float64", pool.New(1))
 
-// Activations are all activations.
-var Activations = []kernel.Activation{kernel.ActNone, kernel.ActReLU, kernel.ActLeakyReLU, kernel.ActTanh, kernel.ActSigmoid}
+// Activations are all activations with a gradient, and GemmActivations those that Gemm applies.
+var (
+	Activations     = []kernel.Activation{kernel.ActNone, kernel.ActReLU, kernel.ActLeakyReLU, kernel.ActTanh, kernel.ActSigmoid}
+	GemmActivations = append(slices.Clone(Activations), kernel.ActGELU)
+)
 
 // NaN and Inf are the special numbers of float32.
 var (

@@ -82,7 +82,7 @@ func drawGemm(t *rapid.T, g kernel.Gemm) product {
 	batch := max(1, g.Batch)
 	x := product{a: cputest.Noise(rng, batch*rowsA*g.LdA), b: cputest.Noise(rng, batch*rowsB*g.LdB), c: cputest.Noise(rng, batch*g.M*g.LdC)}
 	if !g.Accumulate {
-		g.Act, g.Slope = rapid.SampledFrom(cputest.Activations).Draw(t, "Act"), 0.25
+		g.Act, g.Slope = rapid.SampledFrom(cputest.GemmActivations).Draw(t, "Act"), 0.25
 		if rapid.Bool().Draw(t, "bias") {
 			x.bias = cputest.Noise(rng, g.N)
 		}

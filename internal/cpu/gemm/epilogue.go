@@ -31,7 +31,7 @@ func (e *Epilogue) prepare(t *simd.Tile, first, last bool) {
 
 // finish applies the activations that microkernels don't have, to columns n0 to n1 of the rows that a tile stored.
 func (p *Engine) finish(e *Epilogue, rows []uintptr, n0, n1 int) {
-	if e.Act != kernel.ActTanh && e.Act != kernel.ActSigmoid {
+	if e.Act != kernel.ActTanh && e.Act != kernel.ActSigmoid && e.Act != kernel.ActGELU {
 		return
 	}
 	c := p.Operands[Result]
@@ -53,6 +53,8 @@ func (p *Engine) Activate(act kernel.Activation, slope float32, y []float32) {
 		op = kernel.Tanh
 	case kernel.ActSigmoid:
 		op = kernel.Sigmoid
+	case kernel.ActGELU:
+		op = kernel.GELU
 	default:
 		return
 	}

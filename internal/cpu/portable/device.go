@@ -115,3 +115,11 @@ func Ints(b kernel.Buffer) []int32 { return kernel.Slice[int32](b) }
 
 // Row returns row r of x, whose rows have n numbers.
 func Row[T any](x []T, r, n int) []T { return x[r*n : (r+1)*n : (r+1)*n] }
+
+// GroupRow returns the row of x [groups, n] for row r of rows, which are divided evenly among the groups in order; nil for nil.
+func GroupRow[T any](x []T, r, rows, n int) []T {
+	if len(x) <= n {
+		return x
+	}
+	return Row(x, r/(rows*n/len(x)), n)
+}

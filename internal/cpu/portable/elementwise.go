@@ -34,7 +34,7 @@ func (d *Device[F]) AddProduct(rows, n int, x, y, s, out kernel.Buffer) {
 	d.pool.For(rows, max(1, Grain/max(1, n)), func(lo, hi int) {
 		for r := lo; r < hi; r++ {
 			x, y, sum := Row(xs, r, n), Row(ys, r, n), Row(sums, r, n)
-			for i, factor := range factors {
+			for i, factor := range GroupRow(factors, r, rows, n) {
 				product := y[i] * factor // rounded by itself
 				sum[i] = x[i] + product
 			}

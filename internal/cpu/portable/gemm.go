@@ -65,5 +65,9 @@ func activate[F Float](act kernel.Activation, slope float64, y []F) {
 		for i, v := range y {
 			y[i] = F(1 / (1 + math.Exp(-float64(v))))
 		}
+	case kernel.ActGELU:
+		for i, v := range y {
+			y[i] = F(gelu(float64(v)))
+		}
 	}
 }

@@ -12,7 +12,7 @@ func (d *Device[F]) LayerNorm(rows, n int, eps float64, x, gamma, beta, y, mean,
 	means, rstds := Floats[F](mean), Floats[F](rstd)
 	d.pool.For(rows, max(1, Grain/n), func(lo, hi int) {
 		for r := lo; r < hi; r++ {
-			means[r], rstds[r] = layerNormRow(eps, in[r*n:][:n], scale, shift, out[r*n:][:n])
+			means[r], rstds[r] = layerNormRow(eps, in[r*n:][:n], GroupRow(scale, r, rows, n), GroupRow(shift, r, rows, n), out[r*n:][:n])
 		}
 	})
 }

@@ -61,13 +61,7 @@ func unaryFunc(op kernel.Unary, a float64) func(float64) float64 {
 	case kernel.ReLU:
 		return func(x float64) float64 { return max(x, 0) }
 	case kernel.GELU:
-		return func(x float64) float64 {
-			cumulative, _ := gaussian(x)
-			if cumulative == 0 {
-				return 0 // also at −Inf, where the product would be undefined
-			}
-			return x * cumulative
-		}
+		return gelu
 	case kernel.SiLU:
 		return func(x float64) float64 { return x * sigmoid(x) }
 	case kernel.Softplus:
@@ -171,4 +165,12 @@ func step(on bool, off float64) float64 {
 		return 1
 	}
 	return off
+}
+
+func gelu(x float64) float64 {
+	cumulative, _ := gaussian(x)
+	if cumulative == 0 {
+		return 0 // also at −Inf, where the product would be undefined
+	}
+	return x * cumulative
 }

@@ -1,6 +1,9 @@
 package vector
 
-import "github.com/bestiary-ml/bestiary/internal/kernel"
+import (
+	"github.com/bestiary-ml/bestiary/internal/cpu/portable"
+	"github.com/bestiary-ml/bestiary/internal/kernel"
+)
 
 type fillJob struct {
 	fill  func(value float32, y []float32)
@@ -101,14 +104,14 @@ func (j *addScaledJob) chunk(lo, hi int) { j.add(j.scale, j.x[lo:hi], j.y[lo:hi]
 
 type addProductJob struct {
 	multiply, add      func(a, b, y []float32)
-	columns            int
+	rows, columns      int
 	x, y, factors, out []float32
 }
 
 // AddProduct implements kernel.Elementwise.
 func (d *Device) AddProduct(rows, n int, x, y, s, out kernel.Buffer) {
 	run(d, rows, rowsPerTask(n), &d.jobs.addProduct, addProductJob{
-		multiply: d.simd.Binary[kernel.Mul], add: d.simd.Binary[kernel.Add], columns: n,
+		multiply: d.simd.Binary[kernel.Mul], add: d.simd.Binary[kernel.Add], rows: rows, columns: n,
 		x: f32(x), y: f32(y), factors: f32(s), out: f32(out),
 	})
 }
@@ -116,7 +119,7 @@ func (d *Device) AddProduct(rows, n int, x, y, s, out kernel.Buffer) {
 func (j *addProductJob) chunk(lo, hi int) {
 	for r := lo; r < hi; r++ {
 		out := row(j.out, r, j.columns)
-		j.multiply(row(j.y, r, j.columns), j.factors, out)
+		j.multiply(row(j.y, r, j.columns), portable.GroupRow(j.factors, r, j.rows, j.columns), out)
 		j.add(row(j.x, r, j.columns), out, out)
 	}
 }

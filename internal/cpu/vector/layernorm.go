@@ -3,6 +3,7 @@ package vector
 import (
 	"math"
 
+	"github.com/bestiary-ml/bestiary/internal/cpu/portable"
 	"github.com/bestiary-ml/bestiary/internal/cpu/simd"
 	"github.com/bestiary-ml/bestiary/internal/kernel"
 )
@@ -17,19 +18,19 @@ func (d *Device) orFill(v []float32, i, n int, value float32) []float32 {
 }
 
 type layerNormJob struct {
-	simd        *simd.Passes
-	columns     int
-	eps         float32
-	x, y        []float32
-	gamma, beta []float32
-	mean, rstd  []float32
+	simd          *simd.Passes
+	rows, columns int
+	eps           float32
+	x, y          []float32
+	gamma, beta   []float32
+	mean, rstd    []float32
 }
 
 // LayerNorm implements kernel.Normalisation.
 func (d *Device) LayerNorm(rows, n int, eps float64, x, gamma, beta, y, mean, rstd kernel.Buffer) {
 	d.vectors(n, 2)
 	run(d, rows, rowsPerTask(n), &d.jobs.layerNorm, layerNormJob{
-		simd: d.simd, columns: n, eps: float32(eps), x: f32(x), y: f32(y),
+		simd: d.simd, rows: rows, columns: n, eps: float32(eps), x: f32(x), y: f32(y),
 		gamma: d.orFill(f32(gamma), 0, n, 1), beta: d.orFill(f32(beta), 1, n, 0), mean: f32(mean), rstd: f32(rstd),
 	})
 }
@@ -41,7 +42,8 @@ func (j *layerNormJob) chunk(lo, hi int) {
 		average := float32(j.simd.Sum(x) / n)
 		squares := j.simd.CentredSquares(average, x)
 		scale := float32(1 / math.Sqrt(squares/n+float64(j.eps)))
-		j.simd.NormaliseRow(average, scale, x, j.gamma, j.beta, row(j.y, r, j.columns))
+		gamma, beta := portable.GroupRow(j.gamma, r, j.rows, j.columns), portable.GroupRow(j.beta, r, j.rows, j.columns)
+		j.simd.NormaliseRow(average, scale, x, gamma, beta, row(j.y, r, j.columns))
 		j.mean[r], j.rstd[r] = average, scale
 	}
 }

@@ -75,6 +75,8 @@ func (t *Tracer) activation(act kernel.Activation, slope float64, x *value) *val
 		return t.unary(kernel.Tanh, 0, x)
 	case kernel.ActSigmoid:
 		return t.unary(kernel.Sigmoid, 0, x)
+	case kernel.ActGELU:
+		return t.gelu(x)
 	}
 	return x
 }
@@ -145,6 +147,19 @@ func (t *Tracer) AddProduct(rows, n int, x, y, s, out kernel.Buffer) {
 		t.Device.AddProduct(rows, n, x, y, s, out)
 		return
 	}
+	if s.Len > n {
+		product := t.float("Mul", t.grouped(y, s.Len/n, n), t.groups(s, n))
+		t.write(out, t.float("Add", t.grouped(x, s.Len/n, n), product))
+		return
+	}
 	product := t.float("Mul", t.shaped(y, rows, n), t.shaped(s, n))
 	t.write(out, t.float("Add", t.shaped(x, rows, n), product))
 }
+
+// grouped returns rows of n numbers as [groups, rows/groups, n].
+func (t *Tracer) grouped(x kernel.Buffer, groups, n int) *value {
+	return t.shaped(x, groups, x.Len/groups/n, n)
+}
+
+// groups returns the rows of s, one for each group, in a shape that goes with grouped.
+func (t *Tracer) groups(s kernel.Buffer, n int) *value { return t.shaped(s, s.Len/n, 1, n) }

@@ -124,7 +124,19 @@ func (t *Tracer) LayerNorm(rows, n int, eps float64, x, gamma, beta, y, mean, rs
 		t.Device.LayerNorm(rows, n, eps, x, gamma, beta, y, mean, rstd)
 		return
 	}
-	t.write(y, t.normalized(t.rows(x, rows, n), n, eps, gamma, beta))
+	groups := max(gamma.Len, beta.Len) / n
+	if groups <= 1 {
+		t.write(y, t.normalized(t.rows(x, rows, n), n, eps, gamma, beta))
+		return
+	}
+	v := t.normalized(t.grouped(x, groups, n), n, eps, kernel.Buffer{}, kernel.Buffer{})
+	if !gamma.IsNil() {
+		v = t.float("Mul", v, t.groups(gamma, n))
+	}
+	if !beta.IsNil() {
+		v = t.float("Add", v, t.groups(beta, n))
+	}
+	t.write(y, v)
 }
 
 // normalized is layer normalization of rows of n numbers.
