@@ -46,7 +46,7 @@ func Pairs(path string, columns []string, clouds ...Cloud) error {
 	}
 	side := vg.Length(n*pairPx) * vg.Inch / dpi
 	legend := vg.Length(26)
-	canvas := vgimg.NewWith(vgimg.UseDPI(resolution()), vgimg.UseWH(max(side, 2*pairPx*vg.Inch/dpi), side+legend))
+	canvas := vgimg.NewWith(vgimg.UseDPI(dpi), vgimg.UseWH(max(side, 2*pairPx*vg.Inch/dpi), side+legend))
 	all := draw.New(canvas)
 	white(all)
 	f := &figure{}

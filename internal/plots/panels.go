@@ -26,7 +26,7 @@ func Panels(path string, a Axes, series ...Series) error {
 	}
 	rows := (len(series) + columns - 1) / columns
 	side, heading := vg.Length(pairPx+30)*vg.Inch/dpi, vg.Length(36)
-	canvas := vgimg.NewWith(vgimg.UseDPI(resolution()), vgimg.UseWH(vg.Length(columns)*side, vg.Length(rows)*side+heading))
+	canvas := vgimg.NewWith(vgimg.UseDPI(dpi), vgimg.UseWH(vg.Length(columns)*side, vg.Length(rows)*side+heading))
 	all := draw.New(canvas)
 	white(all)
 	title := textStyle(14, ink, font.Font{})

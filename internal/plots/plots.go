@@ -27,10 +27,10 @@ const (
 	margin            = 14 * vg.Millimeter / 4
 )
 
-// Coarse gives plots a sixteenth of their pixels, for tests that draw many.
+// Coarse gives curves a sixteenth of their pixels, for tests that draw many.
 var Coarse bool
 
-// resolution is how many pixels an inch of a canvas has.
+// resolution is how many pixels an inch of a figure has.
 func resolution() int {
 	if Coarse {
 		return dpi / 4
