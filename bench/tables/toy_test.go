@@ -56,11 +56,11 @@ func TestIntegral(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, architecture := range tasks.Architectures {
-		p, err := toyRecipe(toy, architecture, 60).fit(t.Context(), d, e, training, nil)
+		p, err := toyRecipe(toy, architecture, 25).fit(t.Context(), d, e, training, nil)
 		if err != nil {
 			t.Fatal(err)
 		}
-		mass, err := integral(t.Context(), p, toy, gridOf(architecture, 200)) // 60 steps learn nothing finer
+		mass, err := integral(t.Context(), p, toy, gridOf(architecture, 200)) // so few steps learn nothing finer
 		if err != nil || !(math.Abs(mass-1) <= 0.01) {
 			t.Errorf("%s: the density integrates to %v, %v", architecture, mass, err)
 		}
