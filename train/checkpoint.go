@@ -87,7 +87,9 @@ func (t *trainer[B]) commit(withWeights, withState bool) error {
 	if withState {
 		t.saved = t.place.Step
 	}
-	debug.FreeOSMemory() // the copies have several times the size of the model, and no other garbage triggers a collection
+	if 4*t.task.count() >= leastGarbage/8 { // the copies have several times the size of the models, and no other garbage triggers a collection
+		debug.FreeOSMemory()
+	}
 	return nil
 }
 

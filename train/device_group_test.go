@@ -139,6 +139,8 @@ func TestDeviceGroup(t *testing.T) {
 
 // TestDeviceGroupHangs has an operation of NCCL to which a rank doesn't come.
 func TestDeviceGroupHangs(t *testing.T) {
+	defer func(before time.Duration) { answerTime = before }(answerTime)
+	answerTime = 2 * time.Second
 	devices, _ := emulatedGPUs(t, 2)
 	for rank, err := range together(torchrun(t, 2), func(rank int, g comm.Group) error {
 		ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
@@ -168,37 +170,41 @@ func (r *Ranks) agreeSoon() error {
 
 // TestTorchrunHangs has a rank that stops within a training: the other names it and ends.
 func TestTorchrunHangs(t *testing.T) {
-	defer func(before time.Duration) { answerTime = before }(answerTime)
+	before := answerTime
 	answerTime = 3 * time.Second
+	t.Cleanup(func() { answerTime = before })
 	for hangs := range 2 {
-		devices, _ := joinables(2)
-		groups, dir := torchrun(t, 2), filepath.Join(t.TempDir(), "run")
-		stuck := make(chan error, 2) // the one that hangs has come to where it hangs, or failed before
-		errs := together(groups, func(rank int, g comm.Group) error {
-			task, _ := toyTaskOn(t, devices[rank], false)
-			o := Options{Ranks: &Ranks{group: g, timeout: 5 * time.Second}}
-			if rank != hangs {
-				_, err := Run(t.Context(), dir, task, ranksConfig(20), o)
-				return err
-			}
-			loss, calls := task.Loss, 0
-			task.Loss = func(b RowBatch) (*tensor.Tensor, *Figures) {
-				if calls++; calls == 3 {
-					stuck <- nil
-					select {} // as long as the test's process
+		t.Run(fmt.Sprintf("rank %d", hangs), func(t *testing.T) {
+			t.Parallel() // it waits
+			devices, _ := joinables(2)
+			groups, dir := torchrun(t, 2), filepath.Join(t.TempDir(), "run")
+			stuck := make(chan error, 2) // the one that hangs has come to where it hangs, or failed before
+			errs := together(groups, func(rank int, g comm.Group) error {
+				task, _ := toyTaskOn(t, devices[rank], false)
+				o := Options{Ranks: &Ranks{group: g, timeout: 5 * time.Second}}
+				if rank != hangs {
+					_, err := Run(t.Context(), dir, task, ranksConfig(20), o)
+					return err
 				}
-				return loss(b)
+				loss, calls := task.Loss, 0
+				task.Loss = func(b RowBatch) (*tensor.Tensor, *Figures) {
+					if calls++; calls == 3 {
+						stuck <- nil
+						select {} // as long as the test's process
+					}
+					return loss(b)
+				}
+				go func() {
+					_, err := Run(t.Context(), dir, task, ranksConfig(20), o)
+					stuck <- err
+				}()
+				return <-stuck
+			})
+			if other := errs[1-hangs]; errs[hangs] != nil || other == nil || Agreed(other) ||
+				!strings.Contains(other.Error(), fmt.Sprintf("rank %d doesn't answer within 5s", hangs)) {
+				t.Errorf("rank %d hangs: %v", hangs, errs)
 			}
-			go func() {
-				_, err := Run(t.Context(), dir, task, ranksConfig(20), o)
-				stuck <- err
-			}()
-			return <-stuck
 		})
-		if other := errs[1-hangs]; errs[hangs] != nil || other == nil || Agreed(other) ||
-			!strings.Contains(other.Error(), fmt.Sprintf("rank %d doesn't answer within 5s", hangs)) {
-			t.Errorf("rank %d hangs: %v", hangs, errs)
-		}
 	}
 }
 

@@ -114,7 +114,7 @@ func TestStoppedBeforeTheFirstCheckpoint(t *testing.T) {
 		t.Fatal(err)
 	}
 	killed := errors.New("killed")
-	defer func() { atomicfile.Hook = nil }()
+	defer func(before func(atomicfile.Op) error) { atomicfile.Hook = before }(atomicfile.Hook)
 	stopped := map[bool]int{}
 	for at := 1; at < 60; at += 2 {
 		for _, resume := range []bool{true, false} {

@@ -89,6 +89,15 @@ func (t *Task[B]) unit() string {
 	return t.Unit
 }
 
+// count returns the number of the trained parameters, those of the adversary included.
+func (t *Task[B]) count() int {
+	n := nn.Count(t.Module)
+	if t.Adversary != nil {
+		n += nn.Count(t.Adversary.Module)
+	}
+	return n
+}
+
 // smallestBatch returns the smallest batch that the model can be trained on. Batch norm computes a variance and so needs
 // two rows; it is recognised by its running variance.
 func (t *Task[B]) smallestBatch() int {

@@ -10,6 +10,7 @@ import (
 	"testing"
 
 	"github.com/bestiary-ml/bestiary/internal/engine"
+	_ "github.com/bestiary-ml/bestiary/internal/lighttest" // plots and syncs
 	"github.com/bestiary-ml/bestiary/internal/run"
 	"github.com/bestiary-ml/bestiary/internal/weights"
 	"github.com/bestiary-ml/bestiary/nn"

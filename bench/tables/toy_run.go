@@ -94,7 +94,7 @@ func runToy(ctx context.Context, d *tensor.Device, toy *Toy, architecture string
 	}
 	result.Gap, result.StandardError = meanAndError(gaps)
 	if toy.Columns == 2 {
-		mass, err := integral(ctx, p, toy, architecture)
+		mass, err := integral(ctx, p, toy, gridOf(architecture, gridSide))
 		if err != nil {
 			return nil, err
 		}
@@ -103,12 +103,16 @@ func runToy(ctx context.Context, d *tensor.Device, toy *Toy, architecture string
 	return result, nil
 }
 
-// integral integrates a density over a grid that is half as wide again as the toy.
-func integral(ctx context.Context, p *sample.Density, toy *Toy, architecture string) (sum float64, err error) {
-	side := gridSide
+// gridOf returns how many points a side a grid has on which the density of an architecture is integrated.
+func gridOf(architecture string, side int) int {
 	if architecture == "cfm" {
-		side /= 4
+		return side / 4 // a differential equation each
 	}
+	return side
+}
+
+// integral integrates a density over a grid of side×side points that is half as wide again as the toy.
+func integral(ctx context.Context, p *sample.Density, toy *Toy, side int) (sum float64, err error) {
 	middle, half := (toy.Low+toy.High)/2, 0.75*(toy.High-toy.Low)
 	h := 2 * half / float64(side)
 	var rows []float64

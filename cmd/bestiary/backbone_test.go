@@ -39,20 +39,20 @@ func backboneFile(t *testing.T) string {
 func TestBackboneOfClassifier(t *testing.T) {
 	dir, weights := t.TempDir(), backboneFile(t)
 	judge, run := filepath.Join(dir, "judge"), filepath.Join(dir, "run")
-	train := []string{"train", "classifier", "--data", "drawn:1:40", "--image-size", "32", "--threads", "2", "--out", judge, "--backbone", weights}
+	train := []string{"train", "classifier", "--data", "drawn:1:32", "--image-size", "32", "--threads", "1", "--out", judge, "--backbone", weights}
 	succeeds(t, append(train, "--part", "1/2", "--flip=false", "--zoom", "1", "--colour", "0", "--steps", "4")...)
 	fails(t, 2, []string{"--backbone", "--resume keeps"}, "train", "classifier", "--out", judge, "--resume", "--backbone", weights)
-	succeeds(t, "train", "classifier", "--out", judge, "--resume", "--steps", "6", "--threads", "2")
+	succeeds(t, "train", "classifier", "--out", judge, "--resume", "--steps", "6", "--threads", "1")
 	c, err := models.Classifier.Config(judge)
 	if err != nil || c.Backbone != "efficientnet-lite0" || c.Features() != 1280 {
 		t.Errorf("%+v, %v", c, err)
 	}
 	var figures eval.ClassifierFigures
-	if err := json.Unmarshal([]byte(succeeds(t, "eval", "--run", judge, "--threads", "2")), &figures); err != nil || len(figures.Confusion) != 2 {
+	if err := json.Unmarshal([]byte(succeeds(t, "eval", "--run", judge, "--threads", "1")), &figures); err != nil || len(figures.Confusion) != 2 {
 		t.Errorf("eval of a classifier: %+v, %v", figures, err)
 	}
 
-	succeeds(t, tiny("--data", "drawn:1:40", "--part", "2/2", "--out", run, "--steps", "2")...)
+	succeeds(t, tiny("--data", "drawn:1:32", "--part", "2/2", "--out", run, "--steps", "2")...)
 	succeeds(t, tinyFlow(run, "--steps", "2")...)
 	told := succeeds(t, "compare", run, "--classifier", judge, "-n", "1", "--samples", "8", "--out", filepath.Join(dir, "page.png"))
 	if want := "Fréchet distance in " + (classifier.Config{Backbone: c.Backbone}).FeatureName(); !strings.Contains(told, want) {
@@ -60,7 +60,7 @@ func TestBackboneOfClassifier(t *testing.T) {
 	}
 	kl := filepath.Join(dir, "kl")
 	succeeds(t, tinyKL("--data", "birds:3:24", "--out", kl, "--features", weights, "--steps", "1", "--eval-every", "0")...)
-	succeeds(t, "train", "kl", "--out", kl, "--resume", "--steps", "2", "--threads", "2")
+	succeeds(t, "train", "kl", "--out", kl, "--resume", "--steps", "2", "--threads", "1")
 }
 
 func TestBackboneErrors(t *testing.T) {

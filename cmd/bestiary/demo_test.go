@@ -13,7 +13,7 @@ func TestDemo(t *testing.T) {
 	}
 	dir := filepath.Join(t.TempDir(), "demo")
 	report := filepath.Join(dir, "report.md")
-	if printed := succeeds(t, "demo", "--quick", "--out", dir); printed != report+"\n" {
+	if printed := succeeds(t, "demo", "--quick", "--threads", "1", "--out", dir); printed != report+"\n" {
 		t.Errorf("printed %q", printed)
 	}
 	text, err := os.ReadFile(report)

@@ -5,10 +5,12 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
+	"runtime/debug"
 	"slices"
 	"strings"
 	"testing"
 
+	"github.com/bestiary-ml/bestiary/train"
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 )
@@ -85,6 +87,10 @@ func TestEveryFlag(t *testing.T) {
 	t.Chdir(t.TempDir())
 	t.Setenv("HOME", t.TempDir())
 	t.Setenv("XDG_CACHE_HOME", t.TempDir())
+	// Thousands of command lines: each builds all flags anew, and listens to signals for a moment, which is cheap while another does.
+	defer debug.SetGCPercent(debug.SetGCPercent(400))
+	_, stop := train.UntilSignal(t.Context())
+	defer stop()
 	if err := os.MkdirAll(filepath.Join("taken", "cat"), 0o777); err != nil {
 		t.Fatal(err)
 	}

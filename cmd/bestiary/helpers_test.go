@@ -11,6 +11,7 @@ import (
 	"testing"
 
 	"github.com/bestiary-ml/bestiary/internal/drawn"
+	_ "github.com/bestiary-ml/bestiary/internal/lighttest" // plots and syncs
 	"github.com/bestiary-ml/bestiary/sample"
 	"github.com/bestiary-ml/bestiary/sample/layout"
 )

@@ -64,7 +64,7 @@ func TestBombs(t *testing.T) {
 
 // TestEmptyMembers opens an archive of many empty pictures and one that is good. They take no room in the cache.
 func TestEmptyMembers(t *testing.T) {
-	n := 300_000
+	n := 100_000
 	if testing.Short() {
 		n = 10_000
 	}

@@ -4,12 +4,14 @@ package golden
 
 import (
 	"math"
+	"slices"
 	"testing"
 
 	"github.com/bestiary-ml/bestiary/internal/safetensors"
 	"github.com/bestiary-ml/bestiary/internal/testdevice"
 	"github.com/bestiary-ml/bestiary/internal/testdevice/wanted"
 	"github.com/bestiary-ml/bestiary/tensor"
+	"github.com/google/go-cmp/cmp"
 )
 
 // CPU opens the CPU device. It is closed when the test ends.
@@ -104,6 +106,9 @@ func Ints(t testing.TB, f *safetensors.File, name string) []int32 {
 	}
 	return values
 }
+
+// Whole has [cmp.Diff] compare slices of float32 as a whole. Element by element, it takes seconds for the weights of a model.
+var Whole = cmp.Comparer(slices.Equal[[]float32])
 
 // Near fails the test if an element of got differs from want by more than tolerance times the largest magnitude in want.
 func Near(t testing.TB, what string, got, want []float32, tolerance float64) {

@@ -20,7 +20,7 @@ func TestLegacy(t *testing.T) {
 	for path, same := range legacy {
 		_, m := imported(t, d, path)
 		_, want := imported(t, d, same)
-		if diff := cmp.Diff(want.states(), m.states()); diff != "" {
+		if diff := cmp.Diff(want.states(), m.states(), golden.Whole); diff != "" {
 			t.Errorf("%s: %s", path, diff)
 		}
 	}

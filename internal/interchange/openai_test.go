@@ -100,7 +100,7 @@ func TestOpenAI(t *testing.T) {
 		t.Errorf("it is from %s", c.Origin)
 	}
 	checkPretrained(t, d, whole.OpenAI, whole, pretrained+"dalle_openai_check.safetensors")
-	if diff := cmp.Diff(weights.Of(alone.OpenAI), weights.Of(whole.OpenAI)); diff != "" {
+	if diff := cmp.Diff(weights.Of(alone.OpenAI), weights.Of(whole.OpenAI), golden.Whole); diff != "" {
 		t.Error(diff)
 	}
 }
@@ -131,7 +131,7 @@ func TestOpenAIRoundTrip(t *testing.T) {
 		"pt":          importOpenAI(t, d, filepath.Join(folder, "x.pt")),
 		"safetensors": importOpenAI(t, d, filepath.Join(folder, "x.safetensors")),
 	} {
-		if diff := cmp.Diff(weights.Of(m.OpenAI), weights.Of(again.OpenAI)); diff != "" {
+		if diff := cmp.Diff(weights.Of(m.OpenAI), weights.Of(again.OpenAI), golden.Whole); diff != "" {
 			t.Errorf("%s: %s", name, diff)
 		}
 	}
@@ -140,7 +140,7 @@ func TestOpenAIRoundTrip(t *testing.T) {
 	}
 	for _, file := range []string{"dalle.pt", "dalle.safetensors"} {
 		_, again := imported(t, d, filepath.Join(folder, file))
-		if diff := cmp.Diff(append(m.states(), weights.Of(m.OpenAI)...), append(again.states(), weights.Of(again.OpenAI)...)); diff != "" {
+		if diff := cmp.Diff(append(m.states(), weights.Of(m.OpenAI)...), append(again.states(), weights.Of(again.OpenAI)...), golden.Whole); diff != "" {
 			t.Errorf("%s: %s", file, diff)
 		}
 	}

@@ -27,6 +27,17 @@ const (
 	margin            = 14 * vg.Millimeter / 4
 )
 
+// Coarse gives curves a sixteenth of their pixels, for tests that draw many.
+var Coarse bool
+
+// resolution is how many pixels an inch of a figure has.
+func resolution() int {
+	if Coarse {
+		return dpi / 4
+	}
+	return dpi
+}
+
 // Axes are the title and the axes of a plot.
 type Axes struct {
 	Title, X, Y string // title and labels of the axes
@@ -111,7 +122,7 @@ func (f *figure) legend(name string, dropped int, thumb plot.Thumbnailer) {
 // save draws the figure and writes it to path. Without any point it writes "nothing to draw yet".
 func (f *figure) save(path string, r bounds) error {
 	r.set(f.Plot)
-	canvas := vgimg.NewWith(vgimg.UseDPI(dpi), vgimg.UseWH(
+	canvas := vgimg.NewWith(vgimg.UseDPI(resolution()), vgimg.UseWH(
 		vg.Length(widthPx)*vg.Inch/dpi, vg.Length(heightPx)*vg.Inch/dpi))
 	all := draw.New(canvas)
 	white(all)

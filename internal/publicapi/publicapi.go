@@ -21,9 +21,18 @@ type Package struct {
 
 // Read loads the packages of the module in dir that others can import.
 func Read(dir string) ([]Package, error) {
-	const mode = packages.NeedName | packages.NeedModule | packages.NeedTypes | packages.NeedSyntax | packages.NeedTypesInfo |
-		packages.NeedImports | packages.NeedDeps
-	loaded, err := packages.Load(&packages.Config{Mode: mode, Dir: dir}, "./...")
+	listed, err := packages.Load(&packages.Config{Mode: packages.NeedName, Dir: dir}, "./...")
+	if err != nil {
+		return nil, err
+	}
+	var public []string // of the others, the types are enough
+	for _, p := range listed {
+		if p.Name != "main" && !internal(p.PkgPath) {
+			public = append(public, p.PkgPath)
+		}
+	}
+	const mode = packages.NeedName | packages.NeedModule | packages.NeedTypes | packages.NeedSyntax | packages.NeedImports | packages.NeedDeps
+	loaded, err := packages.Load(&packages.Config{Mode: mode, Dir: dir}, public...)
 	if err != nil {
 		return nil, err
 	}
@@ -31,9 +40,6 @@ func Read(dir string) ([]Package, error) {
 	for _, p := range loaded {
 		if len(p.Errors) > 0 {
 			return nil, fmt.Errorf("%s: %v", p.PkgPath, p.Errors[0])
-		}
-		if p.Name == "main" || internal(p.PkgPath) {
-			continue
 		}
 		all = append(all, read(p))
 	}

@@ -147,11 +147,14 @@ func (s *Studio) logged(next http.Handler) http.Handler {
 // Grace is how long a shutdown waits for jobs that run, and for clients to read their answers.
 const Grace = time.Minute
 
+// headerTime is how long a client has to send the header of a request.
+var headerTime = 10 * time.Second // tests lower it
+
 // Serve answers requests on a listener until ctx ends. It then answers jobs that wait with an error, finishes those that
 // run, and closes.
 func (s *Studio) Serve(ctx context.Context, l net.Listener) error {
 	server := &http.Server{
-		Handler: s.handler, ReadHeaderTimeout: 10 * time.Second, IdleTimeout: 2 * time.Minute, MaxHeaderBytes: 64 << 10,
+		Handler: s.handler, ReadHeaderTimeout: headerTime, IdleTimeout: 2 * time.Minute, MaxHeaderBytes: 64 << 10,
 		ErrorLog: slog.NewLogLogger(s.log.Handler(), slog.LevelWarn),
 	}
 	failed := make(chan error, 1)

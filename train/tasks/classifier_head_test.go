@@ -13,7 +13,6 @@ import (
 	"github.com/bestiary-ml/bestiary/nn"
 	"github.com/bestiary-ml/bestiary/tensor"
 	"github.com/bestiary-ml/bestiary/train"
-	"github.com/google/go-cmp/cmp"
 )
 
 // randomBackbone has random weights, whose features still tell drawn animals apart.
@@ -44,7 +43,7 @@ func headConfig(training *data.Dataset) classifier.Config {
 
 // TestClassifierHeadResumes compares an interrupted training with one that went through.
 func TestClassifierHeadResumes(t *testing.T) {
-	d, training, heldOut := open(t), animals(t, 44), animals(t, 20)
+	d, training, heldOut := open(t), animals(t, 20), animals(t, 8)
 	o := Options{Batch: 16, Seed: 4}
 	var told int
 	o.Progress = func(done, total int) { told = total }
@@ -54,14 +53,12 @@ func TestClassifierHeadResumes(t *testing.T) {
 	c := train.DefaultConfig()
 	c.Steps, c.Batch, c.Seed, c.EvalEvery, c.SampleEvery = 8, o.Batch, o.Seed, 4, 0
 	whole := trained(t, filepath.Join(t.TempDir(), "whole"), c, 0)
-	if told != 44*(1+headViews) {
-		t.Errorf("%d views, want %d", told, 44*(1+headViews))
+	if told != 20*(1+headViews) {
+		t.Errorf("%d views, want %d", told, 20*(1+headViews))
 	}
 	broken := filepath.Join(t.TempDir(), "broken")
 	trained(t, broken, c, 3)
-	if diff := cmp.Diff(whole, trained(t, broken, c, 0)); diff != "" {
-		t.Errorf("a resumed training has other weights (- whole, + resumed):\n%s", diff)
-	}
+	alike(t, whole, trained(t, broken, c, 0))
 }
 
 func TestClassifierHeadErrors(t *testing.T) {

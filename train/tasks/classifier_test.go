@@ -13,7 +13,6 @@ import (
 	"github.com/bestiary-ml/bestiary/internal/run"
 	"github.com/bestiary-ml/bestiary/nn"
 	"github.com/bestiary-ml/bestiary/train"
-	"github.com/google/go-cmp/cmp"
 )
 
 func smallClassifier(classes ...string) classifier.Config {
@@ -32,9 +31,7 @@ func TestClassifierResumes(t *testing.T) {
 	whole := trained(t, filepath.Join(t.TempDir(), "whole"), c, 0)
 	broken := filepath.Join(t.TempDir(), "broken")
 	trained(t, broken, c, 6)
-	if diff := cmp.Diff(whole, trained(t, broken, c, 0)); diff != "" {
-		t.Errorf("a resumed training has other weights (- whole, + resumed):\n%s", diff)
-	}
+	alike(t, whole, trained(t, broken, c, 0))
 }
 
 // TestClassifierLearns checks that classes, and colour words of captions, are learned, so that targets and pictures fit.

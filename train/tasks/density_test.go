@@ -16,7 +16,6 @@ import (
 	"github.com/bestiary-ml/bestiary/nn"
 	"github.com/bestiary-ml/bestiary/sample"
 	"github.com/bestiary-ml/bestiary/train"
-	"github.com/google/go-cmp/cmp"
 )
 
 // normals makes a table of x from N(3, 2²) and y = x/2 + ε, ε from N(0, 0.5²), a class and a whole number from it.
@@ -122,9 +121,7 @@ func TestDensityResumes(t *testing.T) {
 			whole := trained(t, filepath.Join(t.TempDir(), "whole"), c, 0)
 			broken := filepath.Join(t.TempDir(), "broken")
 			trained(t, broken, c, 5)
-			if diff := cmp.Diff(whole, trained(t, broken, c, 0)); diff != "" {
-				t.Errorf("a resumed training has other weights (- whole, + resumed):\n%s", diff)
-			}
+			alike(t, whole, trained(t, broken, c, 0))
 			p, err := sample.OpenDensity(context.Background(), broken, d)
 			if err != nil {
 				t.Fatal(err)

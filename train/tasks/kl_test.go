@@ -15,7 +15,6 @@ import (
 	"github.com/bestiary-ml/bestiary/tensor"
 	"github.com/bestiary-ml/bestiary/train"
 	"github.com/bestiary-ml/bestiary/vqgan"
-	"github.com/google/go-cmp/cmp"
 )
 
 // latentSizes are those of an autoencoder with latents of 4×4×3.
@@ -61,9 +60,8 @@ func TestKLResume(t *testing.T) {
 	for _, at := range []int{3, 8} {
 		broken := filepath.Join(t.TempDir(), "broken")
 		trained(t, make, broken, s, at)
-		if diff := cmp.Diff(whole, trained(t, make, broken, s, 0)); diff != "" {
-			t.Errorf("a training that was interrupted after step %d has other weights (- whole, + resumed):\n%s", at, diff)
-		}
+		t.Logf("interrupted after step %d", at)
+		alike(t, whole, trained(t, make, broken, s, 0))
 	}
 }
 

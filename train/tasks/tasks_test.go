@@ -14,6 +14,8 @@ import (
 	"github.com/bestiary-ml/bestiary/data"
 	"github.com/bestiary-ml/bestiary/flows"
 	"github.com/bestiary-ml/bestiary/internal/drawn"
+	"github.com/bestiary-ml/bestiary/internal/golden"
+	_ "github.com/bestiary-ml/bestiary/internal/lighttest" // plots and syncs
 	"github.com/bestiary-ml/bestiary/internal/run"
 	"github.com/bestiary-ml/bestiary/internal/weights"
 	"github.com/bestiary-ml/bestiary/nn"
@@ -116,9 +118,7 @@ func TestResume(t *testing.T) {
 				whole := trained(t, filepath.Join(t.TempDir(), "whole"), c, 0)
 				broken := filepath.Join(t.TempDir(), "broken")
 				trained(t, broken, c, 6)
-				if diff := cmp.Diff(whole, trained(t, broken, c, 0)); diff != "" {
-					t.Errorf("a resumed training has other weights (- whole, + resumed):\n%s", diff)
-				}
+				alike(t, whole, trained(t, broken, c, 0))
 			})
 		}
 	}
@@ -151,6 +151,14 @@ func trained[B train.Batch](t *testing.T, make func() (nn.Module, *train.Task[B]
 		t.Fatalf("until step %d: %v", until, err)
 	}
 	return weights.Of(module)
+}
+
+// alike compares the weights of a whole training with those of a resumed one.
+func alike(t *testing.T, whole, resumed any) {
+	t.Helper()
+	if diff := cmp.Diff(whole, resumed, golden.Whole); diff != "" {
+		t.Errorf("a resumed training has other weights (- whole, + resumed):\n%s", diff)
+	}
 }
 
 // trainedBy is trained with a way to make the task.

@@ -13,13 +13,20 @@ const (
 	callParams   = 1 << 32
 )
 
-// memory returns a view of n bytes of a state space, "" for the generic one.
+// view returns a function that returns a view of n bytes of a state space. The space is told apart once, not at each access.
+func view(space string) func(t *thread, addr, n uint64, how how) []byte {
+	switch space {
+	case "global":
+		return (*thread).global
+	case "shared":
+		return (*thread).sharedMemory
+	}
+	return func(t *thread, addr, n uint64, how how) []byte { return t.memory(space, addr, n, how) }
+}
+
+// memory returns a view of n bytes of another state space, "" for the generic one.
 func (t *thread) memory(space string, addr, n uint64, how how) []byte {
 	switch {
-	case space == "global":
-		return t.global(addr, n, how)
-	case space == "shared":
-		return t.sharedMemory(addr, n, how)
 	case space == "param" && addr >= callParams:
 		return within(t.local, "the parameters of calls", addr-callParams, n)
 	case space == "param":
@@ -108,7 +115,7 @@ func spaceOf(op []string) string {
 
 func (a *assembler) load(in *instruction, op, operands []string) error {
 	kind := op[len(op)-1]
-	size, space, widened := uint64(typeSize(kind)), spaceOf(op), integer(kind)
+	size, memory, widened := uint64(typeSize(kind)), view(spaceOf(op)), integer(kind)
 	at, err := a.address(operands[1])
 	if err != nil {
 		return err
@@ -119,7 +126,7 @@ func (a *assembler) load(in *instruction, op, operands []string) error {
 		how = readingConstant
 	}
 	in.run = func(t *thread) {
-		bytes := t.memory(space, at(t), n, how)
+		bytes := memory(t, at(t), n, how)
 		for i, r := range to {
 			t.regs[r] = widened(get(bytes[uint64(i)*size:], size))
 		}
@@ -128,7 +135,7 @@ func (a *assembler) load(in *instruction, op, operands []string) error {
 }
 
 func (a *assembler) store(in *instruction, op, operands []string) error {
-	size, space := uint64(typeSize(op[len(op)-1])), spaceOf(op)
+	size, memory := uint64(typeSize(op[len(op)-1])), view(spaceOf(op))
 	at, err := a.address(operands[0])
 	if err != nil {
 		return err
@@ -139,7 +146,7 @@ func (a *assembler) store(in *instruction, op, operands []string) error {
 	}
 	n := size * uint64(len(from))
 	in.run = func(t *thread) {
-		bytes := t.memory(space, at(t), n, writing)
+		bytes := memory(t, at(t), n, writing)
 		for i, v := range from {
 			put(bytes[uint64(i)*size:], size, v(t))
 		}
@@ -164,7 +171,7 @@ func (a *assembler) atomic(in *instruction, op, operands []string) error {
 	to := a.register(operands[0])
 	in.run = func(t *thread) {
 		addr := at(t)
-		bytes := t.memory("global", addr, size, atomically)
+		bytes := t.global(addr, size, atomically)
 		if t.kernel.fences {
 			t.recordAtomic(addr)
 		}

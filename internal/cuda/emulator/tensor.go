@@ -83,13 +83,13 @@ func (a *assembler) loadMatrix(in *instruction, op, operands []string) error {
 		return err
 	}
 	to := a.registerList(operands[0])
-	transposed, space := slices.Contains(op, "trans"), spaceOf(op)
+	transposed, memory := slices.Contains(op, "trans"), view(spaceOf(op))
 	in.together = func(lanes []thread) {
 		for m, r := range to {
 			var matrix [8][8]uint64
 			for row := range 8 {
 				t := &lanes[8*m+row]
-				bytes := t.memory(space, at(t), 16, reading)
+				bytes := memory(t, at(t), 16, reading)
 				for col := range 8 {
 					matrix[row][col] = uint64(binary.LittleEndian.Uint16(bytes[2*col:]))
 				}
