@@ -129,6 +129,14 @@ func TestClassOfBreeds(t *testing.T) {
 	if err := r.judgeClasses(t.Context(), q, toyJudge(t, d, 32, false, "owl", "newt"), nil, nil); err != nil || q.ClassAccuracy != nil {
 		t.Error(q.ClassAccuracy, err)
 	}
+	three := *pets
+	three.Classes = []string{"persian", "tabby", "poodle"}
+	if r, err = NewReference(t.Context(), &three, nil, QualityOptions{}); err != nil {
+		t.Fatal(err)
+	}
+	if err := r.judgeClasses(t.Context(), q, toyJudge(t, d, 32, false, "cat", "dog"), nil, nil); err != nil || q.ClassAccuracy != nil {
+		t.Errorf("two classes tell three apart: %v, %v", q.ClassAccuracy, err)
+	}
 }
 
 // TestBayes checks accuracies by densities that are known.

@@ -87,7 +87,7 @@ Any generator, with --classifier, --detector, --inception, --clip, --samples or 
 	c.Flags().IntVar(&f.generated, "generated", 32, "pictures to generate and score by the run's CLIP (0: none)")
 	c.Flags().StringVar(&f.model, "model", "", "generator to measure, if the run holds several")
 	f.qualityFlags = addQualityFlags(c)
-	c.Flags().StringVar(&f.beside, "beside", "", "run whose generator is measured on the same pictures, for comparison")
+	c.Flags().StringVar(&f.beside, "beside", "", "run whose generator is measured on the same pictures, for comparison; RUN:MODEL names one of several generators")
 	c.Flags().StringVar(&f.copies, "copies", "", "picture to write, with the samples and photos that are closest to training pictures (default: none)")
 	c.Flags().StringVar(&f.plot, "plot", "", "picture to write for the density of a table: coverage of central intervals; for a detector: precision and recall of each class (default: none)")
 	c.Flags().StringVar(&f.pairs, "pairs", "", "picture to write for the density of a table: rows beside samples, for each pair of six columns (default: none)")

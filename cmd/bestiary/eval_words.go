@@ -52,7 +52,7 @@ func (f *evalFlags) textToImage(c *cobra.Command) error {
 			return err
 		}
 	case f.asked(c) || f.beside != "" || f.copies != "":
-		g, err := pipeline.Generator()
+		g, err := pipeline.GeneratorOf(models.DALLE.Name)
 		if err != nil {
 			return err
 		}
@@ -63,7 +63,7 @@ func (f *evalFlags) textToImage(c *cobra.Command) error {
 			}
 		}
 		judge := pipeline
-		if !slices.Contains(there, models.CLIP.Name) {
+		if g = g.ForClasses(); g.Classes != nil || !slices.Contains(there, models.CLIP.Name) {
 			judge = nil
 		}
 		if figures.Quality, err = f.quality(c, g, heldOut, training, judge); err != nil {
