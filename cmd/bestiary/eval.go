@@ -2,6 +2,7 @@ package main
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 
 	"github.com/bestiary-ml/bestiary/data"
@@ -160,6 +161,18 @@ func (f *evalFlags) execute(c *cobra.Command) error {
 	if generator == "" && len(there) == 1 {
 		generator = there[0]
 	}
+	err = f.measure(c, generator, r)
+	switch {
+	case !errors.Is(err, errFewHeldOut):
+		return err
+	case generator == "":
+		return f.noGenerator(c)
+	}
+	return f.nearest(c, generator)
+}
+
+// measure measures the models of a run and its generator, or "" of a run that has none.
+func (f *evalFlags) measure(c *cobra.Command, generator string, r *runfolder.Run) error {
 	switch {
 	case generator == models.DALLE.Name || generator == "" && isTextToImage(f.run):
 		return f.textToImage(c)

@@ -34,7 +34,7 @@ func (f *evalFlags) textToImage(c *cobra.Command) error {
 	pictures.channels = pipeline.Channels()
 	pictures.notTrainedOn(c, append(captioned, pipeline.Dataset())...)
 	heldOut, err := pictures.load(c, pipeline.Size(), data.Split(pictures.split))
-	if err != nil {
+	if err = f.enough(heldOut, err); err != nil {
 		return err
 	}
 	bar := newBar(c.ErrOrStderr(), "drawing rows")
