@@ -12,6 +12,9 @@ import (
 
 const maxMemory = 32 << 30 // bytes of decoded pictures; more is a size or a folder given by mistake
 
+// ErrNoPictures is wrapped by the error of [Load] if no picture belongs to Options.Split.
+var ErrNoPictures = errors.New("no pictures in split")
+
 // ErrNoCaptions is wrapped by the error of [Load] if Options.Captions is set and no picture has a caption.
 var ErrNoCaptions = errors.New("has no captions")
 
@@ -56,7 +59,7 @@ func Load(s Source, o Options) (_ *Dataset, err error) {
 	}
 	what := fmt.Sprintf("%s: %s", s.Layout, s.Path)
 	if len(s.Items) == 0 {
-		return nil, fmt.Errorf("%s: no pictures in split %q; add pictures or choose another split", what, o.Split)
+		return nil, fmt.Errorf("%s: %w %q; add pictures or choose another split", what, ErrNoPictures, o.Split)
 	}
 	if o.Captions && s.Texts == nil {
 		return nil, fmt.Errorf("%s: %w; give pictures with a .txt file of the same name each, CUB_200_2011 with text_c10, or a WebDataset .tar", what, ErrNoCaptions)

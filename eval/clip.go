@@ -4,6 +4,7 @@ import (
 	"context"
 
 	"github.com/bestiary-ml/bestiary/data"
+	"github.com/bestiary-ml/bestiary/models"
 	"github.com/bestiary-ml/bestiary/sample"
 )
 
@@ -52,7 +53,7 @@ func MeasureCLIP(ctx context.Context, p *sample.TextToImage, d *data.Dataset) (*
 }
 
 // MeasureGenerated generates a picture for a caption of each of at most n pictures, spread over a dataset, and scores
-// them by CLIP. It sets the prompts, N and Truncate of the options itself.
+// them by CLIP. It sets the model, which is the DALL-E, the prompts, N and Truncate of the options itself.
 func MeasureGenerated(ctx context.Context, p *sample.TextToImage, d *data.Dataset, n int, o sample.GenerateOptions) (*GeneratedFigures, error) {
 	if err := p.RequireDALLE(); err != nil {
 		return nil, err
@@ -68,7 +69,7 @@ func MeasureGenerated(ctx context.Context, p *sample.TextToImage, d *data.Datase
 		return nil, err
 	}
 	n = min(n, len(pairs.pictures))
-	o.Prompts, o.N, o.Candidates, o.Truncate = nil, 1, 0, true
+	o.Model, o.Prompts, o.N, o.Candidates, o.Truncate = models.DALLE.Name, nil, 1, 0, true
 	var photos []int
 	for i := range n {
 		from := i * len(pairs.pictures) / n

@@ -2,9 +2,9 @@ package eval
 
 import (
 	"context"
-	"fmt"
 
 	"github.com/bestiary-ml/bestiary/classifier"
+	"github.com/bestiary-ml/bestiary/fault"
 	"github.com/bestiary-ml/bestiary/sample"
 )
 
@@ -69,7 +69,7 @@ func (r *Reference) judgeClasses(ctx context.Context, q *Quality, j *Judge, draw
 // assign returns, for each class of the classifier, the class of the pictures that it is: that of the same name if the
 // classifier knows all of them. Otherwise, such as for a classifier of breeds and pictures by species, it is the class
 // to whose photos the classifier gives it the most probability. A class that is none of these is −1. It returns nil if
-// there is nothing to tell apart: one class, which the classifier doesn't know.
+// the classifier can't tell the classes apart: there is one, which it doesn't know, or there are more than it has.
 func (r *Reference) assign(ctx context.Context, j *Judge, photos [][]float64) ([]int, error) {
 	own := j.Config().Classes
 	assigned := make([]int, len(own))
@@ -82,7 +82,7 @@ func (r *Reference) assign(ctx context.Context, j *Judge, photos [][]float64) ([
 		}
 		return assigned, nil
 	}
-	if len(r.heldOut.Classes) < 2 {
+	if len(r.heldOut.Classes) < 2 || len(own) < len(r.heldOut.Classes) {
 		return nil, nil
 	}
 	sums := make([][]float64, len(own)) // [classes of the classifier][classes of the pictures]
@@ -173,9 +173,9 @@ func (r *Reference) retrieval(ctx context.Context, pixels []uint8) (*Retrieval10
 	if err := p.RequireCLIP(); err != nil {
 		return nil, err
 	}
-	e := Extractor{From: "the clip", Size: p.Size(), Channels: p.Channels()}
-	if err := e.check(r.heldOut.Size, max(r.heldOut.Channels, 3)); err != nil {
-		return nil, fmt.Errorf("retrieval: %w", err)
+	if channels := max(r.heldOut.Channels, 3); p.Size() != r.heldOut.Size || p.Channels() != channels {
+		return nil, fault.Field("CLIP", nil, "reads pictures of %d pixels with %d channels, and these have %d pixels with %d; train one with ImageSize %d and Channels %d",
+			p.Size(), p.Channels(), r.heldOut.Size, channels, r.heldOut.Size, channels)
 	}
 	var captions []string // different ones
 	number := map[string]int{}

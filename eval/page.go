@@ -2,10 +2,12 @@ package eval
 
 import (
 	"cmp"
+	"context"
 	"fmt"
 	"image"
 	"slices"
 
+	"github.com/bestiary-ml/bestiary/data"
 	"github.com/bestiary-ml/bestiary/fault"
 	"github.com/bestiary-ml/bestiary/sample"
 	"github.com/bestiary-ml/bestiary/sample/layout"
@@ -39,6 +41,38 @@ func (r *Reference) CopyPage(q *Quality) (*image.NRGBA, error) {
 		return nil, fault.Field("Training", nil, "is missing: without training pictures there is nothing to compare samples with; measure on the split that is held out from the training")
 	}
 	return layout.Grid(layout.Options{Title: fmt.Sprintf("%s: closest pairs (1 = nearer than all but %.0f %% of held-out photos)", q.Model, 100*CopyPercentile), Columns: pairsShown}, sections...)
+}
+
+// NearestPage draws pictures of a generator, each above the training picture that is nearest to it in pixels, the closest
+// first. It shows whether a generator has learned few pictures by heart, when there are no held-out photos for
+// [Reference.CopyPage]. The captions are distances of pixels in [0, 1]. Of the options it uses those of drawing.
+func NearestPage(ctx context.Context, g *sample.Generator, training *data.Dataset, o QualityOptions) (page *image.NRGBA, err error) {
+	defer fault.Catch(&err)
+	if err := o.Validate(); err != nil {
+		return nil, err
+	}
+	if training == nil || training.Len() == 0 {
+		return nil, fault.Field("Training", nil, "has no pictures; give those that the generator was trained on")
+	}
+	r := &Reference{options: o, heldOut: training, training: training} // drawn are their classes or captions
+	n := cmp.Or(o.Samples, 2*pairsShown)
+	for i := range n {
+		r.chosen = append(r.chosen, i*training.Len()/n)
+	}
+	requests, err := r.requests(g)
+	if err != nil {
+		return nil, err
+	}
+	images, err := g.Draw(ctx, requests, sample.DrawOptions{Seed: o.Seed, Sampling: o.Sampling, Solving: o.Solving, Progress: o.Progress})
+	if err != nil {
+		return nil, err
+	}
+	nearest, err := nearestRows(ctx, pixelFeatures(datasetOf(g, images)), both(pixelFeatures(training), pixelFeatures(mirrored(training))))
+	if err != nil {
+		return nil, err
+	}
+	title := g.Model + ": the training pictures nearest to samples, and their distances in pixels"
+	return layout.Grid(layout.Options{Title: title, Columns: pairsShown}, r.pairs("samples closest in pixels", images, nearest, 1)...)
 }
 
 // pairs returns the pictures with the nearest neighbours, above these neighbours.

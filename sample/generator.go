@@ -142,7 +142,7 @@ func OpenGenerator(ctx context.Context, dir, model string, d *tensor.Device) (*G
 	case model != "" && !slices.Contains(known, model):
 		return nil, fault.Field("Model", model, "must be a generator: %s", strings.Join(known, ", "))
 	case model == "" && len(there) > 1:
-		return nil, fault.Field("Model", nil, "is missing: %s holds %s; name the one to use", dir, strings.Join(there, " and "))
+		return nil, fault.Field("Model", nil, "must be one of %s, the generators of %s", strings.Join(there, " and "), dir)
 	case model == "" && len(there) == 0:
 		return nil, noGenerator(dir, known)
 	case model == "":

@@ -46,7 +46,7 @@ func addCaptionFlags(c *cobra.Command, f *trainFlags, defaults data.Description)
 	f.data.addCutoutFlag(c)
 	c.Flags().Lookup("cutout").Usage += " (default: as for the run's autoencoder)"
 	addPartFlag(c, f.data)
-	c.Flags().Float64Var(&d.Share, "hold-out", d.Share, "share of the pictures that is held out to evaluate the training (default: that of the run's dvae)")
+	c.Flags().Float64Var(&d.Share, "hold-out", d.Share, "share of the pictures that is held out to evaluate the training (default: that of the run's autoencoder)")
 	c.Flags().Lookup("hold-out").DefValue = "0"
 	c.Flags().BoolVar(&d.Augment.Flip, "flip", d.Augment.Flip, "mirror pictures at random; not for captions that tell left from right")
 	c.Flags().Float64Var(&d.Augment.Crop, "crop", d.Augment.Crop, "random crops of at least this share of the area (1: none)")
@@ -211,16 +211,16 @@ func (f *captionFlags) fitText(c *cobra.Command, t *tokenizer.Tokenizer, trainin
 	if length == 0 {
 		length = autoText
 	}
-	count, err := train.CheckCaptions(training, t, length, f.how.Truncate)
+	found, err := train.CheckCaptions(training, t, length, f.how.Truncate)
 	if err != nil {
 		return err
 	}
 	if f.textLen == 0 { // rounded up, so that prompts may be a little longer than captions
-		f.textLen = min(autoText, int(math.Ceil(float64(count.Longest+1)/8))*8)
+		f.textLen = min(autoText, int(math.Ceil(float64(found.Longest+1)/8))*8)
 	}
-	fmt.Fprintf(c.ErrOrStderr(), "captions: %s with %d ids, the longest of %d has %d tokens and %d fit\n", t.Kind(), t.VocabSize(), count.Captions, count.Longest, f.textLen)
-	if count.TooLong > 0 {
-		fmt.Fprintf(c.ErrOrStderr(), "%d of %d captions are too long and cut\n", count.TooLong, count.Captions)
+	fmt.Fprintf(c.ErrOrStderr(), "captions: %s with %d ids, the longest of %d has %s and %d fit\n", t.Kind(), t.VocabSize(), found.Captions, count(found.Longest, "token"), f.textLen)
+	if found.TooLong > 0 {
+		fmt.Fprintf(c.ErrOrStderr(), "%d of %d captions are too long and cut\n", found.TooLong, found.Captions)
 	}
 	return nil
 }

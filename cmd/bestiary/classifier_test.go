@@ -116,6 +116,26 @@ func TestFewPicturesAreNoted(t *testing.T) {
 	}
 }
 
+// TestCopiesOfFewPictures checks that --copies shows what a generator of ten pictures has learned, although none is held out
+// to measure against.
+func TestCopiesOfFewPictures(t *testing.T) {
+	dir := t.TempDir()
+	folder, run, page := pictures(t, 10), filepath.Join(dir, "run"), filepath.Join(dir, "copies.png")
+	succeeds(t, tiny("--data", folder, "--split", "all", "--out", run, "--steps", "2")...)
+	fails(t, 1, []string{"no trained flow yet"}, "eval", "--run", run, "--copies", page)
+	succeeds(t, tinyFlow(run, "--split", "all", "--steps", "2", "--batch", "4")...)
+	stdout, stderr, code := bestiary(t, "eval", "--run", run, "--copies", page, "--samples", "8", "--threads", "1")
+	if code != 0 || !strings.Contains(stdout, `"training"`) || !strings.Contains(stderr, "too few pictures to measure against") {
+		t.Errorf("%d, %s, %s", code, stdout, stderr)
+	}
+	readImage(t, page)
+
+	birds := birdsRun(t)
+	if _, stderr, code := bestiary(t, "eval", "--run", birds, "--data", "birds:3:9", "--copies", page, "--threads", "1"); code != 0 || !strings.Contains(stderr, "too few pictures") {
+		t.Errorf("birds: %d, %s", code, stderr)
+	}
+}
+
 // TestEvalAsksWhichGenerator checks that a run with two generators needs --model.
 func TestEvalAsksWhichGenerator(t *testing.T) {
 	run := birdsRun(t)

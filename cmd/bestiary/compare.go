@@ -2,7 +2,6 @@ package main
 
 import (
 	"encoding/json"
-	"errors"
 	"fmt"
 	"image"
 	"slices"
@@ -10,7 +9,6 @@ import (
 
 	"github.com/bestiary-ml/bestiary/data"
 	"github.com/bestiary-ml/bestiary/eval"
-	"github.com/bestiary-ml/bestiary/fault"
 	"github.com/bestiary-ml/bestiary/internal/atomicfile"
 	"github.com/bestiary-ml/bestiary/sample"
 	"github.com/bestiary-ml/bestiary/sample/layout"
@@ -42,7 +40,7 @@ The held-out and the training pictures are those of the first run, or of --data.
 explains the figures.`,
 		Example: `  bestiary compare runs/notebook runs/pets --classifier runs/judge --out compare.png
   bestiary compare runs/birds:dalle runs/birds:rectified --samples 200 --clip runs/clip --json figures.json
-  bestiary compare runs/a runs/b "a small yellow bird with black wings"`,
+  bestiary compare runs/a runs/b --prompt "a small yellow bird with black wings"`,
 	}
 	f.pictures = addDataFlags(c, data.Test)
 	f.pictures.anyPath(c)
@@ -96,6 +94,15 @@ func (f *compareFlags) execute(c *cobra.Command, runs []string) error {
 	if err != nil {
 		return err
 	}
+	for i := 0; i < len(generators) && o.CLIP == nil; i++ {
+		d, err := f.device.open()
+		if err != nil {
+			return err
+		}
+		if o.CLIP, err = ownCLIP(c.Context(), generators[i], d); err != nil {
+			return err
+		}
+	}
 	reference, err := eval.NewReference(c.Context(), heldOut, training, o)
 	if err != nil {
 		return err
@@ -144,18 +151,7 @@ func (f *compareFlags) open(c *cobra.Command, runs []string, byClass bool) (all 
 		return nil, err
 	}
 	for _, run := range runs {
-		model := ""
-		if at := strings.LastIndexByte(run, ':'); at > 0 {
-			if there, err := sample.Generators(run[:at]); err == nil && len(there) > 0 { // else the colon belongs to the path
-				run, model = run[:at], run[at+1:]
-			}
-		}
-		g, err := sample.OpenGenerator(c.Context(), run, model, d)
-		var wrong *fault.FieldError
-		if errors.As(err, &wrong) && wrong.Field == "Model" {
-			there, _ := sample.Generators(run)
-			return nil, usagef("%s: holds several generators, or not the one named; write %s:%s", run, run, strings.Join(there, " or "+run+":"))
-		}
+		g, err := openNamedGenerator(c.Context(), run, d)
 		if err != nil {
 			return nil, err
 		}

@@ -2,6 +2,7 @@ package main
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 
 	"github.com/bestiary-ml/bestiary/data"
@@ -87,7 +88,7 @@ Any generator, with --classifier, --detector, --inception, --clip, --samples or 
 	c.Flags().IntVar(&f.generated, "generated", 32, "pictures to generate and score by the run's CLIP (0: none)")
 	c.Flags().StringVar(&f.model, "model", "", "generator to measure, if the run holds several")
 	f.qualityFlags = addQualityFlags(c)
-	c.Flags().StringVar(&f.beside, "beside", "", "run whose generator is measured on the same pictures, for comparison")
+	c.Flags().StringVar(&f.beside, "beside", "", "run whose generator is measured on the same pictures, for comparison; RUN:MODEL names one of several generators")
 	c.Flags().StringVar(&f.copies, "copies", "", "picture to write, with the samples and photos that are closest to training pictures (default: none)")
 	c.Flags().StringVar(&f.plot, "plot", "", "picture to write for the density of a table: coverage of central intervals; for a detector: precision and recall of each class (default: none)")
 	c.Flags().StringVar(&f.pairs, "pairs", "", "picture to write for the density of a table: rows beside samples, for each pair of six columns (default: none)")
@@ -160,6 +161,18 @@ func (f *evalFlags) execute(c *cobra.Command) error {
 	if generator == "" && len(there) == 1 {
 		generator = there[0]
 	}
+	err = f.measure(c, generator, r)
+	switch {
+	case !errors.Is(err, errFewHeldOut):
+		return err
+	case generator == "":
+		return f.noGenerator(c)
+	}
+	return f.nearest(c, generator)
+}
+
+// measure measures the models of a run and its generator, or "" of a run that has none.
+func (f *evalFlags) measure(c *cobra.Command, generator string, r *runfolder.Run) error {
 	switch {
 	case generator == models.DALLE.Name || generator == "" && isTextToImage(f.run):
 		return f.textToImage(c)

@@ -57,13 +57,10 @@ func (f *evalFlags) sets(c *cobra.Command, size int, shown, trained data.Descrip
 	p := f.pictures
 	p.like(shown)
 	p.notTrainedOn(c, trained)
-	if heldOut, err = p.load(c, size, data.Split(p.split)); err != nil || data.Split(p.split) != data.Test {
+	heldOut, err = p.load(c, size, data.Split(p.split))
+	if err = f.enough(heldOut, err); err != nil || data.Split(p.split) != data.Test {
 		return heldOut, nil, err
 	}
-	part := ""
-	if samePath(data.Description{Path: p.path, From: p.from}, trained) {
-		part = trained.Part
-	}
-	training, err = p.loadPart(c, size, data.Trainval, part)
+	training, err = p.loadPart(c, size, data.Trainval, f.trainedPart(trained))
 	return heldOut, training, err
 }

@@ -31,7 +31,11 @@ func (f *evalFlags) generator(c *cobra.Command, model string) error {
 	if err != nil {
 		return err
 	}
-	q, err := f.quality(c, g, heldOut, training, nil)
+	judge, err := ownCLIP(c.Context(), g, d)
+	if err != nil {
+		return err
+	}
+	q, err := f.quality(c, g, heldOut, training, judge)
 	if err != nil {
 		return err
 	}
@@ -46,7 +50,7 @@ func (f *evalFlags) quality(c *cobra.Command, g *sample.Generator, heldOut, trai
 		if err != nil {
 			return nil, err
 		}
-		other, err := sample.OpenGenerator(c.Context(), f.beside, "", d)
+		other, err := openNamedGenerator(c.Context(), f.beside, d)
 		if err != nil {
 			return nil, fmt.Errorf("--beside: %w", remedied(c, err))
 		}

@@ -34,7 +34,7 @@ func (f *evalFlags) textToImage(c *cobra.Command) error {
 	pictures.channels = pipeline.Channels()
 	pictures.notTrainedOn(c, append(captioned, pipeline.Dataset())...)
 	heldOut, err := pictures.load(c, pipeline.Size(), data.Split(pictures.split))
-	if err != nil {
+	if err = f.enough(heldOut, err); err != nil {
 		return err
 	}
 	bar := newBar(c.ErrOrStderr(), "drawing rows")
@@ -52,7 +52,7 @@ func (f *evalFlags) textToImage(c *cobra.Command) error {
 			return err
 		}
 	case f.asked(c) || f.beside != "" || f.copies != "":
-		g, err := pipeline.Generator()
+		g, err := pipeline.GeneratorOf(models.DALLE.Name)
 		if err != nil {
 			return err
 		}
@@ -63,7 +63,7 @@ func (f *evalFlags) textToImage(c *cobra.Command) error {
 			}
 		}
 		judge := pipeline
-		if !slices.Contains(there, models.CLIP.Name) {
+		if g = g.ForClasses(); g.Classes != nil || !slices.Contains(there, models.CLIP.Name) {
 			judge = nil
 		}
 		if figures.Quality, err = f.quality(c, g, heldOut, training, judge); err != nil {

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 
@@ -48,13 +49,15 @@ Started by mpirun, several processes divide the batches; see docs/cluster.md.
 With --prime, all pictures begin with the upper part of a given one; with --repaint, they keep all of it
 but a rectangle, which is drawn anew (maskgit and rectified). With --rank, CLIP reranks: the model draws
 more pictures than are shown, and those with the highest score are kept. With --complete-text, a dalle
-first completes each prompt to a caption.
+first completes each prompt to a caption. --previews writes the pictures while they are drawn, as a grid
+after each row of a dalle, pass of maskgit or step of rectified; "bestiary serve" sends these to programs.
 ` + composeHelp,
 		Example: `  bestiary generate --run runs/birds -n 8 --out grid.png "a small yellow bird with black wings"
   bestiary generate --run runs/birds --prompts prompts.txt --temperature 0.9 --top-k 256 --rank 32
   bestiary generate --run runs/birds --prime photo.png --prime-rows 7 "a bird with a red belly"
   bestiary generate --run runs/birds --model rectified --solver heun --steps 10 --guidance 3 "a yellow bird"
   bestiary generate --run runs/birds --prime photo.png --repaint 16,0,32,32 "a bird with a red crown"
+  bestiary generate --run runs/birds --previews drawing/ "a small yellow bird"
   bestiary generate --run runs/birds --complete-text "this bird has"
   bestiary generate --run runs/birds -n 50 --each drawn/ --json "a small yellow bird"
   bestiary generate --run runs/birds -n 1 --each - "a small yellow bird" > bird.png`,
@@ -85,6 +88,7 @@ first completes each prompt to a caption.
 	c.Flags().IntVar(&o.Candidates, "rank", 0, "draw this many for each prompt and keep the n with the highest CLIP score (0: n)")
 	c.Flags().BoolVar(&g.complete, "complete-text", false, "complete each prompt to a caption first")
 	c.Flags().IntVar(&o.Batch, "batch", 16, "pictures drawn together: more are faster and take more memory")
+	c.Flags().StringVar(&g.previews.folder, "previews", "", "folder to write the pictures to while they are drawn: a grid after each row, pass or step (default: none)")
 	addGridFlags(c, &g.layout)
 	g.compose = addComposeFlags(c)
 	g.files = addOutputFlags(c, "generated.png", "grid to write")
@@ -102,6 +106,7 @@ type generateFlags struct {
 	device                                  *deviceFlags
 	files                                   *pictureOutput
 	compose                                 *composeFlags
+	previews                                previews
 	options                                 sample.GenerateOptions
 	sampling                                sampling.Options
 	layout                                  layout.Options
@@ -155,9 +160,16 @@ func (g *generateFlags) execute(c *cobra.Command, arguments []string) error {
 	}
 	g.idleRanks(c, len(prompts))
 	bar := newBar(c.ErrOrStderr(), "drawing")
-	o.Rows = func(r sample.Rows) { bar.update(r.Done, r.Total) }
+	if g.previews.layout = g.layout; !leads(c) {
+		g.previews.folder = "" // of several ranks, the first writes
+	}
+	o.Rows = func(r sample.Rows) {
+		bar.update(r.Done, r.Total)
+		g.previews.write(c.Context(), r)
+	}
 	pictures, err := pipeline.Generate(c.Context(), o)
 	bar.finish()
+	err = cmp.Or(err, g.previews.err)
 	if err != nil {
 		return locate(err, prompts)
 	}
@@ -174,8 +186,10 @@ func (g *generateFlags) execute(c *cobra.Command, arguments []string) error {
 		pictures[i].Image = p.image
 	}
 	sections, figures := g.arrange(o.Prompts, pictures)
-	if g.codes != "" {
-		figures += g.codes + "\n"
+	for _, also := range []string{g.codes, g.previews.folder} {
+		if also != "" {
+			figures += also + "\n"
+		}
 	}
 	return g.files.write(g.run, figures, made, gridOf(g.layout, sections...))
 }

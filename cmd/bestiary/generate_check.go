@@ -2,6 +2,7 @@ package main
 
 import (
 	"image"
+	"path/filepath"
 	"strings"
 
 	"github.com/bestiary-ml/bestiary/data"
@@ -61,6 +62,14 @@ func (g *generateFlags) check(c *cobra.Command, arguments []string) error {
 		}
 		if g.codes == g.files.out || sameFile(g.codes, g.files.out) {
 			return usagef("--codes %s: is also --out; choose another name", g.codes)
+		}
+	}
+	if g.previews.folder != "" && leads(c) {
+		if err := checkFolder("--previews", g.previews.folder); err != nil {
+			return err
+		}
+		if g.prime != "" && sameFile(filepath.Dir(g.prime), g.previews.folder) {
+			return usagef("--previews %s: holds %s, which the command reads; choose another folder", g.previews.folder, g.prime)
 		}
 	}
 	if err := g.compose.check(c, g.files); err != nil {

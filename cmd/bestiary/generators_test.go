@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"encoding/json"
 	"errors"
 	"os"
 	"path/filepath"
@@ -10,6 +11,7 @@ import (
 	"testing"
 
 	"github.com/bestiary-ml/bestiary/data"
+	"github.com/bestiary-ml/bestiary/eval"
 	runfolder "github.com/bestiary-ml/bestiary/internal/run"
 	"github.com/bestiary-ml/bestiary/internal/weights"
 	"github.com/bestiary-ml/bestiary/maskgit"
@@ -98,6 +100,8 @@ func TestGenerateModels(t *testing.T) {
 		{2, []string{"--codes", "rectified generates no codes"}, []string{"--model", "rectified", "--codes", codes}},
 		{2, []string{"--complete-text", "takes a dalle"}, []string{"--model", "maskgit", "--complete-text"}},
 		{2, []string{"--repaint", "X,Y,WIDTH,HEIGHT"}, []string{"--model", "maskgit", "--prime", bird, "--repaint", "1,2,3"}},
+		{1, []string{"--previews " + bird, "is a file"}, []string{"--model", "maskgit", "--previews", bird}},
+		{2, []string{"--previews", "holds " + bird}, []string{"--model", "maskgit", "--prime", bird, "--previews", filepath.Dir(bird)}},
 		{2, []string{"--repaint needs --prime"}, []string{"--model", "maskgit", "--repaint", "1,2,3,4"}},
 		{2, []string{"--repaint and --prime-rows exclude each other"}, []string{"--model", "maskgit", "--prime", bird, "--prime-rows", "1", "--repaint", "1,2,3,4"}},
 		{2, []string{"--repaint", "16×16 pixels"}, []string{"--model", "maskgit", "--prime", bird, "--repaint", "10,2,30,4"}},
@@ -108,6 +112,64 @@ func TestGenerateModels(t *testing.T) {
 	succeeds(t, "verify", "--accept", run)
 	succeeds(t, draw()...) // the only one left
 	fails(t, 1, []string{"has no trained rectified yet", `"bestiary train rectified --run ` + run}, draw("--model", "rectified")...)
+}
+
+// --previews writes a grid after each row of codes, pass and step, of all pictures that are drawn together.
+func TestGeneratePreviews(t *testing.T) {
+	run, dir := generatorsRun(t), t.TempDir()
+	for _, test := range []struct {
+		model   string
+		flags   []string
+		written int
+	}{
+		{"dalle", nil, 4}, // rows
+		{"dalle", []string{"--batch", "1"}, 16},
+		{"maskgit", []string{"--steps", "3"}, 3},
+		{"rectified", []string{"--steps", "2"}, 2},
+	} {
+		folder, out := filepath.Join(dir, "drawing"), filepath.Join(dir, "out.png")
+		printed := succeeds(t, append([]string{"generate", "--run", run, "--model", test.model, "--out", out, "--threads", "1", "-n", "2",
+			"--previews", folder, "a red bird", "a blue bird"}, test.flags...)...)
+		files, err := os.ReadDir(folder)
+		if err != nil || len(files) != test.written || !strings.Contains(printed, folder) {
+			t.Errorf("%s %v: %d previews, want %d (%v); printed %q", test.model, test.flags, len(files), test.written, err, printed)
+			continue
+		}
+		first, err1 := os.ReadFile(filepath.Join(folder, "preview-0001.png"))
+		last, err2 := os.ReadFile(filepath.Join(folder, files[len(files)-1].Name()))
+		whole, err3 := os.ReadFile(out)
+		if err := errors.Join(err1, err2, err3); err != nil || bytes.Equal(first, last) && test.model != "rectified" { // untrained, its velocity is 0
+			t.Errorf("%s %v: the first preview is the last (%v)", test.model, test.flags, err)
+		}
+		if test.flags == nil && !bytes.Equal(last, whole) { // of a single batch
+			t.Errorf("%s: the last preview differs from the grid", test.model)
+		}
+		if err := os.RemoveAll(folder); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+// A run with several generators is measured by --model, --beside RUN:MODEL and RUN:MODEL of compare, with its own CLIP.
+func TestMeasureOneOfSeveral(t *testing.T) {
+	run, dir := generatorsRun(t), t.TempDir()
+	measure := []string{"eval", "--run", run, "--model", "dalle", "--data", "birds:3:60", "--samples", "6", "--threads", "1"}
+	var figures eval.TextToImageReport
+	printed := succeeds(t, append(measure, "--generated", "2", "--beside", run+":maskgit")...)
+	if err := json.Unmarshal([]byte(printed), &figures); err != nil || figures.Generated == nil || figures.Quality == nil || figures.Quality.Retrieval.Top1.Beside == nil {
+		t.Errorf("eval printed %s (%v)", printed, err)
+	}
+	fails(t, 2, []string{"--beside", run + ":dalle or " + run + ":maskgit"}, append(measure, "--beside", run)...)
+	fails(t, 2, []string{"--model: must be one of dalle and maskgit and rectified, the generators of " + run}, "eval", "--run", run)
+
+	compare := []string{"compare", run + ":maskgit", run + ":rectified", "--data", "birds:3:60", "--samples", "6", "-n", "1", "--steps", "2", "--out", filepath.Join(dir, "grid.png"), "--threads", "1"}
+	if printed := succeeds(t, compare...); !strings.Contains(printed, "prompt found among others") {
+		t.Errorf("compare leaves out the run's CLIP: %s", printed)
+	}
+	fails(t, 1, []string{"--classifier " + run, "has no trained classifier", "bestiary train classifier"}, append(compare, "--classifier", run)...)
+	small := filepath.Join(dir, "clip")
+	succeeds(t, tinyCLIP(small, "--data", "birds:3:60", "--image-size", "8", "--patch-size", "4", "--steps", "2")...)
+	fails(t, 2, []string{"--clip " + small, "reads pictures of 8 pixels", "draws 16", "bestiary train clip --image-size 16"}, append(compare, "--clip", small)...)
 }
 
 func TestTrainGenerators(t *testing.T) {
@@ -174,7 +236,8 @@ func TestClassCaptions(t *testing.T) {
 	run, photos := filepath.Join(t.TempDir(), "run"), pictures(t, 80)
 	succeeds(t, tinyDVAE("--data", photos, "--out", run, "--steps", "4")...)
 	masked := []string{"train", "maskgit", "--run", run, "--dim", "16", "--depth", "1", "--heads", "2", "--dim-head", "8", "--vocab-size", "270", "--batch", "8", "--threads", "1", "--steps", "3"}
-	fails(t, 2, []string{"--data is missing", "has no captions"}, masked...)
+	fails(t, 2, []string{"--data is missing", "has no captions", "--class-captions"}, masked...)
+	fails(t, 1, []string{"has no captions", "--class-captions"}, append(masked, "--data", photos)...)
 	succeeds(t, append(masked, "--class-captions")...)
 	succeeds(t, "train", "maskgit", "--run", run, "--resume", "--steps", "5", "--threads", "1")
 	succeeds(t, "generate", "--run", run, "--out", filepath.Join(t.TempDir(), "x.png"), "-n", "1", "cat")

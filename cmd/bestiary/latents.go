@@ -2,6 +2,7 @@ package main
 
 import (
 	"cmp"
+	"errors"
 	"fmt"
 	"os"
 	"slices"
@@ -9,6 +10,7 @@ import (
 	"github.com/bestiary-ml/bestiary/backbone"
 	"github.com/bestiary-ml/bestiary/data"
 	"github.com/bestiary-ml/bestiary/eval"
+	"github.com/bestiary-ml/bestiary/fault"
 	"github.com/bestiary-ml/bestiary/models"
 	"github.com/bestiary-ml/bestiary/nn"
 	"github.com/bestiary-ml/bestiary/tensor"
@@ -155,6 +157,10 @@ func openFeatures(how *tasks.LatentsOptions, c vqgan.Config, d *tensor.Device) (
 // openClassifierFeatures opens the classifier of a run, whose activations are the features.
 func openClassifierFeatures(how *tasks.LatentsOptions, c vqgan.Config, d *tensor.Device) (*vqgan.Perceptual, error) {
 	takes, err := models.Classifier.Config(how.Features)
+	var missing *fault.Missing
+	if errors.As(err, &missing) {
+		return nil, fmt.Errorf("--features %s: has no trained classifier; make one with \"bestiary train classifier --data PICTURES --out RUN\"", how.Features)
+	}
 	if err != nil {
 		return nil, err
 	}

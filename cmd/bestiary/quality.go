@@ -2,11 +2,13 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"image"
 
 	"github.com/bestiary-ml/bestiary/data"
 	"github.com/bestiary-ml/bestiary/eval"
+	"github.com/bestiary-ml/bestiary/fault"
 	"github.com/bestiary-ml/bestiary/models"
 	"github.com/bestiary-ml/bestiary/nn/sampling"
 	"github.com/bestiary-ml/bestiary/sample"
@@ -86,6 +88,10 @@ func (q *qualityFlags) options(c *cobra.Command, device *deviceFlags, generators
 	}
 	for _, dir := range q.classifiers {
 		j, err := eval.OpenJudge(c.Context(), dir, d)
+		var missing *fault.Missing
+		if errors.As(err, &missing) {
+			return o, fmt.Errorf("--classifier %s: has no trained classifier; make one with \"bestiary train classifier --data PICTURES --out RUN\"", dir)
+		}
 		if err != nil {
 			return o, err
 		}
@@ -120,6 +126,12 @@ func (q *qualityFlags) options(c *cobra.Command, device *deviceFlags, generators
 		}
 		if err := o.CLIP.RequireCLIP(); err != nil {
 			return o, err
+		}
+		for _, g := range generators {
+			if g.Classes == nil && (o.CLIP.Size() != g.Size || o.CLIP.Channels() != g.Channels) {
+				return o, usagef("--clip %s: reads pictures of %d pixels with %d channels, and %s draws %d with %d; train one for these with \"bestiary train clip --image-size %d --channels %d\"",
+					q.clip, o.CLIP.Size(), o.CLIP.Channels(), g.Run, g.Size, g.Channels, g.Size, g.Channels)
+			}
 		}
 	}
 	bar := newBar(c.ErrOrStderr(), "drawing pictures")
@@ -160,12 +172,18 @@ func (q *qualityFlags) adapt(c *cobra.Command, g *sample.Generator) {
 
 // notMeasured says which figures are missing although a classifier was given, and why.
 func notMeasured(c *cobra.Command, o eval.QualityOptions, g *sample.Generator, q *eval.Quality) {
+	if o.CLIP != nil && g.Classes != nil {
+		fmt.Fprintf(c.ErrOrStderr(), "retrieval is not measured: the %s draws classes, not prompts to find\n", g.Model)
+	}
 	for _, j := range o.Judges {
 		switch attributes := j.Config().Attributes; {
 		case attributes && g.Classes != nil:
 			fmt.Fprintf(c.ErrOrStderr(), "attributes are not measured: the %s draws classes, not prompts that name some\n", g.Model)
 		case attributes && q.Attributes == nil:
 			fmt.Fprintln(c.ErrOrStderr(), "attributes are not measured: no prompt has a word that the classifier knows")
+		case !attributes && g.Classes != nil && q.ClassAccuracy == nil && len(g.Classes) > 1:
+			fmt.Fprintf(c.ErrOrStderr(), "class_accuracy is not measured: the classifier tells %d classes apart, and the %s draws %d; train one on pictures of all of them, perhaps with --labels breed\n",
+				len(j.Config().Classes), g.Model, len(g.Classes))
 		case !attributes && g.Classes != nil && q.ClassAccuracy == nil:
 			fmt.Fprintln(c.ErrOrStderr(), "class_accuracy is not measured: there is one class, and the classifier doesn't know it; train one with pictures of others beside it")
 		}

@@ -25,6 +25,9 @@ func commonFacts(c *cobra.Command, arguments []string) map[string]string {
 			return
 		case "run", "beside", "clip", "classifier", "detector", "segmenter":
 			for _, dir := range flagValues(f) {
+				if f.Name == "beside" {
+					dir, _ = namedGenerator(dir)
+				}
 				if !trains {
 					facts["the weights of "+dir] = weightsSum(dir)
 				}
