@@ -24,6 +24,7 @@ type Device struct {
 	runTask        func(task, worker int) // bound once: binding allocates
 
 	partial      []float64     // sums by chunk
+	angles       []float32     // see rotaryAngles
 	columns      []float32     // sums by chunk and column
 	scratch      []float32     // vectors by channel, or rows by task
 	upstream     []float32     // gradient before SiLU, of a group norm whose input has none
@@ -87,6 +88,7 @@ type jobs struct {
 	dropout       dropoutJob
 	adam          adamJob
 	sumSquares    sumSquaresJob
+	angles        rotaryAngles
 	rotary        rotaryJob
 	gatedGELU     gatedGELUJob
 	gatedGELUGrad gatedGELUGradJob
