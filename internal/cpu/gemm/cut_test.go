@@ -106,3 +106,26 @@ func TestIdleColumns(t *testing.T) {
 		})
 	}
 }
+
+// TestCut shows the cuts of products on two threads: few rows are not divided, since each part of them would pack all of B; nor are
+// few columns, since each part of them would fetch all of A.
+func TestCut(t *testing.T) {
+	for _, c := range []struct {
+		units, panels, minN int // of 12 rows, of 32 columns
+		m, n                int
+	}{
+		{27, 16, 1, 1, 2},  // 320 × 256 × 512
+		{43, 32, 2, 1, 2},  // 512 × 256 × 1,024
+		{224, 4, 1, 4, 1},  // 2,688 × 512 × 128
+		{246, 8, 2, 4, 2},  // 2,944 × 1,024 × 256
+		{86, 32, 8, 1, 8},  // 1,024 × 1,024 × 1,024
+		{2731, 2, 1, 8, 1}, // a convolution of 64 channels over 32 pictures
+		{3, 256, 1, 1, 8},  // 32 × 256 × 8,192
+		{1, 1, 1, 1, 1},
+	} {
+		job := cutting{threads: 2, batch: 1, units: c.units, panels: c.panels, maxM: max(c.units/2, 1), minN: c.minN, perPanel: packCost, perUnits: gatherCost}
+		if m, n := job.cut(); m != c.m || n != c.n {
+			t.Errorf("%d units by %d panels, at least %d parts of these: %d×%d parts, not %d×%d", c.units, c.panels, c.minN, m, n, c.m, c.n)
+		}
+	}
+}
