@@ -32,6 +32,23 @@ func (a Augment) Validate() error {
 	return nil
 }
 
+// Scaled returns a with the ranges of Zoom, Crop and Colour times a strength from 0, no changes, to 1, those of a. Flip stays:
+// a mirrored photo is as likely as the photo.
+func (a Augment) Scaled(strength float64) Augment {
+	for _, least := range []*float64{&a.Zoom, &a.Crop} {
+		if *least > 0 {
+			*least += (1 - strength) * (1 - *least)
+		}
+	}
+	a.Colour *= strength
+	return a
+}
+
+// Scales reports whether a strength makes a difference to a, see [Augment.Scaled].
+func (a Augment) Scales() bool {
+	return a.Zoom > 0 && a.Zoom < 1 || a.Crop > 0 && a.Crop < 1 || a.Colour > 0
+}
+
 // view is one variation of a picture.
 type view struct {
 	flip                             bool

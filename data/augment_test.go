@@ -129,3 +129,23 @@ func TestAugmentRefuses(t *testing.T) {
 		t.Error(err)
 	}
 }
+
+func TestScaledAugment(t *testing.T) {
+	full := Augment{Flip: true, Zoom: 0.6, Colour: 0.2}
+	for strength, want := range map[float64]Augment{0: {Flip: true, Zoom: 1}, 0.5: {Flip: true, Zoom: 0.8, Colour: 0.1}, 1: full} {
+		if got := full.Scaled(strength); got != want {
+			t.Errorf("strength %v: %+v, want %+v", strength, got, want)
+		}
+	}
+	if got, want := (Augment{Crop: 0.5}).Scaled(0.5), (Augment{Crop: 0.75}); got != want {
+		t.Errorf("%+v, want %+v", got, want)
+	}
+	if v := (Augment{Zoom: 0.35, Colour: 0.3}).Scaled(0).view(7, 1, 2, 64); !v.whole(64) {
+		t.Errorf("strength 0 shows %+v", v)
+	}
+	for a, want := range map[Augment]bool{{}: false, {Flip: true}: false, {Zoom: 1, Crop: 1}: false, {Zoom: 0.9}: true, {Crop: 0.9}: true, {Colour: 0.1}: true} {
+		if got := a.Scales(); got != want || got != (a.Scaled(0.5) != a.Scaled(1)) {
+			t.Errorf("%+v: Scales is %v", a, got)
+		}
+	}
+}

@@ -27,6 +27,7 @@ type Description struct {
 	Fingerprint   string   `json:"fingerprint"`              // of the training pictures: a resumed training checks it
 	Share         float64  `json:"hold_out"`                 // share of the pictures that is held out
 	Augment       Augment  `json:"augment"`                  // of the training pictures
+	Grow          bool     `json:"grow,omitempty"`           // Augment begins with strength 0, which grows once the model knows the pictures by heart
 	Balance       bool     `json:"balance"`                  // every class equally often
 }
 

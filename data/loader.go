@@ -39,6 +39,7 @@ func (b *Batch) Len() int { return len(b.Labels) }
 type Loader struct {
 	dataset *Dataset
 	options LoaderOptions
+	augment Augment      // of options, scaled by Vary
 	share   share        // of each batch that Next returns
 	next    Position     // of the batch that Next returns
 	current *filledBatch // returned by the last Next
@@ -69,7 +70,7 @@ func NewLoader(d *Dataset, o LoaderOptions) (*Loader, error) {
 	if err := d.check(); err != nil {
 		return nil, err
 	}
-	return &Loader{dataset: d, options: o, share: share{0, 1}}, nil
+	return &Loader{dataset: d, options: o, augment: o.Augment, share: share{0, 1}}, nil
 }
 
 // share is one of several equal shares of each batch.
@@ -118,7 +119,9 @@ func (l *Loader) Batches() int {
 // uses its memory again. Next makes no garbage.
 func (l *Loader) Next() *Batch {
 	if l.ahead == nil {
-		l.ahead = startPrefetch(l.dataset, l.options, l.share, l.next)
+		o := l.options
+		o.Augment = l.augment
+		l.ahead = startPrefetch(l.dataset, o, l.share, l.next)
 	}
 	if l.current != nil {
 		l.ahead.free <- l.current
@@ -140,6 +143,19 @@ func (l *Loader) Seek(p Position) error {
 	}
 	l.Close()
 	l.next = p
+	return nil
+}
+
+// Vary scales the augmentation of all batches that Next returns from now on, see [Augment.Scaled]. It is no part of the position.
+// The batch that Next returned last stays valid. The error is a [*fault.FieldError].
+func (l *Loader) Vary(strength float64) error {
+	if !(strength >= 0 && strength <= 1) { // also NaN
+		return fault.Field("Strength", strength, "must be 0 to 1")
+	}
+	if scaled := l.options.Augment.Scaled(strength); scaled != l.augment {
+		l.Close() // what is prepared has the strength of before
+		l.augment = scaled
+	}
 	return nil
 }
 

@@ -209,3 +209,35 @@ func BenchmarkNext(b *testing.B) {
 		l.Next()
 	}
 }
+
+// TestLoaderVaries changes the strength of the augmentation in the middle of an epoch: from the next batch on, all are those of a loader
+// with the scaled ranges.
+func TestLoaderVaries(t *testing.T) {
+	d := numbered(make([]int, 10)...)
+	o := LoaderOptions{Batch: 2, Seed: 5, Shuffle: true, Augment: Augment{Flip: true, Zoom: 0.5, Colour: 0.3}}
+	l := loader(t, d, o)
+	for _, strength := range []float64{1, 0, 0.4, 0.4, 1} {
+		if err := l.Vary(strength); err != nil {
+			t.Fatal(err)
+		}
+		scaled := o
+		scaled.Augment = o.Augment.Scaled(strength)
+		other := loader(t, d, scaled)
+		if err := other.Seek(l.Position()); err != nil {
+			t.Fatal(err)
+		}
+		if got := read(l, 3); !slices.Equal(got, read(other, 3)) {
+			t.Errorf("strength %v: other batches than those of %+v", strength, scaled.Augment)
+		}
+	}
+	held := l.Next()
+	before := slices.Clone(held.Pixels)
+	if err := l.Vary(0.2); err != nil || !slices.Equal(held.Pixels, before) {
+		t.Errorf("%v; Vary changes the batch in use", err)
+	}
+	for _, strength := range []float64{-0.1, 1.1, math.NaN()} {
+		if l.Vary(strength) == nil {
+			t.Errorf("strength %v is accepted", strength)
+		}
+	}
+}

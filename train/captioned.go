@@ -108,5 +108,13 @@ func (c *Captioned) Share(rank, size int) error {
 	return c.pictures.Share(rank, size)
 }
 
+// Vary scales the augmentation of the batches from the next one on, see [data.Loader.Vary].
+func (c *Captioned) Vary(strength float64) error {
+	if c.pictures == nil {
+		return errNotMade
+	}
+	return c.pictures.Vary(strength)
+}
+
 // Close ends the goroutine that prepares batches.
 func (c *Captioned) Close() { c.pictures.Close() }

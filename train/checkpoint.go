@@ -26,6 +26,7 @@ type place struct {
 	Owed       bool                 `json:"owed,omitempty"` // the evaluation and the line of the step failed; a resumed training makes up for them
 	Training   course               `json:"training_loss"`
 	HeldOut    course               `json:"held_out_loss"`
+	Strength   *float64             `json:"augmentation_strength,omitempty"` // nil: the augmentation doesn't grow
 }
 
 // placeKey is the place's key in the metadata of a state file.
@@ -256,6 +257,9 @@ func (t *trainer[B]) resume() error {
 		}
 	}
 	if err := t.task.Source.SetState(p.Source); err != nil {
+		return err
+	}
+	if err := t.resumeGrowth(f.Path, p.Strength); err != nil {
 		return err
 	}
 	if t.task.State != nil {

@@ -51,32 +51,12 @@ func (t *trainer[B]) asideTogether(f func() error) error {
 
 // evaluate measures the model on held-out data. With early stopping, it notes whether the weights are the best so far.
 func (t *trainer[B]) evaluate(step int) (heldOut Metrics, err error) {
-	err = t.asideTogether(func() (err error) {
-		heldOut, err = t.task.Evaluate()
-		return err
-	})
-	if t.ranks != nil {
-		if err = t.agree(err); err == nil {
-			wait, cancel := t.ranks.waiting()
-			defer cancel()
-			said := map[string]string{} // JSON has no infinities
-			for name, v := range heldOut {
-				said[name] = strconv.FormatFloat(v, 'g', -1, 64)
-			}
-			if err = t.ranks.leaderSays(wait, &said); err == nil {
-				heldOut = Metrics{}
-				for name, text := range said {
-					heldOut[name], _ = strconv.ParseFloat(text, 64) // as FormatFloat wrote it
-				}
-			}
-		}
-	}
-	if err != nil {
+	if heldOut, err = t.measure(t.task.Evaluate); err != nil {
 		return nil, err
 	}
 	loss, ok := heldOut["loss"]
-	if !ok && (t.config.Patience > 0 || t.config.Schedule == "plateau") {
-		return nil, errors.New("train: Task.Evaluate returns no \"loss\", which early stopping and the plateau schedule need")
+	if !ok && (t.config.Patience > 0 || t.config.Schedule == "plateau" || t.place.Strength != nil) {
+		return nil, errors.New("train: Task.Evaluate returns no \"loss\", which early stopping, the plateau schedule and augmentation that grows need")
 	}
 	if t.config.Schedule == "plateau" {
 		t.place.Plateau.Update(loss, step)
@@ -85,9 +65,40 @@ func (t *trainer[B]) evaluate(step int) (heldOut Metrics, err error) {
 	if ok {
 		t.place.HeldOut.update(loss)
 	}
+	if err := t.grow(loss); err != nil {
+		return nil, err
+	}
 	t.result.HeldOut, t.result.Best = heldOut, t.place.Best
-	t.report.evaluated(step, heldOut)
+	t.report.evaluated(step, heldOut, t.growth)
 	return heldOut, nil
+}
+
+// measure calls a function of the task that measures the model. All ranks get the figures of rank 0.
+func (t *trainer[B]) measure(f func() (Metrics, error)) (figures Metrics, err error) {
+	err = t.asideTogether(func() (err error) {
+		figures, err = f()
+		return err
+	})
+	if t.ranks == nil {
+		return figures, err
+	}
+	if err = t.agree(err); err != nil {
+		return nil, err
+	}
+	wait, cancel := t.ranks.waiting()
+	defer cancel()
+	said := map[string]string{} // JSON has no infinities
+	for name, v := range figures {
+		said[name] = strconv.FormatFloat(v, 'g', -1, 64)
+	}
+	if err = t.ranks.leaderSays(wait, &said); err != nil {
+		return nil, err
+	}
+	figures = Metrics{}
+	for name, text := range said {
+		figures[name], _ = strconv.ParseFloat(text, 64) // as FormatFloat wrote it
+	}
+	return figures, nil
 }
 
 // sample writes samples of the model to the run folder. The training is saved and goes on if it fails.

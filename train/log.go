@@ -73,6 +73,9 @@ func (t *trainer[B]) log(step int, rate float64, heldOut Metrics) error {
 	for name, v := range heldOut {
 		values["held_out."+name] = v
 	}
+	for name, v := range t.growth {
+		values[name] = v
+	}
 	t.result.Loss = values["loss"]
 	t.place.Training.update(t.result.Loss)
 	if err := t.report.line(step, values); err != nil {
@@ -80,5 +83,6 @@ func (t *trainer[B]) log(step int, rate float64, heldOut Metrics) error {
 	}
 	clear(w.sums)
 	*w = window{sums: w.sums}
+	t.growth = nil
 	return nil
 }

@@ -31,6 +31,7 @@ type trainer[B Batch] struct {
 	best   bool // the last evaluation found the best weights so far, which are not saved yet
 	saved  int  // step of the checkpoint on disk, 0 if there is none
 	window window
+	growth Metrics // what the last evaluation reports of the augmentation that grows; nil without
 	from   start
 	kept   string // path of the weights that were there before; "" for none
 	lost   error  // why the weights beside the state of a resumed training can't be read
@@ -70,6 +71,9 @@ func newTrainer[B Batch](r *run.Run, task *Task[B], c Config, o Options) (*train
 	}
 	if c.EMA > 0 {
 		t.average = NewAverage(task.Module, c.EMA)
+	}
+	if err := t.beginGrowth(); err != nil {
+		return t, err
 	}
 	return t, t.joinRanks(o)
 }

@@ -103,6 +103,14 @@ func (p *Pictures) Share(rank, size int) error {
 	return p.loader.Share(rank, size)
 }
 
+// Vary scales the augmentation of the batches from the next one on, see [data.Loader.Vary].
+func (p *Pictures) Vary(strength float64) error {
+	if p.loader == nil {
+		return errNotMade
+	}
+	return p.loader.Vary(strength)
+}
+
 // errNotMade is the error of a source that is a zero value.
 var errNotMade = errors.New("train: the source is a zero value; make one with NewPictures or NewCaptioned")
 

@@ -104,11 +104,17 @@ func (r *report) step(step int, loss, rate float64) {
 	r.display.step(step, fmt.Sprintf("loss %.4g  %.*f %s/s  %v left", loss, digits, rate, r.unit, left))
 }
 
-// evaluated displays the held-out figures.
-func (r *report) evaluated(step int, heldOut Metrics) {
+// evaluated displays the held-out figures, and those of the augmentation if it grows.
+func (r *report) evaluated(step int, heldOut, growth Metrics) {
 	var b strings.Builder
-	for _, name := range sortedNames(heldOut) {
-		fmt.Fprintf(&b, "  %s %.5g", name, heldOut[name])
+	show := func(figures Metrics) {
+		for _, name := range sortedNames(figures) {
+			fmt.Fprintf(&b, "  %s %.5g", name, figures[name])
+		}
+	}
+	if show(heldOut); len(growth) > 0 {
+		b.WriteByte(';')
+		show(growth)
 	}
 	r.say("%s: step %d/%d, held out:%s", r.model, step, r.total, b.String())
 }

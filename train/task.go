@@ -49,6 +49,11 @@ type Task[B Batch] struct {
 	// be nil.
 	Evaluate func() (Metrics, error)
 
+	// EvaluateTraining measures the model as Evaluate does, on about as many training pictures, which are not varied. With it, the
+	// augmentation grows: it begins with strength 0, which rises while the model knows the training pictures by heart and falls while
+	// it doesn't. Source must have the method Vary(strength float64) error, as [Pictures] has. May be nil.
+	EvaluateTraining func() (Metrics, error)
+
 	// Calibrate sets buffers of Module that follow from its weights and that only its users need, such as statistics of
 	// latents. It is called before weights are saved, with the module as for Evaluate. It must depend on the weights only,
 	// and change nothing else. May be nil.
@@ -127,6 +132,11 @@ func (t *Task[B]) check() error {
 	case t.Loss == nil:
 		return fault.Field("Loss", nil, "is missing; set the function that computes the loss of a batch")
 	}
+	if t.EvaluateTraining != nil {
+		if err := t.checkGrowth(); err != nil {
+			return err
+		}
+	}
 	if t.SGD != nil {
 		if err := t.SGD.Validate(); err != nil {
 			return err
@@ -145,7 +155,7 @@ func isNil(v any) bool {
 
 // subject describes the task for [Config.validateFor].
 func (t *Task[B]) subject() subject {
-	return subject{model: t.Model, smallest: t.smallestBatch(), batches: t.Source.Batches(), evaluated: t.Evaluate != nil}
+	return subject{model: t.Model, smallest: t.smallestBatch(), batches: t.Source.Batches(), evaluated: t.Evaluate != nil, grows: t.EvaluateTraining != nil}
 }
 
 // optimizer returns a new optimizer of the model, which share completes. host is where the moments live; nil: where the model does.

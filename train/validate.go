@@ -103,6 +103,7 @@ type subject struct {
 	smallest  int  // batch that the model can be trained on
 	batches   int  // in an epoch
 	evaluated bool // there is held-out data
+	grows     bool // the augmentation grows
 }
 
 // validateFor checks the values against what is trained.
@@ -124,6 +125,9 @@ func (c *Config) validateFor(s subject) error {
 	}
 	if c.EvalEvery == 0 && (c.Patience > 0 || c.Schedule == "plateau") {
 		return fault.Field("EvalEvery", 0, "can't be combined with Patience or the plateau of Schedule, which need evaluations; use 1 or more")
+	}
+	if c.EvalEvery == 0 && s.grows {
+		return fault.Field("EvalEvery", 0, "leaves no evaluations after which the augmentation could grow; use 1 or more")
 	}
 	return nil
 }

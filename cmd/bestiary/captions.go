@@ -33,7 +33,7 @@ func addCasingFlags(c *cobra.Command, o *tokenizer.Options) {
 // captionKept are the flags that belong to the model, and captionData those that belong to its data.
 var (
 	captionKept = []string{"vocab-size", "text-len"}
-	captionData = []string{"tokenizer", "cased", "uncased", "truncate-captions", "split", "part", "resize", "cutout", "image-columns", "text-columns", "class-captions", "breed-captions", "hold-out", "flip", "crop", "balance"}
+	captionData = []string{"tokenizer", "cased", "uncased", "truncate-captions", "split", "part", "resize", "cutout", "image-columns", "text-columns", "class-captions", "breed-captions", "hold-out", "flip", "crop", growFlag, "balance"}
 )
 
 func addCaptionFlags(c *cobra.Command, f *trainFlags, defaults data.Description) *captionFlags {
@@ -50,6 +50,7 @@ func addCaptionFlags(c *cobra.Command, f *trainFlags, defaults data.Description)
 	c.Flags().Lookup("hold-out").DefValue = "0"
 	c.Flags().BoolVar(&d.Augment.Flip, "flip", d.Augment.Flip, "mirror pictures at random; not for captions that tell left from right")
 	c.Flags().Float64Var(&d.Augment.Crop, "crop", d.Augment.Crop, "random crops of at least this share of the area (1: none)")
+	addGrowFlag(c, &d.Grow)
 	c.Flags().BoolVar(&d.Balance, "balance", d.Balance, "show every class equally often, however many pictures it has")
 	c.Flags().StringVar(&n.tokenizer, "tokenizer", "", "tokenizer.json, bpe_simple_vocab_16e6.txt(.gz) or vocab.txt (default: the run's, or else one trained from the captions)")
 	addCasingFlags(c, &n.casing)
@@ -72,6 +73,9 @@ func (f *captionFlags) check(c *cobra.Command) error {
 	}
 	if err := f.how.Data.Augment.Validate(); err != nil {
 		return invalid(err)
+	}
+	if err := checkGrowFlag(c, f.how.Data.Grow, f.how.Data.Augment); err != nil {
+		return err
 	}
 	if (f.casing.Cased || f.casing.Uncased) && f.tokenizer == "" {
 		return usagef("--cased and --uncased need --tokenizer; name a vocab.txt")

@@ -25,6 +25,7 @@ var otherFlags = map[string][]string{
 	"DiscriminatorRate": {"discriminator-lr"},
 	"Frozen":            {"freeze"},
 	"GPUs":              {"gpus"},
+	"Grow":              {"grow-augmentation"},
 	"Floor":             {"temperature-floor"},
 	"Condition":         {"condition", "given"},
 	"EMADecay":          {"ema-decay"},

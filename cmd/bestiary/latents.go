@@ -115,6 +115,9 @@ func (f *latentsFlags) check(c *cobra.Command, model *vqgan.Config) error {
 			return invalid(err)
 		}
 	}
+	if err := checkGrowFlag(c, f.description.Grow, f.description.Augment); err != nil {
+		return err
+	}
 	if f.data.path == "" && !f.resume {
 		return usagef("--data is missing: name the pictures' folder or file, or birds:1:2000")
 	}

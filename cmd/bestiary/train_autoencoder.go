@@ -27,6 +27,7 @@ func newTrainAutoencoder() *cobra.Command {
 	c.Flags().BoolVar(&augment.Flip, "flip", augment.Flip, "mirror pictures at random")
 	c.Flags().Float64Var(&augment.Zoom, "zoom", augment.Zoom, "random crops of at least this share of the side (1: none)")
 	c.Flags().Float64Var(&augment.Colour, "colour", augment.Colour, "random changes of contrast, brightness and saturation of up to this much")
+	addGrowFlag(c, &description.Grow)
 	c.Flags().BoolVar(&description.Balance, "balance", description.Balance, "show every class equally often, however many pictures it has")
 	c.Flags().IntVar(&model.ImageSize, "image-size", model.ImageSize, "side of the pictures: a multiple of 32, up to 256")
 	c.Flags().IntSliceVar(&model.Channels, "channels", model.Channels, "channels of the picture and after each of the five stride-2 convolutions")
@@ -42,6 +43,9 @@ func newTrainAutoencoder() *cobra.Command {
 		}
 		if err := description.Augment.Validate(); err != nil {
 			return invalid(err)
+		}
+		if err := checkGrowFlag(c, description.Grow, description.Augment); err != nil {
+			return err
 		}
 		if err := model.Validate(); err != nil {
 			return invalid(err)
@@ -60,7 +64,7 @@ func newTrainAutoencoder() *cobra.Command {
 			if err := keepModel(c, "image-size", "channels", "hidden", "embedding", "dropout"); err != nil {
 				return err
 			}
-			if err := f.keepData(c, "split", "part", "labels", "resize", "cutout", "hold-out", "flip", "zoom", "colour", "balance"); err != nil {
+			if err := f.keepData(c, "split", "part", "labels", "resize", "cutout", "hold-out", "flip", "zoom", "colour", growFlag, "balance"); err != nil {
 				return err
 			}
 			if !f.fresh {

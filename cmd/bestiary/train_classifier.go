@@ -55,6 +55,7 @@ and the generator with --part 2-4/4.`,
 	c.Flags().BoolVar(&augment.Flip, "flip", augment.Flip, "mirror pictures at random")
 	c.Flags().Float64Var(&augment.Zoom, "zoom", augment.Zoom, "random crops of at least this share of the side (1: none)")
 	c.Flags().Float64Var(&augment.Colour, "colour", augment.Colour, "random changes of contrast, brightness and saturation of up to this much (default with --labels words: 0)")
+	addGrowFlag(c, &description.Grow)
 	c.Flags().BoolVar(&description.Balance, "balance", description.Balance, "show every class equally often, however many pictures it has")
 	c.Flags().IntVar(&model.ImageSize, "image-size", model.ImageSize, "side of the pictures, that of the generator's: a multiple of 32, up to 256")
 	c.Flags().IntVar(&model.Channels, "channels", model.Channels, "3 for RGB, 4 for RGBA")
@@ -82,6 +83,12 @@ and the generator with --part 2-4/4.`,
 				augment.Colour = 0 // another colour would be another label
 			}
 		}
+		if err := checkGrowFlag(c, description.Grow, description.Augment); err != nil {
+			return err
+		}
+		if description.Grow && weights != "" {
+			return usagef("--%s: can't be combined with --backbone, for which the views of the pictures are computed before the training; leave one of them out", growFlag)
+		}
 		if weights != "" && !f.resume {
 			if err := useBackbone(c, f, &model, weights); err != nil {
 				return err
@@ -107,7 +114,7 @@ and the generator with --part 2-4/4.`,
 		}
 		if f.resume {
 			if err := keepModel(c, "backbone", "image-size", "channels", "widths", "blocks", "dropout", "smoothing", "split", "part", "labels", "resize", "cutout",
-				"image-columns", "text-columns", "hold-out", "flip", "zoom", "colour", "balance"); err != nil {
+				"image-columns", "text-columns", "hold-out", "flip", "zoom", "colour", growFlag, "balance"); err != nil {
 				return err
 			}
 			var o eval.JudgeOptions

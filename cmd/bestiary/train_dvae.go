@@ -32,6 +32,7 @@ picture divided by 2^layers. Beside the loss, the metrics report the codes in us
 	c.Flags().BoolVar(&augment.Flip, "flip", augment.Flip, "mirror pictures at random")
 	c.Flags().Float64Var(&augment.Crop, "crop", augment.Crop, "random crops of at least this share of the area (1: none)")
 	c.Flags().Float64Var(&augment.Colour, "colour", augment.Colour, "random changes of contrast, brightness and saturation of up to this much")
+	addGrowFlag(c, &description.Grow)
 	c.Flags().BoolVar(&description.Balance, "balance", description.Balance, "show every class equally often, however many pictures it has")
 	c.Flags().IntVar(&model.ImageSize, "image-size", model.ImageSize, "side of the pictures, a multiple of 2^layers")
 	c.Flags().IntVar(&model.Channels, "channels", model.Channels, "3 for RGB, 4 for RGBA")
@@ -75,6 +76,9 @@ picture divided by 2^layers. Beside the loss, the metrics report the codes in us
 				return invalid(err)
 			}
 		}
+		if err := checkGrowFlag(c, description.Grow, description.Augment); err != nil {
+			return err
+		}
 		if f.data.path == "" && !f.resume {
 			return usagef("--data is missing: name the pictures' folder or file, or birds:1:2000")
 		}
@@ -88,7 +92,7 @@ picture divided by 2^layers. Beside the loss, the metrics report the codes in us
 				return err
 			}
 			if err := f.keepData(c, "temperature", "temperature-floor", "anneal-steps", "revive",
-				"split", "part", "labels", "resize", "cutout", "image-columns", "hold-out", "flip", "crop", "colour", "balance"); err != nil {
+				"split", "part", "labels", "resize", "cutout", "image-columns", "hold-out", "flip", "crop", "colour", growFlag, "balance"); err != nil {
 				return err
 			}
 			if model, err = models.DVAE.Config(f.run); err != nil {

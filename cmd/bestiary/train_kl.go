@@ -63,7 +63,7 @@ var (
 	latentsTraining = []string{
 		"squared", "features", "perceptual", "adversarial", "adversarial-start", "discriminator-width", "discriminator-layers",
 		"discriminator-norm", "discriminator-augment", "discriminator-lr", "split", "part", "labels", "resize", "cutout", "image-columns", "hold-out",
-		"flip", "zoom", "colour", "balance",
+		"flip", "zoom", "colour", growFlag, "balance",
 	}
 )
 
@@ -77,6 +77,7 @@ func addLatentsFlags(c *cobra.Command, kind models.Info, defaults tasks.Defaults
 	fs.BoolVar(&augment.Flip, "flip", augment.Flip, "mirror pictures at random")
 	fs.Float64Var(&augment.Zoom, "zoom", augment.Zoom, "random crops of at least this share of the side (1: none)")
 	fs.Float64Var(&augment.Colour, "colour", augment.Colour, "random changes of contrast, brightness and saturation of up to this much")
+	addGrowFlag(c, &f.description.Grow)
 	fs.BoolVar(&f.description.Balance, "balance", f.description.Balance, "show every class equally often, however many pictures it has")
 
 	fs.IntVar(&model.ImageSize, "image-size", model.ImageSize, "side of the pictures, a multiple of patch*2^(levels-1)")

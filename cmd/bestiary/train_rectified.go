@@ -46,6 +46,9 @@ predicts nothing has about 2.`,
 		if err := sample.CheckViews(f.how.Views); err != nil {
 			return invalid(err)
 		}
+		if f.how.Data.Grow && f.how.Views > 0 {
+			return usagef("--%s: can't be combined with --views %d, which are encoded before the training; give --views 0, which encodes each batch anew", growFlag, f.how.Views)
+		}
 		early := model // the autoencoder decides the latent, which Patch must divide
 		early.Height, early.Width = early.Patch, early.Patch
 		if err := early.Validate(); err != nil {

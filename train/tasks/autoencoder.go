@@ -9,6 +9,7 @@
 package tasks
 
 import (
+	"cmp"
 	"context"
 
 	"github.com/bestiary-ml/bestiary/autoencoder"
@@ -42,7 +43,7 @@ func Autoencoder(d *tensor.Device, c autoencoder.Config, description data.Descri
 		return nil, nil, err
 	}
 	defer device.end()
-	if err := checkPictures(c.ImageSize, 3, training, heldOut); err != nil {
+	if err := cmp.Or(checkPictures(c.ImageSize, 3, training, heldOut), checkGrow(description, heldOut)); err != nil {
 		return nil, nil, err
 	}
 	g := tensor.NewGenerator(o.Seed).Fork(models.Autoencoder.Name)
@@ -73,10 +74,10 @@ func Autoencoder(d *tensor.Device, c autoencoder.Config, description data.Descri
 	if err != nil {
 		return nil, nil, err
 	}
-	task.Evaluate = func() (train.Metrics, error) {
-		r, err := eval.MeasureReconstruction(context.Background(), pets, heldOut)
+	evaluateOn(task, description, training, heldOut, func(pictures *data.Dataset) (train.Metrics, error) {
+		r, err := eval.MeasureReconstruction(context.Background(), pets, pictures)
 		return train.Metrics{"loss": r.MSE, "psnr_db": r.PSNR}, err
-	}
+	})
 	task.Samples = func(path string) error {
 		some := few(heldOut, shown)
 		made, err := pets.Reconstruct(context.Background(), some.Pixels)

@@ -1,6 +1,7 @@
 package tasks
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"strings"
@@ -29,7 +30,7 @@ func DefaultClassifier() Defaults[classifier.Config] {
 // they are shown; the run folder keeps it with the model, since a generator of the same run may have other pictures.
 func Classifier(d *tensor.Device, c classifier.Config, description data.Description, training, heldOut *data.Dataset, o Options) (model *classifier.Classifier, task *train.Task[train.PictureBatch], err error) {
 	defer fault.Catch(&err)
-	if err := checkPictures(c.ImageSize, c.Channels, training, heldOut); err != nil {
+	if err := cmp.Or(checkPictures(c.ImageSize, c.Channels, training, heldOut), checkGrow(description, heldOut)); err != nil {
 		return nil, nil, err
 	}
 	targets, err := eval.TargetsOf(training, c) // [N, classes]
@@ -68,18 +69,22 @@ func Classifier(d *tensor.Device, c classifier.Config, description data.Descript
 	if heldOut == nil || heldOut.Len() == 0 {
 		return model, task, nil
 	}
-	task.Evaluate, err = evaluateClassifier(d, model, description, heldOut)
-	return model, task, err
+	measure, err := measureClassifier(d, model, description)
+	if err != nil {
+		return nil, nil, err
+	}
+	evaluateOn(task, description, training, heldOut, measure)
+	return model, task, nil
 }
 
-// evaluateClassifier returns the evaluation of a classifier on held-out pictures.
-func evaluateClassifier(d *tensor.Device, model *classifier.Classifier, description data.Description, heldOut *data.Dataset) (func() (train.Metrics, error), error) {
+// measureClassifier returns the evaluation of a classifier on pictures.
+func measureClassifier(d *tensor.Device, model *classifier.Classifier, description data.Description) (func(pictures *data.Dataset) (train.Metrics, error), error) {
 	judge, err := eval.NewJudge(d, model, description)
 	if err != nil {
 		return nil, err
 	}
-	return func() (train.Metrics, error) {
-		f, err := eval.MeasureClassifier(context.Background(), judge, heldOut)
+	return func(pictures *data.Dataset) (train.Metrics, error) {
+		f, err := eval.MeasureClassifier(context.Background(), judge, pictures)
 		if err != nil {
 			return nil, err
 		}

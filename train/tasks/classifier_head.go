@@ -1,6 +1,7 @@
 package tasks
 
 import (
+	"cmp"
 	"context"
 
 	"github.com/bestiary-ml/bestiary/backbone"
@@ -36,7 +37,7 @@ func ClassifierHead(ctx context.Context, d *tensor.Device, c classifier.Config, 
 		return nil, nil, err
 	}
 	defer device.end()
-	if err := checkPictures(c.ImageSize, c.Channels, training, heldOut); err != nil {
+	if err := cmp.Or(checkPictures(c.ImageSize, c.Channels, training, heldOut), checkNoGrow(description)); err != nil {
 		return nil, nil, err
 	}
 	targets, err := eval.TargetsOf(training, c) // [N, classes]
@@ -88,8 +89,12 @@ func ClassifierHead(ctx context.Context, d *tensor.Device, c classifier.Config, 
 	if heldOut == nil || heldOut.Len() == 0 {
 		return model, task, nil
 	}
-	task.Evaluate, err = evaluateClassifier(d, model, description, heldOut)
-	return model, task, err
+	measure, err := measureClassifier(d, model, description)
+	if err != nil {
+		return nil, nil, err
+	}
+	evaluateOn(task, description, training, heldOut, measure)
+	return model, task, nil
 }
 
 // inParts returns a function that computes f of at most n pictures at a time, so that their activations need less memory.

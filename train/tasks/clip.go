@@ -1,6 +1,7 @@
 package tasks
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"math"
@@ -29,7 +30,7 @@ func CLIP(d *tensor.Device, c clip.Config, t *tokenizer.Tokenizer, how CaptionOp
 	if t == nil {
 		return nil, nil, fault.Field("Tokenizer", nil, "must not be nil; open or train one")
 	}
-	if err := checkPictures(c.ImageSize, c.Channels, training, heldOut); err != nil {
+	if err := cmp.Or(checkPictures(c.ImageSize, c.Channels, training, heldOut), checkGrow(how.Data, heldOut)); err != nil {
 		return nil, nil, err
 	}
 	if c.TextTokens != t.VocabSize() {
@@ -60,39 +61,41 @@ func CLIP(d *tensor.Device, c clip.Config, t *tokenizer.Tokenizer, how CaptionOp
 		},
 	}
 	if heldOut == nil || heldOut.Len() < 2 {
+		if how.Data.Grow {
+			return nil, nil, fault.Field("Grow", true, "needs two held-out pictures, as the contrastive loss compares them; raise Share, or leave it out")
+		}
 		return model, task, nil
 	}
 	birds, err := sample.NewTextToImage(d, how.Data, sample.TextToImageModels{CLIP: model, Tokenizer: t})
 	if err != nil {
 		return nil, nil, err
 	}
-	batches, err := heldOutBatches(t, c.TextLen, heldOut, min(o.Batch, heldOut.Len()))
-	if err != nil {
-		return nil, nil, err
-	}
-	task.Evaluate = func() (train.Metrics, error) {
-		m := train.Metrics{"chance_loss": math.Log(float64(min(o.Batch, heldOut.Len())))}
-		// Ranks divide the batches, and not the pictures of a batch: the loss contrasts these.
-		losses, err := ranks.Divide(d, len(batches), 1, func(i, _ int) ([]float64, error) {
-			s := d.Scratch()
-			defer s.End()
-			return []float64{model.Loss(batches[i].TextTensor(d), batches[i].Tensor(d), nil).Item()}, nil
-		})
-		if err != nil {
-			return nil, err
-		}
-		for _, loss := range losses {
-			m["loss"] += loss / float64(len(batches))
-		}
-		f, err := eval.MeasureCLIP(context.Background(), birds, heldOut)
-		if err != nil {
-			return nil, err
-		}
-		m["top1"], m["chance_top1"] = f.TextToImage.Top1, f.TextToImage.ChanceTop1
-		m["top5"], m["chance_top5"] = f.TextToImage.Top5, f.TextToImage.ChanceTop5
-		return m, nil
-	}
-	return model, task, nil
+	err = evaluatePrepared(task, how.Data, training, heldOut, func(pictures *data.Dataset) (func() (train.Metrics, error), error) {
+		batches, err := heldOutBatches(t, c.TextLen, pictures, min(o.Batch, pictures.Len()))
+		return func() (train.Metrics, error) {
+			m := train.Metrics{"chance_loss": math.Log(float64(min(o.Batch, pictures.Len())))}
+			// Ranks divide the batches, and not the pictures of a batch: the loss contrasts these.
+			losses, err := ranks.Divide(d, len(batches), 1, func(i, _ int) ([]float64, error) {
+				s := d.Scratch()
+				defer s.End()
+				return []float64{model.Loss(batches[i].TextTensor(d), batches[i].Tensor(d), nil).Item()}, nil
+			})
+			if err != nil {
+				return nil, err
+			}
+			for _, loss := range losses {
+				m["loss"] += loss / float64(len(batches))
+			}
+			f, err := eval.MeasureCLIP(context.Background(), birds, pictures)
+			if err != nil {
+				return nil, err
+			}
+			m["top1"], m["chance_top1"] = f.TextToImage.Top1, f.TextToImage.ChanceTop1
+			m["top5"], m["chance_top5"] = f.TextToImage.Top5, f.TextToImage.ChanceTop5
+			return m, nil
+		}, err
+	})
+	return model, task, err
 }
 
 // heldOutBatches divides pictures into whole batches, in a random order that is always the same. In a smaller batch, and

@@ -1,6 +1,7 @@
 package tasks
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 
@@ -33,7 +34,7 @@ func DALLE(ctx context.Context, d *tensor.Device, c dalle.Config, codec models.C
 		return nil, nil, fault.Field("Codec", nil, "must not be nil; give the model whose codes the DALL-E learns")
 	}
 	name := models.CodecName(codec)
-	if err := checkPictures(codec.ImageSize(), codec.Channels(), training, heldOut); err != nil {
+	if err := cmp.Or(checkPictures(codec.ImageSize(), codec.Channels(), training, heldOut), checkGrow(how.Data, heldOut)); err != nil {
 		return nil, nil, err
 	}
 	if err := checkVocabulary(models.DALLE.Name, c.TextTokens, t); err != nil {
@@ -85,13 +86,13 @@ func DALLE(ctx context.Context, d *tensor.Device, c dalle.Config, codec models.C
 	if err != nil {
 		return nil, nil, err
 	}
-	task.Evaluate = func() (train.Metrics, error) {
-		f, err := eval.MeasureDALLE(context.Background(), birds, heldOut)
+	evaluateOn(task, how.Data, training, heldOut, func(pictures *data.Dataset) (train.Metrics, error) {
+		f, err := eval.MeasureDALLE(context.Background(), birds, pictures)
 		if err != nil {
 			return nil, err
 		}
 		return train.Metrics{"loss": f.Loss, "text_loss": f.Text, "image_loss": f.Image}, nil
-	}
+	})
 	task.Samples = func(path string) error { return saveGenerated(path, birds, few(heldOut, prompts), o.Seed) }
 	return model, task, nil
 }

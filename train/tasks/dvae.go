@@ -1,6 +1,7 @@
 package tasks
 
 import (
+	"cmp"
 	"context"
 	"strconv"
 
@@ -32,7 +33,7 @@ func DVAE(d *tensor.Device, c dvae.Config, how DVAEOptions, description data.Des
 		return nil, nil, err
 	}
 	defer device.end()
-	if err := checkPictures(c.ImageSize, c.Channels, training, heldOut); err != nil {
+	if err := cmp.Or(checkPictures(c.ImageSize, c.Channels, training, heldOut), checkGrow(description, heldOut)); err != nil {
 		return nil, nil, err
 	}
 	if err := how.Annealing.Validate(); err != nil {
@@ -86,14 +87,14 @@ func DVAE(d *tensor.Device, c dvae.Config, how DVAEOptions, description data.Des
 	if err != nil {
 		return nil, nil, err
 	}
-	task.Evaluate = func() (train.Metrics, error) {
-		f, err := eval.MeasureCodec(context.Background(), birds, heldOut)
+	evaluateOn(task, description, training, heldOut, func(pictures *data.Dataset) (train.Metrics, error) {
+		f, err := eval.MeasureCodec(context.Background(), birds, pictures)
 		if err != nil {
 			return nil, err
 		}
-		loss, err := lossOfDVAE(d, model, temperature, heldOut, o.Batch)
+		loss, err := lossOfDVAE(d, model, temperature, pictures, o.Batch)
 		return train.Metrics{"loss": loss, "psnr_db": f.PSNR, "perplexity": f.Perplexity, "codes_used": float64(f.Used)}, err
-	}
+	})
 	task.Samples = func(path string) error {
 		some := few(heldOut, shown)
 		made, err := birds.Reconstruct(context.Background(), some.Pixels)
@@ -106,13 +107,13 @@ func DVAE(d *tensor.Device, c dvae.Config, how DVAEOptions, description data.Des
 }
 
 // lossOfDVAE returns the loss of pictures, in batches as in training but always with the same noise.
-func lossOfDVAE(d *tensor.Device, model *dvae.VAE, temperature float64, heldOut *data.Dataset, batch int) (loss float64, err error) {
-	c, n := model.Config(), heldOut.Len()
+func lossOfDVAE(d *tensor.Device, model *dvae.VAE, temperature float64, pictures *data.Dataset, batch int) (loss float64, err error) {
+	c, n := model.Config(), pictures.Len()
 	g := tensor.NewGenerator(0).Fork("held out")
 	sums, err := ranks.Divide(d, n, batch, func(lo, hi int) ([]float64, error) {
 		s := d.Scratch()
 		defer s.End()
-		x := d.From(pixels(heldOut, lo, hi), hi-lo, c.ImageSize, c.ImageSize, c.Channels)
+		x := d.From(pixels(pictures, lo, hi), hi-lo, c.ImageSize, c.ImageSize, c.Channels)
 		return []float64{model.Loss(x, temperature, g.Fork(strconv.Itoa(lo))).Loss.Item() * float64(hi-lo)}, nil
 	})
 	for _, sum := range sums {

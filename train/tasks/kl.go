@@ -76,7 +76,7 @@ func KL(d *tensor.Device, c vqgan.Config, how LatentsOptions, perceptual *vqgan.
 func latentsTask(d *tensor.Device, name string, model *vqgan.Model, g *tensor.Generator, how LatentsOptions, figures func(vqgan.Result) *train.Figures, perceptual *vqgan.Perceptual, description data.Description, training, heldOut *data.Dataset, o Options) (*train.Task[train.PictureBatch], error) {
 	c := model.Config()
 	how.Discriminator.Channels = c.Channels
-	if err := cmp.Or(how.Validate(), checkPictures(c.ImageSize, c.Channels, training, heldOut)); err != nil {
+	if err := cmp.Or(how.Validate(), checkPictures(c.ImageSize, c.Channels, training, heldOut), checkGrow(description, heldOut)); err != nil {
 		return nil, err
 	}
 	if least := how.Discriminator.SmallestSize(); how.Loss.Adversarial > 0 && c.ImageSize < least {
@@ -130,10 +130,10 @@ func latentsTask(d *tensor.Device, name string, model *vqgan.Model, g *tensor.Ge
 	if err != nil {
 		return nil, err
 	}
-	task.Evaluate = func() (train.Metrics, error) {
-		r, err := eval.MeasureLatents(context.Background(), pipeline, heldOut)
+	evaluateOn(task, description, training, heldOut, func(pictures *data.Dataset) (train.Metrics, error) {
+		r, err := eval.MeasureLatents(context.Background(), pipeline, pictures)
 		return train.Metrics{"loss": r.MSE, "psnr_db": r.PSNR}, err
-	}
+	})
 	task.Samples = func(path string) error {
 		some := few(heldOut, shown)
 		made, err := pipeline.Reconstruct(context.Background(), some.Pixels)

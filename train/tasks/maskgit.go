@@ -1,6 +1,7 @@
 package tasks
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"strconv"
@@ -34,7 +35,7 @@ func MaskGIT(ctx context.Context, d *tensor.Device, c maskgit.Config, codec mode
 		return nil, nil, fault.Field("Codec", nil, "is missing; give the model that makes the codes of pictures")
 	}
 	name := models.CodecName(codec)
-	if err := checkPictures(codec.ImageSize(), codec.Channels(), training, heldOut); err != nil {
+	if err := cmp.Or(checkPictures(codec.ImageSize(), codec.Channels(), training, heldOut), checkGrow(how.Data, heldOut)); err != nil {
 		return nil, nil, err
 	}
 	if err := checkVocabulary(models.MaskGIT.Name, c.TextTokens, t); err != nil {
@@ -85,23 +86,25 @@ func MaskGIT(ctx context.Context, d *tensor.Device, c maskgit.Config, codec mode
 	if err != nil {
 		return nil, nil, err
 	}
-	text, err := firstCaptions(t, heldOut, c.TextLen)
-	if err != nil {
-		return nil, nil, err
-	}
-	known, err := birds.Codes(ctx, heldOut.Pixels) // [N·cells]
-	if err != nil {
-		return nil, nil, err
-	}
 	cells := c.Cells()
-	task.Evaluate = func() (train.Metrics, error) {
-		loss, plain, err := meanOver(d, heldOut.Len(), o.Batch, func(lo, hi int, random *tensor.Generator) (float64, float64) {
-			s := d.Scratch()
-			defer s.End()
-			loss, plain := model.HeldOutLoss(text[lo*c.TextLen:hi*c.TextLen], known[lo*cells:hi*cells], lo, random)
-			return loss.Item(), plain.Item()
-		})
-		return train.Metrics{"loss": loss, "image_loss": plain}, err
+	err = evaluatePrepared(task, how.Data, training, heldOut, func(pictures *data.Dataset) (func() (train.Metrics, error), error) {
+		text, err := firstCaptions(t, pictures, c.TextLen)
+		if err != nil {
+			return nil, err
+		}
+		known, err := birds.Codes(ctx, pictures.Pixels) // [N·cells]
+		return func() (train.Metrics, error) {
+			loss, plain, err := meanOver(d, pictures.Len(), o.Batch, func(lo, hi int, random *tensor.Generator) (float64, float64) {
+				s := d.Scratch()
+				defer s.End()
+				loss, plain := model.HeldOutLoss(text[lo*c.TextLen:hi*c.TextLen], known[lo*cells:hi*cells], lo, random)
+				return loss.Item(), plain.Item()
+			})
+			return train.Metrics{"loss": loss, "image_loss": plain}, err
+		}, err
+	})
+	if err != nil {
+		return nil, nil, err
 	}
 	task.Samples = func(path string) error { return saveGenerated(path, birds, few(heldOut, prompts), o.Seed) }
 	return model, task, nil

@@ -1,6 +1,7 @@
 package tasks
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 
@@ -33,8 +34,11 @@ func Rectified(ctx context.Context, d *tensor.Device, c rectified.Config, kl *vq
 		return nil, nil, fault.Field("KL", nil, "must not be nil; give the one whose latents the model learns")
 	}
 	latents := kl.Config()
-	if err := checkPictures(latents.ImageSize, latents.Channels, training, heldOut); err != nil {
+	if err := cmp.Or(checkPictures(latents.ImageSize, latents.Channels, training, heldOut), checkGrow(how.Data, heldOut)); err != nil {
 		return nil, nil, err
+	}
+	if how.Data.Grow && how.Views > 0 {
+		return nil, nil, fault.Field("Views", how.Views, "are encoded before the training, so their augmentation can't grow; set Views 0, or leave out Grow")
 	}
 	if err := checkVocabulary(models.Rectified.Name, c.TextTokens, t); err != nil {
 		return nil, nil, err
@@ -82,23 +86,25 @@ func Rectified(ctx context.Context, d *tensor.Device, c rectified.Config, kl *vq
 	if err != nil {
 		return nil, nil, err
 	}
-	text, err := firstCaptions(t, heldOut, c.TextLen)
-	if err != nil {
-		return nil, nil, err
-	}
-	known, err := encodeAll(ctx, device, heldOut, latentsOf(d, kl), nil)
-	if err != nil {
-		return nil, nil, err
-	}
 	one := c.Cells() * c.Channels
-	task.Evaluate = func() (train.Metrics, error) {
-		loss, _, err := meanOver(d, heldOut.Len(), o.Batch, func(lo, hi int, random *tensor.Generator) (float64, float64) {
-			s := d.Scratch()
-			defer s.End()
-			x := d.From(known[lo*one:hi*one], hi-lo, c.Height, c.Width, c.Channels)
-			return model.HeldOutLoss(text[lo*c.TextLen:hi*c.TextLen], x, lo, random).Item(), 0
-		})
-		return train.Metrics{"loss": loss}, err
+	err = evaluatePrepared(task, how.Data, training, heldOut, func(pictures *data.Dataset) (func() (train.Metrics, error), error) {
+		text, err := firstCaptions(t, pictures, c.TextLen)
+		if err != nil {
+			return nil, err
+		}
+		known, err := encodeAll(ctx, device, pictures, latentsOf(d, kl), nil)
+		return func() (train.Metrics, error) {
+			loss, _, err := meanOver(d, pictures.Len(), o.Batch, func(lo, hi int, random *tensor.Generator) (float64, float64) {
+				s := d.Scratch()
+				defer s.End()
+				x := d.From(known[lo*one:hi*one], hi-lo, c.Height, c.Width, c.Channels)
+				return model.HeldOutLoss(text[lo*c.TextLen:hi*c.TextLen], x, lo, random).Item(), 0
+			})
+			return train.Metrics{"loss": loss}, err
+		}, err
+	})
+	if err != nil {
+		return nil, nil, err
 	}
 	task.Samples = func(path string) error { return saveGenerated(path, birds, few(heldOut, prompts), o.Seed) }
 	return model, task, nil

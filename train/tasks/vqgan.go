@@ -112,13 +112,13 @@ func VQGAN(d *tensor.Device, c vqgan.Config, how VQGANOptions, perceptual *vqgan
 	if err != nil {
 		return nil, nil, err
 	}
-	task.Evaluate = func() (train.Metrics, error) {
-		f, err := eval.MeasureCodec(context.Background(), pipeline, heldOut)
+	evaluateOn(task, description, training, heldOut, func(pictures *data.Dataset) (train.Metrics, error) {
+		f, err := eval.MeasureCodec(context.Background(), pipeline, pictures)
 		if err != nil {
 			return nil, err
 		}
 		return train.Metrics{"loss": f.MSE, "psnr_db": f.PSNR, "perplexity": f.Perplexity, "codes_used": float64(f.Used)}, nil
-	}
+	})
 	return model, task, nil
 }
 
