@@ -32,8 +32,8 @@ func (a Augment) Validate() error {
 	return nil
 }
 
-// Scaled returns a with the ranges of Zoom, Crop and Colour times a strength from 0, no changes, to 1, those of a. Flip stays:
-// a mirrored photo is as likely as the photo.
+// Scaled multiplies the ranges of Zoom, Crop and Colour by a strength: with 0 nothing changes, with 1 they are those of a. Flip
+// stays: a mirrored photo is as likely as the photo.
 func (a Augment) Scaled(strength float64) Augment {
 	for _, least := range []*float64{&a.Zoom, &a.Crop} {
 		if *least > 0 {
@@ -44,7 +44,7 @@ func (a Augment) Scaled(strength float64) Augment {
 	return a
 }
 
-// Scales reports whether a strength makes a difference to a, see [Augment.Scaled].
+// Scales reports whether a has a range for [Augment.Scaled] to multiply.
 func (a Augment) Scales() bool {
 	return a.Zoom > 0 && a.Zoom < 1 || a.Crop > 0 && a.Crop < 1 || a.Colour > 0
 }

@@ -146,8 +146,8 @@ func (l *Loader) Seek(p Position) error {
 	return nil
 }
 
-// Vary scales the augmentation of all batches that Next returns from now on, see [Augment.Scaled]. It is no part of the position.
-// The batch that Next returned last stays valid. The error is a [*fault.FieldError].
+// Vary scales the augmentation of all batches that Next returns from now on, see [Augment.Scaled]. [Loader.Position] doesn't
+// include the strength. The batch that Next returned last stays valid. The error is a [*fault.FieldError].
 func (l *Loader) Vary(strength float64) error {
 	if !(strength >= 0 && strength <= 1) { // also NaN
 		return fault.Field("Strength", strength, "must be 0 to 1")

@@ -45,7 +45,8 @@ func (r *Reference) CopyPage(q *Quality) (*image.NRGBA, error) {
 
 // NearestPage draws pictures of a generator, each above the training picture that is nearest to it in pixels, the closest
 // first. It shows whether a generator has learned few pictures by heart, when there are no held-out photos for
-// [Reference.CopyPage]. The captions are distances of pixels in [0, 1]. Of the options it uses those of drawing.
+// [Reference.CopyPage]. The captions are distances of pixels in [0, 1]. It uses the options Samples, Seed, Sampling, Solving
+// and Progress. Wrong options and a training set without pictures are a [*fault.FieldError].
 func NearestPage(ctx context.Context, g *sample.Generator, training *data.Dataset, o QualityOptions) (page *image.NRGBA, err error) {
 	defer fault.Catch(&err)
 	if err := o.Validate(); err != nil {
@@ -54,7 +55,7 @@ func NearestPage(ctx context.Context, g *sample.Generator, training *data.Datase
 	if training == nil || training.Len() == 0 {
 		return nil, fault.Field("Training", nil, "has no pictures; give those that the generator was trained on")
 	}
-	r := &Reference{options: o, heldOut: training, training: training} // drawn are their classes or captions
+	r := &Reference{options: o, heldOut: training, training: training} // the classes or captions of the training pictures are drawn
 	n := cmp.Or(o.Samples, 2*pairsShown)
 	for i := range n {
 		r.chosen = append(r.chosen, i*training.Len()/n)

@@ -25,8 +25,8 @@ func (t *Tensor) Linear(w, bias *Tensor, act Activation) *Tensor {
 	return y
 }
 
-// LinearGELU returns GELU(t·w + bias), with the shapes of [Tensor.Linear]. It is one pass where no gradient is recorded: the
-// gradient needs GELU's argument.
+// LinearGELU returns GELU(t·w + bias), with the shapes of [Tensor.Linear]. It is one pass where no gradient is recorded, and two
+// otherwise, since the gradient needs GELU's argument.
 func (t *Tensor) LinearGELU(w, bias *Tensor) *Tensor {
 	if t.device.taping() {
 		return t.Linear(w, bias, Identity).GELU()

@@ -88,7 +88,9 @@ func (t *trainer[B]) commit(withWeights, withState bool) error {
 	if withState {
 		t.saved = t.place.Step
 	}
-	if 4*t.task.count() >= leastGarbage/8 { // the copies have several times the size of the models, and no other garbage triggers a collection
+	// The copies have several times the size of the models, and no other garbage triggers a collection. For models of less than 2 MB a
+	// collection costs more time than their memory is worth.
+	if 4*t.task.count() >= leastGarbage/8 {
 		debug.FreeOSMemory()
 	}
 	return nil

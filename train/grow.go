@@ -9,7 +9,7 @@ import (
 )
 
 // Augmentation that grows: its strength begins at 0 and changes after each evaluation. Both losses are measured in the same way, on
-// pictures as they are, so that dropout, the varied pictures and terms of the loss in training don't hide that they part.
+// pictures as they are, so that dropout, the varied pictures and terms of the loss in training don't hide their gap.
 
 // Constants of the rule.
 const (

@@ -15,7 +15,7 @@ import (
 
 // sign is the file by which the ranks recognise the run folder of rank 0.
 type sign struct {
-	Name    string // has a random token: no copy of the folder has it, and no rank has looked for it, so that NFS remembers no answer
+	Name    string // is random: no copy of the folder has it, and no rank has looked for it before, so NFS has no old answer
 	Machine string // of rank 0
 }
 

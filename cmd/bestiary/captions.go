@@ -228,3 +228,15 @@ func (f *captionFlags) fitText(c *cobra.Command, t *tokenizer.Tokenizer, trainin
 	}
 	return nil
 }
+
+// withoutCaptions adds the remedies of a command to the error of pictures that have no captions.
+func (f *dataFlags) withoutCaptions(c *cobra.Command, err error) error {
+	classes := "" // only trainings on captions have both flags
+	if c.Flags().Lookup("class-captions") != nil && c.Flags().Lookup("text-len") != nil {
+		classes = ", or give --class-captions for prompts that are classes"
+	}
+	if f.ofRun {
+		return usagef("--data is missing: %s, which models of the run were trained on, has no captions; name pictures that have some%s", f.path, classes)
+	}
+	return fmt.Errorf("%w%s", err, classes)
+}

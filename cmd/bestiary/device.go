@@ -101,7 +101,8 @@ func (f *deviceFlags) openFor(ranks *train.Ranks) (*tensor.Device, error) {
 	return tensor.OpenDevice(name, o)
 }
 
-// whyFloat32 returns the reason why products, or all but those with the weights of generation, are computed in float32 although a lower precision is allowed.
+// whyFloat32 returns the reason why products are computed in float32 although a lower precision is allowed. Products with frozen weights in
+// generation may be an exception, see kernel.Features.OnlyWeights.
 func (f *deviceFlags) whyFloat32(precision string) string {
 	switch {
 	case simd.BF16For(simd.Detect()) == nil:

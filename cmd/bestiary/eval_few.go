@@ -12,11 +12,11 @@ import (
 	"github.com/spf13/cobra"
 )
 
-// errFewHeldOut says that there are too few held-out pictures for the copy test, so that --copies shows less.
+// errFewHeldOut is the error of [evalFlags.enough].
 var errFewHeldOut = errors.New("too few held-out pictures")
 
-// enough returns errFewHeldOut for --copies if the held-out pictures are too few or, by the error of loading them, none.
-// Otherwise it returns that error.
+// enough returns errFewHeldOut if --copies is given and there are too few held-out pictures for the copy test. err is the
+// error of loading them, which may say that there are none; otherwise enough returns it.
 func (f *evalFlags) enough(heldOut *data.Dataset, err error) error {
 	few := errors.Is(err, data.ErrNoPictures) || err == nil && heldOut.Len() <= eval.NearestDensity
 	if few && f.copies != "" && data.Split(f.pictures.split) == data.Test {
@@ -25,8 +25,8 @@ func (f *evalFlags) enough(heldOut *data.Dataset, err error) error {
 	return err
 }
 
-// nearest writes the page of --copies without held-out pictures: samples above their nearest training pictures. A training
-// on ten pictures says that it learns them by heart, and here one sees it.
+// nearest writes the page of --copies without held-out pictures: samples above their nearest training pictures. It shows
+// whether a model of about ten pictures has learned them by heart.
 func (f *evalFlags) nearest(c *cobra.Command, model string) error {
 	d, err := f.device.open()
 	if err != nil {

@@ -11,8 +11,8 @@ import (
 	"github.com/bestiary-ml/bestiary/sample/layout"
 )
 
-// previews writes the pictures that are drawn together as they are by now: a grid after each row of codes of a DALL-E,
-// pass of a MaskGIT and step of a rectified flow.
+// previews writes unfinished pictures of a batch: a grid after each row of codes of a DALL-E, pass of a MaskGIT and step of
+// a rectified flow.
 type previews struct {
 	folder  string // "": none
 	layout  layout.Options

@@ -23,14 +23,19 @@ func namedGenerator(name string) (run, model string) {
 	return name, ""
 }
 
-// openNamedGenerator loads the generator that RUN or RUN:MODEL names. For a run that holds several, the error asks which.
+// openNamedGenerator loads the generator that RUN or RUN:MODEL names. If RUN holds several, or MODEL is none, the error
+// lists those of the run.
 func openNamedGenerator(ctx context.Context, name string, d *tensor.Device) (*sample.Generator, error) {
 	run, model := namedGenerator(name)
 	g, err := sample.OpenGenerator(ctx, run, model, d)
 	var wrong *fault.FieldError
 	if errors.As(err, &wrong) && wrong.Field == "Model" {
 		there, _ := sample.Generators(run) // OpenGenerator has read them
-		return nil, usagef("%s: holds several generators, or not the one named; write %s:%s", run, run, strings.Join(there, " or "+run+":"))
+		what := "holds several generators"
+		if model != "" {
+			what = "has no generator " + model
+		}
+		return nil, usagef("%s: %s; write %s:%s", run, what, run, strings.Join(there, " or "+run+":"))
 	}
 	return g, err
 }

@@ -159,7 +159,8 @@ func TestMeasureOneOfSeveral(t *testing.T) {
 	if err := json.Unmarshal([]byte(printed), &figures); err != nil || figures.Generated == nil || figures.Quality == nil || figures.Quality.Retrieval.Top1.Beside == nil {
 		t.Errorf("eval printed %s (%v)", printed, err)
 	}
-	fails(t, 2, []string{"--beside", run + ":dalle or " + run + ":maskgit"}, append(measure, "--beside", run)...)
+	fails(t, 2, []string{"--beside", "holds several generators", run + ":dalle or " + run + ":maskgit"}, append(measure, "--beside", run)...)
+	fails(t, 2, []string{"--beside", "has no generator dragon", run + ":dalle or " + run + ":maskgit"}, append(measure, "--beside", run+":dragon")...)
 	fails(t, 2, []string{"--model: must be one of dalle and maskgit and rectified, the generators of " + run}, "eval", "--run", run)
 
 	compare := []string{"compare", run + ":maskgit", run + ":rectified", "--data", "birds:3:60", "--samples", "6", "-n", "1", "--steps", "2", "--out", filepath.Join(dir, "grid.png"), "--threads", "1"}

@@ -71,9 +71,9 @@ func newRoot() *cobra.Command {
   Birds from words: a discrete VAE maps pictures to grids of codes, and a DALL-E learns captions
   and codes as one sequence. It continues a prompt with codes, which are decoded to new pictures.
 
-  Sharper ones of either: a KL autoencoder (train kl) maps pictures to maps of latents, and a TarFlow
-  (train tarflow) draws them by class, or a rectified flow (train rectified) for prompts. VQGAN and
-  MaskGIT stand beside the discrete VAE and the DALL-E.
+  Sharper pictures of both kinds: a KL autoencoder (train kl) maps pictures to maps of latents. A
+  TarFlow (train tarflow) draws latents by class, a rectified flow (train rectified) for prompts. A
+  VQGAN can take the place of the discrete VAE, and a MaskGIT that of the DALL-E.
 
 It learns the density of tables, too: a flow over the rows of a CSV file scores other rows and
 samples new ones.

@@ -138,17 +138,10 @@ func (f *dataFlags) read(c *cobra.Command, size int, split data.Split) (*data.Da
 		d, err = source.Open(path, o)
 	}
 	bar.finish()
-	if !errors.Is(err, data.ErrNoCaptions) {
-		return d, err
+	if errors.Is(err, data.ErrNoCaptions) {
+		return nil, f.withoutCaptions(c, err)
 	}
-	classes := "" // the remedy of a training on captions
-	if c.Flags().Lookup("class-captions") != nil && c.Flags().Lookup("text-len") != nil {
-		classes = ", or give --class-captions for prompts that are classes"
-	}
-	if f.ofRun {
-		return nil, usagef("--data is missing: %s, which models of the run were trained on, has no captions; name pictures that have some%s", f.path, classes)
-	}
-	return nil, fmt.Errorf("%w%s", err, classes)
+	return d, err
 }
 
 // dropInherited reports whether err is about an option for a layout that doesn't have it, and the option is the run's, not

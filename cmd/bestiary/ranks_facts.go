@@ -12,9 +12,9 @@ import (
 	"github.com/spf13/pflag"
 )
 
-// commonFacts are what ranks must have in common: arguments, flags but those of a machine and of rank 0, and what the runs and files hold that
-// flags name. Of a training, weights and data are compared by package train; otherwise pictures of --data are compared once they are read,
-// see sameData.
+// commonFacts are what ranks must have in common: arguments, the contents of runs and files that flags name, and all flags except those that
+// may differ between machines or that only rank 0 uses. Package train compares the weights and data of trainings. Other commands compare the
+// pictures of --data once they are read, see sameData.
 func commonFacts(c *cobra.Command, arguments []string) map[string]string {
 	facts := map[string]string{"the command": c.Name(), "the arguments": strings.Join(arguments, " ")}
 	trains := c.Annotations[ranksKey] == ranksTrain

@@ -35,7 +35,7 @@ func (d *Device) AddProduct(rows, n int, x, y, s, out kernel.Buffer) {
 	d.each(function{"elementwise", "add_product"}, rows*n, rows, n, group(rows, n, s), x, y, s, out)
 }
 
-// group is the number of rows of n numbers that each row of s is for.
+// group is the number of rows of n numbers that share a row of s [groups, n]; all do for a nil s.
 func group(rows, n int, s kernel.Buffer) int {
 	if s.Len <= n {
 		return max(1, rows)

@@ -10,8 +10,8 @@ type Features struct {
 	Threads int
 	// Precision is the lowest that products of float32 matrices and convolutions have.
 	Precision Precision
-	// OnlyWeights reports that at this precision only constant weights are rounded, where they multiply few rows as in generating, and
-	// all other products are more precise.
+	// OnlyWeights reports that only products of few rows and constant weights, as in generation, have this precision: their weights are
+	// rounded. All other products are more precise.
 	OnlyWeights bool
 	// Arithmetic names what most of these products are computed in, for reports: "float32", "bfloat16 (AMX)", "TF32".
 	Arithmetic string

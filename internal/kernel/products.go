@@ -1,7 +1,7 @@
 package kernel
 
 // Activation names a pointwise function that products and normalisations can apply in their epilogue. Its derivative is a function
-// of its output, but for ActGELU, which only Gemm applies and which has no gradient.
+// of its output. The exception is ActGELU: only Gemm applies it, and ActivationGrad doesn't take it.
 type Activation int
 
 const (

@@ -21,8 +21,8 @@ const (
 const mostTasks = 4
 
 // cut returns the numbers of parts, m of the units and n of the panels, that minimize the time of a job whose threads take the next
-// task when they are free. It leaves out cuts that leave threads idle at the end, if it can. Within 5 % of the
-// minimum it prefers more parts, up to mostTasks a thread: then threads end closer together, also where one of them is slower.
+// task when they are free. It takes a cut that is even, if there is one. Within 5 % of the minimum it prefers more parts, up to mostTasks a
+// thread: then threads end closer together, also where one of them is slower.
 func (c cutting) cut() (m, n int) {
 	for _, even := range []bool{true, false} {
 		best := 0
@@ -44,8 +44,7 @@ func (c cutting) cut() (m, n int) {
 	return m, n
 }
 
-// even says that at most a fifteenth of the threads' time is idle if all tasks are as long as the longest. Tasks with the last rows or
-// columns are shorter, which adds to that.
+// even reports whether the threads are idle for at most a fifteenth of their time, with each task counted as long as the longest.
 func (c cutting) even(parts [2]int) bool {
 	rounds := Ceil(c.batch*parts[0]*parts[1], c.threads)
 	longest := Ceil(c.units, parts[0]) * Ceil(c.panels, parts[1])

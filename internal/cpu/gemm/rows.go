@@ -34,7 +34,7 @@ const (
 	smallJob = 128 << 10
 )
 
-// divided says that a job of that many multiply-adds is worth dividing among threads.
+// divided reports whether a job of that many multiply-adds is worth dividing among threads.
 func (p *Engine) divided(work int) bool { return work > smallJob && p.Pool.Threads() > 1 }
 
 // AddRows appends a job to those that StartRows runs.

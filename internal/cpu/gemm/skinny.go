@@ -19,7 +19,8 @@ type skinnyJob struct {
 const (
 	// SkinnyRows is the largest number of rows of a skinny product: reading B takes longer than computing.
 	SkinnyRows = 4
-	// SkinnyConstantRows is SkinnyRows where B is constant, as when several sequences are decoded together: it comes from memory.
+	// SkinnyConstantRows is SkinnyRows for a constant B, as when several sequences are decoded together. B is then read from memory, which
+	// takes longer than from a cache.
 	SkinnyConstantRows = 16
 	// SkinnyColumns is the least number of columns of a skinny product.
 	SkinnyColumns = 128

@@ -58,8 +58,8 @@ func roundedChunk(rounded []float32, g kernel.Gemm, n int) (pairs []float32, col
 	return rounded[n/2*Ceil(g.K, 4)*4:], min(leastChunk, wholeGroups(g.N)-n)
 }
 
-// skinnyRounded adds to the sums of a chunk from column n0 on what skinnySums adds, in bfloat16, for the whole groups of the chunk. It
-// returns the number of columns of them.
+// skinnyRounded is skinnySums with weights in bfloat16, for the whole groups of the chunk that begins with column n0. It returns the number
+// of columns that it has done.
 func (p *Engine) skinnyRounded(w *Worker, j *skinnyJob, rows []float32, ld, k0, k1, n0 int) int {
 	if n0 >= wholeGroups(j.N) {
 		return 0
