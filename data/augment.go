@@ -32,6 +32,12 @@ func (a Augment) Validate() error {
 	return nil
 }
 
+// Varies reports whether pictures are varied at all.
+func (a Augment) Varies() bool {
+	cuts := func(share float64) bool { return share > 0 && share < 1 }
+	return a.Flip || cuts(a.Zoom) || cuts(a.Crop) || a.Colour > 0
+}
+
 // view is one variation of a picture.
 type view struct {
 	flip                             bool
