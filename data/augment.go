@@ -49,6 +49,9 @@ func (a Augment) Scales() bool {
 	return a.Zoom > 0 && a.Zoom < 1 || a.Crop > 0 && a.Crop < 1 || a.Colour > 0
 }
 
+// Varies reports whether pictures are varied at all.
+func (a Augment) Varies() bool { return a.Flip || a.Scales() }
+
 // view is one variation of a picture.
 type view struct {
 	flip                             bool

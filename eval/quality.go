@@ -5,6 +5,7 @@ import (
 	"image"
 	"math"
 
+	"github.com/bestiary-ml/bestiary/data/source"
 	"github.com/bestiary-ml/bestiary/fault"
 	"github.com/bestiary-ml/bestiary/sample"
 )
@@ -34,6 +35,8 @@ type Quality struct {
 	Retrieval          *Retrieval100 `json:"retrieval,omitempty"`
 
 	Found *Found `json:"found,omitempty"` // by a detector
+
+	Colours *Colours `json:"colours,omitempty"` // of drawn birds
 
 	// The class by the generator's own densities: argmax of ln p(x|class), and of ln p(x|class) + ln p(class).
 	Bayes          *Compared `json:"bayes_accuracy,omitempty"`
@@ -95,6 +98,10 @@ func (r *Reference) Measure(ctx context.Context, g *sample.Generator) (q *Qualit
 			return err
 		}},
 		{"objects found by the detector", r.options.Detector != nil, func() error { return r.find(ctx, q, g) }},
+		{"colours of drawn birds", g.Classes == nil && source.IsDrawnBirds(g.Data.Path), func() (err error) {
+			q.Colours, err = r.colours(ctx, g)
+			return err
+		}},
 		{"densities", g.LogDensity != nil && g.Classes != nil, func() error { return r.bayes(ctx, q, g) }},
 		{"reconstruction", g.Reconstruct != nil, func() error { return r.reconstruction(ctx, q, g) }},
 		{"copies", r.training != nil, func() (err error) {

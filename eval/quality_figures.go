@@ -1,5 +1,7 @@
 package eval
 
+import "slices"
+
 // Compared is a figure of generated pictures beside that of real photos.
 type Compared struct {
 	Estimate
@@ -42,6 +44,11 @@ func (q *Quality) figures() []figure {
 		found = &Found{}
 	}
 	all = append(all, figure{"object found by the detector", &found.Any}, figure{"object of the class asked for found", &found.Right})
+	colours := q.Colours
+	if colours == nil {
+		colours = &Colours{}
+	}
+	all = slices.Concat(all, colours.Unseen.figures("unseen pairs"), colours.Shuffled.figures("captions of others"), colours.Seen.figures("seen pairs"))
 	retrieval := q.Retrieval
 	if retrieval == nil {
 		retrieval = &Retrieval100{}

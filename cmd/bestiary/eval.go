@@ -64,9 +64,9 @@ figures of its masks, too. --data is a dataset with boxes or masks (default: tha
 Any generator, with --classifier, --detector, --inception, --clip, --samples or --copies (of a flow always):
   quality         samples against held-out photos: Fréchet distance, precision and recall, density
                   and coverage, the class or the words that a classifier sees, in how many samples a
-                  detector finds an object, retrieval of the prompt among 100, and copies of
-                  training pictures. Each figure has its 95 %
-                  interval by bootstrap, the floor that as many real photos reach, and with
+                  detector finds an object, retrieval of the prompt among 100, copies of
+                  training pictures and, of drawn birds, the colours of their parts. Each figure has
+                  its 95 % interval by bootstrap, the floor that as many real photos reach, and with
                   --beside the figure of another run. docs/measures.md explains them.`,
 		Example: `  bestiary eval --run runs/pets --data oxford-pets
   mpirun -n 4 bestiary eval --run runs/birds --data cub

@@ -26,6 +26,9 @@ func IsDrawn(path string) bool {
 	return strings.HasPrefix(path, petsPrefix) || strings.HasPrefix(path, birdsPrefix)
 }
 
+// IsDrawnBirds reports whether a path names drawn birds, be it well formed or not.
+func IsDrawnBirds(path string) bool { return strings.HasPrefix(path, birdsPrefix) }
+
 // openDrawn draws the pictures of a path. Pictures 0 to N−1 of the seed are split Trainval, the next N/5 (at least one)
 // are split Test, and All is both.
 func openDrawn(path string, o data.Options) (*data.Dataset, error) {

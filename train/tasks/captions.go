@@ -73,7 +73,7 @@ func newCoder(ctx context.Context, on *hold, codec models.Codec, training *data.
 		}
 		return codes
 	}
-	if how != (data.Augment{}) {
+	if how.Varies() {
 		return func(batch train.PictureBatch) []int32 { return encode(batch.Pixels) }, nil
 	}
 	all, err := encodeAll(ctx, on, training, encode, o.Progress)
@@ -87,7 +87,7 @@ type latentCoder func(batch train.PictureBatch) []float32
 // random views, which takes a while and stops when the context ends. A batch has a random view of each of its pictures, drawn
 // from g. With augmentation and no views, it encodes each batch.
 func newLatentCoder(ctx context.Context, on *hold, kl *vqgan.Model, training *data.Dataset, how CaptionOptions, g *tensor.Generator, o Options) (latentCoder, error) {
-	if how.Data.Augment != (data.Augment{}) && how.Views == 0 {
+	if how.Data.Augment.Varies() && how.Views == 0 {
 		encode := latentsOf(on.device, kl)
 		return func(batch train.PictureBatch) []float32 { return encode(batch.Pixels) }, nil
 	}

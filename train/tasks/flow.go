@@ -111,7 +111,7 @@ const DefaultViews = 8
 // labels. Without augmentation there are no views.
 func embedViews(ctx context.Context, on *hold, encode func(x *tensor.Tensor) *tensor.Tensor, training *data.Dataset, how data.Augment, views int, o Options) (rows []float32, labels []int, err error) {
 	d, passes := on.device, 1
-	if how != (data.Augment{}) {
+	if how.Varies() {
 		passes += views
 	}
 	size, n := training.Size, min(o.Batch, training.Len())
