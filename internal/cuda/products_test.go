@@ -48,6 +48,9 @@ func multiply(d kernel.Device, way string, g kernel.Gemm, a, b, bias, c kernel.B
 	if ok {
 		g.Batch = max(g.Batch, 1)
 	}
+	if g.Act == kernel.ActGELU { // no way has it: Gemm applies it afterwards
+		way = anyWay
+	}
 	switch {
 	case ok && way == inTiles:
 		gpu.gemmTiles(g, gpu.planGemm(g), a, b, bias, c)
