@@ -39,7 +39,7 @@ func (r *Reference) colours(ctx context.Context, g *sample.Generator) (*Colours,
 	if err != nil {
 		return nil, err
 	}
-	asked, shuffled, err := agree(g, unseen, images)
+	asked, shuffled, err := drawn.Agree(unseen, sample.ToRGB(images...), g.Size)
 	if err != nil {
 		return nil, err
 	}
@@ -47,7 +47,7 @@ func (r *Reference) colours(ctx context.Context, g *sample.Generator) (*Colours,
 	if images, err = r.drawBirds(ctx, g, seen); err != nil {
 		return nil, err
 	}
-	if asked, _, err = agree(g, seen, images); err != nil {
+	if asked, _, err = drawn.Agree(seen, sample.ToRGB(images...), g.Size); err != nil {
 		return nil, err
 	}
 	c.Seen = partColours(asked, n)
@@ -61,7 +61,7 @@ func (r *Reference) colours(ctx context.Context, g *sample.Generator) (*Colours,
 	if images, err = g.Reconstruct(ctx, drawing.Pixels); err != nil {
 		return nil, err
 	}
-	if asked, _, err = agree(g, unseen, images); err != nil {
+	if asked, _, err = drawn.Agree(unseen, sample.ToRGB(images...), g.Size); err != nil {
 		return nil, err
 	}
 	floor := partColours(asked, n)
@@ -87,15 +87,6 @@ func (r *Reference) drawBirds(ctx context.Context, g *sample.Generator, birds []
 		requests[i].Prompt = b.Caption(i)
 	}
 	return g.Draw(ctx, requests, sample.DrawOptions{Seed: r.options.Seed, Sampling: r.options.Sampling, Solving: r.options.Solving, Progress: r.options.Progress})
-}
-
-// agree compares pictures with the birds that were asked for, and with the same birds in another order.
-func agree(g *sample.Generator, birds []drawn.Bird, images []*image.NRGBA) (asked, shuffled drawn.Agreement, err error) {
-	var pixels []uint8
-	for _, img := range images {
-		pixels = append(pixels, sample.ToRGB(img)...)
-	}
-	return drawn.Agree(birds, pixels, g.Size)
 }
 
 // partColours returns the shares of n pictures with their intervals.

@@ -2,6 +2,7 @@ package sample
 
 import (
 	"image"
+	"slices"
 
 	"github.com/bestiary-ml/bestiary/fault"
 )
@@ -34,17 +35,20 @@ func Pixels(values []float32, n, h, w int) ([]*image.NRGBA, error) {
 	return all, nil
 }
 
-// ToRGB returns the RGB pixels [H, W, 3] of a picture without its transparency; none of nil.
-func ToRGB(img *image.NRGBA) []uint8 {
-	if img == nil {
-		return nil
-	}
-	b := img.Bounds()
-	pixels := make([]uint8, 0, 3*b.Dx()*b.Dy())
-	for y := b.Min.Y; y < b.Max.Y; y++ {
-		for x := b.Min.X; x < b.Max.X; x++ {
-			at := img.PixOffset(x, y)
-			pixels = append(pixels, img.Pix[at:at+3]...)
+// ToRGB returns the RGB pixels [N, H, W, 3] of pictures without their transparency; none of nil.
+func ToRGB(pictures ...*image.NRGBA) []uint8 {
+	var pixels []uint8
+	for _, img := range pictures {
+		if img == nil {
+			continue
+		}
+		b := img.Bounds()
+		pixels = slices.Grow(pixels, 3*b.Dx()*b.Dy())
+		for y := b.Min.Y; y < b.Max.Y; y++ {
+			for x := b.Min.X; x < b.Max.X; x++ {
+				at := img.PixOffset(x, y)
+				pixels = append(pixels, img.Pix[at:at+3]...)
+			}
 		}
 	}
 	return pixels

@@ -155,7 +155,7 @@ func (d *birdsDemo) show(ctx context.Context) (err error) {
 	if err != nil {
 		return err
 	}
-	if d.report.Ceiling, _, err = d.agree(unseen, made); err != nil {
+	if d.report.Ceiling, _, err = drawn.Agree(unseen, sample.ToRGB(made...), d.size); err != nil {
 		return err
 	}
 	if err := layout.SaveReconstructions(d.demo.run.Path("birds-reconstructions.png"), d.birds.Pictures(drawing.Pixels), made); err != nil {
@@ -202,15 +202,6 @@ func (d *birdsDemo) generate(ctx context.Context, birds []drawn.Bird, n int) (ma
 	for _, g := range made {
 		images = append(images, g.Image)
 	}
-	asked, shuffled, err = d.agree(wanted, images)
+	asked, shuffled, err = drawn.Agree(wanted, sample.ToRGB(images...), d.size)
 	return made, asked, shuffled, err
-}
-
-// agree measures the colours of pictures.
-func (d *birdsDemo) agree(wanted []drawn.Bird, pictures []*image.NRGBA) (asked, shuffled drawn.Agreement, err error) {
-	var pixels []uint8
-	for _, p := range pictures {
-		pixels = append(pixels, sample.ToRGB(p)...)
-	}
-	return drawn.Agree(wanted, pixels, d.size)
 }

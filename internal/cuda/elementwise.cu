@@ -139,7 +139,7 @@ extern "C" __global__ void binary_broadcast(int op, i64 n, const __grid_constant
         binary_loop<u64>(op, n, s, a, b, y);
 }
 
-// y = x + u·s for rows of n numbers; a row of s is that of so many rows.
+// y = x + u·s for rows of n numbers. Each row of s serves group rows, one after the other.
 extern "C" __global__ void add_product(i64 rows, i64 n, i64 group, const float *x, const float *u, const float *s, float *y) {
     GRID_STRIDE(i, rows * n) {
         const i64 row = i / n;

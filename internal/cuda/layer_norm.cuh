@@ -2,7 +2,7 @@
 #pragma once
 #include "batch_norm.cuh"
 
-// Normalises each row of n numbers; a team has a row. A row of gamma and of beta is that of so many rows.
+// Normalises each row of n numbers; a team has a row. Each row of gamma serves group_gamma rows, and of beta group_beta.
 template <bool BLOCK> __device__ inline void layer_norm(i64 rows, i64 n, i64 group_gamma, i64 group_beta, double eps, const float *x,
                                                         const float *gamma, const float *beta, float *y, float *mean, float *rstd) {
     TEAM_ROWS(r, rows) {
