@@ -23,7 +23,7 @@ type Generator struct {
 	Channels int              // 3: RGB, 4: RGBA
 	Data     data.Description // of the pictures that it was trained on
 	Classes  []string         // what it draws pictures of; nil if it draws for prompts
-	Unguided bool             // it has no classifier-free guidance
+	Guidance float64          // classifier-free guidance scale of its default options; 0: it has no guidance
 	// Draw returns a picture for each request, in their order and without choosing among several.
 	Draw func(ctx context.Context, requests []Request, o DrawOptions) ([]*image.NRGBA, error)
 	// LogDensity returns ln p(x | class) in nats, up to a term that is the same for all classes, [classes][N], of pictures

@@ -7,6 +7,7 @@ import (
 	"slices"
 
 	"github.com/bestiary-ml/bestiary/internal/ranks"
+	"github.com/bestiary-ml/bestiary/nn/sampling"
 	"github.com/bestiary-ml/bestiary/tensor"
 )
 
@@ -16,8 +17,12 @@ func (p *Flow) Generator() (*Generator, error) {
 		return nil, err
 	}
 	_, flow := p.latents.kinds()
+	guidance := 0.0
+	if p.models.TarFlow != nil && len(p.Classes()) > 1 {
+		guidance = sampling.Default().Guidance
+	}
 	return &Generator{
-		Unguided: p.models.TarFlow == nil || len(p.Classes()) < 2,
+		Guidance: guidance,
 		Model:    flow, Run: p.run, Size: p.Size(), Channels: p.Channels(), Data: p.data, Classes: p.Classes(),
 		Draw: func(ctx context.Context, requests []Request, o DrawOptions) ([]*image.NRGBA, error) {
 			return exclusive(ctx, p.device, func() ([]*image.NRGBA, error) { return p.drawFor(ctx, requests, o) })

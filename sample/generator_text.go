@@ -41,13 +41,17 @@ func (p *TextToImage) GeneratorOf(model string) (*Generator, error) {
 	if g.name() == models.Rectified.Name {
 		reconstruct = p.reconstructLatents
 	}
+	guidance := 0.0
+	if g.text().nullProb > 0 {
+		guidance = g.sampling().Guidance
+	}
 	shown := p.data
 	if own, ok := p.shown[g.name()]; ok {
 		shown = own
 	}
 	return &Generator{
 		Model: g.name(), Run: p.run, Size: p.Size(), Channels: p.Channels(), Data: shown, Draw: draw, Reconstruct: reconstruct,
-		Unguided: g.text().nullProb == 0,
+		Guidance: guidance,
 	}, nil
 }
 

@@ -158,7 +158,7 @@ func (f *compareFlags) open(c *cobra.Command, runs []string, byClass bool) (all 
 		if byClass {
 			g = g.ForClasses()
 		}
-		f.adapt(c, g)
+		f.adapt(c, g, true)
 		if len(all) > 0 && (g.Classes == nil) != (all[0].Classes == nil) {
 			return nil, usagef("%s: can't be compared with %s, as one draws pictures of classes and the other for prompts; compare runs of one kind", g.Run, all[0].Run)
 		}

@@ -50,6 +50,7 @@ func (f *evalFlags) nearest(c *cobra.Command, model string) error {
 		return err
 	}
 	fmt.Fprintf(c.ErrOrStderr(), "the split test has too few pictures to measure against, %d or fewer: no figures; --copies shows samples above their nearest training pictures\n", eval.NearestDensity)
+	f.adapt(c, g, false)
 	page, err := eval.NearestPage(c.Context(), g, training, f.measured())
 	if err != nil || !leads(c) {
 		return err

@@ -44,6 +44,7 @@ func (f *evalFlags) generator(c *cobra.Command, model string) error {
 
 // quality measures samples of a generator, and of that of --beside. judge has the run's CLIP, or is nil.
 func (f *evalFlags) quality(c *cobra.Command, g *sample.Generator, heldOut, training *data.Dataset, judge *sample.TextToImage) (*eval.Quality, error) {
+	f.adapt(c, g, false)
 	measured := []*sample.Generator{g}
 	if f.beside != "" {
 		d, err := f.device.open()
@@ -54,7 +55,7 @@ func (f *evalFlags) quality(c *cobra.Command, g *sample.Generator, heldOut, trai
 		if err != nil {
 			return nil, fmt.Errorf("--beside: %w", remedied(c, err))
 		}
-		f.adapt(c, other)
+		f.adapt(c, other, true)
 		if g.Classes != nil {
 			other = other.ForClasses()
 		}

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -38,7 +39,8 @@ func addQualityFlags(c *cobra.Command) *qualityFlags {
 	c.Flags().IntVar(&q.samples, "samples", 0, "pictures to draw and to compare with photos (0: as many as are held out, at most 2,000)")
 	c.Flags().Uint64Var(&q.seed, "seed", 0, "seed of the samples that are measured")
 	c.Flags().Float64Var(&q.sampling.Temperature, "temperature", q.sampling.Temperature, "temperature of the samples")
-	c.Flags().Float64Var(&q.sampling.Guidance, "guidance", q.sampling.Guidance, "classifier-free guidance scale of the samples (1: off)")
+	c.Flags().Float64Var(&q.sampling.Guidance, "guidance", q.sampling.Guidance, "classifier-free guidance scale of the samples (1: off; default: 1 of dalle and tarflow, 2 of maskgit, 3 of rectified)")
+	c.Flags().Lookup("guidance").DefValue = "0" // not shown
 	c.Flags().IntVar(&q.solving.Steps, "steps", 0, "steps of a rectified flow's --solver, or passes of maskgit (0: the default of generate)")
 	c.Flags().StringVar(&q.solving.Solver, "solver", "", "rectified: euler, heun, adams or adaptive (default heun)")
 	addGuidanceTimes(c, &q.solving.GuidanceFrom, &q.solving.GuidanceTo)
@@ -143,26 +145,28 @@ func (q *qualityFlags) options(c *cobra.Command, device *deviceFlags, generators
 	return o, nil
 }
 
-// adapt leaves out what a generator doesn't have, guidance or a solver, so that it can be compared with one that has.
-func (q *qualityFlags) adapt(c *cobra.Command, g *sample.Generator) {
-	unguided := g.Unguided && q.sampling.Guidance != 0 && q.sampling.Guidance != 1
-	unsolved := g.Model != models.Rectified.Name && g.Model != models.MaskGIT.Name && q.solving != sample.Solving{}
+// adapt lets a generator draw with its own scale of guidance unless there is --guidance. If it is compared with others, it is drawn without
+// what it doesn't have, guidance or a solver; alone, that is an error.
+func (q *qualityFlags) adapt(c *cobra.Command, g *sample.Generator, compared bool) {
+	given := c.Flags().Changed("guidance")
+	unguided := compared && given && g.Guidance == 0 && q.sampling.Guidance != 0 && q.sampling.Guidance != 1
+	unsolved := compared && g.Model != models.Rectified.Name && g.Model != models.MaskGIT.Name && q.solving != sample.Solving{}
 	if unguided {
 		fmt.Fprintf(c.ErrOrStderr(), "%s: the %s has no guidance and is drawn without\n", g.Run, g.Model)
 	}
 	if unsolved {
 		fmt.Fprintf(c.ErrOrStderr(), "%s: the %s solves no differential equation; --solver, --steps, --guidance-from and --guidance-to are not for it\n", g.Run, g.Model)
 	}
-	if !unguided && !unsolved {
-		return
-	}
 	draw := g.Draw
 	g.Draw = func(ctx context.Context, requests []sample.Request, o sample.DrawOptions) ([]*image.NRGBA, error) {
-		if unguided {
-			s := *o.Sampling
+		s := *o.Sampling
+		switch {
+		case !given:
+			s.Guidance = cmp.Or(g.Guidance, 1)
+		case unguided:
 			s.Guidance = 1
-			o.Sampling = &s
 		}
+		o.Sampling = &s
 		if unsolved {
 			o.Solving = sample.Solving{}
 		}
