@@ -224,6 +224,7 @@ func TestJobs(t *testing.T) {
 		t.Errorf("%v", p)
 	}
 	s.run(object{"kind": "generate", "run": "birds", "model": "maskgit", "prompts": []string{"a", "b"}, "steps": 3, "prime": bird, "prime_rows": 1})
+	s.run(object{"kind": "generate", "run": "birds", "model": "maskgit", "prompt": "a", "prime": bird, "repaint": []int{4, 4, 8, 4}})
 	if job := s.run(object{"kind": "nearest", "run": "birds", "pictures": [][]byte{bird}}); len(job["pictures"].([]any)) != 3 {
 		t.Errorf("%v", job)
 	}
@@ -243,7 +244,7 @@ func TestJobs(t *testing.T) {
 		"kind": {"kind": "paint"}, "frames": {"kind": "interpolate", "run": "pets", "from_seed": 1, "to_seed": 2, "frames": 1},
 		"top_k": {"kind": "sample", "run": "pets", "top_k": 3}, "temperature": {"kind": "generate", "run": "birds", "prompt": "a", "temperature": -1},
 		"pictures[0]": {"kind": "density", "run": "pets", "pictures": [][]byte{[]byte("no picture")}}, "n": {"kind": "sample", "run": "pets", "n": "many"},
-		"prime_rows": {"kind": "generate", "run": "birds", "prompt": "a", "prime_rows": 2}, "sliders": {"kind": "walk", "run": "pets", "sliders": []int{99}},
+		"prime_rows": {"kind": "generate", "run": "birds", "prompt": "a", "prime_rows": 2}, "repaint": {"kind": "generate", "run": "birds", "model": "maskgit", "prompt": "a", "prime": bird, "repaint": []int{4, 4, 80, 4}}, "sliders": {"kind": "walk", "run": "pets", "sliders": []int{99}},
 	} {
 		code, raw, header := s.call("POST", "/api/jobs", ask)
 		var wrong struct{ Title, Detail, Field string }

@@ -69,6 +69,15 @@ func (d *Desk) generate(b *library.Book, r *Request) (jobs.Task, error) {
 			return jobs.Task{}, err
 		}
 	}
+	if r.Repaint != nil {
+		if len(r.Repaint) != 4 {
+			return jobs.Task{}, problem.Wrong("repaint", "must be four numbers: x, y, width and height in pixels")
+		}
+		o.Repaint = image.Rect(r.Repaint[0], r.Repaint[1], r.Repaint[0]+r.Repaint[2], r.Repaint[1]+r.Repaint[3])
+		if r.Repaint[2] < 1 || r.Repaint[3] < 1 { // image.Rect swaps the ends
+			return jobs.Task{}, problem.Wrong("repaint", "must have a width and a height of 1 pixel or more")
+		}
+	}
 	if r.Rank != 0 && b.Text.RequireCLIP() != nil {
 		return jobs.Task{}, problem.At(http.StatusNotFound, "rank", "run %q has no trained CLIP to rank pictures with; leave rank out", b.Name)
 	}

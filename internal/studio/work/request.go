@@ -40,6 +40,7 @@ type Request struct {
 	Truncate    bool     `json:"truncate"`
 	Prime       []byte   `json:"prime"` // an encoded picture
 	PrimeRows   int      `json:"prime_rows"`
+	Repaint     []int    `json:"repaint"`  // x, y, width and height of what of prime is drawn anew, in pixels of the generated pictures
 	Previews    int      `json:"previews"` // states with pictures while they are drawn; −1: after each row, pass or step
 
 	Latents bool      `json:"latents"` // answer with the latents of the pictures, too
@@ -87,7 +88,7 @@ var kinds = map[string]struct {
 	make   func(d *Desk, b *library.Book, r *Request) (jobs.Task, error)
 	fields string
 }{
-	"generate":    {(*Desk).generate, "model prompt prompts n seed temperature top_k top_p guidance rank steps solver tolerance guidance_from guidance_to choice truncate prime prime_rows previews"},
+	"generate":    {(*Desk).generate, "model prompt prompts n seed temperature top_k top_p guidance rank steps solver tolerance guidance_from guidance_to choice truncate prime prime_rows repaint previews"},
 	"sample":      {(*Desk).sample, "class n seed temperature guidance rank latents"},
 	"walk":        {(*Desk).walk, "class n seed temperature latent from latents sliders spread"},
 	"interpolate": {(*Desk).interpolate, "from to from_seed to_seed from_class to_class frames temperature"},
@@ -163,7 +164,7 @@ func (r *Request) only(used []string) error {
 		"model": r.Model != "", "prompt": r.Prompt != "", "prompts": r.Prompts != nil, "class": r.Class != "", "n": r.N != nil, "seed": r.Seed != nil,
 		"temperature": r.Temperature != nil, "top_k": r.TopK != 0, "top_p": r.TopP != 0, "guidance": r.Guidance != nil, "rank": r.Rank != 0,
 		"steps": r.Steps != 0, "solver": r.Solver != "", "tolerance": r.Tolerance != 0, "guidance_from": r.GuideFrom != 0, "guidance_to": r.GuideTo != 0, "choice": r.Choice != nil, "truncate": r.Truncate,
-		"prime": r.Prime != nil, "prime_rows": r.PrimeRows != 0, "previews": r.Previews != 0, "latents": r.Latents, "latent": r.Latent != nil, "sliders": r.Sliders != nil, "spread": r.Spread != 0,
+		"prime": r.Prime != nil, "prime_rows": r.PrimeRows != 0, "repaint": r.Repaint != nil, "previews": r.Previews != 0, "latents": r.Latents, "latent": r.Latent != nil, "sliders": r.Sliders != nil, "spread": r.Spread != 0,
 		"pictures": r.Pictures != nil, "min_score": r.MinScore != nil, "from": r.From != nil, "to": r.To != nil, "from_seed": r.FromSeed != nil, "to_seed": r.ToSeed != nil,
 		"from_class": r.FromClass != "", "to_class": r.ToClass != "", "frames": r.Frames != nil,
 	}
