@@ -27,10 +27,8 @@
 package interchange
 
 import (
-	"errors"
 	"fmt"
 	"slices"
-	"strings"
 
 	"github.com/bestiary-ml/bestiary/autoencoder"
 	"github.com/bestiary-ml/bestiary/clip"
@@ -41,7 +39,6 @@ import (
 	"github.com/bestiary-ml/bestiary/maskrcnn"
 	"github.com/bestiary-ml/bestiary/openaivae"
 	"github.com/bestiary-ml/bestiary/ssd"
-	"github.com/bestiary-ml/bestiary/tensor"
 	"github.com/bestiary-ml/bestiary/vqgan"
 )
 
@@ -207,138 +204,3 @@ const (
 	vaeClass  = "DiscreteVAE"
 	vaePrefix = "vae."
 )
-
-// Models are the content of a file: a VAE of any kind, a VAE and the DALL-E that models its codes, a CLIP, an autoencoder, a flow, the
-// statistics of a flow's embeddings, or a detector.
-type Models struct {
-	VAE         *dvae.VAE
-	OpenAI      *openaivae.VAE
-	VQGAN       *vqgan.Model
-	DALLE       *dalle.DALLE
-	CLIP        *clip.CLIP
-	Autoencoder *autoencoder.Autoencoder
-	Flow        *flows.RealNVP
-	Embedding   *Embedding
-	SSD         *ssd.Model
-	MaskRCNN    *maskrcnn.Model
-}
-
-// Build builds the models of the checkpoint on a device. Errors about the content are a [*fault.DamagedFile].
-func (c *Checkpoint) Build(d *tensor.Device) (m Models, err error) {
-	if c.VAE != nil {
-		prefix := ""
-		if c.DALLE != nil {
-			prefix = vaePrefix
-		}
-		if m.VAE, err = c.source.vae(d, *c.VAE, prefix); err != nil {
-			return m, err
-		}
-	}
-	if c.OpenAI != nil {
-		if m.OpenAI, err = c.source.openAI(d, *c.OpenAI, c.prefix); err != nil {
-			return m, err
-		}
-	}
-	if c.VQGAN != nil {
-		if m.VQGAN, err = c.source.vqgan(d, *c.VQGAN, c.prefix); err != nil {
-			return m, err
-		}
-	}
-	if c.DALLE != nil {
-		if m.DALLE, err = c.buildDALLE(d); err != nil {
-			return m, damaged(c.Path, err)
-		}
-	}
-	if c.CLIP != nil {
-		if m.CLIP, err = c.source.clip(d, *c.CLIP); err != nil {
-			return m, err
-		}
-	}
-	if c.SSD != nil {
-		if m.SSD, err = c.source.ssd(d, *c.SSD); err != nil {
-			return m, err
-		}
-	}
-	if c.MaskRCNN != nil {
-		if m.MaskRCNN, err = c.source.maskRCNN(d, *c.MaskRCNN); err != nil {
-			return m, err
-		}
-	}
-	if c.Autoencoder != nil {
-		if m.Autoencoder, err = c.source.autoencoder(d, *c.Autoencoder); err != nil {
-			return m, err
-		}
-	}
-	if c.Flow != nil {
-		if m.Flow, err = c.flow(d); err != nil {
-			return m, err
-		}
-	}
-	m.Embedding = c.Embedding
-	return m, nil
-}
-
-// damaged returns err as a [*fault.DamagedFile], unless it is about the device or already names a file.
-func damaged(path string, err error) error {
-	var (
-		memory *fault.OutOfMemory
-		device *fault.DeviceError
-		file   *fault.DamagedFile
-	)
-	if errors.As(err, &memory) || errors.As(err, &device) || errors.As(err, &file) {
-		return err
-	}
-	return fault.Damaged(path, "%v", err)
-}
-
-// expect returns an error unless there is a tensor of that name and shape.
-func (s *source) expect(name string, want ...int) error {
-	return s.expectOf(name, "its hparams", want...)
-}
-
-// expectOf is expect, where something else than hparams says what the shape must be.
-func (s *source) expectOf(name, by string, want ...int) error {
-	got, ok := s.shape(name)
-	if !ok {
-		return fmt.Errorf("has no %q among its weights; name a checkpoint that is whole", name)
-	}
-	if !slices.Equal(got, want) {
-		return fmt.Errorf("has %q with shape %v where %s make it %v; name a checkpoint that is whole", name, got, by, want)
-	}
-	return nil
-}
-
-// expectLayers returns an error unless there is a transformer with that number of layers of that width.
-func (s *source) expectLayers(prefix string, depth, dim, inner int) error {
-	layers := 0
-	for _, name := range s.names() {
-		if !strings.HasPrefix(name, prefix) {
-			continue
-		}
-		var err error
-		switch {
-		case strings.HasSuffix(name, ".to_qkv.weight"):
-			layers++
-			err = s.expect(name, 3*inner, dim)
-		case strings.HasSuffix(name, ".net.0.weight"):
-			err = s.expect(name, 2*torchFFMult*dim, dim)
-		}
-		if err != nil {
-			return err
-		}
-	}
-	if layers != depth {
-		return fmt.Errorf("has %d layers of attention below %q where its hparams make it %d; name a checkpoint that is whole", layers, prefix, depth)
-	}
-	return nil
-}
-
-// count returns the number of tensors whose names have the suffix.
-func (s *source) count(suffix string) (n int) {
-	for _, name := range s.names() {
-		if strings.HasSuffix(name, suffix) {
-			n++
-		}
-	}
-	return n
-}
