@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"os"
-	"strings"
 	"time"
 
 	"github.com/bestiary-ml/bestiary/fault"
@@ -40,6 +39,7 @@ func JoinRanks(timeout time.Duration) (*Ranks, error) {
 	if err != nil {
 		return nil, err
 	}
+	world.Watch(timeout)
 	return &Ranks{group: world, timeout: timeout}, nil
 }
 
@@ -88,8 +88,8 @@ func (r *Ranks) meetAtEnd(limit time.Duration) error {
 	ctx, cancel := context.WithTimeout(context.Background(), limit)
 	defer cancel()
 	err := r.group.Barrier(ctx)
-	if errors.Is(err, context.DeadlineExceeded) {
-		return fmt.Errorf("%s: at the end, %s within %v, so all are ended; what has been saved is whole", r, r.absent(), limit)
+	if who := r.absent(err, limit); who != "" {
+		return fmt.Errorf("%s: at the end, %s, so all are ended; what has been saved is whole", r, who)
 	}
 	if err != nil {
 		return fmt.Errorf("%s: can't leave the others: %w", r, err)
@@ -128,7 +128,8 @@ func (s Shard) divides() bool { return s == ShardOptimizer || s.dividesGradients
 // dividesGradients reports whether each rank keeps a part of the gradients only.
 func (s Shard) dividesGradients() bool { return s == ShardGradients || s == ShardParameters }
 
-// patience is the time that ranks wait for one that evaluates, draws or saves, in units of the timeout of a step.
+// patience is the time that ranks wait for one that evaluates, draws or saves, in units of the timeout of a step. Over MPI, one that is stopped
+// or gone meanwhile is noticed after a single timeout, see [comm.Silence].
 const patience = 30
 
 // within returns a context that ends when a rank is late for a step.
@@ -187,22 +188,26 @@ func (r *Ranks) late(err error, waited time.Duration) error {
 	if err == nil {
 		return nil
 	}
-	if errors.Is(err, context.DeadlineExceeded) {
-		return fmt.Errorf("%s: %s within %v; see what it says or whether its machine is there, and resume from the last checkpoint", r, r.absent(), waited)
+	if who := r.absent(err, waited); who != "" {
+		return fmt.Errorf("%s: %s; see what it says or whether its machine is there, and resume from the last checkpoint", r, who)
 	}
 	return fmt.Errorf("%s: the ranks can't exchange data: %w", r, err)
 }
 
-// absent says which ranks don't answer.
-func (r *Ranks) absent() string {
+// absent says which ranks don't answer after an operation that was waited for so long has failed; "" if it has failed otherwise.
+func (r *Ranks) absent(err error, waited time.Duration) string {
+	var silent *comm.Silent
+	if errors.As(err, &silent) {
+		return fmt.Sprintf("%s answer within %v", comm.These(silent.Ranks, "doesn't", "don't"), silent.Time)
+	}
+	if !errors.Is(err, context.DeadlineExceeded) {
+		return ""
+	}
 	ctx, cancel := context.WithTimeout(context.Background(), answerTime)
 	defer cancel()
-	switch missing := r.group.Missing(ctx); len(missing) {
-	case 0:
-		return "a rank is late, though all answer"
-	case 1:
-		return fmt.Sprintf("rank %d doesn't answer", missing[0])
-	default:
-		return fmt.Sprintf("ranks %s don't answer", strings.Trim(fmt.Sprint(missing), "[]"))
+	missing := r.group.Missing(ctx)
+	if len(missing) == 0 {
+		return fmt.Sprintf("a rank is late, though all answer within %v", waited)
 	}
+	return fmt.Sprintf("%s answer within %v", comm.These(missing, "doesn't", "don't"), waited)
 }
