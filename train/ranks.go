@@ -17,6 +17,7 @@ import (
 type Ranks struct {
 	group   comm.Group
 	timeout time.Duration
+	lost    error // why nothing can be exchanged any more; nil: it can
 }
 
 // JoinRanks joins the other processes over MPI, if a launcher has started several; otherwise it returns nil. A rank that doesn't come
@@ -189,9 +190,11 @@ func (r *Ranks) late(err error, waited time.Duration) error {
 		return nil
 	}
 	if who := r.absent(err, waited); who != "" {
-		return fmt.Errorf("%s: %s; see what it says or whether its machine is there, and resume from the last checkpoint", r, who)
+		r.lost = fmt.Errorf("%s: %s; see what it says or whether its machine is there, and resume from the last checkpoint", r, who)
+	} else {
+		r.lost = fmt.Errorf("%s: the ranks can't exchange data: %w", r, err)
 	}
-	return fmt.Errorf("%s: the ranks can't exchange data: %w", r, err)
+	return r.lost
 }
 
 // absent says which ranks don't answer after an operation that was waited for so long has failed; "" if it has failed otherwise.

@@ -92,5 +92,8 @@ func (e evaluators) Gather(ctx context.Context, own []byte) ([][]byte, error) {
 	if who := e.ranks.absent(err, e.timeout); who != "" {
 		err = fmt.Errorf("%s; see what it says or whether its machine is there", who)
 	}
+	if err != nil {
+		e.ranks.lost = err
+	}
 	return all, err
 }

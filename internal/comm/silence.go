@@ -47,7 +47,7 @@ func NewSilence(p Place, timeout time.Duration, now time.Time) *Silence {
 	return s
 }
 
-// Interval is the time between two beats of a rank, and between two calls of Listen: several in a timeout, so one may come late.
+// Interval is the time between two beats of a rank, and between two calls of Listen: several in a timeout, as they may come late.
 func (s *Silence) Interval() time.Duration { return min(s.timeout/8, longestBeat) }
 
 // Heard notes a beat of a rank.
@@ -63,7 +63,7 @@ func (s *Silence) Left(rank int) { s.heard[rank] = never }
 // HasLeft reports whether a rank gives no beats any longer.
 func (s *Silence) HasLeft(rank int) bool { return s.heard[rank] == never }
 
-// Listen moves the clock on. It is called after the beats that have come were noted.
+// Listen moves the clock on. Beats that have come are noted afterwards, and then Err is called.
 func (s *Silence) Listen(now time.Time) {
 	s.clock += min(now.Sub(s.turned), 2*s.Interval())
 	s.turned = now

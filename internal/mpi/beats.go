@@ -82,6 +82,7 @@ func (w *World) sending(rank int) bool {
 // listen receives the beats that have come.
 func (w *World) listen() {
 	l, b := w.library, w.beats
+	b.silence.Listen(time.Now())
 	for rank := range w.place.Size {
 		if rank == w.place.Rank {
 			continue
@@ -95,7 +96,6 @@ func (w *World) listen() {
 			}
 		}
 	}
-	b.silence.Listen(time.Now())
 }
 
 // came reports whether a message of a rank is there.
