@@ -40,8 +40,11 @@ func JoinRanks(timeout time.Duration) (*Ranks, error) {
 	if err != nil {
 		return nil, err
 	}
-	world.Watch(timeout)
-	return &Ranks{group: world, timeout: timeout}, nil
+	r := &Ranks{group: world, timeout: timeout}
+	if err := world.Watch(ctx, timeout); err != nil {
+		return nil, r.late(err, timeout)
+	}
+	return r, nil
 }
 
 // Rank returns the number of this process, from 0.

@@ -28,27 +28,25 @@ func These(ranks []int, one, more string) string {
 // Silence notes when a rank has last heard from each of the others, which send a beat every now and then. Its clock runs only while the rank
 // itself listens, so one that was suspended doesn't take the others for silent when it goes on.
 type Silence struct {
-	timeout time.Duration
-	clock   time.Duration
-	turned  time.Time       // when Listen was last called
-	heard   []time.Duration // by rank: the clock at its last beat, or never
+	timeout, interval time.Duration
+	clock             time.Duration
+	turned            time.Time       // when Listen was last called
+	heard             []time.Duration // by rank: the clock at its last beat, or never
 }
 
 // never is later than any clock: the rank isn't listened to.
 const never = time.Duration(1<<63 - 1)
 
-// longestBeat is the longest time between two beats. A message in this time costs nothing, and it bounds how late silence is noticed.
-const longestBeat = 5 * time.Second
+// BeatInterval is the time between two beats of a rank, and between two calls of Listen, if the shortest timeout of the ranks is this.
+// There are several beats in a timeout, as they may come late. One in five seconds costs nothing.
+func BeatInterval(shortest time.Duration) time.Duration { return min(shortest/8, 5*time.Second) }
 
 // NewSilence returns that of the ranks at a time; a rank is silent after the timeout.
-func NewSilence(p Place, timeout time.Duration, now time.Time) *Silence {
-	s := &Silence{timeout: timeout, turned: now, heard: make([]time.Duration, p.Size)}
+func NewSilence(p Place, timeout, interval time.Duration, now time.Time) *Silence {
+	s := &Silence{timeout: timeout, interval: interval, turned: now, heard: make([]time.Duration, p.Size)}
 	s.heard[p.Rank] = never
 	return s
 }
-
-// Interval is the time between two beats of a rank, and between two calls of Listen: several in a timeout, as they may come late.
-func (s *Silence) Interval() time.Duration { return min(s.timeout/8, longestBeat) }
 
 // Heard notes a beat of a rank.
 func (s *Silence) Heard(rank int) {
@@ -65,7 +63,7 @@ func (s *Silence) HasLeft(rank int) bool { return s.heard[rank] == never }
 
 // Listen moves the clock on. Beats that have come are noted afterwards, and then Err is called.
 func (s *Silence) Listen(now time.Time) {
-	s.clock += min(now.Sub(s.turned), 2*s.Interval())
+	s.clock += min(now.Sub(s.turned), 2*s.interval)
 	s.turned = now
 }
 

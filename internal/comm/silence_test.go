@@ -12,12 +12,9 @@ import (
 func TestSilence(t *testing.T) {
 	const timeout = 8 * time.Second
 	now := time.Unix(0, 0)
-	s := NewSilence(Place{Rank: 2, Size: 5}, timeout, now)
-	if s.Interval() != time.Second {
-		t.Fatalf("beats every %v", s.Interval())
-	}
-	if long := NewSilence(Place{Size: 2}, time.Hour, now).Interval(); long != longestBeat {
-		t.Errorf("beats every %v", long)
+	s := NewSilence(Place{Rank: 2, Size: 5}, timeout, BeatInterval(timeout), now)
+	if got := BeatInterval(time.Hour); got != 5*time.Second {
+		t.Errorf("beats every %v", got)
 	}
 	noticed := 0
 	for second := 1; second <= 12; second++ {

@@ -4,6 +4,7 @@ import (
 	"unsafe"
 
 	"context"
+	"encoding/binary"
 	"fmt"
 	"time"
 
@@ -36,11 +37,20 @@ var (
 const beatTag = 1978
 
 // Watch makes the ranks tell each other from now on that they are there: all call it. An operation ends with a [*comm.Silent] once another
-// rank has been silent for the timeout, however long the operation may take by its context.
-func (w *World) Watch(timeout time.Duration) {
-	_ = w.run(func() error {
-		silence := comm.NewSilence(w.place, timeout, time.Now())
-		w.beats = &beats{silence, time.NewTicker(silence.Interval()), make([]send, w.place.Size), make([]byte, 1)}
+// rank has been silent for the timeout, however long the operation may take by its context. The ranks may have different timeouts.
+func (w *World) Watch(ctx context.Context, timeout time.Duration) error {
+	all, err := w.Gather(ctx, binary.LittleEndian.AppendUint64(nil, uint64(timeout))) // #nosec G115 -- its bits
+	if err != nil {
+		return err
+	}
+	shortest := timeout
+	for _, other := range all {
+		shortest = min(shortest, time.Duration(binary.LittleEndian.Uint64(other))) // #nosec G115 -- its bits
+	}
+	return w.run(func() error {
+		interval := comm.BeatInterval(shortest)
+		silence := comm.NewSilence(w.place, timeout, interval, time.Now())
+		w.beats = &beats{silence, time.NewTicker(interval), make([]send, w.place.Size), make([]byte, 1)}
 		w.tick = w.beats.ticker.C
 		w.beat()
 		return nil

@@ -20,6 +20,12 @@ import (
 // watched is how long ranks of tests may be silent.
 const watched = 2 * time.Second
 
+// watch begins the beats.
+func watch(w *World, timeout time.Duration) error {
+	ctx := context.Background()
+	return errors.Join(w.Watch(ctx, timeout), w.Barrier(ctx))
+}
+
 // stop stops this process.
 func stop() error { return syscall.Kill(os.Getpid(), syscall.SIGSTOP) }
 
@@ -33,8 +39,7 @@ func soon(began time.Time) error {
 
 // stopped has a rank stop. One of the others waits for a minute; one gives up earlier and looks for who is missing, while the other still waits.
 func stopped(w *World) error {
-	w.Watch(watched)
-	if err := w.Barrier(context.Background()); err != nil {
+	if err := watch(w, watched); err != nil {
 		return err
 	}
 	began, wait := time.Now(), time.Minute
@@ -70,8 +75,7 @@ func stopped(w *World) error {
 
 // leaveStopped has a rank stop while the others leave.
 func leaveStopped(w *World) error {
-	w.Watch(watched)
-	if err := w.Barrier(context.Background()); err != nil {
+	if err := watch(w, watched); err != nil {
 		return err
 	}
 	if w.Place().Rank == 1 {
@@ -94,8 +98,11 @@ func leaveStopped(w *World) error {
 
 // patient has a rank that computes for longer than ranks may be silent, and is stopped for a part of the time. Others wait for it.
 func patient(w *World) error {
-	w.Watch(watched)
-	if err := w.Barrier(context.Background()); err != nil {
+	timeout := watched
+	if w.Place().Rank == 2 {
+		timeout = time.Hour // its beats come as often as those of others
+	}
+	if err := watch(w, timeout); err != nil {
 		return err
 	}
 	if w.Place().Rank == 1 {

@@ -10,7 +10,7 @@ import (
 	"github.com/bestiary-ml/bestiary/internal/comm"
 )
 
-// pingTag is the tag of the messages of Missing.
+// pingTag is the tag of the messages of Missing, which are no beats: a rank sends them once it misses another itself.
 const pingTag = 1977
 
 // Missing implements [comm.Group]: the ranks send each other a message, and see from whom one comes. Once ranks are silent, they are the
