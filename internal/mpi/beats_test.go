@@ -26,8 +26,15 @@ func watch(w *World, timeout time.Duration) error {
 	return errors.Join(w.Watch(ctx, timeout), w.Barrier(ctx))
 }
 
-// stop stops this process.
+// stop stops this process. The calling thread may run on for a moment.
 func stop() error { return syscall.Kill(os.Getpid(), syscall.SIGSTOP) }
+
+// stopForGood stops this process and does nothing more.
+func stopForGood() error {
+	err := stop()
+	time.Sleep(time.Minute)
+	return err
+}
 
 // soon returns an error if something took less than half of watched, or too long. Beats came until the rank stopped, and others are late to stop.
 func soon(began time.Time) error {
@@ -45,7 +52,7 @@ func stopped(w *World) error {
 	began, wait := time.Now(), time.Minute
 	switch w.Place().Rank {
 	case 1:
-		return stop()
+		return stopForGood()
 	case 2:
 		wait = 100 * time.Millisecond
 	}
@@ -79,7 +86,7 @@ func leaveStopped(w *World) error {
 		return err
 	}
 	if w.Place().Rank == 1 {
-		return stop()
+		return stopForGood()
 	}
 	began := time.Now()
 	err := w.Close()
