@@ -66,7 +66,8 @@ func (r *Ranks) String() string { return fmt.Sprintf("rank %d of %d", r.Rank(), 
 func (r *Ranks) Abort(code int) { r.group.Abort(code) }
 
 // Close leaves the others, once all do. A rank that doesn't come within the timeout, or a minute if that is longer, is an error that names
-// it, and so is one that doesn't answer for a minute once all have come. Nothing but Abort is possible then.
+// it, and so is one that doesn't answer for a minute once all have come. Over MPI, so is one that is stopped or gone for the timeout. Nothing
+// but Abort is possible then.
 func (r *Ranks) Close() error {
 	if g, ok := r.group.(*deviceGroup); ok && g.peers == nil { // they have not met
 		return nil
